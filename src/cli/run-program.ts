@@ -1,0 +1,40 @@
+import { CommanderError, type Command } from 'commander';
+import { BrokerError, errorTable } from '../lib/errors.ts';
+import { scrub } from '../lib/log.ts';
+import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.ts';
+
+/** A command sets this when its outcome is neither plain success nor an error (3: some tenants failed). */
+export class CommandOutcome extends Error {
+  readonly exitCode: ExitCode;
+  constructor(exitCode: ExitCode) {
+    super(`exit ${exitCode}`);
+    this.exitCode = exitCode;
+  }
+}
+
+/**
+ * Runs the program and turns whatever happens into an exit code and, for a failure, one sentence with the next step
+ * on standard error.
+ */
+export async function runProgram(program: Command, argv: readonly string[]): Promise<ExitCode> {
+  overrideExit(program);
+  try {
+    await program.parseAsync([...argv]);
+    return exitCodes.ok;
+  } catch (thrown) {
+    if (thrown instanceof CommandOutcome) return thrown.exitCode;
+    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    if (thrown instanceof BrokerError) {
+      process.stderr.write(`ptb: ${thrown.detail} ${errorTable[thrown.code].advice} (${thrown.code})\n`);
+      return exitCodeOf(thrown);
+    }
+    process.stderr.write(`ptb: ${scrub(thrown instanceof Error ? (process.env['PTB_DEBUG'] ? (thrown.stack ?? thrown.message) : thrown.message) : String(thrown))}\n`);
+    return exitCodes.failure;
+  }
+}
+
+// commander would end the process itself; a program that can be tested must return.
+function overrideExit(command: Command): void {
+  command.exitOverride();
+  for (const child of command.commands) overrideExit(child);
+}

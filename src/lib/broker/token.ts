@@ -1,0 +1,48 @@
+import type { TenantId } from '../identifiers.ts';
+import type { Secret } from '../secret.ts';
+
+/** How the token is had: for the service account (refresh token), or for the application itself (client credentials). */
+export const grants = ['delegated', 'application'] as const;
+export type Grant = (typeof grants)[number];
+
+/** A thing that tokens are for: its alias with us, and its name with Entra (`https://graph.microsoft.com`). */
+export interface Resource {
+  readonly alias: string;
+  readonly identifier: string;
+  /** Set where Microsoft has retired the resource: a sentence for the `Deprecation` notice. */
+  readonly retired?: string;
+}
+
+/** What is asked of the broker. Every field but the last two is part of the cache key. */
+export interface TokenRequest {
+  readonly tenantId: TenantId;
+  readonly resource: Resource;
+  readonly grant: Grant;
+  /** Which of the broker's applications redeems; `default` where a rule names none. */
+  readonly application: string;
+  /** How long the token must still live, seconds, 0 to 3,000. */
+  readonly minimumLifetimeSeconds: number;
+  readonly correlationId: string;
+}
+
+/** An access token with what is known of it. Its value is opaque; claims are read for judging only. */
+export interface AccessToken {
+  readonly secret: Secret;
+  readonly tenantId: TenantId;
+  readonly resource: Resource;
+  readonly grant: Grant;
+  readonly application: string;
+  /** Delegated scopes (`scp`) or application roles (`roles`) that it carries, as Entra reported them. */
+  readonly scopes: readonly string[];
+  readonly expiresAtMs: number;
+  /** True when no upstream call was needed for this answer. */
+  readonly fromCache: boolean;
+}
+
+/** The port that callers, jobs and the directory get tokens through. */
+export interface TokenSource {
+  /** @throws BrokerError with a code of scope tenant, credential or platform. */
+  getToken(request: TokenRequest, signal?: AbortSignal): Promise<AccessToken>;
+  /** Forget what is cached for one tenant: after a consent, an old token lacks the new permissions for its whole life. */
+  forgetTenant(tenantId: TenantId): void;
+}

@@ -1,0 +1,80 @@
+/**
+ * The Microsoft clouds: one table of hosts. Sources: "National clouds" (Microsoft identity platform documentation),
+ * "Microsoft Graph national cloud deployments", Partner Center "Secure application model" for the China authority.
+ */
+
+export const cloudNames = ['public', 'usgovernment', 'china'] as const;
+export type CloudName = (typeof cloudNames)[number];
+
+/** Base addresses without a trailing slash: where requests are sent. */
+export interface CloudEndpoints {
+  /** Authority base; `/{tenant}` follows. */
+  readonly entra: string;
+  readonly graph: string;
+  readonly aadGraph: string;
+  readonly partnerCenter: string;
+  readonly exchange: string;
+  readonly arm: string;
+}
+
+/** What a token is for, as Entra names it: the scope prefix and, for v1 tokens, the audience. No trailing slash. */
+export interface CloudResources {
+  readonly graph: string;
+  readonly 'aad-graph': string;
+  readonly exchange: string;
+  readonly 'partner-center': string;
+  readonly arm: string;
+}
+
+export interface Cloud {
+  readonly name: CloudName;
+  readonly endpoints: CloudEndpoints;
+  readonly resources: CloudResources;
+}
+
+/** In Microsoft's own clouds a resource's name is the address of its API. */
+function cloud(name: CloudName, endpoints: CloudEndpoints): Cloud {
+  return {
+    name,
+    endpoints,
+    resources: {
+      graph: endpoints.graph,
+      'aad-graph': endpoints.aadGraph,
+      exchange: endpoints.exchange,
+      'partner-center': endpoints.partnerCenter,
+      arm: endpoints.arm,
+    },
+  };
+}
+
+export const clouds: Readonly<Record<CloudName, Cloud>> = {
+  public: cloud('public', {
+    entra: 'https://login.microsoftonline.com',
+    graph: 'https://graph.microsoft.com',
+    aadGraph: 'https://graph.windows.net',
+    partnerCenter: 'https://api.partnercenter.microsoft.com',
+    exchange: 'https://outlook.office365.com',
+    arm: 'https://management.azure.com',
+  }),
+  usgovernment: cloud('usgovernment', {
+    entra: 'https://login.microsoftonline.us',
+    graph: 'https://graph.microsoft.us',
+    aadGraph: 'https://graph.microsoftazure.us',
+    partnerCenter: 'https://api.partnercenter.microsoft.com',
+    exchange: 'https://outlook.office365.us',
+    arm: 'https://management.usgovcloudapi.net',
+  }),
+  china: cloud('china', {
+    entra: 'https://login.partner.microsoftonline.cn',
+    graph: 'https://microsoftgraph.chinacloudapi.cn',
+    aadGraph: 'https://graph.chinacloudapi.cn',
+    partnerCenter: 'https://partner.partnercenterapi.microsoftonline.cn',
+    exchange: 'https://partner.outlook.cn',
+    arm: 'https://management.chinacloudapi.cn',
+  }),
+};
+
+/** The cloud with some addresses replaced: how the local cloud, a proxy or a private link is reached. */
+export function withEndpoints(base: Cloud, replaced: Partial<CloudEndpoints>): Cloud {
+  return { ...base, endpoints: { ...base.endpoints, ...replaced } };
+}

@@ -1,0 +1,46 @@
+/**
+ * Builds what is deployed (`dist/`: the app, nothing else) and what runs on the developer's machine (`build/`: the
+ * command line with the local host and the simulated cloud). Standard output stays empty: `npm start -- --json` owns it.
+ */
+import { rm } from 'node:fs/promises';
+import { build, type BuildOptions } from 'esbuild';
+
+// ESM bundles of CommonJS packages call require(); Node's own is put in its place.
+const requireBanner = "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
+
+const shared: BuildOptions = {
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node22',
+  splitting: true,
+  sourcemap: 'linked',
+  legalComments: 'linked',
+  logLevel: 'warning',
+  banner: { js: requireBanner },
+};
+
+/** The function app: one file and lazy chunks. `@azure/functions-core` exists only inside the Functions worker. */
+export const app: BuildOptions = {
+  ...shared,
+  entryPoints: { index: 'src/index.ts' },
+  outdir: 'dist',
+  chunkNames: 'chunks/[name]-[hash]',
+  minify: true,
+  external: ['@azure/functions-core'],
+  metafile: true,
+};
+
+/** The command line. Packages stay outside: it runs where node_modules is. */
+export const commandLine: BuildOptions = {
+  ...shared,
+  banner: {},
+  entryPoints: { 'cli/ptb': 'src/cli/main.ts' },
+  outdir: 'build',
+  packages: 'external',
+};
+
+if (import.meta.main) {
+  await Promise.all(['dist', 'build'].map((folder) => rm(folder, { recursive: true, force: true })));
+  await Promise.all([build(app), build(commandLine)]);
+}

@@ -1,0 +1,14 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    // Two cores is what CI has; end-to-end files start processes of their own.
+    maxWorkers: 2,
+    testTimeout: 20_000,
+    hookTimeout: 120_000,
+    reporters: ['default'],
+    env: { NO_PROXY: '127.0.0.1,localhost' },
+    coverage: { provider: 'v8', include: ['src/lib/**/*.ts'] },
+  },
+});
