@@ -3,6 +3,7 @@
  * command line with the local host and the simulated cloud). Standard output stays empty: `npm start -- --json` owns it.
  */
 import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { build, type BuildOptions } from 'esbuild';
 
 // ESM bundles of CommonJS packages call require(); Node's own is put in its place.
@@ -41,6 +42,10 @@ export const commandLine: BuildOptions = {
 };
 
 if (import.meta.main) {
-  await Promise.all(['dist', 'build'].map((folder) => rm(folder, { recursive: true, force: true })));
-  await Promise.all([build(app), build(commandLine)]);
+  // `--out FOLDER` keeps several builds apart; the folder must lie inside the project, where node_modules is found.
+  const at = process.argv.indexOf('--out');
+  const root = at === -1 ? '.' : (process.argv[at + 1] ?? '.');
+  const placed = [app, commandLine].map((options) => ({ ...options, outdir: join(root, options.outdir ?? '') }));
+  await Promise.all(placed.map(({ outdir }) => rm(outdir, { recursive: true, force: true })));
+  await Promise.all(placed.map((options) => build(options)));
 }
