@@ -1,0 +1,33 @@
+import type { Cloud } from '../entra/clouds.ts';
+import { BrokerError } from '../errors.ts';
+import type { Resource } from './token.ts';
+
+/** The resources that tokens may be asked for, by alias. */
+export interface ResourceRegistry {
+  /** @throws BrokerError resource_not_allowed for an alias that is not configured. */
+  get(alias: string): Resource;
+  list(): readonly Resource[];
+}
+
+/** Microsoft Graph migration overview, "Azure AD Graph retirement": still minted where Entra allows it. */
+const aadGraphRetired = 'Azure AD Graph is retired by Microsoft; use the resource graph.';
+
+/** The built-in five and what configuration adds; an added alias may not replace a built-in one. */
+export function createResourceRegistry(cloud: Cloud, added: readonly (readonly [alias: string, identifier: string])[]): ResourceRegistry {
+  const resources = new Map<string, Resource>();
+  for (const [alias, identifier] of Object.entries(cloud.resources) as [string, string][]) {
+    resources.set(alias, { alias, identifier, ...(alias === 'aad-graph' ? { retired: aadGraphRetired } : {}) });
+  }
+  for (const [alias, identifier] of added) {
+    if (resources.has(alias)) throw new BrokerError('config_invalid', `RESOURCES: the alias "${alias}" is taken.`);
+    resources.set(alias, { alias, identifier });
+  }
+  return {
+    get: (alias) => {
+      const resource = resources.get(alias);
+      if (resource) return resource;
+      throw new BrokerError('resource_not_allowed', `The configured resources are ${[...resources.keys()].join(', ')}.`);
+    },
+    list: () => [...resources.values()],
+  };
+}

@@ -1,0 +1,124 @@
+import * as z from 'zod';
+import type { ErrorCode, LogFields } from '../errors.ts';
+import { parseJson, type OutboundReply, retryAfterSeconds } from '../http/outbound.ts';
+import { Secret } from '../secret.ts';
+import { aadstsMeanings, type Reach } from './aadsts.ts';
+import { readClaims, type TokenClaims } from './token-claims.ts';
+
+/** A token that Entra issued. */
+export interface RedeemedToken {
+  readonly accessToken: Secret;
+  /** The rolled refresh token, where the grant gives one. */
+  readonly refreshToken: Secret | undefined;
+  /** Counted from when the request left, so that it errs on the safe side. */
+  readonly expiresAtMs: number;
+  readonly scopes: readonly string[];
+  readonly claims: TokenClaims;
+}
+
+/** Why Entra issued none, as far as the reply tells. */
+export interface EntraFailure {
+  readonly code: ErrorCode;
+  readonly reach: Reach;
+  /** A sentence that a caller may read. */
+  readonly detail: string;
+  readonly retryAfterSeconds: number | undefined;
+  /** Number, error, trace id: for the log. */
+  readonly logFields: LogFields;
+}
+
+export type TokenReply = { readonly ok: true; readonly token: RedeemedToken } | { readonly ok: false; readonly failure: EntraFailure };
+
+// v1 endpoints answer numbers as strings; expires_on there is epoch seconds, but expires_in needs no clock in common.
+const seconds = z.union([z.number(), z.string().regex(/^\d{1,9}$/).transform(Number)]).pipe(z.number().positive().max(31 * 86_400));
+
+const successSchema = z.object({
+  // RFC 6749 section 5.1 requires both; MSAL resolves without them, which is why the reply is judged here.
+  access_token: z.string().min(1).max(1_000_000),
+  expires_in: seconds,
+  token_type: z.string().regex(/^bearer$/i),
+  refresh_token: z.string().min(1).optional(),
+  scope: z.string().optional(),
+});
+
+const failureSchema = z.object({
+  error: z.string().min(1).max(200),
+  error_description: z.string().optional(),
+  error_codes: z.array(z.number().int()).optional(),
+  suberror: z.string().optional(),
+  trace_id: z.string().optional(),
+  correlation_id: z.string().optional(),
+});
+
+/** RFC 6749 section 5.2 and the classes that Entra documents → what to think when the number is unknown. */
+const errorClasses: Readonly<Record<string, { code: ErrorCode; reach: Reach }>> = {
+  invalid_grant: { code: 'interaction_required', reach: 'ambiguous' },
+  interaction_required: { code: 'interaction_required', reach: 'ambiguous' },
+  consent_required: { code: 'consent_required', reach: 'tenant' },
+  invalid_client: { code: 'client_credential_rejected', reach: 'ambiguous' },
+  unauthorized_client: { code: 'consent_required', reach: 'ambiguous' },
+  invalid_resource: { code: 'resource_unavailable', reach: 'tenant' },
+  access_denied: { code: 'blocked_by_policy', reach: 'ambiguous' },
+  invalid_request: { code: 'entra_request_rejected', reach: 'request' },
+  invalid_scope: { code: 'entra_request_rejected', reach: 'request' },
+  unsupported_grant_type: { code: 'entra_request_rejected', reach: 'request' },
+  temporarily_unavailable: { code: 'entra_unavailable', reach: 'transient' },
+  server_error: { code: 'entra_unavailable', reach: 'transient' },
+};
+
+/**
+ * What a reply of the token endpoint means. Pure: plain data in, a value out, whatever the bytes are.
+ * @param sentAtMs when the request left.
+ */
+export function judgeTokenReply(reply: OutboundReply, sentAtMs: number): TokenReply {
+  const body = parseJson(reply.body);
+  if (reply.status === 200) {
+    const success = successSchema.safeParse(body);
+    if (success.success) return { ok: true, token: redeemed(success.data, sentAtMs) };
+  }
+  const failure = failureSchema.safeParse(body);
+  return { ok: false, failure: judgeFailure(reply, failure.success ? failure.data : undefined, sentAtMs) };
+}
+
+function redeemed(body: z.output<typeof successSchema>, sentAtMs: number): RedeemedToken {
+  const claims = readClaims(body.access_token);
+  // What the token itself says counts; the reply's `scope` repeats it, prefixed by the resource, where the token is opaque.
+  const scopes = claims.scopes ?? (body.scope ?? '').split(' ').filter((scope) => scope !== '').map((scope) => scope.slice(scope.lastIndexOf('/') + 1));
+  return {
+    accessToken: new Secret(body.access_token),
+    refreshToken: body.refresh_token === undefined ? undefined : new Secret(body.refresh_token),
+    expiresAtMs: sentAtMs + body.expires_in * 1000,
+    scopes,
+    claims,
+  };
+}
+
+function judgeFailure(reply: OutboundReply, body: z.output<typeof failureSchema> | undefined, nowMs: number): EntraFailure {
+  const aadsts = body === undefined ? undefined : (body.error_codes?.[0] ?? numberIn(body.error_description));
+  const wait = retryAfterSeconds(reply.headers, nowMs);
+  const logFields = {
+    httpStatus: reply.status,
+    ...(aadsts === undefined ? {} : { aadsts }),
+    ...(body ? { entraError: body.error } : { entraReply: reply.body.trimStart().startsWith('<') ? 'html' : 'not understood' }),
+    ...(body?.suberror ? { suberror: body.suberror } : {}),
+    ...(body?.trace_id ? { traceId: body.trace_id } : {}),
+    ...(body?.correlation_id ? { entraCorrelationId: body.correlation_id } : {}),
+  };
+  const failure = (code: ErrorCode, reach: Reach, detail: string): EntraFailure => ({ code, reach, detail, retryAfterSeconds: wait, logFields });
+  const named = aadsts === undefined ? '' : ` (AADSTS${aadsts})`;
+
+  if (reply.status === 429) return { ...failure('throttled', 'transient', `Entra throttles the requests${named}.`), retryAfterSeconds: wait ?? 60 };
+  // A reply that names its error is believed before its status: Entra sends 4xx and, rarely, 5xx with the same bodies.
+  const known = aadsts === undefined ? undefined : aadstsMeanings.get(aadsts);
+  if (body !== undefined && known !== undefined) return failure(known.code, known.reach, `${known.meaning.slice(0, -1)}${named}.`);
+  if (reply.status >= 500 || body === undefined) return failure('entra_unavailable', 'transient', `Entra sent an answer that is not usable (HTTP ${reply.status})${named}.`);
+  if (body.suberror === 'consent_required') return failure('consent_required', 'tenant', `Nobody has consented to the application in this tenant${named}.`);
+  const byClass = errorClasses[body.error];
+  if (byClass !== undefined) return failure(byClass.code, byClass.reach, `Entra answered ${body.error}${named}.`);
+  return failure('entra_request_rejected', 'ambiguous', `Entra answered with an error that is not known here${named}.`);
+}
+
+function numberIn(description: string | undefined): number | undefined {
+  const match = /^AADSTS(\d{3,9})\b/.exec(description ?? '');
+  return match?.[1] === undefined ? undefined : Number(match[1]);
+}

@@ -1,0 +1,48 @@
+import { parseJson } from '../http/outbound.ts';
+
+/**
+ * What an access token says of itself. Microsoft calls access tokens opaque ("Access tokens", do not parse tokens for
+ * an API you do not own), so every field may be absent and nothing here authenticates anybody: it is read to notice
+ * a token of the wrong tenant, to learn the scopes that were really given, and to see the MFA claim.
+ */
+export interface TokenClaims {
+  readonly tenantId?: string;
+  readonly objectId?: string;
+  readonly username?: string;
+  readonly clientId?: string;
+  /** `scp` of a delegated token, or `roles` of an application's. */
+  readonly scopes?: readonly string[];
+  /** `amr`: how the user signed in; `mfa` is what Partner Center asks for. */
+  readonly authenticationMethods?: readonly string[];
+}
+
+/** The claims of a JWT, or none when the token is not readable. Never throws. */
+export function readClaims(token: string): TokenClaims {
+  const [, payload, signature] = token.split('.');
+  if (payload === undefined || signature === undefined) return {};
+  const claims = parseJson(Buffer.from(payload, 'base64url').toString('utf8'));
+  if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) return {};
+  const read = claims as Record<string, unknown>;
+  const tenantId = text(read['tid'])?.toLowerCase();
+  const objectId = text(read['oid']);
+  const username = text(read['upn']) ?? text(read['unique_name']) ?? text(read['preferred_username']);
+  const clientId = text(read['appid']) ?? text(read['azp']);
+  const scopes = words(read['scp']) ?? words(read['roles']);
+  const authenticationMethods = words(read['amr']);
+  return {
+    ...(tenantId === undefined ? {} : { tenantId }),
+    ...(objectId === undefined ? {} : { objectId }),
+    ...(username === undefined ? {} : { username }),
+    ...(clientId === undefined ? {} : { clientId }),
+    ...(scopes === undefined ? {} : { scopes }),
+    ...(authenticationMethods === undefined ? {} : { authenticationMethods }),
+  };
+}
+
+const text = (value: unknown): string | undefined => (typeof value === 'string' && value.length <= 1024 ? value : undefined);
+
+function words(value: unknown): readonly string[] | undefined {
+  if (typeof value === 'string') return value.split(' ').filter((word) => word !== '');
+  if (Array.isArray(value)) return value.filter((word): word is string => typeof word === 'string');
+  return undefined;
+}

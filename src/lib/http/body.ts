@@ -1,0 +1,61 @@
+import type { z } from 'zod';
+import { BrokerError } from '../errors.ts';
+
+/** More than any request of this API needs; a policy's worth of tenants fits. */
+export const maxRequestBodyBytes = 64 * 1024;
+
+/** What of a request is read here: `@azure/functions`' HttpRequest fits, and so does the platform's Request. */
+export interface RequestBody {
+  readonly headers: { get(name: string): string | null };
+  readonly body: unknown;
+}
+
+/**
+ * The JSON body, checked against a schema; an absent body counts as `{}`.
+ * @throws BrokerError request_too_large, or request_invalid that names the first wrong field.
+ */
+export async function readJson<T>(request: RequestBody, schema: z.ZodType<T>): Promise<T> {
+  const declared = Number(request.headers.get('content-length') ?? '0');
+  if (declared > maxRequestBodyBytes) throw tooLarge();
+  const text = await readText(request.body);
+  let value: unknown;
+  try {
+    value = text === '' ? {} : JSON.parse(text);
+  } catch {
+    throw new BrokerError('request_invalid', 'The body is not valid JSON.');
+  }
+  return check(value, schema, 'body');
+}
+
+/**
+ * A value from outside, checked.
+ * @throws BrokerError request_invalid that names the first wrong field, never its value: it may be a pasted secret.
+ */
+export function check<T>(value: unknown, schema: z.ZodType<T>, where: string): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const path = issue && issue.path.length > 0 ? issue.path.join('.') : where;
+  throw new BrokerError('request_invalid', `${path}: ${issue?.message ?? 'is not valid'}.`);
+}
+
+async function readText(body: unknown): Promise<string> {
+  if (body === null || body === undefined) return '';
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body as AsyncIterable<Uint8Array>) {
+    size += chunk.byteLength;
+    if (size > maxRequestBodyBytes) throw tooLarge();
+    chunks.push(chunk);
+  }
+  const bytes = Buffer.concat(chunks);
+  try {
+    // Bad UTF-8 must not slip through as replacement characters (RFC 8259 section 8.1).
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new BrokerError('request_invalid', 'The body is not UTF-8.');
+  }
+}
+
+const tooLarge = (): BrokerError =>
+  new BrokerError('request_too_large', `The body is larger than ${maxRequestBodyBytes / 1024} KiB.`);

@@ -1,0 +1,86 @@
+import { randomUUID } from 'node:crypto';
+import type { HttpHandler, HttpRequest, InvocationContext } from '@azure/functions';
+import type { Caller, CallerRole, CallerVerifier } from '../callers/caller.ts';
+import { BrokerError, toBrokerError } from '../errors.ts';
+import { parseGuid } from '../identifiers.ts';
+import { errorFields, type Logger } from '../log.ts';
+import { type Answer, problemAnswer } from './problem.ts';
+
+/** What the pipeline itself needs of the services. */
+export interface PipelineServices {
+  readonly callers: CallerVerifier;
+  readonly log: Logger;
+  readonly callerLimit: { take(applicationId: string): void };
+}
+
+/** One request that has passed the gate. */
+export interface Call {
+  readonly request: HttpRequest;
+  readonly caller: Caller;
+  readonly correlationId: string;
+  readonly log: Logger;
+}
+
+/** One request to a route that needs no caller. */
+export type AnonymousCall = Omit<Call, 'caller'> & {
+  /** The caller when a valid token came with the request. */
+  readonly caller: Caller | undefined;
+};
+
+export type Handler<S> = (services: S, call: Call) => Promise<Answer>;
+export type AnonymousHandler<S> = (services: S, call: AnonymousCall) => Promise<Answer>;
+
+/** How the pipeline gets its services, and how it ties log lines to the invocation: both from the composition root. */
+export interface PipelineHost<S> {
+  services(): Promise<S>;
+  withInvocation<T>(context: InvocationContext, work: () => Promise<T>): Promise<T>;
+  /** For failures before there are services. */
+  readonly log: Logger;
+}
+
+/**
+ * The gate in front of every route: correlation id, services (503 `config_invalid` without them), caller, role,
+ * rate limit; then the handler; and any throw becomes problem+json. Returns the two ways to make a route.
+ */
+export function createPipeline<S extends PipelineServices>(
+  host: PipelineHost<S>,
+): { guarded(role: CallerRole, handler: Handler<S>): HttpHandler; anonymous(handler: AnonymousHandler<S>): HttpHandler } {
+  const serve = (work: (services: S, call: Omit<Call, 'caller'>) => Promise<Answer>): HttpHandler => {
+    return (request, context) =>
+      host.withInvocation(context, async () => {
+        const correlationId = parseGuid(request.headers.get('x-correlation-id')) ?? randomUUID();
+        const fields = { correlationId, route: context.functionName };
+        let log = host.log.child(fields);
+        let answer: Answer;
+        try {
+          const services = await host.services();
+          log = services.log.child(fields);
+          answer = await work(services, { request, correlationId, log });
+        } catch (thrown) {
+          const error = toBrokerError(thrown);
+          log.log(error.code === 'internal' ? 'error' : 'warn', 'request.failed', errorFields(thrown));
+          answer = problemAnswer(error, correlationId);
+        }
+        return { ...answer, headers: { 'x-content-type-options': 'nosniff', ...answer.headers, 'x-correlation-id': correlationId } };
+      });
+  };
+  return {
+    guarded: (role, handler) =>
+      serve(async (services, call) => {
+        const caller = await services.callers.verify(call.request.headers.get('authorization'));
+        services.callerLimit.take(caller.applicationId);
+        if (!caller.roles.includes(role)) {
+          throw new BrokerError('caller_forbidden', `The caller lacks the app role ${role}.`, {
+            logFields: { caller: caller.applicationId },
+          });
+        }
+        return handler(services, { ...call, caller, log: call.log.child({ caller: caller.applicationId }) });
+      }),
+    anonymous: (handler) =>
+      serve(async (services, call) => {
+        const authorization = call.request.headers.get('authorization');
+        const caller = authorization === null ? undefined : await services.callers.verify(authorization);
+        return handler(services, { ...call, caller });
+      }),
+  };
+}
