@@ -1,0 +1,87 @@
+import type { BrokerError } from '../errors.ts';
+import { type Binding, exchange, type ExchangeDeps, pause } from './exchange.ts';
+import { itemsOf } from './paging.ts';
+import { failureOf, isTransientStatus, type JsonObject, objectOf, valueOf } from './reply.ts';
+
+/** One read inside a batch: a path below the version, as for `get`. */
+export interface BatchRequest {
+  readonly id: string;
+  readonly path: string;
+}
+
+/** What became of one read: a failure of one is a value, the others are not touched by it. */
+export type BatchReply =
+  | { readonly id: string; readonly ok: true; readonly value: unknown }
+  | { readonly id: string; readonly ok: false; readonly error: BrokerError };
+
+/** "Combine multiple requests in one HTTP call using JSON batching": 20 is the most that Graph takes. */
+const mostPerBatch = 20;
+const rounds = 4;
+const longestWaitSeconds = 20;
+
+/**
+ * Reads many things in few calls, in pieces of 20. The outer answer is 200 even when items inside are throttled:
+ * those are asked again by themselves, after the longest Retry-After among them.
+ * @returns one reply per request, in their order.
+ * @throws BrokerError when a whole batch fails.
+ */
+export async function readBatch(
+  deps: ExchangeDeps,
+  binding: Binding,
+  requests: readonly (BatchRequest & { readonly relativeUrl: string })[],
+  batchUrl: string,
+): Promise<BatchReply[]> {
+  const replies = new Map<string, BatchReply>();
+  for (let start = 0; start < requests.length; start += mostPerBatch) {
+    let open = requests.slice(start, start + mostPerBatch);
+    for (let round = 1; open.length > 0; round += 1) {
+      const answers = await sendBatch(deps, binding, open, batchUrl);
+      const again: typeof open = [];
+      let wait = 0;
+      for (const request of open) {
+        const answer = answers.get(request.id);
+        const { reply, retryAfter } = judge(binding, request.id, answer);
+        replies.set(request.id, reply);
+        if (retryAfter === undefined || round >= rounds || retryAfter > longestWaitSeconds) continue;
+        again.push(request);
+        wait = Math.max(wait, retryAfter);
+      }
+      open = again;
+      if (open.length > 0) await pause(deps, binding, wait + deps.random());
+    }
+  }
+  return requests.flatMap(({ id }) => replies.get(id) ?? []);
+}
+
+async function sendBatch(
+  deps: ExchangeDeps,
+  binding: Binding,
+  requests: readonly { readonly id: string; readonly relativeUrl: string }[],
+  batchUrl: string,
+): Promise<Map<string, JsonObject>> {
+  const reply = await exchange(deps, binding, {
+    method: 'POST',
+    url: batchUrl,
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      requests: requests.map(({ id, relativeUrl }) => ({ id, method: 'GET', url: relativeUrl })),
+    }),
+  });
+  const items = itemsOf(binding.peer, valueOf(binding.peer, reply, deps.clock.nowMs()), 'responses');
+  return new Map(items.map((item) => [String(item['id']), item]));
+}
+
+/** One item's reply; `retryAfter` (seconds) is set when it is worth asking again. */
+function judge(
+  binding: Binding,
+  id: string,
+  answer: JsonObject | undefined,
+): { reply: BatchReply; retryAfter?: number } {
+  const status = typeof answer?.['status'] === 'number' ? answer['status'] : 0;
+  if (status >= 200 && status <= 299) return { reply: { id, ok: true, value: answer?.['body'] } };
+  const headers = objectOf(answer, 'headers') ?? {};
+  const said = Number(Object.entries(headers).find(([name]) => name.toLowerCase() === 'retry-after')?.[1]);
+  const demanded = Number.isFinite(said) && said >= 0 ? said : undefined;
+  const error = failureOf(binding.peer, status, answer?.['body'], demanded);
+  return { reply: { id, ok: false, error }, ...(isTransientStatus(status) ? { retryAfter: demanded ?? 1 } : {}) };
+}

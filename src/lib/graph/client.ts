@@ -1,0 +1,103 @@
+import { BrokerError } from '../errors.ts';
+import { type BatchReply, type BatchRequest, readBatch } from './batch.ts';
+import { type Binding, exchange, type ExchangeDeps } from './exchange.ts';
+import { itemsOf, pages } from './paging.ts';
+import { isJsonObject, type JsonObject, textOf, valueOf } from './reply.ts';
+
+/** Checks a value and gives it its type; any schema library's schema fits (zod: pass the schema itself). */
+export interface Shape<T> {
+  parse(value: unknown): T;
+}
+
+export interface ReadOptions {
+  /** Further headers, e.g. `ConsistencyLevel: eventual`. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Microsoft Graph as one tenant sees it. A path starts with `/`; `/v1.0` goes before it unless it names `/v1.0/` or
+ * `/beta/` itself. Throttling is waited out, at most four attempts; every failure is a BrokerError (see reply.ts).
+ */
+export interface GraphClient {
+  /** One object. @throws BrokerError job_failed for what does not exist (404); use `find` where that is no surprise. */
+  get(path: string, options?: ReadOptions): Promise<JsonObject>;
+  /** One object, or undefined when Graph answers 404. */
+  find(path: string, options?: ReadOptions): Promise<JsonObject | undefined>;
+  /** All items of a collection, page by page. With a shape each item is checked; one that does not fit is `resource_error`. */
+  list(path: string, options?: ReadOptions): AsyncGenerator<JsonObject, void, undefined>;
+  list<T>(path: string, options: ReadOptions & { readonly shape: Shape<T> }): AsyncGenerator<T, void, undefined>;
+  /** Many reads in few requests; a failure of one is a value. Ids must be unique. */
+  batch(requests: readonly BatchRequest[]): Promise<BatchReply[]>;
+}
+
+/** A client for one tenant. Build it per piece of work: it carries that work's deadline. */
+export function createGraphClient(deps: ExchangeDeps, binding: Omit<Binding, 'peer'>): GraphClient {
+  const bound: Binding = { ...binding, peer: 'Microsoft Graph' };
+  const read = async (url: string, options: ReadOptions): Promise<unknown> => {
+    // "x-ms-throttle-priority": unattended work gives way to people (Graph "Throttling guidance").
+    const headers = { 'x-ms-throttle-priority': 'low', ...options.headers };
+    const reply = await exchange(deps, bound, { method: 'GET', url, headers });
+    return valueOf(bound.peer, reply, deps.clock.nowMs());
+  };
+  const get = async (path: string, options: ReadOptions = {}): Promise<JsonObject> => {
+    const value = await read(binding.baseUrl + versioned(path), options);
+    if (isJsonObject(value)) return value;
+    throw new BrokerError('resource_error', 'Microsoft Graph sends something else than an object.');
+  };
+
+  async function* list<T>(
+    path: string,
+    options: ReadOptions & { readonly shape?: Shape<T> } = {},
+  ): AsyncGenerator<T | JsonObject, void, undefined> {
+    const items = pages(bound.peer, { key: binding.baseUrl + versioned(path) }, async ({ key }) => {
+      const page = await read(key, options);
+      const next = isJsonObject(page) ? textOf(page, '@odata.nextLink') : undefined;
+      return { items: itemsOf(bound.peer, page, 'value'), next: next === undefined ? undefined : { key: next } };
+    });
+    for await (const item of items) yield options.shape === undefined ? item : shaped(options.shape, item);
+  }
+
+  return {
+    get,
+    find: async (path, options) => {
+      try {
+        return await get(path, options);
+      } catch (error) {
+        if (error instanceof BrokerError && error.logFields['status'] === 404) return undefined;
+        throw error;
+      }
+    },
+    list,
+    batch: async (requests) => {
+      if (new Set(requests.map(({ id }) => id)).size !== requests.length)
+        throw new TypeError('the ids of a batch must be unique');
+      return readBatch(
+        deps,
+        bound,
+        requests.map((request) => ({ ...request, relativeUrl: unversioned(request.path) })),
+        `${binding.baseUrl}/v1.0/$batch`,
+      );
+    },
+  };
+}
+
+/** The path with its version. @throws TypeError for a path that does not start with `/`: a full address is never taken. */
+function versioned(path: string): string {
+  if (!path.startsWith('/')) throw new TypeError('a Graph path starts with "/"');
+  return /^\/(?:v1\.0|beta)\//.test(path) ? path : `/v1.0${path}`;
+}
+
+/** Inside a batch the path is relative to the batch's own version. @throws TypeError for another version. */
+function unversioned(path: string): string {
+  if (!path.startsWith('/') || path.startsWith('/beta/'))
+    throw new TypeError('a path in a batch starts with "/" and belongs to v1.0');
+  return path.replace(/^\/v1\.0\//, '/');
+}
+
+function shaped<T>(shape: Shape<T>, item: JsonObject): T {
+  try {
+    return shape.parse(item);
+  } catch (cause) {
+    throw new BrokerError('resource_error', 'Microsoft Graph sends an item of another shape than expected.', { cause });
+  }
+}

@@ -1,0 +1,57 @@
+import { type Binding, exchange, type ExchangeDeps } from './exchange.ts';
+import { itemsOf, pages } from './paging.ts';
+import { isJsonObject, type JsonObject, objectOf, textOf, valueOf } from './reply.ts';
+
+/** Partner Center as the partner sees it: the little that this product reads there. */
+export interface PartnerCenterClient {
+  /**
+   * All customers, page by page ("Get a list of customers").
+   * @throws BrokerError access_denied (no MFA in the token, no role), throttled, resource_error.
+   */
+  customers(): AsyncGenerator<JsonObject, void, undefined>;
+}
+
+const pageSize = 500;
+
+export function createPartnerCenterClient(deps: ExchangeDeps, binding: Omit<Binding, 'peer'>): PartnerCenterClient {
+  const bound: Binding = { ...binding, peer: 'Partner Center' };
+  const first = { key: '', url: `${binding.baseUrl}/v1/customers?size=${pageSize}`, headers: {} };
+  return {
+    customers: () =>
+      pages<CustomersPage>(bound.peer, first, async ({ url, headers }) => {
+        const reply = await exchange(deps, bound, {
+          method: 'GET',
+          url,
+          headers: { ...headers, 'MS-CorrelationId': binding.correlationId, 'X-Locale': 'en-US' },
+        });
+        const page = valueOf(bound.peer, reply, deps.clock.nowMs());
+        return { items: itemsOf(bound.peer, page, 'items'), next: nextOf(binding.baseUrl, page) };
+      }),
+  };
+}
+
+interface CustomersPage {
+  readonly key: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/**
+ * The next page is an address plus headers of its own, the continuation token among them; the address is relative
+ * ("/customers?size=…&seekOperation=Next"), with or without its version, depending on the API.
+ */
+function nextOf(baseUrl: string, page: unknown): CustomersPage | undefined {
+  const next = objectOf(isJsonObject(page) ? objectOf(page, 'links') : undefined, 'next');
+  const uri = textOf(next, 'uri');
+  if (uri === undefined) return undefined;
+  const headers: Record<string, string> = {};
+  for (const header of Array.isArray(next?.['headers']) ? next['headers'] : []) {
+    const [name, value] = isJsonObject(header) ? [textOf(header, 'key'), textOf(header, 'value')] : [];
+    // Only the continuation token: a reply must not choose our other headers.
+    if (name?.toLowerCase() === 'ms-continuationtoken' && value !== undefined) headers['MS-ContinuationToken'] = value;
+  }
+  const absolute = /^https?:\/\//i.test(uri)
+    ? uri
+    : `${baseUrl}${uri.startsWith('/v1/') ? '' : '/v1'}${uri.startsWith('/') ? '' : '/'}${uri}`;
+  return { key: `${absolute} ${headers['MS-ContinuationToken'] ?? ''}`, url: absolute, headers };
+}
