@@ -9,7 +9,7 @@ import {
   send,
 } from '../http/outbound.ts';
 import type { Secret } from '../secret.ts';
-import type { Limiter } from './limiter.ts';
+import type { Limiter } from '../limiter.ts';
 import { isTransientStatus, type Peer } from './reply.ts';
 
 /** What every client of this folder needs from outside. */

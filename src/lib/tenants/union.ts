@@ -1,0 +1,95 @@
+import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../identifiers.ts';
+import { type JsonObject, objectOf, textOf } from '../graph/reply.ts';
+import { type GdapStanding, gdapStandings } from './relationships.ts';
+import { type DelegatedTenant, type ReachabilityReason, type TenantSource, tenantSources } from './tenant.ts';
+
+/** What the three lists answered, item by item as it came. */
+export interface TenantLists {
+  readonly relationships: readonly JsonObject[];
+  readonly contracts: readonly JsonObject[];
+  readonly customers: readonly JsonObject[];
+}
+
+/** Which tenants are wanted. */
+export interface TenantSelection {
+  /** Only these; empty means all. */
+  readonly include: readonly (TenantId | DomainName)[];
+  /** Wins over `include`. */
+  readonly exclude: readonly (TenantId | DomainName)[];
+  /** Whether a reseller contract without any GDAP relationship counts as a way in (legacy DAP). */
+  readonly withoutGdap: 'allow' | 'deny';
+}
+
+/** What the lists say of one tenant, before anything is decided. */
+interface Entry {
+  readonly tenantId: TenantId;
+  readonly names: Partial<Record<TenantSource, string>>;
+  domain: DomainName | undefined;
+  reseller: boolean;
+}
+
+/** The union of the lists, keyed by tenant id, each tenant with the reason why it can or cannot be reached; sorted by name. */
+export function uniteTenants(lists: TenantLists, selection: TenantSelection, nowMs: number): DelegatedTenant[] {
+  const standings = gdapStandings(lists.relationships, nowMs);
+  const entries = collect(lists, standings);
+  const tenants = [...entries.values()].map((entry) => decide(entry, standings.get(entry.tenantId), selection));
+  return tenants.toSorted(
+    (a, b) => compare(a.name.toLowerCase(), b.name.toLowerCase()) || compare(a.tenantId, b.tenantId),
+  );
+}
+
+// Not by locale: the order must be the same on every machine, indexes into it are stored.
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+function collect(lists: TenantLists, standings: Map<TenantId, GdapStanding>): Map<TenantId, Entry> {
+  const entries = new Map<TenantId, Entry>();
+  const at = (tenantId: TenantId, source: TenantSource, name: string | undefined): Entry => {
+    const entry = entries.get(tenantId) ?? { tenantId, names: {}, domain: undefined, reseller: false };
+    entries.set(tenantId, entry);
+    entry.names[source] ??= name?.trim() ?? '';
+    return entry;
+  };
+  for (const { tenantId, name } of standings.values()) at(tenantId, 'relationships', name);
+  for (const contract of lists.contracts) {
+    const tenantId = parseTenantId(contract['customerId']);
+    if (tenantId === undefined) continue;
+    const entry = at(tenantId, 'contracts', textOf(contract, 'displayName'));
+    entry.domain ??= parseDomainName(contract['defaultDomainName']);
+    entry.reseller = true;
+  }
+  for (const customer of lists.customers) {
+    const profile = objectOf(customer, 'companyProfile');
+    const tenantId = parseTenantId(profile?.['tenantId'] ?? customer['id']);
+    if (tenantId === undefined) continue;
+    const entry = at(tenantId, 'partner-center', textOf(profile, 'companyName'));
+    entry.domain ??= parseDomainName(profile?.['domain']);
+    entry.reseller ||= textOf(customer, 'relationshipToPartner')?.toLowerCase() === 'reseller';
+  }
+  return entries;
+}
+
+function decide(entry: Entry, gdap: GdapStanding | undefined, selection: TenantSelection): DelegatedTenant {
+  const { tenantId, names, domain, reseller } = entry;
+  const listed = (list: readonly string[]): boolean =>
+    list.includes(tenantId) || (domain !== undefined && list.includes(domain));
+  const relationship = gdap ? 'gdap' : reseller ? 'dap' : 'none';
+  const standing: ReachabilityReason =
+    gdap?.reason ??
+    (reseller ? (selection.withoutGdap === 'allow' ? 'reseller_contract' : 'no_gdap') : 'no_relationship');
+  const reason: ReachabilityReason = listed(selection.exclude)
+    ? 'excluded'
+    : selection.include.length > 0 && !listed(selection.include)
+      ? 'not_included'
+      : standing;
+  return {
+    tenantId,
+    // Contracts keep a copy of the name that does not follow changes, so they come last.
+    name: names['partner-center'] || names.relationships || names.contracts || domain || tenantId,
+    defaultDomain: domain,
+    relationship,
+    ...(gdap?.endsAtMs === undefined ? {} : { relationshipEndsAtMs: gdap.endsAtMs }),
+    reachable: reason === standing && (gdap?.active ?? standing === 'reseller_contract'),
+    reason,
+    sources: tenantSources.filter((source) => names[source] !== undefined),
+  };
+}
