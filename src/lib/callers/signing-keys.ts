@@ -97,7 +97,8 @@ async function fetchKeys(
     const jwk = rsaKeySchema.safeParse(candidate);
     if (!jwk.success || !signsFor(jwk.data.issuer, tenantId)) continue;
     const { kty, n, e, kid } = jwk.data;
-    keys.set(kid, await importJWK<CryptoKey>({ kty, n, e }, 'RS256'));
+    const key = await importJWK({ kty, n, e }, 'RS256');
+    if (!(key instanceof Uint8Array)) keys.set(kid, key);
   }
   deps.log.log('info', 'caller.keys_fetched', { keys: keys.size });
   return keys;

@@ -1,0 +1,76 @@
+import type { Grant } from '../broker/token.ts';
+import type { DomainName, TenantId } from '../identifiers.ts';
+import type { Caller } from './caller.ts';
+import type { AccessPolicy, Rule, Selection } from './policy.ts';
+
+/** What a caller asks for, as far as the policy looks at it. */
+export interface PolicyRequest {
+  readonly tenantId: TenantId;
+  /** The tenant's verified domains in lower case, from the directory: never the caller's word. */
+  readonly domains: readonly DomainName[];
+  /** Alias. */
+  readonly resource: string;
+  /** Empty: whatever the application has. */
+  readonly scopes: readonly string[];
+  readonly grant: Grant;
+}
+
+export type PolicyCaller = Pick<Caller, 'applicationId' | 'roles'>;
+
+/** What a rule asks, in the order in which it is asked. */
+export const stages = ['caller', 'role', 'grant', 'resource', 'tenant', 'scope'] as const;
+export type Stage = (typeof stages)[number];
+
+export type Decision =
+  | {
+      readonly allow: true;
+      readonly rule: string;
+      /** Which of the broker's applications redeems. */
+      readonly application: string;
+      /** For `judgeScopes`: all that the token may carry; undefined: no limit. */
+      readonly scopes: readonly string[] | undefined;
+      readonly excessScopes: 'refuse' | 'record';
+    }
+  | { readonly allow: false /** Which part no rule gives. */; readonly missing: Stage; readonly reason: string };
+
+/** The first rule that allows, or what is missing. Default deny. Pure, and throws for nothing. */
+export function decide(policy: AccessPolicy, caller: PolicyCaller, request: PolicyRequest): Decision {
+  let furthest = 0;
+  for (const rule of policy.rules) {
+    const failed = failedStage(rule, caller, request);
+    if (failed === undefined) {
+      const { name, application, scopes, excessScopes } = rule;
+      return { allow: true, rule: name, application, scopes, excessScopes };
+    }
+    furthest = Math.max(furthest, stages.indexOf(failed));
+  }
+  // The rule that came closest tells most. What it asked for beyond stays the operator's secret.
+  const missing = stages[furthest] ?? 'caller';
+  return { allow: false, missing, reason: reasons[missing](caller, request) };
+}
+
+/** The first thing that a rule asks and does not find, or undefined when it allows. */
+export function failedStage(rule: Rule, caller: PolicyCaller, request: PolicyRequest): Stage | undefined {
+  if (!selects(rule.callers, caller.applicationId)) return 'caller';
+  if (!rule.roles.every((role) => caller.roles.includes(role))) return 'role';
+  if (!rule.grants.has(request.grant)) return 'grant';
+  if (!selects(rule.resources, request.resource)) return 'resource';
+  if (!selects(rule.tenants, request.tenantId) && !request.domains.some((domain) => selects(rule.tenants, domain)))
+    return 'tenant';
+  if (!request.scopes.every((scope) => rule.scopes === undefined || rule.scopes.includes(scope))) return 'scope';
+  return undefined;
+}
+
+const selects = (selection: Selection, item: string): boolean => selection === '*' || selection.has(item);
+
+const reasons: Readonly<Record<Stage, (caller: PolicyCaller, request: PolicyRequest) => string>> = {
+  caller: (caller) => `No rule is for the application ${caller.applicationId}.`,
+  role: (caller) => `The caller holds ${caller.roles.join(', ') || 'no role'}; no rule for it is content with that.`,
+  grant: (_, request) => `No rule for this caller allows the grant ${request.grant}.`,
+  resource: (_, request) =>
+    `No rule for this caller allows the resource ${request.resource} with the grant ${request.grant}.`,
+  tenant: (_, request) =>
+    `No rule for this caller allows the resource ${request.resource} in the tenant ${request.tenantId}.`,
+  scope: (_, request) =>
+    `No rule for this caller allows the scopes ${request.scopes.join(', ')} together in this tenant.`,
+};

@@ -1,0 +1,137 @@
+import type { Clock } from '../clock.ts';
+import { isoTime } from '../clock.ts';
+import { errorFields, type Logger } from '../log.ts';
+import { type AccessPolicy, denyAll } from './policy.ts';
+import { parsePolicy } from './parse-policy.ts';
+
+/** A policy text with a mark that changes whenever the text does. */
+export interface PolicyText {
+  readonly text: string;
+  readonly etag: string;
+}
+
+/** Reads the policy where it lives. Undefined: there is none. Throws when that cannot be told. */
+export type ReadPolicy = () => Promise<PolicyText | undefined>;
+
+export interface PolicyState {
+  readonly policy: AccessPolicy;
+  /** `last-good`: the present text is broken or cannot be read. `deny-all`: there is none, or none to trust any more. */
+  readonly state: 'current' | 'last-good' | 'deny-all';
+  /** Why the state is not `current`; one line for the operator, for health and log. */
+  readonly problem?: string;
+  /** When the policy in force was taken over; 0 while none ever was. */
+  readonly loadedAtMs: number;
+}
+
+/** The policy in force. */
+export interface PolicyStore {
+  /** Never throws: whatever goes wrong ends in fewer tokens, not in an error. */
+  current(): Promise<PolicyState>;
+}
+
+/** How soon a change is seen. */
+const reloadMs = 30_000;
+/** After a failure we look sooner, but not with every request. */
+const retryMs = 5_000;
+/** How long the last good policy outlives its source: over a night, not over a weekend. */
+const lastGoodMs = 24 * 60 * 60 * 1000;
+/** Longest wait for one reading. */
+const readTimeoutMs = 5_000;
+
+interface Good {
+  readonly policy: AccessPolicy;
+  readonly etag: string;
+  readonly loadedAtMs: number;
+  /** When the source last said that this is the policy. */
+  readonly confirmedAtMs: number;
+}
+
+export function createPolicyStore(deps: {
+  readonly read: ReadPolicy;
+  readonly clock: Clock;
+  readonly log: Logger;
+}): PolicyStore {
+  let good: Good | undefined;
+  let problem: string | undefined;
+  let absent = false;
+  let lookAgainAtMs = Number.NEGATIVE_INFINITY;
+  let pending: Promise<void> | undefined;
+
+  const report = (next: string | undefined, fields: Parameters<Logger['log']>[2] = {}): void => {
+    if (next !== undefined && next !== problem) deps.log.log('warn', 'policy.rejected', { problem: next, ...fields });
+    problem = next;
+  };
+
+  const look = async (): Promise<void> => {
+    const nowMs = deps.clock.nowMs();
+    try {
+      const found = await withinDeadline(deps.read, deps.clock);
+      absent = found === undefined;
+      if (found === undefined) report('There is no access policy.');
+      else if (found.etag === good?.etag) {
+        good = { ...good, confirmedAtMs: nowMs };
+        report(undefined);
+      } else {
+        const parsed = parsePolicy(found.text);
+        if (parsed.ok) {
+          good = { policy: parsed.policy, etag: found.etag, loadedAtMs: nowMs, confirmedAtMs: nowMs };
+          report(undefined);
+          deps.log.log('info', 'policy.loaded', { rules: parsed.policy.rules.length });
+        } else report(summary(parsed.problems));
+      }
+    } catch (error) {
+      report('The access policy cannot be read.', errorFields(error));
+    }
+    lookAgainAtMs = deps.clock.nowMs() + (problem === undefined ? reloadMs : retryMs);
+  };
+
+  return {
+    current: async () => {
+      // A clock that is set back must not postpone the next look.
+      const nowMs = deps.clock.nowMs();
+      if (nowMs >= lookAgainAtMs || nowMs < lookAgainAtMs - reloadMs) {
+        pending ??= look().finally(() => {
+          pending = undefined;
+        });
+      }
+      await pending;
+      return stateOf(good, problem, absent, deps.clock.nowMs());
+    },
+  };
+}
+
+function stateOf(good: Good | undefined, problem: string | undefined, absent: boolean, nowMs: number): PolicyState {
+  const loadedAtMs = good?.loadedAtMs ?? 0;
+  if (problem === undefined)
+    return { policy: good?.policy ?? denyAll, state: good ? 'current' : 'deny-all', loadedAtMs };
+  // Taking the policy away is the operator's way to stop everything at once: the last good one must not stand in for it.
+  if (good === undefined || absent || nowMs - good.confirmedAtMs >= lastGoodMs) {
+    return { policy: denyAll, state: 'deny-all', problem: `${problem} Every request is denied.`, loadedAtMs };
+  }
+  const until = isoTime(good.confirmedAtMs + lastGoodMs);
+  return {
+    policy: good.policy,
+    state: 'last-good',
+    problem: `${problem} The last good policy holds until ${until}.`,
+    loadedAtMs,
+  };
+}
+
+const summary = (problems: readonly string[]): string =>
+  problems.length <= 3
+    ? problems.join(' ')
+    : `${problems.slice(0, 3).join(' ')} And ${problems.length - 3} more; see \`ptb policy check\`.`;
+
+async function withinDeadline(read: ReadPolicy, clock: Clock): Promise<PolicyText | undefined> {
+  const won = new AbortController();
+  try {
+    return await Promise.race([
+      read(),
+      clock.sleep(readTimeoutMs, won.signal).then(() => {
+        throw new Error(`no answer within ${readTimeoutMs} ms`);
+      }),
+    ]);
+  } finally {
+    won.abort();
+  }
+}
