@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { build, type BuildOptions } from 'esbuild';
 
 // ESM bundles of CommonJS packages call require(); Node's own is put in its place.
-const requireBanner = "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
+const requireBanner =
+  "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
 
 const shared: BuildOptions = {
   bundle: true,

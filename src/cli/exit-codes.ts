@@ -16,7 +16,14 @@ export const exitCodes = {
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
-const signIn = new Set(['credential_missing', 'credential_expired', 'credential_revoked', 'consent_required', 'interaction_required', 'caller_unauthenticated']);
+const signIn = new Set([
+  'credential_missing',
+  'credential_expired',
+  'credential_revoked',
+  'consent_required',
+  'interaction_required',
+  'caller_unauthenticated',
+]);
 
 /** The exit code for an error of the closed set. */
 export function exitCodeOf(error: BrokerError): ExitCode {

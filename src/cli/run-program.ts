@@ -28,7 +28,9 @@ export async function runProgram(program: Command, argv: readonly string[]): Pro
       process.stderr.write(`ptb: ${thrown.detail} ${errorTable[thrown.code].advice} (${thrown.code})\n`);
       return exitCodeOf(thrown);
     }
-    process.stderr.write(`ptb: ${scrub(thrown instanceof Error ? (process.env['PTB_DEBUG'] ? (thrown.stack ?? thrown.message) : thrown.message) : String(thrown))}\n`);
+    process.stderr.write(
+      `ptb: ${scrub(thrown instanceof Error ? (process.env['PTB_DEBUG'] ? (thrown.stack ?? thrown.message) : thrown.message) : String(thrown))}\n`,
+    );
     return exitCodes.failure;
   }
 }

@@ -19,7 +19,10 @@ export type LogSink = (level: LogLevel, line: string) => void;
 const tokenPatterns: readonly [RegExp, string][] = [
   [/eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,3}/g, '[secret]'],
   [/\b[01]\.A[A-Za-z0-9_-]{40,}(?:\.[A-Za-z0-9_-]+)*/g, '[secret]'],
-  [/\b(refresh_token|client_secret|client_assertion|access_token|assertion|code)(["']?\s*[=:]\s*["']?)[^&\s"',}]+/gi, '$1$2[secret]'],
+  [
+    /\b(refresh_token|client_secret|client_assertion|access_token|assertion|code)(["']?\s*[=:]\s*["']?)[^&\s"',}]+/gi,
+    '$1$2[secret]',
+  ],
   [/\bBearer\s+[A-Za-z0-9._~+/=-]{16,}/gi, 'Bearer [secret]'],
 ];
 

@@ -13,7 +13,10 @@ export interface ResourceRegistry {
 const aadGraphRetired = 'Azure AD Graph is retired by Microsoft; use the resource graph.';
 
 /** The built-in five and what configuration adds; an added alias may not replace a built-in one. */
-export function createResourceRegistry(cloud: Cloud, added: readonly (readonly [alias: string, identifier: string])[]): ResourceRegistry {
+export function createResourceRegistry(
+  cloud: Cloud,
+  added: readonly (readonly [alias: string, identifier: string])[],
+): ResourceRegistry {
   const resources = new Map<string, Resource>();
   for (const [alias, identifier] of Object.entries(cloud.resources) as [string, string][]) {
     resources.set(alias, { alias, identifier, ...(alias === 'aad-graph' ? { retired: aadGraphRetired } : {}) });
@@ -26,7 +29,10 @@ export function createResourceRegistry(cloud: Cloud, added: readonly (readonly [
     get: (alias) => {
       const resource = resources.get(alias);
       if (resource) return resource;
-      throw new BrokerError('resource_not_allowed', `The configured resources are ${[...resources.keys()].join(', ')}.`);
+      throw new BrokerError(
+        'resource_not_allowed',
+        `The configured resources are ${[...resources.keys()].join(', ')}.`,
+      );
     },
     list: () => [...resources.values()],
   };

@@ -11,7 +11,12 @@ import { type DomainName, parseDomainName, parseGuid, parseTenantId, type Tenant
 const list = z
   .string()
   .default('')
-  .transform((text) => text.split(',').map((item) => item.trim()).filter((item) => item !== ''));
+  .transform((text) =>
+    text
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== ''),
+  );
 
 const tenantReference = z.string().transform((text, context): TenantId | DomainName => {
   const reference = parseTenantId(text) ?? parseDomainName(text);
@@ -23,9 +28,7 @@ const tenantReference = z.string().transform((text, context): TenantId | DomainN
 const wholeNumber = (smallest: number, largest: number, standard: number) =>
   z.coerce.number().int().min(smallest).max(largest).default(standard);
 
-const webAddress = z
-  .url({ protocol: /^https?$/ })
-  .transform((address) => address.replace(/\/+$/, ''));
+const webAddress = z.url({ protocol: /^https?$/ }).transform((address) => address.replace(/\/+$/, ''));
 
 const endpoints = z
   .string()
@@ -54,7 +57,8 @@ const addedResources = list.transform((entries, context) => {
     // A GUID names an API as well as an address does: some have no address (Teams administration).
     const match = /^([a-z][a-z0-9-]{0,31})=(https:\/\/[^\s?#]+?|api:\/\/[^\s?#]+?|[0-9a-f-]{36})\/?$/i.exec(entry);
     if (match?.[1] && match[2]) resources.push([match[1].toLowerCase(), match[2]]);
-    else context.addIssue({ code: 'custom', message: `"${entry}" is not alias=https://…, alias=api://… or alias=GUID` });
+    else
+      context.addIssue({ code: 'custom', message: `"${entry}" is not alias=https://…, alias=api://… or alias=GUID` });
   }
   return resources;
 });
@@ -69,39 +73,93 @@ export const settingsSchema = z.object({
       return z.NEVER;
     })
     .meta({ description: 'Tenant id (GUID) of the partner tenant.' }),
-  KEY_VAULT_URL: webAddress.meta({ description: 'Address of the Key Vault that holds the credentials, https://NAME.vault.azure.net.' }),
+  KEY_VAULT_URL: webAddress.meta({
+    description: 'Address of the Key Vault that holds the credentials, https://NAME.vault.azure.net.',
+  }),
   BROKER_AUDIENCES: list
     .pipe(z.array(z.string()).min(1, 'names no audience'))
-    .meta({ description: "The broker's own application, as callers' tokens name it: client id (GUID) and App ID URI, comma separated." }),
-  MICROSOFT_CLOUD: z.enum(cloudNames).default('public').meta({ description: 'Which Microsoft cloud: public, usgovernment or china.' }),
+    .meta({
+      description:
+        "The broker's own application, as callers' tokens name it: client id (GUID) and App ID URI, comma separated.",
+    }),
+  MICROSOFT_CLOUD: z
+    .enum(cloudNames)
+    .default('public')
+    .meta({ description: 'Which Microsoft cloud: public, usgovernment or china.' }),
   CLOUD_ENDPOINTS: endpoints
     .optional()
-    .meta({ description: 'JSON that replaces addresses of the cloud: entra, graph, aadGraph, partnerCenter, exchange, arm. For the local cloud and for private endpoints.' }),
+    .meta({
+      description:
+        'JSON that replaces addresses of the cloud: entra, graph, aadGraph, partnerCenter, exchange, arm. For the local cloud and for private endpoints.',
+    }),
   MANAGED_IDENTITY_CLIENT_ID: z
     .string()
     .transform((text) => parseGuid(text))
     .optional()
-    .meta({ description: 'Client id of the user-assigned managed identity that reads Key Vault and storage; absent: the system-assigned one.' }),
-  RESOURCES: addedResources.meta({ description: 'Further resources as alias=identifier, comma separated, e.g. defender=https://api.securitycenter.microsoft.com.' }),
+    .meta({
+      description:
+        'Client id of the user-assigned managed identity that reads Key Vault and storage; absent: the system-assigned one.',
+    }),
+  RESOURCES: addedResources.meta({
+    description:
+      'Further resources as alias=identifier, comma separated, e.g. defender=https://api.securitycenter.microsoft.com.',
+  }),
   ACCESS_POLICY: z
     .string()
     .min(1)
     .default('access-policy.json')
-    .meta({ description: 'Where the access policy is: a file beside host.json, or the https address of a blob that the managed identity may read.' }),
-  TENANTS_INCLUDE: list.pipe(z.array(tenantReference)).meta({ description: 'Only these tenants (GUIDs or domains, comma separated); empty: all delegated tenants.' }),
-  TENANTS_EXCLUDE: list.pipe(z.array(tenantReference)).meta({ description: 'Tenants that get no token and no job (GUIDs or domains, comma separated); wins over TENANTS_INCLUDE.' }),
-  TENANTS_WITHOUT_GDAP: z.enum(['allow', 'deny']).default('allow').meta({ description: 'Whether a customer with a reseller contract but no GDAP relationship at all is tried (legacy DAP).' }),
-  ENTRA_CONCURRENCY: wholeNumber(1, 500, 32).meta({ description: 'Most token requests to Entra at one time, per instance.' }),
-  RESOURCE_CONCURRENCY: wholeNumber(1, 500, 64).meta({ description: 'Most requests of jobs to Graph and the like at one time, per instance.' }),
-  CALLER_REQUESTS_PER_MINUTE: wholeNumber(1, 1_000_000, 6_000).meta({ description: 'Requests that one caller may send per minute, per instance.' }),
-  TOKEN_CACHE_SIZE: wholeNumber(100, 1_000_000, 50_000).meta({ description: 'Most access tokens kept in memory; one takes about 3 KB.' }),
-  CREDENTIAL_REREAD_SECONDS: wholeNumber(30, 86_400, 600).meta({ description: 'After how many seconds a credential in memory is read from Key Vault again.' }),
+    .meta({
+      description:
+        'Where the access policy is: a file beside host.json, or the https address of a blob that the managed identity may read.',
+    }),
+  TENANTS_INCLUDE: list
+    .pipe(z.array(tenantReference))
+    .meta({ description: 'Only these tenants (GUIDs or domains, comma separated); empty: all delegated tenants.' }),
+  TENANTS_EXCLUDE: list
+    .pipe(z.array(tenantReference))
+    .meta({
+      description:
+        'Tenants that get no token and no job (GUIDs or domains, comma separated); wins over TENANTS_INCLUDE.',
+    }),
+  TENANTS_WITHOUT_GDAP: z
+    .enum(['allow', 'deny'])
+    .default('allow')
+    .meta({
+      description: 'Whether a customer with a reseller contract but no GDAP relationship at all is tried (legacy DAP).',
+    }),
+  ENTRA_CONCURRENCY: wholeNumber(1, 500, 32).meta({
+    description: 'Most token requests to Entra at one time, per instance.',
+  }),
+  RESOURCE_CONCURRENCY: wholeNumber(1, 500, 64).meta({
+    description: 'Most requests of jobs to Graph and the like at one time, per instance.',
+  }),
+  CALLER_REQUESTS_PER_MINUTE: wholeNumber(1, 1_000_000, 6_000).meta({
+    description: 'Requests that one caller may send per minute, per instance.',
+  }),
+  TOKEN_CACHE_SIZE: wholeNumber(100, 1_000_000, 50_000).meta({
+    description: 'Most access tokens kept in memory; one takes about 3 KB.',
+  }),
+  CREDENTIAL_REREAD_SECONDS: wholeNumber(30, 86_400, 600).meta({
+    description: 'After how many seconds a credential in memory is read from Key Vault again.',
+  }),
   AUDIT_RETENTION_DAYS: wholeNumber(1, 3650, 365).meta({ description: 'How long audit records are kept, days.' }),
   RUN_RETENTION_DAYS: wholeNumber(1, 3650, 90).meta({ description: 'How long runs and their results are kept, days.' }),
-  AzureWebJobsStorage: z.string().optional().meta({ description: 'Storage connection string, for local use; in Azure the identity-based settings below.' }),
-  AzureWebJobsStorage__accountName: z.string().optional().meta({ description: 'Storage account name, reached with the managed identity.' }),
-  AzureWebJobsStorage__blobServiceUri: z.string().optional().meta({ description: 'Blob endpoint of the storage account, where it is not the standard one.' }),
-  AzureWebJobsStorage__tableServiceUri: z.string().optional().meta({ description: 'Table endpoint of the storage account, where it is not the standard one.' }),
+  AzureWebJobsStorage: z
+    .string()
+    .optional()
+    .meta({ description: 'Storage connection string, for local use; in Azure the identity-based settings below.' }),
+  AzureWebJobsStorage__accountName: z
+    .string()
+    .optional()
+    .meta({ description: 'Storage account name, reached with the managed identity.' }),
+  AzureWebJobsStorage__blobServiceUri: z
+    .string()
+    .optional()
+    .meta({ description: 'Blob endpoint of the storage account, where it is not the standard one.' }),
+  AzureWebJobsStorage__tableServiceUri: z
+    .string()
+    .optional()
+    .meta({ description: 'Table endpoint of the storage account, where it is not the standard one.' }),
 });
 
 type RawSettings = z.output<typeof settingsSchema>;
@@ -117,11 +175,19 @@ export interface Settings extends Omit<RawSettings, 'MICROSOFT_CLOUD' | 'CLOUD_E
  */
 export function parseSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
   // An empty app setting means absent: the portal cannot tell the two apart.
-  const present = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''));
+  const present = Object.fromEntries(
+    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
+  );
   const parsed = settingsSchema.safeParse(present);
-  const problems = parsed.success ? [] : parsed.error.issues.map((issue) => `${issue.path[0]?.toString() ?? 'settings'}: ${explain(issue, present)}`);
-  const value = present['AzureWebJobsStorage'] ?? present['AzureWebJobsStorage__accountName'] ?? present['AzureWebJobsStorage__tableServiceUri'];
-  if (value === undefined) problems.push('AzureWebJobsStorage: is missing (or AzureWebJobsStorage__accountName for the managed identity)');
+  const problems = parsed.success
+    ? []
+    : parsed.error.issues.map((issue) => `${issue.path[0]?.toString() ?? 'settings'}: ${explain(issue, present)}`);
+  const value =
+    present['AzureWebJobsStorage'] ??
+    present['AzureWebJobsStorage__accountName'] ??
+    present['AzureWebJobsStorage__tableServiceUri'];
+  if (value === undefined)
+    problems.push('AzureWebJobsStorage: is missing (or AzureWebJobsStorage__accountName for the managed identity)');
   if (!parsed.success || problems.length > 0) {
     throw new BrokerError('config_invalid', `${problems.join('; ')}.`);
   }
@@ -136,5 +202,7 @@ function explain(issue: z.core.$ZodIssue, present: Readonly<Record<string, unkno
 }
 
 function definedOnly<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> };
+  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
 }

@@ -4,7 +4,12 @@ import type { Secret } from '../secret.ts';
 /** How an application proves itself to Entra. */
 export type ClientCredential =
   | { readonly kind: 'secret'; readonly secret: Secret }
-  | { readonly kind: 'certificate'; readonly privateKey: Secret; readonly certificate: string; readonly thumbprintSha256: string }
+  | {
+      readonly kind: 'certificate';
+      readonly privateKey: Secret;
+      readonly certificate: string;
+      readonly thumbprintSha256: string;
+    }
   /** The managed identity's token is the assertion: nothing to store, nothing to steal. */
   | { readonly kind: 'federated' };
 

@@ -27,10 +27,25 @@ export interface EntraFailure {
   readonly logFields: LogFields;
 }
 
-export type TokenReply = { readonly ok: true; readonly token: RedeemedToken } | { readonly ok: false; readonly failure: EntraFailure };
+export type TokenReply =
+  | { readonly ok: true; readonly token: RedeemedToken }
+  | { readonly ok: false; readonly failure: EntraFailure };
 
 // v1 endpoints answer numbers as strings; expires_on there is epoch seconds, but expires_in needs no clock in common.
-const seconds = z.union([z.number(), z.string().regex(/^\d{1,9}$/).transform(Number)]).pipe(z.number().positive().max(31 * 86_400));
+const seconds = z
+  .union([
+    z.number(),
+    z
+      .string()
+      .regex(/^\d{1,9}$/)
+      .transform(Number),
+  ])
+  .pipe(
+    z
+      .number()
+      .positive()
+      .max(31 * 86_400),
+  );
 
 const successSchema = z.object({
   // RFC 6749 section 5.1 requires both; MSAL resolves without them, which is why the reply is judged here.
@@ -83,7 +98,12 @@ export function judgeTokenReply(reply: OutboundReply, sentAtMs: number): TokenRe
 function redeemed(body: z.output<typeof successSchema>, sentAtMs: number): RedeemedToken {
   const claims = readClaims(body.access_token);
   // What the token itself says counts; the reply's `scope` repeats it, prefixed by the resource, where the token is opaque.
-  const scopes = claims.scopes ?? (body.scope ?? '').split(' ').filter((scope) => scope !== '').map((scope) => scope.slice(scope.lastIndexOf('/') + 1));
+  const scopes =
+    claims.scopes ??
+    (body.scope ?? '')
+      .split(' ')
+      .filter((scope) => scope !== '')
+      .map((scope) => scope.slice(scope.lastIndexOf('/') + 1));
   return {
     accessToken: new Secret(body.access_token),
     refreshToken: body.refresh_token === undefined ? undefined : new Secret(body.refresh_token),
@@ -93,26 +113,49 @@ function redeemed(body: z.output<typeof successSchema>, sentAtMs: number): Redee
   };
 }
 
-function judgeFailure(reply: OutboundReply, body: z.output<typeof failureSchema> | undefined, nowMs: number): EntraFailure {
+function judgeFailure(
+  reply: OutboundReply,
+  body: z.output<typeof failureSchema> | undefined,
+  nowMs: number,
+): EntraFailure {
   const aadsts = body === undefined ? undefined : (body.error_codes?.[0] ?? numberIn(body.error_description));
   const wait = retryAfterSeconds(reply.headers, nowMs);
   const logFields = {
     httpStatus: reply.status,
     ...(aadsts === undefined ? {} : { aadsts }),
-    ...(body ? { entraError: body.error } : { entraReply: reply.body.trimStart().startsWith('<') ? 'html' : 'not understood' }),
+    ...(body
+      ? { entraError: body.error }
+      : { entraReply: reply.body.trimStart().startsWith('<') ? 'html' : 'not understood' }),
     ...(body?.suberror ? { suberror: body.suberror } : {}),
     ...(body?.trace_id ? { traceId: body.trace_id } : {}),
     ...(body?.correlation_id ? { entraCorrelationId: body.correlation_id } : {}),
   };
-  const failure = (code: ErrorCode, reach: Reach, detail: string): EntraFailure => ({ code, reach, detail, retryAfterSeconds: wait, logFields });
+  const failure = (code: ErrorCode, reach: Reach, detail: string): EntraFailure => ({
+    code,
+    reach,
+    detail,
+    retryAfterSeconds: wait,
+    logFields,
+  });
   const named = aadsts === undefined ? '' : ` (AADSTS${aadsts})`;
 
-  if (reply.status === 429) return { ...failure('throttled', 'transient', `Entra throttles the requests${named}.`), retryAfterSeconds: wait ?? 60 };
+  if (reply.status === 429)
+    return {
+      ...failure('throttled', 'transient', `Entra throttles the requests${named}.`),
+      retryAfterSeconds: wait ?? 60,
+    };
   // A reply that names its error is believed before its status: Entra sends 4xx and, rarely, 5xx with the same bodies.
   const known = aadsts === undefined ? undefined : aadstsMeanings.get(aadsts);
-  if (body !== undefined && known !== undefined) return failure(known.code, known.reach, `${known.meaning.slice(0, -1)}${named}.`);
-  if (reply.status >= 500 || body === undefined) return failure('entra_unavailable', 'transient', `Entra sent an answer that is not usable (HTTP ${reply.status})${named}.`);
-  if (body.suberror === 'consent_required') return failure('consent_required', 'tenant', `Nobody has consented to the application in this tenant${named}.`);
+  if (body !== undefined && known !== undefined)
+    return failure(known.code, known.reach, `${known.meaning.slice(0, -1)}${named}.`);
+  if (reply.status >= 500 || body === undefined)
+    return failure(
+      'entra_unavailable',
+      'transient',
+      `Entra sent an answer that is not usable (HTTP ${reply.status})${named}.`,
+    );
+  if (body.suberror === 'consent_required')
+    return failure('consent_required', 'tenant', `Nobody has consented to the application in this tenant${named}.`);
   const byClass = errorClasses[body.error];
   if (byClass !== undefined) return failure(byClass.code, byClass.reach, `Entra answered ${body.error}${named}.`);
   return failure('entra_request_rejected', 'ambiguous', `Entra answered with an error that is not known here${named}.`);

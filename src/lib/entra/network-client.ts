@@ -52,7 +52,8 @@ export class CapturingNetworkClient implements INetworkModule {
       // What MSAL makes of the reply is ignored; it only has to come to an end.
       return { status: reply.status, headers: {}, body: (parseJson(reply.body) ?? {}) as T };
     } catch (error) {
-      const outcome = error instanceof OutboundError ? error : new OutboundError('network', new URL(url).host, { cause: error });
+      const outcome =
+        error instanceof OutboundError ? error : new OutboundError('network', new URL(url).host, { cause: error });
       this.captured = { sentAtMs, outcome };
       throw outcome;
     }

@@ -16,7 +16,9 @@ export interface Redemption {
   readonly resourceIdentifier: string;
   readonly clientId: string;
   readonly clientCredential: ClientCredential;
-  readonly grant: { readonly kind: Extract<Grant, 'delegated'>; readonly refreshToken: Secret } | { readonly kind: Extract<Grant, 'application'> };
+  readonly grant:
+    | { readonly kind: Extract<Grant, 'delegated'>; readonly refreshToken: Secret }
+    | { readonly kind: Extract<Grant, 'application'> };
   readonly correlationId: string;
 }
 
@@ -31,7 +33,9 @@ export interface RedeemerDeps {
   /** The assertion of a federated credential: the managed identity's token for `api://AzureADTokenExchange`. */
   readonly federatedAssertion: () => Promise<string>;
   /** Loaded at first use: the import takes about 90 ms, which a cold start need not pay. */
-  readonly loadMsal: () => Promise<{ ConfidentialClientApplication: new (configuration: Configuration) => ConfidentialClientApplication }>;
+  readonly loadMsal: () => Promise<{
+    ConfidentialClientApplication: new (configuration: Configuration) => ConfidentialClientApplication;
+  }>;
 }
 
 /** Entra answers in well under a second; a slow one is not worth a thread of work for longer. */
@@ -73,7 +77,16 @@ function judge(network: CapturingNetworkClient, redemption: Redemption, thrown: 
   const reply = judgeTokenReply(captured.outcome, captured.sentAtMs);
   const tenantId = reply.ok ? reply.token.claims.tenantId : undefined;
   if (tenantId !== undefined && tenantId !== redemption.tenantId) {
-    return { ok: false, failure: { code: 'entra_unavailable', reach: 'transient', detail: 'Entra issued a token of another tenant, which was thrown away.', retryAfterSeconds: undefined, logFields: { tokenTenantId: tenantId } } };
+    return {
+      ok: false,
+      failure: {
+        code: 'entra_unavailable',
+        reach: 'transient',
+        detail: 'Entra issued a token of another tenant, which was thrown away.',
+        retryAfterSeconds: undefined,
+        logFields: { tokenTenantId: tenantId },
+      },
+    };
   }
   return reply;
 }
@@ -81,7 +94,13 @@ function judge(network: CapturingNetworkClient, redemption: Redemption, thrown: 
 function unreachable(error: OutboundError): EntraFailure {
   const { code, detail } = outboundFailure(error, 'entra_unavailable', 'Entra');
   const cause = error.cause instanceof Error ? error.cause.message : '';
-  return { code, reach: 'transient', detail, retryAfterSeconds: undefined, logFields: { network: error.failure, cause } };
+  return {
+    code,
+    reach: 'transient',
+    detail,
+    retryAfterSeconds: undefined,
+    logFields: { network: error.failure, cause },
+  };
 }
 
 /** MSAL refused before sending: the assertion could not be had, or the key is unusable. */
@@ -90,13 +109,19 @@ function notSent(thrown: unknown): EntraFailure {
   return {
     code: 'client_credential_rejected',
     reach: 'ambiguous',
-    detail: 'The client credential could not be prepared: the key is unusable or the managed identity gave no assertion.',
+    detail:
+      'The client credential could not be prepared: the key is unusable or the managed identity gave no assertion.',
     retryAfterSeconds: undefined,
     logFields: { msal: name.slice(0, 500) },
   };
 }
 
-function configuration(deps: RedeemerDeps, entraEndpoint: string, redemption: Redemption, network: CapturingNetworkClient): Configuration {
+function configuration(
+  deps: RedeemerDeps,
+  entraEndpoint: string,
+  redemption: Redemption,
+  network: CapturingNetworkClient,
+): Configuration {
   const { clientId, tenantId, clientCredential } = redemption;
   return {
     auth: {
@@ -116,7 +141,13 @@ function clientAuthentication(deps: RedeemerDeps, credential: ClientCredential):
     case 'secret':
       return { clientSecret: credential.secret.reveal() };
     case 'certificate':
-      return { clientCertificate: { thumbprintSha256: credential.thumbprintSha256, privateKey: credential.privateKey.reveal(), x5c: credential.certificate } };
+      return {
+        clientCertificate: {
+          thumbprintSha256: credential.thumbprintSha256,
+          privateKey: credential.privateKey.reveal(),
+          x5c: credential.certificate,
+        },
+      };
     case 'federated':
       return { clientAssertion: deps.federatedAssertion };
   }

@@ -39,7 +39,8 @@ export function readClaims(token: string): TokenClaims {
   };
 }
 
-const text = (value: unknown): string | undefined => (typeof value === 'string' && value.length <= 1024 ? value : undefined);
+const text = (value: unknown): string | undefined =>
+  typeof value === 'string' && value.length <= 1024 ? value : undefined;
 
 function words(value: unknown): readonly string[] | undefined {
   if (typeof value === 'string') return value.split(' ').filter((word) => word !== '');

@@ -97,8 +97,17 @@ export function parseJson(body: string): unknown {
 }
 
 /** An {@link OutboundError} said as one of the closed set, under the code that fits the peer. */
-export function outboundFailure(error: unknown, code: 'entra_unavailable' | 'resource_error', peer: string): BrokerError {
+export function outboundFailure(
+  error: unknown,
+  code: 'entra_unavailable' | 'resource_error',
+  peer: string,
+): BrokerError {
   const failure = error instanceof OutboundError ? error.failure : 'network';
-  const said = { timeout: 'did not answer in time', aborted: 'was not waited for', network: 'could not be reached', too_large: 'sent a reply that is too large' };
+  const said = {
+    timeout: 'did not answer in time',
+    aborted: 'was not waited for',
+    network: 'could not be reached',
+    too_large: 'sent a reply that is too large',
+  };
   return new BrokerError(code, `${peer} ${said[failure]}.`, { cause: error });
 }

@@ -44,7 +44,10 @@ export interface PipelineHost<S> {
  */
 export function createPipeline<S extends PipelineServices>(
   host: PipelineHost<S>,
-): { guarded(role: CallerRole, handler: Handler<S>): HttpHandler; anonymous(handler: AnonymousHandler<S>): HttpHandler } {
+): {
+  guarded(role: CallerRole, handler: Handler<S>): HttpHandler;
+  anonymous(handler: AnonymousHandler<S>): HttpHandler;
+} {
   const serve = (work: (services: S, call: Omit<Call, 'caller'>) => Promise<Answer>): HttpHandler => {
     return (request, context) =>
       host.withInvocation(context, async () => {
@@ -61,7 +64,10 @@ export function createPipeline<S extends PipelineServices>(
           log.log(error.code === 'internal' ? 'error' : 'warn', 'request.failed', errorFields(thrown));
           answer = problemAnswer(error, correlationId);
         }
-        return { ...answer, headers: { 'x-content-type-options': 'nosniff', ...answer.headers, 'x-correlation-id': correlationId } };
+        return {
+          ...answer,
+          headers: { 'x-content-type-options': 'nosniff', ...answer.headers, 'x-correlation-id': correlationId },
+        };
       });
   };
   return {

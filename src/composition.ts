@@ -1,0 +1,185 @@
+/**
+ * The composition root: the only place that reads the environment. Everything else gets what it needs passed in.
+ * Nothing is built at import: `services()` builds at the first request and keeps the result; while settings are
+ * wrong it throws `config_invalid` and tries again with the next request.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { InvocationContext } from '@azure/functions';
+import type { TokenCredential } from '@azure/identity';
+import { azureIdentity, federatedAssertion } from './lib/azure/identity.ts';
+import { secretClient } from './lib/azure/key-vault.ts';
+import { createStorage, type Storage } from './lib/azure/storage.ts';
+import { TokenBroker } from './lib/broker/broker.ts';
+import { createResourceRegistry, type ResourceRegistry } from './lib/broker/resources.ts';
+import type { CallerVerifier } from './lib/callers/caller.ts';
+import { policyFromBlob, policyFromFile } from './lib/callers/policy-sources.ts';
+import { createPolicyStore, type PolicyStore, type ReadPolicy } from './lib/callers/policy-store.ts';
+import { type CallerRateLimit, createCallerRateLimit } from './lib/callers/rate-limit.ts';
+import { createCallerVerifier } from './lib/callers/verify-caller.ts';
+import { type Clock, type Random, systemClock } from './lib/clock.ts';
+import { parseSettings, type Settings } from './lib/config/settings.ts';
+import { CachedCredentials } from './lib/credential/cached-credentials.ts';
+import type { CredentialStore } from './lib/credential/credential-store.ts';
+import { KeyVaultCredentialStore } from './lib/credential/key-vault-credential-store.ts';
+import { createMsalRedeemer } from './lib/entra/redeemer.ts';
+import type { Fetch } from './lib/http/outbound.ts';
+import { Limiter } from './lib/limiter.ts';
+import { createLogger, type Logger, type LogSink } from './lib/log.ts';
+import { createTenantDirectory, type TenantDirectory } from './lib/tenants/directory.ts';
+
+/** Everything that handlers, jobs and timers work with. */
+export interface Services {
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly newId: () => string;
+  readonly fetch: Fetch;
+  readonly log: Logger;
+  readonly callers: CallerVerifier;
+  readonly callerLimit: CallerRateLimit;
+  readonly policy: PolicyStore;
+  readonly resources: ResourceRegistry;
+  readonly credentialStore: CredentialStore;
+  readonly credentials: CachedCredentials;
+  readonly broker: TokenBroker;
+  readonly directory: TenantDirectory;
+  readonly storage: Storage;
+  /** Requests of jobs and directory to Graph and the like, over all tenants. */
+  readonly resourceLimiter: Limiter;
+}
+
+const currentInvocation = new AsyncLocalStorage<InvocationContext>();
+
+/** Ties the log lines of `work` to the invocation that they belong to, as Application Insights wants them. */
+export const withInvocation = <T>(context: InvocationContext, work: () => Promise<T>): Promise<T> =>
+  currentInvocation.run(context, work);
+
+const sink: LogSink = (level, line) => {
+  const context = currentInvocation.getStore();
+  if (context === undefined) console.error(line);
+  else context[level](line);
+};
+
+/** For what happens before or without services. */
+export const bootLog: Logger = createLogger(sink);
+
+let built: Promise<Services> | undefined;
+
+/** The services, built once. @throws BrokerError config_invalid that names every wrong setting. */
+export function services(): Promise<Services> {
+  built ??= build(process.env).catch((thrown: unknown) => {
+    built = undefined;
+    throw thrown;
+  });
+  return built;
+}
+
+async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
+  const settings = parseSettings(environment);
+  const clock = systemClock;
+  const random: Random = Math.random;
+  const fetch: Fetch = (url, init) => globalThis.fetch(url, init);
+  const log = bootLog;
+  const newId = randomUUID;
+  const { cloud, PARTNER_TENANT_ID: partnerTenantId } = settings;
+
+  const identity = once(() =>
+    azureIdentity({
+      hasManagedIdentity: environment['IDENTITY_ENDPOINT'] !== undefined,
+      managedIdentityClientId: settings.MANAGED_IDENTITY_CLIENT_ID,
+    }),
+  );
+  const storage = createStorage(settings, identity);
+  const resources = createResourceRegistry(cloud, settings.RESOURCES);
+  const credentialStore = new KeyVaultCredentialStore(await secretClient(settings.KEY_VAULT_URL, await identity()));
+  const credentials = new CachedCredentials({ store: credentialStore, clock, log }, settings.CREDENTIAL_REREAD_SECONDS);
+  const redeemer = createMsalRedeemer(
+    {
+      fetch,
+      clock,
+      loadMsal: () => import('@azure/msal-node'),
+      federatedAssertion: async () => federatedAssertion(await identity()),
+    },
+    cloud.endpoints.entra,
+  );
+  const broker = new TokenBroker(
+    { credentials, redeemer, clock, random, log },
+    {
+      partnerTenantId,
+      canaryResource: cloud.resources.graph,
+      entraConcurrency: settings.ENTRA_CONCURRENCY,
+      cacheSize: settings.TOKEN_CACHE_SIZE,
+    },
+  );
+  const resourceLimiter = new Limiter(settings.RESOURCE_CONCURRENCY);
+  return {
+    settings,
+    clock,
+    random,
+    newId,
+    fetch,
+    log,
+    storage,
+    resources,
+    credentialStore,
+    credentials,
+    broker,
+    resourceLimiter,
+    callers: createCallerVerifier(
+      { fetch, clock, log },
+      {
+        entraEndpoint: cloud.endpoints.entra,
+        cloud: cloud.name,
+        tenantId: partnerTenantId,
+        audiences: settings.BROKER_AUDIENCES,
+      },
+    ),
+    callerLimit: createCallerRateLimit({ clock }, { requestsPerMinute: settings.CALLER_REQUESTS_PER_MINUTE }),
+    policy: createPolicyStore({ read: await policySource(settings.ACCESS_POLICY, identity), clock, log }),
+    directory: createTenantDirectory(
+      {
+        fetch,
+        clock,
+        random,
+        log,
+        newId,
+        limiter: resourceLimiter,
+        tokens: broker,
+        resources,
+        endpoints: cloud.endpoints,
+        partnerTenantId,
+      },
+      {
+        include: settings.TENANTS_INCLUDE,
+        exclude: settings.TENANTS_EXCLUDE,
+        withoutGdap: settings.TENANTS_WITHOUT_GDAP,
+      },
+    ),
+  };
+}
+
+async function policySource(place: string, identity: () => Promise<TokenCredential>): Promise<ReadPolicy> {
+  if (place.startsWith('https://')) {
+    const { BlobClient } = await import('@azure/storage-blob');
+    return policyFromBlob(new BlobClient(place, await identity()));
+  }
+  const path = join(appFolder(import.meta.dirname), place);
+  return policyFromFile(() => readFile(path, 'utf8'));
+}
+
+/** The folder of host.json: this module may lie in a chunk below it. */
+function appFolder(start: string): string {
+  for (let folder = start; folder !== dirname(folder); folder = dirname(folder)) {
+    if (existsSync(join(folder, 'host.json'))) return folder;
+  }
+  return start;
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => (made ??= make());
+}

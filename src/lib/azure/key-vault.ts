@@ -1,0 +1,14 @@
+import type { TokenCredential } from '@azure/identity';
+import type { SecretClient } from '@azure/keyvault-secrets';
+
+const azureVaultHosts = /\.vault\.(azure\.net|usgovcloudapi\.net|azure\.cn)$/;
+
+/** A client for the secrets of one vault. */
+export async function secretClient(vaultUrl: string, identity: TokenCredential): Promise<SecretClient> {
+  const { SecretClient } = await import('@azure/keyvault-secrets');
+  return new SecretClient(vaultUrl, identity, {
+    // The SDK checks that the vault lies under the audience's domain; the local cloud's does not.
+    disableChallengeResourceVerification: !azureVaultHosts.test(new URL(vaultUrl).hostname),
+    retryOptions: { maxRetries: 3, retryDelayInMs: 500, maxRetryDelayInMs: 4_000 },
+  });
+}

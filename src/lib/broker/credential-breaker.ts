@@ -1,0 +1,73 @@
+import type { Clock } from '../clock.ts';
+import type { BrokerError } from '../errors.ts';
+
+/** How often a dead credential's store is looked at: recovery shows within a minute of a new version. */
+const lookEveryMs = 30_000;
+/** Probes with the dead credential itself: for what heals without a new version (an unlocked account, a replicated key). */
+const probe = { firstMs: 10_000, longestMs: 900_000 };
+
+interface Dead {
+  readonly error: BrokerError;
+  /** The credential that failed; another version is another chance. */
+  readonly version: string;
+  nextLookMs: number;
+  nextProbeMs: number;
+  probeIntervalMs: number;
+}
+
+/** What a request may do about a dead credential at this moment. */
+export type NextStep = 'go' | 'look' | 'probe' | 'refuse';
+
+/** Remembers that a credential is dead, so that a thousand tenants do not each find out by asking Entra. */
+export class CredentialBreaker {
+  readonly #clock: Clock;
+  #dead: Dead | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** The failure while the credential is dead. */
+  get error(): BrokerError | undefined {
+    return this.#dead?.error;
+  }
+
+  get deadVersion(): string | undefined {
+    return this.#dead?.version;
+  }
+
+  /** Claims the next step: of many concurrent requests one looks or probes, the others are refused. */
+  next(): NextStep {
+    const dead = this.#dead;
+    if (dead === undefined) return 'go';
+    const nowMs = this.#clock.nowMs();
+    if (nowMs >= dead.nextLookMs) {
+      dead.nextLookMs = nowMs + lookEveryMs;
+      return 'look';
+    }
+    if (nowMs >= dead.nextProbeMs) {
+      dead.probeIntervalMs = Math.min(dead.probeIntervalMs * 2, probe.longestMs);
+      dead.nextProbeMs = nowMs + dead.probeIntervalMs;
+      return 'probe';
+    }
+    return 'refuse';
+  }
+
+  /** A confirmed credential-wide failure. Repeated for the same version it changes nothing. */
+  open(error: BrokerError, version: string): void {
+    if (this.#dead?.version === version) return;
+    const nowMs = this.#clock.nowMs();
+    this.#dead = {
+      error,
+      version,
+      nextLookMs: nowMs + lookEveryMs,
+      nextProbeMs: nowMs + probe.firstMs,
+      probeIntervalMs: probe.firstMs,
+    };
+  }
+
+  /** A token was had with this version. */
+  close(): void {
+    this.#dead = undefined;
+  }
+}

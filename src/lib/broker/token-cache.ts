@@ -1,0 +1,87 @@
+import { LRUCache } from 'lru-cache';
+import type { Clock, Random } from '../clock.ts';
+import type { TenantId } from '../identifiers.ts';
+import type { AccessToken, TokenRequest } from './token.ts';
+
+/** A token that ends sooner than this is of no use to anybody, whatever was asked. */
+const usableSeconds = 60;
+
+/** A token is renewed in the background when it enters its last 5 to 10 minutes, each at its own moment. */
+const renewBeforeEndMs = { least: 300_000, spread: 300_000 };
+
+/** A failure that only a person can mend is remembered this long; a consent takes about three minutes to spread. */
+const failureLifeMs = 300_000;
+
+interface Entry {
+  readonly token: AccessToken;
+  readonly renewAtMs: number;
+}
+
+/** What is known for a key: a token good enough, and whether it should be renewed while it is still good. */
+export interface CacheHit {
+  readonly token: AccessToken;
+  readonly renew: boolean;
+}
+
+/** Everything that changes the answer is in the key; the parts hold no space, so no two requests share one. */
+export function cacheKey(request: TokenRequest): string {
+  return `${request.tenantId} ${request.resource.identifier} ${request.grant} ${request.application}`;
+}
+
+/** Access tokens and lasting failures by {@link cacheKey}: bounded, constant time. */
+export class TokenCache {
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #tokens: LRUCache<string, Entry>;
+  readonly #failures: LRUCache<string, { readonly error: Error; readonly untilMs: number }>;
+  readonly #generations = new Map<TenantId, number>();
+
+  constructor(deps: { clock: Clock; random: Random }, size: number) {
+    this.#clock = deps.clock;
+    this.#random = deps.random;
+    this.#tokens = new LRUCache({ max: size });
+    this.#failures = new LRUCache({ max: size });
+  }
+
+  get(key: string, minimumLifetimeSeconds: number): CacheHit | undefined {
+    const entry = this.#tokens.get(key);
+    if (entry === undefined) return undefined;
+    const nowMs = this.#clock.nowMs();
+    const leftMs = entry.token.expiresAtMs - nowMs;
+    if (leftMs < Math.max(minimumLifetimeSeconds, usableSeconds) * 1000) return undefined;
+    return { token: entry.token, renew: nowMs >= entry.renewAtMs };
+  }
+
+  /** Remembers a token, unless the tenant was forgotten since `generation` was read. */
+  set(key: string, token: AccessToken, generation: number): void {
+    if (this.generation(token.tenantId) !== generation) return;
+    const renewAtMs = token.expiresAtMs - renewBeforeEndMs.least - this.#random() * renewBeforeEndMs.spread;
+    this.#failures.delete(key);
+    this.#tokens.set(key, { token: { ...token, fromCache: true }, renewAtMs });
+  }
+
+  failure(key: string): Error | undefined {
+    const failure = this.#failures.get(key);
+    if (failure === undefined) return undefined;
+    if (failure.untilMs > this.#clock.nowMs()) return failure.error;
+    this.#failures.delete(key);
+    return undefined;
+  }
+
+  setFailure(key: string, error: Error, lifeMs = failureLifeMs): void {
+    this.#failures.set(key, { error, untilMs: this.#clock.nowMs() + lifeMs });
+  }
+
+  /** Counts how often the tenant was forgotten: a redemption that began before must not be remembered. */
+  generation(tenantId: TenantId): number {
+    return this.#generations.get(tenantId) ?? 0;
+  }
+
+  forgetTenant(tenantId: TenantId): void {
+    this.#generations.set(tenantId, this.generation(tenantId) + 1);
+    const prefix = `${tenantId} `;
+    for (const cache of [this.#tokens, this.#failures]) {
+      for (const key of [...cache.keys()]) if (key.startsWith(prefix)) cache.delete(key);
+    }
+  }
+}

@@ -1,0 +1,30 @@
+import { X509Certificate } from 'node:crypto';
+import { BrokerError } from '../errors.ts';
+import { Secret } from '../secret.ts';
+import type { ClientCredential } from './credential.ts';
+
+const keyPattern = /-----BEGIN (?:RSA |EC |)PRIVATE KEY-----[\s\S]+?-----END (?:RSA |EC |)PRIVATE KEY-----/;
+const certificatePattern = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
+
+/**
+ * A certificate with its private key from one PEM text, as Key Vault hands it out for `application/x-pem-file`.
+ * @throws BrokerError client_credential_rejected that says which half is missing; never with any of the text.
+ */
+export function parseCertificate(pem: string): Extract<ClientCredential, { kind: 'certificate' }> {
+  const privateKey = keyPattern.exec(pem)?.[0];
+  const certificates = pem.match(certificatePattern);
+  const leaf = certificates?.[0];
+  if (privateKey === undefined || leaf === undefined || certificates === null) {
+    throw new BrokerError(
+      'client_credential_rejected',
+      `The stored certificate has no ${privateKey === undefined ? 'private key' : 'certificate'} in PEM form.`,
+    );
+  }
+  const thumbprintSha256 = new X509Certificate(leaf).fingerprint256.replaceAll(':', '').toLowerCase();
+  return {
+    kind: 'certificate',
+    privateKey: new Secret(privateKey),
+    certificate: certificates.join('\n'),
+    thumbprintSha256,
+  };
+}

@@ -1,0 +1,243 @@
+import type { KeyVaultSecret, SecretClient, SecretProperties } from '@azure/keyvault-secrets';
+import { BrokerError } from '../errors.ts';
+import { parseTenantId } from '../identifiers.ts';
+import { Secret } from '../secret.ts';
+import {
+  type ClientCredential,
+  type Credential,
+  type StoredClientCredential,
+  type StoredRefreshToken,
+  refreshTokenLifeMs,
+} from './credential.ts';
+import type { CredentialStore, NewClientCredential, NewRefreshToken, StoredVersion } from './credential-store.ts';
+import { keyVaultFailure, statusOf } from './key-vault-failure.ts';
+import { parseCertificate } from './certificate.ts';
+
+/** The SDK retries by itself; this bounds the whole of it, so that a vault that hangs does not hang its callers. */
+const deadlineMs = 20_000;
+
+const prefix = 'ptb-';
+const secretNames = {
+  refreshToken: (application: string) => `${prefix}${application}-refresh-token`,
+  clientCredential: (application: string) => `${prefix}${application}-client-credential`,
+};
+
+/** Content types say what a value is, for people who look at the vault. */
+const contentTypes = {
+  secret: 'client-secret',
+  certificate: 'application/x-pem-file',
+  federated: 'federated-credential',
+  refreshToken: 'refresh-token',
+} as const;
+
+/** Credentials in Azure Key Vault secrets: the value is the secret itself, everything else stands in tags. */
+export class KeyVaultCredentialStore implements CredentialStore {
+  readonly #client: SecretClient;
+
+  constructor(client: SecretClient) {
+    this.#client = client;
+  }
+
+  async load(application: string, signal?: AbortSignal): Promise<Credential> {
+    const [client, refreshToken] = await Promise.all([
+      this.#newest(secretNames.clientCredential(application), signal),
+      this.loadRefreshToken(application, signal),
+    ]);
+    if (client === undefined)
+      throw new BrokerError(
+        'credential_missing',
+        `Key Vault holds no client credential for the application "${application}".`,
+      );
+    return { application, client: readClientCredential(client), refreshToken };
+  }
+
+  async loadRefreshToken(application: string, signal?: AbortSignal): Promise<StoredRefreshToken | undefined> {
+    const stored = await this.#newest(secretNames.refreshToken(application), signal);
+    return stored === undefined ? undefined : readRefreshToken(stored);
+  }
+
+  async saveRefreshToken(application: string, token: NewRefreshToken): Promise<string> {
+    return this.#set(secretNames.refreshToken(application), token.secret.reveal(), {
+      contentType: contentTypes.refreshToken,
+      expiresOn: new Date(token.expiresAtMs),
+      tags: {
+        application,
+        clientId: token.clientId,
+        account: token.account,
+        accountObjectId: token.accountObjectId,
+        obtainedAt: new Date(token.obtainedAtMs).toISOString(),
+        mfa: String(token.mfa),
+      },
+    });
+  }
+
+  async saveClientCredential(application: string, stored: NewClientCredential): Promise<string> {
+    const { credential } = stored;
+    const value = {
+      secret: () => (credential.kind === 'secret' ? credential.secret.reveal() : ''),
+      certificate: () =>
+        credential.kind === 'certificate'
+          ? `${credential.privateKey.reveal().trim()}\n${credential.certificate.trim()}\n`
+          : '',
+      // Key Vault stores no empty value; this one opens nothing.
+      federated: () => 'federated',
+    }[credential.kind]();
+    return this.#set(secretNames.clientCredential(application), value, {
+      contentType: contentTypes[credential.kind],
+      ...(stored.endsAtMs === undefined ? {} : { expiresOn: new Date(stored.endsAtMs) }),
+      tags: {
+        application,
+        clientId: stored.clientId,
+        tenantId: stored.tenantId,
+        kind: credential.kind,
+        ...(stored.keyId ? { keyId: stored.keyId } : {}),
+      },
+    });
+  }
+
+  listRefreshTokenVersions(application: string): Promise<readonly StoredVersion[]> {
+    return this.#versions(secretNames.refreshToken(application));
+  }
+
+  listClientCredentialVersions(application: string): Promise<readonly StoredVersion[]> {
+    return this.#versions(secretNames.clientCredential(application));
+  }
+
+  disableRefreshTokenVersion(application: string, version: string): Promise<void> {
+    return this.#disable(secretNames.refreshToken(application), version);
+  }
+
+  disableClientCredentialVersion(application: string, version: string): Promise<void> {
+    return this.#disable(secretNames.clientCredential(application), version);
+  }
+
+  async listApplications(): Promise<readonly string[]> {
+    const names: string[] = [];
+    const pattern = new RegExp(`^${prefix}(.+)-client-credential$`);
+    await guarded(async (signal) => {
+      for await (const properties of this.#client.listPropertiesOfSecrets({ abortSignal: signal })) {
+        const application = pattern.exec(properties.name)?.[1];
+        if (application !== undefined) names.push(application);
+      }
+    });
+    return names.toSorted();
+  }
+
+  /** The newest version that is enabled: the current one may have been disabled in an emergency. */
+  async #newest(name: string, signal?: AbortSignal): Promise<KeyVaultSecret | undefined> {
+    return guarded(async (deadline) => {
+      try {
+        return await this.#client.getSecret(name, { abortSignal: deadline });
+      } catch (error) {
+        if (statusOf(error) === 404) return undefined;
+        if (!isDisabled(error)) throw error;
+      }
+      const newest = (await this.#versions(name)).find((version) => version.enabled);
+      return newest && this.#client.getSecret(name, { version: newest.version, abortSignal: deadline });
+    }, signal);
+  }
+
+  async #set(
+    name: string,
+    value: string,
+    options: { contentType: string; expiresOn?: Date; tags: Record<string, string> },
+  ): Promise<string> {
+    return guarded(async (signal) => {
+      try {
+        return versionOf((await this.#client.setSecret(name, value, { ...options, abortSignal: signal })).properties);
+      } catch (error) {
+        // A name that was deleted is held back by soft delete (409): bring it back, then write over it.
+        if (statusOf(error) !== 409) throw error;
+        const recovery = await this.#client.beginRecoverDeletedSecret(name, { abortSignal: signal });
+        await recovery.pollUntilDone();
+        return versionOf((await this.#client.setSecret(name, value, { ...options, abortSignal: signal })).properties);
+      }
+    });
+  }
+
+  async #versions(name: string): Promise<readonly StoredVersion[]> {
+    const versions: StoredVersion[] = [];
+    await guarded(async (signal) => {
+      try {
+        for await (const properties of this.#client.listPropertiesOfSecretVersions(name, { abortSignal: signal })) {
+          versions.push({
+            version: versionOf(properties),
+            createdAtMs: properties.createdOn?.getTime() ?? 0,
+            enabled: properties.enabled ?? true,
+          });
+        }
+      } catch (error) {
+        if (statusOf(error) !== 404) throw error;
+      }
+    });
+    return versions.toSorted((a, b) => b.createdAtMs - a.createdAtMs);
+  }
+
+  async #disable(name: string, version: string): Promise<void> {
+    await guarded((signal) =>
+      this.#client.updateSecretProperties(name, version, { enabled: false, abortSignal: signal }),
+    );
+  }
+}
+
+async function guarded<T>(work: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> {
+  const deadline = AbortSignal.timeout(deadlineMs);
+  try {
+    return await work(signal ? AbortSignal.any([deadline, signal]) : deadline);
+  } catch (error) {
+    throw keyVaultFailure(error, deadline.aborted);
+  }
+}
+
+function isDisabled(error: unknown): boolean {
+  return statusOf(error) === 403 && /SecretDisabled|disabled/i.test(error instanceof Error ? error.message : '');
+}
+
+function versionOf(properties: SecretProperties): string {
+  if (!properties.version) throw new BrokerError('key_vault_unavailable', 'Key Vault answered without a version.');
+  return properties.version;
+}
+
+function readClientCredential(stored: KeyVaultSecret): StoredClientCredential {
+  const tags = stored.properties.tags ?? {};
+  const clientId = tags['clientId'];
+  const tenantId = parseTenantId(tags['tenantId']);
+  if (!stored.value || !clientId || !tenantId) {
+    throw new BrokerError(
+      'credential_missing',
+      `The Key Vault secret "${stored.name}" lacks the tags clientId and tenantId.`,
+    );
+  }
+  return {
+    clientId,
+    tenantId,
+    credential: readCredential(tags['kind'], stored.value, stored.name),
+    version: versionOf(stored.properties),
+    ...(stored.properties.expiresOn ? { endsAtMs: stored.properties.expiresOn.getTime() } : {}),
+    ...(tags['keyId'] ? { keyId: tags['keyId'] } : {}),
+  };
+}
+
+function readCredential(kind: string | undefined, value: string, name: string): ClientCredential {
+  if (kind === 'federated') return { kind };
+  if (kind === 'certificate') return parseCertificate(value);
+  if (kind === undefined || kind === 'secret') return { kind: 'secret', secret: new Secret(value) };
+  throw new BrokerError('credential_missing', `The Key Vault secret "${name}" is of an unknown kind.`);
+}
+
+function readRefreshToken(stored: KeyVaultSecret): StoredRefreshToken | undefined {
+  if (!stored.value) return undefined;
+  const tags = stored.properties.tags ?? {};
+  const obtained = Date.parse(tags['obtainedAt'] ?? '');
+  // A token that somebody stored by hand has no tags: its version's birth is then the best that is known.
+  const obtainedAtMs = Number.isNaN(obtained) ? (stored.properties.createdOn?.getTime() ?? 0) : obtained;
+  return {
+    secret: new Secret(stored.value),
+    version: versionOf(stored.properties),
+    obtainedAtMs,
+    expiresAtMs: stored.properties.expiresOn?.getTime() ?? obtainedAtMs + refreshTokenLifeMs,
+    account: tags['account'] ?? '',
+    accountObjectId: tags['accountObjectId'] ?? '',
+    mfa: tags['mfa'] === 'true',
+  };
+}
