@@ -1,0 +1,113 @@
+import type { TableEntity } from '@azure/data-tables';
+import * as z from 'zod';
+import { grants } from '../broker/token.ts';
+import { isoTime } from '../clock.ts';
+import { isErrorCode } from '../errors.ts';
+import { parseTenantId } from '../identifiers.ts';
+import type { AuditEntry } from './audit-log.ts';
+
+/*
+ * How an entry lies in the table (docs/audit.md). Partition: one hour of UTC, so that what is recorded together can be
+ * written together. Both keys count down, so that the natural order of the table is newest first ("Log tail pattern",
+ * Azure Table storage design patterns).
+ */
+
+const hourMs = 3_600_000;
+/** The last millisecond that 13 digits can count down from: November 2286. */
+const endOfTimeMs = 9_999_999_999_999;
+const lastHour = Math.floor(endOfTimeMs / hourMs);
+
+const clamp = (ms: number): number => Math.min(endOfTimeMs, Math.max(0, Math.floor(ms)));
+
+/** The partition of a time; a later time has a smaller key. */
+export const partitionKeyAt = (ms: number): string =>
+  String(lastHour - Math.floor(clamp(ms) / hourMs)).padStart(7, '0');
+
+/** The start of the row keys of a time; a later time has a smaller one. */
+export const rowKeyAt = (ms: number): string => String(endOfTimeMs - clamp(ms)).padStart(13, '0');
+
+/** Longest text in one column, characters: 100 rows must fit one transaction of 4 MiB, whatever a caller sends. */
+const maxText = 512;
+const maxList = 8_000;
+
+// Columns beside the keys. `excess` stands for excessScopes; lists are joined by spaces, which scopes cannot hold.
+const rowSchema = z.object({
+  at: z.iso.datetime(),
+  correlationId: z.string(),
+  tokenId: z.string(),
+  outcome: z.enum(['issued', 'denied']),
+  code: z.string().optional(),
+  callerApplication: z.string(),
+  callerObject: z.string(),
+  callerKind: z.enum(['application', 'user']),
+  rule: z.string().optional(),
+  tenantId: z.string().optional(),
+  tenantAsked: z.string().optional(),
+  resource: z.string(),
+  scopes: z.string(),
+  grant: z.enum(grants),
+  application: z.string().optional(),
+  expiresAt: z.iso.datetime().optional(),
+  tokenFingerprint: z.string().optional(),
+  fromCache: z.boolean().optional(),
+  excessScopes: z.string().optional(),
+});
+export type AuditRow = TableEntity<z.output<typeof rowSchema>>;
+
+/** @param id Unique for ever: it is what makes a repeated write harmless. */
+export function toRow(entry: AuditEntry, id: string): AuditRow {
+  const { atMs, caller, scopes, excessScopes, expiresAtMs, ...rest } = entry;
+  const row: AuditRow = {
+    partitionKey: partitionKeyAt(atMs),
+    rowKey: `${rowKeyAt(atMs)}-${id}`,
+    at: isoTime(atMs),
+    ...rest,
+    callerApplication: caller.applicationId,
+    callerObject: caller.objectId,
+    callerKind: caller.kind,
+    scopes: clip(scopes.join(' '), maxList),
+    ...(excessScopes === undefined ? {} : { excessScopes: clip(excessScopes.join(' '), maxList) }),
+    ...(expiresAtMs === undefined ? {} : { expiresAt: isoTime(expiresAtMs) }),
+  };
+  for (const column of ['resource', 'rule', 'tenantAsked', 'correlationId', 'tokenId', 'application'] as const) {
+    const text = row[column];
+    if (text !== undefined) row[column] = clip(text, maxText);
+  }
+  return row;
+}
+
+/** The entry of a row, or undefined for a row that none of our versions wrote. */
+export function fromRow(row: unknown): AuditEntry | undefined {
+  const parsed = rowSchema.safeParse(row);
+  if (!parsed.success) return undefined;
+  const { at, callerApplication, callerObject, callerKind, scopes, excessScopes, expiresAt, code, tenantId, ...rest } =
+    parsed.data;
+  return defined({
+    ...rest,
+    atMs: Date.parse(at),
+    caller: { applicationId: callerApplication, objectId: callerObject, kind: callerKind },
+    scopes: split(scopes),
+    excessScopes: excessScopes === undefined ? undefined : split(excessScopes),
+    expiresAtMs: expiresAt === undefined ? undefined : Date.parse(expiresAt),
+    code: isErrorCode(code) ? code : undefined,
+    tenantId: parseTenantId(tenantId),
+  });
+}
+
+/** What callers wrote goes into the record as text that every reader can show: well-formed, no control characters. */
+const clip = (text: string, length: number): string =>
+  text
+    .slice(0, length)
+    .toWellFormed()
+    .replaceAll(/\p{Cc}/gu, '\u{FFFD}');
+
+const split = (list: string): string[] => list.split(' ').filter((item) => item !== '');
+
+type Defined<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
+  [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>;
+};
+
+function defined<T extends object>(value: T): Defined<T>;
+function defined(value: object): object {
+  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined));
+}

@@ -1,0 +1,61 @@
+import type { Clock } from '../clock.ts';
+import { BrokerError } from '../errors.ts';
+import { parseGuid } from '../identifiers.ts';
+import type { Logger } from '../log.ts';
+import type { AuditEntry, AuditPage, AuditQuery } from './audit-log.ts';
+import { fromRow, partitionKeyAt, rowKeyAt } from './audit-row.ts';
+import type { AuditTable } from './audit-table.ts';
+import { decodeContinuation, encodeContinuation } from './continuation.ts';
+
+/** Storage answers at the latest after 5 s or 1,000 rows, found or not: so many answers make one page at most. */
+const maxReplies = 20;
+const timeoutMs = 15_000;
+
+/** One page of entries, newest first. */
+export async function queryRows(
+  deps: { readonly table: AuditTable; readonly clock: Clock; readonly log: Logger },
+  query: AuditQuery,
+): Promise<AuditPage> {
+  const filter = filterOf(query);
+  const abortSignal = AbortSignal.timeout(timeoutMs);
+  const limit = Math.min(1000, Math.max(1, query.limit));
+  const entries: AuditEntry[] = [];
+  let continuation = query.continuation === undefined ? undefined : decodeContinuation(query.continuation);
+  for (let replies = 0; replies < maxReplies; replies += 1) {
+    const pages = deps.table.listEntities({ queryOptions: { filter }, abortSignal }).byPage({
+      maxPageSize: limit - entries.length,
+      ...(continuation === undefined ? {} : { continuationToken: continuation }),
+    });
+    const reply = await pages.next();
+    if (reply.done === true) return { entries };
+    for (const row of reply.value) {
+      const entry = fromRow(row);
+      if (entry !== undefined) entries.push(entry);
+      else deps.log.log('warn', 'audit.row_unreadable', { partitionKey: row.partitionKey, rowKey: row.rowKey });
+    }
+    continuation = reply.value.continuationToken;
+    if (continuation === undefined) return { entries };
+    if (entries.length >= limit) break;
+  }
+  return continuation === undefined ? { entries } : { entries, continuation: encodeContinuation(continuation) };
+}
+
+function filterOf({ fromMs, toMs, caller, tenantId }: AuditQuery): string {
+  // Keys count down: later times lie in front. `fromMs` belongs to the range, `toMs` does not.
+  const conditions = [
+    `PartitionKey ge '${partitionKeyAt(toMs)}'`,
+    `PartitionKey le '${partitionKeyAt(fromMs)}'`,
+    `RowKey ge '${rowKeyAt(toMs - 1)}'`,
+    `RowKey lt '${rowKeyAt(fromMs - 1)}'`,
+  ];
+  if (caller !== undefined) conditions.push(`callerApplication eq '${guid(caller, 'caller')}'`);
+  if (tenantId !== undefined) conditions.push(`tenantId eq '${guid(tenantId, 'tenant')}'`);
+  return conditions.join(' and ');
+}
+
+/** Nothing but a GUID goes into a filter: there is no text in it to escape. */
+function guid(value: string, what: string): string {
+  const parsed = parseGuid(value);
+  if (parsed === undefined) throw new BrokerError('request_invalid', `The ${what} is not a GUID.`);
+  return parsed;
+}

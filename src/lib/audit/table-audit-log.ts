@@ -1,0 +1,73 @@
+import type { Clock } from '../clock.ts';
+import { BrokerError } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { AuditEntry, AuditLog, AuditPage } from './audit-log.ts';
+import { type AuditRow, toRow } from './audit-row.ts';
+import { type AuditTable, maxTransaction, refusalOf } from './audit-table.ts';
+import { GroupCommit } from './group-commit.ts';
+import { purgeRows } from './purge-rows.ts';
+import { queryRows } from './query-rows.ts';
+import { writeRows } from './write-rows.ts';
+
+/** How long a caller waits for its record at most; a token that is not recorded by then is not handed out. */
+const deadlineMs = 3_000;
+/** Storage takes 2,000 rows a second in one partition: four full transactions at a time reach that. */
+const maxWrites = 4;
+/** About 3 s of work for storage at its limit: who comes later would run into the deadline anyway. */
+const maxWaiting = 5_000;
+
+export interface TableAuditLogDeps {
+  /** The table, which need not exist yet; asked for once, when it is first needed. */
+  readonly table: () => Promise<AuditTable>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** A new UUID each time. */
+  readonly newId: () => string;
+}
+
+/** The audit log in Azure Table storage (docs/audit.md). */
+export function createTableAuditLog(deps: TableAuditLogDeps): AuditLog {
+  const { clock, log, newId } = deps;
+  let opened: Promise<AuditTable> | undefined;
+  const open = (): Promise<AuditTable> =>
+    (opened ??= deps.table().catch((error: unknown) => {
+      opened = undefined;
+      throw error;
+    }));
+  const commits = new GroupCommit<AuditRow>(
+    { clock, write: async (rows, signal) => writeRows({ table: await open(), clock }, rows, signal) },
+    { groupOf: (row) => row.partitionKey, maxBatch: maxTransaction, maxWrites, maxWaiting, deadlineMs },
+  );
+
+  return {
+    record: async (entry: AuditEntry): Promise<void> => {
+      try {
+        await commits.commit(toRow(entry, newId()));
+      } catch (error) {
+        throw failure('audit_unavailable', 'The audit record could not be written.', error);
+      }
+    },
+    query: async (query): Promise<AuditPage> => {
+      try {
+        return await queryRows({ table: await open(), clock, log }, query);
+      } catch (error) {
+        if (error instanceof BrokerError) throw error;
+        if (refusalOf(error).code === 'TableNotFound') return { entries: [] };
+        throw failure('storage_unavailable', 'The audit log could not be read.', error);
+      }
+    },
+    purge: async (beforeMs): Promise<number> => {
+      try {
+        return await purgeRows(await open(), beforeMs);
+      } catch (error) {
+        if (refusalOf(error).code === 'TableNotFound') return 0;
+        throw failure('storage_unavailable', 'Old audit records could not be deleted.', error);
+      }
+    },
+  };
+}
+
+function failure(code: 'audit_unavailable' | 'storage_unavailable', detail: string, cause: unknown): BrokerError {
+  const refusal = refusalOf(cause);
+  return new BrokerError(code, detail, { cause, logFields: { storageCode: refusal.code, status: refusal.status } });
+}
