@@ -53,9 +53,9 @@ export class CredentialBreaker {
     return 'refuse';
   }
 
-  /** A confirmed credential-wide failure. Repeated for the same version it changes nothing. */
-  open(error: BrokerError, version: string): void {
-    if (this.#dead?.version === version) return;
+  /** A confirmed credential-wide failure. @returns false when it was known for this version already. */
+  open(error: BrokerError, version: string): boolean {
+    if (this.#dead?.version === version) return false;
     const nowMs = this.#clock.nowMs();
     this.#dead = {
       error,
@@ -64,6 +64,7 @@ export class CredentialBreaker {
       nextProbeMs: nowMs + probe.firstMs,
       probeIntervalMs: probe.firstMs,
     };
+    return true;
   }
 
   /** A token was had with this version. */

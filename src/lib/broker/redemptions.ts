@@ -6,11 +6,12 @@ import type { Redeemer, Redemption } from '../entra/redeemer.ts';
 import { BrokerError } from '../errors.ts';
 import type { TenantId } from '../identifiers.ts';
 import type { Limiter } from '../limiter.ts';
-import type { Logger } from '../log.ts';
+import { errorFields, type Logger } from '../log.ts';
 import { SingleFlight } from '../single-flight.ts';
 import { CredentialBreaker } from './credential-breaker.ts';
+import { Doubt } from './doubt.ts';
 import { credentialError, tenantError, transientError } from './failures.ts';
-import type { AccessToken, Grant, TokenRequest } from './token.ts';
+import { type AccessToken, grants, type TokenRequest } from './token.ts';
 
 /** Tries of one redemption when Entra stumbles, and the pauses between them: full jitter, "Retry pattern". */
 const attempts = 3;
@@ -46,7 +47,7 @@ type What = Pick<TokenRequest, 'tenantId' | 'grant' | 'application' | 'correlati
 export class Redemptions {
   readonly #deps: RedemptionDeps;
   readonly #settings: RedemptionSettings;
-  readonly #breakers = new Map<string, CredentialBreaker>();
+  readonly #states = new Map<string, CredentialState>();
   readonly #canaries = new SingleFlight<TokenReply>();
   readonly #canaryPassed = new Map<string, number>();
 
@@ -56,7 +57,9 @@ export class Redemptions {
   }
 
   credentialFailure(application: string): BrokerError | undefined {
-    return this.#breaker(application, 'delegated').error ?? this.#breaker(application, 'application').error;
+    return grants
+      .map((grant) => this.#state({ application, grant }).breaker.error)
+      .find((error) => error !== undefined);
   }
 
   /** @throws BrokerError of scope tenant, credential or platform; one of scope credential is confirmed. */
@@ -87,7 +90,7 @@ export class Redemptions {
   /** The credential, unless it is known to be dead: then one request in a while looks for a new one or probes. */
   async #usableCredential(what: What): Promise<Credential> {
     const { credentials } = this.#deps;
-    const breaker = this.#breaker(what.application, what.grant);
+    const { breaker } = this.#state(what);
     const step = breaker.next();
     if (step === 'go') return credentials.get(what.application);
     if (step === 'look') {
@@ -115,7 +118,7 @@ export class Redemptions {
       if (reply.ok) return reply.token;
       const { failure } = reply;
       if (failure.reach === 'tenant' || failure.reach === 'request') throw tenantError(failure);
-      if (failure.reach !== 'transient') return this.#confirm(what, credential, failure, signal);
+      if (isDoubtful(reply)) return this.#confirm(what, credential, failure);
       const wait = failure.retryAfterSeconds ?? 0;
       if (attempt >= attempts || wait > longestWaitSeconds || failure.code === 'throttled')
         throw transientError(failure);
@@ -124,32 +127,35 @@ export class Redemptions {
     }
   }
 
-  /** A failure that may be the credential's: look for a newer credential, then ask the canary. */
-  async #confirm(what: What, used: Credential, failure: EntraFailure, signal: AbortSignal): Promise<RedeemedToken> {
-    const known = this.#breaker(what.application, what.grant);
-    if (known.error !== undefined && known.deadVersion === credentialVersion(used)) throw known.error;
-    const credential = await this.#deps.credentials.reread(what.application);
-    let last = failure;
-    if (credentialVersion(credential) !== credentialVersion(used)) {
-      const reply = await this.#send(what, credential, signal);
-      if (reply.ok) return reply.token;
-      if (reply.failure.reach === 'transient') throw transientError(reply.failure);
-      last = reply.failure;
+  /** A failure that may be the credential's: look for a newer credential, then ask the canary. Settles the doubt. */
+  async #confirm(what: What, used: Credential, failure: EntraFailure): Promise<RedeemedToken> {
+    const { breaker, doubt } = this.#state(what);
+    try {
+      if (breaker.error !== undefined && breaker.deadVersion === credentialVersion(used)) throw breaker.error;
+      const credential = await this.#deps.credentials.reread(what.application);
+      let last = failure;
+      if (credentialVersion(credential) !== credentialVersion(used)) {
+        const reply = await this.#deps.redeemer.redeem(redemptionOf(what, credential));
+        if (reply.ok) return reply.token;
+        last = reply.failure;
+      }
+      throw await this.#verdict(what, credential, last);
+    } finally {
+      doubt.settle();
     }
+  }
+
+  async #verdict(what: What, credential: Credential, failure: EntraFailure): Promise<BrokerError> {
+    if (failure.reach === 'transient') return transientError(failure);
     const isCanary = what.tenantId === this.#settings.partnerTenantId;
-    const verdict = isCanary ? last : await this.#canaryFailure(what, credential);
-    if (verdict === undefined || verdict.reach === 'tenant' || verdict.reach === 'request') throw tenantError(last);
-    if (verdict.reach === 'transient') throw transientError(verdict);
-    const error = credentialError(verdict);
-    this.#breaker(what.application, what.grant).open(error, credentialVersion(credential));
-    this.#deps.log.log('error', 'credential.dead', {
-      application: what.application,
-      grant: what.grant,
-      detail: error.detail,
-      code: error.code,
-      ...verdict.logFields,
-    });
-    throw error;
+    const canary = isCanary ? failure : await this.#canaryFailure(what, credential);
+    if (canary === undefined || canary.reach === 'tenant' || canary.reach === 'request') return tenantError(failure);
+    if (canary.reach === 'transient') return transientError(canary);
+    const error = credentialError(canary);
+    const { application, grant } = what;
+    const opened = this.#state(what).breaker.open(error, credentialVersion(credential));
+    if (opened) this.#deps.log.log('error', 'credential.dead', { application, grant, ...errorFields(error) });
+    return error;
   }
 
   async #canaryFailure(what: What, credential: Credential): Promise<EntraFailure | undefined> {
@@ -179,24 +185,37 @@ export class Redemptions {
     return `${what.application} ${what.grant} ${credentialVersion(credential)}`;
   }
 
-  /** One request in the queue; a credential that died while it waited stops it before it is sent. */
+  /** One request in the queue; a credential in doubt holds it back, one that died while it waited stops it. */
   #send(what: What, credential: Credential, signal: AbortSignal): Promise<TokenReply> {
+    const { breaker, doubt } = this.#state(what);
     return this.#settings.limiter.run(async () => {
-      const breaker = this.#breaker(what.application, what.grant);
+      await doubt.cleared();
       if (breaker.error !== undefined && breaker.deadVersion === credentialVersion(credential)) throw breaker.error;
-      return this.#deps.redeemer.redeem(redemptionOf(what, credential), signal);
+      const reply = await this.#deps.redeemer.redeem(redemptionOf(what, credential), signal);
+      // Raised before the place in the queue is free for the next one; settled by whoever confirms it.
+      if (isDoubtful(reply)) doubt.raise();
+      return reply;
     }, signal);
   }
 
-  #breaker(application: string, grant: Grant): CredentialBreaker {
-    const key = `${application} ${grant}`;
-    const known = this.#breakers.get(key);
+  #state(what: Pick<What, 'application' | 'grant'>): CredentialState {
+    const key = `${what.application} ${what.grant}`;
+    const known = this.#states.get(key);
     if (known !== undefined) return known;
-    const breaker = new CredentialBreaker(this.#deps.clock);
-    this.#breakers.set(key, breaker);
-    return breaker;
+    const state = { breaker: new CredentialBreaker(this.#deps.clock), doubt: new Doubt() };
+    this.#states.set(key, state);
+    return state;
   }
 }
+
+/** What is known of one application's credential for one grant. */
+interface CredentialState {
+  readonly breaker: CredentialBreaker;
+  readonly doubt: Doubt;
+}
+
+const isDoubtful = (reply: TokenReply): boolean =>
+  !reply.ok && (reply.failure.reach === 'credential' || reply.failure.reach === 'ambiguous');
 
 function redemptionOf(what: What, credential: Credential): Redemption {
   const { tenantId, resourceIdentifier, correlationId } = what;

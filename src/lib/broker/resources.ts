@@ -9,8 +9,8 @@ export interface ResourceRegistry {
   list(): readonly Resource[];
 }
 
-/** Microsoft Graph migration overview, "Azure AD Graph retirement": still minted where Entra allows it. */
-const aadGraphRetired = 'Azure AD Graph is retired by Microsoft; use the resource graph.';
+/** "Azure AD Graph retirement": deprecated on 2020-06-30, ended on 2025-08-31; still minted where Entra allows it. */
+const aadGraphRetired = { deprecatedAtMs: Date.UTC(2020, 5, 30), sunsetAtMs: Date.UTC(2025, 7, 31) };
 
 /** The built-in five and what configuration adds; an added alias may not replace a built-in one. */
 export function createResourceRegistry(

@@ -9,8 +9,8 @@ export type Grant = (typeof grants)[number];
 export interface Resource {
   readonly alias: string;
   readonly identifier: string;
-  /** Set where Microsoft has retired the resource: a sentence for the `Deprecation` notice. */
-  readonly retired?: string;
+  /** Set where Microsoft has retired the resource: when it was deprecated (RFC 9745) and when it ended (RFC 8594). */
+  readonly retired?: { readonly deprecatedAtMs: number; readonly sunsetAtMs: number };
 }
 
 /** What is asked of the broker. Every field but the last two is part of the cache key. */

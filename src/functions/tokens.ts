@@ -1,0 +1,36 @@
+import { app } from '@azure/functions';
+import type { Services } from '../composition.ts';
+import { issueToken, tokenRequestSchema } from '../lib/broker/issue-token.ts';
+import { isoTime } from '../lib/clock.ts';
+import { readJson } from '../lib/http/body.ts';
+import type { Handler } from '../lib/http/pipeline.ts';
+import { guarded } from './pipeline.ts';
+
+/** `POST /api/tokens`: a token for one tenant and one resource, for a caller whom the policy allows it. */
+export const tokens: Handler<Services> = async (services, call) => {
+  const order = await readJson(call.request, tokenRequestSchema);
+  const { token, tokenId } = await issueToken(services.issuing, order, call);
+  const { retired } = token.resource;
+  return {
+    status: 200,
+    headers: {
+      'cache-control': 'no-store',
+      ...(retired === undefined
+        ? {}
+        : { deprecation: `@${retired.deprecatedAtMs / 1000}`, sunset: new Date(retired.sunsetAtMs).toUTCString() }),
+    },
+    jsonBody: {
+      accessToken: token.secret.reveal(),
+      tokenType: 'Bearer',
+      expiresAt: isoTime(token.expiresAtMs),
+      expiresInSeconds: Math.floor((token.expiresAtMs - services.clock.nowMs()) / 1000),
+      tenantId: token.tenantId,
+      resource: token.resource.alias,
+      scopes: token.scopes,
+      grant: token.grant,
+      tokenId,
+    },
+  };
+};
+
+app.http('tokens', { route: 'tokens', methods: ['POST'], authLevel: 'anonymous', handler: guarded('Tokens.Request', tokens) });

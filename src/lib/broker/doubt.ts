@@ -1,0 +1,26 @@
+/**
+ * While a failure that may be the credential's is being looked into, what is queued behind it waits here: otherwise
+ * each free place in the queue would send one more request to find out the same.
+ */
+export class Doubt {
+  #holders = 0;
+  #gate: { promise: Promise<void>; resolve(): void } | undefined;
+
+  /** Every call is paired with one of {@link settle}. */
+  raise(): void {
+    this.#holders += 1;
+    this.#gate ??= Promise.withResolvers<void>();
+  }
+
+  settle(): void {
+    this.#holders -= 1;
+    if (this.#holders > 0) return;
+    this.#gate?.resolve();
+    this.#gate = undefined;
+  }
+
+  /** Resolves when there is no doubt, at once where there is none. */
+  async cleared(): Promise<void> {
+    while (this.#gate !== undefined) await this.#gate.promise;
+  }
+}

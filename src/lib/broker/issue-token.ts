@@ -1,0 +1,178 @@
+import * as z from 'zod';
+import type { AuditEntry, AuditLog } from '../audit/audit-log.ts';
+import type { Caller } from '../callers/caller.ts';
+import { decide } from '../callers/decide.ts';
+import { judgeScopes } from '../callers/judge-scopes.ts';
+import type { PolicyStore } from '../callers/policy-store.ts';
+import type { Clock } from '../clock.ts';
+import { BrokerError, type ErrorCode, toBrokerError } from '../errors.ts';
+import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../identifiers.ts';
+import { errorFields, type Logger } from '../log.ts';
+import type { TenantDirectory } from '../tenants/directory.ts';
+import { isExcluded, reasonTexts } from '../tenants/tenant.ts';
+import type { ResourceRegistry } from './resources.ts';
+import { type AccessToken, grants, type TokenSource } from './token.ts';
+
+/** Entra's tokens live 60 to 90 minutes ("Access tokens", token lifetime): a longer demand could not be met reliably. */
+const longestLifetimeSeconds = 3_000;
+
+/** The body of `POST /api/tokens`. */
+export const tokenRequestSchema = z.strictObject({
+  tenant: z
+    .string()
+    .min(1)
+    .max(253)
+    .meta({ description: 'Tenant id (GUID) or a domain of the tenant that the directory lists.' }),
+  resource: z.string().min(1).max(64).meta({ description: 'Alias of the resource, e.g. graph.' }),
+  scopes: z
+    // One scope a string, by its short name: no spaces, no other resource's address.
+    .array(
+      z.string().regex(/^[A-Za-z][A-Za-z0-9._-]{0,127}$/, 'is not the short name of one scope, like User.Read.All'),
+    )
+    .max(50)
+    .default([])
+    .meta({
+      description: 'Scopes that the caller needs; the policy is asked for each. Entra issues all consented ones.',
+    }),
+  grant: z
+    .enum(grants)
+    .default('delegated')
+    .meta({ description: 'For the service account (delegated) or for the application itself.' }),
+  minimumLifetimeSeconds: z
+    .number()
+    .int()
+    .min(0)
+    .max(longestLifetimeSeconds)
+    .default(300)
+    .meta({ description: 'How long the token must live at least, seconds.' }),
+});
+export type TokenOrder = z.output<typeof tokenRequestSchema>;
+
+export interface IssueDeps {
+  readonly policy: PolicyStore;
+  readonly directory: Pick<TenantDirectory, 'find'>;
+  readonly resources: ResourceRegistry;
+  readonly tokens: TokenSource;
+  readonly audit: Pick<AuditLog, 'record'>;
+  readonly partnerTenantId: TenantId;
+  readonly clock: Clock;
+  readonly newId: () => string;
+}
+
+export interface IssuedToken {
+  readonly token: AccessToken;
+  readonly tokenId: string;
+}
+
+type Known = { -readonly [K in keyof AuditEntry]?: AuditEntry[K] };
+
+/**
+ * Hands out one token: policy, tenant, redemption, judgement of what Entra really gave, record; in this order, and the
+ * token leaves only when its record is durable. A refusal is recorded too, but is a refusal whether or not that works.
+ * @throws BrokerError
+ */
+export async function issueToken(
+  deps: IssueDeps,
+  order: TokenOrder,
+  asker: { readonly caller: Caller; readonly correlationId: string; readonly log: Logger },
+): Promise<IssuedToken> {
+  const tokenId = deps.newId();
+  const { caller, correlationId, log } = asker;
+  const known: Known = {};
+  const entry = (outcome: 'issued' | 'denied', code?: ErrorCode): AuditEntry => ({
+    atMs: deps.clock.nowMs(),
+    correlationId,
+    tokenId,
+    outcome,
+    caller: { applicationId: caller.applicationId, objectId: caller.objectId, kind: caller.kind },
+    tenantAsked: order.tenant,
+    resource: order.resource,
+    scopes: order.scopes,
+    grant: order.grant,
+    ...(code === undefined ? {} : { code }),
+    ...known,
+  });
+  let token: AccessToken;
+  try {
+    token = await obtain(deps, order, caller, correlationId, known);
+  } catch (thrown) {
+    await deps.audit
+      .record(entry('denied', toBrokerError(thrown).code))
+      .catch((failure: unknown) => log.log('error', 'audit.denial_not_recorded', errorFields(failure)));
+    throw thrown;
+  }
+  await deps.audit.record(entry('issued'));
+  return { token, tokenId };
+}
+
+async function obtain(
+  deps: IssueDeps,
+  order: TokenOrder,
+  caller: Caller,
+  correlationId: string,
+  known: Known,
+): Promise<AccessToken> {
+  const resource = deps.resources.get(order.resource);
+  const tenant = await resolve(deps, order.tenant);
+  known.tenantId = tenant.tenantId;
+
+  const { policy } = await deps.policy.current();
+  const { scopes, grant, minimumLifetimeSeconds } = order;
+  const decision = decide(policy, caller, {
+    tenantId: tenant.tenantId,
+    domains: tenant.domains,
+    resource: resource.alias,
+    scopes,
+    grant,
+  });
+  if (!decision.allow)
+    throw new BrokerError('caller_forbidden', decision.reason, { logFields: { missing: decision.missing } });
+  known.rule = decision.rule;
+  known.application = decision.application;
+  // Only now: a caller without a rule learns nothing about tenants.
+  if (tenant.refusal !== undefined) throw tenant.refusal;
+
+  const token = await deps.tokens.getToken({
+    tenantId: tenant.tenantId,
+    resource,
+    grant,
+    application: decision.application,
+    minimumLifetimeSeconds,
+    correlationId,
+  });
+  const judgement = judgeScopes(decision, token.scopes);
+  known.expiresAtMs = token.expiresAtMs;
+  known.fromCache = token.fromCache;
+  if (judgement.excess.length > 0) known.excessScopes = [...judgement.excess];
+  if (!judgement.handOut) throw new BrokerError('scope_not_allowed', judgement.reason);
+  known.scopes = [...token.scopes];
+  known.tokenFingerprint = token.secret.fingerprint();
+  return token;
+}
+
+interface ResolvedTenant {
+  readonly tenantId: TenantId;
+  readonly domains: readonly DomainName[];
+  readonly refusal?: BrokerError;
+}
+
+async function resolve(deps: IssueDeps, asked: string): Promise<ResolvedTenant> {
+  const tenantId = parseTenantId(asked);
+  if (tenantId === undefined && parseDomainName(asked) === undefined) {
+    throw new BrokerError('request_invalid', 'tenant: is neither a tenant id (GUID) nor a domain name.');
+  }
+  if (tenantId === deps.partnerTenantId) return { tenantId, domains: [] };
+  const tenant = await deps.directory.find(asked);
+  if (tenant === undefined) {
+    if (tenantId === undefined) throw new BrokerError('tenant_unknown', 'No delegated tenant has this domain.');
+    return {
+      tenantId,
+      domains: [],
+      refusal: new BrokerError('tenant_not_delegated', 'The tenant is not among the customers of the partner.'),
+    };
+  }
+  const domains = tenant.defaultDomain === undefined ? [] : [tenant.defaultDomain];
+  if (tenant.reachable) return { tenantId: tenant.tenantId, domains };
+  const code = isExcluded(tenant) ? 'tenant_excluded' : 'tenant_not_delegated';
+  return { tenantId: tenant.tenantId, domains, refusal: new BrokerError(code, reasonTexts[tenant.reason]) };
+}

@@ -1,0 +1,72 @@
+import type { Clock } from '../../src/lib/clock.ts';
+
+interface Sleeper {
+  readonly wakesAtMs: number;
+  wake(): void;
+}
+
+/** Time that a test moves. Sleepers wake in order of their time, each seeing its own. */
+export class FakeClock implements Clock {
+  #nowMs: number;
+  #sleepers: Sleeper[] = [];
+
+  constructor(startMs: number = Date.UTC(2026, 10, 24)) {
+    this.#nowMs = startMs;
+  }
+
+  nowMs(): number {
+    return this.#nowMs;
+  }
+
+  /** How many are asleep: what a test waits for before it moves the time. */
+  get sleeping(): number {
+    return this.#sleepers.length;
+  }
+
+  async sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const sleeper: Sleeper = { wakesAtMs: this.#nowMs + Math.max(0, ms), wake: resolve };
+    this.#sleepers.push(sleeper);
+    const abort = (): void => {
+      this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
+      reject(signal?.reason);
+    };
+    signal?.addEventListener('abort', abort, { once: true });
+    await promise.finally(() => signal?.removeEventListener('abort', abort));
+  }
+
+  /** Moves the time on, waking whoever is due on the way and letting what they do settle. */
+  async advance(ms: number): Promise<void> {
+    const targetMs = this.#nowMs + ms;
+    await settle();
+    for (;;) {
+      const next = this.#sleepers
+        .filter((sleeper) => sleeper.wakesAtMs <= targetMs)
+        .toSorted((a, b) => a.wakesAtMs - b.wakesAtMs)[0];
+      if (next === undefined) break;
+      this.#nowMs = Math.max(this.#nowMs, next.wakesAtMs);
+      this.#sleepers = this.#sleepers.filter((other) => other !== next);
+      next.wake();
+      await settle();
+    }
+    this.#nowMs = targetMs;
+    await settle();
+  }
+}
+
+/** Lets everything run that is ready to. */
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < 5; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
+}
+
+/** Seeded chance (mulberry32), the same sequence for the same seed. */
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}

@@ -1,0 +1,75 @@
+import type { TokenReply } from '../../src/lib/entra/judge-token-reply.ts';
+import type { Redeemer, Redemption } from '../../src/lib/entra/redeemer.ts';
+import { aadstsMeanings } from '../../src/lib/entra/aadsts.ts';
+import { Secret } from '../../src/lib/secret.ts';
+import type { FakeClock } from './fake-clock.ts';
+
+/** Entra as the broker sees it: counts, and answers what the test's script says; a token unless it says otherwise. */
+export class FakeRedeemer implements Redeemer {
+  readonly sent: Redemption[] = [];
+  inFlight = 0;
+  mostInFlight = 0;
+  delayMs = 0;
+  lifeSeconds = 3600;
+  script: (redemption: Redemption, nth: number) => TokenReply | undefined = () => undefined;
+  readonly #clock: FakeClock;
+
+  constructor(clock: FakeClock) {
+    this.#clock = clock;
+  }
+
+  async redeem(redemption: Redemption, signal?: AbortSignal): Promise<TokenReply> {
+    this.sent.push(redemption);
+    const nth = this.sent.length;
+    this.inFlight += 1;
+    this.mostInFlight = Math.max(this.mostInFlight, this.inFlight);
+    try {
+      if (this.delayMs > 0) await this.#clock.sleep(this.delayMs, signal);
+      return this.script(redemption, nth) ?? this.token(`token-${nth}`);
+    } finally {
+      this.inFlight -= 1;
+    }
+  }
+
+  token(value: string): TokenReply {
+    return {
+      ok: true,
+      token: {
+        accessToken: new Secret(value),
+        refreshToken: new Secret(`rolled-${value}`),
+        expiresAtMs: this.#clock.nowMs() + this.lifeSeconds * 1000,
+        scopes: ['User.Read.All'],
+        claims: {},
+      },
+    };
+  }
+}
+
+/** A failure as the judge reports it for an AADSTS number. */
+export function aadstsFailure(aadsts: number, retryAfterSeconds?: number): TokenReply {
+  const meaning = aadstsMeanings.get(aadsts);
+  if (meaning === undefined) throw new Error(`no meaning for ${aadsts}`);
+  return {
+    ok: false,
+    failure: {
+      code: meaning.code,
+      reach: meaning.reach,
+      detail: `${meaning.meaning} (AADSTS${aadsts})`,
+      retryAfterSeconds,
+      logFields: { aadsts },
+    },
+  };
+}
+
+/** A failure without a number. */
+export const failureReply = (failure: Partial<Extract<TokenReply, { ok: false }>['failure']> = {}): TokenReply => ({
+  ok: false,
+  failure: {
+    code: 'entra_unavailable',
+    reach: 'transient',
+    detail: 'Entra stumbled.',
+    retryAfterSeconds: undefined,
+    logFields: {},
+    ...failure,
+  },
+});

@@ -1,0 +1,34 @@
+import { BrokerError } from '../../src/lib/errors.ts';
+import type { AuditEntry, AuditLog, AuditPage, AuditQuery } from '../../src/lib/audit/audit-log.ts';
+
+/** An audit log in memory that keeps the promises of the real one; test/contract/audit-log.test.ts holds it to them. */
+export class MemoryAuditLog implements AuditLog {
+  readonly entries: AuditEntry[] = [];
+  /** While true nothing can be recorded or read. */
+  down = false;
+
+  async record(entry: AuditEntry): Promise<void> {
+    if (this.down) throw new BrokerError('audit_unavailable', 'The audit record could not be written.');
+    this.entries.push(structuredClone(entry));
+  }
+
+  async query({ fromMs, toMs, caller, tenantId, limit, continuation = '0' }: AuditQuery): Promise<AuditPage> {
+    if (this.down) throw new BrokerError('storage_unavailable', 'The audit log could not be read.');
+    if (!/^\d{1,9}$/.test(continuation)) throw new BrokerError('request_invalid', 'The continuation is none.');
+    const found = this.entries
+      .filter(({ atMs }) => atMs >= fromMs && atMs < toMs)
+      .filter((entry) => caller === undefined || entry.caller.applicationId === caller)
+      .filter((entry) => tenantId === undefined || entry.tenantId === tenantId)
+      .toSorted((one, other) => other.atMs - one.atMs);
+    const start = Number(continuation);
+    const end = start + limit;
+    const entries = found.slice(start, end);
+    return end < found.length ? { entries, continuation: `${end}` } : { entries };
+  }
+
+  async purge(beforeMs: number): Promise<number> {
+    if (this.down) throw new BrokerError('storage_unavailable', 'Old audit records could not be deleted.');
+    const kept = this.entries.filter(({ atMs }) => atMs >= beforeMs);
+    return this.entries.length - this.entries.splice(0, this.entries.length, ...kept).length + 0 * kept.length;
+  }
+}

@@ -1,0 +1,122 @@
+import { type Credential, refreshTokenLifeMs, type StoredRefreshToken } from '../../src/lib/credential/credential.ts';
+import type {
+  CredentialStore,
+  NewClientCredential,
+  NewRefreshToken,
+  StoredVersion,
+} from '../../src/lib/credential/credential-store.ts';
+import { BrokerError } from '../../src/lib/errors.ts';
+import type { TenantId } from '../../src/lib/identifiers.ts';
+import { Secret } from '../../src/lib/secret.ts';
+
+interface Kept<T> extends StoredVersion {
+  enabled: boolean;
+  readonly value: T;
+}
+
+/** Key Vault as the store port shows it: versions that only grow, a newest enabled one, and whatever failure is due. */
+export class MemoryCredentialStore implements CredentialStore {
+  loads = 0;
+  /** Thrown by the next operations while set. */
+  failure: BrokerError | undefined;
+  readonly #clients = new Map<string, Kept<NewClientCredential>[]>();
+  readonly #tokens = new Map<string, Kept<NewRefreshToken>[]>();
+  readonly #nowMs: () => number;
+
+  constructor(nowMs: () => number = () => 0) {
+    this.#nowMs = nowMs;
+  }
+
+  async load(application: string): Promise<Credential> {
+    this.loads += 1;
+    this.#failIfDue();
+    const client = newest(this.#clients.get(application));
+    if (client === undefined) throw new BrokerError('credential_missing', `no client credential for ${application}`);
+    return {
+      application,
+      client: { ...client.value, version: client.version },
+      refreshToken: await this.loadRefreshToken(application),
+    };
+  }
+
+  async loadRefreshToken(application: string): Promise<StoredRefreshToken | undefined> {
+    this.#failIfDue();
+    const token = newest(this.#tokens.get(application));
+    return token && { ...token.value, version: token.version };
+  }
+
+  async saveRefreshToken(application: string, token: NewRefreshToken): Promise<string> {
+    return this.#add(this.#tokens, application, token);
+  }
+
+  async saveClientCredential(application: string, credential: NewClientCredential): Promise<string> {
+    return this.#add(this.#clients, application, credential);
+  }
+
+  async listRefreshTokenVersions(application: string): Promise<readonly StoredVersion[]> {
+    return (this.#tokens.get(application) ?? []).toReversed();
+  }
+
+  async listClientCredentialVersions(application: string): Promise<readonly StoredVersion[]> {
+    return (this.#clients.get(application) ?? []).toReversed();
+  }
+
+  async disableRefreshTokenVersion(application: string, version: string): Promise<void> {
+    disable(this.#tokens.get(application), version);
+  }
+
+  async disableClientCredentialVersion(application: string, version: string): Promise<void> {
+    disable(this.#clients.get(application), version);
+  }
+
+  async listApplications(): Promise<readonly string[]> {
+    return [...this.#clients.keys()].toSorted();
+  }
+
+  #add<T>(kept: Map<string, Kept<T>[]>, application: string, value: T): string {
+    this.#failIfDue();
+    const versions = kept.get(application) ?? [];
+    const version = `v${versions.length + 1}`;
+    kept.set(application, [...versions, { version, createdAtMs: this.#nowMs(), enabled: true, value }]);
+    return version;
+  }
+
+  #failIfDue(): void {
+    if (this.failure !== undefined) throw this.failure;
+  }
+}
+
+const newest = <T>(versions: Kept<T>[] | undefined): Kept<T> | undefined =>
+  versions?.findLast((version) => version.enabled);
+
+function disable(versions: { version: string; enabled: boolean }[] | undefined, version: string): void {
+  const found = versions?.find((other) => other.version === version);
+  if (found === undefined) throw new BrokerError('key_vault_unavailable', 'no such version');
+  found.enabled = false;
+}
+
+/** A store that holds one application, ready to redeem. */
+export async function storeWithCredential(
+  tenantId: TenantId,
+  nowMs: () => number,
+  application = 'default',
+): Promise<MemoryCredentialStore> {
+  const store = new MemoryCredentialStore(nowMs);
+  await store.saveClientCredential(application, {
+    clientId: '11111111-1111-4111-8111-111111111111',
+    tenantId,
+    credential: { kind: 'secret', secret: new Secret('client-secret-1') },
+  });
+  await store.saveRefreshToken(application, refreshTokenOf('refresh-token-1', nowMs()));
+  return store;
+}
+
+export const refreshTokenOf = (value: string, obtainedAtMs: number): NewRefreshToken => ({
+  secret: new Secret(value),
+  clientId: '11111111-1111-4111-8111-111111111111',
+  obtainedAtMs,
+  expiresAtMs: obtainedAtMs + refreshTokenLifeMs,
+  account: 'broker@partner.example',
+  accountObjectId: '22222222-2222-4222-8222-222222222222',
+  mfa: true,
+});

@@ -1,0 +1,8 @@
+import { createLogger, type Logger, type LogLevel } from '../../src/lib/log.ts';
+
+/** A real logger whose lines a test can read. */
+export function recordingLogger(): { log: Logger; lines: { level: LogLevel; line: string }[]; events(): string[] } {
+  const lines: { level: LogLevel; line: string }[] = [];
+  const log = createLogger((level, line) => lines.push({ level, line }));
+  return { log, lines, events: () => lines.map(({ line }) => (JSON.parse(line) as { event: string }).event) };
+}

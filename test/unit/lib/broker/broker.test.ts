@@ -1,0 +1,304 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { TokenBroker } from '../../../../src/lib/broker/broker.ts';
+import type { TokenRequest } from '../../../../src/lib/broker/token.ts';
+import { CachedCredentials } from '../../../../src/lib/credential/cached-credentials.ts';
+import type { TenantId } from '../../../../src/lib/identifiers.ts';
+import { FakeClock, seededRandom, settle } from '../../../fakes/fake-clock.ts';
+import { aadstsFailure, FakeRedeemer, failureReply } from '../../../fakes/fake-redeemer.ts';
+import {
+  type MemoryCredentialStore,
+  refreshTokenOf,
+  storeWithCredential,
+} from '../../../fakes/memory-credential-store.ts';
+import { recordingLogger } from '../../../fakes/recording-logger.ts';
+
+const partner = 'aaaaaaaa-0000-4000-8000-000000000000' as TenantId;
+const tenant = (n: number): TenantId => `bbbbbbbb-0000-4000-8000-${String(n).padStart(12, '0')}` as TenantId;
+const graph = { alias: 'graph', identifier: 'https://graph.microsoft.com' };
+
+const request = (n: number, more: Partial<TokenRequest> = {}): TokenRequest => ({
+  tenantId: tenant(n),
+  resource: graph,
+  grant: 'delegated',
+  application: 'default',
+  minimumLifetimeSeconds: 300,
+  correlationId: 'cccccccc-0000-4000-8000-000000000000',
+  ...more,
+});
+
+let clock: FakeClock;
+let redeemer: FakeRedeemer;
+let store: MemoryCredentialStore;
+let broker: TokenBroker;
+let logged: ReturnType<typeof recordingLogger>;
+
+beforeEach(async () => {
+  clock = new FakeClock();
+  redeemer = new FakeRedeemer(clock);
+  store = await storeWithCredential(partner, () => clock.nowMs());
+  logged = recordingLogger();
+  const credentials = new CachedCredentials({ store, clock, log: logged.log }, 600);
+  broker = new TokenBroker(
+    { credentials, redeemer, clock, random: seededRandom(1), log: logged.log },
+    { partnerTenantId: partner, canaryResource: graph.identifier, entraConcurrency: 4, cacheSize: 1000 },
+  );
+});
+
+const codeOf = async (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => 'no error',
+    (error: unknown) => ({ code: (error as { code: string }).code, scope: (error as { scope: string }).scope }),
+  );
+
+describe('a token from the cache', () => {
+  test('costs no upstream call', async () => {
+    const first = await broker.getToken(request(1));
+    const second = await broker.getToken(request(1));
+    expect(second.secret.reveal()).toBe(first.secret.reveal());
+    expect([first.fromCache, second.fromCache]).toEqual([false, true]);
+    expect(redeemer.sent).toHaveLength(1);
+    expect(broker.counts).toEqual({ issued: 2, fromCache: 1 });
+  });
+
+  test.each([
+    ['tenant', request(2)],
+    ['resource', request(1, { resource: { alias: 'arm', identifier: 'https://management.azure.com' } })],
+    ['grant', request(1, { grant: 'application' })],
+  ])('is never one of another %s', async (_, other) => {
+    const first = await broker.getToken(request(1));
+    const second = await broker.getToken(other);
+    expect(second.secret.reveal()).not.toBe(first.secret.reveal());
+    expect(redeemer.sent).toHaveLength(2);
+  });
+
+  test('lives at least as long as asked, or is replaced', async () => {
+    await broker.getToken(request(1));
+    await clock.advance(1_000_000);
+    await broker.getToken(request(1, { minimumLifetimeSeconds: 2_600 }));
+    expect(redeemer.sent).toHaveLength(1);
+    const longer = await broker.getToken(request(1, { minimumLifetimeSeconds: 2_601 }));
+    expect(redeemer.sent).toHaveLength(2);
+    expect(longer.expiresAtMs - clock.nowMs()).toBe(3_600_000);
+  });
+
+  test('is renewed in the background in its last minutes, while callers keep getting the old one', async () => {
+    const first = await broker.getToken(request(1));
+    await clock.advance(3_600_000 - 301_000);
+    const during = await broker.getToken(request(1));
+    await settle();
+    const after = await broker.getToken(request(1));
+    expect(during.secret.equals(first.secret)).toBe(true);
+    expect(after.secret.equals(first.secret)).toBe(false);
+    expect(redeemer.sent).toHaveLength(2);
+  });
+
+  test('is still served when its renewal fails', async () => {
+    const first = await broker.getToken(request(1));
+    await clock.advance(3_600_000 - 301_000);
+    redeemer.script = () => failureReply();
+    const during = await broker.getToken(request(1));
+    await clock.advance(20_000 - 1);
+    const after = broker.getToken(request(1, { minimumLifetimeSeconds: 0 }));
+    expect(during.secret.equals(first.secret)).toBe(true);
+    expect((await after).secret.equals(first.secret)).toBe(true);
+    expect(logged.events()).toContain('token.renewal_failed');
+  });
+
+  test('is forgotten with its tenant, and so is one that was under way', async () => {
+    await broker.getToken(request(1));
+    redeemer.delayMs = 100;
+    const underWay = broker.getToken(
+      request(1, {
+        minimumLifetimeSeconds: 3_000,
+        resource: { alias: 'arm', identifier: 'https://management.azure.com' },
+      }),
+    );
+    await settle();
+    broker.forgetTenant(tenant(1));
+    await clock.advance(100);
+    await underWay;
+    redeemer.delayMs = 0;
+    await broker.getToken(request(1));
+    await broker.getToken(request(1, { resource: { alias: 'arm', identifier: 'https://management.azure.com' } }));
+    expect(redeemer.sent).toHaveLength(4);
+  });
+});
+
+describe('single flight', () => {
+  test('1,000 concurrent requests for one tenant cost one redemption', async () => {
+    redeemer.delayMs = 50;
+    const all = Array.from({ length: 1_000 }, () => broker.getToken(request(1)));
+    await clock.advance(50);
+    const values = new Set((await Promise.all(all)).map((token) => token.secret.reveal()));
+    expect(values.size).toBe(1);
+    expect(redeemer.sent).toHaveLength(1);
+    expect(store.loads).toBe(1);
+  });
+
+  test('one impatient caller does not take the token from the others', async () => {
+    redeemer.delayMs = 50;
+    const impatient = new AbortController();
+    const [gone, patient] = [broker.getToken(request(1), impatient.signal), broker.getToken(request(1))];
+    await settle();
+    impatient.abort(new Error('gone'));
+    await expect(gone).rejects.toThrow('gone');
+    await clock.advance(50);
+    expect((await patient).secret.reveal()).toBe('token-1');
+  });
+
+  test('the work is given up when everyone has gone, and the next caller starts afresh', async () => {
+    redeemer.delayMs = 50;
+    const controller = new AbortController();
+    const gone = broker.getToken(request(1), controller.signal);
+    await settle();
+    controller.abort(new Error('gone'));
+    await expect(gone).rejects.toThrow('gone');
+    const next = broker.getToken(request(1));
+    await clock.advance(50);
+    expect((await next).secret.reveal()).toBe('token-2');
+  });
+
+  test('no more redemptions run at one time than the setting allows', async () => {
+    redeemer.delayMs = 10;
+    const all = Array.from({ length: 40 }, (_, n) => broker.getToken(request(n)));
+    await clock.advance(1_000);
+    await Promise.all(all);
+    expect(redeemer.mostInFlight).toBe(4);
+  });
+});
+
+describe("one tenant's failure", () => {
+  test('is its own, and is not asked again for a while', async () => {
+    redeemer.script = ({ tenantId }) => (tenantId === tenant(1) ? aadstsFailure(65001) : undefined);
+    for (let n = 0; n < 3; n += 1)
+      expect(await codeOf(broker.getToken(request(1)))).toEqual({ code: 'consent_required', scope: 'tenant' });
+    await broker.getToken(request(2));
+    expect(redeemer.sent).toHaveLength(2);
+    await clock.advance(300_000);
+    await codeOf(broker.getToken(request(1)));
+    expect(redeemer.sent).toHaveLength(3);
+  });
+
+  test('is told from the credential by the canary in the partner tenant', async () => {
+    redeemer.script = ({ tenantId }) => (tenantId === tenant(1) ? aadstsFailure(50173) : undefined);
+    expect(await codeOf(broker.getToken(request(1)))).toEqual({ code: 'interaction_required', scope: 'tenant' });
+    expect(redeemer.sent.map((sent) => sent.tenantId)).toEqual([tenant(1), partner]);
+    await broker.getToken(request(2));
+  });
+});
+
+describe('a dead credential', () => {
+  test('is confirmed once, and then nothing more is sent', async () => {
+    redeemer.script = () => aadstsFailure(50173);
+    redeemer.delayMs = 10;
+    const all = Array.from({ length: 50 }, (_, n) => codeOf(broker.getToken(request(n))));
+    await clock.advance(1_000);
+    for (const outcome of await Promise.all(all))
+      expect(outcome).toEqual({ code: 'credential_revoked', scope: 'credential' });
+    // Four in flight when the first failed, and the one canary that they shared.
+    expect(redeemer.sent.length).toBeLessThanOrEqual(5);
+    expect(logged.events().filter((event) => event === 'credential.dead')).toHaveLength(1);
+    const before = redeemer.sent.length;
+    expect(await codeOf(broker.getToken(request(99)))).toEqual({ code: 'credential_revoked', scope: 'credential' });
+    expect(redeemer.sent).toHaveLength(before);
+  });
+
+  test('a new version in Key Vault is found before death is declared', async () => {
+    await broker.getToken(request(1));
+    await clock.advance(60_000);
+    await store.saveRefreshToken('default', refreshTokenOf('refresh-token-2', clock.nowMs()));
+    redeemer.script = ({ grant }) =>
+      grant.kind === 'delegated' && grant.refreshToken.reveal() === 'refresh-token-1'
+        ? aadstsFailure(70000)
+        : undefined;
+    await broker.getToken(request(2));
+    expect(broker.credentialFailure('default')).toBeUndefined();
+  });
+
+  test('recovers by itself within a minute of a new version', async () => {
+    redeemer.script = ({ grant }) =>
+      grant.kind === 'delegated' && grant.refreshToken.reveal() === 'refresh-token-1'
+        ? aadstsFailure(700082)
+        : undefined;
+    expect(await codeOf(broker.getToken(request(1)))).toEqual({ code: 'credential_expired', scope: 'credential' });
+    await store.saveRefreshToken('default', refreshTokenOf('refresh-token-2', clock.nowMs()));
+    await clock.advance(30_000);
+    await broker.getToken(request(1));
+    expect(broker.credentialFailure('default')).toBeUndefined();
+  });
+
+  test('is probed at a growing interval, for what heals without a new version', async () => {
+    redeemer.script = () => aadstsFailure(50053);
+    await codeOf(broker.getToken(request(1)));
+    const probes: number[] = [];
+    const startMs = clock.nowMs();
+    for (let second = 0; second < 3_600; second += 5) {
+      const before = redeemer.sent.length;
+      await codeOf(broker.getToken(request(1)));
+      if (redeemer.sent.length > before) probes.push((clock.nowMs() - startMs) / 1000);
+      await clock.advance(5_000);
+    }
+    expect(probes.length).toBeGreaterThan(4);
+    expect(probes.length).toBeLessThan(12);
+    const gaps = probes.slice(1).map((at, n) => at - (probes[n] ?? 0));
+    expect(gaps.toSorted((a, b) => a - b)).toEqual(gaps);
+    redeemer.script = () => undefined;
+    await clock.advance(900_000);
+    await codeOf(broker.getToken(request(1)));
+    await clock.advance(5_000);
+    await broker.getToken(request(1));
+    expect(broker.credentialFailure('default')).toBeUndefined();
+  });
+
+  test('of the application grant leaves the delegated one alone', async () => {
+    redeemer.script = ({ grant }) => (grant.kind === 'application' ? aadstsFailure(7000222) : undefined);
+    expect(await codeOf(broker.getToken(request(1, { grant: 'application' })))).toEqual({
+      code: 'client_credential_rejected',
+      scope: 'credential',
+    });
+    await broker.getToken(request(1));
+  });
+
+  test('without a refresh token is said to be missing', async () => {
+    await store.disableRefreshTokenVersion('default', 'v1');
+    expect(await codeOf(broker.getToken(request(1)))).toEqual({ code: 'credential_missing', scope: 'credential' });
+    expect(redeemer.sent).toHaveLength(0);
+  });
+});
+
+describe('a stumbling Entra', () => {
+  test('is asked again, three times in all, with pauses', async () => {
+    redeemer.script = (_, nth) => (nth < 3 ? failureReply() : undefined);
+    const token = broker.getToken(request(1));
+    await clock.advance(10_000);
+    await token;
+    expect(redeemer.sent).toHaveLength(3);
+  });
+
+  test('is given up after three times, and is not held against the credential', async () => {
+    redeemer.script = () => failureReply();
+    const outcome = codeOf(broker.getToken(request(1)));
+    await clock.advance(10_000);
+    expect(await outcome).toEqual({ code: 'entra_unavailable', scope: 'platform' });
+    expect(redeemer.sent).toHaveLength(3);
+    expect(broker.credentialFailure('default')).toBeUndefined();
+  });
+
+  test('that throttles is left alone as long as it says', async () => {
+    redeemer.script = () => failureReply({ code: 'throttled', retryAfterSeconds: 60 });
+    expect(await codeOf(broker.getToken(request(1)))).toEqual({ code: 'throttled', scope: 'platform' });
+    redeemer.script = () => undefined;
+    await clock.advance(59_000);
+    expect(await codeOf(broker.getToken(request(1)))).toEqual({ code: 'throttled', scope: 'platform' });
+    expect(redeemer.sent).toHaveLength(1);
+    await clock.advance(1_000);
+    await broker.getToken(request(1));
+    expect(redeemer.sent).toHaveLength(2);
+  });
+
+  test('a canary that gets no answer decides nothing', async () => {
+    redeemer.script = ({ tenantId }) => (tenantId === partner ? failureReply() : aadstsFailure(53003));
+    expect(await codeOf(broker.getToken(request(1)))).toEqual({ code: 'entra_unavailable', scope: 'platform' });
+    expect(broker.credentialFailure('default')).toBeUndefined();
+  });
+});
