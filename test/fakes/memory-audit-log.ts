@@ -29,6 +29,8 @@ export class MemoryAuditLog implements AuditLog {
   async purge(beforeMs: number): Promise<number> {
     if (this.down) throw new BrokerError('storage_unavailable', 'Old audit records could not be deleted.');
     const kept = this.entries.filter(({ atMs }) => atMs >= beforeMs);
-    return this.entries.length - this.entries.splice(0, this.entries.length, ...kept).length + 0 * kept.length;
+    const removed = this.entries.length - kept.length;
+    this.entries.splice(0, this.entries.length, ...kept);
+    return removed;
   }
 }

@@ -1,0 +1,137 @@
+import { randomUUID } from 'node:crypto';
+import { TableClient } from '@azure/data-tables';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { AuditEntry, AuditLog, AuditQuery } from '../../src/lib/audit/audit-log.ts';
+import { createTableAuditLog } from '../../src/lib/audit/table-audit-log.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { silentLogger } from '../../src/lib/log.ts';
+import { MemoryAuditLog } from '../fakes/memory-audit-log.ts';
+import { auditStartMs, denied, guid, issued, tenant } from '../support/audit-entries.ts';
+import { type Azurite, startAzurite } from '../support/azurite.ts';
+
+let azurite: Azurite;
+let tables = 0;
+beforeAll(async () => {
+  azurite = await startAzurite();
+});
+afterAll(() => azurite.stop());
+
+function tableLog(): AuditLog {
+  tables += 1;
+  const table = TableClient.fromConnectionString(azurite.connectionString, `audit${tables}`, {
+    allowInsecureConnection: true,
+  });
+  return createTableAuditLog({
+    table: () => Promise.resolve(table),
+    clock: systemClock,
+    log: silentLogger,
+    newId: randomUUID,
+  });
+}
+
+const hour = 3_600_000;
+const allTime: AuditQuery = { fromMs: 0, toMs: auditStartMs + 100 * hour, limit: 1000 };
+
+async function readAll(log: AuditLog, query: AuditQuery): Promise<readonly AuditEntry[]> {
+  const entries: AuditEntry[] = [];
+  for (let continuation: string | undefined, page = 0; page === 0 || continuation !== undefined; page += 1) {
+    const answer = await log.query(continuation === undefined ? query : { ...query, continuation });
+    expect(answer.entries.length).toBeLessThanOrEqual(query.limit);
+    entries.push(...answer.entries);
+    continuation = answer.continuation;
+  }
+  return entries;
+}
+
+const times = (entries: readonly AuditEntry[]): number[] => entries.map(({ atMs }) => atMs - auditStartMs);
+
+describe.each([
+  { name: 'the audit log in memory', make: (): AuditLog => new MemoryAuditLog() },
+  { name: 'the audit log in a table', make: tableLog },
+])('$name', ({ make }) => {
+  it('is empty before the first record', async () => {
+    const log = make();
+    expect(await log.query(allTime)).toEqual({ entries: [] });
+    expect(await log.purge(auditStartMs)).toBe(0);
+  });
+
+  it('gives back what was recorded, field by field', async () => {
+    const log = make();
+    await log.record(issued());
+    await log.record(denied({ atMs: auditStartMs - 1 }));
+    expect(await log.query(allTime)).toEqual({ entries: [issued(), denied({ atMs: auditStartMs - 1 })] });
+  });
+
+  it('answers newest first over hours, days and a turn of the year', async () => {
+    const log = make();
+    const offsets = [0, 1, hour - 1, hour, 30 * hour, 24 * 40 * hour];
+    await Promise.all(offsets.map((offset) => log.record(issued({ atMs: auditStartMs + offset }))));
+    expect(times((await log.query({ ...allTime, toMs: auditStartMs + 9999 * hour })).entries)).toEqual(
+      offsets.toReversed(),
+    );
+  });
+
+  it('counts the start of the range in and its end out, to the millisecond', async () => {
+    const log = make();
+    for (const offset of [-1, 0, 1, 2 * hour, 2 * hour + 1]) await log.record(issued({ atMs: auditStartMs + offset }));
+    const found = await log.query({ ...allTime, fromMs: auditStartMs, toMs: auditStartMs + 2 * hour });
+    expect(times(found.entries)).toEqual([1, 0]);
+  });
+
+  it('finds by caller and by tenant', async () => {
+    const log = make();
+    await log.record(issued({ atMs: auditStartMs }));
+    await log.record(issued({ atMs: auditStartMs + 1, tenantId: tenant(2) }));
+    await log.record(denied({ atMs: auditStartMs + 2 }));
+    expect(times((await log.query({ ...allTime, tenantId: tenant(2) })).entries)).toEqual([1]);
+    expect(times((await log.query({ ...allTime, caller: guid(0xa2) })).entries)).toEqual([2]);
+    expect(times((await log.query({ ...allTime, caller: guid(0xa1), tenantId: tenant(1) })).entries)).toEqual([0]);
+    expect((await log.query({ ...allTime, caller: guid(0xdd) })).entries).toEqual([]);
+  });
+
+  it('gives every entry once, page by page, whatever else matches or not', async () => {
+    const log = make();
+    await Promise.all(
+      Array.from({ length: 60 }, (_, number) =>
+        log.record(issued({ atMs: auditStartMs + number * 7 * 60_000, tenantId: tenant(number % 3) })),
+      ),
+    );
+    const expected = Array.from({ length: 20 }, (_, index) => (58 - index * 3) * 7 * 60_000);
+    expect(times(await readAll(log, { ...allTime, tenantId: tenant(1), limit: 7 }))).toEqual(expected);
+    expect(await readAll(log, { ...allTime, limit: 60 })).toHaveLength(60);
+  });
+
+  it('refuses a continuation that it did not give', async () => {
+    const log = make();
+    await log.record(issued());
+    for (const continuation of [
+      '',
+      'x',
+      '{}',
+      '../../etc/passwd',
+      'A'.repeat(5000),
+      Buffer.from('{"a":1}').toString('base64'),
+    ]) {
+      await expect(log.query({ ...allTime, continuation })).rejects.toMatchObject({ code: 'request_invalid' });
+    }
+  });
+
+  it('deletes what is older than a time, and nothing else', async () => {
+    const log = make();
+    const offsets = [-50 * hour, -2 * hour, -1, 0, 1, 3 * hour];
+    for (const offset of offsets) await log.record(issued({ atMs: auditStartMs + offset }));
+    expect(await log.purge(auditStartMs)).toBe(3);
+    expect(times((await log.query(allTime)).entries)).toEqual([3 * hour, 1, 0]);
+    expect(await log.purge(auditStartMs)).toBe(0);
+  });
+
+  it('records many at one time, each once', async () => {
+    const log = make();
+    const ids = Array.from({ length: 450 }, (_, number) => guid(number));
+    await Promise.all(
+      ids.map((tokenId, index) => log.record(issued({ tokenId, atMs: auditStartMs + index * 20_000 }))),
+    );
+    const found = (await readAll(log, allTime)).map(({ tokenId }) => tokenId);
+    expect(found.toSorted()).toEqual(ids);
+  });
+});
