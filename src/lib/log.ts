@@ -20,9 +20,11 @@ const tokenPatterns: readonly [RegExp, string][] = [
   [/eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,3}/g, '[secret]'],
   [/\b[01]\.A[A-Za-z0-9_-]{40,}(?:\.[A-Za-z0-9_-]+)*/g, '[secret]'],
   [
-    /\b(refresh_token|client_secret|client_assertion|access_token|assertion|code)(["']?\s*[=:]\s*["']?)[^&\s"',}]+/gi,
+    /\b(refresh_token|client_secret|client_assertion|access_token|assertion)(["']?\s*[=:]\s*["']?)[^&\s"',}]+/gi,
     '$1$2[secret]',
   ],
+  // An authorization code: only as a parameter, for "code" is an everyday word.
+  [/([?&"]code(?:=|":\s*"))[^&\s"]{16,}/g, '$1[secret]'],
   [/\bBearer\s+[A-Za-z0-9._~+/=-]{16,}/gi, 'Bearer [secret]'],
 ];
 

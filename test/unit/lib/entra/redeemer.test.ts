@@ -1,0 +1,181 @@
+import { generateKeyPairSync } from 'node:crypto';
+import * as msal from '@azure/msal-node';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { createMsalRedeemer, type Redeemer, type Redemption } from '../../../../src/lib/entra/redeemer.ts';
+import type { TenantId } from '../../../../src/lib/identifiers.ts';
+import { Secret } from '../../../../src/lib/secret.ts';
+import { FakeClock } from '../../../fakes/fake-clock.ts';
+
+// The real msal-node; only the network under it is the test's.
+
+const tenantId = 'bbbbbbbb-0000-4000-8000-000000000001' as TenantId;
+const jwt = (claims: object): string => `${encode({ alg: 'RS256' })}.${encode(claims)}.c2lnbmF0dXJl`;
+const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+interface Sent {
+  readonly url: string;
+  readonly form: URLSearchParams;
+}
+
+let clock: FakeClock;
+let sent: Sent[];
+let answer: (request: Sent) => Response | Promise<Response>;
+let redeemer: Redeemer;
+
+const redemption = (more: Partial<Redemption> = {}): Redemption => ({
+  tenantId,
+  resourceIdentifier: 'https://graph.microsoft.com',
+  clientId: '11111111-1111-4111-8111-111111111111',
+  clientCredential: { kind: 'secret', secret: new Secret('s+cr&t') },
+  grant: { kind: 'delegated', refreshToken: new Secret('the-refresh-token') },
+  correlationId: 'cccccccc-0000-4000-8000-000000000000',
+  ...more,
+});
+
+const json = (status: number, body: unknown, headers: Record<string, string> = {}): Response =>
+  new Response(JSON.stringify(body), { status, headers: { 'content-type': 'application/json', ...headers } });
+
+const issued = (claims: object = { tid: tenantId, scp: 'User.Read Directory.Read.All' }): object => ({
+  token_type: 'Bearer',
+  expires_in: 4000,
+  access_token: jwt(claims),
+  refresh_token: 'rolled-refresh-token',
+});
+
+beforeEach(() => {
+  clock = new FakeClock();
+  sent = [];
+  answer = () => json(200, issued());
+  redeemer = createMsalRedeemer(
+    {
+      clock,
+      fetch: async (url, init) => {
+        const request = { url, form: new URLSearchParams(String(init.body)) };
+        sent.push(request);
+        return answer(request);
+      },
+      federatedAssertion: async () => 'managed-identity-assertion',
+      loadMsal: async () => msal,
+    },
+    'https://login.microsoftonline.com',
+  );
+});
+
+describe('the request', () => {
+  test('goes to the asked tenant, once, with nothing discovered first', async () => {
+    await redeemer.redeem(redemption());
+    expect(sent.map(({ url }) => url.split('?')[0])).toEqual([`https://login.microsoftonline.com/${tenantId}/oauth2/v2.0/token`]);
+    expect(Object.fromEntries(sent[0]?.form ?? [])).toMatchObject({
+      grant_type: 'refresh_token',
+      refresh_token: 'the-refresh-token',
+      client_id: '11111111-1111-4111-8111-111111111111',
+      client_secret: 's+cr&t',
+    });
+    expect(sent[0]?.form.get('scope')).toContain('https://graph.microsoft.com/.default');
+  });
+
+  test('goes to an address that MSAL does not know, once as well', async () => {
+    const local = createMsalRedeemer(
+      {
+        clock,
+        fetch: async (url, init) => {
+          sent.push({ url, form: new URLSearchParams(String(init.body)) });
+          return json(200, issued());
+        },
+        federatedAssertion: async () => '',
+        loadMsal: async () => msal,
+      },
+      'https://localhost:8443',
+    );
+    expect((await local.redeem(redemption())).ok).toBe(true);
+    expect(sent.map(({ url }) => url.split('?')[0])).toEqual([`https://localhost:8443/${tenantId}/oauth2/v2.0/token`]);
+  });
+
+  test('of the application grant carries no refresh token', async () => {
+    const reply = await redeemer.redeem(redemption({ grant: { kind: 'application' } }));
+    expect(reply.ok).toBe(true);
+    expect(sent[0]?.form.get('grant_type')).toBe('client_credentials');
+    expect(sent[0]?.form.has('refresh_token')).toBe(false);
+  });
+
+  test('with a federated credential carries the assertion and no secret', async () => {
+    await redeemer.redeem(redemption({ clientCredential: { kind: 'federated' } }));
+    expect(sent[0]?.form.get('client_assertion')).toBe('managed-identity-assertion');
+    expect(sent[0]?.form.has('client_secret')).toBe(false);
+  });
+
+  test('with a certificate is signed, by SHA-256 thumbprint', async () => {
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const key = privateKey.export({ type: 'pkcs8', format: 'pem' });
+    await redeemer.redeem(redemption({ clientCredential: { kind: 'certificate', privateKey: new Secret(key), certificate: '', thumbprintSha256: 'ab'.repeat(32) } }));
+    const header = JSON.parse(Buffer.from(sent[0]?.form.get('client_assertion')?.split('.')[0] ?? '', 'base64url').toString()) as Record<string, unknown>;
+    expect(header).toMatchObject({ alg: 'PS256' });
+    expect(header['x5t#S256']).toBeTypeOf('string');
+  });
+});
+
+describe('the reply', () => {
+  test('gives the token, the rolled refresh token that MSAL hides, and an end counted from the sending', async () => {
+    const reply = await redeemer.redeem(redemption());
+    if (!reply.ok) throw new Error(reply.failure.detail);
+    expect(reply.token.refreshToken?.reveal()).toBe('rolled-refresh-token');
+    expect(reply.token.expiresAtMs).toBe(clock.nowMs() + 4_000_000);
+    expect(reply.token.scopes).toEqual(['User.Read', 'Directory.Read.All']);
+  });
+
+  test.each([
+    ['an empty object', {}],
+    ['an empty token', { ...issued(), access_token: '' }],
+    ['no lifetime', { ...issued(), expires_in: undefined }],
+    ['a lifetime of nothing', { ...issued(), expires_in: 0 }],
+    ['a list', []],
+  ])('with %s and status 200 is no token, though MSAL resolves', async (_, body) => {
+    answer = () => json(200, body);
+    expect(await redeemer.redeem(redemption())).toMatchObject({ ok: false, failure: { code: 'entra_unavailable', reach: 'transient' } });
+  });
+
+  test('of another tenant is thrown away', async () => {
+    answer = () => json(200, issued({ tid: 'bbbbbbbb-0000-4000-8000-000000000002' }));
+    expect(await redeemer.redeem(redemption())).toMatchObject({ ok: false, failure: { code: 'entra_unavailable' } });
+  });
+
+  test('that is throttled does not block the next request, as MSAL would for a minute', async () => {
+    answer = () => json(429, { error: 'temporarily_unavailable' }, { 'retry-after': '7' });
+    expect(await redeemer.redeem(redemption())).toMatchObject({ ok: false, failure: { code: 'throttled', retryAfterSeconds: 7 } });
+    answer = () => json(200, issued());
+    expect(await redeemer.redeem(redemption())).toMatchObject({ ok: true });
+    expect(sent).toHaveLength(2);
+  });
+
+  test('of a server that stumbled does not block the next request either', async () => {
+    answer = () => new Response('<html>502</html>', { status: 502 });
+    expect(await redeemer.redeem(redemption())).toMatchObject({ ok: false, failure: { code: 'entra_unavailable', logFields: { httpStatus: 502, entraReply: 'html' } } });
+    answer = () => json(200, issued());
+    expect(await redeemer.redeem(redemption())).toMatchObject({ ok: true });
+  });
+
+  test('that is not JSON, too large, or never ends is a failure and nothing worse', async () => {
+    answer = () => new Response('Too Many Requests', { status: 429 });
+    expect(await redeemer.redeem(redemption())).toMatchObject({ ok: false, failure: { code: 'throttled', retryAfterSeconds: 60 } });
+    answer = () => new Response('{"access_token": "abc', { status: 200 });
+    expect(await redeemer.redeem(redemption())).toMatchObject({ ok: false, failure: { code: 'entra_unavailable' } });
+    answer = () => new Response('x'.repeat(10_000_000), { status: 200 });
+    expect(await redeemer.redeem(redemption())).toMatchObject({ ok: false, failure: { detail: 'Entra sent a reply that is too large.' } });
+    answer = () => Promise.reject(new TypeError('fetch failed'));
+    expect(await redeemer.redeem(redemption())).toMatchObject({ ok: false, failure: { detail: 'Entra could not be reached.' } });
+  });
+
+  test('never brings a secret into what is logged', async () => {
+    answer = () => Promise.reject(new TypeError('fetch failed'));
+    const reply = await redeemer.redeem(redemption());
+    expect(JSON.stringify(reply)).not.toMatch(/the-refresh-token|s\+cr/);
+  });
+
+  test('without an assertion from the managed identity says so', async () => {
+    const failing = createMsalRedeemer(
+      { clock, fetch: async () => json(200, issued()), federatedAssertion: () => Promise.reject(new Error('no identity')), loadMsal: async () => msal },
+      'https://login.microsoftonline.com',
+    );
+    expect(await failing.redeem(redemption({ clientCredential: { kind: 'federated' } }))).toMatchObject({ ok: false, failure: { code: 'client_credential_rejected', reach: 'ambiguous' } });
+  });
+});
