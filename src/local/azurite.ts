@@ -1,0 +1,131 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export interface AzuriteOptions {
+  /** `disk` writes what a scan for secrets wants to read (flushed every 5 s and by `stop`); `memory` is faster. */
+  readonly persistence?: 'memory' | 'disk';
+  /** Where `disk` writes; a folder of an earlier start gives its content back. Never deleted. Default: a fresh one, deleted by `stop`. */
+  readonly folder?: string;
+  /** Those of an earlier start, to come back at the same address. Default: free ports. */
+  readonly ports?: AzuritePorts;
+  /** Base64 key of the account; of an earlier start, so that its connection string stays true. Default: a random one. */
+  readonly accountKey?: string;
+}
+
+export interface AzuritePorts {
+  readonly blob: number;
+  readonly queue: number;
+  readonly table: number;
+}
+
+export interface Azurite {
+  readonly connectionString: string;
+  readonly accountName: string;
+  readonly accountKey: string;
+  readonly blobUrl: string;
+  readonly queueUrl: string;
+  readonly tableUrl: string;
+  readonly ports: AzuritePorts;
+  readonly folder: string;
+  /** Ends it in good order, which flushes a `disk` one; then deletes a folder of its own. Twice does no harm. */
+  stop(options?: { keepFolder?: boolean }): Promise<void>;
+  /** Ends it as a power cut would: what Azurite acknowledged in the last 5 s may be gone. The folder stays. */
+  kill(): Promise<void>;
+}
+
+const accountName = 'devstoreaccount1';
+const startTimeoutMs = 30_000;
+const stopTimeoutMs = 10_000;
+// Azurite knows nothing of its parent: without this it would outlive a test run that was killed. Its standard input
+// ends when the parent does; `unref` lets it end by itself before that.
+const dieWithParent = 'data:text/javascript,process.stdin.on("end",()=>process.exit()).resume().unref()';
+
+/** A real Azurite (blob, queue, table) on the loopback, in a process of its own. About half a second. */
+export async function startAzurite(options: AzuriteOptions = {}): Promise<Azurite> {
+  const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'ptb-azurite-')));
+  const accountKey = options.accountKey ?? randomBytes(64).toString('base64');
+  const child = launch(folder, accountKey, options);
+  try {
+    const ports = await listening(child);
+    const url = (port: number): string => `http://127.0.0.1:${port}/${accountName}`;
+    const urls = { blobUrl: url(ports.blob), queueUrl: url(ports.queue), tableUrl: url(ports.table) };
+    return {
+      ...urls,
+      connectionString: [
+        'DefaultEndpointsProtocol=http',
+        `AccountName=${accountName}`,
+        `AccountKey=${accountKey}`,
+        `BlobEndpoint=${urls.blobUrl}`,
+        `QueueEndpoint=${urls.queueUrl}`,
+        `TableEndpoint=${urls.tableUrl}`,
+        '',
+      ].join(';'),
+      accountName,
+      accountKey,
+      ports,
+      folder,
+      stop: async ({ keepFolder = false } = {}) => {
+        await end(child, 'SIGTERM');
+        if (options.folder === undefined && !keepFolder) await rm(folder, { recursive: true, force: true });
+      },
+      kill: () => end(child, 'SIGKILL'),
+    };
+  } catch (error) {
+    await end(child, 'SIGKILL');
+    throw error;
+  }
+}
+
+function launch(folder: string, accountKey: string, options: AzuriteOptions): ChildProcess {
+  const manifest = createRequire(import.meta.url).resolve('azurite/package.json');
+  const { blob, queue, table } = options.ports ?? { blob: 0, queue: 0, table: 0 };
+  const place = options.persistence === 'disk' ? ['--location', folder] : ['--inMemoryPersistence'];
+  const ports = ['--blobPort', `${blob}`, '--queuePort', `${queue}`, '--tablePort', `${table}`];
+  const script = join(manifest, '../dist/src/azurite.js');
+  return spawn(
+    process.execPath,
+    ['--import', dieWithParent, script, '--silent', '--disableTelemetry', '--skipApiVersionCheck', ...place, ...ports],
+    {
+      cwd: folder,
+      env: { ...process.env, NODE_OPTIONS: '', AZURITE_ACCOUNTS: `${accountName}:${accountKey}` },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    },
+  );
+}
+
+/** Azurite says on its standard output where each service listens. */
+async function listening(child: ChildProcess): Promise<AzuritePorts> {
+  const found = new Map<string, number>();
+  let said = '';
+  const { promise, resolve, reject } = Promise.withResolvers<AzuritePorts>();
+  const fail = (why: string): void => reject(new Error(`Azurite ${why}. It said:\n${said}`));
+  const read = (chunk: Buffer): void => {
+    said += chunk.toString();
+    for (const [, service, port] of said.matchAll(/Azurite (\w+) service is successfully listening at \S+:(\d+)/g)) {
+      found.set(`${service}`.toLowerCase(), Number(port));
+    }
+    const [blob, queue, table] = ['blob', 'queue', 'table'].map((service) => found.get(service));
+    if (blob !== undefined && queue !== undefined && table !== undefined) resolve({ blob, queue, table });
+  };
+  child.stdout?.on('data', read);
+  child.stderr?.on('data', read);
+  child.once('exit', (code) => fail(`ended with ${code} instead of listening`));
+  child.once('error', (error) => fail(`did not start: ${error.message}`));
+  const timer = setTimeout(() => fail(`did not listen within ${startTimeoutMs} ms`), startTimeoutMs);
+  return promise.finally(() => clearTimeout(timer));
+}
+
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+  const gone = once(child, 'exit');
+  child.kill(signal);
+  // A client that keeps a connection busy can hold Azurite back for ever.
+  const timer = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs);
+  await gone;
+  clearTimeout(timer);
+}
