@@ -28,6 +28,7 @@ export const rowKeyAt = (ms: number): string => String(endOfTimeMs - clamp(ms)).
 
 /** Longest text in one column, characters: 100 rows must fit one transaction of 4 MiB, whatever a caller sends. */
 const maxText = 512;
+/** Scopes are ASCII (RFC 6749 section 3.3); an application with every permission of Graph has about 6,000 characters. */
 const maxList = 8_000;
 
 // Columns beside the keys. `excess` stands for excessScopes; lists are joined by spaces, which scopes cannot hold.
@@ -65,8 +66,8 @@ export function toRow(entry: AuditEntry, id: string): AuditRow {
     callerApplication: caller.applicationId,
     callerObject: caller.objectId,
     callerKind: caller.kind,
-    scopes: clip(scopes.join(' '), maxList),
-    ...(excessScopes === undefined ? {} : { excessScopes: clip(excessScopes.join(' '), maxList) }),
+    scopes: join(scopes),
+    ...(excessScopes === undefined ? {} : { excessScopes: join(excessScopes) }),
     ...(expiresAtMs === undefined ? {} : { expiresAt: isoTime(expiresAtMs) }),
   };
   for (const column of ['resource', 'rule', 'tenantAsked', 'correlationId', 'tokenId', 'application'] as const) {
@@ -100,6 +101,12 @@ const clip = (text: string, length: number): string =>
     .slice(0, length)
     .toWellFormed()
     .replaceAll(/\p{Cc}/gu, '\u{FFFD}');
+
+const join = (list: readonly string[]): string =>
+  list
+    .join(' ')
+    .slice(0, maxList)
+    .replaceAll(/[^\x20-\x7e]/g, '?');
 
 const split = (list: string): string[] => list.split(' ').filter((item) => item !== '');
 

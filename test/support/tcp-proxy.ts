@@ -1,0 +1,59 @@
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+
+/** A wire between a client and a server on this machine, which a test can cut. */
+export interface TcpProxy {
+  readonly port: number;
+  /** Connections accepted so far. */
+  readonly connections: number;
+  /** From now on requests arrive, but the connection breaks before the reply does. */
+  loseReplies(lose: boolean): void;
+  /** From now on nothing gets through and nothing is said: the other side seems to hang. */
+  hang(hang: boolean): void;
+  /** Breaks every connection at once and listens no more: the power went out. */
+  cut(): Promise<void>;
+}
+
+export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
+  const sockets = new Set<Socket>();
+  const state = { losing: false, hanging: false, connections: 0 };
+  const keep = (socket: Socket): Socket => {
+    sockets.add(socket);
+    // Broken connections are what this is for.
+    return socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
+  };
+  const server = createServer((client) => {
+    state.connections += 1;
+    const upstream = keep(connect(targetPort, '127.0.0.1'));
+    keep(client);
+    client.on('data', (chunk) => state.hanging || upstream.write(chunk));
+    upstream.on('data', (chunk) => {
+      if (state.losing) client.destroy();
+      else if (!state.hanging) client.write(chunk);
+    });
+    client.on('close', () => upstream.destroy());
+    upstream.on('close', () => client.destroy());
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('the proxy listens on no port');
+  return {
+    port: address.port,
+    get connections() {
+      return state.connections;
+    },
+    loseReplies: (lose) => {
+      state.losing = lose;
+    },
+    hang: (hang) => {
+      state.hanging = hang;
+    },
+    cut: async () => {
+      const closed = once(server, 'close');
+      server.close();
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
+  };
+}

@@ -1,0 +1,132 @@
+import { expect, it } from 'vitest';
+import { GroupCommit, type GroupCommitSettings } from '../../../../src/lib/audit/group-commit.ts';
+import { FakeClock, settle } from '../../../fakes/fake-clock.ts';
+
+/** A store that a test answers for, write by write. */
+class ManualStore {
+  readonly writes: { items: readonly string[]; signal: AbortSignal; done: () => void; fail: (error: Error) => void }[] =
+    [];
+
+  readonly write = (items: readonly string[], signal: AbortSignal): Promise<void> => {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.writes.push({ items, signal, done: resolve, fail: reject });
+    return promise;
+  };
+
+  get batches(): string[] {
+    return this.writes.map(({ items }) => items.join(','));
+  }
+}
+
+function start(changes: Partial<GroupCommitSettings<string>> = {}) {
+  const clock = new FakeClock();
+  const store = new ManualStore();
+  const settings = { groupOf: () => 'g', maxBatch: 3, maxWrites: 2, maxWaiting: 100, deadlineMs: 3000, ...changes };
+  const commits = new GroupCommit<string>({ write: store.write, clock }, settings);
+  const outcomes: Record<string, string> = {};
+  const commit = (item: string): void => {
+    commits.commit(item).then(
+      () => (outcomes[item] = 'durable'),
+      (error: unknown) => (outcomes[item] = error instanceof Error ? error.name : 'thrown'),
+    );
+  };
+  return { clock, store, outcomes, commit };
+}
+
+it('writes a lone item at once and answers only after the write', async () => {
+  const { store, outcomes, commit } = start();
+  commit('a');
+  await settle();
+  expect(store.batches).toEqual(['a']);
+  expect(outcomes).toEqual({});
+  store.writes[0]?.done();
+  await settle();
+  expect(outcomes).toEqual({ a: 'durable' });
+});
+
+it('gathers what arrives during a write into the next one', async () => {
+  const { store, outcomes, commit } = start();
+  for (const item of ['a', 'b', 'c']) commit(item);
+  expect(store.batches).toEqual(['a']);
+  store.writes[0]?.done();
+  await settle();
+  expect(store.batches).toEqual(['a', 'b,c']);
+  expect(outcomes).toEqual({ a: 'durable' });
+});
+
+it('starts a second write side by side only when it is full, and no third', async () => {
+  const { store, commit } = start();
+  for (const item of ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']) commit(item);
+  expect(store.batches).toEqual(['a', 'b,c,d']);
+  store.writes[0]?.done();
+  await settle();
+  expect(store.batches).toEqual(['a', 'b,c,d', 'e,f,g']);
+});
+
+it('never mixes groups in one write, and keeps the order within each', async () => {
+  const { store, commit } = start({ groupOf: (item) => item[0] ?? '', maxWrites: 1 });
+  for (const item of ['x1', 'y1', 'x2', 'y2', 'x3']) commit(item);
+  for (let write = 0; write < 4; write += 1) {
+    store.writes[write]?.done();
+    await settle();
+  }
+  expect(store.batches).toEqual(['x1', 'y1,y2', 'x2,x3']);
+});
+
+it('fails all of a failed write, and only those', async () => {
+  const { store, outcomes, commit } = start({ maxWrites: 1 });
+  for (const item of ['a', 'b', 'c']) commit(item);
+  store.writes[0]?.fail(new RangeError('full'));
+  await settle();
+  store.writes[1]?.done();
+  await settle();
+  expect(outcomes).toEqual({ a: 'RangeError', b: 'durable', c: 'durable' });
+});
+
+it('gives up an item that waits too long, and does not write it afterwards', async () => {
+  const { clock, store, outcomes, commit } = start({ maxWrites: 1 });
+  commit('a');
+  await clock.advance(1000);
+  commit('b');
+  await clock.advance(1999);
+  expect(outcomes).toEqual({});
+  await clock.advance(1);
+  expect(outcomes).toEqual({ a: 'DeadlineError' });
+  expect(store.writes[0]?.signal.aborted).toBe(true);
+  // The hanging write is abandoned, so that b has its turn.
+  expect(store.batches).toEqual(['a', 'b']);
+  await clock.advance(1000);
+  expect(outcomes).toEqual({ a: 'DeadlineError', b: 'DeadlineError' });
+  commit('c');
+  await clock.advance(3000);
+  expect(store.batches).toEqual(['a', 'b', 'c']);
+});
+
+it('does not count an answer that comes after the deadline', async () => {
+  const { clock, store, outcomes, commit } = start();
+  commit('a');
+  await clock.advance(3000);
+  store.writes[0]?.done();
+  await settle();
+  expect(outcomes).toEqual({ a: 'DeadlineError' });
+});
+
+it('refuses at once what would wait behind too many', async () => {
+  const { store, outcomes, commit } = start({ maxWaiting: 2, maxWrites: 1 });
+  for (const item of ['a', 'b', 'c', 'd']) commit(item);
+  await settle();
+  expect(outcomes).toEqual({ d: 'BacklogError' });
+  store.writes[0]?.done();
+  await settle();
+  expect(store.batches).toEqual(['a', 'b,c']);
+});
+
+it('leaves no timer behind when everybody has an answer', async () => {
+  const { clock, store, commit } = start();
+  commit('a');
+  await settle();
+  expect(clock.sleeping).toBeGreaterThan(0);
+  store.writes[0]?.done();
+  await settle();
+  expect(clock.sleeping).toBe(0);
+});

@@ -1,0 +1,171 @@
+import { randomUUID } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { AzureNamedKeyCredential, TableClient } from '@azure/data-tables';
+import { afterEach, beforeAll, afterAll, describe, expect, it } from 'vitest';
+import type { AuditLog } from '../../../../src/lib/audit/audit-log.ts';
+import { createTableAuditLog } from '../../../../src/lib/audit/table-audit-log.ts';
+import { systemClock } from '../../../../src/lib/clock.ts';
+import { silentLogger } from '../../../../src/lib/log.ts';
+import { auditStartMs, guid, issued } from '../../../support/audit-entries.ts';
+import { type Azurite, startAzurite } from '../../../support/azurite.ts';
+import { startTcpProxy, type TcpProxy } from '../../../support/tcp-proxy.ts';
+
+let azurite: Azurite;
+let tables = 0;
+const proxies: TcpProxy[] = [];
+beforeAll(async () => {
+  azurite = await startAzurite();
+});
+afterAll(() => azurite.stop());
+afterEach(async () => {
+  await Promise.all(proxies.splice(0).map((proxy) => proxy.cut()));
+});
+
+function logAt({ accountName, accountKey }: Azurite, port: number, table: string): AuditLog {
+  const credential = new AzureNamedKeyCredential(accountName, accountKey);
+  const client = new TableClient(`http://127.0.0.1:${port}/${accountName}`, table, credential, {
+    allowInsecureConnection: true,
+    retryOptions: { maxRetries: 0 },
+  });
+  return createTableAuditLog({
+    table: () => Promise.resolve(client),
+    clock: systemClock,
+    log: silentLogger,
+    newId: randomUUID,
+  });
+}
+
+const newTable = (): string => `audit${(tables += 1)}`;
+
+/** The ids on record, read past whatever stands between. */
+async function onRecord(storage: Azurite, table: string): Promise<string[]> {
+  const log = logAt(storage, storage.ports.table, table);
+  const ids: string[] = [];
+  for (let continuation: string | undefined, page = 0; page === 0 || continuation !== undefined; page += 1) {
+    const query = { fromMs: 0, toMs: auditStartMs * 2, limit: 1000 };
+    const answer = await log.query(continuation === undefined ? query : { ...query, continuation });
+    ids.push(...answer.entries.map(({ tokenId }) => tokenId));
+    continuation = answer.continuation;
+  }
+  return ids.toSorted();
+}
+
+/** Records `count` entries over some time, and calls `atHalf` once when half of them are durable. */
+async function recordMany(
+  log: AuditLog,
+  count: number,
+  atHalf: () => void,
+): Promise<{ durable: string[]; codes: Set<unknown> }> {
+  const durable: string[] = [];
+  const codes = new Set<unknown>();
+  const work: Promise<void>[] = [];
+  const recordOne = async (tokenId: string, atMs: number): Promise<void> => {
+    try {
+      await log.record(issued({ tokenId, atMs }));
+      durable.push(tokenId);
+      if (durable.length === count / 2) atHalf();
+    } catch (error) {
+      codes.add(error instanceof Error && 'code' in error ? error.code : error);
+    }
+  };
+  for (let number = 0; number < count; number += 1) {
+    work.push(recordOne(guid(number), auditStartMs + number));
+    // A few at a time, as requests arrive, so that the cut falls between and within writes.
+    if (number % 5 === 0) await systemClock.sleep(1);
+  }
+  await Promise.all(work);
+  return { durable: durable.toSorted(), codes };
+}
+
+describe('when storage dies in the middle of 1,000 records', () => {
+  it('has every record that was answered for on disk, after an orderly stop', async () => {
+    const storage = await startAzurite({ persistence: 'disk' });
+    const table = newTable();
+    let stopped: Promise<void> | undefined;
+    const { durable, codes } = await recordMany(logAt(storage, storage.ports.table, table), 1000, () => {
+      stopped = storage.stop({ keepFolder: true });
+    });
+    await stopped;
+    expect(durable.length).toBeGreaterThanOrEqual(500);
+    expect(durable.length).toBeLessThan(1000);
+    expect(codes).toEqual(new Set(['audit_unavailable']));
+
+    const again = await startAzurite({ persistence: 'disk', folder: storage.folder, accountKey: storage.accountKey });
+    const stored = new Set(await onRecord(again, table));
+    expect(durable.filter((id) => !stored.has(id))).toEqual([]);
+    await again.stop();
+    await rm(storage.folder, { recursive: true });
+    console.log(`orderly stop: ${durable.length} of 1000 answered for, ${stored.size} on disk, 0 without a record`);
+  });
+
+  it('has every record that was answered for in the table, after the connections broke', async () => {
+    const table = newTable();
+    const proxy = await startTcpProxy(azurite.ports.table);
+    const { durable, codes } = await recordMany(logAt(azurite, proxy.port, table), 1000, () => void proxy.cut());
+    expect(durable.length).toBeGreaterThanOrEqual(500);
+    expect(durable.length).toBeLessThan(1000);
+    expect(codes).toEqual(new Set(['audit_unavailable']));
+    const stored = new Set(await onRecord(azurite, table));
+    expect(durable.filter((id) => !stored.has(id))).toEqual([]);
+    console.log(`broken wire: ${durable.length} of 1000 answered for, ${stored.size} in the table, 0 without a record`);
+  });
+});
+
+it('records once what it had to write twice, when the reply to the first attempt was lost', async () => {
+  const table = newTable();
+  const proxy = await startTcpProxy(azurite.ports.table);
+  proxies.push(proxy);
+  const log = logAt(azurite, proxy.port, table);
+  await log.record(issued({ tokenId: guid(1) }));
+  proxy.loseReplies(true);
+  const recorded = Promise.all([log.record(issued({ tokenId: guid(2) })), log.record(issued({ tokenId: guid(3) }))]);
+  await expect.poll(async () => (await onRecord(azurite, table)).length).toBe(2);
+  proxy.loseReplies(false);
+  await recorded;
+  expect(await onRecord(azurite, table)).toEqual([guid(1), guid(2), guid(3)]);
+});
+
+it('gets a record through although the first attempt hangs', async () => {
+  const table = newTable();
+  const proxy = await startTcpProxy(azurite.ports.table);
+  proxies.push(proxy);
+  const log = logAt(azurite, proxy.port, table);
+  await log.record(issued({ tokenId: guid(1) }));
+  proxy.hang(true);
+  const recorded = log.record(issued({ tokenId: guid(2) }));
+  const before = proxy.connections;
+  await expect.poll(() => proxy.connections, { timeout: 5000 }).toBeGreaterThan(before);
+  proxy.hang(false);
+  await recorded;
+  expect(await onRecord(azurite, table)).toEqual([guid(1), guid(2)]);
+});
+
+it('records again by itself as soon as storage is back', async () => {
+  const first = await startAzurite();
+  const log = logAt(first, first.ports.table, 'audit');
+  await log.record(issued());
+  await first.stop();
+  await expect(log.record(issued())).rejects.toMatchObject({ code: 'audit_unavailable', transient: true });
+  const second = await startAzurite({ ports: first.ports, accountKey: first.accountKey });
+  await log.record(issued({ tokenId: guid(9) }));
+  expect(await onRecord(second, 'audit')).toEqual([guid(9)]);
+  await second.stop();
+});
+
+it('takes what callers write, however long or strange, without harm to its neighbours', async () => {
+  const table = newTable();
+  const log = logAt(azurite, azurite.ports.table, table);
+  const strange = ["a'; drop", '\u0000\u0007\uD800', '../..', 'ü'.repeat(100_000), '\r\n--changeset_1\r\n', '{"a":1}'];
+  await Promise.all(
+    strange.flatMap((text, index) => [
+      log.record(issued({ tokenId: guid(index), tenantAsked: text, resource: text, scopes: [text, text] })),
+      log.record(issued({ tokenId: guid(100 + index) })),
+    ]),
+  );
+  expect(await onRecord(azurite, table)).toHaveLength(12);
+  const full = Array.from({ length: 300 }, (_, index) =>
+    log.record(issued({ tokenId: guid(1000 + index), scopes: Array.from({ length: 500 }, () => 'ü'.repeat(128)) })),
+  );
+  await Promise.all(full);
+  expect(await onRecord(azurite, table)).toHaveLength(312);
+});
