@@ -1,0 +1,74 @@
+import * as z from 'zod';
+import { BrokerError } from '../lib/errors.ts';
+import { defineJob } from '../lib/runs/job.ts';
+import type { Row } from '../lib/runs/row.ts';
+
+const credential = z.object({
+  keyId: z.string().nullish(),
+  displayName: z.string().nullish(),
+  endDateTime: z.string().nullish(),
+});
+const application = z.object({
+  appId: z.string(),
+  displayName: z.string().nullish(),
+  passwordCredentials: z.array(credential).nullish(),
+  keyCredentials: z.array(credential).nullish(),
+});
+
+const dayMs = 24 * 3_600_000;
+const standardDays = 30;
+
+/** Application credentials that end soon or have ended. Key ids and dates only: Graph never shows a secret again. */
+export default defineJob({
+  name: 'secret-expiry-report',
+  title: 'Application credentials about to end',
+  description:
+    'Secrets and certificates of the applications in each tenant that have ended or end within the parameter days (30).',
+  schedule: '0 30 6 * * *',
+  resources: ['graph'],
+  permissions: ['Application.Read.All'],
+  timeoutSeconds: 300,
+  columns: [
+    { name: 'application', title: 'Application', type: 'text' },
+    { name: 'appId', title: 'Application id', type: 'text' },
+    { name: 'kind', title: 'Kind', type: 'text' },
+    { name: 'credential', title: 'Credential', type: 'text' },
+    { name: 'keyId', title: 'Key id', type: 'text' },
+    { name: 'endsAt', title: 'Ends', type: 'date' },
+    { name: 'daysLeft', title: 'Days left', type: 'number' },
+  ],
+  async run({ graph, parameters, nowMs }) {
+    const days = daysOf(parameters['days']);
+    const rows: Row[] = [];
+    const path = '/applications?$top=999&$select=appId,displayName,passwordCredentials,keyCredentials';
+    for await (const app of graph.list(path, { shape: application })) {
+      for (const [kind, list] of [
+        ['secret', app.passwordCredentials],
+        ['certificate', app.keyCredentials],
+      ] as const) {
+        for (const { keyId, displayName, endDateTime } of list ?? []) {
+          const endsAtMs = Date.parse(endDateTime ?? '');
+          const daysLeft = Math.floor((endsAtMs - nowMs) / dayMs);
+          // NaN, a credential without an end, is not below anything.
+          if (!(daysLeft < days)) continue;
+          rows.push({
+            application: app.displayName ?? null,
+            appId: app.appId,
+            kind,
+            credential: displayName ?? null,
+            keyId: keyId ?? null,
+            endsAt: new Date(endsAtMs).toISOString(),
+            daysLeft,
+          });
+        }
+      }
+    }
+    return rows;
+  },
+});
+
+function daysOf(given: unknown): number {
+  if (given === undefined) return standardDays;
+  if (typeof given === 'number' && Number.isInteger(given) && given >= 0 && given <= 3650) return given;
+  throw new BrokerError('job_failed', 'The parameter days must be a whole number from 0 to 3650.');
+}

@@ -1,0 +1,76 @@
+import type { ContainerClient } from '@azure/storage-blob';
+import type { TenantId } from '../identifiers.ts';
+import type { RunPlan } from './run.ts';
+import type { RunId } from './run-id.ts';
+import type { RunResults } from './run-log.ts';
+import { runPlanSchema } from './run-schemas.ts';
+import { isStorageConflict, isStorageMissing, once, storageCall, storageItems } from './storage-call.ts';
+
+export const resultsContainer = 'results';
+
+/** Plans and rows as blobs below the run's own folder: `{runId}/plan.json`, `{runId}/rows/{tenantId}.jsonl`. */
+export class BlobRunResults implements RunResults {
+  readonly #container: () => Promise<ContainerClient>;
+
+  /** @param container gives the client of a container by name; the container is made when it is first used. */
+  constructor(container: (name: string) => Promise<ContainerClient>) {
+    this.#container = once(async () => {
+      const client = await container(resultsContainer);
+      await client.createIfNotExists();
+      return client;
+    });
+  }
+
+  async putPlan(runId: RunId, plan: RunPlan): Promise<RunPlan> {
+    const text = JSON.stringify(plan);
+    try {
+      const blob = await this.#blob(planName(runId));
+      await blob.upload(text, Buffer.byteLength(text), {
+        conditions: { ifNoneMatch: '*' },
+        ...contentType('application/json'),
+      });
+      return plan;
+    } catch (thrown) {
+      if (!isStorageConflict(thrown)) return storageCall(() => Promise.reject(thrown));
+      return (await this.plan(runId)) ?? plan;
+    }
+  }
+
+  async plan(runId: RunId): Promise<RunPlan | undefined> {
+    try {
+      const bytes = await (await this.#blob(planName(runId))).downloadToBuffer();
+      return runPlanSchema.parse(JSON.parse(bytes.toString('utf8')));
+    } catch (thrown) {
+      if (isStorageMissing(thrown)) return undefined;
+      return storageCall(() => Promise.reject(thrown));
+    }
+  }
+
+  async putRows(runId: RunId, tenantId: TenantId, jsonLines: string): Promise<void> {
+    await storageCall(async () =>
+      (await this.#blob(rowsName(runId, tenantId))).upload(
+        jsonLines,
+        Buffer.byteLength(jsonLines),
+        contentType('application/jsonl'),
+      ),
+    );
+  }
+
+  async *rows(runId: RunId, tenantId: TenantId): AsyncGenerator<string, void, undefined> {
+    const reply = await storageCall(async () => (await this.#blob(rowsName(runId, tenantId))).download());
+    const stream = reply.readableStreamBody;
+    if (stream === undefined) return;
+    const decoder = new TextDecoder();
+    for await (const piece of storageItems(stream))
+      yield typeof piece === 'string' ? piece : decoder.decode(piece, { stream: true });
+    yield decoder.decode();
+  }
+
+  async #blob(name: string) {
+    return (await this.#container()).getBlockBlobClient(name);
+  }
+}
+
+const planName = (runId: RunId): string => `${runId}/plan.json`;
+const rowsName = (runId: RunId, tenantId: TenantId): string => `${runId}/rows/${tenantId}.jsonl`;
+const contentType = (blobContentType: string) => ({ blobHTTPHeaders: { blobContentType } });

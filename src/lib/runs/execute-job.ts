@@ -1,0 +1,111 @@
+import { randomUUID } from 'node:crypto';
+import type { ResourceRegistry } from '../broker/resources.ts';
+import type { TokenSource } from '../broker/token.ts';
+import { BrokerError } from '../errors.ts';
+import { createGraphClient } from '../graph/client.ts';
+import type { ExchangeDeps } from '../graph/exchange.ts';
+import type { Logger } from '../log.ts';
+import type { Secret } from '../secret.ts';
+import type { Job, JobContext, JobTenant } from './job.ts';
+import { writeRows, type WrittenRows } from './row.ts';
+
+export interface ExecuteDeps extends ExchangeDeps {
+  readonly tokens: TokenSource;
+  readonly resources: ResourceRegistry;
+  /** Base address of Microsoft Graph. */
+  readonly graphUrl: string;
+  readonly log: Logger;
+}
+
+/**
+ * Runs a job for one tenant: gives it its context, ends it when its time is up, checks its rows.
+ * @throws BrokerError what the job threw, `job_failed` for anything else that it threw or returned, `job_timed_out`.
+ */
+export async function executeJob(
+  deps: ExecuteDeps,
+  job: Job,
+  tenant: JobTenant,
+  parameters: Readonly<Record<string, unknown>>,
+): Promise<WrittenRows> {
+  const deadline = new AbortController();
+  const finished = new AbortController();
+  const handedOut: Secret[] = [];
+  const timedOut = deps.clock.sleep(job.timeoutSeconds * 1000, finished.signal).then(
+    () => {
+      const error = new BrokerError('job_timed_out', `The job was given up after ${job.timeoutSeconds} s.`);
+      deadline.abort(error);
+      throw error;
+    },
+    () => undefined, // The job was faster.
+  );
+  try {
+    const context = jobContext(deps, job, tenant, parameters, deadline.signal, handedOut);
+    // A job that ignores its signal is left behind: it must not keep the run.
+    const returned = await Promise.race([callJob(job, context), timedOut]);
+    return checkColumns(job, writeRows(returned, handedOut));
+  } finally {
+    finished.abort();
+  }
+}
+
+async function callJob(job: Job, context: JobContext): Promise<unknown> {
+  try {
+    return await job.run(context);
+  } catch (thrown) {
+    if (thrown instanceof BrokerError) throw thrown;
+    if (context.signal.aborted) throw context.signal.reason;
+    // The text of the throw stays in the log: it may quote anything.
+    throw new BrokerError('job_failed', 'The job threw an error; its text is in the log.', { cause: thrown });
+  }
+}
+
+function jobContext(
+  deps: ExecuteDeps,
+  job: Job,
+  tenant: JobTenant,
+  parameters: Readonly<Record<string, unknown>>,
+  signal: AbortSignal,
+  handedOut: Secret[],
+): JobContext {
+  const correlationId = randomUUID();
+  const token: JobContext['token'] = async (alias, { grant = 'delegated' } = {}) => {
+    if (!job.resources.includes(alias)) {
+      throw new BrokerError(
+        'job_failed',
+        `The job asks for the resource "${alias.slice(0, 40)}", which its definition does not list.`,
+      );
+    }
+    const { secret } = await deps.tokens.getToken(
+      {
+        tenantId: tenant.tenantId,
+        resource: deps.resources.get(alias),
+        grant,
+        application: job.application,
+        minimumLifetimeSeconds: 60,
+        correlationId,
+      },
+      signal,
+    );
+    if (!handedOut.some((known) => known.equals(secret))) handedOut.push(secret);
+    return secret;
+  };
+  return {
+    tenant,
+    token,
+    graph: createGraphClient(deps, { baseUrl: deps.graphUrl, token: () => token('graph'), signal, correlationId }),
+    log: deps.log.child({ job: job.name, tenantId: tenant.tenantId, correlationId }),
+    signal,
+    parameters,
+    nowMs: deps.clock.nowMs(),
+  };
+}
+
+/** A job that names its columns keeps to them. @throws BrokerError job_failed. */
+function checkColumns(job: Job, rows: WrittenRows): WrittenRows {
+  const stranger = job.columns && rows.columns.find((name) => !job.columns?.some((column) => column.name === name));
+  if (stranger === undefined) return rows;
+  throw new BrokerError(
+    'job_failed',
+    `The job returned a column that its definition does not list: "${stranger.slice(0, 60)}".`,
+  );
+}

@@ -1,0 +1,107 @@
+import type { Clock } from '../clock.ts';
+import { BrokerError, type ErrorCode, toBrokerError } from '../errors.ts';
+import type { TenantId } from '../identifiers.ts';
+import { errorFields, type Logger } from '../log.ts';
+import type { TenantDirectory } from '../tenants/directory.ts';
+import { type DelegatedTenant, isExcluded, reasonTexts } from '../tenants/tenant.ts';
+import type { RunPlan, TenantRun } from './run.ts';
+import { parseRunId, type RunId } from './run-id.ts';
+import type { RunLog, RunResults } from './run-log.ts';
+
+export interface PlanRunDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly directory: TenantDirectory;
+  readonly runLog: RunLog;
+  readonly results: RunResults;
+}
+
+/** Output of the activity `list-tenants`: how many tenants are to be attempted, or why there is no list. */
+export type PlanRunResult =
+  | { readonly ok: true; readonly attempt: number; readonly total: number }
+  | {
+      readonly ok: false;
+      readonly code: ErrorCode;
+      readonly detail: string;
+      readonly transient: boolean;
+      readonly retryAfterSeconds?: number | undefined;
+    };
+
+/**
+ * Fixes what the run will do: which tenants, in which order. Tenants out of reach get their record now, without a
+ * call to Entra; excluded ones count as skipped. Repeating it finds the plan of the first time. Never throws.
+ */
+export async function planRun(deps: PlanRunDeps, input: { readonly runId: RunId }): Promise<PlanRunResult> {
+  const { runId } = input;
+  try {
+    const plan = (await deps.results.plan(runId)) ?? (await deps.results.putPlan(runId, await makePlan(deps, runId)));
+    await deps.runLog.recordTenants(runId, plan.decided);
+    const total = plan.attempt.length + plan.decided.length;
+    await deps.runLog.change(runId, {
+      status: 'running',
+      startedAtMs: deps.clock.nowMs(),
+      tenants: { total, succeeded: 0, failed: 0, skipped: 0, notAttempted: 0 },
+    });
+    return { ok: true, attempt: plan.attempt.length, total };
+  } catch (thrown) {
+    deps.log.log('error', 'run.not_planned', { runId, ...errorFields(thrown) });
+    const { code, detail, transient, retryAfterSeconds } = toBrokerError(thrown);
+    return { ok: false, code, detail, transient, ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }) };
+  }
+}
+
+async function makePlan(deps: PlanRunDeps, runId: RunId): Promise<RunPlan> {
+  const request = await deps.runLog.request(runId);
+  const job = parseRunId(runId)?.job;
+  if (request === undefined || job === undefined)
+    throw new BrokerError('run_not_found', `The record of the run ${runId} is gone.`);
+  const listed = await deps.directory.list();
+  const tenants = request.tenants === undefined ? listed : choose(listed, request.tenants);
+  const nowMs = deps.clock.nowMs();
+  return {
+    job,
+    parameters: request.parameters,
+    attempt: tenants
+      .filter(({ reachable }) => reachable)
+      .map(({ tenantId, name, defaultDomain }) => ({
+        tenantId,
+        name,
+        ...(defaultDomain === undefined ? {} : { defaultDomain }),
+      })),
+    decided: tenants.filter(({ reachable }) => !reachable).map((tenant) => decided(tenant, nowMs)),
+  };
+}
+
+/** Those that were asked for; one that has left the directory since is still part of the run, out of reach. */
+function choose(listed: readonly DelegatedTenant[], wanted: readonly TenantId[]): readonly DelegatedTenant[] {
+  const left = new Set(wanted);
+  const chosen = listed.filter(({ tenantId }) => left.delete(tenantId));
+  const gone = [...left].map(
+    (tenantId): DelegatedTenant => ({
+      tenantId,
+      name: tenantId,
+      defaultDomain: undefined,
+      relationship: 'none',
+      reachable: false,
+      reason: 'no_relationship',
+      sources: [],
+    }),
+  );
+  return [...chosen, ...gone];
+}
+
+function decided(tenant: DelegatedTenant, nowMs: number): TenantRun {
+  const skipped = isExcluded(tenant);
+  return {
+    tenantId: tenant.tenantId,
+    name: tenant.name,
+    outcome: skipped ? 'skipped' : 'failed',
+    code: skipped ? 'tenant_excluded' : 'tenant_not_delegated',
+    detail: reasonTexts[tenant.reason],
+    round: 0,
+    rows: 0,
+    columns: [],
+    startedAtMs: nowMs,
+    finishedAtMs: nowMs,
+  };
+}

@@ -1,0 +1,66 @@
+import { BrokerError } from '../errors.ts';
+import { scrub } from '../log.ts';
+import type { Secret } from '../secret.ts';
+
+export type RowValue = string | number | boolean | null;
+
+/** One line of a result: flat, so that it fits a table, a CSV and a spreadsheet. */
+export type Row = Readonly<Record<string, RowValue>>;
+
+/** Columns that the export puts in front of each row. */
+export const tenantColumns = ['tenantId', 'tenantName', 'tenantDomain'] as const;
+
+/** All rows of a tenant as JSON Lines; more is not a report any more, and a worker holds it in memory. */
+const mostBytes = 32 * 1024 * 1024;
+
+/** Rows ready to be stored. */
+export interface WrittenRows {
+  readonly jsonLines: string;
+  readonly count: number;
+  /** Names in the order of their first appearance. */
+  readonly columns: readonly string[];
+}
+
+/**
+ * Checks what a job returned and turns it into JSON Lines. Results are read by people who may not hold tokens, so a
+ * row with one of the secrets that this job was given, or with anything that looks like a token, is refused.
+ * @throws BrokerError job_failed that names the row and column, never the value.
+ */
+export function writeRows(returned: unknown, handedOut: readonly Secret[]): WrittenRows {
+  if (returned !== undefined && returned !== null && !Array.isArray(returned))
+    refuse('The job must return a list of rows.');
+  const rows: readonly unknown[] = Array.isArray(returned) ? returned : [];
+  const columns = new Set<string>();
+  const lines: string[] = [];
+  let bytes = 0;
+  for (const [index, row] of rows.entries()) {
+    checkRow(row, index, handedOut);
+    for (const name of Object.keys(row)) columns.add(name);
+    const line = JSON.stringify(row);
+    bytes += Buffer.byteLength(line) + 1;
+    if (bytes > mostBytes) refuse(`The rows take more than ${mostBytes / 1024 / 1024} MiB.`);
+    lines.push(line);
+  }
+  return { jsonLines: lines.map((line) => `${line}\n`).join(''), count: lines.length, columns: [...columns] };
+}
+
+function checkRow(row: unknown, index: number, handedOut: readonly Secret[]): asserts row is Row {
+  const at = `Row ${index + 1}`;
+  if (typeof row !== 'object' || row === null || Array.isArray(row)) refuse(`${at} is not an object.`);
+  for (const [name, value] of Object.entries(row)) {
+    const column = `${at}, column "${scrub(name).slice(0, 60)}"`;
+    if ((tenantColumns as readonly string[]).includes(name)) refuse(`${column}: the export adds this column itself.`);
+    if (value !== null && !['string', 'number', 'boolean'].includes(typeof value))
+      refuse(`${column} is neither text, number, boolean nor null.`);
+    if (typeof value === 'number' && !Number.isFinite(value)) refuse(`${column} is not a finite number.`);
+    for (const text of typeof value === 'string' ? [name, value] : [name]) {
+      if (scrub(text) !== text || handedOut.some((secret) => text.includes(secret.reveal()))) {
+        refuse(`${column} holds something that looks like a token.`);
+      }
+    }
+  }
+}
+
+function refuse(why: string): never {
+  throw new BrokerError('job_failed', why);
+}

@@ -1,0 +1,160 @@
+import type { TableEntityResult } from '@azure/data-tables';
+import { type ErrorCode, isErrorCode } from '../errors.ts';
+import { parseTenantId } from '../identifiers.ts';
+import {
+  type Run,
+  type RunRequest,
+  type RunStatus,
+  runStatuses,
+  type TenantOutcome,
+  tenantOutcomes,
+  type TenantRun,
+} from './run.ts';
+import type { RunChange } from './run-log.ts';
+import { runRequestSchema } from './run-schemas.ts';
+
+/** Entities of the tables Runs and TenantRuns, as docs/storage-schema.md describes them. Times are ISO 8601. */
+export type Entity = { partitionKey: string; rowKey: string } & Record<string, string | number>;
+type Read = TableEntityResult<Record<string, unknown>>;
+
+/** A property holds 32,768 characters at most; a request with thousands of tenants takes several. */
+const chunkLength = 30_000;
+const mostChunks = 12;
+/** 12 x 30,000: an entity may take 1 MiB, at two bytes a character. */
+export const longestRequest = chunkLength * mostChunks;
+
+export function requestProperties(request: RunRequest): Record<string, string> {
+  const text = JSON.stringify(request);
+  const chunks = Array.from({ length: Math.ceil(text.length / chunkLength) }, (_, index) =>
+    text.slice(index * chunkLength, (index + 1) * chunkLength),
+  );
+  return Object.fromEntries(chunks.map((chunk, index) => [`request${index}`, chunk]));
+}
+
+export function readRequest(entity: Read): RunRequest | undefined {
+  const text = Array.from({ length: mostChunks }, (_, index) => textAt(entity, `request${index}`) ?? '').join('');
+  if (text === '') return undefined;
+  return runRequestSchema.parse(JSON.parse(text));
+}
+
+/** Everything but the request: what listing and showing need. */
+export const runProperties = [
+  'partitionKey',
+  'rowKey',
+  'status',
+  'startedBy',
+  'createdAt',
+  'startedAt',
+  'finishedAt',
+  'total',
+  'succeeded',
+  'failed',
+  'skipped',
+  'notAttempted',
+  'stopCode',
+  'stopDetail',
+  'cancelRequestedAt',
+] as const;
+
+export function changeProperties(change: RunChange): Record<string, string | number> {
+  const { status, startedAtMs, finishedAtMs, tenants, stoppedBy, cancelRequestedAtMs } = change;
+  return {
+    ...(status === undefined ? {} : { status }),
+    ...(startedAtMs === undefined ? {} : { startedAt: iso(startedAtMs) }),
+    ...(finishedAtMs === undefined ? {} : { finishedAt: iso(finishedAtMs) }),
+    ...tenants,
+    ...(stoppedBy === undefined ? {} : { stopCode: stoppedBy.code, stopDetail: stoppedBy.detail }),
+    ...(cancelRequestedAtMs === undefined ? {} : { cancelRequestedAt: iso(cancelRequestedAtMs) }),
+  };
+}
+
+export function readRun(entity: Read): Run {
+  const { partitionKey: job = '', rowKey: window = '' } = entity;
+  const stopCode = codeAt(entity, 'stopCode');
+  return {
+    runId: `${job}@${window}`,
+    job,
+    window,
+    status: statusOf(textAt(entity, 'status')),
+    startedBy: textAt(entity, 'startedBy') ?? '',
+    createdAtMs: timeAt(entity, 'createdAt') ?? 0,
+    startedAtMs: timeAt(entity, 'startedAt'),
+    finishedAtMs: timeAt(entity, 'finishedAt'),
+    tenants: {
+      total: numberAt(entity, 'total'),
+      succeeded: numberAt(entity, 'succeeded'),
+      failed: numberAt(entity, 'failed'),
+      skipped: numberAt(entity, 'skipped'),
+      notAttempted: numberAt(entity, 'notAttempted'),
+    },
+    stoppedBy: stopCode && { code: stopCode, detail: textAt(entity, 'stopDetail') ?? '' },
+    cancelRequestedAtMs: timeAt(entity, 'cancelRequestedAt'),
+  };
+}
+
+export const tenantRunEntity = (runId: string, record: TenantRun): Entity => ({
+  partitionKey: runId,
+  rowKey: record.tenantId,
+  name: record.name.slice(0, 500),
+  outcome: record.outcome,
+  ...(record.code === undefined ? {} : { code: record.code }),
+  ...(record.detail === undefined ? {} : { detail: record.detail.slice(0, 1000) }),
+  round: record.round,
+  rows: record.rows,
+  columns: JSON.stringify(record.columns).slice(0, chunkLength),
+  startedAt: iso(record.startedAtMs),
+  finishedAt: iso(record.finishedAtMs),
+});
+
+/** @returns undefined for an entity that is not one of ours. */
+export function readTenantRun(entity: Read): TenantRun | undefined {
+  const tenantId = parseTenantId(entity.rowKey);
+  if (tenantId === undefined) return undefined;
+  return {
+    tenantId,
+    name: textAt(entity, 'name') ?? tenantId,
+    outcome: outcomeOf(textAt(entity, 'outcome')),
+    code: codeAt(entity, 'code'),
+    detail: textAt(entity, 'detail'),
+    round: numberAt(entity, 'round'),
+    rows: numberAt(entity, 'rows'),
+    columns: readColumns(textAt(entity, 'columns')),
+    startedAtMs: timeAt(entity, 'startedAt') ?? 0,
+    finishedAtMs: timeAt(entity, 'finishedAt') ?? 0,
+  };
+}
+
+export const outcomeOf = (text: string | undefined): TenantOutcome =>
+  tenantOutcomes.find((outcome) => outcome === text) ?? 'failed';
+const statusOf = (text: string | undefined): RunStatus => runStatuses.find((status) => status === text) ?? 'pending';
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+
+export function textAt(entity: Read, name: string): string | undefined {
+  const value = entity[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+function numberAt(entity: Read, name: string): number {
+  const value = entity[name];
+  return typeof value === 'number' ? value : 0;
+}
+
+function timeAt(entity: Read, name: string): number | undefined {
+  const ms = Date.parse(textAt(entity, name) ?? '');
+  return Number.isNaN(ms) ? undefined : ms;
+}
+
+function codeAt(entity: Read, name: string): ErrorCode | undefined {
+  const code = textAt(entity, name);
+  return isErrorCode(code) ? code : undefined;
+}
+
+function readColumns(text: string | undefined): string[] {
+  try {
+    const columns: unknown = JSON.parse(text ?? '[]');
+    return Array.isArray(columns) ? columns.filter((name) => typeof name === 'string') : [];
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,30 @@
+import { BrokerError } from '../errors.ts';
+
+/** Identifies one run: `job@window`. It is the instance id of the orchestration, so one window has one run. */
+export type RunId = string;
+
+/** What the durable storage providers take: ASCII up to 100, room left for the batches' suffix. */
+const windowPattern = /^[A-Za-z0-9][A-Za-z0-9:._-]{0,45}$/;
+const runIdPattern = /^([a-z][a-z0-9-]{0,39})@([A-Za-z0-9][A-Za-z0-9:._-]{0,45})$/;
+
+/** The window of a scheduled run: the UTC minute that it stands for, `2026-11-24T05:00Z`. */
+export const scheduledWindow = (scheduledAtMs: number): string =>
+  `${new Date(scheduledAtMs).toISOString().slice(0, 16)}Z`;
+
+/** The window of a run that somebody asked for: never the same twice. */
+export const manualWindow = (uniqueId: string): string => `manual-${uniqueId}`;
+
+/** @throws BrokerError request_invalid for a window that cannot be part of a run id. */
+export function runIdOf(job: string, window: string): RunId {
+  if (windowPattern.test(window)) return `${job}@${window}`;
+  throw new BrokerError(
+    'request_invalid',
+    'A window is 1 to 46 letters, digits and ":._-", and starts with a letter or digit.',
+  );
+}
+
+/** The two parts of a run id, or undefined when `value` is none. */
+export function parseRunId(value: string): { readonly job: string; readonly window: string } | undefined {
+  const [, job, window] = runIdPattern.exec(value) ?? [];
+  return job === undefined || window === undefined ? undefined : { job, window };
+}

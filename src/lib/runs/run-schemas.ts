@@ -1,0 +1,69 @@
+import * as z from 'zod';
+import { type ErrorCode, isErrorCode } from '../errors.ts';
+import { parseTenantId, type TenantId } from '../identifiers.ts';
+import type { FinishRunResult } from './finish-run.ts';
+import type { PlanRunResult } from './plan-run.ts';
+import { type RunPlan, type RunRequest, runStatuses, tenantOutcomes } from './run.ts';
+import type { TenantRunResult } from './tenant-run.ts';
+
+/** What is read back from storage and from an orchestration's history: written by this program, maybe by an older build. */
+
+const tenantIdSchema = z.custom<TenantId>((value) => parseTenantId(value) === value);
+// A code that this build does not know (any more) is still a failure.
+export const errorCodeSchema = z
+  .custom<ErrorCode>((value) => typeof value === 'string')
+  .transform((code) => (isErrorCode(code) ? code : 'internal'));
+const parametersSchema = z.record(z.string(), z.unknown());
+
+export const runRequestSchema: z.ZodType<RunRequest> = z.object({
+  tenants: z.array(tenantIdSchema).optional(),
+  parameters: parametersSchema,
+});
+
+export const runPlanSchema: z.ZodType<RunPlan> = z.object({
+  job: z.string(),
+  parameters: parametersSchema,
+  attempt: z.array(z.object({ tenantId: tenantIdSchema, name: z.string(), defaultDomain: z.string().optional() })),
+  decided: z.array(
+    z.object({
+      tenantId: tenantIdSchema,
+      name: z.string(),
+      outcome: z.enum(tenantOutcomes),
+      code: errorCodeSchema.optional(),
+      detail: z.string().optional(),
+      round: z.number(),
+      rows: z.number(),
+      columns: z.array(z.string()),
+      startedAtMs: z.number(),
+      finishedAtMs: z.number(),
+    }),
+  ),
+});
+
+export const planRunResultSchema: z.ZodType<PlanRunResult> = z.discriminatedUnion('ok', [
+  z.object({ ok: z.literal(true), attempt: z.number(), total: z.number() }),
+  z.object({
+    ok: z.literal(false),
+    code: errorCodeSchema,
+    detail: z.string(),
+    transient: z.boolean(),
+    retryAfterSeconds: z.number().optional(),
+  }),
+]);
+
+export const tenantRunResultSchema: z.ZodType<TenantRunResult> = z.object({
+  outcome: z.enum([...tenantOutcomes, 'not_attempted']),
+  code: errorCodeSchema.optional(),
+  retryAfterSeconds: z.number().optional(),
+});
+
+export const finishRunResultSchema: z.ZodType<FinishRunResult> = z.object({
+  status: z.enum(runStatuses),
+  tenants: z.object({
+    total: z.number(),
+    succeeded: z.number(),
+    failed: z.number(),
+    skipped: z.number(),
+    notAttempted: z.number(),
+  }),
+});

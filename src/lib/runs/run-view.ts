@@ -1,0 +1,87 @@
+import { isoTime } from '../clock.ts';
+import { type ErrorCode, errorTable } from '../errors.ts';
+import type { TenantId } from '../identifiers.ts';
+import { isEnded, type Run, type RunStatus, type TenantCounts, type TenantRun } from './run.ts';
+import type { RunId } from './run-id.ts';
+import type { RunLog } from './run-log.ts';
+
+/** A failure as a reader sees it. */
+export interface FailureView {
+  readonly tenantId: TenantId;
+  readonly name: string;
+  readonly code: ErrorCode;
+  readonly title: string;
+  readonly advice: string;
+  readonly detail?: string;
+}
+
+/** `GET /api/runs`: one line of the list. */
+export interface RunSummary {
+  readonly runId: RunId;
+  readonly job: string;
+  readonly window: string;
+  readonly status: RunStatus;
+  readonly tenants: TenantCounts;
+  readonly startedBy: string;
+  readonly startedAt: string;
+  readonly finishedAt?: string;
+  /** From the start to the end, or until now. */
+  readonly durationMs: number;
+  readonly cancelRequested?: boolean;
+  readonly stoppedBy?: {
+    readonly code: ErrorCode;
+    readonly title: string;
+    readonly advice: string;
+    readonly detail: string;
+  };
+}
+
+/** `GET /api/runs/{runId}`. */
+export interface RunView extends RunSummary {
+  /** How far it is: tenants with a final result, those waiting to be tried again, and all. */
+  readonly progress: { readonly done: number; readonly retrying: number; readonly total: number };
+  readonly failures: readonly FailureView[];
+}
+
+export function summarise(run: Run, nowMs: number, tenants = run.tenants): RunSummary {
+  const startedAtMs = run.startedAtMs ?? run.createdAtMs;
+  const { stoppedBy } = run;
+  return {
+    runId: run.runId,
+    job: run.job,
+    window: run.window,
+    status: run.status,
+    tenants,
+    startedBy: run.startedBy,
+    startedAt: isoTime(startedAtMs),
+    ...(run.finishedAtMs === undefined ? {} : { finishedAt: isoTime(run.finishedAtMs) }),
+    durationMs: Math.max(0, (run.finishedAtMs ?? nowMs) - startedAtMs),
+    ...(run.cancelRequestedAtMs === undefined ? {} : { cancelRequested: true }),
+    ...(stoppedBy === undefined ? {} : { stoppedBy: { ...textOf(stoppedBy.code), detail: stoppedBy.detail } }),
+  };
+}
+
+/** The whole view; while the run goes on, its counts come from the tenants' records. */
+export async function viewRun(runLog: RunLog, run: Run, nowMs: number): Promise<RunView> {
+  const counts = isEnded(run.status) ? { ...run.tenants, retrying: 0 } : await runLog.countTenants(run.runId);
+  const tenants = { ...run.tenants, succeeded: counts.succeeded, failed: counts.failed, skipped: counts.skipped };
+  const failures: FailureView[] = [];
+  if (counts.failed > 0) {
+    for await (const record of runLog.tenants(run.runId, 'failed')) failures.push(viewFailure(record));
+  }
+  const done = tenants.succeeded + tenants.failed + tenants.skipped;
+  return {
+    ...summarise(run, nowMs, tenants),
+    progress: { done, retrying: counts.retrying, total: tenants.total },
+    failures: failures.toSorted((a, b) => a.name.localeCompare(b.name, 'en')),
+  };
+}
+
+function viewFailure({ tenantId, name, code = 'internal', detail }: TenantRun): FailureView {
+  return { tenantId, name, ...textOf(code), ...(detail === undefined ? {} : { detail }) };
+}
+
+function textOf(code: ErrorCode): Pick<FailureView, 'code' | 'title' | 'advice'> {
+  const { title, advice } = errorTable[code];
+  return { code, title, advice };
+}

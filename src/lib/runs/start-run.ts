@@ -1,0 +1,85 @@
+import type { Clock, Random } from '../clock.ts';
+import { BrokerError } from '../errors.ts';
+import type { TenantId } from '../identifiers.ts';
+import type { Logger } from '../log.ts';
+import type { JobRegistry } from './job.ts';
+import { isEnded } from './run.ts';
+import { type RunId, runIdOf } from './run-id.ts';
+import type { RunLog } from './run-log.ts';
+
+/** What this program needs of the durable client. */
+export interface Orchestrations {
+  start(name: string, instanceId: string, input: unknown): Promise<void>;
+  /** Whether the platform knows the instance, ended or not. */
+  exists(instanceId: string): Promise<boolean>;
+  /** Raises an external event; to an instance that has ended or is unknown, nothing happens. */
+  raise(instanceId: string, event: string): Promise<void>;
+}
+
+/** How runs are cut up and how patient they are; from the settings, copied into each run's input. */
+export interface RunTuning {
+  readonly batchSize: number;
+  readonly rounds: number;
+  readonly retryDelaySeconds: number;
+}
+
+export interface StartRunDeps {
+  readonly jobs: JobRegistry;
+  readonly runLog: RunLog;
+  readonly orchestrations: Orchestrations;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly tuning: RunTuning;
+}
+
+export interface StartRunRequest {
+  readonly job: string;
+  readonly window: string;
+  /** Absent: all delegated tenants. */
+  readonly tenants?: readonly TenantId[];
+  readonly parameters?: Readonly<Record<string, unknown>>;
+  /** `timer`, or the application id of the caller. */
+  readonly startedBy: string;
+}
+
+/** A record without an orchestration is younger than this only while its start is under way. */
+const startTakesMs = 60_000;
+
+/**
+ * Starts a job's run for one window. The record is the claim: it is made first and atomically, because the platform
+ * alone would let two starts of one instance id both succeed.
+ * @throws BrokerError job_unknown, request_invalid, run_conflict (the window has its run), storage_unavailable.
+ */
+export async function startRun(deps: StartRunDeps, request: StartRunRequest): Promise<RunId> {
+  const { job, window, startedBy, tenants, parameters = {} } = request;
+  if (deps.jobs.find(job) === undefined) throw new BrokerError('job_unknown', `There is no job "${job.slice(0, 40)}".`);
+  const runId = runIdOf(job, window);
+  const createdAtMs = deps.clock.nowMs();
+  const claimed = await deps.runLog.create(
+    { runId, job, window, startedBy, createdAtMs },
+    { parameters, ...(tenants === undefined ? {} : { tenants }) },
+  );
+  if (!claimed) {
+    await resumeRun(deps, runId);
+    throw new BrokerError('run_conflict', `The run ${runId} exists.`, { logFields: { runId } });
+  }
+  await startOrchestration(deps, runId);
+  deps.log.log('info', 'run.started', { runId, startedBy, tenants: tenants?.length });
+  return runId;
+}
+
+/** Starts what was claimed but never begun, because the process died between the two. @returns whether it did. */
+export async function resumeRun(deps: StartRunDeps, runId: RunId): Promise<boolean> {
+  const run = await deps.runLog.find(runId);
+  if (run === undefined || isEnded(run.status) || deps.clock.nowMs() - run.createdAtMs < startTakesMs) return false;
+  if (await deps.orchestrations.exists(runId)) return false;
+  deps.log.log('warn', 'run.resumed', { runId });
+  await startOrchestration(deps, runId);
+  return true;
+}
+
+async function startOrchestration(deps: StartRunDeps, runId: RunId): Promise<void> {
+  // The name is spelled out: fan-out.ts loads the durable library, which the command line does without.
+  await deps.orchestrations.start('fan-out', runId, { runId, ...deps.tuning, jitter: deps.random() });
+}

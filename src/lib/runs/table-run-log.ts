@@ -1,0 +1,178 @@
+import type { TableClient, TableEntityQueryOptions, TransactionAction } from '@azure/data-tables';
+import { BrokerError } from '../errors.ts';
+import type { TenantId } from '../identifiers.ts';
+import type { Run, RunRequest, TenantOutcome, TenantRun } from './run.ts';
+import {
+  changeProperties,
+  longestRequest,
+  outcomeOf,
+  readRequest,
+  readRun,
+  readTenantRun,
+  requestProperties,
+  runProperties,
+  tenantRunEntity,
+  textAt,
+} from './run-entity.ts';
+import { parseRunId, type RunId } from './run-id.ts';
+import type { OutcomeCounts, RunChange, RunLog } from './run-log.ts';
+import { isStorageConflict, isStorageMissing, once, storageCall, storageItems } from './storage-call.ts';
+
+export const runsTable = 'Runs';
+export const tenantRunsTable = 'TenantRuns';
+
+/** Azure Table storage, "Performing entity group transactions": 100 entities of one partition. */
+const mostPerTransaction = 100;
+
+/** The run log in two tables: Runs (partition: job, row: window) and TenantRuns (partition: run id, row: tenant id). */
+export class TableRunLog implements RunLog {
+  readonly #runs: () => Promise<TableClient>;
+  readonly #tenantRuns: () => Promise<TableClient>;
+
+  /** @param table gives the client of a table by name; the table is made when it is first used. */
+  constructor(table: (name: string) => Promise<TableClient>) {
+    const made = (name: string): (() => Promise<TableClient>) =>
+      once(async () => {
+        const client = await table(name);
+        await client.createTable();
+        return client;
+      });
+    this.#runs = made(runsTable);
+    this.#tenantRuns = made(tenantRunsTable);
+  }
+
+  async create(
+    run: Pick<Run, 'runId' | 'job' | 'window' | 'startedBy' | 'createdAtMs'>,
+    request: RunRequest,
+  ): Promise<boolean> {
+    if (JSON.stringify(request).length > longestRequest)
+      throw new BrokerError('request_invalid', 'The parameters and tenants of the run are too long.');
+    try {
+      const table = await this.#runs();
+      await table.createEntity({
+        partitionKey: run.job,
+        rowKey: run.window,
+        status: 'pending',
+        startedBy: run.startedBy,
+        createdAt: new Date(run.createdAtMs).toISOString(),
+        ...requestProperties(request),
+      });
+      return true;
+    } catch (thrown) {
+      if (isStorageConflict(thrown)) return false;
+      return storageCall(() => Promise.reject(thrown));
+    }
+  }
+
+  async find(runId: RunId): Promise<Run | undefined> {
+    const entity = await this.#get(this.#runs, keysOf(runId), [...runProperties]);
+    return entity && readRun(entity);
+  }
+
+  async request(runId: RunId): Promise<RunRequest | undefined> {
+    const entity = await this.#get(this.#runs, keysOf(runId));
+    return entity && readRequest(entity);
+  }
+
+  async list(filter: { readonly job?: string; readonly limit: number }): Promise<readonly Run[]> {
+    const where = filter.job === undefined ? {} : { filter: `PartitionKey eq ${quoted(filter.job)}` };
+    const runs: Run[] = [];
+    // One row per run: with 90 days of retention a few thousand at most, so they are sorted here.
+    for await (const entity of this.#query(this.#runs, { select: [...runProperties], ...where }))
+      runs.push(readRun(entity));
+    return runs.toSorted((a, b) => b.createdAtMs - a.createdAtMs).slice(0, filter.limit);
+  }
+
+  async change(runId: RunId, change: RunChange): Promise<void> {
+    const keys = keysOf(runId);
+    if (keys === undefined) return;
+    await storageCall(async () => (await this.#runs()).updateEntity({ ...keys, ...changeProperties(change) }, 'Merge'));
+  }
+
+  async recordTenant(runId: RunId, record: TenantRun): Promise<TenantRun> {
+    const entity = tenantRunEntity(runId, record);
+    return storageCall(async () => {
+      const table = await this.#tenantRuns();
+      for (;;) {
+        try {
+          await table.createEntity(entity);
+          return record;
+        } catch (thrown) {
+          if (!isStorageConflict(thrown)) throw thrown;
+        }
+        const found = await this.#get(this.#tenantRuns, entity);
+        const earlier = found && readTenantRun(found);
+        if (found === undefined || earlier === undefined) continue;
+        if (earlier.round >= record.round) return earlier;
+        try {
+          await table.updateEntity(entity, 'Replace', { etag: found.etag });
+          return record;
+        } catch (thrown) {
+          if (!isStorageConflict(thrown) && !isStorageMissing(thrown)) throw thrown;
+        }
+      }
+    });
+  }
+
+  async recordTenants(runId: RunId, records: readonly TenantRun[]): Promise<void> {
+    for (let start = 0; start < records.length; start += mostPerTransaction) {
+      const actions = records
+        .slice(start, start + mostPerTransaction)
+        .map((record): TransactionAction => ['upsert', tenantRunEntity(runId, record), 'Replace']);
+      await storageCall(async () => (await this.#tenantRuns()).submitTransaction(actions));
+    }
+  }
+
+  async findTenant(runId: RunId, tenantId: TenantId): Promise<TenantRun | undefined> {
+    const entity = await this.#get(this.#tenantRuns, { partitionKey: runId, rowKey: tenantId });
+    return entity && readTenantRun(entity);
+  }
+
+  async *tenants(runId: RunId, outcome?: TenantOutcome): AsyncGenerator<TenantRun, void, undefined> {
+    const more = outcome === undefined ? '' : ` and outcome eq ${quoted(outcome)}`;
+    for await (const entity of this.#query(this.#tenantRuns, { filter: `PartitionKey eq ${quoted(runId)}${more}` })) {
+      const record = readTenantRun(entity);
+      if (record !== undefined) yield record;
+    }
+  }
+
+  async countTenants(runId: RunId): Promise<OutcomeCounts> {
+    const counts = { succeeded: 0, failed: 0, skipped: 0, retrying: 0 };
+    const query = { filter: `PartitionKey eq ${quoted(runId)}`, select: ['outcome'] };
+    for await (const entity of this.#query(this.#tenantRuns, query)) counts[outcomeOf(textAt(entity, 'outcome'))] += 1;
+    return counts;
+  }
+
+  async *#query(table: () => Promise<TableClient>, queryOptions: TableEntityQueryOptions) {
+    const client = await storageCall(table);
+    yield* storageItems(client.listEntities({ queryOptions }));
+  }
+
+  async #get(table: () => Promise<TableClient>, keys: Keys | undefined, select?: string[]) {
+    if (keys === undefined) return undefined;
+    try {
+      const client = await table();
+      return await client.getEntity(
+        keys.partitionKey,
+        keys.rowKey,
+        select === undefined ? {} : { queryOptions: { select } },
+      );
+    } catch (thrown) {
+      if (isStorageMissing(thrown)) return undefined;
+      return storageCall(() => Promise.reject(thrown));
+    }
+  }
+}
+
+interface Keys {
+  readonly partitionKey: string;
+  readonly rowKey: string;
+}
+
+function keysOf(runId: RunId): Keys | undefined {
+  const parts = parseRunId(runId);
+  return parts && { partitionKey: parts.job, rowKey: parts.window };
+}
+
+/** OData: a quote inside a literal is doubled. */
+const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;

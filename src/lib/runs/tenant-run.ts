@@ -1,0 +1,128 @@
+import type { Clock } from '../clock.ts';
+import { BrokerError, type ErrorCode, toBrokerError } from '../errors.ts';
+import { parseDomainName } from '../identifiers.ts';
+import { errorFields, type Logger } from '../log.ts';
+import { type ExecuteDeps, executeJob } from './execute-job.ts';
+import type { JobRegistry, JobTenant } from './job.ts';
+import type { PlannedTenant, RunPlan, TenantRun } from './run.ts';
+import type { RunId } from './run-id.ts';
+import type { RunLog, RunResults } from './run-log.ts';
+import type { RunPlans } from './run-plans.ts';
+import type { RunStops } from './run-stops.ts';
+
+/** Input of the activity `tenant-run`; stored in the orchestration's history, so it is small and says nothing secret. */
+export interface TenantRunInput {
+  readonly runId: RunId;
+  /** Place in the plan's `attempt`. */
+  readonly index: number;
+  /** From 1. */
+  readonly round: number;
+  /** No further round follows: a transient failure is final. */
+  readonly last: boolean;
+}
+
+/** Output of the activity; stored in the history as well. */
+export interface TenantRunResult {
+  readonly outcome: TenantRun['outcome'] | 'not_attempted';
+  readonly code?: ErrorCode | undefined;
+  /** Set with `retrying`, where the peer said when to come back, seconds. */
+  readonly retryAfterSeconds?: number | undefined;
+}
+
+export interface TenantRunDeps extends ExecuteDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly jobs: JobRegistry;
+  readonly runLog: RunLog;
+  readonly results: RunResults;
+  readonly plans: RunPlans;
+  readonly stops: RunStops;
+}
+
+/**
+ * One tenant of a run. Never throws: a tenant's failure is a value, and one more attempt is the run's business.
+ * May run more than once for the same input (the platform delivers at least once); the first record counts.
+ */
+export async function runTenant(deps: TenantRunDeps, input: TenantRunInput): Promise<TenantRunResult> {
+  const log = deps.log.child({ runId: input.runId, index: input.index, round: input.round });
+  try {
+    const stop = await deps.stops.find(input.runId);
+    if (stop !== undefined) return { outcome: 'not_attempted', code: stop.code };
+    const plan = await deps.plans.get(input.runId);
+    const tenant = plan.attempt[input.index];
+    if (tenant === undefined) throw new BrokerError('internal', 'The plan has no such tenant.');
+    if (input.round > 1) {
+      const earlier = await deps.runLog.findTenant(input.runId, tenant.tenantId);
+      if (earlier !== undefined && (earlier.outcome !== 'retrying' || earlier.round >= input.round))
+        return resultOf(earlier);
+    }
+    return await attempt({ ...deps, log: log.child({ tenantId: tenant.tenantId }) }, input, plan, tenant);
+  } catch (thrown) {
+    // Storage, most likely: without a record of the tenant, the next round comes back to it.
+    log.log('error', 'tenant_run.broken', errorFields(thrown));
+    return { outcome: input.last ? 'failed' : 'retrying', code: toBrokerError(thrown).code };
+  }
+}
+
+async function attempt(
+  deps: TenantRunDeps,
+  input: TenantRunInput,
+  plan: RunPlan,
+  tenant: PlannedTenant,
+): Promise<TenantRunResult> {
+  const started = { tenantId: tenant.tenantId, name: tenant.name, round: input.round, startedAtMs: deps.clock.nowMs() };
+  const record = async (
+    rest: Pick<TenantRun, 'outcome' | 'code' | 'detail'>,
+    rows = 0,
+    columns: readonly string[] = [],
+  ) =>
+    resultOf(
+      await deps.runLog.recordTenant(input.runId, {
+        ...started,
+        ...rest,
+        rows,
+        columns,
+        finishedAtMs: deps.clock.nowMs(),
+      }),
+    );
+  let written;
+  try {
+    const job = deps.jobs.find(plan.job);
+    if (job === undefined)
+      throw new BrokerError('job_unknown', `The job "${plan.job}" is not part of this deployment.`);
+    written = await executeJob(deps, job, jobTenant(tenant), plan.parameters);
+  } catch (thrown) {
+    const error = toBrokerError(thrown);
+    deps.log.log(
+      error.code === 'job_failed' || error.code === 'internal' ? 'error' : 'warn',
+      'tenant_run.failed',
+      errorFields(thrown),
+    );
+    if (error.scope === 'credential') {
+      await deps.stops.stop(input.runId, { code: error.code, detail: error.detail });
+      return { outcome: 'not_attempted', code: error.code };
+    }
+    const result = await record({ outcome: outcomeOf(error, input.last), code: error.code, detail: error.detail });
+    return result.outcome === 'retrying' && error.retryAfterSeconds !== undefined
+      ? { ...result, retryAfterSeconds: error.retryAfterSeconds }
+      : result;
+  }
+  if (written.count > 0) await deps.results.putRows(input.runId, tenant.tenantId, written.jsonLines);
+  return record({ outcome: 'succeeded' }, written.count, written.columns);
+}
+
+/** A missing licence is nobody's failure; a job that took its whole time once would take it again. */
+function outcomeOf(error: BrokerError, last: boolean): TenantRun['outcome'] {
+  if (error.code === 'resource_unavailable') return 'skipped';
+  return error.transient && error.code !== 'job_timed_out' && !last ? 'retrying' : 'failed';
+}
+
+const resultOf = (record: TenantRun): TenantRunResult => ({
+  outcome: record.outcome,
+  ...(record.code === undefined ? {} : { code: record.code }),
+});
+
+function jobTenant({ tenantId, name, defaultDomain }: PlannedTenant): JobTenant {
+  const domain = parseDomainName(defaultDomain);
+  return { tenantId, name, ...(domain === undefined ? {} : { defaultDomain: domain }) };
+}
