@@ -7,14 +7,19 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { InvocationContext } from '@azure/functions';
 import type { TokenCredential } from '@azure/identity';
 import { azureIdentity, federatedAssertion } from './lib/azure/identity.ts';
 import { secretClient } from './lib/azure/key-vault.ts';
 import { createStorage, type Storage } from './lib/azure/storage.ts';
+import type { AuditLog } from './lib/audit/audit-log.ts';
+import { createTableAuditLog } from './lib/audit/table-audit-log.ts';
 import { TokenBroker } from './lib/broker/broker.ts';
+import type { IssueDeps } from './lib/broker/issue-token.ts';
+import { recordTokens } from './lib/broker/recorded-tokens.ts';
 import { createResourceRegistry, type ResourceRegistry } from './lib/broker/resources.ts';
+import type { TokenSource } from './lib/broker/token.ts';
 import type { CallerVerifier } from './lib/callers/caller.ts';
 import { policyFromBlob, policyFromFile } from './lib/callers/policy-sources.ts';
 import { createPolicyStore, type PolicyStore, type ReadPolicy } from './lib/callers/policy-store.ts';
@@ -46,6 +51,11 @@ export interface Services {
   readonly credentialStore: CredentialStore;
   readonly credentials: CachedCredentials;
   readonly broker: TokenBroker;
+  /** The broker for jobs: each token on record, as for a caller. */
+  readonly jobTokens: TokenSource;
+  readonly audit: AuditLog;
+  /** What it takes to hand a token to a caller. */
+  readonly issuing: IssueDeps;
   readonly directory: TenantDirectory;
   readonly storage: Storage;
   /** Requests of jobs and directory to Graph and the like, over all tenants. */
@@ -116,6 +126,27 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
     },
   );
   const resourceLimiter = new Limiter(settings.RESOURCE_CONCURRENCY);
+  const audit = createTableAuditLog({ table: () => storage.table('Audit'), clock, log, newId });
+  const policy = createPolicyStore({ read: await policySource(settings.ACCESS_POLICY, identity), clock, log });
+  const directory = createTenantDirectory(
+    {
+      fetch,
+      clock,
+      random,
+      log,
+      newId,
+      limiter: resourceLimiter,
+      tokens: broker,
+      resources,
+      endpoints: cloud.endpoints,
+      partnerTenantId,
+    },
+    {
+      include: settings.TENANTS_INCLUDE,
+      exclude: settings.TENANTS_EXCLUDE,
+      withoutGdap: settings.TENANTS_WITHOUT_GDAP,
+    },
+  );
   return {
     settings,
     clock,
@@ -139,26 +170,11 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
       },
     ),
     callerLimit: createCallerRateLimit({ clock }, { requestsPerMinute: settings.CALLER_REQUESTS_PER_MINUTE }),
-    policy: createPolicyStore({ read: await policySource(settings.ACCESS_POLICY, identity), clock, log }),
-    directory: createTenantDirectory(
-      {
-        fetch,
-        clock,
-        random,
-        log,
-        newId,
-        limiter: resourceLimiter,
-        tokens: broker,
-        resources,
-        endpoints: cloud.endpoints,
-        partnerTenantId,
-      },
-      {
-        include: settings.TENANTS_INCLUDE,
-        exclude: settings.TENANTS_EXCLUDE,
-        withoutGdap: settings.TENANTS_WITHOUT_GDAP,
-      },
-    ),
+    policy,
+    directory,
+    audit,
+    jobTokens: recordTokens({ tokens: broker, audit, clock, newId, partnerTenantId }),
+    issuing: { policy, directory, resources, tokens: broker, audit, partnerTenantId, clock, newId },
   };
 }
 
@@ -167,7 +183,7 @@ async function policySource(place: string, identity: () => Promise<TokenCredenti
     const { BlobClient } = await import('@azure/storage-blob');
     return policyFromBlob(new BlobClient(place, await identity()));
   }
-  const path = join(appFolder(import.meta.dirname), place);
+  const path = resolve(appFolder(import.meta.dirname), place);
   return policyFromFile(() => readFile(path, 'utf8'));
 }
 

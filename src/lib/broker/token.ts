@@ -13,7 +13,7 @@ export interface Resource {
   readonly retired?: { readonly deprecatedAtMs: number; readonly sunsetAtMs: number };
 }
 
-/** What is asked of the broker. Every field but the last two is part of the cache key. */
+/** What is asked of the broker. Tenant, resource, grant and application make the cache key. */
 export interface TokenRequest {
   readonly tenantId: TenantId;
   readonly resource: Resource;
@@ -23,6 +23,8 @@ export interface TokenRequest {
   /** How long the token must still live, seconds, 0 to 3,000. */
   readonly minimumLifetimeSeconds: number;
   readonly correlationId: string;
+  /** What it is for where no caller asks: `job:NAME`. Stands in the audit record. */
+  readonly purpose?: string;
 }
 
 /** An access token with what is known of it. Its value is opaque; claims are read for judging only. */

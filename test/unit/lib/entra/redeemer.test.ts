@@ -106,7 +106,7 @@ describe('the request', () => {
 
   test('with a certificate is signed, by SHA-256 thumbprint', async () => {
     const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-    const key = privateKey.export({ type: 'pkcs8', format: 'pem' });
+    const key = String(privateKey.export({ type: 'pkcs8', format: 'pem' }));
     await redeemer.redeem(redemption({ clientCredential: { kind: 'certificate', privateKey: new Secret(key), certificate: '', thumbprintSha256: 'ab'.repeat(32) } }));
     const header = JSON.parse(Buffer.from(sent[0]?.form.get('client_assertion')?.split('.')[0] ?? '', 'base64url').toString()) as Record<string, unknown>;
     expect(header).toMatchObject({ alg: 'PS256' });

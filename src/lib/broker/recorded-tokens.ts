@@ -1,0 +1,62 @@
+import type { AuditEntry, AuditLog } from '../audit/audit-log.ts';
+import type { Clock } from '../clock.ts';
+import { type ErrorCode, toBrokerError } from '../errors.ts';
+import type { TenantId } from '../identifiers.ts';
+import type { AccessToken, TokenRequest, TokenSource } from './token.ts';
+
+export interface RecordedTokensDeps {
+  readonly tokens: TokenSource;
+  readonly audit: Pick<AuditLog, 'record'>;
+  readonly clock: Clock;
+  readonly newId: () => string;
+  readonly partnerTenantId: TenantId;
+}
+
+/** In the audit log, the broker itself has no application of a caller's: the nil UUID (RFC 9562 section 5.9) stands for it. */
+export const brokerItself = '00000000-0000-0000-0000-000000000000';
+
+/**
+ * Tokens for the broker's own jobs, each on record before the job sees it, as for any caller.
+ * A refusal is recorded too; that it could not be recorded changes nothing for the job.
+ */
+export function recordTokens(deps: RecordedTokensDeps): TokenSource {
+  const entry = (request: TokenRequest, rest: Pick<AuditEntry, 'outcome'> & Partial<AuditEntry>): AuditEntry => ({
+    atMs: deps.clock.nowMs(),
+    correlationId: request.correlationId,
+    tokenId: deps.newId(),
+    caller: { applicationId: brokerItself, objectId: brokerItself, kind: 'application' },
+    rule: request.purpose ?? 'broker',
+    tenantId: request.tenantId,
+    resource: request.resource.alias,
+    scopes: [],
+    grant: request.grant,
+    application: request.application,
+    ...rest,
+  });
+  const refused = async (request: TokenRequest, code: ErrorCode): Promise<void> => {
+    await deps.audit.record(entry(request, { outcome: 'denied', code })).catch(() => undefined);
+  };
+  return {
+    getToken: async (request, signal): Promise<AccessToken> => {
+      let token: AccessToken;
+      try {
+        token = await deps.tokens.getToken(request, signal);
+      } catch (thrown) {
+        await refused(request, toBrokerError(thrown).code);
+        throw thrown;
+      }
+      const { scopes, expiresAtMs, fromCache, secret } = token;
+      await deps.audit.record(
+        entry(request, {
+          outcome: 'issued',
+          scopes: [...scopes],
+          expiresAtMs,
+          fromCache,
+          tokenFingerprint: secret.fingerprint(),
+        }),
+      );
+      return token;
+    },
+    forgetTenant: (tenantId) => deps.tokens.forgetTenant(tenantId),
+  };
+}

@@ -1,0 +1,78 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+
+/** A long-running `ptb` command in a process of its own, ready for use. */
+export interface RunningChild<T> {
+  /** The one JSON document that it printed when it was ready. */
+  readonly ready: T;
+  readonly exited: Promise<number | null>;
+  /** Asks it to end, and ends it for good after ten seconds. */
+  stop(): Promise<void>;
+  /** Ends it as a power cut would. */
+  kill(): Promise<void>;
+}
+
+export interface ChildOptions {
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Each line of its standard error. */
+  readonly onLine?: (line: string) => void;
+  readonly startTimeoutMs?: number;
+}
+
+/**
+ * Starts `node <script> <arguments…>` and waits for the JSON line by which it says that it is ready.
+ * @throws Error with what it said on standard error when it ends or takes too long instead.
+ */
+export async function startChild<T>(
+  script: string,
+  args: readonly string[],
+  options: ChildOptions = {},
+): Promise<RunningChild<T>> {
+  const child = spawn(process.execPath, [script, ...args], {
+    env: { ...process.env, ...options.environment },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  const exited = once(child, 'exit').then(([code]) => code as number | null);
+  const said: string[] = [];
+  createInterface({ input: child.stderr }).on('line', (line) => {
+    said.push(line);
+    if (said.length > 50) said.shift();
+    options.onLine?.(line);
+  });
+  const { promise: ready, resolve, reject } = Promise.withResolvers<T>();
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    if (!line.startsWith('{')) return;
+    try {
+      resolve(JSON.parse(line) as T);
+    } catch (error) {
+      reject(error);
+    }
+  });
+  // What it said last is the reason: it comes after the exit, when its standard error has been read to the end.
+  child.once('close', (code) => reject(new Error(said.join('\n') || `${args[0]} ended with exit code ${code}`)));
+  const timer = setTimeout(
+    () => reject(new Error(`${args[0]} was not ready in time:\n${said.join('\n')}`)),
+    options.startTimeoutMs ?? 30_000,
+  );
+  try {
+    return {
+      ready: await ready,
+      exited,
+      stop: () => end(child, exited, 'SIGTERM'),
+      kill: () => end(child, exited, 'SIGKILL'),
+    };
+  } catch (error) {
+    await end(child, exited, 'SIGKILL');
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function end(child: ChildProcess, exited: Promise<unknown>, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) child.kill(signal);
+  const timer = setTimeout(() => child.kill('SIGKILL'), 10_000);
+  await exited;
+  clearTimeout(timer);
+}

@@ -1,0 +1,76 @@
+/** The broker's HTTP API as the demo calls it: a plain caller with a token of its own, like any script. */
+
+export interface RunView {
+  readonly runId: string;
+  readonly job: string;
+  readonly status: 'pending' | 'running' | 'completed' | 'failed' | 'cancelled';
+  readonly tenants: {
+    readonly total: number;
+    readonly succeeded: number;
+    readonly failed: number;
+    readonly skipped: number;
+    readonly notAttempted?: number;
+  };
+  readonly startedAt: string;
+  readonly finishedAt?: string;
+  readonly durationMs: number;
+  readonly failures: readonly FailureView[];
+}
+
+export interface FailureView {
+  readonly tenantId: string;
+  readonly name: string;
+  readonly code: string;
+  readonly title: string;
+  readonly advice: string;
+  readonly detail?: string;
+}
+
+export interface TenantView {
+  readonly tenantId: string;
+  readonly name: string;
+  readonly defaultDomain?: string;
+}
+
+export interface HealthView {
+  readonly status: string;
+  readonly tokens?: { readonly issued: number; readonly fromCache: number };
+}
+
+export interface BrokerApi {
+  startRun(job: string): Promise<string>;
+  run(runId: string): Promise<RunView>;
+  tenants(): Promise<readonly TenantView[]>;
+  health(): Promise<HealthView>;
+}
+
+/** What went wrong with a call, in the broker's own words. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+}
+
+export function createBrokerApi(baseUrl: string, callerToken: () => Promise<string>): BrokerApi {
+  const call = async (method: 'GET' | 'POST', path: string, body?: unknown): Promise<unknown> => {
+    const response = await fetch(`${baseUrl}${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${await callerToken()}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(60_000),
+    });
+    const answer = (await response.json().catch(() => ({}))) as { title?: string; detail?: string; advice?: string };
+    if (!response.ok)
+      throw new ApiError(
+        `${method} ${path}: ${response.status} ${answer.title ?? ''}. ${answer.detail ?? ''} ${answer.advice ?? ''}`,
+      );
+    return answer;
+  };
+  return {
+    startRun: async (job) => ((await call('POST', `/jobs/${job}/runs`, {})) as { runId: string }).runId,
+    run: async (runId) => (await call('GET', `/runs/${runId}`)) as RunView,
+    tenants: async () => ((await call('GET', '/tenants')) as { tenants: TenantView[] }).tenants,
+    health: async () => (await call('GET', '/health')) as HealthView,
+  };
+}
