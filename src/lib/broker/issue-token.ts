@@ -7,7 +7,7 @@ import type { PolicyStore } from '../callers/policy-store.ts';
 import type { Clock } from '../clock.ts';
 import { BrokerError, type ErrorCode, toBrokerError } from '../errors.ts';
 import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../identifiers.ts';
-import { errorFields, type Logger } from '../log.ts';
+import { errorFields, type Logger, scrub } from '../log.ts';
 import type { TenantDirectory } from '../tenants/directory.ts';
 import { isExcluded, reasonTexts } from '../tenants/tenant.ts';
 import type { ResourceRegistry } from './resources.ts';
@@ -85,7 +85,8 @@ export async function issueToken(
     tokenId,
     outcome,
     caller: { applicationId: caller.applicationId, objectId: caller.objectId, kind: caller.kind },
-    tenantAsked: order.tenant,
+    // What a caller wrote may be anything, a pasted secret too.
+    tenantAsked: scrub(order.tenant),
     resource: order.resource,
     scopes: order.scopes,
     grant: order.grant,
@@ -158,11 +159,12 @@ interface ResolvedTenant {
 
 async function resolve(deps: IssueDeps, asked: string): Promise<ResolvedTenant> {
   const tenantId = parseTenantId(asked);
-  if (tenantId === undefined && parseDomainName(asked) === undefined) {
+  const reference = tenantId ?? parseDomainName(asked);
+  if (reference === undefined) {
     throw new BrokerError('request_invalid', 'tenant: is neither a tenant id (GUID) nor a domain name.');
   }
   if (tenantId === deps.partnerTenantId) return { tenantId, domains: [] };
-  const tenant = await deps.directory.find(asked);
+  const tenant = await deps.directory.find(reference);
   if (tenant === undefined) {
     if (tenantId === undefined) throw new BrokerError('tenant_unknown', 'No delegated tenant has this domain.');
     return {

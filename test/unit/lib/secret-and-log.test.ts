@@ -36,7 +36,9 @@ describe('a log line', () => {
   };
 
   test('is one JSON object with the facts of its logger', () => {
-    const line = lineOf((log) => log.child({ caller: 'a' }).log('info', 'token.issued', { count: 1, missing: undefined }));
+    const line = lineOf((log) =>
+      log.child({ caller: 'a' }).log('info', 'token.issued', { count: 1, missing: undefined }),
+    );
     expect(JSON.parse(line)).toEqual({ event: 'token.issued', caller: 'a', count: 1 });
   });
 
@@ -58,7 +60,11 @@ describe('a log line', () => {
       logFields: { aadsts: 50000 },
     });
     const line = lineOf((log) => log.log('error', 'x', errorFields(error)));
-    expect(JSON.parse(line)).toMatchObject({ code: 'entra_unavailable', aadsts: 50000, cause: 'Error: outer <- Error: client_secret=[secret]' });
+    expect(JSON.parse(line)).toMatchObject({
+      code: 'entra_unavailable',
+      aadsts: 50000,
+      cause: 'Error: outer <- Error: client_secret=[secret]',
+    });
   });
 
   test('leaves ordinary words alone', () => {

@@ -11,7 +11,9 @@ const problemOf = (environment: Record<string, string | undefined>): string => {
   try {
     parseSettings(environment);
   } catch (error) {
-    return (error as { code: string; detail: string }).code === 'config_invalid' ? (error as { detail: string }).detail : 'another error';
+    return (error as { code: string; detail: string }).code === 'config_invalid'
+      ? (error as { detail: string }).detail
+      : 'another error';
   }
   return 'no problem';
 };
@@ -43,7 +45,10 @@ describe('settings', () => {
     [{ PARTNER_TENANT_ID: 'contoso.com' }, 'PARTNER_TENANT_ID: is not a tenant id (GUID).'],
     [{ CLOUD_ENDPOINTS: '{' }, 'CLOUD_ENDPOINTS: is not JSON.'],
     [{ RESOURCES: 'graph' }, 'RESOURCES: "graph" is not alias=https://…, alias=api://… or alias=GUID.'],
-    [{ RESOURCES: 'x=http://insecure.example' }, 'RESOURCES: "x=http://insecure.example" is not alias=https://…, alias=api://… or alias=GUID.'],
+    [
+      { RESOURCES: 'x=http://insecure.example' },
+      'RESOURCES: "x=http://insecure.example" is not alias=https://…, alias=api://… or alias=GUID.',
+    ],
     [{ TENANTS_EXCLUDE: 'not a tenant' }, 'TENANTS_EXCLUDE: "not a tenant" is neither a GUID nor a domain.'],
   ])('that make no sense are refused with the reason: %j', (wrong, problem) => {
     expect(problemOf({ ...good, ...wrong })).toBe(problem);
@@ -55,12 +60,21 @@ describe('settings', () => {
   });
 
   test('can send every request of the cloud elsewhere, without changing what tokens are for', () => {
-    const { cloud } = parseSettings({ ...good, CLOUD_ENDPOINTS: '{"entra":"https://localhost:1/","graph":"https://localhost:2"}' });
-    expect(cloud.endpoints).toMatchObject({ entra: 'https://localhost:1', graph: 'https://localhost:2', arm: 'https://management.azure.com' });
+    const { cloud } = parseSettings({
+      ...good,
+      CLOUD_ENDPOINTS: '{"entra":"https://localhost:1/","graph":"https://localhost:2"}',
+    });
+    expect(cloud.endpoints).toMatchObject({
+      entra: 'https://localhost:1',
+      graph: 'https://localhost:2',
+      arm: 'https://management.azure.com',
+    });
     expect(cloud.resources.graph).toBe('https://graph.microsoft.com');
   });
 
   test('take a managed identity instead of a connection string', () => {
-    expect(problemOf({ ...good, AzureWebJobsStorage: undefined, AzureWebJobsStorage__accountName: 'store' })).toBe('no problem');
+    expect(problemOf({ ...good, AzureWebJobsStorage: undefined, AzureWebJobsStorage__accountName: 'store' })).toBe(
+      'no problem',
+    );
   });
 });

@@ -1,0 +1,238 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { AuditEntry } from '../../../../src/lib/audit/audit-log.ts';
+import {
+  type IssueDeps,
+  issueToken,
+  type TokenOrder,
+  tokenRequestSchema,
+} from '../../../../src/lib/broker/issue-token.ts';
+import { createResourceRegistry } from '../../../../src/lib/broker/resources.ts';
+import type { AccessToken, TokenRequest } from '../../../../src/lib/broker/token.ts';
+import type { Caller } from '../../../../src/lib/callers/caller.ts';
+import { parsePolicy } from '../../../../src/lib/callers/parse-policy.ts';
+import { clouds } from '../../../../src/lib/entra/clouds.ts';
+import { BrokerError } from '../../../../src/lib/errors.ts';
+import { check } from '../../../../src/lib/http/body.ts';
+import type { DomainName, TenantId } from '../../../../src/lib/identifiers.ts';
+import { silentLogger } from '../../../../src/lib/log.ts';
+import { Secret } from '../../../../src/lib/secret.ts';
+import type { DelegatedTenant } from '../../../../src/lib/tenants/tenant.ts';
+import { FakeClock } from '../../../fakes/fake-clock.ts';
+
+const partner = 'aaaaaaaa-0000-4000-8000-000000000000' as TenantId;
+const contoso = 'bbbbbbbb-0000-4000-8000-000000000001' as TenantId;
+const fabrikam = 'bbbbbbbb-0000-4000-8000-000000000002' as TenantId;
+const excluded = 'bbbbbbbb-0000-4000-8000-000000000003' as TenantId;
+const stranger = 'bbbbbbbb-0000-4000-8000-000000000009' as TenantId;
+const helpdesk: Caller = {
+  applicationId: 'cccccccc-0000-4000-8000-000000000001',
+  objectId: 'cccccccc-0000-4000-8000-00000000000a',
+  kind: 'application',
+  roles: ['Tokens.Request'],
+  tenantId: partner,
+  name: 'helpdesk',
+};
+
+const tenants: DelegatedTenant[] = [
+  {
+    tenantId: contoso,
+    name: 'Contoso',
+    defaultDomain: 'contoso.com' as DomainName,
+    relationship: 'gdap',
+    reachable: true,
+    reason: 'gdap_active',
+    sources: ['relationships'],
+  },
+  {
+    tenantId: fabrikam,
+    name: 'Fabrikam',
+    defaultDomain: 'fabrikam.com' as DomainName,
+    relationship: 'gdap',
+    reachable: false,
+    reason: 'gdap_expired',
+    sources: ['relationships'],
+  },
+  {
+    tenantId: excluded,
+    name: 'Left out',
+    defaultDomain: 'left-out.com' as DomainName,
+    relationship: 'gdap',
+    reachable: false,
+    reason: 'excluded',
+    sources: ['relationships'],
+  },
+];
+
+let entries: AuditEntry[];
+let asked: TokenRequest[];
+let auditFails: boolean;
+let tokenScopes: string[];
+let rules: object[];
+let deps: IssueDeps;
+
+beforeEach(() => {
+  const clock = new FakeClock();
+  entries = [];
+  asked = [];
+  auditFails = false;
+  tokenScopes = ['User.Read.All'];
+  rules = [
+    {
+      name: 'helpdesk',
+      callers: { applications: [helpdesk.applicationId] },
+      tenants: '*',
+      resources: ['graph'],
+      grants: ['delegated'],
+    },
+  ];
+  let ids = 0;
+  deps = {
+    clock,
+    partnerTenantId: partner,
+    newId: () => `id-${(ids += 1)}`,
+    resources: createResourceRegistry(clouds.public, []),
+    directory: {
+      find: async (reference) =>
+        tenants.find((tenant) => tenant.tenantId === reference || tenant.defaultDomain === reference),
+    },
+    policy: {
+      current: async () => {
+        const parsed = parsePolicy(
+          JSON.stringify({
+            version: 1,
+            rules: rules.map((rule) => ({
+              ...rule,
+              tenants: (rule as { tenants: unknown }).tenants === '*' ? ['*'] : (rule as { tenants: unknown }).tenants,
+            })),
+          }),
+        );
+        if (!parsed.ok) throw new Error(parsed.problems.join(' '));
+        return { policy: parsed.policy, state: 'current', loadedAtMs: 0 };
+      },
+    },
+    audit: {
+      record: async (entry) => {
+        if (auditFails) throw new BrokerError('audit_unavailable', 'The table does not answer.');
+        entries.push(entry);
+      },
+    },
+    tokens: {
+      forgetTenant: () => undefined,
+      getToken: async (request): Promise<AccessToken> => {
+        asked.push(request);
+        const { tenantId, resource, grant, application } = request;
+        return {
+          secret: new Secret('the-token'),
+          tenantId,
+          resource,
+          grant,
+          application,
+          scopes: tokenScopes,
+          expiresAtMs: clock.nowMs() + 3_600_000,
+          fromCache: false,
+        };
+      },
+    },
+  };
+});
+
+const order = (more: object = {}): TokenOrder =>
+  check({ tenant: contoso, resource: 'graph', ...more }, tokenRequestSchema, 'body');
+const issue = (more: object = {}) =>
+  issueToken(deps, order(more), {
+    caller: helpdesk,
+    correlationId: 'dddddddd-0000-4000-8000-000000000000',
+    log: silentLogger,
+  });
+const refusal = async (more: object = {}): Promise<string> =>
+  issue(more).then(
+    () => 'issued',
+    (error: unknown) => (error as BrokerError).code,
+  );
+
+describe('a token', () => {
+  test('is handed out with its record on disk, which knows everything but the token', async () => {
+    const { token, tokenId } = await issue({ tenant: 'CONTOSO.com' });
+    expect(token.secret.reveal()).toBe('the-token');
+    expect(entries).toEqual([
+      expect.objectContaining({
+        outcome: 'issued',
+        tokenId,
+        tenantId: contoso,
+        tenantAsked: 'CONTOSO.com',
+        rule: 'helpdesk',
+        resource: 'graph',
+        scopes: ['User.Read.All'],
+        application: 'default',
+        tokenFingerprint: new Secret('the-token').fingerprint(),
+      }),
+    ]);
+    expect(JSON.stringify(entries)).not.toContain('the-token');
+  });
+
+  test('is not handed out when its record is not durable', async () => {
+    auditFails = true;
+    expect(await refusal()).toBe('audit_unavailable');
+    expect(asked).toHaveLength(1);
+  });
+
+  test('that exceeds its rule is not handed out, or is and the excess is on record', async () => {
+    tokenScopes = ['User.Read.All', 'Directory.ReadWrite.All'];
+    rules = [{ ...rules[0], scopes: ['User.Read.All'] }];
+    expect(await refusal({ scopes: ['User.Read.All'] })).toBe('scope_not_allowed');
+    expect(entries[0]).toMatchObject({
+      outcome: 'denied',
+      code: 'scope_not_allowed',
+      excessScopes: ['Directory.ReadWrite.All'],
+    });
+    expect(entries[0]).not.toHaveProperty('tokenFingerprint');
+    rules = [{ ...rules[0], scopes: ['User.Read.All'], excessScopes: 'record' }];
+    expect(await refusal({ scopes: ['User.Read.All'] })).toBe('issued');
+    expect(entries[1]).toMatchObject({ outcome: 'issued', excessScopes: ['Directory.ReadWrite.All'] });
+  });
+
+  test('is redeemed by the application that the rule names', async () => {
+    rules = [{ ...rules[0], application: 'reader' }];
+    await issue();
+    expect(asked[0]?.application).toBe('reader');
+  });
+});
+
+describe('a refusal', () => {
+  test.each([
+    ['a tenant that no customer is', { tenant: stranger }, 'tenant_not_delegated'],
+    ['a domain that no customer has', { tenant: 'nobody.example' }, 'tenant_unknown'],
+    ['a tenant whose GDAP has expired', { tenant: fabrikam }, 'tenant_not_delegated'],
+    ['an excluded tenant, by id', { tenant: excluded }, 'tenant_excluded'],
+    ['an excluded tenant, by domain', { tenant: 'left-out.com' }, 'tenant_excluded'],
+    ['a resource that is not configured', { resource: 'https://graph.microsoft.com' }, 'resource_not_allowed'],
+    ['a resource that no rule allows', { resource: 'arm' }, 'caller_forbidden'],
+    ['a grant that no rule allows', { grant: 'application' }, 'caller_forbidden'],
+    ['a tenant that is neither id nor domain', { tenant: '../common' }, 'request_invalid'],
+  ])('for %s costs no redemption and is on record', async (_, more, code) => {
+    expect(await refusal(more)).toBe(code);
+    expect(asked).toHaveLength(0);
+    expect(entries).toEqual([expect.objectContaining({ outcome: 'denied', code })]);
+  });
+
+  test('says nothing of the tenant to a caller without a rule', async () => {
+    rules = [{ ...rules[0], callers: { applications: [partner] } }];
+    for (const tenant of [contoso, fabrikam, excluded, stranger])
+      expect(await refusal({ tenant })).toBe('caller_forbidden');
+  });
+
+  test('stays what it is when it cannot be recorded', async () => {
+    auditFails = true;
+    expect(await refusal({ tenant: stranger })).toBe('tenant_not_delegated');
+  });
+});
+
+test.each([
+  ['a second scope in one string', { scopes: ['User.Read Mail.Read'] }],
+  ['another resource in a scope', { scopes: ['https://evil.example/.default'] }],
+  ['a list as tenant', { tenant: [contoso] }],
+  ['an unknown field', { application: 'admin' }],
+  ['a lifetime beyond what Entra gives', { minimumLifetimeSeconds: 3_001 }],
+])('an order with %s is refused before anything is looked at', (_, more) => {
+  expect(() => order(more)).toThrow(BrokerError);
+});
