@@ -3,4 +3,3 @@
  * (Node.js 20 and later), so missing settings show up in `/api/health` and as 503 `config_invalid` instead.
  */
 import './functions/tokens.ts';
-import './functions/health.ts';
