@@ -5,7 +5,8 @@ import type { AccessPolicy, Rule, Selection } from './policy.ts';
 
 /** What a caller asks for, as far as the policy looks at it. */
 export interface PolicyRequest {
-  readonly tenantId: TenantId;
+  /** Undefined only where a decision is explained for a domain: then no rule that names the tenant by its id can match. */
+  readonly tenantId: TenantId | undefined;
   /** The tenant's verified domains in lower case, from the directory: never the caller's word. */
   readonly domains: readonly DomainName[];
   /** Alias. */
@@ -55,13 +56,17 @@ export function failedStage(rule: Rule, caller: PolicyCaller, request: PolicyReq
   if (!rule.roles.every((role) => caller.roles.includes(role))) return 'role';
   if (!rule.grants.has(request.grant)) return 'grant';
   if (!selects(rule.resources, request.resource)) return 'resource';
-  if (!selects(rule.tenants, request.tenantId) && !request.domains.some((domain) => selects(rule.tenants, domain)))
-    return 'tenant';
+  if (!selectsTenant(rule.tenants, request)) return 'tenant';
   if (!request.scopes.every((scope) => rule.scopes === undefined || rule.scopes.includes(scope))) return 'scope';
   return undefined;
 }
 
 const selects = (selection: Selection, item: string): boolean => selection === '*' || selection.has(item);
+
+const selectsTenant = (selection: Selection, { tenantId, domains }: PolicyRequest): boolean =>
+  selection === '*' ||
+  (tenantId !== undefined && selection.has(tenantId)) ||
+  domains.some((domain) => selection.has(domain));
 
 const reasons: Readonly<Record<Stage, (caller: PolicyCaller, request: PolicyRequest) => string>> = {
   caller: (caller) => `No rule is for the application ${caller.applicationId}.`,
@@ -70,7 +75,7 @@ const reasons: Readonly<Record<Stage, (caller: PolicyCaller, request: PolicyRequ
   resource: (_, request) =>
     `No rule for this caller allows the resource ${request.resource} with the grant ${request.grant}.`,
   tenant: (_, request) =>
-    `No rule for this caller allows the resource ${request.resource} in the tenant ${request.tenantId}.`,
+    `No rule for this caller allows the resource ${request.resource} in the tenant ${request.tenantId ?? request.domains.join(', ')}.`,
   scope: (_, request) =>
     `No rule for this caller allows the scopes ${request.scopes.join(', ')} together in this tenant.`,
 };

@@ -5,7 +5,12 @@ import type { AccessPolicy, Rule, Selection } from './policy.ts';
 import { type PolicyDocument, policyDocumentSchema, policyJsonSchema, type RuleDocument } from './policy-document.ts';
 
 export type ParsedPolicy =
-  | { readonly ok: true; readonly policy: AccessPolicy; readonly document: PolicyDocument }
+  | {
+      readonly ok: true;
+      readonly policy: AccessPolicy;
+      /** What is allowed but worth a second look. */
+      readonly warnings: readonly string[];
+    }
   | { readonly ok: false /** One sentence each, with the place. */; readonly problems: readonly string[] };
 
 /** Longest policy, characters. */
@@ -30,7 +35,7 @@ export function parsePolicy(text: string): ParsedPolicy {
   if (problems.length > 0) return { ok: false, problems };
   return {
     ok: true,
-    document: parsed.data,
+    warnings: warningsOf(parsed.data),
     policy: { rules: parsed.data.rules.map((rule) => compile(rule, parsed.data)) },
   };
 }
@@ -66,6 +71,19 @@ function crossCheck(document: PolicyDocument): string[] {
     }
   }
   return problems;
+}
+
+function warningsOf(document: PolicyDocument): string[] {
+  const used = new Set(document.rules.flatMap(({ tenants }) => tenants));
+  const unused = Object.keys(document.tenantGroups ?? {}).filter((name) => !used.has(`group:${name}`));
+  const wide = document.rules.filter(
+    ({ callers, tenants, resources }) =>
+      callers.applications.includes('*') && tenants.includes('*') && resources.includes('*'),
+  );
+  return [
+    ...unused.map((name) => `No rule uses the group "${name}".`),
+    ...wide.map(({ name }) => `"${name}" gives every caller every resource in every tenant.`),
+  ];
 }
 
 const unlimited = (scopes: readonly string[] | undefined): boolean => scopes === undefined || scopes.includes('*');

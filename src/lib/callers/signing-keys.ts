@@ -97,8 +97,7 @@ async function fetchKeys(
     const jwk = rsaKeySchema.safeParse(candidate);
     if (!jwk.success || !signsFor(jwk.data.issuer, tenantId)) continue;
     const { kty, n, e, kid } = jwk.data;
-    const key = await importJWK({ kty, n, e }, 'RS256');
-    if (!(key instanceof Uint8Array)) keys.set(kid, key);
+    keys.set(kid, await importJWK({ kty, n, e }, 'RS256'));
   }
   deps.log.log('info', 'caller.keys_fetched', { keys: keys.size });
   return keys;
