@@ -81,7 +81,8 @@ export class TokenCache {
     this.#generations.set(tenantId, this.generation(tenantId) + 1);
     const prefix = `${tenantId} `;
     for (const cache of [this.#tokens, this.#failures]) {
-      for (const key of [...cache.keys()]) if (key.startsWith(prefix)) cache.delete(key);
+      const keys = [...cache.keys()];
+      for (const key of keys) if (key.startsWith(prefix)) cache.delete(key);
     }
   }
 }

@@ -45,8 +45,8 @@ export interface PipelineHost<S> {
 export function createPipeline<S extends PipelineServices>(
   host: PipelineHost<S>,
 ): {
-  guarded(role: CallerRole, handler: Handler<S>): HttpHandler;
-  anonymous(handler: AnonymousHandler<S>): HttpHandler;
+  guarded: (role: CallerRole, handler: Handler<S>) => HttpHandler;
+  anonymous: (handler: AnonymousHandler<S>) => HttpHandler;
 } {
   const serve = (work: (services: S, call: Omit<Call, 'caller'>) => Promise<Answer>): HttpHandler => {
     return (request, context) =>

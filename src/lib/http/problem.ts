@@ -4,7 +4,7 @@ import { BrokerError, errorTable, toBrokerError } from '../errors.ts';
 export interface Answer {
   status: number;
   headers?: Record<string, string>;
-  body?: string;
+  body?: string | AsyncIterable<Uint8Array>;
   jsonBody?: unknown;
 }
 

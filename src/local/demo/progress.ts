@@ -12,7 +12,7 @@ const barWidth = 24;
 const plainEveryMs = 2_000;
 
 export function createProgress(stream: NodeJS.WriteStream, nowMs: () => number): Progress {
-  const live = stream.isTTY === true && process.env['NO_COLOR'] === undefined;
+  const live = stream.isTTY && process.env['NO_COLOR'] === undefined;
   let lastPlainMs = 0;
   return {
     update: (run) => {
