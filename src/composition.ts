@@ -34,6 +34,12 @@ import { createMsalRedeemer } from './lib/entra/redeemer.ts';
 import type { Fetch } from './lib/http/outbound.ts';
 import { Limiter } from './lib/limiter.ts';
 import { createLogger, type Logger, type LogSink } from './lib/log.ts';
+import { BlobRunResults } from './lib/runs/blob-run-results.ts';
+import type { RunLog, RunResults } from './lib/runs/run-log.ts';
+import { createRunPlans, type RunPlans } from './lib/runs/run-plans.ts';
+import { createRunStops, type RunStops } from './lib/runs/run-stops.ts';
+import type { RunTuning } from './lib/runs/start-run.ts';
+import { TableRunLog } from './lib/runs/table-run-log.ts';
 import { createTenantDirectory, type TenantDirectory } from './lib/tenants/directory.ts';
 
 /** Everything that handlers, jobs and timers work with. */
@@ -60,6 +66,11 @@ export interface Services {
   readonly storage: Storage;
   /** Requests of jobs and directory to Graph and the like, over all tenants. */
   readonly resourceLimiter: Limiter;
+  readonly runLog: RunLog;
+  readonly runResults: RunResults;
+  readonly runPlans: RunPlans;
+  readonly runStops: RunStops;
+  readonly runTuning: RunTuning;
 }
 
 const currentInvocation = new AsyncLocalStorage<InvocationContext>();
@@ -147,6 +158,8 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
       withoutGdap: settings.TENANTS_WITHOUT_GDAP,
     },
   );
+  const runLog = new TableRunLog((name) => storage.table(name));
+  const runResults = new BlobRunResults((name) => storage.container(name));
   return {
     settings,
     clock,
@@ -170,6 +183,15 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
       },
     ),
     callerLimit: createCallerRateLimit({ clock }, { requestsPerMinute: settings.CALLER_REQUESTS_PER_MINUTE }),
+    runLog,
+    runResults,
+    runPlans: createRunPlans(runResults),
+    runStops: createRunStops({ runLog, clock }),
+    runTuning: {
+      batchSize: settings.RUN_BATCH_SIZE,
+      rounds: settings.RUN_ROUNDS,
+      retryDelaySeconds: settings.RUN_RETRY_SECONDS,
+    },
     policy,
     directory,
     audit,

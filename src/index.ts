@@ -3,3 +3,8 @@
  * (Node.js 20 and later), so missing settings show up in `/api/health` and as 503 `config_invalid` instead.
  */
 import './functions/tokens.ts';
+import './functions/tenants.ts';
+import './functions/jobs.ts';
+import './functions/runs.ts';
+import './functions/schedules.ts';
+import './functions/fan-out.ts';

@@ -143,6 +143,9 @@ export const settingsSchema = z.object({
     description: 'After how many seconds a credential in memory is read from Key Vault again.',
   }),
   AUDIT_RETENTION_DAYS: wholeNumber(1, 3650, 365).meta({ description: 'How long audit records are kept, days.' }),
+  RUN_BATCH_SIZE: wholeNumber(1, 500, 100).meta({ description: 'Tenants per sub-orchestration of a run.' }),
+  RUN_ROUNDS: wholeNumber(1, 10, 3).meta({ description: 'How often a run comes to a tenant that fails for a while, the first time included.' }),
+  RUN_RETRY_SECONDS: wholeNumber(1, 900, 60).meta({ description: 'Wait before the second round of a run, seconds; doubles with each further one.' }),
   RUN_RETENTION_DAYS: wholeNumber(1, 3650, 90).meta({ description: 'How long runs and their results are kept, days.' }),
   AzureWebJobsStorage: z
     .string()

@@ -1,4 +1,4 @@
-import { SingleFlight } from '../broker/single-flight.ts';
+import { SingleFlight } from '../single-flight.ts';
 import { BrokerError, toBrokerError } from '../errors.ts';
 import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../identifiers.ts';
 import { errorFields } from '../log.ts';

@@ -1,0 +1,74 @@
+import * as df from 'durable-functions';
+import * as z from 'zod';
+import type { InvocationContext } from '@azure/functions';
+import { type Services, services, withInvocation } from '../composition.ts';
+import {
+  fanOut,
+  fanOutBatch,
+  fanOutBatchName,
+  fanOutName,
+  finishRunName,
+  listTenantsName,
+  tenantRunName,
+} from '../lib/runs/fan-out.ts';
+import { finishRun } from '../lib/runs/finish-run.ts';
+import { planRun } from '../lib/runs/plan-run.ts';
+import { errorCodeSchema } from '../lib/runs/run-schemas.ts';
+import { runTenant, type TenantRunDeps } from '../lib/runs/tenant-run.ts';
+import { jobRegistry } from './job-registry.ts';
+
+df.app.orchestration(fanOutName, fanOut);
+df.app.orchestration(fanOutBatchName, fanOutBatch);
+
+/** An activity: its input checked, its services built, its log lines tied to the invocation. */
+function activity<I>(
+  name: string,
+  input: z.ZodType<I>,
+  work: (services: Services, input: I) => Promise<unknown>,
+): void {
+  df.app.activity(name, {
+    handler: (given: unknown, context: InvocationContext) =>
+      withInvocation(context, async () => work(await services(), input.parse(given))),
+  });
+}
+
+const runInput = z.object({ runId: z.string() });
+const tenantRunInput = runInput.extend({ index: z.number(), round: z.number(), last: z.boolean() });
+const finishRunInput = runInput.extend({
+  stoppedBy: z.object({ code: errorCodeSchema, detail: z.string() }).optional(),
+});
+
+activity(listTenantsName, runInput, (services, input) =>
+  planRun(
+    {
+      clock: services.clock,
+      log: services.log,
+      directory: services.directory,
+      runLog: services.runLog,
+      results: services.runResults,
+    },
+    input,
+  ),
+);
+
+activity(tenantRunName, tenantRunInput, (services, input) => runTenant(tenantRunDeps(services), input));
+
+activity(finishRunName, finishRunInput, (services, input) =>
+  finishRun({ clock: services.clock, log: services.log, runLog: services.runLog, stops: services.runStops }, input),
+);
+
+const tenantRunDeps = (services: Services): TenantRunDeps => ({
+  fetch: services.fetch,
+  clock: services.clock,
+  random: services.random,
+  log: services.log,
+  limiter: services.resourceLimiter,
+  tokens: services.jobTokens,
+  resources: services.resources,
+  graphUrl: services.settings.cloud.endpoints.graph,
+  jobs: jobRegistry,
+  runLog: services.runLog,
+  results: services.runResults,
+  plans: services.runPlans,
+  stops: services.runStops,
+});

@@ -1,0 +1,72 @@
+import { app } from '@azure/functions';
+import * as df from 'durable-functions';
+import * as z from 'zod';
+import type { Services } from '../composition.ts';
+import { isoTime } from '../lib/clock.ts';
+import { readJson } from '../lib/http/body.ts';
+import type { Call, Handler } from '../lib/http/pipeline.ts';
+import type { Answer } from '../lib/http/problem.ts';
+import { manualWindow } from '../lib/runs/run-id.ts';
+import { type Orchestrations, startRun } from '../lib/runs/start-run.ts';
+import { selectTenants } from '../lib/tenants/directory.ts';
+import { jobRegistry } from './job-registry.ts';
+import { orchestrationsOf, startDeps } from './orchestrations.ts';
+import { guarded } from './pipeline.ts';
+
+/** `GET /api/jobs`: what can be run, and when it runs by itself. */
+export const jobs: Handler<Services> = async (services) => {
+  const nowMs = services.clock.nowMs();
+  const list = jobRegistry
+    .list()
+    .map(({ name, title, description, schedule, resources, permissions, timeoutSeconds, columns }) => {
+      const nextAtMs = schedule?.nextAfterMs(nowMs);
+      return {
+        name,
+        title,
+        description,
+        schedule: schedule?.expression,
+        nextAt: nextAtMs === undefined ? undefined : isoTime(nextAtMs),
+        resources,
+        permissions,
+        timeoutSeconds,
+        columns,
+      };
+    });
+  return { status: 200, jsonBody: { jobs: list } };
+};
+
+const startSchema = z.strictObject({
+  /** GUIDs or default domains; absent: all delegated tenants. */
+  tenants: z.array(z.string().max(253)).min(1).max(5000).optional(),
+  parameters: z.record(z.string().max(100), z.unknown()).optional(),
+  /** Makes the run the only one of its job under this name; absent: a fresh one. */
+  window: z.string().optional(),
+});
+
+/** `POST /api/jobs/{job}/runs`: starts a run, 202; 409 when the window has its run. */
+export async function startJob(services: Services, call: Call, orchestrations: Orchestrations): Promise<Answer> {
+  const body = await readJson(call.request, startSchema);
+  const chosen = body.tenants && (await selectTenants(services.directory, body.tenants));
+  const runId = await startRun(startDeps(services, orchestrations), {
+    job: call.request.params['job'] ?? '',
+    window: body.window ?? manualWindow(services.newId()),
+    startedBy: call.caller.applicationId,
+    ...(chosen === undefined ? {} : { tenants: chosen.map(({ tenantId }) => tenantId) }),
+    ...(body.parameters === undefined ? {} : { parameters: body.parameters }),
+  });
+  const location = `/api/runs/${encodeURIComponent(runId)}`;
+  return { status: 202, headers: { location, 'retry-after': '2' }, jsonBody: { runId, status: 'pending', location } };
+}
+
+app.http('jobs', { route: 'jobs', methods: ['GET'], authLevel: 'anonymous', handler: guarded('Runs.Read', jobs) });
+
+df.app.client.http('jobs-start', {
+  route: 'jobs/{job}/runs',
+  methods: ['POST'],
+  authLevel: 'anonymous',
+  handler: (request, client, context) =>
+    guarded('Runs.Write', (services: Services, call) => startJob(services, call, orchestrationsOf(client)))(
+      request,
+      context,
+    ),
+});

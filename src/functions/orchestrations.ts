@@ -1,0 +1,44 @@
+import type { DurableClient } from 'durable-functions';
+import type { Services } from '../composition.ts';
+import type { Orchestrations, StartRunDeps } from '../lib/runs/start-run.ts';
+import { jobRegistry } from './job-registry.ts';
+
+/** The durable client of one invocation behind the port that runs are started through. */
+export function orchestrationsOf(client: DurableClient): Orchestrations {
+  return {
+    start: async (name, instanceId, input) => {
+      await client.startNew(name, { instanceId, input });
+    },
+    exists: async (instanceId) => {
+      try {
+        await client.getStatus(instanceId);
+        return true;
+      } catch (error) {
+        if (isUnknownInstance(error)) return false;
+        throw error;
+      }
+    },
+    raise: async (instanceId, event) => {
+      try {
+        await client.raiseEvent(instanceId, event, {});
+      } catch (error) {
+        if (!isUnknownInstance(error)) throw error;
+      }
+    },
+  };
+}
+
+// durable-functions 3.5 has no error of its own for it: its texts for status and events are the only sign.
+const isUnknownInstance = (error: unknown): boolean =>
+  error instanceof Error && /replied with HTTP 404|No instance with ID/.test(error.message);
+
+/** What it takes to start runs in one invocation. */
+export const startDeps = (services: Services, orchestrations: Orchestrations): StartRunDeps => ({
+  jobs: jobRegistry,
+  runLog: services.runLog,
+  orchestrations,
+  clock: services.clock,
+  random: services.random,
+  log: services.log,
+  tuning: services.runTuning,
+});

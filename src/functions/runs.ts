@@ -1,0 +1,100 @@
+import { app } from '@azure/functions';
+import * as df from 'durable-functions';
+import * as z from 'zod';
+import type { Services } from '../composition.ts';
+import { BrokerError } from '../lib/errors.ts';
+import { check } from '../lib/http/body.ts';
+import type { Call, Handler } from '../lib/http/pipeline.ts';
+import type { Answer } from '../lib/http/problem.ts';
+import { exportContentTypes, exportFormats, exportRows } from '../lib/runs/export-rows.ts';
+import { isEnded, type Run } from '../lib/runs/run.ts';
+import { parseRunId } from '../lib/runs/run-id.ts';
+import { summarise, viewRun } from '../lib/runs/run-view.ts';
+import type { Orchestrations } from '../lib/runs/start-run.ts';
+import { jobRegistry } from './job-registry.ts';
+import { orchestrationsOf } from './orchestrations.ts';
+import { guarded } from './pipeline.ts';
+
+const listSchema = z.object({ job: z.string().optional(), limit: z.coerce.number().int().min(1).max(500).default(50) });
+
+/** `GET /api/runs?job=&limit=`: newest first. */
+export const runs: Handler<Services> = async (services, call) => {
+  const { job, limit } = check(Object.fromEntries(call.request.query), listSchema, 'query');
+  const list = await services.runLog.list({ limit, ...(job === undefined ? {} : { job }) });
+  const nowMs = services.clock.nowMs();
+  return { status: 200, jsonBody: { runs: list.map((run) => summarise(run, nowMs)) } };
+};
+
+/** `GET /api/runs/{runId}`: status, counts, progress, failures. */
+export const showRun: Handler<Services> = async (services, call) => {
+  const run = await findRun(services, call);
+  return { status: 200, jsonBody: await viewRun(services.runLog, run, services.clock.nowMs()) };
+};
+
+const resultsSchema = z.object({ format: z.enum(exportFormats).default('json') });
+
+/** `GET /api/runs/{runId}/results?format=`: the rows of all tenants, streamed; of a run under way, those so far. */
+export const results: Handler<Services> = async (services, call) => {
+  const { format } = check(Object.fromEntries(call.request.query), resultsSchema, 'query');
+  const run = await findRun(services, call);
+  const source = { runLog: services.runLog, results: services.runResults };
+  const fileName = `${run.runId.replaceAll(':', '')}.${format}`;
+  return {
+    status: 200,
+    headers: {
+      'content-type': exportContentTypes[format],
+      'content-disposition': `attachment; filename="${fileName}"`,
+      'cache-control': 'no-store',
+    },
+    body: bytesOf(exportRows(source, run, jobRegistry.find(run.job), format)),
+  };
+};
+
+/** `POST /api/runs/{runId}/cancel`: no further tenant is begun. 202; a run that has ended stays as it is. */
+export async function cancelRun(services: Services, call: Call, orchestrations: Orchestrations): Promise<Answer> {
+  const run = await findRun(services, call);
+  if (!isEnded(run.status)) {
+    await services.runLog.change(run.runId, { cancelRequestedAtMs: run.cancelRequestedAtMs ?? services.clock.nowMs() });
+    // Wakes a run that waits for its next round; the others see the record.
+    await orchestrations.raise(run.runId, 'cancel');
+    call.log.log('info', 'run.cancel_requested', { runId: run.runId });
+  }
+  return { status: 202, jsonBody: { runId: run.runId, status: run.status, cancelRequested: !isEnded(run.status) } };
+}
+
+async function findRun(services: Services, call: Call): Promise<Run> {
+  const runId = call.request.params['runId'] ?? '';
+  const run = parseRunId(runId) === undefined ? undefined : await services.runLog.find(runId);
+  if (run === undefined) throw new BrokerError('run_not_found', 'No run has this id.');
+  return run;
+}
+
+async function* bytesOf(text: AsyncIterable<string>): AsyncGenerator<Uint8Array, void, undefined> {
+  const encoder = new TextEncoder();
+  for await (const piece of text) yield encoder.encode(piece);
+}
+
+app.http('runs', { route: 'runs', methods: ['GET'], authLevel: 'anonymous', handler: guarded('Runs.Read', runs) });
+app.http('runs-show', {
+  route: 'runs/{runId}',
+  methods: ['GET'],
+  authLevel: 'anonymous',
+  handler: guarded('Runs.Read', showRun),
+});
+app.http('runs-results', {
+  route: 'runs/{runId}/results',
+  methods: ['GET'],
+  authLevel: 'anonymous',
+  handler: guarded('Runs.Read', results),
+});
+
+df.app.client.http('runs-cancel', {
+  route: 'runs/{runId}/cancel',
+  methods: ['POST'],
+  authLevel: 'anonymous',
+  handler: (request, client, context) =>
+    guarded('Runs.Write', (services: Services, call) => cancelRun(services, call, orchestrationsOf(client)))(
+      request,
+      context,
+    ),
+});
