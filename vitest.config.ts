@@ -7,7 +7,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 20_000,
     hookTimeout: 120_000,
-    reporters: ['default'],
+    reporters: ['default', ['json', { outputFile: '.local/test-results.json' }]],
     env: { NO_PROXY: '127.0.0.1,localhost' },
     coverage: { provider: 'v8', include: ['src/lib/**/*.ts'] },
   },
