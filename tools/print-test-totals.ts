@@ -5,7 +5,11 @@ interface Report {
   readonly numPassedTests: number;
   readonly numFailedTests: number;
   readonly numPendingTests: number;
-  readonly testResults: readonly { readonly status: string; readonly name: string; readonly assertionResults: readonly unknown[] }[];
+  readonly testResults: readonly {
+    readonly status: string;
+    readonly name: string;
+    readonly assertionResults: readonly unknown[];
+  }[];
 }
 
 const [file = '', status = '1'] = process.argv.slice(2);
@@ -15,7 +19,9 @@ try {
   const report = JSON.parse(readFileSync(file, 'utf8')) as Report;
   passed = report.numPassedTests;
   // A file that could not even be loaded has no tests to count, and is a failure all the same.
-  failed = report.numFailedTests + report.testResults.filter((result) => result.status === 'failed' && result.assertionResults.length === 0).length;
+  failed =
+    report.numFailedTests +
+    report.testResults.filter((result) => result.status === 'failed' && result.assertionResults.length === 0).length;
   if (report.numPendingTests > 0) console.log(`${report.numPendingTests} skipped`);
 } catch {
   failed = 1;

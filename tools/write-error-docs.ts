@@ -1,0 +1,50 @@
+/** Writes docs/errors.md from the table in src/lib/errors.ts. A test fails when the two differ. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type ErrorScope, errorCodes, errorTable } from '../src/lib/errors.ts';
+import { aadstsMeanings } from '../src/lib/entra/aadsts.ts';
+
+const scopes: Record<ErrorScope, string> = {
+  caller: 'the caller: its request, token or policy',
+  tenant: 'one tenant: the others go on',
+  credential: "the broker's own credential: every tenant is affected",
+  platform: 'Microsoft, the network or the deployment',
+};
+
+export function errorDocs(): string {
+  const sections = errorCodes.map((code) => {
+    const { status, scope, retry, title, advice } = errorTable[code];
+    return [
+      `### ${code}`,
+      '',
+      `${title}.`,
+      '',
+      `- HTTP status ${status}; concerns ${scopes[scope]}.`,
+      `- ${retry === 'later' ? 'The same request may work later, without anybody acting.' : 'Repeating the request changes nothing: somebody must act.'}`,
+      `- What to do: ${advice}`,
+      '',
+    ].join('\n');
+  });
+  const numbers = [...aadstsMeanings.entries()]
+    .toSorted(([a], [b]) => a - b)
+    .map(([number, { code, reach, meaning }]) => `| ${number} | [${code}](#${code}) | ${reach} | ${meaning} |`);
+  return [
+    '# Errors',
+    '',
+    'Every failure has one of these codes, with the same title and advice over HTTP (`application/problem+json`), on the command line, in run records and in the dashboard. Switch on `code`, never on text. The file is produced from `src/lib/errors.ts` and `src/lib/entra/aadsts.ts` by `node tools/write-error-docs.ts`.',
+    '',
+    '## Codes',
+    '',
+    ...sections,
+    '## AADSTS numbers',
+    '',
+    "Entra names its reasons by number. Microsoft says that the numbers are for diagnosis and may change, so they only refine what `error` and the HTTP status say; a number that is not listed is judged by those. *Reach* is what the number suggests: `ambiguous` and `credential` are checked by a redemption for the partner's own tenant before anything is concluded.",
+    '',
+    '| AADSTS | code | reach | meaning |',
+    '|---|---|---|---|',
+    ...numbers,
+    '',
+  ].join('\n');
+}
+
+if (import.meta.main) writeFileSync(join(import.meta.dirname, '../docs/errors.md'), errorDocs());
