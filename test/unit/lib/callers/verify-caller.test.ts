@@ -1,0 +1,311 @@
+import { createHmac, createPublicKey } from 'node:crypto';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { CallerVerifier } from '../../../../src/lib/callers/caller.ts';
+import { createCallerVerifier } from '../../../../src/lib/callers/verify-caller.ts';
+import { BrokerError } from '../../../../src/lib/errors.ts';
+import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { recordingLogger } from '../../../fakes/recording-logger.ts';
+import { guid, tenant } from '../../../support/audit-entries.ts';
+import {
+  audiences,
+  base64url,
+  claims,
+  clientId,
+  entraEndpoint,
+  homeTenant,
+  KeyServer,
+  newSigningKey,
+  type SigningKey,
+  signJwt,
+} from '../../../support/token-forge.ts';
+
+let key: SigningKey;
+let foreignKey: SigningKey;
+beforeAll(() => {
+  key = newSigningKey('key-1');
+  foreignKey = newSigningKey('key-1');
+});
+
+function start(changes: { audiences?: string[]; cloud?: 'china' } = {}) {
+  const clock = new FakeClock();
+  const server = new KeyServer(key);
+  const { log, lines } = recordingLogger();
+  const settings = { entraEndpoint, tenantId: homeTenant, audiences, ...changes };
+  const verifier = createCallerVerifier({ fetch: server.fetch, clock, log }, settings);
+  return { clock, server, verifier, lines, now: () => clock.nowMs() };
+}
+
+async function reasonOf(verifier: CallerVerifier, authorization: string | null): Promise<string> {
+  try {
+    await verifier.verify(authorization);
+    return 'accepted';
+  } catch (error) {
+    if (!(error instanceof BrokerError)) return `threw ${String(error)}`;
+    return error.code === 'caller_unauthenticated' ? String(error.logFields['reason']) : error.code;
+  }
+}
+
+describe('a good token', () => {
+  it('names the application that asks and its roles', async () => {
+    const { verifier, now } = start();
+    expect(await verifier.verify(`Bearer ${signJwt(key, claims(now()))}`)).toEqual({
+      applicationId: guid(0xa1),
+      objectId: guid(0xb1),
+      kind: 'application',
+      roles: ['Tokens.Request', 'Audit.Read'],
+      tenantId: homeTenant,
+      name: guid(0xa1),
+    });
+  });
+
+  it('counts in version 1 too, where the application is called appid and the issuer is another host', async () => {
+    const { verifier, now } = start();
+    const { azp: _azp, ...rest } = claims(now(), {
+      ver: '1.0',
+      appid: guid(0xa7).toUpperCase(),
+      iss: `https://sts.windows.net/${homeTenant}/`,
+      aud: `api://${clientId}`,
+      app_displayname: 'Billing\r\nforged line',
+    });
+    const caller = await verifier.verify(`bearer ${signJwt(key, rest)}`);
+    expect(caller).toMatchObject({ applicationId: guid(0xa7), kind: 'application', name: 'Billing  forged line' });
+  });
+
+  it('of a user carries the roles of the user', async () => {
+    const { verifier, now } = start();
+    const token = signJwt(
+      key,
+      claims(now(), { scp: 'access', roles: ['Runs.Read'], preferred_username: 'ann@contoso.com' }),
+    );
+    expect(await verifier.verify(`Bearer ${token}`)).toMatchObject({
+      kind: 'user',
+      roles: ['Runs.Read'],
+      name: 'ann@contoso.com',
+    });
+  });
+
+  it('without roles, or with roles of somebody else, proves who asks and allows nothing', async () => {
+    const { verifier, now } = start();
+    const { roles: _roles, ...rest } = claims(now());
+    expect(await verifier.verify(`Bearer ${signJwt(key, rest)}`)).toMatchObject({ roles: [] });
+    const foreign = signJwt(key, claims(now(), { roles: ['Global.Admin', 'tokens.request'] }));
+    expect(await verifier.verify(`Bearer ${foreign}`)).toMatchObject({ roles: [] });
+  });
+
+  it('counts up to 60 s before and after its time, for clocks that differ', async () => {
+    const { verifier, now } = start();
+    const second = Math.floor(now() / 1000);
+    const times = (nbf: number, exp: number) => `Bearer ${signJwt(key, claims(now(), { iat: nbf, nbf, exp }))}`;
+    expect(await reasonOf(verifier, times(second + 60, second + 600))).toBe('accepted');
+    expect(await reasonOf(verifier, times(second + 61, second + 600))).toBe('not_yet_valid');
+    expect(await reasonOf(verifier, times(second - 600, second - 59))).toBe('accepted');
+    expect(await reasonOf(verifier, times(second - 600, second - 60))).toBe('expired');
+  });
+
+  it('counts from the issuer of the national cloud only where that cloud is configured', async () => {
+    const v1 = (now: number) => {
+      const { azp: _azp, ...rest } = claims(now, {
+        ver: '1.0',
+        appid: guid(1),
+        iss: `https://sts.chinacloudapi.cn/${homeTenant}/`,
+      });
+      return `Bearer ${signJwt(key, rest)}`;
+    };
+    const [global, china] = [start(), start({ cloud: 'china' })];
+    expect(await reasonOf(global.verifier, v1(global.now()))).toBe('issuer');
+    expect(await reasonOf(china.verifier, v1(china.now()))).toBe('accepted');
+  });
+});
+
+describe('a token that is remembered', () => {
+  it('costs no second look at keys or signature, and is forgotten when it ends', async () => {
+    const { verifier, server, clock, now } = start();
+    const header = `Bearer ${signJwt(key, claims(now()))}`;
+    const first = await verifier.verify(header);
+    server.keys = [];
+    expect(await verifier.verify(header)).toBe(first);
+    await clock.advance(3_600_000 + 60_000);
+    expect(await reasonOf(verifier, header)).toBe('expired');
+    expect(server.requests).toHaveLength(2);
+  });
+
+  it('does not vouch for another token with the same claims', async () => {
+    const { verifier, now } = start();
+    const token = signJwt(key, claims(now()));
+    await verifier.verify(`Bearer ${token}`);
+    const forged = `${token.slice(0, token.lastIndexOf('.'))}.${signJwt(foreignKey, claims(now())).split('.')[2]}`;
+    expect(await reasonOf(verifier, `Bearer ${forged}`)).toBe('signature');
+  });
+});
+
+describe('a bad token is refused with its reason', () => {
+  const cases: readonly [name: string, reason: string, make: (now: number) => string | null][] = [
+    ['none', 'missing', () => null],
+    ['an empty header', 'missing', () => ''],
+    ['another scheme', 'malformed', (now) => `Basic ${signJwt(key, claims(now))}`],
+    ['no token', 'malformed', () => 'Bearer '],
+    ['two tokens', 'malformed', (now) => `Bearer ${signJwt(key, claims(now))} ${signJwt(key, claims(now))}`],
+    ['two headers joined', 'malformed', (now) => `Bearer ${signJwt(key, claims(now))}, Bearer x.y.z`],
+    ['17 KiB', 'too_large', () => `Bearer ${'a'.repeat(17 * 1024)}`],
+    ['with a shorter signature', 'signature', (now) => `Bearer ${signJwt(key, claims(now)).slice(0, -10)}`],
+    ['two parts', 'malformed', (now) => `Bearer ${signJwt(key, claims(now)).split('.').slice(0, 2).join('.')}`],
+    ['four parts', 'malformed', (now) => `Bearer ${signJwt(key, claims(now))}.x`],
+    ['an empty signature', 'malformed', (now) => `Bearer ${signJwt(key, claims(now)).replace(/\.[^.]*$/, '.')}`],
+    ['padding', 'malformed', (now) => `Bearer ${signJwt(key, claims(now))}==`],
+    ['no JSON', 'malformed', () => `Bearer ${base64url('x')}.${base64url('y')}.AAAA`],
+    ['an array for a payload', 'malformed', () => `Bearer ${signJwt(key, [])}`],
+    [
+      'text that is no UTF-8',
+      'malformed',
+      () => `Bearer ${base64url({ alg: 'RS256', typ: 'JWT', kid: 'key-1' })}._____w.AAAA`,
+    ],
+    [
+      'alg none',
+      'algorithm',
+      (now) => `Bearer ${base64url({ alg: 'none', typ: 'JWT', kid: 'key-1' })}.${base64url(claims(now))}.AA`,
+    ],
+    [
+      'alg None, spelled otherwise',
+      'algorithm',
+      (now) => `Bearer ${signJwt(key, claims(now), { alg: 'nOnE', typ: 'JWT', kid: 'key-1' })}`,
+    ],
+    ['RS512', 'algorithm', (now) => `Bearer ${signJwt(key, claims(now), { alg: 'RS512', typ: 'JWT', kid: 'key-1' })}`],
+    ['HMAC with the public key as its secret', 'algorithm', (now) => `Bearer ${hmacWithPublicKey(now)}`],
+    [
+      'a critical extension',
+      'malformed',
+      (now) =>
+        `Bearer ${signJwt(key, claims(now), { alg: 'RS256', typ: 'JWT', kid: 'key-1', crit: ['b64'], b64: false })}`,
+    ],
+    [
+      'another type',
+      'malformed',
+      (now) => `Bearer ${signJwt(key, claims(now), { alg: 'RS256', typ: 'pop', kid: 'key-1' })}`,
+    ],
+    ['no key id', 'key_unknown', (now) => `Bearer ${signJwt(key, claims(now), { alg: 'RS256', typ: 'JWT' })}`],
+    ['a path for a key id', 'key_unknown', (now) => `Bearer ${withKeyId(now, '../../../dev/null')}`],
+    ['SQL for a key id', 'key_unknown', (now) => `Bearer ${withKeyId(now, "x' UNION SELECT 'key-1")}`],
+    ['an address for a key id', 'key_unknown', (now) => `Bearer ${withKeyId(now, 'https://evil.test/keys')}`],
+    ['__proto__ for a key id', 'key_unknown', (now) => `Bearer ${withKeyId(now, '__proto__')}`],
+    [
+      'its own key in the header',
+      'signature',
+      (now) =>
+        `Bearer ${signJwt(foreignKey, claims(now), { alg: 'RS256', typ: 'JWT', kid: 'key-1', jwk: foreignKey.jwk })}`,
+    ],
+    [
+      'an address of keys in the header',
+      'signature',
+      (now) =>
+        `Bearer ${signJwt(foreignKey, claims(now), { alg: 'RS256', typ: 'JWT', kid: 'key-1', jku: 'https://evil.test', x5u: 'https://evil.test' })}`,
+    ],
+    ['a key of somebody else', 'signature', (now) => `Bearer ${signJwt(foreignKey, claims(now))}`],
+    [
+      'a claim given twice',
+      'duplicate_claim',
+      (now) => `Bearer ${signJwt(key, twice(claims(now), '"roles":["Tokens.Request"]'))}`,
+    ],
+    [
+      'a claim given twice, escaped',
+      'duplicate_claim',
+      (now) => `Bearer ${signJwt(key, twice(claims(now), '"\\u0074id":"x"'))}`,
+    ],
+    [
+      'a header field given twice',
+      'duplicate_claim',
+      (now) => `Bearer ${signJwt(key, claims(now), '{"alg":"RS256","typ":"JWT","kid":"key-1","alg":"RS256"}')}`,
+    ],
+    ['the common issuer', 'issuer', (now) => `Bearer ${signed(now, { iss: `${entraEndpoint}/common/v2.0` })}`],
+    [
+      'the issuer without its end',
+      'issuer',
+      (now) => `Bearer ${signed(now, { iss: `${entraEndpoint}/${homeTenant}` })}`,
+    ],
+    [
+      'the issuer of another tenant',
+      'issuer',
+      (now) => `Bearer ${signed(now, { iss: `${entraEndpoint}/${tenant(2)}/v2.0` })}`,
+    ],
+    ['a list of issuers', 'issuer', (now) => `Bearer ${signed(now, { iss: [`${entraEndpoint}/${homeTenant}/v2.0`] })}`],
+    [
+      'the issuer of version 1 in version 2',
+      'issuer',
+      (now) => `Bearer ${signed(now, { iss: `https://sts.windows.net/${homeTenant}/` })}`,
+    ],
+    ['another tenant', 'tenant', (now) => `Bearer ${signed(now, { tid: tenant(2) })}`],
+    ['no tenant', 'claims', (now) => `Bearer ${signed(now, { tid: undefined })}`],
+    ['a tenant that is no GUID', 'claims', (now) => `Bearer ${signed(now, { tid: '../x' })}`],
+    ['another audience', 'audience', (now) => `Bearer ${signed(now, { aud: 'https://graph.microsoft.com' })}`],
+    ['the audience with something behind it', 'audience', (now) => `Bearer ${signed(now, { aud: `${clientId}/` })}`],
+    ['a list of audiences', 'claims', (now) => `Bearer ${signed(now, { aud: [clientId, 'x'] })}`],
+    ['expired', 'expired', (now) => `Bearer ${signed(now, { exp: Math.floor(now / 1000) - 61 })}`],
+    ['of the future', 'not_yet_valid', (now) => `Bearer ${signed(now, { nbf: Math.floor(now / 1000) + 61 })}`],
+    ['issued in the future', 'not_yet_valid', (now) => `Bearer ${signed(now, { iat: Math.floor(now / 1000) + 61 })}`],
+    ['no end', 'claims', (now) => `Bearer ${signed(now, { exp: undefined })}`],
+    ['an end that is text', 'claims', (now) => `Bearer ${signed(now, { exp: '9999999999' })}`],
+    [
+      'an end beyond numbers',
+      'claims',
+      (now) => `Bearer ${signJwt(key, JSON.stringify(claims(now)).replace(/"exp":\d+/, '"exp":1e999'))}`,
+    ],
+    [
+      'a life of nothing',
+      'claims',
+      (now) => `Bearer ${signed(now, { nbf: Math.floor(now / 1000), exp: Math.floor(now / 1000) })}`,
+    ],
+    [
+      'no application, as an ID token has none',
+      'claims',
+      (now) => `Bearer ${signed(now, { azp: undefined, preferred_username: 'ann@contoso.com' })}`,
+    ],
+    [
+      'the application under the name of the other version',
+      'claims',
+      (now) => `Bearer ${signed(now, { azp: undefined, appid: guid(1) })}`,
+    ],
+    ['an application that is no GUID', 'claims', (now) => `Bearer ${signed(now, { azp: '*' })}`],
+    ['roles that are text', 'claims', (now) => `Bearer ${signed(now, { roles: 'Tokens.Request' })}`],
+    ['roles that are no text', 'claims', (now) => `Bearer ${signed(now, { roles: [{}] })}`],
+    ['idtyp app with delegated scopes', 'claims', (now) => `Bearer ${signed(now, { idtyp: 'app', scp: 'access' })}`],
+    ['idtyp user without scopes', 'claims', (now) => `Bearer ${signed(now, { idtyp: 'user' })}`],
+    ['an unknown version', 'claims', (now) => `Bearer ${signed(now, { ver: '3.0' })}`],
+  ];
+
+  it.each(cases)('%s → %s', async (_name, reason, make) => {
+    const { verifier, now, server } = start();
+    // The control: with nothing wrong the same maker is accepted.
+    expect(await reasonOf(verifier, `Bearer ${signed(now(), {})}`)).toBe('accepted');
+    expect(await reasonOf(verifier, make(now()))).toBe(reason);
+    expect(server.requests).toEqual([`${entraEndpoint}/${homeTenant}/discovery/v2.0/keys`]);
+  });
+
+  it('without a word of the token in log or error', async () => {
+    const { verifier, now, lines } = start();
+    const token = signed(now(), { aud: 'x' });
+    const error: unknown = await verifier.verify(`Bearer ${token}`).catch((thrown: unknown) => thrown);
+    const said = JSON.stringify([
+      lines,
+      String(error),
+      (error as BrokerError).logFields,
+      String((error as BrokerError).cause),
+    ]);
+    for (const part of token.split('.')) expect(said).not.toContain(part.slice(0, 40));
+  });
+});
+
+it('refuses to start without an audience, which would let every token of the tenant in', () => {
+  expect(() => start({ audiences: [] })).toThrow('No audience');
+});
+
+const signed = (now: number, changes: Record<string, unknown>): string => signJwt(key, claims(now, changes));
+
+const withKeyId = (now: number, kid: string): string => signJwt(key, claims(now), { alg: 'RS256', typ: 'JWT', kid });
+
+const twice = (payload: Record<string, unknown>, more: string): string =>
+  `${JSON.stringify(payload).slice(0, -1)},${more}}`;
+
+function hmacWithPublicKey(now: number): string {
+  const input = `${base64url({ alg: 'HS256', typ: 'JWT', kid: 'key-1' })}.${base64url(claims(now))}`;
+  const pem = createPublicKey(key.privateKey).export({ type: 'spki', format: 'pem' });
+  return `${input}.${createHmac('sha256', pem).update(input).digest('base64url')}`;
+}
