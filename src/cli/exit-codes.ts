@@ -23,6 +23,7 @@ const signIn = new Set([
   'consent_required',
   'interaction_required',
   'caller_unauthenticated',
+  'sign_in_refused',
 ]);
 
 /** The exit code for an error of the closed set. */

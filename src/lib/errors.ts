@@ -135,6 +135,20 @@ export const errorTable = {
     'Entra refuses the client credential',
     'Run `ptb rotate --client-secret`, or `ptb setup --credential federated` to do without a secret.',
   ),
+  sign_in_refused: entry(
+    401,
+    'caller',
+    'never',
+    'The sign-in was not completed or is not good enough',
+    'Run the command again and sign in with MFA, in a plain browser, as the account that the detail names.',
+  ),
+  operator_forbidden: entry(
+    403,
+    'caller',
+    'never',
+    'The signed-in account may not do this',
+    'Sign in as a Global Administrator of the partner tenant, or as Privileged Role Administrator and Cloud Application Administrator in one.',
+  ),
   consent_required: entry(
     403,
     'tenant',

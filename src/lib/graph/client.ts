@@ -82,7 +82,7 @@ export function createGraphClient(deps: ExchangeDeps, binding: Omit<Binding, 'pe
 }
 
 /** The path with its version. @throws TypeError for a path that does not start with `/`: a full address is never taken. */
-function versioned(path: string): string {
+export function versioned(path: string): string {
   if (!path.startsWith('/')) throw new TypeError('a Graph path starts with "/"');
   return /^\/(?:v1\.0|beta)\//.test(path) ? path : `/v1.0${path}`;
 }

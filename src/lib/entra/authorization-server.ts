@@ -1,0 +1,17 @@
+import type { AuthorizationServer } from 'oauth4webapi';
+import type { TenantId } from '../identifiers.ts';
+
+/** The library that speaks OAuth where a person signs in; loaded when somebody does, never by the function app. */
+export type OAuthLibrary = typeof import('oauth4webapi');
+
+/** Entra's metadata for one tenant, stated instead of discovered: the addresses are part of the protocol. */
+export function authorizationServer(entraEndpoint: string, tenantId: TenantId): AuthorizationServer {
+  const base = `${entraEndpoint}/${tenantId}`;
+  return {
+    issuer: `${base}/v2.0`,
+    authorization_endpoint: `${base}/oauth2/v2.0/authorize`,
+    token_endpoint: `${base}/oauth2/v2.0/token`,
+    device_authorization_endpoint: `${base}/oauth2/v2.0/devicecode`,
+    jwks_uri: `${base}/discovery/v2.0/keys`,
+  };
+}

@@ -1,0 +1,56 @@
+import { createPrivateKey } from 'node:crypto';
+import type { ClientAuth } from 'oauth4webapi';
+import type { ClientCredential } from '../credential/credential.ts';
+import type { OAuthLibrary } from './authorization-server.ts';
+
+/** RFC 7523 section 2.2: the client proves itself with a signed JWT. */
+const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+
+export interface ClientAuthenticationDeps {
+  readonly oauth: OAuthLibrary;
+  /** The assertion of a federated credential: the managed identity's token for `api://AzureADTokenExchange`. */
+  readonly federatedAssertion: () => Promise<string>;
+}
+
+/**
+ * How an application proves itself at the token endpoint; `undefined` is a public client, which does not.
+ * @throws DOMException when the private key of a certificate is no RSA key.
+ */
+export async function clientAuthentication(
+  deps: ClientAuthenticationDeps,
+  credential: ClientCredential | undefined,
+): Promise<ClientAuth> {
+  switch (credential?.kind) {
+    case undefined:
+      return deps.oauth.None();
+    case 'secret':
+      return deps.oauth.ClientSecretPost(credential.secret.reveal());
+    case 'certificate':
+      return certificateAuthentication(deps.oauth, credential);
+    case 'federated':
+      return async (_server, client, body) => {
+        body.set('client_id', client.client_id);
+        body.set('client_assertion_type', assertionType);
+        body.set('client_assertion', await deps.federatedAssertion());
+      };
+  }
+}
+
+/** "Microsoft identity platform application authentication certificate credentials": PS256, the key named by x5t#S256. */
+async function certificateAuthentication(
+  oauth: OAuthLibrary,
+  credential: Extract<ClientCredential, { kind: 'certificate' }>,
+): Promise<ClientAuth> {
+  const der = createPrivateKey(credential.privateKey.reveal()).export({ type: 'pkcs8', format: 'der' });
+  const algorithm = { name: 'RSA-PSS', hash: 'SHA-256' };
+  const key = await crypto.subtle.importKey('pkcs8', new Uint8Array(der), algorithm, false, ['sign']);
+  const thumbprint = Buffer.from(credential.thumbprintSha256, 'hex').toString('base64url');
+  return (server, client, body, headers) =>
+    oauth.PrivateKeyJwt(key, {
+      [oauth.modifyAssertion]: (header, payload) => {
+        header['x5t#S256'] = thumbprint;
+        // RFC 7523 would take the issuer; Entra wants the address that the assertion is sent to.
+        payload['aud'] = server.token_endpoint ?? server.issuer;
+      },
+    })(server, client, body, headers);
+}

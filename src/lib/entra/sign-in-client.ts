@@ -1,0 +1,246 @@
+import type { AuthorizationServer, Client, ClientAuth, DeviceAuthorizationResponse } from 'oauth4webapi';
+import type { Clock } from '../clock.ts';
+import type { ClientCredential } from '../credential/credential.ts';
+import { BrokerError } from '../errors.ts';
+import { type Fetch, outboundFailure, type OutboundReply, send } from '../http/outbound.ts';
+import type { TenantId } from '../identifiers.ts';
+import { authorizationServer, type OAuthLibrary } from './authorization-server.ts';
+import { clientAuthentication } from './client-authentication.ts';
+import { judgeTokenReply, type RedeemedToken } from './judge-token-reply.ts';
+import { signInFailure } from './sign-in-failure.ts';
+
+export interface SignInClientDeps {
+  readonly fetch: Fetch;
+  readonly clock: Clock;
+  readonly loadOAuth: () => Promise<OAuthLibrary>;
+  readonly federatedAssertion: () => Promise<string>;
+}
+
+/** Who signs in where, and for what. */
+export interface SignInRequest {
+  readonly tenantId: TenantId;
+  readonly clientId: string;
+  /** Absent for a public client. */
+  readonly clientCredential: ClientCredential | undefined;
+  /** Without `openid`, which is added: the id token is what ties the answer to this sign-in. */
+  readonly scopes: readonly string[];
+  /** User principal name to be offered. */
+  readonly account?: string | undefined;
+}
+
+/** A sign-in under way: where the browser goes, and what only we know of it. */
+export interface BrowserSignIn {
+  readonly authorizeUrl: string;
+  readonly redirectUri: string;
+  readonly state: string;
+  readonly nonce: string;
+  readonly codeVerifier: string;
+}
+
+/** What a person needs to sign in on another device. */
+export interface DeviceCode {
+  readonly userCode: string;
+  readonly verificationUri: string;
+  readonly expiresInSeconds: number;
+}
+
+const timeoutMs = 30_000;
+const maxReplyBytes = 256 * 1024;
+
+/**
+ * Signs a person in: authorization code with PKCE (RFC 7636), or device code (RFC 8628). oauth4webapi makes and checks
+ * the protocol; replies are judged by the same code as every other reply of the token endpoint.
+ */
+export class SignInClient {
+  readonly #deps: SignInClientDeps;
+  readonly #request: SignInRequest;
+  readonly #oauth: OAuthLibrary;
+  readonly #server: AuthorizationServer;
+  readonly #client: Client;
+  readonly #authentication: ClientAuth;
+
+  private constructor(
+    deps: SignInClientDeps,
+    request: SignInRequest,
+    oauth: OAuthLibrary,
+    server: AuthorizationServer,
+    authentication: ClientAuth,
+  ) {
+    this.#deps = deps;
+    this.#request = request;
+    this.#oauth = oauth;
+    this.#server = server;
+    this.#client = { client_id: request.clientId };
+    this.#authentication = authentication;
+  }
+
+  static async create(deps: SignInClientDeps, entraEndpoint: string, request: SignInRequest): Promise<SignInClient> {
+    const oauth = await deps.loadOAuth();
+    const server = authorizationServer(entraEndpoint, request.tenantId);
+    const authentication = await clientAuthentication({ ...deps, oauth }, request.clientCredential);
+    return new SignInClient(deps, request, oauth, server, authentication);
+  }
+
+  get #scope(): string {
+    return ['openid', 'profile', ...this.#request.scopes].join(' ');
+  }
+
+  /** @param redirectUri where the browser is sent with the code: `http://localhost:PORT`. */
+  async startBrowser(redirectUri: string): Promise<BrowserSignIn> {
+    const codeVerifier = this.#oauth.generateRandomCodeVerifier();
+    const state = this.#oauth.generateRandomState();
+    const nonce = this.#oauth.generateRandomNonce();
+    const url = new URL(this.#server.authorization_endpoint ?? '');
+    const { account, clientId } = this.#request;
+    const parameters: Record<string, string> = {
+      client_id: clientId,
+      response_type: 'code',
+      response_mode: 'query',
+      redirect_uri: redirectUri,
+      scope: this.#scope,
+      state,
+      nonce,
+      code_challenge: await this.#oauth.calculatePKCECodeChallenge(codeVerifier),
+      code_challenge_method: 'S256',
+      // A session that is open in the browser may be somebody else's, and may lack MFA.
+      ...(account === undefined ? { prompt: 'select_account' } : { prompt: 'login', login_hint: account }),
+    };
+    for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
+    return { authorizeUrl: url.href, redirectUri, state, nonce, codeVerifier };
+  }
+
+  /**
+   * Redeems the code that came back.
+   * @throws BrokerError sign_in_refused, client_credential_rejected, entra_unavailable and the like.
+   */
+  async finishBrowser(
+    signIn: BrowserSignIn,
+    callback: URLSearchParams,
+    signal?: AbortSignal,
+  ): Promise<RedeemedToken> {
+    const oauth = this.#oauth;
+    const exchange = new Exchange(this.#deps, signal);
+    try {
+      const parameters = oauth.validateAuthResponse(this.#server, this.#client, callback, signIn.state);
+      const response = await oauth.authorizationCodeGrantRequest(
+        this.#server,
+        this.#client,
+        this.#authentication,
+        parameters,
+        signIn.redirectUri,
+        signIn.codeVerifier,
+        { [oauth.customFetch]: exchange.fetch },
+      );
+      const token = exchange.token();
+      const expectations = { expectedNonce: signIn.nonce, requireIdToken: true };
+      await oauth.processAuthorizationCodeResponse(this.#server, this.#client, response, expectations);
+      return token;
+    } catch (error) {
+      throw signInFailure(error, exchange.failure);
+    }
+  }
+
+  /** @throws BrokerError when Entra starts no device code flow for this application. */
+  async startDevice(signal?: AbortSignal): Promise<{ readonly code: DeviceCode; readonly grant: DeviceAuthorizationResponse }> {
+    const oauth = this.#oauth;
+    const exchange = new Exchange(this.#deps, signal);
+    try {
+      const response = await oauth.deviceAuthorizationRequest(
+        this.#server,
+        this.#client,
+        this.#authentication,
+        { scope: this.#scope },
+        { [oauth.customFetch]: exchange.fetch },
+      );
+      if (response.status !== 200) exchange.token();
+      const grant = await oauth.processDeviceAuthorizationResponse(this.#server, this.#client, response);
+      const { user_code: userCode, verification_uri: verificationUri, expires_in: expiresInSeconds } = grant;
+      return { grant, code: { userCode, verificationUri, expiresInSeconds } };
+    } catch (error) {
+      throw signInFailure(error, exchange.failure);
+    }
+  }
+
+  /**
+   * Waits until the person has signed in on the other device.
+   * @throws BrokerError sign_in_refused when the person declines or the code expires.
+   */
+  async finishDevice(grant: DeviceAuthorizationResponse, signal?: AbortSignal): Promise<RedeemedToken> {
+    const { clock } = this.#deps;
+    const oauth = this.#oauth;
+    const endMs = clock.nowMs() + grant.expires_in * 1000;
+    // RFC 8628 section 3.5: five seconds unless told otherwise, five more after each slow_down.
+    let intervalMs = (grant.interval ?? 5) * 1000;
+    while (clock.nowMs() < endMs) {
+      await clock.sleep(intervalMs, signal);
+      const exchange = new Exchange(this.#deps, signal);
+      try {
+        const response = await oauth.deviceCodeGrantRequest(
+          this.#server,
+          this.#client,
+          this.#authentication,
+          grant.device_code,
+          { [oauth.customFetch]: exchange.fetch },
+        );
+        const token = exchange.token();
+        await oauth.processDeviceCodeResponse(this.#server, this.#client, response);
+        return token;
+      } catch (error) {
+        const said = exchange.failure?.logFields['entraError'];
+        const stumbled = error instanceof BrokerError && error.transient;
+        // RFC 8628 section 3.5: a connection that times out is a reason to slow down, not to give up.
+        if (said === 'slow_down' || stumbled) intervalMs += 5_000;
+        else if (said !== 'authorization_pending') throw signInFailure(error, exchange.failure);
+      }
+    }
+    throw new BrokerError('sign_in_refused', 'The code has expired before anybody signed in with it.');
+  }
+}
+
+/** One exchange with the token endpoint: oauth4webapi sends through it, and the reply is kept as it came. */
+class Exchange {
+  readonly #deps: SignInClientDeps;
+  readonly #signal: AbortSignal | undefined;
+  #reply: OutboundReply | undefined;
+  #sentAtMs = 0;
+
+  constructor(deps: SignInClientDeps, signal: AbortSignal | undefined) {
+    this.#deps = deps;
+    this.#signal = signal;
+  }
+
+  readonly fetch = async (
+    url: string,
+    init: { readonly headers: Record<string, string>; readonly body: URLSearchParams },
+  ): Promise<Response> => {
+    this.#sentAtMs = this.#deps.clock.nowMs();
+    const reply = await send(this.#deps.fetch, {
+      method: 'POST',
+      url,
+      headers: { ...init.headers, 'content-type': 'application/x-www-form-urlencoded' },
+      body: init.body.toString(),
+      timeoutMs,
+      maxBodyBytes: maxReplyBytes,
+      signal: this.#signal,
+    }).catch((error: unknown): never => {
+      throw outboundFailure(error, 'entra_unavailable', 'Entra');
+    });
+    this.#reply = reply;
+    return new Response(reply.body, { status: reply.status, headers: reply.headers });
+  };
+
+  get failure() {
+    if (this.#reply === undefined) return undefined;
+    const judged = judgeTokenReply(this.#reply, this.#sentAtMs);
+    return judged.ok ? undefined : judged.failure;
+  }
+
+  /** The token in the reply. @throws BrokerError when there is none. */
+  token(): RedeemedToken {
+    if (this.#reply === undefined) throw new BrokerError('entra_unavailable', 'Entra was not asked.');
+    const judged = judgeTokenReply(this.#reply, this.#sentAtMs);
+    if (judged.ok) return judged.token;
+    const { code, detail, logFields, retryAfterSeconds } = judged.failure;
+    throw new BrokerError(code, detail, { logFields, retryAfterSeconds });
+  }
+}

@@ -1,0 +1,205 @@
+import type { Clock } from '../clock.ts';
+import { issueClientSecret, removeClientSecret, storeOrUndo } from '../credential/client-secret.ts';
+import type { ClientCredential } from '../credential/credential.ts';
+import type { CredentialStore, NewClientCredential } from '../credential/credential-store.ts';
+import { BrokerError } from '../errors.ts';
+import { type JsonObject, textOf } from '../graph/reply.ts';
+import { graphStatus, type GraphWriter } from '../graph/write.ts';
+import { type CreateCertificate, registerCertificate, unregisterCertificate } from './client-certificate.ts';
+import { applicationTag, type DirectoryState } from './directory-state.ts';
+import { requiredResourceAccess } from './permissions.ts';
+import { redirectUri, type SetupOptions, type SetupStep, signInAudience } from './plan.ts';
+
+export interface ApplyDeps {
+  readonly writer: GraphWriter;
+  readonly store: CredentialStore;
+  readonly clock: Clock;
+  readonly newId: () => string;
+  readonly createCertificate: CreateCertificate;
+}
+
+/** Pauses while the directory spreads what was just made ("Microsoft Graph best practices", eventual consistency). */
+const settlingMs = [1_000, 2_000, 4_000, 8_000, 15_000] as const;
+
+/** Carries out a plan, step by step; keeps the ids that earlier steps made for later ones. */
+export class SetupRun {
+  readonly #deps: ApplyDeps;
+  readonly #options: SetupOptions;
+  readonly #state: DirectoryState;
+  readonly #resourceIds: Map<string, string>;
+  #objectId: string;
+  #clientId: string;
+  #principalId: string;
+
+  constructor(deps: ApplyDeps, options: SetupOptions, state: DirectoryState) {
+    this.#deps = deps;
+    this.#options = options;
+    this.#state = state;
+    this.#resourceIds = new Map(state.resourceIds);
+    this.#objectId = state.application?.objectId ?? '';
+    this.#clientId = state.application?.clientId ?? '';
+    this.#principalId = state.principalId ?? '';
+  }
+
+  get clientId(): string {
+    return this.#clientId;
+  }
+
+  get #path(): string {
+    return `/applications/${this.#objectId}`;
+  }
+
+  /** @throws BrokerError from Graph or Key Vault; what the step had begun is undone. */
+  async apply(step: SetupStep): Promise<void> {
+    const { writer } = this.#deps;
+    switch (step.kind) {
+      case 'create_application':
+        return this.#createApplication();
+      case 'update_application':
+        return writer.patch(this.#path, this.#updated());
+      case 'create_principal':
+        this.#principalId = await this.#createPrincipal(this.#clientId);
+        return;
+      case 'create_resource_principal':
+        this.#resourceIds.set(step.resource.appId, await this.#createPrincipal(step.resource.appId));
+        return;
+      case 'grant_scopes':
+        return this.#grantScopes(step.resource.appId, step.scopes, step.grantId);
+      case 'withdraw_scopes':
+        return writer.remove(`/oauth2PermissionGrants/${step.grantId}`);
+      case 'grant_role':
+        return this.#grantRole(step.resource.appId, step.roleId);
+      case 'withdraw_role':
+        return writer.remove(`/servicePrincipals/${this.#principalId}/appRoleAssignments/${step.roleGrantId}`);
+      case 'own_itself':
+        return this.#refer(`${this.#path}/owners/$ref`);
+      case 'join_admin_agents':
+        return this.#refer(`/groups/${step.groupId}/members/$ref`);
+      case 'trust_managed_identity':
+        await this.#settled(() =>
+          writer.post(`${this.#path}/federatedIdentityCredentials`, {
+            name: `partner-token-broker-${this.#deps.newId().slice(0, 8)}`,
+            issuer: step.trust.issuer,
+            subject: step.trust.subject,
+            audiences: [step.trust.audience],
+          }),
+        );
+        return;
+      case 'add_secret':
+        return this.#addSecret();
+      case 'add_certificate':
+        return this.#addCertificate();
+      case 'store_federated':
+        await this.#deps.store.saveClientCredential(this.#options.application, this.#stored({ kind: 'federated' }));
+        return;
+    }
+  }
+
+  async #createApplication(): Promise<void> {
+    const created = await this.#deps.writer.post('/applications', {
+      displayName: this.#options.displayName,
+      signInAudience,
+      tags: [applicationTag(this.#options.application)],
+      web: { redirectUris: [redirectUri] },
+      requiredResourceAccess: requiredResourceAccess(this.#options.profile),
+    });
+    this.#objectId = required(created, 'id');
+    this.#clientId = required(created, 'appId');
+  }
+
+  #updated(): JsonObject {
+    const { application } = this.#state;
+    return {
+      signInAudience,
+      tags: [...new Set([...(application?.tags ?? []), applicationTag(this.#options.application)])],
+      web: { redirectUris: [...new Set([...(application?.redirectUris ?? []), redirectUri])] },
+      requiredResourceAccess: requiredResourceAccess(this.#options.profile),
+    };
+  }
+
+  async #createPrincipal(appId: string): Promise<string> {
+    return required(await this.#settled(() => this.#deps.writer.post('/servicePrincipals', { appId })), 'id');
+  }
+
+  async #grantScopes(appId: string, scopes: readonly string[], grantId: string | undefined): Promise<void> {
+    const scope = scopes.join(' ');
+    if (grantId !== undefined) return this.#deps.writer.patch(`/oauth2PermissionGrants/${grantId}`, { scope });
+    const resourceId = this.#resourceIds.get(appId) ?? '';
+    const body = { clientId: this.#principalId, consentType: 'AllPrincipals', resourceId, scope };
+    await this.#settled(() => this.#deps.writer.post('/oauth2PermissionGrants', body));
+  }
+
+  async #grantRole(appId: string, appRoleId: string): Promise<void> {
+    const body = { principalId: this.#principalId, resourceId: this.#resourceIds.get(appId) ?? '', appRoleId };
+    await this.#settled(() =>
+      this.#deps.writer.post(`/servicePrincipals/${this.#principalId}/appRoleAssignments`, body),
+    );
+  }
+
+  /** Adds our service principal to a collection of references; being there already is success. */
+  async #refer(path: string): Promise<void> {
+    const body = { '@odata.id': `https://graph.microsoft.com/v1.0/directoryObjects/${this.#principalId}` };
+    await this.#settled(async () => {
+      await this.#deps.writer.post(path, body).catch((thrown: unknown) => {
+        if (!/already exist/i.test(messageOf(thrown))) throw thrown;
+      });
+    });
+  }
+
+  async #addSecret(): Promise<void> {
+    const { writer, clock, store } = this.#deps;
+    const path = this.#path;
+    const issued = await this.#settled(() => issueClientSecret(writer, clock, path));
+    const stored = this.#stored({ kind: 'secret', secret: issued.secret }, issued);
+    const undo = () => removeClientSecret(writer, path, issued.keyId);
+    await storeOrUndo(store, this.#options.application, stored, this.#state.stored, undo);
+  }
+
+  async #addCertificate(): Promise<void> {
+    const { clock, store, writer } = this.#deps;
+    const present = this.#state.application?.keyCredentials ?? [];
+    const name = `${this.#options.displayName} (${this.#options.application})`;
+    const made = await this.#settled(() => registerCertificate(this.#deps, this.#path, name, present, clock.nowMs()));
+    const undo = () => unregisterCertificate(writer, this.#path, present);
+    const stored = this.#stored(made.credential, made);
+    await storeOrUndo(store, this.#options.application, stored, this.#state.stored, undo);
+  }
+
+  #stored(
+    credential: ClientCredential,
+    known: { readonly keyId?: string; readonly endsAtMs?: number } = {},
+  ): NewClientCredential {
+    const { keyId, endsAtMs } = known;
+    return {
+      clientId: this.#clientId,
+      tenantId: this.#options.partnerTenantId,
+      credential,
+      ...(endsAtMs === undefined ? {} : { endsAtMs }),
+      ...(keyId === undefined ? {} : { keyId }),
+    };
+  }
+
+  /** Graph answers 400 or 404 for what it made a moment ago, until all of its servers know of it. */
+  async #settled<T>(work: () => Promise<T>): Promise<T> {
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        return await work();
+      } catch (thrown) {
+        const waitMs = settlingMs[attempt];
+        const status = graphStatus(thrown);
+        if (waitMs === undefined || (status !== 400 && status !== 404)) throw thrown;
+        await this.#deps.clock.sleep(waitMs);
+      }
+    }
+  }
+}
+
+/** Graph's own words, where the failure carries them. */
+const messageOf = (thrown: unknown): string =>
+  thrown instanceof BrokerError ? String(thrown.logFields['resourceMessage'] ?? '') : '';
+
+function required(created: JsonObject, property: string): string {
+  const value = textOf(created, property);
+  if (value !== undefined && value !== '') return value;
+  throw new BrokerError('resource_error', `Microsoft Graph made an object without ${property}.`);
+}

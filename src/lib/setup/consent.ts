@@ -1,0 +1,99 @@
+import { isoTime } from '../clock.ts';
+import { type StoredClientCredential, refreshTokenLifeMs } from '../credential/credential.ts';
+import type { NewRefreshToken } from '../credential/credential-store.ts';
+import { storeRefreshToken, type StoreRefreshTokenDeps } from '../credential/store-refresh-token.ts';
+import type { RedeemedToken } from '../entra/judge-token-reply.ts';
+import { BrokerError } from '../errors.ts';
+import { signIn, type SignInDeps, type SignInMethod } from './sign-in.ts';
+
+export interface ConsentDeps extends StoreRefreshTokenDeps, SignInDeps {}
+
+export interface ConsentOptions {
+  /** Name of the application in Key Vault. */
+  readonly application: string;
+  /** User principal name that must have signed in; absent: whoever does. */
+  readonly account?: string | undefined;
+  readonly method: SignInMethod;
+}
+
+/** What was stored, without the token. */
+export interface ConsentOutcome {
+  readonly application: string;
+  readonly account: string;
+  readonly mfa: boolean;
+  readonly obtainedAt: string;
+  readonly expiresAt: string;
+  /** Scopes that the proof came with. */
+  readonly scopes: readonly string[];
+}
+
+/**
+ * Has the service account sign in and stores its refresh token: judged before it is stored, and proven after.
+ * @throws BrokerError credential_missing before setup; sign_in_refused for a wrong account or tenant or a sign-in
+ * without MFA; key_vault_unavailable. Nothing is stored then.
+ */
+export async function obtainConsent(deps: ConsentDeps, options: ConsentOptions): Promise<ConsentOutcome> {
+  const { client } = await deps.store.load(options.application);
+  const token = await signIn(deps, options.method, {
+    tenantId: client.tenantId,
+    clientId: client.clientId,
+    clientCredential: client.credential,
+    // One refresh token serves every resource; the access token beside it shows tenant, account and MFA.
+    scopes: [`${deps.canaryResource}/.default`, 'offline_access'],
+    account: options.account,
+  });
+  const judged = judgeConsent(token, client, options.account, deps.clock.nowMs());
+  const { refreshToken, proof } = await storeRefreshToken(deps, client, options.application, judged);
+  return {
+    application: options.application,
+    account: refreshToken.account,
+    mfa: refreshToken.mfa,
+    obtainedAt: isoTime(refreshToken.obtainedAtMs),
+    expiresAt: isoTime(refreshToken.expiresAtMs),
+    scopes: proof.scopes,
+  };
+}
+
+/**
+ * Whether what a sign-in brought may become the credential. Pure.
+ * @throws BrokerError sign_in_refused that says what is wrong with it.
+ */
+export function judgeConsent(
+  token: RedeemedToken,
+  client: Pick<StoredClientCredential, 'clientId' | 'tenantId'>,
+  account: string | undefined,
+  nowMs: number,
+): NewRefreshToken {
+  const { claims, refreshToken } = token;
+  const { username, objectId, tenantId, authenticationMethods } = claims;
+  if (refreshToken === undefined) {
+    throw new BrokerError('sign_in_refused', 'Entra gave no refresh token: the application lacks offline_access.');
+  }
+  if (tenantId !== client.tenantId) {
+    throw new BrokerError(
+      'sign_in_refused',
+      `The sign-in was for the tenant ${tenantId ?? '(unknown)'}, but the partner tenant is ${client.tenantId}.`,
+    );
+  }
+  if (username === undefined || objectId === undefined) {
+    throw new BrokerError('sign_in_refused', "Entra's token does not say who signed in.");
+  }
+  if (account !== undefined && username.toLowerCase() !== account.toLowerCase()) {
+    throw new BrokerError('sign_in_refused', `${username} signed in, but the account must be ${account}.`);
+  }
+  if (authenticationMethods?.includes('mfa') !== true) {
+    throw new BrokerError(
+      'sign_in_refused',
+      `${username} signed in without MFA, and Partner Center refuses such a token; register the account for Microsoft MFA.`,
+    );
+  }
+  return {
+    secret: refreshToken,
+    clientId: client.clientId,
+    account: username,
+    accountObjectId: objectId,
+    mfa: true,
+    obtainedAtMs: nowMs,
+    expiresAtMs: nowMs + refreshTokenLifeMs,
+  };
+}

@@ -1,0 +1,168 @@
+/**
+ * What the broker's application may be, by profile. docs/permissions.md prints this table with its reasons (a test
+ * compares). Ids: "Microsoft Graph permissions reference" and the service principals of the resources.
+ */
+
+/** One permission of a resource: its id, its value as it stands in a token, and why it is asked for. */
+export interface Permission {
+  readonly id: string;
+  readonly value: string;
+  readonly reason: string;
+}
+
+export interface ResourcePermissions {
+  /** Application id of the resource: the same in every tenant. */
+  readonly appId: string;
+  readonly name: string;
+  /** Delegated permissions: for the service account. */
+  readonly scopes: readonly Permission[];
+  /** Application permissions: for the application itself. */
+  readonly roles: readonly Permission[];
+}
+
+export interface PermissionProfile {
+  readonly name: string;
+  readonly resources: readonly ResourcePermissions[];
+}
+
+export const profileNames = ['gdap', 'legacy'] as const;
+export type ProfileName = (typeof profileNames)[number];
+
+const published = 'Asked for by the published secure application model script.';
+
+const aadGraph: ResourcePermissions = {
+  appId: '00000002-0000-0000-c000-000000000000',
+  name: 'Azure AD Graph',
+  scopes: [
+    { id: 'a42657d6-7f20-40e3-b6f0-cee03008a62a', value: 'Directory.AccessAsUser.All', reason: published },
+    { id: '311a71cc-e848-46a1-bdf8-97ff7156d8e6', value: 'User.Read', reason: published },
+  ],
+  roles: [{ id: '5778995a-e1bf-45b8-affa-663a9f3f4d04', value: 'Directory.Read.All', reason: published }],
+};
+
+const graphRoles: readonly Permission[] = [
+  { id: 'bf394140-e372-4bf9-a898-299cfc7564e5', value: 'SecurityEvents.Read.All', reason: published },
+  { id: '7ab1d382-f21e-4acd-a863-ba3e13f7da61', value: 'Directory.Read.All', reason: published },
+];
+
+const microsoftGraph: ResourcePermissions = {
+  appId: '00000003-0000-0000-c000-000000000000',
+  name: 'Microsoft Graph',
+  scopes: [],
+  roles: graphRoles,
+};
+
+const partnerCenter: ResourcePermissions = {
+  appId: 'fa3d9a0c-3fb0-42cc-9193-47c7ecd2edbd',
+  name: 'Microsoft Partner Center',
+  scopes: [
+    {
+      id: '1cebfa2a-fb4d-419e-b5f9-839b4383e05a',
+      value: 'user_impersonation',
+      reason: 'Lists customers, consents in their tenants and proves MFA to Partner Center.',
+    },
+  ],
+  roles: [],
+};
+
+const gdapGraphScopes: readonly Permission[] = [
+  {
+    id: 'e1fe6dd8-ba31-4d61-89e7-88639da4683d',
+    value: 'User.Read',
+    reason: 'Lets the service account sign in and see its own name.',
+  },
+  {
+    id: '0c0064ea-477b-4130-82a5-4c2cc4ff68aa',
+    value: 'DelegatedAdminRelationship.Read.All',
+    reason: 'The tenant directory reads the GDAP relationships and their access assignments.',
+  },
+  {
+    id: '06da0dbc-49e2-44d2-8312-53f166ab848a',
+    value: 'Directory.Read.All',
+    reason: 'The tenant directory reads the reseller contracts; the jobs read domains and organization of a customer.',
+  },
+  {
+    id: '4908d5b9-3fb2-4b1e-9336-1888b7937185',
+    value: 'Organization.Read.All',
+    reason: 'licence-report reads the subscribed licences.',
+  },
+  {
+    id: 'a154be20-db9c-4678-8ab7-66f6cc099a59',
+    value: 'User.Read.All',
+    reason: 'mfa-report and licence-report name the users.',
+  },
+  {
+    id: 'e4c9e354-4dc5-45b8-9e7c-e1393b0b1a20',
+    value: 'AuditLog.Read.All',
+    reason: 'mfa-report reads which authentication methods users have registered.',
+  },
+  {
+    id: 'c79f8feb-a9db-4090-85f9-90d820caa0eb',
+    value: 'Application.Read.All',
+    reason: 'secret-expiry-report reads the credentials of the applications of a customer.',
+  },
+];
+
+const gdapGraph: ResourcePermissions = {
+  ...microsoftGraph,
+  scopes: gdapGraphScopes,
+  roles: [
+    ...graphRoles,
+    {
+      id: '18a4783c-866b-4cc7-a460-3d5e5662c884',
+      value: 'Application.ReadWrite.OwnedBy',
+      reason: 'The broker renews its own client secret before it ends; it owns no other application.',
+    },
+  ],
+};
+
+const exchange: ResourcePermissions = {
+  appId: '00000002-0000-0ff1-ce00-000000000000',
+  name: 'Office 365 Exchange Online',
+  scopes: [
+    {
+      id: 'ab4f2b77-0b06-4fc1-a9de-02113fc2ab7c',
+      value: 'Exchange.Manage',
+      reason: 'The resource exchange: access-check tries it, callers get tokens for it.',
+    },
+  ],
+  roles: [],
+};
+
+const azureResourceManager: ResourcePermissions = {
+  appId: '797f4846-ba00-4fd7-ba43-dac1f8f63013',
+  name: 'Azure Resource Manager',
+  scopes: [
+    {
+      id: '41094075-9dad-400e-a0bd-54e686782033',
+      value: 'user_impersonation',
+      reason: 'The resource arm: access-check tries it, callers get tokens for it.',
+    },
+  ],
+  roles: [],
+};
+
+/** `legacy` is the published script's list, neither more nor less; `gdap` adds what directory and jobs need today. */
+export const profiles: Readonly<Record<ProfileName, PermissionProfile>> = {
+  legacy: { name: 'legacy', resources: [aadGraph, microsoftGraph, partnerCenter] },
+  gdap: { name: 'gdap', resources: [aadGraph, gdapGraph, partnerCenter, exchange, azureResourceManager] },
+};
+
+/** The application id of Microsoft Graph, whose service principal also holds the sign-in scopes. */
+export const graphAppId = microsoftGraph.appId;
+
+/** Scopes without which nobody can sign in and no refresh token is issued; consented beside the profile. */
+export const signInScopes: readonly string[] = ['openid', 'profile', 'offline_access'];
+
+/** `requiredResourceAccess` of the application, exactly as the profile says. */
+export function requiredResourceAccess(
+  profile: PermissionProfile,
+): { resourceAppId: string; resourceAccess: { id: string; type: 'Scope' | 'Role' }[] }[] {
+  return profile.resources.map(({ appId, scopes, roles }) => ({
+    resourceAppId: appId,
+    resourceAccess: [
+      ...roles.map(({ id }) => ({ id, type: 'Role' as const })),
+      ...scopes.map(({ id }) => ({ id, type: 'Scope' as const })),
+    ],
+  }));
+}

@@ -1,0 +1,231 @@
+import type { ClientCredential } from '../credential/credential.ts';
+import { BrokerError } from '../errors.ts';
+import type { TenantId } from '../identifiers.ts';
+import { adminAgentsName, applicationTag, type DirectoryState, permissionKey } from './directory-state.ts';
+import {
+  graphAppId,
+  type PermissionProfile,
+  requiredResourceAccess,
+  type ResourcePermissions,
+  signInScopes,
+} from './permissions.ts';
+
+/** What an operator asks for. */
+export interface SetupOptions {
+  readonly partnerTenantId: TenantId;
+  /** Name of the application in Key Vault and in policies. */
+  readonly application: string;
+  /** Its name in Entra. */
+  readonly displayName: string;
+  readonly profile: PermissionProfile;
+  readonly credential: ClientCredential['kind'];
+  /** The managed identity that a federated credential trusts: object id of its service principal. */
+  readonly managedIdentityObjectId?: string | undefined;
+  /** Authority base without a trailing slash: the issuer of the managed identity's tokens follows from it. */
+  readonly entraEndpoint: string;
+}
+
+/** One change. The order of a plan is the order of doing: what a step needs was made by one before it. */
+export type SetupStep =
+  | { readonly kind: 'create_application' }
+  | { readonly kind: 'update_application'; readonly differences: readonly string[] }
+  | { readonly kind: 'create_principal' }
+  | { readonly kind: 'create_resource_principal'; readonly resource: Resource }
+  | { readonly kind: 'grant_scopes'; readonly resource: Resource; readonly scopes: readonly string[]; readonly grantId?: string }
+  | { readonly kind: 'withdraw_scopes'; readonly grantId: string }
+  | { readonly kind: 'grant_role'; readonly resource: Resource; readonly roleId: string; readonly value: string }
+  | { readonly kind: 'withdraw_role'; readonly roleGrantId: string }
+  | { readonly kind: 'own_itself' }
+  | { readonly kind: 'join_admin_agents'; readonly groupId: string }
+  | { readonly kind: 'add_secret' }
+  | { readonly kind: 'add_certificate' }
+  | { readonly kind: 'trust_managed_identity'; readonly trust: ManagedIdentityTrust }
+  | { readonly kind: 'store_federated' };
+
+type Resource = Pick<ResourcePermissions, 'appId' | 'name'>;
+
+/** "Configure an application to trust a managed identity": issuer, subject and audience of the identity's token. */
+export interface ManagedIdentityTrust {
+  readonly issuer: string;
+  readonly subject: string;
+  readonly audience: string;
+}
+
+const tokenExchangeAudience = 'api://AzureADTokenExchange';
+export const redirectUri = 'http://localhost';
+export const signInAudience = 'AzureADMultipleOrgs';
+
+/** Permission of the application to change the applications that it owns: itself. */
+const ownedApplicationsRole = '18a4783c-866b-4cc7-a460-3d5e5662c884';
+
+/**
+ * The changes that lead from what there is to what is asked for; none when a run before this one did them all. Pure.
+ * @throws BrokerError config_invalid when the tenant is no partner tenant, or an option is missing.
+ */
+export function planSetup(options: SetupOptions, state: DirectoryState): SetupStep[] {
+  if (state.adminAgentsId === undefined) {
+    throw new BrokerError(
+      'config_invalid',
+      `The tenant ${options.partnerTenantId} has no group ${adminAgentsName}, so it is no partner tenant; check PARTNER_TENANT_ID.`,
+    );
+  }
+  return [
+    ...planApplication(options, state),
+    ...options.profile.resources.flatMap((resource) => planResource(resource, state)),
+    ...planSignInScopes(options, state),
+    ...planWithdrawals(options, state),
+    ...planOwnership(options, state),
+    ...(state.isAdminAgent ? [] : [{ kind: 'join_admin_agents', groupId: state.adminAgentsId } as const]),
+    ...planCredential(options, state),
+  ];
+}
+
+function planApplication(options: SetupOptions, state: DirectoryState): SetupStep[] {
+  const { application } = state;
+  if (application === undefined) return [{ kind: 'create_application' }, { kind: 'create_principal' }];
+  const wanted = requiredResourceAccess(options.profile).flatMap(({ resourceAppId, resourceAccess }) =>
+    resourceAccess.map(({ type, id }) => permissionKey(resourceAppId, type, id)),
+  );
+  const differences = [
+    ...(application.signInAudience === signInAudience ? [] : ['make it multi-tenant']),
+    ...(application.redirectUris.includes(redirectUri) ? [] : [`add the redirect address ${redirectUri}`]),
+    ...(sameSet(application.permissions, wanted) ? [] : [`set the permissions of the profile ${options.profile.name}`]),
+    ...(application.tags.includes(applicationTag(options.application)) ? [] : ['mark it as ours']),
+  ];
+  return [
+    ...(differences.length === 0 ? [] : [{ kind: 'update_application', differences } as const]),
+    ...(state.principalId === undefined ? [{ kind: 'create_principal' } as const] : []),
+  ];
+}
+
+function planResource(resource: ResourcePermissions, state: DirectoryState): SetupStep[] {
+  const { appId, name } = resource;
+  const resourceId = state.resourceIds.get(appId);
+  const named = { appId, name };
+  const grant = state.scopeGrants.find((each) => each.resourceId === resourceId);
+  const scopes = scopesOf(resource);
+  return [
+    ...(resourceId === undefined ? [{ kind: 'create_resource_principal', resource: named } as const] : []),
+    ...(scopes.length === 0 || (grant !== undefined && sameSet(grant.scopes, scopes))
+      ? []
+      : [{ kind: 'grant_scopes', resource: named, scopes, ...(grant ? { grantId: grant.id } : {}) } as const]),
+    ...resource.roles
+      .filter(({ id }) => !state.roleGrants.some((each) => each.resourceId === resourceId && each.roleId === id))
+      .map(({ id, value }) => ({ kind: 'grant_role', resource: named, roleId: id, value }) as const),
+  ];
+}
+
+/** Microsoft Graph's service principal holds the sign-in scopes too. */
+const scopesOf = ({ appId, scopes }: ResourcePermissions): readonly string[] => [
+  ...scopes.map(({ value }) => value),
+  ...(appId === graphAppId ? signInScopes : []),
+];
+
+/** A profile without any permission of Microsoft Graph still has to sign somebody in. */
+function planSignInScopes(options: SetupOptions, state: DirectoryState): SetupStep[] {
+  if (options.profile.resources.some(({ appId }) => appId === graphAppId)) return [];
+  return planResource({ appId: graphAppId, name: 'Microsoft Graph', scopes: [], roles: [] }, state);
+}
+
+/** Exactly the profile: what was granted beyond it, by an earlier profile or by hand, is taken back. */
+function planWithdrawals(options: SetupOptions, state: DirectoryState): SetupStep[] {
+  const wanted = new Map(options.profile.resources.map((resource) => [state.resourceIds.get(resource.appId), resource]));
+  const graphId = state.resourceIds.get(graphAppId);
+  const scopes = state.scopeGrants.filter(({ resourceId }) => {
+    const resource = wanted.get(resourceId);
+    return resource === undefined ? resourceId !== graphId : scopesOf(resource).length === 0;
+  });
+  const roles = state.roleGrants.filter(
+    ({ resourceId, roleId }) => !wanted.get(resourceId)?.roles.some(({ id }) => id === roleId),
+  );
+  return [
+    ...scopes.map(({ id }) => ({ kind: 'withdraw_scopes', grantId: id }) as const),
+    ...roles.map(({ id }) => ({ kind: 'withdraw_role', roleGrantId: id }) as const),
+  ];
+}
+
+function planOwnership(options: SetupOptions, state: DirectoryState): SetupStep[] {
+  const renewsItself = options.profile.resources.some(({ roles }) =>
+    roles.some(({ id }) => id === ownedApplicationsRole),
+  );
+  return renewsItself && !state.isOwner ? [{ kind: 'own_itself' }] : [];
+}
+
+/** A new client credential only where the stored one is absent, of another kind, or unknown to Entra. */
+function planCredential(options: SetupOptions, state: DirectoryState): SetupStep[] {
+  const { application, stored } = state;
+  const usable =
+    stored !== undefined && stored.clientId === application?.clientId && stored.credential.kind === options.credential;
+  switch (options.credential) {
+    case 'secret':
+      return usable && application.secrets.some(({ keyId }) => keyId === stored.keyId) ? [] : [{ kind: 'add_secret' }];
+    case 'certificate': {
+      const known = application?.keyCredentials.some(({ keyId }) => keyId === stored?.keyId);
+      return usable && known ? [] : [{ kind: 'add_certificate' }];
+    }
+    case 'federated': {
+      const trust = managedIdentityTrust(options);
+      const trusted = state.federatedTrusts.some(
+        ({ issuer, subject, audiences }) =>
+          issuer === trust.issuer && subject === trust.subject && audiences.includes(trust.audience),
+      );
+      return [
+        ...(trusted ? [] : [{ kind: 'trust_managed_identity', trust } as const]),
+        ...(usable ? [] : [{ kind: 'store_federated' } as const]),
+      ];
+    }
+  }
+}
+
+function managedIdentityTrust(options: SetupOptions): ManagedIdentityTrust {
+  if (options.managedIdentityObjectId === undefined) {
+    throw new BrokerError(
+      'config_invalid',
+      "MANAGED_IDENTITY_CLIENT_ID: a federated credential needs the function app's user-assigned managed identity.",
+    );
+  }
+  return {
+    issuer: `${options.entraEndpoint}/${options.partnerTenantId}/v2.0`,
+    subject: options.managedIdentityObjectId,
+    audience: tokenExchangeAudience,
+  };
+}
+
+function sameSet(left: readonly string[], right: readonly string[]): boolean {
+  const [a, b] = [new Set(left), new Set(right)];
+  return a.size === b.size && [...a].every((item) => b.has(item));
+}
+
+/** The step as a sentence for a plan that people read. */
+export function describeStep(step: SetupStep, options: SetupOptions): string {
+  switch (step.kind) {
+    case 'create_application':
+      return `Create the multi-tenant application "${options.displayName}" with the permissions of the profile ${options.profile.name}`;
+    case 'update_application':
+      return `Change the application: ${step.differences.join(', ')}`;
+    case 'create_principal':
+      return 'Create its service principal in the partner tenant';
+    case 'create_resource_principal':
+      return `Create the service principal of ${step.resource.name} in the partner tenant`;
+    case 'grant_scopes':
+      return `Consent for all users: ${step.resource.name}: ${step.scopes.join(' ')}`;
+    case 'withdraw_scopes':
+      return 'Withdraw a consent that the profile does not ask for';
+    case 'grant_role':
+      return `Consent for the application: ${step.resource.name}: ${step.value}`;
+    case 'withdraw_role':
+      return 'Withdraw an application permission that the profile does not ask for';
+    case 'own_itself':
+      return 'Make the application its own owner, so that it can renew its client credential';
+    case 'join_admin_agents':
+      return `Add the service principal to the group ${adminAgentsName}, which pre-consents it in customer tenants`;
+    case 'add_secret':
+      return 'Create a client secret and store it in Key Vault';
+    case 'add_certificate':
+      return 'Create a certificate, store it in Key Vault and register it with the application';
+    case 'trust_managed_identity':
+      return `Trust the managed identity ${step.trust.subject} instead of a secret`;
+    case 'store_federated':
+      return 'Note in Key Vault that the application uses the managed identity';
+  }
+}
