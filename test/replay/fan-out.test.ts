@@ -1,0 +1,235 @@
+import { describe, expect, test } from 'vitest';
+import { fanOut, fanOutBatch, type FanOutInput } from '../../src/lib/runs/fan-out.ts';
+import type { FinishRunInput } from '../../src/lib/runs/finish-run.ts';
+import type { PlanRunResult } from '../../src/lib/runs/plan-run.ts';
+import type { TenantRunInput, TenantRunResult } from '../../src/lib/runs/tenant-run.ts';
+import { type DriverOptions, drive, newJournal } from './driver.ts';
+
+const input: FanOutInput = { runId: 'job@w', batchSize: 4, rounds: 3, retryDelaySeconds: 60, jitter: 0 };
+const finished = { status: 'completed', tenants: { total: 10, succeeded: 10, failed: 0, skipped: 0, notAttempted: 0 } };
+
+interface Calls {
+  readonly planned: unknown[];
+  readonly tenants: TenantRunInput[];
+  readonly finish: FinishRunInput[];
+}
+
+function stage(
+  tenant: (input: TenantRunInput) => TenantRunResult,
+  plans: PlanRunResult[] = [{ ok: true, attempt: 10, total: 10 }],
+  { input: given = input, ...more }: Partial<DriverOptions> & { readonly input?: FanOutInput } = {},
+) {
+  const calls: Calls = { planned: [], tenants: [], finish: [] };
+  const options: DriverOptions = {
+    orchestrations: { 'fan-out': fanOut, 'fan-out-batch': fanOutBatch },
+    activities: {
+      'list-tenants': (asked) => {
+        calls.planned.push(asked);
+        return plans.length > 1 ? plans.shift() : plans[0];
+      },
+      'tenant-run': (asked) => {
+        calls.tenants.push(asked as TenantRunInput);
+        return tenant(asked as TenantRunInput);
+      },
+      'finish-run': (asked) => {
+        calls.finish.push(asked as FinishRunInput);
+        return finished;
+      },
+    },
+    ...more,
+  };
+  const journal = newJournal();
+  return { calls, journal, run: () => drive(options, 'fan-out', given.runId, given, journal) };
+}
+
+const indexes = (calls: readonly TenantRunInput[]): number[] => calls.map(({ index }) => index);
+const allOf = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
+
+describe.each(['one', 'batch'] as const)('fan-out, completions delivered: %s', (delivery) => {
+  test('visits every planned tenant once, in batches with ids of their own, and ends with the counts', async () => {
+    const { calls, journal, run } = stage(() => ({ outcome: 'succeeded' }), undefined, { delivery });
+    const result = await run();
+    expect(result.output).toEqual(finished);
+    expect(indexes(calls.tenants).toSorted((a, b) => a - b)).toEqual(allOf(10));
+    expect([...journal.instances.keys()]).toEqual(['job@w:r1:b0', 'job@w:r1:b1', 'job@w:r1:b2', 'job@w']);
+    expect(calls.finish).toEqual([{ runId: 'job@w' }]);
+    expect(result.waitedMs).toEqual([]);
+  });
+
+  test('does not depend on the order in which tenants finish', async () => {
+    let state = 7;
+    const pick = (open: number): number => {
+      state = (state * 1103515245 + 12345) % 2 ** 31;
+      return state % open;
+    };
+    const { calls, run } = stage(
+      ({ index, round }) => ({ outcome: round === 1 && index % 3 === 0 ? 'retrying' : 'succeeded' }),
+      undefined,
+      { delivery, pick },
+    );
+    await run();
+    expect(indexes(calls.tenants.filter(({ round }) => round === 2)).toSorted((a, b) => a - b)).toEqual([0, 3, 6, 9]);
+  });
+
+  test('comes back to transient failures twice, waiting longer each time, and says in the last round that it is the last', async () => {
+    const { calls, run } = stage(({ index }) => ({ outcome: index === 2 ? 'retrying' : 'succeeded' }), undefined, {
+      delivery,
+    });
+    const result = await run();
+    expect(calls.tenants.filter(({ index }) => index === 2).map(({ round, last }) => [round, last])).toEqual([
+      [1, false],
+      [2, false],
+      [3, true],
+    ]);
+    expect(result.waitedMs).toEqual([60_000, 120_000]);
+    expect(calls.tenants).toHaveLength(12);
+  });
+
+  test('waits as long as the most patient Retry-After asks, up to fifteen minutes', async () => {
+    const wait = ({ index, round }: TenantRunInput): TenantRunResult =>
+      index > 7
+        ? { outcome: 'retrying', code: 'throttled', retryAfterSeconds: round === 1 ? index * 20 : 7200 }
+        : { outcome: 'succeeded' };
+    const result = await stage(wait, undefined, { delivery }).run();
+    expect(result.waitedMs).toEqual([180_000, 900_000]);
+  });
+
+  test('stops after the round in which the credential failed and passes the reason on', async () => {
+    const { calls, run } = stage(
+      ({ index }) => (index < 5 ? { outcome: 'retrying' } : { outcome: 'not_attempted', code: 'credential_revoked' }),
+      undefined,
+      { delivery },
+    );
+    const result = await run();
+    expect(calls.finish).toEqual([
+      {
+        runId: 'job@w',
+        stoppedBy: { code: 'credential_revoked', detail: 'The refresh token was revoked or its account is blocked' },
+      },
+    ]);
+    expect(calls.tenants).toHaveLength(10);
+    expect(result.waitedMs).toEqual([]);
+  });
+
+  test('finishes without another round, and without a reason of its own, when the run was cancelled', async () => {
+    const { calls, run } = stage(
+      ({ index }) => (index < 5 ? { outcome: 'retrying' } : { outcome: 'not_attempted', code: 'run_cancelled' }),
+      undefined,
+      { delivery },
+    );
+    await run();
+    expect(calls.finish).toEqual([{ runId: 'job@w' }]);
+    expect(calls.tenants).toHaveLength(10);
+  });
+
+  test('is woken by a cancellation while it waits for the next round', async () => {
+    const { calls, run } = stage(() => ({ outcome: 'retrying' }), undefined, {
+      delivery,
+      raiseWhileWaiting: ['cancel'],
+    });
+    const result = await run();
+    expect(result.waitedMs).toEqual([]);
+    expect(calls.tenants).toHaveLength(10);
+    expect(calls.finish).toHaveLength(1);
+  });
+
+  test('can be cancelled in its second wait as well: the event of the first is not lost on it', async () => {
+    const events: string[] = [];
+    const round = ({ index, round }: TenantRunInput): TenantRunResult => {
+      if (round === 2 && index === 0) events.push('cancel');
+      return { outcome: 'retrying' };
+    };
+    const { calls, run } = stage(round, undefined, { delivery, raiseWhileWaiting: events });
+    const result = await run();
+    expect(result.waitedMs).toEqual([60_000]);
+    expect(calls.tenants.every(({ round }) => round < 3)).toBe(true);
+  });
+
+  test('asks for the list again when it cannot be had for a while, and gives up with its reason after three times', async () => {
+    const unavailable: PlanRunResult = {
+      ok: false,
+      code: 'directory_unavailable',
+      detail: 'Graph is away.',
+      transient: true,
+      retryAfterSeconds: 90,
+    };
+    const { calls, run } = stage(() => ({ outcome: 'succeeded' }), [unavailable], { delivery });
+    const result = await run();
+    expect(calls.planned).toHaveLength(3);
+    expect(result.waitedMs).toEqual([90_000, 120_000]);
+    expect(calls.finish).toEqual([
+      { runId: 'job@w', stoppedBy: { code: 'directory_unavailable', detail: 'Graph is away.' } },
+    ]);
+    expect(calls.tenants).toEqual([]);
+  });
+
+  test('does not ask again when the credential is gone', async () => {
+    const { calls, run } = stage(
+      () => ({ outcome: 'succeeded' }),
+      [{ ok: false, code: 'credential_missing', detail: 'None.', transient: false }],
+      { delivery },
+    );
+    await run();
+    expect(calls.planned).toHaveLength(1);
+    expect(calls.finish[0]?.stoppedBy?.code).toBe('credential_missing');
+  });
+
+  test('ends at once when there is no tenant to attempt', async () => {
+    const { calls, journal, run } = stage(() => ({ outcome: 'succeeded' }), [{ ok: true, attempt: 0, total: 3 }], {
+      delivery,
+    });
+    await run();
+    expect(calls.tenants).toEqual([]);
+    expect([...journal.instances.keys()]).toEqual(['job@w']);
+  });
+});
+
+test('a worker that dies under a tenant is replaced, and the tenant is attempted again', async () => {
+  let deaths = 2;
+  const { calls, run } = stage(({ index }) => {
+    if (index === 1 && deaths-- > 0) throw new Error('the worker died');
+    return { outcome: 'succeeded' };
+  });
+  await run();
+  expect(indexes(calls.tenants).filter((index) => index === 1)).toHaveLength(3);
+  expect(calls.tenants.every(({ round }) => round === 1)).toBe(true);
+});
+
+test('a batch in which the platform gives up on an activity is looked at again in the next round', async () => {
+  let deaths = 4;
+  const { calls, run } = stage(({ index }) => {
+    if (index === 1 && deaths-- > 0) throw new Error('the worker died');
+    return { outcome: 'succeeded' };
+  });
+  const result = await run();
+  expect(calls.tenants.filter(({ round }) => round === 2).map(({ index }) => index)).toEqual([0, 1, 2, 3]);
+  expect(result.output).toEqual(finished);
+});
+
+test('history holds numbers and codes only, and little of them per tenant', async () => {
+  const count = 1000;
+  const { calls, journal, run } = stage(
+    () => ({ outcome: 'succeeded' }),
+    [{ ok: true, attempt: count, total: count }],
+    { input: { ...input, batchSize: 100 } },
+  );
+  await run();
+  expect(calls.tenants).toHaveLength(count);
+  const events = [...journal.instances.values()].flatMap(({ history }) => history);
+  expect(JSON.stringify(events).length / count).toBeLessThan(700);
+  const payloads = events.flatMap(({ Input, Result }) => [Input, Result]).filter((text) => typeof text === 'string');
+  // Numbers vary, the shapes do not.
+  const shapes = new Set(payloads.map((text) => text.replace(/\d+/g, '0').replace(/(?:0,)+/g, '')));
+  expect([...shapes].toSorted()).toMatchInlineSnapshot(`
+    [
+      "{"ok":true,"attempt":"total":0}",
+      "{"outcome":"succeeded"}",
+      "{"retry":[],"retryAfterSeconds":0}",
+      "{"runId":"job@w","batchSize":"rounds":"retryDelaySeconds":"jitter":0}",
+      "{"runId":"job@w","index":"round":"last":false}",
+      "{"runId":"job@w","indexes":[0],"round":"last":false}",
+      "{"runId":"job@w"}",
+      "{"status":"completed","tenants":{"total":"succeeded":"failed":"skipped":"notAttempted":0}}",
+    ]
+  `);
+});
