@@ -1,0 +1,89 @@
+import { once } from 'node:events';
+import { rm } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import type { Demo } from '../../local/demo/start-demo.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { CommandOutcome } from '../run-program.ts';
+import { portOption, wholeNumberOption } from '../options.ts';
+
+interface DemoFlags {
+  readonly once: boolean;
+  readonly json: boolean;
+  readonly tenants: number;
+  readonly faults?: string;
+  readonly port?: number;
+  readonly delayMs?: number;
+  readonly app: string;
+  readonly verbose: boolean;
+}
+
+/** `ptb demo` (`npm start`): the main job on this machine, against the simulated cloud. */
+export function registerDemo(program: Command): void {
+  program
+    .command('demo')
+    .description('Run the jobs over simulated customer tenants, with everything on this machine.')
+    .option('--once', 'end after the runs instead of staying up', false)
+    .option('--json', 'print one JSON document on standard output (with --once)', false)
+    .option('--tenants <n>', 'how many customer tenants, 1 to 20000', wholeNumberOption(1, 20_000), 25)
+    .option('--faults <name>', 'a set of faults of the simulated cloud; an unknown name lists them')
+    .option('--port <n>', 'port of the function app (default: 7071, with --once a free one)', portOption)
+    .option('--delay-ms <n>', 'delay of every simulated reply, milliseconds', wholeNumberOption(0, 60_000))
+    .option('--app <folder>', 'folder with host.json and the compiled app', '.')
+    .option('--verbose', "show the function app's log", false)
+    .action(demo);
+}
+
+async function demo(flags: DemoFlags): Promise<void> {
+  const [{ startDemo }, { demoReport, runDemoJobs }] = await Promise.all([
+    import('../../local/demo/start-demo.ts'),
+    import('../../local/demo/run-demo.ts'),
+  ]);
+  const interrupted = new AbortController();
+  const interrupt = (): void => interrupted.abort();
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  const { stderr } = process;
+  let running: Demo | undefined;
+  try {
+    running = await startDemo({
+      tenants: flags.tenants,
+      faults: flags.faults,
+      delayMs: flags.delayMs,
+      port: flags.port ?? (flags.once ? 0 : 7071),
+      ptbScript: resolve(process.argv[1] ?? ''),
+      appFolder: resolve(flags.app),
+      say: (line) => stderr.write(`${line}\n`),
+      ...(flags.verbose ? { onHostLine: (line: string) => void stderr.write(`${line}\n`) } : {}),
+    });
+    const summary = await runDemoJobs(running, stderr, interrupted.signal);
+    if (flags.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
+    else process.stdout.write(await demoReport(running, summary));
+    if (summary.runs.some((run) => run.status !== 'completed')) throw new CommandOutcome(exitCodes.failure);
+    if (!flags.once) await stayUp(running, interrupted.signal);
+  } catch (error) {
+    if (interrupted.signal.aborted) throw new CommandOutcome(flags.once ? exitCodes.interrupted : exitCodes.ok);
+    throw error;
+  } finally {
+    await running?.stop();
+  }
+}
+
+async function stayUp(running: Demo, interrupted: AbortSignal): Promise<void> {
+  const { environmentFile, writeEnvironmentFile } = await import('../../local/demo/environment-file.ts');
+  await writeEnvironmentFile(running);
+  try {
+    process.stderr.write(
+      [
+        '',
+        `The broker            ${running.url}/api/health`,
+        `The simulated cloud   ${running.cloud.control}/`,
+        `For curl              . ${environmentFile}    (see the README)`,
+        'Press Ctrl+C to stop.',
+        '',
+      ].join('\n'),
+    );
+    if (!interrupted.aborted) await Promise.race([once(interrupted, 'abort'), running.broken]);
+  } finally {
+    await rm(environmentFile, { force: true });
+  }
+}

@@ -1,0 +1,55 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { RunView } from './api.ts';
+import { createProgress } from './progress.ts';
+import { report } from './report.ts';
+import type { Demo } from './start-demo.ts';
+
+/** The main job: what can be reached, then what is licensed. */
+export const demoJobs = ['access-check', 'licence-report'] as const;
+
+export interface DemoSummary {
+  readonly runs: readonly RunView[];
+  readonly tokens: { readonly issued: number; readonly fromCache: number };
+  readonly upstream: {
+    readonly entraTokenRequests: number;
+    readonly keyVaultReads: number;
+    readonly graphRequests: number;
+    readonly throttled: number;
+  };
+}
+
+const pollMs = 200;
+
+/** Runs the jobs one after the other over every tenant, with progress on `stream`. */
+export async function runDemoJobs(demo: Demo, stream: NodeJS.WriteStream, signal: AbortSignal): Promise<DemoSummary> {
+  const progress = createProgress(stream, Date.now);
+  const runs: RunView[] = [];
+  for (const job of demoJobs) {
+    const runId = await demo.api.startRun(job);
+    let run = await demo.api.run(runId);
+    while (run.status === 'pending' || run.status === 'running') {
+      progress.update(run);
+      await Promise.race([delay(pollMs, undefined, { signal }), demo.broken]);
+      run = await demo.api.run(runId);
+    }
+    progress.done(run);
+    runs.push(run);
+  }
+  const { tokens } = await demo.api.health();
+  return { runs, tokens: tokens ?? { issued: 0, fromCache: 0 }, upstream: await upstreamOf(demo) };
+}
+
+/** Counted by the simulated cloud's ledger, not by the broker: a count of one's own proves nothing. */
+async function upstreamOf(demo: Demo): Promise<DemoSummary['upstream']> {
+  const response = await fetch(`${demo.cloud.control}/ledger`);
+  const { totals } = (await response.json()) as { totals: DemoSummary['upstream'] };
+  const { entraTokenRequests, keyVaultReads, graphRequests, throttled } = totals;
+  return { entraTokenRequests, keyVaultReads, graphRequests, throttled };
+}
+
+/** The tenants with what was found, and the advice. */
+export async function demoReport(demo: Demo, summary: DemoSummary): Promise<string> {
+  const { runs, tokens, upstream } = summary;
+  const counts = `${tokens.issued} tokens, ${tokens.fromCache} of them from memory; ${upstream.entraTokenRequests} requests to Entra, ${upstream.keyVaultReads} readings of Key Vault, ${upstream.graphRequests} requests to Graph.`;
+  return `\n${report(runs, await demo.api.tenants())}\n${counts}\n`;
+}

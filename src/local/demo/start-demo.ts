@@ -1,0 +1,167 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import tls from 'node:tls';
+import { startAzurite } from '../azurite.ts';
+import { startChild } from '../child.ts';
+import { type CloudReady, cloudEnvironment, localPolicy } from './addresses.ts';
+import { type BrokerApi, createBrokerApi } from './api.ts';
+import { callerTokens } from './caller-token.ts';
+
+export interface DemoOptions {
+  readonly tenants: number;
+  readonly faults: string | undefined;
+  readonly delayMs: number | undefined;
+  /** 0: the system picks. */
+  readonly port: number;
+  /** The `ptb` script that child processes run. */
+  readonly ptbScript: string;
+  /** The folder with host.json and the compiled app. */
+  readonly appFolder: string;
+  /** What is under way, a line each. */
+  readonly say: (line: string) => void;
+  /** A line of the function app's log. */
+  readonly onHostLine?: (line: string) => void;
+  /** Where Azurite keeps its files; absent: in memory. */
+  readonly azuriteFolder?: string;
+  readonly hostStorePath?: string;
+}
+
+/** Everything that runs when the demo runs. */
+export interface Demo {
+  readonly url: string;
+  readonly cloud: CloudReady;
+  readonly connectionString: string;
+  readonly api: BrokerApi;
+  readonly callerToken: () => Promise<string>;
+  readonly environment: Readonly<Record<string, string>>;
+  /** Rejects when one of the processes ends by itself. */
+  readonly broken: Promise<never>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts Azurite, the simulated cloud and the embedded host with the compiled app, and gives the broker its credential
+ * by the same commands that an operator runs: `ptb setup`, `ptb consent`.
+ * @throws Error with the reason; whatever was started by then is stopped.
+ */
+export async function startDemo(options: DemoOptions): Promise<Demo> {
+  const { ptbScript, say } = options;
+  const started: (() => Promise<void>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const end of started.splice(0).toReversed()) await end();
+  };
+  try {
+    say('Starting Azurite and the simulated Microsoft cloud');
+    const folder = await mkdtemp(join(tmpdir(), 'ptb-demo-'));
+    started.push(() => rm(folder, { recursive: true, force: true }));
+    const [azurite, cloud] = await Promise.all([
+      startAzurite(
+        options.azuriteFolder === undefined ? {} : { persistence: 'disk', folder: options.azuriteFolder },
+      ).then((running) => {
+        started.push(() => running.stop());
+        return running;
+      }),
+      startChild<CloudReady>(ptbScript, cloudArguments(options)).then((running) => {
+        started.push(() => running.stop());
+        return running;
+      }),
+    ]);
+    trust(cloud.ready.caCertificatePath);
+    const policyPath = join(folder, 'access-policy.json');
+    await writeFile(policyPath, localPolicy(cloud.ready));
+    const environment = {
+      ...cloudEnvironment(cloud.ready),
+      AzureWebJobsStorage: azurite.connectionString,
+      ACCESS_POLICY: policyPath,
+      FUNCTIONS_WORKER_RUNTIME: 'node',
+    };
+
+    say('Setting up the application and the first refresh token (ptb setup, ptb consent)');
+    await obtainCredential(ptbScript, environment, cloud.ready);
+
+    say('Starting the function app');
+    const host = await startChild<{ url: string }>(ptbScript, hostArguments(options), {
+      environment,
+      ...(options.onHostLine ? { onLine: options.onHostLine } : {}),
+    });
+    started.push(() => host.stop());
+    const callerToken = callerTokens(cloud.ready);
+    const broken = Promise.race([ended('the function app', host.exited), ended('the simulated cloud', cloud.exited)]);
+    // Whoever waits for something else sees it there.
+    broken.catch(() => undefined);
+    const url = host.ready.url;
+    return {
+      url,
+      cloud: cloud.ready,
+      connectionString: azurite.connectionString,
+      api: createBrokerApi(`${url}/api`, callerToken),
+      callerToken,
+      environment,
+      broken,
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function cloudArguments(options: DemoOptions): string[] {
+  return [
+    'local',
+    '--json',
+    '--tenants',
+    String(options.tenants),
+    ...(options.faults === undefined ? [] : ['--faults', options.faults]),
+    ...(options.delayMs === undefined ? [] : ['--delay-ms', String(options.delayMs)]),
+  ];
+}
+
+function hostArguments(options: DemoOptions): string[] {
+  return [
+    'host',
+    '--json',
+    '--app',
+    options.appFolder,
+    '--port',
+    String(options.port),
+    ...(options.hostStorePath === undefined ? [] : ['--store', options.hostStorePath]),
+  ];
+}
+
+/** The operator's two commands, with a browser that signs in by itself. */
+async function obtainCredential(
+  ptbScript: string,
+  environment: Record<string, string>,
+  cloud: CloudReady,
+): Promise<void> {
+  const account = (name: string): string => {
+    const found = cloud.accounts.find(({ username }) => username.startsWith(`${name}@`));
+    if (found === undefined) throw new Error(`the simulated cloud has no account ${name}@`);
+    return found.username;
+  };
+  const run = (args: readonly string[], username: string): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const browser = `"${process.execPath}" "${ptbScript}" local-browser --control ${cloud.control} --account ${username}`;
+      const env = { ...process.env, ...environment, PTB_BROWSER: browser };
+      execFile(process.execPath, [ptbScript, ...args], { env, timeout: 60_000 }, (error, _stdout, stderr) => {
+        if (error === null) resolve();
+        else reject(new Error(`ptb ${args.join(' ')} failed: ${stderr.trim() || error.message}`));
+      });
+    });
+  await run(['setup', '--yes', '--json'], account('admin'));
+  await run(['consent', '--account', account('broker'), '--json'], account('broker'));
+}
+
+// This process talks to the simulated Entra itself, for its caller's token.
+function trust(caCertificatePath: string): void {
+  tls.setDefaultCACertificates([...tls.getCACertificates('default'), readFileSync(caCertificatePath, 'utf8')]);
+}
+
+async function ended(what: string, exited: Promise<number | null>): Promise<never> {
+  const code = await exited;
+  throw new Error(`${what} ended by itself (exit code ${code})`);
+}
