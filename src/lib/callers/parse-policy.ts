@@ -122,6 +122,7 @@ function explain(issue: z.core.$ZodIssue, document: unknown): string[] {
     const known = issue.values.map(String);
     return [`${place}: "${written.slice(0, 100)}" is none of ${known.join(', ')}${didYouMean(written, known) || '.'}`];
   }
+  if (issue.code === 'invalid_key') return [`${place}: ${issue.issues[0]?.message ?? issue.message}.`];
   if (written === undefined) return [`${place}: is missing.`];
   return [`${place}: ${typeof written === 'string' ? `"${written.slice(0, 100)}" ` : ''}${issue.message}.`];
 }

@@ -17,10 +17,10 @@ const text = (pattern: string, meaning: string) => z.string().regex(new RegExp(`
 const names = <T extends z.ZodType>(item: T) => z.array(item).min(1, 'must not be empty; "*" means all').max(10_000);
 
 /** One delegated scope or application role, as it stands in a token: no address in front, no spaces. */
-export const scopeName = text('[A-Za-z0-9][A-Za-z0-9._-]{0,127}', 'is not the name of a scope, such as User.Read.All');
+const scopeName = '[A-Za-z0-9][A-Za-z0-9._-]{0,127}';
 
 /** The alias of a resource, as in RESOURCES. */
-const resourceAlias = text('[a-z][a-z0-9-]{0,31}', 'is not the alias of a resource, such as graph');
+const resourceAlias = '[a-z][a-z0-9-]{0,31}';
 
 const callersSchema = z.strictObject({
   applications: names(text(`${guid}|\\*`, 'is neither an application (client) id, a GUID, nor "*"')).meta({
@@ -45,12 +45,10 @@ const ruleSchema = z.strictObject({
     description:
       'Tenant ids, verified domains, "group:NAME" for one of tenantGroups, or "*" for every delegated tenant.',
   }),
-  resources: names(
-    z.union([resourceAlias, z.literal('*')], { error: 'is neither the alias of a resource nor "*"' }),
-  ).meta({
+  resources: names(text(`${resourceAlias}|\\*`, 'is neither the alias of a resource, such as graph, nor "*"')).meta({
     description: 'Aliases of resources (graph, exchange, …), or "*" for all that are configured.',
   }),
-  scopes: names(z.union([scopeName, z.literal('*')], { error: 'is not the name of a scope, such as User.Read.All' }))
+  scopes: names(text(`${scopeName}|\\*`, 'is neither the name of one scope, such as User.Read.All, nor "*"'))
     .optional()
     .meta({
       description:

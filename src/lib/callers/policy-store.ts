@@ -53,7 +53,6 @@ export function createPolicyStore(deps: {
 }): PolicyStore {
   let good: Good | undefined;
   let problem: string | undefined;
-  let absent = false;
   let lookAgainAtMs = Number.NEGATIVE_INFINITY;
   let pending: Promise<void> | undefined;
 
@@ -66,9 +65,11 @@ export function createPolicyStore(deps: {
     const nowMs = deps.clock.nowMs();
     try {
       const found = await withinDeadline(deps.read, deps.clock);
-      absent = found === undefined;
-      if (found === undefined) report('There is no access policy.');
-      else if (found.etag === good?.etag) {
+      if (found === undefined) {
+        // Taking the policy away is the operator's way to stop everything at once: no last good one may stand in for it.
+        good = undefined;
+        report('There is no access policy.');
+      } else if (found.etag === good?.etag) {
         good = { ...good, confirmedAtMs: nowMs };
         report(undefined);
       } else {
@@ -95,17 +96,16 @@ export function createPolicyStore(deps: {
         });
       }
       await pending;
-      return stateOf(good, problem, absent, deps.clock.nowMs());
+      return stateOf(good, problem, deps.clock.nowMs());
     },
   };
 }
 
-function stateOf(good: Good | undefined, problem: string | undefined, absent: boolean, nowMs: number): PolicyState {
+function stateOf(good: Good | undefined, problem: string | undefined, nowMs: number): PolicyState {
   const loadedAtMs = good?.loadedAtMs ?? 0;
   if (problem === undefined)
     return { policy: good?.policy ?? denyAll, state: good ? 'current' : 'deny-all', loadedAtMs };
-  // Taking the policy away is the operator's way to stop everything at once: the last good one must not stand in for it.
-  if (good === undefined || absent || nowMs - good.confirmedAtMs >= lastGoodMs) {
+  if (good === undefined || nowMs - good.confirmedAtMs >= lastGoodMs) {
     return { policy: denyAll, state: 'deny-all', problem: `${problem} Every request is denied.`, loadedAtMs };
   }
   const until = isoTime(good.confirmedAtMs + lastGoodMs);

@@ -1,0 +1,57 @@
+/**
+ * The access policy said once more, as plainly as can be, over the document as it is written: what the real decision is
+ * compared with. Shares no code with it.
+ */
+interface Document {
+  tenantGroups?: Record<string, string[]>;
+  rules: {
+    name: string;
+    callers: { applications: string[]; roles?: string[] };
+    tenants: string[];
+    resources: string[];
+    scopes?: string[];
+    grants?: string[];
+    application?: string;
+    excessScopes?: string;
+  }[];
+}
+
+export interface Ask {
+  application: string;
+  roles: string[];
+  tenantId: string;
+  domains: string[];
+  resource: string;
+  scopes: string[];
+  grant: string;
+}
+
+/** `name|application|scopes|excess` of the rule that allows, or `denied|` and what is missing. */
+export function referenceDecision(document: Document, ask: Ask): string {
+  let candidates = document.rules;
+  const keep = (missing: string, fits: (rule: Document['rules'][number]) => boolean): string | undefined => {
+    candidates = candidates.filter(fits);
+    return candidates.length === 0 ? `denied|${missing}` : undefined;
+  };
+  const same = (one: string, other: string): boolean => one.toLowerCase() === other.toLowerCase();
+  const names = [ask.tenantId, ...ask.domains];
+  const denied =
+    keep('caller', ({ callers }) => callers.applications.some((id) => id === '*' || same(id, ask.application))) ??
+    keep('role', ({ callers }) => !(callers.roles ?? []).some((role) => !ask.roles.includes(role))) ??
+    keep('grant', ({ grants }) => (grants === undefined ? ask.grant === 'delegated' : grants.includes(ask.grant))) ??
+    keep('resource', ({ resources }) => resources.includes('*') || resources.includes(ask.resource)) ??
+    keep('tenant', ({ tenants }) =>
+      tenants.some((tenant) => {
+        const members = tenant.startsWith('group:') ? (document.tenantGroups?.[tenant.slice(6)] ?? []) : [tenant];
+        return tenant === '*' || members.some((member) => names.some((name) => same(member, name)));
+      }),
+    ) ??
+    keep(
+      'scope',
+      ({ scopes }) => scopes === undefined || scopes[0] === '*' || ask.scopes.every((scope) => scopes.includes(scope)),
+    );
+  const [rule] = candidates;
+  if (denied !== undefined || rule === undefined) return denied ?? 'denied|caller';
+  const scopes = rule.scopes === undefined || rule.scopes[0] === '*' ? 'any' : rule.scopes.join(' ');
+  return `${rule.name}|${rule.application ?? 'default'}|${scopes}|${rule.excessScopes ?? 'refuse'}`;
+}

@@ -1,0 +1,127 @@
+import { expect, it } from 'vitest';
+import { callerRoles, type CallerRole } from '../../../../src/lib/callers/caller.ts';
+import { type Decision, decide, type PolicyRequest } from '../../../../src/lib/callers/decide.ts';
+import { parsePolicy } from '../../../../src/lib/callers/parse-policy.ts';
+import type { AccessPolicy } from '../../../../src/lib/callers/policy.ts';
+import { type DomainName, parseDomainName, type TenantId } from '../../../../src/lib/identifiers.ts';
+import { seededRandom } from '../../../fakes/fake-clock.ts';
+import { guid, tenant } from '../../../support/audit-entries.ts';
+import { type Ask, referenceDecision } from '../../../support/reference-policy.ts';
+
+const policies = 20_000;
+const decisionsPerPolicy = 50;
+const seed = 42;
+
+const random = seededRandom(seed);
+const below = (limit: number): number => Math.floor(random() * limit);
+const chance = (probability: number): boolean => random() < probability;
+const pick = <T>(items: readonly T[]): T => items[below(items.length)] as T;
+const some = <T>(items: readonly T[], probability: number): T[] => items.filter(() => chance(probability));
+/** At least one, now and then with odd capitals, now and then all. */
+const list = (items: readonly string[], all: number): string[] => {
+  if (chance(all)) return ['*'];
+  const chosen = some(items, 0.4);
+  return chosen.length > 0 ? chosen : [pick(items)];
+};
+const capitals = (items: readonly string[]): string[] =>
+  items.map((item) => (chance(0.2) && !item.startsWith('group:') ? item.toUpperCase() : item));
+
+// Few names, so that they meet often.
+const applications = [1, 2, 3, 4].map(guid);
+const tenants: TenantId[] = [11, 12, 13, 14].map(tenant);
+const domains = ['contoso.com', 'fabrikam.onmicrosoft.com', 'a-b.co.uk', 'xn--bcher-kva.example'];
+const groups = ['gold', 'silver', 'constructor'];
+const resources = ['graph', 'exchange', 'arm'];
+const scopes = ['User.Read.All', 'user.read.all', 'Mail.Read', 'Directory.AccessAsUser.All'];
+const grants = ['delegated', 'application'] as const;
+
+function randomDocument() {
+  const tenantGroups = Object.fromEntries(
+    some(groups, 0.7).map((name) => [name, capitals(list([...tenants, ...domains], 0))]),
+  );
+  const places = [...tenants, ...domains, ...Object.keys(tenantGroups).map((name) => `group:${name}`)];
+  const rules = Array.from({ length: below(7) }, (_, index) => {
+    const named = chance(0.5) ? { scopes: list(scopes, 0.15) } : {};
+    const limited = 'scopes' in named && named.scopes?.[0] !== '*';
+    return {
+      name: `rule ${index}`,
+      callers: {
+        applications: capitals(list(applications, 0.2)),
+        ...(chance(0.4) ? { roles: list(callerRoles, 0) } : {}),
+      },
+      tenants: capitals(list(places, 0.2)),
+      resources: list(resources, 0.2),
+      ...named,
+      ...(chance(0.5) ? { grants: list(grants, 0) } : {}),
+      ...(chance(0.4) ? { application: pick(['reader', 'default']) } : {}),
+      ...(limited && chance(0.4) ? { excessScopes: pick(['record', 'refuse']) } : {}),
+    };
+  });
+  return {
+    version: 1,
+    ...(chance(0.9) ? { tenantGroups } : {}),
+    rules: chance(0.9) || Object.keys(tenantGroups).length === 0 ? rules : [],
+  };
+}
+
+function randomAsk(): { caller: { applicationId: string; roles: CallerRole[] }; request: PolicyRequest; ask: Ask } {
+  const caller = { applicationId: pick(applications), roles: some(callerRoles, 0.6) };
+  const request = {
+    tenantId: pick(tenants),
+    domains: some(domains, 0.25)
+      .map(parseDomainName)
+      .filter((domain): domain is DomainName => domain !== undefined),
+    resource: pick(resources),
+    scopes: some(scopes, 0.25),
+    grant: pick(grants),
+  };
+  return { caller, request, ask: { application: caller.applicationId, roles: caller.roles, ...request } };
+}
+
+const said = (decision: Decision): string =>
+  decision.allow
+    ? `${decision.rule}|${decision.application}|${decision.scopes?.join(' ') ?? 'any'}|${decision.excessScopes}`
+    : `denied|${decision.missing}`;
+
+function parsed(document: unknown): AccessPolicy {
+  const result = parsePolicy(JSON.stringify(document));
+  if (!result.ok) throw new Error(`the generator made a broken policy: ${result.problems.join(' ')}`);
+  return result.policy;
+}
+
+it(`decides ${policies * decisionsPerPolicy} generated requests as the reference does`, { timeout: 120_000 }, () => {
+  const counts: Record<string, number> = {};
+  const disagreements: unknown[] = [];
+  for (let round = 0; round < policies; round += 1) {
+    const document = randomDocument();
+    // Groups that a document without tenantGroups names would break it; the generator drops both together.
+    if (!('tenantGroups' in document))
+      document.rules = document.rules.filter(({ tenants }) => !tenants.some((name) => name.startsWith('group:')));
+    const policy = parsed(document);
+    for (let number = 0; number < decisionsPerPolicy; number += 1) {
+      const { caller, request, ask } = randomAsk();
+      const ours = said(decide(policy, caller, request));
+      const theirs = referenceDecision(document, ask);
+      const kind = ours.startsWith('denied') ? ours : 'allowed';
+      counts[kind] = (counts[kind] ?? 0) + 1;
+      if (ours !== theirs && disagreements.length < 5) disagreements.push({ ours, theirs, document, ask });
+    }
+  }
+  expect(disagreements).toEqual([]);
+  // Each outcome must have been tried often enough to mean something.
+  for (const kind of [
+    'allowed',
+    'denied|caller',
+    'denied|role',
+    'denied|grant',
+    'denied|resource',
+    'denied|tenant',
+    'denied|scope',
+  ]) {
+    expect(`${kind} ${(counts[kind] ?? 0) > 10_000}`).toBe(`${kind} true`);
+  }
+  console.log(
+    `policy decisions: ${policies * decisionsPerPolicy} over ${policies} policies (seed ${seed}), 0 disagreements`,
+    counts,
+  );
+});

@@ -1,0 +1,119 @@
+import { expect, it } from 'vitest';
+import { createPolicyStore, type PolicyText } from '../../../../src/lib/callers/policy-store.ts';
+import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { recordingLogger } from '../../../fakes/recording-logger.ts';
+import { guid } from '../../../support/audit-entries.ts';
+
+const hour = 3_600_000;
+
+/** A valid policy with one rule of this name. */
+const policyText = (name: string): PolicyText => ({
+  text: JSON.stringify({
+    version: 1,
+    rules: [{ name, callers: { applications: [guid(1)] }, tenants: ['*'], resources: ['graph'] }],
+  }),
+  etag: name,
+});
+const broken: PolicyText = { text: '{"version":1,"rules":[{}]}', etag: 'broken' };
+
+function start(found: PolicyText | undefined | Error | 'hangs') {
+  const clock = new FakeClock();
+  const recorded = recordingLogger();
+  const source = { found, reads: 0 };
+  const read = async (): Promise<PolicyText | undefined> => {
+    source.reads += 1;
+    if (source.found === 'hangs') return new Promise(() => undefined);
+    if (source.found instanceof Error) throw source.found;
+    return source.found;
+  };
+  const store = createPolicyStore({ read, clock, log: recorded.log });
+  const summary = async (): Promise<string> => {
+    const { state, policy } = await store.current();
+    return `${state}: ${policy.rules.map(({ name }) => name).join(',')}`;
+  };
+  return { clock, source, store, recorded, summary };
+}
+
+it('reads once for many who ask at one time, and at most every 30 s', async () => {
+  const { clock, source, summary } = start(policyText('a'));
+  expect(new Set(await Promise.all(Array.from({ length: 100 }, summary)))).toEqual(new Set(['current: a']));
+  await clock.advance(29_999);
+  await summary();
+  expect(source.reads).toBe(1);
+  source.found = policyText('b');
+  await clock.advance(1);
+  expect(await summary()).toBe('current: b');
+  expect(source.reads).toBe(2);
+});
+
+it('says since when the policy is in force, which reading it again does not change', async () => {
+  const { clock, source, store } = start(policyText('a'));
+  const loadedAtMs = clock.nowMs();
+  await store.current();
+  await clock.advance(hour);
+  expect(await store.current()).toMatchObject({ state: 'current', loadedAtMs });
+  source.found = policyText('b');
+  await clock.advance(hour);
+  expect(await store.current()).toMatchObject({ state: 'current', loadedAtMs: clock.nowMs() });
+});
+
+it('denies everything while there is no policy, and while the first one is broken', async () => {
+  for (const found of [undefined, broken, new Error('403')]) {
+    const { store, clock, source, summary } = start(found);
+    expect(await store.current()).toMatchObject({ policy: { rules: [] }, state: 'deny-all', loadedAtMs: 0 });
+    source.found = policyText('a');
+    await clock.advance(5_000);
+    expect(await summary()).toBe('current: a');
+  }
+});
+
+it('keeps the last good policy for 24 h when a new version is broken, says so once, then denies everything', async () => {
+  const { clock, source, store, summary, recorded } = start(policyText('a'));
+  await store.current();
+  source.found = broken;
+  await clock.advance(30_000);
+  const { state, problem } = await store.current();
+  expect(state).toBe('last-good');
+  expect(problem).toContain('rules[0].name: is missing.');
+  expect(problem).toContain('The last good policy holds until 2026-11-25T00:00:00.000Z.');
+  for (let minute = 0; minute < 60; minute += 1) {
+    await clock.advance(60_000);
+    expect(await summary()).toBe('last-good: a');
+  }
+  expect(recorded.events()).toEqual(['policy.loaded', 'policy.rejected']);
+  await clock.advance(23 * hour - 30_001);
+  expect(await summary()).toBe('last-good: a');
+  await clock.advance(30_001);
+  expect(await summary()).toBe('deny-all: ');
+  source.found = policyText('b');
+  await clock.advance(5_000);
+  expect(await summary()).toBe('current: b');
+});
+
+it('keeps the last good policy when its place cannot be read or hangs, and takes it up again', async () => {
+  const { clock, source, summary } = start(policyText('a'));
+  await summary();
+  source.found = new Error('ECONNREFUSED');
+  await clock.advance(30_000);
+  expect(await summary()).toBe('last-good: a');
+  source.found = 'hangs';
+  await clock.advance(5_000);
+  const waiting = summary();
+  await clock.advance(5_000);
+  expect(await waiting).toBe('last-good: a');
+  source.found = policyText('a');
+  await clock.advance(5_000);
+  expect(await summary()).toBe('current: a');
+});
+
+it('denies everything at once when the policy is taken away', async () => {
+  const { clock, source, summary } = start(policyText('a'));
+  await summary();
+  source.found = undefined;
+  await clock.advance(30_000);
+  expect(await summary()).toBe('deny-all: ');
+  // And does not come back through a failure that hides that it is gone.
+  source.found = broken;
+  await clock.advance(5_000);
+  expect(await summary()).toBe('deny-all: ');
+});
