@@ -1,0 +1,135 @@
+import type { Engine } from './engine.ts';
+import { entityIdOf } from './entity.ts';
+import { type Instance, instanceIdFault, isFinal, type RuntimeStatus } from './instance.ts';
+
+export interface InstanceQuery {
+  readonly createdFromMs?: number | undefined;
+  readonly createdToMs?: number | undefined;
+  readonly statuses?: ReadonlySet<RuntimeStatus> | undefined;
+  readonly idPrefix?: string | undefined;
+}
+
+export type StartResult =
+  | { readonly kind: 'started'; readonly instanceId: string }
+  | { readonly kind: 'conflict'; readonly status: RuntimeStatus }
+  | { readonly kind: 'invalid'; readonly reason: string };
+
+export type SendResult = 'accepted' | 'notFound' | 'gone';
+
+/** What a durable client may ask for. Every answer is given after the change is in the store. */
+export class DurableOperations {
+  readonly #engine: Engine;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /**
+   * Starts an orchestration. Of any number of simultaneous starts of one id exactly one succeeds.
+   * @param input JSON text.
+   */
+  start(
+    name: string,
+    wanted: { instanceId?: string | undefined; input: string; version?: string | undefined },
+  ): StartResult {
+    const { deps, table } = this.#engine;
+    const target = deps.findFunction('orchestration', name);
+    if (!target)
+      return {
+        kind: 'invalid',
+        reason: `The function '${name}' doesn't exist, is disabled, or is not an orchestrator function.`,
+      };
+    const instanceId = wanted.instanceId || deps.newGuid().replaceAll('-', '');
+    const fault = instanceIdFault(instanceId);
+    if (fault) return { kind: 'invalid', reason: fault };
+    const created = table.create(
+      {
+        instanceId,
+        name: target.metadata.name,
+        input: wanted.input,
+        version: wanted.version ?? deps.settings.defaultVersion,
+      },
+      deps.settings.overridableExistingInstanceStates === 'AnyState',
+    );
+    if (!created) return { kind: 'conflict', status: table.get(instanceId)?.record.status ?? 'Running' };
+    this.#engine.deliver({ kind: 'start', instanceId });
+    this.#engine.commit();
+    return { kind: 'started', instanceId };
+  }
+
+  get(instanceId: string): Instance | undefined {
+    return this.#engine.table.get(instanceId);
+  }
+
+  /** In the order of their ids, which paging relies on. */
+  list(query: InstanceQuery): Instance[] {
+    const found: Instance[] = [];
+    for (const instance of this.#engine.table.all()) if (matches(instance, query)) found.push(instance);
+    return found.toSorted((a, b) => (a.record.instanceId < b.record.instanceId ? -1 : 1));
+  }
+
+  /** @param input JSON text. */
+  raiseEvent(instanceId: string, name: string, input: string | null): SendResult {
+    return this.#send(instanceId, () => this.#engine.deliver({ kind: 'eventRaised', instanceId, name, input }));
+  }
+
+  control(instanceId: string, kind: 'terminate' | 'suspend' | 'resume', reason: string): SendResult {
+    return this.#send(instanceId, () => this.#engine.deliver({ kind, instanceId, reason }));
+  }
+
+  /** Removes an ended instance. @returns how many were removed, or undefined when there is no such instance. */
+  purge(instanceId: string): number | undefined {
+    const instance = this.#engine.table.get(instanceId);
+    if (!instance) return undefined;
+    return this.#purge([instance]);
+  }
+
+  purgeBy(query: InstanceQuery): number {
+    return this.#purge(this.list(query));
+  }
+
+  /** @param input JSON text. */
+  signalEntity(name: string, key: string, operation: string, input: string | undefined): void {
+    const requestId = this.#engine.deps.newGuid();
+    this.#engine.entities.send(entityIdOf(name, key), {
+      kind: 'operation',
+      requestId,
+      operation,
+      input,
+      caller: undefined,
+    });
+    this.#engine.commit();
+  }
+
+  /** The state as JSON text, or undefined when the entity does not exist. */
+  readEntity(name: string, key: string): string | undefined {
+    return this.#engine.entities.read(entityIdOf(name, key));
+  }
+
+  history(instance: Instance): readonly string[] {
+    return this.#engine.table.history(instance);
+  }
+
+  #send(instanceId: string, deliver: () => void): SendResult {
+    const instance = this.#engine.table.get(instanceId);
+    if (!instance) return 'notFound';
+    if (isFinal(instance.record.status)) return 'gone';
+    deliver();
+    this.#engine.commit();
+    return 'accepted';
+  }
+
+  #purge(instances: readonly Instance[]): number {
+    const ended = instances.filter(({ record }) => isFinal(record.status));
+    for (const instance of ended) this.#engine.table.delete(instance);
+    this.#engine.commit();
+    return ended.length;
+  }
+}
+
+function matches({ record }: Instance, query: InstanceQuery): boolean {
+  if (query.createdFromMs !== undefined && record.createdAtMs < query.createdFromMs) return false;
+  if (query.createdToMs !== undefined && record.createdAtMs > query.createdToMs) return false;
+  if (query.statuses && !query.statuses.has(record.status)) return false;
+  return query.idPrefix === undefined || record.instanceId.startsWith(query.idPrefix);
+}

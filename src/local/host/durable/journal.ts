@@ -1,0 +1,123 @@
+import type { EntityRecord, QueuedEntityMessage } from './entity.ts';
+import type { EventText } from './history.ts';
+import type { InstanceRecord, Message, OpenTask } from './instance.ts';
+import type { ChangeSet, Store } from './store.ts';
+
+const emptyChanges = (): ChangeSet => ({
+  instances: new Map(),
+  history: new Map(),
+  tasks: new Map(),
+  messages: new Map(),
+  entities: new Map(),
+  entityMessages: new Map(),
+  values: new Map(),
+});
+
+/**
+ * Collects changes for one transaction. Rows are written as they are at the commit, and what comes and goes between
+ * two commits (most messages) is never written. Without a store it does nothing.
+ */
+export class Journal {
+  readonly #store: Store | undefined;
+  #changes = emptyChanges();
+  #dirty = false;
+
+  constructor(store: Store | undefined) {
+    this.#store = store;
+  }
+
+  /** Whether ended histories can be read back from the store. */
+  get durable(): boolean {
+    return this.#store !== undefined;
+  }
+
+  readHistory(instanceId: string): EventText[] {
+    return this.#store?.readHistory(instanceId) ?? [];
+  }
+
+  saveInstance(record: InstanceRecord): void {
+    this.#change()?.instances.set(record.instanceId, record);
+  }
+
+  /** Removes the instance with its history and tasks. */
+  deleteInstance(instanceId: string): void {
+    const changes = this.#change();
+    if (!changes) return;
+    changes.instances.set(instanceId, undefined);
+    changes.history.set(instanceId, { reset: true, events: [] });
+    changes.tasks.delete(instanceId);
+  }
+
+  resetHistory(instanceId: string): void {
+    this.#change()?.history.set(instanceId, { reset: true, events: [] });
+  }
+
+  appendHistory(instanceId: string, events: readonly EventText[]): void {
+    const history = this.#change()?.history;
+    if (!history) return;
+    const entry = history.get(instanceId);
+    if (entry) entry.events.push(...events);
+    else history.set(instanceId, { reset: false, events: [...events] });
+  }
+
+  openTask(instanceId: string, task: OpenTask): void {
+    this.#tasks(instanceId)?.set(task.id, task);
+  }
+
+  closeTask(instanceId: string, id: number): void {
+    this.#tasks(instanceId)?.set(id, undefined);
+  }
+
+  addMessage(message: Message): void {
+    this.#change()?.messages.set(message.seq, message);
+  }
+
+  removeMessage(seq: number): void {
+    remove(this.#change()?.messages, seq);
+  }
+
+  saveEntity(entityId: string, record: EntityRecord | undefined): void {
+    this.#change()?.entities.set(entityId, record);
+  }
+
+  addEntityMessage(message: QueuedEntityMessage): void {
+    this.#change()?.entityMessages.set(message.seq, message);
+  }
+
+  removeEntityMessage(seq: number): void {
+    remove(this.#change()?.entityMessages, seq);
+  }
+
+  saveValue(key: string, value: string): void {
+    this.#change()?.values.set(key, value);
+  }
+
+  /** Writes everything collected; afterwards the world may be told. */
+  commit(): void {
+    if (!this.#store || !this.#dirty) return;
+    const changes = this.#changes;
+    this.#changes = emptyChanges();
+    this.#dirty = false;
+    this.#store.commit(changes);
+  }
+
+  #change(): ChangeSet {
+    if (!this.#store) return emptyChanges();
+    this.#dirty = true;
+    return this.#changes;
+  }
+
+  #tasks(instanceId: string): Map<number, OpenTask | undefined> {
+    const tasks = this.#change()?.tasks;
+    const known = tasks.get(instanceId);
+    if (known) return known;
+    const made = new Map<number, OpenTask | undefined>();
+    tasks.set(instanceId, made);
+    return made;
+  }
+}
+
+function remove<T>(rows: Map<number, T | undefined> | undefined, seq: number): void {
+  if (rows?.get(seq) !== undefined) rows.delete(seq);
+  else rows?.set(seq, undefined);
+}

@@ -1,0 +1,154 @@
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { HostStartError } from '../options.ts';
+import type { EntityRecord, QueuedEntityMessage } from './entity.ts';
+import type { EventText } from './history.ts';
+import type { InstanceRecord, Message, OpenTask } from './instance.ts';
+import type { ChangeSet, Store, StoredState } from './store.ts';
+
+/** Of `PRAGMA user_version`; a file of another layout is refused, never converted in silence. */
+const layoutVersion = 1;
+
+const tables = `
+CREATE TABLE IF NOT EXISTS instances (id TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS history (instance_id TEXT, seq INTEGER, event TEXT NOT NULL, PRIMARY KEY (instance_id, seq)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS tasks (instance_id TEXT, id INTEGER, task TEXT NOT NULL, PRIMARY KEY (instance_id, id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS messages (seq INTEGER PRIMARY KEY, message TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS entities (id TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS entity_messages (seq INTEGER PRIMARY KEY, message TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS host_values (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+PRAGMA user_version = ${layoutVersion};`;
+
+const statements = {
+  putInstance: 'INSERT OR REPLACE INTO instances VALUES (?, ?)',
+  dropInstance: 'DELETE FROM instances WHERE id = ?',
+  addEvent: 'INSERT INTO history SELECT ?1, coalesce(max(seq), 0) + 1, ?2 FROM history WHERE instance_id = ?1',
+  dropHistory: 'DELETE FROM history WHERE instance_id = ?',
+  putTask: 'INSERT OR REPLACE INTO tasks VALUES (?, ?, ?)',
+  dropTask: 'DELETE FROM tasks WHERE instance_id = ? AND id = ?',
+  dropTasks: 'DELETE FROM tasks WHERE instance_id = ?',
+  putMessage: 'INSERT OR REPLACE INTO messages VALUES (?, ?)',
+  dropMessage: 'DELETE FROM messages WHERE seq = ?',
+  putEntity: 'INSERT OR REPLACE INTO entities VALUES (?, ?)',
+  dropEntity: 'DELETE FROM entities WHERE id = ?',
+  putEntityMessage: 'INSERT OR REPLACE INTO entity_messages VALUES (?, ?)',
+  dropEntityMessage: 'DELETE FROM entity_messages WHERE seq = ?',
+  putValue: 'INSERT OR REPLACE INTO host_values VALUES (?, ?)',
+} as const;
+
+type Statements = Record<keyof typeof statements, StatementSync>;
+
+/** The store in one SQLite file, held by one process at a time. */
+export class SqliteStore implements Store {
+  readonly #database: DatabaseSync;
+  readonly #run: Statements;
+
+  /** @throws HostStartError when the file cannot be opened, is in use, or has another layout. */
+  constructor(path: string) {
+    this.#database = open(path);
+    this.#run = Object.fromEntries(
+      Object.entries(statements).map(([name, sql]) => [name, this.#database.prepare(sql)]),
+    ) as Statements;
+  }
+
+  load(): StoredState {
+    return {
+      instances: this.#column<InstanceRecord>('SELECT record AS json FROM instances'),
+      tasks: this.#database
+        .prepare('SELECT instance_id, task FROM tasks ORDER BY instance_id, id')
+        .all()
+        .map((row) => ({ instanceId: String(row['instance_id']), task: JSON.parse(String(row['task'])) as OpenTask })),
+      messages: this.#column<Message>('SELECT message AS json FROM messages ORDER BY seq'),
+      entities: this.#column<EntityRecord>('SELECT record AS json FROM entities'),
+      entityMessages: this.#column<QueuedEntityMessage>('SELECT message AS json FROM entity_messages ORDER BY seq'),
+    };
+  }
+
+  readHistory(instanceId: string): EventText[] {
+    const rows = this.#database.prepare('SELECT event FROM history WHERE instance_id = ? ORDER BY seq').all(instanceId);
+    return rows.map((row) => String(row['event']));
+  }
+
+  readValue(key: string): string | undefined {
+    const row = this.#database.prepare('SELECT value FROM host_values WHERE key = ?').get(key);
+    return row === undefined ? undefined : String(row['value']);
+  }
+
+  commit(changes: ChangeSet): void {
+    this.#database.exec('BEGIN IMMEDIATE');
+    try {
+      this.#write(changes);
+      this.#database.exec('COMMIT');
+    } catch (error) {
+      this.#database.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  #write(changes: ChangeSet): void {
+    const run = this.#run;
+    for (const [id, record] of changes.instances) {
+      if (record) run.putInstance.run(id, JSON.stringify(record));
+      else {
+        run.dropInstance.run(id);
+        run.dropTasks.run(id);
+      }
+    }
+    for (const [id, { reset, events }] of changes.history) {
+      if (reset) run.dropHistory.run(id);
+      for (const event of events) run.addEvent.run(id, event);
+    }
+    for (const [instanceId, tasks] of changes.tasks) {
+      for (const [id, task] of tasks) {
+        if (task) run.putTask.run(instanceId, id, JSON.stringify(task));
+        else run.dropTask.run(instanceId, id);
+      }
+    }
+    writeRows(changes.messages, run.putMessage, run.dropMessage);
+    writeRows(changes.entities, run.putEntity, run.dropEntity);
+    writeRows(changes.entityMessages, run.putEntityMessage, run.dropEntityMessage);
+    for (const [key, value] of changes.values) run.putValue.run(key, value);
+  }
+
+  #column<T>(sql: string): T[] {
+    return this.#database
+      .prepare(sql)
+      .all()
+      .map((row) => JSON.parse(String(row['json'])) as T);
+  }
+}
+
+function writeRows(
+  rows: ReadonlyMap<number | string, object | undefined>,
+  put: StatementSync,
+  drop: StatementSync,
+): void {
+  for (const [key, row] of rows) {
+    if (row) put.run(key, JSON.stringify(row));
+    else drop.run(key);
+  }
+}
+
+function open(path: string): DatabaseSync {
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(path);
+    // Exclusive and WAL: a second host is refused, and a killed one leaves a file that opens as of its last commit.
+    // With synchronous NORMAL a commit costs no fsync; only a crash of the machine itself can lose the last ones.
+    database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
+    const version = Number(database.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
+    if (version !== 0 && version !== layoutVersion)
+      throw new HostStartError(`The store ${path} was written by another version of this program; name another file.`);
+    database.exec(`BEGIN IMMEDIATE; ${tables} COMMIT;`);
+    return database;
+  } catch (error) {
+    database?.close();
+    if (error instanceof HostStartError) throw error;
+    const said = error instanceof Error ? error.message : String(error);
+    const why = said.includes('locked') ? 'is in use by another host' : `cannot be opened: ${said}`;
+    throw new HostStartError(`The store ${path} ${why}.`, { cause: error });
+  }
+}

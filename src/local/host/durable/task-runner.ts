@@ -1,0 +1,143 @@
+import type { Invoker } from '../app/invoker.ts';
+import type { RegisteredFunction } from '../app/registry.ts';
+import { type NamedData, type TypedData, triggerOf } from '../app/rpc.ts';
+import type { HostLog } from '../options.ts';
+import { callHttp, type HttpFetch } from './call-http.ts';
+import type { ActivityTask, HttpTask, TaskOutcome } from './instance.ts';
+
+export interface TaskRunnerDeps {
+  readonly invoker: Invoker;
+  readonly findActivity: (name: string) => RegisteredFunction | undefined;
+  readonly extraInputs: (target: RegisteredFunction) => NamedData[];
+  readonly fetch: HttpFetch;
+  /** How many run at once; the others wait in order. */
+  readonly maxConcurrent: number;
+  readonly log: HostLog;
+}
+
+interface QueuedTask {
+  readonly task: ActivityTask | HttpTask;
+  readonly instanceId: string;
+  readonly done: (outcome: TaskOutcome) => void;
+}
+
+/** Runs activities and durable HTTP calls, a limited number at a time. */
+export class TaskRunner {
+  readonly #deps: TaskRunnerDeps;
+  #queue: QueuedTask[] = [];
+  #next = 0;
+  #active = 0;
+  #stopped = false;
+
+  constructor(deps: TaskRunnerDeps) {
+    this.#deps = deps;
+  }
+
+  run(task: ActivityTask | HttpTask, instanceId: string, done: (outcome: TaskOutcome) => void): void {
+    this.#queue.push({ task, instanceId, done });
+    this.#fill();
+  }
+
+  /** Starts nothing more; what waits is found again in the store at the next start. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  #fill(): void {
+    while (!this.#stopped && this.#active < this.#deps.maxConcurrent && this.#next < this.#queue.length) {
+      const queued = this.#queue[this.#next] as QueuedTask;
+      this.#next += 1;
+      // Shifting an array of thousands for each task would cost more than the task.
+      if (this.#next > 1024) {
+        this.#queue = this.#queue.slice(this.#next);
+        this.#next = 0;
+      }
+      this.#active += 1;
+      void this.#execute(queued).then((outcome) => {
+        this.#active -= 1;
+        queued.done(outcome);
+        this.#fill();
+      });
+    }
+  }
+
+  #execute({ task, instanceId }: QueuedTask): Promise<TaskOutcome> {
+    if (task.kind === 'http') return callHttp(this.#deps.fetch, task.request);
+    return this.#runActivity(task, instanceId);
+  }
+
+  async #runActivity(task: ActivityTask, instanceId: string): Promise<TaskOutcome> {
+    const target = this.#deps.findActivity(task.name);
+    if (!target)
+      return {
+        ok: false,
+        reason: `The function '${task.name}' doesn't exist, is disabled, or is not an activity function.`,
+        details: '',
+      };
+    const outcome = await this.#deps.invoker.invoke(target, {
+      inputData: [
+        { name: triggerOf(target.metadata).name, data: task.input === undefined ? {} : { string: task.input } },
+        ...this.#deps.extraInputs(target),
+      ],
+      triggerMetadata: { instanceId: { json: JSON.stringify(instanceId) } },
+    });
+    if (outcome.ok) return { ok: true, result: jsonOf(outcome.response.returnValue) };
+    this.#deps.log(
+      'error',
+      'system',
+      `Executed with an error: ${outcome.error.stack ?? outcome.error.message}`,
+      task.name,
+    );
+    return activityFailure(task.name, outcome.error);
+  }
+}
+
+/** The JSON text of a value that a function returned; `null` for nothing. */
+export function jsonOf(value: TypedData | null | undefined): string {
+  if (!value) return 'null';
+  if (value.json !== undefined) return value.json;
+  if (value.string !== undefined) return JSON.stringify(value.string);
+  if (value.bytes !== undefined) return JSON.stringify(Buffer.from(value.bytes).toString('base64'));
+  return JSON.stringify(value.int ?? value.double ?? null);
+}
+
+/** The library's own JSON of an error, when the app has set an exception properties provider. */
+interface StructuredFailure {
+  readonly errorType: string;
+  readonly errorMessage: string;
+  readonly stackTrace?: string;
+  readonly isNonRetriable?: boolean;
+  readonly properties?: unknown;
+}
+
+/** The two blanks are the platform's: the worker's message arrives with one of its own. */
+export function activityFailure(name: string, error: Error): TaskOutcome & { ok: false } {
+  const structured = structuredFailure(error.message);
+  const reason = `Activity function '${name}' failed:  ${structured?.errorMessage ?? error.message}`;
+  const details = error.stack ?? '';
+  if (!structured) return { ok: false, reason, details };
+  return {
+    ok: false,
+    reason,
+    details: structured.stackTrace ?? '',
+    failureDetails: {
+      ErrorType: structured.errorType,
+      ErrorMessage: structured.errorMessage,
+      StackTrace: structured.stackTrace ?? null,
+      IsNonRetriable: structured.isNonRetriable ?? false,
+      Properties: structured.properties ?? null,
+      InnerFailure: null,
+    },
+  };
+}
+
+function structuredFailure(message: string): StructuredFailure | undefined {
+  if (!message.startsWith('{')) return undefined;
+  try {
+    const value = JSON.parse(message) as Partial<StructuredFailure>;
+    const known = typeof value.errorType === 'string' && typeof value.errorMessage === 'string';
+    return known ? (value as StructuredFailure) : undefined;
+  } catch {
+    return undefined;
+  }
+}

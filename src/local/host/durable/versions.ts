@@ -1,0 +1,28 @@
+import type { DurableSettings } from '../host-json.ts';
+
+/**
+ * Whether a host with `hostVersion` (defaultVersion of host.json) may run an orchestration of `instanceVersion`
+ * (Microsoft: "Orchestration versioning in Durable Functions"). An unversioned instance is older than any version.
+ */
+export function versionAllowed(
+  strategy: DurableSettings['versionMatchStrategy'],
+  instanceVersion: string | undefined,
+  hostVersion: string | undefined,
+): boolean {
+  if (strategy === 'None') return true;
+  const order = compareVersions(instanceVersion ?? '', hostVersion ?? '');
+  return strategy === 'Strict' ? order === 0 : order <= 0;
+}
+
+/** Numeric per dotted part where both sides are versions, else as text without case. Empty is oldest. */
+export function compareVersions(left: string, right: string): number {
+  if (left === '' || right === '') return left.length - right.length;
+  const numeric = /^\d+(?:\.\d+){0,3}$/;
+  if (!numeric.test(left) || !numeric.test(right)) return left.localeCompare(right, 'en', { sensitivity: 'accent' });
+  const [a, b] = [left.split('.').map(Number), right.split('.').map(Number)];
+  for (let at = 0; at < Math.max(a.length, b.length); at += 1) {
+    const difference = (a[at] ?? 0) - (b[at] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}

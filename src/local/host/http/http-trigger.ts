@@ -1,0 +1,134 @@
+import { randomUUID } from 'node:crypto';
+import { request as forward, type IncomingMessage, type ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream/promises';
+import type { Invoker } from '../app/invoker.ts';
+import type { RegisteredFunction } from '../app/registry.ts';
+import { type NamedData, type TypedData, triggerOf } from '../app/rpc.ts';
+import type { HostLog } from '../options.ts';
+import { readBody, sendEmpty } from './exchange.ts';
+import { joinedHeaders, joinedQuery, toRpcRequest, writeRpcResponse } from './rpc-http.ts';
+
+export interface HttpTriggerDeps {
+  readonly invoker: Invoker;
+  /** Values of a function's other input bindings (the durable client). */
+  readonly extraInputs: (target: RegisteredFunction) => NamedData[];
+  /** Where the library serves streamed HTTP; undefined when the app did not ask for that. */
+  readonly streamUrl: string | undefined;
+  readonly maxBodyBytes: number;
+  readonly log: HostLog;
+}
+
+/** One request for one function. @throws BodyTooLargeError */
+export async function runHttpTrigger(
+  deps: HttpTriggerDeps,
+  target: RegisteredFunction,
+  exchange: { request: IncomingMessage; response: ServerResponse; url: URL; params: Readonly<Record<string, string>> },
+): Promise<void> {
+  const { request, response, url, params } = exchange;
+  const name = triggerOf(target.metadata).name;
+  if (deps.streamUrl !== undefined) {
+    await runStreamed(deps, deps.streamUrl, target, exchange);
+    return;
+  }
+  const body = await readWholeBody(deps, target, request);
+  const outcome = await deps.invoker.invoke(target, {
+    inputData: [{ name, data: { http: toRpcRequest(request, url, params, body) } }, ...deps.extraInputs(target)],
+  });
+  if (outcome.ok) writeRpcResponse(response, outcome.response.returnValue);
+  else fail(deps, target, response, outcome.error);
+}
+
+async function readWholeBody(
+  deps: HttpTriggerDeps,
+  target: RegisteredFunction,
+  request: IncomingMessage,
+): Promise<Buffer> {
+  const body = await readBody(request, deps.maxBodyBytes);
+  if (body.length > 0 && request.headers['content-length'] === undefined) {
+    // The real host reads a body only when its length is announced.
+    deps.log(
+      'warning',
+      'system',
+      'A body without Content-Length reaches the function empty, unless HTTP streaming is on.',
+      target.metadata.name,
+    );
+    return Buffer.alloc(0);
+  }
+  return body;
+}
+
+function fail(deps: HttpTriggerDeps, target: RegisteredFunction, response: ServerResponse, error: Error): void {
+  deps.log('error', 'system', `Executed with an error: ${error.stack ?? error.message}`, target.metadata.name);
+  if (response.headersSent) response.destroy();
+  else sendEmpty(response, 500);
+}
+
+/** The invocation carries no body; the raw request goes to the library's own server, and its reply comes back. */
+async function runStreamed(
+  deps: HttpTriggerDeps,
+  streamUrl: string,
+  target: RegisteredFunction,
+  {
+    request,
+    response,
+    url,
+    params,
+  }: { request: IncomingMessage; response: ServerResponse; url: URL; params: Readonly<Record<string, string>> },
+): Promise<void> {
+  const invocationId = randomUUID();
+  const triggerMetadata: Record<string, TypedData> = {
+    Query: { json: JSON.stringify(joinedQuery(url)) },
+    Headers: { json: JSON.stringify(joinedHeaders(request)) },
+  };
+  for (const [name, value] of Object.entries(params)) triggerMetadata[name] = { string: value };
+  const reply = forwardRequest(streamUrl, invocationId, request, url);
+  const outcome = deps.invoker.invoke(target, {
+    invocationId,
+    triggerMetadata,
+    inputData: [{ name: triggerOf(target.metadata).name, data: { http: {} } }, ...deps.extraInputs(target)],
+  });
+  const piped = reply.response.then(async (incoming) => {
+    const { [`x-ms-invocation-id`]: _own, ...headers } = incoming.headers;
+    response.writeHead(incoming.statusCode ?? 200, headers);
+    await pipeline(incoming, response);
+  });
+  piped.catch(() => undefined);
+  const ended = await outcome;
+  if (!ended.ok) {
+    reply.abort();
+    fail(deps, target, response, ended.error);
+    return;
+  }
+  if (ended.raw === undefined || ended.raw === null) {
+    // The library answers nothing by itself when the function returned nothing.
+    reply.abort();
+    sendEmpty(response, 204);
+    return;
+  }
+  await piped.catch((error: unknown) =>
+    deps.log('warning', 'system', `The streamed reply broke off: ${String(error)}`, target.metadata.name),
+  );
+}
+
+function forwardRequest(
+  streamUrl: string,
+  invocationId: string,
+  request: IncomingMessage,
+  url: URL,
+): { response: Promise<IncomingMessage>; abort(): void } {
+  const outgoing = forward(new URL(`${url.pathname}${url.search}`, streamUrl), {
+    method: request.method,
+    headers: {
+      ...request.headers,
+      'x-ms-invocation-id': invocationId,
+      'x-forwarded-host': url.host,
+      'x-forwarded-proto': 'http',
+    },
+  });
+  const response = new Promise<IncomingMessage>((resolve, reject) => {
+    outgoing.once('response', resolve);
+    outgoing.once('error', reject);
+  });
+  request.pipe(outgoing);
+  return { response, abort: () => outgoing.destroy() };
+}

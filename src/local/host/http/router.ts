@@ -1,0 +1,80 @@
+import { type FunctionMetadata, triggerOf } from '../app/rpc.ts';
+import { HostStartError } from '../options.ts';
+import { matchTemplate, parseTemplate, type RouteTemplate } from './route-template.ts';
+
+export interface HttpRoute {
+  readonly functionName: string;
+  readonly template: RouteTemplate;
+  /** Upper case. */
+  readonly methods: readonly string[];
+  readonly authLevel: 'anonymous' | 'function' | 'admin';
+}
+
+export interface RouteMatch {
+  readonly route: HttpRoute;
+  readonly params: Readonly<Record<string, string>>;
+}
+
+const allMethods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS', 'TRACE', 'CONNECT'];
+
+/** The route of an HTTP function. @throws HostStartError when its template is malformed. */
+export function httpRoute(metadata: FunctionMetadata, routePrefix: string): HttpRoute {
+  const { binding } = triggerOf(metadata);
+  const own = typeof binding['route'] === 'string' && binding['route'] !== '' ? binding['route'] : metadata.name;
+  // A leading slash in the route does not lift it out of the prefix.
+  const text = [routePrefix, own.replace(/^\/+/, '')].filter((part) => part !== '').join('/');
+  const methods = Array.isArray(binding['methods'])
+    ? binding['methods'].map((method) => String(method).toUpperCase())
+    : [];
+  const level = typeof binding['authLevel'] === 'string' ? binding['authLevel'].toLowerCase() : 'anonymous';
+  try {
+    return {
+      functionName: metadata.name,
+      template: parseTemplate(text),
+      methods: methods.length === 0 ? allMethods : methods,
+      authLevel: level === 'function' || level === 'admin' ? level : 'anonymous',
+    };
+  } catch (error) {
+    throw new HostStartError(
+      `The route of function "${metadata.name}" is not valid: ${String(error instanceof Error ? error.message : error)}.`,
+    );
+  }
+}
+
+/** In the order in which routes are tried: segment for segment the more specific one first. */
+export function sortRoutes(routes: readonly HttpRoute[]): HttpRoute[] {
+  return routes.toSorted((left, right) => {
+    const [a, b] = [left.template.precedence, right.template.precedence];
+    for (let at = 0; at < Math.max(a.length, b.length); at += 1) {
+      const difference = (a[at] ?? 0) - (b[at] ?? 0);
+      if (difference !== 0) return difference;
+    }
+    return left.template.text.localeCompare(right.template.text, 'en', { sensitivity: 'base' });
+  });
+}
+
+/**
+ * The function for a request. The method is part of the match, so a request whose method the best route does not list
+ * may still reach a less specific one.
+ * @param routes as {@link sortRoutes} gives them. @param pathname still percent-encoded.
+ */
+export function findRoute(routes: readonly HttpRoute[], method: string, pathname: string): RouteMatch | undefined {
+  const path = decodePath(pathname);
+  if (!path) return undefined;
+  for (const route of routes) {
+    if (!route.methods.includes(method)) continue;
+    const params = matchTemplate(route.template, path);
+    if (params) return { route, params };
+  }
+  return undefined;
+}
+
+function decodePath(pathname: string): string[] | undefined {
+  const segments = pathname.replace(/^\//, '').replace(/\/$/, '').split('/');
+  if (segments.length === 1 && segments[0] === '') return [];
+  try {
+    return segments.map((segment) => decodeURIComponent(segment));
+  } catch {
+    return undefined;
+  }
+}

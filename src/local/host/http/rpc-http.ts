@@ -1,0 +1,78 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { RpcCookie, RpcHttp, RpcHttpRequest, TypedData } from '../app/rpc.ts';
+
+/** The request as the host hands it to the worker: repeated query keys and headers are joined with a comma. */
+export function toRpcRequest(
+  request: IncomingMessage,
+  url: URL,
+  params: Readonly<Record<string, string>>,
+  body: Buffer,
+): RpcHttpRequest {
+  return {
+    method: request.method ?? 'GET',
+    url: url.href,
+    headers: joinedHeaders(request),
+    query: joinedQuery(url),
+    params: { ...params },
+    ...(body.length > 0 ? { body: { bytes: body } } : {}),
+  };
+}
+
+export function joinedHeaders(request: IncomingMessage): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(request.headers)) {
+    if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(',') : value;
+  }
+  return headers;
+}
+
+export function joinedQuery(url: URL): Record<string, string> {
+  const query: Record<string, string> = {};
+  for (const [name, value] of url.searchParams) query[name] = name in query ? `${query[name]},${value}` : value;
+  return query;
+}
+
+/** Writes what the function returned: nothing gives 204, as on the real host. */
+export function writeRpcResponse(response: ServerResponse, returned: TypedData | null | undefined): void {
+  const http = returned?.http;
+  if (!http) {
+    response.writeHead(204);
+    response.end();
+    return;
+  }
+  const status = Number(http.statusCode ?? '200');
+  response.statusCode = Number.isInteger(status) && status >= 100 && status <= 999 ? status : 200;
+  for (const [name, value] of Object.entries(http.headers ?? {})) {
+    if (!hopByHop.has(name.toLowerCase())) response.setHeader(name, value);
+  }
+  const cookies = (http.cookies ?? []).map((cookie) => cookieText(cookie));
+  if (cookies.length > 0) response.setHeader('set-cookie', cookies);
+  const body = bodyBytes(http);
+  const bodyless = response.statusCode < 200 || response.statusCode === 204 || response.statusCode === 304;
+  if (!bodyless) response.setHeader('content-length', body.length);
+  response.end(bodyless ? undefined : body);
+}
+
+// The server frames the body itself.
+const hopByHop = new Set(['connection', 'content-length', 'keep-alive', 'transfer-encoding', 'upgrade']);
+
+function bodyBytes(http: RpcHttp): Buffer {
+  const body = http.body;
+  if (!body) return Buffer.alloc(0);
+  if (body.bytes !== undefined) return Buffer.from(body.bytes);
+  return Buffer.from(body.string ?? body.json ?? '');
+}
+
+/** RFC 6265 section 4.1; the value is percent-encoded, as ASP.NET does. */
+export function cookieText(cookie: RpcCookie): string {
+  const attributes = [`${encodeURIComponent(cookie.name)}=${encodeURIComponent(cookie.value)}`];
+  if (cookie.expires?.value) attributes.push(`expires=${new Date(cookie.expires.value.seconds * 1000).toUTCString()}`);
+  if (cookie.maxAge?.value !== undefined) attributes.push(`max-age=${cookie.maxAge.value}`);
+  if (cookie.domain?.value) attributes.push(`domain=${cookie.domain.value}`);
+  attributes.push(`path=${cookie.path?.value ?? '/'}`);
+  if (cookie.secure?.value) attributes.push('secure');
+  const sameSite = { lax: 'lax', strict: 'strict', explicitNone: 'none', none: undefined }[cookie.sameSite ?? 'none'];
+  if (sameSite !== undefined) attributes.push(`samesite=${sameSite}`);
+  if (cookie.httpOnly?.value) attributes.push('httponly');
+  return attributes.join('; ');
+}
