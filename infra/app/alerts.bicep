@@ -1,0 +1,167 @@
+// Rules over the structured log: one JSON object a line, `event` in it names what happened (docs/operations.md lists
+// them all). Level and event decide, so a new error event of a kind is seen without a new rule.
+@description('What the names of the rules start with.')
+param rulePrefix string
+
+@description('Name of the action group.')
+param actionGroupName string
+
+@description('Region.')
+param location string
+
+@description('Tags.')
+param tags object
+
+@description('Resource id of the Log Analytics workspace.')
+param workspaceId string
+
+@description('Object id of the app\'s managed identity: the only one that reads secrets in normal times.')
+param identityPrincipalId string
+
+@description('Mail address that alerts go to; empty: none.')
+param email string
+
+// SeverityLevel as Application Insights writes it: 2 warning, 3 error.
+var events = '''
+AppTraces
+| where Message startswith '{"event":'
+| extend fields = parse_json(Message)
+| extend event = tostring(fields.event), code = tostring(fields.code), errorScope = tostring(fields.scope)
+'''
+
+var rules = [
+  {
+    name: 'credential-broken'
+    title: 'The credential does not work'
+    description: 'No tokens for any tenant. docs/operations.md, "The credential is refused".'
+    severity: 0
+    query: '${events}| where SeverityLevel >= 3 and (event startswith "credential." or event startswith "rotation.") or errorScope == "credential"'
+    minutes: 15
+    threshold: 0
+  }
+  {
+    name: 'credential-warning'
+    title: 'The credential needs attention soon'
+    description: 'A rotation failed or an end date comes near. docs/operations.md, "Rotation".'
+    severity: 2
+    query: '${events}| where SeverityLevel == 2 and (event startswith "credential." or event startswith "rotation.")'
+    minutes: 60
+    threshold: 0
+  }
+  {
+    name: 'run-failed'
+    title: 'A run failed'
+    description: 'A run as a whole did not complete, or was not started. Single tenants that fail do not count here.'
+    severity: 1
+    query: '${events}| where SeverityLevel >= 3 and (event startswith "run." or event startswith "schedule." or event == "tenant_run.broken")'
+    minutes: 15
+    threshold: 0
+  }
+  {
+    name: 'audit-unavailable'
+    title: 'The audit log cannot be written'
+    description: 'No token leaves without a record, so callers get 503. docs/operations.md, "The audit log is unavailable".'
+    severity: 1
+    query: '${events}| where SeverityLevel >= 3 and event startswith "audit." or code == "audit_unavailable"'
+    minutes: 15
+    threshold: 0
+  }
+  {
+    name: 'configuration-refused'
+    title: 'Settings or access policy are refused'
+    description: 'A setting is wrong (every route answers 503) or the policy cannot be used (the last good one holds for a day, then all is denied).'
+    severity: 1
+    query: '${events}| where code == "config_invalid" or event == "policy.rejected"'
+    minutes: 15
+    threshold: 0
+  }
+  {
+    name: 'errors'
+    title: 'Unexpected errors'
+    description: 'More than five unexpected errors in a quarter of an hour.'
+    severity: 2
+    query: '${events}| where event == "request.failed" and code == "internal"'
+    minutes: 15
+    threshold: 5
+  }
+  {
+    name: 'refusals'
+    title: 'Many requests are refused'
+    description: 'More than a hundred requests without a valid token or a right in a quarter of an hour: somebody tries, or a caller is set up wrongly.'
+    severity: 3
+    query: '${events}| where event == "request.failed" and code in ("caller_unauthenticated", "caller_forbidden", "scope_not_allowed")'
+    minutes: 15
+    threshold: 100
+  }
+  {
+    name: 'secret-read-by-another'
+    title: 'Somebody other than the app read a secret'
+    description: 'Expected while `ptb setup`, `ptb consent` or `ptb doctor` runs. Otherwise an incident.'
+    severity: 1
+    query: 'AZKVAuditLogs | where OperationName == "SecretGet" and HttpStatusCode < 300 | where tostring(Identity.claim.oid) != "${identityPrincipalId}"'
+    minutes: 15
+    threshold: 0
+  }
+  {
+    name: 'secret-taken-away'
+    title: 'A secret was deleted, backed up or restored'
+    description: 'The app does none of these. A backup cannot be revoked: rotate refresh token and client credential.'
+    severity: 1
+    query: 'AZKVAuditLogs | where OperationName in ("SecretBackup", "SecretRestore", "SecretDelete", "SecretPurge", "VaultDelete")'
+    minutes: 15
+    threshold: 0
+  }
+  {
+    name: 'records-deleted-by-another'
+    title: 'Somebody other than the app deleted rows'
+    description: 'The app deletes audit records and runs that are past their retention; nobody else has reason to.'
+    severity: 1
+    query: 'StorageTableLogs | where OperationName startswith "Delete" | where RequesterObjectId != "${identityPrincipalId}"'
+    minutes: 15
+    threshold: 0
+  }
+]
+
+resource actionGroup 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(email)) {
+  name: actionGroupName
+  location: 'global'
+  tags: tags
+  properties: {
+    groupShortName: 'ptb'
+    enabled: true
+    emailReceivers: [{ name: 'operator', emailAddress: email, useCommonAlertSchema: true }]
+  }
+}
+
+resource alertRules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
+  for rule in rules: {
+    name: '${rulePrefix}${rule.name}'
+    location: location
+    tags: tags
+    kind: 'LogAlert'
+    properties: {
+      displayName: rule.title
+      description: rule.description
+      severity: rule.severity
+      enabled: true
+      scopes: [workspaceId]
+      evaluationFrequency: 'PT${rule.minutes}M'
+      windowSize: 'PT${rule.minutes}M'
+      autoMitigate: true
+      // In a new workspace the tables exist only after the first row.
+      skipQueryValidation: true
+      criteria: {
+        allOf: [
+          {
+            query: rule.query
+            timeAggregation: 'Count'
+            operator: 'GreaterThan'
+            threshold: rule.threshold
+            failingPeriods: { numberOfEvaluationPeriods: 1, minFailingPeriodsToAlert: 1 }
+          }
+        ]
+      }
+      actions: { actionGroups: empty(email) ? [] : [actionGroup.id] }
+    }
+  }
+]

@@ -1,0 +1,57 @@
+// The one place where the credential is. Rights come from Azure roles alone, and nobody can purge.
+@minLength(3)
+@maxLength(24)
+@description('Name of the vault.')
+param name string
+
+@description('Region.')
+param location string
+
+@description('Tags.')
+param tags object
+
+@description('Whether only private endpoints, and the operators\' addresses, reach the vault.')
+param privateOnly bool
+
+@description('Addresses (CIDR) from which operators reach a private vault.')
+param operatorAddressRanges array
+
+@description('Resource id of the Log Analytics workspace.')
+param workspaceId string
+
+// API versions before 2026-02-01 retire on 2027-02-27 ("Key Vault API versions", Microsoft Learn).
+resource vault 'Microsoft.KeyVault/vaults@2026-02-01' = {
+  name: name
+  location: location
+  tags: tags
+  properties: {
+    tenantId: tenant().tenantId
+    sku: { family: 'A', name: 'standard' }
+    enableRbacAuthorization: true
+    enableSoftDelete: true
+    // Fixed for the life of the vault, and so is purge protection once it is on.
+    softDeleteRetentionInDays: 90
+    enablePurgeProtection: true
+    enabledForDeployment: false
+    enabledForDiskEncryption: false
+    enabledForTemplateDeployment: false
+    publicNetworkAccess: privateOnly && empty(operatorAddressRanges) ? 'Disabled' : 'Enabled'
+    networkAcls: {
+      bypass: 'None'
+      defaultAction: privateOnly ? 'Deny' : 'Allow'
+      ipRules: [for range in (privateOnly ? operatorAddressRanges : []): { value: range }]
+    }
+  }
+}
+
+resource auditLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'to-workspace'
+  scope: vault
+  properties: {
+    workspaceId: workspaceId
+    logAnalyticsDestinationType: 'Dedicated'
+    logs: [{ category: 'AuditEvent', enabled: true }]
+  }
+}
+
+output url string = vault.properties.vaultUri

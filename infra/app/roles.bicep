@@ -1,0 +1,153 @@
+// Who may do what: the app and, if one is named, the operator. Nobody else is given anything here.
+@description('Name of the storage account.')
+param storageAccountName string
+
+@description('Name of the blob container for the access policy.')
+param policyContainerName string
+
+@description('Name of the vault.')
+param vaultName string
+
+@description('Name of the Application Insights resource.')
+param applicationInsightsName string
+
+@description('Name of the managed identity.')
+param identityName string
+
+@description('Object id of the operator; empty: none.')
+param operatorObjectId string
+
+@description('What the operator is: User, Group or ServicePrincipal.')
+param operatorType string
+
+@description('Whether the custom role is created and used.')
+param customVaultRole bool
+
+// "Azure built-in roles" (Microsoft Learn).
+var builtIn = {
+  keyVaultSecretsOfficer: 'b86a8fe4-44ce-4948-aee5-eccb2c155cd7'
+  monitoringMetricsPublisher: '3913510d-42f4-4e42-8a64-420c390055eb'
+  storageBlobDataContributor: 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'
+  storageBlobDataOwner: 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
+  storageQueueDataContributor: '974c5e8b-45b9-4653-ba55-5f855dd0fb88'
+  storageTableDataContributor: '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'
+}
+
+// The host wants Owner for blobs (leases, host keys); Durable Functions wants queues and tables as well.
+var storageRoles = [
+  builtIn.storageBlobDataOwner
+  builtIn.storageQueueDataContributor
+  builtIn.storageTableDataContributor
+]
+
+resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
+  name: identityName
+}
+
+resource account 'Microsoft.Storage/storageAccounts@2025-01-01' existing = {
+  name: storageAccountName
+
+  resource blobs 'blobServices' existing = {
+    name: 'default'
+
+    resource policyContainer 'containers' existing = {
+      name: policyContainerName
+    }
+  }
+}
+
+resource vault 'Microsoft.KeyVault/vaults@2026-02-01' existing = {
+  name: vaultName
+}
+
+resource applicationInsights 'Microsoft.Insights/components@2020-02-02' existing = {
+  name: applicationInsightsName
+}
+
+// No built-in role writes secrets without deleting them. Rotation needs: read, set a new version, list versions,
+// disable an old one, and take back a name that was deleted.
+resource secretKeeper 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (customVaultRole) {
+  name: guid(resourceGroup().id, 'secret-keeper')
+  properties: {
+    roleName: 'Partner Token Broker Secret Keeper (${resourceGroup().name})'
+    description: 'Reads and writes secrets; deletes, purges, backs up and restores none.'
+    type: 'CustomRole'
+    assignableScopes: [resourceGroup().id]
+    permissions: [
+      {
+        actions: []
+        notActions: []
+        dataActions: [
+          'Microsoft.KeyVault/vaults/secrets/getSecret/action'
+          'Microsoft.KeyVault/vaults/secrets/setSecret/action'
+          'Microsoft.KeyVault/vaults/secrets/readMetadata/action'
+          'Microsoft.KeyVault/vaults/secrets/update/action'
+          'Microsoft.KeyVault/vaults/secrets/recover/action'
+        ]
+        notDataActions: []
+      }
+    ]
+  }
+}
+
+var vaultRoleId = customVaultRole
+  ? secretKeeper.id
+  : subscriptionResourceId('Microsoft.Authorization/roleDefinitions', builtIn.keyVaultSecretsOfficer)
+
+resource appOnStorage 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for role in storageRoles: {
+    name: guid(account.id, identity.id, role)
+    scope: account
+    properties: {
+      principalId: identity.properties.principalId
+      principalType: 'ServicePrincipal'
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role)
+    }
+  }
+]
+
+resource appOnVault 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(vault.id, identity.id, vaultRoleId)
+  scope: vault
+  properties: {
+    principalId: identity.properties.principalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: vaultRoleId
+  }
+}
+
+resource appOnApplicationInsights 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(applicationInsights.id, identity.id, builtIn.monitoringMetricsPublisher)
+  scope: applicationInsights
+  properties: {
+    principalId: identity.properties.principalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      builtIn.monitoringMetricsPublisher
+    )
+  }
+}
+
+resource operatorOnVault 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(operatorObjectId)) {
+  name: guid(vault.id, operatorObjectId, vaultRoleId)
+  scope: vault
+  properties: {
+    principalId: operatorObjectId
+    principalType: operatorType
+    roleDefinitionId: vaultRoleId
+  }
+}
+
+resource operatorOnPolicy 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(operatorObjectId)) {
+  name: guid(account::blobs::policyContainer.id, operatorObjectId, builtIn.storageBlobDataContributor)
+  scope: account::blobs::policyContainer
+  properties: {
+    principalId: operatorObjectId
+    principalType: operatorType
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      builtIn.storageBlobDataContributor
+    )
+  }
+}

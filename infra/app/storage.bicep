@@ -1,0 +1,85 @@
+// One account for the package, the run state, results and the audit log. Shared keys are off: there is no connection
+// string that could leak.
+@minLength(3)
+@maxLength(24)
+@description('Name of the storage account.')
+param name string
+
+@description('Region.')
+param location string
+
+@description('Tags.')
+param tags object
+
+@description('Whether the data is spread over zones.')
+param zoneRedundant bool
+
+@description('Whether only private endpoints reach the account.')
+param privateOnly bool
+
+@description('Resource id of the Log Analytics workspace.')
+param workspaceId string
+
+@description('Name of the container for the package.')
+param deploymentContainerName string
+
+@description('Name of the container for the access policy.')
+param policyContainerName string
+
+resource account 'Microsoft.Storage/storageAccounts@2025-01-01' = {
+  name: name
+  location: location
+  tags: tags
+  kind: 'StorageV2'
+  sku: { name: zoneRedundant ? 'Standard_ZRS' : 'Standard_LRS' }
+  properties: {
+    allowSharedKeyAccess: false
+    defaultToOAuthAuthentication: true
+    allowBlobPublicAccess: false
+    allowCrossTenantReplication: false
+    minimumTlsVersion: 'TLS1_2'
+    supportsHttpsTrafficOnly: true
+    publicNetworkAccess: privateOnly ? 'Disabled' : 'Enabled'
+    networkAcls: privateOnly
+      ? { defaultAction: 'Deny', bypass: 'None' }
+      : { defaultAction: 'Allow', bypass: 'AzureServices' }
+  }
+}
+
+resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2025-01-01' = {
+  parent: account
+  name: 'default'
+  properties: {
+    // A policy or a result that was overwritten or deleted by mistake can be had back for a week.
+    deleteRetentionPolicy: { enabled: true, days: 7 }
+    containerDeleteRetentionPolicy: { enabled: true, days: 7 }
+  }
+}
+
+resource deploymentContainer 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-01-01' = {
+  parent: blobs
+  name: deploymentContainerName
+}
+
+resource policyContainer 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-01-01' = {
+  parent: blobs
+  name: policyContainerName
+}
+
+resource tables 'Microsoft.Storage/storageAccounts/tableServices@2025-01-01' = {
+  parent: account
+  name: 'default'
+}
+
+// Who deleted or changed what: the app's identity may write the audit log, so others must be able to see that it did.
+resource tableLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'to-workspace'
+  scope: tables
+  properties: {
+    workspaceId: workspaceId
+    logAnalyticsDestinationType: 'Dedicated'
+    logs: [{ category: 'StorageDelete', enabled: true }]
+  }
+}
+
+output policyBlobUrl string = '${account.properties.primaryEndpoints.blob}${policyContainer.name}/access-policy.json'

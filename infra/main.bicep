@@ -1,0 +1,268 @@
+// Everything the broker needs in Azure, in a resource group of its own. No secret is a parameter, a setting or an
+// output: the app reaches storage, Key Vault and Application Insights with its managed identity.
+targetScope = 'subscription'
+
+@minLength(1)
+@maxLength(40)
+@description('Name of the environment, for example prod. It names the resource group and goes into every other name.')
+param environmentName string
+
+@minLength(1)
+@description('Region of all resources. It must offer Flex Consumption.')
+@metadata({ azd: { type: 'location' } })
+param location string
+
+@description('Tenant id (GUID) of the partner tenant. The credential that the vault will hold belongs to it.')
+param partnerTenantId string = tenant().tenantId
+
+@description('The broker\'s own Entra application as callers\' tokens name it: client id and App ID URI, comma separated. Empty at first: the app then starts, answers 503 config_invalid and says so at /api/health.')
+param brokerAudiences string = ''
+
+@allowed(['public', 'usgovernment', 'china'])
+@description('The Microsoft cloud of the partner tenant.')
+param microsoftCloud string = environment().name == 'AzureUSGovernment'
+  ? 'usgovernment'
+  : environment().name == 'AzureChinaCloud' ? 'china' : 'public'
+
+@allowed(['22', '24'])
+@description('Major version of Node.js.')
+param nodeVersion string = '24'
+
+@allowed([512, 2048, 4096])
+@description('Memory of an instance in MB.')
+param instanceMemoryMB int = 2048
+
+@minValue(1)
+@maxValue(1000)
+@description('Most instances at one time. ENTRA_CONCURRENCY counts per instance: the product of both is what Entra can meet.')
+param maximumInstanceCount int = 40
+
+@minValue(0)
+@maxValue(10)
+@description('Instances that are kept warm for the API. 0: none, a request after a pause waits for a cold start.')
+param alwaysReadyHttpInstances int = 0
+
+@minValue(0)
+@maxValue(10)
+@description('Instances that are kept warm for runs and schedules. 0: none, a run starts some seconds late.')
+param alwaysReadyDurableInstances int = 0
+
+@description('Whether plan and storage are spread over the zones of the region.')
+param zoneRedundant bool = false
+
+@allowed(['azureStorage', 'durableTaskScheduler'])
+@description('Where runs keep their state. durableTaskScheduler needs a package made with `npm run package -- --durable-backend durableTaskScheduler`.')
+param durableBackend string = 'azureStorage'
+
+@description('Whether storage and vault are reached over private endpoints only.')
+param virtualNetworkEnabled bool = false
+
+@description('Addresses (CIDR) that may call the API. Empty: everybody reaches it, and each request is judged by its token alone.')
+param allowedAddressRanges array = []
+
+@description('Addresses (CIDR) from which operators reach the vault although it is private, for `ptb setup` and `ptb consent`. Only used with virtualNetworkEnabled.')
+param operatorAddressRanges array = []
+
+@description('Object id of the person or group who runs `ptb setup` and `ptb consent`. Empty: nobody but the app is given rights.')
+param operatorObjectId string = ''
+
+@allowed(['User', 'Group', 'ServicePrincipal'])
+@description('What the operator is.')
+param operatorType string = 'User'
+
+@description('Whether a custom role that cannot delete secrets is created. It needs the right Microsoft.Authorization/roleDefinitions/write; without it, choose false, and the app gets Key Vault Secrets Officer.')
+param customVaultRole bool = true
+
+@description('Mail address that alerts go to. Empty: alerts fire and are seen in the portal only.')
+param alertEmail string = ''
+
+@minValue(30)
+@maxValue(730)
+@description('How many days logs are kept.')
+param logRetentionDays int = 90
+
+@minValue(-1)
+@description('Most GB of logs per day; -1: no cap. A cap that is reached also stops the alerts.')
+param dailyLogCapGB int = -1
+
+@description('Further app settings, by name. See docs/settings.md.')
+param additionalSettings object = {}
+
+@description('Tags for every resource.')
+param tags object = {}
+
+var abbreviations = loadJsonContent('./abbreviations.json')
+var token = toLower(uniqueString(subscription().id, environmentName, location))
+var allTags = union(tags, { 'azd-env-name': environmentName })
+var functionAppName = '${abbreviations.functionApp}ptb-${token}'
+var identityName = '${abbreviations.managedIdentity}ptb-${token}'
+var storageAccountName = '${abbreviations.storageAccount}${token}'
+var vaultName = '${abbreviations.keyVault}${token}'
+var applicationInsightsName = '${abbreviations.applicationInsights}${token}'
+var deploymentContainerName = 'app-package'
+var policyContainerName = 'access-policy'
+var useScheduler = durableBackend == 'durableTaskScheduler'
+
+resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
+  name: '${abbreviations.resourceGroup}${environmentName}'
+  location: location
+  tags: allTags
+}
+
+module identity 'app/identity.bicep' = {
+  name: 'identity'
+  scope: group
+  params: { name: identityName, location: location, tags: allTags }
+}
+
+module monitoring 'app/monitoring.bicep' = {
+  name: 'monitoring'
+  scope: group
+  params: {
+    workspaceName: '${abbreviations.logAnalyticsWorkspace}${token}'
+    applicationInsightsName: applicationInsightsName
+    location: location
+    tags: allTags
+    retentionDays: logRetentionDays
+    dailyCapGB: dailyLogCapGB
+  }
+}
+
+module storage 'app/storage.bicep' = {
+  name: 'storage'
+  scope: group
+  params: {
+    name: storageAccountName
+    location: location
+    tags: allTags
+    zoneRedundant: zoneRedundant
+    privateOnly: virtualNetworkEnabled
+    deploymentContainerName: deploymentContainerName
+    policyContainerName: policyContainerName
+    workspaceId: monitoring.outputs.workspaceId
+  }
+}
+
+module vault 'app/key-vault.bicep' = {
+  name: 'key-vault'
+  scope: group
+  params: {
+    name: vaultName
+    location: location
+    tags: allTags
+    privateOnly: virtualNetworkEnabled
+    operatorAddressRanges: operatorAddressRanges
+    workspaceId: monitoring.outputs.workspaceId
+  }
+}
+
+module scheduler 'app/durable-task-scheduler.bicep' = if (useScheduler) {
+  name: 'durable-task-scheduler'
+  scope: group
+  params: {
+    name: '${abbreviations.durableTaskScheduler}${token}'
+    location: location
+    tags: allTags
+    identityName: identityName
+  }
+  dependsOn: [identity]
+}
+
+module roles 'app/roles.bicep' = {
+  name: 'roles'
+  scope: group
+  params: {
+    storageAccountName: storageAccountName
+    policyContainerName: policyContainerName
+    vaultName: vaultName
+    applicationInsightsName: applicationInsightsName
+    identityName: identityName
+    operatorObjectId: operatorObjectId
+    operatorType: operatorType
+    customVaultRole: customVaultRole
+  }
+  dependsOn: [identity, monitoring, storage, vault]
+}
+
+module network 'app/network.bicep' = if (virtualNetworkEnabled) {
+  name: 'network'
+  scope: group
+  params: {
+    name: '${abbreviations.virtualNetwork}${token}'
+    endpointPrefix: abbreviations.privateEndpoint
+    location: location
+    tags: allTags
+    storageAccountName: storageAccountName
+    vaultName: vaultName
+  }
+  dependsOn: [storage, vault]
+}
+
+module functionApp 'app/function-app.bicep' = {
+  name: 'function-app'
+  scope: group
+  params: {
+    name: functionAppName
+    planName: '${abbreviations.hostingPlan}${token}'
+    location: location
+    tags: allTags
+    nodeVersion: nodeVersion
+    instanceMemoryMB: instanceMemoryMB
+    maximumInstanceCount: maximumInstanceCount
+    alwaysReadyHttpInstances: alwaysReadyHttpInstances
+    alwaysReadyDurableInstances: alwaysReadyDurableInstances
+    zoneRedundant: zoneRedundant
+    subnetId: network.?outputs.appSubnetId ?? ''
+    allowedAddressRanges: allowedAddressRanges
+    identityId: identity.outputs.id
+    identityClientId: identity.outputs.clientId
+    storageAccountName: storageAccountName
+    deploymentContainerName: deploymentContainerName
+    applicationInsightsName: applicationInsightsName
+    settings: union(
+      {
+        PARTNER_TENANT_ID: partnerTenantId
+        KEY_VAULT_URL: vault.outputs.url
+        BROKER_AUDIENCES: brokerAudiences
+        MICROSOFT_CLOUD: microsoftCloud
+        MANAGED_IDENTITY_CLIENT_ID: identity.outputs.clientId
+      },
+      useScheduler
+        ? {
+            DURABLE_TASK_SCHEDULER_CONNECTION_STRING: 'Endpoint=${scheduler.?outputs.endpoint ?? ''};Authentication=ManagedIdentity;ClientID=${identity.outputs.clientId}'
+            TASKHUB_NAME: scheduler.?outputs.taskHubName ?? ''
+          }
+        : {},
+      additionalSettings
+    )
+  }
+  // Without its roles the first start of the app fails, and a failed start is retried late.
+  dependsOn: [roles, storage]
+}
+
+module alerts 'app/alerts.bicep' = {
+  name: 'alerts'
+  scope: group
+  params: {
+    rulePrefix: '${abbreviations.alertRule}${environmentName}-'
+    actionGroupName: '${abbreviations.actionGroup}${token}'
+    location: location
+    tags: allTags
+    workspaceId: monitoring.outputs.workspaceId
+    identityPrincipalId: identity.outputs.principalId
+    email: alertEmail
+  }
+}
+
+// Named as the app settings and as azd's own values, so that `azd env get-values` can be handed to the commands.
+output AZURE_LOCATION string = location
+output AZURE_TENANT_ID string = tenant().tenantId
+output AZURE_RESOURCE_GROUP string = group.name
+output AZURE_FUNCTION_NAME string = functionApp.outputs.name
+output BROKER_URL string = functionApp.outputs.url
+output PARTNER_TENANT_ID string = partnerTenantId
+output KEY_VAULT_URL string = vault.outputs.url
+output MICROSOFT_CLOUD string = microsoftCloud
+output MANAGED_IDENTITY_CLIENT_ID string = identity.outputs.clientId
+output MANAGED_IDENTITY_PRINCIPAL_ID string = identity.outputs.principalId
+output ACCESS_POLICY_BLOB string = storage.outputs.policyBlobUrl
