@@ -3,9 +3,6 @@ import type { BlobClient } from '@azure/storage-blob';
 import { maxPolicyLength } from './parse-policy.ts';
 import type { ReadPolicy } from './policy-store.ts';
 
-/** Longest reading from a blob, milliseconds. */
-const blobTimeoutMs = 4_000;
-
 /** A policy in a file. @param readFile `fs.promises.readFile` of that file, or a test's. */
 export function policyFromFile(readFile: () => Promise<string>): ReadPolicy {
   return async () => {
@@ -21,10 +18,10 @@ export function policyFromFile(readFile: () => Promise<string>): ReadPolicy {
 
 /** A policy in a blob, so that it can change without a deployment. */
 export function policyFromBlob(blob: Pick<BlobClient, 'download'>): ReadPolicy {
-  return async () => {
+  return async (abortSignal) => {
     try {
       // One byte more than is accepted: a longer blob is then refused for its length, not cut into another meaning.
-      const reply = await blob.download(0, maxPolicyLength + 1, { abortSignal: AbortSignal.timeout(blobTimeoutMs) });
+      const reply = await blob.download(0, maxPolicyLength + 1, { abortSignal });
       const chunks: Buffer[] = [];
       for await (const chunk of reply.readableStreamBody ?? []) chunks.push(Buffer.from(chunk));
       const text = Buffer.concat(chunks).toString('utf8');

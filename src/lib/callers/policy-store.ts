@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.ts';
-import { isoTime } from '../clock.ts';
+import { type Clock, isoTime } from '../clock.ts';
+import { withDeadline } from '../deadline.ts';
 import { errorFields, type Logger } from '../log.ts';
 import { type AccessPolicy, denyAll } from './policy.ts';
 import { parsePolicy } from './parse-policy.ts';
@@ -11,7 +11,7 @@ export interface PolicyText {
 }
 
 /** Reads the policy where it lives. Undefined: there is none. Throws when that cannot be told. */
-export type ReadPolicy = () => Promise<PolicyText | undefined>;
+export type ReadPolicy = (signal: AbortSignal) => Promise<PolicyText | undefined>;
 
 export interface PolicyState {
   readonly policy: AccessPolicy;
@@ -64,7 +64,7 @@ export function createPolicyStore(deps: {
   const look = async (): Promise<void> => {
     const nowMs = deps.clock.nowMs();
     try {
-      const found = await withinDeadline(deps.read, deps.clock);
+      const found = await withDeadline(deps.clock, readTimeoutMs, deps.read);
       if (found === undefined) {
         // Taking the policy away is the operator's way to stop everything at once: no last good one may stand in for it.
         good = undefined;
@@ -121,17 +121,3 @@ const summary = (problems: readonly string[]): string =>
   problems.length <= 3
     ? problems.join(' ')
     : `${problems.slice(0, 3).join(' ')} And ${problems.length - 3} more; see \`ptb policy check\`.`;
-
-async function withinDeadline(read: ReadPolicy, clock: Clock): Promise<PolicyText | undefined> {
-  const won = new AbortController();
-  try {
-    return await Promise.race([
-      read(),
-      clock.sleep(readTimeoutMs, won.signal).then(() => {
-        throw new Error(`no answer within ${readTimeoutMs} ms`);
-      }),
-    ]);
-  } finally {
-    won.abort();
-  }
-}

@@ -1,0 +1,134 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
+import { registerPolicy } from '../../../src/cli/commands/policy.ts';
+import { runProgram } from '../../../src/cli/run-program.ts';
+import { policyJsonSchema } from '../../../src/lib/callers/policy-document.ts';
+import { projectRoot } from '../../paths.ts';
+import { guid } from '../../support/audit-entries.ts';
+
+const sample = join(projectRoot, 'access-policy.sample.json');
+const helpdesk = 'aaaaaaaa-0000-4000-8000-000000000001';
+let folder: string;
+let broken: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ptb-policy-'));
+  broken = join(folder, 'broken.json');
+  await writeFile(broken, '{"version":1,"rules":[{"name":"x"}]}');
+});
+afterAll(() => rm(folder, { recursive: true }));
+afterEach(() => vi.restoreAllMocks());
+
+async function ptb(...words: string[]): Promise<{ exit: number; out: string; err: string }> {
+  const said = { out: '', err: '' };
+  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    said.out += String(text);
+    return true;
+  });
+  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+    said.err += String(text);
+    return true;
+  });
+  const program = new Command('ptb');
+  registerPolicy(program);
+  return { exit: await runProgram(program, ['node', 'ptb', 'policy', ...words]), ...said };
+}
+
+const ask = (...more: string[]): string[] => ['test', '--file', sample, '--resource', 'graph', ...more];
+
+it('finds the sample valid, and a broken policy broken, with exit 0 and 1', async () => {
+  expect(await ptb('check', sample)).toEqual({ exit: 0, out: `${sample} is valid: 3 rules.\n`, err: '' });
+  const found = await ptb('check', broken);
+  expect(found.exit).toBe(1);
+  expect(found.out).toContain('rules[0].tenants: is missing.');
+  const report: unknown = JSON.parse((await ptb('check', broken, '--json')).out);
+  expect(report).toMatchObject({
+    file: broken,
+    valid: false,
+    problems: expect.arrayContaining(['rules[0].callers: is missing.']),
+  });
+});
+
+it('explains what is allowed: the rule, the application that redeems, the limit', async () => {
+  const answer = await ptb(...ask('--caller', helpdesk, '--tenant', 'contoso.com', '--scope', 'User.Read.All'));
+  expect(answer.exit).toBe(0);
+  expect(answer.out).toContain(
+    'Allowed by "helpdesk may read users in gold tenants", redeemed by the application reader.',
+  );
+  expect(answer.out).toContain('The token may carry User.Read.All, Group.Read.All; one that carries more is refused.');
+  expect(answer.out).toContain('Note: Rules that name the tenant by its id cannot match');
+});
+
+it('explains what is denied: what is missing, and why each rule does not help', async () => {
+  const words = ask(
+    '--caller',
+    helpdesk.toUpperCase(),
+    '--tenant',
+    guid(5),
+    'contoso.com',
+    '--scope',
+    'Mail.Read',
+    '--json',
+  );
+  const answer = await ptb(...words);
+  expect(answer.exit).toBe(1);
+  expect(JSON.parse(answer.out)).toEqual({
+    allowed: false,
+    missing: 'scope',
+    reason: 'No rule for this caller allows the scopes Mail.Read together in this tenant.',
+    rules: [
+      { rule: 'helpdesk may read users in gold tenants', outcome: 'lacks', missing: 'scope' },
+      { rule: 'licence billing reads subscriptions everywhere', outcome: 'lacks', missing: 'caller' },
+      { rule: 'nightly scripts may do what the application may', outcome: 'lacks', missing: 'caller' },
+    ],
+    notes: [],
+  });
+});
+
+it.each([
+  ['another tenant', ['--caller', helpdesk, '--tenant', 'fabrikam.com'], 'tenant'],
+  ['another grant', ['--caller', helpdesk, '--tenant', 'contoso.com', '--grant', 'application'], 'grant'],
+  ['another role', ['--caller', helpdesk, '--tenant', 'contoso.com', '--role', 'Runs.Read'], 'role'],
+  ['another caller', ['--caller', guid(1), '--tenant', 'contoso.com'], 'caller'],
+])('denies %s', async (_name, words, missing) => {
+  const answer = await ptb(...ask(...words, '--json'));
+  expect(answer.exit).toBe(1);
+  expect(JSON.parse(answer.out)).toMatchObject({ allowed: false, missing });
+});
+
+it('denies everything under a broken policy, and says why', async () => {
+  const answer = await ptb(
+    'test',
+    '--file',
+    broken,
+    '--resource',
+    'graph',
+    '--caller',
+    helpdesk,
+    '--tenant',
+    'contoso.com',
+  );
+  expect(answer.exit).toBe(1);
+  expect(answer.out).toContain('The policy is broken, so every request is denied.');
+});
+
+it.each([
+  ['no caller', ask('--tenant', 'contoso.com')],
+  ['a caller that is no GUID', ask('--caller', 'helpdesk', '--tenant', 'contoso.com')],
+  ['a tenant that is none', ask('--caller', helpdesk, '--tenant', '../x')],
+  ['two tenants', ask('--caller', helpdesk, '--tenant', guid(1), guid(2))],
+  ['an unknown grant', ask('--caller', helpdesk, '--tenant', 'contoso.com', '--grant', 'implicit')],
+  ['an unknown role', ask('--caller', helpdesk, '--tenant', 'contoso.com', '--role', 'Admin')],
+  ['a file that is not there', ['check', 'no-such-file.json']],
+])('calls %s wrong usage, with exit 2 and nothing on standard output', async (_name, words) => {
+  const answer = await ptb(...words);
+  expect(answer).toMatchObject({ exit: 2, out: '' });
+  expect(answer.err).toContain('error: ');
+});
+
+it('prints the schema', async () => {
+  expect(JSON.parse((await ptb('schema')).out)).toEqual(policyJsonSchema());
+});

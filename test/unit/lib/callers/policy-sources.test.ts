@@ -1,0 +1,47 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { BlobServiceClient } from '@azure/storage-blob';
+import { expect, it } from 'vitest';
+import { policyFromBlob, policyFromFile } from '../../../../src/lib/callers/policy-sources.ts';
+import { startAzurite } from '../../../support/azurite.ts';
+
+const signal = new AbortController().signal;
+
+it('reads a file, with a mark that changes when the text does, and tells a missing one from an unreadable one', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'ptb-policy-'));
+  const path = join(folder, 'access-policy.json');
+  const read = policyFromFile(() => readFile(path, 'utf8'));
+  expect(await read(signal)).toBeUndefined();
+  await writeFile(path, '{"a":1}');
+  const first = await read(signal);
+  expect(first?.text).toBe('{"a":1}');
+  expect(await read(signal)).toEqual(first);
+  await writeFile(path, '{"a":2}');
+  expect((await read(signal))?.etag).not.toBe(first?.etag);
+  await rm(path);
+  expect(await read(signal)).toBeUndefined();
+  await rm(folder, { recursive: true });
+  await expect(policyFromFile(() => readFile(tmpdir(), 'utf8'))(signal)).rejects.toThrow('EISDIR');
+});
+
+it('reads a blob, and tells a missing one from storage that does not answer', async () => {
+  const azurite = await startAzurite();
+  const container = BlobServiceClient.fromConnectionString(azurite.connectionString, {
+    retryOptions: { maxTries: 1 },
+  }).getContainerClient('policy');
+  const blob = container.getBlockBlobClient('access-policy.json');
+  const read = policyFromBlob(blob);
+  expect(await read(signal)).toBeUndefined();
+  await container.create();
+  expect(await read(signal)).toBeUndefined();
+  const text = JSON.stringify({ note: 'ü'.repeat(200_000) });
+  await blob.upload(text, Buffer.byteLength(text));
+  const first = await read(signal);
+  expect(first?.text).toBe(text);
+  expect(await read(signal)).toEqual(first);
+  await blob.delete();
+  expect(await read(signal)).toBeUndefined();
+  await azurite.stop();
+  await expect(read(signal)).rejects.toThrow('ECONNREFUSED');
+});
