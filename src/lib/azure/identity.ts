@@ -1,4 +1,7 @@
 import type { TokenCredential } from '@azure/identity';
+import { BrokerError } from '../errors.ts';
+import type { TenantId } from '../identifiers.ts';
+import { Secret } from '../secret.ts';
 
 /** The audience of a federated credential's assertion ("Configure an application to trust a managed identity"). */
 const tokenExchangeScope = 'api://AzureADTokenExchange/.default';
@@ -34,4 +37,24 @@ export async function federatedAssertion(identity: TokenCredential): Promise<str
   const token = await identity.getToken(tokenExchangeScope);
   if (token === null) throw new Error('the managed identity gave no token for the token exchange');
   return token.token;
+}
+
+/**
+ * A token of the account that `az login` signed in.
+ * @throws BrokerError sign_in_refused when there is none for this tenant.
+ */
+export async function azureCliToken(tenantId: TenantId, resourceIdentifier: string): Promise<Secret> {
+  const { AzureCliCredential } = await import('@azure/identity');
+  try {
+    const token = await new AzureCliCredential({ tenantId }).getToken(`${resourceIdentifier}/.default`);
+    return new Secret(token.token);
+  } catch (cause) {
+    throw new BrokerError(
+      'sign_in_refused',
+      `There is no Azure CLI sign-in for the tenant ${tenantId}; run az login.`,
+      {
+        cause,
+      },
+    );
+  }
 }

@@ -74,7 +74,8 @@ export async function storeOrUndo(
       ({ client }) => client,
       (thrown: unknown) => (toBrokerError(thrown).code === 'credential_missing' ? 'none' : 'unknown'),
     );
-    if (typeof found !== 'string' && found.keyId !== undefined && found.keyId === credential.keyId) return found.version;
+    if (typeof found !== 'string' && found.keyId !== undefined && found.keyId === credential.keyId)
+      return found.version;
     if (found !== 'unknown' || previous === undefined) await undo();
     throw failure;
   }

@@ -113,11 +113,7 @@ export class SignInClient {
    * Redeems the code that came back.
    * @throws BrokerError sign_in_refused, client_credential_rejected, entra_unavailable and the like.
    */
-  async finishBrowser(
-    signIn: BrowserSignIn,
-    callback: URLSearchParams,
-    signal?: AbortSignal,
-  ): Promise<RedeemedToken> {
+  async finishBrowser(signIn: BrowserSignIn, callback: URLSearchParams, signal?: AbortSignal): Promise<RedeemedToken> {
     const oauth = this.#oauth;
     const exchange = new Exchange(this.#deps, signal);
     try {
@@ -141,7 +137,9 @@ export class SignInClient {
   }
 
   /** @throws BrokerError when Entra starts no device code flow for this application. */
-  async startDevice(signal?: AbortSignal): Promise<{ readonly code: DeviceCode; readonly grant: DeviceAuthorizationResponse }> {
+  async startDevice(
+    signal?: AbortSignal,
+  ): Promise<{ readonly code: DeviceCode; readonly grant: DeviceAuthorizationResponse }> {
     const oauth = this.#oauth;
     const exchange = new Exchange(this.#deps, signal);
     try {

@@ -145,7 +145,11 @@ function readApplication(found: JsonObject): RegisteredApplication {
     redirectUris: texts(web?.['redirectUris']),
     permissions: objects(found['requiredResourceAccess']).flatMap((resource) =>
       objects(resource['resourceAccess']).map((access) =>
-        permissionKey(textOf(resource, 'resourceAppId') ?? '', textOf(access, 'type') ?? '', textOf(access, 'id') ?? ''),
+        permissionKey(
+          textOf(resource, 'resourceAppId') ?? '',
+          textOf(access, 'type') ?? '',
+          textOf(access, 'id') ?? '',
+        ),
       ),
     ),
     secrets: objects(found['passwordCredentials']).map(readSecret),

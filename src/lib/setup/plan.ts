@@ -31,7 +31,12 @@ export type SetupStep =
   | { readonly kind: 'update_application'; readonly differences: readonly string[] }
   | { readonly kind: 'create_principal' }
   | { readonly kind: 'create_resource_principal'; readonly resource: Resource }
-  | { readonly kind: 'grant_scopes'; readonly resource: Resource; readonly scopes: readonly string[]; readonly grantId?: string }
+  | {
+      readonly kind: 'grant_scopes';
+      readonly resource: Resource;
+      readonly scopes: readonly string[];
+      readonly grantId?: string;
+    }
   | { readonly kind: 'withdraw_scopes'; readonly grantId: string }
   | { readonly kind: 'grant_role'; readonly resource: Resource; readonly roleId: string; readonly value: string }
   | { readonly kind: 'withdraw_role'; readonly roleGrantId: string }
@@ -129,7 +134,9 @@ function planSignInScopes(options: SetupOptions, state: DirectoryState): SetupSt
 
 /** Exactly the profile: what was granted beyond it, by an earlier profile or by hand, is taken back. */
 function planWithdrawals(options: SetupOptions, state: DirectoryState): SetupStep[] {
-  const wanted = new Map(options.profile.resources.map((resource) => [state.resourceIds.get(resource.appId), resource]));
+  const wanted = new Map(
+    options.profile.resources.map((resource) => [state.resourceIds.get(resource.appId), resource]),
+  );
   const graphId = state.resourceIds.get(graphAppId);
   const scopes = state.scopeGrants.filter(({ resourceId }) => {
     const resource = wanted.get(resourceId);

@@ -1,0 +1,111 @@
+import { type Command, Option } from 'commander';
+import type { SetupDeps, SetupOptions, SetupOutcome, SetupPlan } from '../../lib/setup/setup.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { CommandOutcome } from '../run-program.ts';
+import type { PlaceOptions } from '../sign-in/environment.ts';
+import type { SignInOptions } from '../sign-in/operator.ts';
+import { confirm, isInteractive, print, say } from '../sign-in/output.ts';
+import { addApplicationOption, addPlaceOptions, addSignInOptions } from '../sign-in/place-options.ts';
+import type { Toolbox } from '../sign-in/toolbox.ts';
+
+interface SetupFlags extends PlaceOptions, SignInOptions {
+  readonly application: string;
+  readonly displayName?: string;
+  readonly profile: string;
+  readonly credential: 'secret' | 'certificate' | 'federated';
+  readonly yes?: true;
+  readonly dryRun?: true;
+  readonly json?: true;
+}
+
+/** `ptb setup`: the application in Entra and its client credential in Key Vault. */
+export function registerSetup(program: Command): void {
+  const command = program
+    .command('setup')
+    .description('Create or update the application in Entra, consent to it, and store its client credential.')
+    .option('--yes', 'do not ask before the first change')
+    .option('--dry-run', 'print what would be done, and do nothing')
+    .option('--profile <name>', 'permissions: gdap, legacy, or a profile file (see docs/permissions.md)', 'gdap')
+    .addOption(
+      new Option('--credential <kind>', 'how the application proves itself; federated is best in production')
+        .choices(['secret', 'certificate', 'federated'])
+        .default('secret'),
+    )
+    .option('--display-name <name>', 'name of the application in Entra');
+  addSignInOptions(addPlaceOptions(addApplicationOption(command))).action(setup);
+}
+
+async function setup(flags: SetupFlags): Promise<void> {
+  if (!flags.yes && !flags.dryRun && !isInteractive()) {
+    say('ptb: Nobody can be asked here. Give --yes to go ahead, or --dry-run to see the plan.');
+    throw new CommandOutcome(exitCodes.usage);
+  }
+  const [{ openToolbox }, { operatorToken, setupScopes }, { planOnly, runSetup }] = await Promise.all([
+    import('../sign-in/toolbox.ts'),
+    import('../sign-in/operator.ts'),
+    import('../../lib/setup/setup.ts'),
+  ]);
+  const toolbox = await openToolbox(flags);
+  const { client, writer } = toolbox.graph(await operatorToken(toolbox, flags, setupScopes));
+  const options = await setupOptions(toolbox, flags, client);
+  const { createCertificate } = await import('../sign-in/create-certificate.ts');
+  const deps: SetupDeps = {
+    ...toolbox,
+    graph: client,
+    writer,
+    createCertificate,
+    graphIdentifier: toolbox.place.cloud.resources.graph,
+    report: ({ step, state }) => {
+      if (state === 'started') say(`${step} …`);
+    },
+  };
+  if (flags.dryRun) {
+    const plan = await planOnly(deps, options);
+    print(flags.json, { ...plan, dryRun: true }, planLines(plan, 'Nothing would be changed: everything is set up.'));
+    return;
+  }
+  const outcome = await runSetup(deps, options, flags.yes ? undefined : agree);
+  print(flags.json, outcomeDocument(outcome), outcomeLines(outcome));
+}
+
+async function setupOptions(toolbox: Toolbox, flags: SetupFlags, graph: SetupDeps['graph']): Promise<SetupOptions> {
+  const { place } = toolbox;
+  const { findManagedIdentity } = await import('../../lib/setup/managed-identity.ts');
+  const { loadProfile } = await import('../sign-in/load-profile.ts');
+  const suffix = flags.application === 'default' ? '' : ` (${flags.application})`;
+  return {
+    partnerTenantId: place.partnerTenantId,
+    application: flags.application,
+    displayName: flags.displayName ?? `Partner Token Broker${suffix}`,
+    profile: await loadProfile(flags.profile, graph),
+    credential: flags.credential,
+    entraEndpoint: place.cloud.endpoints.entra,
+    ...(flags.credential === 'federated'
+      ? { managedIdentityObjectId: await findManagedIdentity(graph, place.managedIdentityClientId) }
+      : {}),
+  };
+}
+
+async function agree(plan: SetupPlan): Promise<boolean> {
+  for (const line of planLines(plan, '')) say(line);
+  return confirm('Go ahead?');
+}
+
+const planLines = ({ steps }: SetupPlan, none: string): string[] =>
+  steps.length === 0 ? [none] : ['These changes are to be made:', ...steps.map((step, at) => `  ${at + 1}. ${step}`)];
+
+function outcomeDocument(outcome: SetupOutcome): unknown {
+  const { endsAtMs, ...rest } = outcome;
+  return { ...rest, ...(endsAtMs === undefined ? {} : { clientCredentialEndsAt: new Date(endsAtMs).toISOString() }) };
+}
+
+function outcomeLines({ application, clientId, changed, steps, endsAtMs }: SetupOutcome): string[] {
+  const end =
+    endsAtMs === undefined ? '' : ` Its client credential ends on ${new Date(endsAtMs).toISOString().slice(0, 10)}.`;
+  return [
+    changed
+      ? `The application "${application}" (client id ${clientId}) is set up: ${steps.length} changes.${end}`
+      : `Nothing was changed: the application "${application}" (client id ${clientId}) is set up already.${end}`,
+    `Next: ptb consent${application === 'default' ? '' : ` --application ${application}`}`,
+  ];
+}

@@ -1,0 +1,91 @@
+import { randomUUID } from 'node:crypto';
+import type { TokenCredential } from '@azure/identity';
+import { azureIdentity, federatedAssertion } from '../../lib/azure/identity.ts';
+import { secretClient } from '../../lib/azure/key-vault.ts';
+import { type Clock, type Random, systemClock } from '../../lib/clock.ts';
+import type { CredentialStore } from '../../lib/credential/credential-store.ts';
+import { KeyVaultCredentialStore } from '../../lib/credential/key-vault-credential-store.ts';
+import { createMsalRedeemer, type Redeemer } from '../../lib/entra/redeemer.ts';
+import { createGraphClient, type GraphClient } from '../../lib/graph/client.ts';
+import type { ExchangeDeps } from '../../lib/graph/exchange.ts';
+import { createGraphWriter, type GraphWriter } from '../../lib/graph/write.ts';
+import type { Fetch } from '../../lib/http/outbound.ts';
+import { Limiter } from '../../lib/limiter.ts';
+import type { Secret } from '../../lib/secret.ts';
+import type { SignInDeps } from '../../lib/setup/sign-in.ts';
+import { parsePlace, type Place, type PlaceOptions, readLocalSettings } from './environment.ts';
+
+/** What the commands of the credential work with, built from options and environment. */
+export interface Toolbox {
+  readonly place: Place;
+  readonly store: CredentialStore;
+  readonly redeemer: Redeemer;
+  readonly clock: Clock;
+  readonly newId: () => string;
+  readonly exchangeDeps: ExchangeDeps;
+  readonly signInDeps: SignInDeps;
+  /** Aborted by Ctrl+C. */
+  readonly signal: AbortSignal;
+  /** Microsoft Graph of the partner tenant for whoever the token belongs to. */
+  graph(token: Secret): { readonly client: GraphClient; readonly writer: GraphWriter };
+}
+
+/** @throws BrokerError config_invalid. */
+export async function openToolbox(options: PlaceOptions): Promise<Toolbox> {
+  const place = parsePlace(options, process.env, await readLocalSettings());
+  const clock = systemClock;
+  const random: Random = Math.random;
+  const fetch: Fetch = (url, init) => globalThis.fetch(url, init);
+  const newId = randomUUID;
+  const signal = interruption();
+  const identity = await azureIdentity(place);
+  const assertion = assertionOf(identity, place);
+  const store = new KeyVaultCredentialStore(await secretClient(place.keyVaultUrl, identity));
+  const loadMsal = () => import('@azure/msal-node');
+  const { entra, graph: baseUrl } = place.cloud.endpoints;
+  const redeemer = createMsalRedeemer({ fetch, clock, federatedAssertion: assertion, loadMsal }, entra);
+  const exchangeDeps = { fetch, clock, random, limiter: new Limiter(8) };
+  return {
+    place,
+    store,
+    redeemer,
+    clock,
+    newId,
+    exchangeDeps,
+    signal,
+    signInDeps: {
+      fetch,
+      clock,
+      entraEndpoint: entra,
+      signal,
+      federatedAssertion: assertion,
+      loadOAuth: () => import('oauth4webapi'),
+    },
+    graph: (token) => {
+      const binding = { baseUrl, correlationId: newId(), signal, token: () => Promise.resolve(token) };
+      return { client: createGraphClient(exchangeDeps, binding), writer: createGraphWriter(exchangeDeps, binding) };
+    },
+  };
+}
+
+/** Only a managed identity's token is an assertion; who is signed in on this machine is nobody that Entra trusts. */
+function assertionOf(identity: TokenCredential, place: Place): () => Promise<string> {
+  if (place.hasManagedIdentity) return () => federatedAssertion(identity);
+  return () =>
+    Promise.reject(new Error('a federated credential works only where the managed identity is, not on this machine'));
+}
+
+/** Aborts once at Ctrl+C; a second one ends the program as usual. */
+function interruption(): AbortSignal {
+  const controller = new AbortController();
+  process.once('SIGINT', () => controller.abort(new Interrupted()));
+  return controller.signal;
+}
+
+/** The operator pressed Ctrl+C. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted';
+  constructor() {
+    super('interrupted');
+  }
+}

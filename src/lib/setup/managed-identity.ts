@@ -1,0 +1,27 @@
+import { BrokerError } from '../errors.ts';
+import type { GraphClient } from '../graph/client.ts';
+import { textOf } from '../graph/reply.ts';
+
+/**
+ * The object id of a managed identity, which is the subject of its tokens. Entra takes any text as a subject and fails
+ * only when it is used, so the identity is looked up instead of believed.
+ * @param clientId of the user-assigned managed identity.
+ * @throws BrokerError config_invalid when it is not given, or no managed identity has it.
+ */
+export async function findManagedIdentity(graph: GraphClient, clientId: string | undefined): Promise<string> {
+  if (clientId === undefined) {
+    throw new BrokerError(
+      'config_invalid',
+      "MANAGED_IDENTITY_CLIENT_ID: is missing; a federated credential needs the client id of the function app's user-assigned managed identity.",
+    );
+  }
+  const path = `/servicePrincipals?$filter=appId eq '${clientId}'&$select=id,servicePrincipalType`;
+  for await (const principal of graph.list(path)) {
+    const id = textOf(principal, 'id');
+    if (textOf(principal, 'servicePrincipalType') === 'ManagedIdentity' && id !== undefined) return id;
+  }
+  throw new BrokerError(
+    'config_invalid',
+    `MANAGED_IDENTITY_CLIENT_ID: no managed identity of the partner tenant has the client id ${clientId}.`,
+  );
+}
