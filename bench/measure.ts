@@ -1,0 +1,64 @@
+/** Small tools of the benchmarks: samples in, medians and ranges out. */
+
+export interface Figure {
+  /** What was measured, e.g. "broker, 10,000 tenants". */
+  readonly name: string;
+  readonly unit: string;
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+  readonly samples: number;
+}
+
+/** One comparison: its figures, and what they were meant to reach. */
+export interface BenchResult {
+  readonly title: string;
+  /** What is simulated and how, in a sentence or two. */
+  readonly setting: string;
+  readonly figures: readonly Figure[];
+  readonly goals: readonly Goal[];
+}
+
+export interface Goal {
+  readonly goal: string;
+  readonly reached: boolean;
+  /** The value that decides, as text. */
+  readonly value: string;
+}
+
+export interface Bench {
+  readonly name: string;
+  run(): Promise<BenchResult>;
+}
+
+export function figure(name: string, unit: string, samples: readonly number[]): Figure {
+  const sorted = samples.toSorted((a, b) => a - b);
+  const at = (share: number): number =>
+    sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
+  return {
+    name,
+    unit,
+    median: at(0.5),
+    min: sorted[0] ?? Number.NaN,
+    max: sorted.at(-1) ?? Number.NaN,
+    samples: samples.length,
+  };
+}
+
+/** Microseconds per call of `work`, over `rounds` rounds of `calls` calls each, after one round of warming up. */
+export async function microsecondsPerCall(
+  work: (n: number) => Promise<unknown>,
+  calls: number,
+  rounds = 7,
+): Promise<number[]> {
+  const samples: number[] = [];
+  for (let round = -1; round < rounds; round += 1) {
+    const startedNs = process.hrtime.bigint();
+    for (let n = 0; n < calls; n += 1) await work(n);
+    const elapsedNs = Number(process.hrtime.bigint() - startedNs);
+    if (round >= 0) samples.push(elapsedNs / calls / 1000);
+  }
+  return samples;
+}
+
+export const round = (value: number, digits = 2): number => Number(value.toPrecision(digits + 1));

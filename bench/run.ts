@@ -1,0 +1,43 @@
+/** `npm run bench [-- NAME]`: every benchmark, or one, side by side in one run. Prints a table, writes bench/results.json. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { cachedToken } from './cached-token.ts';
+import { type Bench, type BenchResult, round } from './measure.ts';
+
+const benches: readonly Bench[] = [cachedToken];
+
+const wanted = process.argv[2];
+const chosen = wanted === undefined ? benches : benches.filter(({ name }) => name === wanted);
+if (chosen.length === 0) {
+  console.error(`There is no benchmark "${wanted}". There are: ${benches.map(({ name }) => name).join(', ')}.`);
+  process.exit(2);
+}
+const file = join(import.meta.dirname, 'results.json');
+const machine = { node: process.version, cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length };
+const results: Record<string, BenchResult> = wanted === undefined ? {} : earlier();
+for (const bench of chosen) {
+  const result = await bench.run();
+  results[bench.name] = result;
+  print(result);
+}
+writeFileSync(file, `${JSON.stringify({ machine, results }, null, 2)}\n`);
+
+function earlier(): Record<string, BenchResult> {
+  try {
+    return (JSON.parse(readFileSync(file, 'utf8')) as { results: Record<string, BenchResult> }).results;
+  } catch {
+    return {};
+  }
+}
+
+function print({ title, setting, figures, goals }: BenchResult): void {
+  console.log(`\n${title}\n${setting}`);
+  const width = Math.max(...figures.map(({ name }) => name.length));
+  for (const { name, unit, median, min, max } of figures) {
+    console.log(
+      `  ${name.padEnd(width)}  ${String(round(median)).padStart(9)} ${unit}   (${round(min)} to ${round(max)})`,
+    );
+  }
+  for (const { goal, reached, value } of goals) console.log(`  ${reached ? 'reached' : 'MISSED '}  ${goal}: ${value}`);
+}
