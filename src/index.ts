@@ -6,5 +6,6 @@ import './functions/tokens.ts';
 import './functions/tenants.ts';
 import './functions/jobs.ts';
 import './functions/runs.ts';
+import './functions/audit.ts';
 import './functions/schedules.ts';
 import './functions/fan-out.ts';
