@@ -2,8 +2,8 @@
  * Builds what is deployed (`dist/`: the app, nothing else) and what runs on the developer's machine (`build/`: the
  * command line with the local host and the simulated cloud). Standard output stays empty: `npm start -- --json` owns it.
  */
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { glob, mkdir, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { build, type BuildOptions } from 'esbuild';
 
 // ESM bundles of CommonJS packages call require(); Node's own is put in its place.
@@ -31,6 +31,7 @@ export const app: BuildOptions = {
   minify: true,
   external: ['@azure/functions-core'],
   metafile: true,
+  sourcemap: 'external',
 };
 
 /** The command line. Packages stay outside: it runs where node_modules is. */
@@ -42,6 +43,18 @@ export const commandLine: BuildOptions = {
   packages: 'external',
 };
 
+/**
+ * Takes the source maps out of a build: they are larger than the program, and `.funcignore` as Core Tools reads it
+ * cannot tell `index.js.map` from `index.js`.
+ */
+export async function moveSourceMaps(from: string, to: string): Promise<void> {
+  await rm(to, { recursive: true, force: true });
+  for await (const map of glob('**/*.map', { cwd: from })) {
+    await mkdir(join(to, dirname(map)), { recursive: true });
+    await rename(join(from, map), join(to, map));
+  }
+}
+
 if (import.meta.main) {
   // `--out FOLDER` keeps several builds apart; the folder must lie inside the project, where node_modules is found.
   const at = process.argv.indexOf('--out');
@@ -49,4 +62,5 @@ if (import.meta.main) {
   const placed = [app, commandLine].map((options) => ({ ...options, outdir: join(root, options.outdir ?? '') }));
   await Promise.all(placed.map(({ outdir }) => rm(outdir, { recursive: true, force: true })));
   await Promise.all(placed.map((options) => build(options)));
+  await moveSourceMaps(join(root, 'dist'), join(root, 'build/source-maps'));
 }

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseGuid, type TenantId } from '../identifiers.ts';
 import { type Caller, type CallerRole, callerRoles } from './caller.ts';
 import { Refusal } from './compact-jwt.ts';

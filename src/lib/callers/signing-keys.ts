@@ -1,5 +1,5 @@
 import { importJWK, type CryptoKey } from 'jose';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Clock } from '../clock.ts';
 import { BrokerError } from '../errors.ts';
 import { type Fetch, outboundFailure, parseJson, retryAfterSeconds, send } from '../http/outbound.ts';

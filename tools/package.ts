@@ -1,0 +1,115 @@
+/**
+ * Makes the folder that is deployed, `out/app`, and the same as `out/app.zip`: the bundled app, host.json, a package.json
+ * without dependencies, and the access policy where there is one. The same sources give the same bytes.
+ */
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join, relative, resolve, sep } from 'node:path';
+import { parseArgs } from 'node:util';
+import { build } from 'esbuild';
+import { type Zippable, zipSync } from 'fflate';
+import { app, moveSourceMaps } from './build.ts';
+
+export const durableBackends = ['azureStorage', 'durableTaskScheduler'] as const;
+export type DurableBackend = (typeof durableBackends)[number];
+
+/** The part of host.json that depends on where runs keep their state. */
+interface HostJson {
+  readonly extensions: { readonly durableTask: { readonly hubName: string; readonly storageProvider: object } };
+}
+
+export interface PackagedApp {
+  /** Paths inside the package, with `/`, sorted. */
+  readonly files: readonly string[];
+  readonly bytes: number;
+  readonly zipBytes: number;
+}
+
+/**
+ * host.json for a backend. It must be in the file: the scale controller does not see overrides that come as app settings
+ * (azure-functions-durable-extension issues 2622 and 2803).
+ */
+export function hostJsonFor(backend: DurableBackend, hostJson: HostJson): HostJson {
+  if (backend === 'azureStorage') return hostJson;
+  const durableTask = {
+    ...hostJson.extensions.durableTask,
+    hubName: '%TASKHUB_NAME%',
+    storageProvider: { type: 'azureManaged', connectionStringName: 'DURABLE_TASK_SCHEDULER_CONNECTION_STRING' },
+  };
+  return { ...hostJson, extensions: { ...hostJson.extensions, durableTask } };
+}
+
+/** What the Functions worker reads of package.json, and what tells one deployment from another. */
+function packageJsonFor(project: { name: string; version: string; engines: unknown }): object {
+  const { name, version, engines } = project;
+  return { name, version, private: true, type: 'module', main: 'dist/index.js', engines };
+}
+
+/** The earliest time that a zip can name, so that the time of packaging leaves no trace. */
+const zipTime = new Date(1980, 0, 1);
+const regularFile = 0o100_644;
+
+/** @param folder What is packed. @returns The archive, the same for the same files. */
+export async function zipFolder(folder: string, files: readonly string[]): Promise<Uint8Array> {
+  const entries: Zippable = {};
+  for (const file of files) {
+    entries[file] = [
+      await readFile(join(folder, file)),
+      { mtime: zipTime, os: 3, attrs: regularFile * 65_536, level: 9 },
+    ];
+  }
+  return zipSync(entries);
+}
+
+/** Paths of all files below a folder, with `/`, sorted by code unit. */
+export async function listFiles(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'))
+    .toSorted((a, b) => (a < b ? -1 : 1));
+}
+
+/** @param root Folder of the project. @param out Where `app/`, `app.zip` and `source-maps/` go; what is there is replaced. */
+export async function packageApp(root: string, out: string, backend: DurableBackend): Promise<PackagedApp> {
+  const folder = join(out, 'app');
+  await rm(out, { recursive: true, force: true });
+  await build({ ...app, absWorkingDir: root, outdir: join(folder, 'dist') });
+  await moveSourceMaps(join(folder, 'dist'), join(out, 'source-maps/dist'));
+  const writeJson = (name: string, value: object): Promise<void> =>
+    writeFile(join(folder, name), `${JSON.stringify(value, undefined, 2)}\n`);
+  const readJson = async <T>(name: string): Promise<T> => JSON.parse(await readFile(join(root, name), 'utf8')) as T;
+  await writeJson('host.json', hostJsonFor(backend, await readJson('host.json')));
+  await writeJson('package.json', packageJsonFor(await readJson('package.json')));
+  const policy = await readFile(join(root, 'access-policy.json')).catch(() => undefined);
+  if (policy !== undefined) await writeFile(join(folder, 'access-policy.json'), policy);
+  const files = await listFiles(folder);
+  await writeFile(join(out, 'app.zip'), await zipFolder(folder, files));
+  const sizes = await Promise.all(files.map(async (file) => (await stat(join(folder, file))).size));
+  return {
+    files,
+    bytes: sizes.reduce((sum, size) => sum + size, 0),
+    zipBytes: (await stat(join(out, 'app.zip'))).size,
+  };
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      out: { type: 'string', default: 'out' },
+      'durable-backend': { type: 'string', default: 'azureStorage' },
+    },
+  });
+  const backend = durableBackends.find((name) => name === values['durable-backend']);
+  if (backend === undefined) throw new Error(`--durable-backend is one of ${durableBackends.join(', ')}`);
+  const root = join(import.meta.dirname, '..');
+  const out = resolve(root, values.out);
+  const { files, bytes, zipBytes } = await packageApp(root, out, backend);
+  const kilobytes = (size: number): string => `${Math.round(size / 1000)} kB`;
+  console.log(`${values.out}/app      ${files.length} files, ${kilobytes(bytes)}`);
+  console.log(`${values.out}/app.zip  ${kilobytes(zipBytes)}`);
+  if (!files.includes('access-policy.json')) {
+    console.log('There is no access-policy.json: until ACCESS_POLICY names a policy, every request is denied.');
+  }
+}
+
+if (import.meta.main) await main();
