@@ -71,8 +71,9 @@ async function runHost(flags: HostFlags): Promise<void> {
     );
   process.on('uncaughtException', survive);
   process.on('unhandledRejection', survive);
+  const signalled = stopSignal();
   announce(host, flags.json === true);
-  await stopSignal();
+  await signalled;
   await host.stop();
   process.off('uncaughtException', survive);
   process.off('unhandledRejection', survive);

@@ -1,0 +1,25 @@
+/** Streams in and out: `app.setup({ enableHttpStream: true })`. */
+import { Readable } from 'node:stream';
+import { app } from '@azure/functions';
+
+app.setup({ enableHttpStream: true });
+
+async function* upperCase(chunks: AsyncIterable<Uint8Array>): AsyncIterable<string> {
+  for await (const chunk of chunks) yield Buffer.from(chunk).toString().toUpperCase();
+}
+
+app.http('upper', {
+  methods: ['POST'],
+  route: 'upper/{who}',
+  handler: (request) => ({
+    headers: { 'x-who': request.params['who'] ?? '' },
+    body: Readable.from(upperCase(request.body as unknown as AsyncIterable<Uint8Array>)),
+  }),
+});
+app.http('nothing', { methods: ['GET'], handler: () => undefined as never });
+app.http('throws', {
+  methods: ['GET'],
+  handler: () => {
+    throw new Error('a failing handler');
+  },
+});

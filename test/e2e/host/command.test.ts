@@ -1,0 +1,93 @@
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildApp, failToStart, removeFolder, startHost, temporaryFolder } from './host-process.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await buildApp('web');
+});
+afterAll(() => removeFolder(folder));
+
+describe('ptb host', () => {
+  it.each(['SIGINT', 'SIGTERM'] as const)('ends cleanly at %s', async (signal) => {
+    const host = await startHost(folder);
+    expect(await host.end(signal)).toBe(0);
+  });
+
+  it('puts settings into the environment: the file, over it the given file, over it the environment', async () => {
+    const app = await buildApp('settings');
+    writeFileSync(
+      join(app, 'local.settings.json'),
+      JSON.stringify({ IsEncrypted: false, Values: { FIRST: 'app', SECOND: 'app', THIRD: 'app' } }),
+    );
+    const file = join(app, 'given.json');
+    writeFileSync(file, JSON.stringify({ Values: { SECOND: 'given', THIRD: 'given' } }));
+    const host = await startHost(app, ['--settings', file], { THIRD: 'environment' });
+    const response = await fetch(`${host.url}/api/settings`);
+    expect(await response.json()).toEqual({
+      FIRST: 'app',
+      SECOND: 'given',
+      THIRD: 'environment',
+      WEBSITE_HOSTNAME: host.url.slice(7),
+    });
+    await host.end();
+    removeFolder(app);
+  });
+
+  it('says which port is taken', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => server.once('listening', resolve));
+    const { port } = server.address() as AddressInfo;
+    const { code, errors, output } = await failToStart(['--app', folder, '--port', String(port), '--json']);
+    expect([code, output]).toEqual([1, '']);
+    expect(errors).toBe(`ptb: Port ${port} is taken by another program; choose another with --port, or 0 for any.\n`);
+    server.close();
+  });
+
+  it('says what is missing in the folder', async () => {
+    const empty = temporaryFolder('empty');
+    const fail = async (): Promise<string> => {
+      const { code, errors } = await failToStart(['--app', empty, '--port', '0']);
+      expect(code).toBe(1);
+      return errors;
+    };
+    expect(await fail()).toContain(`There is no host.json in ${empty}, so it is not a Functions app.`);
+    writeFileSync(join(empty, 'host.json'), '{"version":"2.0"}');
+    expect(await fail()).toContain('There is no package.json');
+    writeFileSync(join(empty, 'package.json'), '{"main":"dist/*.js"}');
+    expect(await fail()).toContain('Has the app been built?');
+    writeFileSync(join(empty, 'package.json'), '{"main":"index.cjs"}');
+    writeFileSync(join(empty, 'index.cjs'), '');
+    expect(await fail()).toContain('registers no functions');
+    writeFileSync(join(empty, 'index.cjs'), 'throw new Error("at import")');
+    expect(await fail()).toContain('The app could not be loaded from');
+    writeFileSync(
+      join(empty, 'host.json'),
+      '{"version":"2.0","extensions":{"durableTask":{"maxConcurrentActivityFunctions":0}}}',
+    );
+    expect(await fail()).toContain('extensions.durableTask.maxConcurrentActivityFunctions');
+    removeFolder(empty);
+  });
+
+  it('refuses a store that another host has open, and a file that is none', async () => {
+    const store = join(folder, 'shared.sqlite');
+    const host = await startHost(folder, ['--store', store]);
+    expect((await failToStart(['--app', folder, '--port', '0', '--store', store])).errors).toBe(
+      `ptb: The store ${store} is in use by another host.\n`,
+    );
+    await host.end();
+    const text = join(folder, 'text.sqlite');
+    writeFileSync(text, 'this is a text and no database, long enough to be looked at as one');
+    expect((await failToStart(['--app', folder, '--port', '0', '--store', text])).errors).toContain(
+      'cannot be opened: file is not a database',
+    );
+  });
+
+  it('treats a wrong flag as wrong usage', async () => {
+    expect((await failToStart(['--app', folder, '--port', 'x'])).code).toBe(2);
+    expect((await failToStart([])).code).toBe(2);
+  });
+});

@@ -1,0 +1,133 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { finished, raise, start, status, until, viaClient } from './client.ts';
+import { buildApp, type HostProcess, removeFolder, startHost } from './host-process.ts';
+
+let folder: string;
+let host: HostProcess | undefined;
+let notes: string;
+
+const boot = async (): Promise<HostProcess> => {
+  host = await startHost(folder, ['--store', join(folder, 'store.sqlite')], { NOTES_FILE: notes });
+  return host;
+};
+const noted = (): string[] =>
+  existsSync(notes)
+    ? readFileSync(notes, 'utf8')
+        .split('\n')
+        .filter((line) => line !== '')
+    : [];
+
+beforeEach(async () => {
+  folder = await buildApp('patterns', { extensions: { durableTask: { maxConcurrentActivityFunctions: 4 } } });
+  notes = join(folder, 'notes.txt');
+});
+afterEach(async () => {
+  await host?.end('SIGKILL');
+  removeFolder(folder);
+});
+
+describe('a host that is killed goes on where it was', () => {
+  it('finishes a fan-out, a timer, an event and a child after four kills, running no finished activity again', async () => {
+    const count = 40;
+    let running = await boot();
+    await start(running, 'survivor', { count, ms: 20 }, 'one');
+    for (const enough of [6, 16, 28]) {
+      await expect.poll(() => noted().length, { timeout: 15_000 }).toBeGreaterThanOrEqual(enough);
+      await running.end('SIGKILL');
+      running = await boot();
+    }
+    await expect.poll(() => noted().length, { timeout: 15_000 }).toBeGreaterThanOrEqual(count);
+    expect(await raise(running, 'one', 'go', true)).toBe(202);
+    await running.end('SIGKILL');
+    running = await boot();
+    expect(await finished(running, 'one')).toMatchObject({
+      runtimeStatus: 'Completed',
+      output: { done: count, approved: true, child: 1560 },
+    });
+    // At least once: only what was running or just done at a kill may appear twice.
+    expect(new Set(noted()).size).toBe(count);
+    expect(noted().length).toBeLessThan(count + 3 * 8);
+  });
+
+  it('keeps statuses, histories, entities and keys', async () => {
+    const first = await boot();
+    const { id } = await start(first, 'useCounter', 'kept');
+    const before = await finished(first, id);
+    const history = (await status(first, id, '&showHistory=true')).historyEvents;
+    await first.end('SIGKILL');
+    const second = await boot();
+    expect(second.systemKey).toBe(first.systemKey);
+    expect(await status(second, id)).toEqual(before);
+    expect((await status(second, id, '&showHistory=true')).historyEvents).toEqual(history);
+    expect((await viaClient(second, 'readEntityState', { name: 'Counter', key: 'kept' })).value).toMatchObject({
+      entityState: 11,
+    });
+  });
+
+  it('fires at once the timer that came due meanwhile, and keeps the suspended suspended', async () => {
+    const first = await boot();
+    await start(first, 'approval', { timeoutMs: 400, code: 1 }, 'due');
+    await start(first, 'approval', { timeoutMs: 60_000, code: 1 }, 'paused');
+    await viaClient(first, 'suspend', 'paused', '');
+    await until(first, 'paused', ({ runtimeStatus }) => runtimeStatus === 'Suspended');
+    await until(first, 'due', ({ runtimeStatus }) => runtimeStatus === 'Running');
+    await first.end('SIGKILL');
+    const second = await boot();
+    expect((await finished(second, 'due')).output).toBe('timed out');
+    expect((await status(second, 'paused')).runtimeStatus).toBe('Suspended');
+    await raise(second, 'paused', 'Code', 1);
+    await viaClient(second, 'resume', 'paused', '');
+    expect((await finished(second, 'paused')).output).toBe('accepted at attempt 1');
+  });
+
+  it('leaves alone an orchestration that is newer than itself, until it is as new again', async () => {
+    const hostJson = (defaultVersion: string): void =>
+      writeFileSync(
+        join(folder, 'host.json'),
+        JSON.stringify({
+          version: '2.0',
+          extensions: { durableTask: { defaultVersion, versionMatchStrategy: 'CurrentOrOlder' } },
+        }),
+      );
+    hostJson('2.0');
+    const newer = await boot();
+    await start(newer, 'approval', { timeoutMs: 60_000, code: 1 }, 'versioned');
+    await until(newer, 'versioned', ({ runtimeStatus }) => runtimeStatus === 'Running');
+    await newer.end();
+    hostJson('1.9');
+    const older = await boot();
+    await raise(older, 'versioned', 'Code', 1);
+    await expect.poll(() => older.errors()).toContain('has version 2.0, which this host (1.9) does not run');
+    expect((await status(older, 'versioned')).runtimeStatus).toBe('Running');
+    await older.end();
+    hostJson('2.0.1');
+    expect((await finished(await boot(), 'versioned')).output).toBe('accepted at attempt 1');
+  });
+
+  it('makes up for a timer run that it missed', async () => {
+    const first = await boot();
+    const fire = await fetch(`${first.url}/admin/functions/everyNight?code=${first.masterKey}`, {
+      method: 'POST',
+      body: '{"input":null}',
+    });
+    expect(fire.status).toBe(202);
+    await expect.poll(() => noted()).toHaveLength(1);
+    expect(noted()[0]).toContain('"isPastDue":false');
+    await first.end();
+    // What a host that was stopped two days ago has left behind.
+    const { DatabaseSync } = await import('node:sqlite');
+    const database = new DatabaseSync(join(folder, 'store.sqlite'));
+    const updated = new Date(Date.now() - 2 * 86_400_000);
+    const next = new Date(updated);
+    next.setUTCHours(3, 0, 0, 0);
+    if (next <= updated) next.setUTCDate(next.getUTCDate() + 1);
+    const stored = { Last: '0001-01-01T00:00:00.000Z', Next: next.toISOString(), LastUpdated: updated.toISOString() };
+    database.prepare('UPDATE host_values SET value = ? WHERE key = ?').run(JSON.stringify(stored), 'timer everyNight');
+    database.close();
+    await boot();
+    await expect.poll(() => noted()).toHaveLength(2);
+    expect(noted()[1]).toContain('"isPastDue":true');
+  });
+});

@@ -1,0 +1,187 @@
+import { request as httpRequest } from 'node:http';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildApp, type HostProcess, removeFolder, startHost } from './host-process.ts';
+
+interface Seen {
+  readonly name: string;
+  readonly method: string;
+  readonly url: string;
+  readonly params: Record<string, string>;
+  readonly query: Record<string, string>;
+  readonly header: string | null;
+  readonly body: string;
+}
+
+describe('HTTP triggers', () => {
+  let folder: string;
+  let host: HostProcess;
+  const call = (path: string, init?: RequestInit): Promise<Response> => fetch(`${host.url}${path}`, init);
+  const seen = async (path: string, init?: RequestInit): Promise<Seen> =>
+    (await (await call(path, init)).json()) as Seen;
+
+  beforeAll(async () => {
+    folder = await buildApp('web', {
+      format: 'cjs',
+      extensions: { http: { routePrefix: 'svc/v1', customHeaders: { 'x-custom': 'of host.json' } } },
+    });
+    host = await startHost(folder, ['--keys']);
+  });
+  afterAll(async () => {
+    await host.end();
+    removeFolder(folder);
+  });
+
+  it('lists functions with route, methods and authLevel', () => {
+    expect(host.functions).toContainEqual({
+      name: 'plain',
+      trigger: 'httpTrigger',
+      route: '/svc/v1/items/{id}',
+      methods: ['GET', 'POST'],
+      authLevel: 'anonymous',
+    });
+    expect(host.errors()).toContain(`plain: [GET,POST] ${host.url}/svc/v1/items/{id}`);
+  });
+
+  it('tries the more specific route first, and the next one where a constraint or method does not fit', async () => {
+    expect((await seen('/svc/v1/items/special')).name).toBe('literal');
+    expect((await seen('/svc/v1/ITEMS/12')).name).toBe('constrained');
+    expect((await seen('/svc/v1/items/9')).name).toBe('plain');
+    expect((await seen('/svc/v1/items/special', { method: 'POST' })).name).toBe('plain');
+  });
+
+  it('fills parameters, optional ones, defaults and catch-alls', async () => {
+    expect((await seen('/svc/v1/items/a%20b%2Fc')).params).toEqual({ id: 'a b/c' });
+    expect((await seen('/svc/v1/files/a/b/c.txt')).params).toEqual({ path: 'a/b/c.txt' });
+    expect((await seen('/svc/v1/optional/x')).params).toEqual({ a: 'x' });
+    expect((await seen('/svc/v1/optional/x/y')).params).toEqual({ a: 'x', b: 'y' });
+    expect((await seen('/svc/v1/defaulted')).params).toEqual({ a: 'one' });
+    expect((await seen('/svc/v1/v2.17/x')).params).toEqual({ major: '2', minor: '17' });
+  });
+
+  it('answers 404 for an unknown path, a method that is not listed and a wrong prefix', async () => {
+    const paths: [string, RequestInit?][] = [
+      ['/svc/v1/nowhere'],
+      ['/svc/v1/items/9', { method: 'DELETE' }],
+      ['/api/items/9'],
+      ['/items/9'],
+      ['/svc/v1/items/%zz'],
+    ];
+    for (const [path, init] of paths) expect([path, (await call(path, init)).status]).toEqual([path, 404]);
+  });
+
+  it('hands over method, address, headers, query and body as the platform does', async () => {
+    const request = await seen('/svc/v1/items/9?a=1&b=x%20y&a=2', {
+      method: 'POST',
+      headers: { 'X-Test': 'yes' },
+      body: 'ü',
+    });
+    expect(request).toEqual({
+      name: 'plain',
+      method: 'POST',
+      url: `${host.url}/svc/v1/items/9?a=1&b=x%20y&a=2`,
+      params: { id: '9' },
+      query: { a: '1,2', b: 'x y' },
+      header: 'yes',
+      body: 'ü',
+    });
+  });
+
+  it('gives a body without a length to nobody, and says so', async () => {
+    const answer = await new Promise<string>((resolve, reject) => {
+      const request = httpRequest(`${host.url}/svc/v1/items/9`, { method: 'POST' }, (response) => {
+        let text = '';
+        response.on('data', (chunk: Buffer) => (text += chunk.toString())).on('end', () => resolve(text));
+      });
+      request.on('error', reject).write('chunked');
+      request.end();
+    });
+    expect((JSON.parse(answer) as Seen).body).toBe('');
+    await expect.poll(() => host.errors()).toContain('A body without Content-Length reaches the function empty');
+  });
+
+  it('writes status, headers, cookies and bytes', async () => {
+    const response = await call('/svc/v1/cookies');
+    expect(response.status).toBe(201);
+    expect(response.headers.get('x-answer')).toBe('42');
+    expect(response.headers.get('x-custom')).toBe('of host.json');
+    expect(response.headers.getSetCookie()).toEqual(['a=b%20c; max-age=60; path=/; secure; samesite=strict; httponly']);
+    expect(new Uint8Array(await response.arrayBuffer())).toEqual(new Uint8Array([1, 2, 3]));
+  });
+
+  it('answers 204 for nothing and 500 without a body for a throw, with the error in the log', async () => {
+    expect((await call('/svc/v1/nothing')).status).toBe(204);
+    const failed = await call('/svc/v1/throws');
+    expect([failed.status, await failed.text()]).toEqual([500, '']);
+    await expect
+      .poll(() => host.errors())
+      .toMatch(/ error throws: Executed with an error: Error: a failing handler\\n/);
+    expect(host.errors()).toMatch(/ information throws: two\\nlines\n/);
+  });
+
+  it('survives what an app throws outside its handlers', async () => {
+    expect(await (await call('/svc/v1/uncaught')).text()).toBe('answered');
+    await expect.poll(() => host.errors()).toContain('Uncaught: Error: after the answer');
+    expect((await call('/svc/v1/nothing')).status).toBe(204);
+  });
+
+  it('runs the hooks of the app around each invocation', async () => {
+    expect((await call('/svc/v1/items/9')).headers.get('x-hooked')).toBe('yes');
+  });
+
+  it('wants the keys that the authLevel asks for', async () => {
+    const codes = async (path: string): Promise<number[]> => {
+      const keys = ['', 'wrong', host.functionKey, host.systemKey, host.masterKey];
+      const byHeader = keys.map((key) =>
+        call(path, { headers: { 'x-functions-key': key } }).then(({ status }) => status),
+      );
+      return [...(await Promise.all(byHeader)), (await call(`${path}?code=${host.masterKey}`)).status];
+    };
+    expect(await codes('/svc/v1/needsFunctionKey')).toEqual([401, 401, 200, 401, 200, 200]);
+    expect(await codes('/svc/v1/needsMasterKey')).toEqual([401, 401, 401, 401, 200, 200]);
+    expect(await codes('/svc/v1/items/9')).toEqual([200, 200, 200, 200, 200, 200]);
+  });
+
+  it('opens the admin interface to the master key alone', async () => {
+    expect((await call('/admin/functions')).status).toBe(401);
+    expect((await call(`/admin/functions?code=${host.functionKey}`)).status).toBe(401);
+    expect(await (await call(`/admin/functions?code=${host.masterKey}`)).json()).toEqual(host.functions);
+    expect(await (await call(`/admin/host/status?code=${host.masterKey}`)).json()).toMatchObject({ state: 'Running' });
+    expect((await call(`/admin/functions/nothing?code=${host.masterKey}`, { method: 'POST', body: '{}' })).status).toBe(
+      404,
+    );
+  });
+});
+
+describe('HTTP triggers with streaming', () => {
+  let folder: string;
+  let host: HostProcess;
+  beforeAll(async () => {
+    folder = await buildApp('stream');
+    host = await startHost(folder);
+  });
+  afterAll(async () => {
+    await host.end();
+    removeFolder(folder);
+  });
+
+  it('streams in and out, before the request has ended', async () => {
+    const chunks: string[] = [];
+    await new Promise<void>((resolve, reject) => {
+      const request = httpRequest(`${host.url}/api/upper/me`, { method: 'POST' }, (response) => {
+        expect(response.headers['x-who']).toBe('me');
+        response.on('data', (chunk: Buffer) => {
+          chunks.push(chunk.toString());
+          if (chunks.length === 1) request.end('second');
+        });
+        response.on('end', resolve);
+      });
+      request.on('error', reject).write('first');
+    });
+    expect(chunks).toEqual(['FIRST', 'SECOND']);
+  });
+
+  it('answers for a function that returns nothing or throws', async () => {
+    expect((await fetch(`${host.url}/api/nothing`)).status).toBe(204);
+    expect((await fetch(`${host.url}/api/throws`)).status).toBe(500);
+  });
+});
