@@ -1,0 +1,212 @@
+import { TableClient } from '@azure/data-tables';
+import { ContainerClient } from '@azure/storage-blob';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseTenantId, type TenantId } from '../../src/lib/identifiers.ts';
+import { BlobRunResults } from '../../src/lib/runs/blob-run-results.ts';
+import type { RunPlan, TenantRun } from '../../src/lib/runs/run.ts';
+import type { RunLog, RunResults } from '../../src/lib/runs/run-log.ts';
+import { TableRunLog } from '../../src/lib/runs/table-run-log.ts';
+import { MemoryRunLog, MemoryRunResults } from '../fakes/memory-run-log.ts';
+import { type Azurite, startAzurite } from '../support/azurite.ts';
+
+let azurite: Azurite;
+beforeAll(async () => {
+  azurite = await startAzurite();
+});
+afterAll(() => azurite.stop());
+
+const tableLog = (): RunLog =>
+  new TableRunLog(async (name) =>
+    TableClient.fromConnectionString(azurite.connectionString, name, { allowInsecureConnection: true }),
+  );
+const blobResults = (): RunResults =>
+  new BlobRunResults(async (name) => new ContainerClient(azurite.connectionString, name));
+
+const tenant = (number: number): TenantId =>
+  parseTenantId(`00000000-0000-4000-8000-${String(number).padStart(12, '0')}`)!;
+const record = (number: number, more: Partial<TenantRun> = {}): TenantRun => ({
+  tenantId: tenant(number),
+  name: `Tenant ${number}`,
+  outcome: 'succeeded',
+  round: 1,
+  rows: 2,
+  columns: ['a', 'b'],
+  startedAtMs: 1_000,
+  finishedAtMs: 2_000,
+  ...more,
+});
+const start = (job: string, window: string, createdAtMs = 1_700_000_000_000) => ({
+  runId: `${job}@${window}`,
+  job,
+  window,
+  startedBy: 'timer',
+  createdAtMs,
+});
+
+async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const collected: T[] = [];
+  for await (const item of items) collected.push(item);
+  return collected;
+}
+
+describe.each([
+  ['in memory', () => new MemoryRunLog()],
+  ['in tables', tableLog],
+])('the run log %s', (_name, make) => {
+  test('gives a run to one of fifty who start it at once', async () => {
+    const log = make();
+    const won = await Promise.all(Array.from({ length: 50 }, () => log.create(start('race', 'w'), { parameters: {} })));
+    expect(won.filter(Boolean)).toHaveLength(1);
+    expect(await log.find('race@w')).toMatchObject({
+      runId: 'race@w',
+      job: 'race',
+      window: 'w',
+      status: 'pending',
+      startedBy: 'timer',
+      createdAtMs: 1_700_000_000_000,
+    });
+  });
+
+  test('keeps what was asked, thousands of tenants among it, and windows with a colon', async () => {
+    const log = make();
+    const request = {
+      tenants: Array.from({ length: 5_000 }, (_, index) => tenant(index)),
+      parameters: { text: 'ä"\\', deep: { list: [1, null] } },
+    };
+    await log.create(start('big', '2026-11-24T05:00Z'), request);
+    expect(await log.request('big@2026-11-24T05:00Z')).toEqual(request);
+  });
+
+  test('knows nothing of a run that was not started, or of a text that is no run id', async () => {
+    const log = make();
+    for (const runId of ['none@w', 'none', '', "x@'or 1 eq 1"]) {
+      expect(await log.find(runId)).toBeUndefined();
+      expect(await log.request(runId)).toBeUndefined();
+    }
+  });
+
+  test('changes some facts of a run and leaves the others', async () => {
+    const log = make();
+    await log.create(start('change', 'w'), { parameters: {} });
+    const tenants = { total: 5, succeeded: 1, failed: 2, skipped: 1, notAttempted: 1 };
+    await log.change('change@w', { status: 'running', startedAtMs: 1_700_000_001_000, tenants });
+    await log.change('change@w', {
+      stoppedBy: { code: 'credential_revoked', detail: 'Gone.' },
+      cancelRequestedAtMs: 1_700_000_002_000,
+    });
+    expect(await log.find('change@w')).toMatchObject({
+      status: 'running',
+      startedAtMs: 1_700_000_001_000,
+      tenants,
+      stoppedBy: { code: 'credential_revoked', detail: 'Gone.' },
+      cancelRequestedAtMs: 1_700_000_002_000,
+    });
+    expect(await log.request('change@w')).toEqual({ parameters: {} });
+  });
+
+  test('lists runs newest first, of one job or of all, so many and no more', async () => {
+    const log = make();
+    for (const [index, job] of ['list-a', 'list-b', 'list-a'].entries())
+      await log.create(start(job, `w${index}`, 1_000_000 + index * 1000), { parameters: {} });
+    expect((await log.list({ job: 'list-a', limit: 10 })).map(({ runId }) => runId)).toEqual([
+      'list-a@w2',
+      'list-a@w0',
+    ]);
+    const listed = (await log.list({ limit: 1000 })).filter(({ job }) => job.startsWith('list-'));
+    expect(listed.map(({ window }) => window)).toEqual(['w2', 'w1', 'w0']);
+    expect(await log.list({ limit: 1 })).toHaveLength(1);
+  });
+
+  test('lets the first record of a round count, also when many arrive at once', async () => {
+    const log = make();
+    const counted = await Promise.all(
+      Array.from({ length: 20 }, (_, index) => log.recordTenant('first@w', record(1, { rows: index }))),
+    );
+    expect(new Set(counted.map(({ rows }) => rows)).size).toBe(1);
+    expect(await log.findTenant('first@w', tenant(1))).toEqual(counted[0]);
+  });
+
+  test('lets a later round replace an earlier one, and never the other way round', async () => {
+    const log = make();
+    await log.recordTenant('rounds@w', record(1, { outcome: 'retrying', code: 'throttled', detail: 'Busy.', rows: 0 }));
+    const second = await log.recordTenant('rounds@w', record(1, { round: 2 }));
+    expect(second).toMatchObject({ outcome: 'succeeded', round: 2 });
+    expect(await log.recordTenant('rounds@w', record(1, { outcome: 'failed', round: 1 }))).toMatchObject({
+      outcome: 'succeeded',
+      round: 2,
+    });
+    const kept = await log.findTenant('rounds@w', tenant(1));
+    expect(kept).toMatchObject({ outcome: 'succeeded', round: 2 });
+    // The reasons of an earlier round must not stick to a later one.
+    expect(kept?.code).toBeUndefined();
+    expect(kept?.detail).toBeUndefined();
+  });
+
+  test('writes many at once, twice without harm, and counts and finds them by outcome', async () => {
+    const log = make();
+    const records = Array.from({ length: 250 }, (_, index) =>
+      record(index, { outcome: index % 5 === 0 ? 'failed' : 'skipped', round: 0, code: 'tenant_not_delegated' }),
+    );
+    await log.recordTenants('many@w', records);
+    await log.recordTenants('many@w', records);
+    await log.recordTenants('many@w', []);
+    await log.recordTenant('many@w', record(900));
+    await log.recordTenant('many@w', record(901, { outcome: 'retrying' }));
+    expect(await log.countTenants('many@w')).toEqual({ succeeded: 1, failed: 50, skipped: 200, retrying: 1 });
+    expect(await all(log.tenants('many@w', 'failed'))).toHaveLength(50);
+    expect(await all(log.tenants('many@w'))).toHaveLength(252);
+    expect(await log.countTenants('other@w')).toEqual({ succeeded: 0, failed: 0, skipped: 0, retrying: 0 });
+  });
+
+  test('keeps the names of customers as they are', async () => {
+    const log = make();
+    for (const [index, name] of ["O'Brien & Söhne", '=cmd()', '株式会社', 'a/b\\c#d?e'].entries()) {
+      await log.recordTenant('names@w', record(index, { name }));
+      expect(await log.findTenant('names@w', tenant(index))).toMatchObject({ name });
+    }
+  });
+});
+
+describe.each([
+  ['in memory', () => new MemoryRunResults()],
+  ['in blobs', blobResults],
+])('the results %s', (_name, make) => {
+  const plan = (name: string): RunPlan => ({
+    job: 'job',
+    parameters: { days: 3 },
+    attempt: [
+      { tenantId: tenant(1), name, defaultDomain: 'one.example' },
+      { tenantId: tenant(2), name: 'Two' },
+    ],
+    decided: [record(3, { outcome: 'failed', code: 'tenant_not_delegated', detail: 'Why.', round: 0 })],
+  });
+
+  test('keep the first plan, whoever comes later', async () => {
+    const results = make();
+    expect(await results.plan('plan@2026-11-24T05:00Z')).toBeUndefined();
+    expect(await results.putPlan('plan@2026-11-24T05:00Z', plan('first'))).toEqual(plan('first'));
+    expect(await results.putPlan('plan@2026-11-24T05:00Z', plan('second'))).toEqual(plan('first'));
+    expect(await results.plan('plan@2026-11-24T05:00Z')).toEqual(plan('first'));
+  });
+
+  test('give back rows as they were, also large ones, and those of the last writing', async () => {
+    const results = make();
+    const lines = Array.from({ length: 60_000 }, (_, index) => `{"n":${index},"text":"${'ü'.repeat(40)}"}\n`).join('');
+    await results.putRows('rows@w', tenant(1), 'old');
+    await results.putRows('rows@w', tenant(1), lines);
+    expect((await all(results.rows('rows@w', tenant(1)))).join('')).toBe(lines);
+  });
+
+  test('fail as storage does for rows that are not there', async () => {
+    await expect(all(make().rows('rows@w', tenant(99)))).rejects.toMatchObject({ code: 'storage_unavailable' });
+  });
+});
+
+test('a storage account that is gone is storage_unavailable, without the address or key in it', async () => {
+  const gone = azurite.connectionString.replace(/:\d+\//g, ':9/');
+  const options = { allowInsecureConnection: true, retryOptions: { maxRetries: 0 } };
+  const log = new TableRunLog(async (name) => TableClient.fromConnectionString(gone, name, options));
+  const failure = await log.find('gone@w').catch((error: unknown) => error);
+  expect(failure).toMatchObject({ code: 'storage_unavailable' });
+  expect(JSON.stringify(failure)).not.toContain('127.0.0.1');
+});

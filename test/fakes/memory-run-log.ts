@@ -1,0 +1,128 @@
+import { BrokerError } from '../../src/lib/errors.ts';
+import type { TenantId } from '../../src/lib/identifiers.ts';
+import type { Run, RunPlan, RunRequest, TenantOutcome, TenantRun } from '../../src/lib/runs/run.ts';
+import type { RunId } from '../../src/lib/runs/run-id.ts';
+import type { OutcomeCounts, RunChange, RunLog, RunResults } from '../../src/lib/runs/run-log.ts';
+
+const noTenants = { total: 0, succeeded: 0, failed: 0, skipped: 0, notAttempted: 0 };
+
+/** The run log in memory; held to the same promises as the one in tables by test/contract. */
+export class MemoryRunLog implements RunLog {
+  /** Set to make every call fail as storage does. */
+  broken = false;
+  /** How often the record of a run was read. */
+  finds = 0;
+  readonly #runs = new Map<RunId, { run: Run; request: RunRequest }>();
+  readonly #tenants = new Map<RunId, Map<TenantId, TenantRun>>();
+
+  async create(
+    run: Pick<Run, 'runId' | 'job' | 'window' | 'startedBy' | 'createdAtMs'>,
+    request: RunRequest,
+  ): Promise<boolean> {
+    this.#touch();
+    if (this.#runs.has(run.runId)) return false;
+    this.#runs.set(run.runId, {
+      run: { ...run, status: 'pending', tenants: noTenants },
+      request: structuredClone(request),
+    });
+    return true;
+  }
+
+  async find(runId: RunId): Promise<Run | undefined> {
+    this.#touch();
+    this.finds += 1;
+    return this.#runs.get(runId)?.run;
+  }
+
+  async request(runId: RunId): Promise<RunRequest | undefined> {
+    this.#touch();
+    return structuredClone(this.#runs.get(runId)?.request);
+  }
+
+  async list(filter: { readonly job?: string; readonly limit: number }): Promise<readonly Run[]> {
+    this.#touch();
+    const runs = [...this.#runs.values()]
+      .map(({ run }) => run)
+      .filter(({ job }) => filter.job === undefined || job === filter.job);
+    return runs.toSorted((a, b) => b.createdAtMs - a.createdAtMs).slice(0, filter.limit);
+  }
+
+  async change(runId: RunId, change: RunChange): Promise<void> {
+    this.#touch();
+    const entry = this.#runs.get(runId);
+    if (entry === undefined) throw new BrokerError('storage_unavailable', 'There is no such record.');
+    entry.run = { ...entry.run, ...change };
+  }
+
+  async recordTenant(runId: RunId, record: TenantRun): Promise<TenantRun> {
+    this.#touch();
+    const tenants = this.#of(runId);
+    const earlier = tenants.get(record.tenantId);
+    if (earlier !== undefined && earlier.round >= record.round) return earlier;
+    tenants.set(record.tenantId, record);
+    return record;
+  }
+
+  async recordTenants(runId: RunId, records: readonly TenantRun[]): Promise<void> {
+    this.#touch();
+    for (const record of records) this.#of(runId).set(record.tenantId, record);
+  }
+
+  async findTenant(runId: RunId, tenantId: TenantId): Promise<TenantRun | undefined> {
+    this.#touch();
+    return this.#of(runId).get(tenantId);
+  }
+
+  async *tenants(runId: RunId, outcome?: TenantOutcome): AsyncGenerator<TenantRun, void, undefined> {
+    this.#touch();
+    // Sorted as a table sorts its rows.
+    const records = [...this.#of(runId).values()].toSorted((a, b) => (a.tenantId < b.tenantId ? -1 : 1));
+    for (const record of records) if (outcome === undefined || record.outcome === outcome) yield record;
+  }
+
+  async countTenants(runId: RunId): Promise<OutcomeCounts> {
+    this.#touch();
+    const counts = { succeeded: 0, failed: 0, skipped: 0, retrying: 0 };
+    for (const { outcome } of this.#of(runId).values()) counts[outcome] += 1;
+    return counts;
+  }
+
+  #of(runId: RunId): Map<TenantId, TenantRun> {
+    const tenants = this.#tenants.get(runId) ?? new Map<TenantId, TenantRun>();
+    this.#tenants.set(runId, tenants);
+    return tenants;
+  }
+
+  #touch(): void {
+    if (this.broken) throw new BrokerError('storage_unavailable', 'Storage is away.');
+  }
+}
+
+/** Plans and rows in memory, under the same contract. */
+export class MemoryRunResults implements RunResults {
+  readonly #plans = new Map<RunId, RunPlan>();
+  readonly #rows = new Map<string, string>();
+  /** How often a plan was read. */
+  planReads = 0;
+
+  async putPlan(runId: RunId, plan: RunPlan): Promise<RunPlan> {
+    const kept = this.#plans.get(runId) ?? structuredClone(plan);
+    this.#plans.set(runId, kept);
+    return kept;
+  }
+
+  async plan(runId: RunId): Promise<RunPlan | undefined> {
+    this.planReads += 1;
+    return this.#plans.get(runId);
+  }
+
+  async putRows(runId: RunId, tenantId: TenantId, jsonLines: string): Promise<void> {
+    this.#rows.set(`${runId} ${tenantId}`, jsonLines);
+  }
+
+  async *rows(runId: RunId, tenantId: TenantId): AsyncGenerator<string, void, undefined> {
+    const text = this.#rows.get(`${runId} ${tenantId}`);
+    if (text === undefined) throw new BrokerError('storage_unavailable', 'There are no such rows.');
+    yield text;
+  }
+}

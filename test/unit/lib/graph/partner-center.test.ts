@@ -1,0 +1,80 @@
+import { expect, test } from 'vitest';
+import { createPartnerCenterClient } from '../../../../src/lib/graph/partner-center.ts';
+import type { JsonObject } from '../../../../src/lib/graph/reply.ts';
+import { Limiter } from '../../../../src/lib/limiter.ts';
+import { Secret } from '../../../../src/lib/secret.ts';
+import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { inTurn, type Scripted, scriptedFetch, type SeenRequest } from '../../../fakes/scripted-fetch.ts';
+
+async function customers(
+  answer: (request: SeenRequest, count: number) => Scripted,
+): Promise<{ items: JsonObject[]; seen: SeenRequest[] }> {
+  const { fetch, seen } = scriptedFetch(answer);
+  const client = createPartnerCenterClient(
+    { fetch, clock: new FakeClock(), random: () => 0, limiter: new Limiter(4) },
+    { baseUrl: 'https://partner.test', correlationId: 'c0', token: () => Promise.resolve(new Secret('token')) },
+  );
+  const items: JsonObject[] = [];
+  for await (const customer of client.customers()) items.push(customer);
+  return { items, seen };
+}
+
+const next = (uri: string, headers: readonly object[]): object => ({ self: {}, next: { uri, method: 'GET', headers } });
+
+test('follows the next page with the address and the continuation token that the page names, and no other header', async () => {
+  const { items, seen } = await customers(
+    inTurn(
+      () => ({
+        totalCount: 3,
+        items: [{ id: 'a' }, { id: 'b' }],
+        links: next('/customers?size=500&seekOperation=Next', [
+          { key: 'MS-ContinuationToken', value: 'more' },
+          { key: 'Authorization', value: 'Bearer other' },
+        ]),
+      }),
+      () => ({ totalCount: 3, items: [{ id: 'c' }], links: { self: {} } }),
+    ),
+  );
+  expect(items).toEqual([{ id: 'a' }, { id: 'b' }, { id: 'c' }]);
+  expect(seen.map(({ url }) => url.pathname + url.search)).toEqual([
+    '/v1/customers?size=500',
+    '/v1/customers?size=500&seekOperation=Next',
+  ]);
+  expect(seen[1]?.headers.get('ms-continuationtoken')).toBe('more');
+  expect(seen[1]?.headers.get('authorization')).toBe('Bearer token');
+});
+
+test('reads a body that starts with a byte order mark', async () => {
+  const { items } = await customers(() => new Response('\uFEFF{"items":[{"id":"a"}]}'));
+  expect(items).toEqual([{ id: 'a' }]);
+});
+
+test.each(['https://evil.test/v1/customers', '//evil.test/customers', '@evil.test/customers'])(
+  'sends nothing to a next page at %s',
+  async (uri) => {
+    const hosts: string[] = [];
+    const answer = (request: SeenRequest, count: number): Scripted => {
+      hosts.push(request.url.host);
+      return count === 1 ? { items: [], links: next(uri, []) } : { items: [] };
+    };
+    await customers(answer).catch(() => undefined);
+    expect(new Set(hosts)).toEqual(new Set(['partner.test']));
+  },
+);
+
+test('the same address with the same continuation token again is a failure', async () => {
+  await expect(
+    customers(() => ({ items: [], links: next('/customers?x', [{ key: 'MS-ContinuationToken', value: 'same' }]) })),
+  ).rejects.toMatchObject({
+    code: 'resource_error',
+  });
+});
+
+test('a refusal in the form of Partner Center carries its number to the log', async () => {
+  await expect(
+    customers(() => Response.json({ code: 900421, description: 'MFA required' }, { status: 401 })),
+  ).rejects.toMatchObject({
+    code: 'access_denied',
+    logFields: { resourceCode: '900421', resourceMessage: 'MFA required' },
+  });
+});
