@@ -29,8 +29,12 @@ import { type Clock, type Random, systemClock } from './lib/clock.ts';
 import { parseSettings, type Settings } from './lib/config/settings.ts';
 import { CachedCredentials } from './lib/credential/cached-credentials.ts';
 import type { CredentialStore } from './lib/credential/credential-store.ts';
+import type { CredentialJournal } from './lib/credential/credential-journal.ts';
+import { HealthReporter } from './lib/credential/health-reporter.ts';
 import { KeyVaultCredentialStore } from './lib/credential/key-vault-credential-store.ts';
-import { createMsalRedeemer } from './lib/entra/redeemer.ts';
+import { StateWatch } from './lib/credential/state-watch.ts';
+import { journalTable, TableCredentialJournal } from './lib/credential/table-credential-journal.ts';
+import { createMsalRedeemer, type Redeemer } from './lib/entra/redeemer.ts';
 import type { Fetch } from './lib/http/outbound.ts';
 import { Limiter } from './lib/limiter.ts';
 import { createLogger, type Logger, type LogSink } from './lib/log.ts';
@@ -56,6 +60,9 @@ export interface Services {
   readonly resources: ResourceRegistry;
   readonly credentialStore: CredentialStore;
   readonly credentials: CachedCredentials;
+  readonly credentialJournal: CredentialJournal;
+  readonly redeemer: Redeemer;
+  readonly health: HealthReporter;
   readonly broker: TokenBroker;
   /** The broker for jobs: each token on record, as for a caller. */
   readonly jobTokens: TokenSource;
@@ -139,6 +146,15 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const resourceLimiter = new Limiter(settings.RESOURCE_CONCURRENCY);
   const audit = createTableAuditLog({ table: () => storage.table('Audit'), clock, log, newId });
   const policy = createPolicyStore({ read: await policySource(settings.ACCESS_POLICY, identity), clock, log });
+  const credentialJournal = new TableCredentialJournal(() => storage.table(journalTable));
+  const health = new HealthReporter({
+    credentials,
+    credentialFailure: (application) => broker.credentialFailure(application),
+    journal: credentialJournal,
+    policy,
+    watch: new StateWatch({ journal: credentialJournal, clock, log }),
+    clock,
+  });
   const directory = createTenantDirectory(
     {
       fetch,
@@ -171,6 +187,9 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
     resources,
     credentialStore,
     credentials,
+    credentialJournal,
+    redeemer,
+    health,
     broker,
     resourceLimiter,
     callers: createCallerVerifier(

@@ -9,3 +9,4 @@ import './functions/runs.ts';
 import './functions/audit.ts';
 import './functions/schedules.ts';
 import './functions/fan-out.ts';
+import './functions/health.ts';

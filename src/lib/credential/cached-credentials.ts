@@ -1,6 +1,6 @@
 import { SingleFlight } from '../single-flight.ts';
 import type { Clock } from '../clock.ts';
-import { toBrokerError } from '../errors.ts';
+import { type BrokerError, toBrokerError } from '../errors.ts';
 import { errorFields, type Logger } from '../log.ts';
 import type { Credential } from './credential.ts';
 import type { CredentialStore } from './credential-store.ts';
@@ -8,6 +8,12 @@ import type { CredentialStore } from './credential-store.ts';
 interface Cached {
   readonly credential: Credential;
   readonly loadedAtMs: number;
+}
+
+/** The last look at the store, whatever it brought. */
+export interface LastRead {
+  readonly atMs: number;
+  readonly failure: BrokerError | undefined;
 }
 
 /** Forced readings closer together than this share one answer: a storm of failures must not become a storm of reads. */
@@ -24,12 +30,18 @@ export class CachedCredentials {
   readonly #maxAgeMs: number;
   readonly #cached = new Map<string, Cached>();
   readonly #flights = new SingleFlight<Credential>();
+  #lastRead: LastRead | undefined;
 
   constructor(deps: { store: Pick<CredentialStore, 'load'>; clock: Clock; log: Logger }, maxAgeSeconds: number) {
     this.#store = deps.store;
     this.#clock = deps.clock;
     this.#log = deps.log;
     this.#maxAgeMs = maxAgeSeconds * 1000;
+  }
+
+  /** How the store answered last: says whether it can be reached without asking it again. */
+  get lastRead(): LastRead | undefined {
+    return this.#lastRead;
   }
 
   /** @throws BrokerError credential_missing or key_vault_unavailable. */
@@ -51,10 +63,17 @@ export class CachedCredentials {
       try {
         const credential = await this.#store.load(application);
         this.#cached.set(application, { credential, loadedAtMs: this.#clock.nowMs() });
+        this.#lastRead = { atMs: this.#clock.nowMs(), failure: undefined };
         return credential;
       } catch (thrown) {
+        const error = toBrokerError(thrown);
+        // That nothing is stored is an answer, too.
+        this.#lastRead = {
+          atMs: this.#clock.nowMs(),
+          failure: error.code === 'credential_missing' ? undefined : error,
+        };
         const cached = this.#cached.get(application);
-        if (cached === undefined || !toBrokerError(thrown).transient) throw thrown;
+        if (cached === undefined || !error.transient) throw thrown;
         this.#log.log('warn', 'credential.reread_failed', { application, ...errorFields(thrown) });
         // Counts as read, so that a vault that is down is asked again after a pause and not by every request.
         this.#cached.set(application, { ...cached, loadedAtMs: this.#clock.nowMs() - this.#maxAgeMs + 30_000 });

@@ -1,0 +1,44 @@
+import { app, type HttpHandler } from '@azure/functions';
+import { type Services, services } from '../composition.ts';
+import { BrokerError, errorTable } from '../lib/errors.ts';
+import type { Answer } from '../lib/http/problem.ts';
+import type { AnonymousHandler } from '../lib/http/pipeline.ts';
+import { anonymous } from './pipeline.ts';
+
+/** `GET /api/health`: one word for everybody, the whole report for a caller with a token. */
+export const health: AnonymousHandler<Services> = async (services, { caller }) => {
+  if (caller !== undefined) services.callerLimit.take(caller.applicationId);
+  const report = await services.health.report();
+  const { status } = report;
+  return {
+    // A load balancer takes out what answers 503: only an instance that can hand out nothing at all.
+    status: status === 'down' ? 503 : 200,
+    headers: { 'cache-control': 'no-store' },
+    jsonBody: caller === undefined ? { status } : { ...report, tokens: services.broker.counts },
+  };
+};
+
+/**
+ * The answer while the settings are wrong: nobody can be authenticated then, so it names the settings and what is
+ * wrong with them, never a value.
+ */
+export function misconfigured(error: BrokerError): Answer {
+  return {
+    status: 503,
+    headers: { 'cache-control': 'no-store' },
+    jsonBody: { status: 'down', code: error.code, detail: error.detail, advice: errorTable[error.code].advice },
+  };
+}
+
+const answer = anonymous(health);
+
+const handler: HttpHandler = async (request, context) => {
+  try {
+    await services();
+  } catch (thrown) {
+    if (thrown instanceof BrokerError && thrown.code === 'config_invalid') return misconfigured(thrown);
+  }
+  return answer(request, context);
+};
+
+app.http('health', { route: 'health', methods: ['GET'], authLevel: 'anonymous', handler });

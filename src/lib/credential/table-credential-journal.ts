@@ -1,0 +1,140 @@
+import type { TableClient } from '@azure/data-tables';
+import { BrokerError, isErrorCode } from '../errors.ts';
+import {
+  type CredentialJournal,
+  type CredentialState,
+  healthStatuses,
+  type JournalEntry,
+  type JournalFailure,
+} from './credential-journal.ts';
+
+/** Partition of the one table; the row is the application's name. */
+const partitionKey = 'credential';
+export const journalTable = 'CredentialJournal';
+
+type Table = Pick<TableClient, 'createTable' | 'getEntity' | 'upsertEntity' | 'updateEntity' | 'createEntity'>;
+type Entity = Readonly<Record<string, unknown>>;
+
+/** The journal in Azure Table storage, one row an application. */
+export class TableCredentialJournal implements CredentialJournal {
+  readonly #open: () => Promise<Table>;
+  #table: Promise<Table> | undefined;
+
+  /** @param open gives the table's client; the table is made when something is first written. */
+  constructor(open: () => Promise<Table>) {
+    this.#open = open;
+  }
+
+  async read(application: string): Promise<JournalEntry> {
+    return readEntry(await this.#get(application));
+  }
+
+  recordRotation(application: string, atMs: number): Promise<void> {
+    return this.#merge(application, { rotatedAt: new Date(atMs) });
+  }
+
+  recordFailure(application: string, { atMs, code, detail }: JournalFailure): Promise<void> {
+    return this.#merge(application, { failedAt: new Date(atMs), failureCode: code, failureDetail: detail });
+  }
+
+  recordMfaProbe(application: string, { atMs, compliant }: NonNullable<JournalEntry['mfaProbe']>): Promise<void> {
+    return this.#merge(application, { mfaProbedAt: new Date(atMs), mfaCompliant: compliant });
+  }
+
+  async changeState(application: string, state: CredentialState, atMs: number): Promise<boolean> {
+    const found = await this.#get(application);
+    const present = found && readEntry(found).state;
+    if (present?.status === state.status && present.thresholdDays === state.thresholdDays) return false;
+    const entity = {
+      partitionKey,
+      rowKey: application,
+      status: state.status,
+      // Merging leaves out what is absent, so that "none" needs a value of its own.
+      thresholdDays: state.thresholdDays ?? 0,
+      stateSince: new Date(atMs),
+    };
+    return guarded(async () => {
+      const table = await this.#made();
+      try {
+        const etag = found?.['etag'];
+        if (typeof etag === 'string') await table.updateEntity(entity, 'Merge', { etag });
+        else await table.createEntity(entity);
+        return true;
+      } catch (thrown) {
+        // Another instance was faster: it announces the change.
+        if (statusOf(thrown) === 412 || statusOf(thrown) === 409) return false;
+        throw thrown;
+      }
+    });
+  }
+
+  #get(application: string): Promise<Entity | undefined> {
+    return guarded(async () => {
+      const table = await this.#open();
+      try {
+        return await table.getEntity(partitionKey, application);
+      } catch (thrown) {
+        if (statusOf(thrown) === 404) return undefined;
+        throw thrown;
+      }
+    });
+  }
+
+  #merge(application: string, properties: Record<string, Date | string | boolean>): Promise<void> {
+    return guarded(async () => {
+      const table = await this.#made();
+      await table.upsertEntity({ partitionKey, rowKey: application, ...properties }, 'Merge');
+    });
+  }
+
+  #made(): Promise<Table> {
+    this.#table ??= this.#open().then(async (table) => {
+      await table.createTable();
+      return table;
+    });
+    this.#table.catch(() => {
+      this.#table = undefined;
+    });
+    return this.#table;
+  }
+}
+
+async function guarded<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (thrown) {
+    if (thrown instanceof BrokerError) throw thrown;
+    throw new BrokerError('storage_unavailable', 'The journal of the credential cannot be read or written.', {
+      logFields: { status: statusOf(thrown) },
+    });
+  }
+}
+
+function statusOf(thrown: unknown): number | undefined {
+  const status = (thrown as { statusCode?: unknown } | undefined)?.statusCode;
+  return typeof status === 'number' ? status : undefined;
+}
+
+function readEntry(entity: Entity | undefined): JournalEntry {
+  if (entity === undefined) return {};
+  const status = healthStatuses.find((each) => each === entity['status']);
+  const thresholdDays = Number(entity['thresholdDays'] ?? 0);
+  const [stateSince, rotatedAt, failedAt, mfaProbedAt] = ['stateSince', 'rotatedAt', 'failedAt', 'mfaProbedAt'].map(
+    (name) => msOf(entity[name]),
+  );
+  const [code, detail] = [entity['failureCode'], entity['failureDetail']];
+  return {
+    ...(status === undefined || stateSince === undefined
+      ? {}
+      : { state: { status, sinceMs: stateSince, ...(thresholdDays > 0 ? { thresholdDays } : {}) } }),
+    ...(rotatedAt === undefined ? {} : { rotatedAtMs: rotatedAt }),
+    ...(failedAt === undefined || !isErrorCode(code)
+      ? {}
+      : { failure: { atMs: failedAt, code, detail: typeof detail === 'string' ? detail : '' } }),
+    ...(mfaProbedAt === undefined
+      ? {}
+      : { mfaProbe: { atMs: mfaProbedAt, compliant: entity['mfaCompliant'] === true } }),
+  };
+}
+
+const msOf = (value: unknown): number | undefined => (value instanceof Date ? value.getTime() : undefined);
