@@ -102,6 +102,17 @@ it('gives up an item that waits too long, and does not write it afterwards', asy
   expect(store.batches).toEqual(['a', 'b', 'c']);
 });
 
+it('does not write what was given up while it waited for its turn', async () => {
+  const { clock, store, outcomes, commit } = start({ maxWrites: 1 });
+  commit('a');
+  commit('b');
+  await clock.advance(3000);
+  expect(outcomes).toEqual({ a: 'DeadlineError', b: 'DeadlineError' });
+  commit('c');
+  await settle();
+  expect(store.batches).toEqual(['a', 'c']);
+});
+
 it('does not count an answer that comes after the deadline', async () => {
   const { clock, store, outcomes, commit } = start();
   commit('a');
