@@ -49,33 +49,7 @@ export function registerPolicy(program: Command): void {
     )
     .option('--file <file>', 'the policy', defaultFile)
     .option('--json', 'one JSON document')
-    .action(async (options: TestOptions, command: Command) => {
-      const parsed = await readPolicy(options.file, command);
-      if (!parsed.ok) {
-        const reason = 'The policy is broken, so every request is denied.';
-        const report = { allowed: false, reason, problems: parsed.problems };
-        print(options.json ? JSON.stringify(report, undefined, 2) : [reason, ...parsed.problems].join('\n  '));
-        throw new CommandOutcome(exitCodes.failure);
-      }
-      const { explain } = await import('../../lib/callers/explain.ts');
-      const tenantIds = options.tenant.map(parseTenantId).filter((id) => id !== undefined);
-      if (tenantIds.length > 1) command.error('error: --tenant takes one tenant id; further values are its domains');
-      const explanation = explain(
-        parsed.policy,
-        { applicationId: options.caller, roles: options.role },
-        {
-          tenantId: tenantIds[0],
-          domains: options.tenant.map(parseDomainName).filter((domain) => domain !== undefined),
-          resource: options.resource,
-          scopes: options.scope,
-          grant: options.grant,
-        },
-      );
-      const notes =
-        tenantIds.length > 0 ? [] : ['Rules that name the tenant by its id cannot match: add its id to --tenant.'];
-      print(options.json ? JSON.stringify(testReport(explanation, notes), undefined, 2) : testText(explanation, notes));
-      if (!explanation.decision.allow) throw new CommandOutcome(exitCodes.failure);
-    });
+    .action(testPolicy);
 
   policy
     .command('schema')
@@ -84,6 +58,34 @@ export function registerPolicy(program: Command): void {
       const { policyJsonSchema } = await import('../../lib/callers/policy-document.ts');
       print(JSON.stringify(policyJsonSchema(), undefined, 2));
     });
+}
+
+async function testPolicy(options: TestOptions, command: Command): Promise<void> {
+  const parsed = await readPolicy(options.file, command);
+  if (!parsed.ok) {
+    const reason = 'The policy is broken, so every request is denied.';
+    const report = { allowed: false, reason, problems: parsed.problems };
+    print(options.json ? JSON.stringify(report, undefined, 2) : [reason, ...parsed.problems].join('\n  '));
+    throw new CommandOutcome(exitCodes.failure);
+  }
+  const { explain } = await import('../../lib/callers/explain.ts');
+  const tenantIds = options.tenant.map(parseTenantId).filter((id) => id !== undefined);
+  if (tenantIds.length > 1) command.error('error: --tenant takes one tenant id; further values are its domains');
+  const explanation = explain(
+    parsed.policy,
+    { applicationId: options.caller, roles: options.role },
+    {
+      tenantId: tenantIds[0],
+      domains: options.tenant.map(parseDomainName).filter((domain) => domain !== undefined),
+      resource: options.resource,
+      scopes: options.scope,
+      grant: options.grant,
+    },
+  );
+  const notes =
+    tenantIds.length > 0 ? [] : ['Rules that name the tenant by its id cannot match: add its id to --tenant.'];
+  print(options.json ? JSON.stringify(testReport(explanation, notes), undefined, 2) : testText(explanation, notes));
+  if (!explanation.decision.allow) throw new CommandOutcome(exitCodes.failure);
 }
 
 async function readPolicy(file: string, command: Command): Promise<ParsedPolicy> {
