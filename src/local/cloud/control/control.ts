@@ -1,0 +1,155 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { CloudClock } from '../clock.ts';
+import type { CloudDocument } from '../document.ts';
+import type { Entra } from '../entra/entra.ts';
+import { Refusal } from '../entra/refusal.ts';
+import { findUser, type SignInChoice } from '../entra/sign-in.ts';
+import type { Faults } from '../faults/faults.ts';
+import type { Ledger } from '../ledger.ts';
+import { refusalsOf, type TenantState, tenantStates } from '../population/tenant.ts';
+import { type CloudRequest, empty, html, json, jsonObjectOf, type Reply } from '../web/exchange.ts';
+import { readRequest } from '../web/listener.ts';
+import { createRouter, type PathParameters, route } from '../web/router.ts';
+import type { World } from '../world.ts';
+import { landingPage } from './landing-page.ts';
+
+export interface ControlParts {
+  readonly world: World;
+  readonly clock: CloudClock;
+  readonly ledger: Ledger;
+  readonly faults: Faults;
+  readonly entra: Entra;
+  readonly document: () => CloudDocument;
+  /** Adds a named set: its rules, and the settings that it brings. @throws RangeError for an unknown name. */
+  readonly addFaultSet: (name: string) => void;
+}
+
+type Handler = (
+  parts: ControlParts,
+  body: Readonly<Record<string, unknown>>,
+  parameters: PathParameters,
+) => Reply | Promise<Reply>;
+
+const text = (value: unknown): string => (typeof value === 'string' ? value : '');
+
+const choiceOf = (body: Readonly<Record<string, unknown>>): SignInChoice | 'cancelled' =>
+  body['cancel'] === true
+    ? 'cancelled'
+    : { username: text(body['username']), mfa: body['mfa'] !== false, consent: body['consent'] !== false };
+
+/** Signs an account in at an authorization address as the page would, and says where the browser would be sent. */
+function signIn({ entra }: ControlParts, body: Readonly<Record<string, unknown>>): Reply {
+  return json(200, { redirectUrl: entra.signIn(text(body['authorizeUrl']), choiceOf(body)) });
+}
+
+function addFault({ faults, addFaultSet }: ControlParts, body: Readonly<Record<string, unknown>>): Reply {
+  if (typeof body['set'] !== 'string') return json(201, { id: faults.add(body) });
+  addFaultSet(body['set']);
+  return json(201, { set: body['set'] });
+}
+
+function changeTenant(
+  { world }: ControlParts,
+  body: Readonly<Record<string, unknown>>,
+  { id = '' }: PathParameters,
+): Reply {
+  const customer = world.findCustomer(id);
+  const state = tenantStates.find((each): each is TenantState => each === body['state']);
+  if (customer === undefined || state === undefined)
+    throw new TypeError(`There is no such tenant, or no state "${text(body['state'])}".`);
+  customer.state = state;
+  customer.refusal = refusalsOf[state][customer.index % refusalsOf[state].length] ?? 0;
+  return json(200, { tenantId: customer.tenantId, state });
+}
+
+function changeAccount(
+  { world, clock }: ControlParts,
+  body: Readonly<Record<string, unknown>>,
+  { username = '' }: PathParameters,
+): Reply {
+  const user = findUser(world, username);
+  if (user === undefined) throw new TypeError(`There is no account "${username}".`);
+  if (typeof body['enabled'] === 'boolean') user.accountEnabled = body['enabled'];
+  if (body['revoke'] === true) user.validFromMs = clock.nowMs() + 1;
+  return json(200, { username: user.userPrincipalName, enabled: user.accountEnabled });
+}
+
+function changeSettings({ world }: ControlParts, body: Readonly<Record<string, unknown>>): Reply {
+  const { settings } = world;
+  for (const [name, value] of Object.entries(body)) {
+    if (name === 'strictRefreshTokens' && typeof value === 'boolean') settings.strictRefreshTokens = value;
+    else if (name === 'consentPropagationMs' && typeof value === 'number') settings.consentPropagationMs = value;
+    else if (name === 'accessTokenLifetimeSeconds' && typeof value === 'number')
+      settings.accessTokenLifetimeSeconds = value;
+    else if (name === 'deviceCodeIntervalSeconds' && typeof value === 'number')
+      settings.deviceCodeIntervalSeconds = value;
+    else throw new TypeError(`There is no such setting: "${name}".`);
+  }
+  return json(200, settings);
+}
+
+const router = createRouter<Handler>([
+  route('GET', '/', ({ document, faults }) => html(200, landingPage(document(), faults.list()))),
+  route('GET', '/document', ({ document }) => json(200, document())),
+  route('GET', '/ledger', ({ ledger }) => json(200, ledger.read())),
+  route('DELETE', '/ledger', ({ ledger }) => {
+    ledger.reset();
+    return empty(204);
+  }),
+  route('GET', '/faults', ({ faults }) => json(200, { faults: faults.list() })),
+  route('POST', '/faults', addFault),
+  route('DELETE', '/faults', ({ faults }) => {
+    faults.clear();
+    return empty(204);
+  }),
+  route('DELETE', '/faults/{id}', ({ faults }, _body, { id }) => {
+    faults.clear(id);
+    return empty(204);
+  }),
+  route('GET', '/clock', ({ clock }) => json(200, { nowMs: clock.nowMs(), aheadMs: clock.aheadMs })),
+  route('POST', '/clock', ({ clock }, body) => {
+    clock.advance(Number(body['advanceMs']));
+    return json(200, { nowMs: clock.nowMs(), aheadMs: clock.aheadMs });
+  }),
+  route('GET', '/settings', ({ world }) => json(200, world.settings)),
+  route('POST', '/settings', changeSettings),
+  route('POST', '/sign-in', signIn),
+  route('POST', '/device-code', ({ entra }, body) => {
+    entra.approveDevice(text(body['userCode']), choiceOf(body));
+    return empty(204);
+  }),
+  route('POST', '/tenants/{id}', changeTenant),
+  route('POST', '/accounts/{username}', changeAccount),
+  route('POST', '/keys', async ({ world }) => {
+    await world.keys.rotate();
+    return empty(204);
+  }),
+]);
+
+/** The endpoint that tests, benchmarks and people steer the cloud by. Loopback only. */
+export function serveControl(
+  parts: ControlParts,
+): (message: IncomingMessage, response: ServerResponse) => Promise<void> {
+  return async (message, response) => {
+    const reply = await answer(parts, await readRequest(message));
+    response.writeHead(reply.status, reply.headers);
+    response.end(reply.body);
+  };
+}
+
+async function answer(parts: ControlParts, request: CloudRequest): Promise<Reply> {
+  // A web page elsewhere must not reach it through a name that resolves to loopback.
+  if (!/^(?:localhost|127\.0\.0\.1)(?::\d+)?$/.test(request.headers.host ?? ''))
+    return json(403, { error: 'The Host header must name loopback.' });
+  const found = router.find(request.method, request.path);
+  if (typeof found === 'string') return json(found === 'none' ? 404 : 405, { error: 'There is no such control.' });
+  const body = request.body === '' ? {} : jsonObjectOf(request.body);
+  if (body === undefined) return json(400, { error: 'The body must be a JSON object.' });
+  try {
+    return await found.handler(parts, body, found.parameters);
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof RangeError) return json(400, { error: error.message });
+    if (error instanceof Refusal) return json(400, { error: error.message, aadsts: error.aadsts });
+    throw error;
+  }
+}

@@ -1,0 +1,138 @@
+/** What a tenant's directory holds, as far as partners touch it. Ids are object ids unless they say `appId`. */
+
+export interface Credential {
+  readonly keyId: string;
+  readonly displayName: string | null;
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+export interface PasswordCredential extends Credential {
+  /** The first three characters, which Graph keeps showing. */
+  readonly hint: string;
+  /** SHA-256 of the secret, hexadecimal: the cloud does not keep it either. */
+  readonly hash: string;
+}
+
+export interface KeyCredential extends Credential {
+  readonly type: string;
+  readonly usage: string;
+  /** DER of the certificate, base64. */
+  readonly key: string;
+  /** SHA-1 of the DER, hexadecimal in capitals: what Entra calls the thumbprint. */
+  readonly thumbprint: string;
+}
+
+export interface FederatedCredential {
+  readonly id: string;
+  name: string;
+  issuer: string;
+  subject: string;
+  description: string | null;
+  audiences: readonly string[];
+}
+
+export interface AppRole {
+  readonly id: string;
+  readonly value: string;
+  readonly displayName: string;
+  readonly description: string;
+  readonly allowedMemberTypes: readonly string[];
+  readonly isEnabled: boolean;
+}
+
+export interface PermissionScope {
+  readonly id: string;
+  readonly value: string;
+  readonly adminConsentDisplayName: string;
+  readonly adminConsentDescription: string;
+  readonly type: string;
+  readonly isEnabled: boolean;
+}
+
+export interface ResourceAccess {
+  readonly resourceAppId: string;
+  readonly resourceAccess: readonly { readonly id: string; readonly type: string }[];
+}
+
+export type RedirectKind = 'web' | 'publicClient' | 'spa';
+
+export interface Application {
+  readonly id: string;
+  readonly appId: string;
+  readonly tenantId: string;
+  readonly createdMs: number;
+  displayName: string;
+  description: string | null;
+  notes: string | null;
+  tags: readonly string[];
+  signInAudience: string;
+  identifierUris: readonly string[];
+  requiredResourceAccess: readonly ResourceAccess[];
+  redirectUris: Readonly<Record<RedirectKind, readonly string[]>>;
+  isFallbackPublicClient: boolean | null;
+  /** 2: tokens for this application have version 2.0; null and 1: version 1.0. */
+  requestedAccessTokenVersion: number | null;
+  appRoles: readonly AppRole[];
+  scopes: readonly PermissionScope[];
+  passwords: readonly PasswordCredential[];
+  keys: readonly KeyCredential[];
+  readonly federated: Map<string, FederatedCredential>;
+}
+
+export interface ServicePrincipal {
+  readonly id: string;
+  readonly appId: string;
+  readonly createdMs: number;
+  readonly ownerTenantId: string;
+  readonly type: 'Application' | 'ManagedIdentity';
+  displayName: string;
+  accountEnabled: boolean;
+  appRoleAssignmentRequired: boolean;
+  tags: readonly string[];
+}
+
+export interface User {
+  readonly id: string;
+  readonly userPrincipalName: string;
+  readonly displayName: string;
+  readonly givenName: string;
+  readonly surname: string;
+  readonly userType: 'Member' | 'Guest';
+  readonly createdMs: number;
+  readonly licences: readonly string[];
+  /** Methods registered; empty means none. */
+  readonly methods: readonly string[];
+  readonly isAdmin: boolean;
+  accountEnabled: boolean;
+  /** Sign-ins before this are worth nothing any more. */
+  validFromMs: number;
+}
+
+export interface Group {
+  readonly id: string;
+  readonly displayName: string;
+  readonly description: string;
+  readonly members: Set<string>;
+}
+
+export interface PermissionGrant {
+  readonly id: string;
+  /** Service principal of the application that may act. */
+  readonly clientId: string;
+  readonly consentType: string;
+  readonly principalId: string | null;
+  /** Service principal of the resource. */
+  readonly resourceId: string;
+  readonly createdMs: number;
+  /** Values separated by spaces. */
+  scope: string;
+}
+
+export interface RoleAssignment {
+  readonly id: string;
+  readonly principalId: string;
+  readonly resourceId: string;
+  readonly appRoleId: string;
+  readonly createdMs: number;
+}

@@ -1,0 +1,340 @@
+/**
+ * The errors of the token endpoint: number → `error`, HTTP status, wording. Sources: "Microsoft Entra authentication &
+ * authorization error codes", and bodies quoted in public issues. `{x}` is filled in where the request knows it.
+ */
+export type OAuthError =
+  | 'invalid_grant'
+  | 'interaction_required'
+  | 'invalid_client'
+  | 'unauthorized_client'
+  | 'invalid_request'
+  | 'invalid_resource'
+  | 'invalid_scope'
+  | 'unsupported_grant_type'
+  | 'temporarily_unavailable'
+  | 'server_error'
+  | 'access_denied'
+  | 'authorization_pending'
+  | 'authorization_declined'
+  | 'slow_down'
+  | 'expired_token'
+  | 'bad_verification_code'
+  | 'login_required';
+
+export interface AadstsEntry {
+  readonly error: OAuthError;
+  readonly status: number;
+  readonly text: string;
+  /** The finer class that MSAL reads. */
+  readonly suberror?: string;
+  /** Whether the answer names the policy in `claims`, for the client to hand to the sign-in. */
+  readonly claims?: true;
+  readonly retryAfterSeconds?: number;
+}
+
+const grant = (text: string, suberror?: string): AadstsEntry => ({
+  error: 'invalid_grant',
+  status: 400,
+  text,
+  ...(suberror === undefined ? {} : { suberror }),
+});
+const policy = (text: string, suberror = 'message_only'): AadstsEntry => ({ ...grant(text, suberror), claims: true });
+const client = (text: string): AadstsEntry => ({ error: 'invalid_client', status: 401, text });
+const unauthorized = (text: string): AadstsEntry => ({ error: 'unauthorized_client', status: 400, text });
+const request = (text: string): AadstsEntry => ({ error: 'invalid_request', status: 400, text });
+const resource = (text: string): AadstsEntry => ({ error: 'invalid_resource', status: 400, text });
+const busy = (text: string): AadstsEntry => ({ error: 'temporarily_unavailable', status: 503, text });
+const broken = (text: string): AadstsEntry => ({ error: 'server_error', status: 500, text });
+
+export const aadstsTable: Readonly<Record<number, AadstsEntry>> = {
+  16000: grant(
+    "User account '{user}' from identity provider '{idp}' does not exist in tenant '{tenant}' and cannot access the application '{client}' in that tenant.",
+    'basic_action',
+  ),
+  28002: {
+    error: 'invalid_scope',
+    status: 400,
+    text: 'Provided value for the input parameter scope is not valid when requesting an access token. Please specify a valid scope.',
+  },
+  28003: {
+    error: 'invalid_scope',
+    status: 400,
+    text: "Provided value for the input parameter 'scope' can't be empty when requesting an access token using the provided authorization code. Please specify a valid scope.",
+  },
+  50000: broken('There was an error issuing a token or an issue with our sign-in service.'),
+  50011: request(
+    "The redirect URI '{redirect}' specified in the request does not match the redirect URIs configured for the application '{client}'.",
+  ),
+  50020: grant(
+    "User account '{user}' from identity provider '{idp}' does not exist in tenant '{tenant}' and cannot access the application '{client}'({app}) in that tenant. The account needs to be added as an external user in the tenant first. Sign out and sign in again with a different Azure Active Directory user account.",
+  ),
+  50027: client('JWT token is invalid or malformed.'),
+  50033: busy('RetryableError - A transient error that is not related to the database operations.'),
+  50034: grant(
+    'The user account {user} does not exist in the {tenant} directory. To sign into this application, the account must be added to the directory.',
+  ),
+  50053: grant("The account is locked, you've tried to sign in too many times with an incorrect user ID or password."),
+  50055: grant('The password is expired.', 'user_password_expired'),
+  50057: grant('The user account is disabled.'),
+  50059: request(
+    'No tenant-identifying information found in either the request or implied by any provided credentials.',
+  ),
+  50072: policy(
+    'Due to a configuration change made by your administrator, or because you moved to a new location, you must enroll in multi-factor authentication to access {resource}.',
+    'basic_action',
+  ),
+  50074: policy('Strong Authentication is required.', 'basic_action'),
+  50076: policy(
+    'Due to a configuration change made by your administrator, or because you moved to a new location, you must use multi-factor authentication to access {resource}.',
+    'basic_action',
+  ),
+  50078: policy(
+    'Presented multi-factor authentication has expired due to policies configured by your administrator, you must refresh your multi-factor authentication to access {resource}.',
+    'basic_action',
+  ),
+  50079: policy(
+    'Due to a configuration change made by your administrator, or because you moved to a new location, you must enroll in multi-factor authentication to access {resource}.',
+    'basic_action',
+  ),
+  50087: busy('A transient error has occurred during strong authentication. Please try again.'),
+  50089: grant('Authentication failed due to flow token expired.'),
+  50105: grant(
+    "Your administrator has configured the application {app} ('{client}') to block users unless they are specifically granted ('assigned') access to the application. The signed-in user '{user}' is blocked because they are not a direct member of a group with access, nor had access directly assigned by an administrator.",
+  ),
+  50131: policy(
+    'Device is not in required device state. Conditional Access policy requires a compliant device, and the device is not compliant.',
+  ),
+  50132: grant(
+    'The session is not valid due to the following reasons: password expiration or recent password change, SSO Artifact is invalid or expired, session is not fresh enough for application.',
+  ),
+  50133: grant(
+    'The session is not valid due to the following reasons: password expiration or recent password change.',
+    'bad_token',
+  ),
+  50144: grant(
+    "The user's Active Directory password has expired. Generate a new password for the user or have the user use the self-service reset tool to reset their password.",
+  ),
+  50155: grant('Device authentication failed for this user.'),
+  50158: policy(
+    'External security challenge not satisfied. User will be redirected to another page or authentication provider to satisfy additional authentication challenges.',
+    'basic_action',
+  ),
+  50173: grant(
+    "The provided grant has expired due to it being revoked, a fresh auth token is needed. The user might have changed or reset their password. The grant was issued on '{issued}' and the TokensValidFrom date (before which tokens are not valid) for this user is '{validFrom}'.",
+  ),
+  50177: grant(
+    "User account '{user}' from identity provider '{idp}' does not exist in tenant '{tenant}' and cannot access the application '{client}'({app}) in that tenant. ExternalChallengeNotSupportedForPassthroughUsers - external challenge is not supported for passthrough users.",
+  ),
+  50178: grant(
+    'SessionControlNotSupportedForPassthroughUsers - Session control is not supported for passthrough users.',
+  ),
+  50194: request(
+    "Application '{client}'({app}) is not configured as a multi-tenant application. Usage of the /common endpoint is not supported for such apps created after '10/15/2018'. Use a tenant-specific endpoint or configure the application to be multi-tenant.",
+  ),
+  50196: grant(
+    'The server terminated an operation because it encountered a client request loop. Please contact your app vendor.',
+  ),
+  51004: grant(
+    'The user account {user} does not exist in the {tenant} directory. To sign into this application, the account must be added to the directory.',
+  ),
+  53000: policy('Your device is required to be managed to access this resource.'),
+  53001: policy(
+    'Device is not in required device state: domain_joined. Conditional Access policy requires a domain joined device, and the device is not domain joined.',
+  ),
+  53003: policy(
+    'Access has been blocked by Conditional Access policies. The access policy does not allow token issuance.',
+  ),
+  53011: grant('User blocked due to risk on home tenant.'),
+  54005: grant(
+    'OAuth2 Authorization code was already redeemed, please retry with a new valid code or use an existing refresh token.',
+  ),
+  65001: grant(
+    "The user or administrator has not consented to use the application with ID '{client}' named '{app}'. Send an interactive authorization request for this user and resource.",
+    'consent_required',
+  ),
+  65004: { error: 'access_denied', status: 400, text: 'User declined to consent to access the app.' },
+  65005: resource("The application '{app}' asked for scope '{scope}' that doesn't exist on the resource."),
+  70000: grant('Provided grant is invalid or malformed.', 'bad_token'),
+  70001: unauthorized(
+    "Application with identifier '{client}' was not found in the directory '{tenant}' or is disabled.",
+  ),
+  70002: client('Error validating credentials.'),
+  70003: {
+    error: 'unsupported_grant_type',
+    status: 400,
+    text: "The app requested an unsupported grant type '{grant}'.",
+  },
+  70008: grant(
+    'The provided authorization code or refresh token has expired due to inactivity. Send a new interactive authorization request for this user and resource.',
+    'bad_token',
+  ),
+  70011: {
+    error: 'invalid_scope',
+    status: 400,
+    text: "The provided request must include a 'scope' input parameter. The provided value for the input parameter 'scope' is not valid. The scope {scope} is not valid.",
+  },
+  70016: {
+    error: 'authorization_pending',
+    status: 400,
+    text: 'OAuth 2.0 device flow error. Authorization is pending. Continue polling.',
+  },
+  70018: {
+    error: 'bad_verification_code',
+    status: 400,
+    text: 'Invalid verification code due to User typing in wrong user code for device code flow.',
+  },
+  70019: { error: 'expired_token', status: 400, text: 'Verification code expired.' },
+  70020: {
+    error: 'expired_token',
+    status: 400,
+    text: "The provided value for the input parameter 'device_code' is not valid. This device code has expired.",
+  },
+  70021: client(
+    "No matching federated identity record found for presented assertion. Assertion Issuer: '{issuer}'. Assertion Subject: '{subject}'. Assertion Audience: '{audience}'.",
+  ),
+  70022: { error: 'authorization_declined', status: 400, text: 'The user declined the device flow request.' },
+  70037: grant('Incorrect challenge response provided. Remote auth session denied.'),
+  70043: grant(
+    'The refresh token has expired or is invalid due to sign-in frequency checks by conditional access. The token was issued on {issued} and the maximum allowed lifetime for this request is {lifetime}.',
+    'token_expired',
+  ),
+  70044: policy(
+    'The session has expired or is invalid due to sign-in frequency checks by conditional access.',
+    'token_expired',
+  ),
+  90002: request(
+    "Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud. Check with your subscription administrator, this may happen if there are no active subscriptions for the tenant.",
+  ),
+  90006: busy('The service is temporarily unavailable. Please retry the request.'),
+  90008: unauthorized(
+    "The user or administrator has not consented to use the application with ID '{client}'. This happened because application is misconfigured: it must require access to Windows Azure Active Directory by specifying at least 'Sign in and read user profile' permission.",
+  ),
+  90012: busy('The request has timed out. Please retry the request.'),
+  90014: request(
+    "The required field '{field}' is missing from the credential. Ensure that you have all the necessary parameters for the login request.",
+  ),
+  90024: busy('The request budget exceeded the limit. A transient error has occurred. Please try again.'),
+  90033: busy('A transient error has occurred. Please try again.'),
+  90036: broken('An unexpected, non-retryable error stemming from the directory service has occurred.'),
+  90038: request("Tenant '{tenant}' request is being redirected to the National Cloud."),
+  90051: request('Invalid national cloud ID ({cloud}) is specified.'),
+  90055: {
+    error: 'temporarily_unavailable',
+    status: 429,
+    text: 'The tenant is throttled: there are too many incoming requests.',
+    retryAfterSeconds: 10,
+  },
+  90072: grant(
+    "User account '{user}' from identity provider '{idp}' does not exist in tenant '{tenant}' and cannot access the application '{client}'({app}) in that tenant. The account needs to be added as an external user in the tenant first.",
+  ),
+  90090: busy('The Graph service has returned a temporary error. Please retry the request.'),
+  90091: busy('The Graph service call has failed with a timeout. Please retry the request.'),
+  90092: broken('The Graph service has returned a non-retryable error.'),
+  90094: grant(
+    'An administrator of {tenant} has set a policy that prevents you from granting {app} the permissions it is requesting. Contact an administrator of {tenant}, who can grant permissions to this app on your behalf.',
+    'consent_required',
+  ),
+  90099: grant(
+    "The application '{client}' ({app}) has not been authorized in the tenant '{tenant}'. Applications must be authorized to access the customer tenant before partner delegated administrators can use them.",
+    'consent_required',
+  ),
+  130004: grant(
+    "The user's key is not available: NgcKeyNotFound - The user principal does not have the key ID configured.",
+  ),
+  135010: grant('The key was not found in the directory.'),
+  500011: resource(
+    'The resource principal named {resource} was not found in the tenant named {tenant}. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant. You might have sent your authentication request to the wrong tenant.',
+  ),
+  500021: grant("Access to '{tenant}' tenant is denied."),
+  500022: grant('Access to the tenant is denied by the tenant restriction header of the network.'),
+  500212: grant(
+    "The user's administrator has set an outbound access policy that doesn't allow access to the resource tenant.",
+  ),
+  500213: grant("The resource tenant's cross-tenant access policy does not allow this user to access this tenant."),
+  530032: policy('Your administrator has blocked this by a security policy.'),
+  530034: grant(
+    'A delegated administrator was blocked from accessing the tenant due to account risk in their home tenant.',
+  ),
+  530035: policy(
+    'Access has been blocked by security defaults. This is due to the request using legacy auth or being deemed unsafe by security defaults policies.',
+  ),
+  650051: {
+    error: 'invalid_client',
+    status: 400,
+    text: "Using application '{app}' is currently not supported for your organization {tenant} because the service principal name is already present for the tenant.",
+  },
+  650052: unauthorized(
+    "The app is trying to access a service '{resourceApp}'({resource}) that your organization '{tenant}' lacks a service principal for. Contact your IT Admin to review the configuration of your service subscriptions or consent to the application in order to create the required service principal.",
+  ),
+  650056: request(
+    "Misconfigured application. This could be due to one of the following: the client has not listed any permissions for {resource} in the requested permissions in the client's application registration.",
+  ),
+  650057: resource(
+    "Invalid resource. The client has requested access to a resource which is not listed in the requested permissions in the client's application registration. Client app ID: {client}({app}). Resource value from request: {resource}.",
+  ),
+  700003: grant('Your organization has deleted this device. To fix this issue, contact your administrator.'),
+  700011: unauthorized("Application with identifier '{client}' was not found in the directory '{tenant}'."),
+  700016: unauthorized(
+    "Application with identifier '{client}' was not found in the directory '{tenant}'. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant. You may have sent your authentication request to the wrong tenant.",
+  ),
+  700022: {
+    error: 'invalid_scope',
+    status: 400,
+    text: "The provided value for the input parameter 'scope' is not valid because it contains more than one resource. Scope {scope} is not valid.",
+  },
+  700024: client(
+    'Client assertion is not within its valid time range. Current time: {now}, assertion valid from {notBefore}, expiry time of assertion {expires}.',
+  ),
+  700025: client("Client is public so neither 'client_assertion' nor 'client_secret' should be presented."),
+  700027: client(
+    "The certificate with identifier used to sign the client assertion is not registered on application. [Reason - The key was not found., Thumbprint of key used by client: '{thumbprint}']",
+  ),
+  700030: client('Invalid certificate - subject name in certificate is not authorized.'),
+  700082: grant(
+    'The refresh token has expired due to inactivity. The token was issued on {issued} and was inactive for 90.00:00:00.',
+    'bad_token',
+  ),
+  700084: grant(
+    'The refresh token was issued to a single page app (SPA), and therefore has a fixed, limited lifetime of 1.00:00:00, which cannot be extended. It is now expired and a new sign in request must be sent by the SPA to the sign in page. The token was issued on {issued}.',
+  ),
+  700211: client(
+    "No matching federated identity record found for presented assertion issuer '{issuer}'. Check your federated identity credential Subject, Audience and Issuer against the presented assertion.",
+  ),
+  700212: client(
+    "No matching federated identity record found for presented assertion audience '{audience}'. Check your federated identity credential Subject, Audience and Issuer against the presented assertion.",
+  ),
+  700213: client(
+    "No matching federated identity record found for presented assertion subject '{subject}'. Check your federated identity credential Subject, Audience and Issuer against the presented assertion.",
+  ),
+  700229: client('Entra ID issued tokens used for federated identity credentials must be app-only tokens.'),
+  700236: client(
+    "Entra ID tokens issued by issuer '{issuer}' may not be used for federated identity credential flows for applications or managed identities registered in this tenant.",
+  ),
+  7000112: unauthorized("Application '{client}'({app}) is disabled."),
+  7000215: client(
+    "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{client}'.",
+  ),
+  7000216: client(
+    "'client_assertion', 'client_secret' or 'request' is required for the 'client_credentials' grant type.",
+  ),
+  7000218: client("The request body must contain the following parameter: 'client_assertion' or 'client_secret'."),
+  7000222: client(
+    "The provided client secret keys for app '{client}' are expired. Visit the Azure portal to create new keys for your app: https://aka.ms/NewClientSecret, or consider using certificate credentials for added security: https://aka.ms/certCreds.",
+  ),
+  7000229: unauthorized(
+    'The client application {client} is missing service principal in the tenant {tenant}. See instructions here: https://go.microsoft.com/fwlink/?linkid=2225119',
+  ),
+  50148: grant('The code_verifier does not match the code_challenge supplied in the authorization request for PKCE.'),
+  501481: grant('The Code_Verifier does not match the code_challenge supplied in the authorization request.'),
+  900023: request("Specified tenant identifier '{tenant}' is neither a valid DNS name, nor a valid external domain."),
+  900144: request("The request body must contain the following parameter: '{field}'."),
+  900382: request('Confidential Client is not supported in Cross Cloud request.'),
+  900432: request('Confidential Client is not supported in Cross Cloud request.'),
+  900561: request('The endpoint only accepts {expected} requests. Received a {method} request.'),
+  901002: request("The 'resource' request parameter is not supported."),
+  5000224: grant('We are sorry, this resource is not available.'),
+  9002313: { error: 'invalid_request', status: 400, text: 'Invalid request. Request is malformed or invalid.' },
+};
+
+/** Every number that Entra can be made to answer with. */
+export const aadstsNumbers: readonly number[] = Object.keys(aadstsTable).map(Number);

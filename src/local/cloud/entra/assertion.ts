@@ -1,0 +1,105 @@
+import { createHash, X509Certificate } from 'node:crypto';
+import { decodeJwt, decodeProtectedHeader, jwtVerify, type JWTPayload, type ProtectedHeaderParameters } from 'jose';
+import type { Application, KeyCredential } from '../directory/records.ts';
+import type { World } from '../world.ts';
+import { entraTime, Refusal } from './refusal.ts';
+import { verifyAccessToken } from './verify.ts';
+
+const clockToleranceSeconds = 300;
+
+/**
+ * Checks a client assertion (RFC 7523): signed with a registered certificate and issued by the client itself, or a
+ * token that a federated credential of the application trusts.
+ * @throws Refusal AADSTS700027, 700024, 70021, 700211, 700212, 700213, 700229.
+ */
+export async function verifyAssertion(
+  world: World,
+  application: Application,
+  assertion: string,
+  tenant: string,
+): Promise<void> {
+  const { claims, header } = decode(assertion);
+  if (claims.iss === application.appId) await verifySelfIssued(world, application, assertion, header, claims, tenant);
+  else await verifyFederated(world, application, assertion, claims);
+}
+
+function decode(assertion: string): { readonly claims: JWTPayload; readonly header: ProtectedHeaderParameters } {
+  try {
+    return { claims: decodeJwt(assertion), header: decodeProtectedHeader(assertion) };
+  } catch {
+    throw new Refusal(50027);
+  }
+}
+
+async function verifySelfIssued(
+  world: World,
+  application: Application,
+  assertion: string,
+  header: ProtectedHeaderParameters,
+  claims: JWTPayload,
+  tenant: string,
+): Promise<void> {
+  const key = application.keys.find((each) => isNamed(each, header));
+  const unknownKey = new Refusal(700027, { thumbprint: header.x5t ?? header['x5t#S256']?.toString() ?? '' });
+  if (key === undefined || key.key === '') throw unknownKey;
+  const publicKey = new X509Certificate(Buffer.from(key.key, 'base64')).publicKey;
+  const nowMs = world.clock.nowMs();
+  try {
+    await jwtVerify(assertion, publicKey, {
+      algorithms: ['RS256', 'PS256'],
+      currentDate: new Date(nowMs),
+      clockTolerance: clockToleranceSeconds,
+    });
+  } catch (error) {
+    throw isTimeError(error) ? outsideTime(claims, nowMs) : unknownKey;
+  }
+  const audiences = [claims.aud ?? []].flat();
+  const { entra } = world.addresses();
+  const accepted = ['oauth2/v2.0/token', 'oauth2/token', 'v2.0', ''].map((end) =>
+    `${entra}/${tenant}/${end}`.replace(/\/$/, ''),
+  );
+  if (
+    claims.sub !== application.appId ||
+    !audiences.some((audience) => accepted.includes(audience.replace(/\/$/, '').toLowerCase()))
+  ) {
+    throw unknownKey;
+  }
+}
+
+/** Certificates are named by the thumbprint of their DER (RFC 7515 sections 4.1.7 and 4.1.8). */
+function isNamed(key: KeyCredential, header: ProtectedHeaderParameters): boolean {
+  const sha1 = Buffer.from(key.thumbprint, 'hex').toString('base64url');
+  const sha256 = createHash('sha256').update(Buffer.from(key.key, 'base64')).digest('base64url');
+  return header.x5t === sha1 || header['x5t#S256'] === sha256 || header.kid === key.thumbprint;
+}
+
+const isTimeError = (error: unknown): boolean =>
+  error instanceof Error &&
+  'claim' in error &&
+  (error.claim === 'exp' || error.claim === 'nbf' || error.claim === 'iat');
+
+function outsideTime(claims: JWTPayload, nowMs: number): Refusal {
+  const said = (seconds: number | undefined): string => (seconds === undefined ? 'unknown' : entraTime(seconds * 1000));
+  return new Refusal(700024, { now: entraTime(nowMs), notBefore: said(claims.nbf), expires: said(claims.exp) });
+}
+
+async function verifyFederated(
+  world: World,
+  application: Application,
+  assertion: string,
+  claims: JWTPayload,
+): Promise<void> {
+  const audience = [claims.aud ?? []].flat()[0] ?? '';
+  const values = { issuer: claims.iss ?? '', subject: claims.sub ?? '', audience };
+  const trusted = [...application.federated.values()];
+  if (trusted.length === 0) throw new Refusal(70021, values);
+  const sameIssuer = trusted.filter(({ issuer }) => issuer === claims.iss);
+  if (sameIssuer.length === 0) throw new Refusal(700211, values);
+  const sameSubject = sameIssuer.filter(({ subject }) => subject === claims.sub);
+  if (sameSubject.length === 0) throw new Refusal(700213, values);
+  if (!sameSubject.some(({ audiences }) => audiences.includes(audience))) throw new Refusal(700212, values);
+  const verified = await verifyAccessToken(world, assertion);
+  if (verified === 'expired') throw outsideTime(claims, world.clock.nowMs());
+  if (verified === 'invalid') throw new Refusal(700027, { thumbprint: '' });
+  if (verified['idtyp'] !== 'app') throw new Refusal(700229);
+}

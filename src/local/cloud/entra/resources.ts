@@ -1,0 +1,92 @@
+import {
+  aadGraphPermissions,
+  exchangePermissions,
+  graphPermissions,
+  type PermissionTable,
+  userImpersonation,
+} from './permissions.ts';
+
+/** One of Microsoft's own APIs. */
+export interface MicrosoftResource {
+  readonly appId: string;
+  readonly displayName: string;
+  /** Names that tokens are asked for by, without a trailing slash. The application id is one more. */
+  readonly identifiers: readonly string[];
+  readonly permissions: PermissionTable;
+}
+
+const resource = (
+  appId: string,
+  displayName: string,
+  identifiers: readonly string[],
+  permissions: PermissionTable,
+): MicrosoftResource => ({ appId, displayName, identifiers, permissions });
+
+export const graphAppId = '00000003-0000-0000-c000-000000000000';
+export const aadGraphAppId = '00000002-0000-0000-c000-000000000000';
+export const exchangeAppId = '00000002-0000-0ff1-ce00-000000000000';
+export const partnerCenterAppId = 'fa3d9a0c-3fb0-42cc-9193-47c7ecd2edbd';
+export const armAppId = '797f4846-ba00-4fd7-ba43-dac1f8f63013';
+export const keyVaultAppId = 'cfa8b339-82a2-471a-a3c9-0fc0be7a4093';
+
+export const microsoftResources: readonly MicrosoftResource[] = [
+  resource(graphAppId, 'Microsoft Graph', ['https://graph.microsoft.com'], graphPermissions),
+  resource(aadGraphAppId, 'Windows Azure Active Directory', ['https://graph.windows.net'], aadGraphPermissions),
+  resource(
+    exchangeAppId,
+    'Office 365 Exchange Online',
+    ['https://outlook.office365.com', 'https://outlook.office.com', 'https://ps.compliance.protection.outlook.com'],
+    exchangePermissions,
+  ),
+  resource(
+    partnerCenterAppId,
+    'Microsoft Partner Center',
+    ['https://api.partnercenter.microsoft.com'],
+    userImpersonation('1cebfa2a-fb4d-419e-b5f9-839b4383e05a'),
+  ),
+  resource(
+    armAppId,
+    'Windows Azure Service Management API',
+    ['https://management.azure.com', 'https://management.core.windows.net'],
+    userImpersonation('41094075-9dad-400e-a0bd-54e686782033'),
+  ),
+  resource(
+    keyVaultAppId,
+    'Azure Key Vault',
+    ['https://vault.azure.net'],
+    userImpersonation('f53da476-18e3-4152-8e01-aec403e6edc0'),
+  ),
+  resource('c5393580-f805-4401-95e8-94b7a6ef2fc2', 'Office 365 Management APIs', ['https://manage.office.com'], {
+    scopes: { 'ActivityFeed.Read': '594c1fb6-4f81-4475-ae41-0c394909246c' },
+    roles: { 'ActivityFeed.Read': '594c1fb6-4f81-4475-ae41-0c394909246c' },
+  }),
+  resource(
+    '48ac35b8-9aa8-4d74-927d-1f4a14a0b239',
+    'Skype and Teams Tenant Admin API',
+    ['https://api.interfaces.records.teams.microsoft.com'],
+    userImpersonation('e60370c1-e451-437e-aa6e-d76df38e5f15'),
+  ),
+  resource('fc780465-2017-40d4-a0c5-307022471b92', 'WindowsDefenderATP', ['https://api.securitycenter.microsoft.com'], {
+    scopes: { 'Machine.Read': '8788f1ea-5cba-4be7-9d42-5b8a7b7bb3a5' },
+    roles: { 'Machine.Read.All': 'ea8291d3-4b9a-44b5-bc3a-6cea3026dc79' },
+  }),
+];
+
+/** Microsoft's own clients that operators sign in with: no registration in the tenant, no secret, every permission. */
+export const publicClients: Readonly<Record<string, string>> = {
+  '04b07795-8ddb-461a-bbee-02f9e1bf7b46': 'Microsoft Azure CLI',
+  '1950a258-227b-4e31-a9cf-717495945fc2': 'Microsoft Azure PowerShell',
+  '14d82eec-204b-4c2f-b7e8-296a70dab67e': 'Microsoft Graph Command Line Tools',
+  'a0c73c16-a7e3-4564-9a95-2bdf47383716': 'Microsoft Exchange Online Remote PowerShell',
+};
+
+export const withoutSlash = (name: string): string => (name.endsWith('/') ? name.slice(0, -1) : name);
+
+const byIdentifier = new Map<string, MicrosoftResource>();
+for (const entry of microsoftResources) {
+  for (const identifier of [entry.appId, ...entry.identifiers]) byIdentifier.set(identifier, entry);
+}
+
+/** The resource that a name stands for, whether its address or its application id, with or without a final slash. */
+export const findMicrosoftResource = (name: string): MicrosoftResource | undefined =>
+  byIdentifier.get(withoutSlash(name.toLowerCase()));

@@ -1,0 +1,161 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { JWTPayload } from 'jose';
+import type { User } from '../directory/records.ts';
+import type { World } from '../world.ts';
+import type { Client } from './client-authentication.ts';
+import type { Target } from './target.ts';
+
+/** Lifetimes that Entra chooses from at random, seconds. Source: "Access tokens in the Microsoft identity platform". */
+const shortestLifetimeSeconds = 60 * 60;
+const longestLifetimeSeconds = 90 * 60;
+
+export interface Subject {
+  readonly user: User;
+  readonly amr: readonly string[];
+  readonly authTimeMs: number;
+}
+
+export interface AccessTokenRequest {
+  readonly client: Client;
+  readonly target: Target;
+  readonly tenantId: string;
+  /** Absent for the application itself. */
+  readonly subject: Subject | undefined;
+  /** Scopes for a user, application roles for the application itself. */
+  readonly permissions: readonly string[];
+}
+
+export interface IssuedToken {
+  readonly token: string;
+  readonly expiresInSeconds: number;
+  readonly expiresOnSeconds: number;
+  readonly notBeforeSeconds: number;
+}
+
+export const issuerV1 = (tenantId: string): string => `https://sts.windows.net/${tenantId}/`;
+export const issuerV2 = (world: World, tenantId: string): string => `${world.addresses().entra}/${tenantId}/v2.0`;
+
+const opaque = (): string => randomBytes(16).toString('base64url');
+
+/** `sub` is the same for one user and client, and says nothing of either. */
+const pairwise = (userId: string, clientId: string): string =>
+  createHash('sha256').update(`${userId}|${clientId}`).digest('base64url');
+
+export async function issueAccessToken(world: World, request: AccessTokenRequest): Promise<IssuedToken> {
+  const nowSeconds = Math.floor(world.clock.nowMs() / 1000);
+  const lifetime =
+    world.settings.accessTokenLifetimeSeconds ??
+    shortestLifetimeSeconds + Math.floor(Math.random() * (longestLifetimeSeconds - shortestLifetimeSeconds));
+  const notBefore = nowSeconds - 5;
+  const expires = nowSeconds + lifetime;
+  const times = { iat: notBefore, nbf: notBefore, exp: expires };
+  const claims = request.target.tokenVersion === 2 ? claimsV2(world, request) : claimsV1(world, request);
+  const token = await world.keys.sign({ ...claims, ...times, aio: opaque(), uti: opaque(), rh: `1.A${opaque()}.` });
+  return { token, expiresInSeconds: lifetime, expiresOnSeconds: expires, notBeforeSeconds: notBefore };
+}
+
+function principalId(world: World, clientId: string, tenantId: string): string {
+  const directory = world.isPartner(tenantId) ? world.partner.directory : world.knownDirectoryOf(tenantId);
+  return directory?.servicePrincipalOf(clientId)?.id ?? world.seeded.guid('principal', tenantId, clientId);
+}
+
+function permissionClaims({ subject, permissions }: AccessTokenRequest): JWTPayload {
+  if (subject !== undefined) return { scp: permissions.join(' ') };
+  return permissions.length === 0 ? {} : { roles: [...permissions] };
+}
+
+function identityClaims(world: World, { client, subject, tenantId }: AccessTokenRequest): JWTPayload {
+  if (subject === undefined) {
+    const id = principalId(world, client.appId, tenantId);
+    return { oid: id, sub: id, idtyp: 'app' };
+  }
+  const { user } = subject;
+  return {
+    oid: user.id,
+    sub: pairwise(user.id, client.appId),
+    name: user.displayName,
+    idtyp: 'user',
+    // Whoever is at home in another tenant has their home as identity provider.
+    ...(world.isPartner(tenantId) ? {} : { idp: issuerV1(world.partner.tenantId) }),
+  };
+}
+
+function claimsV1(world: World, request: AccessTokenRequest): JWTPayload {
+  const { client, subject, target, tenantId } = request;
+  const common = {
+    aud: target.asked,
+    iss: issuerV1(tenantId),
+    tid: tenantId,
+    appid: client.appId,
+    appidacr: String(client.proof),
+    app_displayname: client.displayName,
+    ver: '1.0',
+    ...identityClaims(world, request),
+    ...permissionClaims(request),
+  };
+  if (subject === undefined) return { ...common, idp: issuerV1(tenantId) };
+  const { user, amr } = subject;
+  return {
+    ...common,
+    acct: world.isPartner(tenantId) ? 0 : 1,
+    acr: '1',
+    amr: [...amr],
+    given_name: user.givenName,
+    family_name: user.surname,
+    unique_name: user.userPrincipalName,
+    upn: user.userPrincipalName,
+    wids: user.isAdmin ? ['62e90394-69f5-4237-9190-012177145e10'] : ['b79fbf4d-3ef9-4689-8143-76b194e85509'],
+  };
+}
+
+function claimsV2(world: World, request: AccessTokenRequest): JWTPayload {
+  const { client, subject, target, tenantId } = request;
+  return {
+    aud: target.appId,
+    iss: issuerV2(world, tenantId),
+    tid: tenantId,
+    azp: client.appId,
+    azpacr: String(client.proof),
+    ver: '2.0',
+    ...identityClaims(world, request),
+    ...permissionClaims(request),
+    ...(subject === undefined ? {} : { preferred_username: subject.user.userPrincipalName }),
+  };
+}
+
+/** OpenID Connect: who signed in, for the client itself. */
+export function issueIdToken(
+  world: World,
+  client: Client,
+  subject: Subject,
+  tenantId: string,
+  version: 1 | 2,
+  nonce: string | undefined,
+): Promise<string> {
+  const nowSeconds = Math.floor(world.clock.nowMs() / 1000);
+  const { user } = subject;
+  const versioned: JWTPayload =
+    version === 2
+      ? { iss: issuerV2(world, tenantId), ver: '2.0', preferred_username: user.userPrincipalName }
+      : { iss: issuerV1(tenantId), ver: '1.0', upn: user.userPrincipalName, unique_name: user.userPrincipalName };
+  return world.keys.sign({
+    ...versioned,
+    aud: client.appId,
+    iat: nowSeconds,
+    nbf: nowSeconds,
+    exp: nowSeconds + 3600,
+    tid: tenantId,
+    oid: user.id,
+    sub: pairwise(user.id, client.appId),
+    name: user.displayName,
+    amr: [...subject.amr],
+    auth_time: Math.floor(subject.authTimeMs / 1000),
+    ...(nonce === undefined ? {} : { nonce }),
+    uti: opaque(),
+    rh: `1.A${opaque()}.`,
+  });
+}
+
+/** Which account a token answer is about: what MSAL keys its cache by. */
+export const clientInfo = (world: World, user: User): string =>
+  Buffer.from(JSON.stringify({ uid: user.id, utid: world.partner.tenantId })).toString('base64url');

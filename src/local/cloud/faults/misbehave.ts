@@ -1,0 +1,71 @@
+import type { ServerResponse } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Reply } from '../web/exchange.ts';
+import type { FaultRule } from './rule.ts';
+
+const hugeBytes = 10 * 1024 * 1024;
+const dripChunkBytes = 16;
+const dripPauseMs = 50;
+
+const gatewayPage =
+  '<!DOCTYPE html><html><head><title>503 Service Unavailable</title></head><body><h2>Our services are not available right now</h2><p>We are working to restore all services as soon as possible. Please check back soon.</p></body></html>';
+
+/** The reply that a rule puts in the place of the service's, or undefined where the service shall do its work. */
+export function replacedReply(rule: FaultRule): Reply | undefined {
+  const headers = rule.headers ?? {};
+  switch (rule.kind) {
+    case 'html':
+      return { status: rule.status ?? 503, headers: { 'content-type': 'text/html', ...headers }, body: gatewayPage };
+    case 'empty_json':
+      return { status: rule.status ?? 200, headers: { 'content-type': 'application/json', ...headers }, body: '{}' };
+    case 'plain_429':
+      return { status: 429, headers: { 'content-type': 'text/plain', ...headers }, body: 'Too Many Requests' };
+    case 'huge':
+      return {
+        status: rule.status ?? 200,
+        headers: { 'content-type': 'application/json', ...headers },
+        body: hugeBody(),
+      };
+    case 'drop':
+    case 'lost_reply':
+    case 'drip':
+    case 'truncated':
+    case 'delay':
+      return undefined;
+    case undefined:
+      if (rule.status === undefined) return undefined;
+      return {
+        status: rule.status,
+        headers: { 'content-type': 'application/json', ...headers },
+        body: rule.body ?? '',
+      };
+  }
+}
+
+function hugeBody(): string {
+  return JSON.stringify({ access_token: 'x'.repeat(hugeBytes), token_type: 'Bearer', expires_in: 3599 });
+}
+
+/** Sends a reply, in the way that the rule's kind says. @returns the status that reached the client, 0 for none. */
+export async function sendReply(response: ServerResponse, reply: Reply, rule: FaultRule | undefined): Promise<number> {
+  if (rule?.kind === 'lost_reply') {
+    response.destroy();
+    return 0;
+  }
+  const body = Buffer.from(reply.body ?? '', 'utf8');
+  response.writeHead(reply.status, { ...reply.headers, 'content-length': String(body.byteLength) });
+  if (rule?.kind === 'truncated') {
+    response.write(body.subarray(0, Math.floor(body.byteLength / 2)), () => response.destroy());
+    return reply.status;
+  }
+  if (rule?.kind === 'drip') await drip(response, body);
+  response.end(rule?.kind === 'drip' ? undefined : body);
+  return reply.status;
+}
+
+async function drip(response: ServerResponse, body: Buffer): Promise<void> {
+  for (let at = 0; at < body.byteLength && !response.destroyed; at += dripChunkBytes) {
+    response.write(body.subarray(at, at + dripChunkBytes));
+    await delay(dripPauseMs);
+  }
+}

@@ -1,0 +1,60 @@
+import type { JWTPayload } from 'jose';
+import { findMicrosoftResource } from '../entra/resources.ts';
+import { verifyAccessToken } from '../entra/verify.ts';
+import type { CustomerTenant } from '../population/tenant.ts';
+import { bearerOf, type CloudRequest } from '../web/exchange.ts';
+import type { World } from '../world.ts';
+
+/** Who asks a resource, as their token says. */
+export interface Caller {
+  readonly tenantId: string;
+  /** Absent for the partner's own tenant. */
+  readonly customer: CustomerTenant | undefined;
+  readonly clientId: string;
+  /** Object id of the user, or of the application's service principal. */
+  readonly objectId: string;
+  readonly isApplication: boolean;
+  readonly isAdmin: boolean;
+  /** Scopes of a user's token, roles of an application's. */
+  readonly permissions: ReadonlySet<string>;
+  readonly hasMfa: boolean;
+}
+
+export type AccessProblem = 'missing' | 'invalid' | 'expired' | 'audience';
+
+/** The caller behind a bearer token for the resource `appId`, or what is wrong with it. */
+export async function callerOf(world: World, request: CloudRequest, appId: string): Promise<Caller | AccessProblem> {
+  const token = bearerOf(request);
+  if (token === undefined) return 'missing';
+  const claims = await verifyAccessToken(world, token);
+  if (typeof claims === 'string') return claims;
+  if (findMicrosoftResource(String(claims.aud))?.appId !== appId) return 'audience';
+  const caller = describe(world, claims);
+  request.facts.tenantId = caller.tenantId;
+  return caller;
+}
+
+function describe(world: World, claims: JWTPayload): Caller {
+  const tenantId = String(claims['tid']);
+  const objectId = String(claims['oid']);
+  const roles = claims['roles'];
+  const isApplication = claims['idtyp'] === 'app';
+  const scopes = typeof claims['scp'] === 'string' ? claims['scp'].split(' ') : [];
+  return {
+    tenantId,
+    customer: world.findCustomer(tenantId),
+    clientId: String(claims['appid'] ?? claims['azp']),
+    objectId,
+    isApplication,
+    isAdmin: world.partner.directory.users.get(objectId)?.isAdmin === true,
+    permissions: new Set(isApplication ? (Array.isArray(roles) ? roles.map(String) : []) : scopes),
+    hasMfa: Array.isArray(claims['amr']) && claims['amr'].includes('mfa'),
+  };
+}
+
+/** The tenant that a token claims to be for, unverified: enough for fault rules and the ledger. */
+export function claimedTenant(request: CloudRequest): string | undefined {
+  const payload = bearerOf(request)?.split('.')[1];
+  if (payload === undefined) return undefined;
+  return /"tid":"([0-9a-f-]{36})"/.exec(Buffer.from(payload, 'base64url').toString('utf8'))?.[1];
+}

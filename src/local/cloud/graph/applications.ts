@@ -1,0 +1,204 @@
+import { randomUUID } from 'node:crypto';
+import type { Application, FederatedCredential } from '../directory/records.ts';
+import { newApplication, newClientSecret, newPassword } from '../directory/tenant-directory.ts';
+import { empty, json, jsonObjectOf, type Reply } from '../web/exchange.ts';
+import { applyApplicationBody } from './application-body.ts';
+import { checkAdmin, type GraphContext, graphRoute, listOptions } from './context.ts';
+import { badRequest, forbidden, GraphError, notFound } from './graph-error.ts';
+import { applicationJson, passwordJson } from './json.ts';
+import { collection, single } from './query.ts';
+
+const readPermissions =
+  'Application.Read.All Application.ReadWrite.All Application.ReadWrite.OwnedBy Directory.Read.All Directory.ReadWrite.All';
+const writePermissions = 'Application.ReadWrite.All Application.ReadWrite.OwnedBy Directory.ReadWrite.All';
+/** Source: "Create federatedIdentityCredential": 20 for one application. */
+const maxFederated = 20;
+const yearsMs = 2 * 365 * 24 * 3600 * 1000;
+
+export const bodyOf = ({ request }: GraphContext): Record<string, unknown> => {
+  const body = jsonObjectOf(request.body === '' ? '{}' : request.body);
+  if (body === undefined)
+    throw badRequest(
+      'Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format.',
+    );
+  return body;
+};
+
+/** The application that an address names, by object id or as `appId=…`. */
+function findApplication(context: GraphContext): Application {
+  const key = context.parameters['id'] ?? '';
+  const appId = /^appId=(.+)$/i.exec(key)?.[1];
+  const { applications } = context.directory;
+  const found =
+    appId === undefined ? applications.get(key) : [...applications.values()].find((each) => each.appId === appId);
+  if (found === undefined) throw notFound(appId ?? key);
+  return found;
+}
+
+/** The application if the caller may change it. `OwnedBy` opens the application's own registration only. */
+function findWritable(context: GraphContext): Application {
+  checkAdmin(context);
+  const application = findApplication(context);
+  const { caller } = context;
+  const ownOnly =
+    caller.isApplication &&
+    !caller.permissions.has('Application.ReadWrite.All') &&
+    !caller.permissions.has('Directory.ReadWrite.All');
+  if (ownOnly && application.appId !== caller.clientId) throw forbidden();
+  return application;
+}
+
+function create(context: GraphContext): Reply {
+  checkAdmin(context);
+  const body = bodyOf(context);
+  if (typeof body['displayName'] !== 'string')
+    throw badRequest("A value is required for property 'displayName' of resource 'Application'.");
+  const application = newApplication(context.caller.tenantId, '', context.world.clock.nowMs());
+  applyApplicationBody(application, body);
+  context.directory.applications.set(application.id, application);
+  return json(201, applicationJson(application));
+}
+
+function update(context: GraphContext): Reply {
+  applyApplicationBody(findWritable(context), bodyOf(context));
+  return empty(204);
+}
+
+function remove(context: GraphContext): Reply {
+  context.directory.applications.delete(findWritable(context).id);
+  return empty(204);
+}
+
+function addPassword(context: GraphContext): Reply {
+  const application = findWritable(context);
+  const asked = bodyOf(context)['passwordCredential'];
+  const fields = typeof asked === 'object' && asked !== null ? (asked as Record<string, unknown>) : {};
+  const nowMs = context.world.clock.nowMs();
+  const startMs = timeOf(fields['startDateTime']) ?? nowMs;
+  const endMs = timeOf(fields['endDateTime']) ?? nowMs + yearsMs;
+  if (endMs <= startMs)
+    throw new GraphError(400, 'PasswordCredentialInvalidEndDate', 'Credential end date is invalid.');
+  const secret = newClientSecret();
+  const password = newPassword(
+    secret,
+    typeof fields['displayName'] === 'string' ? fields['displayName'] : null,
+    startMs,
+    endMs,
+  );
+  application.passwords = [...application.passwords, password];
+  return json(200, { ...passwordJson(password), secretText: secret });
+}
+
+function timeOf(value: unknown): number | undefined {
+  if (value === undefined || value === null) return undefined;
+  const ms = typeof value === 'string' ? Date.parse(value) : Number.NaN;
+  if (Number.isNaN(ms)) throw badRequest("Cannot convert the literal to the expected type 'Edm.DateTimeOffset'.");
+  return ms;
+}
+
+function removePassword(context: GraphContext): Reply {
+  const application = findWritable(context);
+  const { keyId } = bodyOf(context);
+  if (!application.passwords.some((password) => password.keyId === keyId))
+    throw badRequest(`No password credential found with keyId '${String(keyId)}'.`);
+  application.passwords = application.passwords.filter((password) => password.keyId !== keyId);
+  return empty(204);
+}
+
+const federatedFields = ['name', 'issuer', 'subject'] as const;
+
+function addFederated(context: GraphContext): Reply {
+  const application = findWritable(context);
+  const body = bodyOf(context);
+  for (const field of federatedFields) {
+    if (typeof body[field] !== 'string' || body[field] === '') throw badRequest(`Property ${field} is required.`);
+  }
+  const { audiences } = body;
+  if (!Array.isArray(audiences) || audiences.length !== 1)
+    throw badRequest('Property audiences must have exactly one value.');
+  const [name, issuer, subject] = federatedFields.map((field) => String(body[field])) as [string, string, string];
+  const existing = [...application.federated.values()];
+  if (existing.length >= maxFederated)
+    throw badRequest('The number of federated identity credentials has reached its limit.');
+  if (existing.some((each) => each.name === name)) {
+    throw new GraphError(
+      409,
+      'Request_MultipleObjectsWithSameKeyValue',
+      `FederatedIdentityCredential with name ${name} already exists.`,
+    );
+  }
+  const created: FederatedCredential = {
+    id: randomUUID(),
+    name,
+    issuer,
+    subject,
+    description: typeof body['description'] === 'string' ? body['description'] : null,
+    audiences: audiences.map(String),
+  };
+  application.federated.set(created.id, created);
+  return json(201, created);
+}
+
+function findFederated(context: GraphContext, application: Application): FederatedCredential {
+  const wanted = context.parameters['federatedId'] ?? '';
+  const found = [...application.federated.values()].find((each) => each.id === wanted || each.name === wanted);
+  if (found === undefined) throw notFound(wanted);
+  return found;
+}
+
+function changeFederated(context: GraphContext): Reply {
+  const credential = findFederated(context, findWritable(context));
+  const { issuer, subject, audiences, description } = bodyOf(context);
+  if (typeof issuer === 'string') credential.issuer = issuer;
+  if (typeof subject === 'string') credential.subject = subject;
+  if (typeof description === 'string') credential.description = description;
+  if (Array.isArray(audiences)) credential.audiences = audiences.map(String);
+  return empty(204);
+}
+
+function removeFederated(context: GraphContext): Reply {
+  const application = findWritable(context);
+  application.federated.delete(findFederated(context, application).id);
+  return empty(204);
+}
+
+function get(context: GraphContext): Reply {
+  const application = findApplication(context);
+  const item = applicationJson(application);
+  const wantsKeys = context.request.query.get('$select')?.includes('keyCredentials') === true;
+  if (!wantsKeys) return single(item, listOptions(context, 'applications'));
+  const keys = application.keys.map((key, at) => ({
+    ...(item['keyCredentials'] as readonly object[])[at],
+    key: key.key || null,
+  }));
+  return single({ ...item, keyCredentials: keys }, listOptions(context, 'applications'));
+}
+
+const federated = '/v1.0/applications/{id}/federatedIdentityCredentials';
+
+export const applicationRoutes = [
+  graphRoute('GET', '/v1.0/applications', readPermissions, (context) =>
+    collection([...context.directory.applications.values()].map(applicationJson), listOptions(context, 'applications')),
+  ),
+  graphRoute('POST', '/v1.0/applications', writePermissions, create),
+  graphRoute('GET', '/v1.0/applications/{id}', readPermissions, get),
+  graphRoute('PATCH', '/v1.0/applications/{id}', writePermissions, update),
+  graphRoute('DELETE', '/v1.0/applications/{id}', writePermissions, remove),
+  graphRoute('POST', '/v1.0/applications/{id}/addPassword', writePermissions, addPassword),
+  graphRoute('POST', '/v1.0/applications/{id}/removePassword', writePermissions, removePassword),
+  graphRoute('GET', federated, readPermissions, (context) =>
+    collection(
+      [...findApplication(context).federated.values()].map((each) => ({ ...each })),
+      listOptions(context, 'federatedIdentityCredentials'),
+    ),
+  ),
+  graphRoute('POST', federated, writePermissions, addFederated),
+  graphRoute('GET', `${federated}/{federatedId}`, readPermissions, (context) =>
+    single(
+      { ...findFederated(context, findApplication(context)) },
+      listOptions(context, 'federatedIdentityCredentials'),
+    ),
+  ),
+  graphRoute('PATCH', `${federated}/{federatedId}`, writePermissions, changeFederated),
+  graphRoute('DELETE', `${federated}/{federatedId}`, writePermissions, removeFederated),
+];

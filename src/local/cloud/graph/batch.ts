@@ -1,0 +1,87 @@
+import { type CloudRequest, json, jsonObjectOf, type Reply } from '../web/exchange.ts';
+import { badRequest } from './graph-error.ts';
+
+/** Source: "Combine multiple HTTP requests using JSON batching". */
+const maxRequests = 20;
+
+interface BatchItem {
+  readonly id: string;
+  readonly method: string;
+  readonly url: string;
+  readonly body: unknown;
+  readonly dependsOn: readonly string[];
+}
+
+interface BatchAnswer {
+  readonly id: string;
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
+/**
+ * Answers the parts of a batch, each judged alone; what depends on a failed part fails with 424. The answers come in
+ * another order than the requests: clients must go by `id`.
+ * @throws GraphError for a batch that is none.
+ */
+export function answerBatch(request: CloudRequest, answer: (inner: CloudRequest) => Reply): Reply {
+  const items = itemsOf(request);
+  const done = new Map<string, BatchAnswer>();
+  let delayMs = 0;
+  for (const item of items) {
+    const failed = item.dependsOn.some((id) => (done.get(id)?.status ?? 424) >= 400);
+    if (failed) {
+      const error = { code: 'FailedDependency', message: 'A request that this one depends on has failed.' };
+      done.set(item.id, { id: item.id, status: 424, headers: { 'Content-Type': 'application/json' }, body: { error } });
+      continue;
+    }
+    const reply = answer(innerRequest(request, item));
+    delayMs = Math.max(delayMs, reply.delayMs ?? 0);
+    done.set(item.id, answerOf(item.id, reply));
+  }
+  return { ...json(200, { responses: [...done.values()].toReversed() }), delayMs };
+}
+
+function itemsOf(request: CloudRequest): readonly BatchItem[] {
+  if (request.method !== 'POST') throw badRequest('Only POST is allowed for $batch.');
+  const requests = jsonObjectOf(request.body)?.['requests'];
+  if (!Array.isArray(requests) || requests.length === 0) throw badRequest('Invalid batch payload format.');
+  if (requests.length > maxRequests)
+    throw badRequest(`Number of batch request steps exceeds the maximum value of ${maxRequests}.`);
+  const items = requests.map(itemOf);
+  if (new Set(items.map(({ id }) => id)).size !== items.length) throw badRequest('Request Id values must be unique.');
+  return items;
+}
+
+function itemOf(value: unknown): BatchItem {
+  const { id, method, url, body, dependsOn } = (value ?? {}) as Record<string, unknown>;
+  if (typeof id !== 'string' || typeof method !== 'string' || typeof url !== 'string')
+    throw badRequest('Invalid batch payload format.');
+  return {
+    id,
+    method: method.toUpperCase(),
+    url,
+    body,
+    dependsOn: Array.isArray(dependsOn) ? dependsOn.map(String) : [],
+  };
+}
+
+function innerRequest(outer: CloudRequest, { method, url, body }: BatchItem): CloudRequest {
+  const parsed = new URL(url.startsWith('/') ? url : `/${url}`, 'https://graph.microsoft.com');
+  const version = outer.path.split('/')[1] ?? 'v1.0';
+  return {
+    method,
+    path: `/${version}${decodeURIComponent(parsed.pathname)}`,
+    query: parsed.searchParams,
+    headers: outer.headers,
+    body: body === undefined ? '' : JSON.stringify(body),
+    facts: outer.facts,
+  };
+}
+
+function answerOf(id: string, reply: Reply): BatchAnswer {
+  const headers = Object.fromEntries(
+    Object.entries(reply.headers ?? {}).map(([name, value]) => [name === 'retry-after' ? 'Retry-After' : name, value]),
+  );
+  return { id, status: reply.status, headers, ...(reply.body ? { body: JSON.parse(reply.body) as unknown } : {}) };
+}

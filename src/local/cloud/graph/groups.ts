@@ -1,0 +1,83 @@
+import type { Group } from '../directory/records.ts';
+import { empty, type Reply } from '../web/exchange.ts';
+import { bodyOf } from './applications.ts';
+import { checkAdmin, type GraphContext, graphRoute, listOptions } from './context.ts';
+import type { Item } from './filter.ts';
+import { badRequest, notFound } from './graph-error.ts';
+import { groupJson, servicePrincipalJson, userJson } from './json.ts';
+import { collection, single } from './query.ts';
+
+const read =
+  'GroupMember.Read.All Group.Read.All Group.ReadWrite.All GroupMember.ReadWrite.All Directory.Read.All Directory.ReadWrite.All';
+const write = 'GroupMember.ReadWrite.All Group.ReadWrite.All Directory.ReadWrite.All';
+
+function find({ directory, parameters }: GraphContext): Group {
+  const id = parameters['id'] ?? '';
+  const found = directory.groups.get(id);
+  if (found === undefined) throw notFound(id);
+  return found;
+}
+
+/** A directory object of any kind, named as OData names it. */
+function memberJson({ world, directory }: GraphContext, id: string): Item | undefined {
+  const user = directory.users.get(id);
+  if (user !== undefined) return { '@odata.type': '#microsoft.graph.user', ...userJson(user) };
+  const principal = directory.servicePrincipals.get(id);
+  return principal && { '@odata.type': '#microsoft.graph.servicePrincipal', ...servicePrincipalJson(world, principal) };
+}
+
+function members(context: GraphContext): Reply {
+  const found = [...find(context).members]
+    .map((id) => memberJson(context, id))
+    .filter((member) => member !== undefined);
+  return collection(found, listOptions(context, 'directoryObjects'));
+}
+
+function addMember(context: GraphContext): Reply {
+  checkAdmin(context);
+  const group = find(context);
+  const reference = bodyOf(context)['@odata.id'];
+  const id = typeof reference === 'string' ? reference.split('/').at(-1) : undefined;
+  if (id === undefined || id === '') throw badRequest("A value is required for property '@odata.id'.");
+  if (memberJson(context, id) === undefined) throw notFound(id);
+  if (group.members.has(id))
+    throw badRequest(
+      "One or more added object references already exist for the following modified properties: 'members'.",
+    );
+  group.members.add(id);
+  return empty(204);
+}
+
+function removeMember(context: GraphContext): Reply {
+  checkAdmin(context);
+  const id = context.parameters['memberId'] ?? '';
+  if (!find(context).members.delete(id)) throw notFound(id);
+  return empty(204);
+}
+
+/** The groups that a directory object is in. */
+export function groupsOf(context: GraphContext, objectId: string): Reply {
+  const found = [...context.directory.groups.values()].filter((group) => group.members.has(objectId));
+  return collection(
+    found.map((group) => ({ '@odata.type': '#microsoft.graph.group', ...groupJson(group) })),
+    listOptions(context, 'directoryObjects'),
+  );
+}
+
+export const groupRoutes = [
+  graphRoute('GET', '/v1.0/groups', read, (context) =>
+    collection([...context.directory.groups.values()].map(groupJson), listOptions(context, 'groups')),
+  ),
+  graphRoute('GET', '/v1.0/groups/{id}', read, (context) =>
+    single(groupJson(find(context)), listOptions(context, 'groups')),
+  ),
+  graphRoute('GET', '/v1.0/groups/{id}/members', read, members),
+  graphRoute('POST', '/v1.0/groups/{id}/members/$ref', write, addMember),
+  graphRoute('DELETE', '/v1.0/groups/{id}/members/{memberId}/$ref', write, removeMember),
+  graphRoute('GET', '/v1.0/servicePrincipals/{id}/memberOf', read, (context) =>
+    groupsOf(context, context.parameters['id'] ?? ''),
+  ),
+  graphRoute('GET', '/v1.0/servicePrincipals/{id}/transitiveMemberOf', read, (context) =>
+    groupsOf(context, context.parameters['id'] ?? ''),
+  ),
+];

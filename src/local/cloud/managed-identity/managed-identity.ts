@@ -1,0 +1,90 @@
+import { randomUUID } from 'node:crypto';
+import { managedIdentityClaim } from '../entra/verify.ts';
+import { findMicrosoftResource, withoutSlash } from '../entra/resources.ts';
+import { issuerV1, issuerV2 } from '../entra/tokens.ts';
+import { headerOf, json, type Reply, type Service } from '../web/exchange.ts';
+import type { World } from '../world.ts';
+
+/** Path of the endpoint, as App Service has it. */
+export const identityPath = '/msi/token';
+const federationAudience = 'api://AzureADTokenExchange';
+/** Source: "Managed identities for App Service": tokens live for a day. */
+const lifetimeSeconds = 24 * 3600;
+
+/**
+ * The managed identity endpoint of App Service (`IDENTITY_ENDPOINT`, API version 2019-08-01) for one user-assigned
+ * identity. Its tokens live by the wall clock: their holders are SDKs whose clock is not ours.
+ * @param header the value that `X-IDENTITY-HEADER` must have: only the app on this machine knows it.
+ */
+export function createManagedIdentity(world: World, header: string): Service {
+  const failure = (status: number, message: string): Reply =>
+    json(status, { statusCode: status, message, correlationId: randomUUID() });
+  return {
+    name: 'managedIdentity',
+    identify: (request) => {
+      request.facts.resource = withoutSlash(request.query.get('resource') ?? '');
+    },
+    handle: async (request) => {
+      if (request.path !== identityPath || request.method !== 'GET') {
+        request.facts.unmatched = true;
+        return failure(404, 'Not Found');
+      }
+      if (headerOf(request, 'x-identity-header') !== header) return failure(403, 'Forbidden');
+      if (request.query.get('api-version') !== '2019-08-01') return failure(400, 'Unsupported API version.');
+      const resource = request.query.get('resource');
+      if (resource === null || resource === '') return failure(400, 'The resource is missing.');
+      if (!isOwnIdentity(world, request.query)) {
+        return failure(
+          400,
+          'No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId.',
+        );
+      }
+      if (withoutSlash(resource) !== federationAudience && findMicrosoftResource(resource) === undefined) {
+        return failure(400, `The resource principal named ${resource} was not found in the tenant.`);
+      }
+      return json(200, await issue(world, resource));
+    },
+  };
+}
+
+function isOwnIdentity(world: World, query: URLSearchParams): boolean {
+  const { clientId, principalId, resourceId } = world.partner.managedIdentity;
+  const fits = (name: string, own: string): boolean =>
+    query.get(name) === null || query.get(name)?.toLowerCase() === own.toLowerCase();
+  return (
+    fits('client_id', clientId) &&
+    fits('object_id', principalId) &&
+    fits('principal_id', principalId) &&
+    fits('mi_res_id', resourceId)
+  );
+}
+
+async function issue(world: World, resource: string): Promise<Readonly<Record<string, string>>> {
+  const { clientId, principalId, resourceId } = world.partner.managedIdentity;
+  const { tenantId } = world.partner;
+  const nowSeconds = Math.floor((world.clock.nowMs() - world.clock.aheadMs) / 1000);
+  const isFederation = withoutSlash(resource) === federationAudience;
+  const versioned = isFederation
+    ? { iss: issuerV2(world, tenantId), ver: '2.0', azp: clientId, azpacr: '2' }
+    : { iss: issuerV1(tenantId), ver: '1.0', appid: clientId, appidacr: '2', idp: issuerV1(tenantId) };
+  const accessToken = await world.keys.sign({
+    ...versioned,
+    aud: resource,
+    iat: nowSeconds - 5,
+    nbf: nowSeconds - 5,
+    exp: nowSeconds + lifetimeSeconds,
+    tid: tenantId,
+    oid: principalId,
+    sub: principalId,
+    idtyp: 'app',
+    [managedIdentityClaim]: resourceId,
+    uti: randomUUID(),
+  });
+  return {
+    access_token: accessToken,
+    expires_on: String(nowSeconds + lifetimeSeconds),
+    resource,
+    token_type: 'Bearer',
+    client_id: clientId,
+  };
+}

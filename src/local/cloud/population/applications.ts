@@ -1,0 +1,61 @@
+import type { Application, Credential } from '../directory/records.ts';
+import { newApplication } from '../directory/tenant-directory.ts';
+import { between, pick, type Seeded } from '../seeded.ts';
+import type { CustomerTenant } from './tenant.ts';
+
+const dayMs = 24 * 3600 * 1000;
+
+const purposes = [
+  'Backup',
+  'Payroll import',
+  'Scan to mail',
+  'Website forms',
+  'CRM sync',
+  'Booking portal',
+  'Reporting export',
+] as const;
+
+// Ended, about to end, later: what a report on expiring credentials must tell apart.
+const daysLeft = [-12, 2, 6, 13, 27, 45, 90, 180, 400, 700] as const;
+
+/** Applications that a customer has registered for itself, with client credentials of every age. */
+export function createCustomerApplications(
+  tenant: CustomerTenant,
+  seeded: Seeded,
+  nowMs: number,
+): readonly Application[] {
+  const random = seeded.random('applications', tenant.tenantId);
+  return Array.from({ length: between(random, 1, 5) }, (_, index) => {
+    const application = newApplication(
+      tenant.tenantId,
+      `${tenant.name} ${pick(random, purposes)}`,
+      nowMs - 400 * dayMs,
+      {
+        id: seeded.guid('customer-application', tenant.tenantId, index),
+        appId: seeded.guid('customer-client', tenant.tenantId, index),
+      },
+    );
+    const credential = (kind: string, at: number): Credential => {
+      const endMs = nowMs + pick(random, daysLeft) * dayMs;
+      const keyId = seeded.guid(kind, tenant.tenantId, index, at);
+      return { keyId, displayName: `${kind} ${at + 1}`, startMs: endMs - 365 * dayMs, endMs };
+    };
+    application.passwords = Array.from({ length: between(random, 0, 2) }, (__, at) => ({
+      ...credential('secret', at),
+      hint: 'abc',
+      hash: '',
+    }));
+    application.keys = Array.from({ length: between(random, 0, 1) }, (__, at) => ({
+      ...credential('certificate', at),
+      type: 'AsymmetricX509Cert',
+      usage: 'Verify',
+      key: '',
+      thumbprint: seeded
+        .guid('thumbprint', tenant.tenantId, index, at)
+        .replaceAll('-', '')
+        .toUpperCase()
+        .padEnd(40, '0'),
+    }));
+    return application;
+  });
+}

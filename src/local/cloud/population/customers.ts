@@ -1,0 +1,93 @@
+import { between, type Seeded } from '../seeded.ts';
+import { firstWords, tradeWords } from './names.ts';
+import { type CustomerTenant, refusalsOf, type TenantSources, type TenantState, type TenantTrait } from './tenant.ts';
+
+interface Oddity {
+  readonly state: TenantState;
+  readonly trait?: TenantTrait;
+}
+
+const ordinary: Oddity = { state: 'ok' };
+
+// Every state and trait is met among the first 25 customers.
+const firstBlock: ReadonlyMap<number, Oddity> = new Map([
+  [3, { state: 'no_consent' }],
+  [5, { state: 'ok', trait: 'throttled' }],
+  [8, { state: 'gdap_expired' }],
+  [10, { state: 'ok', trait: 'slow' }],
+  [12, { state: 'conditional_access' }],
+  [14, { state: 'ok', trait: 'no_exchange' }],
+  [16, { state: 'deleted' }],
+  [18, { state: 'ok', trait: 'several_relationships' }],
+  [20, { state: 'ok', trait: 'name_differs' }],
+  [23, { state: 'no_consent' }],
+]);
+
+// From then on every fifth is one of these in turn: a fifth of all.
+const laterCycle: readonly Oddity[] = [
+  { state: 'no_consent' },
+  { state: 'ok', trait: 'throttled' },
+  { state: 'gdap_expired' },
+  { state: 'ok', trait: 'slow' },
+  { state: 'conditional_access' },
+  { state: 'ok', trait: 'no_exchange' },
+  { state: 'deleted' },
+  { state: 'ok', trait: 'several_relationships' },
+  { state: 'ok', trait: 'name_differs' },
+];
+
+function oddityOf(index: number): Oddity {
+  if (index < 25) return firstBlock.get(index) ?? ordinary;
+  if (index % 5 !== 4) return ordinary;
+  return laterCycle[Math.floor(index / 5) % laterCycle.length] ?? ordinary;
+}
+
+// Every customer is on at least one list; whose relationship is over is on all, so that no list alone knows them.
+function sourcesOf(index: number, state: TenantState): TenantSources {
+  if (state === 'gdap_expired' || index % 8 < 5) return { contract: true, customer: true, relationship: true };
+  if (index % 8 === 5) return { contract: false, customer: false, relationship: true };
+  if (index % 8 === 6) return { contract: true, customer: false, relationship: false };
+  return { contract: false, customer: true, relationship: true };
+}
+
+// A prime that divides neither list's length: consecutive customers get unlike names, and none comes twice in a round.
+const stride = 1009;
+
+function nameOf(index: number): string {
+  const combinations = firstWords.length * tradeWords.length;
+  const at = (index * stride) % combinations;
+  const round = Math.floor(index / combinations);
+  const name = `${firstWords[at % firstWords.length]} ${tradeWords[Math.floor(at / firstWords.length)]}`;
+  return round === 0 ? name : `${name} ${round + 1}`;
+}
+
+// Most customers are small; a few are large enough to need a second page.
+const userCountOf = (index: number, seeded: Seeded): number =>
+  index % 13 === 7 ? 130 : between(seeded.random('users', index), 4, 40);
+
+/**
+ * The customers, the same for the same seed; a smaller population is the beginning of a larger one.
+ * @param plain every tenant is `ok` and without traits: what benchmarks want.
+ */
+export function createCustomers(count: number, seeded: Seeded, plain = false): readonly CustomerTenant[] {
+  return Array.from({ length: count }, (_, index) => {
+    const { state, trait } = plain ? ordinary : oddityOf(index);
+    const name = nameOf(index);
+    const label = name.toLowerCase().replaceAll(' ', '');
+    const initialDomain = `${label}.onmicrosoft.com`;
+    const refusals = refusalsOf[state];
+    return {
+      index,
+      tenantId: seeded.guid('tenant', index),
+      name,
+      contractName: trait === 'name_differs' ? `${name} (formerly ${label} Ltd)` : name,
+      initialDomain,
+      defaultDomain: index % 3 === 1 ? `${label}.example` : initialDomain,
+      ...(trait === undefined ? {} : { trait }),
+      sources: sourcesOf(index, state),
+      userCount: userCountOf(index, seeded),
+      state,
+      refusal: refusals[Math.floor(index / 20) % refusals.length] ?? 0,
+    };
+  });
+}

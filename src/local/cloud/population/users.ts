@@ -1,0 +1,85 @@
+import type { User } from '../directory/records.ts';
+import { pick, type Seeded } from '../seeded.ts';
+import { familyNames, givenNames } from './names.ts';
+import { mainSkuPartNumbers, type Sku, skus } from './skus.ts';
+import type { CustomerTenant } from './tenant.ts';
+
+const dayMs = 24 * 3600 * 1000;
+
+/** A subscription of a tenant: how much is bought and how much is used. */
+export interface Subscription {
+  readonly sku: Sku;
+  readonly enabled: number;
+  readonly warning: number;
+  readonly suspended: number;
+  readonly consumed: number;
+}
+
+const partNumbered = (partNumber: string): Sku => {
+  const found = skus.find((sku) => sku.skuPartNumber === partNumber);
+  if (found === undefined) throw new RangeError(`no such SKU: ${partNumber}`);
+  return found;
+};
+
+/** The main subscription of a customer, and what some have on top of it. */
+function bought(tenant: CustomerTenant, seeded: Seeded): { readonly main: Sku; readonly extra: readonly Sku[] } {
+  const random = seeded.random('skus', tenant.tenantId);
+  const main = partNumbered(pick(random, mainSkuPartNumbers));
+  const extra = skus.filter((sku) => !mainSkuPartNumbers.includes(sku.skuPartNumber) && random() < 0.3);
+  return { main, extra };
+}
+
+const methodSets: readonly (readonly string[])[] = [
+  ['microsoftAuthenticatorPush', 'softwareOneTimePasscode'],
+  ['microsoftAuthenticatorPush', 'mobilePhone'],
+  ['mobilePhone'],
+  ['fido2SecurityKey', 'microsoftAuthenticatorPush'],
+  [],
+];
+
+/** The people of a customer tenant, the same for the same seed. The first is its administrator. */
+export function createUsers(tenant: CustomerTenant, seeded: Seeded, nowMs: number): readonly User[] {
+  const random = seeded.random('users', tenant.tenantId);
+  const { main, extra } = bought(tenant, seeded);
+  return Array.from({ length: tenant.userCount }, (_, index) => {
+    const givenName = pick(random, givenNames);
+    const surname = pick(random, familyNames);
+    const isGuest = index > 0 && random() < 0.08;
+    const local = `${givenName}.${surname}${index}`.toLowerCase();
+    const licences =
+      isGuest || random() < 0.12 ? [] : [main.skuId, ...extra.filter(() => random() < 0.3).map((sku) => sku.skuId)];
+    return {
+      id: seeded.guid('user', tenant.tenantId, index),
+      userPrincipalName: isGuest
+        ? `${local}_partner.example#EXT#@${tenant.initialDomain}`
+        : `${local}@${tenant.defaultDomain}`,
+      displayName: `${givenName} ${surname}`,
+      givenName,
+      surname,
+      userType: isGuest ? ('Guest' as const) : ('Member' as const),
+      createdMs: nowMs - Math.floor((100 + random() * 1500) * dayMs),
+      licences,
+      methods: pick(random, methodSets),
+      isAdmin: index === 0,
+      accountEnabled: random() >= 0.06,
+      validFromMs: 0,
+    };
+  });
+}
+
+/** What a customer has bought and how much of it its users use. */
+export function createSubscriptions(
+  tenant: CustomerTenant,
+  seeded: Seeded,
+  users: readonly User[],
+): readonly Subscription[] {
+  const random = seeded.random('subscriptions', tenant.tenantId);
+  const { main, extra } = bought(tenant, seeded);
+  return [main, ...extra].map((sku) => {
+    const consumed = users.filter((user) => user.licences.includes(sku.skuId)).length;
+    const isFree = sku.skuPartNumber === 'FLOW_FREE';
+    const lapsing = !isFree && random() < 0.1;
+    const enabled = isFree ? 10_000 : consumed + Math.floor(random() * 6);
+    return { sku, enabled: lapsing ? 0 : enabled, warning: lapsing ? enabled : 0, suspended: 0, consumed };
+  });
+}
