@@ -1,0 +1,246 @@
+import { glob, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { settingsSchema } from '../../../src/lib/config/settings.ts';
+import { projectRoot } from '../../paths.ts';
+import { bicep, bicepIsHere, evaluate, type Resource, templateFile } from './bicep.ts';
+
+const builtInRoles = {
+  '0ad04412-c4d5-4796-b79c-f76d14c8d402': 'Durable Task Data Contributor',
+  '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3': 'Storage Table Data Contributor',
+  '3913510d-42f4-4e42-8a64-420c390055eb': 'Monitoring Metrics Publisher',
+  '974c5e8b-45b9-4653-ba55-5f855dd0fb88': 'Storage Queue Data Contributor',
+  'b7e6dc6d-f1e8-4753-8033-0f276bb0955b': 'Storage Blob Data Owner',
+  'b86a8fe4-44ce-4948-aee5-eccb2c155cd7': 'Key Vault Secrets Officer',
+  'ba92f5b4-2d11-453d-a403-e96b0029c9fe': 'Storage Blob Data Contributor',
+} as const;
+
+const ofType = (resources: readonly Resource[], type: string): Resource[] =>
+  resources.filter((resource) => resource.type === type);
+
+function the(resources: readonly Resource[], type: string): Resource {
+  const [found, ...more] = ofType(resources, type);
+  if (found === undefined || more.length > 0) throw new Error(`${more.length + (found ? 1 : 0)} of ${type}`);
+  return found;
+}
+
+function property(resource: Resource, name: string): unknown {
+  if (resource.properties?.[name] === undefined) throw new Error(`${resource.name} has no property ${name}`);
+  return resource.properties[name];
+}
+
+const operator = '33333333-3333-3333-3333-333333333333';
+
+/** Type of the resource that an assignment's id lies under: every second part of its path. */
+function scopeOf(id: string): string {
+  const [namespace, ...parts] = id.split('/providers/').at(-2)?.split('/') ?? [];
+  return [namespace, ...parts.filter((_, index) => index % 2 === 0)].join('/');
+}
+
+function rolesOf(resources: readonly Resource[], who: 'app' | 'operator'): string[] {
+  return ofType(resources, 'Microsoft.Authorization/roleAssignments')
+    .filter(({ properties }) => (properties?.['principalId'] === operator) === (who === 'operator'))
+    .map(({ properties, id }) => {
+      const role = String(properties?.['roleDefinitionId']).split('/').at(-1) ?? '';
+      return `${builtInRoles[role as keyof typeof builtInRoles] ?? 'custom'} on ${scopeOf(id)}`;
+    })
+    .toSorted();
+}
+
+describe.skipIf(!bicepIsHere)('infra/main.bicep', { timeout: 120_000 }, () => {
+  let usual: readonly Resource[];
+  let locked: readonly Resource[];
+
+  beforeAll(async () => {
+    [usual, locked] = await Promise.all([
+      evaluate({ operatorObjectId: operator, alertEmail: 'operator@example.com' }),
+      evaluate({
+        virtualNetworkEnabled: true,
+        durableBackend: 'durableTaskScheduler',
+        customVaultRole: false,
+        zoneRedundant: true,
+        alwaysReadyDurableInstances: 1,
+        allowedAddressRanges: ['192.0.2.0/24'],
+        operatorAddressRanges: ['198.51.100.7/32'],
+      }),
+    ]);
+  });
+
+  it('compiles without a warning', async () => {
+    const { stdout, stderr, failed } = await bicep('build', templateFile, '--stdout');
+    expect({ failed, stderr }).toEqual({ failed: false, stderr: '' });
+    expect(JSON.parse(stdout)).toHaveProperty('resources');
+  });
+
+  it('has nothing that the linter, with every rule an error, objects to', async () => {
+    expect(await bicep('lint', templateFile)).toEqual({ failed: false, stdout: '', stderr: '' });
+  });
+
+  it('takes nothing from a registry', async () => {
+    for await (const file of glob(['main.bicep', 'app/*.bicep'], { cwd: join(projectRoot, 'infra') })) {
+      expect(await readFile(join(projectRoot, 'infra', file), 'utf8')).not.toMatch(/^\s*extension |'(br|ts)[:/]/m);
+    }
+  });
+
+  it('is given only parameters that it has by main.parameters.json', async () => {
+    const template = JSON.parse((await bicep('build', templateFile, '--stdout')).stdout) as { parameters: object };
+    const given = JSON.parse(await readFile(join(projectRoot, 'infra/main.parameters.json'), 'utf8')) as {
+      parameters: object;
+    };
+    expect(Object.keys(template.parameters)).toEqual(expect.arrayContaining(Object.keys(given.parameters)));
+    expect(Object.values(template.parameters)).toEqual(
+      Object.values(template.parameters).map((parameter: object) =>
+        expect.objectContaining({
+          metadata: expect.objectContaining({ description: expect.any(String) }),
+          ...parameter,
+        }),
+      ),
+    );
+  });
+
+  it('accepts no key and no public blob on the storage account', () => {
+    expect(the(usual, 'Microsoft.Storage/storageAccounts').properties).toMatchObject({
+      allowSharedKeyAccess: false,
+      allowBlobPublicAccess: false,
+      allowCrossTenantReplication: false,
+      supportsHttpsTrafficOnly: true,
+      minimumTlsVersion: 'TLS1_2',
+    });
+    expect(the(usual, 'Microsoft.Insights/components').properties).toMatchObject({ DisableLocalAuth: true });
+  });
+
+  it('keeps a vault that goes by roles alone and that nobody can purge', () => {
+    const vault = the(usual, 'Microsoft.KeyVault/vaults');
+    expect(vault.apiVersion >= '2026-02-01').toBe(true);
+    expect(vault.properties).toMatchObject({
+      enableRbacAuthorization: true,
+      enablePurgeProtection: true,
+      softDeleteRetentionInDays: 90,
+    });
+  });
+
+  it('lets the app be published with an identity only, and shuts /admin', () => {
+    const site = the(usual, 'Microsoft.Web/sites');
+    expect(site.properties).toMatchObject({
+      httpsOnly: true,
+      functionsRuntimeAdminIsolationEnabled: true,
+      functionAppConfig: {
+        runtime: { name: 'node', version: '24' },
+        deployment: { storage: { authentication: { type: 'UserAssignedIdentity' } } },
+      },
+    });
+    expect(
+      ofType(usual, 'Microsoft.Web/sites/basicPublishingCredentialsPolicies').map(({ properties }) => properties),
+    ).toEqual([{ allow: false }, { allow: false }]);
+  });
+
+  it('tells the app where everything is, and no secret', () => {
+    const settings = the(usual, 'Microsoft.Web/sites/config').properties ?? {};
+    const known = new Set(Object.keys(settingsSchema.shape));
+    expect(Object.keys(settings).filter((name) => !known.has(name))).toEqual([
+      'AzureWebJobsStorage__credential',
+      'AzureWebJobsStorage__clientId',
+      'AzureWebJobsStorage__queueServiceUri',
+      'APPLICATIONINSIGHTS_CONNECTION_STRING',
+      'APPLICATIONINSIGHTS_AUTHENTICATION_STRING',
+    ]);
+    expect(Object.keys(settings)).toEqual(
+      expect.arrayContaining([
+        'PARTNER_TENANT_ID',
+        'KEY_VAULT_URL',
+        'BROKER_AUDIENCES',
+        'MANAGED_IDENTITY_CLIENT_ID',
+        'AzureWebJobsStorage__blobServiceUri',
+        'AzureWebJobsStorage__tableServiceUri',
+      ]),
+    );
+    expect(settings).not.toHaveProperty('AzureWebJobsStorage');
+    expect(JSON.stringify(settings)).not.toMatch(/listKeys|AccountKey|SharedAccessSignature/i);
+  });
+
+  it('gives the app and the operator these rights and no others', () => {
+    expect(rolesOf(usual, 'app')).toEqual([
+      'Monitoring Metrics Publisher on Microsoft.Insights/components',
+      'Storage Blob Data Owner on Microsoft.Storage/storageAccounts',
+      'Storage Queue Data Contributor on Microsoft.Storage/storageAccounts',
+      'Storage Table Data Contributor on Microsoft.Storage/storageAccounts',
+      'custom on Microsoft.KeyVault/vaults',
+    ]);
+    expect(rolesOf(usual, 'operator')).toEqual([
+      'Storage Blob Data Contributor on Microsoft.Storage/storageAccounts/blobServices/containers',
+      'custom on Microsoft.KeyVault/vaults',
+    ]);
+    expect(rolesOf(locked, 'operator')).toEqual([]);
+    expect(rolesOf(locked, 'app')).toContain('Key Vault Secrets Officer on Microsoft.KeyVault/vaults');
+  });
+
+  it('defines a role that writes secrets and cannot take one away', () => {
+    const [permission] = property(the(usual, 'Microsoft.Authorization/roleDefinitions'), 'permissions') as [
+      { actions: string[]; dataActions: string[] },
+    ];
+    expect(permission.actions).toEqual([]);
+    expect(permission.dataActions.map((action) => action.split('/secrets/')[1])).toEqual([
+      'getSecret/action',
+      'setSecret/action',
+      'readMetadata/action',
+      'update/action',
+      'recover/action',
+    ]);
+  });
+
+  it('sends alerts to the address that is given, and only then', () => {
+    const receivers = (resources: readonly Resource[]): unknown[] =>
+      ofType(resources, 'Microsoft.Insights/scheduledQueryRules').flatMap(
+        (rule) => (property(rule, 'actions') as { actionGroups: unknown[] }).actionGroups,
+      );
+    expect(the(usual, 'Microsoft.Insights/actionGroups').properties).toMatchObject({
+      emailReceivers: [{ emailAddress: 'operator@example.com' }],
+    });
+    expect(receivers(usual)).toHaveLength(ofType(usual, 'Microsoft.Insights/scheduledQueryRules').length);
+    expect(ofType(locked, 'Microsoft.Insights/actionGroups')).toEqual([]);
+    expect(receivers(locked)).toEqual([]);
+  });
+
+  it('takes storage and vault off the internet when a virtual network is wanted', () => {
+    expect(the(locked, 'Microsoft.Storage/storageAccounts').properties).toMatchObject({
+      publicNetworkAccess: 'Disabled',
+      networkAcls: { defaultAction: 'Deny', bypass: 'None' },
+    });
+    expect(the(locked, 'Microsoft.KeyVault/vaults').properties).toMatchObject({
+      networkAcls: { defaultAction: 'Deny', bypass: 'None', ipRules: [{ value: '198.51.100.7/32' }] },
+    });
+    const groups = ofType(locked, 'Microsoft.Network/privateEndpoints').map(({ properties }) =>
+      JSON.stringify(properties?.['privateLinkServiceConnections']).match(/"groupIds":\["(\w+)"\]/),
+    );
+    expect(groups.map((match) => match?.[1])).toEqual(['blob', 'queue', 'table', 'vault']);
+    expect(the(locked, 'Microsoft.Web/sites').properties?.['virtualNetworkSubnetId']).toMatch(/\/subnets\/app$/);
+    expect(the(usual, 'Microsoft.Web/sites').properties?.['virtualNetworkSubnetId']).toBeNull();
+  });
+
+  it('closes the vault wholly when no operator address is given', async () => {
+    const resources = await evaluate({ virtualNetworkEnabled: true });
+    expect(the(resources, 'Microsoft.KeyVault/vaults').properties).toMatchObject({ publicNetworkAccess: 'Disabled' });
+  });
+
+  it('lets only the given addresses call the API', () => {
+    expect(the(locked, 'Microsoft.Web/sites').properties).toMatchObject({
+      siteConfig: {
+        ipSecurityRestrictionsDefaultAction: 'Deny',
+        ipSecurityRestrictions: [{ ipAddress: '192.0.2.0/24', action: 'Allow' }],
+      },
+      functionAppConfig: { scaleAndConcurrency: { alwaysReady: [{ name: 'durable', instanceCount: 1 }] } },
+    });
+  });
+
+  it('makes a Durable Task Scheduler that only the app may use, where it is wanted', () => {
+    expect(the(locked, 'Microsoft.DurableTask/schedulers/taskHubs').name).toMatch(/\/PartnerTokenBroker$/);
+    expect(rolesOf(locked, 'app')).toContain(
+      'Durable Task Data Contributor on Microsoft.DurableTask/schedulers/taskHubs',
+    );
+    expect(the(locked, 'Microsoft.Web/sites/config').properties).toMatchObject({
+      TASKHUB_NAME: 'PartnerTokenBroker',
+      DURABLE_TASK_SCHEDULER_CONNECTION_STRING: expect.stringContaining('Authentication=ManagedIdentity'),
+    });
+    expect(ofType(usual, 'Microsoft.DurableTask/schedulers')).toEqual([]);
+  });
+});

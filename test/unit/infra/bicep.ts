@@ -1,0 +1,63 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { promisify } from 'node:util';
+import { bicepProgram, hasBicep } from '../../../tools/get-bicep.ts';
+import { projectRoot } from '../../paths.ts';
+
+export const templateFile = join(projectRoot, 'infra/main.bicep');
+
+const run = promisify(execFile);
+
+/** Whether the compiler is here; if not, the reason is printed once for each file of tests that skips. */
+export const bicepIsHere = await hasBicep();
+if (!bicepIsHere) {
+  console.warn('Skipped: there is no Bicep compiler at .local/tools; `node tools/get-bicep.ts` places it there.');
+}
+
+/** Runs the compiler. @returns What it printed; a failure is printed too, not thrown. */
+export async function bicep(...args: string[]): Promise<{ stdout: string; stderr: string; failed: boolean }> {
+  try {
+    return { ...(await run(bicepProgram, args, { maxBuffer: 64 * 1024 * 1024 })), failed: false };
+  } catch (error) {
+    const { stdout = '', stderr = String(error) } = error as { stdout?: string; stderr?: string };
+    return { stdout, stderr, failed: true };
+  }
+}
+
+export interface Resource {
+  readonly id: string;
+  readonly type: string;
+  readonly name: string;
+  readonly apiVersion: string;
+  readonly scope?: string;
+  readonly properties?: Readonly<Record<string, unknown>>;
+  readonly [more: string]: unknown;
+}
+
+/** What a deployment with these parameters would make, as the compiler evaluates the template without Azure. */
+export async function evaluate(parameters: Readonly<Record<string, unknown>>): Promise<readonly Resource[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'bicep-'));
+  try {
+    const file = join(folder, 'try.bicepparam');
+    const all = { environmentName: 'try', location: 'westeurope', operatorObjectId: '', ...parameters };
+    const lines = Object.entries(all).map(([name, value]) => `param ${name} = ${literal(value)}`);
+    await writeFile(file, [`using '${relative(folder, templateFile)}'`, ...lines, ''].join('\n'));
+    const place = '--location westeurope --tenant-id 11111111-1111-1111-1111-111111111111';
+    const target = '--subscription-id 22222222-2222-2222-2222-222222222222 --deployment-name try';
+    const outcome = await bicep('snapshot', file, '--mode', 'overwrite', ...place.split(' '), ...target.split(' '));
+    if (outcome.failed) throw new Error(outcome.stderr);
+    const snapshot = JSON.parse(await readFile(join(folder, 'try.snapshot.json'), 'utf8')) as {
+      predictedResources: Resource[];
+    };
+    return snapshot.predictedResources;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function literal(value: unknown): string {
+  if (Array.isArray(value)) return `[\n${value.map(literal).join('\n')}\n]`;
+  return typeof value === 'string' ? `'${value}'` : String(value);
+}
