@@ -22,7 +22,7 @@ export interface JobContext {
    * A token for one of the job's resources, e.g. for an API that has no client here. Never put it into a row.
    * @throws BrokerError with the reason why there is none.
    */
-  token(resource: string, options?: { readonly grant?: Grant }): Promise<Secret>;
+  readonly token: (resource: string, options?: { readonly grant?: Grant }) => Promise<Secret>;
   readonly log: Logger;
   /** Aborted when the time is up; pass it on to whatever waits. */
   readonly signal: AbortSignal;

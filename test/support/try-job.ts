@@ -1,0 +1,105 @@
+import { createResourceRegistry } from '../../src/lib/broker/resources.ts';
+import type { AccessToken, TokenRequest } from '../../src/lib/broker/token.ts';
+import type { Clock } from '../../src/lib/clock.ts';
+import { clouds } from '../../src/lib/entra/clouds.ts';
+import { parseTenantId } from '../../src/lib/identifiers.ts';
+import { Limiter } from '../../src/lib/limiter.ts';
+import type { Logger } from '../../src/lib/log.ts';
+import { executeJob } from '../../src/lib/runs/execute-job.ts';
+import type { Job, JobTenant } from '../../src/lib/runs/job.ts';
+import type { Row } from '../../src/lib/runs/row.ts';
+import { Secret } from '../../src/lib/secret.ts';
+import { recordingLogger } from '../fakes/recording-logger.ts';
+import { type Scripted, scriptedFetch, type SeenRequest } from '../fakes/scripted-fetch.ts';
+
+export interface TryJobOptions {
+  /**
+   * What Graph answers: by path without its query (`/v1.0/subscribedSkus`; `/v1.0` may be left out), or a function of
+   * the request. A path that is not given answers 404.
+   */
+  readonly graph?:
+    | Readonly<Record<string, Scripted>>
+    | ((request: SeenRequest, count: number) => Scripted | Promise<Scripted>);
+  /** Called for each token; throw a BrokerError to refuse it. */
+  readonly token?: (request: TokenRequest) => void;
+  readonly tenant?: JobTenant;
+  readonly parameters?: Readonly<Record<string, unknown>>;
+  readonly nowMs?: number;
+}
+
+export interface TriedJob {
+  readonly rows: readonly Row[];
+  readonly columns: readonly string[];
+  readonly requests: readonly SeenRequest[];
+  /** Resources whose tokens the job asked for, in order. */
+  readonly tokens: readonly string[];
+  readonly logged: readonly string[];
+}
+
+export const contoso: JobTenant = { tenantId: parseTenantId('11111111-2222-4333-8444-555555555555')!, name: 'Contoso' };
+
+/**
+ * Runs a job for one tenant as a run does (context, time limit, checked rows) against scripted replies. Waits for
+ * throttling pass at once, on a clock of their own, which ends the job when its time is up.
+ * @throws BrokerError what the tenant's record would hold.
+ */
+export async function tryJob(job: Job, options: TryJobOptions = {}): Promise<TriedJob> {
+  const { graph = {}, nowMs = Date.parse('2026-11-24T05:00:00Z') } = options;
+  const answer = typeof graph === 'function' ? graph : byPath(graph);
+  const { fetch, seen } = scriptedFetch(answer);
+  const tokens: string[] = [];
+  const { log, lines }: { log: Logger; lines: { line: string }[] } = recordingLogger();
+  const written = await executeJob(
+    {
+      fetch,
+      clock: jumpingClock(nowMs, job.timeoutSeconds * 1000),
+      random: () => 0,
+      limiter: new Limiter(4),
+      log,
+      resources: createResourceRegistry(clouds.public, []),
+      graphUrl: clouds.public.endpoints.graph,
+      tokens: {
+        getToken: async (request): Promise<AccessToken> => {
+          tokens.push(request.resource.alias);
+          options.token?.(request);
+          const secret = new Secret(`eyJhbGciOiJub25lIn0.token-for-${request.resource.alias}.x`);
+          return { ...request, secret, scopes: [], expiresAtMs: nowMs + 3_600_000, fromCache: false };
+        },
+        forgetTenant: () => undefined,
+      },
+    },
+    job,
+    options.tenant ?? contoso,
+    options.parameters ?? {},
+  );
+  const rows = written.jsonLines.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Row]));
+  return { rows, columns: written.columns, requests: seen, tokens, logged: lines.map(({ line }) => line) };
+}
+
+const byPath =
+  (replies: Readonly<Record<string, Scripted>>) =>
+  ({ url }: SeenRequest): Scripted => {
+    const reply = replies[url.pathname] ?? replies[url.pathname.replace(/^\/v1\.0/, '')];
+    if (reply === undefined)
+      return Response.json({ error: { code: 'Request_ResourceNotFound', message: '' } }, { status: 404 });
+    return reply instanceof Response ? reply.clone() : reply;
+  };
+
+/** Sleeping moves the time. The first sleep is the job's deadline: it wakes when the others have used the time up. */
+function jumpingClock(startMs: number, deadlineMs: number): Clock {
+  let now = startMs;
+  let timeIsUp: (() => void) | undefined;
+  return {
+    nowMs: () => now,
+    sleep: (ms, signal) => {
+      const deadline = timeIsUp === undefined;
+      if (!deadline) now += ms;
+      if (!deadline && now - startMs < deadlineMs) return Promise.resolve();
+      return new Promise((resolve, reject) => {
+        signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
+        if (deadline) timeIsUp = resolve;
+        else timeIsUp?.();
+      });
+    },
+  };
+}

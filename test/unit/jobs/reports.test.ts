@@ -1,0 +1,116 @@
+import { describe, expect, test } from 'vitest';
+import licenceReport from '../../../src/jobs/licence-report.ts';
+import mfaReport from '../../../src/jobs/mfa-report.ts';
+import { productName } from '../../../src/jobs/product-names.ts';
+import secretExpiryReport from '../../../src/jobs/secret-expiry-report.ts';
+import { problem } from '../../fakes/scripted-fetch.ts';
+import { tryJob } from '../../support/try-job.ts';
+
+describe('licence-report', () => {
+  const sku = (skuPartNumber: string, enabled: number, consumedUnits: number, more: object = {}) => ({
+    skuId: '05e9a617-0261-4cee-bb44-138d3ef5d965',
+    skuPartNumber,
+    capabilityStatus: 'Enabled',
+    consumedUnits,
+    prepaidUnits: { enabled, suspended: 0, warning: 0, ...more },
+  });
+
+  test('names each product and counts its licences', async () => {
+    const { rows } = await tryJob(licenceReport, {
+      graph: {
+        '/subscribedSkus': { value: [sku('SPE_E3', 25, 20), sku('NEW_THING', 5, 9, { warning: 2, suspended: 3 })] },
+      },
+    });
+    expect(rows).toMatchObject([
+      { product: 'Microsoft 365 E3', skuPartNumber: 'SPE_E3', status: 'Enabled', licences: 25, assigned: 20, free: 5 },
+      { product: 'NEW_THING', licences: 7, assigned: 9, free: -2, warning: 2, suspended: 3 },
+    ]);
+  });
+
+  test('a tenant without subscriptions has no rows, and no failure', async () => {
+    expect((await tryJob(licenceReport, { graph: { '/subscribedSkus': { value: [] } } })).rows).toEqual([]);
+  });
+
+  test('a reply of another shape fails instead of reporting nonsense', async () => {
+    await expect(
+      tryJob(licenceReport, { graph: { '/subscribedSkus': { value: [{ skuId: 'x' }] } } }),
+    ).rejects.toMatchObject({ code: 'resource_error' });
+  });
+
+  test.each(['toString', '__proto__', 'constructor'])('a part number called %s is only a part number', (name) => {
+    expect(productName(name)).toBe(name);
+  });
+});
+
+describe('mfa-report', () => {
+  const path = '/v1.0/reports/authenticationMethods/userRegistrationDetails';
+
+  test('gives a row per user, over all pages', async () => {
+    const user = (name: string, more: object) => ({ userPrincipalName: name, ...more });
+    const { rows } = await tryJob(mfaReport, {
+      graph: ({ url }) =>
+        url.searchParams.has('$skiptoken')
+          ? { value: [user('b@contoso.com', { isMfaRegistered: false, methodsRegistered: [] })] }
+          : {
+              value: [
+                user('a@contoso.com', {
+                  isAdmin: true,
+                  isMfaRegistered: true,
+                  isMfaCapable: true,
+                  methodsRegistered: ['mobilePhone', 'fido2SecurityKey'],
+                }),
+              ],
+              '@odata.nextLink': `https://graph.microsoft.com${path}?$skiptoken=x`,
+            },
+    });
+    expect(rows).toMatchObject([
+      { user: 'a@contoso.com', admin: true, registered: true, capable: true, methods: 'mobilePhone fido2SecurityKey' },
+      { user: 'b@contoso.com', admin: false, registered: false, capable: false, methods: '' },
+    ]);
+  });
+
+  test('a tenant without Entra ID P1 lacks the service; that is no refusal', async () => {
+    const graph = {
+      [path]: problem(
+        403,
+        'Authentication_RequestFromNonPremiumTenantOrB2CTenant',
+        'Neither tenant is B2C or tenant does not have premium license',
+      ),
+    };
+    await expect(tryJob(mfaReport, { graph })).rejects.toMatchObject({ code: 'resource_unavailable' });
+  });
+});
+
+describe('secret-expiry-report', () => {
+  const nowMs = Date.parse('2026-11-24T00:00:00Z');
+  const app = {
+    appId: 'app-1',
+    displayName: 'Backup',
+    passwordCredentials: [
+      { keyId: 'k1', displayName: 'old', endDateTime: '2026-11-20T00:00:00Z' },
+      { keyId: 'k2', displayName: 'soon', endDateTime: '2026-12-04T12:00:00Z' },
+      { keyId: 'k3', displayName: 'later', endDateTime: '2027-11-24T00:00:00Z' },
+      { keyId: 'k4', displayName: 'never', endDateTime: null },
+    ],
+    keyCredentials: [{ keyId: 'k5', displayName: 'CN=backup', endDateTime: '2026-12-23T23:59:59Z' }],
+  };
+  const graph = { '/applications': { value: [app, { appId: 'app-2' }] } };
+
+  test('reports what has ended or ends within thirty days, secrets and certificates', async () => {
+    const { rows } = await tryJob(secretExpiryReport, { graph, nowMs });
+    expect(rows.map(({ kind, credential, daysLeft }) => [kind, credential, daysLeft])).toEqual([
+      ['secret', 'old', -4],
+      ['secret', 'soon', 10],
+      ['certificate', 'CN=backup', 29],
+    ]);
+  });
+
+  test('looks as far as the parameter says, and refuses one that makes no sense', async () => {
+    const { rows } = await tryJob(secretExpiryReport, { graph, nowMs, parameters: { days: 0 } });
+    expect(rows.map(({ credential }) => credential)).toEqual(['old']);
+    for (const days of ['30', -1, 1.5, null])
+      await expect(tryJob(secretExpiryReport, { graph, nowMs, parameters: { days } })).rejects.toMatchObject({
+        code: 'job_failed',
+      });
+  });
+});
