@@ -1,0 +1,97 @@
+import { describe, expect, test } from 'vitest';
+import { csvCell, exportRows, type ExportFormat } from '../../../../src/lib/runs/export-rows.ts';
+import { defineJob, type Job } from '../../../../src/lib/runs/job.ts';
+import { runId, stageRun, tenantId } from './stage.ts';
+
+async function exported(rows: readonly (readonly object[])[], format: ExportFormat, job?: Job): Promise<string> {
+  let next = 0;
+  const { attempt, runLog, results } = await stageRun(async () => rows[next++], rows.length);
+  for (const index of rows.keys()) await attempt(index);
+  const run = await runLog.find(runId);
+  let text = '';
+  for await (const piece of exportRows({ runLog, results }, run!, job, format)) text += piece;
+  return text;
+}
+
+const rows = [
+  [
+    { a: 1, b: 'x' },
+    { a: 2, b: null },
+  ],
+  [],
+  [{ a: -3, c: true }],
+];
+
+describe('the result of a run', () => {
+  test('as JSON is one list of rows, each with its tenant', async () => {
+    expect(JSON.parse(await exported(rows, 'json'))).toEqual([
+      { tenantId: tenantId(0), tenantName: 'Tenant 0', tenantDomain: null, a: 1, b: 'x' },
+      { tenantId: tenantId(0), tenantName: 'Tenant 0', tenantDomain: null, a: 2, b: null },
+      { tenantId: tenantId(2), tenantName: 'Tenant 2', tenantDomain: null, a: -3, c: true },
+    ]);
+  });
+
+  test('as JSON Lines is one row a line', async () => {
+    const lines = (await exported(rows, 'jsonl')).trimEnd().split('\n');
+    expect(lines.map((line) => (JSON.parse(line) as { a: number }).a)).toEqual([1, 2, -3]);
+  });
+
+  test('as CSV has the columns of all rows in a head, and empty cells where a row has none', async () => {
+    expect(await exported(rows, 'csv')).toBe(
+      [
+        '\uFEFFtenantId,tenantName,tenantDomain,a,b,c',
+        `${tenantId(0)},Tenant 0,,1,x,`,
+        `${tenantId(0)},Tenant 0,,2,,`,
+        `${tenantId(2)},Tenant 2,,-3,,true`,
+        '',
+      ].join('\r\n'),
+    );
+  });
+
+  test('as CSV keeps to the columns that the job names', async () => {
+    const job = defineJob({
+      name: 'probe',
+      title: 'P',
+      resources: [],
+      timeoutSeconds: 1,
+      columns: ['c', 'a', 'z'].map((name) => ({ name, title: name, type: 'text' as const })),
+      run: async () => [],
+    });
+    expect((await exported(rows, 'csv', job)).split('\r\n')[0]).toBe('\uFEFFtenantId,tenantName,tenantDomain,c,a,z');
+  });
+
+  test.each([
+    ['json', '[]\n'],
+    ['jsonl', ''],
+    ['csv', '\uFEFFtenantId,tenantName,tenantDomain\r\n'],
+  ] as const)('without rows is still well-formed %s', async (format, text) => {
+    expect(await exported([[], []], format)).toBe(text);
+  });
+
+  test('over many tenants keeps the order of the plan', async () => {
+    const many = Array.from({ length: 40 }, (_, n) => [{ n }]);
+    const lines = (await exported(many, 'jsonl')).trimEnd().split('\n');
+    expect(lines.map((line) => (JSON.parse(line) as { n: number }).n)).toEqual(many.map((_, n) => n));
+  });
+});
+
+describe('a CSV cell', () => {
+  test.each([
+    ['plain', 'plain'],
+    ['a,b', '"a,b"'],
+    ['say "hi"', '"say ""hi"""'],
+    ['two\nlines', '"two\nlines"'],
+    ['=1+1', "'=1+1"],
+    ['+49 30', "'+49 30"],
+    ['-2+3', "'-2+3"],
+    ['@SUM(A1)', "'@SUM(A1)"],
+    ['\t=1', "'\t=1"],
+    ['\r=1', '"\'\r=1"'],
+    ['=HYPERLINK("http://x","y")', '"\'=HYPERLINK(""http://x"",""y"")"'],
+    [-5, '-5'],
+    [true, 'true'],
+    [null, ''],
+  ] as const)('%j is written %j: quoted, and never run as a formula', (value, expected) => {
+    expect(csvCell(value)).toBe(expected);
+  });
+});

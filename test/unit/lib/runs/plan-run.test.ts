@@ -1,0 +1,92 @@
+import { describe, expect, test } from 'vitest';
+import { BrokerError } from '../../../../src/lib/errors.ts';
+import { planRun } from '../../../../src/lib/runs/plan-run.ts';
+import type { RunRequest } from '../../../../src/lib/runs/run.ts';
+import type { TenantDirectory } from '../../../../src/lib/tenants/directory.ts';
+import type { DelegatedTenant } from '../../../../src/lib/tenants/tenant.ts';
+import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { MemoryRunLog, MemoryRunResults } from '../../../fakes/memory-run-log.ts';
+import { recordingLogger } from '../../../fakes/recording-logger.ts';
+import { tenantId } from './stage.ts';
+
+const tenant = (number: number, more: Partial<DelegatedTenant> = {}): DelegatedTenant => ({
+  tenantId: tenantId(number),
+  name: `Tenant ${number}`,
+  defaultDomain: undefined,
+  relationship: 'gdap',
+  reachable: true,
+  reason: 'gdap_active',
+  sources: ['relationships'],
+  ...more,
+});
+
+async function stage(tenants: readonly DelegatedTenant[] | BrokerError, request: RunRequest = { parameters: {} }) {
+  const runLog = new MemoryRunLog();
+  const results = new MemoryRunResults();
+  let listed = 0;
+  const list: TenantDirectory['list'] = async () => {
+    listed += 1;
+    if (tenants instanceof BrokerError) throw tenants;
+    return tenants;
+  };
+  const runId = 'job@w';
+  await runLog.create({ runId, job: 'job', window: 'w', startedBy: 'timer', createdAtMs: 0 }, request);
+  const clock = new FakeClock();
+  const deps = { clock, log: recordingLogger().log, runLog, results, directory: { list } as TenantDirectory };
+  return { plan: () => planRun(deps, { runId }), runLog, results, listed: () => listed };
+}
+
+describe('the plan of a run', () => {
+  test('covers every tenant of the directory: the reachable ones are attempted, the others decided at once', async () => {
+    const { plan, runLog, results } = await stage([
+      tenant(1),
+      tenant(2, { reachable: false, reason: 'gdap_expired' }),
+      tenant(3, { reachable: false, reason: 'excluded' }),
+      tenant(4, { reachable: false, reason: 'not_included' }),
+      tenant(5),
+    ]);
+    expect(await plan()).toEqual({ ok: true, attempt: 2, total: 5 });
+    expect((await results.plan('job@w'))?.attempt.map(({ tenantId }) => tenantId)).toEqual([tenantId(1), tenantId(5)]);
+    expect(await runLog.findTenant('job@w', tenantId(2))).toMatchObject({
+      outcome: 'failed',
+      code: 'tenant_not_delegated',
+      detail: expect.stringContaining('expired') as string,
+    });
+    expect(await runLog.countTenants('job@w')).toMatchObject({ failed: 1, skipped: 2 });
+    expect(await runLog.find('job@w')).toMatchObject({ status: 'running', tenants: { total: 5 } });
+  });
+
+  test('covers only the tenants that were asked for, those that have gone since as out of reach', async () => {
+    const { plan, runLog, results } = await stage([tenant(1), tenant(2), tenant(3)], {
+      parameters: { days: 3 },
+      tenants: [tenantId(3), tenantId(1), tenantId(9)],
+    });
+    expect(await plan()).toEqual({ ok: true, attempt: 2, total: 3 });
+    expect(await results.plan('job@w')).toMatchObject({
+      job: 'job',
+      parameters: { days: 3 },
+      attempt: [{ tenantId: tenantId(1) }, { tenantId: tenantId(3) }],
+    });
+    expect(await runLog.findTenant('job@w', tenantId(9))).toMatchObject({ code: 'tenant_not_delegated' });
+  });
+
+  test('is made once: repeated, it is the same, and the directory is not asked again', async () => {
+    const { plan, listed } = await stage([tenant(1)]);
+    const first = await plan();
+    expect(await plan()).toEqual(first);
+    expect(listed()).toBe(1);
+  });
+
+  test('that cannot be made is a value: with the code, whether to try again, and when', async () => {
+    const away = await stage(new BrokerError('directory_unavailable', 'Away.', { retryAfterSeconds: 30 }));
+    expect(await away.plan()).toEqual({
+      ok: false,
+      code: 'directory_unavailable',
+      detail: 'Away.',
+      transient: true,
+      retryAfterSeconds: 30,
+    });
+    const gone = await stage(new BrokerError('credential_missing', 'None.'));
+    expect(await gone.plan()).toEqual({ ok: false, code: 'credential_missing', detail: 'None.', transient: false });
+  });
+});

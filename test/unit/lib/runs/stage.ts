@@ -1,0 +1,104 @@
+import { createResourceRegistry } from '../../../../src/lib/broker/resources.ts';
+import type { AccessToken, TokenRequest, TokenSource } from '../../../../src/lib/broker/token.ts';
+import { clouds } from '../../../../src/lib/entra/clouds.ts';
+import { parseTenantId, type TenantId } from '../../../../src/lib/identifiers.ts';
+import { Limiter } from '../../../../src/lib/limiter.ts';
+import { createJobRegistry, defineJob, type JobContext, type JobDefinition } from '../../../../src/lib/runs/job.ts';
+import type { RunPlan } from '../../../../src/lib/runs/run.ts';
+import { createRunPlans } from '../../../../src/lib/runs/run-plans.ts';
+import { createRunStops } from '../../../../src/lib/runs/run-stops.ts';
+import {
+  runTenant,
+  type TenantRunDeps,
+  type TenantRunInput,
+  type TenantRunResult,
+} from '../../../../src/lib/runs/tenant-run.ts';
+import { Secret } from '../../../../src/lib/secret.ts';
+import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { MemoryRunLog, MemoryRunResults } from '../../../fakes/memory-run-log.ts';
+import { recordingLogger } from '../../../fakes/recording-logger.ts';
+import { scriptedFetch } from '../../../fakes/scripted-fetch.ts';
+
+export const runId = 'probe@w';
+
+export const tenantId = (number: number): TenantId =>
+  parseTenantId(`00000000-0000-4000-8000-${String(number).padStart(12, '0')}`)!;
+
+export interface RunStage {
+  readonly deps: TenantRunDeps;
+  readonly clock: FakeClock;
+  readonly runLog: MemoryRunLog;
+  readonly results: MemoryRunResults;
+  readonly logger: ReturnType<typeof recordingLogger>;
+  /** Tenants whose job was begun, in order. */
+  readonly begun: TenantId[];
+  readonly attempt: (index: number, input?: Partial<TenantRunInput>) => Promise<TenantRunResult>;
+}
+
+/** A started run of one job over `count` tenants, on storage in memory. */
+export async function stageRun(
+  run: (context: JobContext) => Promise<unknown>,
+  count = 3,
+  more: Partial<JobDefinition> = {},
+): Promise<RunStage> {
+  const clock = new FakeClock();
+  const runLog = new MemoryRunLog();
+  const results = new MemoryRunResults();
+  const logger = recordingLogger();
+  const begun: TenantId[] = [];
+  const tokens: TokenSource = {
+    getToken: async (request: TokenRequest): Promise<AccessToken> => ({
+      ...request,
+      secret: new Secret('token'),
+      scopes: [],
+      expiresAtMs: clock.nowMs() + 3_600_000,
+      fromCache: false,
+    }),
+    forgetTenant: () => undefined,
+  };
+  const job = defineJob({
+    name: 'probe',
+    title: 'Probe',
+    resources: ['graph'],
+    timeoutSeconds: 60,
+    ...more,
+    run: (context) => {
+      begun.push(context.tenant.tenantId);
+      return run(context) as ReturnType<JobDefinition['run']>;
+    },
+  });
+  const plan: RunPlan = {
+    job: 'probe',
+    parameters: {},
+    attempt: Array.from({ length: count }, (_, index) => ({ tenantId: tenantId(index), name: `Tenant ${index}` })),
+    decided: [],
+  };
+  await runLog.create(
+    { runId, job: 'probe', window: 'w', startedBy: 'timer', createdAtMs: clock.nowMs() },
+    { parameters: {} },
+  );
+  await runLog.change(runId, {
+    status: 'running',
+    startedAtMs: clock.nowMs(),
+    tenants: { total: count, succeeded: 0, failed: 0, skipped: 0, notAttempted: 0 },
+  });
+  await results.putPlan(runId, plan);
+  const deps: TenantRunDeps = {
+    fetch: scriptedFetch(() => ({})).fetch,
+    clock,
+    random: () => 0,
+    log: logger.log,
+    limiter: new Limiter(8),
+    tokens,
+    resources: createResourceRegistry(clouds.public, []),
+    graphUrl: clouds.public.endpoints.graph,
+    jobs: createJobRegistry([job]),
+    runLog,
+    results,
+    plans: createRunPlans(results),
+    stops: createRunStops({ runLog, clock }),
+  };
+  const attempt = (index: number, input: Partial<TenantRunInput> = {}): Promise<TenantRunResult> =>
+    runTenant(deps, { runId, index, round: 1, last: false, ...input });
+  return { deps, clock, runLog, results, logger, begun, attempt };
+}

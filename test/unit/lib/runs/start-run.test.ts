@@ -1,0 +1,93 @@
+import { describe, expect, test } from 'vitest';
+import { createJobRegistry, defineJob } from '../../../../src/lib/runs/job.ts';
+import { type Orchestrations, startRun, type StartRunDeps } from '../../../../src/lib/runs/start-run.ts';
+import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { MemoryRunLog } from '../../../fakes/memory-run-log.ts';
+import { silentLogger } from '../../../../src/lib/log.ts';
+import { tenantId } from './stage.ts';
+
+function stage() {
+  const clock = new FakeClock();
+  const runLog = new MemoryRunLog();
+  const started: { name: string; instanceId: string; input: unknown }[] = [];
+  const known = new Set<string>();
+  const platform = { fails: false };
+  const orchestrations: Orchestrations = {
+    start: async (name, instanceId, input) => {
+      if (platform.fails) throw new Error('the platform is away');
+      started.push({ name, instanceId, input });
+      known.add(instanceId);
+    },
+    exists: async (instanceId) => known.has(instanceId),
+    raise: async () => undefined,
+  };
+  const jobs = createJobRegistry([
+    defineJob({ name: 'probe', title: 'Probe', resources: [], timeoutSeconds: 1, run: async () => [] }),
+  ]);
+  const deps: StartRunDeps = {
+    jobs,
+    runLog,
+    orchestrations,
+    clock,
+    random: () => 0.25,
+    log: silentLogger,
+    tuning: { batchSize: 100, rounds: 3, retryDelaySeconds: 60 },
+  };
+  const start = (more: object = {}): Promise<string> =>
+    startRun(deps, { job: 'probe', window: 'w', startedBy: 'timer', ...more });
+  return { start, started, runLog, clock, known, platform };
+}
+
+describe('starting a run', () => {
+  test('claims its window and starts the orchestration under the id of the run, with all that steers it', async () => {
+    const { start, started, runLog } = stage();
+    expect(await start({ tenants: [tenantId(1)], parameters: { days: 1 } })).toBe('probe@w');
+    expect(started).toEqual([
+      {
+        name: 'fan-out',
+        instanceId: 'probe@w',
+        input: { runId: 'probe@w', batchSize: 100, rounds: 3, retryDelaySeconds: 60, jitter: 0.25 },
+      },
+    ]);
+    expect(await runLog.request('probe@w')).toEqual({ tenants: [tenantId(1)], parameters: { days: 1 } });
+  });
+
+  test('fifty times at once gives one run and forty-nine conflicts', async () => {
+    const { start, started } = stage();
+    const results = await Promise.allSettled(Array.from({ length: 50 }, () => start()));
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    for (const result of results)
+      if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'run_conflict' });
+    expect(started).toHaveLength(1);
+  });
+
+  test('of an unknown job or in an impossible window claims nothing', async () => {
+    const { start, runLog } = stage();
+    await expect(start({ job: 'nope' })).rejects.toMatchObject({ code: 'job_unknown' });
+    await expect(start({ window: 'a/b' })).rejects.toMatchObject({ code: 'request_invalid' });
+    expect(await runLog.list({ limit: 10 })).toEqual([]);
+  });
+
+  test('that died between claim and start is made good by the next who comes, after a minute', async () => {
+    const { start, started, clock, platform } = stage();
+    platform.fails = true;
+    await expect(start()).rejects.toThrow('the platform is away');
+    platform.fails = false;
+    await expect(start()).rejects.toMatchObject({ code: 'run_conflict' });
+    expect(started).toHaveLength(0);
+    await clock.advance(61_000);
+    await expect(start()).rejects.toMatchObject({ code: 'run_conflict' });
+    expect(started).toHaveLength(1);
+  });
+
+  test('leaves alone what runs or has ended', async () => {
+    const { start, started, clock, runLog, known } = stage();
+    await start();
+    await clock.advance(600_000);
+    await expect(start()).rejects.toMatchObject({ code: 'run_conflict' });
+    await runLog.change('probe@w', { status: 'completed' });
+    known.clear();
+    await expect(start()).rejects.toMatchObject({ code: 'run_conflict' });
+    expect(started).toHaveLength(1);
+  });
+});
