@@ -45,6 +45,12 @@ export class MemoryCredentialStore implements CredentialStore {
     return token && { ...token.value, version: token.version };
   }
 
+  async loadRefreshTokenVersion(application: string, version: string): Promise<StoredRefreshToken | undefined> {
+    this.#failIfDue();
+    const token = this.#tokens.get(application)?.find((kept) => kept.version === version && kept.enabled);
+    return token && { ...token.value, version };
+  }
+
   async saveRefreshToken(application: string, token: NewRefreshToken): Promise<string> {
     return this.#add(this.#tokens, application, token);
   }

@@ -19,6 +19,8 @@ export interface CredentialStore {
   load(application: string, signal?: AbortSignal): Promise<Credential>;
   /** The newest enabled refresh token, or undefined before the first consent. */
   loadRefreshToken(application: string, signal?: AbortSignal): Promise<StoredRefreshToken | undefined>;
+  /** One version, newest or not; undefined when it is disabled or gone. For a rotation whose newest turned out bad. */
+  loadRefreshTokenVersion(application: string, version: string): Promise<StoredRefreshToken | undefined>;
   /** @returns the new version. */
   saveRefreshToken(application: string, token: NewRefreshToken): Promise<string>;
   /** @returns the new version. */

@@ -56,6 +56,18 @@ export class KeyVaultCredentialStore implements CredentialStore {
     return stored === undefined ? undefined : readRefreshToken(stored);
   }
 
+  async loadRefreshTokenVersion(application: string, version: string): Promise<StoredRefreshToken | undefined> {
+    return guarded(async (signal) => {
+      try {
+        const name = secretNames.refreshToken(application);
+        return readRefreshToken(await this.#client.getSecret(name, { version, abortSignal: signal }));
+      } catch (error) {
+        if (statusOf(error) === 404 || isDisabled(error)) return undefined;
+        throw error;
+      }
+    });
+  }
+
   async saveRefreshToken(application: string, token: NewRefreshToken): Promise<string> {
     return this.#set(secretNames.refreshToken(application), token.secret.reveal(), {
       contentType: contentTypes.refreshToken,

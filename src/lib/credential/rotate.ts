@@ -1,0 +1,148 @@
+import type { Clock } from '../clock.ts';
+import type { RedeemedToken } from '../entra/judge-token-reply.ts';
+import { BrokerError } from '../errors.ts';
+import { errorFields, type Logger } from '../log.ts';
+import type { StoredClientCredential, StoredRefreshToken } from './credential.ts';
+import type { StoredVersion } from './credential-store.ts';
+import { judgeRolled } from './judge-rolled.ts';
+import { redeemFor, storeRefreshToken, type StoreRefreshTokenDeps } from './store-refresh-token.ts';
+
+export interface RotationDeps extends StoreRefreshTokenDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface Rotation {
+  readonly application: string;
+  readonly account: string;
+  readonly mfa: boolean;
+  /** Key Vault's version that is in force now. */
+  readonly version: string;
+  readonly obtainedAtMs: number;
+  readonly expiresAtMs: number;
+  /** Versions that this rotation disabled. */
+  readonly disabledVersions: number;
+  readonly versions: number;
+}
+
+/** Versions that stay readable: the one in force, and two to fall back to. */
+export const versionsKept = 3;
+
+/** A secret with more than 500 versions cannot be backed up ("Azure Key Vault backup"); time is needed to act. */
+export const versionsWarning = 450;
+
+/** Pauses between tries when Entra stumbles. */
+const pausesMs = [2_000, 10_000, 30_000] as const;
+
+/**
+ * Replaces the stored refresh token by the one that Entra gives out with a redemption. Entra does not revoke the old
+ * one, so at every moment the store holds at least one that works: killed anywhere, run twice at once, or refused by
+ * Key Vault, the credential survives, and the next run goes on from there.
+ * @throws BrokerError credential_missing, credential_expired, credential_revoked, client_credential_rejected,
+ * interaction_required, entra_unavailable, throttled or key_vault_unavailable. The stored credential is as it was then.
+ */
+export async function rotateRefreshToken(deps: RotationDeps, application: string): Promise<Rotation> {
+  const { store, clock } = deps;
+  const { client, refreshToken } = await store.load(application);
+  if (refreshToken === undefined) {
+    throw new BrokerError('credential_missing', `The application "${application}" has no refresh token yet.`);
+  }
+  const source = await redeemStored(deps, application, client, refreshToken);
+  const rolled = judgeRolled(source.stored, client, source.token, clock.nowMs());
+  const stored = rolled.secret.equals(source.stored.secret)
+    ? source.stored
+    : (await storeRefreshToken(deps, client, application, rolled)).refreshToken;
+  const pruned = await prune(deps, application, source.bad);
+  return {
+    application,
+    account: stored.account,
+    mfa: stored.mfa,
+    version: stored.version,
+    obtainedAtMs: stored.obtainedAtMs,
+    expiresAtMs: stored.expiresAtMs,
+    ...pruned,
+  };
+}
+
+interface Source {
+  readonly stored: StoredRefreshToken;
+  readonly token: RedeemedToken;
+  /** Versions that Entra refuses: newer than the one that worked. */
+  readonly bad: readonly string[];
+}
+
+/** Redeems the newest version, or the one before it when that is refused: somebody may have stored a bad one by hand. */
+async function redeemStored(
+  deps: RotationDeps,
+  application: string,
+  client: StoredClientCredential,
+  newest: StoredRefreshToken,
+): Promise<Source> {
+  const first = await redeemPatiently(deps, client, newest);
+  if (first.ok) return { stored: newest, token: first.token, bad: [] };
+  const failure = new BrokerError(first.failure.code, first.failure.detail, {
+    logFields: first.failure.logFields,
+    retryAfterSeconds: first.failure.retryAfterSeconds,
+  });
+  // A client credential that is refused is refused with every refresh token.
+  if (first.failure.reach === 'transient' || first.failure.code === 'client_credential_rejected') throw failure;
+  const bad = [newest.version];
+  const older = (await deps.store.listRefreshTokenVersions(application)).filter(
+    ({ version, enabled }) => enabled && version !== newest.version,
+  );
+  for (const { version } of older.slice(0, versionsKept - 1)) {
+    const stored = await deps.store.loadRefreshTokenVersion(application, version);
+    if (stored === undefined) continue;
+    const reply = await redeemFor(deps, client, stored);
+    if (reply.ok) {
+      deps.log.log('warn', 'credential.fell_back', { application, from: newest.version, to: version });
+      return { stored, token: reply.token, bad };
+    }
+    bad.push(version);
+  }
+  throw failure;
+}
+
+async function redeemPatiently(deps: RotationDeps, client: StoredClientCredential, stored: StoredRefreshToken) {
+  for (let attempt = 0; ; attempt += 1) {
+    const reply = await redeemFor(deps, client, stored);
+    const pauseMs = pausesMs[attempt];
+    if (reply.ok || reply.failure.reach !== 'transient' || pauseMs === undefined) return reply;
+    const demandedMs = (reply.failure.retryAfterSeconds ?? 0) * 1000;
+    // A longer wait than a timer may last is left to the next run.
+    if (demandedMs > 60_000) return reply;
+    await deps.clock.sleep(Math.max(pauseMs, demandedMs));
+  }
+}
+
+/** Disables what is too old to be fallen back to. Housekeeping: that it fails is noted and changes nothing. */
+async function prune(
+  deps: RotationDeps,
+  application: string,
+  bad: readonly string[],
+): Promise<{ disabledVersions: number; versions: number }> {
+  const { store, log } = deps;
+  let disabledVersions = 0;
+  let versions: readonly StoredVersion[] = [];
+  try {
+    versions = await store.listRefreshTokenVersions(application);
+    for (const { version } of outdated(versions, bad)) {
+      await store.disableRefreshTokenVersion(application, version);
+      disabledVersions += 1;
+    }
+  } catch (thrown) {
+    log.log('warn', 'credential.prune_failed', { application, ...errorFields(thrown) });
+  }
+  if (versions.length >= versionsWarning) {
+    log.log('warn', 'credential.versions_near_limit', { application, versions: versions.length, limit: 500 });
+  }
+  return { disabledVersions, versions: versions.length };
+}
+
+/** The enabled versions beyond the newest three, and those known to be bad. Pure. */
+export function outdated(versions: readonly StoredVersion[], bad: readonly string[] = []): readonly StoredVersion[] {
+  const enabled = versions.filter(({ enabled }) => enabled);
+  const good = enabled.filter(({ version }) => !bad.includes(version));
+  // Never the last one: a bad credential can be looked at, none cannot.
+  return good.length === 0 ? [] : [...good.slice(versionsKept), ...enabled.filter((each) => !good.includes(each))];
+}
