@@ -1,13 +1,17 @@
 import type { Command } from 'commander';
 import { registerConsent } from './consent.ts';
+import { registerDemo } from './demo.ts';
 import { registerHost } from './host.ts';
+import { registerLocalBrowser } from './local-browser.ts';
 import { registerLocal } from './local.ts';
 import { registerPolicy } from './policy.ts';
 import { registerSetup } from './setup.ts';
 
 /** Adds every command. Each one imports what it needs inside its action, so that `ptb --help` stays fast. */
 export function registerCommands(program: Command): void {
+  registerDemo(program);
   registerLocal(program);
+  registerLocalBrowser(program);
   registerHost(program);
   registerPolicy(program);
   registerSetup(program);

@@ -78,6 +78,10 @@ export interface Application {
   passwords: readonly PasswordCredential[];
   keys: readonly KeyCredential[];
   readonly federated: Map<string, FederatedCredential>;
+  /** Object ids of users and service principals; the principals may change the application with `OwnedBy` permissions. */
+  readonly owners: Set<string>;
+  /** Object ids of users and service principals. */
+  readonly owners: Set<string>;
 }
 
 export interface ServicePrincipal {

@@ -90,6 +90,8 @@ export function newApplication(
     passwords: [],
     keys: [],
     federated: new Map(),
+    owners: new Set(),
+    owners: new Set(),
   };
 }
 

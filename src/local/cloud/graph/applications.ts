@@ -25,7 +25,7 @@ export const bodyOf = ({ request }: GraphContext): Record<string, unknown> => {
 };
 
 /** The application that an address names, by object id or as `appId=…`. */
-function findApplication(context: GraphContext): Application {
+export function findApplication(context: GraphContext): Application {
   const key = context.parameters['id'] ?? '';
   const appId = /^appId=(.+)$/i.exec(key)?.[1];
   const { applications } = context.directory;
@@ -35,8 +35,8 @@ function findApplication(context: GraphContext): Application {
   return found;
 }
 
-/** The application if the caller may change it. `OwnedBy` opens the application's own registration only. */
-function findWritable(context: GraphContext): Application {
+/** The application if the caller may change it. `OwnedBy` opens what the calling service principal is an owner of. */
+export function findWritable(context: GraphContext): Application {
   checkAdmin(context);
   const application = findApplication(context);
   const { caller } = context;
@@ -44,7 +44,8 @@ function findWritable(context: GraphContext): Application {
     caller.isApplication &&
     !caller.permissions.has('Application.ReadWrite.All') &&
     !caller.permissions.has('Directory.ReadWrite.All');
-  if (ownOnly && application.appId !== caller.clientId) throw forbidden();
+  const principal = [...context.directory.servicePrincipals.values()].find((each) => each.appId === caller.clientId);
+  if (ownOnly && !application.owners.has(principal?.id ?? '')) throw forbidden();
   return application;
 }
 

@@ -5,6 +5,7 @@ import { createRouter } from '../web/router.ts';
 import type { World } from '../world.ts';
 import { type AccessProblem, type Caller, callerOf, claimedTenant } from './access.ts';
 import { applicationRoutes } from './applications.ts';
+import { ownerRoutes } from './owners.ts';
 import { answerBatch } from './batch.ts';
 import { checkPermission, type GraphContext, type GraphRoute } from './context.ts';
 import { GraphError, graphErrorReply } from './graph-error.ts';
@@ -19,6 +20,7 @@ const router = createRouter<GraphRoute>([
   ...tenantRoutes,
   ...userRoutes,
   ...applicationRoutes,
+  ...ownerRoutes,
   ...servicePrincipalRoutes,
   ...permissionGrantRoutes,
   ...groupRoutes,

@@ -19,7 +19,7 @@ function find({ directory, parameters }: GraphContext): Group {
 }
 
 /** A directory object of any kind, named as OData names it. */
-function memberJson({ world, directory }: GraphContext, id: string): Item | undefined {
+export function directoryObjectJson({ world, directory }: GraphContext, id: string): Item | undefined {
   const user = directory.users.get(id);
   if (user !== undefined) return { '@odata.type': '#microsoft.graph.user', ...userJson(user) };
   const principal = directory.servicePrincipals.get(id);
@@ -28,18 +28,24 @@ function memberJson({ world, directory }: GraphContext, id: string): Item | unde
 
 function members(context: GraphContext): Reply {
   const found = [...find(context).members]
-    .map((id) => memberJson(context, id))
+    .map((id) => directoryObjectJson(context, id))
     .filter((member) => member !== undefined);
   return collection(found, listOptions(context, 'directoryObjects'));
+}
+
+/** The object that a `$ref` body points to. @throws GraphError 404 where there is none. */
+export function referencedObject(context: GraphContext): string {
+  const reference = bodyOf(context)['@odata.id'];
+  const id = typeof reference === 'string' ? reference.split('/').at(-1) : undefined;
+  if (id === undefined || id === '') throw badRequest("A value is required for property '@odata.id'.");
+  if (directoryObjectJson(context, id) === undefined) throw notFound(id);
+  return id;
 }
 
 function addMember(context: GraphContext): Reply {
   checkAdmin(context);
   const group = find(context);
-  const reference = bodyOf(context)['@odata.id'];
-  const id = typeof reference === 'string' ? reference.split('/').at(-1) : undefined;
-  if (id === undefined || id === '') throw badRequest("A value is required for property '@odata.id'.");
-  if (memberJson(context, id) === undefined) throw notFound(id);
+  const id = referencedObject(context);
   if (group.members.has(id))
     throw badRequest(
       "One or more added object references already exist for the following modified properties: 'members'.",
