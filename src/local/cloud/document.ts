@@ -89,12 +89,14 @@ export function environmentOf(document: CloudDocument): Readonly<Record<string, 
   const { entra, graph, aadGraph, partnerCenter, exchange, arm } = document;
   return {
     NODE_EXTRA_CA_CERTS: document.caCertificatePath,
+    // The SDKs honour HTTP_PROXY for loopback addresses too, unless told not to.
+    NO_PROXY: '127.0.0.1,localhost',
     IDENTITY_ENDPOINT: document.managedIdentity.endpoint,
     IDENTITY_HEADER: document.managedIdentity.header,
-    AZURE_CLIENT_ID: document.managedIdentity.clientId,
+    MANAGED_IDENTITY_CLIENT_ID: document.managedIdentity.clientId,
     KEY_VAULT_URL: document.keyVault,
     CLOUD_ENDPOINTS: JSON.stringify({ entra, graph, aadGraph, partnerCenter, exchange, arm }),
     PARTNER_TENANT_ID: document.partnerTenantId,
-    BROKER_AUDIENCE: document.brokerApplication.audience,
+    BROKER_AUDIENCES: `${document.brokerApplication.clientId},api://${document.brokerApplication.clientId}`,
   };
 }

@@ -8,7 +8,7 @@ import { createArm } from './arm/arm.ts';
 import { type CloudClock, createCloudClock } from './clock.ts';
 import { serveControl } from './control/control.ts';
 import { type CloudDocument, createDocument } from './document.ts';
-import { createEntra } from './entra/entra.ts';
+import { createEntra, type Entra } from './entra/entra.ts';
 import { createSigningKeys } from './entra/keys.ts';
 import { createExchange } from './exchange/exchange.ts';
 import { createFaults, type Faults } from './faults/faults.ts';
@@ -20,9 +20,10 @@ import { createLedger, type Ledger } from './ledger.ts';
 import { createManagedIdentity, identityPath } from './managed-identity/managed-identity.ts';
 import { createPartnerCenter } from './partner-center/partner-center.ts';
 import { createSeeded } from './seeded.ts';
-import { createCertificates } from './web/certificate.ts';
+import { type Certificates, createCertificates } from './web/certificate.ts';
 import type { Service, ServiceName } from './web/exchange.ts';
-import { listen, type ListenerContext, type RunningListener, serve } from './web/listener.ts';
+import { listenAll } from './web/listen-all.ts';
+import type { ListenerContext } from './web/listener.ts';
 import { type Addresses, createWorld, type Settings, type World } from './world.ts';
 
 export type { CloudDocument } from './document.ts';
@@ -72,21 +73,68 @@ const defaultSettings: Settings = {
   deviceCodeIntervalSeconds: 1,
 };
 
-/** Services over TLS, in the order of their ports. The managed identity endpoint is plain, as on App Service. */
-const order: readonly ServiceName[] = [
-  'entra',
-  'graph',
-  'aadGraph',
-  'partnerCenter',
-  'exchange',
-  'arm',
-  'keyVault',
-  'managedIdentity',
-];
-
 /** Starts the simulated Microsoft cloud on loopback. @throws RangeError for an unknown fault set or an impossible option. */
 export async function startCloud(options: CloudOptions = {}): Promise<RunningCloud> {
-  const { tenants = 25, seed = 1, delayMs = 0, plain = false, port = 0 } = options;
+  const cloud = await createCloud(options);
+  const { world, ledger, faults, clock, certificates } = cloud;
+  const context: ListenerContext = { clock, faults, ledger, delayMs: options.delayMs ?? 0 };
+  let document: CloudDocument | undefined;
+  const control = serveControl({
+    ...cloud,
+    document: () => {
+      if (document === undefined) throw new Error('the cloud is not up yet');
+      return document;
+    },
+  });
+  const up = await listenAll(control, cloud.services, context, certificates, options.port ?? 0);
+  cloud.place(up.addresses);
+  const folder = await mkdtemp(join(tmpdir(), 'ptb-local-'));
+  const caCertificatePath = join(folder, 'ca.pem');
+  await writeFile(caCertificatePath, certificates.authority);
+  document = createDocument({
+    addresses: up.addresses,
+    control: up.control,
+    identityEndpoint: `${up.addresses.managedIdentity}${identityPath}`,
+    identityHeader: cloud.identityHeader,
+    caCertificatePath,
+    partner: world.partner,
+    customers: world.customers,
+    refreshToken: readyRefreshToken(world),
+  });
+  return {
+    document,
+    addresses: up.addresses,
+    control: up.control,
+    caCertificate: certificates.authority,
+    ledger,
+    faults,
+    clock,
+    world,
+    addFaultSet: cloud.addFaultSet,
+    stop: async () => {
+      await up.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+interface Cloud {
+  readonly world: World;
+  readonly entra: Entra;
+  readonly services: Readonly<Record<ServiceName, Service>>;
+  readonly ledger: Ledger;
+  readonly faults: Faults;
+  readonly clock: CloudClock;
+  readonly certificates: Certificates;
+  readonly identityHeader: string;
+  readonly addFaultSet: (name: string) => void;
+  /** Tells the services where they are. */
+  readonly place: (addresses: Addresses) => void;
+}
+
+/** Everything but the listeners. */
+async function createCloud(options: CloudOptions): Promise<Cloud> {
+  const { tenants = 25, seed = 1, plain = false } = options;
   if (!Number.isInteger(tenants) || tenants < 0 || tenants > 100_000)
     throw new RangeError('tenants must be 0 to 100000.');
   const clock = createCloudClock(options.clock ?? systemClock);
@@ -102,102 +150,45 @@ export async function startCloud(options: CloudOptions = {}): Promise<RunningClo
     if (typeof fault === 'string') addFaultSet(fault);
     else faults.add(fault);
   }
-  const ledger = createLedger();
   const [keys, certificates] = await Promise.all([createSigningKeys(), createCertificates(Date.now())]);
-  let addresses: Addresses | undefined;
-  const world = createWorld({
-    tenants,
-    plain,
-    clock,
-    seeded,
-    settings,
-    keys,
-    addresses: () => {
-      if (addresses === undefined) throw new Error('the cloud has no addresses yet');
-      return addresses;
-    },
-  });
+  let placed: Addresses | undefined;
+  const addresses = (): Addresses => {
+    if (placed === undefined) throw new Error('the cloud has no addresses yet');
+    return placed;
+  };
+  const world = createWorld({ tenants, plain, clock, seeded, settings, keys, addresses });
   const identityHeader = randomBytes(24).toString('hex');
   const entra = createEntra(world);
-  const services: Readonly<Record<ServiceName, Service>> = {
+  return {
+    world,
     entra,
-    graph: createGraph(world),
-    aadGraph: createAadGraph(world),
-    partnerCenter: createPartnerCenter(world),
-    exchange: createExchange(world),
-    arm: createArm(world),
-    keyVault: createKeyVault(world),
-    managedIdentity: createManagedIdentity(world, identityHeader),
+    services: createServices(world, entra, identityHeader),
+    ledger: createLedger(),
+    faults,
+    clock,
+    certificates,
+    identityHeader,
+    addFaultSet,
+    place: (known) => {
+      placed = known;
+    },
   };
-  const context: ListenerContext = { clock, faults, ledger, delayMs };
-  const listeners: RunningListener[] = [];
-  const close = async (): Promise<void> => {
-    await Promise.all(listeners.map((listener) => listener.close()));
-  };
-  try {
-    let document: CloudDocument | undefined;
-    const control = await listen(
-      serveControl({
-        world,
-        clock,
-        ledger,
-        faults,
-        entra,
-        addFaultSet,
-        document: () => {
-          if (document === undefined) throw new Error('the cloud is not up yet');
-          return document;
-        },
-      }),
-      port,
-    );
-    listeners.push(control);
-    const found: Partial<Record<ServiceName, string>> = {};
-    for (const [at, name] of order.entries()) {
-      const isPlain = name === 'managedIdentity';
-      const listener = await listen(
-        serve(services[name], context),
-        port === 0 ? 0 : port + 1 + at,
-        isPlain ? undefined : certificates,
-      );
-      listeners.push(listener);
-      found[name] = isPlain ? `http://127.0.0.1:${listener.port}` : `https://localhost:${listener.port}`;
-    }
-    addresses = found as Addresses;
-    const folder = await mkdtemp(join(tmpdir(), 'ptb-local-'));
-    const caCertificatePath = join(folder, 'ca.pem');
-    await writeFile(caCertificatePath, certificates.authority);
-    const controlAddress = `http://127.0.0.1:${control.port}`;
-    document = createDocument({
-      addresses,
-      control: controlAddress,
-      identityEndpoint: `${addresses.managedIdentity}${identityPath}`,
-      identityHeader,
-      caCertificatePath,
-      partner: world.partner,
-      customers: world.customers,
-      refreshToken: readyRefreshToken(world),
-    });
-    return {
-      document,
-      addresses,
-      control: controlAddress,
-      caCertificate: certificates.authority,
-      ledger,
-      faults,
-      clock,
-      world,
-      addFaultSet,
-      stop: async () => {
-        await close();
-        await rm(folder, { recursive: true, force: true });
-      },
-    };
-  } catch (error) {
-    await close();
-    throw error;
-  }
 }
+
+const createServices = (
+  world: World,
+  entra: Entra,
+  identityHeader: string,
+): Readonly<Record<ServiceName, Service>> => ({
+  entra,
+  graph: createGraph(world),
+  aadGraph: createAadGraph(world),
+  partnerCenter: createPartnerCenter(world),
+  exchange: createExchange(world),
+  arm: createArm(world),
+  keyVault: createKeyVault(world),
+  managedIdentity: createManagedIdentity(world, identityHeader),
+});
 
 /** The service account has signed in to the ready-made application, with MFA. */
 function readyRefreshToken(world: World): string {

@@ -80,8 +80,6 @@ export interface Application {
   readonly federated: Map<string, FederatedCredential>;
   /** Object ids of users and service principals; the principals may change the application with `OwnedBy` permissions. */
   readonly owners: Set<string>;
-  /** Object ids of users and service principals. */
-  readonly owners: Set<string>;
 }
 
 export interface ServicePrincipal {

@@ -91,7 +91,6 @@ export function newApplication(
     keys: [],
     federated: new Map(),
     owners: new Set(),
-    owners: new Set(),
   };
 }
 

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Application, FederatedCredential } from '../directory/records.ts';
 import { newApplication, newClientSecret, newPassword } from '../directory/tenant-directory.ts';
-import { empty, json, jsonObjectOf, type Reply } from '../web/exchange.ts';
+import { empty, json, type Reply } from '../web/exchange.ts';
 import { applyApplicationBody } from './application-body.ts';
 import { checkAdmin, type GraphContext, graphRoute, listOptions } from './context.ts';
 import { badRequest, forbidden, GraphError, notFound } from './graph-error.ts';
 import { applicationJson, passwordJson } from './json.ts';
+import { bodyOf } from './objects.ts';
 import { collection, single } from './query.ts';
 
 const readPermissions =
@@ -14,15 +15,6 @@ const writePermissions = 'Application.ReadWrite.All Application.ReadWrite.OwnedB
 /** Source: "Create federatedIdentityCredential": 20 for one application. */
 const maxFederated = 20;
 const yearsMs = 2 * 365 * 24 * 3600 * 1000;
-
-export const bodyOf = ({ request }: GraphContext): Record<string, unknown> => {
-  const body = jsonObjectOf(request.body === '' ? '{}' : request.body);
-  if (body === undefined)
-    throw badRequest(
-      'Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format.',
-    );
-  return body;
-};
 
 /** The application that an address names, by object id or as `appId=…`. */
 export function findApplication(context: GraphContext): Application {
@@ -40,12 +32,10 @@ export function findWritable(context: GraphContext): Application {
   checkAdmin(context);
   const application = findApplication(context);
   const { caller } = context;
-  const ownOnly =
-    caller.isApplication &&
-    !caller.permissions.has('Application.ReadWrite.All') &&
-    !caller.permissions.has('Directory.ReadWrite.All');
-  const principal = [...context.directory.servicePrincipals.values()].find((each) => each.appId === caller.clientId);
-  if (ownOnly && !application.owners.has(principal?.id ?? '')) throw forbidden();
+  const anyApplication = ['Application.ReadWrite.All', 'Directory.ReadWrite.All'].some((each) =>
+    caller.permissions.has(each),
+  );
+  if (caller.isApplication && !anyApplication && !application.owners.has(caller.objectId)) throw forbidden();
   return application;
 }
 
@@ -65,8 +55,13 @@ function update(context: GraphContext): Reply {
   return empty(204);
 }
 
+/** The service principal goes with its application. */
 function remove(context: GraphContext): Reply {
-  context.directory.applications.delete(findWritable(context).id);
+  const { directory } = context;
+  const { id, appId } = findWritable(context);
+  directory.applications.delete(id);
+  const principal = directory.servicePrincipalOf(appId);
+  if (principal !== undefined) directory.servicePrincipals.delete(principal.id);
   return empty(204);
 }
 

@@ -5,11 +5,11 @@ import { createRouter } from '../web/router.ts';
 import type { World } from '../world.ts';
 import { type AccessProblem, type Caller, callerOf, claimedTenant } from './access.ts';
 import { applicationRoutes } from './applications.ts';
-import { ownerRoutes } from './owners.ts';
 import { answerBatch } from './batch.ts';
 import { checkPermission, type GraphContext, type GraphRoute } from './context.ts';
 import { GraphError, graphErrorReply } from './graph-error.ts';
 import { groupRoutes } from './groups.ts';
+import { ownerRoutes } from './owners.ts';
 import { permissionGrantRoutes } from './permission-grants.ts';
 import { servicePrincipalRoutes } from './service-principals.ts';
 import { tenantRoutes } from './tenants.ts';
@@ -39,7 +39,7 @@ export function createGraph(world: World): Service {
       try {
         const caller = await callerOf(world, request, graphAppId);
         if (typeof caller === 'string') throw accessError(caller);
-        if (/^\/v1\.0\/\$batch\/?$/i.test(request.path)) {
+        if (/^\/(?:v1\.0|beta)\/\$batch\/?$/i.test(request.path)) {
           return withGraphHeaders(
             request,
             answerBatch(request, (inner) => answer(world, traits, inner, caller)),
@@ -58,8 +58,10 @@ function answer(world: World, traits: TenantTraits, request: CloudRequest, calle
   try {
     const throttled = traits.throttle(caller.customer);
     if (throttled !== undefined) return throttled;
-    // Objects can be addressed by application id: applications(appId='…').
-    const path = request.path.replace(/\/(applications|servicePrincipals)\(appId='([^']+)'\)/i, '/$1/appId=$2');
+    // The beta version is served as v1.0. Objects can be addressed by application id: applications(appId='…').
+    const path = request.path
+      .replace(/^\/beta\//i, '/v1.0/')
+      .replace(/\/(applications|servicePrincipals)\(appId='([^']+)'\)/i, '/$1/appId=$2');
     const found = router.find(request.method, path);
     if (typeof found === 'string') {
       request.facts.unmatched = true;

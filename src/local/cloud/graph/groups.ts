@@ -1,10 +1,9 @@
 import type { Group } from '../directory/records.ts';
 import { empty, type Reply } from '../web/exchange.ts';
-import { bodyOf } from './applications.ts';
 import { checkAdmin, type GraphContext, graphRoute, listOptions } from './context.ts';
-import type { Item } from './filter.ts';
 import { badRequest, notFound } from './graph-error.ts';
-import { groupJson, servicePrincipalJson, userJson } from './json.ts';
+import { groupJson } from './json.ts';
+import { directoryObjectJson, referencedObject } from './objects.ts';
 import { collection, single } from './query.ts';
 
 const read =
@@ -18,28 +17,14 @@ function find({ directory, parameters }: GraphContext): Group {
   return found;
 }
 
-/** A directory object of any kind, named as OData names it. */
-export function directoryObjectJson({ world, directory }: GraphContext, id: string): Item | undefined {
-  const user = directory.users.get(id);
-  if (user !== undefined) return { '@odata.type': '#microsoft.graph.user', ...userJson(user) };
-  const principal = directory.servicePrincipals.get(id);
-  return principal && { '@odata.type': '#microsoft.graph.servicePrincipal', ...servicePrincipalJson(world, principal) };
-}
-
+/** Users only: version 1.0 leaves service principals out of the list ("List group members"). */
 function members(context: GraphContext): Reply {
+  const { users } = context.directory;
   const found = [...find(context).members]
+    .filter((id) => users.has(id))
     .map((id) => directoryObjectJson(context, id))
     .filter((member) => member !== undefined);
   return collection(found, listOptions(context, 'directoryObjects'));
-}
-
-/** The object that a `$ref` body points to. @throws GraphError 404 where there is none. */
-export function referencedObject(context: GraphContext): string {
-  const reference = bodyOf(context)['@odata.id'];
-  const id = typeof reference === 'string' ? reference.split('/').at(-1) : undefined;
-  if (id === undefined || id === '') throw badRequest("A value is required for property '@odata.id'.");
-  if (directoryObjectJson(context, id) === undefined) throw notFound(id);
-  return id;
 }
 
 function addMember(context: GraphContext): Reply {

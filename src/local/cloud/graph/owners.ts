@@ -2,7 +2,7 @@ import { empty, type Reply } from '../web/exchange.ts';
 import { findApplication, findWritable } from './applications.ts';
 import { type GraphContext, graphRoute, listOptions } from './context.ts';
 import { badRequest, notFound } from './graph-error.ts';
-import { directoryObjectJson, referencedObject } from './groups.ts';
+import { directoryObjectJson, referencedObject } from './objects.ts';
 import { collection } from './query.ts';
 
 const read = 'Application.Read.All Application.ReadWrite.All Directory.Read.All Directory.ReadWrite.All';

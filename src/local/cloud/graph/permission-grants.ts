@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { PermissionGrant } from '../directory/records.ts';
 import { empty, json, type Reply } from '../web/exchange.ts';
-import { bodyOf } from './applications.ts';
 import { checkAdmin, type GraphContext, graphRoute, listOptions } from './context.ts';
 import { badRequest, GraphError, notFound } from './graph-error.ts';
 import { permissionGrantJson } from './json.ts';
+import { bodyOf } from './objects.ts';
 import { collection, single } from './query.ts';
 
 const write = 'DelegatedPermissionGrant.ReadWrite.All Directory.ReadWrite.All';

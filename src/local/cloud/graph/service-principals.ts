@@ -1,10 +1,10 @@
 import type { RoleAssignment, ServicePrincipal } from '../directory/records.ts';
 import { assignRole, newServicePrincipal } from '../directory/tenant-directory.ts';
 import { empty, json, type Reply } from '../web/exchange.ts';
-import { bodyOf } from './applications.ts';
 import { checkAdmin, type GraphContext, graphRoute, listOptions } from './context.ts';
 import { badRequest, GraphError, notFound } from './graph-error.ts';
 import { permissionGrantJson, roleAssignmentJson, servicePrincipalJson } from './json.ts';
+import { bodyOf } from './objects.ts';
 import { collection, single } from './query.ts';
 
 const read =

@@ -1,12 +1,12 @@
 import { isoTime } from '../../../lib/clock.ts';
 import type { User } from '../directory/records.ts';
 import { json, type Reply } from '../web/exchange.ts';
-import { bodyOf } from './applications.ts';
 import { checkAdmin, type GraphContext, graphRoute, listOptions } from './context.ts';
 import type { Item } from './filter.ts';
 import { badRequest, GraphError, notFound } from './graph-error.ts';
 import { groupsOf } from './groups.ts';
 import { userJson, userOnSelect } from './json.ts';
+import { bodyOf } from './objects.ts';
 import { collection, single } from './query.ts';
 
 const read = 'User.Read.All User.ReadWrite.All Directory.Read.All Directory.ReadWrite.All';

@@ -60,7 +60,7 @@ export function createSecretStore(clock: Clock): SecretStore {
     },
     list: () => {
       purgeOverdue();
-      return [...secrets.values()].sort((left, right) => left.name.localeCompare(right.name));
+      return [...secrets.values()].toSorted((left, right) => left.name.localeCompare(right.name));
     },
     add: (name, value, details) => {
       const nowMs = clock.nowMs();

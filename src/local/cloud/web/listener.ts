@@ -116,7 +116,14 @@ async function answer(service: Service, request: CloudRequest, rule: FaultRule |
     return { ...refusal, status: rule.status ?? refusal.status, headers: { ...refusal.headers, ...rule.headers } };
   }
   const replaced = rule === undefined ? undefined : replacedReply(rule);
-  return replaced ?? service.handle(request);
+  if (replaced !== undefined) return replaced;
+  try {
+    return await service.handle(request);
+  } catch (error) {
+    // A defect of the simulation: unmatched, so that the test that met it fails, and said where it can be seen.
+    request.facts.unmatched = true;
+    return json(500, { error: `The local cloud failed: ${error instanceof Error ? error.message : 'unknown'}` });
+  }
 }
 
 function record(

@@ -1,0 +1,31 @@
+import { jsonObjectOf } from '../web/exchange.ts';
+import type { GraphContext } from './context.ts';
+import type { Item } from './filter.ts';
+import { badRequest, notFound } from './graph-error.ts';
+import { servicePrincipalJson, userJson } from './json.ts';
+
+/** The JSON object in the body; an empty body counts as `{}`. @throws GraphError 400 */
+export function bodyOf({ request }: GraphContext): Record<string, unknown> {
+  const body = jsonObjectOf(request.body === '' ? '{}' : request.body);
+  if (body !== undefined) return body;
+  throw badRequest(
+    'Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format.',
+  );
+}
+
+/** A user or service principal of the caller's tenant, named as OData names it. */
+export function directoryObjectJson({ world, directory }: GraphContext, id: string): Item | undefined {
+  const user = directory.users.get(id);
+  if (user !== undefined) return { '@odata.type': '#microsoft.graph.user', ...userJson(user) };
+  const principal = directory.servicePrincipals.get(id);
+  return principal && { '@odata.type': '#microsoft.graph.servicePrincipal', ...servicePrincipalJson(world, principal) };
+}
+
+/** The object that a `$ref` body points to. @throws GraphError 404 where there is none. */
+export function referencedObject(context: GraphContext): string {
+  const reference = bodyOf(context)['@odata.id'];
+  const id = typeof reference === 'string' ? reference.split('/').at(-1) : undefined;
+  if (id === undefined || id === '') throw badRequest("A value is required for property '@odata.id'.");
+  if (directoryObjectJson(context, id) === undefined) throw notFound(id);
+  return id;
+}
