@@ -10,3 +10,4 @@ import './functions/audit.ts';
 import './functions/schedules.ts';
 import './functions/fan-out.ts';
 import './functions/health.ts';
+import './functions/rotation.ts';

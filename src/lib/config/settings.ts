@@ -76,22 +76,18 @@ export const settingsSchema = z.object({
   KEY_VAULT_URL: webAddress.meta({
     description: 'Address of the Key Vault that holds the credentials, https://NAME.vault.azure.net.',
   }),
-  BROKER_AUDIENCES: list
-    .pipe(z.array(z.string()).min(1, 'names no audience'))
-    .meta({
-      description:
-        "The broker's own application, as callers' tokens name it: client id (GUID) and App ID URI, comma separated.",
-    }),
+  BROKER_AUDIENCES: list.pipe(z.array(z.string()).min(1, 'names no audience')).meta({
+    description:
+      "The broker's own application, as callers' tokens name it: client id (GUID) and App ID URI, comma separated.",
+  }),
   MICROSOFT_CLOUD: z
     .enum(cloudNames)
     .default('public')
     .meta({ description: 'Which Microsoft cloud: public, usgovernment or china.' }),
-  CLOUD_ENDPOINTS: endpoints
-    .optional()
-    .meta({
-      description:
-        'JSON that replaces addresses of the cloud: entra, graph, aadGraph, partnerCenter, exchange, arm. For the local cloud and for private endpoints.',
-    }),
+  CLOUD_ENDPOINTS: endpoints.optional().meta({
+    description:
+      'JSON that replaces addresses of the cloud: entra, graph, aadGraph, partnerCenter, exchange, arm. For the local cloud and for private endpoints.',
+  }),
   MANAGED_IDENTITY_CLIENT_ID: z
     .string()
     .transform((text) => parseGuid(text))
@@ -104,29 +100,19 @@ export const settingsSchema = z.object({
     description:
       'Further resources as alias=identifier, comma separated, e.g. defender=https://api.securitycenter.microsoft.com.',
   }),
-  ACCESS_POLICY: z
-    .string()
-    .min(1)
-    .default('access-policy.json')
-    .meta({
-      description:
-        'Where the access policy is: a file beside host.json, or the https address of a blob that the managed identity may read.',
-    }),
+  ACCESS_POLICY: z.string().min(1).default('access-policy.json').meta({
+    description:
+      'Where the access policy is: a file beside host.json, or the https address of a blob that the managed identity may read.',
+  }),
   TENANTS_INCLUDE: list
     .pipe(z.array(tenantReference))
     .meta({ description: 'Only these tenants (GUIDs or domains, comma separated); empty: all delegated tenants.' }),
-  TENANTS_EXCLUDE: list
-    .pipe(z.array(tenantReference))
-    .meta({
-      description:
-        'Tenants that get no token and no job (GUIDs or domains, comma separated); wins over TENANTS_INCLUDE.',
-    }),
-  TENANTS_WITHOUT_GDAP: z
-    .enum(['allow', 'deny'])
-    .default('allow')
-    .meta({
-      description: 'Whether a customer with a reseller contract but no GDAP relationship at all is tried (legacy DAP).',
-    }),
+  TENANTS_EXCLUDE: list.pipe(z.array(tenantReference)).meta({
+    description: 'Tenants that get no token and no job (GUIDs or domains, comma separated); wins over TENANTS_INCLUDE.',
+  }),
+  TENANTS_WITHOUT_GDAP: z.enum(['allow', 'deny']).default('allow').meta({
+    description: 'Whether a customer with a reseller contract but no GDAP relationship at all is tried (legacy DAP).',
+  }),
   ENTRA_CONCURRENCY: wholeNumber(1, 500, 32).meta({
     description: 'Most token requests to Entra at one time, per instance.',
   }),
@@ -142,10 +128,18 @@ export const settingsSchema = z.object({
   CREDENTIAL_REREAD_SECONDS: wholeNumber(30, 86_400, 600).meta({
     description: 'After how many seconds a credential in memory is read from Key Vault again.',
   }),
+  CLIENT_SECRET_RENEWAL: z.enum(['on', 'off']).default('on').meta({
+    description:
+      'Whether the daily timer renews a client secret that ends within 30 days, where the application may change itself.',
+  }),
   AUDIT_RETENTION_DAYS: wholeNumber(1, 3650, 365).meta({ description: 'How long audit records are kept, days.' }),
   RUN_BATCH_SIZE: wholeNumber(1, 500, 100).meta({ description: 'Tenants per sub-orchestration of a run.' }),
-  RUN_ROUNDS: wholeNumber(1, 10, 3).meta({ description: 'How often a run comes to a tenant that fails for a while, the first time included.' }),
-  RUN_RETRY_SECONDS: wholeNumber(1, 900, 60).meta({ description: 'Wait before the second round of a run, seconds; doubles with each further one.' }),
+  RUN_ROUNDS: wholeNumber(1, 10, 3).meta({
+    description: 'How often a run comes to a tenant that fails for a while, the first time included.',
+  }),
+  RUN_RETRY_SECONDS: wholeNumber(1, 900, 60).meta({
+    description: 'Wait before the second round of a run, seconds; doubles with each further one.',
+  }),
   RUN_RETENTION_DAYS: wholeNumber(1, 3650, 90).meta({ description: 'How long runs and their results are kept, days.' }),
   AzureWebJobsStorage: z
     .string()

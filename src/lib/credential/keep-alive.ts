@@ -1,0 +1,103 @@
+import type { Clock } from '../clock.ts';
+import { BrokerError, toBrokerError } from '../errors.ts';
+import { errorFields, type Logger } from '../log.ts';
+import type { CredentialJournal } from './credential-journal.ts';
+import { probeMfa, type MfaProbeDeps } from './mfa-probe.ts';
+import { type RenewalDeps, renewClientSecret } from './renew-client-secret.ts';
+import { type Rotation, type RotationDeps, rotateRefreshToken } from './rotate.ts';
+import { redeemFor } from './store-refresh-token.ts';
+
+export interface KeepAliveDeps extends RotationDeps, MfaProbeDeps {
+  readonly journal: CredentialJournal;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Partner Center's name with Entra. */
+  readonly partnerCenterIdentifier: string;
+  /** Renews client secrets; absent where that is switched off. */
+  readonly renewal: Pick<RenewalDeps, 'graph' | 'writer' | 'graphIdentifier'> | undefined;
+}
+
+/** What one day's care did for one application. */
+export interface KeptAlive {
+  readonly application: string;
+  readonly rotation: Rotation | BrokerError | undefined;
+}
+
+/**
+ * The daily care of one application: a fresh client secret where it ends soon, a fresh refresh token, and what Partner
+ * Center thinks of its MFA. Each is tried whatever became of the others; failures are recorded, not thrown.
+ */
+export async function keepAlive(deps: KeepAliveDeps, application: string): Promise<KeptAlive> {
+  // A client secret that is about to end would fail the rotation too, so it goes first.
+  const renewalFailure = await renew(deps, application);
+  const rotation = await rotate(deps, application);
+  if (rotation !== undefined && !(rotation instanceof BrokerError)) await probe(deps, application);
+  const failure = rotation instanceof BrokerError ? rotation : renewalFailure;
+  if (failure !== undefined) {
+    const { code, detail } = failure;
+    await recorded(deps, () => deps.journal.recordFailure(application, { atMs: deps.clock.nowMs(), code, detail }));
+  }
+  return { application, rotation };
+}
+
+async function renew(deps: KeepAliveDeps, application: string): Promise<BrokerError | undefined> {
+  if (deps.renewal === undefined) return undefined;
+  try {
+    const renewal = await renewClientSecret({ ...deps, ...deps.renewal }, application, false);
+    if (renewal.renewed) {
+      deps.log.log('info', 'credential.client_secret_renewed', { application, removed: renewal.removed });
+    }
+    return undefined;
+  } catch (thrown) {
+    const error = toBrokerError(thrown);
+    deps.log.log('warn', 'credential.client_secret_not_renewed', { application, ...errorFields(thrown) });
+    // An application that may not change itself is a choice; the end of its secret shows in health in time.
+    return error.code === 'access_denied' ? undefined : error;
+  }
+}
+
+async function rotate(deps: KeepAliveDeps, application: string): Promise<Rotation | BrokerError | undefined> {
+  try {
+    const { client, refreshToken } = await deps.store.load(application);
+    if (refreshToken === undefined) return undefined;
+    const rotation = await rotateRefreshToken(deps, application);
+    deps.log.log('info', 'credential.rotated', {
+      application,
+      clientId: client.clientId,
+      version: rotation.version,
+      disabledVersions: rotation.disabledVersions,
+      versions: rotation.versions,
+      mfa: rotation.mfa,
+    });
+    await recorded(deps, () => deps.journal.recordRotation(application, rotation.obtainedAtMs));
+    return rotation;
+  } catch (thrown) {
+    deps.log.log('error', 'credential.rotation_failed', { application, ...errorFields(thrown) });
+    return toBrokerError(thrown);
+  }
+}
+
+async function probe(deps: KeepAliveDeps, application: string): Promise<void> {
+  try {
+    const { client, refreshToken } = await deps.store.load(application);
+    if (refreshToken === undefined) return;
+    const reply = await redeemFor({ ...deps, canaryResource: deps.partnerCenterIdentifier }, client, refreshToken);
+    // An application without a permission for Partner Center is none that Partner Center could refuse.
+    if (!reply.ok) return;
+    const compliant = await probeMfa(deps, reply.token.accessToken);
+    if (compliant === undefined) return;
+    await deps.journal.recordMfaProbe(application, { atMs: deps.clock.nowMs(), compliant });
+    if (!compliant) deps.log.log('warn', 'credential.mfa_missing', { application });
+  } catch (thrown) {
+    deps.log.log('warn', 'credential.mfa_probe_failed', { application, ...errorFields(thrown) });
+  }
+}
+
+/** The journal is for people: that it cannot be written must not end the care. */
+async function recorded(deps: KeepAliveDeps, write: () => Promise<void>): Promise<void> {
+  try {
+    await write();
+  } catch (thrown) {
+    deps.log.log('warn', 'credential.journal_unavailable', errorFields(thrown));
+  }
+}
