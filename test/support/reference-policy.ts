@@ -24,6 +24,7 @@ export interface Ask {
   resource: string;
   scopes: string[];
   grant: string;
+  isPartnerTenant: boolean;
 }
 
 /** `name|application|scopes|excess` of the rule that allows, or `denied|` and what is missing. */
@@ -43,7 +44,7 @@ export function referenceDecision(document: Document, ask: Ask): string {
     keep('tenant', ({ tenants }) =>
       tenants.some((tenant) => {
         const members = tenant.startsWith('group:') ? (document.tenantGroups?.[tenant.slice(6)] ?? []) : [tenant];
-        return tenant === '*' || members.some((member) => names.some((name) => same(member, name)));
+        return (tenant === '*' && !ask.isPartnerTenant) || members.some((member) => names.some((name) => same(member, name)));
       }),
     ) ??
     keep(

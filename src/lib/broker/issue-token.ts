@@ -115,16 +115,18 @@ async function obtain(
 ): Promise<AccessToken> {
   const resource = deps.resources.get(order.resource);
   const tenant = await resolve(deps, order.tenant);
-  known.tenantId = tenant.tenantId;
+  const { tenantId } = tenant;
+  if (tenantId !== undefined) known.tenantId = tenantId;
 
   const { policy } = await deps.policy.current();
   const { scopes, grant, minimumLifetimeSeconds } = order;
   const decision = decide(policy, caller, {
-    tenantId: tenant.tenantId,
+    tenantId,
     domains: tenant.domains,
     resource: resource.alias,
     scopes,
     grant,
+    isPartnerTenant: tenantId === deps.partnerTenantId,
   });
   if (!decision.allow)
     throw new BrokerError('caller_forbidden', decision.reason, { logFields: { missing: decision.missing } });
@@ -132,9 +134,10 @@ async function obtain(
   known.application = decision.application;
   // Only now: a caller without a rule learns nothing about tenants.
   if (tenant.refusal !== undefined) throw tenant.refusal;
+  if (tenantId === undefined) throw new BrokerError('tenant_unknown', 'No delegated tenant has this domain.');
 
   const token = await deps.tokens.getToken({
-    tenantId: tenant.tenantId,
+    tenantId,
     resource,
     grant,
     application: decision.application,
@@ -152,7 +155,8 @@ async function obtain(
 }
 
 interface ResolvedTenant {
-  readonly tenantId: TenantId;
+  /** Undefined for a domain that no customer has. */
+  readonly tenantId: TenantId | undefined;
   readonly domains: readonly DomainName[];
   readonly refusal?: BrokerError;
 }
@@ -166,12 +170,9 @@ async function resolve(deps: IssueDeps, asked: string): Promise<ResolvedTenant> 
   if (tenantId === deps.partnerTenantId) return { tenantId, domains: [] };
   const tenant = await deps.directory.find(reference);
   if (tenant === undefined) {
-    if (tenantId === undefined) throw new BrokerError('tenant_unknown', 'No delegated tenant has this domain.');
-    return {
-      tenantId,
-      domains: [],
-      refusal: new BrokerError('tenant_not_delegated', 'The tenant is not among the customers of the partner.'),
-    };
+    if (tenantId === undefined) return { tenantId, domains: [] };
+    const refusal = new BrokerError('tenant_not_delegated', 'The tenant is not among the customers of the partner.');
+    return { tenantId, domains: [], refusal };
   }
   const domains = tenant.defaultDomain === undefined ? [] : [tenant.defaultDomain];
   if (tenant.reachable) return { tenantId: tenant.tenantId, domains };

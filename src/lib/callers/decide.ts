@@ -14,6 +14,8 @@ export interface PolicyRequest {
   /** Empty: whatever the application has. */
   readonly scopes: readonly string[];
   readonly grant: Grant;
+  /** The partner's own tenant: `"*"` means every customer, so a rule must name this one by its id. */
+  readonly isPartnerTenant?: boolean;
 }
 
 export type PolicyCaller = Pick<Caller, 'applicationId' | 'roles'>;
@@ -61,12 +63,12 @@ export function failedStage(rule: Rule, caller: PolicyCaller, request: PolicyReq
   return undefined;
 }
 
-const selects = (selection: Selection, item: string): boolean => selection === '*' || selection.has(item);
+function selectsTenant(tenants: Selection, { tenantId, domains, isPartnerTenant }: PolicyRequest): boolean {
+  if (tenants === '*') return isPartnerTenant !== true;
+  return (tenantId !== undefined && tenants.has(tenantId)) || domains.some((domain) => tenants.has(domain));
+}
 
-const selectsTenant = (selection: Selection, { tenantId, domains }: PolicyRequest): boolean =>
-  selection === '*' ||
-  (tenantId !== undefined && selection.has(tenantId)) ||
-  domains.some((domain) => selection.has(domain));
+const selects = (selection: Selection, item: string): boolean => selection === '*' || selection.has(item);
 
 const reasons: Readonly<Record<Stage, (caller: PolicyCaller, request: PolicyRequest) => string>> = {
   caller: (caller) => `No rule is for the application ${caller.applicationId}.`,

@@ -43,7 +43,7 @@ const ruleSchema = z.strictObject({
     text(`${guid}|${domain}|group:${groupName}|\\*`, 'is neither a tenant id, a domain, "group:NAME" nor "*"'),
   ).meta({
     description:
-      'Tenant ids, verified domains, "group:NAME" for one of tenantGroups, or "*" for every delegated tenant.',
+      'Tenant ids, verified domains, "group:NAME" for one of tenantGroups, or "*" for every customer tenant; the partner tenant must be named by its id.',
   }),
   resources: names(text(`${resourceAlias}|\\*`, 'is neither the alias of a resource, such as graph, nor "*"')).meta({
     description: 'Aliases of resources (graph, exchange, …), or "*" for all that are configured.',

@@ -217,8 +217,14 @@ describe('a refusal', () => {
 
   test('says nothing of the tenant to a caller without a rule', async () => {
     rules = [{ ...rules[0], callers: { applications: [partner] } }];
-    for (const tenant of [contoso, fabrikam, excluded, stranger])
+    for (const tenant of [contoso, fabrikam, excluded, stranger, 'nobody.example'])
       expect(await refusal({ tenant })).toBe('caller_forbidden');
+  });
+
+  test('meets "*" for the partner\'s own tenant, which a rule must name', async () => {
+    expect(await refusal({ tenant: partner })).toBe('caller_forbidden');
+    rules = [{ ...rules[0], tenants: [partner] }];
+    expect(await refusal({ tenant: partner })).toBe('issued');
   });
 
   test('stays what it is when it cannot be recorded', async () => {

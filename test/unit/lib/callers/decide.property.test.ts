@@ -74,6 +74,7 @@ function randomAsk(): { caller: { applicationId: string; roles: CallerRole[] }; 
     resource: pick(resources),
     scopes: some(scopes, 0.25),
     grant: pick(grants),
+    isPartnerTenant: chance(0.1),
   };
   return { caller, request, ask: { application: caller.applicationId, roles: caller.roles, ...request } };
 }

@@ -25,19 +25,34 @@ const entraError = (error: string, aadsts?: number, more: object = {}): object =
 describe('a failure', () => {
   test.each([...aadstsMeanings.entries()])('AADSTS%i has a code, a reach and a sentence', (number, meaning) => {
     const failure = failureOf(400, entraError('invalid_grant', number));
-    expect(failure).toMatchObject({ code: meaning.code, reach: meaning.reach, logFields: { aadsts: number, traceId: 'trace-1' } });
+    expect(failure).toMatchObject({
+      code: meaning.code,
+      reach: meaning.reach,
+      logFields: { aadsts: number, traceId: 'trace-1' },
+    });
     expect(failure.detail).toBe(`${meaning.meaning.slice(0, -1)} (AADSTS${number}).`);
   });
 
   test('with a number that nobody knows is judged by its error', () => {
-    expect(failureOf(400, entraError('invalid_grant', 999_999))).toMatchObject({ code: 'interaction_required', reach: 'ambiguous' });
-    expect(failureOf(401, entraError('invalid_client', 999_999))).toMatchObject({ code: 'client_credential_rejected', reach: 'ambiguous' });
+    expect(failureOf(400, entraError('invalid_grant', 999_999))).toMatchObject({
+      code: 'interaction_required',
+      reach: 'ambiguous',
+    });
+    expect(failureOf(401, entraError('invalid_client', 999_999))).toMatchObject({
+      code: 'client_credential_rejected',
+      reach: 'ambiguous',
+    });
     expect(failureOf(400, entraError('something_new', 999_999))).toMatchObject({ reach: 'ambiguous' });
-    expect(failureOf(400, entraError('temporarily_unavailable'))).toMatchObject({ code: 'entra_unavailable', reach: 'transient' });
+    expect(failureOf(400, entraError('temporarily_unavailable'))).toMatchObject({
+      code: 'entra_unavailable',
+      reach: 'transient',
+    });
   });
 
   test('finds the number in the text where the list is missing', () => {
-    expect(failureOf(400, entraError('invalid_grant', 65001, { error_codes: undefined }))).toMatchObject({ code: 'consent_required' });
+    expect(failureOf(400, entraError('invalid_grant', 65001, { error_codes: undefined }))).toMatchObject({
+      code: 'consent_required',
+    });
   });
 
   test('honours Retry-After in seconds and as a date, and takes a minute where a 429 says nothing', () => {
@@ -49,7 +64,12 @@ describe('a failure', () => {
   });
 
   test('keeps prose of the reply out of what a caller reads', () => {
-    const failure = failureOf(400, entraError('invalid_grant', 65001, { error_description: 'AADSTS65001: user bob@contoso.com and refresh_token=0.AAAA' }));
+    const failure = failureOf(
+      400,
+      entraError('invalid_grant', 65001, {
+        error_description: 'AADSTS65001: user bob@contoso.com and refresh_token=0.AAAA',
+      }),
+    );
     expect(failure.detail).not.toContain('bob');
     expect(JSON.stringify(failure.logFields)).not.toContain('refresh_token');
   });
@@ -57,14 +77,48 @@ describe('a failure', () => {
 
 describe('a token', () => {
   test('of the v1 endpoint has numbers as strings', () => {
-    const judged = judgeTokenReply(reply(200, { token_type: 'Bearer', expires_in: '3599', access_token: 'opaque', scope: 'https://graph.microsoft.com/User.Read https://graph.microsoft.com/.default' }), nowMs);
-    expect(judged).toMatchObject({ ok: true, token: { expiresAtMs: nowMs + 3_599_000, scopes: ['User.Read', '.default'], claims: {} } });
+    const judged = judgeTokenReply(
+      reply(200, {
+        token_type: 'Bearer',
+        expires_in: '3599',
+        access_token: 'opaque',
+        scope: 'https://graph.microsoft.com/User.Read https://graph.microsoft.com/.default',
+      }),
+      nowMs,
+    );
+    expect(judged).toMatchObject({
+      ok: true,
+      token: { expiresAtMs: nowMs + 3_599_000, scopes: ['User.Read', '.default'], claims: {} },
+    });
   });
 });
 
 test('whatever the bytes, the judge answers: no throw, no token without a token', () => {
-  const words = fc.constantFrom('error', 'error_codes', 'access_token', 'expires_in', 'token_type', 'Bearer', 'invalid_grant', 'scope', '{', '}', '"', ':', '[', ']', ',', '65001', '3600', 'eyJ.eyJ.x');
-  const bytes = fc.oneof(fc.json(), fc.string(), fc.array(words).map((parts) => parts.join('')));
+  const words = fc.constantFrom(
+    'error',
+    'error_codes',
+    'access_token',
+    'expires_in',
+    'token_type',
+    'Bearer',
+    'invalid_grant',
+    'scope',
+    '{',
+    '}',
+    '"',
+    ':',
+    '[',
+    ']',
+    ',',
+    '65001',
+    '3600',
+    'eyJ.eyJ.x',
+  );
+  const bytes = fc.oneof(
+    fc.json(),
+    fc.string(),
+    fc.array(words).map((parts) => parts.join('')),
+  );
   let judgedReplies = 0;
   fc.assert(
     fc.property(fc.integer({ min: 100, max: 599 }), bytes, fc.option(fc.string()), (status, body, retryAfter) => {

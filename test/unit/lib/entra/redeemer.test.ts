@@ -64,7 +64,9 @@ beforeEach(() => {
 describe('the request', () => {
   test('goes to the asked tenant, once, with nothing discovered first', async () => {
     await redeemer.redeem(redemption());
-    expect(sent.map(({ url }) => url.split('?')[0])).toEqual([`https://login.microsoftonline.com/${tenantId}/oauth2/v2.0/token`]);
+    expect(sent.map(({ url }) => url.split('?')[0])).toEqual([
+      `https://login.microsoftonline.com/${tenantId}/oauth2/v2.0/token`,
+    ]);
     expect(Object.fromEntries(sent[0]?.form ?? [])).toMatchObject({
       grant_type: 'refresh_token',
       refresh_token: 'the-refresh-token',
@@ -107,8 +109,19 @@ describe('the request', () => {
   test('with a certificate is signed, by SHA-256 thumbprint', async () => {
     const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
     const key = String(privateKey.export({ type: 'pkcs8', format: 'pem' }));
-    await redeemer.redeem(redemption({ clientCredential: { kind: 'certificate', privateKey: new Secret(key), certificate: '', thumbprintSha256: 'ab'.repeat(32) } }));
-    const header = JSON.parse(Buffer.from(sent[0]?.form.get('client_assertion')?.split('.')[0] ?? '', 'base64url').toString()) as Record<string, unknown>;
+    await redeemer.redeem(
+      redemption({
+        clientCredential: {
+          kind: 'certificate',
+          privateKey: new Secret(key),
+          certificate: '',
+          thumbprintSha256: 'ab'.repeat(32),
+        },
+      }),
+    );
+    const header = JSON.parse(
+      Buffer.from(sent[0]?.form.get('client_assertion')?.split('.')[0] ?? '', 'base64url').toString(),
+    ) as Record<string, unknown>;
     expect(header).toMatchObject({ alg: 'PS256' });
     expect(header['x5t#S256']).toBeTypeOf('string');
   });
@@ -131,7 +144,10 @@ describe('the reply', () => {
     ['a list', []],
   ])('with %s and status 200 is no token, though MSAL resolves', async (_, body) => {
     answer = () => json(200, body);
-    expect(await redeemer.redeem(redemption())).toMatchObject({ ok: false, failure: { code: 'entra_unavailable', reach: 'transient' } });
+    expect(await redeemer.redeem(redemption())).toMatchObject({
+      ok: false,
+      failure: { code: 'entra_unavailable', reach: 'transient' },
+    });
   });
 
   test('of another tenant is thrown away', async () => {
@@ -141,7 +157,10 @@ describe('the reply', () => {
 
   test('that is throttled does not block the next request, as MSAL would for a minute', async () => {
     answer = () => json(429, { error: 'temporarily_unavailable' }, { 'retry-after': '7' });
-    expect(await redeemer.redeem(redemption())).toMatchObject({ ok: false, failure: { code: 'throttled', retryAfterSeconds: 7 } });
+    expect(await redeemer.redeem(redemption())).toMatchObject({
+      ok: false,
+      failure: { code: 'throttled', retryAfterSeconds: 7 },
+    });
     answer = () => json(200, issued());
     expect(await redeemer.redeem(redemption())).toMatchObject({ ok: true });
     expect(sent).toHaveLength(2);
@@ -149,20 +168,32 @@ describe('the reply', () => {
 
   test('of a server that stumbled does not block the next request either', async () => {
     answer = () => new Response('<html>502</html>', { status: 502 });
-    expect(await redeemer.redeem(redemption())).toMatchObject({ ok: false, failure: { code: 'entra_unavailable', logFields: { httpStatus: 502, entraReply: 'html' } } });
+    expect(await redeemer.redeem(redemption())).toMatchObject({
+      ok: false,
+      failure: { code: 'entra_unavailable', logFields: { httpStatus: 502, entraReply: 'html' } },
+    });
     answer = () => json(200, issued());
     expect(await redeemer.redeem(redemption())).toMatchObject({ ok: true });
   });
 
   test('that is not JSON, too large, or never ends is a failure and nothing worse', async () => {
     answer = () => new Response('Too Many Requests', { status: 429 });
-    expect(await redeemer.redeem(redemption())).toMatchObject({ ok: false, failure: { code: 'throttled', retryAfterSeconds: 60 } });
+    expect(await redeemer.redeem(redemption())).toMatchObject({
+      ok: false,
+      failure: { code: 'throttled', retryAfterSeconds: 60 },
+    });
     answer = () => new Response('{"access_token": "abc', { status: 200 });
     expect(await redeemer.redeem(redemption())).toMatchObject({ ok: false, failure: { code: 'entra_unavailable' } });
     answer = () => new Response('x'.repeat(10_000_000), { status: 200 });
-    expect(await redeemer.redeem(redemption())).toMatchObject({ ok: false, failure: { detail: 'Entra sent a reply that is too large.' } });
+    expect(await redeemer.redeem(redemption())).toMatchObject({
+      ok: false,
+      failure: { detail: 'Entra sent a reply that is too large.' },
+    });
     answer = () => Promise.reject(new TypeError('fetch failed'));
-    expect(await redeemer.redeem(redemption())).toMatchObject({ ok: false, failure: { detail: 'Entra could not be reached.' } });
+    expect(await redeemer.redeem(redemption())).toMatchObject({
+      ok: false,
+      failure: { detail: 'Entra could not be reached.' },
+    });
   });
 
   test('never brings a secret into what is logged', async () => {
@@ -173,9 +204,17 @@ describe('the reply', () => {
 
   test('without an assertion from the managed identity says so', async () => {
     const failing = createMsalRedeemer(
-      { clock, fetch: async () => json(200, issued()), federatedAssertion: () => Promise.reject(new Error('no identity')), loadMsal: async () => msal },
+      {
+        clock,
+        fetch: async () => json(200, issued()),
+        federatedAssertion: () => Promise.reject(new Error('no identity')),
+        loadMsal: async () => msal,
+      },
       'https://login.microsoftonline.com',
     );
-    expect(await failing.redeem(redemption({ clientCredential: { kind: 'federated' } }))).toMatchObject({ ok: false, failure: { code: 'client_credential_rejected', reach: 'ambiguous' } });
+    expect(await failing.redeem(redemption({ clientCredential: { kind: 'federated' } }))).toMatchObject({
+      ok: false,
+      failure: { code: 'client_credential_rejected', reach: 'ambiguous' },
+    });
   });
 });
