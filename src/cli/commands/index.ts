@@ -6,6 +6,7 @@ import { registerLocalBrowser } from './local-browser.ts';
 import { registerLocal } from './local.ts';
 import { registerPolicy } from './policy.ts';
 import { registerSetup } from './setup.ts';
+import { registerVerify } from './verify.ts';
 
 /** Adds every command. Each one imports what it needs inside its action, so that `ptb --help` stays fast. */
 export function registerCommands(program: Command): void {
@@ -16,4 +17,5 @@ export function registerCommands(program: Command): void {
   registerPolicy(program);
   registerSetup(program);
   registerConsent(program);
+  registerVerify(program);
 }

@@ -1,0 +1,33 @@
+import type { ProbeAnswer } from './probe.ts';
+
+/**
+ * What must never be in an answer, by the shape that Microsoft gives it: keys made since 2022 carry a signature
+ * ("Common annotated security keys": AzFu for Functions, ASt for storage), older ones are known by where they stand.
+ */
+const shapes: readonly [what: string, shape: RegExp][] = [
+  ['a Functions key', /[A-Za-z0-9_-]{40,}AzFu[A-Za-z0-9_-]{6,}=*/],
+  ['a key in an address', /[?&]code=[A-Za-z0-9_%-]{20,}/],
+  ['an address of the durable management API', /\/runtime\/webhooks\/durabletask\/[^"\s]*\?/],
+  ['a storage key', /AccountKey=|[A-Za-z0-9+/]{76,}ASt[A-Za-z0-9+/]{5,}=*/],
+  ['a shared access signature', /[?&]sig=[A-Za-z0-9%+/]{20,}/],
+  ['an access token', /eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*/],
+  ['a refresh token', /\b[01]\.A[A-Za-z0-9_-]{60,}/],
+  ['a client secret', /"?(client_?secret|refresh_?token)"?\s*[:=]\s*"[^"]{8,}"/i],
+];
+
+export interface Leak {
+  readonly what: string;
+  readonly method: string;
+  readonly path: string;
+}
+
+/** Names what leaks and where, never the value. The one answer that is meant to hold a token has it taken out first. */
+export function findLeaks(answers: readonly ProbeAnswer[]): Leak[] {
+  return answers.flatMap(({ method, path, headers, body, json }) => {
+    const token = json['accessToken'];
+    const meant = method === 'POST' && path === '/api/tokens' && typeof token === 'string' ? token : undefined;
+    const text = [...headers].map(([name, value]) => `${name}: ${value}`).join('\n') + `\n${body}`;
+    const searched = meant === undefined ? text : text.replace(meant, '');
+    return shapes.filter(([, shape]) => shape.test(searched)).map(([what]) => ({ what, method, path }));
+  });
+}

@@ -1,0 +1,67 @@
+import { type Fetch, OutboundError, parseJson, send } from '../../lib/http/outbound.ts';
+
+/** One answer of the app, kept until all of them are searched for secrets. */
+export interface ProbeAnswer {
+  readonly method: string;
+  readonly path: string;
+  /** 0: no answer came, `failure` says why. */
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: string;
+  readonly json: Readonly<Record<string, unknown>>;
+  readonly failure?: string;
+}
+
+export interface ProbeRequest {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
+export interface Probe {
+  readonly url: string;
+  ask(method: 'GET' | 'POST', path: string, request?: ProbeRequest): Promise<ProbeAnswer>;
+  /** Everything that was answered so far. */
+  readonly answers: readonly ProbeAnswer[];
+}
+
+/** A first request may meet a cold start. */
+const timeoutMs = 45_000;
+const maxBodyBytes = 4 * 1024 * 1024;
+
+/** @param url Address of the app without a trailing slash. */
+export function createProbe(fetch: Fetch, url: string): Probe {
+  const answers: ProbeAnswer[] = [];
+  return {
+    url,
+    answers,
+    ask: async (method, path, { headers = {}, body } = {}) => {
+      const answer = await exchange(fetch, url, method, path, headers, body);
+      answers.push(answer);
+      return answer;
+    },
+  };
+}
+
+async function exchange(
+  fetch: Fetch,
+  url: string,
+  method: 'GET' | 'POST',
+  path: string,
+  headers: Readonly<Record<string, string>>,
+  body: unknown,
+): Promise<ProbeAnswer> {
+  const absolute = path.startsWith('http') ? path : `${url}${path}`;
+  const content = method === 'POST' ? { body: JSON.stringify(body ?? {}) } : {};
+  const sent = method === 'POST' ? { 'content-type': 'application/json', ...headers } : headers;
+  try {
+    const reply = await send(fetch, { method, url: absolute, headers: sent, timeoutMs, maxBodyBytes, ...content });
+    const json = parseJson(reply.body);
+    return { ...reply, method, path, json: isObject(json) ? json : {} };
+  } catch (error) {
+    if (!(error instanceof OutboundError)) throw error;
+    return { method, path, status: 0, headers: new Headers(), body: '', json: {}, failure: error.failure };
+  }
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

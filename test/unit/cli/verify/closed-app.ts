@@ -1,0 +1,55 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export interface Reply {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
+/** Answers in place of the closed app: a door left open. Undefined: not this request. */
+export type Door = (request: IncomingMessage, body: Readonly<Record<string, unknown>>) => Reply | undefined;
+
+export const callerToken = 'the-token-of-a-caller';
+export const knownTenant = 'contoso.example';
+const problem = (status: number, code: string): Reply => ({ status, body: { code, detail: `${code}.` } });
+
+/** How a well-kept broker answers from outside: what `ptb verify` sees when nothing is wrong. */
+function closed(request: IncomingMessage, body: Readonly<Record<string, unknown>>): Reply {
+  const { pathname } = new URL(request.url ?? '/', 'http://app');
+  if (pathname.startsWith('/admin')) return { status: 404 };
+  if (pathname.startsWith('/runtime')) return { status: 401 };
+  const isCaller = request.headers.authorization === `Bearer ${callerToken}`;
+  if (pathname === '/api/health')
+    return { status: 200, body: { status: 'ok', ...(isCaller ? { credentials: [] } : {}) } };
+  if (!isCaller) return problem(401, 'caller_unauthenticated');
+  if (pathname !== '/api/tokens') return { status: 200, body: [] };
+  if (body['resource'] !== 'graph') return problem(400, 'resource_not_allowed');
+  if (body['tenant'] !== knownTenant) return problem(403, 'caller_forbidden');
+  const accessToken = `eyJ${'a'.repeat(20)}.eyJ${'b'.repeat(20)}.${'c'.repeat(20)}`;
+  return {
+    status: 200,
+    headers: { 'cache-control': 'no-store' },
+    body: { accessToken, expiresAt: '2030-01-01T00:00:00.000Z' },
+  };
+}
+
+/** Serves a closed app with these doors open, on a free port of this machine. */
+export async function serveApp(...doors: readonly Door[]): Promise<{ url: string; server: Server }> {
+  const server = createServer((request, response) => {
+    void answer(doors, request, response);
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, server };
+}
+
+async function answer(doors: readonly Door[], request: IncomingMessage, response: ServerResponse): Promise<void> {
+  let text = '';
+  for await (const chunk of request) text += String(chunk);
+  const body = text === '' ? {} : (JSON.parse(text) as Record<string, unknown>);
+  const reply = doors.map((door) => door(request, body)).find((found) => found !== undefined) ?? closed(request, body);
+  response.writeHead(reply.status, { 'content-type': 'application/json', ...reply.headers });
+  response.end(reply.body === undefined ? '' : JSON.stringify(reply.body));
+}
