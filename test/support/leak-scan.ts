@@ -1,0 +1,108 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+
+/** A secret whose value must not turn up anywhere. */
+export interface Canary {
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface Leak {
+  /** File or text in which it was found. */
+  readonly where: string;
+  readonly what: string;
+}
+
+/** Something that a scan looks through. */
+export interface Scanned {
+  readonly where: string;
+  readonly content: Buffer | string;
+}
+
+interface Pattern {
+  readonly what: string;
+  readonly bytes: Buffer;
+}
+
+/** Anything that looks like a JWT of ours or of Entra's, whoever minted it: header and payload start with `{"`. */
+const jwt = /eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{20,}/;
+
+/**
+ * Looks for secrets in whatever the program left behind: raw, base64 in its three alignments, base64url, URL-encoded,
+ * JSON-escaped, hexadecimal, UTF-16, and all of these again inside gzip streams.
+ */
+export class LeakScan {
+  readonly leaks: Leak[] = [];
+  bytes = 0;
+  readonly #patterns: readonly Pattern[];
+  readonly #allowTokens: boolean;
+
+  /** @param options.tokens `true` where tokens may stand, e.g. in answers that hand one out. */
+  constructor(canaries: readonly Canary[], options: { readonly tokens?: boolean } = {}) {
+    this.#patterns = canaries.flatMap(patternsOf);
+    this.#allowTokens = options.tokens === true;
+  }
+
+  scan({ where, content }: Scanned): void {
+    const buffer = typeof content === 'string' ? Buffer.from(content) : content;
+    this.bytes += buffer.byteLength;
+    this.#look(where, buffer);
+    for (const inflated of gzipStreams(buffer)) this.#look(`${where} (gunzipped)`, inflated);
+  }
+
+  async scanFolder(folder: string): Promise<void> {
+    for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile()) continue;
+      const path = join(entry.parentPath, entry.name);
+      this.scan({ where: path.slice(folder.length + 1), content: await readFile(path) });
+    }
+  }
+
+  /** One line for the test's output. */
+  summary(what: string): string {
+    return `leak scan of ${what}: ${(this.bytes / 1_048_576).toFixed(2)} MiB, ${this.#patterns.length} patterns, ${this.leaks.length} leaks`;
+  }
+
+  #look(where: string, buffer: Buffer): void {
+    for (const { what, bytes } of this.#patterns) if (buffer.includes(bytes)) this.leaks.push({ where, what });
+    if (!this.#allowTokens && jwt.test(buffer.toString('latin1'))) this.leaks.push({ where, what: 'something that looks like a token' });
+  }
+}
+
+function patternsOf({ name, value }: Canary): Pattern[] {
+  const base64 = [0, 1, 2].map((shift) => aligned(value, shift));
+  const forms: Record<string, string> = {
+    raw: value,
+    'URL-encoded': encodeURIComponent(value),
+    'form-encoded': new URLSearchParams({ v: value }).toString().slice(2),
+    'JSON-escaped': JSON.stringify(value).slice(1, -1),
+    'JSON-escaped twice': JSON.stringify(JSON.stringify(value).slice(1, -1)).slice(1, -1),
+    hexadecimal: Buffer.from(value).toString('hex'),
+    ...Object.fromEntries(base64.map((text, shift) => [`base64, shifted by ${shift}`, text])),
+    ...Object.fromEntries(base64.map((text, shift) => [`base64url, shifted by ${shift}`, text.replaceAll('+', '-').replaceAll('/', '_')])),
+  };
+  const texts = new Map(Object.entries(forms).map(([form, text]) => [text, form]));
+  return [
+    ...[...texts].map(([text, form]) => ({ what: `${name}, ${form}`, bytes: Buffer.from(text) })),
+    { what: `${name}, UTF-16`, bytes: Buffer.from(value, 'utf16le') },
+  ];
+}
+
+/** Base64 of the value as it looks when `shift` unknown bytes stand before it, without the characters that depend on neighbours. */
+function aligned(value: string, shift: number): string {
+  const text = Buffer.concat([Buffer.alloc(shift), Buffer.from(value)]).toString('base64').replace(/=+$/, '');
+  return text.slice(shift === 0 ? 0 : shift + 1, -2);
+}
+
+const gzipMagic = Buffer.from([0x1f, 0x8b, 0x08]);
+
+function* gzipStreams(buffer: Buffer): Generator<Buffer> {
+  for (let at = buffer.indexOf(gzipMagic); at !== -1; at = buffer.indexOf(gzipMagic, at + 1)) {
+    try {
+      yield gunzipSync(buffer.subarray(at), { maxOutputLength: 256 * 1_048_576 });
+    } catch {
+      // three bytes that only looked like the start of one
+    }
+  }
+}

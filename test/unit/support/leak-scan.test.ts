@@ -1,0 +1,32 @@
+import { gzipSync } from 'node:zlib';
+import { expect, test } from 'vitest';
+import { LeakScan } from '../../support/leak-scan.ts';
+
+const value = 'S3cr~t+va/lue"9';
+const encodings: [string, Buffer | string][] = [
+  ['raw', `x${value}y`],
+  ['JSON', JSON.stringify({ nested: JSON.stringify({ value }) })],
+  ['a form', new URLSearchParams({ value }).toString()],
+  ['a URL', `https://x/?q=${encodeURIComponent(value)}`],
+  ['base64', Buffer.from(value).toString('base64')],
+  ['base64 of more', Buffer.from(`ab${value}cd`).toString('base64')],
+  ['base64url of more', Buffer.from(`a${value}cd`).toString('base64url')],
+  ['hexadecimal', Buffer.from(value).toString('hex')],
+  ['UTF-16', Buffer.from(value, 'utf16le')],
+  ['gzip within other bytes', Buffer.concat([Buffer.from('head'), gzipSync(JSON.stringify({ value }))])],
+];
+
+test.each(encodings)('finds a secret in %s', (_, content) => {
+  const scan = new LeakScan([{ name: 'canary', value }]);
+  scan.scan({ where: 'here', content });
+  expect(scan.leaks).not.toEqual([]);
+});
+
+test('finds tokens that it was not told of, and nothing where there is nothing', () => {
+  const token = `eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.${Buffer.from('{"aud":"https://graph.microsoft.com"}').toString('base64url')}.sig`;
+  const scan = new LeakScan([{ name: 'canary', value }]);
+  scan.scan({ where: 'clean', content: 'nothing to see, eyJ included' });
+  expect(scan.leaks).toEqual([]);
+  scan.scan({ where: 'log', content: `authorization: Bearer ${token}` });
+  expect(scan.leaks).toEqual([{ where: 'log', what: 'something that looks like a token' }]);
+});
