@@ -1,53 +1,22 @@
 import { app } from '@azure/functions';
-import * as z from 'zod';
 import type { Services } from '../composition.ts';
 import type { AuditEntry } from '../lib/audit/audit-log.ts';
 import { isoTime } from '../lib/clock.ts';
 import { BrokerError } from '../lib/errors.ts';
-import { check } from '../lib/http/body.ts';
+import type { AuditAnswer } from '../lib/http/api/answers/audit.ts';
+import { auditQuerySchema, readQuery } from '../lib/http/api/requests.ts';
 import type { Handler } from '../lib/http/pipeline.ts';
-import { parseDomainName, parseGuid, parseTenantId, type TenantId } from '../lib/identifiers.ts';
+import { parseDomainName, parseTenantId, type TenantId } from '../lib/identifiers.ts';
 import type { TenantDirectory } from '../lib/tenants/directory.ts';
 import { guarded } from './pipeline.ts';
 
 const dayMs = 24 * 60 * 60 * 1000;
 
-const time = z
-  .union([z.iso.datetime({ offset: true }), z.iso.date()], {
-    error: 'is not an ISO 8601 time such as 2026-11-24 or 2026-11-24T09:30:00Z',
-  })
-  .transform((text) => Date.parse(text));
-
-const guid = z
-  .string()
-  .refine((text) => parseGuid(text) !== undefined, 'is not an application id (GUID)')
-  .transform((text) => text.toLowerCase());
-
-/** The query of `GET /api/audit`. Strict: a misspelt filter that is passed over would show what was not asked for. */
-export const auditQuerySchema = z.strictObject({
-  from: time.optional().meta({ description: 'From this time on, ISO 8601. Absent: 24 hours before `to`.' }),
-  to: time.optional().meta({ description: 'Before this time, ISO 8601. Absent: now.' }),
-  caller: guid.optional().meta({ description: 'Application id of the caller.' }),
-  tenant: z
-    .string()
-    .min(1)
-    .max(253)
-    .optional()
-    .meta({ description: 'Tenant id (GUID) or a domain that the directory lists.' }),
-  limit: z.coerce.number().int().min(1).max(1000).default(100).meta({ description: 'Most entries in one answer.' }),
-  continuation: z
-    .string()
-    .min(1)
-    .max(1024)
-    .optional()
-    .meta({ description: 'Of the answer before, with the same filters.' }),
-});
-
 type AuditServices = Pick<Services, 'audit' | 'clock'> & { readonly directory: Pick<TenantDirectory, 'find'> };
 
 /** `GET /api/audit?from=&to=&caller=&tenant=`: who got or was refused what, newest first. */
 export const audit: Handler<AuditServices> = async (services, call) => {
-  const query = check(Object.fromEntries(call.request.query), auditQuerySchema, 'query');
+  const query = readQuery(call.request, auditQuerySchema);
   // A millisecond more than now, because the end does not belong to the range.
   const toMs = query.to ?? services.clock.nowMs() + 1;
   const fromMs = query.from ?? toMs - dayMs;
@@ -70,7 +39,7 @@ export const audit: Handler<AuditServices> = async (services, call) => {
       to: isoTime(toMs),
       entries: page.entries.map(viewEntry),
       ...(page.continuation === undefined ? {} : { continuation: page.continuation }),
-    },
+    } satisfies AuditAnswer,
   };
 };
 

@@ -1,6 +1,7 @@
 import { app, type HttpHandler } from '@azure/functions';
 import { type Services, services } from '../composition.ts';
 import { BrokerError, errorTable } from '../lib/errors.ts';
+import type { HealthReportAnswer, HealthWord, Misconfigured } from '../lib/http/api/answers/health.ts';
 import type { Answer } from '../lib/http/problem.ts';
 import type { AnonymousHandler } from '../lib/http/pipeline.ts';
 import { anonymous } from './pipeline.ts';
@@ -10,11 +11,13 @@ export const health: AnonymousHandler<Services> = async (services, { caller }) =
   if (caller !== undefined) services.callerLimit.take(caller.applicationId);
   const report = await services.health.report();
   const { status } = report;
+  const body: HealthWord | HealthReportAnswer =
+    caller === undefined ? { status } : { ...report, tokens: services.broker.counts };
   return {
     // A load balancer takes out what answers 503: only an instance that can hand out nothing at all.
     status: status === 'down' ? 503 : 200,
     headers: { 'cache-control': 'no-store' },
-    jsonBody: caller === undefined ? { status } : { ...report, tokens: services.broker.counts },
+    jsonBody: body,
   };
 };
 
@@ -23,11 +26,9 @@ export const health: AnonymousHandler<Services> = async (services, { caller }) =
  * wrong with them, never a value.
  */
 export function misconfigured(error: BrokerError): Answer {
-  return {
-    status: 503,
-    headers: { 'cache-control': 'no-store' },
-    jsonBody: { status: 'down', code: error.code, detail: error.detail, advice: errorTable[error.code].advice },
-  };
+  const { code, detail } = error;
+  const body: Misconfigured = { status: 'down', code, detail, advice: errorTable[code].advice };
+  return { status: 503, headers: { 'cache-control': 'no-store' }, jsonBody: body };
 }
 
 const answer = anonymous(health);

@@ -1,8 +1,10 @@
 import { app } from '@azure/functions';
 import * as df from 'durable-functions';
-import * as z from 'zod';
 import type { Services } from '../composition.ts';
 import { isoTime } from '../lib/clock.ts';
+import type { JobsAnswer } from '../lib/http/api/answers/jobs.ts';
+import type { StartedRunAnswer } from '../lib/http/api/answers/runs.ts';
+import { startRunSchema } from '../lib/http/api/requests.ts';
 import { readJson } from '../lib/http/body.ts';
 import type { Call, Handler } from '../lib/http/pipeline.ts';
 import type { Answer } from '../lib/http/problem.ts';
@@ -32,20 +34,12 @@ export const jobs: Handler<Services> = async (services) => {
         columns,
       };
     });
-  return { status: 200, jsonBody: { jobs: list } };
+  return { status: 200, jsonBody: { jobs: list } satisfies JobsAnswer };
 };
-
-const startSchema = z.strictObject({
-  /** GUIDs or default domains; absent: all delegated tenants. */
-  tenants: z.array(z.string().max(253)).min(1).max(5000).optional(),
-  parameters: z.record(z.string().max(100), z.unknown()).optional(),
-  /** Makes the run the only one of its job under this name; absent: a fresh one. */
-  window: z.string().optional(),
-});
 
 /** `POST /api/jobs/{job}/runs`: starts a run, 202; 409 when the window has its run. */
 export async function startJob(services: Services, call: Call, orchestrations: Orchestrations): Promise<Answer> {
-  const body = await readJson(call.request, startSchema);
+  const body = await readJson(call.request, startRunSchema);
   const chosen = body.tenants && (await selectTenants(services.directory, body.tenants));
   const runId = await startRun(startDeps(services, orchestrations), {
     job: call.request.params['job'] ?? '',
@@ -55,7 +49,8 @@ export async function startJob(services: Services, call: Call, orchestrations: O
     ...(body.parameters === undefined ? {} : { parameters: body.parameters }),
   });
   const location = `/api/runs/${encodeURIComponent(runId)}`;
-  return { status: 202, headers: { location, 'retry-after': '2' }, jsonBody: { runId, status: 'pending', location } };
+  const started: StartedRunAnswer = { runId, status: 'pending', location };
+  return { status: 202, headers: { location, 'retry-after': '2' }, jsonBody: started };
 }
 
 app.http('jobs', { route: 'jobs', methods: ['GET'], authLevel: 'anonymous', handler: guarded('Runs.Read', jobs) });

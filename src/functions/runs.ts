@@ -1,12 +1,12 @@
 import { app } from '@azure/functions';
 import * as df from 'durable-functions';
-import * as z from 'zod';
 import type { Services } from '../composition.ts';
 import { BrokerError } from '../lib/errors.ts';
-import { check } from '../lib/http/body.ts';
+import type { CancelledRunAnswer, RunAnswer, RunsAnswer } from '../lib/http/api/answers/runs.ts';
+import { listRunsQuerySchema, readQuery, resultsQuerySchema } from '../lib/http/api/requests.ts';
 import type { Call, Handler } from '../lib/http/pipeline.ts';
 import type { Answer } from '../lib/http/problem.ts';
-import { exportContentTypes, exportFormats, exportRows } from '../lib/runs/export-rows.ts';
+import { exportContentTypes, exportRows } from '../lib/runs/export-rows.ts';
 import { isEnded, type Run } from '../lib/runs/run.ts';
 import { parseRunId } from '../lib/runs/run-id.ts';
 import { summarise, viewRun } from '../lib/runs/run-view.ts';
@@ -15,27 +15,24 @@ import { jobRegistry } from './job-registry.ts';
 import { orchestrationsOf } from './orchestrations.ts';
 import { guarded } from './pipeline.ts';
 
-const listSchema = z.object({ job: z.string().optional(), limit: z.coerce.number().int().min(1).max(500).default(50) });
-
 /** `GET /api/runs?job=&limit=`: newest first. */
 export const runs: Handler<Services> = async (services, call) => {
-  const { job, limit } = check(Object.fromEntries(call.request.query), listSchema, 'query');
+  const { job, limit } = readQuery(call.request, listRunsQuerySchema);
   const list = await services.runLog.list({ limit, ...(job === undefined ? {} : { job }) });
   const nowMs = services.clock.nowMs();
-  return { status: 200, jsonBody: { runs: list.map((run) => summarise(run, nowMs)) } };
+  return { status: 200, jsonBody: { runs: list.map((run) => summarise(run, nowMs)) } satisfies RunsAnswer };
 };
 
 /** `GET /api/runs/{runId}`: status, counts, progress, failures. */
 export const showRun: Handler<Services> = async (services, call) => {
   const run = await findRun(services, call);
-  return { status: 200, jsonBody: await viewRun(services.runLog, run, services.clock.nowMs()) };
+  const answer: RunAnswer = await viewRun(services.runLog, run, services.clock.nowMs());
+  return { status: 200, jsonBody: answer };
 };
-
-const resultsSchema = z.object({ format: z.enum(exportFormats).default('json') });
 
 /** `GET /api/runs/{runId}/results?format=`: the rows of all tenants, streamed; of a run under way, those so far. */
 export const results: Handler<Services> = async (services, call) => {
-  const { format } = check(Object.fromEntries(call.request.query), resultsSchema, 'query');
+  const { format } = readQuery(call.request, resultsQuerySchema);
   const run = await findRun(services, call);
   const source = { runLog: services.runLog, results: services.runResults };
   const fileName = `${run.runId.replaceAll(':', '')}.${format}`;
@@ -59,7 +56,8 @@ export async function cancelRun(services: Services, call: Call, orchestrations: 
     await orchestrations.raise(run.runId, 'cancel');
     call.log.log('info', 'run.cancel_requested', { runId: run.runId });
   }
-  return { status: 202, jsonBody: { runId: run.runId, status: run.status, cancelRequested: !isEnded(run.status) } };
+  const { runId, status } = run;
+  return { status: 202, jsonBody: { runId, status, cancelRequested: !isEnded(status) } satisfies CancelledRunAnswer };
 }
 
 async function findRun(services: Services, call: Call): Promise<Run> {

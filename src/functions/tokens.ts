@@ -2,6 +2,7 @@ import { app } from '@azure/functions';
 import type { Services } from '../composition.ts';
 import { issueToken, tokenRequestSchema } from '../lib/broker/issue-token.ts';
 import { isoTime } from '../lib/clock.ts';
+import type { TokenAnswer } from '../lib/http/api/answers/tokens.ts';
 import { readJson } from '../lib/http/body.ts';
 import type { Handler } from '../lib/http/pipeline.ts';
 import { guarded } from './pipeline.ts';
@@ -29,8 +30,13 @@ export const tokens: Handler<Services> = async (services, call) => {
       scopes: token.scopes,
       grant: token.grant,
       tokenId,
-    },
+    } satisfies TokenAnswer,
   };
 };
 
-app.http('tokens', { route: 'tokens', methods: ['POST'], authLevel: 'anonymous', handler: guarded('Tokens.Request', tokens) });
+app.http('tokens', {
+  route: 'tokens',
+  methods: ['POST'],
+  authLevel: 'anonymous',
+  handler: guarded('Tokens.Request', tokens),
+});

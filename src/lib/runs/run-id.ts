@@ -4,7 +4,7 @@ import { BrokerError } from '../errors.ts';
 export type RunId = string;
 
 /** What the durable storage providers take: ASCII up to 100, room left for the batches' suffix. */
-const windowPattern = /^[A-Za-z0-9][A-Za-z0-9:._-]{0,45}$/;
+export const windowPattern = /^[A-Za-z0-9][A-Za-z0-9:._-]{0,45}$/;
 const runIdPattern = /^([a-z][a-z0-9-]{0,39})@([A-Za-z0-9][A-Za-z0-9:._-]{0,45})$/;
 
 /** The window of a scheduled run: the UTC minute that it stands for, `2026-11-24T05:00Z`. */

@@ -1,0 +1,30 @@
+/** Values that the examples share. Made up; they follow the rules of what they stand for. */
+
+export const exampleTenantId = '6f9c1f0e-3b8a-4d59-9a51-5c2f3f1a7b10';
+export const exampleDomain = 'contoso.onmicrosoft.com';
+export const exampleCallerId = '0d2d4b52-7c1a-4f4e-8f0b-1f3b8c9a6e21';
+export const exampleTokenId = 'b5a3c1d2-9e8f-4a7b-8c6d-5e4f3a2b1c0d';
+export const exampleCorrelationId = '2c1e7c57-58a5-4d8e-9d0b-7a0e5b1f4c33';
+export const exampleRunId = 'licence-report@2026-11-24T05:00Z';
+export const exampleTime = '2026-11-24T05:00:00.000Z';
+export const exampleEnd = '2026-11-24T05:00:41.500Z';
+
+export const exampleCounts = { total: 25, succeeded: 23, failed: 2, skipped: 0, notAttempted: 0 };
+
+export const exampleSummary = {
+  runId: exampleRunId,
+  job: 'licence-report',
+  window: '2026-11-24T05:00Z',
+  status: 'completed',
+  tenants: exampleCounts,
+  startedBy: 'timer',
+  startedAt: exampleTime,
+  finishedAt: exampleEnd,
+  durationMs: 41_500,
+};
+
+export const exampleFailureText = {
+  code: 'consent_required',
+  title: 'The application has no consent in this tenant',
+  advice: 'Run `ptb tenants consent --tenant <id>`, wait about three minutes, then try again.',
+};

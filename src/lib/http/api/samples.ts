@@ -1,0 +1,95 @@
+import type { Route } from './route.ts';
+
+/** One request in one language, as the documentation shows it and the tests run it. */
+export interface CodeSample {
+  readonly lang: 'Shell' | 'PowerShell' | 'TypeScript';
+  readonly label: string;
+  readonly source: string;
+}
+
+/**
+ * The request of a route in curl, PowerShell and TypeScript. `BROKER_URL` (without `/api`) and `CALLER_TOKEN` come from
+ * the environment, so that no token stands in a command's history.
+ */
+export function samplesOf(route: Route): readonly CodeSample[] {
+  return [
+    { lang: 'Shell', label: 'curl', source: curl(route) },
+    { lang: 'PowerShell', label: 'PowerShell', source: powerShell(route) },
+    { lang: 'TypeScript', label: 'TypeScript', source: typeScript(route) },
+  ];
+}
+
+/** Path and query with the examples filled in: `/api/jobs/access-check/runs`. */
+export function addressOf(route: Route): string {
+  const { pathParameters = {}, queryExample = {} } = route;
+  const path = route.path.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
+    encodeURIComponent(pathParameters[name]?.example ?? ''),
+  );
+  const query = new URLSearchParams(queryExample).toString();
+  return `/api${path}${query === '' ? '' : `?${query}`}`;
+}
+
+const answersWithJson = ({ answers, queryExample }: Route): boolean =>
+  answers[0]?.contents[0]?.mediaType === 'application/json' && queryExample?.['format'] === undefined;
+
+function curl(route: Route): string {
+  return [
+    `curl -sS --fail-with-body ${route.method === 'POST' && route.body === undefined ? '-X POST ' : ''}"$BROKER_URL${addressOf(route)}"`,
+    `  -H "authorization: Bearer $CALLER_TOKEN"`,
+    ...(route.body === undefined
+      ? []
+      : [`  -H 'content-type: application/json'`, `  -d '${JSON.stringify(route.body.example)}'`]),
+  ].join(' \\\n');
+}
+
+function powerShell(route: Route): string {
+  const { method, body } = route;
+  const words = ['Invoke-RestMethod', `"$env:BROKER_URL${addressOf(route)}"`];
+  if (method === 'POST') words.push('-Method Post');
+  words.push('-Headers $headers');
+  if (body !== undefined) words.push("-ContentType 'application/json' -Body $body");
+  return [
+    '$headers = @{ Authorization = "Bearer $env:CALLER_TOKEN" }',
+    ...(body === undefined ? [] : [`$body = ${powerShellValue(body.example)} | ConvertTo-Json`]),
+    words.join(' '),
+  ].join('\n');
+}
+
+function powerShellValue(value: unknown): string {
+  if (Array.isArray(value)) return `@(${value.map(powerShellValue).join(', ')})`;
+  if (typeof value === 'object' && value !== null) {
+    const entries = Object.entries(value).map(([name, item]) => `${name} = ${powerShellValue(item)}`);
+    return `@{ ${entries.join('; ')} }`;
+  }
+  return typeof value === 'string' ? `'${value.replaceAll("'", "''")}'` : JSON.stringify(value);
+}
+
+function typeScript(route: Route): string {
+  const { method, body } = route;
+  const headers = [
+    'authorization: `Bearer ${env.CALLER_TOKEN}`',
+    ...(body === undefined ? [] : ["'content-type': 'application/json'"]),
+  ];
+  return [
+    "import { env } from 'node:process';",
+    '',
+    `const response = await fetch(\`\${env.BROKER_URL}${addressOf(route)}\`, {`,
+    ...(method === 'POST' ? ["  method: 'POST',"] : []),
+    `  headers: { ${headers.join(', ')} },`,
+    ...(body === undefined ? [] : [`  body: JSON.stringify(${typeScriptValue(body.example)}),`]),
+    '});',
+    'if (!response.ok) throw new Error(await response.text());',
+    `console.log(await response.${answersWithJson(route) ? 'json' : 'text'}());`,
+  ].join('\n');
+}
+
+function typeScriptValue(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(typeScriptValue).join(', ')}]`;
+  if (typeof value === 'object' && value !== null) {
+    const entries = Object.entries(value).map(([name, item]) => `${name}: ${typeScriptValue(item)}`);
+    return `{ ${entries.join(', ')} }`;
+  }
+  return typeof value === 'string'
+    ? `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
+    : JSON.stringify(value);
+}
