@@ -2,7 +2,7 @@
  * Builds what is deployed (`dist/`: the app, nothing else) and what runs on the developer's machine (`build/`: the
  * command line with the local host and the simulated cloud). Standard output stays empty: `npm start -- --json` owns it.
  */
-import { glob, mkdir, rename, rm } from 'node:fs/promises';
+import { copyFile, glob, mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { build, type BuildOptions } from 'esbuild';
 
@@ -62,5 +62,7 @@ if (import.meta.main) {
   const placed = [app, commandLine].map((options) => ({ ...options, outdir: join(root, options.outdir ?? '') }));
   await Promise.all(placed.map(({ outdir }) => rm(outdir, { recursive: true, force: true })));
   await Promise.all(placed.map((options) => build(options)));
+  // Beside a build of its own, what makes a folder a function app.
+  if (root !== '.') await Promise.all(['host.json', 'package.json'].map((name) => copyFile(name, join(root, name))));
   await moveSourceMaps(join(root, 'dist'), join(root, 'build/source-maps'));
 }
