@@ -22,6 +22,7 @@ export const apiRoutes: readonly ApiRoute[] = [
   route('caller', 'GET', '/api/runs'),
   route('caller', 'GET', '/api/runs/verify'),
   route('caller', 'GET', '/api/runs/verify/results'),
+  route('caller', 'GET', '/api/runs/verify/tenants'),
   route('caller', 'POST', '/api/runs/verify/cancel'),
   route('caller', 'GET', '/api/audit'),
 ];

@@ -1,0 +1,144 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { apiRoutes } from '../../../src/cli/verify/routes.ts';
+import { type Demo, startDemo } from '../../../src/local/demo/start-demo.ts';
+import { packageApp } from '../../../tools/package.ts';
+import { appFolder as builtApp, projectRoot, ptbScript } from '../../paths.ts';
+import { type HostProcess, startHost } from '../host/host-process.ts';
+
+interface Outcome {
+  readonly code: number;
+  readonly document: Record<string, unknown>;
+  readonly stderr: string;
+}
+
+/** Runs `ptb` and reads the JSON document that it prints. */
+async function ptb(args: readonly string[], environment: Record<string, string> = {}): Promise<Outcome> {
+  const env = { ...process.env, ...environment };
+  const { code, stdout, stderr } = await promisify(execFile)(process.execPath, [ptbScript, ...args], { env }).then(
+    (done) => ({ ...done, code: 0 }),
+    (error: { code: number; stdout: string; stderr: string }) => error,
+  );
+  return { code, document: JSON.parse(stdout) as Record<string, unknown>, stderr };
+}
+
+const names = (host: HostProcess): string[] => host.functions.map(({ name }) => name).toSorted();
+
+describe('the packaged app, alone in a folder', () => {
+  let folder: string;
+  let alone: string;
+  const hosts: HostProcess[] = [];
+
+  const start = async (app: string, args: readonly string[], environment: Record<string, string> = {}) => {
+    const host = await startHost(app, args, environment);
+    hosts.push(host);
+    return host;
+  };
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'deployed-'));
+    await packageApp(projectRoot, join(folder, 'out'), 'azureStorage');
+    // Elsewhere than the project, so that no node_modules is found on the way up.
+    alone = join(folder, 'alone');
+    await cp(join(folder, 'out/app'), alone, { recursive: true });
+    await rm(join(folder, 'out'), { recursive: true });
+  });
+  afterAll(async () => {
+    await Promise.all(hosts.map((host) => host.end()));
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  describe('without any setting', () => {
+    let host: HostProcess;
+    beforeAll(async () => {
+      host = await start(alone, ['--keys']);
+    });
+
+    it('registers every function that the project registers', async () => {
+      const project = await start(builtApp, ['--keys']);
+      expect(names(host)).toEqual(names(project));
+      expect(host.functions.filter(({ trigger }) => trigger === 'orchestrationTrigger')).not.toEqual([]);
+    });
+
+    it('has no route that ptb verify does not know', () => {
+      const registered = host.functions.flatMap(({ route, methods = [] }) =>
+        route === undefined ? [] : methods.map((method) => `${method} ${route.replaceAll(/\{[^}]*\}/g, 'verify')}`),
+      );
+      expect(registered.toSorted()).toEqual(apiRoutes.map(({ method, path }) => `${method} ${path}`).toSorted());
+    });
+
+    it('says in health which setting is missing and what to do, and answers 503 everywhere else', async () => {
+      const health = await fetch(`${host.url}/api/health`);
+      expect(health.status).toBe(503);
+      expect(await health.json()).toMatchObject({
+        status: 'down',
+        code: 'config_invalid',
+        detail: expect.stringMatching(/PARTNER_TENANT_ID.*KEY_VAULT_URL.*BROKER_AUDIENCES/),
+        advice: expect.stringContaining('ptb doctor'),
+      });
+      for (const { method, path } of apiRoutes.filter(({ access }) => access === 'caller')) {
+        const answer = await fetch(`${host.url}${path}`, { method });
+        expect({ path, status: answer.status, code: ((await answer.json()) as { code: string }).code }).toEqual({
+          path,
+          status: 503,
+          code: 'config_invalid',
+        });
+      }
+    });
+
+    it('does not pass ptb verify', async () => {
+      const { code, document } = await ptb(['verify', '--url', host.url, '--json']);
+      expect(code).toBe(1);
+      expect(document['checks']).toContainEqual(
+        expect.objectContaining({
+          check: 'health',
+          result: 'failed',
+          evidence: expect.stringContaining('KEY_VAULT_URL'),
+        }),
+      );
+    });
+  });
+
+  describe('with the simulated cloud', () => {
+    let demo: Demo;
+    let token: string;
+    let tenant: string;
+
+    beforeAll(async () => {
+      demo = await startDemo({
+        tenants: 5,
+        faults: undefined,
+        delayMs: undefined,
+        port: 0,
+        ptbScript,
+        appFolder: alone,
+        say: () => undefined,
+      });
+      token = await demo.callerToken();
+      const tenants = await fetch(`${demo.url}/api/tenants`, { headers: { authorization: `Bearer ${token}` } });
+      const { tenants: listed } = (await tenants.json()) as { tenants: { tenantId: string }[] };
+      tenant = listed[0]?.tenantId ?? '';
+    });
+    afterAll(() => demo.stop());
+
+    it('completes a run over all tenants', async () => {
+      const { code, document } = await ptb(['demo', '--app', alone, '--once', '--json', '--tenants', '3']);
+      expect(code).toBe(0);
+      expect(document['runs']).toEqual([
+        expect.objectContaining({ job: 'access-check', status: 'completed' }),
+        expect.objectContaining({ job: 'licence-report', status: 'completed' }),
+      ]);
+    });
+
+    it('passes ptb verify', async () => {
+      const { code, document, stderr } = await ptb(['verify', '--url', demo.url, '--tenant', tenant, '--json'], {
+        PTB_TOKEN: token,
+      });
+      expect({ code, stderr, document }).toMatchObject({ code: 0, document: { passed: 7, failed: 0, skipped: 1 } });
+    });
+  });
+});
