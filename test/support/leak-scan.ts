@@ -66,7 +66,8 @@ export class LeakScan {
 
   #look(where: string, buffer: Buffer): void {
     for (const { what, bytes } of this.#patterns) if (buffer.includes(bytes)) this.leaks.push({ where, what });
-    if (!this.#allowTokens && jwt.test(buffer.toString('latin1'))) this.leaks.push({ where, what: 'something that looks like a token' });
+    if (!this.#allowTokens && jwt.test(buffer.toString('latin1')))
+      this.leaks.push({ where, what: 'something that looks like a token' });
   }
 }
 
@@ -80,7 +81,9 @@ function patternsOf({ name, value }: Canary): Pattern[] {
     'JSON-escaped twice': JSON.stringify(JSON.stringify(value).slice(1, -1)).slice(1, -1),
     hexadecimal: Buffer.from(value).toString('hex'),
     ...Object.fromEntries(base64.map((text, shift) => [`base64, shifted by ${shift}`, text])),
-    ...Object.fromEntries(base64.map((text, shift) => [`base64url, shifted by ${shift}`, text.replaceAll('+', '-').replaceAll('/', '_')])),
+    ...Object.fromEntries(
+      base64.map((text, shift) => [`base64url, shifted by ${shift}`, text.replaceAll('+', '-').replaceAll('/', '_')]),
+    ),
   };
   const texts = new Map(Object.entries(forms).map(([form, text]) => [text, form]));
   return [
@@ -91,7 +94,9 @@ function patternsOf({ name, value }: Canary): Pattern[] {
 
 /** Base64 of the value as it looks when `shift` unknown bytes stand before it, without the characters that depend on neighbours. */
 function aligned(value: string, shift: number): string {
-  const text = Buffer.concat([Buffer.alloc(shift), Buffer.from(value)]).toString('base64').replace(/=+$/, '');
+  const text = Buffer.concat([Buffer.alloc(shift), Buffer.from(value)])
+    .toString('base64')
+    .replace(/=+$/, '');
   return text.slice(shift === 0 ? 0 : shift + 1, -2);
 }
 

@@ -64,7 +64,7 @@ function describe(tenant: CustomerTenant): readonly Description[] {
       autoExtend: index % 4 === 0,
     });
   }
-  if (trait === 'several_relationships') {
+  if (trait === 'several_relationships' && sources.relationship) {
     found.push({ name: `${name} helpdesk`, status: 'active', endsInDays: 400, roles: [roles.userAdministrator] });
     found.push({ name: `${name} migration`, status: 'terminated', endsInDays: -200, roles: workingRoles });
   }
@@ -77,7 +77,8 @@ function describe(tenant: CustomerTenant): readonly Description[] {
       roles: [roles.directoryReaders],
     });
   }
-  if (index % 9 === 5)
+  // A customer whose only relationship has ended cannot be reached, so its state would not be `ok`.
+  if (index % 9 === 5 && sources.relationship)
     found.push({ name: `${name} former`, status: 'terminated', endsInDays: -90, roles: workingRoles });
   return found;
 }

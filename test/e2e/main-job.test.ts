@@ -1,0 +1,259 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { decodeJwt } from 'jose';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { azureIdentity } from '../../src/lib/azure/identity.ts';
+import { secretClient } from '../../src/lib/azure/key-vault.ts';
+import { runDemoJobs, type DemoSummary } from '../../src/local/demo/run-demo.ts';
+import { type Demo, startDemo } from '../../src/local/demo/start-demo.ts';
+import { appFolder, ptbScript } from '../paths.ts';
+import { type Canary, LeakScan } from '../support/leak-scan.ts';
+
+// The product in its thinnest honest form: real SDKs, real Azurite, the compiled app, sockets everywhere.
+
+const tenants = 25;
+let folder: string;
+let demo: Demo;
+let summary: DemoSummary;
+const hostLines: string[] = [];
+const answers: { where: string; content: string }[] = [];
+const canaries: Canary[] = [];
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ptb-e2e-'));
+  demo = await startDemo({
+    tenants,
+    faults: undefined,
+    delayMs: undefined,
+    port: 0,
+    ptbScript,
+    appFolder,
+    say: () => undefined,
+    onHostLine: (line) => hostLines.push(line),
+    azuriteFolder: folder,
+  });
+  canaries.push(...(await secretsInTheVault()));
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() }) as unknown as NodeJS.WriteStream;
+  summary = await runDemoJobs(demo, nowhere, AbortSignal.timeout(60_000));
+});
+
+afterAll(async () => {
+  await demo?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** What must never be seen anywhere else: read as the app reads it, with the managed identity. */
+async function secretsInTheVault(): Promise<Canary[]> {
+  Object.assign(process.env, {
+    IDENTITY_ENDPOINT: demo.environment['IDENTITY_ENDPOINT'],
+    IDENTITY_HEADER: demo.environment['IDENTITY_HEADER'],
+  });
+  const vault = await secretClient(demo.cloud.keyVault, await azureIdentity({ hasManagedIdentity: true }));
+  const found: Canary[] = [];
+  for await (const { name } of vault.listPropertiesOfSecrets())
+    found.push({ name, value: (await vault.getSecret(name)).value ?? '' });
+  return found;
+}
+
+async function ask(
+  body: unknown,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; headers: Headers; body: Record<string, unknown> }> {
+  const response = await fetch(`${demo.url}/api/tokens`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${await demo.callerToken()}`, 'content-type': 'application/json', ...headers },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  });
+  const text = await response.text();
+  const parsed = JSON.parse(text) as Record<string, unknown>;
+  if (typeof parsed['accessToken'] === 'string')
+    canaries.push({ name: `access token ${canaries.length}`, value: parsed['accessToken'] });
+  else answers.push({ where: `answer ${response.status} to ${JSON.stringify(body).slice(0, 60)}`, content: text });
+  return { status: response.status, headers: response.headers, body: parsed };
+}
+
+const healthy = (): { tenantId: string; domain: string } => {
+  const found = demo.cloud.tenants.find(({ state }) => state === 'ok');
+  if (found === undefined) throw new Error('no healthy tenant');
+  return found;
+};
+const broken = (state: string): string => demo.cloud.tenants.find((tenant) => tenant.state === state)?.tenantId ?? '';
+
+describe('the runs', () => {
+  test('visit every delegated tenant and fail in exactly those that are broken', () => {
+    const brokenTenants = demo.cloud.tenants.filter(({ state }) => state !== 'ok').map(({ tenantId }) => tenantId);
+    expect(brokenTenants.length).toBeGreaterThan(3);
+    for (const run of summary.runs) {
+      expect(run.status).toBe('completed');
+      expect(run.tenants).toMatchObject({
+        total: tenants,
+        failed: brokenTenants.length,
+        succeeded: tenants - brokenTenants.length,
+      });
+      expect(run.failures.map(({ tenantId }) => tenantId).toSorted()).toEqual(brokenTenants.toSorted());
+      for (const failure of run.failures) expect(failure.advice).not.toBe('');
+    }
+    expect(summary.runs.map(({ job }) => job)).toEqual(['access-check', 'licence-report']);
+  });
+
+  test('cost Entra one request per tenant and resource, and the set-up', () => {
+    const resourcesChecked = 3;
+    const setUp = 12;
+    expect(summary.upstream.entraTokenRequests).toBeLessThanOrEqual(tenants * resourcesChecked + setUp);
+    expect(summary.tokens.fromCache).toBeGreaterThanOrEqual(summary.runs[1]?.tenants.succeeded ?? 0);
+  });
+});
+
+describe('POST /api/tokens', () => {
+  test('hands out a token of the asked tenant and resource', async () => {
+    const { tenantId, domain } = healthy();
+    const { status, headers, body } = await ask({ tenant: domain, resource: 'graph' });
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      tokenType: 'Bearer',
+      tenantId,
+      resource: 'graph',
+      grant: 'delegated',
+      tokenId: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
+    });
+    expect(decodeJwt(String(body['accessToken']))).toMatchObject({ tid: tenantId, aud: 'https://graph.microsoft.com' });
+    expect(headers.get('cache-control')).toBe('no-store');
+    expect(headers.get('x-correlation-id')).toMatch(/^[0-9a-f-]{36}$/);
+    expect(Date.parse(String(body['expiresAt'])) - Date.now()).toBeGreaterThan(300_000);
+  });
+
+  test('costs nothing upstream when asked again', async () => {
+    const order = { tenant: healthy().tenantId, resource: 'arm' };
+    const first = await ask(order);
+    const before = await entraRequests();
+    const again = await Promise.all(Array.from({ length: 50 }, () => ask(order)));
+    expect(new Set(again.map(({ body }) => body['accessToken']))).toEqual(new Set([first.body['accessToken']]));
+    expect(await entraRequests()).toBe(before);
+  });
+
+  test('says that Azure AD Graph is retired, and mints it all the same', async () => {
+    const { status, headers, body } = await ask({ tenant: healthy().tenantId, resource: 'aad-graph' });
+    expect(status).toBe(200);
+    expect(decodeJwt(String(body['accessToken']))['aud']).toMatch(
+      /graph\.windows\.net|00000002-0000-0000-c000-000000000000/,
+    );
+    expect(headers.get('deprecation')).toMatch(/^@\d+$/);
+  });
+
+  test('mints for the application itself where it is asked to', async () => {
+    const { status, body } = await ask({ tenant: healthy().tenantId, resource: 'graph', grant: 'application' });
+    expect([status, body['code'] ?? 'issued']).toEqual([200, 'issued']);
+    expect(decodeJwt(String(body['accessToken']))).toMatchObject({
+      tid: healthy().tenantId,
+      roles: expect.any(Array) as unknown[],
+    });
+  });
+
+  test.each([
+    ['a tenant without consent', () => ({ tenant: broken('no_consent'), resource: 'graph' }), 403, 'consent_required'],
+    [
+      'a tenant whose GDAP ended',
+      () => ({ tenant: broken('gdap_expired'), resource: 'graph' }),
+      403,
+      'tenant_not_delegated',
+    ],
+    [
+      'a tenant behind Conditional Access',
+      () => ({ tenant: broken('conditional_access'), resource: 'graph' }),
+      403,
+      'blocked_by_policy',
+    ],
+    ['a deleted tenant', () => ({ tenant: broken('deleted'), resource: 'graph' }), 404, 'tenant_unknown'],
+    [
+      'an unknown tenant',
+      () => ({ tenant: '99999999-0000-4000-8000-000000000000', resource: 'graph' }),
+      403,
+      'tenant_not_delegated',
+    ],
+    ['an unknown domain', () => ({ tenant: 'nobody.example', resource: 'graph' }), 404, 'tenant_unknown'],
+    ['an unknown resource', () => ({ tenant: healthy().tenantId, resource: 'mailboxes' }), 400, 'resource_not_allowed'],
+    [
+      'a resource smuggled as a scope',
+      () => ({ tenant: healthy().tenantId, resource: 'graph', scopes: ['https://evil.example/.default'] }),
+      400,
+      'request_invalid',
+    ],
+    ['malformed JSON', () => '{"tenant": ', 400, 'request_invalid'],
+    ['no fields', () => ({}), 400, 'request_invalid'],
+    ['a body over the limit', () => JSON.stringify({ tenant: 'x'.repeat(70_000) }), 413, 'request_too_large'],
+  ])('refuses %s with a code and advice', async (_, body, status, code) => {
+    const answer = await ask(body());
+    expect(answer.body).toMatchObject({
+      status,
+      code,
+      advice: expect.stringMatching(/\w/) as string,
+      correlationId: answer.headers.get('x-correlation-id'),
+    });
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([status, 'application/problem+json']);
+    const logged = hostLines.find(
+      (line) => line.includes(String(answer.headers.get('x-correlation-id'))) && line.includes('request.failed'),
+    );
+    expect(logged).toContain(code);
+  });
+
+  test.each([
+    ['no token', {}],
+    ['a forged token', { authorization: 'Bearer eyJhbGciOiJub25lIn0.eyJhdWQiOiJ4In0.' }],
+    [
+      'a spoofed platform header',
+      {
+        authorization: '',
+        'x-ms-client-principal': Buffer.from('{"userRoles":["Tokens.Request"]}').toString('base64'),
+      },
+    ],
+  ])('refuses a caller with %s', async (_, headers) => {
+    const response = await fetch(`${demo.url}/api/tokens`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify({ tenant: healthy().tenantId, resource: 'graph' }),
+    });
+    expect(response.status).toBe(401);
+    expect(response.headers.get('www-authenticate')).toBe('Bearer');
+    expect(await response.json()).toMatchObject({ code: 'caller_unauthenticated' });
+  });
+});
+
+test('an unknown job is refused with a code and advice', async () => {
+  const response = await fetch(`${demo.url}/api/jobs/no-such-job/runs`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${await demo.callerToken()}` },
+    body: '{}',
+  });
+  expect(response.status).toBe(404);
+  expect(await response.json()).toMatchObject({ code: 'job_unknown' });
+});
+
+test('the simulated cloud was asked nothing that it does not know', async () => {
+  const ledger = (await (await fetch(`${demo.cloud.control}/ledger`)).json()) as {
+    totals: { unmatched: number };
+    requests: { unmatched?: boolean }[];
+  };
+  expect(ledger.requests.filter(({ unmatched }) => unmatched)).toEqual([]);
+  expect(ledger.totals.unmatched).toBe(0);
+});
+
+test('tables, queues, blobs, logs and answers hold no token and no secret', async () => {
+  await demo.stop();
+  const scan = new LeakScan(canaries);
+  await scan.scanFolder(folder);
+  scan.scan({ where: 'log of the function app', content: hostLines.join('\n') });
+  for (const answer of answers) scan.scan(answer);
+  console.log(scan.summary('Azurite, logs and answers'));
+  expect(canaries.length).toBeGreaterThan(5);
+  expect(scan.bytes).toBeGreaterThan(100_000);
+  expect(scan.leaks).toEqual([]);
+});
+
+async function entraRequests(): Promise<number> {
+  const ledger = (await (await fetch(`${demo.cloud.control}/ledger`)).json()) as {
+    totals: { entraTokenRequests: number };
+  };
+  return ledger.totals.entraTokenRequests;
+}
