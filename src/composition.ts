@@ -39,6 +39,7 @@ import type { Fetch } from './lib/http/outbound.ts';
 import { Limiter } from './lib/limiter.ts';
 import { createLogger, type Logger, type LogSink } from './lib/log.ts';
 import { BlobRunResults } from './lib/runs/blob-run-results.ts';
+import { createLastResults, type LastResultsReader } from './lib/runs/last-results.ts';
 import type { RunLog, RunResults } from './lib/runs/run-log.ts';
 import { createRunPlans, type RunPlans } from './lib/runs/run-plans.ts';
 import { createRunStops, type RunStops } from './lib/runs/run-stops.ts';
@@ -77,6 +78,7 @@ export interface Services {
   readonly runResults: RunResults;
   readonly runPlans: RunPlans;
   readonly runStops: RunStops;
+  readonly lastResults: LastResultsReader;
   readonly runTuning: RunTuning;
 }
 
@@ -206,6 +208,7 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
     runResults,
     runPlans: createRunPlans(runResults),
     runStops: createRunStops({ runLog, clock }),
+    lastResults: createLastResults({ runLog, clock }),
     runTuning: {
       batchSize: settings.RUN_BATCH_SIZE,
       rounds: settings.RUN_ROUNDS,

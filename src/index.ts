@@ -10,4 +10,6 @@ import './functions/audit.ts';
 import './functions/schedules.ts';
 import './functions/fan-out.ts';
 import './functions/health.ts';
+import './functions/docs.ts';
+import './functions/dashboard.ts';
 import './functions/rotation.ts';

@@ -2,15 +2,16 @@ import { app } from '@azure/functions';
 import * as df from 'durable-functions';
 import type { Services } from '../composition.ts';
 import { BrokerError } from '../lib/errors.ts';
-import type { CancelledRunAnswer, RunAnswer, RunsAnswer } from '../lib/http/api/answers/runs.ts';
-import { listRunsQuerySchema, readQuery, resultsQuerySchema } from '../lib/http/api/requests.ts';
+import type { CancelledRunAnswer, RunAnswer, RunsAnswer, RunTenantsAnswer } from '../lib/http/api/answers/runs.ts';
+import { listRunsQuerySchema, readQuery, resultsQuerySchema, runTenantsQuerySchema } from '../lib/http/api/requests.ts';
 import type { Call, Handler } from '../lib/http/pipeline.ts';
 import type { Answer } from '../lib/http/problem.ts';
 import { exportContentTypes, exportRows } from '../lib/runs/export-rows.ts';
 import { isEnded, type Run } from '../lib/runs/run.ts';
 import { parseRunId } from '../lib/runs/run-id.ts';
+import { viewRunTenants } from '../lib/runs/run-tenants.ts';
 import { summarise, viewRun } from '../lib/runs/run-view.ts';
-import type { Orchestrations } from '../lib/runs/start-run.ts';
+import type { Orchestrations } from '../lib/runs/orchestrations.ts';
 import { jobRegistry } from './job-registry.ts';
 import { orchestrationsOf } from './orchestrations.ts';
 import { guarded } from './pipeline.ts';
@@ -27,6 +28,15 @@ export const runs: Handler<Services> = async (services, call) => {
 export const showRun: Handler<Services> = async (services, call) => {
   const run = await findRun(services, call);
   const answer: RunAnswer = await viewRun(services.runLog, run, services.clock.nowMs());
+  return { status: 200, jsonBody: answer };
+};
+
+/** `GET /api/runs/{runId}/tenants?outcome=`: every tenant of the plan with its outcome so far. */
+export const runTenants: Handler<Services> = async (services, call) => {
+  const { outcome } = readQuery(call.request, runTenantsQuerySchema);
+  const run = await findRun(services, call);
+  const source = { runLog: services.runLog, results: services.runResults };
+  const answer: RunTenantsAnswer = await viewRunTenants(source, run, outcome);
   return { status: 200, jsonBody: answer };
 };
 
@@ -78,6 +88,12 @@ app.http('runs-show', {
   methods: ['GET'],
   authLevel: 'anonymous',
   handler: guarded('Runs.Read', showRun),
+});
+app.http('runs-tenants', {
+  route: 'runs/{runId}/tenants',
+  methods: ['GET'],
+  authLevel: 'anonymous',
+  handler: guarded('Runs.Read', runTenants),
 });
 app.http('runs-results', {
   route: 'runs/{runId}/results',

@@ -1,26 +1,42 @@
 import { app } from '@azure/functions';
 import type { Services } from '../composition.ts';
 import { isoTime } from '../lib/clock.ts';
-import type { Handler } from '../lib/http/pipeline.ts';
+import { errorFields } from '../lib/log.ts';
+import type { TenantsAnswer } from '../lib/http/api/answers/tenants.ts';
+import type { Call, Handler } from '../lib/http/pipeline.ts';
+import type { LastResult, LastResults } from '../lib/runs/last-results.ts';
 import { type DelegatedTenant, reasonTexts } from '../lib/tenants/tenant.ts';
+import { jobRegistry } from './job-registry.ts';
 import { guarded } from './pipeline.ts';
 
-/** `GET /api/tenants`: every customer tenant with the reason why it can or cannot be reached. */
-export const tenants: Handler<Services> = async (services) => {
+type TenantServices = Pick<Services, 'directory' | 'lastResults'>;
+
+/** `GET /api/tenants`: every customer tenant, why it can or cannot be reached, and what the jobs found there last. */
+export const tenants: Handler<TenantServices> = async (services, call) => {
   const { tenants, warnings, asOfMs } = await services.directory.snapshot();
-  return { status: 200, jsonBody: { tenants: tenants.map(viewTenant), warnings, asOf: isoTime(asOfMs) } };
+  const last = await lastResultsOf(services, call);
+  const answer: TenantsAnswer = {
+    tenants: tenants.map((tenant) => viewTenant(tenant, last?.get(tenant.tenantId) ?? [])),
+    warnings: last === undefined ? [...warnings, 'The last results of the jobs could not be read.'] : warnings,
+    asOf: isoTime(asOfMs),
+  };
+  return { status: 200, jsonBody: answer };
 };
 
-const viewTenant = ({
-  tenantId,
-  name,
-  defaultDomain,
-  relationship,
-  relationshipEndsAtMs,
-  reachable,
-  reason,
-  sources,
-}: DelegatedTenant) => ({
+/** Undefined when storage fails: the list of tenants is worth having without it. */
+async function lastResultsOf({ lastResults }: TenantServices, { log }: Call): Promise<LastResults | undefined> {
+  try {
+    return await lastResults.read(jobRegistry.list().map(({ name }) => name));
+  } catch (thrown) {
+    log.log('warn', 'tenants.last_results_failed', errorFields(thrown));
+    return undefined;
+  }
+}
+
+const viewTenant = (
+  { tenantId, name, defaultDomain, relationship, relationshipEndsAtMs, reachable, reason, sources }: DelegatedTenant,
+  lastResults: readonly LastResult[],
+) => ({
   tenantId,
   name,
   ...(defaultDomain === undefined ? {} : { defaultDomain }),
@@ -30,6 +46,7 @@ const viewTenant = ({
   reason,
   explanation: reasonTexts[reason],
   sources,
+  lastResults,
 });
 
 app.http('tenants', {

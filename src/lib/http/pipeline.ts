@@ -27,6 +27,10 @@ export type AnonymousCall = Omit<Call, 'caller'> & {
   readonly caller: Caller | undefined;
 };
 
+/** One request to a route that works without services too, whatever the settings say. */
+export type OpenCall = Omit<Call, 'caller'>;
+
+export type OpenHandler = (call: OpenCall) => Promise<Answer>;
 export type Handler<S> = (services: S, call: Call) => Promise<Answer>;
 export type AnonymousHandler<S> = (services: S, call: AnonymousCall) => Promise<Answer>;
 
@@ -34,31 +38,30 @@ export type AnonymousHandler<S> = (services: S, call: AnonymousCall) => Promise<
 export interface PipelineHost<S> {
   services(): Promise<S>;
   withInvocation<T>(context: InvocationContext, work: () => Promise<T>): Promise<T>;
-  /** For failures before there are services. */
+  /** For every line; also before there are services. */
   readonly log: Logger;
 }
 
 /**
  * The gate in front of every route: correlation id, services (503 `config_invalid` without them), caller, role,
- * rate limit; then the handler; and any throw becomes problem+json. Returns the two ways to make a route.
+ * rate limit; then the handler; and any throw becomes problem+json. Returns the three ways to make a route; `open` is
+ * for what is no secret and must be there while settings are wrong: pages and documentation.
  */
 export function createPipeline<S extends PipelineServices>(
   host: PipelineHost<S>,
 ): {
   guarded: (role: CallerRole, handler: Handler<S>) => HttpHandler;
   anonymous: (handler: AnonymousHandler<S>) => HttpHandler;
+  open: (handler: OpenHandler) => HttpHandler;
 } {
-  const serve = (work: (services: S, call: Omit<Call, 'caller'>) => Promise<Answer>): HttpHandler => {
+  const open = (work: OpenHandler): HttpHandler => {
     return (request, context) =>
       host.withInvocation(context, async () => {
         const correlationId = parseGuid(request.headers.get('x-correlation-id')) ?? randomUUID();
-        const fields = { correlationId, route: context.functionName };
-        let log = host.log.child(fields);
+        const log = host.log.child({ correlationId, route: context.functionName });
         let answer: Answer;
         try {
-          const services = await host.services();
-          log = services.log.child(fields);
-          answer = await work(services, { request, correlationId, log });
+          answer = await work({ request, correlationId, log });
         } catch (thrown) {
           const error = toBrokerError(thrown);
           log.log(error.code === 'internal' ? 'error' : 'warn', 'request.failed', errorFields(thrown));
@@ -70,7 +73,10 @@ export function createPipeline<S extends PipelineServices>(
         };
       });
   };
+  const serve = (work: (services: S, call: OpenCall) => Promise<Answer>): HttpHandler =>
+    open(async (call) => work(await host.services(), call));
   return {
+    open,
     guarded: (role, handler) =>
       serve(async (services, call) => {
         const caller = await services.callers.verify(call.request.headers.get('authorization'));

@@ -44,6 +44,6 @@ export const tenantRoutes: readonly Route[] = [
         ],
       },
     ],
-    failures: [...directoryFailures, 'storage_unavailable'],
+    failures: directoryFailures,
   },
 ];

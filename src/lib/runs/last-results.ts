@@ -1,0 +1,69 @@
+import { type Clock, isoTime } from '../clock.ts';
+import type { ErrorCode } from '../errors.ts';
+import type { TenantId } from '../identifiers.ts';
+import { SingleFlight } from '../single-flight.ts';
+import type { TenantOutcome } from './run.ts';
+import type { RunLog } from './run-log.ts';
+
+/** What a job found in a tenant when it was there last. */
+export interface LastResult {
+  readonly job: string;
+  readonly runId: string;
+  readonly outcome: TenantOutcome;
+  readonly code?: ErrorCode;
+  readonly finishedAt: string;
+}
+
+export type LastResults = ReadonlyMap<TenantId, readonly LastResult[]>;
+
+export interface LastResultsReader {
+  /** By tenant; each job at most once, in the order given. @throws BrokerError storage_unavailable */
+  read(jobs: readonly string[]): Promise<LastResults>;
+}
+
+/** Runs over a few tenants hide the rest: so many runs back are looked at until one was over all. */
+const runsPerJob = 5;
+/** A page of 5,000 tenants reads 20,000 records: a dashboard that is open all day shall not do so every few seconds. */
+const keptMs = 15_000;
+
+export function createLastResults(deps: { readonly runLog: RunLog; readonly clock: Clock }): LastResultsReader {
+  const flight = new SingleFlight<LastResults>();
+  const kept = new Map<string, { readonly results: LastResults; readonly untilMs: number }>();
+  return {
+    read: async (jobs) => {
+      const key = jobs.join(',');
+      const known = kept.get(key);
+      if (known !== undefined && deps.clock.nowMs() < known.untilMs) return known.results;
+      return flight.run(key, async () => {
+        const results = await readAll(deps.runLog, jobs);
+        kept.set(key, { results, untilMs: deps.clock.nowMs() + keptMs });
+        return results;
+      });
+    },
+  };
+}
+
+async function readAll(runLog: RunLog, jobs: readonly string[]): Promise<LastResults> {
+  const perJob = await Promise.all(jobs.map((job) => readJob(runLog, job)));
+  const results = new Map<TenantId, LastResult[]>();
+  for (const [tenantId, result] of perJob.flatMap((found) => [...found])) {
+    const known = results.get(tenantId);
+    if (known === undefined) results.set(tenantId, [result]);
+    else known.push(result);
+  }
+  return results;
+}
+
+async function readJob(runLog: RunLog, job: string): Promise<ReadonlyMap<TenantId, LastResult>> {
+  const found = new Map<TenantId, LastResult>();
+  for (const { runId, status, scope } of await runLog.list({ job, limit: runsPerJob })) {
+    for await (const { tenantId, outcome, code, finishedAtMs } of runLog.tenants(runId)) {
+      // Newest run first; a tenant that is to be tried again has no result in this run yet.
+      if (outcome === 'retrying' || found.has(tenantId)) continue;
+      const finishedAt = isoTime(finishedAtMs);
+      found.set(tenantId, { job, runId, outcome, ...(code === undefined ? {} : { code }), finishedAt });
+    }
+    if (status === 'completed' && scope === 'all') break;
+  }
+  return found;
+}

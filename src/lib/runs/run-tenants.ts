@@ -1,0 +1,69 @@
+import { isoTime } from '../clock.ts';
+import { type ErrorCode, errorTable } from '../errors.ts';
+import type { TenantId } from '../identifiers.ts';
+import { isEnded, type Run, type TenantOutcome, type TenantRun } from './run.ts';
+import type { RunLog, RunResults } from './run-log.ts';
+
+/** `waiting`: not visited yet. `not_attempted`: the run ended before. */
+export type TenantState = TenantOutcome | 'waiting' | 'not_attempted';
+
+/** One tenant of a run, as a reader sees it. */
+export interface RunTenantView {
+  readonly tenantId: TenantId;
+  readonly name: string;
+  readonly outcome: TenantState;
+  readonly code?: ErrorCode;
+  readonly detail?: string;
+  /** Rounds in which it was tried; 0: decided without an attempt, or waiting. */
+  readonly attempts: number;
+  readonly rows: number;
+  readonly finishedAt?: string;
+}
+
+/** `GET /api/runs/{runId}/tenants`. */
+export interface RunTenantsView {
+  readonly runId: string;
+  readonly status: Run['status'];
+  readonly tenants: readonly RunTenantView[];
+  /** Said once and not per tenant: 300 failures have a handful of codes. */
+  readonly codes: readonly { readonly code: ErrorCode; readonly title: string; readonly advice: string }[];
+}
+
+/** Every tenant of the plan with its outcome so far, in the order of the plan. @throws BrokerError storage_unavailable */
+export async function viewRunTenants(
+  source: { readonly runLog: RunLog; readonly results: RunResults },
+  run: Run,
+  outcome?: TenantState,
+): Promise<RunTenantsView> {
+  const { runId, status } = run;
+  const plan = await source.results.plan(runId);
+  const records = new Map<TenantId, TenantRun>();
+  for await (const record of source.runLog.tenants(runId)) records.set(record.tenantId, record);
+  const unvisited = isEnded(status) ? 'not_attempted' : 'waiting';
+  const tenants = [...(plan?.attempt ?? []), ...(plan?.decided ?? [])]
+    .map(({ tenantId, name }): RunTenantView => {
+      const record = records.get(tenantId);
+      return record === undefined ? { tenantId, name, outcome: unvisited, attempts: 0, rows: 0 } : viewRecord(record);
+    })
+    .filter((tenant) => outcome === undefined || tenant.outcome === outcome);
+  const codes = new Set(tenants.flatMap(({ code }) => code ?? []));
+  return { runId, status, tenants, codes: [...codes].map(textOf) };
+}
+
+function viewRecord({ tenantId, name, outcome, code, detail, round, rows, finishedAtMs }: TenantRun): RunTenantView {
+  return {
+    tenantId,
+    name,
+    outcome,
+    ...(code === undefined ? {} : { code }),
+    ...(detail === undefined ? {} : { detail }),
+    attempts: round,
+    rows,
+    finishedAt: isoTime(finishedAtMs),
+  };
+}
+
+const textOf = (code: ErrorCode): RunTenantsView['codes'][number] => {
+  const { title, advice } = errorTable[code];
+  return { code, title, advice };
+};

@@ -1,0 +1,86 @@
+import { beforeAll, expect, it } from 'vitest';
+import { routes } from '../../src/lib/http/api/routes/index.ts';
+import { installCoreModule } from '../../src/local/host/app/core-shim.ts';
+import { Registry } from '../../src/local/host/app/registry.ts';
+
+/** What the Functions host would see; it refuses a name that is registered twice, as the worker does. */
+const registry = new Registry(() => undefined);
+
+interface Registration {
+  readonly name: string;
+  readonly trigger: string;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+beforeAll(async () => {
+  // Before the app: the library looks for the host once, and goes to its test mode for good when there is none.
+  installCoreModule(registry);
+  await import('../../src/index.ts');
+});
+
+const registrations = (): Registration[] =>
+  [...registry.functions.values()]
+    .map(({ metadata }) => {
+      const [trigger] = Object.values(metadata.bindings).filter(({ type }) => /trigger$/i.test(type));
+      return { name: metadata.name, trigger: trigger?.type ?? '?', details: { ...trigger } };
+    })
+    .toSorted((a, b) => `${a.trigger} ${a.name}`.localeCompare(`${b.trigger} ${b.name}`, 'en'));
+
+const http = (): Registration[] => registrations().filter(({ trigger }) => trigger === 'httpTrigger');
+
+it('registers exactly these functions', () => {
+  const lines = registrations().map(({ name, trigger, details }) => {
+    const { route, methods, authLevel, schedule } = details;
+    const of = Array.isArray(methods) ? [methods.join('|'), `/${String(route)}`, authLevel] : [schedule ?? ''];
+    return [trigger, name, ...of].join(' ').trim();
+  });
+  expect(lines).toMatchInlineSnapshot(`
+    [
+      "activityTrigger finish-run",
+      "activityTrigger list-tenants",
+      "activityTrigger tenant-run",
+      "httpTrigger assets GET /assets/{file} anonymous",
+      "httpTrigger audit GET /audit anonymous",
+      "httpTrigger dashboard GET /dashboard anonymous",
+      "httpTrigger docs GET /docs anonymous",
+      "httpTrigger health GET /health anonymous",
+      "httpTrigger jobs GET /jobs anonymous",
+      "httpTrigger jobs-start POST /jobs/{job}/runs anonymous",
+      "httpTrigger openapi GET /openapi.json anonymous",
+      "httpTrigger runs GET /runs anonymous",
+      "httpTrigger runs-cancel POST /runs/{runId}/cancel anonymous",
+      "httpTrigger runs-results GET /runs/{runId}/results anonymous",
+      "httpTrigger runs-show GET /runs/{runId} anonymous",
+      "httpTrigger runs-tenants GET /runs/{runId}/tenants anonymous",
+      "httpTrigger tenants GET /tenants anonymous",
+      "httpTrigger tokens POST /tokens anonymous",
+      "orchestrationTrigger fan-out",
+      "orchestrationTrigger fan-out-batch",
+      "timerTrigger rotate-credential 0 17 3 * * *",
+      "timerTrigger schedule-access-check 0 30 4 * * *",
+      "timerTrigger schedule-licence-report 0 0 5 * * *",
+      "timerTrigger schedule-mfa-report 0 0 6 * * *",
+      "timerTrigger schedule-secret-expiry-report 0 30 6 * * *",
+    ]
+  `);
+});
+
+it('serves every route of the document, and no other', () => {
+  const served = http().map(
+    ({ name, details }) => `${name}: ${String(details['methods'])} /${String(details['route'])}`,
+  );
+  const documented = routes.map(({ name, method, path }) => `${name}: ${method} ${path}`);
+  expect(served.toSorted()).toEqual(documented.toSorted());
+});
+
+it('has each route and method once', () => {
+  const taken = http().map(({ details }) => `${String(details['methods'])} ${String(details['route'])}`);
+  expect(new Set(taken).size).toBe(taken.length);
+});
+
+it('refuses a second function of the same name, in any spelling', async () => {
+  const [first] = registry.functions.values();
+  if (first === undefined) throw new Error('nothing is registered');
+  const again = { ...first.metadata, name: first.metadata.name.toUpperCase() };
+  expect(() => registry.registerFunction(again, first.callback)).toThrow(/already been registered/);
+});
