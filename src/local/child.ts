@@ -20,9 +20,19 @@ export interface ChildOptions {
   readonly startTimeoutMs?: number;
 }
 
+/** A child that ended instead of getting ready: its last words, and its exit code. */
+export class ChildFailed extends Error {
+  override readonly name = 'ChildFailed';
+  readonly exitCode: number | null;
+  constructor(message: string, exitCode: number | null) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
 /**
  * Starts `node <script> <arguments…>` and waits for the JSON line by which it says that it is ready.
- * @throws Error with what it said on standard error when it ends or takes too long instead.
+ * @throws ChildFailed with what it said on standard error when it ends instead, Error when it takes too long.
  */
 export async function startChild<T>(
   script: string,
@@ -50,7 +60,9 @@ export async function startChild<T>(
     }
   });
   // What it said last is the reason: it comes after the exit, when its standard error has been read to the end.
-  child.once('close', (code) => reject(new Error(said.join('\n') || `${args[0]} ended with exit code ${code}`)));
+  child.once('close', (code) =>
+    reject(new ChildFailed(said.join('\n') || `${args[0]} ended with exit code ${code}`, code)),
+  );
   const timer = setTimeout(
     () => reject(new Error(`${args[0]} was not ready in time:\n${said.join('\n')}`)),
     options.startTimeoutMs ?? 30_000,

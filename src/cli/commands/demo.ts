@@ -35,9 +35,10 @@ export function registerDemo(program: Command): void {
 }
 
 async function demo(flags: DemoFlags): Promise<void> {
-  const [{ startDemo }, { demoReport, runDemoJobs }] = await Promise.all([
+  const [{ startDemo }, { demoReport, runDemoJobs }, { ChildFailed }] = await Promise.all([
     import('../../local/demo/start-demo.ts'),
     import('../../local/demo/run-demo.ts'),
+    import('../../local/child.ts'),
   ]);
   const interrupted = new AbortController();
   const interrupt = (): void => interrupted.abort();
@@ -62,6 +63,10 @@ async function demo(flags: DemoFlags): Promise<void> {
     if (!flags.once) await stayUp(running, interrupted.signal);
   } catch (error) {
     if (interrupted.signal.aborted) throw new CommandOutcome(flags.once ? exitCodes.interrupted : exitCodes.ok);
+    if (error instanceof ChildFailed && error.exitCode === exitCodes.usage) {
+      stderr.write(`${error.message}\n`);
+      throw new CommandOutcome(exitCodes.usage);
+    }
     throw error;
   } finally {
     await running?.stop();

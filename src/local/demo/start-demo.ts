@@ -14,6 +14,8 @@ export interface DemoOptions {
   readonly tenants: number;
   readonly faults: string | undefined;
   readonly delayMs: number | undefined;
+  /** Every tenant works, none is odd. */
+  readonly plain?: boolean;
   /** 0: the system picks. */
   readonly port: number;
   /** The `ptb` script that child processes run. */
@@ -27,6 +29,8 @@ export interface DemoOptions {
   /** Where Azurite keeps its files; absent: in memory. */
   readonly azuriteFolder?: string;
   readonly hostStorePath?: string;
+  /** App settings beside those that the demo makes. */
+  readonly hostSettings?: Readonly<Record<string, string>>;
 }
 
 /** Everything that runs when the demo runs. */
@@ -57,7 +61,8 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
     say('Starting Azurite and the simulated Microsoft cloud');
     const folder = await mkdtemp(join(tmpdir(), 'ptb-demo-'));
     started.push(() => rm(folder, { recursive: true, force: true }));
-    const [azurite, cloud] = await Promise.all([
+    // Settled, not raced: what starts after the other has failed must be stopped too.
+    const [azuriteStart, cloudStart] = await Promise.allSettled([
       startAzurite(
         options.azuriteFolder === undefined ? {} : { persistence: 'disk', folder: options.azuriteFolder },
       ).then((running) => {
@@ -69,6 +74,9 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
         return running;
       }),
     ]);
+    if (cloudStart.status === 'rejected') throw cloudStart.reason;
+    if (azuriteStart.status === 'rejected') throw azuriteStart.reason;
+    const [azurite, cloud] = [azuriteStart.value, cloudStart.value];
     trust(cloud.ready.caCertificatePath);
     const policyPath = join(folder, 'access-policy.json');
     await writeFile(policyPath, localPolicy(cloud.ready));
@@ -84,7 +92,7 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
 
     say('Starting the function app');
     const host = await startChild<{ url: string }>(ptbScript, hostArguments(options), {
-      environment,
+      environment: { ...environment, ...options.hostSettings },
       ...(options.onHostLine ? { onLine: options.onHostLine } : {}),
     });
     started.push(() => host.stop());
@@ -117,6 +125,7 @@ function cloudArguments(options: DemoOptions): string[] {
     String(options.tenants),
     ...(options.faults === undefined ? [] : ['--faults', options.faults]),
     ...(options.delayMs === undefined ? [] : ['--delay-ms', String(options.delayMs)]),
+    ...(options.plain === true ? ['--plain'] : []),
   ];
 }
 

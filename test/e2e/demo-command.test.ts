@@ -1,0 +1,128 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { decodeJwt } from 'jose';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { appFolder, projectRoot, ptbScript } from '../paths.ts';
+
+const run = promisify(execFile);
+let folder: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ptb-demo-command-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/** `ptb demo` as npm start runs it, until it stays up. */
+async function startCommand(
+  args: readonly string[],
+): Promise<{ said: () => string; stop: (signal: NodeJS.Signals) => Promise<number | null> }> {
+  const child = spawn(process.execPath, [ptbScript, 'demo', '--app', appFolder, ...args], {
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const exited = once(child, 'exit').then(([code]) => code as number | null);
+  let said = '';
+  const up = new Promise<void>((resolve, reject) => {
+    const read = (chunk: Buffer): void => {
+      said += chunk.toString();
+      if (said.includes('Press Ctrl+C')) resolve();
+    };
+    child.stdout.on('data', read);
+    child.stderr.on('data', read);
+    void exited.then((code) => reject(new Error(`ended with ${code}:\n${said}`)));
+  });
+  await up;
+  return {
+    said: () => said,
+    stop: (signal) => {
+      child.kill(signal);
+      return exited;
+    },
+  };
+}
+
+/** The shell block of the README that holds a text. */
+async function readmeBlock(containing: string): Promise<string> {
+  const readme = await readFile(join(projectRoot, 'README.md'), 'utf8');
+  const block = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)]
+    .map(([, text]) => text ?? '')
+    .find((text) => text.includes(containing));
+  if (block === undefined) throw new Error(`the README has no block with ${containing}`);
+  return block;
+}
+
+describe('ptb demo', () => {
+  test('README example: curl gets a token of the asked tenant and resource; Ctrl+C leaves nothing behind', async () => {
+    const command = await startCommand(['--tenants', '6', '--port', '0']);
+    try {
+      const { stdout } = await run('bash', ['-euo', 'pipefail', '-c', await readmeBlock('demo.env')], { cwd: folder });
+      const answer = JSON.parse(stdout) as { accessToken: string; tenantId: string; resource: string };
+      const environment = await readFile(join(folder, '.local/demo.env'), 'utf8');
+      expect(environment).toContain(`A_TENANT='${answer.tenantId}'`);
+      expect(decodeJwt(answer.accessToken)).toMatchObject({ tid: answer.tenantId, aud: 'https://graph.microsoft.com' });
+    } finally {
+      expect(await command.stop('SIGINT')).toBe(0);
+    }
+    expect(existsSync(join(folder, '.local/demo.env'))).toBe(false);
+    expect(command.said()).toMatch(/access-check +\[#+\] 6\/6 tenants/);
+  });
+
+  test('with --once --json prints one document and nothing else on standard output', async () => {
+    const { stdout } = await run(
+      process.execPath,
+      [ptbScript, 'demo', '--app', appFolder, '--once', '--json', '--tenants', '3'],
+      { cwd: folder },
+    );
+    const summary = JSON.parse(stdout) as {
+      runs: { status: string; tenants: { total: number } }[];
+      tokens: object;
+      upstream: object;
+    };
+    expect(summary.runs.map(({ status, tenants }) => [status, tenants.total])).toEqual([
+      ['completed', 3],
+      ['completed', 3],
+    ]);
+    expect(summary).toMatchObject({
+      tokens: { issued: expect.any(Number) as number, fromCache: expect.any(Number) as number },
+      upstream: {
+        entraTokenRequests: expect.any(Number) as number,
+        keyVaultReads: expect.any(Number) as number,
+        graphRequests: expect.any(Number) as number,
+        throttled: expect.any(Number) as number,
+      },
+    });
+  });
+
+  test('says in one sentence that a port is taken', async () => {
+    const holder = createServer().listen(0, '127.0.0.1');
+    await once(holder, 'listening');
+    const { port } = holder.address() as AddressInfo;
+    const failed = await run(
+      process.execPath,
+      [ptbScript, 'demo', '--app', appFolder, '--once', '--tenants', '1', '--port', String(port)],
+      { cwd: folder },
+    ).catch((error: unknown) => error as { code: number; stderr: string });
+    holder.close();
+    expect(failed).toMatchObject({ code: 1 });
+    expect(failed.stderr).toMatch(new RegExp(`port ${port}`, 'i'));
+    expect(failed.stderr).not.toContain('    at ');
+  });
+
+  test.each([
+    [['--tenants', 'many'], 'It must be a whole number from 1 to 20000.'],
+    [['--faults', 'no-such-set'], 'no-such-set'],
+  ])('refuses %j with the next step', async (args, sentence) => {
+    const failed = await run(process.execPath, [ptbScript, 'demo', '--app', appFolder, '--once', ...args], {
+      cwd: folder,
+    }).catch((error: unknown) => error as { code: number; stderr: string });
+    expect(failed).toMatchObject({ code: 2 });
+    expect(failed.stderr).toContain(sentence);
+  });
+});
