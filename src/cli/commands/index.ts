@@ -7,6 +7,10 @@ import { registerLocal } from './local.ts';
 import { registerPolicy } from './policy.ts';
 import { registerSetup } from './setup.ts';
 import { registerVerify } from './verify.ts';
+import { registerRotate } from './rotate.ts';
+import { registerDoctor } from './doctor.ts';
+import { registerRevoke } from './revoke.ts';
+import { registerTenantsConsent } from './tenants-consent.ts';
 
 /** Adds every command. Each one imports what it needs inside its action, so that `ptb --help` stays fast. */
 export function registerCommands(program: Command): void {
@@ -18,4 +22,8 @@ export function registerCommands(program: Command): void {
   registerSetup(program);
   registerConsent(program);
   registerVerify(program);
+  registerRotate(program);
+  registerDoctor(program);
+  registerRevoke(program);
+  registerTenantsConsent(program);
 }

@@ -1,0 +1,87 @@
+import type { Command } from 'commander';
+import type { RevokeResult } from '../../lib/setup/revoke.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { CommandOutcome } from '../run-program.ts';
+import type { PlaceOptions } from '../sign-in/environment.ts';
+import type { SignInOptions } from '../sign-in/operator.ts';
+import { confirm, isInteractive, print, say } from '../sign-in/output.ts';
+import { addApplicationOption, addPlaceOptions, addSignInOptions } from '../sign-in/place-options.ts';
+import type { Toolbox } from '../sign-in/toolbox.ts';
+
+interface RevokeFlags extends PlaceOptions, SignInOptions {
+  readonly application: string;
+  readonly account?: string;
+  readonly blockCallers?: string;
+  readonly unblockCallers?: string;
+  readonly yes?: true;
+  readonly dryRun?: true;
+  readonly json?: true;
+}
+
+/** Removing credentials, ending sessions, disabling a service principal. */
+const revokeScopes = ['Application.ReadWrite.All', 'Directory.Read.All', 'User.RevokeSessions.All'] as const;
+
+/** `ptb revoke`: the drill for a credential that leaked. */
+export function registerRevoke(program: Command): void {
+  const command = program
+    .command('revoke')
+    .description('Take away a leaked credential: sessions, client credentials, versions in Key Vault, callers.')
+    .option('--dry-run', 'print what would be done, and do nothing')
+    .option('--yes', 'do not ask before')
+    .option('--account <upn>', 'the service account, if Key Vault cannot be asked')
+    .option('--block-callers <app-id>', 'disable sign-in to the broker application, so that callers get no new token')
+    .option('--unblock-callers <app-id>', 'let callers in again, and do nothing else');
+  addSignInOptions(addPlaceOptions(addApplicationOption(command))).action(revokeCredential);
+}
+
+async function revokeCredential(flags: RevokeFlags): Promise<void> {
+  if (!flags.yes && !flags.dryRun && !isInteractive()) {
+    say('ptb: Nobody can be asked here. Give --yes to go ahead, or --dry-run to see what would be done.');
+    throw new CommandOutcome(exitCodes.usage);
+  }
+  const [{ openToolbox }, { operatorToken }, revocation] = await Promise.all([
+    import('../sign-in/toolbox.ts'),
+    import('../sign-in/operator.ts'),
+    import('../../lib/setup/revoke.ts'),
+  ]);
+  const toolbox = await openToolbox(flags);
+  const { client, writer } = toolbox.graph(await operatorToken(toolbox, flags, revokeScopes));
+  if (flags.unblockCallers !== undefined) {
+    await revocation.unblockCallers(writer, flags.unblockCallers);
+    print(flags.json, { unblocked: flags.unblockCallers }, ['Callers can sign in to the broker application again.']);
+    return;
+  }
+  const steps = await revocation.planRevocation(
+    { ...toolbox, graph: client, writer },
+    { application: flags.application, callersApplicationId: flags.blockCallers, account: flags.account },
+  );
+  const texts = steps.map(({ text }) => text);
+  const remaining = stillUsable(toolbox, revocation.stillUsable);
+  if (flags.dryRun) {
+    const lines = [...numbered('This would be done:', texts), '', ...remaining];
+    print(flags.json, { application: flags.application, dryRun: true, steps: texts, stillUsable: remaining }, lines);
+    return;
+  }
+  if (!flags.yes) {
+    for (const line of numbered('This is to be done:', texts)) say(line);
+    if (!(await confirm('Nothing works for this application until it is set up again. Go ahead?'))) {
+      throw new CommandOutcome(exitCodes.failure);
+    }
+  }
+  const results = await revocation.revoke(steps, (result) => say(lineOf(result)));
+  const next = 'Then: ptb setup, ptb consent. Find out how it leaked first.';
+  print(flags.json, { application: flags.application, results, stillUsable: remaining }, [...remaining, next]);
+  if (results.some(({ done }) => !done)) throw new CommandOutcome(exitCodes.failure);
+}
+
+/** Ten minutes is how long an instance trusts its memory unless it is told otherwise. */
+const stillUsable = (toolbox: Toolbox, list: (nowMs: number, rereadSeconds: number) => readonly string[]) =>
+  list(toolbox.clock.nowMs(), Number(process.env['CREDENTIAL_REREAD_SECONDS'] ?? '600') || 600);
+
+const lineOf = ({ step, done, detail }: RevokeResult): string =>
+  done ? `done    ${step}` : `FAILED  ${step}: ${detail}`;
+
+const numbered = (title: string, texts: readonly string[]): string[] => [
+  texts.length === 0 ? 'There is nothing to take away.' : title,
+  ...texts.map((text, at) => `  ${at + 1}. ${text}`),
+];

@@ -1,0 +1,71 @@
+import type { Command } from 'commander';
+import type { PlaceOptions } from '../sign-in/environment.ts';
+import { print, say } from '../sign-in/output.ts';
+import { addApplicationOption, addPlaceOptions } from '../sign-in/place-options.ts';
+import type { Toolbox } from '../sign-in/toolbox.ts';
+
+interface RotateFlags extends PlaceOptions {
+  readonly application: string;
+  readonly clientSecret?: true;
+  readonly json?: true;
+}
+
+/** `ptb rotate`: what the daily timer does, now. */
+export function registerRotate(program: Command): void {
+  const command = program
+    .command('rotate')
+    .description('Replace the stored refresh token, or the client secret, by a fresh one that is proven to work.')
+    .option('--client-secret', "renew the application's client secret instead");
+  addPlaceOptions(addApplicationOption(command)).action(rotate);
+}
+
+async function rotate(flags: RotateFlags): Promise<void> {
+  const { openToolbox } = await import('../sign-in/toolbox.ts');
+  const toolbox = await openToolbox(flags);
+  await (flags.clientSecret ? rotateSecret(toolbox, flags) : rotateToken(toolbox, flags));
+}
+
+async function rotateToken(toolbox: Toolbox, flags: RotateFlags): Promise<void> {
+  const [{ rotateRefreshToken }, { stderrLogger }] = await Promise.all([
+    import('../../lib/credential/rotate.ts'),
+    import('../sign-in/stderr-logger.ts'),
+  ]);
+  const rotation = await rotateRefreshToken(
+    { ...toolbox, canaryResource: toolbox.place.cloud.resources.graph, log: stderrLogger },
+    flags.application,
+  );
+  const { obtainedAtMs, expiresAtMs, ...rest } = rotation;
+  const expiresAt = new Date(expiresAtMs).toISOString();
+  print(flags.json, { ...rest, obtainedAt: new Date(obtainedAtMs).toISOString(), expiresAt }, [
+    `The refresh token of ${rotation.account} is rotated; it ends on ${expiresAt.slice(0, 10)} unless it is rotated again.`,
+    `${rotation.versions} versions in Key Vault, ${rotation.disabledVersions} of them disabled just now.`,
+  ]);
+}
+
+async function rotateSecret(toolbox: Toolbox, flags: RotateFlags): Promise<void> {
+  const [{ redeemAsItself, renewClientSecret }, { stderrLogger }, { BrokerError }] = await Promise.all([
+    import('../../lib/credential/renew-client-secret.ts'),
+    import('../sign-in/stderr-logger.ts'),
+    import('../../lib/errors.ts'),
+  ]);
+  const graphIdentifier = toolbox.place.cloud.resources.graph;
+  const { client } = await toolbox.store.load(flags.application);
+  const reply = await redeemAsItself({ ...toolbox, graphIdentifier }, client);
+  if (!reply.ok) {
+    throw new BrokerError(reply.failure.code, reply.failure.detail, { logFields: reply.failure.logFields });
+  }
+  const { client: graph, writer } = toolbox.graph(reply.token.accessToken);
+  say('Renewing the client secret; the old one is removed about a minute after the new one works …');
+  const renewal = await renewClientSecret(
+    { ...toolbox, graph, writer, graphIdentifier, log: stderrLogger },
+    flags.application,
+    true,
+  );
+  const { endsAtMs, ...rest } = renewal;
+  const endsAt = endsAtMs === undefined ? undefined : new Date(endsAtMs).toISOString();
+  print(flags.json, { ...rest, ...(endsAt === undefined ? {} : { endsAt }) }, [
+    renewal.renewed
+      ? `The client secret is renewed and ends on ${endsAt?.slice(0, 10)}; ${renewal.removed} older one(s) removed.`
+      : `Nothing to renew: ${renewal.reason}`,
+  ]);
+}

@@ -1,0 +1,76 @@
+import type { Command } from 'commander';
+import type { ConsentResult } from '../../lib/setup/customer-consent.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { CommandOutcome } from '../run-program.ts';
+import { print, say } from '../sign-in/output.ts';
+import { addApplicationOption } from '../sign-in/place-options.ts';
+
+interface TenantsConsentFlags {
+  readonly application: string;
+  /** Customers; the partner tenant has an option of its own here. */
+  readonly tenant?: readonly string[];
+  readonly partnerTenant?: string;
+  readonly vault?: string;
+  readonly profile: string;
+  readonly renew?: true;
+  readonly wait?: true;
+  readonly dryRun?: true;
+  readonly json?: true;
+}
+
+/** `ptb tenants consent`: the application's consent in customer tenants, through Partner Center. */
+export function registerTenantsConsent(program: Command): void {
+  const tenants =
+    program.commands.find((command) => command.name() === 'tenants') ??
+    program.command('tenants').description('The customer tenants.');
+  const command = tenants
+    .command('consent')
+    .description('Consent to the application in customer tenants, by default in all that lack it.')
+    .option('--tenant <id-or-domain...>', 'only these customers')
+    .option('--profile <name>', 'permissions: gdap, legacy, or a profile file', 'gdap')
+    .option('--renew', 'withdraw and give the consent again, for permissions that were added since')
+    .option('--wait', 'wait until Entra issues tokens for the tenants')
+    .option('--dry-run', 'print the tenants, and do nothing')
+    .option('--partner-tenant <id>', 'tenant id of the partner tenant (default: PARTNER_TENANT_ID)')
+    .option('--vault <url>', 'address of the Key Vault (default: KEY_VAULT_URL)')
+    .option('--json', 'one JSON document on standard output');
+  addApplicationOption(command).action(tenantsConsent);
+}
+
+async function tenantsConsent(flags: TenantsConsentFlags): Promise<void> {
+  const [{ openToolbox }, { consentCustomers }] = await Promise.all([
+    import('../sign-in/toolbox.ts'),
+    import('../sign-in/consent-customers.ts'),
+  ]);
+  const { partnerTenant, vault, tenant } = flags;
+  const place = { ...(partnerTenant ? { tenant: partnerTenant } : {}), ...(vault ? { vault } : {}) };
+  const outcome = await consentCustomers(await openToolbox(place), { ...flags, customers: tenant });
+  const { results, names } = outcome;
+  const count = (wanted: ConsentResult['outcome']): number => results.filter((each) => each.outcome === wanted).length;
+  const summary = { consented: count('consented'), already: count('already'), failed: count('failed') };
+  const failures = results.filter((each) => each.outcome === 'failed');
+  const working = outcome.working === undefined ? {} : { working: outcome.working };
+  print(
+    flags.json,
+    { ...summary, ...working, tenants: results.map((each) => ({ ...each, name: names.get(each.tenantId) })) },
+    [
+      ...(flags.dryRun ? [...names.values()] : []),
+      results.length === 0 && !flags.dryRun ? 'No tenant lacks the consent.' : summaryLine(summary, flags),
+      ...failures.map(({ tenantId, detail }) => `  ${names.get(tenantId) ?? tenantId}: ${detail}`),
+    ],
+  );
+  if (failures.length > 0) throw new CommandOutcome(exitCodes.partial);
+  if (outcome.working !== undefined && outcome.working < summary.consented) {
+    say('Some tenants do not issue tokens yet; the consent may need a few minutes more.');
+    throw new CommandOutcome(exitCodes.partial);
+  }
+}
+
+function summaryLine(
+  { consented, already, failed }: { consented: number; already: number; failed: number },
+  flags: TenantsConsentFlags,
+): string {
+  if (flags.dryRun) return 'Nothing was changed.';
+  const said = `${consented} tenants consented, ${already} had the consent already, ${failed} failed.`;
+  return consented > 0 && !flags.wait ? `${said} It takes about three minutes until tokens carry it.` : said;
+}

@@ -1,0 +1,31 @@
+import { TokenBroker } from '../../lib/broker/broker.ts';
+import { createResourceRegistry, type ResourceRegistry } from '../../lib/broker/resources.ts';
+import { CachedCredentials } from '../../lib/credential/cached-credentials.ts';
+import { silentLogger } from '../../lib/log.ts';
+import { createTenantDirectory, type TenantDirectory } from '../../lib/tenants/directory.ts';
+import type { Toolbox } from './toolbox.ts';
+
+/** The broker on this machine, for an operator who may read the vault: it asks Entra itself, not the function app. */
+export interface LocalBroker {
+  readonly tokens: TokenBroker;
+  readonly directory: TenantDirectory;
+  readonly resources: ResourceRegistry;
+}
+
+export function createLocalBroker(toolbox: Toolbox): LocalBroker {
+  const { place, store, redeemer, clock, newId, exchangeDeps } = toolbox;
+  const { cloud, partnerTenantId } = place;
+  const { random, fetch, limiter } = exchangeDeps;
+  const log = silentLogger;
+  const resources = createResourceRegistry(cloud, []);
+  const credentials = new CachedCredentials({ store, clock, log }, 600);
+  const tokens = new TokenBroker(
+    { credentials, redeemer, clock, random, log },
+    { partnerTenantId, canaryResource: cloud.resources.graph, entraConcurrency: 32, cacheSize: 20_000 },
+  );
+  const directory = createTenantDirectory(
+    { fetch, clock, random, log, newId, limiter, tokens, resources, endpoints: cloud.endpoints, partnerTenantId },
+    { include: [], exclude: [], withoutGdap: 'allow' },
+  );
+  return { tokens, directory, resources };
+}

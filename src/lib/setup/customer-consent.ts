@@ -1,0 +1,156 @@
+import type { Clock } from '../clock.ts';
+import { BrokerError, type ErrorCode, toBrokerError } from '../errors.ts';
+import { failureOf } from '../graph/reply.ts';
+import {
+  type Fetch,
+  outboundFailure,
+  type OutboundReply,
+  parseJson,
+  retryAfterSeconds,
+  send,
+} from '../http/outbound.ts';
+import type { TenantId } from '../identifiers.ts';
+import { Limiter } from '../limiter.ts';
+import type { Secret } from '../secret.ts';
+import type { PermissionProfile } from './permissions.ts';
+
+export interface CustomerConsentDeps {
+  readonly fetch: Fetch;
+  readonly clock: Clock;
+  readonly newId: () => string;
+  /** Base address of Partner Center without a trailing slash. */
+  readonly partnerCenterEndpoint: string;
+  /** The service account's token for Partner Center, with MFA. */
+  readonly token: () => Promise<Secret>;
+  /** Drops what is cached for the tenant: a token from before lacks the consent for its whole life. */
+  readonly forgetTenant: (tenantId: TenantId) => void;
+}
+
+export interface CustomerConsentOptions {
+  readonly clientId: string;
+  readonly displayName: string;
+  readonly profile: PermissionProfile;
+  /** Withdraw and give again: for permissions that were added since. */
+  readonly renew: boolean;
+}
+
+export interface ConsentResult {
+  readonly tenantId: TenantId;
+  readonly outcome: 'consented' | 'already' | 'failed';
+  readonly code?: ErrorCode;
+  readonly detail?: string;
+}
+
+/** A consent is known everywhere in the tenant after about three minutes, as partners report. */
+export const propagationSeconds = 180;
+
+/** Partner Center takes 50 of these a second from one application ("Application consents"); we stay below. */
+const intervalMs = 25;
+const concurrency = 8;
+const timeoutMs = 60_000;
+const maxBodyBytes = 1024 * 1024;
+const attempts = 4;
+const longestWaitSeconds = 120;
+
+/** Consents in many tenants, each by itself: the failure of one is a value. `report` hears of each as it is done. */
+export async function consentInTenants(
+  deps: CustomerConsentDeps,
+  options: CustomerConsentOptions,
+  tenantIds: readonly TenantId[],
+  report: (result: ConsentResult) => void = () => undefined,
+): Promise<readonly ConsentResult[]> {
+  const limiter = new Limiter(concurrency);
+  let nextAtMs = 0;
+  const pace = async (): Promise<void> => {
+    const nowMs = deps.clock.nowMs();
+    const atMs = Math.max(nowMs, nextAtMs);
+    nextAtMs = atMs + intervalMs;
+    if (atMs > nowMs) await deps.clock.sleep(atMs - nowMs);
+  };
+  const one = async (tenantId: TenantId): Promise<ConsentResult> => {
+    const result = await limiter.run(() => consentIn(deps, options, tenantId, pace));
+    report(result);
+    return result;
+  };
+  return Promise.all(tenantIds.map(one));
+}
+
+async function consentIn(
+  deps: CustomerConsentDeps,
+  options: CustomerConsentOptions,
+  tenantId: TenantId,
+  pace: () => Promise<void>,
+): Promise<ConsentResult> {
+  const collection = `${deps.partnerCenterEndpoint}/v1/customers/${tenantId}/applicationconsents`;
+  try {
+    if (options.renew) {
+      const removed = await exchange(deps, 'DELETE', `${collection}/${options.clientId}`, undefined, pace);
+      if (removed.status !== 404) throwUnlessOk(removed, deps.clock.nowMs());
+    }
+    const reply = await exchange(deps, 'POST', collection, JSON.stringify(consentBody(options)), pace);
+    if (/already exists/i.test(reply.body)) return { tenantId, outcome: 'already' };
+    throwUnlessOk(reply, deps.clock.nowMs());
+    deps.forgetTenant(tenantId);
+    return { tenantId, outcome: 'consented' };
+  } catch (thrown) {
+    const { code, detail } = toBrokerError(thrown);
+    return { tenantId, outcome: 'failed', code, detail };
+  }
+}
+
+/** "Consent" of the control panel vendor documentation: scopes by resource, separated by commas. */
+export function consentBody({ clientId, displayName, profile }: CustomerConsentOptions): unknown {
+  return {
+    applicationId: clientId,
+    displayName,
+    applicationGrants: profile.resources
+      .filter(({ scopes }) => scopes.length > 0)
+      .map(({ appId, scopes }) => ({
+        enterpriseApplicationId: appId,
+        scope: scopes.map(({ value }) => value).join(','),
+      })),
+  };
+}
+
+/** One request, again after throttling and server faults; `MS-RequestId` makes a repetition the same request. */
+async function exchange(
+  deps: CustomerConsentDeps,
+  method: 'POST' | 'DELETE',
+  url: string,
+  body: string | undefined,
+  pace: () => Promise<void>,
+): Promise<OutboundReply> {
+  const requestId = deps.newId();
+  for (let attempt = 1; ; attempt += 1) {
+    await pace();
+    const token = await deps.token();
+    const reply = await send(deps.fetch, {
+      method,
+      url,
+      headers: {
+        authorization: `Bearer ${token.reveal()}`,
+        accept: 'application/json',
+        'MS-RequestId': requestId,
+        'MS-CorrelationId': requestId,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body }),
+      timeoutMs,
+      maxBodyBytes,
+    }).catch((error: unknown) => outboundFailure(error, 'resource_error', 'Partner Center'));
+    const passing = reply instanceof BrokerError || reply.status === 429 || reply.status >= 500;
+    const demanded = reply instanceof BrokerError ? undefined : retryAfterSeconds(reply.headers, deps.clock.nowMs());
+    const wait = demanded ?? 2 ** attempt;
+    if (!passing || attempt >= attempts || wait > longestWaitSeconds) {
+      if (reply instanceof BrokerError) throw reply;
+      return reply;
+    }
+    await deps.clock.sleep(wait * 1000);
+  }
+}
+
+function throwUnlessOk(reply: OutboundReply, nowMs: number): void {
+  if (reply.status >= 200 && reply.status <= 299) return;
+  const body = parseJson(reply.body.replace(/^\uFEFF/, ''));
+  throw failureOf('Partner Center', reply.status, body, retryAfterSeconds(reply.headers, nowMs));
+}
