@@ -62,6 +62,8 @@ export interface RunningCloud {
   readonly world: World;
   /** Adds a named fault set. @throws RangeError for an unknown name. */
   addFaultSet(name: string): void;
+  /** Removes every rule, and puts the settings back that sets have changed. */
+  clearFaults(): void;
   /** Closes every listener and removes the certificate file. */
   stop(): Promise<void>;
 }
@@ -111,6 +113,7 @@ export async function startCloud(options: CloudOptions = {}): Promise<RunningClo
     clock,
     world,
     addFaultSet: cloud.addFaultSet,
+    clearFaults: cloud.clearFaults,
     stop: async () => {
       await up.close();
       await rm(folder, { recursive: true, force: true });
@@ -128,6 +131,7 @@ interface Cloud {
   readonly certificates: Certificates;
   readonly identityHeader: string;
   readonly addFaultSet: (name: string) => void;
+  readonly clearFaults: () => void;
   /** Tells the services where they are. */
   readonly place: (addresses: Addresses) => void;
 }
@@ -140,7 +144,12 @@ async function createCloud(options: CloudOptions): Promise<Cloud> {
   const clock = createCloudClock(options.clock ?? systemClock);
   const seeded = createSeeded(seed);
   const faults = createFaults(seeded.random('faults'));
-  const settings: Settings = { ...defaultSettings, ...options.settings };
+  const ownSettings: Settings = { ...defaultSettings, ...options.settings };
+  const settings: Settings = { ...ownSettings };
+  const clearFaults = (): void => {
+    faults.clear();
+    Object.assign(settings, ownSettings);
+  };
   const addFaultSet = (name: string): void => {
     const set = faultSet(name);
     for (const rule of set.rules) faults.add(rule);
@@ -169,6 +178,7 @@ async function createCloud(options: CloudOptions): Promise<Cloud> {
     certificates,
     identityHeader,
     addFaultSet,
+    clearFaults,
     place: (known) => {
       placed = known;
     },

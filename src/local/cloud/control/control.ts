@@ -22,6 +22,8 @@ export interface ControlParts {
   readonly document: () => CloudDocument;
   /** Adds a named set: its rules, and the settings that it brings. @throws RangeError for an unknown name. */
   readonly addFaultSet: (name: string) => void;
+  /** Removes every rule, and puts the settings back that sets have changed. */
+  readonly clearFaults: () => void;
 }
 
 type Handler = (
@@ -98,8 +100,8 @@ const router = createRouter<Handler>([
   }),
   route('GET', '/faults', ({ faults }) => json(200, { faults: faults.list() })),
   route('POST', '/faults', addFault),
-  route('DELETE', '/faults', ({ faults }) => {
-    faults.clear();
+  route('DELETE', '/faults', ({ clearFaults }) => {
+    clearFaults();
     return empty(204);
   }),
   route('DELETE', '/faults/{id}', ({ faults }, _body, { id }) => {
