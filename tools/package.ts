@@ -2,12 +2,12 @@
  * Makes the folder that is deployed, `out/app`, and the same as `out/app.zip`: the bundled app, host.json, a package.json
  * without dependencies, and the access policy where there is one. The same sources give the same bytes.
  */
-import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join, relative, resolve, sep } from 'node:path';
-import { parseArgs } from 'node:util';
-import { build } from 'esbuild';
+import { parseArgs, promisify } from 'node:util';
 import { type Zippable, zipSync } from 'fflate';
-import { app, moveSourceMaps } from './build.ts';
 
 export const durableBackends = ['azureStorage', 'durableTaskScheduler'] as const;
 export type DurableBackend = (typeof durableBackends)[number];
@@ -69,12 +69,23 @@ export async function listFiles(folder: string): Promise<string[]> {
     .toSorted((a, b) => (a < b ? -1 : 1));
 }
 
+/** Builds as `npm run build` does, but elsewhere: the project's own `dist/` may be in use. */
+async function buildInto(root: string, dist: string, sourceMaps: string): Promise<void> {
+  const built = await mkdtemp(join(tmpdir(), 'package-'));
+  try {
+    await promisify(execFile)(process.execPath, [join(root, 'tools/build.ts'), '--out', built], { cwd: root });
+    await cp(join(built, 'dist'), dist, { recursive: true });
+    await cp(join(built, 'build/source-maps'), sourceMaps, { recursive: true });
+  } finally {
+    await rm(built, { recursive: true, force: true });
+  }
+}
+
 /** @param root Folder of the project. @param out Where `app/`, `app.zip` and `source-maps/` go; what is there is replaced. */
 export async function packageApp(root: string, out: string, backend: DurableBackend): Promise<PackagedApp> {
   const folder = join(out, 'app');
   await rm(out, { recursive: true, force: true });
-  await build({ ...app, absWorkingDir: root, outdir: join(folder, 'dist') });
-  await moveSourceMaps(join(folder, 'dist'), join(out, 'source-maps/dist'));
+  await buildInto(root, join(folder, 'dist'), join(out, 'source-maps/dist'));
   const writeJson = (name: string, value: object): Promise<void> =>
     writeFile(join(folder, name), `${JSON.stringify(value, undefined, 2)}\n`);
   const readJson = async <T>(name: string): Promise<T> => JSON.parse(await readFile(join(root, name), 'utf8')) as T;

@@ -21,8 +21,9 @@ describe('npm run package', () => {
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  it('holds the bundle, its licences, host.json and package.json, and nothing else', () => {
-    const rest = packaged.files.filter((file) => !/^dist\/(chunks\/)?[\w-]+\.js(\.LEGAL\.txt)?$/.test(file));
+  it('holds the bundle, its licences, the pages, host.json and package.json, and nothing else', () => {
+    const expected = /^dist\/((chunks\/)?[\w-]+\.js(\.LEGAL\.txt)?|pages\/[a-z-]+\.(html|js|css|svg))$/;
+    const rest = packaged.files.filter((file) => !expected.test(file));
     expect(rest.filter((file) => file !== 'access-policy.json')).toEqual(['host.json', 'package.json']);
     expect(packaged.files).toContain('dist/index.js');
     expect(packaged.files).toContain('dist/index.js.LEGAL.txt');
