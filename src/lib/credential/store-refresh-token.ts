@@ -20,9 +20,9 @@ export interface StoredAndProven {
 }
 
 /**
- * Stores a refresh token, reads back what the store now gives out, and redeems that. A token that turns out to be worth
- * nothing is disabled again, so that its predecessor is the newest once more; one whose proof merely could not be had
- * (Entra is down) stays, because the next rotation looks at it again.
+ * Redeems a refresh token, stores it, reads back what the store now gives out, and redeems that. What is worth nothing
+ * is never stored, so that nobody can be killed while it is the newest version; what the store then gives out and Entra
+ * refuses is disabled again. One whose second proof merely could not be had (Entra is down) stays.
  * @throws BrokerError key_vault_unavailable, or why the redemption failed.
  */
 export async function storeRefreshToken(
@@ -31,6 +31,9 @@ export async function storeRefreshToken(
   application: string,
   token: NewRefreshToken,
 ): Promise<StoredAndProven> {
+  const first = await redeemFor(deps, client, token);
+  if (!first.ok)
+    throw new BrokerError(first.failure.code, first.failure.detail, { logFields: first.failure.logFields });
   await save(deps.store, application, token);
   const stored = await deps.store.loadRefreshToken(application);
   if (stored === undefined) {

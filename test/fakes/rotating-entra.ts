@@ -1,0 +1,51 @@
+import type { TokenReply } from '../../src/lib/entra/judge-token-reply.ts';
+import type { Redeemer, Redemption } from '../../src/lib/entra/redeemer.ts';
+import { Secret } from '../../src/lib/secret.ts';
+import { aadstsFailure } from './fake-redeemer.ts';
+
+/** Entra as rotation sees it: each redemption gives a new refresh token, and the old ones stay good. */
+export class RotatingEntra implements Redeemer {
+  /** Refresh tokens that are good. */
+  readonly good = new Set<string>();
+  redemptions = 0;
+  /** The next refresh token that is issued is worth nothing. */
+  issueDud = false;
+  claims: { objectId?: string; authenticationMethods?: readonly string[] } = {};
+  /** Answers instead, where it gives something. */
+  script: (redemption: Redemption) => TokenReply | undefined = () => undefined;
+  readonly #nowMs: () => number;
+  #issued = 0;
+
+  constructor(nowMs: () => number, first: string) {
+    this.#nowMs = nowMs;
+    this.good.add(first);
+  }
+
+  async redeem(redemption: Redemption): Promise<TokenReply> {
+    this.redemptions += 1;
+    const scripted = this.script(redemption);
+    if (scripted !== undefined) return scripted;
+    const { grant, tenantId } = redemption;
+    if (grant.kind === 'delegated' && !this.good.has(grant.refreshToken.reveal())) return aadstsFailure(70000);
+    this.#issued += 1;
+    const rolled = `rolled-${this.#issued}`;
+    if (!this.issueDud) this.good.add(rolled);
+    this.issueDud = false;
+    return {
+      ok: true,
+      token: {
+        accessToken: new Secret(`access-${this.#issued}`),
+        refreshToken: grant.kind === 'delegated' ? new Secret(rolled) : undefined,
+        expiresAtMs: this.#nowMs() + 3_600_000,
+        scopes: ['User.Read'],
+        claims: {
+          tenantId,
+          objectId: '22222222-2222-4222-8222-222222222222',
+          username: 'broker@partner.example',
+          authenticationMethods: ['pwd', 'mfa'],
+          ...this.claims,
+        },
+      },
+    };
+  }
+}
