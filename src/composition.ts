@@ -38,6 +38,8 @@ import { createMsalRedeemer, type Redeemer } from './lib/entra/redeemer.ts';
 import type { Fetch } from './lib/http/outbound.ts';
 import { Limiter } from './lib/limiter.ts';
 import { createLogger, type Logger, type LogSink } from './lib/log.ts';
+import { type Notifier, silentNotifier } from './lib/notifications/notice.ts';
+import { createWebhookNotifier } from './lib/notifications/webhook-notifier.ts';
 import { BlobRunResults } from './lib/runs/blob-run-results.ts';
 import { createLastResults, type LastResultsReader } from './lib/runs/last-results.ts';
 import type { RunLog, RunResults } from './lib/runs/run-log.ts';
@@ -80,6 +82,8 @@ export interface Services {
   readonly runStops: RunStops;
   readonly lastResults: LastResultsReader;
   readonly runTuning: RunTuning;
+  /** Tells people in a chat, where one is configured. */
+  readonly notifier: Notifier;
 }
 
 const currentInvocation = new AsyncLocalStorage<InvocationContext>();
@@ -206,9 +210,13 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
     callerLimit: createCallerRateLimit({ clock }, { requestsPerMinute: settings.CALLER_REQUESTS_PER_MINUTE }),
     runLog,
     runResults,
-    runPlans: createRunPlans(runResults),
+    runPlans: createRunPlans({ results: runResults, runLog }),
     runStops: createRunStops({ runLog, clock }),
     lastResults: createLastResults({ runLog, clock }),
+    notifier:
+      settings.NOTIFICATION_WEBHOOK === undefined
+        ? silentNotifier
+        : createWebhookNotifier({ fetch, clock }, settings.NOTIFICATION_WEBHOOK, settings.NOTIFICATION_FORM),
     runTuning: {
       batchSize: settings.RUN_BATCH_SIZE,
       rounds: settings.RUN_ROUNDS,

@@ -48,8 +48,9 @@ const introduction = `# Settings
 <!-- Written by tools/write-settings-docs.ts from src/lib/config/settings.ts. Do not edit by hand. -->
 
 The app reads these from its environment: app settings in Azure, \`local.settings.json\` on a laptop (copy
-\`local.settings.sample.json\`). An empty value counts as absent. None of them is a secret: the credential is in Key
-Vault, and the app reaches vault and storage with its managed identity.
+\`local.settings.sample.json\`). An empty value counts as absent. None but
+\`NOTIFICATION_WEBHOOK\` is a secret (make that one a Key Vault reference): the credential is in Key Vault, and the app
+reaches vault and storage with its managed identity.
 
 A missing or wrong setting does not stop the app: it starts, \`GET /api/health\` names the setting, and every other route
 answers 503 \`config_invalid\` until it is corrected and the app restarted.

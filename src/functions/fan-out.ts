@@ -3,6 +3,7 @@ import * as z from 'zod';
 import type { InvocationContext } from '@azure/functions';
 import { type Services, services, withInvocation } from '../composition.ts';
 import {
+  announceRunName,
   fanOut,
   fanOutBatch,
   fanOutBatchName,
@@ -11,6 +12,8 @@ import {
   listTenantsName,
   tenantRunName,
 } from '../lib/runs/fan-out.ts';
+import { errorFields } from '../lib/log.ts';
+import { announceRun } from '../lib/runs/announce-run.ts';
 import { finishRun } from '../lib/runs/finish-run.ts';
 import { planRun } from '../lib/runs/plan-run.ts';
 import { errorCodeSchema } from '../lib/runs/run-schemas.ts';
@@ -56,6 +59,15 @@ activity(tenantRunName, tenantRunInput, (services, input) => runTenant(tenantRun
 activity(finishRunName, finishRunInput, (services, input) =>
   finishRun({ clock: services.clock, log: services.log, runLog: services.runLog, stops: services.runStops }, input),
 );
+
+activity(announceRunName, runInput, async ({ runLog, notifier, log }, input) => {
+  try {
+    return await announceRun({ runLog, notifier }, input);
+  } catch (thrown) {
+    log.log('warn', 'run.not_announced', { runId: input.runId, ...errorFields(thrown) });
+    throw thrown;
+  }
+});
 
 const tenantRunDeps = (services: Services): TenantRunDeps => ({
   fetch: services.fetch,

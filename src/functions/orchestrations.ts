@@ -1,6 +1,7 @@
-import type { DurableClient } from 'durable-functions';
+import { type DurableClient, OrchestrationRuntimeStatus } from 'durable-functions';
 import type { Services } from '../composition.ts';
-import type { Orchestrations, StartRunDeps } from '../lib/runs/start-run.ts';
+import type { Orchestrations } from '../lib/runs/orchestrations.ts';
+import type { StartRunDeps } from '../lib/runs/start-run.ts';
 import { jobRegistry } from './job-registry.ts';
 
 /** The durable client of one invocation behind the port that runs are started through. */
@@ -9,12 +10,12 @@ export function orchestrationsOf(client: DurableClient): Orchestrations {
     start: async (name, instanceId, input) => {
       await client.startNew(name, { instanceId, input });
     },
-    exists: async (instanceId) => {
+    state: async (instanceId) => {
       try {
-        await client.getStatus(instanceId);
-        return true;
+        const { runtimeStatus } = await client.getStatus(instanceId);
+        return endedStatuses.has(runtimeStatus) ? 'ended' : 'active';
       } catch (error) {
-        if (isUnknownInstance(error)) return false;
+        if (isUnknownInstance(error)) return 'unknown';
         throw error;
       }
     },
@@ -25,8 +26,26 @@ export function orchestrationsOf(client: DurableClient): Orchestrations {
         if (!isUnknownInstance(error)) throw error;
       }
     },
+    terminate: async (instanceId, reason) => {
+      try {
+        await client.terminate(instanceId, encodeURIComponent(reason));
+      } catch (error) {
+        if (!isUnknownInstance(error)) throw error;
+      }
+    },
+    purge: async (createdBeforeMs) => {
+      const { instancesDeleted } = await client.purgeInstanceHistoryBy({
+        createdTimeFrom: new Date(0),
+        createdTimeTo: new Date(createdBeforeMs),
+        runtimeStatus: [...endedStatuses],
+      });
+      return instancesDeleted;
+    },
   };
 }
+
+const { Completed, Failed, Terminated, Canceled } = OrchestrationRuntimeStatus;
+const endedStatuses: ReadonlySet<OrchestrationRuntimeStatus> = new Set([Completed, Failed, Terminated, Canceled]);
 
 // durable-functions 3.5 has no error of its own for it: its texts for status and events are the only sign.
 const isUnknownInstance = (error: unknown): boolean =>

@@ -70,7 +70,8 @@ export async function cancelRun(services: Services, call: Call, orchestrations: 
   return { status: 202, jsonBody: { runId, status, cancelRequested: !isEnded(status) } satisfies CancelledRunAnswer };
 }
 
-async function findRun(services: Services, call: Call): Promise<Run> {
+/** @throws BrokerError run_not_found. */
+export async function findRun(services: Services, call: Call): Promise<Run> {
   const runId = call.request.params['runId'] ?? '';
   const run = parseRunId(runId) === undefined ? undefined : await services.runLog.find(runId);
   if (run === undefined) throw new BrokerError('run_not_found', 'No run has this id.');

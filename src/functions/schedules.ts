@@ -4,7 +4,8 @@ import { BrokerError } from '../lib/errors.ts';
 import { errorFields } from '../lib/log.ts';
 import type { Job } from '../lib/runs/job.ts';
 import { scheduledWindow } from '../lib/runs/run-id.ts';
-import { type Orchestrations, startRun } from '../lib/runs/start-run.ts';
+import type { Orchestrations } from '../lib/runs/orchestrations.ts';
+import { startRun } from '../lib/runs/start-run.ts';
 import { jobRegistry } from './job-registry.ts';
 import { orchestrationsOf, startDeps } from './orchestrations.ts';
 

@@ -25,6 +25,7 @@ export default defineJob({
     { name: 'title', title: 'Reason', type: 'text' },
     { name: 'advice', title: 'Advice', type: 'text' },
   ],
+  key: ['resource'],
   async run(context) {
     await context.graph.get('/organization?$select=id,displayName');
     const rows: Row[] = [reachable('graph')];

@@ -30,6 +30,7 @@ export default defineJob({
     { name: 'suspended', title: 'Suspended', type: 'number' },
     { name: 'warning', title: 'In grace period', type: 'number' },
   ],
+  key: ['skuId'],
   async run({ graph }) {
     const rows = [];
     // The collection has no $top: Graph answers with all of it.

@@ -34,6 +34,7 @@ export default defineJob({
     { name: 'methods', title: 'Methods', type: 'text' },
     { name: 'updatedAt', title: 'As of', type: 'date' },
   ],
+  key: ['user'],
   async run({ graph }) {
     const rows = [];
     for await (const user of graph.list('/reports/authenticationMethods/userRegistrationDetails?$top=999', {

@@ -37,6 +37,7 @@ export default defineJob({
     { name: 'endsAt', title: 'Ends', type: 'date' },
     { name: 'daysLeft', title: 'Days left', type: 'number' },
   ],
+  key: ['appId', 'kind', 'keyId'],
   async run({ graph, parameters, nowMs }) {
     const days = daysOf(parameters['days']);
     const rows: Row[] = [];

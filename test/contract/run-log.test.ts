@@ -117,6 +117,47 @@ describe.each([
     expect(await log.list({ limit: 1 })).toHaveLength(1);
   });
 
+  test('lists the active runs, and those of before a time', async () => {
+    const log = make();
+    for (const [index, status] of (['pending', 'running', 'completed', 'failed', 'cancelled'] as const).entries()) {
+      await log.create(
+        start('state', `w${index}`, 2_000_000 + index * 1000),
+        index === 1 ? { parameters: {}, tenants: [tenant(1)] } : { parameters: {} },
+      );
+      await log.change(`state@w${index}`, { status });
+    }
+    const active = await log.list({ job: 'state', active: true, limit: 10 });
+    expect(active.map(({ window, scope }) => [window, scope])).toEqual([
+      ['w1', 'selected'],
+      ['w0', 'all'],
+    ]);
+    expect(
+      (await log.list({ job: 'state', createdBeforeMs: 2_002_000, limit: 10 })).map(({ window }) => window),
+    ).toEqual(['w1', 'w0']);
+    expect(
+      (await log.list({ job: 'state', active: true, createdBeforeMs: 2_001_000, limit: 10 })).map(({ runId }) => runId),
+    ).toEqual(['state@w0']);
+  });
+
+  test('removes a run with its tenants, twice without harm, and no other', async () => {
+    const log = make();
+    for (const job of ['gone', 'stays']) {
+      await log.create(start(job, 'w'), { parameters: {} });
+      await log.recordTenants(
+        `${job}@w`,
+        Array.from({ length: 230 }, (_, index) => record(index)),
+      );
+    }
+    await log.remove('gone@w');
+    await log.remove('gone@w');
+    expect(await log.find('gone@w')).toBeUndefined();
+    expect(await log.countTenants('gone@w')).toMatchObject({ succeeded: 0 });
+    expect(await log.find('stays@w')).toBeDefined();
+    expect(await log.countTenants('stays@w')).toMatchObject({ succeeded: 230 });
+    // The window is free again.
+    expect(await log.create(start('gone', 'w'), { parameters: {} })).toBe(true);
+  });
+
   test('lets the first record of a round count, also when many arrive at once', async () => {
     const log = make();
     const counted = await Promise.all(
@@ -195,6 +236,20 @@ describe.each([
     await results.putRows('rows@w', tenant(1), 'old');
     await results.putRows('rows@w', tenant(1), lines);
     expect((await all(results.rows('rows@w', tenant(1)))).join('')).toBe(lines);
+  });
+
+  test('remove a run with plan and rows, twice without harm, and no other', async () => {
+    const results = make();
+    for (const runId of ['gone@w', 'gone@w2']) {
+      await results.putPlan(runId, plan('x'));
+      await results.putRows(runId, tenant(1), '{}');
+    }
+    await results.remove('gone@w');
+    await results.remove('gone@w');
+    expect(await results.plan('gone@w')).toBeUndefined();
+    await expect(all(results.rows('gone@w', tenant(1)))).rejects.toMatchObject({ code: 'storage_unavailable' });
+    expect(await results.plan('gone@w2')).toBeDefined();
+    expect(await all(results.rows('gone@w2', tenant(1)))).toEqual(expect.arrayContaining(['{}']));
   });
 
   test('fail as storage does for rows that are not there', async () => {

@@ -2,7 +2,7 @@ import { BrokerError } from '../../src/lib/errors.ts';
 import type { TenantId } from '../../src/lib/identifiers.ts';
 import type { Run, RunPlan, RunRequest, TenantOutcome, TenantRun } from '../../src/lib/runs/run.ts';
 import type { RunId } from '../../src/lib/runs/run-id.ts';
-import type { OutcomeCounts, RunChange, RunLog, RunResults } from '../../src/lib/runs/run-log.ts';
+import type { OutcomeCounts, RunChange, RunFilter, RunLog, RunResults } from '../../src/lib/runs/run-log.ts';
 
 const noTenants = { total: 0, succeeded: 0, failed: 0, skipped: 0, notAttempted: 0 };
 
@@ -22,7 +22,7 @@ export class MemoryRunLog implements RunLog {
     this.#touch();
     if (this.#runs.has(run.runId)) return false;
     this.#runs.set(run.runId, {
-      run: { ...run, status: 'pending', tenants: noTenants },
+      run: { ...run, status: 'pending', scope: request.tenants === undefined ? 'all' : 'selected', tenants: noTenants },
       request: structuredClone(request),
     });
     return true;
@@ -39,12 +39,20 @@ export class MemoryRunLog implements RunLog {
     return structuredClone(this.#runs.get(runId)?.request);
   }
 
-  async list(filter: { readonly job?: string; readonly limit: number }): Promise<readonly Run[]> {
+  async list({ job, active, createdBeforeMs = Number.POSITIVE_INFINITY, limit }: RunFilter): Promise<readonly Run[]> {
     this.#touch();
     const runs = [...this.#runs.values()]
       .map(({ run }) => run)
-      .filter(({ job }) => filter.job === undefined || job === filter.job);
-    return runs.toSorted((a, b) => b.createdAtMs - a.createdAtMs).slice(0, filter.limit);
+      .filter((run) => job === undefined || run.job === job)
+      .filter(({ status }) => active !== true || status === 'pending' || status === 'running')
+      .filter(({ createdAtMs }) => createdAtMs < createdBeforeMs);
+    return runs.toSorted((a, b) => b.createdAtMs - a.createdAtMs).slice(0, limit);
+  }
+
+  async remove(runId: RunId): Promise<void> {
+    this.#touch();
+    this.#tenants.delete(runId);
+    this.#runs.delete(runId);
   }
 
   async change(runId: RunId, change: RunChange): Promise<void> {
@@ -124,5 +132,10 @@ export class MemoryRunResults implements RunResults {
     const text = this.#rows.get(`${runId} ${tenantId}`);
     if (text === undefined) throw new BrokerError('storage_unavailable', 'There are no such rows.');
     yield text;
+  }
+
+  async remove(runId: RunId): Promise<void> {
+    this.#plans.delete(runId);
+    for (const key of this.#rows.keys()) if (key.startsWith(`${runId} `)) this.#rows.delete(key);
   }
 }

@@ -177,7 +177,9 @@ async function attempt(
     });
     if (retryOptions === undefined) return { event: scheduled, completion: { event: failed, atMs: journal.nowMs } };
     const last = count >= retryOptions.maxNumberOfAttempts;
-    const waitMs = last ? 0 : retryOptions.firstRetryIntervalInMilliseconds;
+    const waitMs = last
+      ? 0
+      : retryOptions.firstRetryIntervalInMilliseconds * (retryOptions.backoffCoefficient ?? 1) ** (count - 1);
     const fireAt = (): string => new Date(journal.nowMs + waitMs).toISOString();
     const timer = async (timerId: number): Promise<Scheduled> => ({
       event: event(eventTypes.timerCreated, { EventId: timerId, FireAt: fireAt() }),

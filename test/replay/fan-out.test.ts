@@ -8,18 +8,24 @@ import { type DriverOptions, drive, newJournal } from './driver.ts';
 const input: FanOutInput = { runId: 'job@w', batchSize: 4, rounds: 3, retryDelaySeconds: 60, jitter: 0 };
 const finished = { status: 'completed', tenants: { total: 10, succeeded: 10, failed: 0, skipped: 0, notAttempted: 0 } };
 
+type StageOptions = Partial<DriverOptions> & {
+  readonly input?: FanOutInput;
+  readonly overrides?: DriverOptions['activities'];
+};
+
 interface Calls {
   readonly planned: unknown[];
   readonly tenants: TenantRunInput[];
   readonly finish: FinishRunInput[];
+  readonly announced: unknown[];
 }
 
 function stage(
   tenant: (input: TenantRunInput) => TenantRunResult,
   plans: PlanRunResult[] = [{ ok: true, attempt: 10, total: 10 }],
-  { input: given = input, ...more }: Partial<DriverOptions> & { readonly input?: FanOutInput } = {},
+  { input: given = input, overrides = {}, ...more }: StageOptions = {},
 ) {
-  const calls: Calls = { planned: [], tenants: [], finish: [] };
+  const calls: Calls = { planned: [], tenants: [], finish: [], announced: [] };
   const options: DriverOptions = {
     orchestrations: { 'fan-out': fanOut, 'fan-out-batch': fanOutBatch },
     activities: {
@@ -35,6 +41,11 @@ function stage(
         calls.finish.push(asked as FinishRunInput);
         return finished;
       },
+      'announce-run': (asked) => {
+        calls.announced.push(asked);
+        return { announced: false };
+      },
+      ...overrides,
     },
     ...more,
   };
@@ -206,6 +217,25 @@ test('a batch in which the platform gives up on an activity is looked at again i
   expect(result.output).toEqual(finished);
 });
 
+test('a run is announced once it is finished, tried five times within an hour, and none the worse when nobody listens', async () => {
+  const { calls, run } = stage(() => ({ outcome: 'succeeded' }));
+  await run();
+  expect(calls.announced).toEqual([{ runId: 'job@w' }]);
+  let tries = 0;
+  const deaf = stage(() => ({ outcome: 'succeeded' }), undefined, {
+    overrides: {
+      'announce-run': () => {
+        tries += 1;
+        throw new Error('the chat is down');
+      },
+    },
+  });
+  const startedMs = deaf.journal.nowMs;
+  expect((await deaf.run()).output).toEqual(finished);
+  expect(tries).toBe(5);
+  expect(deaf.journal.nowMs - startedMs).toBeLessThanOrEqual(3_600_000);
+});
+
 test('history holds numbers and codes only, and little of them per tenant', async () => {
   const count = 1000;
   const { calls, journal, run } = stage(
@@ -222,6 +252,7 @@ test('history holds numbers and codes only, and little of them per tenant', asyn
   const shapes = new Set(payloads.map((text) => text.replace(/\d+/g, '0').replace(/(?:0,)+/g, '')));
   expect([...shapes].toSorted()).toMatchInlineSnapshot(`
     [
+      "{"announced":false}",
       "{"ok":true,"attempt":"total":0}",
       "{"outcome":"succeeded"}",
       "{"retry":[],"retryAfterSeconds":0}",

@@ -22,7 +22,11 @@ export interface Action {
   readonly isCanceled?: boolean;
   readonly externalEventName?: string;
   readonly compoundActions?: readonly Action[];
-  readonly retryOptions?: { readonly firstRetryIntervalInMilliseconds: number; readonly maxNumberOfAttempts: number };
+  readonly retryOptions?: {
+    readonly firstRetryIntervalInMilliseconds: number;
+    readonly maxNumberOfAttempts: number;
+    readonly backoffCoefficient?: number;
+  };
 }
 
 interface Executor {

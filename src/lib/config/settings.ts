@@ -1,6 +1,8 @@
 import * as z from 'zod';
 import { type Cloud, cloudNames, clouds, withEndpoints } from '../entra/clouds.ts';
 import { BrokerError } from '../errors.ts';
+import { webhookForms } from '../notifications/webhook-bodies.ts';
+import { Secret } from '../secret.ts';
 import { type DomainName, parseDomainName, parseGuid, parseTenantId, type TenantId } from '../identifiers.ts';
 
 /**
@@ -140,6 +142,18 @@ export const settingsSchema = z.object({
   RUN_RETRY_SECONDS: wholeNumber(1, 900, 60).meta({
     description: 'Wait before the second round of a run, seconds; doubles with each further one.',
   }),
+  NOTIFICATION_WEBHOOK: z
+    .url({ protocol: /^https$/ })
+    .transform((address) => new Secret(address))
+    .optional()
+    .meta({
+      description:
+        'Address of an incoming webhook (Teams workflow, Slack) that hears of failed runs. Whoever knows it can post: use a Key Vault reference.',
+    }),
+  NOTIFICATION_FORM: z
+    .enum(webhookForms)
+    .optional()
+    .meta({ description: 'What the webhook takes: teams or slack; absent: told from its address.' }),
   RUN_RETENTION_DAYS: wholeNumber(1, 3650, 90).meta({ description: 'How long runs and their results are kept, days.' }),
   AzureWebJobsStorage: z
     .string()

@@ -66,6 +66,13 @@ export class BlobRunResults implements RunResults {
     yield decoder.decode();
   }
 
+  async remove(runId: RunId): Promise<void> {
+    const container = await storageCall(this.#container);
+    for await (const { name } of storageItems(container.listBlobsFlat({ prefix: `${runId}/` }))) {
+      await storageCall(() => container.getBlobClient(name).deleteIfExists());
+    }
+  }
+
   async #blob(name: string) {
     return (await this.#container()).getBlockBlobClient(name);
   }

@@ -82,6 +82,7 @@ function jobContext(
         grant,
         application: job.application,
         minimumLifetimeSeconds: 60,
+        purpose: `job:${job.name}`,
         correlationId,
       },
       signal,

@@ -18,6 +18,7 @@ export const fanOutBatchName = 'fan-out-batch';
 export const listTenantsName = 'list-tenants';
 export const tenantRunName = 'tenant-run';
 export const finishRunName = 'finish-run';
+export const announceRunName = 'announce-run';
 /** External event that wakes a run which waits for its next round. */
 export const cancelEventName = 'cancel';
 
@@ -58,6 +59,13 @@ const longestWaitSeconds = 900;
 /** For activities that the platform itself failed: a lost worker, a time limit of the host. */
 const afterPlatformFailure = (): RetryOptions => new RetryOptions(5_000, 4);
 
+/** Chats are down for minutes at times: five tries within an hour. */
+const whileNobodyListens = (): RetryOptions => {
+  const options = new RetryOptions(60_000, 5);
+  options.backoffCoefficient = 3;
+  return options;
+};
+
 type Yields<T> = Generator<Task, T, unknown>;
 
 /** The result of a task, checked: what comes back has been text in between, and may come from another build. */
@@ -74,7 +82,16 @@ export function* fanOut(context: OrchestrationContext): Yields<FinishRunResult> 
   const stoppedBy = plan.ok ? yield* allRounds(context, input, plan.attempt) : { code: plan.code, detail: plan.detail };
   df.setCustomStatus({ phase: 'finishing' });
   const finish: FinishRunInput = { runId: input.runId, ...(stoppedBy === undefined ? {} : { stoppedBy }) };
-  return yield* checked(df.callActivityWithRetry(finishRunName, afterPlatformFailure(), finish), finishRunResultSchema);
+  const finished = yield* checked(
+    df.callActivityWithRetry(finishRunName, afterPlatformFailure(), finish),
+    finishRunResultSchema,
+  );
+  try {
+    yield df.callActivityWithRetry(announceRunName, whileNobodyListens(), { runId: input.runId });
+  } catch {
+    // The activity has said so in the log each time; a run is none the worse for it.
+  }
+  return finished;
 }
 
 function* planned(context: OrchestrationContext, input: FanOutInput): Yields<PlanRunResult> {

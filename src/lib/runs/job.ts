@@ -56,6 +56,8 @@ export interface JobDefinition {
   readonly timeoutSeconds: number;
   /** The result's columns; a row may leave some out, but have no others. Absent: any flat rows. */
   readonly columns?: readonly Column[];
+  /** Columns that tell which row is which, for comparing two runs; absent: a row can only come and go. */
+  readonly key?: readonly string[];
   /** The work for one tenant. A BrokerError keeps its code in the run's record; any other throw becomes `job_failed`. */
   run(context: JobContext): Promise<readonly Row[] | undefined>;
 }
@@ -82,6 +84,8 @@ export function defineJob(definition: JobDefinition): Job {
   if (new Set(resources).size !== resources.length) wrong('resources names one twice');
   if (columns !== undefined && new Set(columns.map((column) => column.name)).size !== columns.length)
     wrong('columns names one twice');
+  const stranger = columns && definition.key?.find((name) => !columns.some((column) => column.name === name));
+  if (stranger !== undefined || definition.key?.length === 0) wrong('key must name columns');
   try {
     return {
       ...definition,

@@ -37,9 +37,10 @@ export async function planRun(deps: PlanRunDeps, input: { readonly runId: RunId 
     const plan = (await deps.results.plan(runId)) ?? (await deps.results.putPlan(runId, await makePlan(deps, runId)));
     await deps.runLog.recordTenants(runId, plan.decided);
     const total = plan.attempt.length + plan.decided.length;
+    const begun = (await deps.runLog.find(runId))?.startedAtMs;
     await deps.runLog.change(runId, {
       status: 'running',
-      startedAtMs: deps.clock.nowMs(),
+      startedAtMs: begun ?? deps.clock.nowMs(),
       tenants: { total, succeeded: 0, failed: 0, skipped: 0, notAttempted: 0 },
     });
     return { ok: true, attempt: plan.attempt.length, total };

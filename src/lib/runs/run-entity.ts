@@ -44,6 +44,7 @@ export const runProperties = [
   'status',
   'startedBy',
   'createdAt',
+  'scope',
   'startedAt',
   'finishedAt',
   'total',
@@ -78,6 +79,7 @@ export function readRun(entity: Read): Run {
     status: statusOf(textAt(entity, 'status')),
     startedBy: textAt(entity, 'startedBy') ?? '',
     createdAtMs: timeAt(entity, 'createdAt') ?? 0,
+    scope: textAt(entity, 'scope') === 'selected' ? 'selected' : 'all',
     startedAtMs: timeAt(entity, 'startedAt'),
     finishedAtMs: timeAt(entity, 'finishedAt'),
     tenants: {

@@ -10,6 +10,14 @@ export type RunChange = Partial<
 /** How many tenants of a run have which outcome. */
 export type OutcomeCounts = Readonly<Record<TenantOutcome, number>>;
 
+export interface RunFilter {
+  readonly job?: string;
+  /** Only runs that are pending or running. */
+  readonly active?: boolean;
+  readonly createdBeforeMs?: number;
+  readonly limit: number;
+}
+
 /** The records of runs and of their tenants. Every method throws BrokerError `storage_unavailable` when storage fails. */
 export interface RunLog {
   /** Claims the run: atomic, so of many starts of one window one succeeds. @returns false when the record exists. */
@@ -21,8 +29,10 @@ export interface RunLog {
   /** What was asked when the run was started. */
   request(runId: RunId): Promise<RunRequest | undefined>;
   /** Newest first. */
-  list(filter: { readonly job?: string; readonly limit: number }): Promise<readonly Run[]>;
+  list(filter: RunFilter): Promise<readonly Run[]>;
   change(runId: RunId, change: RunChange): Promise<void>;
+  /** Deletes the records of the tenants, then that of the run; what was deleted before does no harm. */
+  remove(runId: RunId): Promise<void>;
 
   /** Writes records, over those of earlier rounds, never over one of the same or a later round. @returns the record that counts. */
   recordTenant(runId: RunId, record: TenantRun): Promise<TenantRun>;
@@ -42,4 +52,6 @@ export interface RunResults {
   putRows(runId: RunId, tenantId: TenantId, jsonLines: string): Promise<void>;
   /** JSON Lines as stored, in pieces of any size. */
   rows(runId: RunId, tenantId: TenantId): AsyncIterable<string>;
+  /** Deletes everything of the run. */
+  remove(runId: RunId): Promise<void>;
 }

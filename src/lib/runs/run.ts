@@ -44,6 +44,8 @@ export interface Run {
   /** `timer`, or the application id of the caller. */
   readonly startedBy: string;
   readonly createdAtMs: number;
+  /** `selected`: only the tenants that were asked for; such a run is no measure for the next. */
+  readonly scope: 'all' | 'selected';
   readonly startedAtMs?: number | undefined;
   readonly finishedAtMs?: number | undefined;
   /** Final once the run has ended; while it runs only `total` is true. */

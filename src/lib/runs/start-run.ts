@@ -3,18 +3,10 @@ import { BrokerError } from '../errors.ts';
 import type { TenantId } from '../identifiers.ts';
 import type { Logger } from '../log.ts';
 import type { JobRegistry } from './job.ts';
+import type { Orchestrations } from './orchestrations.ts';
 import { isEnded } from './run.ts';
 import { type RunId, runIdOf } from './run-id.ts';
 import type { RunLog } from './run-log.ts';
-
-/** What this program needs of the durable client. */
-export interface Orchestrations {
-  start(name: string, instanceId: string, input: unknown): Promise<void>;
-  /** Whether the platform knows the instance, ended or not. */
-  exists(instanceId: string): Promise<boolean>;
-  /** Raises an external event; to an instance that has ended or is unknown, nothing happens. */
-  raise(instanceId: string, event: string): Promise<void>;
-}
 
 /** How runs are cut up and how patient they are; from the settings, copied into each run's input. */
 export interface RunTuning {
@@ -69,11 +61,14 @@ export async function startRun(deps: StartRunDeps, request: StartRunRequest): Pr
   return runId;
 }
 
-/** Starts what was claimed but never begun, because the process died between the two. @returns whether it did. */
+/**
+ * Starts what was claimed but never begun, because the process died between the two, and what the platform has lost (its
+ * storage was reset): tenants with a record are not begun again. @returns whether it did.
+ */
 export async function resumeRun(deps: StartRunDeps, runId: RunId): Promise<boolean> {
   const run = await deps.runLog.find(runId);
   if (run === undefined || isEnded(run.status) || deps.clock.nowMs() - run.createdAtMs < startTakesMs) return false;
-  if (await deps.orchestrations.exists(runId)) return false;
+  if ((await deps.orchestrations.state(runId)) !== 'unknown') return false;
   deps.log.log('warn', 'run.resumed', { runId });
   await startOrchestration(deps, runId);
   return true;

@@ -15,7 +15,7 @@ import {
   textAt,
 } from './run-entity.ts';
 import { parseRunId, type RunId } from './run-id.ts';
-import type { OutcomeCounts, RunChange, RunLog } from './run-log.ts';
+import type { OutcomeCounts, RunChange, RunFilter, RunLog } from './run-log.ts';
 import { isStorageConflict, isStorageMissing, once, storageCall, storageItems } from './storage-call.ts';
 
 export const runsTable = 'Runs';
@@ -55,6 +55,7 @@ export class TableRunLog implements RunLog {
         status: 'pending',
         startedBy: run.startedBy,
         createdAt: new Date(run.createdAtMs).toISOString(),
+        scope: request.tenants === undefined ? 'all' : 'selected',
         ...requestProperties(request),
       });
       return true;
@@ -74,19 +75,51 @@ export class TableRunLog implements RunLog {
     return entity && readRequest(entity);
   }
 
-  async list(filter: { readonly job?: string; readonly limit: number }): Promise<readonly Run[]> {
-    const where = filter.job === undefined ? {} : { filter: `PartitionKey eq ${quoted(filter.job)}` };
+  async list({ job, active, createdBeforeMs, limit }: RunFilter): Promise<readonly Run[]> {
+    const conditions = [
+      job === undefined ? [] : `PartitionKey eq ${quoted(job)}`,
+      active === true ? "(status eq 'pending' or status eq 'running')" : [],
+      // ISO 8601 in UTC: the order of the text is the order of the time.
+      createdBeforeMs === undefined ? [] : `createdAt lt ${quoted(new Date(createdBeforeMs).toISOString())}`,
+    ].flat();
     const runs: Run[] = [];
     // One row per run: with 90 days of retention a few thousand at most, so they are sorted here.
-    for await (const entity of this.#query(this.#runs, { select: [...runProperties], ...where }))
-      runs.push(readRun(entity));
-    return runs.toSorted((a, b) => b.createdAtMs - a.createdAtMs).slice(0, filter.limit);
+    const query = {
+      select: [...runProperties],
+      ...(conditions.length === 0 ? {} : { filter: conditions.join(' and ') }),
+    };
+    for await (const entity of this.#query(this.#runs, query)) runs.push(readRun(entity));
+    return runs.toSorted((a, b) => b.createdAtMs - a.createdAtMs).slice(0, limit);
   }
 
   async change(runId: RunId, change: RunChange): Promise<void> {
     const keys = keysOf(runId);
     if (keys === undefined) return;
     await storageCall(async () => (await this.#runs()).updateEntity({ ...keys, ...changeProperties(change) }, 'Merge'));
+  }
+
+  async remove(runId: RunId): Promise<void> {
+    let batch: TransactionAction[] = [];
+    const flush = async (): Promise<void> => {
+      const actions = batch;
+      batch = [];
+      if (actions.length > 0) await storageCall(async () => (await this.#tenantRuns()).submitTransaction(actions));
+    };
+    const query = { filter: `PartitionKey eq ${quoted(runId)}`, select: ['partitionKey', 'rowKey'] };
+    for await (const { partitionKey = '', rowKey = '' } of this.#query(this.#tenantRuns, query)) {
+      batch.push(['delete', { partitionKey, rowKey }]);
+      if (batch.length === mostPerTransaction) await flush();
+    }
+    await flush();
+    const keys = keysOf(runId);
+    if (keys === undefined) return;
+    await storageCall(async () => {
+      try {
+        await (await this.#runs()).deleteEntity(keys.partitionKey, keys.rowKey);
+      } catch (thrown) {
+        if (!isStorageMissing(thrown)) throw thrown;
+      }
+    });
   }
 
   async recordTenant(runId: RunId, record: TenantRun): Promise<TenantRun> {

@@ -48,10 +48,10 @@ export async function runTenant(deps: TenantRunDeps, input: TenantRunInput): Pro
   try {
     const stop = await deps.stops.find(input.runId);
     if (stop !== undefined) return { outcome: 'not_attempted', code: stop.code };
-    const plan = await deps.plans.get(input.runId);
+    const { plan, recordedBefore } = await deps.plans.get(input.runId);
     const tenant = plan.attempt[input.index];
     if (tenant === undefined) throw new BrokerError('internal', 'The plan has no such tenant.');
-    if (input.round > 1) {
+    if (input.round > 1 || recordedBefore.has(tenant.tenantId)) {
       const earlier = await deps.runLog.findTenant(input.runId, tenant.tenantId);
       if (earlier !== undefined && (earlier.outcome !== 'retrying' || earlier.round >= input.round))
         return resultOf(earlier);

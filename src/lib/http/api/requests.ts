@@ -52,6 +52,15 @@ export const resultsQuerySchema = z.strictObject({
     .meta({ description: 'A JSON array, JSON Lines, or CSV (RFC 4180, with a byte order mark for spreadsheets).' }),
 });
 
+/** The query of `GET /api/runs/{runId}/changes`. */
+export const changesQuerySchema = z.strictObject({
+  with: z
+    .string()
+    .max(100)
+    .optional()
+    .meta({ description: 'Id of the run to compare with; absent: the latest one before it over all tenants.' }),
+});
+
 /** The query of `GET /api/runs/{runId}/tenants`. */
 export const runTenantsQuerySchema = z.strictObject({
   outcome: z

@@ -95,7 +95,7 @@ export async function stageRun(
     jobs: createJobRegistry([job]),
     runLog,
     results,
-    plans: createRunPlans(results),
+    plans: createRunPlans({ results, runLog }),
     stops: createRunStops({ runLog, clock }),
   };
   const attempt = (index: number, input: Partial<TenantRunInput> = {}): Promise<TenantRunResult> =>

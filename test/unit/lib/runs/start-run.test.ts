@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createJobRegistry, defineJob } from '../../../../src/lib/runs/job.ts';
-import { type Orchestrations, startRun, type StartRunDeps } from '../../../../src/lib/runs/start-run.ts';
+import { startRun, type StartRunDeps } from '../../../../src/lib/runs/start-run.ts';
+import { FakeOrchestrations } from '../../../fakes/fake-orchestrations.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { MemoryRunLog } from '../../../fakes/memory-run-log.ts';
 import { silentLogger } from '../../../../src/lib/log.ts';
@@ -9,18 +10,7 @@ import { tenantId } from './stage.ts';
 function stage() {
   const clock = new FakeClock();
   const runLog = new MemoryRunLog();
-  const started: { name: string; instanceId: string; input: unknown }[] = [];
-  const known = new Set<string>();
-  const platform = { fails: false };
-  const orchestrations: Orchestrations = {
-    start: async (name, instanceId, input) => {
-      if (platform.fails) throw new Error('the platform is away');
-      started.push({ name, instanceId, input });
-      known.add(instanceId);
-    },
-    exists: async (instanceId) => known.has(instanceId),
-    raise: async () => undefined,
-  };
+  const orchestrations = new FakeOrchestrations();
   const jobs = createJobRegistry([
     defineJob({ name: 'probe', title: 'Probe', resources: [], timeoutSeconds: 1, run: async () => [] }),
   ]);
@@ -35,7 +25,7 @@ function stage() {
   };
   const start = (more: object = {}): Promise<string> =>
     startRun(deps, { job: 'probe', window: 'w', startedBy: 'timer', ...more });
-  return { start, started, runLog, clock, known, platform };
+  return { start, started: orchestrations.started, runLog, clock, orchestrations };
 }
 
 describe('starting a run', () => {
@@ -69,10 +59,10 @@ describe('starting a run', () => {
   });
 
   test('that died between claim and start is made good by the next who comes, after a minute', async () => {
-    const { start, started, clock, platform } = stage();
-    platform.fails = true;
+    const { start, started, clock, orchestrations } = stage();
+    orchestrations.broken = true;
     await expect(start()).rejects.toThrow('the platform is away');
-    platform.fails = false;
+    orchestrations.broken = false;
     await expect(start()).rejects.toMatchObject({ code: 'run_conflict' });
     expect(started).toHaveLength(0);
     await clock.advance(61_000);
@@ -81,12 +71,12 @@ describe('starting a run', () => {
   });
 
   test('leaves alone what runs or has ended', async () => {
-    const { start, started, clock, runLog, known } = stage();
+    const { start, started, clock, runLog, orchestrations } = stage();
     await start();
     await clock.advance(600_000);
     await expect(start()).rejects.toMatchObject({ code: 'run_conflict' });
     await runLog.change('probe@w', { status: 'completed' });
-    known.clear();
+    orchestrations.states.clear();
     await expect(start()).rejects.toMatchObject({ code: 'run_conflict' });
     expect(started).toHaveLength(1);
   });

@@ -2,6 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { BrokerError, type ErrorCode } from '../../../../src/lib/errors.ts';
 import { finishRun } from '../../../../src/lib/runs/finish-run.ts';
 import { settle } from '../../../fakes/fake-clock.ts';
+import { createRunPlans } from '../../../../src/lib/runs/run-plans.ts';
+import { createRunStops } from '../../../../src/lib/runs/run-stops.ts';
+import { runTenant } from '../../../../src/lib/runs/tenant-run.ts';
 import { runId, stageRun, tenantId } from './stage.ts';
 
 const fail = (code: ErrorCode, retryAfterSeconds?: number) => async () =>
@@ -92,6 +95,16 @@ describe('attempts that are repeated', () => {
     expect(await attempt(0, { round: 2 })).toEqual({ outcome: 'succeeded' });
     expect(begun).toHaveLength(2);
     expect(await runLog.findTenant(runId, tenantId(0))).toMatchObject({ outcome: 'succeeded', round: 2 });
+  });
+
+  test('by a process that has just started leave alone what an earlier one has done', async () => {
+    const { deps, attempt, begun, runLog } = await stageRun(async () => [], 3);
+    await attempt(0);
+    const restarted = { ...deps, plans: createRunPlans(deps), stops: createRunStops({ runLog, clock: deps.clock }) };
+    const again = (index: number) => runTenant(restarted, { runId, index, round: 1, last: false });
+    expect(await again(0)).toEqual({ outcome: 'succeeded' });
+    expect(await again(1)).toEqual({ outcome: 'succeeded' });
+    expect(begun).toEqual([tenantId(0), tenantId(1)]);
   });
 
   test('read the plan once for all tenants of a run', async () => {

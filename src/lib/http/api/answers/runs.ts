@@ -92,6 +92,35 @@ export const rowSchema = z
   .catchall(z.union([z.string(), z.number(), z.boolean(), z.null()]))
   .meta({ id: 'Row', description: 'One row of a result: the tenant, then the columns of the job.' });
 
+const changedRowSchema = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])).readonly();
+const tenantNameSchema = z.object({ tenantId: guid, name: z.string() });
+
+export const tenantChangeSchema = z
+  .discriminatedUnion('change', [
+    tenantNameSchema.extend({ change: z.literal('added'), after: changedRowSchema }),
+    tenantNameSchema.extend({ change: z.literal('removed'), before: changedRowSchema }),
+    tenantNameSchema.extend({
+      change: z.literal('changed'),
+      before: changedRowSchema,
+      after: changedRowSchema,
+      columns: z.array(z.string()).readonly().meta({ description: 'Names of the columns that differ.' }),
+    }),
+  ])
+  .meta({ id: 'TenantChange' });
+
+export const runChangesSchema = z
+  .object({
+    runId,
+    comparedWith: runId,
+    changes: z.array(tenantChangeSchema).readonly(),
+    truncated: z.boolean().meta({ description: 'There are more changes than are shown (10,000).' }),
+    comparedTenants: count.meta({ description: 'Tenants that succeeded in both runs; only their rows are compared.' }),
+    onlyBefore: z.array(tenantNameSchema).readonly().meta({ description: 'Succeeded only in the earlier run.' }),
+    onlyAfter: z.array(tenantNameSchema).readonly().meta({ description: 'Succeeded only in this run.' }),
+  })
+  .meta({ id: 'RunChanges' });
+
+export type RunChangesAnswer = z.output<typeof runChangesSchema>;
 export type RunAnswer = z.output<typeof runSchema>;
 export type RunSummaryAnswer = z.output<typeof runSummarySchema>;
 export type RunsAnswer = z.output<typeof runsAnswerSchema>;

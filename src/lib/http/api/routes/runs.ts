@@ -1,5 +1,13 @@
-import { cancelledRunSchema, rowSchema, runSchema, runsAnswerSchema, runTenantsAnswerSchema } from '../answers/runs.ts';
-import { listRunsQuerySchema, resultsQuerySchema, runTenantsQuerySchema } from '../requests.ts';
+import {
+  cancelledRunSchema,
+  rowSchema,
+  runChangesSchema,
+  runSchema,
+  runsAnswerSchema,
+  runTenantsAnswerSchema,
+  startedRunSchema,
+} from '../answers/runs.ts';
+import { changesQuerySchema, listRunsQuerySchema, resultsQuerySchema, runTenantsQuerySchema } from '../requests.ts';
 import type { Route } from '../route.ts';
 import * as z from 'zod';
 import {
@@ -153,6 +161,79 @@ export const runRoutes: readonly Route[] = [
       },
     ],
     failures: ['request_invalid', 'run_not_found', 'storage_unavailable'],
+  },
+  {
+    name: 'runs-changes',
+    method: 'GET',
+    path: '/runs/{runId}/changes',
+    group: 'Jobs and runs',
+    summary: 'What changed since an earlier run',
+    description:
+      'Rows that came, went or changed in tenants that succeeded in both runs. Rows are the same thing when the key columns of the job are equal.',
+    access: 'Runs.Read',
+    pathParameters: runId,
+    query: changesQuerySchema,
+    answers: [
+      {
+        status: 200,
+        description: 'The changes, sorted by tenant.',
+        contents: [
+          {
+            mediaType: 'application/json',
+            schema: runChangesSchema,
+            example: {
+              runId: exampleRunId,
+              comparedWith: exampleRunId,
+              changes: [
+                {
+                  tenantId: exampleTenantId,
+                  name: 'Contoso',
+                  change: 'changed',
+                  before: { product: 'Microsoft 365 Business Premium', assigned: 37 },
+                  after: { product: 'Microsoft 365 Business Premium', assigned: 38 },
+                  columns: ['assigned'],
+                },
+              ],
+              truncated: false,
+              comparedTenants: 25,
+              onlyBefore: [],
+              onlyAfter: [],
+            },
+          },
+        ],
+      },
+    ],
+    failures: ['request_invalid', 'run_not_found', 'storage_unavailable'],
+  },
+  {
+    name: 'runs-rerun',
+    method: 'POST',
+    path: '/runs/{runId}/rerun',
+    group: 'Jobs and runs',
+    summary: 'Run again what is left of a run',
+    description:
+      'Starts a run of the same job, with the same parameters, for the tenants that failed or were not attempted. Refused while the run goes on and when nothing is left.',
+    access: 'Runs.Write',
+    pathParameters: runId,
+    answers: [
+      {
+        status: 202,
+        description: 'Started.',
+        contents: [
+          {
+            mediaType: 'application/json',
+            schema: startedRunSchema,
+            example: {
+              runId: exampleRunId,
+              status: 'pending',
+              location: `/api/runs/${encodeURIComponent(exampleRunId)}`,
+            },
+          },
+        ],
+        headers: { Location: 'Where the run is.', 'Retry-After': 'When to look for the first time, seconds.' },
+      },
+    ],
+    failures: ['request_invalid', 'job_unknown', 'run_not_found', 'storage_unavailable'],
   },
   {
     name: 'runs-cancel',

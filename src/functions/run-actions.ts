@@ -1,0 +1,69 @@
+import { app } from '@azure/functions';
+import * as df from 'durable-functions';
+import type { Services } from '../composition.ts';
+import { BrokerError } from '../lib/errors.ts';
+import type { RunChangesAnswer, StartedRunAnswer } from '../lib/http/api/answers/runs.ts';
+import { changesQuerySchema, readQuery } from '../lib/http/api/requests.ts';
+import type { Call, Handler } from '../lib/http/pipeline.ts';
+import type { Answer } from '../lib/http/problem.ts';
+import type { Orchestrations } from '../lib/runs/orchestrations.ts';
+import { tenantsLeft } from '../lib/runs/rerun.ts';
+import { compareRuns, previousRun } from '../lib/runs/run-changes.ts';
+import { manualWindow, parseRunId } from '../lib/runs/run-id.ts';
+import { startRun } from '../lib/runs/start-run.ts';
+import { jobRegistry } from './job-registry.ts';
+import { orchestrationsOf, startDeps } from './orchestrations.ts';
+import { guarded } from './pipeline.ts';
+import { findRun } from './runs.ts';
+
+/** `POST /api/runs/{runId}/rerun`: a new run of the same job for the tenants that failed or were not attempted, 202. */
+export async function rerun(services: Services, call: Call, orchestrations: Orchestrations): Promise<Answer> {
+  const run = await findRun(services, call);
+  const tenants = await tenantsLeft({ runLog: services.runLog, results: services.runResults }, run);
+  const request = await services.runLog.request(run.runId);
+  const runId = await startRun(startDeps(services, orchestrations), {
+    job: run.job,
+    window: manualWindow(services.newId()),
+    startedBy: call.caller.applicationId,
+    tenants,
+    parameters: request?.parameters ?? {},
+  });
+  const location = `/api/runs/${encodeURIComponent(runId)}`;
+  const answer: StartedRunAnswer = { runId, status: 'pending', location };
+  return { status: 202, headers: { location, 'retry-after': '2' }, jsonBody: answer };
+}
+
+/** `GET /api/runs/{runId}/changes?with=`: what is different in the rows since an earlier run, by default the one before. */
+export const changes: Handler<Services> = async (services, call) => {
+  const { with: other } = readQuery(call.request, changesQuerySchema);
+  const run = await findRun(services, call);
+  const before =
+    other === undefined ? await previousRun(services.runLog, run) : await namedRun(services, run.job, other);
+  const source = { runLog: services.runLog, results: services.runResults };
+  const answer: RunChangesAnswer = await compareRuns(source, jobRegistry.find(run.job), before, run);
+  return { status: 200, jsonBody: answer };
+};
+
+async function namedRun(services: Services, job: string, runId: string) {
+  const run = parseRunId(runId)?.job === job ? await services.runLog.find(runId) : undefined;
+  if (run === undefined) throw new BrokerError('run_not_found', 'The job has no run of that id to compare with.');
+  return run;
+}
+
+app.http('runs-changes', {
+  route: 'runs/{runId}/changes',
+  methods: ['GET'],
+  authLevel: 'anonymous',
+  handler: guarded('Runs.Read', changes),
+});
+
+df.app.client.http('runs-rerun', {
+  route: 'runs/{runId}/rerun',
+  methods: ['POST'],
+  authLevel: 'anonymous',
+  handler: (request, client, context) =>
+    guarded('Runs.Write', (services: Services, call) => rerun(services, call, orchestrationsOf(client)))(
+      request,
+      context,
+    ),
+});

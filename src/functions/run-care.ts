@@ -1,0 +1,42 @@
+import type { InvocationContext } from '@azure/functions';
+import * as df from 'durable-functions';
+import { bootLog, type Services, services, withInvocation } from '../composition.ts';
+import { errorFields } from '../lib/log.ts';
+import type { Orchestrations } from '../lib/runs/orchestrations.ts';
+import { purgeRuns } from '../lib/runs/purge-runs.ts';
+import { watchRuns } from '../lib/runs/watch-runs.ts';
+import { orchestrationsOf, startDeps } from './orchestrations.ts';
+
+/** Every five minutes: takes up runs whose start died, and closes those whose orchestration did. */
+export const watch = async (services: Services, orchestrations: Orchestrations): Promise<void> => {
+  await watchRuns({ ...startDeps(services, orchestrations), stops: services.runStops });
+};
+
+/** Daily: deletes what is older than RUN_RETENTION_DAYS. */
+export const purge = async (services: Services, orchestrations: Orchestrations): Promise<void> => {
+  const { runLog, runResults: results, clock, log, settings } = services;
+  await purgeRuns({ runLog, results, orchestrations, clock, log, retentionDays: settings.RUN_RETENTION_DAYS });
+};
+
+function timer(
+  name: string,
+  schedule: string,
+  work: (services: Services, orchestrations: Orchestrations) => Promise<void>,
+): void {
+  df.app.client.timer(name, {
+    schedule,
+    handler: (_timer: unknown, client: df.DurableClient, context: InvocationContext) =>
+      withInvocation(context, async () => {
+        try {
+          await work(await services(), orchestrationsOf(client));
+        } catch (thrown) {
+          // The platform does not repeat a failed timer; its next firing does.
+          bootLog.log('error', 'run_care.failed', { timer: name, ...errorFields(thrown) });
+          throw thrown;
+        }
+      }),
+  });
+}
+
+timer('watch-runs', '20 */5 * * * *', watch);
+timer('purge-runs', '0 43 2 * * *', purge);

@@ -1,0 +1,47 @@
+import type { Clock } from '../clock.ts';
+import { BrokerError } from '../errors.ts';
+import { type Fetch, outboundFailure, retryAfterSeconds, send } from '../http/outbound.ts';
+import type { Secret } from '../secret.ts';
+import type { Notifier } from './notice.ts';
+import { formOf, webhookBody, type WebhookForm } from './webhook-bodies.ts';
+
+export interface WebhookNotifierDeps {
+  readonly fetch: Fetch;
+  readonly clock: Clock;
+}
+
+const timeoutMs = 15_000;
+const maxBodyBytes = 64 * 1024;
+
+/**
+ * Sends notices to an incoming webhook of Teams or Slack. Whoever knows its address can post there, so the address is a
+ * secret. Sends once: the caller repeats, with the platform's timers.
+ * @param form by the address when absent.
+ * @throws BrokerError config_invalid for an address that is not https.
+ */
+export function createWebhookNotifier(deps: WebhookNotifierDeps, address: Secret, form?: WebhookForm): Notifier {
+  const url = URL.canParse(address.reveal()) ? new URL(address.reveal()) : undefined;
+  if (url?.protocol !== 'https:')
+    throw new BrokerError('config_invalid', 'NOTIFICATION_WEBHOOK: is not an https address.');
+  const body = form ?? formOf(url);
+  return {
+    send: async (notice) => {
+      const reply = await send(deps.fetch, {
+        method: 'POST',
+        url: url.href,
+        headers: { 'content-type': 'application/json' },
+        body: webhookBody(body, notice),
+        timeoutMs,
+        maxBodyBytes,
+      }).catch((error: unknown): never => {
+        throw outboundFailure(error, 'resource_error', 'The notification webhook');
+      });
+      if (reply.status >= 200 && reply.status < 300) return;
+      const code = reply.status === 429 ? 'throttled' : 'resource_error';
+      throw new BrokerError(code, `The notification webhook answers ${reply.status}.`, {
+        retryAfterSeconds: retryAfterSeconds(reply.headers, deps.clock.nowMs()),
+        logFields: { status: reply.status, form: body },
+      });
+    },
+  };
+}

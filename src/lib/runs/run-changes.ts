@@ -1,0 +1,99 @@
+import type { TenantId } from '../identifiers.ts';
+import { BrokerError } from '../errors.ts';
+import type { Job } from './job.ts';
+import type { Row } from './row.ts';
+import { compareRows, type RowChange } from './row-changes.ts';
+import { isEnded, type Run, type TenantRun } from './run.ts';
+import type { RunId } from './run-id.ts';
+import type { RunLog, RunResults } from './run-log.ts';
+
+export type TenantChange = RowChange & { readonly tenantId: TenantId; readonly name: string };
+
+/** `GET /api/runs/{runId}/changes`. */
+export interface RunChanges {
+  readonly runId: RunId;
+  readonly comparedWith: RunId;
+  readonly changes: readonly TenantChange[];
+  /** There are more changes than are shown. */
+  readonly truncated: boolean;
+  /** Tenants whose rows can be compared: those that succeeded in both runs. */
+  readonly comparedTenants: number;
+  /** Tenants that succeeded in only one of the runs: nothing is said about their rows. */
+  readonly onlyBefore: readonly TenantName[];
+  readonly onlyAfter: readonly TenantName[];
+}
+
+interface TenantName {
+  readonly tenantId: TenantId;
+  readonly name: string;
+}
+
+interface Source {
+  readonly runLog: RunLog;
+  readonly results: RunResults;
+}
+
+/** More differences than this are no longer news. */
+const mostChanges = 10_000;
+/** Pairs of blobs that are read at one time. */
+const atOnce = 8;
+
+/**
+ * The run that a run is compared with: the latest one of the same job before it that ended and covered all tenants.
+ * @throws BrokerError run_not_found when there is none.
+ */
+export async function previousRun(runLog: RunLog, run: Run): Promise<Run> {
+  const earlier = await runLog.list({ job: run.job, createdBeforeMs: run.createdAtMs, limit: 100 });
+  const previous = earlier.find(
+    ({ status, scope, runId }) => runId !== run.runId && isEnded(status) && status !== 'failed' && scope === 'all',
+  );
+  if (previous === undefined)
+    throw new BrokerError('run_not_found', 'The job has no earlier run over all tenants to compare with.');
+  return previous;
+}
+
+/** What changed in the rows from one run to another, tenant by tenant. */
+export async function compareRuns(source: Source, job: Job | undefined, before: Run, after: Run): Promise<RunChanges> {
+  const [earlier, later] = await Promise.all([succeeded(source, before.runId), succeeded(source, after.runId)]);
+  const both = [...later.values()]
+    .filter(({ tenantId }) => earlier.has(tenantId))
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  const changes: TenantChange[] = [];
+  for (let start = 0; start < both.length && changes.length <= mostChanges; start += atOnce) {
+    const compared = await Promise.all(
+      both.slice(start, start + atOnce).map(async ({ tenantId, name, rows }) => {
+        const old = earlier.get(tenantId);
+        const [left, right] = await Promise.all([
+          rowsOf(source, before.runId, tenantId, old?.rows),
+          rowsOf(source, after.runId, tenantId, rows),
+        ]);
+        return compareRows(left, right, job?.key).map((change): TenantChange => ({ tenantId, name, ...change }));
+      }),
+    );
+    changes.push(...compared.flat());
+  }
+  const names = (of: ReadonlyMap<TenantId, TenantRun>, not: ReadonlyMap<TenantId, TenantRun>): TenantName[] =>
+    [...of.values()].flatMap(({ tenantId, name }) => (not.has(tenantId) ? [] : { tenantId, name }));
+  return {
+    runId: after.runId,
+    comparedWith: before.runId,
+    changes: changes.slice(0, mostChanges),
+    truncated: changes.length > mostChanges,
+    comparedTenants: both.length,
+    onlyBefore: names(earlier, later),
+    onlyAfter: names(later, earlier),
+  };
+}
+
+async function succeeded(source: Source, runId: RunId): Promise<Map<TenantId, TenantRun>> {
+  const records = new Map<TenantId, TenantRun>();
+  for await (const record of source.runLog.tenants(runId, 'succeeded')) records.set(record.tenantId, record);
+  return records;
+}
+
+async function rowsOf(source: Source, runId: RunId, tenantId: TenantId, count = 0): Promise<readonly Row[]> {
+  if (count === 0) return [];
+  let text = '';
+  for await (const piece of source.results.rows(runId, tenantId)) text += piece;
+  return text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Row]));
+}

@@ -1,0 +1,84 @@
+import { describe, expect, test } from 'vitest';
+import type { Notice } from '../../../../src/lib/notifications/notice.ts';
+import { createWebhookNotifier } from '../../../../src/lib/notifications/webhook-notifier.ts';
+import { Secret } from '../../../../src/lib/secret.ts';
+import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { type Scripted, scriptedFetch } from '../../../fakes/scripted-fetch.ts';
+
+const notice: Notice = {
+  severity: 'error',
+  title: 'It failed',
+  text: 'Do <this> & that.',
+  facts: [{ name: 'Tenant', value: '[Contoso](https://evil.test) <b>' }],
+};
+const teams = 'https://prod-1.westeurope.logic.azure.com/workflows/abc?sig=xyz';
+const slack = 'https://hooks.slack.com/services/T0/B0/xyz';
+
+function stage(address: string, answer: () => Scripted = () => new Response('ok')) {
+  const { fetch, seen } = scriptedFetch(answer);
+  const notifier = createWebhookNotifier({ fetch, clock: new FakeClock() }, new Secret(address));
+  return { notifier, body: () => seen[0]?.body ?? '', seen };
+}
+
+test('Teams gets an adaptive card in which a customer cannot place a link', async () => {
+  const { notifier, body } = stage(teams, () => new Response(null, { status: 202 }));
+  await notifier.send(notice);
+  const card = JSON.parse(body()) as {
+    attachments: { contentType: string; content: { body: { text?: string; facts?: { value: string }[] }[] } }[];
+  };
+  expect(card.attachments[0]?.contentType).toBe('application/vnd.microsoft.card.adaptive');
+  expect(card.attachments[0]?.content.body[0]?.text).toBe('It failed');
+  expect(card.attachments[0]?.content.body[2]?.facts?.[0]?.value).toBe('\\[Contoso\\]\\(https://evil.test\\) \\<b\\>');
+});
+
+test('Slack gets text with its three special characters escaped', async () => {
+  const { notifier, body } = stage(slack);
+  await notifier.send(notice);
+  expect(JSON.parse(body())).toEqual({
+    text: ':red_circle: *It failed*\nDo &lt;this&gt; &amp; that.\n• *Tenant*: [Contoso](https://evil.test) &lt;b&gt;',
+  });
+});
+
+test('what looks like a token never leaves, and long text is cut', async () => {
+  const { notifier, body } = stage(slack);
+  await notifier.send({
+    ...notice,
+    text: `Bearer ${'a'.repeat(40)}`,
+    title: 't'.repeat(1000),
+    facts: [{ name: 'f', value: `eyJ${'x'.repeat(30)}.${'y'.repeat(30)}.z` }],
+  });
+  expect(body()).not.toContain('a'.repeat(40));
+  expect(body()).not.toContain('x'.repeat(30));
+  expect(body().length).toBeLessThan(2_000);
+});
+
+describe('a message that is not taken', () => {
+  test.each([
+    [429, 'throttled'],
+    [404, 'resource_error'],
+    [500, 'resource_error'],
+    [302, 'resource_error'],
+  ])('with status %i is %s, and the address is not told', async (status, code) => {
+    const { notifier, seen } = stage(teams, () => new Response('', { status, headers: { 'retry-after': '9' } }));
+    const failure: unknown = await notifier.send(notice).catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code, retryAfterSeconds: 9 });
+    expect(JSON.stringify(failure) + String(failure)).not.toContain('sig=');
+    expect(seen).toHaveLength(1);
+  });
+
+  test('because nobody answers is resource_error', async () => {
+    const { notifier } = stage(teams, () => {
+      throw new TypeError('fetch failed');
+    });
+    await expect(notifier.send(notice)).rejects.toMatchObject({ code: 'resource_error' });
+  });
+});
+
+test.each(['http://hooks.slack.com/x', 'not an address'])(
+  'the address %s is refused without being quoted',
+  (address) => {
+    expect(() => stage(address)).toThrow(
+      expect.objectContaining({ code: 'config_invalid', detail: 'NOTIFICATION_WEBHOOK: is not an https address.' }),
+    );
+  },
+);

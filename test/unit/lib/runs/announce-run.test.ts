@@ -1,0 +1,108 @@
+import { describe, expect, test } from 'vitest';
+import type { ErrorCode } from '../../../../src/lib/errors.ts';
+import type { Notice } from '../../../../src/lib/notifications/notice.ts';
+import { announceRun } from '../../../../src/lib/runs/announce-run.ts';
+import type { Run } from '../../../../src/lib/runs/run.ts';
+import { MemoryRunLog } from '../../../fakes/memory-run-log.ts';
+import { tenantId } from './stage.ts';
+
+function stage() {
+  const runLog = new MemoryRunLog();
+  const sent: Notice[] = [];
+  const notifier = {
+    send: async (notice: Notice) => {
+      sent.push(notice);
+    },
+  };
+  let created = 0;
+  const put = async (window: string, failed: Record<number, ErrorCode>, more: Partial<Run> = {}): Promise<void> => {
+    const runId = `job@${window}`;
+    created += 1;
+    await runLog.create(
+      { runId, job: 'job', window, startedBy: 'timer', createdAtMs: created },
+      { parameters: {}, ...(more.scope === 'selected' ? { tenants: [] } : {}) },
+    );
+    const count = Object.keys(failed).length;
+    await runLog.change(runId, {
+      status: 'completed',
+      tenants: { total: 20, succeeded: 20 - count, failed: count, skipped: 0, notAttempted: 0 },
+      ...more,
+    });
+    for (const [number, code] of Object.entries(failed)) {
+      await runLog.recordTenant(runId, {
+        tenantId: tenantId(Number(number)),
+        name: `Tenant ${number}`,
+        outcome: 'failed',
+        code,
+        round: 1,
+        rows: 0,
+        columns: [],
+        startedAtMs: 0,
+        finishedAtMs: 0,
+      });
+    }
+  };
+  return { put, sent, announce: (window: string) => announceRun({ runLog, notifier }, { runId: `job@${window}` }) };
+}
+
+describe('people hear of a run', () => {
+  test('that failed: why, and what to do', async () => {
+    const { put, sent, announce } = stage();
+    await put(
+      '1',
+      {},
+      { status: 'failed', stoppedBy: { code: 'credential_revoked', detail: 'Revoked (AADSTS50173).' } },
+    );
+    expect(await announce('1')).toEqual({ announced: true });
+    expect(sent).toMatchObject([
+      {
+        severity: 'error',
+        title: expect.stringContaining('refresh token was revoked') as string,
+        text: expect.stringMatching(/AADSTS50173.*ptb consent/s) as string,
+      },
+    ]);
+  });
+
+  test('in which more tenants failed than before: which ones are new, and why', async () => {
+    const { put, sent, announce } = stage();
+    await put('1', { 1: 'consent_required' });
+    await put('2', { 1: 'consent_required', 2: 'consent_required', 3: 'blocked_by_policy' });
+    expect(await announce('2')).toEqual({ announced: true });
+    expect(sent[0]).toMatchObject({ severity: 'warning', title: 'job: 3 tenants failed, 1 the time before' });
+    expect(sent[0]?.facts.slice(2)).toEqual([
+      { name: 'The application has no consent in this tenant', value: 'Tenant 2' },
+      { name: 'A policy of the tenant blocks the partner', value: 'Tenant 3' },
+    ]);
+  });
+
+  test('by a few names, not by hundreds', async () => {
+    const { put, sent, announce } = stage();
+    await put('1', {});
+    await put('2', Object.fromEntries(Array.from({ length: 15 }, (_, index) => [index, 'access_denied' as const])));
+    await announce('2');
+    expect(sent[0]?.facts.at(-1)?.value).toMatch(/^Tenant 0, .* and 5 more$/);
+  });
+});
+
+describe('people do not hear of', () => {
+  test.each<[string, Record<number, ErrorCode>, Partial<Run>]>([
+    ['a run as before', { 1: 'consent_required' }, {}],
+    ['a run that got better', {}, {}],
+    ['a run over chosen tenants', { 1: 'consent_required', 2: 'access_denied' }, { scope: 'selected' }],
+    ['a cancelled run', { 1: 'consent_required', 2: 'access_denied' }, { status: 'cancelled' }],
+  ])('%s', async (_what, failed, more) => {
+    const { put, sent, announce } = stage();
+    await put('1', { 1: 'consent_required' });
+    await put('2', failed, more);
+    expect(await announce('2')).toEqual({ announced: false });
+    expect(sent).toEqual([]);
+  });
+
+  test('the first run of a job, or one that is gone', async () => {
+    const { put, sent, announce } = stage();
+    await put('1', { 1: 'consent_required' });
+    expect(await announce('1')).toEqual({ announced: false });
+    expect(await announce('nothing')).toEqual({ announced: false });
+    expect(sent).toEqual([]);
+  });
+});

@@ -1,0 +1,181 @@
+import { describe, expect, test } from 'vitest';
+import { defineJob } from '../../../../src/lib/runs/job.ts';
+import { tenantsLeft } from '../../../../src/lib/runs/rerun.ts';
+import type { Row } from '../../../../src/lib/runs/row.ts';
+import { compareRows } from '../../../../src/lib/runs/row-changes.ts';
+import type { Run, TenantOutcome } from '../../../../src/lib/runs/run.ts';
+import { compareRuns, previousRun } from '../../../../src/lib/runs/run-changes.ts';
+import { MemoryRunLog, MemoryRunResults } from '../../../fakes/memory-run-log.ts';
+import { tenantId } from './stage.ts';
+
+describe('rows of one tenant', () => {
+  test('with a key have come, gone, or changed in columns', () => {
+    const before = [
+      { id: 1, n: 5, note: 'x' },
+      { id: 2, n: 1 },
+      { id: 3, n: 0 },
+    ];
+    const after = [
+      { id: 3, n: 0, extra: null },
+      { id: 1, n: 6, note: 'y' },
+      { id: 4, n: 9 },
+    ];
+    expect(compareRows(before, after, ['id'])).toEqual([
+      { change: 'changed', before: before[0], after: after[1], columns: ['n', 'note'] },
+      { change: 'added', after: after[2] },
+      { change: 'removed', before: before[1] },
+    ]);
+  });
+
+  test('without a key can only come and go, whatever the order of columns', () => {
+    expect(
+      compareRows(
+        [{ a: 1, b: 2 }],
+        [
+          { b: 2, a: 1 },
+          { a: 1, b: 3 },
+        ],
+        undefined,
+      ),
+    ).toEqual([{ change: 'added', after: { a: 1, b: 3 } }]);
+  });
+
+  test('that occur several times are matched one by one', () => {
+    expect(compareRows([{ id: 1 }, { id: 1 }], [{ id: 1 }], ['id'])).toEqual([
+      { change: 'removed', before: { id: 1 } },
+    ]);
+    expect(compareRows([{ id: 1 }], [{ id: 1 }, { id: 1 }], ['id'])).toEqual([{ change: 'added', after: { id: 1 } }]);
+  });
+
+  test('keys of several columns do not run into one another, nor 1 into "1"', () => {
+    expect(compareRows([{ a: 'x', b: 'yz' }], [{ a: 'xy', b: 'z' }], ['a', 'b'])).toHaveLength(2);
+    expect(compareRows([{ a: 1 }], [{ a: '1' }], ['a'])).toHaveLength(2);
+  });
+});
+
+const job = defineJob({
+  name: 'job',
+  title: 'Job',
+  resources: [],
+  timeoutSeconds: 1,
+  key: ['id'],
+  run: async () => [],
+});
+
+function stage() {
+  const runLog = new MemoryRunLog();
+  const results = new MemoryRunResults();
+  const put = async (
+    window: string,
+    createdAtMs: number,
+    tenants: Record<number, Row[] | TenantOutcome>,
+    more: Partial<Run> = {},
+  ): Promise<Run> => {
+    const runId = `job@${window}`;
+    const selected = more.scope === 'selected' ? { tenants: [tenantId(1)] } : {};
+    await runLog.create(
+      { runId, job: 'job', window, startedBy: 'timer', createdAtMs },
+      { parameters: {}, ...selected },
+    );
+    await runLog.change(runId, { status: 'completed', ...more });
+    for (const [number, rows] of Object.entries(tenants)) {
+      const id = tenantId(Number(number));
+      const list = typeof rows === 'string' ? [] : rows;
+      if (list.length > 0) await results.putRows(runId, id, list.map((row) => `${JSON.stringify(row)}\n`).join(''));
+      await runLog.recordTenant(runId, {
+        tenantId: id,
+        name: `Tenant ${number}`,
+        outcome: typeof rows === 'string' ? rows : 'succeeded',
+        round: 1,
+        rows: list.length,
+        columns: [],
+        startedAtMs: 0,
+        finishedAtMs: 0,
+      });
+    }
+    return (await runLog.find(runId))!;
+  };
+  return { runLog, results, put };
+}
+
+describe('two runs', () => {
+  test('are compared tenant by tenant where both succeeded; of the others only their names are told', async () => {
+    const { runLog, results, put } = stage();
+    const before = await put('1', 1, { 1: [{ id: 1, n: 1 }], 2: [{ id: 1 }], 3: 'failed', 4: [{ id: 1 }], 5: [] });
+    const after = await put('2', 2, {
+      1: [{ id: 1, n: 2 }],
+      2: 'failed',
+      3: [{ id: 1 }],
+      4: [{ id: 1 }],
+      5: [{ id: 7 }],
+    });
+    expect(await compareRuns({ runLog, results }, job, before, after)).toEqual({
+      runId: 'job@2',
+      comparedWith: 'job@1',
+      changes: [
+        {
+          tenantId: tenantId(1),
+          name: 'Tenant 1',
+          change: 'changed',
+          before: { id: 1, n: 1 },
+          after: { id: 1, n: 2 },
+          columns: ['n'],
+        },
+        { tenantId: tenantId(5), name: 'Tenant 5', change: 'added', after: { id: 7 } },
+      ],
+      truncated: false,
+      comparedTenants: 3,
+      onlyBefore: [{ tenantId: tenantId(2), name: 'Tenant 2' }],
+      onlyAfter: [{ tenantId: tenantId(3), name: 'Tenant 3' }],
+    });
+  });
+
+  test('with more than ten thousand differences show the first of them and say so', async () => {
+    const { runLog, results, put } = stage();
+    const before = await put('1', 1, { 1: [], 2: [] });
+    const many = Array.from({ length: 6_000 }, (_, id) => ({ id }));
+    const after = await put('2', 2, { 1: many, 2: many });
+    const { changes, truncated } = await compareRuns({ runLog, results }, job, before, after);
+    expect([changes.length, truncated]).toEqual([10_000, true]);
+  });
+});
+
+describe('the run before', () => {
+  test('is the latest of the job that ended and covered all tenants', async () => {
+    const { runLog, put } = stage();
+    await put('old', 1, {});
+    await put('good', 2, {});
+    await put('chosen', 3, {}, { scope: 'selected' });
+    await put('failed', 4, {}, { status: 'failed' });
+    await put('going', 5, {}, { status: 'running' });
+    const run = await put('now', 6, {});
+    expect((await previousRun(runLog, run)).runId).toBe('job@good');
+  });
+
+  test('is an error when there is none', async () => {
+    const { runLog, put } = stage();
+    await expect(previousRun(runLog, await put('first', 1, {}))).rejects.toMatchObject({ code: 'run_not_found' });
+  });
+});
+
+describe('what is left of a run', () => {
+  test('are the tenants that failed or were not attempted', async () => {
+    const { runLog, results, put } = stage();
+    const run = await put('1', 1, { 1: [], 2: 'failed', 3: 'skipped' }, { status: 'cancelled' });
+    await results.putPlan('job@1', {
+      job: 'job',
+      parameters: {},
+      decided: [],
+      attempt: [1, 2, 3, 4].map((number) => ({ tenantId: tenantId(number), name: `${number}` })),
+    });
+    expect(await tenantsLeft({ runLog, results }, run)).toEqual([tenantId(2), tenantId(4)]);
+  });
+
+  test('is refused while the run goes on, and when there is nothing', async () => {
+    const { runLog, results, put } = stage();
+    const going = await put('1', 1, { 1: 'failed' }, { status: 'running' });
+    await expect(tenantsLeft({ runLog, results }, going)).rejects.toMatchObject({ code: 'request_invalid' });
+    const fine = await put('2', 2, { 1: [] });
+    await expect(tenantsLeft({ runLog, results }, fine)).rejects.toMatchObject({ code: 'request_invalid' });
+  });
+});
