@@ -1,0 +1,112 @@
+/**
+ * Writes histories/VERSION/*.json: what the platform would keep of typical runs. Run it once for each new version of the
+ * orchestrations (`node test/replay/record.ts`), never again for one that has been deployed: these files stand for runs
+ * that are under way somewhere.
+ */
+import { access, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import hostJson from '../../host.json' with { type: 'json' };
+import { fanOut, fanOutBatch, type FanOutInput } from '../../src/lib/runs/fan-out.ts';
+import type { PlanRunResult } from '../../src/lib/runs/plan-run.ts';
+import type { TenantRunInput, TenantRunResult } from '../../src/lib/runs/tenant-run.ts';
+import { drive, newJournal } from './driver.ts';
+import type { HistoryEvent } from './sdk.ts';
+
+/** One instance, as it is on record. */
+export interface Recording {
+  readonly name: string;
+  readonly instanceId: string;
+  readonly input: unknown;
+  readonly output: unknown;
+  readonly history: readonly HistoryEvent[];
+}
+
+export const historiesFolder = join(import.meta.dirname, 'histories');
+
+interface Scenario {
+  readonly plans?: PlanRunResult[];
+  readonly tenant: (input: TenantRunInput) => TenantRunResult;
+  readonly raiseWhileWaiting?: string[];
+  /** Fails this often before it succeeds. */
+  readonly deaths?: number;
+}
+
+const succeeded: TenantRunResult = { outcome: 'succeeded' };
+
+const scenarios: Readonly<Record<string, Scenario>> = {
+  completed: { tenant: ({ index }) => (index === 3 ? { outcome: 'failed', code: 'consent_required' } : succeeded) },
+  retried: {
+    tenant: ({ index, round }) =>
+      index % 3 === 0 && round < 3 ? { outcome: 'retrying', code: 'throttled', retryAfterSeconds: 30 } : succeeded,
+  },
+  stopped: {
+    tenant: ({ index }) => (index < 4 ? succeeded : { outcome: 'not_attempted', code: 'credential_revoked' }),
+  },
+  'cancelled-while-waiting': {
+    tenant: () => ({ outcome: 'retrying', code: 'entra_unavailable' }),
+    raiseWhileWaiting: ['cancel'],
+  },
+  'without-list': {
+    plans: [{ ok: false, code: 'directory_unavailable', detail: 'Away.', transient: true }],
+    tenant: () => succeeded,
+  },
+  'lost-worker': { tenant: () => succeeded, deaths: 1 },
+};
+
+async function record(scenario: Scenario): Promise<Recording[]> {
+  const input: FanOutInput = {
+    runId: 'licence-report@2026-11-24T05:00Z',
+    batchSize: 4,
+    rounds: 3,
+    retryDelaySeconds: 60,
+    jitter: 0.5,
+  };
+  const journal = newJournal();
+  const [plan = { ok: true, attempt: 10, total: 12 }] = scenario.plans ?? [];
+  let deaths = scenario.deaths ?? 0;
+  await drive(
+    {
+      orchestrations: { 'fan-out': fanOut, 'fan-out-batch': fanOutBatch },
+      activities: {
+        'list-tenants': () => plan,
+        'tenant-run': (asked) => {
+          if (deaths-- > 0) throw new Error('the worker was lost');
+          return scenario.tenant(asked as TenantRunInput);
+        },
+        'finish-run': () => ({
+          status: 'completed',
+          tenants: { total: 12, succeeded: 10, failed: 2, skipped: 0, notAttempted: 0 },
+        }),
+        'announce-run': () => ({ announced: false }),
+      },
+      delivery: 'one',
+      ...(scenario.raiseWhileWaiting === undefined ? {} : { raiseWhileWaiting: [...scenario.raiseWhileWaiting] }),
+    },
+    'fan-out',
+    input.runId,
+    input,
+    journal,
+  );
+  return [...journal.instances].map(([instanceId, { name, input, output, history }]) => ({
+    name,
+    instanceId,
+    input,
+    output,
+    history,
+  }));
+}
+
+if (import.meta.main) {
+  const folder = join(historiesFolder, hostJson.extensions.durableTask.defaultVersion);
+  await mkdir(folder, { recursive: true });
+  for (const [name, scenario] of Object.entries(scenarios)) {
+    const file = join(folder, `${name}.json`);
+    const exists = await access(file).then(
+      () => true,
+      () => false,
+    );
+    if (exists)
+      throw new Error(`${file} exists: it stands for deployed runs. A changed orchestration is a new version.`);
+    await writeFile(file, `${JSON.stringify(await record(scenario))}\n`);
+  }
+}

@@ -1,0 +1,55 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import hostJson from '../../host.json' with { type: 'json' };
+import { fanOut, fanOutBatch } from '../../src/lib/runs/fan-out.ts';
+import { historiesFolder, type Recording } from './record.ts';
+import { type Action, actionTypes, eventTypes, replay } from './sdk.ts';
+
+const orchestrations = { 'fan-out': fanOut, 'fan-out-batch': fanOutBatch };
+const files = (await readdir(historiesFolder, { recursive: true })).filter((name) => name.endsWith('.json')).toSorted();
+
+const flatten = (action: Action): Action[] =>
+  action.compoundActions === undefined ? [action] : action.compoundActions.flatMap(flatten);
+
+/** What the orchestrator has asked the platform for, in order; the platform's own follow-ups (retries) are not among it. */
+const asked = (actions: readonly Action[]): string[] =>
+  actions
+    .flatMap(flatten)
+    .map(({ actionType, functionName, instanceId }) =>
+      [actionType, functionName, instanceId].filter((part) => part !== undefined).join(' '),
+    );
+
+test('there are recorded histories of the version that host.json names', () => {
+  expect(
+    files.filter((file) => file.startsWith(hostJson.extensions.durableTask.defaultVersion)).length,
+  ).toBeGreaterThan(4);
+});
+
+test.each(files)("today's code goes on from every point of %s, and ends it alike", async (file) => {
+  const recordings = JSON.parse(await readFile(join(historiesFolder, file), 'utf8')) as Recording[];
+  for (const { name, instanceId, input, output, history } of recordings) {
+    const handler = orchestrations[name as keyof typeof orchestrations];
+    const whole = await replay(handler, instanceId, input, history);
+    expect({ isDone: whole.isDone, output: whole.output }).toEqual({ isDone: true, output });
+    const all = asked(whole.actions);
+    // A run that is under way has the beginning of a history: there, too, it must have asked for the same things.
+    const turns = history.flatMap(({ EventType }, place) =>
+      EventType === eventTypes.orchestratorCompleted ? place : [],
+    );
+    for (const end of turns.slice(0, -1)) {
+      const part = await replay(handler, instanceId, input, history.slice(0, end + 1));
+      expect(part.isDone).toBe(false);
+      expect(asked(part.actions)).toEqual(all.slice(0, asked(part.actions).length));
+    }
+    // What the platform has on record as scheduled is what the code asks for: no more, no less, of each kind.
+    const scheduled = history
+      .filter(({ EventType }) => EventType === eventTypes.subCreated)
+      .map((event) => event['InstanceId']);
+    expect(
+      whole.actions
+        .flatMap(flatten)
+        .flatMap(({ actionType, instanceId }) => (actionType === actionTypes.sub ? instanceId : [])),
+    ).toEqual(scheduled);
+  }
+});
