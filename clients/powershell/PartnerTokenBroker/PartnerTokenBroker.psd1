@@ -1,0 +1,40 @@
+@{
+    RootModule           = 'PartnerTokenBroker.psm1'
+    ModuleVersion        = '0.1.0'
+    GUID                 = 'f4a4a6d0-6c0b-4c53-9a0e-0f5a3a6f3b61'
+    Author               = 'The partner-token-broker authors'
+    Copyright            = '(c) The partner-token-broker authors. MIT licence.'
+    Description          = 'Short-lived tokens for customer tenants from a partner-token-broker, and the Connect commands of the Microsoft modules fed with them: no refresh token and no secret in a script.'
+    PowerShellVersion    = '5.1'
+    CompatiblePSEditions = @('Desktop', 'Core')
+    FormatsToProcess     = @('PartnerTokenBroker.Format.ps1xml')
+    FunctionsToExport    = @(
+        'Connect-PartnerAzAccount'
+        'Connect-PartnerAzureAD'
+        'Connect-PartnerExchangeOnline'
+        'Connect-PartnerMgGraph'
+        'Connect-PartnerMsolService'
+        'Connect-PartnerTokenBroker'
+        'Disconnect-PartnerTokenBroker'
+        'Get-PartnerJob'
+        'Get-PartnerRun'
+        'Get-PartnerRunResult'
+        'Get-PartnerTenant'
+        'Get-PartnerToken'
+        'Invoke-PartnerExchangeCommand'
+        'Invoke-PartnerTenant'
+        'Start-PartnerRun'
+        'Stop-PartnerRun'
+        'Wait-PartnerRun'
+    )
+    CmdletsToExport      = @()
+    VariablesToExport    = @()
+    AliasesToExport      = @()
+    PrivateData          = @{
+        PSData = @{
+            Tags       = @('Microsoft365', 'Partner', 'CSP', 'GDAP', 'SecureApplicationModel', 'MicrosoftGraph', 'ExchangeOnline')
+            LicenseUri = 'https://github.com/partner-token-broker/partner-token-broker/blob/main/LICENSE'
+            ProjectUri = 'https://github.com/partner-token-broker/partner-token-broker'
+        }
+    }
+}

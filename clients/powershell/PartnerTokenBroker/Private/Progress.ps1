@@ -1,0 +1,5 @@
+function Write-RunProgress($Run) {
+    $percent = if ($Run.Total -gt 0) { [int](100 * $Run.Done / $Run.Total) } else { 0 }
+    $text = "$($Run.Done) of $($Run.Total) tenants, $($Run.Failed) failed, $($Run.Status)"
+    Write-Progress -Id 1 -Activity $Run.RunId -Status $text -PercentComplete ([Math]::Min(100, $percent))
+}

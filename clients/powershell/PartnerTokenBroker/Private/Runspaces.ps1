@@ -1,0 +1,88 @@
+# What runs in a runspace of its own for one tenant: the script with $_ as the tenant, ended by the first error, so that
+# no command runs after a Connect that failed.
+$script:TenantScript = {
+    param($Tenant, $Text, $Values)
+    $ErrorActionPreference = 'Stop'
+    foreach ($name in $Values.Keys) { Set-Variable -Name $name -Value $Values[$name] }
+    $Tenant | ForEach-Object -Process ([scriptblock]::Create($Text))
+}
+
+<#
+A script block as text for another runspace. Each $using:name becomes an ordinary variable whose value, taken where the
+block was written, goes along; script blocks themselves stay bound to the runspace that they were written in.
+#>
+function ConvertTo-PortableScript([scriptblock] $ScriptBlock, $SessionState) {
+    $text = $ScriptBlock.Ast.Extent.Text
+    $offset = $ScriptBlock.Ast.Extent.StartOffset
+    $values = @{}
+    $uses = $ScriptBlock.Ast.FindAll({ param($node) $node -is [Management.Automation.Language.UsingExpressionAst] }, $true)
+    foreach ($use in @($uses) | Sort-Object { $_.Extent.StartOffset } -Descending) {
+        $path = ($use.SubExpression.FindAll({ param($node) $node -is [Management.Automation.Language.VariableExpressionAst] }, $true))[0].VariablePath.UserPath
+        $values["__using_$path"] = $SessionState.PSVariable.GetValue($path)
+        $start = $use.Extent.StartOffset - $offset
+        $expression = $use.Extent.Text -replace '^([$@])using:', '$1__using_'
+        $text = $text.Remove($start, $use.Extent.Text.Length).Insert($start, $expression)
+    }
+    # The text of a block has its braces, except where the block was made from text.
+    if ($text.StartsWith('{')) { $text = $text.Substring(1, $text.Length - 2) }
+    [pscustomobject]@{ Text = $text; Values = $values }
+}
+
+# Runspaces that have this module and the current session, and nothing else of the caller's.
+function Get-RunspacePool([int] $Size) {
+    $state = [Management.Automation.Runspaces.InitialSessionState]::CreateDefault2()
+    $pool = [runspacefactory]::CreateRunspacePool(1, $Size, $state, $Host)
+    $pool.Open()
+    $pool
+}
+
+$script:ModulePath = Join-Path (Split-Path $PSScriptRoot) 'PartnerTokenBroker.psd1'
+
+# Starts the script for one tenant; Handle ends when it does.
+function Invoke-TenantScript($Pool, $Tenant, $Portable, $Session) {
+    $shell = [powershell]::Create()
+    $shell.RunspacePool = $Pool
+    $join = { param($Path, $Session) Import-Module $Path; & (Get-Module PartnerTokenBroker) { param($Session) $script:Broker = $Session } $Session }
+    [void]$shell.AddScript($join).AddArgument($script:ModulePath).AddArgument($Session)
+    [void]$shell.AddStatement().AddScript($script:TenantScript).AddArgument($Tenant).AddArgument($Portable.Text).AddArgument($Portable.Values)
+    $output = [Management.Automation.PSDataCollection[psobject]]::new()
+    $handle = $shell.BeginInvoke([Management.Automation.PSDataCollection[psobject]]::new(), $output)
+    [pscustomobject]@{ Tenant = $Tenant; Shell = $shell; Handle = $handle; Output = $output; StartedAt = [DateTime]::UtcNow }
+}
+
+# The outcome for one tenant whose script has ended.
+function Receive-TenantScript($Work) {
+    $errors = [Collections.Generic.List[Management.Automation.ErrorRecord]]::new()
+    $isEnded = $true
+    try { [void]$Work.Shell.EndInvoke($Work.Handle) }
+    catch {
+        $isEnded = $false
+        $ended = $_.Exception
+        if ($ended.InnerException) { $ended = $ended.InnerException }
+        $record = if ($ended -is [Management.Automation.RuntimeException]) { $ended.ErrorRecord } else { $_ }
+    }
+    foreach ($written in $Work.Shell.Streams.Error) { $errors.Add($written) }
+    if (-not $isEnded) { $errors.Add($record) }
+    $result = ConvertTo-TenantResult $Work.Tenant $(if ($isEnded) { 'succeeded' } else { 'failed' }) $errors
+    $result.Output = @($Work.Output)
+    $result.Warnings = @($Work.Shell.Streams.Warning | ForEach-Object { $_.Message })
+    $result.Duration = [DateTime]::UtcNow - $Work.StartedAt
+    $Work.Shell.Dispose()
+    $result
+}
+
+function ConvertTo-TenantResult($Tenant, [string] $Status, $Errors) {
+    $code = $detail = $null
+    if ($Errors -and $Errors.Count -gt 0) {
+        $last = $Errors[$Errors.Count - 1]
+        $problem = $last.TargetObject
+        $isProblem = $problem -and $problem.PSObject.TypeNames[0] -eq 'PartnerTokenBroker.Problem'
+        $code = if ($isProblem) { $problem.Code } else { 'script_failed' }
+        $detail = if ($isProblem) { $problem.Detail } else { Hide-Token $last.Exception.Message }
+    }
+    [pscustomobject]@{
+        PSTypeName = 'PartnerTokenBroker.TenantResult'
+        TenantId = $Tenant.TenantId; Name = $Tenant.Name; DefaultDomain = $Tenant.DefaultDomain; Status = $Status
+        Code = $code; Detail = $detail; Output = @(); Errors = @($Errors); Warnings = @(); Duration = [timespan]::Zero
+    }
+}

@@ -1,0 +1,68 @@
+# Works a queue of tenants off, a number of them at a time, and returns each result as it is there.
+function Invoke-TenantQueue($Queue, $Portable, $Session, [int] $Limit) {
+    $total = $Queue.Count
+    $done = $failed = 0
+    $stoppedBy = $null
+    $running = [Collections.Generic.List[object]]::new()
+    $pool = Get-RunspacePool $Limit
+    try {
+        while ($Queue.Count -gt 0 -or $running.Count -gt 0) {
+            while ($Queue.Count -gt 0 -and $running.Count -lt $Limit) { $running.Add((Invoke-TenantScript $pool $Queue.Dequeue() $Portable $Session)) }
+            $handles = [Threading.WaitHandle[]]@($running | ForEach-Object { $_.Handle.AsyncWaitHandle })
+            $index = [Threading.WaitHandle]::WaitAny($handles, 200)
+            if ($index -ne [Threading.WaitHandle]::WaitTimeout) {
+                $work = $running[$index]
+                $running.RemoveAt($index)
+                $result = Receive-TenantScript $work
+                $done++
+                if ($result.Status -eq 'failed') { $failed++ }
+                if (-not $stoppedBy -and $result.Code -in $script:SessionWideCodes) { $stoppedBy = $result }
+                $result
+            }
+            if ($stoppedBy) {
+                while ($Queue.Count -gt 0) { ConvertTo-SkippedResult $Queue.Dequeue() 'not_attempted' "Stopped after $($stoppedBy.Code): $($stoppedBy.Detail)" }
+            }
+            Write-Progress -Id 2 -Activity 'Tenants' -Status "$done of $total, $failed failed" -PercentComplete ([int](100 * $done / $total))
+        }
+    }
+    finally {
+        # Also on Ctrl+C.
+        foreach ($work in $running) { $work.Shell.Stop(); $work.Shell.Dispose() }
+        $pool.Dispose()
+        Write-Progress -Id 2 -Activity 'Tenants' -Completed
+    }
+}
+
+function ConvertTo-SkippedResult($Tenant, [string] $Code, [string] $Detail) {
+    $result = ConvertTo-TenantResult $Tenant 'skipped' @()
+    $result.Code = $Code
+    $result.Detail = $Detail
+    $result
+}
+
+# Objects of Get-PartnerTenant as they are; anything else is looked up in the directory, which is read once.
+function Resolve-Tenant($Chosen) {
+    $known = $null
+    foreach ($each in $Chosen) {
+        if ($each.PSObject.TypeNames -contains 'PartnerTokenBroker.Tenant') { $each; continue }
+        $name = if ($each -is [string]) { $each } else { @('TenantId', 'CustomerId', 'DefaultDomainName' | ForEach-Object { Get-Field $each $_ }) | Where-Object { $_ } | Select-Object -First 1 }
+        if (-not $name) { $name = [string]$each }
+        if ($null -eq $known) { $known = @(Get-TenantList) }
+        Select-Tenant $known $name
+    }
+}
+
+# Whether a script connects a module, whose connection belongs to the whole process.
+function Test-Connecting([scriptblock] $ScriptBlock) {
+    $commands = $ScriptBlock.Ast.FindAll({ param($node) $node -is [Management.Automation.Language.CommandAst] }, $true)
+    [bool](@($commands) | Where-Object { $_.GetCommandName() -like 'Connect-Partner*' })
+}
+
+# The session for runspaces: the same tokens and the same lock, marked where connections must not be made.
+function Get-SharedSession($Session, [bool] $IsParallel) {
+    # The sign-in happens here once; the copies would each begin without a token.
+    [void](Get-CallerToken)
+    $copy = $Session.PSObject.Copy()
+    $copy.IsParallel = $IsParallel
+    $copy
+}

@@ -1,0 +1,63 @@
+# What comes over the wire as PowerShell objects: names in Pascal case, times as UTC, a type name for the default view.
+
+function ConvertTo-Tenant($Item) {
+    [pscustomobject]@{
+        PSTypeName         = 'PartnerTokenBroker.Tenant'
+        TenantId           = $Item.tenantId
+        Name               = $Item.name
+        DefaultDomain      = Get-Field $Item 'defaultDomain'
+        Relationship       = $Item.relationship
+        RelationshipEndsAt = ConvertTo-UtcTime (Get-Field $Item 'relationshipEndsAt')
+        Reachable          = $Item.reachable
+        Reason             = $Item.reason
+        Explanation        = $Item.explanation
+    }
+}
+
+function ConvertTo-Job($Item) {
+    [pscustomobject]@{
+        PSTypeName  = 'PartnerTokenBroker.Job'
+        Job         = $Item.name
+        Title       = $Item.title
+        Description = Get-Field $Item 'description'
+        Schedule    = Get-Field $Item 'schedule'
+        NextAt      = ConvertTo-UtcTime (Get-Field $Item 'nextAt')
+        Resources   = @(Get-Field $Item 'resources')
+    }
+}
+
+function ConvertTo-Run($Item) {
+    $progress = Get-Field $Item 'progress'
+    $counts = $Item.tenants
+    $done = if ($progress) { $progress.done } else { $counts.succeeded + $counts.failed + $counts.skipped }
+    $failures = foreach ($failure in @(Get-Field $Item 'failures')) {
+        if ($null -eq $failure) { continue }
+        [pscustomobject]@{
+            PSTypeName = 'PartnerTokenBroker.Failure'
+            TenantId   = $failure.tenantId; Name = $failure.name; Code = $failure.code
+            Title      = $failure.title; Detail = Get-Field $failure 'detail'; Advice = $failure.advice
+        }
+    }
+    [pscustomobject]@{
+        PSTypeName = 'PartnerTokenBroker.Run'
+        RunId      = $Item.runId
+        Job        = $Item.job
+        Status     = $Item.status
+        Total      = $counts.total
+        Done       = $done
+        Succeeded  = $counts.succeeded
+        Failed     = $counts.failed
+        Skipped    = $counts.skipped
+        StartedBy  = Get-Field $Item 'startedBy'
+        StartedAt  = ConvertTo-UtcTime $Item.startedAt
+        FinishedAt = ConvertTo-UtcTime (Get-Field $Item 'finishedAt')
+        Duration   = [timespan]::FromMilliseconds($Item.durationMs)
+        StoppedBy  = Get-Field (Get-Field $Item 'stoppedBy') 'detail'
+        Failures   = @($failures)
+    }
+}
+
+# Whether a run has come to its end.
+function Test-RunEnded($Run) { $Run.Status -notin 'pending', 'running' }
+
+function Get-RunPath([string] $RunId) { '/runs/' + [Uri]::EscapeDataString($RunId) }

@@ -1,0 +1,39 @@
+function Get-PartnerRun {
+    <#
+    .SYNOPSIS
+    Shows the runs of jobs: a list, or one with its progress and failures.
+
+    .PARAMETER RunId
+    Id of a run. With it, the failures are there too.
+
+    .PARAMETER Job
+    Only runs of this job.
+
+    .PARAMETER First
+    How many, newest first.
+
+    .EXAMPLE
+    Get-PartnerRun -Job licence-report -First 5
+
+    .EXAMPLE
+    (Get-PartnerRun -RunId $run.RunId).Failures | Group-Object Code
+
+    .LINK
+    https://github.com/partner-token-broker/partner-token-broker/blob/main/docs/powershell.md
+    #>
+    [CmdletBinding(DefaultParameterSetName = 'List')]
+    [OutputType('PartnerTokenBroker.Run')]
+    param(
+        [Parameter(Mandatory, Position = 0, ParameterSetName = 'One', ValueFromPipelineByPropertyName)] [ValidateNotNullOrEmpty()] [string] $RunId,
+        [Parameter(ParameterSetName = 'List')] [string] $Job,
+        [Parameter(ParameterSetName = 'List')] [ValidateRange(1, 500)] [int] $First = 50
+    )
+    process {
+        if ($PSCmdlet.ParameterSetName -eq 'One') {
+            return ConvertTo-Run (Invoke-BrokerApi @{ Method = 'GET'; Path = (Get-RunPath $RunId) }).Value
+        }
+        $query = "limit=$First"
+        if ($Job) { $query += "&job=$([Uri]::EscapeDataString($Job))" }
+        foreach ($item in @((Invoke-BrokerApi @{ Method = 'GET'; Path = "/runs?$query" }).Value.runs)) { ConvertTo-Run $item }
+    }
+}

@@ -1,0 +1,52 @@
+function Invoke-PartnerExchangeCommand {
+    <#
+    .SYNOPSIS
+    Runs a command of Exchange Online in a customer tenant, without the Exchange module.
+
+    .DESCRIPTION
+    Uses the administration API that the module itself uses (InvokeCommand), with a token from the broker. Pages are
+    followed. Unlike connections of the module, calls for several tenants may run side by side. Microsoft does not
+    document this API.
+
+    .PARAMETER Tenant
+    Tenant id, or a domain of the tenant.
+
+    .PARAMETER CmdletName
+    Name of the command, for example Get-Mailbox.
+
+    .PARAMETER Parameters
+    Parameters of the command.
+
+    .PARAMETER Anchor
+    Mailbox that the request is routed by. Without it: a system mailbox that every organization has.
+
+    .PARAMETER Grant
+    delegated: in the name of the service account. application: of the application itself.
+
+    .EXAMPLE
+    Invoke-PartnerExchangeCommand -Tenant contoso.com -CmdletName Get-Mailbox -Parameters @{ ResultSize = 10 }
+
+    .EXAMPLE
+    Get-PartnerTenant -Reachable | Invoke-PartnerExchangeCommand -CmdletName Get-OrganizationConfig
+
+    .LINK
+    https://github.com/partner-token-broker/partner-token-broker/blob/main/docs/powershell.md
+    #>
+    [CmdletBinding(SupportsShouldProcess)]
+    [OutputType([psobject])]
+    param(
+        [Parameter(Mandatory, Position = 0, ValueFromPipelineByPropertyName)]
+        [Alias('TenantId', 'CustomerId', 'DefaultDomain', 'DefaultDomainName')] [ValidateNotNullOrEmpty()] [string] $Tenant,
+        [Parameter(Mandatory, Position = 1)] [ValidatePattern('^[A-Za-z]+-[A-Za-z0-9]+$')] [string] $CmdletName,
+        [Parameter(Position = 2)] [hashtable] $Parameters = @{},
+        [string] $Anchor,
+        [ValidateSet('delegated', 'application')] [string] $Grant = 'delegated'
+    )
+    process {
+        $isReading = $CmdletName -match '^(Get|Test|Search|Resolve)-'
+        if (-not $isReading -and -not $PSCmdlet.ShouldProcess($Tenant, $CmdletName)) { return }
+        $exchange = Get-TokenRecord @{ Tenant = $Tenant; Resource = 'exchange'; Grant = $Grant; MinimumLifetimeSeconds = 300 }
+        if (-not $Anchor) { $Anchor = "UPN:SystemMailbox{bb558c35-97f1-4cb9-8ff7-d53741dc928c}@$($exchange.TenantId)" }
+        Invoke-ExchangeRest $exchange $CmdletName $Parameters $Anchor
+    }
+}

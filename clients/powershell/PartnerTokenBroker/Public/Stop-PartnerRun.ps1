@@ -1,0 +1,22 @@
+function Stop-PartnerRun {
+    <#
+    .SYNOPSIS
+    Cancels a run: no further tenant is begun.
+
+    .PARAMETER RunId
+    Id of the run.
+
+    .EXAMPLE
+    Get-PartnerRun | Where-Object Status -eq running | Stop-PartnerRun -WhatIf
+
+    .LINK
+    https://github.com/partner-token-broker/partner-token-broker/blob/main/docs/powershell.md
+    #>
+    [CmdletBinding(SupportsShouldProcess, ConfirmImpact = 'Medium')]
+    [OutputType([void])]
+    param([Parameter(Mandatory, Position = 0, ValueFromPipelineByPropertyName)] [ValidateNotNullOrEmpty()] [string] $RunId)
+    process {
+        if (-not $PSCmdlet.ShouldProcess($RunId, 'Cancel the run')) { return }
+        [void](Invoke-BrokerApi @{ Method = 'POST'; Path = "$(Get-RunPath $RunId)/cancel" })
+    }
+}

@@ -1,0 +1,48 @@
+function Wait-PartnerRun {
+    <#
+    .SYNOPSIS
+    Waits until a run has ended, with a progress bar, and returns it.
+
+    .PARAMETER RunId
+    Id of the run.
+
+    .PARAMETER TimeoutSeconds
+    How long to wait. Without it: as long as the run takes. The run goes on when the wait has ended.
+
+    .PARAMETER PollIntervalSeconds
+    How often the broker is asked.
+
+    .EXAMPLE
+    Start-PartnerRun -Job access-check | Wait-PartnerRun -TimeoutSeconds 900
+
+    .LINK
+    https://github.com/partner-token-broker/partner-token-broker/blob/main/docs/powershell.md
+    #>
+    [CmdletBinding()]
+    [OutputType('PartnerTokenBroker.Run')]
+    param(
+        [Parameter(Mandatory, Position = 0, ValueFromPipelineByPropertyName)] [ValidateNotNullOrEmpty()] [string] $RunId,
+        [ValidateRange(0, 604800)] [int] $TimeoutSeconds = 0,
+        [ValidateRange(0.1, 600)] [double] $PollIntervalSeconds = 2
+    )
+    process {
+        $endsAt = if ($TimeoutSeconds -gt 0) { [DateTime]::UtcNow.AddSeconds($TimeoutSeconds) } else { [DateTime]::MaxValue }
+        $failedInARow = 0
+        try {
+            while ($true) {
+                $answer = Request-BrokerApi @{ Method = 'GET'; Path = (Get-RunPath $RunId) }
+                if (-not $answer.Problem) {
+                    $failedInARow = 0
+                    $run = ConvertTo-Run $answer.Value
+                    if (Test-RunEnded $run) { return $run }
+                    Write-RunProgress $run
+                }
+                # A restart or a gap in the network must not end a wait of hours; a broker that stays away does.
+                elseif ($answer.Problem.Status -in 400, 401, 403, 404 -or ++$failedInARow -ge 5) { Write-TerminatingError -Problem $answer.Problem }
+                if ([DateTime]::UtcNow -ge $endsAt) { Write-TerminatingError wait_timed_out "The run $RunId has not ended after $TimeoutSeconds seconds." }
+                Start-Sleep -Milliseconds ([int](1000 * $PollIntervalSeconds))
+            }
+        }
+        finally { Write-Progress -Id 1 -Activity $RunId -Completed }
+    }
+}
