@@ -1,6 +1,6 @@
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { changeAccount, changeSettings, moveClock } from '../../../src/local/cloud/client.ts';
+import { changeAccount, changeSettings, moveClock, setTenantState, signIn } from '../../../src/local/cloud/client.ts';
 import type { RunningCloud } from '../../../src/local/cloud/index.ts';
 import { account, call, type JsonReply, postForm, redeem, startTrustedCloud, tenantWith } from './trusted-cloud.ts';
 
@@ -179,17 +179,10 @@ describe('the refresh token', () => {
 
   it('ends when the account’s sessions are revoked or the account is disabled', async () => {
     const { control, partnerTenantId } = cloud.document;
+    const begin = () =>
+      cloud.world.signIns.begin(serviceAccount(), cloud.document.application.clientId, ['pwd', 'mfa'], false);
     const rolled = async () =>
       redeem(cloud, partnerTenantId, { refresh_token: cloud.world.signIns.issueRefreshToken(begin()) });
-    const begin = () =>
-      cloud.world.signIns.begin(service(), cloud.document.application.clientId, ['pwd', 'mfa'], false);
-    const service = () => {
-      const found = [...cloud.world.partner.directory.users.values()].find(
-        ({ userPrincipalName }) => userPrincipalName === account(cloud, 'broker'),
-      );
-      if (found === undefined) throw new Error('no service account');
-      return found;
-    };
     const earlier = cloud.world.signIns.issueRefreshToken(begin());
     await changeAccount(control, account(cloud, 'broker'), { revoke: true });
     expect((await redeem(cloud, partnerTenantId, { refresh_token: earlier })).body).toMatchObject({
@@ -203,6 +196,66 @@ describe('the refresh token', () => {
     await changeAccount(control, account(cloud, 'broker'), { enabled: true });
   });
 });
+
+describe('the accounts of the partner', () => {
+  const redeemAs = async (name: 'nomfa' | 'outsider' | 'broker', tenant: string): Promise<JsonReply> => {
+    const { entra, application, control, partnerTenantId } = cloud.document;
+    const redirectUri = 'http://localhost';
+    const scope = 'offline_access https://graph.microsoft.com/.default';
+    const query = new URLSearchParams({
+      client_id: application.clientId,
+      redirect_uri: redirectUri,
+      response_type: 'code',
+      scope,
+    });
+    const back = await signIn(
+      control,
+      `${entra}/${partnerTenantId}/oauth2/v2.0/authorize?${query.toString()}`,
+      account(cloud, name),
+    );
+    const code = new URL(back).searchParams.get('code') ?? '';
+    const { body } = await redeem(cloud, partnerTenantId, {
+      grant_type: 'authorization_code',
+      redirect_uri: redirectUri,
+      code,
+      scope,
+    });
+    return redeem(cloud, tenant, { refresh_token: String(body['refresh_token']) });
+  };
+
+  it('reach customers with MFA and as members of AdminAgents only', async () => {
+    const tenant = cloud.document.tenants[0]?.tenantId ?? '';
+    expect((await redeemAs('broker', tenant)).status).toBe(200);
+    expect((await redeemAs('nomfa', tenant)).body).toMatchObject({ error_codes: [50076], suberror: 'basic_action' });
+    expect((await redeemAs('outsider', tenant)).body).toMatchObject({ error_codes: [50020] });
+    expect((await redeemAs('nomfa', cloud.document.partnerTenantId)).status).toBe(200);
+  });
+});
+
+describe('a customer that changes', () => {
+  it('refuses from then on, and works again', async () => {
+    const tenant = cloud.document.tenants[0]?.tenantId ?? '';
+    const { control } = cloud.document;
+    const token = cloud.world.signIns.issueRefreshToken(
+      cloud.world.signIns.begin(serviceAccount(), cloud.document.application.clientId, ['pwd', 'mfa'], false),
+    );
+    const code = async () => (await redeem(cloud, tenant, { refresh_token: token })).body['error_codes'];
+    const seen: unknown[] = [];
+    for (const state of ['gdap_expired', 'conditional_access', 'deleted', 'ok']) {
+      await setTenantState(control, tenant, state);
+      seen.push(await code());
+    }
+    expect(seen).toEqual([[50020], [53003], [90002], undefined]);
+  });
+});
+
+const serviceAccount = () => {
+  const found = [...cloud.world.partner.directory.users.values()].find(
+    ({ userPrincipalName }) => userPrincipalName === account(cloud, 'broker'),
+  );
+  if (found === undefined) throw new Error('no service account');
+  return found;
+};
 
 describe('the error body', () => {
   it('has every part that Entra’s has', async () => {

@@ -14,6 +14,12 @@ const entraRefuses = (says: string, aadsts: number, more: FaultRule = {}): Fault
   rules: [{ service: 'entra', grant: 'refresh_token', aadsts, ...more }],
 });
 
+/** Whoever presents a client secret; the sign-in of a person through a public client does not. */
+const secretRefused = (says: string, aadsts: number): FaultSet => ({
+  says,
+  rules: ['refresh_token', 'client_credentials'].map((grant) => ({ service: 'entra', grant, aadsts })),
+});
+
 const retryAfterOne = { 'retry-after': '1' };
 
 /** The sets that `--faults NAME` knows. Every AADSTS number has one more of its own: `aadsts-50173`. */
@@ -63,14 +69,8 @@ export const faultSets: Readonly<Record<string, FaultSet>> = {
   'conditional-access-everywhere': entraRefuses('Conditional Access blocks the service account everywhere.', 53003),
   'mfa-required': entraRefuses('Entra asks for MFA everywhere.', 50076),
   'loop-detected': entraRefuses('Entra has detected a client that asks in a loop.', 50196),
-  'secret-expired': {
-    says: 'The client secret has expired.',
-    rules: [{ service: 'entra', path: '/token$', aadsts: 7000222 }],
-  },
-  'secret-wrong': {
-    says: 'The client secret is wrong.',
-    rules: [{ service: 'entra', path: '/token$', aadsts: 7000215 }],
-  },
+  'secret-expired': secretRefused('The client secret has expired.', 7000222),
+  'secret-wrong': secretRefused('The client secret is wrong.', 7000215),
   'revoked-midway': entraRefuses('The sessions are revoked after ten token requests.', 50173, { from: 11 }),
   'entra-down': { says: 'Entra answers 503.', rules: [{ service: 'entra', path: '/token$', kind: 'html' }] },
   'entra-slow': { says: 'Entra takes two seconds.', rules: [{ service: 'entra', kind: 'delay', delayMs: 2000 }] },

@@ -63,32 +63,13 @@ export function createSecretStore(clock: Clock): SecretStore {
       return [...secrets.values()].toSorted((left, right) => left.name.localeCompare(right.name));
     },
     add: (name, value, details) => {
-      const nowMs = clock.nowMs();
-      const version: SecretVersion = {
-        version: randomUUID().replaceAll('-', ''),
-        value,
-        createdMs: nowMs,
-        contentType: details.contentType,
-        tags: details.tags,
-        enabled: details.enabled ?? true,
-        notBeforeSeconds: details.notBeforeSeconds,
-        expiresSeconds: details.expiresSeconds,
-        updatedMs: nowMs,
-      };
+      const version = newVersion(value, details, clock.nowMs());
       const known = secrets.get(name.toLowerCase());
       if (known === undefined) secrets.set(name.toLowerCase(), { name, versions: [version], deletedMs: undefined });
       else known.versions.push(version);
       return version;
     },
-    change: (version, details) => {
-      // What a request does not name stays as it is.
-      if (details.contentType !== undefined) version.contentType = details.contentType;
-      if (details.tags !== undefined) version.tags = details.tags;
-      if (details.enabled !== undefined) version.enabled = details.enabled;
-      if (details.notBeforeSeconds !== undefined) version.notBeforeSeconds = details.notBeforeSeconds;
-      if (details.expiresSeconds !== undefined) version.expiresSeconds = details.expiresSeconds;
-      version.updatedMs = clock.nowMs();
-    },
+    change: (version, details) => changeVersion(version, details, clock.nowMs()),
     remove: (secret) => {
       secret.deletedMs = clock.nowMs();
     },
@@ -99,4 +80,28 @@ export function createSecretStore(clock: Clock): SecretStore {
       secrets.delete(secret.name.toLowerCase());
     },
   };
+}
+
+function newVersion(value: string, details: SecretDetails, nowMs: number): SecretVersion {
+  return {
+    version: randomUUID().replaceAll('-', ''),
+    value,
+    createdMs: nowMs,
+    contentType: details.contentType,
+    tags: details.tags,
+    enabled: details.enabled ?? true,
+    notBeforeSeconds: details.notBeforeSeconds,
+    expiresSeconds: details.expiresSeconds,
+    updatedMs: nowMs,
+  };
+}
+
+/** What a request does not name stays as it is. */
+function changeVersion(version: SecretVersion, details: SecretDetails, nowMs: number): void {
+  if (details.contentType !== undefined) version.contentType = details.contentType;
+  if (details.tags !== undefined) version.tags = details.tags;
+  if (details.enabled !== undefined) version.enabled = details.enabled;
+  if (details.notBeforeSeconds !== undefined) version.notBeforeSeconds = details.notBeforeSeconds;
+  if (details.expiresSeconds !== undefined) version.expiresSeconds = details.expiresSeconds;
+  version.updatedMs = nowMs;
 }

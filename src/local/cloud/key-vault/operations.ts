@@ -1,0 +1,96 @@
+import { type CloudRequest, json, jsonObjectOf, type Reply } from '../web/exchange.ts';
+import { bundleOf, detailsOf } from './bundle.ts';
+import type { SecretStore, SecretVersion, StoredSecret } from './secrets.ts';
+import { VaultError } from './vault-error.ts';
+
+/** Source: "About Azure Key Vault secrets": at most 25 kilobytes. */
+const maxSecretBytes = 25 * 1024;
+const namePattern = /^[0-9a-zA-Z-]{1,127}$/;
+const maxPage = 25;
+
+export function findLive(store: SecretStore, name: string): StoredSecret {
+  const secret = store.find(name);
+  if (secret !== undefined && secret.deletedMs === undefined) return secret;
+  const message = `A secret with (name/id) ${name} was not found in this key vault. If you recently deleted this secret you may be able to recover it using the correct recovery command. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125182`;
+  throw new VaultError(404, 'SecretNotFound', message);
+}
+
+export function findDeleted(store: SecretStore, name: string): StoredSecret {
+  const secret = store.find(name);
+  if (secret?.deletedMs !== undefined) return secret;
+  throw new VaultError(404, 'SecretNotFound', `Deleted Secret not found: ${name}`);
+}
+
+export function latest(secret: StoredSecret): SecretVersion {
+  const version = secret.versions.at(-1);
+  if (version === undefined) throw new VaultError(404, 'SecretNotFound', 'The secret has no version.');
+  return version;
+}
+
+export function findVersion(secret: StoredSecret, wanted: string): SecretVersion {
+  const version = secret.versions.find((each) => each.version === wanted);
+  if (version !== undefined) return version;
+  throw new VaultError(
+    404,
+    'SecretNotFound',
+    `A secret with (name/id) ${secret.name}/${wanted} was not found in this key vault.`,
+  );
+}
+
+export function getVersion(vault: string, secret: StoredSecret, version: SecretVersion): Reply {
+  if (!version.enabled)
+    throw new VaultError(403, 'Forbidden', 'Operation get is not allowed on a disabled secret.', 'SecretDisabled');
+  return json(200, bundleOf(vault, secret.name, version));
+}
+
+export function setSecret(store: SecretStore, vault: string, name: string, request: CloudRequest): Reply {
+  if (!namePattern.test(name))
+    throw new VaultError(400, 'BadParameter', `The request URI contains an invalid name: ${name}`);
+  const body = bodyOf(request);
+  const value = body['value'];
+  if (typeof value !== 'string') throw new VaultError(400, 'BadParameter', "Property 'value' is required.");
+  if (Buffer.byteLength(value) > maxSecretBytes)
+    throw new VaultError(400, 'BadParameter', 'The secret value is too long.');
+  if (store.find(name)?.deletedMs !== undefined) {
+    const message = `Secret ${name} is currently in a deleted but recoverable state, and its name cannot be reused; in this state, the secret can only be recovered or purged.`;
+    throw new VaultError(409, 'Conflict', message, 'ObjectIsDeletedButRecoverable');
+  }
+  return json(200, bundleOf(vault, name, store.add(name, value, readDetails(body))));
+}
+
+export function updateVersion(
+  store: SecretStore,
+  vault: string,
+  secret: StoredSecret,
+  wanted: string,
+  request: CloudRequest,
+): Reply {
+  const version = wanted === '' ? latest(secret) : findVersion(secret, wanted);
+  store.change(version, readDetails(bodyOf(request)));
+  return json(200, bundleOf(vault, secret.name, version, false));
+}
+
+function bodyOf(request: CloudRequest): Record<string, unknown> {
+  const body = jsonObjectOf(request.body);
+  if (body === undefined) throw new VaultError(400, 'BadParameter', 'The request body is not valid JSON.');
+  return body;
+}
+
+function readDetails(body: Record<string, unknown>) {
+  try {
+    return detailsOf(body);
+  } catch (error) {
+    throw error instanceof TypeError ? new VaultError(400, 'BadParameter', error.message) : error;
+  }
+}
+
+export function paged(vault: string, request: CloudRequest, items: readonly unknown[]): Reply {
+  const size = Number(request.query.get('maxresults') ?? maxPage);
+  if (!Number.isInteger(size) || size < 1 || size > maxPage)
+    throw new VaultError(400, 'BadParameter', 'maxresults is not valid.');
+  const from = Number(request.query.get('$skiptoken') ?? 0);
+  const next = new URLSearchParams(request.query);
+  next.set('$skiptoken', String(from + size));
+  const nextLink = from + size < items.length ? `${vault}${request.path}?${next.toString()}` : null;
+  return json(200, { value: items.slice(from, from + size), nextLink });
+}
