@@ -5,6 +5,7 @@
 import { copyFile, glob, mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { build, type BuildOptions } from 'esbuild';
+import { buildPages } from './build-pages.ts';
 
 // ESM bundles of CommonJS packages call require(); Node's own is put in its place.
 const requireBanner =
@@ -61,7 +62,7 @@ if (import.meta.main) {
   const root = at === -1 ? '.' : (process.argv[at + 1] ?? '.');
   const placed = [app, commandLine].map((options) => ({ ...options, outdir: join(root, options.outdir ?? '') }));
   await Promise.all(placed.map(({ outdir }) => rm(outdir, { recursive: true, force: true })));
-  await Promise.all(placed.map((options) => build(options)));
+  await Promise.all([...placed.map((options) => build(options)), buildPages(join(root, 'dist/pages'))]);
   // Beside a build of its own, what makes a folder a function app.
   if (root !== '.') await Promise.all(['host.json', 'package.json'].map((name) => copyFile(name, join(root, name))));
   await moveSourceMaps(join(root, 'dist'), join(root, 'build/source-maps'));

@@ -1,0 +1,62 @@
+import { useMemo, useState } from 'preact/hooks';
+import { Announcer } from './announcer.tsx';
+import { type ApiFailure, createApi } from './api.ts';
+import { SignedInContext } from './context.ts';
+import { Header } from './header.tsx';
+import { JobsView } from './jobs-view.tsx';
+import { OverviewView } from './overview-view.tsx';
+import { useRoute, type Route } from './route.ts';
+import { RunView } from './run-view.tsx';
+import { RunsView } from './runs-view.tsx';
+import type { Session } from './session.ts';
+import { SignIn } from './sign-in.tsx';
+import { TenantsView } from './tenants-view.tsx';
+
+export function App() {
+  const [session, setSession] = useState<Session>();
+  const [refusal, setRefusal] = useState<ApiFailure>();
+  const route = useRoute();
+  const signedIn = useMemo(() => {
+    if (session === undefined) return undefined;
+    const refused = (failure: ApiFailure): void => {
+      setRefusal(failure);
+      setSession(undefined);
+    };
+    return { session, api: createApi(session.token, refused) };
+  }, [session]);
+  const begin = (started: Session): void => {
+    setRefusal(undefined);
+    setSession(started);
+  };
+  return (
+    <Announcer>
+      <a class="skip" href="#content" onClick={skipToContent}>
+        Skip to content
+      </a>
+      <SignedInContext.Provider value={signedIn}>
+        <Header session={session} route={route} onForget={() => setSession(undefined)} />
+        {signedIn === undefined ? (
+          <SignIn refusal={refusal} onSession={begin} />
+        ) : (
+          <main id="content" tabIndex={-1}>
+            <Content route={route} />
+          </main>
+        )}
+      </SignedInContext.Provider>
+    </Announcer>
+  );
+}
+
+function Content({ route }: { readonly route: Route }) {
+  if (route.runId !== undefined) return <RunView key={route.runId} runId={route.runId} />;
+  if (route.view === 'runs') return <RunsView />;
+  if (route.view === 'tenants') return <TenantsView />;
+  if (route.view === 'jobs') return <JobsView />;
+  return <OverviewView />;
+}
+
+/** The address names the view, so the anchor is followed by hand. */
+function skipToContent(event: Event): void {
+  event.preventDefault();
+  document.querySelector<HTMLElement>('#content')?.focus();
+}

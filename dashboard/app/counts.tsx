@@ -1,0 +1,29 @@
+import type { RunSummaryAnswer } from '../../src/lib/http/api/answers/runs.ts';
+
+type Counts = RunSummaryAnswer['tenants'];
+
+const parts = ['succeeded', 'failed', 'skipped', 'notAttempted'] as const;
+const words = { succeeded: 'ok', failed: 'failed', skipped: 'skipped', notAttempted: 'not attempted' } as const;
+
+/** The counts as a bar of 100 units; the words beside it say the same. */
+export function CountsBar({ counts }: { readonly counts: Counts }) {
+  const total = Math.max(1, counts.total);
+  let from = 0;
+  const pieces = parts.map((part) => {
+    const width = (counts[part] / total) * 100;
+    const piece = <rect key={part} class={part} x={from} y={0} width={width} height={8} />;
+    from += width;
+    return piece;
+  });
+  return (
+    <svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" role="img" aria-label={countsText(counts)}>
+      <rect class="rest" x={0} y={0} width={100} height={8} />
+      {pieces}
+    </svg>
+  );
+}
+
+export function countsText(counts: Counts): string {
+  const said = parts.filter((part) => counts[part] > 0).map((part) => `${counts[part]} ${words[part]}`);
+  return `${said.join(', ') || 'none done'} of ${counts.total}`;
+}

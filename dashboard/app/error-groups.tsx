@@ -1,0 +1,62 @@
+import { useState } from 'preact/hooks';
+import type { RunTenant, RunTenantsAnswer } from '../../src/lib/http/api/answers/runs.ts';
+import { Sentence } from '../shared/text.tsx';
+import { count } from './format.ts';
+
+/** Failures by code, the most frequent first, each with what to do about it. */
+export function ErrorGroups(props: {
+  readonly tenants: readonly RunTenant[];
+  readonly codes: RunTenantsAnswer['codes'];
+}) {
+  const failed = props.tenants.filter(({ outcome }) => outcome === 'failed' || outcome === 'retrying');
+  const groups = [...Map.groupBy(failed, ({ code }) => code)].toSorted(([, a], [, b]) => b.length - a.length);
+  if (groups.length === 0) return null;
+  return (
+    <section>
+      <h3>What went wrong</h3>
+      <ul class="errors">
+        {groups.map(([code, tenants]) => (
+          <Group key={code} text={props.codes.find((known) => known.code === code)} tenants={tenants} />
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+const firstShown = 6;
+
+function Group({
+  text,
+  tenants,
+}: {
+  readonly text: RunTenantsAnswer['codes'][number] | undefined;
+  readonly tenants: readonly RunTenant[];
+}) {
+  const [all, setAll] = useState(false);
+  const shown = all ? tenants : tenants.slice(0, firstShown);
+  return (
+    <li>
+      <h4>
+        {text?.title ?? 'Failed'} <code>{text?.code ?? 'unknown'}</code>{' '}
+        <span class="quiet">{count(tenants.length, 'tenant')}</span>
+      </h4>
+      {text === undefined ? null : (
+        <p>
+          <Sentence text={text.advice} />
+        </p>
+      )}
+      <ul class="failed">
+        {shown.map(({ tenantId, name, detail }) => (
+          <li key={tenantId}>
+            <strong>{name}</strong> {detail === undefined ? null : <Sentence text={detail} />}
+          </li>
+        ))}
+      </ul>
+      {tenants.length > firstShown ? (
+        <button type="button" aria-expanded={all} onClick={() => setAll(!all)}>
+          {all ? 'Fewer' : `All ${tenants.length}`}
+        </button>
+      ) : null}
+    </li>
+  );
+}

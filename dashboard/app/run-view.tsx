@@ -1,0 +1,101 @@
+import { useState } from 'preact/hooks';
+import type { RunAnswer } from '../../src/lib/http/api/answers/runs.ts';
+import { Notice, Sentence } from '../shared/text.tsx';
+import { useAnnounce, useProgressAnnouncement } from './announcer.tsx';
+import type { ApiFailure } from './api.ts';
+import { useRole, useSignedIn } from './context.ts';
+import { CountsBar, countsText } from './counts.tsx';
+import { ErrorGroups } from './error-groups.tsx';
+import { count, duration } from './format.ts';
+import { Badge, Failure, Loading, RoleNeeded, Time } from './pieces.tsx';
+import { usePolling } from './polling.ts';
+import { RunActions } from './run-actions.tsx';
+import { TenantGrid } from './tenant-grid.tsx';
+
+const everyMs = 2_000;
+
+const isEnded = (status: RunAnswer['status'] | undefined): boolean =>
+  status === 'completed' || status === 'failed' || status === 'cancelled';
+
+export function RunView({ runId }: { readonly runId: string }) {
+  return useRole('Runs.Read') ? <OneRun runId={runId} /> : <RoleNeeded role="Runs.Read" />;
+}
+
+function OneRun({ runId }: { readonly runId: string }) {
+  const { api } = useSignedIn();
+  const [ended, setEnded] = useState(false);
+  const load = async () => {
+    const [run, tenants] = await Promise.all([api.run(runId), api.runTenants(runId)]);
+    // The tenants may have been read before the last of them was recorded: once more, when both say so.
+    setEnded(isEnded(run.status) && isEnded(tenants.status));
+    return { run, tenants };
+  };
+  const { value, failure, reload } = usePolling(load, runId, ended ? undefined : everyMs);
+  const announce = useAnnounce();
+  const [actionFailure, setActionFailure] = useState<ApiFailure>();
+  useProgressAnnouncement(value === undefined ? '' : progressText(value.run), ended);
+  const cancel = async (): Promise<void> => {
+    try {
+      await api.cancel(runId);
+      announce('The run will stop before its next tenant.');
+      reload();
+    } catch (thrown) {
+      setActionFailure(thrown as ApiFailure);
+    }
+  };
+  if (value === undefined) return failure === undefined ? <Loading /> : <Failure failure={failure} />;
+  const { run, tenants } = value;
+  return (
+    <article class="run">
+      <p>
+        <a href="#/runs">Runs</a> / <code>{runId}</code>
+      </p>
+      <div class="title-row">
+        <h2>
+          {run.job} <Badge state={run.status} />
+        </h2>
+        <RunActions run={run} tenants={tenants.tenants} onCancel={cancel} onFailure={setActionFailure} />
+      </div>
+      <Failure failure={failure ?? actionFailure} />
+      <Summary run={run} />
+      <TenantGrid tenants={tenants.tenants} codes={tenants.codes} />
+      <ErrorGroups tenants={tenants.tenants} codes={tenants.codes} />
+    </article>
+  );
+}
+
+function Summary({ run }: { readonly run: RunAnswer }) {
+  const { stoppedBy, progress } = run;
+  return (
+    <>
+      {stoppedBy === undefined ? null : (
+        <Notice kind="bad">
+          <strong>{stoppedBy.title}.</strong> <Sentence text={stoppedBy.detail} />
+          <p>
+            <Sentence text={stoppedBy.advice} />
+          </p>
+        </Notice>
+      )}
+      {run.cancelRequested === true && run.finishedAt === undefined ? (
+        <Notice kind="warn">Cancelled: no further tenant is begun.</Notice>
+      ) : null}
+      <div class="progress">
+        <CountsBar counts={run.tenants} />
+        <p>
+          {countsText(run.tenants)}
+          {progress.retrying === 0 ? '' : `, ${progress.retrying} to be tried again`}
+        </p>
+        <p class="quiet">
+          Started <Time iso={run.startedAt} /> by {run.startedBy}; {run.finishedAt === undefined ? 'runs for' : 'took'}{' '}
+          {duration(run.durationMs)}
+        </p>
+      </div>
+    </>
+  );
+}
+
+function progressText(run: RunAnswer): string {
+  const { done, total } = run.progress;
+  if (isEnded(run.status)) return `${run.job} ${run.status}: ${countsText(run.tenants)}`;
+  return `${run.job}: ${done} of ${count(total, 'tenant')} done, ${run.tenants.failed} failed`;
+}

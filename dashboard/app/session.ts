@@ -1,0 +1,43 @@
+/** Who is signed in, as far as the page needs to know. The API judges the token; this only decides what to show. */
+export interface Session {
+  readonly token: string;
+  readonly name: string;
+  readonly roles: readonly string[];
+  readonly expiresAtMs: number;
+}
+
+/**
+ * What a caller token says of itself. Nothing is verified here: a forged one is refused by the API.
+ * @returns undefined for what is no JWT.
+ */
+export function readSession(pasted: string): Session | undefined {
+  const token = pasted.trim().replace(/^bearer\s+/i, '');
+  const payload = token.split('.')[1];
+  if (payload === undefined || token.split('.').length !== 3) return undefined;
+  try {
+    const claims = JSON.parse(decodeBase64Url(payload)) as Record<string, unknown>;
+    const { exp, roles } = claims;
+    if (typeof exp !== 'number') return undefined;
+    return {
+      token,
+      name: nameOf(claims),
+      roles: Array.isArray(roles) ? roles.filter((role): role is string => typeof role === 'string') : [],
+      expiresAtMs: exp * 1000,
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+function decodeBase64Url(text: string): string {
+  const binary = atob(text.replaceAll('-', '+').replaceAll('_', '/'));
+  return new TextDecoder().decode(Uint8Array.from(binary, (character) => character.charCodeAt(0)));
+}
+
+function nameOf(claims: Readonly<Record<string, unknown>>): string {
+  for (const name of ['preferred_username', 'upn', 'app_displayname', 'azp', 'appid']) {
+    const value = claims[name];
+    if (typeof value === 'string' && value !== '') return value;
+  }
+  return 'unknown';
+}

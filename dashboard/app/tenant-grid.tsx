@@ -1,0 +1,142 @@
+import { useMemo, useRef, useState } from 'preact/hooks';
+import type { RunTenant, RunTenantsAnswer } from '../../src/lib/http/api/answers/runs.ts';
+import { Sentence } from '../shared/text.tsx';
+import { count, outcomeWords } from './format.ts';
+import { Time } from './pieces.tsx';
+
+interface GridProps {
+  readonly tenants: readonly RunTenant[];
+  readonly codes: RunTenantsAnswer['codes'];
+}
+
+/**
+ * One cell a tenant, in colour and in words. It is one stop of the keyboard: the arrows go from cell to cell, and the
+ * line below tells about the one that is chosen.
+ */
+export function TenantGrid({ tenants, codes }: GridProps) {
+  const [failedOnly, setFailedOnly] = useState(false);
+  const [chosen, setChosen] = useState<string>();
+  const list = useRef<HTMLUListElement>(null);
+  const shown = failedOnly ? tenants.filter(({ outcome }) => outcome === 'failed') : tenants;
+  const at = Math.max(
+    0,
+    shown.findIndex(({ tenantId }) => tenantId === chosen),
+  );
+  const move = (event: KeyboardEvent): void => {
+    const target = shown[nextIndex(event.key, at, shown.length, columnsOf(list.current))];
+    if (target === undefined) return;
+    event.preventDefault();
+    setChosen(target.tenantId);
+    list.current?.querySelector<HTMLElement>(`#${cellId(target)}`)?.focus();
+  };
+  if (tenants.length === 0) return <p class="quiet">The tenants are being listed.</p>;
+  return (
+    <section aria-labelledby="grid-title">
+      <div class="title-row">
+        <h3 id="grid-title">{count(tenants.length, 'tenant')}</h3>
+        <label class="switch">
+          <input
+            type="checkbox"
+            role="switch"
+            checked={failedOnly}
+            onChange={(event) => setFailedOnly(event.currentTarget.checked)}
+          />
+          Failed only
+        </label>
+      </div>
+      {shown.length === 0 ? <p class="quiet">No tenant has failed.</p> : null}
+      <ul ref={list} class="grid" role="listbox" aria-labelledby="grid-title" onKeyDown={move}>
+        {shown.map((tenant, index) => (
+          <Cell
+            key={tenant.tenantId}
+            tenant={tenant}
+            chosen={tenant.tenantId === chosen}
+            reachable={index === at}
+            onChoose={setChosen}
+          />
+        ))}
+      </ul>
+      <Chosen tenant={tenants.find(({ tenantId }) => tenantId === chosen)} codes={codes} />
+    </section>
+  );
+}
+
+const cellId = ({ tenantId }: RunTenant): string => `tenant-${tenantId}`;
+
+interface CellProps {
+  readonly tenant: RunTenant;
+  readonly chosen: boolean;
+  readonly reachable: boolean;
+  readonly onChoose: (tenantId: string) => void;
+}
+
+/** Drawn again only when something that it shows has changed: of 300 cells a poll changes a few. */
+function Cell({ tenant, chosen, reachable, onChoose }: CellProps) {
+  const { tenantId, name, outcome, code } = tenant;
+  return useMemo(
+    () => (
+      <li
+        id={cellId(tenant)}
+        class={`cell ${outcome}`}
+        role="option"
+        aria-selected={chosen}
+        tabIndex={reachable ? 0 : -1}
+        onClick={() => onChoose(tenantId)}
+        onFocus={() => onChoose(tenantId)}
+      >
+        <span class="name">{name}</span>
+        <span class="state">{outcome === 'failed' ? (code ?? 'failed') : outcomeWords[outcome]}</span>
+      </li>
+    ),
+    [tenantId, name, outcome, code, chosen, reachable],
+  );
+}
+
+function Chosen({ tenant, codes }: { readonly tenant: RunTenant | undefined; readonly codes: GridProps['codes'] }) {
+  if (tenant === undefined) return <p class="chosen quiet">Choose a tenant to read about it.</p>;
+  const { name, tenantId, outcome, code, detail, attempts, rows, finishedAt } = tenant;
+  const text = codes.find((known) => known.code === code);
+  return (
+    <div class="chosen">
+      <strong>{name}</strong> <code>{tenantId}</code> {outcomeWords[outcome]}
+      {finishedAt === undefined ? null : (
+        <>
+          {' '}
+          <Time iso={finishedAt} />
+        </>
+      )}
+      , {count(rows, 'row')}, {attempts === 0 ? 'no attempt' : `attempt ${attempts}`}.
+      {detail === undefined ? null : (
+        <p>
+          <Sentence text={detail} />
+        </p>
+      )}
+      {text === undefined ? null : (
+        <p>
+          {text.title}. <Sentence text={text.advice} />
+        </p>
+      )}
+    </div>
+  );
+}
+
+/** How many cells stand in the first row: the browser lays them out. */
+function columnsOf(list: HTMLUListElement | null): number {
+  const cells = [...(list?.children ?? [])] as HTMLElement[];
+  const top = cells[0]?.offsetTop;
+  const columns = cells.findIndex((cell) => cell.offsetTop !== top);
+  return columns === -1 ? Math.max(1, cells.length) : columns;
+}
+
+/** Where a key leads, or -1 where it leads nowhere. */
+function nextIndex(key: string, at: number, length: number, columns: number): number {
+  const steps: Readonly<Record<string, number>> = {
+    ArrowRight: at + 1,
+    ArrowLeft: at - 1,
+    ArrowDown: at + columns,
+    ArrowUp: at - columns,
+    Home: 0,
+    End: length - 1,
+  };
+  return steps[key] ?? -1;
+}

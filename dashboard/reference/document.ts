@@ -1,0 +1,102 @@
+import { apiUrl } from '../shared/api-base.ts';
+
+/** What the page reads of the OpenAPI document. */
+export interface ApiDocument {
+  readonly info: { readonly title: string; readonly version: string; readonly description: string };
+  readonly tags: readonly { readonly name: string }[];
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: { readonly schemas: Readonly<Record<string, Schema>> };
+}
+
+export interface Operation {
+  readonly operationId: string;
+  readonly tags: readonly string[];
+  readonly summary: string;
+  readonly description: string;
+  readonly security: readonly Readonly<Record<string, readonly string[]>>[];
+  readonly parameters?: readonly Parameter[];
+  readonly requestBody?: { readonly content: Readonly<Record<string, Media>> };
+  readonly responses: Readonly<Record<string, Answer>>;
+  readonly 'x-codeSamples'?: readonly { readonly label: string; readonly source: string }[];
+}
+
+export interface Parameter {
+  readonly name: string;
+  readonly in: 'path' | 'query';
+  readonly required: boolean;
+  readonly description?: string;
+  readonly schema: Schema;
+  readonly example?: string;
+}
+
+export interface Media {
+  readonly schema?: Schema;
+  readonly example?: unknown;
+}
+
+export interface Answer {
+  readonly description: string;
+  readonly headers?: Readonly<Record<string, { readonly description?: string }>>;
+  readonly content?: Readonly<Record<string, Media>>;
+}
+
+export interface Schema {
+  readonly $ref?: string;
+  readonly type?: string | readonly string[];
+  readonly description?: string;
+  readonly format?: string;
+  readonly pattern?: string;
+  readonly enum?: readonly unknown[];
+  readonly const?: unknown;
+  readonly default?: unknown;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  readonly maxItems?: number;
+  readonly items?: Schema;
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly required?: readonly string[];
+  readonly additionalProperties?: boolean | Schema;
+  readonly anyOf?: readonly Schema[];
+  readonly allOf?: readonly Schema[];
+}
+
+/** One operation with where it is. */
+export interface Entry {
+  readonly method: string;
+  readonly path: string;
+  readonly operation: Operation;
+}
+
+export async function loadDocument(): Promise<ApiDocument> {
+  const response = await fetch(apiUrl('openapi.json'));
+  if (!response.ok) throw new Error(`the document is answered with ${response.status}`);
+  return (await response.json()) as ApiDocument;
+}
+
+export const entriesOf = (document: ApiDocument, tag: string): readonly Entry[] =>
+  Object.entries(document.paths).flatMap(([path, operations]) =>
+    Object.entries(operations)
+      .filter(([, operation]) => operation.tags.includes(tag))
+      .map(([method, operation]) => ({ method: method.toUpperCase(), path, operation })),
+  );
+
+const componentPrefix = '#/components/schemas/';
+
+export const nameOf = (schema: Schema): string | undefined => schema.$ref?.slice(componentPrefix.length);
+
+/** The schema that a reference stands for, with what is said beside the reference. */
+export function resolve(document: ApiDocument, schema: Schema): Schema {
+  const name = nameOf(schema);
+  const target = name === undefined ? undefined : document.components.schemas[name];
+  if (target === undefined) return schema;
+  return { ...target, ...(schema.description === undefined ? {} : { description: schema.description }) };
+}
+
+/** The app role that an operation takes. */
+export function accessOf({ security }: Operation): string {
+  const roles = security.flatMap((scheme) => scheme['entra'] ?? []);
+  if (roles.length > 0) return roles.join(', ');
+  return security.some((scheme) => 'entra' in scheme) ? 'anybody; says more to a caller' : 'anybody';
+}

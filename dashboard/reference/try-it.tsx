@@ -1,0 +1,111 @@
+import { createContext } from 'preact';
+import { useContext, useState } from 'preact/hooks';
+import { apiUrl } from '../shared/api-base.ts';
+import type { Entry } from './document.ts';
+
+/** The token of this page's reader; in memory only. */
+export const TokenContext = createContext('');
+
+/** An answer as it came. */
+interface Received {
+  readonly line: string;
+  readonly body: string;
+}
+
+/** More than this is shown in part. */
+const mostShown = 20_000;
+
+/** Sends the request to the app that serves this page, filled in with the example's values. */
+export function TryIt({ entry }: { readonly entry: Entry }) {
+  const token = useContext(TokenContext);
+  const { method, operation } = entry;
+  const { parameters = [], requestBody, operationId } = operation;
+  const bodyExample = Object.values(requestBody?.content ?? {})[0]?.example;
+  const [values, setValues] = useState<Readonly<Record<string, string>>>({});
+  const [body, setBody] = useState(bodyExample === undefined ? '' : JSON.stringify(bodyExample));
+  const [received, setReceived] = useState<Received>();
+  const submit = async (event: Event): Promise<void> => {
+    event.preventDefault();
+    setReceived(await send(addressOf(entry, values), method, token, bodyExample === undefined ? undefined : body));
+  };
+  return (
+    <details class="try">
+      <summary>Try it</summary>
+      <form onSubmit={(event) => void submit(event)}>
+        {parameters.map(({ name, required, example }) => (
+          <label key={name}>
+            {name}
+            <input
+              name={name}
+              required={required}
+              placeholder={example ?? ''}
+              value={values[name] ?? ''}
+              onInput={(event) => setValues({ ...values, [name]: event.currentTarget.value })}
+            />
+          </label>
+        ))}
+        {bodyExample === undefined ? null : (
+          <label>
+            body
+            <textarea
+              rows={3}
+              spellcheck={false}
+              value={body}
+              onInput={(event) => setBody(event.currentTarget.value)}
+            />
+          </label>
+        )}
+        <button type="submit" class="primary">
+          Send {method}
+        </button>
+      </form>
+      {received === undefined ? null : (
+        <div role="status" aria-label={`Answer to ${operationId}`}>
+          <p>{received.line}</p>
+          <pre>
+            <code>{received.body}</code>
+          </pre>
+        </div>
+      )}
+    </details>
+  );
+}
+
+function addressOf({ path, operation }: Entry, values: Readonly<Record<string, string>>): URL {
+  const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(values[name] ?? ''));
+  const url = apiUrl(filled.slice(1));
+  for (const { name, in: place } of operation.parameters ?? []) {
+    const value = values[name];
+    if (place === 'query' && value !== undefined && value !== '') url.searchParams.set(name, value);
+  }
+  return url;
+}
+
+async function send(url: URL, method: string, token: string, body: string | undefined): Promise<Received> {
+  try {
+    const response = await fetch(url, {
+      method,
+      cache: 'no-store',
+      headers: {
+        ...(token === '' ? {} : { authorization: `Bearer ${token}` }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body }),
+    });
+    const text = await response.text();
+    const type = response.headers.get('content-type') ?? 'no content';
+    return { line: `${response.status} ${type}`, body: readable(text) };
+  } catch {
+    return { line: 'The request did not reach the broker.', body: '' };
+  }
+}
+
+function readable(text: string): string {
+  let shown = text;
+  try {
+    shown = JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    // Shown as it came.
+  }
+  return shown.length <= mostShown ? shown : `${shown.slice(0, mostShown)}\n(cut off here)`;
+}
