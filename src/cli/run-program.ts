@@ -12,6 +12,11 @@ export class CommandOutcome extends Error {
   }
 }
 
+/** The command was called in a way that cannot work: a sentence that says how it can. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
 /**
  * Runs the program and turns whatever happens into an exit code and, for a failure, one sentence with the next step
  * on standard error.
@@ -24,6 +29,10 @@ export async function runProgram(program: Command, argv: readonly string[]): Pro
   } catch (thrown) {
     if (thrown instanceof CommandOutcome) return thrown.exitCode;
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    if (thrown instanceof UsageError) {
+      process.stderr.write(`ptb: ${thrown.message}\n`);
+      return exitCodes.usage;
+    }
     if (thrown instanceof BrokerError) {
       process.stderr.write(`ptb: ${thrown.detail} ${errorTable[thrown.code].advice} (${thrown.code})\n`);
       return exitCodeOf(thrown);

@@ -5,6 +5,8 @@ import type { Command } from 'commander';
 import type { Demo } from '../../local/demo/start-demo.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { CommandOutcome } from '../run-program.ts';
+import { createProgress } from '../remote/progress.ts';
+import { demoReport } from '../remote/report.ts';
 import { portOption, wholeNumberOption } from '../options.ts';
 
 interface DemoFlags {
@@ -35,7 +37,7 @@ export function registerDemo(program: Command): void {
 }
 
 async function demo(flags: DemoFlags): Promise<void> {
-  const [{ startDemo }, { demoReport, runDemoJobs }, { ChildFailed }] = await Promise.all([
+  const [{ startDemo }, { runDemoJobs }, { ChildFailed }] = await Promise.all([
     import('../../local/demo/start-demo.ts'),
     import('../../local/demo/run-demo.ts'),
     import('../../local/child.ts'),
@@ -56,9 +58,9 @@ async function demo(flags: DemoFlags): Promise<void> {
       say: (line) => stderr.write(`${line}\n`),
       ...(flags.verbose ? { onHostLine: (line: string) => void stderr.write(`${line}\n`) } : {}),
     });
-    const summary = await runDemoJobs(running, stderr, interrupted.signal);
+    const summary = await runDemoJobs(running, createProgress(stderr, Date.now), interrupted.signal);
     if (flags.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
-    else process.stdout.write(await demoReport(running, summary));
+    else process.stdout.write(demoReport(summary, await running.api.tenants()));
     if (summary.runs.some((run) => run.status !== 'completed')) throw new CommandOutcome(exitCodes.failure);
     if (!flags.once) await stayUp(running, interrupted.signal);
   } catch (error) {

@@ -11,6 +11,12 @@ import { registerRotate } from './rotate.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerRevoke } from './revoke.ts';
 import { registerTenantsConsent } from './tenants-consent.ts';
+import { registerAudit } from './audit.ts';
+import { registerJobs } from './jobs.ts';
+import { registerRun } from './run.ts';
+import { registerRuns } from './runs.ts';
+import { registerTenants } from './tenants.ts';
+import { registerToken } from './token.ts';
 
 /** Adds every command. Each one imports what it needs inside its action, so that `ptb --help` stays fast. */
 export function registerCommands(program: Command): void {
@@ -25,5 +31,11 @@ export function registerCommands(program: Command): void {
   registerRotate(program);
   registerDoctor(program);
   registerRevoke(program);
+  registerTenants(program);
   registerTenantsConsent(program);
+  registerToken(program);
+  registerJobs(program);
+  registerRun(program);
+  registerRuns(program);
+  registerAudit(program);
 }

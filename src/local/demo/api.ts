@@ -12,7 +12,7 @@ export interface RunView {
     readonly notAttempted?: number;
   };
   readonly startedAt: string;
-  readonly finishedAt?: string;
+  readonly finishedAt?: string | undefined;
   readonly durationMs: number;
   readonly failures: readonly FailureView[];
 }
@@ -23,7 +23,7 @@ export interface FailureView {
   readonly code: string;
   readonly title: string;
   readonly advice: string;
-  readonly detail?: string;
+  readonly detail?: string | undefined;
 }
 
 export interface TenantView {

@@ -1,7 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RunView } from './api.ts';
-import { createProgress } from './progress.ts';
-import { report } from './report.ts';
 import type { Demo } from './start-demo.ts';
 
 /** The main job: what can be reached, then what is licensed. */
@@ -20,9 +18,14 @@ export interface DemoSummary {
 
 const pollMs = 200;
 
-/** Runs the jobs one after the other over every tenant, with progress on `stream`. */
-export async function runDemoJobs(demo: Demo, stream: NodeJS.WriteStream, signal: AbortSignal): Promise<DemoSummary> {
-  const progress = createProgress(stream, Date.now);
+/** Who is told how a run goes. */
+export interface RunProgress {
+  update(run: RunView): void;
+  done(run: RunView): void;
+}
+
+/** Runs the jobs one after the other over every tenant. */
+export async function runDemoJobs(demo: Demo, progress: RunProgress, signal: AbortSignal): Promise<DemoSummary> {
   const runs: RunView[] = [];
   for (const job of demoJobs) {
     const runId = await demo.api.startRun(job);
@@ -45,11 +48,4 @@ async function upstreamOf(demo: Demo): Promise<DemoSummary['upstream']> {
   const { totals } = (await response.json()) as { totals: DemoSummary['upstream'] };
   const { entraTokenRequests, keyVaultReads, graphRequests, throttled } = totals;
   return { entraTokenRequests, keyVaultReads, graphRequests, throttled };
-}
-
-/** The tenants with what was found, and the advice. */
-export async function demoReport(demo: Demo, summary: DemoSummary): Promise<string> {
-  const { runs, tokens, upstream } = summary;
-  const counts = `${tokens.issued} tokens, ${tokens.fromCache} of them from memory; ${upstream.entraTokenRequests} requests to Entra, ${upstream.keyVaultReads} readings of Key Vault, ${upstream.graphRequests} requests to Graph.`;
-  return `\n${report(runs, await demo.api.tenants())}\n${counts}\n`;
 }

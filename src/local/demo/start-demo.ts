@@ -29,8 +29,8 @@ export interface DemoOptions {
   /** Where Azurite keeps its files; absent: in memory. */
   readonly azuriteFolder?: string;
   readonly hostStorePath?: string;
-  /** App settings beside those that the demo makes. */
-  readonly hostSettings?: Readonly<Record<string, string>>;
+  /** App settings beside those that the demo makes; asked for when the storage is up. */
+  readonly hostSettings?: (connectionString: string) => Promise<Readonly<Record<string, string>>>;
 }
 
 /** Everything that runs when the demo runs. */
@@ -41,6 +41,8 @@ export interface Demo {
   readonly api: BrokerApi;
   readonly callerToken: () => Promise<string>;
   readonly environment: Readonly<Record<string, string>>;
+  /** The process of the function app. */
+  readonly hostPid: number;
   /** Rejects when one of the processes ends by itself. */
   readonly broken: Promise<never>;
   stop(): Promise<void>;
@@ -92,7 +94,7 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
 
     say('Starting the function app');
     const host = await startChild<{ url: string }>(ptbScript, hostArguments(options), {
-      environment: { ...environment, ...options.hostSettings },
+      environment: { ...environment, ...(await options.hostSettings?.(azurite.connectionString)) },
       ...(options.onHostLine ? { onLine: options.onHostLine } : {}),
     });
     started.push(() => host.stop());
@@ -108,6 +110,7 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
       api: createBrokerApi(`${url}/api`, callerToken),
       callerToken,
       environment,
+      hostPid: host.pid,
       broken,
       stop,
     };

@@ -1,7 +1,9 @@
-import type { FailureView, RunView, TenantView } from './api.ts';
+import type { FailureView, RunView, TenantView } from '../../local/demo/api.ts';
+import type { DemoSummary } from '../../local/demo/run-demo.ts';
+import { table } from '../table.ts';
 
 /** All tenants with what each job said of them, then the advice for every kind of failure. */
-export function report(runs: readonly RunView[], tenants: readonly TenantView[]): string {
+function report(runs: readonly RunView[], tenants: readonly TenantView[]): string {
   const failures = new Map(
     runs.map((run) => [run.job, new Map(run.failures.map((failure) => [failure.tenantId, failure]))]),
   );
@@ -10,10 +12,11 @@ export function report(runs: readonly RunView[], tenants: readonly TenantView[])
     tenant.defaultDomain ?? tenant.tenantId,
     ...runs.map((run) => failures.get(run.job)?.get(tenant.tenantId)?.code ?? 'ok'),
   ]);
-  return [table([['tenant', 'domain', ...runs.map((run) => run.job)], ...rows]), '', ...advice(runs)].join('\n');
+  return [...table(['tenant', 'domain', ...runs.map((run) => run.job)], rows), '', ...advice(runs)].join('\n');
 }
 
-function advice(runs: readonly RunView[]): string[] {
+/** What went wrong, by kind, with what to do about it. */
+export function advice(runs: readonly Pick<RunView, 'failures'>[]): string[] {
   const byCode = new Map<string, FailureView[]>();
   for (const failure of runs.flatMap((run) => run.failures)) {
     const known = byCode.get(failure.code) ?? [];
@@ -28,14 +31,8 @@ function advice(runs: readonly RunView[]): string[] {
   ]);
 }
 
-/** Columns padded to their widest cell. */
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
-  const text = (row: readonly string[]): string =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd();
-  const [head, ...body] = rows;
-  return [text(head ?? []), widths.map((width) => '-'.repeat(width)).join('  '), ...body.map(text)].join('\n');
+/** The whole of it for the demo: tenants, advice, and what it cost. */
+export function demoReport({ runs, tokens, upstream }: DemoSummary, tenants: readonly TenantView[]): string {
+  const counts = `${tokens.issued} tokens, ${tokens.fromCache} of them from memory; ${upstream.entraTokenRequests} requests to Entra, ${upstream.keyVaultReads} readings of Key Vault, ${upstream.graphRequests} requests to Graph.`;
+  return `\n${report(runs, tenants)}\n${counts}\n`;
 }

@@ -1,0 +1,62 @@
+import type { Command } from 'commander';
+import type { AuditAnswer } from '../../lib/http/api/answers/audit.ts';
+import { wholeNumberOption } from '../options.ts';
+import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
+import { print, say } from '../sign-in/output.ts';
+import { table } from '../table.ts';
+
+interface AuditFlags extends ConnectionFlags {
+  readonly from?: string;
+  readonly to?: string;
+  readonly caller?: string;
+  readonly tenant?: string;
+  readonly limit: number;
+  readonly json?: true;
+}
+
+/** `ptb audit`: who got which token, and who was refused. */
+export function registerAudit(program: Command): void {
+  const audit = program
+    .command('audit')
+    .description('Show who got which token and who was refused, newest first.')
+    .option('--from <time>', 'from this time on, ISO 8601 (default: 24 hours before --to)')
+    .option('--to <time>', 'before this time, ISO 8601 (default: now)')
+    .option('--caller <id>', 'application id of the caller')
+    .option('--tenant <id-or-domain>', 'only this tenant')
+    .option('--limit <n>', 'most entries, 1 to 10000', wholeNumberOption(1, 10_000), 100)
+    .option('--json', 'one JSON document');
+  addConnectionOptions(audit).action(showAudit);
+}
+
+async function showAudit({ from, to, caller, tenant, limit, ...flags }: AuditFlags): Promise<void> {
+  const client = await connect(flags);
+  const entries: AuditAnswer['entries'][number][] = [];
+  let page: AuditAnswer | undefined;
+  do {
+    const left = String(Math.min(1_000, limit - entries.length));
+    // The pages of one question must agree on the period, and "now" moves on.
+    const period = page === undefined ? { from, to } : { from: page.from, to: page.to };
+    page = (await client.get('/audit', {
+      ...period,
+      caller,
+      tenant,
+      limit: left,
+      continuation: page?.continuation,
+    })) as AuditAnswer;
+    entries.push(...page.entries);
+  } while (page.continuation !== undefined && entries.length < limit);
+  const rows = entries.map((entry) => [
+    entry.at,
+    entry.outcome === 'issued' ? 'issued' : (entry.code ?? 'denied'),
+    entry.caller.applicationId,
+    entry.tenantId ?? entry.tenantAsked ?? '',
+    entry.resource,
+    entry.rule ?? '',
+  ]);
+  print(
+    flags.json,
+    { from: page.from, to: page.to, entries },
+    table(['time', 'outcome', 'caller', 'tenant', 'resource', 'rule'], rows),
+  );
+  if (page.continuation !== undefined) say('There may be more; raise --limit or narrow the period.');
+}

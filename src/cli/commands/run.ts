@@ -1,0 +1,72 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import type { RunAnswer, StartedRunAnswer } from '../../lib/http/api/answers/runs.ts';
+import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
+import { exitByRun, followRun } from '../remote/follow-run.ts';
+import { createProgress } from '../remote/progress.ts';
+import { advice } from '../remote/report.ts';
+import { print } from '../sign-in/output.ts';
+
+interface RunFlags extends ConnectionFlags {
+  readonly tenant?: readonly string[];
+  readonly parameters?: Readonly<Record<string, unknown>>;
+  readonly window?: string;
+  readonly wait?: true;
+  readonly json?: true;
+}
+
+/** `ptb run JOB`: starts a run, and with --wait sees it through. */
+export function registerRun(program: Command): void {
+  const run = program
+    .command('run')
+    .argument('<job>', 'name of the job')
+    .description(
+      'Start a run of a job. With --wait: exit 0 all tenants succeeded, 3 some failed, 4 the credential is dead.',
+    )
+    .option('--tenant <id-or-domain...>', 'only these tenants')
+    .option('--parameters <json>', 'what the job is given, a JSON object', jsonObject)
+    .option('--window <name>', 'make it the only run of the job under this name')
+    .option('--wait', 'wait for the end, with progress on standard error')
+    .option('--json', 'one JSON document');
+  addConnectionOptions(run).action(startRun);
+}
+
+async function startRun(job: string, { tenant, parameters, window, ...flags }: RunFlags): Promise<void> {
+  const client = await connect(flags);
+  const body = {
+    ...(tenant ? { tenants: tenant } : {}),
+    ...(parameters ? { parameters } : {}),
+    ...(window ? { window } : {}),
+  };
+  const started = (await client.post(`/jobs/${encodeURIComponent(job)}/runs`, body)) as StartedRunAnswer;
+  if (!flags.wait) {
+    print(flags.json, started, [`Started ${started.runId}.`, `See it with: ptb runs show ${started.runId}`]);
+    return;
+  }
+  const ended = await followRun(client, started.runId, createProgress(process.stderr, Date.now, { failures: true }));
+  print(flags.json, ended, runLines(ended));
+  exitByRun(ended);
+}
+
+/** A run for people: how it ended, and the advice for what failed. */
+export function runLines(run: RunAnswer): string[] {
+  const { total, succeeded, failed, skipped, notAttempted } = run.tenants;
+  return [
+    `${run.runId}: ${run.status}, started ${run.startedAt} by ${run.startedBy}, ${(run.durationMs / 1000).toFixed(1)} s`,
+    `${total} tenants: ${succeeded} succeeded, ${failed} failed, ${skipped} skipped, ${notAttempted} not attempted`,
+    ...(run.stoppedBy === undefined
+      ? []
+      : [`Stopped by ${run.stoppedBy.code}: ${run.stoppedBy.detail} ${run.stoppedBy.advice}`]),
+    ...(run.failures.length === 0 ? [] : ['', ...advice([run])]),
+  ];
+}
+
+function jsonObject(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value))
+      return value as Readonly<Record<string, unknown>>;
+  } catch {
+    // said below
+  }
+  throw new InvalidArgumentError('It must be a JSON object.');
+}

@@ -1,0 +1,41 @@
+import type { Command } from 'commander';
+import type { TenantsAnswer } from '../../lib/http/api/answers/tenants.ts';
+import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
+import { print, say } from '../sign-in/output.ts';
+import { table } from '../table.ts';
+
+interface TenantsFlags extends ConnectionFlags {
+  readonly unreachable?: true;
+  readonly json?: true;
+}
+
+/** `ptb tenants`: the customer tenants as a running broker sees them. */
+export function registerTenants(program: Command): void {
+  const tenants =
+    program.commands.find((command) => command.name() === 'tenants') ??
+    program.command('tenants').description('The customer tenants.');
+  const list = tenants
+    .command('list', { isDefault: true })
+    .description('List them, with the reason why each can or cannot be reached and what jobs found last.')
+    .option('--unreachable', 'only those that cannot be reached')
+    .option('--json', 'one JSON document');
+  addConnectionOptions(list).action(async (flags: TenantsFlags) => {
+    const answer = (await (await connect(flags)).get('/tenants')) as TenantsAnswer;
+    const shown = flags.unreachable ? answer.tenants.filter(({ reachable }) => !reachable) : answer.tenants;
+    for (const warning of answer.warnings) say(warning);
+    const last = (tenant: TenantsAnswer['tenants'][number]): string =>
+      tenant.lastResults.map(({ job, outcome, code }) => `${job}: ${code ?? outcome}`).join(', ');
+    const rows = shown.map((tenant) => [
+      tenant.name,
+      tenant.defaultDomain ?? tenant.tenantId,
+      tenant.reachable ? 'yes' : 'no',
+      tenant.reason,
+      last(tenant),
+    ]);
+    print(flags.json, { ...answer, tenants: shown }, [
+      ...table(['tenant', 'domain', 'reachable', 'reason', 'last results'], rows),
+      '',
+      `${shown.length} tenants`,
+    ]);
+  });
+}

@@ -1,0 +1,67 @@
+import { BrokerError, isErrorCode } from '../../lib/errors.ts';
+import { type Fetch, outboundFailure, type OutboundReply, parseJson, send } from '../../lib/http/outbound.ts';
+
+/** The broker's HTTP API. Every method throws BrokerError with the broker's own code and words. */
+export interface BrokerClient {
+  get(path: string, query?: Readonly<Record<string, string | undefined>>): Promise<unknown>;
+  post(path: string, body: unknown): Promise<unknown>;
+  /** An answer that is not JSON, as it came, piece by piece. */
+  stream(path: string, query: Readonly<Record<string, string>>): Promise<AsyncIterable<Uint8Array>>;
+}
+
+const timeoutMs = 60_000;
+/** An answer about a run over 20,000 tenants stays below. */
+const maxBodyBytes = 64 * 1024 * 1024;
+
+export function createBrokerClient(fetch: Fetch, baseUrl: string, callerToken: () => Promise<string>): BrokerClient {
+  const addressOf = (path: string, query: Readonly<Record<string, string | undefined>>): string => {
+    const url = new URL(`${baseUrl}/api${path}`);
+    for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, value);
+    return url.href;
+  };
+  const exchange = async (method: 'GET' | 'POST', url: string, body?: unknown): Promise<unknown> => {
+    const authorization = `Bearer ${await callerToken()}`;
+    const reply = await send(fetch, {
+      method,
+      url,
+      headers: { authorization, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      timeoutMs,
+      maxBodyBytes,
+    }).catch((error: unknown) => {
+      throw outboundFailure(error, 'resource_error', `The broker at ${baseUrl}`);
+    });
+    if (reply.status >= 200 && reply.status < 300) return parseJson(reply.body);
+    throw refusal(reply, baseUrl);
+  };
+  return {
+    get: (path, query = {}) => exchange('GET', addressOf(path, query)),
+    post: (path, body) => exchange('POST', addressOf(path, {}), body),
+    stream: async (path, query) => {
+      const response = await fetch(addressOf(path, query), {
+        headers: { authorization: `Bearer ${await callerToken()}` },
+        redirect: 'manual',
+      });
+      if (response.status !== 200 || response.body === null) {
+        throw refusal({ status: response.status, headers: response.headers, body: await response.text() }, baseUrl);
+      }
+      return response.body;
+    },
+  };
+}
+
+/** The broker's problem document as the error that it was there. */
+function refusal(reply: OutboundReply, baseUrl: string): BrokerError {
+  const problem = parseJson(reply.body);
+  const { code, detail, retryAfterSeconds } = (
+    typeof problem === 'object' && problem !== null ? problem : {}
+  ) as Record<string, unknown>;
+  if (isErrorCode(code)) {
+    return new BrokerError(
+      code,
+      typeof detail === 'string' ? detail : '',
+      typeof retryAfterSeconds === 'number' ? { retryAfterSeconds } : {},
+    );
+  }
+  return new BrokerError('resource_error', `What answers at ${baseUrl} is not the broker (HTTP ${reply.status}).`);
+}

@@ -1,0 +1,78 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { BrokerError } from '../../lib/errors.ts';
+import { parseGuid } from '../../lib/identifiers.ts';
+import { UsageError } from '../run-program.ts';
+import { type BrokerClient, createBrokerClient } from './broker-client.ts';
+
+/** Options of every command that talks to a running broker. */
+export interface ConnectionFlags {
+  readonly url?: string;
+  readonly token?: string;
+  readonly clientId?: string;
+}
+
+/** Adds them. What is secret comes from the environment: a command line is visible to every process of the machine. */
+export function addConnectionOptions(command: Command): Command {
+  return command
+    .addOption(new Option('--url <address>', 'address of the function app').env('BROKER_URL').argParser(address))
+    .addOption(
+      new Option('--token <token>', 'an access token for the broker; better in PTB_TOKEN').env('PTB_TOKEN').hideHelp(),
+    )
+    .addOption(
+      new Option(
+        '--client-id <id>',
+        "the broker's client id: signs in with `az`, `azd`, Azure PowerShell or the managed identity",
+      )
+        .env('BROKER_CLIENT_ID')
+        .argParser(guid),
+    );
+}
+
+/**
+ * A client of the broker for these options.
+ * @throws UsageError without an address; BrokerError caller_unauthenticated without a token or a sign-in.
+ */
+export async function connect(flags: ConnectionFlags): Promise<BrokerClient> {
+  if (flags.url === undefined)
+    throw new UsageError('Say which broker: --url ADDRESS, or BROKER_URL in the environment.');
+  return createBrokerClient((url, init) => fetch(url, init), flags.url, callerToken(flags));
+}
+
+function callerToken({ token, clientId }: ConnectionFlags): () => Promise<string> {
+  if (token !== undefined && token !== '') return async () => token;
+  if (clientId === undefined) {
+    throw new BrokerError(
+      'caller_unauthenticated',
+      'Give --client-id (or BROKER_CLIENT_ID) to sign in, or a token in PTB_TOKEN.',
+    );
+  }
+  return () => signInForBroker(clientId);
+}
+
+/** A token for the broker, of whoever is signed in on this machine. @throws BrokerError caller_unauthenticated. */
+export async function signInForBroker(clientId: string): Promise<string> {
+  const { azureIdentity } = await import('../../lib/azure/identity.ts');
+  try {
+    const identity = await azureIdentity({ hasManagedIdentity: process.env['IDENTITY_ENDPOINT'] !== undefined });
+    const token = await identity.getToken(`${clientId}/.default`);
+    if (token !== null) return token.token;
+  } catch (cause) {
+    throw new BrokerError('caller_unauthenticated', 'Nobody is signed in who may have a token for the broker.', {
+      cause,
+    });
+  }
+  throw new BrokerError('caller_unauthenticated', 'The sign-in gave no token for the broker.');
+}
+
+export function address(text: string): string {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol))
+    throw new InvalidArgumentError('It must be an address such as https://NAME.azurewebsites.net.');
+  return url.origin;
+}
+
+export function guid(text: string): string {
+  const id = parseGuid(text);
+  if (id === undefined) throw new InvalidArgumentError('It must be a client id (GUID).');
+  return id;
+}

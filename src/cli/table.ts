@@ -1,0 +1,10 @@
+/** Columns padded to their widest cell, a line under the head; for people, not for programs. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => (row[column] ?? '').length)));
+  const text = (row: readonly string[]): string =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd();
+  return [text(head), widths.map((width) => '-'.repeat(width)).join('  '), ...rows.map(text)];
+}

@@ -1,0 +1,192 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { decodeJwt } from 'jose';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Demo, startDemo } from '../../src/local/demo/start-demo.ts';
+import { appFolder, ptbScript } from '../paths.ts';
+
+// The commands that an operator types, as processes of their own, against a running broker.
+
+let demo: Demo;
+let folder: string;
+let token: string;
+
+interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function ptb(args: readonly string[], environment: Record<string, string> = {}): Promise<Outcome> {
+  const env = { ...process.env, ...demo.environment, BROKER_URL: demo.url, PTB_TOKEN: token, ...environment };
+  return new Promise((resolve) => {
+    execFile(process.execPath, [ptbScript, ...args], { cwd: folder, env }, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
+    });
+  });
+}
+
+const json = async <T>(args: readonly string[]): Promise<T> => JSON.parse((await ptb([...args, '--json'])).stdout) as T;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ptb-remote-'));
+  demo = await startDemo({
+    tenants: 25,
+    faults: undefined,
+    delayMs: undefined,
+    port: 0,
+    ptbScript,
+    appFolder,
+    say: () => undefined,
+  });
+  token = await demo.callerToken();
+});
+afterAll(async () => {
+  await demo?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const healthy = (): string => demo.cloud.tenants.find(({ state }) => state === 'ok')?.tenantId ?? '';
+const brokenCount = (): number => demo.cloud.tenants.filter(({ state }) => state !== 'ok').length;
+
+test('ptb jobs lists what can be run', async () => {
+  const { stdout, code } = await ptb(['jobs']);
+  expect(code).toBe(0);
+  for (const job of ['access-check', 'licence-report', 'mfa-report', 'secret-expiry-report'])
+    expect(stdout).toContain(job);
+});
+
+describe('a run', () => {
+  let runId: string;
+
+  test('ptb run --wait shows progress and failures on standard error, and exits 3 when some tenants failed', async () => {
+    const { code, stdout, stderr } = await ptb(['run', 'licence-report', '--wait', '--json']);
+    const run = JSON.parse(stdout) as { runId: string; status: string; tenants: { failed: number } };
+    expect([code, run.status, run.tenants.failed]).toEqual([3, 'completed', brokenCount()]);
+    expect(stderr).toMatch(/\[#+\] 25\/25 tenants/);
+    expect(stderr).toMatch(/^ {2}\S.*: consent_required$/m);
+    runId = run.runId;
+  });
+
+  test('ptb run of a healthy tenant exits 0', async () => {
+    const { code, stdout } = await ptb(['run', 'licence-report', '--wait', '--tenant', healthy()]);
+    expect(code).toBe(0);
+    expect(stdout).toContain('1 tenants: 1 succeeded, 0 failed');
+  });
+
+  test('ptb runs lists it, ptb runs show explains its failures', async () => {
+    expect((await ptb(['runs'])).stdout).toContain(runId);
+    const { stdout, code } = await ptb(['runs', 'show', runId]);
+    expect(code).toBe(0);
+    expect(stdout).toContain('What to do: ');
+  });
+
+  test.each([
+    [
+      'jsonl',
+      (text: string) =>
+        text
+          .trim()
+          .split('\n')
+          .map((line) => JSON.parse(line) as object).length,
+    ],
+    ['json', (text: string) => (JSON.parse(text) as object[]).length],
+    ['csv', (text: string) => text.trim().split('\n').length - 1],
+  ])('ptb runs export writes every row as %s', async (format, count) => {
+    const rows = await json<object[]>(['runs', 'export', runId]);
+    expect(rows.length).toBeGreaterThan(20);
+    const file = join(folder, `rows.${format}`);
+    const { code } = await ptb(['runs', 'export', runId, '--format', format, '--output', file]);
+    expect(code).toBe(0);
+    expect(count(await readFile(file, 'utf8'))).toBe(rows.length);
+  });
+
+  test('ptb runs diff compares it with an earlier one', async () => {
+    const second = await json<{ runId: string }>(['run', 'licence-report', '--wait']);
+    const changes = await json<{ comparedWith: string; changes: object[] }>([
+      'runs',
+      'diff',
+      second.runId,
+      '--with',
+      runId,
+    ]);
+    expect(changes).toMatchObject({ comparedWith: runId, changes: [] });
+    expect((await ptb(['runs', 'diff', second.runId, '--with', runId])).stdout).toContain('Nothing changed.');
+  });
+
+  test('ptb runs rerun takes only the tenants that failed', async () => {
+    const started = await json<{ runId: string }>(['runs', 'rerun', runId]);
+    const { stdout, code } = await ptb(['runs', 'show', started.runId, '--wait', '--json']);
+    expect(code).toBe(3);
+    expect(JSON.parse(stdout)).toMatchObject({ tenants: { total: brokenCount() } });
+  });
+
+  test("a run that nobody knows is exit 1 with the broker's own words", async () => {
+    const { code, stderr } = await ptb(['runs', 'show', 'licence-report@nothing']);
+    expect(code).toBe(1);
+    expect(stderr).toContain('run_not_found');
+  });
+});
+
+test('ptb tenants shows each with its reason and what jobs found last', async () => {
+  const { tenants } = await json<{ tenants: { reachable: boolean; reason: string }[] }>(['tenants']);
+  expect(tenants).toHaveLength(25);
+  const { stdout } = await ptb(['tenants', '--unreachable']);
+  expect(stdout).toContain('gdap_expired');
+  expect(stdout).toContain(`${tenants.filter(({ reachable }) => !reachable).length} tenants`);
+});
+
+describe('ptb token', () => {
+  const args = ['token', '--resource', 'graph'];
+
+  test('says what the token is for, and prints it only with --raw', async () => {
+    const shown = await ptb([...args, '--tenant', healthy()]);
+    expect(shown.stdout).toContain(healthy());
+    expect(shown.stdout + shown.stderr).not.toMatch(/eyJ/);
+    expect(await json([...args, '--tenant', healthy()])).not.toHaveProperty('accessToken');
+    const raw = await ptb([...args, '--tenant', healthy(), '--raw']);
+    expect(decodeJwt(raw.stdout.trim())).toMatchObject({ tid: healthy() });
+  });
+
+  test('exits 4 where consent is missing, with the command that gives it', async () => {
+    const tenant = demo.cloud.tenants.find(({ state }) => state === 'no_consent')?.tenantId ?? '';
+    const { code, stderr } = await ptb([...args, '--tenant', tenant]);
+    expect(code).toBe(4);
+    expect(stderr).toContain('ptb tenants consent');
+  });
+});
+
+test('ptb audit shows who got what', async () => {
+  const { entries } = await json<{ entries: { outcome: string; tenantId?: string; rule?: string }[] }>([
+    'audit',
+    '--tenant',
+    healthy(),
+  ]);
+  expect(entries.length).toBeGreaterThan(2);
+  expect(entries.every(({ tenantId }) => tenantId === healthy())).toBe(true);
+  expect(entries.some(({ rule }) => rule === 'job:licence-report')).toBe(true);
+  expect(entries.some(({ rule }) => rule?.startsWith('local callers'))).toBe(true);
+});
+
+test.each([
+  ['no address', { BROKER_URL: '' }, 2, 'BROKER_URL'],
+  ['no token and no sign-in', { PTB_TOKEN: '' }, 4, 'PTB_TOKEN'],
+  ['a token that is none', { PTB_TOKEN: 'nonsense' }, 4, 'caller_unauthenticated'],
+  ['nobody at the address', { BROKER_URL: 'http://127.0.0.1:9' }, 5, 'could not be reached'],
+])('with %s a command ends with a sentence and the right exit code', async (_, environment, code, words) => {
+  const outcome = await ptb(['jobs'], environment);
+  expect([outcome.code, outcome.stdout]).toEqual([code, '']);
+  expect(outcome.stderr).toContain(words);
+});
+
+test.each(['bash', 'zsh', 'fish', 'powershell'])('ptb completion %s prints a script', async (shell) => {
+  const { code, stdout } = await ptb(['completion', shell]);
+  expect(code).toBe(0);
+  expect(stdout).toContain('ptb');
+});
+
+test('the shell is told which sub-commands there are', async () => {
+  expect((await ptb(['complete', '--', 'runs', ''])).stdout).toMatch(/^export\t/m);
+});
