@@ -8,6 +8,7 @@ import './functions/jobs.ts';
 import './functions/runs.ts';
 import './functions/run-actions.ts';
 import './functions/audit.ts';
+import './functions/audit-retention.ts';
 import './functions/schedules.ts';
 import './functions/fan-out.ts';
 import './functions/run-care.ts';

@@ -36,6 +36,7 @@ it('registers exactly these functions', () => {
   });
   expect(lines).toMatchInlineSnapshot(`
     [
+      "activityTrigger announce-run",
       "activityTrigger finish-run",
       "activityTrigger list-tenants",
       "activityTrigger tenant-run",
@@ -49,6 +50,8 @@ it('registers exactly these functions', () => {
       "httpTrigger openapi GET /openapi.json anonymous",
       "httpTrigger runs GET /runs anonymous",
       "httpTrigger runs-cancel POST /runs/{runId}/cancel anonymous",
+      "httpTrigger runs-changes GET /runs/{runId}/changes anonymous",
+      "httpTrigger runs-rerun POST /runs/{runId}/rerun anonymous",
       "httpTrigger runs-results GET /runs/{runId}/results anonymous",
       "httpTrigger runs-show GET /runs/{runId} anonymous",
       "httpTrigger runs-tenants GET /runs/{runId}/tenants anonymous",
@@ -56,11 +59,14 @@ it('registers exactly these functions', () => {
       "httpTrigger tokens POST /tokens anonymous",
       "orchestrationTrigger fan-out",
       "orchestrationTrigger fan-out-batch",
+      "timerTrigger purge-audit 0 13 3 * * *",
+      "timerTrigger purge-runs 0 43 2 * * *",
       "timerTrigger rotate-credential 0 17 3 * * *",
       "timerTrigger schedule-access-check 0 30 4 * * *",
       "timerTrigger schedule-licence-report 0 0 5 * * *",
       "timerTrigger schedule-mfa-report 0 0 6 * * *",
       "timerTrigger schedule-secret-expiry-report 0 30 6 * * *",
+      "timerTrigger watch-runs 20 */5 * * * *",
     ]
   `);
 });

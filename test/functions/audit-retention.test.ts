@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest';
+import type { Services } from '../../src/composition.ts';
+import { purgeAudit } from '../../src/functions/audit-retention.ts';
+import type { AuditEntry } from '../../src/lib/audit/audit-log.ts';
+import { FakeClock } from '../fakes/fake-clock.ts';
+import { MemoryAuditLog } from '../fakes/memory-audit-log.ts';
+import { recordingLogger } from '../fakes/recording-logger.ts';
+
+const dayMs = 86_400_000;
+
+test('audit records are kept for the days that the setting says, and no longer', async () => {
+  const clock = new FakeClock();
+  const audit = new MemoryAuditLog();
+  const { log, events } = recordingLogger();
+  for (const ageDays of [0, 29, 31, 400]) {
+    await audit.record({ atMs: clock.nowMs() - ageDays * dayMs, tokenId: `${ageDays} days` } as AuditEntry);
+  }
+  await purgeAudit({ audit, clock, log, settings: { AUDIT_RETENTION_DAYS: 30 } as Services['settings'] });
+  expect(audit.entries.map(({ tokenId }) => tokenId)).toEqual(['0 days', '29 days']);
+  expect(events()).toEqual(['audit.purged']);
+});
