@@ -70,7 +70,12 @@ export class SignInClient {
     this.#request = request;
     this.#oauth = oauth;
     this.#server = server;
-    this.#client = { client_id: request.clientId };
+    this.#client = {
+      client_id: request.clientId,
+      // The library reads the wall clock by itself; ours may be another one, or the machine's may be off by minutes.
+      [oauth.clockSkew]: Math.round((deps.clock.nowMs() - Date.now()) / 1000),
+      [oauth.clockTolerance]: 300,
+    };
     this.#authentication = authentication;
   }
 

@@ -1,4 +1,5 @@
 import { BrokerError } from '../errors.ts';
+import { aadstsMeanings } from './aadsts.ts';
 import type { EntraFailure } from './judge-token-reply.ts';
 
 /** What the person did or did not do, by OAuth error (RFC 6749 section 4.1.2.1, RFC 8628 section 3.5). */
@@ -15,24 +16,27 @@ const refusals: Readonly<Record<string, string>> = {
  * person (wrong client secret, Entra down) keeps its own code.
  */
 export function signInFailure(thrown: unknown, failure: EntraFailure | undefined): BrokerError {
+  const options = { cause: thrown, logFields: failure?.logFields };
+  // The redirect itself may carry the error, its description the number.
+  const description = fieldOf(thrown, 'error_description');
+  const number = /AADSTS(\d{3,9})/.exec(description ?? '')?.[1];
+  const meaning = number === undefined ? undefined : aadstsMeanings.get(Number(number))?.meaning;
+  if (meaning !== undefined) {
+    return new BrokerError('sign_in_refused', `${meaning.slice(0, -1)} (AADSTS${number}).`, options);
+  }
   const said = failure?.logFields['entraError'] ?? fieldOf(thrown, 'error');
   const refusal = typeof said === 'string' ? refusals[said] : undefined;
-  if (refusal !== undefined) {
-    return new BrokerError('sign_in_refused', refusal, { cause: thrown, logFields: failure?.logFields });
-  }
+  if (refusal !== undefined) return new BrokerError('sign_in_refused', refusal, options);
   if (thrown instanceof BrokerError) return asSignIn(thrown);
-  // The redirect itself carried an error: its description names the AADSTS number.
-  const description = fieldOf(thrown, 'error_description');
-  if (description !== undefined) {
-    const number = /AADSTS\d{3,9}/.exec(description)?.[0];
-    const named = number === undefined ? '' : ` (${number})`;
-    return new BrokerError('sign_in_refused', `Entra answered the sign-in with ${String(said)}${named}.`, {
-      cause: thrown,
-    });
+  if (said !== undefined) {
+    const named = number === undefined ? '' : ` (AADSTS${number})`;
+    return new BrokerError('sign_in_refused', `Entra answered the sign-in with ${String(said)}${named}.`, options);
   }
-  return new BrokerError('sign_in_refused', "Entra's answer does not belong to this sign-in and was thrown away.", {
-    cause: thrown,
-  });
+  return new BrokerError(
+    'sign_in_refused',
+    "Entra's answer does not belong to this sign-in and was thrown away.",
+    options,
+  );
 }
 
 /** `interaction_required` and the like speak of a tenant; here a person is just signing in. */

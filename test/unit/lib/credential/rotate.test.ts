@@ -109,9 +109,9 @@ describe('rotation', () => {
   it('falls back to the version before when somebody stored a bad one by hand', async () => {
     const set = await bench();
     await set.store.saveRefreshToken('default', refreshTokenOf('pasted by mistake', set.clock.nowMs()));
-    const { log, events } = recordingLogger();
-    await rotate(set, undefined, log);
-    expect(events()).toContain('credential.fell_back');
+    const recorder = recordingLogger();
+    await rotate(set, undefined, recorder.log);
+    expect(recorder.events()).toContain('credential.fell_back');
     expect(await isAlive(set)).toBe(true);
     const bad = (await set.store.listRefreshTokenVersions('default')).find(({ version }) => version === 'v2');
     expect(bad?.enabled).toBe(false);
@@ -146,9 +146,9 @@ describe('rotation', () => {
     for (let version = 2; version < 450; version += 1) {
       await set.store.saveRefreshToken('default', refreshTokenOf('refresh-token-1', set.clock.nowMs()));
     }
-    const { log, events } = recordingLogger();
-    await rotate(set, undefined, log);
-    expect(events()).toContain('credential.versions_near_limit');
+    const recorder = recordingLogger();
+    await rotate(set, undefined, recorder.log);
+    expect(recorder.events()).toContain('credential.versions_near_limit');
   });
 
   it('says that there is nothing to rotate before the first consent', async () => {

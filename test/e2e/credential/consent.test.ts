@@ -1,0 +1,152 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import * as control from '../../../src/local/cloud/client.ts';
+import { account } from '../cloud/trusted-cloud.ts';
+import { browser, startOperator, type TestOperator } from './operator.ts';
+
+let operator: TestOperator;
+beforeAll(async () => {
+  operator = await startOperator();
+  await operator.setUp();
+});
+afterEach(() => operator.cloud.faults.clear());
+afterAll(() => operator.stop());
+
+const versions = async (): Promise<number> => (await operator.store.listRefreshTokenVersions('default')).length;
+
+describe('the first consent', () => {
+  it('stores the refresh token with account, MFA and end, by browser', async () => {
+    const outcome = await operator.consent(browser(operator.cloud));
+    expect(outcome).toMatchObject({ account: account(operator.cloud, 'broker'), mfa: true, application: 'default' });
+    const stored = await operator.store.loadRefreshToken('default');
+    expect(stored).toMatchObject({ account: account(operator.cloud, 'broker'), mfa: true });
+    expect(JSON.stringify(outcome)).not.toContain(stored?.secret.reveal());
+    const { tags, expiresOn } = (await operator.secrets.getSecret('ptb-default-refresh-token')).properties;
+    expect(tags).toMatchObject({ application: 'default', mfa: 'true', account: account(operator.cloud, 'broker') });
+    expect(expiresOn?.getTime()).toBeGreaterThan(operator.clock.nowMs() + 89 * 86_400_000);
+  });
+
+  it('stores it by device code too', async () => {
+    const before = await versions();
+    const outcome = await operator.consent({
+      kind: 'device-code',
+      showDeviceCode: ({ userCode, verificationUri }) => {
+        expect(verificationUri).toMatch(/^https:/);
+        void control.approveDeviceCode(operator.cloud.control, userCode, account(operator.cloud, 'broker'));
+      },
+    });
+    expect(outcome.mfa).toBe(true);
+    expect(await versions()).toBe(before + 1);
+  });
+
+  it('does not mind a stranger that calls the listener meanwhile', async () => {
+    const outcome = await operator.consent({
+      kind: 'browser',
+      openBrowser: async (url) => {
+        const { searchParams } = new URL(url);
+        const redirectUri = searchParams.get('redirect_uri') ?? '';
+        for (const query of ['', '?code=stolen', '?code=stolen&state=guessed', '?error=access_denied&state=guessed']) {
+          expect((await fetch(`${redirectUri}/${query}`)).status).toBe(404);
+        }
+        const { openBrowser } = browser(operator.cloud) as { openBrowser: (address: string) => Promise<void> };
+        await openBrowser(url);
+      },
+    });
+    expect(outcome.account).toBe(account(operator.cloud, 'broker'));
+  });
+
+  it('asks with PKCE, state and nonce, and for the account that is named', async () => {
+    let asked = new URLSearchParams();
+    await operator.consent({
+      kind: 'browser',
+      openBrowser: async (url) => {
+        asked = new URL(url).searchParams;
+        const { openBrowser } = browser(operator.cloud) as { openBrowser: (address: string) => Promise<void> };
+        await openBrowser(url);
+      },
+    });
+    expect(asked.get('code_challenge_method')).toBe('S256');
+    expect(asked.get('code_challenge')).toHaveLength(43);
+    expect(asked.get('state')?.length).toBeGreaterThan(40);
+    expect(asked.get('nonce')?.length).toBeGreaterThan(40);
+    expect(asked.get('login_hint')).toBe(account(operator.cloud, 'broker'));
+    expect(asked.get('redirect_uri')).toMatch(/^http:\/\/localhost:\d+$/);
+  });
+});
+
+describe('a consent that is not good enough stores nothing and says why', () => {
+  it.each([
+    ['without MFA', 'nomfa', undefined, /signed in without MFA/],
+    ['of another account', 'broker', 'someone@else.example', /but the account must be someone@else\.example/],
+    ['of a disabled account', 'disabled', undefined, /disabled|AADSTS50057/],
+  ] as const)('%s', async (_what, name, wanted, reason) => {
+    const before = await versions();
+    await expect(
+      operator.consent(browser(operator.cloud, name), { account: wanted ?? account(operator.cloud, name) }),
+    ).rejects.toThrow(reason);
+    expect(await versions()).toBe(before);
+  });
+
+  it('cancelled in the browser', async () => {
+    const before = await versions();
+    await expect(operator.consent(browser(operator.cloud, 'broker', { cancel: true }))).rejects.toMatchObject({
+      code: 'sign_in_refused',
+    });
+    expect(await versions()).toBe(before);
+  });
+
+  it('declined on the other device', async () => {
+    await expect(
+      operator.consent({
+        kind: 'device-code',
+        showDeviceCode: ({ userCode }) => {
+          const username = account(operator.cloud, 'broker');
+          void control.approveDeviceCode(operator.cloud.control, userCode, username, { cancel: true });
+        },
+      }),
+    ).rejects.toMatchObject({ code: 'sign_in_refused' });
+  });
+
+  it('with a device code that nobody used in time', async () => {
+    await expect(
+      operator.consent({ kind: 'device-code', showDeviceCode: () => operator.cloud.clock.advance(16 * 60_000) }),
+    ).rejects.toThrow(/expired/);
+  });
+
+  it('before setup', async () => {
+    await expect(operator.consent(browser(operator.cloud), { application: 'unknown' })).rejects.toMatchObject({
+      code: 'credential_missing',
+    });
+  });
+
+  it('when Key Vault refuses to store it', async () => {
+    const before = await versions();
+    operator.cloud.faults.add({
+      service: 'keyVault',
+      method: 'PUT',
+      status: 403,
+      body: '{"error":{"code":"Forbidden"}}',
+    });
+    await expect(operator.consent(browser(operator.cloud))).rejects.toMatchObject({ code: 'key_vault_unavailable' });
+    operator.cloud.faults.clear();
+    expect(await versions()).toBe(before);
+  });
+
+  it('when the reply of Key Vault is lost, the token is stored all the same', async () => {
+    const before = await versions();
+    operator.cloud.faults.add({ service: 'keyVault', method: 'PUT', kind: 'lost_reply', count: 1 });
+    await operator.consent(browser(operator.cloud));
+    expect(await versions()).toBe(before + 1);
+  });
+
+  it('when the client secret is wrong', async () => {
+    operator.cloud.faults.add({ service: 'entra', path: '/token$', aadsts: 7000215 });
+    await expect(operator.consent(browser(operator.cloud))).rejects.toMatchObject({
+      code: 'client_credential_rejected',
+    });
+  });
+
+  it('when Entra does not answer', async () => {
+    operator.cloud.faults.add({ service: 'entra', path: '/token$', kind: 'html' });
+    await expect(operator.consent(browser(operator.cloud))).rejects.toMatchObject({ code: 'entra_unavailable' });
+  });
+});

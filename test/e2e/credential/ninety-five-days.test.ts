@@ -1,0 +1,104 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { CachedCredentials } from '../../../src/lib/credential/cached-credentials.ts';
+import { HealthReporter } from '../../../src/lib/credential/health-reporter.ts';
+import { keepAlive, type KeepAliveDeps } from '../../../src/lib/credential/keep-alive.ts';
+import { StateWatch } from '../../../src/lib/credential/state-watch.ts';
+import { redeemAsItself } from '../../../src/lib/credential/renew-client-secret.ts';
+import { Secret } from '../../../src/lib/secret.ts';
+import { MemoryCredentialJournal } from '../../fakes/memory-credential-journal.ts';
+import { recordingLogger } from '../../fakes/recording-logger.ts';
+import { browser, startOperator, type TestOperator } from './operator.ts';
+
+const dayMs = 86_400_000;
+let operator: TestOperator;
+beforeAll(async () => {
+  operator = await startOperator();
+  await operator.setUp();
+  await operator.consent(browser(operator.cloud));
+});
+afterAll(() => operator.stop());
+
+const journal = new MemoryCredentialJournal();
+const recorder = recordingLogger();
+
+/** The health of a fresh instance: one that has seen nothing before. */
+function reporter(): HealthReporter {
+  const { clock, store } = operator;
+  const { log } = recorder;
+  return new HealthReporter({
+    credentials: new CachedCredentials({ store, clock, log }, 600),
+    credentialFailure: () => undefined,
+    journal,
+    policy: { current: async () => ({ policy: { rules: [] }, state: 'current', loadedAtMs: 0 }) },
+    watch: new StateWatch({ journal, clock, log }),
+    clock,
+  });
+}
+
+async function careDeps(): Promise<KeepAliveDeps> {
+  const { client } = await operator.store.load('default');
+  const graphIdentifier = operator.canaryResource;
+  const reply = await redeemAsItself({ ...operator, graphIdentifier }, client);
+  const token = reply.ok ? reply.token.accessToken : new Secret('none');
+  const { client: graph, writer } = operator.graphOf(token.reveal());
+  return {
+    ...operator,
+    journal,
+    log: recorder.log,
+    fetch: operator.exchangeDeps.fetch,
+    partnerCenterIdentifier: operator.resources['partner-center'],
+    partnerCenterEndpoint: operator.endpoints.partnerCenter,
+    renewal: { graph, writer, graphIdentifier },
+  };
+}
+
+const stateChanges = () =>
+  recorder.lines
+    .map(({ line }) => JSON.parse(line) as Record<string, unknown>)
+    .filter(({ event }) => event === 'credential.state_changed');
+
+it('stays healthy for 95 days while the timer runs', async () => {
+  for (let day = 1; day <= 95; day += 1) {
+    operator.cloud.clock.advance(dayMs);
+    const { rotation } = await keepAlive(await careDeps(), 'default');
+    expect(rotation).toMatchObject({ mfa: true });
+    const { status, applications } = await reporter().report();
+    expect([day, status]).toEqual([day, 'ok']);
+    expect(applications[0]).toMatchObject({ daysLeft: 89, mfaProbe: { compliant: true } });
+  }
+  expect(stateChanges()).toEqual([]);
+  expect((await operator.store.listRefreshTokenVersions('default')).filter(({ enabled }) => enabled)).toHaveLength(3);
+}, 60_000);
+
+it('warns at 30, 14, 7 and 1 days when the timer has stopped, each once, and then says that it is down', async () => {
+  // Without a secret of its own that ends in between.
+  await operator.setUp({ credential: 'federated' });
+  const seen: string[] = [];
+  for (let day = 1; day <= 91; day += 1) {
+    operator.cloud.clock.advance(dayMs);
+    // Two instances look every day: one of them speaks.
+    const reports = await Promise.all([reporter().report(), reporter().report()]);
+    for (const change of stateChanges().slice(seen.length)) {
+      seen.push(`day ${day}: ${String(change['to'])} ${String(change['thresholdDays'])}`);
+    }
+    const { daysLeft = 0 } = reports[0].applications[0] ?? {};
+    if (daysLeft > 30) expect(reports[0].status).toBe('ok');
+  }
+  process.stdout.write(`the timer stopped: ${seen.join('; ')}\n`);
+  expect(seen).toEqual([
+    'day 60: degraded 30',
+    'day 76: degraded 14',
+    'day 83: degraded 7',
+    'day 89: degraded 1',
+    'day 90: down 1',
+  ]);
+  expect((await reporter().report()).applications[0]?.findings[0]).toMatchObject({ code: 'credential_expired' });
+}, 60_000);
+
+it('says once that all is well again after a new consent', async () => {
+  const before = stateChanges().length;
+  await operator.consent(browser(operator.cloud));
+  await reporter().report();
+  await reporter().report();
+  expect(stateChanges().slice(before)).toMatchObject([{ from: 'down', to: 'ok' }]);
+});

@@ -1,0 +1,140 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { ManagedIdentityCredential } from '@azure/identity';
+import { SecretClient } from '@azure/keyvault-secrets';
+import { vi } from 'vitest';
+import type { Clock } from '../../../src/lib/clock.ts';
+import { KeyVaultCredentialStore } from '../../../src/lib/credential/key-vault-credential-store.ts';
+import { clouds, withEndpoints } from '../../../src/lib/entra/clouds.ts';
+import { createMsalRedeemer } from '../../../src/lib/entra/redeemer.ts';
+import { createGraphClient } from '../../../src/lib/graph/client.ts';
+import { createGraphWriter } from '../../../src/lib/graph/write.ts';
+import type { Fetch } from '../../../src/lib/http/outbound.ts';
+import { parseTenantId, type TenantId } from '../../../src/lib/identifiers.ts';
+import { federatedAssertion } from '../../../src/lib/azure/identity.ts';
+import { Limiter } from '../../../src/lib/limiter.ts';
+import { Secret } from '../../../src/lib/secret.ts';
+import { type ConsentOptions, obtainConsent } from '../../../src/lib/setup/consent.ts';
+import { profiles } from '../../../src/lib/setup/permissions.ts';
+import { runSetup, type SetupDeps, type SetupOptions } from '../../../src/lib/setup/setup.ts';
+import type { SignInMethod } from '../../../src/lib/setup/sign-in.ts';
+import * as control from '../../../src/local/cloud/client.ts';
+import type { CloudOptions, RunningCloud } from '../../../src/local/cloud/index.ts';
+import { createCertificate } from '../../../src/cli/sign-in/create-certificate.ts';
+import { account, adminToken, startTrustedCloud } from '../cloud/trusted-cloud.ts';
+
+const fetch: Fetch = (url, init) => globalThis.fetch(url, init);
+
+/** Pauses between tries take no time to speak of; a deadline is never reached, only called off. */
+async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  const isDeadline = signal !== undefined && ms >= 5_000;
+  await delay(isDeadline ? ms : Math.min(ms, 5), undefined, signal ? { signal } : {});
+}
+
+/**
+ * An operator before a simulated cloud: the real SDKs and all of the product's own code, in this process. Waits of
+ * the product take no time; the cloud's clock is the product's.
+ */
+export async function startOperator(options: CloudOptions = {}) {
+  const cloud = await startTrustedCloud({ tenants: 5, plain: true, ...options });
+  const { document } = cloud;
+  vi.stubEnv('IDENTITY_ENDPOINT', document.managedIdentity.endpoint);
+  vi.stubEnv('IDENTITY_HEADER', document.managedIdentity.header);
+  const partnerTenantId = parseTenantId(document.partnerTenantId) as TenantId;
+  const identity = new ManagedIdentityCredential();
+  const secrets = new SecretClient(document.keyVault, identity, {
+    disableChallengeResourceVerification: true,
+    // Each failure is the store's to cope with, at once.
+    retryOptions: { maxRetries: 0 },
+  });
+  const store = new KeyVaultCredentialStore(secrets);
+  const clock: Clock = { nowMs: () => cloud.clock.nowMs(), sleep };
+  const { entra, graph, aadGraph, partnerCenter, exchange, arm } = document;
+  const endpoints = withEndpoints(clouds.public, { entra, graph, aadGraph, partnerCenter, exchange, arm });
+  const assertion = (): Promise<string> => federatedAssertion(identity);
+  const redeemer = createMsalRedeemer(
+    { fetch, clock, federatedAssertion: assertion, loadMsal: () => import('@azure/msal-node') },
+    document.entra,
+  );
+  const newId = (): string => crypto.randomUUID();
+  const exchangeDeps = { fetch, clock, random: () => 0, limiter: new Limiter(8) };
+  const graphOf = (token: string) => {
+    const binding = { baseUrl: document.graph, correlationId: newId(), token: async () => new Secret(token) };
+    return { client: createGraphClient(exchangeDeps, binding), writer: createGraphWriter(exchangeDeps, binding) };
+  };
+  const canaryResource = endpoints.resources.graph;
+  const signInDeps = {
+    fetch,
+    clock,
+    entraEndpoint: document.entra,
+    federatedAssertion: assertion,
+    loadOAuth: () => import('oauth4webapi'),
+  };
+
+  const setupDeps = async (username = account(cloud, 'admin')): Promise<SetupDeps> => {
+    const { client, writer } = graphOf(await adminToken(cloud, username));
+    return {
+      graph: client,
+      writer,
+      store,
+      redeemer,
+      clock,
+      newId,
+      createCertificate,
+      graphIdentifier: canaryResource,
+      report: () => undefined,
+    };
+  };
+  const setupOptions = (more: Partial<SetupOptions> = {}): SetupOptions => ({
+    partnerTenantId,
+    application: 'default',
+    displayName: 'Partner Token Broker',
+    profile: profiles.gdap,
+    credential: 'secret',
+    entraEndpoint: document.entra,
+    managedIdentityObjectId: document.managedIdentity.principalId,
+    ...more,
+  });
+
+  return {
+    cloud,
+    clock,
+    store,
+    secrets,
+    redeemer,
+    newId,
+    partnerTenantId,
+    canaryResource,
+    resources: endpoints.resources,
+    endpoints: endpoints.endpoints,
+    exchangeDeps,
+    signInDeps,
+    graphOf,
+    setupDeps,
+    setupOptions,
+    setUp: async (more: Partial<SetupOptions> = {}) => runSetup(await setupDeps(), setupOptions(more)),
+    consent: (method: SignInMethod, more: Partial<ConsentOptions> = {}) =>
+      obtainConsent(
+        { ...signInDeps, store, redeemer, newId, canaryResource },
+        { application: 'default', account: account(cloud, 'broker'), method, ...more },
+      ),
+    stop: async () => {
+      vi.unstubAllEnvs();
+      await cloud.stop();
+    },
+  };
+}
+
+export type TestOperator = Awaited<ReturnType<typeof startOperator>>;
+
+/** A browser with a person in it who signs in as told. */
+export const browser = (
+  cloud: RunningCloud,
+  name: Parameters<typeof account>[1] = 'broker',
+  options: control.SignInOptions = {},
+): SignInMethod => ({
+  kind: 'browser',
+  openBrowser: async (url) => {
+    const response = await fetch(await control.signIn(cloud.control, url, account(cloud, name), options), {});
+    await response.arrayBuffer();
+  },
+});

@@ -1,0 +1,48 @@
+import type {
+  CredentialJournal,
+  CredentialState,
+  JournalEntry,
+  JournalFailure,
+} from '../../src/lib/credential/credential-journal.ts';
+import { BrokerError } from '../../src/lib/errors.ts';
+
+/** The journal in memory; test/contract/credential-journal.test.ts holds it and the real one to the same promises. */
+export class MemoryCredentialJournal implements CredentialJournal {
+  /** While true nothing can be read or written. */
+  down = false;
+  readonly #entries = new Map<string, JournalEntry>();
+
+  async read(application: string): Promise<JournalEntry> {
+    this.#failIfDown();
+    return this.#entries.get(application) ?? {};
+  }
+
+  async recordRotation(application: string, rotatedAtMs: number): Promise<void> {
+    this.#merge(application, { rotatedAtMs });
+  }
+
+  async recordFailure(application: string, failure: JournalFailure): Promise<void> {
+    this.#merge(application, { failure });
+  }
+
+  async recordMfaProbe(application: string, mfaProbe: NonNullable<JournalEntry['mfaProbe']>): Promise<void> {
+    this.#merge(application, { mfaProbe });
+  }
+
+  async changeState(application: string, state: CredentialState, atMs: number): Promise<boolean> {
+    this.#failIfDown();
+    const present = this.#entries.get(application)?.state;
+    if (present?.status === state.status && present.thresholdDays === state.thresholdDays) return false;
+    this.#merge(application, { state: { ...state, sinceMs: atMs } });
+    return true;
+  }
+
+  #merge(application: string, change: JournalEntry): void {
+    this.#failIfDown();
+    this.#entries.set(application, { ...this.#entries.get(application), ...change });
+  }
+
+  #failIfDown(): void {
+    if (this.down) throw new BrokerError('storage_unavailable', 'The journal is down.');
+  }
+}
