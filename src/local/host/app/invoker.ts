@@ -15,6 +15,12 @@ export type InvocationOutcome =
   | { readonly ok: true; readonly response: InvocationResponse; readonly raw: unknown }
   | { readonly ok: false; readonly error: Error };
 
+/** What hooks may keep: for this invocation, and for all of the app. */
+interface HookStores {
+  readonly hookData: Record<string, unknown>;
+  readonly appHookData: Record<string, unknown>;
+}
+
 /** Runs functions through the programming model, with the app's hooks around them, as the worker does. */
 export class Invoker {
   readonly #registry: Registry;
@@ -51,7 +57,7 @@ export class Invoker {
     const { context, inputs } = await invocationModel.getArguments();
     core.bind(context);
 
-    const shared = { hookData: {}, appHookData: this.#registry.hookStores.app, invocationContext: context };
+    const shared = { ...core.shared, invocationContext: context };
     const before = { ...shared, functionCallback: target.callback, inputs };
     core.context.state = 'preInvocationHooks';
     for (const hook of this.#registry.hooks('preInvocation')) await hook(before);
@@ -74,10 +80,10 @@ export class Invoker {
   #coreContext(
     target: RegisteredFunction,
     invocation: Invocation,
-  ): { context: CoreInvocationContext; bind(context: unknown): void } {
+  ): { context: CoreInvocationContext; shared: HookStores; bind(context: unknown): void } {
     const invocationId = invocation.invocationId ?? randomUUID();
     const registry = this.#registry;
-    const hookData = {};
+    const shared: HookStores = { hookData: {}, appHookData: registry.appHookData };
     let bound: unknown;
     const context: CoreInvocationContext = {
       invocationId,
@@ -95,8 +101,7 @@ export class Invoker {
           message,
           category,
           invocationContext: bound,
-          hookData,
-          appHookData: registry.hookStores.app,
+          ...shared,
         };
         for (const hook of registry.hooks('log')) hook(entry);
         registry.log(entry.level, category, entry.message, target.metadata.name);
@@ -104,6 +109,7 @@ export class Invoker {
     };
     return {
       context,
+      shared,
       bind: (invocationContext) => {
         bound = invocationContext;
       },

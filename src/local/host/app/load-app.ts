@@ -24,7 +24,7 @@ export async function loadApp(appFolder: string, registry: Registry): Promise<{ 
   installCoreModule(registry);
   for (const file of files) await loadFile(file, packageJson.type === 'module');
 
-  const hookContext = { hookData: {}, appHookData: registry.hookStores.app, functionAppDirectory: folder };
+  const hookContext = { hookData: {}, appHookData: registry.appHookData, functionAppDirectory: folder };
   for (const hook of registry.hooks('appStart')) await hook(hookContext);
   const capabilities = (await registry.model?.getCapabilities?.({})) ?? {};
   registry.lock();

@@ -16,7 +16,8 @@ export interface RegisteredFunction {
 /** What the app registered: its functions, hooks and programming model. Closed once the app is loaded. */
 export class Registry {
   readonly functions = new Map<string, RegisteredFunction>();
-  readonly hookStores = { app: {} as Record<string, unknown> };
+  /** Shared by every hook of the app (`appHookData`). */
+  readonly appHookData: Record<string, unknown> = {};
   readonly log: HostLog;
   model: ProgrammingModel | undefined;
   readonly #hooks = new Map<HookName, HookCallback[]>(hookNames.map((name) => [name, []]));

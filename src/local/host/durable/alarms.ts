@@ -28,6 +28,7 @@ export class Alarms {
     this.#arm();
     return () => {
       alarm.rung = true;
+      this.#arm();
     };
   }
 
@@ -37,12 +38,15 @@ export class Alarms {
   }
 
   #arm(): void {
+    while (this.#heap[0]?.rung) this.#pop();
     const next = this.#heap[0];
-    if (this.#stopped || !next || next.atMs >= this.#wakeAtMs) return;
+    if (this.#stopped || next?.atMs === this.#wakeAtMs) return;
     this.#sleep?.abort();
+    this.#sleep = undefined;
+    this.#wakeAtMs = next?.atMs ?? Number.POSITIVE_INFINITY;
+    if (!next) return;
     const sleep = new AbortController();
     this.#sleep = sleep;
-    this.#wakeAtMs = next.atMs;
     const waitMs = Math.min(longestSleepMs, Math.max(0, next.atMs - this.#clock.nowMs()));
     this.#clock.sleep(waitMs, sleep.signal).then(
       () => this.#wake(sleep),
@@ -55,7 +59,7 @@ export class Alarms {
     this.#wakeAtMs = Number.POSITIVE_INFINITY;
     this.#sleep = undefined;
     const nowMs = this.#clock.nowMs();
-    for (let next = this.#heap[0]; next && (next.rung || next.atMs <= nowMs); next = this.#heap[0]) {
+    for (let next = this.#heap[0]; next && next.atMs <= nowMs; next = this.#heap[0]) {
       this.#pop();
       if (next.rung) continue;
       next.rung = true;

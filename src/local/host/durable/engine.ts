@@ -5,162 +5,141 @@ import { type NamedData, triggerOf } from '../app/rpc.ts';
 import type { DurableSettings } from '../host-json.ts';
 import type { HostLog } from '../options.ts';
 import { repeatedAction } from './actions.ts';
-import { Alarms } from './alarms.ts';
+import { Advice } from './advice.ts';
+import type { HttpFetch } from './call-http.ts';
 import { takeBatch } from './completions.ts';
-import { Draft, type Effect, type TimerLimits } from './draft.ts';
-import type { EntityEngine } from './entity-engine.ts';
-import {
-  type Instance,
-  isFinal,
-  type Message,
-  type NewMessage,
-  type OpenTask,
-  type SubOrchestrationTask,
-  type TaskOutcome,
-} from './instance.ts';
+import { applyControl } from './control.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { Draft, type TimerLimits } from './draft.ts';
+import { Effects } from './effects.ts';
+import { EntityEngine } from './entity-engine.ts';
+import { type Instance, isFinal, type Message, type NewMessage } from './instance.ts';
 import { InstanceTable } from './instance-table.ts';
 import type { Journal } from './journal.ts';
-import { applyControl } from './control.ts';
-import type { TaskRunner } from './task-runner.ts';
+import type { StoredState } from './store.ts';
+import { TaskRunner } from './task-runner.ts';
 import { applyMessages, applyOutcome, turnInput, type TurnResult } from './turn.ts';
 import { versionAllowed } from './versions.ts';
+
+export type DurableKind = 'activity' | 'orchestration' | 'entity';
 
 export interface EngineDeps {
   readonly clock: Clock;
   readonly log: HostLog;
   readonly settings: DurableSettings;
-  readonly invoker: Invoker;
+  readonly invoker: Pick<Invoker, 'invoke'>;
   readonly journal: Journal;
-  readonly findFunction: (
-    kind: 'activity' | 'orchestration' | 'entity',
-    name: string,
-  ) => RegisteredFunction | undefined;
+  /** The function of that kind and name, compared without case. */
+  readonly findFunction: (kind: DurableKind, name: string) => RegisteredFunction | undefined;
+  /** Values of a function's input bindings beside the trigger. */
   readonly extraInputs: (target: RegisteredFunction) => NamedData[];
+  readonly fetch: HttpFetch;
   readonly newGuid: () => string;
+  /** Those of the Azure Storage provider when absent. */
   readonly timerLimits?: TimerLimits;
 }
 
 /**
- * The orchestration dispatcher: gives every instance its turns, one at a time, each with all that has arrived, and
- * carries out what the turn asked for once it is in the store.
+ * Durable orchestrations: gives every instance its turns, each with all that has arrived, and carries out what a turn
+ * asked for once it is in the store.
  */
 export class Engine {
   readonly deps: EngineDeps;
   readonly table: InstanceTable;
-  readonly alarms: Alarms;
-  entities!: EntityEngine;
-  tasks!: TaskRunner;
-  readonly #ready = new Set<Instance>();
-  readonly #cancelTimer = new Map<string, () => void>();
-  readonly #warned = new Set<string>();
-  #afterCommit: (() => void)[] = [];
-  #running = 0;
-  #pumping = false;
-  #stopped = false;
+  readonly entities: EntityEngine;
+  readonly #tasks: TaskRunner;
+  readonly #effects: Effects;
+  readonly #dispatcher: Dispatcher;
+  readonly #advice: Advice;
 
   constructor(deps: EngineDeps) {
     this.deps = deps;
+    this.#advice = new Advice(deps.log);
     this.table = new InstanceTable(deps);
-    this.alarms = new Alarms(deps.clock);
+    this.#tasks = new TaskRunner({
+      ...deps,
+      findActivity: (name) => deps.findFunction('activity', name),
+      maxConcurrent: deps.settings.maxConcurrentActivityFunctions,
+    });
+    const deliver = (message: NewMessage): void => this.deliver(message);
+    this.entities = new EntityEngine({
+      ...deps,
+      findEntity: (name) => deps.findFunction('entity', name),
+      maxConcurrent: deps.settings.maxConcurrentEntityFunctions,
+      maxBatch: deps.settings.maxEntityOperationBatchSize,
+      deliver,
+      commit: () => this.commit(),
+      isRunning: (instanceId, executionId) => this.table.isRunning(instanceId, executionId),
+    });
+    this.#effects = new Effects({
+      clock: deps.clock,
+      table: this.table,
+      tasks: this.#tasks,
+      deliver,
+      sendToEntity: (entityId, message) => this.entities.send(entityId, message),
+    });
+    this.#dispatcher = new Dispatcher({
+      maxConcurrent: deps.settings.maxConcurrentOrchestratorFunctions,
+      turn: (instance) => this.#turn(instance),
+      afterRound: () => this.commit(),
+      onError: ({ record }, error) => {
+        const said = error instanceof Error ? (error.stack ?? error.message) : String(error);
+        deps.log('critical', 'system', `A turn of ${record.instanceId} broke: ${said}`, record.name);
+      },
+    });
+  }
+
+  /** Takes over what a store holds. To be called before {@link start}. */
+  load(state: StoredState): void {
+    this.table.load(state);
+    this.entities.load(state);
+  }
+
+  /** Takes up what was open when the store was written: tasks run again, timers are armed, inboxes are read. */
+  start(): void {
+    for (const instance of this.table.all()) {
+      if (isFinal(instance.record.status)) continue;
+      const answered = new Set(instance.inbox.map((message) => ('taskId' in message ? message.taskId : -1)));
+      for (const task of instance.openTasks.values()) if (!answered.has(task.id)) this.#effects.takeUp(instance, task);
+      if (instance.inbox.length > 0) this.#dispatcher.wake(instance);
+    }
+    this.entities.start();
+    this.commit();
+  }
+
+  /** Begins nothing more; what runs may end and is remembered when it does so before the store is closed. */
+  stop(): void {
+    this.#dispatcher.stop();
+    this.#effects.stop();
+    this.#tasks.stop();
+    this.entities.stop();
   }
 
   /** Puts a message into an instance's inbox. It is durable with the next commit. A message for nobody is dropped. */
   deliver(message: NewMessage): void {
     const instance = this.table.deliver(message);
-    if (instance) this.wake(instance);
+    if (instance) this.#dispatcher.wake(instance);
   }
 
-  /** Commits, then does what must not happen before: tell the caller, run activities, arm timers. */
+  /** Commits, then does what must not happen before: run activities, arm timers. */
   commit(): void {
     this.deps.journal.commit();
-    const actions = this.#afterCommit;
-    this.#afterCommit = [];
-    for (const action of actions) action();
+    this.#effects.committed();
   }
 
-  wake(instance: Instance): void {
-    if (!instance.busy) this.#ready.add(instance);
-    this.#schedulePump();
-  }
-
-  /** Takes up what was open when the store was written: tasks run again, timers are armed, inboxes are read. */
-  resume(): void {
-    for (const instance of this.table.all()) {
-      if (isFinal(instance.record.status)) continue;
-      const answered = new Set(instance.inbox.map((message) => ('taskId' in message ? message.taskId : -1)));
-      for (const task of instance.openTasks.values()) {
-        if (task.kind !== 'sub' && !answered.has(task.id)) this.#afterCommit.push(() => this.#runTask(instance, task));
-      }
-      if (instance.inbox.length > 0) this.wake(instance);
-    }
-    this.commit();
-  }
-
-  stop(): void {
-    this.#stopped = true;
-    this.alarms.stop();
-    this.tasks.stop();
-  }
-
-  #schedulePump(): void {
-    if (this.#pumping || this.#stopped) return;
-    this.#pumping = true;
-    // One turn of the event loop lets everything that completes now reach the same turn: a replay costs as much as
-    // the history is long, so few big turns beat many small ones.
-    setImmediate(() => {
-      this.#pumping = false;
-      this.#pump();
-    });
-  }
-
-  #pump(): void {
-    for (const instance of this.#ready) {
-      if (this.#stopped || this.#running >= this.deps.settings.maxConcurrentOrchestratorFunctions) break;
-      this.#ready.delete(instance);
-      instance.busy = true;
-      this.#running += 1;
-      void this.#turn(instance).then(
-        (worked) => this.#turnEnded(instance, worked),
-        (error: unknown) => {
-          this.deps.log(
-            'critical',
-            'system',
-            `A turn of ${instance.record.instanceId} broke: ${error instanceof Error ? error.stack : String(error)}`,
-          );
-          this.#turnEnded(instance, false);
-        },
-      );
-    }
-    this.commit();
-  }
-
-  #turnEnded(instance: Instance, worked: boolean): void {
-    this.#running -= 1;
-    instance.busy = false;
-    if (worked && instance.inbox.length > 0) this.wake(instance);
-    if (this.#ready.size > 0) this.#schedulePump();
-  }
-
-  /** @returns false when there was nothing that could be done now. */
   async #turn(instance: Instance): Promise<boolean> {
     const { record } = instance;
-    if (isFinal(record.status)) {
-      this.table.consume(instance, instance.inbox);
-      return false;
-    }
+    if (isFinal(record.status)) return false;
     const control = this.table.nextControl(instance);
     if (control) {
-      if (control.kind === 'terminate') this.#abandon(instance);
+      if (control.kind === 'terminate') this.#effects.abandon(instance);
       this.#answer(applyControl(this.table, instance, control));
       return true;
     }
     if (record.status === 'Suspended' || !this.#versionFits(instance)) return false;
     const batch = takeBatch(instance);
-    const draft = new Draft(
-      instance,
-      Math.max(Math.floor(this.deps.clock.nowMs()), record.lastTurnMs),
-      this.deps.timerLimits,
-    );
+    const nowMs = Math.max(Math.floor(this.deps.clock.nowMs()), record.lastTurnMs);
+    const draft = new Draft(instance, nowMs, this.deps.timerLimits);
     if (!applyMessages(draft, batch)) {
       this.table.consume(instance, batch);
       return batch.length > 0;
@@ -175,7 +154,7 @@ export class Engine {
     const { deps } = this;
     const { record, history } = draft.instance;
     const rules = {
-      hasFunction: (kind: 'activity' | 'orchestration', name: string) => deps.findFunction(kind, name) !== undefined,
+      hasFunction: (kind: DurableKind, name: string) => deps.findFunction(kind, name) !== undefined,
       defaultVersion: deps.settings.defaultVersion,
       storeInputs: deps.settings.storeInputsInOrchestrationHistory,
       newGuid: deps.newGuid,
@@ -183,98 +162,22 @@ export class Engine {
     };
     const target = deps.findFunction('orchestration', record.name);
     if (!target) {
-      const error = new Error(
-        `The function '${record.name}' doesn't exist, is disabled, or is not an orchestrator function.`,
-      );
-      return applyOutcome(draft, rules, { ok: false, error });
+      const said = `The function '${record.name}' doesn't exist, is disabled, or is not an orchestrator function.`;
+      return applyOutcome(draft, rules, { ok: false, error: new Error(said) });
     }
-    const outcome = await deps.invoker.invoke(target, {
-      inputData: [
-        { name: triggerOf(target.metadata).name, data: { string: turnInput(draft, history ?? []) } },
-        ...deps.extraInputs(target),
-      ],
-    });
-    if (outcome.ok) this.#warnOfRepeatedTask(draft.instance, outcome.raw);
+    const trigger = { name: triggerOf(target.metadata).name, data: { string: turnInput(draft, history ?? []) } };
+    const outcome = await deps.invoker.invoke(target, { inputData: [trigger, ...deps.extraInputs(target)] });
+    const repeated = outcome.ok ? repeatedAction(outcome.raw) : undefined;
+    if (repeated) this.#advice.repeatedTask(draft.instance, repeated);
     return applyOutcome(draft, rules, outcome);
   }
 
   #apply(draft: Draft, batch: readonly Message[], result: TurnResult): void {
     const { instance } = draft;
-    if (result.waitsForOpenTasks) {
-      this.#warnOnce(
-        instance,
-        'open',
-        `has returned, but ends only when its ${draft.openCount} open task(s) do. Cancel timers that are not needed.`,
-      );
-    }
-    for (const effect of draft.effects) this.#prepare(instance, effect);
+    if (result.waitsForOpenTasks) this.#advice.openTasks(instance, draft.openCount);
+    for (const effect of draft.effects) this.#effects.prepare(instance, effect);
     const ended = this.table.applyTurn(draft, batch, result);
     this.#answer(ended ? this.table.answerParent(instance) : undefined);
-  }
-
-  /** Effects that are part of the same transaction happen now, the others after it. */
-  #prepare(instance: Instance, effect: Effect): void {
-    switch (effect.kind) {
-      case 'message':
-        this.deliver(effect.message);
-        return;
-      case 'entity':
-        this.entities.send(effect.entityId, effect.message);
-        return;
-      case 'cancelTimer':
-        this.#disarm(instance, effect.id);
-        return;
-      default:
-        if (effect.task.kind === 'sub') this.#startChild(instance, effect.task);
-        else this.#afterCommit.push(() => this.#runTask(instance, effect.task));
-    }
-  }
-
-  #startChild(parent: Instance, task: SubOrchestrationTask): void {
-    const { instanceId, executionId, name } = parent.record;
-    const child = this.table.create({ ...task, parent: { instanceId, executionId, name, taskId: task.id } });
-    if (child) {
-      this.deliver({ kind: 'start', instanceId: task.instanceId });
-      return;
-    }
-    const reason = `An Orchestration instance with the id ${task.instanceId} already exists and has not ended.`;
-    this.deliver({ kind: 'taskFailed', instanceId, executionId, taskId: task.id, reason, details: '' });
-  }
-
-  #runTask(instance: Instance, task: OpenTask): void {
-    const { instanceId, executionId } = instance.record;
-    if (task.kind === 'timer') {
-      const ring = (): void => {
-        this.#cancelTimer.delete(key);
-        this.deliver({ kind: 'timerFired', instanceId, executionId, taskId: task.id });
-      };
-      const key = `${instanceId} ${task.id}`;
-      this.#cancelTimer.set(key, this.alarms.set(task.fireAtMs, ring));
-    } else if (task.kind !== 'sub') {
-      this.tasks.run(task, instanceId, (outcome: TaskOutcome) => {
-        const { ok, ...rest } = outcome;
-        const common = { instanceId, executionId, taskId: task.id };
-        this.deliver(
-          ok
-            ? { kind: 'taskCompleted', ...common, result: outcome.result }
-            : ({ kind: 'taskFailed', ...common, ...rest } as NewMessage),
-        );
-      });
-    }
-  }
-
-  #disarm(instance: Instance, id: number): void {
-    const key = `${instance.record.instanceId} ${id}`;
-    this.#cancelTimer.get(key)?.();
-    this.#cancelTimer.delete(key);
-  }
-
-  /** Before an instance is ended from outside: its timers do not ring, its critical section is left. */
-  #abandon(instance: Instance): void {
-    for (const id of instance.openTasks.keys()) this.#disarm(instance, id);
-    for (const entityId of instance.record.locks)
-      this.entities.send(entityId, { kind: 'release', owner: instance.record.instanceId });
-    instance.record.locks = [];
   }
 
   #answer(message: NewMessage | undefined): void {
@@ -284,37 +187,14 @@ export class Engine {
 
   #versionFits(instance: Instance): boolean {
     const { record } = instance;
-    const { settings } = this.deps;
-    if (versionAllowed(settings.versionMatchStrategy, record.version, settings.defaultVersion)) return true;
-    const said = `has version ${record.version}, which this host (${settings.defaultVersion}) does not run by versionMatchStrategy ${settings.versionMatchStrategy}.`;
-    this.#warnOnce(instance, 'version', said);
-    if (settings.versionFailureStrategy === 'Fail') {
-      this.#abandon(instance);
+    const { versionMatchStrategy, versionFailureStrategy, defaultVersion } = this.deps.settings;
+    if (versionAllowed(versionMatchStrategy, record.version, defaultVersion)) return true;
+    const said = `has version ${record.version}, which this host (${defaultVersion}) does not run by versionMatchStrategy ${versionMatchStrategy}.`;
+    this.#advice.version(instance, said);
+    if (versionFailureStrategy === 'Fail') {
+      this.#effects.abandon(instance);
       this.#answer(this.table.fail(instance, `VersionMismatch: the orchestration ${said}`));
     }
     return false;
-  }
-
-  #warnOfRepeatedTask(instance: Instance, raw: unknown): void {
-    const action = repeatedAction(raw);
-    if (!action) return;
-    const what =
-      'functionName' in action
-        ? `"${action.functionName}"`
-        : action.actionType === 5
-          ? 'a timer'
-          : 'an entity or HTTP call';
-    this.#warnOnce(
-      instance,
-      'repeated',
-      `yields the task for ${what} a second time inside Task.any or Task.all. It is scheduled again, as in Azure, and later results may reach the wrong task (azure-functions-durable-js issue 574).`,
-    );
-  }
-
-  #warnOnce({ record }: Instance, topic: string, said: string): void {
-    const key = `${topic} ${record.instanceId}`;
-    if (this.#warned.has(key)) return;
-    this.#warned.add(key);
-    this.deps.log('warning', 'system', `Orchestration ${record.instanceId} (${record.name}) ${said}`, record.name);
   }
 }

@@ -1,5 +1,6 @@
 import type { Draft } from './draft.ts';
-import { type EventText, historyEvent, parseEvent, eventTypes } from './history.ts';
+import { unconsumedEvents } from './carry-over.ts';
+import { type EventText, historyEvent } from './history.ts';
 import {
   type Instance,
   type InstanceRecord,
@@ -44,7 +45,7 @@ export class InstanceTable {
   load(state: StoredState): void {
     for (const record of state.instances) {
       const history = isFinal(record.status) ? undefined : this.#deps.journal.readHistory(record.instanceId);
-      this.#instances.set(record.instanceId, { record, history, openTasks: new Map(), inbox: [], busy: false });
+      this.#instances.set(record.instanceId, { record, history, openTasks: new Map(), inbox: [] });
     }
     for (const { instanceId, task } of state.tasks) this.#instances.get(instanceId)?.openTasks.set(task.id, task);
     for (const message of state.messages) {
@@ -59,6 +60,11 @@ export class InstanceTable {
 
   get(instanceId: string): Instance | undefined {
     return this.#instances.get(instanceId);
+  }
+
+  isRunning(instanceId: string, executionId: string): boolean {
+    const record = this.#instances.get(instanceId)?.record;
+    return record !== undefined && record.executionId === executionId && !isFinal(record.status);
   }
 
   /** The whole history, from the store where it is only there. */
@@ -89,7 +95,7 @@ export class InstanceTable {
       lastTurnMs: 0,
       locks: [],
     };
-    const instance: Instance = { record, history: [], openTasks: new Map(), inbox: [], busy: false };
+    const instance: Instance = { record, history: [], openTasks: new Map(), inbox: [] };
     this.#instances.set(record.instanceId, instance);
     this.#deps.journal.saveInstance(record);
     return instance;
@@ -235,27 +241,4 @@ export class InstanceTable {
       this.deliver({ kind: 'eventRaised', instanceId: record.instanceId, name, input: eventInput });
     for (const { seq: _seq, ...message } of waiting) this.deliver(message);
   }
-}
-
-/** Raised events beyond the number of waits for that name; answers of entities are not events of the user. */
-function unconsumedEvents(
-  history: readonly EventText[],
-  actions: readonly LeafAction[],
-): { name: string; input: string | null }[] {
-  const waits = new Map<string, number>();
-  for (const action of actions) {
-    if (action.actionType === 6) waits.set(action.externalEventName, (waits.get(action.externalEventName) ?? 0) + 1);
-  }
-  const answers = new Set<unknown>();
-  const left: { name: string; input: string | null }[] = [];
-  for (const event of history.map((text) => parseEvent(text))) {
-    if (event.EventType === eventTypes.EventSent)
-      answers.add((JSON.parse(String(event['Input'])) as { id?: unknown }).id);
-    if (event.EventType !== eventTypes.EventRaised || answers.has(event['Name'])) continue;
-    const name = String(event['Name']);
-    const awaited = waits.get(name) ?? 0;
-    if (awaited > 0) waits.set(name, awaited - 1);
-    else left.push({ name, input: event['Input'] as string | null });
-  }
-  return left;
 }

@@ -142,8 +142,6 @@ export interface Instance {
   history: EventText[] | undefined;
   readonly openTasks: Map<number, OpenTask>;
   inbox: Message[];
-  /** A turn of it is running. */
-  busy: boolean;
 }
 
 /** `executionId` distinguishes the runs of one instance id: 32 hexadecimal digits, as .NET prints a GUID with "N". */

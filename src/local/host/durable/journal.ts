@@ -18,7 +18,7 @@ const emptyChanges = (): ChangeSet => ({
  * two commits (most messages) is never written. Without a store it does nothing.
  */
 export class Journal {
-  readonly #store: Store | undefined;
+  #store: Store | undefined;
   #changes = emptyChanges();
   #dirty = false;
 
@@ -99,6 +99,11 @@ export class Journal {
     this.#changes = emptyChanges();
     this.#dirty = false;
     this.#store.commit(changes);
+  }
+
+  /** After this, changes are lost: what ends after the host has stopped is repeated by the next one. */
+  close(): void {
+    this.#store = undefined;
   }
 
   #change(): ChangeSet {

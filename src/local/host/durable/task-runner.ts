@@ -6,7 +6,7 @@ import { callHttp, type HttpFetch } from './call-http.ts';
 import type { ActivityTask, HttpTask, TaskOutcome } from './instance.ts';
 
 export interface TaskRunnerDeps {
-  readonly invoker: Invoker;
+  readonly invoker: Pick<Invoker, 'invoke'>;
   readonly findActivity: (name: string) => RegisteredFunction | undefined;
   readonly extraInputs: (target: RegisteredFunction) => NamedData[];
   readonly fetch: HttpFetch;

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { FunctionSummary, HostLog } from '../options.ts';
+import type { FunctionSummary } from '../options.ts';
 import { readBody, sendEmpty, sendJson } from './exchange.ts';
 
 export interface AdminApiDeps {
@@ -8,7 +8,6 @@ export interface AdminApiDeps {
   readonly runFunction: (name: string, input: string | undefined) => boolean;
   readonly startedAtMs: number;
   readonly nowMs: () => number;
-  readonly log: HostLog;
   readonly maxBodyBytes: number;
 }
 

@@ -24,6 +24,9 @@ export interface ServerDeps {
   readonly log: HostLog;
 }
 
+// A thousand callers at once are a normal test here; those beyond the queue would wait seconds for their next SYN.
+const backlog = 4096;
+
 /** Answers 503 until the app is loaded and {@link HostServer.serve} was called. */
 export class HostServer {
   readonly #server: Server;
@@ -43,7 +46,7 @@ export class HostServer {
     try {
       await new Promise<void>((resolve, reject) => {
         this.#server.once('error', reject);
-        this.#server.listen(port, '127.0.0.1', () => resolve());
+        this.#server.listen(port, '127.0.0.1', backlog, () => resolve());
       });
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;

@@ -50,9 +50,18 @@ export function parseSchedule(text: string, timeZone: string): Schedule {
   if (six.length !== 6)
     throw new Error(`"${text}" is no NCRONTAB expression: it has ${parts.length} fields instead of six`);
   const pattern = fields.map((field, index) => renderField(parseField(six[index] as string, field), field)).join(' ');
+  checkTimeZone(timeZone);
   // A paused job without a function never runs: only its calendar is used.
   const cron = new Cron(pattern, { mode: '6-part', domAndDow: true, timezone: timeZone, paused: true });
   return { text, nextMs: (afterMs) => cron.nextRun(new Date(afterMs))?.getTime() };
+}
+
+function checkTimeZone(timeZone: string): void {
+  try {
+    Intl.DateTimeFormat('en', { timeZone });
+  } catch {
+    throw new Error(`"${timeZone}" (WEBSITE_TIME_ZONE) is not a time zone of the IANA database`);
+  }
 }
 
 /** The values that fit, in order. */

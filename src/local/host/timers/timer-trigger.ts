@@ -19,7 +19,7 @@ export interface TimerFunction {
 export interface TimerDeps {
   readonly clock: Clock;
   readonly log: HostLog;
-  readonly invoker: Invoker;
+  readonly invoker: Pick<Invoker, 'invoke'>;
   readonly extraInputs: (target: RegisteredFunction) => NamedData[];
   readonly journal: Journal;
   readonly readValue: (key: string) => string | undefined;
