@@ -35,8 +35,10 @@ var rules = [
     title: 'The credential does not work'
     description: 'No tokens for any tenant. docs/operations.md, "The credential is refused".'
     severity: 0
-    query: '${events}| where SeverityLevel >= 3 and (event startswith "credential." or event startswith "rotation.") or errorScope == "credential"'
-    minutes: 15
+    query: '${events}| where SeverityLevel >= 3 and event startswith "credential." or errorScope == "credential"'
+    frequency: 'PT15M'
+    window: 'PT15M'
+    operator: 'GreaterThan'
     threshold: 0
   }
   {
@@ -44,26 +46,43 @@ var rules = [
     title: 'The credential needs attention soon'
     description: 'A rotation failed or an end date comes near. docs/operations.md, "Rotation".'
     severity: 2
-    query: '${events}| where SeverityLevel == 2 and (event startswith "credential." or event startswith "rotation.")'
-    minutes: 60
+    query: '${events}| where SeverityLevel == 2 and event startswith "credential."'
+    frequency: 'PT1H'
+    window: 'PT1H'
+    operator: 'GreaterThan'
     threshold: 0
+  }
+  {
+    name: 'credential-care-silent'
+    title: 'Nobody looks after the credential'
+    description: 'The daily timer that rotates the refresh token has not reported for two days. The token lives 90 days without it.'
+    severity: 1
+    query: '${events}| where event == "credential.cared_for"'
+    frequency: 'PT6H'
+    window: 'P2D'
+    operator: 'LessThan'
+    threshold: 1
   }
   {
     name: 'run-failed'
     title: 'A run failed'
     description: 'A run as a whole did not complete, or was not started. Single tenants that fail do not count here.'
     severity: 1
-    query: '${events}| where SeverityLevel >= 3 and (event startswith "run." or event startswith "schedule." or event == "tenant_run.broken")'
-    minutes: 15
+    query: '${events}| where SeverityLevel >= 3 and (event startswith "run." or event startswith "run_care." or event startswith "schedule." or event == "tenant_run.broken")'
+    frequency: 'PT15M'
+    window: 'PT15M'
+    operator: 'GreaterThan'
     threshold: 0
   }
   {
     name: 'audit-unavailable'
-    title: 'The audit log cannot be written'
-    description: 'No token leaves without a record, so callers get 503. docs/operations.md, "The audit log is unavailable".'
+    title: 'The audit log does not work'
+    description: 'No token leaves without a record, so callers get 503; or old records cannot be deleted. docs/operations.md, "The audit log is unavailable".'
     severity: 1
     query: '${events}| where SeverityLevel >= 3 and event startswith "audit." or code == "audit_unavailable"'
-    minutes: 15
+    frequency: 'PT15M'
+    window: 'PT15M'
+    operator: 'GreaterThan'
     threshold: 0
   }
   {
@@ -72,7 +91,9 @@ var rules = [
     description: 'A setting is wrong (every route answers 503) or the policy cannot be used (the last good one holds for a day, then all is denied).'
     severity: 1
     query: '${events}| where code == "config_invalid" or event == "policy.rejected"'
-    minutes: 15
+    frequency: 'PT15M'
+    window: 'PT15M'
+    operator: 'GreaterThan'
     threshold: 0
   }
   {
@@ -81,7 +102,9 @@ var rules = [
     description: 'More than five unexpected errors in a quarter of an hour.'
     severity: 2
     query: '${events}| where event == "request.failed" and code == "internal"'
-    minutes: 15
+    frequency: 'PT15M'
+    window: 'PT15M'
+    operator: 'GreaterThan'
     threshold: 5
   }
   {
@@ -90,7 +113,9 @@ var rules = [
     description: 'More than a hundred requests without a valid token or a right in a quarter of an hour: somebody tries, or a caller is set up wrongly.'
     severity: 3
     query: '${events}| where event == "request.failed" and code in ("caller_unauthenticated", "caller_forbidden", "scope_not_allowed")'
-    minutes: 15
+    frequency: 'PT15M'
+    window: 'PT15M'
+    operator: 'GreaterThan'
     threshold: 100
   }
   {
@@ -99,7 +124,9 @@ var rules = [
     description: 'Expected while `ptb setup`, `ptb consent` or `ptb doctor` runs. Otherwise an incident.'
     severity: 1
     query: 'AZKVAuditLogs | where OperationName == "SecretGet" and HttpStatusCode < 300 | where tostring(Identity.claim.oid) != "${identityPrincipalId}"'
-    minutes: 15
+    frequency: 'PT15M'
+    window: 'PT15M'
+    operator: 'GreaterThan'
     threshold: 0
   }
   {
@@ -108,7 +135,9 @@ var rules = [
     description: 'The app does none of these. A backup cannot be revoked: rotate refresh token and client credential.'
     severity: 1
     query: 'AZKVAuditLogs | where OperationName in ("SecretBackup", "SecretRestore", "SecretDelete", "SecretPurge", "VaultDelete")'
-    minutes: 15
+    frequency: 'PT15M'
+    window: 'PT15M'
+    operator: 'GreaterThan'
     threshold: 0
   }
   {
@@ -117,7 +146,9 @@ var rules = [
     description: 'The app deletes audit records and runs that are past their retention; nobody else has reason to.'
     severity: 1
     query: 'StorageTableLogs | where OperationName startswith "Delete" | where RequesterObjectId != "${identityPrincipalId}"'
-    minutes: 15
+    frequency: 'PT15M'
+    window: 'PT15M'
+    operator: 'GreaterThan'
     threshold: 0
   }
 ]
@@ -145,8 +176,8 @@ resource alertRules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
       severity: rule.severity
       enabled: true
       scopes: [workspaceId]
-      evaluationFrequency: 'PT${rule.minutes}M'
-      windowSize: 'PT${rule.minutes}M'
+      evaluationFrequency: rule.frequency
+      windowSize: rule.window
       autoMitigate: true
       // In a new workspace the tables exist only after the first row.
       skipQueryValidation: true
@@ -155,7 +186,7 @@ resource alertRules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
           {
             query: rule.query
             timeAggregation: 'Count'
-            operator: 'GreaterThan'
+            operator: rule.operator
             threshold: rule.threshold
             failingPeriods: { numberOfEvaluationPeriods: 1, minFailingPeriodsToAlert: 1 }
           }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -62,6 +62,14 @@ describe('the packaged app, alone in a folder', () => {
       const project = await start(builtApp, ['--keys']);
       expect(names(host)).toEqual(names(project));
       expect(host.functions.filter(({ trigger }) => trigger === 'orchestrationTrigger')).not.toEqual([]);
+    });
+
+    it('has no timer that docs/operations.md does not tell of', async () => {
+      const operations = await readFile(join(projectRoot, 'docs/operations.md'), 'utf8');
+      const timers = host.functions.filter(({ trigger }) => trigger === 'timerTrigger').map(({ name }) => name);
+      const care = timers.filter((name) => !name.startsWith('schedule-'));
+      expect(care.length).toBeGreaterThan(0);
+      expect(care.filter((name) => !operations.includes(`| \`${name}\` |`))).toEqual([]);
     });
 
     it('has no route that ptb verify does not know', () => {

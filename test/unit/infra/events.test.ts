@@ -1,0 +1,49 @@
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { projectRoot } from '../../paths.ts';
+
+const read = (path: string): string => readFileSync(join(projectRoot, path), 'utf8');
+
+/** Names of events where the app logs them: the second argument of `log(level, event, …)`. */
+function loggedEvents(): string[] {
+  const files = globSync('src/**/*.ts', { cwd: projectRoot, exclude: ['src/local/**', 'src/cli/**'] });
+  const call = /\.log\(\s*[^()]*?,\s*'([a-z_]+(?:\.[a-z_]+)+)'/g;
+  return [
+    ...new Set(files.flatMap((file) => [...read(file).matchAll(call)].map(([, event]) => event ?? ''))),
+  ].toSorted();
+}
+
+const operations = read('docs/operations.md');
+const firstCells = (heading: string): string[] => {
+  const section = operations.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
+  return [...section.matchAll(/^\| `([^`]+)` \|/gm)].map(([, name]) => name ?? '');
+};
+
+describe('the log events', () => {
+  it('are all explained in docs/operations.md, and no others', () => {
+    expect(loggedEvents().length).toBeGreaterThan(20);
+    expect(firstCells('The log')).toEqual(loggedEvents());
+  });
+
+  it('that an alert rule waits for exist', () => {
+    const alerts = read('infra/app/alerts.bicep');
+    const exact = [...alerts.matchAll(/event == "([^"]+)"/g)].map(([, event]) => event);
+    const prefixes = [...alerts.matchAll(/event startswith "([^"]+)"/g)].map(([, prefix]) => prefix ?? '');
+    expect(exact.filter((event) => !loggedEvents().includes(event ?? ''))).toEqual([]);
+    expect(prefixes.filter((prefix) => !loggedEvents().some((event) => event.startsWith(prefix)))).toEqual([]);
+  });
+});
+
+describe('the alert rules', () => {
+  it('are all explained in docs/operations.md, and no others', () => {
+    const rules = [...read('infra/app/alerts.bicep').matchAll(/^ {4}name: '([a-z-]+)'$/gm)].map(([, name]) => name);
+    expect(firstCells('Alerts')).toEqual(rules);
+  });
+
+  it('of severity 0 or 1 say where the remedy is', () => {
+    const rows = operations.split('\n').filter((line) => /^\| `[a-z-]+` \| [01] \|/.test(line));
+    expect(rows.length).toBeGreaterThan(5);
+    expect(rows.filter((row) => !/\(#[a-z-]+\)|`ptb |`GET /.test(row))).toEqual([]);
+  });
+});
