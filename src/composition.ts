@@ -47,6 +47,7 @@ import { createRunPlans, type RunPlans } from './lib/runs/run-plans.ts';
 import { createRunStops, type RunStops } from './lib/runs/run-stops.ts';
 import type { RunTuning } from './lib/runs/start-run.ts';
 import { TableRunLog } from './lib/runs/table-run-log.ts';
+import { createDomainResolver } from './lib/tenants/domain-resolver.ts';
 import { createTenantDirectory, type TenantDirectory } from './lib/tenants/directory.ts';
 
 /** Everything that handlers, jobs and timers work with. */
@@ -226,7 +227,17 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
     directory,
     audit,
     jobTokens: recordTokens({ tokens: broker, audit, clock, newId, partnerTenantId }),
-    issuing: { policy, directory, resources, tokens: broker, audit, partnerTenantId, clock, newId },
+    issuing: {
+      policy,
+      directory,
+      domains: createDomainResolver({ fetch, clock }, cloud.endpoints.entra),
+      resources,
+      tokens: broker,
+      audit,
+      partnerTenantId,
+      clock,
+      newId,
+    },
   };
 }
 

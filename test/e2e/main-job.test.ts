@@ -123,6 +123,13 @@ describe('POST /api/tokens', () => {
     expect(Date.parse(String(body['expiresAt'])) - Date.now()).toBeGreaterThan(300_000);
   });
 
+  test('knows a tenant by every domain that is verified in it', async () => {
+    const tenant = demo.cloud.tenants.find(({ state, domain }) => state === 'ok' && domain.endsWith('.example'));
+    const other = `${tenant?.domain.split('.')[0]}.onmicrosoft.com`;
+    const { body } = await ask({ tenant: other, resource: 'graph' });
+    expect(body['tenantId']).toBe(tenant?.tenantId);
+  });
+
   test('costs nothing upstream when asked again', async () => {
     const order = { tenant: healthy().tenantId, resource: 'arm' };
     const first = await ask(order);

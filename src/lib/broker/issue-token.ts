@@ -9,6 +9,7 @@ import { BrokerError, type ErrorCode, toBrokerError } from '../errors.ts';
 import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../identifiers.ts';
 import { errorFields, type Logger, scrub } from '../log.ts';
 import type { TenantDirectory } from '../tenants/directory.ts';
+import type { DomainResolver } from '../tenants/domain-resolver.ts';
 import { isExcluded, reasonTexts } from '../tenants/tenant.ts';
 import type { ResourceRegistry } from './resources.ts';
 import { type AccessToken, grants, type TokenSource } from './token.ts';
@@ -51,6 +52,7 @@ export type TokenOrder = z.output<typeof tokenRequestSchema>;
 export interface IssueDeps {
   readonly policy: PolicyStore;
   readonly directory: Pick<TenantDirectory, 'find'>;
+  readonly domains: DomainResolver;
   readonly resources: ResourceRegistry;
   readonly tokens: TokenSource;
   readonly audit: Pick<AuditLog, 'record'>;
@@ -162,20 +164,26 @@ interface ResolvedTenant {
 }
 
 async function resolve(deps: IssueDeps, asked: string): Promise<ResolvedTenant> {
-  const tenantId = parseTenantId(asked);
-  const reference = tenantId ?? parseDomainName(asked);
+  const askedId = parseTenantId(asked);
+  const domain = askedId === undefined ? parseDomainName(asked) : undefined;
+  const reference = askedId ?? domain;
   if (reference === undefined) {
     throw new BrokerError('request_invalid', 'tenant: is neither a tenant id (GUID) nor a domain name.');
   }
-  if (tenantId === deps.partnerTenantId) return { tenantId, domains: [] };
-  const tenant = await deps.directory.find(reference);
+  if (askedId === deps.partnerTenantId) return { tenantId: askedId, domains: [] };
+  const listed = await deps.directory.find(reference);
+  // The lists name one domain a tenant; which tenant another one is verified in, Entra says.
+  const tenantId = listed?.tenantId ?? askedId ?? (domain && (await deps.domains.tenantOf(domain)));
+  const domains = domain === undefined ? [] : [domain];
+  if (tenantId === undefined) return { tenantId, domains: [] };
+  if (tenantId === deps.partnerTenantId) return { tenantId, domains };
+  const tenant = listed ?? (await deps.directory.find(tenantId));
   if (tenant === undefined) {
-    if (tenantId === undefined) return { tenantId, domains: [] };
     const refusal = new BrokerError('tenant_not_delegated', 'The tenant is not among the customers of the partner.');
     return { tenantId, domains: [], refusal };
   }
-  const domains = tenant.defaultDomain === undefined ? [] : [tenant.defaultDomain];
-  if (tenant.reachable) return { tenantId: tenant.tenantId, domains };
+  if (tenant.defaultDomain !== undefined && tenant.defaultDomain !== domain) domains.push(tenant.defaultDomain);
+  if (tenant.reachable) return { tenantId, domains };
   const code = isExcluded(tenant) ? 'tenant_excluded' : 'tenant_not_delegated';
-  return { tenantId: tenant.tenantId, domains, refusal: new BrokerError(code, reasonTexts[tenant.reason]) };
+  return { tenantId, domains, refusal: new BrokerError(code, reasonTexts[tenant.reason]) };
 }

@@ -95,6 +95,10 @@ beforeEach(() => {
       find: async (reference) =>
         tenants.find((tenant) => tenant.tenantId === reference || tenant.defaultDomain === reference),
     },
+    domains: {
+      tenantOf: async (domain) =>
+        domain === 'contoso.de' ? contoso : domain === 'partner.example' ? partner : undefined,
+    },
     policy: {
       current: async () => {
         const parsed = parsePolicy(
@@ -170,6 +174,13 @@ describe('a token', () => {
     expect(JSON.stringify(entries)).not.toContain('the-token');
   });
 
+  test("is had by any domain that Entra says is the tenant's, and a rule may name that domain", async () => {
+    rules = [{ ...rules[0], tenants: ['contoso.de'] }];
+    const { token } = await issue({ tenant: 'contoso.DE' });
+    expect(token.tenantId).toBe(contoso);
+    expect(await refusal({ tenant: contoso })).toBe('caller_forbidden');
+  });
+
   test('is not handed out when its record is not durable', async () => {
     auditFails = true;
     expect(await refusal()).toBe('audit_unavailable');
@@ -223,6 +234,7 @@ describe('a refusal', () => {
 
   test('meets "*" for the partner\'s own tenant, which a rule must name', async () => {
     expect(await refusal({ tenant: partner })).toBe('caller_forbidden');
+    expect(await refusal({ tenant: 'partner.example' })).toBe('caller_forbidden');
     rules = [{ ...rules[0], tenants: [partner] }];
     expect(await refusal({ tenant: partner })).toBe('issued');
   });
