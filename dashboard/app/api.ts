@@ -4,6 +4,7 @@ import type { JobsAnswer } from '../../src/lib/http/api/answers/jobs.ts';
 import type {
   CancelledRunAnswer,
   RunAnswer,
+  RunChangesAnswer,
   RunsAnswer,
   RunTenantsAnswer,
   StartedRunAnswer,
@@ -40,6 +41,10 @@ export interface Api {
     order: { tenants?: readonly string[]; parameters?: unknown },
   ) => Promise<StartedRunAnswer>;
   readonly cancel: (runId: string) => Promise<CancelledRunAnswer>;
+  /** The same job for the tenants that failed or were not attempted. */
+  readonly rerun: (runId: string) => Promise<StartedRunAnswer>;
+  /** Compared with the run before. */
+  readonly changes: (runId: string) => Promise<RunChangesAnswer>;
   /** The rows as a file. */
   readonly results: (runId: string, format: string) => Promise<Blob>;
 }
@@ -85,6 +90,8 @@ export function createApi(token: string, refused: (failure: ApiFailure) => void)
     audit: (limit) => get(`audit?limit=${limit}`),
     start: (job, order) => post(`jobs/${encodeURIComponent(job)}/runs`, order),
     cancel: (runId) => post(`${run(runId)}/cancel`),
+    rerun: (runId) => post(`${run(runId)}/rerun`),
+    changes: (runId) => get(`${run(runId)}/changes`),
     results: async (runId, format) => (await send(`${run(runId)}/results?format=${format}`)).blob(),
   };
 }

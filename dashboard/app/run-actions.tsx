@@ -1,6 +1,7 @@
 import type { RunAnswer, RunTenant } from '../../src/lib/http/api/answers/runs.ts';
 import type { ApiFailure } from './api.ts';
 import { useRole, useSignedIn } from './context.ts';
+import { count } from './format.ts';
 import { runLink } from './route.ts';
 
 const formats = ['csv', 'jsonl', 'json'] as const;
@@ -28,7 +29,7 @@ export function RunActions(props: {
     attempt(async () => saveFile(await api.results(run.runId, format), `${run.job}.${format}`));
   const repeat = (): Promise<void> =>
     attempt(async () => {
-      const { runId } = await api.start(run.job, { tenants: failed.map(({ tenantId }) => tenantId) });
+      const { runId } = await api.rerun(run.runId);
       location.hash = runLink(runId);
     });
   return (
@@ -45,7 +46,7 @@ export function RunActions(props: {
       ) : null}
       {writes && !active && failed.length > 0 ? (
         <button type="button" class="primary" onClick={() => void repeat()}>
-          Run again for {failed.length} not done
+          Run again for {count(failed.length, 'tenant')}
         </button>
       ) : null}
     </div>

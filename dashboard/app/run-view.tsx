@@ -10,6 +10,7 @@ import { count, duration } from './format.ts';
 import { Badge, Failure, Loading, RoleNeeded, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { RunActions } from './run-actions.tsx';
+import { RunChanges } from './run-changes.tsx';
 import { TenantGrid } from './tenant-grid.tsx';
 
 const everyMs = 2_000;
@@ -58,8 +59,11 @@ function OneRun({ runId }: { readonly runId: string }) {
       </div>
       <Failure failure={failure ?? actionFailure} />
       <Summary run={run} />
-      <TenantGrid tenants={tenants.tenants} codes={tenants.codes} />
-      <ErrorGroups tenants={tenants.tenants} codes={tenants.codes} />
+      <div class={tenants.codes.length === 0 ? 'run-body' : 'run-body with-errors'}>
+        <TenantGrid tenants={tenants.tenants} codes={tenants.codes} />
+        <ErrorGroups tenants={tenants.tenants} codes={tenants.codes} />
+      </div>
+      {run.status === 'completed' ? <RunChanges runId={runId} /> : null}
     </article>
   );
 }

@@ -4,8 +4,8 @@ import type { ApiFailure } from './api.ts';
 import { Failure } from './pieces.tsx';
 import { readSession, type Session } from './session.ts';
 
-const azureCli =
-  'az account get-access-token --resource api://<App ID URI of the broker> --query accessToken --output tsv';
+const azureCli = `az account get-access-token --query accessToken --output tsv \\
+  --resource <App ID URI of the broker, api://…>`;
 
 /** Asks for a caller token. It goes into memory, and from there into the Authorization header, nowhere else. */
 export function SignIn(props: {
