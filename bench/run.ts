@@ -3,9 +3,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { cachedToken } from './cached-token.ts';
+import { tokenOverHttp } from './token-over-http.ts';
 import { type Bench, type BenchResult, round } from './measure.ts';
 
-const benches: readonly Bench[] = [cachedToken];
+const benches: readonly Bench[] = [cachedToken, tokenOverHttp];
 
 const wanted = process.argv[2];
 const chosen = wanted === undefined ? benches : benches.filter(({ name }) => name === wanted);

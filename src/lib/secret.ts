@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { inspect } from 'node:util';
 
 const redacted = '[secret]';
@@ -24,7 +24,7 @@ export class Secret {
 
   /** SHA-256 in hexadecimal: tells two secrets apart without showing either. */
   fingerprint(): string {
-    return createHash('sha256').update(this.#value).digest('hex');
+    return hash('sha256', this.#value, 'hex');
   }
 
   equals(other: Secret): boolean {

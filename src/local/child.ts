@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 export interface RunningChild<T> {
   /** The one JSON document that it printed when it was ready. */
   readonly ready: T;
+  readonly pid: number;
   readonly exited: Promise<number | null>;
   /** Asks it to end, and ends it for good after ten seconds. */
   stop(): Promise<void>;
@@ -70,6 +71,7 @@ export async function startChild<T>(
   try {
     return {
       ready: await ready,
+      pid: child.pid ?? 0,
       exited,
       stop: () => end(child, exited, 'SIGTERM'),
       kill: () => end(child, exited, 'SIGKILL'),

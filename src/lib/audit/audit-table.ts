@@ -1,7 +1,10 @@
 import type { TableClient } from '@azure/data-tables';
 
 /** What the audit log uses of a table; the SDK's client is one. */
-export type AuditTable = Pick<TableClient, 'submitTransaction' | 'createTable' | 'listEntities'>;
+export type AuditTable = Pick<
+  TableClient,
+  'submitTransaction' | 'createTable' | 'listEntities' | 'pipeline' | 'url' | 'tableName'
+>;
 
 /** Entities of one transaction ("Performing entity group transactions", Azure Table storage). */
 export const maxTransaction = 100;

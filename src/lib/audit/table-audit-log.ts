@@ -35,7 +35,7 @@ export function createTableAuditLog(deps: TableAuditLogDeps): AuditLog {
       throw error;
     }));
   const commits = new GroupCommit<AuditRow>(
-    { clock, write: async (rows, signal) => writeRows({ table: await open(), clock }, rows, signal) },
+    { clock, write: async (rows, signal) => writeRows({ table: await open(), clock, newId }, rows, signal) },
     { groupOf: (row) => row.partitionKey, maxBatch: maxTransaction, maxWrites, maxWaiting, deadlineMs },
   );
 

@@ -1,8 +1,8 @@
-import type { TransactionAction } from '@azure/data-tables';
 import type { Clock } from '../clock.ts';
 import { withDeadline } from '../deadline.ts';
 import type { AuditRow } from './audit-row.ts';
 import { type AuditTable, refusalOf } from './audit-table.ts';
+import { insertRows } from './insert-rows.ts';
 
 /** A request without a reply is given up after this long, so that a lost packet costs one attempt and not the record. */
 const attemptMs = 1_000;
@@ -13,20 +13,19 @@ const firstPauseMs = 50;
  * Writes rows of one partition, all or none, and resolves when they are durable. May be told so by a refusal: a row key
  * is unique for ever, so "exists already" means that an earlier attempt, ours or the SDK's, did its work before its
  * reply was lost; and the transaction being atomic, that all of its rows are there.
- * @throws what the storage SDK threw last.
+ * @throws what {@link insertRows} threw last.
  */
 export async function writeRows(
-  deps: { readonly table: AuditTable; readonly clock: Clock },
+  deps: { readonly table: AuditTable; readonly clock: Clock; readonly newId: () => string },
   rows: readonly AuditRow[],
   signal: AbortSignal,
 ): Promise<void> {
-  const actions = rows.map((row): TransactionAction => ['create', row]);
   for (let attempt = 1; ; attempt += 1) {
     try {
       await withDeadline(
         deps.clock,
         attemptMs,
-        (abortSignal) => deps.table.submitTransaction(actions, { abortSignal }),
+        (abortSignal) => insertRows(deps.table, rows, deps.newId(), abortSignal),
         signal,
       );
       return;

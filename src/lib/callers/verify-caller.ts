@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { compactVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
@@ -61,7 +61,7 @@ export function createCallerVerifier(
       try {
         const token = bearerToken(authorization);
         // The digest stands for the token, so that a heap dump or a debugger shows no bearer token here.
-        const digest = createHash('sha256').update(token).digest('base64');
+        const digest = hash('sha256', token, 'base64');
         const nowMs = deps.clock.nowMs();
         const hit = remembered.get(digest);
         if (hit !== undefined && nowMs < hit.untilMs) return hit.caller;

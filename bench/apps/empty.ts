@@ -1,0 +1,9 @@
+/** The least that a function app can do with a request: what the host itself costs. */
+import { app } from '@azure/functions';
+
+app.http('empty', {
+  route: 'empty',
+  methods: ['POST'],
+  authLevel: 'anonymous',
+  handler: async () => ({ status: 200, jsonBody: {} }),
+});

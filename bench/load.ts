@@ -1,0 +1,51 @@
+import { execFile } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { promisify } from 'node:util';
+
+export interface Load {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  readonly connections: number;
+  readonly seconds: number;
+}
+
+export interface LoadResult {
+  readonly requestsPerSecond: number;
+  readonly latencyMs: { readonly p50: number; readonly p99: number };
+}
+
+interface Report {
+  readonly requests: { readonly average: number };
+  readonly latency: { readonly p50: number; readonly p99: number };
+  readonly non2xx: number;
+  readonly errors: number;
+}
+
+/** POSTs from a process of its own (autocannon). @throws Error when a reply was not 2xx: failures are fast, and count for nothing. */
+export async function post({ url, headers, body, connections, seconds }: Load): Promise<LoadResult> {
+  const script = createRequire(import.meta.url).resolve('autocannon');
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [
+      script,
+      '--json',
+      '--method',
+      'POST',
+      `--connections=${connections}`,
+      `--duration=${seconds}`,
+      ...Object.entries(headers).flatMap(([name, value]) => ['--headers', `${name}=${value}`]),
+      '--body',
+      body,
+      url,
+    ],
+    { maxBuffer: 16 * 1024 * 1024 },
+  );
+  const report = JSON.parse(stdout) as Report;
+  if (report.non2xx > 0 || report.errors > 0)
+    throw new Error(`${url}: ${report.non2xx} replies were not 2xx, ${report.errors} requests failed`);
+  return {
+    requestsPerSecond: report.requests.average,
+    latencyMs: { p50: report.latency.p50, p99: report.latency.p99 },
+  };
+}

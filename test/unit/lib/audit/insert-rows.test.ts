@@ -1,0 +1,86 @@
+import type { PipelineRequest, PipelineResponse } from '@azure/core-rest-pipeline';
+import { AzureNamedKeyCredential, TableClient } from '@azure/data-tables';
+import { describe, expect, it } from 'vitest';
+import { toRow } from '../../../../src/lib/audit/audit-row.ts';
+import { refusalOf } from '../../../../src/lib/audit/audit-table.ts';
+import { insertRows } from '../../../../src/lib/audit/insert-rows.ts';
+import { auditStartMs, guid, issued } from '../../../support/audit-entries.ts';
+
+const rows = [1, 2, 3].map((number) => toRow(issued({ tokenId: guid(number), atMs: auditStartMs }), guid(number)));
+
+/** A table whose pipeline ends in a reply of the test's making. */
+function tableThatAnswers(
+  status: number,
+  body: string,
+  url = 'https://account.table.core.windows.net',
+): { table: TableClient; seen: PipelineRequest[] } {
+  const table = new TableClient(url, 'Audit', new AzureNamedKeyCredential('account', 'a2V5'), {
+    retryOptions: { maxRetries: 0 },
+  });
+  const seen: PipelineRequest[] = [];
+  table.pipeline.addPolicy(
+    {
+      name: 'answer',
+      sendRequest: async (request): Promise<PipelineResponse> => {
+        seen.push(request);
+        return { status, bodyAsText: body, headers: request.headers, request };
+      },
+    },
+    { afterPhase: 'Sign' },
+  );
+  return { table, seen };
+}
+
+const insert = (table: TableClient): Promise<void> => insertRows(table, rows, guid(9), new AbortController().signal);
+const part = (line: string, text = ''): string =>
+  `--changesetresponse_1\r\nContent-Type: application/http\r\n\r\nHTTP/1.1 ${line}\r\n\r\n${text}\r\n`;
+const noContent = part('204 No Content');
+
+describe('insertRows', () => {
+  it('is done when every row has its own answer that says so', async () => {
+    const { table, seen } = tableThatAnswers(202, noContent.repeat(3));
+    await insert(table);
+    const [request] = seen;
+    expect(request?.url).toBe('https://account.table.core.windows.net/$batch');
+    expect(
+      String(request?.body).match(/^POST https:\/\/account\.table\.core\.windows\.net\/Audit HTTP/gm),
+    ).toHaveLength(3);
+    expect(request?.allowInsecureConnection).toBe(false);
+  });
+
+  it('is signed by the pipeline of the SDK', async () => {
+    const { table, seen } = tableThatAnswers(202, noContent.repeat(3));
+    await insert(table);
+    expect(seen[0]?.headers.get('authorization')).toMatch(/^SharedKeyLite account:/);
+  });
+
+  it('keeps a shared access signature out of the parts of the request', async () => {
+    const { table, seen } = tableThatAnswers(
+      202,
+      noContent.repeat(3),
+      'https://account.table.core.windows.net/?sig=abc',
+    );
+    await insert(table);
+    expect(seen[0]?.url).toBe('https://account.table.core.windows.net/$batch?sig=abc');
+    expect(String(seen[0]?.body)).not.toContain('sig=abc');
+  });
+
+  it.each([
+    ['half a reply', 202, noContent.repeat(2)],
+    ['an empty reply', 202, ''],
+  ])('takes %s for no answer at all', async (_, status, body) => {
+    const thrown = await insert(tableThatAnswers(status, body).table).catch((error: unknown) => error);
+    expect(refusalOf(thrown)).toEqual({ code: undefined, status: undefined });
+  });
+
+  it.each([
+    ['EntityAlreadyExists', 409, 202, part('409 Conflict', '{"odata.error":{"code":"EntityAlreadyExists"}}')],
+    ['TableNotFound', 404, 202, part('404 Not Found', '{"odata.error":{"code":"TableNotFound"}}')],
+    ['AuthenticationFailed', 403, 403, '{"odata.error":{"code":"AuthenticationFailed"}}'],
+    ['ServerBusy', 503, 503, '<?xml version="1.0"?><error><code>ServerBusy</code></error>'],
+    [undefined, 500, 500, '<html>no code</html>'],
+  ])('throws a refusal with the code %s and the status %i', async (code, refused, status, body) => {
+    const thrown = await insert(tableThatAnswers(status, body).table).catch((error: unknown) => error);
+    expect(refusalOf(thrown)).toEqual({ code, status: refused });
+  });
+});
