@@ -205,6 +205,30 @@ describe('@microsoft/microsoft-graph-client in the partner tenant', () => {
     });
   });
 
+  it('lets an application renew its own secret once it owns itself, until its principal is disabled', async () => {
+    const { entra, partnerTenantId, application } = cloud.document;
+    const own = () =>
+      postForm(`${entra}/${partnerTenantId}/oauth2/v2.0/token`, {
+        grant_type: 'client_credentials',
+        client_id: application.clientId,
+        client_secret: application.clientSecret,
+        scope: 'https://graph.microsoft.com/.default',
+      });
+    const itself = clientOf(String((await own()).body['access_token']));
+    const admin = clientOf(await adminToken(cloud));
+    const path = `/applications(appId='${application.clientId}')`;
+    expect(await failureOf(itself.api(`${path}/addPassword`).post({}))).toMatchObject({ statusCode: 403 });
+    const principal = await first(admin, `/servicePrincipals?$filter=appId eq '${application.clientId}'`);
+    const id = String(principal['id']);
+    await admin
+      .api(`${path}/owners/$ref`)
+      .post({ '@odata.id': `https://graph.microsoft.com/v1.0/directoryObjects/${id}` });
+    expect(await itself.api(`${path}/addPassword`).post({})).toHaveProperty('secretText');
+    await admin.api(`/servicePrincipals/${id}`).patch({ accountEnabled: false });
+    expect((await own()).body).toMatchObject({ error: 'unauthorized_client', error_codes: [7000112] });
+    await admin.api(`/servicePrincipals/${id}`).patch({ accountEnabled: true });
+  });
+
   it('lets nobody but an administrator change the directory', async () => {
     const graph = clientOf(await adminToken(cloud, account(cloud, 'broker')));
     expect(await failureOf(graph.api('/applications').post({ displayName: 'No' }))).toMatchObject({

@@ -5,11 +5,12 @@ import {
   DeviceCodeCredential,
   ManagedIdentityCredential,
 } from '@azure/identity';
+import { SecretClient } from '@azure/keyvault-secrets';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { approveDeviceCode, moveClock } from '../../../src/local/cloud/client.ts';
 import type { RunningCloud } from '../../../src/local/cloud/index.ts';
-import { account, adminToken, call, startTrustedCloud } from './trusted-cloud.ts';
+import { accessToken, account, adminToken, call, startTrustedCloud } from './trusted-cloud.ts';
 
 const graphScope = 'https://graph.microsoft.com/.default';
 let cloud: RunningCloud;
@@ -131,9 +132,49 @@ describe('@azure/identity', () => {
     });
   });
 
+  it('refuses who does not know the header', async () => {
+    const address = `${cloud.document.managedIdentity.endpoint}?api-version=2019-08-01&resource=https://vault.azure.net`;
+    expect((await fetch(address)).status).toBe(403);
+    expect((await fetch(address, { headers: { 'x-identity-header': 'guess' } })).status).toBe(403);
+  });
+
+  it('takes no token of a person for a federated credential', async () => {
+    const { partnerTenantId, application, graph } = cloud.document;
+    const token = await accessToken(cloud, partnerTenantId);
+    const { iss, sub } = decodeJwt(token);
+    const body = { name: 'person', issuer: iss, subject: sub, audiences: ['https://graph.microsoft.com'] };
+    const path = `${graph}/v1.0/applications(appId='${application.clientId}')/federatedIdentityCredentials`;
+    const created = await call(path, await adminToken(cloud), { method: 'POST', body: JSON.stringify(body) });
+    expect(created.status).toBe(201);
+    const credential = new ClientAssertionCredential(
+      partnerTenantId,
+      application.clientId,
+      () => Promise.resolve(token),
+      options(),
+    );
+    await expect(credential.getToken(graphScope)).rejects.toThrow(/AADSTS700229/);
+  });
+
   it('keeps the tokens of managed identities on the wall clock, as the SDKs do', async () => {
+    const vault = new SecretClient(cloud.document.keyVault, new ManagedIdentityCredential(), {
+      disableChallengeResourceVerification: true,
+    });
+    await vault.setSecret('before', 'value');
     await moveClock(cloud.document.control, 95 * 24 * 3600 * 1000);
     const claims = await claimsOf(new ManagedIdentityCredential().getToken('https://management.azure.com/.default'));
     expect(Number(claims.exp) * 1000).toBeLessThan(Date.now() + 25 * 3600 * 1000);
+    expect((await vault.getSecret('before')).value).toBe('value');
+  });
+
+  it('is told when the client secret has ended', async () => {
+    await moveClock(cloud.document.control, 100 * 24 * 3600 * 1000);
+    const { partnerTenantId, application } = cloud.document;
+    const credential = new ClientSecretCredential(
+      partnerTenantId,
+      application.clientId,
+      application.clientSecret,
+      options(),
+    );
+    await expect(credential.getToken(graphScope)).rejects.toThrow(/AADSTS7000222/);
   });
 });

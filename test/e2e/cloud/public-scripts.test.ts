@@ -90,6 +90,16 @@ describe('the token request of the public scripts (version 1.0, resource=)', () 
     });
   });
 
+  it('is refused for two resources at once, for a scope that there is none of, and without one', async () => {
+    const { partnerTenantId } = cloud.document;
+    const codes = async (scope: string) => (await redeem(cloud, partnerTenantId, { scope })).body['error_codes'];
+    expect(await codes('https://graph.microsoft.com/.default https://outlook.office365.com/.default')).toEqual([
+      700022,
+    ]);
+    expect(await codes('https://graph.microsoft.com/No.Such.Scope')).toEqual([70011]);
+    expect(await codes('https://nowhere.example/.default')).toEqual([500011]);
+  });
+
   it('is refused on version 2.0, which wants scope', async () => {
     expect(
       (await redeem(cloud, cloud.document.partnerTenantId, { resource: 'https://graph.microsoft.com' })).body,

@@ -62,7 +62,7 @@ export function questionFromScope(world: World, scope: string, tenant: string): 
   const asked = scope.split(/\s+/).filter(Boolean);
   const split = asked.filter((value) => !oidcScopes.includes(value.toLowerCase())).map(splitScope);
   const resources = [...new Set(split.map(([resource]) => resource))];
-  if (resources.length > 1) throw new Refusal(28002, { scope });
+  if (resources.length > 1) throw new Refusal(700022, { scope });
   const resource = resources[0] ?? graph;
   const named = split.map(([, value]) => value).filter((value) => value !== '.default');
   const target = findTarget(world, resource, named);
