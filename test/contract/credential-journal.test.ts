@@ -1,0 +1,74 @@
+import { TableClient } from '@azure/data-tables';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { CredentialJournal } from '../../src/lib/credential/credential-journal.ts';
+import { journalTable, TableCredentialJournal } from '../../src/lib/credential/table-credential-journal.ts';
+import { MemoryCredentialJournal } from '../fakes/memory-credential-journal.ts';
+import { type Azurite, startAzurite } from '../support/azurite.ts';
+
+let azurite: Azurite;
+beforeAll(async () => {
+  azurite = await startAzurite();
+});
+afterAll(() => azurite.stop());
+
+const client = (): TableClient =>
+  TableClient.fromConnectionString(azurite.connectionString, journalTable, { allowInsecureConnection: true });
+
+const journals: readonly (readonly [string, () => CredentialJournal])[] = [
+  ['in memory', () => new MemoryCredentialJournal()],
+  ['in Table storage', () => new TableCredentialJournal(async () => client())],
+];
+
+describe.each(journals)('the journal of the credential %s', (_where, open) => {
+  let journal: CredentialJournal;
+  beforeAll(() => {
+    journal = open();
+  });
+
+  test('knows nothing at first', async () => {
+    expect(await journal.read('unknown')).toEqual({});
+  });
+
+  test('keeps each kind of entry without touching the others', async () => {
+    await journal.recordRotation('a', 1_000);
+    await journal.recordFailure('a', { atMs: 2_000, code: 'key_vault_unavailable', detail: 'Down.' });
+    await journal.recordMfaProbe('a', { atMs: 3_000, compliant: true });
+    await journal.recordRotation('a', 4_000);
+    expect(await journal.read('a')).toEqual({
+      rotatedAtMs: 4_000,
+      failure: { atMs: 2_000, code: 'key_vault_unavailable', detail: 'Down.' },
+      mfaProbe: { atMs: 3_000, compliant: true },
+    });
+    expect(await journal.read('b')).toEqual({});
+  });
+
+  test('says whether a state is news', async () => {
+    expect(await journal.changeState('s', { status: 'ok' }, 1_000)).toBe(true);
+    expect(await journal.changeState('s', { status: 'ok' }, 2_000)).toBe(false);
+    expect(await journal.changeState('s', { status: 'degraded', thresholdDays: 30 }, 3_000)).toBe(true);
+    expect(await journal.changeState('s', { status: 'degraded', thresholdDays: 14 }, 4_000)).toBe(true);
+    expect(await journal.changeState('s', { status: 'degraded', thresholdDays: 14 }, 5_000)).toBe(false);
+    expect((await journal.read('s')).state).toEqual({ status: 'degraded', thresholdDays: 14, sinceMs: 4_000 });
+    expect(await journal.changeState('s', { status: 'ok' }, 6_000)).toBe(true);
+    expect((await journal.read('s')).state).toEqual({ status: 'ok', sinceMs: 6_000 });
+  });
+
+  test('gives the news to one of those who bring it at once', async () => {
+    await journal.changeState('race', { status: 'ok' }, 1_000);
+    const won = await Promise.all(
+      Array.from({ length: 8 }, () => journal.changeState('race', { status: 'down' }, 2_000)),
+    );
+    expect(won.filter(Boolean)).toHaveLength(1);
+  });
+});
+
+test('a storage account that is away is storage_unavailable', async () => {
+  const away = TableClient.fromConnectionString(
+    azurite.connectionString.replace(/TableEndpoint=http:\/\/127\.0\.0\.1:\d+/, 'TableEndpoint=http://127.0.0.1:9'),
+    journalTable,
+    { allowInsecureConnection: true, retryOptions: { maxRetries: 0 } },
+  );
+  const journal = new TableCredentialJournal(async () => away);
+  await expect(journal.read('a')).rejects.toMatchObject({ code: 'storage_unavailable' });
+  await expect(journal.recordRotation('a', 1)).rejects.toMatchObject({ code: 'storage_unavailable' });
+});

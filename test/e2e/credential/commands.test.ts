@@ -1,0 +1,227 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { environmentOf } from '../../../src/local/cloud/index.ts';
+import { ptbScript } from '../../paths.ts';
+import { type Canary, LeakScan } from '../../support/leak-scan.ts';
+import { account, tenantWith } from '../cloud/trusted-cloud.ts';
+import { startOperator, type TestOperator } from './operator.ts';
+
+// The command line as an operator runs it: processes of its own, an empty working folder, a browser that signs in.
+
+let operator: TestOperator;
+let folder: string;
+const output: { where: string; content: string }[] = [];
+const running = new Set<ChildProcess>();
+
+beforeAll(async () => {
+  operator = await startOperator({ tenants: 25, plain: false });
+  folder = await mkdtemp(join(tmpdir(), 'ptb-commands-'));
+});
+afterEach(() => operator.cloud.faults.clear());
+afterAll(async () => {
+  for (const child of running) child.kill('SIGKILL');
+  await operator.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+interface Ended {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function start(args: readonly string[], as: 'admin' | 'broker' | 'nomfa' | null = 'broker') {
+  const { cloud } = operator;
+  const browser =
+    as &&
+    `"${process.execPath}" "${ptbScript}" local-browser --control ${cloud.control} --account ${account(cloud, as)}`;
+  const child = spawn(process.execPath, [ptbScript, ...args], {
+    cwd: folder,
+    env: { PATH: process.env['PATH'], ...environmentOf(cloud.document), ...(browser ? { PTB_BROWSER: browser } : {}) },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  running.add(child);
+  let [stdout, stderr] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  const ended = new Promise<Ended>((resolve) => {
+    child.once('close', (exitCode) => {
+      running.delete(child);
+      output.push({ where: `ptb ${args.join(' ')}`, content: stdout + stderr });
+      resolve({ exitCode, stdout, stderr });
+    });
+  });
+  return { child, ended };
+}
+
+const ptb = (args: readonly string[], as?: 'admin' | 'broker' | 'nomfa'): Promise<Ended> => start(args, as).ended;
+
+describe('from an empty vault', () => {
+  it('doctor says that setup is missing, with exit code 4', async () => {
+    const { exitCode, stdout } = await ptb(['doctor']);
+    expect(exitCode).toBe(4);
+    expect(stdout).toMatch(/FAILED {3}Key Vault: .*\n +Run `ptb setup`/);
+  });
+
+  it('setup, consent and doctor succeed without anybody typing a secret', async () => {
+    const setup = await ptb(['setup', '--yes', '--json'], 'admin');
+    expect([setup.exitCode, setup.stderr]).toEqual([0, expect.any(String)]);
+    expect(JSON.parse(setup.stdout)).toMatchObject({ application: 'default', changed: true });
+    const consent = await ptb(['consent', '--account', account(operator.cloud, 'broker'), '--json']);
+    expect(consent.exitCode).toBe(0);
+    expect(JSON.parse(consent.stdout)).toMatchObject({ application: 'default', mfa: true });
+    const doctor = await ptb(['doctor', '--json']);
+    expect(doctor.exitCode).toBe(0);
+    expect(JSON.parse(doctor.stdout)).toMatchObject({ status: 'ok' });
+  });
+
+  it('a second setup changes nothing and says so', async () => {
+    const { exitCode, stdout } = await ptb(['setup', '--yes'], 'admin');
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/^Nothing was changed/);
+  });
+
+  it('rotates by command', async () => {
+    expect((await ptb(['rotate', '--json'])).exitCode).toBe(0);
+    expect((await operator.store.listRefreshTokenVersions('default')).length).toBe(2);
+  });
+});
+
+describe('bad input ends with one sentence and the next step', () => {
+  it.each([
+    ['without anybody to ask', ['setup'], 'admin', 2, /--yes/],
+    ['without MFA', ['consent'], 'nomfa', 4, /without MFA.*sign_in_refused/],
+    ['as the wrong account', ['consent', '--account', 'x@y.example'], 'broker', 4, /must be x@y\.example/],
+    ['by an account that may not', ['setup', '--yes', '--application', 'other'], 'broker', 1, /operator_forbidden/],
+    ['for an application that is not there', ['rotate', '--application', 'other'], 'broker', 4, /ptb setup/],
+    ['with a name that cannot be one', ['rotate', '--application', 'Not A Name'], 'broker', 2, /lower case/],
+    ['with a vault that is not one', ['rotate', '--vault', 'nonsense'], 'broker', 1, /KEY_VAULT_URL/],
+    ['with a vault that nobody hears of', ['rotate', '--vault', 'https://localhost:9'], 'broker', 5, /Key Vault/],
+    ['with an unknown profile', ['setup', '--yes', '--profile', 'nonsense'], 'admin', 1, /neither gdap nor legacy/],
+  ] as const)('%s', async (_what, args, as, exitCode, said) => {
+    const before = (await operator.store.listRefreshTokenVersions('default')).length;
+    const ended = await ptb(args, as);
+    expect([ended.exitCode, ended.stdout]).toEqual([exitCode, '']);
+    expect(ended.stderr).toMatch(said);
+    expect((await operator.store.listRefreshTokenVersions('default')).length).toBe(before);
+  });
+
+  it('a sign-in that needs a person where there is none', async () => {
+    const { exitCode, stderr } = await start(['consent'], null).ended;
+    expect(exitCode).toBe(4);
+    expect(stderr).toMatch(/--device-code/);
+  });
+});
+
+describe('a process that is killed while it rotates', () => {
+  it('leaves a credential that works, at every request to Key Vault', async () => {
+    let losses = 0;
+    let kills = 0;
+    for (let step = 1; step <= 8; step += 1) {
+      operator.cloud.faults.add({ service: 'keyVault', from: step, count: 1, kind: 'delay', delayMs: 60_000 });
+      const { child, ended } = start(['rotate']);
+      let over = false;
+      void ended.then(() => (over = true));
+      // Until the request has been answered in the vault, and the answer not yet sent; or the rotation is over.
+      while (!over && operator.cloud.faults.list()[0]?.applied !== 1) await new Promise((next) => setTimeout(next, 20));
+      if (!over) kills += 1;
+      child.kill('SIGKILL');
+      await ended;
+      operator.cloud.faults.clear();
+      const { client, refreshToken } = await operator.store.load('default');
+      const reply =
+        refreshToken &&
+        (await operator.redeemer.redeem({
+          tenantId: operator.partnerTenantId,
+          resourceIdentifier: operator.canaryResource,
+          clientId: client.clientId,
+          clientCredential: client.credential,
+          grant: { kind: 'delegated', refreshToken: refreshToken.secret },
+          correlationId: 'after-kill',
+        }));
+      if (reply?.ok !== true) losses += 1;
+    }
+    process.stdout.write(`processes killed while they rotated: ${kills}, losses: ${losses}\n`);
+    expect(kills).toBeGreaterThanOrEqual(6);
+    expect(losses).toBe(0);
+    expect((await ptb(['rotate'])).exitCode).toBe(0);
+  }, 60_000);
+});
+
+describe('customer consent', () => {
+  it('is given where it is missing, once', async () => {
+    const lacking = tenantWith(operator.cloud, 'no_consent');
+    const first = await ptb(['tenants', 'consent', '--json']);
+    expect([first.exitCode, JSON.parse(first.stdout).failed]).toEqual([0, 0]);
+    expect(JSON.parse(first.stdout).tenants.map(({ tenantId }: { tenantId: string }) => tenantId)).toContain(lacking);
+    const second = await ptb(['tenants', 'consent', '--tenant', lacking, '--json']);
+    expect(JSON.parse(second.stdout)).toMatchObject({ consented: 0, already: 1, failed: 0 });
+    expect(JSON.parse((await ptb(['doctor', '--customer', lacking, '--json'])).stdout)).toMatchObject({ status: 'ok' });
+  });
+
+  it('that Partner Center refuses is exit code 3, and says for which tenant', async () => {
+    const { exitCode, stdout } = await ptb([
+      'tenants',
+      'consent',
+      '--tenant',
+      tenantWith(operator.cloud, 'gdap_expired'),
+    ]);
+    expect(exitCode).toBe(3);
+    expect(stdout).toMatch(/1 failed\.\n {2}\S.*Partner Center/);
+  });
+});
+
+describe('the drill for a leaked credential', () => {
+  it('says what it would do, does it, and leaves nothing that works', async () => {
+    const leaked = await operator.store.load('default');
+    const dry = await ptb(['revoke', '--dry-run', '--json'], 'admin');
+    expect(JSON.parse(dry.stdout)).toMatchObject({ dryRun: true });
+    expect((await operator.store.load('default')).refreshToken?.version).toBe(leaked.refreshToken?.version);
+    const done = await ptb(['revoke', '--yes', '--json'], 'admin');
+    expect(done.exitCode).toBe(0);
+    const { results, stillUsable } = JSON.parse(done.stdout) as { results: { done: boolean }[]; stillUsable: string[] };
+    expect(results.every((each) => each.done)).toBe(true);
+    expect(stillUsable[0]).toMatch(/until they end/);
+    const reply = await operator.redeemer.redeem({
+      tenantId: operator.partnerTenantId,
+      resourceIdentifier: operator.canaryResource,
+      clientId: leaked.client.clientId,
+      clientCredential: leaked.client.credential,
+      grant: { kind: 'delegated', refreshToken: leaked.refreshToken!.secret },
+      correlationId: 'leaked',
+    });
+    expect(reply.ok).toBe(false);
+    await expect(operator.store.load('default')).rejects.toMatchObject({ code: 'credential_missing' });
+    expect((await ptb(['doctor'])).exitCode).toBe(4);
+  });
+
+  it('is over after setup and consent', async () => {
+    expect((await ptb(['setup', '--yes'], 'admin')).exitCode).toBe(0);
+    expect((await ptb(['consent'])).exitCode).toBe(0);
+    expect((await ptb(['doctor'])).exitCode).toBe(0);
+  });
+});
+
+it('left no secret in any output, and nothing at all on disk', async () => {
+  const canaries: Canary[] = [];
+  for await (const { name } of operator.secrets.listPropertiesOfSecrets()) {
+    for await (const { version = '', enabled } of operator.secrets.listPropertiesOfSecretVersions(name)) {
+      // The values of disabled versions are made readable for a moment: they must not have been printed either.
+      if (enabled !== true) await operator.secrets.updateSecretProperties(name, version, { enabled: true });
+      canaries.push({
+        name: `${name} ${version}`,
+        value: (await operator.secrets.getSecret(name, { version })).value ?? '',
+      });
+    }
+  }
+  expect(canaries.length).toBeGreaterThan(5);
+  const scan = new LeakScan(canaries);
+  for (const each of output) scan.scan(each);
+  await scan.scanFolder(folder);
+  process.stdout.write(`${scan.summary(`${output.length} commands`)}\n`);
+  expect(scan.leaks).toEqual([]);
+  expect(await readdir(folder)).toEqual([]);
+});

@@ -1,0 +1,102 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { TokenBroker } from '../../../src/lib/broker/broker.ts';
+import type { TokenRequest } from '../../../src/lib/broker/token.ts';
+import { CachedCredentials } from '../../../src/lib/credential/cached-credentials.ts';
+import { parseTenantId, type TenantId } from '../../../src/lib/identifiers.ts';
+import { silentLogger } from '../../../src/lib/log.ts';
+import * as control from '../../../src/local/cloud/client.ts';
+import { account } from '../cloud/trusted-cloud.ts';
+import { browser, startOperator, type TestOperator } from './operator.ts';
+
+let operator: TestOperator;
+let broker: TokenBroker;
+beforeAll(async () => {
+  operator = await startOperator({ tenants: 60 });
+  await operator.setUp();
+  await operator.consent(browser(operator.cloud));
+});
+beforeEach(() => {
+  const { clock, store, redeemer } = operator;
+  const log = silentLogger;
+  broker = new TokenBroker(
+    { credentials: new CachedCredentials({ store, clock, log }, 600), redeemer, clock, random: Math.random, log },
+    {
+      partnerTenantId: operator.partnerTenantId,
+      canaryResource: operator.canaryResource,
+      entraConcurrency: 8,
+      cacheSize: 1000,
+    },
+  );
+});
+afterAll(() => operator.stop());
+
+const tenantIds = (): TenantId[] =>
+  operator.cloud.document.tenants.map(({ tenantId }) => parseTenantId(tenantId) as TenantId);
+
+const request = (tenantId: TenantId): TokenRequest => ({
+  tenantId,
+  resource: { alias: 'graph', identifier: operator.canaryResource },
+  grant: 'delegated',
+  application: 'default',
+  minimumLifetimeSeconds: 0,
+  correlationId: 'recovery',
+});
+const askAll = () => Promise.allSettled(tenantIds().map((tenantId) => broker.getToken(request(tenantId))));
+const tokenRequests = (): number => operator.cloud.ledger.read().totals.entraTokenRequests;
+
+describe('a credential that died', () => {
+  it('is not asked of Entra for every tenant, and works again within a minute of a new consent', async () => {
+    const first = tenantIds()[0]!;
+    await broker.getToken(request(first));
+    await control.changeAccount(operator.cloud.control, account(operator.cloud, 'broker'), { revoke: true });
+    operator.cloud.clock.advance(2_000);
+    broker.forgetTenant(first);
+    operator.cloud.ledger.reset();
+    const outcomes = await askAll();
+    expect(outcomes.every(({ status }) => status === 'rejected')).toBe(true);
+    const reasons = outcomes.map(
+      (outcome) => (outcome as PromiseRejectedResult).reason as { code: string; scope: string },
+    );
+    expect(new Set(reasons.map(({ code }) => code))).toEqual(new Set(['credential_revoked']));
+    // At most the concurrency found out by themselves, and one canary made sure.
+    expect(tokenRequests()).toBeLessThanOrEqual(9);
+    process.stdout.write(
+      `dead credential: ${outcomes.length} tenants asked for, ${tokenRequests()} requests to Entra\n`,
+    );
+
+    operator.cloud.ledger.reset();
+    await askAll();
+    expect(tokenRequests()).toBe(0);
+    expect(broker.credentialFailure('default')?.code).toBe('credential_revoked');
+
+    await operator.consent(browser(operator.cloud));
+    operator.cloud.clock.advance(60_000);
+    const after = await askAll();
+    const recovered = after.filter(({ status }) => status === 'fulfilled').length;
+    // The one request that looks may be the only one that is let through at first.
+    expect(recovered).toBeGreaterThanOrEqual(1);
+    expect((await askAll()).every(({ status }) => status === 'fulfilled')).toBe(true);
+    expect(broker.credentialFailure('default')).toBeUndefined();
+  });
+
+  it('that heals without a new version is found out by probes that grow apart', async () => {
+    const username = account(operator.cloud, 'broker');
+    await control.changeAccount(operator.cloud.control, username, { enabled: false });
+    await askAll();
+    operator.cloud.ledger.reset();
+    for (let minute = 0; minute < 60; minute += 1) {
+      operator.cloud.clock.advance(60_000);
+      await askAll();
+    }
+    const probes = tokenRequests();
+    process.stdout.write(`dead credential: ${probes} probes in an hour of ${tenantIds().length} requests a minute\n`);
+    expect(probes).toBeGreaterThan(0);
+    expect(probes).toBeLessThanOrEqual(15);
+    await control.changeAccount(operator.cloud.control, username, { enabled: true });
+    operator.cloud.clock.advance(901_000);
+    await askAll();
+    operator.cloud.clock.advance(31_000);
+    await askAll();
+    expect((await askAll()).every(({ status }) => status === 'fulfilled')).toBe(true);
+  });
+});
