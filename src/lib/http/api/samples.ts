@@ -61,7 +61,9 @@ function powerShellValue(value: unknown): string {
     const entries = Object.entries(value).map(([name, item]) => `${name} = ${powerShellValue(item)}`);
     return `@{ ${entries.join('; ')} }`;
   }
-  return typeof value === 'string' ? `'${value.replaceAll("'", "''")}'` : JSON.stringify(value);
+  if (typeof value === 'string') return `'${value.replaceAll("'", "''")}'`;
+  // `$true`, `$false`, `$null`: PowerShell takes the bare words for commands.
+  return typeof value === 'number' ? String(value) : `$${String(value)}`;
 }
 
 function typeScript(route: Route): string {

@@ -1,0 +1,72 @@
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import formats from 'ajv-formats';
+import type { JsonSchema } from '../../src/lib/http/api/json-schema.ts';
+
+/** What was answered, as far as a check looks at it. */
+export interface SeenAnswer {
+  readonly status: number;
+  /** Without parameters; undefined where there is no body. */
+  readonly mediaType: string | undefined;
+  /** Parsed where it is JSON. */
+  readonly body: unknown;
+}
+
+export interface AnswerChecks {
+  /** In which way an answer is not what the document says of the route; empty where it is. */
+  problems(route: { readonly method: string; readonly path: string }, answer: SeenAnswer): string[];
+}
+
+interface Operation {
+  readonly responses: Readonly<
+    Record<string, { readonly content?: Readonly<Record<string, { schema?: JsonSchema }>> }>
+  >;
+}
+
+/**
+ * Holds answers against an OpenAPI document. The document leaves objects open, for clients' sake; here they are closed,
+ * so that a property that nobody has described shows.
+ */
+export function createAnswerChecks(document: JsonSchema): AnswerChecks {
+  // strictTypes: `anyOf` of a union carries no type of its own.
+  const ajv = new Ajv2020({ allErrors: true, strict: true, strictTypes: false, strictRequired: false });
+  formats.default(ajv);
+  const components = (document['components'] as { readonly schemas: unknown }).schemas;
+  const paths = document['paths'] as Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  ajv.addSchema({ $id: 'document', components: { schemas: close(components) } });
+  ajv.addKeyword('components');
+
+  return {
+    problems: ({ method, path }, { status, mediaType, body }) => {
+      const operation = paths[path]?.[method.toLowerCase()];
+      const response = operation?.responses[String(status)];
+      if (response === undefined) return [`${method} ${path}: the status ${status} is not documented`];
+      if (response.content === undefined)
+        return mediaType === undefined ? [] : [`a body (${mediaType}) where none is documented`];
+      if (mediaType === undefined) return ['no body where one is documented'];
+      const media = response.content[mediaType];
+      if (media === undefined) return [`the media type ${mediaType} is not documented for ${status}`];
+      if (media.schema === undefined) return [];
+      const schema = JSON.parse(JSON.stringify(close(media.schema)).replaceAll('"#/', '"document#/')) as JsonSchema;
+      const validate = ajv.compile(schema);
+      if (validate(body)) return [];
+      return (validate.errors ?? []).map(
+        ({ instancePath, message, params }) => `${instancePath || 'body'} ${message} ${JSON.stringify(params)}`,
+      );
+    },
+  };
+}
+
+/** Objects with properties take no others; `allOf` is closed as a whole, because its parts do not know each other. */
+function close(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(close);
+  if (typeof schema !== 'object' || schema === null) return schema;
+  if ('allOf' in schema) return { ...schema, unevaluatedProperties: false };
+  const closed = Object.fromEntries(
+    Object.entries(schema).map(([name, value]) => [name, name === 'enum' || name === 'const' ? value : close(value)]),
+  );
+  const isObject = closed['properties'] !== undefined && closed['additionalProperties'] === undefined;
+  return isObject && isSchema(schema) ? { ...closed, unevaluatedProperties: false } : closed;
+}
+
+/** An object of the kind "properties" may have a property that is called so. */
+const isSchema = (schema: object): boolean => 'type' in schema;

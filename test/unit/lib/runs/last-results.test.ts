@@ -1,0 +1,97 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { createLastResults } from '../../../../src/lib/runs/last-results.ts';
+import type { RunStatus, TenantRun } from '../../../../src/lib/runs/run.ts';
+import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { MemoryRunLog } from '../../../fakes/memory-run-log.ts';
+import { tenantId } from './stage.ts';
+
+let clock: FakeClock;
+let runLog: MemoryRunLog;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  runLog = new MemoryRunLog();
+});
+
+const record = (tenant: number, outcome: TenantRun['outcome'], more: Partial<TenantRun> = {}): TenantRun => ({
+  tenantId: tenantId(tenant),
+  name: `Tenant ${tenant}`,
+  outcome,
+  round: 1,
+  rows: 0,
+  columns: [],
+  startedAtMs: 0,
+  finishedAtMs: 1000,
+  ...more,
+});
+
+async function runOf(
+  job: string,
+  window: string,
+  createdAtMs: number,
+  records: readonly TenantRun[],
+  options: { status?: RunStatus; only?: readonly number[] } = {},
+): Promise<string> {
+  const runId = `${job}@${window}`;
+  const tenants = options.only?.map(tenantId);
+  await runLog.create(
+    { runId, job, window, startedBy: 'timer', createdAtMs },
+    { parameters: {}, ...(tenants && { tenants }) },
+  );
+  await runLog.change(runId, { status: options.status ?? 'completed' });
+  await runLog.recordTenants(runId, records);
+  return runId;
+}
+
+const read = (...jobs: string[]) => createLastResults({ runLog, clock }).read(jobs);
+
+describe('the last results of the tenants', () => {
+  it('come from the newest run of each job, in the order of the jobs', async () => {
+    await runOf('access', 'w1', 1, [record(1, 'failed', { code: 'consent_required' })]);
+    const newest = await runOf('access', 'w2', 2, [record(1, 'succeeded')]);
+    const licences = await runOf('licences', 'w1', 1, [record(1, 'skipped')]);
+    const results = await read('licences', 'access');
+    expect(results.get(tenantId(1))).toEqual([
+      { job: 'licences', runId: licences, outcome: 'skipped', finishedAt: '1970-01-01T00:00:01.000Z' },
+      { job: 'access', runId: newest, outcome: 'succeeded', finishedAt: '1970-01-01T00:00:01.000Z' },
+    ]);
+  });
+
+  it('are not hidden by a later run over a few tenants', async () => {
+    const all = await runOf('access', 'w1', 1, [record(1, 'succeeded'), record(2, 'succeeded')]);
+    const some = await runOf('access', 'w2', 2, [record(2, 'failed', { code: 'throttled' })], { only: [2] });
+    const results = await read('access');
+    expect(results.get(tenantId(1))?.[0]?.runId).toBe(all);
+    expect(results.get(tenantId(2))?.[0]).toMatchObject({ runId: some, outcome: 'failed', code: 'throttled' });
+  });
+
+  it('do not reach behind a run that was over all tenants: who is not in it has left', async () => {
+    await runOf('access', 'w1', 1, [record(1, 'succeeded'), record(2, 'succeeded')]);
+    await runOf('access', 'w2', 2, [record(1, 'succeeded')]);
+    expect([...(await read('access')).keys()]).toEqual([tenantId(1)]);
+  });
+
+  it('of a tenant that is still to be tried again are those of the run before', async () => {
+    const before = await runOf('access', 'w1', 1, [record(1, 'succeeded')]);
+    await runOf('access', 'w2', 2, [record(1, 'retrying', { code: 'throttled' })], { status: 'running' });
+    expect((await read('access')).get(tenantId(1))?.[0]?.runId).toBe(before);
+  });
+
+  it('are kept for a few seconds, and read anew afterwards', async () => {
+    await runOf('access', 'w1', 1, [record(1, 'succeeded')]);
+    const reader = createLastResults({ runLog, clock });
+    const first = await reader.read(['access']);
+    await runOf('access', 'w2', 2, [record(1, 'failed', { code: 'throttled' })]);
+    expect(await reader.read(['access'])).toBe(first);
+    await clock.advance(15_000);
+    expect((await reader.read(['access'])).get(tenantId(1))?.[0]?.outcome).toBe('failed');
+  });
+
+  it('fail with storage, and are not remembered as failed', async () => {
+    const reader = createLastResults({ runLog, clock });
+    runLog.broken = true;
+    await expect(reader.read(['access'])).rejects.toMatchObject({ code: 'storage_unavailable' });
+    runLog.broken = false;
+    expect((await reader.read(['access'])).size).toBe(0);
+  });
+});

@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest';
+import { errorTable } from '../../../../src/lib/errors.ts';
+import { viewRunTenants } from '../../../../src/lib/runs/run-tenants.ts';
+import type { RunStatus, TenantRun } from '../../../../src/lib/runs/run.ts';
+import { MemoryRunLog, MemoryRunResults } from '../../../fakes/memory-run-log.ts';
+import { tenantId } from './stage.ts';
+
+const runId = 'access@w1';
+
+const record = (tenant: number, more: Partial<TenantRun>): TenantRun => ({
+  tenantId: tenantId(tenant),
+  name: `Tenant ${tenant}`,
+  outcome: 'succeeded',
+  round: 1,
+  rows: 0,
+  columns: [],
+  startedAtMs: 0,
+  finishedAtMs: 1000,
+  ...more,
+});
+
+/** A run over five tenants: three to be visited, two decided beforehand. */
+async function stage(status: RunStatus, records: readonly TenantRun[], planned = true) {
+  const runLog = new MemoryRunLog();
+  const results = new MemoryRunResults();
+  await runLog.create({ runId, job: 'access', window: 'w1', startedBy: 'timer', createdAtMs: 0 }, { parameters: {} });
+  await runLog.change(runId, { status });
+  const decided = [
+    record(4, { outcome: 'failed', code: 'tenant_not_delegated', round: 0 }),
+    record(5, { outcome: 'skipped', code: 'tenant_excluded', round: 0 }),
+  ];
+  const attempt = [1, 2, 3].map((tenant) => ({ tenantId: tenantId(tenant), name: `Tenant ${tenant}` }));
+  if (planned) await results.putPlan(runId, { job: 'access', parameters: {}, attempt, decided });
+  await runLog.recordTenants(runId, [...(planned ? decided : []), ...records]);
+  const run = await runLog.find(runId);
+  if (run === undefined) throw new Error('the run was not recorded');
+  return { source: { runLog, results }, run };
+}
+
+describe('the tenants of a run', () => {
+  it('stand in the order of the plan, those that wait included', async () => {
+    const { source, run } = await stage('running', [record(2, { rows: 7 })]);
+    const { tenants, status } = await viewRunTenants(source, run);
+    expect(status).toBe('running');
+    expect(tenants.map(({ name, outcome, attempts, rows }) => [name, outcome, attempts, rows])).toEqual([
+      ['Tenant 1', 'waiting', 0, 0],
+      ['Tenant 2', 'succeeded', 1, 7],
+      ['Tenant 3', 'waiting', 0, 0],
+      ['Tenant 4', 'failed', 0, 0],
+      ['Tenant 5', 'skipped', 0, 0],
+    ]);
+  });
+
+  it('were not attempted where the run ended before', async () => {
+    const { source, run } = await stage('cancelled', [record(1, {})]);
+    const { tenants } = await viewRunTenants(source, run, 'not_attempted');
+    expect(tenants.map(({ name }) => name)).toEqual(['Tenant 2', 'Tenant 3']);
+  });
+
+  it('have their codes explained once each', async () => {
+    const failed = { outcome: 'failed', code: 'consent_required', detail: 'AADSTS65001' } as const;
+    const { source, run } = await stage('completed', [record(1, failed), record(2, failed)]);
+    const { tenants, codes } = await viewRunTenants(source, run, 'failed');
+    expect(tenants.map(({ code, detail }) => [code, detail])).toEqual([
+      ['consent_required', 'AADSTS65001'],
+      ['consent_required', 'AADSTS65001'],
+      ['tenant_not_delegated', undefined],
+    ]);
+    expect(codes.map(({ code, title }) => [code, title])).toEqual([
+      ['consent_required', errorTable.consent_required.title],
+      ['tenant_not_delegated', errorTable.tenant_not_delegated.title],
+    ]);
+  });
+
+  it('are none until they are listed', async () => {
+    const { source, run } = await stage('pending', [], false);
+    expect(await viewRunTenants(source, run)).toMatchObject({ status: 'pending', tenants: [], codes: [] });
+  });
+});
