@@ -18,7 +18,10 @@ export interface HostOptions {
   readonly requireKeys: boolean;
   readonly log: HostLog;
   readonly clock?: Clock | undefined;
-  /** Largest request body in bytes; 100 MiB, as in Azure, when absent. */
+  /**
+   * Largest request body in bytes. When absent, the app setting FUNCTIONS_REQUEST_BODY_SIZE_LIMIT; when that is absent
+   * too, 100 MiB as in Azure.
+   */
   readonly maxRequestBodyBytes?: number | undefined;
 }
 

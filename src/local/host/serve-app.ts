@@ -15,7 +15,7 @@ import { type HostKeys, newKey } from './http/keys.ts';
 import { RequestGate } from './http/request-gate.ts';
 import { httpRoute, sortRoutes } from './http/router.ts';
 import type { HostServer } from './http/server.ts';
-import type { HostOptions, RunningHost } from './options.ts';
+import { type HostOptions, HostStartError, type RunningHost } from './options.ts';
 import { stopHost } from './stop-host.ts';
 import { TimerTriggers } from './timers/timer-trigger.ts';
 
@@ -33,7 +33,7 @@ export interface LoadedApp {
   readonly streamUrl: string | undefined;
 }
 
-/** Connects a loaded app with everything that calls it, and begins. @throws HostStartError for a bad route or schedule. */
+/** Connects a loaded app with everything that calls it, and begins. @throws HostStartError for a bad route, schedule or setting. */
 export function serveApp(app: LoadedApp): RunningHost {
   const { options, clock, hostJson, server, port, store, registry } = app;
   const { log } = options;
@@ -59,7 +59,7 @@ export function serveApp(app: LoadedApp): RunningHost {
   if (store) engine.load(store.load());
 
   const summaries = summarise(registry, routes, timers);
-  const maxBodyBytes = options.maxRequestBodyBytes ?? azureBodyLimitBytes;
+  const maxBodyBytes = options.maxRequestBodyBytes ?? bodyLimit(process.env['FUNCTIONS_REQUEST_BODY_SIZE_LIMIT']);
   server.serve({
     routes,
     findFunction: (name) => functions.find(name),
@@ -88,6 +88,14 @@ export function serveApp(app: LoadedApp): RunningHost {
   };
   const { master: masterKey, function: functionKey, system: systemKey } = keys;
   return { url, port, functions: summaries, masterKey, functionKey, systemKey, stop };
+}
+
+/** @throws HostStartError when the setting is no number of bytes. */
+function bodyLimit(setting: string | undefined): number {
+  if (setting === undefined || setting === '') return azureBodyLimitBytes;
+  if (!/^[1-9]\d{0,14}$/.test(setting))
+    throw new HostStartError(`FUNCTIONS_REQUEST_BODY_SIZE_LIMIT is no number of bytes: ${setting}.`);
+  return Number(setting);
 }
 
 /** Keys that outlive the process when there is a store: a status address handed out yesterday still works. */

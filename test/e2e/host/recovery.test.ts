@@ -51,6 +51,19 @@ describe('a host that is killed goes on where it was', () => {
     expect(noted().length).toBeLessThan(count + 3 * 8);
   });
 
+  it('repeats nothing after a clean stop: what runs may end and is remembered', async () => {
+    const count = 12;
+    const first = await boot();
+    await start(first, 'survivor', { count, ms: 100 }, 'one');
+    await expect.poll(() => noted().length).toBeGreaterThan(0);
+    expect(await first.end('SIGTERM')).toBe(0);
+    expect(noted().length).toBeLessThan(count);
+    const second = await boot();
+    await raise(second, 'one', 'go', true);
+    expect((await finished(second, 'one')).output).toMatchObject({ done: count });
+    expect(noted()).toHaveLength(count);
+  });
+
   it('keeps statuses, histories, entities and keys', async () => {
     const first = await boot();
     const { id } = await start(first, 'useCounter', 'kept');

@@ -24,7 +24,7 @@ describe('HTTP triggers', () => {
       format: 'cjs',
       extensions: { http: { routePrefix: 'svc/v1', customHeaders: { 'x-custom': 'of host.json' } } },
     });
-    host = await startHost(folder, ['--keys']);
+    host = await startHost(folder, ['--keys'], { FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '2000' });
   });
   afterAll(async () => {
     await host.end();
@@ -141,6 +141,13 @@ describe('HTTP triggers', () => {
     expect(await codes('/svc/v1/items/9')).toEqual([200, 200, 200, 200, 200, 200]);
   });
 
+  it('refuses a body over the limit, whoever is to read it', async () => {
+    const body = 'x'.repeat(2001);
+    expect((await call('/svc/v1/items/9', { method: 'POST', body: body.slice(1) })).status).toBe(200);
+    const urls = ['/svc/v1/items/9', '/durabletask/orchestrators/x', `/admin/functions/x?code=${host.masterKey}`];
+    for (const url of urls) expect([url, (await call(url, { method: 'POST', body })).status]).toEqual([url, 413]);
+  });
+
   it('opens the admin interface to the master key alone', async () => {
     expect((await call('/admin/functions')).status).toBe(401);
     expect((await call(`/admin/functions?code=${host.functionKey}`)).status).toBe(401);
@@ -157,7 +164,7 @@ describe('HTTP triggers with streaming', () => {
   let host: HostProcess;
   beforeAll(async () => {
     folder = await buildApp('stream');
-    host = await startHost(folder);
+    host = await startHost(folder, [], { FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '2000' });
   });
   afterAll(async () => {
     await host.end();
@@ -178,6 +185,19 @@ describe('HTTP triggers with streaming', () => {
       request.on('error', reject).write('first');
     });
     expect(chunks).toEqual(['FIRST', 'SECOND']);
+  });
+
+  it('refuses a body over the limit, announced or not', async () => {
+    const url = `${host.url}/api/upper/me`;
+    expect((await fetch(url, { method: 'POST', body: 'x'.repeat(2001) })).status).toBe(413);
+    const code = await new Promise((resolve, reject) => {
+      const request = httpRequest(`${host.url}/api/collect`, { method: 'POST' }, (response) =>
+        resolve(response.resume().statusCode),
+      );
+      request.on('error', reject).write('x'.repeat(1500));
+      request.end('x'.repeat(1500));
+    });
+    expect(code).toBe(413);
   });
 
   it('answers for a function that returns nothing or throws', async () => {

@@ -3,7 +3,6 @@ import { type Instance, type RuntimeStatus, statusNumbers } from './instance.ts'
 
 export interface StatusOptions {
   readonly showInput: boolean;
-  readonly showHistory: boolean;
   readonly showHistoryOutput: boolean;
 }
 

@@ -2,15 +2,16 @@ import type { DurableSettings } from '../host-json.ts';
 
 /**
  * Whether a host with `hostVersion` (defaultVersion of host.json) may run an orchestration of `instanceVersion`
- * (Microsoft: "Orchestration versioning in Durable Functions"). An unversioned instance is older than any version.
+ * (Microsoft: "Orchestration versioning in Durable Functions"). An unversioned instance is older than any version,
+ * and a host without one runs them all.
  */
 export function versionAllowed(
   strategy: DurableSettings['versionMatchStrategy'],
   instanceVersion: string | undefined,
   hostVersion: string | undefined,
 ): boolean {
-  if (strategy === 'None') return true;
-  const order = compareVersions(instanceVersion ?? '', hostVersion ?? '');
+  if (strategy === 'None' || hostVersion === undefined) return true;
+  const order = compareVersions(instanceVersion ?? '', hostVersion);
   return strategy === 'Strict' ? order === 0 : order <= 0;
 }
 

@@ -5,7 +5,7 @@ import type { Invoker } from '../app/invoker.ts';
 import type { RegisteredFunction } from '../app/registry.ts';
 import { type NamedData, type TypedData, triggerOf } from '../app/rpc.ts';
 import type { HostLog } from '../options.ts';
-import { readBody, sendEmpty } from './exchange.ts';
+import { BodyTooLargeError, readBody, sendEmpty } from './exchange.ts';
 import { joinedHeaders, joinedQuery, toRpcRequest, writeRpcResponse } from './rpc-http.ts';
 
 export interface HttpTriggerDeps {
@@ -16,6 +16,14 @@ export interface HttpTriggerDeps {
   readonly streamUrl: string | undefined;
   readonly maxBodyBytes: number;
   readonly log: HostLog;
+}
+
+/** A request that has found its function. */
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly url: URL;
+  readonly params: Readonly<Record<string, string>>;
 }
 
 /** One request for one function. @throws BodyTooLargeError */
@@ -68,67 +76,63 @@ async function runStreamed(
   deps: HttpTriggerDeps,
   streamUrl: string,
   target: RegisteredFunction,
-  {
-    request,
-    response,
-    url,
-    params,
-  }: { request: IncomingMessage; response: ServerResponse; url: URL; params: Readonly<Record<string, string>> },
+  { request, response, url, params }: Exchange,
 ): Promise<void> {
+  if (Number(request.headers['content-length'] ?? 0) > deps.maxBodyBytes) throw new BodyTooLargeError();
   const invocationId = randomUUID();
   const triggerMetadata: Record<string, TypedData> = {
     Query: { json: JSON.stringify(joinedQuery(url)) },
     Headers: { json: JSON.stringify(joinedHeaders(request)) },
   };
   for (const [name, value] of Object.entries(params)) triggerMetadata[name] = { string: value };
-  const reply = forwardRequest(streamUrl, invocationId, request, url);
-  const outcome = deps.invoker.invoke(target, {
-    invocationId,
-    triggerMetadata,
-    inputData: [{ name: triggerOf(target.metadata).name, data: { http: {} } }, ...deps.extraInputs(target)],
+  const reply = forwardRequest(new URL(`${url.pathname}${url.search}`, streamUrl), request, deps.maxBodyBytes, {
+    'x-ms-invocation-id': invocationId,
+    'x-forwarded-host': url.host,
+    'x-forwarded-proto': 'http',
   });
   const piped = reply.response.then(async (incoming) => {
-    const { [`x-ms-invocation-id`]: _own, ...headers } = incoming.headers;
+    const { 'x-ms-invocation-id': _own, ...headers } = incoming.headers;
     response.writeHead(incoming.statusCode ?? 200, headers);
     await pipeline(incoming, response);
   });
   piped.catch(() => undefined);
-  const ended = await outcome;
-  if (!ended.ok) {
-    reply.abort();
-    fail(deps, target, response, ended.error);
+  const inputData = [{ name: triggerOf(target.metadata).name, data: { http: {} } }, ...deps.extraInputs(target)];
+  const ended = await deps.invoker.invoke(target, { invocationId, triggerMetadata, inputData });
+  if (ended.ok && ended.raw !== undefined && ended.raw !== null) {
+    await piped.catch((error: unknown) =>
+      deps.log('warning', 'system', `The streamed reply broke off: ${String(error)}`, target.metadata.name),
+    );
     return;
   }
-  if (ended.raw === undefined || ended.raw === null) {
-    // The library answers nothing by itself when the function returned nothing.
-    reply.abort();
-    sendEmpty(response, 204);
-    return;
-  }
-  await piped.catch((error: unknown) =>
-    deps.log('warning', 'system', `The streamed reply broke off: ${String(error)}`, target.metadata.name),
-  );
+  // The library answers only what a function returns.
+  reply.abort();
+  if (reply.tooLarge()) throw new BodyTooLargeError();
+  if (ended.ok) sendEmpty(response, 204);
+  else fail(deps, target, response, ended.error);
+}
+
+interface Forwarded {
+  readonly response: Promise<IncomingMessage>;
+  readonly tooLarge: () => boolean;
+  readonly abort: () => void;
 }
 
 function forwardRequest(
-  streamUrl: string,
-  invocationId: string,
-  request: IncomingMessage,
   url: URL,
-): { response: Promise<IncomingMessage>; abort(): void } {
-  const outgoing = forward(new URL(`${url.pathname}${url.search}`, streamUrl), {
-    method: request.method,
-    headers: {
-      ...request.headers,
-      'x-ms-invocation-id': invocationId,
-      'x-forwarded-host': url.host,
-      'x-forwarded-proto': 'http',
-    },
-  });
+  request: IncomingMessage,
+  maxBodyBytes: number,
+  headers: Record<string, string>,
+): Forwarded {
+  const outgoing = forward(url, { method: request.method, headers: { ...request.headers, ...headers } });
   const response = new Promise<IncomingMessage>((resolve, reject) => {
     outgoing.once('response', resolve);
     outgoing.once('error', reject);
   });
+  let size = 0;
+  request.on('data', (chunk: Buffer) => {
+    size += chunk.byteLength;
+    if (size > maxBodyBytes) outgoing.destroy(new BodyTooLargeError());
+  });
   request.pipe(outgoing);
-  return { response, abort: () => outgoing.destroy() };
+  return { response, tooLarge: () => size > maxBodyBytes, abort: () => outgoing.destroy() };
 }

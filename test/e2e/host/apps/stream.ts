@@ -16,6 +16,7 @@ app.http('upper', {
     body: Readable.from(upperCase(request.body as unknown as AsyncIterable<Uint8Array>)),
   }),
 });
+app.http('collect', { methods: ['POST'], handler: async (request) => ({ body: await request.text() }) });
 app.http('nothing', { methods: ['GET'], handler: () => undefined as never });
 app.http('throws', {
   methods: ['GET'],

@@ -16,7 +16,10 @@ beforeAll(async () => {
 const outputs = async (engine: EngineUnderTest, ids: readonly string[]): Promise<ChaosOutput[]> =>
   Promise.all(ids.map(async (id) => JSON.parse((await engine.finished(id)).output ?? 'null') as ChaosOutput));
 
-describe('task ids', () => {
+// Real waiting and a shared machine: the work takes seconds, the limit is for a hang.
+const limitMs = 90_000;
+
+describe('task ids', { timeout: limitMs }, () => {
   it.each([
     [
       'many turns at once, many activities at once',
@@ -33,11 +36,11 @@ describe('task ids', () => {
   ])('are those of the library: %s', async (mode, settings) => {
     const engine = app.newEngine({ settings });
     const base = mode.length * 1000;
-    const ids = Array.from({ length: 60 }, (_, index) => engine.start('chaos', { seed: base + index, rounds: 8 }));
+    const ids = Array.from({ length: 50 }, (_, index) => engine.start('chaos', { seed: base + index, rounds: 7 }));
     const ended = await outputs(engine, ids);
     engine.engine.stop();
     expect(ended.flatMap(({ mismatches }) => mismatches)).toEqual([]);
-    expect(ended.reduce((sum, { seen }) => sum + seen, 0)).toBeGreaterThan(500);
+    expect(ended.reduce((sum, { seen }) => sum + seen, 0)).toBeGreaterThan(400);
   });
 });
 
@@ -74,7 +77,7 @@ class KilledStore implements Store {
   }
 }
 
-describe('a store', () => {
+describe('a store', { timeout: limitMs }, () => {
   it('lets orchestrations go on after kills at random moments, with every result at its task', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'host-store-'));
     const path = join(folder, 'store.sqlite');

@@ -16,7 +16,7 @@ describe('versions of orchestrations', () => {
     expect(allowed('1.0', '2.0')).toEqual([true, false, true]);
     expect(allowed('2.0', '1.0')).toEqual([true, false, false]);
     expect(allowed(undefined, '1.0')).toEqual([true, false, true]);
-    expect(allowed('1.0', undefined)).toEqual([true, false, false]);
+    expect(allowed('1.0', undefined)).toEqual([true, true, true]);
     expect(allowed(undefined, undefined)).toEqual([true, true, true]);
   });
 });
