@@ -217,9 +217,10 @@ describe('@microsoft/microsoft-graph-client in the partner tenant', () => {
     const itself = clientOf(String((await own()).body['access_token']));
     const admin = clientOf(await adminToken(cloud));
     const path = `/applications(appId='${application.clientId}')`;
-    expect(await failureOf(itself.api(`${path}/addPassword`).post({}))).toMatchObject({ statusCode: 403 });
     const principal = await first(admin, `/servicePrincipals?$filter=appId eq '${application.clientId}'`);
     const id = String(principal['id']);
+    await admin.api(`${path}/owners/${id}/$ref`).delete();
+    expect(await failureOf(itself.api(`${path}/addPassword`).post({}))).toMatchObject({ statusCode: 403 });
     await admin
       .api(`${path}/owners/$ref`)
       .post({ '@odata.id': `https://graph.microsoft.com/v1.0/directoryObjects/${id}` });

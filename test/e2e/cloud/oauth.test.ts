@@ -280,6 +280,17 @@ describe('tokens and their keys', () => {
     });
   });
 
+  it('live 60 to 90 minutes, not always the same', async () => {
+    const lifetimes = new Set<number>();
+    for (let number = 0; number < 10; number += 1) {
+      const { body } = await redeem(cloud, cloud.document.partnerTenantId);
+      lifetimes.add(Number(body['expires_in']));
+    }
+    expect(Math.min(...lifetimes)).toBeGreaterThanOrEqual(3600);
+    expect(Math.max(...lifetimes)).toBeLessThan(5400);
+    expect(lifetimes.size).toBeGreaterThan(1);
+  });
+
   it('carry every consented scope, whatever is asked for', async () => {
     const { body } = await redeem(cloud, cloud.document.partnerTenantId, {
       scope: 'https://graph.microsoft.com/User.Read',

@@ -90,6 +90,13 @@ describe('the token request of the public scripts (version 1.0, resource=)', () 
     });
   });
 
+  it('is told of a policy as interaction_required, where version 2.0 says invalid_grant', async () => {
+    const tenant = tenantWith(cloud, 'conditional_access');
+    const first = await accessTokenByResource(tenant, 'https://graph.microsoft.com');
+    expect(first.body).toMatchObject({ error: 'interaction_required', error_codes: [53003] });
+    expect((await redeem(cloud, tenant)).body).toMatchObject({ error: 'invalid_grant', error_codes: [53003] });
+  });
+
   it('is refused for two resources at once, for a scope that there is none of, and without one', async () => {
     const { partnerTenantId } = cloud.document;
     const codes = async (scope: string) => (await redeem(cloud, partnerTenantId, { scope })).body['error_codes'];

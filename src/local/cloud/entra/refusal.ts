@@ -72,8 +72,16 @@ export const correlationIdOf = (request: CloudRequest): string =>
 export function refusalReply(request: CloudRequest, refusal: Refusal, nowMs: number, entra: string): Reply {
   const entry = aadstsTable[refusal.aadsts] ?? unknownEntry;
   const correlationId = correlationIdOf(request);
-  return json(entry.status, errorBody(refusal, correlationId, nowMs, entra), {
-    ...entraHeaders(correlationId),
-    ...(entry.retryAfterSeconds === undefined ? {} : { 'retry-after': String(entry.retryAfterSeconds) }),
-  });
+  const body = errorBody(refusal, correlationId, nowMs, entra);
+  // Version 1.0 calls what only a sign-in can mend by another name.
+  const isVersion1 = /\/oauth2\/token\/?$/i.test(request.path);
+  const error = isVersion1 && entry.claims && refusal.oauthError === undefined ? 'interaction_required' : body['error'];
+  return json(
+    entry.status,
+    { ...body, error },
+    {
+      ...entraHeaders(correlationId),
+      ...(entry.retryAfterSeconds === undefined ? {} : { 'retry-after': String(entry.retryAfterSeconds) }),
+    },
+  );
 }

@@ -197,6 +197,7 @@ function createReadyApplication(
     return { resourceAppId, resourceAccess: [...wanted(scopes, 'Scope'), ...wanted(roles, 'Role')] };
   });
   adminAgents.members.add(principal.id);
+  application.owners.add(principal.id);
   return { clientId: application.appId, clientSecret: addSecret(application, nowMs) };
 }
 
