@@ -6,7 +6,7 @@ import type { Registry } from './app/registry.ts';
 import { triggerOf } from './app/rpc.ts';
 import { DurableOperations } from './durable/client.ts';
 import { clientBindingJson } from './durable/client-links.ts';
-import { Engine } from './durable/engine.ts';
+import { Engine, type EngineDeps } from './durable/engine.ts';
 import { Journal } from './durable/journal.ts';
 import type { Store } from './durable/store.ts';
 import { summarise, timerFunctions } from './function-list.ts';
@@ -49,14 +49,7 @@ export function serveApp(app: LoadedApp): RunningHost {
   const triggers = new TimerTriggers({ ...common, readValue: (key) => store?.readValue(key) }, timers);
   const http = functions.all().filter((item) => isOf('http', item));
   const routes = sortRoutes(http.map(({ metadata }) => httpRoute(metadata, hostJson.http.routePrefix)));
-  const engine = new Engine({
-    ...common,
-    settings: hostJson.durable,
-    findFunction: (kind, name) => functions.findOf(kind, name),
-    fetch: (address, init) => fetch(address, init),
-    newGuid: () => randomUUID(),
-  });
-  if (store) engine.load(store.load());
+  const engine = createEngine({ ...common, settings: hostJson.durable }, functions, store);
 
   const summaries = summarise(registry, routes, timers);
   const maxBodyBytes = options.maxRequestBodyBytes ?? bodyLimit(process.env['FUNCTIONS_REQUEST_BODY_SIZE_LIMIT']);
@@ -88,6 +81,21 @@ export function serveApp(app: LoadedApp): RunningHost {
   };
   const { master: masterKey, function: functionKey, system: systemKey } = keys;
   return { url, port, functions: summaries, masterKey, functionKey, systemKey, stop };
+}
+
+function createEngine(
+  deps: Omit<EngineDeps, 'findFunction' | 'fetch' | 'newGuid'>,
+  functions: AppFunctions,
+  store: Store | undefined,
+): Engine {
+  const engine = new Engine({
+    ...deps,
+    findFunction: (kind, name) => functions.findOf(kind, name),
+    fetch: (address, init) => fetch(address, init),
+    newGuid: () => randomUUID(),
+  });
+  if (store) engine.load(store.load());
+  return engine;
 }
 
 /** @throws HostStartError when the setting is no number of bytes. */
