@@ -7,7 +7,10 @@ import type { AnonymousHandler } from '../lib/http/pipeline.ts';
 import { anonymous } from './pipeline.ts';
 
 /** `GET /api/health`: one word for everybody, the whole report for a caller with a token. */
-export const health: AnonymousHandler<Services> = async (services, { caller }) => {
+export const health: AnonymousHandler<Pick<Services, 'health' | 'broker' | 'callerLimit'>> = async (
+  services,
+  { caller },
+) => {
   if (caller !== undefined) services.callerLimit.take(caller.applicationId);
   const report = await services.health.report();
   const { status } = report;

@@ -27,15 +27,15 @@ async function doctor(flags: DoctorFlags): Promise<void> {
     checks.push(check);
     if (flags.json !== true) process.stdout.write(lineOf(check));
   };
-  const [{ settingsCheck }, { openToolbox }, { createLocalBroker }, { examine }] = await Promise.all([
+  const [{ settingsChecks }, { openToolbox }, { createLocalBroker }, { examine }] = await Promise.all([
     import('../sign-in/settings-check.ts'),
     import('../sign-in/toolbox.ts'),
     import('../sign-in/local-broker.ts'),
     import('../../lib/setup/doctor.ts'),
   ]);
-  const settings = await settingsCheck(flags);
-  add(settings);
-  if (settings.status !== 'failed') {
+  for await (const check of settingsChecks(flags)) add(check);
+  // Without vault and tenant there is nowhere to go on to.
+  if (!checks.some(({ check, status }) => check === 'Settings' && status === 'failed')) {
     const toolbox = await openToolbox(flags);
     const { tokens, directory, resources } = createLocalBroker(toolbox);
     const { place, exchangeDeps } = toolbox;

@@ -1,32 +1,82 @@
-import { parseSettings } from '../../lib/config/settings.ts';
-import { errorTable, toBrokerError } from '../../lib/errors.ts';
+import { readFile } from 'node:fs/promises';
+import { azureIdentity } from '../../lib/azure/identity.ts';
+import { createStorage } from '../../lib/azure/storage.ts';
+import { parsePolicy } from '../../lib/callers/parse-policy.ts';
+import { parseSettings, type Settings } from '../../lib/config/settings.ts';
+import { journalTable, TableCredentialJournal } from '../../lib/credential/table-credential-journal.ts';
+import { type BrokerError, errorTable, toBrokerError } from '../../lib/errors.ts';
 import type { Check } from '../../lib/setup/doctor.ts';
 import { parsePlace, type PlaceOptions, readLocalSettings } from './environment.ts';
 
 /**
- * The settings as they are here. What the commands need must be right; what only the function app needs is a notice,
- * because an operator's machine seldom has it.
+ * The settings as they are here, and what they lead to. What the commands need must be right; what only the function
+ * app needs is a notice, because an operator's machine seldom has it.
  */
-export async function settingsCheck(options: PlaceOptions): Promise<Check> {
-  const check = 'Settings';
+export async function* settingsChecks(options: PlaceOptions): AsyncGenerator<Check, void, undefined> {
+  let given: Readonly<Record<string, string | undefined>>;
   try {
     const local = await readLocalSettings();
     parsePlace(options, process.env, local);
-    try {
-      const given = {
-        ...local,
-        ...process.env,
-        ...(options.tenant === undefined ? {} : { PARTNER_TENANT_ID: options.tenant }),
-        ...(options.vault === undefined ? {} : { KEY_VAULT_URL: options.vault }),
-      };
-      parseSettings(given);
-      return { check, status: 'ok', message: 'All settings are there and valid.' };
-    } catch (thrown) {
-      const message = `What this command needs is there. For the function app: ${toBrokerError(thrown).detail}`;
-      return { check, status: 'notice', message };
-    }
+    given = {
+      ...local,
+      ...process.env,
+      ...(options.tenant === undefined ? {} : { PARTNER_TENANT_ID: options.tenant }),
+      ...(options.vault === undefined ? {} : { KEY_VAULT_URL: options.vault }),
+    };
   } catch (thrown) {
-    const { code, detail } = toBrokerError(thrown);
-    return { check, status: 'failed', code, message: detail, remedy: errorTable[code].advice };
+    yield failed('Settings', toBrokerError(thrown));
+    return;
+  }
+  let settings: Settings;
+  try {
+    settings = parseSettings(given);
+  } catch (thrown) {
+    const message = `What this command needs is there. For the function app: ${toBrokerError(thrown).detail}`;
+    yield { check: 'Settings', status: 'notice', message };
+    return;
+  }
+  yield { check: 'Settings', status: 'ok', message: 'All settings are there and valid.' };
+  yield await policyCheck(settings);
+  yield await storageCheck(settings, given['IDENTITY_ENDPOINT'] !== undefined);
+}
+
+/** The policy beside host.json; one in a blob is the function app's to read. */
+async function policyCheck({ ACCESS_POLICY: place }: Settings): Promise<Check> {
+  const check = 'Access policy';
+  if (place.startsWith('https://'))
+    return { check, status: 'notice', message: `It is at ${place}; not read from here.` };
+  let text: string;
+  try {
+    text = await readFile(place, 'utf8');
+  } catch {
+    return {
+      check,
+      status: 'notice',
+      message: `There is no ${place} here; without one the broker denies every request.`,
+    };
+  }
+  const parsed = parsePolicy(text);
+  if (parsed.ok) return { check, status: 'ok', message: `${parsed.policy.rules.length} rule(s).` };
+  const remedy = '`ptb policy check` lists every problem; until then every request is denied.';
+  return { check, status: 'failed', message: parsed.problems[0] ?? 'It is broken.', remedy };
+}
+
+async function storageCheck(settings: Settings, hasManagedIdentity: boolean): Promise<Check> {
+  const identity = () =>
+    azureIdentity({ hasManagedIdentity, managedIdentityClientId: settings.MANAGED_IDENTITY_CLIENT_ID });
+  const storage = createStorage(settings, identity);
+  try {
+    await new TableCredentialJournal(() => storage.table(journalTable)).read('doctor');
+    return { check: 'Storage', status: 'ok', message: 'The tables answer.' };
+  } catch (thrown) {
+    return failed('Storage', toBrokerError(thrown));
   }
 }
+
+const failed = (check: string, { code, detail }: BrokerError): Check => ({
+  check,
+  status: 'failed',
+  code,
+  message: detail,
+  remedy: errorTable[code].advice,
+});

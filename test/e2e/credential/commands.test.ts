@@ -123,11 +123,12 @@ describe('a process that is killed while it rotates', () => {
     for (let step = 1; step <= 8; step += 1) {
       operator.cloud.faults.add({ service: 'keyVault', from: step, count: 1, kind: 'delay', delayMs: 60_000 });
       const { child, ended } = start(['rotate']);
-      let over = false;
-      void ended.then(() => (over = true));
       // Until the request has been answered in the vault, and the answer not yet sent; or the rotation is over.
-      while (!over && operator.cloud.faults.list()[0]?.applied !== 1) await new Promise((next) => setTimeout(next, 20));
-      if (!over) kills += 1;
+      const held = async (): Promise<true> => {
+        while (operator.cloud.faults.list()[0]?.applied !== 1) await new Promise((next) => setTimeout(next, 20));
+        return true;
+      };
+      if ((await Promise.race([held(), ended])) === true) kills += 1;
       child.kill('SIGKILL');
       await ended;
       operator.cloud.faults.clear();

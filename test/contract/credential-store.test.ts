@@ -1,0 +1,85 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { CredentialStore } from '../../src/lib/credential/credential-store.ts';
+import { parseTenantId, type TenantId } from '../../src/lib/identifiers.ts';
+import { Secret } from '../../src/lib/secret.ts';
+import { MemoryCredentialStore, refreshTokenOf } from '../fakes/memory-credential-store.ts';
+import { startOperator, type TestOperator } from '../e2e/credential/operator.ts';
+
+let operator: TestOperator;
+beforeAll(async () => {
+  operator = await startOperator({ tenants: 1 });
+});
+afterAll(() => operator.stop());
+
+const tenantId = parseTenantId('99999999-9999-4999-8999-999999999999') as TenantId;
+const client = (secret: string, more = {}) => ({
+  clientId: '11111111-1111-4111-8111-111111111111',
+  tenantId,
+  credential: { kind: 'secret', secret: new Secret(secret) } as const,
+  ...more,
+});
+const obtainedAtMs = Date.UTC(2026, 10, 24);
+
+const stores: readonly (readonly [string, () => CredentialStore])[] = [
+  ['in memory', () => new MemoryCredentialStore(() => Date.now())],
+  ['in Key Vault', () => operator.store],
+];
+
+describe.each(stores)('a credential store %s', (_where, open) => {
+  let store: CredentialStore;
+  beforeAll(() => {
+    store = open();
+  });
+
+  test('holds nothing at first', async () => {
+    await expect(store.load('none')).rejects.toMatchObject({ code: 'credential_missing' });
+    expect(await store.loadRefreshToken('none')).toBeUndefined();
+    expect(await store.listRefreshTokenVersions('none')).toEqual([]);
+  });
+
+  test('gives back what was stored, with everything known of it', async () => {
+    const endsAtMs = obtainedAtMs + 86_400_000;
+    await store.saveClientCredential('kept', client('se+cret', { endsAtMs, keyId: 'key-1' }));
+    await store.saveRefreshToken('kept', refreshTokenOf('token', obtainedAtMs));
+    const { client: stored, refreshToken } = await store.load('kept');
+    expect(stored).toMatchObject({ tenantId, endsAtMs, keyId: 'key-1', clientId: client('x').clientId });
+    expect(stored.credential.kind === 'secret' && stored.credential.secret.reveal()).toBe('se+cret');
+    expect(refreshToken).toMatchObject({ obtainedAtMs, mfa: true, account: 'broker@partner.example' });
+    expect(refreshToken?.secret.reveal()).toBe('token');
+  });
+
+  test('makes a new version each time, newest first, the old ones still readable', async () => {
+    const [first, second] = [
+      await store.saveRefreshToken('versions', refreshTokenOf('one', obtainedAtMs)),
+      await store.saveRefreshToken('versions', refreshTokenOf('two', obtainedAtMs)),
+    ];
+    expect((await store.loadRefreshToken('versions'))?.secret.reveal()).toBe('two');
+    expect((await store.loadRefreshTokenVersion('versions', first))?.secret.reveal()).toBe('one');
+    expect((await store.listRefreshTokenVersions('versions')).map(({ version }) => version).toSorted()).toEqual(
+      [first, second].toSorted(),
+    );
+  });
+
+  test('gives out the newest version that is enabled', async () => {
+    const [first, second] = [
+      await store.saveRefreshToken('disabled', refreshTokenOf('one', obtainedAtMs)),
+      await store.saveRefreshToken('disabled', refreshTokenOf('two', obtainedAtMs)),
+    ];
+    await store.disableRefreshTokenVersion('disabled', second);
+    expect((await store.loadRefreshToken('disabled'))?.version).toBe(first);
+    expect(await store.loadRefreshTokenVersion('disabled', second)).toBeUndefined();
+    await store.disableRefreshTokenVersion('disabled', first);
+    expect(await store.loadRefreshToken('disabled')).toBeUndefined();
+  });
+
+  test('knows the applications that were set up', async () => {
+    await store.saveClientCredential('second', client('s'));
+    expect(await store.listApplications()).toEqual(expect.arrayContaining(['kept', 'second']));
+    expect(await store.listApplications()).not.toContain('versions');
+  });
+
+  test('keeps a federated credential without a secret', async () => {
+    await store.saveClientCredential('federated', { ...client('x'), credential: { kind: 'federated' } });
+    expect((await store.load('federated')).client.credential).toEqual({ kind: 'federated' });
+  });
+});

@@ -1,0 +1,110 @@
+import { HttpRequest } from '@azure/functions';
+import { TableClient } from '@azure/data-tables';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import type { Services } from '../../../src/composition.ts';
+import { journalTable, TableCredentialJournal } from '../../../src/lib/credential/table-credential-journal.ts';
+import { environmentOf } from '../../../src/local/cloud/index.ts';
+import { type Azurite, startAzurite } from '../../support/azurite.ts';
+import { account } from '../cloud/trusted-cloud.ts';
+import * as control from '../../../src/local/cloud/client.ts';
+import { browser, startOperator, type TestOperator } from './operator.ts';
+
+// The timer and the health route of the app itself, composed as in Azure, on a real Azurite and the simulated cloud.
+
+let operator: TestOperator;
+let azurite: Azurite;
+let services: Services;
+let rotateCredentials: (services: Services) => Promise<unknown>;
+let journal: TableCredentialJournal;
+
+beforeAll(async () => {
+  // The app's log, outside of an invocation.
+  vi.spyOn(console, 'error').mockReturnValue(undefined);
+  [operator, azurite] = await Promise.all([startOperator(), startAzurite()]);
+  await operator.setUp();
+  await operator.setUp({ application: 'reader', displayName: 'reader', credential: 'federated' });
+  await operator.consent(browser(operator.cloud));
+  await operator.consent(browser(operator.cloud), { application: 'reader' });
+  for (const [name, value] of Object.entries(environmentOf(operator.cloud.document))) vi.stubEnv(name, value);
+  vi.stubEnv('AzureWebJobsStorage', azurite.connectionString);
+  ({ rotateCredentials } = await import('../../../src/functions/rotation.ts'));
+  const composition = await import('../../../src/composition.ts');
+  services = await composition.services();
+  journal = new TableCredentialJournal(async () =>
+    TableClient.fromConnectionString(azurite.connectionString, journalTable, { allowInsecureConnection: true }),
+  );
+});
+afterAll(async () => {
+  vi.restoreAllMocks();
+  await operator.stop();
+  await azurite.stop();
+});
+
+async function healthFor(caller: boolean): Promise<{ status: number; body: Record<string, unknown> }> {
+  const { health } = await import('../../../src/functions/health.ts');
+  const request = new HttpRequest({ method: 'GET', url: 'http://localhost/api/health' });
+  const by = {
+    applicationId: 'a',
+    objectId: 'o',
+    kind: 'application',
+    roles: [],
+    tenantId: operator.partnerTenantId,
+    name: 'n',
+  } as const;
+  const { log } = services;
+  const answer = await health(services, { request, log, correlationId: 'c', caller: caller ? by : undefined });
+  return { status: answer.status, body: answer.jsonBody as Record<string, unknown> };
+}
+
+it('rotates every application, asks Partner Center about MFA, and writes it down', async () => {
+  await rotateCredentials(services);
+  for (const application of ['default', 'reader']) {
+    expect(await operator.store.listRefreshTokenVersions(application)).toHaveLength(2);
+    expect(await journal.read(application)).toMatchObject({
+      rotatedAtMs: expect.any(Number),
+      mfaProbe: { compliant: true },
+    });
+  }
+});
+
+it('shows on the health route, to a caller', async () => {
+  // There is no access policy beside host.json here, which is a degradation by itself.
+  const { status, body } = await healthFor(true);
+  expect(status).toBe(200);
+  expect(body).toMatchObject({
+    policy: { state: 'deny-all' },
+    storage: { status: 'ok' },
+    applications: [
+      {
+        application: 'default',
+        state: { status: 'ok' },
+        account: account(operator.cloud, 'broker'),
+        mfa: true,
+        daysLeft: 89,
+        lastRotation: expect.any(String),
+        mfaProbe: { compliant: true },
+      },
+    ],
+  });
+  expect((await healthFor(false)).body).toEqual({ status: body['status'] });
+});
+
+it('writes down why it failed, and is counted as failed by the platform', async () => {
+  await control.changeAccount(operator.cloud.control, account(operator.cloud, 'broker'), { enabled: false });
+  await expect(rotateCredentials(services)).rejects.toMatchObject({ code: 'credential_revoked' });
+  const { failure } = await journal.read('default');
+  expect(failure).toMatchObject({ code: 'credential_revoked', detail: expect.stringMatching(/AADSTS50057/) });
+  expect(await operator.store.listRefreshTokenVersions('default')).toHaveLength(2);
+});
+
+it('renews a client secret that ends soon, by itself, with the permission to change only itself', async () => {
+  await control.changeAccount(operator.cloud.control, account(operator.cloud, 'broker'), { enabled: true });
+  const before = await operator.store.load('default');
+  // As if the secret had been made half a year ago.
+  await operator.store.saveClientCredential('default', { ...before.client, endsAtMs: Date.now() + 10 * 86_400_000 });
+  vi.spyOn(services.clock, 'sleep').mockResolvedValue(undefined);
+  await rotateCredentials(services);
+  const after = await operator.store.load('default');
+  expect(after.client.keyId).not.toBe(before.client.keyId);
+  expect(after.client.endsAtMs).toBeGreaterThan(Date.now() + 170 * 86_400_000);
+});

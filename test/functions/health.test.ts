@@ -1,0 +1,63 @@
+import { HttpRequest } from '@azure/functions';
+import { expect, it } from 'vitest';
+import { health, misconfigured } from '../../src/functions/health.ts';
+import type { Caller } from '../../src/lib/callers/caller.ts';
+import type { HealthReport } from '../../src/lib/credential/health-reporter.ts';
+import { BrokerError } from '../../src/lib/errors.ts';
+import { silentLogger } from '../../src/lib/log.ts';
+import { guid, tenant } from '../support/audit-entries.ts';
+
+const caller: Caller = {
+  applicationId: guid(1),
+  objectId: guid(2),
+  kind: 'application',
+  roles: [],
+  tenantId: tenant(9),
+  name: 'x',
+};
+
+async function ask(status: HealthReport['status'], by: Caller | undefined) {
+  const report: HealthReport = {
+    status,
+    checkedAt: '2026-11-24T00:00:00.000Z',
+    applications: [],
+    policy: { status: 'ok', state: 'current', rules: 1 },
+    storage: { status: 'ok' },
+    keyVault: { status: 'ok' },
+  };
+  let taken = 0;
+  const services = {
+    health: { report: async () => report },
+    broker: { counts: { issued: 3, fromCache: 2 } },
+    callerLimit: { take: () => void (taken += 1) },
+  };
+  const request = new HttpRequest({ method: 'GET', url: 'http://localhost/api/health' });
+  const call = { request, caller: by, correlationId: guid(3), log: silentLogger };
+  // Only what the handler uses of each service is there.
+  const answer = await health(services as unknown as Parameters<typeof health>[0], call);
+  return { ...answer, taken };
+}
+
+it('tells everybody one word and nothing else', async () => {
+  expect(await ask('ok', undefined)).toMatchObject({ status: 200, jsonBody: { status: 'ok' }, taken: 0 });
+  expect(Object.keys((await ask('ok', undefined)).jsonBody as object)).toEqual(['status']);
+});
+
+it('tells a caller everything, the tokens counted, within its limit', async () => {
+  const { jsonBody, taken } = await ask('degraded', caller);
+  expect(jsonBody).toMatchObject({ status: 'degraded', applications: [], tokens: { issued: 3, fromCache: 2 } });
+  expect(taken).toBe(1);
+});
+
+it('answers 503 only when it is down', async () => {
+  expect((await ask('degraded', undefined)).status).toBe(200);
+  expect((await ask('down', undefined)).status).toBe(503);
+});
+
+it('names the wrong setting and what to do, and no value', () => {
+  const answer = misconfigured(new BrokerError('config_invalid', 'PARTNER_TENANT_ID: is missing.'));
+  expect(answer).toMatchObject({
+    status: 503,
+    jsonBody: { status: 'down', code: 'config_invalid', detail: 'PARTNER_TENANT_ID: is missing.' },
+  });
+});
