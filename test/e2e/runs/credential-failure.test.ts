@@ -1,0 +1,48 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { errorTable } from '../../../src/lib/errors.ts';
+import { startRunStack, started, type RunStack } from './run-stack.ts';
+
+const tenants = 200;
+/** host.json: that many tenants are under way at one time. */
+const concurrency = 20;
+
+let stack: RunStack;
+beforeAll(async () => {
+  stack = await startRunStack(tenants, { RUN_RETRY_SECONDS: '1' }, { plain: true });
+});
+afterAll(() => stack?.stop());
+
+test('a revoked credential stops a run over hundreds of tenants after a handful of calls; a rerun takes up the rest', async () => {
+  const { url } = stack.demo;
+  // The directory is read before the trouble begins.
+  await stack.call(url, 'GET', '/tenants');
+  await stack.control('DELETE', '/ledger');
+  await stack.control('POST', '/faults', { service: 'entra', grant: 'refresh_token', aadsts: 50173, from: 51 });
+  const runId = started(await stack.call(url, 'POST', '/jobs/licence-report/runs', {}));
+  const stopped = await stack.ended(url, runId);
+  const { title, advice } = errorTable.credential_revoked;
+  expect(stopped).toMatchObject({ status: 'failed', stoppedBy: { code: 'credential_revoked', title, advice } });
+  expect(stopped.tenants.succeeded).toBeGreaterThan(0);
+  expect(stopped.tenants.notAttempted).toBeGreaterThan(tenants / 2);
+  const { succeeded, failed, skipped, notAttempted } = stopped.tenants;
+  expect(succeeded + failed + skipped + notAttempted).toBe(tenants);
+  const { totals } = (await stack.control('GET', '/ledger')) as { totals: { entraTokenRequests: number } };
+  // Fifty that were answered, those that were under way, and what confirms the failure.
+  expect(totals.entraTokenRequests).toBeLessThanOrEqual(50 + concurrency + 5);
+
+  await stack.control('DELETE', '/faults');
+  // The broker looks by itself whether the credential is well again.
+  const deadline = Date.now() + 90_000;
+  for (;;) {
+    const again = await stack.call(url, 'POST', `/runs/${encodeURIComponent(runId)}/rerun`);
+    expect(again.status).toBe(202);
+    const rerun = await stack.ended(url, started(again));
+    if (rerun.status === 'completed') {
+      expect(rerun.tenants).toMatchObject({ total: failed + notAttempted, notAttempted: 0 });
+      return;
+    }
+    if (Date.now() > deadline) throw new Error(`the credential does not recover: ${JSON.stringify(rerun.stoppedBy)}`);
+    await sleep(2_000);
+  }
+}, 120_000);
