@@ -66,6 +66,14 @@ async function start(
     return await startCloud(options);
   } catch (error) {
     if (error instanceof RangeError) command.error(error.message, { exitCode: 2 });
+    if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
+      throw new Error(
+        `A port from ${port} to ${port + 8} is in use. Choose another with --port, or none for free ones.`,
+        {
+          cause: error,
+        },
+      );
+    }
     throw error;
   }
 }

@@ -66,4 +66,14 @@ describe('ptb local', () => {
     expect(errors()).toMatch(said);
     expect(output).toBe('');
   });
+
+  it('says what to do when a port is taken', async () => {
+    const { child, output } = await run('--json', '--tenants', '0');
+    const { port } = new URL((JSON.parse(output) as CloudDocument).control);
+    const second = await run('--port', port, '--json');
+    expect((await second.exited)[0]).toBe(1);
+    expect(second.errors()).toContain(`is in use. Choose another with --port`);
+    child.kill('SIGTERM');
+    await once(child, 'exit');
+  });
 });

@@ -29,7 +29,7 @@ export function landingPage(document: CloudDocument, faults: readonly FaultState
   const broken = document.tenants.filter(({ state }) => state !== 'ok').length;
   return page(
     'Local Microsoft cloud',
-    `<style>body{max-width:70rem}table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.2rem .6rem;border-bottom:1px solid;overflow-wrap:anywhere}</style>
+    `<style>body{max-width:70rem}table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.2rem .6rem;border-bottom:1px solid;overflow-wrap:anywhere}th,td:first-child{white-space:nowrap}pre{white-space:pre-wrap;overflow-wrap:anywhere}</style>
 <h2>Addresses</h2>${table(['Service', 'Address'], addresses)}
 <h2>Environment variables</h2><pre>${escapeHtml(environment.map(([name, value]) => `${name}=${value}`).join('\n'))}</pre>
 <p>IDENTITY_HEADER is printed by <code>ptb local</code>.</p>
