@@ -1,15 +1,22 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import type { CloudDocument } from '../../../src/local/cloud/index.ts';
 import { projectRoot } from '../../paths.ts';
 
 const script = join(projectRoot, 'src/cli/main.ts');
 
+const started: ChildProcess[] = [];
+// A test that fails in the middle must not leave a cloud behind.
+afterEach(() => {
+  for (const child of started.splice(0)) child.kill('SIGKILL');
+});
+
 async function run(...args: readonly string[]) {
   const child = spawn(process.execPath, [script, 'local', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  started.push(child);
   const exited = once(child, 'exit') as Promise<[number | null, string | null]>;
   let errors = '';
   child.stderr.on('data', (chunk: Buffer) => {
