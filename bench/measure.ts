@@ -62,3 +62,9 @@ export async function microsecondsPerCall(
 }
 
 export const round = (value: number, digits = 2): number => Number(value.toPrecision(digits + 1));
+
+/** A value as people read it: counts whole, the rest with three digits. */
+export const shown = (value: number): string =>
+  Number.isInteger(value)
+    ? value.toLocaleString('en')
+    : round(value).toLocaleString('en', { maximumFractionDigits: 4 });

@@ -3,10 +3,13 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { cachedToken } from './cached-token.ts';
+import { coldStorm } from './cold-storm.ts';
+import { fanOut } from './fan-out.ts';
 import { tokenOverHttp } from './token-over-http.ts';
-import { type Bench, type BenchResult, round } from './measure.ts';
+import { upstreamRequests } from './upstream-requests.ts';
+import { type Bench, type BenchResult, shown } from './measure.ts';
 
-const benches: readonly Bench[] = [cachedToken, tokenOverHttp];
+const benches: readonly Bench[] = [cachedToken, tokenOverHttp, coldStorm, fanOut, upstreamRequests];
 
 const wanted = process.argv[2];
 const chosen = wanted === undefined ? benches : benches.filter(({ name }) => name === wanted);
@@ -36,9 +39,7 @@ function print({ title, setting, figures, goals }: BenchResult): void {
   console.log(`\n${title}\n${setting}`);
   const width = Math.max(...figures.map(({ name }) => name.length));
   for (const { name, unit, median, min, max } of figures) {
-    console.log(
-      `  ${name.padEnd(width)}  ${String(round(median)).padStart(9)} ${unit}   (${round(min)} to ${round(max)})`,
-    );
+    console.log(`  ${name.padEnd(width)}  ${shown(median).padStart(9)} ${unit}   (${shown(min)} to ${shown(max)})`);
   }
   for (const { goal, reached, value } of goals) console.log(`  ${reached ? 'reached' : 'MISSED '}  ${goal}: ${value}`);
 }

@@ -3,8 +3,9 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { app } from '../tools/build.ts';
-import { type RunningChild, startChild } from '../src/local/child.ts';
+import { startChild } from '../src/local/child.ts';
 import { type Demo, startDemo } from '../src/local/demo/start-demo.ts';
+import { type StorageBetween, startStorageBetween } from './storage-between.ts';
 
 const projectRoot = resolve(import.meta.dirname, '..');
 /** Where the build that is measured lies; `npm run bench` makes it first. */
@@ -16,29 +17,20 @@ export interface WholeOptions {
   /** Time that each simulated Entra and Graph request takes at least, milliseconds. */
   readonly delayMs?: number;
   readonly hostSettings?: Readonly<Record<string, string>>;
-  /** The audit log's writes are acknowledged after so many milliseconds and kept nowhere (bench/apps/quick-tables.ts). */
-  readonly quickAuditMs?: number;
+  /** Count what goes to the storage; with `quickMs`, answer the audit log's writes after so many milliseconds. */
+  readonly storage?: { readonly quickMs?: number };
+  /** Keep orchestrations in this SQLite file. */
+  readonly hostStorePath?: string;
 }
 
 export interface Whole extends Demo {
-  /** Where the quick tables count, if there are any. */
-  readonly countsUrl: string | undefined;
+  readonly storage: StorageBetween | undefined;
 }
 
 /** Starts it with tenants that all work. A caller may ask as fast as it can. */
-export async function startWhole({ tenants, delayMs, hostSettings, quickAuditMs }: WholeOptions): Promise<Whole> {
-  let tables: RunningChild<{ url: string }> | undefined;
-  const settings = async (connectionString: string): Promise<Record<string, string>> => {
-    const own = { CALLER_REQUESTS_PER_MINUTE: '1000000', ...hostSettings };
-    if (quickAuditMs === undefined) return own;
-    const azuriteTables = new URL(/TableEndpoint=([^;]+)/.exec(connectionString)?.[1] ?? '');
-    tables = await startChild(join(import.meta.dirname, 'apps/quick-tables.ts'), [
-      azuriteTables.origin,
-      `${quickAuditMs}`,
-    ]);
-    const quick = `TableEndpoint=${tables.ready.url}${azuriteTables.pathname}`;
-    return { ...own, AzureWebJobsStorage: connectionString.replace(/TableEndpoint=[^;]+/, quick) };
-  };
+export async function startWhole(options: WholeOptions): Promise<Whole> {
+  const { tenants, delayMs, hostStorePath } = options;
+  let storage: StorageBetween | undefined;
   const demo = await startDemo({
     tenants,
     delayMs,
@@ -48,14 +40,19 @@ export async function startWhole({ tenants, delayMs, hostSettings, quickAuditMs 
     ptbScript,
     appFolder: buildRoot,
     say: () => undefined,
-    hostSettings: settings,
+    ...(hostStorePath === undefined ? {} : { hostStorePath }),
+    hostSettings: async (connectionString) => {
+      storage = options.storage && (await startStorageBetween(connectionString, options.storage.quickMs));
+      const place = storage === undefined ? {} : { AzureWebJobsStorage: storage.connectionString };
+      return { CALLER_REQUESTS_PER_MINUTE: '1000000', ...place, ...options.hostSettings };
+    },
   });
   return {
     ...demo,
-    countsUrl: tables && `${tables.ready.url}/counts`,
+    storage,
     stop: async () => {
       await demo.stop();
-      await tables?.stop();
+      await storage?.stop();
     },
   };
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { generate } from 'selfsigned';
 
 export interface Certificates {
@@ -12,11 +13,13 @@ const lifetimeMs = 30 * 24 * 3600 * 1000;
 
 /**
  * An authority and a leaf made for one run: nothing to install, nothing to leave behind. The validity begins an hour
- * ago, so that a client whose clock is a little late accepts it.
+ * ago, so that a client whose clock is a little late accepts it. The authority's name is its own: a client that trusts
+ * two of them finds the issuer of a leaf by name.
  */
 export async function createCertificates(nowMs: number): Promise<Certificates> {
   const validity = { notBeforeDate: new Date(nowMs - 3_600_000), notAfterDate: new Date(nowMs + lifetimeMs) };
-  const authority = await generate([{ name: 'commonName', value: 'Partner Token Broker local cloud' }], {
+  const name = `Partner Token Broker local cloud ${randomBytes(4).toString('hex')}`;
+  const authority = await generate([{ name: 'commonName', value: name }], {
     ...validity,
     keyType: 'ec',
     algorithm: 'sha256',

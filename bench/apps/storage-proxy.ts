@@ -1,0 +1,59 @@
+/**
+ * Stands between the program and Azurite: counts requests, and with a delay as second argument acknowledges the audit
+ * log's transactions itself after so many milliseconds and keeps them nowhere. In Azure the storage has processors of
+ * its own; Azurite would take those of the program that is measured. Prints `{"url":…}` when it listens; `GET /counts`
+ * tells and resets the counts.
+ */
+import { createServer, type IncomingMessage, request as forward, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { pipeline } from 'node:stream/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+
+const [azuriteUrl = '', quickMs] = process.argv.slice(2);
+let counts: Record<string, number> = {};
+
+const server = createServer((request, response) => {
+  answer(request, response).catch(() => response.destroy());
+});
+server.listen(0, '127.0.0.1', () => {
+  process.stdout.write(`${JSON.stringify({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` })}\n`);
+});
+process.once('SIGTERM', () => process.exit(0));
+
+async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const url = request.url ?? '/';
+  if (url === '/counts') {
+    response.end(JSON.stringify(counts));
+    counts = {};
+    return;
+  }
+  const kind = `${request.method} ${/^\/[^/]+\/([$\w]+)/.exec(url)?.[1] ?? ''}`;
+  counts[kind] = (counts[kind] ?? 0) + 1;
+  if (quickMs !== undefined && url.includes('/$batch')) await acknowledge(request, response, Number(quickMs));
+  else await passOn(request, response);
+}
+
+/** The answer to a transaction of inserts: each with "no content" ("Performing entity group transactions"). */
+async function acknowledge(request: IncomingMessage, response: ServerResponse, delayMs: number): Promise<void> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
+  const parts = Buffer.concat(chunks).toString('latin1').split('POST http').length - 1;
+  await delay(delayMs);
+  const part = '--changesetresponse_0\r\nContent-Type: application/http\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n\r\n';
+  response.writeHead(202, { 'content-type': 'multipart/mixed; boundary=batchresponse_0' });
+  response.end(`--batchresponse_0\r\n\r\n${part.repeat(parts)}--changesetresponse_0--\r\n--batchresponse_0--\r\n`);
+}
+
+async function passOn(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const outgoing = forward(new URL(request.url ?? '/', azuriteUrl), {
+    method: request.method,
+    headers: request.headers,
+  });
+  const incoming = new Promise<IncomingMessage>((resolve, reject) => {
+    outgoing.once('response', resolve).once('error', reject);
+  });
+  request.pipe(outgoing);
+  const reply = await incoming;
+  response.writeHead(reply.statusCode ?? 502, reply.headers);
+  await pipeline(reply, response);
+}

@@ -1,0 +1,140 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { RunView } from '../src/local/demo/api.ts';
+import { cpuSeconds, residentMiB } from './cpu-time.ts';
+import { type Bench, type Figure, figure, round } from './measure.ts';
+import { startWhole, type Whole } from './whole.ts';
+
+const sizes = [1_000, 5_000];
+const job = 'licence-report';
+const delayMs = 50;
+/** A token and one request to Graph: what the job needs of a tenant. */
+const delaysPerTenant = 2;
+/** host.json, `maxConcurrentActivityFunctions`. */
+const concurrency = 20;
+const rounds = 3;
+const pollMs = 500;
+
+interface Pass {
+  readonly seconds: number;
+  readonly cpuSeconds: number;
+  readonly peakMiB: number;
+}
+
+/** One job over all tenants, at two sizes: time, memory, history and storage per tenant. */
+export const fanOut: Bench = {
+  name: 'fan-out',
+  run: async () => {
+    const passes = new Map<number, Pass[]>(sizes.map((size) => [size, []]));
+    // In turns, so that a busy minute of the machine meets both sizes.
+    for (let done = 0; done < rounds; done += 1) {
+      for (const size of sizes) passes.get(size)?.push(await pass(size));
+    }
+    return resultOf(passes, await footprint(1_000));
+  },
+};
+
+async function pass(tenants: number): Promise<Pass> {
+  const whole = await startWhole({ tenants, delayMs });
+  try {
+    await whole.api.tenants();
+    const before = cpuSeconds(whole.hostPid);
+    const { run, peakMiB } = await runJob(whole);
+    return { seconds: run.durationMs / 1000, cpuSeconds: cpuSeconds(whole.hostPid) - before, peakMiB };
+  } finally {
+    await whole.stop();
+  }
+}
+
+async function runJob(whole: Whole): Promise<{ run: RunView; peakMiB: number }> {
+  const runId = await whole.api.startRun(job);
+  let peakMiB = 0;
+  let run: RunView;
+  do {
+    await Promise.race([delay(pollMs), whole.broken]);
+    peakMiB = Math.max(peakMiB, residentMiB(whole.hostPid));
+    run = await whole.api.run(runId);
+  } while (run.status === 'pending' || run.status === 'running');
+  const { total, succeeded } = run.tenants;
+  if (run.status !== 'completed' || succeeded !== total)
+    throw new Error(`the run is ${run.status}: ${succeeded} of ${total} tenants succeeded`);
+  return { run, peakMiB };
+}
+
+interface Footprint {
+  readonly historyBytes: number;
+  readonly historyEvents: number;
+  readonly storageRequests: Readonly<Record<string, number>>;
+}
+
+/** Per tenant, on disk: counts do not depend on time, so this one has no delay. */
+async function footprint(tenants: number): Promise<Footprint> {
+  const folder = await mkdtemp(join(tmpdir(), 'ptb-bench-'));
+  const hostStorePath = join(folder, 'host.sqlite');
+  const whole = await startWhole({ tenants, storage: {}, hostStorePath });
+  let counts: Readonly<Record<string, number>> = {};
+  try {
+    await whole.api.tenants();
+    await whole.storage?.counts();
+    await runJob(whole);
+    counts = (await whole.storage?.counts()) ?? {};
+  } finally {
+    await whole.stop();
+  }
+  const database = new DatabaseSync(hostStorePath, { readOnly: true });
+  const history = database.prepare('SELECT count(*) AS events, sum(length(event)) AS bytes FROM history').get();
+  database.close();
+  await rm(folder, { recursive: true, force: true });
+  return {
+    historyBytes: Number(history?.['bytes']) / tenants,
+    historyEvents: Number(history?.['events']) / tenants,
+    storageRequests: Object.fromEntries(Object.entries(counts).map(([kind, count]) => [kind, count / tenants])),
+  };
+}
+
+function resultOf(passes: ReadonlyMap<number, readonly Pass[]>, per: Footprint): Awaited<ReturnType<Bench['run']>> {
+  const of = (size: number, name: string, unit: string, value: (pass: Pass) => number): Figure =>
+    figure(`${name}, ${size} tenants`, unit, (passes.get(size) ?? []).map(value));
+  const [small = 0, large = 0] = sizes;
+  const perTenant = sizes.map((size) => of(size, 'time per tenant', 'ms', ({ seconds }) => (seconds / size) * 1000));
+  const total = of(small, 'whole run', 's', ({ seconds }) => seconds);
+  const bound = (small * delayMs * delaysPerTenant) / concurrency / 1000;
+  const peaks = sizes.map((size) => of(size, 'peak memory of the app', 'MiB', ({ peakMiB }) => peakMiB));
+  const growth = ((peaks[1]?.median ?? 0) - (peaks[0]?.median ?? 0)) / (large - small);
+  const flat = (perTenant[1]?.median ?? 0) / (perTenant[0]?.median ?? 1);
+  return {
+    title: 'One job over every tenant',
+    setting: `${job}: one token and one request to Graph per tenant, ${delayMs} ms each; ${concurrency} tenants at a time (host.json); orchestrations, records, rows and audit on this machine. The bound is tenants × ${delaysPerTenant} × ${delayMs} ms ÷ ${concurrency}.`,
+    figures: [
+      ...sizes.map((size) => of(size, 'whole run', 's', ({ seconds }) => seconds)),
+      figure(`bound, ${small} tenants`, 's', [bound]),
+      ...perTenant,
+      ...sizes.map((size) =>
+        of(size, 'processor time of the app per tenant', 'ms', (pass) => (pass.cpuSeconds / size) * 1000),
+      ),
+      ...peaks,
+      figure('memory per further tenant', 'KiB', [growth * 1024]),
+      figure('history per tenant', 'bytes', [per.historyBytes]),
+      figure('history events per tenant', 'events', [per.historyEvents]),
+      ...Object.entries(per.storageRequests)
+        .filter(([, count]) => count >= 0.01)
+        .toSorted(([, a], [, b]) => b - a)
+        .map(([kind, count]) => figure(`storage requests per tenant, ${kind}`, 'requests', [count])),
+    ],
+    goals: [
+      {
+        goal: 'time per tenant at 5,000 within 1.2 of that at 1,000',
+        reached: flat <= 1.2,
+        value: `${round(flat)}`,
+      },
+      {
+        goal: 'within 2 times the bound at 1,000 tenants',
+        reached: total.median <= 2 * bound,
+        value: `${round(total.median / bound)}`,
+      },
+    ],
+  };
+}

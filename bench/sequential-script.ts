@@ -1,0 +1,38 @@
+/**
+ * What partners run today, after the published way ("Connect to delegated Office 365 tenants via PowerShell using the
+ * Secure App Model"): a loop over the tenants that redeems the refresh token for each resource in turn and keeps nothing.
+ */
+import type { CloudDocument } from '../src/local/cloud/document.ts';
+
+/** @throws Error when a token was refused: a failure is fast, and counts for nothing. */
+export async function scriptToken(cloud: CloudDocument, tenantId: string, resource: string): Promise<string> {
+  const response = await fetch(`${cloud.entra}/${tenantId}/oauth2/token`, {
+    method: 'POST',
+    body: new URLSearchParams({
+      grant_type: 'refresh_token',
+      client_id: cloud.application.clientId,
+      client_secret: cloud.application.clientSecret,
+      resource,
+      refresh_token: cloud.refreshToken,
+    }),
+  });
+  const answer = (await response.json()) as { access_token?: string; error_description?: string };
+  if (answer.access_token === undefined) throw new Error(`the script got no token: ${answer.error_description}`);
+  return answer.access_token;
+}
+
+export interface ScriptRun {
+  readonly requests: number;
+  readonly seconds: number;
+}
+
+/** The loop itself. */
+export async function runScript(
+  cloud: CloudDocument,
+  tenants: readonly string[],
+  resources: readonly string[],
+): Promise<ScriptRun> {
+  const startedMs = performance.now();
+  for (const tenantId of tenants) for (const resource of resources) await scriptToken(cloud, tenantId, resource);
+  return { requests: tenants.length * resources.length, seconds: (performance.now() - startedMs) / 1000 };
+}

@@ -1,0 +1,46 @@
+import { join } from 'node:path';
+import { type RunningChild, startChild } from '../src/local/child.ts';
+
+/** What stands between the function app and Azurite. */
+export interface StorageBetween {
+  readonly connectionString: string;
+  /** Requests since the last look: `POST $batch`, `PUT results`, … */
+  counts(): Promise<Readonly<Record<string, number>>>;
+  stop(): Promise<void>;
+}
+
+const endpoint = (connectionString: string, service: string): URL =>
+  new URL(new RegExp(`${service}Endpoint=([^;]+)`).exec(connectionString)?.[1] ?? '');
+
+/**
+ * @param quickMs the audit log's writes are acknowledged after so many milliseconds and kept nowhere; absent: all goes
+ * on to Azurite.
+ */
+export async function startStorageBetween(connectionString: string, quickMs?: number): Promise<StorageBetween> {
+  const started: RunningChild<{ url: string }>[] = [];
+  let between = connectionString;
+  for (const service of ['Table', 'Blob']) {
+    const { origin, pathname } = endpoint(connectionString, service);
+    const script = join(import.meta.dirname, 'apps/storage-proxy.ts');
+    const child = await startChild<{ url: string }>(script, [origin, ...(quickMs === undefined ? [] : [`${quickMs}`])]);
+    started.push(child);
+    between = between.replace(
+      `${service}Endpoint=${origin}${pathname}`,
+      `${service}Endpoint=${child.ready.url}${pathname}`,
+    );
+  }
+  return {
+    connectionString: between,
+    counts: async () => {
+      const all: Record<string, number> = {};
+      for (const { ready } of started) {
+        const counts = (await (await fetch(`${ready.url}/counts`)).json()) as Record<string, number>;
+        for (const [kind, count] of Object.entries(counts)) all[kind] = (all[kind] ?? 0) + count;
+      }
+      return all;
+    },
+    stop: async () => {
+      for (const child of started) await child.stop();
+    },
+  };
+}
