@@ -4,7 +4,7 @@ import { BrokerError, errorTable } from '../lib/errors.ts';
 import type { HealthReportAnswer, HealthWord, Misconfigured } from '../lib/http/api/answers/health.ts';
 import type { Answer } from '../lib/http/problem.ts';
 import type { AnonymousHandler } from '../lib/http/pipeline.ts';
-import { anonymous } from './pipeline.ts';
+import { anonymous, open } from './pipeline.ts';
 
 /** `GET /api/health`: one word for everybody, the whole report for a caller with a token. */
 export const health: AnonymousHandler<Pick<Services, 'health' | 'broker' | 'callerLimit'>> = async (
@@ -37,12 +37,18 @@ export function misconfigured(error: BrokerError): Answer {
 const answer = anonymous(health);
 
 const handler: HttpHandler = async (request, context) => {
+  const error = await configurationError();
+  return (error === undefined ? answer : open(async () => misconfigured(error)))(request, context);
+};
+
+/** Why there are no services; another failure shows in the answer of the pipeline. */
+async function configurationError(): Promise<BrokerError | undefined> {
   try {
     await services();
+    return undefined;
   } catch (thrown) {
-    if (thrown instanceof BrokerError && thrown.code === 'config_invalid') return misconfigured(thrown);
+    return thrown instanceof BrokerError && thrown.code === 'config_invalid' ? thrown : undefined;
   }
-  return answer(request, context);
-};
+}
 
 app.http('health', { route: 'health', methods: ['GET'], authLevel: 'anonymous', handler });

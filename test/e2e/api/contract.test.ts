@@ -1,0 +1,241 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { routes } from '../../../src/lib/http/api/routes/index.ts';
+import { addFault, clearFaults } from '../../../src/local/cloud/client.ts';
+import type { Demo } from '../../../src/local/demo/start-demo.ts';
+import { startQuietDemo, tenantOf, tokenOfCaller } from '../../support/running-demo.ts';
+import { createVisitor, type Visitor } from './visitor.ts';
+import { wrongOrders } from './wrong-orders.ts';
+
+// Every answer of the running app is held against the document that it serves: status, media type, schema, code.
+
+/** Enough for one in each state. */
+const tenants = 25;
+let demo: Demo;
+let visitor: Visitor;
+let token: string;
+let tenant: string;
+
+beforeAll(async () => {
+  demo = await startQuietDemo(tenants);
+  visitor = await createVisitor(demo.url);
+  token = await demo.callerToken();
+  tenant = tenantOf(demo, 'ok').tenantId;
+});
+
+afterAll(async () => {
+  await demo?.stop();
+});
+
+const guarded = routes.filter(({ access }) => access !== 'anonymous' && access !== 'optional');
+/** Something that each route can be asked for without harm. */
+const harmless = { path: { job: 'none', runId: 'none@none' }, body: undefined };
+
+async function ended(runId: string): Promise<Readonly<Record<string, unknown>>> {
+  for (;;) {
+    const { body } = await visitor.visit('runs-show', { path: { runId }, token });
+    if (body['finishedAt'] !== undefined) return body;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
+describe('the gate', () => {
+  it.each(guarded)('of $name refuses who sends no token, or one that is none', async ({ name }) => {
+    expect((await visitor.visit(name, harmless)).code).toBe('caller_unauthenticated');
+    const { status, headers } = await visitor.visit(name, { ...harmless, token: 'e30.e30.e30' });
+    expect([status, headers.get('www-authenticate')]).toEqual([401, 'Bearer']);
+  });
+
+  it.each(guarded)('of $name refuses who lacks the role $access', async ({ name, access }) => {
+    const others = demo.cloud.brokerApplication.callers.filter(({ roles }) => !roles.includes(access));
+    expect(others.length).toBeGreaterThan(0);
+    for (const { roles } of others) {
+      const answer = await visitor.visit(name, { ...harmless, token: await tokenOfCaller(demo, roles) });
+      expect([answer.status, answer.code]).toEqual([403, 'caller_forbidden']);
+    }
+  });
+
+  it('says the correlation id of the request again, if it is one', async () => {
+    const correlationId = '2c1e7c57-58a5-4d8e-9d0b-7a0e5b1f4c33';
+    const ask = async (id: string) =>
+      (await visitor.visit('jobs', { token, headers: { 'x-correlation-id': id } })).headers.get('x-correlation-id');
+    expect(await ask(correlationId)).toBe(correlationId);
+    expect(await ask('<script>')).not.toContain('script');
+  });
+});
+
+describe('tokens', () => {
+  it('are handed out as documented, and not to be stored', async () => {
+    const { status, headers, body } = await visitor.visit('tokens', { token, body: { tenant, resource: 'graph' } });
+    expect(status).toBe(200);
+    expect(headers.get('cache-control')).toBe('no-store');
+    expect(body).toMatchObject({ tokenType: 'Bearer', tenantId: tenant, resource: 'graph', grant: 'delegated' });
+  });
+
+  it('for a retired resource say so', async () => {
+    const { headers } = await visitor.visit('tokens', { token, body: { tenant, resource: 'aad-graph' } });
+    expect(headers.get('deprecation')).toMatch(/^@\d+$/);
+    expect(Date.parse(headers.get('sunset') ?? '')).toBeGreaterThan(0);
+  });
+
+  it.each(wrongOrders)('for %j are refused with %i %s', async (body, status, code) => {
+    const answer = await visitor.visit('tokens', { token, ...(body === undefined ? {} : { body }) });
+    expect([answer.status, answer.code]).toEqual([status, code]);
+  });
+
+  it.each([
+    ['no_consent', 'consent_required'],
+    ['conditional_access', 'blocked_by_policy'],
+    ['gdap_expired', 'tenant_not_delegated'],
+    ['deleted', 'tenant_unknown'],
+  ])('for a tenant in the state %s are refused with %s', async (state, code) => {
+    const answer = await visitor.visit('tokens', {
+      token,
+      body: { tenant: tenantOf(demo, state).tenantId, resource: 'graph' },
+    });
+    expect(answer.code).toBe(code);
+  });
+
+  it('say when to come back while Entra throttles', async () => {
+    const other = demo.cloud.tenants.filter(({ state }) => state === 'ok')[1]?.tenantId ?? '';
+    await addFault(demo.cloud.control, {
+      service: 'entra',
+      tenantId: other,
+      status: 429,
+      headers: { 'retry-after': '7' },
+    });
+    const answer = await visitor.visit('tokens', { token, body: { tenant: other, resource: 'arm' } });
+    expect([answer.status, answer.code]).toEqual([503, 'throttled']);
+    expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+    await clearFaults(demo.cloud.control);
+  });
+});
+
+describe('jobs and runs', () => {
+  const window = 'contract-1';
+  const runId = `licence-report@${window}`;
+
+  it('start, are shown, listed, exported, compared, run again and cancelled', async () => {
+    expect((await visitor.visit('jobs', { token })).body['jobs']).not.toEqual([]);
+    const path = { job: 'licence-report' };
+    const started = await visitor.visit('jobs-start', { path, token, body: { window } });
+    expect([started.status, started.headers.get('location')]).toEqual([202, `/api/runs/${encodeURIComponent(runId)}`]);
+    expect((await visitor.visit('jobs-start', { path, token, body: { window } })).code).toBe('run_conflict');
+    expect((await visitor.visit('runs-tenants', { path: { runId }, token })).status).toBe(200);
+
+    expect(await ended(runId)).toMatchObject({ status: 'completed', tenants: { total: tenants } });
+    const { body } = await visitor.visit('runs-tenants', { path: { runId }, token });
+    expect(body['tenants']).toHaveLength(tenants);
+    const failed = await visitor.visit('runs-tenants', { path: { runId }, query: { outcome: 'failed' }, token });
+    expect(failed.body['codes']).not.toEqual([]);
+    expect(
+      (await visitor.visit('runs', { query: { job: 'licence-report', limit: '5' }, token })).body['runs'],
+    ).toHaveLength(1);
+
+    for (const format of ['json', 'jsonl', 'csv']) {
+      const rows = await visitor.visit('runs-results', { path: { runId }, query: { format }, token });
+      expect([rows.status, rows.headers.get('content-disposition')]).toEqual([
+        200,
+        expect.stringContaining(`.${format}"`),
+      ]);
+      expect(rows.text.trim().split('\n').length).toBeGreaterThan(5);
+    }
+
+    const again = await visitor.visit('runs-rerun', { path: { runId }, token });
+    expect(again.status).toBe(202);
+    await ended(String(again.body['runId']));
+    const second = await visitor.visit('jobs-start', { path, token, body: {} });
+    await ended(String(second.body['runId']));
+    const changes = await visitor.visit('runs-changes', { path: { runId: String(second.body['runId']) }, token });
+    expect(changes.body).toMatchObject({ comparedWith: runId });
+    const cancelled = await visitor.visit('runs-cancel', { path: { runId }, token });
+    expect(cancelled.body).toEqual({ runId, status: 'completed', cancelRequested: false });
+  });
+
+  it.each(['runs-show', 'runs-tenants', 'runs-results', 'runs-changes', 'runs-rerun', 'runs-cancel'])(
+    '%s knows no run that there is not',
+    async (name) => {
+      for (const runId of ['licence-report@none', "x' or PartitionKey ne '", '%2e%2e', 'a'.repeat(300)]) {
+        expect((await visitor.visit(name, { path: { runId }, token })).code).toBe('run_not_found');
+      }
+    },
+  );
+
+  it.each([
+    ['runs', {}, { limit: '0' }],
+    ['runs', {}, { jobs: 'x' }],
+    ['runs-results', { runId }, { format: 'xlsx' }],
+    ['runs-tenants', { runId }, { outcome: 'good' }],
+    ['audit', {}, { from: 'yesterday' }],
+    ['audit', {}, { from: '2026-11-25', to: '2026-11-24' }],
+    ['audit', {}, { caller: 'me' }],
+    ['audit', {}, { continuation: 'x' }],
+  ])('%s with %j %j is refused as wrong', async (name, path, query) => {
+    expect((await visitor.visit(name, { path, query, token })).code).toBe('request_invalid');
+  });
+
+  it('start only jobs that there are, over tenants that there are, with what jobs take', async () => {
+    const start = async (job: string, body: unknown) =>
+      (await visitor.visit('jobs-start', { path: { job }, token, body })).code;
+    expect(await start('nothing', {})).toBe('job_unknown');
+    expect(await start('access-check', { tenants: ['nobody.example'] })).toBe('tenant_unknown');
+    expect(await start('access-check', { window: '../x' })).toBe('request_invalid');
+    expect(await start('access-check', 'x'.repeat(70_000))).toBe('request_too_large');
+  });
+});
+
+describe('everything else', () => {
+  it('tenants stand with why they can be reached and what was found there', async () => {
+    const { body } = await visitor.visit('tenants', { token });
+    const list = body['tenants'] as { tenantId: string; reachable: boolean; lastResults: { job: string }[] }[];
+    expect(list).toHaveLength(tenants);
+    expect(list.find(({ tenantId }) => tenantId === tenant)?.lastResults.map(({ job }) => job)).toEqual([
+      'licence-report',
+    ]);
+  });
+
+  it('the audit log shows what was handed out and refused, page by page', async () => {
+    const first = await visitor.visit('audit', { query: { limit: '3' }, token });
+    const continuation = String(first.body['continuation']);
+    expect((await visitor.visit('audit', { query: { limit: '3', continuation }, token })).status).toBe(200);
+    expect(
+      (await visitor.visit('audit', { query: { tenant, from: '2020-01-01' }, token })).body['entries'],
+    ).not.toEqual([]);
+    expect((await visitor.visit('audit', { query: { tenant: 'nobody.example' }, token })).code).toBe('tenant_unknown');
+  });
+
+  it('health is one word for anybody and the report for a caller', async () => {
+    expect((await visitor.visit('health')).body).toEqual({
+      status: expect.stringMatching(/^(ok|degraded)$/) as string,
+    });
+    expect((await visitor.visit('health', { token })).body).toHaveProperty('applications');
+    expect((await visitor.visit('health', { token: 'e30.e30.e30' })).code).toBe('caller_unauthenticated');
+  });
+
+  it.each([
+    ['openapi', {}],
+    ['docs', {}],
+    ['dashboard', {}],
+    ['assets', { file: 'dashboard.js' }],
+  ])('%s is for anybody, and sent once', async (name, path) => {
+    const { status, headers } = await visitor.visit(name, { path });
+    expect(status).toBe(200);
+    const again = await visitor.visit(name, { path, headers: { 'if-none-match': headers.get('etag') ?? '' } });
+    expect([again.status, again.text]).toEqual([304, '']);
+  });
+
+  it.each(['none.js', 'dashboard.html', '../index.js', '..%2f..%2fhost.json', '.env', 'index.js'])(
+    'the assets hold no %s',
+    async (file) => {
+      expect((await visitor.visit('assets', { path: { file } })).status).toBe(404);
+    },
+  );
+});
+
+it('every success that the document promises was seen', () => {
+  const promised = routes.flatMap(({ name, answers }) =>
+    answers.filter(({ status }) => status < 400).map(({ status }) => `${name} ${status}`),
+  );
+  const answers = [...visitor.seen.values()].reduce((sum, times) => sum + times, 0);
+  console.log(`contract: ${routes.length} routes, ${answers} answers of ${visitor.seen.size} kinds, all as documented`);
+  expect(promised.filter((kind) => !visitor.seen.has(kind))).toEqual([]);
+});

@@ -1,0 +1,75 @@
+import { expect } from 'vitest';
+import type { JsonSchema } from '../../../src/lib/http/api/json-schema.ts';
+import type { Route } from '../../../src/lib/http/api/route.ts';
+import { routes } from '../../../src/lib/http/api/routes/index.ts';
+import { createAnswerChecks } from '../../support/answer-checks.ts';
+
+export interface Visit {
+  readonly path?: Readonly<Record<string, string>>;
+  readonly query?: Readonly<Record<string, string>>;
+  /** JSON, or text and bytes as they are. */
+  readonly body?: unknown;
+  readonly token?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface Visited {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  /** Parsed where it is JSON. */
+  readonly body: Readonly<Record<string, unknown>>;
+  /** Of a problem. */
+  readonly code: string | undefined;
+}
+
+/** Asks a running app, and holds every answer against the document that this app serves. */
+export interface Visitor {
+  visit(name: string, visit?: Visit): Promise<Visited>;
+  /** `name status` of every answer so far, with how often it came. */
+  readonly seen: ReadonlyMap<string, number>;
+}
+
+export async function createVisitor(url: string): Promise<Visitor> {
+  const document = (await (await fetch(`${url}/api/openapi.json`)).json()) as JsonSchema;
+  const checks = createAnswerChecks(document);
+  const seen = new Map<string, number>();
+  return {
+    seen,
+    visit: async (name, visit = {}) => {
+      const route = routes.find((known) => known.name === name);
+      if (route === undefined) throw new Error(`there is no route ${name}`);
+      const response = await fetch(addressOf(url, route, visit), requestOf(route, visit));
+      const text = await response.text();
+      const mediaType = response.headers.get('content-type')?.split(';')[0];
+      const body = mediaType?.endsWith('json') ? (JSON.parse(text) as Visited['body']) : {};
+      const { status, headers } = response;
+      const problems = checks.problems(route, { status, mediaType: text === '' ? undefined : mediaType, body });
+      expect({ name, status, start: text.slice(0, 300), problems }).toMatchObject({ problems: [] });
+      expect(headers.get('x-correlation-id')).toMatch(/^[0-9a-f-]{36}$/);
+      expect(headers.get('x-content-type-options')).toBe('nosniff');
+      seen.set(`${name} ${status}`, (seen.get(`${name} ${status}`) ?? 0) + 1);
+      return { status, headers, text, body, code: typeof body['code'] === 'string' ? body['code'] : undefined };
+    },
+  };
+}
+
+function addressOf(url: string, route: Route, { path = {}, query = {} }: Visit): URL {
+  const filled = route.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(path[name] ?? 'none'));
+  const address = new URL(`${url}/api${filled}`);
+  for (const [name, value] of Object.entries(query)) address.searchParams.set(name, value);
+  return address;
+}
+
+function requestOf(route: Route, { body, token, headers = {} }: Visit): RequestInit {
+  const raw = typeof body === 'string' || body instanceof Uint8Array;
+  return {
+    method: route.method,
+    headers: {
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    ...(body === undefined ? {} : { body: raw ? (body as string) : JSON.stringify(body) }),
+  };
+}

@@ -1,0 +1,40 @@
+import { type Demo, startDemo } from '../../src/local/demo/start-demo.ts';
+import { appFolder, ptbScript } from '../paths.ts';
+
+/** The whole product on this machine: simulated cloud, Azurite, host and compiled app, with its credential obtained. */
+export const startQuietDemo = (tenants: number): Promise<Demo> =>
+  startDemo({
+    tenants,
+    faults: undefined,
+    delayMs: undefined,
+    port: 0,
+    ptbScript,
+    appFolder,
+    say: () => undefined,
+  });
+
+/** A token of the simulated cloud's caller that has exactly these roles. */
+export async function tokenOfCaller({ cloud }: Pick<Demo, 'cloud'>, roles: readonly string[]): Promise<string> {
+  const wanted = roles.toSorted().join();
+  const caller = cloud.brokerApplication.callers.find((known) => known.roles.toSorted().join() === wanted);
+  if (caller === undefined) throw new Error(`the simulated cloud has no caller with the roles ${wanted}`);
+  const response = await fetch(`${cloud.entra}/${cloud.partnerTenantId}/oauth2/v2.0/token`, {
+    method: 'POST',
+    body: new URLSearchParams({
+      grant_type: 'client_credentials',
+      client_id: caller.clientId,
+      client_secret: caller.clientSecret,
+      scope: `${cloud.brokerApplication.audience}/.default`,
+    }),
+  });
+  const { access_token: token } = (await response.json()) as { access_token?: string };
+  if (token === undefined) throw new Error(`no caller token: ${response.status}`);
+  return token;
+}
+
+/** The first tenant of a kind that `ptb local` lists. */
+export function tenantOf({ cloud }: Pick<Demo, 'cloud'>, state: string): Demo['cloud']['tenants'][number] {
+  const tenant = cloud.tenants.find((known) => known.state === state);
+  if (tenant === undefined) throw new Error(`the simulated cloud has no tenant in the state ${state}`);
+  return tenant;
+}
