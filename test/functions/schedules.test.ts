@@ -1,0 +1,47 @@
+import { describe, expect, test } from 'vitest';
+import type { Services } from '../../src/composition.ts';
+import { startScheduled } from '../../src/functions/schedules.ts';
+import licenceReport from '../../src/jobs/licence-report.ts';
+import { silentLogger } from '../../src/lib/log.ts';
+import { FakeClock } from '../fakes/fake-clock.ts';
+import { FakeOrchestrations } from '../fakes/fake-orchestrations.ts';
+import { MemoryRunLog } from '../fakes/memory-run-log.ts';
+
+// licence-report starts at 05:00 UTC.
+function stage(now: string) {
+  const clock = new FakeClock(Date.parse(now));
+  const runLog = new MemoryRunLog();
+  const orchestrations = new FakeOrchestrations();
+  const tuning = { batchSize: 100, rounds: 3, retryDelaySeconds: 60 };
+  const services = { clock, runLog, log: silentLogger, random: () => 0, runTuning: tuning } as unknown as Services;
+  return { clock, runLog, orchestrations, fire: () => startScheduled(services, licenceReport, orchestrations) };
+}
+
+describe('a timer', () => {
+  test.each([
+    ['on time', '2026-11-24T05:00:00.120Z', '2026-11-24T05:00Z'],
+    ['a moment early', '2026-11-24T04:59:59.400Z', '2026-11-24T05:00Z'],
+    ['an hour late, after the host was down', '2026-11-24T06:13:00Z', '2026-11-24T05:00Z'],
+    ['after a night down', '2026-11-25T04:00:00Z', '2026-11-24T05:00Z'],
+  ])('that fires %s starts the run of the minute that it stands for', async (_when, now, window) => {
+    const { fire, orchestrations, runLog } = stage(now);
+    await fire();
+    expect(orchestrations.started.map(({ instanceId }) => instanceId)).toEqual([`licence-report@${window}`]);
+    expect(await runLog.find(`licence-report@${window}`)).toMatchObject({ startedBy: 'timer', scope: 'all' });
+  });
+
+  test('that fires twice starts one run and does not fail', async () => {
+    const { fire, orchestrations, clock } = stage('2026-11-24T05:00:00Z');
+    await fire();
+    await fire();
+    await clock.advance(30_000);
+    await fire();
+    expect(orchestrations.started).toHaveLength(1);
+  });
+
+  test('fails when the run cannot be started, so that the platform counts it', async () => {
+    const { fire, runLog } = stage('2026-11-24T05:00:00Z');
+    runLog.broken = true;
+    await expect(fire()).rejects.toMatchObject({ code: 'storage_unavailable' });
+  });
+});
