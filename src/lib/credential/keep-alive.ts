@@ -3,7 +3,7 @@ import { BrokerError, toBrokerError } from '../errors.ts';
 import { errorFields, type Logger } from '../log.ts';
 import type { CredentialJournal } from './credential-journal.ts';
 import { probeMfa, type MfaProbeDeps } from './mfa-probe.ts';
-import { type RenewalDeps, renewClientSecret } from './renew-client-secret.ts';
+import { removeFormerSecrets, type RenewalDeps, renewClientSecret } from './renew-client-secret.ts';
 import { type Rotation, type RotationDeps, rotateRefreshToken } from './rotate.ts';
 import { redeemFor } from './store-refresh-token.ts';
 
@@ -31,7 +31,10 @@ export async function keepAlive(deps: KeepAliveDeps, application: string): Promi
   // A client secret that is about to end would fail the rotation too, so it goes first.
   const renewalFailure = await renew(deps, application);
   const rotation = await rotate(deps, application);
-  if (rotation !== undefined && !(rotation instanceof BrokerError)) await probe(deps, application);
+  if (rotation !== undefined && !(rotation instanceof BrokerError)) {
+    await removeFormer(deps, application);
+    await probe(deps, application);
+  }
   const failure = rotation instanceof BrokerError ? rotation : renewalFailure;
   if (failure !== undefined) {
     const { code, detail } = failure;
@@ -74,6 +77,18 @@ async function rotate(deps: KeepAliveDeps, application: string): Promise<Rotatio
   } catch (thrown) {
     deps.log.log('error', 'credential.rotation_failed', { application, ...errorFields(thrown) });
     return toBrokerError(thrown);
+  }
+}
+
+/** An identity or certificate that has just worked makes the secret before it superfluous. */
+async function removeFormer(deps: KeepAliveDeps, application: string): Promise<void> {
+  if (deps.renewal === undefined) return;
+  try {
+    const { client } = await deps.store.load(application);
+    const removed = await removeFormerSecrets({ ...deps, ...deps.renewal }, client);
+    if (removed > 0) deps.log.log('info', 'credential.former_secrets_removed', { application, removed });
+  } catch (thrown) {
+    deps.log.log('warn', 'credential.cleanup_failed', { application, ...errorFields(thrown) });
   }
 }
 

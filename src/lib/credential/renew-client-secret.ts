@@ -3,7 +3,7 @@ import type { TokenReply } from '../entra/judge-token-reply.ts';
 import type { Redeemer } from '../entra/redeemer.ts';
 import { BrokerError } from '../errors.ts';
 import type { GraphClient } from '../graph/client.ts';
-import { isJsonObject, textOf } from '../graph/reply.ts';
+import { isJsonObject, type JsonObject, textOf } from '../graph/reply.ts';
 import type { GraphWriter } from '../graph/write.ts';
 import { errorFields, type Logger } from '../log.ts';
 import {
@@ -68,7 +68,7 @@ export async function renewClientSecret(deps: RenewalDeps, application: string, 
   const issued = await issueClientSecret(deps.writer, deps.clock, path);
   const undo = () => removeClientSecret(deps.writer, path, issued.keyId);
   try {
-    await prove(deps, { ...client, credential: { kind: 'secret', secret: issued.secret } });
+    await proveClientCredential(deps, { ...client, credential: { kind: 'secret', secret: issued.secret } });
   } catch (thrown) {
     await undo();
     throw thrown;
@@ -76,7 +76,7 @@ export async function renewClientSecret(deps: RenewalDeps, application: string, 
   await storeOrUndo(deps.store, application, storedFrom(client, issued), client, undo);
   await deps.clock.sleep(settledMs);
   const { client: stored } = await deps.store.load(application);
-  await prove(deps, stored);
+  await proveClientCredential(deps, stored);
   return {
     application,
     renewed: true,
@@ -90,8 +90,11 @@ function storedFrom(client: StoredClientCredential, { secret, keyId, endsAtMs }:
   return { clientId: client.clientId, tenantId: client.tenantId, credential, keyId, endsAtMs };
 }
 
-/** Uses a client credential by itself. @throws BrokerError as soon as it is plain that it does not work. */
-async function prove(deps: RenewalDeps, client: StoredClientCredential): Promise<void> {
+/** Uses a client credential by itself, again while Entra's servers may not know it yet. @throws BrokerError as soon as it is plain that it does not work. */
+export async function proveClientCredential(
+  deps: Pick<RenewalDeps, 'redeemer' | 'newId' | 'graphIdentifier' | 'clock'>,
+  client: StoredClientCredential,
+): Promise<void> {
   for (let attempt = 0; ; attempt += 1) {
     const reply = await redeemAsItself(deps, client);
     if (reply.ok) return;
@@ -143,20 +146,49 @@ async function removeOld(
   return removed;
 }
 
+/**
+ * Removes the secrets that the application had before it went over to another client credential.
+ * @param client a credential that has just worked, and that is no secret.
+ */
+export async function removeFormerSecrets(
+  deps: Pick<RenewalDeps, 'graph' | 'writer' | 'clock'>,
+  client: StoredClientCredential,
+): Promise<number> {
+  if (client.credential.kind === 'secret') return 0;
+  const path = `/applications(appId='${client.clientId}')`;
+  return removeOurs(deps, path, await ourSecrets(deps, path), undefined);
+}
+
 /** Secrets with our name that nobody stored: made by a run that was killed. Young ones may be another run's. */
-async function removeOrphans(deps: RenewalDeps, path: string, storedKeyId: string | undefined): Promise<number> {
+async function removeOrphans(
+  deps: Pick<RenewalDeps, 'graph' | 'writer' | 'clock'>,
+  path: string,
+  storedKeyId: string | undefined,
+): Promise<number> {
+  const ours = await ourSecrets(deps, path);
   // Without knowing which one is in use, none may go.
-  if (storedKeyId === undefined) return 0;
-  const application = await deps.graph.get(`${path}?$select=id,passwordCredentials`);
+  if (storedKeyId === undefined || !ours.some((secret) => textOf(secret, 'keyId') === storedKeyId)) return 0;
+  return removeOurs(deps, path, ours, storedKeyId);
+}
+
+async function ourSecrets({ graph }: Pick<RenewalDeps, 'graph'>, path: string): Promise<readonly JsonObject[]> {
+  const application = await graph.get(`${path}?$select=id,passwordCredentials`);
   const listed = application['passwordCredentials'];
   const secrets = Array.isArray(listed) ? listed.filter(isJsonObject) : [];
-  if (!secrets.some((secret) => textOf(secret, 'keyId') === storedKeyId)) return 0;
+  return secrets.filter((secret) => textOf(secret, 'displayName') === clientSecretName);
+}
+
+async function removeOurs(
+  deps: Pick<RenewalDeps, 'writer' | 'clock'>,
+  path: string,
+  ours: readonly JsonObject[],
+  keptKeyId: string | undefined,
+): Promise<number> {
   let removed = 0;
-  for (const secret of secrets) {
+  for (const secret of ours) {
     const keyId = textOf(secret, 'keyId');
-    const startsAtMs = Date.parse(textOf(secret, 'startDateTime') ?? '');
-    const ours = textOf(secret, 'displayName') === clientSecretName && keyId !== storedKeyId;
-    if (!ours || keyId === undefined || !(deps.clock.nowMs() - startsAtMs > orphanAgeMs)) continue;
+    const ageMs = deps.clock.nowMs() - Date.parse(textOf(secret, 'startDateTime') ?? '');
+    if (keyId === undefined || keyId === keptKeyId || !(ageMs > orphanAgeMs)) continue;
     await removeClientSecret(deps.writer, path, keyId);
     removed += 1;
   }

@@ -1,5 +1,5 @@
 import { isoTime } from '../clock.ts';
-import { type StoredClientCredential, refreshTokenLifeMs } from '../credential/credential.ts';
+import { type ClientCredential, refreshTokenLifeMs, type StoredClientCredential } from '../credential/credential.ts';
 import type { NewRefreshToken } from '../credential/credential-store.ts';
 import { storeRefreshToken, type StoreRefreshTokenDeps } from '../credential/store-refresh-token.ts';
 import type { RedeemedToken } from '../entra/judge-token-reply.ts';
@@ -14,6 +14,8 @@ export interface ConsentOptions {
   /** User principal name that must have signed in; absent: whoever does. */
   readonly account?: string | undefined;
   readonly method: SignInMethod;
+  /** Used in place of the stored one, where that works only elsewhere (see temporary-secret.ts). */
+  readonly clientCredential?: ClientCredential | undefined;
 }
 
 /** What was stored, without the token. */
@@ -33,7 +35,8 @@ export interface ConsentOutcome {
  * without MFA; key_vault_unavailable. Nothing is stored then.
  */
 export async function obtainConsent(deps: ConsentDeps, options: ConsentOptions): Promise<ConsentOutcome> {
-  const { client } = await deps.store.load(options.application);
+  const { client: stored } = await deps.store.load(options.application);
+  const client = { ...stored, credential: options.clientCredential ?? stored.credential };
   const token = await signIn(deps, options.method, {
     tenantId: client.tenantId,
     clientId: client.clientId,

@@ -1,6 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import * as control from '../../../src/local/cloud/client.ts';
-import { account } from '../cloud/trusted-cloud.ts';
+import { redeemAsItself } from '../../../src/lib/credential/renew-client-secret.ts';
+import { obtainConsent } from '../../../src/lib/setup/consent.ts';
+import { withTemporarySecret } from '../../../src/lib/setup/temporary-secret.ts';
+import { account, adminToken } from '../cloud/trusted-cloud.ts';
 import { browser, startOperator, type TestOperator } from './operator.ts';
 
 let operator: TestOperator;
@@ -148,5 +151,40 @@ describe('a consent that is not good enough stores nothing and says why', () => 
   it('when Entra does not answer', async () => {
     operator.cloud.faults.add({ service: 'entra', path: '/token$', kind: 'html' });
     await expect(operator.consent(browser(operator.cloud))).rejects.toMatchObject({ code: 'entra_unavailable' });
+  });
+});
+
+describe('a consent where the managed identity is not', () => {
+  it('is had with a secret that lives for this one sign-in', async () => {
+    const names = { application: 'elsewhere', displayName: 'elsewhere' };
+    await operator.setUp({ ...names, credential: 'federated' });
+    const { client } = await operator.store.load('elsewhere');
+    const { writer } = operator.graphOf(await adminToken(operator.cloud));
+    const graphIdentifier = operator.canaryResource;
+    const { signInDeps, store, redeemer, newId, clock } = operator;
+    const lent: unknown[] = [];
+    const outcome = await withTemporarySecret(
+      { writer, clock, redeemer, newId, graphIdentifier },
+      client,
+      (credential) => {
+        lent.push(credential);
+        return obtainConsent(
+          { ...signInDeps, store, redeemer, newId, canaryResource: graphIdentifier },
+          { application: 'elsewhere', method: browser(operator.cloud), clientCredential: credential },
+        );
+      },
+    );
+    expect(outcome).toMatchObject({ application: 'elsewhere', mfa: true });
+    const after = await store.load('elsewhere');
+    expect(after.client.credential.kind).toBe('federated');
+    expect(after.refreshToken?.mfa).toBe(true);
+    const { directory } = operator.cloud.world.partner;
+    const application = [...directory.applications.values()].find(({ appId }) => appId === client.clientId);
+    expect(application?.passwords).toEqual([]);
+    const reply = await redeemAsItself(
+      { redeemer, newId, graphIdentifier },
+      { ...client, credential: lent[0] as never },
+    );
+    expect(reply.ok).toBe(false);
   });
 });

@@ -108,3 +108,17 @@ it('renews a client secret that ends soon, by itself, with the permission to cha
   expect(after.client.keyId).not.toBe(before.client.keyId);
   expect(after.client.endsAtMs).toBeGreaterThan(Date.now() + 170 * 86_400_000);
 });
+
+it('removes the former secret once the managed identity has worked in its place', async () => {
+  const clientId = (await operator.store.load('default')).client.clientId;
+  const application = [...operator.cloud.world.partner.directory.applications.values()].find(
+    ({ appId }) => appId === clientId,
+  );
+  await operator.setUp({ credential: 'federated' });
+  await rotateCredentials(services);
+  expect(application?.passwords).toHaveLength(1);
+  const nowMs = services.clock.nowMs();
+  vi.spyOn(services.clock, 'nowMs').mockReturnValue(nowMs + 2 * 3_600_000);
+  await rotateCredentials(services);
+  expect(application?.passwords).toEqual([]);
+});

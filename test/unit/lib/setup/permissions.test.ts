@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { profiles, requiredResourceAccess } from '../../../../src/lib/setup/permissions.ts';
+import { permissionDocs } from '../../../../tools/write-permission-docs.ts';
+import { projectRoot } from '../../../paths.ts';
+
+const guid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+it('asks in the legacy profile for exactly what the published script asks for', () => {
+  expect(requiredResourceAccess(profiles.legacy)).toEqual([
+    {
+      resourceAppId: '00000002-0000-0000-c000-000000000000',
+      resourceAccess: [
+        { id: '5778995a-e1bf-45b8-affa-663a9f3f4d04', type: 'Role' },
+        { id: 'a42657d6-7f20-40e3-b6f0-cee03008a62a', type: 'Scope' },
+        { id: '311a71cc-e848-46a1-bdf8-97ff7156d8e6', type: 'Scope' },
+      ],
+    },
+    {
+      resourceAppId: '00000003-0000-0000-c000-000000000000',
+      resourceAccess: [
+        { id: 'bf394140-e372-4bf9-a898-299cfc7564e5', type: 'Role' },
+        { id: '7ab1d382-f21e-4acd-a863-ba3e13f7da61', type: 'Role' },
+      ],
+    },
+    {
+      resourceAppId: 'fa3d9a0c-3fb0-42cc-9193-47c7ecd2edbd',
+      resourceAccess: [{ id: '1cebfa2a-fb4d-419e-b5f9-839b4383e05a', type: 'Scope' }],
+    },
+  ]);
+});
+
+it('adds to it in the gdap profile, and takes nothing away', () => {
+  const keys = (name: keyof typeof profiles) =>
+    requiredResourceAccess(profiles[name]).flatMap(({ resourceAppId, resourceAccess }) =>
+      resourceAccess.map(({ id, type }) => `${resourceAppId} ${type} ${id}`),
+    );
+  const gdap = new Set(keys('gdap'));
+  expect(keys('legacy').filter((key) => !gdap.has(key))).toEqual([]);
+  expect(gdap.size).toBe(keys('gdap').length);
+});
+
+it('gives a reason for every permission, and an id that is one', () => {
+  for (const { appId, scopes, roles } of Object.values(profiles).flatMap(({ resources }) => resources)) {
+    expect(appId).toMatch(guid);
+    for (const { id, reason } of [...scopes, ...roles]) {
+      expect(id).toMatch(guid);
+      expect(reason).toMatch(/^[A-Za-z].+\.$/);
+    }
+  }
+});
+
+it('is documented as it is', () => {
+  expect(readFileSync(join(projectRoot, 'docs/permissions.md'), 'utf8')).toBe(permissionDocs());
+});
