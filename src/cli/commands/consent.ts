@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { ClientCredential } from '../../lib/credential/credential.ts';
 import type { ConsentOutcome } from '../../lib/setup/consent.ts';
 import type { PlaceOptions } from '../sign-in/environment.ts';
+import { interruptible } from '../sign-in/interruptible.ts';
 import { print, say } from '../sign-in/output.ts';
 import { addApplicationOption, addPlaceOptions, addSignInOptions } from '../sign-in/place-options.ts';
 import type { Toolbox } from '../sign-in/toolbox.ts';
@@ -20,12 +21,12 @@ export function registerConsent(program: Command): void {
     .command('consent')
     .description('Have the service account sign in with MFA, and store its refresh token in Key Vault.')
     .option('--account <upn>', 'user principal name of the account that must sign in');
-  addSignInOptions(addPlaceOptions(addApplicationOption(command))).action(consent);
+  addSignInOptions(addPlaceOptions(addApplicationOption(command))).action(interruptible(consent));
 }
 
-async function consent(flags: ConsentFlags): Promise<void> {
+async function consent(flags: ConsentFlags, signal: AbortSignal): Promise<void> {
   const { openToolbox } = await import('../sign-in/toolbox.ts');
-  const toolbox = await openToolbox(flags);
+  const toolbox = await openToolbox(flags, signal);
   const { client } = await toolbox.store.load(flags.application);
   const outcome =
     client.credential.kind === 'federated' && !toolbox.place.hasManagedIdentity

@@ -4,6 +4,7 @@ import { BrokerError } from '../../lib/errors.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from '../exit-codes.ts';
 import { CommandOutcome } from '../run-program.ts';
 import type { PlaceOptions } from '../sign-in/environment.ts';
+import { interruptible } from '../sign-in/interruptible.ts';
 import { addApplicationOption, addPlaceOptions } from '../sign-in/place-options.ts';
 
 interface DoctorFlags extends PlaceOptions {
@@ -18,10 +19,10 @@ export function registerDoctor(program: Command): void {
     .command('doctor')
     .description('Check settings, Key Vault, credential, Partner Center and a real token for a customer.')
     .option('--customer <id-or-domain>', 'try this customer (default: the first that works of five)');
-  addPlaceOptions(addApplicationOption(command)).action(doctor);
+  addPlaceOptions(addApplicationOption(command)).action(interruptible(doctor));
 }
 
-async function doctor(flags: DoctorFlags): Promise<void> {
+async function doctor(flags: DoctorFlags, signal: AbortSignal): Promise<void> {
   const checks: Check[] = [];
   const add = (check: Check): void => {
     checks.push(check);
@@ -36,7 +37,7 @@ async function doctor(flags: DoctorFlags): Promise<void> {
   for await (const check of settingsChecks(flags)) add(check);
   // Without vault and tenant there is nowhere to go on to.
   if (!checks.some(({ check, status }) => check === 'Settings' && status === 'failed')) {
-    const toolbox = await openToolbox(flags);
+    const toolbox = await openToolbox(flags, signal);
     const { tokens, directory, resources } = createLocalBroker(toolbox);
     const { place, exchangeDeps } = toolbox;
     const deps = {

@@ -3,6 +3,7 @@ import type { RevokeResult } from '../../lib/setup/revoke.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { CommandOutcome } from '../run-program.ts';
 import type { PlaceOptions } from '../sign-in/environment.ts';
+import { interruptible } from '../sign-in/interruptible.ts';
 import type { SignInOptions } from '../sign-in/operator.ts';
 import { confirm, isInteractive, print, say } from '../sign-in/output.ts';
 import { addApplicationOption, addPlaceOptions, addSignInOptions } from '../sign-in/place-options.ts';
@@ -31,10 +32,10 @@ export function registerRevoke(program: Command): void {
     .option('--account <upn>', 'the service account, if Key Vault cannot be asked')
     .option('--block-callers <app-id>', 'disable sign-in to the broker application, so that callers get no new token')
     .option('--unblock-callers <app-id>', 'let callers in again, and do nothing else');
-  addSignInOptions(addPlaceOptions(addApplicationOption(command))).action(revokeCredential);
+  addSignInOptions(addPlaceOptions(addApplicationOption(command))).action(interruptible(revokeCredential));
 }
 
-async function revokeCredential(flags: RevokeFlags): Promise<void> {
+async function revokeCredential(flags: RevokeFlags, signal: AbortSignal): Promise<void> {
   if (!flags.yes && !flags.dryRun && !isInteractive()) {
     say('ptb: Nobody can be asked here. Give --yes to go ahead, or --dry-run to see what would be done.');
     throw new CommandOutcome(exitCodes.usage);
@@ -44,7 +45,7 @@ async function revokeCredential(flags: RevokeFlags): Promise<void> {
     import('../sign-in/operator.ts'),
     import('../../lib/setup/revoke.ts'),
   ]);
-  const toolbox = await openToolbox(flags);
+  const toolbox = await openToolbox(flags, signal);
   const { client, writer } = toolbox.graph(await operatorToken(toolbox, flags, revokeScopes));
   if (flags.unblockCallers !== undefined) {
     await revocation.unblockCallers(writer, flags.unblockCallers);

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { PlaceOptions } from '../sign-in/environment.ts';
+import { interruptible } from '../sign-in/interruptible.ts';
 import { print, say } from '../sign-in/output.ts';
 import { addApplicationOption, addPlaceOptions } from '../sign-in/place-options.ts';
 import type { Toolbox } from '../sign-in/toolbox.ts';
@@ -16,12 +17,12 @@ export function registerRotate(program: Command): void {
     .command('rotate')
     .description('Replace the stored refresh token, or the client secret, by a fresh one that is proven to work.')
     .option('--client-secret', "renew the application's client secret instead");
-  addPlaceOptions(addApplicationOption(command)).action(rotate);
+  addPlaceOptions(addApplicationOption(command)).action(interruptible(rotate));
 }
 
-async function rotate(flags: RotateFlags): Promise<void> {
+async function rotate(flags: RotateFlags, signal: AbortSignal): Promise<void> {
   const { openToolbox } = await import('../sign-in/toolbox.ts');
-  const toolbox = await openToolbox(flags);
+  const toolbox = await openToolbox(flags, signal);
   await (flags.clientSecret ? rotateSecret(toolbox, flags) : rotateToken(toolbox, flags));
 }
 

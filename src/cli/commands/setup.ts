@@ -3,8 +3,9 @@ import type { SetupDeps, SetupOptions, SetupOutcome, SetupPlan } from '../../lib
 import { exitCodes } from '../exit-codes.ts';
 import { CommandOutcome } from '../run-program.ts';
 import type { PlaceOptions } from '../sign-in/environment.ts';
+import { interruptible } from '../sign-in/interruptible.ts';
 import type { SignInOptions } from '../sign-in/operator.ts';
-import { confirm, isInteractive, print, say } from '../sign-in/output.ts';
+import { confirm, isInteractive, print, progress, say } from '../sign-in/output.ts';
 import { addApplicationOption, addPlaceOptions, addSignInOptions } from '../sign-in/place-options.ts';
 import type { Toolbox } from '../sign-in/toolbox.ts';
 
@@ -32,10 +33,10 @@ export function registerSetup(program: Command): void {
         .default('secret'),
     )
     .option('--display-name <name>', 'name of the application in Entra');
-  addSignInOptions(addPlaceOptions(addApplicationOption(command))).action(setup);
+  addSignInOptions(addPlaceOptions(addApplicationOption(command))).action(interruptible(setup));
 }
 
-async function setup(flags: SetupFlags): Promise<void> {
+async function setup(flags: SetupFlags, signal: AbortSignal): Promise<void> {
   if (!flags.yes && !flags.dryRun && !isInteractive()) {
     say('ptb: Nobody can be asked here. Give --yes to go ahead, or --dry-run to see the plan.');
     throw new CommandOutcome(exitCodes.usage);
@@ -45,7 +46,7 @@ async function setup(flags: SetupFlags): Promise<void> {
     import('../sign-in/operator.ts'),
     import('../../lib/setup/setup.ts'),
   ]);
-  const toolbox = await openToolbox(flags);
+  const toolbox = await openToolbox(flags, signal);
   const { client, writer } = toolbox.graph(await operatorToken(toolbox, flags, setupScopes));
   const options = await setupOptions(toolbox, flags, client);
   const { createCertificate } = await import('../sign-in/create-certificate.ts');
@@ -56,7 +57,7 @@ async function setup(flags: SetupFlags): Promise<void> {
     createCertificate,
     graphIdentifier: toolbox.place.cloud.resources.graph,
     report: ({ step, state }) => {
-      if (state === 'started') say(`${step} …`);
+      if (state === 'started') progress(`${step} …`);
     },
   };
   if (flags.dryRun) {
@@ -99,13 +100,13 @@ function outcomeDocument(outcome: SetupOutcome): unknown {
   return { ...rest, ...(endsAtMs === undefined ? {} : { clientCredentialEndsAt: new Date(endsAtMs).toISOString() }) };
 }
 
-function outcomeLines({ application, clientId, changed, steps, endsAtMs }: SetupOutcome): string[] {
+function outcomeLines({ application, clientId, changed, consented, steps, endsAtMs }: SetupOutcome): string[] {
   const end =
     endsAtMs === undefined ? '' : ` Its client credential ends on ${new Date(endsAtMs).toISOString().slice(0, 10)}.`;
   return [
     changed
-      ? `The application "${application}" (client id ${clientId}) is set up: ${steps.length} changes.${end}`
+      ? `The application "${application}" (client id ${clientId}) is set up (changes: ${steps.length}).${end}`
       : `Nothing was changed: the application "${application}" (client id ${clientId}) is set up already.${end}`,
-    `Next: ptb consent${application === 'default' ? '' : ` --application ${application}`}`,
+    ...(consented ? [] : [`Next: ptb consent${application === 'default' ? '' : ` --application ${application}`}`]),
   ];
 }

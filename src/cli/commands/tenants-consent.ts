@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { ConsentResult } from '../../lib/setup/customer-consent.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { CommandOutcome } from '../run-program.ts';
+import { interruptible } from '../sign-in/interruptible.ts';
 import { print, say } from '../sign-in/output.ts';
 import { addApplicationOption } from '../sign-in/place-options.ts';
 
@@ -34,17 +35,17 @@ export function registerTenantsConsent(program: Command): void {
     .option('--partner-tenant <id>', 'tenant id of the partner tenant (default: PARTNER_TENANT_ID)')
     .option('--vault <url>', 'address of the Key Vault (default: KEY_VAULT_URL)')
     .option('--json', 'one JSON document on standard output');
-  addApplicationOption(command).action(tenantsConsent);
+  addApplicationOption(command).action(interruptible(tenantsConsent));
 }
 
-async function tenantsConsent(flags: TenantsConsentFlags): Promise<void> {
+async function tenantsConsent(flags: TenantsConsentFlags, signal: AbortSignal): Promise<void> {
   const [{ openToolbox }, { consentCustomers }] = await Promise.all([
     import('../sign-in/toolbox.ts'),
     import('../sign-in/consent-customers.ts'),
   ]);
   const { partnerTenant, vault, tenant } = flags;
   const place = { ...(partnerTenant ? { tenant: partnerTenant } : {}), ...(vault ? { vault } : {}) };
-  const outcome = await consentCustomers(await openToolbox(place), { ...flags, customers: tenant });
+  const outcome = await consentCustomers(await openToolbox(place, signal), { ...flags, customers: tenant });
   const { results, names } = outcome;
   const count = (wanted: ConsentResult['outcome']): number => results.filter((each) => each.outcome === wanted).length;
   const summary = { consented: count('consented'), already: count('already'), failed: count('failed') };

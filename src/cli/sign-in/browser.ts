@@ -37,6 +37,8 @@ export async function openBrowser(url: string): Promise<void> {
 
 async function runChosen([program = '', ...args]: readonly string[], url: string): Promise<void> {
   const child = spawn(program, [...args, url], { stdio: ['ignore', 'ignore', 'inherit'] });
+  // Whoever presses Ctrl+C does not wait for it.
+  child.unref();
   const [code] = (await once(child, 'exit').catch((cause: unknown) => {
     throw new BrokerError('sign_in_refused', 'The command in PTB_BROWSER could not be started.', { cause });
   })) as [number | null];

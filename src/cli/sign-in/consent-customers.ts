@@ -6,7 +6,7 @@ import { selectTenants } from '../../lib/tenants/directory.ts';
 import type { DelegatedTenant } from '../../lib/tenants/tenant.ts';
 import { createLocalBroker, type LocalBroker } from './local-broker.ts';
 import { loadProfile } from './load-profile.ts';
-import { say } from './output.ts';
+import { progress } from './output.ts';
 import type { Toolbox } from './toolbox.ts';
 
 export interface CustomersFlags {
@@ -46,7 +46,7 @@ export async function consentCustomers(toolbox: Toolbox, flags: CustomersFlags):
       renew: flags.renew === true,
     },
     [...names.keys()],
-    ({ tenantId, outcome }) => say(`${(done += 1)}/${names.size} ${names.get(tenantId)}: ${outcome}`),
+    ({ tenantId, outcome }) => progress(`${(done += 1)}/${names.size} ${names.get(tenantId)}: ${outcome}`),
   );
   if (!flags.wait) return { results, names };
   const consented = results.filter(({ outcome }) => outcome === 'consented').map(({ tenantId }) => tenantId);
@@ -97,7 +97,7 @@ async function withoutConsent(
   application: string,
 ): Promise<readonly DelegatedTenant[]> {
   const reachable = (await local.directory.list()).filter((tenant) => tenant.reachable);
-  say(`Looking which of ${reachable.length} tenants lack the consent …`);
+  progress(`Looking which of ${reachable.length} tenants lack the consent …`);
   const lacking = await Promise.all(
     reachable.map((tenant) =>
       graphToken(toolbox, local, application, tenant.tenantId).then(
@@ -131,7 +131,7 @@ async function waitForTokens(
     }
     waiting = still;
     if (waiting.length === 0 || toolbox.clock.nowMs() >= endMs) return tenantIds.length - waiting.length;
-    say(`Waiting for ${waiting.length} tenants …`);
+    progress(`Waiting for ${waiting.length} tenants …`);
     await toolbox.clock.sleep(15_000, toolbox.signal);
   }
 }

@@ -8,6 +8,11 @@ export function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
+/** A line about how far it is; only for somebody who watches. */
+export function progress(line: string): void {
+  if (process.stderr.isTTY) say(line);
+}
+
 /** Whether somebody can be asked. */
 export const isInteractive = (): boolean => process.stdin.isTTY && process.stderr.isTTY;
 

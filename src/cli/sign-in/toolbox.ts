@@ -31,13 +31,12 @@ export interface Toolbox {
 }
 
 /** @throws BrokerError config_invalid. */
-export async function openToolbox(options: PlaceOptions): Promise<Toolbox> {
+export async function openToolbox(options: PlaceOptions, signal: AbortSignal): Promise<Toolbox> {
   const place = parsePlace(options, process.env, await readLocalSettings());
   const clock = systemClock;
   const random: Random = Math.random;
   const fetch: Fetch = (url, init) => globalThis.fetch(url, init);
   const newId = randomUUID;
-  const signal = interruption();
   const identity = await azureIdentity(place);
   const assertion = assertionOf(identity, place);
   const store = new KeyVaultCredentialStore(await secretClient(place.keyVaultUrl, identity));
@@ -73,19 +72,4 @@ function assertionOf(identity: TokenCredential, place: Place): () => Promise<str
   if (place.hasManagedIdentity) return () => federatedAssertion(identity);
   return () =>
     Promise.reject(new Error('a federated credential works only where the managed identity is, not on this machine'));
-}
-
-/** Aborts once at Ctrl+C; a second one ends the program as usual. */
-function interruption(): AbortSignal {
-  const controller = new AbortController();
-  process.once('SIGINT', () => controller.abort(new Interrupted()));
-  return controller.signal;
-}
-
-/** The operator pressed Ctrl+C. */
-export class Interrupted extends Error {
-  override readonly name = 'Interrupted';
-  constructor() {
-    super('interrupted');
-  }
 }

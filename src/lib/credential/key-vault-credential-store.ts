@@ -1,17 +1,9 @@
-import type { KeyVaultSecret, SecretClient, SecretProperties } from '@azure/keyvault-secrets';
+import type { KeyVaultSecret, SecretClient } from '@azure/keyvault-secrets';
 import { BrokerError } from '../errors.ts';
-import { parseTenantId } from '../identifiers.ts';
-import { Secret } from '../secret.ts';
-import {
-  type ClientCredential,
-  type Credential,
-  type StoredClientCredential,
-  type StoredRefreshToken,
-  refreshTokenLifeMs,
-} from './credential.ts';
+import type { Credential, StoredRefreshToken } from './credential.ts';
 import type { CredentialStore, NewClientCredential, NewRefreshToken, StoredVersion } from './credential-store.ts';
 import { keyVaultFailure, statusOf } from './key-vault-failure.ts';
-import { parseCertificate } from './certificate.ts';
+import { readClientCredential, readRefreshToken, versionOf } from './stored-secret.ts';
 
 /** The SDK retries by itself; this bounds the whole of it, so that a vault that hangs does not hang its callers. */
 const deadlineMs = 20_000;
@@ -203,53 +195,4 @@ async function guarded<T>(work: (signal: AbortSignal) => Promise<T>, signal?: Ab
 
 function isDisabled(error: unknown): boolean {
   return statusOf(error) === 403 && /SecretDisabled|disabled/i.test(error instanceof Error ? error.message : '');
-}
-
-function versionOf(properties: SecretProperties): string {
-  if (!properties.version) throw new BrokerError('key_vault_unavailable', 'Key Vault answered without a version.');
-  return properties.version;
-}
-
-function readClientCredential(stored: KeyVaultSecret): StoredClientCredential {
-  const tags = stored.properties.tags ?? {};
-  const clientId = tags['clientId'];
-  const tenantId = parseTenantId(tags['tenantId']);
-  if (!stored.value || !clientId || !tenantId) {
-    throw new BrokerError(
-      'credential_missing',
-      `The Key Vault secret "${stored.name}" lacks the tags clientId and tenantId.`,
-    );
-  }
-  return {
-    clientId,
-    tenantId,
-    credential: readCredential(tags['kind'], stored.value, stored.name),
-    version: versionOf(stored.properties),
-    ...(stored.properties.expiresOn ? { endsAtMs: stored.properties.expiresOn.getTime() } : {}),
-    ...(tags['keyId'] ? { keyId: tags['keyId'] } : {}),
-  };
-}
-
-function readCredential(kind: string | undefined, value: string, name: string): ClientCredential {
-  if (kind === 'federated') return { kind };
-  if (kind === 'certificate') return parseCertificate(value);
-  if (kind === undefined || kind === 'secret') return { kind: 'secret', secret: new Secret(value) };
-  throw new BrokerError('credential_missing', `The Key Vault secret "${name}" is of an unknown kind.`);
-}
-
-function readRefreshToken(stored: KeyVaultSecret): StoredRefreshToken | undefined {
-  if (!stored.value) return undefined;
-  const tags = stored.properties.tags ?? {};
-  const obtained = Date.parse(tags['obtainedAt'] ?? '');
-  // A token that somebody stored by hand has no tags: its version's birth is then the best that is known.
-  const obtainedAtMs = Number.isNaN(obtained) ? (stored.properties.createdOn?.getTime() ?? 0) : obtained;
-  return {
-    secret: new Secret(stored.value),
-    version: versionOf(stored.properties),
-    obtainedAtMs,
-    expiresAtMs: stored.properties.expiresOn?.getTime() ?? obtainedAtMs + refreshTokenLifeMs,
-    account: tags['account'] ?? '',
-    accountObjectId: tags['accountObjectId'] ?? '',
-    mfa: tags['mfa'] === 'true',
-  };
 }

@@ -2,11 +2,12 @@ import type { AuthorizationServer, Client, ClientAuth, DeviceAuthorizationRespon
 import type { Clock } from '../clock.ts';
 import type { ClientCredential } from '../credential/credential.ts';
 import { BrokerError } from '../errors.ts';
-import { type Fetch, outboundFailure, type OutboundReply, send } from '../http/outbound.ts';
+import type { Fetch } from '../http/outbound.ts';
 import type { TenantId } from '../identifiers.ts';
 import { authorizationServer, type OAuthLibrary } from './authorization-server.ts';
 import { clientAuthentication } from './client-authentication.ts';
-import { judgeTokenReply, type RedeemedToken } from './judge-token-reply.ts';
+import type { RedeemedToken } from './judge-token-reply.ts';
+import { SignInExchange } from './sign-in-exchange.ts';
 import { signInFailure } from './sign-in-failure.ts';
 
 export interface SignInClientDeps {
@@ -43,9 +44,6 @@ export interface DeviceCode {
   readonly verificationUri: string;
   readonly expiresInSeconds: number;
 }
-
-const timeoutMs = 30_000;
-const maxReplyBytes = 256 * 1024;
 
 /**
  * Signs a person in: authorization code with PKCE (RFC 7636), or device code (RFC 8628). oauth4webapi makes and checks
@@ -120,7 +118,7 @@ export class SignInClient {
    */
   async finishBrowser(signIn: BrowserSignIn, callback: URLSearchParams, signal?: AbortSignal): Promise<RedeemedToken> {
     const oauth = this.#oauth;
-    const exchange = new Exchange(this.#deps, signal);
+    const exchange = new SignInExchange(this.#deps, signal);
     try {
       const parameters = oauth.validateAuthResponse(this.#server, this.#client, callback, signIn.state);
       const response = await oauth.authorizationCodeGrantRequest(
@@ -146,7 +144,7 @@ export class SignInClient {
     signal?: AbortSignal,
   ): Promise<{ readonly code: DeviceCode; readonly grant: DeviceAuthorizationResponse }> {
     const oauth = this.#oauth;
-    const exchange = new Exchange(this.#deps, signal);
+    const exchange = new SignInExchange(this.#deps, signal);
     try {
       const response = await oauth.deviceAuthorizationRequest(
         this.#server,
@@ -176,7 +174,7 @@ export class SignInClient {
     let intervalMs = (grant.interval ?? 5) * 1000;
     while (clock.nowMs() < endMs) {
       await clock.sleep(intervalMs, signal);
-      const exchange = new Exchange(this.#deps, signal);
+      const exchange = new SignInExchange(this.#deps, signal);
       try {
         const response = await oauth.deviceCodeGrantRequest(
           this.#server,
@@ -197,53 +195,5 @@ export class SignInClient {
       }
     }
     throw new BrokerError('sign_in_refused', 'The code has expired before anybody signed in with it.');
-  }
-}
-
-/** One exchange with the token endpoint: oauth4webapi sends through it, and the reply is kept as it came. */
-class Exchange {
-  readonly #deps: SignInClientDeps;
-  readonly #signal: AbortSignal | undefined;
-  #reply: OutboundReply | undefined;
-  #sentAtMs = 0;
-
-  constructor(deps: SignInClientDeps, signal: AbortSignal | undefined) {
-    this.#deps = deps;
-    this.#signal = signal;
-  }
-
-  readonly fetch = async (
-    url: string,
-    init: { readonly headers: Record<string, string>; readonly body: URLSearchParams },
-  ): Promise<Response> => {
-    this.#sentAtMs = this.#deps.clock.nowMs();
-    const reply = await send(this.#deps.fetch, {
-      method: 'POST',
-      url,
-      headers: { ...init.headers, 'content-type': 'application/x-www-form-urlencoded' },
-      body: init.body.toString(),
-      timeoutMs,
-      maxBodyBytes: maxReplyBytes,
-      signal: this.#signal,
-    }).catch((error: unknown): never => {
-      throw outboundFailure(error, 'entra_unavailable', 'Entra');
-    });
-    this.#reply = reply;
-    return new Response(reply.body, { status: reply.status, headers: reply.headers });
-  };
-
-  get failure() {
-    if (this.#reply === undefined) return undefined;
-    const judged = judgeTokenReply(this.#reply, this.#sentAtMs);
-    return judged.ok ? undefined : judged.failure;
-  }
-
-  /** The token in the reply. @throws BrokerError when there is none. */
-  token(): RedeemedToken {
-    if (this.#reply === undefined) throw new BrokerError('entra_unavailable', 'Entra was not asked.');
-    const judged = judgeTokenReply(this.#reply, this.#sentAtMs);
-    if (judged.ok) return judged.token;
-    const { code, detail, logFields, retryAfterSeconds } = judged.failure;
-    throw new BrokerError(code, detail, { logFields, retryAfterSeconds });
   }
 }

@@ -1,4 +1,5 @@
 import type { ClientCredential } from '../credential/credential.ts';
+import { renewBeforeMs } from '../credential/renew-client-secret.ts';
 import { BrokerError } from '../errors.ts';
 import type { TenantId } from '../identifiers.ts';
 import { adminAgentsName, applicationTag, type DirectoryState, permissionKey } from './directory-state.ts';
@@ -67,7 +68,7 @@ const ownedApplicationsRole = '18a4783c-866b-4cc7-a460-3d5e5662c884';
  * The changes that lead from what there is to what is asked for; none when a run before this one did them all. Pure.
  * @throws BrokerError config_invalid when the tenant is no partner tenant, or an option is missing.
  */
-export function planSetup(options: SetupOptions, state: DirectoryState): SetupStep[] {
+export function planSetup(options: SetupOptions, state: DirectoryState, nowMs: number): SetupStep[] {
   if (state.adminAgentsId === undefined) {
     throw new BrokerError(
       'config_invalid',
@@ -81,7 +82,7 @@ export function planSetup(options: SetupOptions, state: DirectoryState): SetupSt
     ...planWithdrawals(options, state),
     ...planOwnership(options, state),
     ...(state.isAdminAgent ? [] : [{ kind: 'join_admin_agents', groupId: state.adminAgentsId } as const]),
-    ...planCredential(options, state),
+    ...planCredential(options, state, nowMs),
   ];
 }
 
@@ -158,11 +159,14 @@ function planOwnership(options: SetupOptions, state: DirectoryState): SetupStep[
   return renewsItself && !state.isOwner ? [{ kind: 'own_itself' }] : [];
 }
 
-/** A new client credential only where the stored one is absent, of another kind, or unknown to Entra. */
-function planCredential(options: SetupOptions, state: DirectoryState): SetupStep[] {
+/** A new client credential only where the stored one is absent, of another kind, unknown to Entra, or about to end. */
+function planCredential(options: SetupOptions, state: DirectoryState, nowMs: number): SetupStep[] {
   const { application, stored } = state;
   const usable =
-    stored !== undefined && stored.clientId === application?.clientId && stored.credential.kind === options.credential;
+    stored !== undefined &&
+    stored.clientId === application?.clientId &&
+    stored.credential.kind === options.credential &&
+    (stored.endsAtMs === undefined || stored.endsAtMs - nowMs > renewBeforeMs);
   switch (options.credential) {
     case 'secret':
       return usable && application.secrets.some(({ keyId }) => keyId === stored.keyId) ? [] : [{ kind: 'add_secret' }];
@@ -201,38 +205,4 @@ function managedIdentityTrust(options: SetupOptions): ManagedIdentityTrust {
 function sameSet(left: readonly string[], right: readonly string[]): boolean {
   const [a, b] = [new Set(left), new Set(right)];
   return a.size === b.size && [...a].every((item) => b.has(item));
-}
-
-/** The step as a sentence for a plan that people read. */
-export function describeStep(step: SetupStep, options: SetupOptions): string {
-  switch (step.kind) {
-    case 'create_application':
-      return `Create the multi-tenant application "${options.displayName}" with the permissions of the profile ${options.profile.name}`;
-    case 'update_application':
-      return `Change the application: ${step.differences.join(', ')}`;
-    case 'create_principal':
-      return 'Create its service principal in the partner tenant';
-    case 'create_resource_principal':
-      return `Create the service principal of ${step.resource.name} in the partner tenant`;
-    case 'grant_scopes':
-      return `Consent for all users: ${step.resource.name}: ${step.scopes.join(' ')}`;
-    case 'withdraw_scopes':
-      return 'Withdraw a consent that the profile does not ask for';
-    case 'grant_role':
-      return `Consent for the application: ${step.resource.name}: ${step.value}`;
-    case 'withdraw_role':
-      return 'Withdraw an application permission that the profile does not ask for';
-    case 'own_itself':
-      return 'Make the application its own owner, so that it can renew its client credential';
-    case 'join_admin_agents':
-      return `Add the service principal to the group ${adminAgentsName}, which pre-consents it in customer tenants`;
-    case 'add_secret':
-      return 'Create a client secret and store it in Key Vault';
-    case 'add_certificate':
-      return 'Create a certificate, store it in Key Vault and register it with the application';
-    case 'trust_managed_identity':
-      return `Trust the managed identity ${step.trust.subject} instead of a secret`;
-    case 'store_federated':
-      return 'Note in Key Vault that the application uses the managed identity';
-  }
 }

@@ -4,8 +4,9 @@ import type { Redeemer } from '../entra/redeemer.ts';
 import { BrokerError, toBrokerError } from '../errors.ts';
 import type { GraphClient } from '../graph/client.ts';
 import { type ApplyDeps, SetupRun } from './apply.ts';
-import { readDirectoryState } from './directory-state.ts';
-import { describeStep, planSetup, type SetupOptions, type SetupStep } from './plan.ts';
+import { readDirectoryState } from './read-directory-state.ts';
+import { describeStep } from './describe-step.ts';
+import { planSetup, type SetupOptions, type SetupStep } from './plan.ts';
 
 export type { SetupOptions, SetupStep } from './plan.ts';
 
@@ -31,6 +32,8 @@ export interface SetupPlan {
 export interface SetupOutcome extends SetupPlan {
   readonly clientId: string;
   readonly changed: boolean;
+  /** Whether a service account has consented already. */
+  readonly consented: boolean;
   readonly credential: 'secret' | 'certificate' | 'federated';
   /** When the client credential ends; absent for a federated one. */
   readonly endsAtMs?: number;
@@ -68,12 +71,13 @@ export async function runSetup(
     await run.apply(step).catch(asOperator);
     deps.report({ step: text, state: 'done' });
   }
-  const { client } = await deps.store.load(options.application);
+  const { client, refreshToken } = await deps.store.load(options.application);
   if (steps.some(({ kind }) => kind === 'add_secret' || kind === 'add_certificate')) await prove(deps, client);
   return {
     ...plan,
     clientId: run.clientId,
     changed: steps.length > 0,
+    consented: refreshToken !== undefined,
     credential: client.credential.kind,
     ...(client.endsAtMs === undefined ? {} : { endsAtMs: client.endsAtMs }),
   };
@@ -83,7 +87,7 @@ async function prepare(deps: SetupDeps, options: SetupOptions) {
   // The vault first: an operator who may not write there should learn it before anything is made.
   const stored = await storedClient(deps.store, options.application);
   const state = await readDirectoryState(deps.graph, options, stored).catch(asOperator);
-  const steps: readonly SetupStep[] = planSetup(options, state);
+  const steps: readonly SetupStep[] = planSetup(options, state, deps.clock.nowMs());
   return { state, steps };
 }
 

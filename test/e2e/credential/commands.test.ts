@@ -33,14 +33,23 @@ interface Ended {
   readonly stderr: string;
 }
 
-function start(args: readonly string[], as: 'admin' | 'broker' | 'nomfa' | null = 'broker') {
+function start(
+  args: readonly string[],
+  as: 'admin' | 'broker' | 'nomfa' | null = 'broker',
+  more: Readonly<Record<string, string>> = {},
+) {
   const { cloud } = operator;
   const browser =
     as &&
     `"${process.execPath}" "${ptbScript}" local-browser --control ${cloud.control} --account ${account(cloud, as)}`;
   const child = spawn(process.execPath, [ptbScript, ...args], {
     cwd: folder,
-    env: { PATH: process.env['PATH'], ...environmentOf(cloud.document), ...(browser ? { PTB_BROWSER: browser } : {}) },
+    env: {
+      PATH: process.env['PATH'],
+      ...environmentOf(cloud.document),
+      ...(browser ? { PTB_BROWSER: browser } : {}),
+      ...more,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   running.add(child);
@@ -114,6 +123,14 @@ describe('bad input ends with one sentence and the next step', () => {
     expect(exitCode).toBe(4);
     expect(stderr).toMatch(/--device-code/);
   });
+});
+
+it('ends with 130 at Ctrl+C while it waits for somebody to sign in', async () => {
+  const { child, ended } = start(['consent'], null, { PTB_BROWSER: `"${process.execPath}" -e 0` });
+  await new Promise<void>((resolve) => child.stderr.on('data', () => resolve()));
+  // The listener is up as soon as the browser was asked for; a signal before that must do as well.
+  child.kill('SIGINT');
+  expect(await ended).toMatchObject({ exitCode: 130, stdout: '' });
 });
 
 describe('a process that is killed while it rotates', () => {

@@ -165,3 +165,17 @@ describe('a setup that cannot be done', () => {
     }
   });
 });
+
+it.each(['secret', 'certificate'] as const)('renews a %s that ends within 30 days', async (credential) => {
+  const names = { application: `ending-${credential}`, displayName: `ending-${credential}`, credential };
+  await operator.setUp(names);
+  const { client } = await operator.store.load(names.application);
+  // As if it had been made long ago.
+  const endsAtMs = operator.clock.nowMs() + 29 * 86_400_000;
+  await operator.store.saveClientCredential(names.application, { ...client, endsAtMs });
+  expect(await operator.setUp(names)).toMatchObject({ changed: true });
+  const renewed = await operator.store.load(names.application);
+  expect(renewed.client.endsAtMs).toBeGreaterThan(endsAtMs);
+  expect(renewed.client.keyId).not.toBe(client.keyId);
+  expect(await operator.setUp(names)).toMatchObject({ changed: false });
+});

@@ -1,0 +1,65 @@
+import type { KeyVaultSecret, SecretProperties } from '@azure/keyvault-secrets';
+import { BrokerError } from '../errors.ts';
+import { parseTenantId } from '../identifiers.ts';
+import { Secret } from '../secret.ts';
+import { parseCertificate } from './certificate.ts';
+import {
+  type ClientCredential,
+  refreshTokenLifeMs,
+  type StoredClientCredential,
+  type StoredRefreshToken,
+} from './credential.ts';
+
+/** Key Vault's secrets as credentials: the value is the secret itself, everything else stands in tags. */
+
+/** @throws BrokerError key_vault_unavailable for an answer without one. */
+export function versionOf(properties: SecretProperties): string {
+  if (!properties.version) throw new BrokerError('key_vault_unavailable', 'Key Vault answered without a version.');
+  return properties.version;
+}
+
+/** @throws BrokerError credential_missing when tags are missing; client_credential_rejected for a broken certificate. */
+export function readClientCredential(stored: KeyVaultSecret): StoredClientCredential {
+  const tags = stored.properties.tags ?? {};
+  const clientId = tags['clientId'];
+  const tenantId = parseTenantId(tags['tenantId']);
+  if (!stored.value || !clientId || !tenantId) {
+    throw new BrokerError(
+      'credential_missing',
+      `The Key Vault secret "${stored.name}" lacks the tags clientId and tenantId.`,
+    );
+  }
+  return {
+    clientId,
+    tenantId,
+    credential: readCredential(tags['kind'], stored.value, stored.name),
+    version: versionOf(stored.properties),
+    ...(stored.properties.expiresOn ? { endsAtMs: stored.properties.expiresOn.getTime() } : {}),
+    ...(tags['keyId'] ? { keyId: tags['keyId'] } : {}),
+  };
+}
+
+function readCredential(kind: string | undefined, value: string, name: string): ClientCredential {
+  if (kind === 'federated') return { kind };
+  if (kind === 'certificate') return parseCertificate(value);
+  if (kind === undefined || kind === 'secret') return { kind: 'secret', secret: new Secret(value) };
+  throw new BrokerError('credential_missing', `The Key Vault secret "${name}" is of an unknown kind.`);
+}
+
+/** The refresh token, or undefined for an empty secret. */
+export function readRefreshToken(stored: KeyVaultSecret): StoredRefreshToken | undefined {
+  if (!stored.value) return undefined;
+  const tags = stored.properties.tags ?? {};
+  const obtained = Date.parse(tags['obtainedAt'] ?? '');
+  // A token that somebody stored by hand has no tags: its version's birth is then the best that is known.
+  const obtainedAtMs = Number.isNaN(obtained) ? (stored.properties.createdOn?.getTime() ?? 0) : obtained;
+  return {
+    secret: new Secret(stored.value),
+    version: versionOf(stored.properties),
+    obtainedAtMs,
+    expiresAtMs: stored.properties.expiresOn?.getTime() ?? obtainedAtMs + refreshTokenLifeMs,
+    account: tags['account'] ?? '',
+    accountObjectId: tags['accountObjectId'] ?? '',
+    mfa: tags['mfa'] === 'true',
+  };
+}

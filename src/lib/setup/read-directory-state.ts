@@ -1,0 +1,191 @@
+import type { StoredClientCredential } from '../credential/credential.ts';
+import type { GraphClient } from '../graph/client.ts';
+import { isJsonObject, type JsonObject, textOf } from '../graph/reply.ts';
+import {
+  adminAgentsName,
+  applicationTag,
+  type DirectoryState,
+  type FederatedTrust,
+  permissionKey,
+  type RegisteredApplication,
+  type RegisteredSecret,
+  type RoleGrant,
+  type ScopeGrant,
+} from './directory-state.ts';
+import { graphAppId, type PermissionProfile } from './permissions.ts';
+
+interface Wanted {
+  readonly application: string;
+  readonly displayName: string;
+  readonly profile: PermissionProfile;
+}
+
+/** Reads everything that a plan depends on; changes nothing. @throws BrokerError from Graph. */
+export async function readDirectoryState(
+  graph: GraphClient,
+  wanted: Wanted,
+  stored: StoredClientCredential | undefined,
+): Promise<DirectoryState> {
+  const application = await findApplication(graph, wanted, stored);
+  const appIds = new Set([graphAppId, ...wanted.profile.resources.map(({ appId }) => appId)]);
+  const [principalId, resourceIds, adminAgentsId] = await Promise.all([
+    application && principalOf(graph, application.clientId),
+    principalsOf(graph, [...appIds]),
+    findAdminAgents(graph),
+  ]);
+  const [scopeGrants, roleGrants, isAdminAgent] =
+    principalId === undefined
+      ? [[], [], false]
+      : await Promise.all([
+          readScopeGrants(graph, principalId),
+          readRoleGrants(graph, principalId),
+          adminAgentsId === undefined ? false : isMember(graph, principalId, adminAgentsId),
+        ]);
+  const [federatedTrusts, isOwner] =
+    application === undefined
+      ? [[], false]
+      : await Promise.all([
+          readFederatedTrusts(graph, application.objectId),
+          principalId === undefined ? false : isOwnerOf(graph, application.objectId, principalId),
+        ]);
+  return {
+    application,
+    principalId,
+    resourceIds,
+    scopeGrants,
+    roleGrants,
+    federatedTrusts,
+    adminAgentsId,
+    isAdminAgent,
+    isOwner,
+    stored,
+  };
+}
+
+const applicationFields =
+  '$select=id,appId,displayName,signInAudience,tags,web,requiredResourceAccess,passwordCredentials,keyCredentials';
+
+async function findApplication(
+  graph: GraphClient,
+  wanted: Wanted,
+  stored: StoredClientCredential | undefined,
+): Promise<RegisteredApplication | undefined> {
+  if (stored !== undefined) {
+    const known = await first(graph, `/applications?$filter=appId eq '${stored.clientId}'&${applicationFields}`);
+    if (known !== undefined) return readApplication(known);
+  }
+  const name = encodeURIComponent(wanted.displayName.replaceAll("'", "''"));
+  const sameName = graph.list(`/applications?$filter=displayName eq '${name}'&${applicationFields}`);
+  // Names are not unique in Entra, and the application that callers ask tokens for may well be called the same.
+  for await (const candidate of sameName) {
+    if (texts(candidate['tags']).includes(applicationTag(wanted.application))) return readApplication(candidate);
+  }
+  return undefined;
+}
+
+function readApplication(found: JsonObject): RegisteredApplication {
+  const web = isJsonObject(found['web']) ? found['web'] : undefined;
+  return {
+    objectId: textOf(found, 'id') ?? '',
+    clientId: textOf(found, 'appId') ?? '',
+    displayName: textOf(found, 'displayName') ?? '',
+    signInAudience: textOf(found, 'signInAudience') ?? '',
+    tags: texts(found['tags']),
+    redirectUris: texts(web?.['redirectUris']),
+    permissions: objects(found['requiredResourceAccess']).flatMap((resource) =>
+      objects(resource['resourceAccess']).map((access) =>
+        permissionKey(
+          textOf(resource, 'resourceAppId') ?? '',
+          textOf(access, 'type') ?? '',
+          textOf(access, 'id') ?? '',
+        ),
+      ),
+    ),
+    secrets: objects(found['passwordCredentials']).map(readSecret),
+    keyCredentials: objects(found['keyCredentials']),
+  };
+}
+
+function readSecret(found: JsonObject): RegisteredSecret {
+  return {
+    keyId: textOf(found, 'keyId') ?? '',
+    displayName: textOf(found, 'displayName') ?? '',
+    startsAtMs: Date.parse(textOf(found, 'startDateTime') ?? '') || 0,
+  };
+}
+
+async function principalOf(graph: GraphClient, appId: string): Promise<string | undefined> {
+  return textOf(await first(graph, `/servicePrincipals?$filter=appId eq '${appId}'&$select=id,appId`), 'id');
+}
+
+async function principalsOf(graph: GraphClient, appIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const found = new Map<string, string>();
+  for (const appId of appIds) {
+    const id = await principalOf(graph, appId);
+    if (id !== undefined) found.set(appId, id);
+  }
+  return found;
+}
+
+async function findAdminAgents(graph: GraphClient): Promise<string | undefined> {
+  return textOf(await first(graph, `/groups?$filter=displayName eq '${adminAgentsName}'&$select=id,displayName`), 'id');
+}
+
+async function readScopeGrants(graph: GraphClient, principalId: string): Promise<ScopeGrant[]> {
+  const grants: ScopeGrant[] = [];
+  for await (const grant of graph.list(`/oauth2PermissionGrants?$filter=clientId eq '${principalId}'`)) {
+    if (textOf(grant, 'consentType') !== 'AllPrincipals') continue;
+    const scopes = (textOf(grant, 'scope') ?? '').split(' ').filter((scope) => scope !== '');
+    grants.push({ id: textOf(grant, 'id') ?? '', resourceId: textOf(grant, 'resourceId') ?? '', scopes });
+  }
+  return grants;
+}
+
+async function readRoleGrants(graph: GraphClient, principalId: string): Promise<RoleGrant[]> {
+  const grants: RoleGrant[] = [];
+  for await (const grant of graph.list(`/servicePrincipals/${principalId}/appRoleAssignments`)) {
+    grants.push({
+      id: textOf(grant, 'id') ?? '',
+      resourceId: textOf(grant, 'resourceId') ?? '',
+      roleId: textOf(grant, 'appRoleId') ?? '',
+    });
+  }
+  return grants;
+}
+
+async function readFederatedTrusts(graph: GraphClient, objectId: string): Promise<FederatedTrust[]> {
+  const trusts: FederatedTrust[] = [];
+  for await (const trust of graph.list(`/applications/${objectId}/federatedIdentityCredentials`)) {
+    trusts.push({
+      id: textOf(trust, 'id') ?? '',
+      issuer: textOf(trust, 'issuer') ?? '',
+      subject: textOf(trust, 'subject') ?? '',
+      audiences: texts(trust['audiences']),
+    });
+  }
+  return trusts;
+}
+
+/** Asked from the member's side: a group's list of members leaves service principals out ("List group members"). */
+async function isMember(graph: GraphClient, principalId: string, groupId: string): Promise<boolean> {
+  for await (const group of graph.list(`/servicePrincipals/${principalId}/memberOf?$select=id`)) {
+    if (textOf(group, 'id') === groupId) return true;
+  }
+  return false;
+}
+
+async function isOwnerOf(graph: GraphClient, objectId: string, principalId: string): Promise<boolean> {
+  for await (const owner of graph.list(`/applications/${objectId}/owners?$select=id`)) {
+    if (textOf(owner, 'id') === principalId) return true;
+  }
+  return false;
+}
+
+async function first(graph: GraphClient, path: string): Promise<JsonObject | undefined> {
+  for await (const item of graph.list(path)) return item;
+  return undefined;
+}
+
+const objects = (value: unknown): readonly JsonObject[] => (Array.isArray(value) ? value.filter(isJsonObject) : []);
+const texts = (value: unknown): readonly string[] =>
+  Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : [];
