@@ -14,7 +14,7 @@ const everyMs = 15_000;
 type Job = JobsAnswer['jobs'][number];
 
 export function JobsView() {
-  return useRole('Runs.Read') ? <JobList /> : <RoleNeeded role="Runs.Read" />;
+  return useRole('Runs.Read') ? <JobList /> : <RoleNeeded title="Jobs" role="Runs.Read" />;
 }
 
 function JobList() {

@@ -42,11 +42,14 @@ export function Failure({ failure }: { readonly failure: ApiFailure | undefined 
 }
 
 /** In place of a view that the token does not reach. */
-export function RoleNeeded({ role }: { readonly role: string }) {
+export function RoleNeeded({ title, role }: { readonly title: string; readonly role: string }) {
   return (
-    <Notice kind="plain">
-      The token lacks the app role <code>{role}</code>, so there is nothing to show here.
-    </Notice>
+    <>
+      <h2>{title}</h2>
+      <Notice kind="plain">
+        The token lacks the app role <code>{role}</code>, so there is nothing to show here.
+      </Notice>
+    </>
   );
 }
 

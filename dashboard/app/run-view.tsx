@@ -19,7 +19,7 @@ const isEnded = (status: RunAnswer['status'] | undefined): boolean =>
   status === 'completed' || status === 'failed' || status === 'cancelled';
 
 export function RunView({ runId }: { readonly runId: string }) {
-  return useRole('Runs.Read') ? <OneRun runId={runId} /> : <RoleNeeded role="Runs.Read" />;
+  return useRole('Runs.Read') ? <OneRun runId={runId} /> : <RoleNeeded title="Run" role="Runs.Read" />;
 }
 
 function OneRun({ runId }: { readonly runId: string }) {

@@ -11,7 +11,7 @@ const everyMs = 5_000;
 const listed = 200;
 
 export function RunsView() {
-  return useRole('Runs.Read') ? <RunList /> : <RoleNeeded role="Runs.Read" />;
+  return useRole('Runs.Read') ? <RunList /> : <RoleNeeded title="Runs" role="Runs.Read" />;
 }
 
 function RunList() {

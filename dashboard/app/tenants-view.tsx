@@ -20,7 +20,7 @@ const filters: Readonly<Record<string, (tenant: Tenant) => boolean>> = {
 };
 
 export function TenantsView() {
-  return useRole('Tenants.Read') ? <TenantList /> : <RoleNeeded role="Tenants.Read" />;
+  return useRole('Tenants.Read') ? <TenantList /> : <RoleNeeded title="Tenants" role="Tenants.Read" />;
 }
 
 function TenantList() {

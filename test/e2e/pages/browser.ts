@@ -1,0 +1,81 @@
+import { existsSync } from 'node:fs';
+import { type Browser, chromium, type Page } from 'playwright-core';
+
+const program = process.env['PTB_CHROMIUM'] ?? '/usr/bin/chromium';
+
+/** Why there is no browser to test with; undefined where there is one. */
+export const noBrowser: string | undefined = existsSync(program)
+  ? undefined
+  : `there is no ${program}; .ci/install-tools brings it, or PTB_CHROMIUM names another`;
+
+if (noBrowser !== undefined) console.log(`The tests of the pages are skipped: ${noBrowser}.`);
+
+/** A browser of its own. Its sandbox needs rights that a container does not give; it only sees pages of this program. */
+export const launchBrowser = (): Promise<Browser> =>
+  chromium.launch({ executablePath: program, args: ['--no-sandbox'] });
+
+/** A page with what it complained about and whom it asked. */
+export interface WatchedPage {
+  readonly page: Page;
+  /** Errors of scripts, refusals of the content security policy, failed loads. */
+  readonly complaints: string[];
+  /** Origins of all requests. */
+  readonly origins: ReadonlySet<string>;
+}
+
+export async function openPage(
+  browser: Browser,
+  options: Parameters<Browser['newPage']>[0] = {},
+): Promise<WatchedPage> {
+  const page = await browser.newPage({ viewport: { width: 1360, height: 900 }, ...options });
+  page.setDefaultTimeout(15_000);
+  const complaints: string[] = [];
+  const origins = new Set<string>();
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
+  });
+  page.on('request', (request) => origins.add(new URL(request.url()).origin));
+  return { page, complaints, origins };
+}
+
+/**
+ * Text whose contrast with what lies behind it is under 4.5 to 1 (WCAG 2.2, 1.4.3), as `ratio: text`.
+ * Runs in the page: it sees the colours that the browser computed.
+ */
+export const poorContrast = (page: Page): Promise<string[]> =>
+  page.evaluate(() => {
+    const channels = (color: string): number[] => (color.match(/[\d.]+/g) ?? []).map(Number);
+    const luminance = (color: number[]): number => {
+      const [r = 0, g = 0, b = 0] = color.slice(0, 3).map((value) => {
+        const part = value / 255;
+        return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+      });
+      return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const behind = (element: Element | null): number[] => {
+      for (let at = element; at !== null; at = at.parentElement) {
+        const color = channels(getComputedStyle(at).backgroundColor);
+        if ((color[3] ?? 1) > 0) return color;
+      }
+      return [255, 255, 255];
+    };
+    const found = new Set<string>();
+    for (const element of document.querySelectorAll<HTMLElement>('#page *')) {
+      const text = [...element.childNodes]
+        .filter(({ nodeType }) => nodeType === 3)
+        .map(({ textContent }) => textContent)
+        .join('')
+        .trim();
+      if (
+        text === '' ||
+        element.closest('.visually-hidden, svg, option, :disabled') !== null ||
+        element.offsetParent === null
+      )
+        continue;
+      const [one, other] = [luminance(channels(getComputedStyle(element).color)), luminance(behind(element))];
+      const ratio = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+      if (ratio < 4.5) found.add(`${ratio.toFixed(2)}: ${text.slice(0, 40)}`);
+    }
+    return [...found];
+  });

@@ -1,0 +1,57 @@
+import type { Locator, Page } from 'playwright-core';
+
+/** The dashboard as its tests use it. */
+export interface DashboardPage {
+  signIn(token: string): Promise<void>;
+  /** Goes to a view by its link. */
+  view(name: 'Overview' | 'Runs' | 'Tenants' | 'Jobs'): Promise<void>;
+  openRun(runId: string): Promise<void>;
+  badgeOfRun(status: string): Locator;
+  /** The tenant whose cell has the focus. */
+  focusedTenant(): Promise<string | null | undefined>;
+  /** Cells in the first row of the grid. */
+  columns(): Promise<number>;
+  /** Everything that a page can keep: storages, cookies, databases, caches, history. */
+  kept(): Promise<string>;
+}
+
+export function dashboardPage(page: Page): DashboardPage {
+  return {
+    signIn: async (token) => {
+      await page.getByLabel('Access token').fill(token);
+      await page.getByRole('button', { name: 'Show the dashboard' }).click();
+    },
+    view: async (name) => {
+      await page.getByRole('link', { name, exact: true }).click();
+      const title = name === 'Overview' ? /^Health/ : name;
+      await page.getByRole('heading', { level: 2, name: title }).waitFor();
+    },
+    openRun: async (runId) => {
+      await page.evaluate(
+        (hash) => {
+          location.hash = hash;
+        },
+        `#/runs/${encodeURIComponent(runId)}`,
+      );
+      await page.locator('#grid-title').waitFor();
+    },
+    badgeOfRun: (status) => page.locator('article .badge', { hasText: status }),
+    focusedTenant: () => page.evaluate(() => document.activeElement?.querySelector('.name')?.textContent),
+    columns: () =>
+      page.locator('.cell').evaluateAll((cells) => {
+        const [first] = cells as HTMLElement[];
+        return cells.filter((cell) => (cell as HTMLElement).offsetTop === first?.offsetTop).length;
+      }),
+    kept: () =>
+      page.evaluate(async () =>
+        JSON.stringify({
+          storages: [{ ...localStorage }, { ...sessionStorage }],
+          cookies: document.cookie,
+          databases: await indexedDB.databases(),
+          caches: 'caches' in globalThis ? await caches.keys() : [],
+          history: history.state as unknown,
+          address: location.href,
+        }),
+      ),
+  };
+}

@@ -1,0 +1,245 @@
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { addFault, clearFaults } from '../../../src/local/cloud/client.ts';
+import type { Demo } from '../../../src/local/demo/start-demo.ts';
+import { startQuietDemo, tokenOfCaller } from '../../support/running-demo.ts';
+import { dashboardPage, type DashboardPage } from './dashboard-page.ts';
+import { launchBrowser, noBrowser, openPage, poorContrast, type WatchedPage } from './browser.ts';
+
+/** As many as an operator of a larger partner sees on one page. */
+const tenants = 300;
+
+describe.skipIf(noBrowser !== undefined)('the dashboard', () => {
+  let demo: Demo;
+  let browser: Browser;
+  let watched: WatchedPage;
+  let page: Page;
+  let dashboard: DashboardPage;
+  let token: string;
+  /** A run over all tenants that has ended. */
+  let runId: string;
+
+  beforeAll(async () => {
+    [demo, browser] = await Promise.all([startQuietDemo(tenants), launchBrowser()]);
+    token = await demo.callerToken();
+    runId = await demo.api.startRun('access-check');
+    while ((await demo.api.run(runId)).finishedAt === undefined)
+      await new Promise((resolve) => setTimeout(resolve, 300));
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await demo?.stop();
+  });
+  beforeEach(async () => {
+    watched = await openPage(browser);
+    ({ page } = watched);
+    dashboard = dashboardPage(page);
+    await page.goto(`${demo.url}/api/dashboard`);
+  });
+  afterEach(async () => {
+    await page.close();
+  });
+
+  it('shows nothing before there is a token, and refuses what is none', async () => {
+    await dashboard.signIn('secret');
+    await page.getByText('This is not an access token').waitFor();
+    await dashboard.signIn(token.replace(/^[^.]+/, 'e30'));
+    await page.getByText('The caller is not authenticated').waitFor();
+    expect(await page.getByRole('navigation').count()).toBe(0);
+  });
+
+  it('keeps the token in memory: in no storage, no cookie, no address, and not after a reload', async () => {
+    await dashboard.signIn(token);
+    await page.getByText('days left of the refresh token').waitFor();
+    expect(JSON.parse(await dashboard.kept())).toEqual({
+      storages: [{}, {}],
+      cookies: '',
+      databases: [],
+      caches: [],
+      history: null,
+      address: `${demo.url}/api/dashboard`,
+    });
+    await page.reload();
+    await page.getByLabel('Access token').waitFor();
+    expect(await page.getByLabel('Access token').inputValue()).toBe('');
+  });
+
+  it('loads from its own origin alone, and offends neither its policy nor the console, over all views', async () => {
+    await dashboard.signIn(token);
+    for (const name of ['Jobs', 'Tenants', 'Runs', 'Overview'] as const) {
+      await dashboard.view(name);
+    }
+    await dashboard.openRun(runId);
+    await page.getByRole('button', { name: 'Rows as CSV' }).waitFor();
+    const download = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Rows as CSV' }).click();
+    expect((await download).suggestedFilename()).toBe('access-check.csv');
+    expect([...watched.origins].filter((origin) => origin !== 'null')).toEqual([demo.url]);
+    expect(watched.complaints).toEqual([]);
+  });
+
+  it('shows how the broker is, with the days that the credential has left', async () => {
+    await dashboard.signIn(token);
+    const card = page.getByRole('region', { name: 'Credential: default' });
+    await card.waitFor();
+    expect(await card.textContent()).toMatch(
+      /8\d days left of the refresh token.*MFA.*yes.*Client secret.*\d+ days left/s,
+    );
+  });
+
+  it('shows one cell a tenant, and groups what failed with what to do', async () => {
+    await dashboard.signIn(token);
+    await dashboard.openRun(runId);
+    const { failures } = await demo.api.run(runId);
+    const cells = page.getByRole('option');
+    expect(await cells.count()).toBe(tenants);
+    expect(await page.locator('.cell.failed').count()).toBe(failures.length);
+    await page.getByRole('switch', { name: 'Failed only' }).click();
+    expect(await cells.count()).toBe(failures.length);
+    const codes = new Set(failures.map(({ code }) => code));
+    const groups = await page.locator('.errors > li').allTextContents();
+    expect(groups).toHaveLength(codes.size);
+    // What stands in backticks is shown as code.
+    for (const { advice } of failures) expect(groups.join()).toContain(advice.replaceAll('`', ''));
+  });
+
+  it('is walked by the keyboard: one stop for the grid, arrows inside, the chosen tenant below', async () => {
+    await dashboard.signIn(token);
+    await dashboard.openRun(runId);
+    await page.getByRole('switch').focus();
+    await page.keyboard.press('Tab');
+    const names = await page.locator('.cell .name').allTextContents();
+    const columns = await dashboard.columns();
+    expect(await dashboard.focusedTenant()).toBe(names[0]);
+    for (const [key, index] of [
+      ['ArrowRight', 1],
+      ['ArrowDown', 1 + columns],
+      ['ArrowLeft', columns],
+      ['ArrowUp', 0],
+      ['End', tenants - 1],
+      ['Home', 0],
+    ] as const) {
+      await page.keyboard.press(key);
+      expect([key, await dashboard.focusedTenant()]).toEqual([key, names[index]]);
+      expect(await page.locator('.chosen strong').textContent()).toBe(names[index]);
+    }
+    await page.keyboard.press('Tab');
+    expect(await page.evaluate(() => document.activeElement?.closest('.grid'))).toBeNull();
+  });
+
+  it('starts a run for chosen tenants, follows it to its end and says so', async () => {
+    await dashboard.signIn(token);
+    await dashboard.view('Jobs');
+    await page.getByRole('button', { name: 'Start access-check' }).click();
+    await page.getByLabel('Only these tenants').fill(
+      demo.cloud.tenants
+        .slice(0, 3)
+        .map(({ domain }) => domain)
+        .join('\n'),
+    );
+    await page.getByRole('button', { name: 'Start for 3' }).click();
+    await dashboard.badgeOfRun('completed').waitFor();
+    expect(await page.getByRole('option').count()).toBe(3);
+    await page
+      .getByRole('status')
+      .getByText(/access-check completed: .* of 3/)
+      .waitFor({ state: 'attached' });
+  });
+
+  it('says what the API refuses in its words, and stays in the dialog', async () => {
+    await dashboard.signIn(token);
+    await dashboard.view('Jobs');
+    await page.getByRole('button', { name: 'Start access-check' }).click();
+    await page.getByLabel('Parameters').fill('[1]');
+    await page.getByRole('button', { name: 'Start for all tenants' }).click();
+    await page.getByText('The parameters are not a JSON object.').waitFor();
+    await page.getByLabel('Parameters').fill('');
+    await page.getByLabel('Only these tenants').fill('nobody.example');
+    await page.getByRole('button', { name: 'Start for 1' }).click();
+    await page.getByText('The tenant does not exist').waitFor();
+    await page.keyboard.press('Escape');
+    expect(await page.getByRole('dialog').count()).toBe(0);
+  });
+
+  it('cancels a run that goes on', async () => {
+    await addFault(demo.cloud.control, { service: 'entra', kind: 'delay', delayMs: 1_000 });
+    try {
+      await dashboard.signIn(token);
+      await dashboard.openRun(await demo.api.startRun('mfa-report'));
+      await page.getByRole('button', { name: 'Cancel' }).click();
+      await dashboard.badgeOfRun('cancelled').waitFor({ timeout: 60_000 });
+      expect(await page.locator('.cell.not_attempted').count()).toBeGreaterThan(0);
+    } finally {
+      await clearFaults(demo.cloud.control);
+    }
+  });
+
+  it('finds tenants by name, domain and state', async () => {
+    await dashboard.signIn(token);
+    await dashboard.view('Tenants');
+    const rows = page.locator('tbody tr');
+    await rows.first().waitFor();
+    expect(await rows.count()).toBe(tenants);
+    const [wanted] = demo.cloud.tenants;
+    await page.getByLabel('Search').fill(wanted?.domain ?? '');
+    expect(await rows.count()).toBe(1);
+    expect(await rows.first().textContent()).toContain('access-check');
+    await page.getByLabel('Search').fill('');
+    await page.getByLabel('Show').selectOption('out of reach');
+    expect(await rows.count()).toBe(demo.cloud.tenants.filter(({ state }) => state === 'gdap_expired').length);
+  });
+
+  it('offers only what the token may do', async () => {
+    await dashboard.signIn(await tokenOfCaller(demo, ['Tenants.Read', 'Runs.Read']));
+    await dashboard.view('Jobs');
+    await page.getByRole('region', { name: 'Access to each tenant' }).waitFor();
+    expect(await page.getByRole('button', { name: /^Start/ }).count()).toBe(0);
+    await dashboard.openRun(runId);
+    await page.getByRole('button', { name: 'Rows as CSV' }).waitFor();
+    expect(await page.getByRole('button', { name: /Run again|Cancel/ }).count()).toBe(0);
+    await page.getByRole('button', { name: 'Forget token' }).click();
+    await dashboard.signIn(await tokenOfCaller(demo, []));
+    await dashboard.view('Tenants');
+    await page.getByText('The token lacks the app role Tenants.Read').waitFor();
+  });
+
+  it('shows a name as text, whatever it looks like', async () => {
+    const name = '<img src=x onerror="document.title=1">';
+    await page.route('**/api/tenants', async (route) => {
+      const response = await route.fetch();
+      const body = (await response.json()) as { tenants: { name: string }[] };
+      await route.fulfill({
+        response,
+        json: { ...body, tenants: body.tenants.map((tenant) => ({ ...tenant, name })) },
+      });
+    });
+    await dashboard.signIn(token);
+    await dashboard.view('Tenants');
+    await page.getByText(name).first().waitFor();
+    expect(await page.title()).toBe('Partner Token Broker');
+    expect(await page.locator('tbody img').count()).toBe(0);
+  });
+
+  it.each(['light', 'dark'] as const)('is legible in the %s scheme', async (colorScheme) => {
+    await page.emulateMedia({ colorScheme });
+    expect(await poorContrast(page)).toEqual([]);
+    await dashboard.signIn(token);
+    for (const name of ['Overview', 'Jobs', 'Tenants', 'Runs'] as const) {
+      await dashboard.view(name);
+      await page.locator('.badge').first().waitFor();
+      expect([name, await poorContrast(page)]).toEqual([name, []]);
+    }
+    await dashboard.openRun(runId);
+    expect(await poorContrast(page)).toEqual([]);
+  });
+
+  it('needs no sideways scrolling on a narrow screen', async () => {
+    await page.setViewportSize({ width: 390, height: 800 });
+    await dashboard.signIn(token);
+    for (const name of ['Overview', 'Jobs', 'Tenants', 'Runs'] as const) {
+      await dashboard.view(name);
+      await page.locator('.badge').first().waitFor();
+      expect([name, await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)]).toEqual([name, 0]);
+    }
+  });
+});

@@ -1,0 +1,89 @@
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { routes } from '../../../src/lib/http/api/routes/index.ts';
+import type { Demo } from '../../../src/local/demo/start-demo.ts';
+import { startQuietDemo } from '../../support/running-demo.ts';
+import { launchBrowser, noBrowser, openPage, poorContrast, type WatchedPage } from './browser.ts';
+
+describe.skipIf(noBrowser !== undefined)('the API page', () => {
+  let demo: Demo;
+  let browser: Browser;
+  let watched: WatchedPage;
+  let page: Page;
+
+  beforeAll(async () => {
+    [demo, browser] = await Promise.all([startQuietDemo(2), launchBrowser()]);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await demo?.stop();
+  });
+  beforeEach(async () => {
+    watched = await openPage(browser);
+    ({ page } = watched);
+    await page.goto(`${demo.url}/api/docs`);
+    await page.getByRole('heading', { name: 'A token for one tenant and one resource' }).waitFor();
+  });
+  afterEach(async () => {
+    await page.close();
+  });
+
+  it('shows every route, and loads nothing from elsewhere', async () => {
+    expect(await page.locator('.operation').count()).toBe(routes.length);
+    for (const { summary } of routes)
+      expect(await page.getByRole('heading', { name: summary, exact: true }).count()).toBe(1);
+    expect([...watched.origins]).toEqual([demo.url]);
+    expect(watched.complaints).toEqual([]);
+  });
+
+  it('follows an address to its operation', async () => {
+    await page.goto(`${demo.url}/api/docs#runs-results`);
+    await page.reload();
+    await page.waitForFunction(
+      () => Math.abs(document.querySelector('#runs-results')?.getBoundingClientRect().top ?? 999) < 100,
+    );
+    expect(await page.locator('#runs-results').isVisible()).toBe(true);
+  });
+
+  it('shows the example in the language that is chosen', async () => {
+    const tokens = page.locator('#tokens');
+    expect(await tokens.locator('pre').first().textContent()).toContain('curl');
+    await tokens.getByRole('button', { name: 'PowerShell' }).click();
+    expect(await tokens.locator('pre').first().textContent()).toContain('Invoke-RestMethod');
+    await tokens.getByRole('button', { name: 'TypeScript' }).click();
+    expect(await tokens.locator('pre').first().textContent()).toContain('await fetch');
+  });
+
+  it('unfolds what lies deeper', async () => {
+    const answer = page.locator('#tenants .answers > li').first();
+    expect(await answer.textContent()).not.toContain('relationshipEndsAt');
+    await answer
+      .locator('.properties > li', { hasText: 'tenants' })
+      .first()
+      .getByRole('button', { name: 'more' })
+      .click();
+    expect(await answer.textContent()).toContain('relationshipEndsAt');
+  });
+
+  it('sends a request and shows the answer as it came', async () => {
+    const health = page.locator('#health');
+    await health.getByText('Try it').click();
+    await health.getByRole('button', { name: 'Send GET' }).click();
+    await health.getByText('200 application/json').waitFor();
+
+    const jobs = page.locator('#jobs');
+    await jobs.getByText('Try it').click();
+    await jobs.getByRole('button', { name: 'Send GET' }).click();
+    await jobs.getByText('401 application/problem+json').waitFor();
+    await page.getByText('Token for trying requests').click();
+    await page.getByLabel('A caller token').fill(await demo.callerToken());
+    await jobs.getByRole('button', { name: 'Send GET' }).click();
+    await jobs.getByText('200 application/json').waitFor();
+    expect(await jobs.getByRole('status').textContent()).toContain('licence-report');
+  });
+
+  it.each(['light', 'dark'] as const)('is legible in the %s scheme', async (colorScheme) => {
+    await page.emulateMedia({ colorScheme });
+    expect(await poorContrast(page)).toEqual([]);
+  });
+});
