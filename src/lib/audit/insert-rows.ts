@@ -1,4 +1,4 @@
-import type { PipelineRequest } from '@azure/core-rest-pipeline';
+import type { HttpClient, PipelineRequest, PipelineRequestOptions } from '@azure/core-rest-pipeline';
 import type { AuditRow } from './audit-row.ts';
 import type { AuditTable } from './audit-table.ts';
 
@@ -22,37 +22,53 @@ export class InsertRefusal extends Error {
   }
 }
 
+/** What sends a transaction; made once, for its client keeps the connections. */
+export interface Transport {
+  readonly client: HttpClient;
+  createRequest(options: PipelineRequestOptions, headers: Record<string, string>): PipelineRequest;
+}
+
+/** Loaded at first use, as everything of the storage SDK is. */
+export async function loadTransport(): Promise<Transport> {
+  const { createDefaultHttpClient, createHttpHeaders, createPipelineRequest } = await import(
+    '@azure/core-rest-pipeline'
+  );
+  return {
+    client: createDefaultHttpClient(),
+    createRequest: (options, headers) => createPipelineRequest({ ...options, headers: createHttpHeaders(headers) }),
+  };
+}
+
 /**
  * Inserts rows of one partition, all or none; at most 100.
  * @param id a new UUID: separates the parts of the request.
  * @throws InsertRefusal, or the pipeline's own error when no reply came.
  */
 export async function insertRows(
-  table: AuditTable,
+  { table, transport }: { readonly table: AuditTable; readonly transport: Transport },
   rows: readonly AuditRow[],
   id: string,
   abortSignal: AbortSignal,
 ): Promise<void> {
-  const { createDefaultHttpClient, createHttpHeaders, createPipelineRequest } = await import(
-    '@azure/core-rest-pipeline'
-  );
   const url = new URL(table.url);
-  const request: PipelineRequest = createPipelineRequest({
-    url: below(url, '$batch'),
-    method: 'POST',
-    headers: createHttpHeaders({
+  const request = transport.createRequest(
+    {
+      url: below(url, '$batch'),
+      method: 'POST',
+      body: insertBody(entityUrl(url, table.tableName), rows, id),
+      // The emulator on this machine, and nothing else.
+      allowInsecureConnection: url.hostname === '127.0.0.1' || url.hostname === 'localhost',
+      abortSignal,
+    },
+    {
       accept: 'application/json',
       'x-ms-version': '2019-02-02',
       DataServiceVersion: '3.0;',
       MaxDataServiceVersion: '3.0;NetFx',
       'Content-Type': `multipart/mixed; boundary=batch_${id}`,
-    }),
-    body: insertBody(entityUrl(url, table.tableName), rows, id),
-    // The emulator on this machine, and nothing else.
-    allowInsecureConnection: url.hostname === '127.0.0.1' || url.hostname === 'localhost',
-    abortSignal,
-  });
-  const reply = await table.pipeline.sendRequest(createDefaultHttpClient(), request);
+    },
+  );
+  const reply = await table.pipeline.sendRequest(transport.client, request);
   judge(reply.status, reply.bodyAsText ?? '', rows.length);
 }
 

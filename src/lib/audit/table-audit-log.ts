@@ -5,6 +5,7 @@ import type { AuditEntry, AuditLog, AuditPage } from './audit-log.ts';
 import { type AuditRow, toRow } from './audit-row.ts';
 import { type AuditTable, maxTransaction, refusalOf } from './audit-table.ts';
 import { GroupCommit } from './group-commit.ts';
+import { loadTransport, type Transport } from './insert-rows.ts';
 import { purgeRows } from './purge-rows.ts';
 import { queryRows } from './query-rows.ts';
 import { writeRows } from './write-rows.ts';
@@ -34,8 +35,14 @@ export function createTableAuditLog(deps: TableAuditLogDeps): AuditLog {
       opened = undefined;
       throw error;
     }));
+  let loaded: Promise<Transport> | undefined;
+  const transport = (): Promise<Transport> => (loaded ??= loadTransport());
   const commits = new GroupCommit<AuditRow>(
-    { clock, write: async (rows, signal) => writeRows({ table: await open(), clock, newId }, rows, signal) },
+    {
+      clock,
+      write: async (rows, signal) =>
+        writeRows({ table: await open(), transport: await transport(), clock, newId }, rows, signal),
+    },
     { groupOf: (row) => row.partitionKey, maxBatch: maxTransaction, maxWrites, maxWaiting, deadlineMs },
   );
 

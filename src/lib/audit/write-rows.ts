@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts';
 import { withDeadline } from '../deadline.ts';
 import type { AuditRow } from './audit-row.ts';
 import { type AuditTable, refusalOf } from './audit-table.ts';
-import { insertRows } from './insert-rows.ts';
+import { insertRows, type Transport } from './insert-rows.ts';
 
 /** A request without a reply is given up after this long, so that a lost packet costs one attempt and not the record. */
 const attemptMs = 1_000;
@@ -16,7 +16,12 @@ const firstPauseMs = 50;
  * @throws what {@link insertRows} threw last.
  */
 export async function writeRows(
-  deps: { readonly table: AuditTable; readonly clock: Clock; readonly newId: () => string },
+  deps: {
+    readonly table: AuditTable;
+    readonly transport: Transport;
+    readonly clock: Clock;
+    readonly newId: () => string;
+  },
   rows: readonly AuditRow[],
   signal: AbortSignal,
 ): Promise<void> {
@@ -25,7 +30,7 @@ export async function writeRows(
       await withDeadline(
         deps.clock,
         attemptMs,
-        (abortSignal) => insertRows(deps.table, rows, deps.newId(), abortSignal),
+        (abortSignal) => insertRows(deps, rows, deps.newId(), abortSignal),
         signal,
       );
       return;

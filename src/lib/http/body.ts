@@ -39,6 +39,9 @@ export function check<T>(value: unknown, schema: z.ZodType<T>, where: string): T
   throw new BrokerError('request_invalid', `${path}: ${issue?.message ?? 'is not valid'}.`);
 }
 
+// Bad UTF-8 must not slip through as replacement characters (RFC 8259 section 8.1).
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
 async function readText(body: unknown): Promise<string> {
   if (body === null || body === undefined) return '';
   const chunks: Uint8Array[] = [];
@@ -48,10 +51,8 @@ async function readText(body: unknown): Promise<string> {
     if (size > maxRequestBodyBytes) throw tooLarge();
     chunks.push(chunk);
   }
-  const bytes = Buffer.concat(chunks);
   try {
-    // Bad UTF-8 must not slip through as replacement characters (RFC 8259 section 8.1).
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return utf8.decode(Buffer.concat(chunks));
   } catch {
     throw new BrokerError('request_invalid', 'The body is not UTF-8.');
   }

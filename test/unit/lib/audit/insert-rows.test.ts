@@ -3,7 +3,7 @@ import { AzureNamedKeyCredential, TableClient } from '@azure/data-tables';
 import { describe, expect, it } from 'vitest';
 import { toRow } from '../../../../src/lib/audit/audit-row.ts';
 import { refusalOf } from '../../../../src/lib/audit/audit-table.ts';
-import { insertRows } from '../../../../src/lib/audit/insert-rows.ts';
+import { insertRows, loadTransport } from '../../../../src/lib/audit/insert-rows.ts';
 import { auditStartMs, guid, issued } from '../../../support/audit-entries.ts';
 
 const rows = [1, 2, 3].map((number) => toRow(issued({ tokenId: guid(number), atMs: auditStartMs }), guid(number)));
@@ -31,7 +31,8 @@ function tableThatAnswers(
   return { table, seen };
 }
 
-const insert = (table: TableClient): Promise<void> => insertRows(table, rows, guid(9), new AbortController().signal);
+const insert = async (table: TableClient): Promise<void> =>
+  insertRows({ table, transport: await loadTransport() }, rows, guid(9), new AbortController().signal);
 const part = (line: string, text = ''): string =>
   `--changesetresponse_1\r\nContent-Type: application/http\r\n\r\nHTTP/1.1 ${line}\r\n\r\n${text}\r\n`;
 const noContent = part('204 No Content');
