@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Demo } from '../../local/demo/start-demo.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { CommandOutcome } from '../run-program.ts';
+import { CommandOutcome, UsageError } from '../run-program.ts';
 import { createProgress } from '../remote/progress.ts';
 import { demoReport } from '../remote/report.ts';
 import { portOption, wholeNumberOption } from '../options.ts';
@@ -37,10 +37,9 @@ export function registerDemo(program: Command): void {
 }
 
 async function demo(flags: DemoFlags): Promise<void> {
-  const [{ startDemo }, { runDemoJobs }, { ChildFailed }] = await Promise.all([
+  const [{ startDemo }, { runDemoJobs }] = await Promise.all([
     import('../../local/demo/start-demo.ts'),
     import('../../local/demo/run-demo.ts'),
-    import('../../local/child.ts'),
   ]);
   const interrupted = new AbortController();
   const interrupt = (): void => interrupted.abort();
@@ -60,15 +59,13 @@ async function demo(flags: DemoFlags): Promise<void> {
     });
     const summary = await runDemoJobs(running, createProgress(stderr, Date.now), interrupted.signal);
     if (flags.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
-    else process.stdout.write(demoReport(summary, await running.api.tenants()));
+    // While the credential is dead there is no list of tenants; why is in the report.
+    else process.stdout.write(demoReport(summary, await running.api.tenants().catch(() => [])));
     if (summary.runs.some((run) => run.status !== 'completed')) throw new CommandOutcome(exitCodes.failure);
     if (!flags.once) await stayUp(running, interrupted.signal);
   } catch (error) {
     if (interrupted.signal.aborted) throw new CommandOutcome(flags.once ? exitCodes.interrupted : exitCodes.ok);
-    if (error instanceof ChildFailed && error.exitCode === exitCodes.usage) {
-      stderr.write(`${error.message}\n`);
-      throw new CommandOutcome(exitCodes.usage);
-    }
+    if (error instanceof RangeError) throw new UsageError(error.message);
     throw error;
   } finally {
     await running?.stop();

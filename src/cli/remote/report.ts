@@ -12,7 +12,11 @@ function report(runs: readonly RunView[], tenants: readonly TenantView[]): strin
     tenant.defaultDomain ?? tenant.tenantId,
     ...runs.map((run) => failures.get(run.job)?.get(tenant.tenantId)?.code ?? 'ok'),
   ]);
-  return [...table(['tenant', 'domain', ...runs.map((run) => run.job)], rows), '', ...advice(runs)].join('\n');
+  const stops = runs.flatMap(({ job, stoppedBy }) =>
+    stoppedBy === undefined ? [] : [`${job} stopped, ${stoppedBy.code}: ${stoppedBy.detail} ${stoppedBy.advice}`, ''],
+  );
+  const head = ['tenant', 'domain', ...runs.map((run) => run.job)];
+  return [...(rows.length === 0 ? [] : [...table(head, rows), '']), ...stops, ...advice(runs)].join('\n');
 }
 
 /** What went wrong, by kind, with what to do about it. */

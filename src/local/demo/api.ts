@@ -15,6 +15,10 @@ export interface RunView {
   readonly finishedAt?: string | undefined;
   readonly durationMs: number;
   readonly failures: readonly FailureView[];
+  /** Why the run failed as a whole. */
+  readonly stoppedBy?:
+    | { readonly code: string; readonly title: string; readonly detail: string; readonly advice: string }
+    | undefined;
 }
 
 export interface FailureView {
@@ -60,8 +64,14 @@ export function createBrokerApi(baseUrl: string, callerToken: () => Promise<stri
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(60_000),
     });
-    const answer = (await response.json().catch(() => ({}))) as { title?: string; detail?: string; advice?: string };
-    if (!response.ok)
+    const answer = (await response.json().catch(() => ({}))) as {
+      title?: string;
+      detail?: string;
+      advice?: string;
+      status?: unknown;
+    };
+    // Health answers 503 when it is down, and says all the same how it is.
+    if (!response.ok && !(path === '/health' && answer.status !== undefined))
       throw new ApiError(
         `${method} ${path}: ${response.status} ${answer.title ?? ''}. ${answer.detail ?? ''} ${answer.advice ?? ''}`,
       );

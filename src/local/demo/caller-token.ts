@@ -1,9 +1,9 @@
-import type { CloudReady } from './addresses.ts';
+import type { CloudDocument } from '../cloud/document.ts';
 
 const needed = ['Tokens.Request', 'Tenants.Read', 'Runs.Read', 'Runs.Write'];
 
 /** The simulated cloud's caller that may use the whole API. */
-export function fullCaller(cloud: CloudReady): CloudReady['brokerApplication']['callers'][number] {
+export function fullCaller(cloud: CloudDocument): CloudDocument['brokerApplication']['callers'][number] {
   const caller = cloud.brokerApplication.callers.find(({ roles }) => needed.every((role) => roles.includes(role)));
   if (caller === undefined) throw new Error('the simulated cloud has no caller with all roles');
   return caller;
@@ -11,7 +11,7 @@ export function fullCaller(cloud: CloudReady): CloudReady['brokerApplication']['
 
 /** A token for the broker's API, as a script with its own client credential gets one; kept until a minute before its end. */
 export function callerTokens(
-  cloud: CloudReady,
+  cloud: CloudDocument,
   fetch: (url: string, init: RequestInit) => Promise<Response> = globalThis.fetch,
 ): () => Promise<string> {
   const caller = fullCaller(cloud);

@@ -6,7 +6,10 @@ import { readFileSync } from 'node:fs';
 import tls from 'node:tls';
 import { startAzurite } from '../azurite.ts';
 import { startChild } from '../child.ts';
-import { type CloudReady, cloudEnvironment, localPolicy } from './addresses.ts';
+import { addFault } from '../cloud/client.ts';
+import { type CloudDocument, environmentOf } from '../cloud/document.ts';
+import { faultSet } from '../cloud/faults/sets.ts';
+import { localPolicy } from './local-policy.ts';
 import { type BrokerApi, createBrokerApi } from './api.ts';
 import { callerTokens } from './caller-token.ts';
 
@@ -36,7 +39,7 @@ export interface DemoOptions {
 /** Everything that runs when the demo runs. */
 export interface Demo {
   readonly url: string;
-  readonly cloud: CloudReady;
+  readonly cloud: CloudDocument;
   readonly connectionString: string;
   readonly api: BrokerApi;
   readonly callerToken: () => Promise<string>;
@@ -51,10 +54,13 @@ export interface Demo {
 /**
  * Starts Azurite, the simulated cloud and the embedded host with the compiled app, and gives the broker its credential
  * by the same commands that an operator runs: `ptb setup`, `ptb consent`.
- * @throws Error with the reason; whatever was started by then is stopped.
+ * @throws RangeError for an unknown set of faults, Error with the reason otherwise; whatever was started by then is stopped.
  */
 export async function startDemo(options: DemoOptions): Promise<Demo> {
   const { ptbScript, say } = options;
+  const faults = (options.faults ?? '').split(',').filter((name) => name !== '');
+  // An unknown name is noticed before anything is started.
+  for (const name of faults) faultSet(name);
   const started: (() => Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
     for (const end of started.splice(0).toReversed()) await end();
@@ -71,7 +77,7 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
         started.push(() => running.stop());
         return running;
       }),
-      startChild<CloudReady>(ptbScript, cloudArguments(options)).then((running) => {
+      startChild<CloudDocument>(ptbScript, cloudArguments(options)).then((running) => {
         started.push(() => running.stop());
         return running;
       }),
@@ -83,7 +89,7 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
     const policyPath = join(folder, 'access-policy.json');
     await writeFile(policyPath, localPolicy(cloud.ready));
     const environment = {
-      ...cloudEnvironment(cloud.ready),
+      ...environmentOf(cloud.ready),
       AzureWebJobsStorage: azurite.connectionString,
       ACCESS_POLICY: policyPath,
       FUNCTIONS_WORKER_RUNTIME: 'node',
@@ -91,6 +97,9 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
 
     say('Setting up the application and the first refresh token (ptb setup, ptb consent)');
     await obtainCredential(ptbScript, environment, cloud.ready);
+
+    // Only now: what the demo shows is how the broker lives with faults, not how they spoil the set-up.
+    for (const name of faults) await addFault(cloud.ready.control, name);
 
     say('Starting the function app');
     const host = await startChild<{ url: string }>(ptbScript, hostArguments(options), {
@@ -126,7 +135,6 @@ function cloudArguments(options: DemoOptions): string[] {
     '--json',
     '--tenants',
     String(options.tenants),
-    ...(options.faults === undefined ? [] : ['--faults', options.faults]),
     ...(options.delayMs === undefined ? [] : ['--delay-ms', String(options.delayMs)]),
     ...(options.plain === true ? ['--plain'] : []),
   ];
@@ -148,7 +156,7 @@ function hostArguments(options: DemoOptions): string[] {
 async function obtainCredential(
   ptbScript: string,
   environment: Record<string, string>,
-  cloud: CloudReady,
+  cloud: CloudDocument,
 ): Promise<void> {
   const account = (name: string): string => {
     const found = cloud.accounts.find(({ username }) => username.startsWith(`${name}@`));
