@@ -16,6 +16,8 @@ export interface ApplyDeps {
   readonly clock: Clock;
   readonly newId: () => string;
   readonly createCertificate: CreateCertificate;
+  /** The name of Microsoft Graph with Entra, which is its address in this cloud: references are written with it. */
+  readonly graphIdentifier: string;
 }
 
 /** Pauses while the directory spreads what was just made ("Microsoft Graph best practices", eventual consistency). */
@@ -138,7 +140,7 @@ export class SetupRun {
 
   /** Adds our service principal to a collection of references; being there already is success. */
   async #refer(path: string): Promise<void> {
-    const body = { '@odata.id': `https://graph.microsoft.com/v1.0/directoryObjects/${this.#principalId}` };
+    const body = { '@odata.id': `${this.#deps.graphIdentifier}/v1.0/directoryObjects/${this.#principalId}` };
     await this.#settled(async () => {
       await this.#deps.writer.post(path, body).catch((thrown: unknown) => {
         if (!/already exist/i.test(messageOf(thrown))) throw thrown;

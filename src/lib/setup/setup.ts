@@ -15,8 +15,6 @@ export interface SetupDeps extends ApplyDeps {
   readonly graph: GraphClient;
   /** Proves a new client credential by using it. */
   readonly redeemer: Redeemer;
-  /** The name of Microsoft Graph with Entra: what the proof asks a token for. */
-  readonly graphIdentifier: string;
   /** Progress, for whoever watches. */
   readonly report: (progress: SetupProgress) => void;
 }

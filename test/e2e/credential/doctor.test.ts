@@ -1,0 +1,110 @@
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { createLocalBroker } from '../../../src/cli/sign-in/local-broker.ts';
+import { type Check, examine } from '../../../src/lib/setup/doctor.ts';
+import { account } from '../cloud/trusted-cloud.ts';
+import { browser, startOperator, type TestOperator } from './operator.ts';
+
+let operator: TestOperator;
+beforeAll(async () => {
+  operator = await startOperator({ tenants: 3 });
+  await operator.setUp();
+  await operator.consent(browser(operator.cloud));
+});
+afterEach(() => operator.cloud.faults.clear());
+afterAll(() => operator.stop());
+
+async function examined(more: { application?: string; customer?: string } = {}): Promise<readonly Check[]> {
+  const { store, redeemer, clock, newId, exchangeDeps, partnerTenantId, endpoints, resources, graphOf } = operator;
+  const cloud = { name: 'public', endpoints, resources } as const;
+  const {
+    tokens,
+    directory,
+    resources: registry,
+  } = createLocalBroker({
+    place: { partnerTenantId, cloud, keyVaultUrl: '', managedIdentityClientId: undefined, hasManagedIdentity: true },
+    store,
+    redeemer,
+    clock,
+    newId,
+    exchangeDeps,
+    signInDeps: operator.signInDeps,
+    signal: new AbortController().signal,
+    graph: (token) => graphOf(token.reveal()),
+  });
+  const checks: Check[] = [];
+  const deps = {
+    application: 'default',
+    partnerTenantId,
+    store,
+    tokens,
+    directory,
+    graph: registry.get('graph'),
+    partnerCenter: registry.get('partner-center'),
+    partnerCenterEndpoint: endpoints.partnerCenter,
+    fetch: exchangeDeps.fetch,
+    clock,
+    newId,
+    ...more,
+  };
+  for await (const check of examine(deps)) checks.push(check);
+  return checks;
+}
+
+const statuses = (checks: readonly Check[]): Record<string, string> =>
+  Object.fromEntries(checks.map(({ check, status }) => [check, status]));
+
+it('finds everything well, down to a token for a customer', async () => {
+  expect(statuses(await examined())).toEqual({
+    'Key Vault': 'ok',
+    Credential: 'ok',
+    'Client credential': 'ok',
+    'Partner tenant': 'ok',
+    'Partner Center': 'ok',
+    Customers: 'ok',
+    'Customer token': 'ok',
+  });
+});
+
+it('skips what cannot be looked at because something before it failed', async () => {
+  operator.cloud.faults.add({ service: 'keyVault', status: 403, body: '{"error":{"code":"Forbidden"}}' });
+  const checks = await examined();
+  expect(statuses(checks)).toMatchObject({ 'Key Vault': 'failed', 'Customer token': 'skipped' });
+  expect(checks[0]).toMatchObject({ code: 'key_vault_unavailable', remedy: expect.stringMatching(/role/) });
+});
+
+it.each([
+  [
+    'the client secret has expired',
+    { service: 'entra', path: '/token$', aadsts: 7000222 },
+    'Client credential',
+    /rotate --client-secret/,
+  ],
+  [
+    'the sessions were revoked',
+    { service: 'entra', grant: 'refresh_token', aadsts: 50173 },
+    'Partner tenant',
+    /ptb consent/,
+  ],
+  ['Partner Center is away', { service: 'partnerCenter', status: 503 }, 'Partner Center', /./],
+] as const)('says what to do when %s', async (_what, fault, failing, remedy) => {
+  operator.cloud.faults.add(fault);
+  const found = (await examined()).find(({ check }) => check === failing);
+  expect(found).toMatchObject({ status: 'failed', remedy: expect.stringMatching(remedy) });
+});
+
+it('tries the customer that is named, and says why it cannot be had', async () => {
+  const [first] = operator.cloud.document.tenants;
+  expect((await examined({ customer: first?.domain ?? '' })).at(-1)).toMatchObject({ status: 'ok' });
+  expect((await examined({ customer: 'nobody.example' })).at(-1)).toMatchObject({
+    status: 'failed',
+    code: 'tenant_not_delegated',
+  });
+});
+
+it('names AdminAgents for a service account that is not a member, which gets empty lists and no error', async () => {
+  const outsider = account(operator.cloud, 'outsider');
+  await operator.consent(browser(operator.cloud, 'outsider'), { account: outsider });
+  const customers = (await examined()).find(({ check }) => check === 'Customers');
+  expect(customers?.status).toBe('failed');
+  expect(`${customers?.message} ${customers?.remedy}`).toMatch(/AdminAgents/);
+});

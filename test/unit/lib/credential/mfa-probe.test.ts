@@ -1,0 +1,31 @@
+import { expect, it } from 'vitest';
+import { probeMfa } from '../../../../src/lib/credential/mfa-probe.ts';
+import { Secret } from '../../../../src/lib/secret.ts';
+import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { scriptedFetch } from '../../../fakes/scripted-fetch.ts';
+
+function probe(status: number, headers: Record<string, string>, body = '{}') {
+  const { fetch, seen } = scriptedFetch(() => new Response(body, { status, headers }));
+  const deps = { fetch, clock: new FakeClock(), partnerCenterEndpoint: 'https://partner.test' };
+  return { result: probeMfa(deps, new Secret('token')), seen };
+}
+
+it('asks Partner Center to look for MFA, and believes what it says', async () => {
+  const yes = probe(200, { isMfaCompliant: 'True' });
+  expect(await yes.result).toBe(true);
+  expect(yes.seen[0]?.headers.get('validatemfa')).toBe('true');
+  expect(await probe(200, { isMfaCompliant: 'false' }).result).toBe(false);
+});
+
+it('takes the refusal of Partner Center for a no', async () => {
+  expect(await probe(401, {}, '{"code":900421,"description":"MFA is required."}').result).toBe(false);
+});
+
+it('knows nothing when Partner Center does not say', async () => {
+  expect(await probe(200, {}).result).toBeUndefined();
+  expect(await probe(403, {}, '{"code":900308}').result).toBeUndefined();
+});
+
+it.each([429, 500, 503])('does not take a %i for an answer', async (status) => {
+  await expect(probe(status, {}).result).rejects.toMatchObject({ code: 'resource_error' });
+});
