@@ -18,8 +18,12 @@ const attempts = 3;
 const pause = { firstMs: 400, longestMs: 4_000 };
 /** A wait that Entra asks for is kept inside the request up to here; a longer one is the caller's to keep. */
 const longestWaitSeconds = 3;
-/** A canary that worked speaks for the credential this long. */
-const canaryLifeMs = 30_000;
+/**
+ * How long a canary that worked speaks for the credential: only against failures that are mostly a tenant's own, and
+ * only so long that a run over many such tenants does not send one for each. Against a failure that names the
+ * credential, only a canary of its own counts: the credential may have died since.
+ */
+const canaryLifeMs = 5_000;
 
 interface RedemptionSettings {
   readonly partnerTenantId: TenantId;
@@ -148,7 +152,7 @@ export class Redemptions {
   async #verdict(what: What, credential: Credential, failure: EntraFailure): Promise<BrokerError> {
     if (failure.reach === 'transient') return transientError(failure);
     const isCanary = what.tenantId === this.#settings.partnerTenantId;
-    const canary = isCanary ? failure : await this.#canaryFailure(what, credential);
+    const canary = isCanary ? failure : await this.#canaryFailure(what, credential, failure);
     if (canary === undefined || canary.reach === 'tenant' || canary.reach === 'request') return tenantError(failure);
     if (canary.reach === 'transient') return transientError(canary);
     const error = credentialError(canary);
@@ -158,9 +162,10 @@ export class Redemptions {
     return error;
   }
 
-  async #canaryFailure(what: What, credential: Credential): Promise<EntraFailure | undefined> {
+  async #canaryFailure(what: What, credential: Credential, failure: EntraFailure): Promise<EntraFailure | undefined> {
     const passedAtMs = this.#canaryPassed.get(this.#canaryKey(what, credential));
-    if (passedAtMs !== undefined && this.#deps.clock.nowMs() - passedAtMs < canaryLifeMs) return undefined;
+    const recent = passedAtMs !== undefined && this.#deps.clock.nowMs() - passedAtMs < canaryLifeMs;
+    if (recent && failure.reach === 'ambiguous') return undefined;
     const reply = await this.#canary(what, credential);
     return reply.ok ? undefined : reply.failure;
   }

@@ -98,6 +98,9 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
     say('Setting up the application and the first refresh token (ptb setup, ptb consent)');
     await obtainCredential(ptbScript, environment, cloud.ready);
 
+    const callerToken = callerTokens(cloud.ready);
+    // Had before the faults strike: they are the broker's to live with, not its caller's.
+    await callerToken();
     // Only now: what the demo shows is how the broker lives with faults, not how they spoil the set-up.
     for (const name of faults) await addFault(cloud.ready.control, name);
 
@@ -107,7 +110,6 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
       ...(options.onHostLine ? { onLine: options.onHostLine } : {}),
     });
     started.push(() => host.stop());
-    const callerToken = callerTokens(cloud.ready);
     const broken = Promise.race([ended('the function app', host.exited), ended('the simulated cloud', cloud.exited)]);
     // Whoever waits for something else sees it there.
     broken.catch(() => undefined);

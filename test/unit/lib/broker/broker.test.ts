@@ -203,6 +203,13 @@ describe('a dead credential', () => {
     expect(redeemer.sent).toHaveLength(before);
   });
 
+  test('that died in the middle of a run is noticed at once, though a canary passed a moment ago', async () => {
+    redeemer.script = ({ tenantId }) => (tenantId === tenant(1) ? aadstsFailure(53003) : undefined);
+    await codeOf(broker.getToken(request(1)));
+    redeemer.script = () => aadstsFailure(50173);
+    expect(await codeOf(broker.getToken(request(2)))).toEqual({ code: 'credential_revoked', scope: 'credential' });
+  });
+
   test('a new version in Key Vault is found before death is declared', async () => {
     await broker.getToken(request(1));
     await clock.advance(60_000);
