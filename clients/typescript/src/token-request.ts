@@ -1,0 +1,94 @@
+import { BrokerRequestError } from './broker-request-error.ts';
+
+/** The `fetch` of the platform, or a test's. */
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+/** The body of `POST /api/tokens`. */
+export interface TokenRequest {
+  readonly tenant: string;
+  readonly resource: string;
+  readonly scopes: readonly string[];
+  readonly grant: 'delegated' | 'application';
+  readonly minimumLifetimeSeconds: number;
+}
+
+/** What of the answer is used. */
+export interface TokenAnswer {
+  readonly accessToken: string;
+  readonly expiresAtMs: number;
+  readonly tenantId: string;
+}
+
+/** From the first byte sent to the last byte read: the broker may have to ask Entra twice. */
+const timeoutMs = 60_000;
+
+/**
+ * Asks the broker once.
+ * @param url `https://NAME.azurewebsites.net/api/tokens`
+ * @throws BrokerRequestError
+ */
+export async function requestToken(
+  fetch: Fetch,
+  url: string,
+  callerToken: string,
+  order: TokenRequest,
+): Promise<TokenAnswer> {
+  let response: Response;
+  let text: string;
+  try {
+    response = await fetch(url, {
+      method: 'POST',
+      // The caller's token must not follow where an answer leads.
+      redirect: 'error',
+      headers: { authorization: `Bearer ${callerToken}`, 'content-type': 'application/json' },
+      body: JSON.stringify(order),
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+    text = await response.text();
+  } catch (cause) {
+    throw new BrokerRequestError('The broker could not be reached, or its answer did not come in time.', {
+      code: 'network',
+      cause,
+    });
+  }
+  return judge(response, parse(text));
+}
+
+function judge(response: Response, body: Readonly<Record<string, unknown>>): TokenAnswer {
+  const { status } = response;
+  const { accessToken, expiresAt, tenantId } = body;
+  if (status !== 200) throw failure(response, body);
+  const expiresAtMs = Date.parse(text(expiresAt) ?? '');
+  if (typeof accessToken !== 'string' || typeof tenantId !== 'string' || Number.isNaN(expiresAtMs)) {
+    throw new BrokerRequestError('The answer is none of a broker.', { code: 'unexpected', status });
+  }
+  return { accessToken, expiresAtMs, tenantId };
+}
+
+function failure({ status, headers }: Response, body: Readonly<Record<string, unknown>>): BrokerRequestError {
+  const code = text(body['code']);
+  const retryAfter = Number(headers.get('retry-after') ?? Number.NaN);
+  return new BrokerRequestError(
+    code === undefined
+      ? `The broker's address answers with status ${status}.`
+      : `${text(body['title']) ?? code}. ${text(body['detail']) ?? ''}`.trim(),
+    {
+      code: code ?? 'unexpected',
+      status,
+      advice: text(body['advice']),
+      correlationId: text(body['correlationId']) ?? headers.get('x-correlation-id') ?? undefined,
+      retryAfterSeconds: Number.isFinite(retryAfter) ? retryAfter : undefined,
+    },
+  );
+}
+
+function parse(json: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(json);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}
+
+const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
