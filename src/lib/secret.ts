@@ -10,6 +10,7 @@ const redacted = '[secret]';
  */
 export class Secret {
   readonly #value: string;
+  #fingerprint: string | undefined;
 
   /** @throws TypeError for an empty value: an empty credential is never meant. */
   constructor(value: string) {
@@ -24,7 +25,8 @@ export class Secret {
 
   /** SHA-256 in hexadecimal: tells two secrets apart without showing either. */
   fingerprint(): string {
-    return hash('sha256', this.#value, 'hex');
+    // A cached token goes into a thousand records.
+    return (this.#fingerprint ??= hash('sha256', this.#value, 'hex'));
   }
 
   equals(other: Secret): boolean {

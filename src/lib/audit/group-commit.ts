@@ -8,6 +8,8 @@ export interface GroupCommitSettings<T> {
   readonly maxBatch: number;
   /** Most writes at one time. */
   readonly maxWrites: number;
+  /** So many must wait before a write starts beside one that is under way; fewer wait for its end. */
+  readonly sideBySideFrom: number;
   /** Most items that wait; beyond it they are refused at once. */
   readonly maxWaiting: number;
   /** From `commit` to its answer, and for one write, milliseconds. */
@@ -67,10 +69,9 @@ export class GroupCommit<T> {
   }
 
   #startWrites(): void {
-    const { maxBatch, maxWrites } = this.#settings;
+    const { sideBySideFrom, maxWrites } = this.#settings;
     while (this.#waiting.length > 0 && this.#writes < maxWrites) {
-      // A second write side by side pays only when it is full.
-      if (this.#writes > 0 && this.#waiting.length < maxBatch) return;
+      if (this.#writes > 0 && this.#waiting.length < sideBySideFrom) return;
       void this.#writeNext();
     }
   }

@@ -21,7 +21,15 @@ class ManualStore {
 function start(changes: Partial<GroupCommitSettings<string>> = {}) {
   const clock = new FakeClock();
   const store = new ManualStore();
-  const settings = { groupOf: () => 'g', maxBatch: 3, maxWrites: 2, maxWaiting: 100, deadlineMs: 3000, ...changes };
+  const settings = {
+    groupOf: () => 'g',
+    maxBatch: 3,
+    maxWrites: 2,
+    sideBySideFrom: 3,
+    maxWaiting: 100,
+    deadlineMs: 3000,
+    ...changes,
+  };
   const commits = new GroupCommit<string>({ write: store.write, clock }, settings);
   const outcomes: Record<string, string> = {};
   const commit = (item: string): void => {
@@ -54,7 +62,16 @@ it('gathers what arrives during a write into the next one', async () => {
   expect(outcomes).toEqual({ a: 'durable' });
 });
 
-it('starts a second write side by side only when it is full, and no third', async () => {
+it('starts a second write side by side only when enough wait for it, and no third', async () => {
+  const { store, commit } = start({ sideBySideFrom: 2 });
+  for (const item of ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']) commit(item);
+  expect(store.batches).toEqual(['a', 'b,c']);
+  store.writes[0]?.done();
+  await settle();
+  expect(store.batches).toEqual(['a', 'b,c', 'd,e,f']);
+});
+
+it('starts a second write only when it is full, where that is what is asked for', async () => {
   const { store, commit } = start();
   for (const item of ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']) commit(item);
   expect(store.batches).toEqual(['a', 'b,c,d']);
