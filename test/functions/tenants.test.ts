@@ -1,0 +1,89 @@
+import { HttpRequest } from '@azure/functions';
+import { describe, expect, it } from 'vitest';
+import { tenants } from '../../src/functions/tenants.ts';
+import { BrokerError } from '../../src/lib/errors.ts';
+import type { LastResults } from '../../src/lib/runs/last-results.ts';
+import type { DelegatedTenant } from '../../src/lib/tenants/tenant.ts';
+import { recordingLogger } from '../fakes/recording-logger.ts';
+import { guid, tenant } from '../support/audit-entries.ts';
+
+const contoso: DelegatedTenant = {
+  tenantId: tenant(1),
+  name: 'Contoso',
+  relationship: 'gdap',
+  relationshipEndsAtMs: Date.UTC(2027, 0, 1),
+  reachable: false,
+  reason: 'gdap_expired',
+  sources: ['relationships'],
+  defaultDomain: undefined,
+};
+
+async function ask(read: (jobs: readonly string[]) => Promise<LastResults>) {
+  const { log, lines } = recordingLogger();
+  const services = {
+    directory: {
+      snapshot: () => Promise.resolve({ tenants: [contoso], warnings: ['An old list.'], asOfMs: 0 }),
+      list: () => Promise.reject(new Error('not asked')),
+      find: () => Promise.reject(new Error('not asked')),
+      refresh: () => undefined,
+    },
+    lastResults: { read },
+  };
+  const caller = {
+    applicationId: guid(1),
+    objectId: guid(2),
+    kind: 'application',
+    roles: ['Tenants.Read'],
+    tenantId: tenant(9),
+    name: 'x',
+  } as const;
+  const request = new HttpRequest({ method: 'GET', url: 'http://localhost/api/tenants' });
+  const { status, jsonBody } = await tenants(services, { request, caller, correlationId: guid(3), log });
+  return { status, body: jsonBody, lines };
+}
+
+describe('GET /api/tenants', () => {
+  it('says of each tenant why, in a word and a sentence, and what each job found last', async () => {
+    const result = {
+      job: 'access-check',
+      runId: 'access-check@w1',
+      outcome: 'failed',
+      code: 'consent_required',
+      finishedAt: '2026-11-24T05:00:00.000Z',
+    } as const;
+    let asked: readonly string[] = [];
+    const { status, body } = await ask(async (jobs) => {
+      asked = jobs;
+      return new Map([[tenant(1), [result]]]);
+    });
+    expect(status).toBe(200);
+    expect(asked).toContain('access-check');
+    expect(body).toEqual({
+      tenants: [
+        {
+          tenantId: tenant(1),
+          name: 'Contoso',
+          relationship: 'gdap',
+          relationshipEndsAt: '2027-01-01T00:00:00.000Z',
+          reachable: false,
+          reason: 'gdap_expired',
+          explanation: 'The GDAP relationship has expired; request a new one.',
+          sources: ['relationships'],
+          lastResults: [result],
+        },
+      ],
+      warnings: ['An old list.'],
+      asOf: '1970-01-01T00:00:00.000Z',
+    });
+  });
+
+  it('is answered without the last results while storage is away, and says so', async () => {
+    const { status, body, lines } = await ask(() => Promise.reject(new BrokerError('storage_unavailable', 'Away.')));
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      tenants: [{ lastResults: [] }],
+      warnings: ['An old list.', 'The last results of the jobs could not be read.'],
+    });
+    expect(lines.map(({ line }) => line).join()).toContain('tenants.last_results_failed');
+  });
+});
