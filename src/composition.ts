@@ -142,7 +142,8 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
     cloud.endpoints.entra,
   );
   const broker = new TokenBroker(
-    { credentials, redeemer, clock, random, log },
+    // A renewal outlives the invocation that set it off, and must not log into it.
+    { credentials, redeemer, clock, random, log, background: (work) => currentInvocation.exit(work) },
     {
       partnerTenantId,
       canaryResource: cloud.resources.graph,
@@ -156,7 +157,11 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const credentialJournal = new TableCredentialJournal(() => storage.table(journalTable));
   const health = new HealthReporter({
     credentials,
-    credentialFailure: (application) => broker.credentialFailure(application),
+    credentialFailure: (application) => {
+      // Whoever looks at the health of a dead credential also lets it show that it is well again.
+      void broker.recover(application);
+      return broker.credentialFailure(application);
+    },
     journal: credentialJournal,
     policy,
     watch: new StateWatch({ journal: credentialJournal, clock, log }),

@@ -22,6 +22,7 @@ export async function rotateCredentials(services: Services): Promise<readonly Ke
     outcomes.push(await keepAlive(keepAliveDeps(services, application), application));
     // What was just rotated is what this instance should redeem.
     await services.credentials.reread(application).catch(() => undefined);
+    await services.broker.recover(application);
   }
   const { status } = await health.report();
   log.log('info', 'credential.cared_for', { applications: outcomes.length, status });

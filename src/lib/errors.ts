@@ -191,6 +191,13 @@ export const errorTable = {
     'Microsoft throttles the requests',
     'Wait as Retry-After says; fewer or later runs lower the load.',
   ),
+  busy: entry(
+    429,
+    'platform',
+    'later',
+    'The broker has more requests to Entra in hand than it can send',
+    'Wait as Retry-After says; ENTRA_CONCURRENCY or more instances raise the limit.',
+  ),
   entra_unavailable: entry(
     503,
     'platform',

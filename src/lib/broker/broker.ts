@@ -1,5 +1,6 @@
 import { type Clock, type Random } from '../clock.ts';
 import type { CachedCredentials } from '../credential/cached-credentials.ts';
+import { DeadlineError, withDeadline } from '../deadline.ts';
 import { BrokerError, toBrokerError } from '../errors.ts';
 import type { Redeemer } from '../entra/redeemer.ts';
 import type { TenantId } from '../identifiers.ts';
@@ -10,12 +11,21 @@ import { SingleFlight } from '../single-flight.ts';
 import type { AccessToken, TokenRequest, TokenSource } from './token.ts';
 import { cacheKey, TokenCache } from './token-cache.ts';
 
+/** The platform's front end gives up after 230 seconds, callers long before. */
+const longestWaitMs = 60_000;
+/** A failure that only a person can mend is remembered as long as a consent takes to spread. */
+const tenantFailureLifeMs = 180_000;
+/** What Entra calls malformed stays so until somebody changes a setting. */
+const rejectedLifeMs = 60_000;
+
 export interface BrokerDeps {
   readonly credentials: CachedCredentials;
   readonly redeemer: Redeemer;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  /** Starts work that no request waits for, apart from the request that happened to set it off. */
+  readonly background?: (work: () => void) => void;
 }
 
 export interface BrokerSettings {
@@ -63,11 +73,13 @@ export class TokenBroker implements TokenSource {
       if (hit.renew) this.#renew(key, request);
       this.#issued += 1;
       this.#fromCache += 1;
-      return hit.token;
+      // Two aliases may name one resource; the answer carries the one that was asked for.
+      return hit.token.resource.alias === request.resource.alias
+        ? hit.token
+        : { ...hit.token, resource: request.resource };
     }
-    const failure = this.#cache.failure(key);
-    if (failure !== undefined) throw failure;
-    const token = await this.#flights.run(key, (flight) => this.#redeem(key, request, flight), signal);
+    this.#throwRemembered(key);
+    const token = await this.#minted(key, request, signal);
     const lifeSeconds = (token.expiresAtMs - this.#deps.clock.nowMs()) / 1000;
     if (lifeSeconds < request.minimumLifetimeSeconds) {
       throw new BrokerError(
@@ -79,8 +91,26 @@ export class TokenBroker implements TokenSource {
     return token;
   }
 
+  /** Lets a dead credential of the application show that it works again, if it is time to look. Never throws. */
+  async recover(application: string): Promise<void> {
+    await this.#redemptions.recover(application);
+  }
+
   forgetTenant(tenantId: TenantId): void {
     this.#cache.forgetTenant(tenantId);
+  }
+
+  /** The token of the flight for this key; whoever waits too long is let go, and the work ends when nobody waits. */
+  async #minted(key: string, request: TokenRequest, signal: AbortSignal | undefined): Promise<AccessToken> {
+    const wait = (own: AbortSignal): Promise<AccessToken> =>
+      this.#flights.run(key, (flight) => this.#redeem(key, request, flight), own);
+    try {
+      return await withDeadline(this.#deps.clock, longestWaitMs, wait, signal);
+    } catch (thrown) {
+      if (!(thrown instanceof DeadlineError)) throw thrown;
+      const detail = `No token was had within ${longestWaitMs / 1000} seconds.`;
+      throw new BrokerError('entra_unavailable', detail, { cause: thrown, retryAfterSeconds: 30 });
+    }
   }
 
   async #redeem(key: string, request: TokenRequest, signal: AbortSignal): Promise<AccessToken> {
@@ -91,29 +121,45 @@ export class TokenBroker implements TokenSource {
       return token;
     } catch (thrown) {
       const error = toBrokerError(thrown);
-      const lasting = error.scope === 'tenant' && !error.transient;
-      // Retry-After is obeyed for everyone who asks for the same, not only for the one who was told.
-      const waitMs =
-        error.code === 'throttled' && error.retryAfterSeconds !== undefined
-          ? error.retryAfterSeconds * 1000
-          : undefined;
-      if ((lasting || waitMs !== undefined) && generation === this.#cache.generation(request.tenantId))
-        this.#cache.setFailure(key, error, waitMs);
+      const lifeMs = rememberedMs(error);
+      if (lifeMs > 0 && generation === this.#cache.generation(request.tenantId)) {
+        this.#cache.setFailure(key, error, lifeMs);
+      }
       throw thrown;
     }
+  }
+
+  #throwRemembered(key: string): void {
+    const failure = this.#cache.failure(key);
+    if (failure === undefined) return;
+    const { error, leftSeconds } = failure;
+    if (error.retryAfterSeconds === undefined) throw error;
+    const { code, detail, scope, logFields } = error;
+    throw new BrokerError(code, detail, { scope, logFields, retryAfterSeconds: leftSeconds });
   }
 
   // The caller has a good token already: a renewal that fails is tried again by the next request.
   #renew(key: string, request: TokenRequest): void {
     if (this.#cache.failure(key) !== undefined) return;
-    this.#flights
-      .run(key, (signal) => this.#redeem(key, request, signal))
-      .catch((thrown: unknown) =>
-        this.#deps.log.log('warn', 'token.renewal_failed', {
-          tenantId: request.tenantId,
-          resource: request.resource.alias,
-          ...errorFields(thrown),
-        }),
-      );
+    const { log, background = (work) => work() } = this.#deps;
+    background(() => {
+      this.#flights
+        .run(key, (signal) => this.#redeem(key, request, signal))
+        .catch((thrown: unknown) =>
+          log.log('warn', 'token.renewal_failed', {
+            tenantId: request.tenantId,
+            resource: request.resource.alias,
+            ...errorFields(thrown),
+          }),
+        );
+    });
   }
+}
+
+/** How long a failure is remembered, so that nobody asks again before it makes sense; 0: not at all. */
+function rememberedMs(error: BrokerError): number {
+  // Retry-After is obeyed for everyone who asks for the same, not only for the one who was told.
+  if (error.retryAfterSeconds !== undefined) return error.retryAfterSeconds * 1000;
+  if (error.code === 'entra_request_rejected') return rejectedLifeMs;
+  return error.scope === 'tenant' && !error.transient ? tenantFailureLifeMs : 0;
 }

@@ -15,7 +15,7 @@ interface Dead {
   probeIntervalMs: number;
 }
 
-/** What a request may do about a dead credential at this moment. */
+/** What a request may do about a dead credential at this moment; a probe is a look as well. */
 export type NextStep = 'go' | 'look' | 'probe' | 'refuse';
 
 /** Remembers that a credential is dead, so that a thousand tenants do not each find out by asking Entra. */
@@ -41,15 +41,15 @@ export class CredentialBreaker {
     const dead = this.#dead;
     if (dead === undefined) return 'go';
     const nowMs = this.#clock.nowMs();
-    if (nowMs >= dead.nextLookMs) {
-      dead.nextLookMs = nowMs + lookEveryMs;
-      return 'look';
-    }
-    if (nowMs >= dead.nextProbeMs) {
+    const look = nowMs >= dead.nextLookMs;
+    const probes = nowMs >= dead.nextProbeMs;
+    if (look || probes) dead.nextLookMs = nowMs + lookEveryMs;
+    if (probes) {
       dead.probeIntervalMs = Math.min(dead.probeIntervalMs * 2, probe.longestMs);
       dead.nextProbeMs = nowMs + dead.probeIntervalMs;
       return 'probe';
     }
+    if (look) return 'look';
     return 'refuse';
   }
 

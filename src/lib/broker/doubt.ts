@@ -6,6 +6,10 @@ export class Doubt {
   #holders = 0;
   #gate: { promise: Promise<void>; resolve(): void } | undefined;
 
+  get raised(): boolean {
+    return this.#gate !== undefined;
+  }
+
   /** Every call is paired with one of {@link settle}. */
   raise(): void {
     this.#holders += 1;

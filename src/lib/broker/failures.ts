@@ -1,10 +1,13 @@
 import type { EntraFailure } from '../entra/judge-token-reply.ts';
+import { isAwayOnly } from './everywhere-failures.ts';
 import { BrokerError, type ErrorCode, errorTable } from '../errors.ts';
 
 /** The failure as one of this tenant alone: the credential is known to work elsewhere, or the reply says so. */
 export function tenantError(failure: EntraFailure): BrokerError {
   // "Grant revoked" in one tenant while the partner's own tenant answers: what is left is that tenant's policy.
-  const code: ErrorCode = errorTable[failure.code].scope === 'credential' ? 'interaction_required' : failure.code;
+  // What only shows away from home keeps its name: its remedy is at home all the same.
+  const renamed = errorTable[failure.code].scope === 'credential' && !isAwayOnly(failure);
+  const code: ErrorCode = renamed ? 'interaction_required' : failure.code;
   return new BrokerError(code, failure.detail, {
     logFields: failure.logFields,
     ...(errorTable[code].scope === 'tenant' ? {} : { scope: failure.reach === 'request' ? 'platform' : 'tenant' }),

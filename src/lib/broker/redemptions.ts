@@ -1,16 +1,18 @@
+import { randomUUID } from 'node:crypto';
 import type { Clock, Random } from '../clock.ts';
 import { type CachedCredentials, credentialVersion } from '../credential/cached-credentials.ts';
 import type { Credential } from '../credential/credential.ts';
 import type { EntraFailure, RedeemedToken, TokenReply } from '../entra/judge-token-reply.ts';
-import type { Redeemer, Redemption } from '../entra/redeemer.ts';
+import type { Redeemer } from '../entra/redeemer.ts';
 import { BrokerError } from '../errors.ts';
-import type { TenantId } from '../identifiers.ts';
 import type { Limiter } from '../limiter.ts';
 import { errorFields, type Logger } from '../log.ts';
-import { SingleFlight } from '../single-flight.ts';
+import { Canary, type CanarySettings } from './canary.ts';
 import { CredentialBreaker } from './credential-breaker.ts';
 import { Doubt } from './doubt.ts';
+import { EverywhereFailures } from './everywhere-failures.ts';
 import { credentialError, tenantError, transientError } from './failures.ts';
+import { redemptionOf, type What } from './redemption-of.ts';
 import { type AccessToken, grants, type TokenRequest } from './token.ts';
 
 /** Tries of one redemption when Entra stumbles, and the pauses between them: full jitter, "Retry pattern". */
@@ -18,16 +20,10 @@ const attempts = 3;
 const pause = { firstMs: 400, longestMs: 4_000 };
 /** A wait that Entra asks for is kept inside the request up to here; a longer one is the caller's to keep. */
 const longestWaitSeconds = 3;
-/**
- * How long a canary that worked speaks for the credential: only against failures that are mostly a tenant's own, and
- * only so long that a run over many such tenants does not send one for each. Against a failure that names the
- * credential, only a canary of its own counts: the credential may have died since.
- */
-const canaryLifeMs = 5_000;
+/** Requests that may wait for a place in the queue; more would wait longer than any caller does. */
+const mostWaiting = 10_000;
 
-interface RedemptionSettings {
-  readonly partnerTenantId: TenantId;
-  readonly canaryResource: string;
+interface RedemptionSettings extends CanarySettings {
   readonly limiter: Limiter;
 }
 
@@ -39,10 +35,6 @@ interface RedemptionDeps {
   readonly log: Logger;
 }
 
-type What = Pick<TokenRequest, 'tenantId' | 'grant' | 'application' | 'correlationId'> & {
-  readonly resourceIdentifier: string;
-};
-
 /**
  * Turns requests into redemptions, and failures into what they mean: one tenant's, the credential's, or nobody's.
  * A failure that may be the credential's is checked twice before anything is declared dead: Key Vault may hold a newer
@@ -52,12 +44,14 @@ export class Redemptions {
   readonly #deps: RedemptionDeps;
   readonly #settings: RedemptionSettings;
   readonly #states = new Map<string, CredentialState>();
-  readonly #canaries = new SingleFlight<TokenReply>();
-  readonly #canaryPassed = new Map<string, number>();
+  readonly #canary: Canary;
+  readonly #everywhere: EverywhereFailures;
 
   constructor(deps: RedemptionDeps, settings: RedemptionSettings) {
     this.#deps = deps;
     this.#settings = settings;
+    this.#canary = new Canary(deps, settings);
+    this.#everywhere = new EverywhereFailures(deps.clock);
   }
 
   credentialFailure(application: string): BrokerError | undefined {
@@ -91,28 +85,40 @@ export class Redemptions {
     };
   }
 
-  /** The credential, unless it is known to be dead: then one request in a while looks for a new one or probes. */
+  /**
+   * Lets a dead credential show that it works again, where nobody asks for tokens: looks or probes if that is due.
+   * Never throws.
+   */
+  async recover(application: string): Promise<void> {
+    const { partnerTenantId: tenantId, canaryResource: resourceIdentifier } = this.#settings;
+    for (const grant of grants) {
+      if (this.#state({ application, grant }).breaker.error === undefined) continue;
+      const what: What = { application, grant, tenantId, resourceIdentifier, correlationId: randomUUID() };
+      await this.#usableCredential(what).catch(() => undefined);
+    }
+  }
+
+  /** The credential, unless it is known to be dead: then one request in a while looks for a new one and probes. */
   async #usableCredential(what: What): Promise<Credential> {
     const { credentials } = this.#deps;
     const { breaker } = this.#state(what);
     const step = breaker.next();
-    if (step === 'go') return credentials.get(what.application);
-    if (step === 'look') {
+    if (step === 'go') return this.#complete(what, await credentials.get(what.application));
+    if (step !== 'refuse') {
       const credential = await credentials.reread(what.application);
-      if (credentialVersion(credential) !== breaker.deadVersion) {
-        breaker.close();
-        return credential;
-      }
-    }
-    if (step === 'probe') {
-      const credential = await credentials.get(what.application);
-      const reply = await this.#canary(what, credential);
-      if (reply.ok) {
+      const replaced = credentialVersion(credential) !== breaker.deadVersion;
+      if (replaced || (step === 'probe' && (await this.#canary.send(what, credential)).ok)) {
         breaker.close();
         return credential;
       }
     }
     throw breaker.error ?? new BrokerError('internal', 'The credential recovered while it was looked at; try again.');
+  }
+
+  /** Without a refresh token in memory the vault is asked once more: the first consent may have been a moment ago. */
+  async #complete(what: What, credential: Credential): Promise<Credential> {
+    const lacksToken = what.grant === 'delegated' && credential.refreshToken === undefined;
+    return lacksToken ? this.#deps.credentials.reread(what.application) : credential;
   }
 
   async #attempt(what: What, credential: Credential, signal: AbortSignal): Promise<RedeemedToken> {
@@ -151,8 +157,9 @@ export class Redemptions {
 
   async #verdict(what: What, credential: Credential, failure: EntraFailure): Promise<BrokerError> {
     if (failure.reach === 'transient') return transientError(failure);
-    const isCanary = what.tenantId === this.#settings.partnerTenantId;
-    const canary = isCanary ? failure : await this.#canaryFailure(what, credential, failure);
+    const everywhere = this.#everywhere.note(failure, what.tenantId);
+    const canary =
+      everywhere || this.#canary.is(what) ? failure : await this.#canary.against(what, credential, failure);
     if (canary === undefined || canary.reach === 'tenant' || canary.reach === 'request') return tenantError(failure);
     if (canary.reach === 'transient') return transientError(canary);
     const error = credentialError(canary);
@@ -162,45 +169,26 @@ export class Redemptions {
     return error;
   }
 
-  async #canaryFailure(what: What, credential: Credential, failure: EntraFailure): Promise<EntraFailure | undefined> {
-    const passedAtMs = this.#canaryPassed.get(this.#canaryKey(what, credential));
-    const recent = passedAtMs !== undefined && this.#deps.clock.nowMs() - passedAtMs < canaryLifeMs;
-    if (recent && failure.reach === 'ambiguous') return undefined;
-    const reply = await this.#canary(what, credential);
-    return reply.ok ? undefined : reply.failure;
-  }
-
-  /** Redeems for the partner's own tenant, past the queue: while it is out, the queue may be full of the same failure. */
-  #canary(what: What, credential: Credential): Promise<TokenReply> {
-    const key = this.#canaryKey(what, credential);
-    return this.#canaries.run(key, async () => {
-      const { partnerTenantId, canaryResource } = this.#settings;
-      const reply = await this.#deps.redeemer.redeem(
-        redemptionOf({ ...what, tenantId: partnerTenantId, resourceIdentifier: canaryResource }, credential),
-      );
-      if (reply.ok) {
-        this.#canaryPassed.clear();
-        this.#canaryPassed.set(key, this.#deps.clock.nowMs());
-      }
-      return reply;
-    });
-  }
-
-  #canaryKey(what: What, credential: Credential): string {
-    return `${what.application} ${what.grant} ${credentialVersion(credential)}`;
-  }
-
   /** One request in the queue; a credential in doubt holds it back, one that died while it waited stops it. */
-  #send(what: What, credential: Credential, signal: AbortSignal): Promise<TokenReply> {
+  async #send(what: What, credential: Credential, signal: AbortSignal): Promise<TokenReply> {
     const { breaker, doubt } = this.#state(what);
-    return this.#settings.limiter.run(async () => {
+    const { limiter } = this.#settings;
+    if (limiter.waiting >= mostWaiting) {
+      throw new BrokerError('busy', 'Too many token requests are waiting for Entra.', { retryAfterSeconds: 10 });
+    }
+    for (;;) {
+      // Outside the queue: what waits for one credential must not hold up the others.
       await doubt.cleared();
-      if (breaker.error !== undefined && breaker.deadVersion === credentialVersion(credential)) throw breaker.error;
-      const reply = await this.#deps.redeemer.redeem(redemptionOf(what, credential), signal);
-      // Raised before the place in the queue is free for the next one; settled by whoever confirms it.
-      if (isDoubtful(reply)) doubt.raise();
-      return reply;
-    }, signal);
+      const reply = await limiter.run(async () => {
+        if (doubt.raised) return undefined;
+        if (breaker.error !== undefined && breaker.deadVersion === credentialVersion(credential)) throw breaker.error;
+        const answer = await this.#deps.redeemer.redeem(redemptionOf(what, credential), signal);
+        // Raised before the place in the queue is free for the next one; settled by whoever confirms it.
+        if (isDoubtful(answer)) doubt.raise();
+        return answer;
+      }, signal);
+      if (reply !== undefined) return reply;
+    }
   }
 
   #state(what: Pick<What, 'application' | 'grant'>): CredentialState {
@@ -221,19 +209,3 @@ interface CredentialState {
 
 const isDoubtful = (reply: TokenReply): boolean =>
   !reply.ok && (reply.failure.reach === 'credential' || reply.failure.reach === 'ambiguous');
-
-function redemptionOf(what: What, credential: Credential): Redemption {
-  const { tenantId, resourceIdentifier, correlationId } = what;
-  const common = {
-    tenantId,
-    resourceIdentifier,
-    correlationId,
-    clientId: credential.client.clientId,
-    clientCredential: credential.client.credential,
-  };
-  if (what.grant === 'application') return { ...common, grant: { kind: 'application' } };
-  if (credential.refreshToken === undefined) {
-    throw new BrokerError('credential_missing', `The application "${what.application}" has no refresh token yet.`);
-  }
-  return { ...common, grant: { kind: 'delegated', refreshToken: credential.refreshToken.secret } };
-}

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock, Random } from '../clock.ts';
+import type { BrokerError } from '../errors.ts';
 import type { TenantId } from '../identifiers.ts';
 import type { AccessToken, TokenRequest } from './token.ts';
 
@@ -8,9 +9,6 @@ const usableSeconds = 60;
 
 /** A token is renewed in the background when it enters its last 5 to 10 minutes, each at its own moment. */
 const renewBeforeEndMs = { least: 300_000, spread: 300_000 };
-
-/** A failure that only a person can mend is remembered this long; a consent takes about three minutes to spread. */
-const failureLifeMs = 300_000;
 
 interface Entry {
   readonly token: AccessToken;
@@ -33,7 +31,7 @@ export class TokenCache {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #tokens: LRUCache<string, Entry>;
-  readonly #failures: LRUCache<string, { readonly error: Error; readonly untilMs: number }>;
+  readonly #failures: LRUCache<string, { readonly error: BrokerError; readonly untilMs: number }>;
   readonly #generations = new Map<TenantId, number>();
 
   constructor(deps: { clock: Clock; random: Random }, size: number) {
@@ -60,15 +58,17 @@ export class TokenCache {
     this.#tokens.set(key, { token: { ...token, fromCache: true }, renewAtMs });
   }
 
-  failure(key: string): Error | undefined {
+  /** A failure that is remembered, with the seconds (at least 1) for which it will be. */
+  failure(key: string): { readonly error: BrokerError; readonly leftSeconds: number } | undefined {
     const failure = this.#failures.get(key);
     if (failure === undefined) return undefined;
-    if (failure.untilMs > this.#clock.nowMs()) return failure.error;
+    const leftMs = failure.untilMs - this.#clock.nowMs();
+    if (leftMs > 0) return { error: failure.error, leftSeconds: Math.ceil(leftMs / 1000) };
     this.#failures.delete(key);
     return undefined;
   }
 
-  setFailure(key: string, error: Error, lifeMs = failureLifeMs): void {
+  setFailure(key: string, error: BrokerError, lifeMs: number): void {
     this.#failures.set(key, { error, untilMs: this.#clock.nowMs() + lifeMs });
   }
 

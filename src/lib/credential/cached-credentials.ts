@@ -29,6 +29,7 @@ export class CachedCredentials {
   readonly #log: Logger;
   readonly #maxAgeMs: number;
   readonly #cached = new Map<string, Cached>();
+  readonly #triedAtMs = new Map<string, number>();
   readonly #flights = new SingleFlight<Credential>();
   #lastRead: LastRead | undefined;
 
@@ -54,7 +55,9 @@ export class CachedCredentials {
   /** The credential as the store has it now (or had it seconds ago): asked for when the one in memory stopped working. */
   async reread(application: string): Promise<Credential> {
     const cached = this.#cached.get(application);
-    if (cached !== undefined && this.#age(cached) < shortestRereadMs) return cached.credential;
+    // Counted from the last try, not from the last success: a vault that hangs must not be asked by every failure.
+    const triedAtMs = this.#triedAtMs.get(application) ?? Number.NEGATIVE_INFINITY;
+    if (cached !== undefined && this.#clock.nowMs() - triedAtMs < shortestRereadMs) return cached.credential;
     return this.#read(application);
   }
 
@@ -78,6 +81,8 @@ export class CachedCredentials {
         // Counts as read, so that a vault that is down is asked again after a pause and not by every request.
         this.#cached.set(application, { ...cached, loadedAtMs: this.#clock.nowMs() - this.#maxAgeMs + 30_000 });
         return cached.credential;
+      } finally {
+        this.#triedAtMs.set(application, this.#clock.nowMs());
       }
     });
   }

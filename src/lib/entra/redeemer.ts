@@ -1,11 +1,13 @@
 import type { ConfidentialClientApplication, Configuration } from '@azure/msal-node';
 import type { Grant } from '../broker/token.ts';
 import type { Clock } from '../clock.ts';
+import { withDeadline } from '../deadline.ts';
 import type { ClientCredential } from '../credential/credential.ts';
 import type { Fetch } from '../http/outbound.ts';
 import { OutboundError, outboundFailure } from '../http/outbound.ts';
 import type { TenantId } from '../identifiers.ts';
 import type { Secret } from '../secret.ts';
+import { isAudienceOf } from './audiences.ts';
 import { type EntraFailure, judgeTokenReply, type TokenReply } from './judge-token-reply.ts';
 import { CapturingNetworkClient } from './network-client.ts';
 
@@ -40,6 +42,8 @@ export interface RedeemerDeps {
 
 /** Entra answers in well under a second; a slow one is not worth a thread of work for longer. */
 const requestTimeoutMs = 15_000;
+/** The identity endpoint answers from its cache in milliseconds. */
+const assertionTimeoutMs = 10_000;
 
 /**
  * The redeemer on `@azure/msal-node`, used as protocol client only. Each redemption has a client of its own: MSAL's
@@ -75,18 +79,25 @@ function judge(network: CapturingNetworkClient, redemption: Redemption, thrown: 
     return { ok: false, failure: unreachable(captured.outcome) };
   }
   const reply = judgeTokenReply(captured.outcome, captured.sentAtMs);
-  const tenantId = reply.ok ? reply.token.claims.tenantId : undefined;
-  if (tenantId !== undefined && tenantId !== redemption.tenantId) {
-    return {
-      ok: false,
-      failure: {
-        code: 'entra_unavailable',
-        reach: 'transient',
-        detail: 'Entra issued a token of another tenant, which was thrown away.',
-        retryAfterSeconds: undefined,
-        logFields: { tokenTenantId: tenantId },
-      },
-    };
+  return reply.ok ? checkedToken(reply, redemption) : reply;
+}
+
+/** A token that says of itself that it is for another tenant or another resource is nobody's to have. */
+function checkedToken(reply: Extract<TokenReply, { ok: true }>, redemption: Redemption): TokenReply {
+  const { tenantId, audience } = reply.token.claims;
+  const foreign = (what: string, logFields: EntraFailure['logFields']): TokenReply => ({
+    ok: false,
+    failure: {
+      code: 'entra_unavailable',
+      reach: 'transient',
+      detail: `Entra issued a token of another ${what}, which was thrown away.`,
+      retryAfterSeconds: undefined,
+      logFields,
+    },
+  });
+  if (tenantId !== undefined && tenantId !== redemption.tenantId) return foreign('tenant', { tokenTenantId: tenantId });
+  if (audience !== undefined && !isAudienceOf(audience, redemption.resourceIdentifier)) {
+    return foreign('resource', { tokenAudience: audience });
   }
   return reply;
 }
@@ -103,17 +114,28 @@ function unreachable(error: OutboundError): EntraFailure {
   };
 }
 
-/** MSAL refused before sending: the assertion could not be had, or the key is unusable. */
+/** MSAL did not come to send: the assertion could not be had, or the key is unusable. */
 function notSent(thrown: unknown): EntraFailure {
-  const name = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : 'unknown';
-  return {
-    code: 'client_credential_rejected',
-    reach: 'ambiguous',
-    detail:
-      'The client credential could not be prepared: the key is unusable or the managed identity gave no assertion.',
-    retryAfterSeconds: undefined,
-    logFields: { msal: name.slice(0, 500) },
-  };
+  const logFields = { msal: thrown instanceof Error ? `${thrown.name}: ${thrown.message}`.slice(0, 500) : 'unknown' };
+  if (thrown instanceof AssertionUnavailable) {
+    // The identity endpoint stumbles now and then; that says nothing about the credential.
+    const detail = 'The managed identity gave no assertion.';
+    return { code: 'entra_unavailable', reach: 'transient', detail, retryAfterSeconds: undefined, logFields };
+  }
+  const detail = 'The client credential could not be prepared: its key is unusable.';
+  return { code: 'client_credential_rejected', reach: 'credential', detail, retryAfterSeconds: undefined, logFields };
+}
+
+class AssertionUnavailable extends Error {
+  override readonly name = 'AssertionUnavailable';
+}
+
+async function assertionOf(deps: RedeemerDeps): Promise<string> {
+  try {
+    return await withDeadline(deps.clock, assertionTimeoutMs, () => deps.federatedAssertion());
+  } catch (cause) {
+    throw new AssertionUnavailable('no assertion', { cause });
+  }
 }
 
 function configuration(
@@ -149,7 +171,7 @@ function clientAuthentication(deps: RedeemerDeps, credential: ClientCredential):
         },
       };
     case 'federated':
-      return { clientAssertion: deps.federatedAssertion };
+      return { clientAssertion: () => assertionOf(deps) };
   }
 }
 

@@ -7,6 +7,8 @@ import { parseJson } from '../http/outbound.ts';
  */
 export interface TokenClaims {
   readonly tenantId?: string;
+  /** `aud`: what the token is for. */
+  readonly audience?: string;
   readonly objectId?: string;
   readonly username?: string;
   readonly clientId?: string;
@@ -24,6 +26,7 @@ export function readClaims(token: string): TokenClaims {
   if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) return {};
   const read = claims as Record<string, unknown>;
   const tenantId = text(read['tid'])?.toLowerCase();
+  const audience = text(read['aud']);
   const objectId = text(read['oid']);
   const username = text(read['upn']) ?? text(read['unique_name']) ?? text(read['preferred_username']);
   const clientId = text(read['appid']) ?? text(read['azp']);
@@ -31,6 +34,7 @@ export function readClaims(token: string): TokenClaims {
   const authenticationMethods = words(read['amr']);
   return {
     ...(tenantId === undefined ? {} : { tenantId }),
+    ...(audience === undefined ? {} : { audience }),
     ...(objectId === undefined ? {} : { objectId }),
     ...(username === undefined ? {} : { username }),
     ...(clientId === undefined ? {} : { clientId }),

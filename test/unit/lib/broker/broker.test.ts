@@ -2,7 +2,9 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { TokenBroker } from '../../../../src/lib/broker/broker.ts';
 import type { TokenRequest } from '../../../../src/lib/broker/token.ts';
 import { CachedCredentials } from '../../../../src/lib/credential/cached-credentials.ts';
+import { BrokerError } from '../../../../src/lib/errors.ts';
 import type { TenantId } from '../../../../src/lib/identifiers.ts';
+import { Secret } from '../../../../src/lib/secret.ts';
 import { FakeClock, seededRandom, settle } from '../../../fakes/fake-clock.ts';
 import { aadstsFailure, FakeRedeemer, failureReply } from '../../../fakes/fake-redeemer.ts';
 import {
@@ -69,6 +71,12 @@ describe('a token from the cache', () => {
     const second = await broker.getToken(other);
     expect(second.secret.reveal()).not.toBe(first.secret.reveal());
     expect(redeemer.sent).toHaveLength(2);
+  });
+
+  test('carries the alias that was asked for, where two name one resource', async () => {
+    await broker.getToken(request(1));
+    const { resource, fromCache } = await broker.getToken(request(1, { resource: { ...graph, alias: 'msgraph' } }));
+    expect([resource.alias, fromCache]).toEqual(['msgraph', true]);
   });
 
   test('lives at least as long as asked, or is replaced', async () => {
@@ -266,10 +274,98 @@ describe('a dead credential', () => {
     await broker.getToken(request(1));
   });
 
+  test('is found again although requests come too seldom to meet every look', async () => {
+    redeemer.script = () => aadstsFailure(50053);
+    await codeOf(broker.getToken(request(1)));
+    redeemer.script = () => undefined;
+    await clock.advance(60_000);
+    await broker.getToken(request(1));
+    expect(broker.credentialFailure('default')).toBeUndefined();
+  });
+
+  test('shows that it is well again to whoever looks, without a token request', async () => {
+    redeemer.script = () => aadstsFailure(50053);
+    await codeOf(broker.getToken(request(1)));
+    redeemer.script = () => undefined;
+    await broker.recover('default');
+    expect(broker.credentialFailure('default')).toBeDefined();
+    await clock.advance(10_000);
+    await broker.recover('default');
+    expect(broker.credentialFailure('default')).toBeUndefined();
+  });
+
+  test('that had no refresh token is found after the first consent within seconds', async () => {
+    await store.disableRefreshTokenVersion('default', 'v1');
+    await codeOf(broker.getToken(request(1)));
+    await store.saveRefreshToken('default', refreshTokenOf('first', clock.nowMs()));
+    await clock.advance(5_000);
+    await broker.getToken(request(1));
+  });
+
+  test('costs one reading of a vault that hangs, not one a failure', async () => {
+    await broker.getToken(request(1));
+    await clock.advance(60_000);
+    store.failure = new BrokerError('key_vault_unavailable', 'down');
+    redeemer.script = ({ tenantId }) => (tenantId === partner ? undefined : aadstsFailure(53003));
+    const before = store.loads;
+    for (let n = 2; n < 12; n += 1) await codeOf(broker.getToken(request(n)));
+    expect(store.loads - before).toBe(1);
+  });
+
   test('without a refresh token is said to be missing', async () => {
     await store.disableRefreshTokenVersion('default', 'v1');
     expect(await codeOf(broker.getToken(request(1)))).toEqual({ code: 'credential_missing', scope: 'credential' });
     expect(redeemer.sent).toHaveLength(0);
+  });
+});
+
+describe("the partner's own tenant", () => {
+  test("that refuses one resource leaves the credential alone: only the canary's own resource speaks for it", async () => {
+    const arm = { alias: 'arm', identifier: 'https://management.azure.com' };
+    redeemer.script = ({ resourceIdentifier }) =>
+      resourceIdentifier === arm.identifier ? aadstsFailure(53003) : undefined;
+    expect(await codeOf(broker.getToken(request(0, { tenantId: partner, resource: arm })))).toEqual({
+      code: 'blocked_by_policy',
+      scope: 'tenant',
+    });
+    expect(broker.credentialFailure('default')).toBeUndefined();
+  });
+});
+
+describe('a failure that home does not see', () => {
+  test("keeps its name in one tenant, and is the credential's when three tenants report it", async () => {
+    redeemer.script = ({ tenantId }) => (tenantId === partner ? undefined : aadstsFailure(530034));
+    const outcomes = [];
+    for (let n = 1; n <= 3; n += 1) outcomes.push(await codeOf(broker.getToken(request(n))));
+    expect(outcomes).toEqual([
+      { code: 'credential_revoked', scope: 'tenant' },
+      { code: 'credential_revoked', scope: 'tenant' },
+      { code: 'credential_revoked', scope: 'credential' },
+    ]);
+    const before = redeemer.sent.length;
+    await codeOf(broker.getToken(request(4)));
+    expect(redeemer.sent).toHaveLength(before);
+  });
+});
+
+describe('several applications', () => {
+  test('do not wait for each other: a credential in doubt holds back its own requests only', async () => {
+    await store.saveClientCredential('reader', {
+      clientId: '33333333-3333-4333-8333-333333333333',
+      tenantId: partner,
+      credential: { kind: 'secret', secret: new Secret('s') },
+    });
+    await store.saveRefreshToken('reader', refreshTokenOf('reader-refresh-token', clock.nowMs()));
+    redeemer.delayMs = 10;
+    redeemer.script = ({ clientId, tenantId }) =>
+      clientId.startsWith('1111') && tenantId !== partner ? aadstsFailure(53003) : undefined;
+    const blocked = Array.from({ length: 8 }, (_, n) => codeOf(broker.getToken(request(n + 1))));
+    await clock.advance(11);
+    const other = broker.getToken(request(50, { application: 'reader' }));
+    await clock.advance(10);
+    expect((await other).application).toBe('reader');
+    await clock.advance(1_000);
+    await Promise.all(blocked);
   });
 });
 
@@ -301,6 +397,40 @@ describe('a stumbling Entra', () => {
     await clock.advance(1_000);
     await broker.getToken(request(1));
     expect(redeemer.sent).toHaveLength(2);
+  });
+
+  test.each([
+    ['a 503 with Retry-After', () => failureReply({ retryAfterSeconds: 120 }), 'entra_unavailable', 120_000],
+    ['a request that Entra calls malformed', () => aadstsFailure(70011), 'entra_request_rejected', 60_000],
+  ])('is not asked again too soon after %s', async (_, reply, code, afterMs) => {
+    redeemer.script = reply;
+    for (let n = 0; n < 5; n += 1) expect(await codeOf(broker.getToken(request(1)))).toMatchObject({ code });
+    expect(redeemer.sent).toHaveLength(1);
+    await clock.advance(afterMs);
+    await codeOf(broker.getToken(request(1)));
+    expect(redeemer.sent).toHaveLength(2);
+  });
+
+  test('says how long is left of the wait, not how long it was', async () => {
+    redeemer.script = () => failureReply({ code: 'throttled', retryAfterSeconds: 60 });
+    await codeOf(broker.getToken(request(1)));
+    await clock.advance(45_000);
+    await expect(broker.getToken(request(1))).rejects.toMatchObject({ code: 'throttled', retryAfterSeconds: 15 });
+  });
+
+  test('that throttles the canary is not asked by every blocked tenant', async () => {
+    redeemer.script = ({ tenantId }) =>
+      tenantId === partner ? failureReply({ code: 'throttled', retryAfterSeconds: 60 }) : aadstsFailure(53003);
+    for (let n = 1; n <= 10; n += 1) await codeOf(broker.getToken(request(n)));
+    expect(redeemer.sent.filter(({ tenantId }) => tenantId === partner)).toHaveLength(1);
+  });
+
+  test('that hangs lets its callers go after a minute, and the work ends with them', async () => {
+    redeemer.delayMs = 3_600_000;
+    const outcome = codeOf(broker.getToken(request(1)));
+    await clock.advance(60_000);
+    expect(await outcome).toEqual({ code: 'entra_unavailable', scope: 'platform' });
+    expect(redeemer.inFlight).toBe(0);
   });
 
   test('a canary that gets no answer decides nothing', async () => {

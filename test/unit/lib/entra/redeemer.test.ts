@@ -150,6 +150,24 @@ describe('the reply', () => {
     });
   });
 
+  test.each([
+    ['https://management.azure.com', false],
+    ['https://graph.windows.net', false],
+    ['https://graph.microsoft.com/', true],
+    ['00000003-0000-0000-c000-000000000000', true],
+    ['00000002-0000-0000-c000-000000000000', false],
+  ])("whose token is for %s is Graph's: %s", async (aud, ok) => {
+    answer = () => json(200, issued({ tid: tenantId, aud }));
+    expect((await redeemer.redeem(redemption())).ok).toBe(ok);
+  });
+
+  test('of a configured resource may name it by an application id', async () => {
+    answer = () => json(200, issued({ tid: tenantId, aud: '12345678-0000-4000-8000-000000000000' }));
+    expect((await redeemer.redeem(redemption({ resourceIdentifier: 'api://mine' }))).ok).toBe(true);
+    answer = () => json(200, issued({ tid: tenantId, aud: 'api://theirs' }));
+    expect((await redeemer.redeem(redemption({ resourceIdentifier: 'api://mine' }))).ok).toBe(false);
+  });
+
   test('of another tenant is thrown away', async () => {
     answer = () => json(200, issued({ tid: 'bbbbbbbb-0000-4000-8000-000000000002' }));
     expect(await redeemer.redeem(redemption())).toMatchObject({ ok: false, failure: { code: 'entra_unavailable' } });
@@ -202,7 +220,7 @@ describe('the reply', () => {
     expect(JSON.stringify(reply)).not.toMatch(/the-refresh-token|s\+cr/);
   });
 
-  test('without an assertion from the managed identity says so', async () => {
+  test('without an assertion from the managed identity is a stumble, not a dead credential', async () => {
     const failing = createMsalRedeemer(
       {
         clock,
@@ -214,7 +232,7 @@ describe('the reply', () => {
     );
     expect(await failing.redeem(redemption({ clientCredential: { kind: 'federated' } }))).toMatchObject({
       ok: false,
-      failure: { code: 'client_credential_rejected', reach: 'ambiguous' },
+      failure: { code: 'entra_unavailable', reach: 'transient' },
     });
   });
 });
