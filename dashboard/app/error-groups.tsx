@@ -12,7 +12,7 @@ export function ErrorGroups(props: {
   const groups = [...Map.groupBy(failed, ({ code }) => code)].toSorted(([, a], [, b]) => b.length - a.length);
   if (groups.length === 0) return null;
   return (
-    <section>
+    <section class="what-went-wrong" aria-label="What went wrong">
       <h3>What went wrong</h3>
       <ul class="errors">
         {groups.map(([code, tenants]) => (

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
+import { BrokerError } from '../lib/errors.ts';
 import { type StaticFile, staticAnswer, staticFile } from '../lib/http/api/page-answer.ts';
 import type { OpenHandler } from '../lib/http/pipeline.ts';
-import type { Answer } from '../lib/http/problem.ts';
 
 const contentTypes: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -55,8 +55,9 @@ export const page =
 /** `GET /api/assets/{file}`: scripts and styles of the pages. */
 export const asset =
   (files: PageFiles = pageFiles): OpenHandler =>
-  async ({ request }): Promise<Answer> => {
+  async ({ request }) => {
     const name = request.params['file'] ?? '';
     const file = name.endsWith('.html') ? undefined : await files.find(name);
-    return file === undefined ? { status: 404 } : staticAnswer(file, request.headers.get('if-none-match'));
+    if (file === undefined) throw new BrokerError('not_found', 'There is no such file.');
+    return staticAnswer(file, request.headers.get('if-none-match'));
   };

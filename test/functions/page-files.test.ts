@@ -41,7 +41,7 @@ describe('the files of the pages', () => {
     'start.js/',
     'START.JS',
   ])('are none of %j', async (name) => {
-    expect(await asset(createPageFiles(folder))(call(name))).toEqual({ status: 404 });
+    await expect(asset(createPageFiles(folder))(call(name))).rejects.toMatchObject({ code: 'not_found' });
   });
 
   it('are read once: a reader costs the disk nothing', async () => {

@@ -79,7 +79,8 @@ async function stayUp(running: Demo, interrupted: AbortSignal): Promise<void> {
     process.stderr.write(
       [
         '',
-        `The broker            ${running.url}/api/health`,
+        `The dashboard         ${running.url}/api/dashboard    (its token: . ${environmentFile}; echo "$CALLER_TOKEN")`,
+        `The API               ${running.url}/api/docs`,
         `The simulated cloud   ${running.cloud.control}/`,
         `For curl              . ${environmentFile}    (see the README)`,
         'Press Ctrl+C to stop.',

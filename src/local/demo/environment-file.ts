@@ -6,7 +6,8 @@ import type { Demo } from './start-demo.ts';
 /** Shell variables for whoever wants to call the broker by hand while the demo runs; removed when it stops. */
 export const environmentFile = '.local/demo.env';
 
-export async function writeEnvironmentFile({ url, cloud }: Pick<Demo, 'url' | 'cloud'>): Promise<void> {
+export async function writeEnvironmentFile(demo: Pick<Demo, 'url' | 'cloud' | 'callerToken'>): Promise<void> {
+  const { url, cloud } = demo;
   const { brokerApplication, entra, partnerTenantId, tenants, caCertificatePath } = cloud;
   const caller = fullCaller(cloud);
   const tenant = tenants.find(({ state }) => state === 'ok');
@@ -17,6 +18,8 @@ export async function writeEnvironmentFile({ url, cloud }: Pick<Demo, 'url' | 'c
     // A caller of the simulated cloud, made at its start: it opens nothing else.
     CALLER_ID: caller.clientId,
     CALLER_SECRET: caller.clientSecret,
+    // For the dashboard and the examples of docs/api.md; it lives about an hour.
+    CALLER_TOKEN: await demo.callerToken(),
     BROKER_SCOPE: `${brokerApplication.audience}/.default`,
     A_TENANT: tenant?.tenantId ?? '',
   };

@@ -226,7 +226,7 @@ describe('everything else', () => {
   it.each(['none.js', 'dashboard.html', '../index.js', '..%2f..%2fhost.json', '.env', 'index.js'])(
     'the assets hold no %s',
     async (file) => {
-      expect((await visitor.visit('assets', { path: { file } })).status).toBe(404);
+      expect((await visitor.visit('assets', { path: { file } })).code).toBe('not_found');
     },
   );
 });

@@ -69,8 +69,7 @@ export const pageRoutes: readonly Route[] = [
         contents: [{ mediaType: 'text/javascript' }, { mediaType: 'text/css' }, { mediaType: 'image/svg+xml' }],
       },
       { status: 304, description: 'The copy that the browser has is current (If-None-Match).', contents: [] },
-      { status: 404, description: 'There is no such file.', contents: [] },
     ],
-    failures: [],
+    failures: ['not_found'],
   },
 ];
