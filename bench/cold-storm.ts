@@ -133,5 +133,17 @@ function resultOf(storms: readonly Storm[], script: readonly number[]): Awaited<
         value: `${round(theirs.median / ours.median)} times`,
       },
     ],
+    charts: [
+      {
+        file: 'cold-storm',
+        kind: 'bars',
+        title: `Seconds for ${requests.toLocaleString('en')} tokens`,
+        bars: [
+          { label: 'bound', figure: 'bound' },
+          { label: 'broker', figure: ours.name },
+          { label: 'sequential script', figure: theirs.name },
+        ],
+      },
+    ],
   };
 }

@@ -136,5 +136,25 @@ function resultOf(passes: ReadonlyMap<number, readonly Pass[]>, per: Footprint):
         value: `${round(total.median / bound)}`,
       },
     ],
+    charts: [
+      {
+        file: 'fan-out-time',
+        kind: 'bars',
+        title: 'Time per tenant, milliseconds (median, range)',
+        bars: perTenant.map(({ name }, index) => ({
+          label: `${sizes[index]?.toLocaleString('en')} tenants`,
+          figure: name,
+        })),
+      },
+      {
+        file: 'fan-out-memory',
+        kind: 'bars',
+        title: 'Peak memory of the function app, MiB (median, range)',
+        bars: peaks.map(({ name }, index) => ({
+          label: `${sizes[index]?.toLocaleString('en')} tenants`,
+          figure: name,
+        })),
+      },
+    ],
   };
 }

@@ -17,13 +17,50 @@ export interface BenchResult {
   readonly setting: string;
   readonly figures: readonly Figure[];
   readonly goals: readonly Goal[];
+  readonly charts?: readonly Chart[];
 }
+
+/** How figures are shown; they are named, so that a chart holds no number of its own. */
+export type Chart =
+  | {
+      /** Name of the file in docs/benchmarks, without its ending. */
+      readonly file: string;
+      readonly kind: 'bars';
+      readonly title: string;
+      readonly bars: readonly { readonly label: string; readonly figure: string }[];
+    }
+  | {
+      readonly file: string;
+      readonly kind: 'lines';
+      readonly title: string;
+      readonly logarithmic: boolean;
+      readonly series: readonly {
+        readonly label: string;
+        readonly points: readonly { readonly x: number; readonly figure: string }[];
+      }[];
+    };
 
 export interface Goal {
   readonly goal: string;
   readonly reached: boolean;
   /** The value that decides, as text. */
   readonly value: string;
+  /** Why it is missed, where it is. */
+  readonly reason?: string;
+}
+
+/** The machine on which figures came about. */
+export interface Machine {
+  readonly node: string;
+  readonly cpu: string;
+  readonly cores: number;
+  readonly memoryGiB: number;
+}
+
+/** bench/results.json */
+export interface Results {
+  readonly machine: Machine;
+  readonly results: Readonly<Record<string, BenchResult>>;
 }
 
 export interface Bench {

@@ -1,15 +1,20 @@
-/** `npm run bench [-- NAME]`: every benchmark, or one, side by side in one run. Prints a table, writes bench/results.json. */
+/**
+ * `npm run bench [-- NAME]`: every benchmark, or one, side by side in one run. Prints a table, writes bench/results.json
+ * and, from that, docs/benchmarks.md with its charts.
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
+import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { cachedToken } from './cached-token.ts';
 import { coldStorm } from './cold-storm.ts';
 import { fanOut } from './fan-out.ts';
+import { startUp } from './start-up.ts';
 import { tokenOverHttp } from './token-over-http.ts';
 import { upstreamRequests } from './upstream-requests.ts';
-import { type Bench, type BenchResult, shown } from './measure.ts';
+import { type Bench, type BenchResult, type Results, shown } from './measure.ts';
+import { writeReport } from './report.ts';
 
-const benches: readonly Bench[] = [cachedToken, tokenOverHttp, coldStorm, fanOut, upstreamRequests];
+const benches: readonly Bench[] = [cachedToken, tokenOverHttp, coldStorm, fanOut, startUp, upstreamRequests];
 
 const wanted = process.argv[2];
 const chosen = wanted === undefined ? benches : benches.filter(({ name }) => name === wanted);
@@ -18,7 +23,12 @@ if (chosen.length === 0) {
   process.exit(2);
 }
 const file = join(import.meta.dirname, 'results.json');
-const machine = { node: process.version, cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length };
+const machine = {
+  node: process.version,
+  cpu: cpus()[0]?.model ?? 'unknown',
+  cores: cpus().length,
+  memoryGiB: Math.round(totalmem() / 2 ** 30),
+};
 const results: Record<string, BenchResult> = wanted === undefined ? {} : earlier();
 for (const bench of chosen) {
   const result = await bench.run();
@@ -26,10 +36,11 @@ for (const bench of chosen) {
   print(result);
 }
 writeFileSync(file, `${JSON.stringify({ machine, results }, null, 2)}\n`);
+writeReport({ machine, results }, join(import.meta.dirname, '../docs'));
 
 function earlier(): Record<string, BenchResult> {
   try {
-    return (JSON.parse(readFileSync(file, 'utf8')) as { results: Record<string, BenchResult> }).results;
+    return { ...(JSON.parse(readFileSync(file, 'utf8')) as Results).results };
   } catch {
     return {};
   }

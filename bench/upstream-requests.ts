@@ -46,6 +46,17 @@ export const upstreamRequests: Bench = {
             value: `${round(totals.entraTokenRequests / script)} of theirs`,
           },
         ],
+        charts: [
+          {
+            file: 'upstream-requests',
+            kind: 'bars',
+            title: 'Token requests to Entra in the hour',
+            bars: [
+              { label: 'broker', figure: 'broker, token requests to Entra' },
+              { label: 'scripts', figure: 'scripts, token requests to Entra' },
+            ],
+          },
+        ],
       };
     } finally {
       await whole.stop();
