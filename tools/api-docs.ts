@@ -21,7 +21,7 @@ $env:BROKER_URL = 'https://NAME.azurewebsites.net'
 $env:CALLER_TOKEN = az account get-access-token --resource api://BROKER --query accessToken --output tsv
 \`\`\`
 
-A function or service in Azure uses its managed identity and needs no secret: with TypeScript, [clients/typescript](../clients/typescript/README.md) does both steps, the caller's token and the broker's, behind \`TokenCredential\`, so that any Azure or Graph SDK can use it. With PowerShell, see [clients/powershell](../clients/powershell). Against the simulated cloud of \`npm start\`, see the [README](../README.md).
+A function or service in Azure uses its managed identity and needs no secret: with TypeScript, [clients/typescript](../clients/typescript/README.md) does both steps, the caller's token and the broker's, behind \`TokenCredential\`, so that any Azure or Graph SDK can use it. With PowerShell, see [powershell.md](powershell.md). Against the simulated cloud of \`npm start\`, see the [README](../README.md).
 
 ## What all answers have in common
 
