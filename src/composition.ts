@@ -154,6 +154,10 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const resourceLimiter = new Limiter(settings.RESOURCE_CONCURRENCY);
   const audit = createTableAuditLog({ table: () => storage.table('Audit'), clock, log, newId });
   const policy = createPolicyStore({ read: await policySource(settings.ACCESS_POLICY, identity), clock, log });
+  const notifier =
+    settings.NOTIFICATION_WEBHOOK === undefined
+      ? silentNotifier
+      : createWebhookNotifier({ fetch, clock }, settings.NOTIFICATION_WEBHOOK, settings.NOTIFICATION_FORM);
   const credentialJournal = new TableCredentialJournal(() => storage.table(journalTable));
   const health = new HealthReporter({
     credentials,
@@ -164,11 +168,12 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
     },
     journal: credentialJournal,
     policy,
-    watch: new StateWatch({ journal: credentialJournal, clock, log }),
+    watch: new StateWatch({ journal: credentialJournal, clock, log, notifier }),
     clock,
   });
   const directory = createTenantDirectory(
     {
+      domains: createDomainResolver({ fetch, clock }, cloud.endpoints.entra),
       fetch,
       clock,
       random,
@@ -219,10 +224,7 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
     runPlans: createRunPlans({ results: runResults, runLog }),
     runStops: createRunStops({ runLog, clock }),
     lastResults: createLastResults({ runLog, clock }),
-    notifier:
-      settings.NOTIFICATION_WEBHOOK === undefined
-        ? silentNotifier
-        : createWebhookNotifier({ fetch, clock }, settings.NOTIFICATION_WEBHOOK, settings.NOTIFICATION_FORM),
+    notifier,
     runTuning: {
       batchSize: settings.RUN_BATCH_SIZE,
       rounds: settings.RUN_ROUNDS,
@@ -235,7 +237,6 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
     issuing: {
       policy,
       directory,
-      domains: createDomainResolver({ fetch, clock }, cloud.endpoints.entra),
       resources,
       tokens: broker,
       audit,

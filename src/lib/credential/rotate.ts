@@ -49,9 +49,15 @@ export async function rotateRefreshToken(deps: RotationDeps, application: string
   }
   const source = await redeemStored(deps, application, client, refreshToken);
   const rolled = judgeRolled(source.stored, client, source.token, clock.nowMs());
-  const stored = rolled.secret.equals(source.stored.secret)
-    ? source.stored
-    : (await storeRefreshToken(deps, client, application, rolled)).refreshToken;
+  // A consent may have come meanwhile, perhaps by another account: what is newer than what was rolled stays.
+  const newest = await store.loadRefreshToken(application);
+  const overtaken = newest !== undefined && newest.version !== refreshToken.version;
+  if (overtaken) deps.log.log('info', 'credential.rotation_overtaken', { application, version: newest.version });
+  const stored = overtaken
+    ? newest
+    : rolled.secret.equals(source.stored.secret)
+      ? source.stored
+      : (await storeRefreshToken(deps, client, application, rolled)).refreshToken;
   const pruned = await prune(deps, application, source.bad);
   return {
     application,

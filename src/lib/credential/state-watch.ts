@@ -1,10 +1,19 @@
 import type { Clock } from '../clock.ts';
 import { errorFields, type Logger } from '../log.ts';
+import { withDeadline } from '../deadline.ts';
+import { type Notice, type Notifier, silentNotifier } from '../notifications/notice.ts';
 import type { CredentialJournal, CredentialState } from './credential-journal.ts';
 import type { CredentialHealth } from './health.ts';
 
+/** Health must answer while storage hangs. */
+const journalTimeoutMs = 3_000;
+
+/** A notice that is not taken is sent again after these pauses; then the log alone has it. */
+const noticePausesMs = [2_000, 30_000] as const;
+
 /**
- * Announces each change of a credential's state once, as one log event for alert rules: `credential.state_changed`.
+ * Announces each change of a credential's state once: as one log event for alert rules, `credential.state_changed`, and
+ * as a notice to people where a webhook is configured.
  * The journal remembers the state over restarts and instances; while it cannot be reached this process remembers.
  */
 export class StateWatch {
@@ -13,7 +22,15 @@ export class StateWatch {
   readonly #log: Logger;
   readonly #seen = new Map<string, CredentialState>();
 
-  constructor(deps: { journal: Pick<CredentialJournal, 'changeState'>; clock: Clock; log: Logger }) {
+  readonly #notifier: Notifier;
+
+  constructor(deps: {
+    journal: Pick<CredentialJournal, 'changeState'>;
+    clock: Clock;
+    log: Logger;
+    notifier?: Notifier;
+  }) {
+    this.#notifier = deps.notifier ?? silentNotifier;
     this.#journal = deps.journal;
     this.#clock = deps.clock;
     this.#log = deps.log;
@@ -43,16 +60,49 @@ export class StateWatch {
       message: finding?.message,
       advice: finding?.advice,
     });
+    // Nobody waits for it: who asked for the health wants an answer now.
+    void this.#tellPeople(noticeOf(health));
+  }
+
+  async #tellPeople(notice: Notice): Promise<void> {
+    for (const pauseMs of [...noticePausesMs, undefined]) {
+      try {
+        await this.#notifier.send(notice);
+        return;
+      } catch (thrown) {
+        if (pauseMs === undefined) this.#log.log('error', 'credential.notice_failed', errorFields(thrown));
+        else await this.#clock.sleep(pauseMs);
+      }
+    }
   }
 
   async #isFirst(application: string, state: CredentialState): Promise<boolean> {
     try {
-      return await this.#journal.changeState(application, state, this.#clock.nowMs());
+      return await withDeadline(this.#clock, journalTimeoutMs, () =>
+        this.#journal.changeState(application, state, this.#clock.nowMs()),
+      );
     } catch (thrown) {
       this.#log.log('warn', 'credential.journal_unavailable', errorFields(thrown));
       return true;
     }
   }
+}
+
+/** The state in a sentence, with what to do, for a chat. */
+function noticeOf({ application, state, findings, daysLeft, account }: CredentialHealth): Notice {
+  const serious = findings.filter(({ severity }) => severity !== 'notice');
+  const well = state.status === 'ok';
+  return {
+    severity: well ? 'info' : state.status === 'degraded' ? 'warning' : 'error',
+    title: well
+      ? `The credential "${application}" is well again`
+      : `The credential "${application}" is ${state.status}`,
+    text: serious.map(({ message, advice }) => `${message} ${advice}`).join(' '),
+    facts: [
+      ...(account === undefined ? [] : [{ name: 'Account', value: account }]),
+      ...(daysLeft === undefined ? [] : [{ name: 'Days left', value: String(daysLeft) }]),
+    ],
+  };
 }
 
 const isSame = (left: CredentialState | undefined, right: CredentialState): boolean =>

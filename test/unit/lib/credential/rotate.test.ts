@@ -57,6 +57,22 @@ const enabledOf = async ({ store }: Bench): Promise<number> =>
   (await store.listRefreshTokenVersions('default')).filter(({ enabled }) => enabled).length;
 
 describe('rotation', () => {
+  it('leaves a consent in place that came while it was under way', async () => {
+    const made = await bench();
+    const { store, entra, clock } = made;
+    const consent = { ...refreshTokenOf('of-another-account', clock.nowMs()), account: 'new@partner.example' };
+    const redeem = entra.redeem.bind(entra);
+    entra.good.add('of-another-account');
+    entra.redeem = async (redemption) => {
+      await store.saveRefreshToken('default', consent);
+      return redeem(redemption);
+    };
+    const recorder = recordingLogger();
+    expect(await rotate(made, undefined, recorder.log)).toMatchObject({ account: 'new@partner.example' });
+    expect((await store.loadRefreshToken('default'))?.account).toBe('new@partner.example');
+    expect(recorder.events()).toContain('credential.rotation_overtaken');
+  });
+
   it('stores the new token with its end, account and MFA, and proves what is stored', async () => {
     const set = await bench();
     const rotation = await rotate(set);

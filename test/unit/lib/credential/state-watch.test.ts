@@ -1,0 +1,82 @@
+import { beforeEach, expect, test } from 'vitest';
+import type { CredentialHealth } from '../../../../src/lib/credential/health.ts';
+import { StateWatch } from '../../../../src/lib/credential/state-watch.ts';
+import { BrokerError } from '../../../../src/lib/errors.ts';
+import type { Notice } from '../../../../src/lib/notifications/notice.ts';
+import { FakeClock, settle } from '../../../fakes/fake-clock.ts';
+import { MemoryCredentialJournal } from '../../../fakes/memory-credential-journal.ts';
+import { recordingLogger } from '../../../fakes/recording-logger.ts';
+
+let clock: FakeClock;
+let sent: Notice[];
+let failures: number;
+let recorder: ReturnType<typeof recordingLogger>;
+let watch: StateWatch;
+
+const health = (status: 'ok' | 'degraded' | 'down', message = 'It ends soon.'): CredentialHealth => ({
+  application: 'default',
+  state: { status },
+  account: 'broker@partner.example',
+  daysLeft: 6,
+  findings: status === 'ok' ? [] : [{ severity: status, code: 'expires_soon', message, advice: 'Run `ptb consent`.' }],
+});
+
+beforeEach(() => {
+  clock = new FakeClock();
+  sent = [];
+  failures = 0;
+  recorder = recordingLogger();
+  watch = new StateWatch({
+    journal: new MemoryCredentialJournal(),
+    clock,
+    log: recorder.log,
+    notifier: {
+      send: async (notice) => {
+        if (failures-- > 0) throw new BrokerError('resource_error', 'The notification webhook answers 500.');
+        sent.push(notice);
+      },
+    },
+  });
+});
+
+test('people hear of each change once, with what to do', async () => {
+  await watch.observe(health('ok'), undefined);
+  await watch.observe(health('degraded'), undefined);
+  await watch.observe(health('degraded'), undefined);
+  await watch.observe(health('ok'), undefined);
+  await settle();
+  expect(sent.map(({ severity, title }) => [severity, title])).toEqual([
+    ['warning', 'The credential "default" is degraded'],
+    ['info', 'The credential "default" is well again'],
+  ]);
+  expect(sent[0]?.text).toBe('It ends soon. Run `ptb consent`.');
+});
+
+test('a webhook that does not take it holds nobody up and is tried again', async () => {
+  failures = 2;
+  await watch.observe(health('down'), { status: 'ok' });
+  expect(recorder.events()).toEqual(['credential.state_changed']);
+  expect(sent).toEqual([]);
+  await clock.advance(60_000);
+  expect(sent).toHaveLength(1);
+});
+
+test('after three times the log alone has it', async () => {
+  failures = 3;
+  await watch.observe(health('down'), { status: 'ok' });
+  await clock.advance(60_000);
+  expect(sent).toEqual([]);
+  expect(recorder.events()).toEqual(['credential.state_changed', 'credential.notice_failed']);
+});
+
+test('a journal that hangs does not keep health from answering', async () => {
+  const hanging = new StateWatch({
+    journal: { changeState: () => new Promise(() => undefined) },
+    clock,
+    log: recorder.log,
+  });
+  const observed = hanging.observe(health('down'), { status: 'ok' });
+  await clock.advance(3_000);
+  await observed;
+  expect(recorder.events()).toContain('credential.state_changed');
+});
