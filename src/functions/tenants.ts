@@ -5,11 +5,12 @@ import { errorFields } from '../lib/log.ts';
 import type { TenantsAnswer } from '../lib/http/api/answers/tenants.ts';
 import type { Call, Handler } from '../lib/http/pipeline.ts';
 import type { LastResult, LastResults } from '../lib/runs/last-results.ts';
+import type { TenantDirectory } from '../lib/tenants/directory.ts';
 import { type DelegatedTenant, reasonTexts } from '../lib/tenants/tenant.ts';
 import { jobRegistry } from './job-registry.ts';
 import { guarded } from './pipeline.ts';
 
-type TenantServices = Pick<Services, 'directory' | 'lastResults'>;
+type TenantServices = Pick<Services, 'lastResults'> & { readonly directory: Pick<TenantDirectory, 'snapshot'> };
 
 /** `GET /api/tenants`: every customer tenant, why it can or cannot be reached, and what the jobs found there last. */
 export const tenants: Handler<TenantServices> = async (services, call) => {

@@ -2,6 +2,7 @@ import { TokenBroker } from '../../lib/broker/broker.ts';
 import { createResourceRegistry, type ResourceRegistry } from '../../lib/broker/resources.ts';
 import { CachedCredentials } from '../../lib/credential/cached-credentials.ts';
 import { silentLogger } from '../../lib/log.ts';
+import { createDomainResolver } from '../../lib/tenants/domain-resolver.ts';
 import { createTenantDirectory, type TenantDirectory } from '../../lib/tenants/directory.ts';
 import type { Toolbox } from './toolbox.ts';
 
@@ -15,6 +16,7 @@ export interface LocalBroker {
 export function createLocalBroker(toolbox: Toolbox): LocalBroker {
   const { place, store, redeemer, clock, newId, exchangeDeps } = toolbox;
   const { cloud, partnerTenantId } = place;
+  const { endpoints } = cloud;
   const { random, fetch, limiter } = exchangeDeps;
   const log = silentLogger;
   const resources = createResourceRegistry(cloud, []);
@@ -23,8 +25,9 @@ export function createLocalBroker(toolbox: Toolbox): LocalBroker {
     { credentials, redeemer, clock, random, log },
     { partnerTenantId, canaryResource: cloud.resources.graph, entraConcurrency: 32, cacheSize: 20_000 },
   );
+  const domains = createDomainResolver({ fetch, clock }, endpoints.entra);
   const directory = createTenantDirectory(
-    { fetch, clock, random, log, newId, limiter, tokens, resources, endpoints: cloud.endpoints, partnerTenantId },
+    { fetch, clock, random, log, newId, limiter, tokens, resources, endpoints, partnerTenantId, domains },
     { include: [], exclude: [], withoutGdap: 'allow' },
   );
   return { tokens, directory, resources };

@@ -1,16 +1,15 @@
 import * as z from 'zod';
 import type { AuditEntry, AuditLog } from '../audit/audit-log.ts';
 import type { Caller } from '../callers/caller.ts';
-import { decide } from '../callers/decide.ts';
+import { type Denial, denyInAnyTenant } from '../callers/decide.ts';
 import { judgeScopes } from '../callers/judge-scopes.ts';
 import type { PolicyStore } from '../callers/policy-store.ts';
 import type { Clock } from '../clock.ts';
 import { BrokerError, type ErrorCode, toBrokerError } from '../errors.ts';
-import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../identifiers.ts';
+import type { TenantId } from '../identifiers.ts';
 import { errorFields, type Logger, scrub } from '../log.ts';
 import type { TenantDirectory } from '../tenants/directory.ts';
-import type { DomainResolver } from '../tenants/domain-resolver.ts';
-import { isExcluded, reasonTexts } from '../tenants/tenant.ts';
+import { decideForTenant, findTenant, parseReference, refusalOf } from './asked-tenant.ts';
 import type { ResourceRegistry } from './resources.ts';
 import { type AccessToken, grants, type TokenSource } from './token.ts';
 
@@ -23,7 +22,7 @@ export const tokenRequestSchema = z.strictObject({
     .string()
     .min(1)
     .max(253)
-    .meta({ description: 'Tenant id (GUID) or a domain of the tenant that the directory lists.' }),
+    .meta({ description: 'Tenant id (GUID), or any domain that is verified in the tenant.' }),
   resource: z.string().min(1).max(64).meta({ description: 'Alias of the resource, e.g. graph.' }),
   scopes: z
     // One scope a string, by its short name: no spaces, no other resource's address.
@@ -51,8 +50,7 @@ export type TokenOrder = z.output<typeof tokenRequestSchema>;
 
 export interface IssueDeps {
   readonly policy: PolicyStore;
-  readonly directory: Pick<TenantDirectory, 'find'>;
-  readonly domains: DomainResolver;
+  readonly directory: Pick<TenantDirectory, 'find' | 'tenantOf' | 'excludes'>;
   readonly resources: ResourceRegistry;
   readonly tokens: TokenSource;
   readonly audit: Pick<AuditLog, 'record'>;
@@ -69,7 +67,7 @@ export interface IssuedToken {
 type Known = { -readonly [K in keyof AuditEntry]?: AuditEntry[K] };
 
 /**
- * Hands out one token: policy, tenant, redemption, judgement of what Entra really gave, record; in this order, and the
+ * Hands out one token: tenant, policy, redemption, judgement of what Entra really gave, record; in this order, and the
  * token leaves only when its record is durable. A refusal is recorded too, but is a refusal whether or not that works.
  * @throws BrokerError
  */
@@ -116,27 +114,26 @@ async function obtain(
   known: Known,
 ): Promise<AccessToken> {
   const resource = deps.resources.get(order.resource);
-  const tenant = await resolve(deps, order.tenant);
-  const { tenantId } = tenant;
-  if (tenantId !== undefined) known.tenantId = tenantId;
-
+  const reference = parseReference(order.tenant);
+  if (reference.kind === 'id') known.tenantId = reference.tenantId;
   const { policy } = await deps.policy.current();
   const { scopes, grant, minimumLifetimeSeconds } = order;
-  const decision = decide(policy, caller, {
-    tenantId,
-    domains: tenant.domains,
-    resource: resource.alias,
-    scopes,
-    grant,
-    isPartnerTenant: tenantId === deps.partnerTenantId,
-  });
-  if (!decision.allow)
-    throw new BrokerError('caller_forbidden', decision.reason, { logFields: { missing: decision.missing } });
+  const question = { resource: resource.alias, scopes, grant };
+  // Before Entra is asked whose the domain is: who gets nothing in any tenant costs nothing.
+  const denied = denyInAnyTenant(policy, caller, question);
+  if (denied !== undefined) throw forbidden(denied);
+
+  const tenant = await findTenant(deps, reference);
+  const { tenantId } = tenant;
+  if (tenantId !== undefined) known.tenantId = tenantId;
+  const decision = await decideForTenant(deps, policy, caller, question, tenant);
+  if (!decision.allow) throw forbidden(decision);
   known.rule = decision.rule;
   known.application = decision.application;
   // Only now: a caller without a rule learns nothing about tenants.
-  if (tenant.refusal !== undefined) throw tenant.refusal;
-  if (tenantId === undefined) throw new BrokerError('tenant_unknown', 'No delegated tenant has this domain.');
+  if (tenantId === undefined) throw new BrokerError('tenant_unknown', 'No tenant has this domain.');
+  const refusal = await refusalOf(deps, tenantId, tenant.listed);
+  if (refusal !== undefined) throw refusal;
 
   const token = await deps.tokens.getToken({
     tenantId,
@@ -156,34 +153,5 @@ async function obtain(
   return token;
 }
 
-interface ResolvedTenant {
-  /** Undefined for a domain that no customer has. */
-  readonly tenantId: TenantId | undefined;
-  readonly domains: readonly DomainName[];
-  readonly refusal?: BrokerError;
-}
-
-async function resolve(deps: IssueDeps, asked: string): Promise<ResolvedTenant> {
-  const askedId = parseTenantId(asked);
-  const domain = askedId === undefined ? parseDomainName(asked) : undefined;
-  const reference = askedId ?? domain;
-  if (reference === undefined) {
-    throw new BrokerError('request_invalid', 'tenant: is neither a tenant id (GUID) nor a domain name.');
-  }
-  if (askedId === deps.partnerTenantId) return { tenantId: askedId, domains: [] };
-  const listed = await deps.directory.find(reference);
-  // The lists name one domain a tenant; which tenant another one is verified in, Entra says.
-  const tenantId = listed?.tenantId ?? askedId ?? (domain && (await deps.domains.tenantOf(domain)));
-  const domains = domain === undefined ? [] : [domain];
-  if (tenantId === undefined) return { tenantId, domains: [] };
-  if (tenantId === deps.partnerTenantId) return { tenantId, domains };
-  const tenant = listed ?? (await deps.directory.find(tenantId));
-  if (tenant === undefined) {
-    const refusal = new BrokerError('tenant_not_delegated', 'The tenant is not among the customers of the partner.');
-    return { tenantId, domains: [], refusal };
-  }
-  if (tenant.defaultDomain !== undefined && tenant.defaultDomain !== domain) domains.push(tenant.defaultDomain);
-  if (tenant.reachable) return { tenantId, domains };
-  const code = isExcluded(tenant) ? 'tenant_excluded' : 'tenant_not_delegated';
-  return { tenantId, domains, refusal: new BrokerError(code, reasonTexts[tenant.reason]) };
-}
+const forbidden = ({ reason, missing }: Denial): BrokerError =>
+  new BrokerError('caller_forbidden', reason, { logFields: { missing } });

@@ -2,9 +2,11 @@ import { SingleFlight } from '../single-flight.ts';
 import { BrokerError, toBrokerError } from '../errors.ts';
 import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../identifiers.ts';
 import { errorFields } from '../log.ts';
+import type { DomainResolver } from './domain-resolver.ts';
 import { type ListsDeps, readTenantLists } from './lists.ts';
+import { resolveSelection, type WantedTenants } from './selection.ts';
 import type { DelegatedTenant } from './tenant.ts';
-import { type TenantSelection, uniteTenants } from './union.ts';
+import { uniteTenants } from './union.ts';
 
 /** The whole list at one moment. */
 export interface TenantList {
@@ -21,8 +23,23 @@ export interface TenantDirectory {
   list(signal?: AbortSignal): Promise<readonly DelegatedTenant[]>;
   /** The list with its warnings and age. */
   snapshot(signal?: AbortSignal): Promise<TenantList>;
-  /** By tenant id or default domain; undefined when no list knows it or the text is neither. */
+  /**
+   * By tenant id or any domain of the tenant; undefined when no list knows it or the text is neither.
+   * @throws BrokerError as `list` and `tenantOf` do.
+   */
   find(tenantIdOrDomain: string, signal?: AbortSignal): Promise<DelegatedTenant | undefined>;
+  /**
+   * The tenant that has a domain, customer or not: by Entra's word. While that cannot be had, by the lists' word, where
+   * they give the domain to one tenant alone.
+   * @returns undefined when nobody has the domain.
+   * @throws BrokerError entra_unavailable when neither says.
+   */
+  tenantOf(domain: DomainName, signal?: AbortSignal): Promise<TenantId | undefined>;
+  /**
+   * Whether TENANTS_EXCLUDE names the tenant: for the partner's own, which is on no list.
+   * @throws BrokerError directory_unavailable while that cannot be told.
+   */
+  excludes(tenantId: TenantId, signal?: AbortSignal): Promise<boolean>;
   /** Makes the next question read anew: after a new relationship or consent. */
   refresh(): void;
 }
@@ -34,23 +51,34 @@ const usableMs = 24 * 3_600_000;
 /** After a failure the old list serves for this long before the next try. */
 const retryMs = 60_000;
 
+export interface DirectoryDeps extends ListsDeps {
+  readonly domains: DomainResolver;
+}
+
 interface Held {
   readonly list: TenantList;
-  readonly byKey: ReadonlyMap<string, DelegatedTenant>;
+  readonly byId: ReadonlyMap<TenantId, DelegatedTenant>;
+  /** Default domains that one tenant alone has, as far as the lists know. */
+  readonly byDomain: ReadonlyMap<DomainName, TenantId>;
   /** From when on it is to be read again. */
   readonly staleAtMs: number;
 }
 
 /** The directory: read at most once at a time, kept ten minutes; the last good list outlives a transient failure. */
-export function createTenantDirectory(deps: ListsDeps, selection: TenantSelection): TenantDirectory {
+export function createTenantDirectory(deps: DirectoryDeps, wanted: WantedTenants): TenantDirectory {
   const flight = new SingleFlight<Held>();
   let held: Held | undefined;
 
   const read = async (signal: AbortSignal): Promise<Held> => {
     const nowMs = deps.clock.nowMs();
     try {
-      const { lists, warnings } = await readTenantLists(deps, signal);
-      held = hold({ tenants: uniteTenants(lists, selection, nowMs), warnings, asOfMs: nowMs }, nowMs + freshMs);
+      const [read, chosen] = await Promise.all([
+        readTenantLists(deps, signal),
+        resolveSelection(deps.domains, wanted, signal),
+      ]);
+      const tenants = uniteTenants(read.lists, chosen.selection, nowMs);
+      const warnings = [...read.warnings, ...chosen.warnings];
+      held = hold({ tenants, warnings, asOfMs: nowMs }, nowMs + freshMs);
     } catch (thrown) {
       if (held === undefined || !toBrokerError(thrown).transient || nowMs - held.list.asOfMs > usableMs) throw thrown;
       deps.log.log('warn', 'tenants.kept_old_list', { ageMs: nowMs - held.list.asOfMs, ...errorFields(thrown) });
@@ -61,14 +89,28 @@ export function createTenantDirectory(deps: ListsDeps, selection: TenantSelectio
   };
   const current = async (signal?: AbortSignal): Promise<Held> =>
     held !== undefined && deps.clock.nowMs() < held.staleAtMs ? held : flight.run('', read, signal);
+  const tenantOf = async (domain: DomainName, signal?: AbortSignal): Promise<TenantId | undefined> => {
+    try {
+      return await deps.domains.tenantOf(domain, signal);
+    } catch (thrown) {
+      if (signal?.aborted === true || !toBrokerError(thrown).transient) throw thrown;
+      const claimant = (await current(signal)).byDomain.get(domain);
+      if (claimant === undefined) throw thrown;
+      return claimant;
+    }
+  };
 
   return {
     list: async (signal) => (await current(signal)).list.tenants,
     snapshot: async (signal) => (await current(signal)).list,
     find: async (reference, signal) => {
-      const key = parseTenantId(reference) ?? parseDomainName(reference);
-      return key === undefined ? undefined : (await current(signal)).byKey.get(key);
+      const domain = parseDomainName(reference);
+      const tenantId = parseTenantId(reference) ?? (domain && (await tenantOf(domain, signal)));
+      return tenantId === undefined ? undefined : (await current(signal)).byId.get(tenantId);
     },
+    tenantOf,
+    excludes: async (tenantId, signal) =>
+      (await resolveSelection(deps.domains, wanted, signal)).selection.exclude.has(tenantId),
     refresh: () => {
       if (held !== undefined) held = { ...held, staleAtMs: 0 };
     },
@@ -76,12 +118,17 @@ export function createTenantDirectory(deps: ListsDeps, selection: TenantSelectio
 }
 
 function hold(list: TenantList, staleAtMs: number): Held {
-  const byKey = new Map<TenantId | DomainName, DelegatedTenant>();
-  for (const tenant of list.tenants) {
-    byKey.set(tenant.tenantId, tenant);
-    if (tenant.defaultDomain !== undefined) byKey.set(tenant.defaultDomain, tenant);
+  const byId = new Map(list.tenants.map((tenant) => [tenant.tenantId, tenant]));
+  const byDomain = new Map<DomainName, TenantId>();
+  const claimed = new Set<DomainName>();
+  for (const { tenantId, defaultDomain } of list.tenants) {
+    if (defaultDomain === undefined) continue;
+    // A list that gives a domain to two tenants is out of date for one of them, and does not say for which.
+    if (claimed.has(defaultDomain)) byDomain.delete(defaultDomain);
+    else byDomain.set(defaultDomain, tenantId);
+    claimed.add(defaultDomain);
   }
-  return { list, byKey, staleAtMs };
+  return { list, byId, byDomain, staleAtMs };
 }
 
 /**

@@ -1,23 +1,37 @@
 import { LRUCache } from 'lru-cache';
 import * as z from 'zod';
 import type { Clock } from '../clock.ts';
-import { type Fetch, outboundFailure, parseJson, send } from '../http/outbound.ts';
-import { type DomainName, parseTenantId, type TenantId } from '../identifiers.ts';
-import { SingleFlight } from '../single-flight.ts';
 import { BrokerError } from '../errors.ts';
+import {
+  type Fetch,
+  OutboundError,
+  outboundFailure,
+  type OutboundReply,
+  parseJson,
+  retryAfterSeconds,
+  send,
+} from '../http/outbound.ts';
+import { type DomainName, parseTenantId, type TenantId } from '../identifiers.ts';
+import { Limiter } from '../limiter.ts';
+import { SingleFlight } from '../single-flight.ts';
 
 /** Tells which tenant a domain is verified in. */
 export interface DomainResolver {
   /**
    * @returns undefined when Entra knows no such domain.
-   * @throws BrokerError entra_unavailable when that cannot be told.
+   * @throws BrokerError entra_unavailable when that cannot be told; with the seconds after which to ask again, where
+   * Entra named them or does not answer at all.
    */
   tenantOf(domain: DomainName, signal?: AbortSignal): Promise<TenantId | undefined>;
 }
 
 /** A domain moves between tenants in days, not hours; one that is not known yet may be verified any minute. */
 const freshMs = { known: 3_600_000, unknown: 300_000 };
-const timeoutMs = 10_000;
+const timeoutMs = 5_000;
+/** Questions at one time: callers may name any domain, and redemptions share Entra's patience with this address. */
+const concurrency = 8;
+/** How long nobody asks again after Entra throttled without saying for how long, or did not answer. */
+const pauseSeconds = { throttled: 60, silent: 5 };
 const maxBodyBytes = 64 * 1024;
 const remembered = 20_000;
 
@@ -40,23 +54,45 @@ export function createDomainResolver(
 ): DomainResolver {
   const answers = new LRUCache<string, Answer>({ max: remembered });
   const flights = new SingleFlight<TenantId | undefined>();
+  const limiter = new Limiter(concurrency);
+  let resumesAtMs = 0;
+
+  /** Notes that Entra as a whole, not this domain, is why there is no answer. */
+  const pause = (seconds: number): void => {
+    resumesAtMs = Math.max(resumesAtMs, deps.clock.nowMs() + seconds * 1000);
+  };
+  const throwIfPaused = (): void => {
+    const waitMs = resumesAtMs - deps.clock.nowMs();
+    if (waitMs > 0) throw undecided('Entra does not answer questions about domains.', Math.ceil(waitMs / 1000));
+  };
+
+  const exchange = async (domain: DomainName, signal: AbortSignal): Promise<OutboundReply> => {
+    const url = `${entraEndpoint}/${domain}/v2.0/.well-known/openid-configuration`;
+    try {
+      return await send(deps.fetch, { method: 'GET', url, timeoutMs, maxBodyBytes, signal });
+    } catch (error) {
+      if (error instanceof OutboundError && (error.failure === 'timeout' || error.failure === 'network'))
+        pause(pauseSeconds.silent);
+      throw outboundFailure(error, 'entra_unavailable', 'Entra');
+    }
+  };
 
   const ask = async (domain: DomainName, signal: AbortSignal): Promise<TenantId | undefined> => {
-    const url = `${entraEndpoint}/${domain}/v2.0/.well-known/openid-configuration`;
-    const reply = await send(deps.fetch, { method: 'GET', url, timeoutMs, maxBodyBytes, signal }).catch(
-      (error: unknown) => {
-        throw outboundFailure(error, 'entra_unavailable', 'Entra');
-      },
-    );
+    // Others may have met the pause while this question waited for its turn.
+    throwIfPaused();
+    const reply = await exchange(domain, signal);
+    if (reply.status === 429 || reply.status >= 500) {
+      const standard = reply.status === 429 ? pauseSeconds.throttled : pauseSeconds.silent;
+      const seconds = Math.max(1, retryAfterSeconds(reply.headers, deps.clock.nowMs()) ?? standard);
+      pause(seconds);
+      throw undecided('Entra does not answer questions about domains.', seconds, reply.status);
+    }
     const document = documentSchema.safeParse(parseJson(reply.body));
     const issuer = reply.status === 200 && document.success ? document.data.issuer : '';
     const tenantId = parseTenantId(tenantInIssuer.exec(issuer)?.[1]);
     // 400 `invalid_tenant` is Entra's answer for a domain that nobody has; anything else says nothing about the domain.
-    if (tenantId === undefined && reply.status !== 400) {
-      throw new BrokerError('entra_unavailable', 'Entra did not say which tenant the domain belongs to.', {
-        logFields: { httpStatus: reply.status },
-      });
-    }
+    if (tenantId === undefined && reply.status !== 400)
+      throw undecided('Entra did not say which tenant the domain belongs to.', undefined, reply.status);
     answers.set(domain, {
       tenantId,
       untilMs: deps.clock.nowMs() + (tenantId === undefined ? freshMs.unknown : freshMs.known),
@@ -68,7 +104,12 @@ export function createDomainResolver(
     tenantOf: async (domain, signal) => {
       const answer = answers.get(domain);
       if (answer !== undefined && deps.clock.nowMs() < answer.untilMs) return answer.tenantId;
-      return flights.run(domain, (flight) => ask(domain, flight), signal);
+      throwIfPaused();
+      return flights.run(domain, (flight) => limiter.run(() => ask(domain, flight), flight), signal);
     },
   };
+}
+
+function undecided(detail: string, seconds?: number, httpStatus?: number): BrokerError {
+  return new BrokerError('entra_unavailable', detail, { retryAfterSeconds: seconds, logFields: { httpStatus } });
 }

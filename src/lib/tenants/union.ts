@@ -1,6 +1,7 @@
 import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../identifiers.ts';
 import { type JsonObject, objectOf, textOf } from '../graph/reply.ts';
 import { type GdapStanding, gdapStandings } from './relationships.ts';
+import type { TenantSelection } from './selection.ts';
 import { type DelegatedTenant, type ReachabilityReason, type TenantSource, tenantSources } from './tenant.ts';
 
 /** What the three lists answered, item by item as it came. */
@@ -10,21 +11,11 @@ export interface TenantLists {
   readonly customers: readonly JsonObject[];
 }
 
-/** Which tenants are wanted. */
-export interface TenantSelection {
-  /** Only these; empty means all. */
-  readonly include: readonly (TenantId | DomainName)[];
-  /** Wins over `include`. */
-  readonly exclude: readonly (TenantId | DomainName)[];
-  /** Whether a reseller contract without any GDAP relationship counts as a way in (legacy DAP). */
-  readonly withoutGdap: 'allow' | 'deny';
-}
-
 /** What the lists say of one tenant, before anything is decided. */
 interface Entry {
   readonly tenantId: TenantId;
   readonly names: Partial<Record<TenantSource, string>>;
-  domain: DomainName | undefined;
+  readonly domains: Partial<Record<TenantSource, DomainName>>;
   reseller: boolean;
 }
 
@@ -44,7 +35,7 @@ const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 function collect(lists: TenantLists, standings: Map<TenantId, GdapStanding>): Map<TenantId, Entry> {
   const entries = new Map<TenantId, Entry>();
   const at = (tenantId: TenantId, source: TenantSource, name: string | undefined): Entry => {
-    const entry = entries.get(tenantId) ?? { tenantId, names: {}, domain: undefined, reseller: false };
+    const entry = entries.get(tenantId) ?? { tenantId, names: {}, domains: {}, reseller: false };
     entries.set(tenantId, entry);
     entry.names[source] ??= name?.trim() ?? '';
     return entry;
@@ -54,7 +45,7 @@ function collect(lists: TenantLists, standings: Map<TenantId, GdapStanding>): Ma
     const tenantId = parseTenantId(contract['customerId']);
     if (tenantId === undefined) continue;
     const entry = at(tenantId, 'contracts', textOf(contract, 'displayName'));
-    entry.domain ??= parseDomainName(contract['defaultDomainName']);
+    noteDomain(entry, 'contracts', contract['defaultDomainName']);
     entry.reseller = true;
   }
   for (const customer of lists.customers) {
@@ -62,28 +53,34 @@ function collect(lists: TenantLists, standings: Map<TenantId, GdapStanding>): Ma
     const tenantId = parseTenantId(profile?.['tenantId'] ?? customer['id']);
     if (tenantId === undefined) continue;
     const entry = at(tenantId, 'partner-center', textOf(profile, 'companyName'));
-    entry.domain ??= parseDomainName(profile?.['domain']);
+    noteDomain(entry, 'partner-center', profile?.['domain']);
     entry.reseller ||= textOf(customer, 'relationshipToPartner')?.toLowerCase() === 'reseller';
   }
   return entries;
 }
 
+/** The first that a list gives. */
+function noteDomain({ domains }: Entry, source: TenantSource, value: unknown): void {
+  const domain = domains[source] ?? parseDomainName(value);
+  if (domain !== undefined) domains[source] = domain;
+}
+
 function decide(entry: Entry, gdap: GdapStanding | undefined, selection: TenantSelection): DelegatedTenant {
-  const { tenantId, names, domain, reseller } = entry;
-  const listed = (list: readonly string[]): boolean =>
-    list.includes(tenantId) || (domain !== undefined && list.includes(domain));
+  const { tenantId, names, domains, reseller } = entry;
+  const { include, exclude } = selection;
+  // Contracts keep a copy of name and domain from the day they were made, so they come last.
+  const domain = domains['partner-center'] ?? domains.contracts;
   const relationship = gdap ? 'gdap' : reseller ? 'dap' : 'none';
   const standing: ReachabilityReason =
     gdap?.reason ??
     (reseller ? (selection.withoutGdap === 'allow' ? 'reseller_contract' : 'no_gdap') : 'no_relationship');
-  const reason: ReachabilityReason = listed(selection.exclude)
+  const reason: ReachabilityReason = exclude.has(tenantId)
     ? 'excluded'
-    : selection.include.length > 0 && !listed(selection.include)
+    : include !== 'all' && !include.has(tenantId)
       ? 'not_included'
       : standing;
   return {
     tenantId,
-    // Contracts keep a copy of the name that does not follow changes, so they come last.
     name: names['partner-center'] || names.relationships || names.contracts || domain || tenantId,
     defaultDomain: domain,
     relationship,

@@ -68,12 +68,25 @@ let asked: TokenRequest[];
 let auditFails: boolean;
 let tokenScopes: string[];
 let rules: object[];
+/** Questions about domains so far. */
+let resolved: string[];
+let owners: Record<string, TenantId>;
+let excludedIds: TenantId[];
 let deps: IssueDeps;
 
 beforeEach(() => {
   const clock = new FakeClock();
   entries = [];
   asked = [];
+  resolved = [];
+  excludedIds = [];
+  owners = {
+    'contoso.com': contoso,
+    'contoso.de': contoso,
+    'fabrikam.com': fabrikam,
+    'left-out.com': excluded,
+    'partner.example': partner,
+  };
   auditFails = false;
   tokenScopes = ['User.Read.All'];
   rules = [
@@ -92,12 +105,12 @@ beforeEach(() => {
     newId: () => `id-${(ids += 1)}`,
     resources: createResourceRegistry(clouds.public, []),
     directory: {
-      find: async (reference) =>
-        tenants.find((tenant) => tenant.tenantId === reference || tenant.defaultDomain === reference),
-    },
-    domains: {
-      tenantOf: async (domain) =>
-        domain === 'contoso.de' ? contoso : domain === 'partner.example' ? partner : undefined,
+      find: async (reference) => tenants.find(({ tenantId }) => tenantId === reference),
+      tenantOf: async (domain) => {
+        resolved.push(domain);
+        return owners[domain];
+      },
+      excludes: async (tenantId) => excludedIds.includes(tenantId),
     },
     policy: {
       current: async () => {
@@ -181,6 +194,26 @@ describe('a token', () => {
     expect(await refusal({ tenant: contoso })).toBe('caller_forbidden');
   });
 
+  test('goes to the tenant that has the domain, not to the one whose name in the lists it still is', async () => {
+    owners['contoso.com'] = stranger;
+    expect(await refusal({ tenant: 'contoso.com' })).toBe('tenant_not_delegated');
+    expect(entries).toEqual([expect.objectContaining({ tenantId: stranger, tenantAsked: 'contoso.com' })]);
+  });
+
+  test("is had by id under a rule that names the default domain, unless the domain is another tenant's by now", async () => {
+    rules = [{ ...rules[0], tenants: ['contoso.com'] }];
+    expect(await refusal()).toBe('issued');
+    owners['contoso.com'] = stranger;
+    expect(await refusal()).toBe('caller_forbidden');
+    expect(asked).toHaveLength(1);
+  });
+
+  test('by id asks nobody about domains where no rule depends on one', async () => {
+    rules = [{ ...rules[0] }, { ...rules[0], name: 'too', tenants: ['contoso.com'] }];
+    expect(await refusal()).toBe('issued');
+    expect(resolved).toEqual([]);
+  });
+
   test('is not handed out when its record is not durable', async () => {
     auditFails = true;
     expect(await refusal()).toBe('audit_unavailable');
@@ -230,6 +263,31 @@ describe('a refusal', () => {
     rules = [{ ...rules[0], callers: { applications: [partner] } }];
     for (const tenant of [contoso, fabrikam, excluded, stranger, 'nobody.example'])
       expect(await refusal({ tenant })).toBe('caller_forbidden');
+  });
+
+  test('of a caller, grant or resource that no rule is for asks nobody about the tenant, and is on record', async () => {
+    deps = {
+      ...deps,
+      directory: { ...deps.directory, find: () => Promise.reject(new Error('the lists were asked')) },
+    };
+    for (const more of [{ resource: 'arm' }, { grant: 'application' }])
+      expect(await refusal({ tenant: 'made-up.example', ...more })).toBe('caller_forbidden');
+    rules = [{ ...rules[0], callers: { applications: [partner] } }];
+    expect(await refusal({ tenant: 'made-up.example' })).toBe('caller_forbidden');
+    expect(await refusal({ tenant: contoso })).toBe('caller_forbidden');
+    expect(resolved).toEqual([]);
+    expect(entries.map(({ tenantAsked, tenantId }) => tenantId ?? tenantAsked)).toEqual([
+      ...Array.from({ length: 3 }, () => 'made-up.example'),
+      contoso,
+    ]);
+  });
+
+  test("meets the partner's own tenant too when it is excluded, by whatever name", async () => {
+    rules = [{ ...rules[0], tenants: [partner, 'partner.example'] }];
+    excludedIds = [partner];
+    expect(await refusal({ tenant: partner })).toBe('tenant_excluded');
+    expect(await refusal({ tenant: 'partner.example' })).toBe('tenant_excluded');
+    expect(asked).toEqual([]);
   });
 
   test('meets "*" for the partner\'s own tenant, which a rule must name', async () => {

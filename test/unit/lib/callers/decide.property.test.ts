@@ -1,6 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import { expect, it } from 'vitest';
 import { callerRoles, type CallerRole } from '../../../../src/lib/callers/caller.ts';
-import { type Decision, decide, type PolicyRequest } from '../../../../src/lib/callers/decide.ts';
+import { type Decision, decide, denyInAnyTenant, type PolicyRequest } from '../../../../src/lib/callers/decide.ts';
 import { parsePolicy } from '../../../../src/lib/callers/parse-policy.ts';
 import type { AccessPolicy } from '../../../../src/lib/callers/policy.ts';
 import { type DomainName, parseDomainName, type TenantId } from '../../../../src/lib/identifiers.ts';
@@ -101,7 +102,13 @@ it(`decides ${policies * decisionsPerPolicy} generated requests as the reference
     const policy = parsed(document);
     for (let number = 0; number < decisionsPerPolicy; number += 1) {
       const { caller, request, ask } = randomAsk();
-      const ours = said(decide(policy, caller, request));
+      const decision = decide(policy, caller, request);
+      const ours = said(decision);
+      const early = denyInAnyTenant(policy, caller, request);
+      // What is denied before the tenant is known must be the same denial, and nothing else may be denied then.
+      const beforeTenant = !decision.allow && ['caller', 'role', 'grant', 'resource'].includes(decision.missing);
+      if (!isDeepStrictEqual(early, beforeTenant ? decision : undefined) && disagreements.length < 5)
+        disagreements.push({ early, decision, document, ask });
       const theirs = referenceDecision(document, ask);
       const kind = ours.startsWith('denied') ? ours : 'allowed';
       counts[kind] = (counts[kind] ?? 0) + 1;

@@ -3,16 +3,19 @@ import { createResourceRegistry } from '../../../../src/lib/broker/resources.ts'
 import type { AccessToken, TokenRequest, TokenSource } from '../../../../src/lib/broker/token.ts';
 import { clouds } from '../../../../src/lib/entra/clouds.ts';
 import { BrokerError } from '../../../../src/lib/errors.ts';
-import { parseTenantId } from '../../../../src/lib/identifiers.ts';
+import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../../../../src/lib/identifiers.ts';
 import { Limiter } from '../../../../src/lib/limiter.ts';
 import { Secret } from '../../../../src/lib/secret.ts';
 import { createTenantDirectory, selectTenants } from '../../../../src/lib/tenants/directory.ts';
+import type { WantedTenants } from '../../../../src/lib/tenants/selection.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
 import { problem, type Scripted, scriptedFetch } from '../../../fakes/scripted-fetch.ts';
 
 const partner = parseTenantId('99999999-0000-4000-8000-000000000000')!;
 const id = (number: number): string => `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
+const tenant = (number: number): TenantId => parseTenantId(id(number))!;
+const domain = (text: string): DomainName => parseDomainName(text)!;
 const relationships = (...numbers: number[]) => ({
   value: numbers.map((number) => ({
     displayName: 'GDAP',
@@ -40,7 +43,11 @@ interface Answers {
   customers: () => Scripted;
 }
 
-function stage(answers: Partial<Answers> = {}, token: (request: TokenRequest) => void = () => undefined) {
+function stage(
+  answers: Partial<Answers> = {},
+  token: (request: TokenRequest) => void = () => undefined,
+  wanted: Partial<WantedTenants> = {},
+) {
   const scripted: Answers = {
     relationships: () => relationships(1, 2),
     contracts: () => contracts,
@@ -68,8 +75,18 @@ function stage(answers: Partial<Answers> = {}, token: (request: TokenRequest) =>
     },
     forgetTenant: () => undefined,
   };
+  /** What Entra says of domains; undefined: it does not answer. */
+  const entra: { owners: Readonly<Record<string, number>> | undefined } = { owners: { 'two.example': 2 } };
   const directory = createTenantDirectory(
     {
+      domains: {
+        tenantOf: async (domain) => {
+          if (entra.owners === undefined)
+            throw new BrokerError('entra_unavailable', 'Silent.', { retryAfterSeconds: 60 });
+          const owner = entra.owners[domain];
+          return owner === undefined ? undefined : tenant(owner);
+        },
+      },
       fetch,
       clock,
       random: () => 0,
@@ -81,9 +98,9 @@ function stage(answers: Partial<Answers> = {}, token: (request: TokenRequest) =>
       endpoints: clouds.public.endpoints,
       partnerTenantId: partner,
     },
-    { include: [], exclude: [], withoutGdap: 'allow' },
+    { include: [], exclude: [], withoutGdap: 'allow', ...wanted },
   );
-  return { directory, clock, seen, asked, logger, scripted };
+  return { directory, clock, seen, asked, logger, scripted, entra };
 }
 
 /** The outcome of a call whose waits are jumped over. */
@@ -107,7 +124,7 @@ test('unites the three lists, asked as the service account in the partner tenant
   expect(seen).toHaveLength(3);
 });
 
-test('finds a tenant by id in any case or by its default domain, and nothing by anything else', async () => {
+test('finds a tenant by id in any case or by a domain, and nothing by anything else', async () => {
   const { directory } = stage();
   await expect(directory.find(id(2).toUpperCase())).resolves.toMatchObject({ tenantId: id(2) });
   await expect(directory.find('TWO.example')).resolves.toMatchObject({ tenantId: id(2) });
@@ -128,6 +145,103 @@ test('reads the lists once for many who ask at once, and again after ten minutes
   directory.refresh();
   await directory.list();
   expect(seen).toHaveLength(9);
+});
+
+describe('a domain', () => {
+  const bothClaim = () => ({
+    value: [1, 2].map((number) => ({ customerId: id(number), displayName: 'x', defaultDomainName: 'moved.example' })),
+  });
+
+  test("is the tenant's that Entra names, not the one's whose contract still has it", async () => {
+    const { directory, entra } = stage({ contracts: bothClaim });
+    entra.owners = { 'moved.example': 1 };
+    await expect(directory.find('moved.example')).resolves.toMatchObject({ tenantId: id(1) });
+    entra.owners = { 'moved.example': 77 };
+    await expect(directory.find('moved.example')).resolves.toBeUndefined();
+    await expect(directory.tenantOf(domain('moved.example'))).resolves.toBe(id(77));
+  });
+
+  test("is the tenant's that Entra names, although another alone claims it", async () => {
+    const { directory, entra } = stage();
+    entra.owners = { 'two.example': 1 };
+    await expect(directory.find('two.example')).resolves.toMatchObject({ tenantId: id(1) });
+  });
+
+  test("is the tenant's that alone claims it, while Entra does not answer", async () => {
+    const { directory, entra } = stage();
+    entra.owners = undefined;
+    await expect(directory.find('two.example')).resolves.toMatchObject({ tenantId: id(2) });
+    await expect(directory.find('nobody.example')).rejects.toMatchObject({ code: 'entra_unavailable' });
+  });
+
+  test("is nobody's that two tenants claim, while Entra does not answer", async () => {
+    const { directory, entra } = stage({ contracts: bothClaim });
+    entra.owners = undefined;
+    await expect(directory.find('moved.example')).rejects.toMatchObject({ code: 'entra_unavailable' });
+  });
+});
+
+describe('a domain in TENANTS_EXCLUDE', () => {
+  const exclude = { exclude: [domain('secret.example'), tenant(2)] };
+  const reasons = async ({ directory }: ReturnType<typeof stage>) =>
+    (await directory.list()).map(({ tenantId, reason, reachable }) => [tenantId, reason, reachable]);
+
+  test('leaves out the tenant that Entra names, whatever the lists call it, and also when they call it nothing', async () => {
+    const forbidden = () => problem(403, 'Authorization_RequestDenied');
+    for (const answers of [{}, { contracts: forbidden, customers: forbidden }]) {
+      const staged = stage(answers, undefined, exclude);
+      staged.entra.owners = { 'secret.example': 1 };
+      expect((await reasons(staged)).slice(0, 2)).toEqual([
+        [id(1), 'excluded', false],
+        [id(2), 'excluded', false],
+      ]);
+    }
+  });
+
+  test('leaves nobody in while Entra does not say whose it is: there is no list then', async () => {
+    const { directory, entra } = stage({}, undefined, exclude);
+    entra.owners = undefined;
+    await expect(directory.list()).rejects.toMatchObject({
+      code: 'directory_unavailable',
+      retryAfterSeconds: 60,
+      detail: expect.stringContaining('TENANTS_EXCLUDE') as string,
+    });
+  });
+
+  test('is still left out of the last good list, which serves on while Entra does not say', async () => {
+    const staged = stage({}, undefined, exclude);
+    staged.entra.owners = { 'secret.example': 1 };
+    await staged.directory.list();
+    staged.entra.owners = undefined;
+    await staged.clock.advance(11 * 60_000);
+    expect((await reasons(staged))[0]).toEqual([id(1), 'excluded', false]);
+    expect((await staged.directory.snapshot()).warnings).toEqual([expect.stringContaining('directory_unavailable')]);
+  });
+
+  test('that nobody has is a warning on the list', async () => {
+    const { directory, entra } = stage({}, undefined, exclude);
+    entra.owners = {};
+    const { tenants, warnings } = await directory.snapshot();
+    expect(tenants[0]).toMatchObject({ tenantId: id(1), reachable: true });
+    expect(warnings).toEqual([expect.stringMatching(/TENANTS_EXCLUDE.*secret\.example.*no tenant has/)]);
+  });
+
+  test("can be the partner's own, which is on no list", async () => {
+    const { directory, entra } = stage({}, undefined, exclude);
+    entra.owners = { 'secret.example': 99 };
+    await expect(directory.excludes(tenant(99))).resolves.toBe(true);
+    await expect(directory.excludes(partner)).resolves.toBe(false);
+    entra.owners = undefined;
+    await expect(directory.excludes(partner)).rejects.toMatchObject({ code: 'directory_unavailable' });
+  });
+});
+
+test('TENANTS_INCLUDE with nothing but a domain that nobody has leaves everybody out', async () => {
+  const { directory, entra } = stage({}, undefined, { include: [domain('typo.example')] });
+  entra.owners = {};
+  const { tenants, warnings } = await directory.snapshot();
+  expect(tenants.filter(({ reachable }) => reachable)).toEqual([]);
+  expect(warnings).toEqual([expect.stringContaining('TENANTS_INCLUDE')]);
 });
 
 describe('when a list fails', () => {

@@ -45,7 +45,7 @@ describe('a domain', () => {
   });
 
   test.each([
-    ['a stumbling Entra', () => new Response('<html>', { status: 502 })],
+    ['a page of somebody in between', () => new Response('<html>', { status: 403 })],
     ['a document without an issuer', () => Response.json({})],
     [
       'an issuer that names no tenant',
@@ -60,5 +60,60 @@ describe('a domain', () => {
     await expect(resolver.tenantOf(domain)).rejects.toMatchObject({ code: 'entra_unavailable' });
     answer = () => Response.json({ issuer: `https://login.microsoftonline.com/${contoso}/v2.0` });
     expect(await resolver.tenantOf(domain)).toBe(contoso);
+  });
+});
+
+describe('an Entra that does not answer', () => {
+  const issuer = `https://login.microsoftonline.com/${contoso}/v2.0`;
+  const other = 'fabrikam.com' as DomainName;
+  const retryAfter = (status: number, seconds?: string): Response =>
+    new Response('', { status, headers: seconds === undefined ? {} : { 'retry-after': seconds } });
+
+  test.each([
+    ['429 with Retry-After', () => retryAfter(429, '120'), 120],
+    ['429 without', () => retryAfter(429), 60],
+    ['503 with Retry-After', () => retryAfter(503, '30'), 30],
+    ['502 without', () => retryAfter(502), 5],
+    [
+      'no connection',
+      () => {
+        throw new TypeError('fetch failed');
+      },
+      5,
+    ],
+  ])('(%s) is left in peace for as long as it asks, whatever the domain', async (_, reply, seconds) => {
+    answer = reply;
+    await expect(resolver.tenantOf(domain)).rejects.toMatchObject({ code: 'entra_unavailable' });
+    answer = () => Response.json({ issuer });
+    await clock.advance((seconds - 1) * 1000);
+    await expect(resolver.tenantOf(other)).rejects.toMatchObject({ code: 'entra_unavailable', retryAfterSeconds: 1 });
+    expect(asked).toHaveLength(1);
+    await clock.advance(1000);
+    expect(await resolver.tenantOf(other)).toBe(contoso);
+  });
+
+  test('still has its earlier answers believed', async () => {
+    await resolver.tenantOf(domain);
+    answer = () => retryAfter(429, '600');
+    await expect(resolver.tenantOf(other)).rejects.toMatchObject({ retryAfterSeconds: 600 });
+    expect(await resolver.tenantOf(domain)).toBe(contoso);
+  });
+
+  test('is asked eight questions at one time, and none of those that waited once it throttles', async () => {
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    const fetch = async (url: string): Promise<Response> => {
+      asked.push(url);
+      await held;
+      return retryAfter(429, '60');
+    };
+    resolver = createDomainResolver({ clock, fetch }, 'https://login.microsoftonline.com');
+    const all = Promise.allSettled(
+      Array.from({ length: 50 }, (_, number) => resolver.tenantOf(`made-up-${number}.example` as DomainName)),
+    );
+    await expect.poll(() => asked.length).toBe(8);
+    release();
+    expect((await all).map(({ status }) => status)).toEqual(Array.from({ length: 50 }, () => 'rejected'));
+    expect(asked).toHaveLength(8);
   });
 });

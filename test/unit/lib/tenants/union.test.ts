@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { parseDomainName, parseTenantId } from '../../../../src/lib/identifiers.ts';
+import { parseTenantId } from '../../../../src/lib/identifiers.ts';
+import type { TenantSelection } from '../../../../src/lib/tenants/selection.ts';
 import type { DelegatedTenant } from '../../../../src/lib/tenants/tenant.ts';
-import { type TenantLists, type TenantSelection, uniteTenants } from '../../../../src/lib/tenants/union.ts';
+import { type TenantLists, uniteTenants } from '../../../../src/lib/tenants/union.ts';
 
 const nowMs = Date.parse('2026-11-24T00:00:00Z');
 const day = 24 * 3_600_000;
@@ -40,7 +41,7 @@ const customer = (tenantId: string, relationshipToPartner: string, more: object 
 function unite(lists: Partial<TenantLists>, selection: Partial<TenantSelection> = {}): DelegatedTenant[] {
   return uniteTenants(
     { relationships: [], contracts: [], customers: [], ...lists },
-    { include: [], exclude: [], withoutGdap: 'allow', ...selection },
+    { include: 'all', exclude: new Set(), withoutGdap: 'allow', ...selection },
     nowMs,
   );
 }
@@ -118,7 +119,7 @@ describe('the union', () => {
       {
         tenantId: a,
         name: 'Contoso Ltd',
-        defaultDomain: 'contoso.com',
+        defaultDomain: 'contoso.onmicrosoft.com',
         relationship: 'gdap',
         relationshipEndsAtMs: nowMs + 100 * day,
         reachable: true,
@@ -126,6 +127,16 @@ describe('the union', () => {
         sources: ['relationships', 'contracts', 'partner-center'],
       },
     ]);
+  });
+
+  test("has Partner Center's domain, and the contract's, which is a copy from its first day, where there is no other", () => {
+    const contracts = [contract(a, { defaultDomainName: 'sold.example' })];
+    expect(unite({ contracts, customers: [customer(a, 'reseller')] })[0]?.defaultDomain).toBe(
+      'contoso.onmicrosoft.com',
+    );
+    expect(unite({ contracts, customers: [customer(a, 'reseller', { domain: null })] })[0]?.defaultDomain).toBe(
+      'sold.example',
+    );
   });
 
   test('an expired GDAP relationship is not healed by a reseller contract', () => {
@@ -184,29 +195,31 @@ describe('include and exclude', () => {
     unite(lists, selection)
       .toSorted((x, y) => (x.tenantId < y.tenantId ? -1 : 1))
       .map(({ reason, reachable }) => [reason, reachable]);
-  const tenant = (text: string) => parseTenantId(text)!;
-  const domain = (text: string) => parseDomainName(text)!;
+  const these = (...texts: string[]) => new Set(texts.map((text) => parseTenantId(text)!));
 
-  test('an excluded tenant stays in the list, out of reach, by id or by domain', () => {
-    expect(reasons({ exclude: [tenant(a)] })).toEqual([
-      ['excluded', false],
-      ['gdap_active', true],
-    ]);
-    expect(reasons({ exclude: [domain('contoso.com')] })).toEqual([
+  test('an excluded tenant stays in the list, out of reach', () => {
+    expect(reasons({ exclude: these(a) })).toEqual([
       ['excluded', false],
       ['gdap_active', true],
     ]);
   });
 
   test('an include list leaves all others out', () => {
-    expect(reasons({ include: [tenant(b)] })).toEqual([
+    expect(reasons({ include: these(b) })).toEqual([
       ['not_included', false],
       ['gdap_active', true],
     ]);
   });
 
+  test('an include list of which nothing is left leaves everybody out', () => {
+    expect(reasons({ include: these() })).toEqual([
+      ['not_included', false],
+      ['not_included', false],
+    ]);
+  });
+
   test('exclude wins over include', () => {
-    expect(reasons({ include: [tenant(a)], exclude: [tenant(a)] })).toEqual([
+    expect(reasons({ include: these(a), exclude: these(a) })).toEqual([
       ['excluded', false],
       ['not_included', false],
     ]);
