@@ -10,11 +10,16 @@ export const auditEntrySchema = z
     outcome: z.enum(['issued', 'denied']),
     code: errorCodeSchema.optional().meta({ description: 'Why it was denied.' }),
     caller: z.object({
-      applicationId: z.string().meta({ description: 'Application id, or `job:NAME` for a job of the broker.' }),
+      applicationId: guid.meta({
+        description: 'Application id; for a job of the broker itself the nil UUID, and `rule` says which.',
+      }),
       objectId: z.string(),
       kind: z.enum(['application', 'user']),
     }),
-    rule: z.string().optional().meta({ description: 'The rule of the policy that allowed it.' }),
+    rule: z
+      .string()
+      .optional()
+      .meta({ description: 'The rule of the policy that allowed it, or `job:NAME` for a job of the broker.' }),
     tenantId: guid.optional(),
     tenantAsked: z.string().optional().meta({ description: 'As the caller wrote it.' }),
     resource: z.string(),
