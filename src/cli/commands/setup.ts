@@ -81,6 +81,7 @@ async function setupOptions(toolbox: Toolbox, flags: SetupFlags, graph: SetupDep
     profile: await loadProfile(flags.profile, graph),
     credential: flags.credential,
     entraEndpoint: place.cloud.endpoints.entra,
+    federationAudience: place.cloud.federationAudience,
     ...(flags.credential === 'federated'
       ? { managedIdentityObjectId: await findManagedIdentity(graph, place.managedIdentityClientId) }
       : {}),

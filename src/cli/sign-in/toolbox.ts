@@ -69,7 +69,7 @@ export async function openToolbox(options: PlaceOptions, signal: AbortSignal): P
 
 /** Only a managed identity's token is an assertion; who is signed in on this machine is nobody that Entra trusts. */
 function assertionOf(identity: TokenCredential, place: Place): () => Promise<string> {
-  if (place.hasManagedIdentity) return () => federatedAssertion(identity);
+  if (place.hasManagedIdentity) return () => federatedAssertion(identity, place.cloud.federationAudience);
   return () =>
     Promise.reject(new Error('a federated credential works only where the managed identity is, not on this machine'));
 }

@@ -3,9 +3,6 @@ import { BrokerError } from '../errors.ts';
 import type { TenantId } from '../identifiers.ts';
 import { Secret } from '../secret.ts';
 
-/** The audience of a federated credential's assertion ("Configure an application to trust a managed identity"). */
-const tokenExchangeScope = 'api://AzureADTokenExchange/.default';
-
 export interface IdentityOptions {
   /** Client id of the user-assigned managed identity; absent: the system-assigned one. */
   readonly managedIdentityClientId?: string | undefined;
@@ -32,9 +29,12 @@ export async function azureIdentity(options: IdentityOptions): Promise<TokenCred
   );
 }
 
-/** The assertion of a federated credential. The identity's own cache keeps it for its life. */
-export async function federatedAssertion(identity: TokenCredential): Promise<string> {
-  const token = await identity.getToken(tokenExchangeScope);
+/**
+ * The assertion of a federated credential. The identity's own cache keeps it for its life.
+ * @param audience `federationAudience` of the cloud.
+ */
+export async function federatedAssertion(identity: TokenCredential, audience: string): Promise<string> {
+  const token = await identity.getToken(`${audience}/.default`);
   if (token === null) throw new Error('the managed identity gave no token for the token exchange');
   return token.token;
 }

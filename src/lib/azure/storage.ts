@@ -6,6 +6,7 @@ import { BrokerError } from '../errors.ts';
 
 type StorageSettings = Pick<
   Settings,
+  | 'cloud'
   | 'AzureWebJobsStorage'
   | 'AzureWebJobsStorage__accountName'
   | 'AzureWebJobsStorage__blobServiceUri'
@@ -25,7 +26,8 @@ export function createStorage(settings: StorageSettings, identity: () => Promise
   const connection = settings.AzureWebJobsStorage;
   const account = settings.AzureWebJobsStorage__accountName;
   const endpoint = (kind: 'blob' | 'table', explicit: string | undefined): string => {
-    const url = explicit ?? (account === undefined ? undefined : `https://${account}.${kind}.core.windows.net`);
+    const url =
+      explicit ?? (account === undefined ? undefined : `https://${account}.${kind}.${settings.cloud.storageSuffix}`);
     if (url !== undefined) return url.replace(/\/+$/, '');
     throw new BrokerError('config_invalid', `AzureWebJobsStorage__${kind}ServiceUri: is missing.`);
   };

@@ -30,11 +30,20 @@ export interface Cloud {
   readonly name: CloudName;
   readonly endpoints: CloudEndpoints;
   readonly resources: CloudResources;
+  /** The audience of a federated credential's assertion ("Configure an application to trust a managed identity"). */
+  readonly federationAudience: string;
+  /** What follows `ACCOUNT.blob.` and `ACCOUNT.table.` ("Azure Government endpoints", "Azure China developer guide"). */
+  readonly storageSuffix: string;
 }
 
 /** In Microsoft's own clouds a resource's name is the address of its API. */
-function cloud(name: CloudName, endpoints: CloudEndpoints): Cloud {
+function cloud(
+  name: CloudName,
+  endpoints: CloudEndpoints,
+  names: Pick<Cloud, 'federationAudience' | 'storageSuffix'>,
+): Cloud {
   return {
+    ...names,
     name,
     endpoints,
     resources: {
@@ -48,30 +57,42 @@ function cloud(name: CloudName, endpoints: CloudEndpoints): Cloud {
 }
 
 export const clouds: Readonly<Record<CloudName, Cloud>> = {
-  public: cloud('public', {
-    entra: 'https://login.microsoftonline.com',
-    graph: 'https://graph.microsoft.com',
-    aadGraph: 'https://graph.windows.net',
-    partnerCenter: 'https://api.partnercenter.microsoft.com',
-    exchange: 'https://outlook.office365.com',
-    arm: 'https://management.azure.com',
-  }),
-  usgovernment: cloud('usgovernment', {
-    entra: 'https://login.microsoftonline.us',
-    graph: 'https://graph.microsoft.us',
-    aadGraph: 'https://graph.microsoftazure.us',
-    partnerCenter: 'https://api.partnercenter.microsoft.com',
-    exchange: 'https://outlook.office365.us',
-    arm: 'https://management.usgovcloudapi.net',
-  }),
-  china: cloud('china', {
-    entra: 'https://login.partner.microsoftonline.cn',
-    graph: 'https://microsoftgraph.chinacloudapi.cn',
-    aadGraph: 'https://graph.chinacloudapi.cn',
-    partnerCenter: 'https://partner.partnercenterapi.microsoftonline.cn',
-    exchange: 'https://partner.outlook.cn',
-    arm: 'https://management.chinacloudapi.cn',
-  }),
+  public: cloud(
+    'public',
+    {
+      entra: 'https://login.microsoftonline.com',
+      graph: 'https://graph.microsoft.com',
+      aadGraph: 'https://graph.windows.net',
+      partnerCenter: 'https://api.partnercenter.microsoft.com',
+      exchange: 'https://outlook.office365.com',
+      arm: 'https://management.azure.com',
+    },
+    { federationAudience: 'api://AzureADTokenExchange', storageSuffix: 'core.windows.net' },
+  ),
+  usgovernment: cloud(
+    'usgovernment',
+    {
+      entra: 'https://login.microsoftonline.us',
+      graph: 'https://graph.microsoft.us',
+      aadGraph: 'https://graph.microsoftazure.us',
+      partnerCenter: 'https://api.partnercenter.microsoft.com',
+      exchange: 'https://outlook.office365.us',
+      arm: 'https://management.usgovcloudapi.net',
+    },
+    { federationAudience: 'api://AzureADTokenExchangeUSGov', storageSuffix: 'core.usgovcloudapi.net' },
+  ),
+  china: cloud(
+    'china',
+    {
+      entra: 'https://login.partner.microsoftonline.cn',
+      graph: 'https://microsoftgraph.chinacloudapi.cn',
+      aadGraph: 'https://graph.chinacloudapi.cn',
+      partnerCenter: 'https://partner.partnercenterapi.microsoftonline.cn',
+      exchange: 'https://partner.outlook.cn',
+      arm: 'https://management.chinacloudapi.cn',
+    },
+    { federationAudience: 'api://AzureADTokenExchangeChina', storageSuffix: 'core.chinacloudapi.cn' },
+  ),
 };
 
 /** The cloud with some addresses replaced: how the local cloud, a proxy or a private link is reached. */

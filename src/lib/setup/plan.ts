@@ -24,6 +24,8 @@ export interface SetupOptions {
   readonly managedIdentityObjectId?: string | undefined;
   /** Authority base without a trailing slash: the issuer of the managed identity's tokens follows from it. */
   readonly entraEndpoint: string;
+  /** What the cloud wants as the audience of the managed identity's tokens. */
+  readonly federationAudience: string;
 }
 
 /** One change. The order of a plan is the order of doing: what a step needs was made by one before it. */
@@ -57,7 +59,6 @@ export interface ManagedIdentityTrust {
   readonly audience: string;
 }
 
-const tokenExchangeAudience = 'api://AzureADTokenExchange';
 export const redirectUri = 'http://localhost';
 export const signInAudience = 'AzureADMultipleOrgs';
 
@@ -198,7 +199,7 @@ function managedIdentityTrust(options: SetupOptions): ManagedIdentityTrust {
   return {
     issuer: `${options.entraEndpoint}/${options.partnerTenantId}/v2.0`,
     subject: options.managedIdentityObjectId,
-    audience: tokenExchangeAudience,
+    audience: options.federationAudience,
   };
 }
 

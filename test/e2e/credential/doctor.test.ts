@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { createLocalBroker } from '../../../src/cli/sign-in/local-broker.ts';
+import { clouds } from '../../../src/lib/entra/clouds.ts';
 import { type Check, examine } from '../../../src/lib/setup/doctor.ts';
 import { account } from '../cloud/trusted-cloud.ts';
 import { browser, startOperator, type TestOperator } from './operator.ts';
@@ -15,7 +16,7 @@ afterAll(() => operator.stop());
 
 async function examined(more: { application?: string; customer?: string } = {}): Promise<readonly Check[]> {
   const { store, redeemer, clock, newId, exchangeDeps, partnerTenantId, endpoints, resources, graphOf } = operator;
-  const cloud = { name: 'public', endpoints, resources } as const;
+  const cloud = { ...clouds.public, endpoints, resources };
   const {
     tokens,
     directory,

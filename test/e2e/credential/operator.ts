@@ -50,7 +50,7 @@ export async function startOperator(options: CloudOptions = {}) {
   const clock: Clock = { nowMs: () => cloud.clock.nowMs(), sleep };
   const { entra, graph, aadGraph, partnerCenter, exchange, arm } = document;
   const endpoints = withEndpoints(clouds.public, { entra, graph, aadGraph, partnerCenter, exchange, arm });
-  const assertion = (): Promise<string> => federatedAssertion(identity);
+  const assertion = (): Promise<string> => federatedAssertion(identity, endpoints.federationAudience);
   const redeemer = createMsalRedeemer(
     { fetch, clock, federatedAssertion: assertion, loadMsal: () => import('@azure/msal-node') },
     document.entra,
@@ -91,6 +91,7 @@ export async function startOperator(options: CloudOptions = {}) {
     profile: profiles.gdap,
     credential: 'secret',
     entraEndpoint: document.entra,
+    federationAudience: endpoints.federationAudience,
     managedIdentityObjectId: document.managedIdentity.principalId,
     ...more,
   });

@@ -1,0 +1,73 @@
+import type { TokenCredential } from '@azure/identity';
+import { describe, expect, test } from 'vitest';
+import { federatedAssertion } from '../../../../src/lib/azure/identity.ts';
+import { createStorage } from '../../../../src/lib/azure/storage.ts';
+import { type CloudName, clouds } from '../../../../src/lib/entra/clouds.ts';
+import { parseTenantId } from '../../../../src/lib/identifiers.ts';
+import type { DirectoryState } from '../../../../src/lib/setup/directory-state.ts';
+import { profiles } from '../../../../src/lib/setup/permissions.ts';
+import { planSetup } from '../../../../src/lib/setup/plan.ts';
+
+function identity() {
+  const asked: unknown[] = [];
+  const credential: TokenCredential = {
+    getToken: async (scopes) => {
+      asked.push(scopes);
+      return { token: 'assertion', expiresOnTimestamp: 0 };
+    },
+  };
+  return { credential, asked };
+}
+
+const emptyTenant: DirectoryState = {
+  application: undefined,
+  principalId: undefined,
+  resourceIds: new Map(),
+  scopeGrants: [],
+  roleGrants: [],
+  federatedTrusts: [],
+  adminAgentsId: 'group',
+  isAdminAgent: false,
+  isOwner: false,
+  stored: undefined,
+};
+
+// "Configure an application to trust a managed identity", "Azure Government endpoints", "Azure China developer guide".
+const cases: readonly [CloudName, audience: string, suffix: string][] = [
+  ['public', 'api://AzureADTokenExchange', 'core.windows.net'],
+  ['usgovernment', 'api://AzureADTokenExchangeUSGov', 'core.usgovcloudapi.net'],
+  ['china', 'api://AzureADTokenExchangeChina', 'core.chinacloudapi.cn'],
+];
+
+describe.each(cases)('in the cloud %s', (name, audience, suffix) => {
+  const cloud = clouds[name];
+
+  test('an assertion is asked of the managed identity, and trusted by the application, for the same audience', async () => {
+    const { credential, asked } = identity();
+    expect(await federatedAssertion(credential, cloud.federationAudience)).toBe('assertion');
+    expect(asked).toEqual([`${audience}/.default`]);
+    const options = {
+      partnerTenantId: parseTenantId('aaaaaaaa-0000-4000-8000-000000000000')!,
+      application: 'default',
+      displayName: 'Broker',
+      profile: profiles.gdap,
+      credential: 'federated',
+      managedIdentityObjectId: 'identity',
+      entraEndpoint: cloud.endpoints.entra,
+      federationAudience: cloud.federationAudience,
+    } as const;
+    const steps = planSetup(options, emptyTenant, 0);
+    expect(steps.filter(({ kind }) => kind === 'trust_managed_identity')).toEqual([
+      expect.objectContaining({ trust: expect.objectContaining({ audience }) as object }),
+    ]);
+  });
+
+  test('the storage account has the addresses of the cloud', async () => {
+    const storage = createStorage(
+      { cloud, AzureWebJobsStorage__accountName: 'store' },
+      async () => identity().credential,
+    );
+    expect((await storage.table('Audit')).url).toBe(`https://store.table.${suffix}`);
+    expect((await storage.container('runs')).url).toBe(`https://store.blob.${suffix}/runs`);
+  });
+});
