@@ -1,6 +1,6 @@
 /**
  * The composition root: the only place that reads the environment. Everything else gets what it needs passed in.
- * Nothing is built at import: `services()` builds at the first request and keeps the result; while settings are
+ * Nothing is built at import, and nothing read but FUNCTION_KEYS: `services()` builds at the first request and keeps the result; while settings are
  * wrong it throws `config_invalid` and tries again with the next request.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
@@ -26,7 +26,7 @@ import { createPolicyStore, type PolicyStore, type ReadPolicy } from './lib/call
 import { type CallerRateLimit, createCallerRateLimit } from './lib/callers/rate-limit.ts';
 import { createCallerVerifier } from './lib/callers/verify-caller.ts';
 import { type Clock, type Random, systemClock } from './lib/clock.ts';
-import { parseSettings, type Settings } from './lib/config/settings.ts';
+import { type CallerAuthLevel, callerAuthLevel, parseSettings, type Settings } from './lib/config/settings.ts';
 import { CachedCredentials } from './lib/credential/cached-credentials.ts';
 import type { CredentialStore } from './lib/credential/credential-store.ts';
 import type { CredentialJournal } from './lib/credential/credential-journal.ts';
@@ -102,6 +102,12 @@ const sink: LogSink = (level, line) => {
 /** For what happens before or without services. */
 export const bootLog: Logger = createLogger(sink);
 
+/**
+ * How the routes for callers are registered. The one setting that is read while the app is loaded: the host takes no
+ * registration later. It throws for nothing; a wrong value shows with all the others once services are asked for.
+ */
+export const registeredAuthLevel = (): CallerAuthLevel => callerAuthLevel(process.env);
+
 let built: Promise<Services> | undefined;
 
 /** The services, built once. @throws BrokerError config_invalid that names every wrong setting. */
@@ -137,7 +143,7 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
       fetch,
       clock,
       loadMsal: () => import('@azure/msal-node'),
-      federatedAssertion: async () => federatedAssertion(await identity()),
+      federatedAssertion: async () => federatedAssertion(await identity(), cloud.federationAudience),
     },
     cloud.endpoints.entra,
   );

@@ -8,7 +8,7 @@ import { auditQuerySchema, readQuery } from '../lib/http/api/requests.ts';
 import type { Handler } from '../lib/http/pipeline.ts';
 import { parseDomainName, parseTenantId, type TenantId } from '../lib/identifiers.ts';
 import type { TenantDirectory } from '../lib/tenants/directory.ts';
-import { guarded } from './pipeline.ts';
+import { authLevel, guarded } from './pipeline.ts';
 
 const dayMs = 24 * 60 * 60 * 1000;
 
@@ -61,4 +61,4 @@ const viewEntry = ({ atMs, expiresAtMs, ...entry }: AuditEntry) => ({
   ...(expiresAtMs === undefined ? {} : { expiresAt: isoTime(expiresAtMs) }),
 });
 
-app.http('audit', { route: 'audit', methods: ['GET'], authLevel: 'anonymous', handler: guarded('Audit.Read', audit) });
+app.http('audit', { route: 'audit', methods: ['GET'], authLevel, handler: guarded('Audit.Read', audit) });

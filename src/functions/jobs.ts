@@ -14,7 +14,7 @@ import { startRun } from '../lib/runs/start-run.ts';
 import { selectTenants } from '../lib/tenants/directory.ts';
 import { jobRegistry } from './job-registry.ts';
 import { orchestrationsOf, startDeps } from './orchestrations.ts';
-import { guarded } from './pipeline.ts';
+import { authLevel, guarded } from './pipeline.ts';
 
 /** `GET /api/jobs`: what can be run, and when it runs by itself. */
 export const jobs: Handler<Services> = async (services) => {
@@ -54,12 +54,12 @@ export async function startJob(services: Services, call: Call, orchestrations: O
   return { status: 202, headers: { location, 'retry-after': '2' }, jsonBody: started };
 }
 
-app.http('jobs', { route: 'jobs', methods: ['GET'], authLevel: 'anonymous', handler: guarded('Runs.Read', jobs) });
+app.http('jobs', { route: 'jobs', methods: ['GET'], authLevel, handler: guarded('Runs.Read', jobs) });
 
 df.app.client.http('jobs-start', {
   route: 'jobs/{job}/runs',
   methods: ['POST'],
-  authLevel: 'anonymous',
+  authLevel,
   handler: (request, client, context) =>
     guarded('Runs.Write', (services: Services, call) => startJob(services, call, orchestrationsOf(client)))(
       request,

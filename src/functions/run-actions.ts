@@ -13,7 +13,7 @@ import { manualWindow, parseRunId } from '../lib/runs/run-id.ts';
 import { startRun } from '../lib/runs/start-run.ts';
 import { jobRegistry } from './job-registry.ts';
 import { orchestrationsOf, startDeps } from './orchestrations.ts';
-import { guarded } from './pipeline.ts';
+import { authLevel, guarded } from './pipeline.ts';
 import { findRun } from './runs.ts';
 
 /** `POST /api/runs/{runId}/rerun`: a new run of the same job for the tenants that failed or were not attempted, 202. */
@@ -53,14 +53,14 @@ async function namedRun(services: Services, job: string, runId: string) {
 app.http('runs-changes', {
   route: 'runs/{runId}/changes',
   methods: ['GET'],
-  authLevel: 'anonymous',
+  authLevel,
   handler: guarded('Runs.Read', changes),
 });
 
 df.app.client.http('runs-rerun', {
   route: 'runs/{runId}/rerun',
   methods: ['POST'],
-  authLevel: 'anonymous',
+  authLevel,
   handler: (request, client, context) =>
     guarded('Runs.Write', (services: Services, call) => rerun(services, call, orchestrationsOf(client)))(
       request,

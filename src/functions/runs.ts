@@ -14,7 +14,7 @@ import { summarise, viewRun } from '../lib/runs/run-view.ts';
 import type { Orchestrations } from '../lib/runs/orchestrations.ts';
 import { jobRegistry } from './job-registry.ts';
 import { orchestrationsOf } from './orchestrations.ts';
-import { guarded } from './pipeline.ts';
+import { authLevel, guarded } from './pipeline.ts';
 
 /** `GET /api/runs?job=&limit=`: newest first. */
 export const runs: Handler<Services> = async (services, call) => {
@@ -83,30 +83,30 @@ async function* bytesOf(text: AsyncIterable<string>): AsyncGenerator<Uint8Array,
   for await (const piece of text) yield encoder.encode(piece);
 }
 
-app.http('runs', { route: 'runs', methods: ['GET'], authLevel: 'anonymous', handler: guarded('Runs.Read', runs) });
+app.http('runs', { route: 'runs', methods: ['GET'], authLevel, handler: guarded('Runs.Read', runs) });
 app.http('runs-show', {
   route: 'runs/{runId}',
   methods: ['GET'],
-  authLevel: 'anonymous',
+  authLevel,
   handler: guarded('Runs.Read', showRun),
 });
 app.http('runs-tenants', {
   route: 'runs/{runId}/tenants',
   methods: ['GET'],
-  authLevel: 'anonymous',
+  authLevel,
   handler: guarded('Runs.Read', runTenants),
 });
 app.http('runs-results', {
   route: 'runs/{runId}/results',
   methods: ['GET'],
-  authLevel: 'anonymous',
+  authLevel,
   handler: guarded('Runs.Read', results),
 });
 
 df.app.client.http('runs-cancel', {
   route: 'runs/{runId}/cancel',
   methods: ['POST'],
-  authLevel: 'anonymous',
+  authLevel,
   handler: (request, client, context) =>
     guarded('Runs.Write', (services: Services, call) => cancelRun(services, call, orchestrationsOf(client)))(
       request,

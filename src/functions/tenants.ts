@@ -8,7 +8,7 @@ import type { LastResult, LastResults } from '../lib/runs/last-results.ts';
 import type { TenantDirectory } from '../lib/tenants/directory.ts';
 import { type DelegatedTenant, reasonTexts } from '../lib/tenants/tenant.ts';
 import { jobRegistry } from './job-registry.ts';
-import { guarded } from './pipeline.ts';
+import { authLevel, guarded } from './pipeline.ts';
 
 type TenantServices = Pick<Services, 'lastResults'> & { readonly directory: Pick<TenantDirectory, 'snapshot'> };
 
@@ -53,6 +53,6 @@ const viewTenant = (
 app.http('tenants', {
   route: 'tenants',
   methods: ['GET'],
-  authLevel: 'anonymous',
+  authLevel,
   handler: guarded('Tenants.Read', tenants),
 });

@@ -5,7 +5,7 @@ import { isoTime } from '../lib/clock.ts';
 import type { TokenAnswer } from '../lib/http/api/answers/tokens.ts';
 import { readJson } from '../lib/http/body.ts';
 import type { Handler } from '../lib/http/pipeline.ts';
-import { guarded } from './pipeline.ts';
+import { authLevel, guarded } from './pipeline.ts';
 
 /** `POST /api/tokens`: a token for one tenant and one resource, for a caller whom the policy allows it. */
 export const tokens: Handler<Services> = async (services, call) => {
@@ -37,6 +37,6 @@ export const tokens: Handler<Services> = async (services, call) => {
 app.http('tokens', {
   route: 'tokens',
   methods: ['POST'],
-  authLevel: 'anonymous',
+  authLevel,
   handler: guarded('Tokens.Request', tokens),
 });

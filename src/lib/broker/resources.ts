@@ -21,8 +21,10 @@ export function createResourceRegistry(
   for (const [alias, identifier] of Object.entries(cloud.resources) as [string, string][]) {
     resources.set(alias, { alias, identifier, ...(alias === 'aad-graph' ? { retired: aadGraphRetired } : {}) });
   }
-  for (const [alias, identifier] of added) {
-    if (resources.has(alias)) throw new BrokerError('config_invalid', `RESOURCES: the alias "${alias}" is taken.`);
+  for (const [index, [alias, identifier]] of added.entries()) {
+    // By its position: everybody can read this at /api/health.
+    if (resources.has(alias))
+      throw new BrokerError('config_invalid', `RESOURCES: entry ${index + 1} has an alias that is taken.`);
     resources.set(alias, { alias, identifier });
   }
   return {

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { grants } from '../broker/token.ts';
+import { applicationNamePattern } from '../credential/credential.ts';
 import { callerRoles } from './caller.ts';
 
 /**
@@ -21,6 +22,9 @@ const scopeName = '[A-Za-z0-9][A-Za-z0-9._-]{0,127}';
 
 /** The alias of a resource, as in RESOURCES. */
 const resourceAlias = '[a-z][a-z0-9-]{0,31}';
+
+/** As `ptb setup --application` takes it; without its anchors, which `text` sets. */
+const applicationName = applicationNamePattern.source.slice(1, -1);
 
 const callersSchema = z.strictObject({
   applications: names(text(`${guid}|\\*`, 'is neither an application (client) id, a GUID, nor "*"')).meta({
@@ -57,9 +61,14 @@ const ruleSchema = z.strictObject({
   grants: names(z.enum(grants)).optional().meta({
     description: 'delegated: as the service account. application: as the application itself. Absent: delegated only.',
   }),
-  application: text(groupName, "is not the name of one of the broker's applications").optional().meta({
-    description: "Which of the broker's applications redeems. Absent: default.",
-  }),
+  application: text(
+    applicationName,
+    "is not the name of one of the broker's applications: small letters, digits and hyphens, a letter first",
+  )
+    .optional()
+    .meta({
+      description: "Which of the broker's applications redeems. Absent: default.",
+    }),
   excessScopes: z.enum(['refuse', 'record']).optional().meta({
     description: 'What happens to a token that carries more than scopes names. Absent: refuse.',
   }),

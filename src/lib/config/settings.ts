@@ -20,12 +20,24 @@ const list = z
       .filter((item) => item !== ''),
   );
 
-const tenantReference = z.string().transform((text, context): TenantId | DomainName => {
-  const reference = parseTenantId(text) ?? parseDomainName(text);
-  if (reference !== undefined) return reference;
-  context.addIssue({ code: 'custom', message: `"${text}" is neither a GUID nor a domain` });
-  return z.NEVER;
-});
+/**
+ * A list whose entries are read one by one. A wrong one is named by its position: `/api/health` shows the problem to
+ * everybody, and what was pasted into the wrong setting may be a secret.
+ */
+const listOf = <T>(read: (entry: string) => T | undefined, wanted: string) =>
+  list.transform((entries, context): T[] =>
+    entries.flatMap((entry, index) => {
+      const item = read(entry);
+      if (item !== undefined) return [item];
+      context.addIssue({ code: 'custom', message: `entry ${index + 1} is not ${wanted}` });
+      return [];
+    }),
+  );
+
+const tenantReferences = listOf<TenantId | DomainName>(
+  (entry) => parseTenantId(entry) ?? parseDomainName(entry),
+  'a tenant id (GUID) or a domain',
+);
 
 const wholeNumber = (smallest: number, largest: number, standard: number) =>
   z.coerce.number().int().min(smallest).max(largest).default(standard);
@@ -43,38 +55,44 @@ const endpoints = z
     }
   })
   .pipe(
-    z.strictObject({
-      entra: webAddress.optional(),
-      graph: webAddress.optional(),
-      aadGraph: webAddress.optional(),
-      partnerCenter: webAddress.optional(),
-      exchange: webAddress.optional(),
-      arm: webAddress.optional(),
-    }),
+    z.strictObject(
+      {
+        entra: webAddress.optional(),
+        graph: webAddress.optional(),
+        aadGraph: webAddress.optional(),
+        partnerCenter: webAddress.optional(),
+        exchange: webAddress.optional(),
+        arm: webAddress.optional(),
+      },
+      // zod would name the keys that it does not know.
+      {
+        error: ({ code }) =>
+          code === 'unrecognized_keys'
+            ? 'has a key that is none of entra, graph, aadGraph, partnerCenter, exchange and arm'
+            : 'is not a JSON object',
+      },
+    ),
   );
 
-const addedResources = list.transform((entries, context) => {
-  const resources: [alias: string, identifier: string][] = [];
-  for (const entry of entries) {
-    // A GUID names an API as well as an address does: some have no address (Teams administration).
-    const match = /^([a-z][a-z0-9-]{0,31})=(https:\/\/[^\s?#]+?|api:\/\/[^\s?#]+?|[0-9a-f-]{36})\/?$/i.exec(entry);
-    if (match?.[1] && match[2]) resources.push([match[1].toLowerCase(), match[2]]);
-    else
-      context.addIssue({ code: 'custom', message: `"${entry}" is not alias=https://…, alias=api://… or alias=GUID` });
-  }
-  return resources;
-});
+const addedResources = listOf((entry): [alias: string, identifier: string] | undefined => {
+  // A GUID names an API as well as an address does: some have no address (Teams administration).
+  const match = /^([a-z][a-z0-9-]{0,31})=(https:\/\/[^\s?#]+?|api:\/\/[^\s?#]+?|[0-9a-f-]{36})\/?$/i.exec(entry);
+  return match?.[1] && match[2] ? [match[1].toLowerCase(), match[2]] : undefined;
+}, 'alias=https://…, alias=api://… or alias=GUID');
+
+/** A GUID, under its own name. */
+const guidNamed = <T extends string>(read: (text: string) => T | undefined, what: string) =>
+  z.string().transform((text, context): T => {
+    const id = read(text);
+    if (id !== undefined) return id;
+    context.addIssue({ code: 'custom', message: `is not a ${what} (GUID)` });
+    return z.NEVER;
+  });
 
 export const settingsSchema = z.object({
-  PARTNER_TENANT_ID: z
-    .string()
-    .transform((text, context): TenantId => {
-      const id = parseTenantId(text);
-      if (id) return id;
-      context.addIssue({ code: 'custom', message: 'is not a tenant id (GUID)' });
-      return z.NEVER;
-    })
-    .meta({ description: 'Tenant id (GUID) of the partner tenant.' }),
+  PARTNER_TENANT_ID: guidNamed(parseTenantId, 'tenant id').meta({
+    description: 'Tenant id (GUID) of the partner tenant.',
+  }),
   KEY_VAULT_URL: webAddress.meta({
     description: 'Address of the Key Vault that holds the credentials, https://NAME.vault.azure.net.',
   }),
@@ -90,14 +108,10 @@ export const settingsSchema = z.object({
     description:
       'JSON that replaces addresses of the cloud: entra, graph, aadGraph, partnerCenter, exchange, arm. For the local cloud and for private endpoints.',
   }),
-  MANAGED_IDENTITY_CLIENT_ID: z
-    .string()
-    .transform((text) => parseGuid(text))
-    .optional()
-    .meta({
-      description:
-        'Client id of the user-assigned managed identity that reads Key Vault and storage; absent: the system-assigned one.',
-    }),
+  MANAGED_IDENTITY_CLIENT_ID: guidNamed(parseGuid, 'client id').optional().meta({
+    description:
+      'Client id of the user-assigned managed identity that reads Key Vault and storage; absent: the system-assigned one.',
+  }),
   RESOURCES: addedResources.meta({
     description:
       'Further resources as alias=identifier, comma separated, e.g. defender=https://api.securitycenter.microsoft.com.',
@@ -106,11 +120,17 @@ export const settingsSchema = z.object({
     description:
       'Where the access policy is: a file beside host.json, or the https address of a blob that the managed identity may read.',
   }),
-  TENANTS_INCLUDE: list
-    .pipe(z.array(tenantReference))
-    .meta({ description: 'Only these tenants (GUIDs or domains, comma separated); empty: all delegated tenants.' }),
-  TENANTS_EXCLUDE: list.pipe(z.array(tenantReference)).meta({
-    description: 'Tenants that get no token and no job (GUIDs or domains, comma separated); wins over TENANTS_INCLUDE.',
+  TENANTS_INCLUDE: tenantReferences.meta({
+    description:
+      'Only these customer tenants (GUIDs or domains, comma separated; Entra is asked whose a domain is); empty: all delegated tenants.',
+  }),
+  TENANTS_EXCLUDE: tenantReferences.meta({
+    description:
+      "Tenants that get no token and no job (GUIDs or domains, comma separated; Entra is asked whose a domain is, and while it does not say there are no tokens), the partner's own among them; wins over TENANTS_INCLUDE.",
+  }),
+  FUNCTION_KEYS: z.enum(['off', 'required']).default('off').meta({
+    description:
+      'Whether callers must send a function key beside their token (required): a further gate, which proves nothing about who asks. Pages, OpenAPI document and health stay without.',
   }),
   TENANTS_WITHOUT_GDAP: z.enum(['allow', 'deny']).default('allow').meta({
     description: 'Whether a customer with a reseller contract but no GDAP relationship at all is tried (legacy DAP).',
@@ -192,7 +212,7 @@ export function parseSettings(environment: Readonly<Record<string, string | unde
   const parsed = settingsSchema.safeParse(present);
   const problems = parsed.success
     ? []
-    : parsed.error.issues.map((issue) => `${issue.path[0]?.toString() ?? 'settings'}: ${explain(issue, present)}`);
+    : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${explain(issue, present)}`);
   const value =
     present['AzureWebJobsStorage'] ??
     present['AzureWebJobsStorage__accountName'] ??
@@ -216,4 +236,16 @@ function definedOnly<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K
   return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as {
     [K in keyof T]?: Exclude<T[K], undefined>;
   };
+}
+
+/** What the Functions host asks of callers itself, beside what the app asks. */
+export type CallerAuthLevel = 'anonymous' | 'function';
+
+/**
+ * FUNCTION_KEYS alone, as the registrations need it, before anything else is checked. What is neither `off` nor absent
+ * asks for a key: a setting that is misspelt must not open a gate.
+ */
+export function callerAuthLevel(environment: Readonly<Record<string, string | undefined>>): CallerAuthLevel {
+  const { FUNCTION_KEYS: value = '' } = environment;
+  return value === '' || value === 'off' ? 'anonymous' : 'function';
 }

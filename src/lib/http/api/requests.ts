@@ -15,7 +15,7 @@ const tenantReference = z
   .string()
   .min(1)
   .max(253)
-  .meta({ description: 'Tenant id (GUID) or a domain that the directory lists.' });
+  .meta({ description: 'Tenant id (GUID), or any domain that is verified in the tenant.' });
 
 /** The body of `POST /api/jobs/{job}/runs`. */
 export const startRunSchema = z.strictObject({

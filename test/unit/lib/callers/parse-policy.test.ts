@@ -156,6 +156,11 @@ describe('a broken policy names the place, the fault and what was meant', () => 
       document([rule({ resources: ['graph', '*'] })]),
       'rules[0].resources: "*" means all and stands alone.',
     ],
+    [
+      'an application by a name that no application can have',
+      document([rule({ application: 'Reader_2' })]),
+      'rules[0].application: "Reader_2" is not the name of one of the broker\'s applications',
+    ],
     ['two rules of one name', document([rule(), rule()]), 'rules[1].name: another rule is called "one" too.'],
     [
       'excessScopes without scopes',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseSettings } from '../../../../src/lib/config/settings.ts';
+import { callerAuthLevel, parseSettings, settingsSchema } from '../../../../src/lib/config/settings.ts';
 
 const good = {
   PARTNER_TENANT_ID: 'AAAAAAAA-0000-4000-8000-000000000000',
@@ -44,14 +44,53 @@ describe('settings', () => {
   test.each([
     [{ PARTNER_TENANT_ID: 'contoso.com' }, 'PARTNER_TENANT_ID: is not a tenant id (GUID).'],
     [{ CLOUD_ENDPOINTS: '{' }, 'CLOUD_ENDPOINTS: is not JSON.'],
-    [{ RESOURCES: 'graph' }, 'RESOURCES: "graph" is not alias=https://…, alias=api://… or alias=GUID.'],
+    [{ CLOUD_ENDPOINTS: '[]' }, 'CLOUD_ENDPOINTS: is not a JSON object.'],
     [
-      { RESOURCES: 'x=http://insecure.example' },
-      'RESOURCES: "x=http://insecure.example" is not alias=https://…, alias=api://… or alias=GUID.',
+      { CLOUD_ENDPOINTS: '{"login":"https://localhost"}' },
+      'CLOUD_ENDPOINTS: has a key that is none of entra, graph, aadGraph, partnerCenter, exchange and arm.',
     ],
-    [{ TENANTS_EXCLUDE: 'not a tenant' }, 'TENANTS_EXCLUDE: "not a tenant" is neither a GUID nor a domain.'],
+    [{ CLOUD_ENDPOINTS: '{"entra":"localhost"}' }, 'CLOUD_ENDPOINTS.entra: Invalid URL.'],
+    [{ RESOURCES: 'graph' }, 'RESOURCES: entry 1 is not alias=https://…, alias=api://… or alias=GUID.'],
+    [
+      { RESOURCES: 'y=https://secure.example,x=http://insecure.example' },
+      'RESOURCES: entry 2 is not alias=https://…, alias=api://… or alias=GUID.',
+    ],
+    [
+      { TENANTS_EXCLUDE: 'contoso.com,not a tenant,neither' },
+      'TENANTS_EXCLUDE: entry 2 is not a tenant id (GUID) or a domain; TENANTS_EXCLUDE: entry 3 is not a tenant id (GUID) or a domain.',
+    ],
+    [{ MANAGED_IDENTITY_CLIENT_ID: 'my-identity' }, 'MANAGED_IDENTITY_CLIENT_ID: is not a client id (GUID).'],
+    [{ FUNCTION_KEYS: 'on' }, 'FUNCTION_KEYS: Invalid option: expected one of "off"|"required".'],
   ])('that make no sense are refused with the reason: %j', (wrong, problem) => {
     expect(problemOf({ ...good, ...wrong })).toBe(problem);
+  });
+
+  // Everybody can read the problem at /api/health, and what was pasted into the wrong setting may be a secret.
+  test.each(Object.keys(settingsSchema.shape))('%s is never quoted when it is wrong', (name) => {
+    const secret = 'my8Q~secretValue';
+    const forms = [
+      secret,
+      `${secret}=https://x.example,${secret}`,
+      `contoso.com,${secret}`,
+      JSON.stringify({ [secret]: secret, entra: secret }),
+      JSON.stringify({ entra: { [secret]: secret } }),
+      JSON.stringify([secret]),
+      JSON.stringify(secret),
+      `{"${secret}`,
+      `https://${secret}:${secret}@[`,
+    ];
+    for (const form of forms) expect(problemOf({ ...good, [name]: form })).not.toContain('secretValue');
+  });
+
+  test.each([
+    [undefined, 'anonymous'],
+    ['', 'anonymous'],
+    ['off', 'anonymous'],
+    ['required', 'function'],
+    ['Off', 'function'],
+    ['true', 'function'],
+  ])('FUNCTION_KEYS=%s registers the routes of callers as %s', (value, level) => {
+    expect(callerAuthLevel({ FUNCTION_KEYS: value })).toBe(level);
   });
 
   test('of a number outside its range name the setting', () => {
