@@ -2,6 +2,7 @@
  * Entry point of the function app: registers everything, reads nothing. A throw here would take down every function
  * (Node.js 20 and later), so missing settings show up in `/api/health` and as 503 `config_invalid` instead.
  */
+import './functions/setup.ts';
 import './functions/tokens.ts';
 import './functions/tenants.ts';
 import './functions/jobs.ts';
