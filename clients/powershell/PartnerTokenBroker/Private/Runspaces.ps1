@@ -1,10 +1,15 @@
 # What runs in a runspace of its own for one tenant: the script with $_ as the tenant, ended by the first error, so that
 # no command runs after a Connect that failed.
 $script:TenantScript = {
-    param($Tenant, $Text, $Values)
+    param($Tenant, $Text, $Values, $ModulePath, $Session)
     $ErrorActionPreference = 'Stop'
+    Import-Module $ModulePath
+    & (Get-Module PartnerTokenBroker) { param($Session) $script:Broker = $Session } $Session
     foreach ($name in $Values.Keys) { Set-Variable -Name $name -Value $Values[$name] }
-    $Tenant | ForEach-Object -Process ([scriptblock]::Create($Text))
+    $block = [scriptblock]::Create($Text)
+    # Not for the script to see.
+    Remove-Variable -Name Session, ModulePath, Text, Values
+    $Tenant | ForEach-Object -Process $block
 }
 
 <#
@@ -42,29 +47,27 @@ $script:ModulePath = Join-Path (Split-Path $PSScriptRoot) 'PartnerTokenBroker.ps
 function Invoke-TenantScript($Pool, $Tenant, $Portable, $Session) {
     $shell = [powershell]::Create()
     $shell.RunspacePool = $Pool
-    $join = { param($Path, $Session) Import-Module $Path; & (Get-Module PartnerTokenBroker) { param($Session) $script:Broker = $Session } $Session }
-    [void]$shell.AddScript($join).AddArgument($script:ModulePath).AddArgument($Session)
-    [void]$shell.AddStatement().AddScript($script:TenantScript).AddArgument($Tenant).AddArgument($Portable.Text).AddArgument($Portable.Values)
+    [void]$shell.AddScript($script:TenantScript).AddArgument($Tenant).AddArgument($Portable.Text).AddArgument($Portable.Values)
+    [void]$shell.AddArgument($script:ModulePath).AddArgument($Session)
+    $nothing = [Management.Automation.PSDataCollection[psobject]]::new()
+    # An input that is left open would be waited for.
+    $nothing.Complete()
     $output = [Management.Automation.PSDataCollection[psobject]]::new()
-    $handle = $shell.BeginInvoke([Management.Automation.PSDataCollection[psobject]]::new(), $output)
+    $handle = $shell.BeginInvoke($nothing, $output)
     [pscustomobject]@{ Tenant = $Tenant; Shell = $shell; Handle = $handle; Output = $output; StartedAt = [DateTime]::UtcNow }
 }
 
 # The outcome for one tenant whose script has ended.
 function Receive-TenantScript($Work) {
     $errors = [Collections.Generic.List[Management.Automation.ErrorRecord]]::new()
-    $isEnded = $true
-    try { [void]$Work.Shell.EndInvoke($Work.Handle) }
-    catch {
-        $isEnded = $false
-        $ended = $_.Exception
-        if ($ended.InnerException) { $ended = $ended.InnerException }
-        $record = if ($ended -is [Management.Automation.RuntimeException]) { $ended.ErrorRecord } else { $_ }
-    }
     foreach ($written in $Work.Shell.Streams.Error) { $errors.Add($written) }
-    if (-not $isEnded) { $errors.Add($record) }
+    # Asked for, not thrown by EndInvoke: an exception would go into the caller's $Error.
+    $state = $Work.Shell.InvocationStateInfo
+    $isEnded = $state.State -eq 'Completed'
+    if ($state.Reason -is [Management.Automation.RuntimeException]) { $errors.Add($state.Reason.ErrorRecord) }
+    elseif ($state.Reason) { $errors.Add([Management.Automation.ErrorRecord]::new($state.Reason, 'script_failed', 'NotSpecified', $null)) }
     $result = ConvertTo-TenantResult $Work.Tenant $(if ($isEnded) { 'succeeded' } else { 'failed' }) $errors
-    $result.Output = @($Work.Output)
+    $result.Output = @($Work.Output.ReadAll())
     $result.Warnings = @($Work.Shell.Streams.Warning | ForEach-Object { $_.Message })
     $result.Duration = [DateTime]::UtcNow - $Work.StartedAt
     $Work.Shell.Dispose()

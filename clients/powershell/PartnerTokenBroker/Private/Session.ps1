@@ -34,6 +34,18 @@ function Get-CallerToken {
     finally { [Threading.Monitor]::Exit($session.Gate) }
 }
 
+# Asks the broker how it is: proves that it is one, and that it knows the caller. A broker that is not well is still one,
+# which may do what it is asked; the person is warned.
+function Confirm-Broker {
+    $answer = Request-BrokerApi @{ Method = 'GET'; Path = '/health' }
+    $problem = $answer.Problem
+    if ($problem -and ($problem.Status -lt 500 -or $problem.Code -in 'broker_unreachable', 'not_a_broker')) { Write-TerminatingError -Problem $problem }
+    if ($problem) { Write-Warning "$($problem.Title). $($problem.Detail) [$($problem.Code)] $($problem.Advice)" }
+    $status = Get-Field $answer.Value 'status'
+    if ($status -and $status -ne 'ok') { Write-Warning "The broker says that it is '$status'; its operator sees why with ptb doctor." }
+    $answer.Value
+}
+
 # What others may see of a session: no secret.
 function ConvertTo-SessionView($Session, $Health) {
     [pscustomobject]@{

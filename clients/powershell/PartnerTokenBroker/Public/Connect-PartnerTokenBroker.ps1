@@ -129,11 +129,9 @@ function Connect-PartnerTokenBroker {
     $script:Broker = $session
     $isOpen = $false
     try {
-        $health = (Invoke-BrokerApi @{ Method = 'GET'; Path = '/health' }).Value
+        $health = Confirm-Broker
         $isOpen = $true
     }
     finally { if (-not $isOpen) { $script:Broker = $null } }
-    $status = Get-Field $health 'status'
-    if ($status -ne 'ok') { Write-Warning "The broker says that it is '$status'; its operator sees why with ptb doctor." }
     if ($PassThru) { ConvertTo-SessionView $session $health }
 }

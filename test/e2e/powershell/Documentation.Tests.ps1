@@ -1,0 +1,59 @@
+BeforeDiscovery {
+    $root = Split-Path (Split-Path (Split-Path $PSScriptRoot))
+    $text = Get-Content -Raw "$root/docs/powershell.md"
+    # Each block of code that stands under the word Now: what takes the place of a published snippet.
+    $heading = ''
+    $snippets = foreach ($match in [regex]::Matches($text, '(?ms)^#{2,3} (?<heading>[^\n]+)$|^\*\*Now\*\*[^\n]*\n\n```powershell\n(?<code>.*?)```')) {
+        if ($match.Groups['heading'].Success) { $heading = $match.Groups['heading'].Value; continue }
+        @{ heading = $heading; code = $match.Groups['code'].Value; first = ($match.Groups['code'].Value -split '\n')[0] }
+    }
+}
+
+BeforeAll {
+    . "$PSScriptRoot/TestSetup.ps1"
+    $env:IDENTITY_ENDPOINT = "$($testEnvironment.servers.identity)/msi/token"
+    $env:IDENTITY_HEADER = $testEnvironment.servers.identityHeader
+    $tenant = @(Get-TestTenant)[0]
+
+    # The names in the documentation, as what runs here is called.
+    function ConvertTo-LocalCode([string] $Code) {
+        $Code.Replace('https://broker.contoso.com', $url).Replace('api://partner-token-broker', $audience).Replace('fabrikam.com', $tenant.domain).
+        Replace('https://graph.microsoft.com', $cloud.graph).Replace('./clients/powershell', (Join-Path $testEnvironment.projectRoot clients/powershell))
+    }
+
+    $connect = { Connect-PartnerTokenBroker -Url $url -Audience $audience -ExchangeUrl $cloud.exchange }
+    & $connect
+}
+AfterAll {
+    Disconnect-PartnerTokenBroker
+    Remove-Item Env:IDENTITY_ENDPOINT, Env:IDENTITY_HEADER
+}
+
+Describe 'docs/powershell.md' {
+    It 'says under "<heading>" what works: <first>' -ForEach $snippets {
+        # Inside the block too, which runs elsewhere, the addresses are local ones.
+        $local = ConvertTo-LocalCode $code
+        $connects = $code -match 'Connect-PartnerTokenBroker'
+        if (-not $connects) { & $connect }
+        $outcome = & ([scriptblock]::Create("`$WarningPreference = 'SilentlyContinue'`n$local"))
+        if ($connects) { @(Get-PartnerTenant).Count | Should -Be 25 }
+        if (@($local -split '\n').Count -gt 2 -and $local -notmatch '(?m)^\$results') { $outcome | Should -Not -BeNullOrEmpty }
+        foreach ($result in $outcome) {
+            if ($result.PSObject.TypeNames -contains 'PartnerTokenBroker.TenantResult' -and $result.TenantId -eq $tenant.tenantId) { $result.Status | Should -Be 'succeeded' }
+        }
+    }
+
+    It 'has a replacement for each published snippet' {
+        $text = Get-Content -Raw (Join-Path $testEnvironment.projectRoot docs/powershell.md)
+        $guide = $text.Substring($text.IndexOf('## From the published scripts'))
+        foreach ($section in [regex]::Split($guide, '(?m)^### ') | Select-Object -Skip 1) {
+            $section | Should -Match 'Published'
+            $section | Should -Match '(\*\*Now\*\*[^\n]*\n\n```powershell|Now, once.*\n\n```sh\nnpx ptb)'
+        }
+    }
+
+    It 'shows no secret in what takes the place of the snippets' {
+        $text = Get-Content -Raw (Join-Path $testEnvironment.projectRoot docs/powershell.md)
+        foreach ($match in [regex]::Matches($text, '(?s)\*\*Now\*\*[^\n]*\n\n```powershell\n(.*?)```')) { $match.Value | Should -Not -Match 'client_secret|refreshToken|AppCredential' }
+    }
+}

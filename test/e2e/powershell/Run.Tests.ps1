@@ -1,0 +1,157 @@
+BeforeAll {
+    . "$PSScriptRoot/TestSetup.ps1"
+    Connect-TestBroker
+    $tenants = @(Get-TestTenant | Select-Object -First 3)
+    # Retries of the run over everything wait for minutes of the broker's own; the tenants chosen here need none.
+    $run = Start-PartnerRun -Job licence-report -Tenant $tenants.tenantId | Wait-PartnerRun -PollIntervalSeconds 0.2
+}
+AfterAll { Disconnect-PartnerTokenBroker }
+
+Describe 'Get-PartnerJob' {
+    It 'lists the jobs and when they run next' {
+        $job = Get-PartnerJob -Job licence*
+        $job.Job | Should -Be 'licence-report'
+        $job.NextAt | Should -BeGreaterThan ([DateTime]::UtcNow)
+        $job.NextAt.Kind | Should -Be 'Utc'
+        Get-PartnerJob | Out-String -Width 200 | Should -Match 'Job\s+Title\s+Schedule\s+Next'
+    }
+}
+
+Describe 'runs' {
+    It 'go from the start to the rows in one pipeline' {
+        $run.Status | Should -Be 'completed'
+        $run.Succeeded | Should -Be 3
+        $run.FinishedAt | Should -BeOfType datetime
+        $rows = @($run | Get-PartnerRunResult)
+        $rows.Count | Should -BeGreaterThan 2
+        ($rows.tenantId | Sort-Object -Unique) | Should -Be ($tenants.tenantId | Sort-Object)
+    }
+
+    It 'tell the failures with code, title and advice' {
+        $refusing = @(Get-TestTenant no_consent)[0]
+        $failed = Start-PartnerRun -Job licence-report -Tenant $refusing.domain | Wait-PartnerRun -PollIntervalSeconds 0.2
+        $failed.Failed | Should -Be 1
+        $failed.Failures[0].TenantId | Should -Be $refusing.tenantId
+        $failed.Failures[0].Code | Should -Be 'consent_required'
+        $failed.Failures[0].Advice | Should -Not -BeNullOrEmpty
+    }
+
+    It 'are listed newest first, and shown with their counts' {
+        $list = @(Get-PartnerRun -Job licence-report)
+        $list.RunId | Should -Contain $run.RunId
+        $list[0].StartedAt | Should -BeGreaterOrEqual $list[-1].StartedAt
+        @(Get-PartnerRun -First 1).Count | Should -Be 1
+        ($run | Get-PartnerRun).Done | Should -Be 3
+        $run | Out-String -Width 200 | Should -Match 'RunId\s+Status\s+Tenants\s+Failed\s+Started'
+    }
+
+    It 'take all tenants of a pipeline into one run' {
+        $both = Get-PartnerTenant | Where-Object TenantId -In $tenants[0, 1].tenantId | Start-PartnerRun -Job licence-report | Wait-PartnerRun -PollIntervalSeconds 0.2
+        @($both).Count | Should -Be 1
+        $both.Total | Should -Be 2
+    }
+
+    It 'do not start over all tenants when the pipeline brings none' {
+        $before = @(Get-PartnerRun).Count
+        Get-PartnerTenant 'zzz*' | Start-PartnerRun -Job licence-report -WarningAction SilentlyContinue | Should -BeNullOrEmpty
+        @(Get-PartnerRun).Count | Should -Be $before
+    }
+
+    It 'do not start with -WhatIf' {
+        $before = @(Get-PartnerRun).Count
+        Start-PartnerRun -Job licence-report -WhatIf | Should -BeNullOrEmpty
+        @(Get-PartnerRun).Count | Should -Be $before
+    }
+
+    It 'are refused a second time in the same window' {
+        $window = [guid]::NewGuid().ToString()
+        $null = Start-PartnerRun -Job licence-report -Tenant $tenants[0].tenantId -Window $window
+        $failure = Get-Failure { Start-PartnerRun -Job licence-report -Tenant $tenants[0].tenantId -Window $window }
+        $failure.FullyQualifiedErrorId | Should -Be 'run_conflict,Start-PartnerRun'
+        $failure.CategoryInfo.Category | Should -Be 'ResourceExists'
+    }
+
+    It 'take parameters' {
+        $row = Start-PartnerRun -Job access-check -Tenant $tenants[0].tenantId -Parameters @{ resources = @('exchange') } |
+            Wait-PartnerRun -PollIntervalSeconds 0.2 | Get-PartnerRunResult
+        $row.resource | Should -Contain 'exchange'
+    }
+
+    It 'can be cancelled, and are not with -WhatIf' {
+        $started = Start-PartnerRun -Job licence-report -Tenant $tenants[0].tenantId
+        $started | Stop-PartnerRun -WhatIf
+        ($started | Wait-PartnerRun -PollIntervalSeconds 0.2).Status | Should -Be 'completed'
+        $started | Stop-PartnerRun -Confirm:$false | Should -BeNullOrEmpty
+        (Get-Failure { Stop-PartnerRun -RunId 'licence-report@nothing' -Confirm:$false }).FullyQualifiedErrorId | Should -Be 'run_not_found,Stop-PartnerRun'
+    }
+
+    It 'that do not exist end with run_not_found in <command>' -ForEach @(
+        @{ command = 'Get-PartnerRun' }, @{ command = 'Wait-PartnerRun' }, @{ command = 'Get-PartnerRunResult' }
+    ) {
+        (Get-Failure { & $command -RunId 'licence-report@nothing' }).FullyQualifiedErrorId | Should -Be "run_not_found,$command"
+    }
+
+    It 'of an unknown job end with job_unknown' {
+        (Get-Failure { Start-PartnerRun -Job no-such-job }).FullyQualifiedErrorId | Should -Be 'job_unknown,Start-PartnerRun'
+    }
+}
+
+Describe 'Wait-PartnerRun' {
+    It 'shows a progress bar with counts, and takes it away' {
+        Mock Write-Progress -ModuleName PartnerTokenBroker { }
+        $slow = Start-PartnerRun -Job licence-report -Tenant $tenants.tenantId
+        $null = $slow | Wait-PartnerRun -PollIntervalSeconds 0.1
+        Should -Invoke Write-Progress -ModuleName PartnerTokenBroker -ParameterFilter { $Completed }
+        & (Get-Module PartnerTokenBroker) { Write-RunProgress ([pscustomobject]@{ RunId = 'r'; Total = 4; Done = 1; Failed = 1; Status = 'running' }) }
+        Should -Invoke Write-Progress -ModuleName PartnerTokenBroker -ParameterFilter { $PercentComplete -eq 25 -and $Status -eq '1 of 4 tenants, 1 failed, running' }
+    }
+
+    It 'gives up after the time it was given, and the run goes on' {
+        $script:asked = 0
+        Mock Request-BrokerApi -ModuleName PartnerTokenBroker {
+            [pscustomobject]@{ Problem = $null; Value = [pscustomobject]@{
+                    runId = 'r@w'; job = 'r'; status = 'running'; startedAt = '2026-01-01T00:00:00Z'; durationMs = 1
+                    tenants = [pscustomobject]@{ total = 1; succeeded = 0; failed = 0; skipped = 0 }
+                }
+            }
+        }
+        (Get-Failure { Wait-PartnerRun -RunId r@w -TimeoutSeconds 1 -PollIntervalSeconds 0.3 }).FullyQualifiedErrorId | Should -Be 'wait_timed_out,Wait-PartnerRun'
+    }
+
+    It 'outlives a gap in the network, but not a broker that stays away' {
+        # The broker is away until the module has slept four times.
+        & (Get-Module PartnerTokenBroker) { param($Url) $script:Broker.Url = $Url } $testEnvironment.servers.closed
+        $script:slept = 0
+        Mock Start-Sleep -ModuleName PartnerTokenBroker { if (++$script:slept -eq 4) { & (Get-Module PartnerTokenBroker) { param($Url) $script:Broker.Url = $Url } $url } }
+        try {
+            (Wait-PartnerRun -RunId $run.RunId).Status | Should -Be 'completed'
+            & (Get-Module PartnerTokenBroker) { param($Url) $script:Broker.Url = $Url } $testEnvironment.servers.closed
+            (Get-Failure { Wait-PartnerRun -RunId $run.RunId }).FullyQualifiedErrorId | Should -Be 'broker_unreachable,Wait-PartnerRun'
+        }
+        finally { Connect-TestBroker }
+    }
+}
+
+Describe 'Get-PartnerRunResult' {
+    It 'writes the broker''s own export to a file: <format>' -ForEach @(
+        @{ format = 'csv' }, @{ format = 'json' }, @{ format = 'jsonl' }
+    ) {
+        $file = $run | Get-PartnerRunResult -OutFile (Join-Path $TestDrive "rows.$format") -Format $format
+        $expected = @($run | Get-PartnerRunResult).Count
+        $rows = switch ($format) {
+            csv { Import-Csv $file }
+            json { Get-Content -Raw $file | ConvertFrom-Json }
+            jsonl { Get-Content $file | ConvertFrom-Json }
+        }
+        @($rows).Count | Should -Be $expected
+    }
+
+    It 'writes nothing with -WhatIf' {
+        $run | Get-PartnerRunResult -OutFile (Join-Path $TestDrive nothing.csv) -WhatIf
+        Test-Path (Join-Path $TestDrive nothing.csv) | Should -BeFalse
+    }
+
+    It 'leaves texts that look like dates as texts' {
+        & (Get-Module PartnerTokenBroker) { (ConvertFrom-Reply '{"at":"2026-11-24T05:00:00Z"}').at } | Should -BeOfType string
+    }
+}

@@ -1,0 +1,52 @@
+# Dot-sourced in each BeforeAll: the module, the addresses of what runs, and ways to connect.
+$ErrorActionPreference = 'Stop'
+$testEnvironment = Get-Content -Raw -LiteralPath $env:PTB_TEST_ENVIRONMENT | ConvertFrom-Json
+$cloud = $testEnvironment.cloud
+$url = $testEnvironment.url
+$audience = $cloud.brokerApplication.audience
+$modulePath = Join-Path $testEnvironment.projectRoot 'clients/powershell/PartnerTokenBroker'
+Import-Module $modulePath -Force
+
+# Settings of the machine that runs the tests must not decide how they sign in.
+Remove-Item Env:IDENTITY_ENDPOINT, Env:IDENTITY_HEADER, Env:AZURE_POD_IDENTITY_AUTHORITY_HOST, Env:PTB_TEST_AZ -ErrorAction Ignore
+
+function Get-TestCaller([string] $Name) { $cloud.brokerApplication.callers | Where-Object name -EQ $Name }
+
+function Get-TestCredential([string] $Name) {
+    $caller = Get-TestCaller $Name
+    [pscredential]::new($caller.clientId, [Net.NetworkCredential]::new('', $caller.clientSecret).SecurePassword)
+}
+
+# Where everything is on this machine.
+function Get-LocalArgument([string] $Url = $url) {
+    @{ Url = $Url; Audience = $audience; Authority = $cloud.entra; ExchangeUrl = $cloud.exchange }
+}
+
+function Connect-TestBroker([string] $Name = 'Operations console', [string] $Url = $url) {
+    $local = Get-LocalArgument $Url
+    Connect-PartnerTokenBroker @local -ClientSecretCredential (Get-TestCredential $Name) -TenantId $cloud.partnerTenantId
+}
+
+# Customers by their state; those without a trait are the plain ones.
+function Get-TestTenant([string] $State = 'ok', [string] $Trait) {
+    $cloud.tenants | Where-Object { $_.state -eq $State -and "$($_.PSObject.Properties['trait'].Value)" -eq $Trait }
+}
+
+function Get-PlainText([securestring] $Secret) { [Net.NetworkCredential]::new('', $Secret).Password }
+
+function Get-TestClaim([string] $Token) {
+    $base64 = $Token.Split('.')[1].Replace('-', '+').Replace('_', '/')
+    [Text.Encoding]::UTF8.GetString([Convert]::FromBase64String($base64 + '=' * ((4 - $base64.Length % 4) % 4))) | ConvertFrom-Json
+}
+
+# The error that a script block ends with.
+function Get-Failure([scriptblock] $ScriptBlock) {
+    try { $null = & $ScriptBlock }
+    catch { return $_ }
+    throw 'It did not fail.'
+}
+
+# How many tokens the broker has handed out, as it counts them itself.
+function Get-IssuedCount {
+    & (Get-Module PartnerTokenBroker) { (Invoke-BrokerApi @{ Method = 'GET'; Path = '/health' }).Value.tokens.issued }
+}

@@ -1,0 +1,64 @@
+import { execFile, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
+import { projectRoot } from '../../paths.ts';
+
+const toolsFolder = join(projectRoot, '.local/tools');
+/** Where Pester lies as a PowerShell module. */
+export const modulesFolder = join(toolsFolder, 'modules');
+
+const run = promisify(execFile);
+
+export interface PowerShell {
+  readonly program: string;
+  readonly version: string;
+}
+
+/** PowerShell 7 in the path or among the project's tools, or the reason why the tests cannot run. */
+export async function findPowerShell(): Promise<PowerShell | string> {
+  const name = process.platform === 'win32' ? 'pwsh.exe' : 'pwsh';
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), toolsFolder];
+  const program = folders.map((folder) => join(folder, name)).find(existsSync);
+  if (program === undefined) return 'there is no pwsh in the path or in .local/tools; .ci/install-tools brings it';
+  try {
+    const command = `Import-Module Pester -MinimumVersion 5.7 -ErrorAction Stop; "$($PSVersionTable.PSVersion)"`;
+    const { stdout } = await run(program, ['-NoProfile', '-NonInteractive', '-Command', command], {
+      env: { ...process.env, ...quiet },
+    });
+    return { program, version: stdout.trim() };
+  } catch (error) {
+    return `PowerShell has no Pester; .ci/install-tools brings it (${error instanceof Error ? error.message.split('\n')[0] : ''})`;
+  }
+}
+
+/** Nothing is reported or looked up while tests run. */
+const quiet = {
+  POWERSHELL_TELEMETRY_OPTOUT: '1',
+  POWERSHELL_UPDATECHECK: 'Off',
+  DOTNET_CLI_TELEMETRY_OPTOUT: '1',
+  PSModulePath: modulesFolder,
+};
+
+/** Runs a script to its end. @returns what it wrote, both streams in one, and its exit code. */
+export function runScript(
+  { program }: PowerShell,
+  script: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+  onText: (text: string) => void = () => undefined,
+): Promise<{ readonly code: number | null; readonly output: string }> {
+  const child = spawn(program, ['-NoProfile', '-NonInteractive', '-File', script, ...args], {
+    env: { ...process.env, ...quiet, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+      onText(text);
+    });
+  return new Promise((resolve, reject) => {
+    child.once('error', reject).once('close', (code) => resolve({ code, output }));
+  });
+}

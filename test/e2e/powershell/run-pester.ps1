@@ -1,0 +1,38 @@
+# Runs the Pester tests beside this file and writes what became of each as JSON.
+param([Parameter(Mandatory)] [string] $ResultPath, [string] $Filter = '*')
+
+$ErrorActionPreference = 'Stop'
+$ProgressPreference = 'SilentlyContinue'
+Import-Module Pester -MinimumVersion 5.7
+
+$configuration = New-PesterConfiguration
+$configuration.Run.Path = $PSScriptRoot
+$configuration.Run.PassThru = $true
+$configuration.Run.Exit = $false
+$configuration.Filter.FullName = $Filter
+$configuration.Output.Verbosity = 'Detailed'
+$configuration.Output.RenderMode = 'Plaintext'
+$outcome = Invoke-Pester -Configuration $configuration
+
+# What was said, and where; Pester's own frames left out.
+function Format-Failure($Records) {
+    $texts = foreach ($record in $Records) {
+        $frames = "$($record.ScriptStackTrace)" -split '\r?\n' | Where-Object { $_ -notmatch 'Pester(\.ScriptScope)?\.ps' }
+        @($record.Exception.Message) + @($frames | Select-Object -First 6) -join "`n"
+    }
+    @($texts) -join "`n"
+}
+
+$tests = foreach ($test in $outcome.Tests) {
+    @{
+        name         = $test.ExpandedPath
+        result       = "$($test.Result)"
+        milliseconds = [int]$test.Duration.TotalMilliseconds
+        failure      = (Format-Failure $test.ErrorRecord)
+    }
+}
+# A file that cannot be read, or a BeforeAll that fails: no test would tell.
+$broken = foreach ($part in @($outcome.FailedContainers) + @($outcome.FailedBlocks)) {
+    if ($part) { @{ name = "$part"; failure = (Format-Failure $part.ErrorRecord) } }
+}
+ConvertTo-Json -Depth 5 -InputObject @{ tests = @($tests); broken = @($broken) } | Set-Content -LiteralPath $ResultPath -Encoding utf8
