@@ -26,7 +26,8 @@ import { createPolicyStore, type PolicyStore, type ReadPolicy } from './lib/call
 import { type CallerRateLimit, createCallerRateLimit } from './lib/callers/rate-limit.ts';
 import { createCallerVerifier } from './lib/callers/verify-caller.ts';
 import { type Clock, type Random, systemClock } from './lib/clock.ts';
-import { type CallerAuthLevel, callerAuthLevel, parseSettings, type Settings } from './lib/config/settings.ts';
+import { type CallerAuthLevel, callerAuthLevel } from './lib/config/caller-auth-level.ts';
+import { parseSettings, type Settings } from './lib/config/settings.ts';
 import { CachedCredentials } from './lib/credential/cached-credentials.ts';
 import type { CredentialStore } from './lib/credential/credential-store.ts';
 import type { CredentialJournal } from './lib/credential/credential-journal.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { callerAuthLevel, parseSettings, settingsSchema } from '../../../../src/lib/config/settings.ts';
+import { callerAuthLevel } from '../../../../src/lib/config/caller-auth-level.ts';
+import { parseSettings, settingsSchema } from '../../../../src/lib/config/settings.ts';
 
 const good = {
   PARTNER_TENANT_ID: 'AAAAAAAA-0000-4000-8000-000000000000',
