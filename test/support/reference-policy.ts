@@ -44,7 +44,9 @@ export function referenceDecision(document: Document, ask: Ask): string {
     keep('tenant', ({ tenants }) =>
       tenants.some((tenant) => {
         const members = tenant.startsWith('group:') ? (document.tenantGroups?.[tenant.slice(6)] ?? []) : [tenant];
-        return (tenant === '*' && !ask.isPartnerTenant) || members.some((member) => names.some((name) => same(member, name)));
+        return (
+          (tenant === '*' && !ask.isPartnerTenant) || members.some((member) => names.some((name) => same(member, name)))
+        );
       }),
     ) ??
     keep(

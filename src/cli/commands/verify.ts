@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { BrokerError } from '../../lib/errors.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { addConnectionOptions, type ConnectionFlags, signInForBroker } from '../remote/connection.ts';
+import { addConnectionOptions, brokerFetch, type ConnectionFlags, signInForBroker } from '../remote/connection.ts';
 import { CommandOutcome } from '../run-program.ts';
 import { print } from '../sign-in/output.ts';
 import type { Finding } from '../verify/checks.ts';
@@ -28,14 +28,14 @@ export function registerVerify(program: Command): void {
 }
 
 async function runVerify(flags: VerifyFlags): Promise<void> {
-  const { url, token, clientId } = flags;
+  const { url, token, clientId, functionKey } = flags;
   if (url === undefined) throw new BrokerError('config_invalid', 'BROKER_URL: is missing (or give --url).');
   const [{ isReached, verify }, { createProbe }, { randomUUID }] = await Promise.all([
     import('../verify/checks.ts'),
     import('../verify/probe.ts'),
     import('node:crypto'),
   ]);
-  const probe = createProbe((address, init) => fetch(address, init), url);
+  const probe = createProbe(brokerFetch(functionKey === undefined ? {} : { functionKey }), url);
   const findings = await verify(probe, {
     token: token ?? (clientId === undefined ? undefined : await signInForBroker(clientId)),
     tenant: flags.tenant,

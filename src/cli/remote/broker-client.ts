@@ -63,5 +63,12 @@ function refusal(reply: OutboundReply, baseUrl: string): BrokerError {
       typeof retryAfterSeconds === 'number' ? { retryAfterSeconds } : {},
     );
   }
+  if (reply.status === 401) {
+    // The platform's own refusal has no body: it comes before the broker's.
+    return new BrokerError(
+      'caller_unauthenticated',
+      'The function app asks for a function key: put it into PTB_FUNCTION_KEY.',
+    );
+  }
   return new BrokerError('resource_error', `What answers at ${baseUrl} is not the broker (HTTP ${reply.status}).`);
 }

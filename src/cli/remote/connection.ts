@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { BrokerError } from '../../lib/errors.ts';
+import type { Fetch } from '../../lib/http/outbound.ts';
 import { parseGuid } from '../../lib/identifiers.ts';
 import { UsageError } from '../run-program.ts';
 import { type BrokerClient, createBrokerClient } from './broker-client.ts';
@@ -9,6 +10,7 @@ export interface ConnectionFlags {
   readonly url?: string;
   readonly token?: string;
   readonly clientId?: string;
+  readonly functionKey?: string;
 }
 
 /** Adds them. What is secret comes from the environment: a command line is visible to every process of the machine. */
@@ -25,7 +27,21 @@ export function addConnectionOptions(command: Command): Command {
       )
         .env('BROKER_CLIENT_ID')
         .argParser(guid),
+    )
+    .addOption(
+      new Option('--function-key <key>', 'a function key; better in PTB_FUNCTION_KEY')
+        .env('PTB_FUNCTION_KEY')
+        .hideHelp(),
     );
+}
+
+/** `fetch` for a broker: with the function key, where the operator has the platform ask for one as well. */
+export function brokerFetch({ functionKey }: Pick<ConnectionFlags, 'functionKey'>): Fetch {
+  return (url, init) => {
+    const headers = new Headers(init.headers);
+    if (functionKey !== undefined && functionKey !== '') headers.set('x-functions-key', functionKey);
+    return fetch(url, { ...init, headers });
+  };
 }
 
 /**
@@ -35,7 +51,7 @@ export function addConnectionOptions(command: Command): Command {
 export async function connect(flags: ConnectionFlags): Promise<BrokerClient> {
   if (flags.url === undefined)
     throw new UsageError('Say which broker: --url ADDRESS, or BROKER_URL in the environment.');
-  return createBrokerClient((url, init) => fetch(url, init), flags.url, callerToken(flags));
+  return createBrokerClient(brokerFetch(flags), flags.url, callerToken(flags));
 }
 
 function callerToken({ token, clientId }: ConnectionFlags): () => Promise<string> {
