@@ -271,7 +271,12 @@ function appFolder(start: string): string {
   return start;
 }
 
+/** Made once; a failure is not kept, for what failed may work the next time. */
 function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
-  return () => (made ??= make());
+  return () =>
+    (made ??= make().catch((thrown: unknown) => {
+      made = undefined;
+      throw thrown;
+    }));
 }

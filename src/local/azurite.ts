@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { dieWithParent, endChild } from './child.ts';
 
 export interface AzuriteOptions {
   /** `disk` writes what a scan for secrets wants to read (flushed every 5 s and by `stop`); `memory` is faster. */
@@ -40,10 +40,6 @@ export interface Azurite {
 
 const accountName = 'devstoreaccount1';
 const startTimeoutMs = 30_000;
-const stopTimeoutMs = 10_000;
-// Azurite knows nothing of its parent: without this it would outlive a test run that was killed. Its standard input
-// ends when the parent does; `unref` lets it end by itself before that.
-const dieWithParent = 'data:text/javascript,process.stdin.on("end",()=>process.exit()).resume().unref()';
 
 /** A real Azurite (blob, queue, table) on the loopback, in a process of its own. About half a second. */
 export async function startAzurite(options: AzuriteOptions = {}): Promise<Azurite> {
@@ -70,13 +66,13 @@ export async function startAzurite(options: AzuriteOptions = {}): Promise<Azurit
       ports,
       folder,
       stop: async ({ keepFolder = false } = {}) => {
-        await end(child, 'SIGTERM');
+        await endChild(child, 'SIGTERM');
         if (options.folder === undefined && !keepFolder) await rm(folder, { recursive: true, force: true });
       },
-      kill: () => end(child, 'SIGKILL'),
+      kill: () => endChild(child, 'SIGKILL'),
     };
   } catch (error) {
-    await end(child, 'SIGKILL');
+    await endChild(child, 'SIGKILL');
     throw error;
   }
 }
@@ -118,14 +114,4 @@ async function listening(child: ChildProcess): Promise<AzuritePorts> {
   child.once('error', (error) => fail(`did not start: ${error.message}`));
   const timer = setTimeout(() => fail(`did not listen within ${startTimeoutMs} ms`), startTimeoutMs);
   return promise.finally(() => clearTimeout(timer));
-}
-
-async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
-  const gone = once(child, 'exit');
-  child.kill(signal);
-  // A client that keeps a connection busy can hold Azurite back for ever.
-  const timer = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs);
-  await gone;
-  clearTimeout(timer);
 }

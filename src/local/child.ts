@@ -40,7 +40,7 @@ export async function startChild<T>(
   args: readonly string[],
   options: ChildOptions = {},
 ): Promise<RunningChild<T>> {
-  const child = spawn(process.execPath, [script, ...args], {
+  const child = spawn(process.execPath, ['--import', dieWithParent, script, ...args], {
     env: { ...process.env, ...options.environment },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
@@ -73,20 +73,29 @@ export async function startChild<T>(
       ready: await ready,
       pid: child.pid ?? 0,
       exited,
-      stop: () => end(child, exited, 'SIGTERM'),
-      kill: () => end(child, exited, 'SIGKILL'),
+      stop: () => endChild(child, 'SIGTERM'),
+      kill: () => endChild(child, 'SIGKILL'),
     };
   } catch (error) {
-    await end(child, exited, 'SIGKILL');
+    await endChild(child, 'SIGKILL');
     throw error;
   } finally {
     clearTimeout(timer);
   }
 }
 
-async function end(child: ChildProcess, exited: Promise<unknown>, signal: NodeJS.Signals): Promise<void> {
-  if (child.exitCode === null && child.signalCode === null) child.kill(signal);
+/** Ends a child and waits until it is gone; one that does not listen is killed after ten seconds. */
+export async function endChild(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+  const gone = once(child, 'exit');
+  child.kill(signal);
   const timer = setTimeout(() => child.kill('SIGKILL'), 10_000);
-  await exited;
+  await gone;
   clearTimeout(timer);
 }
+
+/**
+ * A module for `--import` that ends a process when its parent is gone, for a parent that is killed cannot end its
+ * children: their standard input ends with it. `unref` lets the child end by itself before that.
+ */
+export const dieWithParent = 'data:text/javascript,process.stdin.on("end",()=>process.exit()).resume().unref()';

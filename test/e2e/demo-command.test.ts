@@ -74,6 +74,37 @@ describe('ptb demo', () => {
     expect(command.said()).toMatch(/access-check +\[#+\] 6\/6 tenants/);
   });
 
+  test('README example: ptb finds the broker and its token in the same variables', async () => {
+    const command = await startCommand(['--tenants', '3', '--port', '0']);
+    try {
+      const { stdout } = await run(
+        'bash',
+        ['-euo', 'pipefail', '-c', '. .local/demo.env; "$0" "$1" jobs', process.execPath, ptbScript],
+        { cwd: folder },
+      );
+      expect(stdout).toContain('licence-report');
+    } finally {
+      await command.stop('SIGINT');
+    }
+  });
+
+  test('that is killed takes its processes with it', async () => {
+    const command = await startCommand(['--tenants', '3', '--port', '0']);
+    const url = /http:\/\/[\d.]+:\d+(?=\/api)/.exec(command.said())?.[0] ?? '';
+    expect((await fetch(`${url}/api/health`)).status).toBe(200);
+    await command.stop('SIGKILL');
+    await expect
+      .poll(
+        () =>
+          fetch(`${url}/api/health`).then(
+            () => 'up',
+            () => 'gone',
+          ),
+        { timeout: 10_000 },
+      )
+      .toBe('gone');
+  });
+
   test('with --once --json prints one document and nothing else on standard output', async () => {
     const { stdout } = await run(
       process.execPath,

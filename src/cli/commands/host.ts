@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import type { FunctionSummary, RunningHost } from '../../local/host/index.ts';
+import { portOption } from '../options.ts';
 
 interface HostFlags {
   readonly app: string;
@@ -20,7 +21,7 @@ export function registerHost(program: Command): void {
     .command('host')
     .description('Serves a compiled Azure Functions app (Node.js, v4 model) on this machine, without Azure.')
     .requiredOption('--app <folder>', 'the folder with host.json and package.json')
-    .option('--port <number>', 'the port on 127.0.0.1; 0 for any', parsePort, coreToolsPort)
+    .option('--port <number>', 'the port on 127.0.0.1; 0 for any', portOption, coreToolsPort)
     .option('--store <file>', 'keep orchestrations in this SQLite file, and go on with what it holds')
     .option(
       '--settings <file>',
@@ -30,12 +31,6 @@ export function registerHost(program: Command): void {
     .option('--json', 'print one JSON line on standard output when ready')
     .addHelpText('after', '\nExample:\n  ptb host --app ../my-functions --store .local/host.sqlite')
     .action((flags: HostFlags) => runHost(flags));
-}
-
-function parsePort(text: string): number {
-  const port = Number(text);
-  if (!/^\d{1,5}$/.test(text) || port > 65_535) throw new InvalidArgumentError('a port is a number from 0 to 65535.');
-  return port;
 }
 
 /** node:sqlite without a flag and `module.registerHooks`, both of which the host is built on. */

@@ -1,5 +1,6 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import type { CloudOptions, RunningCloud } from '../../local/cloud/index.ts';
+import { wholeNumberOption } from '../options.ts';
 
 interface LocalFlags {
   readonly tenants: number;
@@ -10,14 +11,6 @@ interface LocalFlags {
   readonly plain?: true;
   readonly json?: true;
 }
-
-const wholeNumber =
-  (lowest: number, highest: number) =>
-  (text: string): number => {
-    const value = Number(text);
-    if (text.trim() !== '' && Number.isInteger(value) && value >= lowest && value <= highest) return value;
-    throw new InvalidArgumentError(`It must be a whole number from ${lowest} to ${highest}.`);
-  };
 
 const names = (text: string): readonly string[] =>
   text
@@ -30,19 +23,24 @@ export function registerLocal(program: Command): void {
   program
     .command('local')
     .description('Runs a simulated Microsoft cloud on this machine, for trying programs offline.')
-    .option('--tenants <count>', 'how many customer tenants', wholeNumber(0, 100_000), 25)
+    .option('--tenants <count>', 'how many customer tenants', wholeNumberOption(0, 100_000), 25)
     .option(
       '--faults <names>',
       'fault sets, separated by commas; the page at the control address lists them',
       names,
       [],
     )
-    .option('--seed <number>', 'the same seed gives the same tenants', wholeNumber(0, 2_147_483_647), 1)
-    .option('--delay-ms <ms>', 'time that each Entra and Graph request takes at least', wholeNumber(0, 600_000), 0)
+    .option('--seed <number>', 'the same seed gives the same tenants', wholeNumberOption(0, 2_147_483_647), 1)
+    .option(
+      '--delay-ms <ms>',
+      'time that each Entra and Graph request takes at least',
+      wholeNumberOption(0, 600_000),
+      0,
+    )
     .option(
       '--port <number>',
       'port of the control address; the services take the eight after it (0: any free ones)',
-      wholeNumber(0, 65_527),
+      wholeNumberOption(0, 65_527),
       0,
     )
     .option('--plain', 'every tenant works, none is odd')

@@ -1,4 +1,5 @@
 import { createWriteStream } from 'node:fs';
+import { rename } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Command, Option } from 'commander';
@@ -81,7 +82,10 @@ async function exportRows(runId: string, flags: RunsFlags & { format: string; ou
     await pipeline(rows, process.stdout, { end: false });
     return;
   }
-  await pipeline(rows, createWriteStream(flags.output));
+  // Half a file must not pass for a whole one.
+  const partial = `${flags.output}.part`;
+  await pipeline(rows, createWriteStream(partial));
+  await rename(partial, flags.output);
   say(`Written to ${flags.output}.`);
 }
 

@@ -19,6 +19,9 @@ export function createBrokerClient(fetch: Fetch, baseUrl: string, callerToken: (
     for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, value);
     return url.href;
   };
+  const unreachable = (error: unknown): never => {
+    throw outboundFailure(error, 'resource_error', `The broker at ${baseUrl}`);
+  };
   const exchange = async (method: 'GET' | 'POST', url: string, body?: unknown): Promise<unknown> => {
     const authorization = `Bearer ${await callerToken()}`;
     const reply = await send(fetch, {
@@ -28,9 +31,7 @@ export function createBrokerClient(fetch: Fetch, baseUrl: string, callerToken: (
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       timeoutMs,
       maxBodyBytes,
-    }).catch((error: unknown) => {
-      throw outboundFailure(error, 'resource_error', `The broker at ${baseUrl}`);
-    });
+    }).catch(unreachable);
     if (reply.status >= 200 && reply.status < 300) return parseJson(reply.body);
     throw refusal(reply, baseUrl);
   };
@@ -38,10 +39,8 @@ export function createBrokerClient(fetch: Fetch, baseUrl: string, callerToken: (
     get: (path, query = {}) => exchange('GET', addressOf(path, query)),
     post: (path, body) => exchange('POST', addressOf(path, {}), body),
     stream: async (path, query) => {
-      const response = await fetch(addressOf(path, query), {
-        headers: { authorization: `Bearer ${await callerToken()}` },
-        redirect: 'manual',
-      });
+      const headers = { authorization: `Bearer ${await callerToken()}` };
+      const response = await fetch(addressOf(path, query), { headers, redirect: 'manual' }).catch(unreachable);
       if (response.status !== 200 || response.body === null) {
         throw refusal({ status: response.status, headers: response.headers, body: await response.text() }, baseUrl);
       }

@@ -1,9 +1,13 @@
+import type { AccessToken } from '@azure/identity';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { BrokerError } from '../../lib/errors.ts';
 import type { Fetch } from '../../lib/http/outbound.ts';
 import { parseGuid } from '../../lib/identifiers.ts';
 import { UsageError } from '../run-program.ts';
 import { type BrokerClient, createBrokerClient } from './broker-client.ts';
+
+/** A token is replaced this long before its end. */
+const renewBeforeMs = 300_000;
 
 /** Options of every command that talks to a running broker. */
 export interface ConnectionFlags {
@@ -62,20 +66,26 @@ function callerToken({ token, clientId }: ConnectionFlags): () => Promise<string
       'Give --client-id (or BROKER_CLIENT_ID) to sign in, or a token in PTB_TOKEN.',
     );
   }
-  return () => signInForBroker(clientId);
+  let kept: AccessToken | undefined;
+  return async () => {
+    // Asking `az` takes a second and a process; a run is watched with hundreds of requests.
+    if (kept === undefined || kept.expiresOnTimestamp - Date.now() < renewBeforeMs) kept = await signIn(clientId);
+    return kept.token;
+  };
 }
 
 /** A token for the broker, of whoever is signed in on this machine. @throws BrokerError caller_unauthenticated. */
-export async function signInForBroker(clientId: string): Promise<string> {
+export const signInForBroker = async (clientId: string): Promise<string> => (await signIn(clientId)).token;
+
+async function signIn(clientId: string): Promise<AccessToken> {
   const { azureIdentity } = await import('../../lib/azure/identity.ts');
   try {
     const identity = await azureIdentity({ hasManagedIdentity: process.env['IDENTITY_ENDPOINT'] !== undefined });
     const token = await identity.getToken(`${clientId}/.default`);
-    if (token !== null) return token.token;
+    if (token !== null) return token;
   } catch (cause) {
-    throw new BrokerError('caller_unauthenticated', 'Nobody is signed in who may have a token for the broker.', {
-      cause,
-    });
+    const detail = 'Nobody is signed in who may have a token for the broker.';
+    throw new BrokerError('caller_unauthenticated', detail, { cause });
   }
   throw new BrokerError('caller_unauthenticated', 'The sign-in gave no token for the broker.');
 }

@@ -1,5 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { RunAnswer } from '../../lib/http/api/answers/runs.ts';
+import { type Clock, systemClock } from '../../lib/clock.ts';
+import { BrokerError } from '../../lib/errors.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { CommandOutcome } from '../run-program.ts';
 import type { BrokerClient } from './broker-client.ts';
@@ -10,17 +11,39 @@ const pollMs = { first: 300, longest: 5_000 };
 
 export const runPath = (runId: string): string => `/runs/${encodeURIComponent(runId)}`;
 
-/** Watches a run until it has ended. The pause grows, for a long run is no less long for being asked about. */
-export async function followRun(client: BrokerClient, runId: string, progress: Progress): Promise<RunAnswer> {
+/** A broker that restarts or stumbles for this long does not end an hour's watching. */
+const patienceMs = 300_000;
+
+/**
+ * Watches a run until it has ended. The pause grows, for a long run is no less long for being asked about.
+ * @throws BrokerError what the broker answers; a transient failure only when it lasts five minutes.
+ */
+export async function followRun(
+  client: BrokerClient,
+  runId: string,
+  progress: Progress,
+  clock: Clock = systemClock,
+): Promise<RunAnswer> {
   let pauseMs = pollMs.first;
+  let failingSinceMs: number | undefined;
   for (;;) {
-    const run = (await client.get(runPath(runId))) as RunAnswer;
-    if (run.status !== 'pending' && run.status !== 'running') {
-      progress.done(run);
-      return run;
+    let run: RunAnswer | undefined;
+    try {
+      run = (await client.get(runPath(runId))) as RunAnswer;
+      failingSinceMs = undefined;
+    } catch (thrown) {
+      failingSinceMs ??= clock.nowMs();
+      const passing = thrown instanceof BrokerError && thrown.transient;
+      if (!passing || clock.nowMs() - failingSinceMs >= patienceMs) throw thrown;
     }
-    progress.update(run);
-    await delay(pauseMs);
+    if (run !== undefined) {
+      if (run.status !== 'pending' && run.status !== 'running') {
+        progress.done(run);
+        return run;
+      }
+      progress.update(run);
+    }
+    await clock.sleep(pauseMs);
     pauseMs = Math.min(pollMs.longest, pauseMs * 1.2);
   }
 }

@@ -10,6 +10,7 @@ export async function writeEnvironmentFile(demo: Pick<Demo, 'url' | 'cloud' | 'c
   const { url, cloud } = demo;
   const { brokerApplication, entra, partnerTenantId, tenants, caCertificatePath } = cloud;
   const caller = fullCaller(cloud);
+  const token = await demo.callerToken();
   const tenant = tenants.find(({ state }) => state === 'ok');
   const variables = {
     BROKER_URL: url,
@@ -18,12 +19,13 @@ export async function writeEnvironmentFile(demo: Pick<Demo, 'url' | 'cloud' | 'c
     // A caller of the simulated cloud, made at its start: it opens nothing else.
     CALLER_ID: caller.clientId,
     CALLER_SECRET: caller.clientSecret,
-    // For the dashboard and the examples of docs/api.md; it lives about an hour.
-    CALLER_TOKEN: await demo.callerToken(),
+    // For the dashboard and the examples of docs/api.md, and for ptb; it lives about an hour.
+    CALLER_TOKEN: token,
+    PTB_TOKEN: token,
     BROKER_SCOPE: `${brokerApplication.audience}/.default`,
     A_TENANT: tenant?.tenantId ?? '',
   };
   await mkdir(dirname(environmentFile), { recursive: true });
-  const lines = Object.entries(variables).map(([name, value]) => `${name}='${value}'\n`);
+  const lines = Object.entries(variables).map(([name, value]) => `export ${name}='${value}'\n`);
   await writeFile(environmentFile, lines.join(''), { mode: 0o600 });
 }

@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest';
+import type { BrokerClient } from '../../../../src/cli/remote/broker-client.ts';
+import { followRun } from '../../../../src/cli/remote/follow-run.ts';
+import { BrokerError } from '../../../../src/lib/errors.ts';
+import { FakeClock } from '../../../fakes/fake-clock.ts';
+
+const clock = new FakeClock();
+const silent = { update: () => undefined, done: () => undefined };
+const running = { status: 'running' };
+const client = (answer: (nth: number) => unknown): BrokerClient & { asked: number } => {
+  const made = {
+    asked: 0,
+    get: async () => answer((made.asked += 1)),
+    post: async () => undefined,
+    stream: async () => [] as never,
+  };
+  return made;
+};
+
+test('a broker that stumbles for some minutes does not end the watching', async () => {
+  const stumbling = client((nth) => {
+    if (nth > 2 && nth < 40) throw new BrokerError('resource_error', 'HTTP 502');
+    return nth < 50 ? running : { status: 'completed' };
+  });
+  const followed = followRun(stumbling, 'job@window', silent, clock);
+  await clock.advance(600_000);
+  expect(await followed).toEqual({ status: 'completed' });
+});
+
+test('one that stumbles for longer does, and so does a failure that no waiting mends', async () => {
+  const down = followRun(
+    client(() => {
+      throw new BrokerError('resource_error', 'HTTP 502');
+    }),
+    'job@window',
+    silent,
+    clock,
+  ).catch((error: unknown) => error);
+  await clock.advance(310_000);
+  expect(await down).toMatchObject({ code: 'resource_error' });
+  const unknown = client(() => {
+    throw new BrokerError('run_not_found', 'none');
+  });
+  await expect(followRun(unknown, 'job@window', silent, clock)).rejects.toMatchObject({ code: 'run_not_found' });
+  expect(unknown.asked).toBe(1);
+});
