@@ -13,7 +13,8 @@ foreach ($folder in 'Private', 'Public') {
 }
 
 $resourceNames = {
-    param($CommandName, $ParameterName, $WordToComplete)
-    'graph', 'aad-graph', 'exchange', 'partner-center', 'arm' | Where-Object { $_ -like "$WordToComplete*" }
+    # The third argument is what has been typed so far.
+    $typed = $args[2]
+    'graph', 'aad-graph', 'exchange', 'partner-center', 'arm' | Where-Object { $_ -like "$typed*" }
 }
 Register-ArgumentCompleter -CommandName Get-PartnerToken -ParameterName Resource -ScriptBlock $resourceNames

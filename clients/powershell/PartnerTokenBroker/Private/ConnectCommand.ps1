@@ -1,25 +1,24 @@
 # The commands that the Connect-Partner commands call, and what a person is told when one is not there.
 $script:ConnectTargets = @{
-    MgGraph        = @{ Command = 'Connect-MgGraph'; Disconnect = 'Disconnect-MgGraph'; Module = 'Microsoft.Graph.Authentication' }
-    ExchangeOnline = @{ Command = 'Connect-ExchangeOnline'; Disconnect = 'Disconnect-ExchangeOnline'; Module = 'ExchangeOnlineManagement' }
-    AzAccount      = @{ Command = 'Connect-AzAccount'; Disconnect = 'Disconnect-AzAccount'; Module = 'Az.Accounts' }
-    MsolService    = @{ Command = 'Connect-MsolService'; Module = 'MSOnline'; Retired = 'MSOnline was retired by Microsoft in May 2025: use Connect-PartnerMgGraph and the Microsoft.Graph modules instead.' }
-    AzureAD        = @{ Command = 'Connect-AzureAD'; Disconnect = 'Disconnect-AzureAD'; Module = 'AzureAD'; Retired = 'AzureAD was retired by Microsoft in 2025: use Connect-PartnerMgGraph and the Microsoft.Graph modules instead.' }
+    MgGraph        = @{ Command = 'Connect-MgGraph'; Arguments = 'Get-MgGraphArgument'; Disconnect = 'Disconnect-MgGraph'; Module = 'Microsoft.Graph.Authentication' }
+    ExchangeOnline = @{ Command = 'Connect-ExchangeOnline'; Arguments = 'Get-ExchangeOnlineArgument'; Disconnect = 'Disconnect-ExchangeOnline'; Module = 'ExchangeOnlineManagement' }
+    AzAccount      = @{ Command = 'Connect-AzAccount'; Arguments = 'Get-AzAccountArgument'; Disconnect = 'Disconnect-AzAccount'; Module = 'Az.Accounts' }
+    MsolService    = @{ Command = 'Connect-MsolService'; Arguments = 'Get-MsolServiceArgument'; Module = 'MSOnline'; Retired = 'MSOnline was retired by Microsoft in May 2025: use Connect-PartnerMgGraph and the Microsoft.Graph modules instead.' }
+    AzureAD        = @{ Command = 'Connect-AzureAD'; Arguments = 'Get-AzureADArgument'; Disconnect = 'Disconnect-AzureAD'; Module = 'AzureAD'; Retired = 'AzureAD was retired by Microsoft in 2025: use Connect-PartnerMgGraph and the Microsoft.Graph modules instead.' }
 }
 
-<#
-Fetches tokens by -Tokens (a script block that returns the arguments), and calls the target with them. A connection that
-fails leaves none behind: the commands that follow in a script would otherwise run in the tenant of the one before.
-#>
-function Invoke-ConnectCommand([string] $Name, [scriptblock] $Arguments) {
+# Fetches the tokens that the target wants, and calls it with them. A connection that fails leaves none behind: the commands
+# that follow in a script would otherwise run in the tenant of the one before.
+function Invoke-ConnectCommand([string] $Name, [hashtable] $Order) {
     $target = $script:ConnectTargets[$Name]
     if ((Get-Session).IsParallel) { Write-TerminatingError connection_shared "$($target.Command) cannot connect to several tenants at once." }
     $command = Resolve-ConnectCommand $target
     if ($target['Retired']) { Write-Warning $target.Retired }
     $isConnected = $false
     try {
-        $given = & $Arguments
-        Invoke-Target $target $command (Resolve-Argument $target $command $given)
+        $given = & $target.Arguments $Order
+        $arguments = Resolve-Argument -Target $target -Command $command -Given $given
+        Invoke-Target -Target $target -Command $command -Arguments $arguments
         $isConnected = $true
     }
     finally { if (-not $isConnected) { Disconnect-Target $target } }
@@ -33,7 +32,7 @@ function Resolve-ConnectCommand($Target) {
     Write-TerminatingError module_missing "The module $($Target.Module) with $($Target.Command) is not installed. $advice"
 }
 
-# Arguments in the types that the installed version wants. '?' before a name: left out where the version does not know it.
+# Arguments by the names and in the types that the installed version knows.
 function Resolve-Argument($Target, $Command, [hashtable] $Given) {
     $resolved = @{}
     foreach ($key in $Given.Keys) {
@@ -82,15 +81,4 @@ function Disconnect-Target($Target) {
     if ($Target.Disconnect -eq 'Disconnect-AzAccount') { $arguments.Scope = 'Process' }
     try { & $command @arguments | Out-Null }
     catch { Write-Verbose "$($Target.Disconnect): there was no connection to end." }
-}
-
-# The account behind a token, which some modules want to be told.
-function Resolve-AccountId([string] $AccountId, [securestring] $Token) {
-    if ($AccountId) { return $AccountId }
-    $claims = Get-TokenClaim $Token
-    foreach ($name in 'upn', 'unique_name', 'preferred_username', 'appid', 'azp') {
-        $value = Get-Field $claims $name
-        if ($value) { return $value }
-    }
-    Write-TerminatingError reply_invalid 'The token names no account; give -AccountId.'
 }

@@ -9,10 +9,11 @@ function Get-TenantList {
 function Select-Tenant($Known, [string] $Name) {
     $found = @($Known | Where-Object { $_.TenantId -like $Name -or $_.DefaultDomain -like $Name -or $_.Name -like $Name })
     if ($found.Count -eq 0 -and -not [Management.Automation.WildcardPattern]::ContainsWildcardCharacters($Name)) {
-        Write-TerminatingError -Problem (ConvertTo-Problem -Status 404 -Document ([pscustomobject]@{
-                    code = 'tenant_unknown'; title = 'The tenant does not exist'; detail = "No delegated tenant has the id, domain or name '$Name'."
-                    advice = 'Get-PartnerTenant lists the tenants.'
-                }))
+        $document = [pscustomobject]@{
+            code   = 'tenant_unknown'; title = 'The tenant does not exist'
+            detail = "No delegated tenant has the id, domain or name '$Name'."; advice = 'Get-PartnerTenant lists the tenants.'
+        }
+        Write-TerminatingError -Problem (ConvertTo-Problem -Document $document -Status 404)
     }
     $found
 }

@@ -9,7 +9,8 @@ function Invoke-ExchangeRest($Token, [string] $CmdletName, [hashtable] $Paramete
     $headers = @{ 'X-CmdletName' = $CmdletName; 'X-AnchorMailbox' = $Anchor; Prefer = 'odata.maxpagesize=1000' }
     for ($page = 1; $uri; $page++) {
         if ($page -gt $script:MostPages) { Write-TerminatingError exchange_failed "$CmdletName has more than $script:MostPages pages." }
-        $answer = ConvertFrom-Reply (Send-ExchangeRequest $uri $json $headers $Token.Secret $CmdletName).Text
+        $reply = Send-ExchangeRequest -Uri $uri -Json $json -Headers $headers -Bearer $Token.Secret -CmdletName $CmdletName
+        $answer = ConvertFrom-Reply $reply.Text
         foreach ($warning in @(Get-Field $answer '@adminapi.warnings')) { if ($warning) { Write-Warning $warning } }
         Get-Field $answer 'value'
         $uri = Get-Field $answer '@odata.nextLink'

@@ -66,7 +66,8 @@ function Receive-TenantScript($Work) {
     $isEnded = $state.State -eq 'Completed'
     if ($state.Reason -is [Management.Automation.RuntimeException]) { $errors.Add($state.Reason.ErrorRecord) }
     elseif ($state.Reason) { $errors.Add([Management.Automation.ErrorRecord]::new($state.Reason, 'script_failed', 'NotSpecified', $null)) }
-    $result = ConvertTo-TenantResult $Work.Tenant $(if ($isEnded) { 'succeeded' } else { 'failed' }) $errors
+    $status = if ($isEnded) { 'succeeded' } else { 'failed' }
+    $result = ConvertTo-TenantResult -Tenant $Work.Tenant -Status $status -Errors $errors
     $result.Output = @($Work.Output.ReadAll())
     $result.Warnings = @($Work.Shell.Streams.Warning | ForEach-Object { $_.Message })
     $result.Duration = [DateTime]::UtcNow - $Work.StartedAt

@@ -58,7 +58,7 @@ function Request-ApplicationToken($Session) {
     $form = @{ grant_type = 'client_credentials'; client_id = $Session.ClientId; scope = "$($Session.Audience)/.default" }
     if ($Session.Certificate) {
         $form.client_assertion_type = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
-        $form.client_assertion = ConvertTo-SecretText (Get-ClientAssertion $Session.Certificate $Session.ClientId $endpoint)
+        $form.client_assertion = ConvertTo-SecretText (Get-ClientAssertion -Certificate $Session.Certificate -ClientId $Session.ClientId -Endpoint $endpoint)
     }
     else { $form.client_secret = $Session.ClientSecret }
     Read-TokenReply (Send-HttpRequest @{ Method = 'POST'; Uri = $endpoint; Form = $form }) 'Entra'
@@ -110,13 +110,11 @@ function Request-GivenToken($Session) {
     [pscustomobject]@{ Secret = $Session.GivenToken; ExpiresAt = (ConvertFrom-EpochSecond $expires) }
 }
 
-# The function for a way to sign in, its name for people, and whether it works without a person.
-function Resolve-SignIn([string] $Way) {
-    if ($Way -eq 'Automatic') {
-        $isManaged = $env:IDENTITY_ENDPOINT -and $env:IDENTITY_HEADER
-        $Way = if ($isManaged) { 'Identity' } else { 'AzureCli' }
-    }
-    switch ($Way) {
+# The function for the way to sign in that was asked for, its name for people, and whether it works without a person.
+function Resolve-SignIn([hashtable] $Asked) {
+    $way = @($Asked.Keys | Where-Object { $Asked[$_] })[0]
+    if (-not $way) { $way = if ($env:IDENTITY_ENDPOINT -and $env:IDENTITY_HEADER) { 'Identity' } else { 'AzureCli' } }
+    switch ($way) {
         'Identity' { @{ Function = 'Request-IdentityToken'; Name = 'managed identity'; CanRenew = $true } }
         'AzureCli' { @{ Function = 'Request-AzureCliToken'; Name = 'Azure CLI'; CanRenew = $true } }
         'DeviceCode' { @{ Function = 'Request-DeviceCodeToken'; Name = 'device code'; CanRenew = $false } }

@@ -20,7 +20,7 @@ function Invoke-TenantQueue($Queue, $Portable, $Session, [int] $Limit) {
                 $result
             }
             if ($stoppedBy) {
-                while ($Queue.Count -gt 0) { ConvertTo-SkippedResult $Queue.Dequeue() 'not_attempted' "Stopped after $($stoppedBy.Code): $($stoppedBy.Detail)" }
+                while ($Queue.Count -gt 0) { ConvertTo-SkippedResult -Tenant $Queue.Dequeue() -Code not_attempted -Detail "Stopped after $($stoppedBy.Code): $($stoppedBy.Detail)" }
             }
             Write-Progress -Id 2 -Activity 'Tenants' -Status "$done of $total, $failed failed" -PercentComplete ([int](100 * $done / $total))
         }
@@ -34,7 +34,7 @@ function Invoke-TenantQueue($Queue, $Portable, $Session, [int] $Limit) {
 }
 
 function ConvertTo-SkippedResult($Tenant, [string] $Code, [string] $Detail) {
-    $result = ConvertTo-TenantResult $Tenant 'skipped' @()
+    $result = ConvertTo-TenantResult -Tenant $Tenant -Status skipped
     $result.Code = $Code
     $result.Detail = $Detail
     $result

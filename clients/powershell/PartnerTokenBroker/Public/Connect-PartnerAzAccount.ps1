@@ -34,17 +34,5 @@ function Connect-PartnerAzAccount {
         [string] $Subscription,
         [switch] $SkipGraph
     )
-    process {
-        Invoke-ConnectCommand AzAccount {
-            $arm = Get-ConnectToken $Tenant arm
-            $given = @{
-                AccessToken = $arm.Secret; AccountId = (Resolve-AccountId $AccountId $arm.Secret); Tenant = $arm.TenantId
-                # Not into the contexts that the module saves on disk.
-                Scope = 'Process'; Environment = (Get-Session).Environment['Az']
-            }
-            if (-not $SkipGraph) { $given['?MicrosoftGraphAccessToken'] = (Get-ConnectToken $Tenant graph).Secret }
-            if ($Subscription) { $given.Subscription = $Subscription }
-            $given
-        }
-    }
+    process { Invoke-ConnectCommand AzAccount @{ Tenant = $Tenant; AccountId = $AccountId; Subscription = $Subscription; SkipGraph = [bool]$SkipGraph } }
 }

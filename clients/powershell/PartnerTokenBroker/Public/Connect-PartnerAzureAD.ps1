@@ -25,16 +25,5 @@ function Connect-PartnerAzureAD {
         [Alias('TenantId', 'CustomerId', 'DefaultDomain', 'DefaultDomainName')] [ValidateNotNullOrEmpty()] [string] $Tenant,
         [string] $AccountId
     )
-    process {
-        Invoke-ConnectCommand AzureAD {
-            $aadGraph = Get-ConnectToken $Tenant aad-graph
-            @{
-                AadAccessToken       = $aadGraph.Secret
-                MsAccessToken        = (Get-ConnectToken $Tenant graph).Secret
-                AccountId            = (Resolve-AccountId $AccountId $aadGraph.Secret)
-                TenantId             = $aadGraph.TenantId
-                AzureEnvironmentName = (Get-Session).Environment['AzureAD']
-            }
-        }
-    }
+    process { Invoke-ConnectCommand AzureAD @{ Tenant = $Tenant; AccountId = $AccountId } }
 }

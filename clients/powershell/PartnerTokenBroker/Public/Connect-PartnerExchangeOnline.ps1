@@ -40,15 +40,5 @@ function Connect-PartnerExchangeOnline {
         [string[]] $CommandName,
         [string] $Prefix
     )
-    process {
-        Invoke-ConnectCommand ExchangeOnline {
-            $exchange = Get-ConnectToken $Tenant exchange $Grant
-            $name = if ($Organization) { $Organization } else { $exchange.TenantId }
-            $given = @{ AccessToken = $exchange.Secret; ShowBanner = $false; ExchangeEnvironmentName = (Get-Session).Environment['ExchangeOnline'] }
-            if ($Grant -eq 'application') { $given.Organization = $name } else { $given.DelegatedOrganization = $name }
-            if ($CommandName) { $given.CommandName = $CommandName }
-            if ($Prefix) { $given.Prefix = $Prefix }
-            $given
-        }
-    }
+    process { Invoke-ConnectCommand ExchangeOnline @{ Tenant = $Tenant; Grant = $Grant; Organization = $Organization; CommandName = $CommandName; Prefix = $Prefix } }
 }

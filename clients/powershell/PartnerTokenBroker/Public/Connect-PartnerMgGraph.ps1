@@ -26,10 +26,5 @@ function Connect-PartnerMgGraph {
         [Alias('TenantId', 'CustomerId', 'DefaultDomain', 'DefaultDomainName')] [ValidateNotNullOrEmpty()] [string] $Tenant,
         [ValidateSet('delegated', 'application')] [string] $Grant = 'delegated'
     )
-    process {
-        Invoke-ConnectCommand MgGraph {
-            $graph = Get-ConnectToken $Tenant graph $Grant
-            @{ AccessToken = $graph.Secret; Environment = (Get-Session).Environment['MgGraph']; '?NoWelcome' = $true }
-        }
-    }
+    process { Invoke-ConnectCommand MgGraph @{ Tenant = $Tenant; Grant = $Grant } }
 }

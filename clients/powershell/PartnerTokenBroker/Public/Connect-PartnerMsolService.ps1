@@ -21,13 +21,5 @@ function Connect-PartnerMsolService {
         [Parameter(Mandatory, Position = 0, ValueFromPipelineByPropertyName)]
         [Alias('TenantId', 'CustomerId', 'DefaultDomain', 'DefaultDomainName')] [ValidateNotNullOrEmpty()] [string] $Tenant
     )
-    process {
-        Invoke-ConnectCommand MsolService {
-            @{
-                MsGraphAccessToken = (Get-ConnectToken $Tenant graph).Secret
-                AdGraphAccessToken = (Get-ConnectToken $Tenant aad-graph).Secret
-                AzureEnvironment   = (Get-Session).Environment['Msol']
-            }
-        }
-    }
+    process { Invoke-ConnectCommand MsolService @{ Tenant = $Tenant } }
 }

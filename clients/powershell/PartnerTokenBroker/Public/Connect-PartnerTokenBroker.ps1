@@ -115,7 +115,10 @@ function Connect-PartnerTokenBroker {
     if (-not $ExchangeUrl) { $ExchangeUrl = $cloud.Exchange }
     if ($CertificateThumbprint) { $Certificate = Find-Certificate $CertificateThumbprint }
     if ($ClientSecretCredential) { $ClientId = $ClientSecretCredential.UserName }
-    $way = Resolve-SignIn $PSCmdlet.ParameterSetName
+    $way = Resolve-SignIn @{
+        Identity = $Identity; AzureCli = $AzureCli; DeviceCode = $UseDeviceCode; ClientSecret = $ClientSecretCredential
+        Certificate = $Certificate; AccessToken = $AccessToken
+    }
     # The session before this one ends here, also when this one does not come about.
     $script:Broker = $null
     $session = [pscustomobject]@{

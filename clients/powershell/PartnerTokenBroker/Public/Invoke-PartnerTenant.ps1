@@ -50,10 +50,11 @@ function Invoke-PartnerTenant {
         $attempted = [Collections.Generic.Queue[object]]::new()
         foreach ($each in $tenants) {
             if (-not $PSCmdlet.ShouldProcess("$($each.Name) ($($each.TenantId))", 'Run the script block')) { continue }
-            if ($each.Reachable) { $attempted.Enqueue($each) } else { ConvertTo-SkippedResult $each $each.Reason $each.Explanation }
+            if ($each.Reachable) { $attempted.Enqueue($each) } else { ConvertTo-SkippedResult -Tenant $each -Code $each.Reason -Detail $each.Explanation }
         }
         if ($attempted.Count -eq 0) { return }
         $portable = ConvertTo-PortableScript $ScriptBlock $PSCmdlet.SessionState
-        Invoke-TenantQueue $attempted $portable (Get-SharedSession $session ($ThrottleLimit -gt 1)) $ThrottleLimit
+        $shared = Get-SharedSession $session ($ThrottleLimit -gt 1)
+        Invoke-TenantQueue -Queue $attempted -Portable $portable -Session $shared -Limit $ThrottleLimit
     }
 }
