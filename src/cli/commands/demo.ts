@@ -55,6 +55,10 @@ async function demo(flags: DemoFlags): Promise<void> {
       ptbScript: resolve(process.argv[1] ?? ''),
       appFolder: resolve(flags.app),
       say: (line) => stderr.write(`${line}\n`),
+      onUnmatched: (requests) =>
+        void stderr.write(
+          `The simulated cloud does not know, and answered as Microsoft would: ${requests.join(', ')}\n`,
+        ),
       ...(flags.verbose ? { onHostLine: (line: string) => void stderr.write(`${line}\n`) } : {}),
     });
     const summary = await runDemoJobs(running, createProgress(stderr, Date.now), interrupted.signal);

@@ -13,8 +13,8 @@ export function fullCaller(cloud: CloudDocument): CloudDocument['brokerApplicati
 export function callerTokens(
   cloud: CloudDocument,
   fetch: (url: string, init: RequestInit) => Promise<Response> = globalThis.fetch,
+  caller = fullCaller(cloud),
 ): () => Promise<string> {
-  const caller = fullCaller(cloud);
   let kept: { token: string; untilMs: number } | undefined;
   return async () => {
     if (kept !== undefined && Date.now() < kept.untilMs) return kept.token;

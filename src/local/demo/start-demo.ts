@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import tls from 'node:tls';
 import { startAzurite } from '../azurite.ts';
 import { startChild } from '../child.ts';
-import { addFault } from '../cloud/client.ts';
+import { addFault, readLedger } from '../cloud/client.ts';
 import { type CloudDocument, environmentOf } from '../cloud/document.ts';
 import { faultSet } from '../cloud/faults/sets.ts';
 import { localPolicy } from './local-policy.ts';
@@ -32,6 +32,11 @@ export interface DemoOptions {
   /** Where Azurite keeps its files; absent: in memory. */
   readonly azuriteFolder?: string;
   readonly hostStorePath?: string;
+  /**
+   * Told at the end of requests that the simulated cloud does not know; absent: `stop` throws. Either the program asks
+   * for what Microsoft does not have, or the simulation lacks something.
+   */
+  readonly onUnmatched?: (requests: readonly string[]) => void;
   /** App settings beside those that the demo makes; asked for when the storage is up. */
   readonly hostSettings?: (connectionString: string) => Promise<Readonly<Record<string, string>>>;
 }
@@ -62,8 +67,8 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
   // An unknown name is noticed before anything is started.
   for (const name of faults) faultSet(name);
   const started: (() => Promise<void>)[] = [];
-  const stop = async (): Promise<void> => {
-    for (const end of started.splice(0).toReversed()) await end();
+  const end = async (): Promise<void> => {
+    for (const stop of started.splice(0).toReversed()) await stop();
   };
   try {
     say('Starting Azurite and the simulated Microsoft cloud');
@@ -85,7 +90,7 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
     if (cloudStart.status === 'rejected') throw cloudStart.reason;
     if (azuriteStart.status === 'rejected') throw azuriteStart.reason;
     const [azurite, cloud] = [azuriteStart.value, cloudStart.value];
-    trust(cloud.ready.caCertificatePath);
+    trustAuthority(cloud.ready.caCertificatePath);
     const policyPath = join(folder, 'access-policy.json');
     await writeFile(policyPath, localPolicy(cloud.ready));
     const environment = {
@@ -123,12 +128,29 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
       environment,
       hostPid: host.pid,
       broken,
-      stop,
+      stop: async () => {
+        if (started.length === 0) return;
+        const unmatched = await unmatchedRequests(cloud.ready.control);
+        await end();
+        if (unmatched.length > 0) (options.onUnmatched ?? refuseUnmatched)(unmatched);
+      },
     };
   } catch (error) {
-    await stop();
+    await end();
     throw error;
   }
+}
+
+async function unmatchedRequests(control: string): Promise<string[]> {
+  // A cloud that has ended by itself is another test's finding.
+  const { requests } = await readLedger(control).catch(() => ({ requests: [] }));
+  return requests
+    .filter(({ unmatched }) => unmatched)
+    .map(({ service, method, path }) => `${service} ${method} ${path}`);
+}
+
+function refuseUnmatched(requests: readonly string[]): never {
+  throw new Error(`The simulated cloud was asked for what it does not know: ${requests.join(', ')}`);
 }
 
 function cloudArguments(options: DemoOptions): string[] {
@@ -155,9 +177,9 @@ function hostArguments(options: DemoOptions): string[] {
 }
 
 /** The operator's two commands, with a browser that signs in by itself. */
-async function obtainCredential(
+export async function obtainCredential(
   ptbScript: string,
-  environment: Record<string, string>,
+  environment: Readonly<Record<string, string>>,
   cloud: CloudDocument,
 ): Promise<void> {
   const account = (name: string): string => {
@@ -178,8 +200,8 @@ async function obtainCredential(
   await run(['consent', '--account', account('broker'), '--json'], account('broker'));
 }
 
-// This process talks to the simulated Entra itself, for its caller's token.
-function trust(caCertificatePath: string): void {
+/** This process talks to the simulated Entra itself, for its caller's token. */
+export function trustAuthority(caCertificatePath: string): void {
   tls.setDefaultCACertificates([...tls.getCACertificates('default'), readFileSync(caCertificatePath, 'utf8')]);
 }
 
