@@ -10,6 +10,8 @@ export interface TcpProxy {
   loseReplies(lose: boolean): void;
   /** From now on nothing gets through and nothing is said: the other side seems to hang. */
   hang(hang: boolean): void;
+  /** Breaks every connection at once, and goes on listening: the wire was bad for a moment. */
+  breakAll(): void;
   /** Breaks every connection at once and listens no more: the power went out. */
   cut(): Promise<void>;
 }
@@ -48,6 +50,9 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     },
     hang: (hang) => {
       state.hanging = hang;
+    },
+    breakAll: () => {
+      for (const socket of sockets) socket.destroy();
     },
     cut: async () => {
       const closed = once(server, 'close');

@@ -1,0 +1,151 @@
+/** What must be true when the storm is over: each promise that can be looked up afterwards. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { azureIdentity } from '../../src/lib/azure/identity.ts';
+import { secretClient } from '../../src/lib/azure/key-vault.ts';
+import { readLedger } from '../../src/local/cloud/client.ts';
+import type { LedgerEntry } from '../../src/local/cloud/ledger.ts';
+import { type Canary, LeakScan } from '../support/leak-scan.ts';
+import { call, type Caller, nothingSeen, type Seen } from './load.ts';
+import { consoleName } from './policy.ts';
+import type { World } from './world.ts';
+
+/** A dead credential is looked at every 30 s, probed with pauses that double from 10 s; failures of tenants keep for 300 s. */
+const recoveryMs = 90_000;
+const runsEndMs = 120_000;
+const idleMs = 3_000;
+
+async function ask(world: World, who: Caller, method: string, path: string, body?: unknown) {
+  // A book of its own: what is asked here is no part of the campaign.
+  return call(world, who, consoleName, method, path, body, nothingSeen());
+}
+
+/** @returns seconds until a tenant that was never asked for gets a token again; undefined: it does not. */
+export async function recovery(world: World, who: Caller): Promise<number | undefined> {
+  const startedMs = performance.now();
+  const healthy = world.cloud.tenants.filter(({ state }) => state === 'ok').map(({ tenantId }) => tenantId);
+  for (let attempt = 0; performance.now() - startedMs < recoveryMs; attempt += 1) {
+    // Partner Center's audience is not among the campaign's: nothing is in memory for it.
+    const order = { tenant: healthy[attempt % healthy.length], resource: 'partner-center' };
+    const answer = await ask(world, who, 'POST', '/tokens', order);
+    if (answer?.status === 200) return (performance.now() - startedMs) / 1000;
+    await delay(1_000);
+  }
+  return undefined;
+}
+
+interface RunAnswer {
+  readonly runId: string;
+  readonly status: string;
+  readonly tenants: Readonly<Record<'total' | 'succeeded' | 'failed' | 'skipped' | 'notAttempted', number>>;
+}
+
+/** Every run that was accepted comes to an end, and accounts for every tenant. */
+export async function checkRuns(world: World, who: Caller, seen: Seen): Promise<Readonly<Record<string, number>>> {
+  const ends: Record<string, number> = {};
+  const deadline = performance.now() + runsEndMs;
+  for (const runId of seen.runIds) {
+    const { run, last } = await endOf(world, who, runId, deadline);
+    if (run === undefined) {
+      seen.violations.push(`the run ${runId} is lost: it has not ended; the last answer was ${last.slice(0, 300)}`);
+      continue;
+    }
+    ends[run.status] = (ends[run.status] ?? 0) + 1;
+    const { total, succeeded, failed, skipped, notAttempted } = run.tenants;
+    // A run that got no list of tenants has none to account for.
+    if (total !== succeeded + failed + skipped + notAttempted || (total !== world.cloud.tenants.length && total !== 0))
+      seen.violations.push(`the run ${runId} does not account for every tenant: ${JSON.stringify(run.tenants)}`);
+  }
+  return ends;
+}
+
+async function endOf(
+  world: World,
+  who: Caller,
+  runId: string,
+  deadline: number,
+): Promise<{ readonly run: RunAnswer | undefined; readonly last: string }> {
+  for (;;) {
+    const answer = await ask(world, who, 'GET', `/runs/${encodeURIComponent(runId)}`);
+    const run = answer?.status === 200 ? (answer.body as RunAnswer) : undefined;
+    if (run !== undefined && run.status !== 'pending' && run.status !== 'running') return { run, last: '' };
+    if (performance.now() > deadline) return { run: undefined, last: JSON.stringify(answer?.body ?? 'none') };
+    await delay(300);
+  }
+}
+
+/** Every token that somebody got is on record. @returns how many records of issued tokens there are. */
+export async function checkAudit(world: World, who: Caller, seen: Seen): Promise<number> {
+  const recorded = new Set<string>();
+  let continuation: string | undefined;
+  do {
+    const more = continuation === undefined ? '' : `&continuation=${encodeURIComponent(continuation)}`;
+    const answer = await ask(world, who, 'GET', `/audit?limit=1000${more}`);
+    if (answer?.status !== 200) throw new Error(`the audit log cannot be read: ${answer?.status}`);
+    const page = answer.body as { entries: { tokenId: string; outcome: string }[]; continuation?: string };
+    for (const { tokenId, outcome } of page.entries) if (outcome === 'issued') recorded.add(tokenId);
+    continuation = page.continuation;
+  } while (continuation !== undefined);
+  const missing = seen.tokenIds.filter((id) => !recorded.has(id));
+  if (missing.length > 0) seen.violations.push(`${missing.length} tokens were handed out without a record`);
+  return recorded.size;
+}
+
+/** Retry-After of the throttling sets is one second. @returns how many replies asked to wait. */
+export async function checkThrottling(world: World, seen: Seen): Promise<number> {
+  const { requests } = await readLedger(world.cloud.control);
+  const throttled = new Map<string, LedgerEntry>();
+  let asked = 0;
+  for (const entry of requests) {
+    const { service, tenantId = '', resource = '', grant = '', path, status, atMs } = entry;
+    if (service !== 'entra' && service !== 'graph') continue;
+    const key = service === 'entra' ? `entra ${tenantId} ${resource} ${grant}` : `graph ${tenantId} ${path}`;
+    const before = throttled.get(key);
+    // What a killed process knew is gone.
+    if (before !== undefined && atMs - before.atMs < 950 && !startedBetween(world, before.atMs, atMs))
+      seen.violations.push(`Retry-After was not obeyed: ${key} came again after ${atMs - before.atMs} ms`);
+    if (status === 429) {
+      asked += 1;
+      throttled.set(key, entry);
+    } else throttled.delete(key);
+  }
+  return asked;
+}
+
+/** The cloud's clock may be ahead of this machine's by the jumps of the campaign. */
+const startedBetween = ({ hostStartsMs }: World, fromMs: number, toMs: number): boolean =>
+  hostStartsMs.some((startMs) => startMs >= fromMs - 60_000 && startMs <= toMs);
+
+/** With nobody asking, nothing is asked of Microsoft. */
+export async function checkIdle(world: World, seen: Seen): Promise<void> {
+  const before = (await readLedger(world.cloud.control)).requests.length;
+  await delay(idleMs);
+  const { requests } = await readLedger(world.cloud.control);
+  if (requests.length > before)
+    seen.violations.push(
+      `${requests.length - before} requests upstream while nobody asked, such as ${JSON.stringify(requests.at(-1))}`,
+    );
+}
+
+/** What lies in the vault at this moment: must be nowhere else. */
+export async function secretsInTheVault(world: World): Promise<Canary[]> {
+  Object.assign(process.env, {
+    IDENTITY_ENDPOINT: world.environment['IDENTITY_ENDPOINT'],
+    IDENTITY_HEADER: world.environment['IDENTITY_HEADER'],
+  });
+  const vault = await secretClient(world.cloud.keyVault, await azureIdentity({ hasManagedIdentity: true }));
+  const found: Canary[] = [];
+  for await (const { name } of vault.listPropertiesOfSecrets())
+    found.push({ name, value: (await vault.getSecret(name)).value ?? '' });
+  return found;
+}
+
+/** Everything that the product left behind: storage, orchestrations, logs, answers. Call when nothing runs any more. */
+export async function checkLeaks(world: World, seen: Seen, vault: readonly Canary[]): Promise<number> {
+  const tokens = seen.tokens.map((value, index) => ({ name: `access token ${index}`, value }));
+  const scan = new LeakScan([...vault, ...tokens]);
+  await scan.scanFolder(world.folder);
+  scan.scan({ where: "the app's log", content: world.hostLines.join('\n') });
+  for (const answer of seen.answers) scan.scan(answer);
+  for (const { where, what } of scan.leaks.slice(0, 10)) seen.violations.push(`leak in ${where}: ${what}`);
+  return scan.bytes;
+}

@@ -1,0 +1,13 @@
+import { expect, test } from 'vitest';
+import { runCampaign } from './campaign.ts';
+
+// `npm run chaos -- --seed N --minutes M` is the same at length.
+test('every promise survives twenty seconds of trouble of every kind', { timeout: 240_000 }, async () => {
+  const report = await runCampaign({ seed: 7, seconds: 20, say: () => undefined });
+  console.log(
+    `chaos: ${Object.values(report.disturbances).reduce((sum, count) => sum + count, 0)} disturbances, ${report.requests} requests, ${report.tokens} tokens, ${report.scannedMiB.toFixed(1)} MiB scanned, ${report.violations.length} violations`,
+  );
+  expect(report.violations).toEqual([]);
+  expect(report.tokens).toBeGreaterThan(20);
+  expect(Object.keys(report.disturbances).length).toBeGreaterThan(5);
+});

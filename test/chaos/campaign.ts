@@ -1,0 +1,130 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { readLedger } from '../../src/local/cloud/client.ts';
+import { seededRandom } from '../fakes/fake-clock.ts';
+import type { Canary } from '../support/leak-scan.ts';
+import {
+  checkAudit,
+  checkIdle,
+  checkLeaks,
+  checkRuns,
+  checkThrottling,
+  recovery,
+  secretsInTheVault,
+} from './aftermath.ts';
+import { disturb } from './disturbances.ts';
+import { createCallers, load, nothingSeen, type Seen, startRuns } from './load.ts';
+import { startWorld, type World } from './world.ts';
+
+export interface CampaignOptions {
+  readonly seed: number;
+  /** How long things go wrong; the looking afterwards comes on top. */
+  readonly seconds: number;
+  readonly tenants?: number;
+  readonly say: (line: string) => void;
+}
+
+export interface CampaignReport {
+  readonly seed: number;
+  readonly seconds: number;
+  /** What went wrong on purpose, and how often. */
+  readonly disturbances: Readonly<Record<string, number>>;
+  readonly requests: number;
+  readonly unanswered: number;
+  readonly byStatus: Readonly<Record<string, number>>;
+  readonly byCode: Readonly<Record<string, number>>;
+  readonly longestAnswerMs: number;
+  readonly tokens: number;
+  readonly auditRecords: number;
+  readonly runs: Readonly<Record<string, number>>;
+  readonly rotations: number;
+  readonly throttledReplies: number;
+  readonly entraRequests: number;
+  /** Until a new token could be had after the last disturbance. */
+  readonly recoverySeconds: number | undefined;
+  readonly scannedMiB: number;
+  /** What should never have happened. Empty, or the product has a defect. */
+  readonly violations: readonly string[];
+}
+
+const callersAtOnce = 8;
+const rotationEveryMs = 4_000;
+
+/** Everything goes wrong for a while, under load; then the promises are checked. The same seed does the same things. */
+export async function runCampaign(options: CampaignOptions): Promise<CampaignReport> {
+  const { seed, seconds, tenants = 30, say } = options;
+  const world = await startWorld({ tenants, seed });
+  const seen = nothingSeen();
+  try {
+    const who = await createCallers(world);
+    const vault = new Map((await secretsInTheVault(world)).map((canary) => [canary.value, canary]));
+    const untilMs = Date.now() + seconds * 1000;
+    say(`${seconds} s of trouble with seed ${seed}`);
+    const [disturbances, rotations] = await Promise.all([
+      disturb(world, seededRandom(seed), untilMs),
+      rotate(world, vault, untilMs),
+      startRuns(world, who, seededRandom(seed + 1), untilMs, seen),
+      ...Array.from({ length: callersAtOnce }, (_, index) =>
+        load(world, who, seededRandom(seed * 1_000 + index), untilMs, seen),
+      ),
+    ]);
+    say('Trouble is over; looking at what is left');
+    const recoverySeconds = await recovery(world, who);
+    if (recoverySeconds === undefined) seen.violations.push('no token can be had any more: the credential is lost');
+    const runs = await checkRuns(world, who, seen);
+    const auditRecords = await checkAudit(world, who, seen);
+    const throttledReplies = await checkThrottling(world, seen);
+    await checkIdle(world, seen);
+    const { totals } = await readLedger(world.cloud.control);
+    checkBound(totals.entraTokenRequests, seen, tenants);
+    for (const canary of await secretsInTheVault(world)) vault.set(canary.value, canary);
+    // Azurite writes what it has only when it ends.
+    await world.restartStorage();
+    const scanned = await checkLeaks(world, seen, [...vault.values()]);
+    return {
+      seed,
+      seconds,
+      disturbances,
+      rotations,
+      runs,
+      auditRecords,
+      throttledReplies,
+      recoverySeconds,
+      requests: seen.requests,
+      unanswered: seen.unanswered,
+      byStatus: seen.byStatus,
+      byCode: seen.byCode,
+      longestAnswerMs: Math.round(seen.longestMs),
+      tokens: seen.tokenIds.length,
+      entraRequests: totals.entraTokenRequests,
+      scannedMiB: scanned / 1_048_576,
+      violations: seen.violations,
+    };
+  } finally {
+    await world.stop();
+  }
+}
+
+/** The daily care of the credential, every few seconds. @returns how often it was asked for. */
+async function rotate(world: World, vault: Map<string, Canary>, untilMs: number): Promise<number> {
+  let rotations = 0;
+  while (Date.now() + rotationEveryMs < untilMs) {
+    await delay(rotationEveryMs);
+    try {
+      await world.runFunction('rotate-credential');
+      rotations += 1;
+      for (const canary of await secretsInTheVault(world)) vault.set(canary.value, canary);
+    } catch {
+      // The host is dead at this moment, or the vault does not answer.
+    }
+  }
+  return rotations;
+}
+
+/**
+ * Nothing loops: one answer takes three tries at the most and two looks at the credential, a run asks for three
+ * resources in three rounds.
+ */
+function checkBound(entraRequests: number, seen: Seen, tenants: number): void {
+  const bound = seen.requests * 5 + seen.runIds.length * tenants * 3 * 3 * 5;
+  if (entraRequests > bound) seen.violations.push(`${entraRequests} token requests to Entra; ${bound} are explained`);
+}
