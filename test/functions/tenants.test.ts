@@ -22,7 +22,7 @@ async function ask(read: (jobs: readonly string[]) => Promise<LastResults>) {
   const { log, lines } = recordingLogger();
   const services = {
     directory: {
-      snapshot: () => Promise.resolve({ tenants: [contoso], warnings: ['An old list.'], asOfMs: 0 }),
+      snapshot: () => Promise.resolve({ tenants: [contoso], warnings: ['An old list.'], complete: true, asOfMs: 0 }),
       list: () => Promise.reject(new Error('not asked')),
       find: () => Promise.reject(new Error('not asked')),
       refresh: () => undefined,

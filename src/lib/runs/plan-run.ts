@@ -2,16 +2,16 @@ import type { Clock } from '../clock.ts';
 import { BrokerError, type ErrorCode, toBrokerError } from '../errors.ts';
 import type { TenantId } from '../identifiers.ts';
 import { errorFields, type Logger } from '../log.ts';
-import type { TenantDirectory } from '../tenants/directory.ts';
+import { incompleteList, type TenantDirectory } from '../tenants/directory.ts';
 import { type DelegatedTenant, isExcluded, reasonTexts } from '../tenants/tenant.ts';
-import type { RunPlan, TenantRun } from './run.ts';
+import { isEnded, longestRetryAfterSeconds, type RunPlan, type TenantRun } from './run.ts';
 import { parseRunId, type RunId } from './run-id.ts';
 import type { RunLog, RunResults } from './run-log.ts';
 
 export interface PlanRunDeps {
   readonly clock: Clock;
   readonly log: Logger;
-  readonly directory: TenantDirectory;
+  readonly directory: Pick<TenantDirectory, 'snapshot'>;
   readonly runLog: RunLog;
   readonly results: RunResults;
 }
@@ -34,20 +34,31 @@ export type PlanRunResult =
 export async function planRun(deps: PlanRunDeps, input: { readonly runId: RunId }): Promise<PlanRunResult> {
   const { runId } = input;
   try {
+    const run = await deps.runLog.find(runId);
+    // Delivered again after the end: what is final stays so, and nothing is left to attempt.
+    if (run !== undefined && isEnded(run.status)) return { ok: true, attempt: 0, total: run.tenants.total };
     const plan = (await deps.results.plan(runId)) ?? (await deps.results.putPlan(runId, await makePlan(deps, runId)));
     await deps.runLog.recordTenants(runId, plan.decided);
     const total = plan.attempt.length + plan.decided.length;
-    const begun = (await deps.runLog.find(runId))?.startedAtMs;
     await deps.runLog.change(runId, {
       status: 'running',
-      startedAtMs: begun ?? deps.clock.nowMs(),
+      startedAtMs: run?.startedAtMs ?? deps.clock.nowMs(),
       tenants: { total, succeeded: 0, failed: 0, skipped: 0, notAttempted: 0 },
+      ...(plan.warnings === undefined ? {} : { warnings: plan.warnings }),
     });
     return { ok: true, attempt: plan.attempt.length, total };
   } catch (thrown) {
     deps.log.log('error', 'run.not_planned', { runId, ...errorFields(thrown) });
     const { code, detail, transient, retryAfterSeconds } = toBrokerError(thrown);
-    return { ok: false, code, detail, transient, ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }) };
+    // Asked to stay away for longer than a run waits, the next run is to come back.
+    const again = transient && (retryAfterSeconds ?? 0) <= longestRetryAfterSeconds;
+    return {
+      ok: false,
+      code,
+      detail,
+      transient: again,
+      ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+    };
   }
 }
 
@@ -56,8 +67,11 @@ async function makePlan(deps: PlanRunDeps, runId: RunId): Promise<RunPlan> {
   const job = parseRunId(runId)?.job;
   if (request === undefined || job === undefined)
     throw new BrokerError('run_not_found', `The record of the run ${runId} is gone.`);
-  const listed = await deps.directory.list();
-  const tenants = request.tenants === undefined ? listed : choose(listed, request.tenants);
+  const list = await deps.directory.snapshot();
+  const known = new Set(list.tenants.map(({ tenantId }) => tenantId));
+  // A plan over an incomplete list would pass over customers without a word.
+  if (!list.complete && request.tenants?.every((tenantId) => known.has(tenantId)) !== true) throw incompleteList(list);
+  const tenants = request.tenants === undefined ? list.tenants : choose(list.tenants, request.tenants);
   const nowMs = deps.clock.nowMs();
   return {
     job,
@@ -70,6 +84,7 @@ async function makePlan(deps: PlanRunDeps, runId: RunId): Promise<RunPlan> {
         ...(defaultDomain === undefined ? {} : { defaultDomain }),
       })),
     decided: tenants.filter(({ reachable }) => !reachable).map((tenant) => decided(tenant, nowMs)),
+    ...(list.warnings.length === 0 ? {} : { warnings: list.warnings }),
   };
 }
 

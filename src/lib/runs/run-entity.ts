@@ -1,6 +1,7 @@
 import type { TableEntityResult } from '@azure/data-tables';
 import { type ErrorCode, isErrorCode } from '../errors.ts';
 import { parseTenantId } from '../identifiers.ts';
+import { scrub } from '../log.ts';
 import {
   type Run,
   type RunRequest,
@@ -20,6 +21,8 @@ type Read = TableEntityResult<Record<string, unknown>>;
 /** A property holds 32,768 characters at most; a request with thousands of tenants takes several. */
 const chunkLength = 30_000;
 const mostChunks = 12;
+/** Characters of a sentence that says why. */
+const longestDetail = 1000;
 /** 12 x 30,000: an entity may take 1 MiB, at two bytes a character. */
 export const longestRequest = chunkLength * mostChunks;
 
@@ -55,17 +58,23 @@ export const runProperties = [
   'stopCode',
   'stopDetail',
   'cancelRequestedAt',
+  'warnings',
 ] as const;
 
 export function changeProperties(change: RunChange): Record<string, string | number> {
-  const { status, startedAtMs, finishedAtMs, tenants, stoppedBy, cancelRequestedAtMs } = change;
+  const { status, startedAtMs, finishedAtMs, tenants, stoppedBy, cancelRequestedAtMs, warnings } = change;
   return {
     ...(status === undefined ? {} : { status }),
     ...(startedAtMs === undefined ? {} : { startedAt: iso(startedAtMs) }),
     ...(finishedAtMs === undefined ? {} : { finishedAt: iso(finishedAtMs) }),
     ...tenants,
-    ...(stoppedBy === undefined ? {} : { stopCode: stoppedBy.code, stopDetail: stoppedBy.detail }),
+    ...(stoppedBy === undefined
+      ? {}
+      : { stopCode: stoppedBy.code, stopDetail: scrub(stoppedBy.detail).slice(0, longestDetail) }),
     ...(cancelRequestedAtMs === undefined ? {} : { cancelRequestedAt: iso(cancelRequestedAtMs) }),
+    ...(warnings === undefined
+      ? {}
+      : { warnings: listText(warnings.map((text) => scrub(text).slice(0, longestDetail))) }),
   };
 }
 
@@ -91,6 +100,7 @@ export function readRun(entity: Read): Run {
     },
     stoppedBy: stopCode && { code: stopCode, detail: textAt(entity, 'stopDetail') ?? '' },
     cancelRequestedAtMs: timeAt(entity, 'cancelRequestedAt'),
+    warnings: entity['warnings'] === undefined ? undefined : readList(textAt(entity, 'warnings')),
   };
 }
 
@@ -100,10 +110,10 @@ export const tenantRunEntity = (runId: string, record: TenantRun): Entity => ({
   name: record.name.slice(0, 500),
   outcome: record.outcome,
   ...(record.code === undefined ? {} : { code: record.code }),
-  ...(record.detail === undefined ? {} : { detail: record.detail.slice(0, 1000) }),
+  ...(record.detail === undefined ? {} : { detail: scrub(record.detail).slice(0, longestDetail) }),
   round: record.round,
   rows: record.rows,
-  columns: JSON.stringify(record.columns).slice(0, chunkLength),
+  columns: listText(record.columns),
   startedAt: iso(record.startedAtMs),
   finishedAt: iso(record.finishedAtMs),
 });
@@ -120,7 +130,7 @@ export function readTenantRun(entity: Read): TenantRun | undefined {
     detail: textAt(entity, 'detail'),
     round: numberAt(entity, 'round'),
     rows: numberAt(entity, 'rows'),
-    columns: readColumns(textAt(entity, 'columns')),
+    columns: readList(textAt(entity, 'columns')),
     startedAtMs: timeAt(entity, 'startedAt') ?? 0,
     finishedAtMs: timeAt(entity, 'finishedAt') ?? 0,
   };
@@ -152,10 +162,17 @@ function codeAt(entity: Read, name: string): ErrorCode | undefined {
   return isErrorCode(code) ? code : undefined;
 }
 
-function readColumns(text: string | undefined): string[] {
+/** A list of texts as JSON; what does not fit a property is left out. */
+function listText(texts: readonly string[]): string {
+  let length = 2;
+  const fitting = texts.filter((text) => (length += JSON.stringify(text).length + 1) <= chunkLength);
+  return JSON.stringify(fitting);
+}
+
+function readList(text: string | undefined): string[] {
   try {
-    const columns: unknown = JSON.parse(text ?? '[]');
-    return Array.isArray(columns) ? columns.filter((name) => typeof name === 'string') : [];
+    const list: unknown = JSON.parse(text ?? '[]');
+    return Array.isArray(list) ? list.filter((item) => typeof item === 'string') : [];
   } catch {
     return [];
   }

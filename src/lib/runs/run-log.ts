@@ -4,7 +4,7 @@ import type { RunId } from './run-id.ts';
 
 /** What may change in a run's record. */
 export type RunChange = Partial<
-  Pick<Run, 'status' | 'startedAtMs' | 'finishedAtMs' | 'tenants' | 'stoppedBy' | 'cancelRequestedAtMs'>
+  Pick<Run, 'status' | 'startedAtMs' | 'finishedAtMs' | 'tenants' | 'stoppedBy' | 'cancelRequestedAtMs' | 'warnings'>
 >;
 
 /** How many tenants of a run have which outcome. */

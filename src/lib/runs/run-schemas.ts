@@ -38,6 +38,7 @@ export const runPlanSchema: z.ZodType<RunPlan> = z.object({
       finishedAtMs: z.number(),
     }),
   ),
+  warnings: z.array(z.string()).optional(),
 });
 
 export const planRunResultSchema: z.ZodType<PlanRunResult> = z.discriminatedUnion('ok', [

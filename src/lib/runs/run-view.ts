@@ -41,6 +41,8 @@ export interface RunView extends RunSummary {
   /** How far it is: tenants with a final result, those waiting to be tried again, and all. */
   readonly progress: { readonly done: number; readonly retrying: number; readonly total: number };
   readonly failures: readonly FailureView[];
+  /** What was missing or old in the list of tenants that the run was planned from. */
+  readonly warnings: readonly string[];
 }
 
 export function summarise(run: Run, nowMs: number, tenants = run.tenants): RunSummary {
@@ -74,6 +76,7 @@ export async function viewRun(runLog: RunLog, run: Run, nowMs: number): Promise<
     ...summarise(run, nowMs, tenants),
     progress: { done, retrying: counts.retrying, total: tenants.total },
     failures: failures.toSorted((a, b) => a.name.localeCompare(b.name, 'en')),
+    warnings: run.warnings ?? [],
   };
 }
 

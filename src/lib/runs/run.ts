@@ -12,6 +12,9 @@ export const isEnded = (status: RunStatus): boolean => status !== 'pending' && s
 export const tenantOutcomes = ['succeeded', 'failed', 'skipped', 'retrying'] as const;
 export type TenantOutcome = (typeof tenantOutcomes)[number];
 
+/** A peer that asks for a longer wait, seconds, gets the next scheduled run: one that waits for hours is stuck to its readers. */
+export const longestRetryAfterSeconds = 900;
+
 /** What a run was asked to do. */
 export interface RunRequest {
   /** Tenant ids; absent: all delegated tenants. */
@@ -52,6 +55,8 @@ export interface Run {
   readonly tenants: TenantCounts;
   readonly stoppedBy?: RunStop | undefined;
   readonly cancelRequestedAtMs?: number | undefined;
+  /** What was missing or old in the list of tenants that the run was planned from. */
+  readonly warnings?: readonly string[] | undefined;
 }
 
 /** The record of one tenant in a run. */
@@ -83,4 +88,6 @@ export interface RunPlan {
   readonly attempt: readonly PlannedTenant[];
   /** Tenants that are out of reach or left out: decided without an attempt. */
   readonly decided: readonly TenantRun[];
+  /** As in the list of tenants that it was made from. */
+  readonly warnings?: readonly string[] | undefined;
 }

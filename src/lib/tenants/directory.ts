@@ -3,7 +3,7 @@ import { BrokerError, toBrokerError } from '../errors.ts';
 import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../identifiers.ts';
 import { errorFields } from '../log.ts';
 import type { DomainResolver } from './domain-resolver.ts';
-import { type ListsDeps, readTenantLists } from './lists.ts';
+import { type ListCopies, type ListsDeps, readTenantLists, usableMs } from './lists.ts';
 import { resolveSelection, type WantedTenants } from './selection.ts';
 import type { DelegatedTenant } from './tenant.ts';
 import { uniteTenants } from './union.ts';
@@ -14,6 +14,8 @@ export interface TenantList {
   readonly tenants: readonly DelegatedTenant[];
   /** What is missing or old in this list, in sentences. */
   readonly warnings: readonly string[];
+  /** False: a source failed for a while and nothing was at hand in its place, so customers may be missing. */
+  readonly complete: boolean;
   readonly asOfMs: number;
 }
 
@@ -25,7 +27,7 @@ export interface TenantDirectory {
   snapshot(signal?: AbortSignal): Promise<TenantList>;
   /**
    * By tenant id or any domain of the tenant; undefined when no list knows it or the text is neither.
-   * @throws BrokerError as `list` and `tenantOf` do.
+   * @throws BrokerError as `list` and `tenantOf` do; directory_unavailable when the list that would know it is missing.
    */
   find(tenantIdOrDomain: string, signal?: AbortSignal): Promise<DelegatedTenant | undefined>;
   /**
@@ -46,8 +48,6 @@ export interface TenantDirectory {
 
 /** A new relationship takes minutes to work anyway; a list of 5,000 costs about 40 requests. */
 const freshMs = 10 * 60_000;
-/** How long an old list is better than none, when Microsoft does not answer. */
-const usableMs = 24 * 3_600_000;
 /** After a failure the old list serves for this long before the next try. */
 const retryMs = 60_000;
 
@@ -67,18 +67,20 @@ interface Held {
 /** The directory: read at most once at a time, kept ten minutes; the last good list outlives a transient failure. */
 export function createTenantDirectory(deps: DirectoryDeps, wanted: WantedTenants): TenantDirectory {
   const flight = new SingleFlight<Held>();
+  const copies: ListCopies = new Map();
   let held: Held | undefined;
 
   const read = async (signal: AbortSignal): Promise<Held> => {
     const nowMs = deps.clock.nowMs();
     try {
       const [read, chosen] = await Promise.all([
-        readTenantLists(deps, signal),
+        readTenantLists(deps, copies, signal),
         resolveSelection(deps.domains, wanted, signal),
       ]);
       const tenants = uniteTenants(read.lists, chosen.selection, nowMs);
       const warnings = [...read.warnings, ...chosen.warnings];
-      held = hold({ tenants, warnings, asOfMs: nowMs }, nowMs + freshMs);
+      const complete = read.state !== 'incomplete';
+      held = hold({ tenants, warnings, complete, asOfMs: nowMs }, nowMs + (read.state === 'fresh' ? freshMs : retryMs));
     } catch (thrown) {
       if (held === undefined || !toBrokerError(thrown).transient || nowMs - held.list.asOfMs > usableMs) throw thrown;
       deps.log.log('warn', 'tenants.kept_old_list', { ageMs: nowMs - held.list.asOfMs, ...errorFields(thrown) });
@@ -106,7 +108,11 @@ export function createTenantDirectory(deps: DirectoryDeps, wanted: WantedTenants
     find: async (reference, signal) => {
       const domain = parseDomainName(reference);
       const tenantId = parseTenantId(reference) ?? (domain && (await tenantOf(domain, signal)));
-      return tenantId === undefined ? undefined : (await current(signal)).byId.get(tenantId);
+      if (tenantId === undefined) return undefined;
+      const { list, byId } = await current(signal);
+      const found = byId.get(tenantId);
+      if (found === undefined && !list.complete) throw incompleteList(list);
+      return found;
     },
     tenantOf,
     excludes: async (tenantId, signal) =>
@@ -116,6 +122,10 @@ export function createTenantDirectory(deps: DirectoryDeps, wanted: WantedTenants
     },
   };
 }
+
+/** Whoever is not found in such a list may be a customer all the same: come back when it can be read. */
+export const incompleteList = ({ warnings }: TenantList): BrokerError =>
+  new BrokerError('directory_unavailable', warnings.join(' '), { retryAfterSeconds: retryMs / 1000 });
 
 function hold(list: TenantList, staleAtMs: number): Held {
   const byId = new Map(list.tenants.map((tenant) => [tenant.tenantId, tenant]));

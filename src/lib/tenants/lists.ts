@@ -1,5 +1,6 @@
 import type { ResourceRegistry } from '../broker/resources.ts';
 import type { TokenSource } from '../broker/token.ts';
+import { isoTime } from '../clock.ts';
 import { BrokerError, toBrokerError } from '../errors.ts';
 import { createGraphClient } from '../graph/client.ts';
 import type { Binding, ExchangeDeps } from '../graph/exchange.ts';
@@ -23,16 +24,28 @@ export interface ListsDeps extends ExchangeDeps {
 const relationshipsPath =
   '/tenantRelationships/delegatedAdminRelationships?$top=300&$select=id,displayName,customer,status,endDateTime,autoExtendDuration';
 
+/** How long an old list is better than none, when Microsoft does not answer. */
+export const usableMs = 24 * 3_600_000;
+
+/** The last good answer for each list that can be done without for a while, by name. */
+export type ListCopies = Map<string, { readonly items: readonly JsonObject[]; readonly asOfMs: number }>;
+
+export interface ReadLists {
+  readonly lists: TenantLists;
+  readonly warnings: readonly string[];
+  /** `old`: a list is a copy from before. `incomplete`: one failed for a while, and there is no copy of it. */
+  readonly state: 'fresh' | 'old' | 'incomplete';
+}
+
 /**
  * Reads the three lists as the partner's service account. The relationships decide who can be reached, so they must
- * be had; the other two add names, domains and customers without GDAP, and a failure of one is a warning.
+ * be had; the other two add names, domains and customers without GDAP. Where one of those is refused, that is a
+ * warning; where it fails for a while, its last good copy serves on: customers that only it knows must not vanish.
+ * @param copies where the last good copies are kept from one call to the next.
  * @throws BrokerError directory_unavailable when Graph fails or answers with an empty list; a failure of the
  * credential as it is.
  */
-export async function readTenantLists(
-  deps: ListsDeps,
-  signal?: AbortSignal,
-): Promise<{ lists: TenantLists; warnings: string[] }> {
+export async function readTenantLists(deps: ListsDeps, copies: ListCopies, signal?: AbortSignal): Promise<ReadLists> {
   const bind = (alias: 'graph' | 'partner-center', baseUrl: string): Omit<Binding, 'peer'> => {
     const correlationId = deps.newId();
     const resource = deps.resources.get(alias);
@@ -48,21 +61,7 @@ export async function readTenantLists(
   };
   const graph = createGraphClient(deps, bind('graph', deps.endpoints.graph));
   const partnerCenter = createPartnerCenterClient(deps, bind('partner-center', deps.endpoints.partnerCenter));
-  const warnings: string[] = [];
-  const optional = async (name: string, items: AsyncIterable<JsonObject>): Promise<JsonObject[]> => {
-    try {
-      return await all(items);
-    } catch (thrown) {
-      signal?.throwIfAborted();
-      const error = toBrokerError(thrown);
-      if (error.scope === 'credential') throw error;
-      deps.log.log('warn', 'tenants.list_failed', { list: name, ...errorFields(thrown) });
-      warnings.push(
-        `${name} could not be read (${error.code}): ${error.detail} Customers that only it knows are missing.`,
-      );
-      return [];
-    }
-  };
+  const optional = (name: string, items: AsyncIterable<JsonObject>) => readOptional(deps, copies, name, items, signal);
   const [relationships, contracts, customers] = await Promise.all([
     readRelationships(graph.list(relationshipsPath)),
     optional(
@@ -71,7 +70,47 @@ export async function readTenantLists(
     ),
     optional('The list of Partner Center customers', partnerCenter.customers()),
   ]);
-  return { lists: { relationships, contracts, customers }, warnings };
+  const states = [contracts.state, customers.state];
+  return {
+    lists: { relationships, contracts: contracts.items, customers: customers.items },
+    warnings: [contracts, customers].flatMap(({ warning }) => warning ?? []),
+    state: states.includes('incomplete') ? 'incomplete' : states.includes('old') ? 'old' : 'fresh',
+  };
+}
+
+interface OptionalList {
+  readonly items: readonly JsonObject[];
+  readonly state: ReadLists['state'];
+  readonly warning?: string;
+}
+
+async function readOptional(
+  deps: ListsDeps,
+  copies: ListCopies,
+  name: string,
+  listing: AsyncIterable<JsonObject>,
+  signal: AbortSignal | undefined,
+): Promise<OptionalList> {
+  try {
+    const items = await all(listing);
+    copies.set(name, { items, asOfMs: deps.clock.nowMs() });
+    return { items, state: 'fresh' };
+  } catch (thrown) {
+    signal?.throwIfAborted();
+    const error = toBrokerError(thrown);
+    if (error.scope === 'credential') throw error;
+    deps.log.log('warn', 'tenants.list_failed', { list: name, ...errorFields(thrown) });
+    const failure = `${name} could not be read (${error.code}): ${error.detail}`;
+    const missing: OptionalList = {
+      items: [],
+      state: error.transient ? 'incomplete' : 'fresh',
+      warning: `${failure} Customers that only it knows are missing.`,
+    };
+    const copy = error.transient ? copies.get(name) : undefined;
+    if (copy === undefined || deps.clock.nowMs() - copy.asOfMs > usableMs) return missing;
+    const warning = `${failure} Its copy from ${isoTime(copy.asOfMs)} is used.`;
+    return { items: copy.items, state: 'old', warning };
+  }
 }
 
 async function readRelationships(items: AsyncIterable<JsonObject>): Promise<JsonObject[]> {

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { BrokerError } from '../../../../src/lib/errors.ts';
 import { planRun } from '../../../../src/lib/runs/plan-run.ts';
 import type { RunRequest } from '../../../../src/lib/runs/run.ts';
-import type { TenantDirectory } from '../../../../src/lib/tenants/directory.ts';
+import { viewRun } from '../../../../src/lib/runs/run-view.ts';
+import type { TenantDirectory, TenantList } from '../../../../src/lib/tenants/directory.ts';
 import type { DelegatedTenant } from '../../../../src/lib/tenants/tenant.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { MemoryRunLog, MemoryRunResults } from '../../../fakes/memory-run-log.ts';
@@ -20,19 +21,23 @@ const tenant = (number: number, more: Partial<DelegatedTenant> = {}): DelegatedT
   ...more,
 });
 
-async function stage(tenants: readonly DelegatedTenant[] | BrokerError, request: RunRequest = { parameters: {} }) {
+async function stage(
+  tenants: readonly DelegatedTenant[] | BrokerError,
+  request: RunRequest = { parameters: {} },
+  more: Partial<TenantList> = {},
+) {
   const runLog = new MemoryRunLog();
   const results = new MemoryRunResults();
   let listed = 0;
-  const list: TenantDirectory['list'] = async () => {
+  const snapshot: TenantDirectory['snapshot'] = async () => {
     listed += 1;
     if (tenants instanceof BrokerError) throw tenants;
-    return tenants;
+    return { tenants, warnings: [], complete: true, asOfMs: 0, ...more };
   };
   const runId = 'job@w';
   await runLog.create({ runId, job: 'job', window: 'w', startedBy: 'timer', createdAtMs: 0 }, request);
   const clock = new FakeClock();
-  const deps = { clock, log: recordingLogger().log, runLog, results, directory: { list } as TenantDirectory };
+  const deps = { clock, log: recordingLogger().log, runLog, results, directory: { snapshot } };
   return { plan: () => planRun(deps, { runId }), runLog, results, listed: () => listed };
 }
 
@@ -88,5 +93,45 @@ describe('the plan of a run', () => {
     });
     const gone = await stage(new BrokerError('credential_missing', 'None.'));
     expect(await gone.plan()).toEqual({ ok: false, code: 'credential_missing', detail: 'None.', transient: false });
+  });
+
+  test('keeps what was missing or old in the list, for whoever looks at the run', async () => {
+    const warnings = ['The list of contracts could not be read.'];
+    const { plan, runLog, results } = await stage([tenant(1)], undefined, { warnings });
+    await plan();
+    expect((await results.plan('job@w'))?.warnings).toEqual(warnings);
+    const run = await runLog.find('job@w');
+    expect(run).toBeDefined();
+    if (run !== undefined) expect(await viewRun(runLog, run, 0)).toMatchObject({ warnings });
+  });
+
+  test('is not made from an incomplete list, unless the tenants that were asked for are on it', async () => {
+    const incomplete = { complete: false, warnings: ['Partner Center is throttled.'] };
+    const all = await stage([tenant(1)], undefined, incomplete);
+    expect(await all.plan()).toEqual({
+      ok: false,
+      code: 'directory_unavailable',
+      detail: 'Partner Center is throttled.',
+      transient: true,
+      retryAfterSeconds: 60,
+    });
+    const missing = await stage([tenant(1)], { parameters: {}, tenants: [tenantId(1), tenantId(2)] }, incomplete);
+    expect(await missing.plan()).toMatchObject({ ok: false, transient: true });
+    const listed = await stage([tenant(1)], { parameters: {}, tenants: [tenantId(1)] }, incomplete);
+    expect(await listed.plan()).toMatchObject({ ok: true, attempt: 1 });
+  });
+
+  test('that is asked for again after the end of the run leaves the end as it is', async () => {
+    const { plan, runLog } = await stage([tenant(1)]);
+    await plan();
+    const tenants = { total: 1, succeeded: 1, failed: 0, skipped: 0, notAttempted: 0 };
+    await runLog.change('job@w', { status: 'completed', tenants });
+    expect(await plan()).toEqual({ ok: true, attempt: 0, total: 1 });
+    expect(await runLog.find('job@w')).toMatchObject({ status: 'completed', tenants });
+  });
+
+  test('is left to the next run when the directory asks for more patience than a run has', async () => {
+    const busy = await stage(new BrokerError('directory_unavailable', 'Busy.', { retryAfterSeconds: 901 }));
+    expect(await busy.plan()).toMatchObject({ ok: false, transient: false });
   });
 });

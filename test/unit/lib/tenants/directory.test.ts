@@ -261,6 +261,48 @@ describe('when a list fails', () => {
     expect(warnings).toHaveLength(1);
   });
 
+  const throttled = (): Scripted => new Response('Too many requests', { status: 429 });
+
+  test.each(['contracts', 'customers'] as const)(
+    'throttled %s keep the customers of their last good answer, say so, and are asked again a minute later',
+    async (list) => {
+      const { directory, clock, scripted } = stage();
+      const known = (await directory.list()).map(({ tenantId }) => tenantId);
+      const healthy = scripted[list];
+      scripted[list] = throttled;
+      await clock.advance(11 * 60_000);
+      const { tenants, warnings, complete } = await after(clock, directory.snapshot());
+      expect(tenants.map(({ tenantId }) => tenantId)).toEqual(known);
+      expect(warnings).toEqual([expect.stringMatching(/throttled.*copy from 2026-11-24T00:00/)]);
+      expect(complete).toBe(true);
+      scripted[list] = healthy;
+      await clock.advance(61_000);
+      expect((await directory.snapshot()).warnings).toEqual([]);
+    },
+  );
+
+  test('a list that is throttled before it was ever read leaves the directory incomplete: nobody is unknown then', async () => {
+    const { directory, clock, scripted } = stage({ customers: throttled });
+    expect(await after(clock, directory.snapshot())).toMatchObject({ complete: false });
+    await expect(after(clock, directory.find(id(1)))).resolves.toMatchObject({ name: 'Tenant 1' });
+    await expect(after(clock, directory.find(id(3)))).rejects.toMatchObject({
+      code: 'directory_unavailable',
+      retryAfterSeconds: 60,
+      detail: expect.stringContaining('Partner Center') as string,
+    });
+    scripted.customers = () => customers;
+    await clock.advance(61_000);
+    await expect(directory.find(id(3))).resolves.toMatchObject({ name: 'Three' });
+  });
+
+  test('a copy of a list is too old after a day', async () => {
+    const { directory, clock, scripted } = stage();
+    await directory.list();
+    scripted.customers = throttled;
+    await clock.advance(25 * 3_600_000);
+    expect(await after(clock, directory.snapshot())).toMatchObject({ complete: false });
+  });
+
   test('an empty list of relationships is an error that names AdminAgents, however many contracts there are', async () => {
     const { directory } = stage({ relationships: () => ({ value: [] }) });
     await expect(directory.list()).rejects.toMatchObject({

@@ -42,6 +42,10 @@ export const runSchema = runSummarySchema
       .object({ done: count, retrying: count, total: count })
       .meta({ description: 'Tenants with a final result, those waiting to be tried again, and all.' }),
     failures: z.array(failureSchema).readonly(),
+    warnings: z
+      .array(z.string())
+      .readonly()
+      .meta({ description: 'What was missing or old in the list of tenants that the run was planned from.' }),
   })
   .meta({ id: 'Run' });
 

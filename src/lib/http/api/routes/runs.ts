@@ -84,6 +84,7 @@ export const runRoutes: readonly Route[] = [
                   detail: 'Entra answers AADSTS65001.',
                 },
               ],
+              warnings: [],
             },
           },
         ],
