@@ -12,81 +12,39 @@ import type { InvocationContext } from '@azure/functions';
 import type { TokenCredential } from '@azure/identity';
 import { azureIdentity, federatedAssertion } from './lib/azure/identity.ts';
 import { secretClient } from './lib/azure/key-vault.ts';
-import { createStorage, type Storage } from './lib/azure/storage.ts';
-import type { AuditLog } from './lib/audit/audit-log.ts';
+import { createStorage } from './lib/azure/storage.ts';
 import { createTableAuditLog } from './lib/audit/table-audit-log.ts';
 import { TokenBroker } from './lib/broker/broker.ts';
-import type { IssueDeps } from './lib/broker/issue-token.ts';
 import { recordTokens } from './lib/broker/recorded-tokens.ts';
-import { createResourceRegistry, type ResourceRegistry } from './lib/broker/resources.ts';
-import type { TokenSource } from './lib/broker/token.ts';
-import type { CallerVerifier } from './lib/callers/caller.ts';
+import { createResourceRegistry } from './lib/broker/resources.ts';
 import { policyFromBlob, policyFromFile } from './lib/callers/policy-sources.ts';
-import { createPolicyStore, type PolicyStore, type ReadPolicy } from './lib/callers/policy-store.ts';
-import { type CallerRateLimit, createCallerRateLimit } from './lib/callers/rate-limit.ts';
+import { createPolicyStore, type ReadPolicy } from './lib/callers/policy-store.ts';
+import { createCallerRateLimit } from './lib/callers/rate-limit.ts';
 import { createCallerVerifier } from './lib/callers/verify-caller.ts';
-import { type Clock, type Random, systemClock } from './lib/clock.ts';
+import { type Random, systemClock } from './lib/clock.ts';
 import { type CallerAuthLevel, callerAuthLevel } from './lib/config/caller-auth-level.ts';
-import { parseSettings, type Settings } from './lib/config/settings.ts';
+import { parseSettings } from './lib/config/settings.ts';
 import { CachedCredentials } from './lib/credential/cached-credentials.ts';
-import type { CredentialStore } from './lib/credential/credential-store.ts';
-import type { CredentialJournal } from './lib/credential/credential-journal.ts';
 import { HealthReporter } from './lib/credential/health-reporter.ts';
 import { KeyVaultCredentialStore } from './lib/credential/key-vault-credential-store.ts';
 import { StateWatch } from './lib/credential/state-watch.ts';
 import { journalTable, TableCredentialJournal } from './lib/credential/table-credential-journal.ts';
-import { createMsalRedeemer, type Redeemer } from './lib/entra/redeemer.ts';
+import { createMsalRedeemer } from './lib/entra/redeemer.ts';
 import type { Fetch } from './lib/http/outbound.ts';
 import { Limiter } from './lib/limiter.ts';
 import { createLogger, type Logger, type LogSink } from './lib/log.ts';
-import { type Notifier, silentNotifier } from './lib/notifications/notice.ts';
+import { silentNotifier } from './lib/notifications/notice.ts';
 import { createWebhookNotifier } from './lib/notifications/webhook-notifier.ts';
 import { BlobRunResults } from './lib/runs/blob-run-results.ts';
-import { createLastResults, type LastResultsReader } from './lib/runs/last-results.ts';
-import type { RunLog, RunResults } from './lib/runs/run-log.ts';
-import { createRunPlans, type RunPlans } from './lib/runs/run-plans.ts';
-import { createRunStops, type RunStops } from './lib/runs/run-stops.ts';
-import type { RunTuning } from './lib/runs/start-run.ts';
+import { createLastResults } from './lib/runs/last-results.ts';
+import { createRunPlans } from './lib/runs/run-plans.ts';
+import { createRunStops } from './lib/runs/run-stops.ts';
 import { TableRunLog } from './lib/runs/table-run-log.ts';
 import { createDomainResolver } from './lib/tenants/domain-resolver.ts';
-import { createTenantDirectory, type TenantDirectory } from './lib/tenants/directory.ts';
+import type { Services } from './services.ts';
+import { createTenantDirectory } from './lib/tenants/directory.ts';
 
-/** Everything that handlers, jobs and timers work with. */
-export interface Services {
-  readonly settings: Settings;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly newId: () => string;
-  readonly fetch: Fetch;
-  readonly log: Logger;
-  readonly callers: CallerVerifier;
-  readonly callerLimit: CallerRateLimit;
-  readonly policy: PolicyStore;
-  readonly resources: ResourceRegistry;
-  readonly credentialStore: CredentialStore;
-  readonly credentials: CachedCredentials;
-  readonly credentialJournal: CredentialJournal;
-  readonly redeemer: Redeemer;
-  readonly health: HealthReporter;
-  readonly broker: TokenBroker;
-  /** The broker for jobs: each token on record, as for a caller. */
-  readonly jobTokens: TokenSource;
-  readonly audit: AuditLog;
-  /** What it takes to hand a token to a caller. */
-  readonly issuing: IssueDeps;
-  readonly directory: TenantDirectory;
-  readonly storage: Storage;
-  /** Requests of jobs and directory to Graph and the like, over all tenants. */
-  readonly resourceLimiter: Limiter;
-  readonly runLog: RunLog;
-  readonly runResults: RunResults;
-  readonly runPlans: RunPlans;
-  readonly runStops: RunStops;
-  readonly lastResults: LastResultsReader;
-  readonly runTuning: RunTuning;
-  /** Tells people in a chat, where one is configured. */
-  readonly notifier: Notifier;
-}
+export type { Services };
 
 const currentInvocation = new AsyncLocalStorage<InvocationContext>();
 

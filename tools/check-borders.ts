@@ -38,7 +38,7 @@ export function importsOf(file: string, text: string): Import[] {
 }
 
 const area = (path: string): string =>
-  /^src\/(lib\/[^/]+(?=\/)|lib|functions|jobs|cli|local|composition|index)/.exec(path)?.[1] ?? path;
+  /^src\/(lib\/[^/]+(?=\/)|lib|functions|jobs|cli|local|composition|services|index)/.exec(path)?.[1] ?? path;
 
 interface Rule {
   readonly says: string;
@@ -53,7 +53,7 @@ const durableAllowed = (path: string): boolean =>
 export const rules: readonly Rule[] = [
   {
     says: 'lib imports nothing of functions, composition, jobs, cli or local',
-    broken: ({ from, to }) => inLib(from) && /^src\/(functions|composition|jobs|cli|local|index)/.test(to),
+    broken: ({ from, to }) => inLib(from) && /^src\/(functions|composition|services|jobs|cli|local|index)/.test(to),
   },
   { says: 'leaves import leaves only', broken: ({ from, to }) => isLeaf(from) && to.startsWith('src/') && !isLeaf(to) },
   {

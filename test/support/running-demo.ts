@@ -1,3 +1,4 @@
+import { callerTokens } from '../../src/local/demo/caller-token.ts';
 import { type Demo, startDemo } from '../../src/local/demo/start-demo.ts';
 import { appFolder, ptbScript } from '../paths.ts';
 
@@ -18,18 +19,7 @@ export async function tokenOfCaller({ cloud }: Pick<Demo, 'cloud'>, roles: reado
   const wanted = roles.toSorted().join();
   const caller = cloud.brokerApplication.callers.find((known) => known.roles.toSorted().join() === wanted);
   if (caller === undefined) throw new Error(`the simulated cloud has no caller with the roles ${wanted}`);
-  const response = await fetch(`${cloud.entra}/${cloud.partnerTenantId}/oauth2/v2.0/token`, {
-    method: 'POST',
-    body: new URLSearchParams({
-      grant_type: 'client_credentials',
-      client_id: caller.clientId,
-      client_secret: caller.clientSecret,
-      scope: `${cloud.brokerApplication.audience}/.default`,
-    }),
-  });
-  const { access_token: token } = (await response.json()) as { access_token?: string };
-  if (token === undefined) throw new Error(`no caller token: ${response.status}`);
-  return token;
+  return callerTokens(cloud, globalThis.fetch, caller)();
 }
 
 /** The first tenant of a kind that `ptb local` lists. */
