@@ -137,9 +137,9 @@ Describe 'Connect-PartnerTokenBroker' {
         }
 
         It 'does not carry the token to where a reply sends it' {
-            $before = @(Invoke-RestMethod "$($testEnvironment.servers.web)/seen")
+            $before = (Invoke-RestMethod "$($testEnvironment.servers.web)/seen").Count
             $null = Get-Failure { Connect-TestBroker -Url $testEnvironment.servers.redirect }
-            @(Invoke-RestMethod "$($testEnvironment.servers.web)/seen").Count | Should -Be $before.Count
+            (Invoke-RestMethod "$($testEnvironment.servers.web)/seen").Count | Should -Be $before
         }
 
         It 'refuses <address>' -ForEach @(

@@ -12,7 +12,8 @@ if ((Get-Command ConvertFrom-Json).Parameters.ContainsKey('DateKind')) { $script
 # The value, or $null when the text is not JSON: replies are data, they never throw.
 function ConvertFrom-Reply([string] $Text) {
     if ([string]::IsNullOrWhiteSpace($Text) -or $Text.TrimStart()[0] -notin [char[]]'{[') { return }
-    try { ConvertFrom-Json -InputObject $Text @script:JsonOptions }
+    $options = $script:JsonOptions
+    try { ConvertFrom-Json -InputObject $Text @options }
     catch [ArgumentException], [InvalidOperationException] { Write-Debug 'The reply is not JSON.' }
 }
 
