@@ -11,11 +11,11 @@ const dayMs = 86_400_000;
 test('audit records are kept for the days that the setting says, and no longer', async () => {
   const clock = new FakeClock();
   const audit = new MemoryAuditLog();
-  const { log, events } = recordingLogger();
+  const recorder = recordingLogger();
   for (const ageDays of [0, 29, 31, 400]) {
     await audit.record({ atMs: clock.nowMs() - ageDays * dayMs, tokenId: `${ageDays} days` } as AuditEntry);
   }
-  await purgeAudit({ audit, clock, log, settings: { AUDIT_RETENTION_DAYS: 30 } as Services['settings'] });
+  await purgeAudit({ audit, clock, log: recorder.log, settings: { AUDIT_RETENTION_DAYS: 30 } as Services['settings'] });
   expect(audit.entries.map(({ tokenId }) => tokenId)).toEqual(['0 days', '29 days']);
-  expect(events()).toEqual(['audit.purged']);
+  expect(recorder.events()).toEqual(['audit.purged']);
 });

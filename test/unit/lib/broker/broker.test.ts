@@ -299,7 +299,7 @@ describe('a dead credential', () => {
     await codeOf(broker.getToken(request(1)));
     await store.saveRefreshToken('default', refreshTokenOf('first', clock.nowMs()));
     await clock.advance(5_000);
-    await broker.getToken(request(1));
+    expect((await broker.getToken(request(1))).fromCache).toBe(false);
   });
 
   test('costs one reading of a vault that hangs, not one a failure', async () => {
