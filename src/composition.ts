@@ -23,6 +23,7 @@ import { createCallerRateLimit } from './lib/callers/rate-limit.ts';
 import { createCallerVerifier } from './lib/callers/verify-caller.ts';
 import { type Random, systemClock } from './lib/clock.ts';
 import { type CallerAuthLevel, callerAuthLevel } from './lib/config/caller-auth-level.ts';
+import { functionDisabled } from './lib/config/function-disabled.ts';
 import { parseSettings } from './lib/config/settings.ts';
 import { CachedCredentials } from './lib/credential/cached-credentials.ts';
 import { HealthReporter } from './lib/credential/health-reporter.ts';
@@ -66,6 +67,9 @@ export const bootLog: Logger = createLogger(sink);
  * registration later. It throws for nothing; a wrong value shows with all the others once services are asked for.
  */
 export const registeredAuthLevel = (): CallerAuthLevel => callerAuthLevel(process.env);
+
+/** Whether an operator has switched a function of this app off. */
+export const isFunctionDisabled = (name: string): boolean => functionDisabled(process.env, name);
 
 let built: Promise<Services> | undefined;
 

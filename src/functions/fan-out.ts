@@ -19,6 +19,7 @@ import { planRun } from '../lib/runs/plan-run.ts';
 import { errorCodeSchema } from '../lib/runs/run-schemas.ts';
 import { runTenant, type TenantRunDeps } from '../lib/runs/tenant-run.ts';
 import { jobRegistry } from './job-registry.ts';
+import { finishDeps } from './orchestrations.ts';
 
 df.app.orchestration(fanOutName, fanOut);
 df.app.orchestration(fanOutBatchName, fanOutBatch);
@@ -39,6 +40,7 @@ const runInput = z.object({ runId: z.string() });
 const tenantRunInput = runInput.extend({ index: z.number(), round: z.number(), last: z.boolean() });
 const finishRunInput = runInput.extend({
   stoppedBy: z.object({ code: errorCodeSchema, detail: z.string() }).optional(),
+  lostBy: errorCodeSchema.optional(),
 });
 
 activity(listTenantsName, runInput, (services, input) =>
@@ -56,9 +58,7 @@ activity(listTenantsName, runInput, (services, input) =>
 
 activity(tenantRunName, tenantRunInput, (services, input) => runTenant(tenantRunDeps(services), input));
 
-activity(finishRunName, finishRunInput, (services, input) =>
-  finishRun({ clock: services.clock, log: services.log, runLog: services.runLog, stops: services.runStops }, input),
-);
+activity(finishRunName, finishRunInput, (services, input) => finishRun(finishDeps(services), input));
 
 activity(announceRunName, runInput, async ({ runLog, notifier, log }, input) => {
   try {
@@ -83,4 +83,5 @@ const tenantRunDeps = (services: Services): TenantRunDeps => ({
   results: services.runResults,
   plans: services.runPlans,
   stops: services.runStops,
+  newId: services.newId,
 });

@@ -1,5 +1,6 @@
 import { type DurableClient, OrchestrationRuntimeStatus } from 'durable-functions';
 import type { Services } from '../composition.ts';
+import type { FinishRunDeps } from '../lib/runs/finish-run.ts';
 import type { Orchestrations } from '../lib/runs/orchestrations.ts';
 import type { StartRunDeps } from '../lib/runs/start-run.ts';
 import { jobRegistry } from './job-registry.ts';
@@ -50,6 +51,18 @@ const endedStatuses: ReadonlySet<OrchestrationRuntimeStatus> = new Set([Complete
 // durable-functions 3.5 has no error of its own for it: its texts for status and events are the only sign.
 const isUnknownInstance = (error: unknown): boolean =>
   error instanceof Error && /replied with HTTP 404|No instance with ID/.test(error.message);
+
+/** The function that starts a job on time. */
+export const scheduleName = (job: string): string => `schedule-${job}`;
+
+/** What it takes to close the record of a run. */
+export const finishDeps = (services: Services): FinishRunDeps => ({
+  clock: services.clock,
+  log: services.log,
+  runLog: services.runLog,
+  results: services.runResults,
+  stops: services.runStops,
+});
 
 /** What it takes to start runs in one invocation. */
 export const startDeps = (services: Services, orchestrations: Orchestrations): StartRunDeps => ({

@@ -7,7 +7,7 @@ import { changesQuerySchema, readQuery } from '../lib/http/api/requests.ts';
 import type { Call, Handler } from '../lib/http/pipeline.ts';
 import type { Answer } from '../lib/http/problem.ts';
 import type { Orchestrations } from '../lib/runs/orchestrations.ts';
-import { tenantsLeft } from '../lib/runs/rerun.ts';
+import { rerunRequest } from '../lib/runs/rerun.ts';
 import { compareRuns, previousRun } from '../lib/runs/run-changes.ts';
 import { manualWindow, parseRunId } from '../lib/runs/run-id.ts';
 import { startRun } from '../lib/runs/start-run.ts';
@@ -16,17 +16,16 @@ import { orchestrationsOf, startDeps } from './orchestrations.ts';
 import { authLevel, guarded } from './pipeline.ts';
 import { findRun } from './runs.ts';
 
-/** `POST /api/runs/{runId}/rerun`: a new run of the same job for the tenants that failed or were not attempted, 202. */
+/** `POST /api/runs/{runId}/rerun`: a new run of the same job for what it still owes, 202. */
 export async function rerun(services: Services, call: Call, orchestrations: Orchestrations): Promise<Answer> {
   const run = await findRun(services, call);
-  const tenants = await tenantsLeft({ runLog: services.runLog, results: services.runResults }, run);
-  const request = await services.runLog.request(run.runId);
+  const { tenants, parameters } = await rerunRequest({ runLog: services.runLog, results: services.runResults }, run);
   const runId = await startRun(startDeps(services, orchestrations), {
     job: run.job,
     window: manualWindow(services.newId()),
     startedBy: call.caller.applicationId,
-    tenants,
-    parameters: request?.parameters ?? {},
+    parameters,
+    ...(tenants === undefined ? {} : { tenants }),
   });
   const location = `/api/runs/${encodeURIComponent(runId)}`;
   const answer: StartedRunAnswer = { runId, status: 'pending', location };

@@ -1,15 +1,20 @@
 import type { InvocationContext } from '@azure/functions';
 import * as df from 'durable-functions';
-import { bootLog, type Services, services, withInvocation } from '../composition.ts';
+import { bootLog, isFunctionDisabled, type Services, services, withInvocation } from '../composition.ts';
 import { errorFields } from '../lib/log.ts';
 import type { Orchestrations } from '../lib/runs/orchestrations.ts';
 import { purgeRuns } from '../lib/runs/purge-runs.ts';
 import { watchRuns } from '../lib/runs/watch-runs.ts';
-import { orchestrationsOf, startDeps } from './orchestrations.ts';
+import { finishDeps, orchestrationsOf, scheduleName, startDeps } from './orchestrations.ts';
 
-/** Every five minutes: takes up runs whose start died, and closes those whose orchestration did. */
+/** Every five minutes: starts what a timer could not, takes up runs whose start died, closes those whose orchestration did. */
 export const watch = async (services: Services, orchestrations: Orchestrations): Promise<void> => {
-  await watchRuns({ ...startDeps(services, orchestrations), stops: services.runStops });
+  await watchRuns({
+    ...startDeps(services, orchestrations),
+    ...finishDeps(services),
+    notifier: services.notifier,
+    timerIsOff: (job) => isFunctionDisabled(scheduleName(job)),
+  });
 };
 
 /** Daily: deletes what is older than RUN_RETENTION_DAYS. */

@@ -1,13 +1,14 @@
 import * as df from 'durable-functions';
 import { bootLog, type Services, services, withInvocation } from '../composition.ts';
-import { BrokerError } from '../lib/errors.ts';
+import { BrokerError, errorTable, toBrokerError } from '../lib/errors.ts';
 import { errorFields } from '../lib/log.ts';
+import type { Notice } from '../lib/notifications/notice.ts';
 import type { Job } from '../lib/runs/job.ts';
 import { scheduledWindow } from '../lib/runs/run-id.ts';
 import type { Orchestrations } from '../lib/runs/orchestrations.ts';
 import { startRun } from '../lib/runs/start-run.ts';
 import { jobRegistry } from './job-registry.ts';
-import { orchestrationsOf, startDeps } from './orchestrations.ts';
+import { orchestrationsOf, scheduleName, startDeps } from './orchestrations.ts';
 
 /** Timers may fire a little before the second that they stand for. */
 const earlyMs = 1_000;
@@ -31,16 +32,36 @@ export async function startScheduled(services: Services, job: Job, orchestration
   }
 }
 
+/** The same, and people hear of it when it cannot be done. @throws what startScheduled throws. */
+export async function fireSchedule(services: Services, job: Job, orchestrations: Orchestrations): Promise<void> {
+  try {
+    await startScheduled(services, job, orchestrations);
+  } catch (thrown) {
+    const { code } = toBrokerError(thrown);
+    const { title, advice } = errorTable[code];
+    const notice: Notice = {
+      severity: 'error',
+      title: `The scheduled run of ${job.name} could not be started: ${title}`,
+      text: `It is tried again every five minutes, for six hours. ${advice}`,
+      facts: [{ name: 'Job', value: job.name }],
+    };
+    await services.notifier.send(notice).catch((unsent: unknown) => {
+      services.log.log('warn', 'schedule.notice_failed', { job: job.name, ...errorFields(unsent) });
+    });
+    throw thrown;
+  }
+}
+
 for (const job of jobRegistry.list()) {
   if (job.schedule === undefined) continue;
-  df.app.client.timer(`schedule-${job.name}`, {
+  df.app.client.timer(scheduleName(job.name), {
     schedule: job.schedule.expression,
     handler: (_timer, client, context) =>
       withInvocation(context, async () => {
         try {
-          await startScheduled(await services(), job, orchestrationsOf(client));
+          await fireSchedule(await services(), job, orchestrationsOf(client));
         } catch (thrown) {
-          // The platform does not repeat a failed timer: the log is all there is.
+          // The platform does not repeat a failed timer; `watch-runs` does.
           bootLog.log('error', 'schedule.failed', { job: job.name, ...errorFields(thrown) });
           throw thrown;
         }

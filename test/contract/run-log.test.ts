@@ -158,6 +158,17 @@ describe.each([
     expect(await log.create(start('gone', 'w'), { parameters: {} })).toBe(true);
   });
 
+  test('keeps the name of the rows, when to come back, and what was missing in the list', async () => {
+    const log = make();
+    const more = { rowsName: 'tenant.attempt', outcome: 'retrying', retryAfterSeconds: 90 } as const;
+    await log.recordTenant('facts@w', record(1, more));
+    expect(await log.findTenant('facts@w', tenant(1))).toMatchObject(more);
+    await log.create(start('facts', 'w'), { parameters: {} });
+    expect((await log.find('facts@w'))?.warnings).toBeUndefined();
+    await log.change('facts@w', { warnings: ['One.', 'Two.'] });
+    expect((await log.find('facts@w'))?.warnings).toEqual(['One.', 'Two.']);
+  });
+
   test('lets the first record of a round count, also when many arrive at once', async () => {
     const log = make();
     const counted = await Promise.all(
@@ -230,30 +241,31 @@ describe.each([
     expect(await results.plan('plan@2026-11-24T05:00Z')).toEqual(plan('first'));
   });
 
-  test('give back rows as they were, also large ones, and those of the last writing', async () => {
+  test('give back rows as they were, also large ones, each under its name', async () => {
     const results = make();
     const lines = Array.from({ length: 60_000 }, (_, index) => `{"n":${index},"text":"${'ü'.repeat(40)}"}\n`).join('');
-    await results.putRows('rows@w', tenant(1), 'old');
-    await results.putRows('rows@w', tenant(1), lines);
-    expect((await all(results.rows('rows@w', tenant(1)))).join('')).toBe(lines);
+    await results.putRows('rows@w', 'name-1', lines);
+    await results.putRows('rows@w', 'name-2', 'other');
+    expect((await all(results.rows('rows@w', 'name-1'))).join('')).toBe(lines);
   });
 
   test('remove a run with plan and rows, twice without harm, and no other', async () => {
     const results = make();
     for (const runId of ['gone@w', 'gone@w2']) {
       await results.putPlan(runId, plan('x'));
-      await results.putRows(runId, tenant(1), '{}');
+      await results.putRows(runId, 'name-1', '{}');
+      await results.putRows(runId, 'name-2', '{}');
     }
     await results.remove('gone@w');
     await results.remove('gone@w');
     expect(await results.plan('gone@w')).toBeUndefined();
-    await expect(all(results.rows('gone@w', tenant(1)))).rejects.toMatchObject({ code: 'storage_unavailable' });
+    await expect(all(results.rows('gone@w', 'name-1'))).rejects.toMatchObject({ code: 'storage_unavailable' });
     expect(await results.plan('gone@w2')).toBeDefined();
-    expect(await all(results.rows('gone@w2', tenant(1)))).toEqual(expect.arrayContaining(['{}']));
+    expect(await all(results.rows('gone@w2', 'name-1'))).toEqual(expect.arrayContaining(['{}']));
   });
 
   test('fail as storage does for rows that are not there', async () => {
-    await expect(all(make().rows('rows@w', tenant(99)))).rejects.toMatchObject({ code: 'storage_unavailable' });
+    await expect(all(make().rows('rows@w', 'name-99'))).rejects.toMatchObject({ code: 'storage_unavailable' });
   });
 });
 

@@ -124,12 +124,12 @@ export class MemoryRunResults implements RunResults {
     return this.#plans.get(runId);
   }
 
-  async putRows(runId: RunId, tenantId: TenantId, jsonLines: string): Promise<void> {
-    this.#rows.set(`${runId} ${tenantId}`, jsonLines);
+  async putRows(runId: RunId, rowsName: string, jsonLines: string): Promise<void> {
+    this.#rows.set(`${runId} ${rowsName}`, jsonLines);
   }
 
-  async *rows(runId: RunId, tenantId: TenantId): AsyncGenerator<string, void, undefined> {
-    const text = this.#rows.get(`${runId} ${tenantId}`);
+  async *rows(runId: RunId, rowsName: string): AsyncGenerator<string, void, undefined> {
+    const text = this.#rows.get(`${runId} ${rowsName}`);
     if (text === undefined) throw new BrokerError('storage_unavailable', 'There are no such rows.');
     yield text;
   }

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { Services } from '../../src/composition.ts';
-import { startScheduled } from '../../src/functions/schedules.ts';
+import { fireSchedule, startScheduled } from '../../src/functions/schedules.ts';
 import licenceReport from '../../src/jobs/licence-report.ts';
+import { BrokerError } from '../../src/lib/errors.ts';
+import type { Notice } from '../../src/lib/notifications/notice.ts';
 import { silentLogger } from '../../src/lib/log.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { FakeOrchestrations } from '../fakes/fake-orchestrations.ts';
@@ -14,7 +16,13 @@ function stage(now: string) {
   const orchestrations = new FakeOrchestrations();
   const tuning = { batchSize: 100, rounds: 3, retryDelaySeconds: 60 };
   const services = { clock, runLog, log: silentLogger, random: () => 0, runTuning: tuning } as unknown as Services;
-  return { clock, runLog, orchestrations, fire: () => startScheduled(services, licenceReport, orchestrations) };
+  return {
+    clock,
+    runLog,
+    orchestrations,
+    services,
+    fire: () => startScheduled(services, licenceReport, orchestrations),
+  };
 }
 
 describe('a timer', () => {
@@ -37,6 +45,23 @@ describe('a timer', () => {
     await clock.advance(30_000);
     await fire();
     expect(orchestrations.started).toHaveLength(1);
+  });
+
+  test('that cannot start the run tells people, and fails all the same when they do not listen', async () => {
+    for (const listening of [true, false]) {
+      const { services, runLog, orchestrations } = stage('2026-11-24T05:00:00Z');
+      runLog.broken = true;
+      const notices: Notice[] = [];
+      const send = async (notice: Notice): Promise<void> => {
+        notices.push(notice);
+        if (!listening) throw new BrokerError('resource_error', 'Nobody.');
+      };
+      const fired = fireSchedule({ ...services, notifier: { send } }, licenceReport, orchestrations);
+      await expect(fired).rejects.toMatchObject({ code: 'storage_unavailable' });
+      expect(notices).toMatchObject([
+        { severity: 'error', title: expect.stringMatching(/licence-report.*storage account/) as string },
+      ]);
+    }
   });
 
   test('fails when the run cannot be started, so that the platform counts it', async () => {

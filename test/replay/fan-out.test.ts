@@ -217,6 +217,31 @@ test('a batch in which the platform gives up on an activity is looked at again i
   expect(result.output).toEqual(finished);
 });
 
+test('a tenant whose last result could not be put on record is told to the end of the run', async () => {
+  const { calls, run } = stage(({ index, last }) => {
+    if (index !== 5) return { outcome: 'succeeded' };
+    return { outcome: last ? 'failed' : 'retrying', code: 'storage_unavailable', unrecorded: true };
+  });
+  await run();
+  expect(calls.finish).toEqual([{ runId: 'job@w', lostBy: 'storage_unavailable' }]);
+});
+
+test('the end of a run is tried for ten minutes while storage is away', async () => {
+  let tries = 0;
+  const { journal, run } = stage(() => ({ outcome: 'succeeded' }), undefined, {
+    overrides: {
+      'finish-run': () => {
+        tries += 1;
+        if (tries < 8) throw new Error('storage is away');
+        return finished;
+      },
+    },
+  });
+  const startedMs = journal.nowMs;
+  expect((await run()).output).toEqual(finished);
+  expect(journal.nowMs - startedMs).toBeGreaterThan(600_000);
+});
+
 test('a run is announced once it is finished, tried five times within an hour, and none the worse when nobody listens', async () => {
   const { calls, run } = stage(() => ({ outcome: 'succeeded' }));
   await run();

@@ -1,5 +1,4 @@
 import type { ContainerClient } from '@azure/storage-blob';
-import type { TenantId } from '../identifiers.ts';
 import type { RunPlan } from './run.ts';
 import type { RunId } from './run-id.ts';
 import type { RunResults } from './run-log.ts';
@@ -8,7 +7,7 @@ import { isStorageConflict, isStorageMissing, once, storageCall, storageItems } 
 
 export const resultsContainer = 'results';
 
-/** Plans and rows as blobs below the run's own folder: `{runId}/plan.json`, `{runId}/rows/{tenantId}.jsonl`. */
+/** Plans and rows as blobs below the run's own folder: `{runId}/plan.json`, `{runId}/rows/{tenantId}.{attempt}.jsonl`. */
 export class BlobRunResults implements RunResults {
   readonly #container: () => Promise<ContainerClient>;
 
@@ -46,9 +45,9 @@ export class BlobRunResults implements RunResults {
     }
   }
 
-  async putRows(runId: RunId, tenantId: TenantId, jsonLines: string): Promise<void> {
+  async putRows(runId: RunId, rowsName: string, jsonLines: string): Promise<void> {
     await storageCall(async () =>
-      (await this.#blob(rowsName(runId, tenantId))).upload(
+      (await this.#blob(blobName(runId, rowsName))).upload(
         jsonLines,
         Buffer.byteLength(jsonLines),
         contentType('application/jsonl'),
@@ -56,8 +55,8 @@ export class BlobRunResults implements RunResults {
     );
   }
 
-  async *rows(runId: RunId, tenantId: TenantId): AsyncGenerator<string, void, undefined> {
-    const reply = await storageCall(async () => (await this.#blob(rowsName(runId, tenantId))).download());
+  async *rows(runId: RunId, rowsName: string): AsyncGenerator<string, void, undefined> {
+    const reply = await storageCall(async () => (await this.#blob(blobName(runId, rowsName))).download());
     const stream = reply.readableStreamBody;
     if (stream === undefined) return;
     const decoder = new TextDecoder();
@@ -79,5 +78,5 @@ export class BlobRunResults implements RunResults {
 }
 
 const planName = (runId: RunId): string => `${runId}/plan.json`;
-const rowsName = (runId: RunId, tenantId: TenantId): string => `${runId}/rows/${tenantId}.jsonl`;
+const blobName = (runId: RunId, rowsName: string): string => `${runId}/rows/${rowsName}.jsonl`;
 const contentType = (blobContentType: string) => ({ blobHTTPHeaders: { blobContentType } });

@@ -8,6 +8,7 @@ import type { Logger } from '../log.ts';
 import type { Secret } from '../secret.ts';
 import type { Job, JobContext, JobTenant } from './job.ts';
 import { writeRows, type WrittenRows } from './row.ts';
+import { secretForms } from './secret-forms.ts';
 
 export interface ExecuteDeps extends ExchangeDeps {
   readonly tokens: TokenSource;
@@ -41,22 +42,31 @@ export async function executeJob(
   try {
     const context = jobContext(deps, job, tenant, parameters, deadline.signal, handedOut);
     // A job that ignores its signal is left behind: it must not keep the run.
-    const returned = await Promise.race([callJob(job, context), timedOut]);
+    const returned = await Promise.race([callJob(job, context, handedOut), timedOut]);
     return checkColumns(job, writeRows(returned, handedOut));
   } finally {
     finished.abort();
   }
 }
 
-async function callJob(job: Job, context: JobContext): Promise<unknown> {
+async function callJob(job: Job, context: JobContext, handedOut: readonly Secret[]): Promise<unknown> {
   try {
     return await job.run(context);
   } catch (thrown) {
-    if (thrown instanceof BrokerError) throw thrown;
+    if (thrown instanceof BrokerError) throw withoutSecrets(thrown, handedOut);
     if (context.signal.aborted) throw context.signal.reason;
     // The text of the throw stays in the log: it may quote anything.
     throw new BrokerError('job_failed', 'The job threw an error; its text is in the log.', { cause: thrown });
   }
+}
+
+/** What a job says of its failure is read by people who may not hold tokens. */
+function withoutSecrets(error: BrokerError, handedOut: readonly Secret[]): BrokerError {
+  if (!handedOut.flatMap(secretForms).some((form) => error.detail.includes(form))) return error;
+  const { code, scope, retryAfterSeconds, logFields } = error;
+  const detail = 'The text of the failure quoted a token and was left out.';
+  // Without the cause: its text goes into the log, and quotes the same.
+  return new BrokerError(code, detail, { scope, retryAfterSeconds, logFields });
 }
 
 function jobContext(

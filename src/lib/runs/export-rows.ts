@@ -77,8 +77,9 @@ async function succeeded(source: ExportSource, run: Run): Promise<Succeeded> {
 }
 
 async function textOf(source: ExportSource, run: Run, record: TenantRun): Promise<string> {
+  if (record.rowsName === undefined) return '';
   let text = '';
-  for await (const piece of source.results.rows(run.runId, record.tenantId)) text += piece;
+  for await (const piece of source.results.rows(run.runId, record.rowsName)) text += piece;
   return text;
 }
 

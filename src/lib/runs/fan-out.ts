@@ -9,7 +9,7 @@ import * as z from 'zod';
 import { errorTable } from '../errors.ts';
 import type { FinishRunInput, FinishRunResult } from './finish-run.ts';
 import type { PlanRunResult } from './plan-run.ts';
-import type { RunStop } from './run.ts';
+import { longestRetryAfterSeconds } from './run.ts';
 import { errorCodeSchema, finishRunResultSchema, planRunResultSchema, tenantRunResultSchema } from './run-schemas.ts';
 import type { TenantRunInput } from './tenant-run.ts';
 
@@ -51,13 +51,20 @@ const batchResultSchema = z.object({
   retryAfterSeconds: z.number(),
   /** Why tenants of the batch were not attempted. */
   stopCode: errorCodeSchema.optional(),
+  /** Why tenants of the batch have no record. */
+  lostBy: errorCodeSchema.optional(),
 });
 type BatchResult = z.infer<typeof batchResultSchema>;
 
-/** A peer that asks for more than this gets the next scheduled run. */
-const longestWaitSeconds = 900;
 /** For activities that the platform itself failed: a lost worker, a time limit of the host. */
 const afterPlatformFailure = (): RetryOptions => new RetryOptions(5_000, 4);
+
+/** The record of a run is worth ten minutes of patience: 5 s, 10 s, … 320 s. */
+const whileStorageIsAway = (): RetryOptions => {
+  const options = new RetryOptions(5_000, 8);
+  options.backoffCoefficient = 2;
+  return options;
+};
 
 /** Chats are down for minutes at times: five tries within an hour. */
 const whileNobodyListens = (): RetryOptions => {
@@ -79,11 +86,13 @@ export function* fanOut(context: OrchestrationContext): Yields<FinishRunResult> 
   const input = fanOutInputSchema.parse(df.getInput<unknown>());
   df.setCustomStatus({ phase: 'listing' });
   const plan = yield* planned(context, input);
-  const stoppedBy = plan.ok ? yield* allRounds(context, input, plan.attempt) : { code: plan.code, detail: plan.detail };
+  const end: RunEnd = plan.ok
+    ? yield* allRounds(context, input, plan.attempt)
+    : { stoppedBy: { code: plan.code, detail: plan.detail } };
   df.setCustomStatus({ phase: 'finishing' });
-  const finish: FinishRunInput = { runId: input.runId, ...(stoppedBy === undefined ? {} : { stoppedBy }) };
+  const finish: FinishRunInput = { runId: input.runId, ...end };
   const finished = yield* checked(
-    df.callActivityWithRetry(finishRunName, afterPlatformFailure(), finish),
+    df.callActivityWithRetry(finishRunName, whileStorageIsAway(), finish),
     finishRunResultSchema,
   );
   try {
@@ -103,21 +112,27 @@ function* planned(context: OrchestrationContext, input: FanOutInput): Yields<Pla
   }
 }
 
-function* allRounds(context: OrchestrationContext, input: FanOutInput, attempt: number): Yields<RunStop | undefined> {
+/** What the orchestration has to say about the end of the run. */
+type RunEnd = Omit<FinishRunInput, 'runId'>;
+
+function* allRounds(context: OrchestrationContext, input: FanOutInput, attempt: number): Yields<RunEnd> {
   let open: readonly number[] = Array.from({ length: attempt }, (_, index) => index);
   for (let round = 1; open.length > 0; round += 1) {
     context.df.setCustomStatus({ phase: 'running', round, tenants: open.length });
     const results = yield* oneRound(context, input, open, round);
     const stopCode = results.find((result) => result.stopCode !== undefined)?.stopCode;
-    if (stopCode === 'run_cancelled') return undefined;
-    if (stopCode !== undefined) return { code: stopCode, detail: errorTable[stopCode].title };
+    if (stopCode === 'run_cancelled') return {};
+    if (stopCode !== undefined) return { stoppedBy: { code: stopCode, detail: errorTable[stopCode].title } };
     open = results.flatMap(({ retry }) => retry);
-    if (open.length === 0 || round >= input.rounds) return undefined;
+    if (open.length === 0 || round >= input.rounds) {
+      const lostBy = results.find((result) => result.lostBy !== undefined)?.lostBy;
+      return lostBy === undefined ? {} : { lostBy };
+    }
     context.df.setCustomStatus({ phase: 'waiting', round, tenants: open.length });
     const demanded = Math.max(...results.map(({ retryAfterSeconds }) => retryAfterSeconds));
-    if (yield* cancelledWhileWaiting(context, waitSeconds(input, round, demanded))) return undefined;
+    if (yield* cancelledWhileWaiting(context, waitSeconds(input, round, demanded))) return {};
   }
-  return undefined;
+  return {};
 }
 
 function* oneRound(
@@ -151,7 +166,13 @@ export function* fanOutBatch(context: OrchestrationContext): Yields<BatchResult>
     const retry = indexes.filter((_, place) => results[place]?.outcome === 'retrying');
     const retryAfterSeconds = Math.max(0, ...results.map((result) => result.retryAfterSeconds ?? 0));
     const stopCode = results.find(({ outcome }) => outcome === 'not_attempted')?.code;
-    return { retry, retryAfterSeconds, ...(stopCode === undefined ? {} : { stopCode }) };
+    const lostBy = results.find(({ outcome, unrecorded }) => unrecorded === true && outcome !== 'retrying')?.code;
+    return {
+      retry,
+      retryAfterSeconds,
+      ...(stopCode === undefined ? {} : { stopCode }),
+      ...(lostBy === undefined ? {} : { lostBy }),
+    };
   } catch {
     // An activity never throws, so the platform has failed one four times. What the others did is on record, and the
     // next round asks the record first: to name all of them costs a look each.
@@ -161,7 +182,7 @@ export function* fanOutBatch(context: OrchestrationContext): Yields<BatchResult>
 
 function waitSeconds(input: FanOutInput, round: number, demandedSeconds: number): number {
   const backOff = input.retryDelaySeconds * 2 ** (round - 1) * (1 + input.jitter / 2);
-  return Math.min(longestWaitSeconds, Math.max(backOff, demandedSeconds));
+  return Math.min(longestRetryAfterSeconds, Math.max(backOff, demandedSeconds));
 }
 
 function* cancelledWhileWaiting(context: OrchestrationContext, seconds: number): Yields<boolean> {

@@ -1,21 +1,32 @@
 import type { Clock } from '../clock.ts';
-import { BrokerError } from '../errors.ts';
+import { BrokerError, type ErrorCode, errorTable } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { isEnded, type Run, type RunStatus, type RunStop, type TenantCounts } from './run.ts';
+import {
+  isEnded,
+  type PlannedTenant,
+  type Run,
+  type RunStatus,
+  type RunStop,
+  type TenantCounts,
+  type TenantRun,
+} from './run.ts';
 import type { RunId } from './run-id.ts';
-import type { RunLog } from './run-log.ts';
+import type { RunLog, RunResults } from './run-log.ts';
 import type { RunStops } from './run-stops.ts';
 
 export interface FinishRunInput {
   readonly runId: RunId;
   /** Why the orchestration itself gave up, where it did. */
   readonly stoppedBy?: RunStop | undefined;
+  /** Why tenants of the last round have no record, where an activity knew. */
+  readonly lostBy?: ErrorCode | undefined;
 }
 
 export interface FinishRunDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly runLog: RunLog;
+  readonly results: Pick<RunResults, 'plan'>;
   readonly stops: RunStops;
 }
 
@@ -26,36 +37,29 @@ export interface FinishRunResult {
 }
 
 /**
- * Closes the record: what was still to be retried has failed, the counts become final. Repeating it changes nothing.
+ * Closes the record: no tenant is left open, the counts become final. Repeating it changes nothing, also when the first
+ * time died half-way.
  * @throws BrokerError storage_unavailable; the orchestration repeats it.
  */
 export async function finishRun(deps: FinishRunDeps, input: FinishRunInput): Promise<FinishRunResult> {
-  const run = await deps.runLog.find(input.runId);
-  if (run === undefined) throw new BrokerError('run_not_found', `The record of the run ${input.runId} is gone.`);
+  const { runId } = input;
+  const run = await deps.runLog.find(runId);
+  if (run === undefined) throw new BrokerError('run_not_found', `The record of the run ${runId} is gone.`);
   if (isEnded(run.status)) return { status: run.status, tenants: run.tenants };
-  for await (const tenant of deps.runLog.tenants(input.runId, 'retrying')) {
-    await deps.runLog.recordTenant(input.runId, { ...tenant, outcome: 'failed', round: tenant.round + 1 });
-  }
-  const { succeeded, failed, skipped } = await deps.runLog.countTenants(input.runId);
+  const open = await openTenants(deps, run);
+  const { status, stoppedBy } = endOf(run, input.stoppedBy, open);
+  // On record before any tenant is closed: a repetition that finds none open must come to the same end.
+  if (stoppedBy !== undefined && run.stoppedBy === undefined) await deps.runLog.change(runId, { stoppedBy });
+  for (const record of closed(open, status, input.lostBy ?? 'internal', deps.clock.nowMs()))
+    await deps.runLog.recordTenant(runId, record);
+  const { succeeded, failed, skipped } = await deps.runLog.countTenants(runId);
   const { total } = run.tenants;
-  const tenants = {
-    total,
-    succeeded,
-    failed,
-    skipped,
-    notAttempted: Math.max(0, total - succeeded - failed - skipped),
-  };
-  const stoppedBy = run.stoppedBy ?? input.stoppedBy;
-  const status = statusOf(run, stoppedBy, tenants);
-  await deps.runLog.change(input.runId, {
-    status,
-    tenants,
-    finishedAtMs: deps.clock.nowMs(),
-    ...(stoppedBy === undefined ? {} : { stoppedBy }),
-  });
-  deps.stops.forget(input.runId);
+  const notAttempted = Math.max(0, total - succeeded - failed - skipped);
+  const tenants = { total, succeeded, failed, skipped, notAttempted };
+  await deps.runLog.change(runId, { status, tenants, finishedAtMs: deps.clock.nowMs() });
+  deps.stops.forget(runId);
   deps.log.log(status === 'failed' ? 'error' : 'info', 'run.finished', {
-    runId: input.runId,
+    runId,
     status,
     ...tenants,
     stoppedBy: stoppedBy?.code,
@@ -63,10 +67,77 @@ export async function finishRun(deps: FinishRunDeps, input: FinishRunInput): Pro
   return { status, tenants };
 }
 
-function statusOf(run: Run, stoppedBy: RunStop | undefined, tenants: TenantCounts): RunStatus {
-  if (stoppedBy !== undefined) return 'failed';
-  // A cancellation that came after the last tenant has cancelled nothing.
-  if (run.cancelRequestedAtMs !== undefined && (tenants.notAttempted > 0 || run.startedAtMs === undefined))
-    return 'cancelled';
-  return 'completed';
+/** Tenants of the run without a final result. */
+interface OpenTenants {
+  readonly retrying: readonly TenantRun[];
+  /** Planned, and without any record. */
+  readonly missing: readonly PlannedTenant[];
+  /** Closed by a cancellation, in an earlier attempt to finish. */
+  readonly cancelled: number;
+  readonly lastRound: number;
+}
+
+async function openTenants(deps: FinishRunDeps, run: Run): Promise<OpenTenants> {
+  const recorded = new Set<string>();
+  const retrying: TenantRun[] = [];
+  let cancelled = 0;
+  let lastRound = 1;
+  for await (const record of deps.runLog.tenants(run.runId)) {
+    recorded.add(record.tenantId);
+    lastRound = Math.max(lastRound, record.round);
+    if (record.outcome === 'retrying') retrying.push(record);
+    if (record.code === 'run_cancelled') cancelled += 1;
+  }
+  const planned = run.startedAtMs === undefined ? [] : ((await deps.results.plan(run.runId))?.attempt ?? []);
+  return { retrying, missing: planned.filter(({ tenantId }) => !recorded.has(tenantId)), cancelled, lastRound };
+}
+
+/** How the run ends. What came after the last tenant was done has neither stopped nor cancelled anything. */
+function endOf(
+  run: Run,
+  stoppedBy: RunStop | undefined,
+  open: OpenTenants,
+): { status: RunStatus; stoppedBy?: RunStop } {
+  if (run.stoppedBy !== undefined) return { status: 'failed', stoppedBy: run.stoppedBy };
+  const left = open.retrying.length + open.missing.length + open.cancelled;
+  if (run.startedAtMs !== undefined && left === 0) return { status: 'completed' };
+  if (run.cancelRequestedAtMs !== undefined) return { status: 'cancelled' };
+  return stoppedBy === undefined ? { status: 'completed' } : { status: 'failed', stoppedBy };
+}
+
+/**
+ * The last records of open tenants. What waited to be tried again has failed. A tenant that has no record although
+ * nothing kept the run from it has failed, too: a completed run owes each tenant a result. In a run that was stopped or
+ * cancelled it was not attempted.
+ */
+function closed(open: OpenTenants, status: RunStatus, lostBy: ErrorCode, nowMs: number): TenantRun[] {
+  const waiting = open.retrying.map((tenant): TenantRun => {
+    const reason: Partial<TenantRun> =
+      status === 'cancelled'
+        ? {
+            code: 'run_cancelled',
+            detail: `Cancelled before it was tried again; the last attempt: ${errorTable[tenant.code ?? 'internal'].title}.`,
+          }
+        : {};
+    return { ...tenant, ...reason, retryAfterSeconds: undefined, outcome: 'failed', round: tenant.round + 1 };
+  });
+  const lost = status !== 'completed' ? [] : open.missing;
+  return [
+    ...waiting,
+    ...lost.map(
+      ({ tenantId, name }): TenantRun => ({
+        tenantId,
+        name,
+        outcome: 'failed',
+        code: lostBy,
+        detail: 'It was visited, but its result could not be recorded; the log says why.',
+        // Above all rounds, so that no straggler writes over it.
+        round: open.lastRound + 1,
+        rows: 0,
+        columns: [],
+        startedAtMs: nowMs,
+        finishedAtMs: nowMs,
+      }),
+    ),
+  ];
 }

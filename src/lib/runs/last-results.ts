@@ -21,8 +21,8 @@ export interface LastResultsReader {
   read(jobs: readonly string[]): Promise<LastResults>;
 }
 
-/** Runs over a few tenants hide the rest: so many runs back are looked at until one was over all. */
-const runsPerJob = 5;
+/** Runs over a few tenants say nothing of the rest: so many of the newest are looked at before the last one over all. */
+const newestRuns = 20;
 /** A page of 5,000 tenants reads 20,000 records: a dashboard that is open all day shall not do so every few seconds. */
 const keptMs = 15_000;
 
@@ -56,14 +56,16 @@ async function readAll(runLog: RunLog, jobs: readonly string[]): Promise<LastRes
 
 async function readJob(runLog: RunLog, job: string): Promise<ReadonlyMap<TenantId, LastResult>> {
   const found = new Map<TenantId, LastResult>();
-  for (const { runId, status, scope } of await runLog.list({ job, limit: runsPerJob })) {
+  const runs = await runLog.list({ job, limit: Number.MAX_SAFE_INTEGER });
+  const full = runs.findIndex(({ status, scope }) => status === 'completed' && scope === 'all');
+  const newest = runs.slice(0, full < 0 ? newestRuns : Math.min(full, newestRuns));
+  for (const { runId } of [...newest, ...runs.slice(full, full + 1)]) {
     for await (const { tenantId, outcome, code, finishedAtMs } of runLog.tenants(runId)) {
       // Newest run first; a tenant that is to be tried again has no result in this run yet.
       if (outcome === 'retrying' || found.has(tenantId)) continue;
       const finishedAt = isoTime(finishedAtMs);
       found.set(tenantId, { job, runId, outcome, ...(code === undefined ? {} : { code }), finishedAt });
     }
-    if (status === 'completed' && scope === 'all') break;
   }
   return found;
 }

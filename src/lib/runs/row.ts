@@ -1,6 +1,7 @@
 import { BrokerError } from '../errors.ts';
 import { scrub } from '../log.ts';
 import type { Secret } from '../secret.ts';
+import { secretForms } from './secret-forms.ts';
 
 export type RowValue = string | number | boolean | null;
 
@@ -23,7 +24,7 @@ export interface WrittenRows {
 
 /**
  * Checks what a job returned and turns it into JSON Lines. Results are read by people who may not hold tokens, so a
- * row with one of the secrets that this job was given, or with anything that looks like a token, is refused.
+ * row with one of the secrets that this job was given (also in base64), or with anything that looks like a token, is refused.
  * @throws BrokerError job_failed that names the row and column, never the value.
  */
 export function writeRows(returned: unknown, handedOut: readonly Secret[]): WrittenRows {
@@ -32,9 +33,10 @@ export function writeRows(returned: unknown, handedOut: readonly Secret[]): Writ
   const rows: readonly unknown[] = Array.isArray(returned) ? returned : [];
   const columns = new Set<string>();
   const lines: string[] = [];
+  const forbidden = handedOut.flatMap(secretForms);
   let bytes = 0;
   for (const [index, row] of rows.entries()) {
-    checkRow(row, index, handedOut);
+    checkRow(row, index, forbidden);
     for (const name of Object.keys(row)) columns.add(name);
     const line = JSON.stringify(row);
     bytes += Buffer.byteLength(line) + 1;
@@ -44,7 +46,7 @@ export function writeRows(returned: unknown, handedOut: readonly Secret[]): Writ
   return { jsonLines: lines.map((line) => `${line}\n`).join(''), count: lines.length, columns: [...columns] };
 }
 
-function checkRow(row: unknown, index: number, handedOut: readonly Secret[]): asserts row is Row {
+function checkRow(row: unknown, index: number, forbidden: readonly string[]): asserts row is Row {
   const at = `Row ${index + 1}`;
   if (typeof row !== 'object' || row === null || Array.isArray(row)) refuse(`${at} is not an object.`);
   for (const [name, value] of Object.entries(row)) {
@@ -54,7 +56,7 @@ function checkRow(row: unknown, index: number, handedOut: readonly Secret[]): as
       refuse(`${column} is neither text, number, boolean nor null.`);
     if (typeof value === 'number' && !Number.isFinite(value)) refuse(`${column} is not a finite number.`);
     for (const text of typeof value === 'string' ? [name, value] : [name]) {
-      if (scrub(text) !== text || handedOut.some((secret) => text.includes(secret.reveal()))) {
+      if (scrub(text) !== text || forbidden.some((form) => text.includes(form))) {
         refuse(`${column} holds something that looks like a token.`);
       }
     }

@@ -3,7 +3,7 @@ import { BrokerError } from '../errors.ts';
 import type { Job } from './job.ts';
 import type { Row } from './row.ts';
 import { compareRows, type RowChange } from './row-changes.ts';
-import { isEnded, type Run, type TenantRun } from './run.ts';
+import type { Run, TenantRun } from './run.ts';
 import type { RunId } from './run-id.ts';
 import type { RunLog, RunResults } from './run-log.ts';
 
@@ -39,16 +39,16 @@ const mostChanges = 10_000;
 const atOnce = 8;
 
 /**
- * The run that a run is compared with: the latest one of the same job before it that ended and covered all tenants.
+ * The run that a run is compared with: the latest one of the same job before it that was completed over all tenants.
  * @throws BrokerError run_not_found when there is none.
  */
 export async function previousRun(runLog: RunLog, run: Run): Promise<Run> {
   const earlier = await runLog.list({ job: run.job, createdBeforeMs: run.createdAtMs, limit: 100 });
   const previous = earlier.find(
-    ({ status, scope, runId }) => runId !== run.runId && isEnded(status) && status !== 'failed' && scope === 'all',
+    ({ status, scope, runId }) => runId !== run.runId && status === 'completed' && scope === 'all',
   );
   if (previous === undefined)
-    throw new BrokerError('run_not_found', 'The job has no earlier run over all tenants to compare with.');
+    throw new BrokerError('run_not_found', 'The job has no earlier completed run over all tenants to compare with.');
   return previous;
 }
 
@@ -61,11 +61,11 @@ export async function compareRuns(source: Source, job: Job | undefined, before: 
   const changes: TenantChange[] = [];
   for (let start = 0; start < both.length && changes.length <= mostChanges; start += atOnce) {
     const compared = await Promise.all(
-      both.slice(start, start + atOnce).map(async ({ tenantId, name, rows }) => {
-        const old = earlier.get(tenantId);
+      both.slice(start, start + atOnce).map(async (record) => {
+        const { tenantId, name } = record;
         const [left, right] = await Promise.all([
-          rowsOf(source, before.runId, tenantId, old?.rows),
-          rowsOf(source, after.runId, tenantId, rows),
+          rowsOf(source, before.runId, earlier.get(tenantId)),
+          rowsOf(source, after.runId, record),
         ]);
         return compareRows(left, right, job?.key).map((change): TenantChange => ({ tenantId, name, ...change }));
       }),
@@ -91,9 +91,9 @@ async function succeeded(source: Source, runId: RunId): Promise<Map<TenantId, Te
   return records;
 }
 
-async function rowsOf(source: Source, runId: RunId, tenantId: TenantId, count = 0): Promise<readonly Row[]> {
-  if (count === 0) return [];
+async function rowsOf(source: Source, runId: RunId, record: TenantRun | undefined): Promise<readonly Row[]> {
+  if (record?.rowsName === undefined) return [];
   let text = '';
-  for await (const piece of source.results.rows(runId, tenantId)) text += piece;
+  for await (const piece of source.results.rows(runId, record.rowsName)) text += piece;
   return text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Row]));
 }

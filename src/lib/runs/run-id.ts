@@ -11,6 +11,9 @@ const runIdPattern = /^([a-z][a-z0-9-]{0,39})@([A-Za-z0-9][A-Za-z0-9:._-]{0,45})
 export const scheduledWindow = (scheduledAtMs: number): string =>
   `${new Date(scheduledAtMs).toISOString().slice(0, 16)}Z`;
 
+/** Whether a window looks like one that a timer stands for: nobody else may take it. */
+export const isScheduledWindow = (window: string): boolean => /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}Z$/i.test(window);
+
 /** The window of a run that somebody asked for: never the same twice. */
 export const manualWindow = (uniqueId: string): string => `manual-${uniqueId}`;
 

@@ -49,9 +49,10 @@ export interface RunResults {
   putPlan(runId: RunId, plan: RunPlan): Promise<RunPlan>;
   /** @returns undefined when the run has no plan (yet). */
   plan(runId: RunId): Promise<RunPlan | undefined>;
-  putRows(runId: RunId, tenantId: TenantId, jsonLines: string): Promise<void>;
+  /** @param rowsName is new with every attempt: of several at once, the record says whose rows count. */
+  putRows(runId: RunId, rowsName: string, jsonLines: string): Promise<void>;
   /** JSON Lines as stored, in pieces of any size. */
-  rows(runId: RunId, tenantId: TenantId): AsyncIterable<string>;
+  rows(runId: RunId, rowsName: string): AsyncIterable<string>;
   /** Deletes everything of the run. */
   remove(runId: RunId): Promise<void>;
 }

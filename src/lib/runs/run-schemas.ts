@@ -56,6 +56,7 @@ export const tenantRunResultSchema: z.ZodType<TenantRunResult> = z.object({
   outcome: z.enum([...tenantOutcomes, 'not_attempted']),
   code: errorCodeSchema.optional(),
   retryAfterSeconds: z.number().optional(),
+  unrecorded: z.literal(true).optional(),
 });
 
 export const finishRunResultSchema: z.ZodType<FinishRunResult> = z.object({

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import { BrokerError } from '../errors.ts';
-import type { RunStop } from './run.ts';
+import { isEnded, type RunStop } from './run.ts';
 import type { RunId } from './run-id.ts';
 import type { RunLog } from './run-log.ts';
 
@@ -33,10 +33,10 @@ export function createRunStops(deps: { readonly runLog: RunLog; readonly clock: 
   const look = async (runId: RunId): Promise<RunStop | undefined> => {
     const run = await deps.runLog.find(runId);
     if (run === undefined) throw new BrokerError('run_not_found', `The record of the run ${runId} is gone.`);
-    return (
-      run.stoppedBy ??
-      (run.cancelRequestedAtMs === undefined ? undefined : { code: 'run_cancelled', detail: 'The run was cancelled.' })
-    );
+    if (run.stoppedBy !== undefined) return run.stoppedBy;
+    if (run.cancelRequestedAtMs !== undefined) return { code: 'run_cancelled', detail: 'The run was cancelled.' };
+    // Ended by the watchdog while its batches go on.
+    return isEnded(run.status) ? { code: 'not_attempted', detail: 'The run has ended.' } : undefined;
   };
   return {
     find: async (runId) => {

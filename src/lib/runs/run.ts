@@ -69,7 +69,11 @@ export interface TenantRun {
   /** In which round of the run, from 1: later rounds come back to transient failures. 0: decided without an attempt. */
   readonly round: number;
   readonly rows: number;
+  /** Under which name the attempt that counts has stored its rows; absent where there are none. */
+  readonly rowsName?: string | undefined;
   readonly columns: readonly string[];
+  /** With `retrying`: when the peer said to come back, seconds after `finishedAtMs`. */
+  readonly retryAfterSeconds?: number | undefined;
   readonly startedAtMs: number;
   readonly finishedAtMs: number;
 }

@@ -5,7 +5,7 @@ import type { Logger } from '../log.ts';
 import type { JobRegistry } from './job.ts';
 import type { Orchestrations } from './orchestrations.ts';
 import { isEnded } from './run.ts';
-import { type RunId, runIdOf } from './run-id.ts';
+import { isScheduledWindow, type RunId, runIdOf } from './run-id.ts';
 import type { RunLog } from './run-log.ts';
 
 /** How runs are cut up and how patient they are; from the settings, copied into each run's input. */
@@ -47,6 +47,12 @@ export async function startRun(deps: StartRunDeps, request: StartRunRequest): Pr
   const { job, window, startedBy, tenants, parameters = {} } = request;
   if (deps.jobs.find(job) === undefined) throw new BrokerError('job_unknown', `There is no job "${job.slice(0, 40)}".`);
   const runId = runIdOf(job, window);
+  if (startedBy !== 'timer' && isScheduledWindow(window)) {
+    throw new BrokerError(
+      'request_invalid',
+      'A window in the form of a time belongs to the timer; name yours otherwise.',
+    );
+  }
   const createdAtMs = deps.clock.nowMs();
   const claimed = await deps.runLog.create(
     { runId, job, window, startedBy, createdAtMs },

@@ -1,10 +1,10 @@
 import type { Clock } from '../clock.ts';
 import { BrokerError, type ErrorCode, toBrokerError } from '../errors.ts';
 import { parseDomainName } from '../identifiers.ts';
-import { errorFields, type Logger } from '../log.ts';
+import { errorFields, type Logger, scrub } from '../log.ts';
 import { type ExecuteDeps, executeJob } from './execute-job.ts';
 import type { JobRegistry, JobTenant } from './job.ts';
-import type { PlannedTenant, RunPlan, TenantRun } from './run.ts';
+import { longestRetryAfterSeconds, type PlannedTenant, type RunPlan, type TenantRun } from './run.ts';
 import type { RunId } from './run-id.ts';
 import type { RunLog, RunResults } from './run-log.ts';
 import type { RunPlans } from './run-plans.ts';
@@ -27,6 +27,8 @@ export interface TenantRunResult {
   readonly code?: ErrorCode | undefined;
   /** Set with `retrying`, where the peer said when to come back, seconds. */
   readonly retryAfterSeconds?: number | undefined;
+  /** The outcome could not be put on record. */
+  readonly unrecorded?: true | undefined;
 }
 
 export interface TenantRunDeps extends ExecuteDeps {
@@ -37,6 +39,7 @@ export interface TenantRunDeps extends ExecuteDeps {
   readonly results: RunResults;
   readonly plans: RunPlans;
   readonly stops: RunStops;
+  readonly newId: () => string;
 }
 
 /**
@@ -60,7 +63,7 @@ export async function runTenant(deps: TenantRunDeps, input: TenantRunInput): Pro
   } catch (thrown) {
     // Storage, most likely: without a record of the tenant, the next round comes back to it.
     log.log('error', 'tenant_run.broken', errorFields(thrown));
-    return { outcome: input.last ? 'failed' : 'retrying', code: toBrokerError(thrown).code };
+    return { outcome: input.last ? 'failed' : 'retrying', code: toBrokerError(thrown).code, unrecorded: true };
   }
 }
 
@@ -72,7 +75,7 @@ async function attempt(
 ): Promise<TenantRunResult> {
   const started = { tenantId: tenant.tenantId, name: tenant.name, round: input.round, startedAtMs: deps.clock.nowMs() };
   const record = async (
-    rest: Pick<TenantRun, 'outcome' | 'code' | 'detail'>,
+    rest: Pick<TenantRun, 'outcome' | 'code' | 'detail' | 'retryAfterSeconds' | 'rowsName'>,
     rows = 0,
     columns: readonly string[] = [],
   ) =>
@@ -99,27 +102,32 @@ async function attempt(
       errorFields(thrown),
     );
     if (error.scope === 'credential') {
-      await deps.stops.stop(input.runId, { code: error.code, detail: error.detail });
+      await deps.stops.stop(input.runId, { code: error.code, detail: scrub(error.detail) });
       return { outcome: 'not_attempted', code: error.code };
     }
-    const result = await record({ outcome: outcomeOf(error, input.last), code: error.code, detail: error.detail });
-    return result.outcome === 'retrying' && error.retryAfterSeconds !== undefined
-      ? { ...result, retryAfterSeconds: error.retryAfterSeconds }
-      : result;
+    const outcome = outcomeOf(error, input.last);
+    const retryAfterSeconds = outcome === 'retrying' ? error.retryAfterSeconds : undefined;
+    return record({ outcome, code: error.code, detail: scrub(error.detail), retryAfterSeconds });
   }
-  if (written.count > 0) await deps.results.putRows(input.runId, tenant.tenantId, written.jsonLines);
-  return record({ outcome: 'succeeded' }, written.count, written.columns);
+  if (written.count === 0) return record({ outcome: 'succeeded' });
+  // A name of its own: a second delivery that overlaps with this one must not write over the rows of the first record.
+  const rowsName = `${tenant.tenantId}.${deps.newId()}`;
+  await deps.results.putRows(input.runId, rowsName, written.jsonLines);
+  return record({ outcome: 'succeeded', rowsName }, written.count, written.columns);
 }
 
 /** A missing licence is nobody's failure; a job that took its whole time once would take it again. */
 function outcomeOf(error: BrokerError, last: boolean): TenantRun['outcome'] {
   if (error.code === 'resource_unavailable') return 'skipped';
-  return error.transient && error.code !== 'job_timed_out' && !last ? 'retrying' : 'failed';
+  if (!error.transient || error.code === 'job_timed_out' || last) return 'failed';
+  // To come back earlier than the peer asks only makes it worse.
+  return (error.retryAfterSeconds ?? 0) > longestRetryAfterSeconds ? 'failed' : 'retrying';
 }
 
 const resultOf = (record: TenantRun): TenantRunResult => ({
   outcome: record.outcome,
   ...(record.code === undefined ? {} : { code: record.code }),
+  ...(record.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: record.retryAfterSeconds }),
 });
 
 function jobTenant({ tenantId, name, defaultDomain }: PlannedTenant): JobTenant {

@@ -37,6 +37,20 @@ test('a job that asks Graph nothing costs no token', async () => {
 });
 
 describe('rows', () => {
+  test.each([
+    ['base64', (text: string) => Buffer.from(text).toString('base64')],
+    ['base64url', (text: string) => Buffer.from(text).toString('base64url')],
+    ['base64 of a header', (text: string) => Buffer.from(`Bearer ${text}\r\n`).toString('base64')],
+    ['base64 of another text around it', (text: string) => Buffer.from(`ab${text}c`).toString('base64')],
+    ['base64 of JSON', (text: string) => Buffer.from(JSON.stringify({ text })).toString('base64')],
+  ])('with a token of the job as %s are refused', async (_form, encode) => {
+    const leak = async ({ token }: JobContext) => [{ note: encode((await token('graph')).reveal()) }];
+    expect(await failure(leak)).toMatchObject({
+      code: 'job_failed',
+      detail: 'Row 1, column "note" holds something that looks like a token.',
+    });
+  });
+
   test.each([[undefined], [null], [[]]])('%j is no rows, and no failure', async (returned) => {
     expect((await tryJob(job(async () => returned))).rows).toEqual([]);
   });

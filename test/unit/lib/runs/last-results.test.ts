@@ -65,6 +65,15 @@ describe('the last results of the tenants', () => {
     expect(results.get(tenantId(2))?.[0]).toMatchObject({ runId: some, outcome: 'failed', code: 'throttled' });
   });
 
+  it('are not hidden by many later runs over a few tenants', async () => {
+    const all = await runOf('access', 'w1', 1, [record(1, 'succeeded'), record(2, 'succeeded')]);
+    for (let run = 2; run < 40; run += 1)
+      await runOf('access', `w${run}`, run, [record(2, 'failed', { code: 'throttled' })], { only: [2] });
+    const results = await read('access');
+    expect(results.get(tenantId(1))?.[0]?.runId).toBe(all);
+    expect(results.get(tenantId(2))?.[0]).toMatchObject({ runId: 'access@w39', outcome: 'failed' });
+  });
+
   it('do not reach behind a run that was over all tenants: who is not in it has left', async () => {
     await runOf('access', 'w1', 1, [record(1, 'succeeded'), record(2, 'succeeded')]);
     await runOf('access', 'w2', 2, [record(1, 'succeeded')]);

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import type { Notice } from '../../../../src/lib/notifications/notice.ts';
+import type { JobDefinition } from '../../../../src/lib/runs/job.ts';
 import { purgeRuns } from '../../../../src/lib/runs/purge-runs.ts';
 import { watchRuns } from '../../../../src/lib/runs/watch-runs.ts';
 import { FakeOrchestrations } from '../../../fakes/fake-orchestrations.ts';
@@ -6,12 +8,22 @@ import { runId, stageRun, tenantId } from './stage.ts';
 
 const hour = 3_600_000;
 
-async function stage() {
-  const run = await stageRun(async () => [], 3);
+async function stage(more: Partial<JobDefinition> = {}) {
+  const run = await stageRun(async () => [], 3, more);
   const orchestrations = new FakeOrchestrations();
   orchestrations.states.set(runId, 'active');
   const tuning = { batchSize: 100, rounds: 3, retryDelaySeconds: 60 };
-  return { ...run, orchestrations, watch: () => watchRuns({ ...run.deps, orchestrations, tuning }) };
+  const notices: Notice[] = [];
+  const notifier = { send: async (notice: Notice) => void notices.push(notice) };
+  const timer = { off: false };
+  return {
+    ...run,
+    orchestrations,
+    notices,
+    notifier,
+    watch: () => watchRuns({ ...run.deps, orchestrations, tuning, notifier, timerIsOff: () => timer.off }),
+    timer,
+  };
 }
 
 describe('the watchdog', () => {
@@ -19,7 +31,7 @@ describe('the watchdog', () => {
     const { watch, attempt, clock, runLog } = await stage();
     await clock.advance(hour);
     await attempt(0);
-    expect(await watch()).toEqual({ resumed: [], closed: [] });
+    expect(await watch()).toMatchObject({ resumed: [], closed: [] });
     expect(await runLog.find(runId)).toMatchObject({ status: 'running' });
   });
 
@@ -29,10 +41,10 @@ describe('the watchdog', () => {
       { runId: 'probe@w2', job: 'probe', window: 'w2', startedBy: 'timer', createdAtMs: clock.nowMs() },
       { parameters: {} },
     );
-    expect(await watch()).toEqual({ resumed: [], closed: [] });
+    expect(await watch()).toMatchObject({ resumed: [], closed: [] });
     await clock.advance(61_000);
-    expect(await watch()).toEqual({ resumed: ['probe@w2'], closed: [] });
-    expect(await watch()).toEqual({ resumed: [], closed: [] });
+    expect(await watch()).toMatchObject({ resumed: ['probe@w2'], closed: [] });
+    expect(await watch()).toMatchObject({ resumed: [], closed: [] });
     expect(orchestrations.started).toHaveLength(1);
   });
 
@@ -41,22 +53,22 @@ describe('the watchdog', () => {
     await attempt(0);
     orchestrations.states.set(runId, 'ended');
     await clock.advance(120_000);
-    expect(await watch()).toEqual({ resumed: [], closed: [runId] });
+    expect(await watch()).toMatchObject({ resumed: [], closed: [runId] });
     const stoppedBy = { code: 'internal', detail: 'The orchestration of the run failed.' };
     expect(await runLog.find(runId)).toMatchObject({
       status: 'failed',
       stoppedBy,
       tenants: { succeeded: 1, notAttempted: 2 },
     });
-    expect(await watch()).toEqual({ resumed: [], closed: [] });
+    expect(await watch()).toMatchObject({ resumed: [], closed: [] });
   });
 
   test('starts a run again that the platform has lost', async () => {
     const { watch, clock, orchestrations } = await stage();
     orchestrations.states.delete(runId);
-    expect(await watch()).toEqual({ resumed: [], closed: [] });
+    expect(await watch()).toMatchObject({ resumed: [], closed: [] });
     await clock.advance(120_000);
-    expect(await watch()).toEqual({ resumed: [runId], closed: [] });
+    expect(await watch()).toMatchObject({ resumed: [runId], closed: [] });
   });
 
   test('ends a run that does not move for longer than a tenant may take', async () => {
@@ -74,6 +86,100 @@ describe('the watchdog', () => {
     });
   });
 
+  test('leaves a run alone that waits in line behind another which goes on, and one that has just ended', async () => {
+    const { watch, clock, runLog, orchestrations } = await stage();
+    const other = { runId: 'probe@w2', job: 'probe', window: 'w2', startedBy: 'timer' };
+    await runLog.create({ ...other, createdAtMs: clock.nowMs() }, { parameters: {} });
+    await runLog.change('probe@w2', { status: 'running', startedAtMs: clock.nowMs() });
+    orchestrations.states.set('probe@w2', 'active');
+    const record = { name: 'x', outcome: 'succeeded', round: 1, rows: 0, columns: [], startedAtMs: 0 } as const;
+    for (let tenant = 1; tenant <= 5; tenant += 1) {
+      await clock.advance(hour);
+      await runLog.recordTenant('probe@w2', { ...record, tenantId: tenantId(tenant), finishedAtMs: clock.nowMs() });
+      expect((await watch()).closed).toEqual([]);
+    }
+    await runLog.change('probe@w2', { status: 'completed', finishedAtMs: clock.nowMs() });
+    await clock.advance(hour);
+    expect((await watch()).closed).toEqual([]);
+    await clock.advance(2 * hour);
+    expect((await watch()).closed).toEqual([runId]);
+  });
+
+  test('ends a run that has not moved for a day, however busy the others are', async () => {
+    const { watch, clock, runLog, orchestrations } = await stage();
+    await clock.advance(25 * hour);
+    await runLog.create(
+      { runId: 'probe@w2', job: 'probe', window: 'w2', startedBy: 'timer', createdAtMs: clock.nowMs() },
+      { parameters: {} },
+    );
+    orchestrations.states.set('probe@w2', 'active');
+    expect((await watch()).closed).toEqual([runId]);
+  });
+
+  test('tells people about a run that it has closed; that nobody listens is no failure of the watchdog', async () => {
+    const { watch, orchestrations, notices } = await stage();
+    orchestrations.states.set(runId, 'ended');
+    await watch();
+    expect(notices).toMatchObject([{ severity: 'error', title: expect.stringContaining('probe failed') as string }]);
+    const deaf = await stage();
+    deaf.notifier.send = async () => Promise.reject(new Error('the chat is down'));
+    deaf.orchestrations.states.set(runId, 'ended');
+    expect((await deaf.watch()).closed).toEqual([runId]);
+    expect(deaf.logger.events()).toContain('run.not_announced');
+  });
+
+  test('closes a run as completed when all its tenants were done before its orchestration died', async () => {
+    const { watch, attempt, runLog, orchestrations } = await stage();
+    for (const index of [0, 1, 2]) await attempt(index);
+    orchestrations.states.set(runId, 'ended');
+    expect((await watch()).closed).toEqual([runId]);
+    const run = await runLog.find(runId);
+    expect(run).toMatchObject({ status: 'completed', tenants: { succeeded: 3, notAttempted: 0 } });
+    expect(run?.stoppedBy).toBeUndefined();
+  });
+
+  test('lets no batch of a run that it has ended begin another tenant', async () => {
+    for (const done of [1, 3]) {
+      const { watch, attempt, begun, orchestrations } = await stage();
+      for (let index = 0; index < done; index += 1) await attempt(index);
+      orchestrations.states.set(runId, 'ended');
+      await watch();
+      expect(await attempt(2, { round: 2 })).toMatchObject({ outcome: 'not_attempted' });
+      expect(begun).toHaveLength(done);
+    }
+  });
+
+  describe('starts the latest window of a job whose timer could not', () => {
+    // The stage stands at midnight.
+    const schedule = '0 0 5 * * *';
+    const window = 'probe@2026-11-24T05:00Z';
+
+    test('once, minutes later', async () => {
+      const { watch, clock, runLog, orchestrations } = await stage({ schedule });
+      await clock.advance(5 * hour + 60_000);
+      expect((await watch()).started).toEqual([]);
+      await clock.advance(5 * 60_000);
+      expect((await watch()).started).toEqual([window]);
+      expect((await watch()).started).toEqual([]);
+      expect(await runLog.find(window)).toMatchObject({ startedBy: 'timer', scope: 'all' });
+      expect(orchestrations.started.map(({ instanceId }) => instanceId)).toEqual([window]);
+    });
+
+    test('and not when it is long past, when the timer is off, or when the timer never started the job', async () => {
+      const late = await stage({ schedule });
+      await late.clock.advance(12 * hour);
+      expect((await late.watch()).started).toEqual([]);
+      const off = await stage({ schedule });
+      off.timer.off = true;
+      await off.clock.advance(6 * hour);
+      expect((await off.watch()).started).toEqual([]);
+      const fresh = await stage({ schedule });
+      await fresh.runLog.remove(runId);
+      await fresh.clock.advance(6 * hour);
+      expect((await fresh.watch()).started).toEqual([]);
+    });
+  });
+
   test('a failure with one run does not keep it from the others', async () => {
     const { watch, clock, runLog, orchestrations, logger } = await stage();
     await runLog.create(
@@ -83,7 +189,7 @@ describe('the watchdog', () => {
     orchestrations.states.set(runId, 'ended');
     await clock.advance(120_000);
     orchestrations.broken = true;
-    expect(await watch()).toEqual({ resumed: [], closed: [runId] });
+    expect(await watch()).toMatchObject({ resumed: [], closed: [runId] });
     expect(logger.events()).toContain('run.watch_failed');
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { defineJob } from '../../../../src/lib/runs/job.ts';
-import { tenantsLeft } from '../../../../src/lib/runs/rerun.ts';
+import { rerunRequest } from '../../../../src/lib/runs/rerun.ts';
 import type { Row } from '../../../../src/lib/runs/row.ts';
 import { compareRows } from '../../../../src/lib/runs/row-changes.ts';
 import type { Run, TenantOutcome } from '../../../../src/lib/runs/run.ts';
@@ -81,13 +81,15 @@ function stage() {
     for (const [number, rows] of Object.entries(tenants)) {
       const id = tenantId(Number(number));
       const list = typeof rows === 'string' ? [] : rows;
-      if (list.length > 0) await results.putRows(runId, id, list.map((row) => `${JSON.stringify(row)}\n`).join(''));
+      if (list.length > 0)
+        await results.putRows(runId, `${id}.attempt`, list.map((row) => `${JSON.stringify(row)}\n`).join(''));
       await runLog.recordTenant(runId, {
         tenantId: id,
         name: `Tenant ${number}`,
         outcome: typeof rows === 'string' ? rows : 'succeeded',
         round: 1,
         rows: list.length,
+        rowsName: list.length === 0 ? undefined : `${id}.attempt`,
         columns: [],
         startedAtMs: 0,
         finishedAtMs: 0,
@@ -141,12 +143,13 @@ describe('two runs', () => {
 });
 
 describe('the run before', () => {
-  test('is the latest of the job that ended and covered all tenants', async () => {
+  test('is the latest of the job that was completed over all tenants', async () => {
     const { runLog, put } = stage();
     await put('old', 1, {});
     await put('good', 2, {});
     await put('chosen', 3, {}, { scope: 'selected' });
     await put('failed', 4, {}, { status: 'failed' });
+    await put('cut-short', 4.5, {}, { status: 'cancelled' });
     await put('going', 5, {}, { status: 'running' });
     const run = await put('now', 6, {});
     expect((await previousRun(runLog, run)).runId).toBe('job@good');
@@ -168,14 +171,24 @@ describe('what is left of a run', () => {
       decided: [],
       attempt: [1, 2, 3, 4].map((number) => ({ tenantId: tenantId(number), name: `${number}` })),
     });
-    expect(await tenantsLeft({ runLog, results }, run)).toEqual([tenantId(2), tenantId(4)]);
+    expect(await rerunRequest({ runLog, results }, run)).toMatchObject({ tenants: [tenantId(2), tenantId(4)] });
+  });
+
+  test('that failed before it had a plan is all that was asked', async () => {
+    const { runLog, results, put } = stage();
+    const all = await put('1', 1, {}, { status: 'failed' });
+    expect(await rerunRequest({ runLog, results }, all)).toEqual({ parameters: {} });
+    const chosen = await put('2', 2, {}, { status: 'failed', scope: 'selected' });
+    expect(await rerunRequest({ runLog, results }, chosen)).toEqual({ parameters: {}, tenants: [tenantId(1)] });
   });
 
   test('is refused while the run goes on, and when there is nothing', async () => {
     const { runLog, results, put } = stage();
     const going = await put('1', 1, { 1: 'failed' }, { status: 'running' });
-    await expect(tenantsLeft({ runLog, results }, going)).rejects.toMatchObject({ code: 'request_invalid' });
+    await expect(rerunRequest({ runLog, results }, going)).rejects.toMatchObject({ code: 'request_invalid' });
     const fine = await put('2', 2, { 1: [] });
-    await expect(tenantsLeft({ runLog, results }, fine)).rejects.toMatchObject({ code: 'request_invalid' });
+    const attempt = [{ tenantId: tenantId(1), name: '1' }];
+    await results.putPlan('job@2', { job: 'job', parameters: {}, decided: [], attempt });
+    await expect(rerunRequest({ runLog, results }, fine)).rejects.toMatchObject({ code: 'request_invalid' });
   });
 });

@@ -20,6 +20,8 @@ import { recordingLogger } from '../../../fakes/recording-logger.ts';
 import { scriptedFetch } from '../../../fakes/scripted-fetch.ts';
 
 export const runId = 'probe@w';
+/** What jobs on this stage get for a token. */
+export const handedOut = 'opaque-token-of-no-known-form';
 
 export const tenantId = (number: number): TenantId =>
   parseTenantId(`00000000-0000-4000-8000-${String(number).padStart(12, '0')}`)!;
@@ -46,10 +48,11 @@ export async function stageRun(
   const results = new MemoryRunResults();
   const logger = recordingLogger();
   const begun: TenantId[] = [];
+  let ids = 0;
   const tokens: TokenSource = {
     getToken: async (request: TokenRequest): Promise<AccessToken> => ({
       ...request,
-      secret: new Secret('token'),
+      secret: new Secret(handedOut),
       scopes: [],
       expiresAtMs: clock.nowMs() + 3_600_000,
       fromCache: false,
@@ -97,6 +100,7 @@ export async function stageRun(
     results,
     plans: createRunPlans({ results, runLog }),
     stops: createRunStops({ runLog, clock }),
+    newId: () => `attempt-${begun.length}-${ids++}`,
   };
   const attempt = (index: number, input: Partial<TenantRunInput> = {}): Promise<TenantRunResult> =>
     runTenant(deps, { runId, index, round: 1, last: false, ...input });

@@ -29,6 +29,14 @@ function stage() {
 }
 
 describe('starting a run', () => {
+  test('of a window in the form of a time is for the timer alone', async () => {
+    const { start, started } = stage();
+    const window = '2026-11-24T05:00Z';
+    await expect(start({ window, startedBy: 'a-caller' })).rejects.toMatchObject({ code: 'request_invalid' });
+    expect(started).toEqual([]);
+    expect(await start({ window })).toBe(`probe@${window}`);
+  });
+
   test('claims its window and starts the orchestration under the id of the run, with all that steers it', async () => {
     const { start, started, runLog } = stage();
     expect(await start({ tenants: [tenantId(1)], parameters: { days: 1 } })).toBe('probe@w');

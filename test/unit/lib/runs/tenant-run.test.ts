@@ -1,11 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { BrokerError, type ErrorCode } from '../../../../src/lib/errors.ts';
+import { announceRun } from '../../../../src/lib/runs/announce-run.ts';
+import { exportRows } from '../../../../src/lib/runs/export-rows.ts';
 import { finishRun } from '../../../../src/lib/runs/finish-run.ts';
 import { settle } from '../../../fakes/fake-clock.ts';
 import { createRunPlans } from '../../../../src/lib/runs/run-plans.ts';
 import { createRunStops } from '../../../../src/lib/runs/run-stops.ts';
 import { runTenant } from '../../../../src/lib/runs/tenant-run.ts';
-import { runId, stageRun, tenantId } from './stage.ts';
+import { handedOut, runId, stageRun, tenantId } from './stage.ts';
 
 const fail = (code: ErrorCode, retryAfterSeconds?: number) => async () =>
   Promise.reject(new BrokerError(code, `It is ${code}.`, { retryAfterSeconds }));
@@ -22,7 +24,8 @@ describe('one tenant of a run', () => {
       round: 1,
     });
     let rows = '';
-    for await (const piece of results.rows(runId, tenantId(1))) rows += piece;
+    const { rowsName = '' } = (await runLog.findTenant(runId, tenantId(1))) ?? {};
+    for await (const piece of results.rows(runId, rowsName)) rows += piece;
     expect(rows).toBe('{"a":1}\n{"a":2,"b":"x"}\n');
   });
 
@@ -48,8 +51,33 @@ describe('one tenant of a run', () => {
 
   test('hands a Retry-After on while there is another round, and none after the last', async () => {
     const { attempt } = await stageRun(fail('throttled', 90));
-    expect(await attempt(0)).toEqual({ outcome: 'retrying', code: 'throttled', retryAfterSeconds: 90 });
+    const result = { outcome: 'retrying', code: 'throttled', retryAfterSeconds: 90 };
+    expect(await attempt(0)).toEqual(result);
+    // Delivered again: still as patient.
+    expect(await attempt(0)).toEqual(result);
     expect(await attempt(1, { round: 3, last: true })).toEqual({ outcome: 'failed', code: 'throttled' });
+  });
+
+  test('is not come back to in this run when it asks for more patience than a run has', async () => {
+    const { attempt } = await stageRun(fail('throttled', 901));
+    expect(await attempt(0)).toEqual({ outcome: 'failed', code: 'throttled' });
+    const patient = await stageRun(fail('throttled', 900));
+    expect(await patient.attempt(0)).toMatchObject({ outcome: 'retrying', retryAfterSeconds: 900 });
+  });
+
+  test('whose failure quotes a token has it neither on record nor as the reason of the run', async () => {
+    const jwt = 'eyJhbGciOiJub25lIn0.eyJ0aWQiOiJ4In0.signature';
+    for (const code of ['job_failed', 'credential_revoked'] as const) {
+      const { attempt, runLog } = await stageRun(async ({ token }) => {
+        const opaque = (await token('graph')).reveal();
+        throw new BrokerError(code, code === 'job_failed' ? `Bearer ${jwt} refused` : `${opaque} refused`);
+      });
+      await attempt(0);
+      const kept = JSON.stringify([await runLog.findTenant(runId, tenantId(0)), await runLog.find(runId)]);
+      expect(kept).toContain(code);
+      expect(kept).not.toContain(jwt);
+      expect(kept).not.toContain(handedOut);
+    }
   });
 
   test('that throws something unforeseen is job_failed; the text is in the log, and nowhere else', async () => {
@@ -77,6 +105,29 @@ describe('attempts that are repeated', () => {
     await Promise.all([attempt(0), attempt(0)]);
     await attempt(0);
     expect(await runLog.countTenants(runId)).toMatchObject({ succeeded: 1 });
+  });
+
+  test('that overlap leave the rows of the attempt whose record counts', async () => {
+    const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    let count = 0;
+    const { deps, attempt, results, runLog } = await stageRun(async () => {
+      const number = count++;
+      await gates[number]?.promise;
+      return Array.from({ length: number + 1 }, () => ({ number }));
+    });
+    const attempts = [attempt(0), attempt(0)];
+    gates[0]?.resolve();
+    await attempts[0];
+    gates[1]?.resolve();
+    await Promise.all(attempts);
+    await finishRun(deps, { runId });
+    const run = await runLog.find(runId);
+    let text = '';
+    if (run !== undefined)
+      for await (const piece of exportRows({ runLog, results }, run, undefined, 'jsonl')) text += piece;
+    expect(await runLog.findTenant(runId, tenantId(0))).toMatchObject({ rows: 1 });
+    expect(text.trim().split('\n')).toHaveLength(1);
+    expect(text).toContain('"number":0');
   });
 
   test('of a later round ask the record first: what has succeeded is not run again', async () => {
@@ -118,8 +169,9 @@ describe('storage that fails', () => {
   test('makes the tenant one to come back to, and never a throw', async () => {
     const { attempt, runLog, logger } = await stageRun(async () => []);
     runLog.broken = true;
-    expect(await attempt(0)).toEqual({ outcome: 'retrying', code: 'storage_unavailable' });
-    expect(await attempt(0, { last: true })).toEqual({ outcome: 'failed', code: 'storage_unavailable' });
+    const lost = { code: 'storage_unavailable', unrecorded: true };
+    expect(await attempt(0)).toEqual({ outcome: 'retrying', ...lost });
+    expect(await attempt(0, { last: true })).toEqual({ outcome: 'failed', ...lost });
     expect(logger.events()).toContain('tenant_run.broken');
     runLog.broken = false;
     expect(await attempt(0, { round: 2 })).toEqual({ outcome: 'succeeded' });
@@ -204,10 +256,55 @@ describe('finishing', () => {
     await attempt(2);
     expect(await finishRun(deps, { runId })).toEqual({
       status: 'completed',
-      tenants: { total: 4, succeeded: 2, failed: 1, skipped: 0, notAttempted: 1 },
+      tenants: { total: 4, succeeded: 2, failed: 2, skipped: 0, notAttempted: 0 },
     });
     expect(await runLog.findTenant(runId, tenantId(0))).toMatchObject({ outcome: 'failed', code: 'throttled' });
     expect(await runLog.find(runId)).toMatchObject({ status: 'completed', finishedAtMs: deps.clock.nowMs() });
+  });
+
+  test.each([
+    ['internal', {}],
+    ['storage_unavailable', { lostBy: 'storage_unavailable' }],
+  ] as const)('gives a tenant that was visited and left no record one, as failed with %s', async (code, more) => {
+    const { deps, attempt, runLog } = await stageRun(async () => [], 2);
+    await attempt(0);
+    expect(await finishRun(deps, { runId, ...more })).toEqual({
+      status: 'completed',
+      tenants: { total: 2, succeeded: 1, failed: 1, skipped: 0, notAttempted: 0 },
+    });
+    expect(await runLog.findTenant(runId, tenantId(1))).toMatchObject({ name: 'Tenant 1', outcome: 'failed', code });
+  });
+
+  test('after a cancellation between two rounds is cancelled, also when the first attempt to finish died', async () => {
+    const { deps, attempt, runLog } = await stageRun(fail('throttled'), 2);
+    await attempt(0);
+    await attempt(1);
+    await runLog.change(runId, { cancelRequestedAtMs: 1 });
+    const change = runLog.change.bind(runLog);
+    runLog.change = async () => Promise.reject(new BrokerError('storage_unavailable', 'Away.'));
+    await expect(finishRun(deps, { runId })).rejects.toMatchObject({ code: 'storage_unavailable' });
+    runLog.change = change;
+    expect(await finishRun(deps, { runId })).toMatchObject({ status: 'cancelled', tenants: { failed: 2 } });
+    expect(await runLog.findTenant(runId, tenantId(0))).toMatchObject({
+      outcome: 'failed',
+      code: 'run_cancelled',
+      detail: expect.stringContaining('Microsoft throttles') as string,
+    });
+  });
+
+  test('after a cancellation while the list of tenants was waited for is cancelled, and no news', async () => {
+    const { deps, clock, runLog } = await stageRun(async () => []);
+    const other = 'probe@w2';
+    await runLog.create(
+      { runId: other, job: 'probe', window: 'w2', startedBy: 'timer', createdAtMs: clock.nowMs() },
+      { parameters: {} },
+    );
+    await runLog.change(other, { cancelRequestedAtMs: 1 });
+    const stoppedBy = { code: 'directory_unavailable', detail: 'Away.' } as const;
+    expect(await finishRun(deps, { runId: other, stoppedBy })).toMatchObject({ status: 'cancelled' });
+    expect((await runLog.find(other))?.stoppedBy).toBeUndefined();
+    const send = async () => Promise.reject(new Error('nothing to tell'));
+    expect(await announceRun({ runLog, notifier: { send } }, { runId: other })).toEqual({ announced: false });
   });
 
   test('twice gives the same answer, and the first end stays', async () => {

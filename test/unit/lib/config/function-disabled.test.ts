@@ -1,0 +1,12 @@
+import { expect, test } from 'vitest';
+import { functionDisabled } from '../../../../src/lib/config/function-disabled.ts';
+
+test.each([
+  ['AzureWebJobs.schedule-x.Disabled', 'true', true],
+  ['AzureWebJobs_schedule-x_Disabled', 'True', true],
+  ['AzureWebJobs__schedule-x__Disabled', '1', true],
+  ['AzureWebJobs.schedule-x.Disabled', 'false', false],
+  ['AzureWebJobs.schedule-y.Disabled', 'true', false],
+])('with %s=%s the function schedule-x is off: %s', (name, value, off) => {
+  expect(functionDisabled({ [name]: value }, 'schedule-x')).toBe(off);
+});
