@@ -29,7 +29,7 @@ A function or service in Azure uses its managed identity and needs no secret: wi
 - A failure is \`application/problem+json\` (RFC 9457): \`type title status detail code advice correlationId retryAfterSeconds\`. Switch on \`code\`, one of [a closed set](errors.md), never on text.
 - \`Retry-After\` says when the same request may work. 429 means that the caller sends too much; 503 that Microsoft, Key Vault, storage or the credential is at fault.
 - Times are ISO 8601 in UTC. Answers may get new properties without notice: ignore those that you do not know.
-- Bodies are JSON, 64 KiB at most, and checked strictly: an unknown property is refused.
+- Bodies are JSON, 64 KiB at most (512 KiB to start a run), and checked strictly: an unknown property is refused.
 `;
 
 /** docs/api.md: every route for people. */

@@ -4,7 +4,7 @@ import type { Services } from '../composition.ts';
 import { isoTime } from '../lib/clock.ts';
 import type { JobsAnswer } from '../lib/http/api/answers/jobs.ts';
 import type { StartedRunAnswer } from '../lib/http/api/answers/runs.ts';
-import { startRunSchema } from '../lib/http/api/requests.ts';
+import { maxStartRunBytes, startRunSchema } from '../lib/http/api/requests.ts';
 import { readJson } from '../lib/http/body.ts';
 import type { Call, Handler } from '../lib/http/pipeline.ts';
 import type { Answer } from '../lib/http/problem.ts';
@@ -40,7 +40,7 @@ export const jobs: Handler<Services> = async (services) => {
 
 /** `POST /api/jobs/{job}/runs`: starts a run, 202; 409 when the window has its run. */
 export async function startJob(services: Services, call: Call, orchestrations: Orchestrations): Promise<Answer> {
-  const body = await readJson(call.request, startRunSchema);
+  const body = await readJson(call.request, startRunSchema, maxStartRunBytes);
   const chosen = body.tenants && (await selectTenants(services.directory, body.tenants));
   const runId = await startRun(startDeps(services, orchestrations), {
     job: call.request.params['job'] ?? '',

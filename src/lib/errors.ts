@@ -64,7 +64,13 @@ export const errorTable = {
     'The request is not valid',
     'Correct the request as the detail says; the API is described at /api/docs.',
   ),
-  request_too_large: entry(413, 'caller', 'never', 'The request body is too large', 'Send at most 64 KiB.'),
+  request_too_large: entry(
+    413,
+    'caller',
+    'never',
+    'The request body is too large',
+    'Send at most 64 KiB, or 512 KiB to start a run.',
+  ),
   not_found: entry(
     404,
     'caller',

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { BrokerError } from '../errors.ts';
 
-/** More than any request of this API needs; a policy's worth of tenants fits. */
+/** More than a request needs that does not say otherwise. */
 export const maxRequestBodyBytes = 64 * 1024;
 
 /** What of a request is read here: `@azure/functions`' HttpRequest fits, and so does the platform's Request. */
@@ -12,12 +12,17 @@ export interface RequestBody {
 
 /**
  * The JSON body, checked against a schema; an absent body counts as `{}`.
+ * @param maxBytes of the body.
  * @throws BrokerError request_too_large, or request_invalid that names the first wrong field.
  */
-export async function readJson<T>(request: RequestBody, schema: z.ZodType<T>): Promise<T> {
+export async function readJson<T>(
+  request: RequestBody,
+  schema: z.ZodType<T>,
+  maxBytes: number = maxRequestBodyBytes,
+): Promise<T> {
   const declared = Number(request.headers.get('content-length') ?? '0');
-  if (declared > maxRequestBodyBytes) throw tooLarge();
-  const text = await readText(request.body);
+  if (declared > maxBytes) throw tooLarge(maxBytes);
+  const text = await readText(request.body, maxBytes);
   let value: unknown;
   try {
     value = text === '' ? {} : JSON.parse(text);
@@ -42,13 +47,13 @@ export function check<T>(value: unknown, schema: z.ZodType<T>, where: string): T
 // Bad UTF-8 must not slip through as replacement characters (RFC 8259 section 8.1).
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-async function readText(body: unknown): Promise<string> {
+async function readText(body: unknown, maxBytes: number): Promise<string> {
   if (body === null || body === undefined) return '';
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of body as AsyncIterable<Uint8Array>) {
     size += chunk.byteLength;
-    if (size > maxRequestBodyBytes) throw tooLarge();
+    if (size > maxBytes) throw tooLarge(maxBytes);
     chunks.push(chunk);
   }
   try {
@@ -58,5 +63,5 @@ async function readText(body: unknown): Promise<string> {
   }
 }
 
-const tooLarge = (): BrokerError =>
-  new BrokerError('request_too_large', `The body is larger than ${maxRequestBodyBytes / 1024} KiB.`);
+const tooLarge = (maxBytes: number): BrokerError =>
+  new BrokerError('request_too_large', `The body is larger than ${maxBytes / 1024} KiB.`);

@@ -179,7 +179,11 @@ describe('jobs and runs', () => {
     expect(await start('nothing', {})).toBe('job_unknown');
     expect(await start('access-check', { tenants: ['nobody.example'] })).toBe('tenant_unknown');
     expect(await start('access-check', { window: '../x' })).toBe('request_invalid');
-    expect(await start('access-check', 'x'.repeat(70_000))).toBe('request_too_large');
+    expect(await start('access-check', { window: '2026-11-24T05:00Z' })).toBe('request_invalid');
+    // As many as the schema allows: the body must not be the tighter limit.
+    const many = Array.from({ length: 5_000 }, (_, index) => `nobody-${index}.some-customer-with-a-name.example`);
+    expect(await start('access-check', { tenants: many })).toBe('tenant_unknown');
+    expect(await start('access-check', 'x'.repeat(530_000))).toBe('request_too_large');
   });
 });
 

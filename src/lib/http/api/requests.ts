@@ -17,6 +17,9 @@ const tenantReference = z
   .max(253)
   .meta({ description: 'Tenant id (GUID), or any domain that is verified in the tenant.' });
 
+/** Of the body of `POST /api/jobs/{job}/runs`: 5,000 tenants by a domain of usual length. */
+export const maxStartRunBytes = 512 * 1024;
+
 /** The body of `POST /api/jobs/{job}/runs`. */
 export const startRunSchema = z.strictObject({
   tenants: z
@@ -34,7 +37,8 @@ export const startRunSchema = z.strictObject({
     .regex(windowPattern, 'is not 1 to 46 letters, digits and ":._-", with a letter or digit in front')
     .optional()
     .meta({
-      description: 'Makes the run the only one of its job under this name, so that a repeated request starts nothing.',
+      description:
+        'Makes the run the only one of its job under this name, so that a repeated request starts nothing. The form `2026-11-24T05:00Z` belongs to the timer and is refused.',
     }),
 });
 

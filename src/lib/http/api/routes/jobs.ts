@@ -49,7 +49,7 @@ export const jobRoutes: readonly Route[] = [
     group: 'Jobs and runs',
     summary: 'Start a run of a job',
     description:
-      'Starts one pass of the job over all delegated tenants, or over those that are named. A `window` makes the request safe to repeat: the second one is answered with `run_conflict` and starts nothing.',
+      'Starts one pass of the job over all delegated tenants, or over those that are named. A `window` makes the request safe to repeat: the second one is answered with `run_conflict` and starts nothing. The body may take 512 KiB.',
     access: 'Runs.Write',
     pathParameters: { job: { description: 'Name of the job.', example: 'access-check' } },
     body: { schema: startRunSchema, example: { tenants: [exampleDomain] } },
