@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { BrokerError } from '../errors.ts';
 import { parseJson } from '../http/outbound.ts';
+import { safeParse } from '../safe-parse.ts';
 
 /*
  * Where a query goes on. The SDK's mark is base64 of a JSON object; ours is the same in base64url, because it travels in
@@ -15,7 +16,7 @@ export const encodeContinuation = (sdkMark: string): string => Buffer.from(sdkMa
 /** @throws BrokerError request_invalid */
 export function decodeContinuation(mark: string): string {
   const json = mark.length <= maxLength ? Buffer.from(mark, 'base64url').toString('utf8') : '';
-  const parsed = markSchema.safeParse(parseJson(json));
+  const parsed = safeParse(markSchema, parseJson(json));
   if (!parsed.success)
     throw new BrokerError('request_invalid', 'The continuation is not one that an earlier answer gave.');
   return Buffer.from(JSON.stringify(parsed.data)).toString('base64');

@@ -3,6 +3,7 @@ import { parseGuid, type TenantId } from '../identifiers.ts';
 import { type Caller, type CallerRole, callerRoles } from './caller.ts';
 import { Refusal } from './compact-jwt.ts';
 import type { Issuers } from './issuers.ts';
+import { safeParse } from '../safe-parse.ts';
 
 /** What a token must say to count here. */
 export interface ClaimExpectations {
@@ -54,7 +55,7 @@ type Claims = z.output<typeof claimsSchema>;
  * @throws Refusal for the first thing that is not as expected.
  */
 export function judgeClaims(payload: unknown, expected: ClaimExpectations, nowMs: number): JudgedClaims {
-  const parsed = claimsSchema.safeParse(payload);
+  const parsed = safeParse(claimsSchema, payload);
   if (!parsed.success) throw new Refusal('claims', { cause: parsed.error });
   const claims = parsed.data;
   const now = nowMs / 1000;

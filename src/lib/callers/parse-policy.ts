@@ -3,6 +3,7 @@ import { didYouMean } from './did-you-mean.ts';
 import { duplicateKey } from './duplicate-key.ts';
 import type { AccessPolicy, Rule, Selection } from './policy.ts';
 import { type PolicyDocument, policyDocumentSchema, policyJsonSchema, type RuleDocument } from './policy-document.ts';
+import { safeParse } from '../safe-parse.ts';
 
 export type ParsedPolicy =
   | {
@@ -29,7 +30,7 @@ export function parsePolicy(text: string): ParsedPolicy {
   }
   const twice = duplicateKey(json);
   if (twice !== undefined) return broken(`gives the key "${twice}" twice in one object; JSON would keep only the last`);
-  const parsed = policyDocumentSchema.safeParse(value);
+  const parsed = safeParse(policyDocumentSchema, value);
   if (!parsed.success) return { ok: false, problems: parsed.error.issues.flatMap((issue) => explain(issue, value)) };
   const problems = crossCheck(parsed.data);
   if (problems.length > 0) return { ok: false, problems };

@@ -5,6 +5,7 @@ import { BrokerError } from '../errors.ts';
 import { type Fetch, outboundFailure, parseJson, retryAfterSeconds, send } from '../http/outbound.ts';
 import type { TenantId } from '../identifiers.ts';
 import { errorFields, type Logger } from '../log.ts';
+import { safeParse } from '../safe-parse.ts';
 
 /** Entra's public keys by key id. */
 export interface SigningKeys {
@@ -85,7 +86,7 @@ async function fetchKeys(
   { url, tenantId }: { readonly url: string; readonly tenantId: TenantId },
 ): Promise<ReadonlyMap<string, CryptoKey>> {
   const reply = await send(deps.fetch, { method: 'GET', url, timeoutMs, maxBodyBytes });
-  const body = keySetSchema.safeParse(parseJson(reply.body));
+  const body = safeParse(keySetSchema, parseJson(reply.body));
   if (reply.status !== 200 || !body.success) {
     throw new BrokerError('entra_unavailable', 'Entra did not send its signing keys.', {
       retryAfterSeconds: retryAfterSeconds(reply.headers, deps.clock.nowMs()),
@@ -94,7 +95,7 @@ async function fetchKeys(
   }
   const keys = new Map<string, CryptoKey>();
   for (const candidate of body.data.keys) {
-    const jwk = rsaKeySchema.safeParse(candidate);
+    const jwk = safeParse(rsaKeySchema, candidate);
     if (!jwk.success || !signsFor(jwk.data.issuer, tenantId)) continue;
     const { kty, n, e, kid } = jwk.data;
     keys.set(kid, await importJWK({ kty, n, e }, 'RS256'));

@@ -3,7 +3,7 @@ import { BrokerError } from '../errors.ts';
 import type { Credential, StoredRefreshToken } from './credential.ts';
 import type { CredentialStore, NewClientCredential, NewRefreshToken, StoredVersion } from './credential-store.ts';
 import { keyVaultFailure, statusOf } from './key-vault-failure.ts';
-import { readClientCredential, readRefreshToken, versionOf } from './stored-secret.ts';
+import { readClientCredential, readRefreshToken, timeOf, versionOf } from './stored-secret.ts';
 
 /** The SDK retries by itself; this bounds the whole of it, so that a vault that hangs does not hang its callers. */
 const deadlineMs = 20_000;
@@ -166,7 +166,7 @@ export class KeyVaultCredentialStore implements CredentialStore {
         for await (const properties of this.#client.listPropertiesOfSecretVersions(name, { abortSignal: signal })) {
           versions.push({
             version: versionOf(properties),
-            createdAtMs: properties.createdOn?.getTime() ?? 0,
+            createdAtMs: timeOf(properties.createdOn) ?? 0,
             enabled: properties.enabled ?? true,
           });
         }

@@ -6,15 +6,25 @@ export function statusOf(error: unknown): number | undefined {
   return typeof status === 'number' ? status : undefined;
 }
 
+/** The SDK's own word for what went wrong: `PARSE_ERROR`, `ENOTFOUND`, `Forbidden`. */
+function codeOf(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | undefined)?.code;
+  return typeof code === 'string' ? code.slice(0, 100) : undefined;
+}
+
 /**
  * An error of the Key Vault or identity SDK as `key_vault_unavailable`, with a sentence that says which of the usual
- * reasons it is. The SDK's own message stays in the log: it may quote a request.
+ * reasons it is. The SDK's own words go to the log only where no reply came: about a reply that it cannot read it says
+ * "occurred while parsing the response body", and then the body, with the secret in it.
  */
 export function keyVaultFailure(error: unknown, timedOut: boolean): BrokerError {
   if (error instanceof BrokerError) return error;
   const status = statusOf(error);
   const name = error instanceof Error ? error.name : '';
-  const options = { cause: error, logFields: { httpStatus: status, sdkError: name } };
+  const options = {
+    ...(status === undefined ? { cause: error } : {}),
+    logFields: { httpStatus: status, sdkError: name, sdkCode: codeOf(error) },
+  };
   if (timedOut) return new BrokerError('key_vault_unavailable', 'Key Vault did not answer in time.', options);
   if (/CredentialUnavailable|AuthenticationError|AuthenticationRequired|AggregateAuthentication/.test(name)) {
     return new BrokerError(

@@ -14,16 +14,34 @@ import {
 
 /** @throws BrokerError key_vault_unavailable for an answer without one. */
 export function versionOf(properties: SecretProperties): string {
-  if (!properties.version) throw new BrokerError('key_vault_unavailable', 'Key Vault answered without a version.');
+  if (typeof properties.version !== 'string' || properties.version === '')
+    throw new BrokerError('key_vault_unavailable', 'Key Vault answered without a version.');
   return properties.version;
+}
+
+/** Milliseconds, or undefined for what is no date: the SDK makes dates of what it can, and passes on the rest. */
+export function timeOf(value: unknown): number | undefined {
+  const time = value instanceof Date ? value.getTime() : Number.NaN;
+  return Number.isNaN(time) ? undefined : time;
+}
+
+const isText = (value: unknown): value is string => typeof value === 'string' && value !== '';
+
+/** The tags that are texts: the SDK passes on whatever the reply holds. */
+function tagsOf({ properties }: KeyVaultSecret): Readonly<Record<string, string>> {
+  const tags: Readonly<Record<string, unknown>> = properties.tags ?? {};
+  return Object.fromEntries(
+    Object.entries(tags).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  );
 }
 
 /** @throws BrokerError credential_missing when tags are missing; client_credential_rejected for a broken certificate. */
 export function readClientCredential(stored: KeyVaultSecret): StoredClientCredential {
-  const tags = stored.properties.tags ?? {};
+  const tags = tagsOf(stored);
   const clientId = tags['clientId'];
   const tenantId = parseTenantId(tags['tenantId']);
-  if (!stored.value || !clientId || !tenantId) {
+  const endsAtMs = timeOf(stored.properties.expiresOn);
+  if (!isText(stored.value) || !clientId || !tenantId) {
     throw new BrokerError(
       'credential_missing',
       `The Key Vault secret "${stored.name}" lacks the tags clientId and tenantId.`,
@@ -34,7 +52,7 @@ export function readClientCredential(stored: KeyVaultSecret): StoredClientCreden
     tenantId,
     credential: readCredential(tags['kind'], stored.value, stored.name),
     version: versionOf(stored.properties),
-    ...(stored.properties.expiresOn ? { endsAtMs: stored.properties.expiresOn.getTime() } : {}),
+    ...(endsAtMs === undefined ? {} : { endsAtMs }),
     ...(tags['keyId'] ? { keyId: tags['keyId'] } : {}),
   };
 }
@@ -48,16 +66,16 @@ function readCredential(kind: string | undefined, value: string, name: string): 
 
 /** The refresh token, or undefined for an empty secret. */
 export function readRefreshToken(stored: KeyVaultSecret): StoredRefreshToken | undefined {
-  if (!stored.value) return undefined;
-  const tags = stored.properties.tags ?? {};
+  if (!isText(stored.value)) return undefined;
+  const tags = tagsOf(stored);
   const obtained = Date.parse(tags['obtainedAt'] ?? '');
   // A token that somebody stored by hand has no tags: its version's birth is then the best that is known.
-  const obtainedAtMs = Number.isNaN(obtained) ? (stored.properties.createdOn?.getTime() ?? 0) : obtained;
+  const obtainedAtMs = Number.isNaN(obtained) ? (timeOf(stored.properties.createdOn) ?? 0) : obtained;
   return {
     secret: new Secret(stored.value),
     version: versionOf(stored.properties),
     obtainedAtMs,
-    expiresAtMs: stored.properties.expiresOn?.getTime() ?? obtainedAtMs + refreshTokenLifeMs,
+    expiresAtMs: timeOf(stored.properties.expiresOn) ?? obtainedAtMs + refreshTokenLifeMs,
     account: tags['account'] ?? '',
     accountObjectId: tags['accountObjectId'] ?? '',
     mfa: tags['mfa'] === 'true',

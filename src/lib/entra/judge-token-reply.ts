@@ -4,6 +4,7 @@ import { parseJson, type OutboundReply, retryAfterSeconds } from '../http/outbou
 import { Secret } from '../secret.ts';
 import { aadstsMeanings, type Reach } from './aadsts.ts';
 import { readClaims, type TokenClaims } from './token-claims.ts';
+import { safeParse } from '../safe-parse.ts';
 
 /** A token that Entra issued. */
 export interface RedeemedToken {
@@ -88,10 +89,10 @@ const errorClasses: Readonly<Record<string, { code: ErrorCode; reach: Reach }>> 
 export function judgeTokenReply(reply: OutboundReply, sentAtMs: number): TokenReply {
   const body = parseJson(reply.body);
   if (reply.status === 200) {
-    const success = successSchema.safeParse(body);
+    const success = safeParse(successSchema, body);
     if (success.success) return { ok: true, token: redeemed(success.data, sentAtMs) };
   }
-  const failure = failureSchema.safeParse(body);
+  const failure = safeParse(failureSchema, body);
   return { ok: false, failure: judgeFailure(reply, failure.success ? failure.data : undefined, sentAtMs) };
 }
 

@@ -1,7 +1,7 @@
 import type { BrokerError } from '../errors.ts';
 import { type Binding, exchange, type ExchangeDeps, pause } from './exchange.ts';
 import { itemsOf } from './paging.ts';
-import { failureOf, isTransientStatus, type JsonObject, objectOf, valueOf } from './reply.ts';
+import { failureOf, isTransientStatus, type JsonObject, objectOf, textOf, valueOf } from './reply.ts';
 
 /** One read inside a batch: a path below the version, as for `get`. */
 export interface BatchRequest {
@@ -18,6 +18,8 @@ export type BatchReply =
 const mostPerBatch = 20;
 const rounds = 4;
 const longestWaitSeconds = 20;
+/** As for a reply's own header (outbound.ts). */
+const longestRetryAfterSeconds = 3_600;
 
 /**
  * Reads many things in few calls, in pieces of 20. The outer answer is 200 even when items inside are throttled:
@@ -68,7 +70,7 @@ async function sendBatch(
     }),
   });
   const items = itemsOf(binding.peer, valueOf(binding.peer, reply, deps.clock.nowMs()), 'responses');
-  return new Map(items.map((item) => [String(item['id']), item]));
+  return new Map(items.map((item) => [textOf(item, 'id') ?? '', item]));
 }
 
 /** One item's reply; `retryAfter` (seconds) is set when it is worth asking again. */
@@ -80,8 +82,9 @@ function judge(
   const status = typeof answer?.['status'] === 'number' ? answer['status'] : 0;
   if (status >= 200 && status <= 299) return { reply: { id, ok: true, value: answer?.['body'] } };
   const headers = objectOf(answer, 'headers') ?? {};
-  const said = Number(Object.entries(headers).find(([name]) => name.toLowerCase() === 'retry-after')?.[1]);
-  const demanded = Number.isFinite(said) && said >= 0 ? said : undefined;
+  const said = Object.entries(headers).find(([name]) => name.toLowerCase() === 'retry-after')?.[1];
+  const seconds = typeof said === 'string' || typeof said === 'number' ? Number(said) : Number.NaN;
+  const demanded = Number.isFinite(seconds) && seconds >= 0 ? Math.min(longestRetryAfterSeconds, seconds) : undefined;
   const error = failureOf(binding.peer, status, answer?.['body'], demanded);
   return { reply: { id, ok: false, error }, ...(isTransientStatus(status) ? { retryAfter: demanded ?? 1 } : {}) };
 }

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { BrokerError } from '../errors.ts';
+import { safeParse } from '../safe-parse.ts';
 
 /** More than a request needs that does not say otherwise. */
 export const maxRequestBodyBytes = 64 * 1024;
@@ -37,7 +38,7 @@ export async function readJson<T>(
  * @throws BrokerError request_invalid that names the first wrong field, never its value: it may be a pasted secret.
  */
 export function check<T>(value: unknown, schema: z.ZodType<T>, where: string): T {
-  const parsed = schema.safeParse(value);
+  const parsed = safeParse(schema, value);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const path = issue && issue.path.length > 0 ? issue.path.join('.') : where;

@@ -14,6 +14,7 @@ import {
 import { type DomainName, parseTenantId, type TenantId } from '../identifiers.ts';
 import { Limiter } from '../limiter.ts';
 import { SingleFlight } from '../single-flight.ts';
+import { safeParse } from '../safe-parse.ts';
 
 /** Tells which tenant a domain is verified in. */
 export interface DomainResolver {
@@ -87,7 +88,7 @@ export function createDomainResolver(
       pause(seconds);
       throw undecided('Entra does not answer questions about domains.', seconds, reply.status);
     }
-    const document = documentSchema.safeParse(parseJson(reply.body));
+    const document = safeParse(documentSchema, parseJson(reply.body));
     const issuer = reply.status === 200 && document.success ? document.data.issuer : '';
     const tenantId = parseTenantId(tenantInIssuer.exec(issuer)?.[1]);
     // 400 `invalid_tenant` is Entra's answer for a domain that nobody has; anything else says nothing about the domain.

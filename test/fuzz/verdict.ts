@@ -1,0 +1,52 @@
+import { BrokerError, errorTable } from '../../src/lib/errors.ts';
+import { problemOf } from '../../src/lib/http/problem.ts';
+import { createLogger, errorFields } from '../../src/lib/log.ts';
+import { canaries } from './genuine.ts';
+
+/** How many cases each target gets; `FUZZ_RUNS=1000000 npm run fuzz` spreads that many over all of them. */
+export const totalRuns = Number(process.env['FUZZ_RUNS'] ?? '200000');
+/** The same cases each time, unless `FUZZ_SEED` names others. */
+export const share = (of: number): { readonly numRuns: number; readonly seed: number } => ({
+  numRuns: Math.round(totalRuns * of),
+  seed: Number(process.env['FUZZ_SEED'] ?? '1'),
+});
+
+/** How the damage of one case is chosen. */
+export interface Damage {
+  readonly seed: number;
+  readonly count: number;
+}
+
+/** @throws Error when a secret stands in the text. */
+export function expectNoSecret(where: string, text: string): void {
+  const found = canaries.find((canary) => text.includes(canary));
+  if (found !== undefined) throw new Error(`a secret stands in ${where}: ${found.slice(0, 12)}…`);
+}
+
+/**
+ * What a failure may look like: one of the closed set, with a wait that can be kept, and no secret in anything that is
+ * made of it.
+ * @throws Error for anything else.
+ */
+export function expectProperFailure(thrown: unknown): BrokerError {
+  if (!(thrown instanceof BrokerError))
+    throw new Error('something else than a BrokerError was thrown', { cause: thrown });
+  if (!Object.hasOwn(errorTable, thrown.code) || thrown.code === 'internal')
+    throw new Error(`the code ${thrown.code} is no answer to a broken reply`, { cause: thrown });
+  const wait = thrown.retryAfterSeconds;
+  if (wait !== undefined && !(wait >= 0 && wait <= 3_600)) throw new Error(`a wait of ${wait} s cannot be kept`);
+  expectNoSecret('the answer to the caller', JSON.stringify(problemOf(thrown, 'id')));
+  createLogger((_level, line) => expectNoSecret('the log', line)).log('warn', 'fuzz', errorFields(thrown));
+  return thrown;
+}
+
+/** What became of the cases: damage that always breaks, or never does, would test nothing. */
+export class Tally {
+  usable = 0;
+  failed = 0;
+
+  /** One line for the test's output. */
+  summary(what: string): string {
+    return `fuzz: ${what}: ${this.usable + this.failed} cases, ${this.usable} usable, ${this.failed} failed properly`;
+  }
+}
