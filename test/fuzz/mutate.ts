@@ -43,6 +43,7 @@ const oddValues: readonly (() => Json)[] = [
   () => [null],
   () => ({}),
   () => ({ toString: 'x', constructor: null, length: -1 }),
+  () => ({ length: { toString: 1 } }),
   () => JSON.parse('{"__proto__":{"polluted":true}}') as Json,
   () => nested(50),
 ];
