@@ -28,7 +28,7 @@ export interface RunStack {
 export async function startRunStack(
   tenants: number,
   settings: Readonly<Record<string, string>> = {},
-  more: { readonly plain?: boolean } = {},
+  more: { readonly plain?: boolean; readonly hostStorePath?: string } = {},
 ): Promise<RunStack> {
   const folder = await mkdtemp(join(tmpdir(), 'ptb-runs-'));
   const demo = await startDemo({

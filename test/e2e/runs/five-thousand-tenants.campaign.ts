@@ -1,0 +1,101 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { RunView } from '../../../src/lib/runs/run-view.ts';
+import { setTenantState } from '../../../src/local/cloud/client.ts';
+import { seededRandom } from '../../fakes/fake-clock.ts';
+import { startRunStack, started, type RunStack } from './run-stack.ts';
+
+const tenants = 5_000;
+const broken = tenants / 5;
+/** The reason that belongs to each way in which a tenant is broken. */
+const codes: Readonly<Record<string, string>> = {
+  no_consent: 'consent_required',
+  gdap_expired: 'tenant_not_delegated',
+  conditional_access: 'blocked_by_policy',
+  deleted: 'tenant_unknown',
+};
+const states = Object.keys(codes);
+/** How the broken tenants are broken, by tenant id. */
+const population = new Map<string, string>();
+
+let folder: string;
+let stack: RunStack;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ptb-scale-'));
+  stack = await startRunStack(tenants, { RUN_RETRY_SECONDS: '5' }, { hostStorePath: join(folder, 'hub.db') });
+  await breakMore();
+});
+afterAll(async () => {
+  await stack?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+test(
+  'a run over 5,000 tenants, a fifth of them broken in all ways, visits each and fails exactly where it must',
+  async () => {
+    const { url, hostPid } = stack.demo;
+    const begunMs = Date.now();
+    const runId = started(await stack.call(url, 'POST', '/jobs/licence-report/runs', {}));
+    const run = await finished(url, runId);
+    expect(run).toMatchObject({
+      status: 'completed',
+      tenants: { total: tenants, succeeded: tenants - broken, failed: broken, skipped: 0, notAttempted: 0 },
+    });
+    const expected = [...population].map(([tenantId, state]) => `${tenantId} ${codes[state]}`);
+    expect(run.failures.map(({ tenantId, code }) => `${tenantId} ${code}`).toSorted()).toEqual(expected.toSorted());
+    const seconds = Math.round((Date.now() - begunMs) / 1000);
+    const bytes = historyBytes();
+    const peak = await peakMegabytes(hostPid);
+    console.log(
+      `${tenants} tenants, ${broken} broken: ${run.status} in ${seconds} s, 0 missed; history ${Math.round(bytes / tenants)} bytes per tenant; peak memory of the host ${peak}`,
+    );
+    expect(bytes / tenants).toBeLessThan(1_500);
+  },
+  30 * 60_000,
+);
+
+/** Breaks healthy tenants, chosen by a seed, until a fifth of all are. */
+async function breakMore(): Promise<void> {
+  const random = seededRandom(1);
+  const { cloud } = stack.demo;
+  const healthy = cloud.tenants.filter(({ state }) => state === 'ok');
+  for (const { tenantId, state } of cloud.tenants) if (state !== 'ok') population.set(tenantId, state);
+  while (population.size < broken) {
+    const [chosen] = healthy.splice(Math.floor(random() * healthy.length), 1);
+    const state = states[population.size % states.length];
+    if (chosen === undefined || state === undefined) throw new Error('no healthy tenant is left');
+    await setTenantState(cloud.control, chosen.tenantId, state);
+    population.set(chosen.tenantId, state);
+  }
+}
+
+async function finished(url: string, runId: string): Promise<RunView> {
+  for (;;) {
+    await sleep(2_000);
+    const { status, text } = await stack.call(url, 'GET', `/runs/${encodeURIComponent(runId)}`);
+    if (status !== 200) throw new Error(`${status} ${text}`);
+    const run = JSON.parse(text) as RunView;
+    if (run.status !== 'pending' && run.status !== 'running') return run;
+  }
+}
+
+/** What the durable platform has on record of all its instances, as the embedded host stores it. */
+function historyBytes(): number {
+  const database = new DatabaseSync(join(folder, 'hub.db'), { readOnly: true });
+  try {
+    return Number(database.prepare('SELECT sum(length(event)) AS bytes FROM history').get()?.['bytes']);
+  } finally {
+    database.close();
+  }
+}
+
+/** Linux keeps the high-water mark of a process. */
+async function peakMegabytes(pid: number): Promise<string> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  const kilobytes = /^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1];
+  return kilobytes === undefined ? 'unknown on this system' : `${Math.round(Number(kilobytes) / 1024)} MB`;
+}

@@ -1,0 +1,3 @@
+import { testKilledHosts } from './killed-hosts.ts';
+
+testKilledHosts(50, 200);
