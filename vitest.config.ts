@@ -5,7 +5,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // Two cores is what CI has; end-to-end files start processes of their own.
     maxWorkers: 2,
-    testTimeout: 20_000,
+    // For a hang, not for slowness: end-to-end tests share two cores with the processes that they start.
+    testTimeout: 60_000,
     hookTimeout: 120_000,
     reporters: ['default', ['json', { outputFile: '.local/test-results.json' }]],
     env: { NO_PROXY: '127.0.0.1,localhost' },

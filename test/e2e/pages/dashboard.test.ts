@@ -172,7 +172,7 @@ describe.skipIf(noBrowser !== undefined)('the dashboard', () => {
     } finally {
       await clearFaults(demo.cloud.control);
     }
-  });
+  }, 90_000);
 
   it('finds tenants by name, domain and state', async () => {
     await dashboard.signIn(token);
