@@ -103,7 +103,7 @@ export class TokenBroker implements TokenSource {
   /** The token of the flight for this key; whoever waits too long is let go, and the work ends when nobody waits. */
   async #minted(key: string, request: TokenRequest, signal: AbortSignal | undefined): Promise<AccessToken> {
     const wait = (own: AbortSignal): Promise<AccessToken> =>
-      this.#flights.run(key, (flight) => this.#redeem(key, request, flight), own);
+      this.#flights.run(this.#flightKey(key, request), (flight) => this.#redeem(key, request, flight), own);
     try {
       return await withDeadline(this.#deps.clock, longestWaitMs, wait, signal);
     } catch (thrown) {
@@ -111,6 +111,11 @@ export class TokenBroker implements TokenSource {
       const detail = `No token was had within ${longestWaitMs / 1000} seconds.`;
       throw new BrokerError('entra_unavailable', detail, { cause: thrown, retryAfterSeconds: 30 });
     }
+  }
+
+  // Whoever asks after a tenant was forgotten does not join a redemption from before: its token lacks what was consented.
+  #flightKey(key: string, request: TokenRequest): string {
+    return `${key} ${this.#cache.generation(request.tenantId)}`;
   }
 
   async #redeem(key: string, request: TokenRequest, signal: AbortSignal): Promise<AccessToken> {
@@ -144,7 +149,7 @@ export class TokenBroker implements TokenSource {
     const { log, background = (work) => work() } = this.#deps;
     background(() => {
       this.#flights
-        .run(key, (signal) => this.#redeem(key, request, signal))
+        .run(this.#flightKey(key, request), (signal) => this.#redeem(key, request, signal))
         .catch((thrown: unknown) =>
           log.log('warn', 'token.renewal_failed', {
             tenantId: request.tenantId,

@@ -1,0 +1,165 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { TokenBroker } from '../../../src/lib/broker/broker.ts';
+import type { TokenRequest } from '../../../src/lib/broker/token.ts';
+import { CachedCredentials } from '../../../src/lib/credential/cached-credentials.ts';
+import type { Redeemer, Redemption } from '../../../src/lib/entra/redeemer.ts';
+import type { TenantId } from '../../../src/lib/identifiers.ts';
+import { silentLogger } from '../../../src/lib/log.ts';
+import { Secret } from '../../../src/lib/secret.ts';
+import { SingleFlight } from '../../../src/lib/single-flight.ts';
+import { FakeClock } from '../../fakes/fake-clock.ts';
+import { aadstsFailure } from '../../fakes/fake-redeemer.ts';
+import { storeWithCredential } from '../../fakes/memory-credential-store.ts';
+
+// fast-check's scheduler decides in which order everything that is under way goes on: every order that the event loop
+// could take, and those that it takes once a year.
+
+const partner = 'aaaaaaaa-0000-4000-8000-000000000000' as TenantId;
+const tenant = (n: number): TenantId => `bbbbbbbb-0000-4000-8000-${String(n).padStart(12, '0')}` as TenantId;
+const numRuns = 2_000;
+
+describe('single flight', () => {
+  test('works once at a time for a key, answers everybody who stayed, and gives up only what nobody waits for', async () => {
+    const caller = fc.record({ key: fc.nat(1), leaves: fc.boolean(), fails: fc.boolean() });
+    await fc.assert(
+      fc.asyncProperty(fc.scheduler(), fc.array(caller, { minLength: 1, maxLength: 8 }), async (s, callers) => {
+        const flights = new SingleFlight<number>();
+        const active = new Map<number, number>();
+        let works = 0;
+        const call = async ({ key, leaves, fails }: (typeof callers)[number]): Promise<string> => {
+          await s.schedule(Promise.resolve(), 'arrives');
+          const leaving = new AbortController();
+          if (leaves) void s.schedule(Promise.resolve(), 'leaves').then(() => leaving.abort(new Error('left')));
+          const work = async (signal: AbortSignal): Promise<number> => {
+            works += 1;
+            const mine = works;
+            const others = (active.get(key) ?? 0) + 1;
+            active.set(key, others);
+            // One that was given up may still be ending while the next has begun.
+            if (others > 1 && !signal.aborted) expect(others).toBeLessThanOrEqual(callers.length);
+            await s.schedule(Promise.resolve(), 'works');
+            active.set(key, (active.get(key) ?? 1) - 1);
+            if (fails) throw new Error('failed');
+            return mine;
+          };
+          try {
+            const answer = await flights.run(`${key}`, work, leaving.signal);
+            expect(answer).toBeLessThanOrEqual(works);
+            return 'answered';
+          } catch (error) {
+            return error instanceof Error ? error.message : 'thrown';
+          }
+        };
+        const outcomes = await s.waitFor(Promise.all(callers.map(call)));
+        for (const [index, outcome] of outcomes.entries()) {
+          expect(['answered', 'failed', ...(callers[index]?.leaves ? ['left'] : [])]).toContain(outcome);
+        }
+        await s.waitIdle();
+        expect(flights.size).toBe(0);
+      }),
+      { numRuns },
+    );
+  });
+});
+
+/** Entra under the scheduler: remembers when each redemption began and how many were under way for a tenant. */
+function scheduledEntra(s: fc.Scheduler) {
+  let began = 0;
+  const active = new Map<string, number>();
+  let mostForOne = 0;
+  const redeemer: Redeemer = {
+    redeem: async ({ tenantId, resourceIdentifier }: Redemption) => {
+      began += 1;
+      const mine = began;
+      const key = `${tenantId} ${resourceIdentifier}`;
+      active.set(key, (active.get(key) ?? 0) + 1);
+      mostForOne = Math.max(mostForOne, active.get(key) ?? 0);
+      await s.schedule(Promise.resolve(), `redeems ${mine}`);
+      active.set(key, (active.get(key) ?? 1) - 1);
+      if (tenantId === tenant(9)) return aadstsFailure(65001);
+      return {
+        ok: true,
+        token: {
+          accessToken: new Secret(`${mine} ${key}`),
+          refreshToken: undefined,
+          expiresAtMs: Date.UTC(2026, 10, 24) + 3_600_000,
+          scopes: [],
+          claims: { tenantId },
+        },
+      };
+    },
+  };
+  return { redeemer, began: () => began, mostForOne: () => mostForOne };
+}
+
+const request = (tenantId: TenantId, resource: string): TokenRequest => ({
+  tenantId,
+  resource: { alias: resource, identifier: `https://${resource}` },
+  grant: 'delegated',
+  application: 'default',
+  minimumLifetimeSeconds: 300,
+  correlationId: 'cccccccc-0000-4000-8000-000000000000',
+});
+
+const step = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constant('ask' as const),
+      tenant: fc.constantFrom(1, 2, 9),
+      resource: fc.constantFrom('a', 'b'),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('forget' as const), tenant: fc.constantFrom(1, 2, 9) }) },
+);
+
+describe('the broker', () => {
+  test('never mixes tenants, asks once for what many want, and hands out nothing from before a tenant was forgotten', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.scheduler(), fc.array(step, { minLength: 2, maxLength: 14 }), async (s, steps) => {
+        const clock = new FakeClock(Date.UTC(2026, 10, 24));
+        const store = await storeWithCredential(partner, () => clock.nowMs());
+        const entra = scheduledEntra(s);
+        const broker = new TokenBroker(
+          {
+            credentials: new CachedCredentials({ store, clock, log: silentLogger }, 600),
+            redeemer: entra.redeemer,
+            clock,
+            random: () => 0.5,
+            log: silentLogger,
+          },
+          { partnerTenantId: partner, canaryResource: 'https://canary', entraConcurrency: 2, cacheSize: 100 },
+        );
+        const forgottenAt = new Map<TenantId, number>();
+        const run = async (wanted: (typeof steps)[number]): Promise<void> => {
+          await s.schedule(Promise.resolve(), wanted.kind);
+          const tenantId = tenant(wanted.tenant);
+          if (wanted.kind === 'forget') {
+            broker.forgetTenant(tenantId);
+            forgottenAt.set(tenantId, entra.began());
+            return;
+          }
+          const oldest = forgottenAt.get(tenantId) ?? 0;
+          const asked = request(tenantId, wanted.resource);
+          const outcome = await broker.getToken(asked).then(
+            (token) => token.secret.reveal(),
+            (error: unknown) => (error as { code: string }).code,
+          );
+          if (tenantId === tenant(9)) {
+            expect(outcome).toBe('consent_required');
+            return;
+          }
+          const [began, ofTenant, ofResource] = outcome.split(' ');
+          expect([ofTenant, ofResource]).toEqual([tenantId, `https://${wanted.resource}`]);
+          expect(Number(began)).toBeGreaterThan(oldest);
+        };
+        await s.waitFor(Promise.all(steps.map(run)));
+        await s.waitIdle();
+        const forgets = steps.filter(({ kind }) => kind === 'forget').length;
+        expect(entra.mostForOne()).toBeLessThanOrEqual(1 + forgets);
+      }),
+      { numRuns },
+    );
+  });
+});
