@@ -5,6 +5,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.campaign.ts'],
     hookTimeout: 300_000,
+    reporters: ['default', './tools/test-record.ts'],
     env: { NO_PROXY: '127.0.0.1,localhost' },
   },
 });

@@ -8,7 +8,7 @@ export default defineConfig({
     // For a hang, not for slowness: end-to-end tests share two cores with the processes that they start.
     testTimeout: 60_000,
     hookTimeout: 120_000,
-    reporters: ['default', ['json', { outputFile: '.local/test-results.json' }]],
+    reporters: ['default', ['json', { outputFile: '.local/test-results.json' }], './tools/test-record.ts'],
     env: { NO_PROXY: '127.0.0.1,localhost' },
     coverage: { provider: 'v8', include: ['src/lib/**/*.ts'] },
   },

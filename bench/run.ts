@@ -5,16 +5,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { cachedToken } from './cached-token.ts';
-import { coldStorm } from './cold-storm.ts';
-import { fanOut } from './fan-out.ts';
-import { startUp } from './start-up.ts';
-import { tokenOverHttp } from './token-over-http.ts';
-import { upstreamRequests } from './upstream-requests.ts';
-import { type Bench, type BenchResult, type Results, shown } from './measure.ts';
+import { benches } from './benches.ts';
+import { type BenchResult, type Results, shown } from './measure.ts';
 import { writeReport } from './report.ts';
-
-const benches: readonly Bench[] = [cachedToken, tokenOverHttp, coldStorm, fanOut, startUp, upstreamRequests];
 
 const wanted = process.argv[2];
 const chosen = wanted === undefined ? benches : benches.filter(({ name }) => name === wanted);

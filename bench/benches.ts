@@ -1,0 +1,10 @@
+import { cachedToken } from './cached-token.ts';
+import { coldStorm } from './cold-storm.ts';
+import { fanOut } from './fan-out.ts';
+import { startUp } from './start-up.ts';
+import { tokenOverHttp } from './token-over-http.ts';
+import { upstreamRequests } from './upstream-requests.ts';
+import type { Bench } from './measure.ts';
+
+/** Every benchmark, in the order in which they run. */
+export const benches: readonly Bench[] = [cachedToken, tokenOverHttp, coldStorm, fanOut, startUp, upstreamRequests];
