@@ -50,9 +50,11 @@ async function killAndStart(stack: RunStack, kills: number): Promise<{ ids: read
   for (let kill = 0; kill < kills; kill += 1) {
     const { url } = host.ready;
     const open = ids.at(-1);
-    if (open === undefined || (await isEnded(stack, url, open)))
+    // Several at a time, too: a run must not be lost in the shadow of another.
+    if (open === undefined || kill % 5 === 0 || (await isEnded(stack, url, open)))
       ids.push(started(await stack.call(url, 'POST', '/jobs/licence-report/runs', { window: `kill-${kill}` })));
-    await sleep(50 + random() * 600);
+    // Mostly short lives, some long enough for the slow tenants.
+    await sleep(50 + random() ** 2 * 3_000);
     await host.kill();
     host = await stack.startHost();
   }
