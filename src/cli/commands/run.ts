@@ -53,6 +53,7 @@ export function runLines(run: RunAnswer): string[] {
   return [
     `${run.runId}: ${run.status}, started ${run.startedAt} by ${run.startedBy}, ${(run.durationMs / 1000).toFixed(1)} s`,
     `${total} tenants: ${succeeded} succeeded, ${failed} failed, ${skipped} skipped, ${notAttempted} not attempted`,
+    ...(run.warnings ?? []).map((warning) => `Note: ${warning}`),
     ...(run.stoppedBy === undefined
       ? []
       : [`Stopped by ${run.stoppedBy.code}: ${run.stoppedBy.detail} ${run.stoppedBy.advice}`]),
