@@ -103,7 +103,7 @@ it('renews a client secret that ends soon, by itself, with the permission to cha
   // As if the secret had been made half a year ago.
   await operator.store.saveClientCredential('default', { ...before.client, endsAtMs: Date.now() + 10 * 86_400_000 });
   // Pauses pass at once, deadlines (which come with a signal that ends them) do not.
-  const { sleep } = services.clock;
+  const sleep = services.clock.sleep.bind(services.clock);
   vi.spyOn(services.clock, 'sleep').mockImplementation(async (ms, signal) => (signal ? sleep(ms, signal) : undefined));
   await rotateCredentials(services);
   const after = await operator.store.load('default');
