@@ -162,7 +162,10 @@ describe.skipIf(noBrowser !== undefined)('the dashboard', () => {
   });
 
   it('cancels a run that goes on', async () => {
-    await addFault(demo.cloud.control, { service: 'entra', kind: 'delay', delayMs: 1_000 });
+    // Both, for tokens may be in memory already: the run must still be under way when the button is found.
+    for (const service of ['entra', 'graph'] as const) {
+      await addFault(demo.cloud.control, { service, kind: 'delay', delayMs: 3_000 });
+    }
     try {
       await dashboard.signIn(token);
       await dashboard.openRun(await demo.api.startRun('mfa-report'));
