@@ -1,0 +1,77 @@
+import { describe, expect, it } from 'vitest';
+import { refreshTokenLifeMs, type StoredRefreshToken } from '../../../../src/lib/credential/credential.ts';
+import { judgeRolled } from '../../../../src/lib/credential/judge-rolled.ts';
+import type { RedeemedToken } from '../../../../src/lib/entra/judge-token-reply.ts';
+import { Secret } from '../../../../src/lib/secret.ts';
+import { refreshTokenOf } from '../../../fakes/memory-credential-store.ts';
+
+const nowMs = Date.UTC(2026, 10, 24);
+const stored: StoredRefreshToken = { ...refreshTokenOf('old', nowMs - 1_000), version: 'v1' };
+const client = { clientId: 'client' };
+const rolled = (changes: Partial<RedeemedToken> = {}): RedeemedToken => ({
+  accessToken: new Secret('access'),
+  refreshToken: new Secret('new'),
+  expiresAtMs: nowMs + 3_600_000,
+  scopes: [],
+  claims: {},
+  ...changes,
+});
+const judge = (token: RedeemedToken, from: StoredRefreshToken = stored) => judgeRolled(from, client, token, nowMs);
+
+describe('a rolled refresh token', () => {
+  it('takes the place of the stored one for ninety days, with what the token says of its account', () => {
+    const claims = {
+      objectId: stored.accountObjectId,
+      username: 'renamed@partner.example',
+      authenticationMethods: ['pwd', 'mfa'],
+    };
+    const next = judge(rolled({ claims }));
+    expect(next.secret.reveal()).toBe('new');
+    expect(next).toMatchObject({
+      clientId: 'client',
+      account: 'renamed@partner.example',
+      accountObjectId: stored.accountObjectId,
+      mfa: true,
+      obtainedAtMs: nowMs,
+      expiresAtMs: nowMs + refreshTokenLifeMs,
+    });
+  });
+
+  it('inherits what an opaque token does not say', () => {
+    const { account, accountObjectId, mfa } = stored;
+    expect(judge(rolled())).toMatchObject({ account, accountObjectId, mfa });
+    expect(judge(rolled(), { ...stored, mfa: false })).toMatchObject({ mfa: false });
+  });
+
+  it('is none where Entra gave none', () => {
+    expect(() => judge(rolled({ refreshToken: undefined }))).toThrow(
+      expect.objectContaining({
+        code: 'entra_unavailable',
+        detail: 'Entra gave no new refresh token; the stored one is kept.',
+      }),
+    );
+  });
+
+  it('of another account is thrown away, with both ids in the log', () => {
+    expect(() => judge(rolled({ claims: { objectId: 'other' } }))).toThrow(
+      expect.objectContaining({
+        code: 'entra_unavailable',
+        logFields: { tokenObjectId: 'other', storedObjectId: stored.accountObjectId },
+      }),
+    );
+  });
+
+  it('names the account where nobody had noted it', () => {
+    expect(judge(rolled({ claims: { objectId: 'found' } }), { ...stored, accountObjectId: '' })).toMatchObject({
+      accountObjectId: 'found',
+    });
+  });
+
+  it('that has lost MFA is thrown away, which is the credential failing', () => {
+    expect(() => judge(rolled({ claims: { authenticationMethods: ['pwd'] } }))).toThrow(
+      expect.objectContaining({ code: 'interaction_required', scope: 'credential' }),
+    );
+    const gained = judge(rolled({ claims: { authenticationMethods: ['mfa'] } }), { ...stored, mfa: false });
+    expect(gained.mfa).toBe(true);
+  });
+});
