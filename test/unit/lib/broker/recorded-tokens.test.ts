@@ -1,0 +1,88 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { brokerItself, recordTokens } from '../../../../src/lib/broker/recorded-tokens.ts';
+import type { AccessToken, TokenRequest, TokenSource } from '../../../../src/lib/broker/token.ts';
+import { BrokerError } from '../../../../src/lib/errors.ts';
+import type { TenantId } from '../../../../src/lib/identifiers.ts';
+import { Secret } from '../../../../src/lib/secret.ts';
+import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { MemoryAuditLog } from '../../../fakes/memory-audit-log.ts';
+
+const tenantId = 'bbbbbbbb-0000-4000-8000-000000000001' as TenantId;
+const request: TokenRequest = {
+  tenantId,
+  resource: { alias: 'graph', identifier: 'https://graph.microsoft.com' },
+  grant: 'delegated',
+  application: 'reader',
+  minimumLifetimeSeconds: 60,
+  correlationId: 'cccccccc-0000-4000-8000-000000000000',
+};
+
+let audit: MemoryAuditLog;
+let answer: () => Promise<AccessToken>;
+const forgotten: TenantId[] = [];
+let tokens: TokenSource;
+const clock = new FakeClock();
+beforeEach(() => {
+  audit = new MemoryAuditLog();
+  answer = async () => ({
+    ...request,
+    secret: new Secret('the token'),
+    scopes: ['User.Read.All'],
+    expiresAtMs: clock.nowMs() + 3_600_000,
+    fromCache: true,
+  });
+  tokens = recordTokens({
+    tokens: { getToken: () => answer(), forgetTenant: (tenant) => void forgotten.push(tenant) },
+    audit,
+    clock,
+    newId: () => 'token-id',
+    partnerTenantId: 'aaaaaaaa-0000-4000-8000-000000000000' as TenantId,
+  });
+});
+
+describe('a token for a job', () => {
+  it('is on record before the job sees it, with everything but the token', async () => {
+    const token = await tokens.getToken({ ...request, purpose: 'job:licence-report' });
+    expect(audit.entries).toEqual([
+      {
+        atMs: clock.nowMs(),
+        correlationId: request.correlationId,
+        tokenId: 'token-id',
+        outcome: 'issued',
+        caller: { applicationId: brokerItself, objectId: brokerItself, kind: 'application' },
+        rule: 'job:licence-report',
+        tenantId,
+        resource: 'graph',
+        scopes: ['User.Read.All'],
+        grant: 'delegated',
+        application: 'reader',
+        expiresAtMs: token.expiresAtMs,
+        fromCache: true,
+        tokenFingerprint: new Secret('the token').fingerprint(),
+      },
+    ]);
+    expect(JSON.stringify(audit.entries)).not.toContain('the token');
+  });
+
+  it('is not handed out when its record is not durable', async () => {
+    audit.down = true;
+    await expect(tokens.getToken(request)).rejects.toMatchObject({ code: 'audit_unavailable' });
+  });
+
+  it('that is refused is on record with its code, under the name of the broker where no job asks', async () => {
+    answer = () => Promise.reject(new BrokerError('consent_required', 'no'));
+    await expect(tokens.getToken(request)).rejects.toMatchObject({ code: 'consent_required' });
+    expect(audit.entries).toMatchObject([{ outcome: 'denied', code: 'consent_required', rule: 'broker', scopes: [] }]);
+  });
+
+  it('that is refused stays refused for its own reason when the refusal cannot be recorded', async () => {
+    audit.down = true;
+    answer = () => Promise.reject(new BrokerError('consent_required', 'no'));
+    await expect(tokens.getToken(request)).rejects.toMatchObject({ code: 'consent_required' });
+  });
+});
+
+it('passes on that a tenant is to be forgotten', () => {
+  tokens.forgetTenant(tenantId);
+  expect(forgotten).toEqual([tenantId]);
+});
