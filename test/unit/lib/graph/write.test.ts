@@ -1,0 +1,111 @@
+import { describe, expect, it } from 'vitest';
+import { BrokerError } from '../../../../src/lib/errors.ts';
+import { createGraphWriter, graphStatus } from '../../../../src/lib/graph/write.ts';
+import { Limiter } from '../../../../src/lib/limiter.ts';
+import { Secret } from '../../../../src/lib/secret.ts';
+import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { inTurn, problem, type Scripted, scriptedFetch, type SeenRequest } from '../../../fakes/scripted-fetch.ts';
+
+function writerOn(answer: (request: SeenRequest, count: number) => Scripted, signal?: AbortSignal) {
+  const clock = new FakeClock();
+  const { fetch, seen } = scriptedFetch(answer);
+  const deps = { fetch, clock, random: () => 0.5, limiter: new Limiter(2) };
+  const binding = { baseUrl: 'https://graph.test', token: async () => new Secret('t'), correlationId: 'id', signal };
+  return { writer: createGraphWriter(deps, binding), seen, clock };
+}
+const noContent = (): Response => new Response(null, { status: 204 });
+const throttled = (seconds?: number): Response =>
+  problem(429, 'TooManyRequests', '', seconds === undefined ? {} : { 'retry-after': `${seconds}` });
+
+describe('a POST', () => {
+  it('is sent with the token, and gives what came back', async () => {
+    const { writer, seen } = writerOn(() => ({ id: 'made' }));
+    expect(await writer.post('/applications', { displayName: 'x' })).toEqual({ id: 'made' });
+    const [request] = seen;
+    expect([request?.method, request?.url.pathname, request?.body]).toEqual([
+      'POST',
+      '/v1.0/applications',
+      '{"displayName":"x"}',
+    ]);
+    expect(request?.headers.get('authorization')).toBe('Bearer t');
+  });
+
+  it.each([
+    ['nothing', noContent],
+    ['a list', () => Response.json([])],
+  ])('that brings %s back brings an empty object', async (_, answer) => {
+    expect(await writerOn(answer).writer.post('/x', {})).toEqual({});
+  });
+
+  it('is not repeated after a reply that may stand for work that was done', async () => {
+    const failing = writerOn(() => problem(503, 'Busy'));
+    await expect(failing.writer.post('/x', {})).rejects.toMatchObject({ code: 'resource_error' });
+    const broken = writerOn(() => {
+      throw new TypeError('socket hang up');
+    });
+    await expect(broken.writer.post('/x', {})).rejects.toMatchObject({ code: 'resource_error' });
+    expect([failing.seen.length, broken.seen.length]).toEqual([1, 1]);
+  });
+
+  it('is repeated after a 429, which was not carried out, when the wait is over', async () => {
+    const { writer, seen, clock } = writerOn(
+      inTurn(
+        () => throttled(7),
+        () => throttled(),
+        () => ({ id: 'made' }),
+      ),
+    );
+    const made = writer.post('/x', {});
+    await clock.advance(7_499);
+    expect(seen).toHaveLength(1);
+    await clock.advance(1);
+    expect(seen).toHaveLength(2);
+    await clock.advance(4_500);
+    expect(await made).toEqual({ id: 'made' });
+  });
+
+  it('gives up after four 429, and at once after one that asks for more than half a minute', async () => {
+    const patient = writerOn(() => throttled(1));
+    const failed = patient.writer.post('/x', {});
+    failed.catch(() => undefined);
+    await patient.clock.advance(60_000);
+    await expect(failed).rejects.toMatchObject({ code: 'throttled' });
+    expect(patient.seen).toHaveLength(4);
+    const long = writerOn(() => throttled(31));
+    await expect(long.writer.post('/x', {})).rejects.toMatchObject({ retryAfterSeconds: 31 });
+    expect(long.seen).toHaveLength(1);
+  });
+
+  it('ends with its signal', async () => {
+    const ending = new AbortController();
+    const { writer } = writerOn(() => {
+      ending.abort(new Error('too late'));
+      throw new TypeError('aborted');
+    }, ending.signal);
+    await expect(writer.post('/x', {})).rejects.toThrow('too late');
+  });
+});
+
+describe('changing and removing', () => {
+  it('takes what is gone for removed, and nothing else', async () => {
+    await expect(writerOn(() => problem(404, 'NotFound')).writer.remove('/x')).resolves.toBeUndefined();
+    await expect(writerOn(noContent).writer.remove('/x')).resolves.toBeUndefined();
+    await expect(writerOn(() => problem(403, 'Denied')).writer.remove('/x')).rejects.toMatchObject({
+      code: 'access_denied',
+    });
+    await expect(writerOn(() => problem(404, 'NotFound')).writer.patch('/x', {})).rejects.toMatchObject({
+      code: 'job_failed',
+    });
+  });
+
+  it('sends a change as JSON', async () => {
+    const { writer, seen } = writerOn(noContent);
+    await writer.patch('/x', { a: 1 });
+    expect([seen[0]?.method, seen[0]?.body]).toEqual(['PATCH', '{"a":1}']);
+  });
+});
+
+it('finds the status in a failure where Graph answered', () => {
+  expect(graphStatus(new BrokerError('job_failed', '', { logFields: { status: 404 } }))).toBe(404);
+  expect([graphStatus(new BrokerError('job_failed', '')), graphStatus(new Error('x'))]).toEqual([undefined, undefined]);
+});

@@ -1,0 +1,148 @@
+import { describe, expect, it } from 'vitest';
+import type { TableEntityResult } from '@azure/data-tables';
+import {
+  changeProperties,
+  outcomeOf,
+  readRequest,
+  readRun,
+  readTenantRun,
+  requestProperties,
+  tenantRunEntity,
+} from '../../../../src/lib/runs/run-entity.ts';
+import type { TenantRun } from '../../../../src/lib/runs/run.ts';
+import { tenantId } from './stage.ts';
+
+const atMs = Date.UTC(2026, 10, 24);
+const read = (properties: object): TableEntityResult<Record<string, unknown>> => ({
+  etag: '',
+  partitionKey: 'probe',
+  rowKey: 'w',
+  ...properties,
+});
+
+describe('a run as it lies in the table', () => {
+  it('holds what changed and nothing else, with no secret and no endless text', () => {
+    expect(changeProperties({})).toEqual({});
+    const token = `eyJ${'a'.repeat(20)}.eyJ${'b'.repeat(40)}.c`;
+    const changed = changeProperties({
+      status: 'failed',
+      startedAtMs: atMs,
+      finishedAtMs: atMs,
+      tenants: { total: 1, succeeded: 0, failed: 1, skipped: 0, notAttempted: 0 },
+      stoppedBy: { code: 'credential_revoked', detail: `${token} ${'x'.repeat(2_000)}` },
+      cancelRequestedAtMs: atMs,
+      warnings: ['one', `with ${token}`],
+    });
+    expect(changed).toMatchObject({
+      status: 'failed',
+      startedAt: '2026-11-24T00:00:00.000Z',
+      finishedAt: '2026-11-24T00:00:00.000Z',
+      total: 1,
+      stopCode: 'credential_revoked',
+      cancelRequestedAt: '2026-11-24T00:00:00.000Z',
+      warnings: '["one","with [secret]"]',
+    });
+    expect(String(changed['stopDetail'])).toHaveLength(1_000);
+    expect(JSON.stringify(changed)).not.toContain('eyJ');
+  });
+
+  it('is read back, whatever else a row of that name may hold', () => {
+    expect(readRun(read({}))).toEqual({
+      runId: 'probe@w',
+      job: 'probe',
+      window: 'w',
+      status: 'pending',
+      startedBy: '',
+      createdAtMs: 0,
+      scope: 'all',
+      startedAtMs: undefined,
+      finishedAtMs: undefined,
+      tenants: { total: 0, succeeded: 0, failed: 0, skipped: 0, notAttempted: 0 },
+      stoppedBy: undefined,
+      cancelRequestedAtMs: undefined,
+      warnings: undefined,
+    });
+    const odd = read({
+      status: 3,
+      createdAt: 'never',
+      total: 'many',
+      stopCode: 'no such code',
+      warnings: '{',
+      scope: 'selected',
+    });
+    expect(readRun(odd)).toMatchObject({
+      status: 'pending',
+      createdAtMs: 0,
+      scope: 'selected',
+      stoppedBy: undefined,
+      warnings: [],
+    });
+    expect(readRun(read({ stopCode: 'throttled', warnings: '["a",1]' }))).toMatchObject({
+      stoppedBy: { code: 'throttled', detail: '' },
+      warnings: ['a'],
+    });
+    expect(readRun(read({ warnings: '{}' })).warnings).toEqual([]);
+  });
+
+  it('keeps a request of any size in pieces that fit a property', () => {
+    const request = { tenants: Array.from({ length: 2_000 }, (_, index) => tenantId(index)), parameters: { a: 1 } };
+    const pieces = requestProperties(request);
+    expect(Object.keys(pieces).length).toBeGreaterThan(2);
+    expect(Math.max(...Object.values(pieces).map((piece) => piece.length))).toBeLessThanOrEqual(30_000);
+    expect(readRequest(read(pieces))).toEqual(request);
+    expect(readRequest(read({}))).toBeUndefined();
+  });
+});
+
+describe('a tenant of a run as it lies in the table', () => {
+  const record: TenantRun = {
+    tenantId: tenantId(1),
+    name: 'n'.repeat(600),
+    outcome: 'retrying',
+    code: 'throttled',
+    detail: 'wait',
+    round: 2,
+    rows: 3,
+    rowsName: 'rows',
+    columns: ['a', 'b'],
+    retryAfterSeconds: 7,
+    startedAtMs: atMs,
+    finishedAtMs: atMs + 1,
+  };
+
+  it('is read back as it was written, with a name that fits', () => {
+    expect(readTenantRun(read(tenantRunEntity('probe@w', record)))).toEqual({ ...record, name: 'n'.repeat(500) });
+  });
+
+  it('that says little is read with little', () => {
+    const { code: _c, detail: _d, rowsName: _r, retryAfterSeconds: _s, ...bare } = record;
+    const entity = tenantRunEntity('probe@w', { ...bare, name: 'x' });
+    expect(Object.keys(entity)).not.toContain('code');
+    expect(readTenantRun(read(entity))).toMatchObject({
+      code: undefined,
+      detail: undefined,
+      rowsName: undefined,
+      retryAfterSeconds: undefined,
+    });
+    expect(readTenantRun(read({ rowKey: tenantId(2) }))).toMatchObject({
+      name: tenantId(2),
+      outcome: 'failed',
+      startedAtMs: 0,
+      finishedAtMs: 0,
+      columns: [],
+    });
+  });
+
+  it('that is none of ours is left out', () => {
+    expect(readTenantRun(read({ rowKey: 'something else' }))).toBeUndefined();
+    expect(outcomeOf('skipped')).toBe('skipped');
+    expect(outcomeOf(undefined)).toBe('failed');
+  });
+
+  it('names as many columns as fit', () => {
+    const columns = Array.from({ length: 400 }, (_, index) => `${'c'.repeat(200)}${index}`);
+    const entity = tenantRunEntity('probe@w', { ...record, columns });
+    expect(String(entity['columns']).length).toBeLessThanOrEqual(30_000);
+    expect(readTenantRun(read(entity))?.columns.length).toBeGreaterThan(100);
+  });
+});

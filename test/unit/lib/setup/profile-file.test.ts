@@ -1,0 +1,95 @@
+import { describe, expect, it } from 'vitest';
+import { createGraphClient } from '../../../../src/lib/graph/client.ts';
+import { Limiter } from '../../../../src/lib/limiter.ts';
+import { Secret } from '../../../../src/lib/secret.ts';
+import { findManagedIdentity } from '../../../../src/lib/setup/managed-identity.ts';
+import { readProfile } from '../../../../src/lib/setup/profile-file.ts';
+import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { type Scripted, scriptedFetch } from '../../../fakes/scripted-fetch.ts';
+
+const appId = '00000003-0000-0000-c000-000000000000';
+const principal = {
+  id: 'principal',
+  appId,
+  displayName: 'Microsoft Graph',
+  oauth2PermissionScopes: [null, { id: 'scope-id', value: 'User.Read' }, { id: 'no-value' }],
+  appRoles: [{ id: 'role-id', value: 'User.Read.All' }],
+};
+
+function graphOf(answer: () => Scripted) {
+  const { fetch, seen } = scriptedFetch(answer);
+  const deps = { fetch, clock: new FakeClock(), random: () => 0, limiter: new Limiter(1) };
+  const binding = { baseUrl: 'https://graph.test', token: async () => new Secret('t'), correlationId: 'id' };
+  return { graph: createGraphClient(deps, binding), seen };
+}
+
+const read = (file: unknown, found: readonly object[] = [principal]) =>
+  readProfile(
+    graphOf(() => ({ value: found })).graph,
+    typeof file === 'string' ? file : JSON.stringify(file),
+    'p.json',
+  );
+const profile = (resource: object): object => ({ name: 'mine', resources: [{ appId, ...resource }] });
+const wrong = (detail: string | RegExp) => ({
+  code: 'config_invalid',
+  detail: expect.stringMatching(detail) as string,
+});
+
+describe('a profile file', () => {
+  it('is looked up at the resource, by value or by id', async () => {
+    const reason = 'Asked for by p.json.';
+    expect(await read(profile({ scopes: ['User.Read'], roles: ['ROLE-ID'] }))).toEqual({
+      name: 'mine',
+      resources: [
+        {
+          appId,
+          name: 'Microsoft Graph',
+          scopes: [{ id: 'scope-id', value: 'User.Read', reason }],
+          roles: [{ id: 'role-id', value: 'User.Read.All', reason }],
+        },
+      ],
+    });
+    const unnamed = { ...principal, displayName: undefined };
+    expect(await read(profile({}), [unnamed])).toMatchObject({ resources: [{ name: appId, scopes: [], roles: [] }] });
+  });
+
+  it.each([
+    ['{', /^p\.json: is not JSON\.$/],
+    [{ name: 'Mine', resources: [] }, /^p\.json: name: must be lower case/],
+    [{ name: 'mine', resources: [] }, /^p\.json: resources: names no resource/],
+    [{ name: 'mine', resources: [{ appId: 'x' }] }, /^p\.json: resources\.0\.appId: is not a GUID/],
+    [{ name: 'mine', resources: [{ appId }], more: 1 }, /more/],
+  ])('that is %j is refused with the place', async (file, detail) => {
+    await expect(read(file)).rejects.toMatchObject(wrong(detail));
+  });
+
+  it('that names what the resource does not have is refused before anything is changed', async () => {
+    await expect(read(profile({ scopes: ['Misspelt'] }))).rejects.toMatchObject(
+      wrong(/^p\.json: Microsoft Graph has no delegated permission "Misspelt"\.$/),
+    );
+    const bare = { id: 'principal' };
+    await expect(read(profile({ roles: ['Misspelt'] }), [bare])).rejects.toMatchObject(
+      wrong(/^p\.json: the resource has no application permission "Misspelt"\.$/),
+    );
+    await expect(read(profile({}), [])).rejects.toMatchObject(wrong(/no service principal .* has the id 00000003/));
+  });
+});
+
+describe('a managed identity', () => {
+  const find = (clientId: string | undefined, found: readonly object[]) =>
+    findManagedIdentity(graphOf(() => ({ value: found })).graph, clientId);
+
+  it('is found by its client id', async () => {
+    const found = [
+      { id: 'application', servicePrincipalType: 'Application' },
+      { servicePrincipalType: 'ManagedIdentity' },
+      { id: 'identity', servicePrincipalType: 'ManagedIdentity' },
+    ];
+    expect(await find('client', found)).toBe('identity');
+  });
+
+  it('must be given, and must exist', async () => {
+    await expect(find(undefined, [])).rejects.toMatchObject(wrong(/^MANAGED_IDENTITY_CLIENT_ID: is missing/));
+    await expect(find('client', [])).rejects.toMatchObject(wrong(/no managed identity .* client id client\.$/));
+  });
+});

@@ -1,0 +1,169 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { BrokerError } from '../../../../src/lib/errors.ts';
+import { createGraphClient } from '../../../../src/lib/graph/client.ts';
+import { createGraphWriter } from '../../../../src/lib/graph/write.ts';
+import type { TenantId } from '../../../../src/lib/identifiers.ts';
+import { Limiter } from '../../../../src/lib/limiter.ts';
+import { Secret } from '../../../../src/lib/secret.ts';
+import {
+  planRevocation,
+  revoke,
+  type RevokeOptions,
+  stillUsable,
+  unblockCallers,
+} from '../../../../src/lib/setup/revoke.ts';
+import { FakeClock } from '../../../fakes/fake-clock.ts';
+import {
+  type MemoryCredentialStore,
+  refreshTokenOf,
+  storeWithCredential,
+} from '../../../fakes/memory-credential-store.ts';
+import { problem, type Scripted, scriptedFetch, type SeenRequest } from '../../../fakes/scripted-fetch.ts';
+
+const partner = '99999999-9999-4999-8999-999999999999' as TenantId;
+const application = {
+  id: 'object-id',
+  passwordCredentials: [{ keyId: 'secret-1' }, { keyId: 'secret-2' }, { odd: true }, null],
+  keyCredentials: [{ keyId: 'certificate-1' }],
+};
+
+const clock = new FakeClock();
+let store: MemoryCredentialStore;
+let graph: (request: SeenRequest) => Scripted | undefined;
+let seen: SeenRequest[];
+beforeEach(async () => {
+  store = await storeWithCredential(partner, () => clock.nowMs());
+  await store.saveRefreshToken('default', refreshTokenOf('second', clock.nowMs()));
+  graph = () => undefined;
+});
+
+function deps() {
+  const scripted = scriptedFetch((request) => {
+    const own = graph(request);
+    if (own !== undefined) return own;
+    if (request.url.pathname.endsWith('/federatedIdentityCredentials')) return { value: [{ id: 'trust-1' }] };
+    if (request.method === 'GET') return application;
+    return new Response(null, { status: 204 });
+  });
+  seen = scripted.seen;
+  const exchange = { fetch: scripted.fetch, clock, random: () => 0, limiter: new Limiter(4) };
+  const binding = { baseUrl: 'https://graph.test', token: async () => new Secret('operator'), correlationId: 'id' };
+  return { graph: createGraphClient(exchange, binding), writer: createGraphWriter(exchange, binding), store, clock };
+}
+
+const plan = (options: Partial<RevokeOptions> = {}) => planRevocation(deps(), { application: 'default', ...options });
+const texts = async (options?: Partial<RevokeOptions>): Promise<string[]> =>
+  (await plan(options)).map(({ text }) => text);
+const asked = (): string[] =>
+  seen.filter(({ method }) => method !== 'GET').map(({ method, url }) => `${method} ${url.pathname}`);
+
+describe('the plan of a revocation', () => {
+  it('takes away the sessions, then what Entra knows, then what the vault holds, then the callers', async () => {
+    expect(await texts({ callersApplicationId: 'callers-app' })).toEqual([
+      'Revoke all sessions of broker@partner.example, which ends every refresh token of the account, for every application',
+      'Remove the client secret secret-1 from the application',
+      'Remove the client secret secret-2 from the application',
+      'Remove 1 certificate(s) from the application',
+      'Remove the federated credential trust-1 from the application',
+      'Disable 2 version(s) of the refresh token in Key Vault',
+      'Disable 1 version(s) of the client credential in Key Vault',
+      'Disable sign-in to the broker application callers-app, so that no caller gets a new token for it',
+    ]);
+    expect(asked()).toEqual([]);
+  });
+
+  it('leaves out what is not there', async () => {
+    graph = ({ url }) =>
+      url.pathname.endsWith('/federatedIdentityCredentials')
+        ? { value: [] }
+        : { id: 'object-id', keyCredentials: 'odd' };
+    await store.disableClientCredentialVersion('default', 'v1');
+    expect(await texts({ account: 'named@partner.example' })).toEqual([
+      'Revoke all sessions of named@partner.example, which ends every refresh token of the account, for every application',
+      'Disable 2 version(s) of the refresh token in Key Vault',
+    ]);
+  });
+
+  it('goes on where the application is gone from Entra', async () => {
+    graph = () => problem(404, 'Request_ResourceNotFound');
+    expect(await texts()).toHaveLength(3);
+  });
+
+  it('needs no vault for the most urgent step when the account is named, and says what is left', async () => {
+    store.failure = new BrokerError('key_vault_unavailable', 'away');
+    store.listRefreshTokenVersions = () => Promise.reject(new BrokerError('key_vault_unavailable', 'away'));
+    const results = await revoke(await plan({ account: 'named@partner.example' }));
+    expect(results.map(({ step, done, code }) => [step.slice(0, 12), done, code])).toEqual([
+      ['Revoke all s', true, undefined],
+      ['Disable the ', false, 'key_vault_unavailable'],
+    ]);
+    expect(asked()).toEqual(['POST /v1.0/users/named@partner.example/revokeSignInSessions']);
+  });
+
+  it('cannot be made when neither vault nor operator knows the account', async () => {
+    store.failure = new BrokerError('key_vault_unavailable', 'away');
+    await expect(plan()).rejects.toMatchObject({ code: 'key_vault_unavailable' });
+  });
+
+  it('is empty for an application that is not there', async () => {
+    expect(await texts({ application: 'other' })).toEqual([]);
+  });
+});
+
+describe('carrying it out', () => {
+  it('does every step, by the id that outlives a rename', async () => {
+    const reported: string[] = [];
+    const results = await revoke(await plan({ callersApplicationId: 'callers-app' }), ({ step }) =>
+      reported.push(step),
+    );
+    expect(results.every(({ done }) => done)).toBe(true);
+    expect(reported).toHaveLength(8);
+    expect(asked()).toEqual([
+      'POST /v1.0/users/22222222-2222-4222-8222-222222222222/revokeSignInSessions',
+      "POST /v1.0/applications(appId='11111111-1111-4111-8111-111111111111')/removePassword",
+      "POST /v1.0/applications(appId='11111111-1111-4111-8111-111111111111')/removePassword",
+      "PATCH /v1.0/applications(appId='11111111-1111-4111-8111-111111111111')",
+      "DELETE /v1.0/applications(appId='11111111-1111-4111-8111-111111111111')/federatedIdentityCredentials/trust-1",
+      "PATCH /v1.0/servicePrincipals(appId='callers-app')",
+    ]);
+    expect((await store.listRefreshTokenVersions('default')).some(({ enabled }) => enabled)).toBe(false);
+  });
+
+  it('asks for the account by its name where another one is named', async () => {
+    await revoke(await plan({ account: 'other@partner.example' }));
+    expect(asked()[0]).toBe('POST /v1.0/users/other@partner.example/revokeSignInSessions');
+  });
+
+  it('tries all the rest when a step fails, but leaves the vault its client credential until Entra is done', async () => {
+    graph = ({ url }) => (url.pathname.endsWith('/revokeSignInSessions') ? problem(403, 'Denied') : undefined);
+    const results = await revoke(await plan());
+    expect(results.filter(({ done }) => !done)).toEqual([
+      expect.objectContaining({ code: 'access_denied' }),
+      expect.objectContaining({ detail: expect.stringMatching(/^Left for now/) as string }),
+    ]);
+    expect((await store.listClientCredentialVersions('default')).some(({ enabled }) => enabled)).toBe(true);
+    expect((await store.listRefreshTokenVersions('default')).some(({ enabled }) => enabled)).toBe(false);
+  });
+
+  it('counts a secret that Entra does not have any more as removed, and no other failure', async () => {
+    let status = 400;
+    graph = ({ url }) =>
+      url.pathname.endsWith('/removePassword') ? problem(status, 'No credentials found') : undefined;
+    const failures = async (): Promise<number> => (await revoke(await plan())).filter(({ done }) => !done).length;
+    expect(await failures()).toBe(0);
+    status = 403;
+    store = await storeWithCredential(partner, () => clock.nowMs());
+    expect(await failures()).toBeGreaterThan(0);
+  });
+});
+
+it('says what works on, and until when', () => {
+  const said = stillUsable(Date.UTC(2026, 10, 24), 601);
+  expect(said[0]).toContain('2026-11-24T01:30:00.000Z');
+  expect(said[1]).toContain('11 minutes');
+});
+
+it('lets callers in again', async () => {
+  await unblockCallers(deps().writer, 'callers-app');
+  expect(seen.map(({ method, body }) => [method, body])).toEqual([['PATCH', '{"accountEnabled":true}']]);
+});
