@@ -1,0 +1,111 @@
+import { describe, expect, it } from 'vitest';
+import {
+  clientSecretLifeMs,
+  issueClientSecret,
+  removeClientSecret,
+  storeOrUndo,
+} from '../../../../src/lib/credential/client-secret.ts';
+import type { StoredClientCredential } from '../../../../src/lib/credential/credential.ts';
+import type { NewClientCredential } from '../../../../src/lib/credential/credential-store.ts';
+import { BrokerError } from '../../../../src/lib/errors.ts';
+import type { GraphWriter } from '../../../../src/lib/graph/write.ts';
+import type { TenantId } from '../../../../src/lib/identifiers.ts';
+import { Secret } from '../../../../src/lib/secret.ts';
+import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { MemoryCredentialStore } from '../../../fakes/memory-credential-store.ts';
+
+const clock = new FakeClock();
+const writerThat = (post: GraphWriter['post']): GraphWriter => ({
+  post,
+  patch: async () => undefined,
+  remove: async () => undefined,
+});
+const tenantId = '99999999-9999-4999-8999-999999999999' as TenantId;
+const credential = (keyId: string): NewClientCredential => ({
+  clientId: 'client',
+  tenantId,
+  keyId,
+  credential: { kind: 'secret', secret: new Secret(`secret of ${keyId}`) },
+});
+
+describe('a client secret', () => {
+  it('is issued for half a year under our name', async () => {
+    const asked: unknown[] = [];
+    const writer = writerThat(async (path, body) => {
+      asked.push(path, body);
+      return { secretText: 'made', keyId: 'key', endDateTime: '2027-01-01T00:00:00Z' };
+    });
+    const issued = await issueClientSecret(writer, clock, '/applications/1');
+    expect(asked).toEqual([
+      '/applications/1/addPassword',
+      {
+        passwordCredential: {
+          displayName: 'partner-token-broker',
+          endDateTime: new Date(clock.nowMs() + clientSecretLifeMs).toISOString(),
+        },
+      },
+    ]);
+    expect([issued.secret.reveal(), issued.keyId, issued.endsAtMs]).toEqual(['made', 'key', Date.UTC(2027, 0, 1)]);
+    const silent = writerThat(async () => ({ secretText: 'made', keyId: 'key' }));
+    expect((await issueClientSecret(silent, clock, '/x')).endsAtMs).toBe(clock.nowMs() + clientSecretLifeMs);
+  });
+
+  it.each([{}, { secretText: 'made' }, { keyId: 'key' }])(
+    'is none where Graph gives half of one: %j',
+    async (answer) => {
+      await expect(
+        issueClientSecret(
+          writerThat(async () => answer),
+          clock,
+          '/x',
+        ),
+      ).rejects.toMatchObject({ code: 'resource_error' });
+    },
+  );
+
+  it('that is gone counts as removed', async () => {
+    const failing = (status: number) =>
+      removeClientSecret(
+        writerThat(() => Promise.reject(new BrokerError('job_failed', '', { logFields: { status } }))),
+        '/x',
+        'key',
+      );
+    await expect(failing(400)).resolves.toBeUndefined();
+    await expect(failing(404)).resolves.toBeUndefined();
+    await expect(failing(403)).rejects.toMatchObject({ code: 'job_failed' });
+  });
+});
+
+describe('storing a client credential that Entra knows already', () => {
+  const failure = new BrokerError('key_vault_unavailable', 'lost');
+  const previous = { ...credential('old'), version: 'v0' } as StoredClientCredential;
+
+  /** What the store says when it is asked after the write failed. */
+  async function outcome(found: 'new' | 'old' | 'none' | 'unknown', before: StoredClientCredential | undefined) {
+    const store = new MemoryCredentialStore();
+    if (found === 'old' || found === 'unknown') await store.saveClientCredential('default', credential('old'));
+    if (found === 'new') await store.saveClientCredential('default', credential('new'));
+    store.saveClientCredential = () => Promise.reject(failure);
+    if (found === 'unknown') store.load = () => Promise.reject(failure);
+    let undone = 0;
+    const undo = async (): Promise<void> => void (undone += 1);
+    const version = await storeOrUndo(store, 'default', credential('new'), before, undo).catch(
+      (thrown: unknown) => thrown,
+    );
+    return [version, undone];
+  }
+
+  it('gives the version where the write worked although its reply was lost', async () => {
+    expect(await outcome('new', previous)).toEqual(['v1', 0]);
+  });
+
+  it('is undone at Entra where the store has it not', async () => {
+    expect(await outcome('old', previous)).toEqual([failure, 1]);
+    expect(await outcome('none', undefined)).toEqual([failure, 1]);
+  });
+
+  it('of unknown outcome is left where there is a predecessor to fall back to, and undone where there is none', async () => {
+    expect(await outcome('unknown', previous)).toEqual([failure, 0]);
+    expect(await outcome('unknown', undefined)).toEqual([failure, 1]);
+  });
+});

@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest';
+import { BrokerError } from '../../../../src/lib/errors.ts';
+import {
+  isStorageConflict,
+  isStorageMissing,
+  once,
+  storageCall,
+  storageItems,
+  storageStatus,
+} from '../../../../src/lib/runs/storage-call.ts';
+
+const rest = (statusCode: unknown, code?: unknown): object => ({ statusCode, code });
+
+describe('what storage throws', () => {
+  it('is told by its status', () => {
+    expect([rest(409), rest(412), rest(404), rest('409'), null, 'text'].map(isStorageConflict)).toEqual([
+      true,
+      true,
+      false,
+      false,
+      false,
+      false,
+    ]);
+    expect([rest(404), rest(409)].map(isStorageMissing)).toEqual([true, false]);
+    expect([storageStatus(rest(503)), storageStatus(undefined)]).toEqual([503, undefined]);
+  });
+
+  it('leaves the program as one error, with status and code for the log and no message', async () => {
+    const thrown = Object.assign(new Error('the request was …'), rest(503, 'ServerBusy'));
+    await expect(storageCall(() => Promise.reject(thrown))).rejects.toMatchObject({
+      code: 'storage_unavailable',
+      logFields: { status: 503, storageCode: 'ServerBusy' },
+    });
+    await expect(storageCall(() => Promise.reject(new Error('text')))).rejects.toMatchObject({
+      logFields: { status: undefined, storageCode: undefined },
+    });
+    await expect(storageCall(() => Promise.reject(rest(500, 3) as Error))).rejects.toMatchObject({
+      logFields: { status: 500, storageCode: undefined },
+    });
+  });
+
+  it('stays what it is where it is ours already', async () => {
+    const ours = new BrokerError('run_not_found', 'gone');
+    await expect(storageCall(() => Promise.reject(ours))).rejects.toBe(ours);
+    await expect(storageCall(async () => 3)).resolves.toBe(3);
+  });
+
+  it('is translated in the middle of a list too', async () => {
+    const items = async function* () {
+      yield 1;
+      throw rest(500);
+    };
+    const seen: number[] = [];
+    const read = async (): Promise<void> => {
+      for await (const item of storageItems(items())) seen.push(item);
+    };
+    await expect(read()).rejects.toMatchObject({ code: 'storage_unavailable' });
+    expect(seen).toEqual([1]);
+  });
+});
+
+describe('once', () => {
+  it('keeps what was made, and no failure', async () => {
+    let made = 0;
+    const make = once(async () => {
+      made += 1;
+      if (made === 1) throw new Error('first');
+      return made;
+    });
+    await expect(make()).rejects.toThrow('first');
+    expect(await Promise.all([make(), make(), make()])).toEqual([2, 2, 2]);
+  });
+});

@@ -1,0 +1,193 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { TokenRequest } from '../../../../src/lib/broker/token.ts';
+import { BrokerError } from '../../../../src/lib/errors.ts';
+import type { TenantId } from '../../../../src/lib/identifiers.ts';
+import { Secret } from '../../../../src/lib/secret.ts';
+import { type Check, type DoctorDeps, examine } from '../../../../src/lib/setup/doctor.ts';
+import type { DelegatedTenant } from '../../../../src/lib/tenants/tenant.ts';
+import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { type MemoryCredentialStore, storeWithCredential } from '../../../fakes/memory-credential-store.ts';
+import { scriptedFetch } from '../../../fakes/scripted-fetch.ts';
+
+const partner = '99999999-9999-4999-8999-999999999999' as TenantId;
+const customer = (n: number, more: Partial<DelegatedTenant> = {}): DelegatedTenant =>
+  ({
+    tenantId: `bbbbbbbb-0000-4000-8000-00000000000${n}` as TenantId,
+    name: `customer ${n}`,
+    defaultDomain: `c${n}.example`,
+    relationship: 'gdap',
+    reachable: true,
+    reason: 'gdap_active',
+    sources: [],
+    ...more,
+  }) as DelegatedTenant;
+
+const clock = new FakeClock();
+let store: MemoryCredentialStore;
+let customers: readonly DelegatedTenant[];
+let warnings: readonly string[];
+let refuse: (request: TokenRequest) => BrokerError | undefined;
+let mfa: () => Response;
+beforeEach(async () => {
+  store = await storeWithCredential(partner, () => clock.nowMs());
+  customers = [customer(1), customer(2)];
+  warnings = [];
+  refuse = () => undefined;
+  mfa = () => Response.json({}, { headers: { isMfaCompliant: 'true' } });
+});
+
+async function checks(more: Partial<DoctorDeps> = {}): Promise<Check[]> {
+  const found: Check[] = [];
+  const deps: DoctorDeps = {
+    application: 'default',
+    partnerTenantId: partner,
+    store,
+    tokens: {
+      getToken: async (request) => {
+        const refusal = refuse(request);
+        if (refusal !== undefined) throw refusal;
+        return {
+          ...request,
+          secret: new Secret('t'),
+          scopes: ['User.Read'],
+          expiresAtMs: 0,
+          fromCache: false,
+        };
+      },
+      forgetTenant: () => undefined,
+    },
+    directory: { snapshot: async () => ({ tenants: customers, warnings, asOfMs: 0, complete: true }) },
+    graph: { alias: 'graph', identifier: 'https://graph.microsoft.com' },
+    partnerCenter: { alias: 'partner-center', identifier: 'https://api.partnercenter.microsoft.com' },
+    partnerCenterEndpoint: 'https://partner.test',
+    fetch: scriptedFetch(() => mfa()).fetch,
+    clock,
+    newId: () => 'id',
+    ...more,
+  };
+  for await (const check of examine(deps)) found.push(check);
+  return found;
+}
+const statusOf = (found: readonly Check[]): Record<string, string> =>
+  Object.fromEntries(found.map(({ check, status }) => [check, status]));
+const one = (found: readonly Check[], name: string): Check | undefined => found.find(({ check }) => check === name);
+const refusing =
+  (wanted: Partial<TokenRequest>, code: 'consent_required' | 'credential_revoked' | 'client_credential_rejected') =>
+  (request: TokenRequest): BrokerError | undefined =>
+    Object.entries(wanted).every(([name, value]) => request[name as keyof TokenRequest] === value)
+      ? new BrokerError(code, `${code} indeed`)
+      : undefined;
+
+describe('what the doctor finds', () => {
+  it('well', async () => {
+    const found = await checks();
+    expect(new Set(Object.values(statusOf(found)))).toEqual(new Set(['ok']));
+    expect(one(found, 'Customers')?.message).toBe('2 customers, 2 of them with delegated access.');
+    expect(one(found, 'Customer token')?.message).toBe('Entra issued a token for customer 1.');
+    expect(one(found, 'Credential')?.message).toContain(
+      'broker@partner.example, 90 days left; client credential: secret',
+    );
+  });
+
+  it('of a vault that does not answer: that, and nothing else', async () => {
+    store.failure = new BrokerError('key_vault_unavailable', 'away');
+    const found = await checks();
+    expect(found[0]).toMatchObject({
+      check: 'Key Vault',
+      status: 'failed',
+      code: 'key_vault_unavailable',
+      message: 'away',
+    });
+    expect(found.slice(1).every(({ status }) => status === 'skipped')).toBe(true);
+    expect(found).toHaveLength(6);
+  });
+
+  it('of an application before its first consent: the client credential alone', async () => {
+    await store.disableRefreshTokenVersion('default', 'v1');
+    const found = await checks();
+    expect(statusOf(found)).toMatchObject({
+      'Key Vault': 'ok',
+      'Client credential': 'ok',
+      'Partner tenant': 'skipped',
+    });
+    expect(one(found, 'Credential')).toMatchObject({ status: expect.stringMatching(/failed|warning/) as string });
+  });
+
+  it('of a client credential or a partner tenant that refuses', async () => {
+    refuse = refusing({ grant: 'application' }, 'client_credential_rejected');
+    expect(one(await checks(), 'Client credential')).toMatchObject({
+      status: 'failed',
+      code: 'client_credential_rejected',
+    });
+    refuse = refusing({ tenantId: partner, grant: 'delegated' }, 'credential_revoked');
+    expect(statusOf(await checks())).toMatchObject({
+      'Partner tenant': 'failed',
+      'Partner Center': 'skipped',
+      Customers: 'skipped',
+    });
+  });
+
+  it.each([
+    [() => Response.json({}, { headers: { isMfaCompliant: 'false' } }), 'failed'],
+    [() => Response.json({}), 'notice'],
+    [() => new Response('busy', { status: 503 }), 'failed'],
+  ])('of Partner Center and MFA', async (answer, status) => {
+    mfa = answer;
+    expect(one(await checks(), 'Partner Center')?.status).toBe(status);
+  });
+});
+
+describe('what the doctor finds of the customers', () => {
+  it('that there are none, with the reason that it mostly has', async () => {
+    customers = [];
+    const found = await checks();
+    expect(one(found, 'Customers')).toMatchObject({
+      status: 'warning',
+      remedy: expect.stringContaining('AdminAgents') as string,
+    });
+    expect(one(found, 'Customer token')?.status).toBe('skipped');
+  });
+
+  it('that the list is not whole, or cannot be had', async () => {
+    warnings = ['The list of contracts could not be read.'];
+    expect(one(await checks(), 'Customers')).toMatchObject({
+      status: 'warning',
+      message: '2 customers, 2 of them with delegated access. The list of contracts could not be read.',
+    });
+    const failing = { snapshot: () => Promise.reject(new BrokerError('directory_unavailable', 'no')) };
+    expect(statusOf(await checks({ directory: failing }))).toMatchObject({
+      Customers: 'failed',
+      'Customer token': 'skipped',
+    });
+  });
+
+  it('that one works among the first five, or what the last of them said', async () => {
+    refuse = refusing({ tenantId: customer(1).tenantId }, 'consent_required');
+    expect(one(await checks(), 'Customer token')?.message).toBe('Entra issued a token for customer 2.');
+    refuse = (request) => (request.tenantId === partner ? undefined : new BrokerError('consent_required', 'nobody'));
+    customers = [1, 2, 3, 4, 5, 6].map((n) => customer(n));
+    expect(one(await checks(), 'Customer token')).toMatchObject({
+      status: 'failed',
+      code: 'consent_required',
+      message: 'customer 5: nobody',
+    });
+  });
+
+  it('of the one that was asked for, by id or domain', async () => {
+    expect(one(await checks({ customer: 'C2.example' }), 'Customer token')?.message).toBe(
+      'Entra issued a token for customer 2.',
+    );
+    expect(one(await checks({ customer: customer(1).tenantId }), 'Customer token')?.status).toBe('ok');
+    expect(one(await checks({ customer: 'nobody.example' }), 'Customer token')?.message).toBe(
+      '"nobody.example" is no customer.',
+    );
+  });
+
+  it('that nobody can be reached, and why the one that was asked for cannot', async () => {
+    customers = [customer(1, { reachable: false, reason: 'no_relationship' })];
+    expect(one(await checks(), 'Customer token')?.message).toBe('No customer has delegated access.');
+    expect(one(await checks({ customer: 'c1.example' }), 'Customer token')).toMatchObject({
+      code: 'tenant_not_delegated',
+    });
+  });
+});
