@@ -23,13 +23,23 @@ const machine = {
   memoryGiB: Math.round(totalmem() / 2 ** 30),
 };
 const results: Record<string, BenchResult> = wanted === undefined ? {} : earlier();
+let failed = false;
 for (const bench of chosen) {
-  const result = await bench.run();
-  results[bench.name] = result;
-  print(result);
+  try {
+    const result = await bench.run();
+    results[bench.name] = result;
+    print(result);
+  } catch (error) {
+    // The others' minutes are not to be lost.
+    failed = true;
+    console.error(`\nThe benchmark ${bench.name} failed:`, error);
+  }
+  const all: Results = { machine, results };
+  writeFileSync(file, `${JSON.stringify(all, null, 2)}\n`);
+  writeReport(all, join(import.meta.dirname, '../docs'));
 }
-writeFileSync(file, `${JSON.stringify({ machine, results }, null, 2)}\n`);
-writeReport({ machine, results }, join(import.meta.dirname, '../docs'));
+// Processes that a failed one left behind must not keep this one.
+process.exit(failed ? 1 : 0);
 
 function earlier(): Record<string, BenchResult> {
   try {

@@ -1,0 +1,17 @@
+import { defineConfig } from 'vitest/config';
+
+/** The tests that mutants are held against: the quick ones of the rooms that are mutated, each mutant runs them anew. */
+export default defineConfig({
+  test: {
+    include: [
+      'test/unit/lib/{single-flight,deadline}*.test.ts',
+      'test/unit/lib/audit/group-commit.test.ts',
+      'test/unit/lib/broker/*.test.ts',
+      'test/unit/lib/callers/{decide,judge-scopes,parse-policy,duplicate-key}.test.ts',
+      'test/unit/lib/credential/{rotate,judge-rolled}.test.ts',
+      'test/unit/lib/entra/judge-token-reply.test.ts',
+      'test/unit/lib/graph/*.test.ts',
+    ],
+    testTimeout: 20_000,
+  },
+});
