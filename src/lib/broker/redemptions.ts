@@ -112,7 +112,9 @@ export class Redemptions {
         return credential;
       }
     }
-    throw breaker.error ?? new BrokerError('internal', 'The credential recovered while it was looked at; try again.');
+    // Closed by another request just now: there is nothing wrong any more, and nothing to give for this one.
+    const recovered = 'The credential recovered while it was looked at; try again.';
+    throw breaker.error ?? new BrokerError('entra_unavailable', recovered, { retryAfterSeconds: 1 });
   }
 
   /** Without a refresh token in memory the vault is asked once more: the first consent may have been a moment ago. */

@@ -21,3 +21,26 @@ it('tells the log why no reply came', () => {
     cause: 'RestError: getaddrinfo ENOTFOUND vault.example',
   });
 });
+
+const named = (name: string, message = ''): Error => Object.assign(new Error(message), { name });
+const status = (statusCode: number, message = ''): RestError => new RestError(message, { statusCode });
+
+it.each([
+  [undefined, true, 'Key Vault did not answer in time.'],
+  [named('CredentialUnavailableError'), false, /^The identity that should read Key Vault has no token/],
+  [status(401), false, /^Key Vault does not accept the identity \(401\)/],
+  [status(403), false, /^The identity may not do this \(403\)/],
+  [
+    status(403, 'Public network access is disabled'),
+    false,
+    'The network rules of the vault keep this program out (403).',
+  ],
+  [{ statusCode: 403 }, false, /^The identity may not do this/],
+  [status(429), false, 'Key Vault throttles the requests (429).'],
+  [status(500), false, 'Key Vault answered HTTP 500.'],
+  ['no error at all', false, /^Key Vault could not be reached/],
+] as const)('says in a sentence what is wrong: %s', (error, timedOut, detail) => {
+  const failure = keyVaultFailure(error, timedOut);
+  expect(failure.code).toBe('key_vault_unavailable');
+  expect(failure.detail).toEqual(typeof detail === 'string' ? detail : expect.stringMatching(detail));
+});

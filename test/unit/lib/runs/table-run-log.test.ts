@@ -1,0 +1,103 @@
+import { expect, it } from 'vitest';
+import type { TableClient } from '@azure/data-tables';
+import type { TenantRun } from '../../../../src/lib/runs/run.ts';
+import { BlobRunResults } from '../../../../src/lib/runs/blob-run-results.ts';
+import { TableRunLog } from '../../../../src/lib/runs/table-run-log.ts';
+import { tenantId } from './stage.ts';
+
+// What a real table never does at the moment when a test wants it; the rest is in test/contract/run-log.test.ts.
+
+const busy = { statusCode: 503, code: 'ServerBusy' };
+const conflict = { statusCode: 409, code: 'EntityAlreadyExists' };
+const missing = { statusCode: 404, code: 'ResourceNotFound' };
+const unavailable = { code: 'storage_unavailable' };
+const logOn = (methods: object): TableRunLog =>
+  new TableRunLog(async () => ({ createTable: async () => undefined, ...methods }) as unknown as TableClient);
+const fail = (thrown: object) => () => Promise.reject(thrown);
+const record: TenantRun = {
+  tenantId: tenantId(1),
+  name: 'n',
+  outcome: 'succeeded',
+  round: 1,
+  rows: 0,
+  columns: [],
+  startedAtMs: 0,
+  finishedAtMs: 0,
+};
+const run = { runId: 'probe@w', job: 'probe', window: 'w', startedBy: 'timer', createdAtMs: 0 };
+
+it('says that storage fails, whatever was to be done', async () => {
+  const log = logOn({ createEntity: fail(busy), getEntity: fail(busy), updateEntity: fail(busy) });
+  await expect(log.create(run, { parameters: {} })).rejects.toMatchObject(unavailable);
+  await expect(log.find('probe@w')).rejects.toMatchObject(unavailable);
+  await expect(log.recordTenant('probe@w', record)).rejects.toMatchObject(unavailable);
+  await expect(log.change('probe@w', { status: 'running' })).rejects.toMatchObject(unavailable);
+});
+
+it('refuses a request that no row can hold, and knows no run by a name that is none', async () => {
+  const log = logOn({});
+  await expect(log.create(run, { parameters: { text: 'x'.repeat(400_000) } })).rejects.toMatchObject({
+    code: 'request_invalid',
+  });
+  expect(await log.find('no run id')).toBeUndefined();
+  await expect(log.change('no run id', { status: 'running' })).resolves.toBeUndefined();
+});
+
+it('records a tenant again whose earlier record has vanished in between', async () => {
+  let creations = 0;
+  const log = logOn({
+    createEntity: () => ((creations += 1) === 1 ? Promise.reject(conflict) : Promise.resolve()),
+    getEntity: fail(missing),
+  });
+  expect(await log.recordTenant('probe@w', record)).toBe(record);
+  expect(creations).toBe(2);
+});
+
+it('looks again where another instance was faster to replace an older record, and stops at any other failure', async () => {
+  const older = { etag: 'e', partitionKey: 'probe@w', rowKey: tenantId(1), outcome: 'retrying', round: 1 };
+  let found: object = older;
+  let thrown: object = { statusCode: 412 };
+  const log = logOn({
+    createEntity: fail(conflict),
+    getEntity: async () => found,
+    updateEntity: () => {
+      found = { ...older, round: 2, outcome: 'succeeded' };
+      return Promise.reject(thrown);
+    },
+  });
+  expect(await log.recordTenant('probe@w', { ...record, round: 2 })).toMatchObject({ round: 2, outcome: 'succeeded' });
+  found = older;
+  thrown = busy;
+  await expect(log.recordTenant('probe@w', { ...record, round: 2 })).rejects.toMatchObject(unavailable);
+});
+
+it('reads over rows that are none of ours', async () => {
+  const rows = async function* () {
+    yield { etag: '', partitionKey: 'probe@w', rowKey: 'odd' };
+    yield { etag: '', partitionKey: 'probe@w', rowKey: tenantId(1) };
+  };
+  const log = logOn({ listEntities: rows });
+  const seen: string[] = [];
+  for await (const tenant of log.tenants('probe@w')) seen.push(tenant.tenantId);
+  expect(seen).toEqual([tenantId(1)]);
+});
+
+it('keeps plans and rows in blobs, and says so where those fail', async () => {
+  const blobs = (blob: object) =>
+    new BlobRunResults(
+      async () => ({ createIfNotExists: async () => undefined, getBlockBlobClient: () => blob }) as never,
+    );
+  const plan = { job: 'probe', parameters: {}, attempt: [], decided: [] };
+  await expect(blobs({ upload: fail(busy) }).putPlan('probe@w', plan)).rejects.toMatchObject(unavailable);
+  await expect(blobs({ downloadToBuffer: fail(busy) }).plan('probe@w')).rejects.toMatchObject(unavailable);
+  // There when it was written, gone when it was read: then ours is the plan.
+  expect(await blobs({ upload: fail(conflict), downloadToBuffer: fail(missing) }).putPlan('probe@w', plan)).toBe(plan);
+  const read = async (body: unknown): Promise<string> => {
+    let text = '';
+    for await (const piece of blobs({ download: async () => ({ readableStreamBody: body }) }).rows('probe@w', 'rows'))
+      text += piece;
+    return text;
+  };
+  expect(await read(undefined)).toBe('');
+  expect(await read(['a', Buffer.from('ü')])).toBe('aü');
+});
