@@ -1,7 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { keepAlive, type KeepAliveDeps } from '../../../../src/lib/credential/keep-alive.ts';
 import { BrokerError } from '../../../../src/lib/errors.ts';
-import type { GraphClient } from '../../../../src/lib/graph/client.ts';
 import type { GraphWriter } from '../../../../src/lib/graph/write.ts';
 import type { TenantId } from '../../../../src/lib/identifiers.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
@@ -52,7 +51,7 @@ const care = (renewal?: KeepAliveDeps['renewal']) =>
 function refusing(code: 'access_denied' | 'resource_error'): NonNullable<KeepAliveDeps['renewal']> {
   const no = (): Promise<never> => Promise.reject(new BrokerError(code, 'no'));
   return {
-    graph: { get: no } as unknown as GraphClient,
+    graph: { get: no },
     writer: { post: no } as unknown as GraphWriter,
     graphIdentifier: 'https://graph.microsoft.com',
   };
