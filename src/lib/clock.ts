@@ -14,7 +14,12 @@ export type Random = () => number;
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   sleep: async (ms, signal) => {
-    await delay(Math.max(0, ms), undefined, signal ? { signal } : {});
+    try {
+      await delay(Math.max(0, ms), undefined, signal ? { signal } : {});
+    } catch (error) {
+      // The timer wraps the reason in an error of its own.
+      throw signal?.aborted === true ? signal.reason : error;
+    }
   },
 };
 

@@ -1,0 +1,20 @@
+import { describe, expect, it } from 'vitest';
+import { isoTime, systemClock } from '../../../src/lib/clock.ts';
+
+describe('the clock of the system', () => {
+  it('wakes who sleeps, at once where the time is past', async () => {
+    await expect(systemClock.sleep(-5)).resolves.toBeUndefined();
+    await expect(systemClock.sleep(1, new AbortController().signal)).resolves.toBeUndefined();
+  });
+
+  it('wakes with the very reason of the signal', async () => {
+    const reason = new Error('time is up');
+    const ending = new AbortController();
+    const sleeping = systemClock.sleep(60_000, ending.signal);
+    ending.abort(reason);
+    await expect(sleeping).rejects.toBe(reason);
+    await expect(systemClock.sleep(60_000, AbortSignal.abort(reason))).rejects.toBe(reason);
+  });
+});
+
+it('writes times in UTC with milliseconds', () => expect(isoTime(0)).toBe('1970-01-01T00:00:00.000Z'));
