@@ -57,7 +57,7 @@ export async function startWhole(options: WholeOptions): Promise<Whole> {
   };
 }
 
-/** Serves the empty function on the same embedded host. */
+/** Serves functions that do nothing on the same embedded host: `/empty` and `/same-answer`. */
 export async function startEmptyApp(): Promise<{ readonly url: string; readonly pid: number; stop(): Promise<void> }> {
   const base = join(projectRoot, '.local');
   await mkdir(base, { recursive: true });
@@ -76,7 +76,7 @@ export async function startEmptyApp(): Promise<{ readonly url: string; readonly 
   );
   const host = await startChild<{ url: string }>(ptbScript, ['host', '--json', '--app', folder, '--port', '0']);
   return {
-    url: `${host.ready.url}/api/empty`,
+    url: `${host.ready.url}/api`,
     pid: host.pid,
     stop: async () => {
       await host.stop();

@@ -1,4 +1,4 @@
-/** The least that a function app can do with a request: what the host itself costs. */
+/** Function apps that do nothing: what the host itself costs, with an empty answer and with one as long as a token's. */
 import { app } from '@azure/functions';
 
 // As the broker: what is compared is the work, not the way that bodies travel.
@@ -9,4 +9,26 @@ app.http('empty', {
   methods: ['POST'],
   authLevel: 'anonymous',
   handler: async () => ({ status: 200, jsonBody: {} }),
+});
+
+const answer = {
+  accessToken: 'a'.repeat(1_575),
+  tokenType: 'Bearer',
+  expiresAt: '2026-11-24T00:00:00.000Z',
+  expiresInSeconds: 3_600,
+  tenantId: '00000000-0000-4000-8000-000000000000',
+  resource: 'graph',
+  scopes: Array.from({ length: 20 }, (_, index) => `Directory.Read.All.${index}`),
+  grant: 'delegated',
+  tokenId: '00000000-0000-4000-8000-000000000000',
+};
+
+app.http('same-answer', {
+  route: 'same-answer',
+  methods: ['POST'],
+  authLevel: 'anonymous',
+  handler: async (request) => {
+    await request.text();
+    return { status: 200, headers: { 'cache-control': 'no-store' }, jsonBody: answer };
+  },
 });
