@@ -4,12 +4,12 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: [
-      'test/unit/lib/{single-flight,deadline}*.test.ts',
+      'test/unit/lib/{single-flight,deadline,safe-parse}*.test.ts',
       'test/unit/lib/audit/group-commit.test.ts',
       'test/unit/lib/broker/*.test.ts',
       'test/unit/lib/callers/{decide,judge-scopes,parse-policy,duplicate-key}.test.ts',
-      'test/unit/lib/credential/{rotate,judge-rolled}.test.ts',
-      'test/unit/lib/entra/judge-token-reply.test.ts',
+      'test/unit/lib/credential/{rotate,rotate.details,judge-rolled}.test.ts',
+      'test/unit/lib/entra/judge-token-reply*.test.ts',
       'test/unit/lib/graph/*.test.ts',
     ],
     testTimeout: 20_000,
