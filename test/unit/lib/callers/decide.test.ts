@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decide, type PolicyRequest } from '../../../../src/lib/callers/decide.ts';
+import { decide, denyInAnyTenant, type PolicyRequest } from '../../../../src/lib/callers/decide.ts';
 import { parsePolicy } from '../../../../src/lib/callers/parse-policy.ts';
 import type { AccessPolicy } from '../../../../src/lib/callers/policy.ts';
 import type { DomainName, TenantId } from '../../../../src/lib/identifiers.ts';
@@ -121,5 +121,42 @@ describe('what is missing is told, of the rule that came closest', () => {
       grants: ['application'],
     });
     expect(ask({ tenantId: other }, caller, policy)).toMatchObject({ missing: 'tenant' });
+  });
+});
+
+describe('a rule for all', () => {
+  const open = policyOf({ ...rule, callers: { applications: ['*'] }, resources: ['*'] });
+
+  it('callers and all resources is for each of them', () => {
+    expect(ask({ resource: 'arm' }, { applicationId: 'anybody', roles: ['Tokens.Request'] as const }, open).allow).toBe(
+      true,
+    );
+  });
+
+  it('nobody and no resource that it does not name', () => {
+    expect(ask({ tenantId: 'bbbbbbbb-0000-4000-8000-000000000009' as TenantId }, caller, open)).toMatchObject({
+      missing: 'tenant',
+    });
+  });
+});
+
+describe('what is denied in any tenant', () => {
+  const anywhere = (request: { grant: 'delegated' | 'application'; resource: string }, policy = policyOf(rule)) =>
+    denyInAnyTenant(policy, caller, request);
+
+  it('is told without a word about tenants, by the furthest stage', () => {
+    expect(anywhere({ grant: 'delegated', resource: 'arm' })).toEqual({
+      allow: false,
+      missing: 'resource',
+      reason: 'No rule for this caller allows the resource arm with the grant delegated.',
+    });
+    expect(anywhere({ grant: 'application', resource: 'graph' })).toMatchObject({ missing: 'grant' });
+    expect(anywhere({ grant: 'delegated', resource: 'graph' }, policyOf())).toMatchObject({ missing: 'caller' });
+  });
+
+  it('is nothing that one rule leaves to the tenant', () => {
+    expect(anywhere({ grant: 'delegated', resource: 'graph' })).toBeUndefined();
+    const policy = policyOf({ ...rule, name: 'a', grants: ['application'] }, rule);
+    expect(anywhere({ grant: 'delegated', resource: 'graph' }, policy)).toBeUndefined();
   });
 });

@@ -1,0 +1,38 @@
+import { expect, it } from 'vitest';
+import { parsePolicy } from '../../../../src/lib/callers/parse-policy.ts';
+
+const rule = {
+  name: 'wide',
+  callers: { applications: ['*'] },
+  tenants: ['*'],
+  resources: ['*'],
+};
+const parsed = (text: string) => parsePolicy(text);
+const warnings = (changes: object): readonly string[] => {
+  const result = parsed(JSON.stringify({ version: 1, rules: [{ ...rule, ...changes }] }));
+  return result.ok ? result.warnings : result.problems;
+};
+
+it('warns of a rule that gives everybody everything, and of no other', () => {
+  expect(warnings({})).toEqual(['"wide" gives every caller every resource in every tenant.']);
+  expect(warnings({ callers: { applications: ['11111111-1111-4111-8111-111111111111'] } })).toEqual([]);
+  expect(warnings({ tenants: ['contoso.com'] })).toEqual([]);
+  expect(warnings({ resources: ['graph'] })).toEqual([]);
+});
+
+it('says what is wrong with a file that is none, and takes one of exactly 4 MiB', () => {
+  expect(parsed('{')).toMatchObject({
+    ok: false,
+    problems: [expect.stringMatching(/^.*is not JSON \(.+\)/) as string],
+  });
+  const text = JSON.stringify({ version: 1, rules: [] });
+  const full = text + ' '.repeat(4 * 1024 * 1024 - text.length);
+  expect(parsed(full).ok).toBe(true);
+  expect(parsed(`${full} `)).toMatchObject({ ok: false, problems: [expect.stringContaining('4 MiB') as string] });
+  expect(parsed(`\uFEFF${text}`).ok).toBe(true);
+  expect(parsed(`${text}\uFEFF`).ok).toBe(false);
+});
+
+it.each([['null'], ['3'], ['"text"'], ['[]']])('refuses %s', (text) => {
+  expect(parsed(text).ok).toBe(false);
+});
