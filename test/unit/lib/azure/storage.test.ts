@@ -1,0 +1,72 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, test } from 'vitest';
+import { createStorage } from '../../../../src/lib/azure/storage.ts';
+import { clouds } from '../../../../src/lib/entra/clouds.ts';
+
+const cloud = clouds.public;
+const identity = async () => ({ getToken: () => Promise.resolve(null) });
+const key = Buffer.from('key').toString('base64');
+const connectionTo = (scheme: string, host: string): string =>
+  `DefaultEndpointsProtocol=${scheme};AccountName=store;AccountKey=${key};` +
+  `BlobEndpoint=${scheme}://${host}/blob;TableEndpoint=${scheme}://${host}/table;`;
+
+describe('storage', () => {
+  test('is reached by the connection string where there is one, without asking for an identity', async () => {
+    const settings = { cloud, AzureWebJobsStorage: connectionTo('http', '127.0.0.1:10000') };
+    const storage = createStorage(settings, () => Promise.reject(new Error('nobody is to be asked')));
+    expect((await storage.table('Audit')).url).toBe('http://127.0.0.1:10000/table');
+    expect((await storage.container('runs')).url).toBe('http://127.0.0.1:10000/blob/runs');
+  });
+
+  test('without TLS is spoken to on this machine', async () => {
+    const paths: unknown[] = [];
+    const server = createServer((request, response) => {
+      paths.push(request.url);
+      response.writeHead(204).end();
+    }).listen(0);
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    for (const host of ['127.0.0.1', 'localhost']) {
+      const settings = { cloud, AzureWebJobsStorage: connectionTo('http', `${host}:${port}`) };
+      await (await createStorage(settings, identity).table('Audit')).createEntity({ partitionKey: 'p', rowKey: 'r' });
+    }
+    server.close();
+    expect(paths).toHaveLength(2);
+  });
+
+  test.each(['127.0.0.1.example.com', 'localhost.example.com', 'store.example.com'])(
+    'without TLS is not spoken to at %s',
+    async (host) => {
+      const settings = { cloud, AzureWebJobsStorage: connectionTo('http', host) };
+      const table = await createStorage(settings, identity).table('Audit');
+      await expect(table.createEntity({ partitionKey: 'p', rowKey: 'r' })).rejects.toThrow(/allowInsecureConnection/);
+    },
+  );
+
+  test('has the addresses that are written out, before those that follow from the account', async () => {
+    const storage = createStorage(
+      {
+        cloud,
+        AzureWebJobsStorage__accountName: 'store',
+        AzureWebJobsStorage__blobServiceUri: 'https://blobs.private.example/',
+        AzureWebJobsStorage__tableServiceUri: 'https://tables.private.example//',
+      },
+      identity,
+    );
+    expect((await storage.table('Audit')).url).toBe('https://tables.private.example');
+    expect((await storage.container('runs')).url).toBe('https://blobs.private.example/runs');
+  });
+
+  test('that nobody has configured is missed by the name of the setting', async () => {
+    const storage = createStorage({ cloud }, identity);
+    await expect(storage.table('Audit')).rejects.toMatchObject({
+      code: 'config_invalid',
+      detail: 'AzureWebJobsStorage__tableServiceUri: is missing.',
+    });
+    await expect(storage.container('runs')).rejects.toMatchObject({
+      detail: 'AzureWebJobsStorage__blobServiceUri: is missing.',
+    });
+  });
+});

@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import type { RedeemedToken } from '../../../../src/lib/entra/judge-token-reply.ts';
+import type { TokenClaims } from '../../../../src/lib/entra/token-claims.ts';
+import { parseTenantId } from '../../../../src/lib/identifiers.ts';
+import { Secret } from '../../../../src/lib/secret.ts';
+import { judgeConsent } from '../../../../src/lib/setup/consent.ts';
+
+const partner = parseTenantId('99999999-9999-4999-8999-999999999999')!;
+const client = { clientId: 'client', tenantId: partner };
+const claims: TokenClaims = {
+  tenantId: partner,
+  objectId: 'object',
+  username: 'broker@partner.example',
+  authenticationMethods: ['pwd', 'mfa'],
+};
+
+function judge(more: Partial<TokenClaims> = {}, account?: string, refreshToken: Secret | undefined = new Secret('r')) {
+  const token: RedeemedToken = {
+    accessToken: new Secret('a'),
+    refreshToken,
+    expiresAtMs: 0,
+    scopes: [],
+    claims: { ...claims, ...more },
+  };
+  return judgeConsent(token, client, account, 1000);
+}
+/** The claims without one of them. */
+const without = (name: keyof TokenClaims) => ({ [name]: undefined }) as Partial<TokenClaims>;
+
+describe('what a sign-in brought', () => {
+  it('becomes the credential, good for ninety days from now', () => {
+    const judged = judge({}, 'Broker@Partner.Example');
+    expect(judged).toEqual({
+      secret: expect.any(Secret) as Secret,
+      clientId: 'client',
+      account: 'broker@partner.example',
+      accountObjectId: 'object',
+      mfa: true,
+      obtainedAtMs: 1000,
+      expiresAtMs: 1000 + 90 * 86_400_000,
+    });
+    expect(judged.secret.reveal()).toBe('r');
+  });
+
+  it.each<[string, Partial<TokenClaims>, string | undefined, RegExp]>([
+    ['of another tenant', { tenantId: 'other' }, undefined, /^The sign-in was for the tenant other, but/],
+    ['of a tenant that is not said', without('tenantId'), undefined, /for the tenant \(unknown\), but/],
+    ['of nobody by name', without('username'), undefined, /does not say who signed in/],
+    ['of nobody by id', without('objectId'), undefined, /does not say who signed in/],
+    ['of another account', {}, 'other@partner.example', /^broker@partner\.example signed in, but/],
+    ['without MFA', { authenticationMethods: ['pwd'] }, undefined, /without MFA/],
+    ['that does not say how', without('authenticationMethods'), undefined, /without MFA/],
+  ])('%s is refused', (_, more, account, detail) => {
+    expect(() => judge(more, account)).toThrow(
+      expect.objectContaining({ code: 'sign_in_refused', detail: expect.stringMatching(detail) as string }) as Error,
+    );
+  });
+
+  it('without a refresh token is refused', () => {
+    const token = { accessToken: new Secret('a'), refreshToken: undefined, expiresAtMs: 0, scopes: [], claims };
+    expect(() => judgeConsent(token, client, undefined, 0)).toThrow(/lacks offline_access/);
+  });
+});
