@@ -1,0 +1,283 @@
+import { generateKeyPairSync } from 'node:crypto';
+import * as oauth from 'oauth4webapi';
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { ClientCredential } from '../../../../src/lib/credential/credential.ts';
+import { type BrowserSignIn, SignInClient } from '../../../../src/lib/entra/sign-in-client.ts';
+import { SignInExchange } from '../../../../src/lib/entra/sign-in-exchange.ts';
+import { parseTenantId } from '../../../../src/lib/identifiers.ts';
+import { Secret } from '../../../../src/lib/secret.ts';
+import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { type Scripted, scriptedFetch, type SeenRequest } from '../../../fakes/scripted-fetch.ts';
+
+// The real oauth4webapi; only the network under it is the test's.
+
+const tenantId = parseTenantId('99999999-9999-4999-8999-999999999999')!;
+const base = `https://login.test/${tenantId}`;
+const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+/** Sleeps at once, moves its own time, and tells how long. */
+class EagerClock extends FakeClock {
+  readonly slept: number[] = [];
+  #pastMs = 0;
+  override nowMs(): number {
+    return super.nowMs() + this.#pastMs;
+  }
+  override async sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    this.slept.push(ms);
+    this.#pastMs += ms;
+    await Promise.resolve();
+  }
+}
+
+let clock: EagerClock;
+let seen: SeenRequest[];
+let answer: (request: SeenRequest, count: number) => Scripted;
+beforeEach(() => {
+  clock = new EagerClock();
+  answer = () => {
+    throw new Error('nothing is scripted');
+  };
+});
+
+const secret: ClientCredential = { kind: 'secret', secret: new Secret('s+cr&t') };
+
+function client(credential: ClientCredential | 'public' = secret, account?: string): Promise<SignInClient> {
+  const scripted = scriptedFetch((request, count) => answer(request, count));
+  seen = scripted.seen;
+  const deps = {
+    fetch: scripted.fetch,
+    clock,
+    loadOAuth: async () => oauth,
+    federatedAssertion: async () => 'assertion-of-the-identity',
+  };
+  return SignInClient.create(deps, 'https://login.test', {
+    tenantId,
+    clientId: 'client',
+    clientCredential: credential === 'public' ? undefined : credential,
+    scopes: ['offline_access'],
+    account,
+  });
+}
+
+const form = (index = 0): URLSearchParams => new URLSearchParams(seen[index]?.body);
+
+/** What Entra answers to somebody who has signed in. */
+function issued(nonce?: string, more: object = {}): object {
+  const nowSeconds = Math.floor(clock.nowMs() / 1000);
+  const claims = {
+    iss: `${base}/v2.0`,
+    aud: 'client',
+    sub: 'subject',
+    tid: tenantId,
+    iat: nowSeconds,
+    exp: nowSeconds + 3600,
+    ...(nonce === undefined ? {} : { nonce }),
+  };
+  return {
+    token_type: 'Bearer',
+    expires_in: 3600,
+    access_token: `${encode({ alg: 'RS256' })}.${encode(claims)}.c2ln`,
+    refresh_token: 'the-refresh-token',
+    id_token: `${encode({ alg: 'RS256' })}.${encode(claims)}.c2ln`,
+    ...more,
+  };
+}
+const refused = (error: string, description = ''): Response =>
+  Response.json({ error, error_description: description }, { status: 400 });
+
+describe('a sign-in in the browser', () => {
+  const callback = (signIn: BrowserSignIn, more: Record<string, string> = {}): URLSearchParams =>
+    new URLSearchParams({ code: 'the-code', state: signIn.state, ...more });
+
+  test('begins where the account can be chosen, or at the one that is wanted', async () => {
+    const anybody = new URL((await (await client()).startBrowser('http://localhost:1')).authorizeUrl);
+    expect(anybody.origin + anybody.pathname).toBe(`${base}/oauth2/v2.0/authorize`);
+    expect(anybody.searchParams.get('prompt')).toBe('select_account');
+    expect(anybody.searchParams.get('scope')).toBe('openid profile offline_access');
+    const one = new URL((await (await client(secret, 'b@p.example')).startBrowser('http://localhost:1')).authorizeUrl);
+    expect([one.searchParams.get('prompt'), one.searchParams.get('login_hint')]).toEqual(['login', 'b@p.example']);
+  });
+
+  test('redeems the code with the verifier that only this sign-in knows', async () => {
+    const signing = await client();
+    const started = await signing.startBrowser('http://localhost:1');
+    answer = () => issued(started.nonce);
+    const token = await signing.finishBrowser(started, callback(started));
+    expect(token.refreshToken?.reveal()).toBe('the-refresh-token');
+    expect(Object.fromEntries(form())).toMatchObject({
+      grant_type: 'authorization_code',
+      code: 'the-code',
+      code_verifier: started.codeVerifier,
+      redirect_uri: 'http://localhost:1',
+      client_secret: 's+cr&t',
+    });
+  });
+
+  test.each<[string, (started: BrowserSignIn) => [URLSearchParams, Scripted], RegExp]>([
+    ['another state', (s) => [callback(s, { state: 'forged' }), issued(s.nonce)], /does not belong to this sign-in/],
+    ['another nonce', (s) => [callback(s), issued('forged')], /does not belong to this sign-in/],
+    ['no id token', (s) => [callback(s), issued(s.nonce, { id_token: undefined })], /does not belong/],
+    [
+      'the issuer of another tenant',
+      (s) => [
+        callback(s),
+        { ...issued(s.nonce), id_token: `${encode({ alg: 'RS256' })}.${encode({ iss: 'x' })}.c2ln` },
+      ],
+      /does not belong/,
+    ],
+    ['a cancelled sign-in', (s) => [callback(s, { error: 'access_denied' }), {}], /was cancelled/],
+    ['a number', (s) => [callback(s), refused('invalid_grant', 'AADSTS50105: not assigned')], /AADSTS50105|50105/],
+  ])('with %s brings no token', async (_, script, detail) => {
+    const signing = await client();
+    const started = await signing.startBrowser('http://localhost:1');
+    const [parameters, reply] = script(started);
+    answer = () => reply;
+    await expect(signing.finishBrowser(started, parameters)).rejects.toMatchObject({
+      detail: expect.stringMatching(detail) as string,
+    });
+  });
+
+  test('is no failure of the person where Entra cannot be reached', async () => {
+    const signing = await client();
+    const started = await signing.startBrowser('http://localhost:1');
+    await expect(signing.finishBrowser(started, callback(started))).rejects.toMatchObject({
+      code: 'entra_unavailable',
+      detail: 'Entra could not be reached.',
+    });
+  });
+
+  test('of a client whose machine has the wrong time is judged by our clock', async () => {
+    await clock.advance(400 * 86_400_000);
+    const signing = await client();
+    const started = await signing.startBrowser('http://localhost:1');
+    answer = () => issued(started.nonce);
+    expect((await signing.finishBrowser(started, callback(started))).refreshToken).toBeDefined();
+  });
+});
+
+describe('how the application proves itself', () => {
+  async function sent(credential: ClientCredential | 'public'): Promise<URLSearchParams> {
+    const signing = await client(credential);
+    answer = () => refused('expired_token');
+    await signing.startDevice().catch(() => undefined);
+    return form();
+  }
+
+  test('a public client does not', async () => {
+    expect([...(await sent('public')).keys()].toSorted()).toEqual(['client_id', 'scope']);
+  });
+
+  test('a federated credential does with the assertion of the managed identity', async () => {
+    expect(Object.fromEntries(await sent({ kind: 'federated' }))).toMatchObject({
+      client_id: 'client',
+      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+      client_assertion: 'assertion-of-the-identity',
+    });
+  });
+
+  test('a certificate does with an assertion for the token endpoint that names its key', async () => {
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const pem = String(privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    const thumbprintSha256 = 'ab'.repeat(32);
+    const fields = await sent({ kind: 'certificate', privateKey: new Secret(pem), certificate: '', thumbprintSha256 });
+    const [header, payload] = (fields.get('client_assertion') ?? '')
+      .split('.')
+      .slice(0, 2)
+      .map((part) => JSON.parse(Buffer.from(part, 'base64url').toString()) as Record<string, unknown>);
+    expect(header).toMatchObject({ 'x5t#S256': Buffer.from(thumbprintSha256, 'hex').toString('base64url') });
+    expect(payload).toMatchObject({ iss: 'client', sub: 'client', aud: `${base}/oauth2/v2.0/token` });
+  });
+});
+
+describe('a sign-in on another device', () => {
+  const code = {
+    device_code: 'device',
+    user_code: 'ABC-DEF',
+    verification_uri: 'https://microsoft.test/devicelogin',
+    expires_in: 900,
+  };
+  const start = async (more: object = {}) => {
+    const signing = await client();
+    answer = () => ({ ...code, interval: 5, ...more });
+    const started = await signing.startDevice();
+    return { signing, ...started };
+  };
+
+  test('shows the code, and has the token as soon as the person is done', async () => {
+    const { signing, code: shown, grant } = await start();
+    expect(shown).toEqual({
+      userCode: 'ABC-DEF',
+      verificationUri: 'https://microsoft.test/devicelogin',
+      expiresInSeconds: 900,
+    });
+    answer = (_, count) => (count < 4 ? refused('authorization_pending') : issued());
+    const token = await signing.finishDevice(grant);
+    expect(token.refreshToken?.reveal()).toBe('the-refresh-token');
+    expect(form(3).get('device_code')).toBe('device');
+    expect(clock.slept).toEqual([5_000, 5_000, 5_000]);
+  });
+
+  test('asks every five seconds where Entra does not say how often', async () => {
+    const { signing, grant } = await start({ interval: undefined });
+    answer = () => issued();
+    await signing.finishDevice(grant);
+    expect(clock.slept).toEqual([5_000]);
+  });
+
+  test('asks more seldom when it is told to, and when Entra stumbles', async () => {
+    const { signing, grant } = await start();
+    const replies: (() => Scripted)[] = [
+      () => refused('slow_down'),
+      () => new Response('busy', { status: 503 }),
+      () => refused('authorization_pending'),
+      () => issued(),
+    ];
+    answer = (_, count) => replies[count - 2]!();
+    await signing.finishDevice(grant);
+    expect(clock.slept).toEqual([5_000, 10_000, 15_000, 15_000]);
+  });
+
+  test.each([
+    ['authorization_declined', /declined on the other device/],
+    ['expired_token', /expired before anybody signed in/],
+  ])('ends with %s', async (error, detail) => {
+    const { signing, grant } = await start();
+    answer = () => refused(error);
+    await expect(signing.finishDevice(grant)).rejects.toMatchObject({
+      code: 'sign_in_refused',
+      detail: expect.stringMatching(detail) as string,
+    });
+    expect(clock.slept).toHaveLength(1);
+  });
+
+  test('ends with the life of the code, whatever Entra says', async () => {
+    const { signing, grant } = await start({ expires_in: 12 });
+    answer = () => refused('authorization_pending');
+    await expect(signing.finishDevice(grant)).rejects.toMatchObject({
+      detail: 'The code has expired before anybody signed in with it.',
+    });
+    expect(clock.slept).toHaveLength(3);
+  });
+
+  test('ends when the operator gives up', async () => {
+    const { signing, grant } = await start();
+    const stop = new AbortController();
+    stop.abort(new Error('Ctrl+C'));
+    await expect(signing.finishDevice(grant, stop.signal)).rejects.toThrow('Ctrl+C');
+  });
+
+  test('is not begun where Entra refuses, and the refusal is told as what it is', async () => {
+    const signing = await client();
+    answer = () => refused('invalid_client', 'AADSTS7000215: Invalid client secret provided.');
+    await expect(signing.startDevice()).rejects.toMatchObject({ code: 'client_credential_rejected' });
+    answer = () => new Response('<html>', { status: 502 });
+    await expect(signing.startDevice()).rejects.toMatchObject({ code: 'entra_unavailable' });
+  });
+});
+
+test('an exchange that was never sent has neither token nor failure', () => {
+  const exchange = new SignInExchange({ fetch: scriptedFetch(() => ({})).fetch, clock }, undefined);
+  expect(exchange.failure).toBeUndefined();
+  expect(() => exchange.token()).toThrow(/was not asked/);
+});

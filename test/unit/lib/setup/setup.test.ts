@@ -1,0 +1,287 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { createCertificate } from '../../../../src/cli/sign-in/create-certificate.ts';
+import { BrokerError } from '../../../../src/lib/errors.ts';
+import { createGraphClient } from '../../../../src/lib/graph/client.ts';
+import { createGraphWriter } from '../../../../src/lib/graph/write.ts';
+import { parseTenantId } from '../../../../src/lib/identifiers.ts';
+import { Limiter } from '../../../../src/lib/limiter.ts';
+import { Secret } from '../../../../src/lib/secret.ts';
+import { applicationTag } from '../../../../src/lib/setup/directory-state.ts';
+import { graphAppId, profiles } from '../../../../src/lib/setup/permissions.ts';
+import { planOnly, runSetup, type SetupDeps, type SetupOptions } from '../../../../src/lib/setup/setup.ts';
+import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { failureReply, FakeRedeemer } from '../../../fakes/fake-redeemer.ts';
+import { MemoryCredentialStore, refreshTokenOf } from '../../../fakes/memory-credential-store.ts';
+import { problem, type Scripted, scriptedFetch, type SeenRequest } from '../../../fakes/scripted-fetch.ts';
+
+const partnerTenantId = parseTenantId('99999999-9999-4999-8999-999999999999')!;
+const options: SetupOptions = {
+  partnerTenantId,
+  application: 'default',
+  displayName: 'Broker',
+  profile: { name: 'small', resources: [{ appId: graphAppId, name: 'Microsoft Graph', scopes: [], roles: [] }] },
+  credential: 'secret',
+  entraEndpoint: 'https://login.test',
+  federationAudience: 'api://audience',
+};
+/** An application that has all of the options but its client credential. */
+const present = {
+  id: 'object',
+  appId: 'client',
+  displayName: 'Broker',
+  signInAudience: 'AzureADMultipleOrgs',
+  tags: [applicationTag('default')],
+  web: { redirectUris: ['http://localhost'] },
+  requiredResourceAccess: [],
+  keyCredentials: [{ keyId: 'older', key: 'left out by Graph' }],
+};
+
+/** Sleeps at once, and tells how long. */
+class EagerClock extends FakeClock {
+  readonly slept: number[] = [];
+  override async sleep(ms: number): Promise<void> {
+    this.slept.push(ms);
+    await Promise.resolve();
+  }
+}
+
+let clock: EagerClock;
+let store: MemoryCredentialStore;
+let redeemer: FakeRedeemer;
+let seen: SeenRequest[];
+let directory: Record<string, object[]>;
+let graph: (request: SeenRequest, count: number) => Scripted | undefined;
+let reported: string[];
+beforeEach(() => {
+  clock = new EagerClock();
+  store = new MemoryCredentialStore();
+  redeemer = new FakeRedeemer(clock);
+  graph = () => undefined;
+  reported = [];
+  directory = {
+    "displayName eq 'AdminAgents'": [{ id: 'agents' }],
+    "displayName eq 'Broker'": [present],
+    "appId eq 'client'": [{ id: 'principal' }],
+    [`appId eq '${graphAppId}'`]: [{ id: 'graph', appId: graphAppId }],
+    '/oauth2PermissionGrants': [
+      { id: 'grant', consentType: 'AllPrincipals', resourceId: 'graph', scope: 'openid profile offline_access' },
+    ],
+    '/memberOf': [{ id: 'agents' }],
+    '/transitiveMemberOf': [{ id: 'agents' }],
+  };
+});
+
+function deps(): SetupDeps {
+  const scripted = scriptedFetch((request, count) => {
+    const own = graph(request, count);
+    if (own !== undefined) return own;
+    const asked = decodeURIComponent(`${request.url.pathname}${request.url.search}`);
+    if (request.method === 'GET')
+      return { value: Object.entries(directory).find(([part]) => asked.includes(part))?.[1] ?? [] };
+    if (asked.endsWith('/addPassword'))
+      return { secretText: 'made', keyId: 'key', endDateTime: '2027-05-01T00:00:00Z' };
+    if (asked.endsWith('/applications')) return { id: 'object', appId: 'client' };
+    if (asked.endsWith('/servicePrincipals')) return { id: 'principal' };
+    return new Response(null, { status: 204 });
+  });
+  seen = scripted.seen;
+  const exchange = { fetch: scripted.fetch, clock, random: () => 0, limiter: new Limiter(4) };
+  const binding = { baseUrl: 'https://graph.test', token: async () => new Secret('operator'), correlationId: 'id' };
+  let ids = 0;
+  return {
+    graph: createGraphClient(exchange, binding),
+    writer: createGraphWriter(exchange, binding),
+    store,
+    redeemer,
+    clock,
+    newId: () => `0000000${(ids += 1)}-id`,
+    createCertificate,
+    graphIdentifier: 'https://graph.microsoft.com',
+    report: ({ step, state }) => reported.push(`${state}: ${step.slice(0, 24)}`),
+  };
+}
+
+const writes = (): string[] =>
+  seen.filter(({ method }) => method !== 'GET').map(({ method, url }) => `${method} ${url.pathname.slice(5)}`);
+const bodyOf = (path: string): unknown =>
+  JSON.parse(seen.find(({ method, url }) => method !== 'GET' && url.pathname.endsWith(path))?.body ?? 'null');
+
+describe('setup', () => {
+  it('asks before the first change, and changes nothing without a yes', async () => {
+    const asked: unknown[] = [];
+    const refuse = async (plan: unknown): Promise<boolean> => {
+      asked.push(plan);
+      return false;
+    };
+    await expect(runSetup(deps(), options, refuse)).rejects.toMatchObject({ code: 'request_invalid' });
+    expect(asked).toEqual([{ application: 'default', steps: ['Create a client secret and store it in Key Vault'] }]);
+    expect(writes()).toEqual([]);
+    expect(await planOnly(deps(), options)).toEqual(asked[0]);
+  });
+
+  it('does not ask where nothing is left to do, and says who has consented', async () => {
+    await runSetup(deps(), options);
+    directory["appId eq 'client'"] = [{ ...present, passwordCredentials: [{ keyId: 'key' }], id: 'object' }];
+    graph = ({ url }) =>
+      url.pathname.endsWith('/servicePrincipals') && decodeURIComponent(url.search).includes("'client'")
+        ? { value: [{ id: 'principal' }] }
+        : undefined;
+    await store.saveRefreshToken('default', refreshTokenOf('token', 0));
+    const outcome = await runSetup(deps(), options, () => Promise.reject(new Error('nobody is to be asked')));
+    expect(outcome).toMatchObject({ changed: false, steps: [], consented: true, credential: 'secret' });
+    expect(outcome.endsAtMs).toBe(Date.UTC(2027, 4, 1));
+    expect(writes()).toEqual([]);
+  });
+
+  it('reports each step when it begins and when it is done', async () => {
+    const outcome = await runSetup(deps(), options);
+    expect(outcome).toMatchObject({ changed: true, consented: false, clientId: 'client' });
+    expect(reported).toEqual(['started: Create a client secret a', 'done: Create a client secret a']);
+  });
+
+  it('stops before anything is made where the vault cannot be read', async () => {
+    store.failure = new BrokerError('key_vault_unavailable', 'away');
+    await expect(runSetup(deps(), options)).rejects.toMatchObject({ code: 'key_vault_unavailable' });
+    expect(seen).toEqual([]);
+  });
+
+  it("calls a refusal of Graph the operator's, and leaves every other failure as it is", async () => {
+    graph = ({ method }) => (method === 'POST' ? problem(403, 'Authorization_RequestDenied', 'No.') : undefined);
+    await expect(runSetup(deps(), options)).rejects.toMatchObject({
+      code: 'operator_forbidden',
+      logFields: { status: 403 },
+    });
+    graph = ({ method }) => (method === 'GET' ? problem(403, 'Authorization_RequestDenied', 'No.') : undefined);
+    await expect(planOnly(deps(), options)).rejects.toMatchObject({ code: 'operator_forbidden' });
+    graph = ({ method }) => (method === 'POST' ? problem(500, 'Broken') : undefined);
+    await expect(runSetup(deps(), options)).rejects.toMatchObject({ code: 'resource_error' });
+  });
+});
+
+describe('a new client credential', () => {
+  it('is used once before setup ends, again and again while Entra spreads it', async () => {
+    redeemer.script = (_, nth) => (nth < 3 ? failureReply({ code: 'client_credential_rejected' }) : undefined);
+    await runSetup(deps(), options);
+    expect(redeemer.sent).toHaveLength(3);
+    expect(redeemer.sent[2]).toMatchObject({ tenantId: partnerTenantId, grant: { kind: 'application' } });
+    expect(clock.slept).toEqual([2_000, 4_000]);
+  });
+
+  it('that Entra does not take within a minute and a half is said to be stored, and why it does not work', async () => {
+    redeemer.script = () =>
+      failureReply({ code: 'client_credential_rejected', detail: 'Wrong secret.', logFields: { aadsts: 7000215 } });
+    await expect(runSetup(deps(), options)).rejects.toMatchObject({
+      code: 'client_credential_rejected',
+      detail: 'The client credential is stored, but Entra does not accept it yet: Wrong secret.',
+      logFields: { aadsts: 7000215 },
+    });
+    expect(clock.slept.reduce((sum, ms) => sum + ms)).toBe(89_000);
+    expect((await store.load('default')).client.keyId).toBe('key');
+  });
+
+  it('is not used where it is none of our own making', async () => {
+    await runSetup(deps(), { ...options, credential: 'federated', managedIdentityObjectId: 'identity' });
+    expect(redeemer.sent).toEqual([]);
+    expect(bodyOf('/federatedIdentityCredentials')).toEqual({
+      name: 'partner-token-broker-00000001',
+      issuer: `https://login.test/${partnerTenantId}/v2.0`,
+      subject: 'identity',
+      audiences: ['api://audience'],
+    });
+  });
+
+  it('that is a certificate is registered beside those there are, and taken back where it cannot be stored', async () => {
+    const outcome = await runSetup(deps(), { ...options, credential: 'certificate' });
+    expect(outcome.credential).toBe('certificate');
+    const { keyCredentials } = bodyOf('/applications/object') as { keyCredentials: Record<string, unknown>[] };
+    expect(keyCredentials[0]).toEqual({ keyId: 'older', key: null });
+    expect(keyCredentials[1]).toMatchObject({ displayName: 'CN=Broker (default)', usage: 'Verify' });
+    expect(keyCredentials[1]?.['key']).toMatch(/^MII[A-Za-z0-9+/=]+$/);
+
+    store = new MemoryCredentialStore();
+    store.saveClientCredential = () => Promise.reject(new BrokerError('key_vault_unavailable', 'full'));
+    await expect(runSetup(deps(), { ...options, credential: 'certificate' })).rejects.toMatchObject({
+      code: 'key_vault_unavailable',
+    });
+    expect(writes()).toEqual(['PATCH /applications/object', 'PATCH /applications/object']);
+    expect(JSON.parse(seen.at(-1)?.body ?? '')).toEqual({ keyCredentials: [{ keyId: 'older', key: null }] });
+  });
+
+  it('that is a certificate without one is refused before Graph is asked', async () => {
+    const broken = { ...deps(), createCertificate: async () => ({ certificate: 'none', privateKey: 'none' }) };
+    await expect(runSetup(broken, { ...options, credential: 'certificate' })).rejects.toMatchObject({
+      code: 'client_credential_rejected',
+    });
+    expect(writes()).toEqual([]);
+  });
+});
+
+describe('a step of setup', () => {
+  const everything = (): SetupOptions => ({ ...options, profile: profiles.gdap });
+  beforeEach(() => {
+    directory = { "displayName eq 'AdminAgents'": [{ id: 'agents' }] };
+  });
+
+  it('uses the ids that earlier steps made', async () => {
+    let principals = 0;
+    graph = ({ method, url, body }) => {
+      if (method !== 'POST' || !url.pathname.endsWith('/servicePrincipals')) return undefined;
+      return { id: body?.includes('client') === true ? 'principal' : `resource-${(principals += 1)}` };
+    };
+    await runSetup(deps(), everything());
+    expect(principals).toBe(profiles.gdap.resources.length);
+    const grants = seen
+      .filter(({ method, url }) => method === 'POST' && url.pathname.endsWith('/oauth2PermissionGrants'))
+      .map(({ body }) => JSON.parse(body ?? '') as Record<string, unknown>);
+    expect(grants.map(({ resourceId }) => resourceId)).toEqual([1, 2, 3, 4, 5].map((nth) => `resource-${nth}`));
+    expect(new Set(grants.map(({ clientId }) => clientId))).toEqual(new Set(['principal']));
+    expect(bodyOf('/appRoleAssignments')).toMatchObject({ principalId: 'principal', resourceId: 'resource-1' });
+    expect(bodyOf('/members/$ref')).toEqual({
+      '@odata.id': 'https://graph.microsoft.com/v1.0/directoryObjects/principal',
+    });
+  });
+
+  it('waits while Graph does not know yet what was made, and gives up after half a minute', async () => {
+    let refusals = 3;
+    graph = ({ method, url }) =>
+      method === 'POST' && url.pathname.endsWith('/$ref') && refusals-- > 0 ? problem(404, 'NotFound') : undefined;
+    await runSetup(deps(), everything());
+    expect(clock.slept).toEqual([1_000, 2_000, 4_000]);
+    clock.slept.length = 0;
+    refusals = Number.POSITIVE_INFINITY;
+    await expect(runSetup(deps(), everything())).rejects.toMatchObject({ logFields: { status: 404 } });
+    expect(clock.slept).toEqual([1_000, 2_000, 4_000, 8_000, 15_000]);
+  });
+
+  it('that adds what is there already is done', async () => {
+    graph = ({ method, url }) =>
+      method === 'POST' && url.pathname.endsWith('/$ref')
+        ? problem(400, 'Request_BadRequest', 'One or more added object references already exist')
+        : undefined;
+    expect((await runSetup(deps(), everything())).changed).toBe(true);
+    expect(clock.slept).toEqual([]);
+  });
+
+  it('keeps what an administrator added to the application', async () => {
+    directory["displayName eq 'Broker'"] = [
+      { ...present, tags: [...present.tags, 'theirs'], web: { redirectUris: ['https://theirs.example'] } },
+    ];
+    directory["appId eq 'client'"] = [{ id: 'principal' }];
+    await runSetup(deps(), everything());
+    expect(bodyOf('/applications/object')).toMatchObject({
+      tags: [applicationTag('default'), 'theirs'],
+      web: { redirectUris: ['https://theirs.example', 'http://localhost'] },
+    });
+  });
+
+  it.each([{}, { id: '' }, { id: 'object' }])(
+    'that makes an application of which Graph says no id is a failure: %j',
+    async (answer) => {
+      graph = ({ method }) => (method === 'POST' ? answer : undefined);
+      await expect(runSetup(deps(), options)).rejects.toMatchObject({
+        code: 'resource_error',
+        detail: expect.stringMatching(/^Microsoft Graph made an object without (id|appId)\.$/) as string,
+      });
+    },
+  );
+});
