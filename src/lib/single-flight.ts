@@ -27,8 +27,6 @@ export class SingleFlight<T> {
       .then(() => work(controller.signal))
       .finally(() => this.#forget(key, flight));
     const flight: Flight<T> = { result, controller, waiters: 0 };
-    // Somebody always awaits `result`, but an aborted waiter may be the last one.
-    result.catch(() => undefined);
     this.#flights.set(key, flight);
     return flight;
   }
@@ -43,7 +41,7 @@ export class SingleFlight<T> {
       this.#forget(key, flight);
       flight.controller.abort(signal.reason);
     };
-    signal.addEventListener('abort', leave, { once: true });
+    signal.addEventListener('abort', leave);
     try {
       return await Promise.race([flight.result, aborted]);
     } finally {

@@ -80,7 +80,7 @@ export function denyInAnyTenant(
 
 /** The rule that came closest tells most. What it asked for beyond stays the operator's secret. */
 function denial(failed: readonly Stage[], caller: PolicyCaller, request: PolicyRequest): Denial {
-  const missing = stages[Math.max(0, ...failed.map((stage) => stages.indexOf(stage)))] ?? 'caller';
+  const missing = stages.findLast((stage) => failed.includes(stage)) ?? 'caller';
   return { allow: false, missing, reason: reasons[missing](caller, request) };
 }
 

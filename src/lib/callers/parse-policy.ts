@@ -26,7 +26,8 @@ export function parsePolicy(text: string): ParsedPolicy {
   try {
     value = JSON.parse(json);
   } catch (error) {
-    return broken(`is not JSON (${error instanceof Error ? error.message : 'unreadable'})`);
+    // ECMA-262: nothing but a SyntaxError.
+    return broken(`is not JSON (${(error as SyntaxError).message})`);
   }
   const twice = duplicateKey(json);
   if (twice !== undefined) return broken(`gives the key "${twice}" twice in one object; JSON would keep only the last`);
@@ -133,11 +134,11 @@ const placeOf = (path: readonly PropertyKey[]): string =>
     .map((step, index) => (typeof step === 'number' ? `[${step}]` : `${index === 0 ? '' : '.'}${String(step)}`))
     .join('') || 'The policy';
 
-const isObject = (value: unknown): value is Readonly<Record<PropertyKey, unknown>> =>
-  typeof value === 'object' && value !== null;
-
 const valueAt = (document: unknown, path: readonly PropertyKey[]): unknown =>
-  path.reduce((value: unknown, step) => (isObject(value) ? value[step] : undefined), document);
+  path.reduce(
+    (value: unknown, step) => (value as Readonly<Record<PropertyKey, unknown>> | null | undefined)?.[step],
+    document,
+  );
 
 /** The keys that the schema has at a place, read from its published form. */
 function knownKeys(path: readonly PropertyKey[]): readonly string[] {
@@ -145,6 +146,5 @@ function knownKeys(path: readonly PropertyKey[]): readonly string[] {
     (at, step) => (typeof step === 'number' ? valueAt(at, ['items']) : valueAt(at, ['properties', step])),
     policyJsonSchema(),
   );
-  const properties = valueAt(schema, ['properties']);
-  return isObject(properties) ? Object.keys(properties) : [];
+  return Object.keys(valueAt(schema, ['properties']) ?? {});
 }

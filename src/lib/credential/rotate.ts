@@ -146,7 +146,7 @@ async function prune(
 }
 
 /** The enabled versions beyond the newest three, and those known to be bad. Pure. */
-export function outdated(versions: readonly StoredVersion[], bad: readonly string[] = []): readonly StoredVersion[] {
+export function outdated(versions: readonly StoredVersion[], bad: readonly string[]): readonly StoredVersion[] {
   const enabled = versions.filter(({ enabled }) => enabled);
   const good = enabled.filter(({ version }) => !bad.includes(version));
   // Never the last one: a bad credential can be looked at, none cannot.

@@ -123,7 +123,7 @@ function judgeFailure(
   const wait = retryAfterSeconds(reply.headers, nowMs);
   const logFields = {
     httpStatus: reply.status,
-    ...(aadsts === undefined ? {} : { aadsts }),
+    aadsts,
     ...(body
       ? { entraError: body.error }
       : { entraReply: reply.body.trimStart().startsWith('<') ? 'html' : 'not understood' }),

@@ -69,6 +69,8 @@ describe('single flight', () => {
     const next = flights.run('key', second.work, new AbortController().signal);
     await settle();
     late.abort();
+    // Work that is done is not told to stop.
+    expect(first.state.signal?.aborted).toBe(false);
     expect(second.state.signal?.aborted).toBe(false);
     second.resolve('next');
     expect(await next).toBe('next');

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decide, denyInAnyTenant, type PolicyRequest } from '../../../../src/lib/callers/decide.ts';
+import { decide, denyInAnyTenant, failedStage, type PolicyRequest } from '../../../../src/lib/callers/decide.ts';
 import { parsePolicy } from '../../../../src/lib/callers/parse-policy.ts';
 import type { AccessPolicy } from '../../../../src/lib/callers/policy.ts';
 import type { DomainName, TenantId } from '../../../../src/lib/identifiers.ts';
@@ -114,6 +114,15 @@ describe('what is missing is told, of the rule that came closest', () => {
     expect(ask({}, caller, policyOf())).toMatchObject({ allow: false, missing: 'caller' });
   });
 
+  it('for each rule by itself as well, where a decision is explained', () => {
+    const failed = (who: typeof caller, changes: Partial<PolicyRequest> = {}) =>
+      policyOf(rule).rules.map((each) => failedStage(each, who, { ...request, ...changes }));
+    expect(failed(stranger)).toEqual(['caller']);
+    expect(failed(caller, { resource: 'arm' })).toEqual(['resource']);
+    expect(failed(caller, { tenantId: other })).toEqual(['tenant']);
+    expect(failed(caller)).toEqual([undefined]);
+  });
+
   it('by the furthest stage of several rules', () => {
     const policy = policyOf({ ...rule, name: 'a', resources: ['arm'] }, rule, {
       ...rule,
@@ -125,16 +134,16 @@ describe('what is missing is told, of the rule that came closest', () => {
 });
 
 describe('a rule for all', () => {
-  const open = policyOf({ ...rule, callers: { applications: ['*'] }, resources: ['*'] });
+  const open = (): AccessPolicy => policyOf({ ...rule, callers: { applications: ['*'] }, resources: ['*'] });
 
   it('callers and all resources is for each of them', () => {
-    expect(ask({ resource: 'arm' }, { applicationId: 'anybody', roles: ['Tokens.Request'] as const }, open).allow).toBe(
-      true,
-    );
+    expect(
+      ask({ resource: 'arm' }, { applicationId: 'anybody', roles: ['Tokens.Request'] as const }, open()).allow,
+    ).toBe(true);
   });
 
   it('nobody and no resource that it does not name', () => {
-    expect(ask({ tenantId: 'bbbbbbbb-0000-4000-8000-000000000009' as TenantId }, caller, open)).toMatchObject({
+    expect(ask({ tenantId: 'bbbbbbbb-0000-4000-8000-000000000009' as TenantId }, caller, open())).toMatchObject({
       missing: 'tenant',
     });
   });

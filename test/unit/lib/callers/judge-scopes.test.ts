@@ -42,6 +42,11 @@ describe('a rule that names scopes', () => {
         'The token would also carry Scope0.Read, Scope1.Read, Scope2.Read, Scope3.Read, Scope4.Read and 145 more.',
     });
     expect(judged.excess).toHaveLength(150);
+    const reasonOf = (count: number): unknown =>
+      (judgeScopes(limit(['User.Read']), many.slice(0, count)) as { reason?: string }).reason;
+    expect(reasonOf(2)).toBe('The token would also carry Scope0.Read, Scope1.Read.');
+    expect(reasonOf(5)).toMatch(/Scope3\.Read, Scope4\.Read\.$/);
+    expect(reasonOf(6)).toMatch(/Scope4\.Read and 1 more\.$/);
   });
 });
 

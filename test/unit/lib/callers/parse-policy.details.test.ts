@@ -33,6 +33,25 @@ it('says what is wrong with a file that is none, and takes one of exactly 4 MiB'
   expect(parsed(`${text}\uFEFF`).ok).toBe(false);
 });
 
+it('says the whole of a problem: place, what was written, at most 100 characters of it, and what is known', () => {
+  const problems = (changes: object): readonly string[] => {
+    const result = parsed(JSON.stringify({ version: 1, rules: [{ ...rule, ...changes }] }));
+    return result.ok ? [] : result.problems;
+  };
+  expect(problems({ grants: ['zebra'] })).toEqual(['rules[0].grants[0]: "zebra" is none of delegated, application.']);
+  const long = 'z'.repeat(1000);
+  expect(problems({ grants: [long] })).toEqual([
+    `rules[0].grants[0]: "${'z'.repeat(100)}" is none of delegated, application.`,
+  ]);
+  expect(problems({ tenants: [`${long}!`] })).toEqual([
+    expect.stringMatching(/^rules\[0\]\.tenants\[0\]: "z{100}" is neither/) as string,
+  ]);
+  expect(problems({ callers: null })).toEqual([expect.stringMatching(/^rules\[0\]\.callers: [^"]/) as string]);
+  expect(parsed('{"version":1,"rules":[null]}')).toMatchObject({
+    problems: [expect.stringMatching(/^rules\[0\]: [^"]/) as string],
+  });
+});
+
 it.each([['null'], ['3'], ['"text"'], ['[]']])('refuses %s', (text) => {
   expect(parsed(text).ok).toBe(false);
 });

@@ -39,7 +39,9 @@ const rotate = () =>
   );
 const add = (value: string): Promise<string> => store.saveRefreshToken('default', refreshTokenOf(value, clock.nowMs()));
 const line = (event: string): unknown =>
-  logged.lines.map((each) => JSON.parse(each.line) as { event: string }).find((each) => each.event === event);
+  logged.lines
+    .map(({ level, line }) => ({ level, ...(JSON.parse(line) as { event: string }) }))
+    .find((each) => each.event === event);
 
 describe('an ordinary rotation', () => {
   it('says nothing of being overtaken, falling back, or too many versions', async () => {
@@ -50,6 +52,33 @@ describe('an ordinary rotation', () => {
   it('counts what it has disabled', async () => {
     for (let day = 0; day < 3; day += 1) await rotate();
     expect(await rotate()).toMatchObject({ disabledVersions: 1, versions: 5 });
+  });
+});
+
+describe('a rotation that a consent overtakes', () => {
+  it('says so, and which version it left in place', async () => {
+    const load = store.loadRefreshToken.bind(store);
+    let looks = 0;
+    store.loadRefreshToken = async (application) => {
+      // The first look is the one that begins the rotation.
+      if ((looks += 1) === 2) await add('consented meanwhile');
+      return load(application);
+    };
+    expect(await rotate()).toMatchObject({ version: 'v2', disabledVersions: 0 });
+    expect(line('credential.rotation_overtaken')).toEqual({
+      level: 'info',
+      event: 'credential.rotation_overtaken',
+      application: 'default',
+      version: 'v2',
+    });
+  });
+
+  it('goes on where the vault gives out nothing for a moment: what was rolled is stored', async () => {
+    const load = store.loadRefreshToken.bind(store);
+    let looks = 0;
+    store.loadRefreshToken = async (application) => ((looks += 1) === 2 ? undefined : load(application));
+    expect(await rotate()).toMatchObject({ version: 'v2' });
+    expect(logged.events()).toEqual([]);
   });
 });
 
@@ -75,6 +104,7 @@ describe('falling back', () => {
     await add('bad-3');
     expect(await rotate()).toMatchObject({ disabledVersions: 2 });
     expect(line('credential.fell_back')).toEqual({
+      level: 'warn',
       event: 'credential.fell_back',
       application: 'default',
       from: 'v3',
@@ -115,7 +145,11 @@ describe('housekeeping', () => {
     for (let day = 0; day < 3; day += 1) await rotate();
     store.disableRefreshTokenVersion = () => Promise.reject(new BrokerError('key_vault_unavailable', 'no'));
     expect(await rotate()).toMatchObject({ disabledVersions: 0, versions: 5 });
-    expect(line('credential.prune_failed')).toMatchObject({ application: 'default', code: 'key_vault_unavailable' });
+    expect(line('credential.prune_failed')).toMatchObject({
+      level: 'warn',
+      application: 'default',
+      code: 'key_vault_unavailable',
+    });
     store.listRefreshTokenVersions = () => Promise.reject(new BrokerError('key_vault_unavailable', 'no'));
     expect(await rotate()).toMatchObject({ disabledVersions: 0, versions: 0 });
   });
@@ -125,13 +159,18 @@ describe('housekeeping', () => {
     await rotate();
     expect(line('credential.versions_near_limit')).toBeUndefined();
     await rotate();
-    expect(line('credential.versions_near_limit')).toMatchObject({ application: 'default', versions: 450, limit: 500 });
+    expect(line('credential.versions_near_limit')).toMatchObject({
+      level: 'warn',
+      application: 'default',
+      versions: 450,
+      limit: 500,
+    });
   });
 
   it('chooses nothing where nothing is known to be good', () => {
     const versions = [{ version: 'v1', createdAtMs: 1, enabled: true }];
     expect(outdated(versions, ['v1'])).toEqual([]);
-    expect(outdated(versions)).toEqual([]);
+    expect(outdated(versions, [])).toEqual([]);
     expect(outdated([], [])).toEqual([]);
   });
 });
