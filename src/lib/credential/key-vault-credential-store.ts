@@ -1,6 +1,6 @@
 import type { KeyVaultSecret, SecretClient } from '@azure/keyvault-secrets';
 import { BrokerError } from '../errors.ts';
-import type { Credential, StoredRefreshToken } from './credential.ts';
+import type { ClientCredential, Credential, StoredRefreshToken } from './credential.ts';
 import type { CredentialStore, NewClientCredential, NewRefreshToken, StoredVersion } from './credential-store.ts';
 import { keyVaultFailure, statusOf } from './key-vault-failure.ts';
 import { readClientCredential, readRefreshToken, timeOf, versionOf } from './stored-secret.ts';
@@ -77,16 +77,7 @@ export class KeyVaultCredentialStore implements CredentialStore {
 
   async saveClientCredential(application: string, stored: NewClientCredential): Promise<string> {
     const { credential } = stored;
-    const value = {
-      secret: () => (credential.kind === 'secret' ? credential.secret.reveal() : ''),
-      certificate: () =>
-        credential.kind === 'certificate'
-          ? `${credential.privateKey.reveal().trim()}\n${credential.certificate.trim()}\n`
-          : '',
-      // Key Vault stores no empty value; this one opens nothing.
-      federated: () => 'federated',
-    }[credential.kind]();
-    return this.#set(secretNames.clientCredential(application), value, {
+    return this.#set(secretNames.clientCredential(application), textOf(credential), {
       contentType: contentTypes[credential.kind],
       ...(stored.endsAtMs === undefined ? {} : { expiresOn: new Date(stored.endsAtMs) }),
       tags: {
@@ -181,6 +172,19 @@ export class KeyVaultCredentialStore implements CredentialStore {
     await guarded((signal) =>
       this.#client.updateSecretProperties(name, version, { enabled: false, abortSignal: signal }),
     );
+  }
+}
+
+/** What of a client credential is the value of its secret; the rest stands in tags. */
+function textOf(credential: ClientCredential): string {
+  switch (credential.kind) {
+    case 'secret':
+      return credential.secret.reveal();
+    case 'certificate':
+      return `${credential.privateKey.reveal().trim()}\n${credential.certificate.trim()}\n`;
+    case 'federated':
+      // Key Vault stores no empty value; this one opens nothing.
+      return 'federated';
   }
 }
 

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { BrokerError } from '../../../src/lib/errors.ts';
-import { createLogger, errorFields, scrub } from '../../../src/lib/log.ts';
+import { createLogger, errorFields, scrub, silentLogger } from '../../../src/lib/log.ts';
 import { Secret } from '../../../src/lib/secret.ts';
 
 const canary = 'canary-7f3a';
@@ -11,6 +11,7 @@ describe('a secret', () => {
   test.each([
     ['String()', () => String(secret)],
     ['a template', () => `${secret}`],
+    ['toString()', () => secret.toString()],
     ['concatenation', () => `x${secret as unknown as string}`],
     ['JSON', () => JSON.stringify({ secret })],
     ['inspect', () => inspect({ nested: { secret } }, { depth: 9, showHidden: true })],
@@ -65,6 +66,30 @@ describe('a log line', () => {
       aadsts: 50000,
       cause: 'Error: outer <- Error: client_secret=[secret]',
     });
+  });
+
+  test('shows a secret among its facts as one, and leaves numbers and truth values as they are', () => {
+    const line = lineOf((log) => log.log('info', 'x', { token: new Secret(canary), count: 3, fresh: false }));
+    expect(JSON.parse(line)).toEqual({ event: 'x', token: '[secret]', count: 3, fresh: false });
+  });
+
+  test('of a thrown value that is no error has its type and nothing of it', () => {
+    expect(errorFields(canary)).toEqual({ code: 'internal', cause: 'string' });
+    expect(errorFields(new Error('outer', { cause: canary }))).toEqual({
+      code: 'internal',
+      cause: 'Error: outer <- string',
+    });
+    expect(errorFields(undefined)).toEqual({ code: 'internal' });
+  });
+
+  test('goes five causes deep, for one that is its own cause never ends', () => {
+    const circular = new Error('again');
+    circular.cause = circular;
+    expect(errorFields(circular)).toEqual({ code: 'internal', cause: Array(5).fill('Error: again').join(' <- ') });
+  });
+
+  test('of the silent logger is none', () => {
+    expect(silentLogger.child({ a: 1 }).log('error', 'x')).toBeUndefined();
   });
 
   test('leaves ordinary words alone', () => {

@@ -180,6 +180,45 @@ describe('the watchdog', () => {
     });
   });
 
+  describe('that is beaten to a missed window', () => {
+    const schedule = '0 0 5 * * *';
+    const window = 'probe@2026-11-24T05:00Z';
+
+    test('by another instance leaves the run to it', async () => {
+      const { watch, clock, runLog, logger, orchestrations } = await stage({ schedule });
+      await clock.advance(6 * hour);
+      // The other one claims the window between our look and our claim.
+      runLog.create = async () => false;
+      expect((await watch()).started).toEqual([]);
+      expect(orchestrations.started).toEqual([]);
+      expect(logger.events()).not.toContain('run.watch_failed');
+      expect(logger.events()).not.toContain('run.missed_start');
+    });
+
+    test('by a storage that is away says so, and starts it with the next look', async () => {
+      const { watch, clock, runLog, logger } = await stage({ schedule });
+      await clock.advance(6 * hour);
+      const create = runLog.create.bind(runLog);
+      runLog.create = () => Promise.reject(new Error('away'));
+      expect((await watch()).started).toEqual([]);
+      expect(logger.events()).toContain('run.watch_failed');
+      runLog.create = create;
+      expect((await watch()).started).toEqual([window]);
+    });
+  });
+
+  test('leaves a run to itself that has ended between the list and the look', async () => {
+    const { watch, runLog, orchestrations } = await stage();
+    orchestrations.states.set(runId, 'ended');
+    const state = orchestrations.state.bind(orchestrations);
+    orchestrations.state = async (instanceId) => {
+      await runLog.change(runId, { status: 'completed' });
+      return state(instanceId);
+    };
+    expect((await watch()).closed).toEqual([]);
+    expect(await runLog.find(runId)).toMatchObject({ status: 'completed' });
+  });
+
   test('a failure with one run does not keep it from the others', async () => {
     const { watch, clock, runLog, orchestrations, logger } = await stage();
     await runLog.create(

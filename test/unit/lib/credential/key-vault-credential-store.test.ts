@@ -1,0 +1,67 @@
+import type { SecretClient } from '@azure/keyvault-secrets';
+import { describe, expect, it } from 'vitest';
+import { KeyVaultCredentialStore } from '../../../../src/lib/credential/key-vault-credential-store.ts';
+
+// What a vault may answer that ours never does. The rest is with the simulated one, under test/contract.
+
+const tags = { clientId: 'client', tenantId: '99999999-9999-4999-8999-999999999999' };
+const missing = Object.assign(new Error('SecretNotFound'), { statusCode: 404 });
+
+/** A vault that holds a client credential with these tags, and no refresh token. */
+function storeOver(secret: object, getSecret?: SecretClient['getSecret']): KeyVaultCredentialStore {
+  const answer = async (name: string) => {
+    if (name.endsWith('-refresh-token')) throw missing;
+    return { name, value: 'value', properties: { name, version: 'v1', ...secret } };
+  };
+  return new KeyVaultCredentialStore({ getSecret: getSecret ?? answer } as unknown as SecretClient);
+}
+
+describe('a client credential in the vault', () => {
+  it('without a kind is a secret: somebody stored it by hand', async () => {
+    const { client } = await storeOver({ tags }).load('default');
+    expect(client.credential.kind === 'secret' && client.credential.secret.reveal()).toBe('value');
+  });
+
+  it('of a kind that is not known is none', async () => {
+    await expect(storeOver({ tags: { ...tags, kind: 'smartcard' } }).load('default')).rejects.toMatchObject({
+      code: 'credential_missing',
+      detail: expect.stringContaining('unknown kind') as string,
+    });
+  });
+
+  it.each([{}, { tags: { clientId: 'client' } }, { tags: { ...tags, tenantId: 'contoso.com' } }])(
+    'that does not say whose it is is none: %j',
+    async (secret) => {
+      await expect(storeOver(secret).load('default')).rejects.toMatchObject({ code: 'credential_missing' });
+    },
+  );
+});
+
+describe('a vault', () => {
+  it('is not waited for any longer than the caller waits', async () => {
+    const signals: (AbortSignal | undefined)[] = [];
+    const hangs: SecretClient['getSecret'] = (_name, options) =>
+      new Promise((_resolve, reject) => {
+        const signal = options?.abortSignal as AbortSignal | undefined;
+        signals.push(signal);
+        signal?.addEventListener('abort', () => reject(signal.reason as Error));
+      });
+    const waiting = new AbortController();
+    const loading = storeOver({}, hangs).load('default', waiting.signal);
+    waiting.abort(new Error('gone'));
+    await expect(loading).rejects.toMatchObject({ code: 'key_vault_unavailable' });
+    expect(signals.map((signal) => signal?.aborted)).toEqual([true, true]);
+  });
+
+  it.each([new Error('Forbidden'), {}, 'no'])(
+    'that forbids with %s is no vault with a disabled secret',
+    async (thrown) => {
+      const error = typeof thrown === 'object' ? Object.assign(thrown, { statusCode: 403 }) : thrown;
+      const store = storeOver({}, () => Promise.reject(error));
+      await expect(store.load('default')).rejects.toMatchObject({ code: 'key_vault_unavailable' });
+      await expect(store.loadRefreshTokenVersion('default', 'v1')).rejects.toMatchObject({
+        code: 'key_vault_unavailable',
+      });
+    },
+  );
+});

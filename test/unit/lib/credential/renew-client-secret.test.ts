@@ -1,0 +1,176 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import {
+  type Renewal,
+  removeFormerSecrets,
+  renewClientSecret,
+} from '../../../../src/lib/credential/renew-client-secret.ts';
+import { BrokerError } from '../../../../src/lib/errors.ts';
+import type { JsonObject } from '../../../../src/lib/graph/reply.ts';
+import type { TenantId } from '../../../../src/lib/identifiers.ts';
+import { Secret } from '../../../../src/lib/secret.ts';
+import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { aadstsFailure, FakeRedeemer } from '../../../fakes/fake-redeemer.ts';
+import { MemoryCredentialStore } from '../../../fakes/memory-credential-store.ts';
+import { recordingLogger } from '../../../fakes/recording-logger.ts';
+
+const partner = '99999999-9999-4999-8999-999999999999' as TenantId;
+const day = 86_400_000;
+const ours = (keyId: string, startDateTime?: string): JsonObject => ({
+  keyId,
+  displayName: 'partner-token-broker',
+  ...(startDateTime === undefined ? {} : { startDateTime }),
+});
+const old = '2026-01-01T00:00:00Z';
+
+let clock: FakeClock;
+let store: MemoryCredentialStore;
+let redeemer: FakeRedeemer;
+let logged: ReturnType<typeof recordingLogger>;
+let listed: unknown;
+let removed: unknown[];
+let answer: JsonObject;
+beforeEach(() => {
+  clock = new FakeClock();
+  store = new MemoryCredentialStore(() => clock.nowMs());
+  redeemer = new FakeRedeemer(clock);
+  logged = recordingLogger();
+  listed = [];
+  removed = [];
+  answer = { secretText: 'fresh', keyId: 'fresh', endDateTime: '2027-05-01T00:00:00Z' };
+});
+
+const deps = () => ({
+  store,
+  redeemer,
+  clock,
+  log: logged.log,
+  newId: () => 'id',
+  graphIdentifier: 'https://graph.microsoft.com',
+  graph: { get: async () => ({ passwordCredentials: listed }) as JsonObject },
+  writer: {
+    post: async (path: string, body: JsonObject) => {
+      if (path.endsWith('/addPassword')) return answer;
+      removed.push(body['keyId']);
+      return {};
+    },
+    patch: async () => undefined,
+    remove: async () => undefined,
+  },
+});
+const have = (more: { keyId?: string; endsAtMs?: number } = {}) =>
+  store.saveClientCredential('default', {
+    clientId: 'client',
+    tenantId: partner,
+    credential: { kind: 'secret', secret: new Secret('old') },
+    ...more,
+  });
+
+async function renew(force = false): Promise<Renewal> {
+  const renewal = renewClientSecret(deps(), 'default', force);
+  renewal.catch(() => undefined);
+  await clock.advance(600_000);
+  return renewal;
+}
+
+describe('renewing a client secret', () => {
+  it('leaves one alone that ends in more than a month, or of which no end is known', async () => {
+    await have({ keyId: 'old', endsAtMs: clock.nowMs() + 31 * day });
+    expect(await renew()).toMatchObject({ renewed: false, reason: 'The client secret does not end soon.' });
+    await have({ keyId: 'old' });
+    expect(await renew()).toMatchObject({ renewed: false });
+  });
+
+  it('replaces one that ends within a month, and removes it only when the new one has worked from the vault', async () => {
+    await have({ keyId: 'old', endsAtMs: clock.nowMs() + 30 * day });
+    expect(await renew()).toEqual({
+      application: 'default',
+      renewed: true,
+      endsAtMs: Date.UTC(2027, 4, 1),
+      removed: 1,
+    });
+    expect(redeemer.sent).toHaveLength(2);
+    expect(removed).toEqual(['old']);
+    expect((await store.load('default')).client).toMatchObject({ keyId: 'fresh', version: 'v2' });
+  });
+
+  it('cannot remove one whose id nobody has noted', async () => {
+    await have();
+    expect(await renew(true)).toMatchObject({ renewed: true, removed: 0 });
+    expect(removed).toEqual([]);
+  });
+
+  it('takes the new one back where it does not work', async () => {
+    await have({ keyId: 'old' });
+    redeemer.script = () => aadstsFailure(7000215);
+    await expect(renew(true)).rejects.toMatchObject({ code: 'client_credential_rejected' });
+    expect(removed).toEqual(['fresh']);
+    expect((await store.load('default')).client.keyId).toBe('old');
+  });
+
+  it('says so, and no more, where the predecessor cannot be cleaned up', async () => {
+    await have({ keyId: 'old' });
+    store.listClientCredentialVersions = () => Promise.reject(new BrokerError('key_vault_unavailable', 'Away.'));
+    expect(await renew(true)).toMatchObject({ renewed: true, removed: 1 });
+    expect(logged.events()).toEqual(['credential.cleanup_failed']);
+  });
+
+  it('is nothing for an application without one', async () => {
+    await store.saveClientCredential('default', {
+      clientId: 'client',
+      tenantId: partner,
+      credential: { kind: 'federated' },
+    });
+    expect(await renew(true)).toMatchObject({
+      renewed: false,
+      reason: 'The client credential is federated, not a secret.',
+    });
+  });
+});
+
+describe('secrets that nobody stored', () => {
+  it('are removed when they are an hour old, and no secret of other people ever', async () => {
+    await have({ keyId: 'stored' });
+    listed = [
+      ours('stored', old),
+      ours('orphan', old),
+      ours('young', new Date(clock.nowMs()).toISOString()),
+      ours('of unknown age'),
+      { keyId: 'theirs', displayName: 'theirs', startDateTime: old },
+      { displayName: 'partner-token-broker', startDateTime: old },
+      'odd',
+    ];
+    expect(await renew()).toMatchObject({ renewed: false, removed: 1 });
+    expect(removed).toEqual(['orphan']);
+  });
+
+  it.each([
+    ['the stored one is not among them', 'unknown', [ours('orphan', old)]],
+    ['it is not known which one is stored', undefined, [ours('orphan', old)]],
+    ['Graph lists none', 'stored', 'odd'],
+  ])('stay where %s', async (_, keyId, secrets) => {
+    await have(keyId === undefined ? {} : { keyId });
+    listed = secrets;
+    expect(await renew()).toMatchObject({ removed: 0 });
+    expect(removed).toEqual([]);
+  });
+});
+
+describe('secrets from before another kind of client credential', () => {
+  const client = (kind: 'secret' | 'federated') => ({
+    clientId: 'client',
+    tenantId: partner,
+    credential: kind === 'secret' ? { kind, secret: new Secret('s') } : { kind },
+    version: 'v1',
+  });
+
+  it('are removed, all that are ours', async () => {
+    listed = [ours('one', old), ours('two', old), { keyId: 'theirs', displayName: 'theirs', startDateTime: old }];
+    expect(await removeFormerSecrets(deps(), client('federated'))).toBe(2);
+    expect(removed).toEqual(['one', 'two']);
+  });
+
+  it('stay while the application has a secret', async () => {
+    listed = [ours('one', old)];
+    expect(await removeFormerSecrets(deps(), client('secret'))).toBe(0);
+  });
+});
