@@ -26,6 +26,17 @@ it('knows nothing when Partner Center does not say', async () => {
   expect(await probe(403, {}, '{"code":900308}').result).toBeUndefined();
 });
 
+it('knows nothing where Partner Center cannot be reached, and says so', async () => {
+  const { fetch } = scriptedFetch(() => {
+    throw new TypeError('fetch failed');
+  });
+  const deps = { fetch, clock: new FakeClock(), partnerCenterEndpoint: 'https://partner.test' };
+  await expect(probeMfa(deps, new Secret('token'))).rejects.toMatchObject({
+    code: 'resource_error',
+    detail: 'Partner Center could not be reached.',
+  });
+});
+
 it.each([429, 500, 503])('does not take a %i for an answer', async (status) => {
   await expect(probe(status, {}).result).rejects.toMatchObject({ code: 'resource_error' });
 });

@@ -220,6 +220,24 @@ describe('the reply', () => {
     expect(JSON.stringify(reply)).not.toMatch(/the-refresh-token|s\+cr/);
   });
 
+  test('with a certificate whose key is none is never sent, and is the credential’s fault', async () => {
+    const clientCredential = {
+      kind: 'certificate',
+      privateKey: new Secret('-----BEGIN PRIVATE KEY-----\nbm9uZQ==\n-----END PRIVATE KEY-----'),
+      certificate: '',
+      thumbprintSha256: 'ab'.repeat(32),
+    } as const;
+    expect(await redeemer.redeem(redemption({ clientCredential }))).toMatchObject({
+      ok: false,
+      failure: {
+        code: 'client_credential_rejected',
+        reach: 'credential',
+        logFields: { msal: expect.stringMatching(/^\w*Error: /) as string },
+      },
+    });
+    expect(sent).toEqual([]);
+  });
+
   test('without an assertion from the managed identity is a stumble, not a dead credential', async () => {
     const failing = createMsalRedeemer(
       {

@@ -44,6 +44,28 @@ test('follows the next page with the address and the continuation token that the
   expect(seen[1]?.headers.get('authorization')).toBe('Bearer token');
 });
 
+test.each([
+  ['/v1/customers?size=500&seekOperation=Next', '/v1/customers?size=500&seekOperation=Next'],
+  ['customers?seekOperation=Next', '/v1/customers?seekOperation=Next'],
+  ['https://partner.test/v1/customers?page=2', '/v1/customers?page=2'],
+])('follows a next page at %s', async (uri, path) => {
+  const { seen } = await customers(
+    inTurn(
+      () => ({ items: [], links: next(uri, []) }),
+      () => ({ items: [] }),
+    ),
+  );
+  expect(seen.map(({ url }) => url.pathname + url.search)).toEqual(['/v1/customers?size=500', path]);
+});
+
+test('does not follow a next page to another host with the token', async () => {
+  const answer = inTurn(
+    () => ({ items: [], links: next('https://elsewhere.test/v1/customers', []) }),
+    () => ({ items: [] }),
+  );
+  await expect(customers(answer)).rejects.toMatchObject({ code: 'resource_error' });
+});
+
 test('reads a body that starts with a byte order mark', async () => {
   const { items } = await customers(() => new Response('\uFEFF{"items":[{"id":"a"}]}'));
   expect(items).toEqual([{ id: 'a' }]);

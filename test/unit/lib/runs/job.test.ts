@@ -26,6 +26,8 @@ describe('a job', () => {
     ['more than an hour', { timeoutSeconds: 3601 }, 'timeoutSeconds'],
     ['half a second', { timeoutSeconds: 0.5 }, 'timeoutSeconds'],
     ['a resource twice', { resources: ['graph', 'graph'] }, 'resources'],
+    ['a key that is no column', { columns: [{ name: 'a', title: 'A', type: 'text' }], key: ['b'] }, 'key'],
+    ['a key of no columns', { key: [] }, 'key'],
     ['a schedule of five fields', { schedule: '0 5 * * *' }, 'schedule'],
     [
       'a column twice',

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { BrokerError } from '../../../../src/lib/errors.ts';
+import type { DomainName } from '../../../../src/lib/identifiers.ts';
 import { planRun } from '../../../../src/lib/runs/plan-run.ts';
 import type { RunRequest } from '../../../../src/lib/runs/run.ts';
 import { viewRun } from '../../../../src/lib/runs/run-view.ts';
@@ -59,6 +60,20 @@ describe('the plan of a run', () => {
     });
     expect(await runLog.countTenants('job@w')).toMatchObject({ failed: 1, skipped: 2 });
     expect(await runLog.find('job@w')).toMatchObject({ status: 'running', tenants: { total: 5 } });
+  });
+
+  test('knows a tenant by its domain too, where the directory does', async () => {
+    const { plan, results } = await stage([tenant(1, { defaultDomain: 'one.example' as DomainName }), tenant(2)]);
+    await plan();
+    expect((await results.plan('job@w'))?.attempt).toEqual([
+      { tenantId: tenantId(1), name: 'Tenant 1', defaultDomain: 'one.example' },
+      { tenantId: tenantId(2), name: 'Tenant 2' },
+    ]);
+  });
+
+  test('is tried again where nobody says how long it takes', async () => {
+    const away = await stage(new BrokerError('directory_unavailable', 'Away.'));
+    expect(await away.plan()).toEqual({ ok: false, code: 'directory_unavailable', detail: 'Away.', transient: true });
   });
 
   test('covers only the tenants that were asked for, those that have gone since as out of reach', async () => {

@@ -132,6 +132,18 @@ describe('two runs', () => {
     });
   });
 
+  test('are told in the order of the tenants’ names', async () => {
+    const { runLog, results, put } = stage();
+    const before = await put('1', 1, { 1: [], 2: [], 3: [] });
+    const after = await put('2', 2, { 1: [{ id: 1 }], 2: [{ id: 1 }], 3: [{ id: 1 }] });
+    for (const [number, name] of ['Zebra', 'Aardvark', 'Mole'].entries()) {
+      const found = await runLog.findTenant('job@2', tenantId(number + 1));
+      await runLog.recordTenants('job@2', [{ ...found!, name }]);
+    }
+    const { changes } = await compareRuns({ runLog, results }, job, before, after);
+    expect(changes.map(({ name }) => name)).toEqual(['Aardvark', 'Mole', 'Zebra']);
+  });
+
   test('with more than ten thousand differences show the first of them and say so', async () => {
     const { runLog, results, put } = stage();
     const before = await put('1', 1, { 1: [], 2: [] });

@@ -62,6 +62,29 @@ it('withdraws before it gives again, when it is to be renewed', async () => {
   expect(seen.map(({ method }) => method)).toEqual(['DELETE', 'POST']);
 });
 
+it('does not give again what it could not withdraw', async () => {
+  const { run, seen } = bench(({ method }) =>
+    method === 'DELETE' ? new Response('{"code":20002,"description":"Access denied"}', { status: 403 }) : created(),
+  );
+  expect(await run(tenants(1), true)).toMatchObject([{ outcome: 'failed', code: 'access_denied' }]);
+  expect(seen.map(({ method }) => method)).toEqual(['DELETE']);
+});
+
+it('tries again where Partner Center cannot be reached, and says so in the end', async () => {
+  const once = bench((_request, count) => {
+    if (count === 1) throw new TypeError('fetch failed');
+    return created();
+  });
+  expect(await once.run(tenants(1))).toMatchObject([{ outcome: 'consented' }]);
+  const never = bench(() => {
+    throw new TypeError('fetch failed');
+  });
+  expect(await never.run(tenants(1))).toMatchObject([
+    { outcome: 'failed', code: 'resource_error', detail: 'Partner Center could not be reached.' },
+  ]);
+  expect(never.seen).toHaveLength(4);
+});
+
 it('stays below fifty requests a second', async () => {
   const { run, sentAtMs } = bench(created);
   expect(await run(tenants(200))).toHaveLength(200);

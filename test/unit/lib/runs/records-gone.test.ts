@@ -1,0 +1,147 @@
+import { describe, expect, test } from 'vitest';
+import { BrokerError } from '../../../../src/lib/errors.ts';
+import { exportRows } from '../../../../src/lib/runs/export-rows.ts';
+import { finishRun } from '../../../../src/lib/runs/finish-run.ts';
+import { planRun } from '../../../../src/lib/runs/plan-run.ts';
+import { purgeRuns } from '../../../../src/lib/runs/purge-runs.ts';
+import { rerunRequest } from '../../../../src/lib/runs/rerun.ts';
+import type { TenantRun } from '../../../../src/lib/runs/run.ts';
+import { errorCodeSchema } from '../../../../src/lib/runs/run-schemas.ts';
+import { FakeOrchestrations } from '../../../fakes/fake-orchestrations.ts';
+import { runId, stageRun, tenantId } from './stage.ts';
+
+// Records that are gone, or were written by another build, while a run still needs them.
+
+const day = 86_400_000;
+const record = (index: number, more: Partial<TenantRun> = {}): TenantRun => ({
+  tenantId: tenantId(index),
+  name: `Tenant ${index}`,
+  outcome: 'succeeded',
+  round: 1,
+  rows: 0,
+  columns: [],
+  startedAtMs: 0,
+  finishedAtMs: 0,
+  ...more,
+});
+
+describe('a run whose record is gone', () => {
+  test('begins no further tenant, and says in the log why', async () => {
+    const { attempt, runLog, begun, logger } = await stageRun(async () => []);
+    await runLog.remove(runId);
+    expect(await attempt(0)).toEqual({ outcome: 'retrying', code: 'run_not_found', unrecorded: true });
+    expect(begun).toEqual([]);
+    expect(logger.events()).toContain('tenant_run.broken');
+  });
+
+  test('cannot be finished', async () => {
+    const { deps, runLog } = await stageRun(async () => []);
+    await runLog.remove(runId);
+    await expect(finishRun(deps, { runId })).rejects.toMatchObject({ code: 'run_not_found' });
+  });
+
+  test('cannot be planned, and is not tried again', async () => {
+    const { deps, runLog, results } = await stageRun(async () => []);
+    await runLog.remove(runId);
+    await results.remove(runId);
+    const directory = { snapshot: () => Promise.reject(new Error('nobody is to be asked')) };
+    expect(await planRun({ ...deps, directory }, { runId })).toMatchObject({
+      ok: false,
+      code: 'run_not_found',
+      transient: false,
+    });
+  });
+});
+
+describe('a run whose plan is gone', () => {
+  test('is finished with what is on record', async () => {
+    const { deps, attempt, results } = await stageRun(async () => []);
+    await attempt(0);
+    await results.remove(runId);
+    expect(await finishRun(deps, { runId })).toMatchObject({ status: 'completed', tenants: { succeeded: 1 } });
+  });
+
+  test('still has its rows, in the order of the tenants', async () => {
+    const { attempt, runLog, results } = await stageRun(async ({ tenant }) => [{ name: tenant.name }]);
+    for (const index of [2, 0]) await attempt(index);
+    results.plan = async () => undefined;
+    const run = await runLog.find(runId);
+    let text = '';
+    for await (const piece of exportRows({ runLog, results }, run!, undefined, 'jsonl')) text += piece;
+    expect(text.match(/Tenant \d/g)).toEqual(['Tenant 0', 'Tenant 0', 'Tenant 2', 'Tenant 2']);
+  });
+
+  test('knows no tenant at a place beyond it', async () => {
+    const { attempt, begun } = await stageRun(async () => [], 1);
+    expect(await attempt(7, { last: true })).toEqual({ outcome: 'failed', code: 'internal', unrecorded: true });
+    expect(begun).toEqual([]);
+  });
+});
+
+describe('the rows of a run', () => {
+  test('whose record names none are none, and the rest is exported', async () => {
+    const { attempt, runLog, results } = await stageRun(async () => [{ a: 1 }]);
+    await attempt(0);
+    await runLog.recordTenant(runId, record(1, { rows: 3, columns: ['a'] }));
+    const run = await runLog.find(runId);
+    let text = '';
+    for await (const piece of exportRows({ runLog, results }, run!, undefined, 'jsonl')) text += piece;
+    expect(text.trimEnd().split('\n')).toHaveLength(1);
+  });
+
+  test('that cannot be fetched fail the export, and nothing is left unhandled', async () => {
+    const { attempt, runLog, results } = await stageRun(async () => [{ a: 1 }]);
+    for (const index of [0, 1, 2]) await attempt(index);
+    results.rows = () => {
+      throw new BrokerError('storage_unavailable', 'Away.');
+    };
+    const run = await runLog.find(runId);
+    const pieces = exportRows({ runLog, results }, run!, undefined, 'jsonl');
+    await expect(pieces.next()).rejects.toMatchObject({ code: 'storage_unavailable' });
+  });
+});
+
+test('a cancelled run says of a tenant that waited for its turn why, also where its record names no code', async () => {
+  const { deps, runLog } = await stageRun(async () => [], 1);
+  await runLog.recordTenant(runId, record(0, { outcome: 'retrying' }));
+  await runLog.change(runId, { cancelRequestedAtMs: 1 });
+  await finishRun(deps, { runId });
+  expect(await runLog.findTenant(runId, tenantId(0))).toMatchObject({
+    outcome: 'failed',
+    code: 'run_cancelled',
+    detail: 'Cancelled before it was tried again; the last attempt: Something unexpected happened.',
+  });
+});
+
+test('a run that cannot be purged does not keep the others from it', async () => {
+  const { deps, clock, runLog, results, logger } = await stageRun(async () => []);
+  const other = { runId: 'probe@w2', job: 'probe', window: 'w2', startedBy: 'timer', createdAtMs: clock.nowMs() };
+  await runLog.create(other, { parameters: {} });
+  for (const id of [runId, 'probe@w2']) await runLog.change(id, { status: 'completed' });
+  await clock.advance(31 * day);
+  const remove = results.remove.bind(results);
+  results.remove = async (id) =>
+    id === runId ? Promise.reject(new BrokerError('storage_unavailable', 'Away.')) : remove(id);
+  const purge = { ...deps, orchestrations: new FakeOrchestrations(), retentionDays: 30 };
+  expect(await purgeRuns(purge)).toMatchObject({ runs: 1 });
+  expect(await runLog.find(runId)).toBeDefined();
+  expect(await runLog.find('probe@w2')).toBeUndefined();
+  expect(logger.events()).toContain('run.purge_failed');
+});
+
+test('a rerun of a run whose request is gone asks for the same tenants without parameters', async () => {
+  const { runLog, results } = await stageRun(async () => [], 2);
+  await runLog.change(runId, { status: 'cancelled' });
+  runLog.request = async () => undefined;
+  const run = await runLog.find(runId);
+  expect(await rerunRequest({ runLog, results }, run!)).toEqual({
+    parameters: {},
+    tenants: [tenantId(0), tenantId(1)],
+  });
+});
+
+test('a code that another build wrote is a failure all the same', () => {
+  expect(errorCodeSchema.parse('throttled')).toBe('throttled');
+  expect(errorCodeSchema.parse('code_of_tomorrow')).toBe('internal');
+  expect(errorCodeSchema.safeParse(7).success).toBe(false);
+});
