@@ -1,0 +1,118 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { TokenBroker } from '../../../../src/lib/broker/broker.ts';
+import type { TokenRequest } from '../../../../src/lib/broker/token.ts';
+import { CachedCredentials } from '../../../../src/lib/credential/cached-credentials.ts';
+import type { Redeemer } from '../../../../src/lib/entra/redeemer.ts';
+import type { TenantId } from '../../../../src/lib/identifiers.ts';
+import { FakeClock, seededRandom, settle } from '../../../fakes/fake-clock.ts';
+import { aadstsFailure, FakeRedeemer, failureReply } from '../../../fakes/fake-redeemer.ts';
+import {
+  type MemoryCredentialStore,
+  refreshTokenOf,
+  storeWithCredential,
+} from '../../../fakes/memory-credential-store.ts';
+import { recordingLogger } from '../../../fakes/recording-logger.ts';
+
+const partner = 'aaaaaaaa-0000-4000-8000-000000000000' as TenantId;
+const tenant = (n: number): TenantId => `bbbbbbbb-0000-4000-8000-${String(n).padStart(12, '0')}` as TenantId;
+const graph = { alias: 'graph', identifier: 'https://graph.microsoft.com' };
+const request = (n: number, more: Partial<TokenRequest> = {}): TokenRequest => ({
+  tenantId: tenant(n),
+  resource: graph,
+  grant: 'delegated',
+  application: 'default',
+  minimumLifetimeSeconds: 300,
+  correlationId: 'cccccccc-0000-4000-8000-000000000000',
+  ...more,
+});
+
+let clock: FakeClock;
+let redeemer: FakeRedeemer;
+let store: MemoryCredentialStore;
+let logged: ReturnType<typeof recordingLogger>;
+beforeEach(async () => {
+  clock = new FakeClock();
+  redeemer = new FakeRedeemer(clock);
+  store = await storeWithCredential(partner, () => clock.nowMs());
+  logged = recordingLogger();
+});
+
+function brokerOver(entra: Redeemer = redeemer): TokenBroker {
+  const deps = { store, clock, log: logged.log };
+  return new TokenBroker(
+    { credentials: new CachedCredentials(deps, 600), redeemer: entra, clock, random: seededRandom(1), log: logged.log },
+    { partnerTenantId: partner, canaryResource: graph.identifier, entraConcurrency: 4, cacheSize: 1000 },
+  );
+}
+
+test('a token that Entra gives for less time than was asked for is said to be too short, and not handed out', async () => {
+  redeemer.lifeSeconds = 200;
+  const broker = brokerOver();
+  await expect(broker.getToken(request(1))).rejects.toMatchObject({
+    code: 'request_invalid',
+    detail: 'Entra issued a token for 200 s, which is less than minimumLifetimeSeconds.',
+  });
+  expect(broker.counts.issued).toBe(0);
+  expect((await broker.getToken(request(1, { minimumLifetimeSeconds: 200 }))).fromCache).toBe(true);
+});
+
+test('a renewal that Entra throttles is not tried again before Entra wants it, while the token is still served', async () => {
+  const broker = brokerOver();
+  await broker.getToken(request(1));
+  await clock.advance(3_600_000 - 301_000);
+  redeemer.script = () => failureReply({ code: 'throttled', retryAfterSeconds: 100 });
+  for (let times = 0; times < 3; times += 1) {
+    expect((await broker.getToken(request(1, { minimumLifetimeSeconds: 0 }))).fromCache).toBe(true);
+    await settle();
+  }
+  expect(redeemer.sent).toHaveLength(2);
+  await clock.advance(100_000);
+  await broker.getToken(request(1, { minimumLifetimeSeconds: 0 }));
+  await settle();
+  expect(redeemer.sent).toHaveLength(3);
+});
+
+describe('a newer credential in Key Vault', () => {
+  const spoiltFrom = async (reply: (secret: string) => ReturnType<typeof failureReply>) => {
+    const broker = brokerOver();
+    await broker.getToken(request(1));
+    await clock.advance(60_000);
+    await store.saveRefreshToken('default', refreshTokenOf('refresh-token-2', clock.nowMs()));
+    redeemer.script = ({ grant }) => (grant.kind === 'delegated' ? reply(grant.refreshToken.reveal()) : undefined);
+    return broker;
+  };
+
+  test('that Entra refuses as well is dead, too', async () => {
+    const broker = await spoiltFrom(() => aadstsFailure(70000));
+    await expect(broker.getToken(request(2))).rejects.toMatchObject({ scope: 'credential' });
+    expect(broker.credentialFailure('default')).toBeDefined();
+  });
+
+  test('that meets a stumbling Entra decides nothing', async () => {
+    const broker = await spoiltFrom((secret) =>
+      secret === 'refresh-token-1' ? aadstsFailure(70000) : failureReply({ retryAfterSeconds: 30 }),
+    );
+    await expect(broker.getToken(request(2))).rejects.toMatchObject({
+      code: 'entra_unavailable',
+      scope: 'platform',
+      retryAfterSeconds: 30,
+    });
+    expect(broker.credentialFailure('default')).toBeUndefined();
+  });
+});
+
+test('a reply that comes in after the credential was found dead asks nobody again', async () => {
+  const asked: TenantId[] = [];
+  const slow: Redeemer = {
+    redeem: async ({ tenantId }, signal) => {
+      asked.push(tenantId);
+      await clock.sleep(tenantId === tenant(2) ? 1_000 : 10, signal);
+      return aadstsFailure(50173);
+    },
+  };
+  const broker = brokerOver(slow);
+  const outcomes = [1, 2].map((n) => broker.getToken(request(n)).catch((thrown: unknown) => thrown));
+  await clock.advance(1_000);
+  expect(await Promise.all(outcomes)).toMatchObject([{ scope: 'credential' }, { scope: 'credential' }]);
+  expect(asked).toEqual([tenant(1), tenant(2), partner]);
+});
