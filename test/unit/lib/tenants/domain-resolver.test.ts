@@ -92,6 +92,16 @@ describe('an Entra that does not answer', () => {
     expect(await resolver.tenantOf(other)).toBe(contoso);
   });
 
+  test('is asked at once about the next domain where its answer was merely too long', async () => {
+    answer = () => new Response('x'.repeat(10_000_000));
+    await expect(resolver.tenantOf(domain)).rejects.toMatchObject({
+      code: 'entra_unavailable',
+      detail: 'Entra sent a reply that is too large.',
+    });
+    answer = () => Response.json({ issuer });
+    expect(await resolver.tenantOf(other)).toBe(contoso);
+  });
+
   test('still has its earlier answers believed', async () => {
     await resolver.tenantOf(domain);
     answer = () => retryAfter(429, '600');
