@@ -106,6 +106,14 @@ it('keeps the last good policy when its place cannot be read or hangs, and takes
   expect(await summary()).toBe('current: a');
 });
 
+it('denies everything with the problem named, and no more than three of many', async () => {
+  const many = start({ text: JSON.stringify({ version: 1, rules: [{}] }), etag: 'many' });
+  const { problem } = await many.store.current();
+  expect(problem).toMatch(/is missing\. And \d more; see `ptb policy check`\. Every request is denied\.$/);
+  const one = start({ text: '{', etag: 'one' });
+  expect((await one.store.current()).problem).toMatch(/^The policy is not JSON \(.+\)\. Every request is denied\.$/);
+});
+
 it('denies everything at once when the policy is taken away', async () => {
   const { clock, source, summary } = start(policyText('a'));
   await summary();

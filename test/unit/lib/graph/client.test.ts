@@ -183,6 +183,20 @@ describe('throttling', () => {
   });
 });
 
+test('a deadline that comes while Graph is silent gives its own reason, and nothing is asked again', async () => {
+  const deadline = new AbortController();
+  const silent = new Promise<never>((_resolve, reject) => {
+    deadline.signal.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError')));
+  });
+  const { client, seen } = stage(() => silent, deadline.signal);
+  const answer = client.get('/organization');
+  answer.catch(() => undefined);
+  await settle();
+  deadline.abort(new Error('time is up'));
+  await expect(answer).rejects.toThrow('time is up');
+  expect(seen).toHaveLength(1);
+});
+
 describe('a list', () => {
   const list = (client: GraphClient): Promise<JsonObject[]> => all(client.list('/users?$top=2'));
 

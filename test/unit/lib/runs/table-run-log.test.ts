@@ -43,6 +43,25 @@ it('refuses a request that no row can hold, and knows no run by a name that is n
   await expect(log.change('no run id', { status: 'running' })).resolves.toBeUndefined();
 });
 
+it('removes what is there, takes what is gone for removed, and says so where storage fails', async () => {
+  const none = async function* (): AsyncGenerator<object> {};
+  const deleted: string[] = [];
+  const gone = logOn({
+    listEntities: none,
+    deleteEntity: (partition: string, row: string) => {
+      deleted.push(`${partition} ${row}`);
+      return Promise.reject(missing);
+    },
+  });
+  await gone.remove('probe@w');
+  expect(deleted).toHaveLength(1);
+  await gone.remove('no run id');
+  expect(deleted).toHaveLength(1);
+  await expect(logOn({ listEntities: none, deleteEntity: fail(busy) }).remove('probe@w')).rejects.toMatchObject(
+    unavailable,
+  );
+});
+
 it('records a tenant again whose earlier record has vanished in between', async () => {
   let creations = 0;
   const log = logOn({

@@ -6,7 +6,11 @@ import { Secret } from '../../../../src/lib/secret.ts';
 import { type Check, type DoctorDeps, examine } from '../../../../src/lib/setup/doctor.ts';
 import type { DelegatedTenant } from '../../../../src/lib/tenants/tenant.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
-import { type MemoryCredentialStore, storeWithCredential } from '../../../fakes/memory-credential-store.ts';
+import {
+  type MemoryCredentialStore,
+  refreshTokenOf,
+  storeWithCredential,
+} from '../../../fakes/memory-credential-store.ts';
 import { scriptedFetch } from '../../../fakes/scripted-fetch.ts';
 
 const partner = '99999999-9999-4999-8999-999999999999' as TenantId;
@@ -100,6 +104,20 @@ describe('what the doctor finds', () => {
     });
     expect(found.slice(1).every(({ status }) => status === 'skipped')).toBe(true);
     expect(found).toHaveLength(6);
+  });
+
+  it('of a credential that ends soon, or has ended, or was not rotated: as bad as it is', async () => {
+    const stored = async (daysOld: number): Promise<Check[]> => {
+      await store.saveRefreshToken('default', refreshTokenOf('r', clock.nowMs() - daysOld * 86_400_000));
+      return (await checks()).filter(({ check }) => check === 'Credential');
+    };
+    expect(await stored(85)).toContainEqual(expect.objectContaining({ status: 'warning' }));
+    const ended = await stored(91);
+    expect(ended).toContainEqual(expect.objectContaining({ status: 'failed', code: 'credential_expired' }));
+    const forgotten = await stored(20);
+    expect(forgotten).toEqual([expect.objectContaining({ status: 'notice' })]);
+    // Not one of the failures that everything else speaks of: it has no code to look up.
+    expect(forgotten[0]).not.toHaveProperty('code');
   });
 
   it('of an application before its first consent: the client credential alone', async () => {

@@ -134,6 +134,16 @@ describe('carrying it out', () => {
     expect(asked()[0]).toBe('POST /v1.0/users/other@partner.example/revokeSignInSessions');
   });
 
+  it('asks for an account of which no id is stored by its name, and skips what has none', async () => {
+    await store.saveRefreshToken('default', { ...refreshTokenOf('by hand', 0), accountObjectId: '' });
+    graph = ({ url, method }) => {
+      if (url.pathname.endsWith('/federatedIdentityCredentials')) return { value: [] };
+      return method === 'GET' ? { id: 'object-id', passwordCredentials: 'odd' } : undefined;
+    };
+    await revoke(await plan());
+    expect(asked()).toEqual(['POST /v1.0/users/broker@partner.example/revokeSignInSessions']);
+  });
+
   it('tries all the rest when a step fails, but leaves the vault its client credential until Entra is done', async () => {
     graph = ({ url }) => (url.pathname.endsWith('/revokeSignInSessions') ? problem(403, 'Denied') : undefined);
     const results = await revoke(await plan());
