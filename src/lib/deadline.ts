@@ -9,6 +9,12 @@ export class DeadlineError extends Error {
 }
 
 /**
+ * Why a timer ends before its time. Given to `abort()` because without a reason that makes an exception with a stack,
+ * each time, which costs more than the rest of a deadline.
+ */
+export const noLongerNeeded = new Error('no longer needed');
+
+/**
  * Gives the work `ms` milliseconds. After that, or when `signal` is aborted, its own signal is aborted and its outcome no
  * longer waited for: work that ignores its signal cannot hold anybody up.
  * @throws DeadlineError, the signal's reason, or what the work throws.
@@ -19,19 +25,27 @@ export async function withDeadline<T>(
   work: (signal: AbortSignal) => Promise<T>,
   signal?: AbortSignal,
 ): Promise<T> {
-  const done = new AbortController();
-  const tooLate = new AbortController();
-  const outer = signal ? [signal] : [];
-  const expiry = clock.sleep(ms, AbortSignal.any([done.signal, ...outer])).then(() => {
-    throw new DeadlineError(ms);
-  });
-  const guarded = expiry.catch((error: unknown) => {
-    tooLate.abort(error);
-    throw signal?.aborted ? signal.reason : error;
-  });
+  const timer = new AbortController();
+  const working = new AbortController();
+  const given = Promise.withResolvers<never>();
+  given.promise.catch(() => undefined);
+  const giveUp = (reason: unknown): void => {
+    working.abort(reason);
+    given.reject(reason);
+  };
+  const onAbort = (): void => giveUp(signal?.reason);
+  if (signal?.aborted === true) onAbort();
+  else signal?.addEventListener('abort', onAbort, { once: true });
+  clock
+    .sleep(ms, timer.signal)
+    .then(() => giveUp(new DeadlineError(ms)))
+    .catch((error: unknown) => {
+      if (error !== noLongerNeeded) giveUp(error);
+    });
   try {
-    return await Promise.race([work(AbortSignal.any([tooLate.signal, ...outer])), guarded]);
+    return await Promise.race([work(working.signal), given.promise]);
   } finally {
-    done.abort();
+    signal?.removeEventListener('abort', onAbort);
+    timer.abort(noLongerNeeded);
   }
 }

@@ -95,12 +95,14 @@ export function fromRow(row: unknown): AuditEntry | undefined {
   });
 }
 
+/** Nearly every text is this, and is looked at once instead of being made anew. */
+const printableAscii = /^[\x20-\x7e]*$/;
+
 /** What callers wrote goes into the record as text that every reader can show: well-formed, no control characters. */
-const clip = (text: string, length: number): string =>
-  text
-    .slice(0, length)
-    .toWellFormed()
-    .replaceAll(/\p{Cc}/gu, '\u{FFFD}');
+function clip(text: string, length: number): string {
+  const short = text.slice(0, length);
+  return printableAscii.test(short) ? short : short.toWellFormed().replaceAll(/\p{Cc}/gu, '\u{FFFD}');
+}
 
 const join = (list: readonly string[]): string =>
   list

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import { DeadlineError, withDeadline } from '../deadline.ts';
+import { DeadlineError, noLongerNeeded, withDeadline } from '../deadline.ts';
 
 export interface GroupCommitSettings<T> {
   /** Items that may share a write have the same group. */
@@ -103,7 +103,7 @@ export class GroupCommit<T> {
 
   #answer(entry: Entry<T>, error?: unknown): void {
     if (!this.#unanswered.delete(entry)) return;
-    if (this.#unanswered.size === 0) this.#watch?.abort();
+    if (this.#unanswered.size === 0) this.#watch?.abort(noLongerNeeded);
     if (error === undefined) entry.resolve();
     else entry.reject(error);
   }

@@ -67,10 +67,7 @@ export function createPipeline<S extends PipelineServices>(
           log.log(error.code === 'internal' ? 'error' : 'warn', 'request.failed', errorFields(thrown));
           answer = problemAnswer(error, correlationId);
         }
-        return {
-          ...answer,
-          headers: { 'x-content-type-options': 'nosniff', ...answer.headers, 'x-correlation-id': correlationId },
-        };
+        return sent(answer, correlationId);
       });
   };
   const serve = (work: (services: S, call: OpenCall) => Promise<Answer>): HttpHandler =>
@@ -94,5 +91,24 @@ export function createPipeline<S extends PipelineServices>(
         const caller = authorization === null ? undefined : await services.callers.verify(authorization);
         return handler(services, { ...call, caller });
       }),
+  };
+}
+
+/**
+ * What the library gets. JSON as text: given as `jsonBody` it would become the same, with a second copy of all headers,
+ * which takes a tenth of the time that a token from memory takes.
+ */
+function sent({ status, headers, body, jsonBody }: Answer, correlationId: string): Answer {
+  const isJson = jsonBody !== undefined;
+  const text = isJson ? JSON.stringify(jsonBody) : body;
+  return {
+    status,
+    headers: {
+      'x-content-type-options': 'nosniff',
+      ...(isJson ? { 'content-type': 'application/json' } : {}),
+      ...headers,
+      'x-correlation-id': correlationId,
+    },
+    ...(text === undefined ? {} : { body: text }),
   };
 }

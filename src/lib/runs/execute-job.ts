@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ResourceRegistry } from '../broker/resources.ts';
 import type { TokenSource } from '../broker/token.ts';
+import { noLongerNeeded } from '../deadline.ts';
 import { BrokerError } from '../errors.ts';
 import { createGraphClient } from '../graph/client.ts';
 import type { ExchangeDeps } from '../graph/exchange.ts';
@@ -45,7 +46,7 @@ export async function executeJob(
     const returned = await Promise.race([callJob(job, context, handedOut), timedOut]);
     return checkColumns(job, writeRows(returned, handedOut));
   } finally {
-    finished.abort();
+    finished.abort(noLongerNeeded);
   }
 }
 

@@ -133,3 +133,14 @@ describe('an open-minded route', () => {
     expect((await send(handler, { authorization: 'Bearer bad' })).status).toBe(401);
   });
 });
+
+it('sends JSON as the text of it, and leaves a content type that the answer has', async () => {
+  const { open } = pipeline();
+  const plain = await send(open(async () => ({ status: 200, jsonBody: { a: 1 } })));
+  expect(plain).toMatchObject({ status: 200, body: '{"a":1}', headers: { 'content-type': 'application/json' } });
+  const own = await send(open(async () => ({ status: 200, headers: { 'content-type': 'a/b' }, jsonBody: [] })));
+  expect(own).toMatchObject({ body: '[]', headers: { 'content-type': 'a/b' } });
+  const none = await send(open(async () => ({ status: 204 })));
+  expect(none.headers).not.toHaveProperty('content-type');
+  expect(none).not.toHaveProperty('body');
+});
