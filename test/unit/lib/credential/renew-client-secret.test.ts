@@ -9,7 +9,7 @@ import type { JsonObject } from '../../../../src/lib/graph/reply.ts';
 import type { TenantId } from '../../../../src/lib/identifiers.ts';
 import { Secret } from '../../../../src/lib/secret.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
-import { aadstsFailure, FakeRedeemer } from '../../../fakes/fake-redeemer.ts';
+import { aadstsFailure, FakeRedeemer, failureReply } from '../../../fakes/fake-redeemer.ts';
 import { MemoryCredentialStore } from '../../../fakes/memory-credential-store.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
 
@@ -28,6 +28,7 @@ let redeemer: FakeRedeemer;
 let logged: ReturnType<typeof recordingLogger>;
 let listed: unknown;
 let removed: unknown[];
+let paths: string[];
 let answer: JsonObject;
 beforeEach(() => {
   clock = new FakeClock();
@@ -36,6 +37,7 @@ beforeEach(() => {
   logged = recordingLogger();
   listed = [];
   removed = [];
+  paths = [];
   answer = { secretText: 'fresh', keyId: 'fresh', endDateTime: '2027-05-01T00:00:00Z' };
 });
 
@@ -46,9 +48,15 @@ const deps = () => ({
   log: logged.log,
   newId: () => 'id',
   graphIdentifier: 'https://graph.microsoft.com',
-  graph: { get: async () => ({ passwordCredentials: listed }) as JsonObject },
+  graph: {
+    get: async (path: string) => {
+      paths.push(path);
+      return { passwordCredentials: listed } as JsonObject;
+    },
+  },
   writer: {
     post: async (path: string, body: JsonObject) => {
+      paths.push(path);
       if (path.endsWith('/addPassword')) return answer;
       removed.push(body['keyId']);
       return {};
@@ -88,9 +96,53 @@ describe('renewing a client secret', () => {
       endsAtMs: Date.UTC(2027, 4, 1),
       removed: 1,
     });
-    expect(redeemer.sent).toHaveLength(2);
+    // Once before it is stored, and once as it is stored.
+    const proof = {
+      tenantId: partner,
+      clientId: 'client',
+      resourceIdentifier: 'https://graph.microsoft.com',
+      grant: { kind: 'application' },
+    };
+    expect(redeemer.sent).toMatchObject([proof, proof]);
+    const secrets = redeemer.sent.map(({ clientCredential: used }) => used.kind === 'secret' && used.secret.reveal());
+    expect(secrets).toEqual(['fresh', 'fresh']);
     expect(removed).toEqual(['old']);
+    expect(paths).toEqual([
+      "/applications(appId='client')/addPassword",
+      "/applications(appId='client')/removePassword",
+      "/applications(appId='client')?$select=id,passwordCredentials",
+    ]);
     expect((await store.load('default')).client).toMatchObject({ keyId: 'fresh', version: 'v2' });
+  });
+
+  it.each([
+    ['does not know it yet', { code: 'client_credential_rejected', reach: 'ambiguous' }],
+    ['stumbles', { code: 'entra_unavailable', reach: 'transient' }],
+  ] as const)('is patient for two minutes while Entra %s', async (_, failure) => {
+    await have({ keyId: 'old' });
+    redeemer.script = (_redemption, nth) => (nth < 7 ? failureReply(failure) : undefined);
+    expect(await renew(true)).toMatchObject({ renewed: true });
+    redeemer.sent.length = 0;
+    redeemer.script = () => failureReply({ ...failure, logFields: { aadsts: 1 } });
+    await expect(renew(true)).rejects.toMatchObject({ code: failure.code, logFields: { aadsts: 1 } });
+    expect(redeemer.sent).toHaveLength(7);
+  });
+
+  it('is not patient with a failure that time does not mend', async () => {
+    await have({ keyId: 'old' });
+    redeemer.script = () => failureReply({ code: 'consent_required', reach: 'tenant' });
+    await expect(renew(true)).rejects.toMatchObject({ code: 'consent_required' });
+    expect(redeemer.sent).toHaveLength(1);
+    expect(removed).toEqual(['fresh']);
+  });
+
+  it('leaves three versions readable, and counts the orphans that it removed with the predecessor', async () => {
+    for (let version = 1; version <= 4; version += 1) await have({ keyId: 'old' });
+    await store.disableClientCredentialVersion('default', 'v3');
+    listed = [ours('fresh', new Date(clock.nowMs()).toISOString()), ours('orphan', old)];
+    expect(await renew(true)).toMatchObject({ removed: 2 });
+    const left = (await store.listClientCredentialVersions('default')).filter(({ enabled }) => enabled);
+    expect(left.map(({ version }) => version)).toEqual(['v5', 'v4', 'v2']);
   });
 
   it('cannot remove one whose id nobody has noted', async () => {
@@ -111,6 +163,9 @@ describe('renewing a client secret', () => {
     await have({ keyId: 'old' });
     store.listClientCredentialVersions = () => Promise.reject(new BrokerError('key_vault_unavailable', 'Away.'));
     expect(await renew(true)).toMatchObject({ renewed: true, removed: 1 });
+    expect(logged.lines).toEqual([
+      { level: 'warn', line: expect.stringContaining('"application":"default"') as string },
+    ]);
     expect(logged.events()).toEqual(['credential.cleanup_failed']);
   });
 

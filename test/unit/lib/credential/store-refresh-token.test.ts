@@ -42,6 +42,13 @@ describe('storing a refresh token', () => {
   it('proves it before and after, and gives what the store gives out', async () => {
     const { refreshToken, proof } = await put();
     expect(refreshToken).toMatchObject({ version: 'v2' });
+    expect(
+      redeemer.sent.map(({ tenantId, resourceIdentifier, clientId }) => [tenantId, resourceIdentifier, clientId]),
+    ).toEqual(Array(2).fill([partner, 'https://graph.microsoft.com', 'client']));
+    expect(redeemer.sent.map(({ grant }) => grant.kind === 'delegated' && grant.refreshToken.reveal())).toEqual([
+      'new',
+      'new',
+    ]);
     expect(proof.accessToken.reveal()).toBe('token-2');
     expect(await inForce()).toBe('new');
   });
@@ -49,12 +56,13 @@ describe('storing a refresh token', () => {
   it('does not begin with one that Entra refuses', async () => {
     redeemer.script = () => aadstsFailure(50173);
     await expect(put()).rejects.toMatchObject({ code: 'credential_revoked', logFields: { aadsts: 50173 } });
-    expect(await inForce()).toBe('refresh-token-1');
+    expect(redeemer.sent).toHaveLength(1);
+    expect(await store.listRefreshTokenVersions('default')).toHaveLength(1);
   });
 
   it('takes out of use what Entra refuses once it is stored', async () => {
     redeemer.script = (_, nth) => (nth === 2 ? aadstsFailure(50173) : undefined);
-    await expect(put()).rejects.toMatchObject({ code: 'credential_revoked' });
+    await expect(put()).rejects.toMatchObject({ code: 'credential_revoked', logFields: { aadsts: 50173 } });
     expect(await inForce()).toBe('refresh-token-1');
   });
 

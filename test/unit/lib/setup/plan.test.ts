@@ -111,6 +111,16 @@ describe('the plan of setup', () => {
     ]);
   });
 
+  it('consents to the one application permission that is missing, and to no other', () => {
+    const [first, ...rest] = done.roleGrants;
+    expect(plan({ roleGrants: rest })).toEqual([
+      expect.objectContaining({ kind: 'grant_role', roleId: first!.roleId }),
+    ]);
+    // The same permission of another resource is another permission.
+    const elsewhere = { ...first!, resourceId: 'another resource' };
+    expect(kinds({ roleGrants: [elsewhere, ...rest] })).toEqual(['grant_role', 'withdraw_role']);
+  });
+
   it('replaces a consent to other scopes instead of adding one beside it', () => {
     const [first, ...rest] = done.scopeGrants;
     const steps = plan({ scopeGrants: [{ ...first!, scopes: ['Directory.AccessAsUser.All', 'Mail.Read'] }, ...rest] });
@@ -183,6 +193,20 @@ describe('a client credential', () => {
     ['is unknown to Entra', { ...stored, keyId: 'gone' }],
   ])('that %s is made anew', (_, found) => {
     expect(plan({ stored: found })).toEqual([{ kind: 'add_secret' }]);
+  });
+
+  it('that Entra knows among others stays', () => {
+    const others = { keyId: 'another', displayName: 'theirs', startsAtMs: 0 };
+    expect(changed({ secrets: [others, ...application.secrets] })).toEqual([]);
+    expect(
+      plan(
+        {
+          stored: certificate,
+          application: { ...application, keyCredentials: [{ keyId: 'x' }, { keyId: 'certificate' }] },
+        },
+        { credential: 'certificate' },
+      ),
+    ).toEqual([]);
   });
 
   it('that ends a day later than a month from now stays', () => {

@@ -179,9 +179,20 @@ describe('a new client credential', () => {
     expect((await store.load('default')).client.keyId).toBe('key');
   });
 
+  it('is taken back at Entra where the vault does not take it', async () => {
+    store.saveClientCredential = () => Promise.reject(new BrokerError('key_vault_unavailable', 'full'));
+    await expect(runSetup(deps(), options)).rejects.toMatchObject({ code: 'key_vault_unavailable' });
+    expect(writes()).toEqual(['POST /applications/object/addPassword', 'POST /applications/object/removePassword']);
+    expect(bodyOf('/removePassword')).toEqual({ keyId: 'key' });
+  });
+
   it('is not used where it is none of our own making', async () => {
     await runSetup(deps(), { ...options, credential: 'federated', managedIdentityObjectId: 'identity' });
     expect(redeemer.sent).toEqual([]);
+    expect((await store.load('default')).client).toMatchObject({
+      clientId: 'client',
+      credential: { kind: 'federated' },
+    });
     expect(bodyOf('/federatedIdentityCredentials')).toEqual({
       name: 'partner-token-broker-00000001',
       issuer: `https://login.test/${partnerTenantId}/v2.0`,
@@ -235,16 +246,56 @@ describe('a step of setup', () => {
       .map(({ body }) => JSON.parse(body ?? '') as Record<string, unknown>);
     expect(grants.map(({ resourceId }) => resourceId)).toEqual([1, 2, 3, 4, 5].map((nth) => `resource-${nth}`));
     expect(new Set(grants.map(({ clientId }) => clientId))).toEqual(new Set(['principal']));
+    expect(new Set(grants.map(({ consentType }) => consentType))).toEqual(new Set(['AllPrincipals']));
+    expect(grants[0]?.['scope']).toBe('Directory.AccessAsUser.All User.Read');
     expect(bodyOf('/appRoleAssignments')).toMatchObject({ principalId: 'principal', resourceId: 'resource-1' });
+    expect(bodyOf('/applications')).toMatchObject({
+      displayName: 'Broker',
+      signInAudience: 'AzureADMultipleOrgs',
+      tags: [applicationTag('default')],
+      web: { redirectUris: ['http://localhost'] },
+    });
+    expect(bodyOf('/owners/$ref')).toEqual({
+      '@odata.id': 'https://graph.microsoft.com/v1.0/directoryObjects/principal',
+    });
     expect(bodyOf('/members/$ref')).toEqual({
       '@odata.id': 'https://graph.microsoft.com/v1.0/directoryObjects/principal',
     });
   });
 
+  it('changes a consent in its place, and takes back what is beyond the profile', async () => {
+    directory["displayName eq 'Broker'"] = [present];
+    directory["appId eq 'client'"] = [{ id: 'principal' }];
+    directory[`appId eq '${graphAppId}'`] = [{ id: 'graph', appId: graphAppId }];
+    directory['/oauth2PermissionGrants'] = [
+      { id: 'ours', consentType: 'AllPrincipals', resourceId: 'graph', scope: 'openid Mail.Read' },
+      { id: 'beyond', consentType: 'AllPrincipals', resourceId: 'another', scope: 'x' },
+    ];
+    directory['/appRoleAssignments'] = [{ id: 'role', resourceId: 'graph', appRoleId: 'beyond' }];
+    await runSetup(deps(), options);
+    expect(writes()).toEqual([
+      'PATCH /oauth2PermissionGrants/ours',
+      'DELETE /oauth2PermissionGrants/beyond',
+      'DELETE /servicePrincipals/principal/appRoleAssignments/role',
+      'POST /groups/agents/members/$ref',
+      'POST /applications/object/addPassword',
+    ]);
+    expect(bodyOf('/oauth2PermissionGrants/ours')).toEqual({ scope: 'openid profile offline_access' });
+  });
+
+  it.each([403, 409])('does not wait where Graph answers %i', async (status) => {
+    graph = ({ method, url }) =>
+      method === 'POST' && url.pathname.endsWith('/$ref') ? problem(status, 'No') : undefined;
+    await expect(runSetup(deps(), everything())).rejects.toMatchObject({ logFields: { status } });
+    expect(clock.slept).toEqual([]);
+  });
+
   it('waits while Graph does not know yet what was made, and gives up after half a minute', async () => {
     let refusals = 3;
     graph = ({ method, url }) =>
-      method === 'POST' && url.pathname.endsWith('/$ref') && refusals-- > 0 ? problem(404, 'NotFound') : undefined;
+      method === 'POST' && url.pathname.endsWith('/$ref') && refusals-- > 0
+        ? problem(refusals === 1 ? 400 : 404, 'NotFound')
+        : undefined;
     await runSetup(deps(), everything());
     expect(clock.slept).toEqual([1_000, 2_000, 4_000]);
     clock.slept.length = 0;
@@ -274,7 +325,7 @@ describe('a step of setup', () => {
     });
   });
 
-  it.each([{}, { id: '' }, { id: 'object' }])(
+  it.each([{}, { id: '' }, { id: 'object' }, { id: '', appId: 'client' }])(
     'that makes an application of which Graph says no id is a failure: %j',
     async (answer) => {
       graph = ({ method }) => (method === 'POST' ? answer : undefined);
