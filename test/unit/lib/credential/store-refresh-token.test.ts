@@ -44,7 +44,10 @@ describe('storing a refresh token', () => {
     expect(refreshToken).toMatchObject({ version: 'v2' });
     expect(
       redeemer.sent.map(({ tenantId, resourceIdentifier, clientId }) => [tenantId, resourceIdentifier, clientId]),
-    ).toEqual(Array(2).fill([partner, 'https://graph.microsoft.com', 'client']));
+    ).toEqual([
+      [partner, 'https://graph.microsoft.com', 'client'],
+      [partner, 'https://graph.microsoft.com', 'client'],
+    ]);
     expect(redeemer.sent.map(({ grant }) => grant.kind === 'delegated' && grant.refreshToken.reveal())).toEqual([
       'new',
       'new',

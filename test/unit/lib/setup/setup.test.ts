@@ -204,6 +204,7 @@ describe('a new client credential', () => {
   it('that is a certificate is registered beside those there are, and taken back where it cannot be stored', async () => {
     const outcome = await runSetup(deps(), { ...options, credential: 'certificate' });
     expect(outcome.credential).toBe('certificate');
+    expect(redeemer.sent).toMatchObject([{ clientCredential: { kind: 'certificate' } }]);
     const { keyCredentials } = bodyOf('/applications/object') as { keyCredentials: Record<string, unknown>[] };
     expect(keyCredentials[0]).toEqual({ keyId: 'older', key: null });
     expect(keyCredentials[1]).toMatchObject({ displayName: 'CN=Broker (default)', usage: 'Verify' });
@@ -240,6 +241,7 @@ describe('a step of setup', () => {
       return { id: body?.includes('client') === true ? 'principal' : `resource-${(principals += 1)}` };
     };
     await runSetup(deps(), everything());
+    expect(redeemer.sent).toHaveLength(1);
     expect(principals).toBe(profiles.gdap.resources.length);
     const grants = seen
       .filter(({ method, url }) => method === 'POST' && url.pathname.endsWith('/oauth2PermissionGrants'))
