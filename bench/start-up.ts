@@ -65,13 +65,13 @@ const setting =
 function goals(figures: readonly Figure[]) {
   const median = (name: string): number => figures.find((found) => found.name === name)?.median ?? Number.NaN;
   const load = 'process start to functions registered';
-  const ratio = median(`unbundled: ${load}`) / median(`bundled: ${load}`);
+  const ratio = median(`bundled: ${load}`) / median(`unbundled: ${load}`);
   const archive = median('bundled: archive');
   return [
     {
-      goal: 'bundled registers at least 1.5 times as fast as unbundled',
-      reached: ratio >= 1.5,
-      value: `${round(ratio)} times`,
+      goal: 'bundled registers in at most 0.4 of the time of unbundled',
+      reached: ratio <= 0.4,
+      value: `${round(ratio)}`,
     },
     { goal: 'archive of at most 0.75 MB', reached: archive <= 0.75, value: `${round(archive)} MB` },
   ];

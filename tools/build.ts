@@ -6,6 +6,7 @@ import { copyFile, glob, mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { build, type BuildOptions } from 'esbuild';
 import { buildPages } from './build-pages.ts';
+import { standIns } from './stand-ins.ts';
 
 // ESM bundles of CommonJS packages call require(); Node's own is put in its place.
 const requireBanner =
@@ -31,6 +32,7 @@ export const app: BuildOptions = {
   chunkNames: 'chunks/[name]-[hash]',
   minify: true,
   external: ['@azure/functions-core'],
+  plugins: [standIns],
   metafile: true,
   sourcemap: 'external',
 };

@@ -33,7 +33,7 @@ export function parseSchedule(expression: string): Schedule {
   for (const [index, field] of fields.entries()) {
     for (const item of (parts[index] ?? '').split(',')) checkItem(item, field, expression);
   }
-  const cron = new Cron(parts.join(' '), { mode: '6-part', domAndDow: true, timezone: 'Etc/UTC', paused: true });
+  const cron = new Cron(parts.join(' '), { mode: '6-part', domAndDow: true, utcOffset: 0, paused: true });
   if (cron.nextRun() === null) throw new TypeError(`"${expression}" names a date that never comes`);
   return {
     expression,
