@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     include: [
       'test/unit/lib/{single-flight,deadline,safe-parse}*.test.ts',
-      'test/unit/lib/audit/group-commit.test.ts',
+      'test/unit/lib/audit/group-commit*.test.ts',
       'test/unit/lib/broker/*.test.ts',
       'test/unit/lib/callers/{decide,judge-scopes,parse-policy,parse-policy.details,duplicate-key}.test.ts',
       'test/unit/lib/credential/{rotate,rotate.details,judge-rolled}.test.ts',
