@@ -104,11 +104,10 @@ function clip(text: string, length: number): string {
   return printableAscii.test(short) ? short : short.toWellFormed().replaceAll(/\p{Cc}/gu, '\u{FFFD}');
 }
 
-const join = (list: readonly string[]): string =>
-  list
-    .join(' ')
-    .slice(0, maxList)
-    .replaceAll(/[^\x20-\x7e]/g, '?');
+function join(list: readonly string[]): string {
+  const short = list.join(' ').slice(0, maxList);
+  return printableAscii.test(short) ? short : short.replaceAll(/[^\x20-\x7e]/g, '?');
+}
 
 const split = (list: string): string[] => list.split(' ').filter((item) => item !== '');
 
