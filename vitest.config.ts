@@ -12,6 +12,8 @@ export default defineConfig({
     env: { NO_PROXY: '127.0.0.1,localhost' },
     coverage: {
       provider: 'v8',
+      reporter: ['text', 'json-summary'],
+      reportsDirectory: '.local/coverage',
       include: ['src/lib/**/*.ts'],
       // Ports that are interfaces alone: nothing of them runs.
       exclude: [

@@ -1,11 +1,13 @@
 /**
  * `npm run promises`: docs/promises.md from docs/promises.json (promise → tests and benchmarks), the record of the last
- * tests (tools/test-record.ts) and bench/results.json. Run it after `npm test`; what the record does not know is said so.
+ * tests (tools/test-record.ts), bench/results.json, and what `npm run chaos`, `npm run coverage` and `npm run mutation`
+ * left behind. What was not run is said so.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import type { Results } from '../bench/measure.ts';
+import { campaignText, coverageText, type MeasuredTests, mutantsText, readMeasuredTests } from './measured-tests.ts';
 import { readTestRecord, type RecordedTest, type TestRecord } from './test-record.ts';
 
 export interface PromisedTest {
@@ -27,12 +29,18 @@ const root = resolve(import.meta.dirname, '..');
 export const readPromises = (): readonly Promised[] =>
   JSON.parse(readFileSync(join(root, 'docs/promises.json'), 'utf8')) as Promised[];
 
-export function promisesText(promises: readonly Promised[], record: TestRecord, results: Results['results']): string {
+export function promisesText(
+  promises: readonly Promised[],
+  record: TestRecord,
+  results: Results['results'],
+  measured: MeasuredTests = {},
+): string {
   const sections = promises.map((promised, index) => section(index + 1, promised, record, results));
   return [
     '# Promises\n',
     'Produced by `npm run promises` from the last `npm test` and `npm run bench`; do not edit. Each promise with the tests that would fail if it were broken, and what they measured.\n',
     ...sections,
+    testsSection(measured),
   ].join('\n');
 }
 
@@ -44,6 +52,18 @@ function section(number: number, promised: Promised, record: TestRecord, results
     '|---|---|',
     ...promised.tests.map((test) => testRow(test, record)),
     ...(promised.benches ?? []).flatMap((name) => benchRows(name, results)),
+    '',
+  ].join('\n');
+}
+
+function testsSection({ campaign, coverage, mutants }: MeasuredTests): string {
+  return [
+    '## The tests themselves\n',
+    '| measured by | outcome |',
+    '|---|---|',
+    `| \`npm run chaos\`: every fault of the simulated cloud and of the storage, killed hosts, jumping clocks, over requests, rotations and runs; each promise checked all the while | ${campaignText(campaign)} |`,
+    `| \`npm run coverage\`: src/lib, goal 95 % | ${coverageText(coverage)} |`,
+    `| \`npm run mutation\`: policy, cache, judging of replies, rotation, audit commit; goal 90 % | ${mutantsText(mutants)} |`,
     '',
   ].join('\n');
 }
@@ -82,5 +102,8 @@ const escape = (text: string): string => text.replaceAll('|', '\\|').replaceAll(
 
 if (import.meta.main) {
   const { results } = JSON.parse(readFileSync(join(root, 'bench/results.json'), 'utf8')) as Results;
-  writeFileSync(join(root, 'docs/promises.md'), promisesText(readPromises(), readTestRecord(), results));
+  writeFileSync(
+    join(root, 'docs/promises.md'),
+    promisesText(readPromises(), readTestRecord(), results, readMeasuredTests(root)),
+  );
 }

@@ -44,4 +44,36 @@ describe('docs/promises.md', () => {
     const text = promisesText([promised], {}, {});
     expect(text.match(/not in the last run/g)).toHaveLength(2);
   });
+
+  it('says what was measured of the tests, and what was not', () => {
+    const text = promisesText(
+      [],
+      {},
+      {},
+      {
+        campaign: {
+          seed: 7,
+          seconds: 180,
+          disturbances: { a: 2, b: 3 },
+          requests: 9,
+          tokens: 4,
+          rotations: 1,
+          runs: { completed: 2, failed: 1 },
+          scannedMiB: 1.6,
+          violations: ['lost'],
+        },
+        mutants: {
+          files: {
+            'a.ts': { mutants: ['Killed', 'Survived', 'CompileError'].map((status) => ({ status })) },
+            'b.ts': { mutants: ['Timeout', 'NoCoverage'].map((status) => ({ status })) },
+          },
+        },
+      },
+    );
+    expect(text).toContain(
+      'seed 7, 3 minutes: 5 disturbances of 2 kinds, 9 requests, 4 tokens, 1 rotations, 3 runs, 2 MiB scanned, 1 violations |',
+    );
+    expect(text).toContain('50.0 %: 2 of 4 mutants detected |');
+    expect(text).toContain('goal 95 % | not measured in this checkout |');
+  });
 });
