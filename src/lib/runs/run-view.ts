@@ -34,6 +34,8 @@ export interface RunSummary {
     readonly advice: string;
     readonly detail: string;
   };
+  /** What was missing or old in the list of tenants that the run was planned from. */
+  readonly warnings: readonly string[];
 }
 
 /** `GET /api/runs/{runId}`. */
@@ -41,8 +43,6 @@ export interface RunView extends RunSummary {
   /** How far it is: tenants with a final result, those waiting to be tried again, and all. */
   readonly progress: { readonly done: number; readonly retrying: number; readonly total: number };
   readonly failures: readonly FailureView[];
-  /** What was missing or old in the list of tenants that the run was planned from. */
-  readonly warnings: readonly string[];
 }
 
 export function summarise(run: Run, nowMs: number, tenants = run.tenants): RunSummary {
@@ -60,6 +60,7 @@ export function summarise(run: Run, nowMs: number, tenants = run.tenants): RunSu
     durationMs: Math.max(0, (run.finishedAtMs ?? nowMs) - startedAtMs),
     ...(run.cancelRequestedAtMs === undefined ? {} : { cancelRequested: true }),
     ...(stoppedBy === undefined ? {} : { stoppedBy: { ...textOf(stoppedBy.code), detail: stoppedBy.detail } }),
+    warnings: run.warnings ?? [],
   };
 }
 
@@ -76,7 +77,6 @@ export async function viewRun(runLog: RunLog, run: Run, nowMs: number): Promise<
     ...summarise(run, nowMs, tenants),
     progress: { done, retrying: counts.retrying, total: tenants.total },
     failures: failures.toSorted((a, b) => a.name.localeCompare(b.name, 'en')),
-    warnings: run.warnings ?? [],
   };
 }
 

@@ -47,7 +47,12 @@ describe('the summary of a run', () => {
       startedBy: 'timer',
       startedAt: '2026-11-24T00:59:50.000Z',
       durationMs: 10_000,
+      warnings: [],
     });
+  });
+
+  it('carries the warnings about the list of tenants', () => {
+    expect(summarise({ ...run, warnings: ['old list'] }, nowMs).warnings).toEqual(['old list']);
   });
 
   it('lasts from its start to its end, never less than nothing', () => {

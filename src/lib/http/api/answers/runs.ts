@@ -29,6 +29,10 @@ export const runSummarySchema = z
     durationMs: z.number().min(0),
     cancelRequested: z.boolean().optional(),
     stoppedBy: failureTextSchema.extend({ detail: z.string() }).optional().meta({ description: 'Why the run failed.' }),
+    warnings: z
+      .array(z.string())
+      .readonly()
+      .meta({ description: 'What was missing or old in the list of tenants that the run was planned from.' }),
   })
   .meta({ id: 'RunSummary' });
 
@@ -42,10 +46,6 @@ export const runSchema = runSummarySchema
       .object({ done: count, retrying: count, total: count })
       .meta({ description: 'Tenants with a final result, those waiting to be tried again, and all.' }),
     failures: z.array(failureSchema).readonly(),
-    warnings: z
-      .array(z.string())
-      .readonly()
-      .meta({ description: 'What was missing or old in the list of tenants that the run was planned from.' }),
   })
   .meta({ id: 'Run' });
 

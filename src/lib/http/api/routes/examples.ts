@@ -21,6 +21,7 @@ export const exampleSummary = {
   startedAt: exampleTime,
   finishedAt: exampleEnd,
   durationMs: 41_500,
+  warnings: [],
 };
 
 export const exampleFailureText = {

@@ -48,7 +48,7 @@ export const pageRoutes: readonly Route[] = [
     group: 'Pages',
     summary: 'The dashboard',
     description:
-      'Health, runs, tenants and jobs in the browser. The page holds no data: it calls this API with a token that the operator gives it, and keeps that in memory only.',
+      'Health, runs, tenants, jobs and the audit log in the browser. The page holds no data: it calls this API with a token that the operator gives it, and keeps that in memory only.',
     access: 'anonymous',
     answers: html('The page.'),
     failures: [],

@@ -84,7 +84,6 @@ export const runRoutes: readonly Route[] = [
                   detail: 'Entra answers AADSTS65001.',
                 },
               ],
-              warnings: [],
             },
           },
         ],
