@@ -1,12 +1,11 @@
 import { app } from '@azure/functions';
 import { bootLog, type Services, services, withInvocation } from '../composition.ts';
+import { createCertificate } from '../lib/credential/create-certificate.ts';
 import { type KeepAliveDeps, type KeptAlive, keepAlive } from '../lib/credential/keep-alive.ts';
-import { redeemAsItself } from '../lib/credential/renew-client-secret.ts';
 import { BrokerError } from '../lib/errors.ts';
 import { createGraphClient } from '../lib/graph/client.ts';
 import { createGraphWriter } from '../lib/graph/write.ts';
 import { errorFields } from '../lib/log.ts';
-import type { Secret } from '../lib/secret.ts';
 
 /** Daily, off the full hour, when every other timer of the region fires. A missed day costs one of ninety. */
 const schedule = '0 17 3 * * *';
@@ -19,7 +18,7 @@ export async function rotateCredentials(services: Services): Promise<readonly Ke
   const { credentialStore, health, log } = services;
   const outcomes: KeptAlive[] = [];
   for (const application of await credentialStore.listApplications()) {
-    outcomes.push(await keepAlive(keepAliveDeps(services, application), application));
+    outcomes.push(await keepAlive(keepAliveDeps(services), application));
     // What was just rotated is what this instance should redeem.
     await services.credentials.reread(application).catch(() => undefined);
     await services.broker.recover(application);
@@ -31,7 +30,7 @@ export async function rotateCredentials(services: Services): Promise<readonly Ke
   return outcomes;
 }
 
-function keepAliveDeps(services: Services, application: string): KeepAliveDeps {
+function keepAliveDeps(services: Services): KeepAliveDeps {
   const { settings, credentialStore: store, credentialJournal: journal, redeemer, clock, log, newId, fetch } = services;
   const { endpoints, resources } = settings.cloud;
   return {
@@ -45,24 +44,29 @@ function keepAliveDeps(services: Services, application: string): KeepAliveDeps {
     canaryResource: resources.graph,
     partnerCenterIdentifier: resources['partner-center'],
     partnerCenterEndpoint: endpoints.partnerCenter,
-    renewal: settings.CLIENT_SECRET_RENEWAL === 'off' ? undefined : renewalDeps(services, application),
+    renewal: settings.CLIENT_SECRET_RENEWAL === 'off' ? undefined : renewalDeps(services),
   };
 }
 
 /** The application changes its own registration, with its own permission to do just that. */
-function renewalDeps(services: Services, application: string): NonNullable<KeepAliveDeps['renewal']> {
-  const { settings, fetch, clock, random, resourceLimiter: limiter, credentialStore, redeemer, newId } = services;
+function renewalDeps({
+  settings,
+  fetch,
+  clock,
+  random,
+  resourceLimiter: limiter,
+  newId,
+}: Services): NonNullable<KeepAliveDeps['renewal']> {
   const { endpoints, resources } = settings.cloud;
-  const graphIdentifier = resources.graph;
-  const token = async (): Promise<Secret> => {
-    const { client } = await credentialStore.load(application);
-    const reply = await redeemAsItself({ redeemer, newId, graphIdentifier }, client);
-    if (reply.ok) return reply.token.accessToken;
-    throw new BrokerError(reply.failure.code, reply.failure.detail, { logFields: reply.failure.logFields });
-  };
-  const binding = { baseUrl: endpoints.graph, correlationId: newId(), token };
   const deps = { fetch, clock, random, limiter };
-  return { graph: createGraphClient(deps, binding), writer: createGraphWriter(deps, binding), graphIdentifier };
+  return {
+    graphIdentifier: resources.graph,
+    createCertificate,
+    graphOf: (token) => {
+      const binding = { baseUrl: endpoints.graph, correlationId: newId(), token: () => Promise.resolve(token) };
+      return { graph: createGraphClient(deps, binding), writer: createGraphWriter(deps, binding) };
+    },
+  };
 }
 
 app.timer('rotate-credential', {

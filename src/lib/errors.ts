@@ -139,7 +139,7 @@ export const errorTable = {
     'credential',
     'never',
     'Entra refuses the client credential',
-    'Run `ptb rotate --client-secret`, or `ptb setup --credential federated` to do without a secret.',
+    'Run `ptb rotate --client-credential`; where that is refused too `ptb setup`, or `ptb setup --credential federated` to do without a secret.',
   ),
   sign_in_refused: entry(
     401,

@@ -1,4 +1,9 @@
-import { type Credential, refreshTokenLifeMs, type StoredRefreshToken } from '../../src/lib/credential/credential.ts';
+import {
+  type Credential,
+  refreshTokenLifeMs,
+  type StoredClientCredential,
+  type StoredRefreshToken,
+} from '../../src/lib/credential/credential.ts';
 import type {
   CredentialStore,
   NewClientCredential,
@@ -49,6 +54,12 @@ export class MemoryCredentialStore implements CredentialStore {
     this.#failIfDue();
     const token = this.#tokens.get(application)?.find((kept) => kept.version === version && kept.enabled);
     return token && { ...token.value, version };
+  }
+
+  async loadClientCredentialVersion(application: string, version: string): Promise<StoredClientCredential | undefined> {
+    this.#failIfDue();
+    const client = this.#clients.get(application)?.find((kept) => kept.version === version && kept.enabled);
+    return client && { ...client.value, version };
   }
 
   async saveRefreshToken(application: string, token: NewRefreshToken): Promise<string> {

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { RenewalDeps } from '../../lib/credential/renew-client-credential.ts';
 import type { PlaceOptions } from '../sign-in/environment.ts';
 import { interruptible } from '../sign-in/interruptible.ts';
 import { print, say } from '../sign-in/output.ts';
@@ -7,7 +8,7 @@ import type { Toolbox } from '../sign-in/toolbox.ts';
 
 interface RotateFlags extends PlaceOptions {
   readonly application: string;
-  readonly clientSecret?: true;
+  readonly clientCredential?: true;
   readonly json?: true;
 }
 
@@ -15,15 +16,15 @@ interface RotateFlags extends PlaceOptions {
 export function registerRotate(program: Command): void {
   const command = program
     .command('rotate')
-    .description('Replace the stored refresh token, or the client secret, by a fresh one that is proven to work.')
-    .option('--client-secret', "renew the application's client secret instead");
+    .description('Replace the stored refresh token, or the client credential, by a fresh one that is proven to work.')
+    .option('--client-credential', "renew the application's client secret or certificate instead");
   addPlaceOptions(addApplicationOption(command)).action(interruptible(rotate));
 }
 
 async function rotate(flags: RotateFlags, signal: AbortSignal): Promise<void> {
   const { openToolbox } = await import('../sign-in/toolbox.ts');
   const toolbox = await openToolbox(flags, signal);
-  await (flags.clientSecret ? rotateSecret(toolbox, flags) : rotateToken(toolbox, flags));
+  await (flags.clientCredential ? rotateClientCredential(toolbox, flags) : rotateToken(toolbox, flags));
 }
 
 async function rotateToken(toolbox: Toolbox, flags: RotateFlags): Promise<void> {
@@ -43,30 +44,29 @@ async function rotateToken(toolbox: Toolbox, flags: RotateFlags): Promise<void> 
   ]);
 }
 
-async function rotateSecret(toolbox: Toolbox, flags: RotateFlags): Promise<void> {
-  const [{ redeemAsItself, renewClientSecret }, { stderrLogger }, { BrokerError }] = await Promise.all([
-    import('../../lib/credential/renew-client-secret.ts'),
+async function rotateClientCredential(toolbox: Toolbox, flags: RotateFlags): Promise<void> {
+  const [{ renewClientCredential }, { createCertificate }, { stderrLogger }] = await Promise.all([
+    import('../../lib/credential/renew-client-credential.ts'),
+    import('../../lib/credential/create-certificate.ts'),
     import('../sign-in/stderr-logger.ts'),
-    import('../../lib/errors.ts'),
   ]);
-  const graphIdentifier = toolbox.place.cloud.resources.graph;
-  const { client } = await toolbox.store.load(flags.application);
-  const reply = await redeemAsItself({ ...toolbox, graphIdentifier }, client);
-  if (!reply.ok) {
-    throw new BrokerError(reply.failure.code, reply.failure.detail, { logFields: reply.failure.logFields });
-  }
-  const { client: graph, writer } = toolbox.graph(reply.token.accessToken);
-  say('Renewing the client secret; the old one is removed about a minute after the new one works …');
-  const renewal = await renewClientSecret(
-    { ...toolbox, graph, writer, graphIdentifier, log: stderrLogger },
-    flags.application,
-    true,
-  );
+  const deps: RenewalDeps = {
+    ...toolbox,
+    createCertificate,
+    graphIdentifier: toolbox.place.cloud.resources.graph,
+    log: stderrLogger,
+    graphOf: (token) => {
+      const { client: graph, writer } = toolbox.graph(token);
+      return { graph, writer };
+    },
+  };
+  say('Renewing the client credential; the old one is removed about a minute after the new one works …');
+  const renewal = await renewClientCredential(deps, flags.application, true);
   const { endsAtMs, ...rest } = renewal;
   const endsAt = endsAtMs === undefined ? undefined : new Date(endsAtMs).toISOString();
   print(flags.json, { ...rest, ...(endsAt === undefined ? {} : { endsAt }) }, [
     renewal.renewed
-      ? `The client secret is renewed and ends on ${endsAt?.slice(0, 10)}; ${renewal.removed} older one(s) removed.`
+      ? `The client ${renewal.kind} is renewed and ends on ${endsAt?.slice(0, 10)}; ${renewal.removed} older one(s) removed.`
       : `Nothing to renew: ${renewal.reason}`,
   ]);
 }

@@ -49,7 +49,7 @@ async function setup(flags: SetupFlags, signal: AbortSignal): Promise<void> {
   const toolbox = await openToolbox(flags, signal);
   const { client, writer } = toolbox.graph(await operatorToken(toolbox, flags, setupScopes));
   const options = await setupOptions(toolbox, flags, client);
-  const { createCertificate } = await import('../sign-in/create-certificate.ts');
+  const { createCertificate } = await import('../../lib/credential/create-certificate.ts');
   const deps: SetupDeps = {
     ...toolbox,
     graph: client,

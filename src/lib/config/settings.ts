@@ -152,7 +152,7 @@ export const settingsSchema = z.object({
   }),
   CLIENT_SECRET_RENEWAL: z.enum(['on', 'off']).default('on').meta({
     description:
-      'Whether the daily timer renews a client secret that ends within 30 days, where the application may change itself.',
+      'Whether the daily timer renews a client secret or certificate of its own making that ends within 30 days, where the application may change itself.',
   }),
   AUDIT_RETENTION_DAYS: wholeNumber(1, 3650, 365).meta({ description: 'How long audit records are kept, days.' }),
   RUN_BATCH_SIZE: wholeNumber(1, 500, 100).meta({ description: 'Tenants per sub-orchestration of a run.' }),

@@ -3,17 +3,10 @@ import { BrokerError, toBrokerError } from '../errors.ts';
 import { textOf } from '../graph/reply.ts';
 import type { GraphWriter } from '../graph/write.ts';
 import { Secret } from '../secret.ts';
-import type { StoredClientCredential } from './credential.ts';
-import type { CredentialStore, NewClientCredential } from './credential-store.ts';
+import { clientCredentialName } from './credential.ts';
 
 /** How long a new client secret is good for: long enough to miss a renewal or five, short enough to matter if it leaks. */
 export const clientSecretLifeMs = 180 * 86_400_000;
-
-/** Client secrets of ours carry this name at Entra; others are never touched. */
-export const clientSecretName = 'partner-token-broker';
-
-/** A secret of ours that nobody stored is left alone this long: another run may be about to store it. */
-export const orphanAgeMs = 3_600_000;
 
 export interface IssuedClientSecret {
   readonly secret: Secret;
@@ -33,7 +26,7 @@ export async function issueClientSecret(
 ): Promise<IssuedClientSecret> {
   const endDateTime = new Date(clock.nowMs() + clientSecretLifeMs).toISOString();
   const answer = await writer.post(`${applicationPath}/addPassword`, {
-    passwordCredential: { displayName: clientSecretName, endDateTime },
+    passwordCredential: { displayName: clientCredentialName, endDateTime },
   });
   const secretText = textOf(answer, 'secretText');
   const keyId = textOf(answer, 'keyId');
@@ -50,33 +43,5 @@ export async function removeClientSecret(writer: GraphWriter, applicationPath: s
     // Graph answers 400 or 404 for a key id that the application does not have.
     const status = toBrokerError(thrown).logFields['status'];
     if (status !== 400 && status !== 404) throw thrown;
-  }
-}
-
-/**
- * Stores a client credential that Entra knows already, or undoes it there, so that nothing is half done. A write whose
- * reply was lost may have succeeded: the store is asked before anything is undone.
- * @param previous what is stored now. With nothing to fall back to, a write of unknown outcome is undone; with a
- * working predecessor it is left, because the vault may already hold the new one as the newest.
- * @returns the version.
- */
-export async function storeOrUndo(
-  store: Pick<CredentialStore, 'load' | 'saveClientCredential'>,
-  application: string,
-  credential: NewClientCredential,
-  previous: StoredClientCredential | undefined,
-  undo: () => Promise<void>,
-): Promise<string> {
-  try {
-    return await store.saveClientCredential(application, credential);
-  } catch (failure) {
-    const found = await store.load(application).then(
-      ({ client }) => client,
-      (thrown: unknown) => (toBrokerError(thrown).code === 'credential_missing' ? 'none' : 'unknown'),
-    );
-    if (typeof found !== 'string' && found.keyId !== undefined && found.keyId === credential.keyId)
-      return found.version;
-    if (found !== 'unknown' || previous === undefined) await undo();
-    throw failure;
   }
 }

@@ -21,6 +21,8 @@ export interface CredentialStore {
   loadRefreshToken(application: string, signal?: AbortSignal): Promise<StoredRefreshToken | undefined>;
   /** One version, newest or not; undefined when it is disabled or gone. For a rotation whose newest turned out bad. */
   loadRefreshTokenVersion(application: string, version: string): Promise<StoredRefreshToken | undefined>;
+  /** As {@link loadRefreshTokenVersion}. */
+  loadClientCredentialVersion(application: string, version: string): Promise<StoredClientCredential | undefined>;
   /** @returns the new version. */
   saveRefreshToken(application: string, token: NewRefreshToken): Promise<string>;
   /** @returns the new version. */

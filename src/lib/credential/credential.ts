@@ -50,6 +50,9 @@ export interface Credential {
 /** Refresh tokens of confidential clients live 90 days unless used; not configurable. */
 export const refreshTokenLifeMs = 90 * 86_400_000;
 
+/** Client secrets and certificates of ours carry this name at Entra; others are never touched. */
+export const clientCredentialName = 'partner-token-broker';
+
 export const defaultApplication = 'default';
 
 /** An application's name becomes part of a Key Vault secret's name: letters, digits and hyphens. */

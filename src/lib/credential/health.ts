@@ -60,8 +60,8 @@ export function judgeCredential(facts: CredentialFacts, nowMs: number): Credenti
   const endsAtMs = credential?.client.endsAtMs;
   const findings = [
     ...deadFindings(facts),
-    ...endFindings('refresh token', refreshToken?.expiresAtMs, nowMs, 'credential_expired'),
-    ...endFindings('client credential', endsAtMs, nowMs, 'client_credential_rejected'),
+    ...endFindings('refresh token', refreshToken?.expiresAtMs, nowMs, 'credential_expired', refreshTokenAdvice),
+    ...endFindings('client credential', endsAtMs, nowMs, 'client_credential_rejected', renewalAdvice(credential)),
     ...mfaFindings(facts),
     ...rotationFindings(facts, nowMs),
   ];
@@ -125,15 +125,26 @@ function deadFindings({ application, credential, readFailure, dead, needsRefresh
   return findings;
 }
 
-function endFindings(what: string, endsAtMs: number | undefined, nowMs: number, ended: ErrorCode): Finding[] {
+const refreshTokenAdvice =
+  'Find out why the timer rotate-credential does not run or fails; `ptb rotate` rotates at once.';
+
+function renewalAdvice(credential: Credential | undefined): string {
+  const renew = 'Run `ptb rotate --client-credential`';
+  return credential?.client.credential.kind === 'certificate'
+    ? `${renew}, or renew the certificate where it came from if the broker did not make it.`
+    : `${renew}, or \`ptb setup --credential federated\` to do without a secret.`;
+}
+
+function endFindings(
+  what: string,
+  endsAtMs: number | undefined,
+  nowMs: number,
+  ended: ErrorCode,
+  advice: string,
+): Finding[] {
   if (endsAtMs === undefined) return [];
   if (endsAtMs <= nowMs) return [fromError('down', ended, `The ${what} ended on ${isoTime(endsAtMs).slice(0, 10)}.`)];
-  const threshold = thresholdOf(endsAtMs, nowMs);
-  if (threshold === undefined) return [];
-  const advice =
-    what === 'refresh token'
-      ? 'Find out why the timer rotate-credential does not run or fails; `ptb rotate` rotates at once.'
-      : 'Run `ptb rotate --client-secret`, or `ptb setup --credential federated` to do without a secret.';
+  if (thresholdOf(endsAtMs, nowMs) === undefined) return [];
   const message = `The ${what} ends in ${Math.max(1, Math.ceil((endsAtMs - nowMs) / dayMs))} days at most.`;
   return [{ severity: 'degraded', code: 'expires_soon', message, advice }];
 }

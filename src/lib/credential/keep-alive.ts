@@ -3,7 +3,7 @@ import { BrokerError, toBrokerError } from '../errors.ts';
 import { errorFields, type Logger } from '../log.ts';
 import type { CredentialJournal } from './credential-journal.ts';
 import { probeMfa, type MfaProbeDeps } from './mfa-probe.ts';
-import { removeFormerSecrets, type RenewalDeps, renewClientSecret } from './renew-client-secret.ts';
+import { removeFormerCredentials, type RenewalDeps, renewClientCredential } from './renew-client-credential.ts';
 import { type Rotation, type RotationDeps, rotateRefreshToken } from './rotate.ts';
 import { redeemFor } from './store-refresh-token.ts';
 
@@ -13,8 +13,8 @@ export interface KeepAliveDeps extends RotationDeps, MfaProbeDeps {
   readonly log: Logger;
   /** Partner Center's name with Entra. */
   readonly partnerCenterIdentifier: string;
-  /** Renews client secrets; absent where that is switched off. */
-  readonly renewal: Pick<RenewalDeps, 'graph' | 'writer' | 'graphIdentifier'> | undefined;
+  /** Renews client secrets and certificates; absent where that is switched off. */
+  readonly renewal: Pick<RenewalDeps, 'graphOf' | 'createCertificate' | 'graphIdentifier'> | undefined;
 }
 
 /** What one day's care did for one application. */
@@ -24,11 +24,11 @@ export interface KeptAlive {
 }
 
 /**
- * The daily care of one application: a fresh client secret where it ends soon, a fresh refresh token, and what Partner
+ * The daily care of one application: a fresh client credential where it ends soon, a fresh refresh token, and what Partner
  * Center thinks of its MFA. Each is tried whatever became of the others; failures are recorded, not thrown.
  */
 export async function keepAlive(deps: KeepAliveDeps, application: string): Promise<KeptAlive> {
-  // A client secret that is about to end would fail the rotation too, so it goes first.
+  // A client credential that is about to end would fail the rotation too, so it goes first.
   const renewalFailure = await renew(deps, application);
   const rotation = await rotate(deps, application);
   if (rotation !== undefined && !(rotation instanceof BrokerError)) {
@@ -46,15 +46,16 @@ export async function keepAlive(deps: KeepAliveDeps, application: string): Promi
 async function renew(deps: KeepAliveDeps, application: string): Promise<BrokerError | undefined> {
   if (deps.renewal === undefined) return undefined;
   try {
-    const renewal = await renewClientSecret({ ...deps, ...deps.renewal }, application, false);
+    const renewal = await renewClientCredential({ ...deps, ...deps.renewal }, application, false);
     if (renewal.renewed) {
-      deps.log.log('info', 'credential.client_secret_renewed', { application, removed: renewal.removed });
+      const { kind, removed } = renewal;
+      deps.log.log('info', 'credential.client_credential_renewed', { application, kind, removed });
     }
     return undefined;
   } catch (thrown) {
     const error = toBrokerError(thrown);
-    deps.log.log('warn', 'credential.client_secret_not_renewed', { application, ...errorFields(thrown) });
-    // An application that may not change itself is a choice; the end of its secret shows in health in time.
+    deps.log.log('warn', 'credential.client_credential_not_renewed', { application, ...errorFields(thrown) });
+    // An application that may not change itself is a choice; the end of its credential shows in health in time.
     return error.code === 'access_denied' ? undefined : error;
   }
 }
@@ -80,13 +81,13 @@ async function rotate(deps: KeepAliveDeps, application: string): Promise<Rotatio
   }
 }
 
-/** An identity or certificate that has just worked makes the secret before it superfluous. */
+/** An identity or certificate that has just worked makes what was before it superfluous. */
 async function removeFormer(deps: KeepAliveDeps, application: string): Promise<void> {
   if (deps.renewal === undefined) return;
   try {
     const { client } = await deps.store.load(application);
-    const removed = await removeFormerSecrets({ ...deps, ...deps.renewal }, client);
-    if (removed > 0) deps.log.log('info', 'credential.former_secrets_removed', { application, removed });
+    const removed = await removeFormerCredentials({ ...deps, ...deps.renewal }, client);
+    if (removed > 0) deps.log.log('info', 'credential.former_credentials_removed', { application, removed });
   } catch (thrown) {
     deps.log.log('warn', 'credential.cleanup_failed', { application, ...errorFields(thrown) });
   }

@@ -1,6 +1,6 @@
 import type { KeyVaultSecret, SecretClient } from '@azure/keyvault-secrets';
 import { BrokerError } from '../errors.ts';
-import type { ClientCredential, Credential, StoredRefreshToken } from './credential.ts';
+import type { ClientCredential, Credential, StoredClientCredential, StoredRefreshToken } from './credential.ts';
 import type { CredentialStore, NewClientCredential, NewRefreshToken, StoredVersion } from './credential-store.ts';
 import { keyVaultFailure, statusOf } from './key-vault-failure.ts';
 import { readClientCredential, readRefreshToken, timeOf, versionOf } from './stored-secret.ts';
@@ -49,15 +49,13 @@ export class KeyVaultCredentialStore implements CredentialStore {
   }
 
   async loadRefreshTokenVersion(application: string, version: string): Promise<StoredRefreshToken | undefined> {
-    return guarded(async (signal) => {
-      try {
-        const name = secretNames.refreshToken(application);
-        return readRefreshToken(await this.#client.getSecret(name, { version, abortSignal: signal }));
-      } catch (error) {
-        if (statusOf(error) === 404 || isDisabled(error)) return undefined;
-        throw error;
-      }
-    });
+    const stored = await this.#version(secretNames.refreshToken(application), version);
+    return stored && readRefreshToken(stored);
+  }
+
+  async loadClientCredentialVersion(application: string, version: string): Promise<StoredClientCredential | undefined> {
+    const stored = await this.#version(secretNames.clientCredential(application), version);
+    return stored && readClientCredential(stored);
   }
 
   async saveRefreshToken(application: string, token: NewRefreshToken): Promise<string> {
@@ -116,6 +114,17 @@ export class KeyVaultCredentialStore implements CredentialStore {
       }
     });
     return names.toSorted();
+  }
+
+  async #version(name: string, version: string): Promise<KeyVaultSecret | undefined> {
+    return guarded(async (signal) => {
+      try {
+        return await this.#client.getSecret(name, { version, abortSignal: signal });
+      } catch (error) {
+        if (statusOf(error) === 404 || isDisabled(error)) return undefined;
+        throw error;
+      }
+    });
   }
 
   /** The newest version that is enabled: the current one may have been disabled in an emergency. */

@@ -1,21 +1,17 @@
-import type { Clock } from '../clock.ts';
-import { issueClientSecret, removeClientSecret, storeOrUndo } from '../credential/client-secret.ts';
+import { type CertificateDeps, registerCertificate, unregisterCertificates } from '../credential/client-certificate.ts';
+import { issueClientSecret, removeClientSecret } from '../credential/client-secret.ts';
 import type { ClientCredential } from '../credential/credential.ts';
 import type { CredentialStore, NewClientCredential } from '../credential/credential-store.ts';
+import { storeOrUndo } from '../credential/store-or-undo.ts';
 import { BrokerError } from '../errors.ts';
 import { type JsonObject, textOf } from '../graph/reply.ts';
-import { graphStatus, type GraphWriter } from '../graph/write.ts';
-import { type CreateCertificate, registerCertificate, unregisterCertificate } from './client-certificate.ts';
+import { graphStatus } from '../graph/write.ts';
 import { applicationTag, type DirectoryState } from './directory-state.ts';
 import { requiredResourceAccess } from './permissions.ts';
 import { redirectUri, type SetupOptions, type SetupStep, signInAudience } from './plan.ts';
 
-export interface ApplyDeps {
-  readonly writer: GraphWriter;
+export interface ApplyDeps extends CertificateDeps {
   readonly store: CredentialStore;
-  readonly clock: Clock;
-  readonly newId: () => string;
-  readonly createCertificate: CreateCertificate;
   /** The name of Microsoft Graph with Entra, which is its address in this cloud: references are written with it. */
   readonly graphIdentifier: string;
 }
@@ -158,13 +154,10 @@ export class SetupRun {
   }
 
   async #addCertificate(): Promise<void> {
-    const { clock, store, writer } = this.#deps;
-    const present = this.#state.application?.keyCredentials ?? [];
-    const name = `${this.#options.displayName} (${this.#options.application})`;
-    const made = await this.#settled(() => registerCertificate(this.#deps, this.#path, name, present, clock.nowMs()));
-    const undo = () => unregisterCertificate(writer, this.#path, present);
+    const made = await this.#settled(() => registerCertificate(this.#deps, this.#path));
+    const undo = () => unregisterCertificates(this.#deps, this.#path, [made.keyId]);
     const stored = this.#stored(made.credential, made);
-    await storeOrUndo(store, this.#options.application, stored, this.#state.stored, undo);
+    await storeOrUndo(this.#deps.store, this.#options.application, stored, this.#state.stored, undo);
   }
 
   #stored(

@@ -111,7 +111,7 @@ const gdapGraph: ResourcePermissions = {
     {
       id: '18a4783c-866b-4cc7-a460-3d5e5662c884',
       value: 'Application.ReadWrite.OwnedBy',
-      reason: 'The broker renews its own client secret before it ends; it owns no other application.',
+      reason: 'The broker renews its own client credential before it ends; it owns no other application.',
     },
   ],
 };

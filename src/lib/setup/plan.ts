@@ -1,5 +1,5 @@
 import type { ClientCredential } from '../credential/credential.ts';
-import { renewBeforeMs } from '../credential/renew-client-secret.ts';
+import { renewBeforeMs } from '../credential/renew-client-credential.ts';
 import { BrokerError } from '../errors.ts';
 import type { TenantId } from '../identifiers.ts';
 import { adminAgentsName, applicationTag, type DirectoryState, permissionKey } from './directory-state.ts';

@@ -1,6 +1,8 @@
 import { issueClientSecret, removeClientSecret } from '../credential/client-secret.ts';
 import type { ClientCredential, StoredClientCredential } from '../credential/credential.ts';
-import { proveClientCredential, type RenewalDeps } from '../credential/renew-client-secret.ts';
+import { proveClientCredential, type RedeemAsItselfDeps } from '../credential/prove-client-credential.ts';
+import type { Clock } from '../clock.ts';
+import type { GraphWriter } from '../graph/write.ts';
 
 /**
  * Lends the application a client secret for one piece of work and takes it away again. For a consent on a machine that
@@ -9,7 +11,7 @@ import { proveClientCredential, type RenewalDeps } from '../credential/renew-cli
  * @throws BrokerError client_credential_rejected when Entra does not take it within about two minutes.
  */
 export async function withTemporarySecret<T>(
-  deps: Pick<RenewalDeps, 'writer' | 'clock' | 'redeemer' | 'newId' | 'graphIdentifier'>,
+  deps: RedeemAsItselfDeps & { readonly clock: Clock; readonly writer: GraphWriter },
   client: StoredClientCredential,
   work: (credential: ClientCredential) => Promise<T>,
 ): Promise<T> {

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import * as control from '../../../src/local/cloud/client.ts';
-import { redeemAsItself } from '../../../src/lib/credential/renew-client-secret.ts';
+import { redeemAsItself } from '../../../src/lib/credential/prove-client-credential.ts';
 import { obtainConsent } from '../../../src/lib/setup/consent.ts';
 import { withTemporarySecret } from '../../../src/lib/setup/temporary-secret.ts';
 import { account, adminToken } from '../cloud/trusted-cloud.ts';

@@ -78,7 +78,7 @@ it.each([
     'the client secret has expired',
     { service: 'entra', path: '/token$', aadsts: 7000222 },
     'Client credential',
-    /rotate --client-secret/,
+    /rotate --client-credential/,
   ],
   [
     'the sessions were revoked',

@@ -3,8 +3,6 @@ import { CachedCredentials } from '../../../src/lib/credential/cached-credential
 import { HealthReporter } from '../../../src/lib/credential/health-reporter.ts';
 import { keepAlive, type KeepAliveDeps } from '../../../src/lib/credential/keep-alive.ts';
 import { StateWatch } from '../../../src/lib/credential/state-watch.ts';
-import { redeemAsItself } from '../../../src/lib/credential/renew-client-secret.ts';
-import { Secret } from '../../../src/lib/secret.ts';
 import { MemoryCredentialJournal } from '../../fakes/memory-credential-journal.ts';
 import { recordingLogger } from '../../fakes/recording-logger.ts';
 import { browser, startOperator, type TestOperator } from './operator.ts';
@@ -35,22 +33,15 @@ function reporter(): HealthReporter {
   });
 }
 
-async function careDeps(): Promise<KeepAliveDeps> {
-  const { client } = await operator.store.load('default');
-  const graphIdentifier = operator.canaryResource;
-  const reply = await redeemAsItself({ ...operator, graphIdentifier }, client);
-  const token = reply.ok ? reply.token.accessToken : new Secret('none');
-  const { client: graph, writer } = operator.graphOf(token.reveal());
-  return {
-    ...operator,
-    journal,
-    log: recorder.log,
-    fetch: operator.exchangeDeps.fetch,
-    partnerCenterIdentifier: operator.resources['partner-center'],
-    partnerCenterEndpoint: operator.endpoints.partnerCenter,
-    renewal: { graph, writer, graphIdentifier },
-  };
-}
+const careDeps = (): KeepAliveDeps => ({
+  ...operator,
+  journal,
+  log: recorder.log,
+  fetch: operator.exchangeDeps.fetch,
+  partnerCenterIdentifier: operator.resources['partner-center'],
+  partnerCenterEndpoint: operator.endpoints.partnerCenter,
+  renewal: operator.renewal(),
+});
 
 const stateChanges = () =>
   recorder.lines
@@ -60,7 +51,7 @@ const stateChanges = () =>
 it('stays healthy for 95 days while the timer runs', async () => {
   for (let day = 1; day <= 95; day += 1) {
     operator.cloud.clock.advance(dayMs);
-    const { rotation } = await keepAlive(await careDeps(), 'default');
+    const { rotation } = await keepAlive(careDeps(), 'default');
     expect(rotation).toMatchObject({ mfa: true });
     const { status, applications } = await reporter().report();
     expect([day, status]).toEqual([day, 'ok']);

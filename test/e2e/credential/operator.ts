@@ -3,6 +3,7 @@ import { ManagedIdentityCredential } from '@azure/identity';
 import { SecretClient } from '@azure/keyvault-secrets';
 import { vi } from 'vitest';
 import type { Clock } from '../../../src/lib/clock.ts';
+import { createCertificate } from '../../../src/lib/credential/create-certificate.ts';
 import { KeyVaultCredentialStore } from '../../../src/lib/credential/key-vault-credential-store.ts';
 import { clouds, withEndpoints } from '../../../src/lib/entra/clouds.ts';
 import { createMsalRedeemer } from '../../../src/lib/entra/redeemer.ts';
@@ -19,7 +20,6 @@ import { runSetup, type SetupDeps, type SetupOptions } from '../../../src/lib/se
 import type { SignInMethod } from '../../../src/lib/setup/sign-in.ts';
 import * as control from '../../../src/local/cloud/client.ts';
 import type { CloudOptions, RunningCloud } from '../../../src/local/cloud/index.ts';
-import { createCertificate } from '../../../src/cli/sign-in/create-certificate.ts';
 import { account, adminToken, startTrustedCloud } from '../cloud/trusted-cloud.ts';
 
 const fetch: Fetch = (url, init) => globalThis.fetch(url, init);
@@ -109,7 +109,17 @@ export async function startOperator(options: CloudOptions = {}) {
     endpoints: endpoints.endpoints,
     exchangeDeps,
     signInDeps,
+    createCertificate,
     graphOf,
+    /** What a renewal needs: Graph as the application itself. */
+    renewal: () => ({
+      createCertificate,
+      graphIdentifier: canaryResource,
+      graphOf: (token: Secret) => {
+        const { client, writer } = graphOf(token.reveal());
+        return { graph: client, writer };
+      },
+    }),
     setupDeps,
     setupOptions,
     setUp: async (more: Partial<SetupOptions> = {}) => runSetup(await setupDeps(), setupOptions(more)),

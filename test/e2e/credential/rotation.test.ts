@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { renewClientSecret } from '../../../src/lib/credential/renew-client-secret.ts';
+import { renewClientCredential } from '../../../src/lib/credential/renew-client-credential.ts';
 import { rotateRefreshToken, versionsKept } from '../../../src/lib/credential/rotate.ts';
 import { redeemFor } from '../../../src/lib/credential/store-refresh-token.ts';
 import { silentLogger } from '../../../src/lib/log.ts';
@@ -83,15 +83,8 @@ describe('rotation in a real vault client', () => {
 });
 
 describe('the client secret', () => {
-  const renew = async (force: boolean) => {
-    const { client, writer } = operator.graphOf(await adminToken(operator.cloud));
-    const graphIdentifier = operator.canaryResource;
-    return renewClientSecret(
-      { ...operator, graph: client, writer, graphIdentifier, log: silentLogger },
-      'default',
-      force,
-    );
-  };
+  const renew = async (force: boolean) =>
+    renewClientCredential({ ...operator, ...operator.renewal(), log: silentLogger }, 'default', force);
   const passwords = async () => {
     const { client } = await operator.store.load('default');
     const { directory } = operator.cloud.world.partner;
@@ -123,7 +116,7 @@ describe('the client secret', () => {
   });
 
   it('stays the old one when Entra does not take the new one, which is removed again', async () => {
-    operator.cloud.faults.add({ service: 'entra', grant: 'client_credentials', aadsts: 7000215 });
+    operator.cloud.faults.add({ service: 'entra', grant: 'client_credentials', from: 2, aadsts: 7000215 });
     await expect(renew(true)).rejects.toMatchObject({ code: 'client_credential_rejected' });
     operator.cloud.faults.clear();
     expect((await passwords()).map(({ keyId }) => keyId)).toEqual([before]);

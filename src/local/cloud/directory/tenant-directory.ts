@@ -127,14 +127,26 @@ export function newPassword(
   return { keyId: randomUUID(), displayName, startMs, endMs, hint: secret.slice(0, 3), hash: sha256Hex(secret) };
 }
 
-/** A key credential from a certificate. @throws Error when `key` is not the base64 of a DER or PEM certificate. */
-export function newKey(key: string, displayName: string | null, keyId: string = randomUUID()): KeyCredential {
+/**
+ * A key credential from a certificate; it begins and ends with the certificate unless it says otherwise.
+ * @throws Error when `key` is not the base64 of a DER or PEM certificate.
+ * @throws RangeError when it would begin before the certificate or end after it.
+ */
+export function newKey(
+  key: string,
+  displayName: string | null,
+  keyId: string = randomUUID(),
+  times: { readonly startMs?: number | undefined; readonly endMs?: number | undefined } = {},
+): KeyCredential {
   const certificate = new X509Certificate(Buffer.from(key, 'base64'));
+  const [validFromMs, validToMs] = [Date.parse(certificate.validFrom), Date.parse(certificate.validTo)];
+  const { startMs = validFromMs, endMs = validToMs } = times;
+  if (startMs < validFromMs || endMs > validToMs || endMs <= startMs) throw new RangeError('times');
   return {
     keyId,
     displayName: displayName ?? certificate.subject,
-    startMs: Date.parse(certificate.validFrom),
-    endMs: Date.parse(certificate.validTo),
+    startMs,
+    endMs,
     type: 'AsymmetricX509Cert',
     usage: 'Verify',
     key: certificate.raw.toString('base64'),

@@ -287,7 +287,7 @@ export const aadstsTable: Readonly<Record<number, AadstsEntry>> = {
   ),
   700025: client("Client is public so neither 'client_assertion' nor 'client_secret' should be presented."),
   700027: client(
-    "The certificate with identifier used to sign the client assertion is not registered on application. [Reason - The key was not found., Thumbprint of key used by client: '{thumbprint}']",
+    "The certificate with identifier used to sign the client assertion is not registered on application. [Reason - {reason}, Thumbprint of key used by client: '{thumbprint}']",
   ),
   700030: client('Invalid certificate - subject name in certificate is not authorized.'),
   700082: grant(

@@ -40,10 +40,12 @@ async function verifySelfIssued(
   tenant: string,
 ): Promise<void> {
   const key = application.keys.find((each) => isNamed(each, header));
-  const unknownKey = new Refusal(700027, { thumbprint: header.x5t ?? header['x5t#S256']?.toString() ?? '' });
+  const thumbprint = header.x5t ?? header['x5t#S256']?.toString() ?? '';
+  const unknownKey = new Refusal(700027, { thumbprint, reason: 'The key was not found.' });
   if (key === undefined || key.key === '') throw unknownKey;
   const publicKey = new X509Certificate(Buffer.from(key.key, 'base64')).publicKey;
   const nowMs = world.clock.nowMs();
+  if (key.endMs <= nowMs) throw new Refusal(700027, { thumbprint, reason: 'The key used is expired.' });
   try {
     await jwtVerify(assertion, publicKey, {
       algorithms: ['RS256', 'PS256'],
@@ -100,6 +102,6 @@ async function verifyFederated(
   if (!sameSubject.some(({ audiences }) => audiences.includes(audience))) throw new Refusal(700212, values);
   const verified = await verifyAccessToken(world, assertion);
   if (verified === 'expired') throw outsideTime(claims, world.clock.nowMs());
-  if (verified === 'invalid') throw new Refusal(700027, { thumbprint: '' });
+  if (verified === 'invalid') throw new Refusal(700027, { thumbprint: '', reason: 'The key was not found.' });
   if (verified['idtyp'] !== 'app') throw new Refusal(700229);
 }

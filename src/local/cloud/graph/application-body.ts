@@ -153,9 +153,17 @@ function permissionScope(value: Body): PermissionScope {
   };
 }
 
+/** @throws GraphError for what is no time. */
+export function timeOf(value: unknown): number | undefined {
+  if (value === undefined || value === null) return undefined;
+  const ms = typeof value === 'string' ? Date.parse(value) : Number.NaN;
+  if (Number.isNaN(ms)) throw badRequest("Cannot convert the literal to the expected type 'Edm.DateTimeOffset'.");
+  return ms;
+}
+
 /** An entry without `key` stands for the one that is there already, by its `keyId`. */
 function keyCredential(application: Application, value: Body): KeyCredential {
-  const { key, keyId, displayName } = value;
+  const { key, keyId, displayName, startDateTime, endDateTime } = value;
   if (typeof key !== 'string' || key === '') {
     const known = application.keys.find((each) => each.keyId === keyId);
     if (known === undefined) throw invalid('keyCredentials');
@@ -166,8 +174,12 @@ function keyCredential(application: Application, value: Body): KeyCredential {
       key,
       typeof displayName === 'string' ? displayName : null,
       typeof keyId === 'string' ? keyId : undefined,
+      { startMs: timeOf(startDateTime), endMs: timeOf(endDateTime) },
     );
-  } catch {
+  } catch (error) {
+    if (error instanceof GraphError) throw error;
+    if (error instanceof RangeError)
+      throw new GraphError(400, 'KeyCredentialsInvalidEndDate', 'Key credential end date is invalid.');
     throw new GraphError(400, 'KeyCredentialsInvalidCertificate', 'Key credential is not a valid certificate.');
   }
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Application, FederatedCredential } from '../directory/records.ts';
 import { newApplication, newClientSecret, newPassword } from '../directory/tenant-directory.ts';
 import { empty, json, type Reply } from '../web/exchange.ts';
-import { applyApplicationBody } from './application-body.ts';
+import { applyApplicationBody, timeOf } from './application-body.ts';
 import { checkAdmin, type GraphContext, graphRoute, listOptions } from './context.ts';
 import { badRequest, forbidden, GraphError, notFound } from './graph-error.ts';
 import { applicationJson, passwordJson } from './json.ts';
@@ -83,13 +83,6 @@ function addPassword(context: GraphContext): Reply {
   );
   application.passwords = [...application.passwords, password];
   return json(200, { ...passwordJson(password), secretText: secret });
-}
-
-function timeOf(value: unknown): number | undefined {
-  if (value === undefined || value === null) return undefined;
-  const ms = typeof value === 'string' ? Date.parse(value) : Number.NaN;
-  if (Number.isNaN(ms)) throw badRequest("Cannot convert the literal to the expected type 'Edm.DateTimeOffset'.");
-  return ms;
 }
 
 function removePassword(context: GraphContext): Reply {

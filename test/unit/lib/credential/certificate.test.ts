@@ -1,13 +1,14 @@
 import { X509Certificate } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { createCertificate } from '../../../../src/cli/sign-in/create-certificate.ts';
 import { parseCertificate } from '../../../../src/lib/credential/certificate.ts';
+import { createCertificate } from '../../../../src/lib/credential/create-certificate.ts';
 
 let made: { certificate: string; privateKey: string };
 let issuer: string;
 beforeAll(async () => {
-  made = await createCertificate('broker', Date.now() + 86_400_000);
-  issuer = (await createCertificate('issuer', Date.now() + 86_400_000)).certificate;
+  const validity = { notBeforeMs: Date.now(), notAfterMs: Date.now() + 86_400_000 };
+  made = await createCertificate({ commonName: 'broker', ...validity });
+  issuer = (await createCertificate({ commonName: 'issuer', ...validity })).certificate;
 });
 
 const thumbprint = (pem: string): string => new X509Certificate(pem).fingerprint256.replaceAll(':', '').toLowerCase();

@@ -3,8 +3,8 @@ import {
   clientSecretLifeMs,
   issueClientSecret,
   removeClientSecret,
-  storeOrUndo,
 } from '../../../../src/lib/credential/client-secret.ts';
+import { storeOrUndo } from '../../../../src/lib/credential/store-or-undo.ts';
 import type { StoredClientCredential } from '../../../../src/lib/credential/credential.ts';
 import type { NewClientCredential } from '../../../../src/lib/credential/credential-store.ts';
 import { BrokerError } from '../../../../src/lib/errors.ts';

@@ -51,8 +51,8 @@ const care = (renewal?: KeepAliveDeps['renewal']) =>
 function refusing(code: 'access_denied' | 'resource_error'): NonNullable<KeepAliveDeps['renewal']> {
   const no = (): Promise<never> => Promise.reject(new BrokerError(code, 'no'));
   return {
-    graph: { get: no },
-    writer: { post: no } as unknown as GraphWriter,
+    graphOf: () => ({ graph: { get: no }, writer: { post: no } as unknown as GraphWriter }),
+    createCertificate: no,
     graphIdentifier: 'https://graph.microsoft.com',
   };
 }
@@ -107,7 +107,7 @@ describe('the daily care of a credential', () => {
   it('takes an application that may not renew its own secret for a choice, any other failure for one', async () => {
     await care(refusing('access_denied'));
     expect((await journal.read('default')).failure).toBeUndefined();
-    expect(logged.events()).toContain('credential.client_secret_not_renewed');
+    expect(logged.events()).toContain('credential.client_credential_not_renewed');
     await care(refusing('resource_error'));
     expect((await journal.read('default')).failure).toMatchObject({ code: 'resource_error' });
   });

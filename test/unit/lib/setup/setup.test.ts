@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { createCertificate } from '../../../../src/cli/sign-in/create-certificate.ts';
+import { createCertificate } from '../../../../src/lib/credential/create-certificate.ts';
 import { BrokerError } from '../../../../src/lib/errors.ts';
 import { createGraphClient } from '../../../../src/lib/graph/client.ts';
 import { createGraphWriter } from '../../../../src/lib/graph/write.ts';
@@ -202,12 +202,18 @@ describe('a new client credential', () => {
   });
 
   it('that is a certificate is registered beside those there are, and taken back where it cannot be stored', async () => {
+    let listed: unknown = present.keyCredentials;
+    graph = ({ method, url, body }) => {
+      if (!url.pathname.endsWith('/applications/object')) return undefined;
+      if (method === 'PATCH') ({ keyCredentials: listed } = JSON.parse(body ?? '') as { keyCredentials: unknown });
+      return method === 'GET' ? { id: 'object', keyCredentials: listed } : undefined;
+    };
     const outcome = await runSetup(deps(), { ...options, credential: 'certificate' });
     expect(outcome.credential).toBe('certificate');
     expect(redeemer.sent).toMatchObject([{ clientCredential: { kind: 'certificate' } }]);
     const { keyCredentials } = bodyOf('/applications/object') as { keyCredentials: Record<string, unknown>[] };
     expect(keyCredentials[0]).toEqual({ keyId: 'older', key: null });
-    expect(keyCredentials[1]).toMatchObject({ displayName: 'CN=Broker (default)', usage: 'Verify' });
+    expect(keyCredentials[1]).toMatchObject({ displayName: 'partner-token-broker', usage: 'Verify' });
     expect(keyCredentials[1]?.['key']).toMatch(/^MII[A-Za-z0-9+/=]+$/);
 
     store = new MemoryCredentialStore();

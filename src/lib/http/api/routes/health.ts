@@ -23,7 +23,7 @@ const report = {
           severity: 'degraded',
           code: 'expires_soon',
           message: 'The client credential ends in 10 days at most.',
-          advice: 'Run `ptb rotate --client-secret`, or `ptb setup --credential federated` to do without a secret.',
+          advice: 'Run `ptb rotate --client-credential`, or `ptb setup --credential federated` to do without a secret.',
         },
       ],
     },

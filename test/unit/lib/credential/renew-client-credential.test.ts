@@ -1,9 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import {
   type Renewal,
-  removeFormerSecrets,
-  renewClientSecret,
-} from '../../../../src/lib/credential/renew-client-secret.ts';
+  type RenewalDeps,
+  removeFormerCredentials,
+  renewClientCredential,
+} from '../../../../src/lib/credential/renew-client-credential.ts';
 import { BrokerError } from '../../../../src/lib/errors.ts';
 import type { JsonObject } from '../../../../src/lib/graph/reply.ts';
 import type { TenantId } from '../../../../src/lib/identifiers.ts';
@@ -29,6 +30,8 @@ let logged: ReturnType<typeof recordingLogger>;
 let listed: unknown;
 let removed: unknown[];
 let paths: string[];
+let tokens: string[];
+let certificates: readonly JsonObject[];
 let answer: JsonObject;
 beforeEach(() => {
   clock = new FakeClock();
@@ -38,31 +41,41 @@ beforeEach(() => {
   listed = [];
   removed = [];
   paths = [];
+  tokens = [];
+  certificates = [];
   answer = { secretText: 'fresh', keyId: 'fresh', endDateTime: '2027-05-01T00:00:00Z' };
 });
 
-const deps = () => ({
+const deps = (): RenewalDeps => ({
   store,
   redeemer,
   clock,
   log: logged.log,
   newId: () => 'id',
   graphIdentifier: 'https://graph.microsoft.com',
-  graph: {
-    get: async (path: string) => {
-      paths.push(path);
-      return { passwordCredentials: listed } as JsonObject;
-    },
-  },
-  writer: {
-    post: async (path: string, body: JsonObject) => {
-      paths.push(path);
-      if (path.endsWith('/addPassword')) return answer;
-      removed.push(body['keyId']);
-      return {};
-    },
-    patch: async () => undefined,
-    remove: async () => undefined,
+  createCertificate: () => Promise.reject(new Error('no certificate is wanted')),
+  graphOf: (token) => {
+    tokens.push(token.reveal());
+    return {
+      graph: {
+        get: async (path: string) => {
+          paths.push(path);
+          return { passwordCredentials: listed, keyCredentials: certificates };
+        },
+      },
+      writer: {
+        post: async (path: string, body: JsonObject) => {
+          paths.push(path);
+          if (path.endsWith('/addPassword')) return answer;
+          removed.push(body['keyId']);
+          return {};
+        },
+        patch: async (_path, body) => {
+          certificates = body['keyCredentials'] as JsonObject[];
+        },
+        remove: async () => undefined,
+      },
+    };
   },
 });
 const have = (more: { keyId?: string; endsAtMs?: number } = {}) =>
@@ -74,7 +87,7 @@ const have = (more: { keyId?: string; endsAtMs?: number } = {}) =>
   });
 
 async function renew(force = false): Promise<Renewal> {
-  const renewal = renewClientSecret(deps(), 'default', force);
+  const renewal = renewClientCredential(deps(), 'default', force);
   renewal.catch(() => undefined);
   await clock.advance(600_000);
   return renewal;
@@ -92,20 +105,22 @@ describe('renewing a client secret', () => {
     await have({ keyId: 'old', endsAtMs: clock.nowMs() + 30 * day });
     expect(await renew()).toEqual({
       application: 'default',
+      kind: 'secret',
       renewed: true,
       endsAtMs: Date.UTC(2027, 4, 1),
       removed: 1,
     });
-    // Once before it is stored, and once as it is stored.
+    // The old one for a token with which to change the application, the new one before it is stored and as it is stored.
     const proof = {
       tenantId: partner,
       clientId: 'client',
       resourceIdentifier: 'https://graph.microsoft.com',
       grant: { kind: 'application' },
     };
-    expect(redeemer.sent).toMatchObject([proof, proof]);
+    expect(redeemer.sent).toMatchObject([proof, proof, proof]);
     const secrets = redeemer.sent.map(({ clientCredential: used }) => used.kind === 'secret' && used.secret.reveal());
-    expect(secrets).toEqual(['fresh', 'fresh']);
+    expect(secrets).toEqual(['old', 'fresh', 'fresh']);
+    expect(tokens).toEqual(['token-1']);
     expect(removed).toEqual(['old']);
     expect(paths).toEqual([
       "/applications(appId='client')/addPassword",
@@ -120,19 +135,21 @@ describe('renewing a client secret', () => {
     ['stumbles', { code: 'entra_unavailable', reach: 'transient' }],
   ] as const)('is patient for two minutes while Entra %s', async (_, failure) => {
     await have({ keyId: 'old' });
-    redeemer.script = (_redemption, nth) => (nth < 7 ? failureReply(failure) : undefined);
+    redeemer.script = (_redemption, nth) => (nth > 1 && nth < 8 ? failureReply(failure) : undefined);
     expect(await renew(true)).toMatchObject({ renewed: true });
     redeemer.sent.length = 0;
-    redeemer.script = () => failureReply({ ...failure, logFields: { aadsts: 1 } });
+    redeemer.script = (_redemption, nth) =>
+      nth > 1 ? failureReply({ ...failure, logFields: { aadsts: 1 } }) : undefined;
     await expect(renew(true)).rejects.toMatchObject({ code: failure.code, logFields: { aadsts: 1 } });
-    expect(redeemer.sent).toHaveLength(7);
+    expect(redeemer.sent).toHaveLength(8);
   });
 
   it('is not patient with a failure that time does not mend', async () => {
     await have({ keyId: 'old' });
-    redeemer.script = () => failureReply({ code: 'consent_required', reach: 'tenant' });
+    redeemer.script = (_redemption, nth) =>
+      nth > 1 ? failureReply({ code: 'consent_required', reach: 'tenant' }) : undefined;
     await expect(renew(true)).rejects.toMatchObject({ code: 'consent_required' });
-    expect(redeemer.sent).toHaveLength(1);
+    expect(redeemer.sent).toHaveLength(2);
     expect(removed).toEqual(['fresh']);
   });
 
@@ -153,7 +170,7 @@ describe('renewing a client secret', () => {
 
   it('takes the new one back where it does not work', async () => {
     await have({ keyId: 'old' });
-    redeemer.script = () => aadstsFailure(7000215);
+    redeemer.script = (_redemption, nth) => (nth > 1 ? aadstsFailure(7000215) : undefined);
     await expect(renew(true)).rejects.toMatchObject({ code: 'client_credential_rejected' });
     expect(removed).toEqual(['fresh']);
     expect((await store.load('default')).client.keyId).toBe('old');
@@ -177,7 +194,7 @@ describe('renewing a client secret', () => {
     });
     expect(await renew(true)).toMatchObject({
       renewed: false,
-      reason: 'The client credential is federated, not a secret.',
+      reason: 'A federated client credential never ends.',
     });
   });
 });
@@ -210,7 +227,7 @@ describe('secrets that nobody stored', () => {
   });
 });
 
-describe('secrets from before another kind of client credential', () => {
+describe('secrets and certificates from before another kind of client credential', () => {
   const client = (kind: 'secret' | 'federated') => ({
     clientId: 'client',
     tenantId: partner,
@@ -220,12 +237,27 @@ describe('secrets from before another kind of client credential', () => {
 
   it('are removed, all that are ours', async () => {
     listed = [ours('one', old), ours('two', old), { keyId: 'theirs', displayName: 'theirs', startDateTime: old }];
-    expect(await removeFormerSecrets(deps(), client('federated'))).toBe(2);
+    expect(await removeFormerCredentials(deps(), client('federated'))).toBe(2);
     expect(removed).toEqual(['one', 'two']);
+  });
+
+  it('are removed where they are certificates, all that are ours', async () => {
+    const theirs = { keyId: 'theirs', displayName: 'CN=theirs', startDateTime: old };
+    certificates = [ours('one', old), theirs, ours('young', new Date(clock.nowMs()).toISOString())];
+    expect(await removeFormerCredentials(deps(), client('secret'))).toBe(1);
+    expect(certificates.map(({ keyId }) => keyId)).toEqual(['theirs', 'young']);
+    expect(await removeFormerCredentials(deps(), client('secret'))).toBe(0);
+  });
+
+  it('stay where what follows them does not work', async () => {
+    listed = [ours('one', old)];
+    redeemer.script = () => aadstsFailure(7000215);
+    expect(await removeFormerCredentials(deps(), client('federated'))).toBe(0);
+    expect(paths).toEqual([]);
   });
 
   it('stay while the application has a secret', async () => {
     listed = [ours('one', old)];
-    expect(await removeFormerSecrets(deps(), client('secret'))).toBe(0);
+    expect(await removeFormerCredentials(deps(), client('secret'))).toBe(0);
   });
 });

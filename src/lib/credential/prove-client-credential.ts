@@ -1,0 +1,105 @@
+import type { Clock } from '../clock.ts';
+import type { EntraFailure, TokenReply } from '../entra/judge-token-reply.ts';
+import type { Redeemer } from '../entra/redeemer.ts';
+import { BrokerError } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { Secret } from '../secret.ts';
+import { orphanAgeMs } from './client-keys.ts';
+import type { StoredClientCredential } from './credential.ts';
+import type { CredentialStore } from './credential-store.ts';
+import { versionsKept } from './rotate.ts';
+
+export interface RedeemAsItselfDeps {
+  readonly redeemer: Redeemer;
+  readonly newId: () => string;
+  /** Microsoft Graph's name with Entra. */
+  readonly graphIdentifier: string;
+}
+
+/** Entra's servers learn of a new credential one after the other: until all do, the old one stays. */
+const spreadingMs = [3_000, 5_000, 10_000, 20_000, 30_000, 30_000] as const;
+
+/**
+ * Uses a client credential by itself, again while Entra's servers may not know it yet.
+ * @param beforeNextTry what may help it.
+ * @throws BrokerError as soon as it is plain that it does not work.
+ */
+export async function proveClientCredential(
+  deps: RedeemAsItselfDeps & { readonly clock: Clock },
+  client: StoredClientCredential,
+  beforeNextTry: () => Promise<void> = () => Promise.resolve(),
+): Promise<void> {
+  for (let attempt = 0; ; attempt += 1) {
+    const reply = await redeemAsItself(deps, client);
+    if (reply.ok) return;
+    const { code, reach } = reply.failure;
+    const waitMs = spreadingMs[attempt];
+    const mayPass = reach === 'transient' || code === 'client_credential_rejected';
+    if (waitMs === undefined || !mayPass) throw failureOf(reply.failure);
+    await beforeNextTry();
+    await deps.clock.sleep(waitMs);
+  }
+}
+
+/** A token of the application for itself in its own tenant. */
+export function redeemAsItself(deps: RedeemAsItselfDeps, client: StoredClientCredential): Promise<TokenReply> {
+  return deps.redeemer.redeem({
+    tenantId: client.tenantId,
+    resourceIdentifier: deps.graphIdentifier,
+    clientId: client.clientId,
+    clientCredential: client.credential,
+    grant: { kind: 'application' },
+    correlationId: deps.newId(),
+  });
+}
+
+export interface WorkingClientDeps extends RedeemAsItselfDeps {
+  readonly store: CredentialStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface WorkingClient {
+  readonly client: StoredClientCredential;
+  readonly token: Secret;
+}
+
+/**
+ * The stored client credential with a token of the application for itself; where Entra refuses the newest version, one
+ * of those before it, and the refused ones are disabled. Somebody may have stored a wrong one by hand, or a run was
+ * killed while another one's list took its certificate off the application.
+ * @throws BrokerError client_credential_rejected when none works, and what else Entra answers.
+ */
+export async function workingClient(
+  deps: WorkingClientDeps,
+  application: string,
+  newest: StoredClientCredential,
+): Promise<WorkingClient> {
+  const first = await redeemAsItself(deps, newest);
+  if (first.ok) return { client: newest, token: first.token.accessToken };
+  const failure = failureOf(first.failure);
+  if (failure.code !== 'client_credential_rejected') throw failure;
+  const enabled = (await deps.store.listClientCredentialVersions(application)).filter((each) => each.enabled);
+  const refused = enabled.filter(({ version }) => version === newest.version);
+  for (const version of enabled.filter((each) => !refused.includes(each)).slice(0, versionsKept - 1)) {
+    const client = await deps.store.loadClientCredentialVersion(application, version.version);
+    if (client?.clientId !== newest.clientId) continue;
+    const reply = await redeemAsItself(deps, client);
+    if (!reply.ok) {
+      refused.push(version);
+      continue;
+    }
+    const fields = { application, from: newest.version, to: client.version };
+    deps.log.log('warn', 'credential.client_credential_fell_back', fields);
+    for (const { version: old, createdAtMs } of refused) {
+      // A young one may be another run's, which Entra's servers are still learning of.
+      if (deps.clock.nowMs() - createdAtMs > orphanAgeMs)
+        await deps.store.disableClientCredentialVersion(application, old);
+    }
+    return { client, token: reply.token.accessToken };
+  }
+  throw failure;
+}
+
+const failureOf = ({ code, detail, logFields }: EntraFailure): BrokerError =>
+  new BrokerError(code, detail, { logFields });

@@ -1,0 +1,164 @@
+import type { Clock } from '../clock.ts';
+import type { GraphClient } from '../graph/client.ts';
+import type { GraphWriter } from '../graph/write.ts';
+import { errorFields } from '../log.ts';
+import type { Secret } from '../secret.ts';
+import type { CreateCertificate } from './client-certificate.ts';
+import { type ClientKeys, clientKeys, removeUnused } from './client-keys.ts';
+import type { ClientCredential, StoredClientCredential } from './credential.ts';
+import {
+  proveClientCredential,
+  redeemAsItself,
+  workingClient,
+  type WorkingClientDeps,
+} from './prove-client-credential.ts';
+import { versionsKept } from './rotate.ts';
+import { storeOrUndo } from './store-or-undo.ts';
+
+export interface RenewalDeps extends WorkingClientDeps {
+  /** Microsoft Graph of the partner tenant, as whoever the token belongs to: the application itself. */
+  readonly graphOf: (token: Secret) => { readonly graph: Pick<GraphClient, 'get'>; readonly writer: GraphWriter };
+  readonly createCertificate: CreateCertificate;
+}
+
+export interface Renewal {
+  readonly application: string;
+  readonly kind: ClientCredential['kind'];
+  readonly renewed: boolean;
+  /** Why nothing was done, where nothing was. */
+  readonly reason?: string;
+  readonly endsAtMs?: number;
+  /** How many older secrets or certificates of ours were removed from the application. */
+  readonly removed: number;
+}
+
+/** How long before its end a client credential is renewed. */
+export const renewBeforeMs = 30 * 86_400_000;
+
+/** All of Entra's servers know by then what was made. */
+const settledMs = 60_000;
+
+/**
+ * Renews an application's client secret or certificate: make the new one, use it, store it, use what is stored, and
+ * only then remove the old one. Killed anywhere, one of the two works and is stored; one that nobody stored is removed
+ * by a later run. A certificate that does not carry our name is somebody else's, and theirs to renew.
+ * @param force also when the end is far.
+ * @throws BrokerError client_credential_rejected, access_denied, key_vault_unavailable and what Graph answers.
+ */
+export async function renewClientCredential(deps: RenewalDeps, application: string, force: boolean): Promise<Renewal> {
+  const { client: newest } = await deps.store.load(application);
+  if (newest.credential.kind === 'federated') return unchanged(application, 'federated', 'never ends');
+  const { client, token } = await workingClient(deps, application, newest);
+  const { kind } = client.credential;
+  if (kind === 'federated') return unchanged(application, kind, 'never ends');
+  const keys = clientKeys({ ...deps, ...deps.graphOf(token) }, client.clientId, kind);
+  if (kind === 'certificate' && !(await keys.listOurs()).some(({ keyId }) => keyId === client.keyId)) {
+    return unchanged(application, kind, 'is none that the broker made, so whoever made it renews it');
+  }
+  if (!force && !endsSoon(client, deps.clock)) {
+    return unchanged(application, kind, 'does not end soon', await removeOrphans(deps, keys, client.keyId));
+  }
+  try {
+    return await replace(deps, application, keys, client);
+  } finally {
+    await restoreStored(deps, application, keys);
+  }
+}
+
+const unchanged = (application: string, kind: Renewal['kind'], why: string, removed = 0): Renewal => ({
+  application,
+  kind,
+  renewed: false,
+  reason: kind === 'federated' ? `A federated client credential ${why}.` : `The client ${kind} ${why}.`,
+  removed,
+});
+
+const endsSoon = ({ endsAtMs }: StoredClientCredential, clock: Clock): boolean =>
+  endsAtMs !== undefined && endsAtMs - clock.nowMs() <= renewBeforeMs;
+
+async function replace(
+  deps: RenewalDeps,
+  application: string,
+  keys: ClientKeys,
+  previous: StoredClientCredential,
+): Promise<Renewal> {
+  const issued = await keys.issue();
+  const undo = () => keys.remove([issued.keyId]);
+  const renewed = { clientId: previous.clientId, tenantId: previous.tenantId, ...issued };
+  try {
+    await proveClientCredential(deps, { ...previous, ...renewed }, async () => keys.restore?.(issued));
+  } catch (thrown) {
+    await undo();
+    throw thrown;
+  }
+  await storeOrUndo(deps.store, application, renewed, previous, undo);
+  await deps.clock.sleep(settledMs);
+  const { client: stored } = await deps.store.load(application);
+  await proveClientCredential(deps, stored, async () => keys.restore?.(stored));
+  return {
+    application,
+    kind: stored.credential.kind,
+    renewed: true,
+    ...(stored.endsAtMs === undefined ? {} : { endsAtMs: stored.endsAtMs }),
+    removed: await removeOld(deps, application, keys, previous, stored),
+  };
+}
+
+/** The predecessor is removed at Entra and disabled in the vault; whatever of that fails, a later run does. */
+async function removeOld(
+  deps: RenewalDeps,
+  application: string,
+  keys: ClientKeys,
+  previous: StoredClientCredential,
+  stored: StoredClientCredential,
+): Promise<number> {
+  let removed = 0;
+  try {
+    if (previous.keyId !== undefined && previous.keyId !== stored.keyId) {
+      await keys.remove([previous.keyId]);
+      removed += 1;
+    }
+    removed += await removeOrphans(deps, keys, stored.keyId);
+    const versions = await deps.store.listClientCredentialVersions(application);
+    for (const { version } of versions.filter(({ enabled }) => enabled).slice(versionsKept)) {
+      await deps.store.disableClientCredentialVersion(application, version);
+    }
+  } catch (thrown) {
+    deps.log.log('warn', 'credential.cleanup_failed', { application, ...errorFields(thrown) });
+  }
+  return removed;
+}
+
+/** Whatever two renewals at once did to each other's lists: what the vault holds in the end, Entra knows. */
+async function restoreStored(deps: RenewalDeps, application: string, keys: ClientKeys): Promise<void> {
+  if (keys.restore === undefined) return;
+  try {
+    await keys.restore((await deps.store.load(application)).client);
+  } catch (thrown) {
+    deps.log.log('warn', 'credential.cleanup_failed', { application, ...errorFields(thrown) });
+  }
+}
+
+async function removeOrphans(deps: RenewalDeps, keys: ClientKeys, storedKeyId: string | undefined): Promise<number> {
+  const ours = await keys.listOurs();
+  // Without knowing which one is in use, none may go.
+  if (storedKeyId === undefined || !ours.some(({ keyId }) => keyId === storedKeyId)) return 0;
+  return removeUnused(deps, keys, ours, storedKeyId);
+}
+
+/**
+ * Removes the secrets and certificates that the application had before it went over to another kind.
+ * @param client a credential that has just worked.
+ */
+export async function removeFormerCredentials(deps: RenewalDeps, client: StoredClientCredential): Promise<number> {
+  const reply = await redeemAsItself(deps, client);
+  if (!reply.ok) return 0;
+  const graph = deps.graphOf(reply.token.accessToken);
+  let removed = 0;
+  for (const kind of ['secret', 'certificate'] as const) {
+    if (client.credential.kind === kind) continue;
+    const keys = clientKeys({ ...deps, ...graph }, client.clientId, kind);
+    removed += await removeUnused(deps, keys, await keys.listOurs(), undefined);
+  }
+  return removed;
+}
