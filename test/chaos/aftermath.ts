@@ -1,7 +1,5 @@
 /** What must be true when the storm is over: each promise that can be looked up afterwards. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { azureIdentity } from '../../src/lib/azure/identity.ts';
-import { secretClient } from '../../src/lib/azure/key-vault.ts';
 import { readLedger } from '../../src/local/cloud/client.ts';
 import type { LedgerEntry } from '../../src/local/cloud/ledger.ts';
 import { type Canary, LeakScan } from '../support/leak-scan.ts';
@@ -124,19 +122,6 @@ export async function checkIdle(world: World, seen: Seen): Promise<void> {
     seen.violations.push(
       `${requests.length - before} requests upstream while nobody asked, such as ${JSON.stringify(requests.at(-1))}`,
     );
-}
-
-/** What lies in the vault at this moment: must be nowhere else. */
-export async function secretsInTheVault(world: World): Promise<Canary[]> {
-  Object.assign(process.env, {
-    IDENTITY_ENDPOINT: world.environment['IDENTITY_ENDPOINT'],
-    IDENTITY_HEADER: world.environment['IDENTITY_HEADER'],
-  });
-  const vault = await secretClient(world.cloud.keyVault, await azureIdentity({ hasManagedIdentity: true }));
-  const found: Canary[] = [];
-  for await (const { name } of vault.listPropertiesOfSecrets())
-    found.push({ name, value: (await vault.getSecret(name)).value ?? '' });
-  return found;
 }
 
 /** Everything that the product left behind: storage, orchestrations, logs, answers. Call when nothing runs any more. */

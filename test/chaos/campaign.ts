@@ -2,15 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { readLedger } from '../../src/local/cloud/client.ts';
 import { seededRandom } from '../fakes/fake-clock.ts';
 import type { Canary } from '../support/leak-scan.ts';
-import {
-  checkAudit,
-  checkIdle,
-  checkLeaks,
-  checkRuns,
-  checkThrottling,
-  recovery,
-  secretsInTheVault,
-} from './aftermath.ts';
+import { secretsInTheVault } from '../support/vault-secrets.ts';
+import { checkAudit, checkIdle, checkLeaks, checkRuns, checkThrottling, recovery } from './aftermath.ts';
 import { disturb } from './disturbances.ts';
 import { createCallers, load, nothingSeen, type Seen, startRuns } from './load.ts';
 import { startWorld, type World } from './world.ts';

@@ -3,12 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { azureIdentity } from '../../src/lib/azure/identity.ts';
-import { secretClient } from '../../src/lib/azure/key-vault.ts';
 import { runDemoJobs, type DemoSummary } from '../../src/local/demo/run-demo.ts';
 import { type Demo, startDemo } from '../../src/local/demo/start-demo.ts';
 import { appFolder, ptbScript } from '../paths.ts';
 import { type Canary, LeakScan } from '../support/leak-scan.ts';
+import { secretsInTheVault } from '../support/vault-secrets.ts';
 
 // The product in its thinnest honest form: real SDKs, real Azurite, the compiled app, sockets everywhere.
 
@@ -33,7 +32,7 @@ beforeAll(async () => {
     onHostLine: (line) => hostLines.push(line),
     azuriteFolder: folder,
   });
-  canaries.push(...(await secretsInTheVault()));
+  canaries.push(...(await secretsInTheVault(demo)));
   const nobody = { update: () => undefined, done: () => undefined };
   summary = await runDemoJobs(demo, nobody, AbortSignal.timeout(60_000));
 });
@@ -42,19 +41,6 @@ afterAll(async () => {
   await demo?.stop();
   await rm(folder, { recursive: true, force: true });
 });
-
-/** What must never be seen anywhere else: read as the app reads it, with the managed identity. */
-async function secretsInTheVault(): Promise<Canary[]> {
-  Object.assign(process.env, {
-    IDENTITY_ENDPOINT: demo.environment['IDENTITY_ENDPOINT'],
-    IDENTITY_HEADER: demo.environment['IDENTITY_HEADER'],
-  });
-  const vault = await secretClient(demo.cloud.keyVault, await azureIdentity({ hasManagedIdentity: true }));
-  const found: Canary[] = [];
-  for await (const { name } of vault.listPropertiesOfSecrets())
-    found.push({ name, value: (await vault.getSecret(name)).value ?? '' });
-  return found;
-}
 
 async function ask(
   body: unknown,

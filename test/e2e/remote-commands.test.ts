@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Demo, startDemo } from '../../src/local/demo/start-demo.ts';
-import { appFolder, ptbScript } from '../paths.ts';
+import { ptbScript } from '../paths.ts';
+import { startWatchedDemo, type WatchedDemo } from '../support/watched-demo.ts';
 
 // The commands that an operator types, as processes of their own, against a running broker.
 
-let demo: Demo;
+let demo: WatchedDemo;
 let folder: string;
 let token: string;
 
@@ -23,6 +23,9 @@ function ptb(args: readonly string[], environment: Record<string, string> = {}):
   const env = { ...process.env, ...demo.environment, BROKER_URL: demo.url, PTB_TOKEN: token, ...environment };
   return new Promise((resolve) => {
     execFile(process.execPath, [ptbScript, ...args], { cwd: folder, env }, (error, stdout, stderr) => {
+      demo.note(`standard error of ptb ${args[0]}`, stderr);
+      // What ptb token prints is what it is for.
+      if (args[0] !== 'token') demo.note(`standard output of ptb ${args[0]}`, stdout);
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
     });
   });
@@ -32,15 +35,7 @@ const json = async <T>(args: readonly string[]): Promise<T> => JSON.parse((await
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ptb-remote-'));
-  demo = await startDemo({
-    tenants: 25,
-    faults: undefined,
-    delayMs: undefined,
-    port: 0,
-    ptbScript,
-    appFolder,
-    say: () => undefined,
-  });
+  demo = await startWatchedDemo({ tenants: 25 });
   token = await demo.callerToken();
 });
 afterAll(async () => {

@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { type BytePattern, BytePatterns } from './byte-patterns.ts';
 
 /** A secret whose value must not turn up anywhere. */
 export interface Canary {
@@ -20,27 +21,23 @@ export interface Scanned {
   readonly content: Buffer | string;
 }
 
-interface Pattern {
-  readonly what: string;
-  readonly bytes: Buffer;
-}
-
 /** Anything that looks like a JWT of ours or of Entra's, whoever minted it: header and payload start with `{"`. */
 const jwt = /eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{20,}/;
 
 /**
  * Looks for secrets in whatever the program left behind: raw, base64 in its three alignments, base64url, URL-encoded,
- * JSON-escaped, hexadecimal, UTF-16, and all of these again inside gzip streams.
+ * JSON-escaped, hexadecimal, UTF-16, and all of these again inside gzip streams. Of a long secret, pieces are looked for:
+ * one that was cut off is found too.
  */
 export class LeakScan {
   readonly leaks: Leak[] = [];
   bytes = 0;
-  readonly #patterns: readonly Pattern[];
+  readonly #patterns: BytePatterns;
   readonly #allowTokens: boolean;
 
   /** @param options.tokens `true` where tokens may stand, e.g. in answers that hand one out. */
   constructor(canaries: readonly Canary[], options: { readonly tokens?: boolean } = {}) {
-    this.#patterns = canaries.flatMap(patternsOf);
+    this.#patterns = new BytePatterns(canaries.flatMap(patternsOf));
     this.#allowTokens = options.tokens === true;
   }
 
@@ -61,17 +58,30 @@ export class LeakScan {
 
   /** One line for the test's output. */
   summary(what: string): string {
-    return `leak scan of ${what}: ${(this.bytes / 1_048_576).toFixed(2)} MiB, ${this.#patterns.length} patterns, ${this.leaks.length} leaks`;
+    return `leak scan of ${what}: ${(this.bytes / 1_048_576).toFixed(2)} MiB, ${this.#patterns.count} patterns, ${this.leaks.length} leaks`;
   }
 
   #look(where: string, buffer: Buffer): void {
-    for (const { what, bytes } of this.#patterns) if (buffer.includes(bytes)) this.leaks.push({ where, what });
+    for (const what of this.#patterns.find(buffer)) this.leaks.push({ where, what });
     if (!this.#allowTokens && jwt.test(buffer.toString('latin1')))
       this.leaks.push({ where, what: 'something that looks like a token' });
   }
 }
 
-function patternsOf({ name, value }: Canary): Pattern[] {
+const patternsOf = ({ name, value }: Canary): BytePattern[] => piecesOf(value).flatMap((piece) => formsOf(name, piece));
+
+/** Whole when short, halves when it is a client secret, four pieces when it is a token: beginning, end, and two between. */
+function piecesOf(value: string): string[] {
+  // What every token has in common is not secret.
+  const secret = value.slice(jwt.test(value) ? value.indexOf('.') + 1 : 0);
+  const length = Math.min(32, Math.ceil(secret.length / 2));
+  if (length < 12) return [secret];
+  const rest = secret.length - length;
+  const starts = [0, Math.floor(rest / 3), Math.floor((2 * rest) / 3), rest];
+  return [...new Set(starts.map((start) => secret.slice(start, start + length)))];
+}
+
+function formsOf(name: string, value: string): BytePattern[] {
   const base64 = [0, 1, 2].map((shift) => aligned(value, shift));
   const forms: Record<string, string> = {
     raw: value,

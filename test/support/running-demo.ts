@@ -1,18 +1,10 @@
 import { callerTokens } from '../../src/local/demo/caller-token.ts';
-import { type Demo, startDemo } from '../../src/local/demo/start-demo.ts';
-import { appFolder, ptbScript } from '../paths.ts';
+import type { Demo, DemoOptions } from '../../src/local/demo/start-demo.ts';
+import { startWatchedDemo, type WatchedDemo } from './watched-demo.ts';
 
-/** The whole product on this machine: simulated cloud, Azurite, host and compiled app, with its credential obtained. */
-export const startQuietDemo = (tenants: number): Promise<Demo> =>
-  startDemo({
-    tenants,
-    faults: undefined,
-    delayMs: undefined,
-    port: 0,
-    ptbScript,
-    appFolder,
-    say: () => undefined,
-  });
+/** The whole product on this machine, its credential obtained; `stop` looks for leaks. */
+export const startQuietDemo = (tenants: number, more: Pick<DemoOptions, 'hostSettings'> = {}): Promise<WatchedDemo> =>
+  startWatchedDemo({ tenants, ...more });
 
 /** A token of the simulated cloud's caller that has exactly these roles. */
 export async function tokenOfCaller({ cloud }: Pick<Demo, 'cloud'>, roles: readonly string[]): Promise<string> {

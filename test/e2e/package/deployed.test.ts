@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { apiRoutes } from '../../../src/cli/verify/routes.ts';
-import { type Demo, startDemo } from '../../../src/local/demo/start-demo.ts';
+import type { Demo } from '../../../src/local/demo/start-demo.ts';
 import { packageApp } from '../../../tools/package.ts';
 import { appFolder as builtApp, projectRoot, ptbScript } from '../../paths.ts';
+import { startWatchedDemo } from '../../support/watched-demo.ts';
 import { type HostProcess, startHost } from '../host/host-process.ts';
 
 interface Outcome {
@@ -117,15 +118,7 @@ describe('the packaged app, alone in a folder', () => {
     let tenant: string;
 
     beforeAll(async () => {
-      demo = await startDemo({
-        tenants: 5,
-        faults: undefined,
-        delayMs: undefined,
-        port: 0,
-        ptbScript,
-        appFolder: alone,
-        say: () => undefined,
-      });
+      demo = await startWatchedDemo({ tenants: 5, appFolder: alone });
       token = await demo.callerToken();
       const tenants = await fetch(`${demo.url}/api/tenants`, { headers: { authorization: `Bearer ${token}` } });
       const { tenants: listed } = (await tenants.json()) as { tenants: { tenantId: string }[] };

@@ -2,8 +2,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { CloudDocument } from '../../../src/local/cloud/document.ts';
-import { startDemo } from '../../../src/local/demo/start-demo.ts';
-import { appFolder, projectRoot, ptbScript } from '../../paths.ts';
+import { projectRoot } from '../../paths.ts';
+import { startWatchedDemo } from '../../support/watched-demo.ts';
 import { modulesFolder, type PowerShell, runScript } from './powershell.ts';
 import { registerCallers } from './register-callers.ts';
 import { startServers } from './servers.ts';
@@ -27,15 +27,7 @@ const tenants = 25;
 /** Runs every Pester test against the real app, started as `npm start` does, and stops it again. */
 export async function runPester(shell: PowerShell): Promise<PesterOutcome> {
   const folder = await mkdtemp(join(tmpdir(), 'ptb-powershell-'));
-  const demo = await startDemo({
-    tenants,
-    faults: undefined,
-    delayMs: undefined,
-    port: 0,
-    ptbScript,
-    appFolder,
-    say: () => undefined,
-  });
+  const demo = await startWatchedDemo({ tenants });
   try {
     const cloud = (await (await fetch(`${demo.cloud.control}/document`)).json()) as CloudDocument;
     const certificate = await registerCallers(cloud, folder);

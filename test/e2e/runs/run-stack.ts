@@ -1,11 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type RunningChild, startChild } from '../../../src/local/child.ts';
-import { type Demo, startDemo } from '../../../src/local/demo/start-demo.ts';
+import type { Demo } from '../../../src/local/demo/start-demo.ts';
 import type { RunSummary, RunView } from '../../../src/lib/runs/run-view.ts';
 import { appFolder, ptbScript } from '../../paths.ts';
+import { startWatchedDemo } from '../../support/watched-demo.ts';
 
 export interface RunStack {
   readonly demo: Demo;
@@ -24,21 +23,15 @@ export interface RunStack {
   stop(): Promise<void>;
 }
 
-/** Azurite, the simulated cloud with `tenants` customers, a credential, and the compiled app on the embedded host. */
+/** The whole product with `tenants` customers; `stop` looks for leaks in what all its hosts have left behind. */
 export async function startRunStack(
   tenants: number,
   settings: Readonly<Record<string, string>> = {},
   more: { readonly plain?: boolean; readonly hostStorePath?: string } = {},
 ): Promise<RunStack> {
-  const folder = await mkdtemp(join(tmpdir(), 'ptb-runs-'));
-  const demo = await startDemo({
+  const demo = await startWatchedDemo({
     tenants,
-    faults: undefined,
     delayMs: 20,
-    port: 0,
-    ptbScript,
-    appFolder,
-    say: () => undefined,
     hostSettings: async () => settings,
     ...more,
   });
@@ -48,9 +41,10 @@ export async function startRunStack(
     startHost: async () => {
       const host = await startChild<{ url: string }>(
         ptbScript,
-        ['host', '--json', '--app', appFolder, '--port', '0', '--store', join(folder, 'hub.db')],
+        ['host', '--json', '--app', appFolder, '--port', '0', '--store', join(demo.folder, 'hub.db')],
         {
           environment: { ...demo.environment, ...settings },
+          onLine: (line) => demo.note('log of another host', line),
         },
       );
       hosts.push(host);
@@ -86,7 +80,6 @@ export async function startRunStack(
     stop: async () => {
       await Promise.all(hosts.map((host) => host.stop()));
       await demo.stop();
-      await rm(folder, { recursive: true, force: true });
     },
   };
   return stack;

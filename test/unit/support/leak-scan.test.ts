@@ -30,3 +30,22 @@ test('finds tokens that it was not told of, and nothing where there is nothing',
   scan.scan({ where: 'log', content: `authorization: Bearer ${token}` });
   expect(scan.leaks).toEqual([{ where: 'log', what: 'something that looks like a token' }]);
 });
+
+const token = `eyJ0eXAiOiJKV1QifQ.${Buffer.from(JSON.stringify({ aud: 'x', claims: '0123456789'.repeat(60) })).toString('base64url')}.${'s'.repeat(342)}`;
+
+test.each([
+  ['its first hundred characters after the header', token.slice(19, 119)],
+  ['its last hundred characters', token.slice(-100)],
+  ['a beginning in base64', Buffer.from(`a${token.slice(0, 200)}`).toString('base64')],
+])('finds a token of which only a part is left: %s', (_, content) => {
+  const scan = new LeakScan([{ name: 'canary', value: token }]);
+  scan.scan({ where: 'here', content: `before ${content} after` });
+  expect(scan.leaks).not.toEqual([]);
+});
+
+test('finds half of a client secret', () => {
+  const secret = 'q2W8Q~9fJx.Zt7bV_kLmNp3rS5uYwX1aBcDeFgHi';
+  const scan = new LeakScan([{ name: 'canary', value: secret }]);
+  scan.scan({ where: 'here', content: `${secret.slice(0, 25)}…` });
+  expect(scan.leaks).not.toEqual([]);
+});
