@@ -7,6 +7,7 @@ import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { benches } from './benches.ts';
 import { type BenchResult, type Results, shown } from './measure.ts';
+import { withFigures } from './readme.ts';
 import { writeReport } from './report.ts';
 
 const wanted = process.argv[2];
@@ -38,6 +39,8 @@ for (const bench of chosen) {
   writeFileSync(file, `${JSON.stringify(all, null, 2)}\n`);
   writeReport(all, join(import.meta.dirname, '../docs'));
 }
+const readme = join(import.meta.dirname, '../README.md');
+if (!failed) writeFileSync(readme, withFigures(readFileSync(readme, 'utf8'), results));
 // Processes that a failed one left behind must not keep this one.
 process.exit(failed ? 1 : 0);
 

@@ -1,0 +1,52 @@
+import type { Results } from './measure.ts';
+import { shown } from './measure.ts';
+
+const start = '<!-- figures of npm run bench -->';
+const end = '<!-- end of figures -->';
+
+/** What a reader of the README wants to know first: benchmark, figure of the broker, figure of what is used today. */
+const lines = [
+  {
+    what: 'A token that is in memory, for one of 3,000 tenants; beside the cache of msal-node',
+    bench: 'cached-token',
+    ours: 'broker.getToken, 3000 tenants',
+    theirs: 'MSAL acquireTokenSilent, 3000 tenants',
+  },
+  {
+    what: 'Tokens for three resources in 1,000 tenants with nothing in memory; beside the published loop',
+    bench: 'cold-storm',
+    ours: 'broker, all asked for at once',
+    theirs: 'sequential script',
+  },
+  {
+    what: 'One report over 5,000 tenants; beside the published loop',
+    bench: 'fan-out',
+    ours: 'whole run, 5000 tenants',
+    theirs: 'sequential script, 5000 tenants',
+  },
+  {
+    what: 'Requests to Entra for three jobs over 1,000 tenants in an hour; beside three scripts',
+    bench: 'upstream-requests',
+    ours: 'broker, token requests to Entra',
+    theirs: 'scripts, token requests to Entra',
+  },
+] as const;
+
+/**
+ * The README with its figures as they were measured last.
+ * @throws Error when a figure is not among the results, or the README has no place for them.
+ */
+export function withFigures(readme: string, results: Results['results']): string {
+  const [before, after] = [readme.indexOf(start), readme.indexOf(end)];
+  if (before === -1 || after < before) throw new Error(`the README has no ${start} … ${end}`);
+  const cell = (bench: string, name: string): string => {
+    const found = results[bench]?.figures.find((figure) => figure.name === name);
+    if (found === undefined) throw new Error(`${bench} has no figure "${name}"`);
+    return `${shown(found.median)} ${found.unit}`;
+  };
+  const rows = lines.map(
+    ({ what, bench, ours, theirs }) => `| ${what} | ${cell(bench, ours)} | ${cell(bench, theirs)} |`,
+  );
+  const table = ['| | broker | today |', '|---|--:|--:|', ...rows].join('\n');
+  return `${readme.slice(0, before)}${start}\n\n${table}\n\n${readme.slice(after)}`;
+}

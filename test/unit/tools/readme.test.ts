@@ -1,0 +1,26 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import type { Results } from '../../../bench/measure.ts';
+import { withFigures } from '../../../bench/readme.ts';
+import { projectRoot } from '../../paths.ts';
+
+const read = (path: string): string => readFileSync(join(projectRoot, path), 'utf8');
+const { results } = JSON.parse(read('bench/results.json')) as Results;
+
+it('the README shows the figures that were measured last', () => {
+  expect(withFigures(read('README.md'), results)).toBe(read('README.md'));
+});
+
+it('the figures take the place of older ones, and of nothing else', () => {
+  const readme = 'before\n<!-- figures of npm run bench -->\nold\n<!-- end of figures -->\nafter\n';
+  const written = withFigures(readme, results);
+  expect(written).toMatch(/^before\n<!-- figures of npm run bench -->\n\n\| \| broker \| today \|\n/);
+  expect(written.endsWith('<!-- end of figures -->\nafter\n')).toBe(true);
+  expect(written).not.toContain('old');
+});
+
+it('a README without a place for them, or a figure that is not there, is not passed over', () => {
+  expect(() => withFigures('nothing', results)).toThrow('has no <!-- figures');
+  expect(() => withFigures(read('README.md'), {})).toThrow('has no figure');
+});
