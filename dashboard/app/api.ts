@@ -35,7 +35,8 @@ export interface Api {
   readonly run: (runId: string) => Promise<RunAnswer>;
   readonly runTenants: (runId: string) => Promise<RunTenantsAnswer>;
   readonly tenants: () => Promise<TenantsAnswer>;
-  readonly audit: (limit: number) => Promise<AuditAnswer>;
+  /** @param query as `GET /api/audit` takes it. */
+  readonly audit: (query: Readonly<Record<string, string>>) => Promise<AuditAnswer>;
   readonly start: (
     job: string,
     order: { tenants?: readonly string[]; parameters?: unknown },
@@ -87,7 +88,7 @@ export function createApi(token: string, refused: (failure: ApiFailure) => void)
     run: (runId) => get(run(runId)),
     runTenants: (runId) => get(`${run(runId)}/tenants`),
     tenants: () => get('tenants'),
-    audit: (limit) => get(`audit?limit=${limit}`),
+    audit: (query) => get(`audit?${new URLSearchParams(query).toString()}`),
     start: (job, order) => post(`jobs/${encodeURIComponent(job)}/runs`, order),
     cancel: (runId) => post(`${run(runId)}/cancel`),
     rerun: (runId) => post(`${run(runId)}/rerun`),

@@ -1,6 +1,7 @@
 import { useMemo, useState } from 'preact/hooks';
 import { Announcer } from './announcer.tsx';
 import { type ApiFailure, createApi } from './api.ts';
+import { AuditView } from './audit-view.tsx';
 import { SignedInContext } from './context.ts';
 import { Header } from './header.tsx';
 import { JobsView } from './jobs-view.tsx';
@@ -52,6 +53,7 @@ function Content({ route }: { readonly route: Route }) {
   if (route.view === 'runs') return <RunsView />;
   if (route.view === 'tenants') return <TenantsView />;
   if (route.view === 'jobs') return <JobsView />;
+  if (route.audit !== undefined) return <AuditView filter={route.audit} />;
   return <OverviewView />;
 }
 

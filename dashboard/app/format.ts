@@ -3,6 +3,10 @@ const local = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle:
 
 export const localTime = (iso: string): string => local.format(new Date(iso));
 
+const localToSecond = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium' });
+
+export const exactLocalTime = (iso: string): string => localToSecond.format(new Date(iso));
+
 export const utcTime = (iso: string): string => `${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC`;
 
 /** `4 h 05 min`, `2 min 09 s`, `3.2 s`. */

@@ -7,6 +7,7 @@ const tabs: readonly (readonly [View, string])[] = [
   ['runs', 'Runs'],
   ['tenants', 'Tenants'],
   ['jobs', 'Jobs'],
+  ['audit', 'Audit'],
 ];
 
 export function Header(props: {

@@ -1,18 +1,20 @@
 import type { ComponentChildren } from 'preact';
 import { Notice, Sentence } from '../shared/text.tsx';
 import type { ApiFailure } from './api.ts';
-import { localTime, utcTime } from './format.ts';
+import { exactLocalTime, localTime, utcTime } from './format.ts';
 
 const tones: Readonly<Record<string, string>> = {
   ok: 'good',
   completed: 'good',
   succeeded: 'good',
+  issued: 'good',
   degraded: 'warn',
   retrying: 'warn',
   running: 'run',
   pending: 'idle',
   down: 'bad',
   failed: 'bad',
+  denied: 'bad',
 };
 
 /** A state in colour and in words. */
@@ -20,10 +22,11 @@ export function Badge({ state, children }: { readonly state: string; readonly ch
   return <span class={`badge ${tones[state] ?? 'idle'}`}>{children ?? state}</span>;
 }
 
-export function Time({ iso }: { readonly iso: string }) {
+/** @param props.exact to the second. */
+export function Time({ iso, exact = false }: { readonly iso: string; readonly exact?: boolean }) {
   return (
     <time dateTime={iso} title={utcTime(iso)}>
-      {localTime(iso)}
+      {exact ? exactLocalTime(iso) : localTime(iso)}
     </time>
   );
 }

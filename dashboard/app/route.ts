@@ -1,18 +1,21 @@
 import { useEffect, useState } from 'preact/hooks';
+import { type AuditFilter, parseAuditFilter } from './audit-filter.ts';
 
-export type View = 'overview' | 'runs' | 'tenants' | 'jobs';
+export type View = 'overview' | 'runs' | 'tenants' | 'jobs' | 'audit';
 
 export interface Route {
   readonly view: View;
   readonly runId?: string;
+  readonly audit?: AuditFilter;
 }
 
-const views: readonly View[] = ['overview', 'runs', 'tenants', 'jobs'];
+const views: readonly View[] = ['overview', 'runs', 'tenants', 'jobs', 'audit'];
 
 export function parseRoute(hash: string): Route {
-  const [, view, runId] = /^#\/([a-z]+)(?:\/(.+))?$/.exec(hash) ?? [];
-  const known = views.find((name) => name === view) ?? 'overview';
-  return known === 'runs' && runId !== undefined ? { view: known, runId: decodeURIComponent(runId) } : { view: known };
+  const [, name, runId, query = ''] = /^#\/([a-z]+)(?:\/([^?]+))?(?:\?(.*))?$/.exec(hash) ?? [];
+  const view = views.find((known) => known === name) ?? 'overview';
+  if (view === 'runs' && runId !== undefined) return { view, runId: decodeURIComponent(runId) };
+  return view === 'audit' ? { view, audit: parseAuditFilter(query) } : { view };
 }
 
 export const runLink = (runId: string): string => `#/runs/${encodeURIComponent(runId)}`;

@@ -83,6 +83,7 @@ function Summary({ run }: { readonly run: RunAnswer }) {
       {run.cancelRequested === true && run.finishedAt === undefined ? (
         <Notice kind="warn">Cancelled: no further tenant is begun.</Notice>
       ) : null}
+      <Warnings warnings={run.warnings} />
       <div class="progress">
         <CountsBar counts={run.tenants} />
         <p>
@@ -95,6 +96,23 @@ function Summary({ run }: { readonly run: RunAnswer }) {
         </p>
       </div>
     </>
+  );
+}
+
+/** Whoever reads the tenants below has to know first that some may be missing among them. */
+function Warnings({ warnings }: { readonly warnings: readonly string[] }) {
+  if (warnings.length === 0) return null;
+  return (
+    <Notice kind="warn">
+      <strong>{count(warnings.length, 'warning')} about the list of tenants that this run was planned from.</strong>
+      <ul>
+        {warnings.map((warning) => (
+          <li key={warning}>
+            <Sentence text={warning} />
+          </li>
+        ))}
+      </ul>
+    </Notice>
   );
 }
 

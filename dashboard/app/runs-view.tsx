@@ -89,7 +89,10 @@ export function RunTable({ runs }: { readonly runs: readonly RunSummaryAnswer[] 
                 <a href={runLink(run.runId)}>{run.job}</a>
               </th>
               <td>
-                <Badge state={run.status} />
+                <Badge state={run.status} />{' '}
+                {run.warnings.length === 0 ? null : (
+                  <Badge state="degraded">{count(run.warnings.length, 'warning')}</Badge>
+                )}
               </td>
               <td>
                 <Time iso={run.startedAt} />

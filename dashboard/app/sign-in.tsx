@@ -58,8 +58,8 @@ export function SignIn(props: {
         </pre>
         <p>
           <code>Runs.Read</code> shows runs and jobs, <code>Tenants.Read</code> the tenants, <code>Runs.Write</code>{' '}
-          starts and cancels runs. Any caller sees the health report. Trying it on your own machine? The README shows
-          where a token is.
+          starts and cancels runs, <code>Audit.Read</code> shows who got which token. Any caller sees the health report.
+          Trying it on your own machine? The README shows where a token is.
         </p>
       </div>
     </main>

@@ -1,3 +1,4 @@
+import { auditLink } from './audit-filter.ts';
 import { useDeferredList } from './deferred-list.ts';
 import { useMemo, useState } from 'preact/hooks';
 import type { LastResult, TenantsAnswer } from '../../src/lib/http/api/answers/tenants.ts';
@@ -77,6 +78,7 @@ function TenantList() {
 }
 
 function TenantTable({ tenants }: { readonly tenants: readonly Tenant[] }) {
+  const reads = useRole('Audit.Read');
   return (
     <div class="scroll">
       <table>
@@ -86,6 +88,7 @@ function TenantTable({ tenants }: { readonly tenants: readonly Tenant[] }) {
             <th scope="col">Access</th>
             <th scope="col">Why</th>
             <th scope="col">Last results</th>
+            {reads ? <th scope="col">Audit</th> : null}
           </tr>
         </thead>
         <tbody>
@@ -115,6 +118,13 @@ function TenantTable({ tenants }: { readonly tenants: readonly Tenant[] }) {
                   ))}
                 </ul>
               </td>
+              {reads ? (
+                <td>
+                  <a href={auditLink({ tenant: tenant.tenantId })}>
+                    Records<span class="visually-hidden"> of {tenant.name}</span>
+                  </a>
+                </td>
+              ) : null}
             </tr>
           ))}
         </tbody>

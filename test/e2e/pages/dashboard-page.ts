@@ -4,7 +4,7 @@ import type { Locator, Page } from 'playwright-core';
 export interface DashboardPage {
   signIn(token: string): Promise<void>;
   /** Goes to a view by its link. */
-  view(name: 'Overview' | 'Runs' | 'Tenants' | 'Jobs'): Promise<void>;
+  view(name: 'Overview' | 'Runs' | 'Tenants' | 'Jobs' | 'Audit'): Promise<void>;
   openRun(runId: string): Promise<void>;
   badgeOfRun(status: string): Locator;
   /** The tenant whose cell has the focus. */

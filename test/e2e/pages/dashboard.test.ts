@@ -66,7 +66,7 @@ describe.skipIf(noBrowser !== undefined)('the dashboard', () => {
 
   it('loads from its own origin alone, and offends neither its policy nor the console, over all views', async () => {
     await dashboard.signIn(token);
-    for (const name of ['Jobs', 'Tenants', 'Runs', 'Overview'] as const) {
+    for (const name of ['Jobs', 'Tenants', 'Runs', 'Audit', 'Overview'] as const) {
       await dashboard.view(name);
     }
     await dashboard.openRun(runId);
@@ -227,7 +227,7 @@ describe.skipIf(noBrowser !== undefined)('the dashboard', () => {
     await page.emulateMedia({ colorScheme });
     expect(await poorContrast(page)).toEqual([]);
     await dashboard.signIn(token);
-    for (const name of ['Overview', 'Jobs', 'Tenants', 'Runs'] as const) {
+    for (const name of ['Overview', 'Jobs', 'Tenants', 'Runs', 'Audit'] as const) {
       await dashboard.view(name);
       await page.locator('.badge').first().waitFor();
       expect([name, await poorContrast(page)]).toEqual([name, []]);
@@ -239,7 +239,7 @@ describe.skipIf(noBrowser !== undefined)('the dashboard', () => {
   it('needs no sideways scrolling on a narrow screen', async () => {
     await page.setViewportSize({ width: 390, height: 800 });
     await dashboard.signIn(token);
-    for (const name of ['Overview', 'Jobs', 'Tenants', 'Runs'] as const) {
+    for (const name of ['Overview', 'Jobs', 'Tenants', 'Runs', 'Audit'] as const) {
       await dashboard.view(name);
       await page.locator('.badge').first().waitFor();
       expect([name, await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)]).toEqual([name, 0]);
