@@ -12,6 +12,7 @@ import {
   refreshTokenOf,
   storeWithCredential,
 } from '../../../fakes/memory-credential-store.ts';
+import { onSchedule } from '../../../fakes/on-schedule.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
 import { RotatingEntra } from '../../../fakes/rotating-entra.ts';
 
@@ -269,20 +270,6 @@ describe('a rotation that is interrupted', () => {
     expect(figures.mostEnabled).toBeLessThanOrEqual(versionsKept);
   });
 });
-
-/** The same object, each of whose calls waits for its turn. */
-function onSchedule<T extends object>(scheduler: fc.Scheduler, target: T): T {
-  return new Proxy(target, {
-    get: (object, name) => {
-      const value: unknown = Reflect.get(object, name, object);
-      if (typeof value !== 'function') return value;
-      return async (...args: unknown[]) => {
-        await scheduler.schedule(Promise.resolve());
-        return Reflect.apply(value, object, args) as unknown;
-      };
-    },
-  });
-}
 
 it('never prints a token when it fails', async () => {
   const set = await bench();

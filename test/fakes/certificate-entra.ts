@@ -1,0 +1,62 @@
+import { X509Certificate } from 'node:crypto';
+import type { TokenReply } from '../../src/lib/entra/judge-token-reply.ts';
+import type { Redeemer, Redemption } from '../../src/lib/entra/redeemer.ts';
+import { BrokerError } from '../../src/lib/errors.ts';
+import type { GraphClient } from '../../src/lib/graph/client.ts';
+import type { JsonObject } from '../../src/lib/graph/reply.ts';
+import type { GraphWriter } from '../../src/lib/graph/write.ts';
+import { Secret } from '../../src/lib/secret.ts';
+import { aadstsFailure } from './fake-redeemer.ts';
+
+/**
+ * One application at Entra with its certificates: a list that is replaced as a whole, in which an entry without its
+ * key stands for the one of that id, and a certificate is taken while it is listed and has not ended.
+ */
+export class CertificateEntra implements Redeemer, Pick<GraphClient, 'get'>, GraphWriter {
+  keys: readonly JsonObject[] = [];
+  /** Each body that was written. */
+  readonly written: (readonly JsonObject[])[] = [];
+  readonly paths: string[] = [];
+  script: (redemption: Redemption) => TokenReply | undefined = () => undefined;
+  readonly #nowMs: () => number;
+
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+  }
+
+  async get(path: string): Promise<JsonObject> {
+    this.paths.push(path);
+    return { id: 'object', keyCredentials: this.keys.map((entry) => ({ ...entry, key: null })) };
+  }
+
+  async patch(path: string, { keyCredentials }: JsonObject): Promise<void> {
+    this.paths.push(path);
+    const wanted = keyCredentials as readonly JsonObject[];
+    this.written.push(wanted);
+    this.keys = wanted.map((entry) => {
+      if (entry['key'] !== null) return entry;
+      const known = this.keys.find(({ keyId }) => keyId === entry['keyId']);
+      if (known === undefined) throw new BrokerError('resource_error', 'No such key.', { logFields: { status: 400 } });
+      return known;
+    });
+  }
+
+  post = (): Promise<never> => Promise.reject(new Error('certificates are not posted'));
+  remove = (): Promise<never> => Promise.reject(new Error('certificates are not deleted one by one'));
+
+  async redeem(redemption: Redemption): Promise<TokenReply> {
+    const scripted = this.script(redemption);
+    if (scripted !== undefined) return scripted;
+    if (!this.takes(redemption.clientCredential)) return aadstsFailure(700027);
+    const accessToken = new Secret('access-token');
+    const expiresAtMs = this.#nowMs() + 3_600_000;
+    return { ok: true, token: { accessToken, refreshToken: undefined, expiresAtMs, scopes: [], claims: {} } };
+  }
+
+  takes(credential: Redemption['clientCredential']): boolean {
+    if (credential.kind !== 'certificate') return false;
+    const key = new X509Certificate(credential.certificate).raw.toString('base64');
+    const listed = this.keys.find((entry) => entry['key'] === key);
+    return listed !== undefined && Date.parse(String(listed['endDateTime'])) > this.#nowMs();
+  }
+}
