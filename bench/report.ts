@@ -8,7 +8,7 @@ const head = `# Benchmarks
 
 Produced by \`npm run bench\`; do not edit. \`npm run bench -- NAME\` measures one of them anew.
 
-Each figure is a median with the range of its samples in brackets. What is simulated, and with which delays, stands with
+Each figure is a median, beside it the range of its samples. What is simulated, and with which delays, stands with
 each. What is compared ran in the same minutes on the same machine, in turns where the machine's mood could matter.
 `;
 

@@ -54,13 +54,22 @@ export function campaignText(campaign: Campaign | undefined): string {
   if (campaign === undefined) return notMeasured;
   const { disturbances, seed, seconds, requests, tokens, rotations, runs, scannedMiB, violations } = campaign;
   const kinds = Object.keys(disturbances).length;
-  return `seed ${seed}, ${seconds / 60} minutes: ${sum(disturbances)} disturbances of ${kinds} kinds, ${requests} requests, ${tokens} tokens, ${rotations} rotations, ${sum(runs)} runs, ${Math.round(scannedMiB)} MiB scanned, ${violations.length} violations`;
+  const text = `seed ${seed}, ${seconds / 60} minutes: ${sum(disturbances)} disturbances of ${kinds} kinds, ${requests} requests, ${tokens} tokens, ${rotations} rotations, ${sum(runs)} runs, ${Math.round(scannedMiB)} MiB scanned, ${violations.length} violations`;
+  return againstGoal(text, violations.length === 0);
 }
 
-export const coverageText = (coverage: Coverage | undefined): string =>
-  coverage === undefined
-    ? notMeasured
-    : `${coverage.total.lines.pct} % of lines, ${coverage.total.branches.pct} % of branches`;
+/** As benchmarks are shown: what is below its goal is said to be. */
+const againstGoal = (text: string, reached: boolean): string => (reached ? text : `**missed**: ${text}`);
+
+export const coverageGoal = 95;
+export const mutantsGoal = 90;
+
+export function coverageText(coverage: Coverage | undefined): string {
+  if (coverage === undefined) return notMeasured;
+  const { lines, branches } = coverage.total;
+  const text = `${lines.pct} % of lines, ${branches.pct} % of branches`;
+  return againstGoal(text, Math.min(lines.pct, branches.pct) >= coverageGoal);
+}
 
 /** Detected are mutants that a test fails for or that never end; those that do not compile count for nothing. */
 export function mutantsText(mutants: Mutants | undefined): string {
@@ -69,5 +78,7 @@ export function mutantsText(mutants: Mutants | undefined): string {
   const count = (...statuses: readonly string[]): number => all.filter((status) => statuses.includes(status)).length;
   const detected = count('Killed', 'Timeout');
   const undetected = count('Survived', 'NoCoverage');
-  return `${((100 * detected) / (detected + undetected)).toFixed(1)} %: ${detected} of ${detected + undetected} mutants detected`;
+  const score = (100 * detected) / (detected + undetected);
+  const text = `${score.toFixed(1)} %: ${detected} of ${detected + undetected} mutants detected`;
+  return againstGoal(text, score >= mutantsGoal);
 }

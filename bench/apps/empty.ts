@@ -12,13 +12,13 @@ app.http('empty', {
 });
 
 const answer = {
-  accessToken: 'a'.repeat(1_575),
+  accessToken: 'a'.repeat(1_958),
   tokenType: 'Bearer',
   expiresAt: '2026-11-24T00:00:00.000Z',
   expiresInSeconds: 3_600,
   tenantId: '00000000-0000-4000-8000-000000000000',
   resource: 'graph',
-  scopes: Array.from({ length: 20 }, (_, index) => `Directory.Read.All.${index}`),
+  scopes: Array.from({ length: 14 }, (_, index) => `Directory.Read.All.${index}`),
   grant: 'delegated',
   tokenId: '00000000-0000-4000-8000-000000000000',
 };

@@ -16,7 +16,8 @@ export const noLongerNeeded = new Error('no longer needed');
 
 /**
  * Gives the work `ms` milliseconds. After that, or when `signal` is aborted, its own signal is aborted and its outcome no
- * longer waited for: work that ignores its signal cannot hold anybody up.
+ * longer waited for: work that ignores its signal cannot hold anybody up. Once the work has settled, its signal is
+ * never aborted.
  * @throws DeadlineError, the signal's reason, or what the work throws.
  */
 export async function withDeadline<T>(
@@ -40,7 +41,7 @@ export async function withDeadline<T>(
     .sleep(ms, timer.signal)
     .then(() => giveUp(new DeadlineError(ms)))
     .catch((error: unknown) => {
-      if (error !== noLongerNeeded) giveUp(error);
+      if (!timer.signal.aborted) giveUp(error);
     });
   try {
     return await Promise.race([work(working.signal), given.promise]);

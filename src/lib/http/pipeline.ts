@@ -99,7 +99,7 @@ export function createPipeline<S extends PipelineServices>(
  * which takes a tenth of the time that a token from memory takes.
  */
 function sent({ status, headers, body, jsonBody }: Answer, correlationId: string): Answer {
-  const isJson = jsonBody !== undefined;
+  const isJson = jsonBody !== undefined && jsonBody !== null;
   const text = isJson ? JSON.stringify(jsonBody) : body;
   return {
     status,

@@ -1,4 +1,6 @@
+import { getEventListeners } from 'node:events';
 import { expect, it } from 'vitest';
+import { systemClock } from '../../../src/lib/clock.ts';
 import { DeadlineError, withDeadline } from '../../../src/lib/deadline.ts';
 import { FakeClock, settle } from '../../fakes/fake-clock.ts';
 
@@ -37,4 +39,45 @@ it('stops with the reason of the outer signal', async () => {
   await expect(outcome).rejects.toThrow('enough');
   expect(clock.sleeping).toBe(0);
   await expect(withDeadline(clock, 100, never, outer.signal)).rejects.toThrow('enough');
+});
+
+it('leaves neither timer nor listener behind, whatever became of the work', async () => {
+  const outer = new AbortController();
+  const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+  const before = timers();
+  const signals: AbortSignal[] = [];
+  for (const work of [
+    () => Promise.resolve(1),
+    () => Promise.reject(new RangeError('x')),
+    () => {
+      throw new RangeError('at once');
+    },
+  ]) {
+    const kept = (signal: AbortSignal): Promise<number> => {
+      signals.push(signal);
+      return work();
+    };
+    await withDeadline(systemClock, 60_000, kept, outer.signal).catch(() => undefined);
+  }
+  await settle();
+  expect(timers()).toBe(before);
+  expect(getEventListeners(outer.signal, 'abort')).toEqual([]);
+  outer.abort();
+  expect(signals.map(({ aborted }) => aborted)).toEqual([false, false, false]);
+});
+
+it('fails with the clock, and with a signal that was aborted before although the work throws at once', async () => {
+  const broken = { nowMs: () => 0, sleep: () => Promise.reject(new Error('no time')) };
+  await expect(withDeadline(broken, 100, never)).rejects.toThrow('no time');
+  const unhandled: unknown[] = [];
+  const note = (reason: unknown): void => void unhandled.push(reason);
+  process.on('unhandledRejection', note);
+  const gone = AbortSignal.abort(new Error('gone'));
+  const work = (): Promise<never> => {
+    throw new RangeError('at once');
+  };
+  await expect(withDeadline(new FakeClock(), 100, work, gone)).rejects.toThrow('at once');
+  await settle();
+  process.off('unhandledRejection', note);
+  expect(unhandled).toEqual([]);
 });

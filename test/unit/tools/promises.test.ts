@@ -71,9 +71,9 @@ describe('docs/promises.md', () => {
       },
     );
     expect(text).toContain(
-      'seed 7, 3 minutes: 5 disturbances of 2 kinds, 9 requests, 4 tokens, 1 rotations, 3 runs, 2 MiB scanned, 1 violations |',
+      '| **missed**: seed 7, 3 minutes: 5 disturbances of 2 kinds, 9 requests, 4 tokens, 1 rotations, 3 runs, 2 MiB scanned, 1 violations |',
     );
-    expect(text).toContain('50.0 %: 2 of 4 mutants detected |');
+    expect(text).toContain('| **missed**: 50.0 %: 2 of 4 mutants detected |');
     expect(text).toContain('goal 95 % | not measured in this checkout |');
   });
 });

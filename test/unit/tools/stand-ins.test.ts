@@ -34,6 +34,12 @@ describe('the stand-ins offer all that durable-functions uses', () => {
   });
 });
 
+it.each(['axios', 'validator'])('stands in for the %s that durable-functions itself would load', (name) => {
+  const library = createRequire(load.resolve('durable-functions'));
+  const standIn = createRequire(load.resolve(`../../../tools/stand-ins/${name}.cjs`));
+  expect(standIn.resolve(name)).toBe(library.resolve(name));
+});
+
 describe('the stand-in for axios', () => {
   const server = createServer((request, response) => {
     let body = '';

@@ -69,7 +69,7 @@ describe('writing rows', () => {
 
   it('is given up when nobody waits any more', async () => {
     const { write, sent } = storage(refusal(503, 'Busy'));
-    await write(AbortSignal.abort(new Error('gone')));
+    expect(await write(AbortSignal.abort(new Error('gone')))).toMatchObject({ message: 'gone' });
     expect(sent()).toBeLessThanOrEqual(1);
   });
 });

@@ -375,4 +375,29 @@ describe('choosing tenants', () => {
     const { directory } = stage();
     await expect(selectTenants(directory, [id(1), 'nobody.example'])).rejects.toMatchObject({ code: 'tenant_unknown' });
   });
+
+  test('asks side by side, and no further than the first that is unknown or cannot be found', async () => {
+    const known = (await stage().directory.list())[0];
+    const asked: string[] = [];
+    const { promise: slow, resolve } = Promise.withResolvers<undefined>();
+    const directory = {
+      ...stage().directory,
+      find: async (reference: string) => {
+        asked.push(reference);
+        if (reference === 'slow.example') return slow;
+        if (reference === 'down.example') throw new BrokerError('entra_unavailable', 'Entra is down.');
+        return reference === 'nobody.example' ? undefined : known;
+      },
+    };
+    const many = Array.from({ length: 100 }, (_, index) => `c${index}.example`);
+    const chosen = selectTenants(directory, ['slow.example', 'nobody.example', 'down.example', ...many]);
+    await Promise.resolve();
+    expect(asked).toHaveLength(4);
+    resolve(undefined);
+    await expect(chosen).rejects.toMatchObject({ code: 'tenant_unknown', detail: expect.stringContaining('slow') });
+    await expect(selectTenants(directory, [id(1), 'down.example', 'nobody.example', ...many])).rejects.toMatchObject({
+      code: 'entra_unavailable',
+    });
+    expect(asked).toHaveLength(8);
+  });
 });
