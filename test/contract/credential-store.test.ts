@@ -72,6 +72,16 @@ describe.each(stores)('a credential store %s', (_where, open) => {
     expect(await store.loadRefreshToken('disabled')).toBeUndefined();
   });
 
+  test('gives back an older client credential, until it is disabled', async () => {
+    const first = await store.saveClientCredential('older', client('one', { keyId: 'key-1' }));
+    await store.saveClientCredential('older', client('two', { keyId: 'key-2' }));
+    const older = await store.loadClientCredentialVersion('older', first);
+    expect(older).toMatchObject({ version: first, keyId: 'key-1', tenantId });
+    await store.disableClientCredentialVersion('older', first);
+    expect(await store.loadClientCredentialVersion('older', first)).toBeUndefined();
+    expect((await store.load('older')).client.keyId).toBe('key-2');
+  });
+
   test('knows the applications that were set up', async () => {
     await store.saveClientCredential('second', client('s'));
     expect(await store.listApplications()).toEqual(expect.arrayContaining(['kept', 'second']));

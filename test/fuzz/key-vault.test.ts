@@ -37,7 +37,7 @@ function storeOn(seed: number, count: number): KeyVaultCredentialStore {
 test('whatever Key Vault sends, a credential is whole or its failure a proper one', { timeout: 600_000 }, async () => {
   const tally = new Tally();
   await fc.assert(
-    fc.asyncProperty(fc.nat(), fc.integer({ min: 0, max: 4 }), fc.nat(4), async (seed, count, kind) => {
+    fc.asyncProperty(fc.nat(), fc.integer({ min: 0, max: 4 }), fc.nat(5), async (seed, count, kind) => {
       const store = storeOn(seed, count);
       try {
         if (kind === 0) {
@@ -47,6 +47,7 @@ test('whatever Key Vault sends, a credential is whole or its failure a proper on
         } else if (kind === 1) await store.loadRefreshTokenVersion('default', '4387');
         else if (kind === 2) await store.listRefreshTokenVersions('default');
         else if (kind === 3) await store.saveRefreshToken('default', refreshTokenOf('new', Date.UTC(2026, 10, 24)));
+        else if (kind === 4) await store.loadClientCredentialVersion('default', '4387');
         else await store.listApplications();
         tally.usable += 1;
       } catch (thrown) {

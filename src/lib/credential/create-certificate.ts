@@ -5,8 +5,9 @@ import type { CreateCertificate } from './client-certificate.ts';
  * first certificate, which is once a year: nothing of it may slow the start.
  */
 export const createCertificate: CreateCertificate = async ({ commonName, notBeforeMs, notAfterMs }) => {
-  const { generate } = await import('selfsigned');
-  const made = await generate([{ name: 'commonName', value: commonName }], {
+  // CommonJS: in a bundle it has no other export than the default.
+  const { default: selfsigned } = await import('selfsigned');
+  const made = await selfsigned.generate([{ name: 'commonName', value: commonName }], {
     keyType: 'rsa',
     keySize: 3072,
     algorithm: 'sha256',

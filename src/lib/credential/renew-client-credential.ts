@@ -120,7 +120,9 @@ async function removeOld(
     }
     removed += await removeOrphans(deps, keys, stored.keyId);
     const versions = await deps.store.listClientCredentialVersions(application);
-    for (const { version } of versions.filter(({ enabled }) => enabled).slice(versionsKept)) {
+    // Key Vault counts whole seconds: of versions made in one of them the list does not say which is the newest.
+    const older = versions.filter(({ enabled, version }) => enabled && version !== stored.version);
+    for (const { version } of older.slice(versionsKept - 1)) {
       await deps.store.disableClientCredentialVersion(application, version);
     }
   } catch (thrown) {

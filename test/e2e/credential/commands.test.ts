@@ -169,6 +169,21 @@ describe('a process that is killed while it rotates', () => {
   }, 60_000);
 });
 
+it('leaves a certificate alone that somebody else made, and says so', async () => {
+  const theirs = { application: 'theirs', displayName: 'theirs', credential: 'certificate' } as const;
+  const { clientId } = await operator.setUp(theirs);
+  const { directory } = operator.cloud.world.partner;
+  const application = [...directory.applications.values()].find(({ appId }) => appId === clientId);
+  const keys = application?.keys.map((key) => ({ ...key, displayName: 'CN=vault.contoso.com' })) ?? [];
+  Object.assign(application ?? {}, { keys });
+  const { exitCode, stdout } = await ptb(['rotate', '--client-credential', '--application', 'theirs']);
+  expect([exitCode, stdout]).toEqual([
+    0,
+    'Nothing to renew: The client certificate is none that the broker made, so whoever made it renews it.\n',
+  ]);
+  expect(application?.keys).toBe(keys);
+});
+
 describe('customer consent', () => {
   it('is given where it is missing, once', async () => {
     const lacking = tenantWith(operator.cloud, 'no_consent');

@@ -111,6 +111,17 @@ it('renews a client secret that ends soon, by itself, with the permission to cha
   expect(after.client.endsAtMs).toBeGreaterThan(Date.now() + 170 * 86_400_000);
 });
 
+it('renews a client certificate in the same way', async () => {
+  await operator.setUp({ application: 'signer', displayName: 'signer', credential: 'certificate' });
+  const before = await operator.store.load('signer');
+  await operator.store.saveClientCredential('signer', { ...before.client, endsAtMs: Date.now() + 10 * 86_400_000 });
+  await rotateCredentials(services);
+  const { client } = await operator.store.load('signer');
+  expect(client.credential.kind).toBe('certificate');
+  expect(client.keyId).not.toBe(before.client.keyId);
+  expect(client.endsAtMs).toBeGreaterThan(Date.now() + 360 * 86_400_000);
+});
+
 it('removes the former secret once the managed identity has worked in its place', async () => {
   const clientId = (await operator.store.load('default')).client.clientId;
   const application = [...operator.cloud.world.partner.directory.applications.values()].find(

@@ -1,9 +1,12 @@
-import { createHash } from 'node:crypto';
+import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { build } from 'esbuild';
 import { unzipSync } from 'fflate';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { CreateCertificate } from '../../../src/lib/credential/client-certificate.ts';
+import { app } from '../../../tools/build.ts';
 import { hostJsonFor, type PackagedApp, packageApp } from '../../../tools/package.ts';
 import { projectRoot } from '../../paths.ts';
 
@@ -38,6 +41,23 @@ describe('npm run package', () => {
     expect(sources.some((source) => source.endsWith('src/composition.ts'))).toBe(true);
     expect(sources.filter((source) => /src\/(local|cli)\//.test(source))).toEqual([]);
     expect(code.join('\n')).not.toMatch(/simulated (Microsoft )?cloud/i);
+  });
+
+  it('loads what makes certificates with the first one, and then makes it', async () => {
+    const entry = await text('app/dist/index.js');
+    expect(entry).toMatch(/import\("\.\/chunks\/selfsigned-\w+\.js"\)/);
+    expect(entry).not.toContain('X509CertificateGenerator');
+    // As it is bundled: a CommonJS package exports otherwise there than it does to Node.
+    const outdir = join(folder, 'certificate');
+    const source = join(projectRoot, 'src/lib/credential/create-certificate.ts');
+    await build({ ...app, entryPoints: { certificate: source }, outdir });
+    const { createCertificate } = (await import(join(outdir, 'certificate.js'))) as {
+      createCertificate: CreateCertificate;
+    };
+    const validity = { notBeforeMs: Date.now(), notAfterMs: Date.now() + 86_400_000 };
+    const { certificate, privateKey } = await createCertificate({ commonName: 'bundled', ...validity });
+    expect(new X509Certificate(certificate).subject).toBe('CN=bundled');
+    expect(new X509Certificate(certificate).checkPrivateKey(createPrivateKey(privateKey))).toBe(true);
   });
 
   it('names no dependency and no script, so that nobody installs or builds anything in Azure', async () => {

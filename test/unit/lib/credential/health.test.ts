@@ -63,6 +63,17 @@ describe('the health of a credential', () => {
     expect(judge({}, {}, { endsAtMs: nowMs + days * dayMs }).state.status).toBe(status);
   });
 
+  it('says how the client credential is renewed, by its kind', () => {
+    const advice = (credential: object): string | undefined =>
+      judge({}, {}, { credential, endsAtMs: nowMs + 30 * dayMs }).findings[0]?.advice;
+    expect(advice({ kind: 'secret' })).toBe(
+      'Run `ptb rotate --client-credential`, or `ptb setup --credential federated` to do without a secret.',
+    );
+    expect(advice({ kind: 'certificate' })).toBe(
+      'Run `ptb rotate --client-credential`, or renew the certificate where it came from if the broker did not make it.',
+    );
+  });
+
   it('is degraded without MFA, stored or seen by Partner Center', () => {
     expect(judge({}, { mfa: false }).findings).toMatchObject([{ code: 'mfa_missing', severity: 'degraded' }]);
     const journal = { mfaProbe: { atMs: nowMs, compliant: false } };

@@ -150,6 +150,16 @@ describe('renewing a client certificate', () => {
     expect(enabled).toHaveLength(versionsKept);
   });
 
+  it('never disables the version in force, whatever order versions of the same second come in', async () => {
+    const set = await bench();
+    const list = set.store.listClientCredentialVersions.bind(set.store);
+    set.store.listClientCredentialVersions = async (application) => (await list(application)).toReversed();
+    for (let nth = 0; nth < 5; nth += 1) await renew(set, true);
+    expect((await set.store.load('default')).client.version).toBe('v6');
+    const enabled = (await list('default')).filter((version) => version.enabled);
+    expect(enabled).toHaveLength(versionsKept);
+  });
+
   it('takes the new one back where Entra does not take it', async () => {
     const set = await bench();
     const { client } = await set.store.load('default');

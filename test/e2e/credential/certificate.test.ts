@@ -1,0 +1,227 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { CachedCredentials } from '../../../src/lib/credential/cached-credentials.ts';
+import { registerCertificate } from '../../../src/lib/credential/client-certificate.ts';
+import { HealthReporter } from '../../../src/lib/credential/health-reporter.ts';
+import { keepAlive } from '../../../src/lib/credential/keep-alive.ts';
+import { redeemAsItself } from '../../../src/lib/credential/prove-client-credential.ts';
+import { renewClientCredential } from '../../../src/lib/credential/renew-client-credential.ts';
+import { StateWatch } from '../../../src/lib/credential/state-watch.ts';
+import { redeemFor } from '../../../src/lib/credential/store-refresh-token.ts';
+import { silentLogger } from '../../../src/lib/log.ts';
+import { MemoryCredentialJournal } from '../../fakes/memory-credential-journal.ts';
+import { recordingLogger } from '../../fakes/recording-logger.ts';
+import { adminToken } from '../cloud/trusted-cloud.ts';
+import { browser, startOperator, type TestOperator } from './operator.ts';
+
+// A client certificate through the real SDKs: MSAL signs with it, the simulated Entra checks the signature. MSAL writes
+// the time of the process into what it signs, so here it is that time which passes, and not the cloud's alone.
+
+const dayMs = 86_400_000;
+const pass = (ms: number): unknown => vi.setSystemTime(Date.now() + ms);
+let operator: TestOperator;
+beforeAll(async () => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  operator = await startOperator();
+  await operator.setUp({ credential: 'certificate' });
+  await operator.consent(browser(operator.cloud));
+});
+afterEach(() => operator.cloud.faults.clear());
+afterAll(async () => {
+  await operator.stop();
+  vi.useRealTimers();
+});
+
+const renew = (force: boolean) =>
+  renewClientCredential({ ...operator, ...operator.renewal(), log: silentLogger }, 'default', force);
+
+async function registered() {
+  const { client } = await operator.store.load('default');
+  const { directory } = operator.cloud.world.partner;
+  const application = [...directory.applications.values()].find(({ appId }) => appId === client.clientId);
+  if (application === undefined) throw new Error('the application is gone');
+  return application;
+}
+const keyIds = async (): Promise<string[]> => (await registered()).keys.map(({ keyId }) => keyId);
+
+async function isAlive(): Promise<boolean> {
+  const { client, refreshToken } = await operator.store.load('default');
+  return refreshToken !== undefined && (await redeemFor(operator, client, refreshToken)).ok;
+}
+
+/** Registers a certificate as an administrator would, and takes the name of ours from it where told. */
+async function register(displayName = 'CN=made by hand'): Promise<string> {
+  const { client, writer } = operator.graphOf(await adminToken(operator.cloud));
+  const application = await registered();
+  const path = `/applications/${application.id}`;
+  const { keyId } = await registerCertificate({ ...operator, graph: client, writer }, path);
+  application.keys = (await registered()).keys.map((key) => (key.keyId === keyId ? { ...key, displayName } : key));
+  return keyId;
+}
+
+describe('the client certificate', () => {
+  let before: string | undefined;
+  beforeEach(async () => {
+    before = (await operator.store.load('default')).client.keyId;
+  });
+
+  it('is left alone while its end is far', async () => {
+    expect(await renew(false)).toMatchObject({ kind: 'certificate', renewed: false, removed: 0 });
+    expect(await keyIds()).toEqual([before]);
+  });
+
+  it('is renewed, and the old one removed once the new one has worked', async () => {
+    expect(await renew(true)).toMatchObject({ kind: 'certificate', renewed: true, removed: 1 });
+    const { client } = await operator.store.load('default');
+    expect(client.keyId).not.toBe(before);
+    expect(client.endsAtMs).toBeGreaterThan(operator.clock.nowMs() + 364 * dayMs);
+    expect(await keyIds()).toEqual([client.keyId]);
+    expect(await isAlive()).toBe(true);
+  });
+
+  it('is set up and has nothing to do for setup after that', async () => {
+    expect(await operator.setUp({ credential: 'certificate' })).toMatchObject({ changed: false });
+  });
+
+  it('stays the old one when Entra does not take the new one, which is removed again', async () => {
+    operator.cloud.faults.add({ service: 'entra', grant: 'client_credentials', from: 2, aadsts: 700027 });
+    await expect(renew(true)).rejects.toMatchObject({ code: 'client_credential_rejected' });
+    operator.cloud.faults.clear();
+    expect(await keyIds()).toEqual([before]);
+    expect(await isAlive()).toBe(true);
+  });
+
+  it('stays the old one when Key Vault refuses the new one, which is removed again', async () => {
+    const body = '{"error":{"code":"Forbidden"}}';
+    operator.cloud.faults.add({ service: 'keyVault', method: 'PUT', status: 403, body });
+    await expect(renew(true)).rejects.toMatchObject({ code: 'key_vault_unavailable' });
+    operator.cloud.faults.clear();
+    expect(await keyIds()).toEqual([before]);
+    expect(await isAlive()).toBe(true);
+  });
+
+  it('survives every failure of Graph at every request that a renewal makes', async () => {
+    operator.cloud.ledger.reset();
+    await renew(true);
+    const steps = operator.cloud.ledger.read().requests.filter(({ service }) => service === 'graph').length;
+    expect(steps).toBeGreaterThanOrEqual(6);
+    const ways = [
+      { status: 403, body: '{}' },
+      { status: 400, body: '{}' },
+      { kind: 'drop' },
+      { kind: 'lost_reply' },
+      { kind: 'html' },
+    ] as const;
+    let [losses, failed] = [0, 0];
+    for (const way of ways) {
+      for (let step = 1; step <= steps; step += 1) {
+        operator.cloud.faults.add({ service: 'graph', from: step, count: 1, ...way });
+        // Longer than the minute that a renewal waits for Entra.
+        pass(61_000);
+        await renew(true).catch(() => (failed += 1));
+        operator.cloud.faults.clear();
+        if (!(await isAlive())) losses += 1;
+      }
+    }
+    pass(2 * 3_600_000);
+    await renew(false);
+    const { client } = await operator.store.load('default');
+    process.stdout.write(
+      `renewal of a certificate against Graph: ${ways.length} failures × ${steps} requests = ${ways.length * steps} renewals, ${failed} of them failed, ${losses} losses\n`,
+    );
+    expect(losses).toBe(0);
+    expect(failed).toBeGreaterThan(0);
+    expect(await keyIds()).toEqual([client.keyId]);
+  });
+
+  it('that a killed run left at Entra is removed by a later one, and none of somebody else', async () => {
+    const [orphan, theirs] = [await register('partner-token-broker'), await register()];
+    expect(await renew(false)).toMatchObject({ removed: 0 });
+    pass(2 * 3_600_000);
+    expect(await renew(false)).toMatchObject({ removed: 1 });
+    expect(await keyIds()).not.toContain(orphan);
+    await renew(true);
+    const { client } = await operator.store.load('default');
+    expect(await keyIds()).toEqual([theirs, client.keyId]);
+    (await registered()).keys = (await registered()).keys.filter(({ keyId }) => keyId === client.keyId);
+  });
+
+  it('of somebody else is not renewed, and the answer says why', async () => {
+    const application = await registered();
+    const ours = application.keys;
+    application.keys = ours.map((key) => ({ ...key, displayName: 'CN=vault.contoso.com' }));
+    expect(await renew(true)).toMatchObject({
+      renewed: false,
+      reason: expect.stringMatching(/none that the broker made/),
+    });
+    expect(await keyIds()).toEqual([before]);
+    application.keys = ours;
+  });
+
+  it('leaves two renewals at once with one that works', async () => {
+    const both = await Promise.allSettled([renew(true), renew(true)]);
+    expect(both.some(({ status }) => status === 'fulfilled')).toBe(true);
+    expect(await isAlive()).toBe(true);
+    pass(2 * 3_600_000);
+    await renew(false);
+    const { client } = await operator.store.load('default');
+    expect(await keyIds()).toEqual([client.keyId]);
+  });
+});
+
+it('lives more than a year while the timer runs: the certificate ends, and was renewed before', async () => {
+  const journal = new MemoryCredentialJournal();
+  const recorder = recordingLogger();
+  const { clock, store } = operator;
+  const { log } = recorder;
+  const reporter = () =>
+    new HealthReporter({
+      credentials: new CachedCredentials({ store, clock, log }, 600),
+      credentialFailure: () => undefined,
+      journal,
+      policy: { current: async () => ({ policy: { rules: [] }, state: 'current', loadedAtMs: 0 }) },
+      watch: new StateWatch({ journal, clock, log }),
+      clock,
+    });
+  const care = {
+    ...operator,
+    journal,
+    log,
+    fetch: operator.exchangeDeps.fetch,
+    partnerCenterIdentifier: operator.resources['partner-center'],
+    partnerCenterEndpoint: operator.endpoints.partnerCenter,
+    renewal: operator.renewal(),
+  };
+  const { client: first } = await store.load('default');
+  const renewedOn: number[] = [];
+  for (let day = 1; day <= 400; day += 1) {
+    pass(dayMs);
+    const { keyId } = (await store.load('default')).client;
+    await keepAlive(care, 'default');
+    if ((await store.load('default')).client.keyId !== keyId) renewedOn.push(day);
+    if (day % 5 === 0) expect([day, (await reporter().report()).status]).toEqual([day, 'ok']);
+  }
+  const { client } = await store.load('default');
+  process.stdout.write(`400 days with the timer: the certificate was renewed on day ${renewedOn.join(', ')}\n`);
+  expect(renewedOn).toHaveLength(1);
+  expect(first.endsAtMs).toBeLessThan(clock.nowMs());
+  expect(await keyIds()).toEqual([client.keyId]);
+  expect(await isAlive()).toBe(true);
+  const graphIdentifier = operator.canaryResource;
+  expect(await redeemAsItself({ ...operator, graphIdentifier }, first)).toMatchObject({
+    ok: false,
+    failure: { code: 'client_credential_rejected' },
+  });
+  expect(recorder.events()).toContain('credential.client_credential_renewed');
+  expect(recorder.events().filter((event) => /failed|not_renewed|state_changed/.test(event))).toEqual([]);
+}, 120_000);
+
+it('ends, and is refused by Entra as ended, where the timer has stopped', async () => {
+  pass(370 * dayMs);
+  const { client } = await operator.store.load('default');
+  expect(await keyIds()).toEqual([client.keyId]);
+  await expect(renew(false)).rejects.toMatchObject({
+    code: 'client_credential_rejected',
+    detail: expect.stringMatching(/certificate has ended/),
+    logFields: { aadsts: 700027 },
+  });
+});
