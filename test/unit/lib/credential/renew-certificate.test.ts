@@ -1,97 +1,22 @@
-import * as fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Clock } from '../../../../src/lib/clock.ts';
+import { describe, expect, it } from 'vitest';
 import { parseCertificate } from '../../../../src/lib/credential/certificate.ts';
-import { type CreateCertificate, registerCertificate } from '../../../../src/lib/credential/client-certificate.ts';
-import { createCertificate } from '../../../../src/lib/credential/create-certificate.ts';
-import { type Renewal, renewClientCredential } from '../../../../src/lib/credential/renew-client-credential.ts';
 import { versionsKept } from '../../../../src/lib/credential/rotate.ts';
-import { BrokerError } from '../../../../src/lib/errors.ts';
 import type { JsonObject } from '../../../../src/lib/graph/reply.ts';
-import type { TenantId } from '../../../../src/lib/identifiers.ts';
-import { CertificateEntra } from '../../../fakes/certificate-entra.ts';
 import { aadstsFailure } from '../../../fakes/fake-redeemer.ts';
-import { Interrupter, type Interruption } from '../../../fakes/interruption.ts';
-import { MemoryCredentialStore } from '../../../fakes/memory-credential-store.ts';
-import { onSchedule } from '../../../fakes/on-schedule.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
-
-const tenantId = '99999999-9999-4999-8999-999999999999' as TenantId;
-const dayMs = 86_400_000;
-const startMs = Date.UTC(2026, 0, 1);
-const vaultFailure = (): BrokerError => new BrokerError('key_vault_unavailable', 'Key Vault answered HTTP 503.');
-const theirs: JsonObject = { keyId: 'theirs', displayName: 'CN=theirs', key: 'MII', startDateTime: '2020-01-01' };
-
-/** Real certificates; the same one for the same wish, as an RSA key takes its time. */
-const made = new Map<string, ReturnType<CreateCertificate>>();
-function certificateFor(nth: number, subject: Parameters<CreateCertificate>[0]): ReturnType<CreateCertificate> {
-  const key = `${nth} ${subject.notBeforeMs}`;
-  const known = made.get(key) ?? createCertificate(subject);
-  made.set(key, known);
-  return known;
-}
-
-interface Bench {
-  readonly clock: Clock & { advance(ms: number): void };
-  readonly store: MemoryCredentialStore;
-  readonly entra: CertificateEntra;
-  readonly createCertificate: CreateCertificate;
-}
-
-/** An application with a certificate of somebody else and one of ours, which ends in so many days. */
-async function bench(daysLeft = 20): Promise<Bench> {
-  let nowMs = startMs;
-  const clock = {
-    nowMs: () => nowMs,
-    // A pause passes at once, for everybody.
-    sleep: async (ms: number) => void (nowMs += ms),
-    advance: (ms: number) => void (nowMs += ms),
-  };
-  let certificates = 0;
-  const entra = new CertificateEntra(clock.nowMs);
-  entra.keys = [theirs];
-  const set: Bench = {
-    clock,
-    store: new MemoryCredentialStore(clock.nowMs),
-    entra,
-    createCertificate: (subject) => certificateFor((certificates += 1), subject),
-  };
-  const issued = await registerCertificate({ ...set, ...graphOf(set), newId: () => 'first' }, '/applications/1');
-  await set.store.saveClientCredential('default', { clientId: 'client', tenantId, ...issued });
-  clock.advance((365 - daysLeft) * dayMs);
-  return set;
-}
-
-const graphOf = ({ entra }: Pick<Bench, 'entra'>) => ({ graph: entra, writer: entra });
-
-function renew(set: Bench, force = false, interrupter?: Interrupter, log = recordingLogger().log): Promise<Renewal> {
-  const entra = interrupter?.wrap(set.entra) ?? set.entra;
-  const deps = {
-    ...set,
-    store: interrupter?.wrap(set.store) ?? set.store,
-    redeemer: entra,
-    log,
-    newId: () => crypto.randomUUID(),
-    graphIdentifier: 'https://graph.microsoft.com',
-    graphOf: () => graphOf({ entra }),
-  };
-  return renewClientCredential(deps, 'default', force);
-}
-
-const idsOf = ({ entra }: Bench): unknown[] => entra.keys.map(({ keyId }) => keyId);
-
-/** Whether what the store gives out now opens Entra. */
-const isAlive = async ({ store, entra }: Bench): Promise<boolean> =>
-  entra.takes((await store.load('default')).client.credential);
-
-/** Whether anything that the store still holds opens Entra. */
-async function isSaved({ store, entra }: Bench): Promise<boolean> {
-  for (const { version } of await store.listClientCredentialVersions('default')) {
-    const client = await store.loadClientCredentialVersion('default', version);
-    if (client !== undefined && entra.takes(client.credential)) return true;
-  }
-  return false;
-}
+import {
+  type Bench,
+  bench,
+  certificateFor,
+  dayMs,
+  idsOf,
+  isAlive,
+  renew,
+  startMs,
+  tenantId,
+  theirs,
+  vaultFailure,
+} from './certificate-bench.ts';
 
 describe('renewing a client certificate', () => {
   it('leaves one alone that ends in more than a month', async () => {
@@ -315,80 +240,6 @@ describe('a newest version that Entra refuses', () => {
     await storeBad(set);
     set.entra.script = () => aadstsFailure(90033);
     await expect(renew(set)).rejects.toMatchObject({ code: 'entra_unavailable' });
-  });
-});
-
-describe('a renewal that is interrupted', () => {
-  const figures = { interruptions: 0, races: 0, losses: 0, manualRepairs: 0, healedByTheNextDay: 0 };
-  let calls = 0;
-  beforeAll(async () => {
-    const counter = new Interrupter(0, undefined, vaultFailure);
-    await renew(await bench(), false, counter);
-    ({ calls } = counter);
-  });
-  afterAll(() => {
-    process.stdout.write(
-      `renewal of a certificate: ${figures.interruptions} interruptions (kills and failures × ${calls} steps), ${figures.races} races of two or three renewals, ${figures.losses} losses, ${figures.manualRepairs} manual repairs, ${figures.healedByTheNextDay} healed by the next day's run\n`,
-    );
-  });
-
-  /** Looks at once, and again after the next day's run: one certificate of ours is then in use, and none besides. */
-  const account = async (set: Bench): Promise<void> => {
-    if (!(await isSaved(set))) figures.losses += 1;
-    const alive = await isAlive(set);
-    set.clock.advance(dayMs);
-    const repaired = await renew(set).then(
-      () => true,
-      () => false,
-    );
-    const { client } = await set.store.load('default');
-    const clean = JSON.stringify(idsOf(set)) === JSON.stringify(['theirs', client.keyId]);
-    const farMs = (client.endsAtMs ?? 0) - set.clock.nowMs();
-    if (!repaired || !clean || !(await isAlive(set)) || farMs < 300 * dayMs) figures.manualRepairs += 1;
-    else if (!alive) figures.healedByTheNextDay += 1;
-  };
-  const ways: readonly Interruption[] = ['killed before', 'killed after', 'refused', 'reply lost'];
-
-  it('leaves a credential that works, at whichever step and however', async () => {
-    expect(calls).toBeGreaterThanOrEqual(12);
-    for (const how of ways) {
-      for (let at = 1; at <= calls; at += 1) {
-        const set = await bench();
-        const interrupter = new Interrupter(at, how, vaultFailure);
-        await Promise.race([renew(set, false, interrupter).catch(() => undefined), interrupter.killed]);
-        figures.interruptions += 1;
-        await account(set);
-      }
-    }
-    expect(figures).toMatchObject({ losses: 0, manualRepairs: 0, healedByTheNextDay: 0 });
-  });
-
-  it('leaves a credential that works when renewals race, one of them killed', async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.scheduler(),
-        fc.integer({ min: 2, max: 3 }),
-        fc.integer({ min: 0, max: 24 }),
-        fc.constantFrom(...ways),
-        async (scheduler, renewals, at, how) => {
-          const set = await bench();
-          const scheduled = {
-            ...set,
-            store: onSchedule(scheduler, set.store),
-            entra: onSchedule(scheduler, set.entra),
-          };
-          const running = Array.from({ length: renewals }, (_, which) => {
-            const interrupter = new Interrupter(which === 0 ? at : 0, how, vaultFailure);
-            return Promise.race([renew(scheduled, true, interrupter).catch(() => undefined), interrupter.killed]);
-          });
-          await scheduler.waitFor(Promise.all(running));
-          figures.races += 1;
-          await account(set);
-        },
-      ),
-      { numRuns: 400, endOnFailure: true },
-    );
-    expect(figures).toMatchObject({ losses: 0, manualRepairs: 0 });
   });
 });
 
