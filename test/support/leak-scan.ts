@@ -61,6 +61,13 @@ export class LeakScan {
     return `leak scan of ${what}: ${(this.bytes / 1_048_576).toFixed(2)} MiB, ${this.#patterns.count} patterns, ${this.leaks.length} leaks`;
   }
 
+  /** @throws Error that names some of what was found. */
+  refuse(): void {
+    if (this.leaks.length === 0) return;
+    const some = this.leaks.slice(0, 10).map(({ where, what }) => `${what} in ${where}`);
+    throw new Error(`${this.leaks.length} leaks, such as: ${some.join('; ')}`);
+  }
+
   #look(where: string, buffer: Buffer): void {
     for (const what of this.#patterns.find(buffer)) this.leaks.push({ where, what });
     if (!this.#allowTokens && jwt.test(buffer.toString('latin1')))

@@ -7,7 +7,6 @@ import { redeemAsItself } from '../../../src/lib/credential/prove-client-credent
 import { renewClientCredential } from '../../../src/lib/credential/renew-client-credential.ts';
 import { StateWatch } from '../../../src/lib/credential/state-watch.ts';
 import { redeemFor } from '../../../src/lib/credential/store-refresh-token.ts';
-import { silentLogger } from '../../../src/lib/log.ts';
 import { MemoryCredentialJournal } from '../../fakes/memory-credential-journal.ts';
 import { recordingLogger } from '../../fakes/recording-logger.ts';
 import { adminToken } from '../cloud/trusted-cloud.ts';
@@ -31,8 +30,7 @@ afterAll(async () => {
   vi.useRealTimers();
 });
 
-const renew = (force: boolean) =>
-  renewClientCredential({ ...operator, ...operator.renewal(), log: silentLogger }, 'default', force);
+const renew = (force: boolean) => renewClientCredential({ ...operator, ...operator.renewal() }, 'default', force);
 
 async function registered() {
   const { client } = await operator.store.load('default');

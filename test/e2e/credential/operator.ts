@@ -20,6 +20,8 @@ import { runSetup, type SetupDeps, type SetupOptions } from '../../../src/lib/se
 import type { SignInMethod } from '../../../src/lib/setup/sign-in.ts';
 import * as control from '../../../src/local/cloud/client.ts';
 import type { CloudOptions, RunningCloud } from '../../../src/local/cloud/index.ts';
+import { recordingLogger } from '../../fakes/recording-logger.ts';
+import { type Canary, LeakScan } from '../../support/leak-scan.ts';
 import { account, adminToken, startTrustedCloud } from '../cloud/trusted-cloud.ts';
 
 const fetch: Fetch = (url, init) => globalThis.fetch(url, init);
@@ -32,7 +34,8 @@ async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
 
 /**
  * An operator before a simulated cloud: the real SDKs and all of the product's own code, in this process. Waits of
- * the product take no time; the cloud's clock is the product's.
+ * the product take no time; the cloud's clock is the product's. `stop` throws when a secret that is in the vault stands
+ * in the log or in what was noted.
  */
 export async function startOperator(options: CloudOptions = {}) {
   const cloud = await startTrustedCloud({ tenants: 5, plain: true, ...options });
@@ -70,6 +73,25 @@ export async function startOperator(options: CloudOptions = {}) {
     loadOAuth: () => import('oauth4webapi'),
   };
 
+  const recorder = recordingLogger();
+  const noted: { where: string; content: string }[] = [];
+  const note = <T>(where: string, said: T): T => {
+    noted.push({ where, content: typeof said === 'string' ? said : JSON.stringify(said) });
+    return said;
+  };
+  /** All versions that can be read: one that was replaced still opens doors. */
+  const secretsInTheVault = async (): Promise<Canary[]> => {
+    const found: Canary[] = [];
+    for await (const { name } of secrets.listPropertiesOfSecrets()) {
+      for await (const { version = '', enabled } of secrets.listPropertiesOfSecretVersions(name)) {
+        if (enabled === false) continue;
+        found.push({ name: `${name} ${version}`, value: (await secrets.getSecret(name, { version })).value ?? '' });
+      }
+    }
+    // The word "federated" is none, nor is what a test of the store makes up.
+    return found.filter(({ value }) => value.length >= 12);
+  };
+
   const setupDeps = async (username = account(cloud, 'admin')): Promise<SetupDeps> => {
     const { client, writer } = graphOf(await adminToken(cloud, username));
     return {
@@ -81,7 +103,7 @@ export async function startOperator(options: CloudOptions = {}) {
       newId,
       createCertificate,
       graphIdentifier: canaryResource,
-      report: () => undefined,
+      report: (step) => void note('a step of setup', step),
     };
   };
   const setupOptions = (more: Partial<SetupOptions> = {}): SetupOptions => ({
@@ -122,15 +144,32 @@ export async function startOperator(options: CloudOptions = {}) {
     }),
     setupDeps,
     setupOptions,
-    setUp: async (more: Partial<SetupOptions> = {}) => runSetup(await setupDeps(), setupOptions(more)),
-    consent: (method: SignInMethod, more: Partial<ConsentOptions> = {}) =>
-      obtainConsent(
-        { ...signInDeps, store, redeemer, newId, canaryResource },
-        { application: 'default', account: account(cloud, 'broker'), method, ...more },
+    log: recorder.log,
+    note,
+    setUp: async (more: Partial<SetupOptions> = {}) =>
+      note('what setup says', await runSetup(await setupDeps(), setupOptions(more))),
+    consent: async (method: SignInMethod, more: Partial<ConsentOptions> = {}) =>
+      note(
+        'what consent says',
+        await obtainConsent(
+          { ...signInDeps, store, redeemer, newId, canaryResource },
+          { application: 'default', account: account(cloud, 'broker'), method, ...more },
+        ),
       ),
-    stop: async () => {
-      vi.unstubAllEnvs();
-      await cloud.stop();
+    /** @param folders whose files are looked through too. */
+    stop: async (...folders: readonly string[]) => {
+      cloud.faults.clear();
+      try {
+        const scan = new LeakScan(await secretsInTheVault());
+        for (const { line } of recorder.lines) scan.scan({ where: 'the log', content: line });
+        for (const each of noted) scan.scan(each);
+        for (const folder of folders) await scan.scanFolder(folder);
+        console.log(scan.summary('log, files and what was said'));
+        scan.refuse();
+      } finally {
+        vi.unstubAllEnvs();
+        await cloud.stop();
+      }
     },
   };
 }

@@ -3,7 +3,6 @@ import { TokenBroker } from '../../../src/lib/broker/broker.ts';
 import type { TokenRequest } from '../../../src/lib/broker/token.ts';
 import { CachedCredentials } from '../../../src/lib/credential/cached-credentials.ts';
 import { parseTenantId, type TenantId } from '../../../src/lib/identifiers.ts';
-import { silentLogger } from '../../../src/lib/log.ts';
 import * as control from '../../../src/local/cloud/client.ts';
 import { account } from '../cloud/trusted-cloud.ts';
 import { browser, startOperator, type TestOperator } from './operator.ts';
@@ -16,8 +15,7 @@ beforeAll(async () => {
   await operator.consent(browser(operator.cloud));
 });
 beforeEach(() => {
-  const { clock, store, redeemer } = operator;
-  const log = silentLogger;
+  const { clock, store, redeemer, log } = operator;
   broker = new TokenBroker(
     { credentials: new CachedCredentials({ store, clock, log }, 600), redeemer, clock, random: Math.random, log },
     {

@@ -2,7 +2,6 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { renewClientCredential } from '../../../src/lib/credential/renew-client-credential.ts';
 import { rotateRefreshToken, versionsKept } from '../../../src/lib/credential/rotate.ts';
 import { redeemFor } from '../../../src/lib/credential/store-refresh-token.ts';
-import { silentLogger } from '../../../src/lib/log.ts';
 import type { FaultRule } from '../../../src/local/cloud/index.ts';
 import { adminToken } from '../cloud/trusted-cloud.ts';
 import { browser, startOperator, type TestOperator } from './operator.ts';
@@ -16,7 +15,7 @@ beforeAll(async () => {
 afterEach(() => operator.cloud.faults.clear());
 afterAll(() => operator.stop());
 
-const rotate = () => rotateRefreshToken({ ...operator, log: silentLogger }, 'default');
+const rotate = () => rotateRefreshToken(operator, 'default');
 
 async function isAlive(): Promise<boolean> {
   const { client, refreshToken } = await operator.store.load('default');
@@ -84,7 +83,7 @@ describe('rotation in a real vault client', () => {
 
 describe('the client secret', () => {
   const renew = async (force: boolean) =>
-    renewClientCredential({ ...operator, ...operator.renewal(), log: silentLogger }, 'default', force);
+    renewClientCredential({ ...operator, ...operator.renewal() }, 'default', force);
   const passwords = async () => {
     const { client } = await operator.store.load('default');
     const { directory } = operator.cloud.world.partner;

@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { HttpRequest } from '@azure/functions';
 import { TableClient } from '@azure/data-tables';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
@@ -13,14 +16,16 @@ import { browser, startOperator, type TestOperator } from './operator.ts';
 
 let operator: TestOperator;
 let azurite: Azurite;
+let folder: string;
 let services: Services;
 let rotateCredentials: (services: Services) => Promise<unknown>;
 let journal: TableCredentialJournal;
 
 beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ptb-timer-'));
+  [operator, azurite] = await Promise.all([startOperator(), startAzurite({ persistence: 'disk', folder })]);
   // The app's log, outside of an invocation.
-  vi.spyOn(console, 'error').mockReturnValue(undefined);
-  [operator, azurite] = await Promise.all([startOperator(), startAzurite()]);
+  vi.spyOn(console, 'error').mockImplementation((line) => void operator.note("the app's log", String(line)));
   await operator.setUp();
   await operator.setUp({ application: 'reader', displayName: 'reader', credential: 'federated' });
   await operator.consent(browser(operator.cloud));
@@ -36,8 +41,10 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   vi.restoreAllMocks();
-  await operator.stop();
+  // Azurite writes its last lines when it ends.
   await azurite.stop();
+  await operator.stop(folder);
+  await rm(folder, { recursive: true, force: true });
 });
 
 async function healthFor(caller: boolean): Promise<{ status: number; body: Record<string, unknown> }> {
@@ -53,6 +60,7 @@ async function healthFor(caller: boolean): Promise<{ status: number; body: Recor
   } as const;
   const { log } = services;
   const answer = await health(services, { request, log, correlationId: 'c', caller: caller ? by : undefined });
+  operator.note('what health says', answer.jsonBody);
   return { status: answer.status, body: answer.jsonBody as Record<string, unknown> };
 }
 
