@@ -8,10 +8,8 @@ export type AuditRecord = AuditAnswer['entries'][number];
 
 /** What has been read so far. */
 interface Pages {
-  /** Newest first; those alone that have the outcome that is asked for. */
+  /** Newest first. */
   readonly records: readonly AuditRecord[];
-  /** How many were looked at for them. */
-  readonly read: number;
   /** The time that they are of, as the first answer had it; undefined before. */
   readonly range?: { readonly from: string; readonly to: string };
   readonly continuation?: string;
@@ -33,11 +31,10 @@ interface State {
   readonly failure?: ApiFailure;
 }
 
-const none: Pages = { records: [], read: 0 };
+const none: Pages = { records: [] };
 
-/** Records in one answer; more where the API does not know the filter, and the page has to look through them. */
+/** Most records in one answer. */
 const pageSize = 100;
-const searchedSize = 500;
 
 /** A page may be empty although older records exist; so many are asked for before the operator has to press again. */
 const pagesAtOnce = 5;
@@ -88,29 +85,25 @@ export function useAuditPages(filter: AuditFilter): AuditPages {
 }
 
 async function readOn(api: Api, filter: AuditFilter, known: Pages, wanted: () => boolean): Promise<Pages> {
-  const { outcome, ...asked } = filter;
   let pages = known;
   for (let n = 0; n < pagesAtOnce; n += 1) {
     const { continuation, range } = pages;
     const answer = await api.audit({
-      ...asked,
+      ...filter,
       // The same range for all pages, although the first was asked for "until now".
       ...range,
       ...(continuation === undefined ? {} : { continuation }),
-      limit: String(outcome === undefined ? pageSize : searchedSize),
+      limit: String(pageSize),
     });
-    pages = withPage(pages, answer, outcome);
+    pages = withPage(pages, answer);
     if (!wanted() || pages.continuation === undefined || pages.records.length > known.records.length) break;
   }
   return pages;
 }
 
-function withPage({ records, read, range }: Pages, answer: AuditAnswer, outcome: string | undefined): Pages {
-  const { from, to, entries, continuation } = answer;
-  const found = outcome === undefined ? entries : entries.filter((entry) => entry.outcome === outcome);
+function withPage({ records, range }: Pages, { from, to, entries, continuation }: AuditAnswer): Pages {
   return {
-    records: [...records, ...found],
-    read: read + entries.length,
+    records: [...records, ...entries],
     range: range ?? { from, to },
     ...(continuation === undefined ? {} : { continuation }),
   };

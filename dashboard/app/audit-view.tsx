@@ -26,7 +26,7 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
       </div>
       <AuditFilters filter={filter} />
       <p class="quiet">
-        <span role="status">{busy ? 'Reading…' : saidOf(pages, filter)}</span>
+        <span role="status">{busy ? 'Reading…' : saidOf(pages)}</span>
         {range === undefined ? null : (
           <>
             {' '}
@@ -53,12 +53,11 @@ function useTenantNames(): ReadonlyMap<string, string> {
   return useMemo(() => new Map(value?.tenants.map(({ tenantId, name }) => [tenantId, name])), [value]);
 }
 
-function saidOf({ records, read, continuation, failure }: AuditPages, { outcome }: AuditFilter): string {
+function saidOf({ records, continuation, failure }: AuditPages): string {
   if (failure !== undefined) return '';
-  const found =
-    outcome === undefined ? count(read, 'record') : `${records.length} ${outcome} of ${count(read, 'record')}`;
+  const found = count(records.length, 'record');
   if (continuation !== undefined) return `${found} so far`;
-  return read === 0 ? 'No record' : `${found}, all there are`;
+  return records.length === 0 ? 'No record' : `${found}, all there are`;
 }
 
 /** The next page; the focus stays when there is no further one, for the button is gone then. */

@@ -14,14 +14,14 @@ const dayMs = 24 * 60 * 60 * 1000;
 
 type AuditServices = Pick<Services, 'audit' | 'clock'> & { readonly directory: Pick<TenantDirectory, 'find'> };
 
-/** `GET /api/audit?from=&to=&caller=&tenant=`: who got or was refused what, newest first. */
+/** `GET /api/audit?from=&to=&caller=&tenant=&outcome=`: who got or was refused what, newest first. */
 export const audit: Handler<AuditServices> = async (services, call) => {
   const query = readQuery(call.request, auditQuerySchema);
   // A millisecond more than now, because the end does not belong to the range.
   const toMs = query.to ?? services.clock.nowMs() + 1;
   const fromMs = query.from ?? toMs - dayMs;
   if (fromMs >= toMs) throw new BrokerError('request_invalid', 'from: is not before `to`.');
-  const { caller, limit, continuation } = query;
+  const { caller, outcome, limit, continuation } = query;
   const tenantId = query.tenant === undefined ? undefined : await resolveTenant(services, query.tenant);
   const page = await services.audit.query({
     fromMs,
@@ -29,6 +29,7 @@ export const audit: Handler<AuditServices> = async (services, call) => {
     limit,
     ...(caller === undefined ? {} : { caller }),
     ...(tenantId === undefined ? {} : { tenantId }),
+    ...(outcome === undefined ? {} : { outcome }),
     ...(continuation === undefined ? {} : { continuation }),
   });
   return {

@@ -78,7 +78,7 @@ describe.each([
     expect(times(found.entries)).toEqual([1, 0]);
   });
 
-  it('finds by caller and by tenant', async () => {
+  it('finds by caller, by tenant and by outcome', async () => {
     const log = make();
     await log.record(issued({ atMs: auditStartMs }));
     await log.record(issued({ atMs: auditStartMs + 1, tenantId: tenant(2) }));
@@ -87,6 +87,9 @@ describe.each([
     expect(times((await log.query({ ...allTime, caller: guid(0xa2) })).entries)).toEqual([2]);
     expect(times((await log.query({ ...allTime, caller: guid(0xa1), tenantId: tenant(1) })).entries)).toEqual([0]);
     expect((await log.query({ ...allTime, caller: guid(0xdd) })).entries).toEqual([]);
+    expect(times((await log.query({ ...allTime, outcome: 'denied' })).entries)).toEqual([2]);
+    expect(times((await log.query({ ...allTime, outcome: 'issued' })).entries)).toEqual([1, 0]);
+    expect((await log.query({ ...allTime, outcome: 'denied', tenantId: tenant(1) })).entries).toEqual([]);
   });
 
   it('gives every entry once, page by page, whatever else matches or not', async () => {

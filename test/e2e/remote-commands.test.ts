@@ -165,6 +165,18 @@ test('ptb audit shows who got what', async () => {
   expect(entries.some(({ rule }) => rule?.startsWith('local callers'))).toBe(true);
 });
 
+test('ptb audit --outcome shows who was refused, or who was not', async () => {
+  type Answer = { entries: { outcome: string; code?: string }[] };
+  const denied = await json<Answer>(['audit', '--outcome', 'denied']);
+  expect(denied.entries).not.toEqual([]);
+  expect(denied.entries.every(({ outcome, code }) => outcome === 'denied' && code !== undefined)).toBe(true);
+  const issued = await json<Answer>(['audit', '--outcome', 'issued']);
+  expect(issued.entries).not.toEqual([]);
+  expect(issued.entries.every(({ outcome }) => outcome === 'issued')).toBe(true);
+  const { code, stderr } = await ptb(['audit', '--outcome', 'refused']);
+  expect([code, stderr]).toEqual([2, expect.stringContaining('issued, denied')]);
+});
+
 test.each([
   ['no address', { BROKER_URL: '' }, 2, 'BROKER_URL'],
   ['no token and no sign-in', { PTB_TOKEN: '' }, 4, 'PTB_TOKEN'],

@@ -71,7 +71,7 @@ it('shows the last 24 hours, newest first, with times as text', async () => {
   });
 });
 
-it('filters by time, caller and tenant, the tenant by id or by domain', async () => {
+it('filters by time, caller, outcome and tenant, the tenant by id or by domain', async () => {
   const log = await logOf(
     issued({ atMs: auditStartMs - 1 }),
     issued({ atMs: auditStartMs - 2, tenantId: tenant(2) }),
@@ -88,6 +88,8 @@ it('filters by time, caller and tenant, the tenant by id or by domain', async ()
   expect(await count({ tenant: 'contoso.com' })).toBe(1);
   expect(await count({ tenant: tenant(2).toUpperCase() })).toBe(1);
   expect(await count({ caller: guid(0xa2) })).toBe(1);
+  expect(await count({ outcome: 'denied' })).toBe(1);
+  expect(await count({ outcome: 'issued' })).toBe(2);
 });
 
 it('goes on where the answer before ended', async () => {
@@ -107,6 +109,8 @@ it.each([
   ['a caller by name', { caller: "x' or '1' eq '1" }, 'request_invalid'],
   ['a tenant that is none', { tenant: "' or 1 eq 1" }, 'request_invalid'],
   ['a domain that nobody has', { tenant: 'fabrikam.com' }, 'tenant_unknown'],
+  ['an outcome that is none', { outcome: "denied' or '1' eq '1" }, 'request_invalid'],
+  ['an outcome in capitals', { outcome: 'Denied' }, 'request_invalid'],
   ['no entries at all', { limit: '0' }, 'request_invalid'],
   ['too many', { limit: '1001' }, 'request_invalid'],
   ['a continuation of another sort', { continuation: '../..' }, 'request_invalid'],

@@ -1,4 +1,5 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import { type AuditOutcome, auditOutcomes } from '../../lib/audit/audit-log.ts';
 import type { AuditAnswer } from '../../lib/http/api/answers/audit.ts';
 import { wholeNumberOption } from '../options.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
@@ -10,6 +11,7 @@ interface AuditFlags extends ConnectionFlags {
   readonly to?: string;
   readonly caller?: string;
   readonly tenant?: string;
+  readonly outcome?: AuditOutcome;
   readonly limit: number;
   readonly json?: true;
 }
@@ -23,12 +25,13 @@ export function registerAudit(program: Command): void {
     .option('--to <time>', 'before this time, ISO 8601 (default: now)')
     .option('--caller <id>', 'application id of the caller')
     .option('--tenant <id-or-domain>', 'only this tenant')
+    .addOption(new Option('--outcome <outcome>', 'only entries with this outcome').choices(auditOutcomes))
     .option('--limit <n>', 'most entries, 1 to 10000', wholeNumberOption(1, 10_000), 100)
     .option('--json', 'one JSON document');
   addConnectionOptions(audit).action(showAudit);
 }
 
-async function showAudit({ from, to, caller, tenant, limit, ...flags }: AuditFlags): Promise<void> {
+async function showAudit({ from, to, caller, tenant, outcome, limit, ...flags }: AuditFlags): Promise<void> {
   const client = await connect(flags);
   const entries: AuditAnswer['entries'][number][] = [];
   let page: AuditAnswer | undefined;
@@ -40,6 +43,7 @@ async function showAudit({ from, to, caller, tenant, limit, ...flags }: AuditFla
       ...period,
       caller,
       tenant,
+      outcome,
       limit: left,
       continuation: page?.continuation,
     })) as AuditAnswer;

@@ -3,13 +3,17 @@ import type { Caller } from '../callers/caller.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { TenantId } from '../identifiers.ts';
 
+/** What became of a request for a token. */
+export const auditOutcomes = ['issued', 'denied'] as const;
+export type AuditOutcome = (typeof auditOutcomes)[number];
+
 /** Who got or was refused which token, when and by which rule. Never the token. */
 export interface AuditEntry {
   readonly atMs: number;
   readonly correlationId: string;
   /** Names this answer; a caller that reports a token to us can be traced by it. */
   readonly tokenId: string;
-  readonly outcome: 'issued' | 'denied';
+  readonly outcome: AuditOutcome;
   /** Why it was denied. */
   readonly code?: ErrorCode;
   readonly caller: Pick<Caller, 'applicationId' | 'objectId' | 'kind'>;
@@ -40,6 +44,7 @@ export interface AuditQuery {
   /** Application id. */
   readonly caller?: string;
   readonly tenantId?: TenantId;
+  readonly outcome?: AuditOutcome;
   /** 1 to 1,000. */
   readonly limit: number;
   /** Of an earlier answer to the same query. */

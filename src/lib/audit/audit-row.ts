@@ -4,7 +4,7 @@ import { grants } from '../broker/token.ts';
 import { isoTime } from '../clock.ts';
 import { isErrorCode } from '../errors.ts';
 import { parseTenantId } from '../identifiers.ts';
-import type { AuditEntry } from './audit-log.ts';
+import { type AuditEntry, auditOutcomes } from './audit-log.ts';
 
 /*
  * How an entry lies in the table (docs/audit.md). Partition: one hour of UTC, so that what is recorded together can be
@@ -36,7 +36,7 @@ const rowSchema = z.object({
   at: z.iso.datetime(),
   correlationId: z.string(),
   tokenId: z.string(),
-  outcome: z.enum(['issued', 'denied']),
+  outcome: z.enum(auditOutcomes),
   code: z.string().optional(),
   callerApplication: z.string(),
   callerObject: z.string(),

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts';
 import { BrokerError } from '../errors.ts';
 import { parseGuid } from '../identifiers.ts';
 import type { Logger } from '../log.ts';
-import type { AuditEntry, AuditPage, AuditQuery } from './audit-log.ts';
+import { type AuditEntry, type AuditOutcome, auditOutcomes, type AuditPage, type AuditQuery } from './audit-log.ts';
 import { fromRow, partitionKeyAt, rowKeyAt } from './audit-row.ts';
 import type { AuditTable } from './audit-table.ts';
 import { decodeContinuation, encodeContinuation } from './continuation.ts';
@@ -46,7 +46,7 @@ export async function queryRows(
   return continuation === undefined ? { entries } : { entries, continuation: encodeContinuation(continuation) };
 }
 
-function filterOf({ fromMs, toMs, caller, tenantId }: AuditQuery): string {
+function filterOf({ fromMs, toMs, caller, tenantId, outcome }: AuditQuery): string {
   // Keys count down: later times lie in front. `fromMs` belongs to the range, `toMs` does not.
   const conditions = [
     `PartitionKey ge '${partitionKeyAt(toMs)}'`,
@@ -56,12 +56,18 @@ function filterOf({ fromMs, toMs, caller, tenantId }: AuditQuery): string {
   ];
   if (caller !== undefined) conditions.push(`callerApplication eq '${guid(caller, 'caller')}'`);
   if (tenantId !== undefined) conditions.push(`tenantId eq '${guid(tenantId, 'tenant')}'`);
+  if (outcome !== undefined) conditions.push(`outcome eq '${knownOutcome(outcome)}'`);
   return conditions.join(' and ');
 }
 
-/** Nothing but a GUID goes into a filter: there is no text in it to escape. */
+/** Nothing but GUIDs and the known outcomes go into a filter: there is no text in it to escape. */
 function guid(value: string, what: string): string {
   const parsed = parseGuid(value);
   if (parsed === undefined) throw new BrokerError('request_invalid', `The ${what} is not a GUID.`);
   return parsed;
+}
+
+function knownOutcome(value: AuditOutcome): AuditOutcome {
+  if (!auditOutcomes.includes(value)) throw new BrokerError('request_invalid', 'The outcome is not a known one.');
+  return value;
 }

@@ -168,6 +168,7 @@ describe('jobs and runs', () => {
     ['audit', {}, { from: 'yesterday' }],
     ['audit', {}, { from: '2026-11-25', to: '2026-11-24' }],
     ['audit', {}, { caller: 'me' }],
+    ['audit', {}, { outcome: 'refused' }],
     ['audit', {}, { continuation: 'x' }],
   ])('%s with %j %j is refused as wrong', async (name, path, query) => {
     expect((await visitor.visit(name, { path, query, token })).code).toBe('request_invalid');
@@ -201,9 +202,11 @@ describe('everything else', () => {
     const first = await visitor.visit('audit', { query: { limit: '3' }, token });
     const continuation = String(first.body['continuation']);
     expect((await visitor.visit('audit', { query: { limit: '3', continuation }, token })).status).toBe(200);
-    expect(
-      (await visitor.visit('audit', { query: { tenant, from: '2020-01-01' }, token })).body['entries'],
-    ).not.toEqual([]);
+    const outcomes = async (query: Record<string, string>) =>
+      ((await visitor.visit('audit', { query, token })).body['entries'] as { outcome: string }[]).map((e) => e.outcome);
+    expect(await outcomes({ tenant, from: '2020-01-01' })).not.toEqual([]);
+    for (const outcome of ['issued', 'denied'])
+      expect(new Set(await outcomes({ outcome }))).toEqual(new Set([outcome]));
     expect((await visitor.visit('audit', { query: { tenant: 'nobody.example' }, token })).code).toBe('tenant_unknown');
   });
 

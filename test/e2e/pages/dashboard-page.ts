@@ -5,6 +5,8 @@ export interface DashboardPage {
   signIn(token: string): Promise<void>;
   /** Goes to a view by its link. */
   view(name: 'Overview' | 'Runs' | 'Tenants' | 'Jobs' | 'Audit'): Promise<void>;
+  /** Narrows the view Audit. */
+  showOutcome(outcome: 'issued' | 'denied'): Promise<void>;
   openRun(runId: string): Promise<void>;
   badgeOfRun(status: string): Locator;
   /** The tenant whose cell has the focus. */
@@ -25,6 +27,10 @@ export function dashboardPage(page: Page): DashboardPage {
       await page.getByRole('link', { name, exact: true }).click();
       const title = name === 'Overview' ? /^Health/ : name;
       await page.getByRole('heading', { level: 2, name: title }).waitFor();
+    },
+    showOutcome: async (outcome) => {
+      await page.getByLabel('Outcome').selectOption(outcome);
+      await page.getByRole('button', { name: 'Show', exact: true }).click();
     },
     openRun: async (runId) => {
       await page.evaluate(

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { auditOutcomes } from '../../audit/audit-log.ts';
 import { parseGuid } from '../../identifiers.ts';
 import { exportFormats } from '../../runs/export-rows.ts';
 import { tenantOutcomes } from '../../runs/run.ts';
@@ -90,6 +91,7 @@ export const auditQuerySchema = z.strictObject({
   to: time.optional().meta({ description: 'Before this time, ISO 8601. Absent: now.' }),
   caller: guid.optional().meta({ description: 'Application id of the caller.' }),
   tenant: tenantReference.optional(),
+  outcome: z.enum(auditOutcomes).optional().meta({ description: 'Only entries with this outcome.' }),
   limit: z.coerce.number().int().min(1).max(1000).default(100).meta({ description: 'Most entries in one answer.' }),
   continuation: z
     .string()

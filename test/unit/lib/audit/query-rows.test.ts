@@ -5,7 +5,7 @@ import { decodeContinuation } from '../../../../src/lib/audit/continuation.ts';
 import { queryRows } from '../../../../src/lib/audit/query-rows.ts';
 import { silentLogger } from '../../../../src/lib/log.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
-import { auditStartMs, guid, issued } from '../../../support/audit-entries.ts';
+import { auditStartMs, guid, issued, tenant } from '../../../support/audit-entries.ts';
 
 /** A large table: each answer takes its time, holds what it is given, and names the place where the next one goes on. */
 function slowTable(clock: FakeClock, secondsEach: number, rowsOf: (answer: number) => readonly AuditRow[]) {
@@ -23,6 +23,16 @@ function slowTable(clock: FakeClock, secondsEach: number, rowsOf: (answer: numbe
     }),
   });
   return { table: { listEntities } as unknown as AuditTable, askedFrom, mark };
+}
+
+/** An empty table that keeps the filters it is asked with. */
+function emptyTable() {
+  const filters: (string | undefined)[] = [];
+  const listEntities = ({ queryOptions }: { queryOptions: { filter?: string } }) => {
+    filters.push(queryOptions.filter);
+    return { byPage: () => ({ next: async () => ({ done: true }) }) };
+  };
+  return { table: { listEntities } as unknown as AuditTable, filters };
 }
 
 const query = { fromMs: 0, toMs: auditStartMs * 2, limit: 100 };
@@ -46,4 +56,32 @@ it('waits for twenty answers at most where storage is quick', async () => {
   expect(page.entries).toEqual([]);
   expect(page.continuation).toBeDefined();
   expect(askedFrom).toHaveLength(20);
+});
+
+it('leaves caller, tenant and outcome to storage, each where it is asked for', async () => {
+  const { table, filters } = emptyTable();
+  const deps = { table, clock: new FakeClock(), log: silentLogger };
+  await queryRows(deps, query);
+  await queryRows(deps, { ...query, outcome: 'denied' });
+  await queryRows(deps, { ...query, caller: guid(0xa1), tenantId: tenant(1), outcome: 'issued' });
+  const [period = '', ...others] = filters;
+  expect(period).toMatch(
+    /^PartitionKey ge '\d{7}' and PartitionKey le '\d{7}' and RowKey ge '\d{13}' and RowKey lt '\d{13}'$/,
+  );
+  expect(others).toEqual([
+    `${period} and outcome eq 'denied'`,
+    `${period} and callerApplication eq '${guid(0xa1)}' and tenantId eq '${guid(1)}' and outcome eq 'issued'`,
+  ]);
+});
+
+it('asks storage nothing for an outcome that there is not, whoever let it through', async () => {
+  const { table, filters } = emptyTable();
+  const outcome = "denied' or PartitionKey ne '" as 'denied';
+  await expect(
+    queryRows({ table, clock: new FakeClock(), log: silentLogger }, { ...query, outcome }),
+  ).rejects.toMatchObject({
+    code: 'request_invalid',
+    detail: expect.stringContaining('outcome') as string,
+  });
+  expect(filters).toEqual([]);
 });

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { auditOutcomes } from '../../../audit/audit-log.ts';
 import { grants } from '../../../broker/token.ts';
 import { errorCodeSchema, guid, isoTime } from './shared.ts';
 
@@ -7,7 +8,7 @@ export const auditEntrySchema = z
     at: isoTime,
     correlationId: guid,
     tokenId: guid,
-    outcome: z.enum(['issued', 'denied']),
+    outcome: z.enum(auditOutcomes),
     code: errorCodeSchema.optional().meta({ description: 'Why it was denied.' }),
     caller: z.object({
       applicationId: guid.meta({

@@ -25,6 +25,17 @@ describe('the query of a request', () => {
     },
   );
 
+  it('names the outcomes of an audit record that there are when it is refused for another', () => {
+    expect(readQuery(query('outcome=denied'), auditQuerySchema)).toEqual({ outcome: 'denied', limit: 100 });
+    for (const outcome of ['failed', 'DENIED', ''])
+      expect(() => readQuery(query(`outcome=${outcome}`), auditQuerySchema)).toThrow(
+        expect.objectContaining({
+          code: 'request_invalid',
+          detail: expect.stringMatching(/outcome.*issued.*denied/) as string,
+        }),
+      );
+  });
+
   it('is refused without repeating what stood in it, which may be a pasted secret', () => {
     const secret = 'eyJhbGciOiJSUzI1NiJ9.eyJhIjoxfQ.c2ln';
     expect(() => readQuery(query(`from=${secret}`), auditQuerySchema)).toThrow(
