@@ -58,7 +58,7 @@ export async function rotateRefreshToken(deps: RotationDeps, application: string
     : rolled.secret.equals(source.stored.secret)
       ? source.stored
       : (await storeRefreshToken(deps, client, application, rolled)).refreshToken;
-  const pruned = await prune(deps, application, source.bad, stored.version);
+  const pruned = await prune(deps, application, source.bad);
   return {
     application,
     account: stored.account,
@@ -126,14 +126,13 @@ async function prune(
   deps: RotationDeps,
   application: string,
   bad: readonly string[],
-  inForce: string,
 ): Promise<{ disabledVersions: number; versions: number }> {
   const { store, log } = deps;
   let disabledVersions = 0;
   let versions: readonly StoredVersion[] = [];
   try {
     versions = await store.listRefreshTokenVersions(application);
-    for (const { version } of outdated(versions, bad, inForce)) {
+    for (const { version } of outdated(versions, bad)) {
       await store.disableRefreshTokenVersion(application, version);
       disabledVersions += 1;
     }
@@ -146,18 +145,10 @@ async function prune(
   return { disabledVersions, versions: versions.length };
 }
 
-/**
- * The enabled versions beyond the newest three, and those known to be bad; never the one in force, whose place among
- * several of one second is a matter of chance, for Key Vault counts whole seconds. Pure.
- */
-export function outdated(
-  versions: readonly StoredVersion[],
-  bad: readonly string[],
-  inForce: string,
-): readonly StoredVersion[] {
+/** The enabled versions beyond the newest three, and those known to be bad. Pure. */
+export function outdated(versions: readonly StoredVersion[], bad: readonly string[]): readonly StoredVersion[] {
   const enabled = versions.filter(({ enabled }) => enabled);
   const good = enabled.filter(({ version }) => !bad.includes(version));
   // Never the last one: a bad credential can be looked at, none cannot.
-  const old = good.length === 0 ? [] : [...good.slice(versionsKept), ...enabled.filter((each) => !good.includes(each))];
-  return old.filter(({ version }) => version !== inForce);
+  return good.length === 0 ? [] : [...good.slice(versionsKept), ...enabled.filter((each) => !good.includes(each))];
 }
