@@ -1,5 +1,4 @@
-import type { Results } from './measure.ts';
-import { shown } from './measure.ts';
+import { type Results, shown } from './measure.ts';
 
 const start = '<!-- figures of npm run bench -->';
 const end = '<!-- end of figures -->';

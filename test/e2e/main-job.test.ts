@@ -5,9 +5,9 @@ import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runDemoJobs, type DemoSummary } from '../../src/local/demo/run-demo.ts';
 import { type Demo, startDemo } from '../../src/local/demo/start-demo.ts';
-import { appFolder, ptbScript } from '../paths.ts';
 import { type Canary, LeakScan } from '../support/leak-scan.ts';
 import { secretsInTheVault } from '../support/vault-secrets.ts';
+import { quiet } from '../support/watched-demo.ts';
 
 // The product in its thinnest honest form: real SDKs, real Azurite, the compiled app, sockets everywhere.
 
@@ -23,12 +23,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ptb-e2e-'));
   demo = await startDemo({
     tenants,
-    faults: undefined,
-    delayMs: undefined,
-    port: 0,
-    ptbScript,
-    appFolder,
-    say: () => undefined,
+    ...quiet,
     onHostLine: (line) => hostLines.push(line),
     azuriteFolder: folder,
   });

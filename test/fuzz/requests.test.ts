@@ -2,15 +2,14 @@ import { Agent, type IncomingMessage, request as send } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { azureIdentity } from '../../src/lib/azure/identity.ts';
-import { secretClient } from '../../src/lib/azure/key-vault.ts';
 import { isErrorCode } from '../../src/lib/errors.ts';
 import { routes } from '../../src/lib/http/api/routes/index.ts';
 import type { Demo } from '../../src/local/demo/start-demo.ts';
 import { startDemo } from '../../src/local/demo/start-demo.ts';
 import { seededRandom } from '../fakes/fake-clock.ts';
-import { appFolder, ptbScript } from '../paths.ts';
 import { LeakScan } from '../support/leak-scan.ts';
+import { secretsInTheVault } from '../support/vault-secrets.ts';
+import { quiet } from '../support/watched-demo.ts';
 import { damaged } from './mutate.ts';
 
 // Every route of the running app, asked in every wrong way: 0 crashes, 0 answers of 500, 0 hangs, 0 leaks.
@@ -27,24 +26,13 @@ const log: string[] = [];
 beforeAll(async () => {
   demo = await startDemo({
     tenants: 5,
-    faults: undefined,
-    delayMs: undefined,
-    port: 0,
-    ptbScript,
-    appFolder,
-    say: () => undefined,
+    ...quiet,
     onHostLine: (line) => log.push(line),
     hostSettings: async () => ({ CALLER_REQUESTS_PER_MINUTE: '1000000' }),
   });
   authorization = `Bearer ${await demo.callerToken()}`;
-  Object.assign(process.env, {
-    IDENTITY_ENDPOINT: demo.environment['IDENTITY_ENDPOINT'],
-    IDENTITY_HEADER: demo.environment['IDENTITY_HEADER'],
-  });
-  const vault = await secretClient(demo.cloud.keyVault, await azureIdentity({ hasManagedIdentity: true }));
-  const canaries = [{ name: "the caller's own token", value: authorization.slice(7) }];
-  for await (const { name } of vault.listPropertiesOfSecrets())
-    canaries.push({ name, value: (await vault.getSecret(name)).value ?? '' });
+  const own = { name: "the caller's own token", value: authorization.slice(7) };
+  const canaries = [own, ...(await secretsInTheVault(demo))];
   scan = new LeakScan(canaries, { tokens: true });
 });
 

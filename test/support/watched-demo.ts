@@ -16,6 +16,16 @@ export interface WatchedDemo extends Demo {
 
 export type WatchedDemoOptions = Pick<DemoOptions, 'tenants'> & Partial<DemoOptions>;
 
+/** The compiled app on ports that the system picks, without faults, delays or words. */
+export const quiet = {
+  faults: undefined,
+  delayMs: undefined,
+  port: 0,
+  ptbScript,
+  appFolder,
+  say: () => undefined,
+} as const satisfies Partial<DemoOptions>;
+
 /**
  * The whole product on this machine, for an end-to-end test, and an eye on all that it leaves behind: storage,
  * orchestrations, log, and every answer that this process fetches from it. `stop` throws when a secret of the vault, a
@@ -32,12 +42,7 @@ export async function startWatchedDemo(options: WatchedDemoOptions): Promise<Wat
     else before.push(content);
   };
   const demo = await startDemo({
-    faults: undefined,
-    delayMs: undefined,
-    port: 0,
-    ptbScript,
-    appFolder,
-    say: () => undefined,
+    ...quiet,
     azuriteFolder,
     hostStorePath: join(folder, 'host.sqlite'),
     ...options,

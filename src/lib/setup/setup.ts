@@ -1,5 +1,6 @@
 import type { CredentialStore } from '../credential/credential-store.ts';
 import type { StoredClientCredential } from '../credential/credential.ts';
+import { redeemAsItself } from '../credential/prove-client-credential.ts';
 import type { Redeemer } from '../entra/redeemer.ts';
 import { BrokerError, toBrokerError } from '../errors.ts';
 import type { GraphClient } from '../graph/client.ts';
@@ -110,14 +111,7 @@ const spreadingMs = [2_000, 4_000, 8_000, 15_000, 30_000, 30_000] as const;
 
 async function prove(deps: SetupDeps, client: StoredClientCredential): Promise<void> {
   for (let attempt = 0; ; attempt += 1) {
-    const reply = await deps.redeemer.redeem({
-      tenantId: client.tenantId,
-      resourceIdentifier: deps.graphIdentifier,
-      clientId: client.clientId,
-      clientCredential: client.credential,
-      grant: { kind: 'application' },
-      correlationId: deps.newId(),
-    });
+    const reply = await redeemAsItself(deps, client);
     if (reply.ok) return;
     const waitMs = spreadingMs[attempt];
     const { code, detail, logFields } = reply.failure;

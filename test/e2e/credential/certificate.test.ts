@@ -1,15 +1,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { CachedCredentials } from '../../../src/lib/credential/cached-credentials.ts';
 import { registerCertificate } from '../../../src/lib/credential/client-certificate.ts';
-import { HealthReporter } from '../../../src/lib/credential/health-reporter.ts';
 import { keepAlive } from '../../../src/lib/credential/keep-alive.ts';
 import { redeemAsItself } from '../../../src/lib/credential/prove-client-credential.ts';
 import { renewClientCredential } from '../../../src/lib/credential/renew-client-credential.ts';
-import { StateWatch } from '../../../src/lib/credential/state-watch.ts';
 import { redeemFor } from '../../../src/lib/credential/store-refresh-token.ts';
-import { MemoryCredentialJournal } from '../../fakes/memory-credential-journal.ts';
-import { recordingLogger } from '../../fakes/recording-logger.ts';
 import { adminToken } from '../cloud/trusted-cloud.ts';
+import { startCare } from './care.ts';
 import { browser, startOperator, type TestOperator } from './operator.ts';
 
 // A client certificate through the real SDKs: MSAL signs with it, the simulated Entra checks the signature. MSAL writes
@@ -167,34 +163,14 @@ describe('the client certificate', () => {
 });
 
 it('lives more than a year while the timer runs: the certificate ends, and was renewed before', async () => {
-  const journal = new MemoryCredentialJournal();
-  const recorder = recordingLogger();
   const { clock, store } = operator;
-  const { log } = recorder;
-  const reporter = () =>
-    new HealthReporter({
-      credentials: new CachedCredentials({ store, clock, log }, 600),
-      credentialFailure: () => undefined,
-      journal,
-      policy: { current: async () => ({ policy: { rules: [] }, state: 'current', loadedAtMs: 0 }) },
-      watch: new StateWatch({ journal, clock, log }),
-      clock,
-    });
-  const care = {
-    ...operator,
-    journal,
-    log,
-    fetch: operator.exchangeDeps.fetch,
-    partnerCenterIdentifier: operator.resources['partner-center'],
-    partnerCenterEndpoint: operator.endpoints.partnerCenter,
-    renewal: operator.renewal(),
-  };
+  const { deps, reporter, recorder } = startCare(operator);
   const { client: first } = await store.load('default');
   const renewedOn: number[] = [];
   for (let day = 1; day <= 400; day += 1) {
     pass(dayMs);
     const { keyId } = (await store.load('default')).client;
-    await keepAlive(care, 'default');
+    await keepAlive(deps, 'default');
     if ((await store.load('default')).client.keyId !== keyId) renewedOn.push(day);
     if (day % 5 === 0) expect([day, (await reporter().report()).status]).toEqual([day, 'ok']);
   }

@@ -1,59 +1,30 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { CachedCredentials } from '../../../src/lib/credential/cached-credentials.ts';
-import { HealthReporter } from '../../../src/lib/credential/health-reporter.ts';
-import { keepAlive, type KeepAliveDeps } from '../../../src/lib/credential/keep-alive.ts';
-import { StateWatch } from '../../../src/lib/credential/state-watch.ts';
-import { MemoryCredentialJournal } from '../../fakes/memory-credential-journal.ts';
-import { recordingLogger } from '../../fakes/recording-logger.ts';
+import { keepAlive } from '../../../src/lib/credential/keep-alive.ts';
+import { startCare } from './care.ts';
 import { browser, startOperator, type TestOperator } from './operator.ts';
 
 const dayMs = 86_400_000;
 let operator: TestOperator;
+let care: ReturnType<typeof startCare>;
 beforeAll(async () => {
   operator = await startOperator();
   await operator.setUp();
   await operator.consent(browser(operator.cloud));
+  care = startCare(operator);
 });
 afterAll(() => operator.stop());
 
-const journal = new MemoryCredentialJournal();
-const recorder = recordingLogger();
-
-/** The health of a fresh instance: one that has seen nothing before. */
-function reporter(): HealthReporter {
-  const { clock, store } = operator;
-  const { log } = recorder;
-  return new HealthReporter({
-    credentials: new CachedCredentials({ store, clock, log }, 600),
-    credentialFailure: () => undefined,
-    journal,
-    policy: { current: async () => ({ policy: { rules: [] }, state: 'current', loadedAtMs: 0 }) },
-    watch: new StateWatch({ journal, clock, log }),
-    clock,
-  });
-}
-
-const careDeps = (): KeepAliveDeps => ({
-  ...operator,
-  journal,
-  log: recorder.log,
-  fetch: operator.exchangeDeps.fetch,
-  partnerCenterIdentifier: operator.resources['partner-center'],
-  partnerCenterEndpoint: operator.endpoints.partnerCenter,
-  renewal: operator.renewal(),
-});
-
 const stateChanges = () =>
-  recorder.lines
+  care.recorder.lines
     .map(({ line }) => JSON.parse(line) as Record<string, unknown>)
     .filter(({ event }) => event === 'credential.state_changed');
 
 it('stays healthy for 95 days while the timer runs', async () => {
   for (let day = 1; day <= 95; day += 1) {
     operator.cloud.clock.advance(dayMs);
-    const { rotation } = await keepAlive(careDeps(), 'default');
+    const { rotation } = await keepAlive(care.deps, 'default');
     expect(rotation).toMatchObject({ mfa: true });
-    const { status, applications } = await reporter().report();
+    const { status, applications } = await care.reporter().report();
     expect([day, status]).toEqual([day, 'ok']);
     expect(applications[0]).toMatchObject({ daysLeft: 89, mfaProbe: { compliant: true } });
   }
@@ -68,7 +39,7 @@ it('warns at 30, 14, 7 and 1 days when the timer has stopped, each once, and the
   for (let day = 1; day <= 91; day += 1) {
     operator.cloud.clock.advance(dayMs);
     // Two instances look every day: one of them speaks.
-    const reports = await Promise.all([reporter().report(), reporter().report()]);
+    const reports = await Promise.all([care.reporter().report(), care.reporter().report()]);
     for (const change of stateChanges().slice(seen.length)) {
       seen.push(`day ${day}: ${String(change['to'])} ${String(change['thresholdDays'])}`);
     }
@@ -83,13 +54,13 @@ it('warns at 30, 14, 7 and 1 days when the timer has stopped, each once, and the
     'day 89: degraded 1',
     'day 90: down 1',
   ]);
-  expect((await reporter().report()).applications[0]?.findings[0]).toMatchObject({ code: 'credential_expired' });
+  expect((await care.reporter().report()).applications[0]?.findings[0]).toMatchObject({ code: 'credential_expired' });
 }, 60_000);
 
 it('says once that all is well again after a new consent', async () => {
   const before = stateChanges().length;
   await operator.consent(browser(operator.cloud));
-  await reporter().report();
-  await reporter().report();
+  await care.reporter().report();
+  await care.reporter().report();
   expect(stateChanges().slice(before)).toMatchObject([{ from: 'down', to: 'ok' }]);
 });

@@ -1,9 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { TokenBroker } from '../../../../src/lib/broker/broker.ts';
-import type { TokenRequest } from '../../../../src/lib/broker/token.ts';
 import { CachedCredentials } from '../../../../src/lib/credential/cached-credentials.ts';
 import { BrokerError } from '../../../../src/lib/errors.ts';
-import type { TenantId } from '../../../../src/lib/identifiers.ts';
 import { Secret } from '../../../../src/lib/secret.ts';
 import { FakeClock, seededRandom, settle } from '../../../fakes/fake-clock.ts';
 import { aadstsFailure, FakeRedeemer, failureReply } from '../../../fakes/fake-redeemer.ts';
@@ -13,20 +11,7 @@ import {
   storeWithCredential,
 } from '../../../fakes/memory-credential-store.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
-
-const partner = 'aaaaaaaa-0000-4000-8000-000000000000' as TenantId;
-const tenant = (n: number): TenantId => `bbbbbbbb-0000-4000-8000-${String(n).padStart(12, '0')}` as TenantId;
-const graph = { alias: 'graph', identifier: 'https://graph.microsoft.com' };
-
-const request = (n: number, more: Partial<TokenRequest> = {}): TokenRequest => ({
-  tenantId: tenant(n),
-  resource: graph,
-  grant: 'delegated',
-  application: 'default',
-  minimumLifetimeSeconds: 300,
-  correlationId: 'cccccccc-0000-4000-8000-000000000000',
-  ...more,
-});
+import { graph, partner, request, tenant } from './stage.ts';
 
 let clock: FakeClock;
 let redeemer: FakeRedeemer;

@@ -1,0 +1,37 @@
+import { CachedCredentials } from '../../../src/lib/credential/cached-credentials.ts';
+import { HealthReporter } from '../../../src/lib/credential/health-reporter.ts';
+import type { KeepAliveDeps } from '../../../src/lib/credential/keep-alive.ts';
+import { StateWatch } from '../../../src/lib/credential/state-watch.ts';
+import { MemoryCredentialJournal } from '../../fakes/memory-credential-journal.ts';
+import { recordingLogger } from '../../fakes/recording-logger.ts';
+import type { TestOperator } from './operator.ts';
+
+/** The daily care of an operator's credential, day after day: one journal, one log. */
+export function startCare(operator: TestOperator) {
+  const journal = new MemoryCredentialJournal();
+  const recorder = recordingLogger();
+  const { log } = recorder;
+  const { clock, store } = operator;
+  return {
+    recorder,
+    deps: {
+      ...operator,
+      journal,
+      log,
+      fetch: operator.exchangeDeps.fetch,
+      partnerCenterIdentifier: operator.resources['partner-center'],
+      partnerCenterEndpoint: operator.endpoints.partnerCenter,
+      renewal: operator.renewal(),
+    } satisfies KeepAliveDeps,
+    /** The health of a fresh instance: one that has seen nothing before. */
+    reporter: () =>
+      new HealthReporter({
+        credentials: new CachedCredentials({ store, clock, log }, 600),
+        credentialFailure: () => undefined,
+        journal,
+        policy: { current: async () => ({ policy: { rules: [] }, state: 'current', loadedAtMs: 0 }) },
+        watch: new StateWatch({ journal, clock, log }),
+        clock,
+      }),
+  };
+}
