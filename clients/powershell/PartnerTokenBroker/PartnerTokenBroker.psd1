@@ -16,6 +16,7 @@
         'Connect-PartnerMsolService'
         'Connect-PartnerTokenBroker'
         'Disconnect-PartnerTokenBroker'
+        'Get-PartnerAuditEntry'
         'Get-PartnerJob'
         'Get-PartnerRun'
         'Get-PartnerRunResult'

@@ -66,6 +66,8 @@ async function runIn(
       NO_PROXY: '127.0.0.1,localhost',
       // Certificate stores and caches of the person who runs the tests stay as they are.
       HOME: folder,
+      // Where nobody takes local time for UTC.
+      TZ: 'America/New_York',
       PATH: [join(standIns, 'bin'), process.env['PATH']].join(delimiter),
       PSModulePath: [modulesFolder, standIns].join(delimiter),
     },

@@ -25,6 +25,20 @@ function ConvertTo-UtcTime($Value) {
     [datetime]::Parse([string]$Value, [Globalization.CultureInfo]::InvariantCulture, $style)
 }
 
+# A time for the broker: ISO 8601 in UTC, whatever the culture. One without a zone is local.
+function ConvertTo-WireTime([Nullable[datetime]] $Time) {
+    if ($null -eq $Time) { return }
+    ([datetime]$Time).ToUniversalTime().ToString('yyyy-MM-ddTHH:mm:ss.fffZ', [Globalization.CultureInfo]::InvariantCulture)
+}
+
+# The query of an address, without what is empty.
+function ConvertTo-Query([hashtable] $Values) {
+    $pairs = foreach ($name in $Values.Keys) {
+        if ("$($Values[$name])" -ne '') { "$name=$([Uri]::EscapeDataString([string]$Values[$name]))" }
+    }
+    @($pairs) -join '&'
+}
+
 function ConvertFrom-EpochSecond([long] $Seconds) {
     [DateTimeOffset]::FromUnixTimeSeconds($Seconds).UtcDateTime
 }

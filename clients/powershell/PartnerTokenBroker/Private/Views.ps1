@@ -57,6 +57,31 @@ function ConvertTo-Run($Item) {
     }
 }
 
+function ConvertTo-AuditEntry($Item) {
+    [pscustomobject]@{
+        PSTypeName       = 'PartnerTokenBroker.AuditEntry'
+        At               = ConvertTo-UtcTime $Item.at
+        Outcome          = $Item.outcome
+        Code             = Get-Field $Item 'code'
+        Caller           = $Item.caller.applicationId
+        CallerObject     = $Item.caller.objectId
+        CallerKind       = $Item.caller.kind
+        Rule             = Get-Field $Item 'rule'
+        TenantId         = Get-Field $Item 'tenantId'
+        TenantAsked      = Get-Field $Item 'tenantAsked'
+        Resource         = $Item.resource
+        Grant            = $Item.grant
+        Scopes           = @($Item.scopes)
+        ExcessScopes     = @(Get-Field $Item 'excessScopes')
+        Application      = Get-Field $Item 'application'
+        ExpiresAt        = ConvertTo-UtcTime (Get-Field $Item 'expiresAt')
+        FromCache        = Get-Field $Item 'fromCache'
+        TokenFingerprint = Get-Field $Item 'tokenFingerprint'
+        TokenId          = $Item.tokenId
+        CorrelationId    = $Item.correlationId
+    }
+}
+
 # Whether a run has come to its end.
 function Test-RunEnded($Run) { $Run.Status -notin 'pending', 'running' }
 

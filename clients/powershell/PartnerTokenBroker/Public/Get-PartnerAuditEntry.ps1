@@ -1,0 +1,64 @@
+# Most that the broker gives in one answer.
+$script:AuditPage = 1000
+
+function Get-PartnerAuditEntry {
+    <#
+    .SYNOPSIS
+    Shows who got which token, and who was refused, newest first.
+
+    .PARAMETER From
+    From this time on. Without it: 24 hours before the end. A time without a zone is local time.
+
+    .PARAMETER To
+    Before this time. Without it: now.
+
+    .PARAMETER Caller
+    Application id of the caller.
+
+    .PARAMETER Tenant
+    Tenant id, or any domain of a customer tenant.
+
+    .PARAMETER Outcome
+    Only tokens that were issued, or only requests that were denied.
+
+    .PARAMETER First
+    How many, newest first. A warning says when there may be more.
+
+    .EXAMPLE
+    Get-PartnerAuditEntry -Outcome denied | Group-Object Code, Caller
+
+    .EXAMPLE
+    Get-PartnerAuditEntry -Tenant fabrikam.com -From (Get-Date).AddDays(-7) -First 10000 | Export-Csv fabrikam.csv
+
+    .EXAMPLE
+    Get-PartnerAuditEntry -First 10000 | Where-Object TokenFingerprint -EQ $fingerprint
+
+    .LINK
+    https://github.com/partner-token-broker/partner-token-broker/blob/main/docs/audit.md
+    #>
+    [CmdletBinding()]
+    [OutputType('PartnerTokenBroker.AuditEntry')]
+    param(
+        [Parameter(Position = 0, ValueFromPipelineByPropertyName)] [Alias('TenantId', 'CustomerId', 'DefaultDomain', 'DefaultDomainName')] [ValidateNotNullOrEmpty()] [string] $Tenant,
+        [Nullable[datetime]] $From,
+        [Nullable[datetime]] $To,
+        [string] $Caller,
+        [ValidateSet('issued', 'denied')] [string] $Outcome,
+        [ValidateRange(1, 100000)] [int] $First = 100
+    )
+    process {
+        $query = @{ from = ConvertTo-WireTime $From; to = ConvertTo-WireTime $To; caller = $Caller; tenant = $Tenant; outcome = $Outcome }
+        $left = $First
+        do {
+            $query.limit = [Math]::Min($script:AuditPage, $left)
+            $page = (Invoke-BrokerApi @{ Method = 'GET'; Path = "/audit?$(ConvertTo-Query $query)" }).Value
+            foreach ($item in @($page.entries)) { ConvertTo-AuditEntry $item }
+            $left -= @($page.entries).Count
+            # The pages of one question must agree on the period, and "now" moves on.
+            $query.from = $page.from
+            $query.to = $page.to
+            $query.continuation = Get-Field $page 'continuation'
+        } while ($query.continuation -and $left -gt 0)
+        if ($query.continuation) { Write-Warning 'There may be more: raise -First or narrow the period.' }
+    }
+}

@@ -1,0 +1,74 @@
+BeforeAll {
+    . "$PSScriptRoot/TestSetup.ps1"
+    Connect-TestBroker
+    $tenant = @(Get-TestTenant)[0]
+    $begin = [DateTime]::UtcNow
+    $token = Get-PartnerToken -Tenant $tenant.domain -Resource graph -AsPlainText
+    $refused = Get-Failure { Get-PartnerToken -Tenant $tenant.tenantId -Resource nowhere }
+    $caller = (Get-TestCaller 'Operations console').clientId
+}
+AfterAll { Disconnect-PartnerTokenBroker }
+
+Describe 'Get-PartnerAuditEntry' {
+    It 'shows a token that was handed out, and to whom' {
+        $entry = Get-PartnerAuditEntry -Tenant $tenant.tenantId -Caller $caller -Outcome issued -First 1 -WarningAction SilentlyContinue
+        $entry.Caller | Should -Be $caller
+        $entry.CallerKind | Should -Be 'application'
+        $entry.TenantId | Should -Be $tenant.tenantId
+        $entry.TenantAsked | Should -Be $tenant.domain
+        $entry.Resource | Should -Be 'graph'
+        $entry.At.Kind | Should -Be 'Utc'
+        $entry.At | Should -BeGreaterOrEqual $begin.AddSeconds(-1)
+        $entry.ExpiresAt | Should -BeGreaterThan ([DateTime]::UtcNow)
+        $digest = [Security.Cryptography.SHA256]::Create().ComputeHash([Text.Encoding]::ASCII.GetBytes($token))
+        $entry.TokenFingerprint | Should -Be ([BitConverter]::ToString($digest).Replace('-', '').ToLowerInvariant())
+        $entry.ExcessScopes.Count | Should -Be 0
+        $entry | Out-String -Width 200 | Should -Match 'At \(UTC\)\s+Outcome\s+Caller\s+Resource\s+Tenant\s+Rule'
+    }
+
+    It 'shows a refusal with its code' {
+        $refused.FullyQualifiedErrorId | Should -Be 'resource_not_allowed,Get-PartnerToken'
+        $entry = Get-PartnerAuditEntry -Outcome denied -From $begin.AddSeconds(-1) | Where-Object CorrelationId -EQ $refused.TargetObject.CorrelationId
+        $entry.Code | Should -Be 'resource_not_allowed'
+        $entry.Resource | Should -Be 'nowhere'
+        $entry | Out-String -Width 200 | Should -Match 'resource_not_allowed'
+    }
+
+    It 'follows the continuations up to -First, and warns only when there may be more' {
+        1..5 | ForEach-Object { $null = Get-PartnerToken -Tenant $tenant.tenantId -Resource graph -Force }
+        $all = @(Get-PartnerAuditEntry -First 100000 -WarningVariable none)
+        $none | Should -BeNullOrEmpty
+        $all.Count | Should -BeGreaterOrEqual 7
+        $times = @($all.At)
+        $times | Should -Be @($times | Sort-Object -Descending)
+        & (Get-Module PartnerTokenBroker) { $script:AuditPage = 3 }
+        $paged = @(Get-PartnerAuditEntry -First 100000 -To $all[0].At.AddMilliseconds(1))
+        & (Get-Module PartnerTokenBroker) { $script:AuditPage = 1000 }
+        $paged.TokenId | Should -Be $all.TokenId
+        $two = @(Get-PartnerAuditEntry -First 2 -To $all[0].At.AddMilliseconds(1) -WarningVariable more -WarningAction SilentlyContinue)
+        $two.TokenId | Should -Be $all[0, 1].TokenId
+        $more | Should -Match 'may be more'
+    }
+
+    It 'reads a time without a zone as local time, in any culture' {
+        $culture = [Threading.Thread]::CurrentThread.CurrentCulture
+        try {
+            # Its calendar counts other years, and its digits may be others.
+            [Threading.Thread]::CurrentThread.CurrentCulture = [Globalization.CultureInfo]::GetCultureInfo('ar-SA')
+            @(Get-PartnerAuditEntry -From (Get-Date).AddMinutes(-10) -To (Get-Date).AddMinutes(1)).Count | Should -BeGreaterThan 0
+            @(Get-PartnerAuditEntry -From (Get-Date).AddDays(-3) -To (Get-Date).AddDays(-2)).Count | Should -Be 0
+        }
+        finally { [Threading.Thread]::CurrentThread.CurrentCulture = $culture }
+    }
+
+    It 'takes tenants from the pipeline' {
+        $entries = @(Get-PartnerTenant $tenant.tenantId | Get-PartnerAuditEntry)
+        $entries.Count | Should -BeGreaterThan 0
+        @($entries.TenantId | Sort-Object -Unique) | Should -Be $tenant.tenantId
+    }
+
+    It 'says what is wrong with a question, and who may ask' {
+        (Get-Failure { Get-PartnerAuditEntry -From (Get-Date) -To (Get-Date).AddDays(-1) }).FullyQualifiedErrorId | Should -Be 'request_invalid,Get-PartnerAuditEntry'
+        (Get-Failure { Get-PartnerAuditEntry -Tenant nobody.example }).FullyQualifiedErrorId | Should -Be 'tenant_unknown,Get-PartnerAuditEntry'
+    }
+}
