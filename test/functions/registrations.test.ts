@@ -1,4 +1,5 @@
 import { beforeAll, expect, it } from 'vitest';
+import { jobs } from '../../src/jobs/index.ts';
 import { routes } from '../../src/lib/http/api/routes/index.ts';
 import { installCoreModule } from '../../src/local/host/app/core-shim.ts';
 import { Registry } from '../../src/local/host/app/registry.ts';
@@ -28,8 +29,11 @@ const registrations = (): Registration[] =>
 
 const http = (): Registration[] => registrations().filter(({ trigger }) => trigger === 'httpTrigger');
 
-it('registers exactly these functions', () => {
-  const lines = registrations().map(({ name, trigger, details }) => {
+const isSchedule = ({ name }: Registration): boolean => name.startsWith('schedule-');
+
+it('registers exactly these functions, and a timer for each job with a schedule', () => {
+  const fixed = registrations().filter((each) => !isSchedule(each));
+  const lines = fixed.map(({ name, trigger, details }) => {
     const { route, methods, authLevel, schedule } = details;
     const of = Array.isArray(methods) ? [methods.join('|'), `/${String(route)}`, authLevel] : [schedule ?? ''];
     return [trigger, name, ...of].join(' ').trim();
@@ -62,13 +66,19 @@ it('registers exactly these functions', () => {
       "timerTrigger purge-audit 0 13 3 * * *",
       "timerTrigger purge-runs 0 43 2 * * *",
       "timerTrigger rotate-credential 0 17 3 * * *",
-      "timerTrigger schedule-access-check 0 30 4 * * *",
-      "timerTrigger schedule-licence-report 0 0 5 * * *",
-      "timerTrigger schedule-mfa-report 0 0 6 * * *",
-      "timerTrigger schedule-secret-expiry-report 0 30 6 * * *",
       "timerTrigger watch-runs 20 */5 * * * *",
     ]
   `);
+  const timers = registrations()
+    .filter(isSchedule)
+    .map(({ name, trigger, details }) => ({ name, trigger, schedule: details['schedule'] }));
+  const scheduled = jobs.flatMap(({ name, schedule }) =>
+    schedule === undefined
+      ? []
+      : [{ name: `schedule-${name}`, trigger: 'timerTrigger', schedule: schedule.expression }],
+  );
+  expect(scheduled.length).toBeGreaterThan(0);
+  expect(timers).toEqual(scheduled.toSorted((a, b) => a.name.localeCompare(b.name, 'en')));
 });
 
 it('serves every route of the document, and no other', () => {

@@ -60,6 +60,16 @@ describe('@microsoft/microsoft-graph-client in a customer tenant', () => {
     expect(disabled.every(({ accountEnabled }) => accountEnabled === false)).toBe(true);
   });
 
+  it('tells when users signed in last to whoever asks for it', async () => {
+    const tenant = cloud.document.tenants[7]?.tenantId ?? '';
+    const graph = await graphIn(tenant);
+    const users = await all(graph, '/users?$top=999&$select=userPrincipalName,signInActivity');
+    const times = users.map(({ signInActivity }) => signInActivity as { lastSignInDateTime: string } | undefined);
+    expect(times.filter((each) => each === undefined).length).toBeGreaterThan(0);
+    expect(times.filter((each) => Date.parse(each?.lastSignInDateTime ?? '') < Date.now()).length).toBeGreaterThan(100);
+    expect((await all(graph, '/users'))[0]).not.toHaveProperty('signInActivity');
+  });
+
   it('counts licences as its users have them', async () => {
     const graph = await graphIn(cloud.document.tenants[0]?.tenantId ?? '');
     const users = await all(graph, '/users?$select=assignedLicenses');

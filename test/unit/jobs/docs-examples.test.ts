@@ -1,27 +1,16 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Job } from '../../../src/lib/runs/job.ts';
-import { projectRoot } from '../../paths.ts';
+import { loadDocsExample } from '../../support/docs-example.ts';
 import { tryJob } from '../../support/try-job.ts';
 
-let folder: string;
-let example: Job;
-
+let example: Awaited<ReturnType<typeof loadDocsExample>>;
 beforeAll(async () => {
-  const text = await readFile(join(projectRoot, 'docs/jobs.md'), 'utf8');
-  const [, code = ''] = /```ts\n(import \{ defineJob \}[\s\S]*?)```/.exec(text) ?? [];
-  await mkdir(join(projectRoot, '.local'), { recursive: true });
-  folder = await mkdtemp(join(projectRoot, '.local', 'docs-example-'));
-  const file = join(folder, 'stale-guests.ts');
-  await writeFile(file, code.replace("'../lib/runs/job.ts'", `'${join(projectRoot, 'src/lib/runs/job.ts')}'`));
-  ({ default: example } = (await import(file)) as { default: Job });
+  example = await loadDocsExample();
 });
-afterAll(() => rm(folder, { recursive: true, force: true }));
+afterAll(() => example.remove());
 
 test('the job of docs/jobs.md does what it says: guests without a sign-in for 90 days', async () => {
   const signedIn = (lastSignInDateTime: string) => ({ signInActivity: { lastSignInDateTime } });
-  const { rows, requests } = await tryJob(example, {
+  const { rows, requests } = await tryJob(example.job, {
     nowMs: Date.parse('2026-11-24T00:00:00Z'),
     graph: {
       '/users': {
@@ -41,6 +30,6 @@ test('the job of docs/jobs.md does what it says: guests without a sign-in for 90
 });
 
 test('the test of docs/jobs.md passes', async () => {
-  const { rows } = await tryJob(example, { graph: { '/users': { value: [{ userPrincipalName: 'a#EXT#' }] } } });
+  const { rows } = await tryJob(example.job, { graph: { '/users': { value: [{ userPrincipalName: 'a#EXT#' }] } } });
   expect(rows).toEqual([{ user: 'a#EXT#', lastSignIn: null }]);
 });

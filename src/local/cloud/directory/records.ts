@@ -106,6 +106,8 @@ export interface User {
   /** Methods registered; empty means none. */
   readonly methods: readonly string[];
   readonly isAdmin: boolean;
+  /** Undefined: never. */
+  readonly lastSignInMs?: number | undefined;
   accountEnabled: boolean;
   /** Sign-ins before this are worth nothing any more. */
   validFromMs: number;

@@ -159,17 +159,25 @@ function comparison(path: string, operator: string, value: unknown): Predicate {
     case 'ne':
       return (item) => !isSame(read(item, path), value);
     case 'gt':
-      return (item) => order(read(item, path), value) > 0;
+      return ordered(path, value, (order) => order > 0);
     case 'ge':
-      return (item) => order(read(item, path), value) >= 0;
+      return ordered(path, value, (order) => order >= 0);
     case 'lt':
-      return (item) => order(read(item, path), value) < 0;
+      return ordered(path, value, (order) => order < 0);
     case 'le':
-      return (item) => order(read(item, path), value) <= 0;
+      return ordered(path, value, (order) => order <= 0);
     default:
       throw new SyntaxError('Invalid filter clause');
   }
 }
+
+/** Nothing is neither before nor after anything (OData 4.01 Part 2, section 5.1.1.1.3). */
+const ordered =
+  (path: string, value: unknown, test: (order: number) => boolean): Predicate =>
+  (item) => {
+    const found = read(item, path) ?? null;
+    return found !== null && test(order(found, value));
+  };
 
 /** The text at a path; anything but text, numbers and flags counts as none. */
 export function textAt(item: Item, path: string): string {

@@ -139,10 +139,25 @@ export const userJson = (user: User): Item => ({
   assignedLicenses: user.licences.map((skuId) => ({ disabledPlans: [], skuId })),
   createdDateTime: time(user.createdMs),
   userType: user.userType,
+  // Of those who have never signed in Graph says nothing.
+  signInActivity:
+    user.lastSignInMs === undefined
+      ? undefined
+      : {
+          lastSignInDateTime: time(user.lastSignInMs),
+          lastNonInteractiveSignInDateTime: time(user.lastSignInMs),
+          lastSuccessfulSignInDateTime: time(user.lastSignInMs),
+        },
 });
 
 /** Properties of a user that Graph shows only when they are selected. */
-export const userOnSelect = ['accountEnabled', 'assignedLicenses', 'createdDateTime', 'userType'] as const;
+export const userOnSelect = [
+  'accountEnabled',
+  'assignedLicenses',
+  'createdDateTime',
+  'userType',
+  'signInActivity',
+] as const;
 
 export const groupJson = ({ id, displayName, description }: Group): Item => ({
   id,

@@ -11,6 +11,8 @@ export interface CollectionOptions {
   readonly defaultTop?: number;
   /** Source: the `$top` limit on each API's page. */
   readonly maxTop?: number;
+  /** Where pages are smaller than `$top` may be. */
+  readonly maxPage?: number;
   /** Shown only when `$select` names them. */
   readonly onSelect?: readonly string[];
 }
@@ -32,7 +34,8 @@ export function collection(items: readonly Item[], options: CollectionOptions): 
   const { query, context, address } = options;
   refuseUnknown(query);
   const found = sorted(filtered(items, query.get('$filter')), query.get('$orderby'));
-  const top = topOf(query, options.defaultTop ?? 100, options.maxTop ?? 999);
+  const { defaultTop = 100, maxTop = 999, maxPage = maxTop } = options;
+  const top = Math.min(topOf(query, defaultTop, maxTop), maxPage);
   const from = skipOf(query);
   const page = found
     .slice(from, from + top)

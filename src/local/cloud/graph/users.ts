@@ -1,7 +1,7 @@
 import { isoTime } from '../../../lib/clock.ts';
 import type { User } from '../directory/records.ts';
 import { json, type Reply } from '../web/exchange.ts';
-import { checkAdmin, type GraphContext, graphRoute, listOptions } from './context.ts';
+import { checkAdmin, checkPermission, type GraphContext, graphRoute, listOptions } from './context.ts';
 import type { Item } from './filter.ts';
 import { badRequest, GraphError, notFound } from './graph-error.ts';
 import { groupsOf } from './groups.ts';
@@ -74,11 +74,29 @@ function checkMembership(context: GraphContext): Reply {
   return json(200, { value });
 }
 
-const listUsers = (context: GraphContext): Reply =>
-  collection(usersOf(context).map(userJson), listOptions(context, 'users', { onSelect: userOnSelect }));
+/**
+ * Whether the request is about `signInActivity`, which smaller pages and a permission of its own go with ("List users").
+ * @throws GraphError 403 where the token lacks it.
+ */
+function asksForSignIns(context: GraphContext): boolean {
+  const { query } = context.request;
+  const asks = /\bsignInActivity\b/i.test(`${query.get('$select')} ${query.get('$filter')}`);
+  if (asks) checkPermission(context, ['AuditLog.Read.All']);
+  return asks;
+}
 
-const showUser = (context: GraphContext, user: User): Reply =>
-  single(userJson(user), listOptions(context, 'users', { onSelect: userOnSelect }));
+function listUsers(context: GraphContext): Reply {
+  const maxPage = asksForSignIns(context) ? { maxPage: 500 } : {};
+  return collection(
+    usersOf(context).map(userJson),
+    listOptions(context, 'users', { onSelect: userOnSelect, ...maxPage }),
+  );
+}
+
+function showUser(context: GraphContext, user: User): Reply {
+  asksForSignIns(context);
+  return single(userJson(user), listOptions(context, 'users', { onSelect: userOnSelect }));
+}
 
 export const userRoutes = [
   graphRoute('GET', '/v1.0/me', `User.Read ${read}`, (context) => showUser(context, me(context))),

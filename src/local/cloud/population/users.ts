@@ -40,6 +40,7 @@ const methodSets: readonly (readonly string[])[] = [
 /** The people of a customer tenant, the same for the same seed. The first is its administrator. */
 export function createUsers(tenant: CustomerTenant, seeded: Seeded, nowMs: number): readonly User[] {
   const random = seeded.random('users', tenant.tenantId);
+  const signIns = seeded.random('sign-ins', tenant.tenantId);
   const { main, extra } = bought(tenant, seeded);
   return Array.from({ length: tenant.userCount }, (_, index) => {
     const givenName = pick(random, givenNames);
@@ -61,10 +62,17 @@ export function createUsers(tenant: CustomerTenant, seeded: Seeded, nowMs: numbe
       licences,
       methods: pick(random, methodSets),
       isAdmin: index === 0,
+      lastSignInMs: lastSignIn(signIns, nowMs, isGuest),
       accountEnabled: random() >= 0.06,
       validFromMs: 0,
     };
   });
+}
+
+/** Members come daily or hardly ever, guests when they are needed; some of both never have. */
+function lastSignIn(random: () => number, nowMs: number, isGuest: boolean): number | undefined {
+  const [never, daysAgo] = [random() < 0.1, random() * (isGuest ? 300 : 40)];
+  return never ? undefined : nowMs - Math.floor(daysAgo * dayMs);
 }
 
 /** What a customer has bought and how much of it its users use. */

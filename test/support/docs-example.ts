@@ -1,0 +1,16 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Job } from '../../src/lib/runs/job.ts';
+import { projectRoot } from '../paths.ts';
+
+/** The job that docs/jobs.md shows, word for word but for its import. */
+export async function loadDocsExample(): Promise<{ readonly job: Job; remove(): Promise<void> }> {
+  const text = await readFile(join(projectRoot, 'docs/jobs.md'), 'utf8');
+  const [, code = ''] = /```ts\n(import \{ defineJob \}[\s\S]*?)```/.exec(text) ?? [];
+  await mkdir(join(projectRoot, '.local'), { recursive: true });
+  const folder = await mkdtemp(join(projectRoot, '.local', 'docs-example-'));
+  const file = join(folder, 'stale-guests.ts');
+  await writeFile(file, code.replace("'../lib/runs/job.ts'", `'${join(projectRoot, 'src/lib/runs/job.ts')}'`));
+  const { default: job } = (await import(file)) as { default: Job };
+  return { job, remove: () => rm(folder, { recursive: true, force: true }) };
+}
