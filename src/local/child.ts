@@ -61,9 +61,11 @@ export async function startChild<T>(
     }
   });
   // What it said last is the reason: it comes after the exit, when its standard error has been read to the end.
-  child.once('close', (code) =>
-    reject(new ChildFailed(said.join('\n') || `${args[0]} ended with exit code ${code}`, code)),
-  );
+  child.once('close', (code) => {
+    // Whoever says it on is a `ptb` too.
+    const words = said.join('\n').replaceAll(/^ptb: /gm, '');
+    reject(new ChildFailed(words || `${args[0]} ended with exit code ${code}`, code));
+  });
   const timer = setTimeout(
     () => reject(new Error(`${args[0]} was not ready in time:\n${said.join('\n')}`)),
     options.startTimeoutMs ?? 30_000,

@@ -88,6 +88,24 @@ describe('ptb demo', () => {
     }
   });
 
+  test("the operator's commands work on the demo's credential and customers with the same variables", async () => {
+    const command = await startCommand(['--tenants', '25', '--port', '0']);
+    const ptb = (args: string): Promise<{ stdout: string; stderr: string }> =>
+      run('bash', ['-euo', 'pipefail', '-c', `. .local/demo.env; "$0" "$1" ${args}`, process.execPath, ptbScript], {
+        cwd: folder,
+      });
+    try {
+      expect((await ptb('doctor')).stdout).toMatch(/ok +Client credential/);
+      expect((await ptb('consent --json')).stdout).toContain('"mfa"');
+      const { tenants } = JSON.parse((await ptb('tenants --json')).stdout) as { tenants: { tenantId: string }[] };
+      expect(tenants.length).toBeGreaterThan(20);
+      const given = JSON.parse((await ptb('tenants consent --json')).stdout) as { tenants: { outcome: string }[] };
+      expect(given.tenants.length).toBeGreaterThan(0);
+    } finally {
+      await command.stop('SIGINT');
+    }
+  });
+
   test('that is killed takes its processes with it', async () => {
     const command = await startCommand(['--tenants', '3', '--port', '0']);
     const url = /http:\/\/[\d.]+:\d+(?=\/api)/.exec(command.said())?.[0] ?? '';

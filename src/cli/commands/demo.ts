@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Demo } from '../../local/demo/start-demo.ts';
@@ -77,8 +76,8 @@ async function demo(flags: DemoFlags): Promise<void> {
 }
 
 async function stayUp(running: Demo, interrupted: AbortSignal): Promise<void> {
-  const { environmentFile, writeEnvironmentFile } = await import('../../local/demo/environment-file.ts');
-  await writeEnvironmentFile(running);
+  const { environmentFile, keepEnvironmentFile } = await import('../../local/demo/environment-file.ts');
+  const file = await keepEnvironmentFile(running, resolve(process.argv[1] ?? ''));
   try {
     process.stderr.write(
       [
@@ -86,13 +85,13 @@ async function stayUp(running: Demo, interrupted: AbortSignal): Promise<void> {
         `The dashboard         ${running.url}/api/dashboard    (its token: . ${environmentFile}; echo "$CALLER_TOKEN")`,
         `The API               ${running.url}/api/docs`,
         `The simulated cloud   ${running.cloud.control}/`,
-        `For curl              . ${environmentFile}    (see the README)`,
+        `For curl and ptb      . ${environmentFile}    (see the README)`,
         'Press Ctrl+C to stop.',
         '',
       ].join('\n'),
     );
     if (!interrupted.aborted) await Promise.race([once(interrupted, 'abort'), running.broken]);
   } finally {
-    await rm(environmentFile, { force: true });
+    await file.remove();
   }
 }

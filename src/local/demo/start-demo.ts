@@ -176,28 +176,32 @@ function hostArguments(options: DemoOptions): string[] {
   ];
 }
 
+function accountOf(cloud: CloudDocument, name: 'admin' | 'broker'): string {
+  const found = cloud.accounts.find(({ username }) => username.startsWith(`${name}@`));
+  if (found === undefined) throw new Error(`the simulated cloud has no account ${name}@`);
+  return found.username;
+}
+
+/** For PTB_BROWSER: signs an account of the simulated cloud in by itself. */
+export const localBrowser = (ptbScript: string, cloud: CloudDocument, name: 'admin' | 'broker'): string =>
+  `"${process.execPath}" "${ptbScript}" local-browser --control ${cloud.control} --account ${accountOf(cloud, name)}`;
+
 /** The operator's two commands, with a browser that signs in by itself. */
 export async function obtainCredential(
   ptbScript: string,
   environment: Readonly<Record<string, string>>,
   cloud: CloudDocument,
 ): Promise<void> {
-  const account = (name: string): string => {
-    const found = cloud.accounts.find(({ username }) => username.startsWith(`${name}@`));
-    if (found === undefined) throw new Error(`the simulated cloud has no account ${name}@`);
-    return found.username;
-  };
-  const run = (args: readonly string[], username: string): Promise<void> =>
+  const run = (args: readonly string[], name: 'admin' | 'broker'): Promise<void> =>
     new Promise((resolve, reject) => {
-      const browser = `"${process.execPath}" "${ptbScript}" local-browser --control ${cloud.control} --account ${username}`;
-      const env = { ...process.env, ...environment, PTB_BROWSER: browser };
+      const env = { ...process.env, ...environment, PTB_BROWSER: localBrowser(ptbScript, cloud, name) };
       execFile(process.execPath, [ptbScript, ...args], { env, timeout: 60_000 }, (error, _stdout, stderr) => {
         if (error === null) resolve();
         else reject(new Error(`ptb ${args.join(' ')} failed: ${stderr.trim() || error.message}`));
       });
     });
-  await run(['setup', '--yes', '--json'], account('admin'));
-  await run(['consent', '--account', account('broker'), '--json'], account('broker'));
+  await run(['setup', '--yes', '--json'], 'admin');
+  await run(['consent', '--account', accountOf(cloud, 'broker'), '--json'], 'broker');
 }
 
 /** This process talks to the simulated Entra itself, for its caller's token. */
