@@ -34,7 +34,7 @@ export function expectProperFailure(thrown: unknown): BrokerError {
   if (!Object.hasOwn(errorTable, thrown.code) || thrown.code === 'internal')
     throw new Error(`the code ${thrown.code} is no answer to a broken reply`, { cause: thrown });
   const wait = thrown.retryAfterSeconds;
-  if (wait !== undefined && !(wait >= 0 && wait <= 3_600)) throw new Error(`a wait of ${wait} s cannot be kept`);
+  if (wait !== undefined && !(wait >= 1 && wait <= 3_600)) throw new Error(`a wait of ${wait} s cannot be kept`);
   expectNoSecret('the answer to the caller', JSON.stringify(problemOf(thrown, 'id')));
   createLogger((_level, line) => expectNoSecret('the log', line)).log('warn', 'fuzz', errorFields(thrown));
   return thrown;

@@ -58,6 +58,9 @@ export interface AuditPage {
   readonly continuation?: string;
 }
 
+/** A record that takes longer has failed, and its token is not handed out: the token is that much older when it leaves. */
+export const longestRecordSeconds = 3;
+
 /** The record that no token leaves without. */
 export interface AuditLog {
   /**

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { BrokerError } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import type { AuditEntry, AuditLog, AuditPage } from './audit-log.ts';
+import { type AuditEntry, type AuditLog, type AuditPage, longestRecordSeconds } from './audit-log.ts';
 import { type AuditRow, toRow } from './audit-row.ts';
 import { type AuditTable, maxTransaction, refusalOf } from './audit-table.ts';
 import { GroupCommit } from './group-commit.ts';
@@ -10,8 +10,8 @@ import { purgeRows } from './purge-rows.ts';
 import { queryRows } from './query-rows.ts';
 import { writeRows } from './write-rows.ts';
 
-/** How long a caller waits for its record at most; a token that is not recorded by then is not handed out. */
-const deadlineMs = 3_000;
+/** How long a caller waits for its record at most. */
+const deadlineMs = longestRecordSeconds * 1000;
 /** Storage takes 2,000 rows a second in one partition: four full transactions at a time reach that. */
 const maxWrites = 4;
 /** A round trip to storage is mostly waiting: 50 callers at once get their records in one, instead of taking turns in two. */

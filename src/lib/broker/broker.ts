@@ -8,11 +8,13 @@ import { Limiter } from '../limiter.ts';
 import { errorFields, type Logger } from '../log.ts';
 import { Redemptions } from './redemptions.ts';
 import { SingleFlight } from '../single-flight.ts';
-import type { AccessToken, TokenRequest, TokenSource } from './token.ts';
+import type { AccessToken, CachingTokenSource, Resource, TokenRequest } from './token.ts';
 import { cacheKey, TokenCache } from './token-cache.ts';
 
 /** The platform's front end gives up after 230 seconds, callers long before. */
 const longestWaitMs = 60_000;
+/** Who has a token in hand does not wait that long for a newer one. */
+const longestReplacementMs = 10_000;
 /** A failure that only a person can mend is remembered as long as a consent takes to spread. */
 const tenantFailureLifeMs = 180_000;
 /** What Entra calls malformed stays so until somebody changes a setting. */
@@ -43,7 +45,7 @@ export interface TokenCounts {
 }
 
 /** Token requests answered from memory where possible, from Entra where needed: cache → single flight → redemption. */
-export class TokenBroker implements TokenSource {
+export class TokenBroker implements CachingTokenSource {
   readonly #deps: BrokerDeps;
   readonly #cache: TokenCache;
   readonly #flights = new SingleFlight<AccessToken>();
@@ -73,22 +75,27 @@ export class TokenBroker implements TokenSource {
       if (hit.renew) this.#renew(key, request);
       this.#issued += 1;
       this.#fromCache += 1;
-      // Two aliases may name one resource; the answer carries the one that was asked for.
-      return hit.token.resource.alias === request.resource.alias
-        ? hit.token
-        : { ...hit.token, resource: request.resource };
+      return withAlias(hit.token, request.resource);
     }
     this.#throwRemembered(key);
-    const token = await this.#minted(key, request, signal);
-    const lifeSeconds = (token.expiresAtMs - this.#deps.clock.nowMs()) / 1000;
-    if (lifeSeconds < request.minimumLifetimeSeconds) {
-      throw new BrokerError(
-        'request_invalid',
-        `Entra issued a token for ${Math.floor(lifeSeconds)} s, which is less than minimumLifetimeSeconds.`,
-      );
-    }
+    const token = await this.#minted(key, request, longestWaitMs, signal);
     this.#issued += 1;
     return token;
+  }
+
+  async getNewerToken(request: TokenRequest): Promise<AccessToken | undefined> {
+    const key = cacheKey(request);
+    if (!this.#cache.mayBeOutdated(key) || this.#cache.failure(key) !== undefined) return undefined;
+    try {
+      const token = await this.#minted(key, request, longestReplacementMs);
+      // Handed out instead of the one that was counted already, and at a price.
+      this.#fromCache -= 1;
+      return token;
+    } catch (thrown) {
+      this.#cache.askedInVain(key);
+      this.#logFailedRenewal(request, thrown);
+      return undefined;
+    }
   }
 
   /** Lets a dead credential of the application show that it works again, if it is time to look. Never throws. */
@@ -100,15 +107,30 @@ export class TokenBroker implements TokenSource {
     this.#cache.forgetTenant(tenantId);
   }
 
-  /** The token of the flight for this key; whoever waits too long is let go, and the work ends when nobody waits. */
-  async #minted(key: string, request: TokenRequest, signal: AbortSignal | undefined): Promise<AccessToken> {
+  /**
+   * The token of the flight for this key, if it lives as long as asked; whoever waits too long is let go, and the work
+   * ends when nobody waits.
+   */
+  async #minted(key: string, request: TokenRequest, longestMs: number, signal?: AbortSignal): Promise<AccessToken> {
+    const token = await this.#flown(key, request, longestMs, signal);
+    const lifeSeconds = (token.expiresAtMs - this.#deps.clock.nowMs()) / 1000;
+    if (lifeSeconds < request.minimumLifetimeSeconds) {
+      throw new BrokerError(
+        'request_invalid',
+        `Entra issued a token for ${Math.floor(lifeSeconds)} s, which is less than minimumLifetimeSeconds.`,
+      );
+    }
+    return withAlias(token, request.resource);
+  }
+
+  async #flown(key: string, request: TokenRequest, longestMs: number, signal?: AbortSignal): Promise<AccessToken> {
     const wait = (own: AbortSignal): Promise<AccessToken> =>
       this.#flights.run(this.#flightKey(key, request), (flight) => this.#redeem(key, request, flight), own);
     try {
-      return await withDeadline(this.#deps.clock, longestWaitMs, wait, signal);
+      return await withDeadline(this.#deps.clock, longestMs, wait, signal);
     } catch (thrown) {
       if (!(thrown instanceof DeadlineError)) throw thrown;
-      const detail = `No token was had within ${longestWaitMs / 1000} seconds.`;
+      const detail = `No token was had within ${longestMs / 1000} seconds.`;
       throw new BrokerError('entra_unavailable', detail, { cause: thrown, retryAfterSeconds: 30 });
     }
   }
@@ -146,20 +168,23 @@ export class TokenBroker implements TokenSource {
   // The caller has a good token already: a renewal that fails is tried again by the next request.
   #renew(key: string, request: TokenRequest): void {
     if (this.#cache.failure(key) !== undefined) return;
-    const { log, background = (work) => work() } = this.#deps;
+    const { background = (work) => work() } = this.#deps;
     background(() => {
       this.#flights
         .run(this.#flightKey(key, request), (signal) => this.#redeem(key, request, signal))
-        .catch((thrown: unknown) =>
-          log.log('warn', 'token.renewal_failed', {
-            tenantId: request.tenantId,
-            resource: request.resource.alias,
-            ...errorFields(thrown),
-          }),
-        );
+        .catch((thrown: unknown) => this.#logFailedRenewal(request, thrown));
     });
   }
+
+  #logFailedRenewal({ tenantId, resource }: TokenRequest, thrown: unknown): void {
+    const fields = { tenantId, resource: resource.alias, ...errorFields(thrown) };
+    this.#deps.log.log('warn', 'token.renewal_failed', fields);
+  }
 }
+
+/** Two aliases may name one resource; the answer carries the one that was asked for. */
+const withAlias = (token: AccessToken, resource: Resource): AccessToken =>
+  token.resource.alias === resource.alias ? token : { ...token, resource };
 
 /** How long a failure is remembered, so that nobody asks again before it makes sense; 0: not at all. */
 function rememberedMs(error: BrokerError): number {

@@ -5,7 +5,7 @@ import type { EntraFailure, TokenReply } from '../entra/judge-token-reply.ts';
 import type { Redeemer } from '../entra/redeemer.ts';
 import type { TenantId } from '../identifiers.ts';
 import { SingleFlight } from '../single-flight.ts';
-import { redemptionOf, type What } from './redemption-of.ts';
+import { type Place, redemptionOf, type What } from './redemption-of.ts';
 
 /**
  * How long a canary that worked speaks for the credential: only against failures that are mostly a tenant's own, and
@@ -44,8 +44,12 @@ export class Canary {
   }
 
   /** Whether a request is itself what the canary would send. */
-  is({ tenantId, resourceIdentifier }: Pick<What, 'tenantId' | 'resourceIdentifier'>): boolean {
-    return tenantId === this.#settings.partnerTenantId && resourceIdentifier === this.#settings.canaryResource;
+  is(place: Place): boolean {
+    return this.isHome(place) && place.resourceIdentifier === this.#settings.canaryResource;
+  }
+
+  isHome({ tenantId }: Place): boolean {
+    return tenantId === this.#settings.partnerTenantId;
   }
 
   /** What a failure elsewhere means: undefined where the credential works at home, else the failure there. */
@@ -60,17 +64,24 @@ export class Canary {
     return reply.ok ? undefined : reply.failure;
   }
 
-  send(what: What, credential: Credential): Promise<TokenReply> {
-    const version = credentialVersion(credential);
-    return this.#flights.run(`${keyOf(what)} ${version}`, async () => {
-      const { partnerTenantId: tenantId, canaryResource: resourceIdentifier } = this.#settings;
-      const reply = await this.#deps.redeemer.redeem(
-        redemptionOf({ ...what, tenantId, resourceIdentifier }, credential),
-      );
-      const failure = reply.ok ? undefined : reply.failure;
-      this.#outcomes.set(keyOf(what), { failure, atMs: this.#deps.clock.nowMs(), version });
-      return reply;
+  async send(what: What, credential: Credential): Promise<TokenReply> {
+    const { partnerTenantId: tenantId, canaryResource: resourceIdentifier } = this.#settings;
+    const reply = await this.sendTo({ tenantId, resourceIdentifier }, what, credential);
+    const failure = reply.ok ? undefined : reply.failure;
+    this.#outcomes.set(keyOf(what), {
+      failure,
+      atMs: this.#deps.clock.nowMs(),
+      version: credentialVersion(credential),
     });
+    return reply;
+  }
+
+  /** The same for another tenant, where the partner's own does not see what is wrong. */
+  sendTo({ tenantId, resourceIdentifier }: Place, what: What, credential: Credential): Promise<TokenReply> {
+    const key = `${keyOf(what)} ${credentialVersion(credential)} ${tenantId} ${resourceIdentifier}`;
+    return this.#flights.run(key, () =>
+      this.#deps.redeemer.redeem(redemptionOf({ ...what, tenantId, resourceIdentifier }, credential)),
+    );
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { BrokerError } from '../errors.ts';
+import type { Place } from './redemption-of.ts';
 
 /** How often a dead credential's store is looked at: recovery shows within a minute of a new version. */
 const lookEveryMs = 30_000;
@@ -9,7 +10,9 @@ const probe = { firstMs: 10_000, longestMs: 900_000 };
 interface Dead {
   readonly error: BrokerError;
   /** The credential that failed; another version is another chance. */
-  readonly version: string;
+  version: string;
+  /** Where it failed, if its own tenant does not see the failure and so cannot see it healed. */
+  readonly away: Place | undefined;
   nextLookMs: number;
   nextProbeMs: number;
   probeIntervalMs: number;
@@ -36,6 +39,11 @@ export class CredentialBreaker {
     return this.#dead?.version;
   }
 
+  /** Where to probe; undefined: in the partner's own tenant. */
+  get away(): Place | undefined {
+    return this.#dead?.away;
+  }
+
   /** Claims the next step: of many concurrent requests one looks or probes, the others are refused. */
   next(): NextStep {
     const dead = this.#dead;
@@ -53,18 +61,28 @@ export class CredentialBreaker {
     return 'refuse';
   }
 
-  /** A confirmed credential-wide failure. @returns false when it was known for this version already. */
-  open(error: BrokerError, version: string): boolean {
+  /**
+   * A confirmed credential-wide failure.
+   * @param away where it was met, if the partner's own tenant does not see it.
+   * @returns false when it was known for this version already.
+   */
+  open(error: BrokerError, version: string, away?: Place): boolean {
     if (this.#dead?.version === version) return false;
     const nowMs = this.#clock.nowMs();
     this.#dead = {
       error,
       version,
+      away,
       nextLookMs: nowMs + lookEveryMs,
       nextProbeMs: nowMs + probe.firstMs,
       probeIntervalMs: probe.firstMs,
     };
     return true;
+  }
+
+  /** A newer version was tried and fails like the one before: it is probed at the same pace. */
+  stayOpen(version: string): void {
+    if (this.#dead !== undefined) this.#dead.version = version;
   }
 
   /** A token was had with this version. */

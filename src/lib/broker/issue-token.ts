@@ -1,8 +1,8 @@
 import * as z from 'zod';
-import type { AuditEntry, AuditLog } from '../audit/audit-log.ts';
+import { type AuditEntry, type AuditLog, longestRecordSeconds } from '../audit/audit-log.ts';
 import type { Caller } from '../callers/caller.ts';
 import { type Denial, denyInAnyTenant } from '../callers/decide.ts';
-import { judgeScopes } from '../callers/judge-scopes.ts';
+import { judgeScopes, type ScopeLimit } from '../callers/judge-scopes.ts';
 import type { PolicyStore } from '../callers/policy-store.ts';
 import type { Clock } from '../clock.ts';
 import { BrokerError, type ErrorCode, toBrokerError } from '../errors.ts';
@@ -11,7 +11,7 @@ import { errorFields, type Logger, scrub } from '../log.ts';
 import type { TenantDirectory } from '../tenants/directory.ts';
 import { decideForTenant, findTenant, parseReference, refusalOf } from './asked-tenant.ts';
 import type { ResourceRegistry } from './resources.ts';
-import { type AccessToken, grants, type TokenSource } from './token.ts';
+import { type AccessToken, type CachingTokenSource, grants, type TokenRequest } from './token.ts';
 
 /** Entra's tokens live 60 to 90 minutes ("Access tokens", token lifetime): a longer demand could not be met reliably. */
 const longestLifetimeSeconds = 3_000;
@@ -52,7 +52,7 @@ export interface IssueDeps {
   readonly policy: PolicyStore;
   readonly directory: Pick<TenantDirectory, 'find' | 'tenantOf' | 'excludes'>;
   readonly resources: ResourceRegistry;
-  readonly tokens: TokenSource;
+  readonly tokens: Pick<CachingTokenSource, 'getToken' | 'getNewerToken'>;
   readonly audit: Pick<AuditLog, 'record'>;
   readonly partnerTenantId: TenantId;
   readonly clock: Clock;
@@ -135,14 +135,17 @@ async function obtain(
   const refusal = await refusalOf(deps, tenantId, tenant.listed);
   if (refusal !== undefined) throw refusal;
 
-  const token = await deps.tokens.getToken({
+  const request: TokenRequest = {
     tenantId,
     resource,
     grant,
     application: decision.application,
-    minimumLifetimeSeconds,
+    // It leaves when its record is durable.
+    minimumLifetimeSeconds: minimumLifetimeSeconds + longestRecordSeconds,
     correlationId,
-  });
+  };
+  let token = await deps.tokens.getToken(request);
+  if (showsFormerConsent(token, scopes, decision)) token = (await deps.tokens.getNewerToken(request)) ?? token;
   const judgement = judgeScopes(decision, token.scopes);
   known.expiresAtMs = token.expiresAtMs;
   known.fromCache = token.fromCache;
@@ -151,6 +154,15 @@ async function obtain(
   known.scopes = [...token.scopes];
   known.tokenFingerprint = token.secret.fingerprint();
   return token;
+}
+
+/** A token carries what was consented to when it was redeemed: since then a scope may have come, or gone. */
+function showsFormerConsent(token: AccessToken, asked: readonly string[], limit: ScopeLimit): boolean {
+  if (!token.fromCache) return false;
+  const known = token.scopes.filter((scope) => scope !== '.default');
+  // What follows an unreadable token is unreadable, too.
+  if (known.length === 0) return false;
+  return asked.some((scope) => !known.includes(scope)) || !judgeScopes(limit, known).handOut;
 }
 
 const forbidden = ({ reason, missing }: Denial): BrokerError =>

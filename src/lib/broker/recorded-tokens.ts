@@ -1,4 +1,4 @@
-import type { AuditEntry, AuditLog } from '../audit/audit-log.ts';
+import { type AuditEntry, type AuditLog, longestRecordSeconds } from '../audit/audit-log.ts';
 import type { Clock } from '../clock.ts';
 import { type ErrorCode, toBrokerError } from '../errors.ts';
 import type { TenantId } from '../identifiers.ts';
@@ -40,7 +40,8 @@ export function recordTokens(deps: RecordedTokensDeps): TokenSource {
     getToken: async (request, signal): Promise<AccessToken> => {
       let token: AccessToken;
       try {
-        token = await deps.tokens.getToken(request, signal);
+        const minimumLifetimeSeconds = request.minimumLifetimeSeconds + longestRecordSeconds;
+        token = await deps.tokens.getToken({ ...request, minimumLifetimeSeconds }, signal);
       } catch (thrown) {
         await refused(request, toBrokerError(thrown).code);
         throw thrown;

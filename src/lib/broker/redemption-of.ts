@@ -8,6 +8,9 @@ export type What = Pick<TokenRequest, 'tenantId' | 'grant' | 'application' | 'co
   readonly resourceIdentifier: string;
 };
 
+/** Where a token is to open something. */
+export type Place = Pick<What, 'tenantId' | 'resourceIdentifier'>;
+
 /** The redemption of a request with a credential. @throws BrokerError credential_missing before the first consent. */
 export function redemptionOf(what: What, credential: Credential): Redemption {
   const { tenantId, resourceIdentifier, correlationId } = what;

@@ -6,12 +6,10 @@ import type { EntraFailure, RedeemedToken, TokenReply } from '../entra/judge-tok
 import type { Redeemer } from '../entra/redeemer.ts';
 import { BrokerError } from '../errors.ts';
 import type { Limiter } from '../limiter.ts';
-import { errorFields, type Logger } from '../log.ts';
+import type { Logger } from '../log.ts';
 import { Canary, type CanarySettings } from './canary.ts';
-import { CredentialBreaker } from './credential-breaker.ts';
-import { Doubt } from './doubt.ts';
-import { EverywhereFailures } from './everywhere-failures.ts';
-import { credentialError, tenantError, transientError } from './failures.ts';
+import { CredentialState } from './credential-state.ts';
+import { tenantError, transientError } from './failures.ts';
 import { redemptionOf, type What } from './redemption-of.ts';
 import { type AccessToken, grants, type TokenRequest } from './token.ts';
 
@@ -37,21 +35,19 @@ interface RedemptionDeps {
 
 /**
  * Turns requests into redemptions, and failures into what they mean: one tenant's, the credential's, or nobody's.
- * A failure that may be the credential's is checked twice before anything is declared dead: Key Vault may hold a newer
- * one, and a redemption for the partner's own tenant (the canary) shows whether the credential still works at all.
+ * A failure that may be the credential's is checked twice before anything is declared dead: a redemption for the
+ * partner's own tenant (the canary) shows whether the credential still works at all, and Key Vault may hold a newer one.
  */
 export class Redemptions {
   readonly #deps: RedemptionDeps;
   readonly #settings: RedemptionSettings;
   readonly #states = new Map<string, CredentialState>();
   readonly #canary: Canary;
-  readonly #everywhere: EverywhereFailures;
 
   constructor(deps: RedemptionDeps, settings: RedemptionSettings) {
     this.#deps = deps;
     this.#settings = settings;
     this.#canary = new Canary(deps, settings);
-    this.#everywhere = new EverywhereFailures(deps.clock);
   }
 
   credentialFailure(application: string): BrokerError | undefined {
@@ -65,6 +61,7 @@ export class Redemptions {
     const what: What = { ...request, resourceIdentifier: request.resource.identifier };
     const credential = await this.#usableCredential(what);
     const token = await this.#attempt(what, credential, signal);
+    this.#state(what).worked(what);
     this.#deps.log.log('info', 'token.redeemed', {
       tenantId: request.tenantId,
       resource: request.resource.alias,
@@ -101,13 +98,13 @@ export class Redemptions {
   /** The credential, unless it is known to be dead: then one request in a while looks for a new one and probes. */
   async #usableCredential(what: What): Promise<Credential> {
     const { credentials } = this.#deps;
-    const { breaker } = this.#state(what);
+    const state = this.#state(what);
+    const { breaker } = state;
     const step = breaker.next();
     if (step === 'go') return this.#complete(what, await credentials.get(what.application));
     if (step !== 'refuse') {
       const credential = await credentials.reread(what.application);
-      const replaced = credentialVersion(credential) !== breaker.deadVersion;
-      if (replaced || (step === 'probe' && (await this.#canary.send(what, credential)).ok)) {
+      if (await state.worksAgain(what, credential, step === 'probe')) {
         breaker.close();
         return credential;
       }
@@ -139,36 +136,27 @@ export class Redemptions {
     }
   }
 
-  /** A failure that may be the credential's: look for a newer credential, then ask the canary. Settles the doubt. */
+  /** A failure that may be the credential's: ask the canary, and look for a newer credential. Settles the doubt. */
   async #confirm(what: What, used: Credential, failure: EntraFailure): Promise<RedeemedToken> {
-    const { breaker, doubt } = this.#state(what);
+    const state = this.#state(what);
+    const { breaker, doubt } = state;
     try {
       if (breaker.error !== undefined && breaker.deadVersion === credentialVersion(used)) throw breaker.error;
+      // Mostly a tenant's own policy: while the canary passes, a vault that hangs must not hold up everybody for it.
+      let error = failure.reach === 'ambiguous' ? await state.verdict(what, used, failure) : undefined;
+      if (error !== undefined && error.scope !== 'credential') throw error;
       const credential = await this.#deps.credentials.reread(what.application);
-      let last = failure;
       if (credentialVersion(credential) !== credentialVersion(used)) {
         const reply = await this.#deps.redeemer.redeem(redemptionOf(what, credential));
         if (reply.ok) return reply.token;
-        last = reply.failure;
+        error = await state.verdict(what, credential, reply.failure);
       }
-      throw await this.#verdict(what, credential, last);
+      error ??= await state.verdict(what, credential, failure);
+      if (error.scope === 'credential') state.declareDead(what, credential, error);
+      throw error;
     } finally {
       doubt.settle();
     }
-  }
-
-  async #verdict(what: What, credential: Credential, failure: EntraFailure): Promise<BrokerError> {
-    if (failure.reach === 'transient') return transientError(failure);
-    const everywhere = this.#everywhere.note(failure, what.tenantId);
-    const canary =
-      everywhere || this.#canary.is(what) ? failure : await this.#canary.against(what, credential, failure);
-    if (canary === undefined || canary.reach === 'tenant' || canary.reach === 'request') return tenantError(failure);
-    if (canary.reach === 'transient') return transientError(canary);
-    const error = credentialError(canary);
-    const { application, grant } = what;
-    const opened = this.#state(what).breaker.open(error, credentialVersion(credential));
-    if (opened) this.#deps.log.log('error', 'credential.dead', { application, grant, ...errorFields(error) });
-    return error;
   }
 
   /** One request in the queue; a credential in doubt holds it back, one that died while it waited stops it. */
@@ -197,16 +185,10 @@ export class Redemptions {
     const key = `${what.application} ${what.grant}`;
     const known = this.#states.get(key);
     if (known !== undefined) return known;
-    const state = { breaker: new CredentialBreaker(this.#deps.clock), doubt: new Doubt() };
+    const state = new CredentialState({ ...this.#deps, canary: this.#canary });
     this.#states.set(key, state);
     return state;
   }
-}
-
-/** What is known of one application's credential for one grant. */
-interface CredentialState {
-  readonly breaker: CredentialBreaker;
-  readonly doubt: Doubt;
 }
 
 const isDoubtful = (reply: TokenReply): boolean =>

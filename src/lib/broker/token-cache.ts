@@ -7,12 +7,20 @@ import type { AccessToken, TokenRequest } from './token.ts';
 /** A token that ends sooner than this is of no use to anybody, whatever was asked. */
 const usableSeconds = 60;
 
-/** A token is renewed in the background when it enters its last 5 to 10 minutes, each at its own moment. */
-const renewBeforeEndMs = { least: 300_000, spread: 300_000 };
+/**
+ * A token is renewed in the background when it enters its last 5 to 10 minutes, each at its own moment: before it lives
+ * shorter than the standard of `minimumLifetimeSeconds` and the time for its record.
+ */
+const renewBeforeEndMs = { least: 310_000, spread: 300_000 };
+
+/** A token is replaced before that, on demand, no more often than a consent takes to spread. */
+const shortestReplacementMs = 180_000;
 
 interface Entry {
   readonly token: AccessToken;
   readonly renewAtMs: number;
+  /** When Entra was last asked for it, with or without success. */
+  askedAtMs: number;
 }
 
 /** What is known for a key: a token good enough, and whether it should be renewed while it is still good. */
@@ -55,7 +63,19 @@ export class TokenCache {
     if (this.generation(token.tenantId) !== generation) return;
     const renewAtMs = token.expiresAtMs - renewBeforeEndMs.least - this.#random() * renewBeforeEndMs.spread;
     this.#failures.delete(key);
-    this.#tokens.set(key, { token: { ...token, fromCache: true }, renewAtMs });
+    this.#tokens.set(key, { token: { ...token, fromCache: true }, renewAtMs, askedAtMs: this.#clock.nowMs() });
+  }
+
+  /** Whether Entra may know of a change that the token does not show. */
+  mayBeOutdated(key: string): boolean {
+    const entry = this.#tokens.get(key);
+    return entry !== undefined && this.#clock.nowMs() - entry.askedAtMs >= shortestReplacementMs;
+  }
+
+  /** Entra was asked for another token and gave none. */
+  askedInVain(key: string): void {
+    const entry = this.#tokens.get(key);
+    if (entry !== undefined) entry.askedAtMs = this.#clock.nowMs();
   }
 
   /** A failure that is remembered, with the seconds (at least 1) for which it will be. */

@@ -20,7 +20,7 @@ export interface TokenRequest {
   readonly grant: Grant;
   /** Which of the broker's applications redeems; `default` where a rule names none. */
   readonly application: string;
-  /** How long the token must still live, seconds, 0 to 3,000. */
+  /** How long the token must still live when the source gives it, seconds. */
   readonly minimumLifetimeSeconds: number;
   readonly correlationId: string;
   /** What it is for where no caller asks: `job:NAME`. Stands in the audit record. */
@@ -47,4 +47,14 @@ export interface TokenSource {
   getToken(request: TokenRequest, signal?: AbortSignal): Promise<AccessToken>;
   /** Forget what is cached for one tenant: after a consent, an old token lacks the new permissions for its whole life. */
   forgetTenant(tenantId: TenantId): void;
+}
+
+/** A source that keeps tokens, and so may give one from before a change of consent. */
+export interface CachingTokenSource extends TokenSource {
+  /**
+   * A token that Entra issues now, for whoever was given a kept one and misses in it what may have been consented to
+   * since. At most once in three minutes for all who ask for the same: that is how long a consent takes to spread.
+   * @returns undefined when it is too soon, or when Entra gives none: the kept token is still good.
+   */
+  getNewerToken(request: TokenRequest): Promise<AccessToken | undefined>;
 }

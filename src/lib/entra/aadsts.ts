@@ -50,7 +50,6 @@ const rows: readonly [numbers: readonly number[], reach: Reach, code: ErrorCode,
     'credential_revoked',
     'The sign-in was bound to a device that is gone; sign in from a plain browser.',
   ],
-  [[500212], 'credential', 'blocked_by_policy', "The partner's own outbound cross-tenant policy blocks it."],
   // The client credential
   [
     [7000215, 70002],
@@ -102,6 +101,10 @@ const rows: readonly [numbers: readonly number[], reach: Reach, code: ErrorCode,
   [[500021, 500022], 'ambiguous', 'blocked_by_policy', 'Tenant restrictions of a network block the sign-in.'],
   [[50034, 51004], 'ambiguous', 'tenant_not_delegated', 'The service account is not known in this tenant.'],
   [[70001, 7000112], 'ambiguous', 'consent_required', 'The application is disabled in this tenant.'],
+  // For all customers, or for the organisations that it names: told apart by those that work
+  [[500212], 'ambiguous', 'blocked_by_policy', "The partner's own outbound cross-tenant policy blocks it."],
+  // Home says the same where the registration was deleted or the id is wrong
+  [[700016, 700011], 'ambiguous', 'consent_required', 'The application is not known in this tenant.'],
   // This tenant alone
   [[65001, 90094, 90008], 'tenant', 'consent_required', 'Nobody has consented to the application in this tenant.'],
   [
@@ -110,12 +113,7 @@ const rows: readonly [numbers: readonly number[], reach: Reach, code: ErrorCode,
     'consent_required',
     'The application is not authorised for delegated administrators in this tenant.',
   ],
-  [
-    [700016, 700011, 7000229, 650051],
-    'tenant',
-    'consent_required',
-    'The application has no service principal in this tenant.',
-  ],
+  [[7000229, 650051], 'tenant', 'consent_required', 'The application has no service principal in this tenant.'],
   [[50105], 'tenant', 'consent_required', 'The tenant requires user assignment for the application.'],
   [
     [50020, 90072],

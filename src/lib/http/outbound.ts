@@ -76,7 +76,8 @@ async function readCapped(response: Response, maxBodyBytes: number, host: string
 const longestRetryAfterSeconds = 3600;
 
 /**
- * Seconds from a Retry-After header (RFC 9110 section 10.2.3: seconds or an HTTP date), 0 to 3,600, rounded up.
+ * Seconds from a Retry-After header (RFC 9110 section 10.2.3: seconds or an HTTP date), 1 to 3,600, rounded up. Never
+ * 0: a date that is past by our clock may not be by the peer's, and a wait of nothing is one that nobody remembers.
  * @returns undefined when the header is absent or makes no sense.
  */
 export function retryAfterSeconds(headers: Headers, nowMs: number): number | undefined {
@@ -84,7 +85,7 @@ export function retryAfterSeconds(headers: Headers, nowMs: number): number | und
   if (!value) return undefined;
   const seconds = /^\d{1,9}$/.test(value) ? Number(value) : (Date.parse(value) - nowMs) / 1000;
   if (!Number.isFinite(seconds)) return undefined;
-  return Math.min(longestRetryAfterSeconds, Math.max(0, Math.ceil(seconds)));
+  return Math.min(longestRetryAfterSeconds, Math.max(1, Math.ceil(seconds)));
 }
 
 /** The JSON value of a reply's body, or undefined when it is none: replies are data, they never throw. */

@@ -1,40 +1,24 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { TokenBroker } from '../../../../src/lib/broker/broker.ts';
-import { CachedCredentials } from '../../../../src/lib/credential/cached-credentials.ts';
+import type { TokenBroker } from '../../../../src/lib/broker/broker.ts';
+import type { TokenReply } from '../../../../src/lib/entra/judge-token-reply.ts';
 import type { Redeemer } from '../../../../src/lib/entra/redeemer.ts';
 import type { TenantId } from '../../../../src/lib/identifiers.ts';
-import { FakeClock, seededRandom, settle } from '../../../fakes/fake-clock.ts';
-import { aadstsFailure, FakeRedeemer, failureReply } from '../../../fakes/fake-redeemer.ts';
-import {
-  type MemoryCredentialStore,
-  refreshTokenOf,
-  storeWithCredential,
-} from '../../../fakes/memory-credential-store.ts';
-import { recordingLogger } from '../../../fakes/recording-logger.ts';
-import { graph, partner, request, tenant } from './stage.ts';
+import { type FakeClock, settle } from '../../../fakes/fake-clock.ts';
+import { aadstsFailure, type FakeRedeemer, failureReply } from '../../../fakes/fake-redeemer.ts';
+import { type MemoryCredentialStore, refreshTokenOf } from '../../../fakes/memory-credential-store.ts';
+import { partner, request, startBroker, tenant } from './stage.ts';
 
 let clock: FakeClock;
 let redeemer: FakeRedeemer;
 let store: MemoryCredentialStore;
-let logged: ReturnType<typeof recordingLogger>;
+let broker: TokenBroker;
+let brokerOver: (entra: Redeemer) => TokenBroker;
 beforeEach(async () => {
-  clock = new FakeClock();
-  redeemer = new FakeRedeemer(clock);
-  store = await storeWithCredential(partner, () => clock.nowMs());
-  logged = recordingLogger();
+  ({ clock, redeemer, store, broker, brokerOver } = await startBroker());
 });
-
-function brokerOver(entra: Redeemer = redeemer): TokenBroker {
-  const deps = { store, clock, log: logged.log };
-  return new TokenBroker(
-    { credentials: new CachedCredentials(deps, 600), redeemer: entra, clock, random: seededRandom(1), log: logged.log },
-    { partnerTenantId: partner, canaryResource: graph.identifier, entraConcurrency: 4, cacheSize: 1000 },
-  );
-}
 
 test('a token that Entra gives for less time than was asked for is said to be too short, and not handed out', async () => {
   redeemer.lifeSeconds = 200;
-  const broker = brokerOver();
   await expect(broker.getToken(request(1))).rejects.toMatchObject({
     code: 'request_invalid',
     detail: 'Entra issued a token for 200 s, which is less than minimumLifetimeSeconds.',
@@ -44,7 +28,6 @@ test('a token that Entra gives for less time than was asked for is said to be to
 });
 
 test('a renewal that Entra throttles is not tried again before Entra wants it, while the token is still served', async () => {
-  const broker = brokerOver();
   await broker.getToken(request(1));
   await clock.advance(3_600_000 - 301_000);
   redeemer.script = () => failureReply({ code: 'throttled', retryAfterSeconds: 100 });
@@ -60,23 +43,31 @@ test('a renewal that Entra throttles is not tried again before Entra wants it, w
 });
 
 describe('a newer credential in Key Vault', () => {
-  const spoiltFrom = async (reply: (secret: string) => ReturnType<typeof failureReply>) => {
-    const broker = brokerOver();
+  const spoiltFrom = async (reply: (secret: string, tenantId: TenantId) => TokenReply | undefined) => {
     await broker.getToken(request(1));
     await clock.advance(60_000);
     await store.saveRefreshToken('default', refreshTokenOf('refresh-token-2', clock.nowMs()));
-    redeemer.script = ({ grant }) => (grant.kind === 'delegated' ? reply(grant.refreshToken.reveal()) : undefined);
-    return broker;
+    redeemer.script = ({ grant, tenantId }) =>
+      grant.kind === 'delegated' ? reply(grant.refreshToken.reveal(), tenantId) : undefined;
   };
 
   test('that Entra refuses as well is dead, too', async () => {
-    const broker = await spoiltFrom(() => aadstsFailure(70000));
+    await spoiltFrom(() => aadstsFailure(70000));
     await expect(broker.getToken(request(2))).rejects.toMatchObject({ scope: 'credential' });
     expect(broker.credentialFailure('default')).toBeDefined();
   });
 
+  test('that works at home leaves a tenant to its own policy, whatever was wrong with the one before', async () => {
+    await spoiltFrom((secret, tenantId) => {
+      if (secret === 'refresh-token-1') return aadstsFailure(50078);
+      return tenantId === tenant(2) ? aadstsFailure(53003) : undefined;
+    });
+    await expect(broker.getToken(request(2))).rejects.toMatchObject({ code: 'blocked_by_policy', scope: 'tenant' });
+    expect(broker.credentialFailure('default')).toBeUndefined();
+  });
+
   test('that meets a stumbling Entra decides nothing', async () => {
-    const broker = await spoiltFrom((secret) =>
+    await spoiltFrom((secret) =>
       secret === 'refresh-token-1' ? aadstsFailure(70000) : failureReply({ retryAfterSeconds: 30 }),
     );
     await expect(broker.getToken(request(2))).rejects.toMatchObject({
@@ -97,8 +88,8 @@ test('a reply that comes in after the credential was found dead asks nobody agai
       return aadstsFailure(50173);
     },
   };
-  const broker = brokerOver(slow);
-  const outcomes = [1, 2].map((n) => broker.getToken(request(n)).catch((thrown: unknown) => thrown));
+  const slowBroker = brokerOver(slow);
+  const outcomes = [1, 2].map((n) => slowBroker.getToken(request(n)).catch((thrown: unknown) => thrown));
   await clock.advance(1_000);
   expect(await Promise.all(outcomes)).toMatchObject([{ scope: 'credential' }, { scope: 'credential' }]);
   expect(asked).toEqual([tenant(1), tenant(2), partner]);

@@ -1,17 +1,12 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { TokenBroker } from '../../../../src/lib/broker/broker.ts';
-import { CachedCredentials } from '../../../../src/lib/credential/cached-credentials.ts';
+import type { TokenBroker } from '../../../../src/lib/broker/broker.ts';
 import { BrokerError } from '../../../../src/lib/errors.ts';
 import { Secret } from '../../../../src/lib/secret.ts';
-import { FakeClock, seededRandom, settle } from '../../../fakes/fake-clock.ts';
-import { aadstsFailure, FakeRedeemer, failureReply } from '../../../fakes/fake-redeemer.ts';
-import {
-  type MemoryCredentialStore,
-  refreshTokenOf,
-  storeWithCredential,
-} from '../../../fakes/memory-credential-store.ts';
-import { recordingLogger } from '../../../fakes/recording-logger.ts';
-import { graph, partner, request, tenant } from './stage.ts';
+import { type FakeClock, settle } from '../../../fakes/fake-clock.ts';
+import { aadstsFailure, type FakeRedeemer, failureReply } from '../../../fakes/fake-redeemer.ts';
+import { type MemoryCredentialStore, refreshTokenOf } from '../../../fakes/memory-credential-store.ts';
+import type { recordingLogger } from '../../../fakes/recording-logger.ts';
+import { graph, outcomeOf as codeOf, partner, request, startBroker, tenant } from './stage.ts';
 
 let clock: FakeClock;
 let redeemer: FakeRedeemer;
@@ -20,22 +15,8 @@ let broker: TokenBroker;
 let logged: ReturnType<typeof recordingLogger>;
 
 beforeEach(async () => {
-  clock = new FakeClock();
-  redeemer = new FakeRedeemer(clock);
-  store = await storeWithCredential(partner, () => clock.nowMs());
-  logged = recordingLogger();
-  const credentials = new CachedCredentials({ store, clock, log: logged.log }, 600);
-  broker = new TokenBroker(
-    { credentials, redeemer, clock, random: seededRandom(1), log: logged.log },
-    { partnerTenantId: partner, canaryResource: graph.identifier, entraConcurrency: 4, cacheSize: 1000 },
-  );
+  ({ clock, redeemer, store, logged, broker } = await startBroker());
 });
-
-const codeOf = async (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    () => 'no error',
-    (error: unknown) => ({ code: (error as { code: string }).code, scope: (error as { scope: string }).scope }),
-  );
 
 describe('a token from the cache', () => {
   test('costs no upstream call', async () => {
@@ -62,6 +43,14 @@ describe('a token from the cache', () => {
     await broker.getToken(request(1));
     const { resource, fromCache } = await broker.getToken(request(1, { resource: { ...graph, alias: 'msgraph' } }));
     expect([resource.alias, fromCache]).toEqual(['msgraph', true]);
+  });
+
+  test('and one that is still under way carries each its own alias', async () => {
+    redeemer.delayMs = 10;
+    const asked = [graph, { ...graph, alias: 'msgraph' }].map((resource) => broker.getToken(request(1, { resource })));
+    await clock.advance(10);
+    expect((await Promise.all(asked)).map(({ resource }) => resource.alias)).toEqual(['graph', 'msgraph']);
+    expect(redeemer.sent).toHaveLength(1);
   });
 
   test('lives at least as long as asked, or is replaced', async () => {
@@ -178,6 +167,25 @@ describe("one tenant's failure", () => {
     expect(redeemer.sent.map((sent) => sent.tenantId)).toEqual([tenant(1), partner]);
     await broker.getToken(request(2));
   });
+
+  test('to know the client credential passes, while home knows it: servers of Entra learn of a new one in turn', async () => {
+    redeemer.script = ({ tenantId }) => (tenantId === tenant(1) ? aadstsFailure(7000215) : undefined);
+    await expect(broker.getToken(request(1))).rejects.toMatchObject({
+      code: 'entra_unavailable',
+      scope: 'platform',
+      retryAfterSeconds: 10,
+    });
+    redeemer.script = () => undefined;
+    await clock.advance(10_000);
+    expect((await broker.getToken(request(1))).fromCache).toBe(false);
+  });
+
+  test('of consent is its own while home knows the application', async () => {
+    redeemer.script = ({ tenantId }) => (tenantId === partner ? undefined : aadstsFailure(700016));
+    for (let n = 1; n <= 20; n += 1)
+      expect(await codeOf(broker.getToken(request(n)))).toEqual({ code: 'consent_required', scope: 'tenant' });
+    expect(redeemer.sent.filter(({ tenantId }) => tenantId === partner)).toHaveLength(1);
+  });
 });
 
 describe('a dead credential', () => {
@@ -291,10 +299,44 @@ describe('a dead credential', () => {
     await broker.getToken(request(1));
     await clock.advance(60_000);
     store.failure = new BrokerError('key_vault_unavailable', 'down');
-    redeemer.script = ({ tenantId }) => (tenantId === partner ? undefined : aadstsFailure(53003));
+    redeemer.script = ({ tenantId }) => (tenantId === partner ? undefined : aadstsFailure(50173));
     const before = store.loads;
     for (let n = 2; n < 12; n += 1) await codeOf(broker.getToken(request(n)));
     expect(store.loads - before).toBe(1);
+  });
+
+  test.each([53003, 500212])(
+    'is not looked for in the vault while tenants are blocked by policy (%i)',
+    async (aadsts) => {
+      await broker.getToken(request(1));
+      redeemer.script = ({ tenantId }) => ([partner, tenant(1)].includes(tenantId) ? undefined : aadstsFailure(aadsts));
+      for (let n = 2; n < 12; n += 1) {
+        await clock.advance(6_000);
+        expect(await codeOf(broker.getToken(request(n)))).toEqual({ code: 'blocked_by_policy', scope: 'tenant' });
+      }
+      expect(store.loads).toBe(1);
+    },
+  );
+
+  test('of which a policy at home asks for MFA is looked for in the vault before it is declared dead', async () => {
+    await broker.getToken(request(1));
+    await clock.advance(60_000);
+    redeemer.script = ({ grant }) =>
+      grant.kind === 'delegated' && grant.refreshToken.reveal() === 'refresh-token-1'
+        ? aadstsFailure(50078)
+        : undefined;
+    await store.saveRefreshToken('default', refreshTokenOf('refresh-token-2', clock.nowMs()));
+    await broker.getToken(request(2));
+    expect(redeemer.sent.map(({ tenantId }) => tenantId)).toEqual([tenant(1), tenant(2), partner, tenant(2)]);
+    expect(broker.credentialFailure('default')).toBeUndefined();
+  });
+
+  test('whose application is gone is not taken for a lack of consent in each tenant', async () => {
+    redeemer.script = () => aadstsFailure(700016);
+    const gone = { code: 'client_credential_rejected', scope: 'credential' };
+    for (let n = 1; n <= 20; n += 1) expect(await codeOf(broker.getToken(request(n)))).toEqual(gone);
+    expect(redeemer.sent.map(({ tenantId }) => tenantId)).toEqual([tenant(1), partner]);
+    expect(broker.credentialFailure('default')?.code).toBe('client_credential_rejected');
   });
 
   test('without a refresh token is said to be missing', async () => {
@@ -314,22 +356,6 @@ describe("the partner's own tenant", () => {
       scope: 'tenant',
     });
     expect(broker.credentialFailure('default')).toBeUndefined();
-  });
-});
-
-describe('a failure that home does not see', () => {
-  test("keeps its name in one tenant, and is the credential's when three tenants report it", async () => {
-    redeemer.script = ({ tenantId }) => (tenantId === partner ? undefined : aadstsFailure(530034));
-    const outcomes = [];
-    for (let n = 1; n <= 3; n += 1) outcomes.push(await codeOf(broker.getToken(request(n))));
-    expect(outcomes).toEqual([
-      { code: 'credential_revoked', scope: 'tenant' },
-      { code: 'credential_revoked', scope: 'tenant' },
-      { code: 'credential_revoked', scope: 'credential' },
-    ]);
-    const before = redeemer.sent.length;
-    await codeOf(broker.getToken(request(4)));
-    expect(redeemer.sent).toHaveLength(before);
   });
 });
 

@@ -39,6 +39,31 @@ describe('a failure', () => {
       code: 'credential_revoked',
       scope: 'credential',
     });
+    expect(credentialError(failure({ code: 'consent_required' }))).toMatchObject({
+      code: 'client_credential_rejected',
+      scope: 'credential',
+    });
+  });
+
+  it('that home does not see keeps its name in one tenant and everywhere', () => {
+    const { blocked, shared } = {
+      blocked: failure({ code: 'blocked_by_policy', reach: 'ambiguous', logFields: { aadsts: 500212 } }),
+      shared: failure({ code: 'client_credential_rejected', reach: 'credential', logFields: { aadsts: 50194 } }),
+    };
+    expect(tenantError(blocked)).toMatchObject({ code: 'blocked_by_policy', scope: 'tenant' });
+    expect(credentialError(blocked)).toMatchObject({ code: 'blocked_by_policy', scope: 'credential' });
+    expect(tenantError(shared)).toMatchObject({ code: 'client_credential_rejected', scope: 'tenant' });
+  });
+
+  it('that says in one tenant that the client credential is wrong is that it is not known there yet', () => {
+    const wrong = failure({ code: 'client_credential_rejected', reach: 'credential', detail: 'It is wrong.' });
+    expect(tenantError(wrong)).toMatchObject({
+      code: 'entra_unavailable',
+      scope: 'platform',
+      retryAfterSeconds: 10,
+      detail: expect.stringMatching(/takes a minute to be known everywhere\. Entra said: It is wrong\.$/) as string,
+      logFields: { httpStatus: 400 },
+    });
   });
 
   it.each([

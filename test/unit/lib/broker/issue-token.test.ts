@@ -67,6 +67,10 @@ let entries: AuditEntry[];
 let asked: TokenRequest[];
 let auditFails: boolean;
 let tokenScopes: string[];
+let fromCache: boolean;
+let newer: AccessToken | undefined;
+/** How often a newer token was asked for. */
+let newerAsked: number;
 let rules: object[];
 /** Questions about domains so far. */
 let resolved: string[];
@@ -89,6 +93,9 @@ beforeEach(() => {
   };
   auditFails = false;
   tokenScopes = ['User.Read.All'];
+  fromCache = false;
+  newer = undefined;
+  newerAsked = 0;
   rules = [
     {
       name: 'helpdesk',
@@ -134,7 +141,10 @@ beforeEach(() => {
       },
     },
     tokens: {
-      forgetTenant: () => undefined,
+      getNewerToken: async () => {
+        newerAsked += 1;
+        return newer;
+      },
       getToken: async (request): Promise<AccessToken> => {
         asked.push(request);
         const { tenantId, resource, grant, application } = request;
@@ -146,7 +156,7 @@ beforeEach(() => {
           application,
           scopes: tokenScopes,
           expiresAtMs: clock.nowMs() + 3_600_000,
-          fromCache: false,
+          fromCache,
         };
       },
     },
@@ -235,11 +245,83 @@ describe('a token', () => {
     expect(entries[1]).toMatchObject({ outcome: 'issued', excessScopes: ['Directory.ReadWrite.All'] });
   });
 
+  test('lives as long as asked when it leaves: its record takes up to three seconds', async () => {
+    await issue({ minimumLifetimeSeconds: 3_000 });
+    await issue();
+    expect(asked.map(({ minimumLifetimeSeconds }) => minimumLifetimeSeconds)).toEqual([3_003, 303]);
+  });
+
   test('is redeemed by the application that the rule names', async () => {
     rules = [{ ...rules[0], application: 'reader' }];
     await issue();
     expect(asked[0]?.application).toBe('reader');
   });
+});
+
+describe('a token that was kept since before a change of consent', () => {
+  beforeEach(async () => {
+    fromCache = true;
+    newer = {
+      ...(await deps.tokens.getToken({} as TokenRequest)),
+      secret: new Secret('the-newer-token'),
+      scopes: ['User.Read.All', 'Mail.Read'],
+      fromCache: false,
+    };
+    asked = [];
+  });
+
+  test('is replaced where it lacks a scope that is asked for', async () => {
+    const { token } = await issue({ scopes: ['Mail.Read'] });
+    expect(token.secret.reveal()).toBe('the-newer-token');
+    expect(entries).toEqual([
+      expect.objectContaining({
+        outcome: 'issued',
+        scopes: ['User.Read.All', 'Mail.Read'],
+        fromCache: false,
+        tokenFingerprint: new Secret('the-newer-token').fingerprint(),
+      }),
+    ]);
+  });
+
+  test('is replaced where it carries more than its rule allows', async () => {
+    tokenScopes = ['User.Read.All', 'Directory.ReadWrite.All'];
+    rules = [{ ...rules[0], scopes: ['User.Read.All', 'Mail.Read'] }];
+    expect((await issue()).token.secret.reveal()).toBe('the-newer-token');
+    newer = undefined;
+    expect(await refusal()).toBe('scope_not_allowed');
+  });
+
+  test('is handed out where there is no newer one, or the newer one lacks the scope as well', async () => {
+    newer = undefined;
+    expect((await issue({ scopes: ['Mail.Read'] })).token.secret.reveal()).toBe('the-token');
+    expect(entries).toEqual([
+      expect.objectContaining({ outcome: 'issued', scopes: ['User.Read.All'], fromCache: true }),
+    ]);
+  });
+
+  test.each([
+    ['has all that is asked for', ['User.Read.All'], { scopes: ['User.Read.All'] }],
+    ['is asked for nothing in particular', ['User.Read.All'], {}],
+    ['does not show what it carries', [], { scopes: ['Mail.Read'] }],
+    ['shows no scope by its name', ['.default'], { scopes: ['Mail.Read'] }],
+  ])('stays where it %s', async (_, carries, more) => {
+    tokenScopes = carries;
+    expect((await issue(more)).token.secret.reveal()).toBe('the-token');
+    expect(newerAsked).toBe(0);
+  });
+
+  test('stays where its rule has the excess recorded', async () => {
+    rules = [{ ...rules[0], scopes: ['Mail.Read'], excessScopes: 'record' }];
+    expect((await issue()).token.secret.reveal()).toBe('the-token');
+    expect(newerAsked).toBe(0);
+  });
+});
+
+test('a token that Entra has just issued is not replaced by another one', async () => {
+  expect(await refusal({ scopes: ['Mail.Read'] })).toBe('issued');
+  rules = [{ ...rules[0], scopes: ['Mail.Read'] }];
+  expect(await refusal({ scopes: ['Mail.Read'] })).toBe('scope_not_allowed');
+  expect(newerAsked).toBe(0);
 });
 
 describe('a refusal', () => {

@@ -18,7 +18,7 @@ const request: TokenRequest = {
 };
 
 let audit: MemoryAuditLog;
-let answer: () => Promise<AccessToken>;
+let answer: (asked: TokenRequest) => Promise<AccessToken>;
 const forgotten: TenantId[] = [];
 let tokens: TokenSource;
 const clock = new FakeClock();
@@ -32,7 +32,7 @@ beforeEach(() => {
     fromCache: true,
   });
   tokens = recordTokens({
-    tokens: { getToken: () => answer(), forgetTenant: (tenant) => void forgotten.push(tenant) },
+    tokens: { getToken: (asked) => answer(asked), forgetTenant: (tenant) => void forgotten.push(tenant) },
     audit,
     clock,
     newId: () => 'token-id',
@@ -62,6 +62,17 @@ describe('a token for a job', () => {
       },
     ]);
     expect(JSON.stringify(audit.entries)).not.toContain('the token');
+  });
+
+  it('lives as long as the job asked when the job gets it: its record takes up to three seconds', async () => {
+    const asked: number[] = [];
+    const given = answer;
+    answer = (forToken) => {
+      asked.push(forToken.minimumLifetimeSeconds);
+      return given(forToken);
+    };
+    await tokens.getToken(request);
+    expect(asked).toEqual([63]);
   });
 
   it('is not handed out when its record is not durable', async () => {

@@ -1,5 +1,12 @@
+import { TokenBroker } from '../../../../src/lib/broker/broker.ts';
 import type { TokenRequest } from '../../../../src/lib/broker/token.ts';
+import { CachedCredentials } from '../../../../src/lib/credential/cached-credentials.ts';
+import type { Redeemer } from '../../../../src/lib/entra/redeemer.ts';
 import type { TenantId } from '../../../../src/lib/identifiers.ts';
+import { FakeClock, seededRandom } from '../../../fakes/fake-clock.ts';
+import { FakeRedeemer } from '../../../fakes/fake-redeemer.ts';
+import { storeWithCredential } from '../../../fakes/memory-credential-store.ts';
+import { recordingLogger } from '../../../fakes/recording-logger.ts';
 
 export const partner = 'aaaaaaaa-0000-4000-8000-000000000000' as TenantId;
 export const tenant = (n: number): TenantId => `bbbbbbbb-0000-4000-8000-${String(n).padStart(12, '0')}` as TenantId;
@@ -15,3 +22,30 @@ export const request = (n: number, more: Partial<TokenRequest> = {}): TokenReque
   correlationId: 'cccccccc-0000-4000-8000-000000000000',
   ...more,
 });
+
+/** A broker with one application, and the Entra, vault and log that it talks to. */
+export async function startBroker() {
+  const clock = new FakeClock();
+  const redeemer = new FakeRedeemer(clock);
+  const store = await storeWithCredential(partner, () => clock.nowMs());
+  const logged = recordingLogger();
+  const brokerOver = (entra: Redeemer): TokenBroker =>
+    new TokenBroker(
+      {
+        credentials: new CachedCredentials({ store, clock, log: logged.log }, 600),
+        redeemer: entra,
+        clock,
+        random: seededRandom(1),
+        log: logged.log,
+      },
+      { partnerTenantId: partner, canaryResource: graph.identifier, entraConcurrency: 4, cacheSize: 1000 },
+    );
+  return { clock, redeemer, store, logged, brokerOver, broker: brokerOver(redeemer) };
+}
+
+/** What became of a request: its code and scope, or that there was no error. */
+export const outcomeOf = (token: Promise<unknown>): Promise<unknown> =>
+  token.then(
+    () => 'no error',
+    (error: unknown) => ({ code: (error as { code: string }).code, scope: (error as { scope: string }).scope }),
+  );

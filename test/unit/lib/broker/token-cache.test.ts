@@ -34,11 +34,37 @@ const failure = new BrokerError('consent_required', 'no consent');
 describe('a cached token', () => {
   it('is due for renewal from its own moment on, not before', async () => {
     keep(one);
-    // Five minutes before its end, and half of the five that are spread.
-    await clock.advance(lifeMs - 450_001);
+    // Five minutes and ten seconds before its end, and half of the five minutes that are spread.
+    await clock.advance(lifeMs - 460_001);
     expect(cache.get(`${one} graph`, 0)).toMatchObject({ renew: false, token: { fromCache: true } });
     await clock.advance(1);
     expect(cache.get(`${one} graph`, 0)).toMatchObject({ renew: true });
+  });
+
+  it('is due for renewal before it lives shorter than the standard lifetime and the time for its record', async () => {
+    cache = new TokenCache({ clock, random: () => 0 }, 100);
+    keep(one);
+    await clock.advance(lifeMs - 310_000);
+    expect(cache.get(`${one} graph`, 303)).toMatchObject({ renew: true });
+  });
+
+  it('may be outdated three minutes after Entra was last asked for it', async () => {
+    const key = `${one} graph`;
+    expect(cache.mayBeOutdated(key)).toBe(false);
+    keep(one);
+    await clock.advance(179_999);
+    expect(cache.mayBeOutdated(key)).toBe(false);
+    await clock.advance(1);
+    expect(cache.mayBeOutdated(key)).toBe(true);
+    cache.askedInVain(key);
+    expect(cache.mayBeOutdated(key)).toBe(false);
+    await clock.advance(180_000);
+    expect(cache.mayBeOutdated(key)).toBe(true);
+  });
+
+  it('that is not there is nothing to ask for in vain', () => {
+    cache.askedInVain('key');
+    expect(cache.mayBeOutdated('key')).toBe(false);
   });
 
   it('is of no use in its last minute, whatever was asked', async () => {

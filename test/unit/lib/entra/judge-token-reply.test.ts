@@ -60,6 +60,8 @@ describe('a failure', () => {
     expect(failureOf(429, {}, { 'retry-after': new Date(nowMs + 30_000).toUTCString() }).retryAfterSeconds).toBe(30);
     expect(failureOf(429, 'Too Many Requests').retryAfterSeconds).toBe(60);
     expect(failureOf(429, {}, { 'retry-after': '999999' }).retryAfterSeconds).toBe(3600);
+    const past = new Date(nowMs - 2_000).toUTCString();
+    for (const none of ['0', past]) expect(failureOf(429, '', { 'retry-after': none }).retryAfterSeconds).toBe(1);
     expect(failureOf(503, {}, { 'retry-after': 'soon' }).retryAfterSeconds).toBeUndefined();
   });
 

@@ -88,10 +88,10 @@ it('a failure that is none of ours is one of the network', () => {
 it.each([
   ['7', 7],
   [' 7 ', 7],
-  ['0', 0],
+  ['0', 1],
   ['99999', 3600],
   ['Tue, 24 Nov 2026 00:01:30 GMT', 90],
-  ['Mon, 23 Nov 2026 00:00:00 GMT', 0],
+  ['Mon, 23 Nov 2026 00:00:00 GMT', 1],
   ['soon', undefined],
   ['', undefined],
   [undefined, undefined],

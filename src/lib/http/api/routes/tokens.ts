@@ -11,7 +11,7 @@ export const tokenRoutes: readonly Route[] = [
     group: 'Tokens',
     summary: 'A token for one tenant and one resource',
     description:
-      'Hands out a short-lived access token if the access policy allows it to the caller, and only when the record of it is durable. The token lives at least `minimumLifetimeSeconds`. Entra puts every scope that was consented to the application into a delegated token, whatever was asked: `scopes` in the answer says what it really carries.',
+      'Hands out a short-lived access token if the access policy allows it to the caller, and only when the record of it is durable. The token lives at least `minimumLifetimeSeconds`. Entra puts every scope that was consented to the application into a delegated token, whatever was asked: `scopes` in the answer says what it really carries. A kept token that lacks a scope which is asked for is replaced first, at most every three minutes: consent may have been given since.',
     access: 'Tokens.Request',
     body: { schema: tokenRequestSchema, example: { tenant: exampleDomain, resource: 'graph' } },
     answers: [
