@@ -1,7 +1,7 @@
 import type { AccessToken, GetTokenOptions, TokenCredential } from '@azure/core-auth';
 import { BrokerRequestError } from './broker-request-error.ts';
 import { type Order, orderOf, type ResourceNames, standardResources } from './scopes.ts';
-import { type Fetch, requestToken, type TokenAnswer } from './token-request.ts';
+import { type Clock, type Fetch, requestToken, type TokenAnswer } from './token-request.ts';
 
 export interface PartnerTokenCredentialOptions {
   /** Address of the broker's function app, without `/api`: `https://NAME.azurewebsites.net`. */
@@ -19,14 +19,14 @@ export interface PartnerTokenCredentialOptions {
   /** How long a token must live when it is handed out, seconds, 0 to 3,000; 300 unless said. */
   readonly minimumLifetimeSeconds?: number;
   readonly fetch?: Fetch;
-  readonly clock?: { nowMs(): number; sleep(ms: number): Promise<void> };
+  readonly clock?: Clock;
 }
 
 /** A broker that is asked to wait longer than this is not waited for. */
 const longestWaitSeconds = 30;
 const mostAttempts = 3;
 
-const systemClock = {
+const systemClock: Clock = {
   nowMs: () => Date.now(),
   sleep: (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms)),
 };
@@ -42,7 +42,7 @@ export class PartnerTokenCredential implements TokenCredential {
   readonly #resources: ResourceNames;
   readonly #minimumLifetimeSeconds: number;
   readonly #fetch: Fetch;
-  readonly #clock: NonNullable<PartnerTokenCredentialOptions['clock']>;
+  readonly #clock: Clock;
   readonly #kept = new Map<string, TokenAnswer>();
   readonly #pending = new Map<string, Promise<TokenAnswer>>();
 
@@ -99,12 +99,13 @@ export class PartnerTokenCredential implements TokenCredential {
 
   async #ask(order: Order): Promise<TokenAnswer> {
     const { callerCredential, brokerScope, tenant, grant = 'delegated' } = this.#options;
+    const platform = { fetch: this.#fetch, clock: this.#clock };
     const body = { tenant, grant, minimumLifetimeSeconds: this.#minimumLifetimeSeconds, ...order };
     for (let attempt = 1; ; attempt += 1) {
       const caller = await callerCredential.getToken(brokerScope);
       if (caller === null) throw new BrokerRequestError('The caller has no token of its own.', { code: 'no_caller' });
       try {
-        return await requestToken(this.#fetch, this.#url, caller.token, body);
+        return await requestToken(platform, this.#url, caller.token, body);
       } catch (error) {
         const wait = error instanceof BrokerRequestError ? error.retryAfterSeconds : undefined;
         if (wait === undefined || wait > longestWaitSeconds || attempt === mostAttempts) throw error;

@@ -29,7 +29,7 @@ export interface PolicyStore {
   current(): Promise<PolicyState>;
 }
 
-/** How soon a change is seen. */
+/** How soon a change is seen, once it can be. */
 const reloadMs = 30_000;
 /** After a failure we look sooner, but not with every request. */
 const retryMs = 5_000;
@@ -50,10 +50,15 @@ export function createPolicyStore(deps: {
   readonly read: ReadPolicy;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Starts a look that no request waits for, apart from the request that happened to set it off. */
+  readonly background?: (work: () => void) => void;
 }): PolicyStore {
+  const { background = (work) => work() } = deps;
   let good: Good | undefined;
   let problem: string | undefined;
   let lookAgainAtMs = Number.NEGATIVE_INFINITY;
+  /** When the last look began that could not read the source. */
+  let unreadableAtMs = Number.NEGATIVE_INFINITY;
   let pending: Promise<void> | undefined;
 
   const report = (next: string | undefined, fields: Parameters<Logger['log']>[2] = {}): void => {
@@ -81,20 +86,34 @@ export function createPolicyStore(deps: {
         } else report(summary(parsed.problems));
       }
     } catch (error) {
+      unreadableAtMs = nowMs;
       report('The access policy cannot be read.', errorFields(error));
     }
     lookAgainAtMs = deps.clock.nowMs() + (problem === undefined ? reloadMs : retryMs);
   };
 
+  const startLook = (): void => {
+    pending = look().finally(() => {
+      pending = undefined;
+    });
+  };
+
+  // A source that could not be read a moment ago would be waited for in vain, by every request. After 30 s it may be well
+  // again and hold a change that has to be seen.
+  const isUnreadable = (nowMs: number): boolean => nowMs >= unreadableAtMs && nowMs < unreadableAtMs + reloadMs;
+
   return {
     current: async () => {
-      // A clock that is set back must not postpone the next look.
       const nowMs = deps.clock.nowMs();
-      if (nowMs >= lookAgainAtMs || nowMs < lookAgainAtMs - reloadMs) {
-        pending ??= look().finally(() => {
-          pending = undefined;
-        });
+      const known = stateOf(good, problem, nowMs);
+      const isWaitedFor = known.state !== 'last-good' || !isUnreadable(nowMs);
+      // A clock that is set back must not postpone the next look.
+      const isDue = nowMs >= lookAgainAtMs || nowMs < lookAgainAtMs - reloadMs;
+      if (isDue && pending === undefined) {
+        if (isWaitedFor) startLook();
+        else background(startLook);
       }
+      if (!isWaitedFor) return known;
       await pending;
       return stateOf(good, problem, deps.clock.nowMs());
     },

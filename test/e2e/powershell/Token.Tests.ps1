@@ -34,6 +34,20 @@ Describe 'Get-PartnerToken' {
         Get-IssuedCount | Should -Be $issued
     }
 
+    It 'reckons with the clock of this machine, whatever that of the broker says' {
+        Connect-TestBroker -Url $testEnvironment.servers.behind
+        try {
+            $token = Get-PartnerToken -Tenant $tenant.tenantId -Resource graph
+            $endsAt = [DateTimeOffset]::FromUnixTimeSeconds((Get-TestClaim (Get-PlainText $token)).exp).UtcDateTime
+            $token.ExpiresAt.Kind | Should -Be 'Utc'
+            [Math]::Abs(($token.ExpiresAt - $endsAt).TotalSeconds) | Should -BeLessThan 60
+            $issued = Get-IssuedCount
+            $null = Get-PartnerToken -Tenant $tenant.tenantId -Resource graph
+            Get-IssuedCount | Should -Be $issued
+        }
+        finally { Connect-TestBroker }
+    }
+
     It 'keeps its token when the caller disposes of a copy' {
         (Get-PartnerToken -Tenant $tenant.tenantId -Resource graph).Dispose()
         Get-PlainText (Get-PartnerToken -Tenant $tenant.tenantId -Resource graph) | Should -Match '^eyJ'

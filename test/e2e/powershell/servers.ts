@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import type { CloudDocument } from '../../../src/local/cloud/document.ts';
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
@@ -14,6 +15,8 @@ export interface Servers {
   readonly parrot: string;
   /** Refuses every other request as throttled, and lets the others through to the broker. */
   readonly throttled: string;
+  /** Lets all requests through to the broker, and answers as if its clock were two hours behind. */
+  readonly behind: string;
   /** Answers 503 as a platform does while the app is not up. */
   readonly starting: string;
   /** A managed identity endpoint of App Service, and of a virtual machine, for the caller with all roles. */
@@ -47,6 +50,12 @@ export async function startServers(broker: string, cloud: CloudDocument): Promis
     redirect,
     parrot: await listen(answerAsParrot),
     throttled: await listen(createThrottle(broker)),
+    behind: await listen(async (request, response) => {
+      const { status, body } = await passOn(broker, request);
+      const expiresAtMs = Date.parse(String(body['expiresAt'])) - 2 * 3_600_000;
+      const expiresAt = Number.isNaN(expiresAtMs) ? undefined : new Date(expiresAtMs).toISOString();
+      send(response, status, { ...body, expiresAt });
+    }),
     starting: await listen((_request, response) => {
       response.writeHead(503, { 'content-type': 'text/plain' }).end('The service is unavailable.');
     }),
@@ -102,11 +111,21 @@ function createThrottle(broker: string): Listener {
       send(response, 429, { ...problem, retryAfterSeconds: 1 });
       return;
     }
-    const reply = await fetch(`${broker}${request.url}`, {
-      headers: { authorization: request.headers.authorization ?? '' },
-    });
-    send(response, reply.status, await reply.json());
+    const { status, body } = await passOn(broker, request);
+    send(response, status, body);
   };
+}
+
+async function passOn(
+  broker: string,
+  request: IncomingMessage,
+): Promise<{ readonly status: number; readonly body: Record<string, unknown> }> {
+  const reply = await fetch(`${broker}${request.url}`, {
+    method: request.method ?? 'GET',
+    headers: { authorization: request.headers.authorization ?? '', 'content-type': 'application/json' },
+    body: request.method === 'POST' ? await text(request) : null,
+  });
+  return { status: reply.status, body: (await reply.json()) as Record<string, unknown> };
 }
 
 async function answerAsIdentity(

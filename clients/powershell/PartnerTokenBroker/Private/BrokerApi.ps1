@@ -4,7 +4,7 @@ $script:Attempts = 4
 
 <#
 One call of the broker's API in the current session. Call: Method, Path (under /api), and where needed Body (an object for
-JSON), Stream. Returns Value, Reply and Problem: one of Value and Problem is $null.
+JSON), Stream. Returns Value, Reply, SentAt and Problem: one of Value and Problem is $null.
 #>
 function Request-BrokerApi([hashtable] $Call) {
     $session = Get-Session
@@ -12,10 +12,10 @@ function Request-BrokerApi([hashtable] $Call) {
     for ($attempt = 1; ; $attempt++) {
         $request = @{ Method = $Call.Method; Uri = $uri; Bearer = (Get-CallerToken); Stream = $Call['Stream'] }
         if ($Call.ContainsKey('Body')) { $request.Json = ConvertTo-Json -InputObject $Call.Body -Depth 20 -Compress }
-        $started = [DateTime]::UtcNow
+        $sentAt = [DateTime]::UtcNow
         $reply = Send-HttpRequest $request
         $problem = Get-ReplyProblem $reply $session.Url
-        Write-Verbose ('{0} {1}: {2} in {3:n0} ms' -f $Call.Method, $uri, $reply.Status, ([DateTime]::UtcNow - $started).TotalMilliseconds)
+        Write-Verbose ('{0} {1}: {2} in {3:n0} ms' -f $Call.Method, $uri, $reply.Status, ([DateTime]::UtcNow - $sentAt).TotalMilliseconds)
         if (-not $problem) { break }
         $wait = [double](Get-Field $problem 'RetryAfterSeconds')
         if ($problem.Code -ne 'caller_throttled' -or $attempt -ge $script:Attempts -or $wait -gt $script:LongestWaitSeconds) { break }
@@ -23,7 +23,7 @@ function Request-BrokerApi([hashtable] $Call) {
         Start-Sleep -Milliseconds ([int](1000 * [Math]::Max(1, $wait)) + (Get-Random -Maximum 500))
     }
     $value = if (-not $problem -and -not $Call['Stream']) { ConvertFrom-Reply $reply.Text }
-    [pscustomobject]@{ Value = $value; Reply = $reply; Problem = $problem }
+    [pscustomobject]@{ Value = $value; Reply = $reply; SentAt = $sentAt; Problem = $problem }
 }
 
 # The same, ending the running command with the problem as its error.

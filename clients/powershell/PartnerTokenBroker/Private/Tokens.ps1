@@ -19,7 +19,8 @@ function Get-TokenRecord([hashtable] $Order) {
     }
     $record = [pscustomobject]@{
         Secret    = ConvertTo-SecretText $value.accessToken
-        ExpiresAt = ConvertTo-UtcTime $value.expiresAt
+        # By the clock of this machine, with which it is compared: the broker's may differ.
+        ExpiresAt = $answer.SentAt.AddSeconds([double](Get-Field $value 'expiresInSeconds'))
         TenantId  = $value.tenantId
         Resource  = $value.resource
         Scopes    = @($value.scopes)

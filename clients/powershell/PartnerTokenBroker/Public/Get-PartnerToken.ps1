@@ -5,7 +5,8 @@ function Get-PartnerToken {
 
     .DESCRIPTION
     The broker hands it out if its access policy allows the caller to have it, and records that it did. It is kept in memory
-    and given again while it lives. Returned as a SecureString, with ExpiresAt, TenantId, Resource and Scopes beside it.
+    and given again while it lives. Returned as a SecureString, with ExpiresAt (UTC, by the clock of this machine), TenantId,
+    Resource and Scopes beside it.
 
     .PARAMETER Tenant
     Tenant id, or a domain of the tenant.

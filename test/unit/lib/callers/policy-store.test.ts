@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { createPolicyStore, type PolicyText } from '../../../../src/lib/callers/policy-store.ts';
-import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { FakeClock, seededRandom, settle } from '../../../fakes/fake-clock.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
 import { guid } from '../../../support/audit-entries.ts';
 
@@ -19,19 +19,31 @@ const broken: PolicyText = { text: '{"version":1,"rules":[{}]}', etag: 'broken' 
 function start(found: PolicyText | undefined | Error | 'hangs') {
   const clock = new FakeClock();
   const recorded = recordingLogger();
-  const source = { found, reads: 0 };
+  const source = { found, reads: 0, slowMs: 0, behind: 0 };
   const read = async (): Promise<PolicyText | undefined> => {
     source.reads += 1;
+    if (source.slowMs > 0) await clock.sleep(source.slowMs);
     if (source.found === 'hangs') return new Promise(() => undefined);
     if (source.found instanceof Error) throw source.found;
     return source.found;
   };
-  const store = createPolicyStore({ read, clock, log: recorded.log });
+  const background = (work: () => void): void => {
+    source.behind += 1;
+    work();
+  };
+  const store = createPolicyStore({ read, clock, log: recorded.log, background });
   const summary = async (): Promise<string> => {
     const { state, policy } = await store.current();
     return `${state}: ${policy.rules.map(({ name }) => name).join(',')}`;
   };
-  return { clock, source, store, recorded, summary };
+  /** The answer while no time passes; undefined: there is none yet. */
+  const atOnce = async (): Promise<string | undefined> => {
+    let answer: string | undefined;
+    void summary().then((given) => (answer = given));
+    await settle();
+    return answer;
+  };
+  return { clock, source, store, recorded, summary, atOnce };
 }
 
 it('reads once for many who ask at one time, and at most every 30 s', async () => {
@@ -91,19 +103,88 @@ it('keeps the last good policy for 24 h when a new version is broken, says so on
 });
 
 it('keeps the last good policy when its place cannot be read or hangs, and takes it up again', async () => {
-  const { clock, source, summary } = start(policyText('a'));
+  const { clock, source, summary, recorded } = start(policyText('a'));
   await summary();
-  source.found = new Error('ECONNREFUSED');
-  await clock.advance(30_000);
-  expect(await summary()).toBe('last-good: a');
+  for (const failing of [new Error('ECONNREFUSED'), 'hangs'] as const) {
+    source.found = failing;
+    await clock.advance(30_000);
+    const waiting = summary();
+    await clock.advance(5_000);
+    expect(await waiting).toBe('last-good: a');
+    source.found = policyText('a');
+    await clock.advance(5_000);
+    expect(await summary()).toBe('last-good: a');
+    await settle();
+    expect(await summary()).toBe('current: a');
+  }
+  expect(recorded.events()).toEqual(['policy.loaded', 'policy.rejected', 'policy.rejected']);
+});
+
+it('lets requests wait for one look at a place that hangs, and answers the others while it looks on', async () => {
+  const { clock, source, summary, atOnce } = start(policyText('a'));
+  await summary();
   source.found = 'hangs';
+  await clock.advance(30_000);
+  const waiting = Promise.all([summary(), summary()]);
+  expect(await atOnce()).toBeUndefined();
   await clock.advance(5_000);
+  expect(await waiting).toEqual(['last-good: a', 'last-good: a']);
+  expect(source).toMatchObject({ reads: 2, behind: 0 });
+  for (let asked = 0; asked < 400; asked += 1) {
+    expect(await atOnce()).toBe('last-good: a');
+    await clock.advance(2_500);
+  }
+  // One look every 10 s: 5 s it hangs, 5 s later the next one begins. None belongs to the request that set it off.
+  expect(source).toMatchObject({ reads: 102, behind: 100 });
+  // Whoever asks 30 s after the last look began waits again: the place may be well by now.
+  await clock.advance(25_000);
+  expect(await atOnce()).toBeUndefined();
+});
+
+it('waits for every look while there is no good policy to answer from', async () => {
+  const { clock, atOnce } = start('hangs');
+  for (let look = 0; look < 3; look += 1) {
+    expect(await atOnce()).toBeUndefined();
+    await clock.advance(10_000);
+  }
+});
+
+it('waits for a slow place: who asks first after a long time is not judged by what was', async () => {
+  const { clock, source, summary, atOnce } = start(policyText('a'));
+  await summary();
+  Object.assign(source, { found: policyText('b'), slowMs: 4_000 });
+  await clock.advance(hour);
   const waiting = summary();
-  await clock.advance(5_000);
-  expect(await waiting).toBe('last-good: a');
-  source.found = policyText('a');
-  await clock.advance(5_000);
-  expect(await summary()).toBe('current: a');
+  expect(await atOnce()).toBeUndefined();
+  await clock.advance(4_000);
+  expect(await waiting).toBe('current: b');
+});
+
+it('counts no rule that has been gone for 30 s where that could be read, whatever happened before', async () => {
+  const random = seededRandom(7);
+  const chance = (most: number): number => Math.floor(random() * most);
+  const answers = { late: 0, lastGood: 0 };
+  for (let round = 0; round < 400; round += 1) {
+    const { clock, source, summary } = start(policyText('a'));
+    await summary();
+    // Trouble of any length, with requests at any distance, and a clock that is set back now and then.
+    for (let step = chance(6); step > 0; step -= 1) {
+      source.found = (['hangs', new Error('503'), policyText('a'), broken] as const)[chance(4)];
+      await clock.advance(chance(40_000));
+      const waiting = summary();
+      await clock.advance(5_000);
+      if ((await waiting) === 'last-good: a') answers.lastGood += 1;
+      if (chance(4) === 0) await clock.advance(-hour);
+    }
+    source.found = chance(2) === 0 ? undefined : policyText('b');
+    for (let asked = chance(10); asked > 0; asked -= 1) {
+      await clock.advance(chance(3_000));
+      if ((await summary()).endsWith(': a')) answers.late += 1;
+    }
+    await clock.advance(30_000);
+    expect(await summary()).not.toMatch(/: a$/);
+  }
+  expect(Math.min(answers.late, answers.lastGood)).toBeGreaterThan(100);
 });
 
 it('denies everything with the problem named, and no more than three of many', async () => {
