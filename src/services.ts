@@ -29,6 +29,8 @@ import type { TenantDirectory } from './lib/tenants/directory.ts';
 export interface Services {
   readonly settings: Settings;
   readonly clock: Clock;
+  /** When the services were built: with the first invocation of this process. */
+  readonly upSinceMs: number;
   readonly random: Random;
   readonly newId: () => string;
   readonly fetch: Fetch;

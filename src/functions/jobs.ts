@@ -32,7 +32,7 @@ export const jobs: Handler<Services> = async (services) => {
         resources,
         permissions,
         timeoutSeconds,
-        columns,
+        columns: columns?.map(({ name, title, type }) => ({ name, title, type })),
       };
     });
   return { status: 200, jsonBody: { jobs: list } satisfies JobsAnswer };

@@ -9,6 +9,7 @@ import type { Answer } from '../lib/http/problem.ts';
 import type { Orchestrations } from '../lib/runs/orchestrations.ts';
 import { rerunRequest } from '../lib/runs/rerun.ts';
 import { compareRuns, previousRun } from '../lib/runs/run-changes.ts';
+import type { Run } from '../lib/runs/run.ts';
 import { manualWindow, parseRunId } from '../lib/runs/run-id.ts';
 import { startRun } from '../lib/runs/start-run.ts';
 import { jobRegistry } from './job-registry.ts';
@@ -36,12 +37,17 @@ export async function rerun(services: Services, call: Call, orchestrations: Orch
 export const changes: Handler<Services> = async (services, call) => {
   const { with: other } = readQuery(call.request, changesQuerySchema);
   const run = await findRun(services, call);
-  const before =
-    other === undefined ? await previousRun(services.runLog, run) : await namedRun(services, run.job, other);
+  const before = other === undefined ? await runBefore(services, run) : await namedRun(services, run.job, other);
   const source = { runLog: services.runLog, results: services.runResults };
   const answer: RunChangesAnswer = await compareRuns(source, jobRegistry.find(run.job), before, run);
   return { status: 200, jsonBody: answer };
 };
+
+async function runBefore(services: Services, run: Run): Promise<Run> {
+  const previous = await previousRun(services.runLog, run);
+  if (previous !== undefined) return previous;
+  throw new BrokerError('run_not_found', 'The job has no earlier completed run over all tenants to compare with.');
+}
 
 async function namedRun(services: Services, job: string, runId: string) {
   const run = parseRunId(runId)?.job === job ? await services.runLog.find(runId) : undefined;

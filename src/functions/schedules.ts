@@ -42,7 +42,9 @@ export async function fireSchedule(services: Services, job: Job, orchestrations:
     const notice: Notice = {
       severity: 'error',
       title: `The scheduled run of ${job.name} could not be started: ${title}`,
-      text: `It is tried again every five minutes, for six hours. ${advice}`,
+      text:
+        'It is tried again every five minutes, for six hours; before the first scheduled run of a job only until the ' +
+        `app restarts. Where no run appears, start one: ptb run ${job.name}. ${advice}`,
       facts: [{ name: 'Job', value: job.name }],
     };
     await services.notifier.send(notice).catch((unsent: unknown) => {

@@ -35,7 +35,7 @@ export default defineJob({
     { name: 'credential', title: 'Credential', type: 'text' },
     { name: 'keyId', title: 'Key id', type: 'text' },
     { name: 'endsAt', title: 'Ends', type: 'date' },
-    { name: 'daysLeft', title: 'Days left', type: 'number' },
+    { name: 'daysLeft', title: 'Days left', type: 'number', compare: false },
   ],
   key: ['appId', 'kind', 'keyId'],
   async run({ graph, parameters, nowMs }) {

@@ -1,4 +1,5 @@
-import { TableClient } from '@azure/data-tables';
+import { randomUUID } from 'node:crypto';
+import { RestError, TableClient, type TableServiceClientOptions } from '@azure/data-tables';
 import { ContainerClient } from '@azure/storage-blob';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseTenantId, type TenantId } from '../../src/lib/identifiers.ts';
@@ -15,9 +16,11 @@ beforeAll(async () => {
 });
 afterAll(() => azurite.stop());
 
-const tableLog = (): RunLog =>
-  new TableRunLog(async (name) =>
-    TableClient.fromConnectionString(azurite.connectionString, name, { allowInsecureConnection: true }),
+const tableLog = (options: TableServiceClientOptions = {}): RunLog =>
+  new TableRunLog(
+    async (name) =>
+      TableClient.fromConnectionString(azurite.connectionString, name, { allowInsecureConnection: true, ...options }),
+    randomUUID,
   );
 const blobResults = (): RunResults =>
   new BlobRunResults(async (name) => new ContainerClient(azurite.connectionString, name));
@@ -51,7 +54,7 @@ async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
 
 describe.each([
   ['in memory', () => new MemoryRunLog()],
-  ['in tables', tableLog],
+  ['in tables', () => tableLog()],
 ])('the run log %s', (_name, make) => {
   test('gives a run to one of fifty who start it at once', async () => {
     const log = make();
@@ -269,10 +272,34 @@ describe.each([
   });
 });
 
+test('a claim whose answer was lost is still a claim: the client sends it again and meets its own row', async () => {
+  const lost: string[] = [];
+  const log = tableLog({
+    retryOptions: { retryDelayInMs: 1 },
+    additionalPolicies: [
+      {
+        position: 'perRetry',
+        policy: {
+          name: 'lost-answer',
+          sendRequest: async (request, next) => {
+            const reply = await next(request);
+            if (request.method !== 'POST' || !request.url.includes('/Runs') || lost.length > 0) return reply;
+            lost.push(request.url);
+            throw new RestError('socket hang up', { code: 'ECONNRESET', request });
+          },
+        },
+      },
+    ],
+  });
+  expect(await log.create(start('lost', 'w'), { parameters: {} })).toBe(true);
+  expect(lost).toHaveLength(1);
+  expect(await log.create(start('lost', 'w'), { parameters: {} })).toBe(false);
+});
+
 test('a storage account that is gone is storage_unavailable, without the address or key in it', async () => {
   const gone = azurite.connectionString.replace(/:\d+\//g, ':9/');
   const options = { allowInsecureConnection: true, retryOptions: { maxRetries: 0 } };
-  const log = new TableRunLog(async (name) => TableClient.fromConnectionString(gone, name, options));
+  const log = new TableRunLog(async (name) => TableClient.fromConnectionString(gone, name, options), randomUUID);
   const failure = await log.find('gone@w').catch((error: unknown) => error);
   expect(failure).toMatchObject({ code: 'storage_unavailable' });
   expect(JSON.stringify(failure)).not.toContain('127.0.0.1');

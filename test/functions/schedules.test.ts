@@ -59,7 +59,11 @@ describe('a timer', () => {
       const fired = fireSchedule({ ...services, notifier: { send } }, licenceReport, orchestrations);
       await expect(fired).rejects.toMatchObject({ code: 'storage_unavailable' });
       expect(notices).toMatchObject([
-        { severity: 'error', title: expect.stringMatching(/licence-report.*storage account/) as string },
+        {
+          severity: 'error',
+          title: expect.stringMatching(/licence-report.*storage account/) as string,
+          text: expect.stringMatching(/first scheduled run .* restarts.*ptb run licence-report/) as string,
+        },
       ]);
     }
   });

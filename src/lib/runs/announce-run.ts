@@ -14,7 +14,7 @@ export interface AnnounceRunDeps {
  * Tells people about a run that has ended, when there is something to tell: it failed, or more tenants failed than the
  * last time. The activity `announce-run`: throws, so that the platform repeats it.
  * @returns whether there was.
- * @throws BrokerError when the message was not taken.
+ * @throws BrokerError when the message was not taken, or storage_unavailable.
  */
 export async function announceRun(
   deps: AnnounceRunDeps,
@@ -41,7 +41,7 @@ function failedNotice(run: Run): Notice {
 async function risenNotice(deps: AnnounceRunDeps, run: Run): Promise<Notice | undefined> {
   // A run over chosen tenants, or one that was cut short, says nothing about the rest.
   if (run.status !== 'completed' || run.scope !== 'all') return undefined;
-  const before = await previousRun(deps.runLog, run).catch(() => undefined);
+  const before = await previousRun(deps.runLog, run);
   if (before === undefined || run.tenants.failed <= before.tenants.failed) return undefined;
   const known = new Set<string>();
   for await (const { tenantId } of deps.runLog.tenants(before.runId, 'failed')) known.add(tenantId);

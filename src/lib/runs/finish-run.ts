@@ -119,7 +119,8 @@ function closed(open: OpenTenants, status: RunStatus, lostBy: ErrorCode, nowMs: 
             detail: `Cancelled before it was tried again; the last attempt: ${errorTable[tenant.code ?? 'internal'].title}.`,
           }
         : {};
-    return { ...tenant, ...reason, retryAfterSeconds: undefined, outcome: 'failed', round: tenant.round + 1 };
+    const { round } = tenant;
+    return { ...tenant, ...reason, retryAfterSeconds: undefined, outcome: 'failed', round: round + 1, attempts: round };
   });
   const lost = status !== 'completed' ? [] : open.missing;
   return [
@@ -133,6 +134,7 @@ function closed(open: OpenTenants, status: RunStatus, lostBy: ErrorCode, nowMs: 
         detail: 'It was visited, but its result could not be recorded; the log says why.',
         // Above all rounds, so that no straggler writes over it.
         round: open.lastRound + 1,
+        attempts: open.lastRound,
         rows: 0,
         columns: [],
         startedAtMs: nowMs,

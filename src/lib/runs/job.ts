@@ -36,6 +36,8 @@ export interface Column {
   readonly name: string;
   readonly title: string;
   readonly type: 'text' | 'number' | 'boolean' | 'date';
+  /** False: follows from other columns and the day, like days left; two rows that differ in it alone are alike. */
+  readonly compare?: false;
 }
 
 /** What one writes to add a job. */
@@ -86,6 +88,8 @@ export function defineJob(definition: JobDefinition): Job {
     wrong('columns names one twice');
   const stranger = columns && definition.key?.find((name) => !columns.some((column) => column.name === name));
   if (stranger !== undefined || definition.key?.length === 0) wrong('key must name columns');
+  if (definition.key?.some((name) => uncompared(definition).has(name)))
+    wrong('key names a column that is not compared');
   try {
     return {
       ...definition,
@@ -96,6 +100,10 @@ export function defineJob(definition: JobDefinition): Job {
     return wrong(`schedule ${error instanceof Error ? error.message : 'cannot be read'}`);
   }
 }
+
+/** Names of the columns that tell no two rows apart. */
+export const uncompared = ({ columns = [] }: Pick<JobDefinition, 'columns'>): ReadonlySet<string> =>
+  new Set(columns.flatMap(({ name, compare }) => (compare === false ? name : [])));
 
 /** All jobs of the app, by name. */
 export interface JobRegistry {

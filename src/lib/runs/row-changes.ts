@@ -9,21 +9,28 @@ export type RowChange =
 /**
  * What changed from one list of rows to another. Rows are the same thing when their key columns are equal; without a
  * key, a row is itself its key, so that it can only come and go. Of several rows with one key, each is matched once.
+ * @param uncompared columns whose values do not count.
  */
 export function compareRows(
   before: readonly Row[],
   after: readonly Row[],
   key: readonly string[] | undefined,
+  uncompared: ReadonlySet<string> = new Set(),
 ): RowChange[] {
-  const waiting = Map.groupBy(before, (row) => keyOf(row, key));
+  const comparedNames = (...rows: readonly Row[]): string[] =>
+    [...new Set(rows.flatMap(Object.keys))].filter((name) => !uncompared.has(name));
+  const keyOf = (row: Row): string => {
+    if (key !== undefined) return JSON.stringify(key.map((name) => valueAt(row, name)));
+    const names = comparedNames(row).toSorted();
+    return JSON.stringify(names.map((name) => [name, valueAt(row, name)]));
+  };
+  const waiting = Map.groupBy(before, keyOf);
   const changes: RowChange[] = [];
   for (const row of after) {
-    const earlier = waiting.get(keyOf(row, key))?.shift();
+    const earlier = waiting.get(keyOf(row))?.shift();
     if (earlier === undefined) changes.push({ change: 'added', after: row });
     else {
-      const columns = [...new Set([...Object.keys(earlier), ...Object.keys(row)])].filter(
-        (name) => valueAt(earlier, name) !== valueAt(row, name),
-      );
+      const columns = comparedNames(earlier, row).filter((name) => valueAt(earlier, name) !== valueAt(row, name));
       if (columns.length > 0) changes.push({ change: 'changed', before: earlier, after: row, columns });
     }
   }
@@ -33,8 +40,3 @@ export function compareRows(
 
 /** A missing column and an empty one are alike. */
 const valueAt = (row: Row, name: string): RowValue => row[name] ?? null;
-
-function keyOf(row: Row, key: readonly string[] | undefined): string {
-  const names = key ?? Object.keys(row).toSorted();
-  return JSON.stringify(names.map((name) => (key === undefined ? [name, valueAt(row, name)] : valueAt(row, name))));
-}

@@ -1,6 +1,5 @@
 import type { TenantId } from '../identifiers.ts';
-import { BrokerError } from '../errors.ts';
-import type { Job } from './job.ts';
+import { type Job, uncompared } from './job.ts';
 import type { Row } from './row.ts';
 import { compareRows, type RowChange } from './row-changes.ts';
 import type { Run, TenantRun } from './run.ts';
@@ -39,17 +38,14 @@ const mostChanges = 10_000;
 const atOnce = 8;
 
 /**
- * The run that a run is compared with: the latest one of the same job before it that was completed over all tenants.
- * @throws BrokerError run_not_found when there is none.
+ * The run that a run is compared with: the latest one of the same job before it that was completed over all tenants,
+ * however many over chosen tenants lie between them; undefined when there is none.
+ * @throws BrokerError storage_unavailable
  */
-export async function previousRun(runLog: RunLog, run: Run): Promise<Run> {
-  const earlier = await runLog.list({ job: run.job, createdBeforeMs: run.createdAtMs, limit: 100 });
-  const previous = earlier.find(
-    ({ status, scope, runId }) => runId !== run.runId && status === 'completed' && scope === 'all',
-  );
-  if (previous === undefined)
-    throw new BrokerError('run_not_found', 'The job has no earlier completed run over all tenants to compare with.');
-  return previous;
+export async function previousRun(runLog: RunLog, run: Run): Promise<Run | undefined> {
+  const filter = { job: run.job, createdBeforeMs: run.createdAtMs, limit: Number.MAX_SAFE_INTEGER };
+  const earlier = await runLog.list(filter);
+  return earlier.find(({ status, scope, runId }) => runId !== run.runId && status === 'completed' && scope === 'all');
 }
 
 /** What changed in the rows from one run to another, tenant by tenant. */
@@ -67,7 +63,9 @@ export async function compareRuns(source: Source, job: Job | undefined, before: 
           rowsOf(source, before.runId, earlier.get(tenantId)),
           rowsOf(source, after.runId, record),
         ]);
-        return compareRows(left, right, job?.key).map((change): TenantChange => ({ tenantId, name, ...change }));
+        return compareRows(left, right, job?.key, job && uncompared(job)).map(
+          (change): TenantChange => ({ tenantId, name, ...change }),
+        );
       }),
     );
     changes.push(...compared.flat());

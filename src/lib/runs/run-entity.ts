@@ -11,12 +11,24 @@ import {
   tenantOutcomes,
   type TenantRun,
 } from './run.ts';
+import { parseRunId, type RunId } from './run-id.ts';
 import type { RunChange } from './run-log.ts';
 import { runRequestSchema } from './run-schemas.ts';
 
 /** Entities of the tables Runs and TenantRuns, as docs/storage-schema.md describes them. Times are ISO 8601. */
 export type Entity = { partitionKey: string; rowKey: string } & Record<string, string | number>;
 type Read = TableEntityResult<Record<string, unknown>>;
+
+export interface Keys {
+  readonly partitionKey: string;
+  readonly rowKey: string;
+}
+
+/** Where the row of a run lies; undefined for a text that is no run id. */
+export function keysOf(runId: RunId): Keys | undefined {
+  const parts = parseRunId(runId);
+  return parts && { partitionKey: parts.job, rowKey: parts.window };
+}
 
 /** A property holds 32,768 characters at most; a request with thousands of tenants takes several. */
 const chunkLength = 30_000;
@@ -112,6 +124,7 @@ export const tenantRunEntity = (runId: string, record: TenantRun): Entity => ({
   ...(record.code === undefined ? {} : { code: record.code }),
   ...(record.detail === undefined ? {} : { detail: scrub(record.detail).slice(0, longestDetail) }),
   round: record.round,
+  ...(record.attempts === undefined ? {} : { attempts: record.attempts }),
   rows: record.rows,
   ...(record.rowsName === undefined ? {} : { rowsName: record.rowsName }),
   ...(record.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: record.retryAfterSeconds }),
@@ -131,6 +144,7 @@ export function readTenantRun(entity: Read): TenantRun | undefined {
     code: codeAt(entity, 'code'),
     detail: textAt(entity, 'detail'),
     round: numberAt(entity, 'round'),
+    attempts: entity['attempts'] === undefined ? undefined : numberAt(entity, 'attempts'),
     rows: numberAt(entity, 'rows'),
     rowsName: textAt(entity, 'rowsName'),
     retryAfterSeconds: entity['retryAfterSeconds'] === undefined ? undefined : numberAt(entity, 'retryAfterSeconds'),

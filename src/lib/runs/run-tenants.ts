@@ -50,14 +50,24 @@ export async function viewRunTenants(
   return { runId, status, tenants, codes: [...codes].map(textOf) };
 }
 
-function viewRecord({ tenantId, name, outcome, code, detail, round, rows, finishedAtMs }: TenantRun): RunTenantView {
+function viewRecord({
+  tenantId,
+  name,
+  outcome,
+  code,
+  detail,
+  round,
+  attempts,
+  rows,
+  finishedAtMs,
+}: TenantRun): RunTenantView {
   return {
     tenantId,
     name,
     outcome,
     ...(code === undefined ? {} : { code }),
     ...(detail === undefined ? {} : { detail }),
-    attempts: round,
+    attempts: attempts ?? round,
     rows,
     finishedAt: isoTime(finishedAtMs),
   };

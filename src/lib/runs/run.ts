@@ -68,6 +68,8 @@ export interface TenantRun {
   readonly detail?: string | undefined;
   /** In which round of the run, from 1: later rounds come back to transient failures. 0: decided without an attempt. */
   readonly round: number;
+  /** In how many rounds it was tried, where that is not `round`: a record that closes an open tenant is above its rounds. */
+  readonly attempts?: number | undefined;
   readonly rows: number;
   /** Under which name the attempt that counts has stored its rows; absent where there are none. */
   readonly rowsName?: string | undefined;

@@ -6,6 +6,8 @@ import { startRun, type StartRunDeps } from './start-run.ts';
 export interface StartMissedDeps extends StartRunDeps {
   /** Whether an operator has switched the job's timer off. */
   readonly timerIsOff: (job: string) => boolean;
+  /** Since when this process works with the jobs that it has. */
+  readonly upSinceMs: number;
 }
 
 /** How far back a window is still worth a run: yesterday's report is no news when today's comes. */
@@ -26,9 +28,7 @@ export async function startMissed(deps: StartMissedDeps, job: Job): Promise<RunI
   if (deps.timerIsOff(job.name)) return undefined;
   const window = scheduledWindow(scheduledAtMs);
   if ((await deps.runLog.find(runIdOf(job.name, window))) !== undefined) return undefined;
-  // A job that its timer has never started is new here: its first run is for its next time, not for one before it came.
-  const earlier = await deps.runLog.list({ job: job.name, limit: Number.MAX_SAFE_INTEGER });
-  if (!earlier.some(({ startedBy }) => startedBy === 'timer')) return undefined;
+  if (!(await wasHere(deps, job, scheduledAtMs))) return undefined;
   try {
     const runId = await startRun(deps, { job: job.name, window, startedBy: 'timer' });
     deps.log.log('warn', 'run.missed_start', { runId });
@@ -37,4 +37,15 @@ export async function startMissed(deps: StartMissedDeps, job: Job): Promise<RunI
     if (thrown instanceof BrokerError && thrown.code === 'run_conflict') return undefined;
     throw thrown;
   }
+}
+
+/**
+ * Whether the job was here when its time came: the first run of a new one is for its next time, not for one before it.
+ * A process that was up by then had its timer, and may have been woken by it; otherwise an earlier run of the timer
+ * tells.
+ */
+async function wasHere(deps: StartMissedDeps, job: Job, scheduledAtMs: number): Promise<boolean> {
+  if (deps.upSinceMs <= scheduledAtMs + graceMs) return true;
+  const earlier = await deps.runLog.list({ job: job.name, limit: Number.MAX_SAFE_INTEGER });
+  return earlier.some(({ startedBy }) => startedBy === 'timer');
 }

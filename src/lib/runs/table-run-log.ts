@@ -4,6 +4,8 @@ import type { TenantId } from '../identifiers.ts';
 import type { Run, RunRequest, TenantOutcome, TenantRun } from './run.ts';
 import {
   changeProperties,
+  type Keys,
+  keysOf,
   longestRequest,
   outcomeOf,
   readRequest,
@@ -14,7 +16,7 @@ import {
   tenantRunEntity,
   textAt,
 } from './run-entity.ts';
-import { parseRunId, type RunId } from './run-id.ts';
+import type { RunId } from './run-id.ts';
 import type { OutcomeCounts, RunChange, RunFilter, RunLog } from './run-log.ts';
 import { isStorageConflict, isStorageMissing, once, storageCall, storageItems } from './storage-call.ts';
 
@@ -29,8 +31,11 @@ export class TableRunLog implements RunLog {
   readonly #runs: () => Promise<TableClient>;
   readonly #tenantRuns: () => Promise<TableClient>;
 
+  readonly #newId: () => string;
+
   /** @param table gives the client of a table by name; the table is made when it is first used. */
-  constructor(table: (name: string) => Promise<TableClient>) {
+  constructor(table: (name: string) => Promise<TableClient>, newId: () => string) {
+    this.#newId = newId;
     const made = (name: string): (() => Promise<TableClient>) =>
       once(async () => {
         const client = await table(name);
@@ -47,11 +52,13 @@ export class TableRunLog implements RunLog {
   ): Promise<boolean> {
     if (JSON.stringify(request).length > longestRequest)
       throw new BrokerError('request_invalid', 'The parameters and tenants of the run are too long.');
+    const keys = { partitionKey: run.job, rowKey: run.window };
+    const claimId = this.#newId();
     try {
       const table = await this.#runs();
       await table.createEntity({
-        partitionKey: run.job,
-        rowKey: run.window,
+        ...keys,
+        claimId,
         status: 'pending',
         startedBy: run.startedBy,
         createdAt: new Date(run.createdAtMs).toISOString(),
@@ -60,7 +67,8 @@ export class TableRunLog implements RunLog {
       });
       return true;
     } catch (thrown) {
-      if (isStorageConflict(thrown)) return false;
+      // The client sends again what got no answer: the row in the way may be the one that it wrote itself.
+      if (isStorageConflict(thrown)) return (await this.#get(this.#runs, keys, ['claimId']))?.['claimId'] === claimId;
       return storageCall(() => Promise.reject(thrown));
     }
   }
@@ -195,16 +203,6 @@ export class TableRunLog implements RunLog {
       return storageCall(() => Promise.reject(thrown));
     }
   }
-}
-
-interface Keys {
-  readonly partitionKey: string;
-  readonly rowKey: string;
-}
-
-function keysOf(runId: RunId): Keys | undefined {
-  const parts = parseRunId(runId);
-  return parts && { partitionKey: parts.job, rowKey: parts.window };
 }
 
 /** OData: a quote inside a literal is doubled. */

@@ -1,3 +1,5 @@
+import { isoTime } from '../clock.ts';
+import { DeadlineError, withDeadline } from '../deadline.ts';
 import { SingleFlight } from '../single-flight.ts';
 import { BrokerError, toBrokerError } from '../errors.ts';
 import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../identifiers.ts';
@@ -50,6 +52,12 @@ export interface TenantDirectory {
 const freshMs = 10 * 60_000;
 /** After a failure the old list serves for this long before the next try. */
 const retryMs = 60_000;
+/**
+ * How long a refresh may keep those waiting whom the last good list can answer, counted from its beginning: a peer that
+ * takes connections and says nothing holds it up for minutes. A token for a tenant that the list knows is worth a
+ * moment; the list itself is what a run is planned from, and reading 5,000 customers takes half a minute.
+ */
+const patienceMs = { known: 3_000, list: 60_000 };
 
 export interface DirectoryDeps extends ListsDeps {
   readonly domains: DomainResolver;
@@ -69,6 +77,9 @@ export function createTenantDirectory(deps: DirectoryDeps, wanted: WantedTenants
   const flight = new SingleFlight<Held>();
   const copies: ListCopies = new Map();
   let held: Held | undefined;
+  let refreshedSinceMs = 0;
+
+  const isUsable = ({ list }: Held): boolean => deps.clock.nowMs() - list.asOfMs <= usableMs;
 
   const read = async (signal: AbortSignal): Promise<Held> => {
     const nowMs = deps.clock.nowMs();
@@ -80,23 +91,36 @@ export function createTenantDirectory(deps: DirectoryDeps, wanted: WantedTenants
       const tenants = uniteTenants(read.lists, chosen.selection, nowMs);
       const warnings = [...read.warnings, ...chosen.warnings];
       const complete = read.state !== 'incomplete';
-      held = hold({ tenants, warnings, complete, asOfMs: nowMs }, nowMs + (read.state === 'fresh' ? freshMs : retryMs));
+      const keptMs = read.state === 'fresh' ? freshMs : retryMs;
+      held = hold({ tenants, warnings, complete, asOfMs: nowMs }, deps.clock.nowMs() + keptMs);
     } catch (thrown) {
-      if (held === undefined || !toBrokerError(thrown).transient || nowMs - held.list.asOfMs > usableMs) throw thrown;
+      if (held === undefined || !toBrokerError(thrown).transient || !isUsable(held)) throw thrown;
       deps.log.log('warn', 'tenants.kept_old_list', { ageMs: nowMs - held.list.asOfMs, ...errorFields(thrown) });
-      const warning = `The list could not be refreshed (${toBrokerError(thrown).code}); this one is from ${new Date(held.list.asOfMs).toISOString()}.`;
-      return (held = hold({ ...held.list, warnings: [warning] }, nowMs + retryMs));
+      const warning = `The list could not be refreshed (${toBrokerError(thrown).code}); this one is from ${isoTime(held.list.asOfMs)}.`;
+      return (held = hold({ ...held.list, warnings: [warning] }, deps.clock.nowMs() + retryMs));
     }
     return held;
   };
-  const current = async (signal?: AbortSignal): Promise<Held> =>
-    held !== undefined && deps.clock.nowMs() < held.staleAtMs ? held : flight.run('', read, signal);
+  const current = async (signal: AbortSignal | undefined, known = false): Promise<Held> => {
+    const last = held;
+    if (last !== undefined && deps.clock.nowMs() < last.staleAtMs) return last;
+    if (flight.size === 0) refreshedSinceMs = deps.clock.nowMs();
+    if (last === undefined || !isUsable(last)) return flight.run('', read, signal);
+    const waitMs = refreshedSinceMs + (known ? patienceMs.known : patienceMs.list) - deps.clock.nowMs();
+    try {
+      // Not under their signal: the refresh goes on when those who asked for it have their answer.
+      return await withDeadline(deps.clock, waitMs, () => flight.run('', read), signal);
+    } catch (thrown) {
+      if (thrown instanceof DeadlineError) return meanwhile(last);
+      throw thrown;
+    }
+  };
   const tenantOf = async (domain: DomainName, signal?: AbortSignal): Promise<TenantId | undefined> => {
     try {
       return await deps.domains.tenantOf(domain, signal);
     } catch (thrown) {
       if (signal?.aborted === true || !toBrokerError(thrown).transient) throw thrown;
-      const claimant = (await current(signal)).byDomain.get(domain);
+      const claimant = (await current(signal, held?.byDomain.has(domain))).byDomain.get(domain);
       if (claimant === undefined) throw thrown;
       return claimant;
     }
@@ -109,7 +133,8 @@ export function createTenantDirectory(deps: DirectoryDeps, wanted: WantedTenants
       const domain = parseDomainName(reference);
       const tenantId = parseTenantId(reference) ?? (domain && (await tenantOf(domain, signal)));
       if (tenantId === undefined) return undefined;
-      const { list, byId } = await current(signal);
+      // Whom the list does not know, or keeps out, may have come since: that is worth the longer wait.
+      const { list, byId } = await current(signal, held?.byId.get(tenantId)?.reachable);
       const found = byId.get(tenantId);
       if (found === undefined && !list.complete) throw incompleteList(list);
       return found;
@@ -121,6 +146,12 @@ export function createTenantDirectory(deps: DirectoryDeps, wanted: WantedTenants
       if (held !== undefined) held = { ...held, staleAtMs: 0 };
     },
   };
+}
+
+/** The last good list, while a refresh takes its time. */
+function meanwhile({ list, ...rest }: Held): Held {
+  const warning = `The list is still being refreshed; this one is from ${isoTime(list.asOfMs)}.`;
+  return { ...rest, list: { ...list, warnings: [...list.warnings, warning] } };
 }
 
 /** Whoever is not found in such a list may be a customer all the same: come back when it can be read. */

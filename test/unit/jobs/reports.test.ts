@@ -3,6 +3,10 @@ import licenceReport from '../../../src/jobs/licence-report.ts';
 import mfaReport from '../../../src/jobs/mfa-report.ts';
 import { productName } from '../../../src/jobs/product-names.ts';
 import secretExpiryReport from '../../../src/jobs/secret-expiry-report.ts';
+import { parseTenantId } from '../../../src/lib/identifiers.ts';
+import type { Run } from '../../../src/lib/runs/run.ts';
+import { compareRuns } from '../../../src/lib/runs/run-changes.ts';
+import { MemoryRunLog, MemoryRunResults } from '../../fakes/memory-run-log.ts';
 import { problem } from '../../fakes/scripted-fetch.ts';
 import { tryJob } from '../../support/try-job.ts';
 
@@ -103,6 +107,33 @@ describe('secret-expiry-report', () => {
       ['secret', 'soon', 10],
       ['certificate', 'CN=backup', 29],
     ]);
+  });
+
+  test('has the same news a day later: that the days run down is none', async () => {
+    const runLog = new MemoryRunLog();
+    const results = new MemoryRunResults();
+    const put = async (window: string, atMs: number): Promise<Run> => {
+      const runId = `secret-expiry-report@${window}`;
+      const { rows } = await tryJob(secretExpiryReport, { graph, nowMs: atMs, parameters: { days: 60 } });
+      const start = { runId, job: secretExpiryReport.name, window, startedBy: 'timer', createdAtMs: atMs };
+      await runLog.create(start, { parameters: {} });
+      await results.putRows(runId, 'rows', rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+      await runLog.recordTenant(runId, {
+        tenantId: parseTenantId('00000000-0000-4000-8000-000000000001')!,
+        name: 'Contoso',
+        outcome: 'succeeded',
+        round: 1,
+        rows: rows.length,
+        rowsName: 'rows',
+        columns: [],
+        startedAtMs: atMs,
+        finishedAtMs: atMs,
+      });
+      return (await runLog.find(runId))!;
+    };
+    const [before, after] = [await put('w1', nowMs), await put('w2', nowMs + 86_400_000)];
+    const { changes, comparedTenants } = await compareRuns({ runLog, results }, secretExpiryReport, before, after);
+    expect([changes, comparedTenants]).toEqual([[], 1]);
   });
 
   test('looks as far as the parameter says, and refuses one that makes no sense', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { ErrorCode } from '../../../../src/lib/errors.ts';
+import { BrokerError, type ErrorCode } from '../../../../src/lib/errors.ts';
 import type { Notice } from '../../../../src/lib/notifications/notice.ts';
 import { announceRun } from '../../../../src/lib/runs/announce-run.ts';
 import type { Run } from '../../../../src/lib/runs/run.ts';
@@ -42,7 +42,12 @@ function stage() {
       });
     }
   };
-  return { put, sent, announce: (window: string) => announceRun({ runLog, notifier }, { runId: `job@${window}` }) };
+  return {
+    put,
+    sent,
+    runLog,
+    announce: (window: string) => announceRun({ runLog, notifier }, { runId: `job@${window}` }),
+  };
 }
 
 describe('people hear of a run', () => {
@@ -82,6 +87,18 @@ describe('people hear of a run', () => {
     await announce('2');
     expect(sent[0]?.facts.at(-1)?.value).toMatch(/^Tenant 0, .* and 5 more$/);
   });
+});
+
+test('a storage that is away keeps nobody from hearing: the activity fails, and is repeated', async () => {
+  const { put, sent, runLog, announce } = stage();
+  await put('1', {});
+  await put('2', { 1: 'consent_required' });
+  const list = runLog.list.bind(runLog);
+  runLog.list = () => Promise.reject(new BrokerError('storage_unavailable', 'Away.'));
+  await expect(announce('2')).rejects.toMatchObject({ code: 'storage_unavailable' });
+  runLog.list = list;
+  expect(await announce('2')).toEqual({ announced: true });
+  expect(sent).toHaveLength(1);
 });
 
 describe('people do not hear of', () => {

@@ -28,6 +28,11 @@ describe('a job', () => {
     ['a resource twice', { resources: ['graph', 'graph'] }, 'resources'],
     ['a key that is no column', { columns: [{ name: 'a', title: 'A', type: 'text' }], key: ['b'] }, 'key'],
     ['a key of no columns', { key: [] }, 'key'],
+    [
+      'a key that is not compared',
+      { columns: [{ name: 'a', title: 'A', type: 'text', compare: false }], key: ['a'] },
+      'key',
+    ],
     ['a schedule of five fields', { schedule: '0 5 * * *' }, 'schedule'],
     [
       'a column twice',

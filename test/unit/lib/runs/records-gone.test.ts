@@ -122,7 +122,7 @@ test('a run that cannot be purged does not keep the others from it', async () =>
   const remove = results.remove.bind(results);
   results.remove = async (id) =>
     id === runId ? Promise.reject(new BrokerError('storage_unavailable', 'Away.')) : remove(id);
-  const purge = { ...deps, orchestrations: new FakeOrchestrations(), retentionDays: 30 };
+  const purge = { ...deps, orchestrations: new FakeOrchestrations(), retentionDays: 30, timerIsOff: () => false };
   expect(await purgeRuns(purge)).toMatchObject({ runs: 1 });
   expect(await runLog.find(runId)).toBeDefined();
   expect(await runLog.find('probe@w2')).toBeUndefined();

@@ -16,13 +16,18 @@ async function stage(more: Partial<JobDefinition> = {}) {
   const notices: Notice[] = [];
   const notifier = { send: async (notice: Notice) => void notices.push(notice) };
   const timer = { off: false };
+  /** Up since just now, so that only the records tell of what was before. */
+  const worker = { upSinceMs: Number.POSITIVE_INFINITY };
   return {
     ...run,
     orchestrations,
     notices,
     notifier,
-    watch: () => watchRuns({ ...run.deps, orchestrations, tuning, notifier, timerIsOff: () => timer.off }),
+    watch: () => watchRuns({ ...run.deps, ...worker, orchestrations, tuning, notifier, timerIsOff: () => timer.off }),
+    purge: (retentionDays: number) =>
+      purgeRuns({ ...run.deps, orchestrations, retentionDays, timerIsOff: () => timer.off }),
     timer,
+    worker,
   };
 }
 
@@ -178,6 +183,27 @@ describe('the watchdog', () => {
       await fresh.clock.advance(6 * hour);
       expect((await fresh.watch()).started).toEqual([]);
     });
+
+    test('also the first time that its timer could not, when the process was up by then', async () => {
+      const { watch, clock, runLog, worker } = await stage({ schedule });
+      await runLog.remove(runId);
+      // The timer may have woken the process.
+      worker.upSinceMs = clock.nowMs() + 5 * hour + 1_000;
+      await clock.advance(5 * hour);
+      runLog.broken = true;
+      await expect(watch()).rejects.toMatchObject({ code: 'storage_unavailable' });
+      runLog.broken = false;
+      await clock.advance(5 * 60_000);
+      expect((await watch()).started).toEqual([window]);
+    });
+
+    test('and not when the process came after it', async () => {
+      const { watch, clock, runLog, worker } = await stage({ schedule });
+      await runLog.remove(runId);
+      worker.upSinceMs = clock.nowMs() + 5 * hour + 5 * 60_000;
+      await clock.advance(5 * hour + 10 * 60_000);
+      expect((await watch()).started).toEqual([]);
+    });
   });
 
   describe('that is beaten to a missed window', () => {
@@ -235,14 +261,13 @@ describe('the watchdog', () => {
 
 describe('purging', () => {
   test('deletes ended runs older than the retention, with plan, rows and tenants, and histories after two weeks', async () => {
-    const { deps, attempt, clock, runLog, results, orchestrations } = await stage();
+    const { purge, attempt, clock, runLog, results, orchestrations } = await stage();
     await attempt(0);
-    const retention = { ...deps, orchestrations, retentionDays: 30 };
     await runLog.change(runId, { status: 'completed' });
     await clock.advance(29 * 24 * hour);
-    expect(await purgeRuns(retention)).toMatchObject({ runs: 0 });
+    expect(await purge(30)).toMatchObject({ runs: 0 });
     await clock.advance(2 * 24 * hour);
-    expect(await purgeRuns(retention)).toMatchObject({ runs: 1 });
+    expect(await purge(30)).toMatchObject({ runs: 1 });
     expect(await runLog.find(runId)).toBeUndefined();
     expect(await runLog.findTenant(runId, tenantId(0))).toBeUndefined();
     expect(await results.plan(runId)).toBeUndefined();
@@ -250,9 +275,32 @@ describe('purging', () => {
   });
 
   test('leaves a run alone that has not ended, however old', async () => {
-    const { deps, clock, runLog, orchestrations } = await stage();
+    const { purge, clock, runLog } = await stage();
     await clock.advance(100 * 24 * hour);
-    expect(await purgeRuns({ ...deps, orchestrations, retentionDays: 30 })).toMatchObject({ runs: 0 });
+    expect(await purge(30)).toMatchObject({ runs: 0 });
     expect(await runLog.find(runId)).toBeDefined();
+  });
+
+  test('keeps the last run that a timer started until its next, and no longer than others once the timer is off', async () => {
+    const { purge, timer, clock, runLog } = await stage({ schedule: '0 0 5 1 * *' });
+    const create = (window: string, startedBy: string): Promise<boolean> =>
+      runLog.create(
+        { runId: `probe@${window}`, job: 'probe', window, startedBy, createdAtMs: clock.nowMs() },
+        { parameters: {} },
+      );
+    await runLog.change(runId, { status: 'completed' });
+    await clock.advance(hour);
+    await create('by-hand', 'a-caller');
+    await runLog.change('probe@by-hand', { status: 'completed' });
+    await clock.advance(31 * 24 * hour);
+    expect(await purge(30)).toMatchObject({ runs: 1 });
+    expect(await runLog.find(runId)).toBeDefined();
+    await create('next', 'timer');
+    expect(await purge(30)).toMatchObject({ runs: 1 });
+    expect(await runLog.find(runId)).toBeUndefined();
+    await runLog.change('probe@next', { status: 'completed' });
+    await clock.advance(31 * 24 * hour);
+    timer.off = true;
+    expect(await purge(30)).toMatchObject({ runs: 1 });
   });
 });

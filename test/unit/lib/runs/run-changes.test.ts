@@ -40,6 +40,15 @@ describe('rows of one tenant', () => {
     ).toEqual([{ change: 'added', after: { a: 1, b: 3 } }]);
   });
 
+  test('that differ only in columns that are not compared are alike, with a key and without', () => {
+    const [before, after] = [[{ id: 1, daysLeft: 9 }], [{ id: 1, daysLeft: 8 }]];
+    const uncompared = new Set(['daysLeft']);
+    expect(compareRows(before, after, ['id'], uncompared)).toEqual([]);
+    expect(compareRows(before, after, undefined, uncompared)).toEqual([]);
+    const renewed = [{ id: 1, daysLeft: 30, endsAt: 'later' }];
+    expect(compareRows(before, renewed, ['id'], uncompared)).toMatchObject([{ columns: ['endsAt'] }]);
+  });
+
   test('that occur several times are matched one by one', () => {
     expect(compareRows([{ id: 1 }, { id: 1 }], [{ id: 1 }], ['id'])).toEqual([
       { change: 'removed', before: { id: 1 } },
@@ -164,12 +173,20 @@ describe('the run before', () => {
     await put('cut-short', 4.5, {}, { status: 'cancelled' });
     await put('going', 5, {}, { status: 'running' });
     const run = await put('now', 6, {});
-    expect((await previousRun(runLog, run)).runId).toBe('job@good');
+    expect((await previousRun(runLog, run))?.runId).toBe('job@good');
   });
 
-  test('is an error when there is none', async () => {
+  test('is found behind hundreds over chosen tenants', async () => {
     const { runLog, put } = stage();
-    await expect(previousRun(runLog, await put('first', 1, {}))).rejects.toMatchObject({ code: 'run_not_found' });
+    await put('good', 1, {});
+    for (let number = 0; number < 200; number += 1)
+      await put(`chosen-${number}`, 2 + number, {}, { scope: 'selected' });
+    expect((await previousRun(runLog, await put('now', 300, {})))?.runId).toBe('job@good');
+  });
+
+  test('is none for the first one', async () => {
+    const { runLog, put } = stage();
+    expect(await previousRun(runLog, await put('first', 1, {}))).toBeUndefined();
   });
 });
 

@@ -102,6 +102,7 @@ describe('a tenant of a run as it lies in the table', () => {
     code: 'throttled',
     detail: 'wait',
     round: 2,
+    attempts: 1,
     rows: 3,
     rowsName: 'rows',
     columns: ['a', 'b'],
@@ -115,7 +116,7 @@ describe('a tenant of a run as it lies in the table', () => {
   });
 
   it('that says little is read with little', () => {
-    const { code: _c, detail: _d, rowsName: _r, retryAfterSeconds: _s, ...bare } = record;
+    const { code: _c, detail: _d, rowsName: _r, retryAfterSeconds: _s, attempts: _a, ...bare } = record;
     const entity = tenantRunEntity('probe@w', { ...bare, name: 'x' });
     expect(Object.keys(entity)).not.toContain('code');
     expect(readTenantRun(read(entity))).toMatchObject({
@@ -123,6 +124,7 @@ describe('a tenant of a run as it lies in the table', () => {
       detail: undefined,
       rowsName: undefined,
       retryAfterSeconds: undefined,
+      attempts: undefined,
     });
     expect(readTenantRun(read({ rowKey: tenantId(2) }))).toMatchObject({
       name: tenantId(2),

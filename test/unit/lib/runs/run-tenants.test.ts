@@ -38,6 +38,13 @@ async function stage(status: RunStatus, records: readonly TenantRun[], planned =
 }
 
 describe('the tenants of a run', () => {
+  it('were tried as often as their record says, also where the end of the run closed it in a round of its own', async () => {
+    const closed = record(1, { outcome: 'failed', code: 'run_cancelled', round: 2, attempts: 1 });
+    const { source, run } = await stage('cancelled', [closed, record(2, { round: 2 })]);
+    const { tenants } = await viewRunTenants(source, run);
+    expect(tenants.map(({ attempts }) => attempts)).toEqual([1, 2, 0, 0, 0]);
+  });
+
   it('stand in the order of the plan, those that wait included', async () => {
     const { source, run } = await stage('running', [record(2, { rows: 7 })]);
     const { tenants, status } = await viewRunTenants(source, run);

@@ -12,7 +12,10 @@ const conflict = { statusCode: 409, code: 'EntityAlreadyExists' };
 const missing = { statusCode: 404, code: 'ResourceNotFound' };
 const unavailable = { code: 'storage_unavailable' };
 const logOn = (methods: object): TableRunLog =>
-  new TableRunLog(async () => ({ createTable: async () => undefined, ...methods }) as unknown as TableClient);
+  new TableRunLog(
+    async () => ({ createTable: async () => undefined, ...methods }) as unknown as TableClient,
+    () => 'claim-1',
+  );
 const fail = (thrown: object) => () => Promise.reject(thrown);
 const record: TenantRun = {
   tenantId: tenantId(1),
@@ -32,6 +35,18 @@ it('says that storage fails, whatever was to be done', async () => {
   await expect(log.find('probe@w')).rejects.toMatchObject(unavailable);
   await expect(log.recordTenant('probe@w', record)).rejects.toMatchObject(unavailable);
   await expect(log.change('probe@w', { status: 'running' })).rejects.toMatchObject(unavailable);
+});
+
+it('tells its own claim from that of another, when the row is there already', async () => {
+  const found = (claimId?: string) =>
+    logOn({ createEntity: fail(conflict), getEntity: async () => ({ etag: '', ...(claimId && { claimId }) }) });
+  expect(await found('claim-1').create(run, { parameters: {} })).toBe(true);
+  expect(await found('claim-2').create(run, { parameters: {} })).toBe(false);
+  expect(await found().create(run, { parameters: {} })).toBe(false);
+  const gone = logOn({ createEntity: fail(conflict), getEntity: fail(missing) });
+  expect(await gone.create(run, { parameters: {} })).toBe(false);
+  const away = logOn({ createEntity: fail(conflict), getEntity: fail(busy) });
+  await expect(away.create(run, { parameters: {} })).rejects.toMatchObject(unavailable);
 });
 
 it('refuses a request that no row can hold, and knows no run by a name that is none', async () => {

@@ -258,7 +258,11 @@ describe('finishing', () => {
       status: 'completed',
       tenants: { total: 4, succeeded: 2, failed: 2, skipped: 0, notAttempted: 0 },
     });
-    expect(await runLog.findTenant(runId, tenantId(0))).toMatchObject({ outcome: 'failed', code: 'throttled' });
+    expect(await runLog.findTenant(runId, tenantId(0))).toMatchObject({
+      outcome: 'failed',
+      code: 'throttled',
+      attempts: 1,
+    });
     expect(await runLog.find(runId)).toMatchObject({ status: 'completed', finishedAtMs: deps.clock.nowMs() });
   });
 
@@ -272,7 +276,12 @@ describe('finishing', () => {
       status: 'completed',
       tenants: { total: 2, succeeded: 1, failed: 1, skipped: 0, notAttempted: 0 },
     });
-    expect(await runLog.findTenant(runId, tenantId(1))).toMatchObject({ name: 'Tenant 1', outcome: 'failed', code });
+    expect(await runLog.findTenant(runId, tenantId(1))).toMatchObject({
+      name: 'Tenant 1',
+      outcome: 'failed',
+      code,
+      attempts: 1,
+    });
   });
 
   test('after a cancellation between two rounds is cancelled, also when the first attempt to finish died', async () => {

@@ -40,7 +40,7 @@ const customers = {
 interface Answers {
   relationships: () => Scripted;
   contracts: () => Scripted;
-  customers: () => Scripted;
+  customers: () => Scripted | Promise<Scripted>;
 }
 
 function stage(
@@ -361,6 +361,88 @@ describe('when a list fails', () => {
     revoked = true;
     await clock.advance(11 * 60_000);
     await expect(directory.list()).rejects.toMatchObject({ code: 'credential_revoked' });
+  });
+});
+
+describe('when a source takes the connection and says nothing', () => {
+  /** A list 11 minutes old, whose refresh hangs until it is released. */
+  async function hanging() {
+    const staged = stage();
+    await staged.directory.list();
+    const { promise, resolve } = Promise.withResolvers<Scripted>();
+    staged.scripted.customers = () => promise;
+    await staged.clock.advance(11 * 60_000);
+    return { ...staged, release: () => resolve(customers) };
+  }
+  const isSettled = async (promise: Promise<unknown>): Promise<boolean> =>
+    Promise.race([promise.then(() => true), new Promise<false>((resolve) => setImmediate(resolve, false))]);
+
+  test('a tenant that the last good list knows is found within seconds, and the next time at once', async () => {
+    const { directory, clock, seen, release } = await hanging();
+    const first = directory.find(id(2));
+    await clock.advance(2_900);
+    expect(await isSettled(first)).toBe(false);
+    await clock.advance(200);
+    expect(await isSettled(first)).toBe(true);
+    await expect(first).resolves.toMatchObject({ tenantId: id(2) });
+    const asked = seen.length;
+    const second = directory.find('two.example');
+    await clock.advance(0);
+    expect(await isSettled(second)).toBe(true);
+    await expect(second).resolves.toMatchObject({ tenantId: id(2) });
+    expect(seen).toHaveLength(asked);
+    release();
+  });
+
+  test('the refresh goes on, and its list counts as soon as it is there', async () => {
+    const { directory, clock, scripted, release } = await hanging();
+    scripted.relationships = () => relationships(1);
+    const found = directory.find(id(2));
+    await clock.advance(4_000);
+    expect(await isSettled(found)).toBe(true);
+    await expect(found).resolves.toMatchObject({ reason: 'gdap_active' });
+    release();
+    await clock.advance(0);
+    expect((await directory.snapshot()).warnings).toEqual([]);
+    await expect(directory.find(id(2))).resolves.toMatchObject({ reason: 'reseller_contract' });
+  });
+
+  test('whoever wants the list, or a tenant that it does not know, waits a minute, and hears how old it is', async () => {
+    const { directory, clock, release } = await hanging();
+    const [snapshot, stranger] = [directory.snapshot(), directory.find(id(77))];
+    await clock.advance(59_000);
+    expect(await isSettled(snapshot)).toBe(false);
+    expect(await isSettled(stranger)).toBe(false);
+    await clock.advance(2_000);
+    expect([await isSettled(snapshot), await isSettled(stranger)]).toEqual([true, true]);
+    expect((await snapshot).warnings).toEqual([expect.stringMatching(/still being refreshed.*2026-11-24T00:00/)]);
+    await expect(stranger).resolves.toBeUndefined();
+    release();
+  });
+
+  test('what it becomes after minutes serves for a minute, too', async () => {
+    const { directory, clock, seen, scripted } = await hanging();
+    const { promise, reject } = Promise.withResolvers<Scripted>();
+    scripted.customers = () => promise;
+    const snapshot = directory.snapshot();
+    await clock.advance(300_000);
+    await snapshot;
+    reject(new Error('reset'));
+    scripted.customers = () => problem(503, 'gone');
+    await clock.advance(10_000);
+    const asked = seen.length;
+    expect((await directory.snapshot()).warnings).toEqual([expect.stringContaining('Its copy from')]);
+    expect(seen).toHaveLength(asked);
+  });
+
+  test('a list that is too old to serve is waited for', async () => {
+    const { directory, clock, release } = await hanging();
+    await clock.advance(25 * 3_600_000);
+    const found = directory.find(id(2));
+    await clock.advance(90_000);
+    expect(await isSettled(found)).toBe(false);
+    release();
+    await expect(found).resolves.toMatchObject({ tenantId: id(2) });
   });
 });
 

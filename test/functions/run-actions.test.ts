@@ -1,0 +1,34 @@
+import { HttpRequest } from '@azure/functions';
+import { expect, it } from 'vitest';
+import type { Services } from '../../src/composition.ts';
+import { changes } from '../../src/functions/run-actions.ts';
+import { silentLogger } from '../../src/lib/log.ts';
+import { MemoryRunLog, MemoryRunResults } from '../fakes/memory-run-log.ts';
+import { guid, tenant } from '../support/audit-entries.ts';
+
+it('the changes of a run that has none before it to compare with are not found', async () => {
+  const runLog = new MemoryRunLog();
+  const runId = 'licence-report@first';
+  await runLog.create(
+    { runId, job: 'licence-report', window: 'first', startedBy: 'timer', createdAtMs: 1 },
+    { parameters: {} },
+  );
+  const services = { runLog, runResults: new MemoryRunResults() } as unknown as Services;
+  const call = {
+    request: new HttpRequest({ method: 'GET', url: 'http://localhost/api/runs/x/changes', params: { runId } }),
+    caller: {
+      applicationId: guid(1),
+      objectId: guid(2),
+      kind: 'application',
+      roles: ['Runs.Read'],
+      tenantId: tenant(9),
+      name: 'x',
+    },
+    correlationId: guid(3),
+    log: silentLogger,
+  } as const;
+  await expect(changes(services, call)).rejects.toMatchObject({
+    code: 'run_not_found',
+    detail: expect.stringContaining('no earlier completed run') as string,
+  });
+});
