@@ -15,11 +15,18 @@ import { apiUrl } from '../shared/api-base.ts';
 /** A failure in the words of the API (problem+json), or of the network. */
 export class ApiFailure extends Error {
   override readonly name = 'ApiFailure';
-  readonly code: string;
+  /** Undefined where the page itself found out. */
+  readonly code: string | undefined;
   readonly title: string;
   readonly advice: string;
   readonly correlationId: string | undefined;
-  constructor(problem: { code: string; title: string; detail: string; advice: string; correlationId?: string }) {
+  constructor(problem: {
+    code?: string | undefined;
+    title: string;
+    detail: string;
+    advice: string;
+    correlationId?: string | undefined;
+  }) {
     super(problem.detail);
     this.code = problem.code;
     this.title = problem.title;
@@ -31,7 +38,8 @@ export class ApiFailure extends Error {
 export interface Api {
   readonly health: () => Promise<HealthReportAnswer>;
   readonly jobs: () => Promise<JobsAnswer>;
-  readonly runs: (limit: number) => Promise<RunsAnswer>;
+  /** The newest, of one job or of all. */
+  readonly runs: (limit: number, job?: string) => Promise<RunsAnswer>;
   readonly run: (runId: string) => Promise<RunAnswer>;
   readonly runTenants: (runId: string) => Promise<RunTenantsAnswer>;
   readonly tenants: () => Promise<TenantsAnswer>;
@@ -39,7 +47,7 @@ export interface Api {
   readonly audit: (query: Readonly<Record<string, string>>) => Promise<AuditAnswer>;
   readonly start: (
     job: string,
-    order: { tenants?: readonly string[]; parameters?: unknown },
+    order: { window: string; tenants?: readonly string[]; parameters?: unknown },
   ) => Promise<StartedRunAnswer>;
   readonly cancel: (runId: string) => Promise<CancelledRunAnswer>;
   /** The same job for the tenants that failed or were not attempted. */
@@ -52,10 +60,9 @@ export interface Api {
 
 /** @param refused is called when the API does not accept the token (any more). */
 export function createApi(token: string, refused: (failure: ApiFailure) => void): Api {
-  const send = async (path: string, post?: { readonly body?: string }): Promise<Response> => {
-    let response: Response;
+  const ask = async (path: string, post?: { readonly body?: string }): Promise<Response> => {
     try {
-      response = await fetch(apiUrl(path), {
+      return await fetch(apiUrl(path), {
         ...(post === undefined ? {} : { method: 'POST', ...post }),
         headers: {
           authorization: `Bearer ${token}`,
@@ -65,26 +72,33 @@ export function createApi(token: string, refused: (failure: ApiFailure) => void)
       });
     } catch {
       throw new ApiFailure({
-        code: 'network',
         title: 'The broker does not answer',
         detail: 'The request did not reach the broker, or its answer did not come back.',
         advice: 'Check that the function app runs and that this browser reaches it.',
       });
     }
-    // Health answers 503 with a report.
-    if (response.ok || (path === 'health' && response.status === 503)) return response;
+  };
+  const accepted = async (response: Response): Promise<Response> => {
+    if (response.ok) return response;
     const failure = await failureOf(response);
     if (response.status === 401) refused(failure);
     throw failure;
   };
-  const get = async <T>(path: string): Promise<T> => (await (await send(path)).json()) as T;
+  const send = async (...request: Parameters<typeof ask>): Promise<Response> => accepted(await ask(...request));
+  const get = async <T>(path: string): Promise<T> => read<T>(await send(path), 'json');
   const post = async <T>(path: string, body?: unknown): Promise<T> =>
-    (await (await send(path, body === undefined ? {} : { body: JSON.stringify(body) })).json()) as T;
+    read<T>(await send(path, body === undefined ? {} : { body: JSON.stringify(body) }), 'json');
+  const health = async (): Promise<HealthReportAnswer> => {
+    const response = await ask('health');
+    const report = await reportIn(response.clone());
+    if (report !== undefined) return report;
+    throw unreadable(await accepted(response));
+  };
   const run = (runId: string): string => `runs/${encodeURIComponent(runId)}`;
   return {
-    health: () => get('health'),
+    health,
     jobs: () => get('jobs'),
-    runs: (limit) => get(`runs?limit=${limit}`),
+    runs: (limit, job) => get(`runs?limit=${limit}${job === undefined ? '' : `&job=${encodeURIComponent(job)}`}`),
     run: (runId) => get(run(runId)),
     runTenants: (runId) => get(`${run(runId)}/tenants`),
     tenants: () => get('tenants'),
@@ -93,17 +107,52 @@ export function createApi(token: string, refused: (failure: ApiFailure) => void)
     cancel: (runId) => post(`${run(runId)}/cancel`),
     rerun: (runId) => post(`${run(runId)}/rerun`),
     changes: (runId) => get(`${run(runId)}/changes`),
-    results: async (runId, format) => (await send(`${run(runId)}/results?format=${format}`)).blob(),
+    results: async (runId, format) => read<Blob>(await send(`${run(runId)}/results?format=${format}`), 'blob'),
   };
 }
 
-async function failureOf(response: Response): Promise<ApiFailure> {
-  const problem = (await response.json().catch(() => ({}))) as Partial<Record<string, string>>;
-  return new ApiFailure({
-    code: problem['code'] ?? `http_${response.status}`,
-    title: problem['title'] ?? `The broker answers ${response.status}`,
-    detail: problem['detail'] ?? 'The answer does not say why.',
-    advice: problem['advice'] ?? 'Look in the log of the function app.',
-    ...(problem['correlationId'] === undefined ? {} : { correlationId: problem['correlationId'] }),
+/**
+ * The report that comes with 200, and with 503 while the broker is down. Other answers are failures: the 503 that tells
+ * what is wrong with the settings, the host's own in plain text, or what something in front of the app says.
+ */
+async function reportIn(response: Response): Promise<HealthReportAnswer | undefined> {
+  const body = await objectIn(response);
+  return 'applications' in body ? (body as unknown as HealthReportAnswer) : undefined;
+}
+
+/** @throws ApiFailure when the body is cut off, or not what the broker sends. */
+async function read<T>(response: Response, as: 'json' | 'blob'): Promise<T> {
+  try {
+    return (await response[as]()) as T;
+  } catch {
+    throw unreadable(response);
+  }
+}
+
+const unreadable = ({ status, headers }: Response): ApiFailure =>
+  new ApiFailure({
+    title: 'The answer cannot be read',
+    detail: `It was cut off, or it is not the broker's: HTTP ${status}, ${headers.get('content-type') ?? 'no content'}.`,
+    advice: 'Try again. If that does not help, look at what stands between this browser and the function app.',
   });
+
+async function failureOf(response: Response): Promise<ApiFailure> {
+  const problem = await objectIn(response);
+  const text = (name: string): string | undefined => {
+    const value = problem[name];
+    return typeof value === 'string' ? value : undefined;
+  };
+  return new ApiFailure({
+    code: text('code'),
+    title: text('title') ?? `The broker answers ${response.status}`,
+    detail: text('detail') ?? 'The answer does not say why.',
+    advice: text('advice') ?? 'Look in the log of the function app.',
+    correlationId: text('correlationId'),
+  });
+}
+
+/** Empty for what is no JSON object. */
+async function objectIn(response: Response): Promise<Readonly<Record<string, unknown>>> {
+  const body: unknown = await response.json().catch(() => undefined);
+  return typeof body === 'object' && body !== null ? (body as Readonly<Record<string, unknown>>) : {};
 }

@@ -14,30 +14,24 @@ import { SignIn } from './sign-in.tsx';
 import { TenantsView } from './tenants-view.tsx';
 
 export function App() {
-  const [session, setSession] = useState<Session>();
-  const [refusal, setRefusal] = useState<ApiFailure>();
+  const [{ session, refusal }, setState] = useState<{ readonly session?: Session; readonly refusal?: ApiFailure }>({});
   const route = useRoute();
   const signedIn = useMemo(() => {
     if (session === undefined) return undefined;
-    const refused = (failure: ApiFailure): void => {
-      setRefusal(failure);
-      setSession(undefined);
-    };
+    // One that comes in late is of a token that somebody has forgotten, and not of the one after it.
+    const refused = (failure: ApiFailure): void =>
+      setState((now) => (now.session === session ? { refusal: failure } : now));
     return { session, api: createApi(session.token, refused) };
   }, [session]);
-  const begin = (started: Session): void => {
-    setRefusal(undefined);
-    setSession(started);
-  };
   return (
     <Announcer>
       <a class="skip" href="#content" onClick={skipToContent}>
         Skip to content
       </a>
       <SignedInContext.Provider value={signedIn}>
-        <Header session={session} route={route} onForget={() => setSession(undefined)} />
+        <Header session={session} route={route} onForget={() => setState({})} />
         {signedIn === undefined ? (
-          <SignIn refusal={refusal} onSession={begin} />
+          <SignIn refusal={refusal} onSession={(started) => setState({ session: started })} />
         ) : (
           <main id="content" tabIndex={-1}>
             <Content route={route} />

@@ -11,7 +11,8 @@ export const utcTime = (iso: string): string => `${iso.slice(0, 10)} ${iso.slice
 
 /** `4 h 05 min`, `2 min 09 s`, `3.2 s`. */
 export function duration(ms: number): string {
-  const seconds = ms / 1000;
+  // Rounded first, for 59.97 s are not 60.0 s but a minute.
+  const seconds = Math.round(ms / 100) / 10;
   if (seconds < 60) return `${seconds.toFixed(1)} s`;
   const minutes = Math.floor(seconds / 60);
   if (minutes < 60) return `${minutes} min ${pad(Math.floor(seconds % 60))} s`;
@@ -23,7 +24,11 @@ const pad = (n: number): string => String(n).padStart(2, '0');
 /** `1 tenant`, `25 tenants`. */
 export const count = (n: number, noun: string): string => `${n.toLocaleString('en')} ${noun}${n === 1 ? '' : 's'}`;
 
-/** `in 3 h`, `2 days ago`. */
+/** Behind the figure of the days until an end, negative after it: `days left`, `day past the end`. */
+export const daysWords = (days: number): string =>
+  `${Math.abs(days) === 1 ? 'day' : 'days'} ${days < 0 ? 'past the end' : 'left'}`;
+
+/** `in 3 hours`, `2 days ago`. From two of a unit on: at one of them the words would be those of the calendar, "tomorrow". */
 export function relative(iso: string, nowMs: number): string {
   const seconds = (Date.parse(iso) - nowMs) / 1000;
   const units: [Intl.RelativeTimeFormatUnit, number][] = [
@@ -33,7 +38,7 @@ export function relative(iso: string, nowMs: number): string {
   ];
   const format = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
   for (const [unit, size] of units) {
-    if (Math.abs(seconds) >= size) return format.format(Math.trunc(seconds / size), unit);
+    if (Math.abs(seconds) >= 2 * size) return format.format(Math.round(seconds / size), unit);
   }
   return format.format(Math.trunc(seconds), 'second');
 }

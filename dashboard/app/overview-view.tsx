@@ -2,6 +2,7 @@ import type { ComponentChildren } from 'preact';
 import type { HealthReportAnswer } from '../../src/lib/http/api/answers/health.ts';
 import { Notice, Sentence } from '../shared/text.tsx';
 import { useRole, useSignedIn } from './context.ts';
+import { count, daysWords } from './format.ts';
 import { Badge, Card, Failure, Loading, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { RunTable } from './runs-view.tsx';
@@ -38,11 +39,11 @@ function LatestRuns() {
 }
 
 function Health({ report }: { readonly report: HealthReportAnswer }) {
-  const { applications, policy, storage, keyVault, tokens } = report;
+  const { applications, policy, storage, keyVault, notifications, tokens } = report;
   const findings = applications.flatMap(({ application, findings }) =>
     findings.map((finding) => ({ application, ...finding })),
   );
-  const problems = [policy, storage, keyVault].flatMap(({ problem }) => problem ?? []);
+  const problems = [policy, storage, keyVault, notifications].flatMap(({ problem }) => problem ?? []);
   return (
     <>
       {problems.map((problem) => (
@@ -67,7 +68,7 @@ function Health({ report }: { readonly report: HealthReportAnswer }) {
           <dl>
             <dt>Access policy</dt>
             <dd>
-              <Badge state={policy.status}>{policy.state}</Badge> {policy.rules} rules
+              <Badge state={policy.status}>{policy.state}</Badge> {count(policy.rules, 'rule')}
             </dd>
             <dt>Storage</dt>
             <dd>
@@ -81,6 +82,10 @@ function Health({ report }: { readonly report: HealthReportAnswer }) {
                   read <Time iso={keyVault.lastReadAt} />
                 </span>
               )}
+            </dd>
+            <dt>Notices</dt>
+            <dd>
+              <Badge state={notifications.status} />
             </dd>
           </dl>
         </Card>
@@ -104,7 +109,7 @@ function CredentialCard({ health }: { readonly health: HealthReportAnswer['appli
         <p class="quiet">No refresh token.</p>
       ) : (
         <p class="figure">
-          {daysLeft} <small>days left of the refresh token</small>
+          {Math.abs(daysLeft)} <small>{daysWords(daysLeft)} of the refresh token</small>
         </p>
       )}
       <dl>
@@ -117,7 +122,9 @@ function CredentialCard({ health }: { readonly health: HealthReportAnswer['appli
         )}
         {clientCredential === undefined ? null : (
           <Fact name={`Client ${clientCredential.kind}`}>
-            {clientCredential.daysLeft === undefined ? 'no end' : `${clientCredential.daysLeft} days left`}
+            {clientCredential.daysLeft === undefined
+              ? 'no end'
+              : `${Math.abs(clientCredential.daysLeft)} ${daysWords(clientCredential.daysLeft)}`}
           </Fact>
         )}
         {lastRotation === undefined ? null : (

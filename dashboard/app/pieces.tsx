@@ -39,7 +39,12 @@ export function Failure({ failure }: { readonly failure: ApiFailure | undefined 
       <p>
         <Sentence text={failure.advice} />
       </p>
-      {failure.correlationId === undefined ? null : <p class="quiet">Correlation id {failure.correlationId}</p>}
+      {failure.code === undefined ? null : (
+        <p class="quiet">
+          Code <code>{failure.code}</code>
+          {failure.correlationId === undefined ? null : <>, correlation id {failure.correlationId}</>}
+        </p>
+      )}
     </Notice>
   );
 }

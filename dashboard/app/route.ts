@@ -14,8 +14,17 @@ const views: readonly View[] = ['overview', 'runs', 'tenants', 'jobs', 'audit'];
 export function parseRoute(hash: string): Route {
   const [, name, runId, query = ''] = /^#\/([a-z]+)(?:\/([^?]+))?(?:\?(.*))?$/.exec(hash) ?? [];
   const view = views.find((known) => known === name) ?? 'overview';
-  if (view === 'runs' && runId !== undefined) return { view, runId: decodeURIComponent(runId) };
+  if (view === 'runs' && runId !== undefined) return { view, runId: decoded(runId) };
   return view === 'audit' ? { view, audit: parseAuditFilter(query) } : { view };
+}
+
+/** As it stands where it is cut off inside of `%40`, as mail programs do to links: the API then says that there is no such run. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 export const runLink = (runId: string): string => `#/runs/${encodeURIComponent(runId)}`;

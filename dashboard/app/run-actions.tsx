@@ -1,4 +1,6 @@
 import type { RunAnswer, RunTenant } from '../../src/lib/http/api/answers/runs.ts';
+import { isEnded } from '../../src/lib/runs/run.ts';
+import { ActionButton } from './action.tsx';
 import type { ApiFailure } from './api.ts';
 import { useRole, useSignedIn } from './context.ts';
 import { count } from './format.ts';
@@ -11,43 +13,37 @@ export function RunActions(props: {
   readonly run: RunAnswer;
   readonly tenants: readonly RunTenant[];
   readonly onCancel: () => Promise<void>;
-  readonly onFailure: (failure: ApiFailure) => void;
+  readonly onFailure: (failure: ApiFailure | undefined) => void;
 }) {
   const { run, tenants, onCancel, onFailure } = props;
   const { api } = useSignedIn();
   const writes = useRole('Runs.Write');
-  const active = run.status === 'pending' || run.status === 'running';
-  const failed = tenants.filter(({ outcome }) => outcome === 'failed' || outcome === 'not_attempted');
-  const attempt = async (work: () => Promise<void>): Promise<void> => {
-    try {
-      await work();
-    } catch (thrown) {
-      onFailure(thrown as ApiFailure);
-    }
+  const ended = isEnded(run.status);
+  const owed = tenants.filter(({ outcome }) => outcome !== 'succeeded' && outcome !== 'skipped');
+  // It owes everything that was asked, however many that is.
+  const neverPlanned = tenants.length === 0 && run.status !== 'completed';
+  const save = async (format: string): Promise<void> =>
+    saveFile(await api.results(run.runId, format), `${run.job}.${format}`);
+  const repeat = async (): Promise<void> => {
+    const { runId } = await api.rerun(run.runId);
+    location.hash = runLink(runId);
   };
-  const save = (format: string): Promise<void> =>
-    attempt(async () => saveFile(await api.results(run.runId, format), `${run.job}.${format}`));
-  const repeat = (): Promise<void> =>
-    attempt(async () => {
-      const { runId } = await api.rerun(run.runId);
-      location.hash = runLink(runId);
-    });
   return (
     <div class="actions">
       {formats.map((format) => (
-        <button key={format} type="button" onClick={() => void save(format)}>
+        <ActionButton key={format} work={() => save(format)} onFailure={onFailure}>
           Rows as {format.toUpperCase()}
-        </button>
+        </ActionButton>
       ))}
-      {writes && active ? (
-        <button type="button" disabled={run.cancelRequested === true} onClick={() => void onCancel()}>
+      {writes && !ended ? (
+        <ActionButton work={onCancel} onFailure={onFailure} done={run.cancelRequested === true}>
           Cancel
-        </button>
+        </ActionButton>
       ) : null}
-      {writes && !active && failed.length > 0 ? (
-        <button type="button" class="primary" onClick={() => void repeat()}>
-          Run again for {count(failed.length, 'tenant')}
-        </button>
+      {writes && ended && (owed.length > 0 || neverPlanned) ? (
+        <ActionButton work={repeat} onFailure={onFailure} primary>
+          {neverPlanned ? 'Run again' : `Run again for ${count(owed.length, 'tenant')}`}
+        </ActionButton>
       ) : null}
     </div>
   );

@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { RunAnswer } from '../../src/lib/http/api/answers/runs.ts';
+import { isEnded } from '../../src/lib/runs/run.ts';
 import { Notice, Sentence } from '../shared/text.tsx';
 import { useAnnounce, useProgressAnnouncement } from './announcer.tsx';
 import type { ApiFailure } from './api.ts';
@@ -14,9 +15,6 @@ import { RunChanges } from './run-changes.tsx';
 import { TenantGrid } from './tenant-grid.tsx';
 
 const everyMs = 2_000;
-
-const isEnded = (status: RunAnswer['status'] | undefined): boolean =>
-  status === 'completed' || status === 'failed' || status === 'cancelled';
 
 export function RunView({ runId }: { readonly runId: string }) {
   return useRole('Runs.Read') ? <OneRun runId={runId} /> : <RoleNeeded title="Run" role="Runs.Read" />;
@@ -36,13 +34,9 @@ function OneRun({ runId }: { readonly runId: string }) {
   const [actionFailure, setActionFailure] = useState<ApiFailure>();
   useProgressAnnouncement(value === undefined ? '' : progressText(value.run), ended);
   const cancel = async (): Promise<void> => {
-    try {
-      await api.cancel(runId);
-      announce('The run will stop before its next tenant.');
-      reload();
-    } catch (thrown) {
-      setActionFailure(thrown as ApiFailure);
-    }
+    await api.cancel(runId);
+    announce('The run will stop before its next tenant.');
+    reload();
   };
   if (value === undefined) return failure === undefined ? <Loading /> : <Failure failure={failure} />;
   const { run, tenants } = value;
@@ -60,7 +54,7 @@ function OneRun({ runId }: { readonly runId: string }) {
       <Failure failure={failure ?? actionFailure} />
       <Summary run={run} />
       <div class={tenants.codes.length === 0 ? 'run-body' : 'run-body with-errors'}>
-        <TenantGrid tenants={tenants.tenants} codes={tenants.codes} />
+        <TenantGrid status={tenants.status} tenants={tenants.tenants} codes={tenants.codes} />
         <ErrorGroups tenants={tenants.tenants} codes={tenants.codes} />
       </div>
       {run.status === 'completed' ? <RunChanges runId={runId} /> : null}

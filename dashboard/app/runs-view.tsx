@@ -37,10 +37,18 @@ function RunList() {
           options={['pending', 'running', 'completed', 'failed', 'cancelled']}
           onChoose={setStatus}
         />
-        <span class="quiet">{count(shown.length, 'run')}</span>
+        {value === undefined ? null : <span class="quiet">{count(shown.length, 'run')}</span>}
       </div>
       <Failure failure={failure} />
-      {value === undefined && failure === undefined ? <Loading /> : <RunTable runs={shown} />}
+      {value === undefined ? (
+        failure === undefined ? (
+          <Loading />
+        ) : null
+      ) : shown.length === 0 && runs.length > 0 ? (
+        <p class="quiet">No run matches the filter. It looks at the latest {listed}.</p>
+      ) : (
+        <RunTable runs={shown} />
+      )}
     </>
   );
 }

@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { JobsAnswer } from '../../src/lib/http/api/answers/jobs.ts';
 import { Notice } from '../shared/text.tsx';
+import { useAction } from './action.tsx';
 import type { ApiFailure } from './api.ts';
 import { useSignedIn } from './context.ts';
 import { Failure } from './pieces.tsx';
@@ -20,29 +21,31 @@ export function StartDialog({
   const [parameters, setParameters] = useState('');
   const [failure, setFailure] = useState<ApiFailure>();
   const [wrong, setWrong] = useState('');
+  const { busy, attempt } = useAction(setFailure);
+  /** One for all that this dialog sends: when an answer is lost on the way, the repetition starts nothing twice. */
+  const [window] = useState(() => `manual-${crypto.randomUUID()}`);
   useEffect(() => dialog.current?.showModal(), []);
   const chosen = tenants.split(/[\s,;]+/).filter((part) => part !== '');
-  const submit = async (event: Event): Promise<void> => {
+  const submit = (event: Event): void => {
     event.preventDefault();
     const given = readParameters(parameters);
     if (given === undefined) {
       setWrong('The parameters are not a JSON object.');
       return;
     }
-    try {
+    void attempt(async () => {
       const { runId } = await api.start(job.name, {
+        window,
         ...(chosen.length === 0 ? {} : { tenants: chosen }),
         ...(parameters.trim() === '' ? {} : { parameters: given }),
       });
       onClose();
       location.hash = runLink(runId);
-    } catch (thrown) {
-      setFailure(thrown as ApiFailure);
-    }
+    });
   };
   return (
     <dialog ref={dialog} onClose={onClose} aria-labelledby="start-title">
-      <form onSubmit={(event) => void submit(event)}>
+      <form onSubmit={submit}>
         <h2 id="start-title">Start {job.title}</h2>
         <label for="start-tenants">Only these tenants (ids or domains); none: all of them</label>
         <textarea
@@ -68,7 +71,7 @@ export function StartDialog({
           <button type="button" onClick={() => dialog.current?.close()}>
             Back
           </button>
-          <button type="submit" class="primary">
+          <button type="submit" class="primary" aria-disabled={busy}>
             {chosen.length === 0 ? 'Start for all tenants' : `Start for ${chosen.length}`}
           </button>
         </div>

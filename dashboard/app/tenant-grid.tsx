@@ -1,10 +1,13 @@
 import { useMemo, useRef, useState } from 'preact/hooks';
 import type { RunTenant, RunTenantsAnswer } from '../../src/lib/http/api/answers/runs.ts';
+import { isEnded } from '../../src/lib/runs/run.ts';
 import { Sentence } from '../shared/text.tsx';
 import { count, outcomeWords } from './format.ts';
 import { Time } from './pieces.tsx';
 
 interface GridProps {
+  /** Of the run. */
+  readonly status: RunTenantsAnswer['status'];
   readonly tenants: readonly RunTenant[];
   readonly codes: RunTenantsAnswer['codes'];
 }
@@ -13,7 +16,7 @@ interface GridProps {
  * One cell a tenant, in colour and in words. It is one stop of the keyboard: the arrows go from cell to cell, and the
  * line below tells about the one that is chosen.
  */
-export function TenantGrid({ tenants, codes }: GridProps) {
+export function TenantGrid({ status, tenants, codes }: GridProps) {
   const [failedOnly, setFailedOnly] = useState(false);
   const [chosen, setChosen] = useState<string>();
   const list = useRef<HTMLUListElement>(null);
@@ -29,7 +32,7 @@ export function TenantGrid({ tenants, codes }: GridProps) {
     setChosen(target.tenantId);
     list.current?.querySelector<HTMLElement>(`#${cellId(target)}`)?.focus();
   };
-  if (tenants.length === 0) return <p class="quiet">The tenants are being listed.</p>;
+  if (tenants.length === 0) return <p class="quiet">{noTenants(status)}</p>;
   return (
     <section aria-labelledby="grid-title">
       <div class="title-row">
@@ -59,6 +62,11 @@ export function TenantGrid({ tenants, codes }: GridProps) {
       <Chosen tenant={tenants.find(({ tenantId }) => tenantId === chosen)} codes={codes} />
     </section>
   );
+}
+
+function noTenants(status: GridProps['status']): string {
+  if (!isEnded(status)) return 'The tenants are being listed.';
+  return status === 'completed' ? 'There was no tenant to visit.' : 'The run ended before its tenants were listed.';
 }
 
 const cellId = ({ tenantId }: RunTenant): string => `tenant-${tenantId}`;

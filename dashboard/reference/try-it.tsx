@@ -1,5 +1,5 @@
 import { createContext } from 'preact';
-import { useContext, useState } from 'preact/hooks';
+import { useContext, useRef, useState } from 'preact/hooks';
 import { apiUrl } from '../shared/api-base.ts';
 import type { Entry } from './document.ts';
 
@@ -24,9 +24,14 @@ export function TryIt({ entry }: { readonly entry: Entry }) {
   const [values, setValues] = useState<Readonly<Record<string, string>>>({});
   const [body, setBody] = useState(bodyExample === undefined ? '' : JSON.stringify(bodyExample));
   const [received, setReceived] = useState<Received>();
+  /** Which request counts; the answer to an earlier one may come in late. */
+  const turn = useRef(0);
   const submit = async (event: Event): Promise<void> => {
     event.preventDefault();
-    setReceived(await send(addressOf(entry, values), method, token, bodyExample === undefined ? undefined : body));
+    const mine = (turn.current += 1);
+    const url = addressOf(entry, values);
+    const answer = await send(url, method, token, bodyExample === undefined ? undefined : body);
+    if (turn.current === mine) setReceived(answer);
   };
   return (
     <details class="try">

@@ -1,43 +1,18 @@
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { addFault, clearFaults } from '../../../src/local/cloud/client.ts';
-import type { Demo } from '../../../src/local/demo/start-demo.ts';
-import { startQuietDemo, tokenOfCaller } from '../../support/running-demo.ts';
-import { dashboardPage, type DashboardPage } from './dashboard-page.ts';
-import { launchBrowser, noBrowser, openPage, poorContrast, type WatchedPage } from './browser.ts';
+import { tokenOfCaller } from '../../support/running-demo.ts';
+import { noBrowser, poorContrast } from './browser.ts';
+import { dashboardStage, type DashboardStage } from './dashboard-stage.ts';
 
 /** As many as an operator of a larger partner sees on one page. */
 const tenants = 300;
 
 describe.skipIf(noBrowser !== undefined)('the dashboard', () => {
-  let demo: Demo;
-  let browser: Browser;
-  let watched: WatchedPage;
-  let page: Page;
-  let dashboard: DashboardPage;
-  let token: string;
-  /** A run over all tenants that has ended. */
-  let runId: string;
+  const stage = dashboardStage(tenants);
+  let { demo, watched, page, dashboard, token, runId } = {} as DashboardStage;
 
-  beforeAll(async () => {
-    [demo, browser] = await Promise.all([startQuietDemo(tenants), launchBrowser()]);
-    token = await demo.callerToken();
-    runId = await demo.api.startRun('access-check');
-    while ((await demo.api.run(runId)).finishedAt === undefined)
-      await new Promise((resolve) => setTimeout(resolve, 300));
-  });
-  afterAll(async () => {
-    await browser?.close();
-    await demo?.stop();
-  });
-  beforeEach(async () => {
-    watched = await openPage(browser);
-    ({ page } = watched);
-    dashboard = dashboardPage(page);
-    await page.goto(`${demo.url}/api/dashboard`);
-  });
-  afterEach(async () => {
-    await page.close();
+  beforeEach(() => {
+    ({ demo, watched, page, dashboard, token, runId } = stage);
   });
 
   it('shows nothing before there is a token, and refuses what is none', async () => {

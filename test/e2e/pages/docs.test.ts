@@ -1,4 +1,4 @@
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, Page, Route } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { routes } from '../../../src/lib/http/api/routes/index.ts';
 import type { Demo } from '../../../src/local/demo/start-demo.ts';
@@ -80,6 +80,22 @@ describe.skipIf(noBrowser !== undefined)('the API page', () => {
     await jobs.getByRole('button', { name: 'Send GET' }).click();
     await jobs.getByText('200 application/json').waitFor();
     expect(await jobs.getByRole('status').textContent()).toContain('licence-report');
+  });
+
+  it('shows the answer to the last request, though an earlier one comes in after it', async () => {
+    const first: Route[] = [];
+    await page.route('**/api/health', (route) => void first.push(route), { times: 1 });
+    const health = page.locator('#health');
+    await health.getByText('Try it').click();
+    await health.getByRole('button', { name: 'Send GET' }).click();
+    await expect.poll(() => first.length).toBe(1);
+    await health.getByRole('button', { name: 'Send GET' }).click();
+    await health.getByText('200 application/json').waitFor();
+    const late = page.waitForResponse((response) => response.status() === 502);
+    await first[0]?.fulfill({ status: 502, body: 'late' });
+    await (await late).finished();
+    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve)));
+    expect(await health.getByRole('status').textContent()).toContain('200 application/json');
   });
 
   it.each(['light', 'dark'] as const)('is legible in the %s scheme', async (colorScheme) => {
