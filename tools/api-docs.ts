@@ -21,6 +21,8 @@ $env:BROKER_URL = 'https://NAME.azurewebsites.net'
 $env:CALLER_TOKEN = az account get-access-token --resource api://BROKER --query accessToken --output tsv
 \`\`\`
 
+\`api://BROKER\` is the App ID URI of the broker's application. A person gets a token where that application authorizes the Azure CLI and the person has an app role in it; for \`POST /api/tokens\` a policy rule must name the Azure CLI as well. [deploy.md](deploy.md) does all three.
+
 A function or service in Azure uses its managed identity and needs no secret: with TypeScript, [clients/typescript](../clients/typescript/README.md) does both steps, the caller's token and the broker's, behind \`TokenCredential\`, so that any Azure or Graph SDK can use it. With PowerShell, see [powershell.md](powershell.md). Against the simulated cloud of \`npm start\`, see the [README](../README.md).
 
 ## What all answers have in common

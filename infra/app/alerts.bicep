@@ -29,13 +29,15 @@ AppTraces
 | extend event = tostring(fields.event), code = tostring(fields.code), errorScope = tostring(fields.scope)
 '''
 
+var credentialBroken = 'errorScope == "credential" or event == "credential.dead" or (event == "credential.state_changed" and SeverityLevel >= 3)'
+
 var rules = [
   {
     name: 'credential-broken'
     title: 'The credential does not work'
     description: 'No tokens for any tenant. docs/operations.md, "The credential is refused".'
     severity: 0
-    query: '${events}| where SeverityLevel >= 3 and event startswith "credential." or errorScope == "credential"'
+    query: '${events}| where ${credentialBroken}'
     frequency: 'PT15M'
     window: 'PT15M'
     operator: 'GreaterThan'
@@ -44,9 +46,9 @@ var rules = [
   {
     name: 'credential-warning'
     title: 'The credential needs attention soon'
-    description: 'A rotation failed or an end date comes near. docs/operations.md, "Rotation".'
+    description: 'A rotation failed, a notice could not be sent, or an end date comes near. docs/operations.md, "Rotation".'
     severity: 2
-    query: '${events}| where SeverityLevel == 2 and event startswith "credential."'
+    query: '${events}| where SeverityLevel >= 2 and event startswith "credential." and not(${credentialBroken})'
     frequency: 'PT1H'
     window: 'PT1H'
     operator: 'GreaterThan'
@@ -88,7 +90,7 @@ var rules = [
   {
     name: 'configuration-refused'
     title: 'Settings or access policy are refused'
-    description: 'A setting is wrong (every route answers 503) or the policy cannot be used (the last good one holds for a day, then all is denied).'
+    description: 'A setting is wrong (every route answers 503; a wrong NOTIFICATION_WEBHOOK only silences the notices) or the policy cannot be used (the last good one holds for a day, then all is denied).'
     severity: 1
     query: '${events}| where code == "config_invalid" or event == "policy.rejected"'
     frequency: 'PT15M'

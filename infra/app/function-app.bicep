@@ -88,6 +88,8 @@ resource functionApp 'Microsoft.Web/sites@2025-03-01' = {
     // Shuts /admin, which the master key opens. The property works but is missing from the published schema.
     #disable-next-line BCP037
     functionsRuntimeAdminIsolationEnabled: true
+    // A setting may be a Key Vault reference; without this the platform reads it with an identity that is not there.
+    keyVaultReferenceIdentity: identityId
     virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
     siteConfig: {
       minTlsVersion: '1.2'

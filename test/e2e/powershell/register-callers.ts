@@ -1,8 +1,11 @@
-import { createHash, X509Certificate } from 'node:crypto';
+import { createHash, randomUUID, X509Certificate } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
 import type { CloudDocument } from '../../../src/local/cloud/document.ts';
+
+/** Azure CLI, as which the tests sign in to the broker with a code. */
+const signInClient = '04b07795-8ddb-461a-bbee-02f9e1bf7b46';
 
 /** Microsoft Graph Command Line Tools: a public client that an administrator signs in with. */
 const administrationClient = '14d82eec-204b-4c2f-b7e8-296a70dab67e';
@@ -14,8 +17,8 @@ export interface CallerCertificate {
 }
 
 /**
- * Makes the caller with all roles sign in with a certificate too, and gives the broker's application a scope, so that
- * people can sign in to it: what an administrator does in the portal.
+ * Makes the caller with all roles sign in with a certificate too, and gives the broker's application a scope and a
+ * client that has it, so that people can sign in: what infra/optional/entra-application.bicep does.
  */
 export async function registerCallers(cloud: CloudDocument, folder: string): Promise<CallerCertificate> {
   const token = await signInAsAdministrator(cloud);
@@ -38,8 +41,12 @@ export async function registerCallers(cloud: CloudDocument, folder: string): Pro
   await patch(caller.clientId, {
     keyCredentials: [{ type: 'AsymmetricX509Cert', usage: 'Verify', key: der.toString('base64') }],
   });
+  const scopeId = randomUUID();
   await patch(cloud.brokerApplication.clientId, {
-    api: { oauth2PermissionScopes: [{ value: 'access_as_user', isEnabled: true, type: 'User' }] },
+    api: {
+      oauth2PermissionScopes: [{ id: scopeId, value: 'access_as_user', isEnabled: true, type: 'Admin' }],
+      preAuthorizedApplications: [{ appId: signInClient, delegatedPermissionIds: [scopeId] }],
+    },
   });
   const certificatePath = join(folder, 'caller.pem');
   const keyPath = join(folder, 'caller.key');

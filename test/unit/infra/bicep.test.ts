@@ -1,5 +1,6 @@
 import { glob, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { runInNewContext } from 'node:vm';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { settingsSchema } from '../../../src/lib/config/settings.ts';
 import { projectRoot } from '../../paths.ts';
@@ -62,6 +63,7 @@ describe.skipIf(!bicepIsHere)('infra/main.bicep', { timeout: 120_000 }, () => {
         alwaysReadyDurableInstances: 1,
         allowedAddressRanges: ['192.0.2.0/24'],
         operatorAddressRanges: ['198.51.100.7/32'],
+        additionalSettings: { TENANTS_EXCLUDE: 'fabrikam.com' },
       }),
     ]);
   });
@@ -134,6 +136,12 @@ describe.skipIf(!bicepIsHere)('infra/main.bicep', { timeout: 120_000 }, () => {
     ).toEqual([{ allow: false }, { allow: false }]);
   });
 
+  it('has Key Vault references read with the identity that has the role', () => {
+    const site = the(usual, 'Microsoft.Web/sites');
+    const { userAssignedIdentities } = site['identity'] as { userAssignedIdentities: object };
+    expect([property(site, 'keyVaultReferenceIdentity')]).toEqual(Object.keys(userAssignedIdentities));
+  });
+
   it('tells the app where everything is, and no secret', () => {
     const settings = the(usual, 'Microsoft.Web/sites/config').properties ?? {};
     const known = new Set(Object.keys(settingsSchema.shape));
@@ -156,6 +164,13 @@ describe.skipIf(!bicepIsHere)('infra/main.bicep', { timeout: 120_000 }, () => {
     );
     expect(settings).not.toHaveProperty('AzureWebJobsStorage');
     expect(JSON.stringify(settings)).not.toMatch(/listKeys|AccountKey|SharedAccessSignature/i);
+  });
+
+  it('adds further settings to its own', () => {
+    expect(the(locked, 'Microsoft.Web/sites/config').properties).toMatchObject({
+      PARTNER_TENANT_ID: expect.any(String),
+      TENANTS_EXCLUDE: 'fabrikam.com',
+    });
   });
 
   it('gives the app and the operator these rights and no others', () => {
@@ -199,6 +214,34 @@ describe.skipIf(!bicepIsHere)('infra/main.bicep', { timeout: 120_000 }, () => {
     expect(receivers(usual)).toHaveLength(ofType(usual, 'Microsoft.Insights/scheduledQueryRules').length);
     expect(ofType(locked, 'Microsoft.Insights/actionGroups')).toEqual([]);
     expect(receivers(locked)).toEqual([]);
+  });
+
+  it.each([
+    ['credential.dead', 3, 'credential', 'credential-broken'],
+    ['credential.state_changed', 3, '', 'credential-broken'],
+    ['credential.rotation_failed', 3, 'credential', 'credential-broken'],
+    ['request.failed', 2, 'credential', 'credential-broken'],
+    ['credential.rotation_failed', 3, 'platform', 'credential-warning'],
+    ['credential.care_failed', 3, 'platform', 'credential-warning'],
+    ['credential.state_changed', 2, '', 'credential-warning'],
+    ['credential.notice_failed', 2, 'platform', 'credential-warning'],
+    ['credential.of_a_new_kind', 3, '', 'credential-warning'],
+    ['credential.rotated', 1, '', undefined],
+    ['request.failed', 3, 'platform', undefined],
+  ])('answers %s of severity %i and scope "%s" with %s', (event, SeverityLevel, errorScope, expected) => {
+    const fires = (name: string): boolean => {
+      const [rule] = ofType(usual, 'Microsoft.Insights/scheduledQueryRules').filter((each) => each.name.endsWith(name));
+      const { allOf } = property(rule ?? usual[0]!, 'criteria') as { allOf: { query: string }[] };
+      const [, condition = ''] = allOf[0]?.query.split('| where ').slice(1) ?? [];
+      // What of KQL these rules use, as JavaScript: `and` binds more tightly than `or` in both.
+      const script = condition
+        .replaceAll(' and ', ' && ')
+        .replaceAll(' or ', ' || ')
+        .replaceAll('not(', '!(')
+        .replaceAll(/(\w+) startswith ("[^"]+")/g, '$1.startsWith($2)');
+      return runInNewContext(script, { event, SeverityLevel, errorScope }) as boolean;
+    };
+    expect(['credential-broken', 'credential-warning'].filter(fires)).toEqual(expected === undefined ? [] : [expected]);
   });
 
   it('takes storage and vault off the internet when a virtual network is wanted', () => {

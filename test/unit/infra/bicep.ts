@@ -59,5 +59,9 @@ export async function evaluate(parameters: Readonly<Record<string, unknown>>): P
 
 function literal(value: unknown): string {
   if (Array.isArray(value)) return `[\n${value.map(literal).join('\n')}\n]`;
+  if (typeof value === 'object' && value !== null) {
+    const lines = Object.entries(value).map(([name, each]) => `${name}: ${literal(each)}`);
+    return ['{', ...lines, '}'].join('\n');
+  }
   return typeof value === 'string' ? `'${value}'` : String(value);
 }

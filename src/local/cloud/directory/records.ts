@@ -50,6 +50,12 @@ export interface PermissionScope {
   readonly isEnabled: boolean;
 }
 
+/** A client that an application grants some of its scopes to by itself, without anybody's consent. */
+export interface PreAuthorizedClient {
+  readonly appId: string;
+  readonly delegatedPermissionIds: readonly string[];
+}
+
 export interface ResourceAccess {
   readonly resourceAppId: string;
   readonly resourceAccess: readonly { readonly id: string; readonly type: string }[];
@@ -75,6 +81,7 @@ export interface Application {
   requestedAccessTokenVersion: number | null;
   appRoles: readonly AppRole[];
   scopes: readonly PermissionScope[];
+  preAuthorized: readonly PreAuthorizedClient[];
   passwords: readonly PasswordCredential[];
   keys: readonly KeyCredential[];
   readonly federated: Map<string, FederatedCredential>;

@@ -87,6 +87,7 @@ export function newApplication(
     requestedAccessTokenVersion: null,
     appRoles: [],
     scopes: [],
+    preAuthorized: [],
     passwords: [],
     keys: [],
     federated: new Map(),

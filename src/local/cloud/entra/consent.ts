@@ -8,6 +8,7 @@ import type { Target } from './target.ts';
  * What an application may do where. In the partner tenant it is what the directory's grants and assignments say. In a
  * customer tenant the same holds if the application is pre-consented (its service principal is a member of AdminAgents;
  * "Control panel vendor" and "partner" applications of the Partner Center documentation), plus what was consented there.
+ * A resource may grant scopes to a client without all that; Microsoft's own clients have nothing else.
  */
 export interface Consent {
   readonly scopes: readonly string[];
@@ -25,7 +26,8 @@ export function consentIn(
   customer: CustomerTenant | undefined,
   userId?: string,
 ): Consent {
-  if (Object.hasOwn(publicClients, clientId)) return { scopes: Object.keys(target.scopes), roles: [], present: true };
+  if (Object.hasOwn(publicClients, clientId))
+    return { scopes: target.preAuthorized.get(clientId) ?? [], roles: [], present: true };
   const atHome = consentOf(world.partner.directory, clientId, target, Number.POSITIVE_INFINITY, userId);
   if (customer === undefined) return atHome;
   const directory = world.knownDirectoryOf(customer.tenantId);
@@ -56,7 +58,7 @@ function consentOf(
   if (principal === undefined) return nothing;
   const resource = directory.servicePrincipalOf(target.appId);
   if (resource === undefined) return { ...nothing, present: true };
-  const scopes = new Set<string>();
+  const scopes = new Set(target.preAuthorized.get(clientId));
   for (const grant of directory.permissionGrants.values()) {
     if (grant.clientId !== principal.id || grant.resourceId !== resource.id || grant.createdMs > effectiveMs) continue;
     if (grant.consentType !== 'AllPrincipals' && grant.principalId !== userId) continue;

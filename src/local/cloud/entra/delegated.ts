@@ -49,6 +49,8 @@ export function authorizeDelegated(
 
 function refusedConsent(client: Client, { customer }: Authority, target: Target, values: RefusalValues): Refusal {
   if (customer?.state === 'no_consent') return new Refusal(customer.refusal, values);
-  const isListed = client.application?.requiredResourceAccess.some((access) => access.resourceAppId === target.appId);
+  // Microsoft's own clients have no list here: "Microsoft Azure CLI" is refused with 65001 (Azure/azure-cli issue 15056).
+  const listed = client.application?.requiredResourceAccess;
+  const isListed = listed?.some((access) => access.resourceAppId === target.appId) ?? true;
   return new Refusal(isListed ? 65001 : 650057, values);
 }

@@ -72,7 +72,10 @@ export const microsoftResources: readonly MicrosoftResource[] = [
   }),
 ];
 
-/** Microsoft's own clients that operators sign in with: no registration in the tenant, no secret, every permission. */
+/**
+ * Microsoft's own clients that operators sign in with: no registration in the tenant, no secret, every permission of
+ * Microsoft's resources.
+ */
 export const publicClients: Readonly<Record<string, string>> = {
   '04b07795-8ddb-461a-bbee-02f9e1bf7b46': 'Microsoft Azure CLI',
   '1950a258-227b-4e31-a9cf-717495945fc2': 'Microsoft Azure PowerShell',

@@ -1,5 +1,5 @@
 import type { World } from '../world.ts';
-import { findMicrosoftResource, withoutSlash } from './resources.ts';
+import { findMicrosoftResource, publicClients, withoutSlash } from './resources.ts';
 import { Refusal } from './refusal.ts';
 
 /** What a token is asked for. */
@@ -12,6 +12,8 @@ export interface Target {
   /** Permissions that the resource knows: value → id. */
   readonly scopes: Readonly<Record<string, string>>;
   readonly roles: Readonly<Record<string, string>>;
+  /** Scopes that the resource grants to clients by itself: client id → values. */
+  readonly preAuthorized: ReadonlyMap<string, readonly string[]>;
   /** Values asked for by name; empty when `.default` was. */
   readonly named: readonly string[];
 }
@@ -33,7 +35,9 @@ export function findTarget(world: World, asked: string, named: readonly string[]
   const known = findMicrosoftResource(asked);
   if (known !== undefined) {
     const { appId, displayName, permissions } = known;
-    return { appId, displayName, asked, tokenVersion: 1, scopes: permissions.scopes, roles: permissions.roles, named };
+    const { scopes, roles } = permissions;
+    const preAuthorized = new Map(Object.keys(publicClients).map((id) => [id, Object.keys(scopes)]));
+    return { appId, displayName, asked, tokenVersion: 1, scopes, roles, preAuthorized, named };
   }
   const name = withoutSlash(asked.toLowerCase());
   for (const application of world.partner.directory.applications.values()) {
@@ -51,6 +55,12 @@ export function findTarget(world: World, asked: string, named: readonly string[]
       tokenVersion,
       scopes: values(application.scopes),
       roles: values(application.appRoles),
+      preAuthorized: new Map(
+        application.preAuthorized.map(({ appId: client, delegatedPermissionIds: ids }) => [
+          client,
+          application.scopes.filter(({ id }) => ids.includes(id)).map(({ value }) => value),
+        ]),
+      ),
       named,
     };
   }

@@ -1,5 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import type { Application, AppRole, KeyCredential, PermissionScope, ResourceAccess } from '../directory/records.ts';
+import type {
+  Application,
+  AppRole,
+  KeyCredential,
+  PermissionScope,
+  PreAuthorizedClient,
+  ResourceAccess,
+} from '../directory/records.ts';
 import { newKey } from '../directory/tenant-directory.ts';
 import { badRequest, GraphError } from './graph-error.ts';
 
@@ -83,12 +90,18 @@ const setters: Readonly<Record<string, Setter>> = {
   },
   api: (application, value) => {
     if (!isObject(value)) throw invalid('api');
-    const { requestedAccessTokenVersion: version, oauth2PermissionScopes: scopes } = value;
+    const {
+      requestedAccessTokenVersion: version,
+      oauth2PermissionScopes: scopes,
+      preAuthorizedApplications: clients,
+    } = value;
     if (version !== undefined) {
       if (version !== null && version !== 1 && version !== 2) throw invalid('api/requestedAccessTokenVersion');
       application.requestedAccessTokenVersion = version;
     }
     if (scopes !== undefined) application.scopes = objects('api/oauth2PermissionScopes', scopes).map(permissionScope);
+    // After the scopes: one body may bring both.
+    if (clients !== undefined) application.preAuthorized = preAuthorized(application.scopes, clients);
   },
   web: redirects('web'),
   publicClient: redirects('publicClient'),
@@ -151,6 +164,15 @@ function permissionScope(value: Body): PermissionScope {
     type: textOr(value['type'], 'Admin'),
     isEnabled: value['isEnabled'] !== false,
   };
+}
+
+function preAuthorized(scopes: readonly PermissionScope[], value: unknown): readonly PreAuthorizedClient[] {
+  const name = 'api/preAuthorizedApplications';
+  return objects(name, value).map(({ appId, delegatedPermissionIds: ids }) => {
+    const isScope = (id: string): boolean => scopes.some((scope) => scope.id === id);
+    if (typeof appId !== 'string' || !isTexts(ids) || !ids.every(isScope)) throw invalid(name);
+    return { appId: appId.toLowerCase(), delegatedPermissionIds: ids };
+  });
 }
 
 /** @throws GraphError for what is no time. */

@@ -58,7 +58,7 @@ export const applicationJson = (application: Application): Item => ({
     knownClientApplications: [],
     requestedAccessTokenVersion: application.requestedAccessTokenVersion,
     oauth2PermissionScopes: application.scopes,
-    preAuthorizedApplications: [],
+    preAuthorizedApplications: application.preAuthorized,
   },
   appRoles: application.appRoles,
   keyCredentials: application.keys.map(keyJson),
