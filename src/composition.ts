@@ -34,8 +34,7 @@ import { createMsalRedeemer } from './lib/entra/redeemer.ts';
 import type { Fetch } from './lib/http/outbound.ts';
 import { Limiter } from './lib/limiter.ts';
 import { createLogger, type Logger, type LogSink } from './lib/log.ts';
-import { silentNotifier } from './lib/notifications/notice.ts';
-import { createWebhookNotifier } from './lib/notifications/webhook-notifier.ts';
+import { createNotifications } from './lib/notifications/notifications.ts';
 import { BlobRunResults } from './lib/runs/blob-run-results.ts';
 import { createLastResults } from './lib/runs/last-results.ts';
 import { createRunPlans } from './lib/runs/run-plans.ts';
@@ -110,9 +109,10 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
     },
     cloud.endpoints.entra,
   );
+  // What outlives the invocation that set it off must not log into it.
+  const background = (work: () => void): void => currentInvocation.exit(work);
   const broker = new TokenBroker(
-    // A renewal outlives the invocation that set it off, and must not log into it.
-    { credentials, redeemer, clock, random, log, background: (work) => currentInvocation.exit(work) },
+    { credentials, redeemer, clock, random, log, background },
     {
       partnerTenantId,
       canaryResource: cloud.resources.graph,
@@ -122,11 +122,13 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   );
   const resourceLimiter = new Limiter(settings.RESOURCE_CONCURRENCY);
   const audit = createTableAuditLog({ table: () => storage.table('Audit'), clock, log, newId });
-  const policy = createPolicyStore({ read: await policySource(settings.ACCESS_POLICY, identity), clock, log });
-  const notifier =
-    settings.NOTIFICATION_WEBHOOK === undefined
-      ? silentNotifier
-      : createWebhookNotifier({ fetch, clock }, settings.NOTIFICATION_WEBHOOK, settings.NOTIFICATION_FORM);
+  const readPolicy = await policySource(settings.ACCESS_POLICY, identity);
+  const policy = createPolicyStore({ read: readPolicy, clock, log, background });
+  const { notifier, problem: notificationProblem } = createNotifications(
+    { fetch, clock, log },
+    settings.NOTIFICATION_WEBHOOK,
+    settings.NOTIFICATION_FORM,
+  );
   const credentialJournal = new TableCredentialJournal(() => storage.table(journalTable));
   const health = new HealthReporter({
     credentials,
@@ -138,6 +140,7 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
     journal: credentialJournal,
     policy,
     watch: new StateWatch({ journal: credentialJournal, clock, log, notifier }),
+    notificationProblem,
     clock,
   });
   const directory = createTenantDirectory(
@@ -160,11 +163,12 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
       withoutGdap: settings.TENANTS_WITHOUT_GDAP,
     },
   );
-  const runLog = new TableRunLog((name) => storage.table(name));
+  const runLog = new TableRunLog((name) => storage.table(name), newId);
   const runResults = new BlobRunResults((name) => storage.container(name));
   return {
     settings,
     clock,
+    upSinceMs: clock.nowMs(),
     random,
     newId,
     fetch,

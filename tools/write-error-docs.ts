@@ -31,7 +31,7 @@ export function errorDocs(): string {
   return [
     '# Errors',
     '',
-    'Every failure has one of these codes, with the same title and advice over HTTP (`application/problem+json`), on the command line, in run records and in the dashboard. Switch on `code`, never on text. The file is produced from `src/lib/errors.ts` and `src/lib/entra/aadsts.ts` by `node tools/write-error-docs.ts`.',
+    'Every failure has one of these codes, with the same title and advice over HTTP (`application/problem+json`), on the command line, in run records and in the dashboard; where the remedy is an option or variable of `ptb`, the command line names that instead. Switch on `code`, never on text. The file is produced from `src/lib/errors.ts` and `src/lib/entra/aadsts.ts` by `node tools/write-error-docs.ts`.',
     '',
     '## Codes',
     '',

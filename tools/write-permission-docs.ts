@@ -10,7 +10,7 @@ import {
 } from '../src/lib/setup/permissions.ts';
 
 const says: Readonly<Record<ProfileName, string>> = {
-  gdap: 'What the directory of tenants, the built-in jobs and the resources of the broker need. `ptb setup` uses it unless told otherwise. It contains the list of `legacy`, so that scripts of the published method find what they had.',
+  gdap: 'What the directory of tenants, the built-in jobs and the resources of the broker need. `ptb setup` uses it for a new application unless told otherwise. It contains the list of `legacy`, so that scripts of the published method find what they had.',
   legacy: 'The list of the published secure application model script, neither more nor less.',
 };
 
@@ -43,6 +43,9 @@ partner tenant, and takes back what was granted beyond them. Delegated permissio
 through the application, and never more than its GDAP roles allow in a customer's tenant; application permissions are
 what the application may do by itself in the partner tenant.
 
+Without \`--profile\` an application that is there keeps what is registered with it. So after a release that adds to a
+profile, and to change one, name the profile again.
+
 Beside the profile, ${signInScopes.map((scope) => `\`${scope}\``).join(', ')} are consented for Microsoft Graph: without them nobody can sign in and no refresh token is
 issued.
 `;
@@ -64,11 +67,17 @@ therefore had by several applications, each with its own refresh token, and by p
 \`\`\`sh
 ptb setup --application reader --profile reader.json
 ptb consent --application reader
-ptb tenants consent --application reader --profile reader.json
+ptb tenants consent --application reader
 \`\`\`
+
+The application \`default\` must be set up before: customers are listed and consented to with its token.
 
 \`scopes\` are delegated, \`roles\` application permissions, by value or by id. Each is looked up at the resource's service
 principal in the partner tenant, so that a misspelt one is found before anything is changed.
+
+Without \`Application.ReadWrite.OwnedBy\` of Microsoft Graph among the roles the application cannot renew its own secret
+or certificate: \`ptb setup --application reader\` does, in its last 30 days, or \`--credential federated\` makes it
+needless ([credential.md](credential.md#which-client-credential)).
 `;
 
 export const permissionDocs = (): string =>

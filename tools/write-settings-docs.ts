@@ -49,11 +49,12 @@ const introduction = `# Settings
 
 The app reads these from its environment: app settings in Azure, \`local.settings.json\` on a laptop (copy
 \`local.settings.sample.json\`). An empty value counts as absent. None but
-\`NOTIFICATION_WEBHOOK\` is a secret (make that one a Key Vault reference): the credential is in Key Vault, and the app
-reaches vault and storage with its managed identity.
+\`NOTIFICATION_WEBHOOK\` is a secret (make that one a [Key Vault reference](deploy.md#choices)): the credential is
+in Key Vault, and the app reaches vault and storage with its managed identity.
 
 A missing or wrong setting does not stop the app: it starts, \`GET /api/health\` names the setting, and every other route
-answers 503 \`config_invalid\` until it is corrected and the app restarted.
+answers 503 \`config_invalid\` until it is corrected and the app restarted. Only a wrong \`NOTIFICATION_WEBHOOK\` stops
+nothing: notices reach nobody, health is \`degraded\` and says why, and the log says it once at each start.
 `;
 
 const platformSettings = `

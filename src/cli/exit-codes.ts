@@ -7,7 +7,7 @@ export const exitCodes = {
   usage: 2,
   /** Some tenants failed, the rest succeeded. */
   partial: 3,
-  /** A person must sign in or consent. */
+  /** A person must sign in or consent, or see to the credential in another way. */
   signInNeeded: 4,
   /** A remote service failed or throttles. */
   remote: 5,
@@ -20,6 +20,7 @@ const signIn = new Set([
   'credential_missing',
   'credential_expired',
   'credential_revoked',
+  'client_credential_rejected',
   'consent_required',
   'interaction_required',
   'caller_unauthenticated',
@@ -30,6 +31,7 @@ const signIn = new Set([
 export function exitCodeOf(error: BrokerError): ExitCode {
   if (signIn.has(error.code)) return exitCodes.signInNeeded;
   if (error.code === 'request_invalid') return exitCodes.usage;
+  if (error.code === 'caller_throttled') return exitCodes.remote;
   return errorTable[error.code].scope === 'platform' && error.code !== 'config_invalid' && error.code !== 'internal'
     ? exitCodes.remote
     : exitCodes.failure;

@@ -1,6 +1,7 @@
 import { CommanderError, type Command } from 'commander';
-import { BrokerError, errorTable } from '../lib/errors.ts';
+import { BrokerError } from '../lib/errors.ts';
 import { scrub } from '../lib/log.ts';
+import { nextStep } from './command-failure.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.ts';
 
 /** A command sets this when its outcome is neither plain success nor an error (3: some tenants failed). */
@@ -34,7 +35,7 @@ export async function runProgram(program: Command, argv: readonly string[]): Pro
       return exitCodes.usage;
     }
     if (thrown instanceof BrokerError) {
-      process.stderr.write(`ptb: ${thrown.detail} ${errorTable[thrown.code].advice} (${thrown.code})\n`);
+      process.stderr.write(`ptb: ${thrown.detail} ${nextStep(thrown)} (${thrown.code})\n`);
       return exitCodeOf(thrown);
     }
     process.stderr.write(

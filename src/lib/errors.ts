@@ -1,7 +1,7 @@
 /**
  * The closed set of failures that leave this program, and what each means to the reader.
  * HTTP, the command line, run records and the dashboard all read the same table, so that one
- * failure has one text everywhere. What is known beyond it (AADSTS number, trace id, cause)
+ * failure has one text everywhere (a remedy that is an option of `ptb` is in src/cli/command-failure.ts). What is known beyond it (AADSTS number, trace id, cause)
  * stays in the log: rich inside, poor outside.
  */
 
@@ -155,6 +155,13 @@ export const errorTable = {
     'The signed-in account may not do this',
     'Sign in as a Global Administrator of the partner tenant, or as Privileged Role Administrator and Cloud Application Administrator in one.',
   ),
+  setup_refused: entry(
+    400,
+    'caller',
+    'never',
+    'Microsoft Graph refuses a step of the setup',
+    'Change what the detail names, often a policy of the partner tenant for applications, then run `ptb setup` again.',
+  ),
   consent_required: entry(
     403,
     'tenant',
@@ -230,7 +237,7 @@ export const errorTable = {
     'platform',
     'later',
     'Key Vault does not answer',
-    'Check the vault, its network rules and that the managed identity has the role Key Vault Secrets User; `ptb doctor` tells which.',
+    'Check the vault, its network rules and that the managed identity has the role Partner Token Broker Secret Keeper (or Key Vault Secrets Officer); `ptb doctor` tells which.',
   ),
   directory_unavailable: entry(
     503,

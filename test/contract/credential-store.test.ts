@@ -82,10 +82,55 @@ describe.each(stores)('a credential store %s', (_where, open) => {
     expect((await store.load('older')).client.keyId).toBe('key-2');
   });
 
+  test('tells of each version whose key it is, disabled ones too', async () => {
+    const first = await store.saveClientCredential('keys', client('one', { keyId: 'key-1' }));
+    await store.saveClientCredential('keys', client('two'));
+    await store.disableClientCredentialVersion('keys', first);
+    const versions = await store.listClientCredentialVersions('keys');
+    expect(versions).toHaveLength(2);
+    expect(versions.filter(({ keyId }) => keyId !== undefined)).toMatchObject([
+      { version: first, keyId: 'key-1', enabled: false },
+    ]);
+  });
+
+  test('tells of each version what kind it is and whose, disabled ones too', async () => {
+    const { clientId } = client('one');
+    const first = await store.saveClientCredential('kinds', { ...client('x'), credential: { kind: 'federated' } });
+    await store.disableClientCredentialVersion('kinds', first);
+    expect(await store.listClientCredentialVersions('kinds')).toMatchObject([{ kind: 'federated', clientId }]);
+    await store.saveClientCredential('secrets', client('one'));
+    expect(await store.listClientCredentialVersions('secrets')).toMatchObject([{ kind: 'secret', clientId }]);
+  });
+
+  test('gives out nothing that is only proposed', async () => {
+    const inUse = await store.saveClientCredential('proposed', client('in use'));
+    const proposed = await store.proposeClientCredential('proposed', {
+      ...client('x'),
+      credential: { kind: 'federated' },
+    });
+    expect((await store.load('proposed')).client.version).toBe(inUse);
+    const versions = await store.listClientCredentialVersions('proposed');
+    expect(versions.filter((version) => version.proposed)).toMatchObject([{ version: proposed, enabled: false }]);
+    expect(await store.listApplications()).toContain('proposed');
+  });
+
+  test('says which vault it is', () => {
+    expect(store.vault).toMatch(/^[a-z0-9.:-]+$/);
+  });
+
   test('knows the applications that were set up', async () => {
     await store.saveClientCredential('second', client('s'));
     expect(await store.listApplications()).toEqual(expect.arrayContaining(['kept', 'second']));
     expect(await store.listApplications()).not.toContain('versions');
+  });
+
+  test('counts an application until its last client credential is disabled', async () => {
+    const first = await store.saveClientCredential('revoked', client('one'));
+    const second = await store.saveClientCredential('revoked', client('two'));
+    await store.disableClientCredentialVersion('revoked', second);
+    expect(await store.listApplications()).toContain('revoked');
+    await store.disableClientCredentialVersion('revoked', first);
+    expect(await store.listApplications()).not.toContain('revoked');
   });
 
   test('keeps a federated credential without a secret', async () => {

@@ -179,9 +179,9 @@ test('ptb audit --outcome shows who was refused, or who was not', async () => {
 
 test.each([
   ['no address', { BROKER_URL: '' }, 2, 'BROKER_URL'],
-  ['no token and no sign-in', { PTB_TOKEN: '' }, 4, 'PTB_TOKEN'],
+  ['no token and no sign-in', { PTB_TOKEN: '' }, 4, '`az login`'],
   ['a token that is none', { PTB_TOKEN: 'nonsense' }, 4, 'caller_unauthenticated'],
-  ['nobody at the address', { BROKER_URL: 'http://127.0.0.1:9' }, 5, 'could not be reached'],
+  ['nobody at the address', { BROKER_URL: 'http://127.0.0.1:9' }, 5, 'could not be reached. Check BROKER_URL'],
 ])('with %s a command ends with a sentence and the right exit code', async (_, environment, code, words) => {
   const outcome = await ptb(['jobs'], environment);
   expect([outcome.code, outcome.stdout]).toEqual([code, '']);

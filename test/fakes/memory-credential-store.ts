@@ -5,6 +5,7 @@ import {
   type StoredRefreshToken,
 } from '../../src/lib/credential/credential.ts';
 import type {
+  ClientCredentialVersion,
   CredentialStore,
   NewClientCredential,
   NewRefreshToken,
@@ -16,6 +17,7 @@ import { Secret } from '../../src/lib/secret.ts';
 
 interface Kept<T> extends StoredVersion {
   enabled: boolean;
+  readonly proposed?: true;
   readonly value: T;
 }
 
@@ -28,8 +30,11 @@ export class MemoryCredentialStore implements CredentialStore {
   readonly #tokens = new Map<string, Kept<NewRefreshToken>[]>();
   readonly #nowMs: () => number;
 
-  constructor(nowMs: () => number = () => 0) {
+  readonly vault: string;
+
+  constructor(nowMs: () => number = () => 0, vault = 'vault.example') {
     this.#nowMs = nowMs;
+    this.vault = vault;
   }
 
   async load(application: string): Promise<Credential> {
@@ -70,12 +75,21 @@ export class MemoryCredentialStore implements CredentialStore {
     return this.#add(this.#clients, application, credential);
   }
 
+  async proposeClientCredential(application: string, credential: NewClientCredential): Promise<string> {
+    return this.#add(this.#clients, application, credential, { enabled: false, proposed: true });
+  }
+
   async listRefreshTokenVersions(application: string): Promise<readonly StoredVersion[]> {
     return (this.#tokens.get(application) ?? []).toReversed();
   }
 
-  async listClientCredentialVersions(application: string): Promise<readonly StoredVersion[]> {
-    return (this.#clients.get(application) ?? []).toReversed();
+  async listClientCredentialVersions(application: string): Promise<readonly ClientCredentialVersion[]> {
+    return (this.#clients.get(application) ?? []).toReversed().map(({ value, ...version }) => ({
+      ...version,
+      kind: value.credential.kind,
+      clientId: value.clientId,
+      ...(value.keyId === undefined ? {} : { keyId: value.keyId }),
+    }));
   }
 
   async disableRefreshTokenVersion(application: string, version: string): Promise<void> {
@@ -87,14 +101,20 @@ export class MemoryCredentialStore implements CredentialStore {
   }
 
   async listApplications(): Promise<readonly string[]> {
-    return [...this.#clients.keys()].toSorted();
+    const inForce = [...this.#clients].filter(([, versions]) => newest(versions) !== undefined);
+    return inForce.map(([application]) => application).toSorted();
   }
 
-  #add<T>(kept: Map<string, Kept<T>[]>, application: string, value: T): string {
+  #add<T>(
+    kept: Map<string, Kept<T>[]>,
+    application: string,
+    value: T,
+    state: Pick<Kept<T>, 'enabled' | 'proposed'> = { enabled: true },
+  ): string {
     this.#failIfDue();
     const versions = kept.get(application) ?? [];
     const version = `v${versions.length + 1}`;
-    kept.set(application, [...versions, { version, createdAtMs: this.#nowMs(), enabled: true, value }]);
+    kept.set(application, [...versions, { version, createdAtMs: this.#nowMs(), ...state, value }]);
     return version;
   }
 

@@ -24,6 +24,7 @@ async function ask(status: HealthReport['status'], by: Caller | undefined) {
     policy: { status: 'ok', state: 'current', rules: 1 },
     storage: { status: 'ok' },
     keyVault: { status: 'ok' },
+    notifications: { status: 'ok' },
   };
   let taken = 0;
   const services = {

@@ -25,23 +25,22 @@ export function registerConsent(program: Command): void {
 }
 
 async function consent(flags: ConsentFlags, signal: AbortSignal): Promise<void> {
-  const { openToolbox } = await import('../sign-in/toolbox.ts');
+  const [{ openToolbox }, { withUsableClient }] = await Promise.all([
+    import('../sign-in/toolbox.ts'),
+    import('../sign-in/lent-secret.ts'),
+  ]);
   const toolbox = await openToolbox(flags, signal);
-  const { client } = await toolbox.store.load(flags.application);
-  const outcome =
-    client.credential.kind === 'federated' && !toolbox.place.hasManagedIdentity
-      ? await consentElsewhere(toolbox, flags)
-      : await consentHere(toolbox, flags);
+  const outcome = await withUsableClient(toolbox, flags, (usable, lent) => signInAndStore(usable, flags, lent));
   print(flags.json, outcome, [
     `The refresh token of ${outcome.account} is stored for the application "${outcome.application}".`,
     `It ends on ${outcome.expiresAt.slice(0, 10)} unless it is rotated before, which the broker does daily.`,
   ]);
 }
 
-async function consentHere(
+async function signInAndStore(
   toolbox: Toolbox,
   flags: ConsentFlags,
-  clientCredential?: ClientCredential,
+  clientCredential: ClientCredential | undefined,
 ): Promise<ConsentOutcome> {
   const [{ signInMethod }, { obtainConsent }] = await Promise.all([
     import('../sign-in/operator.ts'),
@@ -52,19 +51,4 @@ async function consentHere(
     { ...toolbox, ...toolbox.signInDeps, canaryResource: toolbox.place.cloud.resources.graph },
     { application: flags.application, account: flags.account, method: signInMethod(flags), clientCredential },
   );
-}
-
-/** Not where the managed identity is: an administrator lends the application a secret for this one sign-in. */
-async function consentElsewhere(toolbox: Toolbox, flags: ConsentFlags): Promise<ConsentOutcome> {
-  const [{ operatorToken }, { withTemporarySecret }] = await Promise.all([
-    import('../sign-in/operator.ts'),
-    import('../../lib/setup/temporary-secret.ts'),
-  ]);
-  say(
-    'The managed identity is not on this machine: an administrator signs in first, to lend the application a secret.',
-  );
-  const { writer } = toolbox.graph(await operatorToken(toolbox, flags, ['Application.ReadWrite.All']));
-  const { client } = await toolbox.store.load(flags.application);
-  const deps = { ...toolbox, writer, graphIdentifier: toolbox.place.cloud.resources.graph };
-  return withTemporarySecret(deps, client, (credential) => consentHere(toolbox, flags, credential));
 }

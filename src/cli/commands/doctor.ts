@@ -45,6 +45,7 @@ async function doctor(flags: DoctorFlags, signal: AbortSignal): Promise<void> {
       application: flags.application,
       customer: flags.customer,
       partnerTenantId: place.partnerTenantId,
+      hasManagedIdentity: place.hasManagedIdentity,
       tokens,
       directory,
       graph: resources.get('graph'),

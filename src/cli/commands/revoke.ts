@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import type { RevokeResult } from '../../lib/setup/revoke.ts';
+import { adviceFor } from '../../lib/credential/advice.ts';
+import type { RevokeResult } from '../../lib/setup/revoke-steps.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { CommandOutcome } from '../run-program.ts';
 import type { PlaceOptions } from '../sign-in/environment.ts';
@@ -40,24 +41,29 @@ async function revokeCredential(flags: RevokeFlags, signal: AbortSignal): Promis
     say('ptb: Nobody can be asked here. Give --yes to go ahead, or --dry-run to see what would be done.');
     throw new CommandOutcome(exitCodes.usage);
   }
-  const [{ openToolbox }, { operatorToken }, revocation] = await Promise.all([
+  const [{ openToolbox }, { operatorToken }, revocation, { unblockCallers }] = await Promise.all([
     import('../sign-in/toolbox.ts'),
     import('../sign-in/operator.ts'),
     import('../../lib/setup/revoke.ts'),
+    import('../../lib/setup/revoke-steps.ts'),
   ]);
   const toolbox = await openToolbox(flags, signal);
   const { client, writer } = toolbox.graph(await operatorToken(toolbox, flags, revokeScopes));
   if (flags.unblockCallers !== undefined) {
-    await revocation.unblockCallers(writer, flags.unblockCallers);
+    await unblockCallers(writer, flags.unblockCallers);
     print(flags.json, { unblocked: flags.unblockCallers }, ['Callers can sign in to the broker application again.']);
     return;
   }
-  const steps = await revocation.planRevocation(
-    { ...toolbox, graph: client, writer },
-    { application: flags.application, callersApplicationId: flags.blockCallers, account: flags.account },
-  );
+  const [steps, others] = await Promise.all([
+    revocation.planRevocation(
+      { ...toolbox, graph: client, writer },
+      { application: flags.application, callersApplicationId: flags.blockCallers, account: flags.account },
+    ),
+    revocation.otherApplications(toolbox, flags.application),
+  ]);
+  signal.throwIfAborted();
   const texts = steps.map(({ text }) => text);
-  const remaining = stillUsable(toolbox, revocation.stillUsable);
+  const remaining = [...others, ...stillUsable(toolbox, revocation.stillUsable)];
   if (flags.dryRun) {
     const lines = [...numbered('This would be done:', texts), '', ...remaining];
     print(flags.json, { application: flags.application, dryRun: true, steps: texts, stillUsable: remaining }, lines);
@@ -69,10 +75,10 @@ async function revokeCredential(flags: RevokeFlags, signal: AbortSignal): Promis
       throw new CommandOutcome(exitCodes.failure);
     }
   }
-  const results = await revocation.revoke(steps, (result) => say(lineOf(result)));
-  const next = 'Then: ptb setup, ptb consent. Find out how it leaked first.';
+  const results = await revocation.revoke(steps, (result) => say(lineOf(result)), signal);
+  const next = `${adviceFor(flags.application, 'Then: `ptb setup`, `ptb consent`.')} Find out how it leaked first.`;
   print(flags.json, { application: flags.application, results, stillUsable: remaining }, [...remaining, next]);
-  if (results.some(({ done }) => !done)) throw new CommandOutcome(exitCodes.failure);
+  if (results.length < steps.length || results.some(({ done }) => !done)) throw new CommandOutcome(exitCodes.failure);
 }
 
 /** Ten minutes is how long an instance trusts its memory unless it is told otherwise. */

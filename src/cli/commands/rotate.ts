@@ -1,12 +1,15 @@
 import type { Command } from 'commander';
 import type { RenewalDeps } from '../../lib/credential/renew-client-credential.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { CommandOutcome } from '../run-program.ts';
 import type { PlaceOptions } from '../sign-in/environment.ts';
 import { interruptible } from '../sign-in/interruptible.ts';
+import type { SignInOptions } from '../sign-in/operator.ts';
 import { print, say } from '../sign-in/output.ts';
-import { addApplicationOption, addPlaceOptions } from '../sign-in/place-options.ts';
+import { addApplicationOption, addPlaceOptions, addSignInOptions } from '../sign-in/place-options.ts';
 import type { Toolbox } from '../sign-in/toolbox.ts';
 
-interface RotateFlags extends PlaceOptions {
+interface RotateFlags extends PlaceOptions, SignInOptions {
   readonly application: string;
   readonly clientCredential?: true;
   readonly json?: true;
@@ -18,13 +21,19 @@ export function registerRotate(program: Command): void {
     .command('rotate')
     .description('Replace the stored refresh token, or the client credential, by a fresh one that is proven to work.')
     .option('--client-credential', "renew the application's client secret or certificate instead");
-  addPlaceOptions(addApplicationOption(command)).action(interruptible(rotate));
+  addSignInOptions(addPlaceOptions(addApplicationOption(command))).action(interruptible(rotate));
 }
 
 async function rotate(flags: RotateFlags, signal: AbortSignal): Promise<void> {
-  const { openToolbox } = await import('../sign-in/toolbox.ts');
+  const [{ openToolbox }, { withUsableClient }] = await Promise.all([
+    import('../sign-in/toolbox.ts'),
+    import('../sign-in/lent-secret.ts'),
+  ]);
   const toolbox = await openToolbox(flags, signal);
-  await (flags.clientCredential ? rotateClientCredential(toolbox, flags) : rotateToken(toolbox, flags));
+  // A managed identity has nothing to renew, so nothing is lent for that.
+  await (flags.clientCredential
+    ? rotateClientCredential(toolbox, flags)
+    : withUsableClient(toolbox, flags, (usable) => rotateToken(usable, flags)));
 }
 
 async function rotateToken(toolbox: Toolbox, flags: RotateFlags): Promise<void> {
@@ -67,6 +76,7 @@ async function rotateClientCredential(toolbox: Toolbox, flags: RotateFlags): Pro
   print(flags.json, { ...rest, ...(endsAt === undefined ? {} : { endsAt }) }, [
     renewal.renewed
       ? `The client ${renewal.kind} is renewed and ends on ${endsAt?.slice(0, 10)}; ${renewal.removed} older one(s) removed.`
-      : `Nothing to renew: ${renewal.reason}`,
+      : `${renewal.refused ? 'Not renewed' : 'Nothing to renew'}: ${renewal.reason}`,
   ]);
+  if (renewal.refused) throw new CommandOutcome(exitCodes.failure);
 }

@@ -20,7 +20,7 @@ export function registerRun(program: Command): void {
     .command('run')
     .argument('<job>', 'name of the job')
     .description(
-      'Start a run of a job. With --wait: exit 0 all tenants succeeded, 3 some failed, 4 the credential is dead.',
+      'Start a run of a job. With --wait: exit 0 all tenants succeeded, 3 some failed, 4 somebody must sign in or consent.',
     )
     .option('--tenant <id-or-domain...>', 'only these tenants')
     .option('--parameters <json>', 'what the job is given, a JSON object', jsonObject)

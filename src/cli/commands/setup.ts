@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { SetupDeps, SetupOptions, SetupOutcome, SetupPlan } from '../../lib/setup/setup.ts';
+import type { SetupDeps, SetupOutcome, SetupPlan, SetupRequest } from '../../lib/setup/setup.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { CommandOutcome } from '../run-program.ts';
 import type { PlaceOptions } from '../sign-in/environment.ts';
@@ -12,8 +12,8 @@ import type { Toolbox } from '../sign-in/toolbox.ts';
 interface SetupFlags extends PlaceOptions, SignInOptions {
   readonly application: string;
   readonly displayName?: string;
-  readonly profile: string;
-  readonly credential: 'secret' | 'certificate' | 'federated';
+  readonly profile?: string;
+  readonly credential?: 'secret' | 'certificate' | 'federated';
   readonly yes?: true;
   readonly dryRun?: true;
   readonly json?: true;
@@ -26,11 +26,15 @@ export function registerSetup(program: Command): void {
     .description('Create or update the application in Entra, consent to it, and store its client credential.')
     .option('--yes', 'do not ask before the first change')
     .option('--dry-run', 'print what would be done, and do nothing')
-    .option('--profile <name>', 'permissions: gdap, legacy, or a profile file (see docs/permissions.md)', 'gdap')
+    .option(
+      '--profile <name>',
+      'permissions: gdap, legacy, or a profile file (default: those it has, gdap where it is new)',
+    )
     .addOption(
-      new Option('--credential <kind>', 'how the application proves itself; federated is best in production')
-        .choices(['secret', 'certificate', 'federated'])
-        .default('secret'),
+      new Option(
+        '--credential <kind>',
+        'how the application proves itself; federated is best in production (default: as before, secret where it is new)',
+      ).choices(['secret', 'certificate', 'federated']),
     )
     .option('--display-name <name>', 'name of the application in Entra');
   addSignInOptions(addPlaceOptions(addApplicationOption(command))).action(interruptible(setup));
@@ -48,7 +52,7 @@ async function setup(flags: SetupFlags, signal: AbortSignal): Promise<void> {
   ]);
   const toolbox = await openToolbox(flags, signal);
   const { client, writer } = toolbox.graph(await operatorToken(toolbox, flags, setupScopes));
-  const options = await setupOptions(toolbox, flags, client);
+  const request = await setupRequest(toolbox, flags, client);
   const { createCertificate } = await import('../../lib/credential/create-certificate.ts');
   const deps: SetupDeps = {
     ...toolbox,
@@ -61,53 +65,72 @@ async function setup(flags: SetupFlags, signal: AbortSignal): Promise<void> {
     },
   };
   if (flags.dryRun) {
-    const plan = await planOnly(deps, options);
+    const plan = await planOnly(deps, request);
     print(flags.json, { ...plan, dryRun: true }, planLines(plan, 'Nothing would be changed: everything is set up.'));
     return;
   }
-  const outcome = await runSetup(deps, options, flags.yes ? undefined : agree);
+  const outcome = await runSetup(deps, request, flags.yes ? undefined : agree);
   print(flags.json, outcomeDocument(outcome), outcomeLines(outcome));
 }
 
-async function setupOptions(toolbox: Toolbox, flags: SetupFlags, graph: SetupDeps['graph']): Promise<SetupOptions> {
-  const { place } = toolbox;
-  const { findManagedIdentity } = await import('../../lib/setup/managed-identity.ts');
-  const { loadProfile } = await import('../sign-in/load-profile.ts');
+async function setupRequest(toolbox: Toolbox, flags: SetupFlags, graph: SetupDeps['graph']): Promise<SetupRequest> {
+  const { place, store } = toolbox;
+  const [{ findManagedIdentity }, { readVaultState }, { loadProfile }] = await Promise.all([
+    import('../../lib/setup/managed-identity.ts'),
+    import('../../lib/setup/read-vault-state.ts'),
+    import('../sign-in/load-profile.ts'),
+  ]);
   const suffix = flags.application === 'default' ? '' : ` (${flags.application})`;
+  const { remembered } = await readVaultState(store, flags.application);
+  const credential = flags.credential ?? remembered.kind ?? 'secret';
   return {
     partnerTenantId: place.partnerTenantId,
     application: flags.application,
     displayName: flags.displayName ?? `Partner Token Broker${suffix}`,
-    profile: await loadProfile(flags.profile, graph),
-    credential: flags.credential,
+    profile: flags.profile === undefined ? undefined : await loadProfile(flags.profile, graph),
+    credential,
     entraEndpoint: place.cloud.endpoints.entra,
     federationAudience: place.cloud.federationAudience,
-    ...(flags.credential === 'federated'
+    ...(credential === 'federated'
       ? { managedIdentityObjectId: await findManagedIdentity(graph, place.managedIdentityClientId) }
       : {}),
   };
 }
 
-async function agree(plan: SetupPlan): Promise<boolean> {
+/** Shows the plan and asks. @throws CommandOutcome failure for a no, which is an answer and no error. */
+export async function agree(plan: SetupPlan, ask: (question: string) => Promise<boolean> = confirm): Promise<void> {
   for (const line of planLines(plan, '')) say(line);
-  return confirm('Go ahead?');
+  if (await ask('Go ahead?')) return;
+  say('Nothing was changed.');
+  throw new CommandOutcome(exitCodes.failure);
 }
 
-const planLines = ({ steps }: SetupPlan, none: string): string[] =>
-  steps.length === 0 ? [none] : ['These changes are to be made:', ...steps.map((step, at) => `  ${at + 1}. ${step}`)];
+const planLines = ({ steps, notes }: SetupPlan, none: string): string[] => [
+  ...notes,
+  ...(steps.length === 0
+    ? [none]
+    : ['These changes are to be made:', ...steps.map((step, at) => `  ${at + 1}. ${step}`)]),
+];
 
 function outcomeDocument(outcome: SetupOutcome): unknown {
   const { endsAtMs, ...rest } = outcome;
   return { ...rest, ...(endsAtMs === undefined ? {} : { clientCredentialEndsAt: new Date(endsAtMs).toISOString() }) };
 }
 
-function outcomeLines({ application, clientId, changed, consented, steps, endsAtMs }: SetupOutcome): string[] {
+function outcomeLines(outcome: SetupOutcome): string[] {
+  const { application, clientId, changed, consented, credential, proposed, steps, notes, endsAtMs } = outcome;
   const end =
     endsAtMs === undefined ? '' : ` Its client credential ends on ${new Date(endsAtMs).toISOString().slice(0, 10)}.`;
   return [
+    ...notes,
     changed
       ? `The application "${application}" (client id ${clientId}) is set up (changes: ${steps.length}).${end}`
       : `Nothing was changed: the application "${application}" (client id ${clientId}) is set up already.${end}`,
+    ...(proposed === undefined
+      ? []
+      : [
+          `Its client ${credential} stays in use until the app has shown that Entra takes the managed identity: the timer rotate-credential tries it daily.`,
+        ]),
     ...(consented ? [] : [`Next: ptb consent${application === 'default' ? '' : ` --application ${application}`}`]),
   ];
 }

@@ -1,18 +1,21 @@
 import type { Command } from 'commander';
+import { defaultApplication } from '../../lib/credential/credential.ts';
 import type { ConsentResult } from '../../lib/setup/customer-consent.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { CommandOutcome } from '../run-program.ts';
 import { interruptible } from '../sign-in/interruptible.ts';
+import type { SignInOptions } from '../sign-in/operator.ts';
 import { print, say } from '../sign-in/output.ts';
-import { addApplicationOption } from '../sign-in/place-options.ts';
+import { addApplicationOption, addSignInOptions } from '../sign-in/place-options.ts';
+import type { Toolbox } from '../sign-in/toolbox.ts';
 
-interface TenantsConsentFlags {
+interface TenantsConsentFlags extends SignInOptions {
   readonly application: string;
   /** Customers; the partner tenant has an option of its own here. */
   readonly tenant?: readonly string[];
   readonly partnerTenant?: string;
   readonly vault?: string;
-  readonly profile: string;
+  readonly profile?: string;
   readonly renew?: true;
   readonly wait?: true;
   readonly dryRun?: true;
@@ -28,43 +31,52 @@ export function registerTenantsConsent(program: Command): void {
     .command('consent')
     .description('Consent to the application in customer tenants, by default in all that lack it.')
     .option('--tenant <id-or-domain...>', 'only these customers')
-    .option('--profile <name>', 'permissions: gdap, legacy, or a profile file', 'gdap')
+    .option(
+      '--profile <name>',
+      'permissions: gdap, legacy, or a profile file (default: those of the application, gdap for the default one)',
+    )
     .option('--renew', 'withdraw and give the consent again, for permissions that were added since')
     .option('--wait', 'wait until Entra issues tokens for the tenants')
     .option('--dry-run', 'print the tenants, and do nothing')
     .option('--partner-tenant <id>', 'tenant id of the partner tenant (default: PARTNER_TENANT_ID)')
     .option('--vault <url>', 'address of the Key Vault (default: KEY_VAULT_URL)')
     .option('--json', 'one JSON document on standard output');
-  addApplicationOption(command).action(interruptible(tenantsConsent));
+  addSignInOptions(addApplicationOption(command)).action(interruptible(tenantsConsent));
 }
 
 async function tenantsConsent(flags: TenantsConsentFlags, signal: AbortSignal): Promise<void> {
-  const [{ openToolbox }, { consentCustomers }] = await Promise.all([
+  const [{ openToolbox }, { consentCustomers }, { withUsableClient }] = await Promise.all([
     import('../sign-in/toolbox.ts'),
     import('../sign-in/consent-customers.ts'),
+    import('../sign-in/lent-secret.ts'),
   ]);
   const { partnerTenant, vault, tenant } = flags;
-  const place = { ...(partnerTenant ? { tenant: partnerTenant } : {}), ...(vault ? { vault } : {}) };
-  const outcome = await consentCustomers(await openToolbox(place, signal), { ...flags, customers: tenant });
-  const { results, names } = outcome;
+  const place = {
+    ...(partnerTenant ? { tenant: partnerTenant } : {}),
+    ...(vault ? { vault } : {}),
+    tenantOption: '--partner-tenant',
+  };
+  const work = (toolbox: Toolbox) => consentCustomers(toolbox, { ...flags, customers: tenant });
+  // Partner Center and the list of customers are asked with the default application.
+  const outcome = await withUsableClient(await openToolbox(place, signal), flags, work, [defaultApplication]);
+  const { chosen, results, names } = outcome;
   const count = (wanted: ConsentResult['outcome']): number => results.filter((each) => each.outcome === wanted).length;
   const summary = { consented: count('consented'), already: count('already'), failed: count('failed') };
   const failures = results.filter((each) => each.outcome === 'failed');
   const working = outcome.working === undefined ? {} : { working: outcome.working };
-  print(
-    flags.json,
-    { ...summary, ...working, tenants: results.map((each) => ({ ...each, name: names.get(each.tenantId) })) },
-    [
-      ...(flags.dryRun ? [...names.values()] : []),
-      results.length === 0 && !flags.dryRun ? 'No tenant lacks the consent.' : summaryLine(summary, flags),
-      ...failures.map(({ tenantId, detail }) => `  ${names.get(tenantId) ?? tenantId}: ${detail}`),
-    ],
-  );
+  const planned = flags.dryRun ? chosen.map((tenantId) => ({ tenantId })) : [];
+  const tenants = [...planned, ...results].map((each) => ({ ...each, name: names.get(each.tenantId) }));
+  print(flags.json, { ...summary, ...working, tenants }, [
+    ...planned.map(({ tenantId }) => names.get(tenantId) ?? tenantId),
+    chosen.length === 0 && failures.length === 0 ? 'No tenant lacks the consent.' : summaryLine(summary, flags),
+    ...failures.map(({ tenantId, detail }) => `  ${names.get(tenantId) ?? tenantId}: ${detail}`),
+  ]);
   if (failures.length > 0) throw new CommandOutcome(exitCodes.partial);
   if (outcome.working !== undefined && outcome.working < summary.consented) {
     say('Some tenants do not issue tokens yet; the consent may need a few minutes more.');
     throw new CommandOutcome(exitCodes.partial);
   }
+  signal.throwIfAborted();
 }
 
 function summaryLine(

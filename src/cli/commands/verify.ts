@@ -1,7 +1,12 @@
 import type { Command } from 'commander';
-import { BrokerError } from '../../lib/errors.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { addConnectionOptions, brokerFetch, type ConnectionFlags, signInForBroker } from '../remote/connection.ts';
+import {
+  addConnectionOptions,
+  addressOf,
+  brokerFetch,
+  type ConnectionFlags,
+  signInForBroker,
+} from '../remote/connection.ts';
 import { CommandOutcome } from '../run-program.ts';
 import { print } from '../sign-in/output.ts';
 import type { Finding } from '../verify/checks.ts';
@@ -28,8 +33,8 @@ export function registerVerify(program: Command): void {
 }
 
 async function runVerify(flags: VerifyFlags): Promise<void> {
-  const { url, token, clientId, functionKey } = flags;
-  if (url === undefined) throw new BrokerError('config_invalid', 'BROKER_URL: is missing (or give --url).');
+  const { token, clientId, functionKey } = flags;
+  const url = addressOf(flags);
   const [{ isReached, verify }, { createProbe }, { randomUUID }] = await Promise.all([
     import('../verify/checks.ts'),
     import('../verify/probe.ts'),

@@ -1,5 +1,6 @@
-import { BrokerError, isErrorCode } from '../../lib/errors.ts';
+import { BrokerError, errorTable, isErrorCode } from '../../lib/errors.ts';
 import { type Fetch, outboundFailure, type OutboundReply, parseJson, send } from '../../lib/http/outbound.ts';
+import { CommandFailure } from '../command-failure.ts';
 
 /** The broker's HTTP API. Every method throws BrokerError with the broker's own code and words. */
 export interface BrokerClient {
@@ -20,7 +21,8 @@ export function createBrokerClient(fetch: Fetch, baseUrl: string, callerToken: (
     return url.href;
   };
   const unreachable = (error: unknown): never => {
-    throw outboundFailure(error, 'resource_error', `The broker at ${baseUrl}`);
+    const { code, detail } = outboundFailure(error, 'resource_error', `The broker at ${baseUrl}`);
+    throw new CommandFailure(code, detail, whereIsIt, { cause: error });
   };
   const exchange = async (method: 'GET' | 'POST', url: string, body?: unknown): Promise<unknown> => {
     const authorization = `Bearer ${await callerToken()}`;
@@ -49,6 +51,9 @@ export function createBrokerClient(fetch: Fetch, baseUrl: string, callerToken: (
   };
 }
 
+/** No answer of the broker came, so no log has the request. */
+const whereIsIt = 'Check BROKER_URL (or --url), and whether the broker runs.';
+
 /** The broker's problem document as the error that it was there. */
 function refusal(reply: OutboundReply, baseUrl: string): BrokerError {
   const problem = parseJson(reply.body);
@@ -56,18 +61,17 @@ function refusal(reply: OutboundReply, baseUrl: string): BrokerError {
     typeof problem === 'object' && problem !== null ? problem : {}
   ) as Record<string, unknown>;
   if (isErrorCode(code)) {
-    return new BrokerError(
-      code,
-      typeof detail === 'string' ? detail : '',
-      typeof retryAfterSeconds === 'number' ? { retryAfterSeconds } : {},
-    );
+    const said = typeof detail === 'string' ? detail : '';
+    const later = typeof retryAfterSeconds === 'number' ? { retryAfterSeconds } : {};
+    // It is the app's settings that are wrong, not those of this machine.
+    if (code === 'config_invalid') return new CommandFailure(code, said, errorTable[code].advice, later);
+    return new BrokerError(code, said, later);
   }
   if (reply.status === 401) {
     // The platform's own refusal has no body: it comes before the broker's.
-    return new BrokerError(
-      'caller_unauthenticated',
-      'The function app asks for a function key: put it into PTB_FUNCTION_KEY.',
-    );
+    const asked = 'The function app asks for a function key.';
+    return new CommandFailure('caller_unauthenticated', asked, 'Put it into PTB_FUNCTION_KEY.');
   }
-  return new BrokerError('resource_error', `What answers at ${baseUrl} is not the broker (HTTP ${reply.status}).`);
+  const stranger = `What answers at ${baseUrl} is not the broker (HTTP ${reply.status}).`;
+  return new CommandFailure('resource_error', stranger, whereIsIt);
 }

@@ -53,18 +53,19 @@ export function brokerFetch({ functionKey }: Pick<ConnectionFlags, 'functionKey'
  * @throws UsageError without an address; BrokerError caller_unauthenticated without a token or a sign-in.
  */
 export async function connect(flags: ConnectionFlags): Promise<BrokerClient> {
-  if (flags.url === undefined)
-    throw new UsageError('Say which broker: --url ADDRESS, or BROKER_URL in the environment.');
-  return createBrokerClient(brokerFetch(flags), flags.url, callerToken(flags));
+  return createBrokerClient(brokerFetch(flags), addressOf(flags), callerToken(flags));
+}
+
+/** Where the broker is. @throws UsageError when nobody says. */
+export function addressOf({ url }: ConnectionFlags): string {
+  if (url !== undefined) return url;
+  throw new UsageError('Say which broker: --url ADDRESS, or BROKER_URL in the environment.');
 }
 
 function callerToken({ token, clientId }: ConnectionFlags): () => Promise<string> {
   if (token !== undefined && token !== '') return async () => token;
   if (clientId === undefined) {
-    throw new BrokerError(
-      'caller_unauthenticated',
-      'Give --client-id (or BROKER_CLIENT_ID) to sign in, or a token in PTB_TOKEN.',
-    );
+    throw new BrokerError('caller_unauthenticated', 'There is neither a token for the broker nor its client id.');
   }
   let kept: AccessToken | undefined;
   return async () => {

@@ -1,7 +1,7 @@
 import type { RunAnswer } from '../../lib/http/api/answers/runs.ts';
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import { BrokerError } from '../../lib/errors.ts';
-import { exitCodes } from '../exit-codes.ts';
+import { exitCodeOf, exitCodes } from '../exit-codes.ts';
 import { CommandOutcome } from '../run-program.ts';
 import type { BrokerClient } from './broker-client.ts';
 import type { Progress } from './progress.ts';
@@ -51,8 +51,10 @@ export async function followRun(
 /** Ends the command with the exit code that fits how the run ended; 0 returns. @throws CommandOutcome */
 export function exitByRun(run: Pick<RunAnswer, 'status' | 'tenants' | 'stoppedBy'>): void {
   if (run.status === 'failed') {
-    const signIn = run.stoppedBy !== undefined && /^(credential_|client_credential_)/.test(run.stoppedBy.code);
-    throw new CommandOutcome(signIn ? exitCodes.signInNeeded : exitCodes.failure);
+    const { stoppedBy } = run;
+    throw new CommandOutcome(
+      stoppedBy === undefined ? exitCodes.failure : exitCodeOf(new BrokerError(stoppedBy.code, stoppedBy.detail)),
+    );
   }
   if (run.status === 'cancelled') throw new CommandOutcome(exitCodes.failure);
   if (run.tenants.failed + run.tenants.notAttempted > 0) throw new CommandOutcome(exitCodes.partial);

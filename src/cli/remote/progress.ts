@@ -52,16 +52,18 @@ export function createProgress(
   };
 }
 
-/** One line: bar, counts, and the time that is left at the pace so far. */
+/** One line: bar, counts once it is known of how many, and the time that is left at the pace so far. */
 export function line(run: ProgressRun): string {
   const { total, succeeded, failed, skipped, notAttempted = 0 } = run.tenants;
   const done = succeeded + failed + skipped + notAttempted;
   const filled = total === 0 ? 0 : Math.round((done / total) * barWidth);
   const bar = '#'.repeat(filled) + '-'.repeat(barWidth - filled);
+  const isPlanned = total > 0 || (run.status !== 'pending' && run.status !== 'running');
+  const counts = isPlanned ? `${done}/${total} tenants, ${failed} failed, ` : '';
   const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
   const left =
     run.status === 'running' && done > 0 && done < total
       ? `, about ${seconds((run.durationMs / done) * (total - done))} left`
       : '';
-  return `${run.job.padEnd(16)} [${bar}] ${done}/${total} tenants, ${failed} failed, ${run.status}, ${seconds(run.durationMs)}${left}`;
+  return `${run.job.padEnd(16)} [${bar}] ${counts}${run.status}, ${seconds(run.durationMs)}${left}`;
 }

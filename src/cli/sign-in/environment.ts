@@ -4,11 +4,14 @@ import { settingsSchema } from '../../lib/config/settings.ts';
 import { type Cloud, clouds, withEndpoints } from '../../lib/entra/clouds.ts';
 import { BrokerError } from '../../lib/errors.ts';
 import type { TenantId } from '../../lib/identifiers.ts';
+import { CommandFailure } from '../command-failure.ts';
 
 /** Options that every command of the credential takes, in place of settings. */
 export interface PlaceOptions {
   readonly tenant?: string;
   readonly vault?: string;
+  /** What the command calls the option for the partner tenant, where `--tenant` is a customer. */
+  readonly tenantOption?: string;
 }
 
 /** Where the credential lives. */
@@ -44,13 +47,14 @@ export async function readLocalSettings(file = 'local.settings.json'): Promise<V
     // Azure's own tools write a byte order mark.
     return localSettings.parse(JSON.parse(text.replace(/^\uFEFF/, ''))).Values;
   } catch {
-    throw new BrokerError('config_invalid', `${file}: is not JSON with an object "Values" of texts.`);
+    const detail = `${file}: is not JSON with an object "Values" of texts.`;
+    throw new CommandFailure('config_invalid', detail, 'Correct the file.');
   }
 }
 
 /**
  * Options before the environment before local.settings.json.
- * @throws BrokerError config_invalid that names every setting that is missing or wrong, and the option in its place.
+ * @throws BrokerError config_invalid that names every setting that is missing or wrong, and the option for it.
  */
 export function parsePlace(options: PlaceOptions, environment: Variables, local: Variables): Place {
   const given: Variables = {
@@ -60,13 +64,13 @@ export function parsePlace(options: PlaceOptions, environment: Variables, local:
   };
   const parsed = placeSchema.safeParse(given);
   if (!parsed.success) {
-    const instead: Readonly<Record<string, string>> = {
-      PARTNER_TENANT_ID: ' (or give --tenant)',
-      KEY_VAULT_URL: ' (or give --vault)',
+    const optionFor: Readonly<Record<string, string>> = {
+      PARTNER_TENANT_ID: ` (${options.tenantOption ?? '--tenant'})`,
+      KEY_VAULT_URL: ' (--vault)',
     };
     const problems = parsed.error.issues.map(({ path, message }) => {
       const name = String(path[0]);
-      return `${name}: ${given[name] === undefined ? 'is missing' : message}${instead[name] ?? ''}`;
+      return `${name}${optionFor[name] ?? ''}: ${given[name] === undefined ? 'is missing' : message}`;
     });
     throw new BrokerError('config_invalid', `${problems.join('; ')}.`);
   }

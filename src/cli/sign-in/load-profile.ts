@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
-import { BrokerError } from '../../lib/errors.ts';
+import { toBrokerError } from '../../lib/errors.ts';
 import type { GraphClient } from '../../lib/graph/client.ts';
 import { type PermissionProfile, profileNames, profiles } from '../../lib/setup/permissions.ts';
 import { readProfile } from '../../lib/setup/profile-file.ts';
+import { CommandFailure } from '../command-failure.ts';
 
 /** A built-in profile by name, or one from a file. @throws BrokerError config_invalid. */
 export async function loadProfile(name: string, graph: GraphClient): Promise<PermissionProfile> {
@@ -12,10 +13,12 @@ export async function loadProfile(name: string, graph: GraphClient): Promise<Per
   try {
     text = await readFile(name, 'utf8');
   } catch {
-    throw new BrokerError(
-      'config_invalid',
-      `--profile: "${name}" is neither ${profileNames.join(' nor ')}, nor a file that can be read.`,
-    );
+    const detail = `--profile: "${name}" is neither ${profileNames.join(' nor ')}, nor a file that can be read.`;
+    throw new CommandFailure('config_invalid', detail, 'Correct the option.');
   }
-  return readProfile(graph, text, name);
+  return readProfile(graph, text, name).catch((thrown: unknown) => {
+    const failure = toBrokerError(thrown);
+    if (failure.code !== 'config_invalid') throw thrown;
+    throw new CommandFailure(failure.code, failure.detail, 'Correct the file.');
+  });
 }

@@ -4,8 +4,9 @@ import { createStorage } from '../../lib/azure/storage.ts';
 import { parsePolicy } from '../../lib/callers/parse-policy.ts';
 import { parseSettings, type Settings } from '../../lib/config/settings.ts';
 import { journalTable, TableCredentialJournal } from '../../lib/credential/table-credential-journal.ts';
-import { type BrokerError, errorTable, toBrokerError } from '../../lib/errors.ts';
+import { type BrokerError, toBrokerError } from '../../lib/errors.ts';
 import type { Check } from '../../lib/setup/doctor.ts';
+import { nextStep } from '../command-failure.ts';
 import { parsePlace, type PlaceOptions, readLocalSettings } from './environment.ts';
 
 /**
@@ -73,10 +74,10 @@ async function storageCheck(settings: Settings, hasManagedIdentity: boolean): Pr
   }
 }
 
-const failed = (check: string, { code, detail }: BrokerError): Check => ({
+const failed = (check: string, failure: BrokerError): Check => ({
   check,
   status: 'failed',
-  code,
-  message: detail,
-  remedy: errorTable[code].advice,
+  code: failure.code,
+  message: failure.detail,
+  remedy: nextStep(failure),
 });

@@ -6,6 +6,7 @@ import { type Clock, type Random, systemClock } from '../../lib/clock.ts';
 import type { CredentialStore } from '../../lib/credential/credential-store.ts';
 import { KeyVaultCredentialStore } from '../../lib/credential/key-vault-credential-store.ts';
 import { createMsalRedeemer, type Redeemer } from '../../lib/entra/redeemer.ts';
+import { BrokerError } from '../../lib/errors.ts';
 import { createGraphClient, type GraphClient } from '../../lib/graph/client.ts';
 import type { ExchangeDeps } from '../../lib/graph/exchange.ts';
 import { createGraphWriter, type GraphWriter } from '../../lib/graph/write.ts';
@@ -26,8 +27,14 @@ export interface Toolbox {
   readonly signInDeps: SignInDeps;
   /** Aborted by Ctrl+C. */
   readonly signal: AbortSignal;
-  /** Microsoft Graph of the partner tenant for whoever the token belongs to. */
-  graph(token: Secret): { readonly client: GraphClient; readonly writer: GraphWriter };
+  /**
+   * Microsoft Graph of the partner tenant for whoever the token belongs to.
+   * @param options.untilInterrupted false: Ctrl+C does not end its requests, for what must be undone after it as well.
+   */
+  graph(
+    token: Secret,
+    options?: { readonly untilInterrupted: boolean },
+  ): { readonly client: GraphClient; readonly writer: GraphWriter };
 }
 
 /** @throws BrokerError config_invalid. */
@@ -60,8 +67,9 @@ export async function openToolbox(options: PlaceOptions, signal: AbortSignal): P
       federatedAssertion: assertion,
       loadOAuth: () => import('oauth4webapi'),
     },
-    graph: (token) => {
-      const binding = { baseUrl, correlationId: newId(), signal, token: () => Promise.resolve(token) };
+    graph: (token, { untilInterrupted } = { untilInterrupted: true }) => {
+      const ending = untilInterrupted ? { signal } : {};
+      const binding = { baseUrl, correlationId: newId(), ...ending, token: () => Promise.resolve(token) };
       return { client: createGraphClient(exchangeDeps, binding), writer: createGraphWriter(exchangeDeps, binding) };
     },
   };
@@ -70,6 +78,7 @@ export async function openToolbox(options: PlaceOptions, signal: AbortSignal): P
 /** Only a managed identity's token is an assertion; who is signed in on this machine is nobody that Entra trusts. */
 function assertionOf(identity: TokenCredential, place: Place): () => Promise<string> {
   if (place.hasManagedIdentity) return () => federatedAssertion(identity, place.cloud.federationAudience);
-  return () =>
-    Promise.reject(new Error('a federated credential works only where the managed identity is, not on this machine'));
+  const detail =
+    'The client credential is a managed identity, and this machine has none: IDENTITY_ENDPOINT is missing.';
+  return () => Promise.reject(new BrokerError('config_invalid', detail));
 }

@@ -106,11 +106,12 @@ const crossOrigin: Check = async (probe) => {
     : failed('cross-origin', `pages of ${allowed} may call`, 'Remove the CORS origins of the function app.');
 };
 
-const noToken = 'needs --token or --client-id';
+const noToken = 'needs a token in PTB_TOKEN, or --client-id';
 
 /** The way that callers go. */
 const allowed: Check = async (probe, { token, tenant, resource }) => {
-  if (token === undefined || tenant === undefined) return skipped('allowed', `${noToken}, and --tenant`);
+  if (token === undefined) return skipped('allowed', tenant === undefined ? `${noToken}, and --tenant` : noToken);
+  if (tenant === undefined) return skipped('allowed', 'needs --tenant');
   const answer = await probe.ask('POST', '/api/tokens', { headers: bearer(token), body: { tenant, resource } });
   if (answer.status !== 200 || typeof answer.json['accessToken'] !== 'string') {
     const { code, detail, advice } = answer.json;

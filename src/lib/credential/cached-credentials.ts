@@ -1,5 +1,6 @@
 import { SingleFlight } from '../single-flight.ts';
 import type { Clock } from '../clock.ts';
+import { DeadlineError, withDeadline } from '../deadline.ts';
 import { type BrokerError, toBrokerError } from '../errors.ts';
 import { errorFields, type Logger } from '../log.ts';
 import type { Credential } from './credential.ts';
@@ -10,14 +11,21 @@ interface Cached {
   readonly loadedAtMs: number;
 }
 
-/** The last look at the store, whatever it brought. */
+/** The last look at the store for one application, whatever it brought. */
 export interface LastRead {
   readonly atMs: number;
   readonly failure: BrokerError | undefined;
 }
 
-/** Forced readings closer together than this share one answer: a storm of failures must not become a storm of reads. */
+/**
+ * Readings of one application closer together than this share one answer: a storm of failures must not become a storm of
+ * reads. That there is nothing, or nothing that can be used, is an answer, too.
+ */
 const shortestRereadMs = 5_000;
+/** How long a read may keep those waiting for whom there is one in memory, from its beginning. */
+const patienceMs = 3_000;
+/** After a read that failed, what is in memory serves for this long at least before the next. */
+const pauseMs = 30_000;
 
 /**
  * Credentials in memory, read from the store again when they are old or when they stop working, as "Azure Key Vault
@@ -29,9 +37,9 @@ export class CachedCredentials {
   readonly #log: Logger;
   readonly #maxAgeMs: number;
   readonly #cached = new Map<string, Cached>();
-  readonly #triedAtMs = new Map<string, number>();
+  readonly #lastReads = new Map<string, LastRead>();
   readonly #flights = new SingleFlight<Credential>();
-  #lastRead: LastRead | undefined;
+  readonly #readingSinceMs = new Map<string, number>();
 
   constructor(deps: { store: Pick<CredentialStore, 'load'>; clock: Clock; log: Logger }, maxAgeSeconds: number) {
     this.#store = deps.store;
@@ -40,12 +48,12 @@ export class CachedCredentials {
     this.#maxAgeMs = maxAgeSeconds * 1000;
   }
 
-  /** How the store answered last: says whether it can be reached without asking it again. */
-  get lastRead(): LastRead | undefined {
-    return this.#lastRead;
+  /** How the store answered last for this application: says so without asking it again. */
+  lastRead(application: string): LastRead | undefined {
+    return this.#lastReads.get(application);
   }
 
-  /** @throws BrokerError credential_missing or key_vault_unavailable. */
+  /** @throws BrokerError credential_missing, client_credential_rejected or key_vault_unavailable. */
   async get(application: string): Promise<Credential> {
     const cached = this.#cached.get(application);
     if (cached !== undefined && this.#age(cached) < this.#maxAgeMs) return cached.credential;
@@ -55,36 +63,65 @@ export class CachedCredentials {
   /** The credential as the store has it now (or had it seconds ago): asked for when the one in memory stopped working. */
   async reread(application: string): Promise<Credential> {
     const cached = this.#cached.get(application);
-    // Counted from the last try, not from the last success: a vault that hangs must not be asked by every failure.
-    const triedAtMs = this.#triedAtMs.get(application) ?? Number.NEGATIVE_INFINITY;
-    if (cached !== undefined && this.#clock.nowMs() - triedAtMs < shortestRereadMs) return cached.credential;
+    if (cached !== undefined && this.#readRecently(application) !== undefined) return cached.credential;
     return this.#read(application);
   }
 
-  #read(application: string): Promise<Credential> {
+  /** What the store says; what is in memory where it takes its time, or fails for a while. */
+  async #read(application: string): Promise<Credential> {
+    const cached = this.#cached.get(application);
+    const failure = this.#failureInForce(application, cached !== undefined);
+    if (failure !== undefined) throw failure;
+    if (cached === undefined) return this.#load(application);
+    const sinceMs = this.#readingSinceMs.get(application) ?? this.#clock.nowMs();
+    try {
+      return await withDeadline(this.#clock, sinceMs + patienceMs - this.#clock.nowMs(), () => this.#load(application));
+    } catch (thrown) {
+      if (thrown instanceof DeadlineError) return cached.credential;
+      throw thrown;
+    }
+  }
+
+  #load(application: string): Promise<Credential> {
     return this.#flights.run(application, async () => {
+      this.#readingSinceMs.set(application, this.#clock.nowMs());
       try {
         const credential = await this.#store.load(application);
         this.#cached.set(application, { credential, loadedAtMs: this.#clock.nowMs() });
-        this.#lastRead = { atMs: this.#clock.nowMs(), failure: undefined };
+        this.#lastReads.set(application, { atMs: this.#clock.nowMs(), failure: undefined });
         return credential;
       } catch (thrown) {
-        const error = toBrokerError(thrown);
-        // That nothing is stored is an answer, too.
-        this.#lastRead = {
-          atMs: this.#clock.nowMs(),
-          failure: error.code === 'credential_missing' ? undefined : error,
-        };
+        const failure = toBrokerError(thrown);
+        this.#lastReads.set(application, { atMs: this.#clock.nowMs(), failure });
         const cached = this.#cached.get(application);
-        if (cached === undefined || !error.transient) throw thrown;
+        if (cached === undefined || !failure.transient) throw failure;
         this.#log.log('warn', 'credential.reread_failed', { application, ...errorFields(thrown) });
         // Counts as read, so that a vault that is down is asked again after a pause and not by every request.
-        this.#cached.set(application, { ...cached, loadedAtMs: this.#clock.nowMs() - this.#maxAgeMs + 30_000 });
+        const restMs = Math.max(pauseMs, (failure.retryAfterSeconds ?? 0) * 1000);
+        this.#cached.set(application, { ...cached, loadedAtMs: this.#clock.nowMs() - this.#maxAgeMs + restMs });
         return cached.credential;
       } finally {
-        this.#triedAtMs.set(application, this.#clock.nowMs());
+        this.#readingSinceMs.delete(application);
       }
     });
+  }
+
+  /**
+   * The failure of the last read where it stands for the next: one that does not pass by itself for a moment, and with
+   * nothing in memory one that says when to come back until then.
+   */
+  #failureInForce(application: string, isCached: boolean): BrokerError | undefined {
+    const last = this.#lastReads.get(application);
+    if (last?.failure === undefined) return undefined;
+    const { transient, retryAfterSeconds = 0 } = last.failure;
+    const restMs = transient ? (isCached ? 0 : retryAfterSeconds * 1000) : shortestRereadMs;
+    return this.#clock.nowMs() - last.atMs < restMs ? last.failure : undefined;
+  }
+
+  /** The last read while it answers for the next. One that failed does, too: a vault that hangs is not asked by everybody. */
+  #readRecently(application: string): LastRead | undefined {
+    const last = this.#lastReads.get(application);
+    return last !== undefined && this.#clock.nowMs() - last.atMs < shortestRereadMs ? last : undefined;
   }
 
   #age(cached: Cached): number {

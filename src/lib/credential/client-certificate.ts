@@ -37,18 +37,20 @@ export interface RegisteredCertificate {
 /**
  * Makes a certificate and registers it with the application, beside those it has.
  * @param applicationPath `/applications/{objectId}` or `/applications(appId='…')`.
+ * @param name what it is called at Entra.
  * @throws BrokerError from Graph.
  */
 export async function registerCertificate(
   deps: CertificateDeps,
   applicationPath: string,
+  name: string,
 ): Promise<RegisteredCertificate> {
   const notBeforeMs = deps.clock.nowMs();
   const notAfterMs = notBeforeMs + certificateLifeMs;
   const made = await deps.createCertificate({ commonName: clientCredentialName, notBeforeMs, notAfterMs });
   const credential = parseCertificate(`${made.privateKey}\n${made.certificate}`);
   const keyId = deps.newId();
-  const entry = entryOf(credential, keyId);
+  const entry = entryOf(credential, keyId, name);
   await replaceCertificates(deps, applicationPath, (present) => [...present, entry]);
   return { credential, keyId, endsAtMs: Date.parse(entry.endDateTime) };
 }
@@ -72,13 +74,14 @@ export async function restoreCertificate(
   deps: Pick<CertificateDeps, 'graph' | 'writer'>,
   applicationPath: string,
   { credential, keyId }: Pick<StoredClientCredential, 'credential' | 'keyId'>,
+  name: string,
 ): Promise<void> {
   if (credential.kind !== 'certificate' || keyId === undefined) return;
   if (new X509Certificate(credential.certificate).subject !== `CN=${clientCredentialName}`) return;
   await replaceCertificates(deps, applicationPath, (present) =>
     present.length === 0 || present.some((entry) => textOf(entry, 'keyId') === keyId)
       ? present
-      : [...present, entryOf(credential, keyId)],
+      : [...present, entryOf(credential, keyId, name)],
   );
 }
 
@@ -114,11 +117,11 @@ async function replaceCertificates(
 }
 
 /** Its times are the certificate's own, which count whole seconds: Graph takes no end that is later. */
-function entryOf({ certificate }: Certificate, keyId: string) {
+function entryOf({ certificate }: Certificate, keyId: string, displayName: string) {
   const { raw, validFromDate, validToDate } = new X509Certificate(certificate);
   return {
     keyId,
-    displayName: clientCredentialName,
+    displayName,
     type: 'AsymmetricX509Cert',
     usage: 'Verify',
     key: raw.toString('base64'),

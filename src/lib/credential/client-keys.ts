@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { isJsonObject, type JsonObject, textOf } from '../graph/reply.ts';
 import {
@@ -7,13 +8,16 @@ import {
   restoreCertificate,
   unregisterCertificates,
 } from './client-certificate.ts';
-import { issueClientSecret, removeClientSecret } from './client-secret.ts';
+import { clientSecretLifeMs, issueClientSecret, removeClientSecret } from './client-secret.ts';
 import { type ClientCredential, clientCredentialName, type StoredClientCredential } from './credential.ts';
+import type { ClientCredentialVersion, CredentialStore } from './credential-store.ts';
 
-/** A client credential that Entra knows, as it lists it. */
+/** A client credential of a broker's making, as Entra lists it. */
 export interface RegisteredKey {
   readonly keyId: string;
   readonly startsAtMs: number;
+  /** Whether this vault keeps it. Another one's may be in use by another broker, and is never removed. */
+  readonly ours: boolean;
 }
 
 export interface IssuedClientCredential {
@@ -26,12 +30,16 @@ export interface IssuedClientCredential {
 export interface ClientKeys {
   /** Makes one and has Entra know it. */
   issue(): Promise<IssuedClientCredential>;
-  /** Those that carry our name. */
-  listOurs(): Promise<readonly RegisteredKey[]>;
+  /** Those that carry our name, of whichever vault. @throws BrokerError key_vault_unavailable. */
+  list(): Promise<readonly RegisteredKey[]>;
   /** Those that are gone already count as removed. */
   remove(keyIds: readonly string[]): Promise<void>;
   /** Puts one of ours back that got lost; absent where none can get lost. */
   restore?(client: Pick<StoredClientCredential, 'credential' | 'keyId'>): Promise<void>;
+}
+
+export interface ClientKeysDeps extends CertificateDeps {
+  readonly store: Pick<CredentialStore, 'vault' | 'listClientCredentialVersions'>;
 }
 
 /** A client credential of ours that nobody stored is left alone this long: another run may be about to store it. */
@@ -40,44 +48,91 @@ export const orphanAgeMs = 3_600_000;
 /** The path of an application by its client id. */
 export const applicationPath = (clientId: string): string => `/applications(appId='${clientId}')`;
 
-/** @param kind what a federated application has of either is from before. */
-export function clientKeys(deps: CertificateDeps, clientId: string, kind: 'secret' | 'certificate'): ClientKeys {
-  const path = applicationPath(clientId);
-  return kind === 'secret' ? clientSecrets(deps, path) : clientCertificates(deps, path);
+/**
+ * @param application its name in the vault.
+ * @param path `/applications/{objectId}` or {@link applicationPath}.
+ * @param kind what a federated application has of either is from before.
+ */
+export function clientKeys(
+  deps: ClientKeysDeps,
+  application: string,
+  path: string,
+  kind: 'secret' | 'certificate',
+): ClientKeys {
+  const name = keyName(deps.store.vault, application);
+  const { entries, ...keys } = (kind === 'secret' ? clientSecrets : clientCertificates)(deps, path, name);
+  return {
+    ...keys,
+    list: async () => {
+      const listed = await entries();
+      const versions = await deps.store.listClientCredentialVersions(application);
+      return registeredKeys(listed, keyMark(deps.store.vault, application, versions));
+    },
+  };
 }
 
-function clientSecrets(deps: Pick<CertificateDeps, 'graph' | 'writer' | 'clock'>, path: string): ClientKeys {
+interface KeysOfKind extends Omit<ClientKeys, 'list'> {
+  /** Everybody's, as Entra lists them. */
+  readonly entries: () => Promise<readonly JsonObject[]>;
+}
+
+function clientSecrets({ graph, writer, clock }: CertificateDeps, path: string, name: string): KeysOfKind {
   return {
     issue: async () => {
-      const { secret, keyId, endsAtMs } = await issueClientSecret(deps.writer, deps.clock, path);
+      const { secret, keyId, endsAtMs } = await issueClientSecret(writer, clock, path, clientSecretLifeMs, name);
       return { credential: { kind: 'secret', secret }, keyId, endsAtMs };
     },
-    listOurs: async () => {
-      const listed = (await deps.graph.get(`${path}?$select=id,passwordCredentials`))['passwordCredentials'];
-      return Array.isArray(listed) ? ours(listed.filter(isJsonObject)) : [];
+    entries: async () => {
+      const listed = (await graph.get(`${path}?$select=id,passwordCredentials`))['passwordCredentials'];
+      return Array.isArray(listed) ? listed.filter(isJsonObject) : [];
     },
     remove: async (keyIds) => {
-      for (const keyId of keyIds) await removeClientSecret(deps.writer, path, keyId);
+      for (const keyId of keyIds) await removeClientSecret(writer, path, keyId);
     },
   };
 }
 
-function clientCertificates(deps: CertificateDeps, path: string): ClientKeys {
-  return {
-    issue: () => registerCertificate(deps, path),
-    listOurs: async () => ours(await listCertificates(deps, path)),
-    remove: (keyIds) => unregisterCertificates(deps, path, keyIds),
-    restore: (client) => restoreCertificate(deps, path, client),
-  };
+const clientCertificates = (deps: CertificateDeps, path: string, name: string): KeysOfKind => ({
+  issue: () => registerCertificate(deps, path, name),
+  entries: () => listCertificates(deps, path),
+  remove: (keyIds) => unregisterCertificates(deps, path, keyIds),
+  restore: (client) => restoreCertificate(deps, path, client, name),
+});
+
+/**
+ * Two vaults may serve one application, in a second environment or during a move, and two names in one vault may stand
+ * for one application. So the name says where the credential is kept; in few letters, as Graph shortens names to 90, and
+ * not readable, as every account of the tenant can read it.
+ */
+const keyName = (vault: string, application: string): string =>
+  `${clientCredentialName}:${createHash('sha256').update(`${vault}/${application}`).digest('hex').slice(0, 12)}`;
+
+/** What tells the client credentials at Entra that this vault keeps from those of others. */
+export interface KeyMark {
+  readonly name: string;
+  /** Those ever stored here: what was made before names said so carries the bare name. */
+  readonly storedKeyIds: ReadonlySet<string>;
 }
 
-const ours = (listed: readonly JsonObject[]): readonly RegisteredKey[] =>
-  listed
-    .filter((entry) => textOf(entry, 'displayName') === clientCredentialName)
-    .flatMap((entry) => {
-      const keyId = textOf(entry, 'keyId');
-      return keyId === undefined ? [] : { keyId, startsAtMs: Date.parse(textOf(entry, 'startDateTime') ?? '') };
-    });
+/** @param versions all that the vault has of the application. */
+export const keyMark = (vault: string, application: string, versions: readonly ClientCredentialVersion[]): KeyMark => ({
+  name: keyName(vault, application),
+  storedKeyIds: new Set(versions.flatMap(({ keyId }) => keyId ?? [])),
+});
+
+/** Those of a list of Entra's that carry our name. Pure. */
+export const registeredKeys = (
+  listed: readonly JsonObject[],
+  { name, storedKeyIds }: KeyMark,
+): readonly RegisteredKey[] =>
+  listed.flatMap((entry) => {
+    const keyId = textOf(entry, 'keyId');
+    const displayName = textOf(entry, 'displayName') ?? '';
+    const isBare = displayName === clientCredentialName;
+    if (keyId === undefined || !(isBare || displayName.startsWith(`${clientCredentialName}:`))) return [];
+    const ours = displayName === name || (isBare && storedKeyIds.has(keyId));
+    return [{ keyId, ours, startsAtMs: Date.parse(textOf(entry, 'startDateTime') ?? '') }];
+  });
 
 /**
  * Removes what nobody stored, made by a run that was killed, or what was in use before. Young ones may be another run's.
@@ -91,7 +146,7 @@ export async function removeUnused(
   keptKeyId: string | undefined,
 ): Promise<number> {
   const unused = registered.filter(
-    ({ keyId, startsAtMs }) => keyId !== keptKeyId && clock.nowMs() - startsAtMs > orphanAgeMs,
+    ({ keyId, ours, startsAtMs }) => ours && keyId !== keptKeyId && clock.nowMs() - startsAtMs > orphanAgeMs,
   );
   if (unused.length > 0) await keys.remove(unused.map(({ keyId }) => keyId));
   return unused.length;

@@ -17,16 +17,20 @@ export interface IssuedClientSecret {
 /**
  * Has Entra make a client secret.
  * @param applicationPath `/applications/{objectId}` or `/applications(appId='…')`.
+ * @param lifeMs how long it is good for, by this machine's clock.
+ * @param displayName what it is called at Entra; the bare name for one that is never stored.
  * @throws BrokerError from Graph; resource_error when the answer holds no secret.
  */
 export async function issueClientSecret(
   writer: GraphWriter,
   clock: Clock,
   applicationPath: string,
+  lifeMs: number = clientSecretLifeMs,
+  displayName: string = clientCredentialName,
 ): Promise<IssuedClientSecret> {
-  const endDateTime = new Date(clock.nowMs() + clientSecretLifeMs).toISOString();
+  const endDateTime = new Date(clock.nowMs() + lifeMs).toISOString();
   const answer = await writer.post(`${applicationPath}/addPassword`, {
-    passwordCredential: { displayName: clientCredentialName, endDateTime },
+    passwordCredential: { displayName, endDateTime },
   });
   const secretText = textOf(answer, 'secretText');
   const keyId = textOf(answer, 'keyId');

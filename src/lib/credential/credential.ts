@@ -50,7 +50,10 @@ export interface Credential {
 /** Refresh tokens of confidential clients live 90 days unless used; not configurable. */
 export const refreshTokenLifeMs = 90 * 86_400_000;
 
-/** Client secrets and certificates of ours carry this name at Entra; others are never touched. */
+/**
+ * The name of client secrets and certificates of ours at Entra begins so; others are never touched. What follows tells
+ * which vault keeps it, see client-keys.ts.
+ */
 export const clientCredentialName = 'partner-token-broker';
 
 export const defaultApplication = 'default';

@@ -27,6 +27,16 @@ export interface HealthReport {
   readonly policy: Part & { readonly state: PolicyState['state']; readonly rules: number };
   readonly storage: Part;
   readonly keyVault: Part & { readonly lastReadAt?: string };
+  /** Notices to a chat; well where none are wanted. */
+  readonly notifications: Part;
+}
+
+/** What one look at an application brought. */
+interface Look {
+  readonly health: CredentialHealth;
+  readonly readFailure: BrokerError | undefined;
+  readonly readAtMs: number | undefined;
+  readonly journalFailure: BrokerError | undefined;
 }
 
 export interface HealthReporterDeps {
@@ -36,6 +46,8 @@ export interface HealthReporterDeps {
   readonly journal: CredentialJournal;
   readonly policy: PolicyStore;
   readonly watch: StateWatch;
+  /** Why no notice can be sent, where the settings ask for them. */
+  readonly notificationProblem: BrokerError | undefined;
   readonly clock: Clock;
 }
 
@@ -60,49 +72,44 @@ export class HealthReporter {
   }
 
   async #look(): Promise<HealthReport> {
-    const { policy, credentials, clock } = this.#deps;
+    const { policy, clock } = this.#deps;
     const policyState = await policy.current();
-    let storage: Part = { status: 'ok' };
-    const applications: CredentialHealth[] = [];
+    const looks: Look[] = [];
     for (const [application, needsRefreshToken] of applicationsInUse(policyState.policy)) {
-      const { health, journalFailure } = await this.#lookAt(application, needsRefreshToken);
-      applications.push(health);
-      // Without storage there are no audit records, and so no tokens.
-      if (journalFailure !== undefined) storage = { status: 'down', problem: journalFailure.detail };
+      looks.push(await this.#lookAt(application, needsRefreshToken));
     }
-    const lastRead = credentials.lastRead;
-    const keyVault: HealthReport['keyVault'] = {
-      status: lastRead?.failure === undefined ? 'ok' : 'degraded',
-      ...(lastRead?.failure === undefined ? {} : { problem: lastRead.failure.detail }),
-      ...(lastRead === undefined ? {} : { lastReadAt: isoTime(lastRead.atMs) }),
+    const parts = {
+      applications: looks.map(({ health }) => health),
+      policy: policyPart(policyState),
+      storage: storagePart(looks),
+      keyVault: keyVaultPart(looks),
+      notifications: notificationsPart(this.#deps.notificationProblem),
     };
-    const parts = { applications, policy: policyPart(policyState), storage, keyVault };
     return { status: overall(parts), checkedAt: isoTime(clock.nowMs()), ...parts };
   }
 
-  async #lookAt(
-    application: string,
-    needsRefreshToken: boolean,
-  ): Promise<{ health: CredentialHealth; journalFailure: BrokerError | undefined }> {
+  async #lookAt(application: string, needsRefreshToken: boolean): Promise<Look> {
     const { credentials, journal, watch, clock, credentialFailure } = this.#deps;
     const [read, journalled] = await Promise.all([
       this.#attempt<Credential>('key_vault_unavailable', () => credentials.get(application)),
       this.#attempt<JournalEntry>('storage_unavailable', () => journal.read(application)),
     ]);
     const entry = journalled.value ?? {};
+    const lastRead = credentials.lastRead(application);
+    const readFailure = read.failure ?? lastRead?.failure;
     const health = judgeCredential(
       {
         application,
         needsRefreshToken,
         credential: read.value,
-        readFailure: read.failure ?? credentials.lastRead?.failure,
+        readFailure,
         dead: credentialFailure(application),
         journal: entry,
       },
       clock.nowMs(),
     );
     await watch.observe(health, entry.state);
-    return { health, journalFailure: journalled.failure };
+    return { health, readFailure, readAtMs: lastRead?.atMs, journalFailure: journalled.failure };
   }
 
   async #attempt<T>(
@@ -130,6 +137,28 @@ export function applicationsInUse(policy: AccessPolicy): ReadonlyMap<string, boo
   return inUse;
 }
 
+/** Without storage there are no audit records, and so no tokens. */
+function storagePart(looks: readonly Look[]): Part {
+  const failure = looks.find(({ journalFailure }) => journalFailure !== undefined)?.journalFailure;
+  return failure === undefined ? { status: 'ok' } : { status: 'down', problem: failure.detail };
+}
+
+/** An application that is not set up, or set up wrongly, says nothing of the vault that told us so. */
+function keyVaultPart(looks: readonly Look[]): HealthReport['keyVault'] {
+  const failure = looks.find(({ readFailure }) => readFailure?.code === 'key_vault_unavailable')?.readFailure;
+  const lastReadAtMs = Math.max(...looks.map(({ readAtMs = Number.NEGATIVE_INFINITY }) => readAtMs));
+  return {
+    ...(failure === undefined ? { status: 'ok' } : { status: 'degraded', problem: failure.detail }),
+    ...(Number.isFinite(lastReadAtMs) ? { lastReadAt: isoTime(lastReadAtMs) } : {}),
+  };
+}
+
+function notificationsPart(failure: BrokerError | undefined): Part {
+  if (failure === undefined) return { status: 'ok' };
+  const problem = `${failure.detail} No notice reaches anybody until that is corrected and the app restarted.`;
+  return { status: 'degraded', problem };
+}
+
 function policyPart({ state, policy, problem }: PolicyState): HealthReport['policy'] {
   const status = state === 'current' ? 'ok' : 'degraded';
   return { status, state, rules: policy.rules.length, ...(problem === undefined ? {} : { problem }) };
@@ -141,8 +170,11 @@ function overall({
   policy,
   storage,
   keyVault,
+  notifications,
 }: Omit<HealthReport, 'status' | 'checkedAt'>): HealthStatus {
   const states = applications.map(({ state }) => state.status);
   if (storage.status === 'down' || states.every((status) => status === 'down')) return 'down';
-  return [...states, policy.status, keyVault.status].every((status) => status === 'ok') ? 'ok' : 'degraded';
+  return [...states, policy.status, keyVault.status, notifications.status].every((status) => status === 'ok')
+    ? 'ok'
+    : 'degraded';
 }

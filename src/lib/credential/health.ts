@@ -1,5 +1,6 @@
 import { isoTime } from '../clock.ts';
 import { type BrokerError, type ErrorCode, errorTable } from '../errors.ts';
+import { adviceFor } from './advice.ts';
 import type { CredentialState, HealthStatus, JournalEntry } from './credential-journal.ts';
 import type { Credential } from './credential.ts';
 
@@ -55,7 +56,7 @@ export interface CredentialHealth {
 
 /** How one credential is, and why. Pure. */
 export function judgeCredential(facts: CredentialFacts, nowMs: number): CredentialHealth {
-  const { credential, journal } = facts;
+  const { credential } = facts;
   const refreshToken = credential?.refreshToken;
   const endsAtMs = credential?.client.endsAtMs;
   const findings = [
@@ -87,12 +88,12 @@ export function judgeCredential(facts: CredentialFacts, nowMs: number): Credenti
             ...(endsAtMs === undefined ? {} : { endsAt: isoTime(endsAtMs), daysLeft: days(endsAtMs - nowMs) }),
           },
         }),
-    ...journalFields(journal),
-    findings,
+    ...journalFields(facts),
+    findings: findings.map((finding) => ({ ...finding, advice: adviceFor(facts.application, finding.advice) })),
   };
 }
 
-function journalFields({ rotatedAtMs, failure, mfaProbe }: JournalEntry) {
+function journalFields({ application, journal: { rotatedAtMs, failure, mfaProbe } }: CredentialFacts) {
   return {
     ...(rotatedAtMs === undefined ? {} : { lastRotation: isoTime(rotatedAtMs) }),
     ...(failure === undefined
@@ -102,7 +103,7 @@ function journalFields({ rotatedAtMs, failure, mfaProbe }: JournalEntry) {
             at: isoTime(failure.atMs),
             code: failure.code,
             meaning: failure.detail,
-            advice: errorTable[failure.code].advice,
+            advice: adviceFor(application, errorTable[failure.code].advice),
           },
         }),
     ...(mfaProbe === undefined ? {} : { mfaProbe: { at: isoTime(mfaProbe.atMs), compliant: mfaProbe.compliant } }),

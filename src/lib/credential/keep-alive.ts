@@ -25,38 +25,37 @@ export interface KeptAlive {
 
 /**
  * The daily care of one application: a fresh client credential where it ends soon, a fresh refresh token, and what Partner
- * Center thinks of its MFA. Each is tried whatever became of the others; failures are recorded, not thrown.
+ * Center thinks of its MFA. Each is tried whatever became of the others; failures are logged, not thrown. The
+ * journal keeps that of the rotation alone: a client credential that was not renewed shows in health when its end is
+ * near, and is tried again every day until then.
  */
 export async function keepAlive(deps: KeepAliveDeps, application: string): Promise<KeptAlive> {
   // A client credential that is about to end would fail the rotation too, so it goes first.
-  const renewalFailure = await renew(deps, application);
+  await renew(deps, application);
   const rotation = await rotate(deps, application);
-  if (rotation !== undefined && !(rotation instanceof BrokerError)) {
+  if (rotation instanceof BrokerError) {
+    const { code, detail } = rotation;
+    await recorded(deps, () => deps.journal.recordFailure(application, { atMs: deps.clock.nowMs(), code, detail }));
+  } else if (rotation !== undefined) {
     await removeFormer(deps, application);
     await probe(deps, application);
-  }
-  const failure = rotation instanceof BrokerError ? rotation : renewalFailure;
-  if (failure !== undefined) {
-    const { code, detail } = failure;
-    await recorded(deps, () => deps.journal.recordFailure(application, { atMs: deps.clock.nowMs(), code, detail }));
   }
   return { application, rotation };
 }
 
-async function renew(deps: KeepAliveDeps, application: string): Promise<BrokerError | undefined> {
-  if (deps.renewal === undefined) return undefined;
+async function renew(deps: KeepAliveDeps, application: string): Promise<void> {
+  if (deps.renewal === undefined) return;
   try {
     const renewal = await renewClientCredential({ ...deps, ...deps.renewal }, application, false);
     if (renewal.renewed) {
       const { kind, removed } = renewal;
       deps.log.log('info', 'credential.client_credential_renewed', { application, kind, removed });
+    } else if (renewal.refused) {
+      const detail = renewal.reason;
+      deps.log.log('warn', 'credential.client_credential_not_renewed', { application, detail });
     }
-    return undefined;
   } catch (thrown) {
-    const error = toBrokerError(thrown);
     deps.log.log('warn', 'credential.client_credential_not_renewed', { application, ...errorFields(thrown) });
-    // An application that may not change itself is a choice; the end of its credential shows in health in time.
-    return error.code === 'access_denied' ? undefined : error;
   }
 }
 
@@ -86,7 +85,7 @@ async function removeFormer(deps: KeepAliveDeps, application: string): Promise<v
   if (deps.renewal === undefined) return;
   try {
     const { client } = await deps.store.load(application);
-    const removed = await removeFormerCredentials({ ...deps, ...deps.renewal }, client);
+    const removed = await removeFormerCredentials({ ...deps, ...deps.renewal }, application, client);
     if (removed > 0) deps.log.log('info', 'credential.former_credentials_removed', { application, removed });
   } catch (thrown) {
     deps.log.log('warn', 'credential.cleanup_failed', { application, ...errorFields(thrown) });

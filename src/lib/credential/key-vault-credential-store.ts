@@ -1,9 +1,24 @@
-import type { KeyVaultSecret, SecretClient } from '@azure/keyvault-secrets';
+import type { KeyVaultSecret, SecretClient, SecretProperties } from '@azure/keyvault-secrets';
 import { BrokerError } from '../errors.ts';
-import type { ClientCredential, Credential, StoredClientCredential, StoredRefreshToken } from './credential.ts';
-import type { CredentialStore, NewClientCredential, NewRefreshToken, StoredVersion } from './credential-store.ts';
-import { keyVaultFailure, statusOf } from './key-vault-failure.ts';
-import { readClientCredential, readRefreshToken, timeOf, versionOf } from './stored-secret.ts';
+import type { Credential, StoredClientCredential, StoredRefreshToken } from './credential.ts';
+import type {
+  ClientCredentialVersion,
+  CredentialStore,
+  NewClientCredential,
+  NewRefreshToken,
+  StoredVersion,
+} from './credential-store.ts';
+import { isDisabled, keyVaultFailure, statusOf } from './key-vault-failure.ts';
+import {
+  readClientCredential,
+  readClientCredentialVersion,
+  readRefreshToken,
+  readVersion,
+  type SecretToStore,
+  versionOf,
+  writeClientCredential,
+  writeRefreshToken,
+} from './stored-secret.ts';
 
 /** The SDK retries by itself; this bounds the whole of it, so that a vault that hangs does not hang its callers. */
 const deadlineMs = 20_000;
@@ -14,20 +29,16 @@ const secretNames = {
   clientCredential: (application: string) => `${prefix}${application}-client-credential`,
 };
 
-/** Content types say what a value is, for people who look at the vault. */
-const contentTypes = {
-  secret: 'client-secret',
-  certificate: 'application/x-pem-file',
-  federated: 'federated-credential',
-  refreshToken: 'refresh-token',
-} as const;
-
 /** Credentials in Azure Key Vault secrets: the value is the secret itself, everything else stands in tags. */
 export class KeyVaultCredentialStore implements CredentialStore {
   readonly #client: SecretClient;
 
   constructor(client: SecretClient) {
     this.#client = client;
+  }
+
+  get vault(): string {
+    return new URL(this.#client.vaultUrl).host;
   }
 
   async load(application: string, signal?: AbortSignal): Promise<Credential> {
@@ -59,41 +70,24 @@ export class KeyVaultCredentialStore implements CredentialStore {
   }
 
   async saveRefreshToken(application: string, token: NewRefreshToken): Promise<string> {
-    return this.#set(secretNames.refreshToken(application), token.secret.reveal(), {
-      contentType: contentTypes.refreshToken,
-      expiresOn: new Date(token.expiresAtMs),
-      tags: {
-        application,
-        clientId: token.clientId,
-        account: token.account,
-        accountObjectId: token.accountObjectId,
-        obtainedAt: new Date(token.obtainedAtMs).toISOString(),
-        mfa: String(token.mfa),
-      },
-    });
+    return this.#set(secretNames.refreshToken(application), writeRefreshToken(application, token));
   }
 
-  async saveClientCredential(application: string, stored: NewClientCredential): Promise<string> {
-    const { credential } = stored;
-    return this.#set(secretNames.clientCredential(application), textOf(credential), {
-      contentType: contentTypes[credential.kind],
-      ...(stored.endsAtMs === undefined ? {} : { expiresOn: new Date(stored.endsAtMs) }),
-      tags: {
-        application,
-        clientId: stored.clientId,
-        tenantId: stored.tenantId,
-        kind: credential.kind,
-        ...(stored.keyId ? { keyId: stored.keyId } : {}),
-      },
-    });
+  async saveClientCredential(application: string, credential: NewClientCredential): Promise<string> {
+    return this.#set(secretNames.clientCredential(application), writeClientCredential(application, credential));
+  }
+
+  async proposeClientCredential(application: string, credential: NewClientCredential): Promise<string> {
+    const proposed = writeClientCredential(application, credential, 'proposed');
+    return this.#set(secretNames.clientCredential(application), proposed);
   }
 
   listRefreshTokenVersions(application: string): Promise<readonly StoredVersion[]> {
-    return this.#versions(secretNames.refreshToken(application));
+    return this.#versions(secretNames.refreshToken(application), readVersion);
   }
 
-  listClientCredentialVersions(application: string): Promise<readonly StoredVersion[]> {
-    return this.#versions(secretNames.clientCredential(application));
+  listClientCredentialVersions(application: string): Promise<readonly ClientCredentialVersion[]> {
+    return this.#versions(secretNames.clientCredential(application), readClientCredentialVersion);
   }
 
   disableRefreshTokenVersion(application: string, version: string): Promise<void> {
@@ -110,7 +104,11 @@ export class KeyVaultCredentialStore implements CredentialStore {
     await guarded(async (signal) => {
       for await (const properties of this.#client.listPropertiesOfSecrets({ abortSignal: signal })) {
         const application = pattern.exec(properties.name)?.[1];
-        if (application !== undefined) names.push(application);
+        if (application === undefined) continue;
+        // The list tells of the current version alone; an older one may still be enabled, and is what `load` gives out.
+        const inForce =
+          properties.enabled !== false || (await this.#versions(properties.name, readVersion)).some(isEnabled);
+        if (inForce) names.push(application);
       }
     });
     return names.toSorted();
@@ -136,16 +134,12 @@ export class KeyVaultCredentialStore implements CredentialStore {
         if (statusOf(error) === 404) return undefined;
         if (!isDisabled(error)) throw error;
       }
-      const newest = (await this.#versions(name)).find((version) => version.enabled);
+      const newest = (await this.#versions(name, readVersion)).find(isEnabled);
       return newest && this.#client.getSecret(name, { version: newest.version, abortSignal: deadline });
     }, signal);
   }
 
-  async #set(
-    name: string,
-    value: string,
-    options: { contentType: string; expiresOn?: Date; tags: Record<string, string> },
-  ): Promise<string> {
+  async #set(name: string, { value, ...options }: SecretToStore): Promise<string> {
     return guarded(async (signal) => {
       try {
         return versionOf((await this.#client.setSecret(name, value, { ...options, abortSignal: signal })).properties);
@@ -159,16 +153,12 @@ export class KeyVaultCredentialStore implements CredentialStore {
     });
   }
 
-  async #versions(name: string): Promise<readonly StoredVersion[]> {
-    const versions: StoredVersion[] = [];
+  async #versions<T extends StoredVersion>(name: string, read: (listed: SecretProperties) => T): Promise<readonly T[]> {
+    const versions: T[] = [];
     await guarded(async (signal) => {
       try {
         for await (const properties of this.#client.listPropertiesOfSecretVersions(name, { abortSignal: signal })) {
-          versions.push({
-            version: versionOf(properties),
-            createdAtMs: timeOf(properties.createdOn) ?? 0,
-            enabled: properties.enabled ?? true,
-          });
+          versions.push(read(properties));
         }
       } catch (error) {
         if (statusOf(error) !== 404) throw error;
@@ -184,18 +174,7 @@ export class KeyVaultCredentialStore implements CredentialStore {
   }
 }
 
-/** What of a client credential is the value of its secret; the rest stands in tags. */
-function textOf(credential: ClientCredential): string {
-  switch (credential.kind) {
-    case 'secret':
-      return credential.secret.reveal();
-    case 'certificate':
-      return `${credential.privateKey.reveal().trim()}\n${credential.certificate.trim()}\n`;
-    case 'federated':
-      // Key Vault stores no empty value; this one opens nothing.
-      return 'federated';
-  }
-}
+const isEnabled = ({ enabled }: StoredVersion): boolean => enabled;
 
 async function guarded<T>(work: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> {
   const deadline = AbortSignal.timeout(deadlineMs);
@@ -204,8 +183,4 @@ async function guarded<T>(work: (signal: AbortSignal) => Promise<T>, signal?: Ab
   } catch (error) {
     throw keyVaultFailure(error, deadline.aborted);
   }
-}
-
-function isDisabled(error: unknown): boolean {
-  return statusOf(error) === 403 && /SecretDisabled|disabled/i.test(error instanceof Error ? error.message : '');
 }

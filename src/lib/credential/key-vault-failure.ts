@@ -12,6 +12,22 @@ function codeOf(error: unknown): string | undefined {
   return typeof code === 'string' ? code.slice(0, 100) : undefined;
 }
 
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : '');
+
+/**
+ * Whether the network rules of the vault refuse a request, and no missing role. Told by Key Vault's own words: the SDK
+ * leaves out the code that says so, `ForbiddenByFirewall` or `ForbiddenByConnection` in `innererror`.
+ */
+const isRefusedByNetwork = (error: unknown): boolean =>
+  statusOf(error) === 403 &&
+  /client address is not authorized|public ?network ?access|approved private link|ForbiddenBy(?:Firewall|Connection)/i.test(
+    messageOf(error),
+  );
+
+/** Whether a version of a secret is disabled; a vault whose public network access is says "disabled" as well. */
+export const isDisabled = (error: unknown): boolean =>
+  statusOf(error) === 403 && !isRefusedByNetwork(error) && /SecretDisabled|disabled/i.test(messageOf(error));
+
 /**
  * An error of the Key Vault or identity SDK as `key_vault_unavailable`, with a sentence that says which of the usual
  * reasons it is. The SDK's own words go to the log only where no reply came: about a reply that it cannot read it says
@@ -40,12 +56,9 @@ export function keyVaultFailure(error: unknown, timedOut: boolean): BrokerError 
       options,
     );
   if (status === 403) {
-    const network = /firewall|public network access|ForbiddenByConnection|ForbiddenByFirewall/i.test(
-      error instanceof Error ? error.message : '',
-    );
-    const detail = network
+    const detail = isRefusedByNetwork(error)
       ? 'The network rules of the vault keep this program out (403).'
-      : 'The identity may not do this (403): it lacks the role Key Vault Secrets User, or Secrets Officer for writing.';
+      : 'The identity may not do this (403): it lacks the role Partner Token Broker Secret Keeper (or Key Vault Secrets Officer).';
     return new BrokerError('key_vault_unavailable', detail, options);
   }
   if (status === 429)

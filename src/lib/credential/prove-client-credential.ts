@@ -16,6 +16,12 @@ export interface RedeemAsItselfDeps {
   readonly graphIdentifier: string;
 }
 
+/** What of a stored client credential it takes to use it. */
+export type UsableClient = Pick<StoredClientCredential, 'clientId' | 'tenantId' | 'credential'>;
+
+/** Whether the application itself may be new to some of Entra's servers, so that any refusal may pass. */
+export type Patience = 'known application' | 'new application';
+
 /** Entra's servers learn of a new credential one after the other: until all do, the old one stays. */
 const spreadingMs = [3_000, 5_000, 10_000, 20_000, 30_000, 30_000] as const;
 
@@ -26,15 +32,16 @@ const spreadingMs = [3_000, 5_000, 10_000, 20_000, 30_000, 30_000] as const;
  */
 export async function proveClientCredential(
   deps: RedeemAsItselfDeps & { readonly clock: Clock },
-  client: StoredClientCredential,
+  client: UsableClient,
   beforeNextTry: () => Promise<void> = () => Promise.resolve(),
+  patience: Patience = 'known application',
 ): Promise<void> {
   for (let attempt = 0; ; attempt += 1) {
     const reply = await redeemAsItself(deps, client);
     if (reply.ok) return;
     const { code, reach } = reply.failure;
     const waitMs = spreadingMs[attempt];
-    const mayPass = reach === 'transient' || code === 'client_credential_rejected';
+    const mayPass = reach === 'transient' || code === 'client_credential_rejected' || patience === 'new application';
     if (waitMs === undefined || !mayPass) throw failureOf(reply.failure);
     await beforeNextTry();
     await deps.clock.sleep(waitMs);
@@ -42,7 +49,7 @@ export async function proveClientCredential(
 }
 
 /** A token of the application for itself in its own tenant. */
-export function redeemAsItself(deps: RedeemAsItselfDeps, client: StoredClientCredential): Promise<TokenReply> {
+export function redeemAsItself(deps: RedeemAsItselfDeps, client: UsableClient): Promise<TokenReply> {
   return deps.redeemer.redeem({
     tenantId: client.tenantId,
     resourceIdentifier: deps.graphIdentifier,
@@ -51,6 +58,12 @@ export function redeemAsItself(deps: RedeemAsItselfDeps, client: StoredClientCre
     grant: { kind: 'application' },
     correlationId: deps.newId(),
   });
+}
+
+/** Whether Entra plainly refuses it: not where Entra stumbles, or no managed identity is here to ask with. */
+export async function isRefused(deps: RedeemAsItselfDeps, client: UsableClient): Promise<boolean> {
+  const reply = await redeemAsItself(deps, client);
+  return !reply.ok && reply.failure.code === 'client_credential_rejected';
 }
 
 export interface WorkingClientDeps extends RedeemAsItselfDeps {
@@ -86,6 +99,8 @@ export async function workingClient(
     if (client?.clientId !== newest.clientId) continue;
     const reply = await redeemAsItself(deps, client);
     if (!reply.ok) {
+      // Anything but a plain refusal says nothing about the version: it must not be taken out of use for that.
+      if (reply.failure.code !== 'client_credential_rejected') throw failureOf(reply.failure);
       refused.push(version);
       continue;
     }
@@ -101,5 +116,5 @@ export async function workingClient(
   throw failure;
 }
 
-const failureOf = ({ code, detail, logFields }: EntraFailure): BrokerError =>
+export const failureOf = ({ code, detail, logFields }: EntraFailure): BrokerError =>
   new BrokerError(code, detail, { logFields });

@@ -1,19 +1,22 @@
 import type { Clock } from '../clock.ts';
 import type { GraphClient } from '../graph/client.ts';
-import type { GraphWriter } from '../graph/write.ts';
+import { graphStatus, type GraphWriter } from '../graph/write.ts';
 import { errorFields } from '../log.ts';
 import type { Secret } from '../secret.ts';
+import { adviceFor } from './advice.ts';
 import type { CreateCertificate } from './client-certificate.ts';
-import { type ClientKeys, clientKeys, removeUnused } from './client-keys.ts';
+import { applicationPath, type ClientKeys, clientKeys, type RegisteredKey, removeUnused } from './client-keys.ts';
 import type { ClientCredential, StoredClientCredential } from './credential.ts';
+import { issueAndStore } from './issue-and-store.ts';
+import { adoptProposed } from './proposed-credential.ts';
 import {
+  isRefused,
   proveClientCredential,
   redeemAsItself,
   workingClient,
   type WorkingClientDeps,
 } from './prove-client-credential.ts';
 import { versionsKept } from './rotate.ts';
-import { storeOrUndo } from './store-or-undo.ts';
 
 export interface RenewalDeps extends WorkingClientDeps {
   /** Microsoft Graph of the partner tenant, as whoever the token belongs to: the application itself. */
@@ -27,6 +30,8 @@ export interface Renewal {
   readonly renewed: boolean;
   /** Why nothing was done, where nothing was. */
   readonly reason?: string;
+  /** It was asked for or its end is near, and Graph does not let the application change itself. */
+  readonly refused?: true;
   readonly endsAtMs?: number;
   /** How many older secrets or certificates of ours were removed from the application. */
   readonly removed: number;
@@ -41,29 +46,40 @@ const settledMs = 60_000;
 /**
  * Renews an application's client secret or certificate: make the new one, use it, store it, use what is stored, and
  * only then remove the old one. Killed anywhere, one of the two works and is stored; one that nobody stored is removed
- * by a later run. A certificate that does not carry our name is somebody else's, and theirs to renew.
+ * by a later run. A certificate that does not carry our name is somebody else's, and theirs to renew; what an application
+ * has that may not change itself is left to `ptb setup`.
  * @param force also when the end is far.
  * @throws BrokerError client_credential_rejected, access_denied, key_vault_unavailable and what Graph answers.
  */
 export async function renewClientCredential(deps: RenewalDeps, application: string, force: boolean): Promise<Renewal> {
+  await adoptProposed(deps, application);
   const { client: newest } = await deps.store.load(application);
-  if (newest.credential.kind === 'federated') return unchanged(application, 'federated', 'never ends');
+  if (newest.credential.kind === 'federated' && !(await isRefused(deps, newest))) {
+    return unchanged(application, 'federated', 'never ends');
+  }
   const { client, token } = await workingClient(deps, application, newest);
   const { kind } = client.credential;
   if (kind === 'federated') return unchanged(application, kind, 'never ends');
-  const keys = clientKeys({ ...deps, ...deps.graphOf(token) }, client.clientId, kind);
-  if (kind === 'certificate' && !(await keys.listOurs()).some(({ keyId }) => keyId === client.keyId)) {
-    return unchanged(application, kind, 'is none that the broker made, so whoever made it renews it');
-  }
-  if (!force && !endsSoon(client, deps.clock)) {
-    return unchanged(application, kind, 'does not end soon', await removeOrphans(deps, keys, client.keyId));
-  }
+  const path = applicationPath(client.clientId);
+  const keys = clientKeys({ ...deps, ...deps.graphOf(token) }, application, path, kind);
+  const isDue = force || endsSoon(client, deps.clock);
   try {
-    return await replace(deps, application, keys, client);
-  } finally {
-    await restoreStored(deps, application, keys);
+    if (kind === 'certificate' && !(await keys.list()).some(({ keyId }) => keyId === client.keyId)) {
+      return unchanged(application, kind, 'is none that the broker made, so whoever made it renews it');
+    }
+    if (isDue) return await replace(deps, application, keys, client);
+    const removed = await removeOrphans(deps, keys, await keys.list(), client.keyId);
+    return unchanged(application, kind, 'does not end soon', removed);
+  } catch (thrown) {
+    if (!mayNotChangeItself(thrown)) throw thrown;
+    const setup = adviceFor(application, '`ptb setup`');
+    const why = `is for ${setup} to renew, in its last 30 days: the application may not change itself`;
+    return { ...unchanged(application, kind, why), ...(isDue ? { refused: true } : {}) };
   }
 }
+
+/** What a profile without Application.ReadWrite.OwnedBy leaves out: for an application that is a state, and no failure. */
+const mayNotChangeItself = (thrown: unknown): boolean => graphStatus(thrown) === 403;
 
 const unchanged = (application: string, kind: Renewal['kind'], why: string, removed = 0): Renewal => ({
   application,
@@ -82,26 +98,21 @@ async function replace(
   keys: ClientKeys,
   previous: StoredClientCredential,
 ): Promise<Renewal> {
-  const issued = await keys.issue();
-  const undo = () => keys.remove([issued.keyId]);
-  const renewed = { clientId: previous.clientId, tenantId: previous.tenantId, ...issued };
   try {
-    await proveClientCredential(deps, { ...previous, ...renewed }, async () => keys.restore?.(issued));
-  } catch (thrown) {
-    await undo();
-    throw thrown;
+    await issueAndStore(deps, application, keys, previous, previous);
+    await deps.clock.sleep(settledMs);
+    const { client: stored } = await deps.store.load(application);
+    await proveClientCredential(deps, stored, async () => keys.restore?.(stored));
+    return {
+      application,
+      kind: stored.credential.kind,
+      renewed: true,
+      ...(stored.endsAtMs === undefined ? {} : { endsAtMs: stored.endsAtMs }),
+      removed: await removeOld(deps, application, keys, previous, stored),
+    };
+  } finally {
+    await restoreStored(deps, application, keys);
   }
-  await storeOrUndo(deps.store, application, renewed, previous, undo);
-  await deps.clock.sleep(settledMs);
-  const { client: stored } = await deps.store.load(application);
-  await proveClientCredential(deps, stored, async () => keys.restore?.(stored));
-  return {
-    application,
-    kind: stored.credential.kind,
-    renewed: true,
-    ...(stored.endsAtMs === undefined ? {} : { endsAtMs: stored.endsAtMs }),
-    removed: await removeOld(deps, application, keys, previous, stored),
-  };
 }
 
 /** The predecessor is removed at Entra and disabled in the vault; whatever of that fails, a later run does. */
@@ -114,11 +125,12 @@ async function removeOld(
 ): Promise<number> {
   let removed = 0;
   try {
-    if (previous.keyId !== undefined && previous.keyId !== stored.keyId) {
-      await keys.remove([previous.keyId]);
-      removed += 1;
-    }
-    removed += await removeOrphans(deps, keys, stored.keyId);
+    const registered = await keys.list();
+    const others = registered.filter(({ keyId }) => keyId !== previous.keyId || keyId === stored.keyId);
+    const predecessors = registered.filter((key) => key.ours && !others.includes(key));
+    if (predecessors.length > 0) await keys.remove(predecessors.map(({ keyId }) => keyId));
+    removed += predecessors.length;
+    removed += await removeOrphans(deps, keys, others, stored.keyId);
     const versions = await deps.store.listClientCredentialVersions(application);
     // Key Vault counts whole seconds: of versions made in one of them the list does not say which is the newest.
     const older = versions.filter(({ enabled, version }) => enabled && version !== stored.version);
@@ -141,26 +153,38 @@ async function restoreStored(deps: RenewalDeps, application: string, keys: Clien
   }
 }
 
-async function removeOrphans(deps: RenewalDeps, keys: ClientKeys, storedKeyId: string | undefined): Promise<number> {
-  const ours = await keys.listOurs();
+async function removeOrphans(
+  deps: RenewalDeps,
+  keys: ClientKeys,
+  registered: readonly RegisteredKey[],
+  storedKeyId: string | undefined,
+): Promise<number> {
   // Without knowing which one is in use, none may go.
-  if (storedKeyId === undefined || !ours.some(({ keyId }) => keyId === storedKeyId)) return 0;
-  return removeUnused(deps, keys, ours, storedKeyId);
+  if (storedKeyId === undefined || !registered.some(({ keyId }) => keyId === storedKeyId)) return 0;
+  return removeUnused(deps, keys, registered, storedKeyId);
 }
 
 /**
- * Removes the secrets and certificates that the application had before it went over to another kind.
+ * Removes the secrets and certificates that the application had before it went over to another kind, if it may.
  * @param client a credential that has just worked.
  */
-export async function removeFormerCredentials(deps: RenewalDeps, client: StoredClientCredential): Promise<number> {
+export async function removeFormerCredentials(
+  deps: RenewalDeps,
+  application: string,
+  client: StoredClientCredential,
+): Promise<number> {
   const reply = await redeemAsItself(deps, client);
   if (!reply.ok) return 0;
   const graph = deps.graphOf(reply.token.accessToken);
   let removed = 0;
   for (const kind of ['secret', 'certificate'] as const) {
     if (client.credential.kind === kind) continue;
-    const keys = clientKeys({ ...deps, ...graph }, client.clientId, kind);
-    removed += await removeUnused(deps, keys, await keys.listOurs(), undefined);
+    const keys = clientKeys({ ...deps, ...graph }, application, applicationPath(client.clientId), kind);
+    try {
+      removed += await removeUnused(deps, keys, await keys.list(), undefined);
+    } catch (thrown) {
+      if (!mayNotChangeItself(thrown)) throw thrown;
+    }
   }
   return removed;
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import type { RedeemedToken } from '../entra/judge-token-reply.ts';
+import type { EntraFailure, RedeemedToken } from '../entra/judge-token-reply.ts';
 import { BrokerError } from '../errors.ts';
 import { errorFields, type Logger } from '../log.ts';
 import type { StoredClientCredential, StoredRefreshToken } from './credential.ts';
@@ -86,12 +86,8 @@ async function redeemStored(
 ): Promise<Source> {
   const first = await redeemPatiently(deps, client, newest);
   if (first.ok) return { stored: newest, token: first.token, bad: [] };
-  const failure = new BrokerError(first.failure.code, first.failure.detail, {
-    logFields: first.failure.logFields,
-    retryAfterSeconds: first.failure.retryAfterSeconds,
-  });
-  // A client credential that is refused is refused with every refresh token.
-  if (first.failure.reach === 'transient' || first.failure.code === 'client_credential_rejected') throw failure;
+  const failure = failureOf(first.failure);
+  if (!isAboutToken(first.failure)) throw failure;
   const bad = [newest.version];
   const older = (await deps.store.listRefreshTokenVersions(application)).filter(
     ({ version, enabled }) => enabled && version !== newest.version,
@@ -99,15 +95,24 @@ async function redeemStored(
   for (const { version } of older.slice(0, versionsKept - 1)) {
     const stored = await deps.store.loadRefreshTokenVersion(application, version);
     if (stored === undefined) continue;
-    const reply = await redeemFor(deps, client, stored);
+    const reply = await redeemPatiently(deps, client, stored);
     if (reply.ok) {
       deps.log.log('warn', 'credential.fell_back', { application, from: newest.version, to: version });
       return { stored, token: reply.token, bad };
     }
+    // It may be good: taken for bad it would be disabled, and an older one, perhaps of another account, put in its place.
+    if (!isAboutToken(reply.failure)) throw failureOf(reply.failure);
     bad.push(version);
   }
   throw failure;
 }
+
+/** Entra that stumbles says nothing about a refresh token, and a client credential that is refused is so with each. */
+const isAboutToken = ({ reach, code }: EntraFailure): boolean =>
+  reach !== 'transient' && code !== 'client_credential_rejected';
+
+const failureOf = ({ code, detail, logFields, retryAfterSeconds }: EntraFailure): BrokerError =>
+  new BrokerError(code, detail, { logFields, retryAfterSeconds });
 
 async function redeemPatiently(deps: RotationDeps, client: StoredClientCredential, stored: StoredRefreshToken) {
   for (let attempt = 0; ; attempt += 1) {

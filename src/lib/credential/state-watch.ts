@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts';
 import { errorFields, type Logger } from '../log.ts';
 import { withDeadline } from '../deadline.ts';
 import { type Notice, type Notifier, silentNotifier } from '../notifications/notice.ts';
-import type { CredentialJournal, CredentialState } from './credential-journal.ts';
+import type { CredentialJournal, CredentialState, JournalEntry } from './credential-journal.ts';
 import type { CredentialHealth } from './health.ts';
 
 /** Health must answer while storage hangs. */
@@ -12,9 +12,17 @@ const journalTimeoutMs = 3_000;
 const noticePausesMs = [2_000, 30_000] as const;
 
 /**
+ * How old the view of an instance can be that has not changed: it reads the credential again every ten minutes
+ * (CREDENTIAL_REREAD_SECONDS), and probes one that is dead every quarter of an hour.
+ */
+const viewLifeMs = 3_600_000;
+
+/**
  * Announces each change of a credential's state once: as one log event for alert rules, `credential.state_changed`, and
  * as a notice to people where a webhook is configured.
  * The journal remembers the state over restarts and instances; while it cannot be reached this process remembers.
+ * Instances may differ for a while: what one has just announced stands against the older view of another, or the two
+ * would announce in turn.
  */
 export class StateWatch {
   readonly #journal: Pick<CredentialJournal, 'changeState'>;
@@ -37,15 +45,15 @@ export class StateWatch {
   }
 
   /** @param before the state as the journal has it; absent when it is not known. */
-  async observe(health: CredentialHealth, before: CredentialState | undefined): Promise<void> {
+  async observe(health: CredentialHealth, before: JournalEntry['state']): Promise<void> {
     const { application, state } = health;
-    const known = this.#seen.get(application) ?? before;
-    if (isSame(known, state)) {
-      this.#seen.set(application, state);
-      return;
-    }
+    const seen = this.#seen.get(application);
     this.#seen.set(application, state);
-    if (!(await this.#isFirst(application, state))) return;
+    const known = before ?? seen;
+    if (isSame(known, state)) return;
+    const isNews = !isSame(seen, state);
+    if (!isNews && before !== undefined && this.#clock.nowMs() - before.sinceMs < viewLifeMs) return;
+    if (!(await this.#isFirst(application, state, isNews))) return;
     // A credential that was well from the start is no change.
     if (known === undefined && state.status === 'ok') return;
     const level = state.status === 'ok' ? 'info' : state.status === 'degraded' ? 'warn' : 'error';
@@ -70,20 +78,21 @@ export class StateWatch {
         await this.#notifier.send(notice);
         return;
       } catch (thrown) {
-        if (pauseMs === undefined) this.#log.log('error', 'credential.notice_failed', errorFields(thrown));
+        if (pauseMs === undefined) this.#log.log('warn', 'credential.notice_failed', errorFields(thrown));
         else await this.#clock.sleep(pauseMs);
       }
     }
   }
 
-  async #isFirst(application: string, state: CredentialState): Promise<boolean> {
+  /** Whether nobody has announced it. While the journal cannot be written, what is news to this process is. */
+  async #isFirst(application: string, state: CredentialState, isNews: boolean): Promise<boolean> {
     try {
       return await withDeadline(this.#clock, journalTimeoutMs, () =>
         this.#journal.changeState(application, state, this.#clock.nowMs()),
       );
     } catch (thrown) {
       this.#log.log('warn', 'credential.journal_unavailable', errorFields(thrown));
-      return true;
+      return isNews;
     }
   }
 }

@@ -9,8 +9,79 @@ import {
   type StoredClientCredential,
   type StoredRefreshToken,
 } from './credential.ts';
+import type {
+  ClientCredentialVersion,
+  NewClientCredential,
+  NewRefreshToken,
+  StoredVersion,
+} from './credential-store.ts';
 
 /** Key Vault's secrets as credentials: the value is the secret itself, everything else stands in tags. */
+
+export interface SecretToStore {
+  readonly value: string;
+  readonly contentType: string;
+  readonly expiresOn?: Date;
+  readonly enabled?: false;
+  readonly tags: Record<string, string>;
+}
+
+/** Content types say what a value is, for people who look at the vault. */
+const contentTypes = {
+  secret: 'client-secret',
+  certificate: 'application/x-pem-file',
+  federated: 'federated-credential',
+} as const;
+
+export const writeRefreshToken = (application: string, token: NewRefreshToken): SecretToStore => ({
+  value: token.secret.reveal(),
+  contentType: 'refresh-token',
+  expiresOn: new Date(token.expiresAtMs),
+  tags: {
+    application,
+    clientId: token.clientId,
+    account: token.account,
+    accountObjectId: token.accountObjectId,
+    obtainedAt: new Date(token.obtainedAtMs).toISOString(),
+    mfa: String(token.mfa),
+  },
+});
+
+/** @param state `proposed`: disabled, so that nobody uses it. */
+export function writeClientCredential(
+  application: string,
+  { credential, clientId, tenantId, endsAtMs, keyId }: NewClientCredential,
+  state: 'in force' | 'proposed' = 'in force',
+): SecretToStore {
+  const { kind } = credential;
+  return {
+    value: valueOf(credential),
+    contentType: contentTypes[kind],
+    ...(endsAtMs === undefined ? {} : { expiresOn: new Date(endsAtMs) }),
+    ...(state === 'proposed' ? { enabled: false } : {}),
+    tags: {
+      application,
+      clientId,
+      tenantId,
+      kind,
+      ...(keyId ? { keyId } : {}),
+      ...(state === 'proposed' ? { proposed: 'true' } : {}),
+    },
+  };
+}
+
+/** What of a client credential is the value of its secret; the rest stands in tags. */
+function valueOf(credential: ClientCredential): string {
+  switch (credential.kind) {
+    case 'secret':
+      return credential.secret.reveal();
+    case 'certificate':
+      return `${credential.privateKey.reveal().trim()}\n${credential.certificate.trim()}\n`;
+    case 'federated':
+      // Key Vault stores no empty value; this one opens nothing.
+      return 'federated';
+  }
+}
 
 /** @throws BrokerError key_vault_unavailable for an answer without one. */
 export function versionOf(properties: SecretProperties): string {
@@ -20,7 +91,7 @@ export function versionOf(properties: SecretProperties): string {
 }
 
 /** Milliseconds, or undefined for what is no date: the SDK makes dates of what it can, and passes on the rest. */
-export function timeOf(value: unknown): number | undefined {
+function timeOf(value: unknown): number | undefined {
   const time = value instanceof Date ? value.getTime() : Number.NaN;
   return Number.isNaN(time) ? undefined : time;
 }
@@ -28,16 +99,35 @@ export function timeOf(value: unknown): number | undefined {
 const isText = (value: unknown): value is string => typeof value === 'string' && value !== '';
 
 /** The tags that are texts: the SDK passes on whatever the reply holds. */
-function tagsOf({ properties }: KeyVaultSecret): Readonly<Record<string, string>> {
+function tagsOf(properties: SecretProperties): Readonly<Record<string, string>> {
   const tags: Readonly<Record<string, unknown>> = properties.tags ?? {};
   return Object.fromEntries(
     Object.entries(tags).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
   );
 }
 
+/** @throws BrokerError key_vault_unavailable for an answer without a version. */
+export const readVersion = (listed: SecretProperties): StoredVersion => ({
+  version: versionOf(listed),
+  createdAtMs: timeOf(listed.createdOn) ?? 0,
+  enabled: listed.enabled ?? true,
+});
+
+/** As {@link readVersion}. */
+export function readClientCredentialVersion(listed: SecretProperties): ClientCredentialVersion {
+  const { kind = 'secret', clientId, keyId, proposed } = tagsOf(listed);
+  return {
+    ...readVersion(listed),
+    ...(isKind(kind) ? { kind } : {}),
+    ...(clientId ? { clientId } : {}),
+    ...(keyId ? { keyId } : {}),
+    ...(proposed === 'true' ? { proposed: true } : {}),
+  };
+}
+
 /** @throws BrokerError credential_missing when tags are missing; client_credential_rejected for a broken certificate. */
 export function readClientCredential(stored: KeyVaultSecret): StoredClientCredential {
-  const tags = tagsOf(stored);
+  const tags = tagsOf(stored.properties);
   const clientId = tags['clientId'];
   const tenantId = parseTenantId(tags['tenantId']);
   const endsAtMs = timeOf(stored.properties.expiresOn);
@@ -57,6 +147,8 @@ export function readClientCredential(stored: KeyVaultSecret): StoredClientCreden
   };
 }
 
+const isKind = (kind: string): kind is ClientCredential['kind'] => Object.hasOwn(contentTypes, kind);
+
 function readCredential(kind: string | undefined, value: string, name: string): ClientCredential {
   if (kind === 'federated') return { kind };
   if (kind === 'certificate') return parseCertificate(value);
@@ -67,7 +159,7 @@ function readCredential(kind: string | undefined, value: string, name: string): 
 /** The refresh token, or undefined for an empty secret. */
 export function readRefreshToken(stored: KeyVaultSecret): StoredRefreshToken | undefined {
   if (!isText(stored.value)) return undefined;
-  const tags = tagsOf(stored);
+  const tags = tagsOf(stored.properties);
   const obtained = Date.parse(tags['obtainedAt'] ?? '');
   // A token that somebody stored by hand has no tags: its version's birth is then the best that is known.
   const obtainedAtMs = Number.isNaN(obtained) ? (timeOf(stored.properties.createdOn) ?? 0) : obtained;

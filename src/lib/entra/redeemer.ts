@@ -3,6 +3,7 @@ import type { Grant } from '../broker/token.ts';
 import type { Clock } from '../clock.ts';
 import { withDeadline } from '../deadline.ts';
 import type { ClientCredential } from '../credential/credential.ts';
+import { BrokerError } from '../errors.ts';
 import type { Fetch } from '../http/outbound.ts';
 import { OutboundError, outboundFailure } from '../http/outbound.ts';
 import type { TenantId } from '../identifiers.ts';
@@ -32,7 +33,10 @@ export interface Redeemer {
 export interface RedeemerDeps {
   readonly fetch: Fetch;
   readonly clock: Clock;
-  /** The assertion of a federated credential: the managed identity's token for `api://AzureADTokenExchange`. */
+  /**
+   * The assertion of a federated credential: the managed identity's token for `api://AzureADTokenExchange`.
+   * @throws BrokerError where there is none to be had at all; whatever else it throws may pass.
+   */
   readonly federatedAssertion: () => Promise<string>;
   /** Loaded at first use: the import takes about 90 ms, which a cold start need not pay. */
   readonly loadMsal: () => Promise<{
@@ -117,6 +121,10 @@ function unreachable(error: OutboundError): EntraFailure {
 /** MSAL did not come to send: the assertion could not be had, or the key is unusable. */
 function notSent(thrown: unknown): EntraFailure {
   const logFields = { msal: thrown instanceof Error ? `${thrown.name}: ${thrown.message}`.slice(0, 500) : 'unknown' };
+  if (thrown instanceof BrokerError) {
+    const { code, detail } = thrown;
+    return { code, reach: 'request', detail, retryAfterSeconds: undefined, logFields };
+  }
   if (thrown instanceof AssertionUnavailable) {
     // The identity endpoint stumbles now and then; that says nothing about the credential.
     const detail = 'The managed identity gave no assertion.';
@@ -134,6 +142,7 @@ async function assertionOf(deps: RedeemerDeps): Promise<string> {
   try {
     return await withDeadline(deps.clock, assertionTimeoutMs, () => deps.federatedAssertion());
   } catch (cause) {
+    if (cause instanceof BrokerError) throw cause;
     throw new AssertionUnavailable('no assertion', { cause });
   }
 }

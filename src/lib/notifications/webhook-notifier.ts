@@ -17,12 +17,10 @@ const maxBodyBytes = 64 * 1024;
  * Sends notices to an incoming webhook of Teams or Slack. Whoever knows its address can post there, so the address is a
  * secret. Sends once: the caller repeats, with the platform's timers.
  * @param form by the address when absent.
- * @throws BrokerError config_invalid for an address that is not https.
+ * @throws BrokerError config_invalid for what is no https address.
  */
 export function createWebhookNotifier(deps: WebhookNotifierDeps, address: Secret, form?: WebhookForm): Notifier {
-  const url = URL.canParse(address.reveal()) ? new URL(address.reveal()) : undefined;
-  if (url?.protocol !== 'https:')
-    throw new BrokerError('config_invalid', 'NOTIFICATION_WEBHOOK: is not an https address.');
+  const url = parseAddress(address.reveal());
   const body = form ?? formOf(url);
   return {
     send: async (notice) => {
@@ -44,4 +42,18 @@ export function createWebhookNotifier(deps: WebhookNotifierDeps, address: Secret
       });
     },
   };
+}
+
+/** @throws BrokerError config_invalid. */
+function parseAddress(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol === 'https:') return url;
+  // What cannot be resolved is handed to the app as it was written ("Use Key Vault references as app settings").
+  const unresolved = text.startsWith('@Microsoft.KeyVault(');
+  throw new BrokerError(
+    'config_invalid',
+    unresolved
+      ? 'NOTIFICATION_WEBHOOK: the Key Vault reference was not resolved; check the name in it, and that the identity of the app may read the secret.'
+      : 'NOTIFICATION_WEBHOOK: is not an https address.',
+  );
 }

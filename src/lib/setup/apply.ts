@@ -1,8 +1,8 @@
-import { type CertificateDeps, registerCertificate, unregisterCertificates } from '../credential/client-certificate.ts';
-import { issueClientSecret, removeClientSecret } from '../credential/client-secret.ts';
-import type { ClientCredential } from '../credential/credential.ts';
-import type { CredentialStore, NewClientCredential } from '../credential/credential-store.ts';
-import { storeOrUndo } from '../credential/store-or-undo.ts';
+import type { CertificateDeps } from '../credential/client-certificate.ts';
+import { clientKeys } from '../credential/client-keys.ts';
+import { issueAndStore, type IssueAndStoreDeps } from '../credential/issue-and-store.ts';
+import { federated, mayWait } from '../credential/proposed-credential.ts';
+import { isRefused, proveClientCredential } from '../credential/prove-client-credential.ts';
 import { BrokerError } from '../errors.ts';
 import { type JsonObject, textOf } from '../graph/reply.ts';
 import { graphStatus } from '../graph/write.ts';
@@ -10,11 +10,8 @@ import { applicationTag, type DirectoryState } from './directory-state.ts';
 import { requiredResourceAccess } from './permissions.ts';
 import { redirectUri, type SetupOptions, type SetupStep, signInAudience } from './plan.ts';
 
-export interface ApplyDeps extends CertificateDeps {
-  readonly store: CredentialStore;
-  /** The name of Microsoft Graph with Entra, which is its address in this cloud: references are written with it. */
-  readonly graphIdentifier: string;
-}
+/** `graphIdentifier`, the name of Microsoft Graph with Entra, is its address too: references are written with it. */
+export interface ApplyDeps extends CertificateDeps, IssueAndStoreDeps {}
 
 /** Pauses while the directory spreads what was just made ("Microsoft Graph best practices", eventual consistency). */
 const settlingMs = [1_000, 2_000, 4_000, 8_000, 15_000] as const;
@@ -84,12 +81,11 @@ export class SetupRun {
         );
         return;
       case 'add_secret':
-        return this.#addSecret();
+        return this.#addClientCredential('secret');
       case 'add_certificate':
-        return this.#addCertificate();
+        return this.#addClientCredential('certificate');
       case 'store_federated':
-        await this.#deps.store.saveClientCredential(this.#options.application, this.#stored({ kind: 'federated' }));
-        return;
+        return this.#useManagedIdentity();
     }
   }
 
@@ -144,34 +140,32 @@ export class SetupRun {
     });
   }
 
-  async #addSecret(): Promise<void> {
-    const { writer, clock, store } = this.#deps;
-    const path = this.#path;
-    const issued = await this.#settled(() => issueClientSecret(writer, clock, path));
-    const stored = this.#stored({ kind: 'secret', secret: issued.secret }, issued);
-    const undo = () => removeClientSecret(writer, path, issued.keyId);
-    await storeOrUndo(store, this.#options.application, stored, this.#state.stored, undo);
+  async #addClientCredential(kind: 'secret' | 'certificate'): Promise<void> {
+    const { application } = this.#options;
+    const keys = clientKeys(this.#deps, application, this.#path, kind);
+    const settledKeys = { ...keys, issue: () => this.#settled(() => keys.issue()) };
+    await issueAndStore(this.#deps, application, settledKeys, this.#owner, this.#state.stored, 'new application');
   }
 
-  async #addCertificate(): Promise<void> {
-    const made = await this.#settled(() => registerCertificate(this.#deps, this.#path));
-    const undo = () => unregisterCertificates(this.#deps, this.#path, [made.keyId]);
-    const stored = this.#stored(made.credential, made);
-    await storeOrUndo(this.#deps.store, this.#options.application, stored, this.#state.stored, undo);
+  /** Where Entra's acceptance cannot be shown here and now, what works stays in use until the app has shown it. */
+  async #useManagedIdentity(): Promise<void> {
+    const { store, clock } = this.#deps;
+    const { application } = this.#options;
+    const { stored } = this.#state;
+    const identity = federated(this.#owner);
+    const worksMeanwhile =
+      stored?.clientId === this.#clientId && mayWait(stored, clock.nowMs()) && !(await isRefused(this.#deps, stored));
+    const isAccepted = (): Promise<boolean> =>
+      proveClientCredential(this.#deps, identity).then(
+        () => true,
+        () => false,
+      );
+    if (worksMeanwhile && !(await isAccepted())) await store.proposeClientCredential(application, identity);
+    else await store.saveClientCredential(application, identity);
   }
 
-  #stored(
-    credential: ClientCredential,
-    known: { readonly keyId?: string; readonly endsAtMs?: number } = {},
-  ): NewClientCredential {
-    const { keyId, endsAtMs } = known;
-    return {
-      clientId: this.#clientId,
-      tenantId: this.#options.partnerTenantId,
-      credential,
-      ...(endsAtMs === undefined ? {} : { endsAtMs }),
-      ...(keyId === undefined ? {} : { keyId }),
-    };
+  get #owner() {
+    return { clientId: this.#clientId, tenantId: this.#options.partnerTenantId };
   }
 
   /** Graph answers 400 or 404 for what it made a moment ago, until all of its servers know of it. */

@@ -24,6 +24,8 @@ export interface CustomerConsentDeps {
   readonly token: () => Promise<Secret>;
   /** Drops what is cached for the tenant: a token from before lacks the consent for its whole life. */
   readonly forgetTenant: (tenantId: TenantId) => void;
+  /** Aborted, no further tenant is begun; one that is begun is finished, or it would be left without its old consent. */
+  readonly signal: AbortSignal;
 }
 
 export interface CustomerConsentOptions {
@@ -52,7 +54,10 @@ const maxBodyBytes = 1024 * 1024;
 const attempts = 4;
 const longestWaitSeconds = 120;
 
-/** Consents in many tenants, each by itself: the failure of one is a value. `report` hears of each as it is done. */
+/**
+ * Consents in many tenants, each by itself: the failure of one is a value. `report` hears of each as it is done.
+ * @returns what became of those that were begun before the signal was aborted.
+ */
 export async function consentInTenants(
   deps: CustomerConsentDeps,
   options: CustomerConsentOptions,
@@ -67,12 +72,14 @@ export async function consentInTenants(
     nextAtMs = atMs + intervalMs;
     if (atMs > nowMs) await deps.clock.sleep(atMs - nowMs);
   };
-  const one = async (tenantId: TenantId): Promise<ConsentResult> => {
-    const result = await limiter.run(() => consentIn(deps, options, tenantId, pace));
-    report(result);
-    return result;
-  };
-  return Promise.all(tenantIds.map(one));
+  const one = async (tenantId: TenantId): Promise<readonly ConsentResult[]> =>
+    limiter.run(async () => {
+      if (deps.signal.aborted) return [];
+      const result = await consentIn(deps, options, tenantId, pace);
+      report(result);
+      return [result];
+    });
+  return (await Promise.all(tenantIds.map(one))).flat();
 }
 
 async function consentIn(

@@ -31,6 +31,6 @@ export function describeStep(step: SetupStep, options: SetupOptions): string {
     case 'trust_managed_identity':
       return `Trust the managed identity ${step.trust.subject} instead of a secret`;
     case 'store_federated':
-      return 'Note in Key Vault that the application uses the managed identity';
+      return 'Have the application use the managed identity, once Entra takes it';
   }
 }

@@ -1,15 +1,9 @@
+import type { KeyMark } from '../credential/client-keys.ts';
 import type { StoredClientCredential } from '../credential/credential.ts';
 import type { JsonObject } from '../graph/reply.ts';
 
 /** The partner's security group whose members are trusted in customer tenants; made by Microsoft for every partner. */
 export const adminAgentsName = 'AdminAgents';
-
-/** A client secret as Entra lists it: everything but the secret. */
-export interface RegisteredSecret {
-  readonly keyId: string;
-  readonly displayName: string;
-  readonly startsAtMs: number;
-}
 
 export interface RegisteredApplication {
   readonly objectId: string;
@@ -20,7 +14,8 @@ export interface RegisteredApplication {
   readonly redirectUris: readonly string[];
   /** `appId type id`, one text per permission. */
   readonly permissions: readonly string[];
-  readonly secrets: readonly RegisteredSecret[];
+  /** As Entra lists them: everything but the secrets. */
+  readonly secrets: readonly JsonObject[];
   readonly keyCredentials: readonly JsonObject[];
 }
 
@@ -58,6 +53,10 @@ export interface DirectoryState {
   readonly isAdminAgent: boolean;
   readonly isOwner: boolean;
   readonly stored: StoredClientCredential | undefined;
+  /** The managed identity waits for its proof, see proposed-credential.ts. */
+  readonly isProposed: boolean;
+  /** How to tell which of the application's client credentials this vault keeps. */
+  readonly mark: KeyMark;
 }
 
 /** The mark by which setup knows its own application again, whatever an administrator calls it. */

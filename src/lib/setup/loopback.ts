@@ -15,7 +15,8 @@ export interface LoopbackListener {
 export async function listenOnLoopback(): Promise<LoopbackListener> {
   const expected = { state: '', arrived: (_parameters: URLSearchParams): void => undefined };
   const serve = (request: IncomingMessage, response: ServerResponse): void => {
-    const parameters = new URL(request.url ?? '/', 'http://localhost').searchParams;
+    // Not every text that Node takes for a target is part of an address: `//` is none.
+    const parameters = URL.parse(request.url ?? '/', 'http://localhost')?.searchParams ?? new URLSearchParams();
     const isAnswer = request.method === 'GET' && (parameters.has('code') || parameters.has('error'));
     // Any page in the browser can call this port: only who knows the state can end the sign-in.
     if (!isAnswer || expected.state === '' || parameters.get('state') !== expected.state) {

@@ -1,17 +1,13 @@
 import type { ClientCredential } from '../credential/credential.ts';
+import { mayWait } from '../credential/proposed-credential.ts';
 import { renewBeforeMs } from '../credential/renew-client-credential.ts';
 import { BrokerError } from '../errors.ts';
 import type { TenantId } from '../identifiers.ts';
-import { adminAgentsName, applicationTag, type DirectoryState, permissionKey } from './directory-state.ts';
-import {
-  graphAppId,
-  type PermissionProfile,
-  requiredResourceAccess,
-  type ResourcePermissions,
-  signInScopes,
-} from './permissions.ts';
+import { adminAgentsName, applicationTag, type DirectoryState } from './directory-state.ts';
+import { graphAppId, type PermissionProfile, type ResourcePermissions, signInScopes } from './permissions.ts';
+import { isExactly } from './registered-profile.ts';
 
-/** What an operator asks for. */
+/** What is to be, by the operator's word or by what there is. */
 export interface SetupOptions {
   readonly partnerTenantId: TenantId;
   /** Name of the application in Key Vault and in policies. */
@@ -90,13 +86,12 @@ export function planSetup(options: SetupOptions, state: DirectoryState, nowMs: n
 function planApplication(options: SetupOptions, state: DirectoryState): SetupStep[] {
   const { application } = state;
   if (application === undefined) return [{ kind: 'create_application' }, { kind: 'create_principal' }];
-  const wanted = requiredResourceAccess(options.profile).flatMap(({ resourceAppId, resourceAccess }) =>
-    resourceAccess.map(({ type, id }) => permissionKey(resourceAppId, type, id)),
-  );
   const differences = [
     ...(application.signInAudience === signInAudience ? [] : ['make it multi-tenant']),
     ...(application.redirectUris.includes(redirectUri) ? [] : [`add the redirect address ${redirectUri}`]),
-    ...(sameSet(application.permissions, wanted) ? [] : [`set the permissions of the profile ${options.profile.name}`]),
+    ...(isExactly(application.permissions, options.profile)
+      ? []
+      : [`set the permissions of the profile ${options.profile.name}`]),
     ...(application.tags.includes(applicationTag(options.application)) ? [] : ['mark it as ours']),
   ];
   return [
@@ -181,9 +176,10 @@ function planCredential(options: SetupOptions, state: DirectoryState, nowMs: num
         ({ issuer, subject, audiences }) =>
           issuer === trust.issuer && subject === trust.subject && audiences.includes(trust.audience),
       );
+      const waits = state.isProposed && stored !== undefined && mayWait(stored, nowMs);
       return [
         ...(trusted ? [] : [{ kind: 'trust_managed_identity', trust } as const]),
-        ...(usable ? [] : [{ kind: 'store_federated' } as const]),
+        ...(usable || waits ? [] : [{ kind: 'store_federated' } as const]),
       ];
     }
   }

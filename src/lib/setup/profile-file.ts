@@ -41,8 +41,27 @@ export async function readProfile(graph: GraphClient, text: string, where: strin
       `${where}: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'is wrong'}.`,
     );
   }
+  return { name: parsed.data.name, resources: await lookUpPermissions(graph, parsed.data.resources, where) };
+}
+
+/** Permissions of one resource by value or id. */
+export interface NamedPermissions {
+  readonly appId: string;
+  readonly scopes: readonly string[];
+  readonly roles: readonly string[];
+}
+
+/**
+ * Each permission as its resource's service principal in the partner tenant has it.
+ * @throws BrokerError config_invalid that names the resource or permission which is not there.
+ */
+export async function lookUpPermissions(
+  graph: GraphClient,
+  named: readonly NamedPermissions[],
+  where: string,
+): Promise<readonly ResourcePermissions[]> {
   const resources: ResourcePermissions[] = [];
-  for (const { appId, scopes, roles } of parsed.data.resources) {
+  for (const { appId, scopes, roles } of named) {
     const principal = await principalOf(graph, appId, where);
     const find = (kind: string, wanted: readonly string[]) =>
       wanted.map((name) => findPermission(principal, kind, name, where));
@@ -53,7 +72,7 @@ export async function readProfile(graph: GraphClient, text: string, where: strin
       roles: find('appRoles', roles),
     });
   }
-  return { name: parsed.data.name, resources };
+  return resources;
 }
 
 function parse(text: string, where: string): unknown {

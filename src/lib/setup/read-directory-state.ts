@@ -1,4 +1,3 @@
-import type { StoredClientCredential } from '../credential/credential.ts';
 import type { GraphClient } from '../graph/client.ts';
 import { isJsonObject, type JsonObject, textOf } from '../graph/reply.ts';
 import {
@@ -8,26 +7,31 @@ import {
   type FederatedTrust,
   permissionKey,
   type RegisteredApplication,
-  type RegisteredSecret,
   type RoleGrant,
   type ScopeGrant,
 } from './directory-state.ts';
 import { graphAppId, type PermissionProfile } from './permissions.ts';
 
-interface Wanted {
+interface Names {
   readonly application: string;
   readonly displayName: string;
-  readonly profile: PermissionProfile;
 }
 
-/** Reads everything that a plan depends on; changes nothing. @throws BrokerError from Graph. */
+/** What the vault holds before setup does anything. */
+export type VaultState = Pick<DirectoryState, 'stored' | 'isProposed' | 'mark'>;
+
+/**
+ * Reads everything that a plan depends on; changes nothing.
+ * @param application from {@link findApplication}.
+ * @throws BrokerError from Graph.
+ */
 export async function readDirectoryState(
   graph: GraphClient,
-  wanted: Wanted,
-  stored: StoredClientCredential | undefined,
+  application: RegisteredApplication | undefined,
+  profile: PermissionProfile,
+  vault: VaultState,
 ): Promise<DirectoryState> {
-  const application = await findApplication(graph, wanted, stored);
-  const appIds = new Set([graphAppId, ...wanted.profile.resources.map(({ appId }) => appId)]);
+  const appIds = new Set([graphAppId, ...profile.resources.map(({ appId }) => appId)]);
   const [principalId, resourceIds, adminAgentsId] = await Promise.all([
     application && principalOf(graph, application.clientId),
     principalsOf(graph, [...appIds]),
@@ -58,22 +62,21 @@ export async function readDirectoryState(
     adminAgentsId,
     isAdminAgent,
     isOwner,
-    stored,
+    ...vault,
   };
 }
 
 const applicationFields =
   '$select=id,appId,displayName,signInAudience,tags,web,requiredResourceAccess,passwordCredentials,keyCredentials';
 
-async function findApplication(
+/** The application that the vault names, or else the one of the name that setup marked as its own. */
+export async function findApplication(
   graph: GraphClient,
-  wanted: Wanted,
-  stored: StoredClientCredential | undefined,
+  wanted: Names,
+  clientId: string | undefined,
 ): Promise<RegisteredApplication | undefined> {
-  if (stored !== undefined) {
-    const known = await first(graph, `/applications?$filter=appId eq '${stored.clientId}'&${applicationFields}`);
-    if (known !== undefined) return readApplication(known);
-  }
+  const known = clientId === undefined ? undefined : await readApplicationOf(graph, clientId);
+  if (known !== undefined) return known;
   const name = encodeURIComponent(wanted.displayName.replaceAll("'", "''"));
   const sameName = graph.list(`/applications?$filter=displayName eq '${name}'&${applicationFields}`);
   // Names are not unique in Entra, and the application that callers ask tokens for may well be called the same.
@@ -81,6 +84,15 @@ async function findApplication(
     if (texts(candidate['tags']).includes(applicationTag(wanted.application))) return readApplication(candidate);
   }
   return undefined;
+}
+
+/** By client id. */
+export async function readApplicationOf(
+  graph: GraphClient,
+  clientId: string,
+): Promise<RegisteredApplication | undefined> {
+  const known = await first(graph, `/applications?$filter=appId eq '${clientId}'&${applicationFields}`);
+  return known && readApplication(known);
 }
 
 function readApplication(found: JsonObject): RegisteredApplication {
@@ -101,16 +113,8 @@ function readApplication(found: JsonObject): RegisteredApplication {
         ),
       ),
     ),
-    secrets: objects(found['passwordCredentials']).map(readSecret),
+    secrets: objects(found['passwordCredentials']),
     keyCredentials: objects(found['keyCredentials']),
-  };
-}
-
-function readSecret(found: JsonObject): RegisteredSecret {
-  return {
-    keyId: textOf(found, 'keyId') ?? '',
-    displayName: textOf(found, 'displayName') ?? '',
-    startsAtMs: Date.parse(textOf(found, 'startDateTime') ?? '') || 0,
   };
 }
 

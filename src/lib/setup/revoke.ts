@@ -1,19 +1,18 @@
-import { type Clock, isoTime } from '../clock.ts';
-import type { CredentialStore, StoredVersion } from '../credential/credential-store.ts';
+import { isoTime } from '../clock.ts';
 import type { StoredRefreshToken } from '../credential/credential.ts';
-import { BrokerError, type ErrorCode, toBrokerError } from '../errors.ts';
-import type { GraphClient } from '../graph/client.ts';
-import { isJsonObject, type JsonObject, textOf } from '../graph/reply.ts';
-import type { GraphWriter } from '../graph/write.ts';
-import { removeClientSecret } from '../credential/client-secret.ts';
-
-export interface RevokeDeps {
-  /** Microsoft Graph with the token of the operator. */
-  readonly graph: GraphClient;
-  readonly writer: GraphWriter;
-  readonly store: CredentialStore;
-  readonly clock: Clock;
-}
+import { BrokerError, toBrokerError } from '../errors.ts';
+import {
+  callerSteps,
+  failing,
+  keySteps,
+  type RevokeDeps,
+  type RevokeResult,
+  type RevokeStep,
+  sessionStep,
+  trustSteps,
+  versionSteps,
+  type VersionsInVault,
+} from './revoke-steps.ts';
 
 export interface RevokeOptions {
   readonly application: string;
@@ -23,66 +22,144 @@ export interface RevokeOptions {
   readonly account?: string | undefined;
 }
 
-/** One thing to take away. All of them are tried, whatever becomes of the others. */
-export interface RevokeStep {
-  readonly text: string;
-  /** @param soFar what became of the steps before it. */
-  run(soFar: readonly RevokeResult[]): Promise<void>;
-}
-
-export interface RevokeResult {
-  readonly step: string;
-  readonly done: boolean;
-  readonly code?: ErrorCode;
-  readonly detail?: string;
-}
-
 /** Access tokens live 60 to 90 minutes and cannot be called back ("Access tokens", token lifetime). */
 const longestAccessTokenMs = 90 * 60_000;
 
 /**
  * What the drill for a leaked credential does, in the order of doing: first what stops the leaked token itself, then
- * what could make a new one, then our own copies, then the callers. Reads, changes nothing.
+ * what could make a new one, then our own copies, then the callers. Reads, changes nothing; what cannot be read is a
+ * step that fails.
+ * @throws BrokerError key_vault_unavailable when neither the vault nor the operator says whose token it is.
  */
 export async function planRevocation(deps: RevokeDeps, options: RevokeOptions): Promise<readonly RevokeStep[]> {
   const { application } = options;
-  const known = await deps.store.load(application).catch((thrown: unknown) => {
-    // With the account named, the most urgent step needs no vault.
-    if (toBrokerError(thrown).code === 'credential_missing' || options.account !== undefined) return undefined;
-    throw thrown;
-  });
-  const account = options.account ?? known?.refreshToken?.account;
+  const stored = await whatIsStored(deps, options);
+  const versions = await versionsInVault(deps, application);
   return [
-    ...(account === undefined ? [] : [sessionStep(deps, account, known?.refreshToken)]),
-    ...(known === undefined ? [] : await credentialSteps(deps, known.client.clientId)),
-    ...(await versionSteps(deps, application).catch(unreachableVault)),
+    ...sessionSteps(deps, options, stored, versions),
+    ...(await applicationSteps(deps, stored, versions)),
+    ...(versions instanceof BrokerError
+      ? [failing('Disable the versions in Key Vault', versions)]
+      : versionSteps(deps, application, versions)),
     ...callerSteps(deps, options.callersApplicationId),
   ];
 }
 
-/** A vault that does not answer is a step that fails, so that the drill says what is left to be done. */
-const unreachableVault = (thrown: unknown): RevokeStep[] => [
-  { text: 'Disable the versions in Key Vault', run: () => Promise.reject(toBrokerError(thrown)) },
-];
+interface Stored {
+  /** The application, or why the vault does not say which one it is. */
+  readonly clientId: string | BrokerError;
+  readonly refreshToken: StoredRefreshToken | undefined;
+}
 
-/** Runs the plan to its end. */
+async function whatIsStored({ store }: RevokeDeps, { application, account }: RevokeOptions): Promise<Stored> {
+  try {
+    const { client, refreshToken } = await store.load(application);
+    return { clientId: client.clientId, refreshToken };
+  } catch (thrown) {
+    const clientId = toBrokerError(thrown);
+    try {
+      // A client credential that is gone or unreadable hides neither the account nor that its token is out there.
+      return { clientId, refreshToken: await store.loadRefreshToken(application) };
+    } catch {
+      // With the account named, the most urgent step needs no vault.
+      if (account === undefined) throw clientId;
+      return { clientId, refreshToken: undefined };
+    }
+  }
+}
+
+async function versionsInVault({ store }: RevokeDeps, application: string): Promise<VersionsInVault | BrokerError> {
+  try {
+    const refreshToken = await store.listRefreshTokenVersions(application);
+    return { refreshToken, client: await store.listClientCredentialVersions(application) };
+  } catch (thrown) {
+    return toBrokerError(thrown);
+  }
+}
+
+function sessionSteps(
+  deps: RevokeDeps,
+  options: RevokeOptions,
+  { refreshToken }: Stored,
+  versions: VersionsInVault | BrokerError,
+): RevokeStep[] {
+  // A token that somebody stored by hand has an empty account.
+  const account = options.account ?? (refreshToken?.account || undefined);
+  if (account !== undefined) return [sessionStep(deps, account, refreshToken)];
+  // Nobody signed in yet, or a drill before this one did all there was to do.
+  const nothingToEnd =
+    !(versions instanceof BrokerError) && (versions.refreshToken.length === 0 || !anyEnabled(versions));
+  if (nothingToEnd) return [];
+  const detail = 'Key Vault does not say which account it is; give --account.';
+  return [failing('Revoke all sessions of the service account', new BrokerError('request_invalid', detail))];
+}
+
+async function applicationSteps(
+  deps: RevokeDeps,
+  { clientId }: Stored,
+  versions: VersionsInVault | BrokerError,
+): Promise<RevokeStep[]> {
+  if (clientId instanceof BrokerError) {
+    const nothingToRemove = !(versions instanceof BrokerError) && !versions.client.some(({ enabled }) => enabled);
+    return nothingToRemove ? [] : [failing('Remove the client credentials from the application', clientId)];
+  }
+  const keys = 'Remove the client secrets and certificates from the application';
+  const trusts = 'Remove the federated credentials from the application';
+  return [
+    ...(await keySteps(deps, clientId).catch((thrown: unknown) => [failing(keys, toBrokerError(thrown))])),
+    ...(await trustSteps(deps, clientId).catch((thrown: unknown) => [failing(trusts, toBrokerError(thrown))])),
+  ];
+}
+
+const anyEnabled = ({ refreshToken, client }: VersionsInVault): boolean =>
+  [...refreshToken, ...client].some(({ enabled }) => enabled);
+
+/**
+ * Runs the plan to its end, or until the signal is aborted.
+ * @returns what became of the steps that were begun.
+ */
 export async function revoke(
   steps: readonly RevokeStep[],
   report: (result: RevokeResult) => void = () => undefined,
+  signal?: AbortSignal,
 ): Promise<readonly RevokeResult[]> {
   const results: RevokeResult[] = [];
   for (const step of steps) {
+    if (signal?.aborted) break;
     const result = await step.run(results).then(
       (): RevokeResult => ({ step: step.text, done: true }),
       (thrown: unknown): RevokeResult => {
         const { code, detail } = toBrokerError(thrown);
-        return { step: step.text, done: false, code, detail };
+        const interrupted = signal?.aborted && thrown === signal.reason;
+        return {
+          step: step.text,
+          done: false,
+          code,
+          detail: interrupted ? 'Interrupted; run the drill again.' : detail,
+        };
       },
     );
     results.push(result);
     report(result);
   }
   return results;
+}
+
+/** What a revocation leaves alone: the further applications of the vault, or that it does not say which. */
+export async function otherApplications(
+  { store }: Pick<RevokeDeps, 'store'>,
+  application: string,
+): Promise<readonly string[]> {
+  try {
+    return (await store.listApplications())
+      .filter((name) => name !== application)
+      .map(
+        (name) =>
+          `The application ${name} keeps its client credential and its versions in Key Vault: ptb revoke --application ${name}`,
+      );
+  } catch (thrown) {
+    return [`Whether other applications work on is not known: ${toBrokerError(thrown).detail}`];
+  }
 }
 
 /** What works on after a revocation, and until when: told, because nobody can take it away. */
@@ -95,92 +172,3 @@ export function stillUsable(nowMs: number, rereadSeconds: number): readonly stri
     'Backups of the vault keep the old values; they are worth nothing once the sessions and client credentials are gone.',
   ];
 }
-
-function sessionStep({ writer }: RevokeDeps, account: string, stored: StoredRefreshToken | undefined): RevokeStep {
-  // The object id survives a rename of the account.
-  const user = stored !== undefined && stored.account === account ? stored.accountObjectId || account : account;
-  return {
-    text: `Revoke all sessions of ${account}, which ends every refresh token of the account, for every application`,
-    run: async () => void (await writer.post(`/users/${user}/revokeSignInSessions`, {})),
-  };
-}
-
-async function credentialSteps({ graph, writer }: RevokeDeps, clientId: string): Promise<RevokeStep[]> {
-  const path = `/applications(appId='${clientId}')`;
-  const application = await graph.find(`${path}?$select=id,passwordCredentials,keyCredentials`);
-  if (application === undefined) return [];
-  const secretIds = objects(application['passwordCredentials']).flatMap((secret) => textOf(secret, 'keyId') ?? []);
-  const keys = objects(application['keyCredentials']);
-  const trusts: string[] = [];
-  for await (const trust of graph.list(`/applications/${textOf(application, 'id')}/federatedIdentityCredentials`)) {
-    trusts.push(textOf(trust, 'id') ?? '');
-  }
-  return [
-    ...secretIds.map((keyId) => ({
-      text: `Remove the client secret ${keyId} from the application`,
-      run: () => removeClientSecret(writer, path, keyId),
-    })),
-    ...(keys.length === 0
-      ? []
-      : [
-          {
-            text: `Remove ${keys.length} certificate(s) from the application`,
-            run: () => writer.patch(path, { keyCredentials: [] }),
-          },
-        ]),
-    ...trusts.map((id) => ({
-      text: `Remove the federated credential ${id} from the application`,
-      run: () => writer.remove(`${path}/federatedIdentityCredentials/${id}`),
-    })),
-  ];
-}
-
-const clientCredential = 'client credential';
-
-async function versionSteps({ store }: RevokeDeps, application: string): Promise<RevokeStep[]> {
-  const step = (
-    what: string,
-    versions: readonly StoredVersion[],
-    disable: (version: string) => Promise<void>,
-  ): RevokeStep[] => {
-    const enabled = versions.filter((version) => version.enabled);
-    if (enabled.length === 0) return [];
-    return [
-      {
-        text: `Disable ${enabled.length} version(s) of the ${what} in Key Vault`,
-        // Oldest first: interrupted, the newest is the one that is left, and the next run sees to it.
-        run: async (soFar) => {
-          // The vault is what knows the application: it must, until Entra has taken everything away from it.
-          if (what === clientCredential && soFar.some(({ done }) => !done)) {
-            throw new BrokerError('internal', 'Left for now, because a step before it failed; run the drill again.');
-          }
-          for (const { version } of enabled.toReversed()) await disable(version);
-        },
-      },
-    ];
-  };
-  return [
-    ...step('refresh token', await store.listRefreshTokenVersions(application), (version) =>
-      store.disableRefreshTokenVersion(application, version),
-    ),
-    ...step(clientCredential, await store.listClientCredentialVersions(application), (version) =>
-      store.disableClientCredentialVersion(application, version),
-    ),
-  ];
-}
-
-function callerSteps({ writer }: RevokeDeps, appId: string | undefined): RevokeStep[] {
-  if (appId === undefined) return [];
-  return [
-    {
-      text: `Disable sign-in to the broker application ${appId}, so that no caller gets a new token for it`,
-      run: () => writer.patch(`/servicePrincipals(appId='${appId}')`, { accountEnabled: false }),
-    },
-  ];
-}
-
-/** Lets callers in again after a revocation. */
-export const unblockCallers = (writer: GraphWriter, appId: string): Promise<void> =>
-  writer.patch(`/servicePrincipals(appId='${appId}')`, { accountEnabled: true });
-
-const objects = (value: unknown): readonly JsonObject[] => (Array.isArray(value) ? value.filter(isJsonObject) : []);

@@ -1,21 +1,25 @@
-import type { CredentialStore } from '../credential/credential-store.ts';
-import type { StoredClientCredential } from '../credential/credential.ts';
-import { redeemAsItself } from '../credential/prove-client-credential.ts';
-import type { Redeemer } from '../entra/redeemer.ts';
 import { BrokerError, toBrokerError } from '../errors.ts';
 import type { GraphClient } from '../graph/client.ts';
+import { adoptionNotes } from './adoption-notes.ts';
 import { type ApplyDeps, SetupRun } from './apply.ts';
-import { readDirectoryState } from './read-directory-state.ts';
 import { describeStep } from './describe-step.ts';
-import { planSetup, type SetupOptions, type SetupStep } from './plan.ts';
+import { type PermissionProfile, profiles } from './permissions.ts';
+import { planSetup, type SetupOptions } from './plan.ts';
+import { findApplication, readDirectoryState } from './read-directory-state.ts';
+import { readVaultState } from './read-vault-state.ts';
+import { registeredProfile } from './registered-profile.ts';
 
-export type { SetupOptions, SetupStep } from './plan.ts';
+export type { SetupStep } from './plan.ts';
+
+/** What an operator asks for. */
+export interface SetupRequest extends Omit<SetupOptions, 'profile'> {
+  /** Absent: an application that is there keeps the permissions that are registered with it, a new one gets `gdap`. */
+  readonly profile?: PermissionProfile | undefined;
+}
 
 export interface SetupDeps extends ApplyDeps {
   /** Microsoft Graph with the token of the operator, who may administer applications. */
   readonly graph: GraphClient;
-  /** Proves a new client credential by using it. */
-  readonly redeemer: Redeemer;
   /** Progress, for whoever watches. */
   readonly report: (progress: SetupProgress) => void;
 }
@@ -26,6 +30,8 @@ export interface SetupPlan {
   readonly application: string;
   /** What will be done, as sentences; empty when nothing is left to do. */
   readonly steps: readonly string[];
+  /** What to know before, as sentences. */
+  readonly notes: readonly string[];
 }
 
 export interface SetupOutcome extends SetupPlan {
@@ -33,36 +39,35 @@ export interface SetupOutcome extends SetupPlan {
   readonly changed: boolean;
   /** Whether a service account has consented already. */
   readonly consented: boolean;
+  /** What is in use. */
   readonly credential: 'secret' | 'certificate' | 'federated';
+  /** What the app goes over to by itself, once it has shown that Entra takes it. */
+  readonly proposed?: 'federated';
   /** When the client credential ends; absent for a federated one. */
   readonly endsAtMs?: number;
 }
 
 /**
  * What {@link runSetup} would do. Changes nothing.
- * @throws BrokerError operator_forbidden, config_invalid, key_vault_unavailable, and what Graph answers.
+ * @throws BrokerError operator_forbidden, config_invalid, setup_refused, key_vault_unavailable, and what Graph answers.
  */
-export async function planOnly(deps: SetupDeps, options: SetupOptions): Promise<SetupPlan> {
-  const { steps } = await prepare(deps, options);
-  return { application: options.application, steps: steps.map((step) => describeStep(step, options)) };
+export async function planOnly(deps: SetupDeps, request: SetupRequest): Promise<SetupPlan> {
+  return (await prepare(deps, request)).plan;
 }
 
 /**
  * Makes the application, its permissions, its consent, its membership of AdminAgents and its client credential what
- * the options ask for. Run again it finds nothing to do; killed anywhere, the next run goes on from there.
- * @param agree asked with the plan before the first change; not asked when there is none.
- * @throws BrokerError as {@link planOnly}.
+ * the request asks for. Run again it finds nothing to do; killed anywhere, the next run goes on from there.
+ * @param agree asked with the plan before the first change, not when there is none; who does not agree throws.
+ * @throws BrokerError as {@link planOnly}; client_credential_rejected; what `agree` throws.
  */
 export async function runSetup(
   deps: SetupDeps,
-  options: SetupOptions,
-  agree: (plan: SetupPlan) => Promise<boolean> = () => Promise.resolve(true),
+  request: SetupRequest,
+  agree: (plan: SetupPlan) => Promise<void> = () => Promise.resolve(),
 ): Promise<SetupOutcome> {
-  const { steps, state } = await prepare(deps, options);
-  const plan = { application: options.application, steps: steps.map((step) => describeStep(step, options)) };
-  if (steps.length > 0 && !(await agree(plan))) {
-    throw new BrokerError('request_invalid', 'Nothing was changed, because the plan was not agreed to.');
-  }
+  const { plan, steps, state, options } = await prepare(deps, request);
+  if (steps.length > 0) await agree(plan);
   const run = new SetupRun(deps, options, state);
   for (const step of steps) {
     const text = describeStep(step, options);
@@ -71,55 +76,44 @@ export async function runSetup(
     deps.report({ step: text, state: 'done' });
   }
   const { client, refreshToken } = await deps.store.load(options.application);
-  if (steps.some(({ kind }) => kind === 'add_secret' || kind === 'add_certificate')) await prove(deps, client);
+  const { kind } = client.credential;
   return {
     ...plan,
     clientId: run.clientId,
     changed: steps.length > 0,
     consented: refreshToken !== undefined,
-    credential: client.credential.kind,
+    credential: kind,
+    ...(options.credential === 'federated' && kind !== 'federated' ? { proposed: 'federated' } : {}),
     ...(client.endsAtMs === undefined ? {} : { endsAtMs: client.endsAtMs }),
   };
 }
 
-async function prepare(deps: SetupDeps, options: SetupOptions) {
+async function prepare(deps: SetupDeps, request: SetupRequest) {
   // The vault first: an operator who may not write there should learn it before anything is made.
-  const stored = await storedClient(deps.store, options.application);
-  const state = await readDirectoryState(deps.graph, options, stored).catch(asOperator);
-  const steps: readonly SetupStep[] = planSetup(options, state, deps.clock.nowMs());
-  return { state, steps };
+  const { remembered, ...vault } = await readVaultState(deps.store, request.application);
+  const application = await findApplication(deps.graph, request, remembered.clientId).catch(asOperator);
+  const kept =
+    request.profile === undefined && application !== undefined
+      ? await registeredProfile(deps.graph, application).catch(asOperator)
+      : undefined;
+  const options: SetupOptions = { ...request, profile: request.profile ?? kept ?? profiles.gdap };
+  const state = await readDirectoryState(deps.graph, application, options.profile, vault).catch(asOperator);
+  const steps = planSetup(options, state, deps.clock.nowMs());
+  const plan: SetupPlan = {
+    application: options.application,
+    steps: steps.map((step) => describeStep(step, options)),
+    notes: [...adoptionNotes(state), ...(kept === undefined || kept === profiles.gdap ? [] : [keptNote])],
+  };
+  return { options, state, steps, plan };
 }
 
-async function storedClient(store: CredentialStore, application: string): Promise<StoredClientCredential | undefined> {
-  try {
-    return (await store.load(application)).client;
-  } catch (thrown) {
-    if (toBrokerError(thrown).code === 'credential_missing') return undefined;
-    throw thrown;
-  }
-}
+const keptNote = 'The application keeps the permissions that are registered with it; --profile gives it others.';
 
-/** A refusal of Graph is about the person who runs setup, not about a customer's delegation. */
+/** What Graph refuses is about the person who runs setup or the partner's own policies, not about a customer or a job. */
 function asOperator(thrown: unknown): never {
-  const error = toBrokerError(thrown);
-  if (error.code !== 'access_denied') throw thrown;
-  throw new BrokerError('operator_forbidden', error.detail, { cause: thrown, logFields: error.logFields });
-}
-
-/** Entra's servers learn of a new secret or key one after the other; about a minute in all. */
-const spreadingMs = [2_000, 4_000, 8_000, 15_000, 30_000, 30_000] as const;
-
-async function prove(deps: SetupDeps, client: StoredClientCredential): Promise<void> {
-  for (let attempt = 0; ; attempt += 1) {
-    const reply = await redeemAsItself(deps, client);
-    if (reply.ok) return;
-    const waitMs = spreadingMs[attempt];
-    const { code, detail, logFields } = reply.failure;
-    if (waitMs === undefined) {
-      throw new BrokerError(code, `The client credential is stored, but Entra does not accept it yet: ${detail}`, {
-        logFields,
-      });
-    }
-    await deps.clock.sleep(waitMs);
-  }
+  const { code, detail, logFields } = toBrokerError(thrown);
+  if (code === 'access_denied') throw new BrokerError('operator_forbidden', detail, { cause: thrown, logFields });
+  if (code !== 'job_failed') throw thrown;
+  const said = typeof logFields['resourceMessage'] === 'string' ? ` ${logFields['resourceMessage']}` : '';
+  throw new BrokerError('setup_refused', `${detail}${said}`, { cause: thrown, logFields });
 }

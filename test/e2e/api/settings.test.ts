@@ -47,26 +47,47 @@ describe('while a setting is wrong', () => {
   });
 });
 
-describe('with a limit per caller', () => {
+describe('beside a broker that works', () => {
   let demo: Demo;
-  let host: RunningChild<{ url: string }>;
+  const hosts: RunningChild<{ url: string }>[] = [];
 
   beforeAll(async () => {
     demo = await startQuietDemo(2);
-    host = await startHost({ ...demo.environment, CALLER_REQUESTS_PER_MINUTE: '10' });
   });
   afterAll(async () => {
-    await host?.stop();
+    await Promise.all(hosts.map((host) => host.stop()));
     await demo?.stop();
   });
 
-  it('a caller that asks too often is told when to come back', async () => {
-    const visitor = await createVisitor(host.ready.url);
+  /** A visitor of another host over the same cloud, with settings of its own. */
+  async function visitorWith(settings: Readonly<Record<string, string>>): Promise<Visitor> {
+    const host = await startHost({ ...demo.environment, ...settings });
+    hosts.push(host);
+    return createVisitor(host.ready.url);
+  }
+
+  it('with a limit per caller, one that asks too often is told when to come back', async () => {
+    const visitor = await visitorWith({ CALLER_REQUESTS_PER_MINUTE: '10' });
     const token = await demo.callerToken();
     expect((await visitor.visit('jobs', { token })).status).toBe(200);
     const { status, code, body, headers } = await visitor.visit('jobs', { token });
     expect([status, code]).toEqual([429, 'caller_throttled']);
     expect(headers.get('retry-after')).toBe(String(body['retryAfterSeconds']));
     expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
+  });
+
+  it('with a webhook whose Key Vault reference was not resolved, tokens go on and health says why notices do not', async () => {
+    const reference = '@Microsoft.KeyVault(VaultName=vault;SecretName=notification-webhook)';
+    const visitor = await visitorWith({ NOTIFICATION_WEBHOOK: reference });
+    const token = await demo.callerToken();
+    const tenant = demo.cloud.tenants.find(({ state }) => state === 'ok')?.tenantId;
+    expect((await visitor.visit('tokens', { token, body: { tenant, resource: 'graph' } })).status).toBe(200);
+    const { status, body, text } = await visitor.visit('health', { token });
+    expect([status, body['status']]).toEqual([200, 'degraded']);
+    expect(body['notifications']).toMatchObject({
+      status: 'degraded',
+      problem: expect.stringMatching(/^NOTIFICATION_WEBHOOK: the Key Vault reference was not resolved/),
+    });
+    expect(text).not.toContain(reference);
   });
 });

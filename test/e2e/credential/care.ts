@@ -31,6 +31,7 @@ export function startCare(operator: TestOperator) {
         journal,
         policy: { current: async () => ({ policy: { rules: [] }, state: 'current', loadedAtMs: 0 }) },
         watch: new StateWatch({ journal, clock, log }),
+        notificationProblem: undefined,
         clock,
       }),
   };

@@ -163,8 +163,10 @@ describe('a consent where the managed identity is not', () => {
     const graphIdentifier = operator.canaryResource;
     const { signInDeps, store, redeemer, newId, clock } = operator;
     const lent: unknown[] = [];
+    const { signal } = new AbortController();
+    const warned: string[] = [];
     const outcome = await withTemporarySecret(
-      { writer, clock, redeemer, newId, graphIdentifier },
+      { writer, clock, redeemer, newId, graphIdentifier, signal, warn: (sentence) => void warned.push(sentence) },
       client,
       (credential) => {
         lent.push(credential);
@@ -181,6 +183,7 @@ describe('a consent where the managed identity is not', () => {
     const { directory } = operator.cloud.world.partner;
     const application = [...directory.applications.values()].find(({ appId }) => appId === client.clientId);
     expect(application?.passwords).toEqual([]);
+    expect(warned).toEqual([]);
     const reply = await redeemAsItself(
       { redeemer, newId, graphIdentifier },
       { ...client, credential: lent[0] as never },

@@ -36,6 +36,7 @@ async function examined(more: { application?: string; customer?: string } = {}):
   const deps = {
     application: 'default',
     partnerTenantId,
+    hasManagedIdentity: true,
     store,
     tokens,
     directory,

@@ -16,7 +16,7 @@ import { Limiter } from '../../../src/lib/limiter.ts';
 import { Secret } from '../../../src/lib/secret.ts';
 import { type ConsentOptions, obtainConsent } from '../../../src/lib/setup/consent.ts';
 import { profiles } from '../../../src/lib/setup/permissions.ts';
-import { runSetup, type SetupDeps, type SetupOptions } from '../../../src/lib/setup/setup.ts';
+import { runSetup, type SetupDeps, type SetupRequest } from '../../../src/lib/setup/setup.ts';
 import type { SignInMethod } from '../../../src/lib/setup/sign-in.ts';
 import * as control from '../../../src/local/cloud/client.ts';
 import type { CloudOptions, RunningCloud } from '../../../src/local/cloud/index.ts';
@@ -106,7 +106,7 @@ export async function startOperator(options: CloudOptions = {}) {
       report: (step) => void note('a step of setup', step),
     };
   };
-  const setupOptions = (more: Partial<SetupOptions> = {}): SetupOptions => ({
+  const setupOptions = (more: Partial<SetupRequest> = {}): SetupRequest => ({
     partnerTenantId,
     application: 'default',
     displayName: 'Partner Token Broker',
@@ -146,7 +146,7 @@ export async function startOperator(options: CloudOptions = {}) {
     setupOptions,
     log: recorder.log,
     note,
-    setUp: async (more: Partial<SetupOptions> = {}) =>
+    setUp: async (more: Partial<SetupRequest> = {}) =>
       note('what setup says', await runSetup(await setupDeps(), setupOptions(more))),
     consent: async (method: SignInMethod, more: Partial<ConsentOptions> = {}) =>
       note(

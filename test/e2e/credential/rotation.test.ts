@@ -1,8 +1,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { keyMark } from '../../../src/lib/credential/client-keys.ts';
 import { renewClientCredential } from '../../../src/lib/credential/renew-client-credential.ts';
 import { rotateRefreshToken, versionsKept } from '../../../src/lib/credential/rotate.ts';
 import { redeemFor } from '../../../src/lib/credential/store-refresh-token.ts';
+import { runSetup } from '../../../src/lib/setup/setup.ts';
 import type { FaultRule } from '../../../src/local/cloud/index.ts';
+import { MemoryCredentialStore } from '../../fakes/memory-credential-store.ts';
 import { adminToken } from '../cloud/trusted-cloud.ts';
 import { browser, startOperator, type TestOperator } from './operator.ts';
 
@@ -139,12 +142,28 @@ describe('the client secret', () => {
     const { writer } = operator.graphOf(await adminToken(operator.cloud));
     const { client } = await operator.store.load('default');
     await writer.post(`/applications(appId='${client.clientId}')/addPassword`, {
-      passwordCredential: { displayName: 'partner-token-broker' },
+      passwordCredential: { displayName: keyMark(operator.store.vault, 'default', []).name },
     });
     expect(await renew(false)).toMatchObject({ removed: 0 });
     operator.cloud.clock.advance(2 * 3_600_000);
     expect(await renew(false)).toMatchObject({ removed: 1 });
     expect((await passwords()).map(({ keyId }) => keyId)).toEqual([before]);
+  });
+
+  it('of another broker with the same application is never touched, nor ours by that one', async () => {
+    const store = new MemoryCredentialStore(() => operator.clock.nowMs(), 'staging.vault.example');
+    const staging = { ...operator, ...operator.renewal(), store };
+    const { notes } = await runSetup({ ...(await operator.setupDeps()), store }, operator.setupOptions());
+    expect(notes).toMatchObject([expect.stringContaining('is there already')]);
+    for (const force of [false, true]) {
+      operator.cloud.clock.advance(2 * 3_600_000);
+      expect(await renew(force)).toMatchObject({ removed: Number(force) });
+      expect(await renewClientCredential(staging, 'default', force)).toMatchObject({ removed: Number(force) });
+    }
+    const [ours, theirs] = [await operator.store.load('default'), await store.load('default')];
+    const inUse = new Set([ours.client.keyId, theirs.client.keyId]);
+    expect(new Set((await passwords()).map(({ keyId }) => keyId))).toEqual(inUse);
+    expect(await isAlive()).toBe(true);
   });
 
   it('of somebody else is never touched', async () => {

@@ -1,6 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { renewClientCredential } from '../../../src/lib/credential/renew-client-credential.ts';
+import type { Redeemer } from '../../../src/lib/entra/redeemer.ts';
 import { planOnly, runSetup } from '../../../src/lib/setup/setup.ts';
 import { profiles, requiredResourceAccess } from '../../../src/lib/setup/permissions.ts';
+import { failureReply } from '../../fakes/fake-redeemer.ts';
 import { account } from '../cloud/trusted-cloud.ts';
 import { browser, startOperator, type TestOperator } from './operator.ts';
 
@@ -178,4 +181,31 @@ it.each(['secret', 'certificate'] as const)('renews a %s that ends within 30 day
   expect(renewed.client.endsAtMs).toBeGreaterThan(endsAtMs);
   expect(renewed.client.keyId).not.toBe(client.keyId);
   expect(await operator.setUp(names)).toMatchObject({ changed: false });
+});
+
+it('goes over to the managed identity when the app has shown that Entra takes it, not before', async () => {
+  const names = { application: 'later', displayName: 'later' };
+  await operator.setUp(names);
+  const { clientId } = (await operator.store.load('later')).client;
+  const deps = await operator.setupDeps();
+  // A machine that does not have the identity.
+  const redeemer: Redeemer = {
+    redeem: async (redemption, signal) =>
+      redemption.clientCredential.kind === 'federated'
+        ? failureReply({ code: 'config_invalid', reach: 'request' })
+        : deps.redeemer.redeem(redemption, signal),
+  };
+  operator.cloud.clock.advance(60_000);
+  const options = operator.setupOptions({ ...names, credential: 'federated' });
+  expect(await runSetup({ ...deps, redeemer }, options)).toMatchObject({ credential: 'secret', proposed: 'federated' });
+  expect(await runSetup({ ...deps, redeemer }, options)).toMatchObject({ changed: false, proposed: 'federated' });
+  expect((await operator.store.load('later')).client.credential.kind).toBe('secret');
+
+  const renew = () => renewClientCredential({ ...operator, ...operator.renewal() }, 'later', false);
+  operator.cloud.faults.add({ service: 'entra', aadsts: 70021, count: 1 });
+  expect(await renew()).toMatchObject({ kind: 'secret', renewed: false });
+  operator.cloud.faults.clear();
+  expect(await renew()).toMatchObject({ kind: 'federated' });
+  expect((await operator.store.load('later')).client).toMatchObject({ clientId, credential: { kind: 'federated' } });
+  expect(await runSetup(deps, options)).toMatchObject({ changed: false, credential: 'federated' });
 });

@@ -143,3 +143,11 @@ it('removes the former secret once the managed identity has worked in its place'
   await rotateCredentials(services);
   expect(application?.passwords).toEqual([]);
 });
+
+it('leaves an application alone that was revoked and not set up again', async () => {
+  for (const { version } of await operator.store.listClientCredentialVersions('reader')) {
+    await operator.store.disableClientCredentialVersion('reader', version);
+  }
+  const outcomes = await rotateCredentials(services);
+  expect(outcomes).toMatchObject([{ application: 'default' }, { application: 'signer' }]);
+});

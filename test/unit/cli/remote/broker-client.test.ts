@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { nextStep } from '../../../../src/cli/command-failure.ts';
 import { createBrokerClient } from '../../../../src/cli/remote/broker-client.ts';
 import { brokerFetch } from '../../../../src/cli/remote/connection.ts';
+import type { BrokerError } from '../../../../src/lib/errors.ts';
 
 const client = (answer: () => Response | Promise<Response>) =>
   createBrokerClient(
@@ -34,6 +36,20 @@ describe('an answer of the broker', () => {
     ["the platform's empty 401", () => new Response(null, { status: 401 }), 'caller_unauthenticated'],
   ])('%s is said to be what it is', async (_, answer, code) => {
     await expect(client(answer).get('/jobs')).rejects.toMatchObject({ code });
+  });
+
+  test.each([
+    ['a page of somebody else', () => new Response('<html>hello</html>', { status: 404 }), 'Check BROKER_URL'],
+    ['no answer', () => Promise.reject(new TypeError('fetch failed')), 'Check BROKER_URL'],
+    ['a setting of the app', () => problem(503, { code: 'config_invalid', detail: 'It is missing.' }), 'app settings'],
+    ["the platform's empty 401", () => new Response(null, { status: 401 }), 'PTB_FUNCTION_KEY'],
+    ["the broker's 401", () => problem(401, { code: 'caller_unauthenticated' }), '`az login`'],
+    ['a failure behind it', () => problem(502, { code: 'resource_error' }), 'correlation id'],
+  ])('leads to the next step of whoever typed the command: %s', async (_, answer, step) => {
+    const failure: unknown = await client(answer)
+      .get('/jobs')
+      .catch((thrown: unknown) => thrown);
+    expect(nextStep(failure as BrokerError)).toContain(step);
   });
 });
 

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
+import { exitCodes } from '../../../../src/cli/exit-codes.ts';
 import type { BrokerClient } from '../../../../src/cli/remote/broker-client.ts';
-import { followRun } from '../../../../src/cli/remote/follow-run.ts';
-import { BrokerError } from '../../../../src/lib/errors.ts';
+import { exitByRun, followRun } from '../../../../src/cli/remote/follow-run.ts';
+import { BrokerError, type ErrorCode, errorTable } from '../../../../src/lib/errors.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 
 const clock = new FakeClock();
@@ -43,4 +44,16 @@ test('one that stumbles for longer does, and so does a failure that no waiting m
   });
   await expect(followRun(unknown, 'job@window', silent, clock)).rejects.toMatchObject({ code: 'run_not_found' });
   expect(unknown.asked).toBe(1);
+});
+
+test.each([
+  ['client_credential_rejected', exitCodes.signInNeeded],
+  ['interaction_required', exitCodes.signInNeeded],
+  ['directory_unavailable', exitCodes.remote],
+  ['internal', exitCodes.failure],
+] as const)('a run that %s stopped ends the command as that does elsewhere', (code: ErrorCode, exitCode) => {
+  const { title, advice } = errorTable[code];
+  const tenants = { total: 0, succeeded: 0, failed: 0, skipped: 0, notAttempted: 0 };
+  const run = { status: 'failed', tenants, stoppedBy: { code, title, advice, detail: '' } } as const;
+  expect(() => exitByRun(run)).toThrow(expect.objectContaining({ exitCode }));
 });

@@ -107,7 +107,16 @@ describe('ptb verify', () => {
   it('skips what needs a token when it has none, and says so', async () => {
     const findings = await findingsOf(stranger);
     expect(results(findings)).toMatchObject({ allowed: 'skipped', denied: 'skipped', strangers: 'passed' });
-    expect(findings.find(({ check }) => check === 'denied')?.evidence).toContain('--token');
+    expect(findings.find(({ check }) => check === 'denied')?.evidence).toContain('PTB_TOKEN');
+  });
+
+  it.each([
+    [{ token: undefined }, 'needs a token in PTB_TOKEN, or --client-id'],
+    [{ tenant: undefined }, 'needs --tenant'],
+    [{ token: undefined, tenant: undefined }, 'needs a token in PTB_TOKEN, or --client-id, and --tenant'],
+  ])('names what is missing and nothing else: %j', async (without, evidence) => {
+    const findings = await findingsOf({ ...caller, ...without });
+    expect(findings.find(({ check }) => check === 'allowed')).toMatchObject({ result: 'skipped', evidence });
   });
 
   it.each(doors)('finds that %s (%s)', async (_name, check, door) => {

@@ -1,5 +1,5 @@
 import type { GetTokenOptions } from '@azure/core-auth';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   PartnerTokenCredential,
   type PartnerTokenCredentialOptions,
@@ -27,10 +27,12 @@ beforeEach(() => {
   callerScopes = [];
 });
 
-const token = (name: string, livesSeconds = 3600): Response =>
+/** @param aheadMs By how much the broker's clock is ahead of the client's. */
+const token = (name: string, aheadMs = 0): Response =>
   Response.json({
     accessToken: name,
-    expiresAt: new Date(clock.nowMs() + livesSeconds * 1000).toISOString(),
+    expiresAt: new Date(clock.nowMs() + aheadMs + 3_600_000).toISOString(),
+    expiresInSeconds: 3600,
     tenantId,
   });
 
@@ -95,6 +97,37 @@ describe('a token', () => {
     await clock.advance(1_000);
     expect((await partner.getToken(graph)).token).toBe('t2');
     expect(asked).toHaveLength(2);
+  });
+
+  it.each([-120, -20, 20, 120])('is kept as long where the broker has a clock %d minutes ahead', async (minutes) => {
+    const aheadMs = minutes * 60_000;
+    answers = [() => token('t1', aheadMs), () => token('t2', aheadMs)];
+    const partner = credential();
+    expect((await partner.getToken(graph)).expiresOnTimestamp).toBe(clock.nowMs() + 3_600_000);
+    await clock.advance(3_299_000);
+    expect((await partner.getToken(graph)).token).toBe('t1');
+    await clock.advance(1_000);
+    expect((await partner.getToken(graph)).token).toBe('t2');
+  });
+
+  it('counts its life from when it was asked for, not from when it came', async () => {
+    const { promise, resolve } = Promise.withResolvers<Response>();
+    answers = [() => refusal(503, 'throttled', 5), () => promise];
+    const pending = credential().getToken(graph);
+    await clock.advance(5_000);
+    const sentAtMs = clock.nowMs();
+    const answer = token('t1');
+    await clock.advance(20_000);
+    resolve(answer);
+    expect((await pending).expiresOnTimestamp).toBe(sentAtMs + 3_600_000);
+  });
+
+  it('is waited for longer than the broker waits for Entra, whose verdict is worth more than a timeout', async () => {
+    const timeout = vi.spyOn(AbortSignal, 'timeout');
+    answers = [() => token('t1')];
+    await credential().getToken(graph);
+    expect(timeout.mock.lastCall?.[0]).toBeGreaterThanOrEqual(60_000 + 30_000);
+    timeout.mockRestore();
   });
 
   it('is one for each resource and set of scopes', async () => {
@@ -172,6 +205,7 @@ describe('a refusal', () => {
     ['that names no time', () => refusal(403, 'caller_forbidden'), 'caller_forbidden'],
     ['of a proxy', () => new Response('<html>Bad gateway</html>', { status: 502 }), 'unexpected'],
     ['that is no answer of a broker', () => Response.json({ token: 'x' }), 'unexpected'],
+    ['that says no life', () => Response.json({ accessToken: 'x', tenantId }), 'unexpected'],
     ['of the network', () => Promise.reject(new TypeError('fetch failed')), 'network'],
   ])('%s is not tried again', async (_what, answer, code) => {
     answers = [answer];

@@ -30,6 +30,8 @@ const emptyTenant: DirectoryState = {
   isAdminAgent: false,
   isOwner: false,
   stored: undefined,
+  isProposed: false,
+  mark: { name: 'partner-token-broker:0', storedKeyIds: new Set() },
 };
 
 // "Configure an application to trust a managed identity", "Azure Government endpoints", "Azure China developer guide".

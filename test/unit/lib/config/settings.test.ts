@@ -66,6 +66,12 @@ describe('settings', () => {
     expect(problemOf({ ...good, ...wrong })).toBe(problem);
   });
 
+  test('are not refused for an address that only notices go to', () => {
+    expect(problemOf({ ...good, NOTIFICATION_WEBHOOK: '@Microsoft.KeyVault(SecretUri=https://v/secrets/n)' })).toBe(
+      'no problem',
+    );
+  });
+
   // Everybody can read the problem at /api/health, and what was pasted into the wrong setting may be a secret.
   test.each(Object.keys(settingsSchema.shape))('%s is never quoted when it is wrong', (name) => {
     const secret = 'my8Q~secretValue';

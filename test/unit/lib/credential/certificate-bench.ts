@@ -55,7 +55,11 @@ export async function bench(daysLeft = 20): Promise<Bench> {
     entra,
     createCertificate: (subject) => certificateFor((certificates += 1), subject),
   };
-  const issued = await registerCertificate({ ...set, ...graphOf(set), newId: () => 'first' }, '/applications/1');
+  const issued = await registerCertificate(
+    { ...set, ...graphOf(set), newId: () => 'first' },
+    '/applications/1',
+    'partner-token-broker',
+  );
   await set.store.saveClientCredential('default', { clientId: 'client', tenantId, ...issued });
   clock.advance((365 - daysLeft) * dayMs);
   return set;

@@ -17,6 +17,7 @@ let store: MemoryCredentialStore;
 let journal: MemoryCredentialJournal;
 let policy: PolicyState;
 let dead: BrokerError | undefined;
+let notificationProblem: BrokerError | undefined;
 let recorder: ReturnType<typeof recordingLogger>;
 
 beforeEach(async () => {
@@ -25,6 +26,7 @@ beforeEach(async () => {
   journal = new MemoryCredentialJournal();
   policy = { policy: { rules: [] }, state: 'current', loadedAtMs: 0 };
   dead = undefined;
+  notificationProblem = undefined;
   recorder = recordingLogger();
 });
 
@@ -48,6 +50,7 @@ function reporter(): HealthReporter {
     journal,
     policy: { current: async () => policy },
     watch: new StateWatch({ journal, clock, log }),
+    notificationProblem,
     clock,
   });
 }
@@ -60,6 +63,7 @@ describe('the health report', () => {
       policy: { status: 'ok', state: 'current', rules: 0 },
       storage: { status: 'ok' },
       keyVault: { status: 'ok' },
+      notifications: { status: 'ok' },
     });
   });
 
@@ -83,6 +87,53 @@ describe('the health report', () => {
     await clock.advance(700_000);
     expect(await health.report()).toMatchObject({ status: 'degraded', keyVault: { status: 'degraded' } });
     expect(await reporter().report()).toMatchObject({ status: 'down' });
+  });
+
+  it('blames no application, and not the vault, for what is wrong with another', async () => {
+    policy = { ...policy, policy: { rules: [rule('reader', 'application')] } };
+    const load = store.load.bind(store);
+    store.load = async (application) => {
+      if (application === 'default') return load(application);
+      throw new BrokerError('client_credential_rejected', 'The stored certificate has no private key.');
+    };
+    const health = reporter();
+    for (let minute = 0; minute < 40; minute += 1) {
+      const { applications, keyVault } = await health.report();
+      expect(applications.map(({ state }) => state.status)).toEqual(['ok', 'down']);
+      expect(keyVault.status).toBe('ok');
+      await clock.advance(60_000);
+    }
+    expect(recorder.events()).toEqual(['credential.state_changed']);
+  });
+
+  it('is degraded by a vault that refuses the secrets of one application', async () => {
+    policy = { ...policy, policy: { rules: [rule('reader', 'application')] } };
+    const load = store.load.bind(store);
+    store.load = async (application) => {
+      if (application === 'reader') throw new BrokerError('key_vault_unavailable', 'The identity may not do this.');
+      await clock.sleep(0);
+      return load(application);
+    };
+    const report = reporter().report();
+    await clock.advance(1);
+    expect((await report).keyVault).toEqual({
+      status: 'degraded',
+      problem: 'The identity may not do this.',
+      lastReadAt: expect.any(String) as string,
+    });
+  });
+
+  it('is degraded, not down, while notices reach nobody', async () => {
+    notificationProblem = new BrokerError('config_invalid', 'NOTIFICATION_WEBHOOK: is not an https address.');
+    expect(await reporter().report()).toMatchObject({
+      status: 'degraded',
+      applications: [{ state: { status: 'ok' } }],
+      notifications: {
+        status: 'degraded',
+        problem:
+          'NOTIFICATION_WEBHOOK: is not an https address. No notice reaches anybody until that is corrected and the app restarted.',
+      },
+    });
   });
 
   it('is degraded by a policy that is broken', async () => {

@@ -34,6 +34,15 @@ function facts(more: Partial<CredentialFacts> = {}, refresh = {}, client = {}): 
 const judge = (...args: Parameters<typeof facts>) => judgeCredential(facts(...args), nowMs);
 
 describe('the health of a credential', () => {
+  it('names the application in what is to be done, where it is not the default one', () => {
+    const failure = { atMs: nowMs, code: 'credential_revoked', detail: 'no' } as const;
+    const dead = new BrokerError('credential_revoked', 'dead');
+    const { findings, lastFailure } = judge({ application: 'reader', dead, journal: { failure } });
+    expect(findings[0]?.advice).toContain('run `ptb consent --application reader`');
+    expect(lastFailure?.advice).toContain('run `ptb consent --application reader`');
+    expect(judge({ dead }).findings[0]?.advice).toContain('run `ptb consent` ');
+  });
+
   it('is ok, with age, days left and the end of the client credential', () => {
     expect(judge()).toMatchObject({
       state: { status: 'ok' },

@@ -104,11 +104,13 @@ describe('the daily care of a credential', () => {
     expect(logged.events()).toContain('credential.journal_unavailable');
   });
 
-  it('takes an application that may not renew its own secret for a choice, any other failure for one', async () => {
-    await care(refusing('access_denied'));
-    expect((await journal.read('default')).failure).toBeUndefined();
-    expect(logged.events()).toContain('credential.client_credential_not_renewed');
-    await care(refusing('resource_error'));
-    expect((await journal.read('default')).failure).toMatchObject({ code: 'resource_error' });
-  });
+  it.each(['access_denied', 'resource_error'] as const)(
+    'takes no renewal that fails with %s for a rotation that did',
+    async (code) => {
+      await care(refusing(code));
+      expect(logged.events()).toContain('credential.client_credential_not_renewed');
+      expect(await journal.read('default')).toMatchObject({ rotatedAtMs: clock.nowMs() });
+      expect((await journal.read('default')).failure).toBeUndefined();
+    },
+  );
 });

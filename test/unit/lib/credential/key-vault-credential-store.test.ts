@@ -38,6 +38,14 @@ describe('a client credential in the vault', () => {
 });
 
 describe('a vault', () => {
+  it.each(['https://NAME.vault.azure.net', 'https://name.vault.azure.net/'])(
+    'is the same however its address is written: %s',
+    (vaultUrl) => {
+      const store = new KeyVaultCredentialStore({ vaultUrl } as SecretClient);
+      expect(store.vault).toBe('name.vault.azure.net');
+    },
+  );
+
   it('is not waited for any longer than the caller waits', async () => {
     const signals: (AbortSignal | undefined)[] = [];
     const hangs: SecretClient['getSecret'] = (_name, options) =>

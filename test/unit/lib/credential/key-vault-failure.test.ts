@@ -1,6 +1,6 @@
 import { RestError } from '@azure/core-rest-pipeline';
 import { expect, it } from 'vitest';
-import { keyVaultFailure } from '../../../../src/lib/credential/key-vault-failure.ts';
+import { isDisabled, keyVaultFailure } from '../../../../src/lib/credential/key-vault-failure.ts';
 import { errorFields } from '../../../../src/lib/log.ts';
 
 it('keeps out of the log what the SDK says of a reply that it cannot read: it quotes the secret', () => {
@@ -30,11 +30,6 @@ it.each([
   [named('CredentialUnavailableError'), false, /^The identity that should read Key Vault has no token/],
   [status(401), false, /^Key Vault does not accept the identity \(401\)/],
   [status(403), false, /^The identity may not do this \(403\)/],
-  [
-    status(403, 'Public network access is disabled'),
-    false,
-    'The network rules of the vault keep this program out (403).',
-  ],
   [{ statusCode: 403 }, false, /^The identity may not do this/],
   [status(429), false, 'Key Vault throttles the requests (429).'],
   [status(500), false, 'Key Vault answered HTTP 500.'],
@@ -43,4 +38,24 @@ it.each([
   const failure = keyVaultFailure(error, timedOut);
   expect(failure.code).toBe('key_vault_unavailable');
   expect(failure.detail).toEqual(typeof detail === 'string' ? detail : expect.stringMatching(detail));
+});
+
+// The messages of Key Vault, as people quote them; what comes after the first line names the caller.
+const refusedByNetwork = [
+  'Client address is not authorized and caller was ignored because bypass is set to None.\r\nClient address: 192.0.2.1',
+  'Client address is not authorized and caller is not a trusted service.\r\nClient address: 192.0.2.1',
+  'Public network access is disabled and request is not from a trusted service nor via an approved private link.',
+  "Connection is not an approved private link and caller was ignored because bypass is set to 'None' and PublicNetworkAccess is set to 'Disabled'.",
+];
+
+it.each(refusedByNetwork)('names the network rules of the vault, and takes no secret for disabled: %s', (message) => {
+  const error = status(403, message);
+  expect(keyVaultFailure(error, false).detail).toBe('The network rules of the vault keep this program out (403).');
+  expect(isDisabled(error)).toBe(false);
+});
+
+it('takes a missing role for one, and a disabled secret for that', () => {
+  const role = status(403, "Caller is not authorized to perform action on resource. Action: '…/getSecret/action'");
+  expect(keyVaultFailure(role, false).detail).toMatch(/lacks the role/);
+  expect(isDisabled(status(403, 'Operation get is not allowed on a disabled secret.'))).toBe(true);
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseCertificate } from '../../../../src/lib/credential/certificate.ts';
+import { keyMark } from '../../../../src/lib/credential/client-keys.ts';
 import { versionsKept } from '../../../../src/lib/credential/rotate.ts';
 import type { JsonObject } from '../../../../src/lib/graph/reply.ts';
 import { aadstsFailure } from '../../../fakes/fake-redeemer.ts';
@@ -17,6 +18,8 @@ import {
   theirs,
   vaultFailure,
 } from './certificate-bench.ts';
+
+const nameOf = (vault: string): string => keyMark(vault, 'default', []).name;
 
 describe('renewing a client certificate', () => {
   it('leaves one alone that ends in more than a month', async () => {
@@ -51,7 +54,7 @@ describe('renewing a client certificate', () => {
         expect.objectContaining({ keyId: 'first', key: null }),
         {
           keyId: client.keyId,
-          displayName: 'partner-token-broker',
+          displayName: nameOf('vault.example'),
           type: 'AsymmetricX509Cert',
           usage: 'Verify',
           key: expect.stringMatching(/^MII/) as string,
@@ -128,6 +131,15 @@ describe('renewing a client certificate', () => {
     expect(set.entra.keys).toBe(before);
   });
 
+  it('leaves one in place that another vault keeps, and renews one beside it that came from there', async () => {
+    const set = await bench();
+    const elsewhere = nameOf('old.vault.example');
+    set.entra.keys = set.entra.keys.map((entry) => ({ ...entry, displayName: elsewhere }));
+    expect(await renew(set)).toMatchObject({ renewed: true, removed: 0 });
+    const { client } = await set.store.load('default');
+    expect(idsOf(set)).toEqual(['theirs', 'first', client.keyId]);
+  });
+
   it('changes nothing where Graph does not list the certificates', async () => {
     const set = await bench();
     set.entra.get = async () => ({ id: 'object' });
@@ -139,7 +151,7 @@ describe('renewing a client certificate', () => {
     const set = await bench(100);
     const ours = (keyId: string, ageMs: number): JsonObject => ({
       keyId,
-      displayName: 'partner-token-broker',
+      displayName: nameOf('vault.example'),
       key: 'MII',
       startDateTime: new Date(set.clock.nowMs() - ageMs).toISOString(),
     });
@@ -179,7 +191,7 @@ describe('the list of certificates, which is replaced as a whole', () => {
     };
     Object.assign(set.store, {
       [when]: async (...args: unknown[]) => {
-        drop();
+        if (set.entra.keys.length === 3) drop();
         return original(...args);
       },
     });

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { keyMark } from '../../../../src/lib/credential/client-keys.ts';
 import {
   type Renewal,
   type RenewalDeps,
@@ -16,9 +17,10 @@ import { recordingLogger } from '../../../fakes/recording-logger.ts';
 
 const partner = '99999999-9999-4999-8999-999999999999' as TenantId;
 const day = 86_400_000;
-const ours = (keyId: string, startDateTime?: string): JsonObject => ({
+const nameOf = (vault: string, application = 'default'): string => keyMark(vault, application, []).name;
+const ours = (keyId: string, startDateTime?: string, displayName = nameOf('vault.example')): JsonObject => ({
   keyId,
-  displayName: 'partner-token-broker',
+  displayName,
   ...(startDateTime === undefined ? {} : { startDateTime }),
 });
 const old = '2026-01-01T00:00:00Z';
@@ -103,6 +105,7 @@ describe('renewing a client secret', () => {
 
   it('replaces one that ends within a month, and removes it only when the new one has worked from the vault', async () => {
     await have({ keyId: 'old', endsAtMs: clock.nowMs() + 30 * day });
+    listed = [ours('old', old), ours('fresh')];
     expect(await renew()).toEqual({
       application: 'default',
       kind: 'secret',
@@ -124,8 +127,8 @@ describe('renewing a client secret', () => {
     expect(removed).toEqual(['old']);
     expect(paths).toEqual([
       "/applications(appId='client')/addPassword",
-      "/applications(appId='client')/removePassword",
       "/applications(appId='client')?$select=id,passwordCredentials",
+      "/applications(appId='client')/removePassword",
     ]);
     expect((await store.load('default')).client).toMatchObject({ keyId: 'fresh', version: 'v2' });
   });
@@ -156,7 +159,7 @@ describe('renewing a client secret', () => {
   it('leaves three versions readable, and counts the orphans that it removed with the predecessor', async () => {
     for (let version = 1; version <= 4; version += 1) await have({ keyId: 'old' });
     await store.disableClientCredentialVersion('default', 'v3');
-    listed = [ours('fresh', new Date(clock.nowMs()).toISOString()), ours('orphan', old)];
+    listed = [ours('old', old), ours('fresh', new Date(clock.nowMs()).toISOString()), ours('orphan', old)];
     expect(await renew(true)).toMatchObject({ removed: 2 });
     const left = (await store.listClientCredentialVersions('default')).filter(({ enabled }) => enabled);
     expect(left.map(({ version }) => version)).toEqual(['v5', 'v4', 'v2']);
@@ -178,7 +181,9 @@ describe('renewing a client secret', () => {
 
   it('says so, and no more, where the predecessor cannot be cleaned up', async () => {
     await have({ keyId: 'old' });
-    store.listClientCredentialVersions = () => Promise.reject(new BrokerError('key_vault_unavailable', 'Away.'));
+    listed = [ours('old', old)];
+    store.disableClientCredentialVersion = () => Promise.reject(new BrokerError('key_vault_unavailable', 'Away.'));
+    for (let version = 2; version <= 3; version += 1) await have({ keyId: 'old' });
     expect(await renew(true)).toMatchObject({ renewed: true, removed: 1 });
     expect(logged.lines).toEqual([
       { level: 'warn', line: expect.stringContaining('"application":"default"') as string },
@@ -197,6 +202,100 @@ describe('renewing a client secret', () => {
       reason: 'A federated client credential never ends.',
     });
   });
+
+  it('leaves a predecessor alone that another vault keeps, or that other people made', async () => {
+    await have({ keyId: 'old' });
+    listed = [ours('old', old, nameOf('other.vault.example'))];
+    expect(await renew(true)).toMatchObject({ renewed: true, removed: 0 });
+    await store.saveClientCredential('default', { ...(await store.load('default')).client, keyId: 'by hand' });
+    listed = [ours('by hand', old, 'made by hand')];
+    expect(await renew(true)).toMatchObject({ renewed: true, removed: 0 });
+    expect(removed).toEqual([]);
+  });
+});
+
+describe('an application that may not change itself', () => {
+  const refused = new BrokerError('access_denied', 'no', { logFields: { status: 403 } });
+  const narrow = (may: { list: boolean }): RenewalDeps => ({
+    ...deps(),
+    graphOf: () => ({
+      graph: {
+        get: () =>
+          may.list ? Promise.resolve({ passwordCredentials: listed, keyCredentials: [] }) : Promise.reject(refused),
+      },
+      writer: { post: () => Promise.reject(refused), patch: () => Promise.reject(refused), remove: async () => {} },
+    }),
+  });
+  const why =
+    'The client secret is for `ptb setup` to renew, in its last 30 days: the application may not change itself.';
+
+  it.each([{ list: false }, { list: true }])('has its secret left alone, which is no failure: %j', async (may) => {
+    await have({ keyId: 'old', endsAtMs: clock.nowMs() + 31 * day });
+    listed = [ours('old', old), ours('orphan', old)];
+    const left = { application: 'default', kind: 'secret', renewed: false, reason: why, removed: 0 };
+    expect(await renewClientCredential(narrow(may), 'default', false)).toEqual(left);
+    expect(await renewClientCredential(narrow(may), 'default', true)).toEqual({ ...left, refused: true });
+    await have({ keyId: 'old', endsAtMs: clock.nowMs() + 30 * day });
+    expect(await renewClientCredential(narrow(may), 'default', false)).toEqual({ ...left, refused: true });
+    const { client } = await store.load('default');
+    const federated = { ...client, credential: { kind: 'federated' } as const };
+    expect(await removeFormerCredentials(narrow(may), 'default', federated)).toBe(0);
+    expect(logged.events()).toEqual([]);
+  });
+
+  it('is not what any other failure of Graph says', async () => {
+    await have({ keyId: 'old' });
+    const away = () => Promise.reject(new BrokerError('resource_error', 'away', { logFields: { status: 503 } }));
+    const broken = {
+      ...narrow({ list: false }),
+      graphOf: () => ({ ...deps().graphOf(new Secret('t')), graph: { get: away } }),
+    };
+    await expect(renewClientCredential(broken, 'default', false)).rejects.toMatchObject({ code: 'resource_error' });
+    const { client } = await store.load('default');
+    const federated = { ...client, credential: { kind: 'federated' } as const };
+    await expect(removeFormerCredentials(broken, 'default', federated)).rejects.toMatchObject({
+      code: 'resource_error',
+    });
+  });
+});
+
+describe('a managed identity that Entra refuses', () => {
+  const identity = () =>
+    store.saveClientCredential('default', { clientId: 'client', tenantId: partner, credential: { kind: 'federated' } });
+  const refuseIdentity = (failure = aadstsFailure(700213)): void => {
+    redeemer.script = ({ clientCredential }) => (clientCredential.kind === 'federated' ? failure : undefined);
+  };
+
+  it('gives way to the secret before it, and is disabled when it is an hour old', async () => {
+    await have({ keyId: 'old' });
+    await identity();
+    refuseIdentity();
+    await clock.advance(3_600_001);
+    expect(await renew()).toMatchObject({ kind: 'secret', renewed: false });
+    expect((await store.load('default')).client).toMatchObject({ version: 'v1', keyId: 'old' });
+    expect(logged.events()).toEqual(['credential.client_credential_fell_back']);
+  });
+
+  it('stays where it is only not to be had here', async () => {
+    await have({ keyId: 'old' });
+    await identity();
+    refuseIdentity(failureReply());
+    await clock.advance(3_600_001);
+    expect(await renew(true)).toMatchObject({ kind: 'federated', renewed: false });
+    expect((await store.load('default')).client.version).toBe('v2');
+  });
+});
+
+describe('falling back to an older client secret', () => {
+  it('takes none out of use for an Entra that stumbles', async () => {
+    for (const keyId of ['s1', 's2', 's3']) await have({ keyId });
+    await clock.advance(3_600_001);
+    redeemer.script = (_redemption, nth) => [aadstsFailure(7000215), failureReply()][nth - 1];
+    await expect(renew()).rejects.toMatchObject({ code: 'entra_unavailable' });
+    const versions = await store.listClientCredentialVersions('default');
+    expect(versions.map(({ enabled }) => enabled)).toEqual([true, true, true]);
+    expect(removed).toEqual([]);
+  });
 });
 
 describe('secrets that nobody stored', () => {
@@ -208,11 +307,31 @@ describe('secrets that nobody stored', () => {
       ours('young', new Date(clock.nowMs()).toISOString()),
       ours('of unknown age'),
       { keyId: 'theirs', displayName: 'theirs', startDateTime: old },
-      { displayName: 'partner-token-broker', startDateTime: old },
+      { displayName: nameOf('vault.example'), startDateTime: old },
       'odd',
     ];
     expect(await renew()).toMatchObject({ renewed: false, removed: 1 });
     expect(removed).toEqual(['orphan']);
+  });
+
+  it('are never those that another vault keeps, or another application of this one', async () => {
+    await have({ keyId: 'stored' });
+    listed = [
+      ours('stored', old),
+      ours('staging', old, nameOf('staging.vault.example')),
+      ours('reports', old, nameOf('vault.example', 'reports')),
+    ];
+    expect(await renew()).toMatchObject({ renewed: false, removed: 0 });
+    expect(removed).toEqual([]);
+  });
+
+  it('are, of those from before names told the vault, only those that were stored here', async () => {
+    await have({ keyId: 'before' });
+    await have({ keyId: 'stored' });
+    const bare = (keyId: string): JsonObject => ours(keyId, old, 'partner-token-broker');
+    listed = [bare('before'), bare('stored'), bare('of another vault')];
+    expect(await renew()).toMatchObject({ renewed: false, removed: 1 });
+    expect(removed).toEqual(['before']);
   });
 
   it.each([
@@ -236,28 +355,29 @@ describe('secrets and certificates from before another kind of client credential
   });
 
   it('are removed, all that are ours', async () => {
-    listed = [ours('one', old), ours('two', old), { keyId: 'theirs', displayName: 'theirs', startDateTime: old }];
-    expect(await removeFormerCredentials(deps(), client('federated'))).toBe(2);
+    const theirs = { keyId: 'theirs', displayName: 'theirs', startDateTime: old };
+    listed = [ours('one', old), ours('two', old), theirs, ours('staging', old, nameOf('staging.vault.example'))];
+    expect(await removeFormerCredentials(deps(), 'default', client('federated'))).toBe(2);
     expect(removed).toEqual(['one', 'two']);
   });
 
   it('are removed where they are certificates, all that are ours', async () => {
     const theirs = { keyId: 'theirs', displayName: 'CN=theirs', startDateTime: old };
     certificates = [ours('one', old), theirs, ours('young', new Date(clock.nowMs()).toISOString())];
-    expect(await removeFormerCredentials(deps(), client('secret'))).toBe(1);
+    expect(await removeFormerCredentials(deps(), 'default', client('secret'))).toBe(1);
     expect(certificates.map(({ keyId }) => keyId)).toEqual(['theirs', 'young']);
-    expect(await removeFormerCredentials(deps(), client('secret'))).toBe(0);
+    expect(await removeFormerCredentials(deps(), 'default', client('secret'))).toBe(0);
   });
 
   it('stay where what follows them does not work', async () => {
     listed = [ours('one', old)];
     redeemer.script = () => aadstsFailure(7000215);
-    expect(await removeFormerCredentials(deps(), client('federated'))).toBe(0);
+    expect(await removeFormerCredentials(deps(), 'default', client('federated'))).toBe(0);
     expect(paths).toEqual([]);
   });
 
   it('stay while the application has a secret', async () => {
     listed = [ours('one', old)];
-    expect(await removeFormerCredentials(deps(), client('secret'))).toBe(0);
+    expect(await removeFormerCredentials(deps(), 'default', client('secret'))).toBe(0);
   });
 });

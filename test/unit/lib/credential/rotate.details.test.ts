@@ -121,6 +121,34 @@ describe('falling back', () => {
     await expect(rotate()).rejects.toMatchObject({ code: 'entra_unavailable', retryAfterSeconds: 61 });
     expect(entra.redemptions).toBe(1);
   });
+
+  it.each([
+    ['Entra stumbles', failureReply({ retryAfterSeconds: 61 }), 'entra_unavailable'],
+    ['the client credential is refused', aadstsFailure(7000215), 'client_credential_rejected'],
+  ] as const)('takes no version for bad that is tried while %s', async (_, failure, code) => {
+    await add('good-2');
+    await add('bad-3');
+    entra.good.add('good-2');
+    entra.script = ({ grant }) =>
+      grant.kind === 'delegated' && grant.refreshToken.reveal() === 'good-2' ? failure : undefined;
+    await expect(rotate()).rejects.toMatchObject({ code });
+    expect((await store.listRefreshTokenVersions('default')).map(({ enabled }) => enabled)).toEqual([true, true, true]);
+    entra.script = () => undefined;
+    expect(await rotate()).toMatchObject({ version: 'v4', disabledVersions: 1 });
+    expect(line('credential.fell_back')).toMatchObject({ from: 'v3', to: 'v2' });
+  });
+
+  it('is patient with an older version too', async () => {
+    await add('bad-2');
+    let failures = 1;
+    entra.script = ({ grant }) =>
+      grant.kind === 'delegated' && grant.refreshToken.reveal() === 'refresh-token-1' && failures-- > 0
+        ? failureReply()
+        : undefined;
+    const rotation = rotate();
+    await clock.advance(2_000);
+    expect((await rotation).version).toBe('v3');
+  });
 });
 
 describe('patience', () => {

@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import * as msal from '@azure/msal-node';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createMsalRedeemer, type Redeemer, type Redemption } from '../../../../src/lib/entra/redeemer.ts';
+import { BrokerError } from '../../../../src/lib/errors.ts';
 import type { TenantId } from '../../../../src/lib/identifiers.ts';
 import { Secret } from '../../../../src/lib/secret.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
@@ -251,6 +252,23 @@ describe('the reply', () => {
     expect(await failing.redeem(redemption({ clientCredential: { kind: 'federated' } }))).toMatchObject({
       ok: false,
       failure: { code: 'entra_unavailable', reach: 'transient' },
+    });
+  });
+
+  test('where no assertion can be had at all says why, and is no stumble', async () => {
+    const detail = 'The managed identity is not on this machine.';
+    const elsewhere = createMsalRedeemer(
+      {
+        clock,
+        fetch: async () => json(200, issued()),
+        federatedAssertion: () => Promise.reject(new BrokerError('config_invalid', detail)),
+        loadMsal: async () => msal,
+      },
+      'https://login.microsoftonline.com',
+    );
+    expect(await elsewhere.redeem(redemption({ clientCredential: { kind: 'federated' } }))).toMatchObject({
+      ok: false,
+      failure: { code: 'config_invalid', reach: 'request', detail },
     });
   });
 });

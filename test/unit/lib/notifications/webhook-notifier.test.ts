@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import type { Notice } from '../../../../src/lib/notifications/notice.ts';
+import { createNotifications } from '../../../../src/lib/notifications/notifications.ts';
 import { createWebhookNotifier } from '../../../../src/lib/notifications/webhook-notifier.ts';
 import { Secret } from '../../../../src/lib/secret.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { recordingLogger } from '../../../fakes/recording-logger.ts';
 import { type Scripted, scriptedFetch } from '../../../fakes/scripted-fetch.ts';
 
 const notice: Notice = {
@@ -74,11 +76,39 @@ describe('a message that is not taken', () => {
   });
 });
 
-test.each(['http://hooks.slack.com/x', 'not an address'])(
-  'the address %s is refused without being quoted',
-  (address) => {
-    expect(() => stage(address)).toThrow(
-      expect.objectContaining({ code: 'config_invalid', detail: 'NOTIFICATION_WEBHOOK: is not an https address.' }),
-    );
-  },
-);
+test.each([
+  ['http://hooks.slack.com/x', 'NOTIFICATION_WEBHOOK: is not an https address.'],
+  ['not an address', 'NOTIFICATION_WEBHOOK: is not an https address.'],
+  ['@Microsoft.KeyVault(VaultName=v;SecretName=n)', expect.stringContaining('Key Vault reference was not resolved')],
+])('the address %s is refused without being quoted', (address, detail) => {
+  expect(() => stage(address)).toThrow(expect.objectContaining({ code: 'config_invalid', detail }));
+});
+
+describe('notices as the settings have them', () => {
+  const made = (address: string | undefined) => {
+    const { fetch, seen } = scriptedFetch(() => new Response('ok'));
+    const recorder = recordingLogger();
+    const secret = address === undefined ? undefined : new Secret(address);
+    return { ...createNotifications({ fetch, clock: new FakeClock(), log: recorder.log }, secret), recorder, seen };
+  };
+
+  test('go to the address', async () => {
+    const { notifier, problem, seen } = made(slack);
+    await notifier.send(notice);
+    expect([problem, seen.length]).toEqual([undefined, 1]);
+  });
+
+  test('go nowhere, and nothing is wrong, without one', async () => {
+    const { notifier, problem, recorder } = made(undefined);
+    await notifier.send(notice);
+    expect([problem, recorder.events()]).toEqual([undefined, []]);
+  });
+
+  test('go nowhere with an address that cannot be used, which the log says once, without it', async () => {
+    const { notifier, problem, recorder, seen } = made('http://hooks.slack.com/services/secret');
+    await notifier.send(notice);
+    await notifier.send(notice);
+    expect([problem?.code, seen.length, recorder.events()]).toEqual(['config_invalid', 0, ['notifications.unusable']]);
+    expect(recorder.lines[0]?.line).not.toContain('services/secret');
+  });
+});

@@ -17,6 +17,7 @@ function bench(answer: (request: SeenRequest, count: number) => Scripted) {
     return answer(request, count);
   });
   const forgotten: TenantId[] = [];
+  const interruption = new AbortController();
   let ids = 0;
   const deps = {
     fetch,
@@ -24,6 +25,7 @@ function bench(answer: (request: SeenRequest, count: number) => Scripted) {
     newId: () => `id-${(ids += 1)}`,
     partnerCenterEndpoint: 'https://partner.test',
     token: async () => new Secret('partner-token'),
+    signal: interruption.signal,
     forgetTenant: (tenantId: TenantId) => void forgotten.push(tenantId),
   };
   const run = async (tenantIds: readonly TenantId[], renew = false) => {
@@ -32,7 +34,7 @@ function bench(answer: (request: SeenRequest, count: number) => Scripted) {
     await clock.advance(600_000);
     return results;
   };
-  return { run, seen, sentAtMs, forgotten };
+  return { run, seen, sentAtMs, forgotten, interrupt: () => interruption.abort() };
 }
 
 const created = (): Response => Response.json({}, { status: 201 });
@@ -83,6 +85,20 @@ it('tries again where Partner Center cannot be reached, and says so in the end',
     { outcome: 'failed', code: 'resource_error', detail: 'Partner Center could not be reached.' },
   ]);
   expect(never.seen).toHaveLength(4);
+});
+
+it('begins no further tenant after an interruption, and finishes those that are begun', async () => {
+  const { run, seen, interrupt } = bench(({ method }) => {
+    if (method === 'DELETE') interrupt();
+    return created();
+  });
+  const results = await run(tenants(50), true);
+  // As many as are worked on at one time.
+  expect(results).toHaveLength(8);
+  expect(results.every(({ outcome }) => outcome === 'consented')).toBe(true);
+  const withdrawn = seen.filter(({ method }) => method === 'DELETE').map(({ url }) => url.pathname.split('/')[3]);
+  const given = seen.filter(({ method }) => method === 'POST').map(({ url }) => url.pathname.split('/')[3]);
+  expect(given).toEqual(withdrawn);
 });
 
 it('stays below fifty requests a second', async () => {

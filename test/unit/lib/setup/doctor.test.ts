@@ -45,6 +45,7 @@ async function checks(more: Partial<DoctorDeps> = {}): Promise<Check[]> {
   const deps: DoctorDeps = {
     application: 'default',
     partnerTenantId: partner,
+    hasManagedIdentity: true,
     store,
     tokens: {
       getToken: async (request) => {
@@ -131,6 +132,23 @@ describe('what the doctor finds', () => {
     expect(one(found, 'Credential')).toMatchObject({ status: expect.stringMatching(/failed|warning/) as string });
   });
 
+  it('of a managed identity from a machine that is not its own: what is stored, and no failure', async () => {
+    const { client } = await store.load('default');
+    await store.saveClientCredential('default', { ...client, credential: { kind: 'federated' } });
+    refuse = () => new BrokerError('config_invalid', 'no identity here');
+    const found = await checks({ hasManagedIdentity: false });
+    expect(statusOf(found)).toEqual({
+      'Key Vault': 'ok',
+      Credential: 'ok',
+      'Client credential': 'notice',
+      'Partner tenant': 'skipped',
+      'Partner Center': 'skipped',
+      Customers: 'skipped',
+      'Customer token': 'skipped',
+    });
+    expect(one(await checks(), 'Client credential')?.status).toBe('failed');
+  });
+
   it('of a client credential or a partner tenant that refuses', async () => {
     refuse = refusing({ grant: 'application' }, 'client_credential_rejected');
     expect(one(await checks(), 'Client credential')).toMatchObject({
@@ -152,6 +170,41 @@ describe('what the doctor finds', () => {
   ])('of Partner Center and MFA', async (answer, status) => {
     mfa = answer;
     expect(one(await checks(), 'Partner Center')?.status).toBe(status);
+  });
+});
+
+describe('what the doctor finds of another application', () => {
+  const named = async (): Promise<Check[]> => {
+    const { client, refreshToken } = await store.load('default');
+    await store.saveClientCredential('reader', client);
+    await store.saveRefreshToken('reader', { ...refreshToken!, clientId: client.clientId });
+    return checks({ application: 'reader' });
+  };
+
+  it('that has no permission for Partner Center: no failure', async () => {
+    const refusing = (aadsts: number) => (request: TokenRequest) =>
+      request.resource.alias === 'partner-center'
+        ? new BrokerError('entra_request_rejected', 'no', { logFields: { aadsts } })
+        : undefined;
+    refuse = refusing(650057);
+    expect(one(await named(), 'Partner Center')?.status).toBe('skipped');
+    refuse = refusing(65005);
+    expect(one(await named(), 'Partner Center')?.status).toBe('failed');
+  });
+
+  it('with its name in the remedies, and without where the default one is to blame', async () => {
+    refuse = refusing({ grant: 'delegated', tenantId: partner }, 'credential_revoked');
+    expect(one(await named(), 'Partner tenant')?.remedy).toContain('`ptb consent --application reader`');
+    refuse = () => undefined;
+    mfa = () => Response.json({}, { headers: { isMfaCompliant: 'false' } });
+    expect(one(await named(), 'Partner Center')?.remedy).toContain('`ptb consent --application reader`');
+    refuse = refusing({ tenantId: customer(1).tenantId }, 'consent_required');
+    customers = [customer(1)];
+    expect(one(await named(), 'Customer token')?.remedy).toContain('--tenant <id> --application reader`');
+    const directory = { snapshot: () => Promise.reject(new BrokerError('credential_revoked', 'no')) };
+    refuse = () => undefined;
+    const found = await checks({ application: 'reader', directory });
+    expect(one(found, 'Customers')?.remedy).toContain('run `ptb consent` and');
   });
 });
 

@@ -36,7 +36,7 @@ const application: RegisteredApplication = {
   permissions: requiredResourceAccess(profiles.gdap).flatMap(({ resourceAppId, resourceAccess }) =>
     resourceAccess.map(({ type, id }) => permissionKey(resourceAppId, type, id)),
   ),
-  secrets: [{ keyId: 'key', displayName: 'ours', startsAtMs: 0 }],
+  secrets: [{ keyId: 'key', displayName: 'partner-token-broker:ours' }],
   keyCredentials: [{ keyId: 'certificate' }],
 };
 const stored: StoredClientCredential = {
@@ -70,6 +70,8 @@ const done: DirectoryState = {
   isAdminAgent: true,
   isOwner: true,
   stored,
+  isProposed: false,
+  mark: { name: 'partner-token-broker:ours', storedKeyIds: new Set(['key']) },
 };
 
 const plan = (state: Partial<DirectoryState>, more: Partial<SetupOptions> = {}) =>

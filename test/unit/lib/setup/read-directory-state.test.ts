@@ -5,11 +5,11 @@ import { Limiter } from '../../../../src/lib/limiter.ts';
 import { Secret } from '../../../../src/lib/secret.ts';
 import { applicationTag } from '../../../../src/lib/setup/directory-state.ts';
 import { profiles } from '../../../../src/lib/setup/permissions.ts';
-import { readDirectoryState } from '../../../../src/lib/setup/read-directory-state.ts';
+import { findApplication, readDirectoryState } from '../../../../src/lib/setup/read-directory-state.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { type Scripted, scriptedFetch, type SeenRequest } from '../../../fakes/scripted-fetch.ts';
 
-const wanted = { application: 'default', displayName: "Broker's own", profile: profiles.gdap };
+const wanted = { application: 'default', displayName: "Broker's own" };
 const stored = { clientId: 'client-of-the-vault' } as StoredClientCredential;
 
 /** What the partner's directory answers, by the beginning of the path and a word of the query. */
@@ -21,7 +21,12 @@ function read(answers: readonly (readonly [string, object[]])[], credential?: St
   const { fetch, seen } = scriptedFetch(answer);
   const deps = { fetch, clock: new FakeClock(), random: () => 0, limiter: new Limiter(4) };
   const binding = { baseUrl: 'https://graph.test', token: async () => new Secret('t'), correlationId: 'id' };
-  return { state: readDirectoryState(createGraphClient(deps, binding), wanted, credential), seen };
+  const vault = { stored: credential, isProposed: false, mark: { name: 'ours', storedKeyIds: new Set<string>() } };
+  const graph = createGraphClient(deps, binding);
+  const state = findApplication(graph, wanted, credential?.clientId).then((application) =>
+    readDirectoryState(graph, application, profiles.gdap, vault),
+  );
+  return { state, seen };
 }
 
 const tagged = { tags: [applicationTag('default'), 3] };

@@ -6,18 +6,15 @@ import type { TenantId } from '../../../../src/lib/identifiers.ts';
 import { Limiter } from '../../../../src/lib/limiter.ts';
 import { Secret } from '../../../../src/lib/secret.ts';
 import {
+  otherApplications,
   planRevocation,
   revoke,
   type RevokeOptions,
   stillUsable,
-  unblockCallers,
 } from '../../../../src/lib/setup/revoke.ts';
+import { unblockCallers } from '../../../../src/lib/setup/revoke-steps.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
-import {
-  type MemoryCredentialStore,
-  refreshTokenOf,
-  storeWithCredential,
-} from '../../../fakes/memory-credential-store.ts';
+import { MemoryCredentialStore, refreshTokenOf, storeWithCredential } from '../../../fakes/memory-credential-store.ts';
 import { problem, type Scripted, scriptedFetch, type SeenRequest } from '../../../fakes/scripted-fetch.ts';
 
 const partner = '99999999-9999-4999-8999-999999999999' as TenantId;
@@ -37,7 +34,7 @@ beforeEach(async () => {
   graph = () => undefined;
 });
 
-function deps() {
+function deps(signal?: AbortSignal) {
   const scripted = scriptedFetch((request) => {
     const own = graph(request);
     if (own !== undefined) return own;
@@ -47,7 +44,12 @@ function deps() {
   });
   seen = scripted.seen;
   const exchange = { fetch: scripted.fetch, clock, random: () => 0, limiter: new Limiter(4) };
-  const binding = { baseUrl: 'https://graph.test', token: async () => new Secret('operator'), correlationId: 'id' };
+  const binding = {
+    baseUrl: 'https://graph.test',
+    token: async () => new Secret('operator'),
+    correlationId: 'id',
+    signal,
+  };
   return { graph: createGraphClient(exchange, binding), writer: createGraphWriter(exchange, binding), store, clock };
 }
 
@@ -95,9 +97,80 @@ describe('the plan of a revocation', () => {
     const results = await revoke(await plan({ account: 'named@partner.example' }));
     expect(results.map(({ step, done, code }) => [step.slice(0, 12), done, code])).toEqual([
       ['Revoke all s', true, undefined],
+      ['Remove the c', false, 'key_vault_unavailable'],
       ['Disable the ', false, 'key_vault_unavailable'],
     ]);
     expect(asked()).toEqual(['POST /v1.0/users/named@partner.example/revokeSignInSessions']);
+  });
+
+  it.each([503, 403])('does all the rest where Graph does not list the application (%i)', async (status) => {
+    graph = ({ method }) => (method === 'GET' ? problem(status, 'Denied') : undefined);
+    const planned = plan();
+    // What Graph refuses for a while is asked for again.
+    await clock.advance(60_000);
+    const results = await revoke(await planned);
+    expect(results.map((each) => [each.step.slice(0, 22), each.done])).toEqual([
+      ['Revoke all sessions of', true],
+      ['Remove the client secr', false],
+      ['Remove the federated c', false],
+      ['Disable 2 version(s) o', true],
+      ['Disable 1 version(s) o', false],
+    ]);
+  });
+
+  it('removes the secrets where only the federated credentials cannot be listed', async () => {
+    graph = ({ url }) => (url.pathname.endsWith('/federatedIdentityCredentials') ? problem(403, 'Denied') : undefined);
+    expect((await texts()).slice(1, 5)).toEqual([
+      'Remove the client secret secret-1 from the application',
+      'Remove the client secret secret-2 from the application',
+      'Remove 1 certificate(s) from the application',
+      'Remove the federated credentials from the application',
+    ]);
+  });
+
+  it('ends the sessions of the account that the refresh token names, where the client credential is gone', async () => {
+    await store.disableClientCredentialVersion('default', 'v1');
+    expect((await texts()).map((text) => text.slice(0, 43))).toEqual([
+      'Revoke all sessions of broker@partner.examp',
+      'Disable 2 version(s) of the refresh token i',
+    ]);
+  });
+
+  it('says so where the client credential cannot be read, so that nobody knows the application', async () => {
+    const unreadable = new BrokerError('credential_missing', 'It lacks the tags.');
+    store.load = () => Promise.reject(unreadable);
+    const results = await revoke(await plan());
+    expect(results[0]?.step).toContain('broker@partner.example');
+    expect(results.filter(({ done }) => !done)).toMatchObject([
+      { step: 'Remove the client credentials from the application', detail: 'It lacks the tags.' },
+      { detail: expect.stringMatching(/^Left for now/) as string },
+    ]);
+  });
+
+  it.each([
+    ['was stored by hand', () => store.saveRefreshToken('default', { ...refreshTokenOf('by hand', 0), account: '' })],
+    [
+      'was disabled by a drill that could not end its sessions',
+      async () => {
+        for (const version of ['v1', 'v2']) await store.disableRefreshTokenVersion('default', version);
+      },
+    ],
+  ])('asks for the account where the refresh token %s', async (_what, given) => {
+    await given();
+    const results = await revoke(await plan());
+    expect(results[0]).toMatchObject({ done: false, detail: expect.stringContaining('--account') as string });
+    // Until then the vault keeps what knows the application.
+    expect((await store.listClientCredentialVersions('default')).some(({ enabled }) => enabled)).toBe(true);
+  });
+
+  it('has no sessions to end before the first consent, and nothing at all after a drill', async () => {
+    const fresh = new MemoryCredentialStore(() => clock.nowMs());
+    await fresh.saveClientCredential('default', (await store.load('default')).client);
+    store = fresh;
+    expect((await texts())[0]).toMatch(/^Remove the client secret/);
+    store = await storeWithCredential(partner, () => clock.nowMs());
+    await revoke(await plan());
+    expect(await texts()).toEqual([]);
   });
 
   it('cannot be made when neither vault nor operator knows the account', async () => {
@@ -155,6 +228,20 @@ describe('carrying it out', () => {
     expect((await store.listRefreshTokenVersions('default')).some(({ enabled }) => enabled)).toBe(false);
   });
 
+  it('stops at an interruption: the step that it met failed, and none after it is begun', async () => {
+    const interruption = new AbortController();
+    graph = ({ url }) => {
+      if (!url.pathname.endsWith('/revokeSignInSessions')) return undefined;
+      interruption.abort();
+      throw interruption.signal.reason;
+    };
+    const steps = await planRevocation(deps(interruption.signal), { application: 'default' });
+    expect(await revoke(steps, undefined, interruption.signal)).toEqual([
+      expect.objectContaining({ done: false, detail: 'Interrupted; run the drill again.' }),
+    ]);
+    expect((await store.listRefreshTokenVersions('default')).every(({ enabled }) => enabled)).toBe(true);
+  });
+
   it('counts a secret that Entra does not have any more as removed, and no other failure', async () => {
     let status = 400;
     graph = ({ url }) =>
@@ -171,6 +258,20 @@ it('says what works on, and until when', () => {
   const said = stillUsable(Date.UTC(2026, 10, 24), 601);
   expect(said[0]).toContain('2026-11-24T01:30:00.000Z');
   expect(said[1]).toContain('11 minutes');
+});
+
+it('names the further applications of the vault, each with its command', async () => {
+  await store.saveClientCredential('reader', (await store.load('default')).client);
+  expect(await otherApplications({ store }, 'default')).toEqual([
+    'The application reader keeps its client credential and its versions in Key Vault: ptb revoke --application reader',
+  ]);
+});
+
+it('says so where the vault does not tell whether there are any', async () => {
+  store.listApplications = () => Promise.reject(new BrokerError('key_vault_unavailable', 'It is away.'));
+  expect(await otherApplications({ store }, 'default')).toEqual([
+    'Whether other applications work on is not known: It is away.',
+  ]);
 });
 
 it('lets callers in again', async () => {

@@ -1,4 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { keyMark } from '../../../../src/lib/credential/client-keys.ts';
+import type { ClientCredential } from '../../../../src/lib/credential/credential.ts';
 import { createCertificate } from '../../../../src/lib/credential/create-certificate.ts';
 import { BrokerError } from '../../../../src/lib/errors.ts';
 import { createGraphClient } from '../../../../src/lib/graph/client.ts';
@@ -8,14 +10,15 @@ import { Limiter } from '../../../../src/lib/limiter.ts';
 import { Secret } from '../../../../src/lib/secret.ts';
 import { applicationTag } from '../../../../src/lib/setup/directory-state.ts';
 import { graphAppId, profiles } from '../../../../src/lib/setup/permissions.ts';
-import { planOnly, runSetup, type SetupDeps, type SetupOptions } from '../../../../src/lib/setup/setup.ts';
+import { readVaultState } from '../../../../src/lib/setup/read-vault-state.ts';
+import { planOnly, runSetup, type SetupDeps, type SetupRequest } from '../../../../src/lib/setup/setup.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
-import { failureReply, FakeRedeemer } from '../../../fakes/fake-redeemer.ts';
+import { aadstsFailure, failureReply, FakeRedeemer } from '../../../fakes/fake-redeemer.ts';
 import { MemoryCredentialStore, refreshTokenOf } from '../../../fakes/memory-credential-store.ts';
 import { problem, type Scripted, scriptedFetch, type SeenRequest } from '../../../fakes/scripted-fetch.ts';
 
 const partnerTenantId = parseTenantId('99999999-9999-4999-8999-999999999999')!;
-const options: SetupOptions = {
+const options: SetupRequest = {
   partnerTenantId,
   application: 'default',
   displayName: 'Broker',
@@ -106,15 +109,21 @@ const writes = (): string[] =>
 const bodyOf = (path: string): unknown =>
   JSON.parse(seen.find(({ method, url }) => method !== 'GET' && url.pathname.endsWith(path))?.body ?? 'null');
 
+const secretOf = (secret: string) => ({
+  credential: { kind: 'secret', secret: new Secret(secret) } as const,
+  keyId: secret,
+});
+
 describe('setup', () => {
   it('asks before the first change, and changes nothing without a yes', async () => {
     const asked: unknown[] = [];
-    const refuse = async (plan: unknown): Promise<boolean> => {
+    const refuse = (plan: unknown): Promise<never> => {
       asked.push(plan);
-      return false;
+      return Promise.reject(new Error('no'));
     };
-    await expect(runSetup(deps(), options, refuse)).rejects.toMatchObject({ code: 'request_invalid' });
-    expect(asked).toEqual([{ application: 'default', steps: ['Create a client secret and store it in Key Vault'] }]);
+    await expect(runSetup(deps(), options, refuse)).rejects.toThrow('no');
+    const steps = ['Create a client secret and store it in Key Vault'];
+    expect(asked).toEqual([{ application: 'default', steps, notes: [] }]);
     expect(writes()).toEqual([]);
     expect(await planOnly(deps(), options)).toEqual(asked[0]);
   });
@@ -156,27 +165,145 @@ describe('setup', () => {
     graph = ({ method }) => (method === 'POST' ? problem(500, 'Broken') : undefined);
     await expect(runSetup(deps(), options)).rejects.toMatchObject({ code: 'resource_error' });
   });
+
+  it("says in Graph's own words what a policy of the tenant forbids", async () => {
+    const said = 'Credential lifetime exceeds the max value allowed as per assigned policy';
+    graph = ({ method }) =>
+      method === 'POST' ? problem(400, 'CredentialInvalidLifetimeAsPerAppPolicy', said) : undefined;
+    await expect(runSetup(deps(), options)).rejects.toMatchObject({
+      code: 'setup_refused',
+      detail: `Microsoft Graph refuses the request (400 CredentialInvalidLifetimeAsPerAppPolicy). ${said}`,
+    });
+  });
+});
+
+describe('an application that is there already', () => {
+  const elsewhere = keyMark('other.vault.example', 'default', []).name;
+  const [secret, certificate] = [
+    { keyId: 'theirs', displayName: elsewhere },
+    { keyId: 'from before', displayName: 'partner-token-broker' },
+  ];
+  beforeEach(() => {
+    const more = { passwordCredentials: [secret], keyCredentials: [certificate, { keyId: 'x', displayName: 'CN=x' }] };
+    directory["displayName eq 'Broker'"] = [{ ...present, ...more }];
+    directory["appId eq 'client'"] = [{ ...present, ...more }];
+  });
+
+  it('is said to have client credentials of another broker, in plan and outcome', async () => {
+    const { notes } = await planOnly(deps(), options);
+    expect(notes).toHaveLength(1);
+    expect(notes[0]).toMatch(/"Broker" \(client id client\) is there already.*does not hold \(2\).*--display-name/);
+    expect((await runSetup(deps(), options)).notes).toEqual(notes);
+    expect(writes()).toEqual(['POST /applications/object/addPassword']);
+  });
+
+  it('is not spoken of where the vault knows it', async () => {
+    await store.saveClientCredential('default', { clientId: 'client', tenantId: partnerTenantId, ...secretOf('x') });
+    expect((await planOnly(deps(), options)).notes).toEqual([]);
+  });
+});
+
+describe('a setup that says nothing of permissions', () => {
+  const { profile: _, ...unsaid } = options;
+  const permissions = [{ resourceAppId: graphAppId, resourceAccess: [{ id: 'read', type: 'Scope' }] }];
+  const registered = { ...present, requiredResourceAccess: permissions };
+  const graphPrincipal = { id: 'graph', appId: graphAppId, displayName: 'Microsoft Graph' };
+  beforeEach(() => {
+    directory[`appId eq '${graphAppId}'`] = [
+      { ...graphPrincipal, oauth2PermissionScopes: [{ id: 'read', value: 'User.Read.All' }] },
+    ];
+  });
+
+  it('keeps what is registered, consents to what is missing of it, and says so', async () => {
+    directory["displayName eq 'Broker'"] = [registered];
+    const { steps, notes } = await planOnly(deps(), unsaid);
+    expect(steps).toEqual([
+      'Consent for all users: Microsoft Graph: User.Read.All openid profile offline_access',
+      'Create a client secret and store it in Key Vault',
+    ]);
+    expect(notes).toEqual([expect.stringContaining('keeps the permissions') as string]);
+    expect((await planOnly(deps(), options)).steps[0]).toContain('set the permissions of the profile small');
+  });
+
+  it('gives a new application the profile gdap, and has nothing to say', async () => {
+    directory["displayName eq 'Broker'"] = [];
+    const { steps, notes } = await planOnly(deps(), unsaid);
+    expect(steps[0]).toBe('Create the multi-tenant application "Broker" with the permissions of the profile gdap');
+    expect(notes).toEqual([]);
+  });
+
+  it('knows the application again after a revocation, by what the vault remembers', async () => {
+    directory["displayName eq 'Broker'"] = [];
+    directory["appId eq 'client'"] = [registered];
+    const version = await store.saveClientCredential('default', {
+      clientId: 'client',
+      tenantId: partnerTenantId,
+      ...secretOf('revoked'),
+    });
+    await store.disableClientCredentialVersion('default', version);
+    expect((await planOnly(deps(), unsaid)).steps).toContain('Create a client secret and store it in Key Vault');
+    expect((await planOnly(deps(), unsaid)).steps.join()).not.toContain('Create the multi-tenant application');
+  });
+});
+
+describe('what the vault remembers of an application', () => {
+  const remembered = async () => (await readVaultState(store, 'default')).remembered;
+  const save = (credential: ClientCredential) =>
+    store.saveClientCredential('default', { clientId: 'client', tenantId: partnerTenantId, credential });
+
+  it('is nothing before the first setup', async () => {
+    expect(await remembered()).toEqual({ clientId: undefined, kind: undefined });
+  });
+
+  it('is the kind that is in use or is to be, and after a revocation the last one', async () => {
+    await save(secretOf('s').credential);
+    expect(await remembered()).toEqual({ clientId: 'client', kind: 'secret' });
+    const identity = { clientId: 'client', tenantId: partnerTenantId, credential: { kind: 'federated' } } as const;
+    await store.proposeClientCredential('default', identity);
+    expect((await remembered()).kind).toBe('federated');
+    await save(secretOf('renewed').credential);
+    expect((await remembered()).kind).toBe('secret');
+    await save(identity.credential);
+    for (const { version } of await store.listClientCredentialVersions('default')) {
+      await store.disableClientCredentialVersion('default', version);
+    }
+    expect(await remembered()).toEqual({ clientId: 'client', kind: 'federated' });
+  });
 });
 
 describe('a new client credential', () => {
-  it('is used once before setup ends, again and again while Entra spreads it', async () => {
-    redeemer.script = (_, nth) => (nth < 3 ? failureReply({ code: 'client_credential_rejected' }) : undefined);
+  it('is stored only when it has worked, tried again and again while Entra spreads it', async () => {
+    const held: string[] = [];
+    const save = store.saveClientCredential.bind(store);
+    store.saveClientCredential = async (...args) => {
+      held.push(`stored after ${redeemer.sent.length}`);
+      return save(...args);
+    };
+    // The application may be as new as its secret.
+    const replies = [aadstsFailure(700016), failureReply({ code: 'client_credential_rejected' })];
+    redeemer.script = (_, nth) => replies[nth - 1];
     await runSetup(deps(), options);
-    expect(redeemer.sent).toHaveLength(3);
+    expect(held).toEqual(['stored after 3']);
     expect(redeemer.sent[2]).toMatchObject({ tenantId: partnerTenantId, grant: { kind: 'application' } });
-    expect(clock.slept).toEqual([2_000, 4_000]);
+    expect(clock.slept).toEqual([3_000, 5_000]);
+    const { name } = keyMark('vault.example', 'default', []);
+    expect(bodyOf('/addPassword')).toMatchObject({ passwordCredential: { displayName: name } });
+    expect((await store.load('default')).client.keyId).toBe('key');
   });
 
-  it('that Entra does not take within a minute and a half is said to be stored, and why it does not work', async () => {
+  it('that Entra does not take within two minutes is taken back, and what is in use stays so', async () => {
+    await store.saveClientCredential('default', { clientId: 'client', tenantId: partnerTenantId, ...secretOf('old') });
+    directory["appId eq 'client'"] = [present];
     redeemer.script = () =>
       failureReply({ code: 'client_credential_rejected', detail: 'Wrong secret.', logFields: { aadsts: 7000215 } });
     await expect(runSetup(deps(), options)).rejects.toMatchObject({
       code: 'client_credential_rejected',
-      detail: 'The client credential is stored, but Entra does not accept it yet: Wrong secret.',
+      detail: 'Wrong secret.',
       logFields: { aadsts: 7000215 },
     });
-    expect(clock.slept.reduce((sum, ms) => sum + ms)).toBe(89_000);
-    expect((await store.load('default')).client.keyId).toBe('key');
+    expect(clock.slept.reduce((sum, ms) => sum + ms)).toBe(98_000);
+    expect(writes()).toEqual(['POST /applications/object/addPassword', 'POST /applications/object/removePassword']);
+    expect((await store.load('default')).client.version).toBe('v1');
   });
 
   it('is taken back at Entra where the vault does not take it', async () => {
@@ -201,6 +328,56 @@ describe('a new client credential', () => {
     });
   });
 
+  describe('that is the managed identity, while a secret is in use', () => {
+    const identity = { ...options, credential: 'federated', managedIdentityObjectId: 'identity' } as const;
+    const refuseIdentity = (): void => {
+      redeemer.script = ({ clientCredential }) =>
+        clientCredential.kind === 'federated' ? aadstsFailure(70021) : undefined;
+    };
+    const haveSecret = (endsAtMs?: number) =>
+      store.saveClientCredential('default', {
+        clientId: 'client',
+        tenantId: partnerTenantId,
+        ...secretOf('in use'),
+        ...(endsAtMs === undefined ? {} : { endsAtMs }),
+      });
+    beforeEach(async () => {
+      await haveSecret();
+      graph = ({ method, url }) =>
+        method === 'GET' && decodeURIComponent(url.search).includes("appId eq 'client'")
+          ? { value: url.pathname.endsWith('/applications') ? [present] : [{ id: 'principal' }] }
+          : undefined;
+    });
+    const kind = async (): Promise<string> => (await store.load('default')).client.credential.kind;
+
+    it('waits until the app has shown that Entra takes it, and setup has no more to do', async () => {
+      refuseIdentity();
+      expect(await runSetup(deps(), identity)).toMatchObject({ credential: 'secret', proposed: 'federated' });
+      expect(await kind()).toBe('secret');
+      const { issuer, subject, audiences } = bodyOf('/federatedIdentityCredentials') as Record<string, unknown>;
+      directory['/federatedIdentityCredentials'] = [{ id: 'trust', issuer, subject, audiences }];
+      expect(await runSetup(deps(), identity)).toMatchObject({ changed: false, proposed: 'federated' });
+    });
+
+    it('waits where Entra says nothing of either', async () => {
+      redeemer.script = () => failureReply();
+      expect(await runSetup(deps(), identity)).toMatchObject({ credential: 'secret', proposed: 'federated' });
+    });
+
+    it('is used at once where Entra takes it here', async () => {
+      expect(await runSetup(deps(), identity)).toMatchObject({ credential: 'federated' });
+      expect(await kind()).toBe('federated');
+    });
+
+    it('is used at once where the secret does not work, or ends before the app comes by', async () => {
+      redeemer.script = () => aadstsFailure(7000215);
+      expect(await runSetup(deps(), identity)).toMatchObject({ credential: 'federated' });
+      await haveSecret(clock.nowMs() + 86_400_000);
+      refuseIdentity();
+      expect(await runSetup(deps(), identity)).toMatchObject({ credential: 'federated' });
+    });
+  });
+
   it('that is a certificate is registered beside those there are, and taken back where it cannot be stored', async () => {
     let listed: unknown = present.keyCredentials;
     graph = ({ method, url, body }) => {
@@ -213,7 +390,8 @@ describe('a new client credential', () => {
     expect(redeemer.sent).toMatchObject([{ clientCredential: { kind: 'certificate' } }]);
     const { keyCredentials } = bodyOf('/applications/object') as { keyCredentials: Record<string, unknown>[] };
     expect(keyCredentials[0]).toEqual({ keyId: 'older', key: null });
-    expect(keyCredentials[1]).toMatchObject({ displayName: 'partner-token-broker', usage: 'Verify' });
+    const { name } = keyMark('vault.example', 'default', []);
+    expect(keyCredentials[1]).toMatchObject({ displayName: name, usage: 'Verify' });
     expect(keyCredentials[1]?.['key']).toMatch(/^MII[A-Za-z0-9+/=]+$/);
 
     store = new MemoryCredentialStore();
@@ -235,7 +413,7 @@ describe('a new client credential', () => {
 });
 
 describe('a step of setup', () => {
-  const everything = (): SetupOptions => ({ ...options, profile: profiles.gdap });
+  const everything = (): SetupRequest => ({ ...options, profile: profiles.gdap });
   beforeEach(() => {
     directory = { "displayName eq 'AdminAgents'": [{ id: 'agents' }] };
   });

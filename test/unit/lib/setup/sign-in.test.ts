@@ -51,6 +51,8 @@ describe('the listener on the loopback', () => {
       const others = ['/?code=c&state=wrong', '/?code=c', '/?state=right', '/favicon.ico'];
       for (const path of others) expect((await visit(`${listener.redirectUri}${path}`)).status).toBe(404);
       expect((await visit(`${listener.redirectUri}/?code=c&state=right`, { method: 'POST' })).status).toBe(404);
+      // A target that is no address: whoever calls the port must not end the program with it.
+      expect((await visit(`${listener.redirectUri}//`)).status).toBe(404);
       await visit(`${listener.redirectUri}/?code=real&state=right`);
       expect((await answer).get('code')).toBe('real');
     }));

@@ -55,6 +55,7 @@ export const healthReportSchema = z
     policy: part.extend({ state: z.enum(['current', 'last-good', 'deny-all']), rules: count }),
     storage: part,
     keyVault: part.extend({ lastReadAt: isoTime.optional() }),
+    notifications: part.meta({ description: 'Notices to a chat; ok where none are wanted.' }),
     tokens: z
       .object({ issued: count, fromCache: count })
       .meta({ description: 'Handed out by this instance since its start.' }),

@@ -31,6 +31,7 @@ const report = {
   policy: { status: 'ok', state: 'current', rules: 4 },
   storage: { status: 'ok' },
   keyVault: { status: 'ok', lastReadAt: exampleTime },
+  notifications: { status: 'ok' },
   tokens: { issued: 1280, fromCache: 1031 },
 };
 
@@ -42,7 +43,7 @@ export const healthRoutes: readonly Route[] = [
     group: 'Health',
     summary: 'How the broker is',
     description:
-      'One word for everybody. With the token of a caller (no role is needed): how long each credential lives, MFA, the last rotation, the policy, storage and Key Vault, with what to do about each finding. One report serves everybody for 15 seconds.',
+      'One word for everybody. With the token of a caller (no role is needed): how long each credential lives, MFA, the last rotation, the policy, storage, Key Vault and notices, with what to do about each finding. One report serves everybody for 15 seconds.',
     access: 'optional',
     answers: [
       {

@@ -32,8 +32,14 @@ const row = {
   tenantName: 'Contoso',
   tenantDomain: exampleDomain,
   product: 'Microsoft 365 Business Premium',
-  total: 40,
-  consumed: 37,
+  skuPartNumber: 'SPB',
+  skuId: 'cbdc14ab-d96c-4c30-b9f4-6ada7cdc1d46',
+  status: 'Enabled',
+  licences: 40,
+  assigned: 37,
+  free: 3,
+  suspended: 0,
+  warning: 0,
 };
 
 export const runRoutes: readonly Route[] = [

@@ -1,0 +1,30 @@
+import { type BrokerError, toBrokerError } from '../errors.ts';
+import { errorFields, type Logger } from '../log.ts';
+import type { Secret } from '../secret.ts';
+import { type Notifier, silentNotifier } from './notice.ts';
+import type { WebhookForm } from './webhook-bodies.ts';
+import { createWebhookNotifier, type WebhookNotifierDeps } from './webhook-notifier.ts';
+
+/** Who tells people, and why nobody does where somebody should. */
+export interface Notifications {
+  readonly notifier: Notifier;
+  readonly problem: BrokerError | undefined;
+}
+
+/**
+ * The notifier that the settings ask for. An address that cannot be used silences it and stops nothing else: the log says
+ * so once, and health as long as it lasts.
+ */
+export function createNotifications(
+  deps: WebhookNotifierDeps & { readonly log: Logger },
+  address: Secret | undefined,
+  form?: WebhookForm,
+): Notifications {
+  if (address === undefined) return { notifier: silentNotifier, problem: undefined };
+  try {
+    return { notifier: createWebhookNotifier(deps, address, form), problem: undefined };
+  } catch (thrown) {
+    deps.log.log('warn', 'notifications.unusable', errorFields(thrown));
+    return { notifier: silentNotifier, problem: toBrokerError(thrown) };
+  }
+}

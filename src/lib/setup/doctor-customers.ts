@@ -1,0 +1,72 @@
+import { defaultApplication } from '../credential/credential.ts';
+import { BrokerError } from '../errors.ts';
+import type { TenantId } from '../identifiers.ts';
+import type { TenantDirectory } from '../tenants/directory.ts';
+import { type DelegatedTenant, reasonTexts } from '../tenants/tenant.ts';
+import { attempt, type Check, failed, ok, skipped } from './check.ts';
+
+export interface CustomerCheckDeps {
+  readonly application: string;
+  readonly directory: Pick<TenantDirectory, 'snapshot'>;
+  /** Has a token of the service account for Microsoft Graph in a customer's tenant. */
+  readonly token: (tenantId: TenantId) => Promise<unknown>;
+  /** Only this customer, by tenant id or domain. */
+  readonly customer?: string | undefined;
+}
+
+/** How many customers are tried before it is said that none works. */
+const customersTried = 5;
+
+/** The list of customers, and a token for one of them. */
+export async function* customerChecks(deps: CustomerCheckDeps): AsyncGenerator<Check, void, undefined> {
+  // Whichever application is looked at, the list is read with the default one.
+  const list = await attempt(defaultApplication, 'Customers', () => deps.directory.snapshot());
+  if (!list.ok) {
+    yield list.check;
+    yield skipped('Customer token');
+    return;
+  }
+  const { tenants, warnings } = list.value;
+  const reachable = tenants.filter((tenant) => tenant.reachable);
+  const said = `${tenants.length} customers, ${reachable.length} of them with delegated access.`;
+  if (tenants.length === 0) {
+    yield {
+      check: 'Customers',
+      status: 'warning',
+      message: 'Microsoft lists no customers at all.',
+      remedy: 'Make the service account a member of the group AdminAgents: who is not gets an empty list and no error.',
+    };
+    yield skipped('Customer token');
+    return;
+  }
+  yield warnings.length === 0
+    ? ok('Customers', said)
+    : { check: 'Customers', status: 'warning', message: `${said} ${warnings.join(' ')}` };
+  yield await customerTokenCheck(deps, tenants);
+}
+
+async function customerTokenCheck(deps: CustomerCheckDeps, tenants: readonly DelegatedTenant[]): Promise<Check> {
+  const wanted = deps.customer?.toLowerCase();
+  const candidates =
+    wanted === undefined
+      ? tenants.filter(({ reachable }) => reachable).slice(0, customersTried)
+      : tenants.filter(({ tenantId, defaultDomain }) => tenantId === wanted || defaultDomain === wanted);
+  const [first] = candidates;
+  if (first === undefined) {
+    const detail = wanted === undefined ? 'No customer has delegated access.' : `"${wanted}" is no customer.`;
+    return failed(deps.application, 'Customer token', new BrokerError('tenant_not_delegated', detail));
+  }
+  if (!first.reachable)
+    return failed(
+      deps.application,
+      'Customer token',
+      new BrokerError('tenant_not_delegated', reasonTexts[first.reason]),
+    );
+  let last: Check = skipped('Customer token');
+  for (const { tenantId, name } of candidates) {
+    const result = await attempt(deps.application, 'Customer token', () => deps.token(tenantId));
+    if (result.ok) return ok('Customer token', `Entra issued a token for ${name}.`);
+    last = { ...result.check, message: `${name}: ${result.check.message}` };
+  }
+  return last;
+}

@@ -1,0 +1,42 @@
+import { keyMark } from '../credential/client-keys.ts';
+import type { ClientCredential, StoredClientCredential } from '../credential/credential.ts';
+import type { CredentialStore } from '../credential/credential-store.ts';
+import { isProposed } from '../credential/proposed-credential.ts';
+import { toBrokerError } from '../errors.ts';
+import type { VaultState } from './read-directory-state.ts';
+
+/** What the vault remembers of an application, from disabled versions too. */
+export interface Remembered {
+  /** After a revocation it is the same application again. */
+  readonly clientId: string | undefined;
+  /** The kind of client credential that was last asked for: what setup goes on with unless it is told otherwise. */
+  readonly kind: ClientCredential['kind'] | undefined;
+}
+
+/** @throws BrokerError key_vault_unavailable. */
+export async function readVaultState(
+  store: CredentialStore,
+  application: string,
+): Promise<VaultState & { readonly remembered: Remembered }> {
+  const stored = await storedClient(store, application);
+  const versions = await store.listClientCredentialVersions(application);
+  const waits = stored !== undefined && isProposed(versions, stored.version);
+  return {
+    stored,
+    isProposed: waits,
+    mark: keyMark(store.vault, application, versions),
+    remembered: {
+      clientId: stored?.clientId ?? versions.find(({ clientId }) => clientId !== undefined)?.clientId,
+      kind: waits ? 'federated' : (stored?.credential.kind ?? versions.find(({ kind }) => kind !== undefined)?.kind),
+    },
+  };
+}
+
+async function storedClient(store: CredentialStore, application: string): Promise<StoredClientCredential | undefined> {
+  try {
+    return (await store.load(application)).client;
+  } catch (thrown) {
+    if (toBrokerError(thrown).code === 'credential_missing') return undefined;
+    throw thrown;
+  }
+}

@@ -1,0 +1,47 @@
+import { BrokerError, toBrokerError } from '../errors.ts';
+import type { GraphClient } from '../graph/client.ts';
+import { permissionKey, type RegisteredApplication } from './directory-state.ts';
+import { type PermissionProfile, profileNames, profiles, requiredResourceAccess } from './permissions.ts';
+import { lookUpPermissions, type NamedPermissions } from './profile-file.ts';
+
+/**
+ * The permissions that are registered with an application, as a profile: what it keeps where nobody gives another one.
+ * A built-in profile is known by its permissions: its resources need not be in the partner tenant yet.
+ * @throws BrokerError setup_refused for a permission that its resource does not have (any more); what Graph answers.
+ */
+export async function registeredProfile(
+  graph: GraphClient,
+  { displayName, permissions }: Pick<RegisteredApplication, 'displayName' | 'permissions'>,
+): Promise<PermissionProfile> {
+  const builtIn = profileNames.find((name) => isExactly(permissions, profiles[name]));
+  if (builtIn !== undefined) return profiles[builtIn];
+  const where = `The registration of "${displayName}", which --profile replaces`;
+  const resources = await lookUpPermissions(graph, byResource(permissions), where).catch(asRegistered);
+  return { name: 'registered', resources };
+}
+
+/** No setting is wrong, nor a file: the application is. */
+function asRegistered(thrown: unknown): never {
+  const { code, detail } = toBrokerError(thrown);
+  throw code === 'config_invalid' ? new BrokerError('setup_refused', detail, { cause: thrown }) : thrown;
+}
+
+/** Whether the permissions are those of the profile, neither more nor fewer. */
+export function isExactly(permissions: readonly string[], profile: PermissionProfile): boolean {
+  const wanted = new Set(
+    requiredResourceAccess(profile).flatMap(({ resourceAppId, resourceAccess }) =>
+      resourceAccess.map(({ type, id }) => permissionKey(resourceAppId, type, id)),
+    ),
+  );
+  const registered = new Set(permissions);
+  return registered.size === wanted.size && [...registered].every((key) => wanted.has(key));
+}
+
+function byResource(permissions: readonly string[]): readonly NamedPermissions[] {
+  const split = permissions.map((key) => key.split(' '));
+  return [...new Set(split.map(([appId = '']) => appId))].map((appId) => {
+    const ids = (kind: string) =>
+      split.flatMap(([resource, type, id]) => (resource === appId && type === kind && id !== undefined ? [id] : []));
+    return { appId, scopes: ids('scope'), roles: ids('role') };
+  });
+}

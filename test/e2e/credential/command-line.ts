@@ -1,0 +1,73 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { environmentOf } from '../../../src/local/cloud/index.ts';
+import { ptbScript } from '../../paths.ts';
+import { account } from '../cloud/trusted-cloud.ts';
+import type { TestOperator } from './operator.ts';
+
+export interface Ended {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+type Person = 'admin' | 'broker' | 'nomfa';
+
+/** The command line as an operator runs it: processes of its own, an empty working folder, a browser that signs in. */
+export async function openCommandLine({ cloud, note }: Pick<TestOperator, 'cloud' | 'note'>) {
+  const folder = await mkdtemp(join(tmpdir(), 'ptb-commands-'));
+  const running = new Set<ChildProcess>();
+
+  /** @param as who signs in in the browser; nobody for null. */
+  function start(
+    args: readonly string[],
+    as: Person | null = 'broker',
+    more: Readonly<Record<string, string | undefined>> = {},
+  ) {
+    const browser =
+      as &&
+      `"${process.execPath}" "${ptbScript}" local-browser --control ${cloud.control} --account ${account(cloud, as)}`;
+    const child = spawn(process.execPath, [ptbScript, ...args], {
+      cwd: folder,
+      env: {
+        PATH: process.env['PATH'],
+        ...environmentOf(cloud.document),
+        ...(browser ? { PTB_BROWSER: browser } : {}),
+        ...more,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    running.add(child);
+    let [stdout, stderr] = ['', ''];
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+    const ended = new Promise<Ended>((resolve) => {
+      child.once('close', (exitCode) => {
+        running.delete(child);
+        note(`ptb ${args.join(' ')}`, stdout + stderr);
+        resolve({ exitCode, stdout, stderr });
+      });
+    });
+    return { child, ended };
+  }
+
+  return {
+    folder,
+    start,
+    ptb: (args: readonly string[], as?: Person): Promise<Ended> => start(args, as).ended,
+    close: async () => {
+      for (const child of running) child.kill('SIGKILL');
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Until the first fault has met a request: for `delay` it is answered then, and the answer not yet sent. */
+export async function faultMet({ faults }: TestOperator['cloud']): Promise<true> {
+  while ((faults.list()[0]?.applied ?? 0) === 0) await new Promise((next) => setTimeout(next, 10));
+  return true;
+}
+
+export type CommandLine = Awaited<ReturnType<typeof openCommandLine>>;

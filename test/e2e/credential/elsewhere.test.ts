@@ -1,0 +1,107 @@
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { ManagedIdentityCredential } from '@azure/identity';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { graphAppId, type PermissionProfile, profiles } from '../../../src/lib/setup/permissions.ts';
+import { adminToken, tenantWith } from '../cloud/trusted-cloud.ts';
+import { type CommandLine, type Ended, openCommandLine } from './command-line.ts';
+import { browser, startOperator, type TestOperator } from './operator.ts';
+
+// A machine without the managed identity that is the client credential, for an operator who is signed in to the
+// Azure CLI: the stand-in for it has a token for the vault, and an administrator's for Microsoft Graph.
+
+const azureCli = `#!/bin/sh
+case "$*" in *vault*) token="$VAULT_TOKEN" ;; *) token="$ADMIN_TOKEN" ;; esac
+printf '{"accessToken":"%s","expires_on":4102444800}' "$token"
+`;
+
+const narrow: PermissionProfile = {
+  name: 'narrow',
+  resources: profiles.gdap.resources.flatMap((each) =>
+    each.appId === graphAppId ? [{ ...each, scopes: each.scopes.slice(0, 1), roles: [] }] : [],
+  ),
+};
+
+let operator: TestOperator;
+let line: CommandLine;
+let programs: string;
+let environment: Readonly<Record<string, string | undefined>>;
+beforeAll(async () => {
+  operator = await startOperator({ tenants: 25, plain: false });
+  await operator.setUp({ credential: 'federated' });
+  line = await openCommandLine(operator);
+  programs = await mkdtemp(join(tmpdir(), 'azure-cli-'));
+  await writeFile(join(programs, 'az'), azureCli);
+  await chmod(join(programs, 'az'), 0o755);
+  environment = {
+    PATH: `${programs}${delimiter}${process.env['PATH'] ?? ''}`,
+    IDENTITY_ENDPOINT: undefined,
+    IDENTITY_HEADER: undefined,
+    VAULT_TOKEN: (await new ManagedIdentityCredential().getToken('https://vault.azure.net/.default')).token,
+    ADMIN_TOKEN: await adminToken(operator.cloud),
+  };
+});
+afterEach(() => operator.cloud.faults.clear());
+afterAll(async () => {
+  await line.close();
+  await rm(programs, { recursive: true, force: true });
+  await operator.stop();
+});
+
+const ptb = (...args: readonly string[]): Promise<Ended> => line.start(args, 'broker', environment).ended;
+const passwords = (): readonly unknown[] =>
+  [...operator.cloud.world.partner.directory.applications.values()].flatMap((each) =>
+    each.federated.size > 0 ? each.passwords : [],
+  );
+
+describe('where the managed identity is not', () => {
+  it('consent, rotation and the consent of customers are had with a lent secret, which is gone afterwards', async () => {
+    const consent = await ptb('consent', '--az-login', '--json');
+    expect([consent.exitCode, JSON.parse(consent.stdout)]).toMatchObject([0, { mfa: true }]);
+    expect(consent.stderr).toContain('an administrator signs in first');
+    const rotation = await ptb('rotate', '--az-login', '--json');
+    expect([rotation.exitCode, JSON.parse(rotation.stdout)]).toMatchObject([0, { versions: 2 }]);
+    const lacking = tenantWith(operator.cloud, 'no_consent');
+    const customers = await ptb('tenants', 'consent', '--az-login', '--json');
+    expect([customers.exitCode, JSON.parse(customers.stdout)]).toMatchObject([0, { failed: 0 }]);
+    expect(customers.stdout).toContain(lacking);
+    expect((await operator.store.load('default')).client.credential.kind).toBe('federated');
+    expect(passwords()).toEqual([]);
+  });
+
+  it('another application is let into the customers with a secret lent to each of the two', async () => {
+    const options = { application: 'reader', displayName: 'reader', credential: 'federated' } as const;
+    await operator.setUp({ ...options, profile: narrow });
+    await operator.consent(browser(operator.cloud), { application: 'reader' });
+    const tenant = tenantWith(operator.cloud, 'ok');
+    const reader = ['tenants', 'consent', '--application', 'reader', '--az-login', '--json'] as const;
+    const { exitCode, stdout } = await ptb(...reader, '--tenant', tenant);
+    expect([exitCode, JSON.parse(stdout)]).toMatchObject([0, { consented: 1, failed: 0 }]);
+    expect(passwords()).toEqual([]);
+  });
+
+  it('the doctor says what it cannot try from here, and does not call it broken', async () => {
+    const { exitCode, stdout } = await ptb('doctor', '--json');
+    const { status, checks } = JSON.parse(stdout) as { status: string; checks: { check: string; status: string }[] };
+    expect([exitCode, status]).toEqual([0, 'ok']);
+    expect(checks).toContainEqual(expect.objectContaining({ check: 'Client credential', status: 'notice' }));
+    expect(checks).toContainEqual(expect.objectContaining({ check: 'Customer token', status: 'skipped' }));
+  });
+
+  it('Ctrl+C while somebody signs in takes the lent secret away again', async () => {
+    const { child, ended } = line.start(['consent', '--az-login'], null, {
+      ...environment,
+      PTB_BROWSER: `"${process.execPath}" -e 0`,
+    });
+    const said = Promise.withResolvers<void>();
+    child.stderr.on('data', (text: string) => {
+      if (text.includes('with MFA')) said.resolve();
+    });
+    await Promise.race([said.promise, ended]);
+    expect(passwords()).toHaveLength(1);
+    child.kill('SIGINT');
+    expect(await ended).toMatchObject({ exitCode: 130, stdout: '' });
+    expect(passwords()).toEqual([]);
+  });
+});

@@ -1,0 +1,43 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { expect, it } from 'vitest';
+import { registerRun } from '../../../src/cli/commands/run.ts';
+import { exitCodeOf, exitCodes } from '../../../src/cli/exit-codes.ts';
+import { BrokerError, errorCodes } from '../../../src/lib/errors.ts';
+import { projectRoot } from '../../paths.ts';
+
+const page = readFileSync(join(projectRoot, 'docs/cli.md'), 'utf8');
+const quoted = (text: string): string[] => [...text.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name);
+const rows = [...page.matchAll(/^\| (\d+) \| [^|]+ \| ([^|]*) ?\|$/gm)].map(([, exitCode, codes = '']) => ({
+  exitCode: Number(exitCode),
+  codes,
+}));
+
+it('docs/cli.md lists every exit code', () => {
+  expect(rows.map(({ exitCode }) => exitCode)).toEqual(Object.values(exitCodes));
+});
+
+it('docs/cli.md says which errors lead to which exit code', () => {
+  for (const { exitCode, codes } of rows.filter((row) => row.exitCode !== exitCodes.failure)) {
+    const leading = errorCodes.filter((code) => exitCodeOf(new BrokerError(code, 'It failed.')) === exitCode);
+    expect(quoted(codes).toSorted(), `exit code ${exitCode}`).toEqual(leading.toSorted());
+  }
+});
+
+it('docs/cli.md lists every variable of its own that the command line reads', () => {
+  const folder = join(projectRoot, 'src/cli');
+  const sources = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'));
+  const read = sources.flatMap(
+    (path) => readFileSync(join(folder, path), 'utf8').match(/\b(?:PTB|BROKER)_[A-Z_]+/g) ?? [],
+  );
+  const listed = [...page.matchAll(/^\| `([A-Z_]+)` \|/gm)].map(([, name = '']) => name);
+  expect(listed.toSorted()).toEqual([...new Set(read)].toSorted());
+});
+
+it('ptb run --help says of 4 what docs/cli.md does', () => {
+  const program = new Command('ptb');
+  registerRun(program);
+  expect(program.commands[0]?.description()).toContain('4 somebody must sign in or consent');
+  expect(page).toContain('| 4 | somebody must sign in or consent');
+});

@@ -1,0 +1,47 @@
+import { Command } from 'commander';
+import { afterEach, expect, it, vi } from 'vitest';
+import { registerVerify } from '../../../src/cli/commands/verify.ts';
+import { CommandFailure } from '../../../src/cli/command-failure.ts';
+import { exitCodeOf, exitCodes } from '../../../src/cli/exit-codes.ts';
+import { runProgram } from '../../../src/cli/run-program.ts';
+import { BrokerError, errorTable } from '../../../src/lib/errors.ts';
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllEnvs();
+});
+
+it('is called wrongly without an address, and says how it is called', async () => {
+  vi.stubEnv('BROKER_URL', undefined);
+  const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  const program = new Command('ptb');
+  registerVerify(program);
+  expect(await runProgram(program, ['node', 'ptb', 'verify'])).toBe(exitCodes.usage);
+  expect(said.mock.calls.flat()).toEqual([expect.stringMatching(/^ptb: Say which broker: --url/)]);
+});
+
+it.each([
+  ['the table', new BrokerError('job_unknown', 'What.'), errorTable.job_unknown.advice],
+  ['the variables of this machine for a setting', new BrokerError('config_invalid', 'What.'), /^Set it in the env/],
+  ['a sign-in for a caller', new BrokerError('caller_unauthenticated', 'What.'), /`az login`.*PTB_TOKEN/],
+  ['the failure itself', new CommandFailure('config_invalid', 'What.', 'Correct the file.'), 'Correct the file.'],
+] as const)('says the next step: that of %s', async (_whose, thrown, step) => {
+  const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  const program = new Command('ptb');
+  program.command('fail').action(() => Promise.reject(thrown));
+  expect(await runProgram(program, ['node', 'ptb', 'fail'])).toBe(exitCodeOf(thrown));
+  const [, next] = /^ptb: What\. (.*) \([a-z_]+\)\n$/.exec(String(said.mock.calls[0]?.[0])) ?? [];
+  expect(next).toEqual(typeof step === 'string' ? step : expect.stringMatching(step));
+});
+
+it.each([
+  ['caller_throttled', exitCodes.remote],
+  ['throttled', exitCodes.remote],
+  ['request_invalid', exitCodes.usage],
+  ['consent_required', exitCodes.signInNeeded],
+  ['client_credential_rejected', exitCodes.signInNeeded],
+  ['config_invalid', exitCodes.failure],
+  ['internal', exitCodes.failure],
+] as const)('tells a shell what a failure calls for: %s is %i', (code, exitCode) => {
+  expect(exitCodeOf(new BrokerError(code, 'It failed.'))).toBe(exitCode);
+});

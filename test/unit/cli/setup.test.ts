@@ -1,0 +1,27 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { agree } from '../../../src/cli/commands/setup.ts';
+import { exitCodes } from '../../../src/cli/exit-codes.ts';
+import { CommandOutcome } from '../../../src/cli/run-program.ts';
+
+const plan = { application: 'default', steps: ['Do this'], notes: ['Another broker uses it.'] };
+let said: string;
+beforeEach(() => {
+  said = '';
+  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+    said += String(text);
+    return true;
+  });
+});
+afterEach(() => vi.restoreAllMocks());
+
+it('setup shows what is to be known and done before it asks, and goes on with a yes', async () => {
+  await agree(plan, async () => true);
+  expect(said).toBe('Another broker uses it.\nThese changes are to be made:\n  1. Do this\n');
+});
+
+it('setup says that nothing was changed where the answer is no, without talk of a wrong request', async () => {
+  const outcome: unknown = await agree(plan, async () => false).catch((thrown: unknown) => thrown);
+  expect(outcome).toBeInstanceOf(CommandOutcome);
+  expect(outcome).toMatchObject({ exitCode: exitCodes.failure });
+  expect(said).toMatch(/\nNothing was changed\.\n$/);
+});

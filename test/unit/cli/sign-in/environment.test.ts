@@ -1,0 +1,63 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, expect, it, vi } from 'vitest';
+import { nextStep } from '../../../../src/cli/command-failure.ts';
+import { parsePlace, readLocalSettings } from '../../../../src/cli/sign-in/environment.ts';
+import { loadProfile } from '../../../../src/cli/sign-in/load-profile.ts';
+import { settingsChecks } from '../../../../src/cli/sign-in/settings-check.ts';
+import { BrokerError } from '../../../../src/lib/errors.ts';
+import type { GraphClient } from '../../../../src/lib/graph/client.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'ptb-environment-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+afterEach(() => vi.unstubAllEnvs());
+
+const vault = { KEY_VAULT_URL: 'https://vault.example' };
+
+it.each([
+  [{}, 'PARTNER_TENANT_ID (--tenant): is missing.'],
+  [{ tenantOption: '--partner-tenant' }, 'PARTNER_TENANT_ID (--partner-tenant): is missing.'],
+])('names the option that the command has for a setting: %j', (options, detail) => {
+  expect(() => parsePlace(options, vault, {})).toThrow(expect.objectContaining({ code: 'config_invalid', detail }));
+});
+
+it('names the vault and its option, and what is wrong', () => {
+  expect(() => parsePlace({ vault: 'nonsense' }, {}, {})).toThrow(
+    /is missing; KEY_VAULT_URL \(--vault\): (?!is missing)/,
+  );
+});
+
+const unused = new Proxy({} as GraphClient, { get: () => () => expect.unreachable('Graph was asked.') });
+
+it.each([
+  ['local settings', (file: string) => readLocalSettings(file)],
+  ['a profile', (file: string) => loadProfile(file, unused)],
+])('has a file with %s corrected, not the app settings', async (_what, read) => {
+  const file = join(folder, 'file.json');
+  writeFileSync(file, 'nonsense');
+  const failure: unknown = await read(file).catch((thrown: unknown) => thrown);
+  expect(failure).toMatchObject({ code: 'config_invalid', detail: expect.stringContaining(file) as string });
+  expect(nextStep(failure as BrokerError)).toBe('Correct the file.');
+});
+
+it('leaves a failure of Graph what it is, while it looks a profile up', async () => {
+  const file = join(folder, 'profile.json');
+  const resource = { appId: '00000003-0000-0000-c000-000000000000', scopes: ['User.Read'] };
+  writeFileSync(file, JSON.stringify({ name: 'own', resources: [resource] }));
+  const refused = new BrokerError('access_denied', 'No.');
+  const graph: Pick<GraphClient, 'list'> = {
+    list: () => {
+      throw refused;
+    },
+  };
+  await expect(loadProfile(file, graph as GraphClient)).rejects.toBe(refused);
+});
+
+it('doctor has a missing setting put into the environment', async () => {
+  vi.stubEnv('KEY_VAULT_URL', 'nonsense');
+  for await (const { status, remedy } of settingsChecks({})) {
+    expect([status, remedy]).toEqual(['failed', expect.stringContaining('`azd env get-values`')]);
+  }
+  expect.assertions(1);
+});

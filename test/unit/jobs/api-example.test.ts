@@ -1,0 +1,12 @@
+import { expect, it } from 'vitest';
+import licenceReport from '../../../src/jobs/licence-report.ts';
+import { runRoutes } from '../../../src/lib/http/api/routes/runs.ts';
+
+it('the rows that the API shows as an example are those of the job that it names', () => {
+  const results = runRoutes.find(({ name }) => name === 'runs-results');
+  const contents = results?.answers.find(({ status }) => status === 200)?.contents ?? [];
+  const example = contents.find(({ mediaType }) => mediaType === 'application/json')?.example;
+  const [row] = example as Readonly<Record<string, unknown>>[];
+  const columns = licenceReport.columns?.map(({ name }) => name);
+  expect(Object.keys(row ?? {})).toEqual(['tenantId', 'tenantName', 'tenantDomain', ...(columns ?? [])]);
+});

@@ -1,0 +1,82 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { adoptProposed, federated, isProposed, mayWait } from '../../../../src/lib/credential/proposed-credential.ts';
+import type { TenantId } from '../../../../src/lib/identifiers.ts';
+import { Secret } from '../../../../src/lib/secret.ts';
+import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { aadstsFailure, FakeRedeemer } from '../../../fakes/fake-redeemer.ts';
+import { MemoryCredentialStore } from '../../../fakes/memory-credential-store.ts';
+import { recordingLogger } from '../../../fakes/recording-logger.ts';
+
+const owner = { clientId: 'client', tenantId: '99999999-9999-4999-8999-999999999999' as TenantId };
+const secret = { ...owner, credential: { kind: 'secret', secret: new Secret('in use') } } as const;
+
+let store: MemoryCredentialStore;
+let redeemer: FakeRedeemer;
+let logged: ReturnType<typeof recordingLogger>;
+const clock = new FakeClock();
+beforeEach(async () => {
+  store = new MemoryCredentialStore();
+  redeemer = new FakeRedeemer(clock);
+  logged = recordingLogger();
+  await store.saveClientCredential('default', secret);
+});
+
+const adopt = () =>
+  adoptProposed(
+    { store, redeemer, clock, log: logged.log, newId: () => 'id', graphIdentifier: 'https://graph.microsoft.com' },
+    'default',
+  );
+const propose = () => store.proposeClientCredential('default', federated(owner));
+const inUse = async () => (await store.load('default')).client.credential.kind;
+
+describe('a managed identity that is proposed', () => {
+  it('is used by nobody until Entra takes it, then by everybody', async () => {
+    await propose();
+    expect(await inUse()).toBe('secret');
+    redeemer.script = (_, nth) => (nth === 1 ? aadstsFailure(70021) : undefined);
+    await adopt();
+    expect(await inUse()).toBe('secret');
+    await adopt();
+    expect(await inUse()).toBe('federated');
+    expect((await store.load('default')).client).toMatchObject(owner);
+    expect(redeemer.sent).toMatchObject([
+      { clientCredential: { kind: 'federated' }, grant: { kind: 'application' } },
+      { clientCredential: { kind: 'federated' } },
+    ]);
+    expect(logged.events()).toEqual(['credential.identity_not_accepted', 'credential.identity_in_use']);
+    expect(logged.lines[0]?.line).toContain('"aadsts":70021');
+    await adopt();
+    expect(redeemer.sent).toHaveLength(2);
+  });
+
+  it('is not tried where none is proposed, nor where a later secret made it void', async () => {
+    await adopt();
+    await propose();
+    await store.saveClientCredential('default', secret);
+    await adopt();
+    expect(redeemer.sent).toEqual([]);
+  });
+});
+
+describe('a proposal', () => {
+  const version = (name: string, proposed?: true) => ({
+    version: name,
+    createdAtMs: 0,
+    enabled: proposed !== true,
+    ...(proposed ? { proposed } : {}),
+  });
+
+  it('is one while it is newer than what is in use', () => {
+    expect(isProposed([version('v2', true), version('v1')], 'v1')).toBe(true);
+    expect(isProposed([version('v3'), version('v2', true), version('v1')], 'v3')).toBe(false);
+    expect(isProposed([version('v2', true)], 'unknown')).toBe(false);
+    expect(isProposed([], 'v1')).toBe(false);
+  });
+
+  it('may wait where what is in use lasts longer than two days', () => {
+    const stored = { ...secret, version: 'v1' };
+    expect(mayWait(stored, 0)).toBe(true);
+    expect(mayWait({ ...stored, endsAtMs: 2 * 86_400_000 }, 0)).toBe(false);
+    expect(mayWait({ ...stored, endsAtMs: 2 * 86_400_000 + 1 }, 0)).toBe(true);
+  });
+});

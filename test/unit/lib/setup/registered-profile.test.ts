@@ -1,0 +1,50 @@
+import { expect, it } from 'vitest';
+import type { GraphClient } from '../../../../src/lib/graph/client.ts';
+import { permissionKey } from '../../../../src/lib/setup/directory-state.ts';
+import { graphAppId, profiles, requiredResourceAccess } from '../../../../src/lib/setup/permissions.ts';
+import { registeredProfile } from '../../../../src/lib/setup/registered-profile.ts';
+
+const graph = (scopes: object[], roles: object[]): GraphClient =>
+  ({
+    async *list() {
+      yield { id: 'p', displayName: 'Microsoft Graph', oauth2PermissionScopes: scopes, appRoles: roles };
+    },
+  }) as unknown as GraphClient;
+const nobody = {
+  list: () => {
+    throw new Error('nothing is to be looked up');
+  },
+} as unknown as GraphClient;
+
+const both = [permissionKey(graphAppId, 'Scope', 'S1'), permissionKey(graphAppId, 'Role', 'R1')];
+
+it.each(['gdap', 'legacy'] as const)(
+  'knows the profile %s by its permissions, whatever the tenant has',
+  async (name) => {
+    const permissions = requiredResourceAccess(profiles[name]).flatMap(({ resourceAppId, resourceAccess }) =>
+      resourceAccess.map(({ type, id }) => permissionKey(resourceAppId, type, id)),
+    );
+    expect(await registeredProfile(nobody, { displayName: 'Broker', permissions })).toBe(profiles[name]);
+  },
+);
+
+it('looks the permissions of another one up, delegated ones apart from those of the application', async () => {
+  const found = await registeredProfile(graph([{ id: 's1', value: 'User.Read' }], [{ id: 'r1', value: 'Mail.Send' }]), {
+    displayName: 'Broker',
+    permissions: both,
+  });
+  expect(found.resources).toMatchObject([
+    { appId: graphAppId, name: 'Microsoft Graph', scopes: [{ value: 'User.Read' }], roles: [{ value: 'Mail.Send' }] },
+  ]);
+});
+
+it('says of what the resource does not have that the application is to be changed, not a setting', async () => {
+  const found = registeredProfile(graph([], [{ id: 'r1', value: 'Mail.Send' }]), {
+    displayName: 'Broker',
+    permissions: both,
+  });
+  await expect(found).rejects.toMatchObject({
+    code: 'setup_refused',
+    detail: 'The registration of "Broker", which --profile replaces: Microsoft Graph has no delegated permission "s1".',
+  });
+});

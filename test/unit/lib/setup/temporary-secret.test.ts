@@ -1,0 +1,91 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { StoredClientCredential } from '../../../../src/lib/credential/credential.ts';
+import { createGraphWriter } from '../../../../src/lib/graph/write.ts';
+import type { TenantId } from '../../../../src/lib/identifiers.ts';
+import { Limiter } from '../../../../src/lib/limiter.ts';
+import { Secret } from '../../../../src/lib/secret.ts';
+import { withTemporarySecret } from '../../../../src/lib/setup/temporary-secret.ts';
+import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { aadstsFailure, FakeRedeemer } from '../../../fakes/fake-redeemer.ts';
+import { problem, type Scripted, scriptedFetch, type SeenRequest } from '../../../fakes/scripted-fetch.ts';
+
+const client: StoredClientCredential = {
+  clientId: '11111111-1111-4111-8111-111111111111',
+  tenantId: '99999999-9999-4999-8999-999999999999' as TenantId,
+  credential: { kind: 'federated' },
+  version: 'v1',
+};
+
+let clock: FakeClock;
+let redeemer: FakeRedeemer;
+let interruption: AbortController;
+let warned: string[];
+let seen: SeenRequest[];
+let removal: () => Scripted;
+beforeEach(() => {
+  clock = new FakeClock();
+  redeemer = new FakeRedeemer(clock);
+  interruption = new AbortController();
+  warned = [];
+  removal = () => new Response(null, { status: 204 });
+});
+
+function lend<T>(work: () => Promise<T>): Promise<T> {
+  const scripted = scriptedFetch(({ url }) =>
+    url.pathname.endsWith('/addPassword') ? { secretText: 'lent-secret', keyId: 'key-1' } : removal(),
+  );
+  seen = scripted.seen;
+  const writer = createGraphWriter(
+    { fetch: scripted.fetch, clock, random: () => 0, limiter: new Limiter(1) },
+    { baseUrl: 'https://graph.test', token: async () => new Secret('administrator'), correlationId: 'id' },
+  );
+  const { signal } = interruption;
+  const deps = { redeemer, newId: () => 'id', graphIdentifier: 'https://graph.test', clock, writer, signal };
+  return withTemporarySecret({ ...deps, warn: (sentence) => void warned.push(sentence) }, client, work);
+}
+const asked = (): (string | undefined)[] => seen.map(({ url }) => url.pathname.split('/').at(-1));
+
+describe('a lent client secret', () => {
+  it('ends within an hour, and is gone when the work is done', async () => {
+    expect(await lend(async () => 'done')).toBe('done');
+    expect(asked()).toEqual(['addPassword', 'removePassword']);
+    const { endDateTime } = (JSON.parse(seen[0]?.body ?? '') as { passwordCredential: { endDateTime: string } })
+      .passwordCredential;
+    expect(Date.parse(endDateTime) - clock.nowMs()).toBe(3_600_000);
+    expect(seen[1]?.body).toBe('{"keyId":"key-1"}');
+  });
+
+  it('is removed after an interruption of the work', async () => {
+    const work = lend(async () => {
+      interruption.abort(new Error('Ctrl+C'));
+      throw interruption.signal.reason;
+    });
+    await expect(work).rejects.toThrow('Ctrl+C');
+    expect(asked()).toEqual(['addPassword', 'removePassword']);
+    expect(warned).toEqual([]);
+  });
+
+  it('is removed after an interruption while Entra does not know it yet, which does not last until it does', async () => {
+    redeemer.script = () => aadstsFailure(7000215);
+    const work = lend(() => Promise.reject(new Error('not reached')));
+    work.catch(() => undefined);
+    await clock.advance(1_000);
+    interruption.abort(new Error('Ctrl+C'));
+    await expect(work).rejects.toThrow('Ctrl+C');
+    expect(asked()).toEqual(['addPassword', 'removePassword']);
+  });
+
+  it('is not made after an interruption', async () => {
+    interruption.abort(new Error('Ctrl+C'));
+    await expect(lend(async () => 'done')).rejects.toThrow('Ctrl+C');
+    expect(asked()).toEqual([]);
+  });
+
+  it('that cannot be removed is a warning, and what the work did is its outcome', async () => {
+    removal = () => problem(503, 'Unavailable');
+    expect(await lend(async () => 'stored')).toBe('stored');
+    expect(warned).toEqual([expect.stringMatching(/key-1 could not be removed.*ends by itself at 2026-11-24T01:00/)]);
+    await expect(lend(() => Promise.reject(new Error('the work failed')))).rejects.toThrow('the work failed');
+    expect(JSON.stringify(warned)).not.toContain('lent-secret');
+  });
+});
