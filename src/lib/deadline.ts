@@ -50,3 +50,23 @@ export async function withDeadline<T>(
     timer.abort(noLongerNeeded);
   }
 }
+
+/**
+ * What the work brings within `ms` milliseconds, else what there is in its place: for who has an older answer at hand. The
+ * work goes on, with nobody waiting for it.
+ * @throws the signal's reason, or what the work throws in time.
+ */
+export async function withinOr<T>(
+  clock: Clock,
+  ms: number,
+  work: () => Promise<T>,
+  instead: () => T,
+  signal?: AbortSignal,
+): Promise<T> {
+  try {
+    return await withDeadline(clock, ms, work, signal);
+  } catch (thrown) {
+    if (thrown instanceof DeadlineError) return instead();
+    throw thrown;
+  }
+}

@@ -1,6 +1,6 @@
 import { SingleFlight } from '../single-flight.ts';
 import type { Clock } from '../clock.ts';
-import { DeadlineError, withDeadline } from '../deadline.ts';
+import { withinOr } from '../deadline.ts';
 import { type BrokerError, toBrokerError } from '../errors.ts';
 import { errorFields, type Logger } from '../log.ts';
 import type { Credential } from './credential.ts';
@@ -63,7 +63,7 @@ export class CachedCredentials {
   /** The credential as the store has it now (or had it seconds ago): asked for when the one in memory stopped working. */
   async reread(application: string): Promise<Credential> {
     const cached = this.#cached.get(application);
-    if (cached !== undefined && this.#readRecently(application) !== undefined) return cached.credential;
+    if (cached !== undefined && this.#readRecently(application)) return cached.credential;
     return this.#read(application);
   }
 
@@ -74,12 +74,13 @@ export class CachedCredentials {
     if (failure !== undefined) throw failure;
     if (cached === undefined) return this.#load(application);
     const sinceMs = this.#readingSinceMs.get(application) ?? this.#clock.nowMs();
-    try {
-      return await withDeadline(this.#clock, sinceMs + patienceMs - this.#clock.nowMs(), () => this.#load(application));
-    } catch (thrown) {
-      if (thrown instanceof DeadlineError) return cached.credential;
-      throw thrown;
-    }
+    const leftMs = sinceMs + patienceMs - this.#clock.nowMs();
+    return withinOr(
+      this.#clock,
+      leftMs,
+      () => this.#load(application),
+      () => cached.credential,
+    );
   }
 
   #load(application: string): Promise<Credential> {
@@ -118,10 +119,10 @@ export class CachedCredentials {
     return this.#clock.nowMs() - last.atMs < restMs ? last.failure : undefined;
   }
 
-  /** The last read while it answers for the next. One that failed does, too: a vault that hangs is not asked by everybody. */
-  #readRecently(application: string): LastRead | undefined {
+  /** Whether the last read answers for the next. One that failed does, too: a vault that hangs is not asked by everybody. */
+  #readRecently(application: string): boolean {
     const last = this.#lastReads.get(application);
-    return last !== undefined && this.#clock.nowMs() - last.atMs < shortestRereadMs ? last : undefined;
+    return last !== undefined && this.#clock.nowMs() - last.atMs < shortestRereadMs;
   }
 
   #age(cached: Cached): number {

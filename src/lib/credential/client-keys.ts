@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../clock.ts';
-import { isJsonObject, type JsonObject, textOf } from '../graph/reply.ts';
+import { type JsonObject, objectsIn, textOf } from '../graph/reply.ts';
 import {
   type CertificateDeps,
   listCertificates,
@@ -83,8 +83,7 @@ function clientSecrets({ graph, writer, clock }: CertificateDeps, path: string, 
       return { credential: { kind: 'secret', secret }, keyId, endsAtMs };
     },
     entries: async () => {
-      const listed = (await graph.get(`${path}?$select=id,passwordCredentials`))['passwordCredentials'];
-      return Array.isArray(listed) ? listed.filter(isJsonObject) : [];
+      return objectsIn((await graph.get(`${path}?$select=id,passwordCredentials`))['passwordCredentials']);
     },
     remove: async (keyIds) => {
       for (const keyId of keyIds) await removeClientSecret(writer, path, keyId);

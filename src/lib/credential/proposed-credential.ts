@@ -1,7 +1,8 @@
+import { errorOf } from '../entra/judge-token-reply.ts';
 import { errorFields } from '../log.ts';
 import type { StoredClientCredential } from './credential.ts';
 import type { ClientCredentialVersion } from './credential-store.ts';
-import { failureOf, redeemAsItself, type UsableClient, type WorkingClientDeps } from './prove-client-credential.ts';
+import { redeemAsItself, type UsableClient, type WorkingClientDeps } from './prove-client-credential.ts';
 
 /**
  * Going over to the managed identity while a secret or certificate is in use. Only the app itself has the identity, so
@@ -21,14 +22,8 @@ export const mayWait = ({ endsAtMs }: StoredClientCredential, nowMs: number): bo
  * @param versions newest first.
  */
 export function isProposed(versions: readonly ClientCredentialVersion[], inUse: string): boolean {
-  const newer = versions.slice(
-    0,
-    Math.max(
-      0,
-      versions.findIndex(({ version }) => version === inUse),
-    ),
-  );
-  return newer.some(({ proposed }) => proposed === true);
+  const newerCount = versions.findIndex(({ version }) => version === inUse);
+  return versions.slice(0, Math.max(0, newerCount)).some(({ proposed }) => proposed === true);
 }
 
 /** The application as the managed identity proves it. */
@@ -52,7 +47,7 @@ export async function adoptProposed(deps: WorkingClientDeps, application: string
     await deps.store.saveClientCredential(application, proposed);
     deps.log.log('info', 'credential.identity_in_use', { application });
   } else {
-    const failure = errorFields(failureOf(reply.failure));
+    const failure = errorFields(errorOf(reply.failure));
     deps.log.log('warn', 'credential.identity_not_accepted', { application, ...failure });
   }
 }

@@ -1,7 +1,6 @@
 import type { Clock } from '../clock.ts';
-import type { EntraFailure, TokenReply } from '../entra/judge-token-reply.ts';
+import { errorOf, type TokenReply } from '../entra/judge-token-reply.ts';
 import type { Redeemer } from '../entra/redeemer.ts';
-import { BrokerError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Secret } from '../secret.ts';
 import { orphanAgeMs } from './client-keys.ts';
@@ -42,7 +41,7 @@ export async function proveClientCredential(
     const { code, reach } = reply.failure;
     const waitMs = spreadingMs[attempt];
     const mayPass = reach === 'transient' || code === 'client_credential_rejected' || patience === 'new application';
-    if (waitMs === undefined || !mayPass) throw failureOf(reply.failure);
+    if (waitMs === undefined || !mayPass) throw errorOf(reply.failure);
     await beforeNextTry();
     await deps.clock.sleep(waitMs);
   }
@@ -90,7 +89,7 @@ export async function workingClient(
 ): Promise<WorkingClient> {
   const first = await redeemAsItself(deps, newest);
   if (first.ok) return { client: newest, token: first.token.accessToken };
-  const failure = failureOf(first.failure);
+  const failure = errorOf(first.failure);
   if (failure.code !== 'client_credential_rejected') throw failure;
   const enabled = (await deps.store.listClientCredentialVersions(application)).filter((each) => each.enabled);
   const refused = enabled.filter(({ version }) => version === newest.version);
@@ -100,7 +99,7 @@ export async function workingClient(
     const reply = await redeemAsItself(deps, client);
     if (!reply.ok) {
       // Anything but a plain refusal says nothing about the version: it must not be taken out of use for that.
-      if (reply.failure.code !== 'client_credential_rejected') throw failureOf(reply.failure);
+      if (reply.failure.code !== 'client_credential_rejected') throw errorOf(reply.failure);
       refused.push(version);
       continue;
     }
@@ -115,6 +114,3 @@ export async function workingClient(
   }
   throw failure;
 }
-
-export const failureOf = ({ code, detail, logFields }: EntraFailure): BrokerError =>
-  new BrokerError(code, detail, { logFields });

@@ -64,11 +64,12 @@ export async function renewClientCredential(deps: RenewalDeps, application: stri
   const keys = clientKeys({ ...deps, ...deps.graphOf(token) }, application, path, kind);
   const isDue = force || endsSoon(client, deps.clock);
   try {
-    if (kind === 'certificate' && !(await keys.list()).some(({ keyId }) => keyId === client.keyId)) {
+    const registered = kind === 'certificate' || !isDue ? await keys.list() : [];
+    if (kind === 'certificate' && !registered.some(({ keyId }) => keyId === client.keyId)) {
       return unchanged(application, kind, 'is none that the broker made, so whoever made it renews it');
     }
     if (isDue) return await replace(deps, application, keys, client);
-    const removed = await removeOrphans(deps, keys, await keys.list(), client.keyId);
+    const removed = await removeOrphans(deps, keys, registered, client.keyId);
     return unchanged(application, kind, 'does not end soon', removed);
   } catch (thrown) {
     if (!mayNotChangeItself(thrown)) throw thrown;
@@ -126,8 +127,9 @@ async function removeOld(
   let removed = 0;
   try {
     const registered = await keys.list();
-    const others = registered.filter(({ keyId }) => keyId !== previous.keyId || keyId === stored.keyId);
-    const predecessors = registered.filter((key) => key.ours && !others.includes(key));
+    const isPredecessor = ({ keyId }: RegisteredKey) => keyId === previous.keyId && keyId !== stored.keyId;
+    const predecessors = registered.filter((key) => key.ours && isPredecessor(key));
+    const others = registered.filter((key) => !isPredecessor(key));
     if (predecessors.length > 0) await keys.remove(predecessors.map(({ keyId }) => keyId));
     removed += predecessors.length;
     removed += await removeOrphans(deps, keys, others, stored.keyId);

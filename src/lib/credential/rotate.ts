@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import type { EntraFailure, RedeemedToken } from '../entra/judge-token-reply.ts';
+import { type EntraFailure, errorOf, type RedeemedToken } from '../entra/judge-token-reply.ts';
 import { BrokerError } from '../errors.ts';
 import { errorFields, type Logger } from '../log.ts';
 import type { StoredClientCredential, StoredRefreshToken } from './credential.ts';
@@ -86,7 +86,7 @@ async function redeemStored(
 ): Promise<Source> {
   const first = await redeemPatiently(deps, client, newest);
   if (first.ok) return { stored: newest, token: first.token, bad: [] };
-  const failure = failureOf(first.failure);
+  const failure = errorOf(first.failure);
   if (!isAboutToken(first.failure)) throw failure;
   const bad = [newest.version];
   const older = (await deps.store.listRefreshTokenVersions(application)).filter(
@@ -101,7 +101,7 @@ async function redeemStored(
       return { stored, token: reply.token, bad };
     }
     // It may be good: taken for bad it would be disabled, and an older one, perhaps of another account, put in its place.
-    if (!isAboutToken(reply.failure)) throw failureOf(reply.failure);
+    if (!isAboutToken(reply.failure)) throw errorOf(reply.failure);
     bad.push(version);
   }
   throw failure;
@@ -110,9 +110,6 @@ async function redeemStored(
 /** Entra that stumbles says nothing about a refresh token, and a client credential that is refused is so with each. */
 const isAboutToken = ({ reach, code }: EntraFailure): boolean =>
   reach !== 'transient' && code !== 'client_credential_rejected';
-
-const failureOf = ({ code, detail, logFields, retryAfterSeconds }: EntraFailure): BrokerError =>
-  new BrokerError(code, detail, { logFields, retryAfterSeconds });
 
 async function redeemPatiently(deps: RotationDeps, client: StoredClientCredential, stored: StoredRefreshToken) {
   for (let attempt = 0; ; attempt += 1) {

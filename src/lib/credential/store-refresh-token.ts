@@ -1,5 +1,5 @@
 import { BrokerError, toBrokerError } from '../errors.ts';
-import type { RedeemedToken } from '../entra/judge-token-reply.ts';
+import { errorOf, type RedeemedToken } from '../entra/judge-token-reply.ts';
 import type { Redeemer } from '../entra/redeemer.ts';
 import type { StoredClientCredential, StoredRefreshToken } from './credential.ts';
 import type { CredentialStore, NewRefreshToken } from './credential-store.ts';
@@ -32,8 +32,7 @@ export async function storeRefreshToken(
   token: NewRefreshToken,
 ): Promise<StoredAndProven> {
   const first = await redeemFor(deps, client, token);
-  if (!first.ok)
-    throw new BrokerError(first.failure.code, first.failure.detail, { logFields: first.failure.logFields });
+  if (!first.ok) throw errorOf(first.failure);
   await save(deps.store, application, token);
   const stored = await deps.store.loadRefreshToken(application);
   if (stored === undefined) {
@@ -41,11 +40,10 @@ export async function storeRefreshToken(
   }
   const reply = await redeemFor(deps, client, stored);
   if (reply.ok) return { refreshToken: stored, proof: reply.token };
-  const { code, detail, logFields, reach } = reply.failure;
-  if (reach !== 'transient' && stored.secret.equals(token.secret)) {
+  if (reply.failure.reach !== 'transient' && stored.secret.equals(token.secret)) {
     await deps.store.disableRefreshTokenVersion(application, stored.version);
   }
-  throw new BrokerError(code, detail, { logFields });
+  throw errorOf(reply.failure);
 }
 
 /** A write whose reply was lost may have succeeded: the store itself says whether it did. */

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { ErrorCode, LogFields } from '../errors.ts';
+import { BrokerError, type ErrorCode, type LogFields } from '../errors.ts';
 import { parseJson, type OutboundReply, retryAfterSeconds } from '../http/outbound.ts';
 import { Secret } from '../secret.ts';
 import { aadstsMeanings, type Reach } from './aadsts.ts';
@@ -27,6 +27,10 @@ export interface EntraFailure {
   /** Number, error, trace id: for the log. */
   readonly logFields: LogFields;
 }
+
+/** The failure as it stands, for who asked Entra for itself; a request for a token has `broker/failures.ts`. */
+export const errorOf = ({ code, detail, logFields, retryAfterSeconds }: EntraFailure): BrokerError =>
+  new BrokerError(code, detail, { logFields, retryAfterSeconds });
 
 export type TokenReply =
   | { readonly ok: true; readonly token: RedeemedToken }

@@ -1,6 +1,6 @@
 import { BrokerError } from '../errors.ts';
 import { outboundFailure, type OutboundReply, send } from '../http/outbound.ts';
-import { type EntraFailure, judgeTokenReply, type RedeemedToken } from './judge-token-reply.ts';
+import { type EntraFailure, errorOf, judgeTokenReply, type RedeemedToken } from './judge-token-reply.ts';
 import type { SignInClientDeps } from './sign-in-client.ts';
 
 const timeoutMs = 30_000;
@@ -50,7 +50,6 @@ export class SignInExchange {
     if (this.#reply === undefined) throw new BrokerError('entra_unavailable', 'Entra was not asked.');
     const judged = judgeTokenReply(this.#reply, this.#sentAtMs);
     if (judged.ok) return judged.token;
-    const { code, detail, logFields, retryAfterSeconds } = judged.failure;
-    throw new BrokerError(code, detail, { logFields, retryAfterSeconds });
+    throw errorOf(judged.failure);
   }
 }

@@ -19,6 +19,10 @@ export function objectOf(object: JsonObject | undefined, name: string): JsonObje
   return isJsonObject(value) ? value : undefined;
 }
 
+/** The objects in a list; empty for what is no list. */
+export const objectsIn = (value: unknown): readonly JsonObject[] =>
+  Array.isArray(value) ? value.filter(isJsonObject) : [];
+
 /** Who answered, as it appears in details and logs. */
 export type Peer = 'Microsoft Graph' | 'Partner Center' | 'Exchange Online' | 'Azure Resource Manager';
 

@@ -1,5 +1,5 @@
 import type { GraphClient } from '../graph/client.ts';
-import { isJsonObject, type JsonObject, textOf } from '../graph/reply.ts';
+import { isJsonObject, type JsonObject, objectsIn, textOf } from '../graph/reply.ts';
 import {
   adminAgentsName,
   applicationTag,
@@ -104,8 +104,8 @@ function readApplication(found: JsonObject): RegisteredApplication {
     signInAudience: textOf(found, 'signInAudience') ?? '',
     tags: texts(found['tags']),
     redirectUris: texts(web?.['redirectUris']),
-    permissions: objects(found['requiredResourceAccess']).flatMap((resource) =>
-      objects(resource['resourceAccess']).map((access) =>
+    permissions: objectsIn(found['requiredResourceAccess']).flatMap((resource) =>
+      objectsIn(resource['resourceAccess']).map((access) =>
         permissionKey(
           textOf(resource, 'resourceAppId') ?? '',
           textOf(access, 'type') ?? '',
@@ -113,8 +113,8 @@ function readApplication(found: JsonObject): RegisteredApplication {
         ),
       ),
     ),
-    secrets: objects(found['passwordCredentials']),
-    keyCredentials: objects(found['keyCredentials']),
+    secrets: objectsIn(found['passwordCredentials']),
+    keyCredentials: objectsIn(found['keyCredentials']),
   };
 }
 
@@ -189,7 +189,5 @@ async function first(graph: GraphClient, path: string): Promise<JsonObject | und
   for await (const item of graph.list(path)) return item;
   return undefined;
 }
-
-const objects = (value: unknown): readonly JsonObject[] => (Array.isArray(value) ? value.filter(isJsonObject) : []);
 const texts = (value: unknown): readonly string[] =>
   Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : [];

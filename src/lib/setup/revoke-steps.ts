@@ -5,7 +5,7 @@ import { removeClientSecret } from '../credential/client-secret.ts';
 import type { StoredRefreshToken } from '../credential/credential.ts';
 import { BrokerError, type ErrorCode } from '../errors.ts';
 import type { GraphClient } from '../graph/client.ts';
-import { isJsonObject, type JsonObject, textOf } from '../graph/reply.ts';
+import { objectsIn, textOf } from '../graph/reply.ts';
 import type { GraphWriter } from '../graph/write.ts';
 
 export interface RevokeDeps {
@@ -59,8 +59,8 @@ export function sessionStep(
 export async function keySteps({ graph, writer }: RevokeDeps, clientId: string): Promise<RevokeStep[]> {
   const path = applicationPath(clientId);
   const application = await graph.find(`${path}?$select=id,passwordCredentials,keyCredentials`);
-  const secretIds = objects(application?.['passwordCredentials']).flatMap((secret) => textOf(secret, 'keyId') ?? []);
-  const keys = objects(application?.['keyCredentials']);
+  const secretIds = objectsIn(application?.['passwordCredentials']).flatMap((secret) => textOf(secret, 'keyId') ?? []);
+  const keys = objectsIn(application?.['keyCredentials']);
   return [
     ...secretIds.map((keyId) => ({
       text: `Remove the client secret ${keyId} from the application`,
@@ -135,5 +135,3 @@ export function callerSteps({ writer }: RevokeDeps, appId: string | undefined): 
 /** Lets callers in again after a revocation. */
 export const unblockCallers = (writer: GraphWriter, appId: string): Promise<void> =>
   writer.patch(`/servicePrincipals(appId='${appId}')`, { accountEnabled: true });
-
-const objects = (value: unknown): readonly JsonObject[] => (Array.isArray(value) ? value.filter(isJsonObject) : []);

@@ -1,5 +1,5 @@
 import { isoTime } from '../clock.ts';
-import { DeadlineError, withDeadline } from '../deadline.ts';
+import { withinOr } from '../deadline.ts';
 import { SingleFlight } from '../single-flight.ts';
 import { BrokerError, toBrokerError } from '../errors.ts';
 import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../identifiers.ts';
@@ -107,13 +107,9 @@ export function createTenantDirectory(deps: DirectoryDeps, wanted: WantedTenants
     if (flight.size === 0) refreshedSinceMs = deps.clock.nowMs();
     if (last === undefined || !isUsable(last)) return flight.run('', read, signal);
     const waitMs = refreshedSinceMs + (known ? patienceMs.known : patienceMs.list) - deps.clock.nowMs();
-    try {
-      // Not under their signal: the refresh goes on when those who asked for it have their answer.
-      return await withDeadline(deps.clock, waitMs, () => flight.run('', read), signal);
-    } catch (thrown) {
-      if (thrown instanceof DeadlineError) return meanwhile(last);
-      throw thrown;
-    }
+    // Not under their signal: the refresh goes on when those who asked for it have their answer.
+    const refreshed = (): Promise<Held> => flight.run('', read);
+    return withinOr(deps.clock, waitMs, refreshed, () => meanwhile(last), signal);
   };
   const tenantOf = async (domain: DomainName, signal?: AbortSignal): Promise<TenantId | undefined> => {
     try {

@@ -84,7 +84,7 @@ export function createDomainResolver(
     const reply = await exchange(domain, signal);
     if (reply.status === 429 || reply.status >= 500) {
       const standard = reply.status === 429 ? pauseSeconds.throttled : pauseSeconds.silent;
-      const seconds = Math.max(1, retryAfterSeconds(reply.headers, deps.clock.nowMs()) ?? standard);
+      const seconds = retryAfterSeconds(reply.headers, deps.clock.nowMs()) ?? standard;
       pause(seconds);
       throw undecided('Entra does not answer questions about domains.', seconds, reply.status);
     }
