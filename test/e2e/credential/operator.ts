@@ -28,7 +28,7 @@ const fetch: Fetch = (url, init) => globalThis.fetch(url, init);
 
 /** Pauses between tries take no time to speak of; a deadline is never reached, only called off. */
 async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
-  const isDeadline = signal !== undefined && ms >= 5_000;
+  const isDeadline = signal !== undefined && ms >= 2_500;
   await delay(isDeadline ? ms : Math.min(ms, 5), undefined, signal ? { signal } : {});
 }
 
