@@ -1,10 +1,10 @@
 import { TokenBroker } from '../src/lib/broker/broker.ts';
-import type { TokenRequest } from '../src/lib/broker/token.ts';
-import { systemClock } from '../src/lib/clock.ts';
+import type { TokenRequest } from '../src/lib/model/token.ts';
+import { systemClock } from '../src/lib/runtime/clock.ts';
 import { CachedCredentials } from '../src/lib/credential/cached-credentials.ts';
-import type { TenantId } from '../src/lib/identifiers.ts';
-import { silentLogger } from '../src/lib/log.ts';
-import { Secret } from '../src/lib/secret.ts';
+import type { TenantId } from '../src/lib/model/identifiers.ts';
+import { silentLogger } from '../src/lib/runtime/log.ts';
+import { Secret } from '../src/lib/model/secret.ts';
 import { storeWithCredential } from '../test/fakes/memory-credential-store.ts';
 import { type Bench, type Figure, figure, type Goal, microsecondsPerCall, round } from './measure.ts';
 import { filledLru, filledMsal, filledOctokit, type Lookup, type PeerData } from './peers.ts';

@@ -1,11 +1,11 @@
-import { failuresOf } from '../src/lib/http/api/openapi.ts';
-import { createSchemaCollector, type JsonSchema } from '../src/lib/http/api/json-schema.ts';
-import type { Route } from '../src/lib/http/api/route.ts';
-import { samplesOf } from '../src/lib/http/api/samples.ts';
+import { failuresOf } from '../src/lib/api/openapi.ts';
+import { createSchemaCollector, type JsonSchema } from '../src/lib/api/json-schema.ts';
+import type { Route } from '../src/lib/api/route.ts';
+import { samplesOf } from '../src/lib/api/samples.ts';
 
 const introduction = `# API
 
-Every route, with examples in curl, PowerShell and TypeScript; the tests run them. The running app serves the same as a page at \`/api/docs\`, and as OpenAPI 3.1 at \`/api/openapi.json\` ([openapi.json](openapi.json)). Both files are produced from \`src/lib/http/api\` by \`node tools/write-openapi.ts\`.
+Every route, with examples in curl, PowerShell and TypeScript; the tests run them. The running app serves the same as a page at \`/api/docs\`, and as OpenAPI 3.1 at \`/api/openapi.json\` ([openapi.json](openapi.json)). Both files are produced from \`src/lib/api\` by \`node tools/write-openapi.ts\`.
 
 ## A caller's token
 

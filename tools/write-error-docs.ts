@@ -1,7 +1,7 @@
-/** Writes docs/errors.md from the table in src/lib/errors.ts. A test fails when the two differ. */
+/** Writes docs/errors.md from the table in src/lib/model/errors.ts. A test fails when the two differ. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ErrorScope, errorCodes, errorTable } from '../src/lib/errors.ts';
+import { type ErrorScope, errorCodes, errorTable } from '../src/lib/model/errors.ts';
 import { aadstsMeanings } from '../src/lib/entra/aadsts.ts';
 
 const scopes: Record<ErrorScope, string> = {
@@ -31,7 +31,7 @@ export function errorDocs(): string {
   return [
     '# Errors',
     '',
-    'Every failure has one of these codes, with the same title and advice over HTTP (`application/problem+json`), on the command line, in run records and in the dashboard; where the remedy is an option or variable of `ptb`, the command line names that instead. Switch on `code`, never on text. The file is produced from `src/lib/errors.ts` and `src/lib/entra/aadsts.ts` by `node tools/write-error-docs.ts`.',
+    'Every failure has one of these codes, with the same title and advice over HTTP (`application/problem+json`), on the command line, in run records and in the dashboard; where the remedy is an option or variable of `ptb`, the command line names that instead. Switch on `code`, never on text. The file is produced from `src/lib/model/errors.ts` and `src/lib/entra/aadsts.ts` by `node tools/write-error-docs.ts`.',
     '',
     '## Codes',
     '',

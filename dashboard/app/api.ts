@@ -1,6 +1,6 @@
-import type { AuditAnswer } from '../../src/lib/http/api/answers/audit.ts';
-import type { HealthReportAnswer } from '../../src/lib/http/api/answers/health.ts';
-import type { JobsAnswer } from '../../src/lib/http/api/answers/jobs.ts';
+import type { AuditAnswer } from '../../src/lib/api/answers/audit.ts';
+import type { HealthReportAnswer } from '../../src/lib/api/answers/health.ts';
+import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import type {
   CancelledRunAnswer,
   RunAnswer,
@@ -8,8 +8,8 @@ import type {
   RunsAnswer,
   RunTenantsAnswer,
   StartedRunAnswer,
-} from '../../src/lib/http/api/answers/runs.ts';
-import type { TenantsAnswer } from '../../src/lib/http/api/answers/tenants.ts';
+} from '../../src/lib/api/answers/runs.ts';
+import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { apiUrl } from '../shared/api-base.ts';
 
 /** A failure in the words of the API (problem+json), or of the network. */

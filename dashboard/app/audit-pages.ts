@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
-import type { AuditAnswer } from '../../src/lib/http/api/answers/audit.ts';
+import type { AuditAnswer } from '../../src/lib/api/answers/audit.ts';
 import type { Api, ApiFailure } from './api.ts';
 import { type AuditFilter, auditLink } from './audit-filter.ts';
 import { useSignedIn } from './context.ts';

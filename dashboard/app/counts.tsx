@@ -1,4 +1,4 @@
-import type { RunSummaryAnswer } from '../../src/lib/http/api/answers/runs.ts';
+import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 
 type Counts = RunSummaryAnswer['tenants'];
 

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { RunTenant, RunTenantsAnswer } from '../../src/lib/http/api/answers/runs.ts';
+import type { RunTenant, RunTenantsAnswer } from '../../src/lib/api/answers/runs.ts';
 import { Sentence } from '../shared/text.tsx';
 import { count } from './format.ts';
 

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
-import type { JobsAnswer } from '../../src/lib/http/api/answers/jobs.ts';
-import type { RunSummaryAnswer } from '../../src/lib/http/api/answers/runs.ts';
+import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
+import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 import { Sentence } from '../shared/text.tsx';
 import { useRole, useSignedIn } from './context.ts';
 import { relative } from './format.ts';

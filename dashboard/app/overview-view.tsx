@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import type { HealthReportAnswer } from '../../src/lib/http/api/answers/health.ts';
+import type { HealthReportAnswer } from '../../src/lib/api/answers/health.ts';
 import { Notice, Sentence } from '../shared/text.tsx';
 import { useRole, useSignedIn } from './context.ts';
 import { count, daysWords } from './format.ts';

@@ -1,4 +1,4 @@
-import type { RunAnswer, RunTenant } from '../../src/lib/http/api/answers/runs.ts';
+import type { RunAnswer, RunTenant } from '../../src/lib/api/answers/runs.ts';
 import { isEnded } from '../../src/lib/runs/run.ts';
 import { ActionButton } from './action.tsx';
 import type { ApiFailure } from './api.ts';

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { RunChangesAnswer } from '../../src/lib/http/api/answers/runs.ts';
+import type { RunChangesAnswer } from '../../src/lib/api/answers/runs.ts';
 import type { ApiFailure } from './api.ts';
 import { useSignedIn } from './context.ts';
 import { count } from './format.ts';

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { RunAnswer } from '../../src/lib/http/api/answers/runs.ts';
+import type { RunAnswer } from '../../src/lib/api/answers/runs.ts';
 import { isEnded } from '../../src/lib/runs/run.ts';
 import { Notice, Sentence } from '../shared/text.tsx';
 import { useAnnounce, useProgressAnnouncement } from './announcer.tsx';

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { RunSummaryAnswer } from '../../src/lib/http/api/answers/runs.ts';
+import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 import { useRole, useSignedIn } from './context.ts';
 import { CountsBar, countsText } from './counts.tsx';
 import { count, duration } from './format.ts';

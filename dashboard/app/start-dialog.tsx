@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { JobsAnswer } from '../../src/lib/http/api/answers/jobs.ts';
+import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import { Notice } from '../shared/text.tsx';
 import { useAction } from './action.tsx';
 import type { ApiFailure } from './api.ts';

@@ -1,5 +1,5 @@
 import { useMemo, useRef, useState } from 'preact/hooks';
-import type { RunTenant, RunTenantsAnswer } from '../../src/lib/http/api/answers/runs.ts';
+import type { RunTenant, RunTenantsAnswer } from '../../src/lib/api/answers/runs.ts';
 import { isEnded } from '../../src/lib/runs/run.ts';
 import { Sentence } from '../shared/text.tsx';
 import { count, outcomeWords } from './format.ts';

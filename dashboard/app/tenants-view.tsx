@@ -1,7 +1,7 @@
 import { auditLink } from './audit-filter.ts';
 import { useDeferredList } from './deferred-list.ts';
 import { useMemo, useState } from 'preact/hooks';
-import type { LastResult, TenantsAnswer } from '../../src/lib/http/api/answers/tenants.ts';
+import type { LastResult, TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { Notice, Sentence } from '../shared/text.tsx';
 import { useRole, useSignedIn } from './context.ts';
 import { count, outcomeWords } from './format.ts';

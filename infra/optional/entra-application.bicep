@@ -13,7 +13,7 @@ param assignments { role: string, principalId: string }[] = []
 @description('Client ids of the programs that people may sign in with. If absent: Azure CLI, as which azd signs in too, and Azure PowerShell.')
 param signInClients string[] = ['04b07795-8ddb-461a-bbee-02f9e1bf7b46', '1950a258-227b-4e31-a9cf-717495945fc2']
 
-// src/lib/callers/caller.ts names the same roles.
+// src/lib/model/caller.ts names the same roles.
 var roles = [
   { value: 'Tokens.Request', text: 'Ask for a token for a tenant, as the access policy allows.' }
   { value: 'Tenants.Read', text: 'See the delegated tenants.' }

@@ -1,4 +1,4 @@
-import { BrokerError, type BrokerErrorOptions, type ErrorCode, errorTable } from '../lib/errors.ts';
+import { BrokerError, type BrokerErrorOptions, type ErrorCode, errorTable } from '../lib/model/errors.ts';
 
 /** A failure of a command whose next step is another one than {@link errorTable} has for callers of the broker. */
 export class CommandFailure extends BrokerError {

@@ -1,4 +1,4 @@
-import { type BrokerError, errorTable } from '../lib/errors.ts';
+import { type BrokerError, errorTable } from '../lib/model/errors.ts';
 
 /** What a shell learns from `ptb`. */
 export const exitCodes = {

@@ -1,6 +1,6 @@
 import { CommanderError, type Command } from 'commander';
-import { BrokerError } from '../lib/errors.ts';
-import { scrub } from '../lib/log.ts';
+import { BrokerError } from '../lib/model/errors.ts';
+import { scrub } from '../lib/runtime/log.ts';
 import { nextStep } from './command-failure.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.ts';
 

@@ -1,6 +1,6 @@
 import { app } from '@azure/functions';
 import { bootLog, type Services, services, withInvocation } from '../composition.ts';
-import { errorFields } from '../lib/log.ts';
+import { errorFields } from '../lib/runtime/log.ts';
 
 const dayMs = 86_400_000;
 

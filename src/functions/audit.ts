@@ -1,12 +1,12 @@
 import { app } from '@azure/functions';
 import type { Services } from '../composition.ts';
 import type { AuditEntry } from '../lib/audit/audit-log.ts';
-import { isoTime } from '../lib/clock.ts';
-import { BrokerError } from '../lib/errors.ts';
-import type { AuditAnswer } from '../lib/http/api/answers/audit.ts';
-import { auditQuerySchema, readQuery } from '../lib/http/api/requests.ts';
-import type { Handler } from '../lib/http/pipeline.ts';
-import { parseDomainName, parseTenantId, type TenantId } from '../lib/identifiers.ts';
+import { isoTime } from '../lib/runtime/clock.ts';
+import { BrokerError } from '../lib/model/errors.ts';
+import type { AuditAnswer } from '../lib/api/answers/audit.ts';
+import { auditQuerySchema, readQuery } from '../lib/api/requests.ts';
+import type { Handler } from '../lib/api/pipeline.ts';
+import { parseDomainName, parseTenantId, type TenantId } from '../lib/model/identifiers.ts';
 import type { TenantDirectory } from '../lib/tenants/directory.ts';
 import { authLevel, guarded } from './pipeline.ts';
 

@@ -1,6 +1,6 @@
 import { app } from '@azure/functions';
-import { type StaticFile, staticAnswer, staticFile } from '../lib/http/api/page-answer.ts';
-import type { OpenHandler } from '../lib/http/pipeline.ts';
+import { type StaticFile, staticAnswer, staticFile } from '../lib/api/page-answer.ts';
+import type { OpenHandler } from '../lib/api/pipeline.ts';
 import { asset, page } from './page-files.ts';
 import { open } from './pipeline.ts';
 
@@ -9,8 +9,8 @@ let document: Promise<StaticFile> | undefined;
 /** Produced when it is first asked for, so that starting costs nothing: routes and examples lie in a chunk of their own. */
 async function produceDocument(): Promise<StaticFile> {
   const [{ openApiDocument }, { routes }] = await Promise.all([
-    import('../lib/http/api/openapi.ts'),
-    import('../lib/http/api/routes/index.ts'),
+    import('../lib/api/openapi.ts'),
+    import('../lib/api/routes/index.ts'),
   ]);
   return staticFile(JSON.stringify(openApiDocument(routes)), 'application/json');
 }

@@ -12,7 +12,7 @@ import {
   listTenantsName,
   tenantRunName,
 } from '../lib/runs/fan-out.ts';
-import { errorFields } from '../lib/log.ts';
+import { errorFields } from '../lib/runtime/log.ts';
 import { announceRun } from '../lib/runs/announce-run.ts';
 import { finishRun } from '../lib/runs/finish-run.ts';
 import { planRun } from '../lib/runs/plan-run.ts';

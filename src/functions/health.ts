@@ -1,9 +1,9 @@
 import { app, type HttpHandler } from '@azure/functions';
 import { type Services, services } from '../composition.ts';
-import { BrokerError, errorTable } from '../lib/errors.ts';
-import type { HealthReportAnswer, HealthWord, Misconfigured } from '../lib/http/api/answers/health.ts';
-import type { Answer } from '../lib/http/problem.ts';
-import type { AnonymousHandler } from '../lib/http/pipeline.ts';
+import { BrokerError, errorTable } from '../lib/model/errors.ts';
+import type { HealthReportAnswer, HealthWord, Misconfigured } from '../lib/api/answers/health.ts';
+import type { Answer } from '../lib/api/problem.ts';
+import type { AnonymousHandler } from '../lib/api/pipeline.ts';
 import { anonymous, open } from './pipeline.ts';
 
 /** `GET /api/health`: one word for everybody, the whole report for a caller with a token. */

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
-import { BrokerError } from '../lib/errors.ts';
-import { type StaticFile, staticAnswer, staticFile } from '../lib/http/api/page-answer.ts';
-import type { OpenHandler } from '../lib/http/pipeline.ts';
+import { BrokerError } from '../lib/model/errors.ts';
+import { type StaticFile, staticAnswer, staticFile } from '../lib/api/page-answer.ts';
+import type { OpenHandler } from '../lib/api/pipeline.ts';
 
 const contentTypes: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',

@@ -1,4 +1,4 @@
-import { createPipeline } from '../lib/http/pipeline.ts';
+import { createPipeline } from '../lib/api/pipeline.ts';
 import { bootLog, registeredAuthLevel, services, withInvocation } from '../composition.ts';
 
 /** The pipeline bound to this app's composition root: `guarded(role, handler)`, `anonymous(handler)`, `open(handler)`. */

@@ -2,10 +2,10 @@ import { app } from '@azure/functions';
 import { bootLog, type Services, services, withInvocation } from '../composition.ts';
 import { createCertificate } from '../lib/credential/create-certificate.ts';
 import { type KeepAliveDeps, type KeptAlive, keepAlive } from '../lib/credential/keep-alive.ts';
-import { BrokerError } from '../lib/errors.ts';
+import { BrokerError } from '../lib/model/errors.ts';
 import { createGraphClient } from '../lib/graph/client.ts';
 import { createGraphWriter } from '../lib/graph/write.ts';
-import { errorFields } from '../lib/log.ts';
+import { errorFields } from '../lib/runtime/log.ts';
 
 /** Daily, off the full hour, when every other timer of the region fires. A missed day costs one of ninety. */
 const schedule = '0 17 3 * * *';

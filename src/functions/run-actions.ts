@@ -1,11 +1,11 @@
 import { app } from '@azure/functions';
 import * as df from 'durable-functions';
 import type { Services } from '../composition.ts';
-import { BrokerError } from '../lib/errors.ts';
-import type { RunChangesAnswer, StartedRunAnswer } from '../lib/http/api/answers/runs.ts';
-import { changesQuerySchema, readQuery } from '../lib/http/api/requests.ts';
-import type { Call, Handler } from '../lib/http/pipeline.ts';
-import type { Answer } from '../lib/http/problem.ts';
+import { BrokerError } from '../lib/model/errors.ts';
+import type { RunChangesAnswer, StartedRunAnswer } from '../lib/api/answers/runs.ts';
+import { changesQuerySchema, readQuery } from '../lib/api/requests.ts';
+import type { Call, Handler } from '../lib/api/pipeline.ts';
+import type { Answer } from '../lib/api/problem.ts';
 import type { Orchestrations } from '../lib/runs/orchestrations.ts';
 import { rerunRequest } from '../lib/runs/rerun.ts';
 import { compareRuns, previousRun } from '../lib/runs/run-changes.ts';

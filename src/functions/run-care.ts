@@ -1,7 +1,7 @@
 import type { InvocationContext } from '@azure/functions';
 import * as df from 'durable-functions';
 import { bootLog, isFunctionDisabled, type Services, services, withInvocation } from '../composition.ts';
-import { errorFields } from '../lib/log.ts';
+import { errorFields } from '../lib/runtime/log.ts';
 import type { Orchestrations } from '../lib/runs/orchestrations.ts';
 import { purgeRuns } from '../lib/runs/purge-runs.ts';
 import { watchRuns } from '../lib/runs/watch-runs.ts';

@@ -1,11 +1,11 @@
 import { app } from '@azure/functions';
 import * as df from 'durable-functions';
 import type { Services } from '../composition.ts';
-import { BrokerError } from '../lib/errors.ts';
-import type { CancelledRunAnswer, RunAnswer, RunsAnswer, RunTenantsAnswer } from '../lib/http/api/answers/runs.ts';
-import { listRunsQuerySchema, readQuery, resultsQuerySchema, runTenantsQuerySchema } from '../lib/http/api/requests.ts';
-import type { Call, Handler } from '../lib/http/pipeline.ts';
-import type { Answer } from '../lib/http/problem.ts';
+import { BrokerError } from '../lib/model/errors.ts';
+import type { CancelledRunAnswer, RunAnswer, RunsAnswer, RunTenantsAnswer } from '../lib/api/answers/runs.ts';
+import { listRunsQuerySchema, readQuery, resultsQuerySchema, runTenantsQuerySchema } from '../lib/api/requests.ts';
+import type { Call, Handler } from '../lib/api/pipeline.ts';
+import type { Answer } from '../lib/api/problem.ts';
 import { exportContentTypes, exportRows } from '../lib/runs/export-rows.ts';
 import { isEnded, type Run } from '../lib/runs/run.ts';
 import { parseRunId } from '../lib/runs/run-id.ts';

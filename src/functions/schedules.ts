@@ -1,7 +1,7 @@
 import * as df from 'durable-functions';
 import { bootLog, type Services, services, withInvocation } from '../composition.ts';
-import { BrokerError, errorTable, toBrokerError } from '../lib/errors.ts';
-import { errorFields } from '../lib/log.ts';
+import { BrokerError, errorTable, toBrokerError } from '../lib/model/errors.ts';
+import { errorFields } from '../lib/runtime/log.ts';
 import type { Notice } from '../lib/notifications/notice.ts';
 import type { Job } from '../lib/runs/job.ts';
 import { scheduledWindow } from '../lib/runs/run-id.ts';

@@ -1,9 +1,9 @@
 import { app } from '@azure/functions';
 import type { Services } from '../composition.ts';
-import { isoTime } from '../lib/clock.ts';
-import { errorFields } from '../lib/log.ts';
-import type { TenantsAnswer } from '../lib/http/api/answers/tenants.ts';
-import type { Call, Handler } from '../lib/http/pipeline.ts';
+import { isoTime } from '../lib/runtime/clock.ts';
+import { errorFields } from '../lib/runtime/log.ts';
+import type { TenantsAnswer } from '../lib/api/answers/tenants.ts';
+import type { Call, Handler } from '../lib/api/pipeline.ts';
 import type { LastResult, LastResults } from '../lib/runs/last-results.ts';
 import type { TenantDirectory } from '../lib/tenants/directory.ts';
 import { type DelegatedTenant, reasonTexts } from '../lib/tenants/tenant.ts';

@@ -1,10 +1,10 @@
 import { app } from '@azure/functions';
 import type { Services } from '../composition.ts';
 import { issueToken, tokenRequestSchema } from '../lib/broker/issue-token.ts';
-import { isoTime } from '../lib/clock.ts';
-import type { TokenAnswer } from '../lib/http/api/answers/tokens.ts';
-import { readJson } from '../lib/http/body.ts';
-import type { Handler } from '../lib/http/pipeline.ts';
+import { isoTime } from '../lib/runtime/clock.ts';
+import type { TokenAnswer } from '../lib/api/answers/tokens.ts';
+import { readJson } from '../lib/api/body.ts';
+import type { Handler } from '../lib/api/pipeline.ts';
 import { authLevel, guarded } from './pipeline.ts';
 
 /** `POST /api/tokens`: a token for one tenant and one resource, for a caller whom the policy allows it. */

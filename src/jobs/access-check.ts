@@ -1,4 +1,4 @@
-import { errorTable, toBrokerError } from '../lib/errors.ts';
+import { errorTable, toBrokerError } from '../lib/model/errors.ts';
 import { defineJob, type JobContext } from '../lib/runs/job.ts';
 import type { Row } from '../lib/runs/row.ts';
 

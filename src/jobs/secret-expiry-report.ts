@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { BrokerError } from '../lib/errors.ts';
+import { BrokerError } from '../lib/model/errors.ts';
 import { defineJob } from '../lib/runs/job.ts';
 import type { Row } from '../lib/runs/row.ts';
 

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { addFault, changeAccount, clearFaults, moveClock, setTenantState } from '../../src/local/cloud/client.ts';
-import type { Random } from '../../src/lib/clock.ts';
+import type { Random } from '../../src/lib/runtime/clock.ts';
 import type { World } from './world.ts';
 
 /** Something that goes wrong for a while. */

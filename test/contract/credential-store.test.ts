@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CredentialStore } from '../../src/lib/credential/credential-store.ts';
-import { parseTenantId, type TenantId } from '../../src/lib/identifiers.ts';
-import { Secret } from '../../src/lib/secret.ts';
+import { parseTenantId, type TenantId } from '../../src/lib/model/identifiers.ts';
+import { Secret } from '../../src/lib/model/secret.ts';
 import { MemoryCredentialStore, refreshTokenOf } from '../fakes/memory-credential-store.ts';
 import { startOperator, type TestOperator } from '../e2e/credential/operator.ts';
 

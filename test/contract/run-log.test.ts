@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { RestError, TableClient, type TableServiceClientOptions } from '@azure/data-tables';
 import { ContainerClient } from '@azure/storage-blob';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { parseTenantId, type TenantId } from '../../src/lib/identifiers.ts';
+import { parseTenantId, type TenantId } from '../../src/lib/model/identifiers.ts';
 import { BlobRunResults } from '../../src/lib/runs/blob-run-results.ts';
 import type { RunPlan, TenantRun } from '../../src/lib/runs/run.ts';
 import type { RunLog, RunResults } from '../../src/lib/runs/run-log.ts';

@@ -1,7 +1,7 @@
 import type { TokenReply } from '../../src/lib/entra/judge-token-reply.ts';
 import type { Redeemer, Redemption } from '../../src/lib/entra/redeemer.ts';
 import { aadstsMeanings } from '../../src/lib/entra/aadsts.ts';
-import { Secret } from '../../src/lib/secret.ts';
+import { Secret } from '../../src/lib/model/secret.ts';
 import type { FakeClock } from './fake-clock.ts';
 
 /** Entra as the broker sees it: counts, and answers what the test's script says; a token unless it says otherwise. */

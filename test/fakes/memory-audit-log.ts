@@ -1,4 +1,4 @@
-import { BrokerError } from '../../src/lib/errors.ts';
+import { BrokerError } from '../../src/lib/model/errors.ts';
 import type { AuditEntry, AuditLog, AuditPage, AuditQuery } from '../../src/lib/audit/audit-log.ts';
 
 /** An audit log in memory that keeps the promises of the real one; test/contract/audit-log.test.ts holds it to them. */

@@ -4,7 +4,7 @@ import type {
   JournalEntry,
   JournalFailure,
 } from '../../src/lib/credential/credential-journal.ts';
-import { BrokerError } from '../../src/lib/errors.ts';
+import { BrokerError } from '../../src/lib/model/errors.ts';
 
 /** The journal in memory; test/contract/credential-journal.test.ts holds it and the real one to the same promises. */
 export class MemoryCredentialJournal implements CredentialJournal {

@@ -3,7 +3,7 @@ import {
   refreshTokenLifeMs,
   type StoredClientCredential,
   type StoredRefreshToken,
-} from '../../src/lib/credential/credential.ts';
+} from '../../src/lib/model/credential.ts';
 import type {
   ClientCredentialVersion,
   CredentialStore,
@@ -11,9 +11,9 @@ import type {
   NewRefreshToken,
   StoredVersion,
 } from '../../src/lib/credential/credential-store.ts';
-import { BrokerError } from '../../src/lib/errors.ts';
-import type { TenantId } from '../../src/lib/identifiers.ts';
-import { Secret } from '../../src/lib/secret.ts';
+import { BrokerError } from '../../src/lib/model/errors.ts';
+import type { TenantId } from '../../src/lib/model/identifiers.ts';
+import { Secret } from '../../src/lib/model/secret.ts';
 
 interface Kept<T> extends StoredVersion {
   enabled: boolean;

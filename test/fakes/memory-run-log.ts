@@ -1,5 +1,5 @@
-import { BrokerError } from '../../src/lib/errors.ts';
-import type { TenantId } from '../../src/lib/identifiers.ts';
+import { BrokerError } from '../../src/lib/model/errors.ts';
+import type { TenantId } from '../../src/lib/model/identifiers.ts';
 import type { Run, RunPlan, RunRequest, TenantOutcome, TenantRun } from '../../src/lib/runs/run.ts';
 import type { RunId } from '../../src/lib/runs/run-id.ts';
 import type { OutcomeCounts, RunChange, RunFilter, RunLog, RunResults } from '../../src/lib/runs/run-log.ts';

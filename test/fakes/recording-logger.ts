@@ -1,4 +1,4 @@
-import { createLogger, type Logger, type LogLevel } from '../../src/lib/log.ts';
+import { createLogger, type Logger, type LogLevel } from '../../src/lib/runtime/log.ts';
 
 /** A real logger whose lines a test can read. */
 export function recordingLogger(): { log: Logger; lines: { level: LogLevel; line: string }[]; events(): string[] } {

@@ -1,6 +1,6 @@
 import type { TokenReply } from '../../src/lib/entra/judge-token-reply.ts';
 import type { Redeemer, Redemption } from '../../src/lib/entra/redeemer.ts';
-import { Secret } from '../../src/lib/secret.ts';
+import { Secret } from '../../src/lib/model/secret.ts';
 import { aadstsFailure } from './fake-redeemer.ts';
 
 /** Entra as rotation sees it: each redemption gives a new refresh token, and the old ones stay good. */

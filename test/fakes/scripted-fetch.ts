@@ -1,4 +1,4 @@
-import type { Fetch } from '../../src/lib/http/outbound.ts';
+import type { Fetch } from '../../src/lib/runtime/outbound.ts';
 
 export interface SeenRequest {
   readonly method: string;

@@ -1,9 +1,9 @@
 import { HttpRequest } from '@azure/functions';
 import { expect, it } from 'vitest';
 import { audit } from '../../src/functions/audit.ts';
-import { isoTime } from '../../src/lib/clock.ts';
-import { BrokerError } from '../../src/lib/errors.ts';
-import { silentLogger } from '../../src/lib/log.ts';
+import { isoTime } from '../../src/lib/runtime/clock.ts';
+import { BrokerError } from '../../src/lib/model/errors.ts';
+import { silentLogger } from '../../src/lib/runtime/log.ts';
 import type { DelegatedTenant } from '../../src/lib/tenants/tenant.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { MemoryAuditLog } from '../fakes/memory-audit-log.ts';

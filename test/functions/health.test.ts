@@ -1,10 +1,10 @@
 import { HttpRequest } from '@azure/functions';
 import { expect, it } from 'vitest';
 import { health, misconfigured } from '../../src/functions/health.ts';
-import type { Caller } from '../../src/lib/callers/caller.ts';
-import type { HealthReport } from '../../src/lib/credential/health-reporter.ts';
-import { BrokerError } from '../../src/lib/errors.ts';
-import { silentLogger } from '../../src/lib/log.ts';
+import type { Caller } from '../../src/lib/model/caller.ts';
+import type { HealthReport } from '../../src/lib/health/health-reporter.ts';
+import { BrokerError } from '../../src/lib/model/errors.ts';
+import { silentLogger } from '../../src/lib/runtime/log.ts';
 import { guid, tenant } from '../support/audit-entries.ts';
 
 const caller: Caller = {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { HttpRequest } from '@azure/functions';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { asset, createPageFiles, page } from '../../src/functions/page-files.ts';
-import { silentLogger } from '../../src/lib/log.ts';
+import { silentLogger } from '../../src/lib/runtime/log.ts';
 
 let folder: string;
 

@@ -1,6 +1,6 @@
 import { beforeAll, expect, it } from 'vitest';
 import { jobs } from '../../src/jobs/index.ts';
-import { routes } from '../../src/lib/http/api/routes/index.ts';
+import { routes } from '../../src/lib/api/routes/index.ts';
 import { installCoreModule } from '../../src/local/host/app/core-shim.ts';
 import { Registry } from '../../src/local/host/app/registry.ts';
 

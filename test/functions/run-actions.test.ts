@@ -2,7 +2,7 @@ import { HttpRequest } from '@azure/functions';
 import { expect, it } from 'vitest';
 import type { Services } from '../../src/composition.ts';
 import { changes } from '../../src/functions/run-actions.ts';
-import { silentLogger } from '../../src/lib/log.ts';
+import { silentLogger } from '../../src/lib/runtime/log.ts';
 import { MemoryRunLog, MemoryRunResults } from '../fakes/memory-run-log.ts';
 import { guid, tenant } from '../support/audit-entries.ts';
 

@@ -1,7 +1,7 @@
 import { HttpRequest } from '@azure/functions';
 import { describe, expect, it } from 'vitest';
 import { tenants } from '../../src/functions/tenants.ts';
-import { BrokerError } from '../../src/lib/errors.ts';
+import { BrokerError } from '../../src/lib/model/errors.ts';
 import type { LastResults } from '../../src/lib/runs/last-results.ts';
 import type { DelegatedTenant } from '../../src/lib/tenants/tenant.ts';
 import { recordingLogger } from '../fakes/recording-logger.ts';

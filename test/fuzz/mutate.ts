@@ -1,5 +1,5 @@
 /** Damage done to replies, as proxies, gateways, bugs and attackers do it. Driven by a seed: the same seed, the same damage. */
-import type { Random } from '../../src/lib/clock.ts';
+import type { Random } from '../../src/lib/runtime/clock.ts';
 import { seededRandom } from '../fakes/fake-clock.ts';
 
 export interface RawReply {

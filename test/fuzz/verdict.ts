@@ -1,6 +1,6 @@
-import { BrokerError, errorTable } from '../../src/lib/errors.ts';
-import { problemOf } from '../../src/lib/http/problem.ts';
-import { createLogger, errorFields } from '../../src/lib/log.ts';
+import { BrokerError, errorTable } from '../../src/lib/model/errors.ts';
+import { problemOf } from '../../src/lib/api/problem.ts';
+import { createLogger, errorFields } from '../../src/lib/runtime/log.ts';
 import { canaries } from './genuine.ts';
 
 /** How many cases each target gets; `FUZZ_RUNS=1000000 npm run fuzz` spreads that many over all of them. */

@@ -1,6 +1,6 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
-import type { JsonSchema } from '../../src/lib/http/api/json-schema.ts';
+import type { JsonSchema } from '../../src/lib/api/json-schema.ts';
 
 /** What was answered, as far as a check looks at it. */
 export interface SeenAnswer {

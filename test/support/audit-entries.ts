@@ -1,5 +1,5 @@
 import type { AuditEntry } from '../../src/lib/audit/audit-log.ts';
-import { parseTenantId, type TenantId } from '../../src/lib/identifiers.ts';
+import { parseTenantId, type TenantId } from '../../src/lib/model/identifiers.ts';
 
 /** A GUID that is easy to tell from others in a failed test. */
 export const guid = (number: number): string => `00000000-0000-4000-8000-${number.toString(16).padStart(12, '0')}`;

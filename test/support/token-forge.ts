@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
-import type { Fetch } from '../../src/lib/http/outbound.ts';
+import type { Fetch } from '../../src/lib/runtime/outbound.ts';
 import { guid, tenant } from './audit-entries.ts';
 
 /** What Entra would put into an access token for the broker, and a way to sign anything with the key of a tenant. */

@@ -1,14 +1,14 @@
-import { createResourceRegistry } from '../../src/lib/broker/resources.ts';
-import type { AccessToken, TokenRequest } from '../../src/lib/broker/token.ts';
-import type { Clock } from '../../src/lib/clock.ts';
-import { clouds } from '../../src/lib/entra/clouds.ts';
-import { parseTenantId } from '../../src/lib/identifiers.ts';
-import { Limiter } from '../../src/lib/limiter.ts';
-import type { Logger } from '../../src/lib/log.ts';
+import { createResourceRegistry } from '../../src/lib/model/resources.ts';
+import type { AccessToken, TokenRequest } from '../../src/lib/model/token.ts';
+import type { Clock } from '../../src/lib/runtime/clock.ts';
+import { clouds } from '../../src/lib/model/clouds.ts';
+import { parseTenantId } from '../../src/lib/model/identifiers.ts';
+import { Limiter } from '../../src/lib/runtime/limiter.ts';
+import type { Logger } from '../../src/lib/runtime/log.ts';
 import { executeJob } from '../../src/lib/runs/execute-job.ts';
 import type { Job, JobTenant } from '../../src/lib/runs/job.ts';
 import type { Row } from '../../src/lib/runs/row.ts';
-import { Secret } from '../../src/lib/secret.ts';
+import { Secret } from '../../src/lib/model/secret.ts';
 import { recordingLogger } from '../fakes/recording-logger.ts';
 import { type Scripted, scriptedFetch, type SeenRequest } from '../fakes/scripted-fetch.ts';
 

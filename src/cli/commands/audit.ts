@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { type AuditOutcome, auditOutcomes } from '../../lib/audit/audit-log.ts';
-import type { AuditAnswer } from '../../lib/http/api/answers/audit.ts';
+import type { AuditAnswer } from '../../lib/api/answers/audit.ts';
 import { wholeNumberOption } from '../options.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
 import { print, say } from '../sign-in/output.ts';

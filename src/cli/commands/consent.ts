@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ClientCredential } from '../../lib/credential/credential.ts';
+import type { ClientCredential } from '../../lib/model/credential.ts';
 import type { ConsentOutcome } from '../../lib/setup/consent.ts';
 import type { PlaceOptions } from '../sign-in/environment.ts';
 import { interruptible } from '../sign-in/interruptible.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Check } from '../../lib/setup/doctor.ts';
-import { BrokerError } from '../../lib/errors.ts';
+import { BrokerError } from '../../lib/model/errors.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from '../exit-codes.ts';
 import { CommandOutcome } from '../run-program.ts';
 import type { PlaceOptions } from '../sign-in/environment.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { JobsAnswer } from '../../lib/http/api/answers/jobs.ts';
+import type { JobsAnswer } from '../../lib/api/answers/jobs.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
 import { print } from '../sign-in/output.ts';
 import { table } from '../table.ts';

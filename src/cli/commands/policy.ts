@@ -1,10 +1,16 @@
 import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type Grant, grants } from '../../lib/broker/token.ts';
-import { type CallerRole, callerRoles } from '../../lib/callers/caller.ts';
+import { type Grant, grants } from '../../lib/model/token.ts';
+import { type CallerRole, callerRoles } from '../../lib/model/caller.ts';
 import type { Explanation } from '../../lib/callers/explain.ts';
 import type { ParsedPolicy } from '../../lib/callers/parse-policy.ts';
-import { type DomainName, parseDomainName, parseGuid, parseTenantId, type TenantId } from '../../lib/identifiers.ts';
+import {
+  type DomainName,
+  parseDomainName,
+  parseGuid,
+  parseTenantId,
+  type TenantId,
+} from '../../lib/model/identifiers.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { CommandOutcome } from '../run-program.ts';
 

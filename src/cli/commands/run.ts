@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { RunAnswer, StartedRunAnswer } from '../../lib/http/api/answers/runs.ts';
+import type { RunAnswer, StartedRunAnswer } from '../../lib/api/answers/runs.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
 import { exitByRun, followRun } from '../remote/follow-run.ts';
 import { createProgress } from '../remote/progress.ts';

@@ -9,7 +9,7 @@ import type {
   RunChangesAnswer,
   RunsAnswer,
   StartedRunAnswer,
-} from '../../lib/http/api/answers/runs.ts';
+} from '../../lib/api/answers/runs.ts';
 import { exportFormats } from '../../lib/runs/export-rows.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
 import { exitByRun, followRun, runPath } from '../remote/follow-run.ts';

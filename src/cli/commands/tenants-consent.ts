@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { defaultApplication } from '../../lib/credential/credential.ts';
+import { defaultApplication } from '../../lib/model/credential.ts';
 import type { ConsentResult } from '../../lib/setup/customer-consent.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { CommandOutcome } from '../run-program.ts';

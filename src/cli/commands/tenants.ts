@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { TenantsAnswer } from '../../lib/http/api/answers/tenants.ts';
+import type { TenantsAnswer } from '../../lib/api/answers/tenants.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
 import { print, say } from '../sign-in/output.ts';
 import { table } from '../table.ts';

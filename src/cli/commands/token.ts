@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
-import { grants } from '../../lib/broker/token.ts';
-import type { TokenAnswer } from '../../lib/http/api/answers/tokens.ts';
+import { grants } from '../../lib/model/token.ts';
+import type { TokenAnswer } from '../../lib/api/answers/tokens.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
 import { print } from '../sign-in/output.ts';
 

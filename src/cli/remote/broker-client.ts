@@ -1,5 +1,5 @@
-import { BrokerError, errorTable, isErrorCode } from '../../lib/errors.ts';
-import { type Fetch, outboundFailure, type OutboundReply, parseJson, send } from '../../lib/http/outbound.ts';
+import { BrokerError, errorTable, isErrorCode } from '../../lib/model/errors.ts';
+import { type Fetch, outboundFailure, type OutboundReply, parseJson, send } from '../../lib/runtime/outbound.ts';
 import { CommandFailure } from '../command-failure.ts';
 
 /** The broker's HTTP API. Every method throws BrokerError with the broker's own code and words. */

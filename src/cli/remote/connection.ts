@@ -1,8 +1,8 @@
 import type { AccessToken } from '@azure/identity';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { BrokerError } from '../../lib/errors.ts';
-import type { Fetch } from '../../lib/http/outbound.ts';
-import { parseGuid } from '../../lib/identifiers.ts';
+import { BrokerError } from '../../lib/model/errors.ts';
+import type { Fetch } from '../../lib/runtime/outbound.ts';
+import { parseGuid } from '../../lib/model/identifiers.ts';
 import { UsageError } from '../run-program.ts';
 import { type BrokerClient, createBrokerClient } from './broker-client.ts';
 

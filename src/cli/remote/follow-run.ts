@@ -1,6 +1,6 @@
-import type { RunAnswer } from '../../lib/http/api/answers/runs.ts';
-import { type Clock, systemClock } from '../../lib/clock.ts';
-import { BrokerError } from '../../lib/errors.ts';
+import type { RunAnswer } from '../../lib/api/answers/runs.ts';
+import { type Clock, systemClock } from '../../lib/runtime/clock.ts';
+import { BrokerError } from '../../lib/model/errors.ts';
 import { exitCodeOf, exitCodes } from '../exit-codes.ts';
 import { CommandOutcome } from '../run-program.ts';
 import type { BrokerClient } from './broker-client.ts';

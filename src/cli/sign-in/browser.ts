@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { BrokerError } from '../../lib/errors.ts';
+import { BrokerError } from '../../lib/model/errors.ts';
 
 /** The command that opens an address, by platform; the address comes last. */
 const openers: Readonly<Partial<Record<NodeJS.Platform, readonly string[]>>> = {

@@ -1,6 +1,6 @@
-import { defaultApplication } from '../../lib/credential/credential.ts';
-import { BrokerError, toBrokerError } from '../../lib/errors.ts';
-import type { TenantId } from '../../lib/identifiers.ts';
+import { defaultApplication } from '../../lib/model/credential.ts';
+import { BrokerError, toBrokerError } from '../../lib/model/errors.ts';
+import type { TenantId } from '../../lib/model/identifiers.ts';
 import { consentInTenants, type ConsentResult, propagationSeconds } from '../../lib/setup/customer-consent.ts';
 import { type PermissionProfile, profileNames, profiles } from '../../lib/setup/permissions.ts';
 import { readApplicationOf } from '../../lib/setup/read-directory-state.ts';

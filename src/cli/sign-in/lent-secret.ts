@@ -1,4 +1,4 @@
-import type { ClientCredential, Credential } from '../../lib/credential/credential.ts';
+import type { ClientCredential, Credential } from '../../lib/model/credential.ts';
 import type { Redeemer } from '../../lib/entra/redeemer.ts';
 import { operatorToken, type SignInOptions } from './operator.ts';
 import { say } from './output.ts';

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { toBrokerError } from '../../lib/errors.ts';
+import { toBrokerError } from '../../lib/model/errors.ts';
 import type { GraphClient } from '../../lib/graph/client.ts';
 import { type PermissionProfile, profileNames, profiles } from '../../lib/setup/permissions.ts';
 import { readProfile } from '../../lib/setup/profile-file.ts';

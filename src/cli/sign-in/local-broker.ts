@@ -1,7 +1,7 @@
 import { TokenBroker } from '../../lib/broker/broker.ts';
-import { createResourceRegistry, type ResourceRegistry } from '../../lib/broker/resources.ts';
+import { createResourceRegistry, type ResourceRegistry } from '../../lib/model/resources.ts';
 import { CachedCredentials } from '../../lib/credential/cached-credentials.ts';
-import { silentLogger } from '../../lib/log.ts';
+import { silentLogger } from '../../lib/runtime/log.ts';
 import { createDomainResolver } from '../../lib/tenants/domain-resolver.ts';
 import { createTenantDirectory, type TenantDirectory } from '../../lib/tenants/directory.ts';
 import type { Toolbox } from './toolbox.ts';

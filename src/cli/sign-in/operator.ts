@@ -1,5 +1,5 @@
 import { azureCliToken } from '../../lib/azure/identity.ts';
-import type { Secret } from '../../lib/secret.ts';
+import type { Secret } from '../../lib/model/secret.ts';
 import { signIn, type SignInMethod } from '../../lib/setup/sign-in.ts';
 import { openBrowser } from './browser.ts';
 import type { Toolbox } from './toolbox.ts';

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { applicationNamePattern, defaultApplication } from '../../lib/credential/credential.ts';
+import { applicationNamePattern, defaultApplication } from '../../lib/model/credential.ts';
 
 /** Adds the options that say where the credential is and which one is meant. */
 export function addPlaceOptions(command: Command): Command {

@@ -4,7 +4,7 @@ import { createStorage } from '../../lib/azure/storage.ts';
 import { parsePolicy } from '../../lib/callers/parse-policy.ts';
 import { parseSettings, type Settings } from '../../lib/config/settings.ts';
 import { journalTable, TableCredentialJournal } from '../../lib/credential/table-credential-journal.ts';
-import { type BrokerError, toBrokerError } from '../../lib/errors.ts';
+import { type BrokerError, toBrokerError } from '../../lib/model/errors.ts';
 import type { Check } from '../../lib/setup/doctor.ts';
 import { nextStep } from '../command-failure.ts';
 import { parsePlace, type PlaceOptions, readLocalSettings } from './environment.ts';

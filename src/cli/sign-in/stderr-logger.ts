@@ -1,4 +1,4 @@
-import { createLogger } from '../../lib/log.ts';
+import { createLogger } from '../../lib/runtime/log.ts';
 
 /** What is worth a word while a command runs, as lines on standard error; the plain course of things is not. */
 export const stderrLogger = createLogger((level, line) => {

@@ -1,4 +1,4 @@
-import { type Fetch, OutboundError, parseJson, send } from '../../lib/http/outbound.ts';
+import { type Fetch, OutboundError, parseJson, send } from '../../lib/runtime/outbound.ts';
 
 /** One answer of the app, kept until all of them are searched for secrets. */
 export interface ProbeAnswer {

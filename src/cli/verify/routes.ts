@@ -1,4 +1,4 @@
-import { routes } from '../../lib/http/api/routes/index.ts';
+import { routes } from '../../lib/api/routes/index.ts';
 
 /** `anonymous` routes show nothing of the partner or its customers. */
 export interface ProbedRoute {

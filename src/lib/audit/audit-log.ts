@@ -1,7 +1,7 @@
-import type { Grant } from '../broker/token.ts';
-import type { Caller } from '../callers/caller.ts';
-import type { ErrorCode } from '../errors.ts';
-import type { TenantId } from '../identifiers.ts';
+import type { Grant } from '../model/token.ts';
+import type { Caller } from '../model/caller.ts';
+import type { ErrorCode } from '../model/errors.ts';
+import type { TenantId } from '../model/identifiers.ts';
 
 /** What became of a request for a token. */
 export const auditOutcomes = ['issued', 'denied'] as const;

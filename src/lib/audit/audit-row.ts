@@ -1,9 +1,9 @@
 import type { TableEntity } from '@azure/data-tables';
 import * as z from 'zod';
-import { grants } from '../broker/token.ts';
-import { isoTime } from '../clock.ts';
-import { isErrorCode } from '../errors.ts';
-import { parseTenantId } from '../identifiers.ts';
+import { grants } from '../model/token.ts';
+import { isoTime } from '../runtime/clock.ts';
+import { isErrorCode } from '../model/errors.ts';
+import { parseTenantId } from '../model/identifiers.ts';
 import { type AuditEntry, auditOutcomes } from './audit-log.ts';
 
 /*

@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import { BrokerError } from '../errors.ts';
-import { parseJson } from '../http/outbound.ts';
-import { safeParse } from '../safe-parse.ts';
+import { BrokerError } from '../model/errors.ts';
+import { parseJson } from '../runtime/outbound.ts';
+import { safeParse } from '../runtime/safe-parse.ts';
 
 /*
  * Where a query goes on. The SDK's mark is base64 of a JSON object; ours is the same in base64url, because it travels in

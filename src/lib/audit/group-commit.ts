@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.ts';
-import { DeadlineError, noLongerNeeded, withDeadline } from '../deadline.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { DeadlineError, noLongerNeeded, withDeadline } from '../runtime/deadline.ts';
 
 export interface GroupCommitSettings<T> {
   /** Items that may share a write have the same group. */

@@ -1,7 +1,7 @@
-import type { Clock } from '../clock.ts';
-import { BrokerError } from '../errors.ts';
-import { parseGuid } from '../identifiers.ts';
-import type { Logger } from '../log.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { BrokerError } from '../model/errors.ts';
+import { parseGuid } from '../model/identifiers.ts';
+import type { Logger } from '../runtime/log.ts';
 import { type AuditEntry, type AuditOutcome, auditOutcomes, type AuditPage, type AuditQuery } from './audit-log.ts';
 import { fromRow, partitionKeyAt, rowKeyAt } from './audit-row.ts';
 import type { AuditTable } from './audit-table.ts';

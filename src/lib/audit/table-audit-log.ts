@@ -1,6 +1,6 @@
-import type { Clock } from '../clock.ts';
-import { BrokerError } from '../errors.ts';
-import type { Logger } from '../log.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { BrokerError } from '../model/errors.ts';
+import type { Logger } from '../runtime/log.ts';
 import { type AuditEntry, type AuditLog, type AuditPage, longestRecordSeconds } from './audit-log.ts';
 import { type AuditRow, toRow } from './audit-row.ts';
 import { type AuditTable, maxTransaction, refusalOf } from './audit-table.ts';

@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.ts';
-import { withDeadline } from '../deadline.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { withDeadline } from '../runtime/deadline.ts';
 import type { AuditRow } from './audit-row.ts';
 import { type AuditTable, refusalOf } from './audit-table.ts';
 import { insertRows, type Transport } from './insert-rows.ts';

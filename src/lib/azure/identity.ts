@@ -1,7 +1,7 @@
 import type { TokenCredential } from '@azure/identity';
-import { BrokerError } from '../errors.ts';
-import type { TenantId } from '../identifiers.ts';
-import { Secret } from '../secret.ts';
+import { BrokerError } from '../model/errors.ts';
+import type { TenantId } from '../model/identifiers.ts';
+import { Secret } from '../model/secret.ts';
 
 export interface IdentityOptions {
   /** Client id of the user-assigned managed identity; absent: the system-assigned one. */

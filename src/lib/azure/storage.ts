@@ -2,7 +2,7 @@ import type { TableClient } from '@azure/data-tables';
 import type { TokenCredential } from '@azure/identity';
 import type { ContainerClient } from '@azure/storage-blob';
 import type { Settings } from '../config/settings.ts';
-import { BrokerError } from '../errors.ts';
+import { BrokerError } from '../model/errors.ts';
 
 type StorageSettings = Pick<
   Settings,

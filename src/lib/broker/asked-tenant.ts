@@ -1,7 +1,7 @@
 import { type Decision, decide, type PolicyCaller, type PolicyRequest } from '../callers/decide.ts';
 import type { AccessPolicy } from '../callers/policy.ts';
-import { BrokerError } from '../errors.ts';
-import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../identifiers.ts';
+import { BrokerError } from '../model/errors.ts';
+import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../model/identifiers.ts';
 import type { TenantDirectory } from '../tenants/directory.ts';
 import { type DelegatedTenant, isExcluded, reasonTexts } from '../tenants/tenant.ts';
 

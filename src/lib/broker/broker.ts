@@ -1,14 +1,14 @@
-import { type Clock, type Random } from '../clock.ts';
+import { type Clock, type Random } from '../runtime/clock.ts';
 import type { CachedCredentials } from '../credential/cached-credentials.ts';
-import { DeadlineError, withDeadline } from '../deadline.ts';
-import { BrokerError, toBrokerError } from '../errors.ts';
+import { DeadlineError, withDeadline } from '../runtime/deadline.ts';
+import { BrokerError, toBrokerError } from '../model/errors.ts';
 import type { Redeemer } from '../entra/redeemer.ts';
-import type { TenantId } from '../identifiers.ts';
-import { Limiter } from '../limiter.ts';
-import { errorFields, type Logger } from '../log.ts';
+import type { TenantId } from '../model/identifiers.ts';
+import { Limiter } from '../runtime/limiter.ts';
+import { errorFields, type Logger } from '../runtime/log.ts';
 import { Redemptions } from './redemptions.ts';
-import { SingleFlight } from '../single-flight.ts';
-import type { AccessToken, CachingTokenSource, Resource, TokenRequest } from './token.ts';
+import { SingleFlight } from '../runtime/single-flight.ts';
+import type { AccessToken, CachingTokenSource, Resource, TokenRequest } from '../model/token.ts';
 import { cacheKey, TokenCache } from './token-cache.ts';
 
 /** The platform's front end gives up after 230 seconds, callers long before. */

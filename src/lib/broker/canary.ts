@@ -1,10 +1,10 @@
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../runtime/clock.ts';
 import { credentialVersion } from '../credential/cached-credentials.ts';
-import type { Credential } from '../credential/credential.ts';
+import type { Credential } from '../model/credential.ts';
 import type { EntraFailure, TokenReply } from '../entra/judge-token-reply.ts';
 import type { Redeemer } from '../entra/redeemer.ts';
-import type { TenantId } from '../identifiers.ts';
-import { SingleFlight } from '../single-flight.ts';
+import type { TenantId } from '../model/identifiers.ts';
+import { SingleFlight } from '../runtime/single-flight.ts';
 import { type Place, redemptionOf, type What } from './redemption-of.ts';
 
 /**

@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.ts';
-import type { BrokerError } from '../errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { BrokerError } from '../model/errors.ts';
 import type { Place } from './redemption-of.ts';
 
 /** How often a dead credential's store is looked at: recovery shows within a minute of a new version. */

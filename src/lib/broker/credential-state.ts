@@ -1,9 +1,9 @@
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../runtime/clock.ts';
 import { credentialVersion } from '../credential/cached-credentials.ts';
-import type { Credential } from '../credential/credential.ts';
+import type { Credential } from '../model/credential.ts';
 import type { EntraFailure } from '../entra/judge-token-reply.ts';
-import type { BrokerError } from '../errors.ts';
-import { errorFields, type Logger } from '../log.ts';
+import type { BrokerError } from '../model/errors.ts';
+import { errorFields, type Logger } from '../runtime/log.ts';
 import type { Canary } from './canary.ts';
 import { CredentialBreaker } from './credential-breaker.ts';
 import { Doubt } from './doubt.ts';

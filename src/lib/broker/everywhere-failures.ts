@@ -1,6 +1,6 @@
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { EntraFailure } from '../entra/judge-token-reply.ts';
-import type { TenantId } from '../identifiers.ts';
+import type { TenantId } from '../model/identifiers.ts';
 import type { Place } from './redemption-of.ts';
 
 /**

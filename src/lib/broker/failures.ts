@@ -1,5 +1,5 @@
 import type { EntraFailure } from '../entra/judge-token-reply.ts';
-import { BrokerError, type ErrorCode, errorTable } from '../errors.ts';
+import { BrokerError, type ErrorCode, errorTable } from '../model/errors.ts';
 import { isAwayOnly } from './everywhere-failures.ts';
 
 /** Until the servers that lag have most likely learnt of a new client credential, seconds. */

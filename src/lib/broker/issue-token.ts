@@ -1,17 +1,17 @@
 import * as z from 'zod';
 import { type AuditEntry, type AuditLog, longestRecordSeconds } from '../audit/audit-log.ts';
-import type { Caller } from '../callers/caller.ts';
+import type { Caller } from '../model/caller.ts';
 import { type Denial, denyInAnyTenant } from '../callers/decide.ts';
 import { judgeScopes, type ScopeLimit } from '../callers/judge-scopes.ts';
 import type { PolicyStore } from '../callers/policy-store.ts';
-import type { Clock } from '../clock.ts';
-import { BrokerError, type ErrorCode, toBrokerError } from '../errors.ts';
-import type { TenantId } from '../identifiers.ts';
-import { errorFields, type Logger, scrub } from '../log.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { BrokerError, type ErrorCode, toBrokerError } from '../model/errors.ts';
+import type { TenantId } from '../model/identifiers.ts';
+import { errorFields, type Logger, scrub } from '../runtime/log.ts';
 import type { TenantDirectory } from '../tenants/directory.ts';
 import { decideForTenant, findTenant, parseReference, refusalOf } from './asked-tenant.ts';
-import type { ResourceRegistry } from './resources.ts';
-import { type AccessToken, type CachingTokenSource, grants, type TokenRequest } from './token.ts';
+import type { ResourceRegistry } from '../model/resources.ts';
+import { type AccessToken, type CachingTokenSource, grants, type TokenRequest } from '../model/token.ts';
 
 /** Entra's tokens live 60 to 90 minutes ("Access tokens", token lifetime): a longer demand could not be met reliably. */
 const longestLifetimeSeconds = 3_000;

@@ -1,8 +1,8 @@
 import { type AuditEntry, type AuditLog, longestRecordSeconds } from '../audit/audit-log.ts';
-import type { Clock } from '../clock.ts';
-import { type ErrorCode, toBrokerError } from '../errors.ts';
-import type { TenantId } from '../identifiers.ts';
-import type { AccessToken, TokenRequest, TokenSource } from './token.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { type ErrorCode, toBrokerError } from '../model/errors.ts';
+import type { TenantId } from '../model/identifiers.ts';
+import type { AccessToken, TokenRequest, TokenSource } from '../model/token.ts';
 
 export interface RecordedTokensDeps {
   readonly tokens: TokenSource;

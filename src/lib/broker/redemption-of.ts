@@ -1,7 +1,7 @@
-import type { Credential } from '../credential/credential.ts';
+import type { Credential } from '../model/credential.ts';
 import type { Redemption } from '../entra/redeemer.ts';
-import { BrokerError } from '../errors.ts';
-import type { TokenRequest } from './token.ts';
+import { BrokerError } from '../model/errors.ts';
+import type { TokenRequest } from '../model/token.ts';
 
 /** A token request as far as a redemption goes. */
 export type What = Pick<TokenRequest, 'tenantId' | 'grant' | 'application' | 'correlationId'> & {

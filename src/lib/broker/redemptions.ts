@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import type { Clock, Random } from '../clock.ts';
+import type { Clock, Random } from '../runtime/clock.ts';
 import { type CachedCredentials, credentialVersion } from '../credential/cached-credentials.ts';
-import type { Credential } from '../credential/credential.ts';
+import type { Credential } from '../model/credential.ts';
 import type { EntraFailure, RedeemedToken, TokenReply } from '../entra/judge-token-reply.ts';
 import type { Redeemer } from '../entra/redeemer.ts';
-import { BrokerError } from '../errors.ts';
-import type { Limiter } from '../limiter.ts';
-import type { Logger } from '../log.ts';
+import { BrokerError } from '../model/errors.ts';
+import type { Limiter } from '../runtime/limiter.ts';
+import type { Logger } from '../runtime/log.ts';
 import { Canary, type CanarySettings } from './canary.ts';
 import { CredentialState } from './credential-state.ts';
 import { tenantError, transientError } from './failures.ts';
 import { redemptionOf, type What } from './redemption-of.ts';
-import { type AccessToken, grants, type TokenRequest } from './token.ts';
+import { type AccessToken, grants, type TokenRequest } from '../model/token.ts';
 
 /** Tries of one redemption when Entra stumbles, and the pauses between them: full jitter, "Retry pattern". */
 const attempts = 3;

@@ -1,8 +1,8 @@
 import { LRUCache } from 'lru-cache';
-import type { Clock, Random } from '../clock.ts';
-import type { BrokerError } from '../errors.ts';
-import type { TenantId } from '../identifiers.ts';
-import type { AccessToken, TokenRequest } from './token.ts';
+import type { Clock, Random } from '../runtime/clock.ts';
+import type { BrokerError } from '../model/errors.ts';
+import type { TenantId } from '../model/identifiers.ts';
+import type { AccessToken, TokenRequest } from '../model/token.ts';
 
 /** A token that ends sooner than this is of no use to anybody, whatever was asked. */
 const usableSeconds = 60;

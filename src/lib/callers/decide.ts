@@ -1,6 +1,6 @@
-import type { Grant } from '../broker/token.ts';
-import type { DomainName, TenantId } from '../identifiers.ts';
-import type { Caller } from './caller.ts';
+import type { Grant } from '../model/token.ts';
+import type { DomainName, TenantId } from '../model/identifiers.ts';
+import type { Caller } from '../model/caller.ts';
 import type { AccessPolicy, Rule, Selection } from './policy.ts';
 
 /** What a caller asks for, as far as the policy looks at it. */

@@ -1,5 +1,5 @@
-import type { CloudName } from '../entra/clouds.ts';
-import type { TenantId } from '../identifiers.ts';
+import type { CloudName } from '../model/clouds.ts';
+import type { TenantId } from '../model/identifiers.ts';
 
 /**
  * The host that v1 tokens name as their issuer, per cloud. An application gets v1 tokens until its manifest sets

@@ -1,9 +1,9 @@
 import * as z from 'zod';
-import { parseGuid, type TenantId } from '../identifiers.ts';
-import { type Caller, type CallerRole, callerRoles } from './caller.ts';
+import { parseGuid, type TenantId } from '../model/identifiers.ts';
+import { type Caller, type CallerRole, callerRoles } from '../model/caller.ts';
 import { Refusal } from './compact-jwt.ts';
 import type { Issuers } from './issuers.ts';
-import { safeParse } from '../safe-parse.ts';
+import { safeParse } from '../runtime/safe-parse.ts';
 
 /** What a token must say to count here. */
 export interface ClaimExpectations {

@@ -3,7 +3,7 @@ import { didYouMean } from './did-you-mean.ts';
 import { duplicateKey } from './duplicate-key.ts';
 import type { AccessPolicy, Rule, Selection } from './policy.ts';
 import { type PolicyDocument, policyDocumentSchema, policyJsonSchema, type RuleDocument } from './policy-document.ts';
-import { safeParse } from '../safe-parse.ts';
+import { safeParse } from '../runtime/safe-parse.ts';
 
 export type ParsedPolicy =
   | {

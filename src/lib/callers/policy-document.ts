@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import { grants } from '../broker/token.ts';
-import { applicationNamePattern } from '../credential/credential.ts';
-import { callerRoles } from './caller.ts';
+import { grants } from '../model/token.ts';
+import { applicationNamePattern } from '../model/credential.ts';
+import { callerRoles } from '../model/caller.ts';
 
 /**
  * The access policy as it is written in `access-policy.json`. The JSON schema that editors complete from is made of this

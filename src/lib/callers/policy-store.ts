@@ -1,6 +1,6 @@
-import { type Clock, isoTime } from '../clock.ts';
-import { withDeadline } from '../deadline.ts';
-import { errorFields, type Logger } from '../log.ts';
+import { type Clock, isoTime } from '../runtime/clock.ts';
+import { withDeadline } from '../runtime/deadline.ts';
+import { errorFields, type Logger } from '../runtime/log.ts';
 import { type AccessPolicy, denyAll } from './policy.ts';
 import { parsePolicy } from './parse-policy.ts';
 

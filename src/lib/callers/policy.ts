@@ -1,5 +1,5 @@
-import type { Grant } from '../broker/token.ts';
-import type { CallerRole } from './caller.ts';
+import type { Grant } from '../model/token.ts';
+import type { CallerRole } from '../model/caller.ts';
 import type { ScopeLimit } from './judge-scopes.ts';
 
 /** All, or these. */

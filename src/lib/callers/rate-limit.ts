@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
-import type { Clock } from '../clock.ts';
-import { BrokerError } from '../errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { BrokerError } from '../model/errors.ts';
 
 export interface RateLimitSettings {
   /** Sustained rate for one caller, requests per minute, at least 1. */

@@ -1,11 +1,11 @@
 import { importJWK, type CryptoKey } from 'jose';
 import * as z from 'zod';
-import type { Clock } from '../clock.ts';
-import { BrokerError } from '../errors.ts';
-import { type Fetch, outboundFailure, parseJson, retryAfterSeconds, send } from '../http/outbound.ts';
-import type { TenantId } from '../identifiers.ts';
-import { errorFields, type Logger } from '../log.ts';
-import { safeParse } from '../safe-parse.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { BrokerError } from '../model/errors.ts';
+import { type Fetch, outboundFailure, parseJson, retryAfterSeconds, send } from '../runtime/outbound.ts';
+import type { TenantId } from '../model/identifiers.ts';
+import { errorFields, type Logger } from '../runtime/log.ts';
+import { safeParse } from '../runtime/safe-parse.ts';
 
 /** Entra's public keys by key id. */
 export interface SigningKeys {

@@ -1,9 +1,9 @@
 import * as z from 'zod';
-import { type Cloud, cloudNames, clouds, withEndpoints } from '../entra/clouds.ts';
-import { BrokerError } from '../errors.ts';
+import { type Cloud, cloudNames, clouds, withEndpoints } from '../model/clouds.ts';
+import { BrokerError } from '../model/errors.ts';
 import { webhookForms } from '../notifications/webhook-bodies.ts';
-import { Secret } from '../secret.ts';
-import { type DomainName, parseDomainName, parseGuid, parseTenantId, type TenantId } from '../identifiers.ts';
+import { Secret } from '../model/secret.ts';
+import { type DomainName, parseDomainName, parseGuid, parseTenantId, type TenantId } from '../model/identifiers.ts';
 
 /**
  * Every app setting, once: name, meaning, default. `local.settings.sample.json` and docs/settings.md follow from it

@@ -1,4 +1,4 @@
-import { defaultApplication } from './credential.ts';
+import { defaultApplication } from '../model/credential.ts';
 
 /** Commands that see to one of the broker's applications, as advice names them. */
 const commands = /`(ptb (?:setup|consent|rotate|doctor|revoke|tenants consent)\b[^`]*)`/g;

@@ -1,9 +1,9 @@
-import { SingleFlight } from '../single-flight.ts';
-import type { Clock } from '../clock.ts';
-import { withinOr } from '../deadline.ts';
-import { type BrokerError, toBrokerError } from '../errors.ts';
-import { errorFields, type Logger } from '../log.ts';
-import type { Credential } from './credential.ts';
+import { SingleFlight } from '../runtime/single-flight.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { withinOr } from '../runtime/deadline.ts';
+import { type BrokerError, toBrokerError } from '../model/errors.ts';
+import { errorFields, type Logger } from '../runtime/log.ts';
+import type { Credential } from '../model/credential.ts';
 import type { CredentialStore } from './credential-store.ts';
 
 interface Cached {

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
-import { BrokerError } from '../errors.ts';
-import { Secret } from '../secret.ts';
-import type { ClientCredential } from './credential.ts';
+import { BrokerError } from '../model/errors.ts';
+import { Secret } from '../model/secret.ts';
+import type { ClientCredential } from '../model/credential.ts';
 
 const keyPattern = /-----BEGIN (?:RSA |EC |)PRIVATE KEY-----[\s\S]+?-----END (?:RSA |EC |)PRIVATE KEY-----/;
 const certificatePattern = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;

@@ -1,11 +1,11 @@
 import { X509Certificate } from 'node:crypto';
-import type { Clock } from '../clock.ts';
-import { BrokerError } from '../errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { BrokerError } from '../model/errors.ts';
 import type { GraphClient } from '../graph/client.ts';
 import { isJsonObject, type JsonObject, textOf } from '../graph/reply.ts';
 import type { GraphWriter } from '../graph/write.ts';
 import { parseCertificate } from './certificate.ts';
-import { type ClientCredential, clientCredentialName, type StoredClientCredential } from './credential.ts';
+import { type ClientCredential, clientCredentialName, type StoredClientCredential } from '../model/credential.ts';
 
 /** A certificate lives longer than a secret: its key never travels, only signatures do. */
 export const certificateLifeMs = 365 * 86_400_000;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../runtime/clock.ts';
 import { type JsonObject, objectsIn, textOf } from '../graph/reply.ts';
 import {
   type CertificateDeps,
@@ -9,7 +9,7 @@ import {
   unregisterCertificates,
 } from './client-certificate.ts';
 import { clientSecretLifeMs, issueClientSecret, removeClientSecret } from './client-secret.ts';
-import { type ClientCredential, clientCredentialName, type StoredClientCredential } from './credential.ts';
+import { type ClientCredential, clientCredentialName, type StoredClientCredential } from '../model/credential.ts';
 import type { ClientCredentialVersion, CredentialStore } from './credential-store.ts';
 
 /** A client credential of a broker's making, as Entra lists it. */

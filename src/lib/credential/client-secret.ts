@@ -1,9 +1,9 @@
-import type { Clock } from '../clock.ts';
-import { BrokerError, toBrokerError } from '../errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { BrokerError, toBrokerError } from '../model/errors.ts';
 import { textOf } from '../graph/reply.ts';
 import type { GraphWriter } from '../graph/write.ts';
-import { Secret } from '../secret.ts';
-import { clientCredentialName } from './credential.ts';
+import { Secret } from '../model/secret.ts';
+import { clientCredentialName } from '../model/credential.ts';
 
 /** How long a new client secret is good for: long enough to miss a renewal or five, short enough to matter if it leaks. */
 export const clientSecretLifeMs = 180 * 86_400_000;

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../errors.ts';
+import type { ErrorCode } from '../model/errors.ts';
 
 /** How an application's credential is. `degraded` works, but somebody should look; `down` does not work. */
 export const healthStatuses = ['ok', 'degraded', 'down'] as const;

@@ -1,4 +1,4 @@
-import type { ClientCredential, Credential, StoredClientCredential, StoredRefreshToken } from './credential.ts';
+import type { ClientCredential, Credential, StoredClientCredential, StoredRefreshToken } from '../model/credential.ts';
 
 export type NewRefreshToken = Omit<StoredRefreshToken, 'version'> & { readonly clientId: string };
 export type NewClientCredential = Omit<StoredClientCredential, 'version'>;

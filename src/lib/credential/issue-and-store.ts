@@ -1,6 +1,6 @@
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { ClientKeys } from './client-keys.ts';
-import type { StoredClientCredential } from './credential.ts';
+import type { StoredClientCredential } from '../model/credential.ts';
 import type { CredentialStore } from './credential-store.ts';
 import { type Patience, proveClientCredential, type RedeemAsItselfDeps } from './prove-client-credential.ts';
 import { storeOrUndo } from './store-or-undo.ts';

@@ -1,6 +1,6 @@
 import type { RedeemedToken } from '../entra/judge-token-reply.ts';
-import { BrokerError } from '../errors.ts';
-import { refreshTokenLifeMs, type StoredClientCredential, type StoredRefreshToken } from './credential.ts';
+import { BrokerError } from '../model/errors.ts';
+import { refreshTokenLifeMs, type StoredClientCredential, type StoredRefreshToken } from '../model/credential.ts';
 import type { NewRefreshToken } from './credential-store.ts';
 
 /**

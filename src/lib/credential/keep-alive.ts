@@ -1,6 +1,6 @@
-import type { Clock } from '../clock.ts';
-import { BrokerError, toBrokerError } from '../errors.ts';
-import { errorFields, type Logger } from '../log.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { BrokerError, toBrokerError } from '../model/errors.ts';
+import { errorFields, type Logger } from '../runtime/log.ts';
 import type { CredentialJournal } from './credential-journal.ts';
 import { probeMfa, type MfaProbeDeps } from './mfa-probe.ts';
 import { removeFormerCredentials, type RenewalDeps, renewClientCredential } from './renew-client-credential.ts';

@@ -1,6 +1,6 @@
 import type { KeyVaultSecret, SecretClient, SecretProperties } from '@azure/keyvault-secrets';
-import { BrokerError } from '../errors.ts';
-import type { Credential, StoredClientCredential, StoredRefreshToken } from './credential.ts';
+import { BrokerError } from '../model/errors.ts';
+import type { Credential, StoredClientCredential, StoredRefreshToken } from '../model/credential.ts';
 import type {
   ClientCredentialVersion,
   CredentialStore,

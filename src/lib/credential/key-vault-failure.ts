@@ -1,4 +1,4 @@
-import { BrokerError } from '../errors.ts';
+import { BrokerError } from '../model/errors.ts';
 
 /** The HTTP status in an error of the Azure SDK (`RestError.statusCode`), where there is one. */
 export function statusOf(error: unknown): number | undefined {

@@ -1,7 +1,7 @@
-import type { Clock } from '../clock.ts';
-import { BrokerError } from '../errors.ts';
-import { type Fetch, outboundFailure, send } from '../http/outbound.ts';
-import type { Secret } from '../secret.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { BrokerError } from '../model/errors.ts';
+import { type Fetch, outboundFailure, send } from '../runtime/outbound.ts';
+import type { Secret } from '../model/secret.ts';
 
 export interface MfaProbeDeps {
   readonly fetch: Fetch;

@@ -1,6 +1,6 @@
 import { errorOf } from '../entra/judge-token-reply.ts';
-import { errorFields } from '../log.ts';
-import type { StoredClientCredential } from './credential.ts';
+import { errorFields } from '../runtime/log.ts';
+import type { StoredClientCredential } from '../model/credential.ts';
 import type { ClientCredentialVersion } from './credential-store.ts';
 import { redeemAsItself, type UsableClient, type WorkingClientDeps } from './prove-client-credential.ts';
 

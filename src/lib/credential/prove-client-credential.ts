@@ -1,10 +1,10 @@
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../runtime/clock.ts';
 import { errorOf, type TokenReply } from '../entra/judge-token-reply.ts';
 import type { Redeemer } from '../entra/redeemer.ts';
-import type { Logger } from '../log.ts';
-import type { Secret } from '../secret.ts';
+import type { Logger } from '../runtime/log.ts';
+import type { Secret } from '../model/secret.ts';
 import { orphanAgeMs } from './client-keys.ts';
-import type { StoredClientCredential } from './credential.ts';
+import type { StoredClientCredential } from '../model/credential.ts';
 import type { CredentialStore } from './credential-store.ts';
 import { versionsKept } from './rotate.ts';
 

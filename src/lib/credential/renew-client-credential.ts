@@ -1,12 +1,12 @@
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { GraphClient } from '../graph/client.ts';
 import { graphStatus, type GraphWriter } from '../graph/write.ts';
-import { errorFields } from '../log.ts';
-import type { Secret } from '../secret.ts';
+import { errorFields } from '../runtime/log.ts';
+import type { Secret } from '../model/secret.ts';
 import { adviceFor } from './advice.ts';
 import type { CreateCertificate } from './client-certificate.ts';
 import { applicationPath, type ClientKeys, clientKeys, type RegisteredKey, removeUnused } from './client-keys.ts';
-import type { ClientCredential, StoredClientCredential } from './credential.ts';
+import type { ClientCredential, StoredClientCredential } from '../model/credential.ts';
 import { issueAndStore } from './issue-and-store.ts';
 import { adoptProposed } from './proposed-credential.ts';
 import {

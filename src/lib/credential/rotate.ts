@@ -1,8 +1,8 @@
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../runtime/clock.ts';
 import { type EntraFailure, errorOf, type RedeemedToken } from '../entra/judge-token-reply.ts';
-import { BrokerError } from '../errors.ts';
-import { errorFields, type Logger } from '../log.ts';
-import type { StoredClientCredential, StoredRefreshToken } from './credential.ts';
+import { BrokerError } from '../model/errors.ts';
+import { errorFields, type Logger } from '../runtime/log.ts';
+import type { StoredClientCredential, StoredRefreshToken } from '../model/credential.ts';
 import type { StoredVersion } from './credential-store.ts';
 import { judgeRolled } from './judge-rolled.ts';
 import { redeemFor, storeRefreshToken, type StoreRefreshTokenDeps } from './store-refresh-token.ts';

@@ -1,5 +1,5 @@
-import { toBrokerError } from '../errors.ts';
-import type { StoredClientCredential } from './credential.ts';
+import { toBrokerError } from '../model/errors.ts';
+import type { StoredClientCredential } from '../model/credential.ts';
 import type { CredentialStore, NewClientCredential } from './credential-store.ts';
 
 /**

@@ -1,7 +1,7 @@
-import { BrokerError, toBrokerError } from '../errors.ts';
+import { BrokerError, toBrokerError } from '../model/errors.ts';
 import { errorOf, type RedeemedToken } from '../entra/judge-token-reply.ts';
 import type { Redeemer } from '../entra/redeemer.ts';
-import type { StoredClientCredential, StoredRefreshToken } from './credential.ts';
+import type { StoredClientCredential, StoredRefreshToken } from '../model/credential.ts';
 import type { CredentialStore, NewRefreshToken } from './credential-store.ts';
 
 export interface StoreRefreshTokenDeps {

@@ -1,14 +1,14 @@
 import type { KeyVaultSecret, SecretProperties } from '@azure/keyvault-secrets';
-import { BrokerError } from '../errors.ts';
-import { parseTenantId } from '../identifiers.ts';
-import { Secret } from '../secret.ts';
+import { BrokerError } from '../model/errors.ts';
+import { parseTenantId } from '../model/identifiers.ts';
+import { Secret } from '../model/secret.ts';
 import { parseCertificate } from './certificate.ts';
 import {
   type ClientCredential,
   refreshTokenLifeMs,
   type StoredClientCredential,
   type StoredRefreshToken,
-} from './credential.ts';
+} from '../model/credential.ts';
 import type {
   ClientCredentialVersion,
   NewClientCredential,

@@ -1,5 +1,5 @@
 import type { TableClient } from '@azure/data-tables';
-import { BrokerError, isErrorCode } from '../errors.ts';
+import { BrokerError, isErrorCode } from '../model/errors.ts';
 import {
   type CredentialJournal,
   type CredentialState,

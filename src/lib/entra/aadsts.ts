@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../errors.ts';
+import type { ErrorCode } from '../model/errors.ts';
 
 /**
  * What an AADSTS number most likely means. Sources: "Microsoft Entra authentication and authorization error codes"

@@ -1,4 +1,4 @@
-import { clouds } from './clouds.ts';
+import { clouds } from '../model/clouds.ts';
 
 /** Application ids of the built-in resources, by alias: version 2.0 tokens name their resource so. */
 const applicationIds: Readonly<Record<string, string>> = {

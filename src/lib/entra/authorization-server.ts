@@ -1,5 +1,5 @@
 import type { AuthorizationServer } from 'oauth4webapi';
-import type { TenantId } from '../identifiers.ts';
+import type { TenantId } from '../model/identifiers.ts';
 
 /** The library that speaks OAuth where a person signs in; loaded when somebody does, never by the function app. */
 export type OAuthLibrary = typeof import('oauth4webapi');

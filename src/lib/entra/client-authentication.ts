@@ -1,6 +1,6 @@
 import { createPrivateKey } from 'node:crypto';
 import type { ClientAuth } from 'oauth4webapi';
-import type { ClientCredential } from '../credential/credential.ts';
+import type { ClientCredential } from '../model/credential.ts';
 import type { OAuthLibrary } from './authorization-server.ts';
 
 /** RFC 7523 section 2.2: the client proves itself with a signed JWT. */

@@ -1,10 +1,10 @@
 import * as z from 'zod';
-import { BrokerError, type ErrorCode, type LogFields } from '../errors.ts';
-import { parseJson, type OutboundReply, retryAfterSeconds } from '../http/outbound.ts';
-import { Secret } from '../secret.ts';
+import { BrokerError, type ErrorCode, type LogFields } from '../model/errors.ts';
+import { parseJson, type OutboundReply, retryAfterSeconds } from '../runtime/outbound.ts';
+import { Secret } from '../model/secret.ts';
 import { aadstsMeanings, type Reach } from './aadsts.ts';
 import { readClaims, type TokenClaims } from './token-claims.ts';
-import { safeParse } from '../safe-parse.ts';
+import { safeParse } from '../runtime/safe-parse.ts';
 
 /** A token that Entra issued. */
 export interface RedeemedToken {

@@ -1,6 +1,6 @@
 import type { INetworkModule, NetworkRequestOptions, NetworkResponse } from '@azure/msal-node';
-import type { Clock } from '../clock.ts';
-import { type Fetch, OutboundError, type OutboundReply, parseJson, send } from '../http/outbound.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { type Fetch, OutboundError, type OutboundReply, parseJson, send } from '../runtime/outbound.ts';
 
 /** A reply of the token endpoint is a few KiB; a token with many groups stays below this. */
 const maxReplyBytes = 256 * 1024;

@@ -1,9 +1,9 @@
 import type { AuthorizationServer, Client, ClientAuth, DeviceAuthorizationResponse } from 'oauth4webapi';
-import type { Clock } from '../clock.ts';
-import type { ClientCredential } from '../credential/credential.ts';
-import { BrokerError } from '../errors.ts';
-import type { Fetch } from '../http/outbound.ts';
-import type { TenantId } from '../identifiers.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { ClientCredential } from '../model/credential.ts';
+import { BrokerError } from '../model/errors.ts';
+import type { Fetch } from '../runtime/outbound.ts';
+import type { TenantId } from '../model/identifiers.ts';
 import { authorizationServer, type OAuthLibrary } from './authorization-server.ts';
 import { clientAuthentication } from './client-authentication.ts';
 import type { RedeemedToken } from './judge-token-reply.ts';

@@ -1,5 +1,5 @@
-import { BrokerError } from '../errors.ts';
-import { outboundFailure, type OutboundReply, send } from '../http/outbound.ts';
+import { BrokerError } from '../model/errors.ts';
+import { outboundFailure, type OutboundReply, send } from '../runtime/outbound.ts';
 import { type EntraFailure, errorOf, judgeTokenReply, type RedeemedToken } from './judge-token-reply.ts';
 import type { SignInClientDeps } from './sign-in-client.ts';
 

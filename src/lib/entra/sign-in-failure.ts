@@ -1,4 +1,4 @@
-import { BrokerError } from '../errors.ts';
+import { BrokerError } from '../model/errors.ts';
 import { aadstsMeanings } from './aadsts.ts';
 import type { EntraFailure } from './judge-token-reply.ts';
 

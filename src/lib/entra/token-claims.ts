@@ -1,4 +1,4 @@
-import { parseJson } from '../http/outbound.ts';
+import { parseJson } from '../runtime/outbound.ts';
 
 /**
  * What an access token says of itself. Microsoft calls access tokens opaque ("Access tokens", do not parse tokens for

@@ -1,4 +1,4 @@
-import type { BrokerError } from '../errors.ts';
+import type { BrokerError } from '../model/errors.ts';
 import { type Binding, exchange, type ExchangeDeps, pause } from './exchange.ts';
 import { itemsOf } from './paging.ts';
 import { failureOf, isTransientStatus, type JsonObject, objectOf, textOf, valueOf } from './reply.ts';

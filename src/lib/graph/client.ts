@@ -1,4 +1,4 @@
-import { BrokerError } from '../errors.ts';
+import { BrokerError } from '../model/errors.ts';
 import { type BatchReply, type BatchRequest, readBatch } from './batch.ts';
 import { type Binding, exchange, type ExchangeDeps } from './exchange.ts';
 import { itemsOf, pages } from './paging.ts';

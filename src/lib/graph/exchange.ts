@@ -1,5 +1,5 @@
-import type { Clock, Random } from '../clock.ts';
-import { BrokerError } from '../errors.ts';
+import type { Clock, Random } from '../runtime/clock.ts';
+import { BrokerError } from '../model/errors.ts';
 import {
   type Fetch,
   outboundFailure,
@@ -7,9 +7,9 @@ import {
   type OutboundRequest,
   retryAfterSeconds,
   send,
-} from '../http/outbound.ts';
-import type { Secret } from '../secret.ts';
-import type { Limiter } from '../limiter.ts';
+} from '../runtime/outbound.ts';
+import type { Secret } from '../model/secret.ts';
+import type { Limiter } from '../runtime/limiter.ts';
 import { isTransientStatus, type Peer } from './reply.ts';
 
 /** What every client of this folder needs from outside. */

@@ -1,4 +1,4 @@
-import { BrokerError } from '../errors.ts';
+import { BrokerError } from '../model/errors.ts';
 import { isJsonObject, type JsonObject, type Peer } from './reply.ts';
 
 /** 10,000 pages of 999 users are ten million: more is a server that goes round in circles. */

@@ -1,5 +1,5 @@
-import { BrokerError } from '../errors.ts';
-import { type OutboundReply, parseJson, retryAfterSeconds } from '../http/outbound.ts';
+import { BrokerError } from '../model/errors.ts';
+import { type OutboundReply, parseJson, retryAfterSeconds } from '../runtime/outbound.ts';
 
 /** A JSON object as it came: nothing in it is known yet. */
 export type JsonObject = Readonly<Record<string, unknown>>;

@@ -1,5 +1,5 @@
-import { BrokerError } from '../errors.ts';
-import { outboundFailure, type OutboundReply, retryAfterSeconds, send } from '../http/outbound.ts';
+import { BrokerError } from '../model/errors.ts';
+import { outboundFailure, type OutboundReply, retryAfterSeconds, send } from '../runtime/outbound.ts';
 import { versioned } from './client.ts';
 import { type Binding, exchange, type ExchangeDeps, pause } from './exchange.ts';
 import { isJsonObject, type JsonObject, valueOf } from './reply.ts';

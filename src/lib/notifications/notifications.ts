@@ -1,6 +1,6 @@
-import { type BrokerError, toBrokerError } from '../errors.ts';
-import { errorFields, type Logger } from '../log.ts';
-import type { Secret } from '../secret.ts';
+import { type BrokerError, toBrokerError } from '../model/errors.ts';
+import { errorFields, type Logger } from '../runtime/log.ts';
+import type { Secret } from '../model/secret.ts';
 import { type Notifier, silentNotifier } from './notice.ts';
 import type { WebhookForm } from './webhook-bodies.ts';
 import { createWebhookNotifier, type WebhookNotifierDeps } from './webhook-notifier.ts';

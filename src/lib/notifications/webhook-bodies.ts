@@ -1,4 +1,4 @@
-import { scrub } from '../log.ts';
+import { scrub } from '../runtime/log.ts';
 import type { Notice } from './notice.ts';
 
 /** Whose incoming webhook it is: the bodies differ. */

@@ -1,4 +1,4 @@
-import { errorTable } from '../errors.ts';
+import { errorTable } from '../model/errors.ts';
 import type { Notice, Notifier } from '../notifications/notice.ts';
 import type { Run, TenantRun } from './run.ts';
 import { previousRun } from './run-changes.ts';

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import type { ResourceRegistry } from '../broker/resources.ts';
-import type { TokenSource } from '../broker/token.ts';
-import { noLongerNeeded } from '../deadline.ts';
-import { BrokerError } from '../errors.ts';
+import type { ResourceRegistry } from '../model/resources.ts';
+import type { TokenSource } from '../model/token.ts';
+import { noLongerNeeded } from '../runtime/deadline.ts';
+import { BrokerError } from '../model/errors.ts';
 import { createGraphClient } from '../graph/client.ts';
 import type { ExchangeDeps } from '../graph/exchange.ts';
-import type { Logger } from '../log.ts';
-import type { Secret } from '../secret.ts';
+import type { Logger } from '../runtime/log.ts';
+import type { Secret } from '../model/secret.ts';
 import type { Job, JobContext, JobTenant } from './job.ts';
 import { writeRows, type WrittenRows } from './row.ts';
 import { secretForms } from './secret-forms.ts';

@@ -1,4 +1,4 @@
-import type { TenantId } from '../identifiers.ts';
+import type { TenantId } from '../model/identifiers.ts';
 import type { Job } from './job.ts';
 import { type Row, type RowValue, tenantColumns } from './row.ts';
 import type { Run, TenantRun } from './run.ts';

@@ -6,7 +6,7 @@
  */
 import { type OrchestrationContext, RetryOptions, type Task } from 'durable-functions';
 import * as z from 'zod';
-import { errorTable } from '../errors.ts';
+import { errorTable } from '../model/errors.ts';
 import type { FinishRunInput, FinishRunResult } from './finish-run.ts';
 import type { PlanRunResult } from './plan-run.ts';
 import { longestRetryAfterSeconds } from './run.ts';

@@ -1,6 +1,6 @@
-import type { Clock } from '../clock.ts';
-import { BrokerError, type ErrorCode, errorTable } from '../errors.ts';
-import type { Logger } from '../log.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { BrokerError, type ErrorCode, errorTable } from '../model/errors.ts';
+import type { Logger } from '../runtime/log.ts';
 import {
   isEnded,
   type PlannedTenant,

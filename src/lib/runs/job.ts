@@ -1,8 +1,8 @@
-import type { Grant } from '../broker/token.ts';
+import type { Grant } from '../model/token.ts';
 import type { GraphClient } from '../graph/client.ts';
-import type { DomainName, TenantId } from '../identifiers.ts';
-import type { Logger } from '../log.ts';
-import type { Secret } from '../secret.ts';
+import type { DomainName, TenantId } from '../model/identifiers.ts';
+import type { Logger } from '../runtime/log.ts';
+import type { Secret } from '../model/secret.ts';
 import type { Row } from './row.ts';
 import { parseSchedule, type Schedule } from './schedule.ts';
 

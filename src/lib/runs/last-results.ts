@@ -1,7 +1,7 @@
-import { type Clock, isoTime } from '../clock.ts';
-import type { ErrorCode } from '../errors.ts';
-import type { TenantId } from '../identifiers.ts';
-import { SingleFlight } from '../single-flight.ts';
+import { type Clock, isoTime } from '../runtime/clock.ts';
+import type { ErrorCode } from '../model/errors.ts';
+import type { TenantId } from '../model/identifiers.ts';
+import { SingleFlight } from '../runtime/single-flight.ts';
 import type { TenantOutcome } from './run.ts';
 import type { RunLog } from './run-log.ts';
 

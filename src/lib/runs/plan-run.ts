@@ -1,7 +1,7 @@
-import type { Clock } from '../clock.ts';
-import { BrokerError, type ErrorCode, toBrokerError } from '../errors.ts';
-import type { TenantId } from '../identifiers.ts';
-import { errorFields, type Logger } from '../log.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { BrokerError, type ErrorCode, toBrokerError } from '../model/errors.ts';
+import type { TenantId } from '../model/identifiers.ts';
+import { errorFields, type Logger } from '../runtime/log.ts';
 import { incompleteList, type TenantDirectory } from '../tenants/directory.ts';
 import { type DelegatedTenant, isExcluded, reasonTexts } from '../tenants/tenant.ts';
 import { isEnded, longestRetryAfterSeconds, type RunPlan, type TenantRun } from './run.ts';

@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.ts';
-import { errorFields, type Logger } from '../log.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { errorFields, type Logger } from '../runtime/log.ts';
 import type { Job, JobRegistry } from './job.ts';
 import type { Orchestrations } from './orchestrations.ts';
 import { isEnded, type Run } from './run.ts';

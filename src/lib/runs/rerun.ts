@@ -1,5 +1,5 @@
-import { BrokerError } from '../errors.ts';
-import type { TenantId } from '../identifiers.ts';
+import { BrokerError } from '../model/errors.ts';
+import type { TenantId } from '../model/identifiers.ts';
 import { isEnded, type Run, type RunRequest } from './run.ts';
 import type { RunLog, RunResults } from './run-log.ts';
 

@@ -1,6 +1,6 @@
-import { BrokerError } from '../errors.ts';
-import { scrub } from '../log.ts';
-import type { Secret } from '../secret.ts';
+import { BrokerError } from '../model/errors.ts';
+import { scrub } from '../runtime/log.ts';
+import type { Secret } from '../model/secret.ts';
 import { secretForms } from './secret-forms.ts';
 
 export type RowValue = string | number | boolean | null;

@@ -1,4 +1,4 @@
-import type { TenantId } from '../identifiers.ts';
+import type { TenantId } from '../model/identifiers.ts';
 import { type Job, uncompared } from './job.ts';
 import type { Row } from './row.ts';
 import { compareRows, type RowChange } from './row-changes.ts';

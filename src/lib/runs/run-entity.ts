@@ -1,7 +1,7 @@
 import type { TableEntityResult } from '@azure/data-tables';
-import { type ErrorCode, isErrorCode } from '../errors.ts';
-import { parseTenantId } from '../identifiers.ts';
-import { scrub } from '../log.ts';
+import { type ErrorCode, isErrorCode } from '../model/errors.ts';
+import { parseTenantId } from '../model/identifiers.ts';
+import { scrub } from '../runtime/log.ts';
 import {
   type Run,
   type RunRequest,

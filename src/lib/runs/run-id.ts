@@ -1,4 +1,4 @@
-import { BrokerError } from '../errors.ts';
+import { BrokerError } from '../model/errors.ts';
 
 /** Identifies one run: `job@window`. It is the instance id of the orchestration, so one window has one run. */
 export type RunId = string;

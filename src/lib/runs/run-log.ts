@@ -1,4 +1,4 @@
-import type { TenantId } from '../identifiers.ts';
+import type { TenantId } from '../model/identifiers.ts';
 import type { Run, RunPlan, RunRequest, TenantOutcome, TenantRun } from './run.ts';
 import type { RunId } from './run-id.ts';
 

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
-import { BrokerError } from '../errors.ts';
-import type { TenantId } from '../identifiers.ts';
+import { BrokerError } from '../model/errors.ts';
+import type { TenantId } from '../model/identifiers.ts';
 import type { RunPlan } from './run.ts';
 import type { RunId } from './run-id.ts';
 import type { RunLog, RunResults } from './run-log.ts';

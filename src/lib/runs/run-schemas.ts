@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { type ErrorCode, isErrorCode } from '../errors.ts';
-import { parseTenantId, type TenantId } from '../identifiers.ts';
+import { type ErrorCode, isErrorCode } from '../model/errors.ts';
+import { parseTenantId, type TenantId } from '../model/identifiers.ts';
 import type { FinishRunResult } from './finish-run.ts';
 import type { PlanRunResult } from './plan-run.ts';
 import { type RunPlan, type RunRequest, runStatuses, tenantOutcomes } from './run.ts';

@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.ts';
-import { BrokerError } from '../errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { BrokerError } from '../model/errors.ts';
 import { isEnded, type RunStop } from './run.ts';
 import type { RunId } from './run-id.ts';
 import type { RunLog } from './run-log.ts';

@@ -1,6 +1,6 @@
-import { isoTime } from '../clock.ts';
-import { type ErrorCode, errorTable } from '../errors.ts';
-import type { TenantId } from '../identifiers.ts';
+import { isoTime } from '../runtime/clock.ts';
+import { type ErrorCode, errorTable } from '../model/errors.ts';
+import type { TenantId } from '../model/identifiers.ts';
 import { isEnded, type Run, type RunStatus, type TenantCounts, type TenantRun } from './run.ts';
 import type { RunId } from './run-id.ts';
 import type { RunLog } from './run-log.ts';

@@ -1,5 +1,5 @@
-import type { ErrorCode } from '../errors.ts';
-import type { TenantId } from '../identifiers.ts';
+import type { ErrorCode } from '../model/errors.ts';
+import type { TenantId } from '../model/identifiers.ts';
 import type { RunId } from './run-id.ts';
 
 export const runStatuses = ['pending', 'running', 'completed', 'failed', 'cancelled'] as const;

@@ -1,4 +1,4 @@
-import type { Secret } from '../secret.ts';
+import type { Secret } from '../model/secret.ts';
 
 /** Shorter ones would be found by chance. */
 const shortestForm = 16;

@@ -1,4 +1,4 @@
-import { BrokerError } from '../errors.ts';
+import { BrokerError } from '../model/errors.ts';
 import type { Job } from './job.ts';
 import { type RunId, runIdOf, scheduledWindow } from './run-id.ts';
 import { startRun, type StartRunDeps } from './start-run.ts';

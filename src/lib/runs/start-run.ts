@@ -1,7 +1,7 @@
-import type { Clock, Random } from '../clock.ts';
-import { BrokerError } from '../errors.ts';
-import type { TenantId } from '../identifiers.ts';
-import type { Logger } from '../log.ts';
+import type { Clock, Random } from '../runtime/clock.ts';
+import { BrokerError } from '../model/errors.ts';
+import type { TenantId } from '../model/identifiers.ts';
+import type { Logger } from '../runtime/log.ts';
 import type { JobRegistry } from './job.ts';
 import type { Orchestrations } from './orchestrations.ts';
 import { isEnded } from './run.ts';

@@ -1,4 +1,4 @@
-import { BrokerError } from '../errors.ts';
+import { BrokerError } from '../model/errors.ts';
 
 /** What the storage clients throw (`RestError`), as far as it is looked at here. */
 interface RestFailure {

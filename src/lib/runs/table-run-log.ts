@@ -1,6 +1,6 @@
 import type { TableClient, TableEntityQueryOptions, TransactionAction } from '@azure/data-tables';
-import { BrokerError } from '../errors.ts';
-import type { TenantId } from '../identifiers.ts';
+import { BrokerError } from '../model/errors.ts';
+import type { TenantId } from '../model/identifiers.ts';
 import type { Run, RunRequest, TenantOutcome, TenantRun } from './run.ts';
 import {
   changeProperties,

@@ -1,7 +1,7 @@
-import type { Clock } from '../clock.ts';
-import { BrokerError, type ErrorCode, toBrokerError } from '../errors.ts';
-import { parseDomainName } from '../identifiers.ts';
-import { errorFields, type Logger, scrub } from '../log.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { BrokerError, type ErrorCode, toBrokerError } from '../model/errors.ts';
+import { parseDomainName } from '../model/identifiers.ts';
+import { errorFields, type Logger, scrub } from '../runtime/log.ts';
 import { type ExecuteDeps, executeJob } from './execute-job.ts';
 import type { JobRegistry, JobTenant } from './job.ts';
 import { longestRetryAfterSeconds, type PlannedTenant, type RunPlan, type TenantRun } from './run.ts';

@@ -1,4 +1,4 @@
-import { errorFields } from '../log.ts';
+import { errorFields } from '../runtime/log.ts';
 import { announceRun, type AnnounceRunDeps } from './announce-run.ts';
 import { type FinishRunDeps, finishRun } from './finish-run.ts';
 import { isEnded, type Run } from './run.ts';

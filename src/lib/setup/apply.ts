@@ -3,7 +3,7 @@ import { clientKeys } from '../credential/client-keys.ts';
 import { issueAndStore, type IssueAndStoreDeps } from '../credential/issue-and-store.ts';
 import { federated, mayWait } from '../credential/proposed-credential.ts';
 import { isRefused, proveClientCredential } from '../credential/prove-client-credential.ts';
-import { BrokerError } from '../errors.ts';
+import { BrokerError } from '../model/errors.ts';
 import { type JsonObject, textOf } from '../graph/reply.ts';
 import { graphStatus } from '../graph/write.ts';
 import { applicationTag, type DirectoryState } from './directory-state.ts';

@@ -1,5 +1,5 @@
 import { adviceFor } from '../credential/advice.ts';
-import { type BrokerError, type ErrorCode, errorTable, toBrokerError } from '../errors.ts';
+import { type BrokerError, type ErrorCode, errorTable, toBrokerError } from '../model/errors.ts';
 
 /** What became of one check. `skipped`: it does not apply, or could not be looked at, so it says nothing. */
 export interface Check {

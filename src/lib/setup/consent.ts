@@ -1,9 +1,9 @@
-import { isoTime } from '../clock.ts';
-import { type ClientCredential, refreshTokenLifeMs, type StoredClientCredential } from '../credential/credential.ts';
+import { isoTime } from '../runtime/clock.ts';
+import { type ClientCredential, refreshTokenLifeMs, type StoredClientCredential } from '../model/credential.ts';
 import type { NewRefreshToken } from '../credential/credential-store.ts';
 import { storeRefreshToken, type StoreRefreshTokenDeps } from '../credential/store-refresh-token.ts';
 import type { RedeemedToken } from '../entra/judge-token-reply.ts';
-import { BrokerError } from '../errors.ts';
+import { BrokerError } from '../model/errors.ts';
 import { signIn, type SignInDeps, type SignInMethod } from './sign-in.ts';
 
 export interface ConsentDeps extends StoreRefreshTokenDeps, SignInDeps {}

@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.ts';
-import { BrokerError, type ErrorCode, toBrokerError } from '../errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { BrokerError, type ErrorCode, toBrokerError } from '../model/errors.ts';
 import { failureOf } from '../graph/reply.ts';
 import {
   type Fetch,
@@ -8,10 +8,10 @@ import {
   parseJson,
   retryAfterSeconds,
   send,
-} from '../http/outbound.ts';
-import type { TenantId } from '../identifiers.ts';
-import { Limiter } from '../limiter.ts';
-import type { Secret } from '../secret.ts';
+} from '../runtime/outbound.ts';
+import type { TenantId } from '../model/identifiers.ts';
+import { Limiter } from '../runtime/limiter.ts';
+import type { Secret } from '../model/secret.ts';
 import type { PermissionProfile } from './permissions.ts';
 
 export interface CustomerConsentDeps {

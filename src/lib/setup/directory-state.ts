@@ -1,5 +1,5 @@
 import type { KeyMark } from '../credential/client-keys.ts';
-import type { StoredClientCredential } from '../credential/credential.ts';
+import type { StoredClientCredential } from '../model/credential.ts';
 import type { JsonObject } from '../graph/reply.ts';
 
 /** The partner's security group whose members are trusted in customer tenants; made by Microsoft for every partner. */

@@ -1,6 +1,6 @@
-import { defaultApplication } from '../credential/credential.ts';
-import { BrokerError } from '../errors.ts';
-import type { TenantId } from '../identifiers.ts';
+import { defaultApplication } from '../model/credential.ts';
+import { BrokerError } from '../model/errors.ts';
+import type { TenantId } from '../model/identifiers.ts';
 import type { TenantDirectory } from '../tenants/directory.ts';
 import { type DelegatedTenant, reasonTexts } from '../tenants/tenant.ts';
 import { attempt, type Check, failed, ok, skipped } from './check.ts';

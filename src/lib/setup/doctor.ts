@@ -1,14 +1,14 @@
-import { judgeCredential } from '../credential/health.ts';
+import { judgeCredential } from '../health/health.ts';
 import { adviceFor } from '../credential/advice.ts';
 import { probeMfa } from '../credential/mfa-probe.ts';
-import type { Credential } from '../credential/credential.ts';
+import type { Credential } from '../model/credential.ts';
 import type { CredentialStore } from '../credential/credential-store.ts';
-import type { TokenSource } from '../broker/token.ts';
-import type { Resource } from '../broker/token.ts';
-import type { Clock } from '../clock.ts';
-import { type BrokerError, type ErrorCode, errorTable } from '../errors.ts';
-import type { Fetch } from '../http/outbound.ts';
-import type { TenantId } from '../identifiers.ts';
+import type { TokenSource } from '../model/token.ts';
+import type { Resource } from '../model/token.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { type BrokerError, type ErrorCode, errorTable } from '../model/errors.ts';
+import type { Fetch } from '../runtime/outbound.ts';
+import type { TenantId } from '../model/identifiers.ts';
 import { attempt, type Check, ok, skipped } from './check.ts';
 import { type CustomerCheckDeps, customerChecks } from './doctor-customers.ts';
 

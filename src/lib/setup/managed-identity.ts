@@ -1,4 +1,4 @@
-import { BrokerError } from '../errors.ts';
+import { BrokerError } from '../model/errors.ts';
 import type { GraphClient } from '../graph/client.ts';
 import { textOf } from '../graph/reply.ts';
 

@@ -1,8 +1,8 @@
-import type { ClientCredential } from '../credential/credential.ts';
+import type { ClientCredential } from '../model/credential.ts';
 import { mayWait } from '../credential/proposed-credential.ts';
 import { renewBeforeMs } from '../credential/renew-client-credential.ts';
-import { BrokerError } from '../errors.ts';
-import type { TenantId } from '../identifiers.ts';
+import { BrokerError } from '../model/errors.ts';
+import type { TenantId } from '../model/identifiers.ts';
 import { adminAgentsName, applicationTag, type DirectoryState } from './directory-state.ts';
 import { graphAppId, type PermissionProfile, type ResourcePermissions, signInScopes } from './permissions.ts';
 import { isExactly } from './registered-profile.ts';

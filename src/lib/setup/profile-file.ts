@@ -1,8 +1,8 @@
 import * as z from 'zod';
-import { BrokerError } from '../errors.ts';
+import { BrokerError } from '../model/errors.ts';
 import type { GraphClient } from '../graph/client.ts';
 import { isJsonObject, type JsonObject, textOf } from '../graph/reply.ts';
-import { parseGuid } from '../identifiers.ts';
+import { parseGuid } from '../model/identifiers.ts';
 import type { Permission, PermissionProfile, ResourcePermissions } from './permissions.ts';
 
 const names = z.array(z.string().min(1)).default([]);

@@ -1,8 +1,8 @@
 import { keyMark } from '../credential/client-keys.ts';
-import type { ClientCredential, StoredClientCredential } from '../credential/credential.ts';
+import type { ClientCredential, StoredClientCredential } from '../model/credential.ts';
 import type { CredentialStore } from '../credential/credential-store.ts';
 import { isProposed } from '../credential/proposed-credential.ts';
-import { toBrokerError } from '../errors.ts';
+import { toBrokerError } from '../model/errors.ts';
 import type { VaultState } from './read-directory-state.ts';
 
 /** What the vault remembers of an application, from disabled versions too. */

@@ -1,4 +1,4 @@
-import { BrokerError, toBrokerError } from '../errors.ts';
+import { BrokerError, toBrokerError } from '../model/errors.ts';
 import type { GraphClient } from '../graph/client.ts';
 import { permissionKey, type RegisteredApplication } from './directory-state.ts';
 import { type PermissionProfile, profileNames, profiles, requiredResourceAccess } from './permissions.ts';

@@ -1,9 +1,9 @@
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { CredentialStore, StoredVersion } from '../credential/credential-store.ts';
 import { applicationPath } from '../credential/client-keys.ts';
 import { removeClientSecret } from '../credential/client-secret.ts';
-import type { StoredRefreshToken } from '../credential/credential.ts';
-import { BrokerError, type ErrorCode } from '../errors.ts';
+import type { StoredRefreshToken } from '../model/credential.ts';
+import { BrokerError, type ErrorCode } from '../model/errors.ts';
 import type { GraphClient } from '../graph/client.ts';
 import { objectsIn, textOf } from '../graph/reply.ts';
 import type { GraphWriter } from '../graph/write.ts';

@@ -1,6 +1,6 @@
-import { isoTime } from '../clock.ts';
-import type { StoredRefreshToken } from '../credential/credential.ts';
-import { BrokerError, toBrokerError } from '../errors.ts';
+import { isoTime } from '../runtime/clock.ts';
+import type { StoredRefreshToken } from '../model/credential.ts';
+import { BrokerError, toBrokerError } from '../model/errors.ts';
 import {
   callerSteps,
   failing,

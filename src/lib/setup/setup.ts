@@ -1,4 +1,4 @@
-import { BrokerError, toBrokerError } from '../errors.ts';
+import { BrokerError, toBrokerError } from '../model/errors.ts';
 import type { GraphClient } from '../graph/client.ts';
 import { adoptionNotes } from './adoption-notes.ts';
 import { type ApplyDeps, SetupRun } from './apply.ts';

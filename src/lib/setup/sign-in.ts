@@ -1,6 +1,6 @@
 import { type DeviceCode, SignInClient, type SignInClientDeps, type SignInRequest } from '../entra/sign-in-client.ts';
 import type { RedeemedToken } from '../entra/judge-token-reply.ts';
-import { BrokerError } from '../errors.ts';
+import { BrokerError } from '../model/errors.ts';
 import { listenOnLoopback } from './loopback.ts';
 
 /** How a person is reached: in a browser on this machine, or with a code that is typed in on another one. */

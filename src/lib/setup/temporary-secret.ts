@@ -1,9 +1,9 @@
-import { isoTime, type Clock } from '../clock.ts';
+import { isoTime, type Clock } from '../runtime/clock.ts';
 import { applicationPath } from '../credential/client-keys.ts';
 import { issueClientSecret, removeClientSecret } from '../credential/client-secret.ts';
-import type { ClientCredential, StoredClientCredential } from '../credential/credential.ts';
+import type { ClientCredential, StoredClientCredential } from '../model/credential.ts';
 import { proveClientCredential, type RedeemAsItselfDeps } from '../credential/prove-client-credential.ts';
-import { toBrokerError } from '../errors.ts';
+import { toBrokerError } from '../model/errors.ts';
 import type { GraphWriter } from '../graph/write.ts';
 
 export interface TemporarySecretDeps extends RedeemAsItselfDeps {

@@ -1,9 +1,9 @@
-import { isoTime } from '../clock.ts';
-import { withinOr } from '../deadline.ts';
-import { SingleFlight } from '../single-flight.ts';
-import { BrokerError, toBrokerError } from '../errors.ts';
-import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../identifiers.ts';
-import { errorFields } from '../log.ts';
+import { isoTime } from '../runtime/clock.ts';
+import { withinOr } from '../runtime/deadline.ts';
+import { SingleFlight } from '../runtime/single-flight.ts';
+import { BrokerError, toBrokerError } from '../model/errors.ts';
+import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../model/identifiers.ts';
+import { errorFields } from '../runtime/log.ts';
 import type { DomainResolver } from './domain-resolver.ts';
 import { type ListCopies, type ListsDeps, readTenantLists, usableMs } from './lists.ts';
 import { resolveSelection, type WantedTenants } from './selection.ts';

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import * as z from 'zod';
-import type { Clock } from '../clock.ts';
-import { BrokerError } from '../errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { BrokerError } from '../model/errors.ts';
 import {
   type Fetch,
   OutboundError,
@@ -10,11 +10,11 @@ import {
   parseJson,
   retryAfterSeconds,
   send,
-} from '../http/outbound.ts';
-import { type DomainName, parseTenantId, type TenantId } from '../identifiers.ts';
-import { Limiter } from '../limiter.ts';
-import { SingleFlight } from '../single-flight.ts';
-import { safeParse } from '../safe-parse.ts';
+} from '../runtime/outbound.ts';
+import { type DomainName, parseTenantId, type TenantId } from '../model/identifiers.ts';
+import { Limiter } from '../runtime/limiter.ts';
+import { SingleFlight } from '../runtime/single-flight.ts';
+import { safeParse } from '../runtime/safe-parse.ts';
 
 /** Tells which tenant a domain is verified in. */
 export interface DomainResolver {

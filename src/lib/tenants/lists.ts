@@ -1,14 +1,14 @@
-import type { ResourceRegistry } from '../broker/resources.ts';
-import type { TokenSource } from '../broker/token.ts';
-import { isoTime } from '../clock.ts';
-import { BrokerError, toBrokerError } from '../errors.ts';
+import type { ResourceRegistry } from '../model/resources.ts';
+import type { TokenSource } from '../model/token.ts';
+import { isoTime } from '../runtime/clock.ts';
+import { BrokerError, toBrokerError } from '../model/errors.ts';
 import { createGraphClient } from '../graph/client.ts';
 import type { Binding, ExchangeDeps } from '../graph/exchange.ts';
 import { createPartnerCenterClient } from '../graph/partner-center.ts';
 import type { JsonObject } from '../graph/reply.ts';
-import type { CloudEndpoints } from '../entra/clouds.ts';
-import type { TenantId } from '../identifiers.ts';
-import { errorFields, type Logger } from '../log.ts';
+import type { CloudEndpoints } from '../model/clouds.ts';
+import type { TenantId } from '../model/identifiers.ts';
+import { errorFields, type Logger } from '../runtime/log.ts';
 import type { TenantLists } from './union.ts';
 
 export interface ListsDeps extends ExchangeDeps {

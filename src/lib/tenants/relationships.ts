@@ -1,4 +1,4 @@
-import { parseTenantId, type TenantId } from '../identifiers.ts';
+import { parseTenantId, type TenantId } from '../model/identifiers.ts';
 import { type JsonObject, objectOf, textOf } from '../graph/reply.ts';
 import type { ReachabilityReason } from './tenant.ts';
 

@@ -1,6 +1,6 @@
-import { BrokerError, toBrokerError } from '../errors.ts';
-import { type DomainName, parseTenantId, type TenantId } from '../identifiers.ts';
-import { Limiter } from '../limiter.ts';
+import { BrokerError, toBrokerError } from '../model/errors.ts';
+import { type DomainName, parseTenantId, type TenantId } from '../model/identifiers.ts';
+import { Limiter } from '../runtime/limiter.ts';
 import type { DomainResolver } from './domain-resolver.ts';
 
 /** Which tenants are wanted, as settings name them. */

@@ -1,4 +1,4 @@
-import type { DomainName, TenantId } from '../identifiers.ts';
+import type { DomainName, TenantId } from '../model/identifiers.ts';
 
 /** Why a tenant can or cannot be reached. Ordered by nothing; each has its sentence in {@link reasonTexts}. */
 export const reasonTexts = {

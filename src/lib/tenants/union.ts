@@ -1,4 +1,4 @@
-import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../identifiers.ts';
+import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../model/identifiers.ts';
 import { type JsonObject, objectOf, textOf } from '../graph/reply.ts';
 import { type GdapStanding, gdapStandings } from './relationships.ts';
 import type { TenantSelection } from './selection.ts';

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Clock, systemClock } from '../../lib/clock.ts';
+import { type Clock, systemClock } from '../../lib/runtime/clock.ts';
 import { createAadGraph } from './aad-graph/aad-graph.ts';
 import { createArm } from './arm/arm.ts';
 import { type CloudClock, createCloudClock } from './clock.ts';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Random } from '../../lib/clock.ts';
+import type { Random } from '../../lib/runtime/clock.ts';
 
 /**
  * Everything about the population that looks random is computed from the seed and a name, so that the same seed gives

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../../lib/clock.ts';
+import { type Clock, systemClock } from '../../lib/runtime/clock.ts';
 import { setEnvironment } from './app/environment.ts';
 import { loadApp } from './app/load-app.ts';
 import { Registry } from './app/registry.ts';

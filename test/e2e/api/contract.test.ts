@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { routes } from '../../../src/lib/http/api/routes/index.ts';
+import { routes } from '../../../src/lib/api/routes/index.ts';
 import { addFault, clearFaults } from '../../../src/local/cloud/client.ts';
 import type { Demo } from '../../../src/local/demo/start-demo.ts';
 import { startQuietDemo, tenantOf, tokenOfCaller } from '../../support/running-demo.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RunningChild, startChild } from '../../../src/local/child.ts';
 import type { Demo } from '../../../src/local/demo/start-demo.ts';
-import { routes } from '../../../src/lib/http/api/routes/index.ts';
+import { routes } from '../../../src/lib/api/routes/index.ts';
 import { appFolder, ptbScript } from '../../paths.ts';
 import { startQuietDemo } from '../../support/running-demo.ts';
 

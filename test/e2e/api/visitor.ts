@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
-import type { JsonSchema } from '../../../src/lib/http/api/json-schema.ts';
-import type { Route } from '../../../src/lib/http/api/route.ts';
-import { routes } from '../../../src/lib/http/api/routes/index.ts';
+import type { JsonSchema } from '../../../src/lib/api/json-schema.ts';
+import type { Route } from '../../../src/lib/api/route.ts';
+import { routes } from '../../../src/lib/api/routes/index.ts';
 import { createAnswerChecks } from '../../support/answer-checks.ts';
 
 export interface Visit {

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { TokenBroker } from '../../../src/lib/broker/broker.ts';
-import type { TokenRequest } from '../../../src/lib/broker/token.ts';
+import type { TokenRequest } from '../../../src/lib/model/token.ts';
 import { CachedCredentials } from '../../../src/lib/credential/cached-credentials.ts';
-import { parseTenantId, type TenantId } from '../../../src/lib/identifiers.ts';
+import { parseTenantId, type TenantId } from '../../../src/lib/model/identifiers.ts';
 import * as control from '../../../src/local/cloud/client.ts';
 import { account } from '../cloud/trusted-cloud.ts';
 import { browser, startOperator, type TestOperator } from './operator.ts';

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { AuditAnswer } from '../../../src/lib/http/api/answers/audit.ts';
+import type { AuditAnswer } from '../../../src/lib/api/answers/audit.ts';
 import type { Demo } from '../../../src/local/demo/start-demo.ts';
 import { startQuietDemo, tenantOf, tokenOfCaller } from '../../support/running-demo.ts';
 

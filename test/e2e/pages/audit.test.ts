@@ -1,6 +1,6 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { AuditAnswer } from '../../../src/lib/http/api/answers/audit.ts';
+import type { AuditAnswer } from '../../../src/lib/api/answers/audit.ts';
 import { tokenOfCaller } from '../../support/running-demo.ts';
 import { type AuditStage, rule, startAuditStage } from './audit-stage.ts';
 import { launchBrowser, noBrowser, openPage, poorContrast, type WatchedPage } from './browser.ts';

@@ -1,6 +1,6 @@
 import type { Route } from 'playwright-core';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { HealthReportAnswer, Misconfigured } from '../../../src/lib/http/api/answers/health.ts';
+import type { HealthReportAnswer, Misconfigured } from '../../../src/lib/api/answers/health.ts';
 import { tokenOfCaller } from '../../support/running-demo.ts';
 import { noBrowser } from './browser.ts';
 import { dashboardStage, type DashboardStage } from './dashboard-stage.ts';

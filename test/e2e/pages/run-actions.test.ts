@@ -1,6 +1,6 @@
 import type { Request } from 'playwright-core';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { RunAnswer, RunsAnswer, RunTenantsAnswer } from '../../../src/lib/http/api/answers/runs.ts';
+import type { RunAnswer, RunsAnswer, RunTenantsAnswer } from '../../../src/lib/api/answers/runs.ts';
 import { noBrowser } from './browser.ts';
 import { dashboardStage, type DashboardStage } from './dashboard-stage.ts';
 

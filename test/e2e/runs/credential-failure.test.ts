@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { errorTable } from '../../../src/lib/errors.ts';
+import { errorTable } from '../../../src/lib/model/errors.ts';
 import { startRunStack, started, type RunStack } from './run-stack.ts';
 
 const tenants = 200;

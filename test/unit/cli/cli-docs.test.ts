@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { expect, it } from 'vitest';
 import { registerRun } from '../../../src/cli/commands/run.ts';
 import { exitCodeOf, exitCodes } from '../../../src/cli/exit-codes.ts';
-import { BrokerError, errorCodes } from '../../../src/lib/errors.ts';
+import { BrokerError, errorCodes } from '../../../src/lib/model/errors.ts';
 import { projectRoot } from '../../paths.ts';
 
 const page = readFileSync(join(projectRoot, 'docs/cli.md'), 'utf8');

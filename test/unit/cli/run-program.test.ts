@@ -4,7 +4,7 @@ import { registerVerify } from '../../../src/cli/commands/verify.ts';
 import { CommandFailure } from '../../../src/cli/command-failure.ts';
 import { exitCodeOf, exitCodes } from '../../../src/cli/exit-codes.ts';
 import { runProgram } from '../../../src/cli/run-program.ts';
-import { BrokerError, errorTable } from '../../../src/lib/errors.ts';
+import { BrokerError, errorTable } from '../../../src/lib/model/errors.ts';
 
 afterEach(() => {
   vi.restoreAllMocks();

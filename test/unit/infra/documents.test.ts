@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { callerRoles } from '../../../src/lib/callers/caller.ts';
+import { callerRoles } from '../../../src/lib/model/caller.ts';
 import { decide } from '../../../src/lib/callers/decide.ts';
 import { parsePolicy } from '../../../src/lib/callers/parse-policy.ts';
 import { settingsSchema } from '../../../src/lib/config/settings.ts';
 import { keyVaultFailure } from '../../../src/lib/credential/key-vault-failure.ts';
-import { errorTable } from '../../../src/lib/errors.ts';
-import { parseDomainName } from '../../../src/lib/identifiers.ts';
+import { errorTable } from '../../../src/lib/model/errors.ts';
+import { parseDomainName } from '../../../src/lib/model/identifiers.ts';
 import { projectRoot } from '../../paths.ts';
 
 const read = (path: string): string => readFileSync(join(projectRoot, path), 'utf8');

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { GroupCommit } from '../../../src/lib/audit/group-commit.ts';
-import { Limiter } from '../../../src/lib/limiter.ts';
+import { Limiter } from '../../../src/lib/runtime/limiter.ts';
 import { FakeClock } from '../../fakes/fake-clock.ts';
 
 const numRuns = 2_000;

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { TokenBroker } from '../../../src/lib/broker/broker.ts';
-import type { TokenRequest } from '../../../src/lib/broker/token.ts';
+import type { TokenRequest } from '../../../src/lib/model/token.ts';
 import { CachedCredentials } from '../../../src/lib/credential/cached-credentials.ts';
 import type { Redeemer, Redemption } from '../../../src/lib/entra/redeemer.ts';
-import type { TenantId } from '../../../src/lib/identifiers.ts';
-import { silentLogger } from '../../../src/lib/log.ts';
-import { Secret } from '../../../src/lib/secret.ts';
-import { SingleFlight } from '../../../src/lib/single-flight.ts';
+import type { TenantId } from '../../../src/lib/model/identifiers.ts';
+import { silentLogger } from '../../../src/lib/runtime/log.ts';
+import { Secret } from '../../../src/lib/model/secret.ts';
+import { SingleFlight } from '../../../src/lib/runtime/single-flight.ts';
 import { FakeClock } from '../../fakes/fake-clock.ts';
 import { aadstsFailure } from '../../fakes/fake-redeemer.ts';
 import { storeWithCredential } from '../../fakes/memory-credential-store.ts';

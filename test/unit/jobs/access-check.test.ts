@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import accessCheck from '../../../src/jobs/access-check.ts';
-import type { TokenRequest } from '../../../src/lib/broker/token.ts';
-import { BrokerError, type ErrorCode, errorTable } from '../../../src/lib/errors.ts';
+import type { TokenRequest } from '../../../src/lib/model/token.ts';
+import { BrokerError, type ErrorCode, errorTable } from '../../../src/lib/model/errors.ts';
 import { tryJob } from '../../support/try-job.ts';
 
 const graph = { '/organization': { value: [{ id: '1', displayName: 'Contoso' }] } };

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import licenceReport from '../../../src/jobs/licence-report.ts';
-import { runRoutes } from '../../../src/lib/http/api/routes/runs.ts';
+import { runRoutes } from '../../../src/lib/api/routes/runs.ts';
 
 it('the rows that the API shows as an example are those of the job that it names', () => {
   const results = runRoutes.find(({ name }) => name === 'runs-results');

@@ -3,7 +3,7 @@ import licenceReport from '../../../src/jobs/licence-report.ts';
 import mfaReport from '../../../src/jobs/mfa-report.ts';
 import { productName } from '../../../src/jobs/product-names.ts';
 import secretExpiryReport from '../../../src/jobs/secret-expiry-report.ts';
-import { parseTenantId } from '../../../src/lib/identifiers.ts';
+import { parseTenantId } from '../../../src/lib/model/identifiers.ts';
 import type { Run } from '../../../src/lib/runs/run.ts';
 import { compareRuns } from '../../../src/lib/runs/run-changes.ts';
 import { MemoryRunLog, MemoryRunResults } from '../../fakes/memory-run-log.ts';

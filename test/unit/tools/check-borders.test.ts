@@ -5,9 +5,9 @@ const problems = (file: string, text: string): string[] => check(new Map([[file,
 
 test.each([
   ['src/lib/broker/broker.ts', "import { x } from '../../functions/tokens.ts';"],
-  ['src/lib/secret.ts', "import { x } from './broker/token.ts';"],
+  ['src/lib/model/secret.ts', "import { x } from './broker/token.ts';"],
   ['src/lib/runs/start-run.ts', "import * as df from 'durable-functions';"],
-  ['src/lib/http/body.ts', "import { app } from '@azure/functions';"],
+  ['src/lib/api/body.ts', "import { app } from '@azure/functions';"],
   ['src/composition.ts', "import { startCloud } from './local/cloud/index.ts';"],
   ['src/lib/audit/audit-log.ts', 'const x = process.env.SECRET;'],
   ['src/lib/broker/broker.ts', "const x = await import('../../local/cloud/index.ts');"],
@@ -18,7 +18,7 @@ test.each([
 });
 
 test.each([
-  ['src/lib/http/pipeline.ts', "import type { HttpHandler } from '@azure/functions';"],
+  ['src/lib/api/pipeline.ts', "import type { HttpHandler } from '@azure/functions';"],
   ['src/lib/runs/fan-out.ts', "import { type OrchestrationContext } from 'durable-functions';"],
   ['src/cli/commands/demo.ts', "const { startDemo } = await import('../../local/demo/start-demo.ts');"],
   ['src/functions/tokens.ts', "import { app } from '@azure/functions';"],

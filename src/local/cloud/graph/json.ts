@@ -1,4 +1,4 @@
-import { isoTime } from '../../../lib/clock.ts';
+import { isoTime } from '../../../lib/runtime/clock.ts';
 import type {
   Application,
   Credential,

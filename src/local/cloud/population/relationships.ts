@@ -1,4 +1,4 @@
-import { isoTime } from '../../../lib/clock.ts';
+import { isoTime } from '../../../lib/runtime/clock.ts';
 import type { Seeded } from '../seeded.ts';
 import type { CustomerTenant } from './tenant.ts';
 

@@ -1,4 +1,4 @@
-import { isoTime } from '../../../lib/clock.ts';
+import { isoTime } from '../../../lib/runtime/clock.ts';
 
 /** Event types of DurableTask.Core (`EventType`), those that occur in a history. */
 export const eventTypes = {

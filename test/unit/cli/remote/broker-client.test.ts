@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { nextStep } from '../../../../src/cli/command-failure.ts';
 import { createBrokerClient } from '../../../../src/cli/remote/broker-client.ts';
 import { brokerFetch } from '../../../../src/cli/remote/connection.ts';
-import type { BrokerError } from '../../../../src/lib/errors.ts';
+import type { BrokerError } from '../../../../src/lib/model/errors.ts';
 
 const client = (answer: () => Response | Promise<Response>) =>
   createBrokerClient(

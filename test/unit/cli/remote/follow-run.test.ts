@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { exitCodes } from '../../../../src/cli/exit-codes.ts';
 import type { BrokerClient } from '../../../../src/cli/remote/broker-client.ts';
 import { exitByRun, followRun } from '../../../../src/cli/remote/follow-run.ts';
-import { BrokerError, type ErrorCode, errorTable } from '../../../../src/lib/errors.ts';
+import { BrokerError, type ErrorCode, errorTable } from '../../../../src/lib/model/errors.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 
 const clock = new FakeClock();

@@ -6,7 +6,7 @@ import { nextStep } from '../../../../src/cli/command-failure.ts';
 import { parsePlace, readLocalSettings } from '../../../../src/cli/sign-in/environment.ts';
 import { loadProfile } from '../../../../src/cli/sign-in/load-profile.ts';
 import { settingsChecks } from '../../../../src/cli/sign-in/settings-check.ts';
-import { BrokerError } from '../../../../src/lib/errors.ts';
+import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import type { GraphClient } from '../../../../src/lib/graph/client.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'ptb-environment-'));

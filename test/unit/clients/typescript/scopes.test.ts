@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { orderOf, standardResources } from '../../../../clients/typescript/src/scopes.ts';
-import { clouds } from '../../../../src/lib/entra/clouds.ts';
+import { clouds } from '../../../../src/lib/model/clouds.ts';
 
 const order = (...scopes: string[]) => orderOf(scopes, standardResources);
 

@@ -3,7 +3,7 @@ import type { AuditTable } from '../../../../src/lib/audit/audit-table.ts';
 import { type AuditRow, toRow } from '../../../../src/lib/audit/audit-row.ts';
 import { decodeContinuation } from '../../../../src/lib/audit/continuation.ts';
 import { queryRows } from '../../../../src/lib/audit/query-rows.ts';
-import { silentLogger } from '../../../../src/lib/log.ts';
+import { silentLogger } from '../../../../src/lib/runtime/log.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { auditStartMs, guid, issued, tenant } from '../../../support/audit-entries.ts';
 

@@ -3,7 +3,7 @@ import type { AuditQuery } from '../../../../src/lib/audit/audit-log.ts';
 import { toRow } from '../../../../src/lib/audit/audit-row.ts';
 import { type AuditTable, refusalOf } from '../../../../src/lib/audit/audit-table.ts';
 import { createTableAuditLog } from '../../../../src/lib/audit/table-audit-log.ts';
-import type { TenantId } from '../../../../src/lib/identifiers.ts';
+import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
 import { auditStartMs, guid, issued, tenant } from '../../../support/audit-entries.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';

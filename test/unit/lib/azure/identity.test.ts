@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { azureCliToken, azureIdentity, federatedAssertion } from '../../../../src/lib/azure/identity.ts';
-import { parseTenantId } from '../../../../src/lib/identifiers.ts';
+import { parseTenantId } from '../../../../src/lib/model/identifiers.ts';
 
 // The real @azure/identity; only the programs that it asks stand in for those of a developer's machine.
 

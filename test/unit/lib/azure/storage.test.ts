@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { createStorage } from '../../../../src/lib/azure/storage.ts';
-import { clouds } from '../../../../src/lib/entra/clouds.ts';
+import { clouds } from '../../../../src/lib/model/clouds.ts';
 
 const cloud = clouds.public;
 const identity = async () => ({ getToken: () => Promise.resolve(null) });

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { TokenBroker } from '../../../../src/lib/broker/broker.ts';
 import type { TokenReply } from '../../../../src/lib/entra/judge-token-reply.ts';
 import type { Redeemer } from '../../../../src/lib/entra/redeemer.ts';
-import type { TenantId } from '../../../../src/lib/identifiers.ts';
+import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
 import { type FakeClock, settle } from '../../../fakes/fake-clock.ts';
 import { aadstsFailure, type FakeRedeemer, failureReply } from '../../../fakes/fake-redeemer.ts';
 import { type MemoryCredentialStore, refreshTokenOf } from '../../../fakes/memory-credential-store.ts';

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { TokenBroker } from '../../../../src/lib/broker/broker.ts';
-import { BrokerError } from '../../../../src/lib/errors.ts';
-import { Secret } from '../../../../src/lib/secret.ts';
+import { BrokerError } from '../../../../src/lib/model/errors.ts';
+import { Secret } from '../../../../src/lib/model/secret.ts';
 import { type FakeClock, settle } from '../../../fakes/fake-clock.ts';
 import { aadstsFailure, type FakeRedeemer, failureReply } from '../../../fakes/fake-redeemer.ts';
 import { type MemoryCredentialStore, refreshTokenOf } from '../../../fakes/memory-credential-store.ts';

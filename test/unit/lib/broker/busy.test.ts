@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { TokenBroker } from '../../../../src/lib/broker/broker.ts';
 import { CachedCredentials } from '../../../../src/lib/credential/cached-credentials.ts';
-import type { TenantId } from '../../../../src/lib/identifiers.ts';
-import { silentLogger } from '../../../../src/lib/log.ts';
+import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
+import { silentLogger } from '../../../../src/lib/runtime/log.ts';
 import { FakeClock, settle } from '../../../fakes/fake-clock.ts';
 import { FakeRedeemer } from '../../../fakes/fake-redeemer.ts';
 import { storeWithCredential } from '../../../fakes/memory-credential-store.ts';

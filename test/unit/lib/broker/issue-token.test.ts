@@ -6,16 +6,16 @@ import {
   type TokenOrder,
   tokenRequestSchema,
 } from '../../../../src/lib/broker/issue-token.ts';
-import { createResourceRegistry } from '../../../../src/lib/broker/resources.ts';
-import type { AccessToken, TokenRequest } from '../../../../src/lib/broker/token.ts';
-import type { Caller } from '../../../../src/lib/callers/caller.ts';
+import { createResourceRegistry } from '../../../../src/lib/model/resources.ts';
+import type { AccessToken, TokenRequest } from '../../../../src/lib/model/token.ts';
+import type { Caller } from '../../../../src/lib/model/caller.ts';
 import { parsePolicy } from '../../../../src/lib/callers/parse-policy.ts';
-import { clouds } from '../../../../src/lib/entra/clouds.ts';
-import { BrokerError } from '../../../../src/lib/errors.ts';
-import { check } from '../../../../src/lib/http/body.ts';
-import type { DomainName, TenantId } from '../../../../src/lib/identifiers.ts';
-import { silentLogger } from '../../../../src/lib/log.ts';
-import { Secret } from '../../../../src/lib/secret.ts';
+import { clouds } from '../../../../src/lib/model/clouds.ts';
+import { BrokerError } from '../../../../src/lib/model/errors.ts';
+import { check } from '../../../../src/lib/api/body.ts';
+import type { DomainName, TenantId } from '../../../../src/lib/model/identifiers.ts';
+import { silentLogger } from '../../../../src/lib/runtime/log.ts';
+import { Secret } from '../../../../src/lib/model/secret.ts';
 import type { DelegatedTenant } from '../../../../src/lib/tenants/tenant.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 

@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { brokerItself, recordTokens } from '../../../../src/lib/broker/recorded-tokens.ts';
-import type { AccessToken, TokenRequest, TokenSource } from '../../../../src/lib/broker/token.ts';
-import { BrokerError } from '../../../../src/lib/errors.ts';
-import type { TenantId } from '../../../../src/lib/identifiers.ts';
-import { Secret } from '../../../../src/lib/secret.ts';
+import type { AccessToken, TokenRequest, TokenSource } from '../../../../src/lib/model/token.ts';
+import { BrokerError } from '../../../../src/lib/model/errors.ts';
+import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
+import { Secret } from '../../../../src/lib/model/secret.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { MemoryAuditLog } from '../../../fakes/memory-audit-log.ts';
 

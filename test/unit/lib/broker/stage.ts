@@ -1,8 +1,8 @@
 import { TokenBroker } from '../../../../src/lib/broker/broker.ts';
-import type { TokenRequest } from '../../../../src/lib/broker/token.ts';
+import type { TokenRequest } from '../../../../src/lib/model/token.ts';
 import { CachedCredentials } from '../../../../src/lib/credential/cached-credentials.ts';
 import type { Redeemer } from '../../../../src/lib/entra/redeemer.ts';
-import type { TenantId } from '../../../../src/lib/identifiers.ts';
+import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
 import { FakeClock, seededRandom } from '../../../fakes/fake-clock.ts';
 import { FakeRedeemer } from '../../../fakes/fake-redeemer.ts';
 import { storeWithCredential } from '../../../fakes/memory-credential-store.ts';

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { BrokerError } from '../../../../src/lib/errors.ts';
-import type { TenantId } from '../../../../src/lib/identifiers.ts';
-import { Secret } from '../../../../src/lib/secret.ts';
-import type { AccessToken } from '../../../../src/lib/broker/token.ts';
+import { BrokerError } from '../../../../src/lib/model/errors.ts';
+import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
+import { Secret } from '../../../../src/lib/model/secret.ts';
+import type { AccessToken } from '../../../../src/lib/model/token.ts';
 import { TokenCache } from '../../../../src/lib/broker/token-cache.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 

@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { expect, it } from 'vitest';
-import { callerRoles, type CallerRole } from '../../../../src/lib/callers/caller.ts';
+import { callerRoles, type CallerRole } from '../../../../src/lib/model/caller.ts';
 import { type Decision, decide, denyInAnyTenant, type PolicyRequest } from '../../../../src/lib/callers/decide.ts';
 import { parsePolicy } from '../../../../src/lib/callers/parse-policy.ts';
 import type { AccessPolicy } from '../../../../src/lib/callers/policy.ts';
-import { type DomainName, parseDomainName, type TenantId } from '../../../../src/lib/identifiers.ts';
+import { type DomainName, parseDomainName, type TenantId } from '../../../../src/lib/model/identifiers.ts';
 import { seededRandom } from '../../../fakes/fake-clock.ts';
 import { guid, tenant } from '../../../support/audit-entries.ts';
 import { type Ask, referenceDecision } from '../../../support/reference-policy.ts';

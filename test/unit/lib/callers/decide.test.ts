@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { decide, denyInAnyTenant, failedStage, type PolicyRequest } from '../../../../src/lib/callers/decide.ts';
 import { parsePolicy } from '../../../../src/lib/callers/parse-policy.ts';
 import type { AccessPolicy } from '../../../../src/lib/callers/policy.ts';
-import type { DomainName, TenantId } from '../../../../src/lib/identifiers.ts';
+import type { DomainName, TenantId } from '../../../../src/lib/model/identifiers.ts';
 
 // The reference in decide.property.test.ts proves the decision; here stand the sentences, one by one.
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { createCallerRateLimit, type RateLimitSettings } from '../../../../src/lib/callers/rate-limit.ts';
-import { BrokerError } from '../../../../src/lib/errors.ts';
+import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 
 function start(settings: RateLimitSettings) {

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { createCallerVerifier } from '../../../../src/lib/callers/verify-caller.ts';
-import { BrokerError } from '../../../../src/lib/errors.ts';
-import { silentLogger } from '../../../../src/lib/log.ts';
+import { BrokerError } from '../../../../src/lib/model/errors.ts';
+import { silentLogger } from '../../../../src/lib/runtime/log.ts';
 import { FakeClock, seededRandom } from '../../../fakes/fake-clock.ts';
 import { guid, tenant } from '../../../support/audit-entries.ts';
 import {

@@ -1,8 +1,8 @@
 import { createHmac, createPublicKey } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { CallerVerifier } from '../../../../src/lib/callers/caller.ts';
+import type { CallerVerifier } from '../../../../src/lib/model/caller.ts';
 import { createCallerVerifier } from '../../../../src/lib/callers/verify-caller.ts';
-import { BrokerError } from '../../../../src/lib/errors.ts';
+import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
 import { guid, tenant } from '../../../support/audit-entries.ts';

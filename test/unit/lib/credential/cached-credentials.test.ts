@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { CachedCredentials } from '../../../../src/lib/credential/cached-credentials.ts';
-import type { Credential } from '../../../../src/lib/credential/credential.ts';
-import { BrokerError } from '../../../../src/lib/errors.ts';
-import { silentLogger } from '../../../../src/lib/log.ts';
-import type { TenantId } from '../../../../src/lib/identifiers.ts';
+import type { Credential } from '../../../../src/lib/model/credential.ts';
+import { BrokerError } from '../../../../src/lib/model/errors.ts';
+import { silentLogger } from '../../../../src/lib/runtime/log.ts';
+import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { type MemoryCredentialStore, storeWithCredential } from '../../../fakes/memory-credential-store.ts';
 

@@ -1,10 +1,10 @@
-import type { Clock } from '../../../../src/lib/clock.ts';
+import type { Clock } from '../../../../src/lib/runtime/clock.ts';
 import { type CreateCertificate, registerCertificate } from '../../../../src/lib/credential/client-certificate.ts';
 import { createCertificate } from '../../../../src/lib/credential/create-certificate.ts';
 import { type Renewal, renewClientCredential } from '../../../../src/lib/credential/renew-client-credential.ts';
-import { BrokerError } from '../../../../src/lib/errors.ts';
+import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import type { JsonObject } from '../../../../src/lib/graph/reply.ts';
-import type { TenantId } from '../../../../src/lib/identifiers.ts';
+import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
 import { CertificateEntra } from '../../../fakes/certificate-entra.ts';
 import type { Interrupter } from '../../../fakes/interruption.ts';
 import { MemoryCredentialStore } from '../../../fakes/memory-credential-store.ts';

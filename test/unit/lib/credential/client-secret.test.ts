@@ -5,12 +5,12 @@ import {
   removeClientSecret,
 } from '../../../../src/lib/credential/client-secret.ts';
 import { storeOrUndo } from '../../../../src/lib/credential/store-or-undo.ts';
-import type { StoredClientCredential } from '../../../../src/lib/credential/credential.ts';
+import type { StoredClientCredential } from '../../../../src/lib/model/credential.ts';
 import type { NewClientCredential } from '../../../../src/lib/credential/credential-store.ts';
-import { BrokerError } from '../../../../src/lib/errors.ts';
+import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import type { GraphWriter } from '../../../../src/lib/graph/write.ts';
-import type { TenantId } from '../../../../src/lib/identifiers.ts';
-import { Secret } from '../../../../src/lib/secret.ts';
+import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
+import { Secret } from '../../../../src/lib/model/secret.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { MemoryCredentialStore } from '../../../fakes/memory-credential-store.ts';
 

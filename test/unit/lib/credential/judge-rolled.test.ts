@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { refreshTokenLifeMs, type StoredRefreshToken } from '../../../../src/lib/credential/credential.ts';
+import { refreshTokenLifeMs, type StoredRefreshToken } from '../../../../src/lib/model/credential.ts';
 import { judgeRolled } from '../../../../src/lib/credential/judge-rolled.ts';
 import type { RedeemedToken } from '../../../../src/lib/entra/judge-token-reply.ts';
-import { Secret } from '../../../../src/lib/secret.ts';
+import { Secret } from '../../../../src/lib/model/secret.ts';
 import { refreshTokenOf } from '../../../fakes/memory-credential-store.ts';
 
 const nowMs = Date.UTC(2026, 10, 24);

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { keepAlive, type KeepAliveDeps } from '../../../../src/lib/credential/keep-alive.ts';
-import { BrokerError } from '../../../../src/lib/errors.ts';
+import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import type { GraphWriter } from '../../../../src/lib/graph/write.ts';
-import type { TenantId } from '../../../../src/lib/identifiers.ts';
+import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { aadstsFailure } from '../../../fakes/fake-redeemer.ts';
 import { MemoryCredentialJournal } from '../../../fakes/memory-credential-journal.ts';

@@ -1,7 +1,7 @@
 import { RestError } from '@azure/core-rest-pipeline';
 import { expect, it } from 'vitest';
 import { isDisabled, keyVaultFailure } from '../../../../src/lib/credential/key-vault-failure.ts';
-import { errorFields } from '../../../../src/lib/log.ts';
+import { errorFields } from '../../../../src/lib/runtime/log.ts';
 
 it('keeps out of the log what the SDK says of a reply that it cannot read: it quotes the secret', () => {
   const parsing = new RestError('Error "SyntaxError" occurred while parsing the response body - {"value":"the-secret', {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { probeMfa } from '../../../../src/lib/credential/mfa-probe.ts';
-import { Secret } from '../../../../src/lib/secret.ts';
+import { Secret } from '../../../../src/lib/model/secret.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { scriptedFetch } from '../../../fakes/scripted-fetch.ts';
 

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { adoptProposed, federated, isProposed, mayWait } from '../../../../src/lib/credential/proposed-credential.ts';
-import type { TenantId } from '../../../../src/lib/identifiers.ts';
-import { Secret } from '../../../../src/lib/secret.ts';
+import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
+import { Secret } from '../../../../src/lib/model/secret.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { aadstsFailure, FakeRedeemer } from '../../../fakes/fake-redeemer.ts';
 import { MemoryCredentialStore } from '../../../fakes/memory-credential-store.ts';

@@ -6,10 +6,10 @@ import {
   removeFormerCredentials,
   renewClientCredential,
 } from '../../../../src/lib/credential/renew-client-credential.ts';
-import { BrokerError } from '../../../../src/lib/errors.ts';
+import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import type { JsonObject } from '../../../../src/lib/graph/reply.ts';
-import type { TenantId } from '../../../../src/lib/identifiers.ts';
-import { Secret } from '../../../../src/lib/secret.ts';
+import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
+import { Secret } from '../../../../src/lib/model/secret.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { aadstsFailure, FakeRedeemer, failureReply } from '../../../fakes/fake-redeemer.ts';
 import { MemoryCredentialStore } from '../../../fakes/memory-credential-store.ts';

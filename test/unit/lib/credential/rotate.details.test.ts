@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { outdated, rotateRefreshToken } from '../../../../src/lib/credential/rotate.ts';
-import { BrokerError } from '../../../../src/lib/errors.ts';
-import type { TenantId } from '../../../../src/lib/identifiers.ts';
+import { BrokerError } from '../../../../src/lib/model/errors.ts';
+import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { aadstsFailure, failureReply } from '../../../fakes/fake-redeemer.ts';
 import {

@@ -1,9 +1,9 @@
 import * as fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { outdated, rotateRefreshToken, versionsKept } from '../../../../src/lib/credential/rotate.ts';
-import { BrokerError } from '../../../../src/lib/errors.ts';
-import { parseTenantId, type TenantId } from '../../../../src/lib/identifiers.ts';
-import { Secret } from '../../../../src/lib/secret.ts';
+import { BrokerError } from '../../../../src/lib/model/errors.ts';
+import { parseTenantId, type TenantId } from '../../../../src/lib/model/identifiers.ts';
+import { Secret } from '../../../../src/lib/model/secret.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { aadstsFailure, failureReply } from '../../../fakes/fake-redeemer.ts';
 import { Interrupter, type Interruption } from '../../../fakes/interruption.ts';

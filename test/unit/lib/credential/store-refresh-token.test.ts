@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { StoredClientCredential } from '../../../../src/lib/credential/credential.ts';
+import type { StoredClientCredential } from '../../../../src/lib/model/credential.ts';
 import { storeRefreshToken } from '../../../../src/lib/credential/store-refresh-token.ts';
-import { BrokerError } from '../../../../src/lib/errors.ts';
-import type { TenantId } from '../../../../src/lib/identifiers.ts';
-import { Secret } from '../../../../src/lib/secret.ts';
+import { BrokerError } from '../../../../src/lib/model/errors.ts';
+import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
+import { Secret } from '../../../../src/lib/model/secret.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { aadstsFailure, FakeRedeemer, failureReply } from '../../../fakes/fake-redeemer.ts';
 import {

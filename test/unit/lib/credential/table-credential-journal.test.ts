@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { TableClient } from '@azure/data-tables';
 import { TableCredentialJournal } from '../../../../src/lib/credential/table-credential-journal.ts';
-import { BrokerError } from '../../../../src/lib/errors.ts';
+import { BrokerError } from '../../../../src/lib/model/errors.ts';
 
 // What a real table never does at the moment when a test wants it; the rest is in test/contract/credential-journal.test.ts.
 

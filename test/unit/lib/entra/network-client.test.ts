@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { CapturingNetworkClient } from '../../../../src/lib/entra/network-client.ts';
-import { OutboundError } from '../../../../src/lib/http/outbound.ts';
+import { OutboundError } from '../../../../src/lib/runtime/outbound.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { type Scripted, scriptedFetch } from '../../../fakes/scripted-fetch.ts';
 

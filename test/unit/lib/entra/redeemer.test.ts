@@ -2,9 +2,9 @@ import { generateKeyPairSync } from 'node:crypto';
 import * as msal from '@azure/msal-node';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createMsalRedeemer, type Redeemer, type Redemption } from '../../../../src/lib/entra/redeemer.ts';
-import { BrokerError } from '../../../../src/lib/errors.ts';
-import type { TenantId } from '../../../../src/lib/identifiers.ts';
-import { Secret } from '../../../../src/lib/secret.ts';
+import { BrokerError } from '../../../../src/lib/model/errors.ts';
+import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
+import { Secret } from '../../../../src/lib/model/secret.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 
 // The real msal-node; only the network under it is the test's.

@@ -1,11 +1,11 @@
 import { generateKeyPairSync } from 'node:crypto';
 import * as oauth from 'oauth4webapi';
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { ClientCredential } from '../../../../src/lib/credential/credential.ts';
+import type { ClientCredential } from '../../../../src/lib/model/credential.ts';
 import { type BrowserSignIn, SignInClient } from '../../../../src/lib/entra/sign-in-client.ts';
 import { SignInExchange } from '../../../../src/lib/entra/sign-in-exchange.ts';
-import { parseTenantId } from '../../../../src/lib/identifiers.ts';
-import { Secret } from '../../../../src/lib/secret.ts';
+import { parseTenantId } from '../../../../src/lib/model/identifiers.ts';
+import { Secret } from '../../../../src/lib/model/secret.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { type Scripted, scriptedFetch, type SeenRequest } from '../../../fakes/scripted-fetch.ts';
 

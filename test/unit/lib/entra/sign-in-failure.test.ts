@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { EntraFailure } from '../../../../src/lib/entra/judge-token-reply.ts';
 import { signInFailure } from '../../../../src/lib/entra/sign-in-failure.ts';
-import { BrokerError, type ErrorCode } from '../../../../src/lib/errors.ts';
+import { BrokerError, type ErrorCode } from '../../../../src/lib/model/errors.ts';
 
 const failure = (entraError?: string): EntraFailure => ({
   code: 'interaction_required',

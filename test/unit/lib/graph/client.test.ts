@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import type { BrokerError } from '../../../../src/lib/errors.ts';
+import type { BrokerError } from '../../../../src/lib/model/errors.ts';
 import { createGraphClient, type GraphClient } from '../../../../src/lib/graph/client.ts';
 import type { JsonObject } from '../../../../src/lib/graph/reply.ts';
-import { Limiter } from '../../../../src/lib/limiter.ts';
-import { Secret } from '../../../../src/lib/secret.ts';
+import { Limiter } from '../../../../src/lib/runtime/limiter.ts';
+import { Secret } from '../../../../src/lib/model/secret.ts';
 import { FakeClock, settle } from '../../../fakes/fake-clock.ts';
 import { inTurn, problem, type Scripted, scriptedFetch, type SeenRequest } from '../../../fakes/scripted-fetch.ts';
 

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { createPartnerCenterClient } from '../../../../src/lib/graph/partner-center.ts';
 import type { JsonObject } from '../../../../src/lib/graph/reply.ts';
-import { Limiter } from '../../../../src/lib/limiter.ts';
-import { Secret } from '../../../../src/lib/secret.ts';
+import { Limiter } from '../../../../src/lib/runtime/limiter.ts';
+import { Secret } from '../../../../src/lib/model/secret.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { inTurn, type Scripted, scriptedFetch, type SeenRequest } from '../../../fakes/scripted-fetch.ts';
 

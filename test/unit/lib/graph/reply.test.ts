@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { BrokerError } from '../../../../src/lib/errors.ts';
+import type { BrokerError } from '../../../../src/lib/model/errors.ts';
 import {
   failureOf,
   isJsonObject,

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Notice } from '../../../../src/lib/notifications/notice.ts';
 import { createNotifications } from '../../../../src/lib/notifications/notifications.ts';
 import { createWebhookNotifier } from '../../../../src/lib/notifications/webhook-notifier.ts';
-import { Secret } from '../../../../src/lib/secret.ts';
+import { Secret } from '../../../../src/lib/model/secret.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
 import { type Scripted, scriptedFetch } from '../../../fakes/scripted-fetch.ts';

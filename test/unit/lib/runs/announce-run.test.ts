@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { BrokerError, type ErrorCode } from '../../../../src/lib/errors.ts';
+import { BrokerError, type ErrorCode } from '../../../../src/lib/model/errors.ts';
 import type { Notice } from '../../../../src/lib/notifications/notice.ts';
 import { announceRun } from '../../../../src/lib/runs/announce-run.ts';
 import type { Run } from '../../../../src/lib/runs/run.ts';

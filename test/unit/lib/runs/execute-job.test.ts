@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { BrokerError } from '../../../../src/lib/errors.ts';
+import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import { defineJob, type JobContext, type JobDefinition } from '../../../../src/lib/runs/job.ts';
 import { problem } from '../../../fakes/scripted-fetch.ts';
 import { contoso, tryJob } from '../../../support/try-job.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { BrokerError } from '../../../../src/lib/errors.ts';
-import type { DomainName } from '../../../../src/lib/identifiers.ts';
+import { BrokerError } from '../../../../src/lib/model/errors.ts';
+import type { DomainName } from '../../../../src/lib/model/identifiers.ts';
 import { planRun } from '../../../../src/lib/runs/plan-run.ts';
 import type { RunRequest } from '../../../../src/lib/runs/run.ts';
 import { viewRun } from '../../../../src/lib/runs/run-view.ts';

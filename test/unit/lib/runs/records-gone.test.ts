@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { BrokerError } from '../../../../src/lib/errors.ts';
+import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import { exportRows } from '../../../../src/lib/runs/export-rows.ts';
 import { finishRun } from '../../../../src/lib/runs/finish-run.ts';
 import { planRun } from '../../../../src/lib/runs/plan-run.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { errorTable } from '../../../../src/lib/errors.ts';
+import { errorTable } from '../../../../src/lib/model/errors.ts';
 import { viewRunTenants } from '../../../../src/lib/runs/run-tenants.ts';
 import type { RunStatus, TenantRun } from '../../../../src/lib/runs/run.ts';
 import { MemoryRunLog, MemoryRunResults } from '../../../fakes/memory-run-log.ts';

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { TenantId } from '../../../../src/lib/identifiers.ts';
+import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
 import type { Run, TenantRun } from '../../../../src/lib/runs/run.ts';
 import { createRunPlans } from '../../../../src/lib/runs/run-plans.ts';
 import { summarise, viewRun } from '../../../../src/lib/runs/run-view.ts';

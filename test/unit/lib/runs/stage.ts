@@ -1,8 +1,8 @@
-import { createResourceRegistry } from '../../../../src/lib/broker/resources.ts';
-import type { AccessToken, TokenRequest, TokenSource } from '../../../../src/lib/broker/token.ts';
-import { clouds } from '../../../../src/lib/entra/clouds.ts';
-import { parseTenantId, type TenantId } from '../../../../src/lib/identifiers.ts';
-import { Limiter } from '../../../../src/lib/limiter.ts';
+import { createResourceRegistry } from '../../../../src/lib/model/resources.ts';
+import type { AccessToken, TokenRequest, TokenSource } from '../../../../src/lib/model/token.ts';
+import { clouds } from '../../../../src/lib/model/clouds.ts';
+import { parseTenantId, type TenantId } from '../../../../src/lib/model/identifiers.ts';
+import { Limiter } from '../../../../src/lib/runtime/limiter.ts';
 import { createJobRegistry, defineJob, type JobContext, type JobDefinition } from '../../../../src/lib/runs/job.ts';
 import type { RunPlan } from '../../../../src/lib/runs/run.ts';
 import { createRunPlans } from '../../../../src/lib/runs/run-plans.ts';
@@ -13,7 +13,7 @@ import {
   type TenantRunInput,
   type TenantRunResult,
 } from '../../../../src/lib/runs/tenant-run.ts';
-import { Secret } from '../../../../src/lib/secret.ts';
+import { Secret } from '../../../../src/lib/model/secret.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { MemoryRunLog, MemoryRunResults } from '../../../fakes/memory-run-log.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';

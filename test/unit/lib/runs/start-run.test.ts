@@ -4,7 +4,7 @@ import { startRun, type StartRunDeps } from '../../../../src/lib/runs/start-run.
 import { FakeOrchestrations } from '../../../fakes/fake-orchestrations.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { MemoryRunLog } from '../../../fakes/memory-run-log.ts';
-import { silentLogger } from '../../../../src/lib/log.ts';
+import { silentLogger } from '../../../../src/lib/runtime/log.ts';
 import { tenantId } from './stage.ts';
 
 function stage() {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { BrokerError } from '../../../../src/lib/errors.ts';
+import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import {
   isStorageConflict,
   isStorageMissing,

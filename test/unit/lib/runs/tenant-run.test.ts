@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { BrokerError, type ErrorCode } from '../../../../src/lib/errors.ts';
+import { BrokerError, type ErrorCode } from '../../../../src/lib/model/errors.ts';
 import { announceRun } from '../../../../src/lib/runs/announce-run.ts';
 import { exportRows } from '../../../../src/lib/runs/export-rows.ts';
 import { finishRun } from '../../../../src/lib/runs/finish-run.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { RedeemedToken } from '../../../../src/lib/entra/judge-token-reply.ts';
 import type { TokenClaims } from '../../../../src/lib/entra/token-claims.ts';
-import { parseTenantId } from '../../../../src/lib/identifiers.ts';
-import { Secret } from '../../../../src/lib/secret.ts';
+import { parseTenantId } from '../../../../src/lib/model/identifiers.ts';
+import { Secret } from '../../../../src/lib/model/secret.ts';
 import { judgeConsent } from '../../../../src/lib/setup/consent.ts';
 
 const partner = parseTenantId('99999999-9999-4999-8999-999999999999')!;

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { parseTenantId, type TenantId } from '../../../../src/lib/identifiers.ts';
-import { Secret } from '../../../../src/lib/secret.ts';
+import { parseTenantId, type TenantId } from '../../../../src/lib/model/identifiers.ts';
+import { Secret } from '../../../../src/lib/model/secret.ts';
 import { consentBody, consentInTenants } from '../../../../src/lib/setup/customer-consent.ts';
 import { profiles } from '../../../../src/lib/setup/permissions.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';

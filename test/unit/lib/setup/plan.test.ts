@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { StoredClientCredential } from '../../../../src/lib/credential/credential.ts';
-import { parseTenantId } from '../../../../src/lib/identifiers.ts';
-import { Secret } from '../../../../src/lib/secret.ts';
+import type { StoredClientCredential } from '../../../../src/lib/model/credential.ts';
+import { parseTenantId } from '../../../../src/lib/model/identifiers.ts';
+import { Secret } from '../../../../src/lib/model/secret.ts';
 import { describeStep } from '../../../../src/lib/setup/describe-step.ts';
 import {
   applicationTag,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createGraphClient } from '../../../../src/lib/graph/client.ts';
-import { Limiter } from '../../../../src/lib/limiter.ts';
-import { Secret } from '../../../../src/lib/secret.ts';
+import { Limiter } from '../../../../src/lib/runtime/limiter.ts';
+import { Secret } from '../../../../src/lib/model/secret.ts';
 import { findManagedIdentity } from '../../../../src/lib/setup/managed-identity.ts';
 import { readProfile } from '../../../../src/lib/setup/profile-file.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';

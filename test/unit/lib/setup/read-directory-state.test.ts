@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { StoredClientCredential } from '../../../../src/lib/credential/credential.ts';
+import type { StoredClientCredential } from '../../../../src/lib/model/credential.ts';
 import { createGraphClient } from '../../../../src/lib/graph/client.ts';
-import { Limiter } from '../../../../src/lib/limiter.ts';
-import { Secret } from '../../../../src/lib/secret.ts';
+import { Limiter } from '../../../../src/lib/runtime/limiter.ts';
+import { Secret } from '../../../../src/lib/model/secret.ts';
 import { applicationTag } from '../../../../src/lib/setup/directory-state.ts';
 import { profiles } from '../../../../src/lib/setup/permissions.ts';
 import { findApplication, readDirectoryState } from '../../../../src/lib/setup/read-directory-state.ts';

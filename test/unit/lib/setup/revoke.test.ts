@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { BrokerError } from '../../../../src/lib/errors.ts';
+import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import { createGraphClient } from '../../../../src/lib/graph/client.ts';
 import { createGraphWriter } from '../../../../src/lib/graph/write.ts';
-import type { TenantId } from '../../../../src/lib/identifiers.ts';
-import { Limiter } from '../../../../src/lib/limiter.ts';
-import { Secret } from '../../../../src/lib/secret.ts';
+import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
+import { Limiter } from '../../../../src/lib/runtime/limiter.ts';
+import { Secret } from '../../../../src/lib/model/secret.ts';
 import {
   otherApplications,
   planRevocation,

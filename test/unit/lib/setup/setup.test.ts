@@ -1,13 +1,13 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { keyMark } from '../../../../src/lib/credential/client-keys.ts';
-import type { ClientCredential } from '../../../../src/lib/credential/credential.ts';
+import type { ClientCredential } from '../../../../src/lib/model/credential.ts';
 import { createCertificate } from '../../../../src/lib/credential/create-certificate.ts';
-import { BrokerError } from '../../../../src/lib/errors.ts';
+import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import { createGraphClient } from '../../../../src/lib/graph/client.ts';
 import { createGraphWriter } from '../../../../src/lib/graph/write.ts';
-import { parseTenantId } from '../../../../src/lib/identifiers.ts';
-import { Limiter } from '../../../../src/lib/limiter.ts';
-import { Secret } from '../../../../src/lib/secret.ts';
+import { parseTenantId } from '../../../../src/lib/model/identifiers.ts';
+import { Limiter } from '../../../../src/lib/runtime/limiter.ts';
+import { Secret } from '../../../../src/lib/model/secret.ts';
 import { applicationTag } from '../../../../src/lib/setup/directory-state.ts';
 import { graphAppId, profiles } from '../../../../src/lib/setup/permissions.ts';
 import { readVaultState } from '../../../../src/lib/setup/read-vault-state.ts';

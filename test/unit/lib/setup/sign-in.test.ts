@@ -1,6 +1,6 @@
 import * as oauth from 'oauth4webapi';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { parseTenantId } from '../../../../src/lib/identifiers.ts';
+import { parseTenantId } from '../../../../src/lib/model/identifiers.ts';
 import { type LoopbackListener, listenOnLoopback } from '../../../../src/lib/setup/loopback.ts';
 import { signIn, type SignInMethod } from '../../../../src/lib/setup/sign-in.ts';
 import { FakeClock, settle } from '../../../fakes/fake-clock.ts';

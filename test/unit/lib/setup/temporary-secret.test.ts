@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { StoredClientCredential } from '../../../../src/lib/credential/credential.ts';
+import type { StoredClientCredential } from '../../../../src/lib/model/credential.ts';
 import { createGraphWriter } from '../../../../src/lib/graph/write.ts';
-import type { TenantId } from '../../../../src/lib/identifiers.ts';
-import { Limiter } from '../../../../src/lib/limiter.ts';
-import { Secret } from '../../../../src/lib/secret.ts';
+import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
+import { Limiter } from '../../../../src/lib/runtime/limiter.ts';
+import { Secret } from '../../../../src/lib/model/secret.ts';
 import { withTemporarySecret } from '../../../../src/lib/setup/temporary-secret.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { aadstsFailure, FakeRedeemer } from '../../../fakes/fake-redeemer.ts';

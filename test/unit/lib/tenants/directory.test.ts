@@ -1,11 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import { createResourceRegistry } from '../../../../src/lib/broker/resources.ts';
-import type { AccessToken, TokenRequest, TokenSource } from '../../../../src/lib/broker/token.ts';
-import { clouds } from '../../../../src/lib/entra/clouds.ts';
-import { BrokerError } from '../../../../src/lib/errors.ts';
-import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../../../../src/lib/identifiers.ts';
-import { Limiter } from '../../../../src/lib/limiter.ts';
-import { Secret } from '../../../../src/lib/secret.ts';
+import { createResourceRegistry } from '../../../../src/lib/model/resources.ts';
+import type { AccessToken, TokenRequest, TokenSource } from '../../../../src/lib/model/token.ts';
+import { clouds } from '../../../../src/lib/model/clouds.ts';
+import { BrokerError } from '../../../../src/lib/model/errors.ts';
+import {
+  type DomainName,
+  parseDomainName,
+  parseTenantId,
+  type TenantId,
+} from '../../../../src/lib/model/identifiers.ts';
+import { Limiter } from '../../../../src/lib/runtime/limiter.ts';
+import { Secret } from '../../../../src/lib/model/secret.ts';
 import { createTenantDirectory, selectTenants } from '../../../../src/lib/tenants/directory.ts';
 import type { WantedTenants } from '../../../../src/lib/tenants/selection.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';

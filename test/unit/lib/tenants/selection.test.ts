@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { BrokerError } from '../../../../src/lib/errors.ts';
-import { type DomainName, parseTenantId } from '../../../../src/lib/identifiers.ts';
+import { BrokerError } from '../../../../src/lib/model/errors.ts';
+import { type DomainName, parseTenantId } from '../../../../src/lib/model/identifiers.ts';
 import { resolveSelection, type WantedTenants } from '../../../../src/lib/tenants/selection.ts';
 
 const one = parseTenantId('00000000-0000-4000-8000-000000000001')!;

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type * as Durable from 'durable-functions';
-import { type Clock, systemClock } from '../../../../../src/lib/clock.ts';
+import { type Clock, systemClock } from '../../../../../src/lib/runtime/clock.ts';
 import { installCoreModule } from '../../../../../src/local/host/app/core-shim.ts';
 import { AppFunctions } from '../../../../../src/local/host/app/functions.ts';
 import { Invoker } from '../../../../../src/local/host/app/invoker.ts';

@@ -1,0 +1,67 @@
+import * as z from 'zod';
+import { errorCodes } from '../../model/errors.ts';
+import { healthStatuses } from '../../credential/credential-journal.ts';
+import { count, errorCodeSchema, isoTime } from './shared.ts';
+
+const status = z.enum(healthStatuses);
+const day = z.int().meta({ description: 'Whole days; negative once the end has passed.' });
+
+export const healthWordSchema = z.object({ status }).meta({ id: 'HealthWord', description: 'What anybody may know.' });
+
+export const misconfiguredSchema = z
+  .object({ status: z.literal('down'), code: errorCodeSchema, detail: z.string(), advice: z.string() })
+  .meta({ id: 'Misconfigured', description: 'Names the settings that are wrong; nobody can be authenticated then.' });
+
+export const findingSchema = z
+  .object({
+    severity: z.enum(['notice', 'degraded', 'down']),
+    code: z.enum([...errorCodes, 'expires_soon', 'mfa_missing', 'rotation_failed', 'rotation_overdue']),
+    message: z.string(),
+    advice: z.string(),
+  })
+  .meta({ id: 'Finding' });
+
+export const credentialHealthSchema = z
+  .object({
+    application: z.string(),
+    state: z.object({ status, thresholdDays: z.int().optional() }),
+    account: z.string().optional(),
+    mfa: z.boolean().optional(),
+    obtainedAt: isoTime.optional(),
+    ageDays: day.optional(),
+    expiresAt: isoTime.optional(),
+    daysLeft: day.optional(),
+    clientCredential: z
+      .object({ kind: z.string(), endsAt: isoTime.optional(), daysLeft: day.optional() })
+      .optional()
+      .meta({ description: '`kind` is secret, certificate or federated.' }),
+    lastRotation: isoTime.optional(),
+    lastFailure: z.object({ at: isoTime, code: errorCodeSchema, meaning: z.string(), advice: z.string() }).optional(),
+    mfaProbe: z
+      .object({ at: isoTime, compliant: z.boolean() })
+      .optional()
+      .meta({ description: 'What Partner Center last said of the MFA in the token.' }),
+    findings: z.array(findingSchema).readonly(),
+  })
+  .meta({ id: 'CredentialHealth' });
+
+const part = z.object({ status, problem: z.string().optional() });
+
+export const healthReportSchema = z
+  .object({
+    status,
+    checkedAt: isoTime,
+    applications: z.array(credentialHealthSchema).readonly(),
+    policy: part.extend({ state: z.enum(['current', 'last-good', 'deny-all']), rules: count }),
+    storage: part,
+    keyVault: part.extend({ lastReadAt: isoTime.optional() }),
+    notifications: part.meta({ description: 'Notices to a chat; ok where none are wanted.' }),
+    tokens: z
+      .object({ issued: count, fromCache: count })
+      .meta({ description: 'Handed out by this instance since its start.' }),
+  })
+  .meta({ id: 'HealthReport', description: 'Everything, for a caller with a token.' });
+
+export type HealthWord = z.output<typeof healthWordSchema>;
+export type HealthReportAnswer = z.output<typeof healthReportSchema>;
+export type Misconfigured = z.output<typeof misconfiguredSchema>;

@@ -1,0 +1,134 @@
+import * as z from 'zod';
+import { runStatuses, tenantOutcomes } from '../../runs/run.ts';
+import { count, errorCodeSchema, failureTextSchema, guid, isoTime } from './shared.ts';
+
+export const tenantCountsSchema = z
+  .object({
+    total: count,
+    succeeded: count,
+    failed: count,
+    skipped: count.meta({ description: 'Left out by configuration, or without the service that the job is about.' }),
+    notAttempted: count.meta({ description: 'Not reached because the run was stopped or cancelled.' }),
+  })
+  .meta({ id: 'TenantCounts' });
+
+const runId = z.string().meta({ description: '`job@window`; percent-encode it in a path.' });
+
+export const runSummarySchema = z
+  .object({
+    runId,
+    job: z.string(),
+    window: z.string(),
+    status: z.enum(runStatuses).meta({
+      description: '`completed`: every tenant was visited, whatever came of it. `failed`: the run could not go on.',
+    }),
+    tenants: tenantCountsSchema,
+    startedBy: z.string().meta({ description: '`timer`, or the application id of the caller.' }),
+    startedAt: isoTime,
+    finishedAt: isoTime.optional(),
+    durationMs: z.number().min(0),
+    cancelRequested: z.boolean().optional(),
+    stoppedBy: failureTextSchema.extend({ detail: z.string() }).optional().meta({ description: 'Why the run failed.' }),
+    warnings: z
+      .array(z.string())
+      .readonly()
+      .meta({ description: 'What was missing or old in the list of tenants that the run was planned from.' }),
+  })
+  .meta({ id: 'RunSummary' });
+
+export const failureSchema = failureTextSchema
+  .extend({ tenantId: guid, name: z.string(), detail: z.string().optional() })
+  .meta({ id: 'Failure' });
+
+export const runSchema = runSummarySchema
+  .extend({
+    progress: z
+      .object({ done: count, retrying: count, total: count })
+      .meta({ description: 'Tenants with a final result, those waiting to be tried again, and all.' }),
+    failures: z.array(failureSchema).readonly(),
+  })
+  .meta({ id: 'Run' });
+
+export const runsAnswerSchema = z.object({ runs: z.array(runSummarySchema).readonly() }).meta({ id: 'Runs' });
+
+export const startedRunSchema = z
+  .object({ runId, status: z.literal('pending'), location: z.string() })
+  .meta({ id: 'StartedRun' });
+
+export const cancelledRunSchema = z
+  .object({
+    runId,
+    status: z.enum(runStatuses),
+    cancelRequested: z.boolean().meta({ description: 'False: the run had ended, and stays as it is.' }),
+  })
+  .meta({ id: 'CancelledRun' });
+
+export const runTenantSchema = z
+  .object({
+    tenantId: guid,
+    name: z.string(),
+    outcome: z.enum([...tenantOutcomes, 'waiting', 'not_attempted']).meta({
+      description:
+        '`retrying`: failed for a while, the run comes back to it. `waiting`: not visited yet. `not_attempted`: the run ended before.',
+    }),
+    code: errorCodeSchema.optional(),
+    detail: z.string().optional(),
+    attempts: count.meta({ description: 'Rounds of the run that the tenant was tried in; 0: decided without.' }),
+    rows: count,
+    finishedAt: isoTime.optional(),
+  })
+  .meta({ id: 'RunTenant' });
+
+export const runTenantsAnswerSchema = z
+  .object({
+    runId,
+    status: z.enum(runStatuses),
+    tenants: z.array(runTenantSchema).readonly(),
+    codes: z
+      .array(failureTextSchema)
+      .readonly()
+      .meta({ description: 'Title and advice of each code that occurs among the tenants.' }),
+  })
+  .meta({ id: 'RunTenants' });
+
+export const rowSchema = z
+  .object({ tenantId: guid, tenantName: z.string(), tenantDomain: z.string().nullable() })
+  .catchall(z.union([z.string(), z.number(), z.boolean(), z.null()]))
+  .meta({ id: 'Row', description: 'One row of a result: the tenant, then the columns of the job.' });
+
+const changedRowSchema = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])).readonly();
+const tenantNameSchema = z.object({ tenantId: guid, name: z.string() });
+
+export const tenantChangeSchema = z
+  .discriminatedUnion('change', [
+    tenantNameSchema.extend({ change: z.literal('added'), after: changedRowSchema }),
+    tenantNameSchema.extend({ change: z.literal('removed'), before: changedRowSchema }),
+    tenantNameSchema.extend({
+      change: z.literal('changed'),
+      before: changedRowSchema,
+      after: changedRowSchema,
+      columns: z.array(z.string()).readonly().meta({ description: 'Names of the columns that differ.' }),
+    }),
+  ])
+  .meta({ id: 'TenantChange' });
+
+export const runChangesSchema = z
+  .object({
+    runId,
+    comparedWith: runId,
+    changes: z.array(tenantChangeSchema).readonly(),
+    truncated: z.boolean().meta({ description: 'There are more changes than are shown (10,000).' }),
+    comparedTenants: count.meta({ description: 'Tenants that succeeded in both runs; only their rows are compared.' }),
+    onlyBefore: z.array(tenantNameSchema).readonly().meta({ description: 'Succeeded only in the earlier run.' }),
+    onlyAfter: z.array(tenantNameSchema).readonly().meta({ description: 'Succeeded only in this run.' }),
+  })
+  .meta({ id: 'RunChanges' });
+
+export type RunChangesAnswer = z.output<typeof runChangesSchema>;
+export type RunAnswer = z.output<typeof runSchema>;
+export type RunSummaryAnswer = z.output<typeof runSummarySchema>;
+export type RunsAnswer = z.output<typeof runsAnswerSchema>;
+export type StartedRunAnswer = z.output<typeof startedRunSchema>;
+export type CancelledRunAnswer = z.output<typeof cancelledRunSchema>;
+export type RunTenant = z.output<typeof runTenantSchema>;
+export type RunTenantsAnswer = z.output<typeof runTenantsAnswerSchema>;

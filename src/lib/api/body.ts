@@ -1,0 +1,68 @@
+import type { z } from 'zod';
+import { BrokerError } from '../model/errors.ts';
+import { safeParse } from '../runtime/safe-parse.ts';
+
+/** More than a request needs that does not say otherwise. */
+export const maxRequestBodyBytes = 64 * 1024;
+
+/** What of a request is read here: `@azure/functions`' HttpRequest fits, and so does the platform's Request. */
+export interface RequestBody {
+  readonly headers: { get(name: string): string | null };
+  readonly body: unknown;
+}
+
+/**
+ * The JSON body, checked against a schema; an absent body counts as `{}`.
+ * @param maxBytes of the body.
+ * @throws BrokerError request_too_large, or request_invalid that names the first wrong field.
+ */
+export async function readJson<T>(
+  request: RequestBody,
+  schema: z.ZodType<T>,
+  maxBytes: number = maxRequestBodyBytes,
+): Promise<T> {
+  const declared = Number(request.headers.get('content-length') ?? '0');
+  if (declared > maxBytes) throw tooLarge(maxBytes);
+  const text = await readText(request.body, maxBytes);
+  let value: unknown;
+  try {
+    value = text === '' ? {} : JSON.parse(text);
+  } catch {
+    throw new BrokerError('request_invalid', 'The body is not valid JSON.');
+  }
+  return check(value, schema, 'body');
+}
+
+/**
+ * A value from outside, checked.
+ * @throws BrokerError request_invalid that names the first wrong field, never its value: it may be a pasted secret.
+ */
+export function check<T>(value: unknown, schema: z.ZodType<T>, where: string): T {
+  const parsed = safeParse(schema, value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const path = issue && issue.path.length > 0 ? issue.path.join('.') : where;
+  throw new BrokerError('request_invalid', `${path}: ${issue?.message ?? 'is not valid'}.`);
+}
+
+// Bad UTF-8 must not slip through as replacement characters (RFC 8259 section 8.1).
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+async function readText(body: unknown, maxBytes: number): Promise<string> {
+  if (body === null || body === undefined) return '';
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body as AsyncIterable<Uint8Array>) {
+    size += chunk.byteLength;
+    if (size > maxBytes) throw tooLarge(maxBytes);
+    chunks.push(chunk);
+  }
+  try {
+    return utf8.decode(Buffer.concat(chunks));
+  } catch {
+    throw new BrokerError('request_invalid', 'The body is not UTF-8.');
+  }
+}
+
+const tooLarge = (maxBytes: number): BrokerError =>
+  new BrokerError('request_too_large', `The body is larger than ${maxBytes / 1024} KiB.`);

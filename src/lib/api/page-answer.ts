@@ -1,0 +1,52 @@
+import { createHash } from 'node:crypto';
+import type { Answer } from './problem.ts';
+
+/** A file that anybody may have: a page, its script, its style, the API's document. */
+export interface StaticFile {
+  readonly text: string;
+  readonly contentType: string;
+  /** Strong (RFC 9110 section 8.8.3). */
+  readonly etag: string;
+}
+
+export function staticFile(text: string, contentType: string): StaticFile {
+  return { text, contentType, etag: `"${createHash('sha256').update(text).digest('base64url').slice(0, 22)}"` };
+}
+
+/**
+ * Only what this origin serves, no inline script or style, no frame around it, no form that leads away; and DOM sinks
+ * take no strings (Trusted Types), so that a name from a customer's directory can never become markup.
+ */
+const contentSecurityPolicy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+  "trusted-types 'none'",
+].join('; ');
+
+const securityHeaders = {
+  'content-security-policy': contentSecurityPolicy,
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'permissions-policy': 'camera=(), geolocation=(), microphone=(), payment=()',
+};
+
+/** 200 with the file, or 304 when the reader has it. Always asked for again: a deployment shows at once. */
+export function staticAnswer(file: StaticFile, ifNoneMatch: string | null): Answer {
+  const headers = { ...securityHeaders, 'cache-control': 'no-cache', etag: file.etag };
+  if (knows(ifNoneMatch, file.etag)) return { status: 304, headers };
+  return { status: 200, headers: { ...headers, 'content-type': file.contentType }, body: file.text };
+}
+
+/** RFC 9110 section 13.1.2; a proxy that compresses makes the tag a weak one. */
+const knows = (ifNoneMatch: string | null, etag: string): boolean =>
+  ifNoneMatch !== null &&
+  ifNoneMatch.split(',').some((tag) => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === etag);

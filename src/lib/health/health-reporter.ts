@@ -1,0 +1,180 @@
+import type { AccessPolicy } from '../callers/policy.ts';
+import type { PolicyState, PolicyStore } from '../callers/policy-store.ts';
+import { type Clock, isoTime } from '../runtime/clock.ts';
+import { withDeadline } from '../runtime/deadline.ts';
+import { BrokerError, toBrokerError } from '../model/errors.ts';
+import { SingleFlight } from '../runtime/single-flight.ts';
+import type { CachedCredentials } from '../credential/cached-credentials.ts';
+import type { CredentialJournal, HealthStatus, JournalEntry } from '../credential/credential-journal.ts';
+import { type Credential, defaultApplication } from '../model/credential.ts';
+import { type CredentialHealth, judgeCredential } from './health.ts';
+import type { StateWatch } from './state-watch.ts';
+
+/** One report serves everybody who asks within this time: the route is open to all. */
+const reportLifeMs = 15_000;
+/** Longest wait for one of the things that a report looks at. */
+const lookMs = 5_000;
+
+interface Part {
+  readonly status: HealthStatus;
+  readonly problem?: string;
+}
+
+export interface HealthReport {
+  readonly status: HealthStatus;
+  readonly checkedAt: string;
+  readonly applications: readonly CredentialHealth[];
+  readonly policy: Part & { readonly state: PolicyState['state']; readonly rules: number };
+  readonly storage: Part;
+  readonly keyVault: Part & { readonly lastReadAt?: string };
+  /** Notices to a chat; well where none are wanted. */
+  readonly notifications: Part;
+}
+
+/** What one look at an application brought. */
+interface Look {
+  readonly health: CredentialHealth;
+  readonly readFailure: BrokerError | undefined;
+  readonly readAtMs: number | undefined;
+  readonly journalFailure: BrokerError | undefined;
+}
+
+export interface HealthReporterDeps {
+  readonly credentials: CachedCredentials;
+  /** Why the broker holds an application's credential to be dead. */
+  readonly credentialFailure: (application: string) => BrokerError | undefined;
+  readonly journal: CredentialJournal;
+  readonly policy: PolicyStore;
+  readonly watch: StateWatch;
+  /** Why no notice can be sent, where the settings ask for them. */
+  readonly notificationProblem: BrokerError | undefined;
+  readonly clock: Clock;
+}
+
+/** How the broker is, from what it knows anyway: asking for its health costs Entra nothing, and Key Vault nothing new. */
+export class HealthReporter {
+  readonly #deps: HealthReporterDeps;
+  readonly #flights = new SingleFlight<HealthReport>();
+  #kept: { readonly report: HealthReport; readonly untilMs: number } | undefined;
+
+  constructor(deps: HealthReporterDeps) {
+    this.#deps = deps;
+  }
+
+  /** Never throws: what cannot be looked at is part of the answer. */
+  async report(): Promise<HealthReport> {
+    if (this.#kept !== undefined && this.#deps.clock.nowMs() < this.#kept.untilMs) return this.#kept.report;
+    return this.#flights.run('report', async () => {
+      const report = await this.#look();
+      this.#kept = { report, untilMs: this.#deps.clock.nowMs() + reportLifeMs };
+      return report;
+    });
+  }
+
+  async #look(): Promise<HealthReport> {
+    const { policy, clock } = this.#deps;
+    const policyState = await policy.current();
+    const looks: Look[] = [];
+    for (const [application, needsRefreshToken] of applicationsInUse(policyState.policy)) {
+      looks.push(await this.#lookAt(application, needsRefreshToken));
+    }
+    const parts = {
+      applications: looks.map(({ health }) => health),
+      policy: policyPart(policyState),
+      storage: storagePart(looks),
+      keyVault: keyVaultPart(looks),
+      notifications: notificationsPart(this.#deps.notificationProblem),
+    };
+    return { status: overall(parts), checkedAt: isoTime(clock.nowMs()), ...parts };
+  }
+
+  async #lookAt(application: string, needsRefreshToken: boolean): Promise<Look> {
+    const { credentials, journal, watch, clock, credentialFailure } = this.#deps;
+    const [read, journalled] = await Promise.all([
+      this.#attempt<Credential>('key_vault_unavailable', () => credentials.get(application)),
+      this.#attempt<JournalEntry>('storage_unavailable', () => journal.read(application)),
+    ]);
+    const entry = journalled.value ?? {};
+    const lastRead = credentials.lastRead(application);
+    const readFailure = read.failure ?? lastRead?.failure;
+    const health = judgeCredential(
+      {
+        application,
+        needsRefreshToken,
+        credential: read.value,
+        readFailure,
+        dead: credentialFailure(application),
+        journal: entry,
+      },
+      clock.nowMs(),
+    );
+    await watch.observe(health, entry.state);
+    return { health, readFailure, readAtMs: lastRead?.atMs, journalFailure: journalled.failure };
+  }
+
+  async #attempt<T>(
+    code: 'key_vault_unavailable' | 'storage_unavailable',
+    work: () => Promise<T>,
+  ): Promise<{ readonly value?: T; readonly failure?: BrokerError }> {
+    try {
+      return { value: await withDeadline(this.#deps.clock, lookMs, work) };
+    } catch (thrown) {
+      const error = toBrokerError(thrown);
+      return {
+        failure:
+          error.code === 'internal' ? new BrokerError(code, 'No answer came in time.', { cause: thrown }) : error,
+      };
+    }
+  }
+}
+
+/** The applications that rules name, and whether they redeem a refresh token; the default one always does. */
+export function applicationsInUse(policy: AccessPolicy): ReadonlyMap<string, boolean> {
+  const inUse = new Map([[defaultApplication, true]]);
+  for (const { application, grants } of policy.rules) {
+    inUse.set(application, (inUse.get(application) ?? false) || grants.has('delegated'));
+  }
+  return inUse;
+}
+
+/** Without storage there are no audit records, and so no tokens. */
+function storagePart(looks: readonly Look[]): Part {
+  const failure = looks.find(({ journalFailure }) => journalFailure !== undefined)?.journalFailure;
+  return failure === undefined ? { status: 'ok' } : { status: 'down', problem: failure.detail };
+}
+
+/** An application that is not set up, or set up wrongly, says nothing of the vault that told us so. */
+function keyVaultPart(looks: readonly Look[]): HealthReport['keyVault'] {
+  const failure = looks.find(({ readFailure }) => readFailure?.code === 'key_vault_unavailable')?.readFailure;
+  const lastReadAtMs = Math.max(...looks.map(({ readAtMs = Number.NEGATIVE_INFINITY }) => readAtMs));
+  return {
+    ...(failure === undefined ? { status: 'ok' } : { status: 'degraded', problem: failure.detail }),
+    ...(Number.isFinite(lastReadAtMs) ? { lastReadAt: isoTime(lastReadAtMs) } : {}),
+  };
+}
+
+function notificationsPart(failure: BrokerError | undefined): Part {
+  if (failure === undefined) return { status: 'ok' };
+  const problem = `${failure.detail} No notice reaches anybody until that is corrected and the app restarted.`;
+  return { status: 'degraded', problem };
+}
+
+function policyPart({ state, policy, problem }: PolicyState): HealthReport['policy'] {
+  const status = state === 'current' ? 'ok' : 'degraded';
+  return { status, state, rules: policy.rules.length, ...(problem === undefined ? {} : { problem }) };
+}
+
+/** Down means that no token can be had at all; one application of several that is down is a degradation. */
+function overall({
+  applications,
+  policy,
+  storage,
+  keyVault,
+  notifications,
+}: Omit<HealthReport, 'status' | 'checkedAt'>): HealthStatus {
+  const states = applications.map(({ state }) => state.status);
+  if (storage.status === 'down' || states.every((status) => status === 'down')) return 'down';
+  return [...states, policy.status, keyVault.status, notifications.status].every((status) => status === 'ok')
+    ? 'ok'
+    : 'degraded';
+}

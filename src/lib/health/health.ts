@@ -1,0 +1,206 @@
+import { isoTime } from '../runtime/clock.ts';
+import { type BrokerError, type ErrorCode, errorTable } from '../model/errors.ts';
+import { adviceFor } from '../credential/advice.ts';
+import type { CredentialState, HealthStatus, JournalEntry } from '../credential/credential-journal.ts';
+import type { Credential } from '../model/credential.ts';
+
+const dayMs = 86_400_000;
+
+/** Days before an end at which somebody is told. */
+export const warningDays = [1, 7, 14, 30] as const;
+
+/** A rotation that is this late is worth a word: the timer runs daily. */
+const rotationOverdueMs = 3 * dayMs;
+
+/** One thing that is worth knowing. `notice` changes no state. */
+export interface Finding {
+  readonly severity: 'notice' | 'degraded' | 'down';
+  readonly code: ErrorCode | 'expires_soon' | 'mfa_missing' | 'rotation_failed' | 'rotation_overdue';
+  readonly message: string;
+  readonly advice: string;
+}
+
+/** All that is known of one application's credential. */
+export interface CredentialFacts {
+  readonly application: string;
+  /** Whether callers or jobs use its refresh token; an application that only acts for itself needs none. */
+  readonly needsRefreshToken: boolean;
+  readonly credential: Credential | undefined;
+  /** Why the credential could not be read, where it could not. */
+  readonly readFailure?: BrokerError | undefined;
+  /** Why the broker holds the credential to be dead. */
+  readonly dead?: BrokerError | undefined;
+  readonly journal: JournalEntry;
+}
+
+export interface CredentialHealth {
+  readonly application: string;
+  readonly state: CredentialState;
+  readonly account?: string;
+  readonly mfa?: boolean;
+  readonly obtainedAt?: string;
+  readonly ageDays?: number;
+  readonly expiresAt?: string;
+  readonly daysLeft?: number;
+  readonly clientCredential?: { readonly kind: string; readonly endsAt?: string; readonly daysLeft?: number };
+  readonly lastRotation?: string;
+  readonly lastFailure?: {
+    readonly at: string;
+    readonly code: ErrorCode;
+    readonly meaning: string;
+    readonly advice: string;
+  };
+  readonly mfaProbe?: { readonly at: string; readonly compliant: boolean };
+  readonly findings: readonly Finding[];
+}
+
+/** How one credential is, and why. Pure. */
+export function judgeCredential(facts: CredentialFacts, nowMs: number): CredentialHealth {
+  const { credential } = facts;
+  const refreshToken = credential?.refreshToken;
+  const endsAtMs = credential?.client.endsAtMs;
+  const findings = [
+    ...deadFindings(facts),
+    ...endFindings('refresh token', refreshToken?.expiresAtMs, nowMs, 'credential_expired', refreshTokenAdvice),
+    ...endFindings('client credential', endsAtMs, nowMs, 'client_credential_rejected', renewalAdvice(credential)),
+    ...mfaFindings(facts),
+    ...rotationFindings(facts, nowMs),
+  ];
+  const thresholdDays = nearest([refreshToken?.expiresAtMs, endsAtMs], nowMs);
+  return {
+    application: facts.application,
+    state: { status: worst(findings), ...(thresholdDays === undefined ? {} : { thresholdDays }) },
+    ...(refreshToken === undefined
+      ? {}
+      : {
+          account: refreshToken.account,
+          mfa: refreshToken.mfa,
+          obtainedAt: isoTime(refreshToken.obtainedAtMs),
+          ageDays: days(nowMs - refreshToken.obtainedAtMs),
+          expiresAt: isoTime(refreshToken.expiresAtMs),
+          daysLeft: days(refreshToken.expiresAtMs - nowMs),
+        }),
+    ...(credential === undefined
+      ? {}
+      : {
+          clientCredential: {
+            kind: credential.client.credential.kind,
+            ...(endsAtMs === undefined ? {} : { endsAt: isoTime(endsAtMs), daysLeft: days(endsAtMs - nowMs) }),
+          },
+        }),
+    ...journalFields(facts),
+    findings: findings.map((finding) => ({ ...finding, advice: adviceFor(facts.application, finding.advice) })),
+  };
+}
+
+function journalFields({ application, journal: { rotatedAtMs, failure, mfaProbe } }: CredentialFacts) {
+  return {
+    ...(rotatedAtMs === undefined ? {} : { lastRotation: isoTime(rotatedAtMs) }),
+    ...(failure === undefined
+      ? {}
+      : {
+          lastFailure: {
+            at: isoTime(failure.atMs),
+            code: failure.code,
+            meaning: failure.detail,
+            advice: adviceFor(application, errorTable[failure.code].advice),
+          },
+        }),
+    ...(mfaProbe === undefined ? {} : { mfaProbe: { at: isoTime(mfaProbe.atMs), compliant: mfaProbe.compliant } }),
+  };
+}
+
+function deadFindings({ application, credential, readFailure, dead, needsRefreshToken }: CredentialFacts): Finding[] {
+  if (dead !== undefined) return [fromError('down', dead.code, dead.detail)];
+  if (credential === undefined) {
+    const code = readFailure?.code ?? 'credential_missing';
+    return [fromError('down', code, readFailure?.detail ?? `The application "${application}" is not set up.`)];
+  }
+  const findings: Finding[] = [];
+  if (readFailure !== undefined) {
+    findings.push(fromError('degraded', readFailure.code, `${readFailure.detail} What is in memory stays in use.`));
+  }
+  if (credential.refreshToken === undefined && needsRefreshToken) {
+    findings.push(fromError('down', 'credential_missing', `The application "${application}" has no refresh token.`));
+  }
+  return findings;
+}
+
+const refreshTokenAdvice =
+  'Find out why the timer rotate-credential does not run or fails; `ptb rotate` rotates at once.';
+
+function renewalAdvice(credential: Credential | undefined): string {
+  const renew = 'Run `ptb rotate --client-credential`';
+  return credential?.client.credential.kind === 'certificate'
+    ? `${renew}, or renew the certificate where it came from if the broker did not make it.`
+    : `${renew}, or \`ptb setup --credential federated\` to do without a secret.`;
+}
+
+function endFindings(
+  what: string,
+  endsAtMs: number | undefined,
+  nowMs: number,
+  ended: ErrorCode,
+  advice: string,
+): Finding[] {
+  if (endsAtMs === undefined) return [];
+  if (endsAtMs <= nowMs) return [fromError('down', ended, `The ${what} ended on ${isoTime(endsAtMs).slice(0, 10)}.`)];
+  if (thresholdOf(endsAtMs, nowMs) === undefined) return [];
+  const message = `The ${what} ends in ${Math.max(1, Math.ceil((endsAtMs - nowMs) / dayMs))} days at most.`;
+  return [{ severity: 'degraded', code: 'expires_soon', message, advice }];
+}
+
+function mfaFindings({ credential, journal }: CredentialFacts): Finding[] {
+  const stored = credential?.refreshToken;
+  const advice = 'Run `ptb consent` and sign in with Microsoft MFA as the service account.';
+  if (stored !== undefined && !stored.mfa) {
+    const message = 'The refresh token is not known to carry MFA, which Partner Center requires.';
+    return [{ severity: 'degraded', code: 'mfa_missing', message, advice }];
+  }
+  // An answer from before the last consent says nothing about the token of today.
+  const probe = journal.mfaProbe;
+  if (probe === undefined || probe.compliant || stored === undefined || probe.atMs < stored.obtainedAtMs) return [];
+  return [{ severity: 'degraded', code: 'mfa_missing', message: 'Partner Center finds no MFA in the token.', advice }];
+}
+
+function rotationFindings({ credential, journal }: CredentialFacts, nowMs: number): Finding[] {
+  const obtainedAtMs = credential?.refreshToken?.obtainedAtMs;
+  const { failure } = journal;
+  if (failure !== undefined && failure.atMs > Math.max(obtainedAtMs ?? 0, journal.rotatedAtMs ?? 0)) {
+    const message = `The last rotation failed: ${failure.detail}`;
+    return [{ severity: 'degraded', code: 'rotation_failed', message, advice: errorTable[failure.code].advice }];
+  }
+  if (obtainedAtMs === undefined || nowMs - obtainedAtMs < rotationOverdueMs) return [];
+  return [
+    {
+      severity: 'notice',
+      code: 'rotation_overdue',
+      message: `The refresh token was not rotated for ${days(nowMs - obtainedAtMs)} days.`,
+      advice: 'Find out why the timer rotate-credential does not run.',
+    },
+  ];
+}
+
+const fromError = (severity: 'degraded' | 'down', code: ErrorCode, message: string): Finding => ({
+  severity,
+  code,
+  message,
+  advice: errorTable[code].advice,
+});
+
+/** The threshold in days that an end is within, or undefined while it is far. */
+export const thresholdOf = (endsAtMs: number, nowMs: number): number | undefined =>
+  warningDays.find((threshold) => endsAtMs - nowMs <= threshold * dayMs);
+
+const nearest = (ends: readonly (number | undefined)[], nowMs: number): number | undefined =>
+  warningDays.find((threshold) => ends.some((end) => end !== undefined && end - nowMs <= threshold * dayMs));
+
+const worst = (findings: readonly Finding[]): HealthStatus =>
+  findings.some(({ severity }) => severity === 'down')
+    ? 'down'
+    : findings.some(({ severity }) => severity === 'degraded')
+      ? 'degraded'
+      : 'ok';
+
+/** Whole days, rounded down. */
+const days = (ms: number): number => Math.floor(ms / dayMs);

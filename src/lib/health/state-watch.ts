@@ -1,0 +1,118 @@
+import type { Clock } from '../runtime/clock.ts';
+import { errorFields, type Logger } from '../runtime/log.ts';
+import { withDeadline } from '../runtime/deadline.ts';
+import { type Notice, type Notifier, silentNotifier } from '../notifications/notice.ts';
+import type { CredentialJournal, CredentialState, JournalEntry } from '../credential/credential-journal.ts';
+import type { CredentialHealth } from './health.ts';
+
+/** Health must answer while storage hangs. */
+const journalTimeoutMs = 3_000;
+
+/** A notice that is not taken is sent again after these pauses; then the log alone has it. */
+const noticePausesMs = [2_000, 30_000] as const;
+
+/**
+ * How old the view of an instance can be that has not changed: it reads the credential again every ten minutes
+ * (CREDENTIAL_REREAD_SECONDS), and probes one that is dead every quarter of an hour.
+ */
+const viewLifeMs = 3_600_000;
+
+/**
+ * Announces each change of a credential's state once: as one log event for alert rules, `credential.state_changed`, and
+ * as a notice to people where a webhook is configured.
+ * The journal remembers the state over restarts and instances; while it cannot be reached this process remembers.
+ * Instances may differ for a while: what one has just announced stands against the older view of another, or the two
+ * would announce in turn.
+ */
+export class StateWatch {
+  readonly #journal: Pick<CredentialJournal, 'changeState'>;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #seen = new Map<string, CredentialState>();
+
+  readonly #notifier: Notifier;
+
+  constructor(deps: {
+    journal: Pick<CredentialJournal, 'changeState'>;
+    clock: Clock;
+    log: Logger;
+    notifier?: Notifier;
+  }) {
+    this.#notifier = deps.notifier ?? silentNotifier;
+    this.#journal = deps.journal;
+    this.#clock = deps.clock;
+    this.#log = deps.log;
+  }
+
+  /** @param before the state as the journal has it; absent when it is not known. */
+  async observe(health: CredentialHealth, before: JournalEntry['state']): Promise<void> {
+    const { application, state } = health;
+    const seen = this.#seen.get(application);
+    this.#seen.set(application, state);
+    const known = before ?? seen;
+    if (isSame(known, state)) return;
+    const isNews = !isSame(seen, state);
+    if (!isNews && before !== undefined && this.#clock.nowMs() - before.sinceMs < viewLifeMs) return;
+    if (!(await this.#isFirst(application, state, isNews))) return;
+    // A credential that was well from the start is no change.
+    if (known === undefined && state.status === 'ok') return;
+    const level = state.status === 'ok' ? 'info' : state.status === 'degraded' ? 'warn' : 'error';
+    const [finding] = health.findings.filter(({ severity }) => severity !== 'notice');
+    this.#log.log(level, 'credential.state_changed', {
+      application,
+      from: known?.status ?? 'unknown',
+      to: state.status,
+      thresholdDays: state.thresholdDays,
+      daysLeft: health.daysLeft,
+      reason: finding?.code,
+      message: finding?.message,
+      advice: finding?.advice,
+    });
+    // Nobody waits for it: who asked for the health wants an answer now.
+    void this.#tellPeople(noticeOf(health));
+  }
+
+  async #tellPeople(notice: Notice): Promise<void> {
+    for (const pauseMs of [...noticePausesMs, undefined]) {
+      try {
+        await this.#notifier.send(notice);
+        return;
+      } catch (thrown) {
+        if (pauseMs === undefined) this.#log.log('warn', 'credential.notice_failed', errorFields(thrown));
+        else await this.#clock.sleep(pauseMs);
+      }
+    }
+  }
+
+  /** Whether nobody has announced it. While the journal cannot be written, what is news to this process is. */
+  async #isFirst(application: string, state: CredentialState, isNews: boolean): Promise<boolean> {
+    try {
+      return await withDeadline(this.#clock, journalTimeoutMs, () =>
+        this.#journal.changeState(application, state, this.#clock.nowMs()),
+      );
+    } catch (thrown) {
+      this.#log.log('warn', 'credential.journal_unavailable', errorFields(thrown));
+      return isNews;
+    }
+  }
+}
+
+/** The state in a sentence, with what to do, for a chat. */
+function noticeOf({ application, state, findings, daysLeft, account }: CredentialHealth): Notice {
+  const serious = findings.filter(({ severity }) => severity !== 'notice');
+  const well = state.status === 'ok';
+  return {
+    severity: well ? 'info' : state.status === 'degraded' ? 'warning' : 'error',
+    title: well
+      ? `The credential "${application}" is well again`
+      : `The credential "${application}" is ${state.status}`,
+    text: serious.map(({ message, advice }) => `${message} ${advice}`).join(' '),
+    facts: [
+      ...(account === undefined ? [] : [{ name: 'Account', value: account }]),
+      ...(daysLeft === undefined ? [] : [{ name: 'Days left', value: String(daysLeft) }]),
+    ],
+  };
+}
+
+const isSame = (left: CredentialState | undefined, right: CredentialState): boolean =>
+  left?.status === right.status && left.thresholdDays === right.thresholdDays;

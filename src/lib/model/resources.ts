@@ -1,0 +1,41 @@
+import type { Cloud } from './clouds.ts';
+import { BrokerError } from './errors.ts';
+import type { Resource } from './token.ts';
+
+/** The resources that tokens may be asked for, by alias. */
+export interface ResourceRegistry {
+  /** @throws BrokerError resource_not_allowed for an alias that is not configured. */
+  get(alias: string): Resource;
+  list(): readonly Resource[];
+}
+
+/** "Azure AD Graph retirement": deprecated on 2020-06-30, ended on 2025-08-31; still minted where Entra allows it. */
+const aadGraphRetired = { deprecatedAtMs: Date.UTC(2020, 5, 30), sunsetAtMs: Date.UTC(2025, 7, 31) };
+
+/** The built-in five and what configuration adds; an added alias may not replace a built-in one. */
+export function createResourceRegistry(
+  cloud: Cloud,
+  added: readonly (readonly [alias: string, identifier: string])[],
+): ResourceRegistry {
+  const resources = new Map<string, Resource>();
+  for (const [alias, identifier] of Object.entries(cloud.resources) as [string, string][]) {
+    resources.set(alias, { alias, identifier, ...(alias === 'aad-graph' ? { retired: aadGraphRetired } : {}) });
+  }
+  for (const [index, [alias, identifier]] of added.entries()) {
+    // By its position: everybody can read this at /api/health.
+    if (resources.has(alias))
+      throw new BrokerError('config_invalid', `RESOURCES: entry ${index + 1} has an alias that is taken.`);
+    resources.set(alias, { alias, identifier });
+  }
+  return {
+    get: (alias) => {
+      const resource = resources.get(alias);
+      if (resource) return resource;
+      throw new BrokerError(
+        'resource_not_allowed',
+        `The configured resources are ${[...resources.keys()].join(', ')}.`,
+      );
+    },
+    list: () => [...resources.values()],
+  };
+}

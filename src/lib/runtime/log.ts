@@ -1,0 +1,65 @@
+import { BrokerError } from '../model/errors.ts';
+import { Secret } from '../model/secret.ts';
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+export type LogValue = string | number | boolean | undefined | Secret;
+
+/** One event a line: a stable name in dotted lower case (`token.issued`), and its facts. */
+export interface Logger {
+  log(level: LogLevel, event: string, fields?: Readonly<Record<string, LogValue>>): void;
+  /** The same logger with facts that every line of it carries. */
+  child(fields: Readonly<Record<string, LogValue>>): Logger;
+}
+
+/** Where finished lines go: the invocation's `context.log`, or the standard error stream. */
+export type LogSink = (level: LogLevel, line: string) => void;
+
+// Last line of defence, for text that came from elsewhere (an SDK's message, a reply's body): three base64url parts
+// that start like a JWT (RFC 7519 section 3), Entra refresh tokens ("0." or "1." and a long tail), and form fields.
+const tokenPatterns: readonly [RegExp, string][] = [
+  [/eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,3}/g, '[secret]'],
+  [/\b[01]\.A[A-Za-z0-9_-]{40,}(?:\.[A-Za-z0-9_-]+)*/g, '[secret]'],
+  [
+    /\b(refresh_token|client_secret|client_assertion|access_token|assertion)(["']?\s*[=:]\s*["']?)[^&\s"',}]+/gi,
+    '$1$2[secret]',
+  ],
+  // An authorization code: only as a parameter, for "code" is an everyday word.
+  [/([?&"]code(?:=|":\s*"))[^&\s"]{16,}/g, '$1[secret]'],
+  [/\bBearer\s+[A-Za-z0-9._~+/=-]{16,}/gi, 'Bearer [secret]'],
+];
+
+/** The text without anything that looks like a token or a secret. */
+export function scrub(text: string): string {
+  return tokenPatterns.reduce((scrubbed, [pattern, replacement]) => scrubbed.replace(pattern, replacement), text);
+}
+
+/** A logger that writes JSON lines to `sink`, every text in them scrubbed. */
+export function createLogger(sink: LogSink, fields: Readonly<Record<string, LogValue>> = {}): Logger {
+  return {
+    log: (level, event, more = {}) => {
+      const line: Record<string, string | number | boolean> = { event };
+      for (const [name, value] of Object.entries({ ...fields, ...more })) {
+        if (value === undefined) continue;
+        line[name] = value instanceof Secret ? value.toString() : typeof value === 'string' ? scrub(value) : value;
+      }
+      sink(level, JSON.stringify(line));
+    },
+    child: (more) => createLogger(sink, { ...fields, ...more }),
+  };
+}
+
+/** A logger that writes nothing: for tests and for the command line's quiet mode. */
+export const silentLogger: Logger = { log: () => undefined, child: () => silentLogger };
+
+/** What the log may know of an error: code, detail, the facts for the log, and the chain of causes, scrubbed. */
+export function errorFields(thrown: unknown): Readonly<Record<string, LogValue>> {
+  const causes: string[] = [];
+  let cause: unknown = thrown instanceof BrokerError ? thrown.cause : thrown;
+  for (let depth = 0; cause !== undefined && cause !== null && depth < 5; depth += 1) {
+    causes.push(cause instanceof Error ? `${cause.name}: ${cause.message}` : typeof cause);
+    cause = cause instanceof Error ? cause.cause : undefined;
+  }
+  const cause_ = causes.length === 0 ? {} : { cause: causes.join(' <- ').slice(0, 2000) };
+  if (!(thrown instanceof BrokerError)) return { code: 'internal', ...cause_ };
+  return { code: thrown.code, detail: thrown.detail, scope: thrown.scope, ...thrown.logFields, ...cause_ };
+}

@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest';
+import * as z from 'zod';
+import { maxRequestBodyBytes, readJson, type RequestBody } from '../../../../src/lib/api/body.ts';
+
+const schema = z.strictObject({ tenant: z.string().min(1), list: z.array(z.int()).optional() });
+const chunks = async function* (...parts: readonly (string | Buffer)[]) {
+  for (const part of parts) yield Buffer.from(part as string);
+};
+const request = (body: unknown, headers: Record<string, string> = {}): RequestBody => ({
+  headers: new Headers(headers),
+  body,
+});
+const read = (body: unknown, headers?: Record<string, string>) => readJson(request(body, headers), schema);
+
+describe('a JSON body', () => {
+  it('is read piece by piece and checked', async () => {
+    expect(await read(chunks('{"ten', 'ant":"ü"}'))).toEqual({ tenant: 'ü' });
+    const bytes = Buffer.from('{"tenant":"ü"}');
+    expect(await read(chunks(bytes.subarray(0, 12), bytes.subarray(12)))).toEqual({ tenant: 'ü' });
+    expect(await readJson(new Request('http://x/', { method: 'POST', body: '{"tenant":"a"}' }), schema)).toEqual({
+      tenant: 'a',
+    });
+  });
+
+  it.each([null, undefined])('that is absent (%s) counts as an empty object', async (body) => {
+    await expect(read(body)).rejects.toMatchObject({
+      code: 'request_invalid',
+      detail: expect.stringMatching(/^tenant: /) as string,
+    });
+    expect(await readJson(request(body), z.object({}))).toEqual({});
+    expect(await readJson(request(chunks('')), z.object({}))).toEqual({});
+  });
+
+  it('that is no JSON is refused without being quoted', async () => {
+    await expect(read(chunks('{"secret'))).rejects.toMatchObject({
+      code: 'request_invalid',
+      detail: 'The body is not valid JSON.',
+    });
+  });
+
+  it('that is no UTF-8 is refused, not repaired', async () => {
+    await expect(read(chunks(Buffer.from([0x7b, 0xff, 0x7d])))).rejects.toMatchObject({
+      detail: 'The body is not UTF-8.',
+    });
+  });
+
+  it('that is too large is refused by its word, and by its length', async () => {
+    const tooLarge = { code: 'request_too_large', detail: 'The body is larger than 64 KiB.' };
+    await expect(read(chunks('{}'), { 'content-length': `${maxRequestBodyBytes + 1}` })).rejects.toMatchObject(
+      tooLarge,
+    );
+    await expect(read(chunks(Buffer.alloc(maxRequestBodyBytes), 'x'))).rejects.toMatchObject(tooLarge);
+    const full = JSON.stringify({ tenant: 'a'.repeat(maxRequestBodyBytes - 13) });
+    expect(Buffer.byteLength(full)).toBe(maxRequestBodyBytes);
+    expect(await read(chunks(full), { 'content-length': `${maxRequestBodyBytes}` })).toMatchObject({ tenant: /^a+$/ });
+  });
+
+  it('with a wrong field is refused by the name of the field, and the name of the whole where it has none', async () => {
+    await expect(read(chunks('{"tenant":"a","list":[1,"x"]}'))).rejects.toMatchObject({
+      detail: expect.stringMatching(/^list\.1: /) as string,
+    });
+    await expect(read(chunks('3'))).rejects.toMatchObject({ detail: expect.stringMatching(/^body: /) as string });
+    await expect(read(chunks('{"tenant":{"length":{"toString":1}}}'))).rejects.toMatchObject({
+      code: 'request_invalid',
+    });
+  });
+});

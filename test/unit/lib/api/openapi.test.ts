@@ -1,0 +1,110 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { describe, expect, it } from 'vitest';
+import { errorTable } from '../../../../src/lib/model/errors.ts';
+import { failuresOf, openApiDocument } from '../../../../src/lib/api/openapi.ts';
+import { routes } from '../../../../src/lib/api/routes/index.ts';
+import { apiDocs } from '../../../../tools/api-docs.ts';
+import { openApiText } from '../../../../tools/write-openapi.ts';
+import { projectRoot } from '../../../paths.ts';
+import { createAnswerChecks } from '../../../support/answer-checks.ts';
+
+const document = openApiDocument(routes);
+const text = JSON.stringify(document);
+const docs = (name: string): string => readFileSync(join(projectRoot, 'docs', name), 'utf8');
+
+describe('the document', () => {
+  it('is valid OpenAPI 3.1', async () => {
+    const validator = new Validator();
+    expect(await validator.validate(JSON.parse(text) as Record<string, unknown>)).toEqual({ valid: true });
+    expect(validator.version).toBe('3.1');
+  });
+
+  it('refers to nothing that it does not hold', () => {
+    const components = document['components'] as Record<string, Record<string, unknown>>;
+    const missing = [...text.matchAll(/"#\/components\/(\w+)\/(\w+)"/g)].filter(
+      ([, kind, name]) => components[kind ?? '']?.[name ?? ''] === undefined,
+    );
+    expect(missing.map(([reference]) => reference)).toEqual([]);
+    expect(text).not.toContain('$defs');
+  });
+
+  it('is what docs/openapi.json says (else: node tools/write-openapi.ts)', () => {
+    expect(docs('openapi.json')).toBe(openApiText());
+  });
+
+  it('is told to people by docs/api.md (else: node tools/write-openapi.ts)', () => {
+    expect(docs('api.md')).toBe(apiDocs(routes));
+  });
+
+  it('lets no operation share its id or its address with another', () => {
+    expect(new Set(routes.map(({ name }) => name)).size).toBe(routes.length);
+    expect(new Set(routes.map(({ method, path }) => `${method} ${path}`)).size).toBe(routes.length);
+  });
+
+  it('describes every parameter of a path', () => {
+    for (const { path, pathParameters = {} } of routes) {
+      expect([...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name)).toEqual(Object.keys(pathParameters));
+    }
+  });
+});
+
+describe('the examples', () => {
+  const checks = createAnswerChecks(document);
+  const requests = routes.flatMap(({ name, body, query, queryExample = {} }) => [
+    ...(body === undefined ? [] : [{ what: `the body of ${name}`, schema: body.schema, example: body.example }]),
+    ...(query === undefined ? [] : [{ what: `the query of ${name}`, schema: query, example: queryExample }]),
+  ]);
+  const answers = routes.flatMap((route) =>
+    route.answers.flatMap(({ status, contents }) =>
+      contents
+        .filter(({ schema, example }) => schema !== undefined && example !== undefined)
+        .map(({ mediaType, example }) => ({
+          what: `answer ${status} of ${route.name}`,
+          route,
+          answer: { status, mediaType, body: example },
+        })),
+    ),
+  );
+
+  it.each(requests)("of $what are accepted by the handler's schema", ({ schema, example }) => {
+    expect(schema.safeParse(example).error?.issues ?? []).toEqual([]);
+  });
+
+  it.each(answers)('of $what match their schema exactly', ({ route, answer }) => {
+    expect(checks.problems(route, answer)).toEqual([]);
+  });
+});
+
+describe('the failures of a route', () => {
+  it('stand under the status of their code', () => {
+    const paths = document['paths'] as Record<string, Record<string, { responses: Record<string, unknown> }>>;
+    for (const route of routes) {
+      const responses = paths[route.path]?.[route.method.toLowerCase()]?.responses ?? {};
+      for (const code of failuresOf(route)) {
+        expect(JSON.stringify(responses[String(errorTable[code].status)])).toContain(`"${code}"`);
+      }
+    }
+  });
+
+  it('are refused where the route does not name them', () => {
+    const [tokens] = routes;
+    if (tokens === undefined) throw new Error('there are no routes');
+    const problem = (code: 'run_not_found' | 'tenant_unknown') => ({
+      type: 'https://example.com/errors',
+      title: errorTable[code].title,
+      status: 404,
+      detail: 'Nothing.',
+      code,
+      advice: errorTable[code].advice,
+      correlationId: '2c1e7c57-58a5-4d8e-9d0b-7a0e5b1f4c33',
+    });
+    const checks = createAnswerChecks(document);
+    const ask = (body: unknown) =>
+      checks.problems(tokens, { status: 404, mediaType: 'application/problem+json', body });
+    expect(ask(problem('tenant_unknown'))).toEqual([]);
+    expect(ask(problem('run_not_found'))).not.toEqual([]);
+    expect(ask({ ...problem('tenant_unknown'), stack: 'at line 1' })).not.toEqual([]);
+  });
+});

@@ -1,0 +1,187 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { AccessPolicy, Rule } from '../../../../src/lib/callers/policy.ts';
+import type { PolicyState } from '../../../../src/lib/callers/policy-store.ts';
+import { CachedCredentials } from '../../../../src/lib/credential/cached-credentials.ts';
+import { applicationsInUse, HealthReporter } from '../../../../src/lib/health/health-reporter.ts';
+import { StateWatch } from '../../../../src/lib/health/state-watch.ts';
+import { BrokerError } from '../../../../src/lib/model/errors.ts';
+import { parseTenantId, type TenantId } from '../../../../src/lib/model/identifiers.ts';
+import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { MemoryCredentialJournal } from '../../../fakes/memory-credential-journal.ts';
+import { type MemoryCredentialStore, storeWithCredential } from '../../../fakes/memory-credential-store.ts';
+import { recordingLogger } from '../../../fakes/recording-logger.ts';
+
+const partner = parseTenantId('99999999-9999-4999-8999-999999999999') as TenantId;
+let clock: FakeClock;
+let store: MemoryCredentialStore;
+let journal: MemoryCredentialJournal;
+let policy: PolicyState;
+let dead: BrokerError | undefined;
+let notificationProblem: BrokerError | undefined;
+let recorder: ReturnType<typeof recordingLogger>;
+
+beforeEach(async () => {
+  clock = new FakeClock();
+  store = await storeWithCredential(partner, () => clock.nowMs());
+  journal = new MemoryCredentialJournal();
+  policy = { policy: { rules: [] }, state: 'current', loadedAtMs: 0 };
+  dead = undefined;
+  notificationProblem = undefined;
+  recorder = recordingLogger();
+});
+
+const rule = (application: string, ...grants: ('delegated' | 'application')[]): Rule => ({
+  name: application,
+  callers: '*',
+  roles: [],
+  grants: new Set(grants),
+  resources: '*',
+  tenants: '*',
+  application,
+  scopes: undefined,
+  excessScopes: 'refuse',
+});
+
+function reporter(): HealthReporter {
+  const { log } = recorder;
+  return new HealthReporter({
+    credentials: new CachedCredentials({ store, clock, log }, 600),
+    credentialFailure: () => dead,
+    journal,
+    policy: { current: async () => policy },
+    watch: new StateWatch({ journal, clock, log }),
+    notificationProblem,
+    clock,
+  });
+}
+
+describe('the health report', () => {
+  it('is one word for the whole, and every part of it', async () => {
+    expect(await reporter().report()).toMatchObject({
+      status: 'ok',
+      applications: [{ application: 'default' }],
+      policy: { status: 'ok', state: 'current', rules: 0 },
+      storage: { status: 'ok' },
+      keyVault: { status: 'ok' },
+      notifications: { status: 'ok' },
+    });
+  });
+
+  it('serves everybody for 15 seconds, so that nobody can make it read the vault', async () => {
+    const health = reporter();
+    await Promise.all(Array.from({ length: 50 }, () => health.report()));
+    await clock.advance(14_000);
+    await health.report();
+    expect(store.loads).toBe(1);
+  });
+
+  it('is down when the records cannot be written, because no token is handed out then', async () => {
+    journal.down = true;
+    expect(await reporter().report()).toMatchObject({ status: 'down', storage: { status: 'down' } });
+  });
+
+  it('is down without Key Vault at the start, and degraded while memory still has the credential', async () => {
+    const health = reporter();
+    await health.report();
+    store.failure = new BrokerError('key_vault_unavailable', 'Key Vault answered HTTP 503.');
+    await clock.advance(700_000);
+    expect(await health.report()).toMatchObject({ status: 'degraded', keyVault: { status: 'degraded' } });
+    expect(await reporter().report()).toMatchObject({ status: 'down' });
+  });
+
+  it('blames no application, and not the vault, for what is wrong with another', async () => {
+    policy = { ...policy, policy: { rules: [rule('reader', 'application')] } };
+    const load = store.load.bind(store);
+    store.load = async (application) => {
+      if (application === 'default') return load(application);
+      throw new BrokerError('client_credential_rejected', 'The stored certificate has no private key.');
+    };
+    const health = reporter();
+    for (let minute = 0; minute < 40; minute += 1) {
+      const { applications, keyVault } = await health.report();
+      expect(applications.map(({ state }) => state.status)).toEqual(['ok', 'down']);
+      expect(keyVault.status).toBe('ok');
+      await clock.advance(60_000);
+    }
+    expect(recorder.events()).toEqual(['credential.state_changed']);
+  });
+
+  it('is degraded by a vault that refuses the secrets of one application', async () => {
+    policy = { ...policy, policy: { rules: [rule('reader', 'application')] } };
+    const load = store.load.bind(store);
+    store.load = async (application) => {
+      if (application === 'reader') throw new BrokerError('key_vault_unavailable', 'The identity may not do this.');
+      await clock.sleep(0);
+      return load(application);
+    };
+    const report = reporter().report();
+    await clock.advance(1);
+    expect((await report).keyVault).toEqual({
+      status: 'degraded',
+      problem: 'The identity may not do this.',
+      lastReadAt: expect.any(String) as string,
+    });
+  });
+
+  it('is degraded, not down, while notices reach nobody', async () => {
+    notificationProblem = new BrokerError('config_invalid', 'NOTIFICATION_WEBHOOK: is not an https address.');
+    expect(await reporter().report()).toMatchObject({
+      status: 'degraded',
+      applications: [{ state: { status: 'ok' } }],
+      notifications: {
+        status: 'degraded',
+        problem:
+          'NOTIFICATION_WEBHOOK: is not an https address. No notice reaches anybody until that is corrected and the app restarted.',
+      },
+    });
+  });
+
+  it('is degraded by a policy that is broken', async () => {
+    policy = { ...policy, state: 'deny-all', problem: 'There is no access policy.' };
+    expect(await reporter().report()).toMatchObject({
+      status: 'degraded',
+      policy: { problem: /* sentence */ expect.any(String) },
+    });
+  });
+
+  it('is only degraded when one application of two is down', async () => {
+    policy = { ...policy, policy: { rules: [rule('reader', 'delegated')] } };
+    const report = await reporter().report();
+    expect(report.status).toBe('degraded');
+    expect(report.applications.map(({ state }) => state.status)).toEqual(['ok', 'down']);
+  });
+
+  it('does not wait for a storage account that hangs', async () => {
+    journal.read = () => new Promise(() => undefined);
+    const report = reporter().report();
+    await clock.advance(5_000);
+    expect((await report).storage).toMatchObject({ status: 'down' });
+  });
+
+  it('announces a change once, over instances and over time', async () => {
+    await reporter().report();
+    dead = new BrokerError('credential_revoked', 'The grant was revoked.');
+    await reporter().report();
+    await reporter().report();
+    const same = reporter();
+    await same.report();
+    dead = undefined;
+    await clock.advance(16_000);
+    await same.report();
+    const changes = recorder.lines.map(({ line }) => JSON.parse(line) as Record<string, unknown>);
+    expect(changes).toMatchObject([
+      { event: 'credential.state_changed', from: 'ok', to: 'down', reason: 'credential_revoked' },
+      { event: 'credential.state_changed', from: 'down', to: 'ok' },
+    ]);
+  });
+});
+
+it('looks at the applications that rules name, and at the default one', () => {
+  const rules = [rule('reader', 'application'), rule('writer', 'application'), rule('writer', 'delegated')];
+  const inUse: AccessPolicy = { rules };
+  expect([...applicationsInUse(inUse)]).toEqual([
+    ['default', true],
+    ['reader', false],
+    ['writer', true],
+  ]);
+});

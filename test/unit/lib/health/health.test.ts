@@ -1,0 +1,147 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Credential } from '../../../../src/lib/model/credential.ts';
+import { type CredentialFacts, judgeCredential, thresholdOf, warningDays } from '../../../../src/lib/health/health.ts';
+import { BrokerError } from '../../../../src/lib/model/errors.ts';
+import { parseTenantId, type TenantId } from '../../../../src/lib/model/identifiers.ts';
+import { Secret } from '../../../../src/lib/model/secret.ts';
+import { refreshTokenOf } from '../../../fakes/memory-credential-store.ts';
+
+const dayMs = 86_400_000;
+const nowMs = Date.UTC(2026, 10, 24);
+const tenantId = parseTenantId('99999999-9999-4999-8999-999999999999') as TenantId;
+
+function facts(more: Partial<CredentialFacts> = {}, refresh = {}, client = {}): CredentialFacts {
+  const credential: Credential = {
+    application: 'default',
+    client: {
+      clientId: 'client',
+      tenantId,
+      credential: { kind: 'secret', secret: new Secret('s') },
+      endsAtMs: nowMs + 180 * dayMs,
+      version: 'c1',
+      ...client,
+    },
+    refreshToken: { ...refreshTokenOf('r', nowMs - dayMs), version: 'r1', ...refresh },
+  };
+  return { application: 'default', needsRefreshToken: true, credential, journal: {}, ...more };
+}
+const judge = (...args: Parameters<typeof facts>) => judgeCredential(facts(...args), nowMs);
+
+describe('the health of a credential', () => {
+  it('names the application in what is to be done, where it is not the default one', () => {
+    const failure = { atMs: nowMs, code: 'credential_revoked', detail: 'no' } as const;
+    const dead = new BrokerError('credential_revoked', 'dead');
+    const { findings, lastFailure } = judge({ application: 'reader', dead, journal: { failure } });
+    expect(findings[0]?.advice).toContain('run `ptb consent --application reader`');
+    expect(lastFailure?.advice).toContain('run `ptb consent --application reader`');
+    expect(judge({ dead }).findings[0]?.advice).toContain('run `ptb consent` ');
+  });
+
+  it('is ok, with age, days left and the end of the client credential', () => {
+    expect(judge()).toMatchObject({
+      state: { status: 'ok' },
+      account: 'broker@partner.example',
+      mfa: true,
+      ageDays: 1,
+      daysLeft: 89,
+      clientCredential: { kind: 'secret', daysLeft: 180 },
+      findings: [],
+    });
+  });
+
+  it.each([
+    [31, 'ok', undefined],
+    [30, 'degraded', 30],
+    [15, 'degraded', 30],
+    [14, 'degraded', 14],
+    [7, 'degraded', 7],
+    [1, 'degraded', 1],
+    [0, 'down', 1],
+    [-1, 'down', 1],
+  ])('with %i days left of the refresh token is %s', (days, status, thresholdDays) => {
+    expect(judge({}, { expiresAtMs: nowMs + days * dayMs }).state).toEqual({
+      status,
+      ...(thresholdDays === undefined ? {} : { thresholdDays }),
+    });
+    expect(judge({}, {}, { endsAtMs: nowMs + days * dayMs }).state.status).toBe(status);
+  });
+
+  it('says how the client credential is renewed, by its kind', () => {
+    const advice = (credential: object): string | undefined =>
+      judge({}, {}, { credential, endsAtMs: nowMs + 30 * dayMs }).findings[0]?.advice;
+    expect(advice({ kind: 'secret' })).toBe(
+      'Run `ptb rotate --client-credential`, or `ptb setup --credential federated` to do without a secret.',
+    );
+    expect(advice({ kind: 'certificate' })).toBe(
+      'Run `ptb rotate --client-credential`, or renew the certificate where it came from if the broker did not make it.',
+    );
+  });
+
+  it('is degraded without MFA, stored or seen by Partner Center', () => {
+    expect(judge({}, { mfa: false }).findings).toMatchObject([{ code: 'mfa_missing', severity: 'degraded' }]);
+    const journal = { mfaProbe: { atMs: nowMs, compliant: false } };
+    expect(judge({ journal }).state.status).toBe('degraded');
+    expect(judge({ journal: { mfaProbe: { atMs: nowMs - 2 * dayMs, compliant: false } } }).state.status).toBe('ok');
+  });
+
+  it('is degraded after a rotation that failed, until one succeeds or somebody consents', () => {
+    const failure = { atMs: nowMs - 1000, code: 'key_vault_unavailable', detail: 'Key Vault answered 403.' } as const;
+    const degraded = judge({ journal: { failure } });
+    expect(degraded).toMatchObject({ state: { status: 'degraded' }, lastFailure: { code: 'key_vault_unavailable' } });
+    expect(degraded.lastFailure?.advice).toMatch(/managed identity/);
+    expect(judge({ journal: { failure, rotatedAtMs: nowMs } }).state.status).toBe('ok');
+    expect(judge({ journal: { failure } }, { obtainedAtMs: nowMs }).state.status).toBe('ok');
+  });
+
+  it('notices a timer that stopped, long before it matters', () => {
+    expect(judge({}, { obtainedAtMs: nowMs - 4 * dayMs })).toMatchObject({
+      state: { status: 'ok' },
+      findings: [{ severity: 'notice', code: 'rotation_overdue' }],
+    });
+  });
+
+  it('is down while the broker holds it to be dead, and says why', () => {
+    const dead = new BrokerError('credential_revoked', 'The grant was revoked (AADSTS50173).');
+    expect(judge({ dead })).toMatchObject({ state: { status: 'down' }, findings: [{ code: 'credential_revoked' }] });
+  });
+
+  it('is down without a credential, and degraded with one that only memory knows', () => {
+    const readFailure = new BrokerError('key_vault_unavailable', 'Key Vault did not answer in time.');
+    expect(judge({ credential: undefined, readFailure }).findings).toMatchObject([{ code: 'key_vault_unavailable' }]);
+    expect(judge({ credential: undefined }).findings).toMatchObject([{ code: 'credential_missing' }]);
+    expect(judge({ readFailure }).state.status).toBe('degraded');
+  });
+
+  it('is down before the first consent, unless nobody needs a refresh token', () => {
+    const { credential } = facts();
+    const without = { ...credential!, refreshToken: undefined };
+    expect(judge({ credential: without }).state.status).toBe('down');
+    expect(judge({ credential: without, needsRefreshToken: false }).state.status).toBe('ok');
+  });
+
+  it('never shows a secret', () => {
+    expect(JSON.stringify(judge())).not.toMatch(/"[rs]"/);
+  });
+
+  it('worsens only as time passes', () => {
+    const rank = { ok: 0, degraded: 1, down: 2 };
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 120 }), fc.integer({ min: 0, max: 30 }), (start, later) => {
+        const at = (day: number) => judgeCredential(facts({}, { obtainedAtMs: nowMs }), nowMs + day * dayMs).state;
+        expect(rank[at(start + later).status]).toBeGreaterThanOrEqual(rank[at(start).status]);
+      }),
+    );
+  });
+
+  it('names the nearest threshold', () => {
+    fc.assert(
+      fc.property(fc.double({ min: -5, max: 60, noNaN: true }), (days) => {
+        const found = thresholdOf(nowMs + days * dayMs, nowMs);
+        expect(found).toBe(
+          warningDays.toSorted((a, b) => a - b).find((threshold) => days * dayMs <= threshold * dayMs),
+        );
+      }),
+    );
+  });
+});

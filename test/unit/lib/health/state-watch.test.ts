@@ -1,0 +1,126 @@
+import { beforeEach, expect, test } from 'vitest';
+import type { CredentialHealth } from '../../../../src/lib/health/health.ts';
+import { StateWatch } from '../../../../src/lib/health/state-watch.ts';
+import { BrokerError } from '../../../../src/lib/model/errors.ts';
+import type { Notice } from '../../../../src/lib/notifications/notice.ts';
+import { FakeClock, settle } from '../../../fakes/fake-clock.ts';
+import { MemoryCredentialJournal } from '../../../fakes/memory-credential-journal.ts';
+import { recordingLogger } from '../../../fakes/recording-logger.ts';
+
+let clock: FakeClock;
+let sent: Notice[];
+let failures: number;
+let recorder: ReturnType<typeof recordingLogger>;
+let watch: StateWatch;
+
+const health = (status: 'ok' | 'degraded' | 'down', message = 'It ends soon.'): CredentialHealth => ({
+  application: 'default',
+  state: { status },
+  account: 'broker@partner.example',
+  daysLeft: 6,
+  findings: status === 'ok' ? [] : [{ severity: status, code: 'expires_soon', message, advice: 'Run `ptb consent`.' }],
+});
+
+beforeEach(() => {
+  clock = new FakeClock();
+  sent = [];
+  failures = 0;
+  recorder = recordingLogger();
+  watch = new StateWatch({
+    journal: new MemoryCredentialJournal(),
+    clock,
+    log: recorder.log,
+    notifier: {
+      send: async (notice) => {
+        if (failures-- > 0) throw new BrokerError('resource_error', 'The notification webhook answers 500.');
+        sent.push(notice);
+      },
+    },
+  });
+});
+
+test('people hear of each change once, with what to do', async () => {
+  await watch.observe(health('ok'), undefined);
+  await watch.observe(health('degraded'), undefined);
+  await watch.observe(health('degraded'), undefined);
+  await watch.observe(health('ok'), undefined);
+  await settle();
+  expect(sent.map(({ severity, title }) => [severity, title])).toEqual([
+    ['warning', 'The credential "default" is degraded'],
+    ['info', 'The credential "default" is well again'],
+  ]);
+  expect(sent[0]?.text).toBe('It ends soon. Run `ptb consent`.');
+});
+
+test('a webhook that does not take it holds nobody up and is tried again', async () => {
+  failures = 2;
+  await watch.observe(health('down'), { status: 'ok', sinceMs: 0 });
+  expect(recorder.events()).toEqual(['credential.state_changed']);
+  expect(sent).toEqual([]);
+  await clock.advance(60_000);
+  expect(sent).toHaveLength(1);
+});
+
+test('after three times the log alone has it', async () => {
+  failures = 3;
+  await watch.observe(health('down'), { status: 'ok', sinceMs: 0 });
+  await clock.advance(60_000);
+  expect(sent).toEqual([]);
+  expect(recorder.events()).toEqual(['credential.state_changed', 'credential.notice_failed']);
+  expect(recorder.lines.map(({ level }) => level)).toEqual(['error', 'warn']);
+});
+
+test('a journal that hangs does not keep health from answering', async () => {
+  const hanging = new StateWatch({
+    journal: { changeState: () => new Promise(() => undefined) },
+    clock,
+    log: recorder.log,
+  });
+  const observed = hanging.observe(health('down'), { status: 'ok', sinceMs: 0 });
+  await clock.advance(3_000);
+  await observed;
+  expect(recorder.events()).toContain('credential.state_changed');
+});
+
+/** Two instances of the app over one journal, as health reports them. */
+function instances() {
+  const journal = new MemoryCredentialJournal();
+  const start = () => {
+    const each = new StateWatch({ journal, clock, log: recorder.log });
+    return async (status: 'ok' | 'degraded' | 'down') =>
+      each.observe(health(status), (await journal.read('default')).state);
+  };
+  return { journal, one: start(), other: start() };
+}
+const changes = () =>
+  recorder.lines.map(({ line }) => JSON.parse(line) as Record<string, unknown>).map(({ from, to }) => `${from} ${to}`);
+
+test('what is broken again after another instance found it well is announced', async () => {
+  const { journal, one, other } = instances();
+  await one('down');
+  await other('ok');
+  await clock.advance(3_600_000);
+  await one('down');
+  expect(changes()).toEqual(['unknown down', 'down ok', 'ok down']);
+  expect((await journal.read('default')).state?.status).toBe('down');
+});
+
+test('instances that differ for a while do not announce in turn', async () => {
+  const { one, other } = instances();
+  for (let time = 0; time < 20; time += 1) {
+    await one('down');
+    await other('ok');
+    await clock.advance(60_000);
+  }
+  await one('ok');
+  expect(changes()).toEqual(['unknown down', 'down ok']);
+});
+
+test('a journal that can be read and not written does not make one change many', async () => {
+  const { journal, one } = instances();
+  await one('ok');
+  await clock.advance(86_400_000);
+  journal.changeState = () => Promise.reject(new BrokerError('storage_unavailable', 'Read only.'));
+  for (let time = 0; time < 10; time += 1) await one('down');
+  expect(recorder.events().filter((event) => event === 'credential.state_changed')).toHaveLength(1);
+});

@@ -1,0 +1,101 @@
+import { describe, expect, it } from 'vitest';
+import {
+  type Fetch,
+  OutboundError,
+  outboundFailure,
+  retryAfterSeconds,
+  send,
+} from '../../../../src/lib/runtime/outbound.ts';
+
+const ask = (fetch: Fetch, more: { timeoutMs?: number; maxBodyBytes?: number; signal?: AbortSignal } = {}) =>
+  send(fetch, { method: 'GET', url: 'https://peer.test/path', timeoutMs: 60_000, maxBodyBytes: 100, ...more });
+/** A peer that never answers, and gives up when it is told to. */
+const silent: Fetch = (_url, { signal }) =>
+  new Promise((_resolve, reject) => {
+    signal?.addEventListener('abort', () => reject(signal.reason as Error));
+  });
+
+describe('a request', () => {
+  it('gives the reply as it is, whatever its status, and follows no redirect', async () => {
+    const inits: RequestInit[] = [];
+    const fetch: Fetch = async (_url, init) => {
+      inits.push(init);
+      return new Response('there', { status: 302, headers: { location: 'https://evil.test' } });
+    };
+    expect(await ask(fetch)).toMatchObject({ status: 302, body: 'there' });
+    expect(inits).toHaveLength(1);
+    expect(inits[0]?.redirect).toBe('manual');
+    expect(await ask(async () => new Response(null, { status: 204 }))).toMatchObject({ status: 204, body: '' });
+  });
+
+  it('to a peer that is silent ends with its time', async () => {
+    await expect(ask(silent, { timeoutMs: 1 })).rejects.toMatchObject({ failure: 'timeout' });
+  });
+
+  it('to a peer whose reply never ends ends with its time, too', async () => {
+    const drip: Fetch = async (_url, { signal }) =>
+      new Response(
+        new ReadableStream({
+          start: (controller) => {
+            controller.enqueue(new Uint8Array(1));
+            signal?.addEventListener('abort', () => controller.error(signal.reason));
+          },
+        }),
+      );
+    await expect(ask(drip, { timeoutMs: 1 })).rejects.toMatchObject({ failure: 'timeout' });
+  });
+
+  it('ends when nobody waits for it', async () => {
+    const gone = new AbortController();
+    const asked = ask(silent, { signal: gone.signal });
+    gone.abort(new Error('gone'));
+    await expect(asked).rejects.toMatchObject({ failure: 'aborted' });
+  });
+
+  it('takes no more than it may, and hangs up', async () => {
+    let hungUp = false;
+    const endless: Fetch = async () =>
+      new Response(
+        new ReadableStream({
+          pull: (controller) => controller.enqueue(new Uint8Array(60)),
+          cancel: () => void (hungUp = true),
+        }),
+      );
+    await expect(ask(endless)).rejects.toMatchObject({ failure: 'too_large' });
+    expect(hungUp).toBe(true);
+    expect((await ask(async () => new Response('x'.repeat(100)))).body).toHaveLength(100);
+  });
+});
+
+it.each([
+  ['timeout', 'Peer did not answer in time.'],
+  ['aborted', 'Peer was not waited for.'],
+  ['network', 'Peer could not be reached.'],
+  ['too_large', 'Peer sent a reply that is too large.'],
+] as const)('a failure of the kind %s is said as "%s"', (failure, detail) => {
+  const error = new OutboundError(failure, 'peer.test');
+  expect(outboundFailure(error, 'resource_error', 'Peer')).toMatchObject({
+    code: 'resource_error',
+    detail,
+    cause: error,
+  });
+});
+
+it('a failure that is none of ours is one of the network', () => {
+  expect(outboundFailure(new TypeError('x'), 'entra_unavailable', 'Peer').detail).toBe('Peer could not be reached.');
+});
+
+it.each([
+  ['7', 7],
+  [' 7 ', 7],
+  ['0', 1],
+  ['99999', 3600],
+  ['Tue, 24 Nov 2026 00:01:30 GMT', 90],
+  ['Mon, 23 Nov 2026 00:00:00 GMT', 1],
+  ['soon', undefined],
+  ['', undefined],
+  [undefined, undefined],
+])('Retry-After %j is a wait of %j seconds', (value, seconds) => {
+  const headers = new Headers(value === undefined ? {} : { 'retry-after': value });
+  expect(retryAfterSeconds(headers, Date.UTC(2026, 10, 24))).toBe(seconds);
+});
