@@ -5,8 +5,8 @@ import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { transform } from 'esbuild';
 import { projectRoot as root, ptbScript } from '../test/paths.ts';
-import { startChild } from '../src/local/child.ts';
-import { type Demo, startDemo } from '../src/local/demo/start-demo.ts';
+import { startChild } from '../src/cli/demo/child.ts';
+import { type Demo, startDemo } from '../src/cli/demo/start-demo.ts';
 import { listFiles, packageApp, zipFolder } from '../tools/package.ts';
 import { type Bench, type Figure, figure, round } from './measure.ts';
 
@@ -92,7 +92,7 @@ async function samples(
   return found;
 }
 
-/** The part of the Functions worker that an app needs to register itself (src/local/host/app/core-shim.ts is the whole). */
+/** The part of the Functions worker that an app needs to register itself (packages/functions-host/src/app/core-shim.ts is the whole). */
 const worker = `
 import Module from 'node:module';
 import { pathToFileURL } from 'node:url';

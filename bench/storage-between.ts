@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type RunningChild, startChild } from '../src/local/child.ts';
+import { type RunningChild, startChild } from '../src/cli/demo/child.ts';
 
 /** What stands between the function app and Azurite. */
 export interface StorageBetween {

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { readDocument, readLedger, resetLedger } from '../src/local/cloud/client.ts';
+import { readDocument, readLedger, resetLedger } from '../packages/microsoft-cloud/src/client.ts';
 import { type Bench, figure, round } from './measure.ts';
 import { runScript } from './sequential-script.ts';
 import { startWhole, type Whole } from './whole.ts';

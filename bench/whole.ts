@@ -3,8 +3,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { app } from '../tools/build.ts';
-import { startChild } from '../src/local/child.ts';
-import { type Demo, startDemo } from '../src/local/demo/start-demo.ts';
+import { startChild } from '../src/cli/demo/child.ts';
+import { type Demo, startDemo } from '../src/cli/demo/start-demo.ts';
 import { type StorageBetween, startStorageBetween } from './storage-between.ts';
 
 const projectRoot = resolve(import.meta.dirname, '..');

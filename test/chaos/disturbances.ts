@@ -1,5 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { addFault, changeAccount, clearFaults, moveClock, setTenantState } from '../../src/local/cloud/client.ts';
+import {
+  addFault,
+  changeAccount,
+  clearFaults,
+  moveClock,
+  setTenantState,
+} from '../../packages/microsoft-cloud/src/client.ts';
 import type { Random } from '../../src/lib/runtime/clock.ts';
 import type { World } from './world.ts';
 

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { decodeJwt } from 'jose';
 import type { Random } from '../../src/lib/runtime/clock.ts';
 import { isErrorCode } from '../../src/lib/model/errors.ts';
-import { callerTokens } from '../../src/local/demo/caller-token.ts';
+import { callerTokens } from '../../src/cli/demo/caller-token.ts';
 import { allowed, callerNamed, consoleName, helpdeskName } from './policy.ts';
 import type { World } from './world.ts';
 

@@ -1,4 +1,4 @@
-import type { CloudDocument } from '../../src/local/cloud/document.ts';
+import type { CloudDocument } from '../../packages/microsoft-cloud/src/document.ts';
 
 type Caller = CloudDocument['brokerApplication']['callers'][number];
 

@@ -1,10 +1,10 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Azurite, startAzurite } from '../../src/local/azurite.ts';
-import { type RunningChild, startChild } from '../../src/local/child.ts';
-import { type CloudDocument, environmentOf } from '../../src/local/cloud/document.ts';
-import { obtainCredential, trustAuthority } from '../../src/local/demo/start-demo.ts';
+import { type Azurite, startAzurite } from '../../src/cli/demo/azurite.ts';
+import { type RunningChild, startChild } from '../../src/cli/demo/child.ts';
+import { type CloudDocument, environmentOf } from '../../packages/microsoft-cloud/src/document.ts';
+import { obtainCredential, trustAuthority } from '../../src/cli/demo/start-demo.ts';
 import { appFolder, ptbScript } from '../paths.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { campaignPolicy } from './policy.ts';

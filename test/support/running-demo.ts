@@ -1,5 +1,5 @@
-import { callerTokens } from '../../src/local/demo/caller-token.ts';
-import type { Demo, DemoOptions } from '../../src/local/demo/start-demo.ts';
+import { callerTokens } from '../../src/cli/demo/caller-token.ts';
+import type { Demo, DemoOptions } from '../../src/cli/demo/start-demo.ts';
 import { startWatchedDemo, type WatchedDemo } from './watched-demo.ts';
 
 /** The whole product on this machine, its credential obtained; `stop` looks for leaks. */

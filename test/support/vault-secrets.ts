@@ -1,6 +1,6 @@
 import { azureIdentity } from '../../src/lib/azure/identity.ts';
 import { secretClient } from '../../src/lib/azure/key-vault.ts';
-import type { Demo } from '../../src/local/demo/start-demo.ts';
+import type { Demo } from '../../src/cli/demo/start-demo.ts';
 import type { Canary } from './leak-scan.ts';
 
 /** What lies in the vault at this moment, read as the app reads it, with the managed identity: must be nowhere else. */

@@ -1,8 +1,8 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { clearFaults } from '../../src/local/cloud/client.ts';
-import { type Demo, type DemoOptions, startDemo } from '../../src/local/demo/start-demo.ts';
+import { clearFaults } from '../../packages/microsoft-cloud/src/client.ts';
+import { type Demo, type DemoOptions, startDemo } from '../../src/cli/demo/start-demo.ts';
 import { appFolder, ptbScript } from '../paths.ts';
 import { type Canary, LeakScan } from './leak-scan.ts';
 import { secretsInTheVault } from './vault-secrets.ts';

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import type { Demo } from '../../local/demo/start-demo.ts';
+import type { Demo } from '../demo/start-demo.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { CommandOutcome, UsageError } from '../run-program.ts';
 import { createProgress } from '../remote/progress.ts';
@@ -37,8 +37,8 @@ export function registerDemo(program: Command): void {
 
 async function demo(flags: DemoFlags): Promise<void> {
   const [{ startDemo }, { runDemoJobs }] = await Promise.all([
-    import('../../local/demo/start-demo.ts'),
-    import('../../local/demo/run-demo.ts'),
+    import('../demo/start-demo.ts'),
+    import('../demo/run-demo.ts'),
   ]);
   const interrupted = new AbortController();
   const interrupt = (): void => interrupted.abort();
@@ -76,7 +76,7 @@ async function demo(flags: DemoFlags): Promise<void> {
 }
 
 async function stayUp(running: Demo, interrupted: AbortSignal): Promise<void> {
-  const { environmentFile, keepEnvironmentFile } = await import('../../local/demo/environment-file.ts');
+  const { environmentFile, keepEnvironmentFile } = await import('../demo/environment-file.ts');
   const file = await keepEnvironmentFile(running, resolve(process.argv[1] ?? ''));
   try {
     process.stderr.write(

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import type { FunctionSummary, RunningHost } from '../../local/host/index.ts';
+import type { FunctionSummary, RunningHost } from '../../../packages/functions-host/src/index.ts';
 import { portOption } from '../options.ts';
 
 interface HostFlags {
@@ -41,8 +41,8 @@ async function runHost(flags: HostFlags): Promise<void> {
   if (major < oldestNode[0] || (major === oldestNode[0] && minor < oldestNode[1])) {
     throw new Error(`The local host needs Node.js ${oldestNode.join('.')} or later; this is ${process.versions.node}.`);
   }
-  const { lineLog } = await import('../../local/host/line-log.ts');
-  const { readSettingsFile, startHost } = await import('../../local/host/index.ts');
+  const { lineLog } = await import('../../../packages/functions-host/src/line-log.ts');
+  const { readSettingsFile, startHost } = await import('../../../packages/functions-host/src/index.ts');
   const appFolder = resolve(flags.app);
   const fromFiles = {
     ...readSettingsFile(resolve(appFolder, 'local.settings.json')),

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { CloudOptions, RunningCloud } from '../../local/cloud/index.ts';
+import type { CloudOptions, RunningCloud } from '../../../packages/microsoft-cloud/src/index.ts';
 import { wholeNumberOption } from '../options.ts';
 
 interface LocalFlags {
@@ -58,7 +58,7 @@ async function start(
   { tenants, faults, seed, delayMs, port, plain }: LocalFlags,
   command: Command,
 ): Promise<RunningCloud> {
-  const { startCloud } = await import('../../local/cloud/index.ts');
+  const { startCloud } = await import('../../../packages/microsoft-cloud/src/index.ts');
   const options: CloudOptions = { tenants, faults, seed, delayMs, port, plain: plain === true };
   try {
     return await startCloud(options);
@@ -84,7 +84,7 @@ function untilStopped(): Promise<void> {
 }
 
 async function describe({ document }: RunningCloud): Promise<string> {
-  const { environmentOf } = await import('../../local/cloud/index.ts');
+  const { environmentOf } = await import('../../../packages/microsoft-cloud/src/index.ts');
   const variables = Object.entries(environmentOf(document)).map(([name, value]) => `${name}=${quote(value)}`);
   const broken = document.tenants.filter(({ state }) => state !== 'ok').length;
   return [

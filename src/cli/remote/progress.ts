@@ -1,4 +1,4 @@
-import type { FailureView, RunView } from '../../local/demo/api.ts';
+import type { FailureView, RunView } from '../demo/api.ts';
 
 /** What progress needs to know of a run. */
 export type ProgressRun = Pick<RunView, 'job' | 'status' | 'tenants' | 'durationMs'> & {

@@ -1,5 +1,5 @@
-import type { FailureView, RunView, TenantView } from '../../local/demo/api.ts';
-import type { DemoSummary } from '../../local/demo/run-demo.ts';
+import type { FailureView, RunView, TenantView } from '../demo/api.ts';
+import type { DemoSummary } from '../demo/run-demo.ts';
 import { table } from '../table.ts';
 
 /** All tenants with what each job said of them, then the advice for every kind of failure. */

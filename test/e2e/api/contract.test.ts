@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { routes } from '../../../src/lib/api/routes/index.ts';
-import { addFault, clearFaults } from '../../../src/local/cloud/client.ts';
-import type { Demo } from '../../../src/local/demo/start-demo.ts';
+import { addFault, clearFaults } from '../../../packages/microsoft-cloud/src/client.ts';
+import type { Demo } from '../../../src/cli/demo/start-demo.ts';
 import { startQuietDemo, tenantOf, tokenOfCaller } from '../../support/running-demo.ts';
 import { createVisitor, type Visitor } from './visitor.ts';
 import { wrongOrders } from './wrong-orders.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { exampleDomain, exampleRunId } from '../../../src/lib/api/routes/examples.ts';
-import type { Demo } from '../../../src/local/demo/start-demo.ts';
+import type { Demo } from '../../../src/cli/demo/start-demo.ts';
 import { projectRoot } from '../../paths.ts';
 import { startQuietDemo, tenantOf } from '../../support/running-demo.ts';
 import { findPowerShell, runScript } from '../powershell/powershell.ts';

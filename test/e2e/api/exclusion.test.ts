@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { type RunningChild, startChild } from '../../../src/local/child.ts';
-import { addFault, clearFaults } from '../../../src/local/cloud/client.ts';
-import type { Demo } from '../../../src/local/demo/start-demo.ts';
+import { type RunningChild, startChild } from '../../../src/cli/demo/child.ts';
+import { addFault, clearFaults } from '../../../packages/microsoft-cloud/src/client.ts';
+import type { Demo } from '../../../src/cli/demo/start-demo.ts';
 import { appFolder, ptbScript } from '../../paths.ts';
 import { startQuietDemo } from '../../support/running-demo.ts';
 import { createVisitor } from './visitor.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type RunningChild, startChild } from '../../../src/local/child.ts';
-import type { Demo } from '../../../src/local/demo/start-demo.ts';
+import { type RunningChild, startChild } from '../../../src/cli/demo/child.ts';
+import type { Demo } from '../../../src/cli/demo/start-demo.ts';
 import { routes } from '../../../src/lib/api/routes/index.ts';
 import { appFolder, ptbScript } from '../../paths.ts';
 import { startQuietDemo } from '../../support/running-demo.ts';

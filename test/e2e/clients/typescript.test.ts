@@ -9,8 +9,8 @@ import { TokenCredentialAuthenticationProvider } from '@microsoft/microsoft-grap
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PartnerTokenCredential } from '../../../clients/typescript/src/index.ts';
-import { fullCaller } from '../../../src/local/demo/caller-token.ts';
-import type { Demo } from '../../../src/local/demo/start-demo.ts';
+import { fullCaller } from '../../../src/cli/demo/caller-token.ts';
+import type { Demo } from '../../../src/cli/demo/start-demo.ts';
 import { projectRoot } from '../../paths.ts';
 import { startQuietDemo, tenantOf } from '../../support/running-demo.ts';
 

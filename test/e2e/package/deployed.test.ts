@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { apiRoutes } from '../../../src/cli/verify/routes.ts';
-import type { Demo } from '../../../src/local/demo/start-demo.ts';
+import type { Demo } from '../../../src/cli/demo/start-demo.ts';
 import { packageApp } from '../../../tools/package.ts';
 import { appFolder as builtApp, projectRoot, ptbScript } from '../../paths.ts';
 import { startWatchedDemo } from '../../support/watched-demo.ts';
-import { type HostProcess, startHost } from '../host/host-process.ts';
+import { type HostProcess, startHost } from '../../../packages/functions-host/test/e2e/host-process.ts';
 
 interface Outcome {
   readonly code: number;

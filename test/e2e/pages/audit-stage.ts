@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AuditAnswer } from '../../../src/lib/api/answers/audit.ts';
-import type { Demo } from '../../../src/local/demo/start-demo.ts';
+import type { Demo } from '../../../src/cli/demo/start-demo.ts';
 import { startQuietDemo, tenantOf, tokenOfCaller } from '../../support/running-demo.ts';
 
 /** A run over so many leaves more records than one page has. */

@@ -1,6 +1,6 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
-import type { Demo } from '../../../src/local/demo/start-demo.ts';
+import type { Demo } from '../../../src/cli/demo/start-demo.ts';
 import { startQuietDemo } from '../../support/running-demo.ts';
 import { launchBrowser, openPage, type WatchedPage } from './browser.ts';
 import { dashboardPage, type DashboardPage } from './dashboard-page.ts';

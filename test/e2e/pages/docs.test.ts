@@ -1,7 +1,7 @@
 import type { Browser, Page, Route } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { routes } from '../../../src/lib/api/routes/index.ts';
-import type { Demo } from '../../../src/local/demo/start-demo.ts';
+import type { Demo } from '../../../src/cli/demo/start-demo.ts';
 import { startQuietDemo } from '../../support/running-demo.ts';
 import { launchBrowser, noBrowser, openPage, poorContrast, type WatchedPage } from './browser.ts';
 

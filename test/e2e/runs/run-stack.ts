@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type RunningChild, startChild } from '../../../src/local/child.ts';
-import type { Demo } from '../../../src/local/demo/start-demo.ts';
+import { type RunningChild, startChild } from '../../../src/cli/demo/child.ts';
+import type { Demo } from '../../../src/cli/demo/start-demo.ts';
 import type { RunSummary, RunView } from '../../../src/lib/runs/run-view.ts';
 import { appFolder, ptbScript } from '../../paths.ts';
 import { startWatchedDemo } from '../../support/watched-demo.ts';

@@ -1,0 +1,163 @@
+import { type Clock, isoTime } from '../../../../src/lib/runtime/clock.ts';
+import type { Invoker } from '../app/invoker.ts';
+import type { RegisteredFunction } from '../app/registry.ts';
+import { type NamedData, type RpcRetryContext, triggerOf } from '../app/rpc.ts';
+import { Alarms } from '../durable/alarms.ts';
+import type { Journal } from '../durable/journal.ts';
+import type { HostLog } from '../options.ts';
+import { retryDelay } from './retry-policy.ts';
+import type { Schedule } from './ncrontab.ts';
+
+export interface TimerFunction {
+  readonly target: RegisteredFunction;
+  readonly schedule: Schedule;
+  readonly runOnStartup: boolean;
+  /** Keep the schedule's status, so that a run missed while the host was down is made up for. */
+  readonly useMonitor: boolean;
+}
+
+export interface TimerDeps {
+  readonly clock: Clock;
+  readonly log: HostLog;
+  readonly invoker: Pick<Invoker, 'invoke'>;
+  readonly extraInputs: (target: RegisteredFunction) => NamedData[];
+  readonly journal: Journal;
+  readonly readValue: (key: string) => string | undefined;
+}
+
+/** As the timer extension keeps it; `Last` is the year 1 before the first run. */
+interface ScheduleStatus {
+  readonly Last: string;
+  readonly Next: string;
+  readonly LastUpdated: string;
+}
+
+const never = '0001-01-01T00:00:00.000Z';
+const statusKey = (name: string): string => `timer ${name}`;
+
+/** A schedule that comes more often than this is not monitored, as in the extension. */
+const monitoredIntervalMs = 60_000;
+
+/** Whether a timer's status is kept when the function does not say. */
+export function isMonitored(schedule: Schedule, useMonitor: unknown, nowMs: number): boolean {
+  if (useMonitor === false) return false;
+  const first = schedule.nextMs(nowMs);
+  const second = first === undefined ? undefined : schedule.nextMs(first);
+  return first === undefined || second === undefined || second - first >= monitoredIntervalMs;
+}
+
+/** Fires timer functions, one run of each at a time. */
+export class TimerTriggers {
+  readonly #deps: TimerDeps;
+  readonly #timers: readonly TimerFunction[];
+  readonly #alarms: Alarms;
+  #stopped = false;
+
+  constructor(deps: TimerDeps, timers: readonly TimerFunction[]) {
+    this.#deps = deps;
+    this.#timers = timers;
+    this.#alarms = new Alarms(deps.clock);
+  }
+
+  start(): void {
+    for (const timer of this.#timers) {
+      const pastDueMs = timer.useMonitor ? this.#pastDueMs(timer) : undefined;
+      if (pastDueMs !== undefined) void this.#runScheduled(timer, pastDueMs, true);
+      else if (timer.runOnStartup) void this.#runScheduled(timer, this.#deps.clock.nowMs(), false);
+      else this.#arm(timer);
+    }
+    this.#deps.journal.commit();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#alarms.stop();
+  }
+
+  /** Runs a timer function now and apart from its schedule. @returns false when there is no such timer function. */
+  runNow(name: string): boolean {
+    const timer = this.#timers.find(({ target }) => target.metadata.name.toLowerCase() === name.toLowerCase());
+    if (!timer) return false;
+    void this.#run(timer, false);
+    return true;
+  }
+
+  #arm(timer: TimerFunction): void {
+    if (this.#stopped) return;
+    const nextMs = timer.schedule.nextMs(this.#deps.clock.nowMs());
+    if (nextMs !== undefined) this.#alarms.set(nextMs, () => void this.#runScheduled(timer, nextMs, false));
+  }
+
+  async #runScheduled(timer: TimerFunction, dueMs: number, isPastDue: boolean): Promise<void> {
+    await this.#run(timer, isPastDue);
+    if (timer.useMonitor && !this.#stopped) this.#saveStatus(timer, isoTime(dueMs));
+    this.#arm(timer);
+  }
+
+  async #run({ target, useMonitor }: TimerFunction, isPastDue: boolean): Promise<void> {
+    const { name } = target.metadata;
+    const status = useMonitor ? this.#readStatus(name) : undefined;
+    const info = { Schedule: { AdjustForDST: true }, ScheduleStatus: status ?? null, IsPastDue: isPastDue };
+    let retryContext: RpcRetryContext | undefined;
+    for (;;) {
+      const inputData = [
+        { name: triggerOf(target.metadata).name, data: { json: JSON.stringify(info) } },
+        ...this.#deps.extraInputs(target),
+      ];
+      const outcome = await this.#deps.invoker.invoke(target, { inputData, retryContext });
+      if (outcome.ok) return;
+      this.#deps.log(
+        'error',
+        'system',
+        `Executed with an error: ${outcome.error.stack ?? outcome.error.message}`,
+        name,
+      );
+      const failures: number = (retryContext?.retryCount ?? 0) + 1;
+      const delayMs = retryDelay(target.metadata.retryOptions, failures);
+      if (delayMs === undefined || this.#stopped) return;
+      await new Promise<void>((resolve) => this.#alarms.set(this.#deps.clock.nowMs() + delayMs, resolve));
+      const { message, stack } = outcome.error;
+      const maxRetryCount = target.metadata.retryOptions?.maxRetryCount ?? 0;
+      retryContext = {
+        retryCount: failures,
+        maxRetryCount,
+        exception: { message, ...(stack === undefined ? {} : { stackTrace: stack }) },
+      };
+    }
+  }
+
+  #readStatus(name: string): ScheduleStatus | undefined {
+    const text = this.#deps.readValue(statusKey(name));
+    return text === undefined ? undefined : (JSON.parse(text) as ScheduleStatus);
+  }
+
+  #saveStatus({ schedule, target }: TimerFunction, last: string): void {
+    const nowMs = this.#deps.clock.nowMs();
+    const next = schedule.nextMs(nowMs);
+    const status: ScheduleStatus = {
+      Last: last,
+      Next: next === undefined ? never : isoTime(next),
+      LastUpdated: isoTime(nowMs),
+    };
+    this.#deps.journal.saveValue(statusKey(target.metadata.name), JSON.stringify(status));
+    this.#deps.journal.commit();
+  }
+
+  /** When the run that was missed was due, or undefined (ScheduleMonitor.CheckPastDueAsync of webjobs-sdk-extensions). */
+  #pastDueMs(timer: TimerFunction): number | undefined {
+    const status = this.#readStatus(timer.target.metadata.name);
+    const since =
+      status === undefined ? undefined : Date.parse(status.Last === never ? status.LastUpdated : status.Last);
+    const expectedMs = since === undefined ? undefined : timer.schedule.nextMs(since);
+    // A status that another schedule has written says nothing about this one.
+    const sameSchedule =
+      status !== undefined &&
+      expectedMs !== undefined &&
+      timer.schedule.nextMs(Date.parse(status.LastUpdated)) === Date.parse(status.Next);
+    if (!sameSchedule) {
+      this.#saveStatus(timer, never);
+      return undefined;
+    }
+    return this.#deps.clock.nowMs() > expectedMs ? expectedMs : undefined;
+  }
+}

@@ -1,0 +1,18 @@
+import { describe, expect, it } from 'vitest';
+import { setEnvironment } from '../../../src/app/environment.ts';
+
+describe('the environment of an app', () => {
+  it('holds its settings and what the library cannot do without', () => {
+    const environment: NodeJS.ProcessEnv = { NO_PROXY: 'example.com,localhost', KEPT: '1' };
+    setEnvironment(environment, { SETTING: 'x', AZURE_FUNCTIONS_ENVIRONMENT: 'Staging' }, 1234);
+    expect(environment).toEqual({
+      KEPT: '1',
+      SETTING: 'x',
+      AZURE_FUNCTIONS_ENVIRONMENT: 'Staging',
+      FUNCTIONS_WORKER_RUNTIME: 'node',
+      WEBSITE_HOSTNAME: '127.0.0.1:1234',
+      NO_PROXY: 'example.com,localhost,127.0.0.1',
+      no_proxy: '127.0.0.1,localhost',
+    });
+  });
+});

@@ -1,0 +1,24 @@
+import { describe, expect, it } from 'vitest';
+import { RequestGate } from '../../../src/http/request-gate.ts';
+
+describe('the gate for requests', () => {
+  it('lets so many in at once, the others in order of arrival, and turns away what is too much', async () => {
+    const gate = new RequestGate(2, 4);
+    const order: number[] = [];
+    const visits = [0, 1, 2, 3, 4].map(async (visit) => {
+      const leave = await gate.enter();
+      if (leave) order.push(visit);
+      return leave;
+    });
+    expect(await visits[4]).toBeUndefined();
+    expect(order).toEqual([0, 1]);
+    (await visits[1])?.();
+    await visits[2];
+    expect(order).toEqual([0, 1, 2]);
+    (await visits[0])?.();
+    await visits[3];
+    (await visits[2])?.();
+    (await visits[3])?.();
+    expect(await gate.enter()).toBeTypeOf('function');
+  });
+});

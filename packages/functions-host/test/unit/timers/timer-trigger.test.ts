@@ -1,0 +1,179 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Invocation, InvocationOutcome } from '../../../src/app/invoker.ts';
+import type { RetryPolicy } from '../../../src/app/rpc.ts';
+import { Journal } from '../../../src/durable/journal.ts';
+import { SqliteStore } from '../../../src/durable/sqlite-store.ts';
+import { parseSchedule } from '../../../src/timers/ncrontab.ts';
+import { isMonitored, type TimerFunction, TimerTriggers } from '../../../src/timers/timer-trigger.ts';
+import { StepClock } from '../step-clock.ts';
+
+const noon = Date.parse('2026-01-01T12:00:00.000Z');
+const minuteMs = 60_000;
+
+interface Fired {
+  readonly atMs: number;
+  readonly info: { IsPastDue: boolean; ScheduleStatus: { Last: string; Next: string } | null };
+  readonly retryContext: Invocation['retryContext'];
+}
+
+const stores: SqliteStore[] = [];
+afterEach(() => {
+  for (const store of stores.splice(0)) store.close();
+});
+
+const memoryStore = (): SqliteStore => {
+  const store = new SqliteStore(':memory:');
+  stores.push(store);
+  return store;
+};
+
+const timer = (text: string, more: Partial<TimerFunction> = {}, retryOptions?: RetryPolicy): TimerFunction => ({
+  target: {
+    metadata: { name: 'tick', bindings: { t: { type: 'timerTrigger' } }, ...(retryOptions ? { retryOptions } : {}) },
+    callback: () => undefined,
+  },
+  schedule: parseSchedule(text, 'UTC'),
+  runOnStartup: false,
+  useMonitor: true,
+  ...more,
+});
+
+/** Timers whose function fails a given number of times and takes a given time. */
+function trigger(
+  clock: StepClock,
+  store: SqliteStore,
+  timers: readonly TimerFunction[],
+  { failures = 0, takesMs = 0 } = {},
+): { triggers: TimerTriggers; fired: Fired[] } {
+  const fired: Fired[] = [];
+  let left = failures;
+  const invoke = async (_target: unknown, { inputData, retryContext }: Invocation): Promise<InvocationOutcome> => {
+    fired.push({
+      atMs: clock.nowMs() - noon,
+      info: JSON.parse(inputData[0]?.data.json ?? '') as Fired['info'],
+      retryContext,
+    });
+    if (takesMs > 0) await clock.sleep(takesMs);
+    if (left > 0) {
+      left -= 1;
+      return { ok: false, error: new Error('failing run') };
+    }
+    return { ok: true, response: { invocationId: '' }, raw: undefined };
+  };
+  const deps = {
+    clock,
+    log: () => undefined,
+    invoker: { invoke },
+    extraInputs: () => [],
+    journal: new Journal(store),
+    readValue: (key: string) => store.readValue(key),
+  };
+  return { triggers: new TimerTriggers(deps, timers), fired };
+}
+
+describe('timer triggers', () => {
+  it('fire at every occurrence with the status of the schedule', async () => {
+    const clock = new StepClock(noon);
+    const { triggers, fired } = trigger(clock, memoryStore(), [timer('0 */10 * * * *')]);
+    triggers.start();
+    await clock.advance(35 * minuteMs);
+    triggers.stop();
+    expect(fired.map(({ atMs }) => atMs)).toEqual([10, 20, 30].map((minutes) => minutes * minuteMs));
+    expect(fired[1]?.info).toEqual({
+      Schedule: { AdjustForDST: true },
+      ScheduleStatus: {
+        Last: '2026-01-01T12:10:00.000Z',
+        Next: '2026-01-01T12:20:00.000Z',
+        LastUpdated: '2026-01-01T12:10:00.000Z',
+      },
+      IsPastDue: false,
+    });
+  });
+
+  it('never run twice at once: occurrences during a run are left out', async () => {
+    const clock = new StepClock(noon);
+    const { triggers, fired } = trigger(clock, memoryStore(), [timer('0 */10 * * * *')], { takesMs: 25 * minuteMs });
+    triggers.start();
+    await clock.advance(50 * minuteMs);
+    triggers.stop();
+    expect(fired.map(({ atMs }) => atMs / minuteMs)).toEqual([10, 40]);
+  });
+
+  it('make up once for what was missed while the host was down', async () => {
+    const clock = new StepClock(noon);
+    const store = memoryStore();
+    const first = trigger(clock, store, [timer('0 0 * * * *')]);
+    first.triggers.start();
+    await clock.advance(90 * minuteMs);
+    first.triggers.stop();
+    await clock.advance(180 * minuteMs);
+    const second = trigger(clock, store, [timer('0 0 * * * *')]);
+    second.triggers.start();
+    await clock.advance(40 * minuteMs);
+    second.triggers.stop();
+    expect(first.fired.map(({ info }) => info.IsPastDue)).toEqual([false]);
+    expect(second.fired.map(({ atMs, info }) => [atMs / minuteMs, info.IsPastDue])).toEqual([
+      [270, true],
+      [300, false],
+    ]);
+  });
+
+  it('miss nothing when the schedule has changed meanwhile, or is not monitored', async () => {
+    const clock = new StepClock(noon);
+    const store = memoryStore();
+    const stopped = trigger(clock, store, [timer('0 0 * * * *')]);
+    stopped.triggers.start();
+    stopped.triggers.stop();
+    await clock.advance(180 * minuteMs);
+    for (const changed of [timer('0 30 15 * * *'), timer('0 0 * * * *', { useMonitor: false })]) {
+      const { triggers, fired } = trigger(clock, store, [changed]);
+      triggers.start();
+      await clock.settle();
+      triggers.stop();
+      expect(fired).toEqual([]);
+    }
+  });
+
+  it('run on startup where the function asks for it', async () => {
+    const clock = new StepClock(noon);
+    const { triggers, fired } = trigger(clock, memoryStore(), [timer('0 0 3 * * *', { runOnStartup: true })]);
+    triggers.start();
+    await clock.settle();
+    triggers.stop();
+    expect(fired.map(({ info }) => info.IsPastDue)).toEqual([false]);
+  });
+
+  it.each<[string, RetryPolicy | undefined, number[]]>([
+    ['not without a policy', undefined, [0]],
+    [
+      'after a fixed delay, as often as allowed',
+      { retryStrategy: 'fixedDelay', maxRetryCount: 2, delayInterval: { seconds: 5 } },
+      [0, 5, 10],
+    ],
+    [
+      'after growing delays up to a limit',
+      {
+        retryStrategy: 'exponentialBackoff',
+        maxRetryCount: 3,
+        minimumInterval: { seconds: 2 },
+        maximumInterval: { seconds: 5 },
+      },
+      [0, 2, 6, 11],
+    ],
+  ])('retry a failed run: %s', async (_name, policy, expected) => {
+    const clock = new StepClock(noon);
+    const { triggers, fired } = trigger(clock, memoryStore(), [timer('0 0 3 * * *', {}, policy)], { failures: 10 });
+    triggers.start();
+    expect(triggers.runNow('TICK')).toBe(true);
+    await clock.advance(minuteMs);
+    triggers.stop();
+    expect(fired.map(({ atMs }) => atMs / 1000)).toEqual(expected);
+    expect(fired.map(({ retryContext }) => retryContext?.retryCount ?? 0)).toEqual(expected.map((_, index) => index));
+  });
+
+  it('are monitored by default unless they come more often than once a minute', () => {
+    expect(isMonitored(parseSchedule('*/30 * * * * *', 'UTC'), undefined, noon)).toBe(false);
+    expect(isMonitored(parseSchedule('0 * * * * *', 'UTC'), undefined, noon)).toBe(true);
+    expect(isMonitored(parseSchedule('0 * * * * *', 'UTC'), false, noon)).toBe(false);
+  });
+});

@@ -1,0 +1,121 @@
+import { createHash, randomBytes, randomInt } from 'node:crypto';
+import type { Clock } from '../../../../src/lib/runtime/clock.ts';
+import { Refusal } from './refusal.ts';
+import type { SignIn } from './sign-ins.ts';
+
+/** Authorization codes and device codes: sign-ins that a client has not collected yet. */
+
+interface CodeRecord {
+  readonly signIn: SignIn;
+  readonly redirectUri: string;
+  readonly scope: string;
+  readonly nonce: string | undefined;
+  readonly challenge: string | undefined;
+  readonly challengeMethod: string;
+  readonly issuedMs: number;
+  redeemed: boolean;
+}
+
+export type NewCode = Omit<CodeRecord, 'issuedMs' | 'redeemed'>;
+
+/** Source: "Microsoft identity platform and OAuth 2.0 authorization code flow": codes are short-lived, about 10 minutes. */
+const codeLifetimeMs = 10 * 60 * 1000;
+
+export interface Codes {
+  issue(code: NewCode): string;
+  /** @throws Refusal AADSTS70008 expired, 54005 used before, 9002313 unknown, 501481 wrong verifier, 70000 other client. */
+  redeem(code: string | null, clientId: string, redirectUri: string | null, verifier: string | null): NewCode;
+}
+
+export function createCodes(clock: Clock): Codes {
+  const records = new Map<string, CodeRecord>();
+  return {
+    issue: (code) => {
+      const value = `1.A${randomBytes(60).toString('base64url')}`;
+      records.set(value, { ...code, issuedMs: clock.nowMs(), redeemed: false });
+      return value;
+    },
+    redeem: (code, clientId, redirectUri, verifier) => {
+      if (code === null || code === '') throw new Refusal(900144, { field: 'code' });
+      const record = records.get(code);
+      if (record === undefined) throw new Refusal(9002313, {}, 'invalid_grant');
+      if (record.redeemed) throw new Refusal(54005);
+      if (clock.nowMs() - record.issuedMs > codeLifetimeMs) throw new Refusal(70008);
+      if (record.signIn.clientId !== clientId) throw new Refusal(70000);
+      if (redirectUri !== record.redirectUri)
+        throw new Refusal(50011, { redirect: redirectUri ?? '', client: clientId }, 'invalid_grant');
+      if (record.challenge !== undefined && !isVerified(record.challenge, record.challengeMethod, verifier)) {
+        throw new Refusal(501481);
+      }
+      record.redeemed = true;
+      return record;
+    },
+  };
+}
+
+/** RFC 7636 section 4.6. */
+function isVerified(challenge: string, method: string, verifier: string | null): boolean {
+  if (verifier === null) return false;
+  return challenge === (method === 'plain' ? verifier : createHash('sha256').update(verifier).digest('base64url'));
+}
+
+export interface DeviceRequest {
+  readonly deviceCode: string;
+  readonly userCode: string;
+  readonly clientId: string;
+  readonly scope: string;
+  readonly expiresMs: number;
+  lastPollMs: number;
+  outcome: SignIn | 'pending' | 'declined';
+}
+
+/** Source: "OAuth 2.0 device authorization grant flow": 15 minutes. */
+export const deviceCodeLifetimeSeconds = 15 * 60;
+
+export interface DeviceRequests {
+  begin(clientId: string, scope: string): DeviceRequest;
+  findByUserCode(userCode: string): DeviceRequest | undefined;
+  /** @throws Refusal AADSTS70016 pending or polled too fast, 70022 declined, 70020 expired or unknown. */
+  poll(deviceCode: string | null, clientId: string, intervalMs: number): DeviceRequest & { readonly outcome: SignIn };
+}
+
+// No vowels and nothing that looks like something else: what a person types from a screen.
+const userCodeLetters = 'BCDFGHJKLMNPQRSTVWXZ23456789';
+
+export function createDeviceRequests(clock: Clock): DeviceRequests {
+  const requests = new Map<string, DeviceRequest>();
+  return {
+    begin: (clientId, scope) => {
+      const request: DeviceRequest = {
+        deviceCode: `1A${randomBytes(80).toString('base64url')}`,
+        userCode: Array.from({ length: 9 }, () => userCodeLetters[randomInt(userCodeLetters.length)]).join(''),
+        clientId,
+        scope,
+        expiresMs: clock.nowMs() + deviceCodeLifetimeSeconds * 1000,
+        lastPollMs: Number.NEGATIVE_INFINITY,
+        outcome: 'pending',
+      };
+      requests.set(request.deviceCode, request);
+      return request;
+    },
+    findByUserCode: (userCode) =>
+      [...requests.values()].find(
+        (request) => request.userCode === userCode.trim().toUpperCase() && request.expiresMs > clock.nowMs(),
+      ),
+    poll: (deviceCode, clientId, intervalMs) => {
+      if (deviceCode === null || deviceCode === '') throw new Refusal(900144, { field: 'device_code' });
+      const request = requests.get(deviceCode);
+      const nowMs = clock.nowMs();
+      if (request === undefined || request.clientId !== clientId) throw new Refusal(70020, {}, 'bad_verification_code');
+      if (request.expiresMs <= nowMs) throw new Refusal(70020);
+      if (request.outcome === 'declined') throw new Refusal(70022);
+      if (request.outcome === 'pending') {
+        const tooFast = nowMs - request.lastPollMs < intervalMs / 2;
+        request.lastPollMs = nowMs;
+        throw new Refusal(70016, {}, tooFast ? 'slow_down' : undefined);
+      }
+      requests.delete(deviceCode);
+      return { ...request, outcome: request.outcome };
+    },
+  };
+}

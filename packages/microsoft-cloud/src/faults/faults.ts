@@ -1,0 +1,80 @@
+import type { Random } from '../../../../src/lib/runtime/clock.ts';
+import type { CloudRequest, ServiceName } from '../web/exchange.ts';
+import { type FaultRule, parseFaultRule } from './rule.ts';
+
+export interface FaultState {
+  readonly id: string;
+  readonly rule: FaultRule;
+  /** Requests that the rule was about. */
+  readonly matched: number;
+  /** Requests that it affected. */
+  readonly applied: number;
+}
+
+export interface Faults {
+  /** @throws TypeError for a rule that is not one. @returns its id. */
+  add(rule: FaultRule): string;
+  /** Removes one rule, or all. */
+  clear(id?: string): void;
+  list(): readonly FaultState[];
+  /** The first rule, in the order they were added, that affects this request. Counts the request with every rule it fits. */
+  match(service: ServiceName, request: CloudRequest): FaultRule | undefined;
+}
+
+interface Entry {
+  readonly id: string;
+  readonly rule: FaultRule;
+  readonly path: RegExp | undefined;
+  matched: number;
+  applied: number;
+}
+
+/** @param random decides where a rule has a probability. */
+export function createFaults(random: Random): Faults {
+  let entries: Entry[] = [];
+  let added = 0;
+  const add = (described: FaultRule): string => {
+    const rule = parseFaultRule(described);
+    const path = rule.path === undefined ? undefined : new RegExp(rule.path, 'i');
+    added += 1;
+    const id = `fault-${added}`;
+    entries.push({ id, rule, path, matched: 0, applied: 0 });
+    return id;
+  };
+  return {
+    add,
+    clear: (id) => {
+      entries = id === undefined ? [] : entries.filter((entry) => entry.id !== id);
+    },
+    list: () => entries.map(({ id, rule, matched, applied }) => ({ id, rule, matched, applied })),
+    match: (service, request) => {
+      let chosen: Entry | undefined;
+      for (const entry of entries) {
+        if (!fits(entry, service, request)) continue;
+        entry.matched += 1;
+        if (chosen === undefined && isDue(entry, random)) chosen = entry;
+      }
+      if (chosen === undefined) return undefined;
+      chosen.applied += 1;
+      return chosen.rule;
+    },
+  };
+}
+
+function fits({ rule, path }: Entry, service: ServiceName, { facts, method, path: requested }: CloudRequest): boolean {
+  return (
+    (rule.service === undefined || rule.service === service) &&
+    (rule.tenantId === undefined || rule.tenantId.toLowerCase() === facts.tenantId) &&
+    (rule.method === undefined || rule.method.toUpperCase() === method) &&
+    (rule.grant === undefined || rule.grant === facts.grant) &&
+    (rule.resource === undefined || rule.resource === facts.resource) &&
+    (path === undefined || path.test(requested))
+  );
+}
+
+function isDue({ rule, matched, applied }: Entry, random: Random): boolean {
+  if (matched < (rule.from ?? 1)) return false;
+  if (rule.count !== undefined && applied >= rule.count) return false;
+  if (rule.every !== undefined && (matched - (rule.from ?? 1)) % rule.every !== 0) return false;
+  return rule.probability === undefined || random() < rule.probability;
+}

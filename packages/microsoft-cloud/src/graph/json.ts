@@ -1,0 +1,202 @@
+import { isoTime } from '../../../../src/lib/runtime/clock.ts';
+import type {
+  Application,
+  Credential,
+  Group,
+  KeyCredential,
+  PasswordCredential,
+  PermissionGrant,
+  RoleAssignment,
+  ServicePrincipal,
+  User,
+} from '../directory/records.ts';
+import type { TenantDirectory } from '../directory/tenant-directory.ts';
+import { findMicrosoftResource, graphAppId } from '../entra/resources.ts';
+import type { World } from '../world.ts';
+import type { Item } from './filter.ts';
+
+const time = (ms: number): string => isoTime(ms).replace(/\.\d+Z$/, 'Z');
+
+const credential = ({ keyId, displayName, startMs, endMs }: Credential): Item => ({
+  customKeyIdentifier: null,
+  displayName,
+  endDateTime: time(endMs),
+  keyId,
+  startDateTime: time(startMs),
+});
+
+export const passwordJson = (password: PasswordCredential): Item => ({
+  ...credential(password),
+  hint: password.hint,
+  secretText: null,
+});
+
+const keyJson = (key: KeyCredential): Item => ({
+  ...credential(key),
+  customKeyIdentifier: key.thumbprint,
+  type: key.type,
+  usage: key.usage,
+  // The certificate itself is shown for single objects only, and then only when selected.
+  key: null,
+});
+
+export const applicationJson = (application: Application): Item => ({
+  id: application.id,
+  deletedDateTime: null,
+  appId: application.appId,
+  createdDateTime: time(application.createdMs),
+  displayName: application.displayName,
+  description: application.description,
+  notes: application.notes,
+  tags: application.tags,
+  identifierUris: application.identifierUris,
+  isFallbackPublicClient: application.isFallbackPublicClient,
+  publisherDomain: null,
+  signInAudience: application.signInAudience,
+  api: {
+    acceptMappedClaims: null,
+    knownClientApplications: [],
+    requestedAccessTokenVersion: application.requestedAccessTokenVersion,
+    oauth2PermissionScopes: application.scopes,
+    preAuthorizedApplications: application.preAuthorized,
+  },
+  appRoles: application.appRoles,
+  keyCredentials: application.keys.map(keyJson),
+  passwordCredentials: application.passwords.map(passwordJson),
+  publicClient: { redirectUris: application.redirectUris.publicClient },
+  requiredResourceAccess: application.requiredResourceAccess,
+  spa: { redirectUris: application.redirectUris.spa },
+  web: {
+    homePageUrl: null,
+    logoutUrl: null,
+    redirectUris: application.redirectUris.web,
+    implicitGrantSettings: { enableAccessTokenIssuance: false, enableIdTokenIssuance: false },
+  },
+});
+
+/** What a resource offers, as its service principal shows it. */
+function offered(
+  world: World,
+  appId: string,
+): { readonly appRoles: readonly Item[]; readonly oauth2PermissionScopes: readonly Item[] } {
+  const known = findMicrosoftResource(appId);
+  const application = [...world.partner.directory.applications.values()].find((each) => each.appId === appId);
+  if (known === undefined)
+    return {
+      appRoles: (application?.appRoles ?? []).map((role) => ({ ...role })),
+      oauth2PermissionScopes: (application?.scopes ?? []).map((scope) => ({ ...scope })),
+    };
+  const named = (value: string): Item => ({ value, isEnabled: true });
+  return {
+    appRoles: Object.entries(known.permissions.roles).map(([value, id]) => ({
+      id,
+      allowedMemberTypes: ['Application'],
+      displayName: value,
+      description: value,
+      ...named(value),
+    })),
+    oauth2PermissionScopes: Object.entries(known.permissions.scopes).map(([value, id]) => ({
+      id,
+      type: appId === graphAppId && value === 'User.Read' ? 'User' : 'Admin',
+      adminConsentDisplayName: value,
+      adminConsentDescription: value,
+      ...named(value),
+    })),
+  };
+}
+
+export const servicePrincipalJson = (world: World, principal: ServicePrincipal): Item => ({
+  id: principal.id,
+  deletedDateTime: null,
+  accountEnabled: principal.accountEnabled,
+  appDisplayName: principal.displayName,
+  appId: principal.appId,
+  appOwnerOrganizationId: principal.ownerTenantId,
+  appRoleAssignmentRequired: principal.appRoleAssignmentRequired,
+  createdDateTime: time(principal.createdMs),
+  displayName: principal.displayName,
+  servicePrincipalNames: [principal.appId, ...(findMicrosoftResource(principal.appId)?.identifiers ?? [])],
+  servicePrincipalType: principal.type,
+  tags: principal.tags,
+  ...offered(world, principal.appId),
+  keyCredentials: [],
+  passwordCredentials: [],
+});
+
+export const userJson = (user: User): Item => ({
+  id: user.id,
+  businessPhones: [],
+  displayName: user.displayName,
+  givenName: user.givenName,
+  jobTitle: null,
+  mail: user.licences.length > 0 ? user.userPrincipalName : null,
+  mobilePhone: null,
+  officeLocation: null,
+  preferredLanguage: null,
+  surname: user.surname,
+  userPrincipalName: user.userPrincipalName,
+  accountEnabled: user.accountEnabled,
+  assignedLicenses: user.licences.map((skuId) => ({ disabledPlans: [], skuId })),
+  createdDateTime: time(user.createdMs),
+  userType: user.userType,
+  // Of those who have never signed in Graph says nothing.
+  signInActivity:
+    user.lastSignInMs === undefined
+      ? undefined
+      : {
+          lastSignInDateTime: time(user.lastSignInMs),
+          lastNonInteractiveSignInDateTime: time(user.lastSignInMs),
+          lastSuccessfulSignInDateTime: time(user.lastSignInMs),
+        },
+});
+
+/** Properties of a user that Graph shows only when they are selected. */
+export const userOnSelect = [
+  'accountEnabled',
+  'assignedLicenses',
+  'createdDateTime',
+  'userType',
+  'signInActivity',
+] as const;
+
+export const groupJson = ({ id, displayName, description }: Group): Item => ({
+  id,
+  deletedDateTime: null,
+  description,
+  displayName,
+  groupTypes: [],
+  mailEnabled: false,
+  mailNickname: displayName.replaceAll(' ', ''),
+  securityEnabled: true,
+});
+
+export const permissionGrantJson = ({
+  id,
+  clientId,
+  consentType,
+  principalId,
+  resourceId,
+  scope,
+}: PermissionGrant): Item => ({
+  clientId,
+  consentType,
+  id,
+  principalId,
+  resourceId,
+  scope,
+});
+
+export function roleAssignmentJson(directory: TenantDirectory, assignment: RoleAssignment): Item {
+  const principal = directory.servicePrincipals.get(assignment.principalId);
+  return {
+    id: assignment.id,
+    deletedDateTime: null,
+    appRoleId: assignment.appRoleId,
+    createdDateTime: time(assignment.createdMs),
+    principalDisplayName: principal?.displayName ?? directory.users.get(assignment.principalId)?.displayName ?? null,
+    principalId: assignment.principalId,
+    principalType: principal === undefined ? 'User' : 'ServicePrincipal',
+    resourceDisplayName: directory.servicePrincipals.get(assignment.resourceId)?.displayName ?? null,
+    resourceId: assignment.resourceId,
+  };
+}

@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto';
+import type { Random } from '../../../src/lib/runtime/clock.ts';
+
+/**
+ * Everything about the population that looks random is computed from the seed and a name, so that the same seed gives
+ * the same cloud whatever is asked for first.
+ */
+export interface Seeded {
+  /** The same GUID for the same words (shaped as version 4, RFC 9562 section 5.4). */
+  guid(...words: readonly (string | number)[]): string;
+  /** A stream of numbers in [0, 1), the same for the same words. */
+  random(...words: readonly (string | number)[]): Random;
+}
+
+export function createSeeded(seed: number): Seeded {
+  const digest = (kind: string, words: readonly (string | number)[]): Buffer =>
+    createHash('sha256')
+      .update(`${kind}\0${seed}\0${words.join('\0')}`)
+      .digest();
+  return {
+    guid: (...words) => {
+      const bytes = digest('guid', words).subarray(0, 16);
+      bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
+      bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+      return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+    },
+    random: (...words) => mulberry32(digest('random', words).readUInt32LE(0)),
+  };
+}
+
+// Mulberry32: 32 bits of state are plenty for choosing names and numbers, and it is the same on every platform.
+function mulberry32(start: number): Random {
+  let state = start;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+/** One of the list, chosen by the stream. */
+export function pick<T>(random: Random, list: readonly T[]): T {
+  const chosen = list[Math.floor(random() * list.length)];
+  if (chosen === undefined) throw new RangeError('nothing to pick from');
+  return chosen;
+}
+
+/** A whole number from `lowest` to `highest`, both included. */
+export const between = (random: Random, lowest: number, highest: number): number =>
+  lowest + Math.floor(random() * (highest - lowest + 1));

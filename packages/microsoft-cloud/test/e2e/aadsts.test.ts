@@ -1,0 +1,44 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { addFault, clearFaults } from '../../src/client.ts';
+import { aadstsNumbers } from '../../src/entra/aadsts.ts';
+import type { RunningCloud } from '../../src/index.ts';
+import { redeem, startTrustedCloud } from './trusted-cloud.ts';
+
+let cloud: RunningCloud;
+beforeAll(async () => {
+  cloud = await startTrustedCloud({ tenants: 1 });
+});
+afterAll(() => cloud.stop());
+
+/** The numbers that the broker's documentation of Entra lists: what operators meet. */
+const listed = [
+  70000, 70008, 700082, 700084, 50173, 50089, 50132, 50133, 70043, 50074, 50076, 50078, 50072, 50079, 50055, 50144,
+  50053, 50057, 50034, 51004, 53003, 530032, 530035, 53011, 530034, 50131, 50158, 7000215, 7000222, 70002, 7000218,
+  700027, 700024, 70021, 700211, 700212, 700213, 700229, 70001, 7000112, 700016, 700011, 7000229, 65001, 90094, 90008,
+  90099, 50020, 50177, 50178, 50105, 500212, 500213, 500021, 500022, 500011, 650052, 650057, 65005, 70011, 28002,
+  700022, 90002, 5000224, 900023, 90038, 900382, 900432, 90051, 50196, 90055, 90033, 90006, 90012, 90024, 90090, 90091,
+  50033, 50000, 90036, 90092, 54005, 9002313, 900144, 90014, 700003, 135010, 130004, 50155, 700025, 50194, 650051,
+  650056, 90072, 53000, 53001, 50087, 901002,
+];
+
+describe('AADSTS numbers', () => {
+  it('are all known to the simulated Entra', () => {
+    expect(listed.filter((number) => !aadstsNumbers.includes(number))).toEqual([]);
+  });
+
+  it.each(listed)('AADSTS%i is produced by the fault set of its name', async (number) => {
+    await addFault(cloud.document.control, `aadsts-${number}`);
+    const { status, body } = await redeem(cloud, cloud.document.tenants[0]?.tenantId ?? '');
+    await clearFaults(cloud.document.control);
+    expect(status).toBeGreaterThanOrEqual(400);
+    expect(body['error_codes']).toEqual([number]);
+    expect(body['error']).toMatch(/^[a-z_]+$/);
+    expect(body['error_description']).toMatch(new RegExp(`^AADSTS${number}: [^{}]{10}`));
+  });
+
+  it('of a throttled tenant comes with Retry-After', async () => {
+    await addFault(cloud.document.control, { service: 'entra', aadsts: 90055, count: 1 });
+    const { status, headers } = await redeem(cloud, cloud.document.tenants[0]?.tenantId ?? '');
+    expect([status, headers.get('retry-after')]).toEqual([429, '10']);
+  });
+});

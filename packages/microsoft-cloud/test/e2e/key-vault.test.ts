@@ -1,0 +1,138 @@
+import { ClientSecretCredential, ManagedIdentityCredential } from '@azure/identity';
+import { type SecretProperties, SecretClient } from '@azure/keyvault-secrets';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { RunningCloud } from '../../src/index.ts';
+import { readReply, startTrustedCloud } from './trusted-cloud.ts';
+
+let cloud: RunningCloud;
+let secrets: SecretClient;
+beforeAll(async () => {
+  cloud = await startTrustedCloud({ tenants: 1 });
+  vi.stubEnv('IDENTITY_ENDPOINT', cloud.document.managedIdentity.endpoint);
+  vi.stubEnv('IDENTITY_HEADER', cloud.document.managedIdentity.header);
+  secrets = new SecretClient(cloud.document.keyVault, new ManagedIdentityCredential(), {
+    disableChallengeResourceVerification: true,
+  });
+});
+afterEach(() => cloud.faults.clear());
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await cloud.stop();
+});
+
+async function listed(items: AsyncIterable<SecretProperties>): Promise<SecretProperties[]> {
+  const found: SecretProperties[] = [];
+  for await (const item of items) found.push(item);
+  return found;
+}
+
+describe('@azure/keyvault-secrets', () => {
+  it('is challenged before it is let in', async () => {
+    const { status, headers } = await readReply(await fetch(`${cloud.document.keyVault}/secrets/any?api-version=7.4`));
+    expect(status).toBe(401);
+    expect(headers.get('www-authenticate')).toBe(
+      `Bearer authorization="${cloud.document.entra}/${cloud.document.partnerTenantId}", resource="https://vault.azure.net"`,
+    );
+  });
+
+  it('keeps every version with its attributes and tags', async () => {
+    const expiresOn = new Date(1_900_000_000_000);
+    const first = await secrets.setSecret('kept', 'one', {
+      expiresOn,
+      contentType: 'text/plain',
+      tags: { account: 'a' },
+    });
+    await secrets.setSecret('kept', 'two');
+    expect((await secrets.getSecret('kept')).value).toBe('two');
+    const old = await secrets.getSecret('kept', { version: first.properties.version ?? '' });
+    expect(old.value).toBe('one');
+    expect(old.properties).toMatchObject({
+      expiresOn,
+      contentType: 'text/plain',
+      tags: { account: 'a' },
+      enabled: true,
+      recoveryLevel: 'Recoverable+Purgeable',
+    });
+    expect(await listed(secrets.listPropertiesOfSecretVersions('kept'))).toHaveLength(2);
+  });
+
+  it('refuses a disabled version and lets it be enabled again', async () => {
+    const { properties } = await secrets.setSecret('switched', 'value');
+    const version = properties.version ?? '';
+    await secrets.updateSecretProperties('switched', version, { enabled: false, tags: { why: 'old' } });
+    await expect(secrets.getSecret('switched')).rejects.toMatchObject({
+      statusCode: 403,
+      code: 'Forbidden',
+      details: { error: { innerError: { code: 'SecretDisabled' } } },
+    });
+    const updated = await secrets.updateSecretProperties('switched', version, { enabled: true });
+    expect(updated.tags).toEqual({ why: 'old' });
+    expect((await secrets.getSecret('switched')).value).toBe('value');
+  });
+
+  it('lists secrets and versions page by page', async () => {
+    for (let number = 0; number < 30; number += 1) await secrets.setSecret('many', String(number));
+    const pages: number[] = [];
+    for await (const page of secrets.listPropertiesOfSecretVersions('many').byPage({ maxPageSize: 12 }))
+      pages.push(page.length);
+    expect(pages).toEqual([12, 12, 6]);
+    expect((await listed(secrets.listPropertiesOfSecrets())).map(({ name }) => name)).toContain('many');
+  });
+
+  it('deletes softly: the name is taken until the secret is recovered or purged', async () => {
+    await secrets.setSecret('leaving', 'value');
+    const deleted = await (await secrets.beginDeleteSecret('leaving', { intervalInMs: 1 })).pollUntilDone();
+    expect(deleted.properties.recoveryId).toBe(`${cloud.document.keyVault}/deletedsecrets/leaving`);
+    await expect(secrets.getSecret('leaving')).rejects.toMatchObject({ statusCode: 404, code: 'SecretNotFound' });
+    await expect(secrets.setSecret('leaving', 'again')).rejects.toMatchObject({ statusCode: 409, code: 'Conflict' });
+    await (await secrets.beginRecoverDeletedSecret('leaving', { intervalInMs: 1 })).pollUntilDone();
+    expect((await secrets.getSecret('leaving')).value).toBe('value');
+    await (await secrets.beginDeleteSecret('leaving', { intervalInMs: 1 })).pollUntilDone();
+    await secrets.purgeDeletedSecret('leaving');
+    await expect(secrets.getDeletedSecret('leaving')).rejects.toMatchObject({ statusCode: 404 });
+    expect((await secrets.setSecret('leaving', 'new')).value).toBe('new');
+  });
+
+  it('is throttled with Retry-After, waits, and succeeds', async () => {
+    await secrets.setSecret('busy', 'value');
+    const answer = { status: 429, headers: { 'retry-after': '0' }, body: '{"error":{"code":"Throttled"}}' };
+    cloud.faults.add({ service: 'keyVault', method: 'GET', count: 2, ...answer });
+    expect((await secrets.getSecret('busy')).value).toBe('value');
+    expect(cloud.faults.list()[0]?.applied).toBe(2);
+  });
+
+  it('has committed a write whose reply was lost', async () => {
+    cloud.faults.add({ service: 'keyVault', method: 'PUT', kind: 'lost_reply', count: 1 });
+    await secrets.setSecret('lost', 'value');
+    // The SDK has tried again: both writes count.
+    expect(await listed(secrets.listPropertiesOfSecretVersions('lost'))).toHaveLength(2);
+  });
+
+  it('forbids a caller without a role in the vault', async () => {
+    const { partnerTenantId, application, entra, keyVault } = cloud.document;
+    const stranger = new ClientSecretCredential(partnerTenantId, application.clientId, application.clientSecret, {
+      authorityHost: entra,
+      disableInstanceDiscovery: true,
+    });
+    const client = new SecretClient(keyVault, stranger, { disableChallengeResourceVerification: true });
+    await expect(client.getSecret('kept')).rejects.toMatchObject({
+      statusCode: 403,
+      details: { error: { innerError: { code: 'ForbiddenByRbac' } } },
+    });
+  });
+
+  it('refuses what no vault stores', async () => {
+    await expect(secrets.setSecret('too-long', 'x'.repeat(25 * 1024 + 1))).rejects.toMatchObject({ statusCode: 400 });
+    await expect(secrets.setSecret('not_a_name', 'x')).rejects.toMatchObject({ statusCode: 400 });
+  });
+
+  it('counts reads and writes without the challenge, and never holds a value', () => {
+    const { totals, requests } = cloud.ledger.read();
+    expect(totals.keyVaultReads).toBeGreaterThan(0);
+    expect(totals.keyVaultWrites).toBeGreaterThan(30);
+    const answered = requests.filter(({ service, status }) => service === 'keyVault' && status !== 401);
+    expect(totals.keyVaultReads + totals.keyVaultWrites).toBe(answered.length);
+    expect(JSON.stringify(requests)).not.toContain('value');
+    expect(totals.unmatched).toBe(0);
+  });
+});

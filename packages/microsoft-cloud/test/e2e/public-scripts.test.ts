@@ -1,0 +1,306 @@
+import { decodeJwt } from 'jose';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { changeAccount, changeSettings, moveClock, setTenantState, signIn } from '../../src/client.ts';
+import type { RunningCloud } from '../../src/index.ts';
+import { account, call, type JsonReply, postForm, redeem, startTrustedCloud, tenantWith } from './trusted-cloud.ts';
+
+/** What the published secure application model scripts send, byte for byte as their forms are written. */
+let cloud: RunningCloud;
+beforeAll(async () => {
+  cloud = await startTrustedCloud();
+});
+afterAll(() => cloud.stop());
+
+const day = 24 * 3600 * 1000;
+
+const accessTokenByResource = (
+  tenantId: string,
+  resource: string,
+  more: Readonly<Record<string, string>> = {},
+): Promise<JsonReply> =>
+  postForm(`${cloud.document.entra}/${tenantId}/oauth2/token`, {
+    grant_type: 'refresh_token',
+    client_id: cloud.document.application.clientId,
+    client_secret: cloud.document.application.clientSecret,
+    resource,
+    refresh_token: cloud.document.refreshToken,
+    ...more,
+  });
+
+describe('the token request of the public scripts (version 1.0, resource=)', () => {
+  it('answers numbers as text, with expires_on and resource', async () => {
+    const { status, body } = await accessTokenByResource(cloud.document.partnerTenantId, 'https://graph.microsoft.com');
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      token_type: 'Bearer',
+      resource: 'https://graph.microsoft.com',
+      expires_in: expect.stringMatching(/^\d+$/) as string,
+    });
+    expect(Math.abs(Number(body['expires_on']) - Date.now() / 1000 - Number(body['expires_in']))).toBeLessThan(5);
+    expect(decodeJwt(String(body['access_token']))).toMatchObject({
+      aud: 'https://graph.microsoft.com',
+      tid: cloud.document.partnerTenantId,
+      upn: account(cloud, 'broker'),
+      amr: ['pwd', 'mfa'],
+    });
+  });
+
+  it('opens Azure AD Graph of a customer, which names its tenant', async () => {
+    const { tenantId, name, domain } = cloud.document.tenants[1] ?? { tenantId: '', name: '', domain: '' };
+    const token = String((await accessTokenByResource(tenantId, 'https://graph.windows.net')).body['access_token']);
+    const details = await call(`${cloud.document.aadGraph}/${tenantId}/tenantDetails?api-version=1.6`, token);
+    expect(details.body['value']).toMatchObject([{ objectId: tenantId, displayName: name }]);
+    const skus = await call(`${cloud.document.aadGraph}/${domain}/subscribedSkus?api-version=1.6`, token);
+    expect((skus.body['value'] as unknown[]).length).toBeGreaterThan(0);
+    const foreign = await call(
+      `${cloud.document.aadGraph}/${cloud.document.partnerTenantId}/tenantDetails?api-version=1.6`,
+      token,
+    );
+    expect(foreign).toMatchObject({ status: 403, body: { 'odata.error': { code: 'Authentication_Unauthorized' } } });
+  });
+
+  it('takes the tenant’s domain as well as its id', async () => {
+    const { tenantId, domain } = cloud.document.tenants[1] ?? { tenantId: '', domain: '' };
+    const { body } = await accessTokenByResource(domain, 'https://outlook.office365.com');
+    expect(decodeJwt(String(body['access_token']))['tid']).toBe(tenantId);
+  });
+
+  it('keeps the address of Resource Manager with its final slash as the audience', async () => {
+    const { body } = await accessTokenByResource(
+      cloud.document.partnerTenantId,
+      'https://management.core.windows.net/',
+    );
+    expect(decodeJwt(String(body['access_token'])).aud).toBe('https://management.core.windows.net/');
+    const subscriptions = await call(
+      `${cloud.document.arm}/subscriptions?api-version=2022-12-01`,
+      String(body['access_token']),
+    );
+    expect((subscriptions.body['value'] as unknown[]).length).toBe(1);
+  });
+
+  it('refuses a resource that the application does not ask for, and one that does not exist', async () => {
+    const { partnerTenantId } = cloud.document;
+    expect((await accessTokenByResource(partnerTenantId, 'https://manage.office.com')).body).toMatchObject({
+      error: 'invalid_resource',
+      error_codes: [650057],
+    });
+    expect((await accessTokenByResource(partnerTenantId, 'https://nowhere.example')).body).toMatchObject({
+      error: 'invalid_resource',
+      error_codes: [500011],
+    });
+  });
+
+  it('is told of a policy as interaction_required, where version 2.0 says invalid_grant', async () => {
+    const tenant = tenantWith(cloud, 'conditional_access');
+    const first = await accessTokenByResource(tenant, 'https://graph.microsoft.com');
+    expect(first.body).toMatchObject({ error: 'interaction_required', error_codes: [53003] });
+    expect((await redeem(cloud, tenant)).body).toMatchObject({ error: 'invalid_grant', error_codes: [53003] });
+  });
+
+  it('is refused for two resources at once, for a scope that there is none of, and without one', async () => {
+    const { partnerTenantId } = cloud.document;
+    const codes = async (scope: string) => (await redeem(cloud, partnerTenantId, { scope })).body['error_codes'];
+    expect(await codes('https://graph.microsoft.com/.default https://outlook.office365.com/.default')).toEqual([
+      700022,
+    ]);
+    expect(await codes('https://graph.microsoft.com/No.Such.Scope')).toEqual([70011]);
+    expect(await codes('https://nowhere.example/.default')).toEqual([500011]);
+  });
+
+  it('is refused on version 2.0, which wants scope', async () => {
+    expect(
+      (await redeem(cloud, cloud.document.partnerTenantId, { resource: 'https://graph.microsoft.com' })).body,
+    ).toMatchObject({ error: 'invalid_request', error_codes: [901002] });
+  });
+
+  it('reads Exchange in a tenant that has it, and is told where there is none', async () => {
+    const { tenantId } = cloud.document.tenants[0] ?? { tenantId: '' };
+    const token = String((await accessTokenByResource(tenantId, 'https://outlook.office365.com')).body['access_token']);
+    const invoke = (command: string) =>
+      call(`${cloud.document.exchange}/adminapi/beta/${tenantId}/InvokeCommand`, token, {
+        method: 'POST',
+        body: JSON.stringify({ CmdletInput: { CmdletName: command, Parameters: {} } }),
+      });
+    expect((await invoke('Get-OrganizationConfig')).body['value']).toMatchObject([
+      { DisplayName: cloud.document.tenants[0]?.name },
+    ]);
+    expect((await invoke('Get-Nonsense')).status).toBe(400);
+    const none = await accessTokenByResource(tenantWith(cloud, 'no_exchange'), 'https://outlook.office365.com');
+    expect([500011, 650052]).toContain((none.body['error_codes'] as number[])[0]);
+    expect((await accessTokenByResource(tenantWith(cloud, 'no_exchange'), 'https://graph.microsoft.com')).status).toBe(
+      200,
+    );
+  });
+});
+
+describe('the refresh token', () => {
+  it('rolls at every use, and the old one stays valid', async () => {
+    const first = await redeem(cloud, cloud.document.partnerTenantId);
+    const second = await redeem(cloud, cloud.document.partnerTenantId);
+    expect(second.status).toBe(200);
+    expect(new Set([cloud.document.refreshToken, first.body['refresh_token'], second.body['refresh_token']]).size).toBe(
+      3,
+    );
+  });
+
+  it('is bound to the client and not to a tenant', async () => {
+    const rolled = String((await redeem(cloud, cloud.document.tenants[0]?.tenantId ?? '')).body['refresh_token']);
+    expect((await redeem(cloud, cloud.document.tenants[1]?.tenantId ?? '', { refresh_token: rolled })).status).toBe(
+      200,
+    );
+    const [stranger] = cloud.document.brokerApplication.callers;
+    const other = await redeem(cloud, cloud.document.partnerTenantId, {
+      client_id: stranger?.clientId ?? '',
+      client_secret: stranger?.clientSecret ?? '',
+      refresh_token: rolled,
+    });
+    expect(other.body).toMatchObject({ error: 'invalid_grant', error_codes: [70000] });
+  });
+
+  it('is refused when it is garbled, missing or for an unknown client', async () => {
+    const { partnerTenantId } = cloud.document;
+    expect(
+      (await redeem(cloud, partnerTenantId, { refresh_token: `${cloud.document.refreshToken}x` })).body,
+    ).toMatchObject({ error: 'invalid_grant', error_codes: [9002313] });
+    expect((await redeem(cloud, partnerTenantId, { refresh_token: '' })).body).toMatchObject({
+      error: 'invalid_request',
+      error_codes: [900144],
+    });
+    expect(
+      (await redeem(cloud, partnerTenantId, { client_id: '11111111-1111-4111-8111-111111111111' })).body,
+    ).toMatchObject({ error: 'unauthorized_client', error_codes: [700016] });
+  });
+
+  it('is worth nothing after its use in strict mode', async () => {
+    await changeSettings(cloud.document.control, { strictRefreshTokens: true });
+    const fresh = String((await redeem(cloud, cloud.document.partnerTenantId)).body['refresh_token']);
+    expect((await redeem(cloud, cloud.document.partnerTenantId, { refresh_token: fresh })).status).toBe(200);
+    expect((await redeem(cloud, cloud.document.partnerTenantId, { refresh_token: fresh })).body).toMatchObject({
+      error_codes: [70000],
+    });
+    await changeSettings(cloud.document.control, { strictRefreshTokens: false });
+  });
+
+  it('ends after 90 days without use, and lives on when it was used', async () => {
+    const { control, partnerTenantId } = cloud.document;
+    await moveClock(control, 60 * day);
+    const rolled = String((await redeem(cloud, partnerTenantId)).body['refresh_token']);
+    await moveClock(control, 31 * day);
+    expect((await redeem(cloud, partnerTenantId)).body).toMatchObject({
+      error: 'invalid_grant',
+      error_codes: [700082],
+      suberror: 'bad_token',
+    });
+    expect((await redeem(cloud, partnerTenantId, { refresh_token: rolled })).status).toBe(200);
+  });
+
+  it('ends when the account’s sessions are revoked or the account is disabled', async () => {
+    const { control, partnerTenantId } = cloud.document;
+    const begin = () =>
+      cloud.world.signIns.begin(serviceAccount(), cloud.document.application.clientId, ['pwd', 'mfa'], false);
+    const rolled = async () =>
+      redeem(cloud, partnerTenantId, { refresh_token: cloud.world.signIns.issueRefreshToken(begin()) });
+    const earlier = cloud.world.signIns.issueRefreshToken(begin());
+    await changeAccount(control, account(cloud, 'broker'), { revoke: true });
+    expect((await redeem(cloud, partnerTenantId, { refresh_token: earlier })).body).toMatchObject({
+      error: 'invalid_grant',
+      error_codes: [50173],
+    });
+    await moveClock(control, 1000);
+    expect((await rolled()).status).toBe(200);
+    await changeAccount(control, account(cloud, 'broker'), { enabled: false });
+    expect((await rolled()).body).toMatchObject({ error_codes: [50057] });
+    await changeAccount(control, account(cloud, 'broker'), { enabled: true });
+  });
+});
+
+describe('the accounts of the partner', () => {
+  const redeemAs = async (name: 'nomfa' | 'outsider' | 'broker', tenant: string): Promise<JsonReply> => {
+    const { entra, application, control, partnerTenantId } = cloud.document;
+    const redirectUri = 'http://localhost';
+    const scope = 'offline_access https://graph.microsoft.com/.default';
+    const query = new URLSearchParams({
+      client_id: application.clientId,
+      redirect_uri: redirectUri,
+      response_type: 'code',
+      scope,
+    });
+    const back = await signIn(
+      control,
+      `${entra}/${partnerTenantId}/oauth2/v2.0/authorize?${query.toString()}`,
+      account(cloud, name),
+    );
+    const code = new URL(back).searchParams.get('code') ?? '';
+    const { body } = await redeem(cloud, partnerTenantId, {
+      grant_type: 'authorization_code',
+      redirect_uri: redirectUri,
+      code,
+      scope,
+    });
+    return redeem(cloud, tenant, { refresh_token: String(body['refresh_token']) });
+  };
+
+  it('reach customers with MFA and as members of AdminAgents only', async () => {
+    const tenant = cloud.document.tenants[0]?.tenantId ?? '';
+    expect((await redeemAs('broker', tenant)).status).toBe(200);
+    expect((await redeemAs('nomfa', tenant)).body).toMatchObject({ error_codes: [50076], suberror: 'basic_action' });
+    expect((await redeemAs('outsider', tenant)).body).toMatchObject({ error_codes: [50020] });
+    expect((await redeemAs('nomfa', cloud.document.partnerTenantId)).status).toBe(200);
+  });
+});
+
+describe('a customer that changes', () => {
+  it('refuses from then on, and works again', async () => {
+    const tenant = cloud.document.tenants[0]?.tenantId ?? '';
+    const { control } = cloud.document;
+    const token = cloud.world.signIns.issueRefreshToken(
+      cloud.world.signIns.begin(serviceAccount(), cloud.document.application.clientId, ['pwd', 'mfa'], false),
+    );
+    const code = async () => (await redeem(cloud, tenant, { refresh_token: token })).body['error_codes'];
+    const seen: unknown[] = [];
+    for (const state of ['gdap_expired', 'conditional_access', 'deleted', 'ok']) {
+      await setTenantState(control, tenant, state);
+      seen.push(await code());
+    }
+    expect(seen).toEqual([[50020], [53003], [90002], undefined]);
+  });
+});
+
+const serviceAccount = () => {
+  const found = [...cloud.world.partner.directory.users.values()].find(
+    ({ userPrincipalName }) => userPrincipalName === account(cloud, 'broker'),
+  );
+  if (found === undefined) throw new Error('no service account');
+  return found;
+};
+
+describe('the error body', () => {
+  it('has every part that Entra’s has', async () => {
+    const { status, body, headers } = await redeem(cloud, cloud.document.partnerTenantId, { client_secret: 'wrong' });
+    expect(status).toBe(401);
+    expect(Object.keys(body)).toEqual([
+      'error',
+      'error_description',
+      'error_codes',
+      'timestamp',
+      'trace_id',
+      'correlation_id',
+      'error_uri',
+    ]);
+    expect(body['error_description']).toMatch(
+      /^AADSTS7000215: .+\r\nTrace ID: [0-9a-f-]{36}\r\nCorrelation ID: [0-9a-f-]{36}\r\nTimestamp: \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ$/,
+    );
+    expect(body['timestamp']).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ$/);
+    expect(headers.get('cache-control')).toContain('no-store');
+  });
+
+  it('echoes the client’s own correlation id', async () => {
+    const id = '6b1f0a3e-2b8a-4c55-9a39-6f1d20f0c0de';
+    const response = await fetch(`${cloud.document.entra}/${cloud.document.partnerTenantId}/oauth2/v2.0/token`, {
+      method: 'POST',
+      headers: { 'client-request-id': id },
+      body: new URLSearchParams(),
+    });
+    expect(await response.json()).toMatchObject({ error_codes: [900144], correlation_id: id });
+  });
+});

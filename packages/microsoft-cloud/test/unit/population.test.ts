@@ -1,0 +1,90 @@
+import { describe, expect, it } from 'vitest';
+import { createCustomers } from '../../src/population/customers.ts';
+import { relationshipsOf } from '../../src/population/relationships.ts';
+import { tenantStates, tenantTraits } from '../../src/population/tenant.ts';
+import { createSubscriptions, createUsers } from '../../src/population/users.ts';
+import { createSeeded } from '../../src/seeded.ts';
+
+const seeded = createSeeded(1);
+const unique = (values: readonly string[]) => new Set(values).size;
+
+describe('the population', () => {
+  it('is the same for the same seed, another for another, and a small one begins a large one', () => {
+    const customers = createCustomers(40, seeded);
+    expect(createCustomers(40, createSeeded(1))).toEqual(customers);
+    expect(createCustomers(7, seeded)).toEqual(customers.slice(0, 7));
+    expect(createCustomers(1, createSeeded(2))[0]?.tenantId).not.toBe(customers[0]?.tenantId);
+  });
+
+  it('has no id, name or domain twice among 6,000', () => {
+    const customers = createCustomers(6000, seeded);
+    expect(unique(customers.map(({ tenantId }) => tenantId))).toBe(6000);
+    expect(unique(customers.map(({ name }) => name))).toBe(6000);
+    expect(unique(customers.flatMap(({ initialDomain }) => initialDomain))).toBe(6000);
+    expect(unique(customers.map(({ defaultDomain }) => defaultDomain))).toBe(6000);
+  });
+
+  it('shows every state and trait among 25, most of them ok', () => {
+    const customers = createCustomers(25, seeded);
+    expect(new Set(customers.map(({ state }) => state))).toEqual(new Set(tenantStates));
+    expect(new Set(customers.flatMap(({ trait }) => trait ?? []))).toEqual(new Set(tenantTraits));
+    expect(customers.filter(({ state }) => state === 'ok').length).toBeGreaterThanOrEqual(18);
+    const refusals = new Set(customers.filter(({ state }) => state === 'no_consent').map(({ refusal }) => refusal));
+    expect(refusals).toEqual(new Set([65001, 90099]));
+  });
+
+  it('is odd in about a fifth of many', () => {
+    const customers = createCustomers(5000, seeded);
+    const odd = customers.filter(({ state, trait }) => state !== 'ok' || trait !== undefined).length;
+    expect(odd / customers.length).toBeCloseTo(0.2, 2);
+    expect(createCustomers(100, seeded, true).every(({ state, trait }) => state === 'ok' && trait === undefined)).toBe(
+      true,
+    );
+  });
+
+  it('is exactly the union of the three lists, and no list alone', () => {
+    const customers = createCustomers(200, seeded);
+    const { contract, customer, relationship } = {
+      contract: customers.filter(({ sources }) => sources.contract),
+      customer: customers.filter(({ sources }) => sources.customer),
+      relationship: customers.filter((each) =>
+        relationshipsOf(each, seeded, 0).some(({ status }) => status === 'active'),
+      ),
+    };
+    expect(new Set([...contract, ...customer, ...relationship]).size).toBe(200);
+    for (const list of [contract, customer, relationship]) expect(list.length).toBeLessThan(200);
+  });
+
+  it('has ended relationships where the state says so, and read-only and former ones as noise', () => {
+    const customers = createCustomers(100, seeded);
+    for (const customer of customers.filter(({ state }) => state === 'gdap_expired')) {
+      expect(relationshipsOf(customer, seeded, 0).filter(({ status }) => status === 'active')).toEqual([]);
+    }
+    const all = customers.flatMap((customer) => relationshipsOf(customer, seeded, 0));
+    expect(all.some(({ displayName }) => displayName.startsWith('MLT_'))).toBe(true);
+    expect(all.some(({ status }) => status === 'terminated')).toBe(true);
+    const several = customers.find(({ trait }) => trait === 'several_relationships');
+    expect(
+      several && relationshipsOf(several, seeded, 0).filter(({ status }) => status === 'active').length,
+    ).toBeGreaterThan(1);
+  });
+
+  it('changes relationships when the state of a customer changes', () => {
+    const [customer] = createCustomers(1, seeded);
+    if (customer === undefined) throw new Error('no customer');
+    expect(relationshipsOf(customer, seeded, 0)[0]?.status).toBe('active');
+    customer.state = 'gdap_expired';
+    expect(relationshipsOf(customer, seeded, 0)[0]?.status).not.toBe('active');
+  });
+
+  it('gives users the licences that their tenant has bought', () => {
+    for (const customer of createCustomers(10, seeded)) {
+      const users = createUsers(customer, seeded, 0);
+      const bought = createSubscriptions(customer, seeded, users);
+      expect(users).toHaveLength(customer.userCount);
+      expect(bought.reduce((sum, { consumed }) => sum + consumed, 0)).toBe(
+        users.flatMap(({ licences }) => licences).length,
+      );
+    }
+  });
+});

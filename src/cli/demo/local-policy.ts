@@ -1,0 +1,17 @@
+import type { CloudDocument } from '../../../packages/microsoft-cloud/src/document.ts';
+
+/** An access policy under which the simulated cloud's callers may ask for everything: for trying, never for production. */
+export function localPolicy(cloud: CloudDocument): string {
+  const rule = (name: string, tenants: readonly string[]) => ({
+    name,
+    callers: { applications: cloud.brokerApplication.callers.map((caller) => caller.clientId) },
+    tenants,
+    resources: ['*'],
+    grants: ['delegated', 'application'],
+  });
+  const rules = [
+    rule('local callers may try every customer', ['*']),
+    rule('local callers may try the partner tenant', [cloud.partnerTenantId]),
+  ];
+  return JSON.stringify({ version: 1, rules }, null, 2);
+}

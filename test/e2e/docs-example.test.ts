@@ -1,0 +1,33 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { RunningCloud } from '../../packages/microsoft-cloud/src/index.ts';
+import { loadDocsExample } from '../support/docs-example.ts';
+import { tryJob } from '../support/try-job.ts';
+import { accessToken, startTrustedCloud } from '../../packages/microsoft-cloud/test/e2e/trusted-cloud.ts';
+
+let cloud: RunningCloud;
+let example: Awaited<ReturnType<typeof loadDocsExample>>;
+beforeAll(async () => {
+  cloud = await startTrustedCloud({ tenants: 8, plain: true });
+  example = await loadDocsExample();
+});
+afterAll(async () => {
+  await example.remove();
+  await cloud.stop();
+});
+
+it('the job of docs/jobs.md finds guests in the simulated cloud, as the page says that it can be tried', async () => {
+  const nowMs = Date.now();
+  const found = [];
+  for (const { tenantId } of cloud.document.tenants) {
+    const authorization = `Bearer ${await accessToken(cloud, tenantId)}`;
+    const graph = ({ url }: { readonly url: URL }): Promise<Response> =>
+      fetch(`${cloud.document.graph}${url.pathname}${url.search}`, { headers: { authorization } });
+    found.push(...(await tryJob(example.job, { nowMs, graph })).rows);
+  }
+  expect(found.length).toBeGreaterThan(0);
+  expect(found.some(({ lastSignIn }) => lastSignIn === null)).toBe(true);
+  for (const { user, lastSignIn } of found) {
+    expect(user).toContain('#EXT#');
+    if (lastSignIn !== null) expect(nowMs - Date.parse(String(lastSignIn))).toBeGreaterThan(89 * 86_400_000);
+  }
+});

@@ -1,0 +1,87 @@
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { keepEnvironmentFile } from '../../../../src/cli/demo/environment-file.ts';
+import type { Demo } from '../../../../src/cli/demo/start-demo.ts';
+
+let folder: string;
+let file: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ptb-environment-'));
+  file = join(folder, 'below', 'demo.env');
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const cloud = {
+  control: 'http://127.0.0.1:1',
+  entra: 'https://127.0.0.1:2',
+  partnerTenantId: 'partner',
+  caCertificatePath: '/ca.pem',
+  accounts: [{ username: 'broker@partner.test' }],
+  tenants: [
+    { tenantId: 'broken', state: 'deleted' },
+    { tenantId: 'good', state: 'ok' },
+  ],
+  brokerApplication: {
+    audience: 'api://broker',
+    callers: [
+      {
+        clientId: 'caller',
+        clientSecret: "with ' quote",
+        roles: ['Tokens.Request', 'Tenants.Read', 'Runs.Read', 'Runs.Write'],
+      },
+    ],
+  },
+};
+const demoWith = (callerToken: () => Promise<string>): Demo =>
+  ({
+    url: 'http://127.0.0.1:3',
+    cloud,
+    callerToken,
+    environment: { KEY_VAULT_URL: 'https://vault' },
+  }) as unknown as Demo;
+
+it('is for its owner alone, quoted for the shell, and gone at the end', async () => {
+  const kept = await keepEnvironmentFile(
+    demoWith(async () => 'token-1'),
+    '/ptb.js',
+    { file },
+  );
+  expect((await stat(file)).mode & 0o777).toBe(0o600);
+  const text = await readFile(file, 'utf8');
+  expect(text).toContain(String.raw`export CALLER_SECRET='with '\'' quote'`);
+  expect(text).toContain("export A_TENANT='good'\n");
+  expect(text).toContain("export KEY_VAULT_URL='https://vault'\n");
+  await kept.remove();
+  await expect(stat(file)).rejects.toThrow('ENOENT');
+});
+
+it('holds a token that lives, through a time without one', async () => {
+  const tokens = [
+    async () => 'token-1',
+    async () => Promise.reject(new Error('Entra stumbles')),
+    async () => 'token-2',
+  ];
+  const kept = await keepEnvironmentFile(
+    demoWith(() => (tokens.length > 1 ? tokens.shift() : tokens[0])?.() ?? Promise.reject(new Error('none'))),
+    '/ptb.js',
+    { file, everyMs: 5 },
+  );
+  await expect.poll(() => readFile(file, 'utf8')).toContain("export PTB_TOKEN='token-2'");
+  await kept.remove();
+});
+
+it('leaves the file of a demo that was started later in the same folder', async () => {
+  const kept = await keepEnvironmentFile(
+    demoWith(async () => String(Math.random())),
+    '/ptb.js',
+    { file, everyMs: 5 },
+  );
+  await writeFile(file, "export BROKER_URL='another'\n");
+  await new Promise((resolve) => {
+    setTimeout(resolve, 50);
+  });
+  await kept.remove();
+  expect(await readFile(file, 'utf8')).toBe("export BROKER_URL='another'\n");
+});
