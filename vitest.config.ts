@@ -1,8 +1,11 @@
+import { defaultServerConditions } from 'vite';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
+  // The workspaces' own sources, not what was last built of them.
+  ssr: { resolve: { conditions: ['source', ...defaultServerConditions] } },
   test: {
-    include: ['test/**/*.test.ts'],
+    include: ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts'],
     // Two cores is what CI has; end-to-end files start processes of their own.
     maxWorkers: 2,
     // For a hang, not for slowness: end-to-end tests share two cores with the processes that they start.

@@ -1,7 +1,7 @@
 import { Agent, request as send } from 'node:http';
 import { text } from 'node:stream/consumers';
 import type { IncomingMessage } from 'node:http';
-import { readDocument, readLedger, resetLedger } from '../packages/microsoft-cloud/src/client.ts';
+import { readDocument, readLedger, resetLedger } from 'microsoft-cloud/client';
 import { type Bench, figure, round } from './measure.ts';
 import { runScript } from './sequential-script.ts';
 import { startWhole, type Whole } from './whole.ts';

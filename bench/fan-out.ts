@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RunView } from '../src/cli/demo/api.ts';
 import { cpuSeconds, residentMiB } from './cpu-time.ts';
-import { readDocument } from '../packages/microsoft-cloud/src/client.ts';
+import { readDocument } from 'microsoft-cloud/client';
 import { type Bench, type Figure, figure, round } from './measure.ts';
 import { runReportScript } from './sequential-script.ts';
 import { startWhole, type Whole } from './whole.ts';

@@ -2,7 +2,7 @@
  * What partners run today, after the published way ("Connect to delegated Office 365 tenants via PowerShell using the
  * Secure App Model"): a loop over the tenants that redeems the refresh token for each resource in turn and keeps nothing.
  */
-import type { CloudDocument } from '../packages/microsoft-cloud/src/document.ts';
+import type { CloudDocument } from 'microsoft-cloud';
 
 /** @throws Error when a token was refused: a failure is fast, and counts for nothing. */
 export async function scriptToken(cloud: CloudDocument, tenantId: string, resource: string): Promise<string> {

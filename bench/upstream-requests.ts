@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { readDocument, readLedger, resetLedger } from '../packages/microsoft-cloud/src/client.ts';
+import { readDocument, readLedger, resetLedger } from 'microsoft-cloud/client';
 import { type Bench, figure, round } from './measure.ts';
 import { runScript } from './sequential-script.ts';
 import { startWhole, type Whole } from './whole.ts';

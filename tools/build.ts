@@ -5,6 +5,7 @@
 import { copyFile, glob, mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { build, type BuildOptions } from 'esbuild';
+import project from '../package.json' with { type: 'json' };
 import { buildPages } from './build-pages.ts';
 import { standIns } from './stand-ins.ts';
 
@@ -37,13 +38,18 @@ export const app: BuildOptions = {
   sourcemap: 'external',
 };
 
-/** The command line. Packages stay outside: it runs where node_modules is. */
+const workspaces = ['functions-host', 'microsoft-cloud'];
+
+/** The command line. The workspaces are bundled from source; other packages stay in node_modules. */
 export const commandLine: BuildOptions = {
   ...shared,
   banner: {},
   entryPoints: { 'cli/ptb': 'src/cli/main.ts' },
   outdir: 'build',
-  packages: 'external',
+  conditions: ['source', 'module'],
+  external: Object.keys({ ...project.dependencies, ...project.devDependencies }).filter(
+    (name) => !workspaces.includes(name),
+  ),
 };
 
 /**

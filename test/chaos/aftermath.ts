@@ -1,7 +1,7 @@
 /** What must be true when the storm is over: each promise that can be looked up afterwards. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { readLedger } from '../../packages/microsoft-cloud/src/client.ts';
-import type { LedgerEntry } from '../../packages/microsoft-cloud/src/ledger.ts';
+import { readLedger } from 'microsoft-cloud/client';
+import type { LedgerEntry } from 'microsoft-cloud';
 import { type Canary, LeakScan } from '../support/leak-scan.ts';
 import { call, type Caller, nothingSeen, type Seen } from './load.ts';
 import { consoleName } from './policy.ts';

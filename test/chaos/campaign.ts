@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { readLedger } from '../../packages/microsoft-cloud/src/client.ts';
+import { readLedger } from 'microsoft-cloud/client';
 import { seededRandom } from '../fakes/fake-clock.ts';
 import type { Canary } from '../support/leak-scan.ts';
 import { secretsInTheVault } from '../support/vault-secrets.ts';

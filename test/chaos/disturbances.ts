@@ -1,11 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  addFault,
-  changeAccount,
-  clearFaults,
-  moveClock,
-  setTenantState,
-} from '../../packages/microsoft-cloud/src/client.ts';
+import { addFault, changeAccount, clearFaults, moveClock, setTenantState } from 'microsoft-cloud/client';
 import type { Random } from '../../src/lib/runtime/clock.ts';
 import type { World } from './world.ts';
 

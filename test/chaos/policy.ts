@@ -1,4 +1,4 @@
-import type { CloudDocument } from '../../packages/microsoft-cloud/src/document.ts';
+import type { CloudDocument } from 'microsoft-cloud';
 
 type Caller = CloudDocument['brokerApplication']['callers'][number];
 

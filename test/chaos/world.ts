@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Azurite, startAzurite } from '../../src/cli/demo/azurite.ts';
 import { type RunningChild, startChild } from '../../src/cli/demo/child.ts';
-import { type CloudDocument, environmentOf } from '../../packages/microsoft-cloud/src/document.ts';
+import { type CloudDocument, environmentOf } from 'microsoft-cloud';
 import { obtainCredential, trustAuthority } from '../../src/cli/demo/start-demo.ts';
 import { appFolder, ptbScript } from '../paths.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { RunningCloud } from '../../packages/microsoft-cloud/src/index.ts';
+import type { RunningCloud } from 'microsoft-cloud';
 import { loadDocsExample } from '../support/docs-example.ts';
 import { tryJob } from '../support/try-job.ts';
-import { accessToken, startTrustedCloud } from '../../packages/microsoft-cloud/test/e2e/trusted-cloud.ts';
+import { accessToken, startTrustedCloud } from 'microsoft-cloud/testing';
 
 let cloud: RunningCloud;
 let example: Awaited<ReturnType<typeof loadDocsExample>>;

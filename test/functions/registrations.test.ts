@@ -1,8 +1,7 @@
 import { beforeAll, expect, it } from 'vitest';
 import { jobs } from '../../src/jobs/index.ts';
 import { routes } from '../../src/lib/api/routes/index.ts';
-import { installCoreModule } from '../../packages/functions-host/src/app/core-shim.ts';
-import { Registry } from '../../packages/functions-host/src/app/registry.ts';
+import { installCoreModule, Registry } from 'functions-host/testing';
 
 /** What the Functions host would see; it refuses a name that is registered twice, as the worker does. */
 const registry = new Registry(() => undefined);

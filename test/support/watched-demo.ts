@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { clearFaults } from '../../packages/microsoft-cloud/src/client.ts';
+import { clearFaults } from 'microsoft-cloud/client';
 import { type Demo, type DemoOptions, startDemo } from '../../src/cli/demo/start-demo.ts';
 import { appFolder, ptbScript } from '../paths.ts';
 import { type Canary, LeakScan } from './leak-scan.ts';

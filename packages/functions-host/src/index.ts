@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../../../src/lib/runtime/clock.ts';
+import { type Clock, systemClock } from './clock.ts';
 import { setEnvironment } from './app/environment.ts';
 import { loadApp } from './app/load-app.ts';
 import { Registry } from './app/registry.ts';
@@ -10,6 +10,7 @@ import type { HostOptions, RunningHost } from './options.ts';
 import { serveApp } from './serve-app.ts';
 
 export { readSettingsFile } from './app/settings.ts';
+export { lineLog } from './line-log.ts';
 export {
   type FunctionSummary,
   type HostLog,

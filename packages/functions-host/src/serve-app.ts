@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '../../../src/lib/runtime/clock.ts';
+import type { Clock } from './clock.ts';
 import { AppFunctions, isOf } from './app/functions.ts';
 import { Invoker } from './app/invoker.ts';
 import type { Registry } from './app/registry.ts';

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../../../src/lib/runtime/clock.ts';
+import { type Clock, systemClock } from './system-clock.ts';
 
 /** The clock that the whole cloud lives by. It runs with the wall clock and can be set forward. */
 export interface CloudClock extends Clock {

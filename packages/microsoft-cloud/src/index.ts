@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Clock, systemClock } from '../../../src/lib/runtime/clock.ts';
+import { type Clock, systemClock } from './system-clock.ts';
 import { createAadGraph } from './aad-graph/aad-graph.ts';
 import { createArm } from './arm/arm.ts';
 import { type CloudClock, createCloudClock } from './clock.ts';
@@ -29,7 +29,7 @@ import { type Addresses, createWorld, type Settings, type World } from './world.
 export type { CloudDocument } from './document.ts';
 export { environmentOf } from './document.ts';
 export type { FaultRule } from './faults/rule.ts';
-export { faultSetNames } from './faults/sets.ts';
+export { faultSet, faultSetNames } from './faults/sets.ts';
 export type { LedgerContent, LedgerEntry, LedgerTotals } from './ledger.ts';
 
 export interface CloudOptions {

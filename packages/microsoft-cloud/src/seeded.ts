@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Random } from '../../../src/lib/runtime/clock.ts';
+import type { Random } from './system-clock.ts';
 
 /**
  * Everything about the population that looks random is computed from the seed and a name, so that the same seed gives

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
+import { configureHostCommand } from 'functions-host/command';
+import { configureCloudCommand } from 'microsoft-cloud/command';
 import { registerConsent } from './consent.ts';
 import { registerDemo } from './demo.ts';
-import { registerHost } from './host.ts';
 import { registerLocalBrowser } from './local-browser.ts';
-import { registerLocal } from './local.ts';
 import { registerPolicy } from './policy.ts';
 import { registerSetup } from './setup.ts';
 import { registerVerify } from './verify.ts';
@@ -21,9 +21,9 @@ import { registerToken } from './token.ts';
 /** Adds every command. Each one imports what it needs inside its action, so that `ptb --help` stays fast. */
 export function registerCommands(program: Command): void {
   registerDemo(program);
-  registerLocal(program);
+  configureCloudCommand(program.command('local'));
   registerLocalBrowser(program);
-  registerHost(program);
+  configureHostCommand(program.command('host'));
   registerPolicy(program);
   registerSetup(program);
   registerConsent(program);

@@ -11,7 +11,7 @@ export function registerLocalBrowser(program: Command): void {
     .requiredOption('--account <username>', 'who signs in')
     .argument('<url>', 'the page that a browser would open')
     .action(async (url: string, flags: { control: string; account: string }) => {
-      const { signIn } = await import('../../../packages/microsoft-cloud/src/client.ts');
+      const { signIn } = await import('microsoft-cloud/client');
       const response = await fetch(await signIn(flags.control, url, flags.account));
       await response.arrayBuffer();
     });

@@ -1,4 +1,4 @@
-import type { CloudDocument } from '../../../packages/microsoft-cloud/src/document.ts';
+import type { CloudDocument } from 'microsoft-cloud';
 
 /** An access policy under which the simulated cloud's callers may ask for everything: for trying, never for production. */
 export function localPolicy(cloud: CloudDocument): string {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { routes } from '../../../src/lib/api/routes/index.ts';
-import { addFault, clearFaults } from '../../../packages/microsoft-cloud/src/client.ts';
+import { addFault, clearFaults } from 'microsoft-cloud/client';
 import type { Demo } from '../../../src/cli/demo/start-demo.ts';
 import { startQuietDemo, tenantOf, tokenOfCaller } from '../../support/running-demo.ts';
 import { createVisitor, type Visitor } from './visitor.ts';

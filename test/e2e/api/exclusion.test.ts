@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { type RunningChild, startChild } from '../../../src/cli/demo/child.ts';
-import { addFault, clearFaults } from '../../../packages/microsoft-cloud/src/client.ts';
+import { addFault, clearFaults } from 'microsoft-cloud/client';
 import type { Demo } from '../../../src/cli/demo/start-demo.ts';
 import { appFolder, ptbScript } from '../../paths.ts';
 import { startQuietDemo } from '../../support/running-demo.ts';

@@ -5,7 +5,7 @@ import { keepAlive } from '../../../src/lib/credential/keep-alive.ts';
 import { redeemAsItself } from '../../../src/lib/credential/prove-client-credential.ts';
 import { renewClientCredential } from '../../../src/lib/credential/renew-client-credential.ts';
 import { redeemFor } from '../../../src/lib/credential/store-refresh-token.ts';
-import { adminToken } from '../../../packages/microsoft-cloud/test/e2e/trusted-cloud.ts';
+import { adminToken } from 'microsoft-cloud/testing';
 import { startCare } from './care.ts';
 import { browser, startOperator, type TestOperator } from './operator.ts';
 

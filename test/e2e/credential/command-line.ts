@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { environmentOf } from '../../../packages/microsoft-cloud/src/index.ts';
+import { environmentOf } from 'microsoft-cloud';
 import { ptbScript } from '../../paths.ts';
-import { account } from '../../../packages/microsoft-cloud/test/e2e/trusted-cloud.ts';
+import { account } from 'microsoft-cloud/testing';
 import type { TestOperator } from './operator.ts';
 
 export interface Ended {

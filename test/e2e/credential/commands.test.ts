@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Canary, LeakScan } from '../../support/leak-scan.ts';
-import { account, tenantWith } from '../../../packages/microsoft-cloud/test/e2e/trusted-cloud.ts';
+import { account, tenantWith } from 'microsoft-cloud/testing';
 import { type CommandLine, faultMet, openCommandLine } from './command-line.ts';
 import { startOperator, type TestOperator } from './operator.ts';
 

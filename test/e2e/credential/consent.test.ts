@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import * as control from '../../../packages/microsoft-cloud/src/client.ts';
+import * as control from 'microsoft-cloud/client';
 import { redeemAsItself } from '../../../src/lib/credential/prove-client-credential.ts';
 import { obtainConsent } from '../../../src/lib/setup/consent.ts';
 import { withTemporarySecret } from '../../../src/lib/setup/temporary-secret.ts';
-import { account, adminToken } from '../../../packages/microsoft-cloud/test/e2e/trusted-cloud.ts';
+import { account, adminToken } from 'microsoft-cloud/testing';
 import { browser, startOperator, type TestOperator } from './operator.ts';
 
 let operator: TestOperator;

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { createLocalBroker } from '../../../src/cli/sign-in/local-broker.ts';
 import { clouds } from '../../../src/lib/model/clouds.ts';
 import { type Check, examine } from '../../../src/lib/setup/doctor.ts';
-import { account } from '../../../packages/microsoft-cloud/test/e2e/trusted-cloud.ts';
+import { account } from 'microsoft-cloud/testing';
 import { browser, startOperator, type TestOperator } from './operator.ts';
 
 let operator: TestOperator;

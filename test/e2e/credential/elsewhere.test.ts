@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path';
 import { ManagedIdentityCredential } from '@azure/identity';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { graphAppId, type PermissionProfile, profiles } from '../../../src/lib/setup/permissions.ts';
-import { adminToken, tenantWith } from '../../../packages/microsoft-cloud/test/e2e/trusted-cloud.ts';
+import { adminToken, tenantWith } from 'microsoft-cloud/testing';
 import { type CommandLine, type Ended, openCommandLine } from './command-line.ts';
 import { browser, startOperator, type TestOperator } from './operator.ts';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { keepAlive } from '../../../src/lib/credential/keep-alive.ts';
 import { projectRoot } from '../../paths.ts';
-import { tenantWith } from '../../../packages/microsoft-cloud/test/e2e/trusted-cloud.ts';
+import { tenantWith } from 'microsoft-cloud/testing';
 import { startCare } from './care.ts';
 import { type CommandLine, type Ended, openCommandLine } from './command-line.ts';
 import { browser, startOperator, type TestOperator } from './operator.ts';

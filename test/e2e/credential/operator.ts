@@ -18,11 +18,11 @@ import { type ConsentOptions, obtainConsent } from '../../../src/lib/setup/conse
 import { profiles } from '../../../src/lib/setup/permissions.ts';
 import { runSetup, type SetupDeps, type SetupRequest } from '../../../src/lib/setup/setup.ts';
 import type { SignInMethod } from '../../../src/lib/setup/sign-in.ts';
-import * as control from '../../../packages/microsoft-cloud/src/client.ts';
-import type { CloudOptions, RunningCloud } from '../../../packages/microsoft-cloud/src/index.ts';
+import * as control from 'microsoft-cloud/client';
+import type { CloudOptions, RunningCloud } from 'microsoft-cloud';
 import { recordingLogger } from '../../fakes/recording-logger.ts';
 import { type Canary, LeakScan } from '../../support/leak-scan.ts';
-import { account, adminToken, startTrustedCloud } from '../../../packages/microsoft-cloud/test/e2e/trusted-cloud.ts';
+import { account, adminToken, startTrustedCloud } from 'microsoft-cloud/testing';
 
 const fetch: Fetch = (url, init) => globalThis.fetch(url, init);
 

@@ -3,8 +3,8 @@ import { TokenBroker } from '../../../src/lib/broker/broker.ts';
 import type { TokenRequest } from '../../../src/lib/model/token.ts';
 import { CachedCredentials } from '../../../src/lib/credential/cached-credentials.ts';
 import { parseTenantId, type TenantId } from '../../../src/lib/model/identifiers.ts';
-import * as control from '../../../packages/microsoft-cloud/src/client.ts';
-import { account } from '../../../packages/microsoft-cloud/test/e2e/trusted-cloud.ts';
+import * as control from 'microsoft-cloud/client';
+import { account } from 'microsoft-cloud/testing';
 import { browser, startOperator, type TestOperator } from './operator.ts';
 
 let operator: TestOperator;

@@ -4,9 +4,9 @@ import { renewClientCredential } from '../../../src/lib/credential/renew-client-
 import { rotateRefreshToken, versionsKept } from '../../../src/lib/credential/rotate.ts';
 import { redeemFor } from '../../../src/lib/credential/store-refresh-token.ts';
 import { runSetup } from '../../../src/lib/setup/setup.ts';
-import type { FaultRule } from '../../../packages/microsoft-cloud/src/index.ts';
+import type { FaultRule } from 'microsoft-cloud';
 import { MemoryCredentialStore } from '../../fakes/memory-credential-store.ts';
-import { adminToken } from '../../../packages/microsoft-cloud/test/e2e/trusted-cloud.ts';
+import { adminToken } from 'microsoft-cloud/testing';
 import { browser, startOperator, type TestOperator } from './operator.ts';
 
 let operator: TestOperator;

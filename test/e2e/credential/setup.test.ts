@@ -4,7 +4,7 @@ import type { Redeemer } from '../../../src/lib/entra/redeemer.ts';
 import { planOnly, runSetup } from '../../../src/lib/setup/setup.ts';
 import { profiles, requiredResourceAccess } from '../../../src/lib/setup/permissions.ts';
 import { failureReply } from '../../fakes/fake-redeemer.ts';
-import { account } from '../../../packages/microsoft-cloud/test/e2e/trusted-cloud.ts';
+import { account } from 'microsoft-cloud/testing';
 import { browser, startOperator, type TestOperator } from './operator.ts';
 
 let operator: TestOperator;

@@ -6,10 +6,10 @@ import { TableClient } from '@azure/data-tables';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import type { Services } from '../../../src/composition.ts';
 import { journalTable, TableCredentialJournal } from '../../../src/lib/credential/table-credential-journal.ts';
-import { environmentOf } from '../../../packages/microsoft-cloud/src/index.ts';
+import { environmentOf } from 'microsoft-cloud';
 import { type Azurite, startAzurite } from '../../support/azurite.ts';
-import { account } from '../../../packages/microsoft-cloud/test/e2e/trusted-cloud.ts';
-import * as control from '../../../packages/microsoft-cloud/src/client.ts';
+import { account } from 'microsoft-cloud/testing';
+import * as control from 'microsoft-cloud/client';
 import { browser, startOperator, type TestOperator } from './operator.ts';
 
 // The timer and the health route of the app itself, composed as in Azure, on a real Azurite and the simulated cloud.

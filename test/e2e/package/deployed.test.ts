@@ -9,7 +9,7 @@ import type { Demo } from '../../../src/cli/demo/start-demo.ts';
 import { packageApp } from '../../../tools/package.ts';
 import { appFolder as builtApp, projectRoot, ptbScript } from '../../paths.ts';
 import { startWatchedDemo } from '../../support/watched-demo.ts';
-import { type HostProcess, startHost } from '../../../packages/functions-host/test/e2e/host-process.ts';
+import { type HostProcess, startHost } from 'functions-host/testing';
 
 interface Outcome {
   readonly code: number;

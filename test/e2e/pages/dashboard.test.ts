@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { addFault, clearFaults } from '../../../packages/microsoft-cloud/src/client.ts';
+import { addFault, clearFaults } from 'microsoft-cloud/client';
 import { tokenOfCaller } from '../../support/running-demo.ts';
 import { noBrowser, poorContrast } from './browser.ts';
 import { dashboardStage, type DashboardStage } from './dashboard-stage.ts';

@@ -2,7 +2,7 @@ import { createHash, randomUUID, X509Certificate } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
-import type { CloudDocument } from '../../../packages/microsoft-cloud/src/document.ts';
+import type { CloudDocument } from 'microsoft-cloud';
 
 /** Azure CLI, as which the tests sign in to the broker with a code. */
 const signInClient = '04b07795-8ddb-461a-bbee-02f9e1bf7b46';

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import type { CloudDocument } from '../../../packages/microsoft-cloud/src/document.ts';
+import type { CloudDocument } from 'microsoft-cloud';
 import { projectRoot } from '../../paths.ts';
 import { startWatchedDemo } from '../../support/watched-demo.ts';
 import { modulesFolder, type PowerShell, runScript } from './powershell.ts';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import type { CloudDocument } from '../../../packages/microsoft-cloud/src/document.ts';
+import type { CloudDocument } from 'microsoft-cloud';
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 

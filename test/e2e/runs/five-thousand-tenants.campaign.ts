@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RunView } from '../../../src/lib/runs/run-view.ts';
-import { setTenantState } from '../../../packages/microsoft-cloud/src/client.ts';
+import { setTenantState } from 'microsoft-cloud/client';
 import { seededRandom } from '../../fakes/fake-clock.ts';
 import { startRunStack, started, type RunStack } from './run-stack.ts';
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../../../../src/lib/runtime/clock.ts';
+import type { Clock } from '../clock.ts';
 import { Alarms } from './alarms.ts';
 import type { Effect } from './draft.ts';
 import type { EntityMessage } from './entity.ts';

@@ -1,4 +1,4 @@
-import type { Clock } from '../../../../src/lib/runtime/clock.ts';
+import type { Clock } from '../clock.ts';
 import type { Invoker } from '../app/invoker.ts';
 import type { RegisteredFunction } from '../app/registry.ts';
 import { type NamedData, triggerOf } from '../app/rpc.ts';

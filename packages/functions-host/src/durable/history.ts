@@ -1,4 +1,4 @@
-import { isoTime } from '../../../../src/lib/runtime/clock.ts';
+import { isoTime } from '../clock.ts';
 
 /** Event types of DurableTask.Core (`EventType`), those that occur in a history. */
 export const eventTypes = {

@@ -1,4 +1,4 @@
-import { type Clock, isoTime } from '../../../../src/lib/runtime/clock.ts';
+import { type Clock, isoTime } from '../clock.ts';
 import type { Invoker } from '../app/invoker.ts';
 import type { RegisteredFunction } from '../app/registry.ts';
 import { type NamedData, type RpcRetryContext, triggerOf } from '../app/rpc.ts';

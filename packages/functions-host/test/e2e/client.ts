@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { HostProcess } from './host-process.ts';
+import type { HostProcess } from '../../src/testing.ts';
 
 export interface Status {
   readonly name: string;

@@ -3,7 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildApp, failToStart, removeFolder, startHost, temporaryFolder } from './host-process.ts';
+import { failToStart, startHost } from '../../src/testing.ts';
+import { buildApp, removeFolder, temporaryFolder } from './built-app.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -11,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => removeFolder(folder));
 
-describe('ptb host', () => {
+describe('functions-host', () => {
   it.each(['SIGINT', 'SIGTERM'] as const)('ends cleanly at %s', async (signal) => {
     const host = await startHost(folder);
     expect(await host.end(signal)).toBe(0);
@@ -43,7 +44,9 @@ describe('ptb host', () => {
     const { port } = server.address() as AddressInfo;
     const { code, errors, output } = await failToStart(['--app', folder, '--port', String(port), '--json']);
     expect([code, output]).toEqual([1, '']);
-    expect(errors).toBe(`ptb: Port ${port} is taken by another program; choose another with --port, or 0 for any.\n`);
+    expect(errors).toBe(
+      `functions-host: Port ${port} is taken by another program; choose another with --port, or 0 for any.\n`,
+    );
     server.close();
   });
 
@@ -76,7 +79,7 @@ describe('ptb host', () => {
     const store = join(folder, 'shared.sqlite');
     const host = await startHost(folder, ['--store', store]);
     expect((await failToStart(['--app', folder, '--port', '0', '--store', store])).errors).toBe(
-      `ptb: The store ${store} is in use by another host.\n`,
+      `functions-host: The store ${store} is in use by another host.\n`,
     );
     await host.end();
     const text = join(folder, 'text.sqlite');

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { finished, raise, run, start, status, until, viaClient } from './client.ts';
-import { buildApp, type HostProcess, removeFolder, startHost } from './host-process.ts';
+import { type HostProcess, startHost } from '../../src/testing.ts';
+import { buildApp, removeFolder } from './built-app.ts';
 
 let folder: string;
 let host: HostProcess;

@@ -2,7 +2,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { finished, raise, start, status, until, viaClient } from './client.ts';
-import { buildApp, type HostProcess, removeFolder, startHost } from './host-process.ts';
+import { type HostProcess, startHost } from '../../src/testing.ts';
+import { buildApp, removeFolder } from './built-app.ts';
 
 let folder: string;
 let host: HostProcess | undefined;

@@ -1,6 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildApp, type HostProcess, removeFolder, startHost } from './host-process.ts';
+import { type HostProcess, startHost } from '../../src/testing.ts';
+import { buildApp, removeFolder } from './built-app.ts';
 
 interface Seen {
   readonly name: string;

@@ -1,5 +1,5 @@
 import { setImmediate as nextPass } from 'node:timers/promises';
-import type { Clock } from '../../../../src/lib/runtime/clock.ts';
+import type { Clock } from '../../src/clock.ts';
 
 interface Sleeper {
   readonly atMs: number;

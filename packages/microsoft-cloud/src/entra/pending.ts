@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomInt } from 'node:crypto';
-import type { Clock } from '../../../../src/lib/runtime/clock.ts';
+import type { Clock } from '../system-clock.ts';
 import { Refusal } from './refusal.ts';
 import type { SignIn } from './sign-ins.ts';
 

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:crypto';
-import type { Clock } from '../../../../src/lib/runtime/clock.ts';
+import type { Clock } from '../system-clock.ts';
 import type { User } from '../directory/records.ts';
 
 /** One interactive sign-in of a user to a client: what every refresh token that stems from it is bound to. */

@@ -1,4 +1,4 @@
-import type { Random } from '../../../../src/lib/runtime/clock.ts';
+import type { Random } from '../system-clock.ts';
 import type { CloudRequest, ServiceName } from '../web/exchange.ts';
 import { type FaultRule, parseFaultRule } from './rule.ts';
 

@@ -1,4 +1,4 @@
-import { isoTime } from '../../../../src/lib/runtime/clock.ts';
+import { isoTime } from '../system-clock.ts';
 import type {
   Application,
   Credential,

@@ -1,4 +1,4 @@
-import { isoTime } from '../../../../src/lib/runtime/clock.ts';
+import { isoTime } from '../system-clock.ts';
 import type { User } from '../directory/records.ts';
 import { json, type Reply } from '../web/exchange.ts';
 import { checkAdmin, checkPermission, type GraphContext, graphRoute, listOptions } from './context.ts';

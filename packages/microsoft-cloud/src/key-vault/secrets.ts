@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '../../../../src/lib/runtime/clock.ts';
+import type { Clock } from '../system-clock.ts';
 
 /** Source: "Soft-delete overview": 90 days unless the vault was created with less. */
 export const retentionDays = 90;

@@ -1,4 +1,4 @@
-import { isoTime } from '../../../../src/lib/runtime/clock.ts';
+import { isoTime } from '../system-clock.ts';
 import type { Seeded } from '../seeded.ts';
 import type { CustomerTenant } from './tenant.ts';
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addFault, clearFaults } from '../../src/client.ts';
 import { aadstsNumbers } from '../../src/entra/aadsts.ts';
 import type { RunningCloud } from '../../src/index.ts';
-import { redeem, startTrustedCloud } from './trusted-cloud.ts';
+import { redeem, startTrustedCloud } from '../../src/testing.ts';
 
 let cloud: RunningCloud;
 beforeAll(async () => {

@@ -4,9 +4,8 @@ import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { CloudDocument } from '../../src/index.ts';
-import { projectRoot } from '../../../../test/paths.ts';
 
-const script = join(projectRoot, 'src/cli/main.ts');
+const script = join(import.meta.dirname, '../../src/main.ts');
 
 const started: ChildProcess[] = [];
 // A test that fails in the middle must not leave a cloud behind.
@@ -15,7 +14,7 @@ afterEach(() => {
 });
 
 async function run(...args: readonly string[]) {
-  const child = spawn(process.execPath, [script, 'local', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   started.push(child);
   const exited = once(child, 'exit') as Promise<[number | null, string | null]>;
   let errors = '';
@@ -30,7 +29,7 @@ async function run(...args: readonly string[]) {
   return { child, output, exited, errors: () => errors };
 }
 
-describe('ptb local', () => {
+describe('microsoft-cloud', () => {
   it.each(['SIGINT', 'SIGTERM'] as const)(
     'prints one JSON document, stays up, and leaves nothing at %s',
     async (signal) => {

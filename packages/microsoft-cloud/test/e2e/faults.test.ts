@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { addFault, clearFaults, readFaults, readLedger, resetLedger } from '../../src/client.ts';
 import { type FaultRule, faultSetNames, type RunningCloud } from '../../src/index.ts';
-import { accessToken, call, redeem, startTrustedCloud } from './trusted-cloud.ts';
+import { accessToken, call, redeem, startTrustedCloud } from '../../src/testing.ts';
 
 let cloud: RunningCloud;
 let tenant: string;

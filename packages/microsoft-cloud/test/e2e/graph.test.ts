@@ -1,7 +1,7 @@
 import { Client, PageIterator, type GraphError } from '@microsoft/microsoft-graph-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunningCloud } from '../../src/index.ts';
-import { accessToken, account, adminToken, postForm, startTrustedCloud, tenantWith } from './trusted-cloud.ts';
+import { accessToken, account, adminToken, postForm, startTrustedCloud, tenantWith } from '../../src/testing.ts';
 
 let cloud: RunningCloud;
 beforeAll(async () => {

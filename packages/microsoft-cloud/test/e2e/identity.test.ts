@@ -10,7 +10,7 @@ import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { approveDeviceCode, moveClock } from '../../src/client.ts';
 import type { RunningCloud } from '../../src/index.ts';
-import { accessToken, account, adminToken, call, startTrustedCloud } from './trusted-cloud.ts';
+import { accessToken, account, adminToken, call, startTrustedCloud } from '../../src/testing.ts';
 
 const graphScope = 'https://graph.microsoft.com/.default';
 let cloud: RunningCloud;

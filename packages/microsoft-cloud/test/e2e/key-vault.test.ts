@@ -2,7 +2,7 @@ import { ClientSecretCredential, ManagedIdentityCredential } from '@azure/identi
 import { type SecretProperties, SecretClient } from '@azure/keyvault-secrets';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { RunningCloud } from '../../src/index.ts';
-import { readReply, startTrustedCloud } from './trusted-cloud.ts';
+import { readReply, startTrustedCloud } from '../../src/testing.ts';
 
 let cloud: RunningCloud;
 let secrets: SecretClient;

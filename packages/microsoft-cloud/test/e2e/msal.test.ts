@@ -10,7 +10,7 @@ import { generate } from 'selfsigned';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { approveDeviceCode, signIn } from '../../src/client.ts';
 import type { RunningCloud } from '../../src/index.ts';
-import { account, adminToken, call, startTrustedCloud, tenantWith } from './trusted-cloud.ts';
+import { account, adminToken, call, startTrustedCloud, tenantWith } from '../../src/testing.ts';
 
 const graphScope = 'https://graph.microsoft.com/.default';
 let cloud: RunningCloud;

@@ -5,7 +5,7 @@ import { generate } from 'selfsigned';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { signIn } from '../../src/client.ts';
 import type { RunningCloud } from '../../src/index.ts';
-import { account, adminToken, call, postForm, readReply, redeem, startTrustedCloud } from './trusted-cloud.ts';
+import { account, adminToken, call, postForm, readReply, redeem, startTrustedCloud } from '../../src/testing.ts';
 
 let cloud: RunningCloud;
 beforeAll(async () => {

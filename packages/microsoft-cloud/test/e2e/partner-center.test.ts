@@ -11,7 +11,7 @@ import {
   redeem,
   startTrustedCloud,
   tenantWith,
-} from './trusted-cloud.ts';
+} from '../../src/testing.ts';
 
 const resource = 'https://api.partnercenter.microsoft.com';
 let cloud: RunningCloud;

@@ -3,7 +3,7 @@ import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { signIn } from '../../src/client.ts';
 import type { RunningCloud } from '../../src/index.ts';
-import { account, adminToken, call, type JsonReply, postForm, startTrustedCloud } from './trusted-cloud.ts';
+import { account, adminToken, call, type JsonReply, postForm, startTrustedCloud } from '../../src/testing.ts';
 
 const azureCli = '04b07795-8ddb-461a-bbee-02f9e1bf7b46';
 

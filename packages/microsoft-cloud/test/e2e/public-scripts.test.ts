@@ -2,7 +2,7 @@ import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { changeAccount, changeSettings, moveClock, setTenantState, signIn } from '../../src/client.ts';
 import type { RunningCloud } from '../../src/index.ts';
-import { account, call, type JsonReply, postForm, redeem, startTrustedCloud, tenantWith } from './trusted-cloud.ts';
+import { account, call, type JsonReply, postForm, redeem, startTrustedCloud, tenantWith } from '../../src/testing.ts';
 
 /** What the published secure application model scripts send, byte for byte as their forms are written. */
 let cloud: RunningCloud;

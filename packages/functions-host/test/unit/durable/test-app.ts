@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type * as Durable from 'durable-functions';
-import { type Clock, systemClock } from '../../../../../src/lib/runtime/clock.ts';
+import { type Clock, systemClock } from '../../../src/clock.ts';
 import { installCoreModule } from '../../../src/app/core-shim.ts';
 import { AppFunctions } from '../../../src/app/functions.ts';
 import { Invoker } from '../../../src/app/invoker.ts';

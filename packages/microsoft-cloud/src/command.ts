@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import type { CloudOptions, RunningCloud } from '../../../packages/microsoft-cloud/src/index.ts';
-import { wholeNumberOption } from '../options.ts';
+import type { CloudOptions, RunningCloud } from './index.ts';
+import { wholeNumberOption } from './number-options.ts';
 
 interface LocalFlags {
   readonly tenants: number;
@@ -18,10 +18,9 @@ const names = (text: string): readonly string[] =>
     .map((name) => name.trim())
     .filter(Boolean);
 
-/** `ptb local`: the simulated Microsoft cloud alone. */
-export function registerLocal(program: Command): void {
-  program
-    .command('local')
+/** Gives a command the options and the action of the simulated cloud. Its machinery is loaded when the command runs. */
+export function configureCloudCommand(command: Command): Command {
+  return command
     .description('Runs a simulated Microsoft cloud on this machine, for trying programs offline.')
     .option('--tenants <count>', 'how many customer tenants', wholeNumberOption(0, 100_000), 25)
     .option(
@@ -58,7 +57,7 @@ async function start(
   { tenants, faults, seed, delayMs, port, plain }: LocalFlags,
   command: Command,
 ): Promise<RunningCloud> {
-  const { startCloud } = await import('../../../packages/microsoft-cloud/src/index.ts');
+  const { startCloud } = await import('./index.ts');
   const options: CloudOptions = { tenants, faults, seed, delayMs, port, plain: plain === true };
   try {
     return await startCloud(options);
@@ -84,7 +83,7 @@ function untilStopped(): Promise<void> {
 }
 
 async function describe({ document }: RunningCloud): Promise<string> {
-  const { environmentOf } = await import('../../../packages/microsoft-cloud/src/index.ts');
+  const { environmentOf } = await import('./index.ts');
   const variables = Object.entries(environmentOf(document)).map(([name, value]) => `${name}=${quote(value)}`);
   const broken = document.tenants.filter(({ state }) => state !== 'ok').length;
   return [

@@ -1,50 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { build } from 'esbuild';
-import { projectRoot, ptbScript } from '../../../../test/paths.ts';
 
-export interface AppOptions {
-  /** `extensions` of host.json. */
-  readonly extensions?: Record<string, unknown>;
-  readonly format?: 'esm' | 'cjs';
-}
+export { installCoreModule } from './app/core-shim.ts';
+export { Registry } from './app/registry.ts';
 
-/** A folder of its own inside the project, where node_modules is found. */
-export function temporaryFolder(name: string): string {
-  const base = join(projectRoot, '.local', 'host-tests');
-  mkdirSync(base, { recursive: true });
-  return mkdtempSync(join(base, `${name}-`));
-}
-
-/** Bundles `apps/NAME.ts` the way the product's own app is bundled. @returns the app's folder. */
-export async function buildApp(name: string, { extensions = {}, format = 'esm' }: AppOptions = {}): Promise<string> {
-  const folder = temporaryFolder(name);
-  const js =
-    "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
-  await build({
-    entryPoints: [join(import.meta.dirname, 'apps', `${name}.ts`)],
-    outdir: join(folder, 'dist'),
-    bundle: true,
-    platform: 'node',
-    format,
-    target: 'node22',
-    minify: true,
-    splitting: format === 'esm',
-    external: ['@azure/functions-core'],
-    ...(format === 'esm' ? { banner: { js } } : {}),
-  });
-  writeFileSync(
-    join(folder, 'package.json'),
-    JSON.stringify({ type: format === 'esm' ? 'module' : 'commonjs', main: 'dist/*.js' }),
-  );
-  writeFileSync(join(folder, 'host.json'), JSON.stringify({ version: '2.0', extensions }));
-  return folder;
-}
-
-export const removeFolder = (folder: string): void => rmSync(folder, { recursive: true, force: true });
+/** This package's command: TypeScript in the sources, JavaScript in what is published. */
+const mainScript = join(import.meta.dirname, `main${extname(import.meta.filename)}`);
 
 export interface HostProcess {
   readonly url: string;
@@ -71,7 +34,7 @@ function spawnHost(
   args: readonly string[],
   environment: Record<string, string>,
 ): { child: ChildProcess; errors: () => string } {
-  const child = spawn(process.execPath, [ptbScript, 'host', ...args], {
+  const child = spawn(process.execPath, [mainScript, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'], ...environment },
   });
@@ -84,7 +47,7 @@ function spawnHost(
   return { child, errors: () => errors };
 }
 
-/** Starts `ptb host` and waits until it is ready. @throws Error with its standard error when it ends before. */
+/** Starts the host and waits until it is ready. @throws Error with its standard error when it ends before. */
 export async function startHost(
   appFolder: string,
   args: readonly string[] = [],
@@ -106,7 +69,7 @@ export async function startHost(
   };
 }
 
-/** Runs `ptb host` where it must not start. */
+/** Runs the host where it must not start. */
 export async function failToStart(
   args: readonly string[],
 ): Promise<{ code: number | null; errors: string; output: string }> {

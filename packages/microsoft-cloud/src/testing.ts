@@ -1,5 +1,5 @@
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
-import { type CloudOptions, type RunningCloud, startCloud } from '../../src/index.ts';
+import { type CloudOptions, type RunningCloud, startCloud } from './index.ts';
 
 /** A running cloud whose certificates this process trusts, as NODE_EXTRA_CA_CERTS would make it. */
 export async function startTrustedCloud(options: CloudOptions = {}): Promise<RunningCloud> {
@@ -80,7 +80,7 @@ export async function call(url: string, token: string, init: RequestInit = {}): 
 
 /** A token of an administrator through Microsoft's own command line client, as `ptb setup` gets it. */
 export async function adminToken(cloud: RunningCloud, username = account(cloud, 'admin')): Promise<string> {
-  const { signIn } = await import('../../src/client.ts');
+  const { signIn } = await import('./client.ts');
   const { document } = cloud;
   const clientId = '14d82eec-204b-4c2f-b7e8-296a70dab67e';
   const redirectUri = 'http://localhost:51000';

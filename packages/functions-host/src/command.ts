@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import type { FunctionSummary, RunningHost } from '../../../packages/functions-host/src/index.ts';
-import { portOption } from '../options.ts';
+import type { FunctionSummary, RunningHost } from './options.ts';
+import { portOption } from './number-options.ts';
 
 interface HostFlags {
   readonly app: string;
@@ -15,10 +15,9 @@ interface HostFlags {
 /** The port of Azure Functions Core Tools, which scripts for local apps expect. */
 const coreToolsPort = 7071;
 
-/** `ptb host`: the embedded Functions host for any compiled app. */
-export function registerHost(program: Command): void {
-  program
-    .command('host')
+/** Gives a command the options and the action of the host. Its machinery is loaded when the command runs. */
+export function configureHostCommand(command: Command): Command {
+  return command
     .description('Serves a compiled Azure Functions app (Node.js, v4 model) on this machine, without Azure.')
     .requiredOption('--app <folder>', 'the folder with host.json and package.json')
     .option('--port <number>', 'the port on 127.0.0.1; 0 for any', portOption, coreToolsPort)
@@ -29,9 +28,16 @@ export function registerHost(program: Command): void {
     )
     .option('--keys', 'ask for function keys as Azure does')
     .option('--json', 'print one JSON line on standard output when ready')
-    .addHelpText('after', '\nExample:\n  ptb host --app ../my-functions --store .local/host.sqlite')
+    .addHelpText(
+      'after',
+      () => `\nExample:\n  ${commandLine(command)} --app ../my-functions --store .local/host.sqlite`,
+    )
     .action((flags: HostFlags) => runHost(flags));
 }
+
+/** How a person calls the command: with the names of the commands above it. */
+const commandLine = (command: Command): string =>
+  command.parent === null ? command.name() : `${commandLine(command.parent)} ${command.name()}`;
 
 /** node:sqlite without a flag and `module.registerHooks`, both of which the host is built on. */
 const oldestNode = [22, 15] as const;
@@ -41,8 +47,7 @@ async function runHost(flags: HostFlags): Promise<void> {
   if (major < oldestNode[0] || (major === oldestNode[0] && minor < oldestNode[1])) {
     throw new Error(`The local host needs Node.js ${oldestNode.join('.')} or later; this is ${process.versions.node}.`);
   }
-  const { lineLog } = await import('../../../packages/functions-host/src/line-log.ts');
-  const { readSettingsFile, startHost } = await import('../../../packages/functions-host/src/index.ts');
+  const { lineLog, readSettingsFile, startHost } = await import('./index.ts');
   const appFolder = resolve(flags.app);
   const fromFiles = {
     ...readSettingsFile(resolve(appFolder, 'local.settings.json')),
