@@ -1,0 +1,143 @@
+import { defineConfig, type OxlintOverride } from 'oxlint';
+
+/** The rooms of src/lib, from the ground up. A room imports rooms on lower floors only (ARCHITECTURE.md). */
+const floors: readonly (readonly string[])[] = [
+  ['model'],
+  ['runtime'],
+  ['audit', 'callers', 'entra', 'graph', 'notifications'],
+  ['config', 'credential', 'tenants'],
+  ['azure', 'broker', 'health', 'runs'],
+  ['api', 'setup'],
+];
+const rooms = floors.flat();
+
+type ImportRule = { regex: string; message: string; allowTypeImports?: boolean };
+
+/** Matches a relative import that leads into one of these folders or files. */
+const into = (names: readonly string[]): string => `^(\\.\\./)+(src/)?(lib/)?(${names.join('|')})(/|\\.ts$)`;
+
+const forbid = (names: readonly string[], message: string): ImportRule => ({ regex: into(names), message });
+
+const sdkByTypeOnly: ImportRule = {
+  regex: '^(@azure/functions|durable-functions)$',
+  message: 'Only src/functions imports the Functions libraries by value.',
+  allowTypeImports: true,
+};
+const workspaces: ImportRule = {
+  regex: '^(microsoft-cloud|functions-host)(/|$)',
+  message: 'The workspaces never ship with the app: only src/cli and tests import them.',
+};
+const app = ['functions', 'jobs', 'cli', 'composition', 'services', 'index'];
+
+const restrict = (files: string[], patterns: ImportRule[]): OxlintOverride => ({
+  files,
+  rules: { 'no-restricted-imports': ['error', { patterns }] },
+});
+
+const libraryRooms = floors.flatMap((floor, level) =>
+  floor.map((room) => {
+    const upper = floors
+      .slice(level)
+      .flat()
+      .filter((other) => other !== room);
+    const rules = [forbid(app, 'src/lib imports nothing of the app above it.'), workspaces, sdkByTypeOnly];
+    if (upper.length > 0) rules.push(forbid(upper, `lib/${room} imports only from lower floors.`));
+    return restrict([`src/lib/${room}/**`], rules);
+  }),
+);
+
+/** The orchestrators are deterministic, so they import the durable library and no side effects. */
+const orchestrators = restrict(
+  ['src/lib/runs/fan-out.ts'],
+  [
+    forbid([...app, 'api', 'setup', 'azure', 'broker', 'health'], 'lib/runs imports only from lower floors.'),
+    workspaces,
+    { regex: '^node:', message: 'Orchestrators are deterministic: no side effects.' },
+  ],
+);
+
+export default defineConfig({
+  plugins: ['typescript', 'unicorn', 'oxc', 'import', 'vitest', 'promise', 'node'],
+  categories: { correctness: 'error', suspicious: 'error' },
+  rules: {
+    'typescript/no-explicit-any': 'error',
+    'typescript/no-floating-promises': 'error',
+    'typescript/no-misused-promises': 'error',
+    'import/no-cycle': ['error', { ignoreTypes: false }],
+    'import/no-unassigned-import': 'off',
+    'no-await-in-loop': 'off',
+    'import/no-named-as-default-member': 'off',
+    'promise/always-return': 'off',
+    'typescript/no-unsafe-type-assertion': 'off',
+    'typescript/consistent-return': 'off',
+    'consistent-return': 'off',
+    'no-shadow': 'off',
+    'unicorn/consistent-function-scoping': 'off',
+    'vitest/require-to-throw-message': 'off',
+    'no-underscore-dangle': 'off',
+  },
+  overrides: [
+    {
+      files: ['test/**', 'packages/*/test/**'],
+      rules: {
+        'typescript/restrict-template-expressions': 'off',
+        'typescript/no-base-to-string': 'off',
+        'typescript/no-misused-spread': 'off',
+        'vitest/no-conditional-expect': 'off',
+      },
+    },
+    // The composition root and the command line are the only readers of the environment.
+    { files: ['src/**'], rules: { 'node/no-process-env': 'error' } },
+    { files: ['src/composition.ts', 'src/cli/**'], rules: { 'node/no-process-env': 'off' } },
+    ...libraryRooms,
+    orchestrators,
+    restrict(
+      ['src/jobs/**'],
+      [
+        forbid(
+          [
+            'functions',
+            'cli',
+            'composition',
+            'services',
+            ...rooms.filter((room) => !['model', 'runtime', 'graph', 'runs'].includes(room)),
+          ],
+          'A job imports only lib/runs, lib/graph, lib/runtime and lib/model.',
+        ),
+        workspaces,
+        sdkByTypeOnly,
+      ],
+    ),
+    restrict(
+      ['src/composition.ts', 'src/services.ts'],
+      [forbid(['functions', 'jobs', 'cli'], 'The composition root imports src/lib only.'), workspaces, sdkByTypeOnly],
+    ),
+    restrict(
+      ['src/functions/**', 'src/index.ts'],
+      [forbid(['cli'], 'The app does not import the command line.'), workspaces],
+    ),
+    restrict(
+      ['src/cli/**'],
+      [
+        forbid(
+          ['functions', 'composition', 'services'],
+          'The command line reaches the app over HTTP or through src/lib.',
+        ),
+        sdkByTypeOnly,
+      ],
+    ),
+    ...['microsoft-cloud', 'functions-host'].map((name) =>
+      restrict(
+        [`packages/${name}/**`],
+        [
+          forbid(
+            [...app.filter((part) => part !== 'index'), 'lib', 'tools', 'bench'],
+            'A workspace knows nothing of the app.',
+          ),
+          { ...workspaces, message: 'A workspace stands alone.' },
+        ],
+      ),
+    ),
+  ],
+  ignorePatterns: ['dist', 'build', 'out', 'coverage', 'node_modules'],
+});

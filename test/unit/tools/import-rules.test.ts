@@ -1,0 +1,75 @@
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { projectRoot } from '../../paths.ts';
+
+/** File, its content, and the rule that must report it; `undefined` for code that must pass. */
+const cases: readonly (readonly [file: string, content: string, rule: string | undefined])[] = [
+  ['src/lib/model/value.ts', "import '../runtime/clock.ts';", 'no-restricted-imports'],
+  ['src/lib/model/type.ts', "export type { Clock } from '../runtime/clock.ts';", 'no-restricted-imports'],
+  ['src/lib/audit/upper.ts', "import '../broker/broker.ts';", 'no-restricted-imports'],
+  ['src/lib/audit/lazy.ts', "export const later = () => import('../broker/broker.ts');", 'no-restricted-imports'],
+  ['src/lib/graph/sibling.ts', "import '../entra/aadsts.ts';", 'no-restricted-imports'],
+  ['src/lib/api/answers/nested.ts', "import '../../setup/plan.ts';", 'no-restricted-imports'],
+  ['src/lib/graph/root.ts', "import '../../composition.ts';", 'no-restricted-imports'],
+  ['src/lib/graph/sdk.ts', "export { app } from '@azure/functions';", 'no-restricted-imports'],
+  ['src/lib/graph/workspace.ts', "import 'microsoft-cloud';", 'no-restricted-imports'],
+  ['src/lib/graph/environment.ts', "export const value = process.env['A'];", 'no-process-env'],
+  ['src/lib/runs/fan-out.ts', "import 'node:crypto';", 'no-restricted-imports'],
+  ['src/jobs/job.ts', "import '../lib/broker/broker.ts';", 'no-restricted-imports'],
+  ['src/functions/route.ts', "import '../cli/table.ts';", 'no-restricted-imports'],
+  ['src/cli/command.ts', "import '../composition.ts';", 'no-restricted-imports'],
+  ['packages/microsoft-cloud/src/app.ts', "import '../../../src/lib/model/errors.ts';", 'no-restricted-imports'],
+  ['packages/microsoft-cloud/src/other.ts', "import 'functions-host';", 'no-restricted-imports'],
+  ['src/lib/graph/one.ts', "import type { Two } from './two.ts';\nexport type One = Two | 1;", 'no-cycle'],
+  ['src/lib/graph/two.ts', "import type { One } from './one.ts';\nexport type Two = One | 2;", 'no-cycle'],
+  ['src/lib/broker/lower.ts', "import '../audit/audit-log.ts';\nimport '../model/errors.ts';", undefined],
+  ['src/lib/graph/type-only.ts', "export type { HttpRequest } from '@azure/functions';", undefined],
+  ['src/jobs/allowed.ts', "import '../lib/runs/job.ts';\nimport '../lib/graph/client.ts';", undefined],
+  ['src/composition.ts', "export const value = process.env['A'];", undefined],
+  ['src/cli/workspace.ts', "import 'microsoft-cloud';", undefined],
+];
+
+interface Report {
+  readonly diagnostics: readonly { readonly code: string; readonly filename: string }[];
+}
+
+let folder: string;
+let reported: ReadonlyMap<string, readonly string[]>;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'import-rules-'));
+  copyFileSync(join(projectRoot, 'oxlint.config.ts'), join(folder, 'oxlint.config.ts'));
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+  symlinkSync(join(projectRoot, 'node_modules'), join(folder, 'node_modules'));
+  for (const [file, content] of cases) {
+    mkdirSync(dirname(join(folder, file)), { recursive: true });
+    writeFileSync(join(folder, file), `${content}\n`);
+  }
+  const { diagnostics } = lint();
+  reported = new Map(cases.map(([file]) => [file, diagnostics.filter((d) => d.filename === file).map((d) => d.code)]));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** oxlint exits with 1 when it reports anything; its report is on standard output either way. */
+function lint(): Report {
+  try {
+    return JSON.parse(run()) as Report;
+  } catch (error) {
+    return JSON.parse((error as { readonly stdout: string }).stdout) as Report;
+  }
+}
+
+const run = (): string =>
+  execFileSync(process.execPath, ['node_modules/oxlint/bin/oxlint', '--format', 'json'], {
+    cwd: folder,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+
+it.each(cases)('%s: %j reports %s', (file, _content, rule) => {
+  const rules = (reported.get(file) ?? []).filter((code) => /no-restricted-imports|no-process-env|no-cycle/.test(code));
+  if (rule === undefined) expect(rules).toEqual([]);
+  else expect(rules.some((code) => code.includes(rule))).toBe(true);
+});
