@@ -35,11 +35,7 @@ import type { Fetch } from './lib/runtime/outbound.ts';
 import { Limiter } from './lib/runtime/limiter.ts';
 import { createLogger, type Logger, type LogSink } from './lib/runtime/log.ts';
 import { createNotifications } from './lib/notifications/notifications.ts';
-import { BlobRunResults } from './lib/runs/blob-run-results.ts';
-import { createLastResults } from './lib/runs/last-results.ts';
-import { createRunPlans } from './lib/runs/run-plans.ts';
-import { createRunStops } from './lib/runs/run-stops.ts';
-import { TableRunLog } from './lib/runs/table-run-log.ts';
+import { createRuns } from './lib/runs/runs.ts';
 import { createDomainResolver } from './lib/tenants/domain-resolver.ts';
 import type { Services } from './services.ts';
 import { createTenantDirectory } from './lib/tenants/directory.ts';
@@ -163,8 +159,6 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
       withoutGdap: settings.TENANTS_WITHOUT_GDAP,
     },
   );
-  const runLog = new TableRunLog((name) => storage.table(name), newId);
-  const runResults = new BlobRunResults((name) => storage.container(name));
   return {
     settings,
     clock,
@@ -192,11 +186,7 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
       },
     ),
     callerLimit: createCallerRateLimit({ clock }, { requestsPerMinute: settings.CALLER_REQUESTS_PER_MINUTE }),
-    runLog,
-    runResults,
-    runPlans: createRunPlans({ results: runResults, runLog }),
-    runStops: createRunStops({ runLog, clock }),
-    lastResults: createLastResults({ runLog, clock }),
+    runs: createRuns({ storage, clock, newId }),
     notifier,
     runTuning: {
       batchSize: settings.RUN_BATCH_SIZE,

@@ -18,10 +18,7 @@ import type { Fetch } from './lib/runtime/outbound.ts';
 import type { Limiter } from './lib/runtime/limiter.ts';
 import type { Logger } from './lib/runtime/log.ts';
 import type { Notifier } from './lib/notifications/notice.ts';
-import type { LastResultsReader } from './lib/runs/last-results.ts';
-import type { RunLog, RunResults } from './lib/runs/run-log.ts';
-import type { RunPlans } from './lib/runs/run-plans.ts';
-import type { RunStops } from './lib/runs/run-stops.ts';
+import type { Runs } from './lib/runs/runs.ts';
 import type { RunTuning } from './lib/runs/start-run.ts';
 import type { TenantDirectory } from './lib/tenants/directory.ts';
 
@@ -54,11 +51,7 @@ export interface Services {
   readonly storage: Storage;
   /** Requests of jobs and directory to Graph and the like, over all tenants. */
   readonly resourceLimiter: Limiter;
-  readonly runLog: RunLog;
-  readonly runResults: RunResults;
-  readonly runPlans: RunPlans;
-  readonly runStops: RunStops;
-  readonly lastResults: LastResultsReader;
+  readonly runs: Runs;
   readonly runTuning: RunTuning;
   /** Tells people in a chat, where one is configured. */
   readonly notifier: Notifier;

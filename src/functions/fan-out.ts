@@ -19,7 +19,6 @@ import { planRun } from '../lib/runs/plan-run.ts';
 import { errorCodeSchema } from '../lib/runs/run-schemas.ts';
 import { runTenant, type TenantRunDeps } from '../lib/runs/tenant-run.ts';
 import { jobRegistry } from './job-registry.ts';
-import { finishDeps } from './orchestrations.ts';
 
 df.app.orchestration(fanOutName, fanOut);
 df.app.orchestration(fanOutBatchName, fanOutBatch);
@@ -43,45 +42,25 @@ const finishRunInput = runInput.extend({
   lostBy: errorCodeSchema.optional(),
 });
 
-activity(listTenantsName, runInput, (services, input) =>
-  planRun(
-    {
-      clock: services.clock,
-      log: services.log,
-      directory: services.directory,
-      runLog: services.runLog,
-      results: services.runResults,
-    },
-    input,
-  ),
-);
+activity(listTenantsName, runInput, planRun);
 
 activity(tenantRunName, tenantRunInput, (services, input) => runTenant(tenantRunDeps(services), input));
 
-activity(finishRunName, finishRunInput, (services, input) => finishRun(finishDeps(services), input));
+activity(finishRunName, finishRunInput, finishRun);
 
-activity(announceRunName, runInput, async ({ runLog, notifier, log }, input) => {
+activity(announceRunName, runInput, async (services, input) => {
   try {
-    return await announceRun({ runLog, notifier }, input);
+    return await announceRun(services, input);
   } catch (thrown) {
-    log.log('warn', 'run.not_announced', { runId: input.runId, ...errorFields(thrown) });
+    services.log.log('warn', 'run.not_announced', { runId: input.runId, ...errorFields(thrown) });
     throw thrown;
   }
 });
 
 const tenantRunDeps = (services: Services): TenantRunDeps => ({
-  fetch: services.fetch,
-  clock: services.clock,
-  random: services.random,
-  log: services.log,
+  ...services,
+  jobs: jobRegistry,
   limiter: services.resourceLimiter,
   tokens: services.jobTokens,
-  resources: services.resources,
   graphUrl: services.settings.cloud.endpoints.graph,
-  jobs: jobRegistry,
-  runLog: services.runLog,
-  results: services.runResults,
-  plans: services.runPlans,
-  stops: services.runStops,
-  newId: services.newId,
 });

@@ -13,7 +13,7 @@ import type { Orchestrations } from '../lib/runs/orchestrations.ts';
 import { startRun } from '../lib/runs/start-run.ts';
 import { selectTenants } from '../lib/tenants/directory.ts';
 import { jobRegistry } from './job-registry.ts';
-import { orchestrationsOf, startDeps } from './orchestrations.ts';
+import { orchestrationsOf, runDeps } from './orchestrations.ts';
 import { authLevel, guarded } from './pipeline.ts';
 
 /** `GET /api/jobs`: what can be run, and when it runs by itself. */
@@ -42,7 +42,7 @@ export const jobs: Handler<Services> = async (services) => {
 export async function startJob(services: Services, call: Call, orchestrations: Orchestrations): Promise<Answer> {
   const body = await readJson(call.request, startRunSchema, maxStartRunBytes);
   const chosen = body.tenants && (await selectTenants(services.directory, body.tenants));
-  const runId = await startRun(startDeps(services, orchestrations), {
+  const runId = await startRun(runDeps(services, orchestrations), {
     job: call.request.params['job'] ?? '',
     window: body.window ?? manualWindow(services.newId()),
     startedBy: call.caller.applicationId,

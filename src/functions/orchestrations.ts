@@ -1,6 +1,5 @@
 import { type DurableClient, OrchestrationRuntimeStatus } from 'durable-functions';
 import type { Services } from '../composition.ts';
-import type { FinishRunDeps } from '../lib/runs/finish-run.ts';
 import type { Orchestrations } from '../lib/runs/orchestrations.ts';
 import type { StartRunDeps } from '../lib/runs/start-run.ts';
 import { jobRegistry } from './job-registry.ts';
@@ -55,22 +54,10 @@ const isUnknownInstance = (error: unknown): boolean =>
 /** The function that starts a job on time. */
 export const scheduleName = (job: string): string => `schedule-${job}`;
 
-/** What it takes to close the record of a run. */
-export const finishDeps = (services: Services): FinishRunDeps => ({
-  clock: services.clock,
-  log: services.log,
-  runLog: services.runLog,
-  results: services.runResults,
-  stops: services.runStops,
-});
-
-/** What it takes to start runs in one invocation. */
-export const startDeps = (services: Services, orchestrations: Orchestrations): StartRunDeps => ({
+/** The services, completed with what starting and watching runs needs in one invocation. */
+export const runDeps = (services: Services, orchestrations: Orchestrations): Services & StartRunDeps => ({
+  ...services,
   jobs: jobRegistry,
-  runLog: services.runLog,
   orchestrations,
-  clock: services.clock,
-  random: services.random,
-  log: services.log,
   tuning: services.runTuning,
 });

@@ -13,15 +13,15 @@ import type { Run } from '../lib/runs/run.ts';
 import { manualWindow, parseRunId } from '../lib/runs/run-id.ts';
 import { startRun } from '../lib/runs/start-run.ts';
 import { jobRegistry } from './job-registry.ts';
-import { orchestrationsOf, startDeps } from './orchestrations.ts';
+import { orchestrationsOf, runDeps } from './orchestrations.ts';
 import { authLevel, guarded } from './pipeline.ts';
 import { findRun } from './runs.ts';
 
 /** `POST /api/runs/{runId}/rerun`: a new run of the same job for what it still owes, 202. */
 export async function rerun(services: Services, call: Call, orchestrations: Orchestrations): Promise<Answer> {
   const run = await findRun(services, call);
-  const { tenants, parameters } = await rerunRequest({ runLog: services.runLog, results: services.runResults }, run);
-  const runId = await startRun(startDeps(services, orchestrations), {
+  const { tenants, parameters } = await rerunRequest(services.runs, run);
+  const runId = await startRun(runDeps(services, orchestrations), {
     job: run.job,
     window: manualWindow(services.newId()),
     startedBy: call.caller.applicationId,
@@ -38,19 +38,18 @@ export const changes: Handler<Services> = async (services, call) => {
   const { with: other } = readQuery(call.request, changesQuerySchema);
   const run = await findRun(services, call);
   const before = other === undefined ? await runBefore(services, run) : await namedRun(services, run.job, other);
-  const source = { runLog: services.runLog, results: services.runResults };
-  const answer: RunChangesAnswer = await compareRuns(source, jobRegistry.find(run.job), before, run);
+  const answer: RunChangesAnswer = await compareRuns(services.runs, jobRegistry.find(run.job), before, run);
   return { status: 200, jsonBody: answer };
 };
 
 async function runBefore(services: Services, run: Run): Promise<Run> {
-  const previous = await previousRun(services.runLog, run);
+  const previous = await previousRun(services.runs.log, run);
   if (previous !== undefined) return previous;
   throw new BrokerError('run_not_found', 'The job has no earlier completed run over all tenants to compare with.');
 }
 
 async function namedRun(services: Services, job: string, runId: string) {
-  const run = parseRunId(runId)?.job === job ? await services.runLog.find(runId) : undefined;
+  const run = parseRunId(runId)?.job === job ? await services.runs.log.find(runId) : undefined;
   if (run === undefined) throw new BrokerError('run_not_found', 'The job has no run of that id to compare with.');
   return run;
 }

@@ -5,27 +5,22 @@ import { errorFields } from '../lib/runtime/log.ts';
 import type { Orchestrations } from '../lib/runs/orchestrations.ts';
 import { purgeRuns } from '../lib/runs/purge-runs.ts';
 import { watchRuns } from '../lib/runs/watch-runs.ts';
-import { jobRegistry } from './job-registry.ts';
-import { finishDeps, orchestrationsOf, scheduleName, startDeps } from './orchestrations.ts';
+import { orchestrationsOf, scheduleName, runDeps } from './orchestrations.ts';
 
 const timerIsOff = (job: string): boolean => isFunctionDisabled(scheduleName(job));
 
 /** Every five minutes: starts what a timer could not, takes up runs whose start died, closes those whose orchestration did. */
 export const watch = async (services: Services, orchestrations: Orchestrations): Promise<void> => {
   await watchRuns({
-    ...startDeps(services, orchestrations),
-    ...finishDeps(services),
-    notifier: services.notifier,
-    upSinceMs: services.upSinceMs,
+    ...runDeps(services, orchestrations),
     timerIsOff,
   });
 };
 
 /** Daily: deletes what is older than RUN_RETENTION_DAYS. */
 export const purge = async (services: Services, orchestrations: Orchestrations): Promise<void> => {
-  const { runLog, runResults: results, clock, log, settings } = services;
-  const retentionDays = settings.RUN_RETENTION_DAYS;
-  await purgeRuns({ jobs: jobRegistry, runLog, results, orchestrations, clock, log, retentionDays, timerIsOff });
+  const retentionDays = services.settings.RUN_RETENTION_DAYS;
+  await purgeRuns({ ...runDeps(services, orchestrations), retentionDays, timerIsOff });
 };
 
 function timer(

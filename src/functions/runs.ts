@@ -19,7 +19,7 @@ import { authLevel, guarded } from './pipeline.ts';
 /** `GET /api/runs?job=&limit=`: newest first. */
 export const runs: Handler<Services> = async (services, call) => {
   const { job, limit } = readQuery(call.request, listRunsQuerySchema);
-  const list = await services.runLog.list({ limit, ...(job === undefined ? {} : { job }) });
+  const list = await services.runs.log.list({ limit, ...(job === undefined ? {} : { job }) });
   const nowMs = services.clock.nowMs();
   return { status: 200, jsonBody: { runs: list.map((run) => summarise(run, nowMs)) } satisfies RunsAnswer };
 };
@@ -27,7 +27,7 @@ export const runs: Handler<Services> = async (services, call) => {
 /** `GET /api/runs/{runId}`: status, counts, progress, failures. */
 export const showRun: Handler<Services> = async (services, call) => {
   const run = await findRun(services, call);
-  const answer: RunAnswer = await viewRun(services.runLog, run, services.clock.nowMs());
+  const answer: RunAnswer = await viewRun(services.runs.log, run, services.clock.nowMs());
   return { status: 200, jsonBody: answer };
 };
 
@@ -35,8 +35,7 @@ export const showRun: Handler<Services> = async (services, call) => {
 export const runTenants: Handler<Services> = async (services, call) => {
   const { outcome } = readQuery(call.request, runTenantsQuerySchema);
   const run = await findRun(services, call);
-  const source = { runLog: services.runLog, results: services.runResults };
-  const answer: RunTenantsAnswer = await viewRunTenants(source, run, outcome);
+  const answer: RunTenantsAnswer = await viewRunTenants(services.runs, run, outcome);
   return { status: 200, jsonBody: answer };
 };
 
@@ -44,7 +43,6 @@ export const runTenants: Handler<Services> = async (services, call) => {
 export const results: Handler<Services> = async (services, call) => {
   const { format } = readQuery(call.request, resultsQuerySchema);
   const run = await findRun(services, call);
-  const source = { runLog: services.runLog, results: services.runResults };
   const fileName = `${run.runId.replaceAll(':', '')}.${format}`;
   return {
     status: 200,
@@ -53,7 +51,7 @@ export const results: Handler<Services> = async (services, call) => {
       'content-disposition': `attachment; filename="${fileName}"`,
       'cache-control': 'no-store',
     },
-    body: bytesOf(exportRows(source, run, jobRegistry.find(run.job), format)),
+    body: bytesOf(exportRows(services.runs, run, jobRegistry.find(run.job), format)),
   };
 };
 
@@ -61,7 +59,9 @@ export const results: Handler<Services> = async (services, call) => {
 export async function cancelRun(services: Services, call: Call, orchestrations: Orchestrations): Promise<Answer> {
   const run = await findRun(services, call);
   if (!isEnded(run.status)) {
-    await services.runLog.change(run.runId, { cancelRequestedAtMs: run.cancelRequestedAtMs ?? services.clock.nowMs() });
+    await services.runs.log.change(run.runId, {
+      cancelRequestedAtMs: run.cancelRequestedAtMs ?? services.clock.nowMs(),
+    });
     // Wakes a run that waits for its next round; the others see the record.
     await orchestrations.raise(run.runId, 'cancel');
     call.log.log('info', 'run.cancel_requested', { runId: run.runId });
@@ -73,7 +73,7 @@ export async function cancelRun(services: Services, call: Call, orchestrations: 
 /** @throws BrokerError run_not_found. */
 export async function findRun(services: Services, call: Call): Promise<Run> {
   const runId = call.request.params['runId'] ?? '';
-  const run = parseRunId(runId) === undefined ? undefined : await services.runLog.find(runId);
+  const run = parseRunId(runId) === undefined ? undefined : await services.runs.log.find(runId);
   if (run === undefined) throw new BrokerError('run_not_found', 'No run has this id.');
   return run;
 }

@@ -8,7 +8,7 @@ import { scheduledWindow } from '../lib/runs/run-id.ts';
 import type { Orchestrations } from '../lib/runs/orchestrations.ts';
 import { startRun } from '../lib/runs/start-run.ts';
 import { jobRegistry } from './job-registry.ts';
-import { orchestrationsOf, scheduleName, startDeps } from './orchestrations.ts';
+import { orchestrationsOf, scheduleName, runDeps } from './orchestrations.ts';
 
 /** Timers may fire a little before the second that they stand for. */
 const earlyMs = 1_000;
@@ -21,7 +21,7 @@ export async function startScheduled(services: Services, job: Job, orchestration
   const nowMs = services.clock.nowMs();
   const scheduledAtMs = job.schedule?.latestAtMs(nowMs + earlyMs) ?? nowMs;
   try {
-    await startRun(startDeps(services, orchestrations), {
+    await startRun(runDeps(services, orchestrations), {
       job: job.name,
       window: scheduledWindow(scheduledAtMs),
       startedBy: 'timer',

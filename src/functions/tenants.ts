@@ -10,7 +10,10 @@ import { type DelegatedTenant, reasonTexts } from '../lib/tenants/tenant.ts';
 import { jobRegistry } from './job-registry.ts';
 import { authLevel, guarded } from './pipeline.ts';
 
-type TenantServices = Pick<Services, 'lastResults'> & { readonly directory: Pick<TenantDirectory, 'snapshot'> };
+type TenantServices = {
+  readonly runs: Pick<Services['runs'], 'lastResults'>;
+  readonly directory: Pick<TenantDirectory, 'snapshot'>;
+};
 
 /** `GET /api/tenants`: every customer tenant, why it can or cannot be reached, and what the jobs found there last. */
 export const tenants: Handler<TenantServices> = async (services, call) => {
@@ -25,9 +28,9 @@ export const tenants: Handler<TenantServices> = async (services, call) => {
 };
 
 /** Undefined when storage fails: the list of tenants is worth having without it. */
-async function lastResultsOf({ lastResults }: TenantServices, { log }: Call): Promise<LastResults | undefined> {
+async function lastResultsOf({ runs }: TenantServices, { log }: Call): Promise<LastResults | undefined> {
   try {
-    return await lastResults.read(jobRegistry.list().map(({ name }) => name));
+    return await runs.lastResults.read(jobRegistry.list().map(({ name }) => name));
   } catch (thrown) {
     log.log('warn', 'tenants.last_results_failed', errorFields(thrown));
     return undefined;

@@ -13,7 +13,7 @@ it('the changes of a run that has none before it to compare with are not found',
     { runId, job: 'licence-report', window: 'first', startedBy: 'timer', createdAtMs: 1 },
     { parameters: {} },
   );
-  const services = { runLog, runResults: new MemoryRunResults() } as unknown as Services;
+  const services = { runs: { log: runLog, results: new MemoryRunResults() } } as unknown as Services;
   const call = {
     request: new HttpRequest({ method: 'GET', url: 'http://localhost/api/runs/x/changes', params: { runId } }),
     caller: {

@@ -15,7 +15,8 @@ function stage(now: string) {
   const runLog = new MemoryRunLog();
   const orchestrations = new FakeOrchestrations();
   const tuning = { batchSize: 100, rounds: 3, retryDelaySeconds: 60 };
-  const services = { clock, runLog, log: silentLogger, random: () => 0, runTuning: tuning } as unknown as Services;
+  const runs = { log: runLog };
+  const services = { clock, runs, log: silentLogger, random: () => 0, runTuning: tuning } as unknown as Services;
   return {
     clock,
     runLog,

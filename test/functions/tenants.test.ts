@@ -27,7 +27,7 @@ async function ask(read: (jobs: readonly string[]) => Promise<LastResults>) {
       find: () => Promise.reject(new Error('not asked')),
       refresh: () => undefined,
     },
-    lastResults: { read },
+    runs: { lastResults: { read } },
   };
   const caller = {
     applicationId: guid(1),

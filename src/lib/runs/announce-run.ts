@@ -3,10 +3,10 @@ import type { Notice, Notifier } from '../notifications/notice.ts';
 import type { Run, TenantRun } from './run.ts';
 import { previousRun } from './run-changes.ts';
 import type { RunId } from './run-id.ts';
-import type { RunLog } from './run-log.ts';
+import type { Runs } from './runs.ts';
 
 export interface AnnounceRunDeps {
-  readonly runLog: RunLog;
+  readonly runs: Pick<Runs, 'log'>;
   readonly notifier: Notifier;
 }
 
@@ -20,7 +20,7 @@ export async function announceRun(
   deps: AnnounceRunDeps,
   input: { readonly runId: RunId },
 ): Promise<{ announced: boolean }> {
-  const run = await deps.runLog.find(input.runId);
+  const run = await deps.runs.log.find(input.runId);
   const notice = run && (run.status === 'failed' ? failedNotice(run) : await risenNotice(deps, run));
   if (notice === undefined) return { announced: false };
   await deps.notifier.send(notice);
@@ -41,12 +41,12 @@ function failedNotice(run: Run): Notice {
 async function risenNotice(deps: AnnounceRunDeps, run: Run): Promise<Notice | undefined> {
   // A run over chosen tenants, or one that was cut short, says nothing about the rest.
   if (run.status !== 'completed' || run.scope !== 'all') return undefined;
-  const before = await previousRun(deps.runLog, run);
+  const before = await previousRun(deps.runs.log, run);
   if (before === undefined || run.tenants.failed <= before.tenants.failed) return undefined;
   const known = new Set<string>();
-  for await (const { tenantId } of deps.runLog.tenants(before.runId, 'failed')) known.add(tenantId);
+  for await (const { tenantId } of deps.runs.log.tenants(before.runId, 'failed')) known.add(tenantId);
   const fresh: TenantRun[] = [];
-  for await (const tenant of deps.runLog.tenants(run.runId, 'failed'))
+  for await (const tenant of deps.runs.log.tenants(run.runId, 'failed'))
     if (!known.has(tenant.tenantId)) fresh.push(tenant);
   const reasons = Map.groupBy(fresh, ({ code = 'internal' }) => code);
   return {

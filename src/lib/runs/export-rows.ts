@@ -2,7 +2,7 @@ import type { TenantId } from '../model/identifiers.ts';
 import type { Job } from './job.ts';
 import { type Row, type RowValue, tenantColumns } from './row.ts';
 import type { Run, TenantRun } from './run.ts';
-import type { RunLog, RunResults } from './run-log.ts';
+import type { Runs } from './runs.ts';
 
 export const exportFormats = ['json', 'jsonl', 'csv'] as const;
 export type ExportFormat = (typeof exportFormats)[number];
@@ -13,10 +13,7 @@ export const exportContentTypes: Readonly<Record<ExportFormat, string>> = {
   csv: 'text/csv; charset=utf-8',
 };
 
-export interface ExportSource {
-  readonly runLog: RunLog;
-  readonly results: RunResults;
-}
+export type ExportSource = Pick<Runs, 'log' | 'results'>;
 
 /** How many tenants' rows are fetched ahead: hides the storage's latency without holding a whole result in memory. */
 const ahead = 8;
@@ -26,12 +23,12 @@ const ahead = 8;
  * @param job gives the columns' order where it is still part of the app.
  */
 export async function* exportRows(
-  source: ExportSource,
+  runs: ExportSource,
   run: Run,
   job: Job | undefined,
   format: ExportFormat,
 ): AsyncGenerator<string, void, undefined> {
-  const { domains, records } = await succeeded(source, run);
+  const { domains, records } = await succeeded(runs, run);
   const columns = [
     ...tenantColumns,
     ...(job?.columns?.map(({ name }) => name) ?? new Set(records.flatMap((record) => record.columns))),
@@ -41,7 +38,7 @@ export async function* exportRows(
   let first = true;
   for await (const lines of fetchAhead(records, async (record) => ({
     record,
-    text: await textOf(source, run, record),
+    text: await textOf(runs, run, record),
   }))) {
     const { tenantId, name } = lines.record;
     const tenant: Row = { tenantId, tenantName: name, tenantDomain: domains.get(tenantId) ?? null };
@@ -65,21 +62,21 @@ interface Succeeded {
   readonly records: readonly TenantRun[];
 }
 
-async function succeeded(source: ExportSource, run: Run): Promise<Succeeded> {
-  const planned = (await source.results.plan(run.runId))?.attempt ?? [];
+async function succeeded(runs: ExportSource, run: Run): Promise<Succeeded> {
+  const planned = (await runs.results.plan(run.runId))?.attempt ?? [];
   const places = new Map(planned.map(({ tenantId }, index) => [tenantId, index]));
   const records: TenantRun[] = [];
-  for await (const record of source.runLog.tenants(run.runId, 'succeeded')) if (record.rows > 0) records.push(record);
+  for await (const record of runs.log.tenants(run.runId, 'succeeded')) if (record.rows > 0) records.push(record);
   return {
     domains: new Map(planned.map(({ tenantId, defaultDomain }) => [tenantId, defaultDomain])),
     records: records.toSorted((a, b) => (places.get(a.tenantId) ?? 0) - (places.get(b.tenantId) ?? 0)),
   };
 }
 
-async function textOf(source: ExportSource, run: Run, record: TenantRun): Promise<string> {
+async function textOf(runs: ExportSource, run: Run, record: TenantRun): Promise<string> {
   if (record.rowsName === undefined) return '';
   let text = '';
-  for await (const piece of source.results.rows(run.runId, record.rowsName)) text += piece;
+  for await (const piece of runs.results.rows(run.runId, record.rowsName)) text += piece;
   return text;
 }
 

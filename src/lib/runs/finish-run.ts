@@ -11,8 +11,7 @@ import {
   type TenantRun,
 } from './run.ts';
 import type { RunId } from './run-id.ts';
-import type { RunLog, RunResults } from './run-log.ts';
-import type { RunStops } from './run-stops.ts';
+import type { Runs } from './runs.ts';
 
 export interface FinishRunInput {
   readonly runId: RunId;
@@ -25,9 +24,7 @@ export interface FinishRunInput {
 export interface FinishRunDeps {
   readonly clock: Clock;
   readonly log: Logger;
-  readonly runLog: RunLog;
-  readonly results: Pick<RunResults, 'plan'>;
-  readonly stops: RunStops;
+  readonly runs: Pick<Runs, 'log' | 'results' | 'stops'>;
 }
 
 /** Output of the activity `finish-run`, and so of the orchestration. */
@@ -43,21 +40,21 @@ export interface FinishRunResult {
  */
 export async function finishRun(deps: FinishRunDeps, input: FinishRunInput): Promise<FinishRunResult> {
   const { runId } = input;
-  const run = await deps.runLog.find(runId);
+  const run = await deps.runs.log.find(runId);
   if (run === undefined) throw new BrokerError('run_not_found', `The record of the run ${runId} is gone.`);
   if (isEnded(run.status)) return { status: run.status, tenants: run.tenants };
   const open = await openTenants(deps, run);
   const { status, stoppedBy } = endOf(run, input.stoppedBy, open);
   // On record before any tenant is closed: a repetition that finds none open must come to the same end.
-  if (stoppedBy !== undefined && run.stoppedBy === undefined) await deps.runLog.change(runId, { stoppedBy });
+  if (stoppedBy !== undefined && run.stoppedBy === undefined) await deps.runs.log.change(runId, { stoppedBy });
   for (const record of closed(open, status, input.lostBy ?? 'internal', deps.clock.nowMs()))
-    await deps.runLog.recordTenant(runId, record);
-  const { succeeded, failed, skipped } = await deps.runLog.countTenants(runId);
+    await deps.runs.log.recordTenant(runId, record);
+  const { succeeded, failed, skipped } = await deps.runs.log.countTenants(runId);
   const { total } = run.tenants;
   const notAttempted = Math.max(0, total - succeeded - failed - skipped);
   const tenants = { total, succeeded, failed, skipped, notAttempted };
-  await deps.runLog.change(runId, { status, tenants, finishedAtMs: deps.clock.nowMs() });
-  deps.stops.forget(runId);
+  await deps.runs.log.change(runId, { status, tenants, finishedAtMs: deps.clock.nowMs() });
+  deps.runs.stops.forget(runId);
   deps.log.log(status === 'failed' ? 'error' : 'info', 'run.finished', {
     runId,
     status,
@@ -82,13 +79,13 @@ async function openTenants(deps: FinishRunDeps, run: Run): Promise<OpenTenants> 
   const retrying: TenantRun[] = [];
   let cancelled = 0;
   let lastRound = 1;
-  for await (const record of deps.runLog.tenants(run.runId)) {
+  for await (const record of deps.runs.log.tenants(run.runId)) {
     recorded.add(record.tenantId);
     lastRound = Math.max(lastRound, record.round);
     if (record.outcome === 'retrying') retrying.push(record);
     if (record.code === 'run_cancelled') cancelled += 1;
   }
-  const planned = run.startedAtMs === undefined ? [] : ((await deps.results.plan(run.runId))?.attempt ?? []);
+  const planned = run.startedAtMs === undefined ? [] : ((await deps.runs.results.plan(run.runId))?.attempt ?? []);
   return { retrying, missing: planned.filter(({ tenantId }) => !recorded.has(tenantId)), cancelled, lastRound };
 }
 

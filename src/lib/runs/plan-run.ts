@@ -6,14 +6,13 @@ import { incompleteList, type TenantDirectory } from '../tenants/directory.ts';
 import { type DelegatedTenant, isExcluded, reasonTexts } from '../tenants/tenant.ts';
 import { isEnded, longestRetryAfterSeconds, type RunPlan, type TenantRun } from './run.ts';
 import { parseRunId, type RunId } from './run-id.ts';
-import type { RunLog, RunResults } from './run-log.ts';
+import type { Runs } from './runs.ts';
 
 export interface PlanRunDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly directory: Pick<TenantDirectory, 'snapshot'>;
-  readonly runLog: RunLog;
-  readonly results: RunResults;
+  readonly runs: Pick<Runs, 'log' | 'results'>;
 }
 
 /** Output of the activity `list-tenants`: how many tenants are to be attempted, or why there is no list. */
@@ -34,13 +33,14 @@ export type PlanRunResult =
 export async function planRun(deps: PlanRunDeps, input: { readonly runId: RunId }): Promise<PlanRunResult> {
   const { runId } = input;
   try {
-    const run = await deps.runLog.find(runId);
+    const run = await deps.runs.log.find(runId);
     // Delivered again after the end: what is final stays so, and nothing is left to attempt.
     if (run !== undefined && isEnded(run.status)) return { ok: true, attempt: 0, total: run.tenants.total };
-    const plan = (await deps.results.plan(runId)) ?? (await deps.results.putPlan(runId, await makePlan(deps, runId)));
-    await deps.runLog.recordTenants(runId, plan.decided);
+    const plan =
+      (await deps.runs.results.plan(runId)) ?? (await deps.runs.results.putPlan(runId, await makePlan(deps, runId)));
+    await deps.runs.log.recordTenants(runId, plan.decided);
     const total = plan.attempt.length + plan.decided.length;
-    await deps.runLog.change(runId, {
+    await deps.runs.log.change(runId, {
       status: 'running',
       startedAtMs: run?.startedAtMs ?? deps.clock.nowMs(),
       tenants: { total, succeeded: 0, failed: 0, skipped: 0, notAttempted: 0 },
@@ -63,7 +63,7 @@ export async function planRun(deps: PlanRunDeps, input: { readonly runId: RunId 
 }
 
 async function makePlan(deps: PlanRunDeps, runId: RunId): Promise<RunPlan> {
-  const request = await deps.runLog.request(runId);
+  const request = await deps.runs.log.request(runId);
   const job = parseRunId(runId)?.job;
   if (request === undefined || job === undefined)
     throw new BrokerError('run_not_found', `The record of the run ${runId} is gone.`);

@@ -4,12 +4,11 @@ import type { Job, JobRegistry } from './job.ts';
 import type { Orchestrations } from './orchestrations.ts';
 import { isEnded, type Run } from './run.ts';
 import type { RunId } from './run-id.ts';
-import type { RunLog, RunResults } from './run-log.ts';
+import type { Runs } from './runs.ts';
 
 export interface PurgeRunsDeps {
   readonly jobs: JobRegistry;
-  readonly runLog: RunLog;
-  readonly results: RunResults;
+  readonly runs: Pick<Runs, 'log' | 'results'>;
   readonly orchestrations: Orchestrations;
   readonly clock: Clock;
   readonly log: Logger;
@@ -33,15 +32,15 @@ const mostRuns = 500;
  */
 export async function purgeRuns(deps: PurgeRunsDeps): Promise<{ runs: number; histories: number }> {
   const nowMs = deps.clock.nowMs();
-  const all = await deps.runLog.list({ limit: Number.MAX_SAFE_INTEGER });
+  const all = await deps.runs.log.list({ limit: Number.MAX_SAFE_INTEGER });
   const lastOfTimers = new Set(deps.jobs.list().map((job) => lastOfTimer(deps, all, job)));
   const old = all.filter((run) => run.createdAtMs < nowMs - deps.retentionDays * dayMs && !lastOfTimers.has(run.runId));
   let runs = 0;
   for (const { runId, status } of old.toReversed().slice(0, mostRuns)) {
     if (!isEnded(status)) continue;
     try {
-      await deps.results.remove(runId);
-      await deps.runLog.remove(runId);
+      await deps.runs.results.remove(runId);
+      await deps.runs.log.remove(runId);
       runs += 1;
     } catch (thrown) {
       deps.log.log('error', 'run.purge_failed', { runId, ...errorFields(thrown) });

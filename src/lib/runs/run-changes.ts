@@ -4,7 +4,8 @@ import type { Row } from './row.ts';
 import { compareRows, type RowChange } from './row-changes.ts';
 import type { Run, TenantRun } from './run.ts';
 import type { RunId } from './run-id.ts';
-import type { RunLog, RunResults } from './run-log.ts';
+import type { RunLog } from './run-log.ts';
+import type { Runs } from './runs.ts';
 
 export type TenantChange = RowChange & { readonly tenantId: TenantId; readonly name: string };
 
@@ -27,10 +28,7 @@ interface TenantName {
   readonly name: string;
 }
 
-interface Source {
-  readonly runLog: RunLog;
-  readonly results: RunResults;
-}
+type Source = Pick<Runs, 'log' | 'results'>;
 
 /** More differences than this are no longer news. */
 const mostChanges = 10_000;
@@ -49,8 +47,8 @@ export async function previousRun(runLog: RunLog, run: Run): Promise<Run | undef
 }
 
 /** What changed in the rows from one run to another, tenant by tenant. */
-export async function compareRuns(source: Source, job: Job | undefined, before: Run, after: Run): Promise<RunChanges> {
-  const [earlier, later] = await Promise.all([succeeded(source, before.runId), succeeded(source, after.runId)]);
+export async function compareRuns(runs: Source, job: Job | undefined, before: Run, after: Run): Promise<RunChanges> {
+  const [earlier, later] = await Promise.all([succeeded(runs, before.runId), succeeded(runs, after.runId)]);
   const both = [...later.values()]
     .filter(({ tenantId }) => earlier.has(tenantId))
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
@@ -60,8 +58,8 @@ export async function compareRuns(source: Source, job: Job | undefined, before: 
       both.slice(start, start + atOnce).map(async (record) => {
         const { tenantId, name } = record;
         const [left, right] = await Promise.all([
-          rowsOf(source, before.runId, earlier.get(tenantId)),
-          rowsOf(source, after.runId, record),
+          rowsOf(runs, before.runId, earlier.get(tenantId)),
+          rowsOf(runs, after.runId, record),
         ]);
         return compareRows(left, right, job?.key, job && uncompared(job)).map(
           (change): TenantChange => ({ tenantId, name, ...change }),
@@ -83,15 +81,15 @@ export async function compareRuns(source: Source, job: Job | undefined, before: 
   };
 }
 
-async function succeeded(source: Source, runId: RunId): Promise<Map<TenantId, TenantRun>> {
+async function succeeded(runs: Source, runId: RunId): Promise<Map<TenantId, TenantRun>> {
   const records = new Map<TenantId, TenantRun>();
-  for await (const record of source.runLog.tenants(runId, 'succeeded')) records.set(record.tenantId, record);
+  for await (const record of runs.log.tenants(runId, 'succeeded')) records.set(record.tenantId, record);
   return records;
 }
 
-async function rowsOf(source: Source, runId: RunId, record: TenantRun | undefined): Promise<readonly Row[]> {
+async function rowsOf(runs: Source, runId: RunId, record: TenantRun | undefined): Promise<readonly Row[]> {
   if (record?.rowsName === undefined) return [];
   let text = '';
-  for await (const piece of source.results.rows(runId, record.rowsName)) text += piece;
+  for await (const piece of runs.results.rows(runId, record.rowsName)) text += piece;
   return text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Row]));
 }

@@ -2,7 +2,7 @@ import { isoTime } from '../runtime/clock.ts';
 import { type ErrorCode, errorTable } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import { isEnded, type Run, type TenantOutcome, type TenantRun } from './run.ts';
-import type { RunLog, RunResults } from './run-log.ts';
+import type { Runs } from './runs.ts';
 
 /** `waiting`: not visited yet. `not_attempted`: the run ended before. */
 export type TenantState = TenantOutcome | 'waiting' | 'not_attempted';
@@ -31,14 +31,14 @@ export interface RunTenantsView {
 
 /** Every tenant of the plan with its outcome so far, in the order of the plan. @throws BrokerError storage_unavailable */
 export async function viewRunTenants(
-  source: { readonly runLog: RunLog; readonly results: RunResults },
+  runs: Pick<Runs, 'log' | 'results'>,
   run: Run,
   outcome?: TenantState,
 ): Promise<RunTenantsView> {
   const { runId, status } = run;
-  const plan = await source.results.plan(runId);
+  const plan = await runs.results.plan(runId);
   const records = new Map<TenantId, TenantRun>();
-  for await (const record of source.runLog.tenants(runId)) records.set(record.tenantId, record);
+  for await (const record of runs.log.tenants(runId)) records.set(record.tenantId, record);
   const unvisited = isEnded(status) ? 'not_attempted' : 'waiting';
   const tenants = [...(plan?.attempt ?? []), ...(plan?.decided ?? [])]
     .map(({ tenantId, name }): RunTenantView => {

@@ -27,7 +27,7 @@ export async function startMissed(deps: StartMissedDeps, job: Job): Promise<RunI
     return undefined;
   if (deps.timerIsOff(job.name)) return undefined;
   const window = scheduledWindow(scheduledAtMs);
-  if ((await deps.runLog.find(runIdOf(job.name, window))) !== undefined) return undefined;
+  if ((await deps.runs.log.find(runIdOf(job.name, window))) !== undefined) return undefined;
   if (!(await wasHere(deps, job, scheduledAtMs))) return undefined;
   try {
     const runId = await startRun(deps, { job: job.name, window, startedBy: 'timer' });
@@ -46,6 +46,6 @@ export async function startMissed(deps: StartMissedDeps, job: Job): Promise<RunI
  */
 async function wasHere(deps: StartMissedDeps, job: Job, scheduledAtMs: number): Promise<boolean> {
   if (deps.upSinceMs <= scheduledAtMs + graceMs) return true;
-  const earlier = await deps.runLog.list({ job: job.name, limit: Number.MAX_SAFE_INTEGER });
+  const earlier = await deps.runs.log.list({ job: job.name, limit: Number.MAX_SAFE_INTEGER });
   return earlier.some(({ startedBy }) => startedBy === 'timer');
 }

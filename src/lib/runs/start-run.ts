@@ -6,7 +6,7 @@ import type { JobRegistry } from './job.ts';
 import type { Orchestrations } from './orchestrations.ts';
 import { isEnded } from './run.ts';
 import { isScheduledWindow, type RunId, runIdOf } from './run-id.ts';
-import type { RunLog } from './run-log.ts';
+import type { Runs } from './runs.ts';
 
 /** How runs are cut up and how patient they are; from the settings, copied into each run's input. */
 export interface RunTuning {
@@ -17,7 +17,7 @@ export interface RunTuning {
 
 export interface StartRunDeps {
   readonly jobs: JobRegistry;
-  readonly runLog: RunLog;
+  readonly runs: Pick<Runs, 'log'>;
   readonly orchestrations: Orchestrations;
   readonly clock: Clock;
   readonly random: Random;
@@ -54,7 +54,7 @@ export async function startRun(deps: StartRunDeps, request: StartRunRequest): Pr
     );
   }
   const createdAtMs = deps.clock.nowMs();
-  const claimed = await deps.runLog.create(
+  const claimed = await deps.runs.log.create(
     { runId, job, window, startedBy, createdAtMs },
     { parameters, ...(tenants === undefined ? {} : { tenants }) },
   );
@@ -72,7 +72,7 @@ export async function startRun(deps: StartRunDeps, request: StartRunRequest): Pr
  * storage was reset): tenants with a record are not begun again. @returns whether it did.
  */
 export async function resumeRun(deps: StartRunDeps, runId: RunId): Promise<boolean> {
-  const run = await deps.runLog.find(runId);
+  const run = await deps.runs.log.find(runId);
   if (run === undefined || isEnded(run.status) || deps.clock.nowMs() - run.createdAtMs < startTakesMs) return false;
   if ((await deps.orchestrations.state(runId)) !== 'unknown') return false;
   deps.log.log('warn', 'run.resumed', { runId });

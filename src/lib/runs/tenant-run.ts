@@ -6,9 +6,7 @@ import { type ExecuteDeps, executeJob } from './execute-job.ts';
 import type { JobRegistry, JobTenant } from './job.ts';
 import { longestRetryAfterSeconds, type PlannedTenant, type RunPlan, type TenantRun } from './run.ts';
 import type { RunId } from './run-id.ts';
-import type { RunLog, RunResults } from './run-log.ts';
-import type { RunPlans } from './run-plans.ts';
-import type { RunStops } from './run-stops.ts';
+import type { Runs } from './runs.ts';
 
 /** Input of the activity `tenant-run`; stored in the orchestration's history, so it is small and says nothing secret. */
 export interface TenantRunInput {
@@ -35,10 +33,7 @@ export interface TenantRunDeps extends ExecuteDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly jobs: JobRegistry;
-  readonly runLog: RunLog;
-  readonly results: RunResults;
-  readonly plans: RunPlans;
-  readonly stops: RunStops;
+  readonly runs: Pick<Runs, 'log' | 'results' | 'plans' | 'stops'>;
   readonly newId: () => string;
 }
 
@@ -49,13 +44,13 @@ export interface TenantRunDeps extends ExecuteDeps {
 export async function runTenant(deps: TenantRunDeps, input: TenantRunInput): Promise<TenantRunResult> {
   const log = deps.log.child({ runId: input.runId, index: input.index, round: input.round });
   try {
-    const stop = await deps.stops.find(input.runId);
+    const stop = await deps.runs.stops.find(input.runId);
     if (stop !== undefined) return { outcome: 'not_attempted', code: stop.code };
-    const { plan, recordedBefore } = await deps.plans.get(input.runId);
+    const { plan, recordedBefore } = await deps.runs.plans.get(input.runId);
     const tenant = plan.attempt[input.index];
     if (tenant === undefined) throw new BrokerError('internal', 'The plan has no such tenant.');
     if (input.round > 1 || recordedBefore.has(tenant.tenantId)) {
-      const earlier = await deps.runLog.findTenant(input.runId, tenant.tenantId);
+      const earlier = await deps.runs.log.findTenant(input.runId, tenant.tenantId);
       if (earlier !== undefined && (earlier.outcome !== 'retrying' || earlier.round >= input.round))
         return resultOf(earlier);
     }
@@ -80,7 +75,7 @@ async function attempt(
     columns: readonly string[] = [],
   ) =>
     resultOf(
-      await deps.runLog.recordTenant(input.runId, {
+      await deps.runs.log.recordTenant(input.runId, {
         ...started,
         ...rest,
         rows,
@@ -102,7 +97,7 @@ async function attempt(
       errorFields(thrown),
     );
     if (error.scope === 'credential') {
-      await deps.stops.stop(input.runId, { code: error.code, detail: scrub(error.detail) });
+      await deps.runs.stops.stop(input.runId, { code: error.code, detail: scrub(error.detail) });
       return { outcome: 'not_attempted', code: error.code };
     }
     const outcome = outcomeOf(error, input.last);
@@ -112,7 +107,7 @@ async function attempt(
   if (written.count === 0) return record({ outcome: 'succeeded' });
   // A name of its own: a second delivery that overlaps with this one must not write over the rows of the first record.
   const rowsName = `${tenant.tenantId}.${deps.newId()}`;
-  await deps.results.putRows(input.runId, rowsName, written.jsonLines);
+  await deps.runs.results.putRows(input.runId, rowsName, written.jsonLines);
   return record({ outcome: 'succeeded', rowsName }, written.count, written.columns);
 }
 

@@ -41,7 +41,7 @@ export async function watchRuns(deps: WatchRunsDeps): Promise<Watched> {
       if (runId !== undefined) started.push(runId);
     });
   }
-  const active = await deps.runLog.list({ active: true, limit: 1000 });
+  const active = await deps.runs.log.list({ active: true, limit: 1000 });
   const progressMs = once(() => latestProgressMs(deps, active));
   for (const run of active) {
     await guarded(deps, { runId: run.runId }, async () => {
@@ -70,7 +70,7 @@ async function closeIfDead(deps: WatchRunsDeps, run: Run, progressMs: () => Prom
     await deps.orchestrations.terminate(run.runId, 'no progress');
   } else {
     // It may have finished between the list and this look.
-    const now = await deps.runLog.find(run.runId);
+    const now = await deps.runs.log.find(run.runId);
     if (now === undefined || isEnded(now.status)) return false;
   }
   const detail =
@@ -101,13 +101,13 @@ async function hangs(deps: WatchRunsDeps, run: Run, progressMs: () => Promise<nu
 /** When the run began, or a tenant of it last came to its end. */
 async function lastSignMs(deps: WatchRunsDeps, run: Run): Promise<number> {
   let lastMs = run.startedAtMs ?? run.createdAtMs;
-  for await (const { finishedAtMs } of deps.runLog.tenants(run.runId)) lastMs = Math.max(lastMs, finishedAtMs);
+  for await (const { finishedAtMs } of deps.runs.log.tenants(run.runId)) lastMs = Math.max(lastMs, finishedAtMs);
   return lastMs;
 }
 
 /** When any run last moved: one that is under way, or one that has ended since. */
 async function latestProgressMs(deps: WatchRunsDeps, active: readonly Run[]): Promise<number> {
-  const recent = await deps.runLog.list({ limit: lastEnded });
+  const recent = await deps.runs.log.list({ limit: lastEnded });
   let latestMs = Math.max(0, ...recent.map(({ finishedAtMs }) => finishedAtMs ?? 0));
   for (const run of active) latestMs = Math.max(latestMs, await lastSignMs(deps, run));
   return latestMs;

@@ -132,7 +132,7 @@ describe('secret-expiry-report', () => {
       return (await runLog.find(runId))!;
     };
     const [before, after] = [await put('w1', nowMs), await put('w2', nowMs + 86_400_000)];
-    const { changes, comparedTenants } = await compareRuns({ runLog, results }, secretExpiryReport, before, after);
+    const { changes, comparedTenants } = await compareRuns({ log: runLog, results }, secretExpiryReport, before, after);
     expect([changes, comparedTenants]).toEqual([[], 1]);
   });
 

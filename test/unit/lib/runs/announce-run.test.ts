@@ -46,7 +46,7 @@ function stage() {
     put,
     sent,
     runLog,
-    announce: (window: string) => announceRun({ runLog, notifier }, { runId: `job@${window}` }),
+    announce: (window: string) => announceRun({ runs: { log: runLog }, notifier }, { runId: `job@${window}` }),
   };
 }
 

@@ -9,7 +9,7 @@ async function exported(rows: readonly (readonly object[])[], format: ExportForm
   for (const index of rows.keys()) await attempt(index);
   const run = await runLog.find(runId);
   let text = '';
-  for await (const piece of exportRows({ runLog, results }, run!, job, format)) text += piece;
+  for await (const piece of exportRows({ log: runLog, results }, run!, job, format)) text += piece;
   return text;
 }
 

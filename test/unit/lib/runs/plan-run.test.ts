@@ -38,7 +38,7 @@ async function stage(
   const runId = 'job@w';
   await runLog.create({ runId, job: 'job', window: 'w', startedBy: 'timer', createdAtMs: 0 }, request);
   const clock = new FakeClock();
-  const deps = { clock, log: recordingLogger().log, runLog, results, directory: { snapshot } };
+  const deps = { clock, log: recordingLogger().log, runs: { log: runLog, results }, directory: { snapshot } };
   return { plan: () => planRun(deps, { runId }), runLog, results, listed: () => listed };
 }
 

@@ -67,7 +67,7 @@ describe('a run whose plan is gone', () => {
     results.plan = async () => undefined;
     const run = await runLog.find(runId);
     let text = '';
-    for await (const piece of exportRows({ runLog, results }, run!, undefined, 'jsonl')) text += piece;
+    for await (const piece of exportRows({ log: runLog, results }, run!, undefined, 'jsonl')) text += piece;
     expect(text.match(/Tenant \d/g)).toEqual(['Tenant 0', 'Tenant 0', 'Tenant 2', 'Tenant 2']);
   });
 
@@ -85,7 +85,7 @@ describe('the rows of a run', () => {
     await runLog.recordTenant(runId, record(1, { rows: 3, columns: ['a'] }));
     const run = await runLog.find(runId);
     let text = '';
-    for await (const piece of exportRows({ runLog, results }, run!, undefined, 'jsonl')) text += piece;
+    for await (const piece of exportRows({ log: runLog, results }, run!, undefined, 'jsonl')) text += piece;
     expect(text.trimEnd().split('\n')).toHaveLength(1);
   });
 
@@ -96,7 +96,7 @@ describe('the rows of a run', () => {
       throw new BrokerError('storage_unavailable', 'Away.');
     };
     const run = await runLog.find(runId);
-    const pieces = exportRows({ runLog, results }, run!, undefined, 'jsonl');
+    const pieces = exportRows({ log: runLog, results }, run!, undefined, 'jsonl');
     await expect(pieces.next()).rejects.toMatchObject({ code: 'storage_unavailable' });
   });
 });
@@ -134,7 +134,7 @@ test('a rerun of a run whose request is gone asks for the same tenants without p
   await runLog.change(runId, { status: 'cancelled' });
   runLog.request = async () => undefined;
   const run = await runLog.find(runId);
-  expect(await rerunRequest({ runLog, results }, run!)).toEqual({
+  expect(await rerunRequest({ log: runLog, results }, run!)).toEqual({
     parameters: {},
     tenants: [tenantId(0), tenantId(1)],
   });

@@ -120,7 +120,7 @@ describe('two runs', () => {
       4: [{ id: 1 }],
       5: [{ id: 7 }],
     });
-    expect(await compareRuns({ runLog, results }, job, before, after)).toEqual({
+    expect(await compareRuns({ log: runLog, results }, job, before, after)).toEqual({
       runId: 'job@2',
       comparedWith: 'job@1',
       changes: [
@@ -149,7 +149,7 @@ describe('two runs', () => {
       const found = await runLog.findTenant('job@2', tenantId(number + 1));
       await runLog.recordTenants('job@2', [{ ...found!, name }]);
     }
-    const { changes } = await compareRuns({ runLog, results }, job, before, after);
+    const { changes } = await compareRuns({ log: runLog, results }, job, before, after);
     expect(changes.map(({ name }) => name)).toEqual(['Aardvark', 'Mole', 'Zebra']);
   });
 
@@ -158,7 +158,7 @@ describe('two runs', () => {
     const before = await put('1', 1, { 1: [], 2: [] });
     const many = Array.from({ length: 6_000 }, (_, id) => ({ id }));
     const after = await put('2', 2, { 1: many, 2: many });
-    const { changes, truncated } = await compareRuns({ runLog, results }, job, before, after);
+    const { changes, truncated } = await compareRuns({ log: runLog, results }, job, before, after);
     expect([changes.length, truncated]).toEqual([10_000, true]);
   });
 });
@@ -200,24 +200,24 @@ describe('what is left of a run', () => {
       decided: [],
       attempt: [1, 2, 3, 4].map((number) => ({ tenantId: tenantId(number), name: `${number}` })),
     });
-    expect(await rerunRequest({ runLog, results }, run)).toMatchObject({ tenants: [tenantId(2), tenantId(4)] });
+    expect(await rerunRequest({ log: runLog, results }, run)).toMatchObject({ tenants: [tenantId(2), tenantId(4)] });
   });
 
   test('that failed before it had a plan is all that was asked', async () => {
     const { runLog, results, put } = stage();
     const all = await put('1', 1, {}, { status: 'failed' });
-    expect(await rerunRequest({ runLog, results }, all)).toEqual({ parameters: {} });
+    expect(await rerunRequest({ log: runLog, results }, all)).toEqual({ parameters: {} });
     const chosen = await put('2', 2, {}, { status: 'failed', scope: 'selected' });
-    expect(await rerunRequest({ runLog, results }, chosen)).toEqual({ parameters: {}, tenants: [tenantId(1)] });
+    expect(await rerunRequest({ log: runLog, results }, chosen)).toEqual({ parameters: {}, tenants: [tenantId(1)] });
   });
 
   test('is refused while the run goes on, and when there is nothing', async () => {
     const { runLog, results, put } = stage();
     const going = await put('1', 1, { 1: 'failed' }, { status: 'running' });
-    await expect(rerunRequest({ runLog, results }, going)).rejects.toMatchObject({ code: 'request_invalid' });
+    await expect(rerunRequest({ log: runLog, results }, going)).rejects.toMatchObject({ code: 'request_invalid' });
     const fine = await put('2', 2, { 1: [] });
     const attempt = [{ tenantId: tenantId(1), name: '1' }];
     await results.putPlan('job@2', { job: 'job', parameters: {}, decided: [], attempt });
-    await expect(rerunRequest({ runLog, results }, fine)).rejects.toMatchObject({ code: 'request_invalid' });
+    await expect(rerunRequest({ log: runLog, results }, fine)).rejects.toMatchObject({ code: 'request_invalid' });
   });
 });

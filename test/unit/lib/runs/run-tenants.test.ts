@@ -34,7 +34,7 @@ async function stage(status: RunStatus, records: readonly TenantRun[], planned =
   await runLog.recordTenants(runId, [...(planned ? decided : []), ...records]);
   const run = await runLog.find(runId);
   if (run === undefined) throw new Error('the run was not recorded');
-  return { source: { runLog, results }, run };
+  return { source: { log: runLog, results }, run };
 }
 
 describe('the tenants of a run', () => {

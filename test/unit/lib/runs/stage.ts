@@ -96,10 +96,12 @@ export async function stageRun(
     resources: createResourceRegistry(clouds.public, []),
     graphUrl: clouds.public.endpoints.graph,
     jobs: createJobRegistry([job]),
-    runLog,
-    results,
-    plans: createRunPlans({ results, runLog }),
-    stops: createRunStops({ runLog, clock }),
+    runs: {
+      log: runLog,
+      results,
+      plans: createRunPlans({ results, runLog }),
+      stops: createRunStops({ runLog, clock }),
+    },
     newId: () => `attempt-${begun.length}-${ids++}`,
   };
   const attempt = (index: number, input: Partial<TenantRunInput> = {}): Promise<TenantRunResult> =>

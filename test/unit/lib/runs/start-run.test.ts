@@ -16,7 +16,7 @@ function stage() {
   ]);
   const deps: StartRunDeps = {
     jobs,
-    runLog,
+    runs: { log: runLog },
     orchestrations,
     clock,
     random: () => 0.25,

@@ -124,7 +124,7 @@ describe('attempts that are repeated', () => {
     const run = await runLog.find(runId);
     let text = '';
     if (run !== undefined)
-      for await (const piece of exportRows({ runLog, results }, run, undefined, 'jsonl')) text += piece;
+      for await (const piece of exportRows({ log: runLog, results }, run, undefined, 'jsonl')) text += piece;
     expect(await runLog.findTenant(runId, tenantId(0))).toMatchObject({ rows: 1 });
     expect(text.trim().split('\n')).toHaveLength(1);
     expect(text).toContain('"number":0');
@@ -151,7 +151,8 @@ describe('attempts that are repeated', () => {
   test('by a process that has just started leave alone what an earlier one has done', async () => {
     const { deps, attempt, begun, runLog } = await stageRun(async () => [], 3);
     await attempt(0);
-    const restarted = { ...deps, plans: createRunPlans(deps), stops: createRunStops({ runLog, clock: deps.clock }) };
+    const plans = createRunPlans({ results: deps.runs.results, runLog });
+    const restarted = { ...deps, runs: { ...deps.runs, plans, stops: createRunStops({ runLog, clock: deps.clock }) } };
     const again = (index: number) => runTenant(restarted, { runId, index, round: 1, last: false });
     expect(await again(0)).toEqual({ outcome: 'succeeded' });
     expect(await again(1)).toEqual({ outcome: 'succeeded' });
@@ -313,7 +314,9 @@ describe('finishing', () => {
     expect(await finishRun(deps, { runId: other, stoppedBy })).toMatchObject({ status: 'cancelled' });
     expect((await runLog.find(other))?.stoppedBy).toBeUndefined();
     const send = async () => Promise.reject(new Error('nothing to tell'));
-    expect(await announceRun({ runLog, notifier: { send } }, { runId: other })).toEqual({ announced: false });
+    expect(await announceRun({ runs: { log: runLog }, notifier: { send } }, { runId: other })).toEqual({
+      announced: false,
+    });
   });
 
   test('twice gives the same answer, and the first end stays', async () => {
