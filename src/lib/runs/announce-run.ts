@@ -11,17 +11,17 @@ export interface AnnounceRunDeps {
 }
 
 /**
- * Tells people about a run that has ended, when there is something to tell: it failed, or more tenants failed than the
- * last time. The activity `announce-run`: throws, so that the platform repeats it.
- * @returns whether there was.
- * @throws BrokerError when the message was not taken, or storage_unavailable.
+ * Sends a notice about a finished run if the run failed, or if more tenants failed than in the previous run.
+ * Implements the activity `announce-run`; a throw makes the platform retry it.
+ * @returns whether a notice was sent.
+ * @throws BrokerError when the notifier rejects the message, or storage_unavailable.
  */
 export async function announceRun(
   deps: AnnounceRunDeps,
   input: { readonly runId: RunId },
 ): Promise<{ announced: boolean }> {
   const run = await deps.runs.log.find(input.runId);
-  const notice = run && (run.status === 'failed' ? failedNotice(run) : await risenNotice(deps, run));
+  const notice = run && (run.status === 'failed' ? failedNotice(run) : await moreFailuresNotice(deps, run));
   if (notice === undefined) return { announced: false };
   await deps.notifier.send(notice);
   return { announced: true };
@@ -38,21 +38,21 @@ function failedNotice(run: Run): Notice {
   };
 }
 
-async function risenNotice(deps: AnnounceRunDeps, run: Run): Promise<Notice | undefined> {
-  // A run over chosen tenants, or one that was cut short, says nothing about the rest.
+async function moreFailuresNotice(deps: AnnounceRunDeps, run: Run): Promise<Notice | undefined> {
+  // Only complete runs over all tenants are comparable.
   if (run.status !== 'completed' || run.scope !== 'all') return undefined;
   const before = await previousRun(deps.runs.log, run);
   if (before === undefined || run.tenants.failed <= before.tenants.failed) return undefined;
   const known = new Set<string>();
   for await (const { tenantId } of deps.runs.log.tenants(before.runId, 'failed')) known.add(tenantId);
-  const fresh: TenantRun[] = [];
+  const newlyFailed: TenantRun[] = [];
   for await (const tenant of deps.runs.log.tenants(run.runId, 'failed'))
-    if (!known.has(tenant.tenantId)) fresh.push(tenant);
-  const reasons = Map.groupBy(fresh, ({ code = 'internal' }) => code);
+    if (!known.has(tenant.tenantId)) newlyFailed.push(tenant);
+  const reasons = Map.groupBy(newlyFailed, ({ code = 'internal' }) => code);
   return {
     severity: 'warning',
-    title: `${run.job}: ${run.tenants.failed} tenants failed, ${before.tenants.failed} the time before`,
-    text: 'These tenants failed now and did not before; the run shows what to do for each.',
+    title: `${run.job}: ${run.tenants.failed} tenants failed, ${before.tenants.failed} in the previous run`,
+    text: 'These tenants failed in this run but not in the previous one. The run shows the next step for each.',
     facts: [
       ...factsOf(run),
       ...[...reasons].map(([code, tenants]) => ({ name: errorTable[code].title, value: namesOf(tenants) })),
@@ -65,9 +65,9 @@ const factsOf = (run: Run): Notice['facts'] => [
   { name: 'Tenants', value: `${run.tenants.total}, ${run.tenants.succeeded} succeeded, ${run.tenants.failed} failed` },
 ];
 
-const mostNames = 10;
+const maxNames = 10;
 
 function namesOf(tenants: readonly TenantRun[]): string {
-  const names = tenants.slice(0, mostNames).map(({ name }) => name);
-  return names.join(', ') + (tenants.length > mostNames ? ` and ${tenants.length - mostNames} more` : '');
+  const names = tenants.slice(0, maxNames).map(({ name }) => name);
+  return names.join(', ') + (tenants.length > maxNames ? ` and ${tenants.length - maxNames} more` : '');
 }

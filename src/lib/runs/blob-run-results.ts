@@ -7,11 +7,11 @@ import { isStorageConflict, isStorageMissing, once, storageCall, storageItems } 
 
 export const resultsContainer = 'results';
 
-/** Plans and rows as blobs below the run's own folder: `{runId}/plan.json`, `{runId}/rows/{tenantId}.{attempt}.jsonl`. */
+/** Stores plans and rows as blobs: `{runId}/plan.json` and `{runId}/rows/{tenantId}.{attempt}.jsonl`. */
 export class BlobRunResults implements RunResults {
   readonly #container: () => Promise<ContainerClient>;
 
-  /** @param container gives the client of a container by name; the container is made when it is first used. */
+  /** @param container returns the client for a container name. The container is created on first use. */
   constructor(container: (name: string) => Promise<ContainerClient>) {
     this.#container = once(async () => {
       const client = await container(resultsContainer);

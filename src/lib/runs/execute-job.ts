@@ -20,8 +20,8 @@ export interface ExecuteDeps extends ExchangeDeps {
 }
 
 /**
- * Runs a job for one tenant: gives it its context, ends it when its time is up, checks its rows.
- * @throws BrokerError what the job threw, `job_failed` for anything else that it threw or returned, `job_timed_out`.
+ * Runs a job for one tenant with a time limit and validates the rows it returns.
+ * @throws BrokerError the job's own BrokerError, `job_failed` for any other throw or invalid rows, or `job_timed_out`.
  */
 export async function executeJob(
   deps: ExecuteDeps,
@@ -34,15 +34,15 @@ export async function executeJob(
   const handedOut: Secret[] = [];
   const timedOut = deps.clock.sleep(job.timeoutSeconds * 1000, finished.signal).then(
     () => {
-      const error = new BrokerError('job_timed_out', `The job was given up after ${job.timeoutSeconds} s.`);
+      const error = new BrokerError('job_timed_out', `The job exceeded its time limit of ${job.timeoutSeconds} s.`);
       deadline.abort(error);
       throw error;
     },
-    () => undefined, // The job was faster.
+    () => undefined, // The job finished first.
   );
   try {
     const context = jobContext(deps, job, tenant, parameters, deadline.signal, handedOut);
-    // A job that ignores its signal is left behind: it must not keep the run.
+    // A job that ignores its abort signal must not delay the run, so its result is abandoned.
     const returned = await Promise.race([callJob(job, context, handedOut), timedOut]);
     return checkColumns(job, writeRows(returned, handedOut));
   } finally {
@@ -56,17 +56,17 @@ async function callJob(job: Job, context: JobContext, handedOut: readonly Secret
   } catch (thrown) {
     if (thrown instanceof BrokerError) throw withoutSecrets(thrown, handedOut);
     if (context.signal.aborted) throw context.signal.reason;
-    // The text of the throw stays in the log: it may quote anything.
-    throw new BrokerError('job_failed', 'The job threw an error; its text is in the log.', { cause: thrown });
+    // The error text may quote a token, so only the log gets it.
+    throw new BrokerError('job_failed', 'The job threw an error. The log contains its text.', { cause: thrown });
   }
 }
 
-/** What a job says of its failure is read by people who may not hold tokens. */
+/** Removes tokens from a job's error: people who read run records may not be allowed to hold tokens. */
 function withoutSecrets(error: BrokerError, handedOut: readonly Secret[]): BrokerError {
   if (!handedOut.flatMap(secretForms).some((form) => error.detail.includes(form))) return error;
   const { code, scope, retryAfterSeconds, logFields } = error;
-  const detail = 'The text of the failure quoted a token and was left out.';
-  // Without the cause: its text goes into the log, and quotes the same.
+  const detail = 'The error text contained a token and was removed.';
+  // The cause is dropped because its text would be logged and contains the same token.
   return new BrokerError(code, detail, { scope, retryAfterSeconds, logFields });
 }
 
@@ -83,7 +83,7 @@ function jobContext(
     if (!job.resources.includes(alias)) {
       throw new BrokerError(
         'job_failed',
-        `The job asks for the resource "${alias.slice(0, 40)}", which its definition does not list.`,
+        `The job requested the resource "${alias.slice(0, 40)}", which its definition does not list.`,
       );
     }
     const { secret } = await deps.tokens.getToken(
@@ -112,12 +112,12 @@ function jobContext(
   };
 }
 
-/** A job that names its columns keeps to them. @throws BrokerError job_failed. */
+/** Rejects rows with columns that the job's definition does not list. @throws BrokerError job_failed. */
 function checkColumns(job: Job, rows: WrittenRows): WrittenRows {
-  const stranger = job.columns && rows.columns.find((name) => !job.columns?.some((column) => column.name === name));
-  if (stranger === undefined) return rows;
+  const unlisted = job.columns && rows.columns.find((name) => !job.columns?.some((column) => column.name === name));
+  if (unlisted === undefined) return rows;
   throw new BrokerError(
     'job_failed',
-    `The job returned a column that its definition does not list: "${stranger.slice(0, 60)}".`,
+    `The job returned a column that its definition does not list: "${unlisted.slice(0, 60)}".`,
   );
 }

@@ -15,12 +15,12 @@ export const exportContentTypes: Readonly<Record<ExportFormat, string>> = {
 
 export type ExportSource = Pick<Runs, 'log' | 'results'>;
 
-/** How many tenants' rows are fetched ahead: hides the storage's latency without holding a whole result in memory. */
-const ahead = 8;
+/** Tenants whose rows are fetched in advance: hides storage latency without holding the whole result in memory. */
+const prefetchedTenants = 8;
 
 /**
- * The rows of a run as text, piece by piece: each row with its tenant in front, tenants in the order of the plan.
- * @param job gives the columns' order where it is still part of the app.
+ * Yields the rows of a run as text. Each row starts with its tenant's columns; tenants keep the order of the plan.
+ * @param job defines the column order. Undefined if the job is no longer part of the app.
  */
 export async function* exportRows(
   runs: ExportSource,
@@ -89,21 +89,21 @@ async function* fetchAhead<T, R>(
     const item = items[index];
     if (item === undefined) return;
     const result = fetch(item);
-    // A failure is met when its turn comes; until then nobody looks.
+    // The loop below awaits the promise later; until then the rejection must not count as unhandled.
     result.catch(() => undefined);
     fetching.push(result);
   };
-  for (let index = 0; index < ahead; index += 1) start(index);
+  for (let index = 0; index < prefetchedTenants; index += 1) start(index);
   for (let index = 0; index < items.length; index += 1) {
     const next = await fetching.shift();
     if (next !== undefined) yield next;
-    start(index + ahead);
+    start(index + prefetchedTenants);
   }
 }
 
 /**
- * RFC 4180, and a guard: a cell that a spreadsheet would run as a formula gets an apostrophe in front (OWASP "CSV
- * injection"). Customers choose the names that end up here. Numbers are left alone, negative ones too.
+ * Formats a CSV cell (RFC 4180). A text that a spreadsheet would evaluate as a formula gets a leading apostrophe (OWASP
+ * "CSV injection"), because customers choose some of these texts. Numbers stay unchanged, including negative ones.
  */
 export function csvCell(value: RowValue): string {
   if (value === null) return '';

@@ -1,8 +1,8 @@
 /**
- * The orchestrations. Replayed from their history at every step, possibly by a later build: so no clock, no chance,
- * no settings, no I/O, only what comes in the input and from activities. A change in the order or number of their
- * `yield`s needs a new version (host.json `defaultVersion`) and a branch on `df.version`; test/replay holds recorded
- * histories of each version against today's code.
+ * The orchestrations. The platform replays them from their history at every step, possibly with a later build.
+ * So they use no clock, randomness, settings or I/O: only their input and the results of activities.
+ * A change in the order or number of `yield`s needs a new version (host.json `defaultVersion`) and a branch on
+ * `df.version`. test/replay runs recorded histories of each version against the current code.
  */
 import { type OrchestrationContext, RetryOptions, type Task } from 'durable-functions';
 import * as z from 'zod';
@@ -19,19 +19,19 @@ export const listTenantsName = 'list-tenants';
 export const tenantRunName = 'tenant-run';
 export const finishRunName = 'finish-run';
 export const announceRunName = 'announce-run';
-/** External event that wakes a run which waits for its next round. */
+/** External event that wakes a run that is waiting for its next round. */
 export const cancelEventName = 'cancel';
 
-/** Input of `fan-out`: everything that steers it, so that a changed setting cannot derail a run under way. */
+/** Input of `fan-out`. It holds all parameters, so that a new deployment cannot change a running orchestration. */
 const fanOutInputSchema = z.object({
   runId: z.string(),
-  /** Tenants per sub-orchestration: keeps each history short, since every step replays the whole of it. */
+  /** Tenants per sub-orchestration. Short histories matter because every step replays the whole history. */
   batchSize: z.number(),
-  /** How often the run comes to a tenant that fails transiently, the first time included. */
+  /** Maximum attempts for a tenant that fails transiently, including the first. */
   rounds: z.number(),
-  /** Wait before the second round; doubles with each further one. */
+  /** Delay before the second round; it doubles for each further round. */
   retryDelaySeconds: z.number(),
-  /** Number in [0, 1) that stretches the waits, so that runs started together do not retry together. */
+  /** Number in [0, 1) that lengthens the delays, so that runs that started together do not retry together. */
   jitter: z.number(),
 });
 export type FanOutInput = z.infer<typeof fanOutInputSchema>;
@@ -46,28 +46,28 @@ const batchInputSchema = z.object({
 type BatchInput = z.infer<typeof batchInputSchema>;
 
 const batchResultSchema = z.object({
-  /** Places in the plan that are to be tried again. */
+  /** Indexes of the tenants to retry. */
   retry: z.array(z.number()),
   retryAfterSeconds: z.number(),
-  /** Why tenants of the batch were not attempted. */
+  /** Why the batch did not attempt some tenants. */
   stopCode: errorCodeSchema.optional(),
-  /** Why tenants of the batch have no record. */
+  /** Why some attempted tenants have no record. */
   lostBy: errorCodeSchema.optional(),
 });
 type BatchResult = z.infer<typeof batchResultSchema>;
 
-/** For activities that the platform itself failed: a lost worker, a time limit of the host. */
-const afterPlatformFailure = (): RetryOptions => new RetryOptions(5_000, 4);
+/** Retries activities that failed because of the platform: a lost worker or the host's time limit. */
+const platformRetry = (): RetryOptions => new RetryOptions(5_000, 4);
 
-/** The record of a run is worth ten minutes of patience: 5 s, 10 s, … 320 s. */
-const whileStorageIsAway = (): RetryOptions => {
+/** Retries storage failures for about ten minutes: 5 s, 10 s, … 320 s. */
+const storageRetry = (): RetryOptions => {
   const options = new RetryOptions(5_000, 8);
   options.backoffCoefficient = 2;
   return options;
 };
 
-/** Chats are down for minutes at times: five tries within an hour. */
-const whileNobodyListens = (): RetryOptions => {
+/** Retries notices five times within an hour, because chat services are sometimes down for minutes. */
+const noticeRetry = (): RetryOptions => {
   const options = new RetryOptions(60_000, 5);
   options.backoffCoefficient = 3;
   return options;
@@ -75,12 +75,12 @@ const whileNobodyListens = (): RetryOptions => {
 
 type Yields<T> = Generator<Task, T, unknown>;
 
-/** The result of a task, checked: what comes back has been text in between, and may come from another build. */
+/** Yields a task and validates its result, which was serialized and may come from another build. */
 function* checked<T>(task: Task, schema: z.ZodType<T>): Yields<T> {
   return schema.parse(yield task);
 }
 
-/** One run over all its tenants: plan, rounds of batches, finish. */
+/** Orchestrates one run: plan, rounds of batches, finish, announce. */
 export function* fanOut(context: OrchestrationContext): Yields<FinishRunResult> {
   const { df } = context;
   const input = fanOutInputSchema.parse(df.getInput<unknown>());
@@ -92,27 +92,27 @@ export function* fanOut(context: OrchestrationContext): Yields<FinishRunResult> 
   df.setCustomStatus({ phase: 'finishing' });
   const finish: FinishRunInput = { runId: input.runId, ...end };
   const finished = yield* checked(
-    df.callActivityWithRetry(finishRunName, whileStorageIsAway(), finish),
+    df.callActivityWithRetry(finishRunName, storageRetry(), finish),
     finishRunResultSchema,
   );
   try {
-    yield df.callActivityWithRetry(announceRunName, whileNobodyListens(), { runId: input.runId });
+    yield df.callActivityWithRetry(announceRunName, noticeRetry(), { runId: input.runId });
   } catch {
-    // The activity has said so in the log each time; a run is none the worse for it.
+    // The activity logged each failure. A missing notice does not fail the run.
   }
   return finished;
 }
 
 function* planned(context: OrchestrationContext, input: FanOutInput): Yields<PlanRunResult> {
   for (let round = 1; ; round += 1) {
-    const listing = context.df.callActivityWithRetry(listTenantsName, afterPlatformFailure(), { runId: input.runId });
+    const listing = context.df.callActivityWithRetry(listTenantsName, platformRetry(), { runId: input.runId });
     const plan = yield* checked(listing, planRunResultSchema);
     if (plan.ok || !plan.transient || round >= input.rounds) return plan;
-    if (yield* cancelledWhileWaiting(context, waitSeconds(input, round, plan.retryAfterSeconds ?? 0))) return plan;
+    if (yield* cancelledWhileWaiting(context, delaySeconds(input, round, plan.retryAfterSeconds ?? 0))) return plan;
   }
 }
 
-/** What the orchestration has to say about the end of the run. */
+/** The part of the `finish-run` input that the rounds determine. */
 type RunEnd = Omit<FinishRunInput, 'runId'>;
 
 function* allRounds(context: OrchestrationContext, input: FanOutInput, attempt: number): Yields<RunEnd> {
@@ -130,7 +130,7 @@ function* allRounds(context: OrchestrationContext, input: FanOutInput, attempt: 
     }
     context.df.setCustomStatus({ phase: 'waiting', round, tenants: open.length });
     const demanded = Math.max(...results.map(({ retryAfterSeconds }) => retryAfterSeconds));
-    if (yield* cancelledWhileWaiting(context, waitSeconds(input, round, demanded))) return {};
+    if (yield* cancelledWhileWaiting(context, delaySeconds(input, round, demanded))) return {};
   }
   return {};
 }
@@ -154,12 +154,12 @@ function* oneRound(
   return yield* checked(context.df.Task.all(batches), z.array(batchResultSchema));
 }
 
-/** One batch: an activity per tenant, all at once; how many really run at a time is the host's and the limiters' business. */
+/** Orchestrates one batch: schedules one activity per tenant. The host and the limiters decide how many run at a time. */
 export function* fanOutBatch(context: OrchestrationContext): Yields<BatchResult> {
   const { runId, indexes, round, last } = batchInputSchema.parse(context.df.getInput<unknown>());
   const tasks = indexes.map((index) => {
     const input: TenantRunInput = { runId, index, round, last };
-    return context.df.callActivityWithRetry(tenantRunName, afterPlatformFailure(), input);
+    return context.df.callActivityWithRetry(tenantRunName, platformRetry(), input);
   });
   try {
     const results = yield* checked(context.df.Task.all(tasks), z.array(tenantRunResultSchema));
@@ -174,13 +174,13 @@ export function* fanOutBatch(context: OrchestrationContext): Yields<BatchResult>
       ...(lostBy === undefined ? {} : { lostBy }),
     };
   } catch {
-    // An activity never throws, so the platform has failed one four times. What the others did is on record, and the
-    // next round asks the record first: to name all of them costs a look each.
+    // Activities never throw, so the platform failed one of them four times. The other tenants' results are recorded.
+    // Retrying the whole batch costs one lookup for each of those, because the next round checks the record first.
     return { retry: indexes, retryAfterSeconds: 0 };
   }
 }
 
-function waitSeconds(input: FanOutInput, round: number, demandedSeconds: number): number {
+function delaySeconds(input: FanOutInput, round: number, demandedSeconds: number): number {
   const backOff = input.retryDelaySeconds * 2 ** (round - 1) * (1 + input.jitter / 2);
   return Math.min(longestRetryAfterSeconds, Math.max(backOff, demandedSeconds));
 }
@@ -190,7 +190,7 @@ function* cancelledWhileWaiting(context: OrchestrationContext, seconds: number):
   const cancelled = context.df.waitForExternalEvent(cancelEventName);
   const first = yield context.df.Task.any([timer, cancelled]);
   if (first !== cancelled) return false;
-  // A timer left running would keep the instance alive.
+  // A pending timer would keep the instance running.
   timer.cancel();
   return true;
 }

@@ -15,9 +15,9 @@ import type { Runs } from './runs.ts';
 
 export interface FinishRunInput {
   readonly runId: RunId;
-  /** Why the orchestration itself gave up, where it did. */
+  /** Why the orchestration stopped early, if it did. */
   readonly stoppedBy?: RunStop | undefined;
-  /** Why tenants of the last round have no record, where an activity knew. */
+  /** Why tenants of the last round have no record, if an activity reported it. */
   readonly lostBy?: ErrorCode | undefined;
 }
 
@@ -34,18 +34,18 @@ export interface FinishRunResult {
 }
 
 /**
- * Closes the record: no tenant is left open, the counts become final. Repeating it changes nothing, also when the first
- * time died half-way.
- * @throws BrokerError storage_unavailable; the orchestration repeats it.
+ * Closes the run's record: every tenant gets a final result and the counts become final. Idempotent, even after a
+ * first call that stopped half-way.
+ * @throws BrokerError storage_unavailable; the orchestration retries the activity.
  */
 export async function finishRun(deps: FinishRunDeps, input: FinishRunInput): Promise<FinishRunResult> {
   const { runId } = input;
   const run = await deps.runs.log.find(runId);
-  if (run === undefined) throw new BrokerError('run_not_found', `The record of the run ${runId} is gone.`);
+  if (run === undefined) throw new BrokerError('run_not_found', `The record of the run ${runId} no longer exists.`);
   if (isEnded(run.status)) return { status: run.status, tenants: run.tenants };
   const open = await openTenants(deps, run);
   const { status, stoppedBy } = endOf(run, input.stoppedBy, open);
-  // On record before any tenant is closed: a repetition that finds none open must come to the same end.
+  // Record the reason before closing tenants: a repeated call that finds no open tenants must reach the same status.
   if (stoppedBy !== undefined && run.stoppedBy === undefined) await deps.runs.log.change(runId, { stoppedBy });
   for (const record of closed(open, status, input.lostBy ?? 'internal', deps.clock.nowMs()))
     await deps.runs.log.recordTenant(runId, record);
@@ -64,12 +64,12 @@ export async function finishRun(deps: FinishRunDeps, input: FinishRunInput): Pro
   return { status, tenants };
 }
 
-/** Tenants of the run without a final result. */
+/** Tenants of the run that have no final result. */
 interface OpenTenants {
   readonly retrying: readonly TenantRun[];
-  /** Planned, and without any record. */
+  /** Planned tenants without any record. */
   readonly missing: readonly PlannedTenant[];
-  /** Closed by a cancellation, in an earlier attempt to finish. */
+  /** Number of tenants that an earlier call already closed as cancelled. */
   readonly cancelled: number;
   readonly lastRound: number;
 }
@@ -89,7 +89,7 @@ async function openTenants(deps: FinishRunDeps, run: Run): Promise<OpenTenants> 
   return { retrying, missing: planned.filter(({ tenantId }) => !recorded.has(tenantId)), cancelled, lastRound };
 }
 
-/** How the run ends. What came after the last tenant was done has neither stopped nor cancelled anything. */
+/** Determines the final status. A stop or cancellation after the last tenant finished has no effect. */
 function endOf(
   run: Run,
   stoppedBy: RunStop | undefined,
@@ -103,9 +103,9 @@ function endOf(
 }
 
 /**
- * The last records of open tenants. What waited to be tried again has failed. A tenant that has no record although
- * nothing kept the run from it has failed, too: a completed run owes each tenant a result. In a run that was stopped or
- * cancelled it was not attempted.
+ * Returns the final records of open tenants. A tenant that waited for a retry has failed. A tenant without a record has
+ * failed if the run completed, because a completed run has a result for every tenant. In a stopped or cancelled run it
+ * was not attempted and gets no record.
  */
 function closed(open: OpenTenants, status: RunStatus, lostBy: ErrorCode, nowMs: number): TenantRun[] {
   const waiting = open.retrying.map((tenant): TenantRun => {
@@ -113,7 +113,7 @@ function closed(open: OpenTenants, status: RunStatus, lostBy: ErrorCode, nowMs: 
       status === 'cancelled'
         ? {
             code: 'run_cancelled',
-            detail: `Cancelled before it was tried again; the last attempt: ${errorTable[tenant.code ?? 'internal'].title}.`,
+            detail: `The run was cancelled before the next attempt. Last failure: ${errorTable[tenant.code ?? 'internal'].title}.`,
           }
         : {};
     const { round } = tenant;
@@ -128,8 +128,8 @@ function closed(open: OpenTenants, status: RunStatus, lostBy: ErrorCode, nowMs: 
         name,
         outcome: 'failed',
         code: lostBy,
-        detail: 'It was visited, but its result could not be recorded; the log says why.',
-        // Above all rounds, so that no straggler writes over it.
+        detail: 'The tenant was attempted, but its result could not be recorded. The log contains the cause.',
+        // A round above all others, so that a late activity cannot overwrite this record.
         round: open.lastRound + 1,
         attempts: open.lastRound,
         rows: 0,

@@ -6,72 +6,72 @@ import type { Secret } from '../model/secret.ts';
 import type { Row } from './row.ts';
 import { parseSchedule, type Schedule } from './schedule.ts';
 
-/** The tenant that a job is run for. */
+/** The tenant that a job runs for. */
 export interface JobTenant {
   readonly tenantId: TenantId;
   readonly name: string;
   readonly defaultDomain?: DomainName;
 }
 
-/** What a job gets for one tenant. */
+/** The context that a job receives for one tenant. */
 export interface JobContext {
   readonly tenant: JobTenant;
-  /** Microsoft Graph in this tenant; asks for its token when it is first used. Needs `graph` among the resources. */
+  /** Microsoft Graph in this tenant. Requests its token on first use. Requires `graph` in the job's resources. */
   readonly graph: GraphClient;
   /**
-   * A token for one of the job's resources, e.g. for an API that has no client here. Never put it into a row.
-   * @throws BrokerError with the reason why there is none.
+   * Returns a token for one of the job's resources, for APIs that have no client here. Never put it into a row.
+   * @throws BrokerError with the reason why no token is issued.
    */
   readonly token: (resource: string, options?: { readonly grant?: Grant }) => Promise<Secret>;
   readonly log: Logger;
-  /** Aborted when the time is up; pass it on to whatever waits. */
+  /** Aborted when the time limit is reached. Pass it to everything that waits. */
   readonly signal: AbortSignal;
-  /** As given when the run was started; unchecked. */
+  /** The parameters given when the run was started, not validated. */
   readonly parameters: Readonly<Record<string, unknown>>;
   readonly nowMs: number;
 }
 
-/** A column of the result: documents it, and keeps its place in exports. */
+/** A column of the result. Documents the column and fixes its position in exports. */
 export interface Column {
   readonly name: string;
   readonly title: string;
   readonly type: 'text' | 'number' | 'boolean' | 'date';
-  /** False: follows from other columns and the day, like days left; two rows that differ in it alone are alike. */
+  /** False for values that follow from other columns and the date, such as days left: comparisons ignore them. */
   readonly compare?: false;
 }
 
-/** What one writes to add a job. */
+/** The definition of a job, as its author writes it. */
 export interface JobDefinition {
-  /** Lower case letters, digits and hyphens, 1 to 40; it is part of addresses and stored names. */
+  /** 1 to 40 lower case letters, digits and hyphens. Part of URLs and stored names. */
   readonly name: string;
   readonly title: string;
   readonly description?: string;
-  /** NCRONTAB, six fields, UTC; absent: the job runs only when asked. At most once a minute. */
+  /** NCRONTAB with six fields, in UTC, at most once a minute. Absent: the job runs only on request. */
   readonly schedule?: string;
-  /** Aliases of the resources whose tokens the job may get. */
+  /** Aliases of the resources that the job may request tokens for. */
   readonly resources: readonly string[];
-  /** Permissions that it needs, as an administrator consents to them: for the documentation. */
+  /** Permissions the job needs, by the names an administrator consents to. For documentation. */
   readonly permissions?: readonly string[];
-  /** Which of the broker's applications redeems; `default` if absent. */
+  /** The broker application whose credential is used; `default` if absent. */
   readonly application?: string;
-  /** Time for one tenant, 1 to 3,600 seconds, all waits for throttling included. */
+  /** Time limit per tenant, 1 to 3,600 seconds, including waits for throttling. */
   readonly timeoutSeconds: number;
-  /** The result's columns; a row may leave some out, but have no others. Absent: any flat rows. */
+  /** Columns of the result. A row may omit columns but must not have others. Absent: any flat rows. */
   readonly columns?: readonly Column[];
-  /** Columns that tell which row is which, for comparing two runs; absent: a row can only come and go. */
+  /** Columns that identify a row when two runs are compared. Absent: rows are only added or removed, never changed. */
   readonly key?: readonly string[];
-  /** The work for one tenant. A BrokerError keeps its code in the run's record; any other throw becomes `job_failed`. */
+  /** Does the work for one tenant. A thrown BrokerError keeps its code; any other error is recorded as `job_failed`. */
   run(context: JobContext): Promise<readonly Row[] | undefined>;
 }
 
-/** A checked job. */
+/** A validated job. */
 export interface Job extends Omit<JobDefinition, 'schedule' | 'application'> {
   readonly application: string;
   readonly schedule: Schedule | undefined;
 }
 
 /**
- * Checks a definition. A wrong one is a mistake in the code, found by the first test that imports it.
+ * Validates a definition. Throws at import, so that the first test that imports the job finds a mistake.
  * @throws TypeError that names the field and the rule.
  */
 export function defineJob(definition: JobDefinition): Job {
@@ -83,11 +83,11 @@ export function defineJob(definition: JobDefinition): Job {
   if (title.trim() === '') wrong('title must not be empty');
   if (!Number.isInteger(timeoutSeconds) || timeoutSeconds < 1 || timeoutSeconds > 3600)
     wrong('timeoutSeconds must be a whole number from 1 to 3600');
-  if (new Set(resources).size !== resources.length) wrong('resources names one twice');
+  if (new Set(resources).size !== resources.length) wrong('resources lists a resource twice');
   if (columns !== undefined && new Set(columns.map((column) => column.name)).size !== columns.length)
-    wrong('columns names one twice');
-  const stranger = columns && definition.key?.find((name) => !columns.some((column) => column.name === name));
-  if (stranger !== undefined || definition.key?.length === 0) wrong('key must name columns');
+    wrong('columns lists a column twice');
+  const unlisted = columns && definition.key?.find((name) => !columns.some((column) => column.name === name));
+  if (unlisted !== undefined || definition.key?.length === 0) wrong('key must name columns');
   if (definition.key?.some((name) => uncompared(definition).has(name)))
     wrong('key names a column that is not compared');
   try {
@@ -101,7 +101,7 @@ export function defineJob(definition: JobDefinition): Job {
   }
 }
 
-/** Names of the columns that tell no two rows apart. */
+/** Names of the columns that comparisons ignore. */
 export const uncompared = ({ columns = [] }: Pick<JobDefinition, 'columns'>): ReadonlySet<string> =>
   new Set(columns.flatMap(({ name, compare }) => (compare === false ? name : [])));
 
@@ -111,12 +111,12 @@ export interface JobRegistry {
   list(): readonly Job[];
 }
 
-/** @throws TypeError when two jobs have one name. */
+/** @throws TypeError when two jobs have the same name. */
 export function createJobRegistry(jobs: readonly Job[]): JobRegistry {
   const byName = new Map(jobs.map((job) => [job.name, job]));
   if (byName.size !== jobs.length) {
-    const twice = jobs.find((job, index) => jobs.findIndex(({ name }) => name === job.name) !== index);
-    throw new TypeError(`two jobs have the name "${twice?.name}"`);
+    const duplicate = jobs.find((job, index) => jobs.findIndex(({ name }) => name === job.name) !== index);
+    throw new TypeError(`two jobs have the name "${duplicate?.name}"`);
   }
   return { find: (name) => byName.get(name), list: () => jobs };
 }

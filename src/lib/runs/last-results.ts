@@ -5,7 +5,7 @@ import { SingleFlight } from '../runtime/single-flight.ts';
 import type { TenantOutcome } from './run.ts';
 import type { RunLog } from './run-log.ts';
 
-/** What a job found in a tenant when it was there last. */
+/** The latest result of a job in a tenant. */
 export interface LastResult {
   readonly job: string;
   readonly runId: string;
@@ -17,26 +17,26 @@ export interface LastResult {
 export type LastResults = ReadonlyMap<TenantId, readonly LastResult[]>;
 
 export interface LastResultsReader {
-  /** By tenant; each job at most once, in the order given. @throws BrokerError storage_unavailable */
+  /** Latest results by tenant, each job at most once, in the given order. @throws BrokerError storage_unavailable */
   read(jobs: readonly string[]): Promise<LastResults>;
 }
 
-/** Runs over a few tenants say nothing of the rest: so many of the newest are looked at before the last one over all. */
+/** Newest runs to read besides the last run over all tenants: runs over selected tenants cover only some tenants. */
 const newestRuns = 20;
-/** A page of 5,000 tenants reads 20,000 records: a dashboard that is open all day shall not do so every few seconds. */
-const keptMs = 15_000;
+/** Cache time. For 5,000 tenants a read loads 20,000 records, and an open dashboard polls every few seconds. */
+const cachedMs = 15_000;
 
 export function createLastResults(deps: { readonly runLog: RunLog; readonly clock: Clock }): LastResultsReader {
   const flight = new SingleFlight<LastResults>();
-  const kept = new Map<string, { readonly results: LastResults; readonly untilMs: number }>();
+  const cache = new Map<string, { readonly results: LastResults; readonly untilMs: number }>();
   return {
     read: async (jobs) => {
       const key = jobs.join(',');
-      const known = kept.get(key);
+      const known = cache.get(key);
       if (known !== undefined && deps.clock.nowMs() < known.untilMs) return known.results;
       return flight.run(key, async () => {
         const results = await readAll(deps.runLog, jobs);
-        kept.set(key, { results, untilMs: deps.clock.nowMs() + keptMs });
+        cache.set(key, { results, untilMs: deps.clock.nowMs() + cachedMs });
         return results;
       });
     },
@@ -61,7 +61,7 @@ async function readJob(runLog: RunLog, job: string): Promise<ReadonlyMap<TenantI
   const newest = runs.slice(0, full < 0 ? newestRuns : Math.min(full, newestRuns));
   for (const { runId } of [...newest, ...runs.slice(full, full + 1)]) {
     for await (const { tenantId, outcome, code, finishedAtMs } of runLog.tenants(runId)) {
-      // Newest run first; a tenant that is to be tried again has no result in this run yet.
+      // Runs are ordered newest first. A tenant that waits for a retry has no result in this run yet.
       if (outcome === 'retrying' || found.has(tenantId)) continue;
       const finishedAt = isoTime(finishedAtMs);
       found.set(tenantId, { job, runId, outcome, ...(code === undefined ? {} : { code }), finishedAt });

@@ -1,14 +1,14 @@
-/** `ended`: completed, failed or terminated. `unknown`: the platform has no such instance (any more). */
+/** `ended`: completed, failed or terminated. `unknown`: the platform has no such instance. */
 export type InstanceState = 'active' | 'ended' | 'unknown';
 
-/** What this program needs of the durable platform. */
+/** Port to the durable platform. */
 export interface Orchestrations {
   start(name: string, instanceId: string, input: unknown): Promise<void>;
   state(instanceId: string): Promise<InstanceState>;
-  /** Raises an external event; to an instance that has ended or is unknown, nothing happens. */
+  /** Raises an external event. Does nothing if the instance has ended or is unknown. */
   raise(instanceId: string, event: string): Promise<void>;
-  /** Ends an instance; one that has ended or is unknown stays as it is. */
+  /** Terminates an instance. Does nothing if the instance has ended or is unknown. */
   terminate(instanceId: string, reason: string): Promise<void>;
-  /** Deletes the histories of instances that have ended. @returns how many. */
+  /** Deletes the histories of ended instances created before this time. @returns how many were deleted. */
   purge(createdBeforeMs: number): Promise<number>;
 }

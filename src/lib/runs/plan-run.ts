@@ -15,7 +15,7 @@ export interface PlanRunDeps {
   readonly runs: Pick<Runs, 'log' | 'results'>;
 }
 
-/** Output of the activity `list-tenants`: how many tenants are to be attempted, or why there is no list. */
+/** Output of the activity `list-tenants`: the number of tenants to attempt, or why the list is unavailable. */
 export type PlanRunResult =
   | { readonly ok: true; readonly attempt: number; readonly total: number }
   | {
@@ -27,14 +27,14 @@ export type PlanRunResult =
     };
 
 /**
- * Fixes what the run will do: which tenants, in which order. Tenants out of reach get their record now, without a
- * call to Entra; excluded ones count as skipped. Repeating it finds the plan of the first time. Never throws.
+ * Fixes the run's plan: which tenants, in which order. Unreachable tenants get their record now, without a call to
+ * Entra; excluded tenants count as skipped. A repeated call uses the stored plan. Never throws.
  */
 export async function planRun(deps: PlanRunDeps, input: { readonly runId: RunId }): Promise<PlanRunResult> {
   const { runId } = input;
   try {
     const run = await deps.runs.log.find(runId);
-    // Delivered again after the end: what is final stays so, and nothing is left to attempt.
+    // The activity was delivered again after the run ended: there is nothing left to attempt.
     if (run !== undefined && isEnded(run.status)) return { ok: true, attempt: 0, total: run.tenants.total };
     const plan =
       (await deps.runs.results.plan(runId)) ?? (await deps.runs.results.putPlan(runId, await makePlan(deps, runId)));
@@ -50,13 +50,13 @@ export async function planRun(deps: PlanRunDeps, input: { readonly runId: RunId 
   } catch (thrown) {
     deps.log.log('error', 'run.not_planned', { runId, ...errorFields(thrown) });
     const { code, detail, transient, retryAfterSeconds } = toBrokerError(thrown);
-    // Asked to stay away for longer than a run waits, the next run is to come back.
-    const again = transient && (retryAfterSeconds ?? 0) <= longestRetryAfterSeconds;
+    // If the peer asks for a longer delay than a run may wait, the next scheduled run tries again.
+    const retries = transient && (retryAfterSeconds ?? 0) <= longestRetryAfterSeconds;
     return {
       ok: false,
       code,
       detail,
-      transient: again,
+      transient: retries,
       ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
     };
   }
@@ -66,10 +66,10 @@ async function makePlan(deps: PlanRunDeps, runId: RunId): Promise<RunPlan> {
   const request = await deps.runs.log.request(runId);
   const job = parseRunId(runId)?.job;
   if (request === undefined || job === undefined)
-    throw new BrokerError('run_not_found', `The record of the run ${runId} is gone.`);
+    throw new BrokerError('run_not_found', `The record of the run ${runId} no longer exists.`);
   const list = await deps.directory.snapshot();
   const known = new Set(list.tenants.map(({ tenantId }) => tenantId));
-  // A plan over an incomplete list would pass over customers without a word.
+  // A plan from an incomplete list would silently omit customers.
   if (!list.complete && request.tenants?.every((tenantId) => known.has(tenantId)) !== true) throw incompleteList(list);
   const tenants = request.tenants === undefined ? list.tenants : choose(list.tenants, request.tenants);
   const nowMs = deps.clock.nowMs();
@@ -88,7 +88,7 @@ async function makePlan(deps: PlanRunDeps, runId: RunId): Promise<RunPlan> {
   };
 }
 
-/** Those that were asked for; one that has left the directory since is still part of the run, out of reach. */
+/** Selects the requested tenants. One that has since left the directory stays in the run as unreachable. */
 function choose(listed: readonly DelegatedTenant[], wanted: readonly TenantId[]): readonly DelegatedTenant[] {
   const left = new Set(wanted);
   const chosen = listed.filter(({ tenantId }) => left.delete(tenantId));

@@ -12,22 +12,22 @@ export interface PurgeRunsDeps {
   readonly orchestrations: Orchestrations;
   readonly clock: Clock;
   readonly log: Logger;
-  /** How long runs and their results are kept, days. */
+  /** How long runs and their results are kept, in days. */
   readonly retentionDays: number;
-  /** Whether an operator has switched the job's timer off. */
+  /** Whether an operator has disabled the job's timer. */
   readonly timerIsOff: (job: string) => boolean;
 }
 
 const dayMs = 24 * 3_600_000;
-/** The platform's histories tell an operator nothing that the run's own records do not; they are kept for faults. */
+/** How long the platform's histories are kept. Run records hold the results; histories only help to analyse faults. */
 const historyDays = 14;
-/** Per call, so that a first purge after a long time does not outlive the function's time limit; the next goes on. */
-const mostRuns = 500;
+/** Maximum runs deleted per call, to stay within the function's time limit. The next call continues. */
+const maxRuns = 500;
 
 /**
- * Deletes runs that are older than the retention, rows first and the run's own record last, so that a purge that dies
- * is taken up by the next; then the platform's histories. Runs that go on are left alone, and the last one of each
- * timer until its next: a job that is started once a month must not look new to `startMissed`.
+ * Deletes runs older than the retention time, then the platform's histories. Rows are deleted first and the run's
+ * record last, so that the next purge can continue an interrupted one. Active runs are kept, and so is the latest run
+ * of each timer: a monthly job must not look new to `startMissed`.
  * @returns how many runs and histories were deleted.
  */
 export async function purgeRuns(deps: PurgeRunsDeps): Promise<{ runs: number; histories: number }> {
@@ -36,7 +36,7 @@ export async function purgeRuns(deps: PurgeRunsDeps): Promise<{ runs: number; hi
   const lastOfTimers = new Set(deps.jobs.list().map((job) => lastOfTimer(deps, all, job)));
   const old = all.filter((run) => run.createdAtMs < nowMs - deps.retentionDays * dayMs && !lastOfTimers.has(run.runId));
   let runs = 0;
-  for (const { runId, status } of old.toReversed().slice(0, mostRuns)) {
+  for (const { runId, status } of old.toReversed().slice(0, maxRuns)) {
     if (!isEnded(status)) continue;
     try {
       await deps.runs.results.remove(runId);

@@ -4,10 +4,9 @@ import { isEnded, type Run, type RunRequest } from './run.ts';
 import type { Runs } from './runs.ts';
 
 /**
- * What a run owes: its failed tenants, and those that were not attempted, with the parameters of the first time. With
- * excluded ones and those without the licence there is nothing to be had. A run that never got as far as a plan owes
- * everything that was asked.
- * @throws BrokerError request_invalid while the run goes on, or when nothing is left to do.
+ * Returns the request for a rerun: the failed and not attempted tenants, with the original parameters. Skipped tenants
+ * (excluded, or without the licence) are not repeated. A run without a plan is repeated as a whole.
+ * @throws BrokerError request_invalid while the run is active, or when no tenant is left.
  */
 export async function rerunRequest(runs: Pick<Runs, 'log' | 'results'>, run: Run): Promise<RunRequest> {
   if (!isEnded(run.status)) throw new BrokerError('request_invalid', 'The run has not ended yet.');
@@ -20,6 +19,7 @@ export async function rerunRequest(runs: Pick<Runs, 'log' | 'results'>, run: Run
     (outcome === 'succeeded' || outcome === 'skipped' ? done : left).add(tenantId);
   }
   for (const { tenantId } of plan.attempt) if (!done.has(tenantId)) left.add(tenantId);
-  if (left.size === 0) throw new BrokerError('request_invalid', 'No tenant of the run is left to be run again.');
+  if (left.size === 0)
+    throw new BrokerError('request_invalid', 'Every tenant of the run has succeeded or was skipped.');
   return { tenants: [...left], parameters: asked.parameters };
 }

@@ -1,15 +1,15 @@
 import type { Row, RowValue } from './row.ts';
 
-/** One difference between the rows of a tenant in two runs. */
+/** One difference between a tenant's rows in two runs. */
 export type RowChange =
   | { readonly change: 'added'; readonly after: Row }
   | { readonly change: 'removed'; readonly before: Row }
   | { readonly change: 'changed'; readonly before: Row; readonly after: Row; readonly columns: readonly string[] };
 
 /**
- * What changed from one list of rows to another. Rows are the same thing when their key columns are equal; without a
- * key, a row is itself its key, so that it can only come and go. Of several rows with one key, each is matched once.
- * @param uncompared columns whose values do not count.
+ * Compares two lists of rows. Rows with equal key columns correspond. Without a key the whole row is its key, so rows
+ * are only added or removed. If several rows share a key, each is matched once.
+ * @param uncompared columns whose values are ignored.
  */
 export function compareRows(
   before: readonly Row[],
@@ -38,5 +38,5 @@ export function compareRows(
   return changes;
 }
 
-/** A missing column and an empty one are alike. */
+/** Treats a missing column as null. */
 const valueAt = (row: Row, name: string): RowValue => row[name] ?? null;

@@ -8,23 +8,23 @@ export type RowValue = string | number | boolean | null;
 /** One line of a result: flat, so that it fits a table, a CSV and a spreadsheet. */
 export type Row = Readonly<Record<string, RowValue>>;
 
-/** Columns that the export puts in front of each row. */
+/** Columns that exports add before the columns of each row. */
 export const tenantColumns = ['tenantId', 'tenantName', 'tenantDomain'] as const;
 
-/** All rows of a tenant as JSON Lines; more is not a report any more, and a worker holds it in memory. */
-const mostBytes = 32 * 1024 * 1024;
+/** Maximum size of a tenant's rows as JSON Lines. A worker holds them in memory. */
+const maxBytes = 32 * 1024 * 1024;
 
-/** Rows ready to be stored. */
+/** Validated rows, ready to be stored. */
 export interface WrittenRows {
   readonly jsonLines: string;
   readonly count: number;
-  /** Names in the order of their first appearance. */
+  /** Column names in order of first appearance. */
   readonly columns: readonly string[];
 }
 
 /**
- * Checks what a job returned and turns it into JSON Lines. Results are read by people who may not hold tokens, so a
- * row with one of the secrets that this job was given (also in base64), or with anything that looks like a token, is refused.
+ * Validates a job's result and converts it to JSON Lines. Readers of results may not be allowed to hold tokens. So rows
+ * that contain a secret handed to this job (plain or in base64), or text that looks like a token, are rejected.
  * @throws BrokerError job_failed that names the row and column, never the value.
  */
 export function writeRows(returned: unknown, handedOut: readonly Secret[]): WrittenRows {
@@ -40,7 +40,7 @@ export function writeRows(returned: unknown, handedOut: readonly Secret[]): Writ
     for (const name of Object.keys(row)) columns.add(name);
     const line = JSON.stringify(row);
     bytes += Buffer.byteLength(line) + 1;
-    if (bytes > mostBytes) refuse(`The rows take more than ${mostBytes / 1024 / 1024} MiB.`);
+    if (bytes > maxBytes) refuse(`The rows take more than ${maxBytes / 1024 / 1024} MiB.`);
     lines.push(line);
   }
   return { jsonLines: lines.map((line) => `${line}\n`).join(''), count: lines.length, columns: [...columns] };

@@ -14,11 +14,11 @@ export interface RunChanges {
   readonly runId: RunId;
   readonly comparedWith: RunId;
   readonly changes: readonly TenantChange[];
-  /** There are more changes than are shown. */
+  /** Whether changes were omitted because there are too many. */
   readonly truncated: boolean;
-  /** Tenants whose rows can be compared: those that succeeded in both runs. */
+  /** Number of tenants that succeeded in both runs and were compared. */
   readonly comparedTenants: number;
-  /** Tenants that succeeded in only one of the runs: nothing is said about their rows. */
+  /** Tenants that succeeded in only one of the runs and were not compared. */
   readonly onlyBefore: readonly TenantName[];
   readonly onlyAfter: readonly TenantName[];
 }
@@ -30,14 +30,14 @@ interface TenantName {
 
 type Source = Pick<Runs, 'log' | 'results'>;
 
-/** More differences than this are no longer news. */
-const mostChanges = 10_000;
-/** Pairs of blobs that are read at one time. */
-const atOnce = 8;
+/** Maximum number of changes returned. */
+const maxChanges = 10_000;
+/** Tenants whose blobs are read concurrently. */
+const concurrentTenants = 8;
 
 /**
- * The run that a run is compared with: the latest one of the same job before it that was completed over all tenants,
- * however many over chosen tenants lie between them; undefined when there is none.
+ * Finds the run to compare with: the latest earlier run of the same job that completed over all tenants. Runs over
+ * selected tenants in between are ignored.
  * @throws BrokerError storage_unavailable
  */
 export async function previousRun(runLog: RunLog, run: Run): Promise<Run | undefined> {
@@ -46,16 +46,16 @@ export async function previousRun(runLog: RunLog, run: Run): Promise<Run | undef
   return earlier.find(({ status, scope, runId }) => runId !== run.runId && status === 'completed' && scope === 'all');
 }
 
-/** What changed in the rows from one run to another, tenant by tenant. */
+/** Compares the rows of two runs, tenant by tenant. */
 export async function compareRuns(runs: Source, job: Job | undefined, before: Run, after: Run): Promise<RunChanges> {
   const [earlier, later] = await Promise.all([succeeded(runs, before.runId), succeeded(runs, after.runId)]);
   const both = [...later.values()]
     .filter(({ tenantId }) => earlier.has(tenantId))
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
   const changes: TenantChange[] = [];
-  for (let start = 0; start < both.length && changes.length <= mostChanges; start += atOnce) {
+  for (let start = 0; start < both.length && changes.length <= maxChanges; start += concurrentTenants) {
     const compared = await Promise.all(
-      both.slice(start, start + atOnce).map(async (record) => {
+      both.slice(start, start + concurrentTenants).map(async (record) => {
         const { tenantId, name } = record;
         const [left, right] = await Promise.all([
           rowsOf(runs, before.runId, earlier.get(tenantId)),
@@ -73,8 +73,8 @@ export async function compareRuns(runs: Source, job: Job | undefined, before: Ru
   return {
     runId: after.runId,
     comparedWith: before.runId,
-    changes: changes.slice(0, mostChanges),
-    truncated: changes.length > mostChanges,
+    changes: changes.slice(0, maxChanges),
+    truncated: changes.length > maxChanges,
     comparedTenants: both.length,
     onlyBefore: names(earlier, later),
     onlyAfter: names(later, earlier),

@@ -15,7 +15,7 @@ import { parseRunId, type RunId } from './run-id.ts';
 import type { RunChange } from './run-log.ts';
 import { runRequestSchema } from './run-schemas.ts';
 
-/** Entities of the tables Runs and TenantRuns, as docs/storage-schema.md describes them. Times are ISO 8601. */
+/** An entity of the tables Runs and TenantRuns (docs/storage-schema.md). Times are ISO 8601. */
 export type Entity = { partitionKey: string; rowKey: string } & Record<string, string | number>;
 type Read = TableEntityResult<Record<string, unknown>>;
 
@@ -24,19 +24,19 @@ export interface Keys {
   readonly rowKey: string;
 }
 
-/** Where the row of a run lies; undefined for a text that is no run id. */
+/** Returns the keys of a run's row, or undefined if the text is not a run id. */
 export function keysOf(runId: RunId): Keys | undefined {
   const parts = parseRunId(runId);
   return parts && { partitionKey: parts.job, rowKey: parts.window };
 }
 
-/** A property holds 32,768 characters at most; a request with thousands of tenants takes several. */
+/** A property holds at most 32,768 characters, so a request with thousands of tenants needs several. */
 const chunkLength = 30_000;
-const mostChunks = 12;
-/** Characters of a sentence that says why. */
-const longestDetail = 1000;
-/** 12 x 30,000: an entity may take 1 MiB, at two bytes a character. */
-export const longestRequest = chunkLength * mostChunks;
+const maxChunks = 12;
+/** Maximum length of a stored error detail or warning, in characters. */
+const maxDetailLength = 1000;
+/** 12 × 30,000 characters: an entity may take 1 MiB, at two bytes per character. */
+export const maxRequestLength = chunkLength * maxChunks;
 
 export function requestProperties(request: RunRequest): Record<string, string> {
   const text = JSON.stringify(request);
@@ -47,12 +47,12 @@ export function requestProperties(request: RunRequest): Record<string, string> {
 }
 
 export function readRequest(entity: Read): RunRequest | undefined {
-  const text = Array.from({ length: mostChunks }, (_, index) => textAt(entity, `request${index}`) ?? '').join('');
+  const text = Array.from({ length: maxChunks }, (_, index) => textAt(entity, `request${index}`) ?? '').join('');
   if (text === '') return undefined;
   return runRequestSchema.parse(JSON.parse(text));
 }
 
-/** Everything but the request: what listing and showing need. */
+/** All properties except the request; enough to list and show runs. */
 export const runProperties = [
   'partitionKey',
   'rowKey',
@@ -82,11 +82,11 @@ export function changeProperties(change: RunChange): Record<string, string | num
     ...tenants,
     ...(stoppedBy === undefined
       ? {}
-      : { stopCode: stoppedBy.code, stopDetail: scrub(stoppedBy.detail).slice(0, longestDetail) }),
+      : { stopCode: stoppedBy.code, stopDetail: scrub(stoppedBy.detail).slice(0, maxDetailLength) }),
     ...(cancelRequestedAtMs === undefined ? {} : { cancelRequestedAt: iso(cancelRequestedAtMs) }),
     ...(warnings === undefined
       ? {}
-      : { warnings: listText(warnings.map((text) => scrub(text).slice(0, longestDetail))) }),
+      : { warnings: listText(warnings.map((text) => scrub(text).slice(0, maxDetailLength))) }),
   };
 }
 
@@ -122,7 +122,7 @@ export const tenantRunEntity = (runId: string, record: TenantRun): Entity => ({
   name: record.name.slice(0, 500),
   outcome: record.outcome,
   ...(record.code === undefined ? {} : { code: record.code }),
-  ...(record.detail === undefined ? {} : { detail: scrub(record.detail).slice(0, longestDetail) }),
+  ...(record.detail === undefined ? {} : { detail: scrub(record.detail).slice(0, maxDetailLength) }),
   round: record.round,
   ...(record.attempts === undefined ? {} : { attempts: record.attempts }),
   rows: record.rows,
@@ -133,7 +133,7 @@ export const tenantRunEntity = (runId: string, record: TenantRun): Entity => ({
   finishedAt: iso(record.finishedAtMs),
 });
 
-/** @returns undefined for an entity that is not one of ours. */
+/** @returns undefined if the row key is not a tenant id. */
 export function readTenantRun(entity: Read): TenantRun | undefined {
   const tenantId = parseTenantId(entity.rowKey);
   if (tenantId === undefined) return undefined;
@@ -180,7 +180,7 @@ function codeAt(entity: Read, name: string): ErrorCode | undefined {
   return isErrorCode(code) ? code : undefined;
 }
 
-/** A list of texts as JSON; what does not fit a property is left out. */
+/** Serializes a list of texts as JSON. Texts that do not fit into one property are dropped. */
 function listText(texts: readonly string[]): string {
   let length = 2;
   const fitting = texts.filter((text) => (length += JSON.stringify(text).length + 1) <= chunkLength);

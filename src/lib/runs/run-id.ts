@@ -1,20 +1,20 @@
 import { BrokerError } from '../model/errors.ts';
 
-/** Identifies one run: `job@window`. It is the instance id of the orchestration, so one window has one run. */
+/** Identifies one run: `job@window`. It is also the orchestration's instance id, so a window has at most one run. */
 export type RunId = string;
 
-/** What the durable storage providers take: ASCII up to 100, room left for the batches' suffix. */
+/** Durable storage providers accept ids of up to 100 ASCII characters. This leaves room for the suffix of batches. */
 export const windowPattern = /^[A-Za-z0-9][A-Za-z0-9:._-]{0,45}$/;
 const runIdPattern = /^([a-z][a-z0-9-]{0,39})@([A-Za-z0-9][A-Za-z0-9:._-]{0,45})$/;
 
-/** The window of a scheduled run: the UTC minute that it stands for, `2026-11-24T05:00Z`. */
+/** The window of a scheduled run is its UTC minute: `2026-11-24T05:00Z`. */
 export const scheduledWindow = (scheduledAtMs: number): string =>
   `${new Date(scheduledAtMs).toISOString().slice(0, 16)}Z`;
 
-/** Whether a window looks like one that a timer stands for: nobody else may take it. */
+/** Whether a window has the form reserved for timers. */
 export const isScheduledWindow = (window: string): boolean => /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}Z$/i.test(window);
 
-/** The window of a run that somebody asked for: never the same twice. */
+/** The window of a run that a caller requested. Unique for a unique id. */
 export const manualWindow = (uniqueId: string): string => `manual-${uniqueId}`;
 
 /** @throws BrokerError request_invalid for a window that cannot be part of a run id. */
@@ -26,7 +26,7 @@ export function runIdOf(job: string, window: string): RunId {
   );
 }
 
-/** The two parts of a run id, or undefined when `value` is none. */
+/** Splits a run id into its parts; undefined if `value` is not a run id. */
 export function parseRunId(value: string): { readonly job: string; readonly window: string } | undefined {
   const [, job, window] = runIdPattern.exec(value) ?? [];
   return job === undefined || window === undefined ? undefined : { job, window };

@@ -2,12 +2,12 @@ import type { TenantId } from '../model/identifiers.ts';
 import type { Run, RunPlan, RunRequest, TenantOutcome, TenantRun } from './run.ts';
 import type { RunId } from './run-id.ts';
 
-/** What may change in a run's record. */
+/** The fields of a run's record that may change. */
 export type RunChange = Partial<
   Pick<Run, 'status' | 'startedAtMs' | 'finishedAtMs' | 'tenants' | 'stoppedBy' | 'cancelRequestedAtMs' | 'warnings'>
 >;
 
-/** How many tenants of a run have which outcome. */
+/** Number of tenants per outcome. */
 export type OutcomeCounts = Readonly<Record<TenantOutcome, number>>;
 
 export interface RunFilter {
@@ -18,41 +18,41 @@ export interface RunFilter {
   readonly limit: number;
 }
 
-/** The records of runs and of their tenants. Every method throws BrokerError `storage_unavailable` when storage fails. */
+/** Stores the records of runs and their tenants. Every method throws BrokerError `storage_unavailable`. */
 export interface RunLog {
-  /** Claims the run: atomic, so of many starts of one window one succeeds. @returns false when the record exists. */
+  /** Creates the run's record atomically: only one start per window succeeds. @returns false if the record exists. */
   create(
     run: Pick<Run, 'runId' | 'job' | 'window' | 'startedBy' | 'createdAtMs'>,
     request: RunRequest,
   ): Promise<boolean>;
   find(runId: RunId): Promise<Run | undefined>;
-  /** What was asked when the run was started. */
+  /** The request that started the run. */
   request(runId: RunId): Promise<RunRequest | undefined>;
   /** Newest first. */
   list(filter: RunFilter): Promise<readonly Run[]>;
   change(runId: RunId, change: RunChange): Promise<void>;
-  /** Deletes the records of the tenants, then that of the run; what was deleted before does no harm. */
+  /** Deletes the tenants' records, then the run's record. Idempotent. */
   remove(runId: RunId): Promise<void>;
 
-  /** Writes records, over those of earlier rounds, never over one of the same or a later round. @returns the record that counts. */
+  /** Writes a record unless one of the same or a later round exists. @returns the record that is now stored. */
   recordTenant(runId: RunId, record: TenantRun): Promise<TenantRun>;
-  /** Writes many at once; repeating it changes nothing. */
+  /** Writes many records in batches. Idempotent. */
   recordTenants(runId: RunId, records: readonly TenantRun[]): Promise<void>;
   findTenant(runId: RunId, tenantId: TenantId): Promise<TenantRun | undefined>;
   tenants(runId: RunId, outcome?: TenantOutcome): AsyncIterable<TenantRun>;
   countTenants(runId: RunId): Promise<OutcomeCounts>;
 }
 
-/** The larger things of a run: its plan and its rows. Throws as RunLog does. */
+/** Stores the large parts of a run: its plan and its rows. Throws the same errors as RunLog. */
 export interface RunResults {
-  /** Stores the plan, unless there is one. @returns the plan that counts. */
+  /** Stores the plan unless one exists. @returns the stored plan. */
   putPlan(runId: RunId, plan: RunPlan): Promise<RunPlan>;
-  /** @returns undefined when the run has no plan (yet). */
+  /** @returns undefined if the run has no plan. */
   plan(runId: RunId): Promise<RunPlan | undefined>;
-  /** @param rowsName is new with every attempt: of several at once, the record says whose rows count. */
+  /** @param rowsName unique per attempt. If attempts overlap, the tenant's record names the valid rows. */
   putRows(runId: RunId, rowsName: string, jsonLines: string): Promise<void>;
-  /** JSON Lines as stored, in pieces of any size. */
+  /** Yields the stored JSON Lines in chunks of any size. */
   rows(runId: RunId, rowsName: string): AsyncIterable<string>;
-  /** Deletes everything of the run. */
+  /** Deletes all blobs of the run. */
   remove(runId: RunId): Promise<void>;
 }

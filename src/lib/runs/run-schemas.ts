@@ -6,10 +6,10 @@ import type { PlanRunResult } from './plan-run.ts';
 import { type RunPlan, type RunRequest, runStatuses, tenantOutcomes } from './run.ts';
 import type { TenantRunResult } from './tenant-run.ts';
 
-/** What is read back from storage and from an orchestration's history: written by this program, maybe by an older build. */
+/** Schemas for data read from storage and orchestration histories. An older build may have written it. */
 
 const tenantIdSchema = z.custom<TenantId>((value) => parseTenantId(value) === value);
-// A code that this build does not know (any more) is still a failure.
+// An error code that this build does not know counts as `internal`.
 export const errorCodeSchema = z
   .custom<ErrorCode>((value) => typeof value === 'string')
   .transform((code) => (isErrorCode(code) ? code : 'internal'));

@@ -4,55 +4,55 @@ import { isEnded, type RunStop } from './run.ts';
 import type { RunId } from './run-id.ts';
 import type { RunLog } from './run-log.ts';
 
-/** Tells the tenant runs of this process whether their run still wants them. */
+/** Tells the tenant runs of this process whether their run was stopped. */
 export interface RunStops {
-  /** Why no further tenant is to be attempted: `run_cancelled` or a failure of the credential; undefined: go on. */
+  /** Why no further tenant may be attempted (`run_cancelled` or a credential failure), or undefined to continue. */
   find(runId: RunId): Promise<RunStop | undefined>;
-  /** Stops the run: at once in this process, within {@link lookAgainMs} in the others. */
+  /** Stops the run: immediately in this process, within {@link rereadMs} in others. */
   stop(runId: RunId, why: RunStop): Promise<void>;
-  /** Forget the run: it has ended. */
+  /** Removes the run from memory after it has ended. */
   forget(runId: RunId): void;
 }
 
-/** One read per run and second, instead of one per tenant. */
-export const lookAgainMs = 1_000;
+/** Limits reads to one per run and second, instead of one per tenant. */
+export const rereadMs = 1_000;
 
 interface Known {
   stop: RunStop | undefined;
   untilMs: number;
-  looking: Promise<RunStop | undefined> | undefined;
+  reading: Promise<RunStop | undefined> | undefined;
 }
 
 export function createRunStops(deps: { readonly runLog: RunLog; readonly clock: Clock }): RunStops {
   const known = new Map<RunId, Known>();
   const at = (runId: RunId): Known => {
-    const entry = known.get(runId) ?? { stop: undefined, untilMs: 0, looking: undefined };
+    const entry = known.get(runId) ?? { stop: undefined, untilMs: 0, reading: undefined };
     known.set(runId, entry);
     return entry;
   };
-  const look = async (runId: RunId): Promise<RunStop | undefined> => {
+  const read = async (runId: RunId): Promise<RunStop | undefined> => {
     const run = await deps.runLog.find(runId);
-    if (run === undefined) throw new BrokerError('run_not_found', `The record of the run ${runId} is gone.`);
+    if (run === undefined) throw new BrokerError('run_not_found', `The record of the run ${runId} no longer exists.`);
     if (run.stoppedBy !== undefined) return run.stoppedBy;
     if (run.cancelRequestedAtMs !== undefined) return { code: 'run_cancelled', detail: 'The run was cancelled.' };
-    // Ended by the watchdog while its batches go on.
+    // The watchdog ended the run while its batches were still executing.
     return isEnded(run.status) ? { code: 'not_attempted', detail: 'The run has ended.' } : undefined;
   };
   return {
     find: async (runId) => {
       const entry = at(runId);
       if (entry.stop !== undefined || deps.clock.nowMs() < entry.untilMs) return entry.stop;
-      entry.looking ??= look(runId).finally(() => {
-        entry.looking = undefined;
+      entry.reading ??= read(runId).finally(() => {
+        entry.reading = undefined;
       });
-      const stop = await entry.looking;
+      const stop = await entry.reading;
       entry.stop ??= stop;
-      entry.untilMs = deps.clock.nowMs() + lookAgainMs;
+      entry.untilMs = deps.clock.nowMs() + rereadMs;
       return entry.stop;
     },
     stop: async (runId, why) => {
       const entry = at(runId);
-      // The first reason is the true one: what follows it are its consequences.
+      // Keep the first reason: later ones are its consequences.
       if (entry.stop !== undefined) return;
       entry.stop = why;
       await deps.runLog.change(runId, { stoppedBy: why });

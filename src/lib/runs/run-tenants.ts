@@ -4,17 +4,17 @@ import type { TenantId } from '../model/identifiers.ts';
 import { isEnded, type Run, type TenantOutcome, type TenantRun } from './run.ts';
 import type { Runs } from './runs.ts';
 
-/** `waiting`: not visited yet. `not_attempted`: the run ended before. */
+/** `waiting`: not attempted yet. `not_attempted`: the run ended first. */
 export type TenantState = TenantOutcome | 'waiting' | 'not_attempted';
 
-/** One tenant of a run, as a reader sees it. */
+/** The public view of one tenant in a run. */
 export interface RunTenantView {
   readonly tenantId: TenantId;
   readonly name: string;
   readonly outcome: TenantState;
   readonly code?: ErrorCode;
   readonly detail?: string;
-  /** Rounds in which it was tried; 0: decided without an attempt, or waiting. */
+  /** Number of rounds that attempted the tenant. 0: decided without an attempt, or waiting. */
   readonly attempts: number;
   readonly rows: number;
   readonly finishedAt?: string;
@@ -25,11 +25,11 @@ export interface RunTenantsView {
   readonly runId: string;
   readonly status: Run['status'];
   readonly tenants: readonly RunTenantView[];
-  /** Said once and not per tenant: 300 failures have a handful of codes. */
+  /** Texts for the codes in `tenants`, listed once because many failures share a few codes. */
   readonly codes: readonly { readonly code: ErrorCode; readonly title: string; readonly advice: string }[];
 }
 
-/** Every tenant of the plan with its outcome so far, in the order of the plan. @throws BrokerError storage_unavailable */
+/** Returns every tenant of the plan with its current outcome, in plan order. @throws BrokerError storage_unavailable */
 export async function viewRunTenants(
   runs: Pick<Runs, 'log' | 'results'>,
   run: Run,

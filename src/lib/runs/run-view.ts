@@ -5,7 +5,7 @@ import { isEnded, type Run, type RunStatus, type TenantCounts, type TenantRun } 
 import type { RunId } from './run-id.ts';
 import type { RunLog } from './run-log.ts';
 
-/** A failure as a reader sees it. */
+/** The public view of a failed tenant. */
 export interface FailureView {
   readonly tenantId: TenantId;
   readonly name: string;
@@ -25,7 +25,7 @@ export interface RunSummary {
   readonly startedBy: string;
   readonly startedAt: string;
   readonly finishedAt?: string;
-  /** From the start to the end, or until now. */
+  /** From the start to the end, or until now while the run is active. */
   readonly durationMs: number;
   readonly cancelRequested?: boolean;
   readonly stoppedBy?: {
@@ -34,13 +34,13 @@ export interface RunSummary {
     readonly advice: string;
     readonly detail: string;
   };
-  /** What was missing or old in the list of tenants that the run was planned from. */
+  /** What was missing or outdated in the tenant list that the plan was made from. */
   readonly warnings: readonly string[];
 }
 
 /** `GET /api/runs/{runId}`. */
 export interface RunView extends RunSummary {
-  /** How far it is: tenants with a final result, those waiting to be tried again, and all. */
+  /** Counts of tenants with a final result, of tenants waiting for a retry, and of all tenants. */
   readonly progress: { readonly done: number; readonly retrying: number; readonly total: number };
   readonly failures: readonly FailureView[];
 }
@@ -64,7 +64,7 @@ export function summarise(run: Run, nowMs: number, tenants = run.tenants): RunSu
   };
 }
 
-/** The whole view; while the run goes on, its counts come from the tenants' records. */
+/** Returns the full view of a run. While the run is active, the counts come from the tenants' records. */
 export async function viewRun(runLog: RunLog, run: Run, nowMs: number): Promise<RunView> {
   const counts = isEnded(run.status) ? { ...run.tenants, retrying: 0 } : await runLog.countTenants(run.runId);
   const tenants = { ...run.tenants, succeeded: counts.succeeded, failed: counts.failed, skipped: counts.skipped };

@@ -1,18 +1,18 @@
 import { Cron } from 'croner';
 
-/** When a job runs: an NCRONTAB expression of six fields (seconds first), read in UTC. */
+/** A job's schedule: an NCRONTAB expression with six fields (seconds first), in UTC. */
 export interface Schedule {
   readonly expression: string;
-  /** The first time after `ms`, or undefined when there is none. */
+  /** The first scheduled time after `ms`, or undefined. */
   nextAfterMs(ms: number): number | undefined;
-  /** The latest time at or before `ms`, or undefined when there is none. */
+  /** The latest scheduled time at or before `ms`, or undefined. */
   latestAtMs(ms: number): number | undefined;
 }
 
 const months = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
 const days = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'];
 
-/** Azure Functions, "Timer trigger: NCRONTAB expressions"; day of week is 0 to 6, 7 is an error there. */
+/** Ranges as in "Timer trigger for Azure Functions", NCRONTAB expressions: day of week is 0 to 6, and 7 is an error. */
 const fields = [
   { name: 'seconds', smallest: 0, largest: 59, words: [] },
   { name: 'minutes', smallest: 0, largest: 59, words: [] },
@@ -23,8 +23,8 @@ const fields = [
 ] as const satisfies readonly { name: string; smallest: number; largest: number; words: readonly string[] }[];
 
 /**
- * Reads an expression. croner takes more than the platform does (`L`, `W`, `#`, `?`, 7 for Sunday), so the grammar is
- * checked here first; and with NCRONTAB both day fields must match, where other cron dialects let one suffice.
+ * Parses an expression. croner accepts more than the platform does (`L`, `W`, `#`, `?`, 7 for Sunday), so the grammar
+ * is checked first. In NCRONTAB both day fields must match; in other cron dialects one is enough.
  * @throws TypeError that names the field.
  */
 export function parseSchedule(expression: string): Schedule {
@@ -34,19 +34,19 @@ export function parseSchedule(expression: string): Schedule {
     for (const item of (parts[index] ?? '').split(',')) checkItem(item, field, expression);
   }
   const cron = new Cron(parts.join(' '), { mode: '6-part', domAndDow: true, utcOffset: 0, paused: true });
-  if (cron.nextRun() === null) throw new TypeError(`"${expression}" names a date that never comes`);
+  if (cron.nextRun() === null) throw new TypeError(`"${expression}" never matches a date`);
   return {
     expression,
     nextAfterMs: (ms) => cron.nextRun(new Date(ms))?.getTime(),
-    // croner looks strictly before its reference, to the second.
+    // croner searches strictly before its reference time, with a resolution of one second.
     latestAtMs: (ms) => cron.previousRuns(1, new Date(Math.floor(ms / 1000) * 1000 + 1000))[0]?.getTime(),
   };
 }
 
-// A step needs a star or a range before it: what "5/15" means differs between cron dialects.
+// A step requires a star or a range before it, because cron dialects disagree about the meaning of "5/15".
 function checkItem(item: string, field: (typeof fields)[number], expression: string): void {
   const refuse = (): never => {
-    throw new TypeError(`"${expression}": "${item}" is no ${field.name} field of NCRONTAB`);
+    throw new TypeError(`"${expression}": "${item}" is not a valid NCRONTAB ${field.name} field`);
   };
   const match = /^(?:\*|([a-z0-9]+)(?:-([a-z0-9]+)(?=\/|$)|(?!\/)))(?:\/(\d{1,2}))?$/i.exec(item);
   if (match === null) refuse();

@@ -1,12 +1,12 @@
 import type { Secret } from '../model/secret.ts';
 
-/** Shorter ones would be found by chance. */
-const shortestForm = 16;
+/** Minimum length of an encoded form; shorter ones would match by chance. */
+const minFormLength = 16;
 
 /**
- * The texts by which a secret can be recognised: as it is, and in base64 and base64url. Inside a longer text that is
- * encoded as a whole, the secret begins at one of three places within a group of three bytes; of each, what does not
- * depend on the neighbours.
+ * Returns the texts that reveal a secret: the secret itself, and its base64 and base64url forms. Inside a longer encoded
+ * text the secret can start at three offsets within a group of three bytes. Each form contains only the characters that
+ * do not depend on neighbouring bytes.
  */
 export function secretForms(secret: Secret): readonly string[] {
   const bytes = Buffer.from(secret.reveal());
@@ -16,5 +16,5 @@ export function secretForms(secret: Secret): readonly string[] {
     const last = Math.floor((shifted.length * 8) / 6);
     return (['base64', 'base64url'] as const).map((form) => shifted.toString(form).slice(first, last));
   });
-  return [secret.reveal(), ...new Set(encoded.filter((text) => text.length >= shortestForm))];
+  return [secret.reveal(), ...new Set(encoded.filter((text) => text.length >= minFormLength))];
 }

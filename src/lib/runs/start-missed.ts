@@ -4,31 +4,31 @@ import { type RunId, runIdOf, scheduledWindow } from './run-id.ts';
 import { startRun, type StartRunDeps } from './start-run.ts';
 
 export interface StartMissedDeps extends StartRunDeps {
-  /** Whether an operator has switched the job's timer off. */
+  /** Whether an operator has disabled the job's timer. */
   readonly timerIsOff: (job: string) => boolean;
-  /** Since when this process works with the jobs that it has. */
+  /** When this process started with its current jobs. */
   readonly upSinceMs: number;
 }
 
-/** How far back a window is still worth a run: yesterday's report is no news when today's comes. */
-const reachMs = 6 * 3_600_000;
-/** The timer itself comes first. */
+/** Oldest window that is still started late. An older report would soon be superseded by the next one. */
+const maxAgeMs = 6 * 3_600_000;
+/** Time that the timer itself gets to start the run. */
 const graceMs = 2 * 60_000;
 
 /**
- * Starts the latest scheduled window of a job when its timer could not: the platform does not repeat a failed timer.
- * @returns the run, or undefined when there is nothing to do.
- * @throws BrokerError as startRun does.
+ * Starts the latest scheduled window of a job if its timer failed to. The platform does not retry a failed timer.
+ * @returns the started run, or undefined if nothing was missed.
+ * @throws BrokerError the errors of startRun.
  */
 export async function startMissed(deps: StartMissedDeps, job: Job): Promise<RunId | undefined> {
   const nowMs = deps.clock.nowMs();
   const scheduledAtMs = job.schedule?.latestAtMs(nowMs);
-  if (scheduledAtMs === undefined || nowMs - scheduledAtMs < graceMs || nowMs - scheduledAtMs > reachMs)
+  if (scheduledAtMs === undefined || nowMs - scheduledAtMs < graceMs || nowMs - scheduledAtMs > maxAgeMs)
     return undefined;
   if (deps.timerIsOff(job.name)) return undefined;
   const window = scheduledWindow(scheduledAtMs);
   if ((await deps.runs.log.find(runIdOf(job.name, window))) !== undefined) return undefined;
-  if (!(await wasHere(deps, job, scheduledAtMs))) return undefined;
+  if (!(await wasDeployed(deps, job, scheduledAtMs))) return undefined;
   try {
     const runId = await startRun(deps, { job: job.name, window, startedBy: 'timer' });
     deps.log.log('warn', 'run.missed_start', { runId });
@@ -40,11 +40,10 @@ export async function startMissed(deps: StartMissedDeps, job: Job): Promise<RunI
 }
 
 /**
- * Whether the job was here when its time came: the first run of a new one is for its next time, not for one before it.
- * A process that was up by then had its timer, and may have been woken by it; otherwise an earlier run of the timer
- * tells.
+ * Whether the job was already deployed at its scheduled time. A new job first runs at its next scheduled time, not at
+ * an earlier one. A process that was up by then had the timer; otherwise an earlier run by the timer is the evidence.
  */
-async function wasHere(deps: StartMissedDeps, job: Job, scheduledAtMs: number): Promise<boolean> {
+async function wasDeployed(deps: StartMissedDeps, job: Job, scheduledAtMs: number): Promise<boolean> {
   if (deps.upSinceMs <= scheduledAtMs + graceMs) return true;
   const earlier = await deps.runs.log.list({ job: job.name, limit: Number.MAX_SAFE_INTEGER });
   return earlier.some(({ startedBy }) => startedBy === 'timer');

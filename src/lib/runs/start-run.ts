@@ -35,13 +35,13 @@ export interface StartRunRequest {
   readonly startedBy: string;
 }
 
-/** A record without an orchestration is younger than this only while its start is under way. */
-const startTakesMs = 60_000;
+/** A record without an orchestration that is younger than this may still be starting. */
+const startGraceMs = 60_000;
 
 /**
- * Starts a job's run for one window. The record is the claim: it is made first and atomically, because the platform
- * alone would let two starts of one instance id both succeed.
- * @throws BrokerError job_unknown, request_invalid, run_conflict (the window has its run), storage_unavailable.
+ * Starts a job's run for one window. The record is created first and atomically, because the platform alone would let
+ * two concurrent starts of one instance id both succeed.
+ * @throws BrokerError job_unknown, request_invalid, run_conflict (the window already has a run), storage_unavailable.
  */
 export async function startRun(deps: StartRunDeps, request: StartRunRequest): Promise<RunId> {
   const { job, window, startedBy, tenants, parameters = {} } = request;
@@ -50,7 +50,7 @@ export async function startRun(deps: StartRunDeps, request: StartRunRequest): Pr
   if (startedBy !== 'timer' && isScheduledWindow(window)) {
     throw new BrokerError(
       'request_invalid',
-      'A window in the form of a time belongs to the timer; name yours otherwise.',
+      'Windows in the form of a time are reserved for timers. Choose another name.',
     );
   }
   const createdAtMs = deps.clock.nowMs();
@@ -60,7 +60,7 @@ export async function startRun(deps: StartRunDeps, request: StartRunRequest): Pr
   );
   if (!claimed) {
     await resumeRun(deps, runId);
-    throw new BrokerError('run_conflict', `The run ${runId} exists.`, { logFields: { runId } });
+    throw new BrokerError('run_conflict', `The run ${runId} already exists.`, { logFields: { runId } });
   }
   await startOrchestration(deps, runId);
   deps.log.log('info', 'run.started', { runId, startedBy, tenants: tenants?.length });
@@ -68,12 +68,13 @@ export async function startRun(deps: StartRunDeps, request: StartRunRequest): Pr
 }
 
 /**
- * Starts what was claimed but never begun, because the process died between the two, and what the platform has lost (its
- * storage was reset): tenants with a record are not begun again. @returns whether it did.
+ * Starts the orchestration of a run whose process died after creating the record, or whose instance the platform lost
+ * because its storage was reset. Tenants with a record are not started again.
+ * @returns whether the orchestration was started.
  */
 export async function resumeRun(deps: StartRunDeps, runId: RunId): Promise<boolean> {
   const run = await deps.runs.log.find(runId);
-  if (run === undefined || isEnded(run.status) || deps.clock.nowMs() - run.createdAtMs < startTakesMs) return false;
+  if (run === undefined || isEnded(run.status) || deps.clock.nowMs() - run.createdAtMs < startGraceMs) return false;
   if ((await deps.orchestrations.state(runId)) !== 'unknown') return false;
   deps.log.log('warn', 'run.resumed', { runId });
   await startOrchestration(deps, runId);
@@ -81,6 +82,6 @@ export async function resumeRun(deps: StartRunDeps, runId: RunId): Promise<boole
 }
 
 async function startOrchestration(deps: StartRunDeps, runId: RunId): Promise<void> {
-  // The name is spelled out: fan-out.ts loads the durable library, which the command line does without.
+  // A literal, because importing fan-out.ts would load the durable library into the command line.
   await deps.orchestrations.start('fan-out', runId, { runId, ...deps.tuning, jitter: deps.random() });
 }

@@ -1,26 +1,26 @@
 import { BrokerError } from '../model/errors.ts';
 
-/** What the storage clients throw (`RestError`), as far as it is looked at here. */
+/** The relevant part of the storage clients' `RestError`. */
 interface RestFailure {
   readonly statusCode?: unknown;
   readonly code?: unknown;
 }
 
-/** The HTTP status of a storage failure, or undefined when it is none. */
+/** The HTTP status of a storage failure, or undefined for other values. */
 export function storageStatus(thrown: unknown): number | undefined {
   const status = typeof thrown === 'object' && thrown !== null ? (thrown as RestFailure).statusCode : undefined;
   return typeof status === 'number' ? status : undefined;
 }
 
-/** Whether the thing is there already (409), or was changed by somebody else meanwhile (412). */
+/** Whether the entity already exists (409) or was changed concurrently (412). */
 export const isStorageConflict = (thrown: unknown): boolean =>
   storageStatus(thrown) === 409 || storageStatus(thrown) === 412;
 
 export const isStorageMissing = (thrown: unknown): boolean => storageStatus(thrown) === 404;
 
 /**
- * Runs one storage operation under the project's own error.
- * @throws BrokerError storage_unavailable with status and code for the log; a BrokerError as it is.
+ * Runs a storage operation and converts its failures.
+ * @throws BrokerError storage_unavailable with status and code for the log. A BrokerError passes unchanged.
  */
 export async function storageCall<T>(operation: () => Promise<T>): Promise<T> {
   try {
@@ -30,7 +30,7 @@ export async function storageCall<T>(operation: () => Promise<T>): Promise<T> {
   }
 }
 
-/** The same for an iteration: its pages are fetched while it runs. */
+/** Like {@link storageCall}, for an iteration that fetches its pages lazily. */
 export async function* storageItems<T>(items: AsyncIterable<T>): AsyncGenerator<T, void, undefined> {
   try {
     yield* items;
@@ -42,8 +42,8 @@ export async function* storageItems<T>(items: AsyncIterable<T>): AsyncGenerator<
 function storageFailure(thrown: unknown): BrokerError {
   if (thrown instanceof BrokerError) return thrown;
   const code = typeof thrown === 'object' && thrown !== null ? (thrown as RestFailure).code : undefined;
-  return new BrokerError('storage_unavailable', 'The storage account refuses or does not answer.', {
-    // The message may quote the request; status and code say enough.
+  return new BrokerError('storage_unavailable', 'The storage account rejected the request or did not answer.', {
+    // The message may quote the request, so only status and code are logged.
     logFields: { status: storageStatus(thrown), storageCode: typeof code === 'string' ? code : undefined },
   });
 }

@@ -6,7 +6,7 @@ import {
   changeProperties,
   type Keys,
   keysOf,
-  longestRequest,
+  maxRequestLength,
   outcomeOf,
   readRequest,
   readRun,
@@ -23,35 +23,35 @@ import { isStorageConflict, isStorageMissing, once, storageCall, storageItems } 
 export const runsTable = 'Runs';
 export const tenantRunsTable = 'TenantRuns';
 
-/** Azure Table storage, "Performing entity group transactions": 100 entities of one partition. */
-const mostPerTransaction = 100;
+/** Limit of "Performing entity group transactions" (Azure Table storage): 100 entities of one partition. */
+const maxPerTransaction = 100;
 
-/** The run log in two tables: Runs (partition: job, row: window) and TenantRuns (partition: run id, row: tenant id). */
+/** Stores the run log in two tables: Runs (partition job, row window) and TenantRuns (partition run id, row tenant id). */
 export class TableRunLog implements RunLog {
   readonly #runs: () => Promise<TableClient>;
   readonly #tenantRuns: () => Promise<TableClient>;
 
   readonly #newId: () => string;
 
-  /** @param table gives the client of a table by name; the table is made when it is first used. */
+  /** @param table returns the client for a table name. The table is created on first use. */
   constructor(table: (name: string) => Promise<TableClient>, newId: () => string) {
     this.#newId = newId;
-    const made = (name: string): (() => Promise<TableClient>) =>
+    const created = (name: string): (() => Promise<TableClient>) =>
       once(async () => {
         const client = await table(name);
         await client.createTable();
         return client;
       });
-    this.#runs = made(runsTable);
-    this.#tenantRuns = made(tenantRunsTable);
+    this.#runs = created(runsTable);
+    this.#tenantRuns = created(tenantRunsTable);
   }
 
   async create(
     run: Pick<Run, 'runId' | 'job' | 'window' | 'startedBy' | 'createdAtMs'>,
     request: RunRequest,
   ): Promise<boolean> {
-    if (JSON.stringify(request).length > longestRequest)
-      throw new BrokerError('request_invalid', 'The parameters and tenants of the run are too long.');
+    if (JSON.stringify(request).length > maxRequestLength)
+      throw new BrokerError('request_invalid', 'The parameters and tenants of the run are too large to store.');
     const keys = { partitionKey: run.job, rowKey: run.window };
     const claimId = this.#newId();
     try {
@@ -67,7 +67,7 @@ export class TableRunLog implements RunLog {
       });
       return true;
     } catch (thrown) {
-      // The client sends again what got no answer: the row in the way may be the one that it wrote itself.
+      // The SDK retries requests that got no answer, so the existing row may be the one this call wrote.
       if (isStorageConflict(thrown)) return (await this.#get(this.#runs, keys, ['claimId']))?.['claimId'] === claimId;
       return storageCall(() => Promise.reject(thrown));
     }
@@ -87,11 +87,11 @@ export class TableRunLog implements RunLog {
     const conditions = [
       job === undefined ? [] : `PartitionKey eq ${quoted(job)}`,
       active === true ? "(status eq 'pending' or status eq 'running')" : [],
-      // ISO 8601 in UTC: the order of the text is the order of the time.
+      // ISO 8601 in UTC sorts by time.
       createdBeforeMs === undefined ? [] : `createdAt lt ${quoted(new Date(createdBeforeMs).toISOString())}`,
     ].flat();
     const runs: Run[] = [];
-    // One row per run: with 90 days of retention a few thousand at most, so they are sorted here.
+    // With 90 days of retention there are a few thousand rows at most, so they are sorted in memory.
     const query = {
       select: [...runProperties],
       ...(conditions.length === 0 ? {} : { filter: conditions.join(' and ') }),
@@ -116,7 +116,7 @@ export class TableRunLog implements RunLog {
     const query = { filter: `PartitionKey eq ${quoted(runId)}`, select: ['partitionKey', 'rowKey'] };
     for await (const { partitionKey = '', rowKey = '' } of this.#query(this.#tenantRuns, query)) {
       batch.push(['delete', { partitionKey, rowKey }]);
-      if (batch.length === mostPerTransaction) await flush();
+      if (batch.length === maxPerTransaction) await flush();
     }
     await flush();
     const keys = keysOf(runId);
@@ -156,9 +156,9 @@ export class TableRunLog implements RunLog {
   }
 
   async recordTenants(runId: RunId, records: readonly TenantRun[]): Promise<void> {
-    for (let start = 0; start < records.length; start += mostPerTransaction) {
+    for (let start = 0; start < records.length; start += maxPerTransaction) {
       const actions = records
-        .slice(start, start + mostPerTransaction)
+        .slice(start, start + maxPerTransaction)
         .map((record): TransactionAction => ['upsert', tenantRunEntity(runId, record), 'Replace']);
       await storageCall(async () => (await this.#tenantRuns()).submitTransaction(actions));
     }
@@ -205,5 +205,5 @@ export class TableRunLog implements RunLog {
   }
 }
 
-/** OData: a quote inside a literal is doubled. */
+/** Quotes an OData string literal: quotes inside are doubled. */
 const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;

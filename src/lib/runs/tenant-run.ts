@@ -8,24 +8,24 @@ import { longestRetryAfterSeconds, type PlannedTenant, type RunPlan, type Tenant
 import type { RunId } from './run-id.ts';
 import type { Runs } from './runs.ts';
 
-/** Input of the activity `tenant-run`; stored in the orchestration's history, so it is small and says nothing secret. */
+/** Input of the activity `tenant-run`. The history stores it, so it is small and contains no secrets. */
 export interface TenantRunInput {
   readonly runId: RunId;
-  /** Place in the plan's `attempt`. */
+  /** Index in the plan's `attempt`. */
   readonly index: number;
   /** From 1. */
   readonly round: number;
-  /** No further round follows: a transient failure is final. */
+  /** Whether this is the last round, in which a transient failure is final. */
   readonly last: boolean;
 }
 
-/** Output of the activity; stored in the history as well. */
+/** Output of the activity. The history stores it. */
 export interface TenantRunResult {
   readonly outcome: TenantRun['outcome'] | 'not_attempted';
   readonly code?: ErrorCode | undefined;
-  /** Set with `retrying`, where the peer said when to come back, seconds. */
+  /** With `retrying`: the peer's Retry-After, in seconds. */
   readonly retryAfterSeconds?: number | undefined;
-  /** The outcome could not be put on record. */
+  /** Set if the outcome could not be recorded. */
   readonly unrecorded?: true | undefined;
 }
 
@@ -38,8 +38,8 @@ export interface TenantRunDeps extends ExecuteDeps {
 }
 
 /**
- * One tenant of a run. Never throws: a tenant's failure is a value, and one more attempt is the run's business.
- * May run more than once for the same input (the platform delivers at least once); the first record counts.
+ * Runs the job for one tenant and records the outcome. Never throws: a failure is a value, and the run decides about
+ * retries. The platform may deliver the same input more than once; the first record wins.
  */
 export async function runTenant(deps: TenantRunDeps, input: TenantRunInput): Promise<TenantRunResult> {
   const log = deps.log.child({ runId: input.runId, index: input.index, round: input.round });
@@ -48,7 +48,7 @@ export async function runTenant(deps: TenantRunDeps, input: TenantRunInput): Pro
     if (stop !== undefined) return { outcome: 'not_attempted', code: stop.code };
     const { plan, recordedBefore } = await deps.runs.plans.get(input.runId);
     const tenant = plan.attempt[input.index];
-    if (tenant === undefined) throw new BrokerError('internal', 'The plan has no such tenant.');
+    if (tenant === undefined) throw new BrokerError('internal', 'The plan has no tenant with this index.');
     if (input.round > 1 || recordedBefore.has(tenant.tenantId)) {
       const earlier = await deps.runs.log.findTenant(input.runId, tenant.tenantId);
       if (earlier !== undefined && (earlier.outcome !== 'retrying' || earlier.round >= input.round))
@@ -56,7 +56,7 @@ export async function runTenant(deps: TenantRunDeps, input: TenantRunInput): Pro
     }
     return await attempt({ ...deps, log: log.child({ tenantId: tenant.tenantId }) }, input, plan, tenant);
   } catch (thrown) {
-    // Storage, most likely: without a record of the tenant, the next round comes back to it.
+    // Most likely storage failed. The tenant has no record, so the next round tries it again.
     log.log('error', 'tenant_run.broken', errorFields(thrown));
     return { outcome: input.last ? 'failed' : 'retrying', code: toBrokerError(thrown).code, unrecorded: true };
   }
@@ -105,17 +105,17 @@ async function attempt(
     return record({ outcome, code: error.code, detail: scrub(error.detail), retryAfterSeconds });
   }
   if (written.count === 0) return record({ outcome: 'succeeded' });
-  // A name of its own: a second delivery that overlaps with this one must not write over the rows of the first record.
+  // A unique name, so that an overlapping second delivery cannot overwrite the rows of the first record.
   const rowsName = `${tenant.tenantId}.${deps.newId()}`;
   await deps.runs.results.putRows(input.runId, rowsName, written.jsonLines);
   return record({ outcome: 'succeeded', rowsName }, written.count, written.columns);
 }
 
-/** A missing licence is nobody's failure; a job that took its whole time once would take it again. */
+/** A missing licence is not a failure. A job that timed out is not retried, because it would time out again. */
 function outcomeOf(error: BrokerError, last: boolean): TenantRun['outcome'] {
   if (error.code === 'resource_unavailable') return 'skipped';
   if (!error.transient || error.code === 'job_timed_out' || last) return 'failed';
-  // To come back earlier than the peer asks only makes it worse.
+  // Retrying earlier than the peer allows would prolong the throttling.
   return (error.retryAfterSeconds ?? 0) > longestRetryAfterSeconds ? 'failed' : 'retrying';
 }
 

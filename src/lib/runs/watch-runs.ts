@@ -8,28 +8,28 @@ import { once } from './storage-call.ts';
 
 export type WatchRunsDeps = StartMissedDeps & FinishRunDeps & AnnounceRunDeps;
 
-/** What the watchdog found and did, by run id. */
+/** The watchdog's actions, as run ids. */
 export interface Watched {
-  /** Their timer could not start them. */
+  /** Runs that their timer failed to start. */
   readonly started: readonly string[];
-  /** Claimed but never begun, or lost by the platform: started (again). */
+  /** Runs whose orchestration was never started or was lost, and is now started. */
   readonly resumed: readonly string[];
-  /** Their orchestration has failed or does not move: closed. */
+  /** Runs that were closed because their orchestration failed or made no progress. */
   readonly closed: readonly string[];
 }
 
-/** Waits between rounds take up to 15 minutes, and the platform's own retries some more. */
+/** Time without progress that is normal: delays between rounds take up to 15 minutes, and the platform retries too. */
 const patienceMs = 2 * 3_600_000;
-/** So long a run may stand in line behind others. */
-const longestStandstillMs = 24 * 3_600_000;
-const longestJobSeconds = 3600;
-/** Of the runs that ended last, the one that kept a waiting run waiting. */
-const lastEnded = 50;
+/** Longest time that a run may wait behind other runs. */
+const maxStandstillMs = 24 * 3_600_000;
+const maxJobSeconds = 3600;
+/** Number of recent runs to search for the latest progress. */
+const recentRuns = 50;
 
 /**
- * Looks after runs that nobody else would: a timer that failed, a start that died half-way, an orchestration that the
- * platform lost or gave up, one that hangs (the storage provider has no dead letters). A failure with one run does not
- * keep it from the others.
+ * Repairs runs: starts those whose timer failed, resumes those whose start was interrupted or whose orchestration the
+ * platform lost, and closes those whose orchestration failed or hangs (the storage provider has no dead-letter queue).
+ * A failure with one run does not affect the others.
  */
 export async function watchRuns(deps: WatchRunsDeps): Promise<Watched> {
   const started: string[] = [];
@@ -62,14 +62,14 @@ async function guarded(deps: WatchRunsDeps, subject: Record<string, string>, wor
 
 async function closeIfDead(deps: WatchRunsDeps, run: Run, progressMs: () => Promise<number>): Promise<boolean> {
   const state = await deps.orchestrations.state(run.runId);
-  // Unknown: a start that is under way.
+  // An unknown instance is a start in progress.
   if (state === 'unknown') return false;
   if (state === 'active') {
     if (!(await hangs(deps, run, progressMs))) return false;
-    // Its batches go on until their tenants see that the run has ended.
+    // Its batches continue until their tenant runs see that the run has ended.
     await deps.orchestrations.terminate(run.runId, 'no progress');
   } else {
-    // It may have finished between the list and this look.
+    // The run may have finished after it was listed.
     const now = await deps.runs.log.find(run.runId);
     if (now === undefined || isEnded(now.status)) return false;
   }
@@ -86,29 +86,29 @@ async function closeIfDead(deps: WatchRunsDeps, run: Run, progressMs: () => Prom
 }
 
 /**
- * Whether no tenant of the run has come to its end for longer than one may take, and no other run is in its way: the
- * tenants of all runs stand in one line. Records are read only for runs that are old enough to hang.
+ * Whether no tenant of the run has finished for longer than one may take, and no other run is making progress (all
+ * runs share one queue). Records are read only for runs that are old enough to hang.
  */
 async function hangs(deps: WatchRunsDeps, run: Run, progressMs: () => Promise<number>): Promise<boolean> {
-  const patience = patienceMs + (deps.jobs.find(run.job)?.timeoutSeconds ?? longestJobSeconds) * 1000;
+  const patience = patienceMs + (deps.jobs.find(run.job)?.timeoutSeconds ?? maxJobSeconds) * 1000;
   const nowMs = deps.clock.nowMs();
   if (nowMs - (run.startedAtMs ?? run.createdAtMs) < patience) return false;
-  const standstillMs = nowMs - (await lastSignMs(deps, run));
+  const standstillMs = nowMs - (await lastProgressMs(deps, run));
   if (standstillMs < patience) return false;
-  return standstillMs >= longestStandstillMs || nowMs - (await progressMs()) >= patience;
+  return standstillMs >= maxStandstillMs || nowMs - (await progressMs()) >= patience;
 }
 
-/** When the run began, or a tenant of it last came to its end. */
-async function lastSignMs(deps: WatchRunsDeps, run: Run): Promise<number> {
+/** When a tenant of the run last finished, or when the run started. */
+async function lastProgressMs(deps: WatchRunsDeps, run: Run): Promise<number> {
   let lastMs = run.startedAtMs ?? run.createdAtMs;
   for await (const { finishedAtMs } of deps.runs.log.tenants(run.runId)) lastMs = Math.max(lastMs, finishedAtMs);
   return lastMs;
 }
 
-/** When any run last moved: one that is under way, or one that has ended since. */
+/** When any run last made progress, whether active or ended. */
 async function latestProgressMs(deps: WatchRunsDeps, active: readonly Run[]): Promise<number> {
-  const recent = await deps.runs.log.list({ limit: lastEnded });
+  const recent = await deps.runs.log.list({ limit: recentRuns });
   let latestMs = Math.max(0, ...recent.map(({ finishedAtMs }) => finishedAtMs ?? 0));
-  for (const run of active) latestMs = Math.max(latestMs, await lastSignMs(deps, run));
+  for (const run of active) latestMs = Math.max(latestMs, await lastProgressMs(deps, run));
   return latestMs;
 }

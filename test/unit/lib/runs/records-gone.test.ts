@@ -109,7 +109,7 @@ test('a cancelled run says of a tenant that waited for its turn why, also where 
   expect(await runLog.findTenant(runId, tenantId(0))).toMatchObject({
     outcome: 'failed',
     code: 'run_cancelled',
-    detail: 'Cancelled before it was tried again; the last attempt: Something unexpected happened.',
+    detail: 'The run was cancelled before the next attempt. Last failure: Something unexpected happened.',
   });
 });
 
