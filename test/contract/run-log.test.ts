@@ -56,7 +56,7 @@ describe.each([
   ['in memory', () => new MemoryRunLog()],
   ['in tables', () => tableLog()],
 ])('the run log %s', (_name, make) => {
-  test('gives a run to one of fifty who start it at once', async () => {
+  test('lets one of fifty concurrent creates succeed', async () => {
     const log = make();
     const won = await Promise.all(Array.from({ length: 50 }, () => log.create(start('race', 'w'), { parameters: {} })));
     expect(won.filter(Boolean)).toHaveLength(1);
@@ -70,7 +70,7 @@ describe.each([
     });
   });
 
-  test('keeps what was asked, thousands of tenants among it, and windows with a colon', async () => {
+  test('stores the request with thousands of tenants, and windows with a colon', async () => {
     const log = make();
     const request = {
       tenants: Array.from({ length: 5_000 }, (_, index) => tenant(index)),
@@ -80,7 +80,7 @@ describe.each([
     expect(await log.request('big@2026-11-24T05:00Z')).toEqual(request);
   });
 
-  test('knows nothing of a run that was not started, or of a text that is no run id', async () => {
+  test('finds nothing for an unknown run or an invalid run id', async () => {
     const log = make();
     for (const runId of ['none@w', 'none', '', "x@'or 1 eq 1"]) {
       expect(await log.find(runId)).toBeUndefined();
@@ -88,7 +88,7 @@ describe.each([
     }
   });
 
-  test('changes some facts of a run and leaves the others', async () => {
+  test('changes some fields of a run and keeps the others', async () => {
     const log = make();
     await log.create(start('change', 'w'), { parameters: {} });
     const tenants = { total: 5, succeeded: 1, failed: 2, skipped: 1, notAttempted: 1 };
@@ -107,7 +107,7 @@ describe.each([
     expect(await log.request('change@w')).toEqual({ parameters: {} });
   });
 
-  test('lists runs newest first, of one job or of all, so many and no more', async () => {
+  test('lists runs newest first, of one job or of all, up to the limit', async () => {
     const log = make();
     for (const [index, job] of ['list-a', 'list-b', 'list-a'].entries())
       await log.create(start(job, `w${index}`, 1_000_000 + index * 1000), { parameters: {} });
@@ -120,7 +120,7 @@ describe.each([
     expect(await log.list({ limit: 1 })).toHaveLength(1);
   });
 
-  test('lists the active runs, and those of before a time', async () => {
+  test('lists active runs, and runs created before a time', async () => {
     const log = make();
     for (const [index, status] of (['pending', 'running', 'completed', 'failed', 'cancelled'] as const).entries()) {
       await log.create(
@@ -142,7 +142,7 @@ describe.each([
     ).toEqual(['state@w0']);
   });
 
-  test('removes a run with its tenants, twice without harm, and no other', async () => {
+  test('removes a run with its tenants and no other run; repeating it is harmless', async () => {
     const log = make();
     for (const job of ['gone', 'stays']) {
       await log.create(start(job, 'w'), { parameters: {} });
@@ -157,11 +157,11 @@ describe.each([
     expect(await log.countTenants('gone@w')).toMatchObject({ succeeded: 0 });
     expect(await log.find('stays@w')).toBeDefined();
     expect(await log.countTenants('stays@w')).toMatchObject({ succeeded: 230 });
-    // The window is free again.
+    // The window can be used again.
     expect(await log.create(start('gone', 'w'), { parameters: {} })).toBe(true);
   });
 
-  test('keeps the name of the rows, when to come back, and what was missing in the list', async () => {
+  test('stores rows name, Retry-After and warnings', async () => {
     const log = make();
     const more = { rowsName: 'tenant.attempt', outcome: 'retrying', retryAfterSeconds: 90 } as const;
     await log.recordTenant('facts@w', record(1, more));
@@ -172,7 +172,7 @@ describe.each([
     expect((await log.find('facts@w'))?.warnings).toEqual(['One.', 'Two.']);
   });
 
-  test('lets the first record of a round count, also when many arrive at once', async () => {
+  test('keeps the first record of a round, even with concurrent writes', async () => {
     const log = make();
     const counted = await Promise.all(
       Array.from({ length: 20 }, (_, index) => log.recordTenant('first@w', record(1, { rows: index }))),
@@ -181,7 +181,7 @@ describe.each([
     expect(await log.findTenant('first@w', tenant(1))).toEqual(counted[0]);
   });
 
-  test('lets a later round replace an earlier one, and never the other way round', async () => {
+  test('lets a later round replace an earlier one, never the reverse', async () => {
     const log = make();
     await log.recordTenant('rounds@w', record(1, { outcome: 'retrying', code: 'throttled', detail: 'Busy.', rows: 0 }));
     const second = await log.recordTenant('rounds@w', record(1, { round: 2 }));
@@ -192,12 +192,12 @@ describe.each([
     });
     const kept = await log.findTenant('rounds@w', tenant(1));
     expect(kept).toMatchObject({ outcome: 'succeeded', round: 2 });
-    // The reasons of an earlier round must not stick to a later one.
+    // A later round must not keep the reason of an earlier one.
     expect(kept?.code).toBeUndefined();
     expect(kept?.detail).toBeUndefined();
   });
 
-  test('writes many at once, twice without harm, and counts and finds them by outcome', async () => {
+  test('writes many records in batches, idempotently, and counts and finds them by outcome', async () => {
     const log = make();
     const records = Array.from({ length: 250 }, (_, index) =>
       record(index, { outcome: index % 5 === 0 ? 'failed' : 'skipped', round: 0, code: 'tenant_not_delegated' }),
@@ -213,7 +213,7 @@ describe.each([
     expect(await log.countTenants('other@w')).toEqual({ succeeded: 0, failed: 0, skipped: 0, retrying: 0 });
   });
 
-  test('keeps the names of customers as they are', async () => {
+  test('stores customer names unchanged', async () => {
     const log = make();
     for (const [index, name] of ["O'Brien & Söhne", '=cmd()', '株式会社', 'a/b\\c#d?e'].entries()) {
       await log.recordTenant('names@w', record(index, { name }));
@@ -236,7 +236,7 @@ describe.each([
     decided: [record(3, { outcome: 'failed', code: 'tenant_not_delegated', detail: 'Why.', round: 0 })],
   });
 
-  test('keep the first plan, whoever comes later', async () => {
+  test('keep the first plan', async () => {
     const results = make();
     expect(await results.plan('plan@2026-11-24T05:00Z')).toBeUndefined();
     expect(await results.putPlan('plan@2026-11-24T05:00Z', plan('first'))).toEqual(plan('first'));
@@ -244,7 +244,7 @@ describe.each([
     expect(await results.plan('plan@2026-11-24T05:00Z')).toEqual(plan('first'));
   });
 
-  test('give back rows as they were, also large ones, each under its name', async () => {
+  test('return rows unchanged, also large ones, each under its name', async () => {
     const results = make();
     const lines = Array.from({ length: 60_000 }, (_, index) => `{"n":${index},"text":"${'ü'.repeat(40)}"}\n`).join('');
     await results.putRows('rows@w', 'name-1', lines);
@@ -252,7 +252,7 @@ describe.each([
     expect((await all(results.rows('rows@w', 'name-1'))).join('')).toBe(lines);
   });
 
-  test('remove a run with plan and rows, twice without harm, and no other', async () => {
+  test('remove a run with plan and rows and no other run; repeating it is harmless', async () => {
     const results = make();
     for (const runId of ['gone@w', 'gone@w2']) {
       await results.putPlan(runId, plan('x'));
@@ -267,12 +267,12 @@ describe.each([
     expect(await all(results.rows('gone@w2', 'name-1'))).toEqual(expect.arrayContaining(['{}']));
   });
 
-  test('fail as storage does for rows that are not there', async () => {
+  test('fail for rows that do not exist', async () => {
     await expect(all(make().rows('rows@w', 'name-99'))).rejects.toMatchObject({ code: 'storage_unavailable' });
   });
 });
 
-test('a claim whose answer was lost is still a claim: the client sends it again and meets its own row', async () => {
+test('create succeeds when the answer was lost and the retried insert finds its own row', async () => {
   const lost: string[] = [];
   const log = tableLog({
     retryOptions: { retryDelayInMs: 1 },
@@ -296,7 +296,7 @@ test('a claim whose answer was lost is still a claim: the client sends it again 
   expect(await log.create(start('lost', 'w'), { parameters: {} })).toBe(false);
 });
 
-test('a storage account that is gone is storage_unavailable, without the address or key in it', async () => {
+test('an unreachable storage account is reported as storage_unavailable without its address or key', async () => {
   const gone = azurite.connectionString.replace(/:\d+\//g, ':9/');
   const options = { allowInsecureConnection: true, retryOptions: { maxRetries: 0 } };
   const log = new TableRunLog(async (name) => TableClient.fromConnectionString(gone, name, options), randomUUID);

@@ -1,17 +1,17 @@
 import type { OrchestrationHandler } from 'durable-functions';
 import { type Action, actionTypes, eventTypes, type HistoryEvent, replay } from './sdk.ts';
 
-/** How completions reach the orchestrator: each in a turn of its own, or all that there are in one. */
+/** How completions reach the orchestrator: one per turn, or all available ones in one turn. */
 export type Delivery = 'one' | 'batch';
 
 export interface DriverOptions {
   readonly orchestrations: Readonly<Record<string, OrchestrationHandler>>;
-  /** A throw fails the activity, as a broken worker would. */
+  /** A throw fails the activity, like a lost worker. */
   readonly activities: Readonly<Record<string, (input: unknown) => unknown>>;
   readonly delivery?: Delivery;
-  /** Chooses which of the open completions comes next; 0 is the first. */
+  /** Chooses which of the pending completions comes next; 0 is the first. */
   readonly pick?: (open: number) => number;
-  /** Events that are raised while a timer runs: the timer's instance gets them before it fires. */
+  /** Events raised while a timer is pending. The instance receives them before the timer fires. */
   readonly raiseWhileWaiting?: string[];
 }
 
@@ -19,11 +19,11 @@ export interface Finished {
   readonly output: unknown;
   readonly customStatuses: readonly unknown[];
   readonly history: readonly HistoryEvent[];
-  /** Waits that timers stood for, milliseconds; cancelled ones are not among them. */
+  /** Durations of the timers that fired, in milliseconds. */
   readonly waitedMs: readonly number[];
 }
 
-/** Everything that ran, by instance id. */
+/** All instances by id. */
 export interface Journal {
   readonly instances: Map<string, Finished & { readonly name: string; readonly input: unknown }>;
   nowMs: number;
@@ -34,7 +34,7 @@ export const newJournal = (): Journal => ({ instances: new Map(), nowMs: Date.pa
 interface Completion {
   readonly event: HistoryEvent;
   readonly atMs: number;
-  /** What the platform does on its own after it: a retry's timer, the next attempt. It takes the next id. */
+  /** The platform's own follow-up: the timer of a retry or the next attempt. It takes the next id. */
   readonly follow?: ((id: number) => Promise<Scheduled>) | undefined;
 }
 
@@ -125,14 +125,14 @@ export async function drive(
   throw new Error('the orchestration does not end');
 }
 
-/** The completions of the next turn. One that is followed by something must be alone: its follower's id comes first. */
+/** Returns the completions of the next turn. One with a follow-up must be alone, because the follow-up's id comes first. */
 function take(open: readonly Completion[], options: DriverOptions): readonly Completion[] {
   if (options.delivery === 'one') return open.slice(options.pick?.(open.length) ?? 0).slice(0, 1);
   const plain = open.filter(({ follow }) => follow === undefined);
   return plain.length > 0 ? plain : open.slice(0, 1);
 }
 
-/** Schedules and does the work of one action. */
+/** Schedules one action and executes it. */
 async function begin(options: DriverOptions, action: Action, id: number, journal: Journal): Promise<Scheduled> {
   const { functionName: name = '', input, instanceId = `${id}` } = action;
   if (action.actionType !== actionTypes.sub) return attempt(options, action, id, 1, journal);
@@ -151,7 +151,7 @@ async function begin(options: DriverOptions, action: Action, id: number, journal
   };
 }
 
-/** One attempt of an activity; after each failed one the platform sets a timer, after the last one as well. */
+/** One attempt of an activity. The platform sets a timer after each failed attempt, including the last. */
 async function attempt(
   options: DriverOptions,
   action: Action,
@@ -162,7 +162,7 @@ async function attempt(
   const { functionName: name = '', input, retryOptions } = action;
   const activity = options.activities[name];
   if (activity === undefined) throw new Error(`no activity ${name}`);
-  // An input that is text has been encoded by the SDK already.
+  // The SDK has already encoded a text input.
   const given: unknown = typeof input === 'string' ? JSON.parse(input) : input;
   const scheduled = event(eventTypes.taskScheduled, { EventId: id, Name: name, Input: JSON.stringify(given) });
   try {

@@ -57,7 +57,7 @@ const indexes = (calls: readonly TenantRunInput[]): number[] => calls.map(({ ind
 const allOf = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 
 describe.each(['one', 'batch'] as const)('fan-out, completions delivered: %s', (delivery) => {
-  test('visits every planned tenant once, in batches with ids of their own, and ends with the counts', async () => {
+  test('attempts every planned tenant once, in batches with unique ids, and returns the counts', async () => {
     const { calls, journal, run } = stage(() => ({ outcome: 'succeeded' }), undefined, { delivery });
     const result = await run();
     expect(result.output).toEqual(finished);
@@ -82,7 +82,7 @@ describe.each(['one', 'batch'] as const)('fan-out, completions delivered: %s', (
     expect(indexes(calls.tenants.filter(({ round }) => round === 2)).toSorted((a, b) => a - b)).toEqual([0, 3, 6, 9]);
   });
 
-  test('comes back to transient failures twice, waiting longer each time, and says in the last round that it is the last', async () => {
+  test('retries transient failures twice with growing delays, and marks the last round', async () => {
     const { calls, run } = stage(({ index }) => ({ outcome: index === 2 ? 'retrying' : 'succeeded' }), undefined, {
       delivery,
     });
@@ -96,7 +96,7 @@ describe.each(['one', 'batch'] as const)('fan-out, completions delivered: %s', (
     expect(calls.tenants).toHaveLength(12);
   });
 
-  test('waits as long as the most patient Retry-After asks, up to fifteen minutes', async () => {
+  test('waits for the longest Retry-After, up to fifteen minutes', async () => {
     const wait = ({ index, round }: TenantRunInput): TenantRunResult =>
       index > 7
         ? { outcome: 'retrying', code: 'throttled', retryAfterSeconds: round === 1 ? index * 20 : 7200 }
@@ -105,7 +105,7 @@ describe.each(['one', 'batch'] as const)('fan-out, completions delivered: %s', (
     expect(result.waitedMs).toEqual([180_000, 900_000]);
   });
 
-  test('stops after the round in which the credential failed and passes the reason on', async () => {
+  test('stops after the round in which the credential failed and passes on the reason', async () => {
     const { calls, run } = stage(
       ({ index }) => (index < 5 ? { outcome: 'retrying' } : { outcome: 'not_attempted', code: 'credential_revoked' }),
       undefined,
@@ -122,7 +122,7 @@ describe.each(['one', 'batch'] as const)('fan-out, completions delivered: %s', (
     expect(result.waitedMs).toEqual([]);
   });
 
-  test('finishes without another round, and without a reason of its own, when the run was cancelled', async () => {
+  test('finishes without another round and without a reason when the run was cancelled', async () => {
     const { calls, run } = stage(
       ({ index }) => (index < 5 ? { outcome: 'retrying' } : { outcome: 'not_attempted', code: 'run_cancelled' }),
       undefined,
@@ -133,7 +133,7 @@ describe.each(['one', 'batch'] as const)('fan-out, completions delivered: %s', (
     expect(calls.tenants).toHaveLength(10);
   });
 
-  test('is woken by a cancellation while it waits for the next round', async () => {
+  test('ends its wait for the next round when it is cancelled', async () => {
     const { calls, run } = stage(() => ({ outcome: 'retrying' }), undefined, {
       delivery,
       raiseWhileWaiting: ['cancel'],
@@ -144,7 +144,7 @@ describe.each(['one', 'batch'] as const)('fan-out, completions delivered: %s', (
     expect(calls.finish).toHaveLength(1);
   });
 
-  test('can be cancelled in its second wait as well: the event of the first is not lost on it', async () => {
+  test('can be cancelled in its second wait as well', async () => {
     const events: string[] = [];
     const round = ({ index, round }: TenantRunInput): TenantRunResult => {
       if (round === 2 && index === 0) events.push('cancel');
@@ -156,7 +156,7 @@ describe.each(['one', 'batch'] as const)('fan-out, completions delivered: %s', (
     expect(calls.tenants.every(({ round }) => round < 3)).toBe(true);
   });
 
-  test('asks for the list again when it cannot be had for a while, and gives up with its reason after three times', async () => {
+  test('retries the tenant list after transient failures, and gives up with the reason after three attempts', async () => {
     const unavailable: PlanRunResult = {
       ok: false,
       code: 'directory_unavailable',
@@ -174,7 +174,7 @@ describe.each(['one', 'batch'] as const)('fan-out, completions delivered: %s', (
     expect(calls.tenants).toEqual([]);
   });
 
-  test('does not ask again when the credential is gone', async () => {
+  test('does not retry the tenant list after a credential failure', async () => {
     const { calls, run } = stage(
       () => ({ outcome: 'succeeded' }),
       [{ ok: false, code: 'credential_missing', detail: 'None.', transient: false }],
@@ -185,7 +185,7 @@ describe.each(['one', 'batch'] as const)('fan-out, completions delivered: %s', (
     expect(calls.finish[0]?.stoppedBy?.code).toBe('credential_missing');
   });
 
-  test('ends at once when there is no tenant to attempt', async () => {
+  test('finishes immediately without tenants to attempt', async () => {
     const { calls, journal, run } = stage(() => ({ outcome: 'succeeded' }), [{ ok: true, attempt: 0, total: 3 }], {
       delivery,
     });
@@ -195,7 +195,7 @@ describe.each(['one', 'batch'] as const)('fan-out, completions delivered: %s', (
   });
 });
 
-test('a worker that dies under a tenant is replaced, and the tenant is attempted again', async () => {
+test('a tenant whose worker was lost is attempted again', async () => {
   let deaths = 2;
   const { calls, run } = stage(({ index }) => {
     if (index === 1 && deaths-- > 0) throw new Error('the worker died');
@@ -206,7 +206,7 @@ test('a worker that dies under a tenant is replaced, and the tenant is attempted
   expect(calls.tenants.every(({ round }) => round === 1)).toBe(true);
 });
 
-test('a batch in which the platform gives up on an activity is looked at again in the next round', async () => {
+test('a batch whose activity the platform gave up on is repeated in the next round', async () => {
   let deaths = 4;
   const { calls, run } = stage(({ index }) => {
     if (index === 1 && deaths-- > 0) throw new Error('the worker died');
@@ -217,7 +217,7 @@ test('a batch in which the platform gives up on an activity is looked at again i
   expect(result.output).toEqual(finished);
 });
 
-test('a tenant whose last result could not be put on record is told to the end of the run', async () => {
+test('a tenant whose last result could not be recorded is reported to finish-run', async () => {
   const { calls, run } = stage(({ index, last }) => {
     if (index !== 5) return { outcome: 'succeeded' };
     return { outcome: last ? 'failed' : 'retrying', code: 'storage_unavailable', unrecorded: true };
@@ -226,7 +226,7 @@ test('a tenant whose last result could not be put on record is told to the end o
   expect(calls.finish).toEqual([{ runId: 'job@w', lostBy: 'storage_unavailable' }]);
 });
 
-test('the end of a run is tried for ten minutes while storage is away', async () => {
+test('finish-run is retried for ten minutes while storage is unavailable', async () => {
   let tries = 0;
   const { journal, run } = stage(() => ({ outcome: 'succeeded' }), undefined, {
     overrides: {
@@ -242,7 +242,7 @@ test('the end of a run is tried for ten minutes while storage is away', async ()
   expect(journal.nowMs - startedMs).toBeGreaterThan(600_000);
 });
 
-test('a run is announced once it is finished, tried five times within an hour, and none the worse when nobody listens', async () => {
+test('announce-run is tried five times within an hour, and its failure does not fail the run', async () => {
   const { calls, run } = stage(() => ({ outcome: 'succeeded' }));
   await run();
   expect(calls.announced).toEqual([{ runId: 'job@w' }]);
@@ -261,7 +261,7 @@ test('a run is announced once it is finished, tried five times within an hour, a
   expect(deaf.journal.nowMs - startedMs).toBeLessThanOrEqual(3_600_000);
 });
 
-test('history holds numbers and codes only, and little of them per tenant', async () => {
+test('the history holds only numbers and codes, and few bytes per tenant', async () => {
   const count = 1000;
   const { calls, journal, run } = stage(
     () => ({ outcome: 'succeeded' }),
@@ -273,7 +273,7 @@ test('history holds numbers and codes only, and little of them per tenant', asyn
   const events = [...journal.instances.values()].flatMap(({ history }) => history);
   expect(JSON.stringify(events).length / count).toBeLessThan(700);
   const payloads = events.flatMap(({ Input, Result }) => [Input, Result]).filter((text) => typeof text === 'string');
-  // Numbers vary, the shapes do not.
+  // Numbers vary, but the shapes do not.
   const shapes = new Set(payloads.map((text) => text.replace(/\d+/g, '0').replace(/(?:0,)+/g, '')));
   expect([...shapes].toSorted()).toMatchInlineSnapshot(`
     [

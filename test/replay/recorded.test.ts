@@ -12,7 +12,7 @@ const files = (await readdir(historiesFolder, { recursive: true })).filter((name
 const flatten = (action: Action): Action[] =>
   action.compoundActions === undefined ? [action] : action.compoundActions.flatMap(flatten);
 
-/** What the orchestrator has asked the platform for, in order; the platform's own follow-ups (retries) are not among it. */
+/** The actions that the orchestrator requested, in order, without the platform's own follow-ups (retries). */
 const asked = (actions: readonly Action[]): string[] =>
   actions
     .flatMap(flatten)
@@ -20,20 +20,20 @@ const asked = (actions: readonly Action[]): string[] =>
       [actionType, functionName, instanceId].filter((part) => part !== undefined).join(' '),
     );
 
-test('there are recorded histories of the version that host.json names', () => {
+test('recorded histories exist for the version in host.json', () => {
   expect(
     files.filter((file) => file.startsWith(hostJson.extensions.durableTask.defaultVersion)).length,
   ).toBeGreaterThan(4);
 });
 
-test.each(files)("today's code goes on from every point of %s, and ends it alike", async (file) => {
+test.each(files)('the current code continues from every point of %s with the same result', async (file) => {
   const recordings = JSON.parse(await readFile(join(historiesFolder, file), 'utf8')) as Recording[];
   for (const { name, instanceId, input, output, history } of recordings) {
     const handler = orchestrations[name as keyof typeof orchestrations];
     const whole = await replay(handler, instanceId, input, history);
     expect({ isDone: whole.isDone, output: whole.output }).toEqual({ isDone: true, output });
     const all = asked(whole.actions);
-    // A run that is under way has the beginning of a history: there, too, it must have asked for the same things.
+    // An active run has only the beginning of a history. The requested actions must match there, too.
     const turns = history.flatMap(({ EventType }, place) =>
       EventType === eventTypes.orchestratorCompleted ? place : [],
     );
@@ -42,7 +42,7 @@ test.each(files)("today's code goes on from every point of %s, and ends it alike
       expect(part.isDone).toBe(false);
       expect(asked(part.actions)).toEqual(all.slice(0, asked(part.actions).length));
     }
-    // What the platform has on record as scheduled is what the code asks for: no more, no less, of each kind.
+    // The code must request exactly the actions that the platform recorded as scheduled.
     const scheduled = history
       .filter(({ EventType }) => EventType === eventTypes.subCreated)
       .map((event) => event['InstanceId']);

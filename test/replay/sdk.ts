@@ -1,11 +1,11 @@
-/** The one place that reaches into `durable-functions`: it has no test kit before version 4. */
+/** The only access to internals of `durable-functions`, which has no test kit before version 4. */
 import { createRequire } from 'node:module';
 import { InvocationContext } from '@azure/functions';
 import type { OrchestrationHandler } from 'durable-functions';
 
 export type HistoryEvent = Readonly<Record<string, unknown>> & { readonly EventType: number };
 
-/** What an orchestrator leaves behind after a turn: all actions since its beginning. */
+/** The state of an orchestrator after a turn: all actions since its start. */
 export interface TurnResult {
   readonly isDone: boolean;
   readonly actions: readonly Action[];
@@ -41,7 +41,7 @@ const { Orchestrator } = load('durable-functions/lib/src/orchestrations/Orchestr
   Orchestrator: new (handler: OrchestrationHandler) => Executor;
 };
 
-/** One turn on the SDK's own executor: the whole history in, the actions out. Everything passes as JSON text, as it does in the platform. */
+/** Runs one turn on the SDK's executor: the whole history in, the actions out. As in the platform, everything passes as JSON text. */
 export async function replay(
   handler: OrchestrationHandler,
   instanceId: string,

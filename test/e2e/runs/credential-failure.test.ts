@@ -4,7 +4,7 @@ import { errorTable } from '../../../src/lib/model/errors.ts';
 import { startRunStack, started, type RunStack } from './run-stack.ts';
 
 const tenants = 200;
-/** host.json: that many tenants are under way at one time. */
+/** Concurrent activities in host.json. */
 const concurrency = 20;
 
 let stack: RunStack;
@@ -13,9 +13,9 @@ beforeAll(async () => {
 });
 afterAll(() => stack?.stop());
 
-test('a revoked credential stops a run over hundreds of tenants after a handful of calls; a rerun takes up the rest', async () => {
+test('a revoked credential stops a run over hundreds of tenants after a few calls, and a rerun completes it', async () => {
   const { url } = stack.demo;
-  // The directory is read before the trouble begins.
+  // The directory is read before the credential is revoked.
   await stack.call(url, 'GET', '/tenants');
   await stack.control('DELETE', '/ledger');
   await stack.control('POST', '/faults', { service: 'entra', grant: 'refresh_token', aadsts: 50173, from: 51 });
@@ -28,11 +28,11 @@ test('a revoked credential stops a run over hundreds of tenants after a handful 
   const { succeeded, failed, skipped, notAttempted } = stopped.tenants;
   expect(succeeded + failed + skipped + notAttempted).toBe(tenants);
   const { totals } = (await stack.control('GET', '/ledger')) as { totals: { entraTokenRequests: number } };
-  // Fifty that were answered, those that were under way, and what confirms the failure.
+  // Fifty answered tenants, those in progress, and the requests that confirm the failure.
   expect(totals.entraTokenRequests).toBeLessThanOrEqual(50 + concurrency + 5);
 
   await stack.control('DELETE', '/faults');
-  // The broker looks by itself whether the credential is well again.
+  // The broker itself checks whether the credential works again.
   const deadline = Date.now() + 90_000;
   for (;;) {
     const again = await stack.call(url, 'POST', `/runs/${encodeURIComponent(runId)}/rerun`);

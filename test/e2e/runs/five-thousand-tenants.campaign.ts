@@ -11,7 +11,7 @@ import { startRunStack, started, type RunStack } from './run-stack.ts';
 
 const tenants = 5_000;
 const broken = tenants / 5;
-/** The reason that belongs to each way in which a tenant is broken. */
+/** The expected error code for each broken state of a tenant. */
 const codes: Readonly<Record<string, string>> = {
   no_consent: 'consent_required',
   gdap_expired: 'tenant_not_delegated',
@@ -19,7 +19,7 @@ const codes: Readonly<Record<string, string>> = {
   deleted: 'tenant_unknown',
 };
 const states = Object.keys(codes);
-/** How the broken tenants are broken, by tenant id. */
+/** The state of each broken tenant, by tenant id. */
 const population = new Map<string, string>();
 
 let folder: string;
@@ -51,7 +51,7 @@ test(
     expect(run.failures.map(({ tenantId, code }) => `${tenantId} ${code}`).toSorted()).toEqual(expected.toSorted());
     const seconds = Math.round((Date.now() - begunMs) / 1000);
     const peak = await peakMegabytes(hostPid);
-    // The host has its store for itself.
+    // Only one host may open a store.
     await stop();
     const bytes = historyBytes();
     console.log(
@@ -62,7 +62,7 @@ test(
   30 * 60_000,
 );
 
-/** Breaks healthy tenants, chosen by a seed, until a fifth of all are. */
+/** Breaks healthy tenants, chosen by a seed, until a fifth of all are broken. */
 async function breakMore(): Promise<void> {
   const random = seededRandom(1);
   const { cloud } = stack.demo;
@@ -87,7 +87,7 @@ async function finished(url: string, runId: string): Promise<RunView> {
   }
 }
 
-/** What the durable platform has on record of all its instances, as the embedded host stores it. */
+/** Size of all instance histories in the embedded host's store. */
 function historyBytes(): number {
   const database = new DatabaseSync(join(folder, 'hub.db'), { readOnly: true });
   try {
@@ -97,7 +97,7 @@ function historyBytes(): number {
   }
 }
 
-/** Linux keeps the high-water mark of a process. */
+/** Peak memory of a process (Linux). */
 async function peakMegabytes(pid: number): Promise<string> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
   const kilobytes = /^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1];

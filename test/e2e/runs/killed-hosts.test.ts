@@ -1,4 +1,4 @@
 import { testKilledHosts } from './killed-hosts.ts';
 
-// A part of the promise, each time; `npm run test:kills` keeps the whole of it.
+// A short form; `npm run test:kills` runs the full campaign.
 testKilledHosts(8, 60);

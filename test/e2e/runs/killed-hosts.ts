@@ -3,10 +3,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { seededRandom } from '../../fakes/fake-clock.ts';
 import { startRunStack, started, type RunStack } from './run-stack.ts';
 
-/** Another seed kills at other moments: PTB_SEED=7. */
+/** PTB_SEED=7 chooses other moments for the kills. */
 const seed = Number(process.env['PTB_SEED'] ?? '1');
 
-/** The test that runs over `tenants` customers outlive a host that is killed so many times, and started again each time. */
+/** Registers a test: runs over `tenants` customers survive `kills` kills of the host. */
 export function testKilledHosts(kills: number, tenants: number): void {
   let stack: RunStack;
   beforeAll(async () => {
@@ -42,7 +42,7 @@ export function testKilledHosts(kills: number, tenants: number): void {
   );
 }
 
-/** Starts one run after another, and kills the host under them. @returns the runs, and where the last host is. */
+/** Starts runs one after another and kills the host while they execute. @returns the runs and the URL of the last host. */
 async function killAndStart(stack: RunStack, kills: number): Promise<{ ids: readonly string[]; url: string }> {
   const random = seededRandom(seed);
   const ids: string[] = [];
@@ -50,10 +50,10 @@ async function killAndStart(stack: RunStack, kills: number): Promise<{ ids: read
   for (let kill = 0; kill < kills; kill += 1) {
     const { url } = host.ready;
     const open = ids.at(-1);
-    // Several at a time, too: a run must not be lost in the shadow of another.
+    // Sometimes several at a time: a run must not be lost because of another one.
     if (open === undefined || kill % 5 === 0 || (await isEnded(stack, url, open)))
       ids.push(started(await stack.call(url, 'POST', '/jobs/licence-report/runs', { window: `kill-${kill}` })));
-    // Mostly short lives, some long enough for the slow tenants.
+    // Most hosts live briefly, some long enough for the slow tenants.
     await sleep(50 + random() ** 2 * 3_000);
     await host.kill();
     host = await stack.startHost();

@@ -21,8 +21,8 @@ const brokenCodes = {
 };
 
 describe('a run over all tenants', () => {
-  // First, while no token is in the cache: what Entra refuses has to be met.
-  test('comes back to a tenant that is throttled for a while, and visits it in a later round', async () => {
+  // This test comes first, while no token is cached, so that Entra is asked.
+  test('retries a throttled tenant in a later round', async () => {
     const throttled = stack.demo.cloud.tenants.find(({ state }) => state === 'ok');
     const retryAfter = { 'retry-after': '1' };
     await stack.control('POST', '/faults', {
@@ -46,7 +46,7 @@ describe('a run over all tenants', () => {
     });
   });
 
-  test('visits each, and fails exactly where the population is broken, with the reason that belongs to it', async () => {
+  test('attempts each tenant, and fails exactly in the broken ones with the expected reason', async () => {
     const answer = await start('licence-report');
     expect(answer.status).toBe(202);
     expect(answer.headers.get('location')).toBe(`/api/runs/${encodeURIComponent(started(answer))}`);
@@ -63,7 +63,7 @@ describe('a run over all tenants', () => {
     expect(run.progress).toEqual({ done: tenants, retrying: 0, total: tenants });
   });
 
-  test('gives its rows as JSON, JSON Lines and CSV, the same ones', async () => {
+  test('exports the same rows as JSON, JSON Lines and CSV', async () => {
     const runId = started(await start('licence-report'));
     await stack.ended(url, runId);
     const results = async (format: string) =>
@@ -84,8 +84,8 @@ describe('a run over all tenants', () => {
   });
 });
 
-describe('starting', () => {
-  test('fifty times at once for one window gives one run and forty-nine conflicts', async () => {
+describe('starting a run', () => {
+  test('fifty times concurrently for one window gives one run and 49 conflicts', async () => {
     const answers = await Promise.all(Array.from({ length: 50 }, () => start('access-check', { window: 'race' })));
     expect(answers.filter(({ status }) => status === 202)).toHaveLength(1);
     expect(answers.filter(({ status }) => status === 409)).toHaveLength(49);
@@ -98,7 +98,7 @@ describe('starting', () => {
     });
   });
 
-  test('for chosen tenants takes ids and domains, each once', async () => {
+  test('for selected tenants accepts ids and domains and removes duplicates', async () => {
     const [one, two] = stack.demo.cloud.tenants.filter(({ state }) => state === 'ok');
     if (one === undefined || two === undefined) throw new Error('no healthy tenants');
     const answer = await start('licence-report', { tenants: [one.tenantId, two.domain, one.tenantId] });
@@ -111,14 +111,14 @@ describe('starting', () => {
     ['an unknown tenant', 'licence-report', { tenants: ['nobody.example'] }, 404, 'tenant_unknown'],
     ['an impossible window', 'licence-report', { window: '../x' }, 400, 'request_invalid'],
     ['a misspelt field', 'licence-report', { tenant: 'x' }, 400, 'request_invalid'],
-  ])('%s is refused', async (_what, job, body, status, code) => {
+  ])('rejects %s', async (_case, job, body, status, code) => {
     const answer = await start(job, body);
     expect([answer.status, (JSON.parse(answer.text) as { code: string }).code]).toEqual([status, code]);
   });
 });
 
-describe('cancelling', () => {
-  test('begins no further tenant, and twice does no harm', async () => {
+describe('cancelling a run', () => {
+  test('starts no further tenant and can be repeated', async () => {
     await stack.control('POST', '/faults', { service: 'graph', kind: 'delay', delayMs: 1500 });
     const runId = started(await start('secret-expiry-report'));
     const cancel = () => stack.call(url, 'POST', `/runs/${encodeURIComponent(runId)}/cancel`);
@@ -133,7 +133,7 @@ describe('cancelling', () => {
   });
 });
 
-test('two runs are compared, and only what changed is shown', async () => {
+test('comparing two runs shows only the changes', async () => {
   const before = await stack.ended(url, started(await start('licence-report')));
   const after = await stack.ended(url, started(await start('licence-report')));
   const answer = await stack.call(

@@ -8,7 +8,7 @@ import { startWatchedDemo } from '../../support/watched-demo.ts';
 
 export interface RunStack {
   readonly demo: Demo;
-  /** A second host on a store of its own, that a test may kill and start again. */
+  /** Starts a second host with its own store, which a test may kill and restart. */
   startHost(): Promise<RunningChild<{ url: string }>>;
   call(
     url: string,
@@ -16,14 +16,14 @@ export interface RunStack {
     path: string,
     body?: unknown,
   ): Promise<{ status: number; headers: Headers; text: string }>;
-  /** Waits until the run has ended. */
+  /** Resolves when the run has ended. */
   ended(url: string, runId: string): Promise<RunView>;
-  /** Steers the simulated cloud. */
+  /** Calls the control API of the simulated cloud. */
   control(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<unknown>;
   stop(): Promise<void>;
 }
 
-/** The whole product with `tenants` customers; `stop` looks for leaks in what all its hosts have left behind. */
+/** Starts the whole product with `tenants` customers. `stop` scans everything its hosts wrote for leaked secrets. */
 export async function startRunStack(
   tenants: number,
   settings: Readonly<Record<string, string>> = {},

@@ -11,7 +11,7 @@ const refuse =
     if (resource.alias === alias) throw new BrokerError(code, 'No.');
   };
 
-test('says of each resource whether it can be reached', async () => {
+test('reports for each resource whether it can be reached', async () => {
   const { rows, tokens } = await tryJob(accessCheck, { graph });
   expect(rows.map(({ resource, reachable }) => [resource, reachable])).toEqual([
     ['graph', true],
@@ -21,14 +21,14 @@ test('says of each resource whether it can be reached', async () => {
   expect(tokens).toEqual(['graph', 'exchange', 'arm']);
 });
 
-test('tells why another resource cannot be reached, and what to do', async () => {
+test('reports why another resource cannot be reached, and the next step', async () => {
   const { rows } = await tryJob(accessCheck, { graph, token: refuse('exchange', 'resource_unavailable') });
   const { title, advice } = errorTable.resource_unavailable;
   expect(rows[1]).toEqual({ resource: 'exchange', reachable: false, code: 'resource_unavailable', title, advice });
   expect(rows).toHaveLength(3);
 });
 
-test('fails with the reason of Graph, and asks no more, when Graph cannot be reached', async () => {
+test('fails with the reason of Graph, without further requests, when Graph cannot be reached', async () => {
   const asked: string[] = [];
   const token = (request: TokenRequest): void => {
     asked.push(request.resource.alias);
@@ -38,7 +38,7 @@ test('fails with the reason of Graph, and asks no more, when Graph cannot be rea
   expect(asked).toEqual(['graph']);
 });
 
-test('fails when the token is had but Graph refuses it', async () => {
+test('fails when the token is issued but Graph rejects it', async () => {
   const denied = {
     '/organization': Response.json({ error: { code: 'Authorization_RequestDenied' } }, { status: 403 }),
   };
@@ -52,7 +52,7 @@ test.each(['credential_revoked', 'throttled', 'entra_unavailable'] as const)(
   },
 );
 
-test('checks the resources that a parameter names, and none that the job may not ask for', async () => {
+test('checks the resources named in a parameter, and rejects others', async () => {
   const { rows } = await tryJob(accessCheck, { graph, parameters: { resources: ['graph', 'aad-graph', 7] } });
   expect(rows.map(({ resource }) => resource)).toEqual(['graph', 'aad-graph']);
   await expect(tryJob(accessCheck, { graph, parameters: { resources: ['partner-center'] } })).rejects.toMatchObject({

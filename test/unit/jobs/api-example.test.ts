@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import licenceReport from '../../../src/jobs/licence-report.ts';
 import { runRoutes } from '../../../src/lib/api/routes/runs.ts';
 
-it('the rows that the API shows as an example are those of the job that it names', () => {
+it('the example rows of the API match the columns of the job that they name', () => {
   const results = runRoutes.find(({ name }) => name === 'runs-results');
   const contents = results?.answers.find(({ status }) => status === 200)?.contents ?? [];
   const example = contents.find(({ mediaType }) => mediaType === 'application/json')?.example;

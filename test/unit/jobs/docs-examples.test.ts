@@ -8,7 +8,7 @@ beforeAll(async () => {
 });
 afterAll(() => example.remove());
 
-test('the job of docs/jobs.md does what it says: guests without a sign-in for 90 days', async () => {
+test('the job in docs/jobs.md finds guests without a sign-in for 90 days', async () => {
   const signedIn = (lastSignInDateTime: string) => ({ signInActivity: { lastSignInDateTime } });
   const { rows, requests } = await tryJob(example.job, {
     nowMs: Date.parse('2026-11-24T00:00:00Z'),
@@ -29,7 +29,7 @@ test('the job of docs/jobs.md does what it says: guests without a sign-in for 90
   expect(requests[0]?.url.searchParams.get('$filter')).toBe("userType eq 'Guest'");
 });
 
-test('the test of docs/jobs.md passes', async () => {
+test('the test in docs/jobs.md passes', async () => {
   const { rows } = await tryJob(example.job, { graph: { '/users': { value: [{ userPrincipalName: 'a#EXT#' }] } } });
   expect(rows).toEqual([{ user: 'a#EXT#', lastSignIn: null }]);
 });

@@ -31,17 +31,17 @@ describe('licence-report', () => {
     ]);
   });
 
-  test('a tenant without subscriptions has no rows, and no failure', async () => {
+  test('returns no rows for a tenant without subscriptions', async () => {
     expect((await tryJob(licenceReport, { graph: { '/subscribedSkus': { value: [] } } })).rows).toEqual([]);
   });
 
-  test('a reply of another shape fails instead of reporting nonsense', async () => {
+  test('fails for an unexpected reply shape', async () => {
     await expect(
       tryJob(licenceReport, { graph: { '/subscribedSkus': { value: [{ skuId: 'x' }] } } }),
     ).rejects.toMatchObject({ code: 'resource_error' });
   });
 
-  test.each(['toString', '__proto__', 'constructor'])('a part number called %s is only a part number', (name) => {
+  test.each(['toString', '__proto__', 'constructor'])('treats %s as an ordinary part number', (name) => {
     expect(productName(name)).toBe(name);
   });
 });
@@ -49,7 +49,7 @@ describe('licence-report', () => {
 describe('mfa-report', () => {
   const path = '/v1.0/reports/authenticationMethods/userRegistrationDetails';
 
-  test('gives a row per user, over all pages', async () => {
+  test('returns a row per user, over all pages', async () => {
     const user = (name: string, more: object) => ({ userPrincipalName: name, ...more });
     const { rows } = await tryJob(mfaReport, {
       graph: ({ url }) =>
@@ -73,7 +73,7 @@ describe('mfa-report', () => {
     ]);
   });
 
-  test('a tenant without Entra ID P1 lacks the service; that is no refusal', async () => {
+  test('reports resource_unavailable for a tenant without Entra ID P1', async () => {
     const graph = {
       [path]: problem(
         403,
@@ -100,7 +100,7 @@ describe('secret-expiry-report', () => {
   };
   const graph = { '/applications': { value: [app, { appId: 'app-2' }] } };
 
-  test('reports what has ended or ends within thirty days, secrets and certificates', async () => {
+  test('reports secrets and certificates that have expired or expire within thirty days', async () => {
     const { rows } = await tryJob(secretExpiryReport, { graph, nowMs });
     expect(rows.map(({ kind, credential, daysLeft }) => [kind, credential, daysLeft])).toEqual([
       ['secret', 'old', -4],
@@ -109,7 +109,7 @@ describe('secret-expiry-report', () => {
     ]);
   });
 
-  test('has the same news a day later: that the days run down is none', async () => {
+  test('reports no changes a day later although the remaining days differ', async () => {
     const runLog = new MemoryRunLog();
     const results = new MemoryRunResults();
     const put = async (window: string, atMs: number): Promise<Run> => {
@@ -136,7 +136,7 @@ describe('secret-expiry-report', () => {
     expect([changes, comparedTenants]).toEqual([[], 1]);
   });
 
-  test('looks as far as the parameter says, and refuses one that makes no sense', async () => {
+  test('uses the period in the parameter and rejects an invalid one', async () => {
     const { rows } = await tryJob(secretExpiryReport, { graph, nowMs, parameters: { days: 0 } });
     expect(rows.map(({ credential }) => credential)).toEqual(['old']);
     for (const days of ['30', -1, 1.5, null])

@@ -50,8 +50,8 @@ function stage() {
   };
 }
 
-describe('people hear of a run', () => {
-  test('that failed: why, and what to do', async () => {
+describe('announceRun sends a notice', () => {
+  test('for a failed run, with the reason and the next step', async () => {
     const { put, sent, announce } = stage();
     await put(
       '1',
@@ -68,7 +68,7 @@ describe('people hear of a run', () => {
     ]);
   });
 
-  test('in which more tenants failed than before: which ones are new, and why', async () => {
+  test('when more tenants failed than before, naming the new ones and their reasons', async () => {
     const { put, sent, announce } = stage();
     await put('1', { 1: 'consent_required' });
     await put('2', { 1: 'consent_required', 2: 'consent_required', 3: 'blocked_by_policy' });
@@ -80,7 +80,7 @@ describe('people hear of a run', () => {
     ]);
   });
 
-  test('by a few names, not by hundreds', async () => {
+  test('with at most ten names per reason', async () => {
     const { put, sent, announce } = stage();
     await put('1', {});
     await put('2', Object.fromEntries(Array.from({ length: 15 }, (_, index) => [index, 'access_denied' as const])));
@@ -89,7 +89,7 @@ describe('people hear of a run', () => {
   });
 });
 
-test('a storage that is away keeps nobody from hearing: the activity fails, and is repeated', async () => {
+test('announceRun fails when storage is unavailable, so that the platform retries it', async () => {
   const { put, sent, runLog, announce } = stage();
   await put('1', {});
   await put('2', { 1: 'consent_required' });
@@ -101,11 +101,11 @@ test('a storage that is away keeps nobody from hearing: the activity fails, and 
   expect(sent).toHaveLength(1);
 });
 
-describe('people do not hear of', () => {
+describe('announceRun sends no notice for', () => {
   test.each<[string, Record<number, ErrorCode>, Partial<Run>]>([
-    ['a run as before', { 1: 'consent_required' }, {}],
-    ['a run that got better', {}, {}],
-    ['a run over chosen tenants', { 1: 'consent_required', 2: 'access_denied' }, { scope: 'selected' }],
+    ['a run with the same failures', { 1: 'consent_required' }, {}],
+    ['a run with fewer failures', {}, {}],
+    ['a run over selected tenants', { 1: 'consent_required', 2: 'access_denied' }, { scope: 'selected' }],
     ['a cancelled run', { 1: 'consent_required', 2: 'access_denied' }, { status: 'cancelled' }],
   ])('%s', async (_what, failed, more) => {
     const { put, sent, announce } = stage();
@@ -115,7 +115,7 @@ describe('people do not hear of', () => {
     expect(sent).toEqual([]);
   });
 
-  test('the first run of a job, or one that is gone', async () => {
+  test('the first run of a job, or a run without a record', async () => {
     const { put, sent, announce } = stage();
     await put('1', { 1: 'consent_required' });
     expect(await announce('1')).toEqual({ announced: false });

@@ -20,7 +20,7 @@ const failure = (run: (context: JobContext) => Promise<unknown>, more: Partial<J
     (error: unknown) => error,
   );
 
-test('a job gets its tenant, its parameters, the time and Graph with a token of its own tenant', async () => {
+test('executeJob gives a job its tenant, parameters, the time and a Graph client for its tenant', async () => {
   const { rows, requests, tokens } = await tryJob(
     job(async ({ tenant, parameters, nowMs, graph }) => [
       { tenant: tenant.name, ...parameters, nowMs, got: JSON.stringify(await graph.get('/organization')) },
@@ -32,7 +32,7 @@ test('a job gets its tenant, its parameters, the time and Graph with a token of 
   expect(tokens).toEqual(['graph']);
 });
 
-test('a job that asks Graph nothing costs no token', async () => {
+test('executeJob requests no token for a job that does not use Graph', async () => {
   expect((await tryJob(job(async () => []))).tokens).toEqual([]);
 });
 
@@ -43,7 +43,7 @@ describe('rows', () => {
     ['base64 of a header', (text: string) => Buffer.from(`Bearer ${text}\r\n`).toString('base64')],
     ['base64 of another text around it', (text: string) => Buffer.from(`ab${text}c`).toString('base64')],
     ['base64 of JSON', (text: string) => Buffer.from(JSON.stringify({ text })).toString('base64')],
-  ])('with a token of the job as %s are refused', async (_form, encode) => {
+  ])('that contain a token of the job as %s are rejected', async (_form, encode) => {
     const leak = async ({ token }: JobContext) => [{ note: encode((await token('graph')).reveal()) }];
     expect(await failure(leak)).toMatchObject({
       code: 'job_failed',
@@ -51,11 +51,11 @@ describe('rows', () => {
     });
   });
 
-  test.each([[undefined], [null], [[]]])('%j is no rows, and no failure', async (returned) => {
+  test.each([[undefined], [null], [[]]])('%j counts as no rows and as success', async (returned) => {
     expect((await tryJob(job(async () => returned))).rows).toEqual([]);
   });
 
-  test('a hundred thousand of them are taken', async () => {
+  test('accepts 100,000 rows', async () => {
     const many = Array.from({ length: 100_000 }, (_, n) => ({ n, text: 'some text of usual length' }));
     expect((await tryJob(job(async () => many))).rows).toHaveLength(100_000);
   });
@@ -74,11 +74,11 @@ describe('rows', () => {
     ['a function', [{ a: () => 1 }]],
     ['a column that the export adds', [{ tenantId: 'x' }]],
     ['more than 32 MiB', Array.from({ length: 40 }, () => ({ a: 'x'.repeat(1024 * 1024) }))],
-  ])('%s is refused', async (_what, returned) => {
+  ])('rejects %s', async (_case, returned) => {
     expect(await failure(async () => returned)).toMatchObject({ code: 'job_failed' });
   });
 
-  test('a column that the definition does not list is refused, a missing one is not', async () => {
+  test('rejects a column that the definition does not list, and accepts missing columns', async () => {
     const columns = [
       { name: 'a', title: 'A', type: 'text' },
       { name: 'b', title: 'B', type: 'text' },
@@ -104,14 +104,14 @@ describe('a token in a row', () => {
     ['had elsewhere', async () => [{ note: jwt }]],
     ['a refresh token', async () => [{ note: `0.A${'x'.repeat(60)}` }]],
     ['in a form', async () => [{ note: 'grant_type=refresh_token&client_secret=abc' }]],
-  ])('%s is refused, and the refusal does not quote it', async (_how, run) => {
+  ])('%s is rejected without quoting the token', async (_case, run) => {
     const error = (await failure(run)) as BrokerError;
     expect(error).toMatchObject({ code: 'job_failed' });
     expect(error.message).not.toContain(jwt);
     expect(error.message).not.toContain('token-for-exchange');
   });
 
-  test('a Secret itself is no value for a row', async () => {
+  test('rejects a Secret as a value', async () => {
     expect(await failure(async ({ token }) => [{ note: await token('exchange') }])).toMatchObject({
       code: 'job_failed',
     });
@@ -119,7 +119,7 @@ describe('a token in a row', () => {
 });
 
 describe('failures', () => {
-  test('a BrokerError keeps its code', async () => {
+  test('keep the code of a BrokerError', async () => {
     expect(await failure(async () => Promise.reject(new BrokerError('consent_required', 'No.')))).toMatchObject({
       code: 'consent_required',
     });
@@ -134,14 +134,14 @@ describe('failures', () => {
     },
   );
 
-  test('a resource that the definition does not list gives no token', async () => {
+  test('refuse a token for a resource that the definition does not list', async () => {
     const asked = await failure(({ token }) => token('arm').then(() => []));
     expect(asked).toMatchObject({ code: 'job_failed', detail: expect.stringContaining('"arm"') as string });
   });
 });
 
 describe('the time limit', () => {
-  test('ends a job that hangs on a throttled Graph, and tells it through its signal', async () => {
+  test('ends a job that waits for a throttled Graph, and aborts its signal', async () => {
     let signal: AbortSignal | undefined;
     const error = await tryJob(
       job(async (context) => {
@@ -157,7 +157,7 @@ describe('the time limit', () => {
     expect(signal?.aborted).toBe(true);
   });
 
-  test('leaves behind a job that does not listen', async () => {
+  test('abandons a job that ignores its signal', async () => {
     const error = await tryJob(
       job(
         async ({ graph }) => {

@@ -22,8 +22,8 @@ const rows = [
   [{ a: -3, c: true }],
 ];
 
-describe('the result of a run', () => {
-  test('as JSON is one list of rows, each with its tenant', async () => {
+describe('exportRows', () => {
+  test('writes JSON as one array of rows with tenant columns', async () => {
     expect(JSON.parse(await exported(rows, 'json'))).toEqual([
       { tenantId: tenantId(0), tenantName: 'Tenant 0', tenantDomain: null, a: 1, b: 'x' },
       { tenantId: tenantId(0), tenantName: 'Tenant 0', tenantDomain: null, a: 2, b: null },
@@ -31,12 +31,12 @@ describe('the result of a run', () => {
     ]);
   });
 
-  test('as JSON Lines is one row a line', async () => {
+  test('writes JSON Lines with one row per line', async () => {
     const lines = (await exported(rows, 'jsonl')).trimEnd().split('\n');
     expect(lines.map((line) => (JSON.parse(line) as { a: number }).a)).toEqual([1, 2, -3]);
   });
 
-  test('as CSV has the columns of all rows in a head, and empty cells where a row has none', async () => {
+  test('writes CSV with a header of all columns and empty cells for missing values', async () => {
     expect(await exported(rows, 'csv')).toBe(
       [
         '\uFEFFtenantId,tenantName,tenantDomain,a,b,c',
@@ -48,7 +48,7 @@ describe('the result of a run', () => {
     );
   });
 
-  test('as CSV keeps to the columns that the job names', async () => {
+  test('writes CSV with the columns of the job definition', async () => {
     const job = defineJob({
       name: 'probe',
       title: 'P',
@@ -68,14 +68,14 @@ describe('the result of a run', () => {
     expect(await exported([[], []], format)).toBe(text);
   });
 
-  test('over many tenants keeps the order of the plan', async () => {
+  test('keeps the order of the plan for many tenants', async () => {
     const many = Array.from({ length: 40 }, (_, n) => [{ n }]);
     const lines = (await exported(many, 'jsonl')).trimEnd().split('\n');
     expect(lines.map((line) => (JSON.parse(line) as { n: number }).n)).toEqual(many.map((_, n) => n));
   });
 });
 
-describe('a CSV cell', () => {
+describe('csvCell', () => {
   test.each([
     ['plain', 'plain'],
     ['a,b', '"a,b"'],

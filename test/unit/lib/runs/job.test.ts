@@ -12,8 +12,8 @@ const definition: JobDefinition = {
   run: async () => [],
 };
 
-describe('a job', () => {
-  test('is taken with all defaults', () => {
+describe('defineJob', () => {
+  test('applies defaults', () => {
     expect(defineJob(definition)).toMatchObject({ name: 'one', application: 'default', schedule: undefined });
   });
 
@@ -22,11 +22,11 @@ describe('a job', () => {
     ['a name that would be a path', { name: '../x' }, 'name'],
     ['a long name', { name: `a${'b'.repeat(40)}` }, 'name'],
     ['an empty title', { title: ' ' }, 'title'],
-    ['no time', { timeoutSeconds: 0 }, 'timeoutSeconds'],
+    ['a time limit of zero', { timeoutSeconds: 0 }, 'timeoutSeconds'],
     ['more than an hour', { timeoutSeconds: 3601 }, 'timeoutSeconds'],
     ['half a second', { timeoutSeconds: 0.5 }, 'timeoutSeconds'],
-    ['a resource twice', { resources: ['graph', 'graph'] }, 'resources'],
-    ['a key that is no column', { columns: [{ name: 'a', title: 'A', type: 'text' }], key: ['b'] }, 'key'],
+    ['a duplicate resource', { resources: ['graph', 'graph'] }, 'resources'],
+    ['a key that is not a column', { columns: [{ name: 'a', title: 'A', type: 'text' }], key: ['b'] }, 'key'],
     ['a key of no columns', { key: [] }, 'key'],
     [
       'a key that is not compared',
@@ -44,18 +44,18 @@ describe('a job', () => {
       },
       'columns',
     ],
-  ])('with %s is refused by name', (_what, wrong, field) => {
+  ])('rejects %s and names the field', (_case, wrong, field) => {
     expect(() => defineJob({ ...definition, ...wrong })).toThrow(new RegExp(`^job ".*": .*${field}`));
   });
 
-  test('is registered under its name, and no other under the same', () => {
+  test('rejects two jobs with the same name in a registry', () => {
     const job = defineJob(definition);
     expect(createJobRegistry([job]).find('one')).toBe(job);
     expect(createJobRegistry([job]).find('two')).toBeUndefined();
     expect(() => createJobRegistry([job, defineJob(definition)])).toThrow('two jobs have the name "one"');
   });
 
-  test('of this app has a schedule of its own minute, so that they do not start together', () => {
+  test('schedules the jobs of this app at different minutes', () => {
     const nowMs = Date.parse('2026-11-24T00:00:00Z');
     const times = createJobRegistry(jobs)
       .list()
@@ -64,7 +64,7 @@ describe('a job', () => {
   });
 });
 
-describe('a schedule', () => {
+describe('parseSchedule', () => {
   const at = (text: string): number => Date.parse(text);
   const next = (expression: string, from: string): string =>
     new Date(parseSchedule(expression).nextAfterMs(at(from))!).toISOString();
@@ -74,10 +74,10 @@ describe('a schedule', () => {
     ['0 */15 * * * *', '2026-11-24T05:01:00Z', '2026-11-24T05:15:00.000Z'],
     ['0 0 8-18/2 * * MON-FRI', '2026-11-27T18:30:00Z', '2026-11-30T08:00:00.000Z'],
     ['30 0 0 1 jan,JUL *', '2026-11-24T00:00:00Z', '2027-01-01T00:00:30.000Z'],
-    // NCRONTAB wants both day fields to match: Friday the 13th.
+    // In NCRONTAB both day fields must match: Friday the 13th.
     ['0 0 0 13 * 5', '2026-11-24T00:00:00Z', '2027-08-13T00:00:00.000Z'],
     ['0 0 0 29 2 *', '2026-11-24T00:00:00Z', '2028-02-29T00:00:00.000Z'],
-  ])('%s after %s is %s', (expression, from, expected) => {
+  ])('next time of %s after %s is %s', (expression, from, expected) => {
     expect(next(expression, from)).toBe(expected);
   });
 
@@ -101,7 +101,7 @@ describe('a schedule', () => {
     '@daily',
     '00:05:00',
     '0 0 5 1, * *',
-  ])('%j is refused', (expression) => {
+  ])('rejects %j', (expression) => {
     expect(() => parseSchedule(expression)).toThrow(TypeError);
   });
 
@@ -110,13 +110,13 @@ describe('a schedule', () => {
     ['2026-11-24T04:59:59.999Z', '2026-11-23T05:00:00.000Z'],
     ['2026-11-24T05:00:00.001Z', '2026-11-24T05:00:00.000Z'],
     ['2026-11-25T04:00:00.000Z', '2026-11-24T05:00:00.000Z'],
-  ])('at %s the latest time of "0 0 5 * * *" is %s', (now, expected) => {
+  ])('latest time of "0 0 5 * * *" at %s is %s', (now, expected) => {
     expect(new Date(parseSchedule('0 0 5 * * *').latestAtMs(at(now))!).toISOString()).toBe(expected);
   });
 });
 
 describe('a run id', () => {
-  test('is the job and the minute that a timer stands for, and comes apart again', () => {
+  test('consists of job and scheduled minute, and can be parsed', () => {
     const runId = runIdOf('licence-report', scheduledWindow(Date.parse('2026-11-24T05:00:42.123Z')));
     expect(runId).toBe('licence-report@2026-11-24T05:00Z');
     expect(parseRunId(runId)).toEqual({ job: 'licence-report', window: '2026-11-24T05:00Z' });
@@ -130,7 +130,7 @@ describe('a run id', () => {
     },
   );
 
-  test('leaves room for what batches add to it, within the hundred characters that the platform takes', () => {
+  test('leaves room for the suffix of batches within the platform limit of 100 characters', () => {
     expect(`${runIdOf('j'.repeat(40), 'w'.repeat(46))}:r10:b50`.length).toBeLessThanOrEqual(100);
   });
 });

@@ -45,8 +45,8 @@ async function runOf(
 
 const read = (...jobs: string[]) => createLastResults({ runLog, clock }).read(jobs);
 
-describe('the last results of the tenants', () => {
-  it('come from the newest run of each job, in the order of the jobs', async () => {
+describe('last results', () => {
+  it('come from the newest run of each job, in job order', async () => {
     await runOf('access', 'w1', 1, [record(1, 'failed', { code: 'consent_required' })]);
     const newest = await runOf('access', 'w2', 2, [record(1, 'succeeded')]);
     const licences = await runOf('licences', 'w1', 1, [record(1, 'skipped')]);
@@ -57,7 +57,7 @@ describe('the last results of the tenants', () => {
     ]);
   });
 
-  it('are not hidden by a later run over a few tenants', async () => {
+  it('include results older than a run over selected tenants', async () => {
     const all = await runOf('access', 'w1', 1, [record(1, 'succeeded'), record(2, 'succeeded')]);
     const some = await runOf('access', 'w2', 2, [record(2, 'failed', { code: 'throttled' })], { only: [2] });
     const results = await read('access');
@@ -65,7 +65,7 @@ describe('the last results of the tenants', () => {
     expect(results.get(tenantId(2))?.[0]).toMatchObject({ runId: some, outcome: 'failed', code: 'throttled' });
   });
 
-  it('are not hidden by many later runs over a few tenants', async () => {
+  it('include results older than many runs over selected tenants', async () => {
     const all = await runOf('access', 'w1', 1, [record(1, 'succeeded'), record(2, 'succeeded')]);
     for (let run = 2; run < 40; run += 1)
       await runOf('access', `w${run}`, run, [record(2, 'failed', { code: 'throttled' })], { only: [2] });
@@ -74,19 +74,19 @@ describe('the last results of the tenants', () => {
     expect(results.get(tenantId(2))?.[0]).toMatchObject({ runId: 'access@w39', outcome: 'failed' });
   });
 
-  it('do not reach behind a run that was over all tenants: who is not in it has left', async () => {
+  it('ignore runs before the last complete run: a tenant that is not in it has left', async () => {
     await runOf('access', 'w1', 1, [record(1, 'succeeded'), record(2, 'succeeded')]);
     await runOf('access', 'w2', 2, [record(1, 'succeeded')]);
     expect([...(await read('access')).keys()]).toEqual([tenantId(1)]);
   });
 
-  it('of a tenant that is still to be tried again are those of the run before', async () => {
+  it('use the previous run for a tenant that waits for a retry', async () => {
     const before = await runOf('access', 'w1', 1, [record(1, 'succeeded')]);
     await runOf('access', 'w2', 2, [record(1, 'retrying', { code: 'throttled' })], { status: 'running' });
     expect((await read('access')).get(tenantId(1))?.[0]?.runId).toBe(before);
   });
 
-  it('are kept for a few seconds, and read anew afterwards', async () => {
+  it('are cached for a few seconds', async () => {
     await runOf('access', 'w1', 1, [record(1, 'succeeded')]);
     const reader = createLastResults({ runLog, clock });
     const first = await reader.read(['access']);
@@ -96,7 +96,7 @@ describe('the last results of the tenants', () => {
     expect((await reader.read(['access'])).get(tenantId(1))?.[0]?.outcome).toBe('failed');
   });
 
-  it('fail with storage, and are not remembered as failed', async () => {
+  it('do not cache a storage failure', async () => {
     const reader = createLastResults({ runLog, clock });
     runLog.broken = true;
     await expect(reader.read(['access'])).rejects.toMatchObject({ code: 'storage_unavailable' });

@@ -42,8 +42,8 @@ async function stage(
   return { plan: () => planRun(deps, { runId }), runLog, results, listed: () => listed };
 }
 
-describe('the plan of a run', () => {
-  test('covers every tenant of the directory: the reachable ones are attempted, the others decided at once', async () => {
+describe('planRun', () => {
+  test('covers every tenant: reachable ones are attempted, the others are decided immediately', async () => {
     const { plan, runLog, results } = await stage([
       tenant(1),
       tenant(2, { reachable: false, reason: 'gdap_expired' }),
@@ -62,7 +62,7 @@ describe('the plan of a run', () => {
     expect(await runLog.find('job@w')).toMatchObject({ status: 'running', tenants: { total: 5 } });
   });
 
-  test('knows a tenant by its domain too, where the directory does', async () => {
+  test('stores the default domain of a tenant if the directory has it', async () => {
     const { plan, results } = await stage([tenant(1, { defaultDomain: 'one.example' as DomainName }), tenant(2)]);
     await plan();
     expect((await results.plan('job@w'))?.attempt).toEqual([
@@ -71,12 +71,12 @@ describe('the plan of a run', () => {
     ]);
   });
 
-  test('is tried again where nobody says how long it takes', async () => {
+  test('is retried when the failure has no Retry-After', async () => {
     const away = await stage(new BrokerError('directory_unavailable', 'Away.'));
     expect(await away.plan()).toEqual({ ok: false, code: 'directory_unavailable', detail: 'Away.', transient: true });
   });
 
-  test('covers only the tenants that were asked for, those that have gone since as out of reach', async () => {
+  test('covers only the requested tenants, and treats those that left as unreachable', async () => {
     const { plan, runLog, results } = await stage([tenant(1), tenant(2), tenant(3)], {
       parameters: { days: 3 },
       tenants: [tenantId(3), tenantId(1), tenantId(9)],
@@ -90,14 +90,14 @@ describe('the plan of a run', () => {
     expect(await runLog.findTenant('job@w', tenantId(9))).toMatchObject({ code: 'tenant_not_delegated' });
   });
 
-  test('is made once: repeated, it is the same, and the directory is not asked again', async () => {
+  test('reuses the stored plan without reading the directory again', async () => {
     const { plan, listed } = await stage([tenant(1)]);
     const first = await plan();
     expect(await plan()).toEqual(first);
     expect(listed()).toBe(1);
   });
 
-  test('that cannot be made is a value: with the code, whether to try again, and when', async () => {
+  test('returns a failure as a value with code, whether to retry, and the delay', async () => {
     const away = await stage(new BrokerError('directory_unavailable', 'Away.', { retryAfterSeconds: 30 }));
     expect(await away.plan()).toEqual({
       ok: false,
@@ -110,7 +110,7 @@ describe('the plan of a run', () => {
     expect(await gone.plan()).toEqual({ ok: false, code: 'credential_missing', detail: 'None.', transient: false });
   });
 
-  test('keeps what was missing or old in the list, for whoever looks at the run', async () => {
+  test('keeps the warnings of the tenant list in the run', async () => {
     const warnings = ['The list of contracts could not be read.'];
     const { plan, runLog, results } = await stage([tenant(1)], undefined, { warnings });
     await plan();
@@ -120,7 +120,7 @@ describe('the plan of a run', () => {
     if (run !== undefined) expect(await viewRun(runLog, run, 0)).toMatchObject({ warnings });
   });
 
-  test('is not made from an incomplete list, unless the tenants that were asked for are on it', async () => {
+  test('rejects an incomplete tenant list unless it contains all requested tenants', async () => {
     const incomplete = { complete: false, warnings: ['Partner Center is throttled.'] };
     const all = await stage([tenant(1)], undefined, incomplete);
     expect(await all.plan()).toEqual({
@@ -136,7 +136,7 @@ describe('the plan of a run', () => {
     expect(await listed.plan()).toMatchObject({ ok: true, attempt: 1 });
   });
 
-  test('that is asked for again after the end of the run leaves the end as it is', async () => {
+  test('changes nothing when it is repeated after the run has ended', async () => {
     const { plan, runLog } = await stage([tenant(1)]);
     await plan();
     const tenants = { total: 1, succeeded: 1, failed: 0, skipped: 0, notAttempted: 0 };
@@ -145,7 +145,7 @@ describe('the plan of a run', () => {
     expect(await runLog.find('job@w')).toMatchObject({ status: 'completed', tenants });
   });
 
-  test('is left to the next run when the directory asks for more patience than a run has', async () => {
+  test('is not retried when the directory asks for a longer delay than a run may wait', async () => {
     const busy = await stage(new BrokerError('directory_unavailable', 'Busy.', { retryAfterSeconds: 901 }));
     expect(await busy.plan()).toMatchObject({ ok: false, transient: false });
   });

@@ -10,7 +10,7 @@ import { errorCodeSchema } from '../../../../src/lib/runs/run-schemas.ts';
 import { FakeOrchestrations } from '../../../fakes/fake-orchestrations.ts';
 import { runId, stageRun, tenantId } from './stage.ts';
 
-// Records that are gone, or were written by another build, while a run still needs them.
+// Records that are missing, or were written by another build, while a run still needs them.
 
 const day = 86_400_000;
 const record = (index: number, more: Partial<TenantRun> = {}): TenantRun => ({
@@ -25,8 +25,8 @@ const record = (index: number, more: Partial<TenantRun> = {}): TenantRun => ({
   ...more,
 });
 
-describe('a run whose record is gone', () => {
-  test('begins no further tenant, and says in the log why', async () => {
+describe('a run whose record is missing', () => {
+  test('starts no further tenant and logs the reason', async () => {
     const { attempt, runLog, begun, logger } = await stageRun(async () => []);
     await runLog.remove(runId);
     expect(await attempt(0)).toEqual({ outcome: 'retrying', code: 'run_not_found', unrecorded: true });
@@ -40,7 +40,7 @@ describe('a run whose record is gone', () => {
     await expect(finishRun(deps, { runId })).rejects.toMatchObject({ code: 'run_not_found' });
   });
 
-  test('cannot be planned, and is not tried again', async () => {
+  test('cannot be planned and is not retried', async () => {
     const { deps, runLog, results } = await stageRun(async () => []);
     await runLog.remove(runId);
     await results.remove(runId);
@@ -53,15 +53,15 @@ describe('a run whose record is gone', () => {
   });
 });
 
-describe('a run whose plan is gone', () => {
-  test('is finished with what is on record', async () => {
+describe('a run whose plan is missing', () => {
+  test('is finished with the recorded results', async () => {
     const { deps, attempt, results } = await stageRun(async () => []);
     await attempt(0);
     await results.remove(runId);
     expect(await finishRun(deps, { runId })).toMatchObject({ status: 'completed', tenants: { succeeded: 1 } });
   });
 
-  test('still has its rows, in the order of the tenants', async () => {
+  test('can still be exported', async () => {
     const { attempt, runLog, results } = await stageRun(async ({ tenant }) => [{ name: tenant.name }]);
     for (const index of [2, 0]) await attempt(index);
     results.plan = async () => undefined;
@@ -71,7 +71,7 @@ describe('a run whose plan is gone', () => {
     expect(text.match(/Tenant \d/g)).toEqual(['Tenant 0', 'Tenant 0', 'Tenant 2', 'Tenant 2']);
   });
 
-  test('knows no tenant at a place beyond it', async () => {
+  test('fails a tenant run with an index beyond the plan', async () => {
     const { attempt, begun } = await stageRun(async () => [], 1);
     expect(await attempt(7, { last: true })).toEqual({ outcome: 'failed', code: 'internal', unrecorded: true });
     expect(begun).toEqual([]);
@@ -79,7 +79,7 @@ describe('a run whose plan is gone', () => {
 });
 
 describe('the rows of a run', () => {
-  test('whose record names none are none, and the rest is exported', async () => {
+  test('are empty for a record without rows, and the rest is exported', async () => {
     const { attempt, runLog, results } = await stageRun(async () => [{ a: 1 }]);
     await attempt(0);
     await runLog.recordTenant(runId, record(1, { rows: 3, columns: ['a'] }));
@@ -89,7 +89,7 @@ describe('the rows of a run', () => {
     expect(text.trimEnd().split('\n')).toHaveLength(1);
   });
 
-  test('that cannot be fetched fail the export, and nothing is left unhandled', async () => {
+  test('that cannot be read fail the export without an unhandled rejection', async () => {
     const { attempt, runLog, results } = await stageRun(async () => [{ a: 1 }]);
     for (const index of [0, 1, 2]) await attempt(index);
     results.rows = () => {
@@ -101,7 +101,7 @@ describe('the rows of a run', () => {
   });
 });
 
-test('a cancelled run says of a tenant that waited for its turn why, also where its record names no code', async () => {
+test('a cancelled run records the reason for a waiting tenant, even if its record has no code', async () => {
   const { deps, runLog } = await stageRun(async () => [], 1);
   await runLog.recordTenant(runId, record(0, { outcome: 'retrying' }));
   await runLog.change(runId, { cancelRequestedAtMs: 1 });
@@ -113,7 +113,7 @@ test('a cancelled run says of a tenant that waited for its turn why, also where 
   });
 });
 
-test('a run that cannot be purged does not keep the others from it', async () => {
+test('a run that cannot be purged does not stop the purge of others', async () => {
   const { deps, clock, runLog, results, logger } = await stageRun(async () => []);
   const other = { runId: 'probe@w2', job: 'probe', window: 'w2', startedBy: 'timer', createdAtMs: clock.nowMs() };
   await runLog.create(other, { parameters: {} });
@@ -129,7 +129,7 @@ test('a run that cannot be purged does not keep the others from it', async () =>
   expect(logger.events()).toContain('run.purge_failed');
 });
 
-test('a rerun of a run whose request is gone asks for the same tenants without parameters', async () => {
+test('a rerun of a run whose request is missing uses the same tenants without parameters', async () => {
   const { runLog, results } = await stageRun(async () => [], 2);
   await runLog.change(runId, { status: 'cancelled' });
   runLog.request = async () => undefined;
@@ -140,7 +140,7 @@ test('a rerun of a run whose request is gone asks for the same tenants without p
   });
 });
 
-test('a code that another build wrote is a failure all the same', () => {
+test('an unknown error code written by another build counts as internal', () => {
   expect(errorCodeSchema.parse('throttled')).toBe('throttled');
   expect(errorCodeSchema.parse('code_of_tomorrow')).toBe('internal');
   expect(errorCodeSchema.safeParse(7).success).toBe(false);

@@ -16,7 +16,7 @@ async function stage(more: Partial<JobDefinition> = {}) {
   const notices: Notice[] = [];
   const notifier = { send: async (notice: Notice) => void notices.push(notice) };
   const timer = { off: false };
-  /** Up since just now, so that only the records tell of what was before. */
+  /** The process has just started, so that only the records show what happened before. */
   const worker = { upSinceMs: Number.POSITIVE_INFINITY };
   return {
     ...run,
@@ -32,7 +32,7 @@ async function stage(more: Partial<JobDefinition> = {}) {
 }
 
 describe('the watchdog', () => {
-  test('leaves a run alone that goes on', async () => {
+  test('does not touch a run that makes progress', async () => {
     const { watch, attempt, clock, runLog } = await stage();
     await clock.advance(hour);
     await attempt(0);
@@ -40,7 +40,7 @@ describe('the watchdog', () => {
     expect(await runLog.find(runId)).toMatchObject({ status: 'running' });
   });
 
-  test('starts what was claimed and never begun, once', async () => {
+  test('starts a run with a record but no orchestration, once', async () => {
     const { watch, clock, runLog, orchestrations } = await stage();
     await runLog.create(
       { runId: 'probe@w2', job: 'probe', window: 'w2', startedBy: 'timer', createdAtMs: clock.nowMs() },
@@ -53,7 +53,7 @@ describe('the watchdog', () => {
     expect(orchestrations.started).toHaveLength(1);
   });
 
-  test('closes a run whose orchestration failed, with what was done', async () => {
+  test('closes a run whose orchestration failed, with the recorded results', async () => {
     const { watch, attempt, clock, runLog, orchestrations } = await stage();
     await attempt(0);
     orchestrations.states.set(runId, 'ended');
@@ -68,7 +68,7 @@ describe('the watchdog', () => {
     expect(await watch()).toMatchObject({ resumed: [], closed: [] });
   });
 
-  test('starts a run again that the platform has lost', async () => {
+  test('restarts a run that the platform has lost', async () => {
     const { watch, clock, orchestrations } = await stage();
     orchestrations.states.delete(runId);
     expect(await watch()).toMatchObject({ resumed: [], closed: [] });
@@ -76,7 +76,7 @@ describe('the watchdog', () => {
     expect(await watch()).toMatchObject({ resumed: [runId], closed: [] });
   });
 
-  test('ends a run that does not move for longer than a tenant may take', async () => {
+  test('ends a run without progress for longer than a tenant may take', async () => {
     const { watch, attempt, clock, runLog, orchestrations } = await stage();
     await clock.advance(hour);
     await attempt(0);
@@ -91,7 +91,7 @@ describe('the watchdog', () => {
     });
   });
 
-  test('leaves a run alone that waits in line behind another which goes on, and one that has just ended', async () => {
+  test('does not touch a run that waits behind an active run, or one that has just ended', async () => {
     const { watch, clock, runLog, orchestrations } = await stage();
     const other = { runId: 'probe@w2', job: 'probe', window: 'w2', startedBy: 'timer' };
     await runLog.create({ ...other, createdAtMs: clock.nowMs() }, { parameters: {} });
@@ -110,7 +110,7 @@ describe('the watchdog', () => {
     expect((await watch()).closed).toEqual([runId]);
   });
 
-  test('ends a run that has not moved for a day, however busy the others are', async () => {
+  test('ends a run without progress for a day, however busy other runs are', async () => {
     const { watch, clock, runLog, orchestrations } = await stage();
     await clock.advance(25 * hour);
     await runLog.create(
@@ -121,7 +121,7 @@ describe('the watchdog', () => {
     expect((await watch()).closed).toEqual([runId]);
   });
 
-  test('tells people about a run that it has closed; that nobody listens is no failure of the watchdog', async () => {
+  test('announces a run that it closed, and ignores a failing notifier', async () => {
     const { watch, orchestrations, notices } = await stage();
     orchestrations.states.set(runId, 'ended');
     await watch();
@@ -133,7 +133,7 @@ describe('the watchdog', () => {
     expect(deaf.logger.events()).toContain('run.not_announced');
   });
 
-  test('closes a run as completed when all its tenants were done before its orchestration died', async () => {
+  test('closes a run as completed when all its tenants finished before the orchestration failed', async () => {
     const { watch, attempt, runLog, orchestrations } = await stage();
     for (const index of [0, 1, 2]) await attempt(index);
     orchestrations.states.set(runId, 'ended');
@@ -143,7 +143,7 @@ describe('the watchdog', () => {
     expect(run?.stoppedBy).toBeUndefined();
   });
 
-  test('lets no batch of a run that it has ended begin another tenant', async () => {
+  test('prevents batches of an ended run from starting another tenant', async () => {
     for (const done of [1, 3]) {
       const { watch, attempt, begun, orchestrations } = await stage();
       for (let index = 0; index < done; index += 1) await attempt(index);
@@ -154,12 +154,12 @@ describe('the watchdog', () => {
     }
   });
 
-  describe('starts the latest window of a job whose timer could not', () => {
-    // The stage stands at midnight.
+  describe('with a missed scheduled window', () => {
+    // The test clock starts at midnight.
     const schedule = '0 0 5 * * *';
     const window = 'probe@2026-11-24T05:00Z';
 
-    test('once, minutes later', async () => {
+    test('starts it once, minutes later', async () => {
       const { watch, clock, runLog, orchestrations } = await stage({ schedule });
       await clock.advance(5 * hour + 60_000);
       expect((await watch()).started).toEqual([]);
@@ -170,7 +170,7 @@ describe('the watchdog', () => {
       expect(orchestrations.started.map(({ instanceId }) => instanceId)).toEqual([window]);
     });
 
-    test('and not when it is long past, when the timer is off, or when the timer never started the job', async () => {
+    test('does not start it when it is too old, the timer is disabled, or the timer never ran', async () => {
       const late = await stage({ schedule });
       await late.clock.advance(12 * hour);
       expect((await late.watch()).started).toEqual([]);
@@ -184,10 +184,10 @@ describe('the watchdog', () => {
       expect((await fresh.watch()).started).toEqual([]);
     });
 
-    test('also the first time that its timer could not, when the process was up by then', async () => {
+    test('starts it for a new job if the process was up at the scheduled time', async () => {
       const { watch, clock, runLog, worker } = await stage({ schedule });
       await runLog.remove(runId);
-      // The timer may have woken the process.
+      // The timer may have started the process.
       worker.upSinceMs = clock.nowMs() + 5 * hour + 1_000;
       await clock.advance(5 * hour);
       runLog.broken = true;
@@ -197,7 +197,7 @@ describe('the watchdog', () => {
       expect((await watch()).started).toEqual([window]);
     });
 
-    test('and not when the process came after it', async () => {
+    test('does not start it if the process started later', async () => {
       const { watch, clock, runLog, worker } = await stage({ schedule });
       await runLog.remove(runId);
       worker.upSinceMs = clock.nowMs() + 5 * hour + 5 * 60_000;
@@ -206,14 +206,14 @@ describe('the watchdog', () => {
     });
   });
 
-  describe('that is beaten to a missed window', () => {
+  describe('that fails to start a missed window', () => {
     const schedule = '0 0 5 * * *';
     const window = 'probe@2026-11-24T05:00Z';
 
-    test('by another instance leaves the run to it', async () => {
+    test('because another instance did leaves the run to that instance', async () => {
       const { watch, clock, runLog, logger, orchestrations } = await stage({ schedule });
       await clock.advance(6 * hour);
-      // The other one claims the window between our look and our claim.
+      // The other instance creates the record between our read and our write.
       runLog.create = async () => false;
       expect((await watch()).started).toEqual([]);
       expect(orchestrations.started).toEqual([]);
@@ -221,7 +221,7 @@ describe('the watchdog', () => {
       expect(logger.events()).not.toContain('run.missed_start');
     });
 
-    test('by a storage that is away says so, and starts it with the next look', async () => {
+    test('because storage is unavailable logs it and starts the run at the next check', async () => {
       const { watch, clock, runLog, logger } = await stage({ schedule });
       await clock.advance(6 * hour);
       const create = runLog.create.bind(runLog);
@@ -233,7 +233,7 @@ describe('the watchdog', () => {
     });
   });
 
-  test('leaves a run to itself that has ended between the list and the look', async () => {
+  test('does not touch a run that ended after it was listed', async () => {
     const { watch, runLog, orchestrations } = await stage();
     orchestrations.states.set(runId, 'ended');
     const state = orchestrations.state.bind(orchestrations);
@@ -245,7 +245,7 @@ describe('the watchdog', () => {
     expect(await runLog.find(runId)).toMatchObject({ status: 'completed' });
   });
 
-  test('a failure with one run does not keep it from the others', async () => {
+  test('continues with other runs after a failure', async () => {
     const { watch, clock, runLog, orchestrations, logger } = await stage();
     await runLog.create(
       { runId: 'probe@w2', job: 'probe', window: 'w2', startedBy: 'timer', createdAtMs: clock.nowMs() },
@@ -259,8 +259,8 @@ describe('the watchdog', () => {
   });
 });
 
-describe('purging', () => {
-  test('deletes ended runs older than the retention, with plan, rows and tenants, and histories after two weeks', async () => {
+describe('purgeRuns', () => {
+  test('deletes ended runs older than the retention time with all their data, and histories after two weeks', async () => {
     const { purge, attempt, clock, runLog, results, orchestrations } = await stage();
     await attempt(0);
     await runLog.change(runId, { status: 'completed' });
@@ -274,14 +274,14 @@ describe('purging', () => {
     expect(orchestrations.purged.at(-1)).toBe(clock.nowMs() - 14 * 24 * hour);
   });
 
-  test('leaves a run alone that has not ended, however old', async () => {
+  test('keeps an active run of any age', async () => {
     const { purge, clock, runLog } = await stage();
     await clock.advance(100 * 24 * hour);
     expect(await purge(30)).toMatchObject({ runs: 0 });
     expect(await runLog.find(runId)).toBeDefined();
   });
 
-  test('keeps the last run that a timer started until its next, and no longer than others once the timer is off', async () => {
+  test('keeps the latest run of an enabled timer', async () => {
     const { purge, timer, clock, runLog } = await stage({ schedule: '0 0 5 1 * *' });
     const create = (window: string, startedBy: string): Promise<boolean> =>
       runLog.create(

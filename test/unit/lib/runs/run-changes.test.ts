@@ -8,8 +8,8 @@ import { compareRuns, previousRun } from '../../../../src/lib/runs/run-changes.t
 import { MemoryRunLog, MemoryRunResults } from '../../../fakes/memory-run-log.ts';
 import { tenantId } from './stage.ts';
 
-describe('rows of one tenant', () => {
-  test('with a key have come, gone, or changed in columns', () => {
+describe('compareRows', () => {
+  test('reports added, removed and changed rows by key', () => {
     const before = [
       { id: 1, n: 5, note: 'x' },
       { id: 2, n: 1 },
@@ -27,7 +27,7 @@ describe('rows of one tenant', () => {
     ]);
   });
 
-  test('without a key can only come and go, whatever the order of columns', () => {
+  test('reports only added and removed rows without a key, regardless of column order', () => {
     expect(
       compareRows(
         [{ a: 1, b: 2 }],
@@ -40,7 +40,7 @@ describe('rows of one tenant', () => {
     ).toEqual([{ change: 'added', after: { a: 1, b: 3 } }]);
   });
 
-  test('that differ only in columns that are not compared are alike, with a key and without', () => {
+  test('ignores columns that are not compared, with and without a key', () => {
     const [before, after] = [[{ id: 1, daysLeft: 9 }], [{ id: 1, daysLeft: 8 }]];
     const uncompared = new Set(['daysLeft']);
     expect(compareRows(before, after, ['id'], uncompared)).toEqual([]);
@@ -49,14 +49,14 @@ describe('rows of one tenant', () => {
     expect(compareRows(before, renewed, ['id'], uncompared)).toMatchObject([{ columns: ['endsAt'] }]);
   });
 
-  test('that occur several times are matched one by one', () => {
+  test('matches duplicate rows one by one', () => {
     expect(compareRows([{ id: 1 }, { id: 1 }], [{ id: 1 }], ['id'])).toEqual([
       { change: 'removed', before: { id: 1 } },
     ]);
     expect(compareRows([{ id: 1 }], [{ id: 1 }, { id: 1 }], ['id'])).toEqual([{ change: 'added', after: { id: 1 } }]);
   });
 
-  test('keys of several columns do not run into one another, nor 1 into "1"', () => {
+  test('distinguishes composite keys, and the number 1 from the text "1"', () => {
     expect(compareRows([{ a: 'x', b: 'yz' }], [{ a: 'xy', b: 'z' }], ['a', 'b'])).toHaveLength(2);
     expect(compareRows([{ a: 1 }], [{ a: '1' }], ['a'])).toHaveLength(2);
   });
@@ -109,8 +109,8 @@ function stage() {
   return { runLog, results, put };
 }
 
-describe('two runs', () => {
-  test('are compared tenant by tenant where both succeeded; of the others only their names are told', async () => {
+describe('compareRuns', () => {
+  test('compares tenants that succeeded in both runs and names the others', async () => {
     const { runLog, results, put } = stage();
     const before = await put('1', 1, { 1: [{ id: 1, n: 1 }], 2: [{ id: 1 }], 3: 'failed', 4: [{ id: 1 }], 5: [] });
     const after = await put('2', 2, {
@@ -141,7 +141,7 @@ describe('two runs', () => {
     });
   });
 
-  test('are told in the order of the tenants’ names', async () => {
+  test('orders changes by tenant name', async () => {
     const { runLog, results, put } = stage();
     const before = await put('1', 1, { 1: [], 2: [], 3: [] });
     const after = await put('2', 2, { 1: [{ id: 1 }], 2: [{ id: 1 }], 3: [{ id: 1 }] });
@@ -153,7 +153,7 @@ describe('two runs', () => {
     expect(changes.map(({ name }) => name)).toEqual(['Aardvark', 'Mole', 'Zebra']);
   });
 
-  test('with more than ten thousand differences show the first of them and say so', async () => {
+  test('truncates after 10,000 changes and says so', async () => {
     const { runLog, results, put } = stage();
     const before = await put('1', 1, { 1: [], 2: [] });
     const many = Array.from({ length: 6_000 }, (_, id) => ({ id }));
@@ -163,8 +163,8 @@ describe('two runs', () => {
   });
 });
 
-describe('the run before', () => {
-  test('is the latest of the job that was completed over all tenants', async () => {
+describe('previousRun', () => {
+  test('is the latest run of the job that completed over all tenants', async () => {
     const { runLog, put } = stage();
     await put('old', 1, {});
     await put('good', 2, {});
@@ -176,7 +176,7 @@ describe('the run before', () => {
     expect((await previousRun(runLog, run))?.runId).toBe('job@good');
   });
 
-  test('is found behind hundreds over chosen tenants', async () => {
+  test('skips hundreds of runs over selected tenants', async () => {
     const { runLog, put } = stage();
     await put('good', 1, {});
     for (let number = 0; number < 200; number += 1)
@@ -184,14 +184,14 @@ describe('the run before', () => {
     expect((await previousRun(runLog, await put('now', 300, {})))?.runId).toBe('job@good');
   });
 
-  test('is none for the first one', async () => {
+  test('is undefined for the first run', async () => {
     const { runLog, put } = stage();
     expect(await previousRun(runLog, await put('first', 1, {}))).toBeUndefined();
   });
 });
 
-describe('what is left of a run', () => {
-  test('are the tenants that failed or were not attempted', async () => {
+describe('rerunRequest', () => {
+  test('contains the tenants that failed or were not attempted', async () => {
     const { runLog, results, put } = stage();
     const run = await put('1', 1, { 1: [], 2: 'failed', 3: 'skipped' }, { status: 'cancelled' });
     await results.putPlan('job@1', {
@@ -203,7 +203,7 @@ describe('what is left of a run', () => {
     expect(await rerunRequest({ log: runLog, results }, run)).toMatchObject({ tenants: [tenantId(2), tenantId(4)] });
   });
 
-  test('that failed before it had a plan is all that was asked', async () => {
+  test('repeats the whole request of a run without a plan', async () => {
     const { runLog, results, put } = stage();
     const all = await put('1', 1, {}, { status: 'failed' });
     expect(await rerunRequest({ log: runLog, results }, all)).toEqual({ parameters: {} });
@@ -211,7 +211,7 @@ describe('what is left of a run', () => {
     expect(await rerunRequest({ log: runLog, results }, chosen)).toEqual({ parameters: {}, tenants: [tenantId(1)] });
   });
 
-  test('is refused while the run goes on, and when there is nothing', async () => {
+  test('is rejected while the run is active, and when no tenant is left', async () => {
     const { runLog, results, put } = stage();
     const going = await put('1', 1, { 1: 'failed' }, { status: 'running' });
     await expect(rerunRequest({ log: runLog, results }, going)).rejects.toMatchObject({ code: 'request_invalid' });

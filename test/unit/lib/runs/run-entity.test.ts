@@ -20,8 +20,8 @@ const read = (properties: object): TableEntityResult<Record<string, unknown>> =>
   ...properties,
 });
 
-describe('a run as it lies in the table', () => {
-  it('holds what changed and nothing else, with no secret and no endless text', () => {
+describe('the entity of a run', () => {
+  it('holds only changed fields, without secrets and with bounded texts', () => {
     expect(changeProperties({})).toEqual({});
     const token = `eyJ${'a'.repeat(20)}.eyJ${'b'.repeat(40)}.c`;
     const changed = changeProperties({
@@ -46,7 +46,7 @@ describe('a run as it lies in the table', () => {
     expect(JSON.stringify(changed)).not.toContain('eyJ');
   });
 
-  it('is read back, whatever else a row of that name may hold', () => {
+  it('is read back, even if properties have unexpected types', () => {
     expect(readRun(read({}))).toEqual({
       runId: 'probe@w',
       job: 'probe',
@@ -84,7 +84,7 @@ describe('a run as it lies in the table', () => {
     expect(readRun(read({ warnings: '{}' })).warnings).toEqual([]);
   });
 
-  it('keeps a request of any size in pieces that fit a property', () => {
+  it('splits a large request over several properties', () => {
     const request = { tenants: Array.from({ length: 2_000 }, (_, index) => tenantId(index)), parameters: { a: 1 } };
     const pieces = requestProperties(request);
     expect(Object.keys(pieces).length).toBeGreaterThan(2);
@@ -94,7 +94,7 @@ describe('a run as it lies in the table', () => {
   });
 });
 
-describe('a tenant of a run as it lies in the table', () => {
+describe('the entity of a tenant run', () => {
   const record: TenantRun = {
     tenantId: tenantId(1),
     name: 'n'.repeat(600),
@@ -111,11 +111,11 @@ describe('a tenant of a run as it lies in the table', () => {
     finishedAtMs: atMs + 1,
   };
 
-  it('is read back as it was written, with a name that fits', () => {
+  it('is read back as written, with a bounded name', () => {
     expect(readTenantRun(read(tenantRunEntity('probe@w', record)))).toEqual({ ...record, name: 'n'.repeat(500) });
   });
 
-  it('that says little is read with little', () => {
+  it('is read with defaults for missing properties', () => {
     const { code: _c, detail: _d, rowsName: _r, retryAfterSeconds: _s, attempts: _a, ...bare } = record;
     const entity = tenantRunEntity('probe@w', { ...bare, name: 'x' });
     expect(Object.keys(entity)).not.toContain('code');
@@ -135,13 +135,13 @@ describe('a tenant of a run as it lies in the table', () => {
     });
   });
 
-  it('that is none of ours is left out', () => {
+  it('is ignored if the row key is not a tenant id', () => {
     expect(readTenantRun(read({ rowKey: 'something else' }))).toBeUndefined();
     expect(outcomeOf('skipped')).toBe('skipped');
     expect(outcomeOf(undefined)).toBe('failed');
   });
 
-  it('names as many columns as fit', () => {
+  it('drops column names that do not fit', () => {
     const columns = Array.from({ length: 400 }, (_, index) => `${'c'.repeat(200)}${index}`);
     const entity = tenantRunEntity('probe@w', { ...record, columns });
     expect(String(entity['columns']).length).toBeLessThanOrEqual(30_000);

@@ -19,7 +19,7 @@ const record = (tenant: number, more: Partial<TenantRun>): TenantRun => ({
   ...more,
 });
 
-/** A run over five tenants: three to be visited, two decided beforehand. */
+/** A run over five tenants: three to attempt, two already decided. */
 async function stage(status: RunStatus, records: readonly TenantRun[], planned = true) {
   const runLog = new MemoryRunLog();
   const results = new MemoryRunResults();
@@ -38,14 +38,14 @@ async function stage(status: RunStatus, records: readonly TenantRun[], planned =
 }
 
 describe('the tenants of a run', () => {
-  it('were tried as often as their record says, also where the end of the run closed it in a round of its own', async () => {
+  it('show the number of attempts, also for a record that finishRun closed', async () => {
     const closed = record(1, { outcome: 'failed', code: 'run_cancelled', round: 2, attempts: 1 });
     const { source, run } = await stage('cancelled', [closed, record(2, { round: 2 })]);
     const { tenants } = await viewRunTenants(source, run);
     expect(tenants.map(({ attempts }) => attempts)).toEqual([1, 2, 0, 0, 0]);
   });
 
-  it('stand in the order of the plan, those that wait included', async () => {
+  it('are listed in plan order, including waiting ones', async () => {
     const { source, run } = await stage('running', [record(2, { rows: 7 })]);
     const { tenants, status } = await viewRunTenants(source, run);
     expect(status).toBe('running');
@@ -58,13 +58,13 @@ describe('the tenants of a run', () => {
     ]);
   });
 
-  it('were not attempted where the run ended before', async () => {
+  it('are not attempted if the run ended first', async () => {
     const { source, run } = await stage('cancelled', [record(1, {})]);
     const { tenants } = await viewRunTenants(source, run, 'not_attempted');
     expect(tenants.map(({ name }) => name)).toEqual(['Tenant 2', 'Tenant 3']);
   });
 
-  it('have their codes explained once each', async () => {
+  it('have each code explained once', async () => {
     const failed = { outcome: 'failed', code: 'consent_required', detail: 'AADSTS65001' } as const;
     const { source, run } = await stage('completed', [record(1, failed), record(2, failed)]);
     const { tenants, codes } = await viewRunTenants(source, run, 'failed');
@@ -79,7 +79,7 @@ describe('the tenants of a run', () => {
     ]);
   });
 
-  it('are none until they are listed', async () => {
+  it('are empty before the run is planned', async () => {
     const { source, run } = await stage('pending', [], false);
     expect(await viewRunTenants(source, run)).toMatchObject({ status: 'pending', tenants: [], codes: [] });
   });

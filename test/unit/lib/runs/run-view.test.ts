@@ -37,7 +37,7 @@ beforeEach(async () => {
 });
 
 describe('the summary of a run', () => {
-  it('lasts from its creation until now while it has neither begun nor ended', () => {
+  it('has a duration from creation until now while the run is pending', () => {
     expect(summarise(run, nowMs)).toEqual({
       runId,
       job: 'probe',
@@ -51,17 +51,17 @@ describe('the summary of a run', () => {
     });
   });
 
-  it('carries the warnings about the list of tenants', () => {
+  it('includes the warnings about the tenant list', () => {
     expect(summarise({ ...run, warnings: ['old list'] }, nowMs).warnings).toEqual(['old list']);
   });
 
-  it('lasts from its start to its end, never less than nothing', () => {
+  it('has a duration from start to end that is never negative', () => {
     const ended = { ...run, startedAtMs: nowMs - 5_000, finishedAtMs: nowMs - 1_000 };
     expect(summarise(ended, nowMs)).toMatchObject({ durationMs: 4_000, finishedAt: '2026-11-24T00:59:59.000Z' });
     expect(summarise({ ...ended, finishedAtMs: nowMs - 9_000 }, nowMs).durationMs).toBe(0);
   });
 
-  it('says that it shall be cancelled, and why it was stopped, with the advice of the table', () => {
+  it('shows a requested cancellation and the stop reason with title and advice', () => {
     const stopped = {
       ...run,
       cancelRequestedAtMs: nowMs,
@@ -80,7 +80,7 @@ describe('the summary of a run', () => {
 });
 
 describe('the view of a run', () => {
-  it('counts the records of its tenants while it goes on, and shows failures by name', async () => {
+  it('counts tenant records while the run is active, and sorts failures by name', async () => {
     await runLog.recordTenants(runId, [
       record(tenantId(1), 'succeeded'),
       record(tenantId(3), 'failed', { code: 'consent_required', detail: 'nobody consented' }),
@@ -99,7 +99,7 @@ describe('the view of a run', () => {
     ]);
   });
 
-  it('is what the record says once it has ended', async () => {
+  it('uses the counts of the record once the run has ended', async () => {
     await runLog.recordTenants(runId, [record(tenantId(1), 'retrying')]);
     const tenants = { total: 4, succeeded: 4, failed: 0, skipped: 0, notAttempted: 0 };
     expect(await viewRun(runLog, { ...run, status: 'completed', tenants }, nowMs)).toMatchObject({
@@ -111,8 +111,8 @@ describe('the view of a run', () => {
   });
 });
 
-describe('plans', () => {
-  it('are read once for many who ask at once, and again after a failure', async () => {
+describe('createRunPlans', () => {
+  it('reads a plan once for concurrent callers, and again after a failure', async () => {
     const results = new MemoryRunResults();
     const plans = createRunPlans({ results, runLog });
     await expect(plans.get(runId)).rejects.toMatchObject({ code: 'run_not_found' });

@@ -28,8 +28,8 @@ function stage() {
   return { start, started: orchestrations.started, runLog, clock, orchestrations };
 }
 
-describe('starting a run', () => {
-  test('of a window in the form of a time is for the timer alone', async () => {
+describe('startRun', () => {
+  test('rejects a window in the form of a time unless a timer starts it', async () => {
     const { start, started } = stage();
     const window = '2026-11-24T05:00Z';
     await expect(start({ window, startedBy: 'a-caller' })).rejects.toMatchObject({ code: 'request_invalid' });
@@ -37,7 +37,7 @@ describe('starting a run', () => {
     expect(await start({ window })).toBe(`probe@${window}`);
   });
 
-  test('claims its window and starts the orchestration under the id of the run, with all that steers it', async () => {
+  test('creates the record and starts the orchestration with the run id and all parameters', async () => {
     const { start, started, runLog } = stage();
     expect(await start({ tenants: [tenantId(1)], parameters: { days: 1 } })).toBe('probe@w');
     expect(started).toEqual([
@@ -50,7 +50,7 @@ describe('starting a run', () => {
     expect(await runLog.request('probe@w')).toEqual({ tenants: [tenantId(1)], parameters: { days: 1 } });
   });
 
-  test('fifty times at once gives one run and forty-nine conflicts', async () => {
+  test('lets one of fifty concurrent starts succeed and rejects the others with run_conflict', async () => {
     const { start, started } = stage();
     const results = await Promise.allSettled(Array.from({ length: 50 }, () => start()));
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
@@ -59,14 +59,14 @@ describe('starting a run', () => {
     expect(started).toHaveLength(1);
   });
 
-  test('of an unknown job or in an impossible window claims nothing', async () => {
+  test('creates no record for an unknown job or an invalid window', async () => {
     const { start, runLog } = stage();
     await expect(start({ job: 'nope' })).rejects.toMatchObject({ code: 'job_unknown' });
     await expect(start({ window: 'a/b' })).rejects.toMatchObject({ code: 'request_invalid' });
     expect(await runLog.list({ limit: 10 })).toEqual([]);
   });
 
-  test('that died between claim and start is made good by the next who comes, after a minute', async () => {
+  test('completes a start that was interrupted more than a minute ago', async () => {
     const { start, started, clock, orchestrations } = stage();
     orchestrations.broken = true;
     await expect(start()).rejects.toThrow('the platform is away');
@@ -78,7 +78,7 @@ describe('starting a run', () => {
     expect(started).toHaveLength(1);
   });
 
-  test('leaves alone what runs or has ended', async () => {
+  test('does not restart a run that is active or has ended', async () => {
     const { start, started, clock, runLog, orchestrations } = stage();
     await start();
     await clock.advance(600_000);

@@ -11,8 +11,8 @@ import {
 
 const rest = (statusCode: unknown, code?: unknown): object => ({ statusCode, code });
 
-describe('what storage throws', () => {
-  it('is told by its status', () => {
+describe('a storage failure', () => {
+  it('is classified by its status', () => {
     expect([rest(409), rest(412), rest(404), rest('409'), null, 'text'].map(isStorageConflict)).toEqual([
       true,
       true,
@@ -25,7 +25,7 @@ describe('what storage throws', () => {
     expect([storageStatus(rest(503)), storageStatus(undefined)]).toEqual([503, undefined]);
   });
 
-  it('leaves the program as one error, with status and code for the log and no message', async () => {
+  it('becomes storage_unavailable with status and code for the log, without the message', async () => {
     const thrown = Object.assign(new Error('the request was …'), rest(503, 'ServerBusy'));
     await expect(storageCall(() => Promise.reject(thrown))).rejects.toMatchObject({
       code: 'storage_unavailable',
@@ -39,13 +39,13 @@ describe('what storage throws', () => {
     });
   });
 
-  it('stays what it is where it is ours already', async () => {
+  it('passes a BrokerError unchanged', async () => {
     const ours = new BrokerError('run_not_found', 'gone');
     await expect(storageCall(() => Promise.reject(ours))).rejects.toBe(ours);
     await expect(storageCall(async () => 3)).resolves.toBe(3);
   });
 
-  it('is translated in the middle of a list too', async () => {
+  it('is converted during iteration, too', async () => {
     const items = async function* () {
       yield 1;
       throw rest(500);
@@ -60,7 +60,7 @@ describe('what storage throws', () => {
 });
 
 describe('once', () => {
-  it('keeps what was made, and no failure', async () => {
+  it('caches the first success and no failure', async () => {
     let made = 0;
     const make = once(async () => {
       made += 1;

@@ -5,7 +5,7 @@ import { BlobRunResults } from '../../../../src/lib/runs/blob-run-results.ts';
 import { TableRunLog } from '../../../../src/lib/runs/table-run-log.ts';
 import { tenantId } from './stage.ts';
 
-// What a real table never does at the moment when a test wants it; the rest is in test/contract/run-log.test.ts.
+// Failures and races that a real table cannot produce on demand. The contract is in test/contract/run-log.test.ts.
 
 const busy = { statusCode: 503, code: 'ServerBusy' };
 const conflict = { statusCode: 409, code: 'EntityAlreadyExists' };
@@ -29,7 +29,7 @@ const record: TenantRun = {
 };
 const run = { runId: 'probe@w', job: 'probe', window: 'w', startedBy: 'timer', createdAtMs: 0 };
 
-it('says that storage fails, whatever was to be done', async () => {
+it('throws storage_unavailable from every method', async () => {
   const log = logOn({ createEntity: fail(busy), getEntity: fail(busy), updateEntity: fail(busy) });
   await expect(log.create(run, { parameters: {} })).rejects.toMatchObject(unavailable);
   await expect(log.find('probe@w')).rejects.toMatchObject(unavailable);
@@ -37,7 +37,7 @@ it('says that storage fails, whatever was to be done', async () => {
   await expect(log.change('probe@w', { status: 'running' })).rejects.toMatchObject(unavailable);
 });
 
-it('tells its own claim from that of another, when the row is there already', async () => {
+it('recognizes its own row when a retried insert conflicts', async () => {
   const found = (claimId?: string) =>
     logOn({ createEntity: fail(conflict), getEntity: async () => ({ etag: '', ...(claimId && { claimId }) }) });
   expect(await found('claim-1').create(run, { parameters: {} })).toBe(true);
@@ -49,7 +49,7 @@ it('tells its own claim from that of another, when the row is there already', as
   await expect(away.create(run, { parameters: {} })).rejects.toMatchObject(unavailable);
 });
 
-it('refuses a request that no row can hold, and knows no run by a name that is none', async () => {
+it('rejects a request that is too large, and finds nothing for an invalid run id', async () => {
   const log = logOn({});
   await expect(log.create(run, { parameters: { text: 'x'.repeat(400_000) } })).rejects.toMatchObject({
     code: 'request_invalid',
@@ -58,7 +58,7 @@ it('refuses a request that no row can hold, and knows no run by a name that is n
   await expect(log.change('no run id', { status: 'running' })).resolves.toBeUndefined();
 });
 
-it('removes what is there, takes what is gone for removed, and says so where storage fails', async () => {
+it('removes records, ignores missing ones, and reports storage failures', async () => {
   const none = async function* (): AsyncGenerator<object> {};
   const deleted: string[] = [];
   const gone = logOn({
@@ -77,7 +77,7 @@ it('removes what is there, takes what is gone for removed, and says so where sto
   );
 });
 
-it('records a tenant again whose earlier record has vanished in between', async () => {
+it('writes a tenant record again if the conflicting one has disappeared', async () => {
   let creations = 0;
   const log = logOn({
     createEntity: () => ((creations += 1) === 1 ? Promise.reject(conflict) : Promise.resolve()),
@@ -87,7 +87,7 @@ it('records a tenant again whose earlier record has vanished in between', async 
   expect(creations).toBe(2);
 });
 
-it('looks again where another instance was faster to replace an older record, and stops at any other failure', async () => {
+it('retries a lost update of an older record, and stops at any other failure', async () => {
   const older = { etag: 'e', partitionKey: 'probe@w', rowKey: tenantId(1), outcome: 'retrying', round: 1 };
   let found: object = older;
   let thrown: object = { statusCode: 412 };
@@ -105,7 +105,7 @@ it('looks again where another instance was faster to replace an older record, an
   await expect(log.recordTenant('probe@w', { ...record, round: 2 })).rejects.toMatchObject(unavailable);
 });
 
-it('reads over rows that are none of ours', async () => {
+it('skips rows that are not tenant records', async () => {
   const rows = async function* () {
     yield { etag: '', partitionKey: 'probe@w', rowKey: 'odd' };
     yield { etag: '', partitionKey: 'probe@w', rowKey: tenantId(1) };
@@ -116,7 +116,7 @@ it('reads over rows that are none of ours', async () => {
   expect(seen).toEqual([tenantId(1)]);
 });
 
-it('keeps plans and rows in blobs, and says so where those fail', async () => {
+it('stores plans and rows in blobs, and reports their failures', async () => {
   const blobs = (blob: object) =>
     new BlobRunResults(
       async () => ({ createIfNotExists: async () => undefined, getBlockBlobClient: () => blob }) as never,
@@ -124,7 +124,7 @@ it('keeps plans and rows in blobs, and says so where those fail', async () => {
   const plan = { job: 'probe', parameters: {}, attempt: [], decided: [] };
   await expect(blobs({ upload: fail(busy) }).putPlan('probe@w', plan)).rejects.toMatchObject(unavailable);
   await expect(blobs({ downloadToBuffer: fail(busy) }).plan('probe@w')).rejects.toMatchObject(unavailable);
-  // There when it was written, gone when it was read: then ours is the plan.
+  // The existing plan disappeared before it was read, so our plan is used.
   expect(await blobs({ upload: fail(conflict), downloadToBuffer: fail(missing) }).putPlan('probe@w', plan)).toBe(plan);
   const read = async (body: unknown): Promise<string> => {
     let text = '';

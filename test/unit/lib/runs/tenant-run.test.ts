@@ -12,8 +12,8 @@ import { handedOut, runId, stageRun, tenantId } from './stage.ts';
 const fail = (code: ErrorCode, retryAfterSeconds?: number) => async () =>
   Promise.reject(new BrokerError(code, `It is ${code}.`, { retryAfterSeconds }));
 
-describe('one tenant of a run', () => {
-  test('that succeeds leaves its rows and a record, and tells the orchestration no more than that', async () => {
+describe('runTenant', () => {
+  test('stores rows and a record, and returns only the outcome', async () => {
     const { attempt, runLog, results } = await stageRun(async () => [{ a: 1 }, { a: 2, b: 'x' }]);
     expect(await attempt(1)).toEqual({ outcome: 'succeeded' });
     expect(await runLog.findTenant(runId, tenantId(1))).toMatchObject({
@@ -38,7 +38,7 @@ describe('one tenant of a run', () => {
     ['throttled', 'retrying'],
     ['entra_unavailable', 'retrying'],
     ['resource_error', 'retrying'],
-  ])('that fails with %s has %s', async (code, outcome) => {
+  ])('maps the failure %s to %s', async (code, outcome) => {
     const { attempt, runLog } = await stageRun(fail(code));
     expect(await attempt(0)).toEqual({ outcome, code });
     expect(await runLog.findTenant(runId, tenantId(0))).toMatchObject({
@@ -49,23 +49,23 @@ describe('one tenant of a run', () => {
     });
   });
 
-  test('hands a Retry-After on while there is another round, and none after the last', async () => {
+  test('returns Retry-After unless it is the last round', async () => {
     const { attempt } = await stageRun(fail('throttled', 90));
     const result = { outcome: 'retrying', code: 'throttled', retryAfterSeconds: 90 };
     expect(await attempt(0)).toEqual(result);
-    // Delivered again: still as patient.
+    // Delivered again: the same delay.
     expect(await attempt(0)).toEqual(result);
     expect(await attempt(1, { round: 3, last: true })).toEqual({ outcome: 'failed', code: 'throttled' });
   });
 
-  test('is not come back to in this run when it asks for more patience than a run has', async () => {
+  test('does not retry when Retry-After exceeds the limit of a run', async () => {
     const { attempt } = await stageRun(fail('throttled', 901));
     expect(await attempt(0)).toEqual({ outcome: 'failed', code: 'throttled' });
     const patient = await stageRun(fail('throttled', 900));
     expect(await patient.attempt(0)).toMatchObject({ outcome: 'retrying', retryAfterSeconds: 900 });
   });
 
-  test('whose failure quotes a token has it neither on record nor as the reason of the run', async () => {
+  test('removes a quoted token from the record and the stop reason', async () => {
     const jwt = 'eyJhbGciOiJub25lIn0.eyJ0aWQiOiJ4In0.signature';
     for (const code of ['job_failed', 'credential_revoked'] as const) {
       const { attempt, runLog } = await stageRun(async ({ token }) => {
@@ -80,7 +80,7 @@ describe('one tenant of a run', () => {
     }
   });
 
-  test('that throws something unforeseen is job_failed; the text is in the log, and nowhere else', async () => {
+  test('records an unexpected throw as job_failed and only logs its text', async () => {
     const { attempt, runLog, logger } = await stageRun(async () =>
       Promise.reject(new Error('details of the customer')),
     );
@@ -91,15 +91,15 @@ describe('one tenant of a run', () => {
     );
   });
 
-  test('whose job is not part of the deployment any more fails by name', async () => {
+  test('fails with job_unknown when the deployment no longer contains the job', async () => {
     const { deps, attempt } = await stageRun(async () => []);
     Object.assign(deps, { jobs: { find: () => undefined, list: () => [] } });
     expect(await attempt(0)).toEqual({ outcome: 'failed', code: 'job_unknown' });
   });
 });
 
-describe('attempts that are repeated', () => {
-  test('leave one record and one effect, also when two of them run at once', async () => {
+describe('repeated attempts', () => {
+  test('leave one record, even if two run concurrently', async () => {
     let count = 0;
     const { attempt, runLog } = await stageRun(async () => [{ count: ++count }]);
     await Promise.all([attempt(0), attempt(0)]);
@@ -107,7 +107,7 @@ describe('attempts that are repeated', () => {
     expect(await runLog.countTenants(runId)).toMatchObject({ succeeded: 1 });
   });
 
-  test('that overlap leave the rows of the attempt whose record counts', async () => {
+  test('that overlap keep the rows of the recorded attempt', async () => {
     const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     let count = 0;
     const { deps, attempt, results, runLog } = await stageRun(async () => {
@@ -130,14 +130,14 @@ describe('attempts that are repeated', () => {
     expect(text).toContain('"number":0');
   });
 
-  test('of a later round ask the record first: what has succeeded is not run again', async () => {
+  test('in a later round skip a tenant that has succeeded', async () => {
     const { attempt, begun } = await stageRun(async () => []);
     await attempt(0);
     expect(await attempt(0, { round: 2 })).toEqual({ outcome: 'succeeded' });
     expect(begun).toHaveLength(1);
   });
 
-  test('of a later round come back to what was left for it, once', async () => {
+  test('in a later round retry a transient failure once', async () => {
     let failing = true;
     const { attempt, begun, runLog } = await stageRun(async () => (failing ? fail('throttled')() : []));
     await attempt(0);
@@ -148,7 +148,7 @@ describe('attempts that are repeated', () => {
     expect(await runLog.findTenant(runId, tenantId(0))).toMatchObject({ outcome: 'succeeded', round: 2 });
   });
 
-  test('by a process that has just started leave alone what an earlier one has done', async () => {
+  test('by a new process skip tenants that an earlier process recorded', async () => {
     const { deps, attempt, begun, runLog } = await stageRun(async () => [], 3);
     await attempt(0);
     const plans = createRunPlans({ results: deps.runs.results, runLog });
@@ -159,15 +159,15 @@ describe('attempts that are repeated', () => {
     expect(begun).toEqual([tenantId(0), tenantId(1)]);
   });
 
-  test('read the plan once for all tenants of a run', async () => {
+  test('read the plan once per run', async () => {
     const { attempt, results } = await stageRun(async () => [], 50);
     await Promise.all(Array.from({ length: 50 }, (_, index) => attempt(index)));
     expect(results.planReads).toBe(1);
   });
 });
 
-describe('storage that fails', () => {
-  test('makes the tenant one to come back to, and never a throw', async () => {
+describe('a storage failure', () => {
+  test('makes the tenant retryable and never throws', async () => {
     const { attempt, runLog, logger } = await stageRun(async () => []);
     runLog.broken = true;
     const lost = { code: 'storage_unavailable', unrecorded: true };
@@ -179,8 +179,8 @@ describe('storage that fails', () => {
   });
 });
 
-describe('a failure of the credential', () => {
-  test('stops the run: no further tenant is begun, and the reason is on record', async () => {
+describe('a credential failure', () => {
+  test('stops the run, starts no further tenant and records the reason', async () => {
     const { attempt, begun, runLog } = await stageRun(fail('credential_revoked'), 100);
     expect(await attempt(0)).toEqual({ outcome: 'not_attempted', code: 'credential_revoked' });
     for (let index = 1; index < 100; index += 1)
@@ -193,7 +193,7 @@ describe('a failure of the credential', () => {
     expect(await runLog.findTenant(runId, tenantId(0))).toBeUndefined();
   });
 
-  test('costs no more calls than ran at that moment', async () => {
+  test('affects only the attempts in progress', async () => {
     const gate = Promise.withResolvers<void>();
     const { attempt, begun } = await stageRun(async () => {
       await gate.promise;
@@ -211,7 +211,7 @@ describe('a failure of the credential', () => {
     expect(begun.length).toBeLessThanOrEqual(concurrency);
   });
 
-  test('that a job meets in one tenant only because the tenant is odd does not stop the run', async () => {
+  test('with the scope of one tenant does not stop the run', async () => {
     const { attempt, begun } = await stageRun(async () =>
       Promise.reject(new BrokerError('interaction_required', 'MFA.', { scope: 'tenant' })),
     );
@@ -220,7 +220,7 @@ describe('a failure of the credential', () => {
     expect(begun).toHaveLength(2);
   });
 
-  test('seen by another process stops this one within a second', async () => {
+  test('recorded by another process stops this one within a second', async () => {
     const { attempt, begun, clock, runLog } = await stageRun(async () => [], 10);
     await attempt(0);
     await runLog.change(runId, { stoppedBy: { code: 'credential_revoked', detail: 'Seen elsewhere.' } });
@@ -229,7 +229,7 @@ describe('a failure of the credential', () => {
     expect(begun).toHaveLength(1);
   });
 
-  test('looks at the record of the run once a second, not once a tenant', async () => {
+  test('is checked once per second instead of once per tenant', async () => {
     const { attempt, clock, runLog } = await stageRun(async () => [], 100);
     const before = runLog.finds;
     await Promise.all(Array.from({ length: 50 }, (_, index) => attempt(index)));
@@ -239,7 +239,7 @@ describe('a failure of the credential', () => {
   });
 });
 
-test('a cancelled run begins no further tenant', async () => {
+test('a cancelled run starts no further tenant', async () => {
   const { attempt, begun, clock, runLog } = await stageRun(async () => [], 10);
   await attempt(0);
   await runLog.change(runId, { cancelRequestedAtMs: clock.nowMs() });
@@ -248,8 +248,8 @@ test('a cancelled run begins no further tenant', async () => {
   expect(begun).toHaveLength(1);
 });
 
-describe('finishing', () => {
-  test('counts what is on record, and what was to be retried has failed', async () => {
+describe('finishRun', () => {
+  test('counts the records, and counts tenants waiting for a retry as failed', async () => {
     let round = 0;
     const { deps, attempt, runLog } = await stageRun(async () => (round++ === 0 ? fail('throttled')() : []), 4);
     await attempt(0);
@@ -270,7 +270,7 @@ describe('finishing', () => {
   test.each([
     ['internal', {}],
     ['storage_unavailable', { lostBy: 'storage_unavailable' }],
-  ] as const)('gives a tenant that was visited and left no record one, as failed with %s', async (code, more) => {
+  ] as const)('adds a record for an attempted tenant without one, as failed with %s', async (code, more) => {
     const { deps, attempt, runLog } = await stageRun(async () => [], 2);
     await attempt(0);
     expect(await finishRun(deps, { runId, ...more })).toEqual({
@@ -285,7 +285,7 @@ describe('finishing', () => {
     });
   });
 
-  test('after a cancellation between two rounds is cancelled, also when the first attempt to finish died', async () => {
+  test('ends as cancelled after a cancellation between two rounds, even if the first call failed half-way', async () => {
     const { deps, attempt, runLog } = await stageRun(fail('throttled'), 2);
     await attempt(0);
     await attempt(1);
@@ -302,7 +302,7 @@ describe('finishing', () => {
     });
   });
 
-  test('after a cancellation while the list of tenants was waited for is cancelled, and no news', async () => {
+  test('ends as cancelled without a notice when cancelled before planning', async () => {
     const { deps, clock, runLog } = await stageRun(async () => []);
     const other = 'probe@w2';
     await runLog.create(
@@ -319,7 +319,7 @@ describe('finishing', () => {
     });
   });
 
-  test('twice gives the same answer, and the first end stays', async () => {
+  test('returns the same result when repeated', async () => {
     const { deps, clock, runLog, attempt } = await stageRun(async () => [], 1);
     await attempt(0);
     const first = await finishRun(deps, { runId });
@@ -329,7 +329,7 @@ describe('finishing', () => {
     expect((await runLog.find(runId))?.finishedAtMs).toBe(ended);
   });
 
-  test('is failed, with the first reason, when the run was stopped', async () => {
+  test('ends as failed with the first reason when the run was stopped', async () => {
     const { deps, attempt, runLog } = await stageRun(fail('credential_revoked'), 5);
     await attempt(0);
     expect(await finishRun(deps, { runId, stoppedBy: { code: 'credential_expired', detail: 'Later.' } })).toMatchObject(
@@ -338,7 +338,7 @@ describe('finishing', () => {
     expect((await runLog.find(runId))?.stoppedBy?.code).toBe('credential_revoked');
   });
 
-  test('takes the reason of the orchestration where no tenant gave one', async () => {
+  test('uses the reason from the orchestration if no tenant recorded one', async () => {
     const { deps, runLog } = await stageRun(async () => [], 5);
     await finishRun(deps, { runId, stoppedBy: { code: 'directory_unavailable', detail: 'Away.' } });
     expect(await runLog.find(runId)).toMatchObject({
@@ -347,7 +347,7 @@ describe('finishing', () => {
     });
   });
 
-  test('is cancelled when the cancellation left tenants out, and completed when it came too late', async () => {
+  test('ends as cancelled if tenants are left, and as completed if the cancellation came too late', async () => {
     const early = await stageRun(async () => [], 2);
     await early.attempt(0);
     await early.runLog.change(runId, { cancelRequestedAtMs: 1 });
