@@ -2,18 +2,18 @@ import { errorTable, toBrokerError } from '../lib/model/errors.ts';
 import { defineJob, type JobContext } from '../lib/runs/job.ts';
 import type { Row } from '../lib/runs/row.ts';
 
-/** Beside Graph; `aad-graph` is retired and asked for only by parameter. */
-const standardResources = ['exchange', 'arm'];
+/** Checked besides Graph by default. `aad-graph` is retired and only checked if a parameter names it. */
+const defaultResources = ['exchange', 'arm'];
 
 /**
- * Which resources can be reached in each tenant, and why not. Graph comes first and is really called: a tenant in
- * which it cannot be reached fails with Graph's reason, and nothing else is asked of it.
+ * Reports which resources can be reached in each tenant, and why others cannot. The job calls Graph first: if that
+ * fails, the tenant fails with Graph's reason and no other resource is checked.
  */
 export default defineJob({
   name: 'access-check',
   title: 'Access to each tenant',
   description:
-    'Which resources the partner can reach in each tenant, and what to do about those it cannot. Parameter resources: a list of aliases to check beside Graph.',
+    'Which resources the partner can reach in each tenant, and the next step for the others. The parameter `resources` is a list of aliases to check besides Graph.',
   schedule: '0 30 4 * * *',
   resources: ['graph', 'exchange', 'arm', 'aad-graph'],
   permissions: ['User.Read.All', 'Exchange.Manage', 'user_impersonation (Azure Service Management)'],
@@ -29,14 +29,14 @@ export default defineJob({
   async run(context) {
     await context.graph.get('/organization?$select=id,displayName');
     const rows: Row[] = [reachable('graph')];
-    for (const resource of wanted(context.parameters)) rows.push(await check(context, resource));
+    for (const resource of requestedResources(context.parameters)) rows.push(await check(context, resource));
     return rows;
   },
 });
 
-function wanted(parameters: JobContext['parameters']): readonly string[] {
+function requestedResources(parameters: JobContext['parameters']): readonly string[] {
   const given = parameters['resources'];
-  if (!Array.isArray(given)) return standardResources;
+  if (!Array.isArray(given)) return defaultResources;
   return given.filter((alias) => typeof alias === 'string' && alias !== 'graph');
 }
 
@@ -46,7 +46,7 @@ async function check(context: JobContext, resource: string): Promise<Row> {
     return reachable(resource);
   } catch (thrown) {
     const error = toBrokerError(thrown);
-    // Not an answer about this tenant: the run stops, or comes back later.
+    // These failures say nothing about the tenant: the run stops or retries.
     if (error.scope === 'credential' || error.transient || error.code === 'job_failed') throw thrown;
     const { title, advice } = errorTable[error.code];
     return { resource, reachable: false, code: error.code, title, advice };

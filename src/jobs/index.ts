@@ -4,5 +4,5 @@ import licenceReport from './licence-report.ts';
 import mfaReport from './mfa-report.ts';
 import secretExpiryReport from './secret-expiry-report.ts';
 
-/** Every job of this app. A new one is a file beside this one and a line here. */
+/** All jobs of this app. To add one, create a file in this folder and list it here. */
 export const jobs: readonly Job[] = [accessCheck, licenceReport, mfaReport, secretExpiryReport];

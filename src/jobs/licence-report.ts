@@ -10,7 +10,7 @@ const subscribedSku = z.object({
   prepaidUnits: z.object({ enabled: z.number(), suspended: z.number().optional(), warning: z.number().optional() }),
 });
 
-/** Subscriptions of each tenant, with how many licences are bought, assigned and free. */
+/** Reports the subscriptions of each tenant with bought, assigned and free licences. */
 export default defineJob({
   name: 'licence-report',
   title: 'Licences per tenant',
@@ -33,7 +33,7 @@ export default defineJob({
   key: ['skuId'],
   async run({ graph }) {
     const rows = [];
-    // The collection has no $top: Graph answers with all of it.
+    // This collection has no $top: Graph returns all of it.
     for await (const sku of graph.list(
       '/subscribedSkus?$select=skuId,skuPartNumber,capabilityStatus,consumedUnits,prepaidUnits',
       { shape: subscribedSku },
@@ -46,7 +46,7 @@ export default defineJob({
         status: sku.capabilityStatus ?? 'Unknown',
         licences,
         assigned: sku.consumedUnits,
-        // More assigned than bought is what an expired subscription looks like; it shows as a negative number.
+        // Negative for an expired subscription, which has more assigned than bought licences.
         free: licences - sku.consumedUnits,
         suspended: sku.prepaidUnits.suspended ?? 0,
         warning: sku.prepaidUnits.warning ?? 0,

@@ -13,12 +13,12 @@ const registrationDetails = z.object({
   lastUpdatedDateTime: z.string().nullish(),
 });
 
-/** Who has registered for multifactor authentication. Tenants without Entra ID P1 are skipped: Graph keeps the report from them. */
+/** Reports who has registered for multifactor authentication. Graph refuses the report without Entra ID P1: skipped. */
 export default defineJob({
   name: 'mfa-report',
   title: 'Multifactor authentication per user',
   description:
-    'Which users have registered for multifactor authentication, administrators among them. Needs Entra ID P1 in the tenant; others are skipped.',
+    'Which users, including administrators, have registered for multifactor authentication. Requires Entra ID P1 in the tenant; other tenants are skipped.',
   schedule: '0 0 6 * * *',
   resources: ['graph'],
   permissions: ['AuditLog.Read.All'],

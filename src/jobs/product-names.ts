@@ -1,7 +1,7 @@
 /**
- * What Microsoft calls its subscriptions, by `skuPartNumber`. Source: Microsoft Entra documentation, "Product names and
- * service plan identifiers for licensing" (2025-10-29); the ones that partners meet. What is missing here shows its part
- * number: add a line.
+ * Product names by `skuPartNumber`, for the subscriptions that partners usually meet. Source: Microsoft Entra
+ * documentation, "Product names and service plan identifiers for licensing" (2025-10-29). Other products are reported by
+ * part number.
  */
 const names: Readonly<Record<string, string>> = {
   AAD_BASIC: 'Microsoft Entra Basic',

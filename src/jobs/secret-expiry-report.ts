@@ -16,14 +16,14 @@ const application = z.object({
 });
 
 const dayMs = 24 * 3_600_000;
-const standardDays = 30;
+const defaultDays = 30;
 
-/** Application credentials that end soon or have ended. Key ids and dates only: Graph never shows a secret again. */
+/** Reports application credentials that expire soon or have expired: key ids and dates only, never secrets. */
 export default defineJob({
   name: 'secret-expiry-report',
-  title: 'Application credentials about to end',
+  title: 'Expiring application credentials',
   description:
-    'Secrets and certificates of the applications in each tenant that have ended or end within the parameter days (30).',
+    'Secrets and certificates of the applications in each tenant that have expired or expire within the number of days in the parameter `days` (default 30).',
   schedule: '0 30 6 * * *',
   resources: ['graph'],
   permissions: ['Application.Read.All'],
@@ -50,7 +50,7 @@ export default defineJob({
         for (const { keyId, displayName, endDateTime } of list ?? []) {
           const endsAtMs = Date.parse(endDateTime ?? '');
           const daysLeft = Math.floor((endsAtMs - nowMs) / dayMs);
-          // NaN, a credential without an end, is not below anything.
+          // NaN, for a credential without an end date, compares as false.
           if (!(daysLeft < days)) continue;
           rows.push({
             application: app.displayName ?? null,
@@ -69,7 +69,7 @@ export default defineJob({
 });
 
 function daysOf(given: unknown): number {
-  if (given === undefined) return standardDays;
+  if (given === undefined) return defaultDays;
   if (typeof given === 'number' && Number.isInteger(given) && given >= 0 && given <= 3650) return given;
   throw new BrokerError('job_failed', 'The parameter days must be a whole number from 0 to 3650.');
 }

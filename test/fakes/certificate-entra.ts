@@ -9,12 +9,12 @@ import { Secret } from '../../src/lib/model/secret.ts';
 import { aadstsFailure } from './fake-redeemer.ts';
 
 /**
- * One application at Entra with its certificates: a list that is replaced as a whole, in which an entry without its
- * key stands for the one of that id, and a certificate is taken while it is listed and has not ended.
+ * One application in Entra with its certificates. A write replaces the whole list; an entry without a key refers to the
+ * existing entry with its id. A certificate is accepted while it is listed and has not expired.
  */
 export class CertificateEntra implements Redeemer, Pick<GraphClient, 'get'>, GraphWriter {
   keys: readonly JsonObject[] = [];
-  /** Each body that was written. */
+  /** All written bodies. */
   readonly written: (readonly JsonObject[])[] = [];
   readonly paths: string[] = [];
   script: (redemption: Redemption) => TokenReply | undefined = () => undefined;

@@ -5,7 +5,7 @@ interface Sleeper {
   wake(): void;
 }
 
-/** Time that a test moves. Sleepers wake in order of their time, each seeing its own. */
+/** A clock that a test advances. Sleepers wake in order, each at its own time. */
 export class FakeClock implements Clock {
   #nowMs: number;
   #sleepers: Sleeper[] = [];
@@ -18,7 +18,7 @@ export class FakeClock implements Clock {
     return this.#nowMs;
   }
 
-  /** How many are asleep: what a test waits for before it moves the time. */
+  /** Number of sleepers. A test waits for it before it advances the clock. */
   get sleeping(): number {
     return this.#sleepers.length;
   }
@@ -36,7 +36,7 @@ export class FakeClock implements Clock {
     await promise.finally(() => signal?.removeEventListener('abort', abort));
   }
 
-  /** Moves the time on, waking whoever is due on the way and letting what they do settle. */
+  /** Advances the clock, wakes the sleepers that are due, and lets their work settle. */
   async advance(ms: number): Promise<void> {
     const targetMs = this.#nowMs + ms;
     await settle();
@@ -55,12 +55,12 @@ export class FakeClock implements Clock {
   }
 }
 
-/** Lets everything run that is ready to. */
+/** Lets all pending microtasks and immediates run. */
 export async function settle(): Promise<void> {
   for (let turn = 0; turn < 5; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
 }
 
-/** Seeded chance (mulberry32), the same sequence for the same seed. */
+/** A seeded random generator (mulberry32): the same seed gives the same sequence. */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

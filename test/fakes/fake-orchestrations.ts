@@ -1,6 +1,6 @@
 import type { InstanceState, Orchestrations } from '../../src/lib/runs/orchestrations.ts';
 
-/** The durable platform, as far as runs look at it. */
+/** An in-memory durable platform. */
 export class FakeOrchestrations implements Orchestrations {
   /** Set to make starts fail. */
   broken = false;

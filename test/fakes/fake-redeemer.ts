@@ -4,7 +4,7 @@ import { aadstsMeanings } from '../../src/lib/entra/aadsts.ts';
 import { Secret } from '../../src/lib/model/secret.ts';
 import type { FakeClock } from './fake-clock.ts';
 
-/** Entra as the broker sees it: counts, and answers what the test's script says; a token unless it says otherwise. */
+/** A scripted Entra: counts requests and answers as the test says, by default with a token. */
 export class FakeRedeemer implements Redeemer {
   readonly sent: Redemption[] = [];
   inFlight = 0;
@@ -45,7 +45,7 @@ export class FakeRedeemer implements Redeemer {
   }
 }
 
-/** A failure as the judge reports it for an AADSTS number. */
+/** The failure that judgeTokenReply reports for an AADSTS number. */
 export function aadstsFailure(aadsts: number, retryAfterSeconds?: number): TokenReply {
   const meaning = aadstsMeanings.get(aadsts);
   if (meaning === undefined) throw new Error(`no meaning for ${aadsts}`);
@@ -61,7 +61,7 @@ export function aadstsFailure(aadsts: number, retryAfterSeconds?: number): Token
   };
 }
 
-/** A failure without a number. */
+/** A failure without an AADSTS number. */
 export const failureReply = (failure: Partial<Extract<TokenReply, { ok: false }>['failure']> = {}): TokenReply => ({
   ok: false,
   failure: {

@@ -1,19 +1,19 @@
-/** What happens at one step of a piece of work. */
+/** How one step of an operation is interrupted. */
 export type Interruption =
-  /** The process ends before the step reaches the other side. */
+  /** The process ends before the call reaches the other side. */
   | 'killed before'
-  /** The process ends after the step was done, before it learns of it. */
+  /** The process ends after the call took effect, before it receives the reply. */
   | 'killed after'
-  /** The step is refused. */
+  /** The call is rejected. */
   | 'refused'
-  /** The step was done, and its reply is lost. */
+  /** The call took effect, but its reply is lost. */
   | 'reply lost';
 
 const never = (): Promise<never> => new Promise(() => undefined);
 
 /**
- * Counts the calls that a piece of work makes to the objects it was given, and interrupts one of them. A killed
- * process does nothing any more: its call never returns, and neither does any later one.
+ * Counts the calls that an operation makes to wrapped objects, and interrupts one of them. After a simulated kill, this
+ * call and all later ones never return.
  */
 export class Interrupter {
   calls = 0;
@@ -24,7 +24,7 @@ export class Interrupter {
   #die: () => void = () => undefined;
   #dead = false;
 
-  /** @param at the call that is interrupted, from 1; 0 for none. */
+  /** @param at number of the call to interrupt, from 1; 0 for none. */
   constructor(at: number, how: Interruption | undefined, failure: () => Error) {
     this.#at = at;
     this.#how = how;

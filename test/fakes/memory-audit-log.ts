@@ -1,10 +1,10 @@
 import { BrokerError } from '../../src/lib/model/errors.ts';
 import type { AuditEntry, AuditLog, AuditPage, AuditQuery } from '../../src/lib/audit/audit-log.ts';
 
-/** An audit log in memory that keeps the promises of the real one; test/contract/audit-log.test.ts holds it to them. */
+/** An audit log in memory. test/contract/audit-log.test.ts runs against it and the real one. */
 export class MemoryAuditLog implements AuditLog {
   readonly entries: AuditEntry[] = [];
-  /** While true nothing can be recorded or read. */
+  /** While true every call fails. */
   down = false;
 
   async record(entry: AuditEntry): Promise<void> {

@@ -6,9 +6,9 @@ import type {
 } from '../../src/lib/credential/credential-journal.ts';
 import { BrokerError } from '../../src/lib/model/errors.ts';
 
-/** The journal in memory; test/contract/credential-journal.test.ts holds it and the real one to the same promises. */
+/** A credential journal in memory. test/contract/credential-journal.test.ts runs against it and the real one. */
 export class MemoryCredentialJournal implements CredentialJournal {
-  /** While true nothing can be read or written. */
+  /** While true every call fails. */
   down = false;
   readonly #entries = new Map<string, JournalEntry>();
 

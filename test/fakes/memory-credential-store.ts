@@ -21,10 +21,10 @@ interface Kept<T> extends StoredVersion {
   readonly value: T;
 }
 
-/** Key Vault as the store port shows it: versions that only grow, a newest enabled one, and whatever failure is due. */
+/** A credential store in memory with versions and injected failures. */
 export class MemoryCredentialStore implements CredentialStore {
   loads = 0;
-  /** Thrown by the next operations while set. */
+  /** Thrown by every operation while set. */
   failure: BrokerError | undefined;
   readonly #clients = new Map<string, Kept<NewClientCredential>[]>();
   readonly #tokens = new Map<string, Kept<NewRefreshToken>[]>();
@@ -132,7 +132,7 @@ function disable(versions: { version: string; enabled: boolean }[] | undefined, 
   found.enabled = false;
 }
 
-/** A store that holds one application, ready to redeem. */
+/** A store with the complete credential of one application. */
 export async function storeWithCredential(
   tenantId: TenantId,
   nowMs: () => number,

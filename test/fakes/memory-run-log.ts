@@ -6,11 +6,11 @@ import type { OutcomeCounts, RunChange, RunFilter, RunLog, RunResults } from '..
 
 const noTenants = { total: 0, succeeded: 0, failed: 0, skipped: 0, notAttempted: 0 };
 
-/** The run log in memory; held to the same promises as the one in tables by test/contract. */
+/** A run log in memory. test/contract/run-log.test.ts runs against it and the real one. */
 export class MemoryRunLog implements RunLog {
-  /** Set to make every call fail as storage does. */
+  /** While true every call fails with storage_unavailable. */
   broken = false;
-  /** How often the record of a run was read. */
+  /** Number of reads of run records. */
   finds = 0;
   readonly #runs = new Map<RunId, { run: Run; request: RunRequest }>();
   readonly #tenants = new Map<RunId, Map<TenantId, TenantRun>>();
@@ -83,7 +83,7 @@ export class MemoryRunLog implements RunLog {
 
   async *tenants(runId: RunId, outcome?: TenantOutcome): AsyncGenerator<TenantRun, void, undefined> {
     this.#touch();
-    // Sorted as a table sorts its rows.
+    // A table returns its rows in this order.
     const records = [...this.#of(runId).values()].toSorted((a, b) => (a.tenantId < b.tenantId ? -1 : 1));
     for (const record of records) if (outcome === undefined || record.outcome === outcome) yield record;
   }
@@ -106,11 +106,11 @@ export class MemoryRunLog implements RunLog {
   }
 }
 
-/** Plans and rows in memory, under the same contract. */
+/** Plans and rows in memory, tested by the same contract. */
 export class MemoryRunResults implements RunResults {
   readonly #plans = new Map<RunId, RunPlan>();
   readonly #rows = new Map<string, string>();
-  /** How often a plan was read. */
+  /** Number of plan reads. */
   planReads = 0;
 
   async putPlan(runId: RunId, plan: RunPlan): Promise<RunPlan> {

@@ -1,6 +1,6 @@
 import type * as fc from 'fast-check';
 
-/** The same object, each of whose calls waits for its turn. */
+/** Wraps an object so that each of its calls waits for its turn. */
 export function onSchedule<T extends object>(scheduler: fc.Scheduler, target: T): T {
   return new Proxy(target, {
     get: (object, name) => {

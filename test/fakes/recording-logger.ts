@@ -1,6 +1,6 @@
 import { createLogger, type Logger, type LogLevel } from '../../src/lib/runtime/log.ts';
 
-/** A real logger whose lines a test can read. */
+/** A real logger that keeps its lines for the test. */
 export function recordingLogger(): { log: Logger; lines: { level: LogLevel; line: string }[]; events(): string[] } {
   const lines: { level: LogLevel; line: string }[] = [];
   const log = createLogger((level, line) => lines.push({ level, line }));

@@ -3,15 +3,15 @@ import type { Redeemer, Redemption } from '../../src/lib/entra/redeemer.ts';
 import { Secret } from '../../src/lib/model/secret.ts';
 import { aadstsFailure } from './fake-redeemer.ts';
 
-/** Entra as rotation sees it: each redemption gives a new refresh token, and the old ones stay good. */
+/** An Entra whose redemptions return a new refresh token while older ones remain valid. */
 export class RotatingEntra implements Redeemer {
-  /** Refresh tokens that are good. */
+  /** Valid refresh tokens. */
   readonly good = new Set<string>();
   redemptions = 0;
-  /** The next refresh token that is issued is worth nothing. */
+  /** Whether the next issued refresh token is invalid. */
   issueDud = false;
   claims: { objectId?: string; authenticationMethods?: readonly string[] } = {};
-  /** Answers instead, where it gives something. */
+  /** If it returns a result, that result replaces the normal answer. */
   script: (redemption: Redemption) => TokenReply | undefined = () => undefined;
   readonly #nowMs: () => number;
   #issued = 0;

@@ -7,10 +7,10 @@ export interface SeenRequest {
   readonly body: string | undefined;
 }
 
-/** A reply: a whole Response, or a value that is sent as JSON with 200. */
+/** A reply: a Response, or a value that is sent as JSON with status 200. */
 export type Scripted = Response | object;
 
-/** A fetch that answers from a function and keeps what it was asked. Throwing fails like a broken connection. */
+/** A fetch that answers from a function and records the requests. A throw simulates a broken connection. */
 export function scriptedFetch(answer: (request: SeenRequest, count: number) => Scripted | Promise<Scripted>): {
   readonly fetch: Fetch;
   readonly seen: SeenRequest[];
@@ -31,7 +31,7 @@ export function scriptedFetch(answer: (request: SeenRequest, count: number) => S
   return { fetch, seen };
 }
 
-/** Replies in a row; the last one again and again. */
+/** Returns the replies in order and repeats the last one. */
 export const inTurn =
   (...replies: (() => Scripted)[]) =>
   (_request: SeenRequest, count: number): Scripted => {

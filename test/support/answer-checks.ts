@@ -2,17 +2,17 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import type { JsonSchema } from '../../src/lib/api/json-schema.ts';
 
-/** What was answered, as far as a check looks at it. */
+/** The parts of an answer that are checked. */
 export interface SeenAnswer {
   readonly status: number;
-  /** Without parameters; undefined where there is no body. */
+  /** Media type without parameters; undefined without a body. */
   readonly mediaType: string | undefined;
-  /** Parsed where it is JSON. */
+  /** Parsed if it is JSON. */
   readonly body: unknown;
 }
 
 export interface AnswerChecks {
-  /** In which way an answer is not what the document says of the route; empty where it is. */
+  /** Returns how the answer differs from the document; empty if it matches. */
   problems(route: { readonly method: string; readonly path: string }, answer: SeenAnswer): string[];
 }
 
@@ -23,11 +23,11 @@ interface Operation {
 }
 
 /**
- * Holds answers against an OpenAPI document. The document leaves objects open, for clients' sake; here they are closed,
- * so that a property that nobody has described shows.
+ * Checks answers against an OpenAPI document. The document allows additional properties, for the sake of clients. The
+ * check does not, so that it finds undocumented properties.
  */
 export function createAnswerChecks(document: JsonSchema): AnswerChecks {
-  // strictTypes: `anyOf` of a union carries no type of its own.
+  // strictTypes is off because the `anyOf` of a union has no type.
   const ajv = new Ajv2020({ allErrors: true, strict: true, strictTypes: false, strictRequired: false });
   formats.default(ajv);
   const components = (document['components'] as { readonly schemas: unknown }).schemas;
@@ -56,7 +56,7 @@ export function createAnswerChecks(document: JsonSchema): AnswerChecks {
   };
 }
 
-/** Objects with properties take no others; `allOf` is closed as a whole, because its parts do not know each other. */
+/** Closes objects with properties. An `allOf` is closed as a whole, because each part allows only its own properties. */
 function close(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(close);
   if (typeof schema !== 'object' || schema === null) return schema;
@@ -68,5 +68,5 @@ function close(schema: unknown): unknown {
   return isObject && isSchema(schema) ? { ...closed, unevaluatedProperties: false } : closed;
 }
 
-/** An object of the kind "properties" may have a property that is called so. */
+/** An object may have a property named `properties`. */
 const isSchema = (schema: object): boolean => 'type' in schema;

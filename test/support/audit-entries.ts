@@ -1,7 +1,7 @@
 import type { AuditEntry } from '../../src/lib/audit/audit-log.ts';
 import { parseTenantId, type TenantId } from '../../src/lib/model/identifiers.ts';
 
-/** A GUID that is easy to tell from others in a failed test. */
+/** A GUID that is easy to recognize in test output. */
 export const guid = (number: number): string => `00000000-0000-4000-8000-${number.toString(16).padStart(12, '0')}`;
 
 export function tenant(number: number): TenantId {
@@ -12,7 +12,7 @@ export function tenant(number: number): TenantId {
 
 export const auditStartMs = Date.UTC(2026, 10, 24, 9, 30);
 
-/** A record of a token that was handed out. */
+/** A record of an issued token. */
 export const issued = (changes: Partial<AuditEntry> = {}): AuditEntry => ({
   atMs: auditStartMs,
   correlationId: guid(0xc0),
@@ -33,7 +33,7 @@ export const issued = (changes: Partial<AuditEntry> = {}): AuditEntry => ({
   ...changes,
 });
 
-/** A record of a refusal, with nothing in it that is not known by then. */
+/** A record of a refusal, with only the fields known at that point. */
 export const denied = (changes: Partial<AuditEntry> = {}): AuditEntry => ({
   atMs: auditStartMs,
   correlationId: guid(0xc1),

@@ -1,4 +1,4 @@
-/** A sequence of at least four bytes, under the name by which a finding is reported. */
+/** A sequence of at least four bytes, and the name under which a match is reported. */
 export interface BytePattern {
   readonly what: string;
   readonly bytes: Buffer;
@@ -7,16 +7,16 @@ export interface BytePattern {
 const keyBytes = 4;
 
 /**
- * Many patterns looked for in one pass: the time grows with the bytes, not with the patterns. Each position's four bytes
- * are looked up among the patterns' first four.
+ * Searches many patterns in one pass: the time depends on the number of bytes, not of patterns. The four bytes at each
+ * position are looked up among the first four bytes of the patterns.
  */
 export class BytePatterns {
   readonly #byKey = new Map<number, BytePattern[]>();
-  /** Which pairs of bytes any pattern starts with: nearly every position ends here. */
+  /** Pairs of bytes that a pattern starts with. This check rejects nearly every position. */
   readonly #starts = new Uint8Array(65_536);
   readonly count: number;
 
-  /** @throws RangeError for a pattern of fewer than four bytes. */
+  /** @throws RangeError for a pattern with fewer than four bytes. */
   constructor(patterns: readonly BytePattern[]) {
     this.count = patterns.length;
     for (const pattern of patterns) {
@@ -29,7 +29,7 @@ export class BytePatterns {
     }
   }
 
-  /** The names of the patterns that occur, each once. */
+  /** Returns the names of the patterns that occur, each once. */
   find(buffer: Buffer): ReadonlySet<string> {
     const found = new Set<string>();
     const last = buffer.byteLength - keyBytes;

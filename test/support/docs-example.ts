@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Job } from '../../src/lib/runs/job.ts';
 import { projectRoot } from '../paths.ts';
 
-/** The job that docs/jobs.md shows, word for word but for its import. */
+/** Loads the job shown in docs/jobs.md. Only its import path is changed. */
 export async function loadDocsExample(): Promise<{ readonly job: Job; remove(): Promise<void> }> {
   const text = await readFile(join(projectRoot, 'docs/jobs.md'), 'utf8');
   const [, code = ''] = /```ts\n(import \{ defineJob \}[\s\S]*?)```/.exec(text) ?? [];

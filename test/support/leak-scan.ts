@@ -3,31 +3,31 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { type BytePattern, BytePatterns } from './byte-patterns.ts';
 
-/** A secret whose value must not turn up anywhere. */
+/** A secret whose value must not appear anywhere. */
 export interface Canary {
   readonly name: string;
   readonly value: string;
 }
 
 export interface Leak {
-  /** File or text in which it was found. */
+  /** File or text that contains it. */
   readonly where: string;
   readonly what: string;
 }
 
-/** Something that a scan looks through. */
+/** A source to scan. */
 export interface Scanned {
   readonly where: string;
   readonly content: Buffer | string;
 }
 
-/** Anything that looks like a JWT of ours or of Entra's, whoever minted it: header and payload start with `{"`. */
+/** Anything that looks like a JWT: header and payload start with `{"`. */
 const jwt = /eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{20,}/;
 
 /**
- * Looks for secrets in whatever the program left behind: raw, base64 in its three alignments, base64url, URL-encoded,
- * JSON-escaped, hexadecimal, UTF-16, and all of these again inside gzip streams. Of a long secret, pieces are looked for:
- * one that was cut off is found too.
+ * Scans everything the program wrote for secrets: raw, base64 in its three alignments, base64url, URL-encoded,
+ * JSON-escaped, hexadecimal and UTF-16, and all of these inside gzip streams. Long secrets are searched in pieces, so
+ * that truncated ones are found, too.
  */
 export class LeakScan {
   readonly leaks: Leak[] = [];
@@ -35,7 +35,7 @@ export class LeakScan {
   readonly #patterns: BytePatterns;
   readonly #allowTokens: boolean;
 
-  /** @param options.tokens `true` where tokens may stand, e.g. in answers that hand one out. */
+  /** @param options.tokens `true` for sources that may contain tokens, such as answers of POST /api/tokens. */
   constructor(canaries: readonly Canary[], options: { readonly tokens?: boolean } = {}) {
     this.#patterns = new BytePatterns(canaries.flatMap(patternsOf));
     this.#allowTokens = options.tokens === true;
@@ -56,12 +56,12 @@ export class LeakScan {
     }
   }
 
-  /** One line for the test's output. */
+  /** A one-line summary for the test output. */
   summary(what: string): string {
     return `leak scan of ${what}: ${(this.bytes / 1_048_576).toFixed(2)} MiB, ${this.#patterns.count} patterns, ${this.leaks.length} leaks`;
   }
 
-  /** @throws Error that names some of what was found. */
+  /** @throws Error that lists some of the findings. */
   refuse(): void {
     if (this.leaks.length === 0) return;
     const some = this.leaks.slice(0, 10).map(({ where, what }) => `${what} in ${where}`);
@@ -77,9 +77,9 @@ export class LeakScan {
 
 const patternsOf = ({ name, value }: Canary): BytePattern[] => piecesOf(value).flatMap((piece) => formsOf(name, piece));
 
-/** Whole when short, halves when it is a client secret, four pieces when it is a token: beginning, end, and two between. */
+/** Splits a secret: short ones stay whole, client secrets become halves, tokens four pieces. */
 function piecesOf(value: string): string[] {
-  // What every token has in common is not secret.
+  // The common prefix of all tokens is not secret.
   const secret = value.slice(jwt.test(value) ? value.indexOf('.') + 1 : 0);
   const length = Math.min(32, Math.ceil(secret.length / 2));
   if (length < 12) return [secret];
@@ -109,7 +109,7 @@ function formsOf(name: string, value: string): BytePattern[] {
   ];
 }
 
-/** Base64 of the value as it looks when `shift` unknown bytes stand before it, without the characters that depend on neighbours. */
+/** Base64 of the value behind `shift` unknown bytes, without the characters that depend on neighbouring bytes. */
 function aligned(value: string, shift: number): string {
   const text = Buffer.concat([Buffer.alloc(shift), Buffer.from(value)])
     .toString('base64')
@@ -124,7 +124,7 @@ function* gzipStreams(buffer: Buffer): Generator<Buffer> {
     try {
       yield gunzipSync(buffer.subarray(at), { maxOutputLength: 256 * 1_048_576 });
     } catch {
-      // three bytes that only looked like the start of one
+      // These three bytes only looked like the start of a gzip stream.
     }
   }
 }

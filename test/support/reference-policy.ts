@@ -1,6 +1,6 @@
 /**
- * The access policy said once more, as plainly as can be, over the document as it is written: what the real decision is
- * compared with. Shares no code with it.
+ * A second, simple implementation of policy decisions, over the raw document. Tests compare the real decisions with it.
+ * It shares no code with the real one.
  */
 interface Document {
   tenantGroups?: Record<string, string[]>;
@@ -27,7 +27,7 @@ export interface Ask {
   isPartnerTenant: boolean;
 }
 
-/** `name|application|scopes|excess` of the rule that allows, or `denied|` and what is missing. */
+/** Returns `name|application|scopes|excess` of the allowing rule, or `denied|` and the missing part. */
 export function referenceDecision(document: Document, ask: Ask): string {
   let candidates = document.rules;
   const keep = (missing: string, fits: (rule: Document['rules'][number]) => boolean): string | undefined => {

@@ -2,11 +2,11 @@ import { callerTokens } from '../../src/cli/demo/caller-token.ts';
 import type { Demo, DemoOptions } from '../../src/cli/demo/start-demo.ts';
 import { startWatchedDemo, type WatchedDemo } from './watched-demo.ts';
 
-/** The whole product on this machine, its credential obtained; `stop` looks for leaks. */
+/** Starts the whole product with a credential. `stop` scans for leaks. */
 export const startQuietDemo = (tenants: number, more: Pick<DemoOptions, 'hostSettings'> = {}): Promise<WatchedDemo> =>
   startWatchedDemo({ tenants, ...more });
 
-/** A token of the simulated cloud's caller that has exactly these roles. */
+/** A token of the caller in the simulated cloud that has exactly these roles. */
 export async function tokenOfCaller({ cloud }: Pick<Demo, 'cloud'>, roles: readonly string[]): Promise<string> {
   const wanted = roles.toSorted().join();
   const caller = cloud.brokerApplication.callers.find((known) => known.roles.toSorted().join() === wanted);
@@ -14,7 +14,7 @@ export async function tokenOfCaller({ cloud }: Pick<Demo, 'cloud'>, roles: reado
   return callerTokens(cloud, globalThis.fetch, caller)();
 }
 
-/** The first tenant of a kind that `ptb local` lists. */
+/** The first tenant in this state. */
 export function tenantOf({ cloud }: Pick<Demo, 'cloud'>, state: string): Demo['cloud']['tenants'][number] {
   const tenant = cloud.tenants.find((known) => known.state === state);
   if (tenant === undefined) throw new Error(`the simulated cloud has no tenant in the state ${state}`);

@@ -1,18 +1,18 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 
-/** A wire between a client and a server on this machine, which a test can cut. */
+/** A TCP proxy on loopback whose connections a test can break. */
 export interface TcpProxy {
   readonly port: number;
   /** Connections accepted so far. */
   readonly connections: number;
-  /** From now on requests arrive, but the connection breaks before the reply does. */
+  /** From now on requests are forwarded, but the connection breaks before the reply. */
   loseReplies(lose: boolean): void;
-  /** From now on nothing gets through and nothing is said: the other side seems to hang. */
+  /** From now on nothing is forwarded, so the other side seems to hang. */
   hang(hang: boolean): void;
-  /** Breaks every connection at once, and goes on listening: the wire was bad for a moment. */
+  /** Breaks all connections and continues to listen. */
   breakAll(): void;
-  /** Breaks every connection at once and listens no more: the power went out. */
+  /** Breaks all connections and stops listening. */
   cut(): Promise<void>;
 }
 
@@ -21,7 +21,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   const state = { losing: false, hanging: false, connections: 0 };
   const keep = (socket: Socket): Socket => {
     sockets.add(socket);
-    // Broken connections are what this is for.
+    // Broken connections are expected here.
     return socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
   };
   const server = createServer((client) => {

@@ -2,7 +2,7 @@ import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import type { Fetch } from '../../src/lib/runtime/outbound.ts';
 import { guid, tenant } from './audit-entries.ts';
 
-/** What Entra would put into an access token for the broker, and a way to sign anything with the key of a tenant. */
+/** Creates access tokens for the broker as Entra would, and signs arbitrary content with a tenant's key. */
 
 export const homeTenant = tenant(0x7e);
 export const entraEndpoint = 'https://login.example.test';
@@ -27,7 +27,7 @@ export function newSigningKey(keyId: string, modulusLength = 2048): SigningKey {
 export const base64url = (value: unknown): string =>
   Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
 
-/** Signs whatever it is given: `header` and `payload` are JSON texts or values. */
+/** Signs any `header` and `payload`, given as JSON texts or values. */
 export function signJwt(
   key: SigningKey,
   payload: unknown,
@@ -37,7 +37,7 @@ export function signJwt(
   return `${input}.${sign('sha256', Buffer.from(input), key.privateKey).toString('base64url')}`;
 }
 
-/** A v2 token of an application, valid from 5 minutes before `nowMs` for an hour and a bit. */
+/** A v2.0 token of an application, valid from 5 minutes before `nowMs` for a little over an hour. */
 export function claims(nowMs: number, changes: Record<string, unknown> = {}): Record<string, unknown> {
   const now = Math.floor(nowMs / 1000);
   return {
@@ -58,11 +58,11 @@ export function claims(nowMs: number, changes: Record<string, unknown> = {}): Re
   };
 }
 
-/** Serves the keys as Entra does, and counts. */
+/** Serves the signing keys like Entra and counts the requests. */
 export class KeyServer {
   keys: Record<string, unknown>[];
   requests: string[] = [];
-  /** What to answer instead of the keys. */
+  /** The answer that replaces the keys. */
   instead: (() => Promise<Response>) | undefined;
 
   constructor(...keys: SigningKey[]) {

@@ -14,13 +14,13 @@ import { type Scripted, scriptedFetch, type SeenRequest } from '../fakes/scripte
 
 export interface TryJobOptions {
   /**
-   * What Graph answers: by path without its query (`/v1.0/subscribedSkus`; `/v1.0` may be left out), or a function of
-   * the request. A path that is not given answers 404.
+   * Graph's answers: by path without query (`/v1.0/subscribedSkus`; `/v1.0` is optional), or a function of the request.
+   * Other paths answer 404.
    */
   readonly graph?:
     | Readonly<Record<string, Scripted>>
     | ((request: SeenRequest, count: number) => Scripted | Promise<Scripted>);
-  /** Called for each token; throw a BrokerError to refuse it. */
+  /** Called for each token request. Throw a BrokerError to refuse it. */
   readonly token?: (request: TokenRequest) => void;
   readonly tenant?: JobTenant;
   readonly parameters?: Readonly<Record<string, unknown>>;
@@ -31,7 +31,7 @@ export interface TriedJob {
   readonly rows: readonly Row[];
   readonly columns: readonly string[];
   readonly requests: readonly SeenRequest[];
-  /** Resources whose tokens the job asked for, in order. */
+  /** Resources that the job requested tokens for, in order. */
   readonly tokens: readonly string[];
   readonly logged: readonly string[];
 }
@@ -39,9 +39,9 @@ export interface TriedJob {
 export const contoso: JobTenant = { tenantId: parseTenantId('11111111-2222-4333-8444-555555555555')!, name: 'Contoso' };
 
 /**
- * Runs a job for one tenant as a run does (context, time limit, checked rows) against scripted replies. Waits for
- * throttling pass at once, on a clock of their own, which ends the job when its time is up.
- * @throws BrokerError what the tenant's record would hold.
+ * Runs a job for one tenant like a run does (context, time limit, row validation), against scripted replies. Delays
+ * take no real time: the job has a virtual clock, which ends the job at its time limit.
+ * @throws BrokerError the failure that the tenant's record would contain.
  */
 export async function tryJob(job: Job, options: TryJobOptions = {}): Promise<TriedJob> {
   const { graph = {}, nowMs = Date.parse('2026-11-24T05:00:00Z') } = options;
@@ -85,7 +85,7 @@ const byPath =
     return reply instanceof Response ? reply.clone() : reply;
   };
 
-/** Sleeping moves the time. The first sleep is the job's deadline: it wakes when the others have used the time up. */
+/** A clock that sleeping advances. The first sleep is the job's deadline: it ends when other sleeps reach it. */
 function jumpingClock(startMs: number, deadlineMs: number): Clock {
   let now = startMs;
   let timeIsUp: (() => void) | undefined;

@@ -3,7 +3,7 @@ import { secretClient } from '../../src/lib/azure/key-vault.ts';
 import type { Demo } from '../../src/cli/demo/start-demo.ts';
 import type { Canary } from './leak-scan.ts';
 
-/** What lies in the vault at this moment, read as the app reads it, with the managed identity: must be nowhere else. */
+/** Reads all current secrets of the vault with the managed identity, as the app does. */
 export async function secretsInTheVault({
   cloud,
   environment,

@@ -8,15 +8,15 @@ import { type Canary, LeakScan } from './leak-scan.ts';
 import { secretsInTheVault } from './vault-secrets.ts';
 
 export interface WatchedDemo extends Demo {
-  /** What lies here is looked through at the end: Azurite's files, the orchestrations' history, whatever a test adds. */
+  /** Scanned at the end: Azurite's files, orchestration histories, and files that a test adds. */
   readonly folder: string;
-  /** Something that the program said, to a person or in its log: looked through at the end. */
+  /** Adds output of the program, which is scanned at the end. */
   note(where: string, content: string): void;
 }
 
 export type WatchedDemoOptions = Pick<DemoOptions, 'tenants'> & Partial<DemoOptions>;
 
-/** The compiled app on ports that the system picks, without faults, delays or words. */
+/** The compiled app on free ports, without faults, delays or output. */
 export const quiet = {
   faults: undefined,
   delayMs: undefined,
@@ -27,9 +27,9 @@ export const quiet = {
 } as const satisfies Partial<DemoOptions>;
 
 /**
- * The whole product on this machine, for an end-to-end test, and an eye on all that it leaves behind: storage,
- * orchestrations, log, and every answer that this process fetches from it. `stop` throws when a secret of the vault, a
- * token that was handed out, or anything that looks like a token stands in any of these.
+ * Starts the whole product for an end-to-end test and collects everything it writes: storage, orchestrations, log, and
+ * every answer that this process fetches from it. `stop` throws if any of these contains a secret of the vault, an
+ * issued token, or anything that looks like a token.
  */
 export async function startWatchedDemo(options: WatchedDemoOptions): Promise<WatchedDemo> {
   const folder = await mkdtemp(join(tmpdir(), 'ptb-watched-'));
@@ -69,7 +69,7 @@ export async function startWatchedDemo(options: WatchedDemoOptions): Promise<Wat
         await clearFaults(demo.cloud.control);
         const canaries: Canary[] = [...tokens].map((value, index) => ({ name: `token ${index}`, value }));
         const scan = new LeakScan([...(await secretsInTheVault(demo)), ...canaries]);
-        // Azurite writes its last lines when it ends.
+        // Azurite writes its last lines when it exits.
         await demo.stop();
         await scan.scanFolder(folder);
         for (const [where, contents] of noted) scan.scan({ where, content: contents.join('\n') });
@@ -83,7 +83,7 @@ export async function startWatchedDemo(options: WatchedDemoOptions): Promise<Wat
   };
 }
 
-/** Notes the text of each answer from an address. One that hands out a token is not noted: its token is looked for. */
+/** Collects each answer from an address. An answer with a token is not collected; the scan searches for its token. */
 function watchAnswers(
   url: string,
   note: (where: string, content: string) => void,
@@ -101,7 +101,7 @@ function watchAnswers(
     const address = input instanceof Request ? input.url : String(input);
     const response = await fetch(input, init);
     if (address.startsWith(url)) {
-      // What the test cancels ends here too.
+      // A body that the test cancels ends here, too.
       const done = read(`answer of ${address}`, response.clone()).catch(() => undefined);
       reading.add(done);
       void done.finally(() => reading.delete(done));
