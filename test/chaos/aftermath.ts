@@ -1,4 +1,4 @@
-/** What must be true when the storm is over: each promise that can be looked up afterwards. */
+/** The promises that are checked after the campaign. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { readLedger } from 'microsoft-cloud/client';
 import type { LedgerEntry } from 'microsoft-cloud';
@@ -7,22 +7,22 @@ import { call, type Caller, nothingSeen, type Seen } from './load.ts';
 import { consoleName } from './policy.ts';
 import type { World } from './world.ts';
 
-/** A dead credential is looked at every 30 s, probed with pauses that double from 10 s; failures of tenants keep for 300 s. */
+/** A dead credential is reread every 30 s and probed at intervals that double from 10 s. Tenant failures are cached for 300 s. */
 const recoveryMs = 90_000;
 const runsEndMs = 120_000;
 const idleMs = 3_000;
 
 async function ask(world: World, who: Caller, method: string, path: string, body?: unknown) {
-  // A book of its own: what is asked here is no part of the campaign.
+  // A separate record: these requests are not part of the campaign.
   return call(world, who, consoleName, method, path, body, nothingSeen());
 }
 
-/** @returns seconds until a tenant that was never asked for gets a token again; undefined: it does not. */
+/** @returns seconds until a tenant without cached tokens gets a token again; undefined if it does not. */
 export async function recovery(world: World, who: Caller): Promise<number | undefined> {
   const startedMs = performance.now();
   const healthy = world.cloud.tenants.filter(({ state }) => state === 'ok').map(({ tenantId }) => tenantId);
   for (let attempt = 0; performance.now() - startedMs < recoveryMs; attempt += 1) {
-    // Partner Center's audience is not among the campaign's: nothing is in memory for it.
+    // The campaign does not use Partner Center, so no token for it is cached.
     const order = { tenant: healthy[attempt % healthy.length], resource: 'partner-center' };
     const answer = await ask(world, who, 'POST', '/tokens', order);
     if (answer?.status === 200) return (performance.now() - startedMs) / 1000;
@@ -37,7 +37,7 @@ interface RunAnswer {
   readonly tenants: Readonly<Record<'total' | 'succeeded' | 'failed' | 'skipped' | 'notAttempted', number>>;
 }
 
-/** Every run that was accepted comes to an end, and accounts for every tenant. */
+/** Every accepted run ends and has a result for every tenant. */
 export async function checkRuns(world: World, who: Caller, seen: Seen): Promise<Readonly<Record<string, number>>> {
   const ends: Record<string, number> = {};
   const deadline = performance.now() + runsEndMs;
@@ -49,7 +49,7 @@ export async function checkRuns(world: World, who: Caller, seen: Seen): Promise<
     }
     ends[run.status] = (ends[run.status] ?? 0) + 1;
     const { total, succeeded, failed, skipped, notAttempted } = run.tenants;
-    // A run that got no list of tenants has none to account for.
+    // A run without a tenant list has no tenants.
     if (total !== succeeded + failed + skipped + notAttempted || (total !== world.cloud.tenants.length && total !== 0))
       seen.violations.push(`the run ${runId} does not account for every tenant: ${JSON.stringify(run.tenants)}`);
   }
@@ -71,7 +71,7 @@ async function endOf(
   }
 }
 
-/** Every token that somebody got is on record. @returns how many records of issued tokens there are. */
+/** Every issued token has an audit record. @returns the number of records of issued tokens. */
 export async function checkAudit(world: World, who: Caller, seen: Seen): Promise<number> {
   const recorded = new Set<string>();
   let continuation: string | undefined;
@@ -88,7 +88,7 @@ export async function checkAudit(world: World, who: Caller, seen: Seen): Promise
   return recorded.size;
 }
 
-/** Retry-After of the throttling sets is one second. @returns how many replies asked to wait. */
+/** The throttling fault sets send a Retry-After of one second. @returns the number of replies with Retry-After. */
 export async function checkThrottling(world: World, seen: Seen): Promise<number> {
   const { requests } = await readLedger(world.cloud.control);
   const throttled = new Map<string, LedgerEntry>();
@@ -98,7 +98,7 @@ export async function checkThrottling(world: World, seen: Seen): Promise<number>
     if (service !== 'entra' && service !== 'graph') continue;
     const key = service === 'entra' ? `entra ${tenantId} ${resource} ${grant}` : `graph ${tenantId} ${path}`;
     const before = throttled.get(key);
-    // What a killed process knew is gone.
+    // A killed process forgets Retry-After.
     if (before !== undefined && atMs - before.atMs < 950 && !startedBetween(world, before.atMs, atMs))
       seen.violations.push(`Retry-After was not obeyed: ${key} came again after ${atMs - before.atMs} ms`);
     if (status === 429) {
@@ -109,11 +109,11 @@ export async function checkThrottling(world: World, seen: Seen): Promise<number>
   return asked;
 }
 
-/** The cloud's clock may be ahead of this machine's by the jumps of the campaign. */
+/** The clock of the cloud may be ahead of this machine's clock because of the campaign's clock jumps. */
 const startedBetween = ({ hostStartsMs }: World, fromMs: number, toMs: number): boolean =>
   hostStartsMs.some((startMs) => startMs >= fromMs - 60_000 && startMs <= toMs);
 
-/** With nobody asking, nothing is asked of Microsoft. */
+/** Without callers, nothing is requested from Microsoft. */
 export async function checkIdle(world: World, seen: Seen): Promise<void> {
   const before = (await readLedger(world.cloud.control)).requests.length;
   await delay(idleMs);
@@ -124,7 +124,7 @@ export async function checkIdle(world: World, seen: Seen): Promise<void> {
     );
 }
 
-/** Everything that the product left behind: storage, orchestrations, logs, answers. Call when nothing runs any more. */
+/** Scans everything the product wrote: storage, orchestrations, logs, answers. Call it after everything has stopped. */
 export async function checkLeaks(world: World, seen: Seen, vault: readonly Canary[]): Promise<number> {
   const tokens = seen.tokens.map((value, index) => ({ name: `access token ${index}`, value }));
   const scan = new LeakScan([...vault, ...tokens]);

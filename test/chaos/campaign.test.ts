@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { runCampaign } from './campaign.ts';
 
-// `npm run chaos -- --seed N --minutes M` is the same at length.
-test('every promise survives twenty seconds of trouble of every kind', { timeout: 240_000 }, async () => {
+// `npm run chaos -- --seed N --minutes M` is the long form.
+test('every promise holds during twenty seconds of faults of every kind', { timeout: 240_000 }, async () => {
   const report = await runCampaign({ seed: 7, seconds: 20, say: () => undefined });
   console.log(
     `chaos: ${Object.values(report.disturbances).reduce((sum, count) => sum + count, 0)} disturbances, ${report.requests} requests, ${report.tokens} tokens, ${report.scannedMiB.toFixed(1)} MiB scanned, ${report.violations.length} violations`,

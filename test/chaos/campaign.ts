@@ -10,7 +10,7 @@ import { startWorld, type World } from './world.ts';
 
 export interface CampaignOptions {
   readonly seed: number;
-  /** How long things go wrong; the looking afterwards comes on top. */
+  /** Duration of the disturbances; the checks afterwards take additional time. */
   readonly seconds: number;
   readonly tenants?: number;
   readonly say: (line: string) => void;
@@ -19,7 +19,7 @@ export interface CampaignOptions {
 export interface CampaignReport {
   readonly seed: number;
   readonly seconds: number;
-  /** What went wrong on purpose, and how often. */
+  /** Number of disturbances by name. */
   readonly disturbances: Readonly<Record<string, number>>;
   readonly requests: number;
   readonly unanswered: number;
@@ -32,17 +32,17 @@ export interface CampaignReport {
   readonly rotations: number;
   readonly throttledReplies: number;
   readonly entraRequests: number;
-  /** Until a new token could be had after the last disturbance. */
+  /** Time until a new token was issued after the last disturbance. */
   readonly recoverySeconds: number | undefined;
   readonly scannedMiB: number;
-  /** What should never have happened. Empty, or the product has a defect. */
+  /** Broken promises; empty if the product has no defect. */
   readonly violations: readonly string[];
 }
 
 const callersAtOnce = 8;
 const rotationEveryMs = 4_000;
 
-/** Everything goes wrong for a while, under load; then the promises are checked. The same seed does the same things. */
+/** Disturbs the product under load, then checks the promises. The same seed gives the same disturbances. */
 export async function runCampaign(options: CampaignOptions): Promise<CampaignReport> {
   const { seed, seconds, tenants = 30, say } = options;
   const world = await startWorld({ tenants, seed });
@@ -70,7 +70,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
     const { totals } = await readLedger(world.cloud.control);
     checkBound(totals.entraTokenRequests, seen, tenants);
     for (const canary of await secretsInTheVault(world)) vault.set(canary.value, canary);
-    // Azurite writes what it has only when it ends.
+    // Azurite writes its state only when it exits.
     await world.restartStorage();
     const scanned = await checkLeaks(world, seen, [...vault.values()]);
     return {
@@ -97,7 +97,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
   }
 }
 
-/** The daily care of the credential, every few seconds. @returns how often it was asked for. */
+/** Runs the daily credential timer every few seconds. @returns how often it was started. */
 async function rotate(world: World, vault: Map<string, Canary>, untilMs: number): Promise<number> {
   let rotations = 0;
   while (Date.now() + rotationEveryMs < untilMs) {
@@ -107,14 +107,14 @@ async function rotate(world: World, vault: Map<string, Canary>, untilMs: number)
       rotations += 1;
       for (const canary of await secretsInTheVault(world)) vault.set(canary.value, canary);
     } catch {
-      // The host is dead at this moment, or the vault does not answer.
+      // The host is down at this moment, or the vault does not answer.
     }
   }
   return rotations;
 }
 
 /**
- * Nothing loops: one answer takes three tries at the most and two looks at the credential, a run asks for three
+ * Nothing loops: one answer takes at most three attempts and two credential checks, and a run requests three
  * resources in three rounds.
  */
 function checkBound(entraRequests: number, seen: Seen, tenants: number): void {

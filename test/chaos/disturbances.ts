@@ -3,14 +3,14 @@ import { addFault, changeAccount, clearFaults, moveClock, setTenantState } from 
 import type { Random } from '../../src/lib/runtime/clock.ts';
 import type { World } from './world.ts';
 
-/** Something that goes wrong for a while. */
+/** A temporary fault. */
 interface Disturbance {
   readonly name: string;
-  /** Makes it happen. @returns what ends it, where it does not end by itself. */
+  /** Starts the fault. @returns a function that ends it, unless it ends by itself. */
   strike(world: World, random: Random): Promise<(() => Promise<void>) | undefined>;
 }
 
-/** Sets of the simulated cloud that pass: none of them spoils the credential for good. */
+/** Temporary fault sets of the simulated cloud: none of them destroys the credential. */
 const faultSets = [
   'flaky',
   'throttle',
@@ -44,10 +44,10 @@ const faultSet = (name: string): Disturbance => ({
   },
 });
 
-/** How far the cloud's clock may run ahead in all: its tokens must not come from the future (60 s of skew are allowed). */
+/** Maximum total advance of the cloud's clock. Tokens must not come from the future (60 s of skew are allowed). */
 const longestLeadMs = 40_000;
 
-/** Everything that the campaign can do to the product, by name. */
+/** All disturbances by name. */
 export function createDisturbances(): readonly Disturbance[] {
   let leadMs = 0;
   return [
@@ -80,7 +80,7 @@ export function createDisturbances(): readonly Disturbance[] {
         return async () => {
           for (const wire of storageWires) {
             wire.hang(false);
-            // What was swallowed is gone: the connection would wait for ever.
+            // The swallowed bytes are lost, so the connection would wait forever.
             wire.breakAll();
           }
         };
@@ -113,7 +113,7 @@ export function createDisturbances(): readonly Disturbance[] {
       },
     },
     {
-      // Everywhere, it would rightly stop all work for five minutes.
+      // In all tenants it would rightly stop all work for five minutes.
       name: 'loop detected in one tenant',
       strike: async ({ cloud }, random) => {
         const tenant = cloud.tenants[Math.floor(random() * cloud.tenants.length)];
@@ -133,8 +133,8 @@ export function createDisturbances(): readonly Disturbance[] {
 }
 
 /**
- * One thing after the other, sometimes two at once, until `untilMs`; everything is in order again when it resolves.
- * @returns how often each thing happened.
+ * Runs disturbances one after another, sometimes two at once, until `untilMs`. All have ended when it resolves.
+ * @returns how often each disturbance ran.
  */
 export async function disturb(
   world: World,
@@ -143,7 +143,7 @@ export async function disturb(
 ): Promise<Readonly<Record<string, number>>> {
   const all = createDisturbances();
   const counts: Record<string, number> = {};
-  // Each thing once before any comes twice.
+  // Run each disturbance once before any is repeated.
   let deck: Disturbance[] = [];
   while (Date.now() < untilMs) {
     const ends: ((() => Promise<void>) | undefined)[] = [];

@@ -6,20 +6,20 @@ import { callerTokens } from '../../src/cli/demo/caller-token.ts';
 import { allowed, callerNamed, consoleName, helpdeskName } from './policy.ts';
 import type { World } from './world.ts';
 
-/** What callers saw, and what no caller may see. */
+/** What the callers observed. */
 export interface Seen {
   requests: number;
   readonly byStatus: Record<string, number>;
   readonly byCode: Record<string, number>;
-  /** Ids of the tokens that were handed out. */
+  /** Ids of the issued tokens. */
   readonly tokenIds: string[];
-  /** Runs that were accepted. */
+  /** Accepted runs. */
   readonly runIds: string[];
-  /** Some of the tokens, as canaries. */
+  /** Some of the tokens, for the leak scan. */
   readonly tokens: string[];
-  /** Bodies of all other answers. */
+  /** Bodies of all answers without a token. */
   readonly answers: { where: string; content: string }[];
-  /** The connection broke or nobody listened: no answer, no promise. */
+  /** Requests without an answer because the connection broke or the host was down. */
   unanswered: number;
   longestMs: number;
   readonly violations: string[];
@@ -38,7 +38,7 @@ export const nothingSeen = (): Seen => ({
   violations: [],
 });
 
-/** Nobody waits longer than this for any answer, whatever goes wrong. */
+/** Maximum time to any answer, whatever fails. */
 const longestAnswerMs = 60_000;
 const callers = [consoleName, consoleName, consoleName, helpdeskName, 'Reporting', 'Stranger', 'forged'] as const;
 type CallerName = (typeof callers)[number];
@@ -54,20 +54,20 @@ export interface Caller {
   readonly authorization: (caller: string) => Promise<string>;
 }
 
-/** Each caller's token is had once, before anything goes wrong: this is about the broker, not about its callers. */
+/** Obtains each caller's own token once, before the disturbances, because the test is about the broker. */
 export async function createCallers({ cloud }: World): Promise<Caller> {
   const tokens = new Map<string, string>();
   for (const name of [consoleName, helpdeskName, 'Reporting', 'Stranger'])
     tokens.set(name, await callerTokens(cloud, globalThis.fetch, callerNamed(cloud, name))());
   const genuine = tokens.get(consoleName) ?? '';
-  // The right claims under a signature that is not theirs.
+  // Correct claims with a signature of another token.
   tokens.set('forged', `${genuine.slice(0, genuine.lastIndexOf('.'))}.${'A'.repeat(342)}`);
   return { authorization: async (caller) => `Bearer ${tokens.get(caller)}` };
 }
 
 const pick = <T>(items: readonly T[], random: Random): T => items[Math.floor(random() * items.length)] as T;
 
-/** One caller after the other asks for something, until `untilMs`. */
+/** Sends requests of different callers until `untilMs`. */
 export async function load(world: World, who: Caller, random: Random, untilMs: number, seen: Seen): Promise<void> {
   while (Date.now() < untilMs) {
     const dice = random();
@@ -101,7 +101,7 @@ async function askForToken(world: World, who: Caller, random: Random, seen: Seen
     seen.violations.push(`a token lives ${expiresInSeconds} s, ${minimumLifetimeSeconds} s were asked for`);
 }
 
-/** Starts a run every few seconds, until `untilMs`; sometimes the one of a window that has one already. */
+/** Starts a run every few seconds until `untilMs`, sometimes for a window that already has one. */
 export async function startRuns(world: World, who: Caller, random: Random, untilMs: number, seen: Seen): Promise<void> {
   for (let started = 0; Date.now() < untilMs; started += 1) {
     const path = `/jobs/${jobs[started % jobs.length]}/runs`;
@@ -117,7 +117,7 @@ async function read(world: World, who: Caller, random: Random, seen: Seen): Prom
   await call(world, who, pick([consoleName, 'Reporting', 'Stranger'], random), 'GET', path, undefined, seen);
 }
 
-/** @returns undefined when no answer came. */
+/** @returns undefined without an answer. */
 export async function call(
   { url }: Pick<World, 'url'>,
   who: Caller,
@@ -155,7 +155,7 @@ function judge(
 ): { status: number; body: unknown } | undefined {
   const { status } = response;
   seen.byStatus[status] = (seen.byStatus[status] ?? 0) + 1;
-  // The host itself, while it loads the app.
+  // The host itself answers while it loads the app.
   if (status === 503 && text === '') return undefined;
   let body: unknown;
   try {
@@ -166,7 +166,7 @@ function judge(
   }
   const isToken = status === 200 && what === 'POST /tokens';
   if (!isToken) seen.answers.push({ where: `${what}: ${status}`, content: text });
-  // Health says "down" in its own words.
+  // Health reports "down" in its own format.
   if (status < 400 || (what === 'GET /health' && status === 503)) return { status, body };
   const code = (body as { code?: unknown }).code;
   if (response.headers.get('content-type') !== 'application/problem+json' || !isErrorCode(code))

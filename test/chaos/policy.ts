@@ -8,15 +8,15 @@ export const callerNamed = (cloud: CloudDocument, name: string): Caller => {
   return found;
 };
 
-/** May everything in every customer tenant. */
+/** Has all rights in every customer tenant. */
 export const consoleName = 'Operations console';
-/** May read Graph in {@link helpdeskTenants}, and nothing else. */
+/** May only read Graph in {@link helpdeskTenants}. */
 export const helpdeskName = 'Helpdesk';
 
 export const helpdeskTenants = (cloud: CloudDocument): readonly string[] =>
   cloud.tenants.slice(0, 8).map(({ tenantId }) => tenantId);
 
-/** The policy of the campaign: one caller with every right, one with few, all others with none. */
+/** The policy of the campaign: one caller with all rights, one with few, all others with none. */
 export function campaignPolicy(cloud: CloudDocument): string {
   const rules = [
     {
@@ -37,7 +37,7 @@ export function campaignPolicy(cloud: CloudDocument): string {
   return JSON.stringify({ version: 1, rules });
 }
 
-/** Whether that policy has a rule for it: said a second time, in other words, so that one mistake shows. */
+/** Whether the policy allows the request. A second implementation, so that a mistake in one shows. */
 export function allowed(cloud: CloudDocument, caller: string, tenantId: string, resource: string): boolean {
   if (tenantId === cloud.partnerTenantId) return false;
   if (caller === consoleName) return true;

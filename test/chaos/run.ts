@@ -1,4 +1,4 @@
-/** `npm run chaos -- --seed N --minutes M`: everything goes wrong, then the promises are checked. Exit 1: one was broken. */
+/** `npm run chaos -- --seed N --minutes M`: disturbs the product, then checks the promises. Exit code 1 if one is broken. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';

@@ -15,23 +15,23 @@ interface HostReady {
   readonly masterKey: string;
 }
 
-/** The whole product with every part in a process of its own, each of which can be hurt. */
+/** The whole product with each part in its own process, so that each can be disturbed. */
 export interface World {
   readonly cloud: CloudDocument;
   readonly url: string;
   readonly folder: string;
   readonly environment: Readonly<Record<string, string>>;
-  /** Lines of the function app's log, over all its lives. */
+  /** Log lines of the function app, over all its processes. */
   readonly hostLines: string[];
-  /** When the app was started, milliseconds. */
+  /** Start times of the app, in milliseconds. */
   readonly hostStartsMs: number[];
-  /** The wires between the app and its storage. */
+  /** The proxies between the app and its storage. */
   readonly storageWires: readonly TcpProxy[];
-  /** Ends the app as a power cut would, and starts it again on the same store. */
+  /** Kills the app and restarts it on the same store. */
   killHost(): Promise<void>;
-  /** Stops the storage in good order, and starts it again with what it holds. */
+  /** Stops the storage and restarts it with its data. */
   restartStorage(): Promise<void>;
-  /** Runs a function that has no HTTP trigger, as its timer would. */
+  /** Runs a function without an HTTP trigger, as its timer would. */
   runFunction(name: string): Promise<void>;
   stop(): Promise<void>;
 }
@@ -131,7 +131,7 @@ async function startParts(
   };
 }
 
-/** Table and blob through the wires that can be cut; nobody uses queues. */
+/** The connection string for tables and blobs through the proxies. The app uses no queues. */
 function throughWires({ connectionString, ports }: Azurite, [table, blob]: readonly TcpProxy[]): string {
   return connectionString.replace(`:${ports.table}/`, `:${table?.port}/`).replace(`:${ports.blob}/`, `:${blob?.port}/`);
 }

@@ -41,8 +41,8 @@ function expectProperVerdict(verdict: TokenReply, tally: Tally): void {
   expectNoSecret('the detail', detail);
 }
 
-describe('whatever Entra sends', () => {
-  test('the judge has a verdict, and it holds no secret', { timeout: 600_000 }, () => {
+describe('any reply of Entra', () => {
+  test('is judged without leaking a secret', { timeout: 600_000 }, () => {
     const tally = new Tally();
     fc.assert(
       fc.property(damage, (chosen) => {
@@ -55,7 +55,7 @@ describe('whatever Entra sends', () => {
     expect(Math.min(tally.usable, tally.failed)).toBeGreaterThan(100);
   });
 
-  test('a redemption through MSAL comes to an end with a verdict, after one request', {
+  test('ends a redemption through MSAL after one request', {
     timeout: 600_000,
   }, async () => {
     const clock = new FakeClock(nowMs);
@@ -81,7 +81,7 @@ describe('whatever Entra sends', () => {
           correlationId: '00000000-0000-4000-8000-000000000001',
         });
         expectProperVerdict(verdict, tally);
-        // Whose token this is, the redeemer must see: it asked for one tenant's.
+        // The redeemer must check the tenant of the token.
         if (verdict.ok && verdict.token.claims.tenantId !== undefined && verdict.token.claims.tenantId !== tenantId)
           throw new Error('a token of another tenant was taken');
         if (requests !== 1) throw new Error(`${requests} requests were sent`);

@@ -1,4 +1,4 @@
-/** Replies in the shapes that Microsoft documents, holding secrets whose values must not come out again. */
+/** Replies in the shapes that Microsoft documents, with secrets that must not leak. */
 import type { GenuineReply } from './mutate.ts';
 
 const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
@@ -6,7 +6,7 @@ const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toS
 export const tenantId = '7c4f7d9a-5a3e-4a44-9a53-0f6a2f1f9b11';
 export const partnerTenantId = '0d6a3a2e-3f61-4c0e-8b0d-8a1f4a7f5c22';
 
-/** Looks like a token of Entra's, down to the parts. */
+/** A value with the structure of an Entra token. */
 export const accessToken = `${encode({ typ: 'JWT', alg: 'RS256', kid: 'k' })}.${encode({
   aud: 'https://graph.microsoft.com',
   iss: `https://sts.windows.net/${tenantId}/`,
@@ -21,7 +21,7 @@ export const accessToken = `${encode({ typ: 'JWT', alg: 'RS256', kid: 'k' })}.${
 export const refreshToken = `1.AXkA${'R3fr3shT0kenCanary'.repeat(30)}.QQ`;
 export const clientSecret = 'canary~client~secret~8Q2vWq3x';
 
-/** What must not be seen in an error, an answer or a log line. */
+/** Values that must not appear in an error, an answer or a log line. */
 export const canaries: readonly string[] = [
   accessToken,
   refreshToken,
@@ -74,7 +74,7 @@ export const entraReplies: readonly GenuineReply[] = [
   refusal('invalid_client', 7000215),
   refusal('interaction_required', 50076, { claims: '{"access_token":{"capolids":{"essential":true}}}' }),
   refusal('temporarily_unavailable', 90033),
-  // A reply that says what it was sent, as proxies do.
+  // A reply that echoes the request, as some proxies do.
   {
     status: 400,
     body: {

@@ -11,7 +11,7 @@ import { expectProperFailure, share, Tally } from './verdict.ts';
 
 const mostRequests = 40;
 
-/** The real SDK on replies of the test's making. */
+/** The real SDK with replies from the test. */
 function storeOn(seed: number, count: number): KeyVaultCredentialStore {
   let requests = 0;
   const httpClient: HttpClient = {
@@ -34,7 +34,7 @@ function storeOn(seed: number, count: number): KeyVaultCredentialStore {
   return new KeyVaultCredentialStore(client);
 }
 
-test('whatever Key Vault sends, a credential is whole or its failure a proper one', { timeout: 600_000 }, async () => {
+test('any reply of Key Vault gives a complete credential or a proper failure', { timeout: 600_000 }, async () => {
   const tally = new Tally();
   await fc.assert(
     fc.asyncProperty(fc.nat(), fc.integer({ min: 0, max: 4 }), fc.nat(5), async (seed, count, kind) => {

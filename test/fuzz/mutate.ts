@@ -1,4 +1,4 @@
-/** Damage done to replies, as proxies, gateways, bugs and attackers do it. Driven by a seed: the same seed, the same damage. */
+/** Damages replies as proxies, gateways, bugs and attackers might. The same seed gives the same damage. */
 import type { Random } from '../../src/lib/runtime/clock.ts';
 import { seededRandom } from '../fakes/fake-clock.ts';
 
@@ -8,7 +8,7 @@ export interface RawReply {
   readonly body: string;
 }
 
-/** A reply as the service would send it. */
+/** A reply as the service sends it. */
 export interface GenuineReply {
   readonly status: number;
   readonly body: unknown;
@@ -78,7 +78,7 @@ const wholeBodies: readonly string[] = [
   `{"access_token":"${'x'.repeat(100_000)}"}`,
 ];
 
-/** What becomes of a genuine reply after `count` pieces of damage. */
+/** Applies `count` random changes to a genuine reply. */
 export function damaged(genuine: GenuineReply, seed: number, count: number): RawReply {
   const random = seededRandom(seed);
   let value = structuredClone(genuine.body) as Json;
@@ -98,7 +98,7 @@ export function damaged(genuine: GenuineReply, seed: number, count: number): Raw
   return { status, headers, body };
 }
 
-// Header values are bytes: what is none of them cannot be sent at all.
+// Header values are bytes, so other characters cannot be sent.
 const asHeader = (text: string): string => text.replaceAll(/[^\x20-\x7e]/g, '?');
 
 function hurtText(random: Random): (text: string) => string {
@@ -119,7 +119,7 @@ function hurtText(random: Random): (text: string) => string {
   );
 }
 
-/** One change somewhere in the tree: a value replaced, removed, renamed, wrapped, repeated. */
+/** One change somewhere in the tree: a value is replaced, removed, renamed, wrapped or repeated. */
 function hurtValue(value: Json, random: Random): Json {
   const places = placesOf(value);
   if (places.length === 0 || random() < 0.05) return pick(oddValues, random)();

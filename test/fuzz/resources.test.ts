@@ -18,12 +18,12 @@ import { expectNoSecret, expectProperFailure, share, Tally } from './verdict.ts'
 
 const nowMs = Date.UTC(2026, 10, 24);
 const hosts = { graph: 'https://graph.microsoft.com', partnerCenter: 'https://api.partnercenter.microsoft.com' };
-/** Pages of one list, then the same again: a server that goes round in circles. */
+/** Pages of one list that repeat, as from a server whose paging loops. */
 const mostRequests = 40;
 
 class TooManyRequests extends Error {}
 
-/** A service that answers from a list of damaged replies, and counts; a clock on which every wait is over at once. */
+/** A service that answers with damaged replies and counts requests, and a clock whose sleeps end immediately. */
 function service(replies: readonly GenuineReply[], seed: number, count: number) {
   const state = { requests: 0, waitedMs: 0 };
   const fetch = async (url: string, init: RequestInit): Promise<Response> => {
@@ -53,7 +53,7 @@ const binding = (baseUrl: string) => ({
   correlationId: '00000000-0000-4000-8000-000000000001',
 });
 
-/** Does the work; a failure must be a proper one. */
+/** Runs the work and checks that any failure is a proper one. */
 async function tried(work: () => Promise<unknown>, tally: Tally): Promise<void> {
   try {
     await work();
@@ -73,8 +73,8 @@ async function collect(items: AsyncIterable<unknown>): Promise<number> {
 const damage = fc.record({ seed: fc.nat(), count: fc.integer({ min: 0, max: 4 }) });
 const shape = z.object({ skuId: z.string(), consumedUnits: z.number() });
 
-describe('whatever Microsoft Graph sends', () => {
-  test('a read ends in a value or a proper failure', { timeout: 600_000 }, async () => {
+describe('any reply of Microsoft Graph', () => {
+  test('ends a read with a value or a proper failure', { timeout: 600_000 }, async () => {
     const tally = new Tally();
     await fc.assert(
       fc.asyncProperty(damage, fc.nat(3), async ({ seed, count }, kind) => {
@@ -97,8 +97,8 @@ describe('whatever Microsoft Graph sends', () => {
   });
 });
 
-describe('whatever Partner Center sends', () => {
-  test('the list of customers ends in items or a proper failure', { timeout: 600_000 }, async () => {
+describe('any reply of Partner Center', () => {
+  test('ends the list of customers with items or a proper failure', { timeout: 600_000 }, async () => {
     const tally = new Tally();
     await fc.assert(
       fc.asyncProperty(damage, async ({ seed, count }) => {
@@ -112,8 +112,8 @@ describe('whatever Partner Center sends', () => {
   });
 });
 
-describe('whatever the three lists of tenants say', () => {
-  test('the directory holds well-formed tenants, each once', { timeout: 600_000 }, async () => {
+describe('any content of the three tenant lists', () => {
+  test('gives a directory of well-formed tenants, each once', { timeout: 600_000 }, async () => {
     const resources = createResourceRegistry(clouds.public, []);
     const log = createLogger((_level, line) => expectNoSecret('the log', line));
     const tally = new Tally();

@@ -3,29 +3,29 @@ import { problemOf } from '../../src/lib/api/problem.ts';
 import { createLogger, errorFields } from '../../src/lib/runtime/log.ts';
 import { canaries } from './genuine.ts';
 
-/** How many cases each target gets; `FUZZ_RUNS=1000000 npm run fuzz` spreads that many over all of them. */
+/** Cases per target; `FUZZ_RUNS=1000000 npm run fuzz` spreads that number over all targets. */
 export const totalRuns = Number(process.env['FUZZ_RUNS'] ?? '200000');
-/** The same cases each time, unless `FUZZ_SEED` names others. */
+/** The seed of the cases; `FUZZ_SEED` chooses others. */
 export const share = (of: number): { readonly numRuns: number; readonly seed: number } => ({
   numRuns: Math.round(totalRuns * of),
   seed: Number(process.env['FUZZ_SEED'] ?? '1'),
 });
 
-/** How the damage of one case is chosen. */
+/** The source of damage for one case. */
 export interface Damage {
   readonly seed: number;
   readonly count: number;
 }
 
-/** @throws Error when a secret stands in the text. */
+/** @throws Error if the text contains a secret. */
 export function expectNoSecret(where: string, text: string): void {
   const found = canaries.find((canary) => text.includes(canary));
   if (found !== undefined) throw new Error(`a secret stands in ${where}: ${found.slice(0, 12)}…`);
 }
 
 /**
- * What a failure may look like: one of the closed set, with a wait that can be kept, and no secret in anything that is
- * made of it.
+ * Checks a failure: an error code of the closed set, a valid Retry-After, and no secret in anything that is
+ * derived from it.
  * @throws Error for anything else.
  */
 export function expectProperFailure(thrown: unknown): BrokerError {
@@ -40,12 +40,12 @@ export function expectProperFailure(thrown: unknown): BrokerError {
   return thrown;
 }
 
-/** What became of the cases: damage that always breaks, or never does, would test nothing. */
+/** Counts the results: damage that always or never breaks a reply would test nothing. */
 export class Tally {
   usable = 0;
   failed = 0;
 
-  /** One line for the test's output. */
+  /** A one-line summary for the test output. */
   summary(what: string): string {
     return `fuzz: ${what}: ${this.usable + this.failed} cases, ${this.usable} usable, ${this.failed} failed properly`;
   }
