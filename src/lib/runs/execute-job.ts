@@ -41,7 +41,7 @@ export async function executeJob(
     () => undefined, // The job finished first.
   );
   try {
-    const context = jobContext(deps, job, tenant, parameters, deadline.signal, handedOut);
+    const context = jobContext(deps, job, { tenant, parameters, signal: deadline.signal, handedOut });
     // A job that ignores its abort signal must not delay the run, so its result is abandoned.
     const returned = await Promise.race([callJob(job, context, handedOut), timedOut]);
     return checkColumns(job, writeRows(returned, handedOut));
@@ -70,14 +70,13 @@ function withoutSecrets(error: BrokerError, handedOut: readonly Secret[]): Broke
   return new BrokerError(code, detail, { scope, retryAfterSeconds, logFields });
 }
 
-function jobContext(
-  deps: ExecuteDeps,
-  job: Job,
-  tenant: JobTenant,
-  parameters: Readonly<Record<string, unknown>>,
-  signal: AbortSignal,
-  handedOut: Secret[],
-): JobContext {
+interface Execution extends Pick<JobContext, 'tenant' | 'parameters' | 'signal'> {
+  /** Receives every secret that the job gets. */
+  readonly handedOut: Secret[];
+}
+
+function jobContext(deps: ExecuteDeps, job: Job, execution: Execution): JobContext {
+  const { tenant, parameters, signal, handedOut } = execution;
   const correlationId = randomUUID();
   const token: JobContext['token'] = async (alias, { grant = 'delegated' } = {}) => {
     if (!job.resources.includes(alias)) {
