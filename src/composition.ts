@@ -35,7 +35,7 @@ import type { Fetch } from './lib/runtime/outbound.ts';
 import { Limiter } from './lib/runtime/limiter.ts';
 import { createLogger, type Logger, type LogSink } from './lib/runtime/log.ts';
 import { createNotifications } from './lib/notifications/notifications.ts';
-import { createRuns } from './lib/runs/runs.ts';
+import { createRuns } from './lib/runs/create-runs.ts';
 import { createDomainResolver } from './lib/tenants/domain-resolver.ts';
 import type { Services } from './services.ts';
 import { createTenantDirectory } from './lib/tenants/directory.ts';

@@ -1,12 +1,7 @@
-import type { TableClient } from '@azure/data-tables';
-import type { ContainerClient } from '@azure/storage-blob';
-import type { Clock } from '../runtime/clock.ts';
-import { BlobRunResults } from './blob-run-results.ts';
-import { createLastResults, type LastResultsReader } from './last-results.ts';
+import type { LastResultsReader } from './last-results.ts';
 import type { RunLog, RunResults } from './run-log.ts';
-import { createRunPlans, type RunPlans } from './run-plans.ts';
-import { createRunStops, type RunStops } from './run-stops.ts';
-import { TableRunLog } from './table-run-log.ts';
+import type { RunPlans } from './run-plans.ts';
+import type { RunStops } from './run-stops.ts';
 
 /** What is stored about runs, and what a process remembers of it. */
 export interface Runs {
@@ -15,25 +10,4 @@ export interface Runs {
   readonly plans: RunPlans;
   readonly stops: RunStops;
   readonly lastResults: LastResultsReader;
-}
-
-export interface RunsDeps {
-  readonly storage: {
-    table(name: string): Promise<TableClient>;
-    container(name: string): Promise<ContainerClient>;
-  };
-  readonly clock: Clock;
-  readonly newId: () => string;
-}
-
-export function createRuns({ storage, clock, newId }: RunsDeps): Runs {
-  const log = new TableRunLog((name) => storage.table(name), newId);
-  const results = new BlobRunResults((name) => storage.container(name));
-  return {
-    log,
-    results,
-    plans: createRunPlans({ results, runLog: log }),
-    stops: createRunStops({ runLog: log, clock }),
-    lastResults: createLastResults({ runLog: log, clock }),
-  };
 }

@@ -1,0 +1,30 @@
+import type { TableClient } from '@azure/data-tables';
+import type { ContainerClient } from '@azure/storage-blob';
+import type { Clock } from '../runtime/clock.ts';
+import { BlobRunResults } from './blob-run-results.ts';
+import { createLastResults } from './last-results.ts';
+import { createRunPlans } from './run-plans.ts';
+import { createRunStops } from './run-stops.ts';
+import type { Runs } from './runs.ts';
+import { TableRunLog } from './table-run-log.ts';
+
+export interface RunsDeps {
+  readonly storage: {
+    table(name: string): Promise<TableClient>;
+    container(name: string): Promise<ContainerClient>;
+  };
+  readonly clock: Clock;
+  readonly newId: () => string;
+}
+
+export function createRuns({ storage, clock, newId }: RunsDeps): Runs {
+  const log = new TableRunLog((name) => storage.table(name), newId);
+  const results = new BlobRunResults((name) => storage.container(name));
+  return {
+    log,
+    results,
+    plans: createRunPlans({ results, runLog: log }),
+    stops: createRunStops({ runLog: log, clock }),
+    lastResults: createLastResults({ runLog: log, clock }),
+  };
+}
