@@ -1,7 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -10,8 +10,11 @@ import { promisify } from 'node:util';
 import { decodeJwt } from 'jose';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { appFolder, projectRoot, ptbScript } from '../paths.ts';
+import { findPowerShell, runScript } from './powershell/powershell.ts';
 
 const run = promisify(execFile);
+const powerShell = await findPowerShell();
+if (typeof powerShell === 'string') console.log(`The PowerShell example is skipped: ${powerShell}.`);
 let folder: string;
 
 beforeEach(async () => {
@@ -48,11 +51,12 @@ async function startCommand(
   };
 }
 
-/** The shell block of the README that holds a text. */
-async function readmeBlock(containing: string): Promise<string> {
+/** The code block of the README in this language that contains a text. */
+async function readmeBlock(containing: string, language = 'sh'): Promise<string> {
   const readme = await readFile(join(projectRoot, 'README.md'), 'utf8');
-  const block = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)]
-    .map(([, text]) => text ?? '')
+  const block = [...readme.matchAll(/```(\w+)\n([\s\S]*?)```/g)]
+    .filter(([, found]) => found === language)
+    .map(([, , text]) => text ?? '')
     .find((text) => text.includes(containing));
   if (block === undefined) throw new Error(`the README has no block with ${containing}`);
   return block;
@@ -73,6 +77,29 @@ describe('ptb demo', () => {
     expect(existsSync(join(folder, '.local/demo.env'))).toBe(false);
     expect(command.said()).toMatch(/access-check +\[#+\] 6\/6 tenants/);
   });
+
+  test.skipIf(typeof powerShell === 'string')(
+    'README example: PowerShell gets a token of the requested tenant and resource',
+    async () => {
+      if (typeof powerShell === 'string') return;
+      const command = await startCommand(['--tenants', '3', '--port', '0']);
+      try {
+        const example = (await readmeBlock('demo.env', 'powershell'))
+          .replace('.local/demo.env', join(folder, '.local/demo.env'))
+          .replace('./clients/powershell', join(projectRoot, 'clients/powershell'));
+        const script = join(folder, 'example.ps1');
+        await writeFile(script, `$ErrorActionPreference = 'Stop'\n${example}`);
+        const { code, output } = await runScript(powerShell, script, [], {});
+        const environment = await readFile(join(folder, '.local/demo.env'), 'utf8');
+        expect(code).toBe(0);
+        const { tid, aud } = decodeJwt(output.trim());
+        expect(environment).toContain(`A_TENANT='${String(tid)}'`);
+        expect(aud).toBe('https://graph.microsoft.com');
+      } finally {
+        await command.stop('SIGINT');
+      }
+    },
+  );
 
   test('README example: ptb finds the broker and its token in the same variables', async () => {
     const command = await startCommand(['--tenants', '3', '--port', '0']);
