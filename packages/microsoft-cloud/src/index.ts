@@ -21,8 +21,8 @@ import { createManagedIdentity, identityPath } from './managed-identity/managed-
 import { createPartnerCenter } from './partner-center/partner-center.ts';
 import { createSeeded } from './seeded.ts';
 import { type Certificates, createCertificates } from './web/certificate.ts';
-import type { Service, ServiceName } from './web/exchange.ts';
-import { listenAll } from './web/listen-all.ts';
+import type { Service, ServiceName } from './web/http.ts';
+import { listenAll } from './listen-all.ts';
 import type { ListenerContext } from './web/listener.ts';
 import { type Addresses, createWorld, type Settings, type World } from './world.ts';
 

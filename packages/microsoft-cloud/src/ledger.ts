@@ -1,4 +1,4 @@
-import type { ServiceName } from './web/exchange.ts';
+import type { ServiceName } from './web/http.ts';
 
 /** One request as it was answered. Paths only: a query may hold a code or a token. */
 export interface LedgerEntry {

@@ -9,7 +9,7 @@ import { createPartner, type Partner } from './population/partner.ts';
 import type { CustomerTenant } from './population/tenant.ts';
 import { createUsers } from './population/users.ts';
 import type { Seeded } from './seeded.ts';
-import type { ServiceName } from './web/exchange.ts';
+import type { ServiceName } from './web/http.ts';
 
 /** What can be changed while the cloud runs. */
 export interface Settings {

@@ -1,9 +1,9 @@
-import { aadGraphAppId } from '../entra/resources.ts';
-import { type Caller, callerOf, claimedTenant } from '../graph/access.ts';
+import { aadGraphAppId } from '../directory/microsoft-resources.ts';
+import { type Caller, callerOf, claimedTenant } from '../resource/caller.ts';
 import type { Item } from '../graph/filter.ts';
 import { subscribedSkus } from '../graph/tenants.ts';
-import { createTenantTraits } from '../graph/traits.ts';
-import { json, type Reply, type Service } from '../web/exchange.ts';
+import { createTenantTraits } from '../resource/tenant-traits.ts';
+import { json, type Reply, type Service } from '../web/http.ts';
 import type { World } from '../world.ts';
 
 const failure = (status: number, code: string, value: string): Reply =>

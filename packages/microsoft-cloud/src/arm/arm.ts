@@ -1,6 +1,6 @@
-import { armAppId } from '../entra/resources.ts';
-import { callerOf, claimedTenant } from '../graph/access.ts';
-import { json, type Reply, type Service } from '../web/exchange.ts';
+import { armAppId } from '../directory/microsoft-resources.ts';
+import { callerOf, claimedTenant } from '../resource/caller.ts';
+import { json, type Reply, type Service } from '../web/http.ts';
 import type { World } from '../world.ts';
 
 const failure = (status: number, code: string, message: string): Reply => json(status, { error: { code, message } });

@@ -7,7 +7,7 @@ import { findUser, type SignInChoice } from '../entra/sign-in.ts';
 import type { Faults } from '../faults/faults.ts';
 import type { Ledger } from '../ledger.ts';
 import { refusalsOf, type TenantState, tenantStates } from '../population/tenant.ts';
-import { type CloudRequest, empty, html, json, jsonObjectOf, type Reply } from '../web/exchange.ts';
+import { type CloudRequest, empty, html, json, jsonObjectOf, type Reply } from '../web/http.ts';
 import { readRequest } from '../web/listener.ts';
 import { createRouter, type PathParameters, route } from '../web/router.ts';
 import type { World } from '../world.ts';

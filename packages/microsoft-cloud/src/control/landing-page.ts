@@ -2,7 +2,7 @@ import { type CloudDocument, environmentOf } from '../document.ts';
 import { page } from '../entra/pages.ts';
 import type { FaultState } from '../faults/faults.ts';
 import { faultSets } from '../faults/sets.ts';
-import { escapeHtml } from '../web/exchange.ts';
+import { escapeHtml } from '../web/http.ts';
 
 const maxTenants = 200;
 

@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomUUID, X509Certificate } from 'node:crypto';
-import { microsoftResources } from '../entra/resources.ts';
+import { microsoftResources } from './microsoft-resources.ts';
 import type { Seeded } from '../seeded.ts';
 import type {
   Application,

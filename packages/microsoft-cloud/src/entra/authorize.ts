@@ -1,5 +1,5 @@
 import type { Application, RedirectKind } from '../directory/records.ts';
-import { escapeHtml, html, redirect, type Reply } from '../web/exchange.ts';
+import { escapeHtml, html, redirect, type Reply } from '../web/http.ts';
 import type { World } from '../world.ts';
 import { type Authority, findAuthority } from './authority.ts';
 import { type Client, findClient } from './client-authentication.ts';

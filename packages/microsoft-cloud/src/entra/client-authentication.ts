@@ -1,11 +1,11 @@
 import type { Application } from '../directory/records.ts';
 import { sha256Hex } from '../directory/tenant-directory.ts';
-import type { CloudRequest } from '../web/exchange.ts';
-import { headerOf } from '../web/exchange.ts';
+import type { CloudRequest } from '../web/http.ts';
+import { headerOf } from '../web/http.ts';
 import type { World } from '../world.ts';
 import { verifyAssertion } from './assertion.ts';
 import { Refusal } from './refusal.ts';
-import { publicClients } from './resources.ts';
+import { publicClients } from '../directory/microsoft-resources.ts';
 
 /** Who asks for the token. */
 export interface Client {

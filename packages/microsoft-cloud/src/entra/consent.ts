@@ -1,7 +1,7 @@
 import type { TenantDirectory } from '../directory/tenant-directory.ts';
 import type { CustomerTenant } from '../population/tenant.ts';
 import type { World } from '../world.ts';
-import { publicClients } from './resources.ts';
+import { publicClients } from '../directory/microsoft-resources.ts';
 import type { Target } from './target.ts';
 
 /**

@@ -3,7 +3,7 @@ import type { Authority } from './authority.ts';
 import type { Client } from './client-authentication.ts';
 import { consentIn } from './consent.ts';
 import { Refusal, type RefusalValues } from './refusal.ts';
-import { exchangeAppId } from './resources.ts';
+import { exchangeAppId } from '../directory/microsoft-resources.ts';
 import type { SignIn } from './sign-ins.ts';
 import type { Target } from './target.ts';
 import { issuerV1 } from './tokens.ts';

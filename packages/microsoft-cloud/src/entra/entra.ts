@@ -1,4 +1,4 @@
-import { type CloudRequest, escapeHtml, formOf, html, json, type Reply, type Service } from '../web/exchange.ts';
+import { type CloudRequest, escapeHtml, formOf, html, json, type Reply, type Service } from '../web/http.ts';
 import { createRouter, type PathParameters, route, type Router } from '../web/router.ts';
 import type { World } from '../world.ts';
 import { checkAuthorize, completeSignIn } from './authorize.ts';

@@ -1,4 +1,4 @@
-import { type CloudRequest, escapeHtml, formOf, html, json, redirect, type Reply } from '../web/exchange.ts';
+import { type CloudRequest, escapeHtml, formOf, html, json, redirect, type Reply } from '../web/http.ts';
 import type { World } from '../world.ts';
 import { findAuthority } from './authority.ts';
 import { checkAuthorize, completeSignIn, showSignIn } from './authorize.ts';

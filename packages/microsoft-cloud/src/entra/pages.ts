@@ -1,4 +1,4 @@
-import { escapeHtml } from '../web/exchange.ts';
+import { escapeHtml } from '../web/http.ts';
 import type { World } from '../world.ts';
 import type { AuthorizeRequest } from './authorize.ts';
 

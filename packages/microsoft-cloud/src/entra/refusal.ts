@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type CloudRequest, headerOf, json, type Reply } from '../web/exchange.ts';
+import { type CloudRequest, headerOf, json, type Reply } from '../web/http.ts';
 import { aadstsTable, type AadstsEntry, type OAuthError } from './aadsts.ts';
 
 /** What a number's wording is filled in with. */

@@ -1,5 +1,5 @@
 import type { World } from '../world.ts';
-import { findMicrosoftResource, publicClients, withoutSlash } from './resources.ts';
+import { findMicrosoftResource, publicClients, withoutSlash } from '../directory/microsoft-resources.ts';
 import { Refusal } from './refusal.ts';
 
 /** What a token is asked for. */

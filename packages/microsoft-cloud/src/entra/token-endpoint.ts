@@ -1,4 +1,4 @@
-import { type CloudRequest, formOf, json, type Reply } from '../web/exchange.ts';
+import { type CloudRequest, formOf, json, type Reply } from '../web/http.ts';
 import type { World } from '../world.ts';
 import { type Authority, findAuthority } from './authority.ts';
 import { authenticateClient, type Client } from './client-authentication.ts';

@@ -1,7 +1,7 @@
-import { exchangeAppId } from '../entra/resources.ts';
-import { type Caller, callerOf, claimedTenant } from '../graph/access.ts';
-import { createTenantTraits } from '../graph/traits.ts';
-import { json, jsonObjectOf, type Reply, type Service } from '../web/exchange.ts';
+import { exchangeAppId } from '../directory/microsoft-resources.ts';
+import { type Caller, callerOf, claimedTenant } from '../resource/caller.ts';
+import { createTenantTraits } from '../resource/tenant-traits.ts';
+import { json, jsonObjectOf, type Reply, type Service } from '../web/http.ts';
 import type { World } from '../world.ts';
 
 const failure = (status: number, code: string, message: string): Reply => json(status, { error: { code, message } });

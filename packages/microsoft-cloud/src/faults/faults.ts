@@ -1,5 +1,5 @@
 import type { Random } from '../system-clock.ts';
-import type { CloudRequest, ServiceName } from '../web/exchange.ts';
+import type { CloudRequest, ServiceName } from '../web/http.ts';
 import { type FaultRule, parseFaultRule } from './rule.ts';
 
 export interface FaultState {

@@ -1,4 +1,4 @@
-import { serviceNames, type ServiceName } from '../web/exchange.ts';
+import { serviceNames, type ServiceName } from '../web/http.ts';
 
 /**
  * What goes wrong where a rule says no status, body or AADSTS number of its own:

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Application, FederatedCredential } from '../directory/records.ts';
 import { newApplication, newClientSecret, newPassword } from '../directory/tenant-directory.ts';
-import { empty, json, type Reply } from '../web/exchange.ts';
+import { empty, json, type Reply } from '../web/http.ts';
 import { applyApplicationBody, timeOf } from './application-body.ts';
 import { checkAdmin, type GraphContext, graphRoute, listOptions } from './context.ts';
 import { badRequest, forbidden, GraphError, notFound } from './graph-error.ts';

@@ -1,4 +1,4 @@
-import { type CloudRequest, json, jsonObjectOf, type Reply } from '../web/exchange.ts';
+import { type CloudRequest, json, jsonObjectOf, type Reply } from '../web/http.ts';
 import { badRequest } from './graph-error.ts';
 
 /** Source: "Combine multiple HTTP requests using JSON batching". */

@@ -1,8 +1,8 @@
 import type { TenantDirectory } from '../directory/tenant-directory.ts';
-import type { CloudRequest, Reply } from '../web/exchange.ts';
+import type { CloudRequest, Reply } from '../web/http.ts';
 import { type PathParameters, route, type Route } from '../web/router.ts';
 import type { World } from '../world.ts';
-import type { Caller } from './access.ts';
+import type { Caller } from '../resource/caller.ts';
 import type { CollectionOptions } from './query.ts';
 import { forbidden } from './graph-error.ts';
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { json, type Reply } from '../web/exchange.ts';
+import { json, type Reply } from '../web/http.ts';
 
 /** Graph says no: the shape of "Microsoft Graph error responses and resource types". */
 export class GraphError extends Error {

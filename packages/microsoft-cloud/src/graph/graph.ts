@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { graphAppId } from '../entra/resources.ts';
-import { type CloudRequest, headerOf, type Reply, type Service } from '../web/exchange.ts';
+import { graphAppId } from '../directory/microsoft-resources.ts';
+import { type CloudRequest, headerOf, type Reply, type Service } from '../web/http.ts';
 import { createRouter } from '../web/router.ts';
 import type { World } from '../world.ts';
-import { type AccessProblem, type Caller, callerOf, claimedTenant } from './access.ts';
+import { type AccessProblem, type Caller, callerOf, claimedTenant } from '../resource/caller.ts';
 import { applicationRoutes } from './applications.ts';
 import { answerBatch } from './batch.ts';
 import { checkPermission, type GraphContext, type GraphRoute } from './context.ts';
@@ -13,7 +13,7 @@ import { ownerRoutes } from './owners.ts';
 import { permissionGrantRoutes } from './permission-grants.ts';
 import { servicePrincipalRoutes } from './service-principals.ts';
 import { tenantRoutes } from './tenants.ts';
-import { createTenantTraits, type TenantTraits } from './traits.ts';
+import { createTenantTraits, type TenantTraits } from '../resource/tenant-traits.ts';
 import { userRoutes } from './users.ts';
 
 const router = createRouter<GraphRoute>([

@@ -1,5 +1,5 @@
 import type { Group } from '../directory/records.ts';
-import { empty, type Reply } from '../web/exchange.ts';
+import { empty, type Reply } from '../web/http.ts';
 import { checkAdmin, type GraphContext, graphRoute, listOptions } from './context.ts';
 import { badRequest, notFound } from './graph-error.ts';
 import { groupJson } from './json.ts';

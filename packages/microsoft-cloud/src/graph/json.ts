@@ -11,7 +11,7 @@ import type {
   User,
 } from '../directory/records.ts';
 import type { TenantDirectory } from '../directory/tenant-directory.ts';
-import { findMicrosoftResource, graphAppId } from '../entra/resources.ts';
+import { findMicrosoftResource, graphAppId } from '../directory/microsoft-resources.ts';
 import type { World } from '../world.ts';
 import type { Item } from './filter.ts';
 

@@ -1,4 +1,4 @@
-import { jsonObjectOf } from '../web/exchange.ts';
+import { jsonObjectOf } from '../web/http.ts';
 import type { GraphContext } from './context.ts';
 import type { Item } from './filter.ts';
 import { badRequest, notFound } from './graph-error.ts';

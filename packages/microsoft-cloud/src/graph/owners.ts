@@ -1,4 +1,4 @@
-import { empty, type Reply } from '../web/exchange.ts';
+import { empty, type Reply } from '../web/http.ts';
 import { findApplication, findWritable } from './applications.ts';
 import { type GraphContext, graphRoute, listOptions } from './context.ts';
 import { badRequest, notFound } from './graph-error.ts';

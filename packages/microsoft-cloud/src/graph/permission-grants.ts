@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { PermissionGrant } from '../directory/records.ts';
-import { empty, json, type Reply } from '../web/exchange.ts';
+import { empty, json, type Reply } from '../web/http.ts';
 import { checkAdmin, type GraphContext, graphRoute, listOptions } from './context.ts';
 import { badRequest, GraphError, notFound } from './graph-error.ts';
 import { permissionGrantJson } from './json.ts';

@@ -1,4 +1,4 @@
-import { json, type Reply } from '../web/exchange.ts';
+import { json, type Reply } from '../web/http.ts';
 import { type Item, parseFilter, textAt } from './filter.ts';
 import { badRequest, GraphError } from './graph-error.ts';
 

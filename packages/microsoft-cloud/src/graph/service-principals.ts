@@ -1,6 +1,6 @@
 import type { RoleAssignment, ServicePrincipal } from '../directory/records.ts';
 import { assignRole, newServicePrincipal } from '../directory/tenant-directory.ts';
-import { empty, json, type Reply } from '../web/exchange.ts';
+import { empty, json, type Reply } from '../web/http.ts';
 import { checkAdmin, type GraphContext, graphRoute, listOptions } from './context.ts';
 import { badRequest, GraphError, notFound } from './graph-error.ts';
 import { permissionGrantJson, roleAssignmentJson, servicePrincipalJson } from './json.ts';

@@ -1,7 +1,7 @@
 import { type Relationship, relationshipsOf } from '../population/relationships.ts';
 import { createSubscriptions } from '../population/users.ts';
 import type { CustomerTenant } from '../population/tenant.ts';
-import type { Reply } from '../web/exchange.ts';
+import type { Reply } from '../web/http.ts';
 import type { World } from '../world.ts';
 import { type GraphContext, graphRoute, listOptions } from './context.ts';
 import type { Item } from './filter.ts';

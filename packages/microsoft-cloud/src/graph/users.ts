@@ -1,6 +1,6 @@
 import { isoTime } from '../system-clock.ts';
 import type { User } from '../directory/records.ts';
-import { json, type Reply } from '../web/exchange.ts';
+import { json, type Reply } from '../web/http.ts';
 import { checkAdmin, checkPermission, type GraphContext, graphRoute, listOptions } from './context.ts';
 import type { Item } from './filter.ts';
 import { badRequest, GraphError, notFound } from './graph-error.ts';

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { JWTPayload } from 'jose';
-import { findMicrosoftResource, keyVaultAppId } from '../entra/resources.ts';
+import { findMicrosoftResource, keyVaultAppId } from '../directory/microsoft-resources.ts';
 import { verifyAccessToken } from '../entra/verify.ts';
-import { bearerOf, type CloudRequest, empty, json, type Reply, type Service } from '../web/exchange.ts';
+import { bearerOf, type CloudRequest, empty, json, type Reply, type Service } from '../web/http.ts';
 import { createRouter, type PathParameters, route, type Route } from '../web/router.ts';
 import type { World } from '../world.ts';
 import { bundleOf, deletionOf, itemOf } from './bundle.ts';

@@ -1,4 +1,4 @@
-import { type CloudRequest, json, jsonObjectOf, type Reply } from '../web/exchange.ts';
+import { type CloudRequest, json, jsonObjectOf, type Reply } from '../web/http.ts';
 import { bundleOf, detailsOf } from './bundle.ts';
 import type { SecretStore, SecretVersion, StoredSecret } from './secrets.ts';
 import { VaultError } from './vault-error.ts';

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { managedIdentityClaim } from '../entra/verify.ts';
-import { findMicrosoftResource, withoutSlash } from '../entra/resources.ts';
+import { findMicrosoftResource, withoutSlash } from '../directory/microsoft-resources.ts';
 import { issuerV1, issuerV2 } from '../entra/tokens.ts';
-import { headerOf, json, type Reply, type Service } from '../web/exchange.ts';
+import { headerOf, json, type Reply, type Service } from '../web/http.ts';
 import type { World } from '../world.ts';
 
 /** Path of the endpoint, as App Service has it. */

@@ -1,7 +1,7 @@
 import { grantScopes, newServicePrincipal } from '../directory/tenant-directory.ts';
-import { findMicrosoftResource } from '../entra/resources.ts';
+import { findMicrosoftResource } from '../directory/microsoft-resources.ts';
 import type { CustomerTenant } from '../population/tenant.ts';
-import { empty, json, jsonObjectOf, type Reply } from '../web/exchange.ts';
+import { empty, json, jsonObjectOf, type Reply } from '../web/http.ts';
 import type { PartnerCenterContext } from './partner-center.ts';
 import { PartnerCenterError } from './partner-center-error.ts';
 

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { partnerCenterAppId } from '../entra/resources.ts';
-import { type Caller, callerOf, claimedTenant } from '../graph/access.ts';
+import { partnerCenterAppId } from '../directory/microsoft-resources.ts';
+import { type Caller, callerOf, claimedTenant } from '../resource/caller.ts';
 import type { CustomerTenant } from '../population/tenant.ts';
-import { type CloudRequest, headerOf, json, type Reply, type Service } from '../web/exchange.ts';
+import { type CloudRequest, headerOf, json, type Reply, type Service } from '../web/http.ts';
 import { createRouter, type PathParameters, route } from '../web/router.ts';
 import type { World } from '../world.ts';
 import { grantConsent, removeConsent } from './consents.ts';

@@ -16,7 +16,7 @@ import {
   findMicrosoftResource,
   graphAppId,
   partnerCenterAppId,
-} from '../entra/resources.ts';
+} from '../directory/microsoft-resources.ts';
 import type { Seeded } from '../seeded.ts';
 
 /** An account of the partner tenant, and what is special about it. */

@@ -4,11 +4,11 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CloudClock } from '../clock.ts';
 import type { Faults } from '../faults/faults.ts';
-import { replacedReply, sendReply } from '../faults/misbehave.ts';
+import { replacedReply, sendReply } from '../faults/fault-replies.ts';
 import type { FaultRule } from '../faults/rule.ts';
 import type { Ledger } from '../ledger.ts';
 import type { Certificates } from './certificate.ts';
-import { type CloudRequest, json, type Reply, type Service } from './exchange.ts';
+import { type CloudRequest, json, type Reply, type Service } from './http.ts';
 
 /** The longest body that is read; Microsoft's services take at least as much. */
 const maxBodyBytes = 4 * 1024 * 1024;

@@ -4,7 +4,7 @@ import {
   graphPermissions,
   type PermissionTable,
   userImpersonation,
-} from './permissions.ts';
+} from './microsoft-permissions.ts';
 
 /** One of Microsoft's own APIs. */
 export interface MicrosoftResource {

@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import type { CustomerTenant } from '../population/tenant.ts';
-import { json, type Reply } from '../web/exchange.ts';
+import { json, type Reply } from '../web/http.ts';
 
 /** How odd tenants answer at the resources: throttled at first, or slow. */
 export interface TenantTraits {

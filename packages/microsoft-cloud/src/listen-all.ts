@@ -1,7 +1,7 @@
-import type { Addresses } from '../world.ts';
-import type { Certificates } from './certificate.ts';
-import { type Service, type ServiceName, serviceNames } from './exchange.ts';
-import { listen, type ListenerContext, type RunningListener, serve } from './listener.ts';
+import type { Addresses } from './world.ts';
+import type { Certificates } from './web/certificate.ts';
+import { type Service, type ServiceName, serviceNames } from './web/http.ts';
+import { listen, type ListenerContext, type RunningListener, serve } from './web/listener.ts';
 
 export interface ListeningCloud {
   readonly addresses: Addresses;

@@ -1,8 +1,8 @@
 import type { JWTPayload } from 'jose';
-import { findMicrosoftResource } from '../entra/resources.ts';
+import { findMicrosoftResource } from '../directory/microsoft-resources.ts';
 import { verifyAccessToken } from '../entra/verify.ts';
 import type { CustomerTenant } from '../population/tenant.ts';
-import { bearerOf, type CloudRequest } from '../web/exchange.ts';
+import { bearerOf, type CloudRequest } from '../web/http.ts';
 import type { World } from '../world.ts';
 
 /** Who asks a resource, as their token says. */

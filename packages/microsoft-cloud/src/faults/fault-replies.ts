@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Reply } from '../web/exchange.ts';
+import type { Reply } from '../web/http.ts';
 import type { FaultRule } from './rule.ts';
 
 const hugeBytes = 10 * 1024 * 1024;
