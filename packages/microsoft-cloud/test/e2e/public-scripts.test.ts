@@ -1,6 +1,6 @@
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { changeAccount, changeSettings, moveClock, setTenantState, signIn } from '../../src/client.ts';
+import { setTenantState } from '../../src/client.ts';
 import type { RunningCloud } from '../../src/index.ts';
 import { account, call, type JsonReply, postForm, redeem, startTrustedCloud, tenantWith } from '../../src/testing.ts';
 
@@ -10,8 +10,6 @@ beforeAll(async () => {
   cloud = await startTrustedCloud();
 });
 afterAll(() => cloud.stop());
-
-const day = 24 * 3600 * 1000;
 
 const accessTokenByResource = (
   tenantId: string,
@@ -133,130 +131,11 @@ describe('the token request of the public scripts (version 1.0, resource=)', () 
   });
 });
 
-describe('the refresh token', () => {
-  it('rolls at every use, and the old one stays valid', async () => {
-    const first = await redeem(cloud, cloud.document.partnerTenantId);
-    const second = await redeem(cloud, cloud.document.partnerTenantId);
-    expect(second.status).toBe(200);
-    expect(new Set([cloud.document.refreshToken, first.body['refresh_token'], second.body['refresh_token']]).size).toBe(
-      3,
-    );
-  });
-
-  it('is bound to the client and not to a tenant', async () => {
-    const rolled = String((await redeem(cloud, cloud.document.tenants[0]?.tenantId ?? '')).body['refresh_token']);
-    expect((await redeem(cloud, cloud.document.tenants[1]?.tenantId ?? '', { refresh_token: rolled })).status).toBe(
-      200,
-    );
-    const [stranger] = cloud.document.brokerApplication.callers;
-    const other = await redeem(cloud, cloud.document.partnerTenantId, {
-      client_id: stranger?.clientId ?? '',
-      client_secret: stranger?.clientSecret ?? '',
-      refresh_token: rolled,
-    });
-    expect(other.body).toMatchObject({ error: 'invalid_grant', error_codes: [70000] });
-  });
-
-  it('is refused when it is garbled, missing or for an unknown client', async () => {
-    const { partnerTenantId } = cloud.document;
-    expect(
-      (await redeem(cloud, partnerTenantId, { refresh_token: `${cloud.document.refreshToken}x` })).body,
-    ).toMatchObject({ error: 'invalid_grant', error_codes: [9002313] });
-    expect((await redeem(cloud, partnerTenantId, { refresh_token: '' })).body).toMatchObject({
-      error: 'invalid_request',
-      error_codes: [900144],
-    });
-    expect(
-      (await redeem(cloud, partnerTenantId, { client_id: '11111111-1111-4111-8111-111111111111' })).body,
-    ).toMatchObject({ error: 'unauthorized_client', error_codes: [700016] });
-  });
-
-  it('is worth nothing after its use in strict mode', async () => {
-    await changeSettings(cloud.document.control, { strictRefreshTokens: true });
-    const fresh = String((await redeem(cloud, cloud.document.partnerTenantId)).body['refresh_token']);
-    expect((await redeem(cloud, cloud.document.partnerTenantId, { refresh_token: fresh })).status).toBe(200);
-    expect((await redeem(cloud, cloud.document.partnerTenantId, { refresh_token: fresh })).body).toMatchObject({
-      error_codes: [70000],
-    });
-    await changeSettings(cloud.document.control, { strictRefreshTokens: false });
-  });
-
-  it('ends after 90 days without use, and lives on when it was used', async () => {
-    const { control, partnerTenantId } = cloud.document;
-    await moveClock(control, 60 * day);
-    const rolled = String((await redeem(cloud, partnerTenantId)).body['refresh_token']);
-    await moveClock(control, 31 * day);
-    expect((await redeem(cloud, partnerTenantId)).body).toMatchObject({
-      error: 'invalid_grant',
-      error_codes: [700082],
-      suberror: 'bad_token',
-    });
-    expect((await redeem(cloud, partnerTenantId, { refresh_token: rolled })).status).toBe(200);
-  });
-
-  it('ends when the account’s sessions are revoked or the account is disabled', async () => {
-    const { control, partnerTenantId } = cloud.document;
-    const begin = () =>
-      cloud.world.signIns.begin(serviceAccount(), cloud.document.application.clientId, ['pwd', 'mfa'], false);
-    const rolled = async () =>
-      redeem(cloud, partnerTenantId, { refresh_token: cloud.world.signIns.issueRefreshToken(begin()) });
-    const earlier = cloud.world.signIns.issueRefreshToken(begin());
-    await changeAccount(control, account(cloud, 'broker'), { revoke: true });
-    expect((await redeem(cloud, partnerTenantId, { refresh_token: earlier })).body).toMatchObject({
-      error: 'invalid_grant',
-      error_codes: [50173],
-    });
-    await moveClock(control, 1000);
-    expect((await rolled()).status).toBe(200);
-    await changeAccount(control, account(cloud, 'broker'), { enabled: false });
-    expect((await rolled()).body).toMatchObject({ error_codes: [50057] });
-    await changeAccount(control, account(cloud, 'broker'), { enabled: true });
-  });
-});
-
-describe('the accounts of the partner', () => {
-  const redeemAs = async (name: 'nomfa' | 'outsider' | 'broker', tenant: string): Promise<JsonReply> => {
-    const { entra, application, control, partnerTenantId } = cloud.document;
-    const redirectUri = 'http://localhost';
-    const scope = 'offline_access https://graph.microsoft.com/.default';
-    const query = new URLSearchParams({
-      client_id: application.clientId,
-      redirect_uri: redirectUri,
-      response_type: 'code',
-      scope,
-    });
-    const back = await signIn(
-      control,
-      `${entra}/${partnerTenantId}/oauth2/v2.0/authorize?${query.toString()}`,
-      account(cloud, name),
-    );
-    const code = new URL(back).searchParams.get('code') ?? '';
-    const { body } = await redeem(cloud, partnerTenantId, {
-      grant_type: 'authorization_code',
-      redirect_uri: redirectUri,
-      code,
-      scope,
-    });
-    return redeem(cloud, tenant, { refresh_token: String(body['refresh_token']) });
-  };
-
-  it('reach customers with MFA and as members of AdminAgents only', async () => {
-    const tenant = cloud.document.tenants[0]?.tenantId ?? '';
-    expect((await redeemAs('broker', tenant)).status).toBe(200);
-    expect((await redeemAs('nomfa', tenant)).body).toMatchObject({ error_codes: [50076], suberror: 'basic_action' });
-    expect((await redeemAs('outsider', tenant)).body).toMatchObject({ error_codes: [50020] });
-    expect((await redeemAs('nomfa', cloud.document.partnerTenantId)).status).toBe(200);
-  });
-});
-
 describe('a customer that changes', () => {
   it('refuses from then on, and works again', async () => {
     const tenant = cloud.document.tenants[0]?.tenantId ?? '';
     const { control } = cloud.document;
-    const token = cloud.world.signIns.issueRefreshToken(
-      cloud.world.signIns.begin(serviceAccount(), cloud.document.application.clientId, ['pwd', 'mfa'], false),
-    );
-    const code = async () => (await redeem(cloud, tenant, { refresh_token: token })).body['error_codes'];
+    const code = async () => (await redeem(cloud, tenant)).body['error_codes'];
     const seen: unknown[] = [];
     for (const state of ['gdap_expired', 'conditional_access', 'deleted', 'ok']) {
       await setTenantState(control, tenant, state);
@@ -265,14 +144,6 @@ describe('a customer that changes', () => {
     expect(seen).toEqual([[50020], [53003], [90002], undefined]);
   });
 });
-
-const serviceAccount = () => {
-  const found = [...cloud.world.partner.directory.users.values()].find(
-    ({ userPrincipalName }) => userPrincipalName === account(cloud, 'broker'),
-  );
-  if (found === undefined) throw new Error('no service account');
-  return found;
-};
 
 describe('the error body', () => {
   it('has every part that Entra’s has', async () => {

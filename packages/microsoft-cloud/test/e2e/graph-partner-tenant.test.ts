@@ -1,0 +1,155 @@
+import type { Client } from '@microsoft/microsoft-graph-client';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RunningCloud } from '../../src/index.ts';
+import { accessToken, account, adminToken, postForm, startTrustedCloud } from '../../src/testing.ts';
+import { all, failureOf, first, graphClient, type Page } from './graph-client.ts';
+
+let cloud: RunningCloud;
+beforeAll(async () => {
+  cloud = await startTrustedCloud({ tenants: 30 });
+});
+afterAll(() => cloud.stop());
+
+const graphIn = async (tenant: string): Promise<Client> => graphClient(cloud, await accessToken(cloud, tenant));
+
+interface Created {
+  readonly id: string;
+  readonly appId: string;
+}
+
+describe('@microsoft/microsoft-graph-client in the partner tenant', () => {
+  it('lists relationships, customers and contracts to a member of AdminAgents', async () => {
+    const graph = await graphIn(cloud.document.partnerTenantId);
+    const relationships = await all(graph, '/tenantRelationships/delegatedAdminRelationships?$top=10');
+    const status = (wanted: string) => relationships.filter((each) => each['status'] === wanted).length;
+    expect(status('active')).toBeGreaterThan(20);
+    expect(status('terminated')).toBeGreaterThan(0);
+    const active = await all(graph, "/tenantRelationships/delegatedAdminRelationships?$filter=status eq 'active'");
+    expect(active).toHaveLength(status('active'));
+    const one = (await graph
+      .api(`/tenantRelationships/delegatedAdminRelationships/${String(active[0]?.['id'])}/accessAssignments`)
+      .get()) as Page;
+    expect(one.value[0]).toMatchObject({ status: 'active', accessContainer: { accessContainerType: 'securityGroup' } });
+  });
+
+  it('refuses a page larger than 300 relationships', async () => {
+    const graph = await graphIn(cloud.document.partnerTenantId);
+    const failure = await failureOf(graph.api('/tenantRelationships/delegatedAdminRelationships?$top=301').get());
+    expect(failure).toMatchObject({ statusCode: 400, code: 'Request_BadRequest' });
+  });
+
+  it('answers an empty list, not an error, to who is not in AdminAgents', async () => {
+    const graph = graphClient(cloud, await adminToken(cloud, account(cloud, 'outsider')));
+    expect(await all(graph, '/tenantRelationships/delegatedAdminRelationships')).toEqual([]);
+    expect(await all(graph, '/tenantRelationships/delegatedAdminCustomers')).toEqual([]);
+  });
+
+  it('names a tenant by id and by domain', async () => {
+    const graph = await graphIn(cloud.document.partnerTenantId);
+    const { tenantId, domain, name } = cloud.document.tenants[1] ?? { tenantId: '', domain: '', name: '' };
+    const byId = (await graph
+      .api(`/tenantRelationships/findTenantInformationByTenantId(tenantId='${tenantId}')`)
+      .get()) as unknown;
+    const byDomain = (await graph
+      .api(`/tenantRelationships/findTenantInformationByDomainName(domainName='${domain}')`)
+      .get()) as unknown;
+    expect(byId).toMatchObject({ displayName: name, defaultDomainName: domain });
+    expect(byDomain).toEqual(byId);
+  });
+
+  it('judges the parts of a batch alone, in any order', async () => {
+    const graph = await graphIn(cloud.document.partnerTenantId);
+    const requests = [
+      { id: 'a', method: 'GET', url: '/organization?$select=id' },
+      { id: 'b', method: 'GET', url: '/users/nobody' },
+      { id: 'c', method: 'GET', url: '/me', dependsOn: ['b'] },
+    ];
+    const { responses } = (await graph.api('/$batch').post({ requests })) as {
+      responses: { id: string; status: number; body: unknown }[];
+    };
+    const statusOf = Object.fromEntries(responses.map(({ id, status }) => [id, status]));
+    expect(statusOf).toEqual({ a: 200, b: 404, c: 424 });
+    const many = Array.from({ length: 21 }, (_, id) => ({ id: String(id), method: 'GET', url: '/me' }));
+    expect(await failureOf(graph.api('/$batch').post({ requests: many }))).toMatchObject({ statusCode: 400 });
+  });
+
+  it('sets up an application from nothing, as an administrator', async () => {
+    const graph = graphClient(cloud, await adminToken(cloud));
+    const resource = await first(graph, "/servicePrincipals?$filter=appId eq '00000003-0000-0000-c000-000000000000'");
+    const role = (resource['appRoles'] as { id: string; value: string }[]).find(
+      ({ value }) => value === 'Directory.Read.All',
+    );
+    const application = (await graph
+      .api('/applications')
+      .post({ displayName: 'New', signInAudience: 'AzureADMultipleOrgs', tags: ['ours'] })) as Created;
+    const principal = (await graph.api('/servicePrincipals').post({ appId: application.appId })) as Created;
+    const grant = {
+      clientId: principal.id,
+      consentType: 'AllPrincipals',
+      resourceId: resource['id'],
+      scope: 'User.Read',
+    };
+    await graph.api('/oauth2PermissionGrants').post(grant);
+    expect(await failureOf(graph.api('/oauth2PermissionGrants').post(grant))).toMatchObject({ statusCode: 409 });
+    await graph
+      .api(`/servicePrincipals/${principal.id}/appRoleAssignments`)
+      .post({ principalId: principal.id, resourceId: resource['id'], appRoleId: role?.id });
+    expect(await all(graph, `/servicePrincipals/${principal.id}/appRoleAssignments`)).toHaveLength(1);
+    const group = await first(graph, "/groups?$filter=displayName eq 'AdminAgents'");
+    const reference = { '@odata.id': `https://graph.microsoft.com/v1.0/directoryObjects/${principal.id}` };
+    await graph.api(`/groups/${String(group['id'])}/members/$ref`).post(reference);
+    expect((await failureOf(graph.api(`/groups/${String(group['id'])}/members/$ref`).post(reference))).message).toMatch(
+      /already exist/,
+    );
+    expect(
+      (await all(graph, `/servicePrincipals/${principal.id}/memberOf`)).map(({ displayName }) => displayName),
+    ).toEqual(['AdminAgents']);
+    const secret = (await graph
+      .api(`/applications/${application.id}/addPassword`)
+      .post({ passwordCredential: { displayName: 'one' } })) as { keyId: string; secretText: string };
+    expect(secret.secretText).toHaveLength(40);
+    const shown = (await graph.api(`/applications(appId='${application.appId}')`).get()) as {
+      passwordCredentials: { keyId: string; secretText: null }[];
+    };
+    expect(shown.passwordCredentials).toMatchObject([{ keyId: secret.keyId, secretText: null }]);
+    await graph.api(`/applications/${application.id}/removePassword`).post({ keyId: secret.keyId });
+    await graph.api(`/applications/${application.id}`).delete();
+    expect(await failureOf(graph.api(`/applications/${application.id}`).get())).toMatchObject({
+      statusCode: 404,
+      code: 'Request_ResourceNotFound',
+    });
+  });
+
+  it('lets an application renew its own secret once it owns itself, until its principal is disabled', async () => {
+    const { entra, partnerTenantId, application } = cloud.document;
+    const own = () =>
+      postForm(`${entra}/${partnerTenantId}/oauth2/v2.0/token`, {
+        grant_type: 'client_credentials',
+        client_id: application.clientId,
+        client_secret: application.clientSecret,
+        scope: 'https://graph.microsoft.com/.default',
+      });
+    const itself = graphClient(cloud, String((await own()).body['access_token']));
+    const admin = graphClient(cloud, await adminToken(cloud));
+    const path = `/applications(appId='${application.clientId}')`;
+    const principal = await first(admin, `/servicePrincipals?$filter=appId eq '${application.clientId}'`);
+    const id = String(principal['id']);
+    await admin.api(`${path}/owners/${id}/$ref`).delete();
+    expect(await failureOf(itself.api(`${path}/addPassword`).post({}))).toMatchObject({ statusCode: 403 });
+    await admin
+      .api(`${path}/owners/$ref`)
+      .post({ '@odata.id': `https://graph.microsoft.com/v1.0/directoryObjects/${id}` });
+    expect(await itself.api(`${path}/addPassword`).post({})).toHaveProperty('secretText');
+    await admin.api(`/servicePrincipals/${id}`).patch({ accountEnabled: false });
+    expect((await own()).body).toMatchObject({ error: 'unauthorized_client', error_codes: [7000112] });
+    await admin.api(`/servicePrincipals/${id}`).patch({ accountEnabled: true });
+  });
+
+  it('lets nobody but an administrator change the directory', async () => {
+    const graph = graphClient(cloud, await adminToken(cloud, account(cloud, 'broker')));
+    expect(await failureOf(graph.api('/applications').post({ displayName: 'No' }))).toMatchObject({
+      statusCode: 403,
+      code: 'Authorization_RequestDenied',
+    });
+  });
+});

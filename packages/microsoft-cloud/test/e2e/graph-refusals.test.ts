@@ -1,0 +1,56 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RunningCloud } from '../../src/index.ts';
+import { accessToken, postForm, startTrustedCloud } from '../../src/testing.ts';
+import { failureOf, graphClient } from './graph-client.ts';
+
+let cloud: RunningCloud;
+beforeAll(async () => {
+  cloud = await startTrustedCloud({ tenants: 1 });
+});
+afterAll(() => cloud.stop());
+
+describe('Graph’s refusals', () => {
+  const get = (token: string, path: string) => failureOf(graphClient(cloud, token).api(path).get());
+
+  it('refuses a token for another resource, a forged one and none', async () => {
+    const { partnerTenantId } = cloud.document;
+    const other = await accessToken(cloud, partnerTenantId, 'https://api.partnercenter.microsoft.com');
+    const [head = '', , signature = ''] = (await accessToken(cloud, partnerTenantId)).split('.');
+    const forged = `${head}.${Buffer.from('{"aud":"https://graph.microsoft.com"}').toString('base64url')}.${signature}`;
+    for (const token of [other, forged, 'nonsense']) {
+      expect(await get(token, '/me')).toMatchObject({ statusCode: 401, code: 'InvalidAuthenticationToken' });
+    }
+  });
+
+  it('refuses a token without the permission', async () => {
+    const { entra, partnerTenantId, application } = cloud.document;
+    const { body } = await postForm(`${entra}/${partnerTenantId}/oauth2/v2.0/token`, {
+      grant_type: 'client_credentials',
+      client_id: application.clientId,
+      client_secret: application.clientSecret,
+      scope: 'https://graph.microsoft.com/.default',
+    });
+    const token = String(body['access_token']);
+    const report = '/reports/authenticationMethods/userRegistrationDetails';
+    expect(await get(token, report)).toMatchObject({ statusCode: 403, code: 'Authorization_RequestDenied' });
+    expect(await get(token, '/me')).toMatchObject({ statusCode: 400 });
+  });
+
+  it('refuses a filter that it does not support and a property that there is none of', async () => {
+    const token = await accessToken(cloud, cloud.document.partnerTenantId);
+    expect(await get(token, '/users?$filter=indexof(displayName,1) eq 1')).toMatchObject({
+      statusCode: 400,
+      code: 'Request_UnsupportedQuery',
+    });
+    expect(await get(token, '/users?$select=nonsense')).toMatchObject({ statusCode: 400 });
+  });
+
+  it('answers an unknown address as Graph does and marks it as unmatched', async () => {
+    const before = cloud.ledger.read().totals.unmatched;
+    expect(await get(await accessToken(cloud, cloud.document.partnerTenantId), '/nonsense')).toMatchObject({
+      statusCode: 400,
+      code: 'BadRequest',
+    });
+    expect(cloud.ledger.read().totals.unmatched).toBe(before + 1);
+  });
+});
