@@ -73,7 +73,7 @@ export function showSignIn(world: World, request: AuthorizeRequest, action: stri
       error_description: 'AADSTS50058: A silent sign-in request was sent but no user is signed in.',
     });
   }
-  return html(200, signInPage(world, request, action));
+  return html(200, signInPage(world, request.client.displayName, request.parameters, action));
 }
 
 /** What comes of the person's choice: the code, or the error, at the redirect address. */

@@ -1,6 +1,5 @@
 import { escapeHtml } from '../web/http.ts';
 import type { World } from '../world.ts';
-import type { AuthorizeRequest } from './authorize.ts';
 
 const style = `
   :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
@@ -28,10 +27,10 @@ function accountFields(world: World, preselected: string | null): string {
 }
 
 /** Asks for the account, for MFA and for consent; sends the request's own parameters along. */
-export function signInPage(world: World, { client, parameters }: AuthorizeRequest, action: string): string {
+export function signInPage(world: World, displayName: string, parameters: URLSearchParams, action: string): string {
   return page(
     'Sign in to the local cloud',
-    `<p><strong>${escapeHtml(client.displayName)}</strong> asks for a sign-in. <span class="note">This imitates Microsoft's page; no password is needed.</span></p>
+    `<p><strong>${escapeHtml(displayName)}</strong> asks for a sign-in. <span class="note">This imitates Microsoft's page; no password is needed.</span></p>
 <form method="post" action="${escapeHtml(action)}">
 <input type="hidden" name="ctx" value="${escapeHtml(parameters.toString())}">
 ${accountFields(world, parameters.get('login_hint'))}

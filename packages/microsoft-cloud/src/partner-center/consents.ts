@@ -2,7 +2,7 @@ import { grantScopes, newServicePrincipal } from '../directory/tenant-directory.
 import { findMicrosoftResource } from '../directory/microsoft-resources.ts';
 import type { CustomerTenant } from '../population/tenant.ts';
 import { empty, json, jsonObjectOf, type Reply } from '../web/http.ts';
-import type { PartnerCenterContext } from './partner-center.ts';
+import type { PartnerCenterContext } from './context.ts';
 import { PartnerCenterError } from './partner-center-error.ts';
 
 interface Grant {

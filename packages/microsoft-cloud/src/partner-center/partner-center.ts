@@ -3,17 +3,11 @@ import { partnerCenterAppId } from '../directory/microsoft-resources.ts';
 import { type Caller, callerOf, claimedTenant } from '../resource/caller.ts';
 import type { CustomerTenant } from '../population/tenant.ts';
 import { type CloudRequest, headerOf, json, type Reply, type Service } from '../web/http.ts';
-import { createRouter, type PathParameters, route } from '../web/router.ts';
+import { createRouter, route } from '../web/router.ts';
 import type { World } from '../world.ts';
 import { grantConsent, removeConsent } from './consents.ts';
+import type { PartnerCenterContext } from './context.ts';
 import { PartnerCenterError } from './partner-center-error.ts';
-
-export interface PartnerCenterContext {
-  readonly world: World;
-  readonly request: CloudRequest;
-  readonly caller: Caller;
-  readonly parameters: PathParameters;
-}
 
 type Handler = (context: PartnerCenterContext) => Reply;
 
@@ -100,7 +94,7 @@ function withHeaders(request: CloudRequest, reply: Reply, caller: Caller | undef
   };
 }
 
-export function findCustomer({ world, parameters }: PartnerCenterContext): CustomerTenant {
+function findCustomer({ world, parameters }: PartnerCenterContext): CustomerTenant {
   const customer = world.findCustomer(parameters['id'] ?? '');
   if (customer?.sources.customer || customer?.sources.relationship) return customer;
   throw new PartnerCenterError(404, 60003, 'The customer was not found.');
