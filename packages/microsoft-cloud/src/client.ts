@@ -1,37 +1,37 @@
+/** A client of the control endpoint, for other processes. The endpoint is plain HTTP: there is no certificate to trust. */
 import type { CloudDocument } from './document.ts';
-import type { FaultRule } from './faults/rule.ts';
 import type { FaultState } from './faults/faults.ts';
+import type { FaultRule } from './faults/rule.ts';
 import type { LedgerContent } from './ledger.ts';
 
-/** A client of the control endpoint, for other processes. It is plain HTTP on loopback: no certificate to trust. */
-
 export interface SignInOptions {
-  /** Whether MFA is done; true when absent. */
+  /** Completes MFA. Default: true. */
   readonly mfa?: boolean;
-  /** Whether an administrator consents where consent is missing; true when absent. */
+  /** Consents for the organization if consent is missing. Takes an administrator. Default: true. */
   readonly consent?: boolean;
-  /** Cancels the sign-in instead. */
+  /** Cancels the sign-in. */
   readonly cancel?: boolean;
 }
 
+/** @throws Error with the reason of the control endpoint. */
 async function call(control: string, method: string, path: string, body?: unknown): Promise<unknown> {
   const response = await fetch(`${control}${path}`, {
     method,
     ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
   });
   const text = await response.text();
-  const answer: unknown = text === '' ? undefined : JSON.parse(text);
-  if (response.ok) return answer;
-  const said =
-    typeof answer === 'object' && answer !== null && 'error' in answer
-      ? String(answer.error)
-      : `status ${response.status}`;
-  throw new Error(`The local cloud refuses ${method} ${path}: ${said}`);
+  const reply: unknown = text === '' ? undefined : JSON.parse(text);
+  if (response.ok) return reply;
+  const reason =
+    typeof reply === 'object' && reply !== null && 'error' in reply ? String(reply.error) : `status ${response.status}`;
+  throw new Error(`The simulated cloud refused ${method} ${path}: ${reason}`);
 }
 
+/** Reads the addresses, credentials, accounts and tenants of the cloud. */
 export const readDocument = (control: string): Promise<CloudDocument> =>
   call(control, 'GET', '/document') as Promise<CloudDocument>;
 
+/** Reads the requests that the cloud has answered. */
 export const readLedger = (control: string): Promise<LedgerContent> =>
   call(control, 'GET', '/ledger') as Promise<LedgerContent>;
 
@@ -39,38 +39,38 @@ export async function resetLedger(control: string): Promise<void> {
   await call(control, 'DELETE', '/ledger');
 }
 
-/** Adds a rule, or a set by its name. @returns the id of the rule. */
+/** Adds a fault rule, or a fault set by its name. @returns the id of the rule, undefined for a set. */
 export async function addFault(control: string, fault: FaultRule | string): Promise<string | undefined> {
-  const answer = await call(control, 'POST', '/faults', typeof fault === 'string' ? { set: fault } : fault);
-  return (answer as { readonly id?: string }).id;
+  const reply = await call(control, 'POST', '/faults', typeof fault === 'string' ? { set: fault } : fault);
+  return (reply as { readonly id?: string }).id;
 }
 
 export async function readFaults(control: string): Promise<readonly FaultState[]> {
   return ((await call(control, 'GET', '/faults')) as { readonly faults: readonly FaultState[] }).faults;
 }
 
-/** Removes one rule, or all. */
+/** Removes one rule. Without `id`, removes all rules and restores the settings that fault sets have changed. */
 export async function clearFaults(control: string, id?: string): Promise<void> {
   await call(control, 'DELETE', id === undefined ? '/faults' : `/faults/${id}`);
 }
 
-/** Sets the cloud's clock forward. @returns its time, milliseconds. */
+/** Sets the cloud's clock forward. @returns its new time, milliseconds since 1970. */
 export async function moveClock(control: string, advanceMs: number): Promise<number> {
   return ((await call(control, 'POST', '/clock', { advanceMs })) as { readonly nowMs: number }).nowMs;
 }
 
-/** Does what a person does at the sign-in page. @returns the address that the browser is sent to. */
+/** Signs an account in without the sign-in page. @returns the address that the browser would be redirected to. */
 export async function signIn(
   control: string,
   authorizeUrl: string,
   username: string,
   options: SignInOptions = {},
 ): Promise<string> {
-  const answer = await call(control, 'POST', '/sign-in', { authorizeUrl, username, ...options });
-  return (answer as { readonly redirectUrl: string }).redirectUrl;
+  const reply = await call(control, 'POST', '/sign-in', { authorizeUrl, username, ...options });
+  return (reply as { readonly redirectUrl: string }).redirectUrl;
 }
 
-/** Does what a person does at the device code page. */
+/** Signs an account in for a device code, without the page. */
 export async function approveDeviceCode(
   control: string,
   userCode: string,
@@ -80,12 +80,12 @@ export async function approveDeviceCode(
   await call(control, 'POST', '/device-code', { userCode, username, ...options });
 }
 
-/** Changes what is broken in a tenant. */
+/** Changes the state of a customer tenant, for example to `gdap_expired`. */
 export async function setTenantState(control: string, tenantId: string, state: string): Promise<void> {
   await call(control, 'POST', `/tenants/${tenantId}`, { state });
 }
 
-/** Disables or enables an account of the partner, or revokes its sessions. */
+/** Enables or disables an account of the partner, or revokes its sessions. */
 export async function changeAccount(
   control: string,
   username: string,
@@ -94,6 +94,7 @@ export async function changeAccount(
   await call(control, 'POST', `/accounts/${encodeURIComponent(username)}`, change);
 }
 
+/** Changes settings of the cloud, for example `{ strictRefreshTokens: true }`. */
 export async function changeSettings(control: string, settings: Readonly<Record<string, unknown>>): Promise<void> {
   await call(control, 'POST', '/settings', settings);
 }

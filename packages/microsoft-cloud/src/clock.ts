@@ -1,14 +1,24 @@
-import { type Clock, systemClock } from './system-clock.ts';
+export const dayMs = 24 * 3600 * 1000;
 
-/** The clock that the whole cloud lives by. It runs with the wall clock and can be set forward. */
+/** The current time as a dependency, so that tests can control it. */
+export interface Clock {
+  /** Milliseconds since 1970-01-01T00:00:00Z. */
+  nowMs(): number;
+}
+
+export const systemClock: Clock = { nowMs: () => Date.now() };
+
+/** The clock that all services share. It follows its base clock and can be set forward. */
 export interface CloudClock extends Clock {
-  /** How far it is ahead of the wall clock, milliseconds. */
+  /** Milliseconds by which it is ahead of its base clock. */
   readonly aheadMs: number;
-  /** Sets it forward; time never runs back, as tokens already issued would lie in the future. */
+  /**
+   * Sets the clock forward. It cannot be set back: tokens that were issued before would lie in the future.
+   * @throws RangeError unless `ms` is a finite number from 0.
+   */
   advance(ms: number): void;
 }
 
-/** @throws RangeError from `advance` for anything but a finite number of milliseconds from 0. */
 export function createCloudClock(base: Clock = systemClock): CloudClock {
   let aheadMs = 0;
   return {
@@ -16,10 +26,12 @@ export function createCloudClock(base: Clock = systemClock): CloudClock {
       return aheadMs;
     },
     nowMs: () => base.nowMs() + aheadMs,
-    sleep: (ms, signal) => base.sleep(ms, signal),
     advance: (ms) => {
-      if (!Number.isFinite(ms) || ms < 0) throw new RangeError('a clock can only be set forward');
+      if (!Number.isFinite(ms) || ms < 0) throw new RangeError('The clock can only be set forward.');
       aheadMs += ms;
     },
   };
 }
+
+/** ISO 8601 in UTC with milliseconds. */
+export const isoTime = (ms: number): string => new Date(ms).toISOString();

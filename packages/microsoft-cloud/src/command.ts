@@ -1,8 +1,7 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import type { CloudOptions, RunningCloud } from './index.ts';
-import { wholeNumberOption } from './number-options.ts';
 
-interface LocalFlags {
+interface CloudFlags {
   readonly tenants: number;
   readonly faults: readonly string[];
   readonly seed: number;
@@ -12,49 +11,50 @@ interface LocalFlags {
   readonly json?: true;
 }
 
-const names = (text: string): readonly string[] =>
-  text
-    .split(',')
-    .map((name) => name.trim())
-    .filter(Boolean);
-
-/** Gives a command the options and the action of the simulated cloud. Its machinery is loaded when the command runs. */
+/**
+ * Adds the options and the action of the simulated cloud to a command. The cloud's modules are loaded when the command
+ * runs, so that another program can register this command without loading them.
+ */
 export function configureCloudCommand(command: Command): Command {
   return command
-    .description('Runs a simulated Microsoft cloud on this machine, for trying programs offline.')
-    .option('--tenants <count>', 'how many customer tenants', wholeNumberOption(0, 100_000), 25)
-    .option(
-      '--faults <names>',
-      'fault sets, separated by commas; the page at the control address lists them',
-      names,
-      [],
-    )
-    .option('--seed <number>', 'the same seed gives the same tenants', wholeNumberOption(0, 2_147_483_647), 1)
-    .option(
-      '--delay-ms <ms>',
-      'time that each Entra and Graph request takes at least',
-      wholeNumberOption(0, 600_000),
-      0,
-    )
+    .description('Run a simulated Microsoft cloud on this machine, for development and tests without a network.')
+    .option('--tenants <count>', 'number of customer tenants, 0 to 100000', wholeNumber(0, 100_000), 25)
+    .option('--faults <names>', 'fault sets, separated by commas; the control page lists them', nameList, [])
+    .option('--seed <number>', 'the same seed gives the same tenants', wholeNumber(0, 2_147_483_647), 1)
+    .option('--delay-ms <ms>', 'minimum time of each Entra and Graph request', wholeNumber(0, 600_000), 0)
     .option(
       '--port <number>',
-      'port of the control address; the services take the eight after it (0: any free ones)',
-      wholeNumberOption(0, 65_527),
+      'port of the control endpoint; the services use the next eight (0: free ports)',
+      wholeNumber(0, 65_527),
       0,
     )
-    .option('--plain', 'every tenant works, none is odd')
-    .option('--json', 'print one JSON document with all addresses and credentials once it is ready')
-    .action(async (flags: LocalFlags, command: Command) => {
+    .option('--plain', 'all tenants work and behave alike')
+    .option('--json', 'print one JSON document with all addresses and credentials when the cloud is ready')
+    .action(async (flags: CloudFlags, command: Command) => {
       const cloud = await start(flags, command);
       const stopped = untilStopped();
-      process.stdout.write(flags.json ? `${JSON.stringify(cloud.document)}\n` : await describe(cloud));
+      process.stdout.write(flags.json ? `${JSON.stringify(cloud.document)}\n` : await startupText(cloud));
       await stopped;
       await cloud.stop();
     });
 }
 
+function wholeNumber(smallest: number, largest: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= smallest && value <= largest) return value;
+    throw new InvalidArgumentError(`It must be a whole number from ${smallest} to ${largest}.`);
+  };
+}
+
+const nameList = (text: string): readonly string[] =>
+  text
+    .split(',')
+    .map((name) => name.trim())
+    .filter(Boolean);
+
 async function start(
-  { tenants, faults, seed, delayMs, port, plain }: LocalFlags,
+  { tenants, faults, seed, delayMs, port, plain }: CloudFlags,
   command: Command,
 ): Promise<RunningCloud> {
   const { startCloud } = await import('./index.ts');
@@ -64,12 +64,8 @@ async function start(
   } catch (error) {
     if (error instanceof RangeError) command.error(error.message, { exitCode: 2 });
     if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
-      throw new Error(
-        `A port from ${port} to ${port + 8} is in use. Choose another with --port, or none for free ones.`,
-        {
-          cause: error,
-        },
-      );
+      const message = `A port from ${port} to ${port + 8} is in use. Choose another with --port, or omit --port to use free ports.`;
+      throw new Error(message, { cause: error });
     }
     throw error;
   }
@@ -82,15 +78,15 @@ function untilStopped(): Promise<void> {
   });
 }
 
-async function describe({ document }: RunningCloud): Promise<string> {
+async function startupText({ document }: RunningCloud): Promise<string> {
   const { environmentOf } = await import('./index.ts');
-  const variables = Object.entries(environmentOf(document)).map(([name, value]) => `${name}=${quote(value)}`);
+  const variables = Object.entries(environmentOf(document)).map(([name, value]) => `${name}=${shellQuote(value)}`);
   const broken = document.tenants.filter(({ state }) => state !== 'ok').length;
   return [
-    `The local cloud is up: ${document.tenants.length} customer tenants, ${broken} of them broken on purpose.`,
+    `The simulated Microsoft cloud is running: ${document.tenants.length} customer tenants, ${broken} of them broken on purpose.`,
     `Tenants, accounts and faults: ${document.control}/`,
     '',
-    'Set these in the environment of the program that shall use it:',
+    'Set these environment variables for the program that uses it:',
     ...variables,
     '',
     'Stop it with Ctrl-C.',
@@ -98,5 +94,5 @@ async function describe({ document }: RunningCloud): Promise<string> {
   ].join('\n');
 }
 
-const quote = (value: string): string =>
+const shellQuote = (value: string): string =>
   /^[\w:/.@-]*$/.test(value) ? value : `'${value.replaceAll("'", String.raw`'\''`)}'`;

@@ -1,8 +1,9 @@
+import type { ApiApplication, ClientCredentials } from './population/partner-applications.ts';
 import type { Partner } from './population/partner.ts';
 import type { CustomerTenant, TenantState, TenantTrait } from './population/tenant.ts';
 import type { Addresses } from './world.ts';
 
-/** All that a program needs to use the cloud: what `ptb local --json` prints. Holds secrets, of a cloud that is not real. */
+/** Everything that a program needs to use the cloud. `--json` prints it. Its secrets are valid in this cloud only. */
 export interface CloudDocument {
   readonly entra: string;
   readonly graph: string;
@@ -17,22 +18,17 @@ export interface CloudDocument {
     readonly clientId: string;
     readonly principalId: string;
   };
+  /** Address of the control endpoint. */
   readonly control: string;
+  /** PEM file of the certificate authority that clients must trust. */
   readonly caCertificatePath: string;
   readonly partnerTenantId: string;
-  readonly application: { readonly clientId: string; readonly clientSecret: string };
-  /** Of the service account, for `application`; live. */
+  /** A client application that is set up and consented. */
+  readonly application: ClientCredentials;
+  /** A valid refresh token of the service account, issued to `application`. */
   readonly refreshToken: string;
-  readonly brokerApplication: {
-    readonly clientId: string;
-    readonly audience: string;
-    readonly callers: readonly {
-      readonly name: string;
-      readonly clientId: string;
-      readonly clientSecret: string;
-      readonly roles: readonly string[];
-    }[];
-  };
+  /** An API of the partner with application roles, and clients that have been assigned some of them. */
+  readonly brokerApplication: ApiApplication;
   readonly accounts: readonly { readonly username: string; readonly state: string }[];
   readonly tenants: readonly {
     readonly tenantId: string;
@@ -43,7 +39,7 @@ export interface CloudDocument {
   }[];
 }
 
-export interface DocumentParts {
+interface DocumentParts {
   readonly addresses: Addresses;
   readonly control: string;
   readonly identityEndpoint: string;
@@ -72,7 +68,7 @@ export function createDocument(parts: DocumentParts): CloudDocument {
     partnerTenantId: partner.tenantId,
     application: partner.application,
     refreshToken: parts.refreshToken,
-    brokerApplication: partner.brokerApplication,
+    brokerApplication: partner.api,
     accounts: partner.accounts,
     tenants: customers.map(({ tenantId, defaultDomain, name, state, trait }) => ({
       tenantId,
@@ -84,12 +80,15 @@ export function createDocument(parts: DocumentParts): CloudDocument {
   };
 }
 
-/** The environment variables that point a program at this cloud. None of them is a secret of the partner's. */
+/**
+ * Environment variables for a program that uses this cloud. Node.js and the Azure SDKs read the first four; the others are
+ * settings that a program can read. They hold no secret of the partner.
+ */
 export function environmentOf(document: CloudDocument): Readonly<Record<string, string>> {
   const { entra, graph, aadGraph, partnerCenter, exchange, arm } = document;
   return {
     NODE_EXTRA_CA_CERTS: document.caCertificatePath,
-    // The SDKs honour HTTP_PROXY for loopback addresses too, unless told not to.
+    // Azure SDKs use HTTP_PROXY for loopback addresses as well.
     NO_PROXY: '127.0.0.1,localhost',
     IDENTITY_ENDPOINT: document.managedIdentity.endpoint,
     IDENTITY_HEADER: document.managedIdentity.header,

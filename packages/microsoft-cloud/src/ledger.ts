@@ -1,6 +1,6 @@
 import type { ServiceName } from './web/http.ts';
 
-/** One request as it was answered. Paths only: a query may hold a code or a token. */
+/** A request and its status. Has no query, which may hold a code or a token. */
 export interface LedgerEntry {
   readonly service: ServiceName;
   readonly method: string;
@@ -12,12 +12,13 @@ export interface LedgerEntry {
   readonly status: number;
   /** When the request came in, by the cloud's clock. */
   readonly atMs: number;
+  /** Set for a request that the real service does not know either. */
   readonly unmatched?: true;
 }
 
 export interface LedgerTotals {
   readonly entraTokenRequests: number;
-  /** Reads and writes that were let in; the challenge that comes before them is neither. */
+  /** Key Vault counts exclude requests that were answered with the 401 challenge. */
   readonly keyVaultReads: number;
   readonly keyVaultWrites: number;
   readonly graphRequests: number;
@@ -26,7 +27,7 @@ export interface LedgerTotals {
   readonly managedIdentityRequests: number;
   readonly throttled: number;
   readonly unmatched: number;
-  /** The highest number of Entra token requests that were in flight together. */
+  /** The highest number of concurrent Entra token requests. */
   readonly maxConcurrentEntra: number;
 }
 
@@ -37,7 +38,7 @@ export interface LedgerContent {
 
 export interface Ledger {
   record(entry: LedgerEntry): void;
-  /** Call when a token request comes in; call what it returns when it is answered. */
+  /** Counts a token request as in flight until the returned function is called. */
   enterEntra(): () => void;
   read(): LedgerContent;
   reset(): void;
@@ -65,7 +66,7 @@ const counterOf: Partial<Record<ServiceName, keyof Counts>> = {
   managedIdentity: 'managedIdentityRequests',
 };
 
-/** @param keepEntries how many requests are kept, the latest; the totals count all. */
+/** @param keepEntries how many of the latest requests are kept. The totals count all requests. */
 export function createLedger(keepEntries = 100_000): Ledger {
   let requests: LedgerEntry[] = [];
   let counts = noCounts();
@@ -73,7 +74,7 @@ export function createLedger(keepEntries = 100_000): Ledger {
   return {
     record: (entry) => {
       requests.push(entry);
-      // Dropped in halves: dropping one at a time would move the whole list for each request.
+      // Drops half of the list at once: dropping single entries would copy the list for each request.
       if (requests.length > keepEntries) requests = requests.slice(Math.ceil(keepEntries / 2));
       count(counts, entry);
     },

@@ -1,25 +1,32 @@
-import type { Addresses } from './world.ts';
+import { serveService, type ServingContext } from './serve-service.ts';
 import type { Certificates } from './web/certificate.ts';
 import { type Service, type ServiceName, serviceNames } from './web/http.ts';
-import { listen, type ListenerContext, type RunningListener, serve } from './web/listener.ts';
+import { listen, type MessageHandler, type RunningListener } from './web/listener.ts';
+import type { Addresses } from './world.ts';
 
-export interface ListeningCloud {
+interface ListeningCloud {
   readonly addresses: Addresses;
   readonly control: string;
   close(): Promise<void>;
 }
 
-/**
- * Opens the control endpoint at `port` and the services at the ports after it, or everything at free ports for 0. The
- * managed identity endpoint is plain HTTP, as on App Service; the others speak TLS.
- */
-export async function listenAll(
-  control: Parameters<typeof listen>[0],
-  services: Readonly<Record<ServiceName, Service>>,
-  context: ListenerContext,
-  certificates: Certificates,
-  port: number,
-): Promise<ListeningCloud> {
+interface ListenAllOptions {
+  readonly control: MessageHandler;
+  readonly services: Readonly<Record<ServiceName, Service>>;
+  readonly context: ServingContext;
+  readonly certificates: Certificates;
+  /** Port of the control endpoint; the services use the ports after it. 0 selects free ports. */
+  readonly port: number;
+}
+
+/** Opens all listeners. The managed identity endpoint uses plain HTTP, as on App Service; the other services use TLS. */
+export async function listenAll({
+  control,
+  services,
+  context,
+  certificates,
+  port,
+}: ListenAllOptions): Promise<ListeningCloud> {
   const listeners: RunningListener[] = [];
   const close = async (): Promise<void> => {
     await Promise.all(listeners.map((listener) => listener.close()));
@@ -32,11 +39,12 @@ export async function listenAll(
   try {
     const controlPort = await open(control, port);
     const addresses: Partial<Record<ServiceName, string>> = {};
-    for (const [at, name] of serviceNames.entries()) {
+    for (const [index, name] of serviceNames.entries()) {
       const isPlain = name === 'managedIdentity';
-      const wanted = port === 0 ? 0 : port + 1 + at;
-      const opened = await open(serve(services[name], context), wanted, isPlain ? undefined : certificates);
-      addresses[name] = isPlain ? `http://127.0.0.1:${opened}` : `https://localhost:${opened}`;
+      const servicePort = port === 0 ? 0 : port + 1 + index;
+      const handler = serveService(services[name], context);
+      const openPort = await open(handler, servicePort, isPlain ? undefined : certificates);
+      addresses[name] = isPlain ? `http://127.0.0.1:${openPort}` : `https://localhost:${openPort}`;
     }
     return { addresses: addresses as Addresses, control: `http://127.0.0.1:${controlPort}`, close };
   } catch (error) {

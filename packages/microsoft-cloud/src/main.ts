@@ -6,7 +6,7 @@ const command = configureCloudCommand(new Command('microsoft-cloud')).exitOverri
 try {
   await command.parseAsync();
 } catch (error) {
-  // commander has printed its message; wrong usage is exit code 2.
+  // commander has already printed its message. Wrong usage ends with exit code 2.
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
   else {
     process.stderr.write(`microsoft-cloud: ${error instanceof Error ? error.message : String(error)}\n`);

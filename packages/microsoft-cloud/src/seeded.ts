@@ -1,14 +1,16 @@
 import { createHash } from 'node:crypto';
-import type { Random } from './system-clock.ts';
+
+/** Returns the next pseudo-random number in [0, 1). */
+export type Random = () => number;
 
 /**
- * Everything about the population that looks random is computed from the seed and a name, so that the same seed gives
- * the same cloud whatever is asked for first.
+ * Pseudo-random values computed from a seed and words. The same seed gives the same cloud, in whatever order values are
+ * requested.
  */
 export interface Seeded {
-  /** The same GUID for the same words (shaped as version 4, RFC 9562 section 5.4). */
+  /** A GUID in the format of version 4 (RFC 9562 section 5.4), the same for the same words. */
   guid(...words: readonly (string | number)[]): string;
-  /** A stream of numbers in [0, 1), the same for the same words. */
+  /** A sequence of numbers, the same for the same words. */
   random(...words: readonly (string | number)[]): Random;
 }
 
@@ -28,7 +30,7 @@ export function createSeeded(seed: number): Seeded {
   };
 }
 
-// Mulberry32: 32 bits of state are plenty for choosing names and numbers, and it is the same on every platform.
+// Mulberry32: 32 bits of state are enough to choose names and numbers. The result is the same on every platform.
 function mulberry32(start: number): Random {
   let state = start;
   return () => {
@@ -39,13 +41,13 @@ function mulberry32(start: number): Random {
   };
 }
 
-/** One of the list, chosen by the stream. */
+/** Picks an element. @throws RangeError for an empty list. */
 export function pick<T>(random: Random, list: readonly T[]): T {
   const chosen = list[Math.floor(random() * list.length)];
-  if (chosen === undefined) throw new RangeError('nothing to pick from');
+  if (chosen === undefined) throw new RangeError('The list is empty.');
   return chosen;
 }
 
-/** A whole number from `lowest` to `highest`, both included. */
+/** A whole number from `lowest` to `highest`, both inclusive. */
 export const between = (random: Random, lowest: number, highest: number): number =>
   lowest + Math.floor(random() * (highest - lowest + 1));

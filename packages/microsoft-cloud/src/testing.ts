@@ -1,52 +1,66 @@
+/** Helpers for tests that start the simulated cloud in their own process. */
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
+import { signIn } from './client.ts';
 import { type CloudOptions, type RunningCloud, startCloud } from './index.ts';
 
-/** A running cloud whose certificates this process trusts, as NODE_EXTRA_CA_CERTS would make it. */
+/**
+ * Starts a cloud and makes this process trust its certificate, as `NODE_EXTRA_CA_CERTS` does for a new process.
+ * Call `stop()` on the result when the tests end.
+ */
 export async function startTrustedCloud(options: CloudOptions = {}): Promise<RunningCloud> {
   const cloud = await startCloud(options);
   setDefaultCACertificates([...getCACertificates('default'), cloud.caCertificate]);
   return cloud;
 }
 
-/** The id of the first tenant in a state, or with a trait. */
-export function tenantWith({ document }: RunningCloud, wanted: string): string {
-  const found = document.tenants.find(({ state, trait }) => (trait ?? state) === wanted);
-  if (found === undefined) throw new Error(`no tenant is ${wanted}`);
+/**
+ * Returns the id of the first tenant in a state or with a trait, for example `no_consent` or `throttled`.
+ * @throws Error if no tenant matches.
+ */
+export function tenantWith({ document }: RunningCloud, stateOrTrait: string): string {
+  const found = document.tenants.find(({ state, trait }) => (trait ?? state) === stateOrTrait);
+  if (found === undefined) throw new Error(`The cloud has no tenant with the state or trait ${stateOrTrait}.`);
   return found.tenantId;
 }
 
-/** The name of one of the partner's accounts. */
+/** Returns the user name of one of the partner's accounts. `broker` is the service account. */
 export function account(
   { document }: RunningCloud,
   name: 'admin' | 'broker' | 'nomfa' | 'outsider' | 'disabled',
 ): string {
   const found = document.accounts.find(({ username }) => username.startsWith(`${name}@`));
-  if (found === undefined) throw new Error(`no account is ${name}`);
+  if (found === undefined) throw new Error(`The cloud has no account ${name}.`);
   return found.username;
 }
 
 export interface JsonReply {
   readonly status: number;
   readonly headers: Headers;
+  /** Empty if the body is not a JSON object. */
   readonly body: Record<string, unknown>;
 }
 
-/** Sends a form as the public scripts do. */
+/** Sends a form, as OAuth clients do. */
 export async function postForm(url: string, form: Readonly<Record<string, string>>): Promise<JsonReply> {
   return readReply(await fetch(url, { method: 'POST', body: new URLSearchParams(form) }));
 }
 
+/** Reads the JSON body of a response. */
 export async function readReply(response: Response): Promise<JsonReply> {
   const text = await response.text();
   const body = text.startsWith('{') ? (JSON.parse(text) as Record<string, unknown>) : {};
   return { status: response.status, headers: response.headers, body };
 }
 
-/** Redeems the ready-made application's refresh token, version 2.0. */
+/**
+ * Redeems the refresh token of the ready-made application at the version 2.0 token endpoint.
+ * @param tenant id or domain.
+ * @param form fields that replace or extend those of the request.
+ */
 export const redeem = (
   { document }: RunningCloud,
   tenant: string,
-  more: Readonly<Record<string, string>> = {},
+  form: Readonly<Record<string, string>> = {},
 ): Promise<JsonReply> =>
   postForm(`${document.entra}/${tenant}/oauth2/v2.0/token`, {
     grant_type: 'refresh_token',
@@ -54,10 +68,14 @@ export const redeem = (
     client_secret: document.application.clientSecret,
     refresh_token: document.refreshToken,
     scope: 'https://graph.microsoft.com/.default',
-    ...more,
+    ...form,
   });
 
-/** An access token of the ready-made application for the service account. @throws Error with Entra's answer. */
+/**
+ * Returns an access token of the service account, issued to the ready-made application.
+ * @param resource without a trailing slash.
+ * @throws Error with Entra's error description.
+ */
 export async function accessToken(
   cloud: RunningCloud,
   tenant: string,
@@ -68,7 +86,7 @@ export async function accessToken(
   return String(body['access_token']);
 }
 
-/** Sends a request with a bearer token. */
+/** Sends a request with a bearer token and reads the JSON reply. */
 export async function call(url: string, token: string, init: RequestInit = {}): Promise<JsonReply> {
   const headers = {
     authorization: `Bearer ${token}`,
@@ -78,22 +96,24 @@ export async function call(url: string, token: string, init: RequestInit = {}): 
   return readReply(await fetch(url, { ...init, headers }));
 }
 
-/** A token of an administrator through Microsoft's own command line client, as `ptb setup` gets it. */
+/** Client id of Microsoft Graph Command Line Tools, a public client. */
+const graphCommandLineTools = '14d82eec-204b-4c2f-b7e8-296a70dab67e';
+
+/**
+ * Returns a Microsoft Graph token for the partner tenant, issued to Microsoft Graph Command Line Tools.
+ * @param username the account that signs in. Default: the administrator.
+ */
 export async function adminToken(cloud: RunningCloud, username = account(cloud, 'admin')): Promise<string> {
-  const { signIn } = await import('./client.ts');
-  const { document } = cloud;
-  const clientId = '14d82eec-204b-4c2f-b7e8-296a70dab67e';
-  const redirectUri = 'http://localhost:51000';
-  const scope = 'https://graph.microsoft.com/.default offline_access';
-  const query = new URLSearchParams({ client_id: clientId, response_type: 'code', redirect_uri: redirectUri, scope });
-  const address = `${document.entra}/${document.partnerTenantId}/oauth2/v2.0/authorize?${query.toString()}`;
-  const code = new URL(await signIn(document.control, address, username)).searchParams.get('code') ?? '';
-  const { body } = await postForm(`${document.entra}/${document.partnerTenantId}/oauth2/v2.0/token`, {
-    grant_type: 'authorization_code',
-    client_id: clientId,
-    redirect_uri: redirectUri,
-    code,
-    scope,
-  });
+  const { control, entra, partnerTenantId } = cloud.document;
+  const oauth = `${entra}/${partnerTenantId}/oauth2/v2.0`;
+  const request = {
+    client_id: graphCommandLineTools,
+    redirect_uri: 'http://localhost:51000',
+    scope: 'https://graph.microsoft.com/.default offline_access',
+  };
+  const query = new URLSearchParams({ ...request, response_type: 'code' });
+  const redirectUrl = new URL(await signIn(control, `${oauth}/authorize?${query.toString()}`, username));
+  const code = redirectUrl.searchParams.get('code') ?? '';
+  const { body } = await postForm(`${oauth}/token`, { ...request, grant_type: 'authorization_code', code });
   return String(body['access_token']);
 }

@@ -11,22 +11,22 @@ import { createUsers } from './population/users.ts';
 import type { Seeded } from './seeded.ts';
 import type { ServiceName } from './web/http.ts';
 
-/** What can be changed while the cloud runs. */
+/** Settings that can be changed while the cloud runs. */
 export interface Settings {
-  /** How long a consent in a customer tenant takes to reach the token endpoint; about 180,000 with Microsoft. */
+  /** Time until a consent in a customer tenant takes effect, milliseconds. About 180,000 in the real cloud. */
   consentPropagationMs: number;
-  /** Whether a refresh token is worth nothing once it was used. Entra's stay valid. */
+  /** Whether a refresh token can be used only once. Entra's refresh tokens can be used again. */
   strictRefreshTokens: boolean;
-  /** Life of access tokens; at random 60 to 90 minutes when undefined, as Entra has it. */
+  /** Lifetime of access tokens. Undefined: random, 60 to 90 minutes, as in Entra. */
   accessTokenLifetimeSeconds: number | undefined;
-  /** Seconds that a client must wait between two polls of the device code flow. */
+  /** Seconds that a client must wait between two polls for a device code. */
   deviceCodeIntervalSeconds: number;
 }
 
-/** Base addresses without a trailing slash, known once the listeners are up. */
+/** Base addresses of the services, without a trailing slash. */
 export type Addresses = Readonly<Record<ServiceName, string>>;
 
-/** All that the services share. */
+/** State that all services share. */
 export interface World {
   readonly clock: CloudClock;
   readonly seeded: Seeded;
@@ -35,18 +35,19 @@ export interface World {
   readonly partner: Partner;
   readonly customers: readonly CustomerTenant[];
   readonly signIns: SignIns;
+  /** @throws Error before the listeners are open. */
   readonly addresses: () => Addresses;
-  /** The customer whose tenant has this id or verified domain. */
+  /** Finds a customer by tenant id or verified domain. */
   findCustomer(idOrDomain: string): CustomerTenant | undefined;
   isPartner(idOrDomain: string): boolean;
-  /** The directory of a tenant, made when it is first asked for. */
+  /** The directory of a customer tenant. Created on first use. */
   directoryOf(tenant: CustomerTenant): TenantDirectory;
-  /** The directory of a customer if something has made it already. */
+  /** The directory of a customer tenant, if it was created before. */
   knownDirectoryOf(tenantId: string): TenantDirectory | undefined;
   usersOf(tenant: CustomerTenant): readonly User[];
 }
 
-export interface WorldOptions {
+interface WorldOptions {
   readonly tenants: number;
   readonly plain: boolean;
   readonly clock: CloudClock;

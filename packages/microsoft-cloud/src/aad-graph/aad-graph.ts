@@ -1,5 +1,5 @@
 import { aadGraphAppId } from '../directory/microsoft-resources.ts';
-import { type Caller, callerOf, claimedTenant } from '../resource/caller.ts';
+import { type Caller, callerOf, identifyByToken } from '../resource/caller.ts';
 import type { Item } from '../graph/filter.ts';
 import { subscribedSkus } from '../graph/tenants.ts';
 import { createTenantTraits } from '../resource/tenant-traits.ts';
@@ -11,15 +11,12 @@ const failure = (status: number, code: string, value: string): Reply =>
 
 const readers = ['Directory.AccessAsUser.All', 'Directory.Read.All'];
 
-/** Azure AD Graph 1.6, which Microsoft has retired: what the old scripts read. */
+/** Azure AD Graph 1.6, which Microsoft has retired: the lists that old scripts read. */
 export function createAadGraph(world: World): Service {
   const traits = createTenantTraits();
   return {
     name: 'aadGraph',
-    identify: (request) => {
-      const tenantId = claimedTenant(request);
-      if (tenantId !== undefined) request.facts.tenantId = tenantId;
-    },
+    identify: identifyByToken,
     handle: async (request) => {
       const caller = await callerOf(world, request, aadGraphAppId);
       if (typeof caller === 'string') {
@@ -73,7 +70,7 @@ function tenantDetails(world: World, caller: Caller): Item {
   const { customer } = caller;
   const domains =
     customer === undefined ? [world.partner.domain] : [...new Set([customer.initialDomain, customer.defaultDomain])];
-  const standard = customer?.defaultDomain ?? world.partner.domain;
+  const defaultDomain = customer?.defaultDomain ?? world.partner.domain;
   return {
     'odata.type': 'Microsoft.DirectoryServices.TenantDetail',
     objectType: 'Company',
@@ -82,7 +79,7 @@ function tenantDetails(world: World, caller: Caller): Item {
     countryLetterCode: 'GB',
     verifiedDomains: domains.map((name, index) => ({
       capabilities: 'Email',
-      default: name === standard,
+      default: name === defaultDomain,
       initial: index === 0,
       name,
       type: 'Managed',

@@ -1,18 +1,15 @@
 import { armAppId } from '../directory/microsoft-resources.ts';
-import { callerOf, claimedTenant } from '../resource/caller.ts';
+import { callerOf, identifyByToken } from '../resource/caller.ts';
 import { json, type Reply, type Service } from '../web/http.ts';
 import type { World } from '../world.ts';
 
 const failure = (status: number, code: string, message: string): Reply => json(status, { error: { code, message } });
 
-/** Azure Resource Manager: the lists of subscriptions and tenants that a token opens. */
+/** Azure Resource Manager: lists the subscriptions and tenants of a token. */
 export function createArm(world: World): Service {
   return {
     name: 'arm',
-    identify: (request) => {
-      const tenantId = claimedTenant(request);
-      if (tenantId !== undefined) request.facts.tenantId = tenantId;
-    },
+    identify: identifyByToken,
     handle: async (request) => {
       const caller = await callerOf(world, request, armAppId);
       if (typeof caller === 'string') {

@@ -13,16 +13,16 @@ import { createRouter, type PathParameters, route } from '../web/router.ts';
 import type { World } from '../world.ts';
 import { landingPage } from './landing-page.ts';
 
-export interface ControlParts {
+interface ControlParts {
   readonly world: World;
   readonly clock: CloudClock;
   readonly ledger: Ledger;
   readonly faults: Faults;
   readonly entra: Entra;
   readonly document: () => CloudDocument;
-  /** Adds a named set: its rules, and the settings that it brings. @throws RangeError for an unknown name. */
+  /** Adds the rules and settings of a fault set. @throws RangeError for an unknown name. */
   readonly addFaultSet: (name: string) => void;
-  /** Removes every rule, and puts the settings back that sets have changed. */
+  /** Removes every rule and restores the settings that fault sets have changed. */
   readonly clearFaults: () => void;
 }
 
@@ -39,7 +39,6 @@ const choiceOf = (body: Readonly<Record<string, unknown>>): SignInChoice | 'canc
     ? 'cancelled'
     : { username: text(body['username']), mfa: body['mfa'] !== false, consent: body['consent'] !== false };
 
-/** Signs an account in at an authorization address as the page would, and says where the browser would be sent. */
 function signIn({ entra }: ControlParts, body: Readonly<Record<string, unknown>>): Reply {
   return json(200, { redirectUrl: entra.signIn(text(body['authorizeUrl']), choiceOf(body)) });
 }
@@ -58,7 +57,7 @@ function changeTenant(
   const customer = world.findCustomer(id);
   const state = tenantStates.find((each): each is TenantState => each === body['state']);
   if (customer === undefined || state === undefined)
-    throw new TypeError(`There is no such tenant, or no state "${text(body['state'])}".`);
+    throw new TypeError(`There is no tenant "${id}", or no state "${text(body['state'])}".`);
   customer.state = state;
   customer.refusal = refusalsOf[state][customer.index % refusalsOf[state].length] ?? 0;
   return json(200, { tenantId: customer.tenantId, state });
@@ -85,7 +84,7 @@ function changeSettings({ world }: ControlParts, body: Readonly<Record<string, u
       settings.accessTokenLifetimeSeconds = value;
     else if (name === 'deviceCodeIntervalSeconds' && typeof value === 'number')
       settings.deviceCodeIntervalSeconds = value;
-    else throw new TypeError(`There is no such setting: "${name}".`);
+    else throw new TypeError(`There is no setting "${name}" of this type.`);
   }
   return json(200, settings);
 }
@@ -128,7 +127,7 @@ const router = createRouter<Handler>([
   }),
 ]);
 
-/** The endpoint that tests, benchmarks and people steer the cloud by. Loopback only. */
+/** Serves the control endpoint, with which tests and people observe and change the cloud. */
 export function serveControl(
   parts: ControlParts,
 ): (message: IncomingMessage, response: ServerResponse) => Promise<void> {
@@ -140,11 +139,14 @@ export function serveControl(
 }
 
 async function answer(parts: ControlParts, request: CloudRequest): Promise<Reply> {
-  // A web page elsewhere must not reach it through a name that resolves to loopback.
+  // Stops DNS rebinding: a web page must not reach this endpoint through a name that resolves to loopback.
   if (!/^(?:localhost|127\.0\.0\.1)(?::\d+)?$/.test(request.headers.host ?? ''))
-    return json(403, { error: 'The Host header must name loopback.' });
+    return json(403, { error: 'The Host header must be localhost or 127.0.0.1.' });
   const found = router.find(request.method, request.path);
-  if (typeof found === 'string') return json(found === 'none' ? 404 : 405, { error: 'There is no such control.' });
+  if (typeof found === 'string')
+    return json(found === 'none' ? 404 : 405, {
+      error: `The control endpoint has no ${request.method} ${request.path}.`,
+    });
   const body = request.body === '' ? {} : jsonObjectOf(request.body);
   if (body === undefined) return json(400, { error: 'The body must be a JSON object.' });
   try {

@@ -1,8 +1,8 @@
 import { type CloudDocument, environmentOf } from '../document.ts';
-import { page } from '../entra/pages.ts';
 import type { FaultState } from '../faults/faults.ts';
 import { faultSets } from '../faults/sets.ts';
 import { escapeHtml } from '../web/http.ts';
+import { page } from '../web/page.ts';
 
 const maxTenants = 200;
 
@@ -11,7 +11,7 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
     .map((row) => `<tr>${row.map((cell) => `<td>${escapeHtml(cell)}</td>`).join('')}</tr>`)
     .join('')}</tbody></table>`;
 
-/** What is here: addresses, environment, accounts, tenants, faults. Shows no secret. */
+/** The page of the control endpoint: addresses, environment, accounts, tenants, faults. Shows no secret. */
 export function landingPage(document: CloudDocument, faults: readonly FaultState[]): string {
   const { entra, graph, aadGraph, partnerCenter, exchange, arm, keyVault } = document;
   const addresses = Object.entries({
@@ -28,16 +28,16 @@ export function landingPage(document: CloudDocument, faults: readonly FaultState
   const shown = document.tenants.slice(0, maxTenants);
   const broken = document.tenants.filter(({ state }) => state !== 'ok').length;
   return page(
-    'Local Microsoft cloud',
+    'Simulated Microsoft cloud',
     `<style>body{max-width:70rem}table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.2rem .6rem;border-bottom:1px solid;overflow-wrap:anywhere}th,td:first-child{white-space:nowrap}pre{white-space:pre-wrap;overflow-wrap:anywhere}</style>
 <h2>Addresses</h2>${table(['Service', 'Address'], addresses)}
 <h2>Environment variables</h2><pre>${escapeHtml(environment.map(([name, value]) => `${name}=${value}`).join('\n'))}</pre>
-<p>IDENTITY_HEADER is printed by <code>ptb local</code>.</p>
+<p>The command prints <code>IDENTITY_HEADER</code> as well.</p>
 <h2>Accounts of the partner</h2>${table(
       ['Account', 'State'],
       document.accounts.map(({ username, state }) => [username, state]),
     )}
-<h2>Faults in force</h2>${
+<h2>Active faults</h2>${
       faults.length === 0
         ? '<p>None.</p>'
         : table(
@@ -51,10 +51,10 @@ export function landingPage(document: CloudDocument, faults: readonly FaultState
           )
     }
 <h2>Fault sets</h2>${table(
-      ['Name', 'What goes wrong'],
-      Object.entries(faultSets).map(([name, { says }]) => [name, says]),
+      ['Name', 'Effect'],
+      Object.entries(faultSets).map(([name, { description }]) => [name, description]),
     )}
-<h2>Customer tenants</h2><p>${document.tenants.length} in all, ${broken} of them broken${shown.length < document.tenants.length ? `; the first ${maxTenants} are shown` : ''}.</p>
+<h2>Customer tenants</h2><p>${document.tenants.length} tenants, ${broken} of them broken${shown.length < document.tenants.length ? `. The first ${maxTenants} are shown` : ''}.</p>
 ${table(
   ['Name', 'Domain', 'Tenant id', 'State', 'Trait'],
   shown.map(({ name, domain, tenantId, state, trait }) => [name, domain, tenantId, state, trait ?? '']),

@@ -1,6 +1,7 @@
 /**
- * Permissions of Microsoft's resources that partner applications ask for: id and value, delegated (scope) and
- * application (role). Source: "Microsoft Graph permissions reference" and the service principals of the resources.
+ * Permissions of a resource: value → id. Scopes are delegated permissions, roles are application permissions. The tables
+ * hold what partner applications request. Sources: "Microsoft Graph permissions reference" and the service principals of
+ * the resources.
  */
 export interface PermissionTable {
   readonly scopes: Readonly<Record<string, string>>;
@@ -84,5 +85,5 @@ export const exchangePermissions: PermissionTable = {
   roles: { 'Exchange.ManageAsApp': 'dc50a0fb-09a3-484d-be87-e023b12c6440' },
 };
 
-/** A resource with the one delegated permission that most services have. */
+/** The permissions of a resource whose only permission is `user_impersonation`. */
 export const userImpersonation = (id: string): PermissionTable => ({ scopes: { user_impersonation: id }, roles: {} });

@@ -7,10 +7,10 @@ import {
 } from './microsoft-permissions.ts';
 
 /** One of Microsoft's own APIs. */
-export interface MicrosoftResource {
+interface MicrosoftResource {
   readonly appId: string;
   readonly displayName: string;
-  /** Names that tokens are asked for by, without a trailing slash. The application id is one more. */
+  /** Identifiers that token requests use beside the application id, without a trailing slash. */
   readonly identifiers: readonly string[];
   readonly permissions: PermissionTable;
 }
@@ -73,8 +73,8 @@ export const microsoftResources: readonly MicrosoftResource[] = [
 ];
 
 /**
- * Microsoft's own clients that operators sign in with: no registration in the tenant, no secret, every permission of
- * Microsoft's resources.
+ * Microsoft's own public clients: client id → display name. They need no registration in the tenant and no secret, and
+ * have every delegated permission of Microsoft's resources.
  */
 export const publicClients: Readonly<Record<string, string>> = {
   '04b07795-8ddb-461a-bbee-02f9e1bf7b46': 'Microsoft Azure CLI',
@@ -83,13 +83,13 @@ export const publicClients: Readonly<Record<string, string>> = {
   'a0c73c16-a7e3-4564-9a95-2bdf47383716': 'Microsoft Exchange Online Remote PowerShell',
 };
 
-export const withoutSlash = (name: string): string => (name.endsWith('/') ? name.slice(0, -1) : name);
+export const withoutTrailingSlash = (name: string): string => (name.endsWith('/') ? name.slice(0, -1) : name);
 
 const byIdentifier = new Map<string, MicrosoftResource>();
 for (const entry of microsoftResources) {
   for (const identifier of [entry.appId, ...entry.identifiers]) byIdentifier.set(identifier, entry);
 }
 
-/** The resource that a name stands for, whether its address or its application id, with or without a final slash. */
+/** @param name an identifier or application id, with or without a trailing slash. */
 export const findMicrosoftResource = (name: string): MicrosoftResource | undefined =>
-  byIdentifier.get(withoutSlash(name.toLowerCase()));
+  byIdentifier.get(withoutTrailingSlash(name.toLowerCase()));

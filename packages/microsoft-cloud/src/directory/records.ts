@@ -1,4 +1,4 @@
-/** What a tenant's directory holds, as far as partners touch it. Ids are object ids unless they say `appId`. */
+/** Records of a tenant's directory. `id` is an object id. */
 
 export interface Credential {
   readonly keyId: string;
@@ -8,9 +8,9 @@ export interface Credential {
 }
 
 export interface PasswordCredential extends Credential {
-  /** The first three characters, which Graph keeps showing. */
+  /** The first three characters, which Graph shows. */
   readonly hint: string;
-  /** SHA-256 of the secret, hexadecimal: the cloud does not keep it either. */
+  /** SHA-256 of the secret, hexadecimal. The secret itself is not kept. */
   readonly hash: string;
 }
 
@@ -19,7 +19,7 @@ export interface KeyCredential extends Credential {
   readonly usage: string;
   /** DER of the certificate, base64. */
   readonly key: string;
-  /** SHA-1 of the DER, hexadecimal in capitals: what Entra calls the thumbprint. */
+  /** SHA-1 of the DER, upper-case hexadecimal: the thumbprint in Entra. */
   readonly thumbprint: string;
 }
 
@@ -50,7 +50,7 @@ export interface PermissionScope {
   readonly isEnabled: boolean;
 }
 
-/** A client that an application grants some of its scopes to by itself, without anybody's consent. */
+/** A client that gets some scopes of an application without consent. */
 export interface PreAuthorizedClient {
   readonly appId: string;
   readonly delegatedPermissionIds: readonly string[];
@@ -77,7 +77,7 @@ export interface Application {
   requiredResourceAccess: readonly ResourceAccess[];
   redirectUris: Readonly<Record<RedirectKind, readonly string[]>>;
   isFallbackPublicClient: boolean | null;
-  /** 2: tokens for this application have version 2.0; null and 1: version 1.0. */
+  /** Version of the tokens for this application. null means 1. */
   requestedAccessTokenVersion: number | null;
   appRoles: readonly AppRole[];
   scopes: readonly PermissionScope[];
@@ -85,7 +85,7 @@ export interface Application {
   passwords: readonly PasswordCredential[];
   keys: readonly KeyCredential[];
   readonly federated: Map<string, FederatedCredential>;
-  /** Object ids of users and service principals; the principals may change the application with `OwnedBy` permissions. */
+  /** Object ids of users and service principals. A principal needs to be an owner to use an `OwnedBy` permission. */
   readonly owners: Set<string>;
 }
 
@@ -110,13 +110,13 @@ export interface User {
   readonly userType: 'Member' | 'Guest';
   readonly createdMs: number;
   readonly licences: readonly string[];
-  /** Methods registered; empty means none. */
+  /** Registered MFA methods. */
   readonly methods: readonly string[];
   readonly isAdmin: boolean;
-  /** Undefined: never. */
+  /** Undefined for a user who never signed in. */
   readonly lastSignInMs?: number | undefined;
   accountEnabled: boolean;
-  /** Sign-ins before this are worth nothing any more. */
+  /** Refresh tokens of earlier sign-ins are revoked. */
   validFromMs: number;
 }
 
@@ -129,14 +129,14 @@ export interface Group {
 
 export interface PermissionGrant {
   readonly id: string;
-  /** Service principal of the application that may act. */
+  /** Service principal of the client. */
   readonly clientId: string;
   readonly consentType: string;
   readonly principalId: string | null;
   /** Service principal of the resource. */
   readonly resourceId: string;
   readonly createdMs: number;
-  /** Values separated by spaces. */
+  /** Scope values, separated by spaces. */
   scope: string;
 }
 

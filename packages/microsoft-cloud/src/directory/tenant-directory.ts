@@ -12,7 +12,7 @@ import type {
   User,
 } from './records.ts';
 
-/** Everything that one tenant's directory holds, by object id. */
+/** The directory of one tenant. Maps are keyed by object id. */
 export interface TenantDirectory {
   readonly tenantId: string;
   readonly applications: Map<string, Application>;
@@ -27,7 +27,7 @@ export interface TenantDirectory {
 /** The tenant that owns Microsoft's own applications. */
 const microsoftTenantId = 'f8cdef31-a31e-4b4a-93e4-5f571e91255a';
 
-/** A directory with the service principals that every tenant has. */
+/** Creates a directory with the service principals of Microsoft's resources, which every tenant has. */
 export function createTenantDirectory(
   tenantId: string,
   seeded: Seeded,
@@ -63,7 +63,7 @@ export function createTenantDirectory(
 
 export const sha256Hex = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-/** An application with nothing but a name. */
+/** Creates an application that has only a name. */
 export function newApplication(
   tenantId: string,
   displayName: string,
@@ -95,7 +95,7 @@ export function newApplication(
   };
 }
 
-/** The service principal that stands for an application in a tenant. */
+/** Creates the service principal that represents an application in a tenant. */
 export function newServicePrincipal(
   application: Application,
   nowMs: number,
@@ -114,7 +114,7 @@ export function newServicePrincipal(
   };
 }
 
-/** A new client secret in the shape of Entra's: 40 characters, with some that a form must escape. */
+/** Creates a client secret in Entra's format: 40 characters, some of which a form must escape. */
 export function newClientSecret(): string {
   return `${randomBytes(3).toString('base64url').slice(0, 3)}8Q~${randomBytes(24).toString('base64url').slice(0, 32)}+~`;
 }
@@ -129,9 +129,11 @@ export function newPassword(
 }
 
 /**
- * A key credential from a certificate; it begins and ends with the certificate unless it says otherwise.
- * @throws Error when `key` is not the base64 of a DER or PEM certificate.
- * @throws RangeError when it would begin before the certificate or end after it.
+ * Creates a key credential from a certificate.
+ * @param key base64 of a DER or PEM certificate.
+ * @param times start and end; those of the certificate by default.
+ * @throws Error for a key that is no certificate.
+ * @throws RangeError for times outside the validity of the certificate.
  */
 export function newKey(
   key: string,
@@ -142,7 +144,8 @@ export function newKey(
   const certificate = new X509Certificate(Buffer.from(key, 'base64'));
   const [validFromMs, validToMs] = [Date.parse(certificate.validFrom), Date.parse(certificate.validTo)];
   const { startMs = validFromMs, endMs = validToMs } = times;
-  if (startMs < validFromMs || endMs > validToMs || endMs <= startMs) throw new RangeError('times');
+  if (startMs < validFromMs || endMs > validToMs || endMs <= startMs)
+    throw new RangeError('The key credential must be valid within the validity of its certificate.');
   return {
     keyId,
     displayName: displayName ?? certificate.subject,
@@ -155,18 +158,24 @@ export function newKey(
   };
 }
 
-/** Makes the permissions of a resource's values granted to a client, for every user. */
+interface ScopeGrant {
+  /** Object id of the client's service principal. */
+  readonly clientId: string;
+  /** Object id of the resource's service principal. */
+  readonly resourceId: string;
+  readonly scopes: readonly string[];
+}
+
+/** Grants scopes to a client for all users. Extends an existing grant. */
 export function grantScopes(
   directory: TenantDirectory,
-  clientId: string,
-  resourceId: string,
-  values: readonly string[],
+  { clientId, resourceId, scopes }: ScopeGrant,
   nowMs: number,
 ): PermissionGrant {
   for (const grant of directory.permissionGrants.values()) {
     if (grant.clientId !== clientId || grant.resourceId !== resourceId || grant.consentType !== 'AllPrincipals')
       continue;
-    grant.scope = [...new Set([...grant.scope.split(' ').filter(Boolean), ...values])].join(' ');
+    grant.scope = [...new Set([...grant.scope.split(' ').filter(Boolean), ...scopes])].join(' ');
     return grant;
   }
   const id = randomBytes(24).toString('base64url');
@@ -177,22 +186,20 @@ export function grantScopes(
     consentType: 'AllPrincipals',
     principalId: null,
     createdMs: nowMs,
-    scope: values.join(' '),
+    scope: scopes.join(' '),
   };
   directory.permissionGrants.set(id, grant);
   return grant;
 }
 
-/** Assigns a resource's application role to a principal. */
+/** Assigns an application role of a resource to a principal. */
 export function assignRole(
   directory: TenantDirectory,
-  principalId: string,
-  resourceId: string,
-  appRoleId: string,
+  role: Pick<RoleAssignment, 'principalId' | 'resourceId' | 'appRoleId'>,
   nowMs: number,
 ): RoleAssignment {
   const id = randomBytes(24).toString('base64url');
-  const assignment = { id, principalId, resourceId, appRoleId, createdMs: nowMs };
+  const assignment = { ...role, id, createdMs: nowMs };
   directory.roleAssignments.set(id, assignment);
   return assignment;
 }

@@ -1,6 +1,6 @@
 /**
- * The errors of the token endpoint: number → `error`, HTTP status, wording. Sources: "Microsoft Entra authentication &
- * authorization error codes", and bodies quoted in public issues. `{x}` is filled in where the request knows it.
+ * Errors of the token endpoint: AADSTS number → OAuth error, HTTP status and text. `{name}` stands for a value of the
+ * request. Sources: "Microsoft Entra authentication & authorization error codes" and bodies quoted in public issues.
  */
 export type OAuthError =
   | 'invalid_grant'
@@ -25,29 +25,32 @@ export interface AadstsEntry {
   readonly error: OAuthError;
   readonly status: number;
   readonly text: string;
-  /** The finer class that MSAL reads. */
+  /** The subclass of the error, which MSAL reads. */
   readonly suberror?: string;
-  /** Whether the answer names the policy in `claims`, for the client to hand to the sign-in. */
+  /** Whether the body has `claims` that name the policy. A client passes them on to the next sign-in. */
   readonly claims?: true;
   readonly retryAfterSeconds?: number;
 }
 
-const grant = (text: string, suberror?: string): AadstsEntry => ({
+const invalidGrant = (text: string, suberror?: string): AadstsEntry => ({
   error: 'invalid_grant',
   status: 400,
   text,
   ...(suberror === undefined ? {} : { suberror }),
 });
-const policy = (text: string, suberror = 'message_only'): AadstsEntry => ({ ...grant(text, suberror), claims: true });
-const client = (text: string): AadstsEntry => ({ error: 'invalid_client', status: 401, text });
-const unauthorized = (text: string): AadstsEntry => ({ error: 'unauthorized_client', status: 400, text });
-const request = (text: string): AadstsEntry => ({ error: 'invalid_request', status: 400, text });
-const resource = (text: string): AadstsEntry => ({ error: 'invalid_resource', status: 400, text });
-const busy = (text: string): AadstsEntry => ({ error: 'temporarily_unavailable', status: 503, text });
-const broken = (text: string): AadstsEntry => ({ error: 'server_error', status: 500, text });
+const policyRefusal = (text: string, suberror = 'message_only'): AadstsEntry => ({
+  ...invalidGrant(text, suberror),
+  claims: true,
+});
+const invalidClient = (text: string): AadstsEntry => ({ error: 'invalid_client', status: 401, text });
+const unauthorizedClient = (text: string): AadstsEntry => ({ error: 'unauthorized_client', status: 400, text });
+const invalidRequest = (text: string): AadstsEntry => ({ error: 'invalid_request', status: 400, text });
+const invalidResource = (text: string): AadstsEntry => ({ error: 'invalid_resource', status: 400, text });
+const temporarilyUnavailable = (text: string): AadstsEntry => ({ error: 'temporarily_unavailable', status: 503, text });
+const serverError = (text: string): AadstsEntry => ({ error: 'server_error', status: 500, text });
 
 export const aadstsTable: Readonly<Record<number, AadstsEntry>> = {
-  16000: grant(
+  16000: invalidGrant(
     "User account '{user}' from identity provider '{idp}' does not exist in tenant '{tenant}' and cannot access the application '{client}' in that tenant.",
     'basic_action',
   ),
@@ -61,110 +64,112 @@ export const aadstsTable: Readonly<Record<number, AadstsEntry>> = {
     status: 400,
     text: "Provided value for the input parameter 'scope' can't be empty when requesting an access token using the provided authorization code. Please specify a valid scope.",
   },
-  50000: broken('There was an error issuing a token or an issue with our sign-in service.'),
-  50011: request(
+  50000: serverError('There was an error issuing a token or an issue with our sign-in service.'),
+  50011: invalidRequest(
     "The redirect URI '{redirect}' specified in the request does not match the redirect URIs configured for the application '{client}'.",
   ),
-  50020: grant(
+  50020: invalidGrant(
     "User account '{user}' from identity provider '{idp}' does not exist in tenant '{tenant}' and cannot access the application '{client}'({app}) in that tenant. The account needs to be added as an external user in the tenant first. Sign out and sign in again with a different Azure Active Directory user account.",
   ),
-  50027: client('JWT token is invalid or malformed.'),
-  50033: busy('RetryableError - A transient error that is not related to the database operations.'),
-  50034: grant(
+  50027: invalidClient('JWT token is invalid or malformed.'),
+  50033: temporarilyUnavailable('RetryableError - A transient error that is not related to the database operations.'),
+  50034: invalidGrant(
     'The user account {user} does not exist in the {tenant} directory. To sign into this application, the account must be added to the directory.',
   ),
-  50053: grant("The account is locked, you've tried to sign in too many times with an incorrect user ID or password."),
-  50055: grant('The password is expired.', 'user_password_expired'),
-  50057: grant('The user account is disabled.'),
-  50059: request(
+  50053: invalidGrant(
+    "The account is locked, you've tried to sign in too many times with an incorrect user ID or password.",
+  ),
+  50055: invalidGrant('The password is expired.', 'user_password_expired'),
+  50057: invalidGrant('The user account is disabled.'),
+  50059: invalidRequest(
     'No tenant-identifying information found in either the request or implied by any provided credentials.',
   ),
-  50072: policy(
+  50072: policyRefusal(
     'Due to a configuration change made by your administrator, or because you moved to a new location, you must enroll in multi-factor authentication to access {resource}.',
     'basic_action',
   ),
-  50074: policy('Strong Authentication is required.', 'basic_action'),
-  50076: policy(
+  50074: policyRefusal('Strong Authentication is required.', 'basic_action'),
+  50076: policyRefusal(
     'Due to a configuration change made by your administrator, or because you moved to a new location, you must use multi-factor authentication to access {resource}.',
     'basic_action',
   ),
-  50078: policy(
+  50078: policyRefusal(
     'Presented multi-factor authentication has expired due to policies configured by your administrator, you must refresh your multi-factor authentication to access {resource}.',
     'basic_action',
   ),
-  50079: policy(
+  50079: policyRefusal(
     'Due to a configuration change made by your administrator, or because you moved to a new location, you must enroll in multi-factor authentication to access {resource}.',
     'basic_action',
   ),
-  50087: busy('A transient error has occurred during strong authentication. Please try again.'),
-  50089: grant('Authentication failed due to flow token expired.'),
-  50105: grant(
+  50087: temporarilyUnavailable('A transient error has occurred during strong authentication. Please try again.'),
+  50089: invalidGrant('Authentication failed due to flow token expired.'),
+  50105: invalidGrant(
     "Your administrator has configured the application {app} ('{client}') to block users unless they are specifically granted ('assigned') access to the application. The signed-in user '{user}' is blocked because they are not a direct member of a group with access, nor had access directly assigned by an administrator.",
   ),
-  50131: policy(
+  50131: policyRefusal(
     'Device is not in required device state. Conditional Access policy requires a compliant device, and the device is not compliant.',
   ),
-  50132: grant(
+  50132: invalidGrant(
     'The session is not valid due to the following reasons: password expiration or recent password change, SSO Artifact is invalid or expired, session is not fresh enough for application.',
   ),
-  50133: grant(
+  50133: invalidGrant(
     'The session is not valid due to the following reasons: password expiration or recent password change.',
     'bad_token',
   ),
-  50144: grant(
+  50144: invalidGrant(
     "The user's Active Directory password has expired. Generate a new password for the user or have the user use the self-service reset tool to reset their password.",
   ),
-  50155: grant('Device authentication failed for this user.'),
-  50158: policy(
+  50155: invalidGrant('Device authentication failed for this user.'),
+  50158: policyRefusal(
     'External security challenge not satisfied. User will be redirected to another page or authentication provider to satisfy additional authentication challenges.',
     'basic_action',
   ),
-  50173: grant(
+  50173: invalidGrant(
     "The provided grant has expired due to it being revoked, a fresh auth token is needed. The user might have changed or reset their password. The grant was issued on '{issued}' and the TokensValidFrom date (before which tokens are not valid) for this user is '{validFrom}'.",
   ),
-  50177: grant(
+  50177: invalidGrant(
     "User account '{user}' from identity provider '{idp}' does not exist in tenant '{tenant}' and cannot access the application '{client}'({app}) in that tenant. ExternalChallengeNotSupportedForPassthroughUsers - external challenge is not supported for passthrough users.",
   ),
-  50178: grant(
+  50178: invalidGrant(
     'SessionControlNotSupportedForPassthroughUsers - Session control is not supported for passthrough users.',
   ),
-  50194: request(
+  50194: invalidRequest(
     "Application '{client}'({app}) is not configured as a multi-tenant application. Usage of the /common endpoint is not supported for such apps created after '10/15/2018'. Use a tenant-specific endpoint or configure the application to be multi-tenant.",
   ),
-  50196: grant(
+  50196: invalidGrant(
     'The server terminated an operation because it encountered a client request loop. Please contact your app vendor.',
   ),
-  51004: grant(
+  51004: invalidGrant(
     'The user account {user} does not exist in the {tenant} directory. To sign into this application, the account must be added to the directory.',
   ),
-  53000: policy('Your device is required to be managed to access this resource.'),
-  53001: policy(
+  53000: policyRefusal('Your device is required to be managed to access this resource.'),
+  53001: policyRefusal(
     'Device is not in required device state: domain_joined. Conditional Access policy requires a domain joined device, and the device is not domain joined.',
   ),
-  53003: policy(
+  53003: policyRefusal(
     'Access has been blocked by Conditional Access policies. The access policy does not allow token issuance.',
   ),
-  53011: grant('User blocked due to risk on home tenant.'),
-  54005: grant(
+  53011: invalidGrant('User blocked due to risk on home tenant.'),
+  54005: invalidGrant(
     'OAuth2 Authorization code was already redeemed, please retry with a new valid code or use an existing refresh token.',
   ),
-  65001: grant(
+  65001: invalidGrant(
     "The user or administrator has not consented to use the application with ID '{client}' named '{app}'. Send an interactive authorization request for this user and resource.",
     'consent_required',
   ),
   65004: { error: 'access_denied', status: 400, text: 'User declined to consent to access the app.' },
-  65005: resource("The application '{app}' asked for scope '{scope}' that doesn't exist on the resource."),
-  70000: grant('Provided grant is invalid or malformed.', 'bad_token'),
-  70001: unauthorized(
+  65005: invalidResource("The application '{app}' asked for scope '{scope}' that doesn't exist on the resource."),
+  70000: invalidGrant('Provided grant is invalid or malformed.', 'bad_token'),
+  70001: unauthorizedClient(
     "Application with identifier '{client}' was not found in the directory '{tenant}' or is disabled.",
   ),
-  70002: client('Error validating credentials.'),
+  70002: invalidClient('Error validating credentials.'),
   70003: {
     error: 'unsupported_grant_type',
     status: 400,
     text: "The app requested an unsupported grant type '{grant}'.",
   },
-  70008: grant(
+  70008: invalidGrant(
     'The provided authorization code or refresh token has expired due to inactivity. Send a new interactive authorization request for this user and resource.',
     'bad_token',
   ),
@@ -189,73 +194,77 @@ export const aadstsTable: Readonly<Record<number, AadstsEntry>> = {
     status: 400,
     text: "The provided value for the input parameter 'device_code' is not valid. This device code has expired.",
   },
-  70021: client(
+  70021: invalidClient(
     "No matching federated identity record found for presented assertion. Assertion Issuer: '{issuer}'. Assertion Subject: '{subject}'. Assertion Audience: '{audience}'.",
   ),
   70022: { error: 'authorization_declined', status: 400, text: 'The user declined the device flow request.' },
-  70037: grant('Incorrect challenge response provided. Remote auth session denied.'),
-  70043: grant(
+  70037: invalidGrant('Incorrect challenge response provided. Remote auth session denied.'),
+  70043: invalidGrant(
     'The refresh token has expired or is invalid due to sign-in frequency checks by conditional access. The token was issued on {issued} and the maximum allowed lifetime for this request is {lifetime}.',
     'token_expired',
   ),
-  70044: policy(
+  70044: policyRefusal(
     'The session has expired or is invalid due to sign-in frequency checks by conditional access.',
     'token_expired',
   ),
-  90002: request(
+  90002: invalidRequest(
     "Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud. Check with your subscription administrator, this may happen if there are no active subscriptions for the tenant.",
   ),
-  90006: busy('The service is temporarily unavailable. Please retry the request.'),
-  90008: unauthorized(
+  90006: temporarilyUnavailable('The service is temporarily unavailable. Please retry the request.'),
+  90008: unauthorizedClient(
     "The user or administrator has not consented to use the application with ID '{client}'. This happened because application is misconfigured: it must require access to Windows Azure Active Directory by specifying at least 'Sign in and read user profile' permission.",
   ),
-  90012: busy('The request has timed out. Please retry the request.'),
-  90014: request(
+  90012: temporarilyUnavailable('The request has timed out. Please retry the request.'),
+  90014: invalidRequest(
     "The required field '{field}' is missing from the credential. Ensure that you have all the necessary parameters for the login request.",
   ),
-  90024: busy('The request budget exceeded the limit. A transient error has occurred. Please try again.'),
-  90033: busy('A transient error has occurred. Please try again.'),
-  90036: broken('An unexpected, non-retryable error stemming from the directory service has occurred.'),
-  90038: request("Tenant '{tenant}' request is being redirected to the National Cloud."),
-  90051: request('Invalid national cloud ID ({cloud}) is specified.'),
+  90024: temporarilyUnavailable(
+    'The request budget exceeded the limit. A transient error has occurred. Please try again.',
+  ),
+  90033: temporarilyUnavailable('A transient error has occurred. Please try again.'),
+  90036: serverError('An unexpected, non-retryable error stemming from the directory service has occurred.'),
+  90038: invalidRequest("Tenant '{tenant}' request is being redirected to the National Cloud."),
+  90051: invalidRequest('Invalid national cloud ID ({cloud}) is specified.'),
   90055: {
     error: 'temporarily_unavailable',
     status: 429,
     text: 'The tenant is throttled: there are too many incoming requests.',
     retryAfterSeconds: 10,
   },
-  90072: grant(
+  90072: invalidGrant(
     "User account '{user}' from identity provider '{idp}' does not exist in tenant '{tenant}' and cannot access the application '{client}'({app}) in that tenant. The account needs to be added as an external user in the tenant first.",
   ),
-  90090: busy('The Graph service has returned a temporary error. Please retry the request.'),
-  90091: busy('The Graph service call has failed with a timeout. Please retry the request.'),
-  90092: broken('The Graph service has returned a non-retryable error.'),
-  90094: grant(
+  90090: temporarilyUnavailable('The Graph service has returned a temporary error. Please retry the request.'),
+  90091: temporarilyUnavailable('The Graph service call has failed with a timeout. Please retry the request.'),
+  90092: serverError('The Graph service has returned a non-retryable error.'),
+  90094: invalidGrant(
     'An administrator of {tenant} has set a policy that prevents you from granting {app} the permissions it is requesting. Contact an administrator of {tenant}, who can grant permissions to this app on your behalf.',
     'consent_required',
   ),
-  90099: grant(
+  90099: invalidGrant(
     "The application '{client}' ({app}) has not been authorized in the tenant '{tenant}'. Applications must be authorized to access the customer tenant before partner delegated administrators can use them.",
     'consent_required',
   ),
-  130004: grant(
+  130004: invalidGrant(
     "The user's key is not available: NgcKeyNotFound - The user principal does not have the key ID configured.",
   ),
-  135010: grant('The key was not found in the directory.'),
-  500011: resource(
+  135010: invalidGrant('The key was not found in the directory.'),
+  500011: invalidResource(
     'The resource principal named {resource} was not found in the tenant named {tenant}. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant. You might have sent your authentication request to the wrong tenant.',
   ),
-  500021: grant("Access to '{tenant}' tenant is denied."),
-  500022: grant('Access to the tenant is denied by the tenant restriction header of the network.'),
-  500212: grant(
+  500021: invalidGrant("Access to '{tenant}' tenant is denied."),
+  500022: invalidGrant('Access to the tenant is denied by the tenant restriction header of the network.'),
+  500212: invalidGrant(
     "The user's administrator has set an outbound access policy that doesn't allow access to the resource tenant.",
   ),
-  500213: grant("The resource tenant's cross-tenant access policy does not allow this user to access this tenant."),
-  530032: policy('Your administrator has blocked this by a security policy.'),
-  530034: grant(
+  500213: invalidGrant(
+    "The resource tenant's cross-tenant access policy does not allow this user to access this tenant.",
+  ),
+  530032: policyRefusal('Your administrator has blocked this by a security policy.'),
+  530034: invalidGrant(
     'A delegated administrator was blocked from accessing the tenant due to account risk in their home tenant.',
   ),
-  530035: policy(
+  530035: policyRefusal(
     'Access has been blocked by security defaults. This is due to the request using legacy auth or being deemed unsafe by security defaults policies.',
   ),
   650051: {
@@ -263,18 +272,18 @@ export const aadstsTable: Readonly<Record<number, AadstsEntry>> = {
     status: 400,
     text: "Using application '{app}' is currently not supported for your organization {tenant} because the service principal name is already present for the tenant.",
   },
-  650052: unauthorized(
+  650052: unauthorizedClient(
     "The app is trying to access a service '{resourceApp}'({resource}) that your organization '{tenant}' lacks a service principal for. Contact your IT Admin to review the configuration of your service subscriptions or consent to the application in order to create the required service principal.",
   ),
-  650056: request(
+  650056: invalidRequest(
     "Misconfigured application. This could be due to one of the following: the client has not listed any permissions for {resource} in the requested permissions in the client's application registration.",
   ),
-  650057: resource(
+  650057: invalidResource(
     "Invalid resource. The client has requested access to a resource which is not listed in the requested permissions in the client's application registration. Client app ID: {client}({app}). Resource value from request: {resource}.",
   ),
-  700003: grant('Your organization has deleted this device. To fix this issue, contact your administrator.'),
-  700011: unauthorized("Application with identifier '{client}' was not found in the directory '{tenant}'."),
-  700016: unauthorized(
+  700003: invalidGrant('Your organization has deleted this device. To fix this issue, contact your administrator.'),
+  700011: unauthorizedClient("Application with identifier '{client}' was not found in the directory '{tenant}'."),
+  700016: unauthorizedClient(
     "Application with identifier '{client}' was not found in the directory '{tenant}'. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant. You may have sent your authentication request to the wrong tenant.",
   ),
   700022: {
@@ -282,59 +291,65 @@ export const aadstsTable: Readonly<Record<number, AadstsEntry>> = {
     status: 400,
     text: "The provided value for the input parameter 'scope' is not valid because it contains more than one resource. Scope {scope} is not valid.",
   },
-  700024: client(
+  700024: invalidClient(
     'Client assertion is not within its valid time range. Current time: {now}, assertion valid from {notBefore}, expiry time of assertion {expires}.',
   ),
-  700025: client("Client is public so neither 'client_assertion' nor 'client_secret' should be presented."),
-  700027: client(
+  700025: invalidClient("Client is public so neither 'client_assertion' nor 'client_secret' should be presented."),
+  700027: invalidClient(
     "The certificate with identifier used to sign the client assertion is not registered on application. [Reason - {reason}, Thumbprint of key used by client: '{thumbprint}']",
   ),
-  700030: client('Invalid certificate - subject name in certificate is not authorized.'),
-  700082: grant(
+  700030: invalidClient('Invalid certificate - subject name in certificate is not authorized.'),
+  700082: invalidGrant(
     'The refresh token has expired due to inactivity. The token was issued on {issued} and was inactive for 90.00:00:00.',
     'bad_token',
   ),
-  700084: grant(
+  700084: invalidGrant(
     'The refresh token was issued to a single page app (SPA), and therefore has a fixed, limited lifetime of 1.00:00:00, which cannot be extended. It is now expired and a new sign in request must be sent by the SPA to the sign in page. The token was issued on {issued}.',
   ),
-  700211: client(
+  700211: invalidClient(
     "No matching federated identity record found for presented assertion issuer '{issuer}'. Check your federated identity credential Subject, Audience and Issuer against the presented assertion.",
   ),
-  700212: client(
+  700212: invalidClient(
     "No matching federated identity record found for presented assertion audience '{audience}'. Check your federated identity credential Subject, Audience and Issuer against the presented assertion.",
   ),
-  700213: client(
+  700213: invalidClient(
     "No matching federated identity record found for presented assertion subject '{subject}'. Check your federated identity credential Subject, Audience and Issuer against the presented assertion.",
   ),
-  700229: client('Entra ID issued tokens used for federated identity credentials must be app-only tokens.'),
-  700236: client(
+  700229: invalidClient('Entra ID issued tokens used for federated identity credentials must be app-only tokens.'),
+  700236: invalidClient(
     "Entra ID tokens issued by issuer '{issuer}' may not be used for federated identity credential flows for applications or managed identities registered in this tenant.",
   ),
-  7000112: unauthorized("Application '{client}'({app}) is disabled."),
-  7000215: client(
+  7000112: unauthorizedClient("Application '{client}'({app}) is disabled."),
+  7000215: invalidClient(
     "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{client}'.",
   ),
-  7000216: client(
+  7000216: invalidClient(
     "'client_assertion', 'client_secret' or 'request' is required for the 'client_credentials' grant type.",
   ),
-  7000218: client("The request body must contain the following parameter: 'client_assertion' or 'client_secret'."),
-  7000222: client(
+  7000218: invalidClient(
+    "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
+  ),
+  7000222: invalidClient(
     "The provided client secret keys for app '{client}' are expired. Visit the Azure portal to create new keys for your app: https://aka.ms/NewClientSecret, or consider using certificate credentials for added security: https://aka.ms/certCreds.",
   ),
-  7000229: unauthorized(
+  7000229: unauthorizedClient(
     'The client application {client} is missing service principal in the tenant {tenant}. See instructions here: https://go.microsoft.com/fwlink/?linkid=2225119',
   ),
-  50148: grant('The code_verifier does not match the code_challenge supplied in the authorization request for PKCE.'),
-  501481: grant('The Code_Verifier does not match the code_challenge supplied in the authorization request.'),
-  900023: request("Specified tenant identifier '{tenant}' is neither a valid DNS name, nor a valid external domain."),
-  900144: request("The request body must contain the following parameter: '{field}'."),
-  900382: request('Confidential Client is not supported in Cross Cloud request.'),
-  900432: request('Confidential Client is not supported in Cross Cloud request.'),
-  900561: request('The endpoint only accepts {expected} requests. Received a {method} request.'),
-  901002: request("The 'resource' request parameter is not supported."),
-  5000224: grant('We are sorry, this resource is not available.'),
+  50148: invalidGrant(
+    'The code_verifier does not match the code_challenge supplied in the authorization request for PKCE.',
+  ),
+  501481: invalidGrant('The Code_Verifier does not match the code_challenge supplied in the authorization request.'),
+  900023: invalidRequest(
+    "Specified tenant identifier '{tenant}' is neither a valid DNS name, nor a valid external domain.",
+  ),
+  900144: invalidRequest("The request body must contain the following parameter: '{field}'."),
+  900382: invalidRequest('Confidential Client is not supported in Cross Cloud request.'),
+  900432: invalidRequest('Confidential Client is not supported in Cross Cloud request.'),
+  900561: invalidRequest('The endpoint only accepts {expected} requests. Received a {method} request.'),
+  901002: invalidRequest("The 'resource' request parameter is not supported."),
+  5000224: invalidGrant('We are sorry, this resource is not available.'),
   9002313: { error: 'invalid_request', status: 400, text: 'Invalid request. Request is malformed or invalid.' },
 };
 
-/** Every number that Entra can be made to answer with. */
+/** Every AADSTS number that the simulated Entra can return. */
 export const aadstsNumbers: readonly number[] = Object.keys(aadstsTable).map(Number);

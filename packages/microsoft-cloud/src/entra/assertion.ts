@@ -7,25 +7,32 @@ import { verifyAccessToken } from './verify.ts';
 
 const clockToleranceSeconds = 300;
 
+interface ClientAssertion {
+  readonly token: string;
+  readonly claims: JWTPayload;
+  readonly header: ProtectedHeaderParameters;
+}
+
 /**
- * Checks a client assertion (RFC 7523): signed with a registered certificate and issued by the client itself, or a
- * token that a federated credential of the application trusts.
- * @throws Refusal AADSTS700027, 700024, 70021, 700211, 700212, 700213, 700229.
+ * Verifies a client assertion (RFC 7523). It is either signed by the client with a registered certificate, or a token
+ * that a federated credential of the application trusts.
+ * @param tenant as the token request names it.
+ * @throws Refusal AADSTS50027, 700027, 700024, 70021, 700211, 700212, 700213, 700229.
  */
 export async function verifyAssertion(
   world: World,
   application: Application,
-  assertion: string,
+  token: string,
   tenant: string,
 ): Promise<void> {
-  const { claims, header } = decode(assertion);
-  if (claims.iss === application.appId) await verifySelfIssued(world, application, assertion, header, claims, tenant);
-  else await verifyFederated(world, application, assertion, claims);
+  const assertion = decode(token);
+  if (assertion.claims.iss === application.appId) await verifySelfIssued(world, application, assertion, tenant);
+  else await verifyFederated(world, application, assertion);
 }
 
-function decode(assertion: string): { readonly claims: JWTPayload; readonly header: ProtectedHeaderParameters } {
+function decode(token: string): ClientAssertion {
   try {
-    return { claims: decodeJwt(assertion), header: decodeProtectedHeader(assertion) };
+    return { token, claims: decodeJwt(token), header: decodeProtectedHeader(token) };
   } catch {
     throw new Refusal(50027);
   }
@@ -34,9 +41,7 @@ function decode(assertion: string): { readonly claims: JWTPayload; readonly head
 async function verifySelfIssued(
   world: World,
   application: Application,
-  assertion: string,
-  header: ProtectedHeaderParameters,
-  claims: JWTPayload,
+  { token, claims, header }: ClientAssertion,
   tenant: string,
 ): Promise<void> {
   const key = application.keys.find((each) => isNamed(each, header));
@@ -47,28 +52,25 @@ async function verifySelfIssued(
   const nowMs = world.clock.nowMs();
   if (key.endMs <= nowMs) throw new Refusal(700027, { thumbprint, reason: 'The key used is expired.' });
   try {
-    await jwtVerify(assertion, publicKey, {
+    await jwtVerify(token, publicKey, {
       algorithms: ['RS256', 'PS256'],
       currentDate: new Date(nowMs),
       clockTolerance: clockToleranceSeconds,
     });
   } catch (error) {
-    throw isTimeError(error) ? outsideTime(claims, nowMs) : unknownKey;
+    throw isTimeError(error) ? outsideValidity(claims, nowMs) : unknownKey;
   }
-  const audiences = [claims.aud ?? []].flat();
-  const { entra } = world.addresses();
-  const accepted = ['oauth2/v2.0/token', 'oauth2/token', 'v2.0', ''].map((end) =>
-    `${entra}/${tenant}/${end}`.replace(/\/$/, ''),
-  );
-  if (
-    claims.sub !== application.appId ||
-    !audiences.some((audience) => accepted.includes(audience.replace(/\/$/, '').toLowerCase()))
-  ) {
-    throw unknownKey;
-  }
+  const audiences = acceptedAudiences(world.addresses().entra, tenant);
+  const isAddressedHere = [claims.aud ?? []]
+    .flat()
+    .some((audience) => audiences.includes(audience.replace(/\/$/, '').toLowerCase()));
+  if (claims.sub !== application.appId || !isAddressedHere) throw unknownKey;
 }
 
-/** Certificates are named by the thumbprint of their DER (RFC 7515 sections 4.1.7 and 4.1.8). */
+const acceptedAudiences = (entra: string, tenant: string): readonly string[] =>
+  ['oauth2/v2.0/token', 'oauth2/token', 'v2.0', ''].map((end) => `${entra}/${tenant}/${end}`.replace(/\/$/, ''));
+
+/** The header names the certificate by the thumbprint of its DER (RFC 7515 sections 4.1.7 and 4.1.8). */
 function isNamed(key: KeyCredential, header: ProtectedHeaderParameters): boolean {
   const sha1 = Buffer.from(key.thumbprint, 'hex').toString('base64url');
   const sha256 = createHash('sha256').update(Buffer.from(key.key, 'base64')).digest('base64url');
@@ -80,16 +82,15 @@ const isTimeError = (error: unknown): boolean =>
   'claim' in error &&
   (error.claim === 'exp' || error.claim === 'nbf' || error.claim === 'iat');
 
-function outsideTime(claims: JWTPayload, nowMs: number): Refusal {
-  const said = (seconds: number | undefined): string => (seconds === undefined ? 'unknown' : entraTime(seconds * 1000));
-  return new Refusal(700024, { now: entraTime(nowMs), notBefore: said(claims.nbf), expires: said(claims.exp) });
+function outsideValidity(claims: JWTPayload, nowMs: number): Refusal {
+  const time = (seconds: number | undefined): string => (seconds === undefined ? 'unknown' : entraTime(seconds * 1000));
+  return new Refusal(700024, { now: entraTime(nowMs), notBefore: time(claims.nbf), expires: time(claims.exp) });
 }
 
 async function verifyFederated(
   world: World,
   application: Application,
-  assertion: string,
-  claims: JWTPayload,
+  { token, claims }: ClientAssertion,
 ): Promise<void> {
   const audience = [claims.aud ?? []].flat()[0] ?? '';
   const values = { issuer: claims.iss ?? '', subject: claims.sub ?? '', audience };
@@ -100,8 +101,8 @@ async function verifyFederated(
   const sameSubject = sameIssuer.filter(({ subject }) => subject === claims.sub);
   if (sameSubject.length === 0) throw new Refusal(700213, values);
   if (!sameSubject.some(({ audiences }) => audiences.includes(audience))) throw new Refusal(700212, values);
-  const verified = await verifyAccessToken(world, assertion);
-  if (verified === 'expired') throw outsideTime(claims, world.clock.nowMs());
+  const verified = await verifyAccessToken(world, token);
+  if (verified === 'expired') throw outsideValidity(claims, world.clock.nowMs());
   if (verified === 'invalid') throw new Refusal(700027, { thumbprint: '', reason: 'The key was not found.' });
   if (verified['idtyp'] !== 'app') throw new Refusal(700229);
 }

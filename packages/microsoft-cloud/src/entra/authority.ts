@@ -2,27 +2,29 @@ import type { CustomerTenant } from '../population/tenant.ts';
 import type { World } from '../world.ts';
 import { Refusal } from './refusal.ts';
 
-/** The tenant that a request was sent to. */
+/** The tenant that a request is addressed to. */
 export interface Authority {
-  /** As it stands in the path, in lower case. */
-  readonly asked: string;
+  /** The tenant as the path names it, in lower case. */
+  readonly name: string;
   readonly tenantId: string;
   /** Absent for the partner's own tenant. */
   readonly customer: CustomerTenant | undefined;
-  /** `common`, `organizations`: the account decides, and every account here is the partner's. */
-  readonly shared: boolean;
+  /** `common` and `organizations`: the account decides the tenant. All accounts here belong to the partner. */
+  readonly isShared: boolean;
 }
+
+export const isSharedAuthority = (tenant: string): boolean => tenant === 'common' || tenant === 'organizations';
 
 const tenantPattern = /^(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?:[a-z0-9-]+\.)+[a-z]{2,})$/;
 
-/** @throws Refusal AADSTS90002 for a tenant that does not exist (any more), 900023 for what cannot be one. */
+/** @throws Refusal AADSTS90002 for an unknown or deleted tenant, 900023 for a malformed name. */
 export function findAuthority(world: World, tenant: string): Authority {
-  const asked = tenant.toLowerCase();
-  const atHome = { asked, tenantId: world.partner.tenantId, customer: undefined };
-  if (asked === 'common' || asked === 'organizations') return { ...atHome, shared: true };
-  if (world.isPartner(asked)) return { ...atHome, shared: false };
-  if (!tenantPattern.test(asked)) throw new Refusal(900023, { tenant });
-  const customer = world.findCustomer(asked);
+  const name = tenant.toLowerCase();
+  const partner = { name, tenantId: world.partner.tenantId, customer: undefined };
+  if (isSharedAuthority(name)) return { ...partner, isShared: true };
+  if (world.isPartner(name)) return { ...partner, isShared: false };
+  if (!tenantPattern.test(name)) throw new Refusal(900023, { tenant });
+  const customer = world.findCustomer(name);
   if (customer === undefined || customer.state === 'deleted') throw new Refusal(90002, { tenant });
-  return { asked, tenantId: customer.tenantId, customer, shared: false };
+  return { name, tenantId: customer.tenantId, customer, isShared: false };
 }

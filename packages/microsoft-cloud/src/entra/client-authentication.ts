@@ -1,43 +1,46 @@
+import { publicClients } from '../directory/microsoft-resources.ts';
 import type { Application } from '../directory/records.ts';
 import { sha256Hex } from '../directory/tenant-directory.ts';
-import type { CloudRequest } from '../web/http.ts';
-import { headerOf } from '../web/http.ts';
+import { type CloudRequest, formOf, headerOf } from '../web/http.ts';
 import type { World } from '../world.ts';
 import { verifyAssertion } from './assertion.ts';
+import { isSharedAuthority } from './authority.ts';
 import { Refusal } from './refusal.ts';
-import { publicClients } from '../directory/microsoft-resources.ts';
 
-/** Who asks for the token. */
-export interface Client {
+/** The application that requests a token. */
+export interface ClientApplication {
   readonly appId: string;
   readonly displayName: string;
   /** Absent for Microsoft's own public clients, which are not registered in the tenant. */
   readonly application: Application | undefined;
-  /** `appidacr` of the token: 0 public, 1 secret, 2 assertion. */
+}
+
+export interface AuthenticatedClient extends ClientApplication {
+  /** `appidacr` of the token: 0 public client, 1 secret, 2 assertion. */
   readonly proof: 0 | 1 | 2;
 }
 
-/** The registered application, or one of Microsoft's clients. @throws Refusal AADSTS700016, 50194. */
-export function findClient(world: World, clientId: string, tenant: string): Omit<Client, 'proof'> {
-  const ownName = publicClients[clientId];
-  if (ownName !== undefined) return { appId: clientId, displayName: ownName, application: undefined };
+/** @throws Refusal AADSTS700016 for an unknown client, 50194 for a single-tenant client at a shared authority. */
+export function findClient(world: World, clientId: string, tenant: string): ClientApplication {
+  const publicClientName = publicClients[clientId];
+  if (publicClientName !== undefined) return { appId: clientId, displayName: publicClientName, application: undefined };
   const application = [...world.partner.directory.applications.values()].find((each) => each.appId === clientId);
   if (application === undefined) throw new Refusal(700016, { client: clientId, tenant });
   if (application.signInAudience === 'AzureADMyOrg' && !world.isPartner(tenant)) {
-    const isShared = tenant === 'common' || tenant === 'organizations';
-    throw new Refusal(isShared ? 50194 : 700016, { client: clientId, app: application.displayName, tenant });
+    const number = isSharedAuthority(tenant) ? 50194 : 700016;
+    throw new Refusal(number, { client: clientId, app: application.displayName, tenant });
   }
   return { appId: clientId, displayName: application.displayName, application };
 }
 
-interface Presented {
+interface PresentedCredentials {
   readonly clientId: string | undefined;
   readonly secret: string | undefined;
   readonly assertion: string | undefined;
 }
 
 /** RFC 6749 section 2.3.1: credentials in the body, or form-encoded in a Basic header. */
-function presented(request: CloudRequest, form: URLSearchParams): Presented {
+function presentedCredentials(request: CloudRequest, form: URLSearchParams): PresentedCredentials {
   const basic = /^Basic +(\S+)$/i.exec(headerOf(request, 'authorization') ?? '')?.[1];
   const [id, secret] =
     basic === undefined ? [] : Buffer.from(basic, 'base64').toString('utf8').split(':').map(formDecode);
@@ -53,24 +56,24 @@ const formDecode = (text: string): string => new URLSearchParams(`value=${text}`
 const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 
 /**
- * Checks what the client proves itself with.
- * @param publicAllowed whether this grant may be used without proof by a client that is registered as public.
- * @throws Refusal of the families 7000xx and 7000215 to 7000222.
+ * Authenticates the client of a token request.
+ * @param isPublicAllowed whether a public client may use the grant without credentials.
+ * @throws Refusal AADSTS7000xx, 7000112 and 7000215 to 7000222.
  */
 export async function authenticateClient(
   world: World,
   request: CloudRequest,
-  form: URLSearchParams,
   tenant: string,
-  publicAllowed: boolean,
-): Promise<Client> {
-  const { clientId, secret, assertion } = presented(request, form);
+  isPublicAllowed: boolean,
+): Promise<AuthenticatedClient> {
+  const form = formOf(request);
+  const { clientId, secret, assertion } = presentedCredentials(request, form);
   if (clientId === undefined || clientId === '') throw new Refusal(900144, { field: 'client_id' });
   const client = findClient(world, clientId, tenant);
   const { application } = client;
   if (application === undefined) {
     if (secret !== undefined || assertion !== undefined) throw new Refusal(700025);
-    if (!publicAllowed) throw new Refusal(7000218);
+    if (!isPublicAllowed) throw new Refusal(7000218);
     return { ...client, proof: 0 };
   }
   if (world.partner.directory.servicePrincipalOf(clientId)?.accountEnabled === false) {
@@ -86,7 +89,7 @@ export async function authenticateClient(
     checkSecret(application, secret, world.clock.nowMs());
     return { ...client, proof: 1 };
   }
-  if (publicAllowed && isPublic(application)) return { ...client, proof: 0 };
+  if (isPublicAllowed && isPublic(application)) return { ...client, proof: 0 };
   throw new Refusal(form.get('grant_type') === 'client_credentials' ? 7000216 : 7000218);
 }
 

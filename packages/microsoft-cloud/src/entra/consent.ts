@@ -1,43 +1,49 @@
+import { publicClients } from '../directory/microsoft-resources.ts';
 import type { TenantDirectory } from '../directory/tenant-directory.ts';
 import type { CustomerTenant } from '../population/tenant.ts';
 import type { World } from '../world.ts';
-import { publicClients } from '../directory/microsoft-resources.ts';
-import type { Target } from './target.ts';
+import type { TargetResource } from './requested-access.ts';
 
-/**
- * What an application may do where. In the partner tenant it is what the directory's grants and assignments say. In a
- * customer tenant the same holds if the application is pre-consented (its service principal is a member of AdminAgents;
- * "Control panel vendor" and "partner" applications of the Partner Center documentation), plus what was consented there.
- * A resource may grant scopes to a client without all that; Microsoft's own clients have nothing else.
- */
-export interface Consent {
+interface Consent {
   readonly scopes: readonly string[];
   readonly roles: readonly string[];
-  /** Whether the application has a service principal in the tenant. */
-  readonly present: boolean;
+  /** Whether the client has a service principal in the tenant. */
+  readonly hasPrincipal: boolean;
 }
 
-const nothing: Consent = { scopes: [], roles: [], present: false };
+interface ConsentQuery {
+  readonly clientId: string;
+  readonly target: TargetResource;
+  /** Absent for the partner's own tenant. */
+  readonly customer: CustomerTenant | undefined;
+  /** Includes the grants of this user alone. */
+  readonly userId?: string;
+}
 
-export function consentIn(
-  world: World,
-  clientId: string,
-  target: Target,
-  customer: CustomerTenant | undefined,
-  userId?: string,
-): Consent {
+const noConsent: Consent = { scopes: [], roles: [], hasPrincipal: false };
+
+/**
+ * The permissions that a client has been granted for a resource in a tenant.
+ * - Partner tenant: the grants and role assignments of its directory.
+ * - Customer tenant: the grants and assignments there. A pre-consented application also has those of the partner tenant.
+ *   An application is pre-consented if its service principal is a member of AdminAgents ("Control panel vendor" and
+ *   "partner" applications in the Partner Center documentation).
+ * - Microsoft's own clients: only the scopes that a resource pre-authorizes for them.
+ */
+export function consentIn(world: World, query: ConsentQuery): Consent {
+  const { clientId, target, customer } = query;
   if (Object.hasOwn(publicClients, clientId))
-    return { scopes: target.preAuthorized.get(clientId) ?? [], roles: [], present: true };
-  const atHome = consentOf(world.partner.directory, clientId, target, Number.POSITIVE_INFINITY, userId);
-  if (customer === undefined) return atHome;
+    return { scopes: target.preAuthorized.get(clientId) ?? [], roles: [], hasPrincipal: true };
+  const partnerConsent = consentOf(world.partner.directory, query, Number.POSITIVE_INFINITY);
+  if (customer === undefined) return partnerConsent;
   const directory = world.knownDirectoryOf(customer.tenantId);
   const effectiveMs = world.clock.nowMs() - world.settings.consentPropagationMs;
-  const there = directory === undefined ? nothing : consentOf(directory, clientId, target, effectiveMs, userId);
-  if (customer.state === 'no_consent' || !isPreconsented(world, clientId)) return there;
+  const customerConsent = directory === undefined ? noConsent : consentOf(directory, query, effectiveMs);
+  if (customer.state === 'no_consent' || !isPreconsented(world, clientId)) return customerConsent;
   return {
-    scopes: [...new Set([...atHome.scopes, ...there.scopes])],
-    roles: [...new Set([...atHome.roles, ...there.roles])],
-    present: true,
+    scopes: [...new Set([...partnerConsent.scopes, ...customerConsent.scopes])],
+    roles: [...new Set([...partnerConsent.roles, ...customerConsent.roles])],
+    hasPrincipal: true,
   };
 }
 
@@ -46,18 +52,16 @@ function isPreconsented(world: World, clientId: string): boolean {
   return principal !== undefined && world.partner.adminAgents.members.has(principal.id);
 }
 
-/** @param effectiveMs only grants made until then count. */
+/** @param effectiveMs ignores grants that were made later. */
 function consentOf(
   directory: TenantDirectory,
-  clientId: string,
-  target: Target,
+  { clientId, target, userId }: ConsentQuery,
   effectiveMs: number,
-  userId?: string,
 ): Consent {
   const principal = directory.servicePrincipalOf(clientId);
-  if (principal === undefined) return nothing;
+  if (principal === undefined) return noConsent;
   const resource = directory.servicePrincipalOf(target.appId);
-  if (resource === undefined) return { ...nothing, present: true };
+  if (resource === undefined) return { ...noConsent, hasPrincipal: true };
   const scopes = new Set(target.preAuthorized.get(clientId));
   for (const grant of directory.permissionGrants.values()) {
     if (grant.clientId !== principal.id || grant.resourceId !== resource.id || grant.createdMs > effectiveMs) continue;
@@ -71,5 +75,5 @@ function consentOf(
     const value = valueOf.get(assignment.appRoleId);
     if (value !== undefined) roles.add(value);
   }
-  return { scopes: [...scopes], roles: [...roles], present: true };
+  return { scopes: [...scopes], roles: [...roles], hasPrincipal: true };
 }

@@ -1,21 +1,22 @@
 import { type CloudRequest, escapeHtml, formOf, html, json, type Reply, type Service } from '../web/http.ts';
 import { createRouter, type PathParameters, route, type Router } from '../web/router.ts';
 import type { World } from '../world.ts';
-import { checkAuthorize, completeSignIn } from './authorize.ts';
+import { completeSignIn, parseAuthorizeRequest } from './authorize.ts';
+import type { EntraContext } from './context.ts';
 import { instanceDiscovery, openidConfiguration } from './discovery.ts';
 import {
   adminConsentEndpoint,
   authorizeEndpoint,
-  completeDevice,
+  completeDeviceSignIn,
   deviceCodeEndpoint,
   deviceLoginEndpoint,
   loginEndpoint,
 } from './interactive.ts';
 import { messagePage } from './pages.ts';
-import { createCodes, createDeviceRequests } from './pending.ts';
+import { createPendingSignIns, type PendingSignIns } from './pending.ts';
 import { errorBody, Refusal, refusalReply } from './refusal.ts';
 import type { SignInChoice } from './sign-in.ts';
-import { type Pending, tokenEndpoint } from './token-endpoint.ts';
+import { tokenEndpoint } from './token-endpoint.ts';
 
 type Handler = (request: CloudRequest, parameters: PathParameters) => Reply | Promise<Reply>;
 
@@ -26,33 +27,23 @@ export interface Entra extends Service {
   approveDevice(userCode: string, choice: SignInChoice | 'cancelled'): void;
   /**
    * Signs in at an authorization address without the page.
-   * @returns where the browser is sent. @throws Refusal where the page would say it. @throws TypeError for another address.
+   * @returns the address that the browser is redirected to.
+   * @throws Refusal where the page would show an error.
+   * @throws TypeError for an address that is not an authorization address, or a response that is not a redirect.
    */
   signIn(authorizeUrl: string, choice: SignInChoice | 'cancelled'): string;
 }
 
-/** Microsoft Entra's sign-in service. */
+/** The sign-in service of Microsoft Entra. */
 export function createEntra(world: World): Entra {
-  const pending: Pending = { codes: createCodes(world.clock), devices: createDeviceRequests(world.clock) };
+  const pending = createPendingSignIns(world.clock);
   const router = createEntraRouter(world, pending);
-  const refuse = (request: CloudRequest, refusal: Refusal): Reply =>
-    isPageRequest(request)
-      ? html(
-          400,
-          messagePage(
-            'Sorry, but we’re having trouble signing you in',
-            escapeHtml(
-              String(errorBody(refusal, '', world.clock.nowMs(), world.addresses().entra)['error_description']),
-            ),
-          ),
-        )
-      : refusalReply(request, refusal, world.clock.nowMs(), world.addresses().entra);
   return {
     name: 'entra',
     identify: (request) => identify(world, request),
-    refuse: (request, aadsts) => refuse(request, new Refusal(aadsts, valuesOf(request))),
+    refuse: (request, aadsts) => errorReply(world, request, new Refusal(aadsts, valuesOf(request))),
     signIn: (authorizeUrl, choice) => signInAt(world, pending, authorizeUrl, choice),
-    approveDevice: (userCode, choice) => void completeDevice(world, pending, userCode, choice),
+    approveDevice: (userCode, choice) => void completeDeviceSignIn(world, pending, userCode, choice),
     handle: async (request) => {
       const found = router.find(request.method, request.path);
       try {
@@ -60,61 +51,68 @@ export function createEntra(world: World): Entra {
         if (found === 'method') throw new Refusal(900561, { expected: 'POST', method: request.method });
         return await found.handler(request, found.parameters);
       } catch (error) {
-        if (error instanceof Refusal) return refuse(request, error);
+        if (error instanceof Refusal) return errorReply(world, request, error);
         throw error;
       }
     },
   };
 }
 
-function createEntraRouter(world: World, pending: Pending): Router<Handler> {
-  const version = (name: string): 1 | 2 => (name === '/v2.0' ? 2 : 1);
-  const both = (
-    method: string,
-    end: string,
-    handle: (request: CloudRequest, tenant: string, version: 1 | 2) => Reply | Promise<Reply>,
-  ) =>
-    ['/v2.0', ''].map((middle) =>
-      route<Handler>(method, `/{tenant}/oauth2${middle}/${end}`, (request, { tenant = '' }) =>
-        handle(request, tenant, version(middle)),
-      ),
-    );
-  const get = (pattern: string, handle: Handler) => route<Handler>('GET', pattern, handle);
-  const adminConsent: Handler = (request, { tenant = '' }) => adminConsentEndpoint(world, request, tenant);
-  const keys: Handler = () => json(200, { keys: world.keys.published() });
+/** An error page for addresses that a browser opens, JSON for the others. */
+function errorReply(world: World, request: CloudRequest, refusal: Refusal): Reply {
+  const nowMs = world.clock.nowMs();
+  const { entra } = world.addresses();
+  if (!isPageRequest(request)) return refusalReply(request, refusal, nowMs, entra);
+  const text = escapeHtml(String(errorBody(refusal, '', nowMs, entra)['error_description']));
+  return html(400, messagePage('Sorry, but we’re having trouble signing you in', text));
+}
+
+type Endpoint = (context: EntraContext) => Reply | Promise<Reply>;
+
+function createEntraRouter(world: World, pending: PendingSignIns): Router<Handler> {
+  const endpoint = (method: string, pattern: string, handle: Endpoint, version: 1 | 2 = 2) =>
+    route<Handler>(method, pattern, (request, { tenant = '' }) => handle({ world, pending, request, tenant, version }));
+  const bothVersions = (method: string, end: string, handle: Endpoint) => [
+    endpoint(method, `/{tenant}/oauth2/v2.0/${end}`, handle, 2),
+    endpoint(method, `/{tenant}/oauth2/${end}`, handle, 1),
+  ];
+  const keys: Endpoint = () => json(200, { keys: world.keys.published() });
+  const configuration: Endpoint = ({ tenant, version }) => json(200, openidConfiguration(world, tenant, version));
   return createRouter<Handler>([
-    ...both('POST', 'token', (request, tenant, v) => tokenEndpoint(world, pending, request, tenant, v)),
-    ...both('GET', 'authorize', (request, tenant, v) => authorizeEndpoint(world, request, tenant, v)),
-    ...both('POST', 'authorize', (request, tenant, v) => authorizeEndpoint(world, request, tenant, v)),
-    ...both('POST', 'devicecode', (request, tenant, v) => deviceCodeEndpoint(world, pending, request, tenant, v)),
-    ...both('GET', 'logout', () => html(200, messagePage('Signed out', 'You signed out of your account.'))),
-    route('POST', '/{tenant}/login', (request, { tenant = '' }) => loginEndpoint(world, pending, request, tenant)),
-    get('/devicelogin', (request) => deviceLoginEndpoint(world, pending, request)),
-    route('POST', '/devicelogin', (request) => deviceLoginEndpoint(world, pending, request)),
+    ...bothVersions('POST', 'token', tokenEndpoint),
+    ...bothVersions('GET', 'authorize', authorizeEndpoint),
+    ...bothVersions('POST', 'authorize', authorizeEndpoint),
+    ...bothVersions('POST', 'devicecode', deviceCodeEndpoint),
+    ...bothVersions('GET', 'logout', () => html(200, messagePage('Signed out', 'You signed out of your account.'))),
+    endpoint('POST', '/{tenant}/login', loginEndpoint),
+    endpoint('GET', '/devicelogin', deviceLoginEndpoint),
+    endpoint('POST', '/devicelogin', deviceLoginEndpoint),
     ...['/{tenant}/adminconsent', '/{tenant}/v2.0/adminconsent'].flatMap((pattern) => [
-      get(pattern, adminConsent),
-      route('POST', pattern, adminConsent),
+      endpoint('GET', pattern, adminConsentEndpoint),
+      endpoint('POST', pattern, adminConsentEndpoint),
     ]),
-    get('/{tenant}/v2.0/.well-known/openid-configuration', (_request, { tenant = '' }) =>
-      json(200, openidConfiguration(world, tenant, 2)),
-    ),
-    get('/{tenant}/.well-known/openid-configuration', (_request, { tenant = '' }) =>
-      json(200, openidConfiguration(world, tenant, 1)),
-    ),
-    get('/{tenant}/discovery/v2.0/keys', keys),
-    get('/{tenant}/discovery/keys', keys),
-    get('/{tenant}/discovery/instance', () => json(200, instanceDiscovery(world))),
+    endpoint('GET', '/{tenant}/v2.0/.well-known/openid-configuration', configuration, 2),
+    endpoint('GET', '/{tenant}/.well-known/openid-configuration', configuration, 1),
+    endpoint('GET', '/{tenant}/discovery/v2.0/keys', keys),
+    endpoint('GET', '/{tenant}/discovery/keys', keys),
+    endpoint('GET', '/{tenant}/discovery/instance', () => json(200, instanceDiscovery(world))),
   ]);
 }
 
-function signInAt(world: World, pending: Pending, authorizeUrl: string, choice: SignInChoice | 'cancelled'): string {
+function signInAt(
+  world: World,
+  pending: PendingSignIns,
+  authorizeUrl: string,
+  choice: SignInChoice | 'cancelled',
+): string {
   const url = URL.canParse(authorizeUrl) ? new URL(authorizeUrl) : undefined;
   const match = /^\/([^/]+)\/oauth2\/(v2\.0\/)?authorize\/?$/i.exec(url?.pathname ?? '');
-  if (url === undefined || match === null) throw new TypeError('That is not an authorization address.');
-  const checked = checkAuthorize(world, match[1] ?? '', match[2] === undefined ? 1 : 2, url.searchParams);
-  const location = completeSignIn(world, pending, checked, choice).headers?.['location'];
+  if (url === undefined || match === null)
+    throw new TypeError('authorizeUrl is not the address of an authorization endpoint.');
+  const request = parseAuthorizeRequest(world, match[1] ?? '', match[2] === undefined ? 1 : 2, url.searchParams);
+  const location = completeSignIn(world, pending, request, choice).headers?.['location'];
   if (location === undefined)
-    throw new TypeError('The answer to this sign-in is a page, not a redirection: use response_mode=query.');
+    throw new TypeError('This sign-in ends with a page instead of a redirect. Use response_mode=query.');
   return location;
 }
 
@@ -135,16 +133,17 @@ function identify(world: World, request: CloudRequest): void {
     ? world.partner.tenantId
     : (world.findCustomer(tenant)?.tenantId ?? tenant);
   request.facts.grant = form.get('grant_type') ?? '';
-  const asked =
-    form.get('resource') ??
-    form
-      .get('scope')
-      ?.split(/\s+/)
-      .find((scope) => scope.includes('/')) ??
-    '';
-  if (asked !== '') request.facts.resource = asked.replace(/\/\.default$/, '').replace(/\/$/, '');
+  const resource = form.get('resource') ?? firstResourceScope(form) ?? '';
+  if (resource !== '') request.facts.resource = resource.replace(/\/\.default$/, '').replace(/\/$/, '');
 }
 
+const firstResourceScope = (form: URLSearchParams): string | undefined =>
+  form
+    .get('scope')
+    ?.split(/\s+/)
+    .find((scope) => scope.includes('/'));
+
+/** The values of a token request that error texts mention. */
 function valuesOf(request: CloudRequest): Readonly<Record<string, string>> {
   const form = formOf(request);
   return {

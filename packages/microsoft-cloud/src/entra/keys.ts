@@ -8,13 +8,13 @@ import {
   type JWTPayload,
 } from 'jose';
 
-/** The keys that Entra signs with. The published ones outlive their use by one change. */
+/** The keys that Entra signs tokens with. The previous key stays published after a rotation. */
 export interface SigningKeys {
   sign(claims: JWTPayload): Promise<string>;
-  /** The public keys, the newest first. */
+  /** The public keys, newest first. */
   published(): readonly JWK[];
   publicKeyOf(kid: string): CryptoKey | undefined;
-  /** Signs with a new key from now on; the one before stays published. */
+  /** Creates a new signing key. The previous key stays published, older keys do not. */
   rotate(): Promise<void>;
 }
 
@@ -37,7 +37,7 @@ export async function createSigningKeys(): Promise<SigningKeys> {
   let previous: Key | undefined;
   const all = (): readonly Key[] => (previous === undefined ? [current] : [current, previous]);
   return {
-    // Signed with WebCrypto, so in a thread of its own: the token endpoint goes on answering meanwhile.
+    // WebCrypto signs in a thread of its own, so the token endpoint keeps answering.
     sign: (claims) =>
       new SignJWT(claims)
         .setProtectedHeader({ typ: 'JWT', alg: 'RS256', x5t: current.kid, kid: current.kid })

@@ -1,18 +1,8 @@
 import { escapeHtml } from '../web/http.ts';
+import { page } from '../web/page.ts';
 import type { World } from '../world.ts';
 
-const style = `
-  :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
-  body { max-width: 34rem; margin: 3rem auto; padding: 0 1rem; }
-  fieldset { border: 1px solid; border-radius: .5rem; margin: 1rem 0; }
-  label { display: block; padding: .25rem 0; }
-  button { font: inherit; padding: .4rem 1.2rem; margin-right: .5rem; }
-  .note { opacity: .75; font-size: .875rem; }`;
-
-/** A whole page. `body` is HTML already. */
-export const page = (title: string, body: string): string =>
-  `<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeHtml(title)}</title><style>${style}</style></head><body><h1>${escapeHtml(title)}</h1>${body}</body></html>`;
-
+/** A page with one paragraph. @param body HTML. */
 export const messagePage = (title: string, body: string): string => page(title, `<p>${body}</p>`);
 
 function accountFields(world: World, preselected: string | null): string {
@@ -26,15 +16,19 @@ function accountFields(world: World, preselected: string | null): string {
 <label><input type="radio" name="mfa" value="no"> not done</label></fieldset>`;
 }
 
-/** Asks for the account, for MFA and for consent; sends the request's own parameters along. */
+/**
+ * Asks for an account, for MFA and for consent.
+ * @param displayName of the client.
+ * @param parameters of the authorization request; the form sends them back.
+ */
 export function signInPage(world: World, displayName: string, parameters: URLSearchParams, action: string): string {
   return page(
-    'Sign in to the local cloud',
-    `<p><strong>${escapeHtml(displayName)}</strong> asks for a sign-in. <span class="note">This imitates Microsoft's page; no password is needed.</span></p>
+    'Sign in to the simulated cloud',
+    `<p><strong>${escapeHtml(displayName)}</strong> requests a sign-in. <span class="note">This page imitates Microsoft's sign-in page. No password is needed.</span></p>
 <form method="post" action="${escapeHtml(action)}">
 <input type="hidden" name="ctx" value="${escapeHtml(parameters.toString())}">
 ${accountFields(world, parameters.get('login_hint'))}
-<label><input type="checkbox" name="consent" value="yes" checked> Consent on behalf of the organization, if it is missing</label>
+<label><input type="checkbox" name="consent" value="yes" checked> Consent on behalf of the organization, if consent is missing</label>
 <p><button name="choice" value="accept">Sign in</button><button name="choice" value="cancel">Cancel</button></p></form>`,
   );
 }
@@ -52,14 +46,14 @@ ${accountFields(world, null)}
 export function adminConsentPage(world: World, displayName: string, context: URLSearchParams, action: string): string {
   return page(
     'Permissions requested',
-    `<p><strong>${escapeHtml(displayName)}</strong> asks for consent on behalf of ${escapeHtml(world.partner.name)}.</p>
+    `<p><strong>${escapeHtml(displayName)}</strong> requests consent on behalf of ${escapeHtml(world.partner.name)}.</p>
 <form method="post" action="${escapeHtml(action)}"><input type="hidden" name="ctx" value="${escapeHtml(context.toString())}">
 ${accountFields(world, null)}
 <p><button name="choice" value="accept">Accept</button><button name="choice" value="cancel">Cancel</button></p></form>`,
   );
 }
 
-/** OAuth 2.0 Form Post Response Mode. */
+/** Source: "OAuth 2.0 Form Post Response Mode". */
 export function autoPostPage(action: string, values: URLSearchParams): string {
   const fields = [...values].map(
     ([name, value]) => `<input type="hidden" name="${escapeHtml(name)}" value="${escapeHtml(value)}">`,

@@ -1,9 +1,18 @@
 import { createHash, randomBytes, randomInt } from 'node:crypto';
-import type { Clock } from '../system-clock.ts';
+import type { Clock } from '../clock.ts';
 import { Refusal } from './refusal.ts';
 import type { SignIn } from './sign-ins.ts';
 
-/** Authorization codes and device codes: sign-ins that a client has not collected yet. */
+/** Sign-ins that a client has started and not yet collected. */
+export interface PendingSignIns {
+  readonly codes: AuthorizationCodes;
+  readonly devices: DeviceRequests;
+}
+
+export const createPendingSignIns = (clock: Clock): PendingSignIns => ({
+  codes: createAuthorizationCodes(clock),
+  devices: createDeviceRequests(clock),
+});
 
 interface CodeRecord {
   readonly signIn: SignIn;
@@ -13,33 +22,36 @@ interface CodeRecord {
   readonly challenge: string | undefined;
   readonly challengeMethod: string;
   readonly issuedMs: number;
-  redeemed: boolean;
+  isRedeemed: boolean;
 }
 
-export type NewCode = Omit<CodeRecord, 'issuedMs' | 'redeemed'>;
+type NewCode = Omit<CodeRecord, 'issuedMs' | 'isRedeemed'>;
 
-/** Source: "Microsoft identity platform and OAuth 2.0 authorization code flow": codes are short-lived, about 10 minutes. */
+/** Source: "Microsoft identity platform and OAuth 2.0 authorization code flow": codes live about 10 minutes. */
 const codeLifetimeMs = 10 * 60 * 1000;
 
-export interface Codes {
+interface AuthorizationCodes {
   issue(code: NewCode): string;
-  /** @throws Refusal AADSTS70008 expired, 54005 used before, 9002313 unknown, 501481 wrong verifier, 70000 other client. */
+  /**
+   * @throws Refusal AADSTS900144 missing, 9002313 unknown, 54005 used before, 70008 expired, 70000 for another client,
+   *   50011 for another redirect address, 501481 for a wrong verifier.
+   */
   redeem(code: string | null, clientId: string, redirectUri: string | null, verifier: string | null): NewCode;
 }
 
-export function createCodes(clock: Clock): Codes {
+function createAuthorizationCodes(clock: Clock): AuthorizationCodes {
   const records = new Map<string, CodeRecord>();
   return {
     issue: (code) => {
       const value = `1.A${randomBytes(60).toString('base64url')}`;
-      records.set(value, { ...code, issuedMs: clock.nowMs(), redeemed: false });
+      records.set(value, { ...code, issuedMs: clock.nowMs(), isRedeemed: false });
       return value;
     },
     redeem: (code, clientId, redirectUri, verifier) => {
       if (code === null || code === '') throw new Refusal(900144, { field: 'code' });
       const record = records.get(code);
       if (record === undefined) throw new Refusal(9002313, {}, 'invalid_grant');
-      if (record.redeemed) throw new Refusal(54005);
+      if (record.isRedeemed) throw new Refusal(54005);
       if (clock.nowMs() - record.issuedMs > codeLifetimeMs) throw new Refusal(70008);
       if (record.signIn.clientId !== clientId) throw new Refusal(70000);
       if (redirectUri !== record.redirectUri)
@@ -47,7 +59,7 @@ export function createCodes(clock: Clock): Codes {
       if (record.challenge !== undefined && !isVerified(record.challenge, record.challengeMethod, verifier)) {
         throw new Refusal(501481);
       }
-      record.redeemed = true;
+      record.isRedeemed = true;
       return record;
     },
   };
@@ -59,7 +71,7 @@ function isVerified(challenge: string, method: string, verifier: string | null):
   return challenge === (method === 'plain' ? verifier : createHash('sha256').update(verifier).digest('base64url'));
 }
 
-export interface DeviceRequest {
+interface DeviceRequest {
   readonly deviceCode: string;
   readonly userCode: string;
   readonly clientId: string;
@@ -72,17 +84,18 @@ export interface DeviceRequest {
 /** Source: "OAuth 2.0 device authorization grant flow": 15 minutes. */
 export const deviceCodeLifetimeSeconds = 15 * 60;
 
-export interface DeviceRequests {
+interface DeviceRequests {
   begin(clientId: string, scope: string): DeviceRequest;
+  /** Finds a request that has not expired. */
   findByUserCode(userCode: string): DeviceRequest | undefined;
-  /** @throws Refusal AADSTS70016 pending or polled too fast, 70022 declined, 70020 expired or unknown. */
+  /** @throws Refusal AADSTS900144 missing, 70016 pending or polled too fast, 70022 declined, 70020 expired or unknown. */
   poll(deviceCode: string | null, clientId: string, intervalMs: number): DeviceRequest & { readonly outcome: SignIn };
 }
 
-// No vowels and nothing that looks like something else: what a person types from a screen.
+// Without vowels, which could form words, and without characters that look alike.
 const userCodeLetters = 'BCDFGHJKLMNPQRSTVWXZ23456789';
 
-export function createDeviceRequests(clock: Clock): DeviceRequests {
+function createDeviceRequests(clock: Clock): DeviceRequests {
   const requests = new Map<string, DeviceRequest>();
   return {
     begin: (clientId, scope) => {
@@ -110,9 +123,9 @@ export function createDeviceRequests(clock: Clock): DeviceRequests {
       if (request.expiresMs <= nowMs) throw new Refusal(70020);
       if (request.outcome === 'declined') throw new Refusal(70022);
       if (request.outcome === 'pending') {
-        const tooFast = nowMs - request.lastPollMs < intervalMs / 2;
+        const isTooFast = nowMs - request.lastPollMs < intervalMs / 2;
         request.lastPollMs = nowMs;
-        throw new Refusal(70016, {}, tooFast ? 'slow_down' : undefined);
+        throw new Refusal(70016, {}, isTooFast ? 'slow_down' : undefined);
       }
       requests.delete(deviceCode);
       return { ...request, outcome: request.outcome };

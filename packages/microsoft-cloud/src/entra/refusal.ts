@@ -2,15 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { type CloudRequest, headerOf, json, type Reply } from '../web/http.ts';
 import { aadstsTable, type AadstsEntry, type OAuthError } from './aadsts.ts';
 
-/** What a number's wording is filled in with. */
+/** Values for the placeholders of an error text. */
 export type RefusalValues = Readonly<Record<string, string | undefined>>;
 
-/** Entra says no. */
+/** An error that Entra reports with an AADSTS number. */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
   readonly aadsts: number;
   readonly values: RefusalValues;
-  /** Where the OAuth error is not the one of the table. */
+  /** Replaces the OAuth error of the table. */
   readonly oauthError: OAuthError | undefined;
 
   constructor(aadsts: number, values: RefusalValues = {}, oauthError?: OAuthError) {
@@ -23,14 +23,14 @@ export class Refusal extends Error {
 
 const unknownEntry: AadstsEntry = { error: 'invalid_request', status: 400, text: 'The request is not valid.' };
 
-/** A time as Entra writes it: `2026-11-24 22:47:01Z`. */
+/** A time in Entra's format: `2026-11-24 22:47:01Z`. */
 export const entraTime = (ms: number): string =>
   new Date(ms)
     .toISOString()
     .replace('T', ' ')
     .replace(/\.\d+Z$/, 'Z');
 
-/** The body that the token endpoint answers with. */
+/** The JSON body of an error at the token endpoint. */
 export function errorBody(
   refusal: Refusal,
   correlationId: string,
@@ -65,7 +65,7 @@ export const entraHeaders = (correlationId: string): Readonly<Record<string, str
   'client-request-id': correlationId,
 });
 
-/** The id that a client gave its request, or a new one. */
+/** The id that the client gave its request, or a new one. */
 export const correlationIdOf = (request: CloudRequest): string =>
   headerOf(request, 'client-request-id') ?? randomUUID();
 
@@ -73,7 +73,7 @@ export function refusalReply(request: CloudRequest, refusal: Refusal, nowMs: num
   const entry = aadstsTable[refusal.aadsts] ?? unknownEntry;
   const correlationId = correlationIdOf(request);
   const body = errorBody(refusal, correlationId, nowMs, entra);
-  // Version 1.0 calls what only a sign-in can mend by another name.
+  // Version 1.0 reports errors that need a new sign-in as interaction_required.
   const isVersion1 = /\/oauth2\/token\/?$/i.test(request.path);
   const error = isVersion1 && entry.claims && refusal.oauthError === undefined ? 'interaction_required' : body['error'];
   return json(

@@ -1,88 +1,84 @@
 import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:crypto';
-import type { Clock } from '../system-clock.ts';
+import type { Clock } from '../clock.ts';
 import type { User } from '../directory/records.ts';
 
-/** One interactive sign-in of a user to a client: what every refresh token that stems from it is bound to. */
+/** An interactive sign-in of a user to a client. All refresh tokens that stem from it are bound to it. */
 export interface SignIn {
   readonly id: string;
   readonly user: User;
   readonly clientId: string;
   readonly amr: readonly string[];
   readonly authTimeMs: number;
-  /** Through a single-page redirect: its refresh tokens end after 24 hours and are not prolonged. */
-  readonly singlePage: boolean;
-  /** Numbers of the refresh tokens that were used. */
-  readonly used: Set<number>;
+  /** Whether it went through a single-page redirect. Its refresh tokens expire after 24 hours, whether used or not. */
+  readonly isSinglePage: boolean;
+  /** Filled in strict mode only. */
+  readonly redeemedTokenNumbers: Set<number>;
 }
 
-export interface OpenedRefreshToken {
+type NewSignIn = Pick<SignIn, 'user' | 'clientId' | 'amr' | 'isSinglePage'>;
+
+interface OpenedRefreshToken {
   readonly signIn: SignIn;
   readonly issuedAtMs: number;
   readonly number: number;
 }
 
 export interface SignIns {
-  begin(user: User, clientId: string, amr: readonly string[], singlePage: boolean): SignIn;
-  /** A new refresh token. Those before it stay valid. */
+  begin(signIn: NewSignIn): SignIn;
+  /** Issues a new refresh token. Earlier ones stay valid. */
   issueRefreshToken(signIn: SignIn): string;
-  /** What a refresh token stands for, or undefined when it is none of ours. */
+  /** Returns undefined for a token that this cloud did not issue. */
   openRefreshToken(token: string): OpenedRefreshToken | undefined;
 }
 
-// Entra's are about this long; what stores them must cope.
+// About as long as Entra's refresh tokens, so that clients prove that they can store that length.
 const paddedLength = 760;
 const ivLength = 12;
 const tagLength = 16;
 
-/**
- * Refresh tokens are opaque and self-contained (sealed with AES-256-GCM), so that a run of a million redemptions keeps
- * no list of them.
- */
+/** Refresh tokens are sealed with AES-256-GCM, so that a run with a million redemptions needs no list of them. */
 export function createSignIns(clock: Clock): SignIns {
   const key = randomBytes(32);
   const signIns = new Map<string, SignIn>();
-  let issued = 0;
-
-  const seal = (content: string): string => {
-    const iv = randomBytes(ivLength);
-    const cipher = createCipheriv('aes-256-gcm', key, iv);
-    const sealed = Buffer.concat([cipher.update(content, 'utf8'), cipher.final()]);
-    return `1.A${Buffer.concat([iv, cipher.getAuthTag(), sealed]).toString('base64url')}`;
-  };
-  const open = (token: string): string | undefined => {
-    const bytes = Buffer.from(token.slice(3), 'base64url');
-    if (!token.startsWith('1.A') || bytes.byteLength < ivLength + tagLength) return undefined;
-    try {
-      const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, ivLength));
-      decipher.setAuthTag(bytes.subarray(ivLength, ivLength + tagLength));
-      return decipher.update(bytes.subarray(ivLength + tagLength), undefined, 'utf8') + decipher.final('utf8');
-    } catch {
-      return undefined;
-    }
-  };
-
+  let issuedCount = 0;
   return {
-    begin: (user, clientId, amr, singlePage) => {
+    begin: (newSignIn) => {
       const signIn = {
+        ...newSignIn,
         id: randomUUID(),
-        user,
-        clientId,
-        amr,
         authTimeMs: clock.nowMs(),
-        singlePage,
-        used: new Set<number>(),
+        redeemedTokenNumbers: new Set<number>(),
       };
       signIns.set(signIn.id, signIn);
       return signIn;
     },
     issueRefreshToken: (signIn) => {
-      issued += 1;
-      return seal([signIn.id, clock.nowMs(), issued, ''].join('|').padEnd(paddedLength, '.'));
+      issuedCount += 1;
+      return seal(key, [signIn.id, clock.nowMs(), issuedCount, ''].join('|').padEnd(paddedLength, '.'));
     },
     openRefreshToken: (token) => {
-      const [id = '', issuedAt, number] = open(token)?.split('|') ?? [];
+      const [id = '', issuedAt, number] = open(key, token)?.split('|') ?? [];
       const signIn = signIns.get(id);
       return signIn && { signIn, issuedAtMs: Number(issuedAt), number: Number(number) };
     },
   };
+}
+
+function seal(key: Buffer, content: string): string {
+  const iv = randomBytes(ivLength);
+  const cipher = createCipheriv('aes-256-gcm', key, iv);
+  const sealed = Buffer.concat([cipher.update(content, 'utf8'), cipher.final()]);
+  return `1.A${Buffer.concat([iv, cipher.getAuthTag(), sealed]).toString('base64url')}`;
+}
+
+function open(key: Buffer, token: string): string | undefined {
+  const bytes = Buffer.from(token.slice(3), 'base64url');
+  if (!token.startsWith('1.A') || bytes.byteLength < ivLength + tagLength) return undefined;
+  try {
+    const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, ivLength));
+    decipher.setAuthTag(bytes.subarray(ivLength, ivLength + tagLength));
+    return decipher.update(bytes.subarray(ivLength + tagLength), undefined, 'utf8') + decipher.final('utf8');
+  } catch {
+    return undefined;
+  }
 }

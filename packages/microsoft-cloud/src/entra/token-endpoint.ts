@@ -1,55 +1,42 @@
-import { type CloudRequest, formOf, json, type Reply } from '../web/http.ts';
-import type { World } from '../world.ts';
+import { formOf, json, type Reply } from '../web/http.ts';
 import { type Authority, findAuthority } from './authority.ts';
-import { authenticateClient, type Client } from './client-authentication.ts';
+import { type AuthenticatedClient, authenticateClient } from './client-authentication.ts';
+import type { EntraContext } from './context.ts';
 import { grantToApplication, grantToUser, redeemRefreshToken } from './grants.ts';
-import type { Codes, DeviceRequests } from './pending.ts';
 import { correlationIdOf, entraHeaders, Refusal } from './refusal.ts';
-import { questionFromResource, questionFromScope, type TokenQuestion } from './target.ts';
-
-export interface Pending {
-  readonly codes: Codes;
-  readonly devices: DeviceRequests;
-}
+import { accessFromResource, accessFromScope, type RequestedAccess } from './requested-access.ts';
 
 const deviceGrants: readonly (string | null)[] = ['urn:ietf:params:oauth:grant-type:device_code', 'device_code'];
 
+/** An authenticated token request. */
+interface TokenContext extends EntraContext {
+  readonly client: AuthenticatedClient;
+  readonly authority: Authority;
+  readonly form: URLSearchParams;
+}
+
 /** `POST /{tenant}/oauth2/v2.0/token` and `/{tenant}/oauth2/token`. @throws Refusal */
-export async function tokenEndpoint(
-  world: World,
-  pending: Pending,
-  request: CloudRequest,
-  tenant: string,
-  version: 1 | 2,
-): Promise<Reply> {
+export async function tokenEndpoint(context: EntraContext): Promise<Reply> {
+  const { world, request, tenant, version } = context;
   const authority = findAuthority(world, tenant);
   const form = formOf(request);
   const grantType = form.get('grant_type');
   if (grantType === null || grantType === '') throw new Refusal(900144, { field: 'grant_type' });
   if (version === 2 && form.has('resource')) throw new Refusal(901002);
   const isApplication = grantType === 'client_credentials';
-  const client = await authenticateClient(world, request, form, authority.asked, !isApplication);
-  const context: Context = { world, pending, client, authority, version, form };
-  const answer = isApplication
-    ? await grantToApplication({ ...context, question: questionOf(context) })
-    : await userGrant(context, grantType);
-  return json(200, answer, entraHeaders(correlationIdOf(request)));
+  const client = await authenticateClient(world, request, authority.name, !isApplication);
+  const tokenContext: TokenContext = { ...context, client, authority, form };
+  const response = isApplication
+    ? await grantToApplication({ ...tokenContext, access: requestedAccess(tokenContext) })
+    : await userGrant(tokenContext, grantType);
+  return json(200, response, entraHeaders(correlationIdOf(request)));
 }
 
-interface Context {
-  readonly world: World;
-  readonly pending: Pending;
-  readonly client: Client;
-  readonly authority: Authority;
-  readonly version: 1 | 2;
-  readonly form: URLSearchParams;
-}
-
-function userGrant(context: Context, grantType: string): Promise<Readonly<Record<string, unknown>>> {
+function userGrant(context: TokenContext, grantType: string): Promise<Readonly<Record<string, unknown>>> {
   const { world, pending, client, form } = context;
   if (grantType === 'refresh_token') {
     const signIn = redeemRefreshToken(world, client, form.get('refresh_token'));
-    return grantToUser({ ...context, question: questionOf(context) }, signIn);
+    return grantToUser({ ...context, access: requestedAccess(context) }, signIn);
   }
   if (grantType === 'authorization_code') {
     const code = pending.codes.redeem(
@@ -58,26 +45,27 @@ function userGrant(context: Context, grantType: string): Promise<Readonly<Record
       form.get('redirect_uri'),
       form.get('code_verifier'),
     );
-    return grantToUser({ ...context, question: questionOf(context, code.scope) }, code.signIn, code.nonce);
+    return grantToUser({ ...context, access: requestedAccess(context, code.scope) }, code.signIn, code.nonce);
   }
   if (deviceGrants.includes(grantType)) {
     const deviceCode = form.get('device_code') ?? form.get('code');
     const device = pending.devices.poll(deviceCode, client.appId, world.settings.deviceCodeIntervalSeconds * 1000);
-    return grantToUser({ ...context, question: questionOf(context, device.scope) }, device.outcome);
+    return grantToUser({ ...context, access: requestedAccess(context, device.scope) }, device.outcome);
   }
   throw new Refusal(70003, { grant: grantType });
 }
 
-/** @param earlier what the sign-in was asked for: it counts where the token request does not say. */
-function questionOf({ world, authority, version, form }: Context, earlier?: string): TokenQuestion {
-  const asked = form.get(version === 1 ? 'resource' : 'scope') || earlier;
-  if (asked === undefined || asked === '') {
-    // A refresh token alone is enough for Entra; what it stands for then is Microsoft Graph.
+/** @param signInScope the scope of the sign-in, used if the token request has none. */
+function requestedAccess({ world, authority, version, form }: TokenContext, signInScope?: string): RequestedAccess {
+  const field = version === 1 ? 'resource' : 'scope';
+  const requested = form.get(field) || signInScope;
+  if (requested === undefined || requested === '') {
+    // Entra accepts a refresh token without a scope and then issues a token for Microsoft Graph.
     if (form.get('grant_type') === 'refresh_token' && version === 2)
-      return questionFromScope(world, 'openid offline_access', authority.tenantId);
-    throw new Refusal(900144, { field: version === 1 ? 'resource' : 'scope' });
+      return accessFromScope(world, 'openid offline_access', authority.tenantId);
+    throw new Refusal(900144, { field });
   }
   return version === 1
-    ? questionFromResource(world, asked, authority.tenantId)
-    : questionFromScope(world, asked, authority.tenantId);
+    ? accessFromResource(world, requested, authority.tenantId)
+    : accessFromScope(world, requested, authority.tenantId);
 }

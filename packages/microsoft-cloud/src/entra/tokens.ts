@@ -2,26 +2,26 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { JWTPayload } from 'jose';
 import type { User } from '../directory/records.ts';
 import type { World } from '../world.ts';
-import type { Client } from './client-authentication.ts';
-import type { Target } from './target.ts';
+import type { AuthenticatedClient } from './client-authentication.ts';
+import type { TargetResource } from './requested-access.ts';
 
-/** Lifetimes that Entra chooses from at random, seconds. Source: "Access tokens in the Microsoft identity platform". */
+/** Entra chooses a random lifetime in this range. Source: "Access tokens in the Microsoft identity platform". */
 const shortestLifetimeSeconds = 60 * 60;
 const longestLifetimeSeconds = 90 * 60;
 
-export interface Subject {
+interface Subject {
   readonly user: User;
   readonly amr: readonly string[];
   readonly authTimeMs: number;
 }
 
-export interface AccessTokenRequest {
-  readonly client: Client;
-  readonly target: Target;
+interface AccessTokenRequest {
+  readonly client: AuthenticatedClient;
+  readonly target: TargetResource;
   readonly tenantId: string;
-  /** Absent for the application itself. */
+  /** Absent for a token of the application itself. */
   readonly subject: Subject | undefined;
-  /** Scopes for a user, application roles for the application itself. */
+  /** Scopes of a user's token, roles of an application's token. */
   readonly permissions: readonly string[];
 }
 
@@ -37,7 +37,7 @@ export const issuerV2 = (world: World, tenantId: string): string => `${world.add
 
 const opaque = (): string => randomBytes(16).toString('base64url');
 
-/** `sub` is the same for one user and client, and says nothing of either. */
+/** The same `sub` for the same user and client; it reveals neither. */
 const pairwise = (userId: string, clientId: string): string =>
   createHash('sha256').update(`${userId}|${clientId}`).digest('base64url');
 
@@ -75,7 +75,7 @@ function identityClaims(world: World, { client, subject, tenantId }: AccessToken
     sub: pairwise(user.id, client.appId),
     name: user.displayName,
     idtyp: 'user',
-    // Whoever is at home in another tenant has their home as identity provider.
+    // In another tenant, the home tenant is the identity provider.
     ...(world.isPartner(tenantId) ? {} : { idp: issuerV1(world.partner.tenantId) }),
   };
 }
@@ -83,7 +83,7 @@ function identityClaims(world: World, { client, subject, tenantId }: AccessToken
 function claimsV1(world: World, request: AccessTokenRequest): JWTPayload {
   const { client, subject, target, tenantId } = request;
   const common = {
-    aud: target.asked,
+    aud: target.identifier,
     iss: issuerV1(tenantId),
     tid: tenantId,
     appid: client.appId,
@@ -123,15 +123,17 @@ function claimsV2(world: World, request: AccessTokenRequest): JWTPayload {
   };
 }
 
-/** OpenID Connect: who signed in, for the client itself. */
-export function issueIdToken(
-  world: World,
-  client: Client,
-  subject: Subject,
-  tenantId: string,
-  version: 1 | 2,
-  nonce: string | undefined,
-): Promise<string> {
+interface IdTokenRequest {
+  readonly client: AuthenticatedClient;
+  readonly subject: Subject;
+  readonly tenantId: string;
+  readonly version: 1 | 2;
+  readonly nonce: string | undefined;
+}
+
+/** OpenID Connect Core 1.0 section 2: tells the client who signed in. */
+export function issueIdToken(world: World, request: IdTokenRequest): Promise<string> {
+  const { client, subject, tenantId, version, nonce } = request;
   const nowSeconds = Math.floor(world.clock.nowMs() / 1000);
   const { user } = subject;
   const versioned: JWTPayload =
@@ -156,6 +158,6 @@ export function issueIdToken(
   });
 }
 
-/** Which account a token answer is about: what MSAL keys its cache by. */
+/** The account of a token response. MSAL keys its cache by it. */
 export const clientInfo = (world: World, user: User): string =>
   Buffer.from(JSON.stringify({ uid: user.id, utid: world.partner.tenantId })).toString('base64url');

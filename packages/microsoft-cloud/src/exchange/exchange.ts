@@ -1,5 +1,5 @@
 import { exchangeAppId } from '../directory/microsoft-resources.ts';
-import { type Caller, callerOf, claimedTenant } from '../resource/caller.ts';
+import { type Caller, callerOf, identifyByToken } from '../resource/caller.ts';
 import { createTenantTraits } from '../resource/tenant-traits.ts';
 import { json, jsonObjectOf, type Reply, type Service } from '../web/http.ts';
 import type { World } from '../world.ts';
@@ -8,15 +8,12 @@ const failure = (status: number, code: string, message: string): Reply => json(s
 
 const invokePath = /^\/adminapi\/(?:beta|v1\.0)\/([^/]+)\/InvokeCommand\/?$/i;
 
-/** The administration endpoint of Exchange Online: enough to prove a token and to read a few things. */
+/** The administration endpoint of Exchange Online, with a few read-only cmdlets. */
 export function createExchange(world: World): Service {
   const traits = createTenantTraits();
   return {
     name: 'exchange',
-    identify: (request) => {
-      const tenantId = claimedTenant(request);
-      if (tenantId !== undefined) request.facts.tenantId = tenantId;
-    },
+    identify: identifyByToken,
     handle: async (request) => {
       const caller = await callerOf(world, request, exchangeAppId);
       if (typeof caller === 'string') {

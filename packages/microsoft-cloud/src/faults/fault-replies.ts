@@ -10,7 +10,7 @@ const dripPauseMs = 50;
 const gatewayPage =
   '<!DOCTYPE html><html><head><title>503 Service Unavailable</title></head><body><h2>Our services are not available right now</h2><p>We are working to restore all services as soon as possible. Please check back soon.</p></body></html>';
 
-/** The reply that a rule puts in the place of the service's, or undefined where the service shall do its work. */
+/** Returns the reply that replaces the service's reply, or undefined if the service handles the request. */
 export function replacedReply(rule: FaultRule): Reply | undefined {
   const headers = rule.headers ?? {};
   switch (rule.kind) {
@@ -46,21 +46,20 @@ function hugeBody(): string {
   return JSON.stringify({ access_token: 'x'.repeat(hugeBytes), token_type: 'Bearer', expires_in: 3599 });
 }
 
-/** Sends a reply, in the way that the rule's kind says. @returns the status that reached the client, 0 for none. */
-export async function sendReply(response: ServerResponse, reply: Reply, rule: FaultRule | undefined): Promise<number> {
+/** Sends a reply: slowly, in part or not at all if the rule's kind says so. */
+export async function sendReply(response: ServerResponse, reply: Reply, rule: FaultRule | undefined): Promise<void> {
   if (rule?.kind === 'lost_reply') {
     response.destroy();
-    return 0;
+    return;
   }
   const body = Buffer.from(reply.body ?? '', 'utf8');
   response.writeHead(reply.status, { ...reply.headers, 'content-length': String(body.byteLength) });
   if (rule?.kind === 'truncated') {
     response.write(body.subarray(0, Math.floor(body.byteLength / 2)), () => response.destroy());
-    return reply.status;
+    return;
   }
   if (rule?.kind === 'drip') await drip(response, body);
   response.end(rule?.kind === 'drip' ? undefined : body);
-  return reply.status;
 }
 
 async function drip(response: ServerResponse, body: Buffer): Promise<void> {

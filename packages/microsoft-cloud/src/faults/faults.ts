@@ -1,23 +1,23 @@
-import type { Random } from '../system-clock.ts';
+import type { Random } from '../seeded.ts';
 import type { CloudRequest, ServiceName } from '../web/http.ts';
 import { type FaultRule, parseFaultRule } from './rule.ts';
 
 export interface FaultState {
   readonly id: string;
   readonly rule: FaultRule;
-  /** Requests that the rule was about. */
+  /** Number of requests that the rule selects. */
   readonly matched: number;
-  /** Requests that it affected. */
+  /** Number of requests that the rule affected. */
   readonly applied: number;
 }
 
 export interface Faults {
-  /** @throws TypeError for a rule that is not one. @returns its id. */
+  /** @returns the id of the rule. @throws TypeError for an invalid rule. */
   add(rule: FaultRule): string;
-  /** Removes one rule, or all. */
+  /** Removes one rule, or all rules. */
   clear(id?: string): void;
   list(): readonly FaultState[];
-  /** The first rule, in the order they were added, that affects this request. Counts the request with every rule it fits. */
+  /** Returns the first rule, in order of addition, that affects the request. Counts the request for every rule that selects it. */
   match(service: ServiceName, request: CloudRequest): FaultRule | undefined;
 }
 
@@ -29,15 +29,15 @@ interface Entry {
   applied: number;
 }
 
-/** @param random decides where a rule has a probability. */
+/** @param random decides for rules with a probability. */
 export function createFaults(random: Random): Faults {
   let entries: Entry[] = [];
-  let added = 0;
-  const add = (described: FaultRule): string => {
-    const rule = parseFaultRule(described);
+  let count = 0;
+  const add = (added: FaultRule): string => {
+    const rule = parseFaultRule(added);
     const path = rule.path === undefined ? undefined : new RegExp(rule.path, 'i');
-    added += 1;
-    const id = `fault-${added}`;
+    count += 1;
+    const id = `fault-${count}`;
     entries.push({ id, rule, path, matched: 0, applied: 0 });
     return id;
   };
@@ -50,7 +50,7 @@ export function createFaults(random: Random): Faults {
     match: (service, request) => {
       let chosen: Entry | undefined;
       for (const entry of entries) {
-        if (!fits(entry, service, request)) continue;
+        if (!selects(entry, service, request)) continue;
         entry.matched += 1;
         if (chosen === undefined && isDue(entry, random)) chosen = entry;
       }
@@ -61,7 +61,11 @@ export function createFaults(random: Random): Faults {
   };
 }
 
-function fits({ rule, path }: Entry, service: ServiceName, { facts, method, path: requested }: CloudRequest): boolean {
+function selects(
+  { rule, path }: Entry,
+  service: ServiceName,
+  { facts, method, path: requested }: CloudRequest,
+): boolean {
   return (
     (rule.service === undefined || rule.service === service) &&
     (rule.tenantId === undefined || rule.tenantId.toLowerCase() === facts.tenantId) &&

@@ -1,16 +1,16 @@
 import { serviceNames, type ServiceName } from '../web/http.ts';
 
 /**
- * What goes wrong where a rule says no status, body or AADSTS number of its own:
- * - `drop`: the connection is closed before anything is done
- * - `lost_reply`: the work is done, then the connection is closed
- * - `drip`: the true reply, a few bytes at a time
- * - `truncated`: the first half of the true reply, then the connection is closed
- * - `html`: an HTML page, as a proxy or gateway sends it, with status 503
- * - `huge`: a JSON reply of 10 MB
- * - `empty_json`: `{}` with status 200
- * - `plain_429`: `Too Many Requests` as plain text
- * - `delay`: the true reply, `delayMs` late
+ * Kinds of faults:
+ * - `drop`: closes the connection before the request is handled
+ * - `lost_reply`: handles the request, then closes the connection without a reply
+ * - `drip`: sends the normal reply a few bytes at a time
+ * - `truncated`: sends the first half of the normal reply, then closes the connection
+ * - `html`: replies with an HTML page and status 503, as a gateway does
+ * - `huge`: replies with 10 MB of JSON
+ * - `empty_json`: replies with `{}` and status 200
+ * - `plain_429`: replies with status 429 and `Too Many Requests` as plain text
+ * - `delay`: sends the normal reply after `delayMs`
  */
 export const faultKinds = [
   'drop',
@@ -25,32 +25,33 @@ export const faultKinds = [
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
-/** Which requests a rule is about, and what happens to them. Everything named must fit. */
+/** Selects requests by all fields that are set, and describes what happens to them. */
 export interface FaultRule {
   readonly service?: ServiceName;
+  /** Tenant that the request, or its token, is for. */
   readonly tenantId?: string;
-  /** A regular expression for the path, without regard to case. */
+  /** Regular expression for the path. Letter case does not matter. */
   readonly path?: string;
   readonly method?: string;
   /** OAuth grant of a token request: `refresh_token`, `client_credentials` and so on. */
   readonly grant?: string;
-  /** The resource of a token request, as it was asked for. */
+  /** Resource of a token request, as the client wrote it. */
   readonly resource?: string;
-  /** The first fitting request that is affected, from 1. */
+  /** Number of the first selected request that is affected, from 1. */
   readonly from?: number;
-  /** How many fitting requests are affected; all from `from` on when absent. */
+  /** Number of requests that are affected, from 1. Default: all. */
   readonly count?: number;
-  /** Only every nth fitting request is affected, from 1. */
+  /** Affects every nth selected request, from 1. */
   readonly every?: number;
-  /** Chance in (0, 1] that a fitting request is affected, drawn from the cloud's seed. */
+  /** Probability in (0, 1] that a selected request is affected. Depends on the cloud's seed. */
   readonly probability?: number;
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly kind?: FaultKind;
-  /** Milliseconds before the reply, whatever else happens. */
+  /** Time before the reply, 0 to 600,000 milliseconds. Combines with every other fault. */
   readonly delayMs?: number;
-  /** Entra refuses with this number, worded as Entra does. */
+  /** Entra refuses with this number and its text. */
   readonly aadsts?: number;
 }
 
@@ -86,21 +87,21 @@ function isExpression(source: string): boolean {
 }
 
 /**
- * The rule that a JSON value describes. `host` may be written for `service`.
- * @throws TypeError naming the first field that is unknown or wrong, and for a rule that does nothing.
+ * Reads a rule from a JSON value. Accepts `host` for `service`.
+ * @throws TypeError for an unknown or invalid field, which it names, and for a rule without an effect.
  */
 export function parseFaultRule(value: unknown): FaultRule {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new TypeError('a fault rule is an object');
+    throw new TypeError('A fault rule must be an object.');
   const { host, ...rest } = value as Record<string, unknown>;
   const fields: Record<string, unknown> = host === undefined ? rest : { service: host, ...rest };
   for (const [name, content] of Object.entries(fields)) {
-    if (!Object.hasOwn(checks, name)) throw new TypeError(`a fault rule has no field "${name}"`);
-    if (!checks[name as keyof FaultRule](content)) throw new TypeError(`"${name}" of the fault rule is not valid`);
+    if (!Object.hasOwn(checks, name)) throw new TypeError(`A fault rule has no field "${name}".`);
+    if (!checks[name as keyof FaultRule](content)) throw new TypeError(`"${name}" of the fault rule is not valid.`);
   }
   const rule = fields as FaultRule;
   if (rule.status === undefined && rule.kind === undefined && rule.aadsts === undefined && rule.delayMs === undefined) {
-    throw new TypeError('a fault rule needs one of status, kind, aadsts and delayMs');
+    throw new TypeError('A fault rule needs one of status, kind, aadsts and delayMs.');
   }
   return rule;
 }

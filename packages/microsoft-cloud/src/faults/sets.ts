@@ -3,30 +3,31 @@ import type { Settings } from '../world.ts';
 import type { FaultRule } from './rule.ts';
 
 export interface FaultSet {
-  readonly says: string;
+  readonly description: string;
   readonly rules: readonly FaultRule[];
-  /** Ways of the cloud that are no fault of a single request. */
+  /** Settings that the set changes. */
   readonly settings?: Partial<Settings>;
 }
 
-const entraRefuses = (says: string, aadsts: number, more: FaultRule = {}): FaultSet => ({
-  says,
+/** Entra refuses refresh tokens. */
+const entraRefuses = (description: string, aadsts: number, more: FaultRule = {}): FaultSet => ({
+  description,
   rules: [{ service: 'entra', grant: 'refresh_token', aadsts, ...more }],
 });
 
-/** Whoever presents a client secret; the sign-in of a person through a public client does not. */
-const secretRefused = (says: string, aadsts: number): FaultSet => ({
-  says,
+/** Entra refuses the grants that use a client secret. Sign-ins through a public client keep working. */
+const secretRefused = (description: string, aadsts: number): FaultSet => ({
+  description,
   rules: ['refresh_token', 'client_credentials'].map((grant) => ({ service: 'entra', grant, aadsts })),
 });
 
 const retryAfterOne = { 'retry-after': '1' };
 
-/** The sets that `--faults NAME` knows. Every AADSTS number has one more of its own: `aadsts-50173`. */
+/** Fault sets by name. Every AADSTS number has a set as well, for example `aadsts-50173`. */
 export const faultSets: Readonly<Record<string, FaultSet>> = {
-  none: { says: 'Nothing goes wrong.', rules: [] },
+  none: { description: 'No faults.', rules: [] },
   flaky: {
-    says: 'One request in ten fails in passing: 503, dropped connections, lost replies.',
+    description: 'One request in ten fails: 503, dropped connections, lost replies.',
     rules: [
       { service: 'entra', grant: 'refresh_token', probability: 0.05, status: 503, headers: retryAfterOne },
       { service: 'entra', grant: 'refresh_token', probability: 0.03, kind: 'drop' },
@@ -36,7 +37,7 @@ export const faultSets: Readonly<Record<string, FaultSet>> = {
     ],
   },
   throttle: {
-    says: 'Entra and Graph throttle every fourth request, in all their ways.',
+    description: 'Entra and Graph throttle every fourth request, with every form of 429.',
     rules: [
       { service: 'entra', grant: 'refresh_token', every: 8, kind: 'plain_429', headers: retryAfterOne },
       { service: 'entra', grant: 'refresh_token', from: 5, every: 8, aadsts: 90055, headers: retryAfterOne },
@@ -50,7 +51,7 @@ export const faultSets: Readonly<Record<string, FaultSet>> = {
     ],
   },
   'broken-replies': {
-    says: 'Entra and Graph answer with HTML, nothing, halves, drips, 10 MB and empty objects.',
+    description: 'Some replies of Entra and Graph are HTML, truncated, empty objects, 10 MB, plain text or very slow.',
     rules: [
       { service: 'entra', grant: 'refresh_token', every: 12, kind: 'html' },
       { service: 'entra', grant: 'refresh_token', from: 3, every: 12, kind: 'truncated' },
@@ -62,21 +63,27 @@ export const faultSets: Readonly<Record<string, FaultSet>> = {
       { service: 'graph', from: 3, every: 6, kind: 'truncated' },
     ],
   },
-  revoked: entraRefuses('An administrator has revoked the sessions of the service account.', 50173),
+  revoked: entraRefuses('An administrator revoked the sessions of the service account.', 50173),
   'refresh-token-expired': entraRefuses('The refresh token has not been used for 90 days.', 700082),
   'account-disabled': entraRefuses('The service account is disabled.', 50057),
   'home-risk': entraRefuses('The home tenant blocks delegated administration because of risk.', 530034),
-  'conditional-access-everywhere': entraRefuses('Conditional Access blocks the service account everywhere.', 53003),
-  'mfa-required': entraRefuses('Entra asks for MFA everywhere.', 50076),
-  'loop-detected': entraRefuses('Entra has detected a client that asks in a loop.', 50196),
+  'conditional-access-everywhere': entraRefuses(
+    'Conditional Access blocks the service account in every tenant.',
+    53003,
+  ),
+  'mfa-required': entraRefuses('Entra requires MFA in every tenant.', 50076),
+  'loop-detected': entraRefuses('Entra detected a client that sends requests in a loop.', 50196),
   'secret-expired': secretRefused('The client secret has expired.', 7000222),
   'secret-wrong': secretRefused('The client secret is wrong.', 7000215),
   'revoked-midway': entraRefuses('The sessions are revoked after ten token requests.', 50173, { from: 11 }),
-  'entra-down': { says: 'Entra answers 503.', rules: [{ service: 'entra', path: '/token$', kind: 'html' }] },
-  'entra-slow': { says: 'Entra takes two seconds.', rules: [{ service: 'entra', kind: 'delay', delayMs: 2000 }] },
-  'graph-down': { says: 'Graph answers 503.', rules: [{ service: 'graph', kind: 'html' }] },
+  'entra-down': { description: 'Entra returns 503.', rules: [{ service: 'entra', path: '/token$', kind: 'html' }] },
+  'entra-slow': {
+    description: 'Entra takes two seconds.',
+    rules: [{ service: 'entra', kind: 'delay', delayMs: 2000 }],
+  },
+  'graph-down': { description: 'Graph returns 503.', rules: [{ service: 'graph', kind: 'html' }] },
   'graph-forbidden': {
-    says: 'Graph refuses: no service principal in the tenant.',
+    description: 'Graph returns 403: the application has no service principal in the tenant.',
     rules: [
       {
         service: 'graph',
@@ -86,7 +93,7 @@ export const faultSets: Readonly<Record<string, FaultSet>> = {
     ],
   },
   'aad-graph-retired': {
-    says: 'Azure AD Graph is retired.',
+    description: 'Azure AD Graph is retired.',
     rules: [
       {
         service: 'aadGraph',
@@ -95,9 +102,12 @@ export const faultSets: Readonly<Record<string, FaultSet>> = {
       },
     ],
   },
-  'partner-center-down': { says: 'Partner Center answers 503.', rules: [{ service: 'partnerCenter', kind: 'html' }] },
+  'partner-center-down': {
+    description: 'Partner Center returns 503.',
+    rules: [{ service: 'partnerCenter', kind: 'html' }],
+  },
   'partner-center-throttled': {
-    says: 'Partner Center throttles every third request.',
+    description: 'Partner Center throttles every third request.',
     rules: [
       {
         service: 'partnerCenter',
@@ -108,9 +118,9 @@ export const faultSets: Readonly<Record<string, FaultSet>> = {
       },
     ],
   },
-  'key-vault-down': { says: 'Key Vault answers 503.', rules: [{ service: 'keyVault', kind: 'html' }] },
+  'key-vault-down': { description: 'Key Vault returns 503.', rules: [{ service: 'keyVault', kind: 'html' }] },
   'key-vault-forbidden': {
-    says: 'The identity has no role in the vault.',
+    description: 'The identity has no role in the vault.',
     rules: [
       {
         service: 'keyVault',
@@ -120,7 +130,7 @@ export const faultSets: Readonly<Record<string, FaultSet>> = {
     ],
   },
   'key-vault-throttled': {
-    says: 'Key Vault throttles every second request.',
+    description: 'Key Vault throttles every second request.',
     rules: [
       {
         service: 'keyVault',
@@ -132,40 +142,40 @@ export const faultSets: Readonly<Record<string, FaultSet>> = {
     ],
   },
   'key-vault-lost-writes': {
-    says: 'Key Vault commits what is written and loses the reply.',
+    description: 'Key Vault stores secrets but closes the connection without a reply.',
     rules: [{ service: 'keyVault', method: 'PUT', kind: 'lost_reply' }],
   },
   'slow-consent': {
-    says: 'A consent in a customer tenant takes three minutes of the movable clock to reach Entra.',
+    description: 'A consent in a customer tenant takes effect after three minutes of the cloud clock.',
     rules: [],
     settings: { consentPropagationMs: 180_000 },
   },
   'strict-refresh-tokens': {
-    says: 'A refresh token is worth nothing once it was used.',
+    description: 'A refresh token can be used only once.',
     rules: [],
     settings: { strictRefreshTokens: true },
   },
   'managed-identity-down': {
-    says: 'The managed identity endpoint answers 500.',
+    description: 'The managed identity endpoint returns 500.',
     rules: [{ service: 'managedIdentity', status: 500, body: '{"statusCode":500,"message":"internal"}' }],
   },
 };
 
-/** All names but those of the AADSTS numbers. */
+/** The names of the fault sets, without those of the AADSTS numbers. */
 export const faultSetNames: readonly string[] = Object.keys(faultSets);
 
-/** @throws RangeError for an unknown name: a sentence that lists the names. */
+/** @throws RangeError for an unknown name. The message lists the known names. */
 export function faultSet(name: string): FaultSet {
   const known = Object.hasOwn(faultSets, name) ? faultSets[name] : undefined;
   if (known !== undefined) return known;
   const number = /^aadsts-(\d+)$/i.exec(name)?.[1];
   if (number !== undefined && aadstsNumbers.includes(Number(number))) {
     return {
-      says: `Entra refuses every token with AADSTS${number}.`,
+      description: `Entra refuses every token with AADSTS${number}.`,
       rules: [{ service: 'entra', path: '/token$', aadsts: Number(number) }],
     };
   }
   throw new RangeError(
-    `There is no fault set "${name}". Known are ${faultSetNames.join(', ')}, and aadsts-NUMBER for each AADSTS number.`,
+    `There is no fault set "${name}". Use one of ${faultSetNames.join(', ')}, or aadsts-NUMBER for an AADSTS number.`,
   );
 }

@@ -100,7 +100,7 @@ const setters: Readonly<Record<string, Setter>> = {
       application.requestedAccessTokenVersion = version;
     }
     if (scopes !== undefined) application.scopes = objects('api/oauth2PermissionScopes', scopes).map(permissionScope);
-    // After the scopes: one body may bring both.
+    // After the scopes, because one body may set both.
     if (clients !== undefined) application.preAuthorized = preAuthorized(application.scopes, clients);
   },
   web: redirects('web'),
@@ -108,7 +108,7 @@ const setters: Readonly<Record<string, Setter>> = {
   spa: redirects('spa'),
 };
 
-// Taken and not used: nothing that the cloud does depends on them.
+// Accepted without effect.
 const ignored = new Set([
   'info',
   'optionalClaims',
@@ -118,7 +118,7 @@ const ignored = new Set([
   'uniqueName',
 ]);
 
-/** Writes a create or update body into an application. @throws GraphError for what Graph would not take. */
+/** Applies the body of a create or update request to an application. @throws GraphError for a body that Graph rejects. */
 export function applyApplicationBody(application: Application, body: Body): void {
   for (const [name, value] of Object.entries(body)) {
     if (ignored.has(name) || name.startsWith('@odata')) continue;
@@ -175,7 +175,7 @@ function preAuthorized(scopes: readonly PermissionScope[], value: unknown): read
   });
 }
 
-/** @throws GraphError for what is no time. */
+/** Reads an ISO 8601 time as milliseconds. @throws GraphError for anything else. */
 export function timeOf(value: unknown): number | undefined {
   if (value === undefined || value === null) return undefined;
   const ms = typeof value === 'string' ? Date.parse(value) : Number.NaN;
@@ -183,7 +183,7 @@ export function timeOf(value: unknown): number | undefined {
   return ms;
 }
 
-/** An entry without `key` stands for the one that is there already, by its `keyId`. */
+/** An entry without `key` refers to an existing entry by its `keyId`. */
 function keyCredential(application: Application, value: Body): KeyCredential {
   const { key, keyId, displayName, startDateTime, endDateTime } = value;
   if (typeof key !== 'string' || key === '') {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { dayMs } from '../clock.ts';
 import type { Application, FederatedCredential } from '../directory/records.ts';
 import { newApplication, newClientSecret, newPassword } from '../directory/tenant-directory.ts';
 import { empty, json, type Reply } from '../web/http.ts';
@@ -12,11 +13,12 @@ import { collection, single } from './query.ts';
 const readPermissions =
   'Application.Read.All Application.ReadWrite.All Application.ReadWrite.OwnedBy Directory.Read.All Directory.ReadWrite.All';
 const writePermissions = 'Application.ReadWrite.All Application.ReadWrite.OwnedBy Directory.ReadWrite.All';
-/** Source: "Create federatedIdentityCredential": 20 for one application. */
+/** Source: "Create federatedIdentityCredential": at most 20 for each application. */
 const maxFederated = 20;
-const yearsMs = 2 * 365 * 24 * 3600 * 1000;
+/** Graph's default lifetime of a client secret: two years. */
+const defaultSecretLifetimeMs = 2 * 365 * dayMs;
 
-/** The application that an address names, by object id or as `appId=…`. */
+/** Finds an application by object id or `appId=…`. @throws GraphError 404 */
 export function findApplication(context: GraphContext): Application {
   const key = context.parameters['id'] ?? '';
   const appId = /^appId=(.+)$/i.exec(key)?.[1];
@@ -27,7 +29,10 @@ export function findApplication(context: GraphContext): Application {
   return found;
 }
 
-/** The application if the caller may change it. `OwnedBy` opens what the calling service principal is an owner of. */
+/**
+ * Finds an application that the caller may change. With an `OwnedBy` permission, the calling service principal must be an
+ * owner. @throws GraphError 403 or 404
+ */
 export function findWritable(context: GraphContext): Application {
   checkAdmin(context);
   const application = findApplication(context);
@@ -55,7 +60,7 @@ function update(context: GraphContext): Reply {
   return empty(204);
 }
 
-/** The service principal goes with its application. */
+/** Deletes the service principal as well. */
 function remove(context: GraphContext): Reply {
   const { directory } = context;
   const { id, appId } = findWritable(context);
@@ -67,11 +72,11 @@ function remove(context: GraphContext): Reply {
 
 function addPassword(context: GraphContext): Reply {
   const application = findWritable(context);
-  const asked = bodyOf(context)['passwordCredential'];
-  const fields = typeof asked === 'object' && asked !== null ? (asked as Record<string, unknown>) : {};
+  const credential = bodyOf(context)['passwordCredential'];
+  const fields = typeof credential === 'object' && credential !== null ? (credential as Record<string, unknown>) : {};
   const nowMs = context.world.clock.nowMs();
   const startMs = timeOf(fields['startDateTime']) ?? nowMs;
-  const endMs = timeOf(fields['endDateTime']) ?? nowMs + yearsMs;
+  const endMs = timeOf(fields['endDateTime']) ?? nowMs + defaultSecretLifetimeMs;
   if (endMs <= startMs)
     throw new GraphError(400, 'PasswordCredentialInvalidEndDate', 'Credential end date is invalid.');
   const secret = newClientSecret();
@@ -154,8 +159,8 @@ function removeFederated(context: GraphContext): Reply {
 function get(context: GraphContext): Reply {
   const application = findApplication(context);
   const item = applicationJson(application);
-  const wantsKeys = context.request.query.get('$select')?.includes('keyCredentials') === true;
-  if (!wantsKeys) return single(item, listOptions(context, 'applications'));
+  const includesKeys = context.request.query.get('$select')?.includes('keyCredentials') === true;
+  if (!includesKeys) return single(item, listOptions(context, 'applications'));
   const keys = application.keys.map((key, at) => ({
     ...(item['keyCredentials'] as readonly object[])[at],
     key: key.key || null,

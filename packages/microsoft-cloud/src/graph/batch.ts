@@ -20,9 +20,9 @@ interface BatchAnswer {
 }
 
 /**
- * Answers the parts of a batch, each judged alone; what depends on a failed part fails with 424. The answers come in
- * another order than the requests: clients must go by `id`.
- * @throws GraphError for a batch that is none.
+ * Replies to a batch. Each part is checked separately; a part that depends on a failed part fails with 424. The replies
+ * are in reverse order, because clients must match them by `id`.
+ * @throws GraphError 400 for an invalid batch.
  */
 export function answerBatch(request: CloudRequest, answer: (inner: CloudRequest) => Reply): Reply {
   const items = itemsOf(request);

@@ -6,7 +6,7 @@ import type { Caller } from '../resource/caller.ts';
 import type { CollectionOptions } from './query.ts';
 import { forbidden } from './graph-error.ts';
 
-/** One Graph request on its way through a handler. */
+/** A Graph request with its verified caller. */
 export interface GraphContext {
   readonly world: World;
   readonly request: CloudRequest;
@@ -16,15 +16,15 @@ export interface GraphContext {
   readonly directory: TenantDirectory;
 }
 
-export type GraphHandler = (context: GraphContext) => Reply;
+type GraphHandler = (context: GraphContext) => Reply;
 
-/** A handler with the permissions that open it: any one of them is enough. */
+/** A handler and its permissions. A caller needs one of them. */
 export interface GraphRoute {
   readonly permissions: readonly string[];
   readonly handle: GraphHandler;
 }
 
-/** @param permissions separated by spaces, from the "Permissions" table of the API's page; empty: any token will do. */
+/** @param permissions separated by spaces, from the "Permissions" table of the API's page. Empty if none is needed. */
 export const graphRoute = (
   method: string,
   pattern: string,
@@ -32,20 +32,20 @@ export const graphRoute = (
   handle: GraphHandler,
 ): Route<GraphRoute> => route(method, pattern, { permissions: permissions.split(' ').filter(Boolean), handle });
 
-/** @throws GraphError 403 where the token carries none of the permissions. */
+/** @throws GraphError 403 for a token without any of the permissions. */
 export function checkPermission({ caller }: GraphContext, permissions: readonly string[]): void {
   if (permissions.length === 0 || permissions.some((permission) => caller.permissions.has(permission))) return;
-  // Directory.AccessAsUser.All lets an application do what its user may; only administrators are let do anything here.
+  // Directory.AccessAsUser.All gives a client the rights of its user. Here, only administrators have rights.
   if (caller.permissions.has('Directory.AccessAsUser.All') && caller.isAdmin) return;
   throw forbidden();
 }
 
-/** @throws GraphError 403 where a user without a role changes the directory: the scope alone is not enough. */
+/** @throws GraphError 403 for a user who is no administrator. To change the directory, a scope is not enough. */
 export function checkAdmin({ caller }: GraphContext): void {
   if (!caller.isApplication && !caller.isAdmin) throw forbidden();
 }
 
-/** What the list helpers need to know of this request. */
+/** @param context the part of `@odata.context` after `$metadata#`. */
 export function listOptions(
   { world, request }: GraphContext,
   context: string,

@@ -1,9 +1,6 @@
-/**
- * The part of OData 4 `$filter` that partner programs use: comparisons, `and`, `or`, `not`, parentheses, `in`,
- * `startswith`, and `any` over a list. Anything else is refused, as Graph refuses what it does not support.
- */
+/** An object of a Graph reply. */
 export type Item = Readonly<Record<string, unknown>>;
-export type Predicate = (item: Item) => boolean;
+type Predicate = (item: Item) => boolean;
 
 type Token = { readonly kind: 'word' | 'text' | 'sign'; readonly value: string };
 
@@ -23,7 +20,11 @@ function tokenize(source: string): readonly Token[] {
   return tokens;
 }
 
-/** The predicate that a filter describes. @throws SyntaxError for what is not a filter or not supported. */
+/**
+ * Parses the part of OData 4 `$filter` that partner programs use: comparisons, `and`, `or`, `not`, parentheses, `in`,
+ * `startswith`, and `any` over a list.
+ * @throws SyntaxError for an invalid or unsupported filter.
+ */
 export function parseFilter(source: string): Predicate {
   const parser = new FilterParser(tokenize(source));
   return parser.parse();
@@ -171,7 +172,7 @@ function comparison(path: string, operator: string, value: unknown): Predicate {
   }
 }
 
-/** Nothing is neither before nor after anything (OData 4.01 Part 2, section 5.1.1.1.3). */
+/** `null` is neither less nor greater than any value (OData 4.01 Part 2, section 5.1.1.1.3). */
 const ordered =
   (path: string, value: unknown, test: (order: number) => boolean): Predicate =>
   (item) => {
@@ -179,7 +180,7 @@ const ordered =
     return found !== null && test(order(found, value));
   };
 
-/** The text at a path; anything but text, numbers and flags counts as none. */
+/** The text at a path. Empty for anything but text, numbers and booleans. */
 export function textAt(item: Item, path: string): string {
   const value = read(item, path);
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : '';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { json, type Reply } from '../web/http.ts';
 
-/** Graph says no: the shape of "Microsoft Graph error responses and resource types". */
+/** An error in Graph's format. Source: "Microsoft Graph error responses and resource types". */
 export class GraphError extends Error {
   override readonly name = 'GraphError';
   readonly status: number;

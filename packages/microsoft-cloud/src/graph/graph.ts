@@ -3,7 +3,7 @@ import { graphAppId } from '../directory/microsoft-resources.ts';
 import { type CloudRequest, headerOf, type Reply, type Service } from '../web/http.ts';
 import { createRouter } from '../web/router.ts';
 import type { World } from '../world.ts';
-import { type AccessProblem, type Caller, callerOf, claimedTenant } from '../resource/caller.ts';
+import { type AccessProblem, type Caller, callerOf, identifyByToken } from '../resource/caller.ts';
 import { applicationRoutes } from './applications.ts';
 import { answerBatch } from './batch.ts';
 import { checkPermission, type GraphContext, type GraphRoute } from './context.ts';
@@ -31,10 +31,7 @@ export function createGraph(world: World): Service {
   const traits = createTenantTraits();
   return {
     name: 'graph',
-    identify: (request) => {
-      const tenantId = claimedTenant(request);
-      if (tenantId !== undefined) request.facts.tenantId = tenantId;
-    },
+    identify: identifyByToken,
     handle: async (request) => {
       try {
         const caller = await callerOf(world, request, graphAppId);
@@ -53,12 +50,12 @@ export function createGraph(world: World): Service {
   };
 }
 
-/** One request of a known caller; a failure is an answer too, as the parts of a batch are judged alone. */
+/** Replies to one request, or to one part of a batch. Returns errors as replies, so that parts do not affect each other. */
 function answer(world: World, traits: TenantTraits, request: CloudRequest, caller: Caller): Reply {
   try {
     const throttled = traits.throttle(caller.customer);
     if (throttled !== undefined) return throttled;
-    // The beta version is served as v1.0. Objects can be addressed by application id: applications(appId='…').
+    // Beta is served as v1.0. `applications(appId='…')` addresses an object by application id.
     const path = request.path
       .replace(/^\/beta\//i, '/v1.0/')
       .replace(/\/(applications|servicePrincipals)\(appId='([^']+)'\)/i, '/$1/appId=$2');
@@ -89,7 +86,7 @@ function contextOf(
     request,
     caller,
     parameters,
-    // Made only when something looks into it: most requests in customer tenants do not.
+    // Created on demand: most requests in customer tenants do not use it.
     get directory() {
       return customer === undefined ? world.partner.directory : world.directoryOf(customer);
     },
@@ -97,7 +94,7 @@ function contextOf(
 }
 
 function accessError(problem: AccessProblem): GraphError {
-  const said: Readonly<Record<AccessProblem, string>> = {
+  const messages: Readonly<Record<AccessProblem, string>> = {
     missing: 'Access token is empty.',
     invalid: 'CompactToken parsing failed or the signature is invalid.',
     expired: 'Lifetime validation failed, the token is expired.',
@@ -107,7 +104,7 @@ function accessError(problem: AccessProblem): GraphError {
     'www-authenticate':
       'Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", client_id="00000003-0000-0000-c000-000000000000"',
   };
-  return new GraphError(401, 'InvalidAuthenticationToken', said[problem], challenge);
+  return new GraphError(401, 'InvalidAuthenticationToken', messages[problem], challenge);
 }
 
 function errorReply(world: World, request: CloudRequest, error: unknown): Reply {

@@ -17,7 +17,7 @@ function find({ directory, parameters }: GraphContext): Group {
   return found;
 }
 
-/** Users only: version 1.0 leaves service principals out of the list ("List group members"). */
+/** Lists users only: version 1.0 leaves out service principals ("List group members"). */
 function members(context: GraphContext): Reply {
   const { users } = context.directory;
   const found = [...find(context).members]
@@ -46,7 +46,7 @@ function removeMember(context: GraphContext): Reply {
   return empty(204);
 }
 
-/** The groups that a directory object is in. */
+/** Lists the groups of which a directory object is a member. */
 export function groupsOf(context: GraphContext, objectId: string): Reply {
   const found = [...context.directory.groups.values()].filter((group) => group.members.has(objectId));
   return collection(

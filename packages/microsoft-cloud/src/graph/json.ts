@@ -1,4 +1,4 @@
-import { isoTime } from '../system-clock.ts';
+import { isoTime } from '../clock.ts';
 import type {
   Application,
   Credential,
@@ -36,7 +36,7 @@ const keyJson = (key: KeyCredential): Item => ({
   customKeyIdentifier: key.thumbprint,
   type: key.type,
   usage: key.usage,
-  // The certificate itself is shown for single objects only, and then only when selected.
+  // Graph returns the certificate only for a single object, and only if selected.
   key: null,
 });
 
@@ -74,8 +74,8 @@ export const applicationJson = (application: Application): Item => ({
   },
 });
 
-/** What a resource offers, as its service principal shows it. */
-function offered(
+/** The permissions that a resource offers, as its service principal lists them. */
+function offeredPermissions(
   world: World,
   appId: string,
 ): { readonly appRoles: readonly Item[]; readonly oauth2PermissionScopes: readonly Item[] } {
@@ -118,7 +118,7 @@ export const servicePrincipalJson = (world: World, principal: ServicePrincipal):
   servicePrincipalNames: [principal.appId, ...(findMicrosoftResource(principal.appId)?.identifiers ?? [])],
   servicePrincipalType: principal.type,
   tags: principal.tags,
-  ...offered(world, principal.appId),
+  ...offeredPermissions(world, principal.appId),
   keyCredentials: [],
   passwordCredentials: [],
 });
@@ -139,7 +139,7 @@ export const userJson = (user: User): Item => ({
   assignedLicenses: user.licences.map((skuId) => ({ disabledPlans: [], skuId })),
   createdDateTime: time(user.createdMs),
   userType: user.userType,
-  // Of those who have never signed in Graph says nothing.
+  // Graph omits the property for users who never signed in.
   signInActivity:
     user.lastSignInMs === undefined
       ? undefined
@@ -150,7 +150,7 @@ export const userJson = (user: User): Item => ({
         },
 });
 
-/** Properties of a user that Graph shows only when they are selected. */
+/** Properties of a user that Graph returns only if selected. */
 export const userOnSelect = [
   'accountEnabled',
   'assignedLicenses',

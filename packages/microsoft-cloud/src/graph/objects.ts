@@ -4,7 +4,7 @@ import type { Item } from './filter.ts';
 import { badRequest, notFound } from './graph-error.ts';
 import { servicePrincipalJson, userJson } from './json.ts';
 
-/** The JSON object in the body; an empty body counts as `{}`. @throws GraphError 400 */
+/** Parses the body as a JSON object. An empty body counts as `{}`. @throws GraphError 400 */
 export function bodyOf({ request }: GraphContext): Record<string, unknown> {
   const body = jsonObjectOf(request.body === '' ? '{}' : request.body);
   if (body !== undefined) return body;
@@ -13,7 +13,7 @@ export function bodyOf({ request }: GraphContext): Record<string, unknown> {
   );
 }
 
-/** A user or service principal of the caller's tenant, named as OData names it. */
+/** A user or service principal of the caller's tenant, with its `@odata.type`. */
 export function directoryObjectJson({ world, directory }: GraphContext, id: string): Item | undefined {
   const user = directory.users.get(id);
   if (user !== undefined) return { '@odata.type': '#microsoft.graph.user', ...userJson(user) };
@@ -21,7 +21,7 @@ export function directoryObjectJson({ world, directory }: GraphContext, id: stri
   return principal && { '@odata.type': '#microsoft.graph.servicePrincipal', ...servicePrincipalJson(world, principal) };
 }
 
-/** The object that a `$ref` body points to. @throws GraphError 404 where there is none. */
+/** Returns the id of the object that a `$ref` body refers to. @throws GraphError 404 for an unknown object. */
 export function referencedObject(context: GraphContext): string {
   const reference = bodyOf(context)['@odata.id'];
   const id = typeof reference === 'string' ? reference.split('/').at(-1) : undefined;

@@ -3,17 +3,17 @@ import { type Item, parseFilter, textAt } from './filter.ts';
 import { badRequest, GraphError } from './graph-error.ts';
 
 export interface CollectionOptions {
-  /** The address that this collection was asked for at, without the query. */
+  /** Address of the request, without the query. */
   readonly address: string;
   /** `@odata.context`, after `$metadata#`. */
   readonly context: string;
   readonly query: URLSearchParams;
   readonly defaultTop?: number;
-  /** Source: the `$top` limit on each API's page. */
+  /** Highest `$top`. Source: the page of each API. */
   readonly maxTop?: number;
-  /** Where pages are smaller than `$top` may be. */
+  /** Largest page, if it is smaller than the highest `$top`. */
   readonly maxPage?: number;
-  /** Shown only when `$select` names them. */
+  /** Properties that are returned only if `$select` names them. */
   readonly onSelect?: readonly string[];
 }
 
@@ -29,7 +29,7 @@ const known = new Set([
   '$search',
 ]);
 
-/** Answers a list with `$filter $orderby $select $top $skiptoken $count`. @throws GraphError for what it does not support. */
+/** Replies with a list. Supports `$filter $orderby $select $top $skiptoken $count`. @throws GraphError 400 */
 export function collection(items: readonly Item[], options: CollectionOptions): Reply {
   const { query, context, address } = options;
   refuseUnknown(query);
@@ -50,7 +50,7 @@ export function collection(items: readonly Item[], options: CollectionOptions): 
   });
 }
 
-/** Answers one object with `$select`. */
+/** Replies with one object. Supports `$select`. @throws GraphError 400 */
 export function single(item: Item, { query, context, address, onSelect = [] }: CollectionOptions): Reply {
   refuseUnknown(query);
   const root = new URL(address).origin;
@@ -98,7 +98,7 @@ function topOf(query: URLSearchParams, defaultTop: number, maxTop: number): numb
   return top;
 }
 
-// Opaque to the client, as Graph's are.
+// Opaque to clients, as in Graph.
 const encodeSkip = (count: number): string => Buffer.from(`skip:${count}`).toString('base64url');
 
 function skipOf(query: URLSearchParams): number {

@@ -12,7 +12,7 @@ const read =
 const write = 'Application.ReadWrite.All Application.ReadWrite.OwnedBy Directory.ReadWrite.All';
 const assignPermissions = 'AppRoleAssignment.ReadWrite.All';
 
-/** The service principal that an address names, by object id or as `appId=…`. */
+/** Finds a service principal by object id or `appId=…`. @throws GraphError 404 */
 function find(context: GraphContext): ServicePrincipal {
   const key = context.parameters['id'] ?? '';
   const appId = /^appId=(.+)$/i.exec(key)?.[1];
@@ -76,7 +76,7 @@ function remove(context: GraphContext): Reply {
   return empty(204);
 }
 
-/** Assignments that the principal has (`appRoleAssignments`) or gives as a resource (`appRoleAssignedTo`). */
+/** Lists the assignments of a principal (`appRoleAssignments`), or of others to it as a resource (`appRoleAssignedTo`). */
 function assignments(context: GraphContext, side: 'principalId' | 'resourceId'): Reply {
   const { id } = find(context);
   const found = [...context.directory.roleAssignments.values()].filter(
@@ -110,7 +110,7 @@ function assign(context: GraphContext): Reply {
     (each) => each.principalId === principalId && each.resourceId === resourceId && each.appRoleId === appRoleId,
   );
   if (exists) throw badRequest('Permission being assigned already exists on the object');
-  const created = assignRole(directory, principalId, resourceId, appRoleId, world.clock.nowMs());
+  const created = assignRole(directory, { principalId, resourceId, appRoleId }, world.clock.nowMs());
   return json(201, roleAssignmentJson(directory, created));
 }
 

@@ -17,12 +17,12 @@ function domainsOf({ world, caller }: GraphContext): readonly Item[] {
   const names =
     customer === undefined ? [world.partner.domain] : [...new Set([customer.initialDomain, customer.defaultDomain])];
   const initial = names[0];
-  const standard = customer?.defaultDomain ?? world.partner.domain;
+  const defaultDomain = customer?.defaultDomain ?? world.partner.domain;
   return names.map((name) => ({
     id: name,
     authenticationType: 'Managed',
     isAdminManaged: true,
-    isDefault: name === standard,
+    isDefault: name === defaultDomain,
     isInitial: name === initial,
     isRoot: true,
     isVerified: true,
@@ -30,7 +30,7 @@ function domainsOf({ world, caller }: GraphContext): readonly Item[] {
   }));
 }
 
-export function organizationJson(context: GraphContext): Item {
+function organizationJson(context: GraphContext): Item {
   const { world, caller } = context;
   return {
     id: caller.tenantId,
@@ -56,7 +56,7 @@ export function organizationJson(context: GraphContext): Item {
   };
 }
 
-/** What a tenant has bought; the partner's own tenant has bought nothing. */
+/** The subscriptions of a tenant. The partner's own tenant has none. */
 export function subscribedSkus(world: World, customer: CustomerTenant | undefined): readonly Item[] {
   if (customer === undefined) return [];
   return createSubscriptions(customer, world.seeded, world.usersOf(customer)).map(
@@ -76,7 +76,7 @@ export function subscribedSkus(world: World, customer: CustomerTenant | undefine
   );
 }
 
-/** Graph shows delegated relationships to members of AdminAgents; anybody else gets an empty list, not an error. */
+/** Only members of AdminAgents see delegated relationships. Others get an empty list, not an error. */
 function isAgent({ world, caller }: GraphContext): boolean {
   if (caller.customer !== undefined) return false;
   const directory = world.partner.directory;

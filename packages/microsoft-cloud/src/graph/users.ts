@@ -1,4 +1,4 @@
-import { isoTime } from '../system-clock.ts';
+import { isoTime } from '../clock.ts';
 import type { User } from '../directory/records.ts';
 import { json, type Reply } from '../web/http.ts';
 import { checkAdmin, checkPermission, type GraphContext, graphRoute, listOptions } from './context.ts';
@@ -25,19 +25,19 @@ function me(context: GraphContext): User {
   const { caller, world } = context;
   if (caller.isApplication)
     throw new GraphError(400, 'BadRequest', '/me request is only valid with delegated authentication flow.');
-  // The signed-in account is the partner's, whatever tenant the token is for.
+  // The account belongs to the partner, whichever tenant the token is for.
   const found = world.partner.directory.users.get(caller.objectId);
   if (found === undefined) throw notFound(caller.objectId);
   return found;
 }
 
-/** Ends every session of the user: whatever was issued before now is worth nothing any more. */
+/** Revokes all refresh tokens that were issued before now. */
 function revoke({ world }: GraphContext, user: User): Reply {
   user.validFromMs = world.clock.nowMs();
   return json(200, { '@odata.context': `${world.addresses().graph}/v1.0/$metadata#Edm.Boolean`, value: true });
 }
 
-/** Reports on sign-in methods: one row for each member. */
+/** The report on sign-in methods: one row for each user. */
 function registrationDetails(context: GraphContext): Reply {
   const rows = usersOf(context).map((user): Item => {
     const strong = user.methods.length > 0;
@@ -64,7 +64,7 @@ function registrationDetails(context: GraphContext): Reply {
   return collection(rows, listOptions(context, 'reports/authenticationMethods/userRegistrationDetails'));
 }
 
-/** `checkMemberGroups` and `checkMemberObjects`: which of the ids the person is a member of. */
+/** `checkMemberGroups` and `checkMemberObjects`: the groups of which the signed-in user is a member. */
 function checkMembership(context: GraphContext): Reply {
   const body = bodyOf(context);
   const ids = body['groupIds'] ?? body['ids'];
@@ -75,18 +75,19 @@ function checkMembership(context: GraphContext): Reply {
 }
 
 /**
- * Whether the request is about `signInActivity`, which smaller pages and a permission of its own go with ("List users").
- * @throws GraphError 403 where the token lacks it.
+ * Whether the request selects or filters by `signInActivity`. This needs a permission of its own and has smaller pages
+ * ("List users").
+ * @throws GraphError 403 without the permission.
  */
-function asksForSignIns(context: GraphContext): boolean {
+function usesSignInActivity(context: GraphContext): boolean {
   const { query } = context.request;
-  const asks = /\bsignInActivity\b/i.test(`${query.get('$select')} ${query.get('$filter')}`);
-  if (asks) checkPermission(context, ['AuditLog.Read.All']);
-  return asks;
+  const isUsed = /\bsignInActivity\b/i.test(`${query.get('$select')} ${query.get('$filter')}`);
+  if (isUsed) checkPermission(context, ['AuditLog.Read.All']);
+  return isUsed;
 }
 
 function listUsers(context: GraphContext): Reply {
-  const maxPage = asksForSignIns(context) ? { maxPage: 500 } : {};
+  const maxPage = usesSignInActivity(context) ? { maxPage: 500 } : {};
   return collection(
     usersOf(context).map(userJson),
     listOptions(context, 'users', { onSelect: userOnSelect, ...maxPage }),
@@ -94,7 +95,7 @@ function listUsers(context: GraphContext): Reply {
 }
 
 function showUser(context: GraphContext, user: User): Reply {
-  asksForSignIns(context);
+  usesSignInActivity(context);
   return single(userJson(user), listOptions(context, 'users', { onSelect: userOnSelect }));
 }
 

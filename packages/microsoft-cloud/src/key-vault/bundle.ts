@@ -1,6 +1,6 @@
+import { dayMs } from '../clock.ts';
 import { type SecretDetails, retentionDays, type SecretVersion, type StoredSecret } from './secrets.ts';
 
-const dayMs = 24 * 3600 * 1000;
 const seconds = (ms: number): number => Math.floor(ms / 1000);
 
 function attributesOf(version: SecretVersion): Readonly<Record<string, unknown>> {
@@ -21,7 +21,7 @@ const described = (version: SecretVersion): Readonly<Record<string, unknown>> =>
   ...(version.tags === undefined ? {} : { tags: version.tags }),
 });
 
-/** A version with its value: what get and set answer. An update answers without the value. */
+/** A version with its value. The replies to an update and a deletion have no value. */
 export const bundleOf = (
   vault: string,
   name: string,
@@ -33,7 +33,7 @@ export const bundleOf = (
   ...described(version),
 });
 
-/** One line of a list. The list of secrets names no version. */
+/** An item of a list. The list of secrets has no versions. */
 export const itemOf = (
   vault: string,
   name: string,
@@ -44,7 +44,7 @@ export const itemOf = (
   ...described(version),
 });
 
-/** What is known of a soft-deleted secret. */
+/** The deletion fields of a soft-deleted secret. */
 export function deletionOf(vault: string, secret: StoredSecret): Readonly<Record<string, unknown>> {
   const deletedMs = secret.deletedMs ?? 0;
   return {
@@ -54,7 +54,7 @@ export function deletionOf(vault: string, secret: StoredSecret): Readonly<Record
   };
 }
 
-/** The details in a set or update request. @throws TypeError for a field of the wrong kind. */
+/** Reads the details of a set or update request. @throws TypeError for a field of the wrong type. */
 export function detailsOf(body: Readonly<Record<string, unknown>>): SecretDetails {
   const attributes = body['attributes'] ?? {};
   if (typeof attributes !== 'object' || attributes === null) throw new TypeError("Property 'attributes' is not valid.");

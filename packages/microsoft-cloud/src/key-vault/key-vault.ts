@@ -6,22 +6,13 @@ import { bearerOf, type CloudRequest, empty, json, type Reply, type Service } fr
 import { createRouter, type PathParameters, route, type Route } from '../web/router.ts';
 import type { World } from '../world.ts';
 import { bundleOf, deletionOf, itemOf } from './bundle.ts';
-import {
-  findDeleted,
-  findLive,
-  findVersion,
-  getVersion,
-  latest,
-  paged,
-  setSecret,
-  updateVersion,
-} from './operations.ts';
-import { createSecretStore, type SecretStore, type StoredSecret } from './secrets.ts';
+import { findDeleted, findLive, findVersion, getVersion, latest, paged, readDetails, setSecret } from './operations.ts';
+import { createSecretStore, type SecretStore, type SecretVersion, type StoredSecret } from './secrets.ts';
 import { VaultError } from './vault-error.ts';
 
 type Handler = (request: CloudRequest, parameters: PathParameters) => Reply;
 
-/** One key vault with role-based access: the managed identity and the partner's administrators may do everything. */
+/** One key vault. The managed identity and the partner's administrators have every role in it. */
 export function createKeyVault(world: World): Service {
   const store = createSecretStore(world.clock);
   const vault = (): string => world.addresses().keyVault;
@@ -48,7 +39,7 @@ export function createKeyVault(world: World): Service {
   };
 }
 
-/** @throws VaultError 401 with the challenge, 403 for a caller without a role. */
+/** @throws VaultError 401 without a valid token, 403 for a caller without a role. */
 async function authorize(world: World, request: CloudRequest): Promise<void> {
   const token = bearerOf(request);
   if (token === undefined)
@@ -100,10 +91,14 @@ function secretRoutes(store: SecretStore, vault: () => string): readonly Route<H
     route<Handler>(method, pattern, (request, { name = '', version = '' }) =>
       handle(findLive(store, name), request, version),
     );
-  const live = () => store.list().filter((secret) => secret.deletedMs === undefined);
+  const listLive = () => store.list().filter((secret) => secret.deletedMs === undefined);
+  const update = (secret: StoredSecret, version: SecretVersion, request: CloudRequest): Reply => {
+    store.change(version, readDetails(request));
+    return json(200, bundleOf(vault(), secret.name, version, false));
+  };
   return [
     route('GET', '/secrets', (request) => {
-      const items = live().map((secret) => itemOf(vault(), secret.name, latest(secret), false));
+      const items = listLive().map((secret) => itemOf(vault(), secret.name, latest(secret), false));
       return paged(vault(), request, items);
     }),
     route('PUT', '/secrets/{name}', (request, { name = '' }) => setSecret(store, vault(), name, request)),
@@ -116,9 +111,9 @@ function secretRoutes(store: SecretStore, vault: () => string): readonly Route<H
       getVersion(vault(), secret, findVersion(secret, version)),
     ),
     named('PATCH', '/secrets/{name}/{version}', (secret, request, version) =>
-      updateVersion(store, vault(), secret, version, request),
+      update(secret, findVersion(secret, version), request),
     ),
-    named('PATCH', '/secrets/{name}', (secret, request) => updateVersion(store, vault(), secret, '', request)),
+    named('PATCH', '/secrets/{name}', (secret, request) => update(secret, latest(secret), request)),
     named('DELETE', '/secrets/{name}', (secret) => {
       store.remove(secret);
       return json(200, deletedBundle(vault(), secret));
@@ -134,10 +129,10 @@ const deletedBundle = (vault: string, secret: StoredSecret): Readonly<Record<str
 function deletedRoutes(store: SecretStore, vault: () => string): readonly Route<Handler>[] {
   const deleted = (method: string, pattern: string, handle: (secret: StoredSecret) => Reply) =>
     route<Handler>(method, pattern, (_request, { name = '' }) => handle(findDeleted(store, name)));
-  const gone = () => store.list().filter((secret) => secret.deletedMs !== undefined);
+  const listDeleted = () => store.list().filter((secret) => secret.deletedMs !== undefined);
   return [
     route('GET', '/deletedsecrets', (request) => {
-      const items = gone().map((secret) => ({
+      const items = listDeleted().map((secret) => ({
         ...deletionOf(vault(), secret),
         ...itemOf(vault(), secret.name, latest(secret), false),
       }));

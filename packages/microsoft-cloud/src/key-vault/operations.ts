@@ -1,13 +1,14 @@
 import { type CloudRequest, json, jsonObjectOf, type Reply } from '../web/http.ts';
 import { bundleOf, detailsOf } from './bundle.ts';
-import type { SecretStore, SecretVersion, StoredSecret } from './secrets.ts';
+import type { SecretDetails, SecretStore, SecretVersion, StoredSecret } from './secrets.ts';
 import { VaultError } from './vault-error.ts';
 
-/** Source: "About Azure Key Vault secrets": at most 25 kilobytes. */
+/** Source: "About Azure Key Vault secrets": the limit is 25 kilobytes. */
 const maxSecretBytes = 25 * 1024;
 const namePattern = /^[0-9a-zA-Z-]{1,127}$/;
 const maxPage = 25;
 
+/** @throws VaultError 404 for an unknown or deleted secret. */
 export function findLive(store: SecretStore, name: string): StoredSecret {
   const secret = store.find(name);
   if (secret !== undefined && secret.deletedMs === undefined) return secret;
@@ -15,12 +16,14 @@ export function findLive(store: SecretStore, name: string): StoredSecret {
   throw new VaultError(404, 'SecretNotFound', message);
 }
 
+/** @throws VaultError 404 for a secret that is not deleted. */
 export function findDeleted(store: SecretStore, name: string): StoredSecret {
   const secret = store.find(name);
   if (secret?.deletedMs !== undefined) return secret;
   throw new VaultError(404, 'SecretNotFound', `Deleted Secret not found: ${name}`);
 }
 
+/** The newest version. */
 export function latest(secret: StoredSecret): SecretVersion {
   const version = secret.versions.at(-1);
   if (version === undefined) throw new VaultError(404, 'SecretNotFound', 'The secret has no version.');
@@ -37,12 +40,14 @@ export function findVersion(secret: StoredSecret, wanted: string): SecretVersion
   );
 }
 
+/** @throws VaultError 403 for a disabled version. */
 export function getVersion(vault: string, secret: StoredSecret, version: SecretVersion): Reply {
   if (!version.enabled)
     throw new VaultError(403, 'Forbidden', 'Operation get is not allowed on a disabled secret.', 'SecretDisabled');
   return json(200, bundleOf(vault, secret.name, version));
 }
 
+/** Adds a version to a secret. @throws VaultError 400, and 409 for the name of a deleted secret. */
 export function setSecret(store: SecretStore, vault: string, name: string, request: CloudRequest): Reply {
   if (!namePattern.test(name))
     throw new VaultError(400, 'BadParameter', `The request URI contains an invalid name: ${name}`);
@@ -55,19 +60,7 @@ export function setSecret(store: SecretStore, vault: string, name: string, reque
     const message = `Secret ${name} is currently in a deleted but recoverable state, and its name cannot be reused; in this state, the secret can only be recovered or purged.`;
     throw new VaultError(409, 'Conflict', message, 'ObjectIsDeletedButRecoverable');
   }
-  return json(200, bundleOf(vault, name, store.add(name, value, readDetails(body))));
-}
-
-export function updateVersion(
-  store: SecretStore,
-  vault: string,
-  secret: StoredSecret,
-  wanted: string,
-  request: CloudRequest,
-): Reply {
-  const version = wanted === '' ? latest(secret) : findVersion(secret, wanted);
-  store.change(version, readDetails(bodyOf(request)));
-  return json(200, bundleOf(vault, secret.name, version, false));
+  return json(200, bundleOf(vault, name, store.add(name, value, readDetails(request))));
 }
 
 function bodyOf(request: CloudRequest): Record<string, unknown> {
@@ -76,7 +69,9 @@ function bodyOf(request: CloudRequest): Record<string, unknown> {
   return body;
 }
 
-function readDetails(body: Record<string, unknown>) {
+/** @throws VaultError 400 */
+export function readDetails(request: CloudRequest): SecretDetails {
+  const body = bodyOf(request);
   try {
     return detailsOf(body);
   } catch (error) {
@@ -84,6 +79,7 @@ function readDetails(body: Record<string, unknown>) {
   }
 }
 
+/** Replies with one page of a list. @throws VaultError 400 for an invalid page size. */
 export function paged(vault: string, request: CloudRequest, items: readonly unknown[]): Reply {
   const size = Number(request.query.get('maxresults') ?? maxPage);
   if (!Number.isInteger(size) || size < 1 || size > maxPage)

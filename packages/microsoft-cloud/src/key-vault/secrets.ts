@@ -1,10 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '../system-clock.ts';
+import { type Clock, dayMs } from '../clock.ts';
 
-/** Source: "Soft-delete overview": 90 days unless the vault was created with less. */
+/** Source: "Soft-delete overview": 90 days by default. */
 export const retentionDays = 90;
-const dayMs = 24 * 3600 * 1000;
-
 export interface SecretVersion {
   readonly version: string;
   readonly value: string;
@@ -19,13 +17,13 @@ export interface SecretVersion {
 
 export interface StoredSecret {
   readonly name: string;
-  /** The oldest first. */
+  /** Oldest first. */
   readonly versions: SecretVersion[];
   /** Set while it is soft-deleted. */
   deletedMs: number | undefined;
 }
 
-/** What a client may say of a secret beside its value. */
+/** The properties of a secret beside its value. */
 export interface SecretDetails {
   readonly contentType?: string | undefined;
   readonly tags?: Readonly<Record<string, string>> | undefined;
@@ -44,7 +42,7 @@ export interface SecretStore {
   purge(secret: StoredSecret): void;
 }
 
-/** The secrets of one vault. Names are compared without regard to case, as Key Vault does. */
+/** The secrets of one vault. As in Key Vault, letter case does not matter in names. */
 export function createSecretStore(clock: Clock): SecretStore {
   const secrets = new Map<string, StoredSecret>();
   const purgeOverdue = (): void => {
@@ -96,7 +94,7 @@ function newVersion(value: string, details: SecretDetails, nowMs: number): Secre
   };
 }
 
-/** What a request does not name stays as it is. */
+/** Changes the properties that are set. */
 function changeVersion(version: SecretVersion, details: SecretDetails, nowMs: number): void {
   if (details.contentType !== undefined) version.contentType = details.contentType;
   if (details.tags !== undefined) version.tags = details.tags;

@@ -1,4 +1,4 @@
-/** Says no as Key Vault does. */
+/** An error in Key Vault's format. */
 export class VaultError extends Error {
   readonly status: number;
   readonly code: string;

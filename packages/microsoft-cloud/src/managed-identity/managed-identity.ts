@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { managedIdentityClaim } from '../entra/verify.ts';
-import { findMicrosoftResource, withoutSlash } from '../directory/microsoft-resources.ts';
+import { findMicrosoftResource, withoutTrailingSlash } from '../directory/microsoft-resources.ts';
 import { issuerV1, issuerV2 } from '../entra/tokens.ts';
 import { headerOf, json, type Reply, type Service } from '../web/http.ts';
 import type { World } from '../world.ts';
 
-/** Path of the endpoint, as App Service has it. */
+/** Path of the endpoint, the same as on App Service. */
 export const identityPath = '/msi/token';
 const federationAudience = 'api://AzureADTokenExchange';
 /** Source: "Managed identities for App Service": tokens live for a day. */
@@ -13,8 +13,8 @@ const lifetimeSeconds = 24 * 3600;
 
 /**
  * The managed identity endpoint of App Service (`IDENTITY_ENDPOINT`, API version 2019-08-01) for one user-assigned
- * identity. Its tokens live by the wall clock: their holders are SDKs whose clock is not ours.
- * @param header the value that `X-IDENTITY-HEADER` must have: only the app on this machine knows it.
+ * identity. Its tokens follow the base clock: the SDKs that hold them do not see the cloud's clock move.
+ * @param header the required value of `X-IDENTITY-HEADER`.
  */
 export function createManagedIdentity(world: World, header: string): Service {
   const failure = (status: number, message: string): Reply =>
@@ -22,7 +22,7 @@ export function createManagedIdentity(world: World, header: string): Service {
   return {
     name: 'managedIdentity',
     identify: (request) => {
-      request.facts.resource = withoutSlash(request.query.get('resource') ?? '');
+      request.facts.resource = withoutTrailingSlash(request.query.get('resource') ?? '');
     },
     handle: async (request) => {
       if (request.path !== identityPath || request.method !== 'GET') {
@@ -39,7 +39,7 @@ export function createManagedIdentity(world: World, header: string): Service {
           'No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId.',
         );
       }
-      if (withoutSlash(resource) !== federationAudience && findMicrosoftResource(resource) === undefined) {
+      if (withoutTrailingSlash(resource) !== federationAudience && findMicrosoftResource(resource) === undefined) {
         return failure(400, `The resource principal named ${resource} was not found in the tenant.`);
       }
       return json(200, await issue(world, resource));
@@ -49,13 +49,13 @@ export function createManagedIdentity(world: World, header: string): Service {
 
 function isOwnIdentity(world: World, query: URLSearchParams): boolean {
   const { clientId, principalId, resourceId } = world.partner.managedIdentity;
-  const fits = (name: string, own: string): boolean =>
+  const matches = (name: string, own: string): boolean =>
     query.get(name) === null || query.get(name)?.toLowerCase() === own.toLowerCase();
   return (
-    fits('client_id', clientId) &&
-    fits('object_id', principalId) &&
-    fits('principal_id', principalId) &&
-    fits('mi_res_id', resourceId)
+    matches('client_id', clientId) &&
+    matches('object_id', principalId) &&
+    matches('principal_id', principalId) &&
+    matches('mi_res_id', resourceId)
   );
 }
 
@@ -63,7 +63,7 @@ async function issue(world: World, resource: string): Promise<Readonly<Record<st
   const { clientId, principalId, resourceId } = world.partner.managedIdentity;
   const { tenantId } = world.partner;
   const nowSeconds = Math.floor((world.clock.nowMs() - world.clock.aheadMs) / 1000);
-  const isFederation = withoutSlash(resource) === federationAudience;
+  const isFederation = withoutTrailingSlash(resource) === federationAudience;
   const versioned = isFederation
     ? { iss: issuerV2(world, tenantId), ver: '2.0', azp: clientId, azpacr: '2' }
     : { iss: issuerV1(tenantId), ver: '1.0', appid: clientId, appidacr: '2', idp: issuerV1(tenantId) };

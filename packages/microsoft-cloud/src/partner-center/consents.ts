@@ -1,5 +1,6 @@
-import { grantScopes, newServicePrincipal } from '../directory/tenant-directory.ts';
 import { findMicrosoftResource } from '../directory/microsoft-resources.ts';
+import type { Application } from '../directory/records.ts';
+import { grantScopes, newServicePrincipal } from '../directory/tenant-directory.ts';
 import type { CustomerTenant } from '../population/tenant.ts';
 import { empty, json, jsonObjectOf, type Reply } from '../web/http.ts';
 import type { PartnerCenterContext } from './context.ts';
@@ -15,8 +16,8 @@ interface ConsentBody {
   readonly grants: readonly Grant[];
 }
 
-/** @throws PartnerCenterError 400 for what is not a consent. */
-function parse(text: string): ConsentBody {
+/** @throws PartnerCenterError 400 for an invalid body. */
+function parseBody(text: string): ConsentBody {
   const body = jsonObjectOf(text);
   const { applicationId, applicationGrants } = body ?? {};
   if (typeof applicationId !== 'string' || !Array.isArray(applicationGrants) || applicationGrants.length === 0) {
@@ -38,29 +39,40 @@ function parse(text: string): ConsentBody {
   return { applicationId, grants };
 }
 
-/** @throws PartnerCenterError 403 with 900329: consent is given by a user, not by an application. */
+/** @throws PartnerCenterError 403 with 900329 for an application: only a user can consent. */
 function checkUser({ caller }: PartnerCenterContext): void {
   if (caller.isApplication)
     throw new PartnerCenterError(403, 900329, 'This operation does not support application-only tokens.');
 }
 
-/** `POST /v1/customers/{id}/applicationconsents`: makes the application's principal and grants its scopes there. */
-export function grantConsent(context: PartnerCenterContext, customer: CustomerTenant): Reply {
-  checkUser(context);
-  const { world, request } = context;
-  const { applicationId, grants } = parse(request.body);
-  // Without a delegated relationship there is nothing to consent through; Entra's own answer is passed on.
-  if (customer.state === 'gdap_expired')
+/** @throws PartnerCenterError where the state of the customer prevents a consent. */
+function checkReachable({ state }: CustomerTenant): void {
+  if (state === 'gdap_expired')
     throw new PartnerCenterError(403, 20002, 'Access denied: there is no active relationship with the customer.');
-  if (customer.state === 'deleted') throw new PartnerCenterError(404, 60003, 'The customer was not found.');
-  if (customer.state === 'conditional_access')
+  if (state === 'deleted') throw new PartnerCenterError(404, 60003, 'The customer was not found.');
+  if (state === 'conditional_access')
     throw new PartnerCenterError(403, 900309, 'Access blocked by a Conditional Access policy of the customer.');
+}
+
+/** @throws PartnerCenterError 400 */
+function findMultiTenantApplication({ world }: PartnerCenterContext, applicationId: string): Application {
   const application = [...world.partner.directory.applications.values()].find(
     (each) => each.appId === applicationId.toLowerCase(),
   );
-  if (application === undefined || application.signInAudience === 'AzureADMyOrg') {
-    throw new PartnerCenterError(400, 2000, `The application ${applicationId} does not exist or is not multi-tenant.`);
-  }
+  if (application !== undefined && application.signInAudience !== 'AzureADMyOrg') return application;
+  throw new PartnerCenterError(400, 2000, `The application ${applicationId} does not exist or is not multi-tenant.`);
+}
+
+/**
+ * `POST /v1/customers/{id}/applicationconsents`: creates the service principal of the application in the customer tenant
+ * and grants its scopes there.
+ */
+export function grantConsent(context: PartnerCenterContext, customer: CustomerTenant): Reply {
+  checkUser(context);
+  const { world, request } = context;
+  const { applicationId, grants } = parseBody(request.body);
+  checkReachable(customer);
+  const application = findMultiTenantApplication(context, applicationId);
   const directory = world.directoryOf(customer);
   const existing = directory.servicePrincipalOf(application.appId);
   const consented = [...directory.permissionGrants.values()].some((grant) => grant.clientId === existing?.id);
@@ -75,7 +87,7 @@ export function grantConsent(context: PartnerCenterContext, customer: CustomerTe
     const unknown = scopes.find((scope) => !Object.hasOwn(known.permissions.scopes, scope));
     if (unknown !== undefined)
       throw new PartnerCenterError(400, 2000, `The scope ${unknown} does not exist on ${known.displayName}.`);
-    grantScopes(directory, principal.id, resource.id, scopes, nowMs);
+    grantScopes(directory, { clientId: principal.id, resourceId: resource.id, scopes }, nowMs);
   }
   directory.servicePrincipals.set(principal.id, principal);
   return json(201, {

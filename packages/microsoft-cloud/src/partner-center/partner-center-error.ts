@@ -1,4 +1,4 @@
-/** Partner Center says no. Source: "Partner Center REST error codes". */
+/** An error in Partner Center's format. Source: "Partner Center REST error codes". */
 export class PartnerCenterError extends Error {
   override readonly name = 'PartnerCenterError';
   readonly status: number;

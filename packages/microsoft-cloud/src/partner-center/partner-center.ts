@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { partnerCenterAppId } from '../directory/microsoft-resources.ts';
-import { type Caller, callerOf, claimedTenant } from '../resource/caller.ts';
+import { type Caller, callerOf, identifyByToken } from '../resource/caller.ts';
 import type { CustomerTenant } from '../population/tenant.ts';
 import { type CloudRequest, headerOf, json, type Reply, type Service } from '../web/http.ts';
 import { createRouter, route } from '../web/router.ts';
@@ -31,14 +31,11 @@ const router = createRouter<Handler>([
   ),
 ]);
 
-/** The Partner Center REST API, as far as delegated administration touches it. */
+/** The part of the Partner Center REST API that delegated administration uses. */
 export function createPartnerCenter(world: World): Service {
   return {
     name: 'partnerCenter',
-    identify: (request) => {
-      const tenantId = claimedTenant(request);
-      if (tenantId !== undefined) request.facts.tenantId = tenantId;
-    },
+    identify: identifyByToken,
     handle: async (request) => {
       let caller: Caller | undefined;
       try {
@@ -65,7 +62,7 @@ export function createPartnerCenter(world: World): Service {
   };
 }
 
-/** @throws PartnerCenterError 401, with 900420 for the retired audience. */
+/** @throws PartnerCenterError 401 without a valid token (900420 for a wrong audience), 403 for the token of a customer tenant. */
 async function authorize(world: World, request: CloudRequest): Promise<Caller> {
   const caller = await callerOf(world, request, partnerCenterAppId);
   if (caller === 'audience')
@@ -113,7 +110,7 @@ const customerJson = (customer: CustomerTenant): Readonly<Record<string, unknown
   attributes: { objectType: 'Customer' },
 });
 
-/** Paged by a continuation token that travels in a header, not in the address. */
+/** Pages by a continuation token in a header instead of the address. */
 function listCustomers({ world, request }: PartnerCenterContext): Reply {
   const size = Number(request.query.get('size') ?? 500);
   if (!Number.isInteger(size) || size < 1 || size > 500)

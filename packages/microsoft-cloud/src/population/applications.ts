@@ -1,9 +1,8 @@
+import { dayMs } from '../clock.ts';
 import type { Application, Credential } from '../directory/records.ts';
 import { newApplication } from '../directory/tenant-directory.ts';
 import { between, pick, type Seeded } from '../seeded.ts';
 import type { CustomerTenant } from './tenant.ts';
-
-const dayMs = 24 * 3600 * 1000;
 
 const purposes = [
   'Backup',
@@ -15,10 +14,10 @@ const purposes = [
   'Reporting export',
 ] as const;
 
-// Ended, about to end, later: what a report on expiring credentials must tell apart.
+// Expired, expiring soon and expiring later: the cases of a report on expiring credentials.
 const daysLeft = [-12, 2, 6, 13, 27, 45, 90, 180, 400, 700] as const;
 
-/** Applications that a customer has registered for itself, with client credentials of every age. */
+/** Creates applications that a customer registered for itself, with credentials of various ages. */
 export function createCustomerApplications(
   tenant: CustomerTenant,
   seeded: Seeded,
@@ -26,15 +25,12 @@ export function createCustomerApplications(
 ): readonly Application[] {
   const random = seeded.random('applications', tenant.tenantId);
   return Array.from({ length: between(random, 1, 5) }, (_, index) => {
-    const application = newApplication(
-      tenant.tenantId,
-      `${tenant.name} ${pick(random, purposes)}`,
-      nowMs - 400 * dayMs,
-      {
-        id: seeded.guid('customer-application', tenant.tenantId, index),
-        appId: seeded.guid('customer-client', tenant.tenantId, index),
-      },
-    );
+    const ids = {
+      id: seeded.guid('customer-application', tenant.tenantId, index),
+      appId: seeded.guid('customer-client', tenant.tenantId, index),
+    };
+    const name = `${tenant.name} ${pick(random, purposes)}`;
+    const application = newApplication(tenant.tenantId, name, nowMs - 400 * dayMs, ids);
     const credential = (kind: string, at: number): Credential => {
       const endMs = nowMs + pick(random, daysLeft) * dayMs;
       const keyId = seeded.guid(kind, tenant.tenantId, index, at);

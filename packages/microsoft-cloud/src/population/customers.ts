@@ -2,15 +2,16 @@ import { between, type Seeded } from '../seeded.ts';
 import { firstWords, tradeWords } from './names.ts';
 import { type CustomerTenant, refusalsOf, type TenantSources, type TenantState, type TenantTrait } from './tenant.ts';
 
-interface Oddity {
+/** What distinguishes a tenant from an ordinary one. */
+interface Condition {
   readonly state: TenantState;
   readonly trait?: TenantTrait;
 }
 
-const ordinary: Oddity = { state: 'ok' };
+const ordinary: Condition = { state: 'ok' };
 
-// Every state and trait is met among the first 25 customers.
-const firstBlock: ReadonlyMap<number, Oddity> = new Map([
+// The first 25 customers have every state and trait.
+const firstBlock: ReadonlyMap<number, Condition> = new Map([
   [3, { state: 'no_consent' }],
   [5, { state: 'ok', trait: 'throttled' }],
   [8, { state: 'gdap_expired' }],
@@ -23,8 +24,8 @@ const firstBlock: ReadonlyMap<number, Oddity> = new Map([
   [23, { state: 'no_consent' }],
 ]);
 
-// From then on every fifth is one of these in turn: a fifth of all.
-const laterCycle: readonly Oddity[] = [
+// From then on, every fifth customer has one of these in turn.
+const laterCycle: readonly Condition[] = [
   { state: 'no_consent' },
   { state: 'ok', trait: 'throttled' },
   { state: 'gdap_expired' },
@@ -36,13 +37,14 @@ const laterCycle: readonly Oddity[] = [
   { state: 'ok', trait: 'name_differs' },
 ];
 
-function oddityOf(index: number): Oddity {
+function conditionOf(index: number): Condition {
   if (index < 25) return firstBlock.get(index) ?? ordinary;
   if (index % 5 !== 4) return ordinary;
   return laterCycle[Math.floor(index / 5) % laterCycle.length] ?? ordinary;
 }
 
-// Every customer is on at least one list; whose relationship is over is on all, so that no list alone knows them.
+// Every customer is on at least one list, and no list has all customers. A customer whose relationship has expired stays
+// on the other lists.
 function sourcesOf(index: number, state: TenantState): TenantSources {
   if (state === 'gdap_expired' || index % 8 < 5) return { contract: true, customer: true, relationship: true };
   if (index % 8 === 5) return { contract: false, customer: false, relationship: true };
@@ -50,7 +52,8 @@ function sourcesOf(index: number, state: TenantState): TenantSources {
   return { contract: false, customer: true, relationship: true };
 }
 
-// A prime that divides neither list's length: consecutive customers get unlike names, and none comes twice in a round.
+// A prime that divides neither list's length, so that consecutive customers get unlike names and no name repeats within
+// a round.
 const stride = 1009;
 
 function nameOf(index: number): string {
@@ -61,17 +64,17 @@ function nameOf(index: number): string {
   return round === 0 ? name : `${name} ${round + 1}`;
 }
 
-// Most customers are small; a few are large enough to need a second page.
+// Most customers are small. A few have enough users for a second page.
 const userCountOf = (index: number, seeded: Seeded): number =>
   index % 13 === 7 ? 130 : between(seeded.random('users', index), 4, 40);
 
 /**
- * The customers, the same for the same seed; a smaller population is the beginning of a larger one.
- * @param plain every tenant is `ok` and without traits: what benchmarks want.
+ * Creates the customers. The same seed gives the same customers, and a smaller population is the start of a larger one.
+ * @param plain makes every tenant `ok` and without a trait, for benchmarks.
  */
 export function createCustomers(count: number, seeded: Seeded, plain = false): readonly CustomerTenant[] {
   return Array.from({ length: count }, (_, index) => {
-    const { state, trait } = plain ? ordinary : oddityOf(index);
+    const { state, trait } = plain ? ordinary : conditionOf(index);
     const name = nameOf(index);
     const label = name.toLowerCase().replaceAll(' ', '');
     const initialDomain = `${label}.onmicrosoft.com`;

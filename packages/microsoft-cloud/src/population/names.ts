@@ -1,4 +1,4 @@
-/** Words that customers' names are made of: invented firms, no real ones meant. */
+/** Words that form the names of customers. The companies are invented. */
 export const firstWords = [
   'Alder',
   'Amber',

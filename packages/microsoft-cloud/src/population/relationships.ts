@@ -1,4 +1,4 @@
-import { isoTime } from '../system-clock.ts';
+import { dayMs, isoTime } from '../clock.ts';
 import type { Seeded } from '../seeded.ts';
 import type { CustomerTenant } from './tenant.ts';
 
@@ -18,8 +18,6 @@ export interface Relationship {
   readonly lastModifiedDateTime: string;
 }
 
-const dayMs = 24 * 3600 * 1000;
-
 /** Role template ids. Source: "Microsoft Entra built-in roles". */
 const roles = {
   globalReader: 'f2ef992c-3afb-46b9-b7cf-a126ee74c451',
@@ -38,7 +36,7 @@ const workingRoles = [
   roles.privilegedRoleAdministrator,
 ];
 
-interface Description {
+interface RelationshipPlan {
   readonly name: string;
   readonly status: string;
   /** Days from now. */
@@ -47,16 +45,16 @@ interface Description {
   readonly autoExtend?: boolean;
 }
 
-function describe(tenant: CustomerTenant): readonly Description[] {
+function planRelationships(tenant: CustomerTenant): readonly RelationshipPlan[] {
   const { index, name, state, trait, sources } = tenant;
-  const found: Description[] = [];
+  const plans: RelationshipPlan[] = [];
   if (state === 'gdap_expired') {
     const status = index % 2 === 0 ? 'expired' : 'terminated';
-    found.push({ name: `${name} administration`, status, endsInDays: -20, roles: workingRoles });
+    plans.push({ name: `${name} administration`, status, endsInDays: -20, roles: workingRoles });
   } else if (sources.relationship) {
-    // Some end soon: what a warning must find.
+    // Some end soon, so that a program can warn about them.
     const endsInDays = index % 11 === 4 ? 12 : 90 + ((index * 37) % 600);
-    found.push({
+    plans.push({
       name: `${name} administration`,
       status: 'active',
       endsInDays,
@@ -65,57 +63,57 @@ function describe(tenant: CustomerTenant): readonly Description[] {
     });
   }
   if (trait === 'several_relationships' && sources.relationship) {
-    found.push({ name: `${name} helpdesk`, status: 'active', endsInDays: 400, roles: [roles.userAdministrator] });
-    found.push({ name: `${name} migration`, status: 'terminated', endsInDays: -200, roles: workingRoles });
+    plans.push({ name: `${name} helpdesk`, status: 'active', endsInDays: 400, roles: [roles.userAdministrator] });
+    plans.push({ name: `${name} migration`, status: 'terminated', endsInDays: -200, roles: workingRoles });
   }
-  // Led by Microsoft and read-only; and what is left of former agreements.
+  // A read-only relationship that Microsoft created.
   if (index % 6 === 2 && sources.relationship && state !== 'gdap_expired') {
-    found.push({
+    plans.push({
       name: `MLT_${name.replaceAll(' ', '')}`,
       status: 'active',
       endsInDays: 500,
       roles: [roles.directoryReaders],
     });
   }
-  // A customer whose only relationship has ended cannot be reached, so its state would not be `ok`.
+  // Comes on top of an active relationship: with none, the state would not be `ok`.
   if (index % 9 === 5 && sources.relationship)
-    found.push({ name: `${name} former`, status: 'terminated', endsInDays: -90, roles: workingRoles });
-  return found;
+    plans.push({ name: `${name} former`, status: 'terminated', endsInDays: -90, roles: workingRoles });
+  return plans;
 }
 
-interface Made {
+interface CachedRelationships {
   readonly state: CustomerTenant['state'];
   readonly list: readonly Relationship[];
 }
 
-const made = new WeakMap<CustomerTenant, Made>();
+const cache = new WeakMap<CustomerTenant, CachedRelationships>();
 
 /**
- * All relationships of a customer, those that have ended included.
- * @param nowMs when the cloud started: what a customer once has stays as it is until the customer's state changes.
+ * Returns all relationships of a customer, including ended ones.
+ * @param nowMs time from which the end of new relationships is computed. They stay the same until the state changes.
  */
 export function relationshipsOf(tenant: CustomerTenant, seeded: Seeded, nowMs: number): readonly Relationship[] {
-  const known = made.get(tenant);
-  if (known?.state === tenant.state) return known.list;
+  const cached = cache.get(tenant);
+  if (cached?.state === tenant.state) return cached.list;
   const list = createRelationships(tenant, seeded, nowMs);
-  made.set(tenant, { state: tenant.state, list });
+  cache.set(tenant, { state: tenant.state, list });
   return list;
 }
 
 function createRelationships(tenant: CustomerTenant, seeded: Seeded, nowMs: number): readonly Relationship[] {
-  return describe(tenant).map((described, at) => {
-    const endMs = nowMs + described.endsInDays * dayMs;
+  return planRelationships(tenant).map((plan, at) => {
+    const endMs = nowMs + plan.endsInDays * dayMs;
     const activatedMs = endMs - 730 * dayMs;
     const id = `${seeded.guid('relationship', tenant.tenantId, at)}-${seeded.guid('relationship-version', tenant.tenantId, at)}`;
     return {
       '@odata.etag': `W/"${Buffer.from(id.slice(0, 12)).toString('base64')}"`,
       id,
-      displayName: described.name,
+      displayName: plan.name,
       duration: 'P730D',
-      autoExtendDuration: described.autoExtend ? 'P180D' : 'PT0S',
+      autoExtendDuration: plan.autoExtend ? 'P180D' : 'PT0S',
       customer: { tenantId: tenant.tenantId, displayName: tenant.name },
-      accessDetails: { unifiedRoles: described.roles.map((roleDefinitionId) => ({ roleDefinitionId })) },
-      status: described.status,
+      accessDetails: { unifiedRoles: plan.roles.map((roleDefinitionId) => ({ roleDefinitionId })) },
+      status: plan.status,
       createdDateTime: isoTime(activatedMs - dayMs),
       activatedDateTime: isoTime(activatedMs),
       endDateTime: isoTime(endMs),

@@ -1,4 +1,4 @@
-/** Subscriptions as customers of partners have them. Source: "Product names and service plan identifiers for licensing". */
+/** A subscription product. Source: "Product names and service plan identifiers for licensing". */
 export interface Sku {
   readonly skuId: string;
   readonly skuPartNumber: string;
@@ -72,7 +72,7 @@ export const skus: readonly Sku[] = [
   },
 ];
 
-/** Subscriptions that a tenant's users get their mailbox and desk from; the others come on top. */
+/** Each tenant has one of these as its main subscription; all others are extras. */
 export const mainSkuPartNumbers: readonly string[] = [
   'O365_BUSINESS_ESSENTIALS',
   'O365_BUSINESS_PREMIUM',

@@ -1,18 +1,18 @@
-/** What is broken for good in a tenant; every request for a delegated token there fails. */
+/** States of a tenant. In every state except `ok`, requests for delegated tokens fail. */
 export const tenantStates = ['ok', 'no_consent', 'gdap_expired', 'conditional_access', 'deleted'] as const;
 export type TenantState = (typeof tenantStates)[number];
 
-/** What is odd about a tenant in which things work in the end. */
+/** Peculiarities of a tenant whose state is `ok`. */
 export const tenantTraits = ['throttled', 'slow', 'no_exchange', 'several_relationships', 'name_differs'] as const;
 export type TenantTrait = (typeof tenantTraits)[number];
 
-/** Which of the partner's lists a customer is on. */
+/** The partner's lists that contain a customer. */
 export interface TenantSources {
-  /** Graph `contracts`: a reseller contract. */
+  /** Graph `contracts`: reseller contracts. */
   readonly contract: boolean;
   /** Partner Center `customers`. */
   readonly customer: boolean;
-  /** An active delegated relationship, or one that has ended where the state says so. */
+  /** Delegated relationships: active, or ended in the state `gdap_expired`. */
   readonly relationship: boolean;
 }
 
@@ -20,22 +20,22 @@ export interface CustomerTenant {
   readonly index: number;
   readonly tenantId: string;
   readonly name: string;
-  /** The name as the contract has it: a copy that does not follow changes. */
+  /** The name in the reseller contract: a copy that does not follow changes. */
   readonly contractName: string;
   /** `*.onmicrosoft.com`. */
   readonly initialDomain: string;
-  /** The custom domain where there is one, otherwise the initial one. */
+  /** The custom domain if there is one, else the initial domain. */
   readonly defaultDomain: string;
   readonly trait?: TenantTrait;
   readonly sources: TenantSources;
   readonly userCount: number;
-  /** Can be changed while the cloud runs: customers do leave, and come back. */
+  /** Can be changed while the cloud runs. */
   state: TenantState;
-  /** The AADSTS number that a tenant which is not `ok` refuses with. */
+  /** AADSTS number of refusals in this state; 0 for `ok`. */
   refusal: number;
 }
 
-/** The numbers that each state refuses with; where there are two, tenants take turns. */
+/** AADSTS numbers of each state. If a state has two, tenants alternate. */
 export const refusalsOf: Readonly<Record<TenantState, readonly number[]>> = {
   ok: [0],
   no_consent: [65001, 90099],

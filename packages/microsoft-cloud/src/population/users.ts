@@ -1,13 +1,12 @@
+import { dayMs } from '../clock.ts';
 import type { User } from '../directory/records.ts';
 import { pick, type Seeded } from '../seeded.ts';
 import { familyNames, givenNames } from './names.ts';
 import { mainSkuPartNumbers, type Sku, skus } from './skus.ts';
 import type { CustomerTenant } from './tenant.ts';
 
-const dayMs = 24 * 3600 * 1000;
-
-/** A subscription of a tenant: how much is bought and how much is used. */
-export interface Subscription {
+/** Licences of one product in a tenant. */
+interface Subscription {
   readonly sku: Sku;
   readonly enabled: number;
   readonly warning: number;
@@ -15,16 +14,16 @@ export interface Subscription {
   readonly consumed: number;
 }
 
-const partNumbered = (partNumber: string): Sku => {
+const findSku = (partNumber: string): Sku => {
   const found = skus.find((sku) => sku.skuPartNumber === partNumber);
-  if (found === undefined) throw new RangeError(`no such SKU: ${partNumber}`);
+  if (found === undefined) throw new RangeError(`Unknown SKU: ${partNumber}`);
   return found;
 };
 
-/** The main subscription of a customer, and what some have on top of it. */
-function bought(tenant: CustomerTenant, seeded: Seeded): { readonly main: Sku; readonly extra: readonly Sku[] } {
+/** The main product of a customer, and the extras that some customers have. */
+function productsOf(tenant: CustomerTenant, seeded: Seeded): { readonly main: Sku; readonly extra: readonly Sku[] } {
   const random = seeded.random('skus', tenant.tenantId);
-  const main = partNumbered(pick(random, mainSkuPartNumbers));
+  const main = findSku(pick(random, mainSkuPartNumbers));
   const extra = skus.filter((sku) => !mainSkuPartNumbers.includes(sku.skuPartNumber) && random() < 0.3);
   return { main, extra };
 }
@@ -37,11 +36,11 @@ const methodSets: readonly (readonly string[])[] = [
   [],
 ];
 
-/** The people of a customer tenant, the same for the same seed. The first is its administrator. */
+/** Creates the users of a customer tenant. The same seed gives the same users. The first user is the administrator. */
 export function createUsers(tenant: CustomerTenant, seeded: Seeded, nowMs: number): readonly User[] {
   const random = seeded.random('users', tenant.tenantId);
   const signIns = seeded.random('sign-ins', tenant.tenantId);
-  const { main, extra } = bought(tenant, seeded);
+  const { main, extra } = productsOf(tenant, seeded);
   return Array.from({ length: tenant.userCount }, (_, index) => {
     const givenName = pick(random, givenNames);
     const surname = pick(random, familyNames);
@@ -69,20 +68,20 @@ export function createUsers(tenant: CustomerTenant, seeded: Seeded, nowMs: numbe
   });
 }
 
-/** Members come daily or hardly ever, guests when they are needed; some of both never have. */
+/** Members signed in within 40 days, guests within 300. A tenth of both never signed in. */
 function lastSignIn(random: () => number, nowMs: number, isGuest: boolean): number | undefined {
   const [never, daysAgo] = [random() < 0.1, random() * (isGuest ? 300 : 40)];
   return never ? undefined : nowMs - Math.floor(daysAgo * dayMs);
 }
 
-/** What a customer has bought and how much of it its users use. */
+/** Creates the subscriptions of a customer. `consumed` counts the users who have a licence. */
 export function createSubscriptions(
   tenant: CustomerTenant,
   seeded: Seeded,
   users: readonly User[],
 ): readonly Subscription[] {
   const random = seeded.random('subscriptions', tenant.tenantId);
-  const { main, extra } = bought(tenant, seeded);
+  const { main, extra } = productsOf(tenant, seeded);
   return [main, ...extra].map((sku) => {
     const consumed = users.filter((user) => user.licences.includes(sku.skuId)).length;
     const isFree = sku.skuPartNumber === 'FLOW_FREE';

@@ -5,7 +5,7 @@ import type { CustomerTenant } from '../population/tenant.ts';
 import { bearerOf, type CloudRequest } from '../web/http.ts';
 import type { World } from '../world.ts';
 
-/** Who asks a resource, as their token says. */
+/** The caller of a resource, as the access token describes it. */
 export interface Caller {
   readonly tenantId: string;
   /** Absent for the partner's own tenant. */
@@ -22,7 +22,7 @@ export interface Caller {
 
 export type AccessProblem = 'missing' | 'invalid' | 'expired' | 'audience';
 
-/** The caller behind a bearer token for the resource `appId`, or what is wrong with it. */
+/** Verifies the bearer token of a request. Returns the caller, or the reason to reject the token. @param appId the resource. */
 export async function callerOf(world: World, request: CloudRequest, appId: string): Promise<Caller | AccessProblem> {
   const token = bearerOf(request);
   if (token === undefined) return 'missing';
@@ -52,8 +52,13 @@ function describe(world: World, claims: JWTPayload): Caller {
   };
 }
 
-/** The tenant that a token claims to be for, unverified: enough for fault rules and the ledger. */
-export function claimedTenant(request: CloudRequest): string | undefined {
+/** Fills in the tenant that the token claims to be for. Unverified, which is enough for fault rules and the ledger. */
+export function identifyByToken(request: CloudRequest): void {
+  const tenantId = claimedTenant(request);
+  if (tenantId !== undefined) request.facts.tenantId = tenantId;
+}
+
+function claimedTenant(request: CloudRequest): string | undefined {
   const payload = bearerOf(request)?.split('.')[1];
   if (payload === undefined) return undefined;
   return /"tid":"([0-9a-f-]{36})"/.exec(Buffer.from(payload, 'base64url').toString('utf8'))?.[1];

@@ -2,9 +2,9 @@ import { performance } from 'node:perf_hooks';
 import type { CustomerTenant } from '../population/tenant.ts';
 import { json, type Reply } from '../web/http.ts';
 
-/** How odd tenants answer at the resources: throttled at first, or slow. */
+/** Behaviour of tenants with a trait at the resources: throttled at first, or slow. */
 export interface TenantTraits {
-  /** The refusal, while the tenant's budget is spent. */
+  /** Returns a 429 reply while the tenant is throttled. */
   throttle(customer: CustomerTenant | undefined): Reply | undefined;
   slowness(customer: CustomerTenant | undefined): Pick<Reply, 'delayMs'>;
 }
@@ -12,17 +12,17 @@ export interface TenantTraits {
 const retryAfterSeconds = 1;
 const slowMs = 1500;
 
-/** The first request in a throttled tenant is refused, and all before Retry-After is over; then the tenant works. */
+/** Refuses the first request in a throttled tenant and all until Retry-After is over. Then the tenant works. */
 export function createTenantTraits(): TenantTraits {
-  const openAtMs = new Map<string, number>();
+  const readyAtMs = new Map<string, number>();
   return {
     throttle: (customer) => {
       if (customer?.trait !== 'throttled') return undefined;
-      // Real time: this is about what a client really waits.
+      // Real time, because a client waits in real time.
       const nowMs = performance.now();
-      const known = openAtMs.get(customer.tenantId);
-      if (known === undefined) openAtMs.set(customer.tenantId, nowMs + retryAfterSeconds * 1000 - 50);
-      return known !== undefined && nowMs >= known ? undefined : throttledReply();
+      const readyMs = readyAtMs.get(customer.tenantId);
+      if (readyMs === undefined) readyAtMs.set(customer.tenantId, nowMs + retryAfterSeconds * 1000 - 50);
+      return readyMs !== undefined && nowMs >= readyMs ? undefined : throttledReply();
     },
     slowness: (customer) => (customer?.trait === 'slow' ? { delayMs: slowMs } : {}),
   };

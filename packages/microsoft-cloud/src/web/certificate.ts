@@ -2,23 +2,24 @@ import { randomBytes } from 'node:crypto';
 import { generate } from 'selfsigned';
 
 export interface Certificates {
-  /** PEM of the authority that clients are told to trust. */
+  /** PEM of the certificate authority that clients must trust. */
   readonly authority: string;
-  /** PEM of the certificate and key that the listeners present, for `localhost` and the loopback addresses. */
+  /** PEM of the certificate for `localhost` and the loopback addresses. */
   readonly certificate: string;
+  /** PEM of the certificate's private key. */
   readonly key: string;
 }
 
 const lifetimeMs = 30 * 24 * 3600 * 1000;
 
 /**
- * An authority and a leaf made for one run: nothing to install, nothing to leave behind. The validity begins an hour
- * ago, so that a client whose clock is a little late accepts it. The authority's name is its own: a client that trusts
- * two of them finds the issuer of a leaf by name.
+ * Creates a certificate authority and a server certificate for one run. They are valid from an hour ago, so that clients
+ * whose clock is slow accept them. Each authority has a name of its own, because a client that trusts several of them
+ * finds the issuer of a certificate by name.
  */
 export async function createCertificates(nowMs: number): Promise<Certificates> {
   const validity = { notBeforeDate: new Date(nowMs - 3_600_000), notAfterDate: new Date(nowMs + lifetimeMs) };
-  const name = `Partner Token Broker local cloud ${randomBytes(4).toString('hex')}`;
+  const name = `microsoft-cloud ${randomBytes(4).toString('hex')}`;
   const authority = await generate([{ name: 'commonName', value: name }], {
     ...validity,
     keyType: 'ec',

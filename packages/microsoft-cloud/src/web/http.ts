@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** The services that the cloud imitates. Each has an address of its own. */
+/** The simulated services. Each has its own address. */
 export const serviceNames = [
   'entra',
   'graph',
@@ -13,14 +13,14 @@ export const serviceNames = [
 ] as const;
 export type ServiceName = (typeof serviceNames)[number];
 
-/** What the ledger and the fault rules want to know of a request; filled in while it is served. */
-export interface RequestFacts {
+/** Facts about a request for the ledger and for fault rules. Filled in while the request is served. */
+interface RequestFacts {
   tenantId?: string;
   /** OAuth grant of a token request. */
   grant?: string;
-  /** The resource that a token request asks for. */
+  /** Resource of a token request. */
   resource?: string;
-  /** The service does not know such a request. */
+  /** Set when the real service would not know the request either. */
   unmatched?: boolean;
 }
 
@@ -38,16 +38,16 @@ export interface Reply {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
-  /** Milliseconds that the service takes for it: how a slow tenant is slow. */
+  /** Time that the service takes for this reply, milliseconds. */
   readonly delayMs?: number;
 }
 
 export interface Service {
   readonly name: ServiceName;
-  /** Fills in the facts that fault rules select by, before anything is done. */
+  /** Fills in the facts that fault rules select by. Called before `handle`. */
   identify(request: CloudRequest): void;
   handle(request: CloudRequest): Reply | Promise<Reply>;
-  /** How this service reports an AADSTS number, where it is the one that does. */
+  /** Creates the reply for an AADSTS number. Only Entra has it. */
   refuse?(request: CloudRequest, aadsts: number): Reply;
 }
 
@@ -62,7 +62,7 @@ export const html = (status: number, body: string): Reply => ({
   headers: {
     'content-type': 'text/html; charset=utf-8',
     'cache-control': 'no-store',
-    // The page holds a sign-in: it must not be framed, nor run anything but what it brings.
+    // The page signs people in: it must not be framed, and must not load anything from elsewhere.
     'content-security-policy':
       "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; form-action *; frame-ancestors 'none'",
   },
@@ -84,24 +84,24 @@ const htmlEscapes: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-/** Text for use inside HTML, attribute values included. */
+/** Escapes text for HTML, including attribute values. */
 export const escapeHtml = (text: string): string =>
   text.replace(/[&<>"']/g, (character) => htmlEscapes[character] ?? '');
 
-/** The form that a body holds, whatever its content type says. */
+/** Parses the body as a form, whatever its content type is. */
 export const formOf = (request: CloudRequest): URLSearchParams => new URLSearchParams(request.body);
 
-/** A header's value; of several, the first. */
+/** The value of a header. If there are several, the first. */
 export function headerOf(request: CloudRequest, name: string): string | undefined {
   const value = request.headers[name];
   return Array.isArray(value) ? value[0] : value;
 }
 
-/** The token after `Bearer`, if there is one. */
+/** The token of the `Authorization: Bearer` header. */
 export const bearerOf = (request: CloudRequest): string | undefined =>
   /^Bearer +(\S+)$/i.exec(headerOf(request, 'authorization') ?? '')?.[1];
 
-/** The JSON object that a body holds, or undefined when it is none. */
+/** Parses a JSON object. Returns undefined for anything else. */
 export function jsonObjectOf(body: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(body);

@@ -1,4 +1,4 @@
-/** What a pattern's `{names}` stood for. */
+/** The values of a pattern's `{names}`. */
 export type PathParameters = Readonly<Record<string, string>>;
 
 export interface Route<Handler> {
@@ -7,25 +7,25 @@ export interface Route<Handler> {
   readonly pattern: string;
 }
 
-export interface RouteMatch<Handler> {
+interface RouteMatch<Handler> {
   readonly handler: Handler;
   readonly parameters: PathParameters;
   readonly pattern: string;
 }
 
 export interface Router<Handler> {
-  /** `none`: no such path; `method`: the path exists, with other methods. */
+  /** Returns `none` for an unknown path, `method` for a known path with another method. */
   find(method: string, path: string): RouteMatch<Handler> | 'none' | 'method';
 }
 
-/** A route for `method` and a pattern such as `/users/{id}`. Letter case does not matter, as with Microsoft's services. */
+/** @param pattern such as `/users/{id}`. Letter case does not matter, as in Microsoft's services. */
 export const route = <Handler>(method: string, pattern: string, handler: Handler): Route<Handler> => ({
   method,
   pattern,
   handler,
 });
 
-/** Matches paths in the order of the routes. */
+/** The first matching route wins. */
 export function createRouter<Handler>(routes: readonly Route<Handler>[]): Router<Handler> {
   const compiled = routes.map((entry) => ({ ...entry, expression: compile(entry.pattern) }));
   return {

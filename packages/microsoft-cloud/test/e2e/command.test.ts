@@ -63,7 +63,7 @@ describe('microsoft-cloud', () => {
   });
 
   it.each([
-    [['--faults', 'nonsense'], /There is no fault set "nonsense". Known are none, flaky/],
+    [['--faults', 'nonsense'], /There is no fault set "nonsense". Use one of none, flaky/],
     [['--tenants', 'many'], /whole number/],
     [['--port', '70000'], /whole number/],
   ])('refuses %j with exit code 2', async (args, said) => {

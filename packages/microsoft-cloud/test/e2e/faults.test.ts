@@ -121,7 +121,7 @@ describe('fault rules', () => {
     await expect(attempt({ path: '(', status: 500 })).rejects.toThrow('"path"');
     await expect(attempt({ when: 'now', status: 500 })).rejects.toThrow('no field "when"');
     await expect(addFault(cloud.document.control, 'nonsense')).rejects.toThrow(
-      /There is no fault set "nonsense". Known are none, flaky,/,
+      /There is no fault set "nonsense". Use one of none, flaky,/,
     );
   });
 

@@ -11,14 +11,6 @@ afterAll(() => cloud.stop());
 
 const day = 24 * 3600 * 1000;
 
-const serviceAccount = () => {
-  const found = [...cloud.world.partner.directory.users.values()].find(
-    ({ userPrincipalName }) => userPrincipalName === account(cloud, 'broker'),
-  );
-  if (found === undefined) throw new Error('no service account');
-  return found;
-};
-
 describe('the refresh token', () => {
   it('rolls at every use, and the old one stays valid', async () => {
     const first = await redeem(cloud, cloud.document.partnerTenantId);
@@ -83,7 +75,12 @@ describe('the refresh token', () => {
   it('ends when the account’s sessions are revoked or the account is disabled', async () => {
     const { control, partnerTenantId } = cloud.document;
     const begin = () =>
-      cloud.world.signIns.begin(serviceAccount(), cloud.document.application.clientId, ['pwd', 'mfa'], false);
+      cloud.world.signIns.begin({
+        user: cloud.world.partner.serviceAccount,
+        clientId: cloud.document.application.clientId,
+        amr: ['pwd', 'mfa'],
+        isSinglePage: false,
+      });
     const rolled = async () =>
       redeem(cloud, partnerTenantId, { refresh_token: cloud.world.signIns.issueRefreshToken(begin()) });
     const earlier = cloud.world.signIns.issueRefreshToken(begin());

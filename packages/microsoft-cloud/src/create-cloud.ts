@@ -1,0 +1,135 @@
+import { randomBytes } from 'node:crypto';
+import { createAadGraph } from './aad-graph/aad-graph.ts';
+import { createArm } from './arm/arm.ts';
+import { type Clock, type CloudClock, createCloudClock, systemClock } from './clock.ts';
+import { createEntra, type Entra } from './entra/entra.ts';
+import { createSigningKeys } from './entra/keys.ts';
+import { createExchange } from './exchange/exchange.ts';
+import { createFaults, type Faults } from './faults/faults.ts';
+import type { FaultRule } from './faults/rule.ts';
+import { faultSet } from './faults/sets.ts';
+import { createGraph } from './graph/graph.ts';
+import { createKeyVault } from './key-vault/key-vault.ts';
+import { createLedger, type Ledger } from './ledger.ts';
+import { createManagedIdentity } from './managed-identity/managed-identity.ts';
+import { createPartnerCenter } from './partner-center/partner-center.ts';
+import { createSeeded, type Seeded } from './seeded.ts';
+import { type Certificates, createCertificates } from './web/certificate.ts';
+import type { Service, ServiceName } from './web/http.ts';
+import { type Addresses, createWorld, type Settings, type World } from './world.ts';
+
+export interface CloudOptions {
+  /** Number of customer tenants, 0 to 100,000. Default: 25. */
+  readonly tenants?: number;
+  /** The same seed gives the same population. Default: 1. */
+  readonly seed?: number;
+  /** Minimum time of each Entra and Graph request, milliseconds. Default: 0. */
+  readonly delayMs?: number;
+  /** Names of fault sets, fault rules, or both. */
+  readonly faults?: readonly (string | FaultRule)[];
+  /** Makes every tenant `ok` and without a trait. */
+  readonly plain?: boolean;
+  /** Port of the control endpoint; the services use the eight ports after it. Free ports when absent or 0. */
+  readonly port?: number;
+  readonly settings?: Partial<Settings>;
+  /** The clock that the cloud's own clock follows. Default: the system clock. */
+  readonly clock?: Clock;
+}
+
+/** Everything except the listeners. */
+export interface Cloud {
+  readonly world: World;
+  readonly entra: Entra;
+  readonly services: Readonly<Record<ServiceName, Service>>;
+  readonly ledger: Ledger;
+  readonly faults: Faults;
+  readonly clock: CloudClock;
+  readonly certificates: Certificates;
+  /** The value that the managed identity endpoint expects in `X-IDENTITY-HEADER`. */
+  readonly identityHeader: string;
+  readonly addFaultSet: (name: string) => void;
+  readonly clearFaults: () => void;
+  /** Tells the services their addresses, which are known only when the listeners are open. */
+  readonly setAddresses: (addresses: Addresses) => void;
+}
+
+const defaultSettings: Settings = {
+  consentPropagationMs: 0,
+  strictRefreshTokens: false,
+  accessTokenLifetimeSeconds: undefined,
+  deviceCodeIntervalSeconds: 1,
+};
+
+/** @throws RangeError for an unknown fault set or an option out of range. */
+export async function createCloud(options: CloudOptions): Promise<Cloud> {
+  const { tenants = 25, seed = 1, plain = false } = options;
+  if (!Number.isInteger(tenants) || tenants < 0 || tenants > 100_000)
+    throw new RangeError('tenants must be 0 to 100000.');
+  const clock = createCloudClock(options.clock ?? systemClock);
+  const seeded = createSeeded(seed);
+  const { settings, ...faultControl } = createFaultControl(options, seeded);
+  const [keys, certificates] = await Promise.all([createSigningKeys(), createCertificates(systemClock.nowMs())]);
+  let openAddresses: Addresses | undefined;
+  const addresses = (): Addresses => {
+    if (openAddresses === undefined) throw new Error('The cloud has no addresses before its listeners are open.');
+    return openAddresses;
+  };
+  const world = createWorld({ tenants, plain, clock, seeded, settings, keys, addresses });
+  const identityHeader = randomBytes(24).toString('hex');
+  const entra = createEntra(world);
+  return {
+    world,
+    entra,
+    services: createServices(world, entra, identityHeader),
+    ledger: createLedger(),
+    ...faultControl,
+    clock,
+    certificates,
+    identityHeader,
+    setAddresses: (known) => {
+      openAddresses = known;
+    },
+  };
+}
+
+type FaultControl = Pick<Cloud, 'faults' | 'addFaultSet' | 'clearFaults'> & { readonly settings: Settings };
+
+/** The fault rules together with the settings, which fault sets may change and `clearFaults` restores. */
+function createFaultControl(options: CloudOptions, seeded: Seeded): FaultControl {
+  const initialSettings: Settings = { ...defaultSettings, ...options.settings };
+  const settings: Settings = { ...initialSettings };
+  const faults = createFaults(seeded.random('faults'));
+  const addFaultSet = (name: string): void => {
+    const set = faultSet(name);
+    for (const rule of set.rules) faults.add(rule);
+    Object.assign(settings, set.settings);
+  };
+  for (const fault of options.faults ?? []) {
+    if (typeof fault === 'string') addFaultSet(fault);
+    else faults.add(fault);
+  }
+  return {
+    settings,
+    faults,
+    addFaultSet,
+    clearFaults: () => {
+      faults.clear();
+      Object.assign(settings, initialSettings);
+    },
+  };
+}
+
+const createServices = (
+  world: World,
+  entra: Entra,
+  identityHeader: string,
+): Readonly<Record<ServiceName, Service>> => ({
+  entra,
+  graph: createGraph(world),
+  aadGraph: createAadGraph(world),
+  partnerCenter: createPartnerCenter(world),
+  exchange: createExchange(world),
+  arm: createArm(world),
+  keyVault: createKeyVault(world),
+  managedIdentity: createManagedIdentity(world, identityHeader),
+});

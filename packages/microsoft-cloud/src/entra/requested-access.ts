@@ -1,0 +1,113 @@
+import { findMicrosoftResource, publicClients, withoutTrailingSlash } from '../directory/microsoft-resources.ts';
+import type { Application } from '../directory/records.ts';
+import type { World } from '../world.ts';
+import { Refusal } from './refusal.ts';
+
+/** The resource that a token is requested for. */
+export interface TargetResource {
+  readonly appId: string;
+  readonly displayName: string;
+  /** The identifier as the client wrote it: the audience of a version 1.0 token. */
+  readonly identifier: string;
+  readonly tokenVersion: 1 | 2;
+  /** Delegated permissions that the resource offers: value → id. */
+  readonly scopes: Readonly<Record<string, string>>;
+  /** Application permissions that the resource offers: value → id. */
+  readonly roles: Readonly<Record<string, string>>;
+  /** Scopes that the resource grants to clients without consent: client id → values. */
+  readonly preAuthorized: ReadonlyMap<string, readonly string[]>;
+  /** Scopes that the request names. Empty for `.default`. */
+  readonly namedScopes: readonly string[];
+}
+
+/** What a request asks for. */
+export interface RequestedAccess {
+  readonly target: TargetResource;
+  /** Whether `openid` is requested: an id token. */
+  readonly openid: boolean;
+  /** Whether `offline_access` is requested: a refresh token. */
+  readonly offlineAccess: boolean;
+  /** The `scope` parameter as sent. Empty for version 1.0. */
+  readonly scope: string;
+}
+
+export const oidcScopes: readonly string[] = ['openid', 'profile', 'email', 'offline_access'];
+const graph = 'https://graph.microsoft.com';
+
+/** Finds one of Microsoft's resources or an application of the partner tenant. */
+export function findTargetResource(
+  world: World,
+  identifier: string,
+  namedScopes: readonly string[] = [],
+): TargetResource | undefined {
+  const known = findMicrosoftResource(identifier);
+  if (known !== undefined) {
+    const { appId, displayName, permissions } = known;
+    const { scopes, roles } = permissions;
+    const preAuthorized = new Map(Object.keys(publicClients).map((id) => [id, Object.keys(scopes)]));
+    return { appId, displayName, identifier, tokenVersion: 1, scopes, roles, preAuthorized, namedScopes };
+  }
+  const name = withoutTrailingSlash(identifier.toLowerCase());
+  const application = [...world.partner.directory.applications.values()].find(({ appId, identifierUris }) =>
+    [appId, `api://${appId}`, ...identifierUris].some((each) => each.toLowerCase() === name),
+  );
+  return application && { ...applicationResource(application), identifier, namedScopes };
+}
+
+function applicationResource(application: Application): Omit<TargetResource, 'identifier' | 'namedScopes'> {
+  const idsByValue = (
+    list: readonly { readonly id: string; readonly value: string }[],
+  ): Readonly<Record<string, string>> => Object.fromEntries(list.map(({ id, value }) => [value, id]));
+  return {
+    appId: application.appId,
+    displayName: application.displayName,
+    tokenVersion: application.requestedAccessTokenVersion === 2 ? 2 : 1,
+    scopes: idsByValue(application.scopes),
+    roles: idsByValue(application.appRoles),
+    preAuthorized: new Map(
+      application.preAuthorized.map(({ appId, delegatedPermissionIds: ids }) => [
+        appId,
+        application.scopes.filter(({ id }) => ids.includes(id)).map(({ value }) => value),
+      ]),
+    ),
+  };
+}
+
+/**
+ * Reads the `scope` of a version 2.0 request.
+ * @throws Refusal AADSTS700022 for several resources, 500011 for an unknown resource, 70011 for an unknown scope.
+ */
+export function accessFromScope(world: World, scope: string, tenant: string): RequestedAccess {
+  const requested = scope.split(/\s+/).filter(Boolean);
+  const split = requested.filter((value) => !oidcScopes.includes(value.toLowerCase())).map(splitScope);
+  const resources = [...new Set(split.map(([resource]) => resource))];
+  if (resources.length > 1) throw new Refusal(700022, { scope });
+  const resource = resources[0] ?? graph;
+  const namedScopes = split.map(([, value]) => value).filter((value) => value !== '.default');
+  const target = findTargetResource(world, resource, namedScopes);
+  if (target === undefined) throw new Refusal(500011, { resource, tenant });
+  const unknown = namedScopes.find((value) => !Object.hasOwn(target.scopes, value));
+  if (unknown !== undefined) throw new Refusal(70011, { scope: unknown });
+  return {
+    target,
+    openid: requested.includes('openid'),
+    offlineAccess: requested.includes('offline_access'),
+    scope,
+  };
+}
+
+/** `https://graph.microsoft.com/.default` → resource and value. A value without a resource belongs to Microsoft Graph. */
+function splitScope(scope: string): readonly [string, string] {
+  const at = scope.lastIndexOf('/');
+  if (at === -1) return [graph, scope];
+  const value = scope.slice(at + 1);
+  if (value === '') throw new Refusal(70011, { scope });
+  return [scope.slice(0, at), value];
+}
+
+/** Reads the `resource` of a version 1.0 request. @throws Refusal AADSTS500011 for an unknown resource. */
+export function accessFromResource(world: World, resource: string, tenant: string): RequestedAccess {
+  const target = findTargetResource(world, resource);
+  if (target === undefined) throw new Refusal(500011, { resource, tenant });
+  return { target, openid: true, offlineAccess: true, scope: '' };
+}

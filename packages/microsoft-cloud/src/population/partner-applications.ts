@@ -1,0 +1,203 @@
+import { dayMs } from '../clock.ts';
+import {
+  aadGraphAppId,
+  armAppId,
+  exchangeAppId,
+  findMicrosoftResource,
+  graphAppId,
+  partnerCenterAppId,
+} from '../directory/microsoft-resources.ts';
+import type { Application, AppRole, Group, ResourceAccess, ServicePrincipal } from '../directory/records.ts';
+import {
+  assignRole,
+  grantScopes,
+  newApplication,
+  newClientSecret,
+  newPassword,
+  newServicePrincipal,
+  type TenantDirectory,
+} from '../directory/tenant-directory.ts';
+import type { Seeded } from '../seeded.ts';
+
+export interface ClientCredentials {
+  readonly clientId: string;
+  readonly clientSecret: string;
+}
+
+interface ApiCaller extends ClientCredentials {
+  readonly name: string;
+  readonly roles: readonly string[];
+}
+
+export interface ApiApplication {
+  readonly clientId: string;
+  readonly audience: string;
+  readonly callers: readonly ApiCaller[];
+}
+
+export interface ManagedIdentity {
+  readonly clientId: string;
+  readonly principalId: string;
+  readonly resourceId: string;
+}
+
+const apiRoles = ['Tokens.Request', 'Tenants.Read', 'Runs.Read', 'Runs.Write', 'Audit.Read'] as const;
+
+/** Clients of the API: name → roles. */
+const apiCallers: readonly (readonly [string, readonly string[]])[] = [
+  ['Operations console', apiRoles],
+  ['Helpdesk', ['Tokens.Request']],
+  ['Reporting', ['Tenants.Read', 'Runs.Read']],
+  ['Scheduler', ['Runs.Read', 'Runs.Write']],
+  ['Auditor', ['Audit.Read']],
+  ['Stranger', []],
+];
+
+interface Permissions {
+  readonly resourceAppId: string;
+  readonly scopes: readonly string[];
+  readonly roles: readonly string[];
+}
+
+/** Permissions of the ready-made application: those of Microsoft's published scripts, and more. */
+const readyPermissions: readonly Permissions[] = [
+  {
+    resourceAppId: graphAppId,
+    scopes: [
+      'User.Read',
+      'User.Read.All',
+      'Directory.Read.All',
+      'Organization.Read.All',
+      'Application.Read.All',
+      'AuditLog.Read.All',
+      'Reports.Read.All',
+      'UserAuthenticationMethod.Read.All',
+      'DelegatedAdminRelationship.Read.All',
+      'User.RevokeSessions.All',
+      'openid',
+      'profile',
+      'email',
+      'offline_access',
+    ],
+    roles: ['Directory.Read.All', 'SecurityEvents.Read.All', 'Application.ReadWrite.OwnedBy'],
+  },
+  {
+    resourceAppId: aadGraphAppId,
+    scopes: ['Directory.AccessAsUser.All', 'User.Read'],
+    roles: ['Directory.Read.All'],
+  },
+  { resourceAppId: exchangeAppId, scopes: ['Exchange.Manage'], roles: [] },
+  { resourceAppId: partnerCenterAppId, scopes: ['user_impersonation'], roles: [] },
+  { resourceAppId: armAppId, scopes: ['user_impersonation'], roles: [] },
+];
+
+interface Registration {
+  readonly application: Application;
+  readonly principal: ServicePrincipal;
+}
+
+/** Registers an application and creates its service principal. */
+function register(directory: TenantDirectory, seeded: Seeded, name: string, nowMs: number): Registration {
+  const ids = { id: seeded.guid('application', name), appId: seeded.guid('client', name) };
+  const application = newApplication(directory.tenantId, name, nowMs, ids);
+  const principal = newServicePrincipal(application, nowMs, seeded.guid('application-principal', name));
+  directory.applications.set(application.id, application);
+  directory.servicePrincipals.set(principal.id, principal);
+  return { application, principal };
+}
+
+function addSecret(application: Application, nowMs: number): string {
+  const secret = newClientSecret();
+  application.passwords = [...application.passwords, newPassword(secret, 'ready-made', nowMs, nowMs + 180 * dayMs)];
+  return secret;
+}
+
+/** An application as a partner's setup leaves it: consented, a member of AdminAgents and an owner of itself. */
+export function createReadyApplication(
+  directory: TenantDirectory,
+  adminAgents: Group,
+  seeded: Seeded,
+  nowMs: number,
+): ClientCredentials {
+  const { application, principal } = register(directory, seeded, 'Partner scripts', nowMs);
+  application.signInAudience = 'AzureADMultipleOrgs';
+  application.redirectUris = { web: ['http://localhost', 'https://localhost'], publicClient: [], spa: [] };
+  application.requiredResourceAccess = readyPermissions.map((permissions) =>
+    grantPermissions(directory, principal, permissions, nowMs),
+  );
+  adminAgents.members.add(principal.id);
+  application.owners.add(principal.id);
+  return { clientId: application.appId, clientSecret: addSecret(application, nowMs) };
+}
+
+/** @returns the entry for the registration of the application. */
+function grantPermissions(
+  directory: TenantDirectory,
+  principal: ServicePrincipal,
+  { resourceAppId, scopes, roles }: Permissions,
+  nowMs: number,
+): ResourceAccess {
+  const offered = findMicrosoftResource(resourceAppId)?.permissions;
+  const resource = directory.servicePrincipalOf(resourceAppId);
+  if (offered === undefined || resource === undefined) throw new RangeError(`Unknown resource: ${resourceAppId}`);
+  const ids = (table: Readonly<Record<string, string>>, values: readonly string[]): readonly string[] =>
+    values.map((value) => table[value] ?? '');
+  const roleIds = ids(offered.roles, roles);
+  grantScopes(directory, { clientId: principal.id, resourceId: resource.id, scopes }, nowMs);
+  for (const appRoleId of roleIds) {
+    assignRole(directory, { principalId: principal.id, resourceId: resource.id, appRoleId }, nowMs);
+  }
+  return {
+    resourceAppId,
+    resourceAccess: [
+      ...ids(offered.scopes, scopes).map((id) => ({ id, type: 'Scope' })),
+      ...roleIds.map((id) => ({ id, type: 'Role' })),
+    ],
+  };
+}
+
+/** An API that issues version 2.0 tokens, and its callers. */
+export function createApiApplication(directory: TenantDirectory, seeded: Seeded, nowMs: number): ApiApplication {
+  const { application, principal } = register(directory, seeded, 'Partner API', nowMs);
+  application.identifierUris = [`api://${application.appId}`];
+  application.requestedAccessTokenVersion = 2;
+  application.appRoles = apiRoles.map(
+    (value): AppRole => ({
+      id: seeded.guid('api-role', value),
+      value,
+      displayName: value,
+      description: value,
+      allowedMemberTypes: ['Application', 'User'],
+      isEnabled: true,
+    }),
+  );
+  const callers = apiCallers.map(([name, roles]): ApiCaller => {
+    const caller = register(directory, seeded, name, nowMs);
+    for (const role of roles) {
+      const appRoleId = seeded.guid('api-role', role);
+      assignRole(directory, { principalId: caller.principal.id, resourceId: principal.id, appRoleId }, nowMs);
+    }
+    return { name, clientId: caller.application.appId, clientSecret: addSecret(caller.application, nowMs), roles };
+  });
+  return { clientId: application.appId, audience: application.appId, callers };
+}
+
+export function createManagedIdentity(directory: TenantDirectory, seeded: Seeded, nowMs: number): ManagedIdentity {
+  const name = 'id-partner-app';
+  const clientId = seeded.guid('identity-client');
+  const principalId = seeded.guid('identity-principal');
+  const subscription = seeded.guid('subscription');
+  directory.servicePrincipals.set(principalId, {
+    id: principalId,
+    appId: clientId,
+    createdMs: nowMs,
+    ownerTenantId: directory.tenantId,
+    type: 'ManagedIdentity',
+    displayName: name,
+    accountEnabled: true,
+    appRoleAssignmentRequired: false,
+    tags: [],
+  });
+  const resourceId = `/subscriptions/${subscription}/resourcegroups/rg-partner-app/providers/Microsoft.ManagedIdentity/userAssignedIdentities/${name}`;
+  return { clientId, principalId, resourceId };
+}

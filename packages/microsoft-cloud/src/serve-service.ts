@@ -1,0 +1,68 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { CloudClock } from './clock.ts';
+import { replacedReply, sendReply } from './faults/fault-replies.ts';
+import type { Faults } from './faults/faults.ts';
+import type { FaultRule } from './faults/rule.ts';
+import type { Ledger, LedgerEntry } from './ledger.ts';
+import { type CloudRequest, json, type Reply, type Service } from './web/http.ts';
+import { type MessageHandler, readRequest } from './web/listener.ts';
+
+export interface ServingContext {
+  readonly clock: CloudClock;
+  readonly faults: Faults;
+  readonly ledger: Ledger;
+  /** Minimum time of each Entra and Graph request, milliseconds. */
+  readonly delayMs: number;
+}
+
+/** Serves one service: applies fault rules and delays, and records each request in the ledger. */
+export function serveService(service: Service, context: ServingContext): MessageHandler {
+  return async (message, response) => {
+    const request = await readRequest(message);
+    const atMs = context.clock.nowMs();
+    service.identify(request);
+    const leave = request.facts.grant === undefined ? undefined : context.ledger.enterEntra();
+    try {
+      const rule = context.faults.match(service.name, request);
+      if (rule?.kind === 'drop') response.destroy();
+      const reply = rule?.kind === 'drop' ? undefined : await answer(service, request, rule);
+      const waitMs = delayOf(service, context.delayMs) + (reply?.delayMs ?? 0) + (rule?.delayMs ?? 0);
+      if (reply !== undefined && waitMs > 0) await delay(waitMs);
+      // Recorded before the last byte is sent, so that a client which has the reply also finds it in the ledger.
+      const isLost = reply === undefined || rule?.kind === 'lost_reply';
+      context.ledger.record({ service: service.name, ...entryOf(request), status: isLost ? 0 : reply.status, atMs });
+      if (reply !== undefined) await sendReply(response, reply, rule);
+    } finally {
+      leave?.();
+    }
+  };
+}
+
+const delayOf = (service: Service, delayMs: number): number =>
+  service.name === 'entra' || service.name === 'graph' ? delayMs : 0;
+
+async function answer(service: Service, request: CloudRequest, rule: FaultRule | undefined): Promise<Reply> {
+  if (rule?.aadsts !== undefined) {
+    const refusal =
+      service.refuse?.(request, rule.aadsts) ?? json(rule.status ?? 400, { error: `AADSTS${rule.aadsts}` });
+    return { ...refusal, status: rule.status ?? refusal.status, headers: { ...refusal.headers, ...rule.headers } };
+  }
+  const replaced = rule === undefined ? undefined : replacedReply(rule);
+  if (replaced !== undefined) return replaced;
+  try {
+    return await service.handle(request);
+  } catch (error) {
+    // A defect of the simulation. Marked as unmatched, so that the test which met it fails.
+    request.facts.unmatched = true;
+    return json(500, { error: `The simulated cloud failed: ${error instanceof Error ? error.message : 'unknown'}` });
+  }
+}
+
+const entryOf = ({ method, path, facts }: CloudRequest): Omit<LedgerEntry, 'service' | 'status' | 'atMs'> => ({
+  method,
+  path,
+  ...(facts.tenantId === undefined ? {} : { tenantId: facts.tenantId }),
+  ...(facts.grant === undefined ? {} : { grant: facts.grant }),
+  ...(facts.resource === undefined ? {} : { resource: facts.resource }),
+  ...(facts.unmatched ? { unmatched: true as const } : {}),
+});
