@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => cloud.stop());
 
-/** The numbers that the broker's documentation of Entra lists: what operators meet. */
+/** Numbers that Microsoft documents and that partners meet in operation. */
 const listed = [
   70000, 70008, 700082, 700084, 50173, 50089, 50132, 50133, 70043, 50074, 50076, 50078, 50072, 50079, 50055, 50144,
   50053, 50057, 50034, 51004, 53003, 530032, 530035, 53011, 530034, 50131, 50158, 7000215, 7000222, 70002, 7000218,
@@ -21,12 +21,12 @@ const listed = [
   650056, 90072, 53000, 53001, 50087, 901002,
 ];
 
-describe('AADSTS numbers', () => {
-  it('are all known to the simulated Entra', () => {
+describe('AADSTS errors', () => {
+  it('knows every number of the list', () => {
     expect(listed.filter((number) => !aadstsNumbers.includes(number))).toEqual([]);
   });
 
-  it.each(listed)('AADSTS%i is produced by the fault set of its name', async (number) => {
+  it.each(listed)('returns AADSTS%i for the fault set of that number', async (number) => {
     await addFault(cloud.document.control, `aadsts-${number}`);
     const { status, body } = await redeem(cloud, cloud.document.tenants[0]?.tenantId ?? '');
     await clearFaults(cloud.document.control);
@@ -36,7 +36,7 @@ describe('AADSTS numbers', () => {
     expect(body['error_description']).toMatch(new RegExp(`^AADSTS${number}: [^{}]{10}`));
   });
 
-  it('of a throttled tenant comes with Retry-After', async () => {
+  it('returns Retry-After for a throttled tenant', async () => {
     await addFault(cloud.document.control, { service: 'entra', aadsts: 90055, count: 1 });
     const { status, headers } = await redeem(cloud, cloud.document.tenants[0]?.tenantId ?? '');
     expect([status, headers.get('retry-after')]).toEqual([429, '10']);

@@ -8,7 +8,7 @@ import type { CloudDocument } from '../../src/index.ts';
 const script = join(import.meta.dirname, '../../src/main.ts');
 
 const started: ChildProcess[] = [];
-// A test that fails in the middle must not leave a cloud behind.
+// Stops the clouds of tests that failed before they stopped them.
 afterEach(() => {
   for (const child of started.splice(0)) child.kill('SIGKILL');
 });
@@ -31,7 +31,7 @@ async function run(...args: readonly string[]) {
 
 describe('microsoft-cloud', () => {
   it.each(['SIGINT', 'SIGTERM'] as const)(
-    'prints one JSON document, stays up, and leaves nothing at %s',
+    'prints one JSON document, keeps running, and removes its files on %s',
     async (signal) => {
       const { child, output, exited } = await run('--json', '--tenants', '3', '--faults', 'revoked');
       const document = JSON.parse(output) as CloudDocument;
@@ -66,14 +66,14 @@ describe('microsoft-cloud', () => {
     [['--faults', 'nonsense'], /There is no fault set "nonsense". Use one of none, flaky/],
     [['--tenants', 'many'], /whole number/],
     [['--port', '70000'], /whole number/],
-  ])('refuses %j with exit code 2', async (args, said) => {
+  ])('rejects %j with exit code 2', async (args, message) => {
     const { exited, errors, output } = await run(...args);
     expect((await exited)[0]).toBe(2);
-    expect(errors()).toMatch(said);
+    expect(errors()).toMatch(message);
     expect(output).toBe('');
   });
 
-  it('says what to do when a port is taken', async () => {
+  it('explains what to do when a port is in use', async () => {
     const { child, output } = await run('--json', '--tenants', '0');
     const { port } = new URL((JSON.parse(output) as CloudDocument).control);
     const second = await run('--port', port, '--json');

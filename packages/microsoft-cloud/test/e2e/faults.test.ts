@@ -19,7 +19,7 @@ const add = (rule: FaultRule) => addFault(cloud.document.control, rule);
 const token = (of = tenant) => redeem(cloud, of);
 
 describe('fault rules', () => {
-  it('affect the nth request, as many times as asked for', async () => {
+  it('affects as many requests as set, from the nth on', async () => {
     await add({
       service: 'entra',
       from: 2,
@@ -36,7 +36,7 @@ describe('fault rules', () => {
     expect(await readFaults(cloud.document.control)).toMatchObject([{ matched: 4, applied: 2 }]);
   });
 
-  it('choose by tenant, grant, resource and path', async () => {
+  it('selects requests by tenant, grant, resource and path', async () => {
     const other = cloud.document.tenants[1]?.tenantId ?? '';
     await add({
       service: 'entra',
@@ -52,20 +52,20 @@ describe('fault rules', () => {
     expect((await redeem(cloud, tenant, { grant_type: 'client_credentials' })).status).toBe(200);
   });
 
-  it('affect every nth request', async () => {
+  it('affects every nth request', async () => {
     await add({ service: 'entra', from: 2, every: 2, kind: 'empty_json' });
     const bodies = [];
     for (let request = 0; request < 4; request += 1) bodies.push(Object.keys((await token()).body).length === 0);
     expect(bodies).toEqual([false, true, false, true]);
   });
 
-  it.each(['drop', 'lost_reply', 'truncated'] as const)('close the connection: %s', async (kind) => {
+  it.each(['drop', 'lost_reply', 'truncated'] as const)('closes the connection for %s', async (kind) => {
     await add({ service: 'entra', kind, count: 1 });
     await expect(token()).rejects.toThrow();
     expect((await token()).status).toBe(200);
   });
 
-  it('do the work before a reply is lost, and none before a connection is dropped', async () => {
+  it('handles the request before lost_reply, but not before drop', async () => {
     const graph = await accessToken(cloud, cloud.document.partnerTenantId);
     const lost = async (kind: FaultRule['kind'], path: string) => {
       await add({ service: 'graph', count: 1, ...(kind === undefined ? {} : { kind }) });
@@ -83,7 +83,7 @@ describe('fault rules', () => {
     ]);
   });
 
-  it('send what a proxy sends, plain text, and ten megabytes', async () => {
+  it('replies with an HTML page, plain text or 10 MB', async () => {
     await add({ service: 'entra', kind: 'html', count: 1 });
     await add({ service: 'entra', kind: 'plain_429', from: 2, count: 1, headers: { 'retry-after': '3' } });
     await add({ service: 'entra', kind: 'huge', from: 3, count: 1 });
@@ -103,7 +103,7 @@ describe('fault rules', () => {
     expect((await raw()).text.length).toBeGreaterThan(10 * 1024 * 1024);
   });
 
-  it('drip the true reply', async () => {
+  it('sends the normal reply in small chunks for drip', async () => {
     await add({ service: 'entra', kind: 'drip', count: 1 });
     const response = await fetch(`${cloud.document.entra}/common/discovery/instance`);
     const chunks: number[] = [];
@@ -111,7 +111,7 @@ describe('fault rules', () => {
     expect(chunks.length).toBeGreaterThan(3);
   });
 
-  it('are refused when they are none', async () => {
+  it('rejects invalid rules and unknown sets', async () => {
     const attempt = (rule: object) => addFault(cloud.document.control, rule);
     await expect(attempt({ service: 'entra' })).rejects.toThrow('needs one of status, kind, aadsts and delayMs');
     await expect(attempt({ service: 'nowhere', status: 500 })).rejects.toThrow(
@@ -125,14 +125,14 @@ describe('fault rules', () => {
     );
   });
 
-  it('can be set by every name', async () => {
+  it('accepts every fault set by name', async () => {
     for (const name of faultSetNames) await addFault(cloud.document.control, name);
     expect((await readFaults(cloud.document.control)).length).toBeGreaterThan(faultSetNames.length / 2);
   });
 });
 
-describe('the ledger', () => {
-  it('counts what came in, and holds no secret', async () => {
+describe('ledger', () => {
+  it('counts requests and holds no secret', async () => {
     await Promise.all([token(), token(), token()]);
     await call(`${cloud.document.graph}/v1.0/organization`, await accessToken(cloud, tenant));
     await add({ service: 'entra', status: 429, count: 1 });
@@ -154,8 +154,8 @@ describe('the ledger', () => {
   });
 });
 
-describe('the control endpoint', () => {
-  it('is not reached under another name', async () => {
+describe('control endpoint', () => {
+  it('rejects requests with another Host header', async () => {
     const { port } = new URL(cloud.document.control);
     const { request } = await import('node:http');
     const status = await new Promise((resolve, reject) => {
@@ -169,7 +169,7 @@ describe('the control endpoint', () => {
     expect(status).toBe(403);
   });
 
-  it('shows a page with tenants, accounts and faults, without secrets', async () => {
+  it('shows tenants, accounts and faults on its page, without secrets', async () => {
     await add({ service: 'graph', path: '<b>', status: 500 });
     const text = await (await fetch(`${cloud.document.control}/`)).text();
     for (const shown of [

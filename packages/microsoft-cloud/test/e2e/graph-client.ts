@@ -1,6 +1,7 @@
 import { Client, PageIterator, type GraphError } from '@microsoft/microsoft-graph-client';
 import type { RunningCloud } from '../../src/index.ts';
 
+/** A Graph client that sends `token` to the simulated Graph. */
 export const graphClient = ({ document }: RunningCloud, token: string): Client =>
   Client.initWithMiddleware({
     baseUrl: `${document.graph}/`,
@@ -13,6 +14,7 @@ export interface Page {
   readonly '@odata.nextLink'?: string;
 }
 
+/** Lists every item of a collection, page by page. */
 export async function all(client: Client, path: string): Promise<Record<string, unknown>[]> {
   const found: Record<string, unknown>[] = [];
   const first = (await client.api(path).get()) as Page;
@@ -28,8 +30,9 @@ export async function first(graph: Client, path: string): Promise<Record<string,
   return found ?? {};
 }
 
+/** Returns the error of a request. @throws Error if the request succeeds. */
 export const failureOf = (work: Promise<unknown>): Promise<GraphError> =>
   work.then(
-    () => Promise.reject(new Error('it works')),
+    () => Promise.reject(new Error('The request succeeded.')),
     (error: GraphError) => error,
   );

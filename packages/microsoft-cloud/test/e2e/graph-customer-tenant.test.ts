@@ -13,7 +13,7 @@ afterAll(() => cloud.stop());
 const graphIn = async (tenant: string): Promise<Client> => graphClient(cloud, await accessToken(cloud, tenant));
 
 describe('@microsoft/microsoft-graph-client in a customer tenant', () => {
-  it('sees the organization of the token’s tenant', async () => {
+  it('reads the organization of the token’s tenant', async () => {
     const { tenantId, name, domain } = cloud.document.tenants[1] ?? { tenantId: '', name: '', domain: '' };
     const [organization] = await all(await graphIn(tenantId), '/organization');
     expect(organization).toMatchObject({ id: tenantId, displayName: name });
@@ -22,7 +22,7 @@ describe('@microsoft/microsoft-graph-client in a customer tenant', () => {
     );
   });
 
-  it('pages through users, selects and filters', async () => {
+  it('pages, selects and filters users', async () => {
     const graph = await graphIn(cloud.document.tenants[7]?.tenantId ?? '');
     const users = await all(graph, '/users?$top=50&$select=id,userPrincipalName,accountEnabled');
     expect(users).toHaveLength(130);
@@ -33,7 +33,7 @@ describe('@microsoft/microsoft-graph-client in a customer tenant', () => {
     expect(disabled.every(({ accountEnabled }) => accountEnabled === false)).toBe(true);
   });
 
-  it('tells when users signed in last to whoever asks for it', async () => {
+  it('reads signInActivity when it is selected', async () => {
     const tenant = cloud.document.tenants[7]?.tenantId ?? '';
     const graph = await graphIn(tenant);
     const users = await all(graph, '/users?$top=999&$select=userPrincipalName,signInActivity');
@@ -43,7 +43,7 @@ describe('@microsoft/microsoft-graph-client in a customer tenant', () => {
     expect((await all(graph, '/users'))[0]).not.toHaveProperty('signInActivity');
   });
 
-  it('counts licences as its users have them', async () => {
+  it('reads consumedUnits that match the licences of the users', async () => {
     const graph = await graphIn(cloud.document.tenants[0]?.tenantId ?? '');
     const users = await all(graph, '/users?$select=assignedLicenses');
     for (const sku of await all(graph, '/subscribedSkus')) {
@@ -54,14 +54,14 @@ describe('@microsoft/microsoft-graph-client in a customer tenant', () => {
     }
   });
 
-  it('reports the sign-in methods of every user', async () => {
+  it('reads the sign-in methods of every user', async () => {
     const graph = await graphIn(cloud.document.tenants[0]?.tenantId ?? '');
     const rows = await all(graph, '/reports/authenticationMethods/userRegistrationDetails');
     expect(rows).toHaveLength((await all(graph, '/users')).length);
     expect(rows.some(({ isMfaRegistered }) => isMfaRegistered === false)).toBe(true);
   });
 
-  it('shows applications with credentials that end soon', async () => {
+  it('reads applications whose credentials expire soon and later', async () => {
     const ends: number[] = [];
     for (const { tenantId } of cloud.document.tenants.filter(
       ({ state, trait }) => state === 'ok' && trait === undefined,
@@ -79,7 +79,7 @@ describe('@microsoft/microsoft-graph-client in a customer tenant', () => {
     expect(ends.some((end) => end > month)).toBe(true);
   });
 
-  it('waits out a throttled tenant and then works', async () => {
+  it('retries in a throttled tenant and succeeds', async () => {
     expect(await all(await graphIn(tenantWith(cloud, 'throttled')), '/organization')).toHaveLength(1);
     expect(cloud.ledger.read().totals.throttled).toBe(1);
   });

@@ -18,7 +18,7 @@ interface Created {
 }
 
 describe('@microsoft/microsoft-graph-client in the partner tenant', () => {
-  it('lists relationships, customers and contracts to a member of AdminAgents', async () => {
+  it('lists relationships and access assignments for a member of AdminAgents', async () => {
     const graph = await graphIn(cloud.document.partnerTenantId);
     const relationships = await all(graph, '/tenantRelationships/delegatedAdminRelationships?$top=10');
     const status = (wanted: string) => relationships.filter((each) => each['status'] === wanted).length;
@@ -32,19 +32,19 @@ describe('@microsoft/microsoft-graph-client in the partner tenant', () => {
     expect(one.value[0]).toMatchObject({ status: 'active', accessContainer: { accessContainerType: 'securityGroup' } });
   });
 
-  it('refuses a page larger than 300 relationships', async () => {
+  it('rejects pages of more than 300 relationships', async () => {
     const graph = await graphIn(cloud.document.partnerTenantId);
     const failure = await failureOf(graph.api('/tenantRelationships/delegatedAdminRelationships?$top=301').get());
     expect(failure).toMatchObject({ statusCode: 400, code: 'Request_BadRequest' });
   });
 
-  it('answers an empty list, not an error, to who is not in AdminAgents', async () => {
+  it('returns empty lists, not errors, to accounts outside AdminAgents', async () => {
     const graph = graphClient(cloud, await adminToken(cloud, account(cloud, 'outsider')));
     expect(await all(graph, '/tenantRelationships/delegatedAdminRelationships')).toEqual([]);
     expect(await all(graph, '/tenantRelationships/delegatedAdminCustomers')).toEqual([]);
   });
 
-  it('names a tenant by id and by domain', async () => {
+  it('finds tenant information by id and by domain', async () => {
     const graph = await graphIn(cloud.document.partnerTenantId);
     const { tenantId, domain, name } = cloud.document.tenants[1] ?? { tenantId: '', domain: '', name: '' };
     const byId = (await graph
@@ -57,7 +57,7 @@ describe('@microsoft/microsoft-graph-client in the partner tenant', () => {
     expect(byDomain).toEqual(byId);
   });
 
-  it('judges the parts of a batch alone, in any order', async () => {
+  it('checks the parts of a batch separately and rejects more than 20', async () => {
     const graph = await graphIn(cloud.document.partnerTenantId);
     const requests = [
       { id: 'a', method: 'GET', url: '/organization?$select=id' },
@@ -73,7 +73,7 @@ describe('@microsoft/microsoft-graph-client in the partner tenant', () => {
     expect(await failureOf(graph.api('/$batch').post({ requests: many }))).toMatchObject({ statusCode: 400 });
   });
 
-  it('sets up an application from nothing, as an administrator', async () => {
+  it('sets up an application as an administrator', async () => {
     const graph = graphClient(cloud, await adminToken(cloud));
     const resource = await first(graph, "/servicePrincipals?$filter=appId eq '00000003-0000-0000-c000-000000000000'");
     const role = (resource['appRoles'] as { id: string; value: string }[]).find(
@@ -120,7 +120,7 @@ describe('@microsoft/microsoft-graph-client in the partner tenant', () => {
     });
   });
 
-  it('lets an application renew its own secret once it owns itself, until its principal is disabled', async () => {
+  it('lets an application renew its secret if it owns itself and its principal is enabled', async () => {
     const { entra, partnerTenantId, application } = cloud.document;
     const own = () =>
       postForm(`${entra}/${partnerTenantId}/oauth2/v2.0/token`, {
@@ -145,7 +145,7 @@ describe('@microsoft/microsoft-graph-client in the partner tenant', () => {
     await admin.api(`/servicePrincipals/${id}`).patch({ accountEnabled: true });
   });
 
-  it('lets nobody but an administrator change the directory', async () => {
+  it('lets only administrators change the directory', async () => {
     const graph = graphClient(cloud, await adminToken(cloud, account(cloud, 'broker')));
     expect(await failureOf(graph.api('/applications').post({ displayName: 'No' }))).toMatchObject({
       statusCode: 403,

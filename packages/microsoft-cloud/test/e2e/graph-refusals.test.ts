@@ -9,10 +9,10 @@ beforeAll(async () => {
 });
 afterAll(() => cloud.stop());
 
-describe('Graph’s refusals', () => {
+describe('Graph errors', () => {
   const get = (token: string, path: string) => failureOf(graphClient(cloud, token).api(path).get());
 
-  it('refuses a token for another resource, a forged one and none', async () => {
+  it('rejects tokens that are for another resource, forged or malformed', async () => {
     const { partnerTenantId } = cloud.document;
     const other = await accessToken(cloud, partnerTenantId, 'https://api.partnercenter.microsoft.com');
     const [head = '', , signature = ''] = (await accessToken(cloud, partnerTenantId)).split('.');
@@ -22,7 +22,7 @@ describe('Graph’s refusals', () => {
     }
   });
 
-  it('refuses a token without the permission', async () => {
+  it('rejects tokens without the permission', async () => {
     const { entra, partnerTenantId, application } = cloud.document;
     const { body } = await postForm(`${entra}/${partnerTenantId}/oauth2/v2.0/token`, {
       grant_type: 'client_credentials',
@@ -36,7 +36,7 @@ describe('Graph’s refusals', () => {
     expect(await get(token, '/me')).toMatchObject({ statusCode: 400 });
   });
 
-  it('refuses a filter that it does not support and a property that there is none of', async () => {
+  it('rejects unsupported filters and unknown properties', async () => {
     const token = await accessToken(cloud, cloud.document.partnerTenantId);
     expect(await get(token, '/users?$filter=indexof(displayName,1) eq 1')).toMatchObject({
       statusCode: 400,
@@ -45,7 +45,7 @@ describe('Graph’s refusals', () => {
     expect(await get(token, '/users?$select=nonsense')).toMatchObject({ statusCode: 400 });
   });
 
-  it('answers an unknown address as Graph does and marks it as unmatched', async () => {
+  it('returns 400 for an unknown address and marks it as unmatched', async () => {
     const before = cloud.ledger.read().totals.unmatched;
     expect(await get(await accessToken(cloud, cloud.document.partnerTenantId), '/nonsense')).toMatchObject({
       statusCode: 400,

@@ -41,7 +41,7 @@ describe('@azure/identity', () => {
     expect(claims['roles']).toContain('Directory.Read.All');
   });
 
-  it('gets the callers of the broker tokens with their roles, version 2.0', async () => {
+  it('gets version 2.0 tokens with application roles for the callers of an API', async () => {
     const { partnerTenantId, brokerApplication, entra } = cloud.document;
     for (const { clientId, clientSecret, roles } of brokerApplication.callers) {
       const credential = new ClientSecretCredential(partnerTenantId, clientId, clientSecret, options());
@@ -57,13 +57,13 @@ describe('@azure/identity', () => {
   });
 
   it.each([
-    ['named', () => new ManagedIdentityCredential({ clientId: cloud.document.managedIdentity.clientId })],
-    ['unnamed', () => new ManagedIdentityCredential()],
+    ['with its client id', () => new ManagedIdentityCredential({ clientId: cloud.document.managedIdentity.clientId })],
+    ['without a client id', () => new ManagedIdentityCredential()],
     [
-      'found by default',
+      'through DefaultAzureCredential',
       () => new DefaultAzureCredential({ managedIdentityClientId: cloud.document.managedIdentity.clientId }),
     ],
-  ])('gets the managed identity a token for Key Vault: %s', async (_how, make) => {
+  ])('gets a managed identity token for Key Vault: %s', async (_how, make) => {
     const claims = await claimsOf(make().getToken('https://vault.azure.net/.default'));
     expect(claims).toMatchObject({
       aud: 'https://vault.azure.net',
@@ -72,14 +72,14 @@ describe('@azure/identity', () => {
     });
   });
 
-  it('refuses an identity that the app does not have', async () => {
+  it('rejects an unknown managed identity', async () => {
     const credential = new ManagedIdentityCredential({ clientId: '11111111-1111-4111-8111-111111111111' });
     await expect(credential.getToken('https://vault.azure.net/.default')).rejects.toThrow(
       /No User Assigned or Delegated Managed Identity/,
     );
   });
 
-  it('does without a secret once the managed identity is trusted, and says what does not match', async () => {
+  it('gets a token through a federated credential, or an error that names the mismatch', async () => {
     const { partnerTenantId, application, graph, entra, managedIdentity } = cloud.document;
     const identity = new ManagedIdentityCredential({ clientId: managedIdentity.clientId });
     const assertion = async () => (await identity.getToken('api://AzureADTokenExchange/.default')).token;
@@ -89,13 +89,13 @@ describe('@azure/identity', () => {
     const token = await adminToken(cloud);
     const path = `${graph}/v1.0/applications(appId='${application.clientId}')/federatedIdentityCredentials`;
     const right = {
-      name: 'broker',
+      name: 'managed-identity',
       issuer: `${entra}/${partnerTenantId}/v2.0`,
       subject: managedIdentity.principalId,
       audiences: ['api://AzureADTokenExchange'],
     };
     const trust = async (change: object) => {
-      const { status } = await call(`${path}/broker`, token, {
+      const { status } = await call(`${path}/managed-identity`, token, {
         method: 'PATCH',
         body: JSON.stringify({ ...right, ...change }),
       });
@@ -110,7 +110,7 @@ describe('@azure/identity', () => {
       ).status,
     ).toBe(201);
     await expect(ask()).rejects.toThrow(/AADSTS700211/);
-    await trust({ subject: 'somebody' });
+    await trust({ subject: 'another' });
     await expect(ask()).rejects.toThrow(/AADSTS700213/);
     await trust({ audiences: ['api://other'] });
     await expect(ask()).rejects.toThrow(/AADSTS700212/);
@@ -132,13 +132,13 @@ describe('@azure/identity', () => {
     });
   });
 
-  it('refuses who does not know the header', async () => {
+  it('rejects managed identity requests without the identity header', async () => {
     const address = `${cloud.document.managedIdentity.endpoint}?api-version=2019-08-01&resource=https://vault.azure.net`;
     expect((await fetch(address)).status).toBe(403);
     expect((await fetch(address, { headers: { 'x-identity-header': 'guess' } })).status).toBe(403);
   });
 
-  it('takes no token of a person for a federated credential', async () => {
+  it('rejects a user token for a federated credential', async () => {
     const { partnerTenantId, application, graph } = cloud.document;
     const token = await accessToken(cloud, partnerTenantId);
     const { iss, sub } = decodeJwt(token);
@@ -155,7 +155,7 @@ describe('@azure/identity', () => {
     await expect(credential.getToken(graphScope)).rejects.toThrow(/AADSTS700229/);
   });
 
-  it('keeps the tokens of managed identities on the wall clock, as the SDKs do', async () => {
+  it('keeps managed identity tokens on the wall clock when the cloud clock moves', async () => {
     const vault = new SecretClient(cloud.document.keyVault, new ManagedIdentityCredential(), {
       disableChallengeResourceVerification: true,
     });
@@ -166,7 +166,7 @@ describe('@azure/identity', () => {
     expect((await vault.getSecret('before')).value).toBe('value');
   });
 
-  it('is told when the client secret has ended', async () => {
+  it('reports an expired client secret', async () => {
     await moveClock(cloud.document.control, 100 * 24 * 3600 * 1000);
     const { partnerTenantId, application } = cloud.document;
     const credential = new ClientSecretCredential(

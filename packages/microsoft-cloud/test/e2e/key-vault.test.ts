@@ -27,7 +27,7 @@ async function listed(items: AsyncIterable<SecretProperties>): Promise<SecretPro
 }
 
 describe('@azure/keyvault-secrets', () => {
-  it('is challenged before it is let in', async () => {
+  it('receives a challenge if it sends no token', async () => {
     const { status, headers } = await readReply(await fetch(`${cloud.document.keyVault}/secrets/any?api-version=7.4`));
     expect(status).toBe(401);
     expect(headers.get('www-authenticate')).toBe(
@@ -56,7 +56,7 @@ describe('@azure/keyvault-secrets', () => {
     expect(await listed(secrets.listPropertiesOfSecretVersions('kept'))).toHaveLength(2);
   });
 
-  it('refuses a disabled version and lets it be enabled again', async () => {
+  it('rejects a disabled version until it is enabled again', async () => {
     const { properties } = await secrets.setSecret('switched', 'value');
     const version = properties.version ?? '';
     await secrets.updateSecretProperties('switched', version, { enabled: false, tags: { why: 'old' } });
@@ -79,7 +79,7 @@ describe('@azure/keyvault-secrets', () => {
     expect((await listed(secrets.listPropertiesOfSecrets())).map(({ name }) => name)).toContain('many');
   });
 
-  it('deletes softly: the name is taken until the secret is recovered or purged', async () => {
+  it('soft-deletes a secret and keeps its name until it is recovered or purged', async () => {
     await secrets.setSecret('leaving', 'value');
     const deleted = await (await secrets.beginDeleteSecret('leaving', { intervalInMs: 1 })).pollUntilDone();
     expect(deleted.properties.recoveryId).toBe(`${cloud.document.keyVault}/deletedsecrets/leaving`);
@@ -93,7 +93,7 @@ describe('@azure/keyvault-secrets', () => {
     expect((await secrets.setSecret('leaving', 'new')).value).toBe('new');
   });
 
-  it('is throttled with Retry-After, waits, and succeeds', async () => {
+  it('retries after Retry-After when it is throttled', async () => {
     await secrets.setSecret('busy', 'value');
     const answer = { status: 429, headers: { 'retry-after': '0' }, body: '{"error":{"code":"Throttled"}}' };
     cloud.faults.add({ service: 'keyVault', method: 'GET', count: 2, ...answer });
@@ -101,14 +101,14 @@ describe('@azure/keyvault-secrets', () => {
     expect(cloud.faults.list()[0]?.applied).toBe(2);
   });
 
-  it('has committed a write whose reply was lost', async () => {
+  it('stores a write whose reply is lost', async () => {
     cloud.faults.add({ service: 'keyVault', method: 'PUT', kind: 'lost_reply', count: 1 });
     await secrets.setSecret('lost', 'value');
-    // The SDK has tried again: both writes count.
+    // The SDK repeats the request, so there are two versions.
     expect(await listed(secrets.listPropertiesOfSecretVersions('lost'))).toHaveLength(2);
   });
 
-  it('forbids a caller without a role in the vault', async () => {
+  it('rejects a caller without a role in the vault', async () => {
     const { partnerTenantId, application, entra, keyVault } = cloud.document;
     const stranger = new ClientSecretCredential(partnerTenantId, application.clientId, application.clientSecret, {
       authorityHost: entra,
@@ -121,12 +121,12 @@ describe('@azure/keyvault-secrets', () => {
     });
   });
 
-  it('refuses what no vault stores', async () => {
+  it('rejects values that are too long and invalid names', async () => {
     await expect(secrets.setSecret('too-long', 'x'.repeat(25 * 1024 + 1))).rejects.toMatchObject({ statusCode: 400 });
     await expect(secrets.setSecret('not_a_name', 'x')).rejects.toMatchObject({ statusCode: 400 });
   });
 
-  it('counts reads and writes without the challenge, and never holds a value', () => {
+  it('counts reads and writes without the challenge, and records no value', () => {
     const { totals, requests } = cloud.ledger.read();
     expect(totals.keyVaultReads).toBeGreaterThan(0);
     expect(totals.keyVaultWrites).toBeGreaterThan(30);

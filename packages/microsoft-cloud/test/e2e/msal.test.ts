@@ -27,7 +27,7 @@ function configuration(tenant: string, auth: Partial<Configuration['auth']> = {}
       clientSecret: application.clientSecret,
       authority: `${entra}/${tenant}`,
       knownAuthorities: [new URL(entra).host],
-      // MSAL knows Microsoft's own hosts by heart and asks only unknown ones for their endpoints.
+      // MSAL has the metadata of Microsoft's hosts built in and requests it from other hosts.
       authorityMetadata: JSON.stringify({
         authorization_endpoint: `${entra}/{tenant}/oauth2/v2.0/authorize`,
         token_endpoint: `${entra}/{tenant}/oauth2/v2.0/token`,
@@ -59,7 +59,7 @@ describe('@azure/msal-node', () => {
     }
   });
 
-  it('finds the rolled refresh token in its cache', async () => {
+  it('stores the new refresh token in its cache', async () => {
     const client = confidential(cloud.document.partnerTenantId);
     await client.acquireTokenByRefreshToken({
       refreshToken: cloud.document.refreshToken,
@@ -74,13 +74,13 @@ describe('@azure/msal-node', () => {
     expect(cached[0]?.secret).not.toBe(cloud.document.refreshToken);
   });
 
-  it('takes a missing consent for a required interaction', async () => {
+  it('reports missing consent as InteractionRequiredAuthError', async () => {
     const failure = await redeemIn(tenantWith(cloud, 'no_consent')).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(InteractionRequiredAuthError);
     expect(failure).toMatchObject({ errorCode: 'invalid_grant', subError: 'consent_required', errorNo: 65001 });
   });
 
-  it('is told of a Conditional Access policy with its claims', async () => {
+  it('receives the claims of a Conditional Access policy', async () => {
     const failure = await redeemIn(tenantWith(cloud, 'conditional_access')).catch((error: unknown) => error);
     expect(failure).toMatchObject({ errorNo: 53003, claims: expect.stringContaining('capolids') as string });
   });
@@ -88,7 +88,7 @@ describe('@azure/msal-node', () => {
   it.each([
     ['gdap_expired', 50020],
     ['deleted', 90002],
-  ])('is refused in a tenant that is %s', async (state, errorNo) => {
+  ])('is refused in a tenant in the state %s', async (state, errorNo) => {
     await expect(redeemIn(tenantWith(cloud, state))).rejects.toMatchObject({ errorNo });
   });
 
@@ -99,7 +99,7 @@ describe('@azure/msal-node', () => {
     expect(result?.expiresOn?.getTime()).toBeGreaterThan(Date.now() + 3_500_000);
   });
 
-  it('is told that a client secret is wrong', async () => {
+  it('reports a wrong client secret', async () => {
     const client = confidential(cloud.document.partnerTenantId, { clientSecret: 'not+it~' });
     await expect(client.acquireTokenByClientCredential({ scopes: [graphScope] })).rejects.toMatchObject({
       errorCode: 'invalid_client',
@@ -107,9 +107,9 @@ describe('@azure/msal-node', () => {
     });
   });
 
-  it('gets an application token with a registered certificate, and none with another', async () => {
+  it('gets an application token only with a registered certificate', async () => {
     const { clientId } = cloud.document.application;
-    const { cert, private: privateKey } = await generate([{ name: 'commonName', value: 'broker' }], {
+    const { cert, private: privateKey } = await generate([{ name: 'commonName', value: 'client' }], {
       algorithm: 'sha256',
     });
     const thumbprintSha256 = createHash('sha256').update(new X509Certificate(cert).raw).digest('hex');
@@ -179,7 +179,7 @@ describe('@azure/msal-node', () => {
     expect(result?.account?.username).toBe(account(cloud, 'admin'));
   });
 
-  it('leaves nothing unmatched in the ledger', () => {
+  it('leaves no unmatched request in the ledger', () => {
     expect(cloud.ledger.read().requests.filter(({ unmatched }) => unmatched)).toEqual([]);
   });
 });

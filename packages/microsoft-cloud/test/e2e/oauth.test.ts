@@ -22,8 +22,8 @@ async function discover(tenant: string): Promise<oauth.AuthorizationServer> {
 const client = (): oauth.Client => ({ client_id: cloud.document.application.clientId });
 const secret = (): oauth.ClientAuth => oauth.ClientSecretPost(cloud.document.application.clientSecret);
 
-describe('oauth4webapi, an independent client', () => {
-  it('signs in with PKCE, checks the identity token, and refreshes', async () => {
+describe('oauth4webapi', () => {
+  it('signs in with PKCE, validates the id token, and refreshes', async () => {
     const server = await discover(cloud.document.partnerTenantId);
     const [verifier, nonce, state] = [
       oauth.generateRandomCodeVerifier(),
@@ -67,7 +67,7 @@ describe('oauth4webapi, an independent client', () => {
     );
   });
 
-  it('proves itself with a Basic header too', async () => {
+  it('authenticates with a Basic header', async () => {
     const server = await discover(cloud.document.partnerTenantId);
     const basic = oauth.ClientSecretBasic(cloud.document.application.clientSecret);
     const response = await oauth.clientCredentialsGrantRequest(
@@ -79,14 +79,14 @@ describe('oauth4webapi, an independent client', () => {
     expect((await oauth.processClientCredentialsResponse(server, client(), response)).access_token).toBeTruthy();
   });
 
-  it('proves itself with a signed assertion (private_key_jwt) by a registered certificate', async () => {
+  it('authenticates with private_key_jwt, unless time, audience or subject are wrong', async () => {
     const { document } = cloud;
-    const made = await generate([{ name: 'commonName', value: 'assertion' }], { algorithm: 'sha256' });
+    const certificate = await generate([{ name: 'commonName', value: 'assertion' }], { algorithm: 'sha256' });
     const address = `${document.graph}/v1.0/applications(appId='${document.application.clientId}')`;
-    const key = Buffer.from(made.cert).toString('base64');
+    const key = Buffer.from(certificate.cert).toString('base64');
     const body = JSON.stringify({ keyCredentials: [{ type: 'AsymmetricX509Cert', usage: 'Verify', key }] });
     expect((await call(address, await adminToken(cloud), { method: 'PATCH', body })).status).toBe(204);
-    const x5t = createHash('sha256').update(new X509Certificate(made.cert).raw).digest('base64url');
+    const x5t = createHash('sha256').update(new X509Certificate(certificate.cert).raw).digest('base64url');
     const signed = async (change: Partial<JWTPayload> = {}): Promise<number | readonly number[]> => {
       const endpoint = `${document.entra}/${document.partnerTenantId}/oauth2/v2.0/token`;
       const now = Math.floor(cloud.clock.nowMs() / 1000);
@@ -94,7 +94,7 @@ describe('oauth4webapi, an independent client', () => {
       const claims = { iss: clientId, sub: clientId, aud: endpoint, jti: 'once', nbf: now, exp: now + 120, ...change };
       const assertion = await new SignJWT(claims)
         .setProtectedHeader({ alg: 'PS256', 'x5t#S256': x5t })
-        .sign(await importPKCS8(made.private, 'PS256'));
+        .sign(await importPKCS8(certificate.private, 'PS256'));
       const { status, body: answer } = await postForm(endpoint, {
         grant_type: 'client_credentials',
         client_id: clientId,
@@ -107,10 +107,10 @@ describe('oauth4webapi, an independent client', () => {
     expect(await signed()).toBe(200);
     expect(await signed({ exp: Math.floor(cloud.clock.nowMs() / 1000) - 3600 })).toEqual([700024]);
     expect(await signed({ aud: 'https://elsewhere.example' })).toEqual([700027]);
-    expect(await signed({ sub: 'somebody else' })).toEqual([700027]);
+    expect(await signed({ sub: 'another client' })).toEqual([700027]);
   });
 
-  it('waits for a device code, and is told when the person declines', async () => {
+  it('polls for a device code: pending, too fast, approved, declined, expired', async () => {
     const server = await discover(cloud.document.partnerTenantId);
     const publicClient: oauth.Client = { client_id: '1950a258-227b-4e31-a9cf-717495945fc2' };
     const begin = async () =>

@@ -51,7 +51,7 @@ async function tokenWithoutMfa(): Promise<string> {
 }
 
 describe('Partner Center', () => {
-  it('lists customers page by page, the token in a header', async () => {
+  it('pages customers by a continuation token in a header', async () => {
     const found: string[] = [];
     let next: { uri: string; headers: { key: string; value: string }[] } | undefined = {
       uri: `${cloud.document.partnerCenter}/v1/customers?size=7`,
@@ -67,7 +67,7 @@ describe('Partner Center', () => {
     expect(new Set(found).size).toBe(found.length);
   });
 
-  it('reports MFA, echoes request ids, and refuses a user without MFA', async () => {
+  it('reports MFA, repeats request ids, and rejects a user without MFA', async () => {
     const id = randomUUID();
     const fine = await at('/customers?size=1', { headers: { ValidateMfa: 'true', 'MS-RequestId': id } });
     expect([fine.headers.get('ismfacompliant'), fine.headers.get('ms-requestid')]).toEqual(['true', id]);
@@ -76,12 +76,12 @@ describe('Partner Center', () => {
     expect(refused.headers.get('ismfacompliant')).toBe('false');
   });
 
-  it('refuses a token for the retired Azure AD Graph', async () => {
+  it('rejects a token for Azure AD Graph', async () => {
     const old = await accessToken(cloud, cloud.document.partnerTenantId, 'https://graph.windows.net');
     expect(await at('/customers', {}, old)).toMatchObject({ status: 401, body: { code: 900420 } });
   });
 
-  it('answers an unknown customer with 404', async () => {
+  it('returns 404 for an unknown customer', async () => {
     expect(await at(`/customers/${randomUUID()}`)).toMatchObject({ status: 404, body: { code: 60003 } });
   });
 });
@@ -96,7 +96,7 @@ const consent = (tenant: string, scope = 'User.Read,Directory.Read.All'): Promis
   });
 
 describe('applicationconsents', () => {
-  it('gives the application consent in a tenant that had none, for what was asked', async () => {
+  it('grants the requested scopes in a customer tenant and removes them again', async () => {
     const tenant = tenantWith(cloud, 'no_consent');
     expect((await redeem(cloud, tenant)).body).toMatchObject({ error_codes: [65001] });
     expect((await consent(tenant)).status).toBe(201);
@@ -116,7 +116,7 @@ describe('applicationconsents', () => {
     expect((await redeem(cloud, tenant)).status).toBe(400);
   });
 
-  it('takes three minutes to reach Entra where that is asked for', async () => {
+  it('delays the effect of a consent by consentPropagationMs', async () => {
     await changeSettings(cloud.document.control, { consentPropagationMs: 180_000 });
     const tenant = cloud.document.tenants.filter(({ state }) => state === 'no_consent')[1]?.tenantId ?? '';
     expect((await consent(tenant)).status).toBe(201);
@@ -126,7 +126,7 @@ describe('applicationconsents', () => {
     token = await accessToken(cloud, cloud.document.partnerTenantId, resource);
   });
 
-  it('refuses an application’s own token, unknown scopes, and a tenant without a relationship', async () => {
+  it('rejects application tokens, unknown scopes and tenants without a relationship', async () => {
     const tenant = tenantWith(cloud, 'no_consent');
     const { body } = await redeem(cloud, cloud.document.partnerTenantId, {
       grant_type: 'client_credentials',

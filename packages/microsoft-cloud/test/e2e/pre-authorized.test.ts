@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => cloud.stop());
 
-/** What `az login` does: a refresh token for everything that the client may have. */
+/** Signs in as `az login` does. @returns a refresh token. */
 async function login(): Promise<string> {
   const { entra, partnerTenantId, control } = cloud.document;
   const redirectUri = 'http://localhost:51000';
@@ -36,32 +36,32 @@ const redeemAsCli = (form: Readonly<Record<string, string>>): Promise<JsonReply>
     ...form,
   });
 
-async function changeBroker(api: object): Promise<number> {
+async function changeApi(api: object): Promise<number> {
   const { graph, brokerApplication } = cloud.document;
   const path = `${graph}/v1.0/applications(appId='${brokerApplication.clientId}')`;
   const reply = await call(path, await adminToken(cloud), { method: 'PATCH', body: JSON.stringify({ api }) });
   return reply.status;
 }
 
-describe('a person who signs in as the Azure CLI', () => {
-  it('gets a token for an application of the tenant only where that has authorized the client', async () => {
+describe('pre-authorized clients', () => {
+  it('gives the Azure CLI a token for an API only if the API pre-authorizes it', async () => {
     const form = {
       grant_type: 'refresh_token',
       refresh_token: await login(),
       scope: `${cloud.document.brokerApplication.clientId}/.default`,
     };
     const scopes = ['access_as_user', 'something_else'].map((value) => ({ id: randomUUID(), value, type: 'Admin' }));
-    expect(await changeBroker({ oauth2PermissionScopes: scopes })).toBe(204);
+    expect(await changeApi({ oauth2PermissionScopes: scopes })).toBe(204);
     expect((await redeemAsCli(form)).body).toMatchObject({ error: 'invalid_grant', error_codes: [65001] });
 
     const client = { appId: azureCli, delegatedPermissionIds: [scopes[0]?.id] };
-    expect(await changeBroker({ preAuthorizedApplications: [client] })).toBe(204);
+    expect(await changeApi({ preAuthorizedApplications: [client] })).toBe(204);
     const { body } = await redeemAsCli(form);
     expect(decodeJwt(String(body['access_token']))).toMatchObject({ azp: azureCli, scp: 'access_as_user' });
   });
 
-  it('cannot be given a scope that the application does not have', async () => {
+  it('rejects pre-authorization for a scope that the API does not have', async () => {
     const client = { appId: azureCli, delegatedPermissionIds: [randomUUID()] };
-    expect(await changeBroker({ preAuthorizedApplications: [client] })).toBe(400);
+    expect(await changeApi({ preAuthorizedApplications: [client] })).toBe(400);
   });
 });

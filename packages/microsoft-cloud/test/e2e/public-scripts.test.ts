@@ -4,7 +4,7 @@ import { setTenantState } from '../../src/client.ts';
 import type { RunningCloud } from '../../src/index.ts';
 import { account, call, type JsonReply, postForm, redeem, startTrustedCloud, tenantWith } from '../../src/testing.ts';
 
-/** What the published secure application model scripts send, byte for byte as their forms are written. */
+/** The forms are those that Microsoft's published scripts for the secure application model send. */
 let cloud: RunningCloud;
 beforeAll(async () => {
   cloud = await startTrustedCloud();
@@ -25,8 +25,8 @@ const accessTokenByResource = (
     ...more,
   });
 
-describe('the token request of the public scripts (version 1.0, resource=)', () => {
-  it('answers numbers as text, with expires_on and resource', async () => {
+describe('token requests of the published scripts (version 1.0)', () => {
+  it('returns numbers as text, with expires_on and resource', async () => {
     const { status, body } = await accessTokenByResource(cloud.document.partnerTenantId, 'https://graph.microsoft.com');
     expect(status).toBe(200);
     expect(body).toMatchObject({
@@ -43,7 +43,7 @@ describe('the token request of the public scripts (version 1.0, resource=)', () 
     });
   });
 
-  it('opens Azure AD Graph of a customer, which names its tenant', async () => {
+  it('gives access to Azure AD Graph in the token’s tenant only', async () => {
     const { tenantId, name, domain } = cloud.document.tenants[1] ?? { tenantId: '', name: '', domain: '' };
     const token = String((await accessTokenByResource(tenantId, 'https://graph.windows.net')).body['access_token']);
     const details = await call(`${cloud.document.aadGraph}/${tenantId}/tenantDetails?api-version=1.6`, token);
@@ -57,13 +57,13 @@ describe('the token request of the public scripts (version 1.0, resource=)', () 
     expect(foreign).toMatchObject({ status: 403, body: { 'odata.error': { code: 'Authentication_Unauthorized' } } });
   });
 
-  it('takes the tenant’s domain as well as its id', async () => {
+  it('accepts the tenant’s domain instead of its id', async () => {
     const { tenantId, domain } = cloud.document.tenants[1] ?? { tenantId: '', domain: '' };
     const { body } = await accessTokenByResource(domain, 'https://outlook.office365.com');
     expect(decodeJwt(String(body['access_token']))['tid']).toBe(tenantId);
   });
 
-  it('keeps the address of Resource Manager with its final slash as the audience', async () => {
+  it('keeps the trailing slash of a resource in the audience', async () => {
     const { body } = await accessTokenByResource(
       cloud.document.partnerTenantId,
       'https://management.core.windows.net/',
@@ -76,7 +76,7 @@ describe('the token request of the public scripts (version 1.0, resource=)', () 
     expect((subscriptions.body['value'] as unknown[]).length).toBe(1);
   });
 
-  it('refuses a resource that the application does not ask for, and one that does not exist', async () => {
+  it('rejects resources that the application does not list or that do not exist', async () => {
     const { partnerTenantId } = cloud.document;
     expect((await accessTokenByResource(partnerTenantId, 'https://manage.office.com')).body).toMatchObject({
       error: 'invalid_resource',
@@ -88,14 +88,14 @@ describe('the token request of the public scripts (version 1.0, resource=)', () 
     });
   });
 
-  it('is told of a policy as interaction_required, where version 2.0 says invalid_grant', async () => {
+  it('returns interaction_required for a policy, where version 2.0 returns invalid_grant', async () => {
     const tenant = tenantWith(cloud, 'conditional_access');
     const first = await accessTokenByResource(tenant, 'https://graph.microsoft.com');
     expect(first.body).toMatchObject({ error: 'interaction_required', error_codes: [53003] });
     expect((await redeem(cloud, tenant)).body).toMatchObject({ error: 'invalid_grant', error_codes: [53003] });
   });
 
-  it('is refused for two resources at once, for a scope that there is none of, and without one', async () => {
+  it('rejects scopes of two resources, unknown scopes and unknown resources', async () => {
     const { partnerTenantId } = cloud.document;
     const codes = async (scope: string) => (await redeem(cloud, partnerTenantId, { scope })).body['error_codes'];
     expect(await codes('https://graph.microsoft.com/.default https://outlook.office365.com/.default')).toEqual([
@@ -105,13 +105,13 @@ describe('the token request of the public scripts (version 1.0, resource=)', () 
     expect(await codes('https://nowhere.example/.default')).toEqual([500011]);
   });
 
-  it('is refused on version 2.0, which wants scope', async () => {
+  it('rejects the resource parameter in version 2.0', async () => {
     expect(
       (await redeem(cloud, cloud.document.partnerTenantId, { resource: 'https://graph.microsoft.com' })).body,
     ).toMatchObject({ error: 'invalid_request', error_codes: [901002] });
   });
 
-  it('reads Exchange in a tenant that has it, and is told where there is none', async () => {
+  it('reads Exchange, and refuses tokens for Exchange in a tenant without it', async () => {
     const { tenantId } = cloud.document.tenants[0] ?? { tenantId: '' };
     const token = String((await accessTokenByResource(tenantId, 'https://outlook.office365.com')).body['access_token']);
     const invoke = (command: string) =>
@@ -131,8 +131,8 @@ describe('the token request of the public scripts (version 1.0, resource=)', () 
   });
 });
 
-describe('a customer that changes', () => {
-  it('refuses from then on, and works again', async () => {
+describe('tenant state', () => {
+  it('takes effect at the next request and can be reset', async () => {
     const tenant = cloud.document.tenants[0]?.tenantId ?? '';
     const { control } = cloud.document;
     const code = async () => (await redeem(cloud, tenant)).body['error_codes'];
@@ -145,8 +145,8 @@ describe('a customer that changes', () => {
   });
 });
 
-describe('the error body', () => {
-  it('has every part that Entra’s has', async () => {
+describe('Entra error body', () => {
+  it('has all properties of Entra’s error bodies', async () => {
     const { status, body, headers } = await redeem(cloud, cloud.document.partnerTenantId, { client_secret: 'wrong' });
     expect(status).toBe(401);
     expect(Object.keys(body)).toEqual([
@@ -165,7 +165,7 @@ describe('the error body', () => {
     expect(headers.get('cache-control')).toContain('no-store');
   });
 
-  it('echoes the client’s own correlation id', async () => {
+  it('repeats the client’s correlation id', async () => {
     const id = '6b1f0a3e-2b8a-4c55-9a39-6f1d20f0c0de';
     const response = await fetch(`${cloud.document.entra}/${cloud.document.partnerTenantId}/oauth2/v2.0/token`, {
       method: 'POST',

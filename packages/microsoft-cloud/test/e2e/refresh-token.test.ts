@@ -11,8 +11,8 @@ afterAll(() => cloud.stop());
 
 const day = 24 * 3600 * 1000;
 
-describe('the refresh token', () => {
-  it('rolls at every use, and the old one stays valid', async () => {
+describe('refresh tokens', () => {
+  it('returns a new refresh token at every use and keeps the old one valid', async () => {
     const first = await redeem(cloud, cloud.document.partnerTenantId);
     const second = await redeem(cloud, cloud.document.partnerTenantId);
     expect(second.status).toBe(200);
@@ -21,7 +21,7 @@ describe('the refresh token', () => {
     );
   });
 
-  it('is bound to the client and not to a tenant', async () => {
+  it('binds a refresh token to the client, not to a tenant', async () => {
     const rolled = String((await redeem(cloud, cloud.document.tenants[0]?.tenantId ?? '')).body['refresh_token']);
     expect((await redeem(cloud, cloud.document.tenants[1]?.tenantId ?? '', { refresh_token: rolled })).status).toBe(
       200,
@@ -35,7 +35,7 @@ describe('the refresh token', () => {
     expect(other.body).toMatchObject({ error: 'invalid_grant', error_codes: [70000] });
   });
 
-  it('is refused when it is garbled, missing or for an unknown client', async () => {
+  it('rejects malformed and missing refresh tokens, and unknown clients', async () => {
     const { partnerTenantId } = cloud.document;
     expect(
       (await redeem(cloud, partnerTenantId, { refresh_token: `${cloud.document.refreshToken}x` })).body,
@@ -49,7 +49,7 @@ describe('the refresh token', () => {
     ).toMatchObject({ error: 'unauthorized_client', error_codes: [700016] });
   });
 
-  it('is worth nothing after its use in strict mode', async () => {
+  it('rejects a used refresh token in strict mode', async () => {
     await changeSettings(cloud.document.control, { strictRefreshTokens: true });
     const fresh = String((await redeem(cloud, cloud.document.partnerTenantId)).body['refresh_token']);
     expect((await redeem(cloud, cloud.document.partnerTenantId, { refresh_token: fresh })).status).toBe(200);
@@ -59,7 +59,7 @@ describe('the refresh token', () => {
     await changeSettings(cloud.document.control, { strictRefreshTokens: false });
   });
 
-  it('ends after 90 days without use, and lives on when it was used', async () => {
+  it('expires a refresh token after 90 days, unless it was used', async () => {
     const { control, partnerTenantId } = cloud.document;
     await moveClock(control, 60 * day);
     const rolled = String((await redeem(cloud, partnerTenantId)).body['refresh_token']);
@@ -72,7 +72,7 @@ describe('the refresh token', () => {
     expect((await redeem(cloud, partnerTenantId, { refresh_token: rolled })).status).toBe(200);
   });
 
-  it('ends when the account’s sessions are revoked or the account is disabled', async () => {
+  it('rejects refresh tokens of revoked sessions and disabled accounts', async () => {
     const { control, partnerTenantId } = cloud.document;
     const begin = () =>
       cloud.world.signIns.begin({
@@ -97,7 +97,7 @@ describe('the refresh token', () => {
   });
 });
 
-describe('the accounts of the partner', () => {
+describe('partner accounts', () => {
   const redeemAs = async (name: 'nomfa' | 'outsider' | 'broker', tenant: string): Promise<JsonReply> => {
     const { entra, application, control, partnerTenantId } = cloud.document;
     const redirectUri = 'http://localhost';
@@ -123,7 +123,7 @@ describe('the accounts of the partner', () => {
     return redeem(cloud, tenant, { refresh_token: String(body['refresh_token']) });
   };
 
-  it('reach customers with MFA and as members of AdminAgents only', async () => {
+  it('reach customers only with MFA and as members of AdminAgents', async () => {
     const tenant = cloud.document.tenants[0]?.tenantId ?? '';
     expect((await redeemAs('broker', tenant)).status).toBe(200);
     expect((await redeemAs('nomfa', tenant)).body).toMatchObject({ error_codes: [50076], suberror: 'basic_action' });

@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => cloud.stop());
 
-describe('the sign-in page', () => {
+describe('sign-in page', () => {
   const authorize = (more: Readonly<Record<string, string>>): string =>
     `${cloud.document.entra}/organizations/oauth2/v2.0/authorize?${new URLSearchParams({
       client_id: cloud.document.application.clientId,
@@ -20,7 +20,7 @@ describe('the sign-in page', () => {
       ...more,
     }).toString()}`;
 
-  it('works as a plain form, without scripts', async () => {
+  it('works as a form without scripts', async () => {
     const page = await (await fetch(authorize({}))).text();
     const [, action = ''] = /<form method="post" action="([^"]+)"/.exec(page) ?? [];
     const [, context = ''] = /name="ctx" value="([^"]+)"/.exec(page) ?? [];
@@ -35,7 +35,7 @@ describe('the sign-in page', () => {
     expect(back.headers.get('location')).toMatch(/^http:\/\/localhost:1234\?code=.+&state=s$/);
   });
 
-  it('shows an unknown redirect address instead of following it', async () => {
+  it('shows an error for an unknown redirect address instead of redirecting', async () => {
     const page = await fetch(authorize({ redirect_uri: 'https://elsewhere.example/<script>' }), { redirect: 'manual' });
     expect(page.status).toBe(400);
     const text = await page.text();
@@ -46,13 +46,13 @@ describe('the sign-in page', () => {
   it.each([
     ['cancelled', { cancel: true }, 'broker', 'access_denied'],
     ['a disabled account', {}, 'disabled', 'access_denied'],
-  ] as const)('sends an error back: %s', async (_what, options, name, error) => {
+  ] as const)('redirects with an error: %s', async (_what, options, name, error) => {
     const back = new URL(await signIn(cloud.document.control, authorize({}), account(cloud, name), options));
     expect(back.searchParams.get('error')).toBe(error);
     expect(back.searchParams.get('code')).toBeNull();
   });
 
-  it('asks for an administrator where consent is missing, and takes one’s consent', async () => {
+  it('lets only an administrator grant a missing consent', async () => {
     const token = await adminToken(cloud);
     const create = async (path: string, body: object) =>
       (await call(`${cloud.document.graph}/v1.0/${path}`, token, { method: 'POST', body: JSON.stringify(body) })).body;

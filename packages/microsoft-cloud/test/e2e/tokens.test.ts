@@ -9,8 +9,8 @@ beforeAll(async () => {
 });
 afterAll(() => cloud.stop());
 
-describe('tokens and their keys', () => {
-  it('are signed with a published key; after a change of keys both are published', async () => {
+describe('Entra', () => {
+  it('signs tokens with a published key, and publishes both keys after a rotation', async () => {
     const { entra, partnerTenantId, control, brokerApplication } = cloud.document;
     const [caller] = brokerApplication.callers;
     const ask = async (): Promise<string> =>
@@ -41,7 +41,7 @@ describe('tokens and their keys', () => {
     for (const token of [before, after]) await expect(jwtVerify(token, published, expected)).resolves.toBeTruthy();
   });
 
-  it('name the tenant in both versions of discovery, and keep a placeholder for organizations', async () => {
+  it('names the tenant in both versions of discovery, with a placeholder for organizations', async () => {
     const { entra, tenants } = cloud.document;
     const { domain, tenantId } = tenants[1] ?? { domain: '', tenantId: '' };
     const configuration = async (path: string) =>
@@ -61,7 +61,7 @@ describe('tokens and their keys', () => {
     });
   });
 
-  it('live 60 to 90 minutes, not always the same', async () => {
+  it('issues access tokens with random lifetimes from 60 to 90 minutes', async () => {
     const lifetimes = new Set<number>();
     for (let number = 0; number < 10; number += 1) {
       const { body } = await redeem(cloud, cloud.document.partnerTenantId);
@@ -72,7 +72,7 @@ describe('tokens and their keys', () => {
     expect(lifetimes.size).toBeGreaterThan(1);
   });
 
-  it('carry every consented scope, whatever is asked for', async () => {
+  it('lists every consented scope in scp, whichever scope is requested', async () => {
     const { body } = await redeem(cloud, cloud.document.partnerTenantId, {
       scope: 'https://graph.microsoft.com/User.Read',
     });

@@ -3,16 +3,17 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { faultKinds } from '../../src/faults/rule.ts';
 import { tenantStates, tenantTraits } from '../../src/population/tenant.ts';
-const packageRoot = join(import.meta.dirname, '../..');
 
+const packageRoot = join(import.meta.dirname, '../..');
 const page = readFileSync(join(packageRoot, 'README.md'), 'utf8');
-const rows = [...page.matchAll(/^\| .+ \| (\S+\.test\.ts) \| (.+) \|$/gm)].map(([, file = '', title = '']) => ({
+const rows = [...page.matchAll(/^\| .+ \| (.+) \| (\S+\.test\.ts) \|$/gm)].map(([, title = '', file = '']) => ({
   file,
   title,
 }));
+const examples = [...page.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code);
 
-describe('packages/microsoft-cloud/README.md', () => {
-  it('names tests for the behaviour of Entra', () => {
+describe('README.md', () => {
+  it('lists more than 40 behaviours with their tests', () => {
     expect(rows.length).toBeGreaterThan(40);
   });
 
@@ -21,7 +22,12 @@ describe('packages/microsoft-cloud/README.md', () => {
     expect(source).toContain(`'${title}'`);
   });
 
-  it('explains every state, trait and kind of fault', () => {
+  it('shows the examples that the tests run', () => {
+    const files = ['vitest.test.ts', 'node-test.ts'];
+    expect(examples).toEqual(files.map((file) => readFileSync(join(packageRoot, 'test/examples', file), 'utf8')));
+  });
+
+  it('explains every tenant state, trait and fault kind', () => {
     for (const name of [...tenantStates, ...tenantTraits, ...faultKinds]) expect(page).toContain(`\`${name}\``);
   });
 });

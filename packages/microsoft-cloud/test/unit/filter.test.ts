@@ -11,7 +11,7 @@ const item = {
   uris: ['api://one', 'api://two'],
 };
 
-describe('the $filter of Graph', () => {
+describe('parseFilter', () => {
   it.each([
     ["status eq 'active'", true],
     ["status eq 'ACTIVE'", true],
@@ -27,7 +27,7 @@ describe('the $filter of Graph', () => {
     ['none eq null', true],
     ['enabled eq true', true],
     ['count le 2', false],
-  ])('%s is %s', (filter, expected) => {
+  ])('evaluates %s to %s', (filter, expected) => {
     expect(parseFilter(filter)(item)).toBe(expected);
   });
 
@@ -39,7 +39,7 @@ describe('the $filter of Graph', () => {
     "status eq 'x' and",
     "contains(status,'a')",
     "'",
-  ])('refuses %s', (filter) => {
+  ])('rejects %s', (filter) => {
     expect(() => parseFilter(filter)).toThrow(SyntaxError);
   });
 });

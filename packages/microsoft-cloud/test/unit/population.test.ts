@@ -8,15 +8,15 @@ import { createSeeded } from '../../src/seeded.ts';
 const seeded = createSeeded(1);
 const unique = (values: readonly string[]) => new Set(values).size;
 
-describe('the population', () => {
-  it('is the same for the same seed, another for another, and a small one begins a large one', () => {
+describe('population', () => {
+  it('depends only on the seed, and a small population is the start of a large one', () => {
     const customers = createCustomers(40, seeded);
     expect(createCustomers(40, createSeeded(1))).toEqual(customers);
     expect(createCustomers(7, seeded)).toEqual(customers.slice(0, 7));
     expect(createCustomers(1, createSeeded(2))[0]?.tenantId).not.toBe(customers[0]?.tenantId);
   });
 
-  it('has no id, name or domain twice among 6,000', () => {
+  it('has unique ids, names and domains among 6,000 customers', () => {
     const customers = createCustomers(6000, seeded);
     expect(unique(customers.map(({ tenantId }) => tenantId))).toBe(6000);
     expect(unique(customers.map(({ name }) => name))).toBe(6000);
@@ -24,7 +24,7 @@ describe('the population', () => {
     expect(unique(customers.map(({ defaultDomain }) => defaultDomain))).toBe(6000);
   });
 
-  it('shows every state and trait among 25, most of them ok', () => {
+  it('has every state and trait among 25 customers, most of which are ok', () => {
     const customers = createCustomers(25, seeded);
     expect(new Set(customers.map(({ state }) => state))).toEqual(new Set(tenantStates));
     expect(new Set(customers.flatMap(({ trait }) => trait ?? []))).toEqual(new Set(tenantTraits));
@@ -33,16 +33,16 @@ describe('the population', () => {
     expect(refusals).toEqual(new Set([65001, 90099]));
   });
 
-  it('is odd in about a fifth of many', () => {
+  it('gives a state or trait to about a fifth of many customers', () => {
     const customers = createCustomers(5000, seeded);
-    const odd = customers.filter(({ state, trait }) => state !== 'ok' || trait !== undefined).length;
-    expect(odd / customers.length).toBeCloseTo(0.2, 2);
+    const special = customers.filter(({ state, trait }) => state !== 'ok' || trait !== undefined).length;
+    expect(special / customers.length).toBeCloseTo(0.2, 2);
     expect(createCustomers(100, seeded, true).every(({ state, trait }) => state === 'ok' && trait === undefined)).toBe(
       true,
     );
   });
 
-  it('is exactly the union of the three lists, and no list alone', () => {
+  it('spreads the customers over three lists, none of which is complete', () => {
     const customers = createCustomers(200, seeded);
     const { contract, customer, relationship } = {
       contract: customers.filter(({ sources }) => sources.contract),
@@ -55,7 +55,7 @@ describe('the population', () => {
     for (const list of [contract, customer, relationship]) expect(list.length).toBeLessThan(200);
   });
 
-  it('has ended relationships where the state says so, and read-only and former ones as noise', () => {
+  it('has no active relationship in the state gdap_expired, and adds Microsoft-led and terminated ones elsewhere', () => {
     const customers = createCustomers(100, seeded);
     for (const customer of customers.filter(({ state }) => state === 'gdap_expired')) {
       expect(relationshipsOf(customer, seeded, 0).filter(({ status }) => status === 'active')).toEqual([]);
@@ -77,7 +77,7 @@ describe('the population', () => {
     expect(relationshipsOf(customer, seeded, 0)[0]?.status).not.toBe('active');
   });
 
-  it('gives users the licences that their tenant has bought', () => {
+  it('gives users licences of the subscriptions of their tenant', () => {
     for (const customer of createCustomers(10, seeded)) {
       const users = createUsers(customer, seeded, 0);
       const bought = createSubscriptions(customer, seeded, users);

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { GraphContext } from '../../src/graph/context.ts';
 import { GraphError } from '../../src/graph/graph-error.ts';
 import { userRoutes } from '../../src/graph/users.ts';
@@ -25,17 +25,19 @@ function ask(path: '/v1.0/users' | '/v1.0/users/{id}', query: string, permission
   }
 }
 
-it.each(['/v1.0/users', '/v1.0/users/{id}'] as const)(
-  '%s shows sign-ins only to who may read the audit log',
-  (path) => {
-    expect(ask(path, '$select=id,signInActivity', ['User.Read.All'])).toBe(403);
-    expect(ask(path, '$select=id,signInActivity', ['User.Read.All', 'AuditLog.Read.All'])).toBe(200);
-    expect(ask(path, '$select=id', ['User.Read.All'])).toBe(200);
-  },
-);
+describe('users', () => {
+  it.each(['/v1.0/users', '/v1.0/users/{id}'] as const)(
+    '%s returns signInActivity only with AuditLog.Read.All',
+    (path) => {
+      expect(ask(path, '$select=id,signInActivity', ['User.Read.All'])).toBe(403);
+      expect(ask(path, '$select=id,signInActivity', ['User.Read.All', 'AuditLog.Read.All'])).toBe(200);
+      expect(ask(path, '$select=id', ['User.Read.All'])).toBe(200);
+    },
+  );
 
-it('asks the same permission of who filters by sign-ins', () => {
-  const filter = '$filter=signInActivity/lastSignInDateTime le 2026-10-01T00:00:00Z';
-  expect(ask('/v1.0/users', filter, ['User.Read.All'])).toBe(403);
-  expect(ask('/v1.0/users', filter, ['AuditLog.Read.All'])).toBe(200);
+  it('requires AuditLog.Read.All to filter by signInActivity', () => {
+    const filter = '$filter=signInActivity/lastSignInDateTime le 2026-10-01T00:00:00Z';
+    expect(ask('/v1.0/users', filter, ['User.Read.All'])).toBe(403);
+    expect(ask('/v1.0/users', filter, ['AuditLog.Read.All'])).toBe(200);
+  });
 });

@@ -1,0 +1,13 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+
+const example = join(import.meta.dirname, '../examples/node-test.ts');
+
+describe('the node:test example', () => {
+  it('passes in Node.js without a build', async () => {
+    const { stdout } = await promisify(execFile)(process.execPath, ['--conditions=source', '--test', example]);
+    expect(stdout).toMatch(/pass 1\b/);
+  });
+});

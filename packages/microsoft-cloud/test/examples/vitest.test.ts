@@ -1,0 +1,16 @@
+import type { RunningCloud } from 'microsoft-cloud';
+import { redeem, startTrustedCloud, tenantWith } from 'microsoft-cloud/testing';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+let cloud: RunningCloud;
+beforeAll(async () => {
+  cloud = await startTrustedCloud({ tenants: 25 });
+});
+afterAll(() => cloud.stop());
+
+it('reports a tenant without consent', async () => {
+  const { status, body } = await redeem(cloud, tenantWith(cloud, 'no_consent'));
+  expect(status).toBe(400);
+  expect(body['error_codes']).toEqual([65001]);
+  expect(cloud.ledger.read().totals.unmatched).toBe(0);
+});
