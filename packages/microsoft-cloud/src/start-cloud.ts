@@ -40,7 +40,7 @@ export async function startCloud(options: CloudOptions = {}): Promise<RunningClo
   const cloud = await createCloud(options);
   const { world, ledger, faults, clock, certificates } = cloud;
   let document: CloudDocument | undefined;
-  const { addresses, control, close } = await listenAll({
+  const listening = await listenAll({
     control: serveControl({
       ...cloud,
       document: () => {
@@ -53,6 +53,7 @@ export async function startCloud(options: CloudOptions = {}): Promise<RunningClo
     certificates,
     port: options.port ?? 0,
   });
+  const { addresses, control } = listening;
   cloud.setAddresses(addresses);
   const folder = await mkdtemp(join(tmpdir(), 'microsoft-cloud-'));
   const caCertificatePath = join(folder, 'ca.pem');
@@ -79,7 +80,7 @@ export async function startCloud(options: CloudOptions = {}): Promise<RunningClo
     addFaultSet: cloud.addFaultSet,
     clearFaults: cloud.clearFaults,
     stop: async () => {
-      await close();
+      await listening.close();
       await rm(folder, { recursive: true, force: true });
     },
   };
