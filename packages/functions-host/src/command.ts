@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { FunctionSummary, RunningHost } from './options.ts';
-import { portOption } from './number-options.ts';
+import { portOption } from './port-option.ts';
 
 interface HostFlags {
   readonly app: string;

@@ -1,16 +1,16 @@
-import { type Clock, systemClock } from './clock.ts';
+import { type Clock, systemClock } from './runtime/clock.ts';
 import { setEnvironment } from './app/environment.ts';
 import { loadApp } from './app/load-app.ts';
 import { Registry } from './app/registry.ts';
 import { SqliteStore } from './durable/sqlite-store.ts';
 import type { Store } from './durable/store.ts';
-import { readHostJson } from './host-json.ts';
+import { readHostJson } from './app/host-json.ts';
 import { HostServer } from './http/server.ts';
 import type { HostOptions, RunningHost } from './options.ts';
 import { serveApp } from './serve-app.ts';
 
 export { readSettingsFile } from './app/settings.ts';
-export { lineLog } from './line-log.ts';
+export { lineLog } from './runtime/host-log.ts';
 export {
   type FunctionSummary,
   type HostLog,

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts';
+import type { Clock } from './runtime/clock.ts';
 
 /** Levels and categories of the Functions host, as an app's log calls carry them. */
 export type HostLogLevel = 'trace' | 'debug' | 'information' | 'warning' | 'error' | 'critical';

@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.ts';
-import { Alarms } from './alarms.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { Alarms } from '../runtime/alarms.ts';
 import type { Effect } from './draft.ts';
 import type { EntityMessage } from './entity.ts';
 import type { Instance, NewMessage, OpenTask, SubOrchestrationTask, TaskOutcome, TimerTask } from './instance.ts';

@@ -1,13 +1,13 @@
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { Invoker } from '../app/invoker.ts';
 import type { RegisteredFunction } from '../app/registry.ts';
 import { type NamedData, triggerOf } from '../app/rpc.ts';
-import type { DurableSettings } from '../host-json.ts';
+import type { DurableSettings } from '../app/host-json.ts';
 import type { HostLog } from '../options.ts';
 import { repeatedAction } from './actions.ts';
-import { Advice } from './advice.ts';
+import { Advice } from './warnings.ts';
 import type { HttpFetch } from './call-http.ts';
-import { takeBatch } from './completions.ts';
+import { takeBatch } from './apply-message.ts';
 import { applyControl } from './control.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Draft, type TimerLimits } from './draft.ts';

@@ -1,4 +1,4 @@
-import { isoTime } from '../clock.ts';
+import { isoTime } from '../runtime/clock.ts';
 
 /** Event types of DurableTask.Core (`EventType`), those that occur in a history. */
 export const eventTypes = {

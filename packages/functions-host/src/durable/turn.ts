@@ -1,6 +1,6 @@
 import type { InvocationOutcome } from '../app/invoker.ts';
 import { type LeafAction, flattenActions, type OrchestratorState, stateOfFailure } from './actions.ts';
-import { applyMessage, defaultPollMs } from './completions.ts';
+import { applyMessage, defaultPollMs } from './apply-message.ts';
 import type { Draft } from './draft.ts';
 import { type EventText, historyEvent, unplayed } from './history.ts';
 import type { Message, RuntimeStatus } from './instance.ts';

@@ -1,4 +1,4 @@
-import type { DurableSettings } from '../host-json.ts';
+import type { DurableSettings } from '../app/host-json.ts';
 
 /**
  * Whether a host with `hostVersion` (defaultVersion of host.json) may run an orchestration of `instanceVersion`

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { DurableOperations, SendResult } from '../durable/client.ts';
+import type { DurableOperations, SendResult } from '../durable/operations.ts';
 import { type LinkBase, managementUrls } from '../durable/client-links.ts';
 import { isFinal } from '../durable/instance.ts';
 import {

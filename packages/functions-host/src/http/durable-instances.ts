@@ -1,4 +1,4 @@
-import type { DurableOperations, InstanceQuery } from '../durable/client.ts';
+import type { DurableOperations, InstanceQuery } from '../durable/operations.ts';
 import { type Instance, isFinal, type RuntimeStatus, statusNumbers } from '../durable/instance.ts';
 import { statusJson } from '../durable/status.ts';
 import { type DurableCall, flagOf, sendMessage } from './durable-call.ts';

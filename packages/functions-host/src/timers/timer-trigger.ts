@@ -1,8 +1,8 @@
-import { type Clock, isoTime } from '../clock.ts';
+import { type Clock, isoTime } from '../runtime/clock.ts';
 import type { Invoker } from '../app/invoker.ts';
 import type { RegisteredFunction } from '../app/registry.ts';
 import { type NamedData, type RpcRetryContext, triggerOf } from '../app/rpc.ts';
-import { Alarms } from '../durable/alarms.ts';
+import { Alarms } from '../runtime/alarms.ts';
 import type { Journal } from '../durable/journal.ts';
 import type { HostLog } from '../options.ts';
 import { retryDelay } from './retry-policy.ts';

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type * as Durable from 'durable-functions';
-import { type Clock, systemClock } from '../../../src/clock.ts';
+import { type Clock, systemClock } from '../../../src/runtime/clock.ts';
 import { installCoreModule } from '../../../src/app/core-shim.ts';
 import { AppFunctions } from '../../../src/app/functions.ts';
 import { Invoker } from '../../../src/app/invoker.ts';
 import { Registry } from '../../../src/app/registry.ts';
-import { DurableOperations } from '../../../src/durable/client.ts';
+import { DurableOperations } from '../../../src/durable/operations.ts';
 import type { HttpFetch } from '../../../src/durable/call-http.ts';
 import type { TimerLimits } from '../../../src/durable/draft.ts';
 import { Engine } from '../../../src/durable/engine.ts';
@@ -13,7 +13,7 @@ import { eventName, parseEvent } from '../../../src/durable/history.ts';
 import { type InstanceRecord, isFinal } from '../../../src/durable/instance.ts';
 import { Journal } from '../../../src/durable/journal.ts';
 import type { Store } from '../../../src/durable/store.ts';
-import { type DurableSettings, parseHostJson } from '../../../src/host-json.ts';
+import { type DurableSettings, parseHostJson } from '../../../src/app/host-json.ts';
 
 export interface EngineOptions {
   readonly settings?: Partial<DurableSettings>;

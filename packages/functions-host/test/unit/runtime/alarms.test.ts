@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Alarms } from '../../../src/durable/alarms.ts';
+import { Alarms } from '../../../src/runtime/alarms.ts';
 import { StepClock } from '../step-clock.ts';
 
 describe('alarms', () => {

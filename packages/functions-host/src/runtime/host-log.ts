@@ -1,4 +1,4 @@
-import type { HostLog, HostLogLevel } from './options.ts';
+import type { HostLog, HostLogLevel } from '../options.ts';
 
 const shownFrom: readonly HostLogLevel[] = ['information', 'warning', 'error', 'critical'];
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { parseHostJson } from '../../src/host-json.ts';
-import { HostStartError } from '../../src/options.ts';
+import { parseHostJson } from '../../../src/app/host-json.ts';
+import { HostStartError } from '../../../src/options.ts';
 
 const parse = (extensions: unknown): ReturnType<typeof parseHostJson> =>
   parseHostJson({ version: '2.0', extensions, logging: { anything: true } });

@@ -1,4 +1,4 @@
-import { isoTime } from '../clock.ts';
+import { isoTime } from '../runtime/clock.ts';
 import type { DurableHttpRequest } from './actions.ts';
 import type { Draft } from './draft.ts';
 import { historyEvent } from './history.ts';

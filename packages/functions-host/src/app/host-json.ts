@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { HostStartError } from './options.ts';
+import { HostStartError } from '../options.ts';
 
 const count = z.int().min(1);
 const schema = z.looseObject({
