@@ -1,7 +1,10 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import type { FunctionSummary, RunningHost } from './options.ts';
-import { portOption } from './port-option.ts';
+import type { FunctionSummary } from './app/function-summary.ts';
+import type { RunningHost } from './options.ts';
+import { parsePort } from './port-option.ts';
+import { stackOf } from './runtime/errors.ts';
+import type { HostLog } from './runtime/host-log.ts';
 
 interface HostFlags {
   readonly app: string;
@@ -12,21 +15,24 @@ interface HostFlags {
   readonly json?: true;
 }
 
-/** The port of Azure Functions Core Tools, which scripts for local apps expect. */
-const coreToolsPort = 7071;
+/** The default port of Azure Functions Core Tools, which scripts for local apps expect. */
+const defaultPort = 7071;
 
-/** Gives a command the options and the action of the host. Its machinery is loaded when the command runs. */
+/**
+ * Adds the description, the options and the action of the host to a command, so that another command line can offer
+ * it as a subcommand. The host's own modules are loaded when the command runs.
+ */
 export function configureHostCommand(command: Command): Command {
   return command
     .description('Serves a compiled Azure Functions app (Node.js, v4 model) on this machine, without Azure.')
-    .requiredOption('--app <folder>', 'the folder with host.json and package.json')
-    .option('--port <number>', 'the port on 127.0.0.1; 0 for any', portOption, coreToolsPort)
-    .option('--store <file>', 'keep orchestrations in this SQLite file, and go on with what it holds')
+    .requiredOption('--app <folder>', 'folder with host.json and package.json')
+    .option('--port <number>', 'port on 127.0.0.1; 0 for any free port', parsePort, defaultPort)
+    .option('--store <file>', 'SQLite file that keeps orchestrations and other state across restarts')
     .option(
       '--settings <file>',
-      'app settings; wins over local.settings.json of the app, the environment wins over both',
+      'app settings; override local.settings.json of the app, environment variables override both',
     )
-    .option('--keys', 'ask for function keys as Azure does')
+    .option('--keys', 'require function keys, as Azure does')
     .option('--json', 'print one JSON line on standard output when ready')
     .addHelpText(
       'after',
@@ -35,18 +41,15 @@ export function configureHostCommand(command: Command): Command {
     .action((flags: HostFlags) => runHost(flags));
 }
 
-/** How a person calls the command: with the names of the commands above it. */
+/** The command with the names of its parent commands. */
 const commandLine = (command: Command): string =>
   command.parent === null ? command.name() : `${commandLine(command.parent)} ${command.name()}`;
 
-/** node:sqlite without a flag and `module.registerHooks`, both of which the host is built on. */
-const oldestNode = [22, 15] as const;
+/** The first version with both `node:sqlite` without a flag and `module.registerHooks`. */
+const minimumNode = [22, 15] as const;
 
 async function runHost(flags: HostFlags): Promise<void> {
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  if (major < oldestNode[0] || (major === oldestNode[0] && minor < oldestNode[1])) {
-    throw new Error(`The local host needs Node.js ${oldestNode.join('.')} or later; this is ${process.versions.node}.`);
-  }
+  requireNodeVersion();
   const { lineLog, readSettingsFile, startHost } = await import('./index.ts');
   const appFolder = resolve(flags.app);
   const fromFiles = {
@@ -62,23 +65,34 @@ async function runHost(flags: HostFlags): Promise<void> {
     requireKeys: flags.keys === true,
     log,
   });
-  // An app's stray failure ends its worker in Azure, and a new one starts; here it must not take the host along.
-  const survive = (thrown: unknown): void =>
-    log(
-      'critical',
-      'system',
-      `Uncaught: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}`,
-    );
-  process.on('uncaughtException', survive);
-  process.on('unhandledRejection', survive);
+  const stopLogging = logUncaughtErrors(log);
   const signalled = stopSignal();
-  announce(host, flags.json === true);
+  printReady(host, flags.json === true);
   await signalled;
   await host.stop();
-  process.off('uncaughtException', survive);
-  process.off('unhandledRejection', survive);
-  // What an app left open (sockets, intervals) must not keep the process; its terminate hooks have run.
+  stopLogging();
+  // Sockets and intervals that the app left open must not keep the process alive. Its terminate hooks have run.
   process.exit(0);
+}
+
+/** @throws Error when this Node.js is too old. */
+function requireNodeVersion(): void {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  if (major > minimumNode[0] || (major === minimumNode[0] && minor >= minimumNode[1])) return;
+  throw new Error(`The local host needs Node.js ${minimumNode.join('.')} or later; this is ${process.versions.node}.`);
+}
+
+/**
+ * Logs errors that the app throws outside its handlers. In Azure such an error ends the worker and a new one starts;
+ * here it must not end the host. @returns a function that removes the listeners.
+ */
+function logUncaughtErrors(log: HostLog): () => void {
+  const listener = (thrown: unknown): void => log('critical', 'system', `Uncaught: ${stackOf(thrown)}`);
+  const events = ['uncaughtException', 'unhandledRejection'] as const;
+  for (const event of events) process.on(event, listener);
+  return () => {
+    for (const event of events) process.off(event, listener);
+  };
 }
 
 function definedIn(environment: NodeJS.ProcessEnv): Record<string, string> {
@@ -87,7 +101,7 @@ function definedIn(environment: NodeJS.ProcessEnv): Record<string, string> {
   );
 }
 
-function announce(host: RunningHost, json: boolean): void {
+function printReady(host: RunningHost, json: boolean): void {
   const { url, port, functions, masterKey, systemKey, functionKey } = host;
   const lines = functions.map((item) => `  ${describe(item, url)}`).join('\n');
   process.stderr.write(`${functions.length} function(s) at ${url}:\n${lines}\n`);

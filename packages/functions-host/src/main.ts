@@ -1,15 +1,16 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { configureHostCommand } from './command.ts';
+import { messageOf } from './runtime/errors.ts';
 
 const command = configureHostCommand(new Command('functions-host')).exitOverride();
 try {
   await command.parseAsync();
 } catch (error) {
-  // commander has printed its message; wrong usage is exit code 2.
+  // commander has printed its own message. Wrong usage is exit code 2.
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
   else {
-    process.stderr.write(`functions-host: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`functions-host: ${messageOf(error)}\n`);
     process.exitCode = 1;
   }
 }

@@ -1,13 +1,11 @@
 import { InvalidArgumentError } from 'commander';
 
-/** Reads an option as a whole number within a range. */
-export function wholeNumberOption(smallest: number, largest: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (/^\d+$/.test(text) && value >= smallest && value <= largest) return value;
-    throw new InvalidArgumentError(`It must be a whole number from ${smallest} to ${largest}.`);
-  };
-}
+const maxPort = 65_535;
 
-/** A TCP port; 0 lets the system pick. */
-export const portOption = wholeNumberOption(0, 65_535);
+/** Parses a TCP port; 0 lets the system pick one. @throws InvalidArgumentError when the text is not a valid port. */
+export function parsePort(text: string): number {
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port > maxPort)
+    throw new InvalidArgumentError(`It must be a whole number from 0 to ${maxPort}.`);
+  return port;
+}

@@ -1,28 +1,30 @@
 import { randomUUID } from 'node:crypto';
-import type { Clock } from './runtime/clock.ts';
-import { AppFunctions, isOf } from './app/functions.ts';
+import { AppFunctions, hasTrigger } from './app/functions.ts';
+import type { HostJson } from './app/host-json.ts';
 import { Invoker } from './app/invoker.ts';
 import type { Registry } from './app/registry.ts';
 import { triggerOf } from './app/rpc.ts';
-import { DurableOperations } from './durable/operations.ts';
 import { clientBindingJson } from './durable/client-links.ts';
 import { Engine, type EngineDeps } from './durable/engine.ts';
 import { Journal } from './durable/journal.ts';
+import { DurableOperations } from './durable/operations.ts';
 import type { Store } from './durable/store.ts';
-import { summarise, timerFunctions } from './function-list.ts';
-import type { HostJson } from './app/host-json.ts';
+import { listFunctions, warnOfUnsupportedTriggers } from './function-list.ts';
 import { type HostKeys, newKey } from './http/keys.ts';
 import { RequestGate } from './http/request-gate.ts';
 import { httpRoute, sortRoutes } from './http/router.ts';
 import type { HostServer } from './http/server.ts';
-import { type HostOptions, HostStartError, type RunningHost } from './options.ts';
+import type { HostOptions, RunningHost } from './options.ts';
+import type { Clock } from './runtime/clock.ts';
+import { HostStartError } from './runtime/host-start-error.ts';
 import { stopHost } from './stop-host.ts';
+import { timerFunctions } from './timers/timer-functions.ts';
 import { TimerTriggers } from './timers/timer-trigger.ts';
 
-/** 100 MiB, the limit of Azure Functions (Microsoft: "Azure Functions HTTP triggers", limits). */
-const azureBodyLimitBytes = 104_857_600;
+/** 100 MiB, the limit in Azure (Microsoft: "Azure Functions HTTP triggers", limits). */
+const defaultMaxBodyBytes = 104_857_600;
 
-export interface LoadedApp {
+interface LoadedApp {
   readonly options: HostOptions;
   readonly clock: Clock;
   readonly hostJson: HostJson;
@@ -30,28 +32,33 @@ export interface LoadedApp {
   readonly port: number;
   readonly store: Store | undefined;
   readonly registry: Registry;
+  /** Where the library serves streamed HTTP, if the app enabled it. */
   readonly streamUrl: string | undefined;
 }
 
-/** Connects a loaded app with everything that calls it, and begins. @throws HostStartError for a bad route, schedule or setting. */
+/**
+ * Connects a loaded app to its triggers and starts them.
+ * @throws HostStartError for an invalid route, schedule or setting.
+ */
 export function serveApp(app: LoadedApp): RunningHost {
   const { options, clock, hostJson, server, port, store, registry } = app;
   const { log } = options;
   const journal = new Journal(store);
-  const keys = stableKeys(journal, store);
+  const keys = readOrCreateKeys(journal, store);
   const url = `http://127.0.0.1:${port}`;
   const links = { origin: url, hubName: hostJson.durable.hubName, systemKey: keys.system };
   const functions = new AppFunctions(registry, clientBindingJson(links));
   const invoker = new Invoker(registry);
-  const common = { clock, log, invoker, journal, extraInputs: functions.extraInputs.bind(functions) };
+  const shared = { clock, log, invoker, journal, extraInputs: functions.extraInputs.bind(functions) };
 
   const timers = timerFunctions(registry, process.env, clock.nowMs(), log);
-  const triggers = new TimerTriggers({ ...common, readValue: (key) => store?.readValue(key) }, timers);
-  const http = functions.all().filter((item) => isOf('http', item));
+  const triggers = new TimerTriggers({ ...shared, readValue: (key) => store?.readValue(key) }, timers);
+  const http = functions.all().filter((item) => hasTrigger('http', item));
   const routes = sortRoutes(http.map(({ metadata }) => httpRoute(metadata, hostJson.http.routePrefix)));
-  const engine = createEngine({ ...common, settings: hostJson.durable }, functions, store);
+  const engine = createEngine({ ...shared, settings: hostJson.durable }, functions, store);
 
-  const summaries = summarise(registry, routes, timers);
+  const summaries = listFunctions(registry, routes, timers);
+  warnOfUnsupportedTriggers(summaries, log);
   const maxBodyBytes = options.maxRequestBodyBytes ?? bodyLimit(process.env['FUNCTIONS_REQUEST_BODY_SIZE_LIMIT']);
   server.serve({
     routes,
@@ -60,7 +67,7 @@ export function serveApp(app: LoadedApp): RunningHost {
     requireKeys: options.requireKeys,
     customHeaders: hostJson.http.customHeaders,
     gate: new RequestGate(hostJson.http.maxConcurrentRequests, hostJson.http.maxOutstandingRequests),
-    trigger: { ...common, streamUrl: app.streamUrl, maxBodyBytes },
+    trigger: { ...shared, streamUrl: app.streamUrl, maxBodyBytes },
     durable: { operations: new DurableOperations(engine), links, maxBodyBytes },
     admin: {
       functions: summaries,
@@ -90,7 +97,7 @@ function createEngine(
 ): Engine {
   const engine = new Engine({
     ...deps,
-    findFunction: (kind, name) => functions.findOf(kind, name),
+    findFunction: (kind, name) => functions.findByTrigger(kind, name),
     fetch: (address, init) => fetch(address, init),
     newGuid: () => randomUUID(),
   });
@@ -98,32 +105,32 @@ function createEngine(
   return engine;
 }
 
-/** @throws HostStartError when the setting is no number of bytes. */
+/** @throws HostStartError when the setting is not a number of bytes. */
 function bodyLimit(setting: string | undefined): number {
-  if (setting === undefined || setting === '') return azureBodyLimitBytes;
+  if (setting === undefined || setting === '') return defaultMaxBodyBytes;
   if (!/^[1-9]\d{0,14}$/.test(setting))
-    throw new HostStartError(`FUNCTIONS_REQUEST_BODY_SIZE_LIMIT is no number of bytes: ${setting}.`);
+    throw new HostStartError(`FUNCTIONS_REQUEST_BODY_SIZE_LIMIT must be a number of bytes, not "${setting}".`);
   return Number(setting);
 }
 
-/** Keys that outlive the process when there is a store: a status address handed out yesterday still works. */
-function stableKeys(journal: Journal, store: Store | undefined): HostKeys {
-  const known = store?.readValue('keys');
-  if (known !== undefined) return JSON.parse(known) as HostKeys;
+/** Keys are kept in the store, so that status URLs that a client saved still work after a restart. */
+function readOrCreateKeys(journal: Journal, store: Store | undefined): HostKeys {
+  const stored = store?.readValue('keys');
+  if (stored !== undefined) return JSON.parse(stored) as HostKeys;
   const keys: HostKeys = { master: newKey(), function: newKey(), system: newKey() };
   journal.saveValue('keys', JSON.stringify(keys));
   journal.commit();
   return keys;
 }
 
-/** Runs a function that has no HTTP trigger once. @returns false when there is none of that name. */
+/** Starts one run of a function without an HTTP trigger. @returns false when there is no such function. */
 function runByName(
   { functions, invoker }: { functions: AppFunctions; invoker: Invoker },
   name: string,
   input: string | undefined,
 ): boolean {
   const target = functions.find(name);
-  if (!target || isOf('http', target)) return false;
+  if (!target || hasTrigger('http', target)) return false;
   const trigger = { name: triggerOf(target.metadata).name, data: input === undefined ? {} : { string: input } };
   void invoker.invoke(target, { inputData: [trigger, ...functions.extraInputs(target)] });
   return true;

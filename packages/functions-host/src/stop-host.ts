@@ -4,13 +4,13 @@ import type { Engine } from './durable/engine.ts';
 import type { Journal } from './durable/journal.ts';
 import type { Store } from './durable/store.ts';
 import type { HostServer } from './http/server.ts';
-import type { HostLog } from './options.ts';
+import type { HostLog } from './runtime/host-log.ts';
 import type { TimerTriggers } from './timers/timer-trigger.ts';
 
-/** How long a stop waits for running invocations, as the real host does by default. */
+/** How long a stop waits for running invocations: the default of the real host. */
 const stopGraceMs = 10_000;
 
-export interface StopDeps {
+interface StopDeps {
   readonly log: HostLog;
   readonly server: HostServer;
   readonly store: Store | undefined;
@@ -21,22 +21,14 @@ export interface StopDeps {
   readonly journal: Journal;
 }
 
-/** Begins nothing more, lets what runs end, runs the app's terminate hooks, and closes the store last. */
-export async function stopHost({
-  log,
-  server,
-  store,
-  registry,
-  engine,
-  triggers,
-  invoker,
-  journal,
-}: StopDeps): Promise<void> {
-  triggers.stop();
-  engine.stop();
+/** Stops the triggers, waits for running invocations, runs the app's terminate hooks, and closes the store last. */
+export async function stopHost(deps: StopDeps): Promise<void> {
+  const { log, server, store, registry, journal } = deps;
+  deps.triggers.stop();
+  deps.engine.stop();
   const grace = AbortSignal.timeout(stopGraceMs);
-  const tooLong = new Promise<void>((resolve) => grace.addEventListener('abort', () => resolve(), { once: true }));
-  await Promise.race([Promise.all([server.close(), invoker.idle()]), tooLong]);
+  const timedOut = new Promise<void>((resolve) => grace.addEventListener('abort', () => resolve(), { once: true }));
+  await Promise.race([Promise.all([server.close(), deps.invoker.idle()]), timedOut]);
   server.abort();
   for (const hook of registry.hooks('appTerminate')) {
     try {

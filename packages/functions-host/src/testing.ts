@@ -1,30 +1,52 @@
+/**
+ * Public entry `functions-host/testing`: starts the host as a child process for end-to-end tests, and collects the
+ * registrations of an app without running it.
+ *
+ * Registrations of an app: `const registry = new Registry(log); installCoreModule(registry);`, then import the app.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { extname, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { FunctionSummary } from './app/function-summary.ts';
 
 export { installCoreModule } from './app/core-shim.ts';
 export { Registry } from './app/registry.ts';
 
-/** This package's command: TypeScript in the sources, JavaScript in what is published. */
+/** The package's command: TypeScript when this module runs from the sources, JavaScript in the published package. */
 const mainScript = join(import.meta.dirname, `main${extname(import.meta.filename)}`);
 
-export interface HostProcess {
+/** What the command prints with `--json` when it is ready. */
+interface ReadyLine {
+  /** `http://127.0.0.1:PORT`, without a trailing slash. */
   readonly url: string;
+  /** Accepted everywhere, including the admin API. */
   readonly masterKey: string;
+  /** Accepted at `/runtime/webhooks/durabletask`. */
   readonly systemKey: string;
+  /** Accepted by HTTP functions with authLevel `function`. */
   readonly functionKey: string;
-  readonly functions: readonly {
-    name: string;
-    trigger: string;
-    route?: string;
-    schedule?: string;
-    methods?: string[];
-  }[];
-  /** Everything on standard error so far. */
+  readonly functions: readonly FunctionSummary[];
+}
+
+/** A host that runs in a child process. */
+export interface HostProcess extends ReadyLine {
+  /** Everything that the host has written to standard error so far. */
   errors(): string;
-  /** Sends a signal and waits for the end. @returns the exit code, or null when the signal ended it. */
+  /**
+   * Sends a signal, SIGTERM by default, and waits for the process to end.
+   * @returns the exit code, or null when the signal ended the process.
+   */
   end(signal?: NodeJS.Signals): Promise<number | null>;
+}
+
+/** The outcome of a start that was expected to fail. */
+export interface FailedStart {
+  readonly code: number | null;
+  /** Standard error. */
+  readonly errors: string;
+  /** Standard output. */
+  readonly output: string;
 }
 
 const running = new Set<ChildProcess>();
@@ -47,7 +69,13 @@ function spawnHost(
   return { child, errors: () => errors };
 }
 
-/** Starts the host and waits until it is ready. @throws Error with its standard error when it ends before. */
+/**
+ * Starts the host in a child process on a free port and waits until it is ready. The process is killed when this
+ * process exits.
+ * @param args further options of the command, for example `['--keys']`.
+ * @param environment the child's environment variables. Only PATH is inherited.
+ * @throws Error with the host's standard error when the host ends before it is ready.
+ */
 export async function startHost(
   appFolder: string,
   args: readonly string[] = [],
@@ -57,10 +85,10 @@ export async function startHost(
   const exited = once(child, 'exit').then(([code]) => code as number | null);
   const line = await Promise.race([
     once(createInterface({ input: child.stdout as NodeJS.ReadableStream }), 'line').then(([text]) => text as string),
-    exited.then((code) => Promise.reject(new Error(`the host ended with ${code}: ${errors()}`))),
+    exited.then((code) => Promise.reject(new Error(`the host exited with ${code}: ${errors()}`))),
   ]);
   return {
-    ...(JSON.parse(line) as HostProcess),
+    ...(JSON.parse(line) as ReadyLine),
     errors,
     end: (signal = 'SIGTERM') => {
       child.kill(signal);
@@ -69,10 +97,8 @@ export async function startHost(
   };
 }
 
-/** Runs the host where it must not start. */
-export async function failToStart(
-  args: readonly string[],
-): Promise<{ code: number | null; errors: string; output: string }> {
+/** Runs the command with options with which the host must not start, and waits for it to exit. */
+export async function failToStart(args: readonly string[]): Promise<FailedStart> {
   const { child, errors } = spawnHost(args, {});
   let output = '';
   child.stdout?.on('data', (chunk: Buffer) => {

@@ -1,12 +1,12 @@
 import Module, { registerHooks } from 'node:module';
-import type { HostLogCategory, HostLogLevel } from '../options.ts';
+import type { HostLogCategory, HostLogLevel } from '../runtime/host-log.ts';
 import type { Registry } from './registry.ts';
 import type { FunctionCallback, FunctionMetadata, HookCallback, ProgrammingModel } from './rpc.ts';
 
 const coreModuleId = '@azure/functions-core';
 const globalKey = Symbol.for('functions-core.local-host');
 
-/** What the library disposes of to undo a registration. */
+/** The library disposes of it to undo a registration. */
 class Disposable {
   readonly #undo: () => unknown;
   constructor(undo: () => unknown) {
@@ -17,7 +17,7 @@ class Disposable {
   }
 }
 
-/** The module that exists only inside a Functions worker, backed by `registry`. */
+/** A replacement for the module that exists only inside a Functions worker. It writes to `registry`. */
 function coreModule(registry: Registry): Record<string, unknown> {
   return {
     version: '4.0.0-local',
@@ -35,10 +35,9 @@ function coreModule(registry: Registry): Record<string, unknown> {
 }
 
 /**
- * Makes `@azure/functions-core` resolvable in this process, for `require` (the library's own way, also through a
- * bundle's `createRequire`) and for `import`. Must run before the app is loaded: the library remembers a failed
- * look-up for ever.
- * @throws Error when a host has already been here: the app's modules are cached, so a process can host one app once.
+ * Makes `@azure/functions-core` resolvable in this process, for `import` and for `require`. The library uses
+ * `require`, in bundles through `createRequire`. Call it before the app is loaded: the library caches a failed lookup.
+ * @throws Error on the second call. Node.js caches the app's modules, so a process can load one app once.
  */
 export function installCoreModule(registry: Registry): void {
   const holder = globalThis as Record<symbol, unknown>;
@@ -46,7 +45,7 @@ export function installCoreModule(registry: Registry): void {
   const core = coreModule(registry);
   holder[globalKey] = core;
 
-  // Node's own loader, not part of the typed surface; the Functions worker hooks in at the same place.
+  // `_load` is not part of Node's typed API. The Functions worker patches the same loader.
   const loader = Module as unknown as { _load: (this: unknown, request: string, ...rest: unknown[]) => unknown };
   const load = loader._load;
   loader._load = function (request, ...rest) {

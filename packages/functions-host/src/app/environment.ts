@@ -1,8 +1,6 @@
-/** The environment variables that a Functions app finds, on top of its own settings. */
-
 /**
- * Puts the app settings and what the host adds into `environment`.
- * @param port where the host listens.
+ * Adds the app settings, and the variables that the libraries of a Functions app expect, to `environment`.
+ * @param port the port on which the host listens.
  */
 export function setEnvironment(
   environment: NodeJS.ProcessEnv,
@@ -12,9 +10,9 @@ export function setEnvironment(
   Object.assign(environment, settings);
   environment['FUNCTIONS_WORKER_RUNTIME'] = 'node';
   environment['AZURE_FUNCTIONS_ENVIRONMENT'] ??= 'Development';
-  // Without it the durable client rewrites every address to port 7071.
+  // Without it the durable client rewrites every URL to port 7071.
   environment['WEBSITE_HOSTNAME'] = `127.0.0.1:${port}`;
-  // The durable client obeys HTTP_PROXY, and a proxy cannot reach this machine's loopback interface.
+  // The durable client obeys HTTP_PROXY, and a proxy cannot reach the loopback interface of this machine.
   for (const name of ['NO_PROXY', 'no_proxy']) {
     const listed = (environment[name] ?? '').split(',').filter((item) => item !== '');
     environment[name] = [...new Set([...listed, '127.0.0.1', 'localhost'])].join(',');

@@ -1,7 +1,7 @@
 import type { Registry, RegisteredFunction } from './registry.ts';
 import { type NamedData, triggerOf } from './rpc.ts';
 
-/** The functions of a loaded app by name and kind, and what each is given beside its trigger. */
+/** Looks up the functions of a loaded app by name and trigger, and provides their durable client inputs. */
 export class AppFunctions {
   readonly #registry: Registry;
   readonly #clientBindingJson: string;
@@ -16,18 +16,21 @@ export class AppFunctions {
     return [...this.#registry.functions.values()];
   }
 
-  /** Names are compared without case. */
+  /** Ignores the case of the name. */
   find(name: string): RegisteredFunction | undefined {
     return this.#registry.functions.get(name.toLowerCase());
   }
 
-  /** @param kind of the trigger, without "Trigger". */
-  findOf(kind: string, name: string): RegisteredFunction | undefined {
+  /**
+   * Ignores the case of the name.
+   * @param kind the trigger type without "Trigger": `activity`, `orchestration`, …
+   */
+  findByTrigger(kind: string, name: string): RegisteredFunction | undefined {
     const found = this.find(name);
-    return found && isOf(kind, found) ? found : undefined;
+    return found && hasTrigger(kind, found) ? found : undefined;
   }
 
-  /** The durable client for each input binding that asks for one. */
+  /** One value for each durable client binding of the function. */
   extraInputs(target: RegisteredFunction): NamedData[] {
     return Object.entries(target.metadata.bindings)
       .filter(([, { type }]) => type === 'durableClient' || type === 'orchestrationClient')
@@ -35,5 +38,6 @@ export class AppFunctions {
   }
 }
 
-export const isOf = (kind: string, { metadata }: RegisteredFunction): boolean =>
+/** @param kind the trigger type without "Trigger". */
+export const hasTrigger = (kind: string, { metadata }: RegisteredFunction): boolean =>
   triggerOf(metadata).binding.type.toLowerCase() === `${kind}trigger`;

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { HostStartError } from '../options.ts';
+import { HostStartError } from '../runtime/host-start-error.ts';
 
 const count = z.int().min(1);
 const schema = z.looseObject({
@@ -36,14 +36,17 @@ const schema = z.looseObject({
     .optional(),
 });
 
-/** What the host honours of host.json; defaults are those of the Durable Task extension 3 and the HTTP extension. */
+/**
+ * The settings of host.json that the host supports. The defaults are those of the Durable Task extension 3 and of the
+ * HTTP extension.
+ */
 export interface HostJson {
   readonly http: {
-    /** Without slashes at its ends; may be empty. */
+    /** Without leading and trailing slashes. Can be empty. */
     readonly routePrefix: string;
-    /** Requests that may run at once; more wait. */
+    /** Requests that run at the same time. Further requests wait. */
     readonly maxConcurrentRequests: number;
-    /** Requests that may run or wait at once; more are answered 429. */
+    /** Requests that run or wait at the same time. Further requests get 429. */
     readonly maxOutstandingRequests: number;
     readonly customHeaders: Readonly<Record<string, string>>;
   };
@@ -64,7 +67,7 @@ export interface DurableSettings {
   readonly storeInputsInOrchestrationHistory: boolean;
 }
 
-/** @throws HostStartError when the file is missing, no JSON, or has a wrong value where the host reads it. */
+/** @throws HostStartError when the file is missing, is not JSON, or has an invalid value for a supported setting. */
 export function readHostJson(appFolder: string): HostJson {
   const path = join(appFolder, 'host.json');
   if (!existsSync(path))
@@ -78,7 +81,11 @@ export function readHostJson(appFolder: string): HostJson {
   return parseHostJson(value, path);
 }
 
-/** The settings in `value`, with defaults; `path` is for the message. @throws HostStartError */
+/**
+ * Reads the supported settings from a parsed host.json and adds the defaults.
+ * @param path for error messages.
+ * @throws HostStartError when a value is not valid.
+ */
 export function parseHostJson(value: unknown, path = 'host.json'): HostJson {
   const parsed = schema.safeParse(value);
   if (!parsed.success) {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { HostLogCategory, HostLogLevel } from '../options.ts';
+import type { HostLogCategory, HostLogLevel } from '../runtime/host-log.ts';
 import type { RegisteredFunction, Registry } from './registry.ts';
 import type { CoreInvocationContext, InvocationRequest, InvocationResponse, NamedData, TypedData } from './rpc.ts';
 
@@ -10,18 +10,18 @@ export interface Invocation {
   readonly retryContext?: InvocationRequest['retryContext'] | undefined;
 }
 
-/** `raw` is the handler's own return value: for looking at, never for passing on. */
+/** `raw` is the handler's own return value. Inspect it only: `response` is what leaves the worker. */
 export type InvocationOutcome =
   | { readonly ok: true; readonly response: InvocationResponse; readonly raw: unknown }
   | { readonly ok: false; readonly error: Error };
 
-/** What hooks may keep: for this invocation, and for all of the app. */
+/** Storage that hooks share: `hookData` within one invocation, `appHookData` across the whole app. */
 interface HookStores {
   readonly hookData: Record<string, unknown>;
   readonly appHookData: Record<string, unknown>;
 }
 
-/** Runs functions through the programming model, with the app's hooks around them, as the worker does. */
+/** Runs functions through the programming model and calls the app's hooks before and after, as the worker does. */
 export class Invoker {
   readonly #registry: Registry;
   readonly #running = new Set<Promise<InvocationOutcome>>();
@@ -30,10 +30,10 @@ export class Invoker {
     this.#registry = registry;
   }
 
-  /** Never rejects: whatever the function throws is the outcome. */
+  /** Never rejects. An error that the function throws becomes part of the outcome. */
   invoke(target: RegisteredFunction, invocation: Invocation): Promise<InvocationOutcome> {
     const running = this.#invoke(target, invocation).then(
-      (done): InvocationOutcome => ({ ok: true, ...done }),
+      (result): InvocationOutcome => ({ ok: true, ...result }),
       (thrown: unknown): InvocationOutcome => ({ ok: false, error: asError(thrown) }),
     );
     this.#running.add(running);
@@ -84,7 +84,7 @@ export class Invoker {
     const invocationId = invocation.invocationId ?? randomUUID();
     const registry = this.#registry;
     const shared: HookStores = { hookData: {}, appHookData: registry.appHookData };
-    let bound: unknown;
+    let libraryContext: unknown;
     const context: CoreInvocationContext = {
       invocationId,
       metadata: target.metadata,
@@ -96,13 +96,7 @@ export class Invoker {
         ...(invocation.retryContext ? { retryContext: invocation.retryContext } : {}),
       },
       log: (level: HostLogLevel, category: HostLogCategory, message: string) => {
-        const entry = {
-          level,
-          message,
-          category,
-          invocationContext: bound,
-          ...shared,
-        };
+        const entry = { level, message, category, invocationContext: libraryContext, ...shared };
         for (const hook of registry.hooks('log')) hook(entry);
         registry.log(entry.level, category, entry.message, target.metadata.name);
       },
@@ -111,7 +105,7 @@ export class Invoker {
       context,
       shared,
       bind: (invocationContext) => {
-        bound = invocationContext;
+        libraryContext = invocationContext;
       },
     };
   }

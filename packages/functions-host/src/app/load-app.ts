@@ -2,7 +2,8 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { HostStartError } from '../options.ts';
+import { stackOf } from '../runtime/errors.ts';
+import { HostStartError } from '../runtime/host-start-error.ts';
 import { installCoreModule } from './core-shim.ts';
 import type { Registry } from './registry.ts';
 
@@ -12,10 +13,10 @@ interface PackageJson {
 }
 
 /**
- * Loads the app the way the Node.js worker does: every file that `main` of package.json matches, then the appStart
- * hooks, then the capabilities, after which nothing more can be registered.
- * @returns the address at which the library serves streamed HTTP, when the app asked for that.
- * @throws HostStartError when there is nothing to load or the app registers no function.
+ * Loads the app as the Node.js worker does: it loads every file that `main` of package.json matches, runs the appStart
+ * hooks, reads the capabilities, and then closes the registry.
+ * @returns the URL at which the library serves streamed HTTP, if the app enabled it.
+ * @throws HostStartError when there is nothing to load, when loading fails, or when the app registers no function.
  */
 export async function loadApp(appFolder: string, registry: Registry): Promise<{ streamUrl: string | undefined }> {
   const folder = resolve(appFolder);
@@ -30,7 +31,7 @@ export async function loadApp(appFolder: string, registry: Registry): Promise<{ 
   registry.lock();
   if (registry.functions.size === 0) {
     throw new HostStartError(
-      `The app in ${folder} registers no functions: ${files.length} file(s) matched "main" (${packageJson.main ?? ''}), and none of them called app.http, app.timer or the like.`,
+      `The app in ${folder} registers no functions: ${files.length} file(s) match "main" (${packageJson.main ?? ''}), but none of them calls app.http, app.timer or a similar function.`,
     );
   }
   if (!registry.model)
@@ -41,7 +42,7 @@ export async function loadApp(appFolder: string, registry: Registry): Promise<{ 
 function readPackageJson(folder: string): PackageJson {
   const path = join(folder, 'package.json');
   if (!existsSync(path))
-    throw new HostStartError(`There is no package.json in ${folder}; its "main" names the files of the app.`);
+    throw new HostStartError(`There is no package.json in ${folder}. Its "main" must name the files of the app.`);
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as PackageJson;
   } catch (error) {
@@ -50,7 +51,7 @@ function readPackageJson(folder: string): PackageJson {
 }
 
 function entryFiles(folder: string, main: string | undefined): string[] {
-  if (!main) throw new HostStartError(`package.json in ${folder} has no "main" with the files of the app.`);
+  if (!main) throw new HostStartError(`package.json in ${folder} has no "main". It must name the files of the app.`);
   const files = globSync(main, { cwd: folder }).toSorted();
   if (files.length === 0) {
     throw new HostStartError(`"main" in package.json matches no file in ${folder}: ${main}. Has the app been built?`);
@@ -63,7 +64,6 @@ async function loadFile(file: string, packageIsModule: boolean): Promise<void> {
     if (file.endsWith('.mjs') || (packageIsModule && !file.endsWith('.cjs'))) await import(pathToFileURL(file).href);
     else createRequire(file)(file);
   } catch (error) {
-    const said = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    throw new HostStartError(`The app could not be loaded from ${file}: ${said}`, { cause: error });
+    throw new HostStartError(`The app could not be loaded from ${file}: ${stackOf(error)}`, { cause: error });
   }
 }

@@ -1,4 +1,4 @@
-import type { HostLog } from '../options.ts';
+import type { HostLog } from '../runtime/host-log.ts';
 import {
   type FunctionCallback,
   type FunctionMetadata,
@@ -13,16 +13,18 @@ export interface RegisteredFunction {
   readonly callback: FunctionCallback;
 }
 
-/** What the app registered: its functions, hooks and programming model. Closed once the app is loaded. */
+/** The functions, hooks and programming model that the app registers while it is loaded. */
 export class Registry {
+  /** By name in lower case. */
   readonly functions = new Map<string, RegisteredFunction>();
-  /** Shared by every hook of the app (`appHookData`). */
+  /** Shared by all hooks of the app (`appHookData`). */
   readonly appHookData: Record<string, unknown> = {};
   readonly log: HostLog;
   model: ProgrammingModel | undefined;
   readonly #hooks = new Map<HookName, HookCallback[]>(hookNames.map((name) => [name, []]));
   #locked = false;
 
+  /** @param log receives the entries that the app writes. */
   constructor(log: HostLog) {
     this.log = log;
   }
@@ -31,12 +33,15 @@ export class Registry {
     return this.#hooks.get(name) ?? [];
   }
 
-  /** After this, registering is an error, as in the worker. */
+  /** Rejects further functions, as the worker does after the start. */
   lock(): void {
     this.#locked = true;
   }
 
-  /** @throws Error after {@link lock}, and for a name that is taken (compared without case, as routes of the host are). */
+  /**
+   * @returns a function that undoes the registration.
+   * @throws Error after {@link lock}, and for a name that is already registered. Names ignore case, as in the host.
+   */
   registerFunction(metadata: FunctionMetadata, callback: FunctionCallback): () => void {
     if (this.#locked) throw systemError('A function can only be registered during app startup.');
     const key = metadata.name.toLowerCase();
@@ -47,7 +52,10 @@ export class Registry {
     return () => this.functions.delete(key);
   }
 
-  /** @throws RangeError marked as a system error for an unknown hook: the library recognises old hosts by it. */
+  /**
+   * @returns a function that undoes the registration.
+   * @throws RangeError marked as a system error for an unknown hook. The library detects old hosts by it.
+   */
   registerHook(name: string, callback: HookCallback): () => void {
     const list = this.#hooks.get(name as HookName);
     if (!list) {

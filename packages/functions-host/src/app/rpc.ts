@@ -1,10 +1,10 @@
 /**
- * The part of the worker protocol (azure-functions-language-worker-protobuf) that passes between the host and
- * `@azure/functions`, with the names of its JavaScript rendering.
+ * The messages of the worker protocol (azure-functions-language-worker-protobuf) that the host and `@azure/functions`
+ * exchange, with the field names that JavaScript uses.
  */
-import type { HostLogCategory, HostLogLevel } from '../options.ts';
+import type { HostLogCategory, HostLogLevel } from '../runtime/host-log.ts';
 
-/** A value in transit; the first defined member counts, none means undefined. */
+/** A transferred value. The first defined member counts; without one the value is undefined. */
 export interface TypedData {
   string?: string;
   json?: string;
@@ -16,7 +16,7 @@ export interface TypedData {
 
 export interface RpcHttpRequest {
   method: string;
-  /** Absolute. */
+  /** Absolute URL. */
   url: string;
   headers: Record<string, string>;
   query: Record<string, string>;
@@ -40,7 +40,7 @@ export interface RpcCookie {
   sameSite?: 'none' | 'lax' | 'strict' | 'explicitNone';
 }
 
-export interface RpcHttpResponse {
+interface RpcHttpResponse {
   statusCode: string;
   headers: Record<string, string>;
   cookies?: RpcCookie[];
@@ -52,8 +52,8 @@ export type RpcHttp = Partial<RpcHttpRequest> &
     body?: TypedData | null;
   };
 
-/** One binding of a function; what else the trigger's options hold is beside these. */
-export interface Binding {
+/** One binding of a function. Further options of the trigger or binding are members of the same object. */
+interface Binding {
   readonly type: string;
   readonly direction?: string;
   readonly [option: string]: unknown;
@@ -66,7 +66,7 @@ export interface RpcDuration {
 
 export interface RetryPolicy {
   readonly retryStrategy?: 'fixedDelay' | 'exponentialBackoff';
-  /** -1: without end. */
+  /** -1 means no limit. */
   readonly maxRetryCount?: number;
   readonly delayInterval?: RpcDuration;
   readonly minimumInterval?: RpcDuration;
@@ -115,7 +115,7 @@ export interface CoreInvocationContext {
   log(level: HostLogLevel, category: HostLogCategory, message: string): void;
 }
 
-export interface InvocationModel {
+interface InvocationModel {
   getArguments(): Promise<{ context: unknown; inputs: unknown[] }>;
   invokeFunction(context: unknown, inputs: unknown[], callback: FunctionCallback): Promise<unknown>;
   getResponse(context: unknown, result: unknown): Promise<InvocationResponse>;
@@ -132,7 +132,7 @@ export type HookCallback = (context: Record<string, unknown>) => unknown;
 export const hookNames = ['appStart', 'appTerminate', 'preInvocation', 'postInvocation', 'log'] as const;
 export type HookName = (typeof hookNames)[number];
 
-/** The trigger of a function with the name of its binding. */
+/** The trigger of a function with the name of its binding. @throws Error when the function has no trigger. */
 export function triggerOf(metadata: FunctionMetadata): { name: string; binding: Binding } {
   for (const [name, binding] of Object.entries(metadata.bindings)) {
     if (/trigger$/i.test(binding.type)) return { name, binding };

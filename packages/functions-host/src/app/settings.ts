@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { HostStartError } from '../options.ts';
+import { HostStartError } from '../runtime/host-start-error.ts';
 
 /**
- * The `Values` of a local settings file, or the members of a plain JSON object. An absent file gives none, unless it is
- * required.
- * @throws HostStartError when it is not such a file.
+ * Reads app settings from the `Values` of a file like local.settings.json, or from the members of a plain JSON object.
+ * @param required whether a missing file is an error. Otherwise a missing file has no settings.
+ * @throws HostStartError when the file cannot be used.
  */
 export function readSettingsFile(path: string, { required = false } = {}): Record<string, string> {
   if (!existsSync(path)) {
@@ -17,15 +17,15 @@ export function readSettingsFile(path: string, { required = false } = {}): Recor
   } catch (error) {
     throw new HostStartError(`${path} is not valid JSON.`, { cause: error });
   }
-  const holder = document as { IsEncrypted?: unknown; Values?: unknown } | null;
-  if (holder?.IsEncrypted === true)
-    throw new HostStartError(`${path} is encrypted; decrypt it with \`func settings decrypt\`.`);
-  const values = holder?.Values ?? holder;
+  const file = document as { IsEncrypted?: unknown; Values?: unknown } | null;
+  if (file?.IsEncrypted === true)
+    throw new HostStartError(`${path} is encrypted. Decrypt it with \`func settings decrypt\`.`);
+  const values = file?.Values ?? file;
   if (typeof values !== 'object' || values === null || Array.isArray(values))
-    throw new HostStartError(`${path} holds no settings.`);
+    throw new HostStartError(`${path} contains no settings.`);
   const settings: Record<string, string> = {};
   for (const [name, value] of Object.entries(values)) {
-    if (typeof value === 'object') throw new HostStartError(`${path}: the setting ${name} is not a text.`);
+    if (typeof value === 'object') throw new HostStartError(`${path}: the setting ${name} is not a string.`);
     settings[name] = String(value);
   }
   return settings;

@@ -1,4 +1,4 @@
-/** What an orchestrator asks for, in the JSON of `durable-functions` 3 (replay schemas V2 to V4). */
+/** The actions that an orchestrator requests, in the JSON format of `durable-functions` 3 (replay schemas V2 to V4). */
 
 export interface RetryOptions {
   readonly firstRetryIntervalInMilliseconds: number;
@@ -59,9 +59,9 @@ interface CompoundAction {
   readonly compoundActions: readonly Action[];
 }
 
-export type Action = LeafAction | CompoundAction;
+type Action = LeafAction | CompoundAction;
 
-/** The outcome of one replay. */
+/** The result of one replay. */
 export interface OrchestratorState {
   readonly isDone: boolean;
   readonly actions: readonly (readonly Action[])[];
@@ -73,7 +73,7 @@ export interface OrchestratorState {
 
 const isCompound = (action: Action): action is CompoundAction => action.actionType === 11 || action.actionType === 12;
 
-/** All actions since the beginning in the order in which the library gives out task ids: compound ones depth first. */
+/** All actions since the start, in the order in which the library assigns task ids: compound actions depth first. */
 export function flattenActions(state: OrchestratorState): LeafAction[] {
   const leaves: LeafAction[] = [];
   const visit = (action: Action): void => {
@@ -86,7 +86,7 @@ export function flattenActions(state: OrchestratorState): LeafAction[] {
 
 const failureLabel = '\n\n$OutOfProcData$:';
 
-/** The state that a failing orchestrator hides in its error message, or undefined when it is an ordinary error. */
+/** The state that the library appends to the error message of a failing orchestrator, or undefined without one. */
 export function stateOfFailure(message: string): OrchestratorState | undefined {
   const at = message.lastIndexOf(failureLabel);
   if (at === -1) return undefined;
@@ -98,9 +98,10 @@ export function stateOfFailure(message: string): OrchestratorState | undefined {
 }
 
 /**
- * The first task that orchestrator code yielded in two different places, judged by object identity in the library's
- * own state, which the JSON loses. The platform schedules such a task a second time (azure-functions-durable-js
- * issue 574), so ids shift and later results reach the wrong task. Waiting twice for an event is harmless.
+ * Returns the first task that orchestrator code yielded in two different places. The platform schedules such a task
+ * again (azure-functions-durable-js issue 574): ids shift and later results reach the wrong task. Waiting twice for an
+ * event is harmless.
+ * @param rawState the library's own object. The check compares object identities, which JSON does not preserve.
  */
 export function repeatedAction(rawState: unknown): LeafAction | undefined {
   const seen = new Set<LeafAction>();

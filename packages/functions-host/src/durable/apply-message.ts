@@ -2,11 +2,19 @@ import { isoTime } from '../runtime/clock.ts';
 import type { DurableHttpRequest } from './actions.ts';
 import type { Draft } from './draft.ts';
 import { historyEvent } from './history.ts';
-import type { HttpTask, Instance, Message, OpenTask, RetryState, TimerTask } from './instance.ts';
+import {
+  type HttpTask,
+  type Instance,
+  isControl,
+  type Message,
+  type OpenTask,
+  type RetryState,
+  type TimerTask,
+} from './instance.ts';
+import { chunkEndMs, openAttempt, openHttp, openTimer } from './open-tasks.ts';
 import { retryDelayMs, retryExpired } from './retry.ts';
-import { chunkEndMs, openAttempt, openHttp, openTimer } from './schedule.ts';
 
-/** The library's defaultHttpAsyncRequestSleepTimeMillseconds, sent with every turn. */
+/** Sent to the library with every turn as defaultHttpAsyncRequestSleepTimeMillseconds. */
 export const defaultPollMs = 30_000;
 
 interface PolledReply {
@@ -15,11 +23,12 @@ interface PolledReply {
 }
 
 /**
- * Whether processing this message makes the library give out task ids by itself, before orchestrator code runs on:
- * a failed attempt (its retry timer), a fired retry timer (the next attempt), a fired chunk of a long timer, a 202
- * that is polled. Such a message must open its turn, or ids would be given out in another order than here.
+ * Whether this message makes the library assign task ids before orchestrator code continues. This holds for a failed
+ * attempt (its retry timer), a fired retry timer (the next attempt), a fired chunk of a long timer, and a 202 that is
+ * polled. Such a message must be the first of its turn. Otherwise the library and the host would assign ids in
+ * different orders.
  */
-export function takesIds(instance: Instance, message: Message): boolean {
+function consumesTaskIds(instance: Instance, message: Message): boolean {
   if (message.kind !== 'taskFailed' && message.kind !== 'timerFired' && message.kind !== 'taskCompleted') return false;
   const task = instance.openTasks.get(message.taskId);
   if (!task) return false;
@@ -33,18 +42,21 @@ export function takesIds(instance: Instance, message: Message): boolean {
   );
 }
 
-/** The messages of the next turn; the rest stays in the inbox. `start` and events need no open task. */
-export function takeBatch(instance: Instance): Message[] {
+/** The messages of the next turn. Later messages stay in the inbox. */
+export function nextBatch(instance: Instance): Message[] {
   const batch: Message[] = [];
   for (const message of instance.inbox) {
-    if (message.kind === 'terminate' || message.kind === 'suspend' || message.kind === 'resume') break;
-    if (batch.length > 0 && takesIds(instance, message)) break;
+    if (isControl(message)) break;
+    if (batch.length > 0 && consumesTaskIds(instance, message)) break;
     batch.push(message);
   }
   return batch;
 }
 
-/** Turns one message into what the orchestrator function will see; a message for a task that is gone leaves no trace. */
+/**
+ * Adds the events to the draft that the orchestrator function receives for this message. A message for a task that is
+ * no longer open adds none.
+ */
 export function applyMessage(draft: Draft, message: Message): void {
   const { record } = draft.instance;
   switch (message.kind) {
@@ -61,13 +73,13 @@ export function applyMessage(draft: Draft, message: Message): void {
       const task = message.executionId === record.executionId ? draft.find(message.taskId) : undefined;
       if (!task) return;
       draft.close(task.id);
-      if (message.kind === 'taskCompleted') completed(draft, task, message.result);
-      else if (message.kind === 'taskFailed') failed(draft, task, message);
-      else if (task.kind === 'timer') fired(draft, task);
+      if (message.kind === 'taskCompleted') applyCompletion(draft, task, message.result);
+      else if (message.kind === 'taskFailed') applyFailure(draft, task, message);
+      else if (task.kind === 'timer') applyTimerFired(draft, task);
       return;
     }
     default:
-      throw new Error(`a ${message.kind} message is not for orchestrator code`);
+      throw new Error(`orchestrator code cannot receive a ${message.kind} message`);
   }
 }
 
@@ -88,7 +100,7 @@ function executionStarted({ instance: { record }, nowMs }: Draft): string {
   });
 }
 
-function completed(draft: Draft, task: OpenTask, result: string): void {
+function applyCompletion(draft: Draft, task: OpenTask, result: string): void {
   const name = task.kind === 'sub' ? 'SubOrchestrationInstanceCompleted' : 'TaskCompleted';
   draft.incoming.push(historyEvent(name, -1, draft.nowMs, { TaskScheduledId: task.id, Result: result }));
   const poll = task.kind === 'http' ? pollOf(task, result) : undefined;
@@ -103,7 +115,7 @@ function completed(draft: Draft, task: OpenTask, result: string): void {
   });
 }
 
-function failed(
+function applyFailure(
   draft: Draft,
   task: OpenTask,
   { reason, details, failureDetails }: Message & { kind: 'taskFailed' },
@@ -130,13 +142,13 @@ function failed(
   });
 }
 
-function fired(draft: Draft, task: TimerTask): void {
+function applyTimerFired(draft: Draft, task: TimerTask): void {
   draft.incoming.push(
     historyEvent('TimerFired', -1, draft.nowMs, { TimerId: task.id, FireAt: isoTime(task.fireAtMs) }),
   );
   const { next } = task;
   if (next.kind === 'attempt') {
-    nextAttempt(draft, next);
+    startNextAttempt(draft, next);
   } else if (next.kind === 'poll') {
     openHttp(draft, next.task);
   } else if (next.kind === 'code' && next.finalFireAtMs > draft.nowMs) {
@@ -144,13 +156,14 @@ function fired(draft: Draft, task: TimerTask): void {
   }
 }
 
-function nextAttempt(draft: Draft, { task, failure }: TimerTask['next'] & { kind: 'attempt' }): void {
+function startNextAttempt(draft: Draft, { task, failure }: TimerTask['next'] & { kind: 'attempt' }): void {
   const { instanceId, executionId } = draft.instance.record;
   const id = draft.takeId();
   const retry: RetryState = { ...task.retry, attempt: task.retry.attempt + 1 };
-  // Past retryTimeout no attempt may begin, yet the library counts to the last one: fail it without running anything.
+  // After retryTimeout no attempt may start, but the library still counts attempts up to the last one. The remaining
+  // attempts fail without running.
   const run = !retryExpired(retry, draft.nowMs);
-  openAttempt(draft, { ...task, id, retry }, run);
+  openAttempt(draft, { ...task, id, retry }, { run });
   if (!run)
     draft.effects.push({
       kind: 'message',
@@ -158,7 +171,7 @@ function nextAttempt(draft: Draft, { task, failure }: TimerTask['next'] & { kind
     });
 }
 
-/** The 202 that is to be polled, as the library judges it, with the pause it will take. */
+/** The next request and its delay, if the library will poll this response (a 202 with a location). */
 function pollOf(task: HttpTask, result: string): { request: DurableHttpRequest; delayMs: number } | undefined {
   if (task.request.asynchronousPatternEnabled === false) return undefined;
   const reply = JSON.parse(result) as PolledReply;

@@ -1,12 +1,13 @@
+import { messageOf } from '../runtime/errors.ts';
 import type { DurableHttpRequest } from './actions.ts';
 import type { TaskOutcome } from './instance.ts';
 
 export type HttpFetch = (url: string, init: RequestInit) => Promise<Response>;
 
-/** The extension's default (`durableTask.httpSettings`); a reply that takes longer fails the task. */
+/** The extension's default (`durableTask.httpSettings`). A response that takes longer fails the task. */
 const timeoutMs = 100_000;
 
-/** One durable HTTP call. Any status is a result; only a call without a reply fails. */
+/** Sends a durable HTTP request. Every response is a result, whatever its status. Only a missing response is a failure. */
 export async function callHttp(fetch: HttpFetch, request: DurableHttpRequest): Promise<TaskOutcome> {
   try {
     const method = request.method.toUpperCase();
@@ -25,7 +26,7 @@ export async function callHttp(fetch: HttpFetch, request: DurableHttpRequest): P
     };
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : '';
-    const said = error instanceof Error ? `${error.message}${cause}` : String(error);
-    return { ok: false, reason: `Activity function 'BuiltIn::HttpActivity' failed: ${said}`, details: '' };
+    const reason = `Activity function 'BuiltIn::HttpActivity' failed: ${messageOf(error)}${cause}`;
+    return { ok: false, reason, details: '' };
   }
 }

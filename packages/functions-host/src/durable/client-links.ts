@@ -1,10 +1,10 @@
-/** The addresses that a durable client gives to its callers, and the value of the durable client binding. */
+/** The URLs that a durable client gives to its callers, and the value of the durable client binding. */
 
 const connection = 'Storage';
 
-/** The path below which the extension answers with the system key. */
+/** The base path of the HTTP API for callers with the system key. */
 export const webhookPath = '/runtime/webhooks/durabletask';
-/** The path below which it answers the library in the same process, without a key, on the loopback interface. */
+/** The base path of the same API for the library in this process, without a key. */
 export const rpcPath = '/durabletask';
 
 export interface LinkBase {
@@ -14,7 +14,7 @@ export interface LinkBase {
   readonly systemKey: string;
 }
 
-/** The management addresses of one instance. */
+/** The management URLs of one instance. */
 export function managementUrls({ origin, hubName, systemKey }: LinkBase, instanceId: string): Record<string, string> {
   const instance = `${origin}${webhookPath}/instances/${encodeURIComponent(instanceId)}`;
   const suffix = `taskHub=${encodeURIComponent(hubName)}&connection=${connection}&code=${encodeURIComponent(systemKey)}`;
@@ -31,7 +31,7 @@ export function managementUrls({ origin, hubName, systemKey }: LinkBase, instanc
   };
 }
 
-/** The value of a `durableClient` input binding, JSON text. */
+/** The value of a `durableClient` input binding as JSON text. */
 export function clientBindingJson(base: LinkBase): string {
   const baseUrl = `${base.origin}${webhookPath}`;
   const code = `code=${encodeURIComponent(base.systemKey)}`;

@@ -1,8 +1,19 @@
 import { historyEvent } from './history.ts';
 import type { InstanceTable } from './instance-table.ts';
-import type { Instance, Message, NewMessage } from './instance.ts';
+import { type Instance, isControl, type Message, type NewMessage } from './instance.ts';
+import { messageForParent } from './parent-message.ts';
 
-/** Terminates, suspends or resumes. @returns the message for the parent when the instance ended. */
+/** The control message to process next. While an instance is suspended, only resume and terminate are processed. */
+export function nextControl({ record, inbox }: Instance): Message | undefined {
+  if (record.status === 'Suspended') return inbox.find(({ kind }) => kind === 'resume' || kind === 'terminate');
+  const first = inbox[0];
+  return first && isControl(first) ? first : undefined;
+}
+
+/**
+ * Applies a terminate, suspend or resume message.
+ * @returns the message for the parent orchestration, if the instance has ended and has a parent.
+ */
 export function applyControl(table: InstanceTable, instance: Instance, message: Message): NewMessage | undefined {
   table.consume(instance, [message]);
   switch (message.kind) {
@@ -23,8 +34,8 @@ export function applyControl(table: InstanceTable, instance: Instance, message: 
         (nowMs) => [historyEvent('ExecutionTerminated', -1, nowMs, { Input: message.reason })],
         JSON.stringify(message.reason),
       );
-      return table.answerParent(instance);
+      return messageForParent(instance);
     default:
-      throw new Error(`${message.kind} is no control message`);
+      throw new Error(`${message.kind} is not a control message`);
   }
 }

@@ -1,29 +1,28 @@
 import type { Instance } from './instance.ts';
 
-// How long turns may follow each other before sockets and timers get the event loop again: as long as these had it
-// before, so that a storm of requests cannot starve the orchestrations, nor they the requests.
-const shortestPumpMs = 10;
-const longestPumpMs = 200;
+// A round of turns lasts as long as the event loop was free before it, within these limits. So a burst of requests
+// cannot starve orchestrations, and orchestrations cannot starve sockets and timers.
+const minRoundMs = 10;
+const maxRoundMs = 200;
 
-export interface DispatcherDeps {
+interface DispatcherDeps {
   readonly maxConcurrent: number;
-  /** Gives the instance one turn. @returns false when there was nothing that could be done now. */
+  /** Runs one turn of the instance. @returns false when nothing could be done now. */
   readonly turn: (instance: Instance) => Promise<boolean>;
-  /** Called once per round, after its turns have begun. */
+  /** Called once per round, after its turns have started. */
   readonly afterRound: () => void;
   readonly onError: (instance: Instance, error: unknown) => void;
 }
 
-/** Decides which instance has its turn when: never two at once for one instance, never more than allowed in all. */
+/** Schedules the turns of all instances: one at a time per instance, and at most `maxConcurrent` in total. */
 export class Dispatcher {
   readonly #deps: DispatcherDeps;
-  /** Woken since the last round: their turn waits for what else completes now. */
+  /** Woken since the last round. Their turns wait for other completions of the same event loop pass. */
   readonly #woken = new Set<Instance>();
-  /** Waiting for a free place only. */
+  /** Waiting for a free slot. */
   readonly #ready = new Set<Instance>();
   readonly #running = new Set<Instance>();
-  /** Woken in the middle of a turn. */
-  readonly #again = new Set<Instance>();
+  readonly #wokenDuringTurn = new Set<Instance>();
   #scheduled = false;
   #lastTurnAtMs = 0;
   #roundUntilMs = 0;
@@ -33,9 +32,9 @@ export class Dispatcher {
     this.#deps = deps;
   }
 
-  /** Something has arrived for the instance. */
+  /** Schedules a turn of an instance that has received a message. */
   wake(instance: Instance): void {
-    if (this.#running.has(instance)) this.#again.add(instance);
+    if (this.#running.has(instance)) this.#wokenDuringTurn.add(instance);
     else this.#woken.add(instance);
     this.#schedule();
   }
@@ -47,20 +46,20 @@ export class Dispatcher {
   #schedule(): void {
     if (this.#scheduled || this.#stopped) return;
     this.#scheduled = true;
-    // One pass of the event loop lets everything that completes now reach the same turn: a replay costs as much as
-    // the history is long, so few big turns beat many small ones.
+    // Waiting for one pass of the event loop puts everything that completes in it into the same turn. The cost of a
+    // turn grows with the length of the history, so a few large turns are cheaper than many small ones.
     setImmediate(() => {
       this.#scheduled = false;
       for (const instance of this.#woken) this.#ready.add(instance);
       this.#woken.clear();
       const nowMs = performance.now();
-      this.#roundUntilMs = nowMs + Math.min(longestPumpMs, Math.max(shortestPumpMs, nowMs - this.#lastTurnAtMs));
-      this.#fill();
+      this.#roundUntilMs = nowMs + Math.min(maxRoundMs, Math.max(minRoundMs, nowMs - this.#lastTurnAtMs));
+      this.#fillSlots();
       this.#deps.afterRound();
     });
   }
 
-  #fill(): void {
+  #fillSlots(): void {
     for (const instance of this.#ready) {
       if (this.#stopped || this.#running.size >= this.#deps.maxConcurrent) break;
       this.#lastTurnAtMs = performance.now();
@@ -71,18 +70,18 @@ export class Dispatcher {
       this.#ready.delete(instance);
       this.#running.add(instance);
       void this.#deps.turn(instance).then(
-        (worked) => this.#ended(instance, worked && instance.inbox.length > 0),
+        (worked) => this.#onTurnEnd(instance, worked && instance.inbox.length > 0),
         (error: unknown) => {
           this.#deps.onError(instance, error);
-          this.#ended(instance, false);
+          this.#onTurnEnd(instance, false);
         },
       );
     }
   }
 
-  #ended(instance: Instance, more: boolean): void {
+  #onTurnEnd(instance: Instance, hasMoreWork: boolean): void {
     this.#running.delete(instance);
-    if (this.#again.delete(instance) || more) this.wake(instance);
-    this.#fill();
+    if (this.#wokenDuringTurn.delete(instance) || hasMoreWork) this.wake(instance);
+    this.#fillSlots();
   }
 }

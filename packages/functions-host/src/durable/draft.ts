@@ -2,14 +2,14 @@ import type { EntityMessage } from './entity.ts';
 import type { EventText } from './history.ts';
 import type { Instance, NewMessage, OpenTask } from './instance.ts';
 
-/** What is done once a turn is in the store. */
+/** Work that a turn requests. It starts after the turn is committed to the store. */
 export type Effect =
   | { readonly kind: 'run'; readonly task: OpenTask }
   | { readonly kind: 'cancelTimer'; readonly id: number }
   | { readonly kind: 'entity'; readonly entityId: string; readonly message: EntityMessage }
   | { readonly kind: 'message'; readonly message: NewMessage };
 
-/** Timers longer than `maximumShortMs` are split into pieces of `intervalMs`, by the library and here alike. */
+/** The library and the host both split timers longer than `maximumShortMs` into chunks of `intervalMs`. */
 export interface TimerLimits {
   readonly maximumShortMs: number;
   readonly intervalMs: number;
@@ -17,17 +17,17 @@ export interface TimerLimits {
 
 const dayMs = 86_400_000;
 
-/** Those of the Azure Storage provider: a queue message cannot be hidden for more than a week. */
-export const azureTimerLimits: TimerLimits = { maximumShortMs: 6 * dayMs, intervalMs: 3 * dayMs };
+/** The limits of the Azure Storage provider, which cannot hide a queue message for more than a week. */
+const azureTimerLimits: TimerLimits = { maximumShortMs: 6 * dayMs, intervalMs: 3 * dayMs };
 
-/** A turn in the making: nothing of it touches the instance until the orchestrator function has answered. */
+/** The changes of a turn in progress. The instance itself changes only after the orchestrator function has returned. */
 export class Draft {
   readonly instance: Instance;
-  /** The turn's time, milliseconds since 1970: later than that of any turn before and of any timer fired in it. */
+  /** Time of the turn, milliseconds since 1970. Not earlier than any previous turn or any timer fired in this one. */
   readonly nowMs: number;
-  /** Events that the orchestrator function gets to see in this turn. */
+  /** Events that the orchestrator function receives in this turn. */
   readonly incoming: EventText[] = [];
-  /** Events that record what it asked for. */
+  /** Events that record the actions of the orchestrator function. */
   readonly outgoing: EventText[] = [];
   readonly effects: Effect[] = [];
   readonly opened = new Map<number, OpenTask>();
@@ -44,17 +44,19 @@ export class Draft {
     this.locks = [...instance.record.locks];
   }
 
+  /** The next task id. */
   takeId(): number {
     const id = this.nextId;
     this.nextId += 1;
     return id;
   }
 
+  /** An open task by id. */
   find(id: number): OpenTask | undefined {
     return this.opened.get(id) ?? (this.closed.has(id) ? undefined : this.instance.openTasks.get(id));
   }
 
-  /** @param run false: the task is open, but nothing is done for it (its end is known already). */
+  /** @param run whether the task starts. Pass false for a task whose outcome is already known. */
   open(task: OpenTask, run = true): void {
     this.opened.set(task.id, task);
     if (run) this.effects.push({ kind: 'run', task });
@@ -68,7 +70,7 @@ export class Draft {
     return this.instance.openTasks.size - this.closed.size + this.opened.size;
   }
 
-  /** Every open task, those of earlier turns first. */
+  /** All open tasks. Those of earlier turns come first. */
   openTasks(): OpenTask[] {
     const earlier = [...this.instance.openTasks.values()].filter(({ id }) => !this.closed.has(id));
     return [...earlier, ...this.opened.values()];

@@ -1,12 +1,12 @@
-import type { Clock } from '../runtime/clock.ts';
 import { Alarms } from '../runtime/alarms.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { Effect } from './draft.ts';
 import type { EntityMessage } from './entity.ts';
 import type { Instance, NewMessage, OpenTask, SubOrchestrationTask, TaskOutcome, TimerTask } from './instance.ts';
 import type { InstanceTable } from './instance-table.ts';
 import type { TaskRunner } from './task-runner.ts';
 
-export interface EffectsDeps {
+interface EffectsDeps {
   readonly clock: Clock;
   readonly table: InstanceTable;
   readonly tasks: TaskRunner;
@@ -14,7 +14,10 @@ export interface EffectsDeps {
   readonly sendToEntity: (entityId: string, message: EntityMessage) => void;
 }
 
-/** Carries out what turns ask for: what belongs to the same transaction at once, the rest after the commit. */
+/**
+ * Carries out the effects of turns. Effects that belong to the same transaction happen immediately, all others after
+ * the commit.
+ */
 export class Effects {
   readonly #deps: EffectsDeps;
   readonly #alarms: Alarms;
@@ -26,7 +29,8 @@ export class Effects {
     this.#alarms = new Alarms(deps.clock);
   }
 
-  prepare(instance: Instance, effect: Effect): void {
+  /** Carries out an effect, or schedules it for the time after the commit. */
+  apply(instance: Instance, effect: Effect): void {
     switch (effect.kind) {
       case 'message':
         this.#deps.deliver(effect.message);
@@ -35,35 +39,35 @@ export class Effects {
         this.#deps.sendToEntity(effect.entityId, effect.message);
         return;
       case 'cancelTimer':
-        this.#disarm(instance, effect.id);
+        this.#cancel(instance, effect.id);
         return;
       default:
         if (effect.task.kind === 'sub') this.#startChild(instance, effect.task);
-        else this.takeUp(instance, effect.task);
+        else this.startAfterCommit(instance, effect.task);
     }
   }
 
-  /** Runs an activity or HTTP call, or arms a timer, after the next commit. A child runs by itself. */
-  takeUp(instance: Instance, task: OpenTask): void {
-    if (task.kind === 'timer') this.#afterCommit.push(() => this.#arm(instance, task));
+  /** Starts a timer, an activity or an HTTP call after the next commit. Does nothing for a sub-orchestration. */
+  startAfterCommit(instance: Instance, task: OpenTask): void {
+    if (task.kind === 'timer') this.#afterCommit.push(() => this.#startTimer(instance, task));
     else if (task.kind !== 'sub') {
       this.#afterCommit.push(() =>
-        this.#deps.tasks.run(task, instance.record.instanceId, this.#answer(instance, task)),
+        this.#deps.tasks.run(task, instance.record.instanceId, this.#deliverOutcome(instance, task)),
       );
     }
   }
 
-  /** To be called when the store has everything. */
-  committed(): void {
+  /** Starts everything that waits for the commit. Call it after each commit. */
+  onCommitted(): void {
     const actions = this.#afterCommit;
     this.#afterCommit = [];
     for (const action of actions) action();
   }
 
-  /** Before an instance is ended from outside: its timers do not ring, its critical section is left. */
-  abandon(instance: Instance): void {
+  /** Cancels the timers and releases the locks of an instance that ends without a turn of its own. */
+  release(instance: Instance): void {
     const { record } = instance;
-    for (const id of instance.openTasks.keys()) this.#disarm(instance, id);
+    for (const id of instance.openTasks.keys()) this.#cancel(instance, id);
     for (const entityId of record.locks)
       this.#deps.sendToEntity(entityId, { kind: 'release', owner: record.instanceId });
     record.locks = [];
@@ -84,7 +88,7 @@ export class Effects {
     this.#deps.deliver({ kind: 'taskFailed', instanceId, executionId, taskId: task.id, reason, details: '' });
   }
 
-  #answer(instance: Instance, { id: taskId }: OpenTask): (outcome: TaskOutcome) => void {
+  #deliverOutcome(instance: Instance, { id: taskId }: OpenTask): (outcome: TaskOutcome) => void {
     const { instanceId, executionId } = instance.record;
     return (outcome) => {
       if (outcome.ok) {
@@ -96,7 +100,7 @@ export class Effects {
     };
   }
 
-  #arm(instance: Instance, task: TimerTask): void {
+  #startTimer(instance: Instance, task: TimerTask): void {
     const { instanceId, executionId } = instance.record;
     const key = timerKey(instance, task.id);
     const cancel = this.#alarms.set(task.fireAtMs, () => {
@@ -106,7 +110,7 @@ export class Effects {
     this.#cancelTimer.set(key, cancel);
   }
 
-  #disarm(instance: Instance, id: number): void {
+  #cancel(instance: Instance, id: number): void {
     const key = timerKey(instance, id);
     this.#cancelTimer.get(key)?.();
     this.#cancelTimer.delete(key);

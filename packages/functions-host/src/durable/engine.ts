@@ -1,14 +1,14 @@
-import type { Clock } from '../runtime/clock.ts';
+import type { DurableSettings } from '../app/host-json.ts';
 import type { Invoker } from '../app/invoker.ts';
 import type { RegisteredFunction } from '../app/registry.ts';
 import { type NamedData, triggerOf } from '../app/rpc.ts';
-import type { DurableSettings } from '../app/host-json.ts';
-import type { HostLog } from '../options.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { stackOf } from '../runtime/errors.ts';
+import type { HostLog } from '../runtime/host-log.ts';
 import { repeatedAction } from './actions.ts';
-import { Advice } from './warnings.ts';
+import { nextBatch } from './apply-message.ts';
 import type { HttpFetch } from './call-http.ts';
-import { takeBatch } from './apply-message.ts';
-import { applyControl } from './control.ts';
+import { applyControl, nextControl } from './control.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Draft, type TimerLimits } from './draft.ts';
 import { Effects } from './effects.ts';
@@ -16,12 +16,15 @@ import { EntityEngine } from './entity-engine.ts';
 import { type Instance, isFinal, type Message, type NewMessage } from './instance.ts';
 import { InstanceTable } from './instance-table.ts';
 import type { Journal } from './journal.ts';
+import { missingFunction } from './missing-function.ts';
+import { messageForParent } from './parent-message.ts';
 import type { StoredState } from './store.ts';
 import { TaskRunner } from './task-runner.ts';
 import { applyMessages, applyOutcome, turnInput, type TurnResult } from './turn.ts';
 import { versionAllowed } from './versions.ts';
+import { OrchestrationWarnings } from './warnings.ts';
 
-export type DurableKind = 'activity' | 'orchestration' | 'entity';
+type DurableKind = 'activity' | 'orchestration' | 'entity';
 
 export interface EngineDeps {
   readonly clock: Clock;
@@ -29,19 +32,19 @@ export interface EngineDeps {
   readonly settings: DurableSettings;
   readonly invoker: Pick<Invoker, 'invoke'>;
   readonly journal: Journal;
-  /** The function of that kind and name, compared without case. */
+  /** Finds a function by trigger and name. Ignores the case of the name. */
   readonly findFunction: (kind: DurableKind, name: string) => RegisteredFunction | undefined;
-  /** Values of a function's input bindings beside the trigger. */
+  /** Values of the function's input bindings other than the trigger. */
   readonly extraInputs: (target: RegisteredFunction) => NamedData[];
   readonly fetch: HttpFetch;
   readonly newGuid: () => string;
-  /** Those of the Azure Storage provider when absent. */
+  /** Defaults to the limits of the Azure Storage provider. */
   readonly timerLimits?: TimerLimits;
 }
 
 /**
- * Durable orchestrations: gives every instance its turns, each with all that has arrived, and carries out what a turn
- * asked for once it is in the store.
+ * Runs durable orchestrations. Each turn of an instance processes all messages that have arrived. The effects of a
+ * turn start after the turn is committed to the store.
  */
 export class Engine {
   readonly deps: EngineDeps;
@@ -50,11 +53,11 @@ export class Engine {
   readonly #tasks: TaskRunner;
   readonly #effects: Effects;
   readonly #dispatcher: Dispatcher;
-  readonly #advice: Advice;
+  readonly #warnings: OrchestrationWarnings;
 
   constructor(deps: EngineDeps) {
     this.deps = deps;
-    this.#advice = new Advice(deps.log);
+    this.#warnings = new OrchestrationWarnings(deps.log);
     this.table = new InstanceTable(deps);
     this.#tasks = new TaskRunner({
       ...deps,
@@ -82,32 +85,31 @@ export class Engine {
       maxConcurrent: deps.settings.maxConcurrentOrchestratorFunctions,
       turn: (instance) => this.#turn(instance),
       afterRound: () => this.commit(),
-      onError: ({ record }, error) => {
-        const said = error instanceof Error ? (error.stack ?? error.message) : String(error);
-        deps.log('critical', 'system', `A turn of ${record.instanceId} broke: ${said}`, record.name);
-      },
+      onError: ({ record }, error) =>
+        deps.log('critical', 'system', `A turn of ${record.instanceId} failed: ${stackOf(error)}`, record.name),
     });
   }
 
-  /** Takes over what a store holds. To be called before {@link start}. */
+  /** Restores the state of a store. Call it before {@link start}. */
   load(state: StoredState): void {
     this.table.load(state);
     this.entities.load(state);
   }
 
-  /** Takes up what was open when the store was written: tasks run again, timers are armed, inboxes are read. */
+  /** Resumes the restored instances: runs open tasks again, starts their timers and processes their inboxes. */
   start(): void {
     for (const instance of this.table.all()) {
       if (isFinal(instance.record.status)) continue;
-      const answered = new Set(instance.inbox.map((message) => ('taskId' in message ? message.taskId : -1)));
-      for (const task of instance.openTasks.values()) if (!answered.has(task.id)) this.#effects.takeUp(instance, task);
+      const ended = new Set(instance.inbox.map((message) => ('taskId' in message ? message.taskId : -1)));
+      for (const task of instance.openTasks.values())
+        if (!ended.has(task.id)) this.#effects.startAfterCommit(instance, task);
       if (instance.inbox.length > 0) this.#dispatcher.wake(instance);
     }
     this.entities.start();
     this.commit();
   }
 
-  /** Begins nothing more; what runs may end and is remembered when it does so before the store is closed. */
+  /** Starts no further work. Results of running work are still stored until the store is closed. */
   stop(): void {
     this.#dispatcher.stop();
     this.#effects.stop();
@@ -115,29 +117,32 @@ export class Engine {
     this.entities.stop();
   }
 
-  /** Puts a message into an instance's inbox. It is durable with the next commit. A message for nobody is dropped. */
+  /**
+   * Adds a message to the inbox of its instance. The next commit stores it. A message for an instance that has ended or
+   * does not exist is dropped.
+   */
   deliver(message: NewMessage): void {
     const instance = this.table.deliver(message);
     if (instance) this.#dispatcher.wake(instance);
   }
 
-  /** Commits, then does what must not happen before: run activities, arm timers. */
+  /** Commits the journal, then starts the activities and timers that wait for the commit. */
   commit(): void {
     this.deps.journal.commit();
-    this.#effects.committed();
+    this.#effects.onCommitted();
   }
 
   async #turn(instance: Instance): Promise<boolean> {
     const { record } = instance;
     if (isFinal(record.status)) return false;
-    const control = this.table.nextControl(instance);
+    const control = nextControl(instance);
     if (control) {
-      if (control.kind === 'terminate') this.#effects.abandon(instance);
-      this.#answer(applyControl(this.table, instance, control));
+      if (control.kind === 'terminate') this.#effects.release(instance);
+      this.#deliverAndCommit(applyControl(this.table, instance, control));
       return true;
     }
-    if (record.status === 'Suspended' || !this.#versionFits(instance)) return false;
-    const batch = takeBatch(instance);
+    if (record.status === 'Suspended' || !this.#checkVersion(instance)) return false;
+    const batch = nextBatch(instance);
     const nowMs = Math.max(Math.floor(this.deps.clock.nowMs()), record.lastTurnMs);
     const draft = new Draft(instance, nowMs, this.deps.timerLimits);
     if (!applyMessages(draft, batch)) {
@@ -145,7 +150,7 @@ export class Engine {
       return batch.length > 0;
     }
     const result = await this.#replay(draft);
-    // Purged or replaced while it ran: there is nobody left to tell.
+    // The result is dropped if the instance was purged or replaced during the turn.
     if (this.table.get(record.instanceId) === instance) this.#apply(draft, batch, result);
     return true;
   }
@@ -162,38 +167,39 @@ export class Engine {
     };
     const target = deps.findFunction('orchestration', record.name);
     if (!target) {
-      const said = `The function '${record.name}' doesn't exist, is disabled, or is not an orchestrator function.`;
-      return applyOutcome(draft, rules, { ok: false, error: new Error(said) });
+      const error = new Error(missingFunction(record.name, 'orchestrator'));
+      return applyOutcome(draft, rules, { ok: false, error });
     }
     const trigger = { name: triggerOf(target.metadata).name, data: { string: turnInput(draft, history ?? []) } };
     const outcome = await deps.invoker.invoke(target, { inputData: [trigger, ...deps.extraInputs(target)] });
     const repeated = outcome.ok ? repeatedAction(outcome.raw) : undefined;
-    if (repeated) this.#advice.repeatedTask(draft.instance, repeated);
+    if (repeated) this.#warnings.repeatedTask(draft.instance, repeated);
     return applyOutcome(draft, rules, outcome);
   }
 
   #apply(draft: Draft, batch: readonly Message[], result: TurnResult): void {
     const { instance } = draft;
-    if (result.waitsForOpenTasks) this.#advice.openTasks(instance, draft.openCount);
-    for (const effect of draft.effects) this.#effects.prepare(instance, effect);
+    if (result.waitsForOpenTasks) this.#warnings.openTasks(instance, draft.openCount);
+    for (const effect of draft.effects) this.#effects.apply(instance, effect);
     const ended = this.table.applyTurn(draft, batch, result);
-    this.#answer(ended ? this.table.answerParent(instance) : undefined);
+    this.#deliverAndCommit(ended ? messageForParent(instance) : undefined);
   }
 
-  #answer(message: NewMessage | undefined): void {
+  #deliverAndCommit(message: NewMessage | undefined): void {
     if (message) this.deliver(message);
     this.commit();
   }
 
-  #versionFits(instance: Instance): boolean {
+  /** Whether this host may run the instance. Fails the instance if host.json demands it. */
+  #checkVersion(instance: Instance): boolean {
     const { record } = instance;
     const { versionMatchStrategy, versionFailureStrategy, defaultVersion } = this.deps.settings;
     if (versionAllowed(versionMatchStrategy, record.version, defaultVersion)) return true;
-    const said = `has version ${record.version}, which this host (${defaultVersion}) does not run by versionMatchStrategy ${versionMatchStrategy}.`;
-    this.#advice.version(instance, said);
+    const mismatch = `has version ${record.version}, which this host (${defaultVersion}) does not run with versionMatchStrategy ${versionMatchStrategy}.`;
+    this.#warnings.version(instance, mismatch);
     if (versionFailureStrategy === 'Fail') {
-      this.#effects.abandon(instance);
-      this.#answer(this.table.fail(instance, `VersionMismatch: the orchestration ${said}`));
+      this.#effects.release(instance);
+      this.#deliverAndCommit(this.table.fail(instance, `VersionMismatch: the orchestration ${mismatch}`));
     }
     return false;
   }

@@ -1,11 +1,10 @@
 import type { Invoker } from '../app/invoker.ts';
 import type { RegisteredFunction } from '../app/registry.ts';
 import { type NamedData, triggerOf } from '../app/rpc.ts';
-import { type EntityMessage, type EntityRecord, parseEntityId, type QueuedEntityMessage } from './entity.ts';
+import { type EntityRecord, parseEntityId, type QueuedOperation } from './entity.ts';
+import { missingFunction } from './missing-function.ts';
 
-export type Operation = QueuedEntityMessage & { readonly message: EntityMessage & { kind: 'operation' } };
-
-/** The library's answer to one batch (`EntityState`). Texts are JSON. */
+/** The library's result of one batch (`EntityState`). States, inputs and results are JSON texts. */
 export interface EntityResult {
   readonly entityExists: boolean;
   readonly entityState?: string | null;
@@ -23,20 +22,15 @@ export interface EntityBatchDeps {
   readonly extraInputs: (target: RegisteredFunction) => NamedData[];
 }
 
-/** Runs operations of one entity in order. Without a function, or when it throws, every one of them fails. */
+/** Runs operations of one entity in order. All of them fail if the function does not exist or throws. */
 export async function runBatch(
   deps: EntityBatchDeps,
   record: EntityRecord,
-  batch: readonly Operation[],
+  batch: readonly QueuedOperation[],
 ): Promise<EntityResult> {
   const self = parseEntityId(record.entityId);
   const target = deps.findEntity(self.name);
-  if (!target)
-    return allFailed(
-      record,
-      batch,
-      `The function '${self.name}' doesn't exist, is disabled, or is not an entity function.`,
-    );
+  if (!target) return failAll(record, batch, missingFunction(self.name, 'entity'));
   const input = {
     self,
     exists: record.exists,
@@ -50,19 +44,20 @@ export async function runBatch(
   };
   const trigger = { name: triggerOf(target.metadata).name, data: { string: JSON.stringify(input) } };
   const outcome = await deps.invoker.invoke(target, { inputData: [trigger, ...deps.extraInputs(target)] });
-  const failed = `Entity function '${target.metadata.name}' failed: `;
-  if (!outcome.ok) return allFailed(record, batch, `${failed}${outcome.error.message}`);
+  const prefix = `Entity function '${target.metadata.name}' failed: `;
+  if (!outcome.ok) return failAll(record, batch, `${prefix}${outcome.error.message}`);
   const result = JSON.parse(outcome.response.returnValue?.json ?? 'null') as Partial<EntityResult> | null;
-  if (!Array.isArray(result?.results)) return allFailed(record, batch, `${failed}it did not answer as an entity.`);
+  if (!Array.isArray(result?.results))
+    return failAll(record, batch, `${prefix}it did not return an entity result. Register it with durable-functions.`);
   return { entityExists: false, signals: [], results: [], ...result };
 }
 
-function allFailed(record: EntityRecord, batch: readonly Operation[], message: string): EntityResult {
+function failAll(record: EntityRecord, batch: readonly QueuedOperation[], message: string): EntityResult {
   const results = batch.map(() => ({ isError: true, result: JSON.stringify(message) }));
   return { entityExists: record.exists, entityState: record.state ?? null, results, signals: [] };
 }
 
-/** What the caller of an operation gets: the library turns `exceptionType` into a throw. */
-export function answerJson(result: EntityResult['results'][number] | undefined): string {
+/** The response to the caller of an operation. For a response with `exceptionType` the library throws. */
+export function responseJson(result: EntityResult['results'][number] | undefined): string {
   return JSON.stringify({ result: result?.result, ...(result?.isError ? { exceptionType: 'Error' } : {}) });
 }

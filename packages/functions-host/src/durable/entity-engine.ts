@@ -1,26 +1,30 @@
-import type { HostLog } from '../options.ts';
-import { answerJson, type EntityBatchDeps, type EntityResult, type Operation, runBatch } from './entity-batch.ts';
-import { entityIdOf, type EntityMessage, type QueuedEntityMessage } from './entity.ts';
-import { type Entity, nextLockMessage, takeOperations } from './entity-queue.ts';
+import { stackOf } from '../runtime/errors.ts';
+import type { HostLog } from '../runtime/host-log.ts';
+import { type EntityBatchDeps, type EntityResult, responseJson, runBatch } from './entity-batch.ts';
+import { type Entity, nextLockMessage, nextOperations } from './entity-queue.ts';
+import { entityIdOf, type EntityMessage, type QueuedEntityMessage, type QueuedOperation } from './entity.ts';
 import type { NewMessage } from './instance.ts';
 import type { Journal } from './journal.ts';
 import type { StoredState } from './store.ts';
 
-export interface EntityEngineDeps extends EntityBatchDeps {
+interface EntityEngineDeps extends EntityBatchDeps {
   readonly clock: { nowMs(): number };
   readonly log: HostLog;
   readonly journal: Journal;
   readonly newGuid: () => string;
   readonly maxConcurrent: number;
-  /** Operations per invocation. */
+  /** Largest number of operations per invocation. */
   readonly maxBatch: number;
-  /** Gives an answer to an orchestration. */
+  /** Delivers a response to an orchestration. */
   readonly deliver: (message: NewMessage) => void;
   readonly commit: () => void;
   readonly isRunning: (instanceId: string, executionId: string) => boolean;
 }
 
-/** Entities: one batch at a time each, operations in order, critical sections by passing a lock along. */
+/**
+ * Runs entities: one batch at a time per entity, with operations in order. A lock request visits the entities of a
+ * critical section one after another.
+ */
 export class EntityEngine {
   readonly #deps: EntityEngineDeps;
   readonly #entities = new Map<string, Entity>();
@@ -50,13 +54,13 @@ export class EntityEngine {
     this.#stopped = true;
   }
 
-  /** The state of an entity as JSON text, or undefined when it does not exist. */
+  /** The state of an entity as JSON text, or undefined when the entity does not exist. */
   read(entityId: string): string | undefined {
     const record = this.#entities.get(entityId)?.record;
     return record?.exists ? (record.state ?? 'null') : undefined;
   }
 
-  /** Puts a message into an entity's queue; durable with the next commit. */
+  /** Adds a message to the queue of an entity. The next commit stores it. */
   send(entityId: string, message: EntityMessage): void {
     const entity = this.#entity(entityId);
     const queued = { seq: this.#seq, entityId, message };
@@ -67,16 +71,16 @@ export class EntityEngine {
   }
 
   #entity(entityId: string): Entity {
-    const known = this.#entities.get(entityId);
-    if (known) return known;
+    const existing = this.#entities.get(entityId);
+    if (existing) return existing;
     const record = { entityId, exists: false, state: undefined, lockedBy: undefined, updatedAtMs: 0 };
-    const made: Entity = { record, queue: [] };
-    this.#entities.set(entityId, made);
-    return made;
+    const created: Entity = { record, queue: [] };
+    this.#entities.set(entityId, created);
+    return created;
   }
 
   #wake(entity: Entity): void {
-    // One that is running looks into its queue again by itself.
+    // A running entity checks its queue again when its batch ends.
     if (!this.#running.has(entity)) this.#ready.add(entity);
     this.#schedule();
   }
@@ -86,25 +90,24 @@ export class EntityEngine {
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
-      this.#fill();
+      this.#fillSlots();
     });
   }
 
-  #fill(): void {
+  #fillSlots(): void {
     for (const entity of this.#ready) {
       if (this.#stopped || this.#running.size >= this.#deps.maxConcurrent) return;
       this.#ready.delete(entity);
       this.#running.add(entity);
-      void this.#work(entity)
-        .catch((error: unknown) => {
-          const said = error instanceof Error ? (error.stack ?? error.message) : String(error);
-          this.#deps.log('critical', 'system', `Entity ${entity.record.entityId} broke: ${said}`);
-        })
-        .then(() => this.#ended(entity));
+      void this.#processQueue(entity)
+        .catch((error: unknown) =>
+          this.#deps.log('critical', 'system', `Entity ${entity.record.entityId} failed: ${stackOf(error)}`),
+        )
+        .then(() => this.#onIdle(entity));
     }
   }
 
-  #ended(entity: Entity): void {
+  #onIdle(entity: Entity): void {
     const { record, queue } = entity;
     this.#running.delete(entity);
     if (!record.exists && queue.length === 0 && record.lockedBy === undefined) {
@@ -112,46 +115,47 @@ export class EntityEngine {
       this.#deps.journal.saveEntity(record.entityId, undefined);
     }
     this.#deps.commit();
-    this.#fill();
+    this.#fillSlots();
   }
 
-  /** Works until the queue holds nothing that may run now. */
-  async #work(entity: Entity): Promise<void> {
+  /** Runs batches until no message in the queue can be processed now. */
+  async #processQueue(entity: Entity): Promise<void> {
     while (!this.#stopped) {
-      this.#passLocks(entity);
-      const batch = takeOperations(entity, this.#deps.maxBatch);
+      this.#processLockMessages(entity);
+      const batch = nextOperations(entity, this.#deps.maxBatch);
       if (batch.length === 0) return;
       this.#apply(entity, batch, await runBatch(this.#deps, entity.record, batch));
     }
   }
 
-  /** Takes or gives up the lock as the queue asks, and sends a request on to the next entity of its section. */
-  #passLocks(entity: Entity): void {
+  /** Acquires and releases the lock as the queue requests. */
+  #processLockMessages(entity: Entity): void {
     const { record } = entity;
     for (let next = nextLockMessage(entity); next; next = nextLockMessage(entity)) {
       const { message } = next;
       this.#remove(entity, [next]);
       if (message.kind === 'release') {
-        // A release by somebody who holds nothing is left over from a section that was never entered.
+        // A release by another owner belongs to a critical section that was never entered.
         if (record.lockedBy === message.owner) record.lockedBy = undefined;
       } else if (
         message.kind === 'lock' &&
         this.#deps.isRunning(message.caller.instanceId, message.caller.executionId)
       ) {
         record.lockedBy = message.caller.instanceId;
-        this.#grant(record.entityId, message);
+        this.#forwardLock(record.entityId, message);
       }
       this.#deps.journal.saveEntity(record.entityId, record);
     }
   }
 
-  #grant(entityId: string, lock: EntityMessage & { kind: 'lock' }): void {
-    const following = lock.lockSet[lock.lockSet.indexOf(entityId) + 1];
-    if (following !== undefined) this.send(following, lock);
+  /** Sends the lock request to the next entity, or the response to the orchestration after the last one. */
+  #forwardLock(entityId: string, lock: EntityMessage & { kind: 'lock' }): void {
+    const nextEntity = lock.lockSet[lock.lockSet.indexOf(entityId) + 1];
+    if (nextEntity !== undefined) this.send(nextEntity, lock);
     else this.#deps.deliver({ kind: 'eventRaised', ...lock.caller, name: lock.requestId, input: '{"result":"null"}' });
   }
 
-  #apply(entity: Entity, batch: readonly Operation[], result: EntityResult): void {
+  #apply(entity: Entity, batch: readonly QueuedOperation[], result: EntityResult): void {
     const { record } = entity;
     record.exists = result.entityExists;
     record.state = result.entityExists ? (result.entityState ?? undefined) : undefined;
@@ -159,20 +163,14 @@ export class EntityEngine {
     this.#deps.journal.saveEntity(record.entityId, record);
     this.#remove(entity, batch);
     for (const [index, { message }] of batch.entries()) {
-      const answer = result.results[index];
-      if (message.caller)
-        this.#deps.deliver({
-          kind: 'eventRaised',
-          ...message.caller,
-          name: message.requestId,
-          input: answerJson(answer),
-        });
-      if (answer?.isError) {
-        this.#deps.log(
-          'error',
-          'system',
-          `Operation ${message.operation} of ${record.entityId} failed: ${answer.result ?? ''}`,
-        );
+      const response = result.results[index];
+      if (message.caller) {
+        const input = responseJson(response);
+        this.#deps.deliver({ kind: 'eventRaised', ...message.caller, name: message.requestId, input });
+      }
+      if (response?.isError) {
+        const text = `Operation ${message.operation} of ${record.entityId} failed: ${response.result ?? ''}`;
+        this.#deps.log('error', 'system', text);
       }
     }
     for (const { target, name, input } of result.signals) {
@@ -189,8 +187,8 @@ export class EntityEngine {
   }
 
   #remove(entity: Entity, messages: readonly QueuedEntityMessage[]): void {
-    const gone = new Set(messages);
-    for (const { seq } of gone) this.#deps.journal.removeEntityMessage(seq);
-    entity.queue = entity.queue.filter((message) => !gone.has(message));
+    const removed = new Set(messages);
+    for (const { seq } of removed) this.#deps.journal.removeEntityMessage(seq);
+    entity.queue = entity.queue.filter((message) => !removed.has(message));
   }
 }

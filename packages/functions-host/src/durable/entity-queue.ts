@@ -1,29 +1,31 @@
-import type { EntityRecord, QueuedEntityMessage } from './entity.ts';
-import type { Operation } from './entity-batch.ts';
+import type { EntityRecord, QueuedEntityMessage, QueuedOperation } from './entity.ts';
 
 export interface Entity {
   readonly record: EntityRecord;
   queue: QueuedEntityMessage[];
 }
 
-/** The operations that may run together now: while locked only those of the owner, else all up to the next lock. */
-export function takeOperations({ record, queue }: Entity, most: number): Operation[] {
-  const batch: Operation[] = [];
+/**
+ * The operations that can run in one batch now. While the entity is locked, these are the operations of the lock's
+ * owner. Otherwise these are all operations before the next lock request.
+ */
+export function nextOperations({ record, queue }: Entity, maxCount: number): QueuedOperation[] {
+  const batch: QueuedOperation[] = [];
   for (const queued of queue) {
     if (queued.message.kind !== 'operation') {
       if (record.lockedBy === undefined) break;
       continue;
     }
     if (record.lockedBy !== undefined && queued.message.caller?.instanceId !== record.lockedBy) continue;
-    batch.push(queued as Operation);
-    if (batch.length >= most) break;
+    batch.push(queued as QueuedOperation);
+    if (batch.length >= maxCount) break;
   }
   return batch;
 }
 
 /**
- * The request for or release of a lock that is next: at the head of the queue while nobody holds the lock, else the
- * holder's release once its operations are done. Everybody else waits.
+ * The lock request or release to process next. While the entity is not locked, this is the head of the queue, unless
+ * that is an operation. Otherwise it is the owner's release, after the owner's operations.
  */
 export function nextLockMessage(entity: Entity): QueuedEntityMessage | undefined {
   const { lockedBy } = entity.record;
@@ -31,6 +33,6 @@ export function nextLockMessage(entity: Entity): QueuedEntityMessage | undefined
     const head = entity.queue[0];
     return head?.message.kind === 'operation' ? undefined : head;
   }
-  if (takeOperations(entity, 1).length > 0) return undefined;
+  if (nextOperations(entity, 1).length > 0) return undefined;
   return entity.queue.find(({ message }) => message.kind === 'release' && message.owner === lockedBy);
 }

@@ -1,6 +1,6 @@
 import { isoTime } from '../runtime/clock.ts';
 
-/** Event types of DurableTask.Core (`EventType`), those that occur in a history. */
+/** The event types of DurableTask.Core (`EventType`) that occur in histories. */
 export const eventTypes = {
   ExecutionStarted: 0,
   ExecutionCompleted: 1,
@@ -22,16 +22,19 @@ export const eventTypes = {
   ExecutionResumed: 20,
 } as const;
 
-export type EventName = keyof typeof eventTypes;
+type EventName = keyof typeof eventTypes;
 
-/** The JSON text of an event that orchestrator code has seen already. It is kept as text: a turn joins thousands of them. */
+/**
+ * The JSON text of an event that orchestrator code has processed. Events are kept as text because a turn joins
+ * thousands of them.
+ */
 export type EventText = string & { readonly __event?: never };
 
 const playedPrefix = '"IsPlayed":true';
 
 /**
- * One event of a history.
- * @param id the task id on events that schedule something, else -1.
+ * Creates an event.
+ * @param id the task id for events that schedule a task, otherwise -1.
  */
 export function historyEvent(
   name: EventName,
@@ -48,10 +51,10 @@ export function historyEvent(
   });
 }
 
-/** The same event as it is shown the first time. `IsPlayed` precedes anything that comes from an app. */
+/** The same event as orchestrator code receives it the first time. `IsPlayed` precedes all text of the app. */
 export const unplayed = (event: EventText): string => event.replace(playedPrefix, '"IsPlayed":false');
 
-/** An event as an object, for reading a history back. */
+/** An event as an object. */
 export interface ParsedEvent {
   EventType: number;
   EventId: number;

@@ -1,5 +1,6 @@
-import type { Draft } from './draft.ts';
+import type { LeafAction } from './actions.ts';
 import { unconsumedEvents } from './carry-over.ts';
+import type { Draft } from './draft.ts';
 import { type EventText, historyEvent } from './history.ts';
 import {
   type Instance,
@@ -13,11 +14,11 @@ import {
   statusNumbers,
 } from './instance.ts';
 import type { Journal } from './journal.ts';
-import type { LeafAction } from './actions.ts';
+import { messageForParent } from './parent-message.ts';
 import type { StoredState } from './store.ts';
 import type { TurnResult } from './turn.ts';
 
-export interface NewInstance {
+interface NewInstance {
   readonly instanceId: string;
   readonly name: string;
   readonly version: string | undefined;
@@ -32,7 +33,7 @@ interface TableDeps {
   readonly newGuid: () => string;
 }
 
-/** All instances with their inboxes, and every change of them, each written to the journal as it happens. */
+/** All instances with their inboxes. Every change is also written to the journal. */
 export class InstanceTable {
   readonly #deps: TableDeps;
   readonly #instances = new Map<string, Instance>();
@@ -67,29 +68,33 @@ export class InstanceTable {
     return record !== undefined && record.executionId === executionId && !isFinal(record.status);
   }
 
-  /** The whole history, from the store where it is only there. */
+  /** The complete history. Reads it from the store if it is not in memory. */
   history(instance: Instance): readonly EventText[] {
     return instance.history ?? this.#deps.journal.readHistory(instance.record.instanceId);
   }
 
-  /** @returns undefined when an instance of that id has not ended, unless `replaceRunning`. */
-  create(wanted: NewInstance, replaceRunning = false): Instance | undefined {
-    const present = this.#instances.get(wanted.instanceId);
-    if (present && !replaceRunning && !isFinal(present.record.status)) return undefined;
-    if (present) this.delete(present);
+  /**
+   * Creates an instance, and deletes an existing one with the same id.
+   * @param replaceRunning whether the existing instance may be deleted before it has ended.
+   * @returns undefined when the existing instance may not be deleted.
+   */
+  create(options: NewInstance, replaceRunning = false): Instance | undefined {
+    const existing = this.#instances.get(options.instanceId);
+    if (existing && !replaceRunning && !isFinal(existing.record.status)) return undefined;
+    if (existing) this.delete(existing);
     const nowMs = this.#deps.clock.nowMs();
     const record: InstanceRecord = {
-      instanceId: wanted.instanceId,
+      instanceId: options.instanceId,
       executionId: newExecutionId(this.#deps.newGuid),
-      name: wanted.name,
-      version: wanted.version,
-      input: wanted.input,
+      name: options.name,
+      version: options.version,
+      input: options.input,
       output: undefined,
       customStatus: undefined,
       status: 'Pending',
       createdAtMs: nowMs,
       updatedAtMs: nowMs,
-      parent: wanted.parent,
+      parent: options.parent,
       nextId: 0,
       emittedActions: 0,
       lastTurnMs: 0,
@@ -107,7 +112,10 @@ export class InstanceTable {
     this.#deps.journal.deleteInstance(instance.record.instanceId);
   }
 
-  /** @returns the instance, or undefined when there is none that could still take the message. */
+  /**
+   * Adds a message to an inbox.
+   * @returns the instance, or undefined when it does not exist or has ended.
+   */
   deliver(message: NewMessage): Instance | undefined {
     const instance = this.#instances.get(message.instanceId);
     if (!instance || isFinal(instance.record.status)) return undefined;
@@ -118,23 +126,14 @@ export class InstanceTable {
     return instance;
   }
 
-  /** The terminate, suspend or resume that comes next; while suspended the others wait behind it. */
-  nextControl({ record, inbox }: Instance): Message | undefined {
-    if (record.status === 'Suspended') return inbox.find(({ kind }) => kind === 'resume' || kind === 'terminate');
-    const first = inbox[0];
-    return first && (first.kind === 'terminate' || first.kind === 'suspend' || first.kind === 'resume')
-      ? first
-      : undefined;
-  }
-
-  /** Takes processed messages out of the inbox. */
+  /** Removes processed messages from the inbox. */
   consume(instance: Instance, messages: readonly Message[]): void {
-    const gone = new Set(messages);
-    for (const { seq } of gone) this.#deps.journal.removeMessage(seq);
-    instance.inbox = instance.inbox.filter((message) => !gone.has(message));
+    const removed = new Set(messages);
+    for (const { seq } of removed) this.#deps.journal.removeMessage(seq);
+    instance.inbox = instance.inbox.filter((message) => !removed.has(message));
   }
 
-  /** Makes a turn part of the instance. @returns whether the orchestration ended with it. */
+  /** Applies a turn to its instance. @returns whether the orchestration has ended. */
   applyTurn(draft: Draft, batch: readonly Message[], result: TurnResult): boolean {
     const { instance } = draft;
     const { record } = instance;
@@ -157,7 +156,7 @@ export class InstanceTable {
     return result.end !== undefined;
   }
 
-  /** A turn without orchestrator code: suspension, resumption, termination. */
+  /** Applies a turn without orchestrator code: suspend, resume, terminate or fail. */
   applyControlTurn(
     instance: Instance,
     status: RuntimeStatus,
@@ -169,25 +168,15 @@ export class InstanceTable {
     this.#append(instance, nowMs, events(nowMs), output === undefined ? undefined : { status, output });
   }
 
-  /** Ends the instance as failed without running it. @returns the message for its parent. */
+  /** Ends the instance as failed without running it. @returns the message for its parent, if it has one. */
   fail(instance: Instance, reason: string): NewMessage | undefined {
     this.applyControlTurn(instance, 'Failed', () => [], JSON.stringify(reason));
-    return this.answerParent(instance);
-  }
-
-  /** What an ended child tells the orchestration that called it. */
-  answerParent({ record }: Instance): NewMessage | undefined {
-    const { parent } = record;
-    if (!parent) return undefined;
-    const common = { instanceId: parent.instanceId, executionId: parent.executionId, taskId: parent.taskId };
-    const output = record.output ?? 'null';
-    if (record.status === 'Completed') return { kind: 'taskCompleted', ...common, result: output };
-    return { kind: 'taskFailed', ...common, reason: String(JSON.parse(output)), details: '' };
+    return messageForParent(instance);
   }
 
   #append(instance: Instance, nowMs: number, events: readonly EventText[], end: TurnResult['end']): void {
     const { record } = instance;
-    const ending = end
+    const endEvents = end
       ? [
           historyEvent('ExecutionCompleted', -1, nowMs, {
             OrchestrationStatus: statusNumbers[end.status],
@@ -198,7 +187,7 @@ export class InstanceTable {
     const turn = [
       historyEvent('OrchestratorStarted', -1, nowMs),
       ...events,
-      ...ending,
+      ...endEvents,
       historyEvent('OrchestratorCompleted', -1, nowMs),
     ];
     instance.history?.push(...turn);
@@ -210,7 +199,7 @@ export class InstanceTable {
       record.output = end.output;
       for (const id of instance.openTasks.keys()) this.#closeTask(instance, id);
       this.consume(instance, instance.inbox);
-      // A stored history is read again when somebody asks for it.
+      // A stored history is read again on request.
       if (this.#deps.journal.durable) instance.history = undefined;
     }
     this.#deps.journal.saveInstance(record);
@@ -221,12 +210,12 @@ export class InstanceTable {
     this.#deps.journal.closeTask(instance.record.instanceId, id);
   }
 
-  /** A fresh history under a new execution id; events that nobody waited for yet come along. */
+  /** Starts a new execution with an empty history. Keeps the messages and external events that were not consumed. */
   #continueAsNew(instance: Instance, input: string, actions: readonly LeafAction[], nowMs: number): void {
     const { record } = instance;
     const carried = unconsumedEvents(instance.history ?? [], actions);
-    const waiting = instance.inbox;
-    this.consume(instance, waiting);
+    const unprocessed = instance.inbox;
+    this.consume(instance, unprocessed);
     instance.history = [];
     this.#deps.journal.resetHistory(record.instanceId);
     Object.assign(record, {
@@ -239,6 +228,6 @@ export class InstanceTable {
     this.deliver({ kind: 'start', instanceId: record.instanceId });
     for (const { name, input: eventInput } of carried)
       this.deliver({ kind: 'eventRaised', instanceId: record.instanceId, name, input: eventInput });
-    for (const { seq: _seq, ...message } of waiting) this.deliver(message);
+    for (const { seq: _seq, ...message } of unprocessed) this.deliver(message);
   }
 }

@@ -26,11 +26,11 @@ export interface ParentInstance {
   readonly instanceId: string;
   readonly executionId: string;
   readonly name: string;
-  /** The task of the parent that waits for this one. */
+  /** The task of the parent that waits for this instance. */
   readonly taskId: number;
 }
 
-/** What a task goes through when it may be tried again. `attempt` counts from 1. */
+/** The retry state of a task. `attempt` starts at 1. */
 export interface RetryState {
   readonly options: RetryOptions;
   readonly attempt: number;
@@ -51,14 +51,14 @@ export interface SubOrchestrationTask {
   readonly id: number;
   readonly name: string;
   readonly instanceId: string;
-  /** The caller chose the id, so every attempt has the same one. */
+  /** Whether the caller chose the instance id. All attempts then use the same id. */
   readonly ownId: boolean;
   readonly input: string;
   readonly version: string | undefined;
   readonly retry?: RetryState;
 }
 
-export type RetryingTask = (ActivityTask | SubOrchestrationTask) & { readonly retry: RetryState };
+type RetryingTask = (ActivityTask | SubOrchestrationTask) & { readonly retry: RetryState };
 
 export interface HttpTask {
   readonly kind: 'http';
@@ -70,7 +70,7 @@ export interface TimerTask {
   readonly kind: 'timer';
   readonly id: number;
   readonly fireAtMs: number;
-  /** What the timer is for: orchestrator code, a further chunk of a long timer, the next attempt, the next poll. */
+  /** What happens next: the timer of orchestrator code ends or continues, an attempt starts, or a poll is sent. */
   readonly next:
     | { readonly kind: 'code'; readonly action: number; readonly finalFireAtMs: number }
     | { readonly kind: 'attempt'; readonly task: RetryingTask; readonly failure: { reason: string; details: string } }
@@ -78,15 +78,15 @@ export interface TimerTask {
     | { readonly kind: 'poll'; readonly task: HttpTask };
 }
 
-/** A task that an orchestration waits for. Its instance does not end while there is one. */
+/** A task that has not ended. An instance does not end while it has open tasks. */
 export type OpenTask = ActivityTask | SubOrchestrationTask | HttpTask | TimerTask;
 
-/** How an activity or a durable HTTP call ended. `result` is JSON text. */
+/** The outcome of an activity or a durable HTTP call. `result` is JSON text. */
 export type TaskOutcome =
   | { readonly ok: true; readonly result: string }
   | { readonly ok: false; readonly reason: string; readonly details: string; readonly failureDetails?: unknown };
 
-/** Something that happened and that an instance has not processed yet. */
+/** A message in the inbox of an instance, not processed yet. */
 export type Message = { readonly seq: number; readonly instanceId: string } & (
   | { readonly kind: 'start' }
   | { readonly kind: 'taskCompleted'; readonly executionId: string; readonly taskId: number; readonly result: string }
@@ -103,16 +103,20 @@ export type Message = { readonly seq: number; readonly instanceId: string } & (
       readonly kind: 'eventRaised';
       readonly name: string;
       readonly input: string | null;
-      /** An entity's answer is for one execution only; an event of the user is for the instance. */
+      /** Present on responses of entities, which belong to one execution. External events belong to the instance. */
       readonly executionId?: string;
     }
   | { readonly kind: 'terminate' | 'suspend' | 'resume'; readonly reason: string }
 );
 
+/** Whether a message controls the instance instead of reaching orchestrator code. */
+export const isControl = ({ kind }: Message): boolean =>
+  kind === 'terminate' || kind === 'suspend' || kind === 'resume';
+
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 export type NewMessage = DistributiveOmit<Message, 'seq'>;
 
-/** The part of an instance that is listed, and stored as one row. */
+/** The part of an instance that is stored as one row. */
 export interface InstanceRecord {
   readonly instanceId: string;
   executionId: string;
@@ -126,11 +130,11 @@ export interface InstanceRecord {
   readonly createdAtMs: number;
   updatedAtMs: number;
   readonly parent: ParentInstance | undefined;
-  /** The next task id. The library counts in step (see turn.ts). */
+  /** The next task id. The library assigns the same ids in the same order. */
   nextId: number;
-  /** Actions of the library's list that were carried out already. */
+  /** How many actions of the library's list have been carried out. */
   emittedActions: number;
-  /** Of the last OrchestratorStarted: time in an orchestration never runs backwards. */
+  /** Time of the last OrchestratorStarted event. Time in an orchestration never goes backwards. */
   lastTurnMs: number;
   /** Entities whose lock this orchestration holds, in the order of acquisition. */
   locks: string[];
@@ -138,20 +142,23 @@ export interface InstanceRecord {
 
 export interface Instance {
   readonly record: InstanceRecord;
-  /** Undefined for an ended instance whose history is only in the store. */
+  /** Undefined when the instance has ended and its history is only in the store. */
   history: EventText[] | undefined;
   readonly openTasks: Map<number, OpenTask>;
   inbox: Message[];
 }
 
-/** `executionId` distinguishes the runs of one instance id: 32 hexadecimal digits, as .NET prints a GUID with "N". */
-export const newExecutionId = (random: () => string): string => random().replaceAll('-', '');
+/**
+ * Creates an execution id, which distinguishes the executions of one instance id: 32 hexadecimal digits, the GUID
+ * format "N" of .NET.
+ */
+export const newExecutionId = (newGuid: () => string): string => newGuid().replaceAll('-', '');
 
-// Of the extension's DurableClient: no path separators, no query, no control characters, 100 characters.
+// The rules of the extension's DurableClient.
 const forbiddenInId = /[/\\?#\p{Cc}]/u;
 
-/** Why the id is not allowed, or undefined. */
-export function instanceIdFault(id: string): string | undefined {
+/** Why the id is not valid, or undefined. The texts are those of the extension. */
+export function instanceIdError(id: string): string | undefined {
   if (id.startsWith('@')) return 'Orchestration instance ids must not start with @.';
   if (forbiddenInId.test(id)) return 'Orchestration instance ids must not contain /, \\, #, ?, or control characters.';
   if (id.length > 100) return 'Instance ID lengths must not exceed 100 characters.';

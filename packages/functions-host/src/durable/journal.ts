@@ -14,8 +14,8 @@ const emptyChanges = (): ChangeSet => ({
 });
 
 /**
- * Collects changes for one transaction. Rows are written as they are at the commit, and what comes and goes between
- * two commits (most messages) is never written. Without a store it does nothing.
+ * Collects changes for the next transaction. The commit writes rows in their state at that time. A row that is added
+ * and removed between two commits, such as most messages, is never written. Without a store the journal does nothing.
  */
 export class Journal {
   #store: Store | undefined;
@@ -26,7 +26,7 @@ export class Journal {
     this.#store = store;
   }
 
-  /** Whether ended histories can be read back from the store. */
+  /** Whether histories can be read back from the store. */
   get durable(): boolean {
     return this.#store !== undefined;
   }
@@ -39,7 +39,7 @@ export class Journal {
     this.#change()?.instances.set(record.instanceId, record);
   }
 
-  /** Removes the instance with its history and tasks. */
+  /** Deletes the instance with its history and tasks. */
   deleteInstance(instanceId: string): void {
     const changes = this.#change();
     if (!changes) return;
@@ -92,7 +92,7 @@ export class Journal {
     this.#change()?.values.set(key, value);
   }
 
-  /** Writes everything collected; afterwards the world may be told. */
+  /** Writes the collected changes to the store. */
   commit(): void {
     if (!this.#store || !this.#dirty) return;
     const changes = this.#changes;
@@ -101,7 +101,7 @@ export class Journal {
     this.#store.commit(changes);
   }
 
-  /** After this, changes are lost: what ends after the host has stopped is repeated by the next one. */
+  /** Drops all further changes. Work that ends after the host has stopped is repeated after the next start. */
   close(): void {
     this.#store = undefined;
   }
@@ -114,14 +114,15 @@ export class Journal {
 
   #tasks(instanceId: string): Map<number, OpenTask | undefined> {
     const tasks = this.#change()?.tasks;
-    const known = tasks.get(instanceId);
-    if (known) return known;
-    const made = new Map<number, OpenTask | undefined>();
-    tasks.set(instanceId, made);
-    return made;
+    const existing = tasks.get(instanceId);
+    if (existing) return existing;
+    const created = new Map<number, OpenTask | undefined>();
+    tasks.set(instanceId, created);
+    return created;
   }
 }
 
+/** Drops a row that the store does not have yet, or marks a stored row for deletion. */
 function remove<T>(rows: Map<number, T | undefined> | undefined, seq: number): void {
   if (rows?.get(seq) !== undefined) rows.delete(seq);
   else rows?.set(seq, undefined);

@@ -1,6 +1,7 @@
 import type { Engine } from './engine.ts';
 import { entityIdOf } from './entity.ts';
-import { type Instance, instanceIdFault, isFinal, type RuntimeStatus } from './instance.ts';
+import { type Instance, instanceIdError, isFinal, type RuntimeStatus } from './instance.ts';
+import { missingFunction } from './missing-function.ts';
 
 export interface InstanceQuery {
   readonly createdFromMs?: number | undefined;
@@ -9,14 +10,23 @@ export interface InstanceQuery {
   readonly idPrefix?: string | undefined;
 }
 
-export type StartResult =
+interface StartOptions {
+  /** Defaults to a new GUID. */
+  readonly instanceId?: string | undefined;
+  /** JSON text. */
+  readonly input: string;
+  /** Defaults to defaultVersion of host.json. */
+  readonly version?: string | undefined;
+}
+
+type StartResult =
   | { readonly kind: 'started'; readonly instanceId: string }
   | { readonly kind: 'conflict'; readonly status: RuntimeStatus }
   | { readonly kind: 'invalid'; readonly reason: string };
 
 export type SendResult = 'accepted' | 'notFound' | 'gone';
 
-/** What a durable client may ask for. Every answer is given after the change is in the store. */
+/** The operations of a durable client. Each returns after its changes are committed to the store. */
 export class DurableOperations {
   readonly #engine: Engine;
 
@@ -24,30 +34,20 @@ export class DurableOperations {
     this.#engine = engine;
   }
 
-  /**
-   * Starts an orchestration. Of any number of simultaneous starts of one id exactly one succeeds.
-   * @param input JSON text.
-   */
-  start(
-    name: string,
-    wanted: { instanceId?: string | undefined; input: string; version?: string | undefined },
-  ): StartResult {
+  /** Starts an orchestration. Exactly one of several simultaneous starts with the same id succeeds. */
+  start(name: string, options: StartOptions): StartResult {
     const { deps, table } = this.#engine;
     const target = deps.findFunction('orchestration', name);
-    if (!target)
-      return {
-        kind: 'invalid',
-        reason: `The function '${name}' doesn't exist, is disabled, or is not an orchestrator function.`,
-      };
-    const instanceId = wanted.instanceId || deps.newGuid().replaceAll('-', '');
-    const fault = instanceIdFault(instanceId);
-    if (fault) return { kind: 'invalid', reason: fault };
+    if (!target) return { kind: 'invalid', reason: missingFunction(name, 'orchestrator') };
+    const instanceId = options.instanceId || deps.newGuid().replaceAll('-', '');
+    const idError = instanceIdError(instanceId);
+    if (idError) return { kind: 'invalid', reason: idError };
     const created = table.create(
       {
         instanceId,
         name: target.metadata.name,
-        input: wanted.input,
-        version: wanted.version ?? deps.settings.defaultVersion,
+        input: options.input,
+        version: options.version ?? deps.settings.defaultVersion,
       },
       deps.settings.overridableExistingInstanceStates === 'AnyState',
     );
@@ -61,11 +61,11 @@ export class DurableOperations {
     return this.#engine.table.get(instanceId);
   }
 
-  /** In the order of their ids, which paging relies on. */
+  /** Sorted by id, because paging relies on this order. */
   list(query: InstanceQuery): Instance[] {
-    const found: Instance[] = [];
-    for (const instance of this.#engine.table.all()) if (matches(instance, query)) found.push(instance);
-    return found.toSorted((a, b) => (a.record.instanceId < b.record.instanceId ? -1 : 1));
+    const matching: Instance[] = [];
+    for (const instance of this.#engine.table.all()) if (matches(instance, query)) matching.push(instance);
+    return matching.toSorted((a, b) => (a.record.instanceId < b.record.instanceId ? -1 : 1));
   }
 
   /** @param input JSON text. */
@@ -77,13 +77,17 @@ export class DurableOperations {
     return this.#send(instanceId, () => this.#engine.deliver({ kind, instanceId, reason }));
   }
 
-  /** Removes an ended instance. @returns how many were removed, or undefined when there is no such instance. */
+  /**
+   * Deletes an instance if it has ended.
+   * @returns the number of deleted instances, or undefined when the instance does not exist.
+   */
   purge(instanceId: string): number | undefined {
     const instance = this.#engine.table.get(instanceId);
     if (!instance) return undefined;
     return this.#purge([instance]);
   }
 
+  /** Deletes all matching instances that have ended. @returns their number. */
   purgeBy(query: InstanceQuery): number {
     return this.#purge(this.list(query));
   }
@@ -106,6 +110,7 @@ export class DurableOperations {
     return this.#engine.entities.read(entityIdOf(name, key));
   }
 
+  /** Every event of an instance as JSON text, oldest first. */
   history(instance: Instance): readonly string[] {
     return this.#engine.table.history(instance);
   }

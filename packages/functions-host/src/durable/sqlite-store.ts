@@ -1,12 +1,13 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { HostStartError } from '../options.ts';
+import { messageOf } from '../runtime/errors.ts';
+import { HostStartError } from '../runtime/host-start-error.ts';
 import type { EntityRecord, QueuedEntityMessage } from './entity.ts';
 import type { EventText } from './history.ts';
 import type { InstanceRecord, Message, OpenTask } from './instance.ts';
 import type { ChangeSet, Store, StoredState } from './store.ts';
 
-/** Of `PRAGMA user_version`; a file of another layout is refused, never converted in silence. */
-const layoutVersion = 1;
+/** Stored in `PRAGMA user_version`. The host rejects files with another schema version and never converts them. */
+const schemaVersion = 1;
 
 const tables = `
 CREATE TABLE IF NOT EXISTS instances (id TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
@@ -16,7 +17,7 @@ CREATE TABLE IF NOT EXISTS messages (seq INTEGER PRIMARY KEY, message TEXT NOT N
 CREATE TABLE IF NOT EXISTS entities (id TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS entity_messages (seq INTEGER PRIMARY KEY, message TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS host_values (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-PRAGMA user_version = ${layoutVersion};`;
+PRAGMA user_version = ${schemaVersion};`;
 
 const statements = {
   putInstance: 'INSERT OR REPLACE INTO instances VALUES (?, ?)',
@@ -37,12 +38,12 @@ const statements = {
 
 type Statements = Record<keyof typeof statements, StatementSync>;
 
-/** The store in one SQLite file, held by one process at a time. */
+/** A store in one SQLite file. Only one process at a time can open it. */
 export class SqliteStore implements Store {
   readonly #database: DatabaseSync;
   readonly #run: Statements;
 
-  /** @throws HostStartError when the file cannot be opened, is in use, or has another layout. */
+  /** @throws HostStartError when the file cannot be opened, is in use, or has another schema version. */
   constructor(path: string) {
     this.#database = open(path);
     this.#run = Object.fromEntries(
@@ -136,19 +137,19 @@ function open(path: string): DatabaseSync {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(path);
-    // Exclusive and WAL: a second host is refused, and a killed one leaves a file that opens as of its last commit.
-    // With synchronous NORMAL a commit costs no fsync; only a crash of the machine itself can lose the last ones.
+    // The exclusive lock keeps a second host out. With WAL, the file of a killed host opens with its last commit. With
+    // synchronous NORMAL a commit needs no fsync, so a crash of the machine can lose the most recent commits.
     database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
     const version = Number(database.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
-    if (version !== 0 && version !== layoutVersion)
-      throw new HostStartError(`The store ${path} was written by another version of this program; name another file.`);
+    if (version !== 0 && version !== schemaVersion)
+      throw new HostStartError(`The store ${path} was written by another version of the host. Use another file.`);
     database.exec(`BEGIN IMMEDIATE; ${tables} COMMIT;`);
     return database;
   } catch (error) {
     database?.close();
     if (error instanceof HostStartError) throw error;
-    const said = error instanceof Error ? error.message : String(error);
-    const why = said.includes('locked') ? 'is in use by another host' : `cannot be opened: ${said}`;
-    throw new HostStartError(`The store ${path} ${why}.`, { cause: error });
+    const message = messageOf(error);
+    const reason = message.includes('locked') ? 'is in use by another host' : `cannot be opened: ${message}`;
+    throw new HostStartError(`The store ${path} ${reason}.`, { cause: error });
   }
 }

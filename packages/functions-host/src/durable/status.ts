@@ -1,15 +1,15 @@
 import { eventName, parseEvent, type ParsedEvent } from './history.ts';
 import { type Instance, type RuntimeStatus, statusNumbers } from './instance.ts';
 
-export interface StatusOptions {
+interface StatusOptions {
   readonly showInput: boolean;
   readonly showHistoryOutput: boolean;
 }
 
-// Whole seconds and a Z, as the extension prints times here.
-const wholeSeconds = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
+// The extension prints these times without fractions of a second.
+const isoSeconds = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
 
-/** The JSON text of a status, as the HTTP API answers it. `input` and `output` are always there. */
+/** The status of an instance as JSON text, in the format of the HTTP API. `input` and `output` are always present. */
 export function statusJson(
   { record }: Instance,
   history: readonly string[] | undefined,
@@ -22,14 +22,15 @@ export function statusJson(
     `"input":${options.showInput ? record.input : 'null'}`,
     `"customStatus":${record.customStatus ?? 'null'}`,
     `"output":${record.output ?? 'null'}`,
-    `"createdTime":"${wholeSeconds(record.createdAtMs)}"`,
-    `"lastUpdatedTime":"${wholeSeconds(record.updatedAtMs)}"`,
+    `"createdTime":"${isoSeconds(record.createdAtMs)}"`,
+    `"lastUpdatedTime":"${isoSeconds(record.updatedAtMs)}"`,
   ];
-  if (history) fields.push(`"historyEvents":${JSON.stringify(shownHistory(history, options))}`);
+  if (history) fields.push(`"historyEvents":${JSON.stringify(historyView(history, options))}`);
   return `{${fields.join(',')}}`;
 }
 
-const pairs: Readonly<Record<string, string>> = {
+/** The event that scheduled the task, by the event that ended it. */
+const schedulingEvents: Readonly<Record<string, string>> = {
   TaskCompleted: 'TaskScheduled',
   TaskFailed: 'TaskScheduled',
   SubOrchestrationInstanceCompleted: 'SubOrchestrationInstanceCreated',
@@ -37,35 +38,35 @@ const pairs: Readonly<Record<string, string>> = {
 };
 
 /**
- * A history as the HTTP API shows it: names for types, no ids, turns left out, and what was scheduled folded into
- * what came of it (`DurableClient.GetDurableOrchestrationStatusAsync` of the extension).
+ * A history in the format of the HTTP API: with type names, without ids and turns. A scheduling event is merged into the
+ * event that ended its task (`DurableClient.GetDurableOrchestrationStatusAsync` of the extension).
  */
-export function shownHistory(history: readonly string[], options: StatusOptions): Record<string, unknown>[] {
+function historyView(history: readonly string[], options: StatusOptions): Record<string, unknown>[] {
   const events = history.map((text) => parseEvent(text));
   const scheduled = new Map<string, number>();
-  const shown: (Record<string, unknown> | undefined)[] = [];
+  const views: (Record<string, unknown> | undefined)[] = [];
   for (const [index, event] of events.entries()) {
     const name = eventName(event.EventType);
     if (name === undefined || name === 'OrchestratorStarted' || name === 'OrchestratorCompleted') {
-      shown.push(undefined);
+      views.push(undefined);
       continue;
     }
     const view = visibleFields(event, name, options);
-    const opener = pairs[name];
+    const schedulingEvent = schedulingEvents[name];
     if (name === 'TaskScheduled' || name === 'SubOrchestrationInstanceCreated')
       scheduled.set(`${name} ${event.EventId}`, index);
-    if (opener !== undefined) {
-      const at = scheduled.get(`${opener} ${String(event['TaskScheduledId'])}`);
+    if (schedulingEvent !== undefined) {
+      const at = scheduled.get(`${schedulingEvent} ${String(event['TaskScheduledId'])}`);
       const opened = at === undefined ? undefined : events[at];
       if (at !== undefined && opened) {
-        shown[at] = undefined;
+        views[at] = undefined;
         Object.assign(view, { ScheduledTime: opened.Timestamp, FunctionName: opened['Name'] });
         if (options.showInput && opened['Input'] !== undefined) view['Input'] = opened['Input'];
       }
     }
-    shown.push(view);
+    views.push(view);
   }
-  return shown.filter((view) => view !== undefined);
+  return views.filter((view) => view !== undefined);
 }
 
 function visibleFields(event: ParsedEvent, name: string, options: StatusOptions): Record<string, unknown> {
@@ -91,11 +92,12 @@ function visibleFields(event: ParsedEvent, name: string, options: StatusOptions)
   }
   if (!options.showInput) delete view['Input'];
   if (!options.showHistoryOutput) delete view['Result'];
-  else if (typeof view['Result'] === 'string') view['Result'] = parsed(view['Result']);
+  else if (typeof view['Result'] === 'string') view['Result'] = parseOrText(view['Result']);
   return view;
 }
 
-function parsed(text: string): unknown {
+/** The value of a JSON text, or the text itself if it is not JSON. */
+function parseOrText(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {

@@ -1,16 +1,18 @@
 import type { Invoker } from '../app/invoker.ts';
 import type { RegisteredFunction } from '../app/registry.ts';
 import { type NamedData, type TypedData, triggerOf } from '../app/rpc.ts';
-import type { HostLog } from '../options.ts';
+import { stackOf } from '../runtime/errors.ts';
+import type { HostLog } from '../runtime/host-log.ts';
 import { callHttp, type HttpFetch } from './call-http.ts';
 import type { ActivityTask, HttpTask, TaskOutcome } from './instance.ts';
+import { missingFunction } from './missing-function.ts';
 
-export interface TaskRunnerDeps {
+interface TaskRunnerDeps {
   readonly invoker: Pick<Invoker, 'invoke'>;
   readonly findActivity: (name: string) => RegisteredFunction | undefined;
   readonly extraInputs: (target: RegisteredFunction) => NamedData[];
   readonly fetch: HttpFetch;
-  /** How many run at once; the others wait in order. */
+  /** How many tasks run at the same time. The others wait in order. */
   readonly maxConcurrent: number;
   readonly log: HostLog;
 }
@@ -21,7 +23,7 @@ interface QueuedTask {
   readonly done: (outcome: TaskOutcome) => void;
 }
 
-/** Runs activities and durable HTTP calls, a limited number at a time. */
+/** Runs activities and durable HTTP calls, at most `maxConcurrent` at a time. */
 export class TaskRunner {
   readonly #deps: TaskRunnerDeps;
   #queue: QueuedTask[] = [];
@@ -35,19 +37,19 @@ export class TaskRunner {
 
   run(task: ActivityTask | HttpTask, instanceId: string, done: (outcome: TaskOutcome) => void): void {
     this.#queue.push({ task, instanceId, done });
-    this.#fill();
+    this.#fillSlots();
   }
 
-  /** Starts nothing more; what waits is found again in the store at the next start. */
+  /** Starts no further tasks. The store still has the waiting ones for the next start. */
   stop(): void {
     this.#stopped = true;
   }
 
-  #fill(): void {
+  #fillSlots(): void {
     while (!this.#stopped && this.#active < this.#deps.maxConcurrent && this.#next < this.#queue.length) {
       const queued = this.#queue[this.#next] as QueuedTask;
       this.#next += 1;
-      // Shifting an array of thousands for each task would cost more than the task.
+      // Calling shift() on an array of thousands for each task would cost more than the task.
       if (this.#next > 1024) {
         this.#queue = this.#queue.slice(this.#next);
         this.#next = 0;
@@ -56,7 +58,7 @@ export class TaskRunner {
       void this.#execute(queued).then((outcome) => {
         this.#active -= 1;
         queued.done(outcome);
-        this.#fill();
+        this.#fillSlots();
       });
     }
   }
@@ -68,12 +70,7 @@ export class TaskRunner {
 
   async #runActivity(task: ActivityTask, instanceId: string): Promise<TaskOutcome> {
     const target = this.#deps.findActivity(task.name);
-    if (!target)
-      return {
-        ok: false,
-        reason: `The function '${task.name}' doesn't exist, is disabled, or is not an activity function.`,
-        details: '',
-      };
+    if (!target) return { ok: false, reason: missingFunction(task.name, 'activity'), details: '' };
     const outcome = await this.#deps.invoker.invoke(target, {
       inputData: [
         { name: triggerOf(target.metadata).name, data: task.input === undefined ? {} : { string: task.input } },
@@ -82,18 +79,13 @@ export class TaskRunner {
       triggerMetadata: { instanceId: { json: JSON.stringify(instanceId) } },
     });
     if (outcome.ok) return { ok: true, result: jsonOf(outcome.response.returnValue) };
-    this.#deps.log(
-      'error',
-      'system',
-      `Executed with an error: ${outcome.error.stack ?? outcome.error.message}`,
-      task.name,
-    );
+    this.#deps.log('error', 'system', `Executed with an error: ${stackOf(outcome.error)}`, task.name);
     return activityFailure(task.name, outcome.error);
   }
 }
 
-/** The JSON text of a value that a function returned; `null` for nothing. */
-export function jsonOf(value: TypedData | null | undefined): string {
+/** The return value of a function as JSON text; `null` if there is none. */
+function jsonOf(value: TypedData | null | undefined): string {
   if (!value) return 'null';
   if (value.json !== undefined) return value.json;
   if (value.string !== undefined) return JSON.stringify(value.string);
@@ -101,7 +93,7 @@ export function jsonOf(value: TypedData | null | undefined): string {
   return JSON.stringify(value.int ?? value.double ?? null);
 }
 
-/** The library's own JSON of an error, when the app has set an exception properties provider. */
+/** The library's JSON of an error. It uses this format if the app has set an exception properties provider. */
 interface StructuredFailure {
   readonly errorType: string;
   readonly errorMessage: string;
@@ -110,8 +102,8 @@ interface StructuredFailure {
   readonly properties?: unknown;
 }
 
-/** The two blanks are the platform's: the worker's message arrives with one of its own. */
-export function activityFailure(name: string, error: Error): TaskOutcome & { ok: false } {
+/** The failure as the platform reports it. Its reason has two spaces because the worker's message starts with one. */
+function activityFailure(name: string, error: Error): TaskOutcome & { ok: false } {
   const structured = structuredFailure(error.message);
   const reason = `Activity function '${name}' failed:  ${structured?.errorMessage ?? error.message}`;
   const details = error.stack ?? '';
@@ -135,8 +127,8 @@ function structuredFailure(message: string): StructuredFailure | undefined {
   if (!message.startsWith('{')) return undefined;
   try {
     const value = JSON.parse(message) as Partial<StructuredFailure>;
-    const known = typeof value.errorType === 'string' && typeof value.errorMessage === 'string';
-    return known ? (value as StructuredFailure) : undefined;
+    const complete = typeof value.errorType === 'string' && typeof value.errorMessage === 'string';
+    return complete ? (value as StructuredFailure) : undefined;
   } catch {
     return undefined;
   }

@@ -1,39 +1,42 @@
 import type { InvocationOutcome } from '../app/invoker.ts';
-import { type LeafAction, flattenActions, type OrchestratorState, stateOfFailure } from './actions.ts';
+import { ActionRefusedError } from './action-refused-error.ts';
+import { flattenActions, type LeafAction, type OrchestratorState, stateOfFailure } from './actions.ts';
 import { applyMessage, defaultPollMs } from './apply-message.ts';
 import type { Draft } from './draft.ts';
+import { releaseLocks } from './entity-actions.ts';
 import { type EventText, historyEvent, unplayed } from './history.ts';
 import type { Message, RuntimeStatus } from './instance.ts';
-import { ActionRefusedError, cancelTimers, releaseLocks, scheduleAction, type ScheduleRules } from './schedule.ts';
+import { jsonText } from './json-text.ts';
+import { cancelTimers, scheduleAction, type ScheduleRules } from './schedule.ts';
 
-/** How an orchestration ended in a turn. `output` is JSON text. */
-export interface TurnEnd {
+/** The end of an orchestration. `output` is JSON text. */
+interface TurnEnd {
   readonly status: RuntimeStatus;
   readonly output: string;
 }
 
 export interface TurnResult {
   readonly customStatus: string | undefined;
-  /** All actions so far. */
+  /** All actions since the start of the execution. */
   readonly actions: readonly LeafAction[];
   readonly end: TurnEnd | undefined;
-  /** The input of the next generation (JSON text), when the orchestration continues as new. */
+  /** The input of the next execution as JSON text, if the orchestration continues as new. */
   readonly continueAsNew: string | undefined;
-  /** The orchestrator function has returned, but tasks are open: the framework lets them end first. */
+  /** Whether the orchestrator function has returned but tasks are open. The framework waits until they have ended. */
   readonly waitsForOpenTasks: boolean;
 }
 
-/** Puts the messages into the draft. @returns false when none of them concerns the instance any more. */
+/** Applies the messages to the draft. @returns false when none of them adds an event. */
 export function applyMessages(draft: Draft, messages: readonly Message[]): boolean {
   for (const message of messages) applyMessage(draft, message);
   return draft.incoming.length > 0;
 }
 
-/** The orchestration trigger's value: the whole history and what this turn adds to it, as one JSON text. */
+/** The value of the orchestration trigger as JSON text: the complete history and the new events of this turn. */
 export function turnInput(draft: Draft, past: readonly EventText[]): string {
   const { record } = draft.instance;
   const started = historyEvent('OrchestratorStarted', -1, draft.nowMs);
-  const fresh = [started, ...draft.incoming].map((event) => unplayed(event));
+  const newEvents = [started, ...draft.incoming].map((event) => unplayed(event));
   const { maximumShortMs, intervalMs } = draft.timerLimits;
   const rest = JSON.stringify({
     instanceId: record.instanceId,
@@ -45,24 +48,24 @@ export function turnInput(draft: Draft, past: readonly EventText[]): string {
     maximumShortTimerDuration: timeSpan(maximumShortMs),
     defaultHttpAsyncRequestSleepTimeMillseconds: defaultPollMs,
   });
-  return `{"history":[${[...past, ...fresh].join(',')}],"input":${record.input},${rest.slice(1)}`;
+  return `{"history":[${[...past, ...newEvents].join(',')}],"input":${record.input},${rest.slice(1)}`;
 }
 
-/** A duration in .NET's TimeSpan form: `d.hh:mm:ss.fffffff`. */
+/** A duration in the TimeSpan format of .NET: `d.hh:mm:ss.fffffff`. */
 function timeSpan(ms: number): string {
   const two = (value: number): string => String(Math.floor(value)).padStart(2, '0');
   const fraction = String(Math.floor(ms % 1000)).padStart(3, '0');
   return `${Math.floor(ms / 86_400_000)}.${two((ms / 3_600_000) % 24)}:${two((ms / 60_000) % 60)}:${two((ms / 1000) % 60)}.${fraction}0000`;
 }
 
-/** Carries out what the orchestrator function answered. */
+/** Applies the result of the orchestrator function to the draft. */
 export function applyOutcome(
   draft: Draft,
   rules: ScheduleRules & { maxActions: number },
   outcome: InvocationOutcome,
 ): TurnResult {
   const { record } = draft.instance;
-  const { state, error } = judge(outcome);
+  const { state, error } = readOutcome(outcome);
   const actions = flattenActions(state);
   let failure = error;
   try {
@@ -76,18 +79,13 @@ export function applyOutcome(
     failure ??= refused.message;
   }
   cancelTimers(draft, actions);
-  const result = {
-    customStatus: jsonOrUndefined(state.customStatus),
-    actions,
-    end: undefined,
-    continueAsNew: undefined,
-  };
+  const result = { customStatus: jsonText(state.customStatus), actions, end: undefined, continueAsNew: undefined };
   if (failure === undefined && !state.isDone) return { ...result, waitsForOpenTasks: false };
   if (draft.openCount > 0) return { ...result, waitsForOpenTasks: true };
-  releaseLocks(draft, undefined);
-  const again = actions.find((action) => action.actionType === 4);
-  if (failure === undefined && again) {
-    return { ...result, waitsForOpenTasks: false, continueAsNew: JSON.stringify(again.input ?? null) };
+  releaseLocks(draft, false);
+  const continueAsNew = actions.find((action) => action.actionType === 4);
+  if (failure === undefined && continueAsNew) {
+    return { ...result, waitsForOpenTasks: false, continueAsNew: JSON.stringify(continueAsNew.input ?? null) };
   }
   const end: TurnEnd =
     failure === undefined
@@ -96,25 +94,24 @@ export function applyOutcome(
   return { ...result, waitsForOpenTasks: false, end };
 }
 
-const jsonOrUndefined = (value: unknown): string | undefined =>
-  value === undefined || value === null ? undefined : JSON.stringify(value);
+const emptyState: OrchestratorState = { isDone: false, actions: [[]] };
 
-const nothing: OrchestratorState = { isDone: false, actions: [[]] };
-
-function judge(outcome: InvocationOutcome): { state: OrchestratorState; error: string | undefined } {
+/** The state that the library returned, or an empty one, and the error of the orchestrator function. */
+function readOutcome(outcome: InvocationOutcome): { state: OrchestratorState; error: string | undefined } {
   if (outcome.ok) {
     const text = outcome.response.returnValue?.json ?? outcome.response.returnValue?.string;
     const state = text === undefined ? undefined : (JSON.parse(text) as OrchestratorState);
     if (!state || !Array.isArray(state.actions))
       return {
-        state: nothing,
-        error: 'The function did not answer as an orchestrator; register it with durable-functions.',
+        state: emptyState,
+        error: 'The function did not return an orchestrator state. Register it with durable-functions.',
       };
     return { state, error: state.error };
   }
-  // An error without a message leaves no trace in the state; the platform would wait for ever, we say so instead.
+  // An error without a message does not appear in the state. The platform would wait forever; the host fails the
+  // orchestration instead.
   const state = stateOfFailure(outcome.error.message);
   return state
     ? { state, error: state.error || 'An error without a message was thrown.' }
-    : { state: nothing, error: outcome.error.message || 'An error without a message was thrown.' };
+    : { state: emptyState, error: outcome.error.message || 'An error without a message was thrown.' };
 }

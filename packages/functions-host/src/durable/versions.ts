@@ -2,8 +2,8 @@ import type { DurableSettings } from '../app/host-json.ts';
 
 /**
  * Whether a host with `hostVersion` (defaultVersion of host.json) may run an orchestration of `instanceVersion`
- * (Microsoft: "Orchestration versioning in Durable Functions"). An unversioned instance is older than any version,
- * and a host without one runs them all.
+ * (Microsoft: "Orchestration versioning in Durable Functions"). An instance without a version counts as older than any
+ * version. A host without a version runs all instances.
  */
 export function versionAllowed(
   strategy: DurableSettings['versionMatchStrategy'],
@@ -15,7 +15,10 @@ export function versionAllowed(
   return strategy === 'Strict' ? order === 0 : order <= 0;
 }
 
-/** Numeric per dotted part where both sides are versions, else as text without case. Empty is oldest. */
+/**
+ * Compares two versions of up to four numbers part by part, other texts without regard to case. An empty version is the
+ * oldest.
+ */
 export function compareVersions(left: string, right: string): number {
   if (left === '' || right === '') return left.length - right.length;
   const numeric = /^\d+(?:\.\d+){0,3}$/;

@@ -1,46 +1,42 @@
-import type { HostLog } from '../options.ts';
+import type { HostLog } from '../runtime/host-log.ts';
 import type { LeafAction } from './actions.ts';
 import type { Instance } from './instance.ts';
 
-/** Warnings about orchestrations that will not do what their authors expect, each given once per instance. */
-export class Advice {
+/** Logs warnings about orchestrations that will not do what their authors expect, each once per instance. */
+export class OrchestrationWarnings {
   readonly #log: HostLog;
-  readonly #given = new Set<string>();
+  readonly #logged = new Set<string>();
 
   constructor(log: HostLog) {
     this.#log = log;
   }
 
   openTasks(instance: Instance, count: number): void {
-    this.#give(
-      instance,
-      'open',
-      `has returned, but ends only when its ${count} open task(s) do. Cancel timers that are not needed.`,
-    );
+    const consequence = `has returned, but it ends only when its ${count} open task(s) end.`;
+    this.#logOnce(instance, 'open', `${consequence} Cancel timers that are not needed.`);
   }
 
   repeatedTask(instance: Instance, action: LeafAction): void {
-    const what =
-      'functionName' in action
-        ? `"${action.functionName}"`
-        : action.actionType === 5
-          ? 'a timer'
-          : 'an entity or HTTP call';
-    this.#give(
+    this.#logOnce(
       instance,
       'repeated',
-      `yields the task for ${what} a second time inside Task.any or Task.all. It is scheduled again, as in Azure, and later results may reach the wrong task (azure-functions-durable-js issue 574).`,
+      `yields the task for ${nameOf(action)} a second time inside Task.any or Task.all. The task is scheduled again, as in Azure, and later results may reach the wrong task (azure-functions-durable-js issue 574).`,
     );
   }
 
-  version(instance: Instance, said: string): void {
-    this.#give(instance, 'version', said);
+  version(instance: Instance, text: string): void {
+    this.#logOnce(instance, 'version', text);
   }
 
-  #give({ record }: Instance, topic: string, said: string): void {
+  #logOnce({ record }: Instance, topic: string, text: string): void {
     const key = `${topic} ${record.instanceId}`;
-    if (this.#given.has(key)) return;
-    this.#given.add(key);
-    this.#log('warning', 'system', `Orchestration ${record.instanceId} (${record.name}) ${said}`, record.name);
+    if (this.#logged.has(key)) return;
+    this.#logged.add(key);
+    this.#log('warning', 'system', `Orchestration ${record.instanceId} (${record.name}) ${text}`, record.name);
   }
+}
+
+function nameOf(action: LeafAction): string {
+  if ('functionName' in action) return `"${action.functionName}"`;
+  return action.actionType === 5 ? 'a timer' : 'an entity or HTTP call';
 }

@@ -1,37 +1,41 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { FunctionSummary } from '../options.ts';
+import type { FunctionSummary } from '../app/function-summary.ts';
 import { readBody, sendEmpty, sendJson } from './exchange.ts';
 
 export interface AdminApiDeps {
   readonly functions: readonly FunctionSummary[];
-  /** Runs a function that has no HTTP trigger, with `input` as its trigger value; undefined when there is none. */
+  /** Starts a function without an HTTP trigger, with `input` as trigger value. @returns false when there is none. */
   readonly runFunction: (name: string, input: string | undefined) => boolean;
   readonly startedAtMs: number;
   readonly nowMs: () => number;
   readonly maxBodyBytes: number;
 }
 
-/** The part of the host's admin API that tests and tools use. The caller has checked the master key. @param path below `/admin`. */
+/**
+ * The part of the host's admin API that tests and tools use. The caller must have checked the master key.
+ * @param path the decoded segments below `/admin`.
+ */
 export async function answerAdminApi(
   deps: AdminApiDeps,
   path: readonly string[],
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const [room, name] = path;
+  const [collection, name] = path;
   const method = request.method ?? 'GET';
-  if (room === 'host' && name === 'status' && method === 'GET') {
+  if (collection === 'host' && name === 'status' && method === 'GET') {
     const uptime = Math.floor(deps.nowMs() - deps.startedAtMs);
     const status = { id: 'local', state: 'Running', version: '4.1000.0-local', processUptime: uptime, errors: [] };
     sendJson(response, 200, JSON.stringify(status));
-  } else if (room === 'host' && name === 'ping') sendEmpty(response, 200);
-  else if (room === 'functions' && name === undefined && method === 'GET')
+  } else if (collection === 'host' && name === 'ping') sendEmpty(response, 200);
+  else if (collection === 'functions' && name === undefined && method === 'GET')
     sendJson(response, 200, JSON.stringify(deps.functions));
-  else if (room === 'functions' && name !== undefined && method === 'GET') {
+  else if (collection === 'functions' && name !== undefined && method === 'GET') {
     const found = find(deps.functions, name);
     if (found) sendJson(response, 200, JSON.stringify(found));
     else sendEmpty(response, 404);
-  } else if (room === 'functions' && name !== undefined && method === 'POST') await run(deps, name, request, response);
+  } else if (collection === 'functions' && name !== undefined && method === 'POST')
+    await run(deps, name, request, response);
   else sendEmpty(response, 404);
 }
 
@@ -52,7 +56,7 @@ async function run(
   else sendEmpty(response, 202);
 }
 
-/** The trigger value as text: a string as it is, everything else as JSON. Null when the body is not what it should be. */
+/** The trigger value as text: a string unchanged, any other value as JSON. Null when the body is not valid. */
 function inputOf(text: string): string | undefined | null {
   try {
     const body = JSON.parse(text) as unknown;

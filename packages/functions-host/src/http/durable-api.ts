@@ -20,29 +20,35 @@ export interface DurableApiDeps {
   readonly maxBodyBytes: number;
 }
 
+/** The request, its response and its parsed URL. */
+interface UrlExchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly url: URL;
+}
+
 /**
- * The HTTP API of the Durable Task extension (Microsoft: "HTTP APIs in Durable Functions").
- * @param path the decoded segments below the base.
+ * The HTTP API of the Durable Task extension (Microsoft: "HTTP APIs in Durable Functions"). The caller must have
+ * checked the key.
+ * @param path the decoded segments below the base path.
  */
 export async function answerDurableApi(
   deps: DurableApiDeps,
   path: readonly string[],
-  request: IncomingMessage,
-  response: ServerResponse,
-  url: URL,
+  { request, response, url }: UrlExchange,
 ): Promise<void> {
   const { maxBodyBytes, operations } = deps;
   const call: DurableCall = { request, response, url, method: request.method ?? 'GET', maxBodyBytes };
-  const [room, first = '', second, third] = path;
+  const [collection, first = '', second, third] = path;
   const post = call.method === 'POST';
-  const form = path.some((part) => part === '') ? 'malformed' : `${room} ${path.length}`;
-  if (form === 'instances 1') listOrPurge(operations, call);
-  else if (form === 'instances 2') statusOrPurge(operations, call, first);
-  else if ((form === 'orchestrators 2' || form === 'orchestrators 3') && post) await start(deps, call, first, second);
-  else if (form === 'instances 3' && post) manage(deps, call, first, (second ?? '').toLowerCase());
-  else if (form === 'instances 4' && post && second?.toLowerCase() === 'raiseevent')
+  const shape = path.some((part) => part === '') ? 'malformed' : `${collection} ${path.length}`;
+  if (shape === 'instances 1') listOrPurge(operations, call);
+  else if (shape === 'instances 2') statusOrPurge(operations, call, first);
+  else if ((shape === 'orchestrators 2' || shape === 'orchestrators 3') && post) await start(deps, call, first, second);
+  else if (shape === 'instances 3' && post) manage(deps, call, first, (second ?? '').toLowerCase());
+  else if (shape === 'instances 4' && post && second?.toLowerCase() === 'raiseevent')
     await raiseEvent(deps, call, first, third ?? '');
-  else if (form === 'entities 3') await entity(deps, call, first, second ?? '');
+  else if (shape === 'entities 3') await handleEntity(deps, call, first, second ?? '');
   else sendEmpty(response, 404);
 }
 
@@ -66,12 +72,12 @@ function sendStarted(deps: DurableApiDeps, response: ServerResponse, instanceId:
   sendJson(response, 202, JSON.stringify(links), { location: links['statusQueryGetUri'] ?? '', 'retry-after': '10' });
 }
 
-const sendCode: Readonly<Record<SendResult, number>> = { accepted: 202, notFound: 404, gone: 410 };
+const statusOf: Readonly<Record<SendResult, number>> = { accepted: 202, notFound: 404, gone: 410 };
 
 function manage(deps: DurableApiDeps, call: DurableCall, instanceId: string, operation: string): void {
   if (operation === 'terminate' || operation === 'suspend' || operation === 'resume') {
     const reason = call.url.searchParams.get('reason') ?? '';
-    sendEmpty(call.response, sendCode[deps.operations.control(instanceId, operation, reason)]);
+    sendEmpty(call.response, statusOf[deps.operations.control(instanceId, operation, reason)]);
   } else if (operation === 'rewind') {
     if (!deps.operations.get(instanceId)) sendEmpty(call.response, 404);
     else sendMessage(call.response, 501, 'The rewind operation is not supported by the local host.');
@@ -106,11 +112,11 @@ async function raiseEvent(deps: DurableApiDeps, call: DurableCall, instanceId: s
     return;
   }
   const input = await jsonBody(call);
-  // It may have ended while the body arrived.
-  if (input !== undefined) sendEmpty(call.response, sendCode[deps.operations.raiseEvent(instanceId, name, input)]);
+  // The instance may have ended while the body arrived.
+  if (input !== undefined) sendEmpty(call.response, statusOf[deps.operations.raiseEvent(instanceId, name, input)]);
 }
 
-async function entity(deps: DurableApiDeps, call: DurableCall, name: string, key: string): Promise<void> {
+async function handleEntity(deps: DurableApiDeps, call: DurableCall, name: string, key: string): Promise<void> {
   if (call.method === 'GET') {
     const state = deps.operations.readEntity(name, key);
     if (state === undefined) sendEmpty(call.response, 404);

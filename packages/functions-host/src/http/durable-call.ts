@@ -14,7 +14,10 @@ export interface DurableCall {
 export const bodyText = async (call: DurableCall): Promise<string> =>
   (await readBody(call.request, call.maxBodyBytes)).toString('utf8');
 
-/** The body as JSON text, `null` for none; answers 400 itself and gives undefined when it is no JSON. */
+/**
+ * The body as JSON text, `null` for an empty one. Sends 400 and resolves with undefined when the body is not JSON.
+ * @throws BodyTooLargeError
+ */
 export async function jsonBody(call: DurableCall): Promise<string | undefined> {
   const text = await bodyText(call);
   if (text.trim() === '') return 'null';
@@ -35,12 +38,12 @@ export function isJsonText(text: string): boolean {
 export const isJsonRequest = (request: IncomingMessage): boolean =>
   (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() === 'application/json';
 
-/** A query parameter that is `true` or `false`; anything else counts as absent. */
-export function flagOf(params: URLSearchParams, name: string, fallback: boolean): boolean {
+/** The value of a boolean query parameter. Any value other than `true` and `false` counts as absent. */
+export function flagOf(params: URLSearchParams, name: string, defaultValue: boolean): boolean {
   const value = params.get(name)?.toLowerCase();
-  return value === 'true' ? true : value === 'false' ? false : fallback;
+  return value === 'true' ? true : value === 'false' ? false : defaultValue;
 }
 
-/** The shape of the extension's errors. */
+/** Sends an error in the format of the extension. */
 export const sendMessage = (response: ServerResponse, status: number, message: string): void =>
   sendJson(response, status, JSON.stringify({ message }));

@@ -4,7 +4,7 @@ import { statusJson } from '../durable/status.ts';
 import { type DurableCall, flagOf, sendMessage } from './durable-call.ts';
 import { sendEmpty, sendJson } from './exchange.ts';
 
-/** `instances/{id}`: its status, or its removal. */
+/** `instances/{id}`: GET sends the status, DELETE purges the instance. */
 export function statusOrPurge(operations: DurableOperations, call: DurableCall, instanceId: string): void {
   const instance = operations.get(instanceId);
   if (!instance) sendEmpty(call.response, 404);
@@ -15,7 +15,7 @@ export function statusOrPurge(operations: DurableOperations, call: DurableCall, 
 }
 
 function sendStatus(operations: DurableOperations, call: DurableCall, instance: Instance): void {
-  const flag = (name: string, fallback: boolean): boolean => flagOf(call.url.searchParams, name, fallback);
+  const flag = (name: string, defaultValue: boolean): boolean => flagOf(call.url.searchParams, name, defaultValue);
   const { status } = instance.record;
   const showHistory = flag('showHistory', false) && status !== 'Pending';
   const options = { showInput: flag('showInput', true), showHistoryOutput: flag('showHistoryOutput', false) };
@@ -25,7 +25,7 @@ function sendStatus(operations: DurableOperations, call: DurableCall, instance: 
     sendJson(call.response, status === 'Failed' && flag('returnInternalServerErrorOnFailure', false) ? 500 : 200, json);
 }
 
-/** `instances/`: a page of statuses, or the removal of all that fit. */
+/** `instances/`: GET sends a page of statuses, DELETE purges all matching instances. */
 export function listOrPurge(operations: DurableOperations, call: DurableCall): void {
   const query = queryOf(call.url.searchParams);
   if (call.method === 'GET') sendPage(operations, call, query);
@@ -39,7 +39,7 @@ export function listOrPurge(operations: DurableOperations, call: DurableCall): v
   }
 }
 
-/** How many instances a page holds when the caller does not say (the Azure Storage provider's default). */
+/** The default of the Azure Storage provider. */
 const defaultPageSize = 100;
 
 function sendPage(operations: DurableOperations, call: DurableCall, query: InstanceQuery): void {

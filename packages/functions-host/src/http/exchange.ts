@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** A request body that is longer than the limit. */
+/** A request body exceeds the limit. */
 export class BodyTooLargeError extends Error {
   override readonly name = 'BodyTooLargeError';
 }
 
-/** Reads the whole body. @throws BodyTooLargeError as soon as it is known to exceed `maxBytes`. */
+/** Reads the whole body. @throws BodyTooLargeError as soon as Content-Length or the bytes read exceed `maxBytes`. */
 export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw new BodyTooLargeError();
   const chunks: Buffer[] = [];
@@ -18,13 +18,13 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
   return Buffer.concat(chunks);
 }
 
-/** Ends the exchange with a status and no body. */
+/** Sends a response without a body. */
 export function sendEmpty(response: ServerResponse, status: number, headers: Record<string, string> = {}): void {
   response.writeHead(status, { 'content-length': '0', ...headers });
   response.end();
 }
 
-/** Ends the exchange with a JSON text. */
+/** Sends a JSON text. */
 export function sendJson(
   response: ServerResponse,
   status: number,
@@ -39,9 +39,9 @@ export function sendJson(
   response.end(json);
 }
 
-/** The absolute address of a request, as the app sees it. */
+/** The absolute URL of a request, as the app sees it. */
 export function requestUrl(request: IncomingMessage): URL {
-  // A request line may hold an absolute address (RFC 9112 section 3.2.2); only its path and query count here.
+  // The request target can also be an absolute URL (RFC 9112 section 3.2.2).
   const target = request.url ?? '/';
   const host = request.headers.host ?? 'localhost';
   return new URL(target.startsWith('/') ? `http://${host}${target}` : target);

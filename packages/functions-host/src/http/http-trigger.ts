@@ -4,33 +4,34 @@ import { pipeline } from 'node:stream/promises';
 import type { Invoker } from '../app/invoker.ts';
 import type { RegisteredFunction } from '../app/registry.ts';
 import { type NamedData, type TypedData, triggerOf } from '../app/rpc.ts';
-import type { HostLog } from '../options.ts';
+import { stackOf } from '../runtime/errors.ts';
+import type { HostLog } from '../runtime/host-log.ts';
 import { BodyTooLargeError, readBody, sendEmpty } from './exchange.ts';
 import { joinedHeaders, joinedQuery, toRpcRequest, writeRpcResponse } from './rpc-http.ts';
 
 export interface HttpTriggerDeps {
   readonly invoker: Invoker;
-  /** Values of a function's other input bindings (the durable client). */
+  /** Values of the function's other input bindings (durable clients). */
   readonly extraInputs: (target: RegisteredFunction) => NamedData[];
-  /** Where the library serves streamed HTTP; undefined when the app did not ask for that. */
+  /** Where the library serves streamed HTTP; undefined when the app did not enable it. */
   readonly streamUrl: string | undefined;
   readonly maxBodyBytes: number;
   readonly log: HostLog;
 }
 
-/** A request that has found its function. */
-export interface Exchange {
+/** A request that has been routed to a function. */
+interface RoutedExchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly url: URL;
   readonly params: Readonly<Record<string, string>>;
 }
 
-/** One request for one function. @throws BodyTooLargeError */
+/** Runs an HTTP function and sends its response. @throws BodyTooLargeError */
 export async function runHttpTrigger(
   deps: HttpTriggerDeps,
   target: RegisteredFunction,
-  exchange: { request: IncomingMessage; response: ServerResponse; url: URL; params: Readonly<Record<string, string>> },
+  exchange: RoutedExchange,
 ): Promise<void> {
   const { request, response, url, params } = exchange;
   const name = triggerOf(target.metadata).name;
@@ -43,7 +44,7 @@ export async function runHttpTrigger(
     inputData: [{ name, data: { http: toRpcRequest(request, url, params, body) } }, ...deps.extraInputs(target)],
   });
   if (outcome.ok) writeRpcResponse(response, outcome.response.returnValue);
-  else fail(deps, target, response, outcome.error);
+  else sendFailure(deps, target, response, outcome.error);
 }
 
 async function readWholeBody(
@@ -53,11 +54,11 @@ async function readWholeBody(
 ): Promise<Buffer> {
   const body = await readBody(request, deps.maxBodyBytes);
   if (body.length > 0 && request.headers['content-length'] === undefined) {
-    // The real host reads a body only when its length is announced.
+    // The real host reads a body only if the request has a Content-Length.
     deps.log(
       'warning',
       'system',
-      'A body without Content-Length reaches the function empty, unless HTTP streaming is on.',
+      'A body without Content-Length reaches the function empty, unless HTTP streaming is enabled.',
       target.metadata.name,
     );
     return Buffer.alloc(0);
@@ -65,18 +66,21 @@ async function readWholeBody(
   return body;
 }
 
-function fail(deps: HttpTriggerDeps, target: RegisteredFunction, response: ServerResponse, error: Error): void {
-  deps.log('error', 'system', `Executed with an error: ${error.stack ?? error.message}`, target.metadata.name);
+function sendFailure(deps: HttpTriggerDeps, target: RegisteredFunction, response: ServerResponse, error: Error): void {
+  deps.log('error', 'system', `Executed with an error: ${stackOf(error)}`, target.metadata.name);
   if (response.headersSent) response.destroy();
   else sendEmpty(response, 500);
 }
 
-/** The invocation carries no body; the raw request goes to the library's own server, and its reply comes back. */
+/**
+ * Runs a function with HTTP streaming. The invocation has no body: the host forwards the request to the library's own
+ * server and pipes the response back.
+ */
 async function runStreamed(
   deps: HttpTriggerDeps,
   streamUrl: string,
   target: RegisteredFunction,
-  { request, response, url, params }: Exchange,
+  { request, response, url, params }: RoutedExchange,
 ): Promise<void> {
   if (Number(request.headers['content-length'] ?? 0) > deps.maxBodyBytes) throw new BodyTooLargeError();
   const invocationId = randomUUID();
@@ -91,27 +95,28 @@ async function runStreamed(
     'x-forwarded-proto': 'http',
   });
   const piped = reply.response.then(async (incoming) => {
-    const { 'x-ms-invocation-id': _own, ...headers } = incoming.headers;
+    const { 'x-ms-invocation-id': _invocationId, ...headers } = incoming.headers;
     response.writeHead(incoming.statusCode ?? 200, headers);
     await pipeline(incoming, response);
   });
   piped.catch(() => undefined);
   const inputData = [{ name: triggerOf(target.metadata).name, data: { http: {} } }, ...deps.extraInputs(target)];
-  const ended = await deps.invoker.invoke(target, { invocationId, triggerMetadata, inputData });
-  if (ended.ok && ended.raw !== undefined && ended.raw !== null) {
+  const outcome = await deps.invoker.invoke(target, { invocationId, triggerMetadata, inputData });
+  if (outcome.ok && outcome.raw !== undefined && outcome.raw !== null) {
     await piped.catch((error: unknown) =>
-      deps.log('warning', 'system', `The streamed reply broke off: ${String(error)}`, target.metadata.name),
+      deps.log('warning', 'system', `The streamed response was interrupted: ${String(error)}`, target.metadata.name),
     );
     return;
   }
-  // The library answers only what a function returns.
+  // The library sends no response when the function returns nothing or throws.
   reply.abort();
   if (reply.tooLarge()) throw new BodyTooLargeError();
-  if (ended.ok) sendEmpty(response, 204);
-  else fail(deps, target, response, ended.error);
+  if (outcome.ok) sendEmpty(response, 204);
+  else sendFailure(deps, target, response, outcome.error);
 }
 
-interface Forwarded {
+/** The response of the library's server to a forwarded request. */
+interface ForwardedReply {
   readonly response: Promise<IncomingMessage>;
   readonly tooLarge: () => boolean;
   readonly abort: () => void;
@@ -122,7 +127,7 @@ function forwardRequest(
   request: IncomingMessage,
   maxBodyBytes: number,
   headers: Record<string, string>,
-): Forwarded {
+): ForwardedReply {
   const outgoing = forward(url, { method: request.method, headers: { ...request.headers, ...headers } });
   const response = new Promise<IncomingMessage>((resolve, reject) => {
     outgoing.once('response', resolve);

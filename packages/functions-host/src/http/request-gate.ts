@@ -1,4 +1,4 @@
-/** Limits how many requests run at once and how many may wait (`extensions.http` of host.json). */
+/** Limits how many requests run at the same time and how many can wait (`extensions.http` of host.json). */
 export class RequestGate {
   readonly #maxConcurrent: number;
   readonly #maxOutstanding: number;
@@ -10,13 +10,16 @@ export class RequestGate {
     this.#maxOutstanding = maxOutstanding;
   }
 
-  /** @returns what to call at the end, or undefined when too many requests are outstanding. */
+  /**
+   * Waits until the request may run.
+   * @returns a function to call when the request has ended, or undefined when too many requests are outstanding.
+   */
   async enter(): Promise<(() => void) | undefined> {
     if (this.#running + this.#waiting.length >= this.#maxOutstanding) return undefined;
     if (this.#running >= this.#maxConcurrent) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     else this.#running += 1;
     return () => {
-      // The place goes straight to the one that waits longest.
+      // The slot passes directly to the request that has waited longest.
       const next = this.#waiting.shift();
       if (next) next();
       else this.#running -= 1;

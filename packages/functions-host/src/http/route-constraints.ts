@@ -21,7 +21,7 @@ const toNumber = (text: string | undefined, constraint: string): number => {
   return number;
 };
 
-const makers: Record<string, (args: string[], text: string) => Constraint> = {
+const factories: Record<string, (args: string[], text: string) => Constraint> = {
   int: () => (value) => isInteger(value, 32n),
   long: () => (value) => isInteger(value, 64n),
   bool: () => (value) => /^(?:true|false)$/i.test(value.trim()),
@@ -32,41 +32,44 @@ const makers: Record<string, (args: string[], text: string) => Constraint> = {
   datetime: () => (value) => !Number.isNaN(Date.parse(value)),
   alpha: () => (value) => /^[a-z]*$/i.test(value),
   required: () => (value) => value !== '',
-  minlength: ([least], text) => {
-    const limit = toNumber(least, text);
+  minlength: ([min], text) => {
+    const limit = toNumber(min, text);
     return (value) => value.length >= limit;
   },
-  maxlength: ([most], text) => {
-    const limit = toNumber(most, text);
+  maxlength: ([max], text) => {
+    const limit = toNumber(max, text);
     return (value) => value.length <= limit;
   },
-  length: ([least, most], text) => {
-    const [from, to] = [toNumber(least, text), toNumber(most ?? least, text)];
+  length: ([min, max], text) => {
+    const [from, to] = [toNumber(min, text), toNumber(max ?? min, text)];
     return (value) => value.length >= from && value.length <= to;
   },
-  min: ([least], text) => {
-    const limit = toNumber(least, text);
+  min: ([min], text) => {
+    const limit = toNumber(min, text);
     return (value) => isInteger(value, 64n) && Number(value) >= limit;
   },
-  max: ([most], text) => {
-    const limit = toNumber(most, text);
+  max: ([max], text) => {
+    const limit = toNumber(max, text);
     return (value) => isInteger(value, 64n) && Number(value) <= limit;
   },
-  range: ([least, most], text) => {
-    const [from, to] = [toNumber(least, text), toNumber(most, text)];
+  range: ([min, max], text) => {
+    const [from, to] = [toNumber(min, text), toNumber(max, text)];
     return (value) => isInteger(value, 64n) && Number(value) >= from && Number(value) <= to;
   },
 };
 
-/** @param text as in the template: `int`, `length(2,5)`, `regex(^a+$)`. @throws Error for an unknown constraint. */
+/**
+ * @param text the constraint as written in the template: `int`, `length(2,5)`, `regex(^a+$)`.
+ * @throws Error for an unknown constraint or an invalid argument.
+ */
 export function parseConstraint(text: string): Constraint {
   const [, name = '', inner] = /^([a-z]+)(?:\((.*)\))?$/is.exec(text) ?? [];
   if (name.toLowerCase() === 'regex' && inner !== undefined) {
-    // ASP.NET: case-insensitive, culture-invariant, and not anchored by itself.
+    // ASP.NET ignores case and culture, and does not anchor the pattern.
     const pattern = new RegExp(inner, 'i');
     return (value) => pattern.test(value);
   }
-  const make = Object.hasOwn(makers, name.toLowerCase()) ? makers[name.toLowerCase()] : undefined;
-  if (!make) throw new Error(`unknown route constraint "${text}"`);
-  return make(inner === undefined ? [] : inner.split(','), text);
+  const create = Object.hasOwn(factories, name.toLowerCase()) ? factories[name.toLowerCase()] : undefined;
+  if (!create) throw new Error(`unknown route constraint "${text}"`);
+  return create(inner === undefined ? [] : inner.split(','), text);
 }

@@ -10,7 +10,7 @@ interface Parameter {
 
 type Part = string | Parameter;
 
-/** One segment between slashes: a literal, a parameter, or a mixture (`v{major}.{minor}`). */
+/** The text between two slashes: a literal, a parameter, or a mixture of both (`v{major}.{minor}`). */
 interface Segment {
   readonly parts: readonly Part[];
   readonly pattern: RegExp;
@@ -19,11 +19,11 @@ interface Segment {
 export interface RouteTemplate {
   readonly text: string;
   readonly segments: readonly Segment[];
-  /** One digit per segment; the smaller list, compared from the left, is tried first. */
+  /** One digit per segment. Routes are tried in ascending order of these lists. */
   readonly precedence: readonly number[];
 }
 
-/** @throws Error when the template is malformed; the message names the fault. */
+/** Parses a route template of ASP.NET. @throws Error when the template is not valid. */
 export function parseTemplate(text: string): RouteTemplate {
   const segments = splitOutsideBraces(text).map((segment) => parseSegment(segment));
   segments.forEach((segment, index) => {
@@ -32,36 +32,37 @@ export function parseTemplate(text: string): RouteTemplate {
   const names = segments.flatMap(({ parts }) =>
     parts.flatMap((part) => (typeof part === 'string' ? [] : [part.name.toLowerCase()])),
   );
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) throw new Error(`"${text}": the parameter "${twice}" appears twice`);
+  const repeated = names.find((name, index) => names.indexOf(name) !== index);
+  if (repeated !== undefined) throw new Error(`"${text}": the parameter "${repeated}" appears twice`);
   return { text, segments, precedence: segments.map((segment) => precedenceOf(segment)) };
 }
 
-/** The decoded parameters when the template fits these decoded path segments, or undefined. */
+/** The parameters, if the template matches. @param path the decoded path segments. */
 export function matchTemplate(template: RouteTemplate, path: readonly string[]): Record<string, string> | undefined {
   const params: Record<string, string> = {};
   for (const [index, segment] of template.segments.entries()) {
-    const last = isCatchAll(segment);
-    const given = last ? path.slice(index).join('/') : path[index];
-    if (!matchSegment(segment, given === '' ? undefined : given, params)) return undefined;
-    if (last) return params;
+    const catchAll = isCatchAll(segment);
+    const text = catchAll ? path.slice(index).join('/') : path[index];
+    if (!matchSegment(segment, text === '' ? undefined : text, params)) return undefined;
+    if (catchAll) return params;
   }
   return path.length > template.segments.length ? undefined : params;
 }
 
-function matchSegment(segment: Segment, given: string | undefined, params: Record<string, string>): boolean {
-  if (given === undefined) {
+/** Adds the parameters of the segment to `params`. @returns whether the segment matches. */
+function matchSegment(segment: Segment, text: string | undefined, params: Record<string, string>): boolean {
+  if (text === undefined) {
     const [part] = segment.parts;
     if (segment.parts.length !== 1 || typeof part !== 'object') return false;
     if (part.defaultValue !== undefined) params[part.name] = part.defaultValue;
     return part.defaultValue !== undefined || part.optional || part.catchAll;
   }
-  const match = segment.pattern.exec(given);
+  const match = segment.pattern.exec(text);
   if (!match) return false;
   const parameters = segment.parts.filter((part): part is Parameter => typeof part === 'object');
   for (const [index, parameter] of parameters.entries()) {
     const value = match[index + 1] ?? '';
-    if (!parameter.constraints.every((fits) => fits(value))) return false;
+    if (!parameter.constraints.every((accepts) => accepts(value))) return false;
     params[parameter.name] = value;
   }
   return true;
@@ -96,7 +97,7 @@ function splitOutsideBraces(text: string): string[] {
       current = '';
     } else current += character;
   }
-  if (depth !== 0) throw new Error(`"${text}": the braces do not pair`);
+  if (depth !== 0) throw new Error(`"${text}": the braces do not match`);
   segments.push(current);
   if (segments.includes('')) throw new Error(`"${text}": two slashes in a row`);
   return segments;
@@ -127,14 +128,14 @@ function parseSegment(text: string): Segment {
     at = end + 1;
   }
   if (literal !== '') parts.push(literal);
-  // Literals of a route are compared without case.
+  // Literals in a route ignore case.
   const pattern = parts
     .map((part) => (typeof part === 'string' ? escapePattern(part) : part.catchAll ? '([^]*)' : '([^]+?)'))
     .join('');
   return { parts, pattern: new RegExp(`^${pattern}$`, 'i') };
 }
 
-/** The index of the brace that closes the parameter; a doubled brace inside it is an escaped one. */
+/** The index of the brace that closes the parameter. A doubled brace is an escaped one. */
 function parameterEnd(text: string, from: number): number {
   for (let at = from; at < text.length; at += 1) {
     if (text.charAt(at) !== '}') continue;

@@ -1,28 +1,29 @@
 import { type FunctionMetadata, triggerOf } from '../app/rpc.ts';
-import { HostStartError } from '../options.ts';
+import { messageOf } from '../runtime/errors.ts';
+import { HostStartError } from '../runtime/host-start-error.ts';
 import { matchTemplate, parseTemplate, type RouteTemplate } from './route-template.ts';
 
 export interface HttpRoute {
   readonly functionName: string;
   readonly template: RouteTemplate;
-  /** Upper case. */
+  /** In upper case. */
   readonly methods: readonly string[];
   readonly authLevel: 'anonymous' | 'function' | 'admin';
 }
 
-export interface RouteMatch {
+interface RouteMatch {
   readonly route: HttpRoute;
   readonly params: Readonly<Record<string, string>>;
 }
 
 const allMethods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS', 'TRACE', 'CONNECT'];
 
-/** The route of an HTTP function. @throws HostStartError when its template is malformed. */
+/** The route of an HTTP function. @throws HostStartError when its template is not valid. */
 export function httpRoute(metadata: FunctionMetadata, routePrefix: string): HttpRoute {
   const { binding } = triggerOf(metadata);
-  const own = typeof binding['route'] === 'string' && binding['route'] !== '' ? binding['route'] : metadata.name;
-  // A leading slash in the route does not lift it out of the prefix.
-  const text = [routePrefix, own.replace(/^\/+/, '')].filter((part) => part !== '').join('/');
+  const route = typeof binding['route'] === 'string' && binding['route'] !== '' ? binding['route'] : metadata.name;
+  // The prefix also applies to a route with a leading slash.
+  const text = [routePrefix, route.replace(/^\/+/, '')].filter((part) => part !== '').join('/');
   const methods = Array.isArray(binding['methods'])
     ? binding['methods'].map((method) => String(method).toUpperCase())
     : [];
@@ -35,13 +36,11 @@ export function httpRoute(metadata: FunctionMetadata, routePrefix: string): Http
       authLevel: level === 'function' || level === 'admin' ? level : 'anonymous',
     };
   } catch (error) {
-    throw new HostStartError(
-      `The route of function "${metadata.name}" is not valid: ${String(error instanceof Error ? error.message : error)}.`,
-    );
+    throw new HostStartError(`The route of function "${metadata.name}" is not valid: ${messageOf(error)}.`);
   }
 }
 
-/** In the order in which routes are tried: segment for segment the more specific one first. */
+/** Sorts routes into the order in which they are tried. Routes with more specific segments come first. */
 export function sortRoutes(routes: readonly HttpRoute[]): HttpRoute[] {
   return routes.toSorted((left, right) => {
     const [a, b] = [left.template.precedence, right.template.precedence];
@@ -54,9 +53,10 @@ export function sortRoutes(routes: readonly HttpRoute[]): HttpRoute[] {
 }
 
 /**
- * The function for a request. The method is part of the match, so a request whose method the best route does not list
- * may still reach a less specific one.
- * @param routes as {@link sortRoutes} gives them. @param pathname still percent-encoded.
+ * Finds the first route that matches path and method. If the most specific route does not list the method, a less
+ * specific one can match.
+ * @param routes in the order of {@link sortRoutes}.
+ * @param pathname percent-encoded.
  */
 export function findRoute(routes: readonly HttpRoute[], method: string, pathname: string): RouteMatch | undefined {
   const path = decodePath(pathname);

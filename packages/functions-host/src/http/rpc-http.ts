@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RpcCookie, RpcHttp, RpcHttpRequest, TypedData } from '../app/rpc.ts';
 
-/** The request as the host hands it to the worker: repeated query keys and headers are joined with a comma. */
+/** The request in the format of the worker protocol. Repeated query keys and headers are joined with a comma. */
 export function toRpcRequest(
   request: IncomingMessage,
   url: URL,
@@ -32,7 +32,7 @@ export function joinedQuery(url: URL): Record<string, string> {
   return query;
 }
 
-/** Writes what the function returned: nothing gives 204, as on the real host. */
+/** Sends the return value of a function. Without a value it sends 204, as the real host does. */
 export function writeRpcResponse(response: ServerResponse, returned: TypedData | null | undefined): void {
   const http = returned?.http;
   if (!http) {
@@ -53,7 +53,7 @@ export function writeRpcResponse(response: ServerResponse, returned: TypedData |
   response.end(bodyless ? undefined : body);
 }
 
-// The server frames the body itself.
+// The HTTP server sets these itself.
 const hopByHop = new Set(['connection', 'content-length', 'keep-alive', 'transfer-encoding', 'upgrade']);
 
 function bodyBytes(http: RpcHttp): Buffer {
@@ -63,8 +63,8 @@ function bodyBytes(http: RpcHttp): Buffer {
   return Buffer.from(body.string ?? body.json ?? '');
 }
 
-/** RFC 6265 section 4.1; the value is percent-encoded, as ASP.NET does. */
-export function cookieText(cookie: RpcCookie): string {
+/** A Set-Cookie value (RFC 6265 section 4.1). Name and value are percent-encoded, as in ASP.NET. */
+function cookieText(cookie: RpcCookie): string {
   const attributes = [`${encodeURIComponent(cookie.name)}=${encodeURIComponent(cookie.value)}`];
   if (cookie.expires?.value) attributes.push(`expires=${new Date(cookie.expires.value.seconds * 1000).toUTCString()}`);
   if (cookie.maxAge?.value !== undefined) attributes.push(`max-age=${cookie.maxAge.value}`);

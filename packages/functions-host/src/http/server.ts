@@ -2,16 +2,18 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import type { RegisteredFunction } from '../app/registry.ts';
 import { rpcPath, webhookPath } from '../durable/client-links.ts';
-import { HostStartError, type HostLog } from '../options.ts';
+import { stackOf } from '../runtime/errors.ts';
+import type { HostLog } from '../runtime/host-log.ts';
+import { HostStartError } from '../runtime/host-start-error.ts';
 import { type AdminApiDeps, answerAdminApi } from './admin-api.ts';
 import { answerDurableApi, type DurableApiDeps } from './durable-api.ts';
 import { BodyTooLargeError, requestUrl, sendEmpty } from './exchange.ts';
 import { type HttpTriggerDeps, runHttpTrigger } from './http-trigger.ts';
-import { type HostKeys, keyFits, presentedKey } from './keys.ts';
+import { type HostKeys, keyMatches, presentedKey } from './keys.ts';
 import type { RequestGate } from './request-gate.ts';
 import { findRoute, type HttpRoute } from './router.ts';
 
-export interface ServerDeps {
+interface ServerDeps {
   readonly routes: readonly HttpRoute[];
   readonly findFunction: (name: string) => RegisteredFunction | undefined;
   readonly keys: HostKeys;
@@ -24,10 +26,11 @@ export interface ServerDeps {
   readonly log: HostLog;
 }
 
-// A thousand callers at once are a normal test here; those beyond the queue would wait seconds for their next SYN.
+// Load tests open thousands of connections at once. A connection that does not fit into the backlog waits seconds for
+// its next SYN.
 const backlog = 4096;
 
-/** Answers 503 until the app is loaded and {@link HostServer.serve} was called. */
+/** The HTTP server of the host. Answers 503 until {@link HostServer.serve} is called. */
 export class HostServer {
   readonly #server: Server;
   #deps: ServerDeps | undefined;
@@ -36,12 +39,16 @@ export class HostServer {
     this.#server = createServer((request, response) => {
       void this.#answer(request, response);
     });
-    // A debugger's pause must not cut connections that a test keeps open.
+    // Connections must survive a pause in a debugger.
     this.#server.keepAliveTimeout = 65_000;
     this.#server.requestTimeout = 0;
   }
 
-  /** Listens on the loopback interface. @returns the port. @throws HostStartError when it is taken or not allowed. */
+  /**
+   * Listens on 127.0.0.1.
+   * @returns the port.
+   * @throws HostStartError when the port is in use or not allowed.
+   */
   async listen(port: number): Promise<number> {
     try {
       await new Promise<void>((resolve, reject) => {
@@ -50,23 +57,26 @@ export class HostServer {
       });
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;
-      const why = code === 'EADDRINUSE' ? 'is taken by another program' : `cannot be used (${code ?? String(error)})`;
-      throw new HostStartError(`Port ${port} ${why}; choose another with --port, or 0 for any.`, { cause: error });
+      const reason =
+        code === 'EADDRINUSE' ? 'is taken by another program' : `cannot be used (${code ?? String(error)})`;
+      throw new HostStartError(`Port ${port} ${reason}; choose another with --port, or 0 for any.`, { cause: error });
     }
     return (this.#server.address() as AddressInfo).port;
   }
 
+  /** Starts to answer requests. */
   serve(deps: ServerDeps): void {
     this.#deps = deps;
   }
 
+  /** Accepts no further connections and waits until the open ones have ended. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeIdleConnections();
     await closed;
   }
 
-  /** Ends what close() waits for. */
+  /** Closes all connections. */
   abort(): void {
     this.#server.closeAllConnections();
   }
@@ -80,12 +90,7 @@ export class HostServer {
     try {
       await dispatch(deps, request, response);
     } catch (error) {
-      if (!(error instanceof BodyTooLargeError))
-        deps.log(
-          'error',
-          'system',
-          `A request failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
-        );
+      if (!(error instanceof BodyTooLargeError)) deps.log('error', 'system', `A request failed: ${stackOf(error)}`);
       if (response.headersSent) response.destroy();
       else sendEmpty(response, error instanceof BodyTooLargeError ? 413 : 500, { connection: 'close' });
     }
@@ -98,19 +103,20 @@ async function dispatch(deps: ServerDeps, request: IncomingMessage, response: Se
     sendEmpty(response, 400);
     return;
   }
-  const admin = below(url.pathname, '/admin');
-  const webhook = below(url.pathname, webhookPath);
-  const rpc = below(url.pathname, rpcPath);
+  const admin = segmentsBelow(url.pathname, '/admin');
+  const webhook = segmentsBelow(url.pathname, webhookPath);
+  const rpc = segmentsBelow(url.pathname, rpcPath);
+  const exchange = { request, response, url };
   if (admin) {
-    if (keyFits(presentedKey(request, url.searchParams), deps.keys.master))
+    if (keyMatches(presentedKey(request, url.searchParams), deps.keys.master))
       await answerAdminApi(deps.admin, admin, request, response);
     else sendEmpty(response, 401);
   } else if (webhook) {
-    if (keyFits(presentedKey(request, url.searchParams), deps.keys.system, deps.keys.master))
-      await answerDurableApi(deps.durable, webhook, request, response, url);
+    if (keyMatches(presentedKey(request, url.searchParams), deps.keys.system, deps.keys.master))
+      await answerDurableApi(deps.durable, webhook, exchange);
     else sendEmpty(response, 401);
   } else if (rpc) {
-    if (fromThisProgram(request)) await answerDurableApi(deps.durable, rpc, request, response, url);
+    if (isFromLoopbackClient(request)) await answerDurableApi(deps.durable, rpc, exchange);
     else sendEmpty(response, 403);
   } else await dispatchToFunction(deps, request, response, url);
 }
@@ -128,29 +134,30 @@ async function dispatchToFunction(
     sendEmpty(response, url.pathname === '/' ? 204 : 404);
     return;
   }
-  if (deps.requireKeys && !authorized(deps.keys, match.route, presentedKey(request, url.searchParams))) {
+  if (deps.requireKeys && !isAuthorized(deps.keys, match.route, presentedKey(request, url.searchParams))) {
     sendEmpty(response, 401);
     return;
   }
-  const leave = await deps.gate.enter();
-  if (!leave) {
+  const release = await deps.gate.enter();
+  if (!release) {
     sendEmpty(response, 429);
     return;
   }
   try {
     await runHttpTrigger(deps.trigger, target, { request, response, url, params: match.params });
   } finally {
-    leave();
+    release();
   }
 }
 
-function authorized(keys: HostKeys, route: HttpRoute, presented: string | undefined): boolean {
+function isAuthorized(keys: HostKeys, route: HttpRoute, presented: string | undefined): boolean {
   if (route.authLevel === 'anonymous') return true;
-  return route.authLevel === 'admin' ? keyFits(presented, keys.master) : keyFits(presented, keys.master, keys.function);
+  const accepted = route.authLevel === 'admin' ? [keys.master] : [keys.master, keys.function];
+  return keyMatches(presented, ...accepted);
 }
 
-/** The decoded segments of a path below `base`, or undefined when it is elsewhere. */
-function below(pathname: string, base: string): string[] | undefined {
+/** The decoded path segments below `base`, or undefined when the path is not below it. */
+function segmentsBelow(pathname: string, base: string): string[] | undefined {
   if (!pathname.toLowerCase().startsWith(`${base}/`)) return undefined;
   try {
     return pathname
@@ -163,8 +170,8 @@ function below(pathname: string, base: string): string[] | undefined {
   }
 }
 
-// The interface without a key is for the app itself. A web page cannot reach it: its requests carry an Origin, and a
-// name that was made to point here carries that name as Host.
+// Only the app itself may use the API without a key. Requests from web pages are rejected: they carry an Origin header,
+// or, after DNS rebinding, a foreign Host header.
 const loopbackHost = /^(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?$/i;
-const fromThisProgram = (request: IncomingMessage): boolean =>
+const isFromLoopbackClient = (request: IncomingMessage): boolean =>
   request.headers.origin === undefined && loopbackHost.test(request.headers.host ?? '');

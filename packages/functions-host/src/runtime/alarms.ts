@@ -2,14 +2,15 @@ import type { Clock } from './clock.ts';
 
 interface Alarm {
   readonly atMs: number;
-  readonly ring: () => void;
-  rung: boolean;
+  readonly callback: () => void;
+  /** The callback has been called, or the alarm has been cancelled. */
+  settled: boolean;
 }
 
-// setTimeout overflows beyond 2^31 - 1 ms (24.8 days) and would fire at once.
-const longestSleepMs = 2 ** 31 - 1;
+// setTimeout overflows beyond 2^31 - 1 ms (24.8 days) and would fire immediately.
+const maxSleepMs = 2 ** 31 - 1;
 
-/** Many points in time, one sleeper: a binary heap by time. */
+/** Calls functions at given times. Pending alarms are kept in a binary heap, with one sleep for the earliest. */
 export class Alarms {
   readonly #clock: Clock;
   readonly #heap: Alarm[] = [];
@@ -21,24 +22,28 @@ export class Alarms {
     this.#clock = clock;
   }
 
-  /** Rings once, at `atMs` or soon after; at once when that is past. @returns what cancels it. */
-  set(atMs: number, ring: () => void): () => void {
-    const alarm: Alarm = { atMs, ring, rung: false };
+  /**
+   * Calls `callback` once, at `atMs` or soon after it. A time in the past counts as now.
+   * @returns a function that cancels the alarm.
+   */
+  set(atMs: number, callback: () => void): () => void {
+    const alarm: Alarm = { atMs, callback, settled: false };
     this.#push(alarm);
-    this.#arm();
+    this.#sleepUntilNext();
     return () => {
-      alarm.rung = true;
-      this.#arm();
+      alarm.settled = true;
+      this.#sleepUntilNext();
     };
   }
 
+  /** Drops all pending alarms. */
   stop(): void {
     this.#stopped = true;
     this.#sleep?.abort();
   }
 
-  #arm(): void {
-    while (this.#heap[0]?.rung) this.#pop();
+  #sleepUntilNext(): void {
+    while (this.#heap[0]?.settled) this.#pop();
     const next = this.#heap[0];
     if (this.#stopped || next?.atMs === this.#wakeAtMs) return;
     this.#sleep?.abort();
@@ -47,7 +52,7 @@ export class Alarms {
     if (!next) return;
     const sleep = new AbortController();
     this.#sleep = sleep;
-    const waitMs = Math.min(longestSleepMs, Math.max(0, next.atMs - this.#clock.nowMs()));
+    const waitMs = Math.min(maxSleepMs, Math.max(0, next.atMs - this.#clock.nowMs()));
     this.#clock.sleep(waitMs, sleep.signal).then(
       () => this.#wake(sleep),
       () => undefined,
@@ -61,11 +66,11 @@ export class Alarms {
     const nowMs = this.#clock.nowMs();
     for (let next = this.#heap[0]; next && next.atMs <= nowMs; next = this.#heap[0]) {
       this.#pop();
-      if (next.rung) continue;
-      next.rung = true;
-      next.ring();
+      if (next.settled) continue;
+      next.settled = true;
+      next.callback();
     }
-    this.#arm();
+    this.#sleepUntilNext();
   }
 
   #push(alarm: Alarm): void {

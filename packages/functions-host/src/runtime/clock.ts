@@ -1,39 +1,36 @@
-/** Time as a dependency, so that tests own it. */
+/** Time as a dependency, so that tests control it. */
 export interface Clock {
   /** Milliseconds since 1970-01-01T00:00:00Z. */
   nowMs(): number;
-  /** Resolves after `ms` milliseconds; rejects with the signal's reason when it is aborted first. */
+  /** Resolves after `ms` milliseconds. Rejects with the signal's reason if the signal aborts first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
-/** Chance as a dependency: a number in [0, 1). */
-export type Random = () => number;
-
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
-  // Not the promise of node:timers: it makes an error with a stack for each sleep that is cut short, and each write of
-  // the audit log cuts one short.
+  // Not `setTimeout` of node:timers/promises: it creates an error with a stack trace for each aborted sleep, and
+  // alarms abort sleeps often.
   sleep: (ms, signal) => {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     if (signal?.aborted === true) {
       reject(signal.reason);
       return promise;
     }
-    const cutShort = (): void => {
+    const onAbort = (): void => {
       clearTimeout(timer);
       reject(signal?.reason);
     };
     const timer = setTimeout(
       () => {
-        signal?.removeEventListener('abort', cutShort);
+        signal?.removeEventListener('abort', onAbort);
         resolve();
       },
       Math.max(0, ms),
     );
-    signal?.addEventListener('abort', cutShort, { once: true });
+    signal?.addEventListener('abort', onAbort, { once: true });
     return promise;
   },
 };
 
-/** ISO 8601 in UTC with milliseconds, the form of every time on the wire. */
+/** ISO 8601 in UTC with milliseconds. */
 export const isoTime = (ms: number): string => new Date(ms).toISOString();

@@ -1,22 +1,23 @@
-import { type Clock, isoTime } from '../runtime/clock.ts';
 import type { Invoker } from '../app/invoker.ts';
 import type { RegisteredFunction } from '../app/registry.ts';
 import { type NamedData, type RpcRetryContext, triggerOf } from '../app/rpc.ts';
-import { Alarms } from '../runtime/alarms.ts';
 import type { Journal } from '../durable/journal.ts';
-import type { HostLog } from '../options.ts';
-import { retryDelay } from './retry-policy.ts';
+import { Alarms } from '../runtime/alarms.ts';
+import { type Clock, isoTime } from '../runtime/clock.ts';
+import { stackOf } from '../runtime/errors.ts';
+import type { HostLog } from '../runtime/host-log.ts';
 import type { Schedule } from './ncrontab.ts';
+import { retryDelay } from './retry-policy.ts';
 
 export interface TimerFunction {
   readonly target: RegisteredFunction;
   readonly schedule: Schedule;
   readonly runOnStartup: boolean;
-  /** Keep the schedule's status, so that a run missed while the host was down is made up for. */
+  /** Stores the status of the schedule, so that the next start can run an occurrence that was missed. */
   readonly useMonitor: boolean;
 }
 
-export interface TimerDeps {
+interface TimerDeps {
   readonly clock: Clock;
   readonly log: HostLog;
   readonly invoker: Pick<Invoker, 'invoke'>;
@@ -25,28 +26,28 @@ export interface TimerDeps {
   readonly readValue: (key: string) => string | undefined;
 }
 
-/** As the timer extension keeps it; `Last` is the year 1 before the first run. */
+/** The format of the timer extension. `Last` is in the year 1 before the first run. */
 interface ScheduleStatus {
   readonly Last: string;
   readonly Next: string;
   readonly LastUpdated: string;
 }
 
-const never = '0001-01-01T00:00:00.000Z';
+const noTime = '0001-01-01T00:00:00.000Z';
 const statusKey = (name: string): string => `timer ${name}`;
 
-/** A schedule that comes more often than this is not monitored, as in the extension. */
-const monitoredIntervalMs = 60_000;
+/** The extension does not monitor a schedule whose occurrences are closer together than this. */
+const minMonitoredIntervalMs = 60_000;
 
-/** Whether a timer's status is kept when the function does not say. */
+/** Whether the status of a schedule is stored. @param useMonitor the option of the function, if it is set. */
 export function isMonitored(schedule: Schedule, useMonitor: unknown, nowMs: number): boolean {
   if (useMonitor === false) return false;
   const first = schedule.nextMs(nowMs);
   const second = first === undefined ? undefined : schedule.nextMs(first);
-  return first === undefined || second === undefined || second - first >= monitoredIntervalMs;
+  return first === undefined || second === undefined || second - first >= minMonitoredIntervalMs;
 }
 
-/** Fires timer functions, one run of each at a time. */
+/** Runs timer functions on their schedules. Runs of the same function do not overlap. */
 export class TimerTriggers {
   readonly #deps: TimerDeps;
   readonly #timers: readonly TimerFunction[];
@@ -64,7 +65,7 @@ export class TimerTriggers {
       const pastDueMs = timer.useMonitor ? this.#pastDueMs(timer) : undefined;
       if (pastDueMs !== undefined) void this.#runScheduled(timer, pastDueMs, true);
       else if (timer.runOnStartup) void this.#runScheduled(timer, this.#deps.clock.nowMs(), false);
-      else this.#arm(timer);
+      else this.#scheduleNext(timer);
     }
     this.#deps.journal.commit();
   }
@@ -74,7 +75,7 @@ export class TimerTriggers {
     this.#alarms.stop();
   }
 
-  /** Runs a timer function now and apart from its schedule. @returns false when there is no such timer function. */
+  /** Starts a run outside the schedule. @returns false when there is no timer function with that name. */
   runNow(name: string): boolean {
     const timer = this.#timers.find(({ target }) => target.metadata.name.toLowerCase() === name.toLowerCase());
     if (!timer) return false;
@@ -82,7 +83,7 @@ export class TimerTriggers {
     return true;
   }
 
-  #arm(timer: TimerFunction): void {
+  #scheduleNext(timer: TimerFunction): void {
     if (this.#stopped) return;
     const nextMs = timer.schedule.nextMs(this.#deps.clock.nowMs());
     if (nextMs !== undefined) this.#alarms.set(nextMs, () => void this.#runScheduled(timer, nextMs, false));
@@ -91,27 +92,22 @@ export class TimerTriggers {
   async #runScheduled(timer: TimerFunction, dueMs: number, isPastDue: boolean): Promise<void> {
     await this.#run(timer, isPastDue);
     if (timer.useMonitor && !this.#stopped) this.#saveStatus(timer, isoTime(dueMs));
-    this.#arm(timer);
+    this.#scheduleNext(timer);
   }
 
   async #run({ target, useMonitor }: TimerFunction, isPastDue: boolean): Promise<void> {
     const { name } = target.metadata;
     const status = useMonitor ? this.#readStatus(name) : undefined;
-    const info = { Schedule: { AdjustForDST: true }, ScheduleStatus: status ?? null, IsPastDue: isPastDue };
+    const timerInfo = { Schedule: { AdjustForDST: true }, ScheduleStatus: status ?? null, IsPastDue: isPastDue };
     let retryContext: RpcRetryContext | undefined;
     for (;;) {
       const inputData = [
-        { name: triggerOf(target.metadata).name, data: { json: JSON.stringify(info) } },
+        { name: triggerOf(target.metadata).name, data: { json: JSON.stringify(timerInfo) } },
         ...this.#deps.extraInputs(target),
       ];
       const outcome = await this.#deps.invoker.invoke(target, { inputData, retryContext });
       if (outcome.ok) return;
-      this.#deps.log(
-        'error',
-        'system',
-        `Executed with an error: ${outcome.error.stack ?? outcome.error.message}`,
-        name,
-      );
+      this.#deps.log('error', 'system', `Executed with an error: ${stackOf(outcome.error)}`, name);
       const failures: number = (retryContext?.retryCount ?? 0) + 1;
       const delayMs = retryDelay(target.metadata.retryOptions, failures);
       if (delayMs === undefined || this.#stopped) return;
@@ -136,26 +132,29 @@ export class TimerTriggers {
     const next = schedule.nextMs(nowMs);
     const status: ScheduleStatus = {
       Last: last,
-      Next: next === undefined ? never : isoTime(next),
+      Next: next === undefined ? noTime : isoTime(next),
       LastUpdated: isoTime(nowMs),
     };
     this.#deps.journal.saveValue(statusKey(target.metadata.name), JSON.stringify(status));
     this.#deps.journal.commit();
   }
 
-  /** When the run that was missed was due, or undefined (ScheduleMonitor.CheckPastDueAsync of webjobs-sdk-extensions). */
+  /**
+   * The time of the occurrence that was missed while the host was stopped, or undefined. Follows
+   * ScheduleMonitor.CheckPastDueAsync of webjobs-sdk-extensions.
+   */
   #pastDueMs(timer: TimerFunction): number | undefined {
     const status = this.#readStatus(timer.target.metadata.name);
-    const since =
-      status === undefined ? undefined : Date.parse(status.Last === never ? status.LastUpdated : status.Last);
-    const expectedMs = since === undefined ? undefined : timer.schedule.nextMs(since);
-    // A status that another schedule has written says nothing about this one.
+    const sinceMs =
+      status === undefined ? undefined : Date.parse(status.Last === noTime ? status.LastUpdated : status.Last);
+    const expectedMs = sinceMs === undefined ? undefined : timer.schedule.nextMs(sinceMs);
+    // The status does not apply if the schedule has changed since it was written.
     const sameSchedule =
       status !== undefined &&
       expectedMs !== undefined &&
       timer.schedule.nextMs(Date.parse(status.LastUpdated)) === Date.parse(status.Next);
     if (!sameSchedule) {
-      this.#saveStatus(timer, never);
+      this.#saveStatus(timer, noTime);
       return undefined;
     }
     return this.#deps.clock.nowMs() > expectedMs ? expectedMs : undefined;

@@ -1,21 +1,21 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type * as Durable from 'durable-functions';
-import { type Clock, systemClock } from '../../../src/runtime/clock.ts';
 import { installCoreModule } from '../../../src/app/core-shim.ts';
 import { AppFunctions } from '../../../src/app/functions.ts';
+import { type DurableSettings, parseHostJson } from '../../../src/app/host-json.ts';
 import { Invoker } from '../../../src/app/invoker.ts';
 import { Registry } from '../../../src/app/registry.ts';
-import { DurableOperations } from '../../../src/durable/operations.ts';
 import type { HttpFetch } from '../../../src/durable/call-http.ts';
 import type { TimerLimits } from '../../../src/durable/draft.ts';
 import { Engine } from '../../../src/durable/engine.ts';
 import { eventName, parseEvent } from '../../../src/durable/history.ts';
 import { type InstanceRecord, isFinal } from '../../../src/durable/instance.ts';
 import { Journal } from '../../../src/durable/journal.ts';
+import { DurableOperations } from '../../../src/durable/operations.ts';
 import type { Store } from '../../../src/durable/store.ts';
-import { type DurableSettings, parseHostJson } from '../../../src/app/host-json.ts';
+import { type Clock, systemClock } from '../../../src/runtime/clock.ts';
 
-export interface EngineOptions {
+interface EngineOptions {
   readonly settings?: Partial<DurableSettings>;
   readonly store?: Store;
   readonly clock?: Clock;
@@ -23,31 +23,16 @@ export interface EngineOptions {
   readonly fetch?: HttpFetch;
 }
 
-const noNetwork: HttpFetch = () => Promise.reject(new Error('no network here'));
+const noNetwork: HttpFetch = () => Promise.reject(new Error('this test has no network'));
 
-export interface EngineUnderTest {
-  readonly engine: Engine;
-  readonly operations: DurableOperations;
-  readonly journal: Journal;
-  /** Starts an orchestration. @returns its id. */
-  start(name: string, input?: unknown, instanceId?: string): string;
-  /** The record once the orchestration has ended; the test's timeout ends the wait otherwise. */
-  finished(instanceId: string): Promise<InstanceRecord>;
-  run(name: string, input?: unknown): Promise<InstanceRecord>;
-  /** The events so far, with type names, without times. */
-  events(instanceId: string): Record<string, unknown>[];
-  /** The output of an ended orchestration. */
-  output(instanceId: string): unknown;
-}
-
-/** Registered functions of the real library, run by the real invoker, on engines as many as wanted. */
+/** The real library's registered functions and the real invoker, on as many engines as a test needs. */
 export interface TestApp {
   readonly df: typeof Durable;
   readonly logged: string[];
   newEngine(options?: EngineOptions): EngineUnderTest;
 }
 
-/** Once per test file: the library remembers the host that it met first. */
+/** Creates the app. Call it once per test file: the library keeps the first host that it finds. */
 export async function testApp(): Promise<TestApp> {
   const logged: string[] = [];
   const registry = new Registry((level, _category, message) => logged.push(`${level}: ${message}`));
@@ -69,7 +54,7 @@ function newEngine(
     settings: { ...parseHostJson({ version: '2.0' }).durable, ...settings },
     invoker: new Invoker(registry),
     journal,
-    findFunction: (kind, name) => functions.findOf(kind, name),
+    findFunction: (kind, name) => functions.findByTrigger(kind, name),
     extraInputs: () => [],
     fetch,
     newGuid: () => `00000000-0000-4000-8000-${String((guids += 1)).padStart(12, '0')}`,
@@ -77,38 +62,57 @@ function newEngine(
   });
   if (store) engine.load(store.load());
   engine.start();
-  const operations = new DurableOperations(engine);
-  const start = (name: string, input: unknown = null, instanceId?: string): string => {
-    const result = operations.start(name, { input: JSON.stringify(input), instanceId });
+  return new EngineUnderTest(engine, journal);
+}
+
+/** An engine with the operations that tests need. */
+export class EngineUnderTest {
+  readonly engine: Engine;
+  readonly journal: Journal;
+  readonly operations: DurableOperations;
+
+  constructor(engine: Engine, journal: Journal) {
+    this.engine = engine;
+    this.journal = journal;
+    this.operations = new DurableOperations(engine);
+  }
+
+  /** Starts an orchestration. @returns its id. */
+  start(name: string, input: unknown = null, instanceId?: string): string {
+    const result = this.operations.start(name, { input: JSON.stringify(input), instanceId });
     if (result.kind !== 'started') throw new Error(`${name} did not start: ${JSON.stringify(result)}`);
     return result.instanceId;
-  };
-  const finished = async (instanceId: string): Promise<InstanceRecord> => {
+  }
+
+  /** Waits until the orchestration has ended. Without an end, the test times out. */
+  async finished(instanceId: string): Promise<InstanceRecord> {
     for (;;) {
-      const record = operations.get(instanceId)?.record;
+      const record = this.operations.get(instanceId)?.record;
       if (record && isFinal(record.status)) return record;
       await delay(1);
     }
-  };
-  return {
-    engine,
-    operations,
-    journal,
-    start,
-    finished,
-    run: (name, input) => finished(start(name, input)),
-    events: (instanceId) => {
-      const instance = operations.get(instanceId);
-      return (instance ? operations.history(instance) : []).map((text) => {
-        const { EventType, Timestamp: _time, IsPlayed: _played, ...rest } = parseEvent(text);
-        return { event: eventName(EventType), ...rest };
-      });
-    },
-    output: (instanceId) => JSON.parse(operations.get(instanceId)?.record.output ?? 'null') as unknown,
-  };
+  }
+
+  run(name: string, input?: unknown): Promise<InstanceRecord> {
+    return this.finished(this.start(name, input));
+  }
+
+  /** The events so far with type names and without times. */
+  events(instanceId: string): Record<string, unknown>[] {
+    const instance = this.operations.get(instanceId);
+    return (instance ? this.operations.history(instance) : []).map((text) => {
+      const { EventType, Timestamp: _time, IsPlayed: _played, ...rest } = parseEvent(text);
+      return { event: eventName(EventType), ...rest };
+    });
+  }
+
+  /** The output of an ended orchestration. */
+  output(instanceId: string): unknown {
+    return JSON.parse(this.operations.get(instanceId)?.record.output ?? 'null') as unknown;
+  }
 }
 
-/** Numbers in [0, 1) from a seed (mulberry32): the same in every replay. */
+/** Pseudo-random numbers in [0, 1) from a seed (mulberry32), the same in every replay. */
 export function seeded(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
