@@ -4,20 +4,20 @@ import { build } from 'esbuild';
 
 const packageRoot = resolve(import.meta.dirname, '../..');
 
-export interface AppOptions {
+interface AppOptions {
   /** `extensions` of host.json. */
   readonly extensions?: Record<string, unknown>;
   readonly format?: 'esm' | 'cjs';
 }
 
-/** A folder of its own inside the project, where node_modules is found. */
+/** Creates an empty folder inside the package, so that Node.js finds node_modules from it. */
 export function temporaryFolder(name: string): string {
   const base = join(packageRoot, '.local');
   mkdirSync(base, { recursive: true });
   return mkdtempSync(join(base, `${name}-`));
 }
 
-/** Bundles `apps/NAME.ts` the way the product's own app is bundled. @returns the app's folder. */
+/** Bundles `apps/NAME.ts` and adds package.json and host.json. @returns the app folder. */
 export async function buildApp(name: string, { extensions = {}, format = 'esm' }: AppOptions = {}): Promise<string> {
   const folder = temporaryFolder(name);
   const js =

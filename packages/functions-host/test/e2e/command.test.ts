@@ -12,13 +12,13 @@ beforeAll(async () => {
 });
 afterAll(() => removeFolder(folder));
 
-describe('functions-host', () => {
-  it.each(['SIGINT', 'SIGTERM'] as const)('ends cleanly at %s', async (signal) => {
+describe('the command functions-host', () => {
+  it.each(['SIGINT', 'SIGTERM'] as const)('exits with 0 on %s', async (signal) => {
     const host = await startHost(folder);
     expect(await host.end(signal)).toBe(0);
   });
 
-  it('puts settings into the environment: the file, over it the given file, over it the environment', async () => {
+  it('lets --settings override local.settings.json, and the environment override both', async () => {
     const app = await buildApp('settings');
     writeFileSync(
       join(app, 'local.settings.json'),
@@ -38,7 +38,7 @@ describe('functions-host', () => {
     removeFolder(app);
   });
 
-  it('says which port is taken', async () => {
+  it('names the port that is in use', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
     const { port } = server.address() as AddressInfo;
@@ -50,7 +50,7 @@ describe('functions-host', () => {
     server.close();
   });
 
-  it('says what is missing in the folder', async () => {
+  it('names what is missing or invalid in the app folder', async () => {
     const empty = temporaryFolder('empty');
     const fail = async (): Promise<string> => {
       const { code, errors } = await failToStart(['--app', empty, '--port', '0']);
@@ -75,7 +75,7 @@ describe('functions-host', () => {
     removeFolder(empty);
   });
 
-  it('refuses a store that another host has open, and a file that is none', async () => {
+  it('rejects a store that another host has open, and a file that is not a database', async () => {
     const store = join(folder, 'shared.sqlite');
     const host = await startHost(folder, ['--store', store]);
     expect((await failToStart(['--app', folder, '--port', '0', '--store', store])).errors).toBe(
@@ -83,13 +83,13 @@ describe('functions-host', () => {
     );
     await host.end();
     const text = join(folder, 'text.sqlite');
-    writeFileSync(text, 'this is a text and no database, long enough to be looked at as one');
+    writeFileSync(text, 'This is a text and not a database. It is long enough for SQLite to check it.');
     expect((await failToStart(['--app', folder, '--port', '0', '--store', text])).errors).toContain(
       'cannot be opened: file is not a database',
     );
   });
 
-  it('treats a wrong flag as wrong usage', async () => {
+  it('exits with 2 for an invalid or missing option', async () => {
     expect((await failToStart(['--app', folder, '--port', 'x'])).code).toBe(2);
     expect((await failToStart([])).code).toBe(2);
   });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { finished, raise, run, start, status, until, viaClient } from './client.ts';
 import { type HostProcess, startHost } from '../../src/testing.ts';
 import { buildApp, removeFolder } from './built-app.ts';
+import { callClient, finished, raiseEvent, run, start, status, until } from './client.ts';
 
 let folder: string;
 let host: HostProcess;
@@ -17,7 +17,7 @@ afterAll(async () => {
   removeFolder(folder);
 });
 
-describe('the patterns of the documentation run unchanged', () => {
+describe('an orchestration that follows the documentation', () => {
   it('chains functions', async () => {
     expect(await run(host, 'chaining', null)).toMatchObject({
       runtimeStatus: 'Completed',
@@ -33,29 +33,29 @@ describe('the patterns of the documentation run unchanged', () => {
     expect((await run(host, 'parent', null)).output).toEqual([0, 2, 6]);
   });
 
-  it('brings the failure of a sub-orchestration to its parent with the texts of the platform', async () => {
+  it('passes the failure of a sub-orchestration to the parent with the messages of the platform', async () => {
     const { output } = await run(host, 'failingParent', null);
     expect(output).toContain(
-      "caught: Orchestrator function 'failing' failed: Activity function 'alwaysFails' failed:  broken for good",
+      "caught: Orchestrator function 'failing' failed: Activity function 'alwaysFails' failed:  always broken",
     );
   });
 
-  it('monitors with timers and shows a custom status', async () => {
+  it('monitors with timers and a custom status', async () => {
     expect(await run(host, 'monitor', null)).toMatchObject({ output: 4, customStatus: { checks: 4 } });
   });
 
-  it('accepts a person’s answer, wrong ones first', async () => {
+  it('accepts a correct code after a wrong one', async () => {
     const { id } = await start(host, 'approval', { timeoutMs: 60_000, code: 7 });
-    await raise(host, id, 'Code', 1);
-    await raise(host, id, 'Code', 7);
+    await raiseEvent(host, id, 'Code', 1);
+    await raiseEvent(host, id, 'Code', 7);
     expect((await finished(host, id)).output).toBe('accepted at attempt 2');
   });
 
-  it('times out when nobody answers', async () => {
+  it('times out without a code', async () => {
     expect((await run(host, 'approval', { timeoutMs: 50, code: 7 })).output).toBe('timed out');
   });
 
-  it('warns of a task that is yielded twice', async () => {
+  it('causes a warning when it yields a task twice', async () => {
     await expect.poll(() => host.errors()).toMatch(/\(approval\) yields the task for a timer a second time/);
   });
 
@@ -63,104 +63,104 @@ describe('the patterns of the documentation run unchanged', () => {
     expect((await run(host, 'retrying', 5)).output).toBe('done after 2 failures');
   });
 
-  it('fails with the last failure when the attempts are used up', async () => {
+  it('fails with the last failure after the last attempt', async () => {
     const { runtimeStatus, output } = await run(host, 'givingUp', null);
     expect(runtimeStatus).toBe('Failed');
     expect(output).toContain(
-      "Orchestrator function 'givingUp' failed: Activity function 'alwaysFails' failed:  broken for good",
+      "Orchestrator function 'givingUp' failed: Activity function 'alwaysFails' failed:  always broken",
     );
   });
 
-  it('continues as new and keeps the events that nobody has waited for yet', async () => {
+  it('continues as new with the events that were not consumed', async () => {
     const { id } = await start(host, 'counting', { from: 0, total: 10 });
-    for (let step = 1; step <= 4; step += 1) await raise(host, id, 'step', step);
+    for (let step = 1; step <= 4; step += 1) await raiseEvent(host, id, 'step', step);
     expect(await finished(host, id)).toMatchObject({ output: 10, input: { from: 6, total: 10 } });
   });
 
-  it('calls and signals entities, and reports a failing operation to its caller', async () => {
+  it('calls and signals entities, and catches the failure of an operation', async () => {
     expect((await run(host, 'useCounter', 'e1')).output).toEqual({ value: 11, failed: true });
-    expect((await viaClient(host, 'readEntityState', { name: 'Counter', key: 'e1' })).value).toMatchObject({
+    expect((await callClient(host, 'readEntityState', { name: 'Counter', key: 'e1' })).value).toMatchObject({
       entityExists: true,
       entityState: 11,
     });
-    await viaClient(host, 'signalEntity', { name: 'Counter', key: 'e1' }, 'delete');
+    await callClient(host, 'signalEntity', { name: 'Counter', key: 'e1' }, 'delete');
     await expect
-      .poll(async () => (await viaClient(host, 'readEntityState', { name: 'Counter', key: 'e1' })).value)
+      .poll(async () => (await callClient(host, 'readEntityState', { name: 'Counter', key: 'e1' })).value)
       .toMatchObject({ entityExists: false });
   });
 
-  it('lets one orchestration at a time into a critical section', async () => {
+  it('has a critical section to itself', async () => {
     const started = await Promise.all(Array.from({ length: 8 }, () => start(host, 'locked', null)));
     const ends = await Promise.all(started.map(({ id }) => finished(host, id)));
     expect(ends.map(({ output }) => output)).toEqual(Array.from({ length: 8 }, () => 1));
-    expect((await viaClient(host, 'readEntityState', { name: 'Counter', key: 'two' })).value).toMatchObject({
+    expect((await callClient(host, 'readEntityState', { name: 'Counter', key: 'two' })).value).toMatchObject({
       entityState: -8,
     });
   });
 
-  it('calls HTTP durably', async () => {
+  it('calls HTTP', async () => {
     expect((await run(host, 'calling', `${host.url}/admin/host/ping?code=${host.masterKey}`)).output).toEqual({
       status: 200,
       content: '',
     });
   });
 
-  it('passes values through activities as JSON text', async () => {
+  it('passes values to activities and back unchanged', async () => {
     const values = ['12', '{"q":1}', 12, 1.5, null, { a: [true, 'x'] }, '', 'ü€'];
     expect((await run(host, 'passing', values)).output).toEqual(values);
   });
 
-  it('ends only when every task is closed, and says so', async () => {
+  it('ends only when all its tasks have ended, and causes a warning', async () => {
     const ms = 150;
-    const { output, historyEvents } = await run(host, 'forgetfulTimer', ms).then(({ instanceId }) =>
+    const { output, historyEvents } = await run(host, 'uncancelledTimer', ms).then(({ instanceId }) =>
       status(host, instanceId, '&showHistory=true'),
     );
     expect(output).toBe('Hello you');
     expect(historyEvents?.map(({ EventType }) => EventType)).toContain('TimerFired');
     await expect
       .poll(() => host.errors())
-      .toMatch(/forgetfulTimer\) has returned, but ends only when its 1 open task\(s\) do/);
+      .toMatch(/uncancelledTimer\) has returned, but it ends only when its 1 open task\(s\) end/);
   });
 });
 
-describe('managing instances', () => {
-  it('starts one of fifty simultaneous starts of one id', async () => {
+describe('instance management', () => {
+  it('accepts one of fifty simultaneous starts with the same id', async () => {
     const post = (): Promise<Response> =>
       fetch(`${host.url}/durabletask/orchestrators/approval/only-one`, {
         method: 'POST',
         body: '{"timeoutMs":60000,"code":1}',
       });
-    const answers = await Promise.all(Array.from({ length: 50 }, post));
-    const codes = answers.map((answer) => answer.status).toSorted((a, b) => a - b);
+    const responses = await Promise.all(Array.from({ length: 50 }, post));
+    const codes = responses.map((response) => response.status).toSorted((a, b) => a - b);
     expect(codes).toEqual([202, ...Array.from({ length: 49 }, () => 409)]);
-    expect((await viaClient(host, 'startNew', 'approval', { instanceId: 'only-one' })).message).toContain(
+    expect((await callClient(host, 'startNew', 'approval', { instanceId: 'only-one' })).message).toContain(
       'unexpected status code: 409',
     );
-    await viaClient(host, 'terminate', 'only-one', 'enough');
+    await callClient(host, 'terminate', 'only-one', 'enough');
     await finished(host, 'only-one');
     expect((await start(host, 'fanOut', 2, 'only-one')).id).toBe('only-one');
     expect((await finished(host, 'only-one')).output).toBe(2);
   });
 
-  it('terminates with the reason as output', async () => {
+  it('uses the reason of a termination as output', async () => {
     const { id } = await start(host, 'approval', { timeoutMs: 60_000, code: 7 });
-    await viaClient(host, 'terminate', id, 'no longer needed');
+    await callClient(host, 'terminate', id, 'no longer needed');
     expect(await finished(host, id)).toMatchObject({ runtimeStatus: 'Terminated', output: 'no longer needed' });
-    expect(await raise(host, id, 'Code', 7)).toBe(410);
+    expect(await raiseEvent(host, id, 'Code', 7)).toBe(410);
   });
 
   it('keeps events for a suspended instance until it is resumed', async () => {
     const { id } = await start(host, 'approval', { timeoutMs: 60_000, code: 7 });
     await until(host, id, ({ runtimeStatus }) => runtimeStatus === 'Running');
-    await viaClient(host, 'suspend', id, 'pause');
+    await callClient(host, 'suspend', id, 'pause');
     await until(host, id, ({ runtimeStatus }) => runtimeStatus === 'Suspended');
-    await raise(host, id, 'Code', 7);
+    await raiseEvent(host, id, 'Code', 7);
     expect((await status(host, id)).runtimeStatus).toBe('Suspended');
-    await viaClient(host, 'resume', id, 'go on');
+    await callClient(host, 'resume', id, 'go on');
     expect((await finished(host, id)).output).toBe('accepted at attempt 1');
   });
 
-  it('lists instances by prefix and status, page by page', async () => {
+  it('lists instances by prefix and status in pages', async () => {
     for (let index = 0; index < 7; index += 1) await run(host, 'fanOut', 1, `page-${index}`);
     const ids: string[] = [];
     let token = '';
@@ -173,20 +173,20 @@ describe('managing instances', () => {
       pages += 1;
     } while (token !== '');
     expect({ ids, pages }).toEqual({ ids: [0, 1, 2, 3, 4, 5, 6].map((index) => `page-${index}`), pages: 3 });
-    const all = (await viaClient(host, 'getStatusAll')).value as unknown[];
+    const all = (await callClient(host, 'getStatusAll')).value as unknown[];
     expect(all.length).toBeGreaterThan(7);
   });
 
-  it('purges what has ended and nothing else', async () => {
+  it('purges only instances that have ended', async () => {
     const { id } = await start(host, 'approval', { timeoutMs: 60_000, code: 7 });
-    expect((await viaClient(host, 'purgeInstanceHistory', id)).value).toEqual({ instancesDeleted: 0 });
-    await viaClient(host, 'terminate', id, '');
+    expect((await callClient(host, 'purgeInstanceHistory', id)).value).toEqual({ instancesDeleted: 0 });
+    await callClient(host, 'terminate', id, '');
     await finished(host, id);
-    expect((await viaClient(host, 'purgeInstanceHistory', id)).value).toEqual({ instancesDeleted: 1 });
-    expect((await viaClient(host, 'getStatus', id)).message).toContain('404');
+    expect((await callClient(host, 'purgeInstanceHistory', id)).value).toEqual({ instancesDeleted: 1 });
+    expect((await callClient(host, 'getStatus', id)).message).toContain('404');
   });
 
-  it('shows a history without what the platform does not show', async () => {
+  it('returns a history in the format of the platform', async () => {
     const { id } = await start(host, 'fanOut', 1);
     await finished(host, id);
     const { historyEvents } = await status(host, id, '&showHistory=true&showHistoryOutput=true');
@@ -203,16 +203,18 @@ describe('managing instances', () => {
     ]);
   });
 
-  it('refuses names, ids and bodies that are not valid', async () => {
+  it('rejects invalid names, ids and bodies', async () => {
     const start = (path: string, body = '1'): Promise<number> =>
-      fetch(`${host.url}/durabletask/orchestrators/${path}`, { method: 'POST', body }).then((answer) => answer.status);
+      fetch(`${host.url}/durabletask/orchestrators/${path}`, { method: 'POST', body }).then(
+        (response) => response.status,
+      );
     expect(await start('unknown')).toBe(400);
     expect(await start('fanOut', '{')).toBe(400);
     expect(await start('fanOut/%40entity')).toBe(400);
     expect(await start(`fanOut/${'x'.repeat(101)}`)).toBe(400);
   });
 
-  it('wants the system key on the webhook, and no stranger on the loopback interface', async () => {
+  it('requires the system key on the webhook, and rejects web pages on the API without a key', async () => {
     const path = '/runtime/webhooks/durabletask/instances/';
     expect((await fetch(`${host.url}${path}`)).status).toBe(401);
     expect((await fetch(`${host.url}${path}`, { headers: { 'x-functions-key': host.functionKey } })).status).toBe(401);

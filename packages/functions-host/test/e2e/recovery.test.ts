@@ -1,9 +1,9 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { finished, raise, start, status, until, viaClient } from './client.ts';
 import { type HostProcess, startHost } from '../../src/testing.ts';
 import { buildApp, removeFolder } from './built-app.ts';
+import { callClient, finished, raiseEvent, start, status, until } from './client.ts';
 
 let folder: string;
 let host: HostProcess | undefined;
@@ -13,7 +13,7 @@ const boot = async (): Promise<HostProcess> => {
   host = await startHost(folder, ['--store', join(folder, 'store.sqlite')], { NOTES_FILE: notes });
   return host;
 };
-const noted = (): string[] =>
+const readNotes = (): string[] =>
   existsSync(notes)
     ? readFileSync(notes, 'utf8')
         .split('\n')
@@ -29,40 +29,40 @@ afterEach(async () => {
   removeFolder(folder);
 });
 
-describe('a host that is killed goes on where it was', () => {
-  it('finishes a fan-out, a timer, an event and a child after four kills, running no finished activity again', async () => {
+describe('a restarted host', () => {
+  it('finishes a fan-out, a timer, an event and a child after four kills without repeating finished activities', async () => {
     const count = 40;
     let running = await boot();
     await start(running, 'survivor', { count, ms: 20 }, 'one');
-    for (const enough of [6, 16, 28]) {
-      await expect.poll(() => noted().length, { timeout: 15_000 }).toBeGreaterThanOrEqual(enough);
+    for (const minimum of [6, 16, 28]) {
+      await expect.poll(() => readNotes().length, { timeout: 15_000 }).toBeGreaterThanOrEqual(minimum);
       await running.end('SIGKILL');
       running = await boot();
     }
-    await expect.poll(() => noted().length, { timeout: 15_000 }).toBeGreaterThanOrEqual(count);
-    expect(await raise(running, 'one', 'go', true)).toBe(202);
+    await expect.poll(() => readNotes().length, { timeout: 15_000 }).toBeGreaterThanOrEqual(count);
+    expect(await raiseEvent(running, 'one', 'go', true)).toBe(202);
     await running.end('SIGKILL');
     running = await boot();
     expect(await finished(running, 'one')).toMatchObject({
       runtimeStatus: 'Completed',
       output: { done: count, approved: true, child: 1560 },
     });
-    // At least once: only what was running or just done at a kill may appear twice.
-    expect(new Set(noted()).size).toBe(count);
-    expect(noted().length).toBeLessThan(count + 3 * 8);
+    // Activities run at least once. Only those that were running or had just ended at a kill can appear twice.
+    expect(new Set(readNotes()).size).toBe(count);
+    expect(readNotes().length).toBeLessThan(count + 3 * 8);
   });
 
-  it('repeats nothing after a clean stop: what runs may end and is remembered', async () => {
+  it('repeats no activity after a clean stop, which waits for running activities', async () => {
     const count = 12;
     const first = await boot();
     await start(first, 'survivor', { count, ms: 100 }, 'one');
-    await expect.poll(() => noted().length).toBeGreaterThan(0);
+    await expect.poll(() => readNotes().length).toBeGreaterThan(0);
     expect(await first.end('SIGTERM')).toBe(0);
-    expect(noted().length).toBeLessThan(count);
+    expect(readNotes().length).toBeLessThan(count);
     const second = await boot();
-    await raise(second, 'one', 'go', true);
+    await raiseEvent(second, 'one', 'go', true);
     expect((await finished(second, 'one')).output).toMatchObject({ done: count });
-    expect(noted()).toHaveLength(count);
+    expect(readNotes()).toHaveLength(count);
   });
 
   it('keeps statuses, histories, entities and keys', async () => {
@@ -75,28 +75,28 @@ describe('a host that is killed goes on where it was', () => {
     expect(second.systemKey).toBe(first.systemKey);
     expect(await status(second, id)).toEqual(before);
     expect((await status(second, id, '&showHistory=true')).historyEvents).toEqual(history);
-    expect((await viaClient(second, 'readEntityState', { name: 'Counter', key: 'kept' })).value).toMatchObject({
+    expect((await callClient(second, 'readEntityState', { name: 'Counter', key: 'kept' })).value).toMatchObject({
       entityState: 11,
     });
   });
 
-  it('fires at once the timer that came due meanwhile, and keeps the suspended suspended', async () => {
+  it('fires overdue timers immediately, and keeps instances suspended', async () => {
     const first = await boot();
     await start(first, 'approval', { timeoutMs: 400, code: 1 }, 'due');
     await start(first, 'approval', { timeoutMs: 60_000, code: 1 }, 'paused');
-    await viaClient(first, 'suspend', 'paused', '');
+    await callClient(first, 'suspend', 'paused', '');
     await until(first, 'paused', ({ runtimeStatus }) => runtimeStatus === 'Suspended');
     await until(first, 'due', ({ runtimeStatus }) => runtimeStatus === 'Running');
     await first.end('SIGKILL');
     const second = await boot();
     expect((await finished(second, 'due')).output).toBe('timed out');
     expect((await status(second, 'paused')).runtimeStatus).toBe('Suspended');
-    await raise(second, 'paused', 'Code', 1);
-    await viaClient(second, 'resume', 'paused', '');
+    await raiseEvent(second, 'paused', 'Code', 1);
+    await callClient(second, 'resume', 'paused', '');
     expect((await finished(second, 'paused')).output).toBe('accepted at attempt 1');
   });
 
-  it('leaves alone an orchestration that is newer than itself, until it is as new again', async () => {
+  it('does not run an orchestration of a newer version until its own version is new enough', async () => {
     const hostJson = (defaultVersion: string): void =>
       writeFileSync(
         join(folder, 'host.json'),
@@ -112,7 +112,7 @@ describe('a host that is killed goes on where it was', () => {
     await newer.end();
     hostJson('1.9');
     const older = await boot();
-    await raise(older, 'versioned', 'Code', 1);
+    await raiseEvent(older, 'versioned', 'Code', 1);
     await expect.poll(() => older.errors()).toContain('has version 2.0, which this host (1.9) does not run');
     expect((await status(older, 'versioned')).runtimeStatus).toBe('Running');
     await older.end();
@@ -120,17 +120,17 @@ describe('a host that is killed goes on where it was', () => {
     expect((await finished(await boot(), 'versioned')).output).toBe('accepted at attempt 1');
   });
 
-  it('makes up for a timer run that it missed', async () => {
+  it('runs a timer function for a missed occurrence', async () => {
     const first = await boot();
     const fire = await fetch(`${first.url}/admin/functions/everyNight?code=${first.masterKey}`, {
       method: 'POST',
       body: '{"input":null}',
     });
     expect(fire.status).toBe(202);
-    await expect.poll(() => noted()).toHaveLength(1);
-    expect(noted()[0]).toContain('"isPastDue":false');
+    await expect.poll(() => readNotes()).toHaveLength(1);
+    expect(readNotes()[0]).toContain('"isPastDue":false');
     await first.end();
-    // What a host that was stopped two days ago has left behind.
+    // The state after a stop two days ago.
     const { DatabaseSync } = await import('node:sqlite');
     const database = new DatabaseSync(join(folder, 'store.sqlite'));
     const updated = new Date(Date.now() - 2 * 86_400_000);
@@ -141,7 +141,7 @@ describe('a host that is killed goes on where it was', () => {
     database.prepare('UPDATE host_values SET value = ? WHERE key = ?').run(JSON.stringify(stored), 'timer everyNight');
     database.close();
     await boot();
-    await expect.poll(() => noted()).toHaveLength(2);
-    expect(noted()[1]).toContain('"isPastDue":true');
+    await expect.poll(() => readNotes()).toHaveLength(2);
+    expect(readNotes()[1]).toContain('"isPastDue":true');
   });
 });

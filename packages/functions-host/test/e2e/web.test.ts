@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type HostProcess, startHost } from '../../src/testing.ts';
 import { buildApp, removeFolder } from './built-app.ts';
 
-interface Seen {
+interface ReceivedRequest {
   readonly name: string;
   readonly method: string;
   readonly url: string;
@@ -13,12 +13,12 @@ interface Seen {
   readonly body: string;
 }
 
-describe('HTTP triggers', () => {
+describe('the HTTP server', () => {
   let folder: string;
   let host: HostProcess;
   const call = (path: string, init?: RequestInit): Promise<Response> => fetch(`${host.url}${path}`, init);
-  const seen = async (path: string, init?: RequestInit): Promise<Seen> =>
-    (await (await call(path, init)).json()) as Seen;
+  const received = async (path: string, init?: RequestInit): Promise<ReceivedRequest> =>
+    (await (await call(path, init)).json()) as ReceivedRequest;
 
   beforeAll(async () => {
     folder = await buildApp('web', {
@@ -43,23 +43,23 @@ describe('HTTP triggers', () => {
     expect(host.errors()).toContain(`plain: [GET,POST] ${host.url}/svc/v1/items/{id}`);
   });
 
-  it('tries the more specific route first, and the next one where a constraint or method does not fit', async () => {
-    expect((await seen('/svc/v1/items/special')).name).toBe('literal');
-    expect((await seen('/svc/v1/ITEMS/12')).name).toBe('constrained');
-    expect((await seen('/svc/v1/items/9')).name).toBe('plain');
-    expect((await seen('/svc/v1/items/special', { method: 'POST' })).name).toBe('plain');
+  it('tries the most specific route first, and less specific ones if a constraint or the method does not match', async () => {
+    expect((await received('/svc/v1/items/special')).name).toBe('literal');
+    expect((await received('/svc/v1/ITEMS/12')).name).toBe('constrained');
+    expect((await received('/svc/v1/items/9')).name).toBe('plain');
+    expect((await received('/svc/v1/items/special', { method: 'POST' })).name).toBe('plain');
   });
 
-  it('fills parameters, optional ones, defaults and catch-alls', async () => {
-    expect((await seen('/svc/v1/items/a%20b%2Fc')).params).toEqual({ id: 'a b/c' });
-    expect((await seen('/svc/v1/files/a/b/c.txt')).params).toEqual({ path: 'a/b/c.txt' });
-    expect((await seen('/svc/v1/optional/x')).params).toEqual({ a: 'x' });
-    expect((await seen('/svc/v1/optional/x/y')).params).toEqual({ a: 'x', b: 'y' });
-    expect((await seen('/svc/v1/defaulted')).params).toEqual({ a: 'one' });
-    expect((await seen('/svc/v1/v2.17/x')).params).toEqual({ major: '2', minor: '17' });
+  it('passes required, optional, default and catch-all parameters', async () => {
+    expect((await received('/svc/v1/items/a%20b%2Fc')).params).toEqual({ id: 'a b/c' });
+    expect((await received('/svc/v1/files/a/b/c.txt')).params).toEqual({ path: 'a/b/c.txt' });
+    expect((await received('/svc/v1/optional/x')).params).toEqual({ a: 'x' });
+    expect((await received('/svc/v1/optional/x/y')).params).toEqual({ a: 'x', b: 'y' });
+    expect((await received('/svc/v1/defaulted')).params).toEqual({ a: 'one' });
+    expect((await received('/svc/v1/v2.17/x')).params).toEqual({ major: '2', minor: '17' });
   });
 
-  it('answers 404 for an unknown path, a method that is not listed and a wrong prefix', async () => {
+  it('returns 404 for an unknown path, an unlisted method and a wrong prefix', async () => {
     const paths: [string, RequestInit?][] = [
       ['/svc/v1/nowhere'],
       ['/svc/v1/items/9', { method: 'DELETE' }],
@@ -70,8 +70,8 @@ describe('HTTP triggers', () => {
     for (const [path, init] of paths) expect([path, (await call(path, init)).status]).toEqual([path, 404]);
   });
 
-  it('hands over method, address, headers, query and body as the platform does', async () => {
-    const request = await seen('/svc/v1/items/9?a=1&b=x%20y&a=2', {
+  it('passes method, URL, headers, query and body as on the platform', async () => {
+    const request = await received('/svc/v1/items/9?a=1&b=x%20y&a=2', {
       method: 'POST',
       headers: { 'X-Test': 'yes' },
       body: 'ü',
@@ -87,20 +87,20 @@ describe('HTTP triggers', () => {
     });
   });
 
-  it('gives a body without a length to nobody, and says so', async () => {
-    const answer = await new Promise<string>((resolve, reject) => {
+  it('passes no body without Content-Length, and logs a warning', async () => {
+    const text = await new Promise<string>((resolve, reject) => {
       const request = httpRequest(`${host.url}/svc/v1/items/9`, { method: 'POST' }, (response) => {
-        let text = '';
-        response.on('data', (chunk: Buffer) => (text += chunk.toString())).on('end', () => resolve(text));
+        let body = '';
+        response.on('data', (chunk: Buffer) => (body += chunk.toString())).on('end', () => resolve(body));
       });
       request.on('error', reject).write('chunked');
       request.end();
     });
-    expect((JSON.parse(answer) as Seen).body).toBe('');
+    expect((JSON.parse(text) as ReceivedRequest).body).toBe('');
     await expect.poll(() => host.errors()).toContain('A body without Content-Length reaches the function empty');
   });
 
-  it('writes status, headers, cookies and bytes', async () => {
+  it('sends status, headers, cookies and bytes', async () => {
     const response = await call('/svc/v1/cookies');
     expect(response.status).toBe(201);
     expect(response.headers.get('x-answer')).toBe('42');
@@ -109,7 +109,7 @@ describe('HTTP triggers', () => {
     expect(new Uint8Array(await response.arrayBuffer())).toEqual(new Uint8Array([1, 2, 3]));
   });
 
-  it('answers 204 for nothing and 500 without a body for a throw, with the error in the log', async () => {
+  it('returns 204 for undefined, and 500 without a body for an error, which it logs', async () => {
     expect((await call('/svc/v1/nothing')).status).toBe(204);
     const failed = await call('/svc/v1/throws');
     expect([failed.status, await failed.text()]).toEqual([500, '']);
@@ -119,17 +119,17 @@ describe('HTTP triggers', () => {
     expect(host.errors()).toMatch(/ information throws: two\\nlines\n/);
   });
 
-  it('survives what an app throws outside its handlers', async () => {
-    expect(await (await call('/svc/v1/uncaught')).text()).toBe('answered');
-    await expect.poll(() => host.errors()).toContain('Uncaught: Error: after the answer');
+  it('survives an error that the app throws outside its handlers', async () => {
+    expect(await (await call('/svc/v1/uncaught')).text()).toBe('response');
+    await expect.poll(() => host.errors()).toContain('Uncaught: Error: after the response');
     expect((await call('/svc/v1/nothing')).status).toBe(204);
   });
 
-  it('runs the hooks of the app around each invocation', async () => {
+  it('runs the hooks of the app before and after each invocation', async () => {
     expect((await call('/svc/v1/items/9')).headers.get('x-hooked')).toBe('yes');
   });
 
-  it('wants the keys that the authLevel asks for', async () => {
+  it('requires the key that the authLevel names', async () => {
     const codes = async (path: string): Promise<number[]> => {
       const keys = ['', 'wrong', host.functionKey, host.systemKey, host.masterKey];
       const byHeader = keys.map((key) =>
@@ -142,14 +142,14 @@ describe('HTTP triggers', () => {
     expect(await codes('/svc/v1/items/9')).toEqual([200, 200, 200, 200, 200, 200]);
   });
 
-  it('refuses a body over the limit, whoever is to read it', async () => {
+  it('returns 413 for a body over the limit on functions, the durable API and the admin API', async () => {
     const body = 'x'.repeat(2001);
     expect((await call('/svc/v1/items/9', { method: 'POST', body: body.slice(1) })).status).toBe(200);
     const urls = ['/svc/v1/items/9', '/durabletask/orchestrators/x', `/admin/functions/x?code=${host.masterKey}`];
     for (const url of urls) expect([url, (await call(url, { method: 'POST', body })).status]).toEqual([url, 413]);
   });
 
-  it('opens the admin interface to the master key alone', async () => {
+  it('requires the master key for the admin API', async () => {
     expect((await call('/admin/functions')).status).toBe(401);
     expect((await call(`/admin/functions?code=${host.functionKey}`)).status).toBe(401);
     expect(await (await call(`/admin/functions?code=${host.masterKey}`)).json()).toEqual(host.functions);
@@ -160,7 +160,7 @@ describe('HTTP triggers', () => {
   });
 });
 
-describe('HTTP triggers with streaming', () => {
+describe('HTTP streaming', () => {
   let folder: string;
   let host: HostProcess;
   beforeAll(async () => {
@@ -172,7 +172,7 @@ describe('HTTP triggers with streaming', () => {
     removeFolder(folder);
   });
 
-  it('streams in and out, before the request has ended', async () => {
+  it('sends a response before the request has ended', async () => {
     const chunks: string[] = [];
     await new Promise<void>((resolve, reject) => {
       const request = httpRequest(`${host.url}/api/upper/me`, { method: 'POST' }, (response) => {
@@ -188,7 +188,7 @@ describe('HTTP triggers with streaming', () => {
     expect(chunks).toEqual(['FIRST', 'SECOND']);
   });
 
-  it('refuses a body over the limit, announced or not', async () => {
+  it('returns 413 for a body over the limit, with and without Content-Length', async () => {
     const url = `${host.url}/api/upper/me`;
     expect((await fetch(url, { method: 'POST', body: 'x'.repeat(2001) })).status).toBe(413);
     const code = await new Promise((resolve, reject) => {
@@ -201,7 +201,7 @@ describe('HTTP triggers with streaming', () => {
     expect(code).toBe(413);
   });
 
-  it('answers for a function that returns nothing or throws', async () => {
+  it('returns 204 for undefined and 500 for an error', async () => {
     expect((await fetch(`${host.url}/api/nothing`)).status).toBe(204);
     expect((await fetch(`${host.url}/api/throws`)).status).toBe(500);
   });

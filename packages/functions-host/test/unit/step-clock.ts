@@ -6,7 +6,7 @@ interface Sleeper {
   readonly wake: () => void;
 }
 
-/** A clock that stands still until it is told to jump to the next point in time that anybody waits for. */
+/** A clock that moves only when a test moves it, from one pending sleep to the next. */
 export class StepClock implements Clock {
   longestSleepMs = 0;
   #nowMs: number;
@@ -32,12 +32,12 @@ export class StepClock implements Clock {
     });
   }
 
-  /** Lets everything happen that can, without moving. */
+  /** Runs all pending work without moving the clock. */
   async settle(): Promise<void> {
     for (let pass = 0; pass < 10; pass += 1) await nextPass();
   }
 
-  /** Jumps from sleeper to sleeper until nobody sleeps, or until `limitMs`. */
+  /** Moves from sleep to sleep until none is pending or the next one ends after `limitMs`. */
   async runUntilIdle(limitMs = Number.POSITIVE_INFINITY): Promise<void> {
     for (;;) {
       await this.settle();
@@ -49,7 +49,7 @@ export class StepClock implements Clock {
     }
   }
 
-  /** Moves forward, waking whoever is due on the way. */
+  /** Moves forward by `ms` and ends the sleeps on the way. */
   async advance(ms: number): Promise<void> {
     const untilMs = this.#nowMs + ms;
     await this.runUntilIdle(untilMs);

@@ -1,4 +1,4 @@
-/** Orchestrations after the patterns of Microsoft's documentation, written as an outside app would write them. */
+/** The patterns of Microsoft's Durable Functions documentation, written as any app would write them. */
 import { appendFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { app, type HttpRequest, type HttpResponseInit, type InvocationContext } from '@azure/functions';
@@ -25,7 +25,7 @@ df.app.activity('failTimes', {
 });
 df.app.activity('alwaysFails', {
   handler: () => {
-    throw new Error('broken for good');
+    throw new Error('always broken');
   },
 });
 df.app.activity('slow', {
@@ -75,7 +75,7 @@ df.app.orchestration('monitor', function* (context: Context) {
   }
 });
 
-// The phone verification sample: one timer raced against an event, again and again.
+// The phone verification sample: one timer against several events. It yields the timer repeatedly.
 df.app.orchestration('approval', function* (context: Context) {
   const { timeoutMs, code } = context.df.getInput<{ timeoutMs: number; code: number }>() ?? { timeoutMs: 0, code: 0 };
   const timeout = context.df.createTimer(inMs(context, timeoutMs));
@@ -140,7 +140,7 @@ df.app.orchestration('useCounter', function* (context: Context) {
   return { value, failed: false };
 });
 
-// Reads, waits and writes inside a critical section: without the lock, concurrent instances lose updates.
+// Reads, waits and writes in a critical section. Without the lock, concurrent instances would lose updates.
 df.app.orchestration('locked', function* (context: Context) {
   const [one, two] = [new df.EntityId('Counter', 'one'), new df.EntityId('Counter', 'two')];
   const lock: df.DurableLock = yield context.df.lock([one, two]);
@@ -161,7 +161,7 @@ df.app.orchestration('calling', function* (context: Context) {
   return { status: response.statusCode, content: response.content };
 });
 
-df.app.orchestration('forgetfulTimer', function* (context: Context) {
+df.app.orchestration('uncancelledTimer', function* (context: Context) {
   const winner: df.Task = yield context.df.Task.any([
     context.df.createTimer(inMs(context, context.df.getInput<number>() ?? 0)),
     context.df.callActivity('hello', 'you'),
@@ -189,15 +189,15 @@ app.http('start', {
   },
 });
 
-// What a durable client can do, over HTTP: { "call": "raiseEvent", "with": [ … ] }.
+// Calls a method of the durable client: { "call": "raiseEvent", "with": [ … ] }.
 app.http('client', {
   methods: ['POST'],
   extraInputs: [df.input.durableClient()],
   handler: async (request: HttpRequest, context: InvocationContext): Promise<HttpResponseInit> => {
-    const { call, with: given } = (await request.json()) as { call: string; with: unknown[] };
-    const client = df.getClient(context) as unknown as Record<string, (...given: unknown[]) => Promise<unknown>>;
+    const { call, with: args } = (await request.json()) as { call: string; with: unknown[] };
+    const client = df.getClient(context) as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
     try {
-      return { jsonBody: { value: await client[call]?.(...given) } };
+      return { jsonBody: { value: await client[call]?.(...args) } };
     } catch (error) {
       return { status: 500, jsonBody: { message: (error as Error).message } };
     }

@@ -1,4 +1,4 @@
-/** Answers with app settings as they were when the app was loaded. */
+/** Returns app settings as they were when the app was loaded. */
 import { app } from '@azure/functions';
 
 const { FIRST, SECOND, THIRD, WEBSITE_HOSTNAME } = process.env;

@@ -1,4 +1,4 @@
-/** Streams in and out: `app.setup({ enableHttpStream: true })`. */
+/** HTTP functions with streaming enabled. */
 import { Readable } from 'node:stream';
 import { app } from '@azure/functions';
 

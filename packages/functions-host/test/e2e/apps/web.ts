@@ -1,4 +1,4 @@
-/** HTTP triggers with every kind of route, and the app's hooks. */
+/** HTTP functions with every kind of route, and hooks. */
 import { app, type HttpRequest, type HttpResponseInit, type InvocationContext } from '@azure/functions';
 
 const describe = async (request: HttpRequest, context: InvocationContext): Promise<HttpResponseInit> => ({
@@ -52,8 +52,8 @@ app.http('uncaught', {
   methods: ['GET'],
   handler: () => {
     setTimeout(() => {
-      throw new Error('after the answer');
+      throw new Error('after the response');
     });
-    return { body: 'answered' };
+    return { body: 'response' };
   },
 });

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { setEnvironment } from '../../../src/app/environment.ts';
 
-describe('the environment of an app', () => {
-  it('holds its settings and what the library cannot do without', () => {
+describe('setEnvironment', () => {
+  it('adds the app settings and the variables that the libraries need', () => {
     const environment: NodeJS.ProcessEnv = { NO_PROXY: 'example.com,localhost', KEPT: '1' };
     setEnvironment(environment, { SETTING: 'x', AZURE_FUNCTIONS_ENVIRONMENT: 'Staging' }, 1234);
     expect(environment).toEqual({

@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { RequestGate } from '../../../src/http/request-gate.ts';
 
-describe('the gate for requests', () => {
-  it('lets so many in at once, the others in order of arrival, and turns away what is too much', async () => {
+describe('RequestGate', () => {
+  it('admits a limited number of requests, queues further ones in order of arrival, and rejects the rest', async () => {
     const gate = new RequestGate(2, 4);
     const order: number[] = [];
     const visits = [0, 1, 2, 3, 4].map(async (visit) => {
-      const leave = await gate.enter();
-      if (leave) order.push(visit);
-      return leave;
+      const release = await gate.enter();
+      if (release) order.push(visit);
+      return release;
     });
     expect(await visits[4]).toBeUndefined();
     expect(order).toEqual([0, 1]);

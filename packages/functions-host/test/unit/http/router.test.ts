@@ -4,7 +4,7 @@ import { findRoute, httpRoute, type HttpRoute, sortRoutes } from '../../../src/h
 const route = (name: string, template: string | undefined, methods: string[] = ['GET'], prefix = 'api'): HttpRoute =>
   httpRoute({ name, bindings: { x: { type: 'httpTrigger', direction: 'in', route: template, methods } } }, prefix);
 
-/** The name of the function that is found, with its parameters. */
+/** The name of the matching function and its parameters. */
 function find(routes: readonly HttpRoute[], path: string, method = 'GET'): unknown {
   const match = findRoute(sortRoutes(routes), method, path);
   return match && [match.route.functionName, match.params];
@@ -13,15 +13,15 @@ function find(routes: readonly HttpRoute[], path: string, method = 'GET'): unkno
 const params = (template: string, path: string): unknown =>
   findRoute([route('f', template, ['GET'], '')], 'GET', path)?.params;
 
-describe('routing', () => {
-  it('puts the prefix before the route, and the name where there is no route', () => {
+describe('httpRoute and findRoute', () => {
+  it('adds the prefix, and uses the function name if there is no route', () => {
     expect(find([route('Hello', undefined)], '/api/hello')).toEqual(['Hello', {}]);
     expect(find([route('f', '/a/b/')], '/api/a/b')).toEqual(['f', {}]);
     expect(find([route('f', 'a', ['GET'], '')], '/a')).toEqual(['f', {}]);
     expect(find([route('f', 'a', ['GET'], 'x/y')], '/x/y/a/')).toEqual(['f', {}]);
   });
 
-  it('prefers, segment for segment: literal, constrained, plain, catch-all', () => {
+  it('prefers literal segments over constrained ones, those over plain ones, and tries catch-alls last', () => {
     const all = [
       route('all', '{*rest}'),
       route('plain', 'a/{b}'),
@@ -37,13 +37,13 @@ describe('routing', () => {
     expect(find(all, '/api')).toEqual(['all', {}]);
   });
 
-  it('lets the method decide between routes of the same path', () => {
+  it('selects among routes with the same path by method', () => {
     const both = [route('get', 'a/{b}', ['GET']), route('post', 'a/{b}', ['POST']), route('any', '{*rest}', [])];
     expect(find(both, '/api/a/1', 'POST')).toEqual(['post', { b: '1' }]);
     expect(find(both, '/api/a/1', 'DELETE')).toEqual(['any', { rest: 'a/1' }]);
   });
 
-  it('decodes each segment after the path was split', () => {
+  it('splits the path before it decodes the segments', () => {
     expect(params('{a}/{b}', '/x%2Fy/%C3%BC')).toEqual({ a: 'x/y', b: 'ü' });
     expect(params('{a}', '/%E0%A4%A')).toBeUndefined();
   });
@@ -58,7 +58,7 @@ describe('routing', () => {
     ['{{literal}}', '/{literal}', {}],
     ['{**path}', '/a/b', { path: 'a/b' }],
     ['a.b', '/axb', undefined],
-  ])('matches %s with %s', (template, path, expected) => {
+  ])('matches the template %s against the path %s', (template, path, expected) => {
     expect(params(template, path)).toEqual(expected);
   });
 
@@ -80,13 +80,13 @@ describe('routing', () => {
     ['range(1,5)', ['1', '5'], ['0', '6']],
     [String.raw`regex(^\d{{2}}-[a-z/]+$)`, ['12-ab', '12-AB'], ['1-ab', '12-1']],
     ['int:min(5)', ['5'], ['4']],
-  ])('checks the constraint %s', (constraint, good, bad) => {
-    for (const value of good) expect(params(`{a:${constraint}}`, `/${value}`)).toEqual({ a: value });
-    for (const value of bad) expect(params(`{a:${constraint}}`, `/${value}`)).toBeUndefined();
+  ])('applies the constraint %s', (constraint, accepted, rejected) => {
+    for (const value of accepted) expect(params(`{a:${constraint}}`, `/${value}`)).toEqual({ a: value });
+    for (const value of rejected) expect(params(`{a:${constraint}}`, `/${value}`)).toBeUndefined();
   });
 
   it.each(['{a', 'a}', '{}', '{a}/{A}', '{*a}/b', '{a:nonsense}', '{a:length(x)}', 'a//b', '{a:constructor}'])(
-    'refuses the template %s and names the function',
+    'rejects the template %s and names the function',
     (template) => {
       expect(() => route('broken', template)).toThrow(/The route of function "broken" is not valid/);
     },

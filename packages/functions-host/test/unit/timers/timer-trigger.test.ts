@@ -38,7 +38,7 @@ const timer = (text: string, more: Partial<TimerFunction> = {}, retryOptions?: R
   ...more,
 });
 
-/** Timers whose function fails a given number of times and takes a given time. */
+/** Timer triggers with a function that fails a given number of times and takes a given time. */
 function trigger(
   clock: StepClock,
   store: SqliteStore,
@@ -46,7 +46,7 @@ function trigger(
   { failures = 0, takesMs = 0 } = {},
 ): { triggers: TimerTriggers; fired: Fired[] } {
   const fired: Fired[] = [];
-  let left = failures;
+  let failuresLeft = failures;
   const invoke = async (_target: unknown, { inputData, retryContext }: Invocation): Promise<InvocationOutcome> => {
     fired.push({
       atMs: clock.nowMs() - noon,
@@ -54,8 +54,8 @@ function trigger(
       retryContext,
     });
     if (takesMs > 0) await clock.sleep(takesMs);
-    if (left > 0) {
-      left -= 1;
+    if (failuresLeft > 0) {
+      failuresLeft -= 1;
       return { ok: false, error: new Error('failing run') };
     }
     return { ok: true, response: { invocationId: '' }, raw: undefined };
@@ -71,8 +71,8 @@ function trigger(
   return { triggers: new TimerTriggers(deps, timers), fired };
 }
 
-describe('timer triggers', () => {
-  it('fire at every occurrence with the status of the schedule', async () => {
+describe('TimerTriggers', () => {
+  it('runs the function at every occurrence and passes the status of the schedule', async () => {
     const clock = new StepClock(noon);
     const { triggers, fired } = trigger(clock, memoryStore(), [timer('0 */10 * * * *')]);
     triggers.start();
@@ -90,7 +90,7 @@ describe('timer triggers', () => {
     });
   });
 
-  it('never run twice at once: occurrences during a run are left out', async () => {
+  it('skips occurrences during a run', async () => {
     const clock = new StepClock(noon);
     const { triggers, fired } = trigger(clock, memoryStore(), [timer('0 */10 * * * *')], { takesMs: 25 * minuteMs });
     triggers.start();
@@ -99,7 +99,7 @@ describe('timer triggers', () => {
     expect(fired.map(({ atMs }) => atMs / minuteMs)).toEqual([10, 40]);
   });
 
-  it('make up once for what was missed while the host was down', async () => {
+  it('runs once, with isPastDue, for the occurrences missed while the host was stopped', async () => {
     const clock = new StepClock(noon);
     const store = memoryStore();
     const first = trigger(clock, store, [timer('0 0 * * * *')]);
@@ -118,7 +118,7 @@ describe('timer triggers', () => {
     ]);
   });
 
-  it('miss nothing when the schedule has changed meanwhile, or is not monitored', async () => {
+  it('runs no missed occurrence when the schedule has changed or is not monitored', async () => {
     const clock = new StepClock(noon);
     const store = memoryStore();
     const stopped = trigger(clock, store, [timer('0 0 * * * *')]);
@@ -134,7 +134,7 @@ describe('timer triggers', () => {
     }
   });
 
-  it('run on startup where the function asks for it', async () => {
+  it('runs the function at startup if runOnStartup is set', async () => {
     const clock = new StepClock(noon);
     const { triggers, fired } = trigger(clock, memoryStore(), [timer('0 0 3 * * *', { runOnStartup: true })]);
     triggers.start();
@@ -144,14 +144,14 @@ describe('timer triggers', () => {
   });
 
   it.each<[string, RetryPolicy | undefined, number[]]>([
-    ['not without a policy', undefined, [0]],
+    ['never without a policy', undefined, [0]],
     [
-      'after a fixed delay, as often as allowed',
+      'after a fixed delay up to the maximum number of retries',
       { retryStrategy: 'fixedDelay', maxRetryCount: 2, delayInterval: { seconds: 5 } },
       [0, 5, 10],
     ],
     [
-      'after growing delays up to a limit',
+      'after exponential delays up to the maximum interval',
       {
         retryStrategy: 'exponentialBackoff',
         maxRetryCount: 3,
@@ -160,7 +160,7 @@ describe('timer triggers', () => {
       },
       [0, 2, 6, 11],
     ],
-  ])('retry a failed run: %s', async (_name, policy, expected) => {
+  ])('retries a failed run %s', async (_name, policy, expected) => {
     const clock = new StepClock(noon);
     const { triggers, fired } = trigger(clock, memoryStore(), [timer('0 0 3 * * *', {}, policy)], { failures: 10 });
     triggers.start();
@@ -170,8 +170,10 @@ describe('timer triggers', () => {
     expect(fired.map(({ atMs }) => atMs / 1000)).toEqual(expected);
     expect(fired.map(({ retryContext }) => retryContext?.retryCount ?? 0)).toEqual(expected.map((_, index) => index));
   });
+});
 
-  it('are monitored by default unless they come more often than once a minute', () => {
+describe('isMonitored', () => {
+  it('is true by default, unless the schedule has more than one occurrence a minute', () => {
     expect(isMonitored(parseSchedule('*/30 * * * * *', 'UTC'), undefined, noon)).toBe(false);
     expect(isMonitored(parseSchedule('0 * * * * *', 'UTC'), undefined, noon)).toBe(true);
     expect(isMonitored(parseSchedule('0 * * * * *', 'UTC'), false, noon)).toBe(false);

@@ -1,0 +1,19 @@
+import { expect } from 'vitest';
+import type { StepClock } from '../step-clock.ts';
+import type { EngineUnderTest } from './test-app.ts';
+
+/** Start time of the tests that use a step clock, milliseconds since 1970. */
+export const start2026 = Date.parse('2026-01-01T00:00:00.000Z');
+
+/** Runs an orchestration to its end on a step clock. @returns its id. */
+export async function runOnStepClock(
+  engine: EngineUnderTest,
+  clock: StepClock,
+  name: string,
+  input: unknown,
+): Promise<string> {
+  const id = engine.start(name, input);
+  await clock.runUntilIdle();
+  expect(engine.operations.get(id)?.record.status).not.toBe('Running');
+  return id;
+}
