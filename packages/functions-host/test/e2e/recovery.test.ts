@@ -82,11 +82,11 @@ describe('a restarted host', () => {
 
   it('fires overdue timers immediately, and keeps instances suspended', async () => {
     const first = await boot();
-    await start(first, 'approval', { timeoutMs: 400, code: 1 }, 'due');
     await start(first, 'approval', { timeoutMs: 60_000, code: 1 }, 'paused');
     await callClient(first, 'suspend', 'paused', '');
     await until(first, 'paused', ({ runtimeStatus }) => runtimeStatus === 'Suspended');
-    await until(first, 'due', ({ runtimeStatus }) => runtimeStatus === 'Running');
+    await start(first, 'approval', { timeoutMs: 400, code: 1 }, 'due');
+    await until(first, 'due', ({ runtimeStatus }) => runtimeStatus !== 'Pending');
     await first.end('SIGKILL');
     const second = await boot();
     expect((await finished(second, 'due')).output).toBe('timed out');
