@@ -1,24 +1,24 @@
 import type { ComponentChildren } from 'preact';
 import { useRef, useState } from 'preact/hooks';
-import type { ApiFailure } from './api.ts';
+import type { ApiFailure } from './api-failure.ts';
 
-export interface Action {
+interface Action {
   readonly busy: boolean;
-  /** Passes over `work` while earlier work is under way. */
-  readonly attempt: (work: () => Promise<void>) => Promise<void>;
+  /** Does nothing while an earlier call is in progress. */
+  readonly run: (work: () => Promise<void>) => Promise<void>;
 }
 
 /**
- * What a button does at the API, once at a time: a double click must not start a second run over all tenants.
- * @param onFailure is told `undefined` when work begins, for a failure before it is none of its own.
+ * Runs API calls for a button, one at a time: a double click must not start a second run over all tenants.
+ * @param onFailure receives the failure of a call. It receives `undefined` when a call starts, to clear an earlier failure.
  */
 export function useAction(onFailure: (failure: ApiFailure | undefined) => void): Action {
   const [busy, setBusy] = useState(false);
-  /** As `busy`, without waiting for the page to be drawn. */
-  const underWay = useRef(false);
-  const attempt = async (work: () => Promise<void>): Promise<void> => {
-    if (underWay.current) return;
-    underWay.current = true;
+  /** Same as `busy`, but changes before the next render. */
+  const inProgress = useRef(false);
+  const run = async (work: () => Promise<void>): Promise<void> => {
+    if (inProgress.current) return;
+    inProgress.current = true;
     setBusy(true);
     onFailure(undefined);
     try {
@@ -26,26 +26,26 @@ export function useAction(onFailure: (failure: ApiFailure | undefined) => void):
     } catch (thrown) {
       onFailure(thrown as ApiFailure);
     } finally {
-      underWay.current = false;
+      inProgress.current = false;
       setBusy(false);
     }
   };
-  return { busy, attempt };
+  return { busy, run };
 }
 
-/** Keeps the focus while it cannot be pressed, which `disabled` would drop. */
+/** Uses `aria-disabled` while busy, because `disabled` would lose the keyboard focus. */
 export function ActionButton(props: {
   readonly work: () => Promise<void>;
   readonly onFailure: (failure: ApiFailure | undefined) => void;
-  /** There is nothing left to do. */
+  /** The action has been carried out and is not offered again. */
   readonly done?: boolean;
   readonly primary?: boolean;
   readonly children: ComponentChildren;
 }) {
   const { work, onFailure, done = false, primary = false, children } = props;
-  const { busy, attempt } = useAction(onFailure);
+  const { busy, run } = useAction(onFailure);
   const press = (): void => {
-    if (!done) void attempt(work);
+    if (!done) void run(work);
   };
   return (
     <button type="button" class={primary ? 'primary' : undefined} aria-disabled={busy || done} onClick={press}>

@@ -4,7 +4,7 @@ import type { ComponentChildren } from 'preact';
 
 const Announce = createContext<(text: string) => void>(() => undefined);
 
-/** Says something to screen readers, politely. */
+/** Returns a function that announces a text to screen readers (`aria-live="polite"`). */
 export const useAnnounce = (): ((text: string) => void) => useContext(Announce);
 
 export function Announcer({ children }: { readonly children: ComponentChildren }) {
@@ -19,17 +19,17 @@ export function Announcer({ children }: { readonly children: ComponentChildren }
   );
 }
 
-/** Between two announcements of progress; each one interrupts the reader. */
-const quietMs = 5_000;
+/** Minimum time between two progress announcements, because each one interrupts the reader. */
+const intervalMs = 5_000;
 
-/** Announces `text` when it changes, not more often than every five seconds; the last one of a burst is said at once when `urgent`. */
+/** Announces each change of `text`, at most once in five seconds. An `urgent` text is announced immediately. */
 export function useProgressAnnouncement(text: string, urgent: boolean): void {
   const announce = useAnnounce();
-  const saidAtMs = useRef(Number.NEGATIVE_INFINITY);
+  const announcedAtMs = useRef(Number.NEGATIVE_INFINITY);
   useEffect(() => {
     const nowMs = performance.now();
-    if (text === '' || (!urgent && nowMs - saidAtMs.current < quietMs)) return;
-    saidAtMs.current = nowMs;
+    if (text === '' || (!urgent && nowMs - announcedAtMs.current < intervalMs)) return;
+    announcedAtMs.current = nowMs;
     announce(text);
   }, [text, urgent, announce]);
 }

@@ -11,56 +11,35 @@ import type {
 } from '../../src/lib/api/answers/runs.ts';
 import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { apiUrl } from '../shared/api-base.ts';
+import { type ApiFailure, failureOf, objectIn, unreachable, unreadable } from './api-failure.ts';
 
-/** A failure in the words of the API (problem+json), or of the network. */
-export class ApiFailure extends Error {
-  override readonly name = 'ApiFailure';
-  /** Undefined where the page itself found out. */
-  readonly code: string | undefined;
-  readonly title: string;
-  readonly advice: string;
-  readonly correlationId: string | undefined;
-  constructor(problem: {
-    code?: string | undefined;
-    title: string;
-    detail: string;
-    advice: string;
-    correlationId?: string | undefined;
-  }) {
-    super(problem.detail);
-    this.code = problem.code;
-    this.title = problem.title;
-    this.advice = problem.advice;
-    this.correlationId = problem.correlationId;
-  }
-}
-
+/** Every method rejects with an ApiFailure. */
 export interface Api {
   readonly health: () => Promise<HealthReportAnswer>;
   readonly jobs: () => Promise<JobsAnswer>;
-  /** The newest, of one job or of all. */
+  /** The newest runs, of one job or of all jobs. */
   readonly runs: (limit: number, job?: string) => Promise<RunsAnswer>;
   readonly run: (runId: string) => Promise<RunAnswer>;
   readonly runTenants: (runId: string) => Promise<RunTenantsAnswer>;
   readonly tenants: () => Promise<TenantsAnswer>;
-  /** @param query as `GET /api/audit` takes it. */
+  /** @param query query parameters of `GET /api/audit`. */
   readonly audit: (query: Readonly<Record<string, string>>) => Promise<AuditAnswer>;
   readonly start: (
     job: string,
     order: { window: string; tenants?: readonly string[]; parameters?: unknown },
   ) => Promise<StartedRunAnswer>;
   readonly cancel: (runId: string) => Promise<CancelledRunAnswer>;
-  /** The same job for the tenants that failed or were not attempted. */
+  /** Starts the same job for the tenants that failed or were not attempted. */
   readonly rerun: (runId: string) => Promise<StartedRunAnswer>;
-  /** Compared with the run before. */
+  /** Changes since the previous run. */
   readonly changes: (runId: string) => Promise<RunChangesAnswer>;
-  /** The rows as a file. */
+  /** The rows of a run as a file. */
   readonly results: (runId: string, format: string) => Promise<Blob>;
 }
 
-/** @param refused is called when the API does not accept the token (any more). */
-export function createApi(token: string, refused: (failure: ApiFailure) => void): Api {
-  const ask = async (path: string, post?: { readonly body?: string }): Promise<Response> => {
+/** @param onRefused is called when the API rejects the token with 401. */
+export function createApi(token: string, onRefused: (failure: ApiFailure) => void): Api {
+  const request = async (path: string, post?: { readonly body?: string }): Promise<Response> => {
     try {
       return await fetch(apiUrl(path), {
         ...(post === undefined ? {} : { method: 'POST', ...post }),
@@ -71,28 +50,24 @@ export function createApi(token: string, refused: (failure: ApiFailure) => void)
         cache: 'no-store',
       });
     } catch {
-      throw new ApiFailure({
-        title: 'The broker does not answer',
-        detail: 'The request did not reach the broker, or its answer did not come back.',
-        advice: 'Check that the function app runs and that this browser reaches it.',
-      });
+      throw unreachable();
     }
   };
-  const accepted = async (response: Response): Promise<Response> => {
+  const requireOk = async (response: Response): Promise<Response> => {
     if (response.ok) return response;
     const failure = await failureOf(response);
-    if (response.status === 401) refused(failure);
+    if (response.status === 401) onRefused(failure);
     throw failure;
   };
-  const send = async (...request: Parameters<typeof ask>): Promise<Response> => accepted(await ask(...request));
+  const send = async (...args: Parameters<typeof request>): Promise<Response> => requireOk(await request(...args));
   const get = async <T>(path: string): Promise<T> => read<T>(await send(path), 'json');
   const post = async <T>(path: string, body?: unknown): Promise<T> =>
     read<T>(await send(path, body === undefined ? {} : { body: JSON.stringify(body) }), 'json');
   const health = async (): Promise<HealthReportAnswer> => {
-    const response = await ask('health');
+    const response = await request('health');
     const report = await reportIn(response.clone());
     if (report !== undefined) return report;
-    throw unreadable(await accepted(response));
+    throw unreadable(await requireOk(response));
   };
   const run = (runId: string): string => `runs/${encodeURIComponent(runId)}`;
   return {
@@ -112,47 +87,19 @@ export function createApi(token: string, refused: (failure: ApiFailure) => void)
 }
 
 /**
- * The report that comes with 200, and with 503 while the broker is down. Other answers are failures: the 503 that tells
- * what is wrong with the settings, the host's own in plain text, or what something in front of the app says.
+ * The health report in a response, with status 200 or with 503 while the broker is down. Undefined for other responses:
+ * a 503 that describes invalid settings, a plain-text response of the host, or a response of a proxy.
  */
 async function reportIn(response: Response): Promise<HealthReportAnswer | undefined> {
   const body = await objectIn(response);
   return 'applications' in body ? (body as unknown as HealthReportAnswer) : undefined;
 }
 
-/** @throws ApiFailure when the body is cut off, or not what the broker sends. */
+/** @throws ApiFailure if the body is incomplete or has another format. */
 async function read<T>(response: Response, as: 'json' | 'blob'): Promise<T> {
   try {
     return (await response[as]()) as T;
   } catch {
     throw unreadable(response);
   }
-}
-
-const unreadable = ({ status, headers }: Response): ApiFailure =>
-  new ApiFailure({
-    title: 'The answer cannot be read',
-    detail: `It was cut off, or it is not the broker's: HTTP ${status}, ${headers.get('content-type') ?? 'no content'}.`,
-    advice: 'Try again. If that does not help, look at what stands between this browser and the function app.',
-  });
-
-async function failureOf(response: Response): Promise<ApiFailure> {
-  const problem = await objectIn(response);
-  const text = (name: string): string | undefined => {
-    const value = problem[name];
-    return typeof value === 'string' ? value : undefined;
-  };
-  return new ApiFailure({
-    code: text('code'),
-    title: text('title') ?? `The broker answers ${response.status}`,
-    detail: text('detail') ?? 'The answer does not say why.',
-    advice: text('advice') ?? 'Look in the log of the function app.',
-    correlationId: text('correlationId'),
-  });
-}
-
-/** Empty for what is no JSON object. */
-async function objectIn(response: Response): Promise<Readonly<Record<string, unknown>>> {
-  const body: unknown = await response.json().catch(() => undefined);
-  return typeof body === 'object' && body !== null ? (body as Readonly<Record<string, unknown>>) : {};
 }

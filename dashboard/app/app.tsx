@@ -1,6 +1,7 @@
 import { useMemo, useState } from 'preact/hooks';
 import { Announcer } from './announcer.tsx';
-import { type ApiFailure, createApi } from './api.ts';
+import type { ApiFailure } from './api-failure.ts';
+import { createApi } from './api.ts';
 import { AuditView } from './audit-view.tsx';
 import { SignedInContext } from './context.ts';
 import { Header } from './header.tsx';
@@ -18,10 +19,10 @@ export function App() {
   const route = useRoute();
   const signedIn = useMemo(() => {
     if (session === undefined) return undefined;
-    // One that comes in late is of a token that somebody has forgotten, and not of the one after it.
-    const refused = (failure: ApiFailure): void =>
-      setState((now) => (now.session === session ? { refusal: failure } : now));
-    return { session, api: createApi(session.token, refused) };
+    // A late refusal concerns an earlier token. It must not end the session of the current one.
+    const onRefused = (failure: ApiFailure): void =>
+      setState((current) => (current.session === session ? { refusal: failure } : current));
+    return { session, api: createApi(session.token, onRefused) };
   }, [session]);
   return (
     <Announcer>
@@ -51,7 +52,7 @@ function Content({ route }: { readonly route: Route }) {
   return <OverviewView />;
 }
 
-/** The address names the view, so the anchor is followed by hand. */
+/** Moves the focus without changing the fragment of the address, which names the view. */
 function skipToContent(event: Event): void {
   event.preventDefault();
   document.querySelector<HTMLElement>('#content')?.focus();

@@ -1,11 +1,11 @@
-/** What an audit view is narrowed to. It stands in the address, so that the view can be sent to a colleague. */
+/** Filter of the audit view. It is part of the address, so that users can share a filtered view. */
 export type AuditFilter = Readonly<Partial<Record<(typeof names)[number], string>>>;
 
 const names = ['tenant', 'caller', 'outcome', 'from', 'to'] as const;
 
 export const outcomes: readonly string[] = ['issued', 'denied'];
 
-/** @param query of the address, without `?`; what is unknown or empty is passed over. */
+/** @param query query string without `?`. Unknown and empty parameters are ignored. */
 export function parseAuditFilter(query: string): AuditFilter {
   const given = new URLSearchParams(query);
   return Object.fromEntries(

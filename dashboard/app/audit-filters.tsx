@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import { type AuditFilter, auditLink, outcomes } from './audit-filter.ts';
-import { Choice } from './runs-view.tsx';
+import { Choice } from './choice.tsx';
 
 const dayMs = 24 * 60 * 60 * 1000;
 
@@ -20,13 +20,13 @@ const fieldsOf = ({ tenant = '', caller = '', outcome = '', from, to }: AuditFil
   to: inputTime(to),
 });
 
-/** What the view is narrowed to. It takes effect by the button, not with every letter. */
+/** Form for the filter. The filter takes effect when the form is submitted, not while the user types. */
 export function AuditFilters({ filter }: { readonly filter: AuditFilter }) {
   const [fields, setFields] = useState(() => fieldsOf(filter));
   const link = auditLink(filter);
-  // The address may change by a link in the table, or by the browser's own back.
+  // Links in the table and the browser's back button change the address too.
   useEffect(() => setFields(fieldsOf(filter)), [link]);
-  const set = (change: Partial<Fields>): void => setFields((known) => ({ ...known, ...change }));
+  const set = (change: Partial<Fields>): void => setFields((current) => ({ ...current, ...change }));
   const show = (event: Event): void => {
     event.preventDefault();
     const { tenant, caller, outcome, from, to } = fields;
@@ -34,8 +34,8 @@ export function AuditFilters({ filter }: { readonly filter: AuditFilter }) {
       tenant: tenant.trim(),
       caller: caller.trim(),
       outcome,
-      from: chosenTime(from, filter.from),
-      to: chosenTime(to, filter.to),
+      from: isoTime(from, filter.from),
+      to: isoTime(to, filter.to),
     });
   };
   const { to: _, ...untilNow } = filter;
@@ -54,7 +54,7 @@ export function AuditFilters({ filter }: { readonly filter: AuditFilter }) {
         </button>
         <a href={since(7)}>Last 7 days</a>
         <a href={since(30)}>Last 30 days</a>
-        {link === auditLink({}) ? null : <a href={auditLink({})}>No filter</a>}
+        {link === auditLink({}) ? null : <a href={auditLink({})}>Clear filter</a>}
       </div>
     </form>
   );
@@ -90,15 +90,15 @@ function TimeField({ label, value, onInput }: FieldProps) {
   );
 }
 
-/** As the input has it: the reader's own zone, to the minute. Empty for what is no time. */
+/** The value of a `datetime-local` input: local time to the minute. Empty for an invalid time. */
 function inputTime(iso: string | undefined): string {
   const atMs = Date.parse(iso ?? '');
   if (Number.isNaN(atMs)) return '';
   return new Date(atMs - new Date(atMs).getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }
 
-/** Nobody who leaves the input as it is means to lose the seconds that the address has. */
-function chosenTime(input: string, before: string | undefined): string {
+/** The input as ISO 8601. An unchanged input keeps the seconds of `previous`, which the input cannot show. */
+function isoTime(input: string, previous: string | undefined): string {
   if (input === '') return '';
-  return input === inputTime(before) ? (before ?? '') : new Date(input).toISOString();
+  return input === inputTime(previous) ? (previous ?? '') : new Date(input).toISOString();
 }

@@ -1,16 +1,17 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import type { AuditAnswer } from '../../src/lib/api/answers/audit.ts';
-import type { Api, ApiFailure } from './api.ts';
+import type { ApiFailure } from './api-failure.ts';
+import type { Api } from './api.ts';
 import { type AuditFilter, auditLink } from './audit-filter.ts';
 import { useSignedIn } from './context.ts';
 
 export type AuditRecord = AuditAnswer['entries'][number];
 
-/** What has been read so far. */
+/** All pages loaded so far. */
 interface Pages {
   /** Newest first. */
   readonly records: readonly AuditRecord[];
-  /** The time that they are of, as the first answer had it; undefined before. */
+  /** Period of the records, as in the first answer. Undefined before the first answer. */
   readonly range?: { readonly from: string; readonly to: string };
   readonly continuation?: string;
 }
@@ -18,47 +19,47 @@ interface Pages {
 export interface AuditPages extends Pages {
   readonly busy: boolean;
   readonly failure: ApiFailure | undefined;
-  /** Undefined when there is nothing further. */
-  readonly more: (() => void) | undefined;
-  /** From the newest on again. */
-  readonly again: () => void;
+  /** Loads older records. Undefined if there are none. */
+  readonly loadMore: (() => void) | undefined;
+  /** Discards the records and loads the newest again. */
+  readonly reload: () => void;
 }
 
 interface State {
   readonly pages: Pages;
-  /** Of the filter that the pages are the answer to; undefined while a reading is under way. */
+  /** Link of the filter that produced the pages. Undefined while pages are loading. */
   readonly link: string | undefined;
   readonly failure?: ApiFailure;
 }
 
-const none: Pages = { records: [] };
+const noPages: Pages = { records: [] };
 
-/** Most records in one answer. */
+/** Maximum number of records in one answer. */
 const pageSize = 100;
 
-/** A page may be empty although older records exist; so many are asked for before the operator has to press again. */
-const pagesAtOnce = 5;
+/** Maximum number of pages to request per click. A page may be empty although older records exist. */
+const maxPagesPerClick = 5;
 
 /**
- * The records that a filter finds, page by page. Until the first page of another filter has come, the records of the
- * one before stay: what the operator has pressed does not vanish from under the focus.
+ * Loads the records that match a filter, page by page. After a filter change, the old records stay until the first page
+ * of the new filter arrives, so that the element that the user pressed keeps the focus.
  */
 export function useAuditPages(filter: AuditFilter): AuditPages {
   const { api } = useSignedIn();
   const link = auditLink(filter);
-  const [state, setState] = useState<State>({ pages: none, link: '' });
-  /** Which reading counts; one of an earlier filter may come in late. */
-  const turn = useRef(0);
+  const [state, setState] = useState<State>({ pages: noPages, link: '' });
+  /** Number of the latest load. Answers of earlier loads are ignored. */
+  const sequence = useRef(0);
   const latest = useRef(filter);
   latest.current = filter;
 
-  const read = useCallback(
+  const load = useCallback(
     async (known: Pages): Promise<void> => {
-      const mine = (turn.current += 1);
-      const isCurrent = (): boolean => turn.current === mine;
+      const own = (sequence.current += 1);
+      const isCurrent = (): boolean => sequence.current === own;
       setState(({ pages }) => ({ pages, link: undefined }));
       try {
-        const pages = await readOn(api, latest.current, known, isCurrent);
+        const pages = await loadPages(api, latest.current, known, isCurrent);
         if (isCurrent()) setState({ pages, link });
       } catch (thrown) {
         if (isCurrent()) setState({ pages: known, link, failure: thrown as ApiFailure });
@@ -67,36 +68,36 @@ export function useAuditPages(filter: AuditFilter): AuditPages {
     [api, link],
   );
   useEffect(() => {
-    void read(none);
+    void load(noPages);
     return () => {
-      turn.current += 1;
+      sequence.current += 1;
     };
-  }, [read]);
+  }, [load]);
 
   const { pages, failure } = state;
   return {
     ...pages,
-    // So from the moment on that the filter changes, before anything is asked.
+    // True as soon as the filter changes, before the request is sent.
     busy: state.link !== link,
     failure,
-    more: pages.continuation === undefined ? undefined : () => void read(pages),
-    again: () => void read(none),
+    loadMore: pages.continuation === undefined ? undefined : () => void load(pages),
+    reload: () => void load(noPages),
   };
 }
 
-async function readOn(api: Api, filter: AuditFilter, known: Pages, wanted: () => boolean): Promise<Pages> {
+async function loadPages(api: Api, filter: AuditFilter, known: Pages, isCurrent: () => boolean): Promise<Pages> {
   let pages = known;
-  for (let n = 0; n < pagesAtOnce; n += 1) {
+  for (let n = 0; n < maxPagesPerClick; n += 1) {
     const { continuation, range } = pages;
     const answer = await api.audit({
       ...filter,
-      // The same range for all pages, although the first was asked for "until now".
+      // The continuation belongs to the period of the first answer, even if the filter has no end.
       ...range,
       ...(continuation === undefined ? {} : { continuation }),
       limit: String(pageSize),
     });
     pages = withPage(pages, answer);
-    if (!wanted() || pages.continuation === undefined || pages.records.length > known.records.length) break;
+    if (!isCurrent() || pages.continuation === undefined || pages.records.length > known.records.length) break;
   }
   return pages;
 }

@@ -1,45 +1,31 @@
 import { useState } from 'preact/hooks';
-import type { ComponentChildren } from 'preact';
 import { type AuditFilter, auditLink } from './audit-filter.ts';
 import type { AuditRecord } from './audit-pages.ts';
 import { count } from './format.ts';
-import { Badge, Time } from './pieces.tsx';
+import { Badge, Fact, Table, Time } from './pieces.tsx';
 
-/** Stands for the caller where a job of the broker asks. */
+/** Application id in records of tokens that the broker issued to its own jobs. */
 const brokerId = '00000000-0000-0000-0000-000000000000';
 
-interface Naming {
+interface TableContext {
   readonly filter: AuditFilter;
-  /** Of tenants, by id, as far as they are known. */
+  /** Known tenant names by tenant id. */
   readonly names: ReadonlyMap<string, string>;
 }
 
-const columns = ['Time', 'Caller', 'Tenant', 'Resource', 'Grant', 'Outcome', 'Rule', 'From memory'];
+const columns = ['Time', 'Caller', 'Tenant', 'Resource', 'Grant', 'Outcome', 'Rule', 'From cache'];
 
-export function AuditTable({ records, ...naming }: Naming & { readonly records: readonly AuditRecord[] }) {
+export function AuditTable({ records, ...context }: TableContext & { readonly records: readonly AuditRecord[] }) {
   return (
-    <div class="scroll">
-      <table class="audit">
-        <thead>
-          <tr>
-            {columns.map((title) => (
-              <th scope="col" key={title}>
-                {title}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {records.map((record) => (
-            <Row key={record.tokenId} record={record} {...naming} />
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table columns={columns} class="audit">
+      {records.map((record) => (
+        <Row key={record.tokenId} record={record} {...context} />
+      ))}
+    </Table>
   );
 }
 
-function Row({ record, filter, names }: Naming & { readonly record: AuditRecord }) {
+function Row({ record, filter, names }: TableContext & { readonly record: AuditRecord }) {
   const [open, setOpen] = useState(false);
   const { at, tokenId, outcome, code, caller, tenantId, tenantAsked, resource, grant, rule, fromCache } = record;
   const tenant = names.get(tenantId ?? '') ?? tenantId ?? tenantAsked ?? '';
@@ -65,20 +51,14 @@ function Row({ record, filter, names }: Naming & { readonly record: AuditRecord 
           </a>
         </td>
         <td>
-          {tenantId === undefined ? (
-            <span class="cut quiet">{tenant}</span>
-          ) : (
-            <a class="cut" href={auditLink({ ...filter, tenant: tenantId })} title={tenantId}>
-              {tenant}
-            </a>
-          )}
+          <TenantName name={tenant} tenantId={tenantId} filter={filter} />
         </td>
         <td>{resource}</td>
         <td>{grant}</td>
         <td>
           <Badge state={outcome} />
           {code === undefined ? null : <code class="below">{code}</code>}
-          <Excess scopes={record.excessScopes} />
+          <ExcessBadge scopes={record.excessScopes} />
         </td>
         <td class="rule">{rule}</td>
         <td>{fromCache === undefined ? '' : fromCache ? 'yes' : 'no'}</td>
@@ -94,7 +74,22 @@ function Row({ record, filter, names }: Naming & { readonly record: AuditRecord 
   );
 }
 
-function Excess({ scopes }: { readonly scopes: AuditRecord['excessScopes'] }) {
+/** Links to the records of the tenant, unless the record has no tenant id. */
+function TenantName(props: {
+  readonly name: string;
+  readonly tenantId: string | undefined;
+  readonly filter: AuditFilter;
+}) {
+  const { name, tenantId, filter } = props;
+  if (tenantId === undefined) return <span class="cut quiet">{name}</span>;
+  return (
+    <a class="cut" href={auditLink({ ...filter, tenant: tenantId })} title={tenantId}>
+      {name}
+    </a>
+  );
+}
+
+function ExcessBadge({ scopes }: { readonly scopes: AuditRecord['excessScopes'] }) {
   if (scopes === undefined || scopes.length === 0) return null;
   return (
     <span class="below">
@@ -107,17 +102,17 @@ function Details({ record }: { readonly record: AuditRecord }) {
   const { caller, scopes, excessScopes, outcome, expiresAt } = record;
   return (
     <dl class="record">
-      <Fact name={outcome === 'issued' ? 'Scopes of the token' : 'Scopes asked for'}>
+      <Fact name={outcome === 'issued' ? 'Token scopes' : 'Requested scopes'}>
         {scopes.length === 0 ? 'none' : <Scopes scopes={scopes} />}
       </Fact>
-      <Fact name="Beyond the rule">{excessScopes?.length ? <Scopes scopes={excessScopes} /> : undefined}</Fact>
+      <Fact name="Excess scopes">{excessScopes?.length ? <Scopes scopes={excessScopes} /> : undefined}</Fact>
       <Fact name="Caller">
         <code>{caller.applicationId}</code> {caller.kind}, object <code>{caller.objectId}</code>
       </Fact>
       <Fact name="Tenant">{record.tenantId && <code>{record.tenantId}</code>}</Fact>
-      <Fact name="Asked for as">{record.tenantAsked && <code>{record.tenantAsked}</code>}</Fact>
+      <Fact name="Requested as">{record.tenantAsked && <code>{record.tenantAsked}</code>}</Fact>
       <Fact name="Redeemed by">{record.application && `application ${record.application}`}</Fact>
-      <Fact name="Token ends">{expiresAt && <Time iso={expiresAt} exact />}</Fact>
+      <Fact name="Token expires">{expiresAt && <Time iso={expiresAt} exact />}</Fact>
       <Fact name="Token id">
         <code>{record.tokenId}</code>
       </Fact>
@@ -126,17 +121,6 @@ function Details({ record }: { readonly record: AuditRecord }) {
         <code>{record.correlationId}</code>
       </Fact>
     </dl>
-  );
-}
-
-/** Nothing where the record does not say. */
-function Fact({ name, children }: { readonly name: string; readonly children: ComponentChildren }) {
-  if (children === undefined || children === '') return null;
-  return (
-    <>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </>
   );
 }
 

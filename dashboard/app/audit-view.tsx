@@ -20,13 +20,13 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
     <>
       <div class="title-row">
         <h2>Audit</h2>
-        <button type="button" aria-disabled={busy} onClick={busy ? undefined : pages.again}>
-          Read again
+        <button type="button" aria-disabled={busy} onClick={busy ? undefined : pages.reload}>
+          Reload
         </button>
       </div>
       <AuditFilters filter={filter} />
       <p class="quiet">
-        <span role="status">{busy ? 'Reading…' : saidOf(pages)}</span>
+        <span role="status">{busy ? 'Loading…' : countText(pages)}</span>
         {range === undefined ? null : (
           <>
             {' '}
@@ -45,7 +45,7 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
   );
 }
 
-/** Empty where the token does not reach the list of tenants: ids stand in place of names then. */
+/** Tenant names by tenant id. Empty if the token lacks Tenants.Read: the table then shows ids. */
 function useTenantNames(): ReadonlyMap<string, string> {
   const { api } = useSignedIn();
   const mayRead = useRole('Tenants.Read');
@@ -53,15 +53,15 @@ function useTenantNames(): ReadonlyMap<string, string> {
   return useMemo(() => new Map(value?.tenants.map(({ tenantId, name }) => [tenantId, name])), [value]);
 }
 
-function saidOf({ records, continuation, failure }: AuditPages): string {
+function countText({ records, continuation, failure }: AuditPages): string {
   if (failure !== undefined) return '';
-  const found = count(records.length, 'record');
-  if (continuation !== undefined) return `${found} so far`;
-  return records.length === 0 ? 'No record' : `${found}, all there are`;
+  const loaded = count(records.length, 'record');
+  if (continuation !== undefined) return `${loaded} so far`;
+  return records.length === 0 ? 'No records' : `${loaded} in total`;
 }
 
-/** The next page; the focus stays when there is no further one, for the button is gone then. */
-function More({ pages: { more, busy, records } }: { readonly pages: AuditPages }) {
+/** Loads the next page. After the last page, the focus moves to the text that replaces the button. */
+function More({ pages: { loadMore, busy, records } }: { readonly pages: AuditPages }) {
   const end = useRef<HTMLParagraphElement>(null);
   const pressed = useRef(false);
   useEffect(() => {
@@ -69,16 +69,16 @@ function More({ pages: { more, busy, records } }: { readonly pages: AuditPages }
     pressed.current = false;
     end.current?.focus();
   }, [busy]);
-  if (more === undefined)
+  if (loadMore === undefined)
     return records.length === 0 ? null : (
       <p ref={end} class="quiet" tabIndex={-1}>
-        There are no older records in this time.
+        There are no older records in this period.
       </p>
     );
   const press = (): void => {
     if (busy) return;
     pressed.current = true;
-    more();
+    loadMore();
   };
   return (
     <button type="button" class="start" aria-disabled={busy} onClick={press}>

@@ -3,17 +3,17 @@ import { useContext } from 'preact/hooks';
 import type { Api } from './api.ts';
 import type { Session } from './session.ts';
 
-export interface SignedIn {
+interface SignedIn {
   readonly api: Api;
   readonly session: Session;
 }
 
 export const SignedInContext = createContext<SignedIn | undefined>(undefined);
 
-/** The API with the operator's token, inside the signed-in part of the page. */
+/** @throws Error outside the signed-in part of the page. */
 export function useSignedIn(): SignedIn {
   const value = useContext(SignedInContext);
-  if (value === undefined) throw new Error('used outside of the signed-in part of the page');
+  if (value === undefined) throw new Error('useSignedIn was called outside the signed-in part of the page');
   return value;
 }
 

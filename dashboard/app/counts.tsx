@@ -5,7 +5,7 @@ type Counts = RunSummaryAnswer['tenants'];
 const parts = ['succeeded', 'failed', 'skipped', 'notAttempted'] as const;
 const words = { succeeded: 'ok', failed: 'failed', skipped: 'skipped', notAttempted: 'not attempted' } as const;
 
-/** The counts as a bar of 100 units; the words beside it say the same. */
+/** The counts as a bar that is 100 units wide. */
 export function CountsBar({ counts }: { readonly counts: Counts }) {
   const total = Math.max(1, counts.total);
   let from = 0;
@@ -24,6 +24,6 @@ export function CountsBar({ counts }: { readonly counts: Counts }) {
 }
 
 export function countsText(counts: Counts): string {
-  const said = parts.filter((part) => counts[part] > 0).map((part) => `${counts[part]} ${words[part]}`);
-  return `${said.join(', ') || 'none done'} of ${counts.total}`;
+  const texts = parts.filter((part) => counts[part] > 0).map((part) => `${counts[part]} ${words[part]}`);
+  return `${texts.join(', ') || 'none done'} of ${counts.total}`;
 }

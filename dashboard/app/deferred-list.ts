@@ -1,9 +1,12 @@
 import { useState } from 'preact/hooks';
 
-/** Rows that are drawn at first and with each "more": 5,000 table rows at once make a browser stutter. */
+/** Rows to render at first, and to add per click. Rendering 5,000 table rows at once blocks the browser noticeably. */
 const step = 400;
 
-/** The first part of a long list, and how to have more of it; starts afresh with another `key`. */
+/**
+ * The first part of a long list. `more` shows the next part and is undefined at the end of the list.
+ * A new `key` starts again from the first part.
+ */
 export function useDeferredList<T>(
   list: readonly T[],
   key: string,

@@ -3,7 +3,7 @@ import type { RunTenant, RunTenantsAnswer } from '../../src/lib/api/answers/runs
 import { Sentence } from '../shared/text.tsx';
 import { count } from './format.ts';
 
-/** Failures by code, the most frequent first, each with what to do about it. */
+/** Failures grouped by code, the most frequent first, each with the advice for its code. */
 export function ErrorGroups(props: {
   readonly tenants: readonly RunTenant[];
   readonly codes: RunTenantsAnswer['codes'];
@@ -16,14 +16,15 @@ export function ErrorGroups(props: {
       <h3>What went wrong</h3>
       <ul class="errors">
         {groups.map(([code, tenants]) => (
-          <Group key={code} text={props.codes.find((known) => known.code === code)} tenants={tenants} />
+          <Group key={code} text={props.codes.find((text) => text.code === code)} tenants={tenants} />
         ))}
       </ul>
     </section>
   );
 }
 
-const firstShown = 6;
+/** Tenants per group before the user expands it. */
+const collapsedCount = 6;
 
 function Group({
   text,
@@ -33,7 +34,7 @@ function Group({
   readonly tenants: readonly RunTenant[];
 }) {
   const [all, setAll] = useState(false);
-  const shown = all ? tenants : tenants.slice(0, firstShown);
+  const shown = all ? tenants : tenants.slice(0, collapsedCount);
   return (
     <li>
       <h4>
@@ -52,9 +53,9 @@ function Group({
           </li>
         ))}
       </ul>
-      {tenants.length > firstShown ? (
+      {tenants.length > collapsedCount ? (
         <button type="button" aria-expanded={all} onClick={() => setAll(!all)}>
-          {all ? 'Fewer' : `All ${tenants.length}`}
+          {all ? 'Show fewer' : `Show all ${tenants.length}`}
         </button>
       ) : null}
     </li>

@@ -1,4 +1,4 @@
-/** A time in the reader's zone; the UTC time goes into the title. */
+/** Formats a time in the reader's zone. */
 const local = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
 
 export const localTime = (iso: string): string => local.format(new Date(iso));
@@ -11,7 +11,7 @@ export const utcTime = (iso: string): string => `${iso.slice(0, 10)} ${iso.slice
 
 /** `4 h 05 min`, `2 min 09 s`, `3.2 s`. */
 export function duration(ms: number): string {
-  // Rounded first, for 59.97 s are not 60.0 s but a minute.
+  // Round first: 59.97 s must become 1 min 00 s and not 60.0 s.
   const seconds = Math.round(ms / 100) / 10;
   if (seconds < 60) return `${seconds.toFixed(1)} s`;
   const minutes = Math.floor(seconds / 60);
@@ -24,11 +24,14 @@ const pad = (n: number): string => String(n).padStart(2, '0');
 /** `1 tenant`, `25 tenants`. */
 export const count = (n: number, noun: string): string => `${n.toLocaleString('en')} ${noun}${n === 1 ? '' : 's'}`;
 
-/** Behind the figure of the days until an end, negative after it: `days left`, `day past the end`. */
-export const daysWords = (days: number): string =>
-  `${Math.abs(days) === 1 ? 'day' : 'days'} ${days < 0 ? 'past the end' : 'left'}`;
+/** Text after the absolute number of days until an expiry: `days left`, or `day past expiry` for negative `days`. */
+export const daysText = (days: number): string =>
+  `${Math.abs(days) === 1 ? 'day' : 'days'} ${days < 0 ? 'past expiry' : 'left'}`;
 
-/** `in 3 hours`, `2 days ago`. From two of a unit on: at one of them the words would be those of the calendar, "tomorrow". */
+/**
+ * `in 3 hours`, `2 days ago`. 25 hours are not written in days, because `Intl` writes one day as "tomorrow", which may be
+ * the wrong calendar day.
+ */
 export function relative(iso: string, nowMs: number): string {
   const seconds = (Date.parse(iso) - nowMs) / 1000;
   const units: [Intl.RelativeTimeFormatUnit, number][] = [
@@ -43,11 +46,11 @@ export function relative(iso: string, nowMs: number): string {
   return format.format(Math.trunc(seconds), 'second');
 }
 
-export const outcomeWords: Readonly<Record<string, string>> = {
+export const outcomeText: Readonly<Record<string, string>> = {
   succeeded: 'ok',
   failed: 'failed',
   skipped: 'skipped',
-  retrying: 'trying again',
+  retrying: 'retrying',
   waiting: 'waiting',
   not_attempted: 'not attempted',
 };

@@ -4,12 +4,12 @@ import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 import { Sentence } from '../shared/text.tsx';
 import { useRole, useSignedIn } from './context.ts';
 import { relative } from './format.ts';
-import { Badge, Card, Failure, Loading, RoleNeeded, Time } from './pieces.tsx';
+import { Badge, Card, Fact, Loaded, RoleNeeded, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { runLink } from './route.ts';
 import { StartDialog } from './start-dialog.tsx';
 
-const everyMs = 15_000;
+const intervalMs = 15_000;
 
 type Job = JobsAnswer['jobs'][number];
 
@@ -21,32 +21,29 @@ function JobList() {
   const { api } = useSignedIn();
   const load = async () => {
     const { jobs } = await api.jobs();
-    // Each for itself: among the latest runs of all jobs, those of a frequent job leave no room for a daily one.
+    // One request per job: in one list of all jobs, the runs of a frequent job would displace the run of a daily job.
     return Promise.all(jobs.map(async (job) => ({ job, last: (await api.runs(1, job.name)).runs[0] })));
   };
-  const { value, failure } = usePolling(load, 'jobs', everyMs);
-  const writes = useRole('Runs.Write');
+  const polled = usePolling(load, 'jobs', intervalMs);
+  const mayStart = useRole('Runs.Write');
   const [starting, setStarting] = useState<Job>();
   return (
     <>
       <h2>Jobs</h2>
-      {writes ? null : (
+      {mayStart ? null : (
         <p class="quiet">
-          The token lacks <code>Runs.Write</code>: runs can be read here, not started.
+          The token lacks the app role <code>Runs.Write</code>, so you cannot start runs.
         </p>
       )}
-      <Failure failure={failure} />
-      {value === undefined ? (
-        failure === undefined ? (
-          <Loading />
-        ) : null
-      ) : (
-        <div class="cards">
-          {value.map(({ job, last }) => (
-            <JobCard key={job.name} job={job} last={last} onStart={writes ? () => setStarting(job) : undefined} />
-          ))}
-        </div>
-      )}
+      <Loaded polled={polled}>
+        {(jobs) => (
+          <div class="cards">
+            {jobs.map(({ job, last }) => (
+              <JobCard key={job.name} job={job} last={last} onStart={mayStart ? () => setStarting(job) : undefined} />
+            ))}
+          </div>
+        )}
+      </Loaded>
       {starting === undefined ? null : <StartDialog job={starting} onClose={() => setStarting(undefined)} />}
     </>
   );
@@ -69,36 +66,11 @@ function JobCard(props: {
         </p>
       )}
       <dl>
-        <dt>Schedule</dt>
-        <dd>
-          {job.schedule === undefined ? 'only when asked' : <code>{job.schedule}</code>}
-          {job.schedule === undefined ? null : <span class="quiet"> NCRONTAB, UTC</span>}
-        </dd>
-        {job.nextAt === undefined ? null : (
-          <>
-            <dt>Next</dt>
-            <dd>
-              <Time iso={job.nextAt} /> <span class="quiet">{relative(job.nextAt, Date.now())}</span>
-            </dd>
-          </>
-        )}
-        <dt>Last</dt>
-        <dd>
-          {last === undefined ? (
-            'no run'
-          ) : (
-            <>
-              <a href={runLink(last.runId)}>
-                <Time iso={last.startedAt} />
-              </a>{' '}
-              <Badge state={last.status} />
-            </>
-          )}
-        </dd>
-        <dt>Resources</dt>
-        <dd>{job.resources.join(', ')}</dd>
-        <dt>Time per tenant</dt>
-        <dd>{job.timeoutSeconds} s at most</dd>
+        <Fact name="Schedule">{job.schedule === undefined ? 'none' : <Schedule text={job.schedule} />}</Fact>
+        <Fact name="Next run">{job.nextAt && <NextRun iso={job.nextAt} />}</Fact>
+        <Fact name="Last run">{last === undefined ? 'none' : <LastRun run={last} />}</Fact>
+        <Fact name="Resources">{job.resources.join(', ')}</Fact>
+        <Fact name="Timeout per tenant">{job.timeoutSeconds} s</Fact>
       </dl>
       {onStart === undefined ? null : (
         <button type="button" class="primary" onClick={onStart} aria-label={`Start ${job.name}`}>
@@ -106,5 +78,32 @@ function JobCard(props: {
         </button>
       )}
     </Card>
+  );
+}
+
+function Schedule({ text }: { readonly text: string }) {
+  return (
+    <>
+      <code>{text}</code> <span class="quiet">NCRONTAB, UTC</span>
+    </>
+  );
+}
+
+function NextRun({ iso }: { readonly iso: string }) {
+  return (
+    <>
+      <Time iso={iso} /> <span class="quiet">{relative(iso, Date.now())}</span>
+    </>
+  );
+}
+
+function LastRun({ run }: { readonly run: RunSummaryAnswer }) {
+  return (
+    <>
+      <a href={runLink(run.runId)}>
+        <Time iso={run.startedAt} />
+      </a>{' '}
+      <Badge state={run.status} />
+    </>
   );
 }

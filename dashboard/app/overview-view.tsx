@@ -1,23 +1,22 @@
-import type { ComponentChildren } from 'preact';
 import type { HealthReportAnswer } from '../../src/lib/api/answers/health.ts';
 import { Notice, Sentence } from '../shared/text.tsx';
 import { useRole, useSignedIn } from './context.ts';
-import { count, daysWords } from './format.ts';
-import { Badge, Card, Failure, Loading, Time } from './pieces.tsx';
+import { CredentialCard } from './credential-card.tsx';
+import { count } from './format.ts';
+import { Badge, Card, Fact, Failure, Loaded, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
-import { RunTable } from './runs-view.tsx';
+import { RunTable } from './run-table.tsx';
 
-const healthEveryMs = 30_000;
-const runsEveryMs = 5_000;
+const healthIntervalMs = 30_000;
+const runsIntervalMs = 5_000;
 
 export function OverviewView() {
   const { api } = useSignedIn();
-  const { value, failure } = usePolling(api.health, 'health', healthEveryMs);
+  const polled = usePolling(api.health, 'health', healthIntervalMs);
   return (
     <>
-      <h2>Health {value === undefined ? null : <Badge state={value.status} />}</h2>
-      <Failure failure={failure} />
-      {value === undefined ? failure === undefined ? <Loading /> : null : <Health report={value} />}
+      <h2>Health {polled.value === undefined ? null : <Badge state={polled.value.status} />}</h2>
+      <Loaded polled={polled}>{(report) => <Health report={report} />}</Loaded>
       {useRole('Runs.Read') ? <LatestRuns /> : null}
     </>
   );
@@ -25,7 +24,7 @@ export function OverviewView() {
 
 function LatestRuns() {
   const { api } = useSignedIn();
-  const { value, failure } = usePolling(() => api.runs(8), 'latest', runsEveryMs);
+  const { value, failure } = usePolling(() => api.runs(8), 'latest', runsIntervalMs);
   return (
     <section>
       <div class="title-row">
@@ -38,8 +37,31 @@ function LatestRuns() {
   );
 }
 
-function Health({ report }: { readonly report: HealthReportAnswer }) {
-  const { applications, policy, storage, keyVault, notifications, tokens } = report;
+interface ReportProps {
+  readonly report: HealthReportAnswer;
+}
+
+function Health({ report }: ReportProps) {
+  const { applications, tokens } = report;
+  return (
+    <>
+      <Findings report={report} />
+      <div class="cards">
+        {applications.map((health) => (
+          <CredentialCard key={health.application} health={health} />
+        ))}
+        <ComponentsCard report={report} />
+        <Card title="Tokens from this instance">
+          <p class="figure">{tokens.issued.toLocaleString('en')}</p>
+          <p class="quiet">{tokens.fromCache.toLocaleString('en')} of them from the cache</p>
+        </Card>
+      </div>
+    </>
+  );
+}
+
+function Findings({ report }: ReportProps) {
+  const { applications, policy, storage, keyVault, notifications } = report;
   const findings = applications.flatMap(({ application, findings }) =>
     findings.map((finding) => ({ application, ...finding })),
   );
@@ -60,93 +82,32 @@ function Health({ report }: { readonly report: HealthReportAnswer }) {
           </p>
         </Notice>
       ))}
-      <div class="cards">
-        {applications.map((health) => (
-          <CredentialCard key={health.application} health={health} />
-        ))}
-        <Card title="Parts">
-          <dl>
-            <dt>Access policy</dt>
-            <dd>
-              <Badge state={policy.status}>{policy.state}</Badge> {count(policy.rules, 'rule')}
-            </dd>
-            <dt>Storage</dt>
-            <dd>
-              <Badge state={storage.status} />
-            </dd>
-            <dt>Key Vault</dt>
-            <dd>
-              <Badge state={keyVault.status} />{' '}
-              {keyVault.lastReadAt === undefined ? null : (
-                <span class="quiet">
-                  read <Time iso={keyVault.lastReadAt} />
-                </span>
-              )}
-            </dd>
-            <dt>Notices</dt>
-            <dd>
-              <Badge state={notifications.status} />
-            </dd>
-          </dl>
-        </Card>
-        <Card title="Tokens from this instance">
-          <p class="figure">{tokens.issued.toLocaleString('en')}</p>
-          <p class="quiet">{tokens.fromCache.toLocaleString('en')} of them from memory</p>
-        </Card>
-      </div>
     </>
   );
 }
 
-function CredentialCard({ health }: { readonly health: HealthReportAnswer['applications'][number] }) {
-  const { application, state, account, mfa, daysLeft, expiresAt, clientCredential, lastRotation, lastFailure } = health;
+function ComponentsCard({ report: { policy, storage, keyVault, notifications } }: ReportProps) {
   return (
-    <Card title={`Credential: ${application}`}>
-      <p>
-        <Badge state={state.status} />
-      </p>
-      {daysLeft === undefined ? (
-        <p class="quiet">No refresh token.</p>
-      ) : (
-        <p class="figure">
-          {Math.abs(daysLeft)} <small>{daysWords(daysLeft)} of the refresh token</small>
-        </p>
-      )}
+    <Card title="Components">
       <dl>
-        {account === undefined ? null : <Fact name="Account">{account}</Fact>}
-        {mfa === undefined ? null : <Fact name="MFA">{mfa ? 'yes' : <Badge state="degraded">not known</Badge>}</Fact>}
-        {expiresAt === undefined ? null : (
-          <Fact name="Ends">
-            <Time iso={expiresAt} />
-          </Fact>
-        )}
-        {clientCredential === undefined ? null : (
-          <Fact name={`Client ${clientCredential.kind}`}>
-            {clientCredential.daysLeft === undefined
-              ? 'no end'
-              : `${Math.abs(clientCredential.daysLeft)} ${daysWords(clientCredential.daysLeft)}`}
-          </Fact>
-        )}
-        {lastRotation === undefined ? null : (
-          <Fact name="Last rotation">
-            <Time iso={lastRotation} />
-          </Fact>
-        )}
-        {lastFailure === undefined ? null : (
-          <Fact name="Last failure">
-            <Time iso={lastFailure.at} /> <Sentence text={lastFailure.meaning} />
-          </Fact>
-        )}
+        <Fact name="Access policy">
+          <Badge state={policy.status}>{policy.state}</Badge> {count(policy.rules, 'rule')}
+        </Fact>
+        <Fact name="Storage">
+          <Badge state={storage.status} />
+        </Fact>
+        <Fact name="Key Vault">
+          <Badge state={keyVault.status} />{' '}
+          {keyVault.lastReadAt === undefined ? null : (
+            <span class="quiet">
+              read <Time iso={keyVault.lastReadAt} />
+            </span>
+          )}
+        </Fact>
+        <Fact name="Notifications">
+          <Badge state={notifications.status} />
+        </Fact>
       </dl>
     </Card>
-  );
-}
-
-function Fact({ name, children }: { readonly name: string; readonly children: ComponentChildren }) {
-  return (
-    <>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </>
   );
 }

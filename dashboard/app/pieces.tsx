@@ -1,7 +1,8 @@
 import type { ComponentChildren } from 'preact';
 import { Notice, Sentence } from '../shared/text.tsx';
-import type { ApiFailure } from './api.ts';
+import type { ApiFailure } from './api-failure.ts';
 import { exactLocalTime, localTime, utcTime } from './format.ts';
+import type { Polled } from './polling.ts';
 
 const tones: Readonly<Record<string, string>> = {
   ok: 'good',
@@ -17,12 +18,12 @@ const tones: Readonly<Record<string, string>> = {
   denied: 'bad',
 };
 
-/** A state in colour and in words. */
+/** A state, shown by colour and by text. */
 export function Badge({ state, children }: { readonly state: string; readonly children?: ComponentChildren }) {
   return <span class={`badge ${tones[state] ?? 'idle'}`}>{children ?? state}</span>;
 }
 
-/** @param props.exact to the second. */
+/** A time in the reader's zone, with the UTC time as its title. @param props.exact shows seconds. */
 export function Time({ iso, exact = false }: { readonly iso: string; readonly exact?: boolean }) {
   return (
     <time dateTime={iso} title={utcTime(iso)}>
@@ -49,13 +50,13 @@ export function Failure({ failure }: { readonly failure: ApiFailure | undefined 
   );
 }
 
-/** In place of a view that the token does not reach. */
+/** Replaces a view whose app role the token lacks. */
 export function RoleNeeded({ title, role }: { readonly title: string; readonly role: string }) {
   return (
     <>
       <h2>{title}</h2>
       <Notice kind="plain">
-        The token lacks the app role <code>{role}</code>, so there is nothing to show here.
+        The token lacks the app role <code>{role}</code>, which this view needs.
       </Notice>
     </>
   );
@@ -70,6 +71,53 @@ export function Card({ title, children }: { readonly title: string; readonly chi
   );
 }
 
+/** One entry of a `<dl>`. Shows nothing without content. */
+export function Fact({ name, children }: { readonly name: string; readonly children: ComponentChildren }) {
+  if (children === undefined || children === '') return null;
+  return (
+    <>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </>
+  );
+}
+
+export function Table(props: {
+  readonly columns: readonly string[];
+  readonly class?: string;
+  /** The rows. */
+  readonly children: ComponentChildren;
+}) {
+  return (
+    <div class="scroll">
+      <table class={props.class}>
+        <thead>
+          <tr>
+            {props.columns.map((title) => (
+              <th scope="col" key={title}>
+                {title}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>{props.children}</tbody>
+      </table>
+    </div>
+  );
+}
+
 export function Loading() {
   return <p class="quiet">Loading…</p>;
+}
+
+/** The failure of the last request, and below it the last value. */
+export function Loaded<T>(props: { readonly polled: Polled<T>; readonly children: (value: T) => ComponentChildren }) {
+  const { value, failure } = props.polled;
+  return (
+    <>
+      <Failure failure={failure} />
+      {value === undefined && failure === undefined ? <Loading /> : null}
+      {value === undefined ? null : props.children(value)}
+    </>
+  );
 }

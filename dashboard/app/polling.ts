@@ -1,28 +1,29 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
-import type { ApiFailure } from './api.ts';
+import type { ApiFailure } from './api-failure.ts';
 
 export interface Polled<T> {
   readonly value: T | undefined;
   readonly failure: ApiFailure | undefined;
-  /** Asks at once. */
+  /** Requests the value immediately. */
   readonly reload: () => void;
 }
 
-/** A slow answer must not make the page ask more than a tenth of the time. */
-const share = 10;
+/** The pause after a request is at least this multiple of its duration, to spare a slow broker. */
+const pauseFactor = 10;
 
-/** Nor may one that took minutes, such as a gateway's timeout, leave the page behind for an hour. */
-const longestPauseMs = 60_000;
+/** Upper limit for that pause: a request that took minutes, such as a gateway timeout, must not stop updates for an hour. */
+const maxPauseMs = 60_000;
 
-/** After a failure, where nothing is repeated otherwise. */
+/** Pause after a failure if there is no interval. */
 const retryMs = 5_000;
 
 /**
- * Asks again and again, while the page is visible, with a pause of `everyMs` or ten times what the answer took,
- * a minute at most. The last value stays while a request fails. `undefined` for `everyMs` stops the repetition once a
- * request has succeeded.
+ * Calls `load` repeatedly while the page is visible. The pause is `intervalMs`, or ten times the duration of the last
+ * request up to one minute, whichever is longer. The last value stays while requests fail.
+ * @param key identifies what is loaded. A new key discards the old value.
+ * @param intervalMs undefined stops after the first successful request.
  */
-export function usePolling<T>(load: () => Promise<T>, key: string, everyMs: number | undefined): Polled<T> {
+export function usePolling<T>(load: () => Promise<T>, key: string, intervalMs: number | undefined): Polled<T> {
   const [state, setState] = useState<{ key: string; value?: T; failure?: ApiFailure }>({ key });
   const [round, setRound] = useState(0);
   const latest = useRef(load);
@@ -31,16 +32,16 @@ export function usePolling<T>(load: () => Promise<T>, key: string, everyMs: numb
   useEffect(() => {
     let stopped = false;
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const ask = async (): Promise<void> => {
+    const request = async (): Promise<void> => {
       const startedMs = performance.now();
-      let pauseMs = everyMs;
+      let pauseMs = intervalMs;
       try {
         const value = await latest.current();
         if (!stopped) setState({ key, value });
-        const slowMs = Math.min(longestPauseMs, share * (performance.now() - startedMs));
+        const slowMs = Math.min(maxPauseMs, pauseFactor * (performance.now() - startedMs));
         if (pauseMs !== undefined) pauseMs = Math.max(pauseMs, slowMs);
       } catch (failure) {
-        if (!stopped) setState((known) => ({ ...known, key, failure: failure as ApiFailure }));
+        if (!stopped) setState((current) => ({ ...current, key, failure: failure as ApiFailure }));
         pauseMs ??= retryMs;
       }
       if (stopped || pauseMs === undefined) return;
@@ -48,15 +49,15 @@ export function usePolling<T>(load: () => Promise<T>, key: string, everyMs: numb
     };
     const waitUntilVisible = (): void => {
       if (document.hidden) document.addEventListener('visibilitychange', waitUntilVisible, { once: true });
-      else void ask();
+      else void request();
     };
-    void ask();
+    void request();
     return () => {
       stopped = true;
       clearTimeout(timer);
       document.removeEventListener('visibilitychange', waitUntilVisible);
     };
-  }, [key, everyMs, round]);
+  }, [key, intervalMs, round]);
 
   const reload = useCallback(() => setRound((n) => n + 1), []);
   const current = state.key === key;

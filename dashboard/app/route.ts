@@ -11,14 +11,17 @@ export interface Route {
 
 const views: readonly View[] = ['overview', 'runs', 'tenants', 'jobs', 'audit'];
 
-export function parseRoute(hash: string): Route {
+function parseRoute(hash: string): Route {
   const [, name, runId, query = ''] = /^#\/([a-z]+)(?:\/([^?]+))?(?:\?(.*))?$/.exec(hash) ?? [];
   const view = views.find((known) => known === name) ?? 'overview';
   if (view === 'runs' && runId !== undefined) return { view, runId: decoded(runId) };
   return view === 'audit' ? { view, audit: parseAuditFilter(query) } : { view };
 }
 
-/** As it stands where it is cut off inside of `%40`, as mail programs do to links: the API then says that there is no such run. */
+/**
+ * Returns the text unchanged if it is not valid percent-encoding, for example because a mail program cut the link inside
+ * `%40`. The API then reports that the run does not exist.
+ */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
@@ -29,7 +32,7 @@ function decoded(text: string): string {
 
 export const runLink = (runId: string): string => `#/runs/${encodeURIComponent(runId)}`;
 
-/** The view that the address names; the browser's own back and forward work. */
+/** The view that the address names. It follows links and the browser's back and forward buttons. */
 export function useRoute(): Route {
   const [hash, setHash] = useState(location.hash);
   useEffect(() => {

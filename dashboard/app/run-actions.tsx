@@ -1,14 +1,14 @@
 import type { RunAnswer, RunTenant } from '../../src/lib/api/answers/runs.ts';
 import { isEnded } from '../../src/lib/runs/run.ts';
 import { ActionButton } from './action.tsx';
-import type { ApiFailure } from './api.ts';
+import type { ApiFailure } from './api-failure.ts';
 import { useRole, useSignedIn } from './context.ts';
 import { count } from './format.ts';
 import { runLink } from './route.ts';
 
 const formats = ['csv', 'jsonl', 'json'] as const;
 
-/** What can be done with a run: its rows as a file for every reader, the rest for who may start runs. */
+/** Buttons of a run. Every reader can download its rows. Runs.Write is needed to cancel it or run it again. */
 export function RunActions(props: {
   readonly run: RunAnswer;
   readonly tenants: readonly RunTenant[];
@@ -17,10 +17,10 @@ export function RunActions(props: {
 }) {
   const { run, tenants, onCancel, onFailure } = props;
   const { api } = useSignedIn();
-  const writes = useRole('Runs.Write');
+  const mayStart = useRole('Runs.Write');
   const ended = isEnded(run.status);
-  const owed = tenants.filter(({ outcome }) => outcome !== 'succeeded' && outcome !== 'skipped');
-  // It owes everything that was asked, however many that is.
+  const unfinished = tenants.filter(({ outcome }) => outcome !== 'succeeded' && outcome !== 'skipped');
+  // The run failed before it listed its tenants: run it again for all of them.
   const neverPlanned = tenants.length === 0 && run.status !== 'completed';
   const save = async (format: string): Promise<void> =>
     saveFile(await api.results(run.runId, format), `${run.job}.${format}`);
@@ -32,17 +32,17 @@ export function RunActions(props: {
     <div class="actions">
       {formats.map((format) => (
         <ActionButton key={format} work={() => save(format)} onFailure={onFailure}>
-          Rows as {format.toUpperCase()}
+          Download {format.toUpperCase()}
         </ActionButton>
       ))}
-      {writes && !ended ? (
+      {mayStart && !ended ? (
         <ActionButton work={onCancel} onFailure={onFailure} done={run.cancelRequested === true}>
           Cancel
         </ActionButton>
       ) : null}
-      {writes && ended && (owed.length > 0 || neverPlanned) ? (
+      {mayStart && ended && (unfinished.length > 0 || neverPlanned) ? (
         <ActionButton work={repeat} onFailure={onFailure} primary>
-          {neverPlanned ? 'Run again' : `Run again for ${count(owed.length, 'tenant')}`}
+          {neverPlanned ? 'Run again' : `Run again for ${count(unfinished.length, 'tenant')}`}
         </ActionButton>
       ) : null}
     </div>
@@ -55,6 +55,6 @@ function saveFile(rows: Blob, name: string): void {
   link.href = url;
   link.download = name;
   link.click();
-  // The browser has taken the address by then.
+  // The download has started by then.
   setTimeout(() => URL.revokeObjectURL(url), 1_000);
 }

@@ -1,16 +1,16 @@
 import { useState } from 'preact/hooks';
 import type { RunChangesAnswer } from '../../src/lib/api/answers/runs.ts';
-import type { ApiFailure } from './api.ts';
+import type { ApiFailure } from './api-failure.ts';
 import { useSignedIn } from './context.ts';
 import { count } from './format.ts';
-import { Failure } from './pieces.tsx';
+import { Failure, Table } from './pieces.tsx';
 import { runLink } from './route.ts';
 
 type Change = RunChangesAnswer['changes'][number];
 
-const mostShown = 500;
+const maxShown = 500;
 
-/** What is different from the run before; asked for by a button, because it reads the rows of two runs. */
+/** Changes since the previous run. They load on a click, because the comparison reads the rows of two runs. */
 export function RunChanges({ runId }: { readonly runId: string }) {
   const { api } = useSignedIn();
   const [answer, setAnswer] = useState<RunChangesAnswer>();
@@ -24,7 +24,7 @@ export function RunChanges({ runId }: { readonly runId: string }) {
       <div class="title-row">
         <h3>Changes</h3>
         <button type="button" onClick={compare}>
-          Compare with the run before
+          Compare with the previous run
         </button>
       </div>
       <Failure failure={failure} />
@@ -35,7 +35,7 @@ export function RunChanges({ runId }: { readonly runId: string }) {
             {answer.truncated ? ' and more' : ''} in {count(answer.comparedTenants, 'tenant')} since{' '}
             <a href={runLink(answer.comparedWith)}>{answer.comparedWith}</a>.
           </p>
-          <ChangeTable changes={answer.changes.slice(0, mostShown)} />
+          <ChangeTable changes={answer.changes.slice(0, maxShown)} />
         </>
       )}
     </section>
@@ -45,28 +45,16 @@ export function RunChanges({ runId }: { readonly runId: string }) {
 function ChangeTable({ changes }: { readonly changes: readonly Change[] }) {
   if (changes.length === 0) return null;
   return (
-    <div class="scroll">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Tenant</th>
-            <th scope="col">Change</th>
-            <th scope="col">Before</th>
-            <th scope="col">After</th>
-          </tr>
-        </thead>
-        <tbody>
-          {changes.map((change, index) => (
-            <tr key={index}>
-              <th scope="row">{change.name}</th>
-              <td>{change.change}</td>
-              <td>{'before' in change ? rowText(change.before) : ''}</td>
-              <td>{'after' in change ? rowText(change.after) : ''}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table columns={['Tenant', 'Change', 'Before', 'After']}>
+      {changes.map((change, index) => (
+        <tr key={index}>
+          <th scope="row">{change.name}</th>
+          <td>{change.change}</td>
+          <td>{'before' in change ? rowText(change.before) : ''}</td>
+          <td>{'after' in change ? rowText(change.after) : ''}</td>
+        </tr>
+      ))}
+    </Table>
   );
 }
 

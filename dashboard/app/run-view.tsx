@@ -3,7 +3,7 @@ import type { RunAnswer } from '../../src/lib/api/answers/runs.ts';
 import { isEnded } from '../../src/lib/runs/run.ts';
 import { Notice, Sentence } from '../shared/text.tsx';
 import { useAnnounce, useProgressAnnouncement } from './announcer.tsx';
-import type { ApiFailure } from './api.ts';
+import type { ApiFailure } from './api-failure.ts';
 import { useRole, useSignedIn } from './context.ts';
 import { CountsBar, countsText } from './counts.tsx';
 import { ErrorGroups } from './error-groups.tsx';
@@ -14,7 +14,7 @@ import { RunActions } from './run-actions.tsx';
 import { RunChanges } from './run-changes.tsx';
 import { TenantGrid } from './tenant-grid.tsx';
 
-const everyMs = 2_000;
+const intervalMs = 2_000;
 
 export function RunView({ runId }: { readonly runId: string }) {
   return useRole('Runs.Read') ? <OneRun runId={runId} /> : <RoleNeeded title="Run" role="Runs.Read" />;
@@ -25,17 +25,17 @@ function OneRun({ runId }: { readonly runId: string }) {
   const [ended, setEnded] = useState(false);
   const load = async () => {
     const [run, tenants] = await Promise.all([api.run(runId), api.runTenants(runId)]);
-    // The tenants may have been read before the last of them was recorded: once more, when both say so.
+    // Poll until both answers say so: the tenants may be older than the run.
     setEnded(isEnded(run.status) && isEnded(tenants.status));
     return { run, tenants };
   };
-  const { value, failure, reload } = usePolling(load, runId, ended ? undefined : everyMs);
+  const { value, failure, reload } = usePolling(load, runId, ended ? undefined : intervalMs);
   const announce = useAnnounce();
   const [actionFailure, setActionFailure] = useState<ApiFailure>();
   useProgressAnnouncement(value === undefined ? '' : progressText(value.run), ended);
   const cancel = async (): Promise<void> => {
     await api.cancel(runId);
-    announce('The run will stop before its next tenant.');
+    announce('The run will stop before the next tenant.');
     reload();
   };
   if (value === undefined) return failure === undefined ? <Loading /> : <Failure failure={failure} />;
@@ -75,30 +75,30 @@ function Summary({ run }: { readonly run: RunAnswer }) {
         </Notice>
       )}
       {run.cancelRequested === true && run.finishedAt === undefined ? (
-        <Notice kind="warn">Cancelled: no further tenant is begun.</Notice>
+        <Notice kind="warn">Cancelled. No further tenants will start.</Notice>
       ) : null}
       <Warnings warnings={run.warnings} />
       <div class="progress">
         <CountsBar counts={run.tenants} />
         <p>
           {countsText(run.tenants)}
-          {progress.retrying === 0 ? '' : `, ${progress.retrying} to be tried again`}
+          {progress.retrying === 0 ? '' : `, ${progress.retrying} waiting for a retry`}
         </p>
         <p class="quiet">
-          Started <Time iso={run.startedAt} /> by {run.startedBy}; {run.finishedAt === undefined ? 'runs for' : 'took'}{' '}
-          {duration(run.durationMs)}
+          Started <Time iso={run.startedAt} /> by {run.startedBy};{' '}
+          {run.finishedAt === undefined ? 'running for' : 'took'} {duration(run.durationMs)}
         </p>
       </div>
     </>
   );
 }
 
-/** Whoever reads the tenants below has to know first that some may be missing among them. */
+/** Shown above the tenants, because the warnings may mean that some tenants are missing. */
 function Warnings({ warnings }: { readonly warnings: readonly string[] }) {
   if (warnings.length === 0) return null;
   return (
     <Notice kind="warn">
-      <strong>{count(warnings.length, 'warning')} about the list of tenants that this run was planned from.</strong>
+      <strong>{count(warnings.length, 'warning')} about the tenant list of this run.</strong>
       <ul>
         {warnings.map((warning) => (
           <li key={warning}>

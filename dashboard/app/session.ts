@@ -1,4 +1,4 @@
-/** Who is signed in, as far as the page needs to know. The API judges the token; this only decides what to show. */
+/** Claims of the caller token that decide what the page shows. Only the API verifies the token. */
 export interface Session {
   readonly token: string;
   readonly name: string;
@@ -7,8 +7,8 @@ export interface Session {
 }
 
 /**
- * What a caller token says of itself. Nothing is verified here: a forged one is refused by the API.
- * @returns undefined for what is no JWT.
+ * Reads the claims of a token without verifying it: the API rejects a forged token.
+ * @returns undefined for a text that is not a JWT.
  */
 export function readSession(pasted: string): Session | undefined {
   const token = pasted.trim().replace(/^bearer\s+/i, '');

@@ -1,32 +1,30 @@
 import { useState } from 'preact/hooks';
 import { Notice } from '../shared/text.tsx';
-import type { ApiFailure } from './api.ts';
+import type { ApiFailure } from './api-failure.ts';
 import { Failure } from './pieces.tsx';
 import { readSession, type Session } from './session.ts';
 
-const azureCli = `az account get-access-token --query accessToken --output tsv \\
-  --resource <App ID URI of the broker, api://…>`;
-
-/** Asks for a caller token. It goes into memory, and from there into the Authorization header, nowhere else. */
+/** Asks for a caller token. The token is kept in memory only and sent only in the Authorization header. */
 export function SignIn(props: {
   readonly refusal: ApiFailure | undefined;
   readonly onSession: (session: Session) => void;
 }) {
   const [pasted, setPasted] = useState('');
-  const [wrong, setWrong] = useState('');
+  const [problem, setProblem] = useState('');
   const submit = (event: Event): void => {
     event.preventDefault();
     const session = readSession(pasted);
-    if (session === undefined) setWrong('This is not an access token: three parts of base64url, joined by dots.');
-    else if (session.expiresAtMs <= Date.now()) setWrong('This token has expired. Get a new one.');
+    if (session === undefined)
+      setProblem('This is not an access token. An access token has three base64url parts, separated by dots.');
+    else if (session.expiresAtMs <= Date.now()) setProblem('This token has expired. Get a new one.');
     else props.onSession(session);
   };
   return (
     <main class="sign-in" id="content">
       <h2>Sign in with a caller token</h2>
       <p>
-        This page holds no data of its own. It asks the API with an Entra access token for the broker's application,
-        which you paste here. The token stays in the memory of this tab and is gone when you close or reload it.
+        Paste an Entra access token for the broker's application. This page sends it to the API and keeps it only in the
+        memory of this tab, until you close or reload the tab.
       </p>
       <Failure failure={props.refusal} />
       <form onSubmit={submit}>
@@ -43,25 +41,34 @@ export function SignIn(props: {
           value={pasted}
           onInput={(event) => {
             setPasted(event.currentTarget.value);
-            setWrong('');
+            setProblem('');
           }}
         />
-        {wrong === '' ? null : <Notice kind="bad">{wrong}</Notice>}
+        {problem === '' ? null : <Notice kind="bad">{problem}</Notice>}
         <button class="primary" type="submit">
           Show the dashboard
         </button>
       </form>
-      <div id="token-help" class="quiet help">
-        <p>With the Azure CLI, as a user or application with app roles of the broker:</p>
-        <pre>
-          <code>{azureCli}</code>
-        </pre>
-        <p>
-          <code>Runs.Read</code> shows runs and jobs, <code>Tenants.Read</code> the tenants, <code>Runs.Write</code>{' '}
-          starts and cancels runs, <code>Audit.Read</code> shows who got which token. Any caller sees the health report.
-          Trying it on your own machine? The README shows where a token is.
-        </p>
-      </div>
+      <TokenHelp />
     </main>
+  );
+}
+
+const azureCli = `az account get-access-token --query accessToken --output tsv \\
+  --resource <App ID URI of the broker, api://…>`;
+
+function TokenHelp() {
+  return (
+    <div id="token-help" class="quiet help">
+      <p>To get a token, sign in to the Azure CLI as a user or application with app roles of the broker, and run:</p>
+      <pre>
+        <code>{azureCli}</code>
+      </pre>
+      <p>
+        <code>Runs.Read</code> shows runs and jobs. <code>Runs.Write</code> starts and cancels runs.{' '}
+        <code>Tenants.Read</code> shows tenants. <code>Audit.Read</code> shows issued and denied tokens. The health
+        report needs no role. For a demo on your own machine, see the README.
+      </p>
+    </div>
   );
 }

@@ -2,19 +2,19 @@ import { useMemo, useRef, useState } from 'preact/hooks';
 import type { RunTenant, RunTenantsAnswer } from '../../src/lib/api/answers/runs.ts';
 import { isEnded } from '../../src/lib/runs/run.ts';
 import { Sentence } from '../shared/text.tsx';
-import { count, outcomeWords } from './format.ts';
+import { count, outcomeText } from './format.ts';
 import { Time } from './pieces.tsx';
 
 interface GridProps {
-  /** Of the run. */
+  /** Status of the run. */
   readonly status: RunTenantsAnswer['status'];
   readonly tenants: readonly RunTenant[];
   readonly codes: RunTenantsAnswer['codes'];
 }
 
 /**
- * One cell a tenant, in colour and in words. It is one stop of the keyboard: the arrows go from cell to cell, and the
- * line below tells about the one that is chosen.
+ * One cell per tenant, with its state as colour and text. The grid is one tab stop: arrow keys move between cells. The
+ * line below the grid describes the selected tenant.
  */
 export function TenantGrid({ status, tenants, codes }: GridProps) {
   const [failedOnly, setFailedOnly] = useState(false);
@@ -47,7 +47,7 @@ export function TenantGrid({ status, tenants, codes }: GridProps) {
           Failed only
         </label>
       </div>
-      {shown.length === 0 ? <p class="quiet">No tenant has failed.</p> : null}
+      {shown.length === 0 ? <p class="quiet">No tenants failed.</p> : null}
       <ul ref={list} class="grid" role="listbox" aria-labelledby="grid-title" onKeyDown={move}>
         {shown.map((tenant, index) => (
           <Cell
@@ -66,7 +66,7 @@ export function TenantGrid({ status, tenants, codes }: GridProps) {
 
 function noTenants(status: GridProps['status']): string {
   if (!isEnded(status)) return 'The tenants are being listed.';
-  return status === 'completed' ? 'There was no tenant to visit.' : 'The run ended before its tenants were listed.';
+  return status === 'completed' ? 'This run had no tenants.' : 'The run ended before its tenants were listed.';
 }
 
 const cellId = ({ tenantId }: RunTenant): string => `tenant-${tenantId}`;
@@ -78,7 +78,7 @@ interface CellProps {
   readonly onChoose: (tenantId: string) => void;
 }
 
-/** Drawn again only when something that it shows has changed: of 300 cells a poll changes a few. */
+/** Memoised, because each poll changes only a few of several hundred cells. */
 function Cell({ tenant, chosen, reachable, onChoose }: CellProps) {
   const { tenantId, name, outcome, code } = tenant;
   return useMemo(
@@ -93,7 +93,7 @@ function Cell({ tenant, chosen, reachable, onChoose }: CellProps) {
         onFocus={() => onChoose(tenantId)}
       >
         <span class="name">{name}</span>
-        <span class="state">{outcome === 'failed' ? (code ?? 'failed') : outcomeWords[outcome]}</span>
+        <span class="state">{outcome === 'failed' ? (code ?? 'failed') : outcomeText[outcome]}</span>
       </li>
     ),
     [tenantId, name, outcome, code, chosen, reachable],
@@ -101,19 +101,19 @@ function Cell({ tenant, chosen, reachable, onChoose }: CellProps) {
 }
 
 function Chosen({ tenant, codes }: { readonly tenant: RunTenant | undefined; readonly codes: GridProps['codes'] }) {
-  if (tenant === undefined) return <p class="chosen quiet">Choose a tenant to read about it.</p>;
+  if (tenant === undefined) return <p class="chosen quiet">Select a tenant to see its details.</p>;
   const { name, tenantId, outcome, code, detail, attempts, rows, finishedAt } = tenant;
-  const text = codes.find((known) => known.code === code);
+  const text = codes.find((text) => text.code === code);
   return (
     <div class="chosen">
-      <strong>{name}</strong> <code>{tenantId}</code> {outcomeWords[outcome]}
+      <strong>{name}</strong> <code>{tenantId}</code> {outcomeText[outcome]}
       {finishedAt === undefined ? null : (
         <>
           {' '}
           <Time iso={finishedAt} />
         </>
       )}
-      , {count(rows, 'row')}, {attempts === 0 ? 'no attempt' : `attempt ${attempts}`}.
+      , {count(rows, 'row')}, {count(attempts, 'attempt')}.
       {detail === undefined ? null : (
         <p>
           <Sentence text={detail} />
@@ -128,7 +128,7 @@ function Chosen({ tenant, codes }: { readonly tenant: RunTenant | undefined; rea
   );
 }
 
-/** How many cells stand in the first row: the browser lays them out. */
+/** Number of cells in the first row, as laid out by the browser. */
 function columnsOf(list: HTMLUListElement | null): number {
   const cells = [...(list?.children ?? [])] as HTMLElement[];
   const top = cells[0]?.offsetTop;
@@ -136,7 +136,7 @@ function columnsOf(list: HTMLUListElement | null): number {
   return columns === -1 ? Math.max(1, cells.length) : columns;
 }
 
-/** Where a key leads, or -1 where it leads nowhere. */
+/** Index of the cell that a key moves to, or -1 for other keys. */
 function nextIndex(key: string, at: number, length: number, columns: number): number {
   const steps: Readonly<Record<string, number>> = {
     ArrowRight: at + 1,

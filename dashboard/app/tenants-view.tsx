@@ -1,23 +1,23 @@
-import { auditLink } from './audit-filter.ts';
-import { useDeferredList } from './deferred-list.ts';
 import { useMemo, useState } from 'preact/hooks';
 import type { LastResult, TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { Notice, Sentence } from '../shared/text.tsx';
+import { auditLink } from './audit-filter.ts';
+import { Choice } from './choice.tsx';
 import { useRole, useSignedIn } from './context.ts';
-import { count, outcomeWords } from './format.ts';
-import { Badge, Failure, Loading, RoleNeeded, Time } from './pieces.tsx';
+import { useDeferredList } from './deferred-list.ts';
+import { count, outcomeText } from './format.ts';
+import { Badge, Loaded, RoleNeeded, Table, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { runLink } from './route.ts';
-import { Choice } from './runs-view.tsx';
 
-const everyMs = 60_000;
+const intervalMs = 60_000;
 
 type Tenant = TenantsAnswer['tenants'][number];
 
 const filters: Readonly<Record<string, (tenant: Tenant) => boolean>> = {
   reachable: ({ reachable }) => reachable,
-  'out of reach': ({ reachable }) => !reachable,
-  'failed last time': ({ lastResults }) => lastResults.some(({ outcome }) => outcome === 'failed'),
+  unreachable: ({ reachable }) => !reachable,
+  'last run failed': ({ lastResults }) => lastResults.some(({ outcome }) => outcome === 'failed'),
 };
 
 export function TenantsView() {
@@ -26,17 +26,10 @@ export function TenantsView() {
 
 function TenantList() {
   const { api } = useSignedIn();
-  const { value, failure } = usePolling(api.tenants, 'tenants', everyMs);
+  const polled = usePolling(api.tenants, 'tenants', intervalMs);
   const [text, setText] = useState('');
   const [filter, setFilter] = useState('');
-  const found = useMemo(() => {
-    const wanted = text.trim().toLowerCase();
-    return (value?.tenants ?? [])
-      .filter(filters[filter] ?? (() => true))
-      .filter(({ name, defaultDomain = '', tenantId }) =>
-        `${name} ${defaultDomain} ${tenantId}`.toLowerCase().includes(wanted),
-      );
-  }, [value, text, filter]);
+  const found = useMemo(() => search(polled.value?.tenants ?? [], text, filter), [polled.value, text, filter]);
   const { shown, more } = useDeferredList(found, `${text}|${filter}`);
   return (
     <>
@@ -55,19 +48,20 @@ function TenantList() {
         <span class="quiet" role="status">
           {count(found.length, 'tenant')}
         </span>
-        {value === undefined ? null : (
+        {polled.value === undefined ? null : (
           <span class="quiet">
-            as of <Time iso={value.asOf} />
+            as of <Time iso={polled.value.asOf} />
           </span>
         )}
       </div>
-      <Failure failure={failure} />
-      {value?.warnings.map((warning) => (
-        <Notice kind="warn" key={warning}>
-          <Sentence text={warning} />
-        </Notice>
-      ))}
-      {value === undefined ? failure === undefined ? <Loading /> : null : <TenantTable tenants={shown} />}
+      <Loaded polled={polled}>
+        {({ warnings }) => (
+          <>
+            <Warnings warnings={warnings} />
+            <TenantTable tenants={shown} />
+          </>
+        )}
+      </Loaded>
       {more === undefined ? null : (
         <button type="button" onClick={more}>
           Show more
@@ -77,59 +71,72 @@ function TenantList() {
   );
 }
 
-function TenantTable({ tenants }: { readonly tenants: readonly Tenant[] }) {
-  const reads = useRole('Audit.Read');
+function search(tenants: readonly Tenant[], text: string, filter: string): readonly Tenant[] {
+  const wanted = text.trim().toLowerCase();
+  return tenants
+    .filter(filters[filter] ?? (() => true))
+    .filter(({ name, defaultDomain = '', tenantId }) =>
+      `${name} ${defaultDomain} ${tenantId}`.toLowerCase().includes(wanted),
+    );
+}
+
+function Warnings({ warnings }: { readonly warnings: readonly string[] }) {
   return (
-    <div class="scroll">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Tenant</th>
-            <th scope="col">Access</th>
-            <th scope="col">Why</th>
-            <th scope="col">Last results</th>
-            {reads ? <th scope="col">Audit</th> : null}
-          </tr>
-        </thead>
-        <tbody>
-          {tenants.map((tenant) => (
-            <tr key={tenant.tenantId}>
-              <th scope="row">
-                {tenant.name}
-                <span class="quiet below">{tenant.defaultDomain ?? tenant.tenantId}</span>
-              </th>
-              <td>
-                <Badge state={tenant.reachable ? 'ok' : 'failed'}>
-                  {tenant.reachable ? 'reachable' : 'out of reach'}
-                </Badge>
-              </td>
-              <td>
-                <Sentence text={tenant.explanation} />
-                {tenant.relationshipEndsAt === undefined ? null : (
-                  <span class="quiet below">
-                    {tenant.relationship.toUpperCase()} until <Time iso={tenant.relationshipEndsAt} />
-                  </span>
-                )}
-              </td>
-              <td>
-                <ul class="results">
-                  {tenant.lastResults.map((result) => (
-                    <Result key={result.job} result={result} />
-                  ))}
-                </ul>
-              </td>
-              {reads ? (
-                <td>
-                  <a href={auditLink({ tenant: tenant.tenantId })}>
-                    Records<span class="visually-hidden"> of {tenant.name}</span>
-                  </a>
-                </td>
-              ) : null}
-            </tr>
+    <>
+      {warnings.map((warning) => (
+        <Notice kind="warn" key={warning}>
+          <Sentence text={warning} />
+        </Notice>
+      ))}
+    </>
+  );
+}
+
+function TenantTable({ tenants }: { readonly tenants: readonly Tenant[] }) {
+  const showsAudit = useRole('Audit.Read');
+  return (
+    <Table columns={['Tenant', 'Access', 'Reason', 'Last results', ...(showsAudit ? ['Audit'] : [])]}>
+      {tenants.map((tenant) => (
+        <Row key={tenant.tenantId} tenant={tenant} showsAudit={showsAudit} />
+      ))}
+    </Table>
+  );
+}
+
+function Row({ tenant, showsAudit }: { readonly tenant: Tenant; readonly showsAudit: boolean }) {
+  const { tenantId, name, defaultDomain, reachable, explanation, relationship, relationshipEndsAt } = tenant;
+  return (
+    <tr>
+      <th scope="row">
+        {name}
+        <span class="quiet below">{defaultDomain ?? tenantId}</span>
+      </th>
+      <td>
+        <Badge state={reachable ? 'ok' : 'failed'}>{reachable ? 'reachable' : 'unreachable'}</Badge>
+      </td>
+      <td>
+        <Sentence text={explanation} />
+        {relationshipEndsAt === undefined ? null : (
+          <span class="quiet below">
+            {relationship.toUpperCase()} until <Time iso={relationshipEndsAt} />
+          </span>
+        )}
+      </td>
+      <td>
+        <ul class="results">
+          {tenant.lastResults.map((result) => (
+            <Result key={result.job} result={result} />
           ))}
-        </tbody>
-      </table>
-    </div>
+        </ul>
+      </td>
+      {showsAudit ? (
+        <td>
+          <a href={auditLink({ tenant: tenantId })}>
+            Records<span class="visually-hidden"> of {name}</span>
+          </a>
+        </td>
+      ) : null}
+    </tr>
   );
 }
 
@@ -138,7 +145,7 @@ function Result({ result }: { readonly result: LastResult }) {
   return (
     <li>
       <a href={runLink(runId)}>{job}</a>{' '}
-      <Badge state={outcome}>{outcome === 'failed' ? (code ?? 'failed') : outcomeWords[outcome]}</Badge>
+      <Badge state={outcome}>{outcome === 'failed' ? (code ?? 'failed') : outcomeText[outcome]}</Badge>
     </li>
   );
 }

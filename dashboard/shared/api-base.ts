@@ -1,4 +1,4 @@
-/** Where the API is: the folder that the page itself was loaded from, whatever route prefix the app has. */
-export const apiBase = new URL('.', document.baseURI);
+/** Base URL of the API: the folder of this page. It is independent of the route prefix of the app. */
+const apiBase = new URL('.', document.baseURI);
 
 export const apiUrl = (path: string): URL => new URL(path, apiBase);

@@ -1,11 +1,11 @@
 import type { ComponentChildren } from 'preact';
 
-/** A sentence of the API: what stands between backticks is code. */
+/** A text of the API. Parts between backticks are shown as code. */
 export function Sentence({ text }: { readonly text: string }) {
   return <>{text.split('`').map((part, index) => (index % 2 === 1 ? <code key={index}>{part}</code> : part))}</>;
 }
 
-/** Sentences with line breaks. */
+/** A text with line breaks, one paragraph per line. */
 export function Paragraphs({ text }: { readonly text: string }) {
   return (
     <>

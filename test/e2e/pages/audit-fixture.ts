@@ -5,10 +5,10 @@ import type { AuditAnswer } from '../../../src/lib/api/answers/audit.ts';
 import type { Demo } from '../../../src/cli/demo/start-demo.ts';
 import { startQuietDemo, tenantOf, tokenOfCaller } from '../../support/running-demo.ts';
 
-/** A run over so many leaves more records than one page has. */
+/** A run over this many tenants writes more records than fit on one page. */
 const tenants = 45;
 
-/** The only rule of the policy. */
+/** Name of the only rule in the policy. */
 export const rule = 'every caller may read the users of every customer';
 
 const policy = {
@@ -25,29 +25,29 @@ const policy = {
   ],
 };
 
-/** The last two are refused: one for its scope; one for its resource, before anybody asks whose the domain is. */
-const orders = [
+/** The broker denies the last two: the first for its scope, the second for its resource, before tenant lookup. */
+const tokenRequests = [
   { resource: 'graph' },
   { resource: 'graph' },
   { resource: 'graph', scopes: ['Mail.Read'] },
   { resource: 'exchange' },
 ];
 
-export interface AuditStage {
+export interface AuditFixture {
   readonly demo: Demo;
-  /** Of a caller that may use the whole API. */
+  /** Token of a caller with all roles. */
   readonly token: string;
-  /** Who sent the orders. */
+  /** The caller that sent the token requests. */
   readonly helpdesk: Demo['cloud']['brokerApplication']['callers'][number];
-  /** For whom. */
+  /** The customer tenant that the token requests named. */
   readonly customer: Demo['cloud']['tenants'][number];
-  /** Everything on record, newest first: the orders, and before them what a run over all tenants left. */
+  /** All audit records, newest first: those of the token requests, then those of a run over all tenants. */
   readonly records: AuditAnswer['entries'];
   stop(): Promise<void>;
 }
 
-/** A broker with an audit log of more than one page, and a run that was planned from a list with a warning. */
-export async function startAuditStage(): Promise<AuditStage> {
+/** Starts a broker with more than one page of audit records, and with a run whose tenant list has a warning. */
+export async function startAuditFixture(): Promise<AuditFixture> {
   const folder = await mkdtemp(join(tmpdir(), 'ptb-audit-page-'));
   const policyPath = join(folder, 'access-policy.json');
   await writeFile(policyPath, JSON.stringify(policy));
@@ -57,14 +57,14 @@ export async function startAuditStage(): Promise<AuditStage> {
   const runId = await demo.api.startRun('access-check');
   while ((await demo.api.run(runId)).finishedAt === undefined) await new Promise((resolve) => setTimeout(resolve, 300));
   const helpdesk = demo.cloud.brokerApplication.callers.find(({ roles }) => roles.join() === 'Tokens.Request');
-  if (helpdesk === undefined) throw new Error('the simulated cloud has no caller that may only ask for tokens');
+  if (helpdesk === undefined) throw new Error('the simulated cloud has no caller whose only role is Tokens.Request');
   const customer = tenantOf(demo, 'ok');
   const helpdeskToken = await tokenOfCaller(demo, ['Tokens.Request']);
-  for (const wanted of orders)
+  for (const tokenRequest of tokenRequests)
     await fetch(`${demo.url}/api/tokens`, {
       method: 'POST',
       headers: { authorization: `Bearer ${helpdeskToken}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ tenant: customer.domain, ...wanted }),
+      body: JSON.stringify({ tenant: customer.domain, ...tokenRequest }),
     });
   const answer = await fetch(`${demo.url}/api/audit?limit=1000`, { headers: { authorization: `Bearer ${token}` } });
   return {

@@ -2,25 +2,25 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { AuditAnswer } from '../../../src/lib/api/answers/audit.ts';
 import { tokenOfCaller } from '../../support/running-demo.ts';
-import { type AuditStage, rule, startAuditStage } from './audit-stage.ts';
+import { type AuditFixture, rule, startAuditFixture } from './audit-fixture.ts';
 import { launchBrowser, noBrowser, openPage, poorContrast, type WatchedPage } from './browser.ts';
 import { dashboardPage, type DashboardPage } from './dashboard-page.ts';
 
-describe.skipIf(noBrowser !== undefined)('the audit view', () => {
-  let stage: AuditStage;
+describe.skipIf(noBrowser !== undefined)('audit view', () => {
+  let fixture: AuditFixture;
   let browser: Browser;
   let watched: WatchedPage;
   let page: Page;
   let dashboard: DashboardPage;
-  let { demo, token, helpdesk, customer, records } = {} as AuditStage;
+  let { demo, token, helpdesk, customer, records } = {} as AuditFixture;
 
   beforeAll(async () => {
-    [stage, browser] = await Promise.all([startAuditStage(), launchBrowser()]);
-    ({ demo, token, helpdesk, customer, records } = stage);
+    [fixture, browser] = await Promise.all([startAuditFixture(), launchBrowser()]);
+    ({ demo, token, helpdesk, customer, records } = fixture);
   });
   afterAll(async () => {
     await browser?.close();
-    await stage?.stop();
+    await fixture?.stop();
   });
   beforeEach(async () => {
     watched = await openPage(browser);
@@ -30,15 +30,15 @@ describe.skipIf(noBrowser !== undefined)('the audit view', () => {
   });
   afterEach(async () => {
     await page.close();
-    // Errors of scripts and refusals of the content security policy, over every test of this file.
-    if (watched.complaints.length > 0) throw new Error(`the browser complains: ${watched.complaints.join('; ')}`);
+    // Every test fails on script errors and on violations of the content security policy.
+    if (watched.complaints.length > 0) throw new Error(`the browser reported: ${watched.complaints.join('; ')}`);
   });
 
   const rows = () => page.locator('table.audit tbody tr:has(time)');
-  const said = (text: string) => page.getByRole('status').getByText(text, { exact: true }).waitFor();
+  const waitForStatus = (text: string) => page.getByRole('status').getByText(text, { exact: true }).waitFor();
   const query = () => new URLSearchParams(new URL(page.url()).hash.split('?')[1]);
 
-  it('lists who got and who was refused which token, newest first, by the names of the tenants', async () => {
+  it('lists issued and denied tokens with tenant names, newest first', async () => {
     await dashboard.signIn(token);
     await dashboard.view('Audit');
     await page.getByText(customer.name).first().waitFor();
@@ -54,7 +54,7 @@ describe.skipIf(noBrowser !== undefined)('the audit view', () => {
     expect(ofJob?.[6]).toBe('job:access-check');
   });
 
-  it('unfolds a record by the keyboard: scopes, what is beyond the rule, ids; never the token', async () => {
+  it('expands a record by keyboard and shows scopes, excess scopes and ids, but never the token', async () => {
     await dashboard.signIn(token);
     await page.goto(`${demo.url}/api/dashboard#/audit?caller=${helpdesk.clientId}&outcome=issued`);
     const button = rows()
@@ -77,50 +77,50 @@ describe.skipIf(noBrowser !== undefined)('the audit view', () => {
     expect(await page.content()).not.toContain('eyJ');
   });
 
-  it('loads the next page, says how many there are, and leaves the focus where the list ends', async () => {
+  it('loads the next page, shows the count, and moves the focus to the end of the list', async () => {
     await dashboard.signIn(token);
     await dashboard.view('Audit');
-    await said('100 records so far');
+    await waitForStatus('100 records so far');
     expect(await rows().count()).toBe(100);
     await page.getByRole('button', { name: 'Show more' }).focus();
     await page.keyboard.press('Enter');
-    await said(`${records.length} records, all there are`);
+    await waitForStatus(`${records.length} records in total`);
     expect(await rows().count()).toBe(records.length);
     expect(await page.getByRole('button', { name: 'Show more' }).count()).toBe(0);
     expect(await page.evaluate(() => document.activeElement?.textContent)).toBe(
-      'There are no older records in this time.',
+      'There are no older records in this period.',
     );
   });
 
-  it('is narrowed by tenant, caller and outcome, in the address, and back by the browser', async () => {
+  it('filters by tenant, caller and outcome, with the filter in the address and in the browser history', async () => {
     await dashboard.signIn(token);
     await dashboard.view('Audit');
     await page.getByLabel('Tenant').fill(customer.domain);
     await page.getByLabel('Caller').fill(helpdesk.clientId);
     await page.keyboard.press('Enter');
-    await said('3 records, all there are');
+    await waitForStatus('3 records in total');
     expect(Object.fromEntries(query())).toEqual({ tenant: customer.domain, caller: helpdesk.clientId });
     await dashboard.showOutcome('denied');
-    await said('1 record, all there are');
+    await waitForStatus('1 record in total');
     expect(await rows().getByText('denied', { exact: true }).count()).toBe(1);
     await page.goBack();
-    await said('3 records, all there are');
+    await waitForStatus('3 records in total');
     expect(await page.getByLabel('Outcome').inputValue()).toBe('');
-    await page.getByRole('link', { name: 'No filter' }).click();
-    await said('100 records so far');
+    await page.getByRole('link', { name: 'Clear filter' }).click();
+    await waitForStatus('100 records so far');
     expect(await page.getByLabel('Tenant').inputValue()).toBe('');
-    // At once, though the log is longer than a page: the API leaves out what was not refused.
+    // One page is enough: the API filters by outcome.
     await dashboard.showOutcome('denied');
-    await said(`${records.filter(({ outcome }) => outcome === 'denied').length} records, all there are`);
+    await waitForStatus(`${records.filter(({ outcome }) => outcome === 'denied').length} records in total`);
   });
 
-  it('follows a caller and a tenant of the table, with the focus on what was pressed', async () => {
+  it('follows the links of a caller and a tenant, and keeps the focus on the link', async () => {
     await dashboard.signIn(token);
     await dashboard.view('Audit');
     await page.getByRole('link', { name: 'the broker itself' }).first().focus();
     await page.keyboard.press('Enter');
     await page.waitForURL(/caller=0000/);
-    await said('100 records so far');
+    await waitForStatus('100 records so far');
     expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('the broker itself');
     await rows().getByRole('link', { name: customer.name }).first().click();
     await page.waitForURL(/tenant=/);
@@ -128,35 +128,35 @@ describe.skipIf(noBrowser !== undefined)('the audit view', () => {
     const expected = records.filter(
       ({ tenantId, caller }) => tenantId === customer.tenantId && caller.applicationId !== helpdesk.clientId,
     );
-    await said(`${expected.length} records, all there are`);
+    await waitForStatus(`${expected.length} records in total`);
   });
 
-  it('shows the same to a colleague who opens the address, times to the millisecond', async () => {
+  it('shows the same records when the address is opened again, with times to the millisecond', async () => {
     const at = records.find(({ caller }) => caller.applicationId === helpdesk.clientId)?.at ?? '';
     const to = new Date(Date.parse(at) + 1).toISOString();
     await page.goto(`${demo.url}/api/dashboard#/audit?from=${at}&to=${to}&caller=${helpdesk.clientId}`);
     await dashboard.signIn(token);
-    await said('1 record, all there are');
-    // What is not touched is not rounded to the minutes of the input.
+    await waitForStatus('1 record in total');
+    // An unchanged time is not rounded to the minutes of the input.
     await dashboard.showOutcome('issued');
-    await said('No record');
+    await waitForStatus('No records');
     await dashboard.showOutcome('denied');
-    await said('1 record, all there are');
+    await waitForStatus('1 record in total');
     expect([query().get('from'), query().get('to')]).toEqual([at, to]);
     await page.getByLabel('From').fill('2020-01-01T00:00');
     await page.getByLabel('To').fill('2020-01-02T00:00');
     await page.keyboard.press('Enter');
-    await said('No record');
+    await waitForStatus('No records');
     expect(await rows().count()).toBe(0);
   });
 
-  it('looks further back by itself while pages are empty, and offers to when that takes long', async () => {
-    let asked = 0;
+  it('requests older pages while pages are empty, and offers a button after five pages', async () => {
+    let requests = 0;
     await page.route('**/api/audit?*', async (route) => {
-      asked += 1;
+      requests += 1;
       const response = await route.fetch();
       const body = (await response.json()) as AuditAnswer;
-      const entries = asked === 7 ? body.entries.slice(0, 1) : [];
+      const entries = requests === 7 ? body.entries.slice(0, 1) : [];
       const json: AuditAnswer = { from: body.from, to: body.to, entries, continuation: 'bmV4dA' };
       await route.fulfill({ response, json });
     });
@@ -167,27 +167,27 @@ describe.skipIf(noBrowser !== undefined)('the audit view', () => {
     });
     await dashboard.signIn(token);
     await dashboard.view('Audit');
-    await said('0 records so far');
-    expect(asked).toBe(5);
+    await waitForStatus('0 records so far');
+    expect(requests).toBe(5);
     await page.getByRole('button', { name: 'Look further back' }).click();
-    await said('1 record so far');
-    expect(asked).toBe(7);
+    await waitForStatus('1 record so far');
+    expect(requests).toBe(7);
   });
 
-  it('says in the words of the API what is wrong with a filter, and shows no record of another', async () => {
+  it('shows the error of the API for an invalid filter, and no records', async () => {
     await dashboard.signIn(token);
     await dashboard.view('Audit');
-    await said('100 records so far');
+    await waitForStatus('100 records so far');
     await page.getByLabel('Tenant').fill('nobody.example');
     watched.complaints.length = 0;
     await page.keyboard.press('Enter');
     await page.getByRole('alert').getByText('The tenant does not exist').waitFor();
     expect(await rows().count()).toBe(0);
-    // The browser itself notes every answer that is no success.
+    // The browser writes a message for every unsuccessful response.
     expect(watched.complaints.splice(0)).toEqual([expect.stringContaining('404')]);
   });
 
-  it('names the role that the token lacks, and offers no way in', async () => {
+  it('names the role that the token lacks and shows no links to the audit view', async () => {
     await dashboard.signIn(await tokenOfCaller(demo, ['Tenants.Read', 'Runs.Read']));
     await dashboard.view('Audit');
     await page.getByText('The token lacks the app role Audit.Read').waitFor();
@@ -196,14 +196,14 @@ describe.skipIf(noBrowser !== undefined)('the audit view', () => {
     expect(await page.getByRole('link', { name: /^Records/ }).count()).toBe(0);
   });
 
-  it('stands with Audit.Read alone: ids in place of names', async () => {
+  it('shows ids instead of names if the token has only Audit.Read', async () => {
     await dashboard.signIn(await tokenOfCaller(demo, ['Audit.Read']));
     await dashboard.view('Audit');
     await rows().first().waitFor();
     expect(await rows().nth(1).getByRole('link').allTextContents()).toEqual([helpdesk.clientId, customer.tenantId]);
   });
 
-  it('is reached from a tenant', async () => {
+  it('is linked from each tenant', async () => {
     await dashboard.signIn(token);
     await dashboard.view('Tenants');
     await page.getByRole('link', { name: `Records of ${customer.name}` }).click();
@@ -211,7 +211,7 @@ describe.skipIf(noBrowser !== undefined)('the audit view', () => {
     expect(query().get('tenant')).toBe(customer.tenantId);
   });
 
-  it.each(['light', 'dark'] as const)('is legible in the %s scheme, details and warnings too', async (colorScheme) => {
+  it.each(['light', 'dark'] as const)('has enough contrast in the %s scheme, with details', async (colorScheme) => {
     await page.emulateMedia({ colorScheme });
     await dashboard.signIn(token);
     await dashboard.view('Audit');
@@ -223,7 +223,7 @@ describe.skipIf(noBrowser !== undefined)('the audit view', () => {
     expect(await poorContrast(page)).toEqual([]);
   });
 
-  it('needs no sideways scrolling of the page on a narrow screen, and shows details within it', async () => {
+  it('needs no horizontal scrolling on a narrow screen, and shows details within its width', async () => {
     await page.setViewportSize({ width: 360, height: 740 });
     await dashboard.signIn(token);
     await dashboard.view('Audit');
@@ -233,7 +233,7 @@ describe.skipIf(noBrowser !== undefined)('the audit view', () => {
     expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBe(0);
   });
 
-  it('shows what was wrong with the list of tenants, in the list of runs and above the tenants of the run', async () => {
+  it('shows warnings about the tenant list, in the list of runs and above the tenants of a run', async () => {
     await dashboard.signIn(token);
     await dashboard.view('Runs');
     await page
@@ -241,7 +241,7 @@ describe.skipIf(noBrowser !== undefined)('the audit view', () => {
       .getByText('1 warning')
       .waitFor();
     await page.getByRole('link', { name: 'access-check' }).click();
-    const notice = page.locator('.notice.warn', { hasText: '1 warning about the list of tenants' });
+    const notice = page.locator('.notice.warn', { hasText: '1 warning about the tenant list' });
     await notice.getByText('TENANTS_EXCLUDE names the domain typo.example').waitFor();
     const grid = await page.locator('.grid').boundingBox();
     const box = await notice.boundingBox();

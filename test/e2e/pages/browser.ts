@@ -3,21 +3,21 @@ import { type Browser, chromium, type Page } from 'playwright-core';
 
 const program = process.env['PTB_CHROMIUM'] ?? '/usr/bin/chromium';
 
-/** Why there is no browser to test with; undefined where there is one. */
+/** The reason why no browser is available. Undefined if one is. */
 export const noBrowser: string | undefined = existsSync(program)
   ? undefined
-  : `there is no ${program}; .ci/install-tools brings it, or PTB_CHROMIUM names another`;
+  : `${program} does not exist. Run .ci/install-tools, or set PTB_CHROMIUM to another browser`;
 
-if (noBrowser !== undefined) console.log(`The tests of the pages are skipped: ${noBrowser}.`);
+if (noBrowser !== undefined) console.log(`The browser tests are skipped: ${noBrowser}.`);
 
-/** A browser of its own. Its sandbox needs rights that a container does not give; it only sees pages of this program. */
+/** Starts a browser without its sandbox, which needs rights that a container lacks. It opens only pages of this project. */
 export const launchBrowser = (): Promise<Browser> =>
   chromium.launch({ executablePath: program, args: ['--no-sandbox'] });
 
-/** A page with what it complained about and whom it asked. */
+/** A page with the problems that it reported and the origins that it contacted. */
 export interface WatchedPage {
   readonly page: Page;
-  /** Errors of scripts, refusals of the content security policy, failed loads. */
+  /** Script errors, violations of the content security policy, and failed loads. */
   readonly complaints: string[];
   /** Origins of all requests. */
   readonly origins: ReadonlySet<string>;
@@ -40,8 +40,8 @@ export async function openPage(
 }
 
 /**
- * Text whose contrast with what lies behind it is under 4.5 to 1 (WCAG 2.2, 1.4.3), as `ratio: text`.
- * Runs in the page: it sees the colours that the browser computed.
+ * Lists texts with a contrast below 4.5:1 (WCAG 2.2, 1.4.3), as `ratio: text`. It runs in the page and reads the colours
+ * that the browser computed.
  */
 export const poorContrast = (page: Page): Promise<string[]> =>
   page.evaluate(() => {

@@ -5,46 +5,46 @@ import { startQuietDemo } from '../../support/running-demo.ts';
 import { launchBrowser, openPage, type WatchedPage } from './browser.ts';
 import { dashboardPage, type DashboardPage } from './dashboard-page.ts';
 
-export interface DashboardStage {
+export interface DashboardFixture {
   readonly demo: Demo;
-  /** Of a caller that may use the whole API. */
+  /** Token of a caller with all roles. */
   readonly token: string;
-  /** A run over all tenants that has ended. */
+  /** A finished run over all tenants. */
   readonly runId: string;
   readonly watched: WatchedPage;
-  /** That of `watched`. */
+  /** The page of `watched`. */
   readonly page: Page;
   readonly dashboard: DashboardPage;
 }
 
 /**
- * For the tests of one file: a broker with so many tenants, and for each test a page of its own at the dashboard.
- * @returns what there is, filled in by the time that a test begins.
+ * Starts a broker for the tests of one file, and opens the dashboard in a new page for each test.
+ * @returns an object whose fields are set before each test.
  */
-export function dashboardStage(tenants: number): DashboardStage {
-  const stage = {} as { -readonly [name in keyof DashboardStage]: DashboardStage[name] };
+export function dashboardFixture(tenants: number): DashboardFixture {
+  const fixture = {} as { -readonly [name in keyof DashboardFixture]: DashboardFixture[name] };
   let browser: Browser | undefined;
   beforeAll(async () => {
-    [stage.demo, browser] = await Promise.all([startQuietDemo(tenants), launchBrowser()]);
-    const { api, callerToken } = stage.demo;
-    stage.token = await callerToken();
-    stage.runId = await api.startRun('access-check');
-    while ((await api.run(stage.runId)).finishedAt === undefined)
+    [fixture.demo, browser] = await Promise.all([startQuietDemo(tenants), launchBrowser()]);
+    const { api, callerToken } = fixture.demo;
+    fixture.token = await callerToken();
+    fixture.runId = await api.startRun('access-check');
+    while ((await api.run(fixture.runId)).finishedAt === undefined)
       await new Promise((resolve) => setTimeout(resolve, 300));
   });
   afterAll(async () => {
     await browser?.close();
-    await stage.demo?.stop();
+    await fixture.demo?.stop();
   });
   beforeEach(async () => {
-    if (browser === undefined) throw new Error('there is no browser');
-    stage.watched = await openPage(browser);
-    stage.page = stage.watched.page;
-    stage.dashboard = dashboardPage(stage.page);
-    await stage.page.goto(`${stage.demo.url}/api/dashboard`);
+    if (browser === undefined) throw new Error('the browser did not start');
+    fixture.watched = await openPage(browser);
+    fixture.page = fixture.watched.page;
+    fixture.dashboard = dashboardPage(fixture.page);
+    await fixture.page.goto(`${fixture.demo.url}/api/dashboard`);
   });
   afterEach(async () => {
-    await stage.page.close();
+    await fixture.page.close();
   });
-  return stage;
+  return fixture;
 }

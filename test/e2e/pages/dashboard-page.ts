@@ -1,20 +1,20 @@
 import type { Locator, Page } from 'playwright-core';
 
-/** The dashboard as its tests use it. */
+/** Page object of the dashboard. */
 export interface DashboardPage {
   signIn(token: string): Promise<void>;
-  /** Goes to a view by its link. */
+  /** Opens a view by its link. */
   view(name: 'Overview' | 'Runs' | 'Tenants' | 'Jobs' | 'Audit'): Promise<void>;
-  /** Narrows the view Audit. */
+  /** Filters the audit view by outcome. */
   showOutcome(outcome: 'issued' | 'denied'): Promise<void>;
   openRun(runId: string): Promise<void>;
   badgeOfRun(status: string): Locator;
-  /** The tenant whose cell has the focus. */
+  /** Name of the tenant whose cell has the focus. */
   focusedTenant(): Promise<string | null | undefined>;
-  /** Cells in the first row of the grid. */
+  /** Number of cells in the first row of the grid. */
   columns(): Promise<number>;
-  /** Everything that a page can keep: storages, cookies, databases, caches, history. */
-  kept(): Promise<string>;
+  /** Everything that a page can store: storages, cookies, databases, caches, history. */
+  stored(): Promise<string>;
 }
 
 export function dashboardPage(page: Page): DashboardPage {
@@ -48,7 +48,7 @@ export function dashboardPage(page: Page): DashboardPage {
         const [first] = cells as HTMLElement[];
         return cells.filter((cell) => (cell as HTMLElement).offsetTop === first?.offsetTop).length;
       }),
-    kept: () =>
+    stored: () =>
       page.evaluate(async () =>
         JSON.stringify({
           storages: [{ ...localStorage }, { ...sessionStorage }],

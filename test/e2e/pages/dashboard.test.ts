@@ -2,20 +2,20 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { addFault, clearFaults } from 'microsoft-cloud/client';
 import { tokenOfCaller } from '../../support/running-demo.ts';
 import { noBrowser, poorContrast } from './browser.ts';
-import { dashboardStage, type DashboardStage } from './dashboard-stage.ts';
+import { dashboardFixture, type DashboardFixture } from './dashboard-fixture.ts';
 
-/** As many as an operator of a larger partner sees on one page. */
+/** The number of tenants of a larger partner. */
 const tenants = 300;
 
-describe.skipIf(noBrowser !== undefined)('the dashboard', () => {
-  const stage = dashboardStage(tenants);
-  let { demo, watched, page, dashboard, token, runId } = {} as DashboardStage;
+describe.skipIf(noBrowser !== undefined)('dashboard', () => {
+  const fixture = dashboardFixture(tenants);
+  let { demo, watched, page, dashboard, token, runId } = {} as DashboardFixture;
 
   beforeEach(() => {
-    ({ demo, watched, page, dashboard, token, runId } = stage);
+    ({ demo, watched, page, dashboard, token, runId } = fixture);
   });
 
-  it('shows nothing before there is a token, and refuses what is none', async () => {
+  it('shows nothing without a token and rejects an invalid token', async () => {
     await dashboard.signIn('secret');
     await page.getByText('This is not an access token').waitFor();
     await dashboard.signIn(token.replace(/^[^.]+/, 'e30'));
@@ -23,10 +23,10 @@ describe.skipIf(noBrowser !== undefined)('the dashboard', () => {
     expect(await page.getByRole('navigation').count()).toBe(0);
   });
 
-  it('keeps the token in memory: in no storage, no cookie, no address, and not after a reload', async () => {
+  it('keeps the token in memory only: not in storage, cookies or the address, and not after a reload', async () => {
     await dashboard.signIn(token);
-    await page.getByText('days left of the refresh token').waitFor();
-    expect(JSON.parse(await dashboard.kept())).toEqual({
+    await page.getByText('days left on the refresh token').waitFor();
+    expect(JSON.parse(await dashboard.stored())).toEqual({
       storages: [{}, {}],
       cookies: '',
       databases: [],
@@ -39,30 +39,30 @@ describe.skipIf(noBrowser !== undefined)('the dashboard', () => {
     expect(await page.getByLabel('Access token').inputValue()).toBe('');
   });
 
-  it('loads from its own origin alone, and offends neither its policy nor the console, over all views', async () => {
+  it('loads all views from its own origin without policy violations or console messages', async () => {
     await dashboard.signIn(token);
     for (const name of ['Jobs', 'Tenants', 'Runs', 'Audit', 'Overview'] as const) {
       await dashboard.view(name);
     }
     await dashboard.openRun(runId);
-    await page.getByRole('button', { name: 'Rows as CSV' }).waitFor();
+    await page.getByRole('button', { name: 'Download CSV' }).waitFor();
     const download = page.waitForEvent('download');
-    await page.getByRole('button', { name: 'Rows as CSV' }).click();
+    await page.getByRole('button', { name: 'Download CSV' }).click();
     expect((await download).suggestedFilename()).toBe('access-check.csv');
     expect([...watched.origins].filter((origin) => origin !== 'null')).toEqual([demo.url]);
     expect(watched.complaints).toEqual([]);
   });
 
-  it('shows how the broker is, with the days that the credential has left', async () => {
+  it('shows the health of the broker and the days left on the credential', async () => {
     await dashboard.signIn(token);
     const card = page.getByRole('region', { name: 'Credential: default' });
     await card.waitFor();
     expect(await card.textContent()).toMatch(
-      /8\d days left of the refresh token.*MFA.*yes.*Client secret.*\d+ days left/s,
+      /8\d days left on the refresh token.*MFA.*yes.*Client secret.*\d+ days left/s,
     );
   });
 
-  it('shows one cell a tenant, and groups what failed with what to do', async () => {
+  it('shows one cell per tenant and groups failures with their advice', async () => {
     await dashboard.signIn(token);
     await dashboard.openRun(runId);
     const { failures } = await demo.api.run(runId);
@@ -74,11 +74,11 @@ describe.skipIf(noBrowser !== undefined)('the dashboard', () => {
     const codes = new Set(failures.map(({ code }) => code));
     const groups = await page.locator('.errors > li').allTextContents();
     expect(groups).toHaveLength(codes.size);
-    // What stands in backticks is shown as code.
+    // Texts between backticks are shown as code.
     for (const { advice } of failures) expect(groups.join()).toContain(advice.replaceAll('`', ''));
   });
 
-  it('is walked by the keyboard: one stop for the grid, arrows inside, the chosen tenant below', async () => {
+  it('supports the keyboard: the grid is one tab stop, arrow keys select a tenant, its details are below', async () => {
     await dashboard.signIn(token);
     await dashboard.openRun(runId);
     await page.getByRole('switch').focus();
@@ -102,7 +102,7 @@ describe.skipIf(noBrowser !== undefined)('the dashboard', () => {
     expect(await page.evaluate(() => document.activeElement?.closest('.grid'))).toBeNull();
   });
 
-  it('starts a run for chosen tenants, follows it to its end and says so', async () => {
+  it('starts a run for chosen tenants, shows it until it ends and announces its end', async () => {
     await dashboard.signIn(token);
     await dashboard.view('Jobs');
     await page.getByRole('button', { name: 'Start access-check' }).click();
@@ -112,7 +112,7 @@ describe.skipIf(noBrowser !== undefined)('the dashboard', () => {
         .map(({ domain }) => domain)
         .join('\n'),
     );
-    await page.getByRole('button', { name: 'Start for 3' }).click();
+    await page.getByRole('button', { name: 'Start for 3 tenants' }).click();
     await dashboard.badgeOfRun('completed').waitFor();
     expect(await page.getByRole('option').count()).toBe(3);
     await page
@@ -121,7 +121,7 @@ describe.skipIf(noBrowser !== undefined)('the dashboard', () => {
       .waitFor({ state: 'attached' });
   });
 
-  it('says what the API refuses in its words, and stays in the dialog', async () => {
+  it('shows the error of the API in the dialog and keeps the dialog open', async () => {
     await dashboard.signIn(token);
     await dashboard.view('Jobs');
     await page.getByRole('button', { name: 'Start access-check' }).click();
@@ -130,14 +130,14 @@ describe.skipIf(noBrowser !== undefined)('the dashboard', () => {
     await page.getByText('The parameters are not a JSON object.').waitFor();
     await page.getByLabel('Parameters').fill('');
     await page.getByLabel('Only these tenants').fill('nobody.example');
-    await page.getByRole('button', { name: 'Start for 1' }).click();
+    await page.getByRole('button', { name: 'Start for 1 tenant' }).click();
     await page.getByText('The tenant does not exist').waitFor();
     await page.keyboard.press('Escape');
     expect(await page.getByRole('dialog').count()).toBe(0);
   });
 
-  it('cancels a run that goes on', async () => {
-    // Both, for tokens may be in memory already: the run must still be under way when the button is found.
+  it('cancels a running run', async () => {
+    // Delay Graph too, because tokens may already be cached. The run must still be running when the test presses the button.
     for (const service of ['entra', 'graph'] as const) {
       await addFault(demo.cloud.control, { service, kind: 'delay', delayMs: 3_000 });
     }
@@ -152,7 +152,7 @@ describe.skipIf(noBrowser !== undefined)('the dashboard', () => {
     }
   }, 90_000);
 
-  it('finds tenants by name, domain and state', async () => {
+  it('finds tenants by name, domain and access', async () => {
     await dashboard.signIn(token);
     await dashboard.view('Tenants');
     const rows = page.locator('tbody tr');
@@ -163,17 +163,17 @@ describe.skipIf(noBrowser !== undefined)('the dashboard', () => {
     expect(await rows.count()).toBe(1);
     expect(await rows.first().textContent()).toContain('access-check');
     await page.getByLabel('Search').fill('');
-    await page.getByLabel('Show').selectOption('out of reach');
+    await page.getByLabel('Show').selectOption('unreachable');
     expect(await rows.count()).toBe(demo.cloud.tenants.filter(({ state }) => state === 'gdap_expired').length);
   });
 
-  it('offers only what the token may do', async () => {
+  it('offers only actions that the token allows', async () => {
     await dashboard.signIn(await tokenOfCaller(demo, ['Tenants.Read', 'Runs.Read']));
     await dashboard.view('Jobs');
     await page.getByRole('region', { name: 'Access to each tenant' }).waitFor();
     expect(await page.getByRole('button', { name: /^Start/ }).count()).toBe(0);
     await dashboard.openRun(runId);
-    await page.getByRole('button', { name: 'Rows as CSV' }).waitFor();
+    await page.getByRole('button', { name: 'Download CSV' }).waitFor();
     expect(await page.getByRole('button', { name: /Run again|Cancel/ }).count()).toBe(0);
     await page.getByRole('button', { name: 'Forget token' }).click();
     await dashboard.signIn(await tokenOfCaller(demo, []));
@@ -181,7 +181,7 @@ describe.skipIf(noBrowser !== undefined)('the dashboard', () => {
     await page.getByText('The token lacks the app role Tenants.Read').waitFor();
   });
 
-  it('shows a name as text, whatever it looks like', async () => {
+  it('shows a name with markup as plain text', async () => {
     const name = '<img src=x onerror="document.title=1">';
     await page.route('**/api/tenants', async (route) => {
       const response = await route.fetch();
@@ -198,7 +198,7 @@ describe.skipIf(noBrowser !== undefined)('the dashboard', () => {
     expect(await page.locator('tbody img').count()).toBe(0);
   });
 
-  it.each(['light', 'dark'] as const)('is legible in the %s scheme', async (colorScheme) => {
+  it.each(['light', 'dark'] as const)('has enough contrast in the %s scheme', async (colorScheme) => {
     await page.emulateMedia({ colorScheme });
     expect(await poorContrast(page)).toEqual([]);
     await dashboard.signIn(token);
@@ -211,7 +211,7 @@ describe.skipIf(noBrowser !== undefined)('the dashboard', () => {
     expect(await poorContrast(page)).toEqual([]);
   });
 
-  it('needs no sideways scrolling on a narrow screen', async () => {
+  it('needs no horizontal scrolling on a narrow screen', async () => {
     await page.setViewportSize({ width: 390, height: 800 });
     await dashboard.signIn(token);
     for (const name of ['Overview', 'Jobs', 'Tenants', 'Runs', 'Audit'] as const) {

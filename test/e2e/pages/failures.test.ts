@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { HealthReportAnswer, Misconfigured } from '../../../src/lib/api/answers/health.ts';
 import { tokenOfCaller } from '../../support/running-demo.ts';
 import { noBrowser } from './browser.ts';
-import { dashboardStage, type DashboardStage } from './dashboard-stage.ts';
+import { dashboardFixture, type DashboardFixture } from './dashboard-fixture.ts';
 
 const misconfigured: Misconfigured = {
   status: 'down',
@@ -18,27 +18,31 @@ const problem = {
   advice: 'Look at it.',
 };
 
-describe.skipIf(noBrowser !== undefined)('the dashboard, when the broker fails', () => {
-  const stage = dashboardStage(2);
-  let { demo, watched, page, dashboard, token, runId } = {} as DashboardStage;
+describe.skipIf(noBrowser !== undefined)('dashboard when the broker fails', () => {
+  const fixture = dashboardFixture(2);
+  let { demo, watched, page, dashboard, token, runId } = {} as DashboardFixture;
 
   beforeEach(() => {
-    ({ demo, watched, page, dashboard, token, runId } = stage);
+    ({ demo, watched, page, dashboard, token, runId } = fixture);
   });
 
   const failing = (route: Route) => route.fulfill({ status: 503, json: problem });
   const alert = () => page.getByRole('alert');
-  /** The browser itself notes every answer that is no success. */
+  /** Without the message that the browser writes for every unsuccessful response. */
   const complaints = () => watched.complaints.filter((text) => !text.startsWith('Failed to load resource'));
 
   it.each([
-    ['the host alone', { status: 503, body: 'Function host is not running.' }, ['The broker answers 503']],
-    ['wrong settings', { status: 503, json: misconfigured }, Object.values(misconfigured).slice(1)],
-    ['a problem', { status: 503, json: problem }, Object.values(problem)],
-    ['a page of somebody else', { contentType: 'text/html', body: '<p>Maintenance' }, ['HTTP 200, text/html']],
-    ['one word, as for nobody', { json: { status: 'ok' } }, ['HTTP 200, application/json']],
-    ['an error of another form', { status: 502, json: { detail: ['no peer'] } }, ['The broker answers 502']],
-  ])('says so where health is answered by %s, and the other views stay', async (_, answer, texts) => {
+    [
+      'plain text of the Functions host',
+      { status: 503, body: 'Function host is not running.' },
+      ['The broker returned HTTP 503'],
+    ],
+    ['a configuration error', { status: 503, json: misconfigured }, Object.values(misconfigured).slice(1)],
+    ['a problem document', { status: 503, json: problem }, Object.values(problem)],
+    ['a page of another server', { contentType: 'text/html', body: '<p>Maintenance' }, ['HTTP 200, text/html']],
+    ['the short report for anonymous callers', { json: { status: 'ok' } }, ['HTTP 200, application/json']],
+    ['an error in another format', { status: 502, json: { detail: ['no peer'] } }, ['The broker returned HTTP 502']],
+  ])('shows the failure when the health response is %s, and other views still work', async (_, answer, texts) => {
     await page.route('**/api/health', (route) => route.fulfill(answer));
     await dashboard.signIn(token);
     for (const text of texts) await alert().getByText(text).first().waitFor();
@@ -47,7 +51,7 @@ describe.skipIf(noBrowser !== undefined)('the dashboard, when the broker fails',
     expect(complaints()).toEqual([]);
   });
 
-  it('shows the report that comes with 503, one day and one rule in the singular, an end in the past as such', async () => {
+  it('shows a health report with status 503, with singular nouns and past expiry dates', async () => {
     await page.route('**/api/health', async (route) => {
       const response = await route.fetch();
       const report = (await response.json()) as HealthReportAnswer;
@@ -60,16 +64,16 @@ describe.skipIf(noBrowser !== undefined)('the dashboard, when the broker fails',
     await dashboard.signIn(token);
     await page.getByRole('heading', { name: 'Health down' }).waitFor();
     const text = await page.getByRole('main').textContent();
-    expect(text).toContain('1 day left of the refresh token');
-    expect(text).toContain('3 days past the end');
+    expect(text).toContain('1 day left on the refresh token');
+    expect(text).toContain('3 days past expiry');
     expect(text).toMatch(/1 rule(?!s)/);
     expect(complaints()).toEqual([]);
   });
 
   it.each([
     ['a failure', 504, 5_000],
-    ['an answer', 200, 60_000],
-  ])('asks on soon after %s that took minutes', async (_, status, pauseMs) => {
+    ['a success', 200, 60_000],
+  ])('polls again within a minute after %s that took minutes', async (_, status, pauseMs) => {
     await page.clock.install();
     const waiting: Route[] = [];
     await page.route('**/api/runs?*', (route) => void waiting.push(route));
@@ -79,12 +83,12 @@ describe.skipIf(noBrowser !== undefined)('the dashboard, when the broker fails',
     await expect.poll(() => waiting.length).toBe(1);
     await page.clock.fastForward(230_000);
     await waiting[0]?.fulfill({ status, json: { runs: [] } });
-    await page.getByText(status === 200 ? 'There are no runs.' : 'The broker answers 504').waitFor();
+    await page.getByText(status === 200 ? 'There are no runs.' : 'The broker returned HTTP 504').waitFor();
     await page.clock.runFor(pauseMs);
     await expect.poll(() => waiting.length).toBe(2);
   });
 
-  it('does not sign out who has come after a token that is refused late', async () => {
+  it('keeps the current session when a request with an earlier token is refused late', async () => {
     const refused: Route[] = [];
     await page.route('**/api/runs?*', async (route) => {
       if (route.request().headers()['authorization'] === `Bearer ${token}`) refused.push(route);
@@ -104,7 +108,7 @@ describe.skipIf(noBrowser !== undefined)('the dashboard, when the broker fails',
     expect(await page.getByLabel('Access token').count()).toBe(0);
   });
 
-  it('shows a failure in place of runs, and not that there are none', async () => {
+  it('shows a failure instead of an empty list of runs', async () => {
     await page.route('**/api/runs?*', failing);
     await dashboard.signIn(token);
     await dashboard.view('Runs');
@@ -112,17 +116,17 @@ describe.skipIf(noBrowser !== undefined)('the dashboard, when the broker fails',
     expect(await page.getByText(/no runs|0 runs/).count()).toBe(0);
   });
 
-  it('reads the last state of a run again where that has failed', async () => {
-    let asked = 0;
+  it('loads the final state of a run again after a failure', async () => {
+    let requests = 0;
     await page.route(`**/api/runs/${encodeURIComponent(runId)}`, async (route) => {
-      asked += 1;
-      if (asked === 2) await failing(route);
+      requests += 1;
+      if (requests === 2) await failing(route);
       else await route.fallback();
     });
     await dashboard.signIn(token);
     await dashboard.openRun(runId);
     await alert().waitFor();
     await alert().waitFor({ state: 'detached' });
-    expect(asked).toBe(3);
+    expect(requests).toBe(3);
   });
 });

@@ -2,26 +2,26 @@ import type { Request } from 'playwright-core';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { RunAnswer, RunsAnswer, RunTenantsAnswer } from '../../../src/lib/api/answers/runs.ts';
 import { noBrowser } from './browser.ts';
-import { dashboardStage, type DashboardStage } from './dashboard-stage.ts';
+import { dashboardFixture, type DashboardFixture } from './dashboard-fixture.ts';
 
-/** Some of them fail, so that there is something to run again for. */
+/** Enough that some tenants fail and can be run again. */
 const tenants = 25;
 
-describe.skipIf(noBrowser !== undefined)('runs in the dashboard', () => {
-  const stage = dashboardStage(tenants);
-  let { demo, page, dashboard, token, runId } = {} as DashboardStage;
+describe.skipIf(noBrowser !== undefined)('run actions in the dashboard', () => {
+  const fixture = dashboardFixture(tenants);
+  let { demo, page, dashboard, token, runId } = {} as DashboardFixture;
   let posts: Request[];
 
   beforeEach(() => {
-    ({ demo, page, dashboard, token, runId } = stage);
+    ({ demo, page, dashboard, token, runId } = fixture);
     posts = [];
     page.on('request', (request) => {
       if (request.method() === 'POST') posts.push(request);
     });
   });
 
-  /** Shows the run as if some of it were different. */
-  const pretend = async (change: () => object, list?: RunTenantsAnswer['tenants']): Promise<void> => {
+  /** Changes the run in the responses of the API. */
+  const overrideRun = async (change: () => object, list?: RunTenantsAnswer['tenants']): Promise<void> => {
     await page.route(`**/api/runs/${encodeURIComponent(runId)}**`, async (route) => {
       if (route.request().method() !== 'GET') return route.fallback();
       const response = await route.fetch();
@@ -40,17 +40,17 @@ describe.skipIf(noBrowser !== undefined)('runs in the dashboard', () => {
     return ((await response.json()) as RunsAnswer).runs.length;
   };
 
-  it('starts one run by a double click', async () => {
+  it('starts one run on a double click', async () => {
     await dashboard.signIn(token);
     await dashboard.view('Jobs');
     await page.getByRole('button', { name: 'Start access-check' }).click();
     await page.getByLabel('Only these tenants').fill(demo.cloud.tenants[0]?.domain ?? '');
-    await page.getByRole('button', { name: 'Start for 1' }).dblclick();
+    await page.getByRole('button', { name: 'Start for 1 tenant' }).dblclick();
     await dashboard.badgeOfRun('completed').waitFor();
     expect(posts).toHaveLength(1);
   });
 
-  it('starts nothing twice where the answer to the first request was lost', async () => {
+  it('does not start a second run when the response to the first request is lost', async () => {
     await page.route(
       '**/api/jobs/*/runs',
       async (route) => {
@@ -70,7 +70,7 @@ describe.skipIf(noBrowser !== undefined)('runs in the dashboard', () => {
     await page.getByText('This run exists already').waitFor();
     expect(await page.getByText('The broker does not answer').count()).toBe(0);
     expect(await runsOf('mfa-report')).toBe(before + 1);
-    // Whoever opens the dialog again means another run.
+    // Opening the dialog again starts another run.
     await page.keyboard.press('Escape');
     await page.getByRole('button', { name: 'Start mfa-report' }).click();
     await start.click();
@@ -78,7 +78,7 @@ describe.skipIf(noBrowser !== undefined)('runs in the dashboard', () => {
     expect(await runsOf('mfa-report')).toBe(before + 2);
   });
 
-  it('runs again once by a double click, for what a run still owes', async () => {
+  it('runs again once on a double click, for the unfinished tenants', async () => {
     await open();
     await page.getByRole('button', { name: /^Run again for \d+ tenants$/ }).dblclick();
     await page.waitForURL((url) => url.hash.includes('manual') && !url.hash.includes(encodeURIComponent(runId)));
@@ -86,8 +86,8 @@ describe.skipIf(noBrowser !== undefined)('runs in the dashboard', () => {
     expect(posts).toHaveLength(1);
   });
 
-  it('says that a run ended without a list of tenants, and offers to run it again', async () => {
-    await pretend(() => ({ status: 'failed' }), []);
+  it('reports a run that ended without a tenant list and offers to run it again', async () => {
+    await overrideRun(() => ({ status: 'failed' }), []);
     await open();
     await page.getByText('The run ended before its tenants were listed.').waitFor();
     await page.getByRole('button', { name: 'Run again', exact: true }).click();
@@ -96,9 +96,9 @@ describe.skipIf(noBrowser !== undefined)('runs in the dashboard', () => {
       .toEqual([`${demo.url}/api/runs/${encodeURIComponent(runId)}/rerun`]);
   });
 
-  it('forgets the failure of a cancellation with the next, and keeps the focus on the button', async () => {
+  it('clears the failure of a cancellation on the next attempt and keeps the focus on the button', async () => {
     let cancelled = false;
-    await pretend(() => ({ status: 'running', finishedAt: undefined, cancelRequested: cancelled }));
+    await overrideRun(() => ({ status: 'running', finishedAt: undefined, cancelRequested: cancelled }));
     await page.route('**/cancel', async (route) => {
       if (posts.length === 1) return route.fulfill({ status: 503, json: { title: 'The storage does not answer' } });
       cancelled = true;
@@ -110,7 +110,7 @@ describe.skipIf(noBrowser !== undefined)('runs in the dashboard', () => {
     await page.keyboard.press('Enter');
     await page.getByRole('alert').getByText('The storage does not answer').waitFor();
     await page.keyboard.press('Enter');
-    await page.getByText('Cancelled: no further tenant is begun.').waitFor();
+    await page.getByText('Cancelled. No further tenants will start.').waitFor();
     expect(await page.getByRole('alert').count()).toBe(0);
     expect(await cancel.getAttribute('aria-disabled')).toBe('true');
     expect(await cancel.evaluate((button) => button === document.activeElement)).toBe(true);
@@ -118,16 +118,16 @@ describe.skipIf(noBrowser !== undefined)('runs in the dashboard', () => {
     expect(posts).toHaveLength(2);
   });
 
-  it('says that the filter finds none, where there are runs', async () => {
+  it('reports that no run matches the filter', async () => {
     await dashboard.signIn(token);
     await dashboard.view('Runs');
     await page.getByRole('link', { name: 'access-check' }).first().waitFor();
     await page.getByLabel('Status').selectOption('cancelled');
-    await page.getByText('No run matches the filter. It looks at the latest 200.').waitFor();
+    await page.getByText('No run matches the filter. The list contains the latest 200 runs.').waitFor();
     expect(await page.getByText('There are no runs').count()).toBe(0);
   });
 
-  it('shows the last run of a job, however many of another came after it', async () => {
+  it('shows the last run of a job after many runs of other jobs', async () => {
     await page.route('**/api/runs?limit=200', async (route) => {
       const response = await route.fetch();
       await route.fulfill({ response, json: { runs: [] } satisfies RunsAnswer });
@@ -138,7 +138,7 @@ describe.skipIf(noBrowser !== undefined)('runs in the dashboard', () => {
     expect(await card.getByRole('link').getAttribute('href')).toContain(encodeURIComponent('access-check@'));
   });
 
-  it('leads a link that was cut off to the words of the API', async () => {
+  it('shows the error of the API for a link that was cut off', async () => {
     await page.goto(`${demo.url}/api/dashboard#/runs/access-check%4`);
     await page.reload();
     await dashboard.signIn(token);

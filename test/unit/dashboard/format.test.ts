@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { daysWords, duration, relative } from '../../../dashboard/app/format.ts';
+import { daysText, duration, relative } from '../../../dashboard/app/format.ts';
 
-describe('the words of the dashboard', () => {
+describe('duration', () => {
   it.each([
     [3_200, '3.2 s'],
     [59_940, '59.9 s'],
@@ -9,10 +9,12 @@ describe('the words of the dashboard', () => {
     [129_000, '2 min 09 s'],
     [3_599_990, '1 h 00 min'],
     [14_700_000, '4 h 05 min'],
-  ])('writes %i ms as %s', (ms, text) => {
+  ])('formats %i ms as %s', (ms, text) => {
     expect(duration(ms)).toBe(text);
   });
+});
 
+describe('relative', () => {
   const hour = 3600;
   it.each([
     [0, 'now'],
@@ -22,18 +24,20 @@ describe('the words of the dashboard', () => {
     [47 * hour, 'in 47 hours'],
     [-47 * hour, '47 hours ago'],
     [71 * hour, 'in 3 days'],
-  ])('says of a time %i seconds ahead: %s', (seconds, text) => {
+  ])('formats a time %i seconds from now as %s', (seconds, text) => {
     const nowMs = Date.parse('2026-11-25T10:00:00Z');
     expect(relative(new Date(nowMs + seconds * 1000).toISOString(), nowMs)).toBe(text);
   });
+});
 
+describe('daysText', () => {
   it.each([
     [2, 'days left'],
     [1, 'day left'],
     [0, 'days left'],
-    [-1, 'day past the end'],
-    [-3, 'days past the end'],
-  ])('has for %i days until an end the words "%s"', (days, text) => {
-    expect(daysWords(days)).toBe(text);
+    [-1, 'day past expiry'],
+    [-3, 'days past expiry'],
+  ])('describes %i days until expiry as "%s"', (days, text) => {
+    expect(daysText(days)).toBe(text);
   });
 });

@@ -1,0 +1,60 @@
+interface Problem {
+  readonly code?: string | undefined;
+  readonly title: string;
+  readonly detail: string;
+  readonly advice: string;
+  readonly correlationId?: string | undefined;
+}
+
+/** A failed request: the API's own problem document (problem+json), or a failure that the page detected. */
+export class ApiFailure extends Error {
+  override readonly name = 'ApiFailure';
+  /** Error code of the API. Undefined if the page detected the failure. */
+  readonly code: string | undefined;
+  readonly title: string;
+  readonly advice: string;
+  readonly correlationId: string | undefined;
+  constructor({ code, title, detail, advice, correlationId }: Problem) {
+    super(detail);
+    this.code = code;
+    this.title = title;
+    this.advice = advice;
+    this.correlationId = correlationId;
+  }
+}
+
+export const unreachable = (): ApiFailure =>
+  new ApiFailure({
+    title: 'The broker does not answer',
+    detail: 'The request did not reach the broker, or its response did not arrive.',
+    advice: 'Check that the function app is running and that this browser can reach it.',
+  });
+
+export const unreadable = ({ status, headers }: Response): ApiFailure =>
+  new ApiFailure({
+    title: 'The response cannot be read',
+    detail: `It is incomplete or not from the broker: HTTP ${status}, ${headers.get('content-type') ?? 'no content'}.`,
+    advice: 'Try again. If it fails again, check the proxies and gateways between this browser and the function app.',
+  });
+
+/** The failure that an unsuccessful response describes. Missing texts are replaced by general ones. */
+export async function failureOf(response: Response): Promise<ApiFailure> {
+  const problem = await objectIn(response);
+  const text = (name: string): string | undefined => {
+    const value = problem[name];
+    return typeof value === 'string' ? value : undefined;
+  };
+  return new ApiFailure({
+    code: text('code'),
+    title: text('title') ?? `The broker returned HTTP ${response.status}`,
+    detail: text('detail') ?? 'The response gives no reason.',
+    advice: text('advice') ?? 'Check the log of the function app.',
+    correlationId: text('correlationId'),
+  });
+}
+
+/** The JSON object in the body, or an empty object if the body is anything else. */
+export async function objectIn(response: Response): Promise<Readonly<Record<string, unknown>>> {
+  const body: unknown = await response.json().catch(() => undefined);
+  return typeof body === 'object' && body !== null ? (body as Readonly<Record<string, unknown>>) : {};
+}

@@ -1,0 +1,45 @@
+import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
+import { CountsBar, countsText } from './counts.tsx';
+import { count, duration } from './format.ts';
+import { Badge, Table, Time } from './pieces.tsx';
+import { runLink } from './route.ts';
+
+const columns = ['Job', 'Status', 'Started', 'Duration', 'Tenants', 'Started by'];
+
+export function RunTable({ runs }: { readonly runs: readonly RunSummaryAnswer[] }) {
+  if (runs.length === 0)
+    return <p class="quiet">There are no runs. Jobs start on their schedule or from the Jobs view.</p>;
+  return (
+    <Table columns={columns}>
+      {runs.map((run) => (
+        <tr key={run.runId}>
+          <th scope="row">
+            <a href={runLink(run.runId)}>{run.job}</a>
+          </th>
+          <td>
+            <Badge state={run.status} />{' '}
+            {run.warnings.length === 0 ? null : <Badge state="degraded">{count(run.warnings.length, 'warning')}</Badge>}
+          </td>
+          <td>
+            <Time iso={run.startedAt} />
+          </td>
+          <td class="number">{duration(run.durationMs)}</td>
+          <td class="counts">
+            <Tenants run={run} />
+          </td>
+          <td class="quiet short">{run.startedBy}</td>
+        </tr>
+      ))}
+    </Table>
+  );
+}
+
+function Tenants({ run: { tenants, finishedAt } }: { readonly run: RunSummaryAnswer }) {
+  if (finishedAt === undefined)
+    return <span class="quiet">{tenants.total === 0 ? 'listing tenants' : count(tenants.total, 'tenant')}</span>;
+  return (
+    <>
+      <CountsBar counts={tenants} /> <span>{countsText(tenants)}</span>
+    </>
+  );
+}
