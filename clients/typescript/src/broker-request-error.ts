@@ -1,15 +1,18 @@
-/** Why the broker hands out no token. Switch on `code`, never on text. */
+/** The broker issued no token. Switch on `code`, never on the text. */
 export class BrokerRequestError extends Error {
   override readonly name = 'BrokerRequestError';
-  /** One of docs/errors.md; `network` where no answer came, `unexpected` where it was none of the broker's. */
+  /**
+   * A code of docs/errors.md, or `network` (no response), `unexpected` (the response is not from a broker),
+   * `tenant_mismatch` or `no_caller`.
+   */
   readonly code: string;
-  /** HTTP status; undefined where no answer came. */
+  /** HTTP status. Undefined without a response. */
   readonly status: number | undefined;
-  /** What to do about it. */
+  /** What the caller can do about the failure. */
   readonly advice: string | undefined;
-  /** Finds the occurrence in the broker's log. */
+  /** Identifies the request in the broker's log. */
   readonly correlationId: string | undefined;
-  /** When the same request may work, seconds. */
+  /** Seconds until the same request may succeed. */
   readonly retryAfterSeconds: number | undefined;
 
   constructor(

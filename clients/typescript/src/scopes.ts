@@ -1,7 +1,7 @@
-/** Address or identifier of a resource, as scopes begin → its alias with the broker. */
+/** URL or identifier of a resource, without trailing slash → alias in the broker. */
 export type ResourceNames = Readonly<Record<string, string>>;
 
-/** The resources that every broker knows, in Microsoft's three clouds. */
+/** The built-in resources of the broker, in Microsoft's three clouds. */
 export const standardResources: ResourceNames = {
   'https://graph.microsoft.com': 'graph',
   'https://graph.microsoft.us': 'graph',
@@ -22,30 +22,30 @@ export const standardResources: ResourceNames = {
   'https://management.core.chinacloudapi.cn': 'arm',
 };
 
-/** What the broker is asked for. */
+/** Resource and scopes of a token request. */
 export interface Order {
   readonly resource: string;
-  /** Short names; empty: all that is consented (`/.default`). */
+  /** Scope names without the resource. Empty requests all consented scopes (`/.default`). */
   readonly scopes: readonly string[];
 }
 
-/** Scopes that concern sign-in and not a resource; SDKs add them out of habit. */
+/** Scopes of the sign-in protocol, which SDKs may add. They belong to no resource. */
 const signInScopes = new Set(['openid', 'profile', 'email', 'offline_access']);
 
 /**
- * The order that stands for a list of scopes as Azure and Graph SDKs give them: `https://graph.microsoft.com/.default`,
- * `https://graph.microsoft.com/User.Read`, or `User.Read`, which means Graph as it does with Entra.
- * @throws TypeError for scopes of several resources, of one that is not known, or for none.
+ * Translates scopes in the form of the Azure and Graph SDKs: `https://graph.microsoft.com/.default`,
+ * `https://graph.microsoft.com/User.Read`, or `User.Read`, which means Microsoft Graph as it does in Entra.
+ * @throws TypeError for no scope, for scopes of several resources, or for an unknown resource.
  */
-export function orderOf(scopes: string | readonly string[], resources: ResourceNames): Order {
+export function parseScopes(scopes: string | readonly string[], resources: ResourceNames): Order {
   const parts = (typeof scopes === 'string' ? [scopes] : scopes)
     .flatMap((scope) => scope.split(' '))
     .filter((scope) => scope !== '' && !signInScopes.has(scope))
     .map((scope) => split(scope, resources));
   const [first] = parts;
-  if (first === undefined) throw new TypeError('No scope is asked for.');
+  if (first === undefined) throw new TypeError('No scope was requested.');
   if (parts.some(({ resource }) => resource !== first.resource)) {
-    throw new TypeError('The scopes belong to several resources; a token is for one.');
+    throw new TypeError('The scopes belong to several resources. Request a token for one resource at a time.');
   }
   const names = parts.map(({ name }) => name).filter((name) => name !== '.default');
   return { resource: first.resource, scopes: [...new Set(names)].toSorted() };
@@ -54,11 +54,11 @@ export function orderOf(scopes: string | readonly string[], resources: ResourceN
 function split(scope: string, resources: ResourceNames): { readonly resource: string; readonly name: string } {
   const cut = scope.lastIndexOf('/');
   if (cut === -1) return { resource: 'graph', name: scope };
-  // Azure Resource Manager's own name ends with a slash, and so its scope has two.
+  // The identifier of Azure Resource Manager ends with a slash, so its scope contains two.
   const identifier = scope.slice(0, cut).replace(/\/+$/, '').toLowerCase();
   const resource = resources[identifier];
   if (resource !== undefined) return { resource, name: scope.slice(cut + 1) };
   throw new TypeError(
-    `The scope "${scope}" belongs to no resource that is known here. Name the broker's alias for it in the option resources: { "${identifier}": "ALIAS" }.`,
+    `The scope "${scope}" belongs to an unknown resource. Map it to its alias in the broker with the option resources: { "${identifier}": "ALIAS" }.`,
   );
 }

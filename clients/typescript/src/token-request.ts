@@ -1,9 +1,9 @@
 import { BrokerRequestError } from './broker-request-error.ts';
 
-/** The `fetch` of the platform, or a test's. */
+/** The `fetch` of the platform, or a fake in tests. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
-/** The clock of this machine, or a test's. */
+/** The system clock, or a fake in tests. */
 export interface Clock {
   nowMs(): number;
   sleep(ms: number): Promise<void>;
@@ -18,22 +18,22 @@ export interface TokenRequest {
   readonly minimumLifetimeSeconds: number;
 }
 
-/** What of the answer is used. */
+/** The used part of the broker's answer. */
 export interface TokenAnswer {
   readonly accessToken: string;
-  /** By the clock of this machine: the broker's may differ, and here it is compared with. */
+  /** Expiry by the local clock, which may differ from the broker's. */
   readonly expiresAtMs: number;
   readonly tenantId: string;
 }
 
 /**
- * From the first byte sent to the last byte read. The broker gives Entra 60 s and answers then, with a code and when to
- * come again; what it does before and after that (keys, policy, directory, record) takes its time too.
+ * From the first byte sent to the last byte read. The broker waits up to 60 s for Entra before it answers with a code and
+ * a retry time. Its own work (signing keys, policy, directory, audit record) needs additional time.
  */
 const timeoutMs = 90_000;
 
 /**
- * Asks the broker once.
+ * Sends one token request to the broker.
  * @param url `https://NAME.azurewebsites.net/api/tokens`
  * @throws BrokerRequestError
  */
@@ -49,7 +49,7 @@ export async function requestToken(
   try {
     response = await fetch(url, {
       method: 'POST',
-      // The caller's token must not follow where an answer leads.
+      // The caller's token must not be sent to the target of a redirect.
       redirect: 'error',
       headers: { authorization: `Bearer ${callerToken}`, 'content-type': 'application/json' },
       body: JSON.stringify(order),
@@ -57,7 +57,7 @@ export async function requestToken(
     });
     text = await response.text();
   } catch (cause) {
-    throw new BrokerRequestError('The broker could not be reached, or its answer did not come in time.', {
+    throw new BrokerRequestError('The broker could not be reached, or it did not answer in time.', {
       code: 'network',
       cause,
     });
@@ -70,7 +70,7 @@ function judge(response: Response, body: Readonly<Record<string, unknown>>, sent
   const { accessToken, expiresInSeconds, tenantId } = body;
   if (status !== 200) throw failure(response, body);
   if (typeof accessToken !== 'string' || typeof tenantId !== 'string' || typeof expiresInSeconds !== 'number') {
-    throw new BrokerRequestError('The answer is none of a broker.', { code: 'unexpected', status });
+    throw new BrokerRequestError('The response is not from a broker.', { code: 'unexpected', status });
   }
   return { accessToken, expiresAtMs: sentAtMs + expiresInSeconds * 1000, tenantId };
 }
@@ -80,7 +80,7 @@ function failure({ status, headers }: Response, body: Readonly<Record<string, un
   const retryAfter = Number(headers.get('retry-after') ?? Number.NaN);
   return new BrokerRequestError(
     code === undefined
-      ? `The broker's address answers with status ${status}.`
+      ? `The server at the broker's URL returned HTTP ${status}.`
       : `${text(body['title']) ?? code}. ${text(body['detail']) ?? ''}`.trim(),
     {
       code: code ?? 'unexpected',

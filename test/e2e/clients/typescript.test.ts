@@ -14,7 +14,7 @@ import type { Demo } from '../../../src/cli/demo/start-demo.ts';
 import { projectRoot } from '../../paths.ts';
 import { startQuietDemo, tenantOf } from '../../support/running-demo.ts';
 
-// Microsoft's own clients, unchanged, with tokens from the running broker against the simulated cloud.
+// Microsoft's client libraries, with tokens from a running broker, against the simulated cloud.
 
 let demo: Demo;
 let brokerRequests: number;
@@ -26,7 +26,7 @@ afterAll(async () => {
   await demo?.stop();
 });
 
-/** The caller as a service outside of Azure would be one: with a client secret, through the real SDK. */
+/** Credential of a service outside Azure: a client secret with the real SDK. */
 function callerCredential(): ClientSecretCredential {
   const { clientId, clientSecret } = fullCaller(demo.cloud);
   return new ClientSecretCredential(demo.cloud.partnerTenantId, clientId, clientSecret, {
@@ -50,7 +50,7 @@ function partnerCredential(tenant: string): PartnerTokenCredential {
 }
 
 describe('PartnerTokenCredential', () => {
-  it('opens the customer to the Microsoft Graph client, with one request to the broker for many to Graph', async () => {
+  it('authenticates the Microsoft Graph client, with one broker request for several Graph requests', async () => {
     const { tenantId, domain, name } = tenantOf(demo, 'ok');
     const graph = Client.initWithMiddleware({
       authProvider: new TokenCredentialAuthenticationProvider(partnerCredential(domain), {
@@ -65,7 +65,7 @@ describe('PartnerTokenCredential', () => {
     expect(brokerRequests).toBe(1);
   });
 
-  it('opens the customer to the client of Azure Resource Manager', async () => {
+  it('authenticates the Azure Resource Manager client', async () => {
     const { tenantId } = tenantOf(demo, 'ok');
     const client = new SubscriptionClient(partnerCredential(tenantId), { endpoint: demo.cloud.arm });
     const subscriptions: unknown[] = [];
@@ -74,21 +74,21 @@ describe('PartnerTokenCredential', () => {
     expect(brokerRequests).toBe(1);
   });
 
-  it('hands on a token of the customer for the resource that the scope names', async () => {
+  it('returns a token of the customer tenant for the resource of the scope', async () => {
     const { tenantId } = tenantOf(demo, 'ok');
     const credential = partnerCredential(tenantId);
-    const audience = async (scope: string) => decodeJwt((await credential.getToken(scope)).token);
-    expect(await audience('https://outlook.office365.com/.default')).toMatchObject({
+    const claims = async (scope: string) => decodeJwt((await credential.getToken(scope)).token);
+    expect(await claims('https://outlook.office365.com/.default')).toMatchObject({
       tid: tenantId,
       aud: expect.stringContaining('outlook.office365.com') as string,
     });
-    expect(await audience('https://management.azure.com//.default')).toMatchObject({
+    expect(await claims('https://management.azure.com//.default')).toMatchObject({
       tid: tenantId,
       aud: expect.stringContaining('management') as string,
     });
   });
 
-  it('says why there is no token and what to do', async () => {
+  it('rejects with the code and advice of the broker', async () => {
     const refused = partnerCredential(tenantOf(demo, 'no_consent').tenantId);
     await expect(refused.getToken('https://graph.microsoft.com/.default')).rejects.toMatchObject({
       name: 'BrokerRequestError',
@@ -118,7 +118,7 @@ it('README example for the Graph client', async () => {
       'initWithMiddleware({',
       `initWithMiddleware({ baseUrl: ${JSON.stringify(demo.cloud.graph)}, customHosts: new Set(['localhost']),`,
     );
-  // Inside the project, where its packages are found.
+  // Inside the project, so that Node resolves its packages.
   await mkdir(join(projectRoot, '.local'), { recursive: true });
   const folder = await mkdtemp(join(projectRoot, '.local', 'readme-example-'));
   try {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { orderOf, standardResources } from '../../../../clients/typescript/src/scopes.ts';
+import { parseScopes, standardResources } from '../../../../clients/typescript/src/scopes.ts';
 import { clouds } from '../../../../src/lib/model/clouds.ts';
 
-const order = (...scopes: string[]) => orderOf(scopes, standardResources);
+const parse = (...scopes: string[]) => parseScopes(scopes, standardResources);
 
-describe('the order that stands for scopes', () => {
+describe('parseScopes', () => {
   it.each([
     ['https://graph.microsoft.com/.default', 'graph', []],
     ['https://graph.microsoft.com/User.Read.All', 'graph', ['User.Read.All']],
@@ -13,38 +13,38 @@ describe('the order that stands for scopes', () => {
     ['https://management.azure.com//.default', 'arm', []],
     ['https://management.core.windows.net//.default', 'arm', []],
     ['HTTPS://Outlook.Office365.com/.default', 'exchange', []],
-  ])('of %s is %s %j', (scope, resource, scopes) => {
-    expect(order(scope)).toEqual({ resource, scopes });
+  ])('translates %s to the resource %s with the scopes %j', (scope, resource, scopes) => {
+    expect(parse(scope)).toEqual({ resource, scopes });
   });
 
-  it('takes what belongs together, in a list or in one string, each once', () => {
+  it('merges the scopes of one resource, in a list or in one string, without duplicates', () => {
     const both = { resource: 'graph', scopes: ['Group.Read.All', 'User.Read.All'] };
-    expect(order('https://graph.microsoft.com/User.Read.All', 'Group.Read.All', 'User.Read.All')).toEqual(both);
-    expect(orderOf('User.Read.All Group.Read.All openid offline_access', standardResources)).toEqual(both);
+    expect(parse('https://graph.microsoft.com/User.Read.All', 'Group.Read.All', 'User.Read.All')).toEqual(both);
+    expect(parseScopes('User.Read.All Group.Read.All openid offline_access', standardResources)).toEqual(both);
   });
 
-  it('is none for several resources, an unknown one, or nothing', () => {
-    expect(() => order('https://graph.microsoft.com/.default', 'https://management.azure.com/.default')).toThrow(
+  it('rejects several resources, an unknown resource, and an empty list', () => {
+    expect(() => parse('https://graph.microsoft.com/.default', 'https://management.azure.com/.default')).toThrow(
       /several resources/,
     );
-    expect(() => order('https://evil.example/.default')).toThrow(/no resource that is known/);
-    expect(() => order('https://graph.microsoft.com.evil.example/.default')).toThrow(/no resource that is known/);
-    expect(() => order()).toThrow(/No scope/);
-    expect(() => order('openid')).toThrow(/No scope/);
+    expect(() => parse('https://evil.example/.default')).toThrow(/belongs to an unknown resource/);
+    expect(() => parse('https://graph.microsoft.com.evil.example/.default')).toThrow(/belongs to an unknown resource/);
+    expect(() => parse()).toThrow(/No scope/);
+    expect(() => parse('openid')).toThrow(/No scope/);
   });
 
-  it('knows a resource that the operator has added', () => {
+  it('accepts a resource that the operator added', () => {
     const added = { ...standardResources, 'https://api.securitycenter.microsoft.com': 'defender' };
-    expect(orderOf('https://api.securitycenter.microsoft.com/.default', added)).toEqual({
+    expect(parseScopes('https://api.securitycenter.microsoft.com/.default', added)).toEqual({
       resource: 'defender',
       scopes: [],
     });
   });
 
-  it('knows every resource that the broker has, in every cloud', () => {
+  it('knows every built-in resource of the broker in every cloud', () => {
     for (const { resources } of Object.values(clouds)) {
       for (const [alias, identifier] of Object.entries(resources) as [string, string][]) {
-        expect(order(`${identifier}/.default`).resource).toBe(alias);
+        expect(parse(`${identifier}/.default`).resource).toBe(alias);
       }
     }
   });
