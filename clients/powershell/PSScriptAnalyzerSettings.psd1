@@ -1,4 +1,4 @@
-# For PSScriptAnalyzer, in editors and in the tests where it is installed: its default rules, and these.
+# Settings for PSScriptAnalyzer in editors and in the tests, which run it if it is installed.
 @{
     IncludeDefaultRules = $true
     Rules               = @{

@@ -4,7 +4,7 @@
     GUID                 = 'f4a4a6d0-6c0b-4c53-9a0e-0f5a3a6f3b61'
     Author               = 'The partner-token-broker authors'
     Copyright            = '(c) The partner-token-broker authors. MIT licence.'
-    Description          = 'Short-lived tokens for customer tenants from a partner-token-broker, and the Connect commands of the Microsoft modules fed with them: no refresh token and no secret in a script.'
+    Description          = 'Gets short-lived tokens for customer tenants from a partner-token-broker and connects the Microsoft modules with them. Scripts contain no refresh token and no secret.'
     PowerShellVersion    = '5.1'
     CompatiblePSEditions = @('Desktop', 'Core')
     FormatsToProcess     = @('PartnerTokenBroker.Format.ps1xml')

@@ -1,11 +1,11 @@
 Set-StrictMode -Version 2
-# A cmdlet that fails inside this module must not be passed over; the commands turn it into an error of their own.
+# Stop at every error inside this module. The commands convert it into their own terminating error.
 $ErrorActionPreference = 'Stop'
 
-# Windows PowerShell 5.1 does not load this assembly by itself.
+# Windows PowerShell 5.1 does not load this assembly automatically.
 Add-Type -AssemblyName System.Net.Http
 
-# What Connect-PartnerTokenBroker sets up and every other command reads. It lives in memory only.
+# The session. Connect-PartnerTokenBroker sets it, every other command reads it. It exists in memory only.
 $script:Broker = $null
 
 foreach ($folder in 'Private', 'Public') {
@@ -13,7 +13,7 @@ foreach ($folder in 'Private', 'Public') {
 }
 
 $resourceNames = {
-    # The third argument is what has been typed so far.
+    # The third argument of a completer is the text typed so far.
     $typed = $args[2]
     'graph', 'aad-graph', 'exchange', 'partner-center', 'arm' | Where-Object { $_ -like "$typed*" }
 }

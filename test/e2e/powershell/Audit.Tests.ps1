@@ -10,7 +10,7 @@ BeforeAll {
 AfterAll { Disconnect-PartnerTokenBroker }
 
 Describe 'Get-PartnerAuditEntry' {
-    It 'shows a token that was handed out, and to whom' {
+    It 'returns the entry of an issued token with its caller' {
         $entry = Get-PartnerAuditEntry -Tenant $tenant.tenantId -Caller $caller -Outcome issued -First 1 -WarningAction SilentlyContinue
         $entry.Caller | Should -Be $caller
         $entry.CallerKind | Should -Be 'application'
@@ -26,7 +26,7 @@ Describe 'Get-PartnerAuditEntry' {
         $entry | Out-String -Width 200 | Should -Match 'At \(UTC\)\s+Outcome\s+Caller\s+Resource\s+Tenant\s+Rule'
     }
 
-    It 'shows a refusal with its code' {
+    It 'returns the entry of a denied request with its code' {
         $refused.FullyQualifiedErrorId | Should -Be 'resource_not_allowed,Get-PartnerToken'
         $entry = Get-PartnerAuditEntry -Outcome denied -From $begin.AddSeconds(-1) | Where-Object CorrelationId -EQ $refused.TargetObject.CorrelationId
         $entry.Code | Should -Be 'resource_not_allowed'
@@ -34,7 +34,7 @@ Describe 'Get-PartnerAuditEntry' {
         $entry | Out-String -Width 200 | Should -Match 'resource_not_allowed'
     }
 
-    It 'follows the continuations up to -First, and warns only when there may be more' {
+    It 'follows continuations up to -First and warns only if there may be more entries' {
         1..5 | ForEach-Object { $null = Get-PartnerToken -Tenant $tenant.tenantId -Resource graph -Force }
         $all = @(Get-PartnerAuditEntry -First 100000 -WarningVariable none)
         $none | Should -BeNullOrEmpty
@@ -45,15 +45,15 @@ Describe 'Get-PartnerAuditEntry' {
         $paged = @(Get-PartnerAuditEntry -First 100000 -To $all[0].At.AddMilliseconds(1))
         & (Get-Module PartnerTokenBroker) { $script:AuditPage = 1000 }
         $paged.TokenId | Should -Be $all.TokenId
-        $two = @(Get-PartnerAuditEntry -First 2 -To $all[0].At.AddMilliseconds(1) -WarningVariable more -WarningAction SilentlyContinue)
+        $two = @(Get-PartnerAuditEntry -First 2 -To $all[0].At.AddMilliseconds(1) -WarningVariable warning -WarningAction SilentlyContinue)
         $two.TokenId | Should -Be $all[0, 1].TokenId
-        $more | Should -Match 'may be more'
+        $warning | Should -Match 'may be more'
     }
 
     It 'reads a time without a zone as local time, in any culture' {
         $culture = [Threading.Thread]::CurrentThread.CurrentCulture
         try {
-            # Its calendar counts other years, and its digits may be others.
+            # This culture has another calendar and may have other digits.
             [Threading.Thread]::CurrentThread.CurrentCulture = [Globalization.CultureInfo]::GetCultureInfo('ar-SA')
             @(Get-PartnerAuditEntry -From (Get-Date).AddMinutes(-10) -To (Get-Date).AddMinutes(1)).Count | Should -BeGreaterThan 0
             @(Get-PartnerAuditEntry -From (Get-Date).AddDays(-3) -To (Get-Date).AddDays(-2)).Count | Should -Be 0
@@ -67,7 +67,7 @@ Describe 'Get-PartnerAuditEntry' {
         @($entries.TenantId | Sort-Object -Unique) | Should -Be $tenant.tenantId
     }
 
-    It 'says what is wrong with a question, and who may ask' {
+    It 'fails with the code of the broker for an invalid period and an unknown tenant' {
         (Get-Failure { Get-PartnerAuditEntry -From (Get-Date) -To (Get-Date).AddDays(-1) }).FullyQualifiedErrorId | Should -Be 'request_invalid,Get-PartnerAuditEntry'
         (Get-Failure { Get-PartnerAuditEntry -Tenant nobody.example }).FullyQualifiedErrorId | Should -Be 'tenant_unknown,Get-PartnerAuditEntry'
     }

@@ -10,12 +10,12 @@ Describe 'Connect-PartnerTokenBroker' {
     }
 
     Context 'signing in' {
-        It 'takes a client secret, and says nothing unless asked' {
+        It 'accepts a client secret and returns nothing without -PassThru' {
             Connect-PartnerTokenBroker @local -ClientSecretCredential (Get-TestCredential 'Operations console') -TenantId $cloud.partnerTenantId | Should -BeNullOrEmpty
             @(Get-PartnerTenant).Count | Should -Be 25
         }
 
-        It 'takes a certificate' {
+        It 'accepts a certificate' {
             $certificate = [Security.Cryptography.X509Certificates.X509Certificate2]::CreateFromPemFile($testEnvironment.certificate.certificatePath, $testEnvironment.certificate.keyPath)
             $session = Connect-PartnerTokenBroker @local @application -Certificate $certificate -PassThru
             $session.SignIn | Should -Be 'certificate'
@@ -34,57 +34,57 @@ Describe 'Connect-PartnerTokenBroker' {
             finally { $store.Remove($pem); $store.Dispose() }
         }
 
-        It 'says which thumbprint it did not find' {
+        It 'names the thumbprint if no certificate has it' {
             $failure = Get-Failure { Connect-PartnerTokenBroker @local @application -CertificateThumbprint ('0' * 40) }
             $failure.FullyQualifiedErrorId | Should -Be 'sign_in_failed,Connect-PartnerTokenBroker'
             $failure.Exception.Message | Should -Match '0{40}'
         }
 
-        It 'takes the managed identity of App Service' {
+        It 'uses the managed identity of App Service' {
             $env:IDENTITY_ENDPOINT = "$($testEnvironment.servers.identity)/msi/token"
             $env:IDENTITY_HEADER = $testEnvironment.servers.identityHeader
             (Connect-PartnerTokenBroker @local -Identity -PassThru).SignIn | Should -Be 'managed identity'
         }
 
-        It 'takes the managed identity of a virtual machine' {
+        It 'uses the managed identity of a virtual machine' {
             $env:AZURE_POD_IDENTITY_AUTHORITY_HOST = $testEnvironment.servers.identity
             (Connect-PartnerTokenBroker @local -Identity -PassThru).Status | Should -Be 'ok'
         }
 
-        It 'says what the identity endpoint said' {
+        It 'quotes the error of the identity endpoint' {
             $env:IDENTITY_ENDPOINT = "$($testEnvironment.servers.identity)/msi/token"
             $env:IDENTITY_HEADER = 'wrong'
             $failure = Get-Failure { Connect-PartnerTokenBroker @local -Identity }
             $failure.Exception.Message | Should -Match 'not one for this identity endpoint'
         }
 
-        It 'takes whoever has run az login' {
+        It 'uses the account of az login' {
             (Connect-PartnerTokenBroker @local -AzureCli -TenantId $cloud.partnerTenantId -PassThru).SignIn | Should -Be 'Azure CLI'
         }
 
-        It 'says what az said' {
+        It 'quotes the error of az' {
             $env:PTB_TEST_AZ = 'signed out'
             $failure = Get-Failure { Connect-PartnerTokenBroker @local -AzureCli }
             $failure.FullyQualifiedErrorId | Should -Be 'sign_in_failed,Connect-PartnerTokenBroker'
             $failure.Exception.Message | Should -Match "Please run 'az login'"
         }
 
-        It 'takes the managed identity where there is one, and az where there is none' {
+        It 'uses the managed identity by default, or az if there is none' {
             (Connect-PartnerTokenBroker @local -PassThru).SignIn | Should -Be 'Azure CLI'
             $env:IDENTITY_ENDPOINT = "$($testEnvironment.servers.identity)/msi/token"
             $env:IDENTITY_HEADER = $testEnvironment.servers.identityHeader
             (Connect-PartnerTokenBroker @local -PassThru).SignIn | Should -Be 'managed identity'
         }
 
-        It 'takes a token that was obtained elsewhere, until it ends' {
+        It 'accepts an existing token until it expires' {
             $given = & (Get-Module PartnerTokenBroker) { param($Session) (Request-AzureCliToken $Session).Secret } ([pscustomobject]@{ Audience = $audience; TenantId = '' })
             (Connect-PartnerTokenBroker -Url $url -AccessToken $given -PassThru).SignIn | Should -Be 'access token'
             & (Get-Module PartnerTokenBroker) { $script:Broker.CallerExpiresAt = [DateTime]::UtcNow.AddMinutes(-1) }
             (Get-Failure { Get-PartnerTenant }).FullyQualifiedErrorId | Should -Be 'session_expired,Get-PartnerTenant'
         }
 
-        It 'lets a person sign in with a code, and asks for no refresh token' {
-            # The person: as soon as the code is shown, it is typed in.
+        It 'signs a user in with a device code and does not renew the token' {
+            # Plays the user, who enters the code as soon as it is shown.
             Mock Write-Information -ModuleName PartnerTokenBroker {
                 $code = [regex]::Match($MessageData, 'code ([A-Z0-9]{9})').Groups[1].Value
                 $body = @{ userCode = $code; username = ($cloud.accounts | Where-Object state -EQ admin).username } | ConvertTo-Json
@@ -97,7 +97,7 @@ Describe 'Connect-PartnerTokenBroker' {
             (Get-Failure { Get-PartnerTenant }).FullyQualifiedErrorId | Should -Be 'session_expired,Get-PartnerTenant'
         }
 
-        It 'says so when the person declines' {
+        It 'fails if the user declines' {
             Mock Write-Information -ModuleName PartnerTokenBroker {
                 $code = [regex]::Match($MessageData, 'code ([A-Z0-9]{9})').Groups[1].Value
                 $null = Invoke-RestMethod -Method POST -Uri "$($cloud.control)/device-code" -Body (@{ userCode = $code; cancel = $true } | ConvertTo-Json)
@@ -106,14 +106,14 @@ Describe 'Connect-PartnerTokenBroker' {
             $failure.FullyQualifiedErrorId | Should -Be 'sign_in_failed,Connect-PartnerTokenBroker'
         }
 
-        It 'says what Entra said of a wrong secret' {
+        It 'quotes the error of Entra for a wrong secret' {
             $wrong = [pscredential]::new($application.ClientId, [Net.NetworkCredential]::new('', 'wrong').SecurePassword)
             $failure = Get-Failure { Connect-PartnerTokenBroker @local -ClientSecretCredential $wrong -TenantId $cloud.partnerTenantId }
             $failure.FullyQualifiedErrorId | Should -Be 'sign_in_failed,Connect-PartnerTokenBroker'
             $failure.Exception.Message | Should -Match 'AADSTS7000215'
         }
 
-        It 'renews the caller''s token before it ends' {
+        It 'renews the caller''s token before it expires' {
             Connect-TestBroker
             $before = & (Get-Module PartnerTokenBroker) { $script:Broker.CallerExpiresAt = [DateTime]::UtcNow.AddSeconds(30); $script:Broker.CallerToken }
             Get-PartnerJob | Should -Not -BeNullOrEmpty
@@ -122,12 +122,12 @@ Describe 'Connect-PartnerTokenBroker' {
         }
     }
 
-    Context 'wrong addresses' {
-        It 'ends with <code> at <what>' -ForEach @(
-            @{ what = 'a port where nobody listens'; server = 'closed'; code = 'broker_unreachable' }
-            @{ what = 'a web site'; server = 'web'; code = 'not_a_broker' }
-            @{ what = 'an address that sends one on'; server = 'redirect'; code = 'not_a_broker' }
-            @{ what = 'an app that is not up'; server = 'starting'; code = 'broker_unreachable' }
+    Context 'invalid URLs' {
+        It 'fails with <code> for <case>' -ForEach @(
+            @{ case = 'a port without a listener'; server = 'closed'; code = 'broker_unreachable' }
+            @{ case = 'a web site'; server = 'web'; code = 'not_a_broker' }
+            @{ case = 'a redirect'; server = 'redirect'; code = 'not_a_broker' }
+            @{ case = 'an app that is starting'; server = 'starting'; code = 'broker_unreachable' }
         ) {
             $failure = Get-Failure { Connect-TestBroker -Url $testEnvironment.servers.$server }
             $failure.FullyQualifiedErrorId | Should -Be "$code,Connect-PartnerTokenBroker"
@@ -136,27 +136,27 @@ Describe 'Connect-PartnerTokenBroker' {
             (Get-Failure { Get-PartnerTenant }).FullyQualifiedErrorId | Should -Be 'not_connected,Get-PartnerTenant'
         }
 
-        It 'does not carry the token to where a reply sends it' {
+        It 'does not send the token to the target of a redirect' {
             $before = (Invoke-RestMethod "$($testEnvironment.servers.web)/seen").Count
             $null = Get-Failure { Connect-TestBroker -Url $testEnvironment.servers.redirect }
             (Invoke-RestMethod "$($testEnvironment.servers.web)/seen").Count | Should -Be $before
         }
 
-        It 'refuses <address>' -ForEach @(
+        It 'rejects <address>' -ForEach @(
             @{ address = 'http://broker.contoso.com' }, @{ address = 'broker.contoso.com' }, @{ address = 'ftp://broker.contoso.com' }
             @{ address = 'https://user:secret@broker.contoso.com' }, @{ address = 'https://broker.contoso.com/?code=x' }
         ) {
             (Get-Failure { Connect-TestBroker -Url $address }).FullyQualifiedErrorId | Should -Be 'url_invalid,Connect-PartnerTokenBroker'
         }
 
-        It 'takes the address with a slash, and with /api' {
+        It 'accepts a URL with a trailing slash or /api' {
             foreach ($given in "$url/", "$url/api", "$url/api/") {
                 $local.Url = $given
                 (Connect-PartnerTokenBroker @local -AzureCli -PassThru).Url | Should -Be $url
             }
         }
 
-        It 'says that Entra cannot be reached' {
+        It 'fails with sign_in_failed if Entra is unreachable' {
             $local.Authority = $testEnvironment.servers.closed
             $failure = Get-Failure { Connect-PartnerTokenBroker @local @application -Certificate ([Security.Cryptography.X509Certificates.X509Certificate2]::CreateFromPemFile($testEnvironment.certificate.certificatePath, $testEnvironment.certificate.keyPath)) }
             $failure.FullyQualifiedErrorId | Should -Be 'sign_in_failed,Connect-PartnerTokenBroker'
@@ -164,7 +164,7 @@ Describe 'Connect-PartnerTokenBroker' {
     }
 
     Context 'the session' {
-        It 'ends with Disconnect-PartnerTokenBroker, with all its tokens' {
+        It 'ends with Disconnect-PartnerTokenBroker, which disposes of all tokens' {
             Connect-TestBroker
             $null = Get-PartnerToken -Tenant @(Get-TestTenant)[0].tenantId -Resource graph
             $session = & (Get-Module PartnerTokenBroker) { $script:Broker }
@@ -174,13 +174,13 @@ Describe 'Connect-PartnerTokenBroker' {
             (Get-Failure { Get-PartnerToken -Tenant x -Resource graph }).FullyQualifiedErrorId | Should -Be 'not_connected,Get-PartnerToken'
         }
 
-        It 'is that of the last broker, also after one that did not answer' {
+        It 'ends if a later Connect-PartnerTokenBroker fails' {
             Connect-TestBroker
             $null = Get-Failure { Connect-TestBroker -Url $testEnvironment.servers.closed }
             (Get-Failure { Get-PartnerTenant }).FullyQualifiedErrorId | Should -Be 'not_connected,Get-PartnerTenant'
         }
 
-        It 'tries again when the broker asks to be asked slower' {
+        It 'retries throttled requests' {
             Connect-TestBroker -Url $testEnvironment.servers.throttled
             @(Get-PartnerTenant).Count | Should -Be 25
         }

@@ -1,7 +1,7 @@
 BeforeDiscovery {
     $root = Split-Path (Split-Path (Split-Path $PSScriptRoot))
     $text = Get-Content -Raw "$root/docs/powershell.md"
-    # Each block of code that stands under the word Now: what takes the place of a published snippet.
+    # Every code block after the word Now.
     $heading = ''
     $snippets = foreach ($match in [regex]::Matches($text, '(?ms)^#{2,3} (?<heading>[^\n]+)$|^\*\*Now\*\*[^\n]*\n\n```powershell\n(?<code>.*?)```')) {
         if ($match.Groups['heading'].Success) { $heading = $match.Groups['heading'].Value; continue }
@@ -15,7 +15,7 @@ BeforeAll {
     $env:IDENTITY_HEADER = $testEnvironment.servers.identityHeader
     $tenant = @(Get-TestTenant)[0]
 
-    # The names in the documentation, as what runs here is called.
+    # Replaces the names in the documentation by those of the test environment.
     function ConvertTo-LocalCode([string] $Code) {
         $Code.Replace('https://broker.contoso.com', $url).Replace('api://partner-token-broker', $audience).Replace('fabrikam.com', $tenant.domain).
         Replace('https://graph.microsoft.com', $cloud.graph).Replace('./clients/powershell', (Join-Path $testEnvironment.projectRoot clients/powershell))
@@ -30,8 +30,8 @@ AfterAll {
 }
 
 Describe 'docs/powershell.md' {
-    It 'says under "<heading>" what works: <first>' -ForEach $snippets {
-        # Inside the block too, which runs elsewhere, the addresses are local ones.
+    It 'has a working example under "<heading>": <first>' -ForEach $snippets {
+        # The addresses are replaced in the text, because blocks of Invoke-PartnerTenant run in other runspaces.
         $local = ConvertTo-LocalCode $code
         $connects = $code -match 'Connect-PartnerTokenBroker'
         if (-not $connects) { & $connect }
@@ -52,7 +52,7 @@ Describe 'docs/powershell.md' {
         }
     }
 
-    It 'shows no secret in what takes the place of the snippets' {
+    It 'contains no secret in the replacements' {
         $text = Get-Content -Raw (Join-Path $testEnvironment.projectRoot docs/powershell.md)
         foreach ($match in [regex]::Matches($text, '(?s)\*\*Now\*\*[^\n]*\n\n```powershell\n(.*?)```')) { $match.Value | Should -Not -Match 'client_secret|refreshToken|AppCredential' }
     }

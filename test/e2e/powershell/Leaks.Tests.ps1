@@ -6,7 +6,7 @@ BeforeAll {
     $texts = @{ output = $output; transcript = Get-Content -Raw $transcriptPath; '$Error' = Get-Content -Raw $errorPath }
     $secrets = @($cloud.brokerApplication.callers.clientSecret) + $testEnvironment.servers.identityHeader
 
-    # What stands for a secret: anything in the form of a JWT, broken over lines or not, and the secrets that are known.
+    # Finds texts in the form of a JWT, even across lines, and the known secrets.
     function Find-Secret([string] $Text) {
         $joined = $Text -replace '\s+', ''
         foreach ($match in [regex]::Matches($joined, 'eyJ[\w-]{10,}(\.[\w-]+)?')) { $match.Value }
@@ -14,8 +14,8 @@ BeforeAll {
     }
 }
 
-Describe 'what PowerShell writes about a session' {
-    It 'covers the session: verbose lines, debug lines, errors, results' {
+Describe 'output, transcript and $Error of a session' {
+    It 'contain verbose lines, results and all expected errors' {
         $texts.transcript | Should -Match 'VERBOSE: POST .*/api/tokens: 200'
         $texts.output | Should -Match 'consent_required'
         foreach ($code in 'consent_required', 'tenant_unknown', 'job_unknown', 'connect_failed', 'exchange_failed', 'session_expired', 'not_a_broker', 'broker_unreachable', 'url_invalid', 'caller_forbidden', 'not_connected') {
@@ -23,16 +23,16 @@ Describe 'what PowerShell writes about a session' {
         }
     }
 
-    It 'has no token and no secret in <where>' -ForEach @(@{ where = 'output' }, @{ where = 'transcript' }, @{ where = '$Error' }) {
+    It 'contain no token and no secret: <where>' -ForEach @(@{ where = 'output' }, @{ where = 'transcript' }, @{ where = '$Error' }) {
         Find-Secret $texts[$where] | Should -BeNullOrEmpty
     }
 
-    It 'would be found out: the scan finds a token over two lines, and a secret' {
+    It 'are scanned reliably: the scan finds a token across two lines, and a secret' {
         Find-Secret "Bearer eyJhbGciOiJSUzI1Ni`r`nIsInR5cCI6IkpXVCJ9.eyJ0aWQ" | Should -Not -BeNullOrEmpty
         Find-Secret "x $($secrets[0]) y" | Should -Not -BeNullOrEmpty
     }
 
-    It 'has nothing on disk: the session leaves no file behind' {
+    It 'are not written to disk: the session creates no files' {
         $before = @(Get-ChildItem $HOME -Recurse -Force -File).FullName
         Connect-TestBroker
         $null = Get-PartnerToken -Tenant @(Get-TestTenant)[0].tenantId -Resource graph
@@ -42,10 +42,10 @@ Describe 'what PowerShell writes about a session' {
 }
 
 Describe 'Hide-Token' {
-    It 'takes out <what>' -ForEach @(
-        @{ what = 'a JWT'; text = 'Bearer eyJhbGciOiJSUzI1NiJ9.eyJ0aWQiOiJ4In0.c2ln'; left = 'Bearer [token]' }
-        @{ what = 'an opaque bearer token'; text = 'authorization: bearer 0123456789abcdef0123'; left = 'authorization: bearer [token]' }
-        @{ what = 'a refresh token of Entra'; text = "x 1.A$('b' * 60) y"; left = 'x [token] y' }
+    It 'removes <secret>' -ForEach @(
+        @{ secret = 'a JWT'; text = 'Bearer eyJhbGciOiJSUzI1NiJ9.eyJ0aWQiOiJ4In0.c2ln'; left = 'Bearer [token]' }
+        @{ secret = 'an opaque bearer token'; text = 'authorization: bearer 0123456789abcdef0123'; left = 'authorization: bearer [token]' }
+        @{ secret = 'a refresh token of Entra'; text = "x 1.A$('b' * 60) y"; left = 'x [token] y' }
     ) {
         & (Get-Module PartnerTokenBroker) { param($Text) Hide-Token $Text } $text | Should -Be $left
     }

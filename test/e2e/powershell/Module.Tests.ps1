@@ -1,7 +1,8 @@
 BeforeDiscovery {
     $module = Join-Path (Split-Path (Split-Path (Split-Path $PSScriptRoot))) 'clients/powershell/PartnerTokenBroker'
     $commands = (Import-PowerShellDataFile "$module/PartnerTokenBroker.psd1").FunctionsToExport
-    # Not on NuGet, where CI gets its tools; whoever has it installed, or in .local/tools/modules, sees this test run.
+    # PSScriptAnalyzer is not on NuGet, from which CI gets its tools. The test runs if the module is installed or is in
+    # .local/tools/modules.
     $hasAnalyzer = [bool](Get-Module -ListAvailable PSScriptAnalyzer)
     $files = Get-ChildItem $module -Recurse -Include *.ps1, *.psm1 | ForEach-Object { @{ path = $_.FullName; name = $_.Name } }
 }
@@ -9,7 +10,7 @@ BeforeDiscovery {
 BeforeAll {
     . "$PSScriptRoot/TestSetup.ps1"
 
-    # What Windows PowerShell 5.1 cannot read, or reads otherwise: operators, keywords, attributes and parameters that came later.
+    # Finds syntax and parameters that Windows PowerShell 5.1 does not have.
     function Find-NewerSyntax([string] $Code) {
         $tokens = $errors = $null
         $ast = [Management.Automation.Language.Parser]::ParseInput($Code, [ref]$tokens, [ref]$errors)
@@ -17,7 +18,7 @@ BeforeAll {
         $operators = 'QuestionQuestion', 'QuestionQuestionEquals', 'QuestionDot', 'QuestionLBracket', 'QuestionMark', 'AndAnd', 'OrOr', 'Clean'
         foreach ($token in $tokens) { if ("$($token.Kind)" -in $operators) { "$($token.Kind) in line $($token.Extent.StartLineNumber)" } }
         foreach ($found in $ast.FindAll({ param($node) $node.GetType().Name -in 'TernaryExpressionAst', 'PipelineChainAst' }, $true)) { "$($found.GetType().Name) in line $($found.Extent.StartLineNumber)" }
-        # A call in the background: & at the end of a pipeline.
+        # A background call: & at the end of a pipeline.
         foreach ($found in $ast.FindAll({ param($node) $node -is [Management.Automation.Language.PipelineAst] -and $node.Background }, $true)) { "background in line $($found.Extent.StartLineNumber)" }
         $later = @{
             'ForEach-Object' = 'Parallel', 'ThrottleLimit', 'AsJob', 'TimeoutSeconds'; 'ConvertFrom-Json' = 'AsHashtable', 'Depth', 'NoEnumerate', 'DateKind'
@@ -33,15 +34,15 @@ BeforeAll {
                 if ($part -is [Management.Automation.Language.CommandParameterAst] -and $part.ParameterName -in $later[$name]) { "$name -$($part.ParameterName) in line $($part.Extent.StartLineNumber)" }
             }
         }
-        # Read-only here, and there only on Windows: the variables of the platform.
+        # Platform variables, which Windows PowerShell 5.1 does not have.
         foreach ($variable in $ast.FindAll({ param($node) $node -is [Management.Automation.Language.VariableExpressionAst] }, $true)) {
             if ($variable.VariablePath.UserPath -in 'IsWindows', 'IsLinux', 'IsMacOS', 'IsCoreCLR') { "`$$($variable.VariablePath.UserPath) in line $($variable.Extent.StartLineNumber)" }
         }
     }
 }
 
-Describe 'the module' {
-    It 'has a manifest that PowerShell accepts, for both editions' {
+Describe 'module' {
+    It 'has a valid manifest for both editions' {
         $manifest = Test-ModuleManifest "$modulePath/PartnerTokenBroker.psd1"
         $manifest.CompatiblePSEditions | Should -Be 'Desktop', 'Core'
         $manifest.PowerShellVersion | Should -Be '5.1'
@@ -49,37 +50,36 @@ Describe 'the module' {
         $manifest.RequiredModules | Should -BeNullOrEmpty
     }
 
-    It 'exports one command a file, and no more' {
+    It 'exports exactly one command per public file' {
         $files = (Get-ChildItem "$modulePath/Public" -Filter *.ps1).BaseName | Sort-Object
         (Get-Command -Module PartnerTokenBroker).Name | Sort-Object | Should -Be $files
     }
 
-    It 'has no finding of PSScriptAnalyzer' -Skip:(-not $hasAnalyzer) {
+    It 'has no PSScriptAnalyzer findings' -Skip:(-not $hasAnalyzer) {
         $settings = Join-Path (Split-Path $modulePath) PSScriptAnalyzerSettings.psd1
         Invoke-ScriptAnalyzer -Path $modulePath -Recurse -Settings $settings | ForEach-Object { "$($_.ScriptName):$($_.Line) $($_.RuleName) $($_.Message)" } | Should -BeNullOrEmpty
     }
 
-    It 'loads and unloads without touching the caller''s variables or preferences' {
+    It 'adds no global variables, and works in strict mode' {
         $before = (Get-Variable -Scope Global).Name
         Import-Module $modulePath -Force
         (Get-Variable -Scope Global).Name | Where-Object { $_ -notin $before } | Should -BeNullOrEmpty
-        # In strict mode of any kind, and with errors that stop.
         $checked = & { Set-StrictMode -Version Latest; try { Get-PartnerTenant } catch { $_.FullyQualifiedErrorId } }
         $checked | Should -Be 'not_connected,Get-PartnerTenant'
     }
 }
 
-Describe 'the file <name>' -ForEach $files {
+Describe 'file <name>' -ForEach $files {
     BeforeAll {
         $code = Get-Content -Raw -LiteralPath $path
         $ast = [Management.Automation.Language.Parser]::ParseInput($code, [ref]$null, [ref]$null)
     }
 
-    It 'is one that Windows PowerShell 5.1 can run' { Find-NewerSyntax $code | Should -BeNullOrEmpty }
+    It 'uses only syntax of Windows PowerShell 5.1' { Find-NewerSyntax $code | Should -BeNullOrEmpty }
 
-    It 'is ASCII, which 5.1 reads in every code page' { $code | Should -Not -Match '[^\x00-\x7F]' }
+    It 'is ASCII, which Windows PowerShell 5.1 reads correctly in every code page' { $code | Should -Not -Match '[^\x00-\x7F]' }
 
-    It 'writes commands out and in full: no alias, no Invoke-Expression, no Write-Host, no plain ConvertTo-SecureString' {
+    It 'calls no alias, Invoke-Expression, Write-Host or ConvertTo-SecureString' {
         $called = $ast.FindAll({ param($node) $node -is [Management.Automation.Language.CommandAst] }, $true) | ForEach-Object { $_.GetCommandName() } | Where-Object { $_ }
         foreach ($name in $called) {
             Get-Alias -Name $name -ErrorAction Ignore | Should -BeNullOrEmpty -Because $name
@@ -87,29 +87,29 @@ Describe 'the file <name>' -ForEach $files {
         }
     }
 
-    It 'is short, and so are its functions' {
+    It 'has at most 250 lines, and functions of at most 50 lines' {
         ($code -split '\n').Count | Should -BeLessOrEqual 250
         foreach ($function in $ast.FindAll({ param($node) $node -is [Management.Automation.Language.FunctionDefinitionAst] }, $true)) {
             $body = $function.Body.Extent.Text
             $help = $function.GetHelpContent()
             $lines = ($body -split '\n').Count - $(if ($help) { ([regex]::Match($body, '(?s)<#.*?#>').Value -split '\n').Count } else { 0 })
-            # Parameters of Connect-PartnerTokenBroker are a table of their own.
+            # The parameter table of Connect-PartnerTokenBroker needs more lines.
             $lines | Should -BeLessOrEqual $(if ($function.Name -eq 'Connect-PartnerTokenBroker') { 75 } else { 50 }) -Because $function.Name
         }
     }
 }
 
-Describe 'the search for newer syntax' {
+Describe 'Find-NewerSyntax' {
     It 'finds <code>' -ForEach @(
         @{ code = '$a ?? 1' }, @{ code = '$a ??= 1' }, @{ code = '$a ? 1 : 2' }, @{ code = 'Get-Item x && Get-Item y' }, @{ code = '${a}?.Length' }
         @{ code = '1..3 | ForEach-Object -Parallel { $_ }' }, @{ code = 'Get-Item x &' }, @{ code = '$x | ConvertFrom-Json -AsHashtable' }
         @{ code = 'if ($IsWindows) { 1 }' }, @{ code = 'ConvertFrom-SecureString $s -AsPlainText' }, @{ code = 'if (' }
     ) { Find-NewerSyntax $code | Should -Not -BeNullOrEmpty }
 
-    It 'lets the rest be' { Find-NewerSyntax 'foreach ($x in 1..3) { if ($x -gt 1) { Get-Item $x | Where-Object { $_ } } }' | Should -BeNullOrEmpty }
+    It 'accepts syntax of Windows PowerShell 5.1' { Find-NewerSyntax 'foreach ($x in 1..3) { if ($x -gt 1) { Get-Item $x | Where-Object { $_ } } }' | Should -BeNullOrEmpty }
 }
 
-Describe 'the command <_>' -ForEach $commands {
+Describe 'command <_>' -ForEach $commands {
     BeforeAll {
         $name = $_
         $command = Get-Command $name
@@ -120,14 +120,14 @@ Describe 'the command <_>' -ForEach $commands {
 
     It 'has an approved verb' { $command.Verb | Should -BeIn (Get-Verb).Verb }
 
-    It 'has help: a synopsis, an example, and every parameter' {
-        $help.Synopsis | Should -Not -Match "^\s*$name\b" -Because 'PowerShell puts the syntax there when help is missing'
+    It 'has help with a synopsis, an example, and every parameter' {
+        $help.Synopsis | Should -Not -Match "^\s*$name\b" -Because 'without help, PowerShell shows the syntax as the synopsis'
         @($help.Examples.Example).Count | Should -BeGreaterThan 0
         $described = @($help.Parameters.Parameter | Where-Object { $_ -and $_.PSObject.Properties['Description'] -and $_.Description.Text }).Name
         foreach ($parameter in $own) { $described | Should -Contain $parameter }
     }
 
-    It 'has examples that PowerShell can read' {
+    It 'has examples that parse' {
         foreach ($example in $help.Examples.Example) {
             $errors = $null
             $null = [Management.Automation.Language.Parser]::ParseInput($example.Code, [ref]$null, [ref]$errors)
@@ -135,17 +135,17 @@ Describe 'the command <_>' -ForEach $commands {
         }
     }
 
-    It 'is in the documentation' {
+    It 'is mentioned in docs/powershell.md' {
         Get-Content -Raw (Join-Path $testEnvironment.projectRoot docs/powershell.md) | Should -Match "\b$name\b"
     }
 
-    It 'knows -WhatIf if it changes something' {
+    It 'supports -WhatIf if it changes something' {
         $changes = $name -match '^(Start|Stop|Invoke|Set|Remove)-'
         if ($changes) { $command.Parameters.Keys | Should -Contain 'WhatIf' }
         else { $name | Should -Match '^(Get|Connect|Disconnect|Wait)-' }
     }
 
-    It 'takes no secret as plain text' {
+    It 'accepts no secret as plain text' {
         foreach ($parameter in $command.Parameters.Values) {
             if ($parameter.Name -match 'Token$|Secret|Password|Credential') { $parameter.ParameterType | Should -BeIn ([securestring]), ([pscredential]) -Because $parameter.Name }
         }

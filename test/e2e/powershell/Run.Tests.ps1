@@ -2,13 +2,13 @@ BeforeAll {
     . "$PSScriptRoot/TestSetup.ps1"
     Connect-TestBroker
     $tenants = @(Get-TestTenant | Select-Object -First 3)
-    # Retries of the run over everything wait for minutes of the broker's own; the tenants chosen here need none.
+    # A run for all tenants would wait minutes for retries. These tenants need no retry.
     $run = Start-PartnerRun -Job licence-report -Tenant $tenants.tenantId | Wait-PartnerRun -PollIntervalSeconds 0.2
 }
 AfterAll { Disconnect-PartnerTokenBroker }
 
 Describe 'Get-PartnerJob' {
-    It 'lists the jobs and when they run next' {
+    It 'lists the jobs and their next runs' {
         $job = Get-PartnerJob -Job licence*
         $job.Job | Should -Be 'licence-report'
         $job.NextAt | Should -BeGreaterThan ([DateTime]::UtcNow)
@@ -18,7 +18,7 @@ Describe 'Get-PartnerJob' {
 }
 
 Describe 'runs' {
-    It 'go from the start to the rows in one pipeline' {
+    It 'can be started, awaited and read in one pipeline' {
         $run.Status | Should -Be 'completed'
         $run.Succeeded | Should -Be 3
         $run.FinishedAt | Should -BeOfType datetime
@@ -27,7 +27,7 @@ Describe 'runs' {
         ($rows.tenantId | Sort-Object -Unique) | Should -Be ($tenants.tenantId | Sort-Object)
     }
 
-    It 'tell the failures with code, title and advice' {
+    It 'return failures with code and advice' {
         $refusing = @(Get-TestTenant no_consent)[0]
         $failed = Start-PartnerRun -Job licence-report -Tenant $refusing.domain | Wait-PartnerRun -PollIntervalSeconds 0.2
         $failed.Failed | Should -Be 1
@@ -36,7 +36,7 @@ Describe 'runs' {
         $failed.Failures[0].Advice | Should -Not -BeNullOrEmpty
     }
 
-    It 'are listed newest first, and shown with their counts' {
+    It 'are listed newest first, with their counts' {
         $list = @(Get-PartnerRun -Job licence-report)
         $list.RunId | Should -Contain $run.RunId
         $list[0].StartedAt | Should -BeGreaterOrEqual $list[-1].StartedAt
@@ -45,13 +45,13 @@ Describe 'runs' {
         $run | Out-String -Width 200 | Should -Match 'RunId\s+Status\s+Tenants\s+Failed\s+Started'
     }
 
-    It 'take all tenants of a pipeline into one run' {
+    It 'include all tenants of the pipeline in one run' {
         $both = Get-PartnerTenant | Where-Object TenantId -In $tenants[0, 1].tenantId | Start-PartnerRun -Job licence-report | Wait-PartnerRun -PollIntervalSeconds 0.2
         @($both).Count | Should -Be 1
         $both.Total | Should -Be 2
     }
 
-    It 'do not start over all tenants when the pipeline brings none' {
+    It 'do not start if the pipeline contains no tenant' {
         $before = @(Get-PartnerRun).Count
         Get-PartnerTenant 'zzz*' | Start-PartnerRun -Job licence-report -WarningAction SilentlyContinue | Should -BeNullOrEmpty
         @(Get-PartnerRun).Count | Should -Be $before
@@ -63,7 +63,7 @@ Describe 'runs' {
         @(Get-PartnerRun).Count | Should -Be $before
     }
 
-    It 'are refused a second time in the same window' {
+    It 'are rejected if the window already has a run' {
         $window = [guid]::NewGuid().ToString()
         $null = Start-PartnerRun -Job licence-report -Tenant $tenants[0].tenantId -Window $window
         $failure = Get-Failure { Start-PartnerRun -Job licence-report -Tenant $tenants[0].tenantId -Window $window }
@@ -71,13 +71,13 @@ Describe 'runs' {
         $failure.CategoryInfo.Category | Should -Be 'ResourceExists'
     }
 
-    It 'take parameters' {
+    It 'accept parameters' {
         $row = Start-PartnerRun -Job access-check -Tenant $tenants[0].tenantId -Parameters @{ resources = @('exchange') } |
             Wait-PartnerRun -PollIntervalSeconds 0.2 | Get-PartnerRunResult
         $row.resource | Should -Contain 'exchange'
     }
 
-    It 'can be cancelled, and are not with -WhatIf' {
+    It 'can be cancelled, but not with -WhatIf' {
         $started = Start-PartnerRun -Job licence-report -Tenant $tenants[0].tenantId
         $started | Stop-PartnerRun -WhatIf
         ($started | Wait-PartnerRun -PollIntervalSeconds 0.2).Status | Should -Be 'completed'
@@ -85,19 +85,19 @@ Describe 'runs' {
         (Get-Failure { Stop-PartnerRun -RunId 'licence-report@nothing' -Confirm:$false }).FullyQualifiedErrorId | Should -Be 'run_not_found,Stop-PartnerRun'
     }
 
-    It 'that do not exist end with run_not_found in <command>' -ForEach @(
+    It 'fail with run_not_found in <command> if they do not exist' -ForEach @(
         @{ command = 'Get-PartnerRun' }, @{ command = 'Wait-PartnerRun' }, @{ command = 'Get-PartnerRunResult' }
     ) {
         (Get-Failure { & $command -RunId 'licence-report@nothing' }).FullyQualifiedErrorId | Should -Be "run_not_found,$command"
     }
 
-    It 'of an unknown job end with job_unknown' {
+    It 'fail with job_unknown for an unknown job' {
         (Get-Failure { Start-PartnerRun -Job no-such-job }).FullyQualifiedErrorId | Should -Be 'job_unknown,Start-PartnerRun'
     }
 }
 
 Describe 'Wait-PartnerRun' {
-    It 'shows a progress bar with counts, and takes it away' {
+    It 'shows a progress bar with counts and completes it' {
         Mock Write-Progress -ModuleName PartnerTokenBroker { }
         $slow = Start-PartnerRun -Job licence-report -Tenant $tenants.tenantId
         $null = $slow | Wait-PartnerRun -PollIntervalSeconds 0.1
@@ -106,8 +106,7 @@ Describe 'Wait-PartnerRun' {
         Should -Invoke Write-Progress -ModuleName PartnerTokenBroker -ParameterFilter { $PercentComplete -eq 25 -and $Status -eq '1 of 4 tenants, 1 failed, running' }
     }
 
-    It 'gives up after the time it was given, and the run goes on' {
-        $script:asked = 0
+    It 'fails with wait_timed_out after -TimeoutSeconds' {
         Mock Request-BrokerApi -ModuleName PartnerTokenBroker {
             [pscustomobject]@{ Problem = $null; Value = [pscustomobject]@{
                     runId = 'r@w'; job = 'r'; status = 'running'; startedAt = '2026-01-01T00:00:00Z'; durationMs = 1
@@ -118,8 +117,8 @@ Describe 'Wait-PartnerRun' {
         (Get-Failure { Wait-PartnerRun -RunId r@w -TimeoutSeconds 1 -PollIntervalSeconds 0.3 }).FullyQualifiedErrorId | Should -Be 'wait_timed_out,Wait-PartnerRun'
     }
 
-    It 'outlives a gap in the network, but not a broker that stays away' {
-        # The broker is away until the module has slept four times.
+    It 'survives a short network failure, but fails after five failures in a row' {
+        # The broker is unreachable until the module has slept four times.
         & (Get-Module PartnerTokenBroker) { param($Url) $script:Broker.Url = $Url } $testEnvironment.servers.closed
         $script:slept = 0
         Mock Start-Sleep -ModuleName PartnerTokenBroker { if (++$script:slept -eq 4) { & (Get-Module PartnerTokenBroker) { param($Url) $script:Broker.Url = $Url } $url } }
@@ -133,7 +132,7 @@ Describe 'Wait-PartnerRun' {
 }
 
 Describe 'Get-PartnerRunResult' {
-    It 'writes the broker''s own export to a file: <format>' -ForEach @(
+    It 'writes the export of the broker to a file: <format>' -ForEach @(
         @{ format = 'csv' }, @{ format = 'json' }, @{ format = 'jsonl' }
     ) {
         $file = $run | Get-PartnerRunResult -OutFile (Join-Path $TestDrive "rows.$format") -Format $format
@@ -151,7 +150,7 @@ Describe 'Get-PartnerRunResult' {
         Test-Path (Join-Path $TestDrive nothing.csv) | Should -BeFalse
     }
 
-    It 'leaves texts that look like dates as texts' {
+    It 'does not convert date texts' {
         & (Get-Module PartnerTokenBroker) { (ConvertFrom-Reply '{"at":"2026-11-24T05:00:00Z"}').at } | Should -BeOfType string
     }
 }

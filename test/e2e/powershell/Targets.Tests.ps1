@@ -7,11 +7,11 @@ BeforeAll {
 }
 AfterAll { Disconnect-PartnerTokenBroker }
 
-Describe 'the Connect-Partner commands' {
+Describe 'Connect-Partner commands' {
     BeforeEach { $global:StandInCalls = $null; $global:StandInFailure = $null }
     AfterAll { Remove-Variable StandInCalls, StandInFailure -Scope Global -ErrorAction Ignore }
 
-    It 'hand Connect-MgGraph a SecureString, and Graph answers for the tenant' {
+    It 'pass a SecureString to Connect-MgGraph, and Graph answers for the tenant' {
         Connect-PartnerMgGraph -Tenant $tenant.tenantId | Should -BeNullOrEmpty
         $given = $global:StandInCalls[0].Arguments
         $given.AccessToken | Should -BeOfType securestring
@@ -20,7 +20,7 @@ Describe 'the Connect-Partner commands' {
         (Invoke-MgGraphRequest -Uri /v1.0/organization).value[0].id | Should -Be $tenant.tenantId
     }
 
-    It 'hand Connect-ExchangeOnline a plain token and the delegated organization' {
+    It 'pass a plain token and the delegated organization to Connect-ExchangeOnline' {
         Connect-PartnerExchangeOnline -Tenant $tenant.domain | Should -BeNullOrEmpty
         $given = $global:StandInCalls[0].Arguments
         $given.AccessToken | Should -BeOfType string
@@ -30,8 +30,8 @@ Describe 'the Connect-Partner commands' {
         @(Get-EXOMailbox).Count | Should -BeGreaterThan 0
     }
 
-    It 'hand Connect-ExchangeOnline the organization for the application''s own token, and what else was said' {
-        # The application has no Exchange permission of its own in the simulated cloud; the arguments are what counts.
+    It 'pass the organization to Connect-ExchangeOnline for an application token, and the other arguments' {
+        # The application has no Exchange permission in the simulated cloud. The test checks only the arguments.
         Connect-PartnerExchangeOnline -Tenant $tenant.tenantId -Grant application -Organization $tenant.domain -CommandName Get-Mailbox -Prefix Customer
         $given = $global:StandInCalls[0].Arguments
         $given.Organization | Should -Be $tenant.domain
@@ -40,7 +40,7 @@ Describe 'the Connect-Partner commands' {
         $given.Prefix | Should -Be 'Customer'
     }
 
-    It 'hand Connect-AzAccount tokens, account and tenant, for this process alone' {
+    It 'pass tokens, account and tenant to Connect-AzAccount, limited to this process' {
         $connected = Connect-PartnerAzAccount -Tenant $tenant.tenantId
         $connected.Context.Account | Should -Be $account
         $given = $global:StandInCalls[0].Arguments
@@ -51,7 +51,7 @@ Describe 'the Connect-Partner commands' {
         @(Get-AzSubscription)[0].tenantId | Should -Be $tenant.tenantId
     }
 
-    It 'hand Connect-AzAccount what the caller says, and no Graph token if none is wanted' {
+    It 'pass -AccountId and -Subscription to Connect-AzAccount, and no Graph token with -SkipGraph' {
         $null = Connect-PartnerAzAccount -Tenant $tenant.tenantId -AccountId someone@contoso.com -Subscription s -SkipGraph
         $given = $global:StandInCalls[0].Arguments
         $given.AccountId | Should -Be 'someone@contoso.com'
@@ -59,7 +59,7 @@ Describe 'the Connect-Partner commands' {
         $given.ContainsKey('MicrosoftGraphAccessToken') | Should -BeFalse
     }
 
-    It 'hand Connect-MsolService both tokens under its own names, with a word on its retirement' {
+    It 'pass both tokens to Connect-MsolService and warn about its retirement' {
         Connect-PartnerMsolService -Tenant $tenant.tenantId -WarningVariable warnings -WarningAction SilentlyContinue
         "$warnings" | Should -Match 'retired .* Connect-PartnerMgGraph'
         $given = $global:StandInCalls[0].Arguments
@@ -68,7 +68,7 @@ Describe 'the Connect-Partner commands' {
         @(Get-MsolCompanyInformation)[0].objectId | Should -Be $tenant.tenantId
     }
 
-    It 'hand Connect-AzureAD both tokens, the account and the customer''s tenant' {
+    It 'pass both tokens, the account and the customer tenant to Connect-AzureAD' {
         $connected = Connect-PartnerAzureAD -Tenant $tenant.tenantId -WarningAction SilentlyContinue
         $connected.Account | Should -Be $account
         $given = $global:StandInCalls[0].Arguments
@@ -78,7 +78,7 @@ Describe 'the Connect-Partner commands' {
         @(Get-AzureADTenantDetail)[0].objectId | Should -Be $tenant.tenantId
     }
 
-    It 'call each cloud by the module''s own name: <command>' -ForEach @(
+    It 'pass the module''s name of the cloud: <command>' -ForEach @(
         @{ command = 'Connect-PartnerMgGraph'; parameter = 'Environment'; value = 'USGov' }
         @{ command = 'Connect-PartnerExchangeOnline'; parameter = 'ExchangeEnvironmentName'; value = 'O365USGovGCCHigh' }
         @{ command = 'Connect-PartnerAzAccount'; parameter = 'Environment'; value = 'AzureUSGovernment' }
@@ -91,12 +91,12 @@ Describe 'the Connect-Partner commands' {
         "$($global:StandInCalls[0].Arguments[$parameter])" | Should -Be $value
     }
 
-    It 'take a tenant from the pipeline' {
+    It 'accept a tenant from the pipeline' {
         Get-PartnerTenant $tenant.tenantId | Connect-PartnerMgGraph
         (Get-MgContext).TenantId | Should -Be $tenant.tenantId
     }
 
-    It 'pass over what an older module does not know, and give plain text to one that wants it' {
+    It 'omit optional arguments that an older module lacks, and pass plain text if it requires that' {
         function global:Connect-MgGraph { [CmdletBinding()] param([string] $AccessToken) $global:OldToken = $AccessToken }
         try { Connect-PartnerMgGraph -Tenant $tenant.tenantId }
         finally { Remove-Item Function:Connect-MgGraph }
@@ -104,20 +104,20 @@ Describe 'the Connect-Partner commands' {
         Remove-Variable OldToken -Scope Global
     }
 
-    It 'say that a module is too old to take tokens' {
-        function global:Connect-ExchangeOnline { [CmdletBinding()] param([string] $UserPrincipalName) 'connected as somebody' }
+    It 'fail with module_outdated if the module does not accept tokens' {
+        function global:Connect-ExchangeOnline { [CmdletBinding()] param([string] $UserPrincipalName) 'connected as a user' }
         try { $failure = Get-Failure { Connect-PartnerExchangeOnline -Tenant $tenant.tenantId } }
         finally { Remove-Item Function:Connect-ExchangeOnline }
         $failure.FullyQualifiedErrorId | Should -Be 'module_outdated,Connect-PartnerExchangeOnline'
         $failure.Exception.Message | Should -Match 'Update-Module ExchangeOnlineManagement'
     }
 
-    It 'say how a module that is absent is had, or what has taken its place: <command>' -ForEach @(
+    It 'name the module to install, or the replacement of a retired module: <command>' -ForEach @(
         @{ command = 'Connect-PartnerMgGraph'; hint = 'Install-Module Microsoft.Graph.Authentication' }
         @{ command = 'Connect-PartnerExchangeOnline'; hint = 'Install-Module ExchangeOnlineManagement' }
         @{ command = 'Connect-PartnerAzAccount'; hint = 'Install-Module Az.Accounts' }
-        @{ command = 'Connect-PartnerMsolService'; hint = 'retired by Microsoft in May 2025: use Connect-PartnerMgGraph' }
-        @{ command = 'Connect-PartnerAzureAD'; hint = 'retired by Microsoft in 2025: use Connect-PartnerMgGraph' }
+        @{ command = 'Connect-PartnerMsolService'; hint = 'Microsoft retired MSOnline in May 2025\. Use Connect-PartnerMgGraph' }
+        @{ command = 'Connect-PartnerAzureAD'; hint = 'Microsoft retired AzureAD in 2025\. Use Connect-PartnerMgGraph' }
     ) {
         Mock Get-Command -ModuleName PartnerTokenBroker { }
         $failure = Get-Failure { & $command -Tenant $tenant.tenantId }
@@ -125,7 +125,7 @@ Describe 'the Connect-Partner commands' {
         $failure.Exception.Message | Should -Match $hint
     }
 
-    It 'leave no connection behind when they fail: <command>' -ForEach @(
+    It 'end an earlier connection if they fail: <command>' -ForEach @(
         @{ command = 'Connect-PartnerMgGraph'; probe = { Invoke-MgGraphRequest -Uri /v1.0/organization } }
         @{ command = 'Connect-PartnerExchangeOnline'; probe = { Get-EXOMailbox } }
         @{ command = 'Connect-PartnerAzAccount'; probe = { Get-AzSubscription } }
@@ -138,7 +138,7 @@ Describe 'the Connect-Partner commands' {
         { & $probe } | Should -Throw
     }
 
-    It 'turn a failure of the module into an error without the token, and take the module''s own out of $Error' {
+    It 'convert a failure of the module to an error without the token, and remove the module''s errors from $Error' {
         $global:StandInFailure = 'The token was not accepted: {0}'
         $Error.Clear()
         $failure = Get-Failure { Connect-PartnerExchangeOnline -Tenant $tenant.tenantId }
@@ -155,23 +155,23 @@ Describe 'Invoke-PartnerExchangeCommand' {
         $organization.DisplayName | Should -Be $tenant.name
     }
 
-    It 'takes tenants from the pipeline' {
+    It 'accepts tenants from the pipeline' {
         $names = Get-PartnerTenant | Where-Object TenantId -In $tenant.tenantId, $other.tenantId | Invoke-PartnerExchangeCommand -CmdletName Get-OrganizationConfig
         $names.DisplayName | Sort-Object | Should -Be ($tenant.name, $other.name | Sort-Object)
     }
 
-    It 'says what Exchange said' {
+    It 'quotes the error of Exchange' {
         $failure = Get-Failure { Invoke-PartnerExchangeCommand -Tenant $tenant.tenantId -CmdletName Get-Nothing }
         $failure.FullyQualifiedErrorId | Should -Be 'exchange_failed,Invoke-PartnerExchangeCommand'
         $failure.Exception.Message | Should -Match "'Get-Nothing' is not recognized"
     }
 
-    It 'asks before it changes something' {
-        Mock Send-HttpRequest -ModuleName PartnerTokenBroker { throw 'It was sent.' }
+    It 'changes nothing with -WhatIf' {
+        Mock Send-HttpRequest -ModuleName PartnerTokenBroker { throw 'A request was sent.' }
         Invoke-PartnerExchangeCommand -Tenant $tenant.tenantId -CmdletName Set-Mailbox -Parameters @{ Identity = 'x' } -WhatIf | Should -BeNullOrEmpty
     }
 
-    It 'follows pages on the same host, and to no other' {
+    It 'follows pages on the same host only' {
         $null = Get-PartnerToken -Tenant $tenant.tenantId -Resource exchange
         $global:NextPage = "$($cloud.exchange)/adminapi/beta/next"
         Mock Send-HttpRequest -ModuleName PartnerTokenBroker {
@@ -185,7 +185,7 @@ Describe 'Invoke-PartnerExchangeCommand' {
         Remove-Variable NextPage -Scope Global
     }
 
-    It 'tries a throttled request again, but a change only when it was surely not carried out' {
+    It 'retries transient failures, but retries a change only after 429' {
         $null = Get-PartnerToken -Tenant $tenant.tenantId -Resource exchange
         $global:Replies = [Collections.Generic.Queue[int]]::new()
         Mock Start-Sleep -ModuleName PartnerTokenBroker { }

@@ -7,7 +7,7 @@ BeforeAll {
 AfterAll { Disconnect-PartnerTokenBroker }
 
 Describe 'Invoke-PartnerTenant' {
-    It 'has one result for every delegated tenant, with its output or the reason' {
+    It 'returns one result for every delegated tenant, with its output or the reason' {
         $results = Invoke-PartnerTenant {
             (Invoke-RestMethod "$($using:cloud.graph)/v1.0/organization" -Authentication Bearer -Token ($_ | Get-PartnerToken -Resource graph) -MaximumRetryCount 3 -RetryIntervalSec 1).value[0].id
         }
@@ -26,7 +26,7 @@ Describe 'Invoke-PartnerTenant' {
         $expired.Detail | Should -Not -BeNullOrEmpty
     }
 
-    It 'keeps the errors of a tenant with the tenant, out of the caller''s' {
+    It 'returns the errors of a tenant in its result and not in the caller''s $Error' {
         $Error.Clear()
         $bad = $plain[2].tenantId
         $results = Get-Plain | Invoke-PartnerTenant { if ($_.TenantId -eq $using:bad) { Get-Item /no/such/path }; 'done' }
@@ -39,14 +39,14 @@ Describe 'Invoke-PartnerTenant' {
         $Error.Count | Should -Be 0
     }
 
-    It 'brings variables along with $using:, also indexed and by member' {
+    It 'passes variables with $using:, including indexes and members' {
         $list = @('first', 'second')
         $record = @{ name = 'value' }
         $result = Get-Plain | Select-Object -First 1 | Invoke-PartnerTenant { "$($using:list[1]) $($using:record.name) $($_.Name)" }
         $result.Output | Should -Be "second value $($result.Name)"
     }
 
-    It 'works as many tenants at a time as it is told, and no more' {
+    It 'processes at most -ThrottleLimit tenants at the same time' {
         $gauge = [hashtable]::Synchronized(@{ now = 0; most = 0 })
         $work = {
             $gauge = $using:gauge
@@ -59,7 +59,7 @@ Describe 'Invoke-PartnerTenant' {
         $gauge.most | Should -BeLessOrEqual 3
     }
 
-    It 'signs in once for all, and shares what tokens there are' {
+    It 'shares the sign-in and the cached tokens among tenants' {
         Connect-TestBroker
         $before = Get-IssuedCount
         $null = Get-Plain | Invoke-PartnerTenant { $_ | Get-PartnerToken -Resource graph }
@@ -67,7 +67,7 @@ Describe 'Invoke-PartnerTenant' {
         (Get-IssuedCount) - $before | Should -Be 6
     }
 
-    It 'takes names, domains and ids' {
+    It 'accepts names, domains and ids' {
         $results = Invoke-PartnerTenant { $_.Name } -Tenant $plain[0].tenantId, $plain[1].domain, $plain[2].name
         $results.Output | Sort-Object | Should -Be ($plain[0..2].name | Sort-Object)
         $other = [pscustomobject]@{ CustomerId = $plain[3].tenantId } | Invoke-PartnerTenant { $_.Name }
@@ -85,28 +85,28 @@ Describe 'Invoke-PartnerTenant' {
         $ran.count | Should -Be 0
     }
 
-    It 'connects one tenant after the other, each to its own' {
+    It 'connects the tenants one after the other' {
         $results = Get-Plain | Invoke-PartnerTenant { Connect-PartnerMgGraph -Tenant $_.TenantId; (Invoke-MgGraphRequest -Uri /v1.0/organization).value[0].id }
         @($results).Count | Should -Be 6
         foreach ($result in $results) { $result.Output | Should -Be $result.TenantId }
     }
 
-    It 'refuses connections side by side, which would be one' {
+    It 'rejects parallel connections' {
         (Get-Failure { Get-Plain | Invoke-PartnerTenant { Connect-PartnerMgGraph -Tenant $_.TenantId } -ThrottleLimit 2 }).FullyQualifiedErrorId | Should -Be 'connection_shared,Invoke-PartnerTenant'
-        # Also where the script block does not show it.
+        # Also if the script block hides the name of the command.
         $hidden = 'Connect-PartnerMgGraph'
         $results = Get-Plain | Invoke-PartnerTenant { & $using:hidden -Tenant $_.TenantId }
         $results.Code | Sort-Object -Unique | Should -Be 'connection_shared'
     }
 
-    It 'ends a tenant''s script at a failed connection, before a command runs in the tenant before' {
+    It 'ends the script of a tenant after a failed connection, before a command runs in the previous tenant' {
         $mixed = @(Get-PartnerTenant $plain[0].tenantId) + @(Get-PartnerTenant @(Get-TestTenant no_consent)[0].tenantId)
         $results = $mixed | Invoke-PartnerTenant { Connect-PartnerMgGraph -Tenant $_.TenantId; (Invoke-MgGraphRequest -Uri /v1.0/organization).value[0].id }
         ($results | Where-Object Status -EQ failed).Output | Should -BeNullOrEmpty
         ($results | Where-Object Status -EQ succeeded).Output | Should -Be $plain[0].tenantId
     }
 
-    It 'begins no further tenant once the session is what failed' {
+    It 'starts no further tenants after a failure of the session' {
         & (Get-Module PartnerTokenBroker) { param($Url) $script:Broker.Url = $Url } $testEnvironment.servers.closed
         try { $results = $script:known | Invoke-PartnerTenant { $_ | Get-PartnerToken -Resource graph -Force } -ThrottleLimit 1 }
         finally { Connect-TestBroker }
@@ -116,12 +116,12 @@ Describe 'Invoke-PartnerTenant' {
     }
     BeforeAll { $script:known = @(Get-Plain) }
 
-    It 'passes warnings on as part of the result' {
-        $result = Get-Plain | Select-Object -First 1 | Invoke-PartnerTenant { Write-Warning 'mind this'; 1 }
-        $result.Warnings | Should -Be 'mind this'
+    It 'returns warnings in the result' {
+        $result = Get-Plain | Select-Object -First 1 | Invoke-PartnerTenant { Write-Warning 'a warning'; 1 }
+        $result.Warnings | Should -Be 'a warning'
     }
 
-    It 'takes a script block made from text' {
+    It 'accepts a script block created from text' {
         (Get-Plain | Select-Object -First 1 | Invoke-PartnerTenant ([scriptblock]::Create('$_.TenantId'))).Output | Should -BeIn $plain.tenantId
     }
 

@@ -1,4 +1,4 @@
-# Dot-sourced in each BeforeAll: the module, the addresses of what runs, and ways to connect.
+# Dot-sourced in each BeforeAll: imports the module and defines the test environment and ways to connect.
 $ErrorActionPreference = 'Stop'
 $testEnvironment = Get-Content -Raw -LiteralPath $env:PTB_TEST_ENVIRONMENT | ConvertFrom-Json
 $cloud = $testEnvironment.cloud
@@ -7,7 +7,7 @@ $audience = $cloud.brokerApplication.audience
 $modulePath = Join-Path $testEnvironment.projectRoot 'clients/powershell/PartnerTokenBroker'
 Import-Module $modulePath -Force
 
-# Settings of the machine that runs the tests must not decide how they sign in.
+# Variables of the machine must not change the sign-in method of the tests.
 Remove-Item Env:IDENTITY_ENDPOINT, Env:IDENTITY_HEADER, Env:AZURE_POD_IDENTITY_AUTHORITY_HOST, Env:PTB_TEST_AZ -ErrorAction Ignore
 
 function Get-TestCaller([string] $Name) { $cloud.brokerApplication.callers | Where-Object name -EQ $Name }
@@ -17,7 +17,7 @@ function Get-TestCredential([string] $Name) {
     [pscredential]::new($caller.clientId, [Net.NetworkCredential]::new('', $caller.clientSecret).SecurePassword)
 }
 
-# Where everything is on this machine.
+# URLs of the local servers.
 function Get-LocalArgument([string] $Url = $url) {
     @{ Url = $Url; Audience = $audience; Authority = $cloud.entra; ExchangeUrl = $cloud.exchange }
 }
@@ -27,7 +27,7 @@ function Connect-TestBroker([string] $Name = 'Operations console', [string] $Url
     Connect-PartnerTokenBroker @local -ClientSecretCredential (Get-TestCredential $Name) -TenantId $cloud.partnerTenantId
 }
 
-# Customers by their state; those without a trait are the plain ones.
+# Customer tenants with a state and a trait. By default, tenants without a trait.
 function Get-TestTenant([string] $State = 'ok', [string] $Trait) {
     $cloud.tenants | Where-Object { $_.state -eq $State -and "$($_.PSObject.Properties['trait'].Value)" -eq $Trait }
 }
@@ -39,14 +39,14 @@ function Get-TestClaim([string] $Token) {
     [Text.Encoding]::UTF8.GetString([Convert]::FromBase64String($base64 + '=' * ((4 - $base64.Length % 4) % 4))) | ConvertFrom-Json
 }
 
-# The error that a script block ends with.
+# Returns the error of a script block.
 function Get-Failure([scriptblock] $ScriptBlock) {
     try { $null = & $ScriptBlock }
     catch { return $_ }
-    throw 'It did not fail.'
+    throw 'The script block did not fail.'
 }
 
-# How many tokens the broker has handed out, as it counts them itself.
+# Number of tokens that the broker has issued, according to its health report.
 function Get-IssuedCount {
     & (Get-Module PartnerTokenBroker) { (Invoke-BrokerApi @{ Method = 'GET'; Path = '/health' }).Value.tokens.issued }
 }

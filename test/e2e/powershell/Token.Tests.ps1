@@ -6,7 +6,7 @@ BeforeAll {
 AfterAll { Disconnect-PartnerTokenBroker }
 
 Describe 'Get-PartnerToken' {
-    It 'returns a SecureString with a token that opens this tenant, and no other' {
+    It 'returns a SecureString with a token for the tenant' {
         $token = Get-PartnerToken -Tenant $tenant.tenantId -Resource graph
         $token | Should -BeOfType securestring
         $token.TenantId | Should -Be $tenant.tenantId
@@ -16,17 +16,17 @@ Describe 'Get-PartnerToken' {
         $organization.value[0].id | Should -Be $tenant.tenantId
     }
 
-    It 'returns plain text only when asked' {
+    It 'returns plain text with -AsPlainText' {
         $plain = Get-PartnerToken -Tenant $tenant.tenantId -Resource graph -AsPlainText
         $plain | Should -BeOfType string
         (Get-TestClaim $plain).tid | Should -Be $tenant.tenantId
     }
 
-    It 'takes the domain of a tenant' {
+    It 'accepts the domain of a tenant' {
         (Get-PartnerToken -Tenant $tenant.domain -Resource graph).TenantId | Should -Be $tenant.tenantId
     }
 
-    It 'gives the same token again while it lives, without asking the broker' {
+    It 'returns a cached token without a request to the broker' {
         $first = Get-PartnerToken -Tenant $tenant.tenantId -Resource graph
         $issued = Get-IssuedCount
         $second = Get-PartnerToken -Tenant $tenant.tenantId -Resource graph
@@ -34,7 +34,7 @@ Describe 'Get-PartnerToken' {
         Get-IssuedCount | Should -Be $issued
     }
 
-    It 'reckons with the clock of this machine, whatever that of the broker says' {
+    It 'computes the expiry by the local clock if the clock of the broker differs' {
         Connect-TestBroker -Url $testEnvironment.servers.behind
         try {
             $token = Get-PartnerToken -Tenant $tenant.tenantId -Resource graph
@@ -48,12 +48,12 @@ Describe 'Get-PartnerToken' {
         finally { Connect-TestBroker }
     }
 
-    It 'keeps its token when the caller disposes of a copy' {
+    It 'keeps the cached token if the caller disposes of a copy' {
         (Get-PartnerToken -Tenant $tenant.tenantId -Resource graph).Dispose()
         Get-PlainText (Get-PartnerToken -Tenant $tenant.tenantId -Resource graph) | Should -Match '^eyJ'
     }
 
-    It 'asks anew when the kept one is about to end, or when told to' {
+    It 'requests a new token shortly before expiry and with -Force' {
         $null = Get-PartnerToken -Tenant $tenant.tenantId -Resource graph
         $ids = { & (Get-Module PartnerTokenBroker) { $script:Broker.Tokens.Values.TokenId } }
         $before = & $ids
@@ -65,24 +65,24 @@ Describe 'Get-PartnerToken' {
         Compare-Object @($renewed) @(& $ids) | Should -Not -BeNullOrEmpty
     }
 
-    It 'keeps tokens of different scopes and grants apart' {
+    It 'caches tokens of different scopes and grants separately' {
         $null = Get-PartnerToken -Tenant $tenant.tenantId -Resource graph -Scope User.Read.All
         $null = Get-PartnerToken -Tenant $tenant.tenantId -Resource graph -Grant application
         @(& (Get-Module PartnerTokenBroker) { $script:Broker.Tokens.Keys } | Where-Object { $_ -like "$($tenant.tenantId)|graph|*" }).Count | Should -Be 3
     }
 
-    It 'takes tenants from the pipeline, ours and those of other modules' {
+    It 'accepts tenants from the pipeline, from this and other modules' {
         (Get-PartnerTenant -Tenant $tenant.domain | Get-PartnerToken -Resource graph).TenantId | Should -Be $tenant.tenantId
         ([pscustomobject]@{ CustomerId = $tenant.tenantId } | Get-PartnerToken -Resource arm).Resource | Should -Be 'arm'
         ([pscustomobject]@{ DefaultDomainName = $tenant.domain } | Get-PartnerToken -Resource arm).TenantId | Should -Be $tenant.tenantId
     }
 
-    It 'warns of a resource that Microsoft has retired' {
+    It 'warns about a resource that Microsoft has retired' {
         $null = Get-PartnerToken -Tenant $tenant.tenantId -Resource aad-graph -Force -WarningVariable warnings -WarningAction SilentlyContinue
         "$warnings" | Should -Match 'retired'
     }
 
-    It 'ends with the broker''s own code and advice: <code>' -ForEach @(
+    It 'fails with the code and advice of the broker: <code>' -ForEach @(
         @{ tenant = 'nobody.example'; resource = 'graph'; code = 'tenant_unknown'; category = 'ObjectNotFound' }
         @{ tenant = 'a b'; resource = 'graph'; code = 'request_invalid'; category = 'InvalidArgument' }
         @{ tenant = '3f6d7d4e-0000-4000-8000-000000000000'; resource = 'graph'; code = 'tenant_not_delegated'; category = 'PermissionDenied' }
@@ -95,11 +95,11 @@ Describe 'Get-PartnerToken' {
         $failure.TargetObject.CorrelationId | Should -Match '^[0-9a-f-]{36}$'
         $failure.ErrorDetails.RecommendedAction | Should -Be $failure.TargetObject.Advice
         $failure.Exception.Data['Status'] | Should -Be $failure.TargetObject.Status
-        # The error points at the line that called, not into the module.
+        # The error points to the line of the caller and not into the module.
         $failure.InvocationInfo.ScriptName | Should -Be $PSCommandPath
     }
 
-    It 'says what a customer has to change: <state>' -ForEach @(
+    It 'returns advice for the tenant state <state>' -ForEach @(
         @{ state = 'conditional_access'; code = 'blocked_by_policy|interaction_required' }
         @{ state = 'no_consent'; code = 'consent_required' }
         @{ state = 'gdap_expired'; code = 'tenant_not_delegated' }
@@ -109,13 +109,13 @@ Describe 'Get-PartnerToken' {
         $failure.TargetObject.Advice | Should -Not -BeNullOrEmpty
     }
 
-    It 'says that the caller is not allowed' {
+    It 'fails with caller_forbidden if the caller lacks the role' {
         Connect-TestBroker 'Auditor'
         try { (Get-Failure { Get-PartnerToken -Tenant $tenant.tenantId -Resource graph }).FullyQualifiedErrorId | Should -Be 'caller_forbidden,Get-PartnerToken' }
         finally { Connect-TestBroker }
     }
 
-    It 'ends at an unreachable broker with an error, not with a kept session' {
+    It 'fails with broker_unreachable if the broker stops answering' {
         & (Get-Module PartnerTokenBroker) { param($Url) $script:Broker.Url = $Url } $testEnvironment.servers.closed
         try { (Get-Failure { Get-PartnerToken -Tenant $tenant.tenantId -Resource exchange -Force }).FullyQualifiedErrorId | Should -Be 'broker_unreachable,Get-PartnerToken' }
         finally { Connect-TestBroker }
@@ -123,7 +123,7 @@ Describe 'Get-PartnerToken' {
 }
 
 Describe 'Get-PartnerTenant' {
-    It 'lists every delegated tenant with the reason why it can or cannot be reached' {
+    It 'lists every delegated tenant with its reachability' {
         $tenants = Get-PartnerTenant
         @($tenants).Count | Should -Be 25
         @($tenants | Where-Object Reachable).Count | Should -Be @(Get-PartnerTenant -Reachable).Count
@@ -132,7 +132,7 @@ Describe 'Get-PartnerTenant' {
         @($tenants)[0].RelationshipEndsAt.Kind | Should -Be 'Utc'
     }
 
-    It 'takes ids, domains, names and patterns' {
+    It 'accepts ids, domains, names and wildcards' {
         (Get-PartnerTenant $tenant.tenantId).Name | Should -Be $tenant.name
         (Get-PartnerTenant $tenant.domain).Name | Should -Be $tenant.name
         (Get-PartnerTenant $tenant.name).TenantId | Should -Be $tenant.tenantId
@@ -140,7 +140,7 @@ Describe 'Get-PartnerTenant' {
         Get-PartnerTenant 'zzz*' | Should -BeNullOrEmpty
     }
 
-    It 'ends with an error for a name that no tenant has' {
+    It 'fails with tenant_unknown for an unknown name' {
         (Get-Failure { Get-PartnerTenant 'Nobody Ltd' }).FullyQualifiedErrorId | Should -Be 'tenant_unknown,Get-PartnerTenant'
     }
 

@@ -1,5 +1,5 @@
-# What a person may do in a session, with everything that PowerShell writes about it turned on. Leaks.Tests.ps1 runs it in a
-# process of its own, and scans its transcript, its output and $Error for tokens.
+# Runs a typical session with verbose and debug output. Leaks.Tests.ps1 starts it in a separate process and scans its
+# transcript, its output and $Error for tokens.
 param([Parameter(Mandatory)] [string] $TranscriptPath, [Parameter(Mandatory)] [string] $ErrorPath)
 
 Start-Transcript -LiteralPath $TranscriptPath | Out-Null
@@ -35,7 +35,7 @@ Invoke-PartnerExchangeCommand -Tenant $tenant -CmdletName Get-Nothing
 Invoke-PartnerTenant { $_ | Get-PartnerToken -Resource graph | Out-Null } | Format-List *
 & (Get-Module PartnerTokenBroker) { $script:Broker.CallerExpiresAt = [DateTime]::UtcNow; $script:Broker.CanRenew = $false }
 Get-PartnerTenant
-Connect-TestBroker -Url $testEnvironment.servers.parrot
+Connect-TestBroker -Url $testEnvironment.servers.echo
 Connect-TestBroker -Url $testEnvironment.servers.web
 Connect-TestBroker -Url $testEnvironment.servers.closed
 Connect-TestBroker -Url http://broker.contoso.com
@@ -48,7 +48,7 @@ Connect-PartnerTokenBroker @local -Identity -PassThru | Format-List *
 Disconnect-PartnerTokenBroker
 Get-PartnerTenant
 
-# Each error with all that hangs on it: exceptions, bound parameters, targets.
+# Writes each error with its exceptions, bound parameters and target.
 $texts = foreach ($record in $Error) {
     $record | Format-List -Property * -Force | Out-String -Width 4000
     if ($record -isnot [Management.Automation.ErrorRecord]) { continue }

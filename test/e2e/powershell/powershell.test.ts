@@ -4,13 +4,13 @@ import { runPester } from './run-pester.ts';
 
 const shell = await findPowerShell();
 const isMissing = typeof shell === 'string';
-if (isMissing) console.warn(`The PowerShell module is not tested: ${shell}.`);
+if (isMissing) console.warn(`The tests of the PowerShell module are skipped: ${shell}.`);
 
-// Before the tests are declared: each of Pester's becomes one of them.
+// Pester runs before the tests are declared, because each Pester test becomes a vitest test.
 const { tests, broken } = isMissing ? { tests: [], broken: [] } : await runPester(shell);
 
-describe.skipIf(isMissing)(`the PowerShell module in ${isMissing ? 'no shell' : `PowerShell ${shell.version}`}`, () => {
-  it('is tested by Pester, all of whose files can be read', () => {
+describe.skipIf(isMissing)(`PowerShell module in ${isMissing ? 'no shell' : `PowerShell ${shell.version}`}`, () => {
+  it('has Pester files that all load and contain tests', () => {
     expect(broken).toEqual([]);
     expect(tests.length).toBeGreaterThan(0);
   });

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { projectRoot } from '../../paths.ts';
 
 const toolsFolder = join(projectRoot, '.local/tools');
-/** Where Pester lies as a PowerShell module. */
+/** Folder of the PowerShell modules for tests, such as Pester. */
 export const modulesFolder = join(toolsFolder, 'modules');
 
 const run = promisify(execFile);
@@ -15,12 +15,12 @@ export interface PowerShell {
   readonly version: string;
 }
 
-/** PowerShell 7 in the path or among the project's tools, or the reason why the tests cannot run. */
+/** Finds PowerShell 7 in the path or in the project's tools. @returns a string with the reason if the tests cannot run. */
 export async function findPowerShell(): Promise<PowerShell | string> {
   const name = process.platform === 'win32' ? 'pwsh.exe' : 'pwsh';
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), toolsFolder];
   const program = folders.map((folder) => join(folder, name)).find(existsSync);
-  if (program === undefined) return 'there is no pwsh in the path or in .local/tools; .ci/install-tools brings it';
+  if (program === undefined) return 'pwsh is not in the path or in .local/tools. Run .ci/install-tools';
   try {
     const command = `Import-Module Pester -MinimumVersion 5.7 -ErrorAction Stop; "$($PSVersionTable.PSVersion)"`;
     const { stdout } = await run(program, ['-NoProfile', '-NonInteractive', '-Command', command], {
@@ -28,11 +28,11 @@ export async function findPowerShell(): Promise<PowerShell | string> {
     });
     return { program, version: stdout.trim() };
   } catch (error) {
-    return `PowerShell has no Pester; .ci/install-tools brings it (${error instanceof Error ? error.message.split('\n')[0] : ''})`;
+    return `Pester is not installed. Run .ci/install-tools (${error instanceof Error ? error.message.split('\n')[0] : ''})`;
   }
 }
 
-/** Nothing is reported or looked up while tests run. */
+/** Turns off telemetry and update checks. */
 const quiet = {
   POWERSHELL_TELEMETRY_OPTOUT: '1',
   POWERSHELL_UPDATECHECK: 'Off',
@@ -40,13 +40,15 @@ const quiet = {
   PSModulePath: modulesFolder,
 };
 
-/** Runs a script to its end. @returns what it wrote, both streams in one, and its exit code. */
+/**
+ * Runs a script. Set PESTER_OUTPUT to see its output while it runs.
+ * @returns its exit code, and the output of both streams.
+ */
 export function runScript(
   { program }: PowerShell,
   script: string,
   args: readonly string[],
   environment: Readonly<Record<string, string>>,
-  onText: (text: string) => void = () => undefined,
 ): Promise<{ readonly code: number | null; readonly output: string }> {
   const child = spawn(program, ['-NoProfile', '-NonInteractive', '-File', script, ...args], {
     env: { ...process.env, ...quiet, ...environment },
@@ -56,7 +58,7 @@ export function runScript(
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding('utf8').on('data', (text: string) => {
       output += text;
-      onText(text);
+      if (process.env['PESTER_OUTPUT']) process.stderr.write(text);
     });
   return new Promise((resolve, reject) => {
     child.once('error', reject).once('close', (code) => resolve({ code, output }));

@@ -4,21 +4,21 @@ import { join } from 'node:path';
 import { generate } from 'selfsigned';
 import type { CloudDocument } from 'microsoft-cloud';
 
-/** Azure CLI, as which the tests sign in to the broker with a code. */
+/** Client id of the Azure CLI. The tests use it for the device code sign-in to the broker. */
 const signInClient = '04b07795-8ddb-461a-bbee-02f9e1bf7b46';
 
-/** Microsoft Graph Command Line Tools: a public client that an administrator signs in with. */
+/** Client id of Microsoft Graph Command Line Tools, a public client for administrators. */
 const administrationClient = '14d82eec-204b-4c2f-b7e8-296a70dab67e';
 
-export interface CallerCertificate {
+interface CallerCertificate {
   readonly certificatePath: string;
   readonly keyPath: string;
   readonly thumbprint: string;
 }
 
 /**
- * Makes the caller with all roles sign in with a certificate too, and gives the broker's application a scope and a
- * client that has it, so that people can sign in: what infra/optional/entra-application.bicep does.
+ * Adds a certificate to the caller with all roles. Also adds a scope and a pre-authorized client to the broker's
+ * application, so that users can sign in, as infra/optional/entra-application.bicep does.
  */
 export async function registerCallers(cloud: CloudDocument, folder: string): Promise<CallerCertificate> {
   const token = await signInAsAdministrator(cloud);
@@ -72,6 +72,7 @@ async function signInAsAdministrator(cloud: CloudDocument): Promise<string> {
   });
   const grant = 'urn:ietf:params:oauth:grant-type:device_code';
   const answer = await post('token', { ...form, grant_type: grant, device_code: device['device_code'] ?? '' });
-  if (answer['access_token'] === undefined) throw new Error(`no administrator: ${answer['error_description']}`);
+  if (answer['access_token'] === undefined)
+    throw new Error(`the administrator cannot sign in: ${answer['error_description']}`);
   return answer['access_token'];
 }

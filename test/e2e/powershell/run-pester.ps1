@@ -1,4 +1,4 @@
-# Runs the Pester tests beside this file and writes what became of each as JSON.
+# Runs the Pester tests in this folder and writes their results as JSON.
 param([Parameter(Mandatory)] [string] $ResultPath, [string] $Filter = '*')
 
 $ErrorActionPreference = 'Stop'
@@ -14,7 +14,7 @@ $configuration.Output.Verbosity = 'Detailed'
 $configuration.Output.RenderMode = 'Plaintext'
 $outcome = Invoke-Pester -Configuration $configuration
 
-# What was said, and where; Pester's own frames left out.
+# Message and stack of a failure, without the frames of Pester.
 function Format-Failure($Records) {
     $texts = foreach ($record in $Records) {
         $frames = "$($record.ScriptStackTrace)" -split '\r?\n' | Where-Object { $_ -notmatch 'Pester(\.ScriptScope)?\.ps' }
@@ -31,7 +31,7 @@ $tests = foreach ($test in $outcome.Tests) {
         failure      = (Format-Failure $test.ErrorRecord)
     }
 }
-# A file that cannot be read, or a BeforeAll that fails: no test would tell.
+# A file that does not load, or a failed BeforeAll, has no failed test.
 $broken = foreach ($part in @($outcome.FailedContainers) + @($outcome.FailedBlocks)) {
     if ($part) { @{ name = "$part"; failure = (Format-Failure $part.ErrorRecord) } }
 }

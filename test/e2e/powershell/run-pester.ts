@@ -8,23 +8,23 @@ import { modulesFolder, type PowerShell, runScript } from './powershell.ts';
 import { registerCallers } from './register-callers.ts';
 import { startServers } from './servers.ts';
 
-export interface PesterTest {
+interface PesterTest {
   readonly name: string;
   readonly result: string;
   readonly milliseconds: number;
   readonly failure: string;
 }
 
-export interface PesterOutcome {
+interface PesterOutcome {
   readonly tests: readonly PesterTest[];
-  /** Files and blocks that failed as a whole. */
+  /** Files and blocks that failed before their tests ran. */
   readonly broken: readonly { readonly name: string; readonly failure: string }[];
 }
 
-/** Customers of the simulated cloud: enough that each kind of trouble is among them. */
+/** Number of customer tenants. It is high enough to include every tenant state. */
 const tenants = 25;
 
-/** Runs every Pester test against the real app, started as `npm start` does, and stops it again. */
+/** Starts the app as `npm start` does, runs all Pester tests against it, and stops it. */
 export async function runPester(shell: PowerShell): Promise<PesterOutcome> {
   const folder = await mkdtemp(join(tmpdir(), 'ptb-powershell-'));
   const demo = await startWatchedDemo({ tenants });
@@ -54,26 +54,21 @@ async function runIn(
 ): Promise<PesterOutcome> {
   const resultPath = join(folder, 'pester.json');
   const standIns = join(import.meta.dirname, 'stand-ins');
-  const { code, output } = await runScript(
-    shell,
-    join(import.meta.dirname, 'run-pester.ps1'),
-    ['-ResultPath', resultPath, ...(process.env['PESTER_FILTER'] ? ['-Filter', process.env['PESTER_FILTER']] : [])],
-    {
-      PTB_TEST_ENVIRONMENT: environmentPath,
-      // What .NET trusts on Linux: the simulated cloud's authority.
-      SSL_CERT_FILE: caPath,
-      NODE_EXTRA_CA_CERTS: caPath,
-      NO_PROXY: '127.0.0.1,localhost',
-      // Certificate stores and caches of the person who runs the tests stay as they are.
-      HOME: folder,
-      // Where nobody takes local time for UTC.
-      TZ: 'America/New_York',
-      PATH: [join(standIns, 'bin'), process.env['PATH']].join(delimiter),
-      PSModulePath: [modulesFolder, standIns].join(delimiter),
-    },
-    // For whoever works on the tests: what Pester says, as it says it.
-    (text) => void (process.env['PESTER_OUTPUT'] && process.stderr.write(text)),
-  );
+  const filter = process.env['PESTER_FILTER'];
+  const args = ['-ResultPath', resultPath, ...(filter ? ['-Filter', filter] : [])];
+  const { code, output } = await runScript(shell, join(import.meta.dirname, 'run-pester.ps1'), args, {
+    PTB_TEST_ENVIRONMENT: environmentPath,
+    // .NET on Linux trusts the certificates in this file: those of the simulated cloud.
+    SSL_CERT_FILE: caPath,
+    NODE_EXTRA_CA_CERTS: caPath,
+    NO_PROXY: '127.0.0.1,localhost',
+    // Keeps the tests away from the user's certificate stores and caches.
+    HOME: folder,
+    // A zone in which local time differs from UTC.
+    TZ: 'America/New_York',
+    PATH: [join(standIns, 'bin'), process.env['PATH']].join(delimiter),
+    PSModulePath: [modulesFolder, standIns].join(delimiter),
+  });
   const result = await readFile(resultPath, 'utf8').catch(() => undefined);
   if (result === undefined) throw new Error(`Pester ended with exit code ${code} and no result:\n${output}`);
   return JSON.parse(result) as PesterOutcome;

@@ -6,30 +6,30 @@ import type { CloudDocument } from 'microsoft-cloud';
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 
-export interface Servers {
-  /** A web server that is no broker; it keeps what it is sent. */
+interface Servers {
+  /** A web site that is not a broker. It records the requests that it receives. */
   readonly web: string;
-  /** Sends whoever comes to `web`. */
+  /** Redirects to `web`. */
   readonly redirect: string;
-  /** Answers with problems that quote the caller's token. */
-  readonly parrot: string;
-  /** Refuses every other request as throttled, and lets the others through to the broker. */
+  /** Returns problem documents that contain the caller's token. */
+  readonly echo: string;
+  /** Throttles every other request and forwards the rest to the broker. */
   readonly throttled: string;
-  /** Lets all requests through to the broker, and answers as if its clock were two hours behind. */
+  /** Forwards requests to the broker, and answers as if the clock of the broker were two hours behind. */
   readonly behind: string;
-  /** Answers 503 as a platform does while the app is not up. */
+  /** Returns 503 as the platform does while the app starts. */
   readonly starting: string;
-  /** A managed identity endpoint of App Service, and of a virtual machine, for the caller with all roles. */
+  /** The managed identity endpoints of App Service and of a virtual machine, for the caller with all roles. */
   readonly identity: string;
   readonly identityHeader: string;
-  /** Nobody listens there. */
+  /** A port without a listener. */
   readonly closed: string;
   stop(): Promise<void>;
 }
 
 const identityHeader = 'header-of-the-identity-endpoint';
 
-/** Servers that stand where a broker or an identity endpoint should be. Loopback only. */
+/** Starts loopback servers that replace a broker or an identity endpoint. */
 export async function startServers(broker: string, cloud: CloudDocument): Promise<Servers> {
   const running: Server[] = [];
   const listen = async (listener: Listener): Promise<string> => {
@@ -48,10 +48,10 @@ export async function startServers(broker: string, cloud: CloudDocument): Promis
   return {
     web,
     redirect,
-    parrot: await listen(answerAsParrot),
+    echo: await listen(answerWithToken),
     throttled: await listen(createThrottle(broker)),
     behind: await listen(async (request, response) => {
-      const { status, body } = await passOn(broker, request);
+      const { status, body } = await forward(broker, request);
       const expiresAtMs = Date.parse(String(body['expiresAt'])) - 2 * 3_600_000;
       const expiresAt = Number.isNaN(expiresAtMs) ? undefined : new Date(expiresAtMs).toISOString();
       send(response, status, { ...body, expiresAt });
@@ -91,7 +91,7 @@ const send = (response: ServerResponse, status: number, body: unknown, headers: 
   response.end(JSON.stringify(body));
 };
 
-const answerAsParrot: Listener = (request, response) => {
+const answerWithToken: Listener = (request, response) => {
   const token = request.headers.authorization ?? '';
   send(response, 500, {
     code: 'internal',
@@ -111,12 +111,12 @@ function createThrottle(broker: string): Listener {
       send(response, 429, { ...problem, retryAfterSeconds: 1 });
       return;
     }
-    const { status, body } = await passOn(broker, request);
+    const { status, body } = await forward(broker, request);
     send(response, status, body);
   };
 }
 
-async function passOn(
+async function forward(
   broker: string,
   request: IncomingMessage,
 ): Promise<{ readonly status: number; readonly body: Record<string, unknown> }> {

@@ -1,52 +1,52 @@
-# What each target command is given, from the parameters of our own. Each takes them as a hashtable and asks the broker for
-# the tokens. A '?' before a name: left out where the installed version does not know it.
+# Builds the arguments of each target command from the parameters of our command, and requests the tokens from the broker.
+# An argument whose name begins with '?' is omitted if the installed version of the module does not have it.
 
-function Get-MgGraphArgument([hashtable] $Order) {
-    $graph = Get-ConnectToken $Order.Tenant graph $Order.Grant
+function Get-MgGraphArgument([hashtable] $Options) {
+    $graph = Get-ConnectToken $Options.Tenant graph $Options.Grant
     @{ AccessToken = $graph.Secret; Environment = (Get-Session).Environment['MgGraph']; '?NoWelcome' = $true }
 }
 
-function Get-ExchangeOnlineArgument([hashtable] $Order) {
-    $exchange = Get-ConnectToken $Order.Tenant exchange $Order.Grant
-    $name = if ($Order.Organization) { $Order.Organization } else { $exchange.TenantId }
+function Get-ExchangeOnlineArgument([hashtable] $Options) {
+    $exchange = Get-ConnectToken $Options.Tenant exchange $Options.Grant
+    $name = if ($Options.Organization) { $Options.Organization } else { $exchange.TenantId }
     $given = @{ AccessToken = $exchange.Secret; ShowBanner = $false; ExchangeEnvironmentName = (Get-Session).Environment['ExchangeOnline'] }
-    if ($Order.Grant -eq 'application') { $given.Organization = $name } else { $given.DelegatedOrganization = $name }
-    foreach ($optional in 'CommandName', 'Prefix') { if ($Order[$optional]) { $given[$optional] = $Order[$optional] } }
+    if ($Options.Grant -eq 'application') { $given.Organization = $name } else { $given.DelegatedOrganization = $name }
+    foreach ($optional in 'CommandName', 'Prefix') { if ($Options[$optional]) { $given[$optional] = $Options[$optional] } }
     $given
 }
 
-function Get-AzAccountArgument([hashtable] $Order) {
-    $arm = Get-ConnectToken $Order.Tenant arm
+function Get-AzAccountArgument([hashtable] $Options) {
+    $arm = Get-ConnectToken $Options.Tenant arm
     $given = @{
-        AccessToken = $arm.Secret; AccountId = (Resolve-AccountId $Order.AccountId $arm.Secret); Tenant = $arm.TenantId
-        # Not into the contexts that the module saves on disk.
+        AccessToken = $arm.Secret; AccountId = (Resolve-AccountId $Options.AccountId $arm.Secret); Tenant = $arm.TenantId
+        # Do not store the connection in the contexts that the module saves on disk.
         Scope = 'Process'; Environment = (Get-Session).Environment['Az']
     }
-    if (-not $Order.SkipGraph) { $given['?MicrosoftGraphAccessToken'] = (Get-ConnectToken $Order.Tenant graph).Secret }
-    if ($Order.Subscription) { $given.Subscription = $Order.Subscription }
+    if (-not $Options.SkipGraph) { $given['?MicrosoftGraphAccessToken'] = (Get-ConnectToken $Options.Tenant graph).Secret }
+    if ($Options.Subscription) { $given.Subscription = $Options.Subscription }
     $given
 }
 
-function Get-MsolServiceArgument([hashtable] $Order) {
+function Get-MsolServiceArgument([hashtable] $Options) {
     @{
-        MsGraphAccessToken = (Get-ConnectToken $Order.Tenant graph).Secret
-        AdGraphAccessToken = (Get-ConnectToken $Order.Tenant aad-graph).Secret
+        MsGraphAccessToken = (Get-ConnectToken $Options.Tenant graph).Secret
+        AdGraphAccessToken = (Get-ConnectToken $Options.Tenant aad-graph).Secret
         AzureEnvironment   = (Get-Session).Environment['Msol']
     }
 }
 
-function Get-AzureADArgument([hashtable] $Order) {
-    $aadGraph = Get-ConnectToken $Order.Tenant aad-graph
+function Get-AzureADArgument([hashtable] $Options) {
+    $aadGraph = Get-ConnectToken $Options.Tenant aad-graph
     @{
         AadAccessToken       = $aadGraph.Secret
-        MsAccessToken        = (Get-ConnectToken $Order.Tenant graph).Secret
-        AccountId            = (Resolve-AccountId $Order.AccountId $aadGraph.Secret)
+        MsAccessToken        = (Get-ConnectToken $Options.Tenant graph).Secret
+        AccountId            = (Resolve-AccountId $Options.AccountId $aadGraph.Secret)
         TenantId             = $aadGraph.TenantId
         AzureEnvironmentName = (Get-Session).Environment['AzureAD']
     }
 }
 
-# The account behind a token, which some modules want to be told.
+# The account of a token. Some modules require it as an argument.
 function Resolve-AccountId([string] $AccountId, [securestring] $Token) {
     if ($AccountId) { return $AccountId }
     $claims = Get-TokenClaim $Token
@@ -54,5 +54,5 @@ function Resolve-AccountId([string] $AccountId, [securestring] $Token) {
         $value = Get-Field $claims $name
         if ($value) { return $value }
     }
-    Write-TerminatingError reply_invalid 'The token names no account; give -AccountId.'
+    Write-TerminatingError reply_invalid 'The token contains no account. Specify -AccountId.'
 }

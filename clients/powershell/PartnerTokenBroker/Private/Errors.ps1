@@ -1,51 +1,51 @@
-# Failures that arise on this side of the wire. Those of the broker come with their own code, title and advice.
+# Failures that this module detects: category, title, advice. Failures of the broker have their own code, title and advice.
 $script:ClientErrors = @{
-    not_connected     = @('ConnectionError', 'There is no session with a broker', 'Run Connect-PartnerTokenBroker first.')
+    not_connected     = @('ConnectionError', 'No session with a broker is open', 'Run Connect-PartnerTokenBroker first.')
     session_expired   = @('AuthenticationError', 'The session has expired', 'Run Connect-PartnerTokenBroker again.')
-    sign_in_failed    = @('AuthenticationError', 'No token for the broker could be obtained', 'Check how Connect-PartnerTokenBroker signs in: identity, application, secret or certificate, tenant, audience.')
-    url_invalid       = @('InvalidArgument', 'The address cannot be used', 'Give the https address of the function app, for example https://broker.contoso.com.')
-    broker_unreachable = @('ConnectionError', 'The broker does not answer', 'Check the address, the network and that the function app runs; GET /api/health needs no token.')
-    not_a_broker      = @('InvalidArgument', 'What answers at this address is not a broker', 'Check the address given to Connect-PartnerTokenBroker.')
-    reply_invalid     = @('InvalidData', 'The reply cannot be read', 'Try again; if it lasts, look in the log of the broker under the correlation id.')
-    module_missing    = @('NotInstalled', 'The module that connects is not installed', 'Install the module that the message names.')
+    sign_in_failed    = @('AuthenticationError', 'The sign-in for the broker failed', 'Check the sign-in parameters of Connect-PartnerTokenBroker: identity, application, secret or certificate, tenant, audience.')
+    url_invalid       = @('InvalidArgument', 'The URL is invalid', 'Specify the https URL of the function app, for example https://broker.contoso.com.')
+    broker_unreachable = @('ConnectionError', 'The broker does not answer', 'Check the URL, the network, and that the function app is running. GET /api/health needs no token.')
+    not_a_broker      = @('InvalidArgument', 'The server at this URL is not a broker', 'Check the URL that you passed to Connect-PartnerTokenBroker.')
+    reply_invalid     = @('InvalidData', 'The reply cannot be read', 'Try again. If it fails again, search the log of the broker for the correlation id.')
+    module_missing    = @('NotInstalled', 'A required module is not installed', 'Install the module that the message names.')
     module_outdated   = @('NotInstalled', 'The installed module is too old', 'Update the module that the message names.')
-    connect_failed    = @('ConnectionError', 'The module refused to connect', 'Read the message of the module.')
-    connection_shared = @('InvalidOperation', 'The connection would be shared by several tenants', 'Connect commands keep one connection a process: use -ThrottleLimit 1, or Get-PartnerToken with a REST call.')
-    exchange_failed   = @('InvalidResult', 'Exchange Online refused the command', 'Check the command and its parameters, and the Exchange roles of the delegated relationship.')
-    wait_timed_out    = @('OperationTimeout', 'The run has not ended in time', 'Wait again with Wait-PartnerRun: the run goes on.')
+    connect_failed    = @('ConnectionError', 'The module could not connect', 'Read the message of the module.')
+    connection_shared = @('InvalidOperation', 'Several tenants cannot share a connection', 'The Microsoft modules keep one connection per process. Use -ThrottleLimit 1, or Get-PartnerToken with a REST call.')
+    exchange_failed   = @('InvalidResult', 'Exchange Online rejected the command', 'Check the command, its parameters, and the Exchange roles of the delegated relationship.')
+    wait_timed_out    = @('OperationTimeout', 'The run did not end in time', 'The run continues. Run Wait-PartnerRun again to wait longer.')
 }
 
-# Failures after which no other tenant can fare better.
+# Failures that affect all tenants. Invoke-PartnerTenant stops after one of them.
 $script:SessionWideCodes = @(
     'not_connected', 'session_expired', 'sign_in_failed', 'not_a_broker', 'broker_unreachable', 'caller_unauthenticated'
     'credential_missing', 'credential_expired', 'credential_revoked', 'client_credential_rejected', 'config_invalid'
 )
 
-# An object for a failure: the broker's own problem document, or one of this side.
+# Creates the problem object of a failure, from the broker's problem document or from a code of this module.
 function ConvertTo-Problem($Code, $Detail, $Document, $Status) {
     if ($Document) {
-        $known = @{ Code = $Document.code; Title = $Document.title; Detail = $Document.detail; Advice = $Document.advice }
+        $texts = @{ Code = $Document.code; Title = $Document.title; Detail = $Document.detail; Advice = $Document.advice }
         $correlationId = Get-Field $Document 'correlationId'
         $retryAfter = Get-Field $Document 'retryAfterSeconds'
     }
     else {
         $null, $title, $advice = $script:ClientErrors[$Code]
-        $known = @{ Code = $Code; Title = $title; Detail = $Detail; Advice = $advice }
+        $texts = @{ Code = $Code; Title = $title; Detail = $Detail; Advice = $advice }
         $correlationId = $retryAfter = $null
     }
     [pscustomobject]@{
         PSTypeName        = 'PartnerTokenBroker.Problem'
-        Code              = [string]$known.Code
-        Title             = Hide-Token $known.Title
-        Detail            = Hide-Token $known.Detail
-        Advice            = Hide-Token $known.Advice
+        Code              = [string]$texts.Code
+        Title             = Hide-Token $texts.Title
+        Detail            = Hide-Token $texts.Detail
+        Advice            = Hide-Token $texts.Advice
         Status            = $Status
         CorrelationId     = $correlationId
         RetryAfterSeconds = $retryAfter
     }
 }
 
-# The problem as PowerShell shows errors: message, recommended action, category, and the code in FullyQualifiedErrorId.
+# Creates the error record of a problem: message, recommended action, category, and the code in FullyQualifiedErrorId.
 function ConvertTo-ErrorRecord($Problem) {
     $text = '{0}. {1}' -f $Problem.Title.TrimEnd('.'), $Problem.Detail
     $exception = [InvalidOperationException]::new($text.Trim())
@@ -53,7 +53,7 @@ function ConvertTo-ErrorRecord($Problem) {
     $record = [Management.Automation.ErrorRecord]::new($exception, $Problem.Code, (Get-ErrorCategory $Problem), $Problem)
     $record.CategoryInfo.TargetName = $Problem.Code
     $record.CategoryInfo.TargetType = 'Problem'
-    # Windows PowerShell does not show the recommended action by itself.
+    # Windows PowerShell does not show the recommended action, so it is part of the message there.
     $shown = if ($PSVersionTable.PSVersion.Major -lt 6) { "`n$($Problem.Advice)" } else { '' }
     $record.ErrorDetails = [Management.Automation.ErrorDetails]::new("$($exception.Message) [$($Problem.Code)]$shown")
     $record.ErrorDetails.RecommendedAction = $Problem.Advice
@@ -75,14 +75,14 @@ function Get-ErrorCategory($Problem) {
     }
 }
 
-# Ends the public command that is running with an error. Private functions are plain ones, so that $PSCmdlet is the public
-# command's: the error then points at the caller's line, not into this module.
+# Ends the running public command with a terminating error. Private functions have no CmdletBinding attribute, so $PSCmdlet
+# is that of the public command. The error therefore points to the line of the caller and not into this module.
 function Write-TerminatingError($Code, $Detail, $Problem) {
     if (-not $Problem) { $Problem = ConvertTo-Problem $Code $Detail }
     $PSCmdlet.ThrowTerminatingError((ConvertTo-ErrorRecord $Problem))
 }
 
-# Whatever looks like a token goes out of a text that is to be shown, and what remains is kept short.
+# Replaces tokens in a text that will be shown, and limits its length.
 function Hide-Token($Text) {
     $safe = [string]$Text -replace 'eyJ[\w-]{8,}(\.[\w-]*){1,4}', '[token]' -replace '(?i)(bearer\s+)\S{16,}', '$1[token]' -replace '\b[01]\.A[\w-]{30,}', '[token]'
     if ($safe.Length -gt 1000) { $safe = $safe.Substring(0, 1000) + '...' }

@@ -1,8 +1,8 @@
-# HttpClient and not Invoke-RestMethod: it writes nothing to the verbose and debug streams, has the same errors on both
-# editions, and takes the token without its passing through a command parameter as plain text.
+# HttpClient instead of Invoke-RestMethod: it writes nothing to the verbose and debug streams, has the same errors in both
+# editions, and does not need the token as a plain-text command parameter.
 function Get-HttpClient([switch] $Direct) {
     $handler = [Net.Http.HttpClientHandler]::new()
-    # An Authorization header must not travel to a host that a reply chose.
+    # The Authorization header must not be sent to the target of a redirect.
     $handler.AllowAutoRedirect = $false
     $handler.UseCookies = $false
     if ($Direct) { $handler.UseProxy = $false }
@@ -11,19 +11,19 @@ function Get-HttpClient([switch] $Direct) {
     $client
 }
 
-# .NET Framework before 4.7 offers TLS 1.0 by default; this adds 1.2 and takes nothing away.
+# .NET Framework before 4.7 offers TLS 1.0 by default. This adds TLS 1.2.
 if ($PSVersionTable.PSVersion.Major -lt 6) {
     [Net.ServicePointManager]::SecurityProtocol = [Net.ServicePointManager]::SecurityProtocol -bor [Net.SecurityProtocolType]::Tls12
 }
 $script:Http = Get-HttpClient
-# Identity endpoints are on the machine or link-local; a proxy cannot reach them and must not see them.
+# Identity endpoints are local or link-local. A proxy cannot reach them and must not see the requests.
 $script:DirectHttp = Get-HttpClient -Direct
 
 <#
-Sends one request and waits for the reply. Never throws for what the other side does: without a reply Status is 0 and
-Failure says why.
-Request: Method, Uri, and where needed Headers, Bearer (SecureString), Json (text) or Form (values text or SecureString),
-TimeoutSeconds (100), Direct (no proxy), Stream (the body is left unread in Response).
+Sends one request and waits for the reply. It does not throw for network failures: without a reply, Status is 0 and Failure
+has the reason.
+Keys of Request: Method, Uri, and optionally Headers, Bearer (SecureString), Json (text) or Form (values are text or
+SecureString), TimeoutSeconds (100), Direct (no proxy), Stream (leaves the body unread in Response).
 #>
 function Send-HttpRequest([hashtable] $Request) {
     $message = ConvertTo-HttpMessage $Request
@@ -34,7 +34,7 @@ function Send-HttpRequest([hashtable] $Request) {
     $client = if ($Request['Direct']) { $script:DirectHttp } else { $script:Http }
     try {
         $task = $client.SendAsync($message, [Net.Http.HttpCompletionOption]$completion, $cancellation.Token)
-        # In slices, so that Ctrl+C is heard; the wait itself ends the moment the reply is there.
+        # Waits in slices of 200 ms, so that Ctrl+C works. The wait ends as soon as the reply arrives.
         while ([Threading.Tasks.Task]::WaitAny([Threading.Tasks.Task[]]@($task), 200) -lt 0) { continue }
         if ($task.IsCanceled) { return [pscustomobject]@{ Status = 0; Failure = "no reply within $seconds seconds" } }
         if ($task.IsFaulted) { return [pscustomobject]@{ Status = 0; Failure = (Hide-Token $task.Exception.GetBaseException().Message) } }
@@ -46,7 +46,7 @@ function Send-HttpRequest([hashtable] $Request) {
         $answer
     }
     finally {
-        # Also on Ctrl+C: what nobody waits for is given up.
+        # Also runs on Ctrl+C: cancels a request that is still pending.
         if ($task -and -not $task.IsCompleted) { $cancellation.Cancel() }
         if ($reply) { $reply.Dispose() }
         $message.Dispose()

@@ -1,5 +1,5 @@
-# What runs in a runspace of its own for one tenant: the script with $_ as the tenant, ended by the first error, so that
-# no command runs after a Connect that failed.
+# Runs in a separate runspace for one tenant. $_ is the tenant. The first error ends the script, so that no command runs
+# after a failed Connect command.
 $script:TenantScript = {
     param($Tenant, $Text, $Values, $ModulePath, $Session)
     $ErrorActionPreference = 'Stop'
@@ -7,14 +7,14 @@ $script:TenantScript = {
     & (Get-Module PartnerTokenBroker) { param($Session) $script:Broker = $Session } $Session
     foreach ($name in $Values.Keys) { Set-Variable -Name $name -Value $Values[$name] }
     $block = [scriptblock]::Create($Text)
-    # Not for the script to see.
+    # The user's script must not see these variables.
     Remove-Variable -Name Session, ModulePath, Text, Values
     $Tenant | ForEach-Object -Process $block
 }
 
 <#
-A script block as text for another runspace. Each $using:name becomes an ordinary variable whose value, taken where the
-block was written, goes along; script blocks themselves stay bound to the runspace that they were written in.
+Converts a script block to text for another runspace, because a script block stays bound to the runspace that created it.
+Each $using:name becomes an ordinary variable, whose value is read in the session state of the caller.
 #>
 function ConvertTo-PortableScript([scriptblock] $ScriptBlock, $SessionState) {
     $text = $ScriptBlock.Ast.Extent.Text
@@ -28,12 +28,12 @@ function ConvertTo-PortableScript([scriptblock] $ScriptBlock, $SessionState) {
         $expression = $use.Extent.Text -replace '^([$@])using:', '$1__using_'
         $text = $text.Remove($start, $use.Extent.Text.Length).Insert($start, $expression)
     }
-    # The text of a block has its braces, except where the block was made from text.
+    # The text includes braces, except if the script block was created from text.
     if ($text.StartsWith('{')) { $text = $text.Substring(1, $text.Length - 2) }
     [pscustomobject]@{ Text = $text; Values = $values }
 }
 
-# Runspaces that have this module and the current session, and nothing else of the caller's.
+# A pool of runspaces without variables or modules of the caller.
 function Get-RunspacePool([int] $Size) {
     $state = [Management.Automation.Runspaces.InitialSessionState]::CreateDefault2()
     $pool = [runspacefactory]::CreateRunspacePool(1, $Size, $state, $Host)
@@ -43,25 +43,25 @@ function Get-RunspacePool([int] $Size) {
 
 $script:ModulePath = Join-Path (Split-Path $PSScriptRoot) 'PartnerTokenBroker.psd1'
 
-# Starts the script for one tenant; Handle ends when it does.
+# Starts the script for one tenant. Handle is signalled when the script ends.
 function Invoke-TenantScript($Pool, $Tenant, $Portable, $Session) {
     $shell = [powershell]::Create()
     $shell.RunspacePool = $Pool
     [void]$shell.AddScript($script:TenantScript).AddArgument($Tenant).AddArgument($Portable.Text).AddArgument($Portable.Values)
     [void]$shell.AddArgument($script:ModulePath).AddArgument($Session)
-    $nothing = [Management.Automation.PSDataCollection[psobject]]::new()
-    # An input that is left open would be waited for.
-    $nothing.Complete()
+    $noInput = [Management.Automation.PSDataCollection[psobject]]::new()
+    # Without this call, the pipeline waits for more input.
+    $noInput.Complete()
     $output = [Management.Automation.PSDataCollection[psobject]]::new()
-    $handle = $shell.BeginInvoke($nothing, $output)
+    $handle = $shell.BeginInvoke($noInput, $output)
     [pscustomobject]@{ Tenant = $Tenant; Shell = $shell; Handle = $handle; Output = $output; StartedAt = [DateTime]::UtcNow }
 }
 
-# The outcome for one tenant whose script has ended.
+# The result of a tenant whose script has ended.
 function Receive-TenantScript($Work) {
     $errors = [Collections.Generic.List[Management.Automation.ErrorRecord]]::new()
     foreach ($written in $Work.Shell.Streams.Error) { $errors.Add($written) }
-    # Asked for, not thrown by EndInvoke: an exception would go into the caller's $Error.
+    # EndInvoke would throw, which would add the exception to the caller's $Error.
     $state = $Work.Shell.InvocationStateInfo
     $isEnded = $state.State -eq 'Completed'
     if ($state.Reason -is [Management.Automation.RuntimeException]) { $errors.Add($state.Reason.ErrorRecord) }

@@ -1,4 +1,4 @@
-# Hosts and names of the Microsoft clouds, as each of the modules calls them.
+# Hosts of the Microsoft clouds, and the name of each cloud in each Microsoft module.
 $script:Environments = @{
     Public       = @{ Authority = 'https://login.microsoftonline.com'; Exchange = 'https://outlook.office365.com' }
     USGovernment = @{
@@ -12,18 +12,18 @@ $script:Environments = @{
 }
 
 function Get-Session {
-    if ($null -eq $script:Broker) { Write-TerminatingError not_connected 'Nothing is connected in this PowerShell session.' }
+    if ($null -eq $script:Broker) { Write-TerminatingError not_connected 'This PowerShell session is not connected to a broker.' }
     $script:Broker
 }
 
-# A token of the caller's own for the broker, kept until a minute before its end. Runspaces share it, one asks.
+# The caller's token for the broker, cached until one minute before its expiry. Runspaces share it. One of them renews it.
 function Get-CallerToken {
     $session = Get-Session
     [Threading.Monitor]::Enter($session.Gate)
     try {
         if ($session.CallerToken -and $session.CallerExpiresAt -gt [DateTime]::UtcNow.AddMinutes(1)) { return $session.CallerToken }
         if ($session.CallerToken -and -not $session.CanRenew) {
-            Write-TerminatingError session_expired "The token of the sign-in ended at $($session.CallerExpiresAt.ToString('u'))."
+            Write-TerminatingError session_expired "The token of the sign-in expired at $($session.CallerExpiresAt.ToString('u'))."
         }
         $token = & $session.SignIn $session
         $session.CallerToken = $token.Secret
@@ -34,19 +34,19 @@ function Get-CallerToken {
     finally { [Threading.Monitor]::Exit($session.Gate) }
 }
 
-# Asks the broker how it is: proves that it is one, and that it knows the caller. A broker that is not well is still one,
-# which may do what it is asked; the person is warned.
+# Requests the health report. This verifies that the server is a broker and accepts the caller. An unhealthy broker may
+# still work, so it causes only a warning.
 function Confirm-Broker {
     $answer = Request-BrokerApi @{ Method = 'GET'; Path = '/health' }
     $problem = $answer.Problem
     if ($problem -and ($problem.Status -lt 500 -or $problem.Code -in 'broker_unreachable', 'not_a_broker')) { Write-TerminatingError -Problem $problem }
     if ($problem) { Write-Warning "$($problem.Title). $($problem.Detail) [$($problem.Code)] $($problem.Advice)" }
     $status = Get-Field $answer.Value 'status'
-    if ($status -and $status -ne 'ok') { Write-Warning "The broker says that it is '$status'; its operator sees why with ptb doctor." }
+    if ($status -and $status -ne 'ok') { Write-Warning "The broker reports the status '$status'. Its operator can run ptb doctor to see the reason." }
     $answer.Value
 }
 
-# What others may see of a session: no secret.
+# The public view of a session, without secrets.
 function ConvertTo-SessionView($Session, $Health) {
     [pscustomobject]@{
         PSTypeName = 'PartnerTokenBroker.Session'

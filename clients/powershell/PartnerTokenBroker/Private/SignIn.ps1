@@ -1,8 +1,9 @@
-# One way a file section to get a token for the broker; each takes the session and returns Secret and ExpiresAt (UTC).
+# Functions that get a token for the broker, one per sign-in method. Each takes the session and returns Secret and ExpiresAt
+# (UTC).
 
-# The reply of a token endpoint as Secret and ExpiresAt, or an error that says what the endpoint said.
-function Read-TokenReply($Reply, [string] $Asked) {
-    if ($Reply.Status -eq 0) { Write-TerminatingError sign_in_failed "$Asked could not be reached: $($Reply.Failure)." }
+# Reads Secret and ExpiresAt from the reply of a token endpoint, or ends with an error that quotes the endpoint.
+function Read-TokenReply($Reply, [string] $Endpoint) {
+    if ($Reply.Status -eq 0) { Write-TerminatingError sign_in_failed "$Endpoint could not be reached: $($Reply.Failure)." }
     $answer = ConvertFrom-Reply $Reply.Text
     $token = Get-Field $answer 'access_token'
     if ($Reply.Status -eq 200 -and $token) {
@@ -10,12 +11,12 @@ function Read-TokenReply($Reply, [string] $Asked) {
         $expiresAt = if ($expiresOn) { ConvertFrom-EpochSecond $expiresOn } else { [DateTime]::UtcNow.AddSeconds([double](Get-Field $answer 'expires_in')) }
         return [pscustomobject]@{ Secret = (ConvertTo-SecretText $token); ExpiresAt = $expiresAt }
     }
-    # Entra: error_description, of which the first line is for people. Identity endpoints: message.
-    $said = @((Get-Field $answer 'error_description'), (Get-Field $answer 'message'), "status $($Reply.Status)") | Where-Object { $_ } | Select-Object -First 1
-    Write-TerminatingError sign_in_failed "$Asked refuses: $(([string]$said -split '\r?\n')[0])"
+    # Entra sends error_description, whose first line is readable. Identity endpoints send message.
+    $message = @((Get-Field $answer 'error_description'), (Get-Field $answer 'message'), "status $($Reply.Status)") | Where-Object { $_ } | Select-Object -First 1
+    Write-TerminatingError sign_in_failed "$Endpoint rejected the request: $(([string]$message -split '\r?\n')[0])"
 }
 
-# App Service, Functions, Container Apps and Automation say where their endpoint is; a virtual machine has the well-known one.
+# App Service, Functions, Container Apps and Automation set the endpoint in variables. A virtual machine has a fixed one.
 function Request-IdentityToken($Session) {
     $query = "resource=$([Uri]::EscapeDataString($Session.Audience))"
     if ($Session.ClientId) { $query += "&client_id=$([Uri]::EscapeDataString($Session.ClientId))" }
@@ -23,7 +24,7 @@ function Request-IdentityToken($Session) {
         $request = @{ Uri = "$($env:IDENTITY_ENDPOINT)?api-version=2019-08-01&$query"; Headers = @{ 'X-IDENTITY-HEADER' = $env:IDENTITY_HEADER; Metadata = 'true' } }
     }
     else {
-        # The variable is the one that the Azure SDKs read.
+        # The Azure SDKs read the same variable.
         $base = if ($env:AZURE_POD_IDENTITY_AUTHORITY_HOST) { $env:AZURE_POD_IDENTITY_AUTHORITY_HOST.TrimEnd('/') } else { 'http://169.254.169.254' }
         $request = @{ Uri = "$base/metadata/identity/oauth2/token?api-version=2018-02-01&$query"; Headers = @{ Metadata = 'true' }; TimeoutSeconds = 10 }
     }
@@ -36,23 +37,23 @@ function Request-AzureCliToken($Session) {
     if (-not $az) { Write-TerminatingError sign_in_failed 'The Azure CLI (az) is not installed.' }
     $arguments = @('account', 'get-access-token', '--resource', $Session.Audience, '--output', 'json', '--only-show-errors')
     if ($Session.TenantId) { $arguments += '--tenant', $Session.TenantId }
-    # What az says on standard error is data here, not an error of PowerShell.
+    # Output on standard error must not become a PowerShell error.
     $ErrorActionPreference = 'Continue'
     $PSNativeCommandUseErrorActionPreference = $false
-    $said = & $az @arguments 2>&1
-    $errors, $lines = @($said).Where({ $_ -is [Management.Automation.ErrorRecord] }, 'Split')
+    $output = & $az @arguments 2>&1
+    $errors, $lines = @($output).Where({ $_ -is [Management.Automation.ErrorRecord] }, 'Split')
     $answer = ConvertFrom-Reply ($lines -join "`n")
     $token = Get-Field $answer 'accessToken'
     if ($LASTEXITCODE -ne 0 -or -not $token) {
         Write-TerminatingError sign_in_failed "az account get-access-token failed: $(($errors -join ' ').Trim()) Run az login first."
     }
     $epoch = Get-Field $answer 'expires_on'
-    # Before version 2.54 there is only the local time.
+    # Versions before 2.54 return only the local time.
     $expiresAt = if ($epoch) { ConvertFrom-EpochSecond $epoch } else { [datetime]::Parse($answer.expiresOn, [Globalization.CultureInfo]::InvariantCulture).ToUniversalTime() }
     [pscustomobject]@{ Secret = (ConvertTo-SecretText $token); ExpiresAt = $expiresAt }
 }
 
-# The application's own token: client secret, or an assertion signed with its certificate (RFC 7523).
+# Token of the application, with a client secret or with an assertion signed by its certificate (RFC 7523).
 function Request-ApplicationToken($Session) {
     $endpoint = "$($Session.Authority)/$($Session.TenantId)/oauth2/v2.0/token"
     $form = @{ grant_type = 'client_credentials'; client_id = $Session.ClientId; scope = "$($Session.Audience)/.default" }
@@ -64,10 +65,10 @@ function Request-ApplicationToken($Session) {
     Read-TokenReply (Send-HttpRequest @{ Method = 'POST'; Uri = $endpoint; Form = $form }) 'Entra'
 }
 
-# "Certificate credentials" (Microsoft identity platform): PS256 and x5t#S256; keys that cannot do PSS sign RS256 with x5t.
+# "Certificate credentials" (Microsoft identity platform): PS256 and x5t#S256. Keys without PSS support sign RS256 with x5t.
 function Get-ClientAssertion($Certificate, [string] $ClientId, [string] $Endpoint) {
     $key = [Security.Cryptography.X509Certificates.RSACertificateExtensions]::GetRSAPrivateKey($Certificate)
-    if (-not $key) { Write-TerminatingError sign_in_failed 'The certificate has no RSA private key that can be used here.' }
+    if (-not $key) { Write-TerminatingError sign_in_failed 'The certificate has no usable RSA private key.' }
     $isLegacy = $key -is [Security.Cryptography.RSACryptoServiceProvider]
     $sha256 = [Security.Cryptography.SHA256]::Create()
     $header = [ordered]@{
@@ -83,13 +84,13 @@ function Get-ClientAssertion($Certificate, [string] $ClientId, [string] $Endpoin
     "$signed.$(ConvertTo-Base64Url $signature)"
 }
 
-# RFC 8628. No refresh token is asked for: when the token ends, the session ends.
+# Device code flow (RFC 8628). It requests no refresh token, so the session ends when the token expires.
 function Request-DeviceCodeToken($Session) {
     $base = "$($Session.Authority)/$($Session.TenantId)/oauth2/v2.0"
     $form = @{ client_id = $Session.ClientId; scope = "$($Session.Audience)/.default" }
-    $begun = Send-HttpRequest @{ Method = 'POST'; Uri = "$base/devicecode"; Form = $form }
-    $device = ConvertFrom-Reply $begun.Text
-    if ($begun.Status -ne 200 -or -not (Get-Field $device 'device_code')) { return Read-TokenReply $begun 'Entra' }
+    $started = Send-HttpRequest @{ Method = 'POST'; Uri = "$base/devicecode"; Form = $form }
+    $device = ConvertFrom-Reply $started.Text
+    if ($started.Status -ne 200 -or -not (Get-Field $device 'device_code')) { return Read-TokenReply $started 'Entra' }
     Write-Information -MessageData $device.message -InformationAction Continue
     $poll = @{ grant_type = 'urn:ietf:params:oauth:grant-type:device_code'; client_id = $Session.ClientId; device_code = (ConvertTo-SecretText $device.device_code) }
     $interval = [Math]::Max(1, [int](Get-Field $device 'interval'))
@@ -103,18 +104,18 @@ function Request-DeviceCodeToken($Session) {
     Read-TokenReply $reply 'Entra'
 }
 
-# A token that the caller brought: it is what the session has, and when it ends the session ends.
+# The token of -AccessToken. The session ends when it expires.
 function Request-GivenToken($Session) {
     $expires = Get-Field (Get-TokenClaim $Session.GivenToken) 'exp'
     if (-not $expires) { Write-TerminatingError sign_in_failed 'The access token is not a JWT.' }
     [pscustomobject]@{ Secret = $Session.GivenToken; ExpiresAt = (ConvertFrom-EpochSecond $expires) }
 }
 
-# The function for the way to sign in that was asked for, its name for people, and whether it works without a person.
-function Resolve-SignIn([hashtable] $Asked) {
-    $way = @($Asked.Keys | Where-Object { $Asked[$_] })[0]
-    if (-not $way) { $way = if ($env:IDENTITY_ENDPOINT -and $env:IDENTITY_HEADER) { 'Identity' } else { 'AzureCli' } }
-    switch ($way) {
+# The function of the requested sign-in method, its display name, and whether it can renew the token without the user.
+function Resolve-SignIn([hashtable] $Requested) {
+    $method = @($Requested.Keys | Where-Object { $Requested[$_] })[0]
+    if (-not $method) { $method = if ($env:IDENTITY_ENDPOINT -and $env:IDENTITY_HEADER) { 'Identity' } else { 'AzureCli' } }
+    switch ($method) {
         'Identity' { @{ Function = 'Request-IdentityToken'; Name = 'managed identity'; CanRenew = $true } }
         'AzureCli' { @{ Function = 'Request-AzureCliToken'; Name = 'Azure CLI'; CanRenew = $true } }
         'DeviceCode' { @{ Function = 'Request-DeviceCodeToken'; Name = 'device code'; CanRenew = $false } }
@@ -132,7 +133,7 @@ function Find-Certificate([string] $Thumbprint) {
             $found = @($store.Certificates.Find('FindByThumbprint', $Thumbprint, $false) | Where-Object { $_.HasPrivateKey })
             if ($found.Count -gt 0) { return $found[0] }
         }
-        catch [Security.Cryptography.CryptographicException] { Write-Debug "There is no store My of $location." }
+        catch [Security.Cryptography.CryptographicException] { Write-Debug "The store My of $location does not exist." }
         finally { $store.Dispose() }
     }
     Write-TerminatingError sign_in_failed "No certificate with a private key has the thumbprint $Thumbprint."

@@ -1,4 +1,4 @@
-# Works a queue of tenants off, a number of them at a time, and returns each result as it is there.
+# Processes a queue of tenants, up to Limit at a time, and returns each result as soon as it is available.
 function Invoke-TenantQueue($Queue, $Portable, $Session, [int] $Limit) {
     $total = $Queue.Count
     $done = $failed = 0
@@ -26,7 +26,7 @@ function Invoke-TenantQueue($Queue, $Portable, $Session, [int] $Limit) {
         }
     }
     finally {
-        # Also on Ctrl+C.
+        # Also runs on Ctrl+C.
         foreach ($work in $running) { $work.Shell.Stop(); $work.Shell.Dispose() }
         $pool.Dispose()
         Write-Progress -Id 2 -Activity 'Tenants' -Completed
@@ -40,7 +40,7 @@ function ConvertTo-SkippedResult($Tenant, [string] $Code, [string] $Detail) {
     $result
 }
 
-# Objects of Get-PartnerTenant as they are; anything else is looked up in the directory, which is read once.
+# Returns objects of Get-PartnerTenant unchanged. Other values are looked up in the directory, which is read once.
 function Resolve-Tenant($Chosen) {
     $known = $null
     foreach ($each in $Chosen) {
@@ -52,15 +52,15 @@ function Resolve-Tenant($Chosen) {
     }
 }
 
-# Whether a script connects a module, whose connection belongs to the whole process.
+# Tests whether a script connects a module. Such a connection applies to the whole process.
 function Test-Connecting([scriptblock] $ScriptBlock) {
     $commands = $ScriptBlock.Ast.FindAll({ param($node) $node -is [Management.Automation.Language.CommandAst] }, $true)
     [bool](@($commands) | Where-Object { $_.GetCommandName() -like 'Connect-Partner*' })
 }
 
-# The session for runspaces: the same tokens and the same lock, marked where connections must not be made.
+# The session for runspaces, with the same tokens and the same lock. IsParallel forbids connections of modules.
 function Get-SharedSession($Session, [bool] $IsParallel) {
-    # The sign-in happens here once; the copies would each begin without a token.
+    # Sign in once before copying. Otherwise each copy would start without a token.
     [void](Get-CallerToken)
     $copy = $Session.PSObject.Copy()
     $copy.IsParallel = $IsParallel

@@ -1,15 +1,15 @@
-# A property that may be absent: $null then, also under strict mode.
+# The value of a property, or $null if it does not exist. Works in strict mode.
 function Get-Field($InputObject, [string] $Name) {
     if ($null -eq $InputObject) { return }
     $property = $InputObject.PSObject.Properties[$Name]
     if ($property) { $property.Value }
 }
 
-# From 7.5 on ConvertFrom-Json can be kept from turning texts into dates, as Windows PowerShell keeps itself.
+# PowerShell 7.5 and later can leave date texts as strings, as Windows PowerShell always does.
 $script:JsonOptions = @{}
 if ((Get-Command ConvertFrom-Json).Parameters.ContainsKey('DateKind')) { $script:JsonOptions['DateKind'] = 'String' }
 
-# The value, or $null when the text is not JSON: replies are data, they never throw.
+# The JSON value of a reply, or $null if the text is not JSON. It does not throw.
 function ConvertFrom-Reply([string] $Text) {
     if ([string]::IsNullOrWhiteSpace($Text) -or $Text.TrimStart()[0] -notin [char[]]'{[') { return }
     $options = $script:JsonOptions
@@ -17,7 +17,7 @@ function ConvertFrom-Reply([string] $Text) {
     catch [ArgumentException], [InvalidOperationException] { Write-Debug 'The reply is not JSON.' }
 }
 
-# A time on the wire as UTC: text, or what ConvertFrom-Json has made of it.
+# Converts a time of the API to UTC. The value is a string, or a date that ConvertFrom-Json created.
 function ConvertTo-UtcTime($Value) {
     if ($null -eq $Value) { return }
     if ($Value -is [datetime]) { return $Value.ToUniversalTime() }
@@ -25,13 +25,13 @@ function ConvertTo-UtcTime($Value) {
     [datetime]::Parse([string]$Value, [Globalization.CultureInfo]::InvariantCulture, $style)
 }
 
-# A time for the broker: ISO 8601 in UTC, whatever the culture. One without a zone is local.
+# Formats a time for the API: ISO 8601 in UTC, in every culture. A time without a zone is local time.
 function ConvertTo-WireTime([Nullable[datetime]] $Time) {
     if ($null -eq $Time) { return }
     ([datetime]$Time).ToUniversalTime().ToString('yyyy-MM-ddTHH:mm:ss.fffZ', [Globalization.CultureInfo]::InvariantCulture)
 }
 
-# The query of an address, without what is empty.
+# Builds a query string. Empty values are omitted.
 function ConvertTo-Query([hashtable] $Values) {
     $pairs = foreach ($name in $Values.Keys) {
         if ("$($Values[$name])" -ne '') { "$name=$([Uri]::EscapeDataString([string]$Values[$name]))" }
@@ -47,7 +47,7 @@ function ConvertTo-Base64Url([byte[]] $Bytes) {
     [Convert]::ToBase64String($Bytes).TrimEnd('=').Replace('+', '-').Replace('/', '_')
 }
 
-# Plain text for the last step, where a header or a parameter of type string needs it.
+# The plain text of a secret, for headers and for parameters of type string.
 function ConvertFrom-SecretText([securestring] $Secret) {
     [Net.NetworkCredential]::new('', $Secret).Password
 }
@@ -58,7 +58,7 @@ function ConvertTo-SecretText([string] $Text) {
     $secret
 }
 
-# The claims of a token that this side was given to use. They are read, not trusted: whoever accepts the token verifies it.
+# The claims of a token. They are not verified here: the recipient of the token verifies it.
 function Get-TokenClaim([securestring] $Token) {
     $parts = (ConvertFrom-SecretText $Token).Split('.')
     if ($parts.Count -ne 3) { return }
@@ -67,12 +67,12 @@ function Get-TokenClaim([securestring] $Token) {
     catch [FormatException] { Write-Debug 'The token is not a JWT.' }
 }
 
-# An address without a trailing slash. Tokens travel to it, so it is https, or this machine itself.
+# Validates a URL and removes a trailing slash. Tokens are sent to it, so it must use https, except on this machine.
 function Resolve-ServiceUrl([string] $Url) {
     $uri = $null
     $isAbsolute = [Uri]::TryCreate($Url, [UriKind]::Absolute, [ref]$uri)
-    if (-not $isAbsolute -or $uri.Scheme -notin 'https', 'http') { Write-TerminatingError url_invalid "'$Url' is not an http address." }
-    if ($uri.Scheme -eq 'http' -and -not $uri.IsLoopback) { Write-TerminatingError url_invalid "'$Url' is not https, and a token must not travel in the clear." }
-    if ($uri.UserInfo -or $uri.Query -or $uri.Fragment) { Write-TerminatingError url_invalid 'The address has more than a host and a path.' }
+    if (-not $isAbsolute -or $uri.Scheme -notin 'https', 'http') { Write-TerminatingError url_invalid "'$Url' is not an https URL." }
+    if ($uri.Scheme -eq 'http' -and -not $uri.IsLoopback) { Write-TerminatingError url_invalid "'$Url' does not use https, and tokens must not be sent unencrypted." }
+    if ($uri.UserInfo -or $uri.Query -or $uri.Fragment) { Write-TerminatingError url_invalid 'The URL must contain only a host and a path.' }
     $uri.GetLeftPart([UriPartial]::Path).TrimEnd('/')
 }

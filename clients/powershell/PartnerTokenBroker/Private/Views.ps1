@@ -1,4 +1,4 @@
-# What comes over the wire as PowerShell objects: names in Pascal case, times as UTC, a type name for the default view.
+# Converts API objects to PowerShell objects: names in Pascal case, times in UTC, and a type name for the default view.
 
 function ConvertTo-Tenant($Item) {
     [pscustomobject]@{
@@ -82,7 +82,6 @@ function ConvertTo-AuditEntry($Item) {
     }
 }
 
-# Whether a run has come to its end.
 function Test-RunEnded($Run) { $Run.Status -notin 'pending', 'running' }
 
 function Get-RunPath([string] $RunId) { '/runs/' + [Uri]::EscapeDataString($RunId) }

@@ -4,20 +4,20 @@ function Connect-PartnerAzAccount {
     Connects the Az PowerShell modules to a customer tenant.
 
     .DESCRIPTION
-    Gets tokens for Azure Resource Manager and Microsoft Graph from the broker and hands them to Connect-AzAccount, for
-    this process alone. If the connection fails, one made before is ended.
+    Gets tokens for Azure Resource Manager and Microsoft Graph from the broker and passes them to Connect-AzAccount. The
+    connection is limited to this process. If the command fails, it ends an earlier connection of the module.
 
     .PARAMETER Tenant
     Tenant id, or a domain of the tenant.
 
     .PARAMETER AccountId
-    The account that the tokens are of. Without it: what the token says.
+    The account of the tokens. Default: the account that the token names.
 
     .PARAMETER Subscription
-    Subscription to work in.
+    Subscription to select.
 
     .PARAMETER SkipGraph
-    Do not ask for a token for Microsoft Graph, which only Get-AzAD commands need.
+    Do not request a token for Microsoft Graph. Only the Get-AzAD commands need it.
 
     .EXAMPLE
     Connect-PartnerAzAccount -Tenant contoso.com

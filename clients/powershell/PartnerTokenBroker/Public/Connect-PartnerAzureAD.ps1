@@ -1,17 +1,17 @@
 function Connect-PartnerAzureAD {
     <#
     .SYNOPSIS
-    Connects the retired AzureAD module to a customer tenant, where it still works.
+    Connects the retired AzureAD module to a customer tenant.
 
     .DESCRIPTION
-    Gets tokens for Azure AD Graph and Microsoft Graph from the broker and hands them to Connect-AzureAD, as the published
-    scripts did with theirs, with the customer's tenant. Microsoft retired the module in 2025; use Connect-PartnerMgGraph.
+    Gets tokens for Azure AD Graph and Microsoft Graph from the broker and passes them, with the id of the customer tenant,
+    to Connect-AzureAD. Microsoft retired the module in 2025. Use Connect-PartnerMgGraph instead.
 
     .PARAMETER Tenant
     Tenant id, or a domain of the tenant.
 
     .PARAMETER AccountId
-    The account that the tokens are of. Without it: what the token says.
+    The account of the tokens. Default: the account that the token names.
 
     .EXAMPLE
     Connect-PartnerAzureAD -Tenant contoso.com

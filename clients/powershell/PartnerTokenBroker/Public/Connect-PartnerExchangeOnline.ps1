@@ -4,25 +4,25 @@ function Connect-PartnerExchangeOnline {
     Connects the Exchange Online PowerShell module to a customer tenant.
 
     .DESCRIPTION
-    Gets a token from the broker and hands it to Connect-ExchangeOnline, with -DelegatedOrganization for the service
-    account or -Organization for the application. Module 3.1 or later is needed. Where the module does not take a
-    delegated token, Invoke-PartnerExchangeCommand reaches the same commands. If the connection fails, connections made
-    before are ended: what follows in a script must not run in another tenant.
+    Gets a token from the broker and passes it to Connect-ExchangeOnline, with -DelegatedOrganization for the service
+    account or -Organization for the application. The module must have version 3.1 or later. If it does not accept a
+    delegated token, use Invoke-PartnerExchangeCommand, which runs the same commands. If the command fails, it ends
+    earlier connections of the module, so that the next commands of a script do not run in another tenant.
 
     .PARAMETER Tenant
     Tenant id, or a domain of the tenant.
 
     .PARAMETER Grant
-    delegated: in the name of the service account. application: of the application itself.
+    delegated: token of the service account. application: token of the application.
 
     .PARAMETER Organization
-    What the module is told of the organization, where it is not the tenant id: the primary onmicrosoft.com domain.
+    Organization to pass to the module instead of the tenant id: the primary onmicrosoft.com domain.
 
     .PARAMETER CommandName
-    Only these commands are imported, which is faster.
+    Import only these commands, which is faster.
 
     .PARAMETER Prefix
-    Put before the nouns of the imported commands.
+    Prefix for the nouns of the imported commands.
 
     .EXAMPLE
     Connect-PartnerExchangeOnline -Tenant contoso.com

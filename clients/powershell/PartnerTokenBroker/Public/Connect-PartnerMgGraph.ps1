@@ -4,14 +4,15 @@ function Connect-PartnerMgGraph {
     Connects the Microsoft Graph PowerShell module to a customer tenant.
 
     .DESCRIPTION
-    Gets a token from the broker and hands it to Connect-MgGraph. The connection lasts as long as the token. If it fails,
-    a connection made before is ended: what follows in a script must not run in another tenant.
+    Gets a token from the broker and passes it to Connect-MgGraph. The connection lasts as long as the token. If the
+    command fails, it ends an earlier connection of the module, so that the next commands of a script do not run in
+    another tenant.
 
     .PARAMETER Tenant
     Tenant id, or a domain of the tenant.
 
     .PARAMETER Grant
-    delegated: in the name of the service account. application: of the application itself.
+    delegated: token of the service account. application: token of the application.
 
     .EXAMPLE
     Connect-PartnerMgGraph -Tenant contoso.com

@@ -1,11 +1,11 @@
 function Connect-PartnerMsolService {
     <#
     .SYNOPSIS
-    Connects the retired MSOnline module to a customer tenant, where it still works.
+    Connects the retired MSOnline module to a customer tenant.
 
     .DESCRIPTION
-    Gets tokens for Microsoft Graph and Azure AD Graph from the broker and hands them to Connect-MsolService, as the
-    published scripts did with theirs. Microsoft retired MSOnline in May 2025; use Connect-PartnerMgGraph.
+    Gets tokens for Microsoft Graph and Azure AD Graph from the broker and passes them to Connect-MsolService. Microsoft
+    retired MSOnline in May 2025. Use Connect-PartnerMgGraph instead.
 
     .PARAMETER Tenant
     Tenant id, or a domain of the tenant.

@@ -4,26 +4,26 @@ function Connect-PartnerTokenBroker {
     Opens a session with a partner-token-broker.
 
     .DESCRIPTION
-    Obtains a token for the broker in the name of the caller, and asks the broker how it is. The session lives in the
-    memory of this PowerShell process and ends with it: nothing is stored on disk. The caller's token is renewed while
-    the session lasts, except after a sign-in with a device code or with a token that was brought along.
+    Gets a token for the broker in the name of the caller and checks the health of the broker. The session exists only in
+    the memory of this PowerShell process. Nothing is stored on disk. The caller's token is renewed during the session,
+    except after a sign-in with a device code or with -AccessToken.
 
-    Without a way to sign in, the managed identity is used where the platform offers one, otherwise the Azure CLI.
+    Without a sign-in parameter, the command uses the managed identity if the platform offers one, otherwise the Azure CLI.
 
     .PARAMETER Url
-    Address of the function app, with or without /api. It must be https, except on this machine.
+    URL of the function app, with or without /api. It must use https, except on this machine.
 
     .PARAMETER Audience
-    What the broker's application is called in Entra: its identifier URI, or its client id.
+    Identifier URI or client id of the broker's application in Entra.
 
     .PARAMETER Identity
     Sign in as the managed identity of this resource (App Service, Functions, Automation, virtual machine).
 
     .PARAMETER AzureCli
-    Sign in as whoever has run az login.
+    Sign in with the account of az login.
 
     .PARAMETER UseDeviceCode
-    Sign in as a person, in a browser anywhere, with a code that is shown here.
+    Sign in as a user. The command shows a code to enter in a browser on any device.
 
     .PARAMETER ClientSecretCredential
     Client id and secret of the calling application, as a credential object.
@@ -32,10 +32,10 @@ function Connect-PartnerTokenBroker {
     Certificate of the calling application, with its private key.
 
     .PARAMETER CertificateThumbprint
-    The same by thumbprint, looked for in the stores My of the current user and of the machine.
+    Thumbprint of such a certificate in the store My of the current user or of the machine.
 
     .PARAMETER AccessToken
-    A token for the broker that was obtained elsewhere, for example by Get-AzAccessToken -AsSecureString.
+    An existing token for the broker, for example from Get-AzAccessToken -AsSecureString.
 
     .PARAMETER TenantId
     The partner's tenant.
@@ -47,10 +47,10 @@ function Connect-PartnerTokenBroker {
     The Microsoft cloud: Public, USGovernment or China.
 
     .PARAMETER Authority
-    Address of Entra, where it is not that of the cloud.
+    URL of Entra. Default: the URL of the cloud.
 
     .PARAMETER ExchangeUrl
-    Address of Exchange Online, where it is not that of the cloud.
+    URL of Exchange Online. Default: the URL of the cloud.
 
     .PARAMETER PassThru
     Return a description of the session.
@@ -58,17 +58,17 @@ function Connect-PartnerTokenBroker {
     .EXAMPLE
     Connect-PartnerTokenBroker -Url https://broker.contoso.com -Audience api://partner-token-broker
 
-    In Azure: as the managed identity. On a desk: as whoever has run az login.
+    Signs in with the managed identity in Azure, or with the account of az login on a workstation.
 
     .EXAMPLE
     Connect-PartnerTokenBroker -Url $url -Audience $audience -TenantId contoso.com -ClientId $appId -CertificateThumbprint $thumbprint
 
-    As an application with a certificate, on a server outside of Azure.
+    Signs in as an application with a certificate, on a server outside Azure.
 
     .EXAMPLE
     Connect-PartnerTokenBroker -Url $url -Audience $audience -UseDeviceCode -TenantId contoso.com -ClientId $appId
 
-    As a person.
+    Signs in as a user.
 
     .LINK
     https://github.com/partner-token-broker/partner-token-broker/blob/main/docs/powershell.md
@@ -115,16 +115,16 @@ function Connect-PartnerTokenBroker {
     if (-not $ExchangeUrl) { $ExchangeUrl = $cloud.Exchange }
     if ($CertificateThumbprint) { $Certificate = Find-Certificate $CertificateThumbprint }
     if ($ClientSecretCredential) { $ClientId = $ClientSecretCredential.UserName }
-    $way = Resolve-SignIn @{
+    $method = Resolve-SignIn @{
         Identity = $Identity; AzureCli = $AzureCli; DeviceCode = $UseDeviceCode; ClientSecret = $ClientSecretCredential
         Certificate = $Certificate; AccessToken = $AccessToken
     }
-    # The session before this one ends here, also when this one does not come about.
+    # Ends the previous session, even if the new one cannot be opened.
     $script:Broker = $null
     $session = [pscustomobject]@{
         Url = (Resolve-ServiceUrl $Url) -replace '/api$', ''; Authority = Resolve-ServiceUrl $Authority; ExchangeUrl = Resolve-ServiceUrl $ExchangeUrl
         Environment = $cloud; Audience = $Audience.TrimEnd('/'); TenantId = $TenantId; ClientId = $ClientId
-        SignIn = $way.Function; SignInName = $way.Name; CanRenew = $way.CanRenew
+        SignIn = $method.Function; SignInName = $method.Name; CanRenew = $method.CanRenew
         ClientSecret = $(if ($ClientSecretCredential) { $ClientSecretCredential.Password }); Certificate = $Certificate; GivenToken = $AccessToken
         CallerToken = $null; CallerExpiresAt = [DateTime]::MinValue; IsParallel = $false
         Gate = [object]::new(); Tokens = [Collections.Concurrent.ConcurrentDictionary[string, object]]::new()

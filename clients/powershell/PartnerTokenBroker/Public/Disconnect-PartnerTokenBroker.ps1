@@ -4,8 +4,8 @@ function Disconnect-PartnerTokenBroker {
     Ends the session with the broker.
 
     .DESCRIPTION
-    Forgets the caller's token and every token that was kept. What other modules were given by the Connect-Partner commands
-    is theirs: end those connections with their own Disconnect commands.
+    Deletes the caller's token and all cached tokens. Connections of other modules stay open. End them with the Disconnect
+    commands of those modules.
 
     .EXAMPLE
     Disconnect-PartnerTokenBroker

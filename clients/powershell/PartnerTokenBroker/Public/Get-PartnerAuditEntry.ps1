@@ -1,16 +1,16 @@
-# Most that the broker gives in one answer.
+# Maximum number of entries in one answer of the broker.
 $script:AuditPage = 1000
 
 function Get-PartnerAuditEntry {
     <#
     .SYNOPSIS
-    Shows who got which token, and who was refused, newest first.
+    Lists issued tokens and denied requests, newest first.
 
     .PARAMETER From
-    From this time on. Without it: 24 hours before the end. A time without a zone is local time.
+    Start of the period. Default: 24 hours before the end. A time without a zone is local time.
 
     .PARAMETER To
-    Before this time. Without it: now.
+    End of the period, exclusive. Default: now.
 
     .PARAMETER Caller
     Application id of the caller.
@@ -22,7 +22,7 @@ function Get-PartnerAuditEntry {
     Only tokens that were issued, or only requests that were denied.
 
     .PARAMETER First
-    How many, newest first. A warning says when there may be more.
+    Maximum number of entries, newest first. The command warns if there may be more.
 
     .EXAMPLE
     Get-PartnerAuditEntry -Outcome denied | Group-Object Code, Caller
@@ -54,11 +54,11 @@ function Get-PartnerAuditEntry {
             $page = (Invoke-BrokerApi @{ Method = 'GET'; Path = "/audit?$(ConvertTo-Query $query)" }).Value
             foreach ($item in @($page.entries)) { ConvertTo-AuditEntry $item }
             $left -= @($page.entries).Count
-            # The pages of one question must agree on the period, and "now" moves on.
+            # All pages must use the period of the first page, even if -To is not set.
             $query.from = $page.from
             $query.to = $page.to
             $query.continuation = Get-Field $page 'continuation'
         } while ($query.continuation -and $left -gt 0)
-        if ($query.continuation) { Write-Warning 'There may be more: raise -First or narrow the period.' }
+        if ($query.continuation) { Write-Warning 'There may be more entries. Increase -First or shorten the period.' }
     }
 }

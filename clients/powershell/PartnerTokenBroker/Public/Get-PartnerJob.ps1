@@ -1,10 +1,10 @@
 function Get-PartnerJob {
     <#
     .SYNOPSIS
-    Lists the jobs that the broker can run over the tenants, and when each runs by itself.
+    Lists the jobs of the broker and their schedules.
 
     .PARAMETER Job
-    Name of a job; wildcards may be used. Without it: all.
+    Name of a job, with or without wildcards. Default: all jobs.
 
     .EXAMPLE
     Get-PartnerJob

@@ -1,16 +1,16 @@
 function Get-PartnerRun {
     <#
     .SYNOPSIS
-    Shows the runs of jobs: a list, or one with its progress and failures.
+    Lists the runs of jobs, or returns one run with its progress and failures.
 
     .PARAMETER RunId
-    Id of a run. With it, the failures are there too.
+    Id of a run. Only this form returns the failures.
 
     .PARAMETER Job
     Only runs of this job.
 
     .PARAMETER First
-    How many, newest first.
+    Maximum number of runs, newest first.
 
     .EXAMPLE
     Get-PartnerRun -Job licence-report -First 5

@@ -1,11 +1,11 @@
 function Get-PartnerRunResult {
     <#
     .SYNOPSIS
-    Gets the rows that a job returned, each with its tenant; of a run under way, those so far.
+    Gets the rows of a run, each with its tenant. A run in progress returns the rows so far.
 
     .DESCRIPTION
-    Rows come as they are read, so that a large result needs no memory. With -OutFile the broker's own export is written
-    to a file, byte by byte.
+    Rows are returned while they are received, so that a large result is not held in memory. With -OutFile, the command
+    writes the export of the broker unchanged to a file.
 
     .PARAMETER RunId
     Id of the run.
@@ -36,8 +36,8 @@ function Get-PartnerRunResult {
     process {
         $isFile = $PSCmdlet.ParameterSetName -eq 'File'
         if ($isFile -and -not $PSCmdlet.ShouldProcess($OutFile, "Write the rows of $RunId")) { return }
-        $asked = if ($isFile) { $Format.ToLowerInvariant() } else { 'jsonl' }
-        $answer = Invoke-BrokerApi @{ Method = 'GET'; Path = "$(Get-RunPath $RunId)/results?format=$asked"; Stream = $true }
+        $exportFormat = if ($isFile) { $Format.ToLowerInvariant() } else { 'jsonl' }
+        $answer = Invoke-BrokerApi @{ Method = 'GET'; Path = "$(Get-RunPath $RunId)/results?format=$exportFormat"; Stream = $true }
         $response = $answer.Reply.Response
         try {
             $body = $response.Content.ReadAsStreamAsync().GetAwaiter().GetResult()

@@ -1,13 +1,13 @@
 function Get-PartnerTenant {
     <#
     .SYNOPSIS
-    Lists the customer tenants that have delegated administration, and why each can or cannot be reached.
+    Lists the customer tenants with delegated administration, and the reason why each is or is not reachable.
 
     .PARAMETER Tenant
-    Tenant id, default domain or name; wildcards may be used. Without it: all.
+    Tenant id, default domain or name, with or without wildcards. Default: all tenants.
 
     .PARAMETER Reachable
-    Only those that can be reached.
+    Only reachable tenants.
 
     .EXAMPLE
     Get-PartnerTenant -Reachable

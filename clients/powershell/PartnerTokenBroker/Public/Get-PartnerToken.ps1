@@ -4,40 +4,40 @@ function Get-PartnerToken {
     Gets a token for one customer tenant and one resource.
 
     .DESCRIPTION
-    The broker hands it out if its access policy allows the caller to have it, and records that it did. It is kept in memory
-    and given again while it lives. Returned as a SecureString, with ExpiresAt (UTC, by the clock of this machine), TenantId,
-    Resource and Scopes beside it.
+    The broker issues the token if its access policy allows the request, and records it in the audit log. The command
+    caches the token in memory and returns it again while its lifetime is sufficient. The result is a SecureString with the
+    properties ExpiresAt (UTC, by the clock of this machine), TenantId, Resource and Scopes.
 
     .PARAMETER Tenant
     Tenant id, or a domain of the tenant.
 
     .PARAMETER Resource
-    Alias of the resource: graph, exchange, arm, partner-center, aad-graph, or what the broker's operator has added.
+    Alias of the resource: graph, exchange, arm, partner-center, aad-graph, or an alias that the operator of the broker added.
 
     .PARAMETER Scope
-    Scopes that are needed. The policy is asked for each; Entra puts all consented ones into the token anyway.
+    Required scopes. The policy must allow each of them. Entra includes all consented scopes in the token anyway.
 
     .PARAMETER Grant
-    delegated: in the name of the service account. application: of the application itself.
+    delegated: token of the service account. application: token of the application.
 
     .PARAMETER MinimumLifetimeSeconds
-    How long the token must still live.
+    Minimum remaining lifetime of the token.
 
     .PARAMETER AsPlainText
-    Return the token as a string. Keep it out of variables that outlive the call, and out of output.
+    Return the token as a string. Do not write it to output or to long-lived variables.
 
     .PARAMETER Force
-    Ask the broker even if a token is kept.
+    Request a new token even if one is cached.
 
     .EXAMPLE
     Invoke-RestMethod https://graph.microsoft.com/v1.0/organization -Authentication Bearer -Token (Get-PartnerToken -Tenant contoso.com -Resource graph)
 
-    In PowerShell 7.
+    For PowerShell 7.
 
     .EXAMPLE
     $headers = @{ Authorization = "Bearer $(Get-PartnerToken -Tenant contoso.com -Resource graph -AsPlainText)" }
 
-    In Windows PowerShell 5.1.
+    For Windows PowerShell 5.1.
 
     .EXAMPLE
     Get-PartnerTenant -Tenant contoso.com | Get-PartnerToken -Resource exchange
@@ -63,7 +63,7 @@ function Get-PartnerToken {
             MinimumLifetimeSeconds = $MinimumLifetimeSeconds; Force = [bool]$Force
         }
         if ($AsPlainText) { return ConvertFrom-SecretText $record.Secret }
-        # A copy: whoever disposes of it does not take the kept one away.
+        # A copy, so that the caller may dispose of it without affecting the cached token.
         $token = $record.Secret.Copy()
         foreach ($name in 'ExpiresAt', 'TenantId', 'Resource', 'Scopes') { Add-Member -InputObject $token -NotePropertyName $name -NotePropertyValue $record.$name }
         $token

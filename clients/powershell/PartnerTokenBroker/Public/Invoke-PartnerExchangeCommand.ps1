@@ -1,12 +1,12 @@
 function Invoke-PartnerExchangeCommand {
     <#
     .SYNOPSIS
-    Runs a command of Exchange Online in a customer tenant, without the Exchange module.
+    Runs an Exchange Online command in a customer tenant without the Exchange module.
 
     .DESCRIPTION
-    Uses the administration API that the module itself uses (InvokeCommand), with a token from the broker. Pages are
-    followed. Unlike connections of the module, calls for several tenants may run side by side. Microsoft does not
-    document this API.
+    Uses the administration API of the Exchange module (InvokeCommand) with a token from the broker, and returns all pages.
+    Unlike connections of the module, calls for several tenants can run in parallel. Microsoft does not document this
+    API.
 
     .PARAMETER Tenant
     Tenant id, or a domain of the tenant.
@@ -18,10 +18,10 @@ function Invoke-PartnerExchangeCommand {
     Parameters of the command.
 
     .PARAMETER Anchor
-    Mailbox that the request is routed by. Without it: a system mailbox that every organization has.
+    Mailbox that Exchange uses to route the request. Default: a system mailbox that exists in every organization.
 
     .PARAMETER Grant
-    delegated: in the name of the service account. application: of the application itself.
+    delegated: token of the service account. application: token of the application.
 
     .EXAMPLE
     Invoke-PartnerExchangeCommand -Tenant contoso.com -CmdletName Get-Mailbox -Parameters @{ ResultSize = 10 }

@@ -1,25 +1,25 @@
 function Invoke-PartnerTenant {
     <#
     .SYNOPSIS
-    Runs a script block for each delegated tenant, or for chosen ones, several at a time.
+    Runs a script block for all delegated tenants or for the given tenants, several at a time.
 
     .DESCRIPTION
-    In the script block $_ is the tenant, as Get-PartnerTenant returns it, and $using:name brings a variable along. Each
-    tenant has a result of its own, with its output and its errors; the first error of a tenant ends its script, and hurts
-    no other tenant. Tenants that cannot be reached are skipped, with the reason. When the credential or the session is
-    what failed, no further tenant is begun.
+    In the script block, $_ is the tenant as returned by Get-PartnerTenant, and $using:name passes a variable. The command
+    returns one result per tenant, with its output and errors. The first error ends the script of its tenant and does not
+    affect other tenants. Unreachable tenants are skipped, with the reason. If the credential or the session fails, the
+    command starts no further tenants.
 
-    The Connect-Partner commands keep one connection a process. A script block that has one of them runs for one tenant
-    at a time.
+    The Microsoft modules keep one connection per process. A script block with a Connect-Partner command therefore runs
+    for one tenant at a time.
 
     .PARAMETER ScriptBlock
-    What to run.
+    The script block to run for each tenant.
 
     .PARAMETER Tenant
-    Tenants: objects from Get-PartnerTenant, or ids, default domains or names. Without it: all delegated tenants.
+    Objects from Get-PartnerTenant, or ids, default domains or names. Default: all delegated tenants.
 
     .PARAMETER ThrottleLimit
-    How many tenants at a time. Without it 5, or 1 where the script block connects.
+    Number of tenants to process at the same time. Default: 5, or 1 if the script block connects a module.
 
     .EXAMPLE
     Invoke-PartnerTenant { Invoke-RestMethod https://graph.microsoft.com/v1.0/organization -Authentication Bearer -Token ($_ | Get-PartnerToken -Resource graph) }
@@ -43,7 +43,7 @@ function Invoke-PartnerTenant {
         $session = Get-Session
         $connects = Test-Connecting $ScriptBlock
         if ($connects -and $ThrottleLimit -gt 1) {
-            Write-TerminatingError connection_shared 'The script block connects a module, and a connection belongs to the whole process.'
+            Write-TerminatingError connection_shared 'The script block connects a module, and the connection applies to the whole process.'
         }
         if (-not $ThrottleLimit) { $ThrottleLimit = if ($connects) { 1 } else { 5 } }
         $tenants = @(if ($MyInvocation.ExpectingInput -or $chosen.Count -gt 0) { Resolve-Tenant $chosen } else { Get-TenantList })

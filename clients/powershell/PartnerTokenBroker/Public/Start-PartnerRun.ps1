@@ -1,19 +1,19 @@
 function Start-PartnerRun {
     <#
     .SYNOPSIS
-    Starts a run of a job, over all delegated tenants or over chosen ones.
+    Starts a run of a job for all delegated tenants or for the given tenants.
 
     .PARAMETER Job
-    Name of the job, as Get-PartnerJob lists it.
+    Name of the job, see Get-PartnerJob.
 
     .PARAMETER Tenant
-    Tenant ids or default domains. All that come down the pipeline make one run. Without it: all delegated tenants.
+    Tenant ids or default domains. All tenants from the pipeline form one run. Default: all delegated tenants.
 
     .PARAMETER Parameters
     Parameters of the job.
 
     .PARAMETER Window
-    Makes the run the only one of its job under this name: a second start with the same window is refused.
+    Name that is unique per job. The broker rejects a second run of the job with the same window.
 
     .EXAMPLE
     Start-PartnerRun -Job licence-report | Wait-PartnerRun | Get-PartnerRunResult
@@ -36,13 +36,13 @@ function Start-PartnerRun {
     begin { $chosen = [Collections.Generic.List[string]]::new() }
     process { if ($Tenant) { $chosen.AddRange($Tenant) } }
     end {
-        # A pipeline that brought nothing means no tenant, which must not become all of them.
+        # An empty pipeline means no tenant. It must not start a run for all tenants.
         if ($MyInvocation.ExpectingInput -and $chosen.Count -eq 0) {
-            Write-Warning 'No tenant came down the pipeline, so no run was started.'
+            Write-Warning 'The pipeline contained no tenant. No run was started.'
             return
         }
-        $what = if ($chosen.Count -eq 0) { 'all delegated tenants' } elseif ($chosen.Count -eq 1) { $chosen[0] } else { "$($chosen.Count) tenants" }
-        if (-not $PSCmdlet.ShouldProcess($what, "Start a run of the job $Job")) { return }
+        $target = if ($chosen.Count -eq 0) { 'all delegated tenants' } elseif ($chosen.Count -eq 1) { $chosen[0] } else { "$($chosen.Count) tenants" }
+        if (-not $PSCmdlet.ShouldProcess($target, "Start a run of the job $Job")) { return }
         $body = @{}
         if ($chosen.Count -gt 0) { $body.tenants = @($chosen) }
         if ($Parameters) { $body.parameters = $Parameters }

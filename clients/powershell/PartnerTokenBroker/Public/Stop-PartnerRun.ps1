@@ -1,7 +1,7 @@
 function Stop-PartnerRun {
     <#
     .SYNOPSIS
-    Cancels a run: no further tenant is begun.
+    Cancels a run. The broker starts no further tenants.
 
     .PARAMETER RunId
     Id of the run.

@@ -1,16 +1,16 @@
 function Wait-PartnerRun {
     <#
     .SYNOPSIS
-    Waits until a run has ended, with a progress bar, and returns it.
+    Waits for a run to end, with a progress bar, and returns the run.
 
     .PARAMETER RunId
     Id of the run.
 
     .PARAMETER TimeoutSeconds
-    How long to wait. Without it: as long as the run takes. The run goes on when the wait has ended.
+    Maximum time to wait. Default: no limit. The run continues after a timeout.
 
     .PARAMETER PollIntervalSeconds
-    How often the broker is asked.
+    Time between two requests to the broker.
 
     .EXAMPLE
     Start-PartnerRun -Job access-check | Wait-PartnerRun -TimeoutSeconds 900
@@ -37,9 +37,9 @@ function Wait-PartnerRun {
                     if (Test-RunEnded $run) { return $run }
                     Write-RunProgress $run
                 }
-                # A restart or a gap in the network must not end a wait of hours; a broker that stays away does.
+                # A restart or a short network failure must not end a long wait. Five failures in a row do.
                 elseif ($answer.Problem.Status -in 400, 401, 403, 404 -or ++$failedInARow -ge 5) { Write-TerminatingError -Problem $answer.Problem }
-                if ([DateTime]::UtcNow -ge $endsAt) { Write-TerminatingError wait_timed_out "The run $RunId has not ended after $TimeoutSeconds seconds." }
+                if ([DateTime]::UtcNow -ge $endsAt) { Write-TerminatingError wait_timed_out "The run $RunId did not end within $TimeoutSeconds seconds." }
                 Start-Sleep -Milliseconds ([int](1000 * $PollIntervalSeconds))
             }
         }

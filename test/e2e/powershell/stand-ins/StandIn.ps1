@@ -1,12 +1,12 @@
-# What the stand-ins share. A connection is state of the process, as in the real modules.
+# Functions that the stand-ins share. A connection is state of the process, as in the real modules.
 
 function Get-TestCloud { Get-Content -Raw -LiteralPath $env:PTB_TEST_ENVIRONMENT | ConvertFrom-Json }
 
-# Each call of a Connect command, with the arguments that it was given.
+# Records a call of a Connect command with its arguments.
 function Add-StandInCall([string] $Command, [hashtable] $Arguments) {
     if ($null -eq $global:StandInCalls) { $global:StandInCalls = [Collections.Generic.List[object]]::new() }
     $global:StandInCalls.Add([pscustomobject]@{ Command = $Command; Arguments = $Arguments })
-    # {0} in the text stands for the token: a module may quote what it was given.
+    # {0} is replaced by the token, because a real module may quote its arguments.
     if ($global:StandInFailure) { throw ($global:StandInFailure -f @($Arguments.Values | Where-Object { $_ -is [string] -and $_.Length -gt 200 })[0]) }
 }
 

@@ -2,7 +2,7 @@
 
 $script:Connection = $null
 
-# Source of the parameter sets: "Connect-AzAccount" (Az.Accounts). Of the ways to sign in only that with tokens is carried out.
+# Source of the parameter sets: "Connect-AzAccount" (Az.Accounts). Only the sign-in with tokens is implemented.
 function Connect-AzAccount {
     [CmdletBinding(DefaultParameterSetName = 'UserWithSubscriptionId', SupportsShouldProcess)]
     param(
@@ -36,7 +36,7 @@ function Connect-AzAccount {
         [object] $DefaultProfile
     )
     Add-StandInCall Connect-AzAccount $PSBoundParameters
-    if ($PSCmdlet.ParameterSetName -ne 'AccessTokenWithSubscriptionId') { throw 'The stand-in knows access tokens only.' }
+    if ($PSCmdlet.ParameterSetName -ne 'AccessTokenWithSubscriptionId') { throw 'The stand-in supports access tokens only.' }
     if (-not $PSCmdlet.ShouldProcess($AccountId, 'log in')) { return }
     $script:Connection = [pscustomobject]@{ Account = $AccountId; Tenant = $Tenant; Token = $AccessToken }
     [pscustomobject]@{ Context = [pscustomobject]@{ Account = $AccountId; Tenant = $Tenant } }

@@ -23,7 +23,7 @@ function Connect-AzureAD {
         [string] $LogFilePath
     )
     Add-StandInCall Connect-AzureAD $PSBoundParameters
-    if ($PSCmdlet.ParameterSetName -ne 'AccessToken') { throw 'The stand-in knows access tokens only.' }
+    if ($PSCmdlet.ParameterSetName -ne 'AccessToken') { throw 'The stand-in supports access tokens only.' }
     $script:Connection = [pscustomobject]@{ Account = $AccountId; TenantId = $TenantId; Token = $AadAccessToken }
     [pscustomobject]@{ Account = $AccountId; Environment = $AzureEnvironmentName; TenantId = $TenantId }
 }

@@ -14,7 +14,7 @@ function Connect-MsolService {
         [AzureEnvironment] $AzureEnvironment = 'AzureCloud'
     )
     Add-StandInCall Connect-MsolService $PSBoundParameters
-    if ($PSCmdlet.ParameterSetName -ne 'AccessToken') { throw 'The stand-in knows access tokens only.' }
+    if ($PSCmdlet.ParameterSetName -ne 'AccessToken') { throw 'The stand-in supports access tokens only.' }
     $script:Connection = [pscustomobject]@{ TenantId = (Get-Claim $AdGraphAccessToken).tid; Token = $AdGraphAccessToken }
 }
 

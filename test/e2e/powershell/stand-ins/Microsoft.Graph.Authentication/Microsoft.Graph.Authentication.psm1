@@ -34,7 +34,7 @@ function Connect-MgGraph {
         [switch] $Break
     )
     Add-StandInCall Connect-MgGraph $PSBoundParameters
-    if ($PSCmdlet.ParameterSetName -ne 'AccessTokenParameterSet') { throw 'The stand-in knows access tokens only.' }
+    if ($PSCmdlet.ParameterSetName -ne 'AccessTokenParameterSet') { throw 'The stand-in supports access tokens only.' }
     $token = [Net.NetworkCredential]::new('', $AccessToken).Password
     $script:Connection = [pscustomobject]@{ TenantId = (Get-Claim $token).tid; AuthType = 'UserProvidedAccessToken'; Token = $AccessToken }
     if (-not $NoWelcome) { 'Welcome to Microsoft Graph!' }
