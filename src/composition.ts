@@ -25,6 +25,7 @@ import { type Random, systemClock } from './lib/runtime/clock.ts';
 import { type CallerAuthLevel, callerAuthLevel } from './lib/config/caller-auth-level.ts';
 import { functionDisabled } from './lib/config/function-disabled.ts';
 import { parseSettings } from './lib/config/settings.ts';
+import { tuning } from './lib/config/tuning.ts';
 import { CachedCredentials } from './lib/credential/cached-credentials.ts';
 import { HealthReporter } from './lib/health/health-reporter.ts';
 import { KeyVaultCredentialStore } from './lib/credential/key-vault-credential-store.ts';
@@ -95,7 +96,7 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const storage = createStorage(settings, identity);
   const resources = createResourceRegistry(cloud, settings.RESOURCES);
   const credentialStore = new KeyVaultCredentialStore(await secretClient(settings.KEY_VAULT_URL, await identity()));
-  const credentials = new CachedCredentials({ store: credentialStore, clock, log }, settings.CREDENTIAL_REREAD_SECONDS);
+  const credentials = new CachedCredentials({ store: credentialStore, clock, log }, tuning.credentialRereadSeconds);
   const redeemer = createMsalRedeemer(
     {
       fetch,
@@ -113,10 +114,10 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
       partnerTenantId,
       canaryResource: cloud.resources.graph,
       entraConcurrency: settings.ENTRA_CONCURRENCY,
-      cacheSize: settings.TOKEN_CACHE_SIZE,
+      cacheSize: tuning.tokenCacheSize,
     },
   );
-  const resourceLimiter = new Limiter(settings.RESOURCE_CONCURRENCY);
+  const resourceLimiter = new Limiter(tuning.resourceConcurrency);
   const audit = createTableAuditLog({ table: () => storage.table('Audit'), clock, log, newId });
   const readPolicy = await policySource(settings.ACCESS_POLICY, identity);
   const policy = createPolicyStore({ read: readPolicy, clock, log, background });
@@ -188,11 +189,7 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
     callerLimit: createCallerRateLimit({ clock }, { requestsPerMinute: settings.CALLER_REQUESTS_PER_MINUTE }),
     runs: createRuns({ storage, clock, newId }),
     notifier,
-    runTuning: {
-      batchSize: settings.RUN_BATCH_SIZE,
-      rounds: settings.RUN_ROUNDS,
-      retryDelaySeconds: settings.RUN_RETRY_SECONDS,
-    },
+    runTuning: tuning.runs,
     policy,
     directory,
     audit,

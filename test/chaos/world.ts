@@ -5,8 +5,9 @@ import { type Azurite, startAzurite } from '../../src/cli/demo/azurite.ts';
 import { type RunningChild, startChild } from '../../src/cli/demo/child.ts';
 import { type CloudDocument, environmentOf } from 'microsoft-cloud';
 import { obtainCredential, trustAuthority } from '../../src/cli/demo/start-demo.ts';
-import { appFolder, ptbScript } from '../paths.ts';
+import { ptbScript } from '../paths.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+import { buildTunedApp } from '../support/tuned-app.ts';
 import { campaignPolicy } from './policy.ts';
 
 interface HostReady {
@@ -80,11 +81,11 @@ async function startParts(
     FUNCTIONS_WORKER_RUNTIME: 'node',
     ENTRA_CONCURRENCY: '8',
     CALLER_REQUESTS_PER_MINUTE: '20000',
-    CREDENTIAL_REREAD_SECONDS: '30',
-    RUN_RETRY_SECONDS: '1',
   };
   await obtainCredential(ptbScript, environment, cloud.ready);
 
+  const app = await buildTunedApp({ credentialRereadSeconds: 30, retryDelaySeconds: 1 });
+  started.push(app.remove);
   const hostLines: string[] = [];
   const hostStartsMs: number[] = [];
   const startHost = async (port: number): Promise<RunningChild<HostReady>> => {
@@ -92,7 +93,7 @@ async function startParts(
     const store = join(folder, 'host.sqlite');
     return startChild<HostReady>(
       ptbScript,
-      ['host', '--json', '--app', appFolder, `--port=${port}`, '--store', store],
+      ['host', '--json', '--app', app.folder, `--port=${port}`, '--store', store],
       {
         environment,
         onLine: (line) => hostLines.push(line),

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { tuning } from '../../lib/config/tuning.ts';
 import { adviceFor } from '../../lib/credential/advice.ts';
 import type { RevokeResult } from '../../lib/setup/revoke-steps.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -81,9 +82,8 @@ async function revokeCredential(flags: RevokeFlags, signal: AbortSignal): Promis
   if (results.length < steps.length || results.some(({ done }) => !done)) throw new CommandOutcome(exitCodes.failure);
 }
 
-/** Ten minutes is how long an instance trusts its memory unless it is told otherwise. */
 const stillUsable = (toolbox: Toolbox, list: (nowMs: number, rereadSeconds: number) => readonly string[]) =>
-  list(toolbox.clock.nowMs(), Number(process.env['CREDENTIAL_REREAD_SECONDS'] ?? '600') || 600);
+  list(toolbox.clock.nowMs(), tuning.credentialRereadSeconds);
 
 const lineOf = ({ step, done, detail }: RevokeResult): string =>
   done ? `done    ${step}` : `FAILED  ${step}: ${detail}`;

@@ -1,9 +1,9 @@
-/** What the Functions host asks of callers itself, beside what the app asks. */
+/** The authorization level that the Functions host enforces, in addition to the checks of the app. */
 export type CallerAuthLevel = 'anonymous' | 'function';
 
 /**
- * FUNCTION_KEYS alone, as the registrations need it, before anything else is checked. What is neither `off` nor absent
- * asks for a key: a setting that is misspelt must not open a gate.
+ * Reads FUNCTION_KEYS, which registrations need before the other settings are validated. Every value other than `off`
+ * requires a key: a misspelt setting must not remove a check.
  */
 export function callerAuthLevel(environment: Readonly<Record<string, string | undefined>>): CallerAuthLevel {
   const { FUNCTION_KEYS: value = '' } = environment;

@@ -1,6 +1,6 @@
 /**
- * Whether an app setting switches a function off ("How to disable functions in Azure Functions"): the host then never
- * calls it. Where a plan takes no periods in names, underscores stand for them.
+ * Whether an app setting disables a function, so that the host never calls it ("How to disable functions in Azure
+ * Functions", Microsoft Learn). Plans that allow no periods in setting names use underscores instead.
  */
 export function functionDisabled(environment: Readonly<Record<string, string | undefined>>, name: string): boolean {
   const settings = [

@@ -6,8 +6,8 @@ import { Secret } from '../model/secret.ts';
 import { type DomainName, parseDomainName, parseGuid, parseTenantId, type TenantId } from '../model/identifiers.ts';
 
 /**
- * Every app setting, once: name, meaning, default. `local.settings.sample.json` and docs/settings.md follow from it
- * (a test compares). A name is written as the platform wants it in the environment.
+ * Every app setting with its meaning and default. `npm run docs` writes `local.settings.sample.json` and
+ * docs/settings.md from this file. What no operator can choose well is in tuning.ts instead.
  */
 
 const list = z
@@ -21,8 +21,8 @@ const list = z
   );
 
 /**
- * A list whose entries are read one by one. A wrong one is named by its position: `/api/health` shows the problem to
- * everybody, and what was pasted into the wrong setting may be a secret.
+ * A list whose entries are parsed one by one. A problem names the position of the wrong entry, not its text:
+ * `/api/health` shows the problem to everybody, and the entry may be a secret that was pasted into the wrong setting.
  */
 const listOf = <T>(read: (entry: string) => T | undefined, wanted: string) =>
   list.transform((entries, context): T[] =>
@@ -64,7 +64,7 @@ const endpoints = z
         exchange: webAddress.optional(),
         arm: webAddress.optional(),
       },
-      // zod would name the keys that it does not know.
+      // zod's own message would quote the unknown keys.
       {
         error: ({ code }) =>
           code === 'unrecognized_keys'
@@ -75,12 +75,12 @@ const endpoints = z
   );
 
 const addedResources = listOf((entry): [alias: string, identifier: string] | undefined => {
-  // A GUID names an API as well as an address does: some have no address (Teams administration).
+  // Some APIs have no address, only a GUID (Teams administration).
   const match = /^([a-z][a-z0-9-]{0,31})=(https:\/\/[^\s?#]+?|api:\/\/[^\s?#]+?|[0-9a-f-]{36})\/?$/i.exec(entry);
   return match?.[1] && match[2] ? [match[1].toLowerCase(), match[2]] : undefined;
 }, 'alias=https://…, alias=api://… or alias=GUID');
 
-/** A GUID, under its own name. */
+/** A GUID with a branded type. */
 const guidNamed = <T extends string>(read: (text: string) => T | undefined, what: string) =>
   z.string().transform((text, context): T => {
     const id = read(text);
@@ -98,7 +98,7 @@ export const settingsSchema = z.object({
   }),
   BROKER_AUDIENCES: list.pipe(z.array(z.string()).min(1, 'names no audience')).meta({
     description:
-      "The broker's own application, as callers' tokens name it: client id (GUID) and App ID URI, comma separated.",
+      "Audiences that callers' tokens may have: client id (GUID) and App ID URI of the broker's own application, comma separated.",
   }),
   MICROSOFT_CLOUD: z
     .enum(cloudNames)
@@ -106,11 +106,11 @@ export const settingsSchema = z.object({
     .meta({ description: 'Which Microsoft cloud: public, usgovernment or china.' }),
   CLOUD_ENDPOINTS: endpoints.optional().meta({
     description:
-      'JSON that replaces addresses of the cloud: entra, graph, aadGraph, partnerCenter, exchange, arm. For the local cloud and for private endpoints.',
+      'JSON object that replaces addresses of the cloud: entra, graph, aadGraph, partnerCenter, exchange, arm. For the simulated cloud and for private endpoints.',
   }),
   MANAGED_IDENTITY_CLIENT_ID: guidNamed(parseGuid, 'client id').optional().meta({
     description:
-      'Client id of the user-assigned managed identity that reads Key Vault and storage; absent: the system-assigned one.',
+      'Client id of the user-assigned managed identity that reads Key Vault and storage. If absent, the system-assigned identity is used.',
   }),
   RESOURCES: addedResources.meta({
     description:
@@ -118,95 +118,79 @@ export const settingsSchema = z.object({
   }),
   ACCESS_POLICY: z.string().min(1).default('access-policy.json').meta({
     description:
-      'Where the access policy is: a file beside host.json, or the https address of a blob that the managed identity may read.',
+      'Location of the access policy: a file beside host.json, or the https address of a blob that the managed identity may read.',
   }),
   TENANTS_INCLUDE: tenantReferences.meta({
     description:
-      'Only these customer tenants (GUIDs or domains, comma separated; Entra is asked whose a domain is); empty: all delegated tenants.',
+      'Only these customer tenants are served (GUIDs or domains, comma separated; Entra resolves domains). If empty, all delegated tenants are.',
   }),
   TENANTS_EXCLUDE: tenantReferences.meta({
     description:
-      "Tenants that get no token and no job (GUIDs or domains, comma separated; Entra is asked whose a domain is, and while it does not say there are no tokens), the partner's own among them; wins over TENANTS_INCLUDE.",
+      "Tenants that get no token and no job, which may include the partner's own (GUIDs or domains, comma separated). Entra resolves domains; until it has, no tenant gets a token. Overrides TENANTS_INCLUDE.",
   }),
   FUNCTION_KEYS: z.enum(['off', 'required']).default('off').meta({
     description:
-      'Whether callers must send a function key beside their token (required): a further gate, which proves nothing about who asks. Pages, OpenAPI document and health stay without.',
+      'Set to required if callers must also send a function key. A key does not prove who the caller is. Pages, the OpenAPI document and health need no key.',
   }),
   TENANTS_WITHOUT_GDAP: z.enum(['allow', 'deny']).default('allow').meta({
-    description: 'Whether a customer with a reseller contract but no GDAP relationship at all is tried (legacy DAP).',
+    description:
+      'Whether a customer that has a reseller contract but no GDAP relationship is treated as reachable (legacy DAP).',
   }),
   ENTRA_CONCURRENCY: wholeNumber(1, 500, 32).meta({
-    description: 'Most token requests to Entra at one time, per instance.',
-  }),
-  RESOURCE_CONCURRENCY: wholeNumber(1, 500, 64).meta({
-    description: 'Most requests of jobs to Graph and the like at one time, per instance.',
+    description: 'Maximum number of token requests to Entra in flight, per instance.',
   }),
   CALLER_REQUESTS_PER_MINUTE: wholeNumber(1, 1_000_000, 6_000).meta({
-    description: 'Requests that one caller may send per minute, per instance.',
-  }),
-  TOKEN_CACHE_SIZE: wholeNumber(100, 1_000_000, 50_000).meta({
-    description: 'Most access tokens kept in memory; one takes about 3 KB.',
-  }),
-  CREDENTIAL_REREAD_SECONDS: wholeNumber(30, 86_400, 600).meta({
-    description: 'After how many seconds a credential in memory is read from Key Vault again.',
+    description: 'Maximum number of requests that one caller may send per minute, per instance.',
   }),
   CLIENT_SECRET_RENEWAL: z.enum(['on', 'off']).default('on').meta({
     description:
-      'Whether the daily timer renews a client secret or certificate of its own making that ends within 30 days, where the application may change itself.',
+      'Whether the daily timer renews a client secret or certificate that expires within 30 days. It renews only credentials that ptb created, and only if the application may change itself.',
   }),
-  AUDIT_RETENTION_DAYS: wholeNumber(1, 3650, 365).meta({ description: 'How long audit records are kept, days.' }),
-  RUN_BATCH_SIZE: wholeNumber(1, 500, 100).meta({ description: 'Tenants per sub-orchestration of a run.' }),
-  RUN_ROUNDS: wholeNumber(1, 10, 3).meta({
-    description: 'How often a run comes to a tenant that fails for a while, the first time included.',
-  }),
-  RUN_RETRY_SECONDS: wholeNumber(1, 900, 60).meta({
-    description: 'Wait before the second round of a run, seconds; doubles with each further one.',
-  }),
-  // Checked where it is used: without it nobody hears of failures, but tokens go on.
+  AUDIT_RETENTION_DAYS: wholeNumber(1, 3650, 365).meta({ description: 'Days that audit records are kept.' }),
+  // The notifier checks the address, so that a wrong one stops the notices and nothing else.
   NOTIFICATION_WEBHOOK: z
     .string()
     .transform((address) => new Secret(address))
     .optional()
     .meta({
       description:
-        'Address of an incoming webhook (Teams workflow, Slack) that hears of failed runs and of the credential. Whoever knows it can post: use a Key Vault reference.',
+        'Address of an incoming webhook (Teams workflow, Slack) that receives notices about failed runs and the credential. Anybody who knows the address can post to it, so use a Key Vault reference.',
     }),
   NOTIFICATION_FORM: z
     .enum(webhookForms)
     .optional()
-    .meta({ description: 'What the webhook takes: teams or slack; absent: told from its address.' }),
-  RUN_RETENTION_DAYS: wholeNumber(1, 3650, 90).meta({ description: 'How long runs and their results are kept, days.' }),
-  AzureWebJobsStorage: z
-    .string()
-    .optional()
-    .meta({ description: 'Storage connection string, for local use; in Azure the identity-based settings below.' }),
+    .meta({ description: 'Message format of the webhook: teams or slack. If absent, its address decides.' }),
+  RUN_RETENTION_DAYS: wholeNumber(1, 3650, 90).meta({ description: 'Days that runs and their results are kept.' }),
+  AzureWebJobsStorage: z.string().optional().meta({
+    description: 'Storage connection string, for local use. In Azure, use the identity-based settings below.',
+  }),
   AzureWebJobsStorage__accountName: z
     .string()
     .optional()
-    .meta({ description: 'Storage account name, reached with the managed identity.' }),
+    .meta({ description: 'Name of the storage account, which the app accesses with its managed identity.' }),
   AzureWebJobsStorage__blobServiceUri: z
     .string()
     .optional()
-    .meta({ description: 'Blob endpoint of the storage account, where it is not the standard one.' }),
+    .meta({ description: 'Blob endpoint of the storage account, if it is not the standard one.' }),
   AzureWebJobsStorage__tableServiceUri: z
     .string()
     .optional()
-    .meta({ description: 'Table endpoint of the storage account, where it is not the standard one.' }),
+    .meta({ description: 'Table endpoint of the storage account, if it is not the standard one.' }),
 });
 
 type RawSettings = z.output<typeof settingsSchema>;
 
-/** The checked settings, as the rest of the program sees them. */
+/** The validated settings. */
 export interface Settings extends Omit<RawSettings, 'MICROSOFT_CLOUD' | 'CLOUD_ENDPOINTS'> {
   readonly cloud: Cloud;
 }
 
 /**
- * Checks the environment.
- * @throws BrokerError config_invalid that names every setting that is missing or wrong, never a value of one.
+ * Validates the environment. Variables that are not settings are ignored.
+ * @throws BrokerError `config_invalid`, which names every missing or invalid setting and never quotes a value.
  */
 export function parseSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
-  // An empty app setting means absent: the portal cannot tell the two apart.
+  // An empty app setting counts as absent: the portal does not distinguish the two.
   const present = Object.fromEntries(
     Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
   );
@@ -227,7 +211,7 @@ export function parseSettings(environment: Readonly<Record<string, string | unde
   return { ...rest, cloud: withEndpoints(clouds[MICROSOFT_CLOUD], definedOnly(CLOUD_ENDPOINTS ?? {})) };
 }
 
-// zod says of an absent setting that it "expected string, received undefined"; an operator wants a plain word.
+// zod describes an absent setting as "expected string, received undefined".
 function explain(issue: z.core.$ZodIssue, present: Readonly<Record<string, unknown>>): string {
   const name = String(issue.path[0]);
   return name in present ? issue.message : issue.code === 'invalid_type' ? 'is missing' : issue.message;

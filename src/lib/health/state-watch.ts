@@ -13,7 +13,7 @@ const noticePausesMs = [2_000, 30_000] as const;
 
 /**
  * How old the view of an instance can be that has not changed: it reads the credential again every ten minutes
- * (CREDENTIAL_REREAD_SECONDS), and probes one that is dead every quarter of an hour.
+ * (src/lib/config/tuning.ts), and probes one that is dead every quarter of an hour.
  */
 const viewLifeMs = 3_600_000;
 

@@ -8,7 +8,7 @@ import { isEnded } from './run.ts';
 import { isScheduledWindow, type RunId, runIdOf } from './run-id.ts';
 import type { Runs } from './runs.ts';
 
-/** How runs are cut up and how patient they are; from the settings, copied into each run's input. */
+/** Batch size and retries of a run. They travel in the orchestration's input, so that a replay sees the same values. */
 export interface RunTuning {
   readonly batchSize: number;
   readonly rounds: number;

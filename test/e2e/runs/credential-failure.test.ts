@@ -9,7 +9,7 @@ const concurrency = 20;
 
 let stack: RunStack;
 beforeAll(async () => {
-  stack = await startRunStack(tenants, { RUN_RETRY_SECONDS: '1' });
+  stack = await startRunStack(tenants, { retryDelaySeconds: 1 });
 });
 afterAll(() => stack?.stop());
 

@@ -26,7 +26,7 @@ let folder: string;
 let stack: RunStack;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ptb-scale-'));
-  stack = await startRunStack(tenants, { RUN_RETRY_SECONDS: '5' }, { hostStorePath: join(folder, 'hub.db') });
+  stack = await startRunStack(tenants, { retryDelaySeconds: 5 }, { hostStorePath: join(folder, 'hub.db') });
   await breakMore();
 });
 let stopping: Promise<void> | undefined;

@@ -10,7 +10,7 @@ const seed = Number(process.env['PTB_SEED'] ?? '1');
 export function testKilledHosts(kills: number, tenants: number): void {
   let stack: RunStack;
   beforeAll(async () => {
-    stack = await startRunStack(tenants, { RUN_RETRY_SECONDS: '1' });
+    stack = await startRunStack(tenants, { retryDelaySeconds: 1 });
   });
   afterAll(() => stack?.stop());
 

@@ -7,7 +7,7 @@ let stack: RunStack;
 let url: string;
 
 beforeAll(async () => {
-  stack = await startRunStack(tenants, { RUN_RETRY_SECONDS: '1' });
+  stack = await startRunStack(tenants, { retryDelaySeconds: 1 });
   url = stack.demo.url;
 });
 afterAll(() => stack?.stop());

@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type RunningChild, startChild } from '../../../src/cli/demo/child.ts';
 import type { Demo } from '../../../src/cli/demo/start-demo.ts';
 import type { RunSummary, RunView } from '../../../src/lib/runs/run-view.ts';
-import { appFolder, ptbScript } from '../../paths.ts';
+import { ptbScript } from '../../paths.ts';
+import { buildTunedApp, type TuningChanges } from '../../support/tuned-app.ts';
 import { startWatchedDemo } from '../../support/watched-demo.ts';
 
 export interface RunStack {
@@ -26,24 +27,25 @@ export interface RunStack {
 /** Starts the whole product with `tenants` customers. `stop` scans everything its hosts wrote for leaked secrets. */
 export async function startRunStack(
   tenants: number,
-  settings: Readonly<Record<string, string>> = {},
+  tuning: TuningChanges,
   more: { readonly plain?: boolean; readonly hostStorePath?: string } = {},
 ): Promise<RunStack> {
-  const demo = await startWatchedDemo({
-    tenants,
-    delayMs: 20,
-    hostSettings: async () => settings,
-    ...more,
-  });
+  const app = await buildTunedApp(tuning);
+  const demo = await startWatchedDemo({ tenants, delayMs: 20, appFolder: app.folder, ...more }).catch(
+    async (error: unknown) => {
+      await app.remove();
+      throw error;
+    },
+  );
   const hosts: RunningChild<{ url: string }>[] = [];
   const stack: RunStack = {
     demo,
     startHost: async () => {
       const host = await startChild<{ url: string }>(
         ptbScript,
-        ['host', '--json', '--app', appFolder, '--port', '0', '--store', join(demo.folder, 'hub.db')],
+        ['host', '--json', '--app', app.folder, '--port', '0', '--store', join(demo.folder, 'hub.db')],
         {
-          environment: { ...demo.environment, ...settings },
+          environment: demo.environment,
           onLine: (line) => demo.note('log of another host', line),
         },
       );
@@ -80,6 +82,7 @@ export async function startRunStack(
     stop: async () => {
       await Promise.all(hosts.map((host) => host.stop()));
       await demo.stop();
+      await app.remove();
     },
   };
   return stack;

@@ -66,6 +66,18 @@ describe('settings', () => {
     expect(problemOf({ ...good, ...wrong })).toBe(problem);
   });
 
+  test('from an earlier release are ignored', () => {
+    const removed = {
+      RESOURCE_CONCURRENCY: '64',
+      TOKEN_CACHE_SIZE: 'none',
+      CREDENTIAL_REREAD_SECONDS: '1',
+      RUN_BATCH_SIZE: '0',
+      RUN_ROUNDS: '99',
+      RUN_RETRY_SECONDS: '-1',
+    };
+    expect(parseSettings({ ...good, ...removed })).toEqual(parseSettings(good));
+  });
+
   test('are not refused for an address that only notices go to', () => {
     expect(problemOf({ ...good, NOTIFICATION_WEBHOOK: '@Microsoft.KeyVault(SecretUri=https://v/secrets/n)' })).toBe(
       'no problem',
