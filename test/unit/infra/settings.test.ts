@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseSettings, settingsSchema } from '../../../src/lib/config/settings.ts';
-import { describeSettings, settingsDocument, settingsSample } from '../../../tools/write-settings-docs.ts';
+import { describeSettings, settingsDocument, settingsSample } from '../../../tools/docs/settings.ts';
 import { projectRoot } from '../../paths.ts';
 
 const kept = (name: string): Promise<string> => readFile(join(projectRoot, name), 'utf8');

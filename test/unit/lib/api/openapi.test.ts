@@ -6,7 +6,7 @@ import { errorTable } from '../../../../src/lib/model/errors.ts';
 import { failuresOf, openApiDocument } from '../../../../src/lib/api/openapi.ts';
 import { routes } from '../../../../src/lib/api/routes/index.ts';
 import { apiDocs } from '../../../../tools/api-docs.ts';
-import { openApiText } from '../../../../tools/write-openapi.ts';
+import { openApiText } from '../../../../tools/docs/openapi.ts';
 import { projectRoot } from '../../../paths.ts';
 import { createAnswerChecks } from '../../../support/answer-checks.ts';
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { profiles, requiredResourceAccess } from '../../../../src/lib/setup/permissions.ts';
-import { permissionDocs } from '../../../../tools/write-permission-docs.ts';
+import { permissionDocs } from '../../../../tools/docs/permissions.ts';
 import { projectRoot } from '../../../paths.ts';
 
 const guid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;

@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { settingsSchema } from '../src/lib/config/settings.ts';
+import { settingsSchema } from '../../src/lib/config/settings.ts';
 
 interface SettingDoc {
   readonly name: string;
@@ -85,7 +85,7 @@ export function settingsDocument(): string {
 }
 
 if (import.meta.main) {
-  const root = join(import.meta.dirname, '..');
+  const root = join(import.meta.dirname, '../..');
   await writeFile(join(root, 'docs/settings.md'), settingsDocument());
   await writeFile(join(root, 'local.settings.sample.json'), settingsSample());
 }

@@ -1,8 +1,8 @@
 /** Writes docs/errors.md from the table in src/lib/model/errors.ts. A test fails when the two differ. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ErrorScope, errorCodes, errorTable } from '../src/lib/model/errors.ts';
-import { aadstsMeanings } from '../src/lib/entra/aadsts.ts';
+import { type ErrorScope, errorCodes, errorTable } from '../../src/lib/model/errors.ts';
+import { aadstsMeanings } from '../../src/lib/entra/aadsts.ts';
 
 const scopes: Record<ErrorScope, string> = {
   caller: 'the caller: its request, token or policy',
@@ -47,4 +47,4 @@ export function errorDocs(): string {
   ].join('\n');
 }
 
-if (import.meta.main) writeFileSync(join(import.meta.dirname, '../docs/errors.md'), errorDocs());
+if (import.meta.main) writeFileSync(join(import.meta.dirname, '../../docs/errors.md'), errorDocs());

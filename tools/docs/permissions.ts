@@ -7,7 +7,7 @@ import {
   profileNames,
   profiles,
   signInScopes,
-} from '../src/lib/setup/permissions.ts';
+} from '../../src/lib/setup/permissions.ts';
 
 const says: Readonly<Record<ProfileName, string>> = {
   gdap: 'What the directory of tenants, the built-in jobs and the resources of the broker need. `ptb setup` uses it for a new application unless told otherwise. It contains the list of `legacy`, so that scripts of the published method find what they had.',
@@ -84,5 +84,5 @@ export const permissionDocs = (): string =>
   [introduction, ...profileNames.map(profileSection), profileFiles].join('\n');
 
 if (import.meta.main) {
-  writeFileSync(join(import.meta.dirname, '../docs/permissions.md'), permissionDocs());
+  writeFileSync(join(import.meta.dirname, '../../docs/permissions.md'), permissionDocs());
 }

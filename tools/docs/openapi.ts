@@ -1,11 +1,11 @@
 /** Writes docs/openapi.json and docs/api.md from the routes in src/lib/api. A test fails when they differ. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openApiDocument } from '../src/lib/api/openapi.ts';
-import { routes } from '../src/lib/api/routes/index.ts';
-import { apiDocs } from './api-docs.ts';
+import { openApiDocument } from '../../src/lib/api/openapi.ts';
+import { routes } from '../../src/lib/api/routes/index.ts';
+import { apiDocs } from '../api-docs.ts';
 
-const docs = join(import.meta.dirname, '../docs');
+const docs = join(import.meta.dirname, '../../docs');
 
 export const openApiText = (): string => `${JSON.stringify(openApiDocument(routes), null, 2)}\n`;
 
