@@ -1,6 +1,3 @@
-/** Writes docs/errors.md from the table in src/lib/model/errors.ts. A test fails when the two differ. */
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { type ErrorScope, errorCodes, errorTable } from '../../src/lib/model/errors.ts';
 import { aadstsMeanings } from '../../src/lib/entra/aadsts.ts';
 
@@ -31,7 +28,7 @@ export function errorDocs(): string {
   return [
     '# Errors',
     '',
-    'Every failure has one of these codes, with the same title and advice over HTTP (`application/problem+json`), on the command line, in run records and in the dashboard; where the remedy is an option or variable of `ptb`, the command line names that instead. Switch on `code`, never on text. The file is produced from `src/lib/model/errors.ts` and `src/lib/entra/aadsts.ts` by `node tools/write-error-docs.ts`.',
+    'Every failure has one of these codes, with the same title and advice over HTTP (`application/problem+json`), on the command line, in run records and in the dashboard; where the remedy is an option or variable of `ptb`, the command line names that instead. Switch on `code`, never on text. The file is produced from `src/lib/model/errors.ts` and `src/lib/entra/aadsts.ts` by `npm run docs`.',
     '',
     '## Codes',
     '',
@@ -46,5 +43,3 @@ export function errorDocs(): string {
     '',
   ].join('\n');
 }
-
-if (import.meta.main) writeFileSync(join(import.meta.dirname, '../../docs/errors.md'), errorDocs());

@@ -1,6 +1,3 @@
-/** Writes docs/permissions.md from the profiles in src/lib/setup/permissions.ts. A test fails when the two differ. */
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import {
   type Permission,
   type ProfileName,
@@ -9,9 +6,9 @@ import {
   signInScopes,
 } from '../../src/lib/setup/permissions.ts';
 
-const says: Readonly<Record<ProfileName, string>> = {
-  gdap: 'What the directory of tenants, the built-in jobs and the resources of the broker need. `ptb setup` uses it for a new application unless told otherwise. It contains the list of `legacy`, so that scripts of the published method find what they had.',
-  legacy: 'The list of the published secure application model script, neither more nor less.',
+const descriptions: Readonly<Record<ProfileName, string>> = {
+  gdap: 'What the tenant directory, the built-in jobs and the resources of the broker need. `ptb setup` uses this profile for a new application unless you name another. It contains every permission of `legacy`, so that scripts of the published method keep working.',
+  legacy: 'Exactly the permissions of the published secure application model script.',
 };
 
 const rows = (kind: string, permissions: readonly Permission[]): string[] =>
@@ -31,29 +28,29 @@ function profileSection(name: ProfileName): string {
       '',
     ].join('\n'),
   );
-  return [`## Profile \`${name}\``, '', says[name], '', ...resources].join('\n');
+  return [`## Profile \`${name}\``, '', descriptions[name], '', ...resources].join('\n');
 }
 
 const introduction = `# Permissions
 
-<!-- Written by tools/write-permission-docs.ts from src/lib/setup/permissions.ts. Do not edit by hand. -->
+<!-- Written by \`npm run docs\` from src/lib/setup/permissions.ts. Do not edit by hand. -->
 
-\`ptb setup --profile NAME\` gives the broker's application exactly the permissions of a profile, consents to them in the
-partner tenant, and takes back what was granted beyond them. Delegated permissions are what the service account may do
-through the application, and never more than its GDAP roles allow in a customer's tenant; application permissions are
-what the application may do by itself in the partner tenant.
+\`ptb setup --profile NAME\` gives the broker's application exactly the permissions of a profile. It consents to them in
+the partner tenant and removes grants beyond them. Delegated permissions limit what the service account may do through
+the application; in a customer tenant its GDAP roles limit it further. Application permissions are what the application
+may do by itself in the partner tenant.
 
-Without \`--profile\` an application that is there keeps what is registered with it. So after a release that adds to a
-profile, and to change one, name the profile again.
+Without \`--profile\`, an existing application keeps its registered permissions. To change the profile, or to adopt
+permissions that a release added to it, name the profile again.
 
-Beside the profile, ${signInScopes.map((scope) => `\`${scope}\``).join(', ')} are consented for Microsoft Graph: without them nobody can sign in and no refresh token is
-issued.
+In addition to the profile, ${signInScopes.map((scope) => `\`${scope}\``).join(', ')} are consented for Microsoft Graph. Without
+them nobody can sign in and Entra issues no refresh token.
 `;
 
-const profileFiles = `## A profile of your own
+const profileFiles = `## Your own profile
 
-Entra puts every scope that an application was consented to into its tokens, whatever is asked for. Least privilege is
-therefore had by several applications, each with its own refresh token, and by policy rules that name one of them.
+Entra puts every scope that an application was consented to into its tokens, whatever the request names. For least
+privilege, set up several applications, each with its own refresh token, and name one of them in each policy rule.
 
 \`\`\`json
 {
@@ -70,19 +67,17 @@ ptb consent --application reader
 ptb tenants consent --application reader
 \`\`\`
 
-The application \`default\` must be set up before: customers are listed and consented to with its token.
+Set up the application \`default\` first: its token lists the customers and consents in them.
 
-\`scopes\` are delegated, \`roles\` application permissions, by value or by id. Each is looked up at the resource's service
-principal in the partner tenant, so that a misspelt one is found before anything is changed.
+\`scopes\` are delegated permissions and \`roles\` are application permissions, each by value or by id. \`ptb setup\`
+looks each up at the resource's service principal in the partner tenant, so that it reports a misspelt permission before
+it changes anything.
 
-Without \`Application.ReadWrite.OwnedBy\` of Microsoft Graph among the roles the application cannot renew its own secret
-or certificate: \`ptb setup --application reader\` does, in its last 30 days, or \`--credential federated\` makes it
-needless ([credential.md](credential.md#which-client-credential)).
+If the roles do not include \`Application.ReadWrite.OwnedBy\` of Microsoft Graph, the application cannot renew its own
+secret or certificate. Run \`ptb setup --application reader\` in the last 30 days of the credential, or use
+\`--credential federated\`, which needs no renewal ([credential.md](credential.md#which-client-credential)).
 `;
 
+/** docs/permissions.md: the permissions of each profile. */
 export const permissionDocs = (): string =>
   [introduction, ...profileNames.map(profileSection), profileFiles].join('\n');
-
-if (import.meta.main) {
-  writeFileSync(join(import.meta.dirname, '../../docs/permissions.md'), permissionDocs());
-}

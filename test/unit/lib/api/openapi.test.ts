@@ -1,18 +1,12 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { describe, expect, it } from 'vitest';
 import { errorTable } from '../../../../src/lib/model/errors.ts';
 import { failuresOf, openApiDocument } from '../../../../src/lib/api/openapi.ts';
 import { routes } from '../../../../src/lib/api/routes/index.ts';
-import { apiDocs } from '../../../../tools/api-docs.ts';
-import { openApiText } from '../../../../tools/docs/openapi.ts';
-import { projectRoot } from '../../../paths.ts';
 import { createAnswerChecks } from '../../../support/answer-checks.ts';
 
 const document = openApiDocument(routes);
 const text = JSON.stringify(document);
-const docs = (name: string): string => readFileSync(join(projectRoot, 'docs', name), 'utf8');
 
 describe('the document', () => {
   it('is valid OpenAPI 3.1', async () => {
@@ -28,14 +22,6 @@ describe('the document', () => {
     );
     expect(missing.map(([reference]) => reference)).toEqual([]);
     expect(text).not.toContain('$defs');
-  });
-
-  it('is what docs/openapi.json says (else: node tools/write-openapi.ts)', () => {
-    expect(docs('openapi.json')).toBe(openApiText());
-  });
-
-  it('is told to people by docs/api.md (else: node tools/write-openapi.ts)', () => {
-    expect(docs('api.md')).toBe(apiDocs(routes));
   });
 
   it('lets no operation share its id or its address with another', () => {

@@ -1,0 +1,32 @@
+/**
+ * `npm run docs`: writes the documentation that follows from the code. With `--check` it writes nothing and fails if a
+ * file differs.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { errorDocs } from './docs/errors.ts';
+import { openApiText } from './docs/openapi.ts';
+import { permissionDocs } from './docs/permissions.ts';
+import { settingsDocs, settingsSample } from './docs/settings.ts';
+
+/** Path in the project → what the file must contain. */
+export const derivedFiles: Readonly<Record<string, () => string>> = {
+  'docs/errors.md': errorDocs,
+  'docs/openapi.json': openApiText,
+  'docs/permissions.md': permissionDocs,
+  'docs/settings.md': settingsDocs,
+  'local.settings.sample.json': settingsSample,
+};
+
+if (import.meta.main) {
+  const checkOnly = process.argv.includes('--check');
+  const root = join(import.meta.dirname, '..');
+  for (const [path, text] of Object.entries(derivedFiles)) {
+    const file = join(root, path);
+    if (!checkOnly) writeFileSync(file, text());
+    else if (readFileSync(file, 'utf8') !== text()) {
+      console.error(`${path} differs from the code. Run \`npm run docs\`.`);
+      process.exitCode = 1;
+    }
+  }
+}
