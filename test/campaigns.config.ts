@@ -1,11 +1,13 @@
+import { defaultServerConditions } from 'vite';
 import { defineConfig } from 'vitest/config';
 
-/** What takes too long for `npm test`: `npm run test:kills`, `npm run test:scale`. */
+/** Tests that take too long for `npm test`: `npm run test:kills`, `npm run test:scale`. */
 export default defineConfig({
+  // The sources of the workspaces, not their last build.
+  ssr: { resolve: { conditions: ['source', ...defaultServerConditions] } },
   test: {
     include: ['test/**/*.campaign.ts'],
     hookTimeout: 300_000,
-    reporters: ['default', './tools/test-record.ts'],
     env: { NO_PROXY: '127.0.0.1,localhost' },
   },
 });

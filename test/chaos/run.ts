@@ -1,8 +1,5 @@
 /** `npm run chaos -- --seed N --minutes M`: disturbs the product, then checks the promises. Exit code 1 if one is broken. */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { projectRoot } from '../paths.ts';
 import { runCampaign } from './campaign.ts';
 
 const { values } = parseArgs({
@@ -23,9 +20,6 @@ const report = await runCampaign({
   tenants: Number(tenants),
   say: (line) => console.error(line),
 });
-const folder = join(projectRoot, '.local/figures');
-mkdirSync(folder, { recursive: true });
-writeFileSync(join(folder, 'chaos.json'), `${JSON.stringify(report, null, 2)}\n`);
 console.log(JSON.stringify(report, null, 2));
 console.error(
   report.violations.length === 0
