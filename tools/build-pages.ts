@@ -1,18 +1,18 @@
 /**
- * Builds the dashboard and the API page into `dist/pages/`: plain files that the function app serves itself, so that
- * the pages need nothing from elsewhere.
+ * Builds the dashboard and the API page into `dist/pages/`: static files that the function app serves itself, so that
+ * the pages load nothing from other origins.
  */
 import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { build } from 'esbuild';
+import { build, type Metafile } from 'esbuild';
 
 const source = 'dashboard';
 const pages = ['dashboard', 'docs'] as const;
 
-/** @param folder Where the files go; it is made. */
-export async function buildPages(folder: string): Promise<void> {
+/** @param folder Where the files go; it is created. @returns What the bundles consist of. */
+export async function buildPages(folder: string): Promise<Metafile> {
   await mkdir(folder, { recursive: true });
-  await Promise.all([
+  const [{ metafile }] = await Promise.all([
     build({
       entryPoints: Object.fromEntries(
         pages.flatMap((page) => [
@@ -24,14 +24,16 @@ export async function buildPages(folder: string): Promise<void> {
       bundle: true,
       minify: true,
       format: 'esm',
-      // Browsers that get security fixes today.
+      // Browsers that still receive security fixes.
       target: ['chrome120', 'firefox121', 'safari17'],
       jsx: 'automatic',
       jsxImportSource: 'preact',
       legalComments: 'inline',
+      metafile: true,
       logLevel: 'warning',
     }),
     ...pages.map((page) => copyFile(join(source, `${page}.html`), join(folder, `${page}.html`))),
     copyFile(join(source, 'icon.svg'), join(folder, 'icon.svg')),
   ]);
+  return metafile;
 }

@@ -1,15 +1,16 @@
 /**
- * Builds what is deployed (`dist/`: the app, nothing else) and what runs on the developer's machine (`build/`: the
- * command line with the local host and the simulated cloud). Standard output stays empty: `npm start -- --json` owns it.
+ * Builds what is deployed (`dist/`: only the app) and what runs on the developer's machine (`build/`: the command line
+ * with the embedded host and the simulated cloud). It prints nothing on standard output, where `npm start -- --json`
+ * writes its document.
  */
-import { copyFile, glob, mkdir, rename, rm } from 'node:fs/promises';
+import { copyFile, glob, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { build, type BuildOptions } from 'esbuild';
+import { build, type BuildOptions, type Metafile } from 'esbuild';
 import project from '../package.json' with { type: 'json' };
 import { buildPages } from './build-pages.ts';
 import { standIns } from './stand-ins.ts';
 
-// ESM bundles of CommonJS packages call require(); Node's own is put in its place.
+// In an ESM bundle, CommonJS packages call require(), which must be Node's own.
 const requireBanner =
   "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
 
@@ -26,7 +27,7 @@ const shared: BuildOptions = {
 };
 
 /** The function app: one file and lazy chunks. `@azure/functions-core` exists only inside the Functions worker. */
-export const app: BuildOptions = {
+export const app = {
   ...shared,
   entryPoints: { index: 'src/index.ts' },
   outdir: 'dist',
@@ -36,7 +37,7 @@ export const app: BuildOptions = {
   plugins: [standIns],
   metafile: true,
   sourcemap: 'external',
-};
+} satisfies BuildOptions;
 
 const workspaces = ['functions-host', 'microsoft-cloud'];
 
@@ -53,8 +54,8 @@ export const commandLine: BuildOptions = {
 };
 
 /**
- * Takes the source maps out of a build: they are larger than the program, and `.funcignore` as Core Tools reads it
- * cannot tell `index.js.map` from `index.js`.
+ * Moves the source maps out of a build: they are larger than the program, and Core Tools, as it reads `.funcignore`,
+ * does not distinguish `index.js.map` from `index.js`.
  */
 export async function moveSourceMaps(from: string, to: string): Promise<void> {
   await rm(to, { recursive: true, force: true });
@@ -64,14 +65,28 @@ export async function moveSourceMaps(from: string, to: string): Promise<void> {
   }
 }
 
+/** Where a build describes which files the deployed bundles consist of, relative to its folder. */
+export const metafilePath = 'build/metafile.json';
+
+const joined = (a: Metafile, b: Metafile): Metafile => ({
+  inputs: { ...a.inputs, ...b.inputs },
+  outputs: { ...a.outputs, ...b.outputs },
+});
+
 if (import.meta.main) {
-  // `--out FOLDER` keeps several builds apart; the folder must lie inside the project, where node_modules is found.
+  // `--out FOLDER` keeps several builds apart. The command line of such a build runs only if it finds node_modules.
   const at = process.argv.indexOf('--out');
   const root = at === -1 ? '.' : (process.argv[at + 1] ?? '.');
-  const placed = [app, commandLine].map((options) => ({ ...options, outdir: join(root, options.outdir ?? '') }));
-  await Promise.all(placed.map(({ outdir }) => rm(outdir, { recursive: true, force: true })));
-  await Promise.all([...placed.map((options) => build(options)), buildPages(join(root, 'dist/pages'))]);
-  // Beside a build of its own, what makes a folder a function app.
+  const placed = <T extends BuildOptions>(options: T) => ({ ...options, outdir: join(root, options.outdir ?? '') });
+  const [placedApp, placedCommandLine] = [placed(app), placed(commandLine)];
+  await Promise.all([placedApp, placedCommandLine].map(({ outdir }) => rm(outdir, { recursive: true, force: true })));
+  const [built, pages] = await Promise.all([
+    build(placedApp),
+    buildPages(join(root, 'dist/pages')),
+    build(placedCommandLine),
+  ]);
+  await writeFile(join(root, metafilePath), JSON.stringify(joined(built.metafile, pages)));
+  // host.json and package.json make the folder of a separate build a function app.
   if (root !== '.') await Promise.all(['host.json', 'package.json'].map((name) => copyFile(name, join(root, name))));
   await moveSourceMaps(join(root, 'dist'), join(root, 'build/source-maps'));
 }

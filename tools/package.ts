@@ -1,18 +1,22 @@
 /**
- * Makes the folder that is deployed, `out/app`, and the same as `out/app.zip`: the bundled app, host.json, a package.json
- * without dependencies, and the access policy where there is one. The same sources give the same bytes.
+ * Writes the folder that is deployed, `out/app`, and its archive `out/app.zip`: the bundled app, host.json, a
+ * package.json without dependencies, and the access policy if the project has one. Beside them it writes the bill of
+ * materials, `out/sbom.cdx.json`, and the source maps. The same sources give the same bytes.
  */
 import { execFile } from 'node:child_process';
 import { cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve, sep } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
+import type { Metafile } from 'esbuild';
 import { type Zippable, zipSync } from 'fflate';
+import { metafilePath } from './build.ts';
+import { sbomOf } from './sbom.ts';
 
 export const durableBackends = ['azureStorage', 'durableTaskScheduler'] as const;
 export type DurableBackend = (typeof durableBackends)[number];
 
-/** The part of host.json that depends on where runs keep their state. */
+/** The part of host.json that depends on the storage backend of runs. */
 interface HostJson {
   readonly extensions: { readonly durableTask: { readonly hubName: string; readonly storageProvider: object } };
 }
@@ -25,7 +29,7 @@ export interface PackagedApp {
 }
 
 /**
- * host.json for a backend. It must be in the file: the scale controller does not see overrides that come as app settings
+ * host.json for a backend. The backend must be in the file: the scale controller does not see overrides by app settings
  * (azure-functions-durable-extension issues 2622 and 2803).
  */
 export function hostJsonFor(backend: DurableBackend, hostJson: HostJson): HostJson {
@@ -38,17 +42,17 @@ export function hostJsonFor(backend: DurableBackend, hostJson: HostJson): HostJs
   return { ...hostJson, extensions: { ...hostJson.extensions, durableTask } };
 }
 
-/** What the Functions worker reads of package.json, and what tells one deployment from another. */
+/** The fields that the Functions worker reads, and the version that identifies the deployment. */
 function packageJsonFor(project: { name: string; version: string; engines: unknown }): object {
   const { name, version, engines } = project;
   return { name, version, private: true, type: 'module', main: 'dist/index.js', engines };
 }
 
-/** The earliest time that a zip can name, so that the time of packaging leaves no trace. */
+/** The earliest time that a zip file can hold. A fixed time keeps the archive reproducible. */
 const zipTime = new Date(1980, 0, 1);
 const regularFile = 0o100_644;
 
-/** @param folder What is packed. @returns The archive, the same for the same files. */
+/** @returns The archive of these files of a folder. The same files give the same bytes. */
 export async function zipFolder(folder: string, files: readonly string[]): Promise<Uint8Array> {
   const entries: Zippable = {};
   for (const file of files) {
@@ -69,28 +73,30 @@ export async function listFiles(folder: string): Promise<string[]> {
     .toSorted((a, b) => (a < b ? -1 : 1));
 }
 
-/** Builds as `npm run build` does, but elsewhere: the project's own `dist/` may be in use. */
-async function buildInto(root: string, dist: string, sourceMaps: string): Promise<void> {
+/** Builds into a temporary folder, because the project's own `dist/` may be in use. @returns What the bundles consist of. */
+async function buildInto(root: string, dist: string, sourceMaps: string): Promise<Metafile> {
   const built = await mkdtemp(join(tmpdir(), 'package-'));
   try {
     await promisify(execFile)(process.execPath, [join(root, 'tools/build.ts'), '--out', built], { cwd: root });
     await cp(join(built, 'dist'), dist, { recursive: true });
     await cp(join(built, 'build/source-maps'), sourceMaps, { recursive: true });
+    return JSON.parse(await readFile(join(built, metafilePath), 'utf8')) as Metafile;
   } finally {
     await rm(built, { recursive: true, force: true });
   }
 }
 
-/** @param root Folder of the project. @param out Where `app/`, `app.zip` and `source-maps/` go; what is there is replaced. */
+/** @param root Folder of the project. @param out Where the files go; its contents are replaced. */
 export async function packageApp(root: string, out: string, backend: DurableBackend): Promise<PackagedApp> {
   const folder = join(out, 'app');
   await rm(out, { recursive: true, force: true });
-  await buildInto(root, join(folder, 'dist'), join(out, 'source-maps/dist'));
-  const writeJson = (name: string, value: object): Promise<void> =>
-    writeFile(join(folder, name), `${JSON.stringify(value, undefined, 2)}\n`);
+  const metafile = await buildInto(root, join(folder, 'dist'), join(out, 'source-maps/dist'));
+  const writeJson = (path: string, value: object): Promise<void> =>
+    writeFile(path, `${JSON.stringify(value, undefined, 2)}\n`);
   const readJson = async <T>(name: string): Promise<T> => JSON.parse(await readFile(join(root, name), 'utf8')) as T;
-  await writeJson('host.json', hostJsonFor(backend, await readJson('host.json')));
-  await writeJson('package.json', packageJsonFor(await readJson('package.json')));
+  await writeJson(join(folder, 'host.json'), hostJsonFor(backend, await readJson('host.json')));
+  await writeJson(join(folder, 'package.json'), packageJsonFor(await readJson('package.json')));
+  await writeJson(join(out, 'sbom.cdx.json'), sbomOf(metafile, root));
   const policy = await readFile(join(root, 'access-policy.json')).catch(() => undefined);
   if (policy !== undefined) await writeFile(join(folder, 'access-policy.json'), policy);
   const files = await listFiles(folder);
@@ -119,7 +125,7 @@ async function main(): Promise<void> {
   console.log(`${values.out}/app      ${files.length} files, ${kilobytes(bytes)}`);
   console.log(`${values.out}/app.zip  ${kilobytes(zipBytes)}`);
   if (!files.includes('access-policy.json')) {
-    console.log('There is no access-policy.json: until ACCESS_POLICY names a policy, every request is denied.');
+    console.log('The package has no access-policy.json. Until ACCESS_POLICY names a policy, every request is denied.');
   }
 }
 

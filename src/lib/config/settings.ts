@@ -106,7 +106,7 @@ export const settingsSchema = z.object({
     .meta({ description: 'Which Microsoft cloud: public, usgovernment or china.' }),
   CLOUD_ENDPOINTS: endpoints.optional().meta({
     description:
-      'JSON object that replaces addresses of the cloud: entra, graph, aadGraph, partnerCenter, exchange, arm. For the simulated cloud and for private endpoints.',
+      'JSON object that replaces addresses of the cloud: entra, graph, aadGraph, partnerCenter, exchange, arm. For local development and for private endpoints.',
   }),
   MANAGED_IDENTITY_CLIENT_ID: guidNamed(parseGuid, 'client id').optional().meta({
     description:

@@ -17,7 +17,7 @@ interface Outcome {
   readonly stderr: string;
 }
 
-/** Runs `ptb` and reads the JSON document that it prints. */
+/** Runs `ptb` and parses the JSON document on its standard output. */
 async function ptb(args: readonly string[], environment: Record<string, string> = {}): Promise<Outcome> {
   const env = { ...process.env, ...environment };
   const { code, stdout, stderr } = await promisify(execFile)(process.execPath, [ptbScript, ...args], { env }).then(
@@ -43,7 +43,7 @@ describe('the packaged app, alone in a folder', () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'deployed-'));
     await packageApp(projectRoot, join(folder, 'out'), 'azureStorage');
-    // Elsewhere than the project, so that no node_modules is found on the way up.
+    // Outside the project, so that Node.js finds no node_modules in a parent folder.
     alone = join(folder, 'alone');
     await cp(join(folder, 'out/app'), alone, { recursive: true });
     await rm(join(folder, 'out'), { recursive: true });
@@ -53,19 +53,19 @@ describe('the packaged app, alone in a folder', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  describe('without any setting', () => {
+  describe('without settings', () => {
     let host: HostProcess;
     beforeAll(async () => {
       host = await start(alone, ['--keys']);
     });
 
-    it('registers every function that the project registers', async () => {
+    it('registers the same functions as the build in the project', async () => {
       const project = await start(builtApp, ['--keys']);
       expect(names(host)).toEqual(names(project));
       expect(host.functions.filter(({ trigger }) => trigger === 'orchestrationTrigger')).not.toEqual([]);
     });
 
-    it('has no timer that docs/operations.md does not tell of', async () => {
+    it('has only timers that docs/operations.md describes', async () => {
       const operations = await readFile(join(projectRoot, 'docs/operations.md'), 'utf8');
       const timers = host.functions.filter(({ trigger }) => trigger === 'timerTrigger').map(({ name }) => name);
       const care = timers.filter((name) => !name.startsWith('schedule-'));
@@ -73,14 +73,14 @@ describe('the packaged app, alone in a folder', () => {
       expect(care.filter((name) => !operations.includes(`| \`${name}\` |`))).toEqual([]);
     });
 
-    it('has no route that ptb verify does not know', () => {
+    it('has exactly the routes that ptb verify checks', () => {
       const registered = host.functions.flatMap(({ route, methods = [] }) =>
         route === undefined ? [] : methods.map((method) => `${method} ${route.replaceAll(/\{[^}]*\}/g, 'verify')}`),
       );
       expect(registered.toSorted()).toEqual(apiRoutes.map(({ method, path }) => `${method} ${path}`).toSorted());
     });
 
-    it('says in health which setting is missing and what to do, and answers 503 everywhere else', async () => {
+    it('names the missing settings and the remedy in health, and answers 503 on the routes for callers', async () => {
       const health = await fetch(`${host.url}/api/health`);
       expect(health.status).toBe(503);
       expect(await health.json()).toMatchObject({
@@ -99,7 +99,7 @@ describe('the packaged app, alone in a folder', () => {
       }
     });
 
-    it('does not pass ptb verify', async () => {
+    it('fails ptb verify', async () => {
       const { code, document } = await ptb(['verify', '--url', host.url, '--json']);
       expect(code).toBe(1);
       expect(document['checks']).toContainEqual(
