@@ -6,5 +6,5 @@ import { tokenOverHttp } from './token-over-http.ts';
 import { upstreamRequests } from './upstream-requests.ts';
 import type { Bench } from './measure.ts';
 
-/** Every benchmark, in the order in which they run. */
+/** Every benchmark, in running order. */
 export const benches: readonly Bench[] = [cachedToken, tokenOverHttp, coldStorm, fanOut, startUp, upstreamRequests];

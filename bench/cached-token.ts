@@ -12,7 +12,7 @@ import { filledLru, filledMsal, filledOctokit, type Lookup, type PeerData } from
 const tenantCounts = [10, 1_000, 3_000, 10_000];
 const partner = tenantOf(0);
 const clientId = '11111111-1111-4111-8111-111111111111';
-// As long as a real token with a few groups.
+// The length of a real token with a few groups.
 const tokenText = `eyJ0eXAiOiJKV1QifQ.${'A'.repeat(1_800)}.sig`;
 
 const data: PeerData = { tenantId: tenantOf, clientId, partnerTenantId: partner, tokenText };
@@ -20,7 +20,7 @@ const data: PeerData = { tenantId: tenantOf, clientId, partnerTenantId: partner,
 interface Peer {
   readonly name: string;
   readonly fill: (tenants: number) => Lookup | Promise<Lookup>;
-  /** Calls of one round: the slow one gets fewer. */
+  /** Calls per round; fewer for a slow peer. */
   readonly calls: (tenants: number) => number;
 }
 
@@ -39,7 +39,7 @@ const peers: readonly Peer[] = [
 
 const nameOf = (peer: string, tenants: number): string => `${peer}, ${tenants} tenants`;
 
-/** A lookup in the broker's cache beside what its users do today: MSAL's own cache. `lru-cache` is the floor. */
+/** A lookup in the broker's cache, compared with MSAL's own cache, which users have today. `lru-cache` is the lower bound. */
 export const cachedToken: Bench = {
   name: 'cached-token',
   run: async () => {
@@ -47,22 +47,22 @@ export const cachedToken: Bench = {
     for (const tenants of tenantCounts) {
       for (const { name, fill, calls } of peers) {
         const lookup = await fill(tenants);
-        // A stride that visits all tenants, in no order that a processor's cache could guess.
+        // The stride visits all tenants in an order that the processor cannot prefetch.
         const samples = await microsecondsPerCall((n) => lookup((n * 7919) % tenants), calls(tenants));
         figures.push(figure(nameOf(name, tenants), 'µs', samples));
       }
     }
     return {
-      title: 'A cached token, in process',
+      title: 'Cached token, in process',
       setting:
-        'Tokens of 1.8 KB; no network. MSAL: one confidential client, one account, one access token a tenant in its own cache. Octokit: one app, one installation token a tenant in its own cache.',
+        'Tokens of 1.8 KB, no network. MSAL: one confidential client, one account and one access token per tenant in its own cache. Octokit: one app and one installation token per tenant in its own cache.',
       figures,
       goals: goalsOf(figures),
       charts: [
         {
           file: 'cached-token',
           kind: 'lines',
-          title: 'Time of one lookup (µs, logarithmic) over the number of tenants',
+          title: 'Time per lookup (µs, logarithmic) by number of tenants',
           logarithmic: true,
           series: peers.map(({ name }) => ({
             label: name,
@@ -81,7 +81,7 @@ function goalsOf(figures: readonly Figure[]): Goal[] {
   const growth = median(broker, 10_000) / median(broker, 10);
   return [
     {
-      goal: 'at most 2.4 µs a lookup at 3,000 tenants',
+      goal: 'at most 2.4 µs per lookup at 3,000 tenants',
       reached: median(broker, 3_000) <= 2.4,
       value: `${round(median(broker, 3_000))} µs`,
     },
@@ -91,7 +91,7 @@ function goalsOf(figures: readonly Figure[]): Goal[] {
       value: `${Math.round(ratio)} times`,
     },
     {
-      goal: 'flat to 10,000 tenants (within 2 times of 10 tenants)',
+      goal: 'flat up to 10,000 tenants (at most 2 times the time at 10 tenants)',
       reached: growth <= 2,
       value: `${round(growth)} times`,
     },

@@ -1,4 +1,4 @@
-/** Charts as SVG: plain shapes, readable on light and dark pages, nothing to run. */
+/** Charts as SVG without scripts, readable on light and dark pages. */
 import { type BenchResult, type Chart, type Figure, shown } from './measure.ts';
 
 const width = 760;
@@ -11,11 +11,11 @@ const style = `<style>
   @media (prefers-color-scheme: dark) { text { fill: #e6edf3 } .faint { fill: #9198a1 } .grid { stroke: #3d444d } }
 </style>`;
 
-/** @throws Error for a chart that names a figure which is not there. */
+/** @throws Error if the chart names an unknown figure. */
 export function drawChart(chart: Chart, { figures }: BenchResult): string {
   const find = (name: string): Figure => {
     const found = figures.find((figure) => figure.name === name);
-    if (found === undefined) throw new Error(`the chart ${chart.file} names a figure that is not there: ${name}`);
+    if (found === undefined) throw new Error(`the chart ${chart.file} names an unknown figure: ${name}`);
     return found;
   };
   return chart.kind === 'bars' ? drawBars(chart, find) : drawLines(chart, find);

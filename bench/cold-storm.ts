@@ -4,12 +4,12 @@ import type { IncomingMessage } from 'node:http';
 import { readDocument, readLedger, resetLedger } from 'microsoft-cloud/client';
 import { type Bench, figure, round } from './measure.ts';
 import { runScript } from './sequential-script.ts';
-import { startWhole, type Whole } from './whole.ts';
+import { startProduct, type Product } from './product.ts';
 
 const tenants = 1_000;
 const resources = ['graph', 'exchange', 'arm'];
 const delayMs = 100;
-/** The setting ENTRA_CONCURRENCY as it is without a word. */
+/** The default of the setting ENTRA_CONCURRENCY. */
 const concurrency = 32;
 const rounds = 3;
 const sampleTenants = 100;
@@ -22,44 +22,44 @@ interface Storm {
   readonly mostAtOnce: number;
 }
 
-/** Every tenant and every resource asked for at once, with nothing in memory; beside the script's loop, and the bound. */
+/** Requests tokens for every tenant and resource at once with an empty cache; compared with the script and the bound. */
 export const coldStorm: Bench = {
   name: 'cold-storm',
   run: async () => {
     const storms: Storm[] = [];
     const script: number[] = [];
     for (let done = 0; done < rounds; done += 1) {
-      // A new one each time: nothing is in memory.
-      const whole = await startWhole({ tenants, delayMs });
+      // A new process each time, so that its cache is empty.
+      const product = await startProduct({ tenants, delayMs });
       try {
-        storms.push(await storm(whole));
-        if (done === 0) script.push(await scriptSeconds(whole));
+        storms.push(await storm(product));
+        if (done === 0) script.push(await scriptSeconds(product));
       } finally {
-        await whole.stop();
+        await product.stop();
       }
     }
     return resultOf(storms, script);
   },
 };
 
-async function storm(whole: Whole): Promise<Storm> {
-  // The list of tenants and the credential are there before it starts, as in a program that has been up for a minute.
-  const listed = await whole.api.tenants();
+async function storm(product: Product): Promise<Storm> {
+  // The tenant list and the credential are loaded first, as in a process that has run for a minute.
+  const listed = await product.api.tenants();
   if (listed.length !== tenants) throw new Error(`the directory lists ${listed.length} tenants`);
   const agent = new Agent({ keepAlive: true, maxSockets: 256 });
-  const authorization = `Bearer ${await whole.callerToken()}`;
-  await resetLedger(whole.cloud.control);
+  const authorization = `Bearer ${await product.callerToken()}`;
+  await resetLedger(product.cloud.control);
   const startedMs = performance.now();
   await Promise.all(
     resources.flatMap((resource) =>
       listed.map(({ tenantId }) =>
-        ask(agent, `${whole.url}/api/tokens`, authorization, { tenant: tenantId, resource }),
+        ask(agent, `${product.url}/api/tokens`, authorization, { tenant: tenantId, resource }),
       ),
     ),
   );
   const seconds = (performance.now() - startedMs) / 1000;
   agent.destroy();
-  const { totals } = await readLedger(whole.cloud.control);
+  const { totals } = await readLedger(product.cloud.control);
   return { seconds, entraRequests: totals.entraTokenRequests, mostAtOnce: totals.maxConcurrentEntra };
 }
 
@@ -82,8 +82,8 @@ async function ask(agent: Agent, url: string, authorization: string, order: obje
   if (reply.statusCode !== 200) throw new Error(`a token was refused: ${reply.statusCode} ${answer.slice(0, 300)}`);
 }
 
-async function scriptSeconds(whole: Whole): Promise<number> {
-  const cloud = await readDocument(whole.cloud.control);
+async function scriptSeconds(product: Product): Promise<number> {
+  const cloud = await readDocument(product.cloud.control);
   const sample = cloud.tenants.slice(0, sampleTenants).map(({ tenantId }) => tenantId);
   const addresses = ['https://graph.microsoft.com', 'https://outlook.office365.com', 'https://management.azure.com'];
   const run = await runScript(cloud, sample, addresses);
@@ -92,7 +92,7 @@ async function scriptSeconds(whole: Whole): Promise<number> {
 
 function resultOf(storms: readonly Storm[], script: readonly number[]): Awaited<ReturnType<Bench['run']>> {
   const ours = figure(
-    'broker, all asked for at once',
+    'broker, all requests at once',
     's',
     storms.map(({ seconds }) => seconds),
   );
@@ -103,22 +103,22 @@ function resultOf(storms: readonly Storm[], script: readonly number[]): Awaited<
   );
   const theirs = figure('sequential script', 's', script);
   return {
-    title: 'Three resources in 1,000 tenants, with nothing in memory',
-    setting: `Every request to the simulated Entra takes at least ${delayMs} ms; at most ${concurrency} are under way at a time. The bound is requests × delay ÷ concurrency. The script was timed over ${sampleTenants} tenants and multiplied; it asks one after the other and needs no record.`,
+    title: 'Tokens for three resources in 1,000 tenants, empty cache',
+    setting: `Every request to the simulated Entra takes at least ${delayMs} ms; at most ${concurrency} are in flight. The bound is requests × delay ÷ concurrency. The script's time was measured over ${sampleTenants} tenants and scaled up; it requests one token after the other and writes no audit record.`,
     figures: [
       ours,
       figure('bound', 's', [boundSeconds]),
       theirs,
       entra,
       figure(
-        'broker, most requests to Entra at a time',
+        'broker, maximum requests to Entra in flight',
         'requests',
         storms.map(({ mostAtOnce }) => mostAtOnce),
       ),
     ],
     goals: [
       {
-        goal: 'within 1.3 of the bound',
+        goal: 'at most 1.3 times the bound',
         reached: ours.median <= 1.3 * boundSeconds,
         value: `${round(ours.median / boundSeconds)}`,
       },

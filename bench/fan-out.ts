@@ -8,18 +8,18 @@ import { cpuSeconds, residentMiB } from './cpu-time.ts';
 import { readDocument } from 'microsoft-cloud/client';
 import { type Bench, type Figure, figure, round } from './measure.ts';
 import { runReportScript } from './sequential-script.ts';
-import { startWhole, type Whole } from './whole.ts';
+import { startProduct, type Product } from './product.ts';
 
 const sizes = [1_000, 5_000];
 const job = 'licence-report';
 const delayMs = 50;
-/** A token and one request to Graph: what the job needs of a tenant. */
+/** The job needs a token and one request to Graph per tenant. */
 const delaysPerTenant = 2;
 /** host.json, `maxConcurrentActivityFunctions`. */
 const concurrency = 20;
 const rounds = 3;
 const pollMs = 500;
-/** The script's loop is timed over so many tenants and multiplied. */
+/** Tenants over which the script's time is measured before it is scaled up. */
 const sampleTenants = 100;
 
 interface Pass {
@@ -28,12 +28,12 @@ interface Pass {
   readonly peakMiB: number;
 }
 
-/** One job over all tenants, at two sizes: time, memory, history and storage per tenant. */
+/** One job over all tenants, at two sizes: time, memory, history and storage requests per tenant. */
 export const fanOut: Bench = {
   name: 'fan-out',
   run: async () => {
     const passes = new Map<number, Pass[]>(sizes.map((size) => [size, []]));
-    // In turns, so that a busy minute of the machine meets both sizes.
+    // Alternating, so that other load on the machine affects both sizes.
     for (let done = 0; done < rounds; done += 1) {
       for (const size of sizes) passes.get(size)?.push(await pass(size));
     }
@@ -42,40 +42,40 @@ export const fanOut: Bench = {
 };
 
 async function pass(tenants: number): Promise<Pass> {
-  const whole = await startWhole({ tenants, delayMs });
+  const product = await startProduct({ tenants, delayMs });
   try {
-    await whole.api.tenants();
-    const before = cpuSeconds(whole.hostPid);
-    const { run, peakMiB } = await runJob(whole);
-    return { seconds: run.durationMs / 1000, cpuSeconds: cpuSeconds(whole.hostPid) - before, peakMiB };
+    await product.api.tenants();
+    const before = cpuSeconds(product.hostPid);
+    const { run, peakMiB } = await runJob(product);
+    return { seconds: run.durationMs / 1000, cpuSeconds: cpuSeconds(product.hostPid) - before, peakMiB };
   } finally {
-    await whole.stop();
+    await product.stop();
   }
 }
 
-/** What the published loop takes for one tenant, seconds. */
+/** Time of the published loop per tenant, seconds. */
 async function scriptSeconds(): Promise<number> {
-  const whole = await startWhole({ tenants: sampleTenants, delayMs });
+  const product = await startProduct({ tenants: sampleTenants, delayMs });
   try {
-    const cloud = await readDocument(whole.cloud.control);
+    const cloud = await readDocument(product.cloud.control);
     const { seconds } = await runReportScript(
       cloud,
       cloud.tenants.map(({ tenantId }) => tenantId),
     );
     return seconds / sampleTenants;
   } finally {
-    await whole.stop();
+    await product.stop();
   }
 }
 
-async function runJob(whole: Whole): Promise<{ run: RunView; peakMiB: number }> {
-  const runId = await whole.api.startRun(job);
+async function runJob(product: Product): Promise<{ run: RunView; peakMiB: number }> {
+  const runId = await product.api.startRun(job);
   let peakMiB = 0;
   let run: RunView;
   do {
-    await Promise.race([delay(pollMs), whole.broken]);
-    peakMiB = Math.max(peakMiB, residentMiB(whole.hostPid));
-    run = await whole.api.run(runId);
+    await Promise.race([delay(pollMs), product.broken]);
+    peakMiB = Math.max(peakMiB, residentMiB(product.hostPid));
+    run = await product.api.run(runId);
   } while (run.status === 'pending' || run.status === 'running');
   const { total, succeeded } = run.tenants;
   if (run.status !== 'completed' || succeeded !== total)
@@ -89,19 +89,19 @@ interface Footprint {
   readonly storageRequests: Readonly<Record<string, number>>;
 }
 
-/** Per tenant, on disk: counts do not depend on time, so this one has no delay. */
+/** History and storage requests per tenant. They do not depend on time, so this run simulates no delay. */
 async function footprint(tenants: number): Promise<Footprint> {
   const folder = await mkdtemp(join(tmpdir(), 'ptb-bench-'));
   const hostStorePath = join(folder, 'host.sqlite');
-  const whole = await startWhole({ tenants, storage: {}, hostStorePath });
+  const product = await startProduct({ tenants, storage: {}, hostStorePath });
   let counts: Readonly<Record<string, number>> = {};
   try {
-    await whole.api.tenants();
-    await whole.storage?.counts();
-    await runJob(whole);
-    counts = (await whole.storage?.counts()) ?? {};
+    await product.api.tenants();
+    await product.storage?.counts();
+    await runJob(product);
+    counts = (await product.storage?.counts()) ?? {};
   } finally {
-    await whole.stop();
+    await product.stop();
   }
   const database = new DatabaseSync(hostStorePath, { readOnly: true });
   const history = database.prepare('SELECT count(*) AS events, sum(length(event)) AS bytes FROM history').get();
@@ -129,8 +129,8 @@ function resultOf(
   const growth = ((peaks[1]?.median ?? 0) - (peaks[0]?.median ?? 0)) / (large - small);
   const flat = (perTenant[1]?.median ?? 0) / (perTenant[0]?.median ?? 1);
   return {
-    title: 'One job over every tenant',
-    setting: `${job}: one token and one request to Graph per tenant, ${delayMs} ms each; ${concurrency} tenants at a time (host.json); orchestrations, records, rows and audit on this machine. The bound is tenants × ${delaysPerTenant} × ${delayMs} ms ÷ ${concurrency}. The script, one tenant after the other, was timed over ${sampleTenants} tenants and multiplied.`,
+    title: 'One job over all tenants',
+    setting: `${job}: one token and one request to Graph per tenant, ${delayMs} ms each; ${concurrency} tenants at a time (host.json); orchestrations, records, rows and audit log on this machine. The bound is tenants × ${delaysPerTenant} × ${delayMs} ms ÷ ${concurrency}. The script visits one tenant after the other; its time was measured over ${sampleTenants} tenants and scaled up.`,
     figures: [
       ...sizes.map((size) => of(size, 'whole run', 's', ({ seconds }) => seconds)),
       figure(`bound, ${small} tenants`, 's', [bound]),
@@ -140,7 +140,7 @@ function resultOf(
         of(size, 'processor time of the app per tenant', 'ms', (pass) => (pass.cpuSeconds / size) * 1000),
       ),
       ...peaks,
-      figure('memory per further tenant', 'KiB', [growth * 1024]),
+      figure('memory per additional tenant', 'KiB', [growth * 1024]),
       figure('history per tenant', 'bytes', [per.historyBytes]),
       figure('history events per tenant', 'events', [per.historyEvents]),
       ...Object.entries(per.storageRequests)
@@ -150,12 +150,12 @@ function resultOf(
     ],
     goals: [
       {
-        goal: 'time per tenant at 5,000 within 1.2 of that at 1,000',
+        goal: 'time per tenant at 5,000 tenants at most 1.2 times that at 1,000',
         reached: flat <= 1.2,
         value: `${round(flat)}`,
       },
       {
-        goal: 'within 2 times the bound at 1,000 tenants',
+        goal: 'at most 2 times the bound at 1,000 tenants',
         reached: total.median <= 2 * bound,
         value: `${round(total.median / bound)}`,
       },

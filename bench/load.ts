@@ -22,7 +22,7 @@ interface Report {
   readonly errors: number;
 }
 
-/** POSTs from a process of its own (autocannon). @throws Error when a reply was not 2xx: failures are fast, and count for nothing. */
+/** Sends POST requests from a separate process (autocannon). @throws Error if a reply was not 2xx: failures are fast and would distort the figure. */
 export async function post({ url, headers, body, connections, seconds }: Load): Promise<LoadResult> {
   const script = createRequire(import.meta.url).resolve('autocannon');
   const { stdout } = await promisify(execFile)(

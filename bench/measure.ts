@@ -1,7 +1,7 @@
-/** Small tools of the benchmarks: samples in, medians and ranges out. */
+/** Types of the results, and the statistics over samples. */
 
 export interface Figure {
-  /** What was measured, e.g. "broker, 10,000 tenants". */
+  /** For example "broker, 10,000 tenants". */
   readonly name: string;
   readonly unit: string;
   readonly median: number;
@@ -10,20 +10,20 @@ export interface Figure {
   readonly samples: number;
 }
 
-/** One comparison: its figures, and what they were meant to reach. */
+/** The figures of one benchmark and their goals. */
 export interface BenchResult {
   readonly title: string;
-  /** What is simulated and how, in a sentence or two. */
+  /** What is simulated and with which delays, in one or two sentences. */
   readonly setting: string;
   readonly figures: readonly Figure[];
   readonly goals: readonly Goal[];
   readonly charts?: readonly Chart[];
 }
 
-/** How figures are shown; they are named, so that a chart holds no number of its own. */
+/** A chart refers to figures by name and holds no numbers. */
 export type Chart =
   | {
-      /** Name of the file in docs/benchmarks, without its ending. */
+      /** Name of the file in docs/benchmarks, without extension. */
       readonly file: string;
       readonly kind: 'bars';
       readonly title: string;
@@ -43,13 +43,13 @@ export type Chart =
 export interface Goal {
   readonly goal: string;
   readonly reached: boolean;
-  /** The value that decides, as text. */
+  /** The measured value, as text. */
   readonly value: string;
-  /** Why it is missed, where it is. */
+  /** Why the goal is missed. */
   readonly reason?: string;
 }
 
-/** The machine on which figures came about. */
+/** The machine on which the benchmarks ran. */
 export interface Machine {
   readonly node: string;
   readonly cpu: string;
@@ -82,7 +82,7 @@ export function figure(name: string, unit: string, samples: readonly number[]): 
   };
 }
 
-/** Microseconds per call of `work`, over `rounds` rounds of `calls` calls each, after one round of warming up. */
+/** Microseconds per call of `work`: one sample for each of `rounds` rounds of `calls` calls, after one warm-up round. */
 export async function microsecondsPerCall(
   work: (n: number) => Promise<unknown>,
   calls: number,
@@ -100,7 +100,7 @@ export async function microsecondsPerCall(
 
 export const round = (value: number, digits = 2): number => Number(value.toPrecision(digits + 1));
 
-/** A value as people read it: counts whole, the rest with three digits. */
+/** A value for people: integers in full, other numbers with three digits. */
 export const shown = (value: number): string =>
   Number.isInteger(value)
     ? value.toLocaleString('en')

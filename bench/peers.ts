@@ -1,4 +1,4 @@
-/** What the broker's cache is measured against, each filled with one token a tenant, each ready to look one up. */
+/** The caches that the broker's is compared with. Each function fills one with one token per tenant. */
 import * as msal from '@azure/msal-node';
 import { createAppAuth } from '@octokit/auth-app';
 import { LRUCache } from 'lru-cache';
@@ -7,13 +7,13 @@ export interface PeerData {
   readonly tenantId: (n: number) => string;
   readonly clientId: string;
   readonly partnerTenantId: string;
-  /** The token that each of them keeps. */
+  /** The token that each cache holds. */
   readonly tokenText: string;
 }
 
 export type Lookup = (n: number) => Promise<unknown>;
 
-/** The floor: a bounded map and nothing around it. */
+/** The lower bound: a bounded map without anything around it. */
 export function filledLru({ tenantId, tokenText }: PeerData, tenants: number): Lookup {
   const cache = new LRUCache<string, string>({ max: 50_000 });
   const keys = Array.from({ length: tenants }, (_, n) => tenantId(n));
@@ -21,7 +21,7 @@ export function filledLru({ tenantId, tokenText }: PeerData, tenants: number): L
   return async (n) => cache.get(keys[n] ?? '');
 }
 
-/** GitHub's broker of installation tokens: the same task in another cloud, with a cache of 15,000 tokens. */
+/** Octokit caches installation tokens of GitHub apps: the same task in another cloud, with a cache of 15,000 tokens. */
 export async function filledOctokit({ tokenText }: PeerData, tenants: number): Promise<Lookup> {
   let requests = 0;
   const answer = {
@@ -39,7 +39,7 @@ export async function filledOctokit({ tokenText }: PeerData, tenants: number): P
   const auth = createAppAuth({
     appId: 1,
     createJwt: async () => ({ jwt: 'jwt', expiresAt: answer.data.expires_at }),
-    // Its own type asks for the whole of Octokit; the cache needs one function of it.
+    // The type demands all of Octokit; the cache calls only this function.
     request: request as unknown as NonNullable<Parameters<typeof createAppAuth>[0]['request']>,
   });
   const lookup: Lookup = (n) => auth({ type: 'installation', installationId: n + 1 });
@@ -51,7 +51,7 @@ export async function filledOctokit({ tokenText }: PeerData, tenants: number): P
   };
 }
 
-/** MSAL with a cache as it writes it itself; filling it by redemptions would take minutes, it is quadratic. */
+/** MSAL with a cache in its own serialised form. Filling it by redemptions is quadratic and would take minutes. */
 export function filledMsal({ tenantId, clientId, partnerTenantId, tokenText }: PeerData, tenants: number): Lookup {
   const environment = 'login.microsoftonline.com';
   const homeAccountId = `user.${partnerTenantId}`;

@@ -3,28 +3,28 @@ import { type Results, shown } from './measure.ts';
 const start = '<!-- figures of npm run bench -->';
 const end = '<!-- end of figures -->';
 
-/** What a reader of the README wants to know first: benchmark, figure of the broker, figure of what is used today. */
+/** The rows of the README: benchmark, figure of the broker, figure of current practice. */
 const lines = [
   {
-    what: 'A token that is in memory, for one of 3,000 tenants; beside the cache of msal-node',
+    what: 'Cached token, 3,000 tenants in the cache; today: the cache of msal-node',
     bench: 'cached-token',
     ours: 'broker.getToken, 3000 tenants',
     theirs: 'MSAL acquireTokenSilent, 3000 tenants',
   },
   {
-    what: 'Tokens for three resources in 1,000 tenants with nothing in memory; beside the published loop',
+    what: 'Tokens for three resources in 1,000 tenants, empty cache; today: the published loop',
     bench: 'cold-storm',
-    ours: 'broker, all asked for at once',
+    ours: 'broker, all requests at once',
     theirs: 'sequential script',
   },
   {
-    what: 'One report over 5,000 tenants; beside the published loop',
+    what: 'One report over 5,000 tenants; today: the published loop',
     bench: 'fan-out',
     ours: 'whole run, 5000 tenants',
     theirs: 'sequential script, 5000 tenants',
   },
   {
-    what: 'Requests to Entra for three jobs over 1,000 tenants in an hour; beside three scripts',
+    what: 'Requests to Entra for three jobs over 1,000 tenants in an hour; today: three scripts',
     bench: 'upstream-requests',
     ours: 'broker, token requests to Entra',
     theirs: 'scripts, token requests to Entra',
@@ -32,8 +32,8 @@ const lines = [
 ] as const;
 
 /**
- * The README with its figures as they were measured last.
- * @throws Error when a figure is not among the results, or the README has no place for them.
+ * The README with the latest figures.
+ * @throws Error if the results lack a figure, or the README lacks the two markers.
  */
 export function withFigures(readme: string, results: Results['results']): string {
   const [before, after] = [readme.indexOf(start), readme.indexOf(end)];

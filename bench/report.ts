@@ -1,29 +1,39 @@
-/** docs/benchmarks.md and its charts from bench/results.json. Run alone, it writes them anew without measuring. */
+/**
+ * Writes docs/benchmarks.md, its charts and the figures of the README from bench/results.json. Run `node bench/report.ts`
+ * to write them without measuring again.
+ */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { drawChart } from './charts.ts';
 import { type BenchResult, type Figure, type Goal, type Results, shown } from './measure.ts';
+import { withFigures } from './readme.ts';
 
 const head = `# Benchmarks
 
-Produced by \`npm run bench\`; do not edit. \`npm run bench -- NAME\` measures one of them anew.
+Written by \`npm run bench\`. Do not edit by hand. \`npm run bench -- NAME\` repeats one benchmark.
 
-Each figure is a median, beside it the range of its samples. What is simulated, and with which delays, stands with
-each. What is compared ran in the same minutes on the same machine, in turns where the machine's mood could matter.
+Each figure is the median of its samples, with their range. Each benchmark says what it simulates and with which delays.
+Compared variants ran on the same machine within the same minutes, alternating where other load could matter.
 `;
 
-/** @param docsFolder gets benchmarks.md, and the charts in benchmarks/. */
-export function writeReport(all: Results, docsFolder: string): void {
-  const charts = join(docsFolder, 'benchmarks');
+/** @param root Folder of the project. */
+export function writeReport(all: Results, root: string): void {
+  const charts = join(root, 'docs/benchmarks');
   rmSync(charts, { recursive: true, force: true });
   mkdirSync(charts, { recursive: true });
   for (const result of Object.values(all.results)) {
     for (const chart of result.charts ?? []) writeFileSync(join(charts, `${chart.file}.svg`), drawChart(chart, result));
   }
-  writeFileSync(join(docsFolder, 'benchmarks.md'), reportText(all));
+  writeFileSync(join(root, 'docs/benchmarks.md'), reportText(all));
 }
 
-export function reportText({ machine, results }: Results): string {
+/** @throws Error if the results lack a figure that the README shows. */
+export function writeReadme({ results }: Results, root: string): void {
+  const readme = join(root, 'README.md');
+  writeFileSync(readme, withFigures(readFileSync(readme, 'utf8'), results));
+}
+
+function reportText({ machine, results }: Results): string {
   const { node, cpu, cores, memoryGiB } = machine;
   const goals = Object.values(results).flatMap((result) => result.goals);
   const reached = goals.filter((goal) => goal.reached).length;
@@ -60,6 +70,8 @@ const goalRow = ({ goal, reached, value, reason }: Goal): string =>
   `| ${goal} | ${reached ? 'reached' : `**missed**${reason === undefined ? '' : `: ${reason}`}`} | ${value} |`;
 
 if (import.meta.main) {
-  const results = JSON.parse(readFileSync(join(import.meta.dirname, 'results.json'), 'utf8')) as Results;
-  writeReport(results, join(import.meta.dirname, '../docs'));
+  const all = JSON.parse(readFileSync(join(import.meta.dirname, 'results.json'), 'utf8')) as Results;
+  const root = join(import.meta.dirname, '..');
+  writeReport(all, root);
+  writeReadme(all, root);
 }

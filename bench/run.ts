@@ -1,21 +1,21 @@
 /**
- * `npm run bench [-- NAME]`: every benchmark, or one, side by side in one run. Prints a table, writes bench/results.json
- * and, from that, docs/benchmarks.md with its charts.
+ * `npm run bench [-- NAME]`: runs all benchmarks or one. Prints a table and writes bench/results.json, docs/benchmarks.md
+ * with its charts, and the figures of the README.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { benches } from './benches.ts';
 import { type BenchResult, type Results, shown } from './measure.ts';
-import { withFigures } from './readme.ts';
-import { writeReport } from './report.ts';
+import { writeReadme, writeReport } from './report.ts';
 
 const wanted = process.argv[2];
 const chosen = wanted === undefined ? benches : benches.filter(({ name }) => name === wanted);
 if (chosen.length === 0) {
-  console.error(`There is no benchmark "${wanted}". There are: ${benches.map(({ name }) => name).join(', ')}.`);
+  console.error(`Unknown benchmark "${wanted}". Choose one of: ${benches.map(({ name }) => name).join(', ')}.`);
   process.exit(2);
 }
+const root = join(import.meta.dirname, '..');
 const file = join(import.meta.dirname, 'results.json');
 const machine = {
   node: process.version,
@@ -31,17 +31,16 @@ for (const bench of chosen) {
     results[bench.name] = result;
     print(result);
   } catch (error) {
-    // The others' minutes are not to be lost.
+    // The results of the other benchmarks are kept.
     failed = true;
     console.error(`\nThe benchmark ${bench.name} failed:`, error);
   }
   const all: Results = { machine, results };
   writeFileSync(file, `${JSON.stringify(all, null, 2)}\n`);
-  writeReport(all, join(import.meta.dirname, '../docs'));
+  writeReport(all, root);
 }
-const readme = join(import.meta.dirname, '../README.md');
-if (!failed) writeFileSync(readme, withFigures(readFileSync(readme, 'utf8'), results));
-// Processes that a failed one left behind must not keep this one.
+if (!failed) writeReadme({ machine, results }, root);
+// A failed benchmark may have left child processes that would keep this process alive.
 process.exit(failed ? 1 : 0);
 
 function earlier(): Record<string, BenchResult> {

@@ -1,10 +1,10 @@
 /**
- * What partners run today, after the published way ("Connect to delegated Office 365 tenants via PowerShell using the
- * Secure App Model"): a loop over the tenants that redeems the refresh token for each resource in turn and keeps nothing.
+ * What partners run today, following the published method ("Connect to delegated Office 365 tenants via PowerShell using
+ * the Secure App Model"): a loop over the tenants that redeems the refresh token for each resource and caches nothing.
  */
 import type { CloudDocument } from 'microsoft-cloud';
 
-/** @throws Error when a token was refused: a failure is fast, and counts for nothing. */
+/** @throws Error if a token was refused: failures are fast and would distort the figure. */
 export async function scriptToken(cloud: CloudDocument, tenantId: string, resource: string): Promise<string> {
   const response = await fetch(`${cloud.entra}/${tenantId}/oauth2/token`, {
     method: 'POST',
@@ -21,7 +21,7 @@ export async function scriptToken(cloud: CloudDocument, tenantId: string, resour
   return answer.access_token;
 }
 
-/** The same loop with the request that a report is made of: one after the other, tenant by tenant. */
+/** The same loop with the request of a report, one tenant after the other. */
 export async function runReportScript(cloud: CloudDocument, tenants: readonly string[]): Promise<ScriptRun> {
   const startedMs = performance.now();
   for (const tenantId of tenants) {
@@ -38,7 +38,7 @@ export interface ScriptRun {
   readonly seconds: number;
 }
 
-/** The loop itself. */
+/** The loop over tenants and resources. */
 export async function runScript(
   cloud: CloudDocument,
   tenants: readonly string[],

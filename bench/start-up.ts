@@ -23,7 +23,7 @@ interface Variant {
   readonly zipMegabytes: number;
 }
 
-/** The packaged app beside the same sources as they would be sent unbundled: a file each, with node_modules. */
+/** The packaged app, compared with an unbundled deployment of the same sources: one file each, with node_modules. */
 export const startUp: Bench = {
   name: 'start-up',
   run: async () => {
@@ -59,8 +59,8 @@ export const startUp: Bench = {
 };
 
 const setting =
-  `${runs} runs each, in turn, after one that is not counted; files warm in the page cache, which favours the unbundled ` +
-  'app: in Azure each of its files is a read from a mounted archive. First token: embedded host, simulated cloud.';
+  `${runs} alternating runs each, after one warm-up run. All files are in the page cache, which favours the unbundled ` +
+  'app: in Azure it reads each of its files from a mounted archive. First token: embedded host, simulated cloud.';
 
 function goals(figures: readonly Figure[]) {
   const median = (name: string): number => figures.find((found) => found.name === name)?.median ?? Number.NaN;
@@ -69,7 +69,7 @@ function goals(figures: readonly Figure[]) {
   const archive = median('bundled: archive');
   return [
     {
-      goal: 'bundled registers in at most 0.4 of the time of unbundled',
+      goal: 'bundled: registered in at most 0.4 of the time of unbundled',
       reached: ratio <= 0.4,
       value: `${round(ratio)}`,
     },
@@ -77,7 +77,7 @@ function goals(figures: readonly Figure[]) {
   ];
 }
 
-/** Alternates between the variants, so that what else the machine does falls on both. */
+/** Alternates between the variants, so that other load on the machine affects both. */
 async function samples(
   variants: readonly Variant[],
   measure: (variant: Variant) => Promise<number>,
@@ -92,7 +92,7 @@ async function samples(
   return found;
 }
 
-/** The part of the Functions worker that an app needs to register itself (packages/functions-host/src/app/core-shim.ts is the whole). */
+/** The part of the Functions worker that an app needs to register itself (complete in packages/functions-host/src/app/core-shim.ts). */
 const worker = `
 import Module from 'node:module';
 import { pathToFileURL } from 'node:url';
@@ -158,7 +158,7 @@ async function bundled(): Promise<Variant> {
 
 async function unbundled(): Promise<Variant> {
   const folder = join(workFolder, 'unbundled');
-  for (const file of globSync('src/**/*.ts', { cwd: root, exclude: ['src/local/**', 'src/cli/**'] })) {
+  for (const file of globSync('src/**/*.ts', { cwd: root, exclude: ['src/cli/**'] })) {
     const { code } = await transform(await readFile(join(root, file), 'utf8'), { loader: 'ts', target: 'node22' });
     const place = join(folder, 'dist', relative('src', file)).replace(/\.ts$/, '.js');
     await mkdir(dirname(place), { recursive: true });
@@ -178,14 +178,16 @@ async function unbundled(): Promise<Variant> {
   };
 }
 
-/** What `npm ci --omit=dev` would leave in node_modules, as paths below the project. */
+/** The files that `npm ci --omit=dev` installs, as paths relative to the project. */
 async function productionFiles(): Promise<string[]> {
-  const { stdout } = await run('npm', ['ls', '--omit=dev', '--all', '--parseable'], { cwd: root });
+  const { stdout } = await run('npm', ['ls', '--omit=dev', '--all', '--parseable', '--workspaces=false'], {
+    cwd: root,
+  });
   const packages = [...new Set(stdout.split('\n').filter((path) => path.includes('node_modules')))];
   const found = await Promise.all(
     packages.map(async (folder) =>
       (await listFiles(folder))
-        // A package inside a package is listed by itself.
+        // npm lists a nested package separately.
         .filter((file) => !file.startsWith('node_modules/'))
         .map((file) => relative(root, join(folder, file))),
     ),

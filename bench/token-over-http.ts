@@ -1,43 +1,43 @@
 import { cpuSeconds } from './cpu-time.ts';
 import { type Load, type LoadResult, post } from './load.ts';
 import { type Bench, type BenchResult, type Figure, figure, type Goal, round } from './measure.ts';
-import { startEmptyApp, startWhole, type Whole } from './whole.ts';
+import { startEmptyApp, startProduct, type Product } from './product.ts';
 
 const connections = 50;
 const seconds = 5;
 const rounds = 5;
-/** Of a transaction with Azure Table storage in the same region, about. */
+/** Approximate time of a transaction with Azure Table storage in the same region. */
 const storageMs = 5;
 
-type Who = 'empty' | 'same' | 'azurite' | 'apart';
-const everyone = ['empty', 'same', 'azurite', 'apart'] as const;
+type Subject = 'empty' | 'same' | 'azurite' | 'apart';
+const subjects = ['empty', 'same', 'azurite', 'apart'] as const;
 interface Sample extends LoadResult {
-  /** Processor time of the function app for one answer, microseconds. */
+  /** Processor time of the function app per answer, microseconds. */
   readonly cpuMicroseconds: number;
 }
 
-type Samples = Readonly<Record<Who, readonly Sample[]>>;
+type Samples = Readonly<Record<Subject, readonly Sample[]>>;
 
-const names: Readonly<Record<Who, string>> = {
+const names: Readonly<Record<Subject, string>> = {
   empty: 'empty function',
-  same: 'function with an answer as long',
+  same: 'function with an equally long answer',
   azurite: 'POST /api/tokens, audit in Azurite',
   apart: `POST /api/tokens, audit ${storageMs} ms away`,
 };
 
-/** `POST /api/tokens` from memory beside a function that does nothing, on the same host, in turns. */
+/** `POST /api/tokens` with a cached token, compared with functions that do nothing on the same host. */
 export const tokenOverHttp: Bench = {
   name: 'token-over-http',
   run: async () => {
-    const samples: Record<Who, Sample[]> = { empty: [], same: [], azurite: [], apart: [] };
+    const samples: Record<Subject, Sample[]> = { empty: [], same: [], azurite: [], apart: [] };
     const empty = await startEmptyApp();
-    const azurite = await startWhole({ tenants: 25 });
-    const apart = await startWhole({ tenants: 25, storage: { quickMs: storageMs } });
+    const azurite = await startProduct({ tenants: 25 });
+    const apart = await startProduct({ tenants: 25, storage: { acknowledgeMs: storageMs } });
     try {
-      const target = async (whole: Whole) => ({
-        url: `${whole.url}/api/tokens`,
-        pid: whole.hostPid,
-        load: await loadOf(whole),
+      const target = async (product: Product) => ({
+        url: `${product.url}/api/tokens`,
+        pid: product.hostPid,
+        load: await loadOf(product),
       });
       const targets = {
         empty: { url: `${empty.url}/empty`, pid: empty.pid, load: await loadOf(azurite) },
@@ -46,11 +46,11 @@ export const tokenOverHttp: Bench = {
         apart: await target(apart),
       };
       for (let done = -1; done < rounds; done += 1) {
-        for (const who of everyone) {
-          const { url, pid, load } = targets[who];
+        for (const subject of subjects) {
+          const { url, pid, load } = targets[subject];
           const sample = await measured({ ...load, url }, pid);
           // The first round warms up.
-          if (done >= 0) samples[who].push(sample);
+          if (done >= 0) samples[subject].push(sample);
         }
       }
     } finally {
@@ -62,9 +62,9 @@ export const tokenOverHttp: Bench = {
   },
 };
 
-async function loadOf(whole: Whole): Promise<Omit<Load, 'url'>> {
-  const tenant = whole.cloud.tenants[0]?.tenantId;
-  const headers = { authorization: `Bearer ${await whole.callerToken()}`, 'content-type': 'application/json' };
+async function loadOf(product: Product): Promise<Omit<Load, 'url'>> {
+  const tenant = product.cloud.tenants[0]?.tenantId;
+  const headers = { authorization: `Bearer ${await product.callerToken()}`, 'content-type': 'application/json' };
   return { headers, body: JSON.stringify({ tenant, resource: 'graph' }), connections, seconds };
 }
 
@@ -78,9 +78,9 @@ async function measured(load: Load, pid: number): Promise<Sample> {
 const medianOf = (samples: readonly Sample[], value: (sample: Sample) => number): number =>
   figure('', '', samples.map(value)).median;
 
-function figuresOf(who: Who, samples: readonly Sample[]): Figure[] {
+function figuresOf(subject: Subject, samples: readonly Sample[]): Figure[] {
   const of = (what: string, unit: string, value: (sample: Sample) => number): Figure =>
-    figure(`${names[who]}: ${what}`, unit, samples.map(value));
+    figure(`${names[subject]}: ${what}`, unit, samples.map(value));
   return [
     of('throughput', 'requests/s', ({ requestsPerSecond }) => requestsPerSecond),
     of('latency p50', 'ms', ({ latencyMs }) => latencyMs.p50),
@@ -89,22 +89,22 @@ function figuresOf(who: Who, samples: readonly Sample[]): Figure[] {
   ];
 }
 
-/** Throughput against another's, round by round. */
-function shareOf(samples: Samples, who: Who, other: Who): Figure {
-  const shares = samples[who].map(
+/** Throughput relative to another subject, round by round. */
+function shareOf(samples: Samples, subject: Subject, other: Subject): Figure {
+  const shares = samples[subject].map(
     ({ requestsPerSecond }, round) => requestsPerSecond / (samples[other][round]?.requestsPerSecond ?? Number.NaN),
   );
-  return figure(`${names[who]}: share of the throughput of the ${names[other]}`, 'of 1', shares);
+  return figure(`${names[subject]}: share of the throughput of the ${names[other]}`, 'of 1', shares);
 }
 
 function resultOf(samples: Samples): BenchResult {
   const ofEmpty = shareOf(samples, 'azurite', 'empty');
   const ofSame = shareOf(samples, 'azurite', 'same');
   return {
-    title: 'A cached token over HTTP',
-    setting: `${connections} connections for ${seconds} s, ${rounds} rounds in turns; the load (autocannon) comes from a process of its own. Every answer has its caller's token verified, its policy asked and its audit record acknowledged by the storage before it leaves. Once the storage is Azurite on the same cores; once the audit's transactions are acknowledged after ${storageMs} ms by a process that does nothing else, as a storage account with processors of its own would. Beside it, on the same host: a function that answers \`{}\`, and one that reads the request and sends an answer as long as a token's.`,
+    title: 'Cached token over HTTP',
+    setting: `${connections} connections for ${seconds} s, ${rounds} alternating rounds; a separate process sends the load (autocannon). Before each answer, the broker verifies the caller's token, evaluates the policy and waits until the storage acknowledges the audit record. In one variant the storage is Azurite on the same cores. In the other, a separate process acknowledges the audit transactions after ${storageMs} ms, like a storage account with its own processors. Compared on the same host: a function that answers \`{}\`, and one that reads the request and sends an answer as long as a token answer.`,
     figures: [
-      ...everyone.flatMap((who) => figuresOf(who, samples[who])),
+      ...subjects.flatMap((subject) => figuresOf(subject, samples[subject])),
       ofEmpty,
       ofSame,
       shareOf(samples, 'apart', 'empty'),
@@ -115,8 +115,8 @@ function resultOf(samples: Samples): BenchResult {
       {
         file: 'token-over-http',
         kind: 'bars',
-        title: 'Answers a second (median, range)',
-        bars: everyone.map((who) => ({ label: names[who], figure: `${names[who]}: throughput` })),
+        title: 'Answers per second (median, range)',
+        bars: subjects.map((subject) => ({ label: names[subject], figure: `${names[subject]}: throughput` })),
       },
     ],
   };
@@ -125,18 +125,19 @@ function resultOf(samples: Samples): BenchResult {
 function goalOf(share: Figure, samples: Samples): Goal {
   const goal = { goal: "at least 0.7 of the empty function's throughput", value: `${round(share.median)}` };
   if (share.median >= 0.7) return { ...goal, reached: true };
-  const cpu = (who: Who): number => Math.round(medianOf(samples[who], ({ cpuMicroseconds }) => cpuMicroseconds));
-  // Round by round, as the shares: what else the machine does changes from one to the next.
-  const more = (who: Who, than: Who): number =>
+  const cpu = (subject: Subject): number =>
+    Math.round(medianOf(samples[subject], ({ cpuMicroseconds }) => cpuMicroseconds));
+  // Round by round, like the shares, because other load on the machine changes between rounds.
+  const more = (subject: Subject, than: Subject): number =>
     Math.round(
       figure(
         '',
         '',
-        samples[who].map(
+        samples[subject].map(
           ({ cpuMicroseconds }, round) => cpuMicroseconds - (samples[than][round]?.cpuMicroseconds ?? Number.NaN),
         ),
       ).median,
     );
-  const reason = `an answer takes ${cpu('azurite')} µs of processor time, the empty function's ${cpu('empty')}; the reading and sending of more bytes adds ${more('same', 'empty')} of the difference, the caller's token, the policy and the record ${more('azurite', 'same')}; and Azurite writes the record on the same cores`;
+  const reason = `an answer takes ${cpu('azurite')} µs of processor time, one of the empty function ${cpu('empty')} µs; reading and sending more bytes accounts for ${more('same', 'empty')} µs, and token verification, policy and audit record for ${more('azurite', 'same')} µs; Azurite also runs on the same cores`;
   return { ...goal, reached: false, reason };
 }

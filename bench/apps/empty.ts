@@ -1,7 +1,7 @@
-/** Function apps that do nothing: what the host itself costs, with an empty answer and with one as long as a token's. */
+/** Functions that do nothing, to measure the host alone: one answers `{}`, the other as many bytes as a token answer has. */
 import { app } from '@azure/functions';
 
-// As the broker: what is compared is the work, not the way that bodies travel.
+// As in the broker, so that both transfer bodies in the same way.
 app.setup({ enableHttpStream: true });
 
 app.http('empty', {

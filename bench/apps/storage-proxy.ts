@@ -1,15 +1,15 @@
 /**
- * Stands between the program and Azurite: counts requests, and with a delay as second argument acknowledges the audit
- * log's transactions itself after so many milliseconds and keeps them nowhere. In Azure the storage has processors of
- * its own; Azurite would take those of the program that is measured. Prints `{"url":…}` when it listens; `GET /counts`
- * tells and resets the counts.
+ * A proxy in front of Azurite that counts requests. With a delay in milliseconds as second argument, it acknowledges
+ * transactions of the audit log itself after that delay and does not store them: storage in Azure has its own processors,
+ * but Azurite would take those of the measured process. Prints `{"url":…}` when it listens. `GET /counts` returns and
+ * resets the counts.
  */
 import { createServer, type IncomingMessage, request as forward, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 
-const [azuriteUrl = '', quickMs] = process.argv.slice(2);
+const [azuriteUrl = '', acknowledgeMs] = process.argv.slice(2);
 let counts: Record<string, number> = {};
 
 const server = createServer((request, response) => {
@@ -29,11 +29,12 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   }
   const kind = `${request.method} ${/^\/[^/]+\/([$\w]+)/.exec(url)?.[1] ?? ''}`;
   counts[kind] = (counts[kind] ?? 0) + 1;
-  if (quickMs !== undefined && url.includes('/$batch')) await acknowledge(request, response, Number(quickMs));
+  if (acknowledgeMs !== undefined && url.includes('/$batch'))
+    await acknowledge(request, response, Number(acknowledgeMs));
   else await passOn(request, response);
 }
 
-/** The answer to a transaction of inserts: each with "no content" ("Performing entity group transactions"). */
+/** Answers a transaction of inserts with 204 for each ("Performing entity group transactions", Microsoft Learn). */
 async function acknowledge(request: IncomingMessage, response: ServerResponse, delayMs: number): Promise<void> {
   const chunks: Buffer[] = [];
   for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);

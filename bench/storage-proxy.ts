@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { type RunningChild, startChild } from '../src/cli/demo/child.ts';
 
-/** What stands between the function app and Azurite. */
-export interface StorageBetween {
+/** A proxy between the function app and Azurite. */
+export interface StorageProxy {
   readonly connectionString: string;
-  /** Requests since the last look: `POST $batch`, `PUT results`, … */
+  /** Requests since the last call, by kind: `POST $batch`, `PUT results`, … */
   counts(): Promise<Readonly<Record<string, number>>>;
   stop(): Promise<void>;
 }
@@ -13,16 +13,19 @@ const endpoint = (connectionString: string, service: string): URL =>
   new URL(new RegExp(`${service}Endpoint=([^;]+)`).exec(connectionString)?.[1] ?? '');
 
 /**
- * @param quickMs the audit log's writes are acknowledged after so many milliseconds and kept nowhere; absent: all goes
- * on to Azurite.
+ * @param acknowledgeMs Acknowledges transactions of the audit log after this time, milliseconds, without storing them. If
+ * absent, the proxy forwards every request to Azurite.
  */
-export async function startStorageBetween(connectionString: string, quickMs?: number): Promise<StorageBetween> {
+export async function startStorageProxy(connectionString: string, acknowledgeMs?: number): Promise<StorageProxy> {
   const started: RunningChild<{ url: string }>[] = [];
   let between = connectionString;
   for (const service of ['Table', 'Blob']) {
     const { origin, pathname } = endpoint(connectionString, service);
     const script = join(import.meta.dirname, 'apps/storage-proxy.ts');
-    const child = await startChild<{ url: string }>(script, [origin, ...(quickMs === undefined ? [] : [`${quickMs}`])]);
+    const child = await startChild<{ url: string }>(script, [
+      origin,
+      ...(acknowledgeMs === undefined ? [] : [`${acknowledgeMs}`]),
+    ]);
     started.push(child);
     between = between.replace(
       `${service}Endpoint=${origin}${pathname}`,

@@ -1,36 +1,36 @@
-/** The running product for a benchmark: Azurite, the simulated cloud, the embedded host with the built app. */
+/** Starts the product for a benchmark: Azurite, the simulated cloud, and the embedded host with the built app. */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { app } from '../tools/build.ts';
 import { startChild } from '../src/cli/demo/child.ts';
 import { type Demo, startDemo } from '../src/cli/demo/start-demo.ts';
-import { type StorageBetween, startStorageBetween } from './storage-between.ts';
+import { type StorageProxy, startStorageProxy } from './storage-proxy.ts';
 
 const projectRoot = resolve(import.meta.dirname, '..');
-/** Where the build that is measured lies; `npm run bench` makes it first. */
+/** Folder of the measured build. `npm run bench` builds it first. */
 export const buildRoot = resolve(projectRoot, process.env['PTB_BUILD_ROOT'] ?? '.');
 export const ptbScript = join(buildRoot, 'build/cli/ptb.js');
 
-export interface WholeOptions {
+export interface ProductOptions {
   readonly tenants: number;
-  /** Time that each simulated Entra and Graph request takes at least, milliseconds. */
+  /** Minimum time of each request to the simulated Entra and Graph, milliseconds. */
   readonly delayMs?: number;
   readonly hostSettings?: Readonly<Record<string, string>>;
-  /** Count what goes to the storage; with `quickMs`, answer the audit log's writes after so many milliseconds. */
-  readonly storage?: { readonly quickMs?: number };
-  /** Keep orchestrations in this SQLite file. */
+  /** Counts storage requests; with `acknowledgeMs`, acknowledges the audit log's writes after that time. */
+  readonly storage?: { readonly acknowledgeMs?: number };
+  /** SQLite file for orchestrations. */
   readonly hostStorePath?: string;
 }
 
-export interface Whole extends Demo {
-  readonly storage: StorageBetween | undefined;
+export interface Product extends Demo {
+  readonly storage: StorageProxy | undefined;
 }
 
-/** Starts it with tenants that all work. A caller may ask as fast as it can. */
-export async function startWhole(options: WholeOptions): Promise<Whole> {
+/** Starts the product with tenants that all work and without a rate limit for callers. */
+export async function startProduct(options: ProductOptions): Promise<Product> {
   const { tenants, delayMs, hostStorePath } = options;
-  let storage: StorageBetween | undefined;
+  let storage: StorageProxy | undefined;
   const demo = await startDemo({
     tenants,
     delayMs,
@@ -42,7 +42,7 @@ export async function startWhole(options: WholeOptions): Promise<Whole> {
     say: () => undefined,
     ...(hostStorePath === undefined ? {} : { hostStorePath }),
     hostSettings: async (connectionString) => {
-      storage = options.storage && (await startStorageBetween(connectionString, options.storage.quickMs));
+      storage = options.storage && (await startStorageProxy(connectionString, options.storage.acknowledgeMs));
       const place = storage === undefined ? {} : { AzureWebJobsStorage: storage.connectionString };
       return { CALLER_REQUESTS_PER_MINUTE: '1000000', ...place, ...options.hostSettings };
     },
@@ -57,7 +57,7 @@ export async function startWhole(options: WholeOptions): Promise<Whole> {
   };
 }
 
-/** Serves functions that do nothing on the same embedded host: `/empty` and `/same-answer`. */
+/** Starts the embedded host with functions that do nothing: `/empty` and `/same-answer`. */
 export async function startEmptyApp(): Promise<{ readonly url: string; readonly pid: number; stop(): Promise<void> }> {
   const base = join(projectRoot, '.local');
   await mkdir(base, { recursive: true });
