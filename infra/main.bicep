@@ -1,21 +1,21 @@
-// Everything the broker needs in Azure, in a resource group of its own. No secret is a parameter, a setting or an
-// output: the app reaches storage, Key Vault and Application Insights with its managed identity.
+// All Azure resources of the broker, in their own resource group. No parameter, setting or output is a secret: the app
+// accesses storage, Key Vault and Application Insights with its managed identity.
 targetScope = 'subscription'
 
 @minLength(1)
 @maxLength(40)
-@description('Name of the environment, for example prod. It names the resource group and goes into every other name.')
+@description('Name of the environment, for example prod. It is part of the names of the resource group and the alert rules, and every other name is derived from it.')
 param environmentName string
 
 @minLength(1)
-@description('Region of all resources. It must offer Flex Consumption.')
+@description('Region of all resources. It must support Flex Consumption.')
 @metadata({ azd: { type: 'location' } })
 param location string
 
-@description('Tenant id (GUID) of the partner tenant. The credential that the vault will hold belongs to it.')
+@description('Tenant id (GUID) of the partner tenant, to which the credential belongs.')
 param partnerTenantId string = tenant().tenantId
 
-@description('The broker\'s own Entra application as callers\' tokens name it: client id and App ID URI, comma separated. Empty at first: the app then starts, answers 503 config_invalid and says so at /api/health.')
+@description('Audiences that callers\' tokens may have: client id and App ID URI of the broker\'s own Entra application, comma separated. If empty, the app starts, answers 503 config_invalid and gives the reason at /api/health.')
 param brokerAudiences string = ''
 
 @allowed(['public', 'usgovernment', 'china'])
@@ -29,63 +29,63 @@ param microsoftCloud string = environment().name == 'AzureUSGovernment'
 param nodeVersion string = '24'
 
 @allowed([512, 2048, 4096])
-@description('Memory of an instance in MB.')
+@description('Memory per instance in MB.')
 param instanceMemoryMB int = 2048
 
 @minValue(1)
 @maxValue(1000)
-@description('Most instances at one time. ENTRA_CONCURRENCY counts per instance: the product of both is what Entra can meet.')
+@description('Maximum number of instances. ENTRA_CONCURRENCY counts per instance, so the product of both limits the requests to Entra in flight.')
 param maximumInstanceCount int = 40
 
 @minValue(0)
 @maxValue(10)
-@description('Instances that are kept warm for the API. 0: none, a request after a pause waits for a cold start.')
+@description('Instances that are always ready for the API. With 0, a request after a pause waits for a cold start.')
 param alwaysReadyHttpInstances int = 0
 
 @minValue(0)
 @maxValue(10)
-@description('Instances that are kept warm for runs and schedules. 0: none, a run starts some seconds late.')
+@description('Instances that are always ready for runs and schedules. With 0, a run starts some seconds late.')
 param alwaysReadyDurableInstances int = 0
 
-@description('Whether plan and storage are spread over the zones of the region.')
+@description('Whether plan and storage are zone redundant.')
 param zoneRedundant bool = false
 
 @allowed(['azureStorage', 'durableTaskScheduler'])
-@description('Where runs keep their state. durableTaskScheduler needs a package made with `npm run package -- --durable-backend durableTaskScheduler`.')
+@description('Storage backend for the state of runs. For durableTaskScheduler, build the package with `npm run package -- --durable-backend durableTaskScheduler`.')
 param durableBackend string = 'azureStorage'
 
-@description('Whether storage and vault are reached over private endpoints only.')
+@description('Whether only private endpoints reach storage and vault.')
 param virtualNetworkEnabled bool = false
 
-@description('Addresses (CIDR) that may call the API. Empty: everybody reaches it, and each request is judged by its token alone.')
+@description('Address ranges (CIDR) that may call the API. If empty, all addresses may; a token is required in either case.')
 param allowedAddressRanges array = []
 
-@description('Addresses (CIDR) from which operators reach the vault although it is private, for `ptb setup` and `ptb consent`. Only used with virtualNetworkEnabled.')
+@description('Address ranges (CIDR) from which operators reach a private vault, for `ptb setup` and `ptb consent`. Applies only with virtualNetworkEnabled.')
 param operatorAddressRanges array = []
 
-@description('Object id of the person or group who runs `ptb setup` and `ptb consent`. Empty: nobody but the app is given rights.')
+@description('Object id of the person or group that runs `ptb setup` and `ptb consent`. If empty, only the app gets rights.')
 param operatorObjectId string = ''
 
 @allowed(['User', 'Group', 'ServicePrincipal'])
-@description('What the operator is.')
+@description('Type of the operator\'s principal.')
 param operatorType string = 'User'
 
-@description('Whether a custom role that cannot delete secrets is created. It needs the right Microsoft.Authorization/roleDefinitions/write; without it, choose false, and the app gets Key Vault Secrets Officer.')
+@description('Whether to create a custom role that cannot delete secrets. This needs the permission Microsoft.Authorization/roleDefinitions/write. With false, the app gets Key Vault Secrets Officer.')
 param customVaultRole bool = true
 
-@description('Mail address that alerts go to. Empty: alerts fire and are seen in the portal only.')
+@description('Mail address for alerts. If empty, alerts are visible only in the portal.')
 param alertEmail string = ''
 
 @minValue(30)
 @maxValue(730)
-@description('How many days logs are kept.')
+@description('Days that logs are kept.')
 param logRetentionDays int = 90
 
 @minValue(-1)
-@description('Most GB of logs per day; -1: no cap. A cap that is reached also stops the alerts.')
+@description('Daily cap for logs in GB; -1 for no cap. Reaching the cap also stops the alerts.')
 param dailyLogCapGB int = -1
 
-@description('Further app settings, by name. See docs/settings.md.')
+@description('Additional app settings, by name. See docs/settings.md.')
 param additionalSettings object = {}
 
 @description('Tags for every resource.')
@@ -236,7 +236,7 @@ module functionApp 'app/function-app.bicep' = {
       additionalSettings
     )
   }
-  // Without its roles the first start of the app fails, and a failed start is retried late.
+  // Without its roles the first start of the app fails, and the platform retries a failed start only after a while.
   dependsOn: [roles, storage]
 }
 
@@ -254,7 +254,7 @@ module alerts 'app/alerts.bicep' = {
   }
 }
 
-// Named as the app settings and as azd's own values, so that `azd env get-values` can be handed to the commands.
+// The names are those of the app settings and of azd, so that `azd env get-values` provides the environment of `ptb`.
 output AZURE_LOCATION string = location
 output AZURE_TENANT_ID string = tenant().tenantId
 output AZURE_RESOURCE_GROUP string = group.name

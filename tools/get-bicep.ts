@@ -1,6 +1,5 @@
 /**
- * Places the Bicep compiler at `.local/tools/bicep`: its NuGet package carries the program, so no download of another
- * kind is needed. Run by hand or by CI; the tests of infra/ skip without it.
+ * Installs the Bicep compiler at `.local/tools/bicep` from its NuGet package. The tests of infra/ skip without it.
  */
 import { execFile } from 'node:child_process';
 import { access, chmod, copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -9,7 +8,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 
 const bicepVersion = '0.49.2';
-/** Node's names of platform and processor → the package's. */
+/** Platform and processor, as Node.js names them → NuGet package. */
 const packages: Readonly<Record<string, string>> = {
   'linux-x64': 'Azure.Bicep.CommandLine.linux-x64',
   'darwin-x64': 'Azure.Bicep.CommandLine.osx-x64',
@@ -26,7 +25,7 @@ export const bicepProgram = resolve(
 
 const run = promisify(execFile);
 
-/** Whether the compiler is in its place and is the version that the checks are written for. */
+/** Whether the compiler is installed in the expected version. */
 export async function hasBicep(): Promise<boolean> {
   try {
     const { stdout } = await run(bicepProgram, ['--version']);
@@ -36,13 +35,13 @@ export async function hasBicep(): Promise<boolean> {
   }
 }
 
-/** @throws Error when the platform has no package, or `dotnet` is missing or cannot fetch it. */
+/** @throws Error if the platform has no package, or if `dotnet` is missing or cannot download it. */
 async function getBicep(): Promise<void> {
   const name = packages[`${process.platform}-${process.arch}`];
-  if (name === undefined) throw new Error(`there is no Bicep package for ${process.platform}-${process.arch}`);
+  if (name === undefined) throw new Error(`No Bicep package exists for ${process.platform}-${process.arch}`);
   const folder = await mkdtemp(join(tmpdir(), 'get-bicep-'));
   try {
-    // PackageDownload fetches a package without referencing it.
+    // PackageDownload downloads a package without a reference to it.
     await writeFile(
       join(folder, 'get-bicep.csproj'),
       `<Project Sdk="Microsoft.NET.Sdk">

@@ -1,6 +1,6 @@
 /**
- * Places PowerShell at `.local/tools/pwsh` and Pester beside it as a module: both are NuGet packages, so `dotnet` is all
- * that is needed. Run by hand or by CI; the tests of clients/powershell skip without them.
+ * Installs PowerShell at `.local/tools/pwsh` and its module Pester, both from NuGet packages. The tests of
+ * clients/powershell skip without them.
  */
 import { execFile } from 'node:child_process';
 import { access, cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -32,16 +32,16 @@ async function getPowerShell(): Promise<void> {
   );
 }
 
-/** Pester's package is a module in a folder `tools`, and packaging around it. */
+/** The NuGet package of Pester holds the module in its folder `tools`. */
 async function getPester(): Promise<void> {
-  const isThere = await access(join(pesterFolder, 'Pester.psd1')).then(
+  const isInstalled = await access(join(pesterFolder, 'Pester.psd1')).then(
     () => true,
     () => false,
   );
-  if (isThere) return;
+  if (isInstalled) return;
   const folder = await mkdtemp(join(tmpdir(), 'get-pester-'));
   try {
-    // PackageDownload fetches a package without referencing it.
+    // PackageDownload downloads a package without a reference to it.
     await writeFile(
       join(folder, 'get-pester.csproj'),
       `<Project Sdk="Microsoft.NET.Sdk">

@@ -18,7 +18,7 @@ let failed = 0;
 try {
   const report = JSON.parse(readFileSync(file, 'utf8')) as Report;
   passed = report.numPassedTests;
-  // A file that could not even be loaded has no tests to count, and is a failure all the same.
+  // A file that failed to load has no tests, and counts as one failure.
   failed =
     report.numFailedTests +
     report.testResults.filter((result) => result.status === 'failed' && result.assertionResults.length === 0).length;

@@ -1,9 +1,9 @@
-// The first thing that npm scripts run: plain JavaScript that even an old Node.js understands, so that the reader gets
-// a sentence instead of a syntax error.
+// npm scripts run this first. It is plain JavaScript that old versions of Node.js can run, so that they print a message
+// instead of a syntax error.
 import { readFileSync } from 'node:fs';
 
-/** A sentence when `version` is older than package.json `engines` asks for, else undefined. */
-export function complaint(version, engines) {
+/** Returns a message if `version` is older than `engines` of package.json allows. */
+export function versionProblem(version, engines) {
   const wanted = /(\d+)\.(\d+)/.exec(engines);
   const actual = /(\d+)\.(\d+)/.exec(version);
   if (!wanted || !actual) return undefined;
@@ -14,8 +14,8 @@ export function complaint(version, engines) {
 }
 
 const { engines } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
-const sentence = complaint(process.version, engines.node);
-if (sentence !== undefined) {
-  console.error(sentence);
+const problem = versionProblem(process.version, engines.node);
+if (problem !== undefined) {
+  console.error(problem);
   process.exitCode = 1;
 }

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import type { Plugin } from 'esbuild';
 
-/** Packages that `durable-functions` loads whole and uses little of; each has a stand-in here that hands on what is used. */
+/** Packages of which `durable-functions` uses a small part. tools/stand-ins holds a replacement with that part for each. */
 export const stoodIn = ['axios', 'validator'] as const;
 
-/** Where `durable-functions` asks for such a package in a bundle, it gets the stand-in. The packages stay what they are. */
+/** Replaces these packages in the bundle, for imports from `durable-functions` only. */
 export const standIns: Plugin = {
   name: 'stand-ins',
   setup: (build) => {

@@ -1,6 +1,6 @@
-// Rules over the structured log: one JSON object a line, `event` in it names what happened (docs/operations.md lists
-// them all). Level and event decide, so a new error event of a kind is seen without a new rule.
-@description('What the names of the rules start with.')
+// Alert rules over the structured log. Each line is a JSON object whose `event` docs/operations.md explains. The rules use
+// level and event prefix, so that they also cover new error events of a known kind.
+@description('Prefix of the rule names.')
 param rulePrefix string
 
 @description('Name of the action group.')
@@ -15,13 +15,13 @@ param tags object
 @description('Resource id of the Log Analytics workspace.')
 param workspaceId string
 
-@description('Object id of the app\'s managed identity: the only one that reads secrets in normal times.')
+@description('Object id of the app\'s managed identity, the only principal that normally reads secrets.')
 param identityPrincipalId string
 
-@description('Mail address that alerts go to; empty: none.')
+@description('Mail address for alerts; empty for none.')
 param email string
 
-// SeverityLevel as Application Insights writes it: 2 warning, 3 error.
+// SeverityLevel in Application Insights: 2 is warning, 3 is error.
 var events = '''
 AppTraces
 | where Message startswith '{"event":'
@@ -35,7 +35,7 @@ var rules = [
   {
     name: 'credential-broken'
     title: 'The credential does not work'
-    description: 'No tokens for any tenant. docs/operations.md, "The credential is refused".'
+    description: 'No tenant gets tokens. See docs/operations.md, "The credential is refused".'
     severity: 0
     query: '${events}| where ${credentialBroken}'
     frequency: 'PT15M'
@@ -46,7 +46,7 @@ var rules = [
   {
     name: 'credential-warning'
     title: 'The credential needs attention soon'
-    description: 'A rotation failed, a notice could not be sent, or an end date comes near. docs/operations.md, "Rotation".'
+    description: 'A rotation failed, a notice could not be sent, or the credential expires soon. See docs/operations.md, "Rotation".'
     severity: 2
     query: '${events}| where SeverityLevel >= 2 and event startswith "credential." and not(${credentialBroken})'
     frequency: 'PT1H'
@@ -56,8 +56,8 @@ var rules = [
   }
   {
     name: 'credential-care-silent'
-    title: 'Nobody looks after the credential'
-    description: 'The daily timer that rotates the refresh token has not reported for two days. The token lives 90 days without it.'
+    title: 'The credential is not maintained'
+    description: 'The daily timer that rotates the refresh token has not reported for two days. Without rotation the token expires after 90 days.'
     severity: 1
     query: '${events}| where event == "credential.cared_for"'
     frequency: 'PT6H'
@@ -68,7 +68,7 @@ var rules = [
   {
     name: 'run-failed'
     title: 'A run failed'
-    description: 'A run as a whole did not complete, or was not started. Single tenants that fail do not count here.'
+    description: 'A run did not start or did not complete. Failures of single tenants do not count.'
     severity: 1
     query: '${events}| where SeverityLevel >= 3 and (event startswith "run." or event startswith "run_care." or event startswith "schedule." or event == "tenant_run.broken")'
     frequency: 'PT15M'
@@ -79,7 +79,7 @@ var rules = [
   {
     name: 'audit-unavailable'
     title: 'The audit log does not work'
-    description: 'No token leaves without a record, so callers get 503; or old records cannot be deleted. docs/operations.md, "The audit log is unavailable".'
+    description: 'Records cannot be written, so that callers get 503 instead of tokens, or old records cannot be deleted. See docs/operations.md, "The audit log is unavailable".'
     severity: 1
     query: '${events}| where SeverityLevel >= 3 and event startswith "audit." or code == "audit_unavailable"'
     frequency: 'PT15M'
@@ -89,8 +89,8 @@ var rules = [
   }
   {
     name: 'configuration-refused'
-    title: 'Settings or access policy are refused'
-    description: 'A setting is wrong (every route answers 503; a wrong NOTIFICATION_WEBHOOK only silences the notices) or the policy cannot be used (the last good one holds for a day, then all is denied).'
+    title: 'Settings or access policy are invalid'
+    description: 'A setting is invalid (routes for callers answer 503; an invalid NOTIFICATION_WEBHOOK only stops the notices), or the policy is (the last valid one applies for a day, then every request is denied).'
     severity: 1
     query: '${events}| where code == "config_invalid" or event == "policy.rejected"'
     frequency: 'PT15M'
@@ -111,8 +111,8 @@ var rules = [
   }
   {
     name: 'refusals'
-    title: 'Many requests are refused'
-    description: 'More than a hundred requests without a valid token or a right in a quarter of an hour: somebody tries, or a caller is set up wrongly.'
+    title: 'Many requests are rejected'
+    description: 'More than a hundred requests without a valid token or without permission in a quarter of an hour: an attack, or a caller with a wrong configuration.'
     severity: 3
     query: '${events}| where event == "request.failed" and code in ("caller_unauthenticated", "caller_forbidden", "scope_not_allowed")'
     frequency: 'PT15M'
@@ -134,7 +134,7 @@ var rules = [
   {
     name: 'secret-taken-away'
     title: 'A secret was deleted, backed up or restored'
-    description: 'The app does none of these. A backup cannot be revoked: rotate refresh token and client credential.'
+    description: 'The app does none of these. A backup cannot be revoked, so rotate the refresh token and the client credential.'
     severity: 1
     query: 'AZKVAuditLogs | where OperationName in ("SecretBackup", "SecretRestore", "SecretDelete", "SecretPurge", "VaultDelete")'
     frequency: 'PT15M'
@@ -144,8 +144,8 @@ var rules = [
   }
   {
     name: 'records-deleted-by-another'
-    title: 'Somebody other than the app deleted rows'
-    description: 'The app deletes audit records and runs that are past their retention; nobody else has reason to.'
+    title: 'Rows were deleted by another identity than the app'
+    description: 'Only the app should delete rows: audit records and runs past their retention.'
     severity: 1
     query: 'StorageTableLogs | where OperationName startswith "Delete" | where RequesterObjectId != "${identityPrincipalId}"'
     frequency: 'PT15M'
@@ -181,7 +181,7 @@ resource alertRules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
       evaluationFrequency: rule.frequency
       windowSize: rule.window
       autoMitigate: true
-      // In a new workspace the tables exist only after the first row.
+      // A new workspace has no tables before the first row.
       skipQueryValidation: true
       criteria: {
         allOf: [

@@ -1,4 +1,4 @@
-// The managed backend for runs, instead of queues and tables of the storage account.
+// The managed backend for runs. It replaces queues and tables of the storage account.
 @description('Name of the scheduler.')
 param name string
 
@@ -24,7 +24,7 @@ resource scheduler 'Microsoft.DurableTask/schedulers@2025-11-01' = {
   tags: tags
   properties: {
     sku: { name: 'Consumption' }
-    // An empty list keeps everybody out. The app's addresses are not known beforehand; the role decides who may.
+    // An empty list would block all addresses. The app's addresses are not known in advance, so the role controls access.
     ipAllowlist: ['0.0.0.0/0']
   }
 }

@@ -1,4 +1,4 @@
-// The app on Flex Consumption. Every credential that the platform would generate for publishing is switched off.
+// The app on Flex Consumption. All publishing credentials of the platform are disabled.
 @description('Name of the function app.')
 param name string
 
@@ -14,25 +14,25 @@ param tags object
 @description('Major version of Node.js.')
 param nodeVersion string
 
-@description('Memory of an instance in MB.')
+@description('Memory per instance in MB.')
 param instanceMemoryMB int
 
-@description('Most instances at one time.')
+@description('Maximum number of instances.')
 param maximumInstanceCount int
 
-@description('Instances kept warm for the API.')
+@description('Instances that are always ready for the API.')
 param alwaysReadyHttpInstances int
 
-@description('Instances kept warm for runs.')
+@description('Instances that are always ready for runs.')
 param alwaysReadyDurableInstances int
 
-@description('Whether the plan is spread over zones.')
+@description('Whether the plan is zone redundant.')
 param zoneRedundant bool
 
-@description('Resource id of the subnet that the app leaves through; empty: none.')
+@description('Resource id of the subnet for outbound traffic; empty for none.')
 param subnetId string
 
-@description('Addresses (CIDR) that may call the API; empty: all.')
+@description('Address ranges (CIDR) that may call the API; empty for all.')
 param allowedAddressRanges array
 
 @description('Resource id of the managed identity.')
@@ -78,17 +78,17 @@ var alwaysReady = concat(
 resource functionApp 'Microsoft.Web/sites@2025-03-01' = {
   name: name
   location: location
-  // azd finds the app by this tag: the service's name in azure.yaml.
+  // azd finds the app by this tag, which holds the name of the service in azure.yaml.
   tags: union(tags, { 'azd-service-name': 'broker' })
   kind: 'functionapp,linux'
   identity: { type: 'UserAssigned', userAssignedIdentities: { '${identityId}': {} } }
   properties: {
     serverFarmId: plan.id
     httpsOnly: true
-    // Shuts /admin, which the master key opens. The property works but is missing from the published schema.
+    // Closes /admin to the master key. The property works but is missing from the published schema.
     #disable-next-line BCP037
     functionsRuntimeAdminIsolationEnabled: true
-    // A setting may be a Key Vault reference; without this the platform reads it with an identity that is not there.
+    // The identity for Key Vault references. The default is the system-assigned identity, which this app does not have.
     keyVaultReferenceIdentity: identityId
     virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
     siteConfig: {

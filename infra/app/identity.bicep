@@ -1,4 +1,4 @@
-// Who the app is to Azure. User-assigned: it exists before the app, so that its roles do too, and outlives it.
+// The identity of the app in Azure. It is user-assigned, so that its roles exist before the app and remain after it.
 @description('Name of the managed identity.')
 param name string
 

@@ -1,4 +1,4 @@
-// The one place where the credential is. Rights come from Azure roles alone, and nobody can purge.
+// The vault that holds the credential. Only Azure roles grant access, and nobody can purge secrets.
 @minLength(3)
 @maxLength(24)
 @description('Name of the vault.')
@@ -10,10 +10,10 @@ param location string
 @description('Tags.')
 param tags object
 
-@description('Whether only private endpoints, and the operators\' addresses, reach the vault.')
+@description('Whether only private endpoints and the operators\' addresses reach the vault.')
 param privateOnly bool
 
-@description('Addresses (CIDR) from which operators reach a private vault.')
+@description('Address ranges (CIDR) from which operators reach a private vault.')
 param operatorAddressRanges array
 
 @description('Resource id of the Log Analytics workspace.')
@@ -29,7 +29,7 @@ resource vault 'Microsoft.KeyVault/vaults@2026-02-01' = {
     sku: { family: 'A', name: 'standard' }
     enableRbacAuthorization: true
     enableSoftDelete: true
-    // Fixed for the life of the vault, and so is purge protection once it is on.
+    // Neither this value nor purge protection can be changed later.
     softDeleteRetentionInDays: 90
     enablePurgeProtection: true
     enabledForDeployment: false

@@ -1,4 +1,4 @@
-// Logs and traces. No instrumentation key is accepted: whoever writes proves its identity.
+// Logs and traces. Writers must authenticate with an identity; instrumentation keys are not accepted.
 @description('Name of the Log Analytics workspace.')
 param workspaceName string
 
@@ -14,7 +14,7 @@ param tags object
 @description('Days that logs are kept.')
 param retentionDays int
 
-@description('Most GB per day; -1: no cap.')
+@description('Daily cap in GB; -1 for no cap.')
 param dailyCapGB int
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2025-02-01' = {

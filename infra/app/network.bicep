@@ -1,8 +1,8 @@
-// A network of its own: one subnet that the app leaves through, one for the private endpoints.
+// A virtual network with one subnet for the app's outbound traffic and one for private endpoints.
 @description('Name of the virtual network.')
 param name string
 
-@description('What the names of private endpoints start with.')
+@description('Prefix of the names of private endpoints.')
 param endpointPrefix string
 
 @description('Region.')
@@ -64,7 +64,7 @@ var vaultZone = {
   AzureChinaCloud: 'privatelink.vaultcore.azure.cn'
 }
 
-// Durable Functions needs all three services of the account.
+// Durable Functions needs blobs, queues and tables.
 var endpoints = [
   { group: 'blob', target: account.id, zone: 'privatelink.blob.${environment().suffixes.storage}' }
   { group: 'queue', target: account.id, zone: 'privatelink.queue.${environment().suffixes.storage}' }

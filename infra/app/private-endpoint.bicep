@@ -1,4 +1,4 @@
-// One private endpoint, with the DNS zone that makes the public name lead to it.
+// A private endpoint with the DNS zone that resolves the public name to it.
 @description('Name of the endpoint.')
 param name string
 
@@ -8,10 +8,10 @@ param location string
 @description('Tags.')
 param tags object
 
-@description('Resource id of what is reached.')
+@description('Resource id of the target.')
 param targetId string
 
-@description('Which of its services: blob, queue, table or vault.')
+@description('Service of the target: blob, queue, table or vault.')
 param group string
 
 @description('Name of the private DNS zone.')

@@ -1,4 +1,4 @@
-// Who may do what: the app and, if one is named, the operator. Nobody else is given anything here.
+// Role assignments for the app and, if one is named, the operator. Nobody else gets rights here.
 @description('Name of the storage account.')
 param storageAccountName string
 
@@ -14,13 +14,13 @@ param applicationInsightsName string
 @description('Name of the managed identity.')
 param identityName string
 
-@description('Object id of the operator; empty: none.')
+@description('Object id of the operator; empty for none.')
 param operatorObjectId string
 
-@description('What the operator is: User, Group or ServicePrincipal.')
+@description('Type of the operator\'s principal: User, Group or ServicePrincipal.')
 param operatorType string
 
-@description('Whether the custom role is created and used.')
+@description('Whether to create and use the custom role.')
 param customVaultRole bool
 
 // "Azure built-in roles" (Microsoft Learn).
@@ -33,7 +33,7 @@ var builtIn = {
   storageTableDataContributor: '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'
 }
 
-// The host wants Owner for blobs (leases, host keys); Durable Functions wants queues and tables as well.
+// The host needs Owner on blobs for leases and host keys. Durable Functions also needs queues and tables.
 var storageRoles = [
   builtIn.storageBlobDataOwner
   builtIn.storageQueueDataContributor
@@ -64,13 +64,13 @@ resource applicationInsights 'Microsoft.Insights/components@2020-02-02' existing
   name: applicationInsightsName
 }
 
-// No built-in role writes secrets without deleting them. Rotation needs: read, set a new version, list versions,
-// disable an old one, and take back a name that was deleted.
+// No built-in role may write secrets but not delete them. Rotation reads secrets, sets new versions, lists versions,
+// disables old ones and recovers a deleted name.
 resource secretKeeper 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (customVaultRole) {
   name: guid(resourceGroup().id, 'secret-keeper')
   properties: {
     roleName: 'Partner Token Broker Secret Keeper (${resourceGroup().name})'
-    description: 'Reads and writes secrets; deletes, purges, backs up and restores none.'
+    description: 'Reads and writes secrets. Cannot delete, purge, back up or restore them.'
     type: 'CustomRole'
     assignableScopes: [resourceGroup().id]
     permissions: [

@@ -1,5 +1,5 @@
-// One account for the package, the run state, results and the audit log. Shared keys are off: there is no connection
-// string that could leak.
+// One account for the package, run state, results and audit log. Shared keys are disabled, so that no connection string
+// can leak.
 @minLength(3)
 @maxLength(24)
 @description('Name of the storage account.')
@@ -11,7 +11,7 @@ param location string
 @description('Tags.')
 param tags object
 
-@description('Whether the data is spread over zones.')
+@description('Whether the data is zone redundant.')
 param zoneRedundant bool
 
 @description('Whether only private endpoints reach the account.')
@@ -50,7 +50,7 @@ resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2025-01-01' = {
   parent: account
   name: 'default'
   properties: {
-    // A policy or a result that was overwritten or deleted by mistake can be had back for a week.
+    // A policy or a result that was overwritten or deleted by mistake can be restored for a week.
     deleteRetentionPolicy: { enabled: true, days: 7 }
     containerDeleteRetentionPolicy: { enabled: true, days: 7 }
   }
@@ -71,7 +71,7 @@ resource tables 'Microsoft.Storage/storageAccounts/tableServices@2025-01-01' = {
   name: 'default'
 }
 
-// Who deleted or changed what: the app's identity may write the audit log, so others must be able to see that it did.
+// The app's identity may delete audit records, so that deletions are logged where the app cannot change the log.
 resource tableLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   name: 'to-workspace'
   scope: tables

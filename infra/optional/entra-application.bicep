@@ -1,25 +1,25 @@
-// The broker's own application in Entra: what callers ask tokens for. Optional, and apart from the rest, because the
-// Microsoft Graph extension must be fetched from its registry; the checks of this repository do not compile this file.
-// `ptb setup` makes the application that holds the partner credential; that is another one.
+// The broker's own application in Entra, for which callers request tokens. This template is optional and separate because
+// the Microsoft Graph extension must be downloaded from its registry; the checks of this repository do not compile it.
+// `ptb setup` creates another application, which holds the partner credential.
 extension 'br:mcr.microsoft.com/bicep/extensions/microsoftgraph/v1.0:1.0.0'
 
 @description('Name of the environment, for example prod.')
 param environmentName string
 
-@description('Principals (object ids of applications, managed identities, users or groups) by the role they get.')
+@description('App roles to assign, each with the object id of an application, managed identity, user or group.')
 param assignments { role: string, principalId: string }[] = []
 
-// To a client that is not authorized here, and that nobody consented to, Entra gives no token (AADSTS65001).
-@description('Client ids of the programs that people may sign in with. If absent: Azure CLI, as which azd signs in too, and Azure PowerShell.')
+// Entra issues no token to a client that is neither authorized here nor consented to (AADSTS65001).
+@description('Client ids of the programs that people may sign in with. The default is Azure CLI, which azd also uses, and Azure PowerShell.')
 param signInClients string[] = ['04b07795-8ddb-461a-bbee-02f9e1bf7b46', '1950a258-227b-4e31-a9cf-717495945fc2']
 
-// src/lib/model/caller.ts names the same roles.
+// src/lib/model/caller.ts lists the same roles.
 var roles = [
-  { value: 'Tokens.Request', text: 'Ask for a token for a tenant, as the access policy allows.' }
-  { value: 'Tenants.Read', text: 'See the delegated tenants.' }
-  { value: 'Runs.Read', text: 'See runs and their results.' }
+  { value: 'Tokens.Request', text: 'Request tokens for tenants, as the access policy allows.' }
+  { value: 'Tenants.Read', text: 'Read the delegated tenants.' }
+  { value: 'Runs.Read', text: 'Read runs and their results.' }
   { value: 'Runs.Write', text: 'Start and cancel runs.' }
-  { value: 'Audit.Read', text: 'See who got which token.' }
+  { value: 'Audit.Read', text: 'Read which caller got which token.' }
 ]
 
 var name = 'partner-token-broker-${environmentName}'
@@ -30,11 +30,11 @@ resource application 'Microsoft.Graph/applications@v1.0' = {
   uniqueName: name
   displayName: 'Partner Token Broker (${environmentName})'
   signInAudience: 'AzureADMyOrg'
-  // The tenant id in it makes the address one that Entra accepts without a verified domain.
+  // Entra accepts an address with the tenant id without a verified domain.
   identifierUris: ['api://${tenant().tenantId}/${name}']
   api: {
     requestedAccessTokenVersion: 2
-    // A person's token is always for a scope. It allows nothing: the app roles do.
+    // A person's token always has a scope. This scope grants nothing; the app roles do.
     oauth2PermissionScopes: [
       {
         id: scopeId
@@ -61,7 +61,7 @@ resource application 'Microsoft.Graph/applications@v1.0' = {
 
 resource principal 'Microsoft.Graph/servicePrincipals@v1.0' = {
   appId: application.appId
-  // Without an assigned role Entra issues no token at all.
+  // Entra issues no token to a principal without an assigned role.
   appRoleAssignmentRequired: true
 }
 

@@ -1,3 +1,3 @@
 'use strict';
-// Azurite calls setup() only when telemetry is enabled; it never is here (--disableTelemetry).
+// Azurite calls setup() only if telemetry is enabled. This project always passes --disableTelemetry.
 module.exports = {};

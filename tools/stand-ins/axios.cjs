@@ -1,6 +1,6 @@
 /*
- * For `durable-functions` in the bundle: axios itself, loaded when a client sends its first request. It is a tenth of the
- * bundle and a fifth of its loading time, and an instance that mints tokens or runs activities never uses it.
+ * Replaces axios for `durable-functions` in the bundle: loads axios when a client sends its first request. It is a tenth
+ * of the bundle and a fifth of its loading time, and an instance that issues tokens or runs activities never uses it.
  */
 exports.default = {
   create: (config) => {

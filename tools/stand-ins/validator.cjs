@@ -1,2 +1,2 @@
-/* For `durable-functions` in the bundle: the one of a hundred checks that it uses. */
+/* Replaces validator for `durable-functions` in the bundle: the one check that it uses. */
 exports.isURL = require('validator/lib/isURL');

@@ -4,7 +4,7 @@ import { runInNewContext } from 'node:vm';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { settingsSchema } from '../../../src/lib/config/settings.ts';
 import { projectRoot } from '../../paths.ts';
-import { bicep, bicepIsHere, evaluate, type Resource, templateFile } from './bicep.ts';
+import { bicep, bicepIsInstalled, evaluate, type Resource, templateFile } from './bicep.ts';
 
 const builtInRoles = {
   '0ad04412-c4d5-4796-b79c-f76d14c8d402': 'Durable Task Data Contributor',
@@ -32,7 +32,7 @@ function property(resource: Resource, name: string): unknown {
 
 const operator = '33333333-3333-3333-3333-333333333333';
 
-/** Type of the resource that an assignment's id lies under: every second part of its path. */
+/** Type of the resource that an assignment belongs to: every second part of the path in its id. */
 function scopeOf(id: string): string {
   const [namespace, ...parts] = id.split('/providers/').at(-2)?.split('/') ?? [];
   return [namespace, ...parts.filter((_, index) => index % 2 === 0)].join('/');
@@ -48,7 +48,7 @@ function rolesOf(resources: readonly Resource[], who: 'app' | 'operator'): strin
     .toSorted();
 }
 
-describe.skipIf(!bicepIsHere)('infra/main.bicep', { timeout: 120_000 }, () => {
+describe.skipIf(!bicepIsInstalled)('infra/main.bicep', { timeout: 120_000 }, () => {
   let usual: readonly Resource[];
   let locked: readonly Resource[];
 
@@ -74,17 +74,17 @@ describe.skipIf(!bicepIsHere)('infra/main.bicep', { timeout: 120_000 }, () => {
     expect(JSON.parse(stdout)).toHaveProperty('resources');
   });
 
-  it('has nothing that the linter, with every rule an error, objects to', async () => {
+  it('passes the linter with every rule as an error', async () => {
     expect(await bicep('lint', templateFile)).toEqual({ failed: false, stdout: '', stderr: '' });
   });
 
-  it('takes nothing from a registry', async () => {
+  it('uses no module or extension from a registry', async () => {
     for await (const file of glob(['main.bicep', 'app/*.bicep'], { cwd: join(projectRoot, 'infra') })) {
       expect(await readFile(join(projectRoot, 'infra', file), 'utf8')).not.toMatch(/^\s*extension |'(br|ts)[:/]/m);
     }
   });
 
-  it('is given only parameters that it has by main.parameters.json', async () => {
+  it('has every parameter that main.parameters.json sets, each with a description', async () => {
     const template = JSON.parse((await bicep('build', templateFile, '--stdout')).stdout) as { parameters: object };
     const given = JSON.parse(await readFile(join(projectRoot, 'infra/main.parameters.json'), 'utf8')) as {
       parameters: object;
@@ -100,7 +100,7 @@ describe.skipIf(!bicepIsHere)('infra/main.bicep', { timeout: 120_000 }, () => {
     );
   });
 
-  it('accepts no key and no public blob on the storage account', () => {
+  it('disables shared keys and public blobs on the storage account, and instrumentation keys', () => {
     expect(the(usual, 'Microsoft.Storage/storageAccounts').properties).toMatchObject({
       allowSharedKeyAccess: false,
       allowBlobPublicAccess: false,
@@ -111,7 +111,7 @@ describe.skipIf(!bicepIsHere)('infra/main.bicep', { timeout: 120_000 }, () => {
     expect(the(usual, 'Microsoft.Insights/components').properties).toMatchObject({ DisableLocalAuth: true });
   });
 
-  it('keeps a vault that goes by roles alone and that nobody can purge', () => {
+  it('creates a vault with role-based access and purge protection', () => {
     const vault = the(usual, 'Microsoft.KeyVault/vaults');
     expect(vault.apiVersion >= '2026-02-01').toBe(true);
     expect(vault.properties).toMatchObject({
@@ -121,7 +121,7 @@ describe.skipIf(!bicepIsHere)('infra/main.bicep', { timeout: 120_000 }, () => {
     });
   });
 
-  it('lets the app be published with an identity only, and shuts /admin', () => {
+  it('allows publishing only with an identity, and closes /admin', () => {
     const site = the(usual, 'Microsoft.Web/sites');
     expect(site.properties).toMatchObject({
       httpsOnly: true,
@@ -136,13 +136,13 @@ describe.skipIf(!bicepIsHere)('infra/main.bicep', { timeout: 120_000 }, () => {
     ).toEqual([{ allow: false }, { allow: false }]);
   });
 
-  it('has Key Vault references read with the identity that has the role', () => {
+  it('reads Key Vault references with the identity that has the role', () => {
     const site = the(usual, 'Microsoft.Web/sites');
     const { userAssignedIdentities } = site['identity'] as { userAssignedIdentities: object };
     expect([property(site, 'keyVaultReferenceIdentity')]).toEqual(Object.keys(userAssignedIdentities));
   });
 
-  it('tells the app where everything is, and no secret', () => {
+  it('sets every required app setting, and no secret', () => {
     const settings = the(usual, 'Microsoft.Web/sites/config').properties ?? {};
     const known = new Set(Object.keys(settingsSchema.shape));
     expect(Object.keys(settings).filter((name) => !known.has(name))).toEqual([
@@ -166,14 +166,14 @@ describe.skipIf(!bicepIsHere)('infra/main.bicep', { timeout: 120_000 }, () => {
     expect(JSON.stringify(settings)).not.toMatch(/listKeys|AccountKey|SharedAccessSignature/i);
   });
 
-  it('adds further settings to its own', () => {
+  it('adds additional settings to its own', () => {
     expect(the(locked, 'Microsoft.Web/sites/config').properties).toMatchObject({
       PARTNER_TENANT_ID: expect.any(String),
       TENANTS_EXCLUDE: 'fabrikam.com',
     });
   });
 
-  it('gives the app and the operator these rights and no others', () => {
+  it('assigns exactly these roles to the app and the operator', () => {
     expect(rolesOf(usual, 'app')).toEqual([
       'Monitoring Metrics Publisher on Microsoft.Insights/components',
       'Storage Blob Data Owner on Microsoft.Storage/storageAccounts',
@@ -189,7 +189,7 @@ describe.skipIf(!bicepIsHere)('infra/main.bicep', { timeout: 120_000 }, () => {
     expect(rolesOf(locked, 'app')).toContain('Key Vault Secrets Officer on Microsoft.KeyVault/vaults');
   });
 
-  it('defines a role that writes secrets and cannot take one away', () => {
+  it('defines a role that can write secrets and cannot delete them', () => {
     const [permission] = property(the(usual, 'Microsoft.Authorization/roleDefinitions'), 'permissions') as [
       { actions: string[]; dataActions: string[] },
     ];
@@ -203,7 +203,7 @@ describe.skipIf(!bicepIsHere)('infra/main.bicep', { timeout: 120_000 }, () => {
     ]);
   });
 
-  it('sends alerts to the address that is given, and only then', () => {
+  it('sends alerts only if a mail address is given', () => {
     const receivers = (resources: readonly Resource[]): unknown[] =>
       ofType(resources, 'Microsoft.Insights/scheduledQueryRules').flatMap(
         (rule) => (property(rule, 'actions') as { actionGroups: unknown[] }).actionGroups,
@@ -228,12 +228,12 @@ describe.skipIf(!bicepIsHere)('infra/main.bicep', { timeout: 120_000 }, () => {
     ['credential.of_a_new_kind', 3, '', 'credential-warning'],
     ['credential.rotated', 1, '', undefined],
     ['request.failed', 3, 'platform', undefined],
-  ])('answers %s of severity %i and scope "%s" with %s', (event, SeverityLevel, errorScope, expected) => {
+  ])('raises for %s of severity %i and scope "%s" the alert %s', (event, SeverityLevel, errorScope, expected) => {
     const fires = (name: string): boolean => {
       const [rule] = ofType(usual, 'Microsoft.Insights/scheduledQueryRules').filter((each) => each.name.endsWith(name));
       const { allOf } = property(rule ?? usual[0]!, 'criteria') as { allOf: { query: string }[] };
       const [, condition = ''] = allOf[0]?.query.split('| where ').slice(1) ?? [];
-      // What of KQL these rules use, as JavaScript: `and` binds more tightly than `or` in both.
+      // Translates the KQL of these rules into JavaScript. `and` binds more tightly than `or` in both.
       const script = condition
         .replaceAll(' and ', ' && ')
         .replaceAll(' or ', ' || ')
@@ -244,7 +244,7 @@ describe.skipIf(!bicepIsHere)('infra/main.bicep', { timeout: 120_000 }, () => {
     expect(['credential-broken', 'credential-warning'].filter(fires)).toEqual(expected === undefined ? [] : [expected]);
   });
 
-  it('takes storage and vault off the internet when a virtual network is wanted', () => {
+  it('makes storage and vault private with a virtual network', () => {
     expect(the(locked, 'Microsoft.Storage/storageAccounts').properties).toMatchObject({
       publicNetworkAccess: 'Disabled',
       networkAcls: { defaultAction: 'Deny', bypass: 'None' },
@@ -260,12 +260,12 @@ describe.skipIf(!bicepIsHere)('infra/main.bicep', { timeout: 120_000 }, () => {
     expect(the(usual, 'Microsoft.Web/sites').properties?.['virtualNetworkSubnetId']).toBeNull();
   });
 
-  it('closes the vault wholly when no operator address is given', async () => {
+  it('disables public access to the vault if no operator address is given', async () => {
     const resources = await evaluate({ virtualNetworkEnabled: true });
     expect(the(resources, 'Microsoft.KeyVault/vaults').properties).toMatchObject({ publicNetworkAccess: 'Disabled' });
   });
 
-  it('lets only the given addresses call the API', () => {
+  it('restricts the API to the given addresses', () => {
     expect(the(locked, 'Microsoft.Web/sites').properties).toMatchObject({
       siteConfig: {
         ipSecurityRestrictionsDefaultAction: 'Deny',
@@ -275,7 +275,7 @@ describe.skipIf(!bicepIsHere)('infra/main.bicep', { timeout: 120_000 }, () => {
     });
   });
 
-  it('makes a Durable Task Scheduler that only the app may use, where it is wanted', () => {
+  it('creates a Durable Task Scheduler that only the app may use, if that backend is chosen', () => {
     expect(the(locked, 'Microsoft.DurableTask/schedulers/taskHubs').name).toMatch(/\/PartnerTokenBroker$/);
     expect(rolesOf(locked, 'app')).toContain(
       'Durable Task Data Contributor on Microsoft.DurableTask/schedulers/taskHubs',

@@ -10,13 +10,13 @@ export const templateFile = join(projectRoot, 'infra/main.bicep');
 
 const run = promisify(execFile);
 
-/** Whether the compiler is here; if not, the reason is printed once for each file of tests that skips. */
-export const bicepIsHere = await hasBicep();
-if (!bicepIsHere) {
-  console.warn('Skipped: there is no Bicep compiler at .local/tools; `node tools/get-bicep.ts` places it there.');
+/** Whether the compiler is installed. If not, every test file that skips prints how to install it. */
+export const bicepIsInstalled = await hasBicep();
+if (!bicepIsInstalled) {
+  console.warn('Skipped: no Bicep compiler at .local/tools. `node tools/get-bicep.ts` installs it.');
 }
 
-/** Runs the compiler. @returns What it printed; a failure is printed too, not thrown. */
+/** Runs the compiler. @returns Its output; `failed` is true if it exits with an error. */
 export async function bicep(...args: string[]): Promise<{ stdout: string; stderr: string; failed: boolean }> {
   try {
     return { ...(await run(bicepProgram, args, { maxBuffer: 64 * 1024 * 1024 })), failed: false };
@@ -36,7 +36,7 @@ export interface Resource {
   readonly [more: string]: unknown;
 }
 
-/** What a deployment with these parameters would make, as the compiler evaluates the template without Azure. */
+/** The resources of a deployment with these parameters, which the compiler predicts without Azure. */
 export async function evaluate(parameters: Readonly<Record<string, unknown>>): Promise<readonly Resource[]> {
   const folder = await mkdtemp(join(tmpdir(), 'bicep-'));
   try {

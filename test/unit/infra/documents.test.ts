@@ -18,7 +18,7 @@ const passedByAzd = [...read('infra/main.parameters.json').matchAll(/\$\{(\w+)/g
 const application = read('infra/optional/entra-application.bicep');
 const azureCli = '04b07795-8ddb-461a-bbee-02f9e1bf7b46';
 const azurePowerShell = '1950a258-227b-4e31-a9cf-717495945fc2';
-/** The examples: a whole document, or some lines of one. */
+/** The examples: JSON documents or fragments of one. */
 const json = [...deploy.matchAll(/^```json\n(.*?)^```$/gms)].map(([, text]) => text ?? '');
 
 describe('docs/deploy.md', () => {
@@ -32,20 +32,20 @@ describe('docs/deploy.md', () => {
     expect(own.filter((name) => !deploy.includes(`\`${name}\``))).toEqual([]);
   });
 
-  it('promises outputs that are there', () => {
+  it('names only outputs that exist', () => {
     const sentence = /The outputs carry the names of the settings,.*$/m.exec(deploy)?.[0] ?? '';
     const promised = [...sentence.matchAll(/`([A-Z_]+)`/g)].map(([, name]) => name ?? '');
     expect(promised.length).toBeGreaterThan(3);
     expect(promised.filter((name) => !outputs.includes(name))).toEqual([]);
   });
 
-  it('has azd set nothing that azd does not pass on', () => {
+  it('sets only azd variables that azd passes on', () => {
     const set = [...deploy.matchAll(/azd env set (\w+)/g)].map(([, name]) => name ?? '');
     expect(set.length).toBeGreaterThan(2);
     expect(set.filter((name) => !passedByAzd.includes(name))).toEqual([]);
   });
 
-  it('gives as examples parameters of the template, settings of the app and outputs', () => {
+  it('uses existing parameters, settings and outputs in its examples', () => {
     const fragments = json.filter((text) => !text.startsWith('{'));
     expect(fragments.length).toBeGreaterThan(1);
     for (const fragment of fragments) {
@@ -59,7 +59,7 @@ describe('docs/deploy.md', () => {
     }
   });
 
-  it('has an access policy under which the token of the Azure CLI is enough', () => {
+  it('shows an access policy that allows a token of the Azure CLI', () => {
     const [parsed] = json.filter((text) => text.startsWith('{')).map((text) => parsePolicy(text));
     if (parsed?.ok !== true) throw new Error('there is no valid policy');
     const caller = { applicationId: azureCli, roles: ['Tokens.Request'] } as const;
@@ -68,7 +68,7 @@ describe('docs/deploy.md', () => {
     expect(decide(parsed.policy, caller, request)).toMatchObject({ allow: true });
   });
 
-  it('installs and builds before the first command that needs it', () => {
+  it('installs and builds before the first `npx ptb`', () => {
     const [, ...later] = deploy.split('npm ci && npm run build ');
     expect(later).toHaveLength(1);
     expect(later[0]?.match(/^npx ptb/gm)).toEqual(deploy.match(/^npx ptb/gm));
@@ -83,19 +83,19 @@ describe('the role on the vault', () => {
     ['the advice', errorTable.key_vault_unavailable.advice],
     ['the detail', keyVaultFailure({ statusCode: 403 }, false).detail ?? ''],
     ['docs/credential.md', /^Who needs what on the vault.*$/m.exec(read('docs/credential.md'))?.[0] ?? ''],
-  ])('is the one of the template, or the built-in one that can write too, in %s', (_where, text) => {
+  ])('has the name from the template, or is Key Vault Secrets Officer, in %s', (_where, text) => {
     expect(text).toContain(role);
     expect(text).toContain('or Key Vault Secrets Officer');
   });
 });
 
 describe('infra/optional/entra-application.bicep', () => {
-  it('has the app roles that the API asks for', () => {
+  it('defines the app roles that the API requires', () => {
     const roles = [...application.matchAll(/\{ value: '([\w.]+)'/g)];
     expect(roles.map(([, role]) => role)).toEqual(callerRoles);
   });
 
-  it('gives out the audiences under the name of their setting', () => {
+  it('outputs the audiences under the name of their setting', () => {
     expect(application).toMatch(/^output BROKER_AUDIENCES string/m);
     expect(settingsSchema.shape).toHaveProperty('BROKER_AUDIENCES');
   });
@@ -112,7 +112,7 @@ describe('infra/optional/entra-application.bicep', () => {
 });
 
 describe('SECURITY.md', () => {
-  it('names every route that is open to strangers', async () => {
+  it('names every anonymous route', async () => {
     const { apiRoutes } = await import('../../../src/cli/verify/routes.ts');
     const open = apiRoutes
       .filter(({ access }) => access === 'anonymous')

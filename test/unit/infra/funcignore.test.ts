@@ -10,7 +10,7 @@ import { projectRoot } from '../../paths.ts';
 const run = promisify(execFile);
 const backend: DurableBackend = 'azureStorage';
 
-/** What may lie about in a working copy and must never be sent: besides all that git tracks. */
+/** Untracked files that a working copy may contain and that must never be uploaded. */
 const strays = [
   'local.settings.json',
   'secrets.txt',
@@ -26,8 +26,8 @@ const strays = [
 ];
 
 /**
- * The reading of Azure Functions Core Tools (GitIgnoreParser.cs, after codemix/gitignore-parser): a pattern matches the
- * beginning of a path, and one `!` pattern that matches wins over everything, wherever it stands.
+ * Matches as Azure Functions Core Tools does (GitIgnoreParser.cs, based on codemix/gitignore-parser): a pattern matches
+ * the beginning of a path, and a matching `!` pattern wins over all others, wherever it is in the file.
  */
 function coreToolsAccepts(text: string): (path: string) => boolean {
   const lines = text
@@ -40,7 +40,7 @@ function coreToolsAccepts(text: string): (path: string) => boolean {
   };
   const kept = lines.filter((line) => line.startsWith('!')).map((line) => toPattern(line.slice(1)));
   const left = lines.filter((line) => !line.startsWith('!')).map(toPattern);
-  // These it leaves out by itself.
+  // Core Tools always ignores these.
   const never = /(^|\/)(\.funcignore|\.gitignore|local\.settings\.json|project\.lock\.json)$|(^|\/)(\.git|\.vscode)\//i;
   return (path) =>
     !never.test(path) && (kept.some((pattern) => pattern.test(path)) || !left.some((pattern) => pattern.test(path)));
@@ -59,12 +59,12 @@ describe('.funcignore', () => {
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  it('lets through exactly what is packaged, as Core Tools reads it', async () => {
+  it('accepts exactly the packaged files, as Core Tools reads it', async () => {
     const accepts = coreToolsAccepts(await readFile(join(projectRoot, '.funcignore'), 'utf8'));
     expect(working.filter(accepts).toSorted()).toEqual([...packaged].toSorted());
   });
 
-  it('lets through exactly what is packaged, as git and editors read it', async () => {
+  it('accepts exactly the packaged files, as git and editors read it', async () => {
     const tree = join(folder, 'tree');
     for (const path of working) {
       await mkdir(dirname(join(tree, path)), { recursive: true });

@@ -8,11 +8,11 @@ import { projectRoot } from '../../paths.ts';
 const read = (path: string): string => readFileSync(join(projectRoot, path), 'utf8');
 const { results } = JSON.parse(read('bench/results.json')) as Results;
 
-it('the README shows the figures that were measured last', () => {
+it('finds the latest figures in the README', () => {
   expect(withFigures(read('README.md'), results)).toBe(read('README.md'));
 });
 
-it('the figures take the place of older ones, and of nothing else', () => {
+it('replaces only the text between the markers', () => {
   const readme = 'before\n<!-- figures of npm run bench -->\nold\n<!-- end of figures -->\nafter\n';
   const written = withFigures(readme, results);
   expect(written).toMatch(/^before\n<!-- figures of npm run bench -->\n\n\| \| broker \| today \|\n/);
@@ -20,7 +20,7 @@ it('the figures take the place of older ones, and of nothing else', () => {
   expect(written).not.toContain('old');
 });
 
-it('a README without a place for them, or a figure that is not there, is not passed over', () => {
+it('throws if the README lacks the markers or the results lack a figure', () => {
   expect(() => withFigures('nothing', results)).toThrow('has no <!-- figures');
   expect(() => withFigures(read('README.md'), {})).toThrow('has no figure');
 });

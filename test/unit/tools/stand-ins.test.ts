@@ -16,25 +16,25 @@ const load = createRequire(import.meta.url);
 const axios = load('../../../tools/stand-ins/axios.cjs') as { default: { create(config?: object): Client } };
 const validator = load('../../../tools/stand-ins/validator.cjs') as { isURL(text: string, options?: object): boolean };
 
-/** What the compiled library calls, as `pattern` finds it. */
+/** Names in the compiled library that `pattern` captures. */
 function used(pattern: RegExp): string[] {
   const folder = join(projectRoot, 'node_modules/durable-functions/lib/src');
   const code = globSync('**/*.js', { cwd: folder }).map((file) => readFileSync(join(folder, file), 'utf8'));
   return [...new Set([...code.join('\n').matchAll(pattern)].map(([, name]) => name ?? ''))].toSorted();
 }
 
-describe('the stand-ins offer all that durable-functions uses', () => {
-  it('of axios', () => {
+describe('the stand-ins export everything that durable-functions uses', () => {
+  it('from axios', () => {
     expect(used(/axios_1(?:\.default)?\.(?!default\b)(\w+)/g)).toEqual(Object.keys(axios.default));
     expect(used(/axiosInstance\.(\w+)/g)).toEqual(Object.keys(axios.default.create()).toSorted());
   });
 
-  it('of validator', () => {
+  it('from validator', () => {
     expect(used(/validator_1\.(\w+)/g)).toEqual(Object.keys(validator));
   });
 });
 
-it.each(['axios', 'validator'])('stands in for the %s that durable-functions itself would load', (name) => {
+it.each(['axios', 'validator'])('resolves to the same copy of %s as durable-functions', (name) => {
   const library = createRequire(load.resolve('durable-functions'));
   const standIn = createRequire(load.resolve(`../../../tools/stand-ins/${name}.cjs`));
   expect(standIn.resolve(name)).toBe(library.resolve(name));
@@ -57,7 +57,7 @@ describe('the stand-in for axios', () => {
   });
   afterAll(() => void server.close());
 
-  it('sends by axios, set up as asked', async () => {
+  it('sends requests through axios with the given configuration', async () => {
     const client = axios.default.create({
       validateStatus: (status: number) => status < 600,
       headers: { post: { 'Content-Type': 'text/x-own' } },
@@ -69,7 +69,7 @@ describe('the stand-in for axios', () => {
   });
 });
 
-it('the stand-in for validator knows an address', () => {
+it('the stand-in for validator recognizes an address', () => {
   expect(validator.isURL('http://localhost:7071', { require_tld: false })).toBe(true);
   expect(validator.isURL('no address')).toBe(false);
 });

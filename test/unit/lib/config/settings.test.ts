@@ -19,8 +19,8 @@ const problemOf = (environment: Record<string, string | undefined>): string => {
   return 'no problem';
 };
 
-describe('settings', () => {
-  test('of a minimal environment are complete, with defaults', () => {
+describe('parseSettings', () => {
+  test('fills in defaults for a minimal environment', () => {
     const settings = parseSettings(good);
     expect(settings).toMatchObject({
       PARTNER_TENANT_ID: 'aaaaaaaa-0000-4000-8000-000000000000',
@@ -32,13 +32,13 @@ describe('settings', () => {
     });
   });
 
-  test('that are missing are all named at once', () => {
+  test('names all missing settings at once', () => {
     expect(problemOf({})).toBe(
       'PARTNER_TENANT_ID: is missing; KEY_VAULT_URL: is missing; BROKER_AUDIENCES: names no audience; AzureWebJobsStorage: is missing (or AzureWebJobsStorage__accountName for the managed identity).',
     );
   });
 
-  test('that are empty count as missing', () => {
+  test('treats an empty setting as missing', () => {
     expect(problemOf({ ...good, PARTNER_TENANT_ID: '' })).toBe('PARTNER_TENANT_ID: is missing.');
   });
 
@@ -62,11 +62,11 @@ describe('settings', () => {
     ],
     [{ MANAGED_IDENTITY_CLIENT_ID: 'my-identity' }, 'MANAGED_IDENTITY_CLIENT_ID: is not a client id (GUID).'],
     [{ FUNCTION_KEYS: 'on' }, 'FUNCTION_KEYS: Invalid option: expected one of "off"|"required".'],
-  ])('that make no sense are refused with the reason: %j', (wrong, problem) => {
+  ])('rejects an invalid value with the reason: %j', (wrong, problem) => {
     expect(problemOf({ ...good, ...wrong })).toBe(problem);
   });
 
-  test('from an earlier release are ignored', () => {
+  test('ignores settings of an earlier release', () => {
     const removed = {
       RESOURCE_CONCURRENCY: '64',
       TOKEN_CACHE_SIZE: 'none',
@@ -78,14 +78,14 @@ describe('settings', () => {
     expect(parseSettings({ ...good, ...removed })).toEqual(parseSettings(good));
   });
 
-  test('are not refused for an address that only notices go to', () => {
+  test('accepts an invalid address for notices', () => {
     expect(problemOf({ ...good, NOTIFICATION_WEBHOOK: '@Microsoft.KeyVault(SecretUri=https://v/secrets/n)' })).toBe(
       'no problem',
     );
   });
 
-  // Everybody can read the problem at /api/health, and what was pasted into the wrong setting may be a secret.
-  test.each(Object.keys(settingsSchema.shape))('%s is never quoted when it is wrong', (name) => {
+  // Everybody can read the problem at /api/health, and the value may be a secret in the wrong setting.
+  test.each(Object.keys(settingsSchema.shape))('never quotes an invalid value of %s', (name) => {
     const secret = 'my8Q~secretValue';
     const forms = [
       secret,
@@ -108,16 +108,16 @@ describe('settings', () => {
     ['required', 'function'],
     ['Off', 'function'],
     ['true', 'function'],
-  ])('FUNCTION_KEYS=%s registers the routes of callers as %s', (value, level) => {
+  ])('FUNCTION_KEYS=%s registers the routes for callers as %s', (value, level) => {
     expect(callerAuthLevel({ FUNCTION_KEYS: value })).toBe(level);
   });
 
-  test('of a number outside its range name the setting', () => {
+  test('names the setting of a number outside its range', () => {
     expect(problemOf({ ...good, ENTRA_CONCURRENCY: 'many' })).toContain('ENTRA_CONCURRENCY: ');
     expect(problemOf({ ...good, ENTRA_CONCURRENCY: '0' })).toContain('ENTRA_CONCURRENCY: ');
   });
 
-  test('can send every request of the cloud elsewhere, without changing what tokens are for', () => {
+  test('replaces addresses of the cloud without changing the resources of tokens', () => {
     const { cloud } = parseSettings({
       ...good,
       CLOUD_ENDPOINTS: '{"entra":"https://localhost:1/","graph":"https://localhost:2"}',
@@ -130,7 +130,7 @@ describe('settings', () => {
     expect(cloud.resources.graph).toBe('https://graph.microsoft.com');
   });
 
-  test('take a managed identity instead of a connection string', () => {
+  test('accepts a storage account name instead of a connection string', () => {
     expect(problemOf({ ...good, AzureWebJobsStorage: undefined, AzureWebJobsStorage__accountName: 'store' })).toBe(
       'no problem',
     );
