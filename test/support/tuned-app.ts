@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 import { tuning } from '../../src/lib/config/tuning.ts';
 import { app } from '../../tools/build.ts';
-import { buildRoot, projectRoot } from '../paths.ts';
+import { appFolder, projectRoot } from '../paths.ts';
 
 export interface TuningChanges {
   readonly credentialRereadSeconds?: number;
@@ -28,7 +28,7 @@ export async function buildTunedApp({ retryDelaySeconds, ...changes }: TuningCha
     sourcemap: false,
     plugins: [...(app.plugins ?? []), replaceTuning({ ...tuning, ...changes, runs })],
   });
-  await cp(join(buildRoot, 'dist/pages'), join(folder, 'dist/pages'), { recursive: true });
+  await cp(join(appFolder, 'dist/pages'), join(folder, 'dist/pages'), { recursive: true });
   for (const name of ['host.json', 'package.json']) await cp(join(projectRoot, name), join(folder, name));
   return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
 }
