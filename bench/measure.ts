@@ -50,7 +50,7 @@ export interface Goal {
 }
 
 /** The machine on which the benchmarks ran. */
-export interface Machine {
+interface Machine {
   readonly node: string;
   readonly cpu: string;
   readonly cores: number;

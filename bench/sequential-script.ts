@@ -5,7 +5,7 @@
 import type { CloudDocument } from 'microsoft-cloud';
 
 /** @throws Error if a token was refused: failures are fast and would distort the figure. */
-export async function scriptToken(cloud: CloudDocument, tenantId: string, resource: string): Promise<string> {
+async function scriptToken(cloud: CloudDocument, tenantId: string, resource: string): Promise<string> {
   const response = await fetch(`${cloud.entra}/${tenantId}/oauth2/token`, {
     method: 'POST',
     body: new URLSearchParams({

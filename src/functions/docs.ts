@@ -16,7 +16,7 @@ async function produceDocument(): Promise<StaticFile> {
 }
 
 /** `GET /api/openapi.json`: the description of the API. */
-export const openApi: OpenHandler = async ({ request }) => {
+const openApi: OpenHandler = async ({ request }) => {
   document ??= produceDocument();
   return staticAnswer(await document, request.headers.get('if-none-match'));
 };

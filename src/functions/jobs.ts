@@ -17,7 +17,7 @@ import { orchestrationsOf, runDeps } from './orchestrations.ts';
 import { authLevel, guarded } from './pipeline.ts';
 
 /** `GET /api/jobs`: what can be run, and when it runs by itself. */
-export const jobs: Handler<Services> = async (services) => {
+const jobs: Handler<Services> = async (services) => {
   const nowMs = services.clock.nowMs();
   const list = jobRegistry
     .list()
@@ -39,7 +39,7 @@ export const jobs: Handler<Services> = async (services) => {
 };
 
 /** `POST /api/jobs/{job}/runs`: starts a run, 202; 409 when the window has its run. */
-export async function startJob(services: Services, call: Call, orchestrations: Orchestrations): Promise<Answer> {
+async function startJob(services: Services, call: Call, orchestrations: Orchestrations): Promise<Answer> {
   const body = await readJson(call.request, startRunSchema, maxStartRunBytes);
   const chosen = body.tenants && (await selectTenants(services.directory, body.tenants));
   const runId = await startRun(runDeps(services, orchestrations), {

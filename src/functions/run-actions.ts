@@ -18,7 +18,7 @@ import { authLevel, guarded } from './pipeline.ts';
 import { findRun } from './runs.ts';
 
 /** `POST /api/runs/{runId}/rerun`: a new run of the same job for what it still owes, 202. */
-export async function rerun(services: Services, call: Call, orchestrations: Orchestrations): Promise<Answer> {
+async function rerun(services: Services, call: Call, orchestrations: Orchestrations): Promise<Answer> {
   const run = await findRun(services, call);
   const { tenants, parameters } = await rerunRequest(services.runs, run);
   const runId = await startRun(runDeps(services, orchestrations), {

@@ -10,7 +10,7 @@ import { orchestrationsOf, scheduleName, runDeps } from './orchestrations.ts';
 const timerIsOff = (job: string): boolean => isFunctionDisabled(scheduleName(job));
 
 /** Every five minutes: starts what a timer could not, takes up runs whose start died, closes those whose orchestration did. */
-export const watch = async (services: Services, orchestrations: Orchestrations): Promise<void> => {
+const watch = async (services: Services, orchestrations: Orchestrations): Promise<void> => {
   await watchRuns({
     ...runDeps(services, orchestrations),
     timerIsOff,
@@ -18,7 +18,7 @@ export const watch = async (services: Services, orchestrations: Orchestrations):
 };
 
 /** Daily: deletes what is older than RUN_RETENTION_DAYS. */
-export const purge = async (services: Services, orchestrations: Orchestrations): Promise<void> => {
+const purge = async (services: Services, orchestrations: Orchestrations): Promise<void> => {
   const retentionDays = services.settings.RUN_RETENTION_DAYS;
   await purgeRuns({ ...runDeps(services, orchestrations), retentionDays, timerIsOff });
 };

@@ -17,7 +17,7 @@ import { orchestrationsOf } from './orchestrations.ts';
 import { authLevel, guarded } from './pipeline.ts';
 
 /** `GET /api/runs?job=&limit=`: newest first. */
-export const runs: Handler<Services> = async (services, call) => {
+const runs: Handler<Services> = async (services, call) => {
   const { job, limit } = readQuery(call.request, listRunsQuerySchema);
   const list = await services.runs.log.list({ limit, ...(job === undefined ? {} : { job }) });
   const nowMs = services.clock.nowMs();
@@ -25,14 +25,14 @@ export const runs: Handler<Services> = async (services, call) => {
 };
 
 /** `GET /api/runs/{runId}`: status, counts, progress, failures. */
-export const showRun: Handler<Services> = async (services, call) => {
+const showRun: Handler<Services> = async (services, call) => {
   const run = await findRun(services, call);
   const answer: RunAnswer = await viewRun(services.runs.log, run, services.clock.nowMs());
   return { status: 200, jsonBody: answer };
 };
 
 /** `GET /api/runs/{runId}/tenants?outcome=`: every tenant of the plan with its outcome so far. */
-export const runTenants: Handler<Services> = async (services, call) => {
+const runTenants: Handler<Services> = async (services, call) => {
   const { outcome } = readQuery(call.request, runTenantsQuerySchema);
   const run = await findRun(services, call);
   const answer: RunTenantsAnswer = await viewRunTenants(services.runs, run, outcome);
@@ -40,7 +40,7 @@ export const runTenants: Handler<Services> = async (services, call) => {
 };
 
 /** `GET /api/runs/{runId}/results?format=`: the rows of all tenants, streamed; of a run under way, those so far. */
-export const results: Handler<Services> = async (services, call) => {
+const results: Handler<Services> = async (services, call) => {
   const { format } = readQuery(call.request, resultsQuerySchema);
   const run = await findRun(services, call);
   const fileName = `${run.runId.replaceAll(':', '')}.${format}`;
@@ -56,7 +56,7 @@ export const results: Handler<Services> = async (services, call) => {
 };
 
 /** `POST /api/runs/{runId}/cancel`: no further tenant is begun. 202; a run that has ended stays as it is. */
-export async function cancelRun(services: Services, call: Call, orchestrations: Orchestrations): Promise<Answer> {
+async function cancelRun(services: Services, call: Call, orchestrations: Orchestrations): Promise<Answer> {
   const run = await findRun(services, call);
   if (!isEnded(run.status)) {
     await services.runs.log.change(run.runId, {

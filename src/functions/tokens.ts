@@ -8,7 +8,7 @@ import type { Handler } from '../lib/api/pipeline.ts';
 import { authLevel, guarded } from './pipeline.ts';
 
 /** `POST /api/tokens`: a token for one tenant and one resource, for a caller whom the policy allows it. */
-export const tokens: Handler<Services> = async (services, call) => {
+const tokens: Handler<Services> = async (services, call) => {
   const order = await readJson(call.request, tokenRequestSchema);
   const { token, tokenId } = await issueToken(services.issuing, order, call);
   const { retired } = token.resource;

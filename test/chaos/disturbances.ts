@@ -48,7 +48,7 @@ const faultSet = (name: string): Disturbance => ({
 const longestLeadMs = 40_000;
 
 /** All disturbances by name. */
-export function createDisturbances(): readonly Disturbance[] {
+function createDisturbances(): readonly Disturbance[] {
   let leadMs = 0;
   return [
     ...faultSets.map(faultSet),

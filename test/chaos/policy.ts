@@ -13,7 +13,7 @@ export const consoleName = 'Operations console';
 /** May only read Graph in {@link helpdeskTenants}. */
 export const helpdeskName = 'Helpdesk';
 
-export const helpdeskTenants = (cloud: CloudDocument): readonly string[] =>
+const helpdeskTenants = (cloud: CloudDocument): readonly string[] =>
   cloud.tenants.slice(0, 8).map(({ tenantId }) => tenantId);
 
 /** The policy of the campaign: one caller with all rights, one with few, all others with none. */

@@ -85,7 +85,7 @@ async function startParts(
   await obtainCredential(ptbScript, environment, cloud.ready);
 
   const app = await buildTunedApp({ credentialRereadSeconds: 30, retryDelaySeconds: 1 });
-  started.push(app.remove);
+  started.push(() => app.remove());
   const hostLines: string[] = [];
   const hostStartsMs: number[] = [];
   const startHost = async (port: number): Promise<RunningChild<HostReady>> => {

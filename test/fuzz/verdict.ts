@@ -4,18 +4,12 @@ import { createLogger, errorFields } from '../../src/lib/runtime/log.ts';
 import { canaries } from './genuine.ts';
 
 /** Cases per target; `FUZZ_RUNS=1000000 npm run fuzz` spreads that number over all targets. */
-export const totalRuns = Number(process.env['FUZZ_RUNS'] ?? '200000');
+const totalRuns = Number(process.env['FUZZ_RUNS'] ?? '200000');
 /** The seed of the cases; `FUZZ_SEED` chooses others. */
 export const share = (of: number): { readonly numRuns: number; readonly seed: number } => ({
   numRuns: Math.round(totalRuns * of),
   seed: Number(process.env['FUZZ_SEED'] ?? '1'),
 });
-
-/** The source of damage for one case. */
-export interface Damage {
-  readonly seed: number;
-  readonly count: number;
-}
 
 /** @throws Error if the text contains a secret. */
 export function expectNoSecret(where: string, text: string): void {

@@ -2,7 +2,7 @@ import type { OrchestrationHandler } from 'durable-functions';
 import { type Action, actionTypes, eventTypes, type HistoryEvent, replay } from './sdk.ts';
 
 /** How completions reach the orchestrator: one per turn, or all available ones in one turn. */
-export type Delivery = 'one' | 'batch';
+type Delivery = 'one' | 'batch';
 
 export interface DriverOptions {
   readonly orchestrations: Readonly<Record<string, OrchestrationHandler>>;

@@ -3,7 +3,7 @@ import formats from 'ajv-formats';
 import type { JsonSchema } from '../../src/lib/api/json-schema.ts';
 
 /** The parts of an answer that are checked. */
-export interface SeenAnswer {
+interface SeenAnswer {
   readonly status: number;
   /** Media type without parameters; undefined without a body. */
   readonly mediaType: string | undefined;

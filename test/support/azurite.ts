@@ -1,1 +1,1 @@
-export { type Azurite, type AzuriteOptions, type AzuritePorts, startAzurite } from '../../src/cli/demo/azurite.ts';
+export { type Azurite, startAzurite } from '../../src/cli/demo/azurite.ts';

@@ -36,13 +36,13 @@ export async function buildTunedApp({ retryDelaySeconds, ...changes }: TuningCha
 function replaceTuning(values: object): Plugin {
   return {
     name: 'replace-tuning',
-    setup: ({ onLoad, onEnd }) => {
+    setup: (plugin) => {
       let replaced = false;
-      onLoad({ filter: /[\\/]src[\\/]lib[\\/]config[\\/]tuning\.ts$/ }, () => {
+      plugin.onLoad({ filter: /[\\/]src[\\/]lib[\\/]config[\\/]tuning\.ts$/ }, () => {
         replaced = true;
         return { contents: `export const tuning = ${JSON.stringify(values)};` };
       });
-      onEnd(() =>
+      plugin.onEnd(() =>
         replaced ? {} : { errors: [{ text: 'the app does not import the module with the tuning values' }] },
       );
     },

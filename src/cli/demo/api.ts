@@ -36,7 +36,7 @@ export interface TenantView {
   readonly defaultDomain?: string;
 }
 
-export interface HealthView {
+interface HealthView {
   readonly status: string;
   readonly tokens?: { readonly issued: number; readonly fromCache: number };
 }
@@ -49,7 +49,7 @@ export interface BrokerApi {
 }
 
 /** What went wrong with a call, in the broker's own words. */
-export class ApiError extends Error {
+class ApiError extends Error {
   override readonly name = 'ApiError';
 }
 

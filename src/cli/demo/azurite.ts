@@ -17,7 +17,7 @@ export interface AzuriteOptions {
   readonly accountKey?: string;
 }
 
-export interface AzuritePorts {
+interface AzuritePorts {
   readonly blob: number;
   readonly queue: number;
   readonly table: number;

@@ -22,7 +22,7 @@ export interface ChildOptions {
 }
 
 /** A child that ended instead of getting ready: its last words, and its exit code. */
-export class ChildFailed extends Error {
+class ChildFailed extends Error {
   override readonly name = 'ChildFailed';
   readonly exitCode: number | null;
   constructor(message: string, exitCode: number | null) {

@@ -3,7 +3,7 @@ import type { RunView } from './api.ts';
 import type { Demo } from './start-demo.ts';
 
 /** The main job: what can be reached, then what is licensed. */
-export const demoJobs = ['access-check', 'licence-report'] as const;
+const demoJobs = ['access-check', 'licence-report'] as const;
 
 export interface DemoSummary {
   readonly runs: readonly RunView[];

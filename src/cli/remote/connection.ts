@@ -91,14 +91,14 @@ async function signIn(clientId: string): Promise<AccessToken> {
   throw new BrokerError('caller_unauthenticated', 'The sign-in gave no token for the broker.');
 }
 
-export function address(text: string): string {
+function address(text: string): string {
   const url = URL.parse(text);
   if (url === null || !/^https?:$/.test(url.protocol))
     throw new InvalidArgumentError('It must be an address such as https://NAME.azurewebsites.net.');
   return url.origin;
 }
 
-export function guid(text: string): string {
+function guid(text: string): string {
   const id = parseGuid(text);
   if (id === undefined) throw new InvalidArgumentError('It must be a client id (GUID).');
   return id;

@@ -12,7 +12,7 @@ export interface ProbeAnswer {
   readonly failure?: string;
 }
 
-export interface ProbeRequest {
+interface ProbeRequest {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: unknown;
 }

@@ -22,13 +22,13 @@ export interface Call {
 }
 
 /** One request to a route that needs no caller. */
-export type AnonymousCall = Omit<Call, 'caller'> & {
+type AnonymousCall = Omit<Call, 'caller'> & {
   /** The caller when a valid token came with the request. */
   readonly caller: Caller | undefined;
 };
 
 /** One request to a route that works without services too, whatever the settings say. */
-export type OpenCall = Omit<Call, 'caller'>;
+type OpenCall = Omit<Call, 'caller'>;
 
 export type OpenHandler = (call: OpenCall) => Promise<Answer>;
 export type Handler<S> = (services: S, call: Call) => Promise<Answer>;

@@ -10,7 +10,7 @@ export interface Content {
 }
 
 /** A success, or an answer in a form of its own; failures follow from {@link Route.failures}. */
-export interface AnswerDoc {
+interface AnswerDoc {
   readonly status: number;
   readonly description: string;
   readonly contents: readonly Content[];
@@ -49,7 +49,7 @@ export function commonFailures(access: Route['access']): readonly ErrorCode[] {
 }
 
 /** A failure of the broker's own credential, confirmed in the partner's own tenant. */
-export const credentialFailures = [
+const credentialFailures = [
   'credential_missing',
   'credential_expired',
   'credential_revoked',

@@ -20,7 +20,7 @@ export interface GroupCommitSettings<T> {
 export type WriteBatch<T> = (items: readonly T[], signal: AbortSignal) => Promise<void>;
 
 /** More items wait than the store can take. */
-export class BacklogError extends Error {
+class BacklogError extends Error {
   override readonly name = 'BacklogError';
 }
 

@@ -11,7 +11,7 @@ import type { AuditTable } from './audit-table.ts';
 const lineEnd = '\r\n';
 
 /** Storage has refused the transaction: none of its rows is there. Read by `refusalOf`. */
-export class InsertRefusal extends Error {
+class InsertRefusal extends Error {
   override readonly name = 'InsertRefusal';
   readonly code: string | undefined;
   readonly statusCode: number | undefined;

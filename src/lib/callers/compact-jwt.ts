@@ -1,7 +1,7 @@
 import { duplicateKey } from './duplicate-key.ts';
 
 /** Longest Authorization header that is looked at, bytes: what Node accepts for all headers together. */
-export const maxAuthorizationBytes = 16 * 1024;
+const maxAuthorizationBytes = 16 * 1024;
 
 /** Why a token is refused, for the log; the caller is told in a sentence. */
 export type RefusalReason =

@@ -21,7 +21,7 @@ export interface PolicyRequest {
 export type PolicyCaller = Pick<Caller, 'applicationId' | 'roles'>;
 
 /** What a rule asks, in the order in which it is asked. */
-export const stages = ['caller', 'role', 'grant', 'resource', 'tenant', 'scope'] as const;
+const stages = ['caller', 'role', 'grant', 'resource', 'tenant', 'scope'] as const;
 export type Stage = (typeof stages)[number];
 
 export interface Denial {

@@ -1,7 +1,7 @@
 import { type Decision, decide, failedStage, type PolicyCaller, type PolicyRequest, type Stage } from './decide.ts';
 import type { AccessPolicy } from './policy.ts';
 
-export interface RuleFinding {
+interface RuleFinding {
   readonly rule: string;
   /** `allows`: this rule decides. `lacks`: see `missing`. `not reached`: an earlier rule allowed. */
   readonly outcome: 'allows' | 'lacks' | 'not reached';

@@ -19,7 +19,7 @@ export interface JudgedClaims {
 }
 
 /** How far clocks may be apart, seconds. */
-export const clockSkewSeconds = 60;
+const clockSkewSeconds = 60;
 
 const guid = z.string().transform((value, context) => {
   const parsed = parseGuid(value);

@@ -8,7 +8,7 @@ import { parseCertificate } from './certificate.ts';
 import { type ClientCredential, clientCredentialName, type StoredClientCredential } from '../model/credential.ts';
 
 /** A certificate lives longer than a secret: its key never travels, only signatures do. */
-export const certificateLifeMs = 365 * 86_400_000;
+const certificateLifeMs = 365 * 86_400_000;
 
 /** Makes a self-signed RSA certificate that is good for the time given; both halves in PEM. */
 export type CreateCertificate = (subject: {

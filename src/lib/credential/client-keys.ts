@@ -20,7 +20,7 @@ export interface RegisteredKey {
   readonly ours: boolean;
 }
 
-export interface IssuedClientCredential {
+interface IssuedClientCredential {
   readonly credential: ClientCredential;
   readonly keyId: string;
   readonly endsAtMs: number;

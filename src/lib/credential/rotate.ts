@@ -29,7 +29,7 @@ export interface Rotation {
 export const versionsKept = 3;
 
 /** A secret with more than 500 versions cannot be backed up ("Azure Key Vault backup"); time is needed to act. */
-export const versionsWarning = 450;
+const versionsWarning = 450;
 
 /** Pauses between tries when Entra stumbles. */
 const pausesMs = [2_000, 10_000, 30_000] as const;

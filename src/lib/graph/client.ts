@@ -5,11 +5,11 @@ import { itemsOf, pages } from './paging.ts';
 import { isJsonObject, type JsonObject, textOf, valueOf } from './reply.ts';
 
 /** Checks a value and gives it its type; any schema library's schema fits (zod: pass the schema itself). */
-export interface Shape<T> {
+interface Shape<T> {
   parse(value: unknown): T;
 }
 
-export interface ReadOptions {
+interface ReadOptions {
   /** Further headers, e.g. `ConsistencyLevel: eventual`. */
   readonly headers?: Readonly<Record<string, string>>;
 }

@@ -13,7 +13,7 @@ export const warningDays = [1, 7, 14, 30] as const;
 const rotationOverdueMs = 3 * dayMs;
 
 /** One thing that is worth knowing. `notice` changes no state. */
-export interface Finding {
+interface Finding {
   readonly severity: 'notice' | 'degraded' | 'down';
   readonly code: ErrorCode | 'expires_soon' | 'mfa_missing' | 'rotation_failed' | 'rotation_overdue';
   readonly message: string;

@@ -18,7 +18,7 @@ export interface CloudEndpoints {
 }
 
 /** What a token is for, as Entra names it: the scope prefix and, for v1 tokens, the audience. No trailing slash. */
-export interface CloudResources {
+interface CloudResources {
   readonly graph: string;
   readonly 'aad-graph': string;
   readonly exchange: string;

@@ -9,7 +9,7 @@
 export type ErrorScope = 'caller' | 'tenant' | 'credential' | 'platform';
 
 /** `never`: a person must act first. `later`: the same request may work after a while. */
-export type Retry = 'never' | 'later';
+type Retry = 'never' | 'later';
 
 interface ErrorEntry {
   readonly status: number;

@@ -5,7 +5,7 @@ import type { RunResults } from './run-log.ts';
 import { runPlanSchema } from './run-schemas.ts';
 import { isStorageConflict, isStorageMissing, once, storageCall, storageItems } from './storage-call.ts';
 
-export const resultsContainer = 'results';
+const resultsContainer = 'results';
 
 /** Stores plans and rows as blobs: `{runId}/plan.json` and `{runId}/rows/{tenantId}.{attempt}.jsonl`. */
 export class BlobRunResults implements RunResults {

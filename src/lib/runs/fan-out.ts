@@ -20,7 +20,7 @@ export const tenantRunName = 'tenant-run';
 export const finishRunName = 'finish-run';
 export const announceRunName = 'announce-run';
 /** External event that wakes a run that is waiting for its next round. */
-export const cancelEventName = 'cancel';
+const cancelEventName = 'cancel';
 
 /** Input of `fan-out`. It holds all parameters, so that a new deployment cannot change a running orchestration. */
 const fanOutInputSchema = z.object({

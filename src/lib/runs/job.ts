@@ -32,7 +32,7 @@ export interface JobContext {
 }
 
 /** A column of the result. Documents the column and fixes its position in exports. */
-export interface Column {
+interface Column {
   readonly name: string;
   readonly title: string;
   readonly type: 'text' | 'number' | 'boolean' | 'date';

@@ -7,7 +7,7 @@ import type { RunId } from './run-id.ts';
 import type { RunLog } from './run-log.ts';
 import type { Runs } from './runs.ts';
 
-export type TenantChange = RowChange & { readonly tenantId: TenantId; readonly name: string };
+type TenantChange = RowChange & { readonly tenantId: TenantId; readonly name: string };
 
 /** `GET /api/runs/{runId}/changes`. */
 export interface RunChanges {

@@ -6,7 +6,7 @@ import type { RunId } from './run-id.ts';
 import type { RunLog, RunResults } from './run-log.ts';
 
 /** What a process remembers about a run that it executes. */
-export interface KnownRun {
+interface KnownRun {
   readonly plan: RunPlan;
   /** Tenants that had a record when this process first read the run. After a crash they are not started again. */
   readonly recordedBefore: ReadonlySet<TenantId>;

@@ -15,7 +15,7 @@ export interface RunStops {
 }
 
 /** Limits reads to one per run and second, instead of one per tenant. */
-export const rereadMs = 1_000;
+const rereadMs = 1_000;
 
 interface Known {
   stop: RunStop | undefined;

@@ -8,7 +8,7 @@ import type { Runs } from './runs.ts';
 export type TenantState = TenantOutcome | 'waiting' | 'not_attempted';
 
 /** The public view of one tenant in a run. */
-export interface RunTenantView {
+interface RunTenantView {
   readonly tenantId: TenantId;
   readonly name: string;
   readonly outcome: TenantState;

@@ -6,7 +6,7 @@ import type { RunId } from './run-id.ts';
 import type { RunLog } from './run-log.ts';
 
 /** The public view of a failed tenant. */
-export interface FailureView {
+interface FailureView {
   readonly tenantId: TenantId;
   readonly name: string;
   readonly code: ErrorCode;

@@ -20,8 +20,8 @@ import type { RunId } from './run-id.ts';
 import type { OutcomeCounts, RunChange, RunFilter, RunLog } from './run-log.ts';
 import { isStorageConflict, isStorageMissing, once, storageCall, storageItems } from './storage-call.ts';
 
-export const runsTable = 'Runs';
-export const tenantRunsTable = 'TenantRuns';
+const runsTable = 'Runs';
+const tenantRunsTable = 'TenantRuns';
 
 /** Limit of "Performing entity group transactions" (Azure Table storage): 100 entities of one partition. */
 const maxPerTransaction = 100;

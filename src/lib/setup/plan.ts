@@ -49,7 +49,7 @@ export type SetupStep =
 type Resource = Pick<ResourcePermissions, 'appId' | 'name'>;
 
 /** "Configure an application to trust a managed identity": issuer, subject and audience of the identity's token. */
-export interface ManagedIdentityTrust {
+interface ManagedIdentityTrust {
   readonly issuer: string;
   readonly subject: string;
   readonly audience: string;

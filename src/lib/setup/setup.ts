@@ -9,8 +9,6 @@ import { findApplication, readDirectoryState } from './read-directory-state.ts';
 import { readVaultState } from './read-vault-state.ts';
 import { registeredProfile } from './registered-profile.ts';
 
-export type { SetupStep } from './plan.ts';
-
 /** What an operator asks for. */
 export interface SetupRequest extends Omit<SetupOptions, 'profile'> {
   /** Absent: an application that is there keeps the permissions that are registered with it, a new one gets `gdap`. */
@@ -24,7 +22,7 @@ export interface SetupDeps extends ApplyDeps {
   readonly report: (progress: SetupProgress) => void;
 }
 
-export type SetupProgress = { readonly step: string; readonly state: 'started' | 'done' };
+type SetupProgress = { readonly step: string; readonly state: 'started' | 'done' };
 
 export interface SetupPlan {
   readonly application: string;

@@ -4,7 +4,7 @@ import type { Route } from '../../../src/lib/api/route.ts';
 import { routes } from '../../../src/lib/api/routes/index.ts';
 import { createAnswerChecks } from '../../support/answer-checks.ts';
 
-export interface Visit {
+interface Visit {
   readonly path?: Readonly<Record<string, string>>;
   readonly query?: Readonly<Record<string, string>>;
   /** JSON, or text and bytes as they are. */
@@ -13,7 +13,7 @@ export interface Visit {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export interface Visited {
+interface Visited {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type RunningChild, startChild } from '../../../src/cli/demo/child.ts';
 import type { Demo } from '../../../src/cli/demo/start-demo.ts';
-import type { RunSummary, RunView } from '../../../src/lib/runs/run-view.ts';
+import type { RunView } from '../../../src/lib/runs/run-view.ts';
 import { ptbScript } from '../../paths.ts';
 import { buildTunedApp, type TuningChanges } from '../../support/tuned-app.ts';
 import { startWatchedDemo } from '../../support/watched-demo.ts';
@@ -89,4 +89,3 @@ export async function startRunStack(
 }
 
 export const started = ({ text }: { readonly text: string }): string => (JSON.parse(text) as { runId: string }).runId;
-export type { RunSummary };

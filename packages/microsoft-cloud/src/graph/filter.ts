@@ -187,7 +187,7 @@ export function textAt(item: Item, path: string): string {
 }
 
 /** The value at a path such as `customer/tenantId`. */
-export function read(item: Item, path: string): unknown {
+function read(item: Item, path: string): unknown {
   let value: unknown = item;
   for (const name of path.split('/')) {
     if (typeof value !== 'object' || value === null) return undefined;

@@ -3,7 +3,7 @@ import { auditOutcomes } from '../../audit/audit-log.ts';
 import { grants } from '../../model/token.ts';
 import { errorCodeSchema, guid, isoTime } from './shared.ts';
 
-export const auditEntrySchema = z
+const auditEntrySchema = z
   .object({
     at: isoTime,
     correlationId: guid,

@@ -12,7 +12,7 @@ export const misconfiguredSchema = z
   .object({ status: z.literal('down'), code: errorCodeSchema, detail: z.string(), advice: z.string() })
   .meta({ id: 'Misconfigured', description: 'Names the settings that are wrong; nobody can be authenticated then.' });
 
-export const findingSchema = z
+const findingSchema = z
   .object({
     severity: z.enum(['notice', 'degraded', 'down']),
     code: z.enum([...errorCodes, 'expires_soon', 'mfa_missing', 'rotation_failed', 'rotation_overdue']),
@@ -21,7 +21,7 @@ export const findingSchema = z
   })
   .meta({ id: 'Finding' });
 
-export const credentialHealthSchema = z
+const credentialHealthSchema = z
   .object({
     application: z.string(),
     state: z.object({ status, thresholdDays: z.int().optional() }),

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { isoTime } from './shared.ts';
 
-export const columnSchema = z
+const columnSchema = z
   .object({
     name: z.string(),
     title: z.string(),
@@ -9,7 +9,7 @@ export const columnSchema = z
   })
   .meta({ id: 'Column' });
 
-export const jobSchema = z
+const jobSchema = z
   .object({
     name: z.string(),
     title: z.string(),

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { runStatuses, tenantOutcomes } from '../../runs/run.ts';
 import { count, errorCodeSchema, failureTextSchema, guid, isoTime } from './shared.ts';
 
-export const tenantCountsSchema = z
+const tenantCountsSchema = z
   .object({
     total: count,
     succeeded: count,
@@ -14,7 +14,7 @@ export const tenantCountsSchema = z
 
 const runId = z.string().meta({ description: '`job@window`; percent-encode it in a path.' });
 
-export const runSummarySchema = z
+const runSummarySchema = z
   .object({
     runId,
     job: z.string(),
@@ -36,7 +36,7 @@ export const runSummarySchema = z
   })
   .meta({ id: 'RunSummary' });
 
-export const failureSchema = failureTextSchema
+const failureSchema = failureTextSchema
   .extend({ tenantId: guid, name: z.string(), detail: z.string().optional() })
   .meta({ id: 'Failure' });
 
@@ -63,7 +63,7 @@ export const cancelledRunSchema = z
   })
   .meta({ id: 'CancelledRun' });
 
-export const runTenantSchema = z
+const runTenantSchema = z
   .object({
     tenantId: guid,
     name: z.string(),
@@ -99,7 +99,7 @@ export const rowSchema = z
 const changedRowSchema = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])).readonly();
 const tenantNameSchema = z.object({ tenantId: guid, name: z.string() });
 
-export const tenantChangeSchema = z
+const tenantChangeSchema = z
   .discriminatedUnion('change', [
     tenantNameSchema.extend({ change: z.literal('added'), after: changedRowSchema }),
     tenantNameSchema.extend({ change: z.literal('removed'), before: changedRowSchema }),

@@ -5,7 +5,7 @@ import { errorCodeSchema, guid, isoTime } from './shared.ts';
 
 const reasons = Object.keys(reasonTexts) as [ReachabilityReason, ...ReachabilityReason[]];
 
-export const lastResultSchema = z
+const lastResultSchema = z
   .object({
     job: z.string(),
     runId: z.string(),
@@ -15,7 +15,7 @@ export const lastResultSchema = z
   })
   .meta({ id: 'LastResult', description: 'What a job found in the tenant when it was there last.' });
 
-export const tenantSchema = z
+const tenantSchema = z
   .object({
     tenantId: guid,
     name: z.string(),

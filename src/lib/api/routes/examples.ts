@@ -9,7 +9,7 @@ export const exampleRunId = 'licence-report@2026-11-24T05:00Z';
 export const exampleTime = '2026-11-24T05:00:00.000Z';
 export const exampleEnd = '2026-11-24T05:00:41.500Z';
 
-export const exampleCounts = { total: 25, succeeded: 23, failed: 2, skipped: 0, notAttempted: 0 };
+const exampleCounts = { total: 25, succeeded: 23, failed: 2, skipped: 0, notAttempted: 0 };
 
 export const exampleSummary = {
   runId: exampleRunId,
