@@ -1,6 +1,7 @@
-import { BrokerError, type BrokerErrorOptions, type ErrorCode, errorTable } from '../lib/model/errors.ts';
+import { adviceFor } from '../lib/model/advice.ts';
+import { BrokerError, type BrokerErrorOptions, type CodedError, type ErrorCode } from '../lib/model/errors.ts';
 
-/** A failure of a command whose next step is another one than {@link errorTable} has for callers of the broker. */
+/** An error of a command that knows a better next step than {@link adviceFor} has for its code. */
 export class CommandFailure extends BrokerError {
   readonly nextStep: string;
   constructor(code: ErrorCode, detail: string, nextStep: string, options: BrokerErrorOptions = {}) {
@@ -9,13 +10,11 @@ export class CommandFailure extends BrokerError {
   }
 }
 
-/** Who types a command has an environment and options, and neither app settings nor an Authorization header. */
-const stepsHere: Partial<Readonly<Record<ErrorCode, string>>> = {
-  config_invalid: 'Set it in the environment (`azd env get-values` prints what the app has) or give the option.',
-  caller_unauthenticated:
-    'Sign in with `az login` and give --client-id (or BROKER_CLIENT_ID), or put a token for the broker into PTB_TOKEN.',
-};
+/** A command takes its settings from options and the environment, not from the app settings that `adviceFor` names. */
+const correctSetting = 'Set it in the environment (`azd env get-values` prints what the app has) or give the option.';
 
-/** What whoever typed the command does about a failure. */
-export const nextStep = (error: BrokerError): string =>
-  error instanceof CommandFailure ? error.nextStep : (stepsHere[error.code] ?? errorTable[error.code].advice);
+/** What the person who typed the command should do about the error. */
+export function nextStep(error: CodedError): string {
+  if (error instanceof CommandFailure) return error.nextStep;
+  return error.code === 'config_invalid' ? correctSetting : adviceFor(error.code, 'operator');
+}

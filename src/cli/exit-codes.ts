@@ -1,13 +1,13 @@
-import { type BrokerError, errorTable } from '../lib/model/errors.ts';
+import { type ErrorCode, errorTable, isSetupErrorCode, type SetupErrorCode } from '../lib/model/error-table.ts';
 
-/** What a shell learns from `ptb`. */
+/** Exit codes of `ptb`. */
 export const exitCodes = {
   ok: 0,
   failure: 1,
   usage: 2,
-  /** Some tenants failed, the rest succeeded. */
+  /** Some tenants failed, the others succeeded. */
   partial: 3,
-  /** A person must sign in or consent, or see to the credential in another way. */
+  /** A person must sign in, consent or repair the credential. */
   signInNeeded: 4,
   /** A remote service failed or throttles. */
   remote: 5,
@@ -16,7 +16,7 @@ export const exitCodes = {
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
-const signIn = new Set([
+const signInCodes: ReadonlySet<ErrorCode | SetupErrorCode> = new Set([
   'credential_missing',
   'credential_expired',
   'credential_revoked',
@@ -27,12 +27,12 @@ const signIn = new Set([
   'sign_in_refused',
 ]);
 
-/** The exit code for an error of the closed set. */
-export function exitCodeOf(error: BrokerError): ExitCode {
-  if (signIn.has(error.code)) return exitCodes.signInNeeded;
-  if (error.code === 'request_invalid') return exitCodes.usage;
-  if (error.code === 'caller_throttled') return exitCodes.remote;
-  return errorTable[error.code].scope === 'platform' && error.code !== 'config_invalid' && error.code !== 'internal'
-    ? exitCodes.remote
-    : exitCodes.failure;
+/** The exit code of a command that ends with this error. */
+export function exitCodeOf(code: ErrorCode | SetupErrorCode): ExitCode {
+  if (signInCodes.has(code)) return exitCodes.signInNeeded;
+  if (isSetupErrorCode(code)) return exitCodes.failure;
+  if (code === 'request_invalid') return exitCodes.usage;
+  if (code === 'caller_throttled') return exitCodes.remote;
+  const isRemote = errorTable[code].scope === 'platform' && code !== 'config_invalid' && code !== 'internal';
+  return isRemote ? exitCodes.remote : exitCodes.failure;
 }

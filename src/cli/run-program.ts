@@ -1,5 +1,5 @@
 import { CommanderError, type Command } from 'commander';
-import { BrokerError } from '../lib/model/errors.ts';
+import { CodedError } from '../lib/model/errors.ts';
 import { scrub } from '../lib/runtime/log.ts';
 import { nextStep } from './command-failure.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.ts';
@@ -34,9 +34,9 @@ export async function runProgram(program: Command, argv: readonly string[]): Pro
       process.stderr.write(`ptb: ${thrown.message}\n`);
       return exitCodes.usage;
     }
-    if (thrown instanceof BrokerError) {
+    if (thrown instanceof CodedError) {
       process.stderr.write(`ptb: ${thrown.detail} ${nextStep(thrown)} (${thrown.code})\n`);
-      return exitCodeOf(thrown);
+      return exitCodeOf(thrown.code);
     }
     process.stderr.write(
       `ptb: ${scrub(thrown instanceof Error ? (process.env['PTB_DEBUG'] ? (thrown.stack ?? thrown.message) : thrown.message) : String(thrown))}\n`,

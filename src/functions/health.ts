@@ -1,6 +1,7 @@
 import { app, type HttpHandler } from '@azure/functions';
 import { type Services, services } from '../composition.ts';
-import { BrokerError, errorTable } from '../lib/model/errors.ts';
+import { adviceFor } from '../lib/model/advice.ts';
+import { BrokerError } from '../lib/model/errors.ts';
 import type { HealthReportAnswer, HealthWord, Misconfigured } from '../lib/api/answers/health.ts';
 import type { Answer } from '../lib/api/problem.ts';
 import type { AnonymousHandler } from '../lib/api/pipeline.ts';
@@ -30,7 +31,7 @@ export const health: AnonymousHandler<Pick<Services, 'health' | 'broker' | 'call
  */
 export function misconfigured(error: BrokerError): Answer {
   const { code, detail } = error;
-  const body: Misconfigured = { status: 'down', code, detail, advice: errorTable[code].advice };
+  const body: Misconfigured = { status: 'down', code, detail, advice: adviceFor(code, 'operator') };
   return { status: 503, headers: { 'cache-control': 'no-store' }, jsonBody: body };
 }
 

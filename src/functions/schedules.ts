@@ -1,5 +1,6 @@
 import * as df from 'durable-functions';
 import { bootLog, type Services, services, withInvocation } from '../composition.ts';
+import { adviceFor } from '../lib/model/advice.ts';
 import { BrokerError, errorTable, toBrokerError } from '../lib/model/errors.ts';
 import { errorFields } from '../lib/runtime/log.ts';
 import type { Notice } from '../lib/notifications/notice.ts';
@@ -38,13 +39,12 @@ export async function fireSchedule(services: Services, job: Job, orchestrations:
     await startScheduled(services, job, orchestrations);
   } catch (thrown) {
     const { code } = toBrokerError(thrown);
-    const { title, advice } = errorTable[code];
     const notice: Notice = {
       severity: 'error',
-      title: `The scheduled run of ${job.name} could not be started: ${title}`,
+      title: `The scheduled run of ${job.name} could not be started: ${errorTable[code].title}`,
       text:
         'It is tried again every five minutes, for six hours; before the first scheduled run of a job only until the ' +
-        `app restarts. Where no run appears, start one: ptb run ${job.name}. ${advice}`,
+        `app restarts. Where no run appears, start one: ptb run ${job.name}. ${adviceFor(code, 'operator')}`,
       facts: [{ name: 'Job', value: job.name }],
     };
     await services.notifier.send(notice).catch((unsent: unknown) => {

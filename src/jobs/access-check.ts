@@ -1,3 +1,4 @@
+import { adviceFor } from '../lib/model/advice.ts';
 import { errorTable, toBrokerError } from '../lib/model/errors.ts';
 import { defineJob, type JobContext } from '../lib/runs/job.ts';
 import type { Row } from '../lib/runs/row.ts';
@@ -48,8 +49,8 @@ async function check(context: JobContext, resource: string): Promise<Row> {
     const error = toBrokerError(thrown);
     // These failures say nothing about the tenant: the run stops or retries.
     if (error.scope === 'credential' || error.transient || error.code === 'job_failed') throw thrown;
-    const { title, advice } = errorTable[error.code];
-    return { resource, reachable: false, code: error.code, title, advice };
+    const { title } = errorTable[error.code];
+    return { resource, reachable: false, code: error.code, title, advice: adviceFor(error.code, 'operator') };
   }
 }
 

@@ -1,41 +1,64 @@
-import { type ErrorScope, errorCodes, errorTable } from '../../src/lib/model/errors.ts';
+import { adviceFor } from '../../src/lib/model/advice.ts';
+import {
+  type ErrorCode,
+  errorCodes,
+  type ErrorScope,
+  errorTable,
+  type SetupErrorCode,
+  setupErrorCodes,
+  setupErrorTable,
+} from '../../src/lib/model/error-table.ts';
 import { aadstsMeanings } from '../../src/lib/entra/aadsts.ts';
 
 const scopes: Record<ErrorScope, string> = {
   caller: 'the caller: its request, token or policy',
-  tenant: 'one tenant: the others go on',
-  credential: "the broker's own credential: every tenant is affected",
+  tenant: 'one tenant; the others are not affected',
+  credential: "the broker's own credential; every tenant is affected",
   platform: 'Microsoft, the network or the deployment',
 };
 
+function errorSection(code: ErrorCode): string {
+  const { status, scope, retry, title } = errorTable[code];
+  const [caller, operator] = [adviceFor(code, 'caller'), adviceFor(code, 'operator')];
+  return [
+    `### ${code}`,
+    '',
+    `${title}.`,
+    '',
+    `- HTTP status ${status}. Concerns ${scopes[scope]}.`,
+    `- ${retry === 'later' ? 'The same request may succeed later.' : 'Repeating the request does not help: somebody must act first.'}`,
+    ...(caller === operator ? [`- What to do: ${caller}`] : [`- Caller: ${caller}`, `- Operator: ${operator}`]),
+    '',
+  ].join('\n');
+}
+
+const setupSection = (code: SetupErrorCode): string =>
+  [`### ${code}`, '', `${setupErrorTable[code].title}.`, '', `- What to do: ${adviceFor(code, 'operator')}`, ''].join(
+    '\n',
+  );
+
 export function errorDocs(): string {
-  const sections = errorCodes.map((code) => {
-    const { status, scope, retry, title, advice } = errorTable[code];
-    return [
-      `### ${code}`,
-      '',
-      `${title}.`,
-      '',
-      `- HTTP status ${status}; concerns ${scopes[scope]}.`,
-      `- ${retry === 'later' ? 'The same request may work later, without anybody acting.' : 'Repeating the request changes nothing: somebody must act.'}`,
-      `- What to do: ${advice}`,
-      '',
-    ].join('\n');
-  });
   const numbers = [...aadstsMeanings.entries()]
     .toSorted(([a], [b]) => a - b)
     .map(([number, { code, reach, meaning }]) => `| ${number} | [${code}](#${code}) | ${reach} | ${meaning} |`);
   return [
     '# Errors',
     '',
-    'Every failure has one of these codes, with the same title and advice over HTTP (`application/problem+json`), on the command line, in run records and in the dashboard; where the remedy is an option or variable of `ptb`, the command line names that instead. Switch on `code`, never on text. The file is produced from `src/lib/model/errors.ts` and `src/lib/entra/aadsts.ts` by `npm run docs`.',
+    'Every error has one of these codes, with the same title everywhere. Switch on `code`, never on text. The advice depends on the reader: HTTP problem documents (`application/problem+json`) carry the advice for the *caller*; run records, health, notices and the command line carry the advice for the *operator*.',
+    '',
+    '`npm run docs` generates this file from `src/lib/model/error-table.ts` and `src/lib/entra/aadsts.ts`.',
     '',
     '## Codes',
     '',
-    ...sections,
+    ...errorCodes.map(errorSection),
+    '## Codes of the command line',
+    '',
+    'Only `ptb` commands that sign an operator in end with these. No HTTP route answers with them.',
+    '',
+    ...setupErrorCodes.map(setupSection),
     '## AADSTS numbers',
     '',
-    "Entra names its reasons by number. Microsoft says that the numbers are for diagnosis and may change, so they only refine what `error` and the HTTP status say; a number that is not listed is judged by those. *Reach* is what the number suggests: `ambiguous` and `credential` are checked by a redemption for the partner's own tenant before anything is concluded.",
+    "Entra names its reasons by number. Microsoft says that the numbers are for diagnosis and may change, so they only refine what `error` and the HTTP status say. A number that is not listed is judged by those two. *Reach* is what the number suggests. For `ambiguous` and `credential` the broker first redeems a token for the partner's own tenant before it draws a conclusion.",
     '',
     '| AADSTS | code | reach | meaning |',
     '|---|---|---|---|',

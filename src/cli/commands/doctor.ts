@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import type { Check } from '../../lib/setup/doctor.ts';
-import { BrokerError } from '../../lib/model/errors.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from '../exit-codes.ts';
 import { CommandOutcome } from '../run-program.ts';
 import type { PlaceOptions } from '../sign-in/environment.ts';
@@ -79,7 +78,7 @@ function lineOf({ check, status, message, remedy }: Check): string {
 function worstOf(checks: readonly Check[]): ExitCode {
   const failure = checks.find(({ status }) => status === 'failed');
   if (failure !== undefined) {
-    return failure.code === undefined ? exitCodes.failure : exitCodeOf(new BrokerError(failure.code, failure.message));
+    return failure.code === undefined ? exitCodes.failure : exitCodeOf(failure.code);
   }
   return checks.some(({ status }) => status === 'warning') ? exitCodes.failure : exitCodes.ok;
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { tuning } from '../../lib/config/tuning.ts';
-import { adviceFor } from '../../lib/credential/advice.ts';
+import { ptbCommand } from '../../lib/model/advice.ts';
 import type { RevokeResult } from '../../lib/setup/revoke-steps.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { CommandOutcome } from '../run-program.ts';
@@ -77,7 +77,8 @@ async function revokeCredential(flags: RevokeFlags, signal: AbortSignal): Promis
     }
   }
   const results = await revocation.revoke(steps, (result) => say(lineOf(result)), signal);
-  const next = `${adviceFor(flags.application, 'Then: `ptb setup`, `ptb consent`.')} Find out how it leaked first.`;
+  const [setup, consent] = ['setup', 'consent'].map((words) => ptbCommand(words, flags.application));
+  const next = `Find out how the credential leaked. Then run ${setup} and ${consent}.`;
   print(flags.json, { application: flags.application, results, stillUsable: remaining }, [...remaining, next]);
   if (results.length < steps.length || results.some(({ done }) => !done)) throw new CommandOutcome(exitCodes.failure);
 }

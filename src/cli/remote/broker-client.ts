@@ -1,4 +1,5 @@
-import { BrokerError, errorTable, isErrorCode } from '../../lib/model/errors.ts';
+import { adviceFor } from '../../lib/model/advice.ts';
+import { BrokerError, isErrorCode } from '../../lib/model/errors.ts';
 import { type Fetch, outboundFailure, type OutboundReply, parseJson, send } from '../../lib/runtime/outbound.ts';
 import { CommandFailure } from '../command-failure.ts';
 
@@ -64,7 +65,7 @@ function refusal(reply: OutboundReply, baseUrl: string): BrokerError {
     const said = typeof detail === 'string' ? detail : '';
     const later = typeof retryAfterSeconds === 'number' ? { retryAfterSeconds } : {};
     // It is the app's settings that are wrong, not those of this machine.
-    if (code === 'config_invalid') return new CommandFailure(code, said, errorTable[code].advice, later);
+    if (code === 'config_invalid') return new CommandFailure(code, said, adviceFor(code, 'operator'), later);
     return new BrokerError(code, said, later);
   }
   if (reply.status === 401) {

@@ -52,9 +52,7 @@ export async function followRun(
 export function exitByRun(run: Pick<RunAnswer, 'status' | 'tenants' | 'stoppedBy'>): void {
   if (run.status === 'failed') {
     const { stoppedBy } = run;
-    throw new CommandOutcome(
-      stoppedBy === undefined ? exitCodes.failure : exitCodeOf(new BrokerError(stoppedBy.code, stoppedBy.detail)),
-    );
+    throw new CommandOutcome(stoppedBy === undefined ? exitCodes.failure : exitCodeOf(stoppedBy.code));
   }
   if (run.status === 'cancelled') throw new CommandOutcome(exitCodes.failure);
   if (run.tenants.failed + run.tenants.notAttempted > 0) throw new CommandOutcome(exitCodes.partial);

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { BrokerError } from '../../lib/model/errors.ts';
+import { SetupError } from '../../lib/model/errors.ts';
 
 /** The command that opens an address, by platform; the address comes last. */
 const openers: Readonly<Partial<Record<NodeJS.Platform, readonly string[]>>> = {
@@ -16,13 +16,13 @@ function commandWords(command: string): string[] {
 /**
  * Opens an address in the browser that PTB_BROWSER names, or in the system's own. The address is printed too, for the
  * machine that has none.
- * @throws BrokerError sign_in_refused when PTB_BROWSER fails, or nobody is there to sign in.
+ * @throws SetupError sign_in_refused when PTB_BROWSER fails or there is no terminal.
  */
 export async function openBrowser(url: string): Promise<void> {
   const chosen = process.env['PTB_BROWSER'];
   if (chosen !== undefined && chosen !== '') return runChosen(commandWords(chosen), url);
   if (!process.stderr.isTTY && !process.stdin.isTTY) {
-    throw new BrokerError(
+    throw new SetupError(
       'sign_in_refused',
       'Somebody has to sign in, but there is no terminal; use --device-code, or run the command on a terminal.',
     );
@@ -40,7 +40,7 @@ async function runChosen([program = '', ...args]: readonly string[], url: string
   // Whoever presses Ctrl+C does not wait for it.
   child.unref();
   const [code] = (await once(child, 'exit').catch((cause: unknown) => {
-    throw new BrokerError('sign_in_refused', 'The command in PTB_BROWSER could not be started.', { cause });
+    throw new SetupError('sign_in_refused', 'The command in PTB_BROWSER could not be started.', { cause });
   })) as [number | null];
-  if (code !== 0) throw new BrokerError('sign_in_refused', `The command in PTB_BROWSER ended with ${code}.`);
+  if (code !== 0) throw new SetupError('sign_in_refused', `The command in PTB_BROWSER ended with ${code}.`);
 }

@@ -1,5 +1,5 @@
 import { defaultApplication } from '../../lib/model/credential.ts';
-import { BrokerError, toBrokerError } from '../../lib/model/errors.ts';
+import { SetupError, toBrokerError } from '../../lib/model/errors.ts';
 import type { TenantId } from '../../lib/model/identifiers.ts';
 import { consentInTenants, type ConsentResult, propagationSeconds } from '../../lib/setup/customer-consent.ts';
 import { type PermissionProfile, profileNames, profiles } from '../../lib/setup/permissions.ts';
@@ -96,7 +96,7 @@ async function profileOf(
   if (name !== undefined) return loadProfile(name, graph);
   const registered = await readApplicationOf(graph, clientId);
   if (registered !== undefined) return registeredProfile(graph, registered);
-  throw new BrokerError('setup_refused', `The partner tenant has no application with the client id ${clientId}.`);
+  throw new SetupError('setup_refused', `The partner tenant has no application with the client id ${clientId}.`);
 }
 
 function graphToken(toolbox: Toolbox, { tokens, resources }: LocalBroker, application: string, tenantId: TenantId) {

@@ -9,7 +9,7 @@ import type { Toolbox } from './toolbox.ts';
  * machine, an administrator signs in first and lends the application a secret for the time of the work.
  * @param work gets a toolbox that can redeem, and the secret lent to `flags.application` where there is one.
  * @param more further applications that the work redeems for.
- * @throws BrokerError credential_missing, sign_in_refused; what withTemporarySecret throws.
+ * @throws BrokerError credential_missing; SetupError sign_in_refused; what withTemporarySecret throws.
  */
 export async function withUsableClient<T>(
   toolbox: Toolbox,

@@ -37,7 +37,7 @@ export function signInMethod(options: SignInOptions): SignInMethod {
 
 /**
  * A token of the operator for Microsoft Graph.
- * @throws BrokerError sign_in_refused.
+ * @throws SetupError sign_in_refused; what Entra answers.
  */
 export async function operatorToken(
   toolbox: Toolbox,

@@ -1,3 +1,5 @@
+import { adviceFor } from '../../lib/model/advice.ts';
+import { isErrorCode } from '../../lib/model/errors.ts';
 import { findLeaks } from './leaks.ts';
 import type { Probe, ProbeAnswer } from './probe.ts';
 import { apiRoutes, platformRoutes } from './routes.ts';
@@ -116,7 +118,8 @@ const allowed: Check = async (probe, { token, tenant, resource }) => {
   if (answer.status !== 200 || typeof answer.json['accessToken'] !== 'string') {
     const { code, detail, advice } = answer.json;
     const said = [code, detail].filter((part) => typeof part === 'string').join(', ');
-    return failed('allowed', `${shown(answer)} ${said}`, typeof advice === 'string' ? advice : 'Run `ptb doctor`.');
+    const known = isErrorCode(code) ? adviceFor(code, 'operator') : advice;
+    return failed('allowed', `${shown(answer)} ${said}`, typeof known === 'string' ? known : 'Run `ptb doctor`.');
   }
   return /no-store/.test(answer.headers.get('cache-control') ?? '')
     ? passed('allowed', `a token for ${resource} until ${String(answer.json['expiresAt'])}, kept in no cache`)

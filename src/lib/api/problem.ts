@@ -1,3 +1,4 @@
+import { adviceFor } from '../model/advice.ts';
 import { BrokerError, errorTable, toBrokerError } from '../model/errors.ts';
 
 /** An answer of ours, in the shape that `@azure/functions` takes. */
@@ -25,14 +26,14 @@ const catalogue = 'https://github.com/partner-token-broker/partner-token-broker/
 
 /** The problem document for an error: code, title and advice from the table, nothing of causes or log fields. */
 export function problemOf(error: BrokerError, correlationId: string): Problem {
-  const { status, title, advice } = errorTable[error.code];
+  const { status, title } = errorTable[error.code];
   return {
     type: `${catalogue}#${error.code}`,
     title,
     status,
     detail: error.detail,
     code: error.code,
-    advice,
+    advice: adviceFor(error.code, 'caller'),
     correlationId,
     ...(error.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: error.retryAfterSeconds }),
   };

@@ -1,5 +1,5 @@
 import type { TokenCredential } from '@azure/identity';
-import { BrokerError } from '../model/errors.ts';
+import { SetupError } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import { Secret } from '../model/secret.ts';
 
@@ -41,7 +41,7 @@ export async function federatedAssertion(identity: TokenCredential, audience: st
 
 /**
  * A token of the account that `az login` signed in.
- * @throws BrokerError sign_in_refused when there is none for this tenant.
+ * @throws SetupError sign_in_refused when there is none for this tenant.
  */
 export async function azureCliToken(tenantId: TenantId, resourceIdentifier: string): Promise<Secret> {
   const { AzureCliCredential } = await import('@azure/identity');
@@ -49,12 +49,8 @@ export async function azureCliToken(tenantId: TenantId, resourceIdentifier: stri
     const token = await new AzureCliCredential({ tenantId }).getToken(`${resourceIdentifier}/.default`);
     return new Secret(token.token);
   } catch (cause) {
-    throw new BrokerError(
-      'sign_in_refused',
-      `There is no Azure CLI sign-in for the tenant ${tenantId}; run az login.`,
-      {
-        cause,
-      },
-    );
+    throw new SetupError('sign_in_refused', `There is no Azure CLI sign-in for the tenant ${tenantId}; run az login.`, {
+      cause,
+    });
   }
 }

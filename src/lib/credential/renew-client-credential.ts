@@ -2,8 +2,8 @@ import type { Clock } from '../runtime/clock.ts';
 import type { GraphClient } from '../graph/client.ts';
 import { graphStatus, type GraphWriter } from '../graph/write.ts';
 import { errorFields } from '../runtime/log.ts';
+import { ptbCommand } from '../model/advice.ts';
 import type { Secret } from '../model/secret.ts';
-import { adviceFor } from './advice.ts';
 import type { CreateCertificate } from './client-certificate.ts';
 import { applicationPath, type ClientKeys, clientKeys, type RegisteredKey, removeUnused } from './client-keys.ts';
 import type { ClientCredential, StoredClientCredential } from '../model/credential.ts';
@@ -73,7 +73,7 @@ export async function renewClientCredential(deps: RenewalDeps, application: stri
     return unchanged(application, kind, 'does not end soon', removed);
   } catch (thrown) {
     if (!mayNotChangeItself(thrown)) throw thrown;
-    const setup = adviceFor(application, '`ptb setup`');
+    const setup = ptbCommand('setup', application);
     const why = `is for ${setup} to renew, in its last 30 days: the application may not change itself`;
     return { ...unchanged(application, kind, why), ...(isDue ? { refused: true } : {}) };
   }

@@ -1,7 +1,7 @@
 import type { AuthorizationServer, Client, ClientAuth, DeviceAuthorizationResponse } from 'oauth4webapi';
 import type { Clock } from '../runtime/clock.ts';
 import type { ClientCredential } from '../model/credential.ts';
-import { BrokerError } from '../model/errors.ts';
+import { BrokerError, SetupError } from '../model/errors.ts';
 import type { Fetch } from '../runtime/outbound.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import { authorizationServer, type OAuthLibrary } from './authorization-server.ts';
@@ -114,7 +114,7 @@ export class SignInClient {
 
   /**
    * Redeems the code that came back.
-   * @throws BrokerError sign_in_refused, client_credential_rejected, entra_unavailable and the like.
+   * @throws SetupError sign_in_refused; BrokerError client_credential_rejected, entra_unavailable and the like.
    */
   async finishBrowser(signIn: BrowserSignIn, callback: URLSearchParams, signal?: AbortSignal): Promise<RedeemedToken> {
     const oauth = this.#oauth;
@@ -164,7 +164,7 @@ export class SignInClient {
 
   /**
    * Waits until the person has signed in on the other device.
-   * @throws BrokerError sign_in_refused when the person declines or the code expires.
+   * @throws SetupError sign_in_refused when the person declines or the code expires.
    */
   async finishDevice(grant: DeviceAuthorizationResponse, signal?: AbortSignal): Promise<RedeemedToken> {
     const { clock } = this.#deps;
@@ -194,6 +194,6 @@ export class SignInClient {
         else if (said !== 'authorization_pending') throw signInFailure(error, exchange.failure);
       }
     }
-    throw new BrokerError('sign_in_refused', 'The code has expired before anybody signed in with it.');
+    throw new SetupError('sign_in_refused', 'The code has expired before anybody signed in with it.');
   }
 }

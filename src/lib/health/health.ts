@@ -1,6 +1,6 @@
 import { isoTime } from '../runtime/clock.ts';
-import { type BrokerError, type ErrorCode, errorTable } from '../model/errors.ts';
-import { adviceFor } from '../credential/advice.ts';
+import { adviceFor, ptbCommand } from '../model/advice.ts';
+import type { BrokerError, ErrorCode } from '../model/errors.ts';
 import type { CredentialState, HealthStatus, JournalEntry } from '../credential/credential-journal.ts';
 import type { Credential } from '../model/credential.ts';
 
@@ -61,8 +61,18 @@ export function judgeCredential(facts: CredentialFacts, nowMs: number): Credenti
   const endsAtMs = credential?.client.endsAtMs;
   const findings = [
     ...deadFindings(facts),
-    ...endFindings('refresh token', refreshToken?.expiresAtMs, nowMs, 'credential_expired', refreshTokenAdvice),
-    ...endFindings('client credential', endsAtMs, nowMs, 'client_credential_rejected', renewalAdvice(credential)),
+    ...endFindings(facts, nowMs, {
+      what: 'refresh token',
+      endsAtMs: refreshToken?.expiresAtMs,
+      ended: 'credential_expired',
+      advice: refreshTokenAdvice(facts),
+    }),
+    ...endFindings(facts, nowMs, {
+      what: 'client credential',
+      endsAtMs,
+      ended: 'client_credential_rejected',
+      advice: renewalAdvice(facts),
+    }),
     ...mfaFindings(facts),
     ...rotationFindings(facts, nowMs),
   ];
@@ -89,7 +99,7 @@ export function judgeCredential(facts: CredentialFacts, nowMs: number): Credenti
           },
         }),
     ...journalFields(facts),
-    findings: findings.map((finding) => ({ ...finding, advice: adviceFor(facts.application, finding.advice) })),
+    findings,
   };
 }
 
@@ -103,7 +113,7 @@ function journalFields({ application, journal: { rotatedAtMs, failure, mfaProbe 
             at: isoTime(failure.atMs),
             code: failure.code,
             meaning: failure.detail,
-            advice: adviceFor(application, errorTable[failure.code].advice),
+            advice: adviceFor(failure.code, 'operator', application),
           },
         }),
     ...(mfaProbe === undefined ? {} : { mfaProbe: { at: isoTime(mfaProbe.atMs), compliant: mfaProbe.compliant } }),
@@ -111,48 +121,59 @@ function journalFields({ application, journal: { rotatedAtMs, failure, mfaProbe 
 }
 
 function deadFindings({ application, credential, readFailure, dead, needsRefreshToken }: CredentialFacts): Finding[] {
-  if (dead !== undefined) return [fromError('down', dead.code, dead.detail)];
+  const found = (severity: 'degraded' | 'down', code: ErrorCode, message: string): Finding =>
+    fromError(application, severity, code, message);
+  if (dead !== undefined) return [found('down', dead.code, dead.detail)];
   if (credential === undefined) {
     const code = readFailure?.code ?? 'credential_missing';
-    return [fromError('down', code, readFailure?.detail ?? `The application "${application}" is not set up.`)];
+    return [found('down', code, readFailure?.detail ?? `The application "${application}" is not set up.`)];
   }
   const findings: Finding[] = [];
   if (readFailure !== undefined) {
-    findings.push(fromError('degraded', readFailure.code, `${readFailure.detail} What is in memory stays in use.`));
+    findings.push(found('degraded', readFailure.code, `${readFailure.detail} What is in memory stays in use.`));
   }
   if (credential.refreshToken === undefined && needsRefreshToken) {
-    findings.push(fromError('down', 'credential_missing', `The application "${application}" has no refresh token.`));
+    findings.push(found('down', 'credential_missing', `The application "${application}" has no refresh token.`));
   }
   return findings;
 }
 
-const refreshTokenAdvice =
-  'Find out why the timer rotate-credential does not run or fails; `ptb rotate` rotates at once.';
+const refreshTokenAdvice = ({ application }: CredentialFacts): string =>
+  `Find out why the timer rotate-credential does not run or fails. ${ptbCommand('rotate', application)} rotates the token at once.`;
 
-function renewalAdvice(credential: Credential | undefined): string {
-  const renew = 'Run `ptb rotate --client-credential`';
+function renewalAdvice({ application, credential }: CredentialFacts): string {
+  const renew = `Run ${ptbCommand('rotate --client-credential', application)}`;
   return credential?.client.credential.kind === 'certificate'
-    ? `${renew}, or renew the certificate where it came from if the broker did not make it.`
-    : `${renew}, or \`ptb setup --credential federated\` to do without a secret.`;
+    ? `${renew}. If the broker did not create the certificate, renew it where it was created.`
+    : `${renew}, or ${ptbCommand('setup --credential federated', application)} to work without a secret.`;
+}
+
+interface ExpiringPart {
+  readonly what: 'refresh token' | 'client credential';
+  readonly endsAtMs: number | undefined;
+  /** The code of the finding when it has ended. */
+  readonly ended: ErrorCode;
+  /** What to do before it ends. */
+  readonly advice: string;
 }
 
 function endFindings(
-  what: string,
-  endsAtMs: number | undefined,
+  { application }: CredentialFacts,
   nowMs: number,
-  ended: ErrorCode,
-  advice: string,
+  { what, endsAtMs, ended, advice }: ExpiringPart,
 ): Finding[] {
   if (endsAtMs === undefined) return [];
-  if (endsAtMs <= nowMs) return [fromError('down', ended, `The ${what} ended on ${isoTime(endsAtMs).slice(0, 10)}.`)];
+  if (endsAtMs <= nowMs) {
+    return [fromError(application, 'down', ended, `The ${what} ended on ${isoTime(endsAtMs).slice(0, 10)}.`)];
+  }
   if (thresholdOf(endsAtMs, nowMs) === undefined) return [];
   const message = `The ${what} ends in ${Math.max(1, Math.ceil((endsAtMs - nowMs) / dayMs))} days at most.`;
   return [{ severity: 'degraded', code: 'expires_soon', message, advice }];
 }
 
-function mfaFindings({ credential, journal }: CredentialFacts): Finding[] {
+function mfaFindings({ application, credential, journal }: CredentialFacts): Finding[] {
   const stored = credential?.refreshToken;
-  const advice = 'Run `ptb consent` and sign in with Microsoft MFA as the service account.';
+  const advice = `Run ${ptbCommand('consent', application)} and sign in with Microsoft MFA as the service account.`;
   if (stored !== undefined && !stored.mfa) {
     const message = 'The refresh token is not known to carry MFA, which Partner Center requires.';
     return [{ severity: 'degraded', code: 'mfa_missing', message, advice }];
@@ -163,12 +184,13 @@ function mfaFindings({ credential, journal }: CredentialFacts): Finding[] {
   return [{ severity: 'degraded', code: 'mfa_missing', message: 'Partner Center finds no MFA in the token.', advice }];
 }
 
-function rotationFindings({ credential, journal }: CredentialFacts, nowMs: number): Finding[] {
+function rotationFindings({ application, credential, journal }: CredentialFacts, nowMs: number): Finding[] {
   const obtainedAtMs = credential?.refreshToken?.obtainedAtMs;
   const { failure } = journal;
   if (failure !== undefined && failure.atMs > Math.max(obtainedAtMs ?? 0, journal.rotatedAtMs ?? 0)) {
     const message = `The last rotation failed: ${failure.detail}`;
-    return [{ severity: 'degraded', code: 'rotation_failed', message, advice: errorTable[failure.code].advice }];
+    const advice = adviceFor(failure.code, 'operator', application);
+    return [{ severity: 'degraded', code: 'rotation_failed', message, advice }];
   }
   if (obtainedAtMs === undefined || nowMs - obtainedAtMs < rotationOverdueMs) return [];
   return [
@@ -181,11 +203,11 @@ function rotationFindings({ credential, journal }: CredentialFacts, nowMs: numbe
   ];
 }
 
-const fromError = (severity: 'degraded' | 'down', code: ErrorCode, message: string): Finding => ({
+const fromError = (application: string, severity: 'degraded' | 'down', code: ErrorCode, message: string): Finding => ({
   severity,
   code,
   message,
-  advice: errorTable[code].advice,
+  advice: adviceFor(code, 'operator', application),
 });
 
 /** The threshold in days that an end is within, or undefined while it is far. */

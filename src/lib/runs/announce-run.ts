@@ -1,3 +1,4 @@
+import { adviceFor } from '../model/advice.ts';
 import { errorTable } from '../model/errors.ts';
 import type { Notice, Notifier } from '../notifications/notice.ts';
 import type { Run, TenantRun } from './run.ts';
@@ -29,11 +30,10 @@ export async function announceRun(
 
 function failedNotice(run: Run): Notice {
   const { stoppedBy = { code: 'internal', detail: '' }, tenants } = run;
-  const { title, advice } = errorTable[stoppedBy.code];
   return {
     severity: 'error',
-    title: `The run of ${run.job} failed: ${title}`,
-    text: `${stoppedBy.detail} ${advice}`.trim(),
+    title: `The run of ${run.job} failed: ${errorTable[stoppedBy.code].title}`,
+    text: `${stoppedBy.detail} ${adviceFor(stoppedBy.code, 'operator')}`.trim(),
     facts: [...factsOf(run), { name: 'Not attempted', value: String(tenants.notAttempted) }],
   };
 }

@@ -1,4 +1,5 @@
 import { isoTime } from '../runtime/clock.ts';
+import { adviceFor } from '../model/advice.ts';
 import { type ErrorCode, errorTable } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import { isEnded, type Run, type TenantOutcome, type TenantRun } from './run.ts';
@@ -74,6 +75,6 @@ function viewRecord({
 }
 
 const textOf = (code: ErrorCode): RunTenantsView['codes'][number] => {
-  const { title, advice } = errorTable[code];
-  return { code, title, advice };
+  const { title } = errorTable[code];
+  return { code, title, advice: adviceFor(code, 'operator') };
 };

@@ -1,4 +1,5 @@
 import { isoTime } from '../runtime/clock.ts';
+import { adviceFor } from '../model/advice.ts';
 import { type ErrorCode, errorTable } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import { isEnded, type Run, type RunStatus, type TenantCounts, type TenantRun } from './run.ts';
@@ -85,6 +86,6 @@ function viewFailure({ tenantId, name, code = 'internal', detail }: TenantRun): 
 }
 
 function textOf(code: ErrorCode): Pick<FailureView, 'code' | 'title' | 'advice'> {
-  const { title, advice } = errorTable[code];
-  return { code, title, advice };
+  const { title } = errorTable[code];
+  return { code, title, advice: adviceFor(code, 'operator') };
 }

@@ -1,5 +1,5 @@
-import { adviceFor } from '../credential/advice.ts';
-import { type BrokerError, type ErrorCode, errorTable, toBrokerError } from '../model/errors.ts';
+import { adviceFor } from '../model/advice.ts';
+import { type BrokerError, type ErrorCode, toBrokerError } from '../model/errors.ts';
 
 /** What became of one check. `skipped`: it does not apply, or could not be looked at, so it says nothing. */
 export interface Check {
@@ -32,7 +32,7 @@ export const failed = (application: string, check: string, { code, detail }: Bro
   status: 'failed',
   code,
   message: detail,
-  remedy: adviceFor(application, errorTable[code].advice),
+  remedy: adviceFor(code, 'operator', application),
 });
 
 export const skipped = (check: string): Check => ({

@@ -3,7 +3,7 @@ import { type ClientCredential, refreshTokenLifeMs, type StoredClientCredential 
 import type { NewRefreshToken } from '../credential/credential-store.ts';
 import { storeRefreshToken, type StoreRefreshTokenDeps } from '../credential/store-refresh-token.ts';
 import type { RedeemedToken } from '../entra/judge-token-reply.ts';
-import { BrokerError } from '../model/errors.ts';
+import { SetupError } from '../model/errors.ts';
 import { signIn, type SignInDeps, type SignInMethod } from './sign-in.ts';
 
 export interface ConsentDeps extends StoreRefreshTokenDeps, SignInDeps {}
@@ -31,8 +31,8 @@ export interface ConsentOutcome {
 
 /**
  * Has the service account sign in and stores its refresh token: judged before it is stored, and proven after.
- * @throws BrokerError credential_missing before setup; sign_in_refused for a wrong account or tenant or a sign-in
- * without MFA; key_vault_unavailable. Nothing is stored then.
+ * @throws BrokerError credential_missing before setup, key_vault_unavailable. SetupError sign_in_refused for a wrong
+ * account or tenant, or a sign-in without MFA. Nothing is stored then.
  */
 export async function obtainConsent(deps: ConsentDeps, options: ConsentOptions): Promise<ConsentOutcome> {
   const { client: stored } = await deps.store.load(options.application);
@@ -59,7 +59,7 @@ export async function obtainConsent(deps: ConsentDeps, options: ConsentOptions):
 
 /**
  * Whether what a sign-in brought may become the credential. Pure.
- * @throws BrokerError sign_in_refused that says what is wrong with it.
+ * @throws SetupError sign_in_refused that says what is wrong with it.
  */
 export function judgeConsent(
   token: RedeemedToken,
@@ -70,22 +70,22 @@ export function judgeConsent(
   const { claims, refreshToken } = token;
   const { username, objectId, tenantId, authenticationMethods } = claims;
   if (refreshToken === undefined) {
-    throw new BrokerError('sign_in_refused', 'Entra gave no refresh token: the application lacks offline_access.');
+    throw new SetupError('sign_in_refused', 'Entra gave no refresh token: the application lacks offline_access.');
   }
   if (tenantId !== client.tenantId) {
-    throw new BrokerError(
+    throw new SetupError(
       'sign_in_refused',
       `The sign-in was for the tenant ${tenantId ?? '(unknown)'}, but the partner tenant is ${client.tenantId}.`,
     );
   }
   if (username === undefined || objectId === undefined) {
-    throw new BrokerError('sign_in_refused', "Entra's token does not say who signed in.");
+    throw new SetupError('sign_in_refused', "Entra's token does not say who signed in.");
   }
   if (account !== undefined && username.toLowerCase() !== account.toLowerCase()) {
-    throw new BrokerError('sign_in_refused', `${username} signed in, but the account must be ${account}.`);
+    throw new SetupError('sign_in_refused', `${username} signed in, but the account must be ${account}.`);
   }
   if (authenticationMethods?.includes('mfa') !== true) {
-    throw new BrokerError(
+    throw new SetupError(
       'sign_in_refused',
       `${username} signed in without MFA, and Partner Center refuses such a token; register the account for Microsoft MFA.`,
     );

@@ -1,12 +1,12 @@
 import { judgeCredential } from '../health/health.ts';
-import { adviceFor } from '../credential/advice.ts';
+import { ptbCommand } from '../model/advice.ts';
 import { probeMfa } from '../credential/mfa-probe.ts';
 import type { Credential } from '../model/credential.ts';
 import type { CredentialStore } from '../credential/credential-store.ts';
 import type { TokenSource } from '../model/token.ts';
 import type { Resource } from '../model/token.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { type BrokerError, type ErrorCode, errorTable } from '../model/errors.ts';
+import { type BrokerError, isErrorCode } from '../model/errors.ts';
 import type { Fetch } from '../runtime/outbound.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import { attempt, type Check, ok, skipped } from './check.ts';
@@ -87,7 +87,7 @@ function storedChecks(deps: DoctorDeps, credential: Credential): Check[] {
     status: severity === 'down' ? 'failed' : severity === 'degraded' ? 'warning' : 'notice',
     message,
     remedy: advice,
-    ...(code in errorTable ? { code: code as ErrorCode } : {}),
+    ...(isErrorCode(code) ? { code } : {}),
   }));
 }
 
@@ -107,7 +107,7 @@ async function partnerCenterCheck(deps: DoctorDeps): Promise<Check> {
     status: 'failed',
     code: 'credential_revoked',
     message: 'Partner Center finds no MFA in the token and refuses it.',
-    remedy: adviceFor(deps.application, 'Run `ptb consent` and sign in with Microsoft MFA as the service account.'),
+    remedy: `Run ${ptbCommand('consent', deps.application)} and sign in with Microsoft MFA as the service account.`,
   };
 }
 

@@ -1,4 +1,4 @@
-import { BrokerError, toBrokerError } from '../model/errors.ts';
+import { SetupError, toBrokerError } from '../model/errors.ts';
 import type { GraphClient } from '../graph/client.ts';
 import { permissionKey, type RegisteredApplication } from './directory-state.ts';
 import { type PermissionProfile, profileNames, profiles, requiredResourceAccess } from './permissions.ts';
@@ -7,7 +7,7 @@ import { lookUpPermissions, type NamedPermissions } from './profile-file.ts';
 /**
  * The permissions that are registered with an application, as a profile: what it keeps where nobody gives another one.
  * A built-in profile is known by its permissions: its resources need not be in the partner tenant yet.
- * @throws BrokerError setup_refused for a permission that its resource does not have (any more); what Graph answers.
+ * @throws SetupError setup_refused for a permission that its resource does not have (any more); what Graph answers.
  */
 export async function registeredProfile(
   graph: GraphClient,
@@ -23,7 +23,7 @@ export async function registeredProfile(
 /** No setting is wrong, nor a file: the application is. */
 function asRegistered(thrown: unknown): never {
   const { code, detail } = toBrokerError(thrown);
-  throw code === 'config_invalid' ? new BrokerError('setup_refused', detail, { cause: thrown }) : thrown;
+  throw code === 'config_invalid' ? new SetupError('setup_refused', detail, { cause: thrown }) : thrown;
 }
 
 /** Whether the permissions are those of the profile, neither more nor fewer. */

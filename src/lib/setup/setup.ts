@@ -1,4 +1,4 @@
-import { BrokerError, toBrokerError } from '../model/errors.ts';
+import { SetupError, toBrokerError } from '../model/errors.ts';
 import type { GraphClient } from '../graph/client.ts';
 import { adoptionNotes } from './adoption-notes.ts';
 import { type ApplyDeps, SetupRun } from './apply.ts';
@@ -47,7 +47,7 @@ export interface SetupOutcome extends SetupPlan {
 
 /**
  * What {@link runSetup} would do. Changes nothing.
- * @throws BrokerError operator_forbidden, config_invalid, setup_refused, key_vault_unavailable, and what Graph answers.
+ * @throws SetupError operator_forbidden, setup_refused; BrokerError config_invalid, key_vault_unavailable, and what Graph answers.
  */
 export async function planOnly(deps: SetupDeps, request: SetupRequest): Promise<SetupPlan> {
   return (await prepare(deps, request)).plan;
@@ -110,8 +110,8 @@ const keptNote = 'The application keeps the permissions that are registered with
 /** What Graph refuses is about the person who runs setup or the partner's own policies, not about a customer or a job. */
 function asOperator(thrown: unknown): never {
   const { code, detail, logFields } = toBrokerError(thrown);
-  if (code === 'access_denied') throw new BrokerError('operator_forbidden', detail, { cause: thrown, logFields });
+  if (code === 'access_denied') throw new SetupError('operator_forbidden', detail, { cause: thrown, logFields });
   if (code !== 'job_failed') throw thrown;
   const said = typeof logFields['resourceMessage'] === 'string' ? ` ${logFields['resourceMessage']}` : '';
-  throw new BrokerError('setup_refused', `${detail}${said}`, { cause: thrown, logFields });
+  throw new SetupError('setup_refused', `${detail}${said}`, { cause: thrown, logFields });
 }

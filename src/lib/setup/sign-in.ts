@@ -1,6 +1,6 @@
 import { type DeviceCode, SignInClient, type SignInClientDeps, type SignInRequest } from '../entra/sign-in-client.ts';
 import type { RedeemedToken } from '../entra/judge-token-reply.ts';
-import { BrokerError } from '../model/errors.ts';
+import { SetupError } from '../model/errors.ts';
 import { listenOnLoopback } from './loopback.ts';
 
 /** How a person is reached: in a browser on this machine, or with a code that is typed in on another one. */
@@ -19,7 +19,7 @@ const longestSignInMs = 15 * 60_000;
 
 /**
  * Has a person sign in and returns the tokens.
- * @throws BrokerError sign_in_refused when the person cancels, declines or does not come; and what Entra answers.
+ * @throws SetupError sign_in_refused when the person cancels, declines or does not come; and what Entra answers.
  */
 export async function signIn(deps: SignInDeps, method: SignInMethod, request: SignInRequest): Promise<RedeemedToken> {
   const client = await SignInClient.create(deps, deps.entraEndpoint, request);
@@ -41,7 +41,7 @@ async function signInByBrowser(
     const started = await client.startBrowser(listener.redirectUri);
     const arrival = listener.waitFor(started.state, AbortSignal.any(signals));
     const tooLate = deps.clock.sleep(longestSignInMs, stop.signal).then((): never => {
-      throw new BrokerError('sign_in_refused', 'Nobody signed in within 15 minutes.');
+      throw new SetupError('sign_in_refused', 'Nobody signed in within 15 minutes.');
     });
     // A browser that cannot be opened ends the wait; one that was opened says nothing about the sign-in.
     const opened = openBrowser(started.authorizeUrl).then(() => new Promise<never>(() => undefined));

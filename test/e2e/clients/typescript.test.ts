@@ -94,7 +94,7 @@ describe('PartnerTokenCredential', () => {
       name: 'BrokerRequestError',
       code: 'consent_required',
       status: 403,
-      advice: expect.stringContaining('ptb tenants consent') as string,
+      advice: expect.stringContaining('Ask the operator to consent') as string,
     });
   });
 });

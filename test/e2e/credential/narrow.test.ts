@@ -132,7 +132,7 @@ describe('a setup that says nothing of the client credential', () => {
   it('goes back to it after a revocation, with the same application', async () => {
     const { clientId } = (await operator.store.load('reader')).client;
     const { exitCode, stdout } = await admin('revoke', '--yes', ...reader);
-    const next = 'Then: `ptb setup --application reader`, `ptb consent --application reader`.';
+    const next = 'Then run `ptb setup --application reader` and `ptb consent --application reader`.';
     expect([exitCode, stdout]).toEqual([0, expect.stringContaining(next)]);
     // Found by what the vault remembers of it, whatever it is called.
     Object.assign(registered() ?? {}, { displayName: 'renamed (reader)' });

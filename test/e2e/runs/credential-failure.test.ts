@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { adviceFor } from '../../../src/lib/model/advice.ts';
 import { errorTable } from '../../../src/lib/model/errors.ts';
 import { startRunStack, started, type RunStack } from './run-stack.ts';
 
@@ -21,7 +22,8 @@ test('a revoked credential stops a run over hundreds of tenants after a few call
   await stack.control('POST', '/faults', { service: 'entra', grant: 'refresh_token', aadsts: 50173, from: 51 });
   const runId = started(await stack.call(url, 'POST', '/jobs/licence-report/runs', {}));
   const stopped = await stack.ended(url, runId);
-  const { title, advice } = errorTable.credential_revoked;
+  const { title } = errorTable.credential_revoked;
+  const advice = adviceFor('credential_revoked', 'operator');
   expect(stopped).toMatchObject({ status: 'failed', stoppedBy: { code: 'credential_revoked', title, advice } });
   expect(stopped.tenants.succeeded).toBeGreaterThan(0);
   expect(stopped.tenants.notAttempted).toBeGreaterThan(tenants / 2);

@@ -4,7 +4,8 @@ import { registerVerify } from '../../../src/cli/commands/verify.ts';
 import { CommandFailure } from '../../../src/cli/command-failure.ts';
 import { exitCodeOf, exitCodes } from '../../../src/cli/exit-codes.ts';
 import { runProgram } from '../../../src/cli/run-program.ts';
-import { BrokerError, errorTable } from '../../../src/lib/model/errors.ts';
+import { adviceFor } from '../../../src/lib/model/advice.ts';
+import { BrokerError, SetupError } from '../../../src/lib/model/errors.ts';
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -21,15 +22,16 @@ it('is called wrongly without an address, and says how it is called', async () =
 });
 
 it.each([
-  ['the table', new BrokerError('job_unknown', 'What.'), errorTable.job_unknown.advice],
+  ['the table', new BrokerError('job_unknown', 'What.'), adviceFor('job_unknown', 'operator')],
   ['the variables of this machine for a setting', new BrokerError('config_invalid', 'What.'), /^Set it in the env/],
+  ['the table of the command line', new SetupError('sign_in_refused', 'What.'), /^Run the command again/],
   ['a sign-in for a caller', new BrokerError('caller_unauthenticated', 'What.'), /`az login`.*PTB_TOKEN/],
   ['the failure itself', new CommandFailure('config_invalid', 'What.', 'Correct the file.'), 'Correct the file.'],
 ] as const)('says the next step: that of %s', async (_whose, thrown, step) => {
   const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
   const program = new Command('ptb');
   program.command('fail').action(() => Promise.reject(thrown));
-  expect(await runProgram(program, ['node', 'ptb', 'fail'])).toBe(exitCodeOf(thrown));
+  expect(await runProgram(program, ['node', 'ptb', 'fail'])).toBe(exitCodeOf(thrown.code));
   const [, next] = /^ptb: What\. (.*) \([a-z_]+\)\n$/.exec(String(said.mock.calls[0]?.[0])) ?? [];
   expect(next).toEqual(typeof step === 'string' ? step : expect.stringMatching(step));
 });
@@ -42,6 +44,9 @@ it.each([
   ['client_credential_rejected', exitCodes.signInNeeded],
   ['config_invalid', exitCodes.failure],
   ['internal', exitCodes.failure],
+  ['sign_in_refused', exitCodes.signInNeeded],
+  ['operator_forbidden', exitCodes.failure],
+  ['setup_refused', exitCodes.failure],
 ] as const)('tells a shell what a failure calls for: %s is %i', (code, exitCode) => {
-  expect(exitCodeOf(new BrokerError(code, 'It failed.'))).toBe(exitCode);
+  expect(exitCodeOf(code)).toBe(exitCode);
 });

@@ -6,7 +6,7 @@ import { decide } from '../../../src/lib/callers/decide.ts';
 import { parsePolicy } from '../../../src/lib/callers/parse-policy.ts';
 import { settingsSchema } from '../../../src/lib/config/settings.ts';
 import { keyVaultFailure } from '../../../src/lib/credential/key-vault-failure.ts';
-import { errorTable } from '../../../src/lib/model/errors.ts';
+import { adviceFor } from '../../../src/lib/model/advice.ts';
 import { parseDomainName } from '../../../src/lib/model/identifiers.ts';
 import { projectRoot } from '../../paths.ts';
 
@@ -80,7 +80,7 @@ describe('the role on the vault', () => {
   const role = /roleName: '([^('$]+) \(/.exec(read('infra/app/roles.bicep'))?.[1] ?? 'no role';
 
   it.each([
-    ['the advice', errorTable.key_vault_unavailable.advice],
+    ['the advice', adviceFor('key_vault_unavailable', 'operator')],
     ['the detail', keyVaultFailure({ statusCode: 403 }, false).detail ?? ''],
     ['docs/credential.md', /^Who needs what on the vault.*$/m.exec(read('docs/credential.md'))?.[0] ?? ''],
   ])('has the name from the template, or is Key Vault Secrets Officer, in %s', (_where, text) => {

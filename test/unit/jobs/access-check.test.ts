@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import accessCheck from '../../../src/jobs/access-check.ts';
 import type { TokenRequest } from '../../../src/lib/model/token.ts';
+import { adviceFor } from '../../../src/lib/model/advice.ts';
 import { BrokerError, type ErrorCode, errorTable } from '../../../src/lib/model/errors.ts';
 import { tryJob } from '../../support/try-job.ts';
 
@@ -23,7 +24,8 @@ test('reports for each resource whether it can be reached', async () => {
 
 test('reports why another resource cannot be reached, and the next step', async () => {
   const { rows } = await tryJob(accessCheck, { graph, token: refuse('exchange', 'resource_unavailable') });
-  const { title, advice } = errorTable.resource_unavailable;
+  const { title } = errorTable.resource_unavailable;
+  const advice = adviceFor('resource_unavailable', 'operator');
   expect(rows[1]).toEqual({ resource: 'exchange', reachable: false, code: 'resource_unavailable', title, advice });
   expect(rows).toHaveLength(3);
 });

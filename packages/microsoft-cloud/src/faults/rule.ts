@@ -23,7 +23,7 @@ export const faultKinds = [
   'plain_429',
   'delay',
 ] as const;
-type FaultKind = (typeof faultKinds)[number];
+export type FaultKind = (typeof faultKinds)[number];
 
 /** Selects requests by all fields that are set, and describes what happens to them. */
 export interface FaultRule {

@@ -1,3 +1,5 @@
+import { adviceFor } from '../../model/advice.ts';
+
 /** Values that the examples share. Made up; they follow the rules of what they stand for. */
 
 export const exampleTenantId = '6f9c1f0e-3b8a-4d59-9a51-5c2f3f1a7b10';
@@ -27,5 +29,5 @@ export const exampleSummary = {
 export const exampleFailureText = {
   code: 'consent_required',
   title: 'The application has no consent in this tenant',
-  advice: 'Run `ptb tenants consent --tenant <id>`, wait about three minutes, then try again.',
+  advice: adviceFor('consent_required', 'operator'),
 };

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { exitCodes } from '../../../../src/cli/exit-codes.ts';
 import type { BrokerClient } from '../../../../src/cli/remote/broker-client.ts';
 import { exitByRun, followRun } from '../../../../src/cli/remote/follow-run.ts';
+import { adviceFor } from '../../../../src/lib/model/advice.ts';
 import { BrokerError, type ErrorCode, errorTable } from '../../../../src/lib/model/errors.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 
@@ -52,8 +53,8 @@ test.each([
   ['directory_unavailable', exitCodes.remote],
   ['internal', exitCodes.failure],
 ] as const)('a run that %s stopped ends the command as that does elsewhere', (code: ErrorCode, exitCode) => {
-  const { title, advice } = errorTable[code];
+  const text = { code, title: errorTable[code].title, advice: adviceFor(code, 'operator') };
   const tenants = { total: 0, succeeded: 0, failed: 0, skipped: 0, notAttempted: 0 };
-  const run = { status: 'failed', tenants, stoppedBy: { code, title, advice, detail: '' } } as const;
+  const run = { status: 'failed', tenants, stoppedBy: { ...text, detail: '' } } as const;
   expect(() => exitByRun(run)).toThrow(expect.objectContaining({ exitCode }));
 });

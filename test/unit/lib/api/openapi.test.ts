@@ -1,5 +1,6 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { describe, expect, it } from 'vitest';
+import { adviceFor } from '../../../../src/lib/model/advice.ts';
 import { errorTable } from '../../../../src/lib/model/errors.ts';
 import { failuresOf, openApiDocument } from '../../../../src/lib/api/openapi.ts';
 import { routes } from '../../../../src/lib/api/routes/index.ts';
@@ -83,7 +84,7 @@ describe('the failures of a route', () => {
       status: 404,
       detail: 'Nothing.',
       code,
-      advice: errorTable[code].advice,
+      advice: adviceFor(code, 'caller'),
       correlationId: '2c1e7c57-58a5-4d8e-9d0b-7a0e5b1f4c33',
     });
     const checks = createAnswerChecks(document);

@@ -71,10 +71,10 @@ describe('the health of a credential', () => {
     const advice = (credential: object): string | undefined =>
       judge({}, {}, { credential, endsAtMs: nowMs + 30 * dayMs }).findings[0]?.advice;
     expect(advice({ kind: 'secret' })).toBe(
-      'Run `ptb rotate --client-credential`, or `ptb setup --credential federated` to do without a secret.',
+      'Run `ptb rotate --client-credential`, or `ptb setup --credential federated` to work without a secret.',
     );
     expect(advice({ kind: 'certificate' })).toBe(
-      'Run `ptb rotate --client-credential`, or renew the certificate where it came from if the broker did not make it.',
+      'Run `ptb rotate --client-credential`. If the broker did not create the certificate, renew it where it was created.',
     );
   });
 

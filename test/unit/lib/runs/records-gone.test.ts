@@ -109,7 +109,7 @@ test('a cancelled run records the reason for a waiting tenant, even if its recor
   expect(await runLog.findTenant(runId, tenantId(0))).toMatchObject({
     outcome: 'failed',
     code: 'run_cancelled',
-    detail: 'The run was cancelled before the next attempt. Last failure: Something unexpected happened.',
+    detail: 'The run was cancelled before the next attempt. Last failure: An unexpected error occurred.',
   });
 });
 

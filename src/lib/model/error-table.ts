@@ -1,0 +1,441 @@
+/**
+ * The two closed sets of error codes. `errorTable` holds what an HTTP answer, a run record or a health report may name.
+ * `setupErrorTable` holds what only a `ptb` command that signs an operator in may end with.
+ */
+
+/** What the error concerns, and so how far it reaches. */
+export type ErrorScope = 'caller' | 'tenant' | 'credential' | 'platform';
+
+/** `never`: a person must act first. `later`: the same request may succeed after a while. */
+export type Retry = 'never' | 'later';
+
+/** Formats a `ptb` command so that it addresses the application that the advice is about. */
+type FormatCommand = (words: string) => string;
+
+/** Advice for a person who runs the broker: it may name settings, roles and `ptb` commands. */
+export type OperatorAdvice = string | ((ptb: FormatCommand) => string);
+
+/** What to do, by reader. See `adviceFor` in advice.ts. */
+export interface Advice {
+  /** For a program that called the API: what to change in the request, or what to ask of the operator. */
+  readonly caller: string;
+  readonly operator: OperatorAdvice;
+}
+
+interface ErrorEntry {
+  readonly status: number;
+  readonly scope: ErrorScope;
+  readonly retry: Retry;
+  readonly title: string;
+  readonly advice: Advice;
+}
+
+interface SetupErrorEntry {
+  readonly title: string;
+  readonly advice: OperatorAdvice;
+}
+
+const sameFor = (advice: string): Advice => ({ caller: advice, operator: advice });
+
+const waitForCredential = 'Tell the operator of the broker. No request succeeds until the credential is replaced.';
+const tellIfItLasts = 'Repeat the request later. If it keeps failing, give the operator the correlation id.';
+
+export const errorTable = {
+  config_invalid: {
+    status: 503,
+    scope: 'platform',
+    retry: 'never',
+    title: 'A setting is missing or wrong',
+    advice: {
+      caller: 'Tell the operator of the broker. No request succeeds until the setting is corrected.',
+      operator: (ptb) =>
+        `Correct the named setting in the app settings, then restart the app. ${ptb('doctor')} checks all settings.`,
+    },
+  },
+  caller_unauthenticated: {
+    status: 401,
+    scope: 'caller',
+    retry: 'never',
+    title: 'The caller is not authenticated',
+    advice: {
+      caller: "Send an Entra access token for the broker's application in the Authorization header.",
+      operator:
+        'Sign in with `az login` and give --client-id (or BROKER_CLIENT_ID), or put a token for the broker into PTB_TOKEN.',
+    },
+  },
+  caller_forbidden: {
+    status: 403,
+    scope: 'caller',
+    retry: 'never',
+    title: 'The caller is not allowed to do this',
+    advice: {
+      caller: 'Ask the operator for a rule in the access policy that allows the request, or for the missing app role.',
+      operator:
+        'Add a rule to the access policy, or assign the app role to the caller. `ptb policy test` explains the decision.',
+    },
+  },
+  caller_throttled: {
+    status: 429,
+    scope: 'caller',
+    retry: 'later',
+    title: 'The caller sends too many requests',
+    advice: sameFor(
+      'Wait as long as Retry-After says. Reuse a token until it expires instead of requesting a new one.',
+    ),
+  },
+  request_invalid: {
+    status: 400,
+    scope: 'caller',
+    retry: 'never',
+    title: 'The request is not valid',
+    advice: sameFor('Correct the request as the detail says. The API is described at /api/docs.'),
+  },
+  request_too_large: {
+    status: 413,
+    scope: 'caller',
+    retry: 'never',
+    title: 'The request body is too large',
+    advice: sameFor('Send at most 64 KiB, or 512 KiB to start a run.'),
+  },
+  not_found: {
+    status: 404,
+    scope: 'caller',
+    retry: 'never',
+    title: 'There is nothing at this address',
+    advice: sameFor('Check the address. The API is described at /api/docs.'),
+  },
+  tenant_unknown: {
+    status: 404,
+    scope: 'tenant',
+    retry: 'never',
+    title: 'The tenant does not exist',
+    advice: sameFor('Check the tenant id or domain, and that the tenant is in the same Microsoft cloud as the broker.'),
+  },
+  tenant_not_delegated: {
+    status: 403,
+    scope: 'tenant',
+    retry: 'never',
+    title: 'The tenant has not delegated administration to the partner',
+    advice: {
+      caller: 'Ask the operator to check the delegated relationship (GDAP) with this tenant.',
+      operator:
+        'Check that a GDAP relationship is active, that its role is assigned to a security group and that the service account is a member of the group. `ptb tenants` shows the reason for each tenant.',
+    },
+  },
+  tenant_excluded: {
+    status: 403,
+    scope: 'tenant',
+    retry: 'never',
+    title: 'The tenant is excluded by configuration',
+    advice: {
+      caller: 'Ask the operator to include the tenant if the broker should serve it.',
+      operator: 'If the broker should serve the tenant, remove it from TENANTS_EXCLUDE or add it to TENANTS_INCLUDE.',
+    },
+  },
+  resource_not_allowed: {
+    status: 400,
+    scope: 'caller',
+    retry: 'never',
+    title: 'The resource is not configured',
+    advice: {
+      caller: 'Use a configured resource alias, or ask the operator to add this resource.',
+      operator: 'Use a configured resource alias, or add this resource to RESOURCES.',
+    },
+  },
+  scope_not_allowed: {
+    status: 403,
+    scope: 'caller',
+    retry: 'never',
+    title: 'The token would carry more than the policy allows',
+    advice: {
+      caller: 'Ask the operator to change the rule: its application has more permissions than the rule allows.',
+      operator: 'Name an application with fewer permissions in the rule, or allow the additional scopes in the rule.',
+    },
+  },
+  credential_missing: {
+    status: 503,
+    scope: 'credential',
+    retry: 'never',
+    title: 'There is no credential in Key Vault',
+    advice: {
+      caller: 'Tell the operator of the broker. No request succeeds until the broker is set up.',
+      operator: (ptb) => `Run ${ptb('setup')} and then ${ptb('consent')}.`,
+    },
+  },
+  credential_expired: {
+    status: 503,
+    scope: 'credential',
+    retry: 'never',
+    title: 'The refresh token has expired',
+    advice: {
+      caller: waitForCredential,
+      operator: (ptb) =>
+        `Run ${ptb('consent')} and sign in with MFA as the service account. Then find out why the rotation timer stopped.`,
+    },
+  },
+  credential_revoked: {
+    status: 503,
+    scope: 'credential',
+    retry: 'never',
+    title: 'The refresh token was revoked or its account is blocked',
+    advice: {
+      caller: waitForCredential,
+      operator: (ptb) =>
+        `If nobody in your organization revoked it, treat this as a security incident. Then run ${ptb('consent')} and sign in with MFA as the service account.`,
+    },
+  },
+  client_credential_rejected: {
+    status: 503,
+    scope: 'credential',
+    retry: 'never',
+    title: 'Entra rejects the client credential',
+    advice: {
+      caller: waitForCredential,
+      operator: (ptb) =>
+        `Run ${ptb('rotate --client-credential')}. If Entra rejects that too, run ${ptb('setup')}, or ${ptb('setup --credential federated')} to work without a secret.`,
+    },
+  },
+  consent_required: {
+    status: 403,
+    scope: 'tenant',
+    retry: 'never',
+    title: 'The application has no consent in this tenant',
+    advice: {
+      caller: 'Ask the operator to consent to the application in this tenant. Try again about three minutes later.',
+      operator: (ptb) => `Run ${ptb('tenants consent --tenant <id>')}, wait about three minutes, then try again.`,
+    },
+  },
+  interaction_required: {
+    status: 403,
+    scope: 'tenant',
+    retry: 'never',
+    title: 'The tenant requires an interactive sign-in',
+    advice: {
+      caller: 'Ask the operator to check the Conditional Access policies of this tenant.',
+      operator: (ptb) =>
+        `If other tenants work, exclude service provider users from the Conditional Access policy of this tenant. If no tenant works, run ${ptb('consent')}.`,
+    },
+  },
+  blocked_by_policy: {
+    status: 403,
+    scope: 'tenant',
+    retry: 'never',
+    title: 'A policy of the tenant blocks the partner',
+    advice: {
+      caller:
+        'Ask the operator to have the customer exclude the partner from the Conditional Access or cross-tenant policy.',
+      operator:
+        'Ask the customer to exclude service provider users of the partner tenant from the Conditional Access or cross-tenant policy.',
+    },
+  },
+  resource_unavailable: {
+    status: 403,
+    scope: 'tenant',
+    retry: 'never',
+    title: 'The tenant does not have this service',
+    advice: sameFor('Check that the tenant has a licence for the service and that its service principal exists.'),
+  },
+  access_denied: {
+    status: 403,
+    scope: 'tenant',
+    retry: 'never',
+    title: 'The resource refuses the partner in this tenant',
+    advice: {
+      caller: 'Ask the operator to check the GDAP roles in this tenant and the permissions of the application.',
+      operator:
+        'Check the roles of the GDAP relationship, its access assignment and the permissions of the application.',
+    },
+  },
+  throttled: {
+    status: 503,
+    scope: 'platform',
+    retry: 'later',
+    title: 'Microsoft throttles the requests',
+    advice: {
+      caller: 'Wait as long as Retry-After says.',
+      operator: 'Wait as long as Retry-After says. Fewer runs, or runs at other times, lower the load.',
+    },
+  },
+  busy: {
+    status: 429,
+    scope: 'platform',
+    retry: 'later',
+    title: 'The broker has reached its limit of concurrent requests to Entra',
+    advice: {
+      caller: 'Wait as long as Retry-After says.',
+      operator: 'Wait as long as Retry-After says. ENTRA_CONCURRENCY or more instances raise the limit.',
+    },
+  },
+  entra_unavailable: {
+    status: 503,
+    scope: 'platform',
+    retry: 'later',
+    title: 'Entra does not answer as expected',
+    advice: {
+      caller: tellIfItLasts,
+      operator:
+        'Try again later. If it keeps failing, look at the Azure status page and give Microsoft the trace id from the log.',
+    },
+  },
+  entra_request_rejected: {
+    status: 502,
+    scope: 'platform',
+    retry: 'never',
+    title: 'Entra rejects the request as malformed',
+    advice: {
+      caller:
+        'Check the resource and the scopes in the request. If they are right, give the operator the correlation id.',
+      operator:
+        'Check the resource and its scopes in RESOURCES. The log has the AADSTS number under the correlation id.',
+    },
+  },
+  resource_error: {
+    status: 502,
+    scope: 'platform',
+    retry: 'later',
+    title: 'The resource does not answer as expected',
+    advice: {
+      caller: tellIfItLasts,
+      operator: 'Try again later. The log has the answer under the correlation id.',
+    },
+  },
+  key_vault_unavailable: {
+    status: 503,
+    scope: 'platform',
+    retry: 'later',
+    title: 'Key Vault does not answer',
+    advice: {
+      caller: tellIfItLasts,
+      operator: (ptb) =>
+        `Check the vault, its network rules and that the managed identity has the role Partner Token Broker Secret Keeper (or Key Vault Secrets Officer). ${ptb('doctor')} finds out which of them is wrong.`,
+    },
+  },
+  directory_unavailable: {
+    status: 503,
+    scope: 'platform',
+    retry: 'later',
+    title: 'The list of delegated tenants cannot be read',
+    advice: {
+      caller: tellIfItLasts,
+      operator:
+        'Check that the service account is a member of AdminAgents and that the application may read delegated relationships.',
+    },
+  },
+  storage_unavailable: {
+    status: 503,
+    scope: 'platform',
+    retry: 'later',
+    title: 'The storage account does not answer',
+    advice: {
+      caller: tellIfItLasts,
+      operator: 'Check the storage account, its network rules and the data roles of the managed identity.',
+    },
+  },
+  audit_unavailable: {
+    status: 503,
+    scope: 'platform',
+    retry: 'later',
+    title: 'The audit log cannot be written, so no token is issued',
+    advice: {
+      caller: tellIfItLasts,
+      operator: 'Check the storage account and that the managed identity has the role Storage Table Data Contributor.',
+    },
+  },
+  run_conflict: {
+    status: 409,
+    scope: 'caller',
+    retry: 'never',
+    title: 'This run exists already',
+    advice: sameFor('Look at the run that the detail names, or wait until it ends.'),
+  },
+  run_not_found: {
+    status: 404,
+    scope: 'caller',
+    retry: 'never',
+    title: 'There is no such run',
+    advice: { caller: 'GET /api/runs lists the runs.', operator: '`ptb runs` lists the runs.' },
+  },
+  run_cancelled: {
+    status: 409,
+    scope: 'caller',
+    retry: 'never',
+    title: 'The run was cancelled before this tenant',
+    advice: sameFor('Start the job again for the tenants that are left.'),
+  },
+  not_attempted: {
+    status: 503,
+    scope: 'credential',
+    retry: 'later',
+    title: 'The run stopped before this tenant',
+    advice: sameFor('Fix what stopped the run, then start the job again for the tenants that are left.'),
+  },
+  job_unknown: {
+    status: 404,
+    scope: 'caller',
+    retry: 'never',
+    title: 'There is no such job',
+    advice: { caller: 'GET /api/jobs lists the jobs.', operator: '`ptb jobs` lists the jobs.' },
+  },
+  job_failed: {
+    status: 500,
+    scope: 'tenant',
+    retry: 'never',
+    title: 'The job failed in this tenant',
+    advice: sameFor('Read the log of the run for this tenant, then correct the job.'),
+  },
+  job_timed_out: {
+    status: 504,
+    scope: 'tenant',
+    retry: 'later',
+    title: 'The job took too long in this tenant',
+    advice: sameFor('Raise timeoutSeconds in the job, or let it do less per tenant.'),
+  },
+  internal: {
+    status: 500,
+    scope: 'platform',
+    retry: 'later',
+    title: 'An unexpected error occurred',
+    advice: {
+      caller: 'Give the operator the correlation id.',
+      operator: 'Look in the log under the correlation id, and report the error with what the log says.',
+    },
+  },
+} as const satisfies Record<string, ErrorEntry>;
+
+/** Errors of the commands that sign an operator in and change the partner tenant. No HTTP route answers with them. */
+export const setupErrorTable = {
+  sign_in_refused: {
+    title: 'The sign-in was not completed or does not meet the requirements',
+    advice: 'Run the command again. Sign in with MFA, in a regular browser, as the account that the detail names.',
+  },
+  operator_forbidden: {
+    title: 'The signed-in account lacks the permission',
+    advice:
+      'Sign in as a Global Administrator of the partner tenant, or as an account that is both Privileged Role Administrator and Cloud Application Administrator.',
+  },
+  setup_refused: {
+    title: 'Microsoft Graph refuses a step of the setup',
+    advice: (ptb) =>
+      `Change what the detail names, often an application policy of the partner tenant. Then run ${ptb('setup')} again.`,
+  },
+} as const satisfies Record<string, SetupErrorEntry>;
+
+/** A code of {@link errorTable}: what an HTTP route may answer with. Callers switch on it, never on text. */
+export type ErrorCode = keyof typeof errorTable;
+
+/** A code of {@link setupErrorTable}. */
+export type SetupErrorCode = keyof typeof setupErrorTable;
+
+/** All codes of {@link errorTable}, in its order. */
+export const errorCodes = Object.keys(errorTable) as readonly ErrorCode[];
+
+/** All codes of {@link setupErrorTable}, in its order. */
+export const setupErrorCodes = Object.keys(setupErrorTable) as readonly SetupErrorCode[];
+
+/** Whether `value` is a code of {@link errorTable}. */
+export const isErrorCode = (value: unknown): value is ErrorCode =>
+  typeof value === 'string' && Object.hasOwn(errorTable, value);
+
+/** Whether `value` is a code of {@link setupErrorTable}. */
+export const isSetupErrorCode = (value: ErrorCode | SetupErrorCode): value is SetupErrorCode =>
+  Object.hasOwn(setupErrorTable, value);
