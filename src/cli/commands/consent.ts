@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import type { ClientCredential } from '../../lib/model/credential.ts';
 import type { ConsentOutcome } from '../../lib/setup/consent.ts';
-import type { PlaceOptions } from '../sign-in/environment.ts';
+import type { PlaceOptions } from '../sign-in/target.ts';
 import { interruptible } from '../sign-in/interruptible.ts';
 import { print, say } from '../sign-in/output.ts';
-import { addApplicationOption, addPlaceOptions, addSignInOptions } from '../sign-in/place-options.ts';
+import { addApplicationOption, addPlaceOptions, addSignInOptions } from '../sign-in/target-options.ts';
 import type { Toolbox } from '../sign-in/toolbox.ts';
 
 interface ConsentFlags extends PlaceOptions {
@@ -27,7 +27,7 @@ export function registerConsent(program: Command): void {
 async function consent(flags: ConsentFlags, signal: AbortSignal): Promise<void> {
   const [{ openToolbox }, { withUsableClient }] = await Promise.all([
     import('../sign-in/toolbox.ts'),
-    import('../sign-in/lent-secret.ts'),
+    import('../sign-in/usable-client.ts'),
   ]);
   const toolbox = await openToolbox(flags, signal);
   const outcome = await withUsableClient(toolbox, flags, (usable, lent) => signInAndStore(usable, flags, lent));

@@ -2,9 +2,9 @@ import type { Command } from 'commander';
 import type { Check } from '../../lib/setup/doctor.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from '../exit-codes.ts';
 import { CommandOutcome } from '../run-program.ts';
-import type { PlaceOptions } from '../sign-in/environment.ts';
+import type { PlaceOptions } from '../sign-in/target.ts';
 import { interruptible } from '../sign-in/interruptible.ts';
-import { addApplicationOption, addPlaceOptions } from '../sign-in/place-options.ts';
+import { addApplicationOption, addPlaceOptions } from '../sign-in/target-options.ts';
 
 interface DoctorFlags extends PlaceOptions {
   readonly application: string;

@@ -2,11 +2,11 @@ import type { Command } from 'commander';
 import type { RenewalDeps } from '../../lib/credential/renew-client-credential.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { CommandOutcome } from '../run-program.ts';
-import type { PlaceOptions } from '../sign-in/environment.ts';
+import type { PlaceOptions } from '../sign-in/target.ts';
 import { interruptible } from '../sign-in/interruptible.ts';
 import type { SignInOptions } from '../sign-in/operator.ts';
 import { print, say } from '../sign-in/output.ts';
-import { addApplicationOption, addPlaceOptions, addSignInOptions } from '../sign-in/place-options.ts';
+import { addApplicationOption, addPlaceOptions, addSignInOptions } from '../sign-in/target-options.ts';
 import type { Toolbox } from '../sign-in/toolbox.ts';
 
 interface RotateFlags extends PlaceOptions, SignInOptions {
@@ -27,7 +27,7 @@ export function registerRotate(program: Command): void {
 async function rotate(flags: RotateFlags, signal: AbortSignal): Promise<void> {
   const [{ openToolbox }, { withUsableClient }] = await Promise.all([
     import('../sign-in/toolbox.ts'),
-    import('../sign-in/lent-secret.ts'),
+    import('../sign-in/usable-client.ts'),
   ]);
   const toolbox = await openToolbox(flags, signal);
   // A managed identity has nothing to renew, so nothing is lent for that.

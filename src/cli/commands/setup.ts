@@ -2,11 +2,11 @@ import { type Command, Option } from 'commander';
 import type { SetupDeps, SetupOutcome, SetupPlan, SetupRequest } from '../../lib/setup/setup.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { CommandOutcome } from '../run-program.ts';
-import type { PlaceOptions } from '../sign-in/environment.ts';
+import type { PlaceOptions } from '../sign-in/target.ts';
 import { interruptible } from '../sign-in/interruptible.ts';
 import type { SignInOptions } from '../sign-in/operator.ts';
 import { confirm, isInteractive, print, progress, say } from '../sign-in/output.ts';
-import { addApplicationOption, addPlaceOptions, addSignInOptions } from '../sign-in/place-options.ts';
+import { addApplicationOption, addPlaceOptions, addSignInOptions } from '../sign-in/target-options.ts';
 import type { Toolbox } from '../sign-in/toolbox.ts';
 
 interface SetupFlags extends PlaceOptions, SignInOptions {

@@ -6,7 +6,7 @@ import { CommandOutcome } from '../run-program.ts';
 import { interruptible } from '../sign-in/interruptible.ts';
 import type { SignInOptions } from '../sign-in/operator.ts';
 import { print, say } from '../sign-in/output.ts';
-import { addApplicationOption, addSignInOptions } from '../sign-in/place-options.ts';
+import { addApplicationOption, addSignInOptions } from '../sign-in/target-options.ts';
 import type { Toolbox } from '../sign-in/toolbox.ts';
 
 interface TenantsConsentFlags extends SignInOptions {
@@ -48,7 +48,7 @@ async function tenantsConsent(flags: TenantsConsentFlags, signal: AbortSignal): 
   const [{ openToolbox }, { consentCustomers }, { withUsableClient }] = await Promise.all([
     import('../sign-in/toolbox.ts'),
     import('../sign-in/consent-customers.ts'),
-    import('../sign-in/lent-secret.ts'),
+    import('../sign-in/usable-client.ts'),
   ]);
   const { partnerTenant, vault, tenant } = flags;
   const place = {

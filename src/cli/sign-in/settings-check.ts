@@ -7,7 +7,7 @@ import { journalTable, TableCredentialJournal } from '../../lib/credential/table
 import { type BrokerError, toBrokerError } from '../../lib/model/errors.ts';
 import type { Check } from '../../lib/setup/doctor.ts';
 import { nextStep } from '../command-failure.ts';
-import { parsePlace, type PlaceOptions, readLocalSettings } from './environment.ts';
+import { parsePlace, type PlaceOptions, readLocalSettings } from './target.ts';
 
 /**
  * The settings as they are here, and what they lead to. What the commands need must be right; what only the function

@@ -14,7 +14,7 @@ import type { Fetch } from '../../lib/runtime/outbound.ts';
 import { Limiter } from '../../lib/runtime/limiter.ts';
 import type { Secret } from '../../lib/model/secret.ts';
 import type { SignInDeps } from '../../lib/setup/sign-in.ts';
-import { parsePlace, type Place, type PlaceOptions, readLocalSettings } from './environment.ts';
+import { parsePlace, type Place, type PlaceOptions, readLocalSettings } from './target.ts';
 
 /** What the commands of the credential work with, built from options and environment. */
 export interface Toolbox {

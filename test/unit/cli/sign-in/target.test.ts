@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, it, vi } from 'vitest';
 import { nextStep } from '../../../../src/cli/command-failure.ts';
-import { parsePlace, readLocalSettings } from '../../../../src/cli/sign-in/environment.ts';
+import { parsePlace, readLocalSettings } from '../../../../src/cli/sign-in/target.ts';
 import { loadProfile } from '../../../../src/cli/sign-in/load-profile.ts';
 import { settingsChecks } from '../../../../src/cli/sign-in/settings-check.ts';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
