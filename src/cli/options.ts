@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 
-/** Reads an option as a whole number within a range. */
+/** Returns a parser for an option that is a whole number in a range. */
 export function wholeNumberOption(smallest: number, largest: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
@@ -9,5 +9,5 @@ export function wholeNumberOption(smallest: number, largest: number): (text: str
   };
 }
 
-/** A TCP port; 0 lets the system pick. */
+/** A TCP port. With 0, the system chooses a free one. */
 export const portOption = wholeNumberOption(0, 65_535);

@@ -4,7 +4,7 @@ import { scrub } from '../lib/runtime/log.ts';
 import { nextStep } from './command-failure.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.ts';
 
-/** A command sets this when its outcome is neither plain success nor an error (3: some tenants failed). */
+/** A command throws this to end with an exit code and no message, such as 3 when some tenants failed. */
 export class CommandOutcome extends Error {
   readonly exitCode: ExitCode;
   constructor(exitCode: ExitCode) {
@@ -13,14 +13,14 @@ export class CommandOutcome extends Error {
   }
 }
 
-/** The command was called in a way that cannot work: a sentence that says how it can. */
+/** The command was called incorrectly. The message says how to call it. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
 /**
- * Runs the program and turns whatever happens into an exit code and, for a failure, one sentence with the next step
- * on standard error.
+ * Runs the program and returns its exit code. For a failure it also writes one line with the next step to standard
+ * error.
  */
 export async function runProgram(program: Command, argv: readonly string[]): Promise<ExitCode> {
   overrideExit(program);
@@ -38,14 +38,18 @@ export async function runProgram(program: Command, argv: readonly string[]): Pro
       process.stderr.write(`ptb: ${thrown.detail} ${nextStep(thrown)} (${thrown.code})\n`);
       return exitCodeOf(thrown.code);
     }
-    process.stderr.write(
-      `ptb: ${scrub(thrown instanceof Error ? (process.env['PTB_DEBUG'] ? (thrown.stack ?? thrown.message) : thrown.message) : String(thrown))}\n`,
-    );
+    process.stderr.write(`ptb: ${scrub(describe(thrown))}\n`);
     return exitCodes.failure;
   }
 }
 
-// commander would end the process itself; a program that can be tested must return.
+/** Describes an error that has no code. With PTB_DEBUG it includes the stack. */
+function describe(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return String(thrown);
+  return process.env['PTB_DEBUG'] ? (thrown.stack ?? thrown.message) : thrown.message;
+}
+
+// By default commander ends the process. Tests need the program to return.
 function overrideExit(command: Command): void {
   command.exitOverride();
   for (const child of command.commands) overrideExit(child);

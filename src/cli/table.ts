@@ -1,4 +1,4 @@
-/** Columns padded to their widest cell, a line under the head; for people, not for programs. */
+/** Formats a table for people: columns padded to their widest cell, with a line under the head. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => (row[column] ?? '').length)));
   const text = (row: readonly string[]): string =>

@@ -16,17 +16,17 @@ interface AuditFlags extends ConnectionFlags {
   readonly json?: true;
 }
 
-/** `ptb audit`: who got which token, and who was refused. */
+/** `ptb audit`: the audit log of a running broker. */
 export function registerAudit(program: Command): void {
   const audit = program
     .command('audit')
-    .description('Show who got which token and who was refused, newest first.')
-    .option('--from <time>', 'from this time on, ISO 8601 (default: 24 hours before --to)')
-    .option('--to <time>', 'before this time, ISO 8601 (default: now)')
+    .description('Show issued and denied tokens, newest first.')
+    .option('--from <time>', 'start of the period, ISO 8601 (default: 24 hours before --to)')
+    .option('--to <time>', 'end of the period, ISO 8601 (default: now)')
     .option('--caller <id>', 'application id of the caller')
     .option('--tenant <id-or-domain>', 'only this tenant')
     .addOption(new Option('--outcome <outcome>', 'only entries with this outcome').choices(auditOutcomes))
-    .option('--limit <n>', 'most entries, 1 to 10000', wholeNumberOption(1, 10_000), 100)
+    .option('--limit <n>', 'maximum number of entries, 1 to 10000', wholeNumberOption(1, 10_000), 100)
     .option('--json', 'one JSON document');
   addConnectionOptions(audit).action(showAudit);
 }
@@ -36,15 +36,15 @@ async function showAudit({ from, to, caller, tenant, outcome, limit, ...flags }:
   const entries: AuditAnswer['entries'][number][] = [];
   let page: AuditAnswer | undefined;
   do {
-    const left = String(Math.min(1_000, limit - entries.length));
-    // The pages of one question must agree on the period, and "now" moves on.
+    const remaining = String(Math.min(1_000, limit - entries.length));
+    // All pages must cover the same period, and "now" moves on.
     const period = page === undefined ? { from, to } : { from: page.from, to: page.to };
     page = (await client.get('/audit', {
       ...period,
       caller,
       tenant,
       outcome,
-      limit: left,
+      limit: remaining,
       continuation: page?.continuation,
     })) as AuditAnswer;
     entries.push(...page.entries);
@@ -62,5 +62,5 @@ async function showAudit({ from, to, caller, tenant, outcome, limit, ...flags }:
     { from: page.from, to: page.to, entries },
     table(['time', 'outcome', 'caller', 'tenant', 'resource', 'rule'], rows),
   );
-  if (page.continuation !== undefined) say('There may be more; raise --limit or narrow the period.');
+  if (page.continuation !== undefined) say('There may be more entries. Raise --limit or narrow the period.');
 }

@@ -3,8 +3,8 @@ import type { Command } from 'commander';
 const shells = 'bash, zsh, fish or powershell';
 
 /**
- * `ptb completion SHELL`: the script that makes a shell complete `ptb`, and the hidden `complete` that the script asks.
- * Both read the finished tree of commands, so they are added last, and only when they are what was called.
+ * `ptb completion SHELL` prints the completion script of a shell. The script calls the hidden command `complete`. Both
+ * read the complete command tree, so they are registered last, and only if one of them was called.
  */
 export async function registerCompletion(program: Command, argv: readonly string[]): Promise<void> {
   const called = argv[2];

@@ -1,13 +1,13 @@
 import type { Command } from 'commander';
 import type { ClientCredential } from '../../lib/model/credential.ts';
 import type { ConsentOutcome } from '../../lib/setup/consent.ts';
-import type { PlaceOptions } from '../sign-in/target.ts';
+import type { TargetOptions } from '../sign-in/target.ts';
 import { interruptible } from '../sign-in/interruptible.ts';
 import { print, say } from '../sign-in/output.ts';
-import { addApplicationOption, addPlaceOptions, addSignInOptions } from '../sign-in/target-options.ts';
+import { addApplicationOption, addTargetOptions, addSignInOptions } from '../sign-in/target-options.ts';
 import type { Toolbox } from '../sign-in/toolbox.ts';
 
-interface ConsentFlags extends PlaceOptions {
+interface ConsentFlags extends TargetOptions {
   readonly application: string;
   readonly account?: string;
   readonly deviceCode?: boolean;
@@ -15,13 +15,13 @@ interface ConsentFlags extends PlaceOptions {
   readonly json?: true;
 }
 
-/** `ptb consent`: the refresh token of the service account into Key Vault. */
+/** `ptb consent`: stores the refresh token of the service account in Key Vault. */
 export function registerConsent(program: Command): void {
   const command = program
     .command('consent')
     .description('Have the service account sign in with MFA, and store its refresh token in Key Vault.')
     .option('--account <upn>', 'user principal name of the account that must sign in');
-  addSignInOptions(addPlaceOptions(addApplicationOption(command))).action(interruptible(consent));
+  addSignInOptions(addTargetOptions(addApplicationOption(command))).action(interruptible(consent));
 }
 
 async function consent(flags: ConsentFlags, signal: AbortSignal): Promise<void> {
@@ -30,10 +30,10 @@ async function consent(flags: ConsentFlags, signal: AbortSignal): Promise<void> 
     import('../sign-in/usable-client.ts'),
   ]);
   const toolbox = await openToolbox(flags, signal);
-  const outcome = await withUsableClient(toolbox, flags, (usable, lent) => signInAndStore(usable, flags, lent));
+  const outcome = await withUsableClient(toolbox, flags, (usable, secret) => signInAndStore(usable, flags, secret));
   print(flags.json, outcome, [
     `The refresh token of ${outcome.account} is stored for the application "${outcome.application}".`,
-    `It ends on ${outcome.expiresAt.slice(0, 10)} unless it is rotated before, which the broker does daily.`,
+    `It expires on ${outcome.expiresAt.slice(0, 10)} unless it is rotated. The broker rotates it daily.`,
   ]);
 }
 
@@ -48,7 +48,7 @@ async function signInAndStore(
   ]);
   say(`Sign in as ${flags.account ?? 'the service account'}, with MFA.`);
   return obtainConsent(
-    { ...toolbox, ...toolbox.signInDeps, canaryResource: toolbox.place.cloud.resources.graph },
+    { ...toolbox, ...toolbox.signInDeps, canaryResource: toolbox.target.cloud.resources.graph },
     { application: flags.application, account: flags.account, method: signInMethod(flags), clientCredential },
   );
 }

@@ -19,17 +19,17 @@ interface DemoFlags {
   readonly verbose: boolean;
 }
 
-/** `ptb demo` (`npm start`): the main job on this machine, against the simulated cloud. */
+/** `ptb demo` (`npm start`): runs the demo jobs on this machine, against the simulated cloud. */
 export function registerDemo(program: Command): void {
   program
     .command('demo')
-    .description('Run the jobs over simulated customer tenants, with everything on this machine.')
-    .option('--once', 'end after the runs instead of staying up', false)
+    .description('Run jobs over simulated customer tenants, entirely on this machine.')
+    .option('--once', 'exit after the runs', false)
     .option('--json', 'print one JSON document on standard output (with --once)', false)
-    .option('--tenants <n>', 'how many customer tenants, 1 to 20000', wholeNumberOption(1, 20_000), 25)
-    .option('--faults <name>', 'a set of faults of the simulated cloud; an unknown name lists them')
-    .option('--port <n>', 'port of the function app (default: 7071, with --once a free one)', portOption)
-    .option('--delay-ms <n>', 'delay of every simulated reply, milliseconds', wholeNumberOption(0, 60_000))
+    .option('--tenants <n>', 'number of customer tenants, 1 to 20000', wholeNumberOption(1, 20_000), 25)
+    .option('--faults <name>', 'a fault set of the simulated cloud; an unknown name lists all')
+    .option('--port <n>', 'port of the function app (default: 7071, or a free port with --once)', portOption)
+    .option('--delay-ms <n>', 'delay of every simulated reply in milliseconds', wholeNumberOption(0, 60_000))
     .option('--app <folder>', 'folder with host.json and the compiled app', '.')
     .option('--verbose', "show the function app's log", false)
     .action(demo);
@@ -55,14 +55,12 @@ async function demo(flags: DemoFlags): Promise<void> {
       appFolder: resolve(flags.app),
       say: (line) => stderr.write(`${line}\n`),
       onUnmatched: (requests) =>
-        void stderr.write(
-          `The simulated cloud does not know, and answered as Microsoft would: ${requests.join(', ')}\n`,
-        ),
+        void stderr.write(`The simulated cloud does not implement these requests: ${requests.join(', ')}\n`),
       ...(flags.verbose ? { onHostLine: (line: string) => void stderr.write(`${line}\n`) } : {}),
     });
     const summary = await runDemoJobs(running, createProgress(stderr, Date.now), interrupted.signal);
     if (flags.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
-    // While the credential is dead there is no list of tenants; why is in the report.
+    // With a dead credential the list of tenants cannot be read. The report names the reason.
     else process.stdout.write(demoReport(summary, await running.api.tenants().catch(() => [])));
     if (summary.runs.some((run) => run.status !== 'completed')) throw new CommandOutcome(exitCodes.failure);
     if (!flags.once) await stayUp(running, interrupted.signal);

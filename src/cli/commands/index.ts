@@ -18,7 +18,7 @@ import { registerRuns } from './runs.ts';
 import { registerTenants } from './tenants.ts';
 import { registerToken } from './token.ts';
 
-/** Adds every command. Each one imports what it needs inside its action, so that `ptb --help` stays fast. */
+/** Registers every command. Each imports its dependencies inside its action, which keeps `ptb --help` fast. */
 export function registerCommands(program: Command): void {
   registerDemo(program);
   configureCloudCommand(program.command('local'));

@@ -27,14 +27,14 @@ interface TestOptions {
   readonly json?: true;
 }
 
-/** `ptb policy`: the access policy, checked and explained without asking for a token. */
+/** `ptb policy`: checks and explains the access policy without requesting a token. */
 export function registerPolicy(program: Command): void {
-  const policy = program.command('policy').description('Check and explain the access policy; asks for no token.');
+  const policy = program.command('policy').description('Check and explain the access policy. Requests no token.');
 
   policy
     .command('check')
-    .description('Check a policy wholly. Exit 0: valid, 1: broken (the broker would deny every request).')
-    .argument('[file]', 'the policy', defaultFile)
+    .description('Check a whole policy. Exit 0: valid, 1: not valid (the broker would deny every request).')
+    .argument('[file]', 'policy file', defaultFile)
     .option('--json', 'one JSON document')
     .action(async (file: string, { json }: { json?: true }, command: Command) => {
       const parsed = await readPolicy(file, command);
@@ -44,22 +44,22 @@ export function registerPolicy(program: Command): void {
 
   policy
     .command('test')
-    .description('Explain who may have which token. Exit 0: allowed, 1: denied.')
+    .description('Explain the decision for a caller, a tenant and a resource. Exit 0: allowed, 1: denied.')
     .requiredOption('--caller <id>', 'application (client) id of the caller', guid)
-    .requiredOption('--tenant <id-or-domain...>', 'the tenant: its id, its domains, or both', collectTenants)
-    .requiredOption('--resource <alias>', 'what the token is for, such as graph')
-    .option('--scope <name...>', 'what the caller needs', [])
-    .addOption(new Option('--grant <grant>', 'how the token is had').choices(grants).default('delegated'))
+    .requiredOption('--tenant <id-or-domain...>', 'the tenant: its id, its domains or both', collectTenants)
+    .requiredOption('--resource <alias>', 'resource of the token, such as graph')
+    .option('--scope <name...>', 'scopes that the caller needs', [])
+    .addOption(new Option('--grant <grant>', 'grant of the token').choices(grants).default('delegated'))
     .addOption(
       new Option('--role <role...>', 'app roles of the caller').choices(callerRoles).default(['Tokens.Request']),
     )
-    .option('--file <file>', 'the policy', defaultFile)
+    .option('--file <file>', 'policy file', defaultFile)
     .option('--json', 'one JSON document')
     .action(testPolicy);
 
   policy
     .command('schema')
-    .description('Print the JSON schema that editors complete the policy from.')
+    .description('Print the JSON schema of the policy, for editors.')
     .action(async () => {
       const { policyJsonSchema } = await import('../../lib/callers/policy-document.ts');
       print(JSON.stringify(policyJsonSchema(), undefined, 2));
@@ -69,7 +69,7 @@ export function registerPolicy(program: Command): void {
 async function testPolicy(options: TestOptions, command: Command): Promise<void> {
   const parsed = await readPolicy(options.file, command);
   if (!parsed.ok) {
-    const reason = 'The policy is broken, so every request is denied.';
+    const reason = 'The policy is not valid, so every request is denied.';
     const report = { allowed: false, reason, problems: parsed.problems };
     print(options.json ? JSON.stringify(report, undefined, 2) : [reason, ...parsed.problems].join('\n  '));
     throw new CommandOutcome(exitCodes.failure);
@@ -89,7 +89,7 @@ async function testPolicy(options: TestOptions, command: Command): Promise<void>
     },
   );
   const notes =
-    tenantIds.length > 0 ? [] : ['Rules that name the tenant by its id cannot match: add its id to --tenant.'];
+    tenantIds.length > 0 ? [] : ['Rules that name the tenant by its id cannot match. Add the id to --tenant.'];
   print(options.json ? JSON.stringify(testReport(explanation, notes), undefined, 2) : testText(explanation, notes));
   if (!explanation.decision.allow) throw new CommandOutcome(exitCodes.failure);
 }
@@ -100,7 +100,7 @@ async function readPolicy(file: string, command: Command): Promise<ParsedPolicy>
   try {
     text = await readFile(file, 'utf8');
   } catch (error) {
-    command.error(`error: ${file} cannot be read: ${error instanceof Error ? error.message : 'unknown'}`);
+    command.error(`error: ${file} cannot be read: ${error instanceof Error ? error.message : 'unknown error'}`);
   }
   return parsePolicy(text);
 }
@@ -112,11 +112,12 @@ function checkReport(file: string, parsed: ParsedPolicy): unknown {
 }
 
 function checkText(file: string, parsed: ParsedPolicy): string {
-  if (!parsed.ok) return [`${file} is broken; the broker would deny every request:`, ...parsed.problems].join('\n  ');
+  if (!parsed.ok)
+    return [`${file} is not valid. The broker would deny every request:`, ...parsed.problems].join('\n  ');
   const count = parsed.policy.rules.length;
-  const said =
-    count === 0 ? 'has no rule, so every request is denied' : `is valid: ${count} ${count === 1 ? 'rule' : 'rules'}`;
-  return [`${file} ${said}.`, ...parsed.warnings.map((warning) => `  Note: ${warning}`)].join('\n');
+  const result =
+    count === 0 ? 'has no rules, so every request is denied' : `is valid: ${count} ${count === 1 ? 'rule' : 'rules'}`;
+  return [`${file} ${result}.`, ...parsed.warnings.map((warning) => `  Note: ${warning}`)].join('\n');
 }
 
 function testReport({ decision, rules }: Explanation, notes: readonly string[]): unknown {
@@ -126,13 +127,13 @@ function testReport({ decision, rules }: Explanation, notes: readonly string[]):
 
 function testText({ decision, rules }: Explanation, notes: readonly string[]): string {
   const limit = (scopes: readonly string[], excess: 'refuse' | 'record'): string =>
-    ` The token may carry ${scopes.join(', ')}; one that carries more is ${excess === 'refuse' ? 'refused' : 'handed out and recorded'}.`;
+    ` The token may carry ${scopes.join(', ')}; one that carries more is ${excess === 'refuse' ? 'refused' : 'issued and recorded'}.`;
   const headline = decision.allow
     ? `Allowed by "${decision.rule}", redeemed by the application ${decision.application}.` +
       (decision.scopes === undefined ? '' : limit(decision.scopes, decision.excessScopes))
     : `Denied. ${decision.reason}`;
   const lines = rules.map(({ rule, outcome, missing }, index) => {
-    const verdict = outcome === 'lacks' ? `does not fit the ${missing}` : outcome;
+    const verdict = outcome === 'lacks' ? `does not match the ${missing}` : outcome;
     return `  ${index + 1}. ${rule}: ${verdict}`;
   });
   return [headline, ...lines, ...notes.map((note) => `  Note: ${note}`)].join('\n');

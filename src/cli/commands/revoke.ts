@@ -4,14 +4,14 @@ import { ptbCommand } from '../../lib/model/advice.ts';
 import type { RevokeResult } from '../../lib/setup/revoke-steps.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { CommandOutcome } from '../run-program.ts';
-import type { PlaceOptions } from '../sign-in/target.ts';
+import type { TargetOptions } from '../sign-in/target.ts';
 import { interruptible } from '../sign-in/interruptible.ts';
 import type { SignInOptions } from '../sign-in/operator.ts';
 import { confirm, isInteractive, print, say } from '../sign-in/output.ts';
-import { addApplicationOption, addPlaceOptions, addSignInOptions } from '../sign-in/target-options.ts';
+import { addApplicationOption, addTargetOptions, addSignInOptions } from '../sign-in/target-options.ts';
 import type { Toolbox } from '../sign-in/toolbox.ts';
 
-interface RevokeFlags extends PlaceOptions, SignInOptions {
+interface RevokeFlags extends TargetOptions, SignInOptions {
   readonly application: string;
   readonly account?: string;
   readonly blockCallers?: string;
@@ -21,25 +21,25 @@ interface RevokeFlags extends PlaceOptions, SignInOptions {
   readonly json?: true;
 }
 
-/** Removing credentials, ending sessions, disabling a service principal. */
+/** Permissions to remove credentials, end sessions and disable a service principal. */
 const revokeScopes = ['Application.ReadWrite.All', 'Directory.Read.All', 'User.RevokeSessions.All'] as const;
 
-/** `ptb revoke`: the drill for a credential that leaked. */
+/** `ptb revoke`: revokes a leaked credential. */
 export function registerRevoke(program: Command): void {
   const command = program
     .command('revoke')
-    .description('Take away a leaked credential: sessions, client credentials, versions in Key Vault, callers.')
-    .option('--dry-run', 'print what would be done, and do nothing')
-    .option('--yes', 'do not ask before')
-    .option('--account <upn>', 'the service account, if Key Vault cannot be asked')
-    .option('--block-callers <app-id>', 'disable sign-in to the broker application, so that callers get no new token')
-    .option('--unblock-callers <app-id>', 'let callers in again, and do nothing else');
-  addSignInOptions(addPlaceOptions(addApplicationOption(command))).action(interruptible(revokeCredential));
+    .description('Revoke a leaked credential: sessions, client credentials, versions in Key Vault, callers.')
+    .option('--dry-run', 'print the plan and change nothing')
+    .option('--yes', 'do not ask for confirmation')
+    .option('--account <upn>', 'the service account, if Key Vault does not answer')
+    .option('--block-callers <app-id>', 'disable sign-in to the broker application, so that callers get no new tokens')
+    .option('--unblock-callers <app-id>', 'enable sign-in for callers again, and do nothing else');
+  addSignInOptions(addTargetOptions(addApplicationOption(command))).action(interruptible(revokeCredential));
 }
 
 async function revokeCredential(flags: RevokeFlags, signal: AbortSignal): Promise<void> {
   if (!flags.yes && !flags.dryRun && !isInteractive()) {
-    say('ptb: Nobody can be asked here. Give --yes to go ahead, or --dry-run to see what would be done.');
+    say('ptb: There is no terminal to ask for confirmation. Give --yes to go ahead, or --dry-run to see the plan.');
     throw new CommandOutcome(exitCodes.usage);
   }
   const [{ openToolbox }, { operatorToken }, revocation, { unblockCallers }] = await Promise.all([
@@ -66,13 +66,13 @@ async function revokeCredential(flags: RevokeFlags, signal: AbortSignal): Promis
   const texts = steps.map(({ text }) => text);
   const remaining = [...others, ...stillUsable(toolbox, revocation.stillUsable)];
   if (flags.dryRun) {
-    const lines = [...numbered('This would be done:', texts), '', ...remaining];
+    const lines = [...numbered('Steps:', texts), '', ...remaining];
     print(flags.json, { application: flags.application, dryRun: true, steps: texts, stillUsable: remaining }, lines);
     return;
   }
   if (!flags.yes) {
-    for (const line of numbered('This is to be done:', texts)) say(line);
-    if (!(await confirm('Nothing works for this application until it is set up again. Go ahead?'))) {
+    for (const line of numbered('Steps:', texts)) say(line);
+    if (!(await confirm('The application will not work until it is set up again. Go ahead?'))) {
       throw new CommandOutcome(exitCodes.failure);
     }
   }
@@ -90,6 +90,6 @@ const lineOf = ({ step, done, detail }: RevokeResult): string =>
   done ? `done    ${step}` : `FAILED  ${step}: ${detail}`;
 
 const numbered = (title: string, texts: readonly string[]): string[] => [
-  texts.length === 0 ? 'There is nothing to take away.' : title,
+  texts.length === 0 ? 'There is nothing to revoke.' : title,
   ...texts.map((text, at) => `  ${at + 1}. ${text}`),
 ];

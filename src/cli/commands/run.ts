@@ -14,18 +14,18 @@ interface RunFlags extends ConnectionFlags {
   readonly json?: true;
 }
 
-/** `ptb run JOB`: starts a run, and with --wait sees it through. */
+/** `ptb run JOB`: starts a run and, with --wait, waits for its end. */
 export function registerRun(program: Command): void {
   const run = program
     .command('run')
     .argument('<job>', 'name of the job')
     .description(
-      'Start a run of a job. With --wait: exit 0 all tenants succeeded, 3 some failed, 4 somebody must sign in or consent.',
+      'Start a run of a job. With --wait: exit 0 if all tenants succeeded, 3 if some failed, 4 if a person must sign in or consent.',
     )
     .option('--tenant <id-or-domain...>', 'only these tenants')
-    .option('--parameters <json>', 'what the job is given, a JSON object', jsonObject)
-    .option('--window <name>', 'make it the only run of the job under this name')
-    .option('--wait', 'wait for the end, with progress on standard error')
+    .option('--parameters <json>', 'parameters of the job, a JSON object', jsonObject)
+    .option('--window <name>', 'name of the window; a job has one run per window')
+    .option('--wait', 'wait for the end and show progress on standard error')
     .option('--json', 'one JSON document');
   addConnectionOptions(run).action(startRun);
 }
@@ -39,7 +39,7 @@ async function startRun(job: string, { tenant, parameters, window, ...flags }: R
   };
   const started = (await client.post(`/jobs/${encodeURIComponent(job)}/runs`, body)) as StartedRunAnswer;
   if (!flags.wait) {
-    print(flags.json, started, [`Started ${started.runId}.`, `See it with: ptb runs show ${started.runId}`]);
+    print(flags.json, started, [`Started ${started.runId}.`, `Show it with: ptb runs show ${started.runId}`]);
     return;
   }
   const ended = await followRun(client, started.runId, createProgress(process.stderr, Date.now, { failures: true }));
@@ -47,7 +47,7 @@ async function startRun(job: string, { tenant, parameters, window, ...flags }: R
   exitByRun(ended);
 }
 
-/** A run for people: how it ended, and the advice for what failed. */
+/** Describes a run for people: its result, and advice for its failures. */
 export function runLines(run: RunAnswer): string[] {
   const { total, succeeded, failed, skipped, notAttempted } = run.tenants;
   return [
@@ -67,7 +67,7 @@ function jsonObject(text: string): Readonly<Record<string, unknown>> {
     if (typeof value === 'object' && value !== null && !Array.isArray(value))
       return value as Readonly<Record<string, unknown>>;
   } catch {
-    // said below
+    // The error below names the option.
   }
   throw new InvalidArgumentError('It must be a JSON object.');
 }

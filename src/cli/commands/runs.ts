@@ -23,27 +23,27 @@ interface RunsFlags extends ConnectionFlags {
   readonly json?: true;
 }
 
-/** `ptb runs`: list, show, export, compare, run again, cancel. */
+/** `ptb runs`: lists, shows, exports, compares, repeats and cancels runs. */
 export function registerRuns(program: Command): void {
-  const runs = program.command('runs').description('The runs of a broker.');
+  const runs = program.command('runs').description('Show and control the runs of a broker.');
   const add = (name: string, description: string, options: { isDefault?: boolean } = {}): Command =>
     addConnectionOptions(runs.command(name, options).description(description).option('--json', 'one JSON document'));
   add('list', 'List the latest runs.', { isDefault: true })
     .option('--job <name>', 'only runs of this job')
-    .option('--limit <n>', 'most runs, 1 to 500', wholeNumberOption(1, 500), 20)
+    .option('--limit <n>', 'maximum number of runs, 1 to 500', wholeNumberOption(1, 500), 20)
     .action(list);
-  add('show', 'Show one run, with its failures and what to do about them.')
+  add('show', 'Show one run, with its failures and advice.')
     .argument('<run-id>')
-    .option('--wait', 'wait for its end, with progress on standard error')
+    .option('--wait', 'wait for the end and show progress on standard error')
     .action(show);
   add('export', 'Write the rows of a run to standard output or a file.')
     .argument('<run-id>')
-    .addOption(new Option('--format <format>', 'form of the rows').choices([...exportFormats]).default('jsonl'))
-    .option('--output <file>', 'write to this file instead')
+    .addOption(new Option('--format <format>', 'output format').choices([...exportFormats]).default('jsonl'))
+    .option('--output <file>', 'write to this file')
     .action(exportRows);
-  add('diff', 'Show what changed since the run before.')
+  add('diff', 'Show what changed since the previous run.')
     .argument('<run-id>')
-    .option('--with <run-id>', 'compare with this run instead')
+    .option('--with <run-id>', 'compare with this run')
     .action(diff);
   add('rerun', 'Run the job again for the tenants that failed or were not attempted.')
     .argument('<run-id>')
@@ -82,7 +82,7 @@ async function exportRows(runId: string, flags: RunsFlags & { format: string; ou
     await pipeline(rows, process.stdout, { end: false });
     return;
   }
-  // Half a file must not pass for a whole one.
+  // An interrupted export must not look complete.
   const partial = `${flags.output}.part`;
   await pipeline(rows, createWriteStream(partial));
   await rename(partial, flags.output);
@@ -108,7 +108,7 @@ async function diff(runId: string, flags: RunsFlags & { with?: string }): Promis
   print(flags.json, answer, [
     `${answer.runId} compared with ${answer.comparedWith}, ${answer.comparedTenants} tenants in both`,
     ...(lines.length === 0 ? ['Nothing changed.'] : lines),
-    ...(answer.truncated ? ['There are more changes than are shown.'] : []),
+    ...(answer.truncated ? ['There are more changes.'] : []),
     ...answer.onlyBefore.map(({ name }) => `! ${name}: only in the earlier run`),
     ...answer.onlyAfter.map(({ name }) => `! ${name}: only in this run`),
   ]);
@@ -122,6 +122,6 @@ async function rerun(runId: string, flags: RunsFlags): Promise<void> {
 async function cancel(runId: string, flags: RunsFlags): Promise<void> {
   const answer = (await (await connect(flags)).post(`${runPath(runId)}/cancel`, {})) as CancelledRunAnswer;
   print(flags.json, answer, [
-    answer.cancelRequested ? 'The run stops before its next tenant.' : `The run had ended already (${answer.status}).`,
+    answer.cancelRequested ? 'The run stops before its next tenant.' : `The run has already ended (${answer.status}).`,
   ]);
 }

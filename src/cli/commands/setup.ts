@@ -2,14 +2,14 @@ import { type Command, Option } from 'commander';
 import type { SetupDeps, SetupOutcome, SetupPlan, SetupRequest } from '../../lib/setup/setup.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { CommandOutcome } from '../run-program.ts';
-import type { PlaceOptions } from '../sign-in/target.ts';
+import type { TargetOptions } from '../sign-in/target.ts';
 import { interruptible } from '../sign-in/interruptible.ts';
 import type { SignInOptions } from '../sign-in/operator.ts';
 import { confirm, isInteractive, print, progress, say } from '../sign-in/output.ts';
-import { addApplicationOption, addPlaceOptions, addSignInOptions } from '../sign-in/target-options.ts';
+import { addApplicationOption, addTargetOptions, addSignInOptions } from '../sign-in/target-options.ts';
 import type { Toolbox } from '../sign-in/toolbox.ts';
 
-interface SetupFlags extends PlaceOptions, SignInOptions {
+interface SetupFlags extends TargetOptions, SignInOptions {
   readonly application: string;
   readonly displayName?: string;
   readonly profile?: string;
@@ -19,30 +19,30 @@ interface SetupFlags extends PlaceOptions, SignInOptions {
   readonly json?: true;
 }
 
-/** `ptb setup`: the application in Entra and its client credential in Key Vault. */
+/** `ptb setup`: creates the application in Entra and stores its client credential in Key Vault. */
 export function registerSetup(program: Command): void {
   const command = program
     .command('setup')
     .description('Create or update the application in Entra, consent to it, and store its client credential.')
-    .option('--yes', 'do not ask before the first change')
-    .option('--dry-run', 'print what would be done, and do nothing')
+    .option('--yes', 'do not ask for confirmation')
+    .option('--dry-run', 'print the plan and change nothing')
     .option(
       '--profile <name>',
-      'permissions: gdap, legacy, or a profile file (default: those it has, gdap where it is new)',
+      'permissions: gdap, legacy or a profile file (default: the current ones, gdap for a new application)',
     )
     .addOption(
       new Option(
         '--credential <kind>',
-        'how the application proves itself; federated is best in production (default: as before, secret where it is new)',
+        'client credential; federated is recommended for production (default: the current kind, secret for a new application)',
       ).choices(['secret', 'certificate', 'federated']),
     )
     .option('--display-name <name>', 'name of the application in Entra');
-  addSignInOptions(addPlaceOptions(addApplicationOption(command))).action(interruptible(setup));
+  addSignInOptions(addTargetOptions(addApplicationOption(command))).action(interruptible(setup));
 }
 
 async function setup(flags: SetupFlags, signal: AbortSignal): Promise<void> {
   if (!flags.yes && !flags.dryRun && !isInteractive()) {
-    say('ptb: Nobody can be asked here. Give --yes to go ahead, or --dry-run to see the plan.');
+    say('ptb: There is no terminal to ask for confirmation. Give --yes to go ahead, or --dry-run to see the plan.');
     throw new CommandOutcome(exitCodes.usage);
   }
   const [{ openToolbox }, { operatorToken, setupScopes }, { planOnly, runSetup }] = await Promise.all([
@@ -59,22 +59,26 @@ async function setup(flags: SetupFlags, signal: AbortSignal): Promise<void> {
     graph: client,
     writer,
     createCertificate,
-    graphIdentifier: toolbox.place.cloud.resources.graph,
+    graphIdentifier: toolbox.target.cloud.resources.graph,
     report: ({ step, state }) => {
       if (state === 'started') progress(`${step} …`);
     },
   };
   if (flags.dryRun) {
     const plan = await planOnly(deps, request);
-    print(flags.json, { ...plan, dryRun: true }, planLines(plan, 'Nothing would be changed: everything is set up.'));
+    print(
+      flags.json,
+      { ...plan, dryRun: true },
+      planLines(plan, 'There is nothing to change: the application is set up.'),
+    );
     return;
   }
-  const outcome = await runSetup(deps, request, flags.yes ? undefined : agree);
+  const outcome = await runSetup(deps, request, flags.yes ? undefined : confirmPlan);
   print(flags.json, outcomeDocument(outcome), outcomeLines(outcome));
 }
 
 async function setupRequest(toolbox: Toolbox, flags: SetupFlags, graph: SetupDeps['graph']): Promise<SetupRequest> {
-  const { place, store } = toolbox;
+  const { target, store } = toolbox;
   const [{ findManagedIdentity }, { readVaultState }, { loadProfile }] = await Promise.all([
     import('../../lib/setup/managed-identity.ts'),
     import('../../lib/setup/read-vault-state.ts'),
@@ -84,21 +88,24 @@ async function setupRequest(toolbox: Toolbox, flags: SetupFlags, graph: SetupDep
   const { remembered } = await readVaultState(store, flags.application);
   const credential = flags.credential ?? remembered.kind ?? 'secret';
   return {
-    partnerTenantId: place.partnerTenantId,
+    partnerTenantId: target.partnerTenantId,
     application: flags.application,
     displayName: flags.displayName ?? `Partner Token Broker${suffix}`,
     profile: flags.profile === undefined ? undefined : await loadProfile(flags.profile, graph),
     credential,
-    entraEndpoint: place.cloud.endpoints.entra,
-    federationAudience: place.cloud.federationAudience,
+    entraEndpoint: target.cloud.endpoints.entra,
+    federationAudience: target.cloud.federationAudience,
     ...(credential === 'federated'
-      ? { managedIdentityObjectId: await findManagedIdentity(graph, place.managedIdentityClientId) }
+      ? { managedIdentityObjectId: await findManagedIdentity(graph, target.managedIdentityClientId) }
       : {}),
   };
 }
 
-/** Shows the plan and asks. @throws CommandOutcome failure for a no, which is an answer and no error. */
-export async function agree(plan: SetupPlan, ask: (question: string) => Promise<boolean> = confirm): Promise<void> {
+/** Shows the plan and asks for confirmation. @throws CommandOutcome failure if the answer is no. */
+export async function confirmPlan(
+  plan: SetupPlan,
+  ask: (question: string) => Promise<boolean> = confirm,
+): Promise<void> {
   for (const line of planLines(plan, '')) say(line);
   if (await ask('Go ahead?')) return;
   say('Nothing was changed.');
@@ -107,9 +114,7 @@ export async function agree(plan: SetupPlan, ask: (question: string) => Promise<
 
 const planLines = ({ steps, notes }: SetupPlan, none: string): string[] => [
   ...notes,
-  ...(steps.length === 0
-    ? [none]
-    : ['These changes are to be made:', ...steps.map((step, at) => `  ${at + 1}. ${step}`)]),
+  ...(steps.length === 0 ? [none] : ['Steps:', ...steps.map((step, at) => `  ${at + 1}. ${step}`)]),
 ];
 
 function outcomeDocument(outcome: SetupOutcome): unknown {
@@ -120,16 +125,16 @@ function outcomeDocument(outcome: SetupOutcome): unknown {
 function outcomeLines(outcome: SetupOutcome): string[] {
   const { application, clientId, changed, consented, credential, proposed, steps, notes, endsAtMs } = outcome;
   const end =
-    endsAtMs === undefined ? '' : ` Its client credential ends on ${new Date(endsAtMs).toISOString().slice(0, 10)}.`;
+    endsAtMs === undefined ? '' : ` Its client credential expires on ${new Date(endsAtMs).toISOString().slice(0, 10)}.`;
   return [
     ...notes,
     changed
-      ? `The application "${application}" (client id ${clientId}) is set up (changes: ${steps.length}).${end}`
-      : `Nothing was changed: the application "${application}" (client id ${clientId}) is set up already.${end}`,
+      ? `The application "${application}" (client id ${clientId}) is set up. Changes: ${steps.length}.${end}`
+      : `Nothing was changed: the application "${application}" (client id ${clientId}) was set up already.${end}`,
     ...(proposed === undefined
       ? []
       : [
-          `Its client ${credential} stays in use until the app has shown that Entra takes the managed identity: the timer rotate-credential tries it daily.`,
+          `Its client ${credential} stays in use until Entra accepts the managed identity. The timer rotate-credential tries that daily.`,
         ]),
     ...(consented ? [] : [`Next: ptb consent${application === 'default' ? '' : ` --application ${application}`}`]),
   ];

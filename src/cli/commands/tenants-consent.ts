@@ -11,7 +11,7 @@ import type { Toolbox } from '../sign-in/toolbox.ts';
 
 interface TenantsConsentFlags extends SignInOptions {
   readonly application: string;
-  /** Customers; the partner tenant has an option of its own here. */
+  /** Customers. In this command the partner tenant has an option of its own. */
   readonly tenant?: readonly string[];
   readonly partnerTenant?: string;
   readonly vault?: string;
@@ -22,22 +22,22 @@ interface TenantsConsentFlags extends SignInOptions {
   readonly json?: true;
 }
 
-/** `ptb tenants consent`: the application's consent in customer tenants, through Partner Center. */
+/** `ptb tenants consent`: consents to the application in customer tenants, through Partner Center. */
 export function registerTenantsConsent(program: Command): void {
   const tenants =
     program.commands.find((command) => command.name() === 'tenants') ??
-    program.command('tenants').description('The customer tenants.');
+    program.command('tenants').description('List the customer tenants and consent in them.');
   const command = tenants
     .command('consent')
-    .description('Consent to the application in customer tenants, by default in all that lack it.')
+    .description('Consent to the application in customer tenants, by default in all that lack the consent.')
     .option('--tenant <id-or-domain...>', 'only these customers')
     .option(
       '--profile <name>',
-      'permissions: gdap, legacy, or a profile file (default: those of the application, gdap for the default one)',
+      'permissions: gdap, legacy or a profile file (default: those of the application, gdap for the default one)',
     )
-    .option('--renew', 'withdraw and give the consent again, for permissions that were added since')
+    .option('--renew', 'withdraw the consent and consent again, to include permissions that were added since')
     .option('--wait', 'wait until Entra issues tokens for the tenants')
-    .option('--dry-run', 'print the tenants, and do nothing')
+    .option('--dry-run', 'print the tenants and change nothing')
     .option('--partner-tenant <id>', 'tenant id of the partner tenant (default: PARTNER_TENANT_ID)')
     .option('--vault <url>', 'address of the Key Vault (default: KEY_VAULT_URL)')
     .option('--json', 'one JSON document on standard output');
@@ -51,14 +51,14 @@ async function tenantsConsent(flags: TenantsConsentFlags, signal: AbortSignal): 
     import('../sign-in/usable-client.ts'),
   ]);
   const { partnerTenant, vault, tenant } = flags;
-  const place = {
+  const target = {
     ...(partnerTenant ? { tenant: partnerTenant } : {}),
     ...(vault ? { vault } : {}),
     tenantOption: '--partner-tenant',
   };
   const work = (toolbox: Toolbox) => consentCustomers(toolbox, { ...flags, customers: tenant });
-  // Partner Center and the list of customers are asked with the default application.
-  const outcome = await withUsableClient(await openToolbox(place, signal), flags, work, [defaultApplication]);
+  // The list of customers and Partner Center are read with the default application.
+  const outcome = await withUsableClient(await openToolbox(target, signal), flags, work, [defaultApplication]);
   const { chosen, results, names } = outcome;
   const count = (wanted: ConsentResult['outcome']): number => results.filter((each) => each.outcome === wanted).length;
   const summary = { consented: count('consented'), already: count('already'), failed: count('failed') };
@@ -73,7 +73,7 @@ async function tenantsConsent(flags: TenantsConsentFlags, signal: AbortSignal): 
   ]);
   if (failures.length > 0) throw new CommandOutcome(exitCodes.partial);
   if (outcome.working !== undefined && outcome.working < summary.consented) {
-    say('Some tenants do not issue tokens yet; the consent may need a few minutes more.');
+    say('Some tenants do not issue tokens yet. The consent may need a few more minutes.');
     throw new CommandOutcome(exitCodes.partial);
   }
   signal.throwIfAborted();
@@ -84,6 +84,6 @@ function summaryLine(
   flags: TenantsConsentFlags,
 ): string {
   if (flags.dryRun) return 'Nothing was changed.';
-  const said = `${consented} tenants consented, ${already} had the consent already, ${failed} failed.`;
-  return consented > 0 && !flags.wait ? `${said} It takes about three minutes until tokens carry it.` : said;
+  const counts = `${consented} tenants consented, ${already} had the consent already, ${failed} failed.`;
+  return consented > 0 && !flags.wait ? `${counts} Tokens include the consent after about three minutes.` : counts;
 }

@@ -9,15 +9,17 @@ interface TenantsFlags extends ConnectionFlags {
   readonly json?: true;
 }
 
-/** `ptb tenants`: the customer tenants as a running broker sees them. */
+/** `ptb tenants`: the customer tenants of a running broker. */
 export function registerTenants(program: Command): void {
   const tenants =
     program.commands.find((command) => command.name() === 'tenants') ??
-    program.command('tenants').description('The customer tenants.');
+    program.command('tenants').description('List the customer tenants and consent in them.');
   const list = tenants
     .command('list', { isDefault: true })
-    .description('List them, with the reason why each can or cannot be reached and what jobs found last.')
-    .option('--unreachable', 'only those that cannot be reached')
+    .description(
+      'List the customer tenants, with the reason why each is reachable or not, and the last results of jobs.',
+    )
+    .option('--unreachable', 'only unreachable tenants')
     .option('--json', 'one JSON document');
   addConnectionOptions(list).action(async (flags: TenantsFlags) => {
     const answer = (await (await connect(flags)).get('/tenants')) as TenantsAnswer;

@@ -13,27 +13,27 @@ interface TokenFlags extends ConnectionFlags {
   readonly json?: true;
 }
 
-/** `ptb token`: asks a running broker for a token. It is printed only with --raw. */
+/** `ptb token`: requests a token from a running broker. Prints the token itself only with --raw. */
 export function registerToken(program: Command): void {
   const token = program
     .command('token')
     .description(
-      'Ask a broker for a token. Prints what it is for and how long it lives; the token itself only with --raw.',
+      'Request a token from a broker. Prints its tenant, resource, scopes and expiry, and the token itself only with --raw.',
     )
     .requiredOption('--tenant <id-or-domain>', 'the customer tenant')
-    .requiredOption('--resource <alias>', 'what the token is for: graph, exchange, partner-center, arm, …')
-    .option('--scope <name...>', 'scopes that are needed; the policy is asked for each')
+    .requiredOption('--resource <alias>', 'resource of the token: graph, exchange, partner-center, arm, …')
+    .option('--scope <name...>', 'required scopes; the policy must allow each of them')
     .addOption(
-      new Option('--grant <grant>', 'for the service account or for the application itself')
+      new Option('--grant <grant>', 'delegated: for the service account; application: for the application itself')
         .choices([...grants])
         .default('delegated'),
     )
-    .option('--raw', 'print the token and nothing else, for a pipe; with --json: put it into the document')
+    .option('--raw', 'print only the token, for a pipe; with --json: include it in the document')
     .option('--json', 'one JSON document');
-  addConnectionOptions(token).action(askForToken);
+  addConnectionOptions(token).action(requestToken);
 }
 
-async function askForToken({ tenant, resource, scope, grant, ...flags }: TokenFlags): Promise<void> {
+async function requestToken({ tenant, resource, scope, grant, ...flags }: TokenFlags): Promise<void> {
   const client = await connect(flags);
   const { accessToken, ...about } = (await client.post('/tokens', {
     tenant,
@@ -51,6 +51,6 @@ async function askForToken({ tenant, resource, scope, grant, ...flags }: TokenFl
     `scopes    ${about.scopes.join(' ')}`,
     `expires   ${about.expiresAt} (in ${Math.floor(about.expiresInSeconds / 60)} minutes)`,
     `token id  ${about.tokenId}`,
-    'The token itself: add --raw.',
+    'Add --raw to print the token.',
   ]);
 }

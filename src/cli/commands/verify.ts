@@ -17,16 +17,18 @@ interface VerifyFlags extends ConnectionFlags {
   readonly json?: true;
 }
 
-/** `ptb verify`: whether a deployed broker is open where it should be, and nowhere else. */
+/** `ptb verify`: checks from outside that a deployed broker answers callers and nobody else. */
 export function registerVerify(program: Command): void {
   addConnectionOptions(program.command('verify'))
-    .description('Try every door of a running broker from outside. Exit 0: all as it should be, 1: not, 5: no answer.')
+    .description(
+      'Check every entry point of a running broker from outside. Exit 0: all checks passed, 1: a check failed, 5: no answer.',
+    )
     .option('--tenant <id-or-domain>', 'a tenant for which the policy allows this caller a token')
-    .option('--resource <alias>', 'what the token is for', 'graph')
+    .option('--resource <alias>', 'resource of the token', 'graph')
     .option('--json', 'one JSON document')
     .addHelpText(
       'after',
-      '\nWithout --client-id (or a token in PTB_TOKEN) what needs a caller is skipped.' +
+      '\nWithout --client-id (or a token in PTB_TOKEN), checks that need a caller are skipped.' +
         '\n\nExample:\n  ptb verify --url https://NAME.azurewebsites.net --client-id ID --tenant contoso.com',
     )
     .action(runVerify);

@@ -1,4 +1,4 @@
-/** The broker's HTTP API as the demo calls it: a plain caller with a token of its own, like any script. */
+/** The broker's HTTP API as the demo calls it: as an ordinary caller with a token of its own. */
 
 export interface RunView {
   readonly runId: string;
@@ -48,8 +48,8 @@ export interface BrokerApi {
   health(): Promise<HealthView>;
 }
 
-/** What went wrong with a call, in the broker's own words. */
-class ApiError extends Error {
+/** An error answer of the broker. The message has its title, detail and advice. */
+export class ApiError extends Error {
   override readonly name = 'ApiError';
 }
 
@@ -70,7 +70,7 @@ export function createBrokerApi(baseUrl: string, callerToken: () => Promise<stri
       advice?: string;
       status?: unknown;
     };
-    // Health answers 503 when it is down, and says all the same how it is.
+    // When the broker is down, health answers 503 and still sends its report.
     if (!response.ok && !(path === '/health' && answer.status !== undefined))
       throw new ApiError(
         `${method} ${path}: ${response.status} ${answer.title ?? ''}. ${answer.detail ?? ''} ${answer.advice ?? ''}`,

@@ -7,13 +7,13 @@ import { join } from 'node:path';
 import { dieWithParent, endChild } from './child.ts';
 
 export interface AzuriteOptions {
-  /** `disk` writes what a scan for secrets wants to read (flushed every 5 s and by `stop`); `memory` is faster. */
+  /** `disk` writes files that a scan for secrets can read (flushed every 5 s and by `stop`). `memory` is faster. */
   readonly persistence?: 'memory' | 'disk';
-  /** Where `disk` writes; a folder of an earlier start gives its content back. Never deleted. Default: a fresh one, deleted by `stop`. */
+  /** Folder for `disk`. One of an earlier start restores its content. Never deleted. Default: a new one, which `stop` deletes. */
   readonly folder?: string;
-  /** Those of an earlier start, to come back at the same address. Default: free ports. */
+  /** Ports of an earlier start, to listen at the same addresses again. Default: free ports. */
   readonly ports?: AzuritePorts;
-  /** Base64 key of the account; of an earlier start, so that its connection string stays true. Default: a random one. */
+  /** Base64 key of the account. The key of an earlier start keeps its connection string valid. Default: a random one. */
   readonly accountKey?: string;
 }
 
@@ -32,22 +32,22 @@ export interface Azurite {
   readonly tableUrl: string;
   readonly ports: AzuritePorts;
   readonly folder: string;
-  /** Ends it in good order, which flushes a `disk` one; then deletes a folder of its own. Twice does no harm. */
+  /** Ends the process, which flushes `disk`, and deletes the folder if it was created here. May be called twice. */
   stop(options?: { keepFolder?: boolean }): Promise<void>;
-  /** Ends it as a power cut would: what Azurite acknowledged in the last 5 s may be gone. The folder stays. */
+  /** Kills the process: writes that Azurite acknowledged in the last 5 s may be lost. Keeps the folder. */
   kill(): Promise<void>;
 }
 
 const accountName = 'devstoreaccount1';
 const startTimeoutMs = 30_000;
 
-/** A real Azurite (blob, queue, table) on the loopback, in a process of its own. About half a second. */
+/** Starts Azurite (blob, queue, table) on the loopback interface, in its own process. Takes about half a second. */
 export async function startAzurite(options: AzuriteOptions = {}): Promise<Azurite> {
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'ptb-azurite-')));
   const accountKey = options.accountKey ?? randomBytes(64).toString('base64');
   const child = launch(folder, accountKey, options);
   try {
-    const ports = await listening(child);
+    const ports = await readPorts(child);
     const url = (port: number): string => `http://127.0.0.1:${port}/${accountName}`;
     const urls = { blobUrl: url(ports.blob), queueUrl: url(ports.queue), tableUrl: url(ports.table) };
     return {
@@ -80,12 +80,21 @@ export async function startAzurite(options: AzuriteOptions = {}): Promise<Azurit
 function launch(folder: string, accountKey: string, options: AzuriteOptions): ChildProcess {
   const manifest = createRequire(import.meta.url).resolve('azurite/package.json');
   const { blob, queue, table } = options.ports ?? { blob: 0, queue: 0, table: 0 };
-  const place = options.persistence === 'disk' ? ['--location', folder] : ['--inMemoryPersistence'];
+  const storage = options.persistence === 'disk' ? ['--location', folder] : ['--inMemoryPersistence'];
   const ports = ['--blobPort', `${blob}`, '--queuePort', `${queue}`, '--tablePort', `${table}`];
   const script = join(manifest, '../dist/src/azurite.js');
   return spawn(
     process.execPath,
-    ['--import', dieWithParent, script, '--silent', '--disableTelemetry', '--skipApiVersionCheck', ...place, ...ports],
+    [
+      '--import',
+      dieWithParent,
+      script,
+      '--silent',
+      '--disableTelemetry',
+      '--skipApiVersionCheck',
+      ...storage,
+      ...ports,
+    ],
     {
       cwd: folder,
       env: { ...process.env, NODE_OPTIONS: '', AZURITE_ACCOUNTS: `${accountName}:${accountKey}` },
@@ -94,15 +103,15 @@ function launch(folder: string, accountKey: string, options: AzuriteOptions): Ch
   );
 }
 
-/** Azurite says on its standard output where each service listens. */
-async function listening(child: ChildProcess): Promise<AzuritePorts> {
+/** Reads the ports from the standard output of Azurite. */
+async function readPorts(child: ChildProcess): Promise<AzuritePorts> {
   const found = new Map<string, number>();
-  let said = '';
+  let output = '';
   const { promise, resolve, reject } = Promise.withResolvers<AzuritePorts>();
-  const fail = (why: string): void => reject(new Error(`Azurite ${why}. It said:\n${said}`));
+  const fail = (reason: string): void => reject(new Error(`Azurite ${reason}. Its output:\n${output}`));
   const read = (chunk: Buffer): void => {
-    said += chunk.toString();
-    for (const [, service, port] of said.matchAll(/Azurite (\w+) service is successfully listening at \S+:(\d+)/g)) {
+    output += chunk.toString();
+    for (const [, service, port] of output.matchAll(/Azurite (\w+) service is successfully listening at \S+:(\d+)/g)) {
       found.set(`${service}`.toLowerCase(), Number(port));
     }
     const [blob, queue, table] = ['blob', 'queue', 'table'].map((service) => found.get(service));

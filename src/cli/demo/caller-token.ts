@@ -1,15 +1,17 @@
 import type { CloudDocument } from 'microsoft-cloud';
 
-const needed = ['Tokens.Request', 'Tenants.Read', 'Runs.Read', 'Runs.Write'];
+const requiredRoles = ['Tokens.Request', 'Tenants.Read', 'Runs.Read', 'Runs.Write'];
 
-/** The simulated cloud's caller that may use the whole API. */
+/** The caller of the simulated cloud that has all app roles. */
 export function fullCaller(cloud: CloudDocument): CloudDocument['brokerApplication']['callers'][number] {
-  const caller = cloud.brokerApplication.callers.find(({ roles }) => needed.every((role) => roles.includes(role)));
+  const caller = cloud.brokerApplication.callers.find(({ roles }) =>
+    requiredRoles.every((role) => roles.includes(role)),
+  );
   if (caller === undefined) throw new Error('the simulated cloud has no caller with all roles');
   return caller;
 }
 
-/** A token for the broker's API, as a script with its own client credential gets one; kept until a minute before its end. */
+/** Requests tokens for the broker's API with the client credentials grant. Reuses one until a minute before it expires. */
 export function callerTokens(
   cloud: CloudDocument,
   fetch: (url: string, init: RequestInit) => Promise<Response> = globalThis.fetch,
@@ -33,7 +35,7 @@ export function callerTokens(
       error_description?: string;
     };
     if (answer.access_token === undefined)
-      throw new Error(`no caller token: ${answer.error_description ?? response.status}`);
+      throw new Error(`Entra issued no token for the caller: ${answer.error_description ?? response.status}`);
     kept = { token: answer.access_token, untilMs: Date.now() + ((answer.expires_in ?? 0) - 60) * 1000 };
     return kept.token;
   };

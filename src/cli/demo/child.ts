@@ -2,27 +2,27 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 
-/** A long-running `ptb` command in a process of its own, ready for use. */
+/** A long-running `ptb` command in its own process that has reported that it is ready. */
 export interface RunningChild<T> {
-  /** The one JSON document that it printed when it was ready. */
+  /** The JSON document that it printed when it was ready. */
   readonly ready: T;
   readonly pid: number;
   readonly exited: Promise<number | null>;
-  /** Asks it to end, and ends it for good after ten seconds. */
+  /** Sends SIGTERM, and SIGKILL after ten seconds. */
   stop(): Promise<void>;
-  /** Ends it as a power cut would. */
+  /** Sends SIGKILL. */
   kill(): Promise<void>;
 }
 
 export interface ChildOptions {
   readonly environment?: Readonly<Record<string, string | undefined>>;
-  /** Each line of its standard error. */
+  /** Receives each line of its standard error. */
   readonly onLine?: (line: string) => void;
   readonly startTimeoutMs?: number;
 }
 
-/** A child that ended instead of getting ready: its last words, and its exit code. */
-class ChildFailed extends Error {
+/** The child ended before it was ready. The message has the last lines of its standard error. */
+export class ChildFailed extends Error {
   override readonly name = 'ChildFailed';
   readonly exitCode: number | null;
   constructor(message: string, exitCode: number | null) {
@@ -32,8 +32,8 @@ class ChildFailed extends Error {
 }
 
 /**
- * Starts `node <script> <arguments…>` and waits for the JSON line by which it says that it is ready.
- * @throws ChildFailed with what it said on standard error when it ends instead, Error when it takes too long.
+ * Starts `node <script> <arguments…>` and waits for the JSON line that reports that it is ready.
+ * @throws ChildFailed with its standard error when it ends before that, Error on timeout.
  */
 export async function startChild<T>(
   script: string,
@@ -45,10 +45,10 @@ export async function startChild<T>(
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   const exited = once(child, 'exit').then(([code]) => code as number | null);
-  const said: string[] = [];
+  const lastLines: string[] = [];
   createInterface({ input: child.stderr }).on('line', (line) => {
-    said.push(line);
-    if (said.length > 50) said.shift();
+    lastLines.push(line);
+    if (lastLines.length > 50) lastLines.shift();
     options.onLine?.(line);
   });
   const { promise: ready, resolve, reject } = Promise.withResolvers<T>();
@@ -60,14 +60,14 @@ export async function startChild<T>(
       reject(error);
     }
   });
-  // What it said last is the reason: it comes after the exit, when its standard error has been read to the end.
+  // `close`, not `exit`: the last lines name the reason, and by then all of standard error has been read.
   child.once('close', (code) => {
-    // Whoever says it on is a `ptb` too.
-    const words = said.join('\n').replaceAll(/^ptb: /gm, '');
-    reject(new ChildFailed(words || `${args[0]} ended with exit code ${code}`, code));
+    // The parent is a `ptb` too and adds its own prefix.
+    const message = lastLines.join('\n').replaceAll(/^ptb: /gm, '');
+    reject(new ChildFailed(message || `${args[0]} ended with exit code ${code}`, code));
   });
   const timer = setTimeout(
-    () => reject(new Error(`${args[0]} was not ready in time:\n${said.join('\n')}`)),
+    () => reject(new Error(`${args[0]} was not ready in time:\n${lastLines.join('\n')}`)),
     options.startTimeoutMs ?? 30_000,
   );
   try {
@@ -86,18 +86,18 @@ export async function startChild<T>(
   }
 }
 
-/** Ends a child and waits until it is gone; one that does not listen is killed after ten seconds. */
+/** Sends the signal and waits until the child has ended. Sends SIGKILL after ten seconds. */
 export async function endChild(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
-  const gone = once(child, 'exit');
+  const exited = once(child, 'exit');
   child.kill(signal);
   const timer = setTimeout(() => child.kill('SIGKILL'), 10_000);
-  await gone;
+  await exited;
   clearTimeout(timer);
 }
 
 /**
- * A module for `--import` that ends a process when its parent is gone, for a parent that is killed cannot end its
- * children: their standard input ends with it. `unref` lets the child end by itself before that.
+ * A module for `--import` that ends a process when its standard input ends. A parent that is killed cannot end its
+ * children, but its pipes close. `unref` lets the child end before that.
  */
 export const dieWithParent = 'data:text/javascript,process.stdin.on("end",()=>process.exit()).resume().unref()';

@@ -4,42 +4,42 @@ import { setInterval } from 'node:timers/promises';
 import { fullCaller } from './caller-token.ts';
 import { type Demo, localBrowser } from './start-demo.ts';
 
-/** Shell variables for whoever wants to call the broker by hand, or to try the operator's commands, while the demo runs. */
+/** File with shell variables for calling the broker and running operator commands while the demo runs. */
 export const environmentFile = '.local/demo.env';
 
-/** How often the file is looked after: a caller's token is renewed a minute before its end. */
-const lookMs = 30_000;
+/** Interval for updating the file. A caller's token is renewed a minute before it expires. */
+const updateMs = 30_000;
 
 type DescribedDemo = Pick<Demo, 'url' | 'cloud' | 'callerToken' | 'environment'>;
 
-/** Writes the file, and again whenever the token in it has been renewed, until it is removed. */
+/** Writes the file, and writes it again whenever its token was renewed, until `remove` is called. */
 export async function keepEnvironmentFile(
   demo: DescribedDemo,
   ptbScript: string,
-  { file = environmentFile, everyMs = lookMs }: { readonly file?: string; readonly everyMs?: number } = {},
+  { file = environmentFile, everyMs = updateMs }: { readonly file?: string; readonly everyMs?: number } = {},
 ): Promise<{ remove(): Promise<void> }> {
   const end = new AbortController();
   let text = await describe(demo, ptbScript);
   await mkdir(dirname(file), { recursive: true });
   const write = (): Promise<void> => writeFile(file, text, { mode: 0o600 });
-  // Another demo that was started in the same folder later has its own there.
+  // Another demo may have been started in the same folder later and have replaced the file.
   const isOurs = async (): Promise<boolean> => (await readFile(file, 'utf8').catch(() => '')) === text;
   await write();
 
-  const lookAfter = async (): Promise<void> => {
+  const keepUpToDate = async (): Promise<void> => {
     for await (const _ of setInterval(everyMs, undefined, { signal: end.signal, ref: false })) {
-      // A token that is not to be had now, with faults about, is to be had later.
+      // With faults active, a request for a token may fail now and succeed later.
       const fresh = await describe(demo, ptbScript).catch(() => text);
       if (fresh === text || !(await isOurs())) continue;
       text = fresh;
       await write();
     }
   };
-  const looking = lookAfter().catch(() => undefined);
+  const updating = keepUpToDate().catch(() => undefined);
   return {
     remove: async () => {
       end.abort();
-      await looking;
+      await updating;
       if (await isOurs()) await rm(file, { force: true });
     },
   };
@@ -52,16 +52,16 @@ async function describe(demo: DescribedDemo, ptbScript: string): Promise<string>
   const token = await demo.callerToken();
   const tenant = tenants.find(({ state }) => state === 'ok');
   const variables = {
-    // For ptb doctor, rotate, consent, tenants consent and revoke: what the function app has in its settings.
+    // For ptb doctor, rotate, consent, tenants consent and revoke: the settings of the function app.
     ...demo.environment,
     PTB_BROWSER: localBrowser(ptbScript, cloud, 'broker'),
     BROKER_URL: url,
     TOKEN_URL: `${entra}/${partnerTenantId}/oauth2/v2.0/token`,
     CA_FILE: caCertificatePath,
-    // A caller of the simulated cloud, made at its start: it opens nothing else.
+    // A caller of the simulated cloud. Its secret is generated at the start and works nowhere else.
     CALLER_ID: caller.clientId,
     CALLER_SECRET: caller.clientSecret,
-    // For the dashboard and the examples of docs/api.md, and for ptb; it lives about an hour.
+    // For the dashboard, the examples in docs/api.md and ptb. It expires after about an hour.
     CALLER_TOKEN: token,
     PTB_TOKEN: token,
     BROKER_SCOPE: `${brokerApplication.audience}/.default`,

@@ -1,6 +1,6 @@
 import type { CloudDocument } from 'microsoft-cloud';
 
-/** An access policy under which the simulated cloud's callers may ask for everything: for trying, never for production. */
+/** An access policy that allows the callers of the simulated cloud everything. For the demo only, never for production. */
 export function localPolicy(cloud: CloudDocument): string {
   const rule = (name: string, tenants: readonly string[]) => ({
     name,

@@ -2,8 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { RunView } from './api.ts';
 import type { Demo } from './start-demo.ts';
 
-/** The main job: what can be reached, then what is licensed. */
-const demoJobs = ['access-check', 'licence-report'] as const;
+/** Checks which tenants can be reached, then reports their licences. */
+export const demoJobs = ['access-check', 'licence-report'] as const;
 
 export interface DemoSummary {
   readonly runs: readonly RunView[];
@@ -18,13 +18,13 @@ export interface DemoSummary {
 
 const pollMs = 200;
 
-/** Who is told how a run goes. */
+/** Receives the progress of a run. */
 export interface RunProgress {
   update(run: RunView): void;
   done(run: RunView): void;
 }
 
-/** Runs the jobs one after the other over every tenant. */
+/** Runs the jobs one after another over all tenants. */
 export async function runDemoJobs(demo: Demo, progress: RunProgress, signal: AbortSignal): Promise<DemoSummary> {
   const runs: RunView[] = [];
   for (const job of demoJobs) {
@@ -42,7 +42,7 @@ export async function runDemoJobs(demo: Demo, progress: RunProgress, signal: Abo
   return { runs, tokens: tokens ?? { issued: 0, fromCache: 0 }, upstream: await upstreamOf(demo) };
 }
 
-/** Counted by the simulated cloud's ledger, not by the broker: a count of one's own proves nothing. */
+/** Reads the counts from the ledger of the simulated cloud, which is independent of the broker. */
 async function upstreamOf(demo: Demo): Promise<DemoSummary['upstream']> {
   const response = await fetch(`${demo.cloud.control}/ledger`);
   const { totals } = (await response.json()) as { totals: DemoSummary['upstream'] };

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import tls from 'node:tls';
-import { startAzurite } from './azurite.ts';
-import { startChild } from './child.ts';
+import { type Azurite, startAzurite } from './azurite.ts';
+import { type RunningChild, startChild } from './child.ts';
 import { addFault, readLedger } from 'microsoft-cloud/client';
 import { type CloudDocument, environmentOf } from 'microsoft-cloud';
 import { faultSet } from 'microsoft-cloud';
@@ -17,31 +17,31 @@ export interface DemoOptions {
   readonly tenants: number;
   readonly faults: string | undefined;
   readonly delayMs: number | undefined;
-  /** Every tenant works, none is odd. */
+  /** All tenants work. */
   readonly plain?: boolean;
-  /** 0: the system picks. */
+  /** 0: the system chooses a free port. */
   readonly port: number;
   /** The `ptb` script that child processes run. */
   readonly ptbScript: string;
   /** The folder with host.json and the compiled app. */
   readonly appFolder: string;
-  /** What is under way, a line each. */
+  /** Receives one line about each step. */
   readonly say: (line: string) => void;
-  /** A line of the function app's log. */
+  /** Receives each line of the function app's log. */
   readonly onHostLine?: (line: string) => void;
-  /** Where Azurite keeps its files; absent: in memory. */
+  /** Folder for the files of Azurite. Absent: Azurite keeps them in memory. */
   readonly azuriteFolder?: string;
   readonly hostStorePath?: string;
   /**
-   * Told at the end of requests that the simulated cloud does not know; absent: `stop` throws. Either the program asks
-   * for what Microsoft does not have, or the simulation lacks something.
+   * Receives, at the end, the requests that the simulated cloud does not implement. Absent: `stop` throws. Either the
+   * program sends a wrong request, or the simulation is incomplete.
    */
   readonly onUnmatched?: (requests: readonly string[]) => void;
-  /** App settings beside those that the demo makes; asked for when the storage is up. */
+  /** Further app settings. Called when the storage has started. */
   readonly hostSettings?: (connectionString: string) => Promise<Readonly<Record<string, string>>>;
 }
 
-/** Everything that runs when the demo runs. */
+/** A running demo. */
 export interface Demo {
   readonly url: string;
   readonly cloud: CloudDocument;
@@ -56,93 +56,116 @@ export interface Demo {
   stop(): Promise<void>;
 }
 
+type Stop = () => Promise<void>;
+
 /**
- * Starts Azurite, the simulated cloud and the embedded host with the compiled app, and gives the broker its credential
- * by the same commands that an operator runs: `ptb setup`, `ptb consent`.
- * @throws RangeError for an unknown set of faults, Error with the reason otherwise; whatever was started by then is stopped.
+ * Starts Azurite, the simulated cloud and the embedded host with the compiled app. Obtains the credential of the broker
+ * with the commands that an operator runs: `ptb setup`, `ptb consent`.
+ * @throws RangeError for an unknown fault set, Error with the reason otherwise. Everything that was started is stopped.
  */
 export async function startDemo(options: DemoOptions): Promise<Demo> {
-  const { ptbScript, say } = options;
   const faults = (options.faults ?? '').split(',').filter((name) => name !== '');
-  // An unknown name is noticed before anything is started.
+  // Reject an unknown name before anything is started.
   for (const name of faults) faultSet(name);
-  const started: (() => Promise<void>)[] = [];
-  const end = async (): Promise<void> => {
-    for (const stop of started.splice(0).toReversed()) await stop();
-  };
+  const started: Stop[] = [];
   try {
-    say('Starting Azurite and the simulated Microsoft cloud');
-    const folder = await mkdtemp(join(tmpdir(), 'ptb-demo-'));
-    started.push(() => rm(folder, { recursive: true, force: true }));
-    // Settled, not raced: what starts after the other has failed must be stopped too.
-    const [azuriteStart, cloudStart] = await Promise.allSettled([
-      startAzurite(
-        options.azuriteFolder === undefined ? {} : { persistence: 'disk', folder: options.azuriteFolder },
-      ).then((running) => {
-        started.push(() => running.stop());
-        return running;
-      }),
-      startChild<CloudDocument>(ptbScript, cloudArguments(options)).then((running) => {
-        started.push(() => running.stop());
-        return running;
-      }),
-    ]);
-    if (cloudStart.status === 'rejected') throw cloudStart.reason;
-    if (azuriteStart.status === 'rejected') throw azuriteStart.reason;
-    const [azurite, cloud] = [azuriteStart.value, cloudStart.value];
-    trustAuthority(cloud.ready.caCertificatePath);
-    const policyPath = join(folder, 'access-policy.json');
-    await writeFile(policyPath, localPolicy(cloud.ready));
-    const environment = {
-      ...environmentOf(cloud.ready),
-      AzureWebJobsStorage: azurite.connectionString,
-      ACCESS_POLICY: policyPath,
-      FUNCTIONS_WORKER_RUNTIME: 'node',
-    };
-
-    say('Setting up the application and the first refresh token (ptb setup, ptb consent)');
-    await obtainCredential(ptbScript, environment, cloud.ready);
-
-    const callerToken = callerTokens(cloud.ready);
-    // Had before the faults strike: they are the broker's to live with, not its caller's.
-    await callerToken();
-    // Only now: what the demo shows is how the broker lives with faults, not how they spoil the set-up.
-    for (const name of faults) await addFault(cloud.ready.control, name);
-
-    say('Starting the function app');
-    const host = await startChild<{ url: string }>(ptbScript, hostArguments(options), {
-      environment: { ...environment, ...(await options.hostSettings?.(azurite.connectionString)) },
-      ...(options.onHostLine ? { onLine: options.onHostLine } : {}),
-    });
-    started.push(() => host.stop());
-    const broken = Promise.race([ended('the function app', host.exited), ended('the simulated cloud', cloud.exited)]);
-    // Whoever waits for something else sees it there.
-    broken.catch(() => undefined);
-    const url = host.ready.url;
-    return {
-      url,
-      cloud: cloud.ready,
-      connectionString: azurite.connectionString,
-      api: createBrokerApi(`${url}/api`, callerToken),
-      callerToken,
-      environment,
-      hostPid: host.pid,
-      broken,
-      stop: async () => {
-        if (started.length === 0) return;
-        const unmatched = await unmatchedRequests(cloud.ready.control);
-        await end();
-        if (unmatched.length > 0) (options.onUnmatched ?? refuseUnmatched)(unmatched);
-      },
-    };
+    return await startServices(options, faults, started);
   } catch (error) {
-    await end();
+    await stopAll(started);
     throw error;
   }
 }
 
+/** Stops in reverse order of the start. */
+async function stopAll(started: Stop[]): Promise<void> {
+  for (const stop of started.splice(0).toReversed()) await stop();
+}
+
+/** @param started receives a function for everything that must be stopped. */
+async function startServices(options: DemoOptions, faults: readonly string[], started: Stop[]): Promise<Demo> {
+  const { ptbScript, say } = options;
+  say('Starting Azurite and the simulated Microsoft cloud');
+  const folder = await mkdtemp(join(tmpdir(), 'ptb-demo-'));
+  started.push(() => rm(folder, { recursive: true, force: true }));
+  const { azurite, cloud } = await startUpstream(options, started);
+  trustAuthority(cloud.ready.caCertificatePath);
+  const policyPath = join(folder, 'access-policy.json');
+  await writeFile(policyPath, localPolicy(cloud.ready));
+  const environment = {
+    ...environmentOf(cloud.ready),
+    AzureWebJobsStorage: azurite.connectionString,
+    ACCESS_POLICY: policyPath,
+    FUNCTIONS_WORKER_RUNTIME: 'node',
+  };
+
+  say('Setting up the application and the first refresh token (ptb setup, ptb consent)');
+  await obtainCredential(ptbScript, environment, cloud.ready);
+  const callerToken = callerTokens(cloud.ready);
+  // Requested before the faults are active: they concern the broker, not its caller.
+  await callerToken();
+  // The demo shows how the broker handles faults, so they must not affect the setup.
+  for (const name of faults) await addFault(cloud.ready.control, name);
+
+  say('Starting the function app');
+  const host = await startHost(options, {
+    ...environment,
+    ...(await options.hostSettings?.(azurite.connectionString)),
+  });
+  started.push(() => host.stop());
+  const broken = Promise.race([
+    rejectAtExit('the function app', host.exited),
+    rejectAtExit('the simulated cloud', cloud.exited),
+  ]);
+  // A caller that does not await it must not cause an unhandled rejection.
+  broken.catch(() => undefined);
+  return {
+    url: host.ready.url,
+    cloud: cloud.ready,
+    connectionString: azurite.connectionString,
+    api: createBrokerApi(`${host.ready.url}/api`, callerToken),
+    callerToken,
+    environment,
+    hostPid: host.pid,
+    broken,
+    stop: () => stopDemo(options, cloud.ready.control, started),
+  };
+}
+
+/** Starts Azurite and the simulated cloud at the same time. */
+async function startUpstream(
+  options: DemoOptions,
+  started: Stop[],
+): Promise<{ azurite: Azurite; cloud: RunningChild<CloudDocument> }> {
+  const { azuriteFolder: folder } = options;
+  // Both are awaited: if one fails, the other must be stopped when it has started.
+  const [azurite, cloud] = await Promise.allSettled([
+    startAzurite(folder === undefined ? {} : { persistence: 'disk', folder }),
+    startChild<CloudDocument>(options.ptbScript, cloudArguments(options)),
+  ]);
+  for (const start of [azurite, cloud]) if (start.status === 'fulfilled') started.push(() => start.value.stop());
+  if (cloud.status === 'rejected') throw cloud.reason;
+  if (azurite.status === 'rejected') throw azurite.reason;
+  return { azurite: azurite.value, cloud: cloud.value };
+}
+
+const startHost = (
+  options: DemoOptions,
+  environment: Readonly<Record<string, string>>,
+): Promise<RunningChild<{ url: string }>> =>
+  startChild<{ url: string }>(options.ptbScript, hostArguments(options), {
+    environment,
+    ...(options.onHostLine ? { onLine: options.onHostLine } : {}),
+  });
+
+async function stopDemo({ onUnmatched }: DemoOptions, control: string, started: Stop[]): Promise<void> {
+  if (started.length === 0) return;
+  const unmatched = await unmatchedRequests(control);
+  await stopAll(started);
+  if (unmatched.length > 0) (onUnmatched ?? refuseUnmatched)(unmatched);
+}
+
 async function unmatchedRequests(control: string): Promise<string[]> {
-  // A cloud that has ended by itself is another test's finding.
+  // If the simulated cloud has ended, `broken` reports it.
   const { requests } = await readLedger(control).catch(() => ({ requests: [] }));
   return requests
     .filter(({ unmatched }) => unmatched)
@@ -150,7 +173,7 @@ async function unmatchedRequests(control: string): Promise<string[]> {
 }
 
 function refuseUnmatched(requests: readonly string[]): never {
-  throw new Error(`The simulated cloud was asked for what it does not know: ${requests.join(', ')}`);
+  throw new Error(`The simulated cloud does not implement these requests: ${requests.join(', ')}`);
 }
 
 function cloudArguments(options: DemoOptions): string[] {
@@ -182,11 +205,11 @@ function accountOf(cloud: CloudDocument, name: 'admin' | 'broker'): string {
   return found.username;
 }
 
-/** For PTB_BROWSER: signs an account of the simulated cloud in by itself. */
+/** A command for PTB_BROWSER that signs in an account of the simulated cloud. */
 export const localBrowser = (ptbScript: string, cloud: CloudDocument, name: 'admin' | 'broker'): string =>
   `"${process.execPath}" "${ptbScript}" local-browser --control ${cloud.control} --account ${accountOf(cloud, name)}`;
 
-/** The operator's two commands, with a browser that signs in by itself. */
+/** Runs `ptb setup` and `ptb consent` with {@link localBrowser}. */
 export async function obtainCredential(
   ptbScript: string,
   environment: Readonly<Record<string, string>>,
@@ -204,12 +227,12 @@ export async function obtainCredential(
   await run(['consent', '--account', accountOf(cloud, 'broker'), '--json'], 'broker');
 }
 
-/** This process talks to the simulated Entra itself, for its caller's token. */
+/** Makes this process trust the simulated Entra, which issues the caller's token. */
 export function trustAuthority(caCertificatePath: string): void {
   tls.setDefaultCACertificates([...tls.getCACertificates('default'), readFileSync(caCertificatePath, 'utf8')]);
 }
 
-async function ended(what: string, exited: Promise<number | null>): Promise<never> {
+async function rejectAtExit(name: string, exited: Promise<number | null>): Promise<never> {
   const code = await exited;
-  throw new Error(`${what} ended by itself (exit code ${code})`);
+  throw new Error(`${name} ended unexpectedly (exit code ${code})`);
 }

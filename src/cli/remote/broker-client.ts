@@ -3,16 +3,16 @@ import { BrokerError, isErrorCode } from '../../lib/model/errors.ts';
 import { type Fetch, outboundFailure, type OutboundReply, parseJson, send } from '../../lib/runtime/outbound.ts';
 import { CommandFailure } from '../command-failure.ts';
 
-/** The broker's HTTP API. Every method throws BrokerError with the broker's own code and words. */
+/** Client of the broker's HTTP API. Every method throws BrokerError with the code and the detail of the broker. */
 export interface BrokerClient {
   get(path: string, query?: Readonly<Record<string, string | undefined>>): Promise<unknown>;
   post(path: string, body: unknown): Promise<unknown>;
-  /** An answer that is not JSON, as it came, piece by piece. */
+  /** Streams an answer that is not JSON. */
   stream(path: string, query: Readonly<Record<string, string>>): Promise<AsyncIterable<Uint8Array>>;
 }
 
 const timeoutMs = 60_000;
-/** An answer about a run over 20,000 tenants stays below. */
+/** More than an answer about a run over 20,000 tenants needs. */
 const maxBodyBytes = 64 * 1024 * 1024;
 
 export function createBrokerClient(fetch: Fetch, baseUrl: string, callerToken: () => Promise<string>): BrokerClient {
@@ -23,7 +23,7 @@ export function createBrokerClient(fetch: Fetch, baseUrl: string, callerToken: (
   };
   const unreachable = (error: unknown): never => {
     const { code, detail } = outboundFailure(error, 'resource_error', `The broker at ${baseUrl}`);
-    throw new CommandFailure(code, detail, whereIsIt, { cause: error });
+    throw new CommandFailure(code, detail, checkAddress, { cause: error });
   };
   const exchange = async (method: 'GET' | 'POST', url: string, body?: unknown): Promise<unknown> => {
     const authorization = `Bearer ${await callerToken()}`;
@@ -36,7 +36,7 @@ export function createBrokerClient(fetch: Fetch, baseUrl: string, callerToken: (
       maxBodyBytes,
     }).catch(unreachable);
     if (reply.status >= 200 && reply.status < 300) return parseJson(reply.body);
-    throw refusal(reply, baseUrl);
+    throw errorOf(reply, baseUrl);
   };
   return {
     get: (path, query = {}) => exchange('GET', addressOf(path, query)),
@@ -45,34 +45,34 @@ export function createBrokerClient(fetch: Fetch, baseUrl: string, callerToken: (
       const headers = { authorization: `Bearer ${await callerToken()}` };
       const response = await fetch(addressOf(path, query), { headers, redirect: 'manual' }).catch(unreachable);
       if (response.status !== 200 || response.body === null) {
-        throw refusal({ status: response.status, headers: response.headers, body: await response.text() }, baseUrl);
+        throw errorOf({ status: response.status, headers: response.headers, body: await response.text() }, baseUrl);
       }
       return response.body;
     },
   };
 }
 
-/** No answer of the broker came, so no log has the request. */
-const whereIsIt = 'Check BROKER_URL (or --url), and whether the broker runs.';
+/** The broker did not answer, so its log does not have the request. */
+const checkAddress = 'Check BROKER_URL (or --url), and that the broker is running.';
 
-/** The broker's problem document as the error that it was there. */
-function refusal(reply: OutboundReply, baseUrl: string): BrokerError {
+/** Turns the broker's problem document back into the error. */
+function errorOf(reply: OutboundReply, baseUrl: string): BrokerError {
   const problem = parseJson(reply.body);
   const { code, detail, retryAfterSeconds } = (
     typeof problem === 'object' && problem !== null ? problem : {}
   ) as Record<string, unknown>;
   if (isErrorCode(code)) {
-    const said = typeof detail === 'string' ? detail : '';
-    const later = typeof retryAfterSeconds === 'number' ? { retryAfterSeconds } : {};
-    // It is the app's settings that are wrong, not those of this machine.
-    if (code === 'config_invalid') return new CommandFailure(code, said, adviceFor(code, 'operator'), later);
-    return new BrokerError(code, said, later);
+    const text = typeof detail === 'string' ? detail : '';
+    const options = typeof retryAfterSeconds === 'number' ? { retryAfterSeconds } : {};
+    // The setting is one of the app, not one of this command.
+    if (code === 'config_invalid') return new CommandFailure(code, text, adviceFor(code, 'operator'), options);
+    return new BrokerError(code, text, options);
   }
   if (reply.status === 401) {
-    // The platform's own refusal has no body: it comes before the broker's.
-    const asked = 'The function app asks for a function key.';
-    return new CommandFailure('caller_unauthenticated', asked, 'Put it into PTB_FUNCTION_KEY.');
+    // A 401 of the platform has no body. It comes before the broker sees the request.
+    const required = 'The function app requires a function key.';
+    return new CommandFailure('caller_unauthenticated', required, 'Put the key into PTB_FUNCTION_KEY.');
   }
-  const stranger = `What answers at ${baseUrl} is not the broker (HTTP ${reply.status}).`;
-  return new CommandFailure('resource_error', stranger, whereIsIt);
+  const unexpected = `The server at ${baseUrl} does not answer like the broker (HTTP ${reply.status}).`;
+  return new CommandFailure('resource_error', unexpected, checkAddress);
 }

@@ -6,7 +6,7 @@ import { parseGuid } from '../../lib/model/identifiers.ts';
 import { UsageError } from '../run-program.ts';
 import { type BrokerClient, createBrokerClient } from './broker-client.ts';
 
-/** A token is replaced this long before its end. */
+/** A token is renewed this long before it expires. */
 const renewBeforeMs = 300_000;
 
 /** Options of every command that talks to a running broker. */
@@ -17,7 +17,10 @@ export interface ConnectionFlags {
   readonly functionKey?: string;
 }
 
-/** Adds them. What is secret comes from the environment: a command line is visible to every process of the machine. */
+/**
+ * Adds the connection options. Secrets should come from the environment, because every process of the machine can read
+ * a command line.
+ */
 export function addConnectionOptions(command: Command): Command {
   return command
     .addOption(new Option('--url <address>', 'address of the function app').env('BROKER_URL').argParser(address))
@@ -39,7 +42,7 @@ export function addConnectionOptions(command: Command): Command {
     );
 }
 
-/** `fetch` for a broker: with the function key, where the operator has the platform ask for one as well. */
+/** A `fetch` that sends the function key, for a function app that requires one. */
 export function brokerFetch({ functionKey }: Pick<ConnectionFlags, 'functionKey'>): Fetch {
   return (url, init) => {
     const headers = new Headers(init.headers);
@@ -49,17 +52,17 @@ export function brokerFetch({ functionKey }: Pick<ConnectionFlags, 'functionKey'
 }
 
 /**
- * A client of the broker for these options.
+ * Creates a client of the broker from the connection options.
  * @throws UsageError without an address; BrokerError caller_unauthenticated without a token or a sign-in.
  */
 export async function connect(flags: ConnectionFlags): Promise<BrokerClient> {
   return createBrokerClient(brokerFetch(flags), addressOf(flags), callerToken(flags));
 }
 
-/** Where the broker is. @throws UsageError when nobody says. */
+/** The address of the broker. @throws UsageError when neither the option nor the environment has it. */
 export function addressOf({ url }: ConnectionFlags): string {
   if (url !== undefined) return url;
-  throw new UsageError('Say which broker: --url ADDRESS, or BROKER_URL in the environment.');
+  throw new UsageError('Give the address of the broker: --url ADDRESS, or BROKER_URL in the environment.');
 }
 
 function callerToken({ token, clientId }: ConnectionFlags): () => Promise<string> {
@@ -69,13 +72,13 @@ function callerToken({ token, clientId }: ConnectionFlags): () => Promise<string
   }
   let kept: AccessToken | undefined;
   return async () => {
-    // Asking `az` takes a second and a process; a run is watched with hundreds of requests.
+    // `az` takes about a second and a process. Watching a run takes hundreds of requests.
     if (kept === undefined || kept.expiresOnTimestamp - Date.now() < renewBeforeMs) kept = await signIn(clientId);
     return kept.token;
   };
 }
 
-/** A token for the broker, of whoever is signed in on this machine. @throws BrokerError caller_unauthenticated. */
+/** A token for the broker, of the account that is signed in on this machine. @throws BrokerError caller_unauthenticated. */
 export const signInForBroker = async (clientId: string): Promise<string> => (await signIn(clientId)).token;
 
 async function signIn(clientId: string): Promise<AccessToken> {
@@ -85,10 +88,10 @@ async function signIn(clientId: string): Promise<AccessToken> {
     const token = await identity.getToken(`${clientId}/.default`);
     if (token !== null) return token;
   } catch (cause) {
-    const detail = 'Nobody is signed in who may have a token for the broker.';
+    const detail = 'No account that is signed in on this machine gets a token for the broker.';
     throw new BrokerError('caller_unauthenticated', detail, { cause });
   }
-  throw new BrokerError('caller_unauthenticated', 'The sign-in gave no token for the broker.');
+  throw new BrokerError('caller_unauthenticated', 'The sign-in returned no token for the broker.');
 }
 
 function address(text: string): string {

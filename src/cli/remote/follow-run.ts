@@ -6,17 +6,17 @@ import { CommandOutcome } from '../run-program.ts';
 import type { BrokerClient } from './broker-client.ts';
 import type { Progress } from './progress.ts';
 
-/** Often enough for a bar that moves, seldom enough for a run that takes an hour. */
+/** Short enough for a moving progress bar, long enough for a run that takes an hour. */
 const pollMs = { first: 300, longest: 5_000 };
 
 export const runPath = (runId: string): string => `/runs/${encodeURIComponent(runId)}`;
 
-/** A broker that restarts or stumbles for this long does not end an hour's watching. */
+/** Transient failures for this long do not end the command, so that a restart of the broker does not either. */
 const patienceMs = 300_000;
 
 /**
- * Watches a run until it has ended. The pause grows, for a long run is no less long for being asked about.
- * @throws BrokerError what the broker answers; a transient failure only when it lasts five minutes.
+ * Polls a run until it has ended. The interval grows with the duration.
+ * @throws BrokerError what the broker answers. A transient failure is thrown only after five minutes.
  */
 export async function followRun(
   client: BrokerClient,
@@ -33,8 +33,8 @@ export async function followRun(
       failingSinceMs = undefined;
     } catch (thrown) {
       failingSinceMs ??= clock.nowMs();
-      const passing = thrown instanceof BrokerError && thrown.transient;
-      if (!passing || clock.nowMs() - failingSinceMs >= patienceMs) throw thrown;
+      const isTransient = thrown instanceof BrokerError && thrown.transient;
+      if (!isTransient || clock.nowMs() - failingSinceMs >= patienceMs) throw thrown;
     }
     if (run !== undefined) {
       if (run.status !== 'pending' && run.status !== 'running') {
@@ -48,7 +48,7 @@ export async function followRun(
   }
 }
 
-/** Ends the command with the exit code that fits how the run ended; 0 returns. @throws CommandOutcome */
+/** Returns if all tenants succeeded. @throws CommandOutcome with the exit code for the result of the run. */
 export function exitByRun(run: Pick<RunAnswer, 'status' | 'tenants' | 'stoppedBy'>): void {
   if (run.status === 'failed') {
     const { stoppedBy } = run;

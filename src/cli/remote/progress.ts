@@ -1,11 +1,11 @@
 import type { FailureView, RunView } from '../demo/api.ts';
 
-/** What progress needs to know of a run. */
+/** The part of a run that progress shows. */
 export type ProgressRun = Pick<RunView, 'job' | 'status' | 'tenants' | 'durationMs'> & {
   readonly failures: readonly FailureView[];
 };
 
-/** Where progress goes: one line that is written over on a terminal, plain lines elsewhere; failures as they come. */
+/** Shows progress: one updated line on a terminal, plain lines elsewhere. Prints each failure when it occurs. */
 export interface Progress {
   update(run: ProgressRun): void;
   done(run: ProgressRun): void;
@@ -13,10 +13,10 @@ export interface Progress {
 
 const barWidth = 24;
 
-/** A plain line at most this often, so that a log of a long run stays readable. */
+/** Minimum time between plain lines, so that the log of a long run stays readable. */
 const plainEveryMs = 2_000;
 
-/** Beyond these, failures are counted and not named while the run goes on. */
+/** Failures after these are counted but not named while the run is in progress. */
 const namedFailures = 10;
 
 export function createProgress(
@@ -52,7 +52,7 @@ export function createProgress(
   };
 }
 
-/** One line: bar, counts once it is known of how many, and the time that is left at the pace so far. */
+/** Formats one line: bar, counts if the number of tenants is known, and the estimated remaining time. */
 export function line(run: ProgressRun): string {
   const { total, succeeded, failed, skipped, notAttempted = 0 } = run.tenants;
   const done = succeeded + failed + skipped + notAttempted;

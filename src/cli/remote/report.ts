@@ -2,7 +2,7 @@ import type { FailureView, RunView, TenantView } from '../demo/api.ts';
 import type { DemoSummary } from '../demo/run-demo.ts';
 import { table } from '../table.ts';
 
-/** All tenants with what each job said of them, then the advice for every kind of failure. */
+/** Lists all tenants with the result of each job, then the advice for each error code. */
 function report(runs: readonly RunView[], tenants: readonly TenantView[]): string {
   const failures = new Map(
     runs.map((run) => [run.job, new Map(run.failures.map((failure) => [failure.tenantId, failure]))]),
@@ -19,7 +19,7 @@ function report(runs: readonly RunView[], tenants: readonly TenantView[]): strin
   return [...(rows.length === 0 ? [] : [...table(head, rows), '']), ...stops, ...advice(runs)].join('\n');
 }
 
-/** What went wrong, by kind, with what to do about it. */
+/** Lists the failures by error code, with advice. */
 export function advice(runs: readonly Pick<RunView, 'failures'>[]): string[] {
   const byCode = new Map<string, FailureView[]>();
   for (const failure of runs.flatMap((run) => run.failures)) {
@@ -35,8 +35,8 @@ export function advice(runs: readonly Pick<RunView, 'failures'>[]): string[] {
   ]);
 }
 
-/** The whole of it for the demo: tenants, advice, and what it cost. */
+/** The report of the demo: tenants, advice, and the number of requests. */
 export function demoReport({ runs, tokens, upstream }: DemoSummary, tenants: readonly TenantView[]): string {
-  const counts = `${tokens.issued} tokens, ${tokens.fromCache} of them from memory; ${upstream.entraTokenRequests} requests to Entra, ${upstream.keyVaultReads} readings of Key Vault, ${upstream.graphRequests} requests to Graph.`;
+  const counts = `${tokens.issued} tokens, ${tokens.fromCache} of them from the cache; ${upstream.entraTokenRequests} requests to Entra, ${upstream.keyVaultReads} reads from Key Vault, ${upstream.graphRequests} requests to Graph.`;
   return `\n${report(runs, tenants)}\n${counts}\n`;
 }

@@ -14,9 +14,9 @@ import type { Toolbox } from './toolbox.ts';
 
 export interface CustomersFlags {
   readonly application: string;
-  /** Tenant ids or domains; absent: all that lack the consent, or with `renew` all that can be reached. */
+  /** Tenant ids or domains. Absent: all tenants that lack the consent, or with `renew` all reachable tenants. */
   readonly customers: readonly string[] | undefined;
-  /** Absent: `gdap` for the default application, what is registered for another one. */
+  /** Absent: `gdap` for the default application, the registered permissions for another one. */
   readonly profile?: string;
   readonly renew?: boolean;
   readonly wait?: boolean;
@@ -24,30 +24,30 @@ export interface CustomersFlags {
 }
 
 export interface CustomersOutcome {
-  /** Where the consent is to be given. */
+  /** Tenants to consent in. */
   readonly chosen: readonly TenantId[];
-  /** What became of those that were begun, and those of which nobody knows whether they lack the consent. */
+  /** Results of the tenants that were started, and a failure for each tenant whose consent could not be determined. */
   readonly results: readonly ConsentResult[];
   readonly names: ReadonlyMap<TenantId, string>;
-  /** How many of the consented tenants issue tokens by now; only where that was waited for. */
+  /** How many of the consented tenants issue tokens now; with `wait` only. */
   readonly working?: number;
 }
 
-/** Consents in the customers that are named, or in all that answer `consent_required`, or again in all. */
+/** Consents in the given customers, in all that answer `consent_required`, or with `renew` in all that are reachable. */
 export async function consentCustomers(toolbox: Toolbox, flags: CustomersFlags): Promise<CustomersOutcome> {
   const { signal } = toolbox;
   const local = createLocalBroker(toolbox);
-  const { tenants, unknown } = await choose(toolbox, local, flags);
+  const { tenants, unknown } = await selectCustomers(toolbox, local, flags);
   const names = new Map([...tenants, ...unknown].map(({ tenantId, name }) => [tenantId, name]));
   const chosen = tenants.map(({ tenantId }) => tenantId);
-  const undecided = unknown.map(({ result }) => result);
-  if (flags.dryRun || chosen.length === 0) return { chosen, results: undecided, names };
+  const failures = unknown.map(({ result }) => result);
+  if (flags.dryRun || chosen.length === 0) return { chosen, results: failures, names };
   const { client } = await toolbox.store.load(flags.application);
   const profile = await profileOf(toolbox, local, flags, client.clientId);
   signal.throwIfAborted();
-  const finishing = (): void =>
-    say('Finishing the tenants that are begun; a second Ctrl+C may leave them without consent.');
-  signal.addEventListener('abort', finishing, { once: true });
+  const sayFinishing = (): void =>
+    say('Finishing the tenants that were started. A second Ctrl+C may leave them without consent.');
+  signal.addEventListener('abort', sayFinishing, { once: true });
   let done = 0;
   const results = await consentInTenants(
     consentDeps(toolbox, local),
@@ -55,33 +55,33 @@ export async function consentCustomers(toolbox: Toolbox, flags: CustomersFlags):
     chosen,
     ({ tenantId, outcome }) => progress(`${(done += 1)}/${chosen.length} ${names.get(tenantId)}: ${outcome}`),
   );
-  signal.removeEventListener('abort', finishing);
-  const outcome = { chosen, results: [...results, ...undecided], names };
+  signal.removeEventListener('abort', sayFinishing);
+  const outcome = { chosen, results: [...results, ...failures], names };
   if (!flags.wait || signal.aborted) return outcome;
   const consented = results.filter((each) => each.outcome === 'consented').map(({ tenantId }) => tenantId);
   return { ...outcome, working: await waitForTokens(toolbox, local, flags.application, consented) };
 }
 
 function consentDeps(toolbox: Toolbox, { tokens, resources }: LocalBroker) {
-  const { place, clock, newId, exchangeDeps, signal } = toolbox;
+  const { target, clock, newId, exchangeDeps, signal } = toolbox;
   const resource = resources.get('partner-center');
   return {
     signal,
     fetch: exchangeDeps.fetch,
     clock,
     newId,
-    partnerCenterEndpoint: place.cloud.endpoints.partnerCenter,
+    partnerCenterEndpoint: target.cloud.endpoints.partnerCenter,
     forgetTenant: (tenantId: TenantId) => tokens.forgetTenant(tenantId),
     token: async () => {
-      // Partner Center consents to any application of the partner, and a narrow one has no permission for it.
+      // The default application can consent to any application of the partner. Others may lack the permission.
       const application = defaultApplication;
-      const request = { tenantId: place.partnerTenantId, resource, grant: 'delegated', application } as const;
+      const request = { tenantId: target.partnerTenantId, resource, grant: 'delegated', application } as const;
       return (await tokens.getToken({ ...request, minimumLifetimeSeconds: 60, correlationId: newId() })).secret;
     },
   };
 }
 
-/** What is to be looked up in the partner tenant is so with the default application: a narrow one may not see it. */
+/** Reads from the partner tenant with the default application, because another one may lack the permission. */
 async function profileOf(
   toolbox: Toolbox,
   local: LocalBroker,
@@ -91,7 +91,7 @@ async function profileOf(
   const name = profile ?? (application === defaultApplication ? 'gdap' : undefined);
   const builtIn = profileNames.find((each) => each === name);
   if (builtIn !== undefined) return profiles[builtIn];
-  const { secret } = await graphToken(toolbox, local, defaultApplication, toolbox.place.partnerTenantId);
+  const { secret } = await graphToken(toolbox, local, defaultApplication, toolbox.target.partnerTenantId);
   const graph = toolbox.graph(secret).client;
   if (name !== undefined) return loadProfile(name, graph);
   const registered = await readApplicationOf(graph, clientId);
@@ -105,38 +105,38 @@ function graphToken(toolbox: Toolbox, { tokens, resources }: LocalBroker, applic
   return tokens.getToken({ ...request, minimumLifetimeSeconds: 0, correlationId: newId() }, signal);
 }
 
-interface Chosen {
+interface Selection {
   readonly tenants: readonly DelegatedTenant[];
-  /** Those where Entra did not answer as it should, so that nobody knows. */
+  /** Tenants whose consent could not be determined, because Entra did not answer as expected. */
   readonly unknown: readonly (DelegatedTenant & { readonly result: ConsentResult })[];
 }
 
-async function choose(toolbox: Toolbox, local: LocalBroker, flags: CustomersFlags): Promise<Chosen> {
+async function selectCustomers(toolbox: Toolbox, local: LocalBroker, flags: CustomersFlags): Promise<Selection> {
   const { directory } = local;
   if (flags.customers !== undefined) {
     return { tenants: await selectTenants(directory, flags.customers), unknown: [] };
   }
   const reachable = (await directory.list(toolbox.signal)).filter((tenant) => tenant.reachable);
-  // Who has the old consent gets tokens, and still lacks what was added since.
+  // A tenant with an old consent issues tokens, but without the permissions that were added since.
   if (flags.renew) return { tenants: reachable, unknown: [] };
-  progress(`Looking which of ${reachable.length} tenants lack the consent …`);
-  const looks = await Promise.all(reachable.map((tenant) => lookAt(toolbox, local, flags.application, tenant)));
-  return { tenants: looks.flatMap(({ tenants }) => tenants), unknown: looks.flatMap(({ unknown }) => unknown) };
+  progress(`Checking which of ${reachable.length} tenants lack the consent …`);
+  const found = await Promise.all(reachable.map((tenant) => checkConsent(toolbox, local, flags.application, tenant)));
+  return { tenants: found.flatMap(({ tenants }) => tenants), unknown: found.flatMap(({ unknown }) => unknown) };
 }
 
-/** Whether Entra says that the application has no consent in the tenant. */
-async function lookAt(
+/** Selects the tenant if Entra answers that the application has no consent in it. */
+async function checkConsent(
   toolbox: Toolbox,
   local: LocalBroker,
   application: string,
   tenant: DelegatedTenant,
-): Promise<Chosen> {
+): Promise<Selection> {
   try {
     await graphToken(toolbox, local, application, tenant.tenantId);
   } catch (thrown) {
     toolbox.signal.throwIfAborted();
     const { code, detail, scope, transient } = toBrokerError(thrown);
-    // The credential's own failure is nobody's lack of consent.
+    // A failure of the credential says nothing about the consent of the tenant.
     if (scope === 'credential') throw thrown;
     if (code === 'consent_required') return { tenants: [tenant], unknown: [] };
     if (transient) {
@@ -147,7 +147,7 @@ async function lookAt(
   return { tenants: [], unknown: [] };
 }
 
-/** Asks again until every tenant issues a token or the time that a consent takes has passed twice. */
+/** Requests tokens until every tenant issues one, for at most twice the propagation time of a consent. */
 async function waitForTokens(
   toolbox: Toolbox,
   local: LocalBroker,

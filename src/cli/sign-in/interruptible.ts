@@ -2,8 +2,8 @@ import { exitCodes } from '../exit-codes.ts';
 import { CommandOutcome } from '../run-program.ts';
 
 /**
- * An action that Ctrl+C ends in good order: its signal is aborted, and whatever it then throws becomes exit code 130.
- * A second Ctrl+C ends the program at once.
+ * Makes Ctrl+C abort the signal of the action. Whatever the action throws after that becomes exit code 130. A second
+ * Ctrl+C ends the process at once.
  */
 export function interruptible<Flags>(
   action: (flags: Flags, signal: AbortSignal) => Promise<void>,

@@ -5,7 +5,7 @@ import { type PermissionProfile, profileNames, profiles } from '../../lib/setup/
 import { readProfile } from '../../lib/setup/profile-file.ts';
 import { CommandFailure } from '../command-failure.ts';
 
-/** A built-in profile by name, or one from a file. @throws BrokerError config_invalid. */
+/** Loads a built-in profile by name, or one from a file. @throws BrokerError config_invalid; what Graph answers. */
 export async function loadProfile(name: string, graph: GraphClient): Promise<PermissionProfile> {
   const builtIn = profileNames.find((each) => each === name);
   if (builtIn !== undefined) return profiles[builtIn];
@@ -13,7 +13,7 @@ export async function loadProfile(name: string, graph: GraphClient): Promise<Per
   try {
     text = await readFile(name, 'utf8');
   } catch {
-    const detail = `--profile: "${name}" is neither ${profileNames.join(' nor ')}, nor a file that can be read.`;
+    const detail = `--profile: "${name}" is neither ${profileNames.join(' nor ')}, nor a readable file.`;
     throw new CommandFailure('config_invalid', detail, 'Correct the option.');
   }
   return readProfile(graph, text, name).catch((thrown: unknown) => {

@@ -6,7 +6,7 @@ import { createDomainResolver } from '../../lib/tenants/domain-resolver.ts';
 import { createTenantDirectory, type TenantDirectory } from '../../lib/tenants/directory.ts';
 import type { Toolbox } from './toolbox.ts';
 
-/** The broker on this machine, for an operator who may read the vault: it asks Entra itself, not the function app. */
+/** A broker in this process, for an operator who may read the vault. It calls Entra itself, not the function app. */
 export interface LocalBroker {
   readonly tokens: TokenBroker;
   readonly directory: TenantDirectory;
@@ -14,8 +14,8 @@ export interface LocalBroker {
 }
 
 export function createLocalBroker(toolbox: Toolbox): LocalBroker {
-  const { place, store, redeemer, clock, newId, exchangeDeps } = toolbox;
-  const { cloud, partnerTenantId } = place;
+  const { target, store, redeemer, clock, newId, exchangeDeps } = toolbox;
+  const { cloud, partnerTenantId } = target;
   const { endpoints } = cloud;
   const { random, fetch, limiter } = exchangeDeps;
   const log = silentLogger;

@@ -4,10 +4,10 @@ import { signIn, type SignInMethod } from '../../lib/setup/sign-in.ts';
 import { openBrowser } from './browser.ts';
 import type { Toolbox } from './toolbox.ts';
 
-/** "Microsoft Graph Command Line Tools": a public client that Microsoft keeps in every tenant for this purpose. */
+/** "Microsoft Graph Command Line Tools": a public client that Microsoft provides in every tenant. */
 const graphCommandLineTools = '14d82eec-204b-4c2f-b7e8-296a70dab67e';
 
-/** What setting an application up needs of the operator; each by its documented least privilege. */
+/** Permissions that the operator needs for setup: the documented least privilege of each request. */
 export const setupScopes: readonly string[] = [
   'Application.ReadWrite.All',
   'AppRoleAssignment.ReadWrite.All',
@@ -22,14 +22,14 @@ export interface SignInOptions {
   readonly azLogin?: boolean;
 }
 
-/** How whoever runs the command is reached. */
+/** How the person who runs the command signs in. */
 export function signInMethod(options: SignInOptions): SignInMethod {
   if (options.deviceCode !== true) return { kind: 'browser', openBrowser };
   return {
     kind: 'device-code',
     showDeviceCode: ({ userCode, verificationUri, expiresInSeconds }) => {
       process.stderr.write(
-        `Open ${verificationUri} on any device and enter the code ${userCode} (good for ${Math.round(expiresInSeconds / 60)} minutes).\n`,
+        `Open ${verificationUri} on any device and enter the code ${userCode} (valid for ${Math.round(expiresInSeconds / 60)} minutes).\n`,
       );
     },
   };
@@ -44,12 +44,12 @@ export async function operatorToken(
   options: SignInOptions,
   scopes: readonly string[],
 ): Promise<Secret> {
-  const { place, signInDeps } = toolbox;
-  const graph = place.cloud.resources.graph;
-  if (options.azLogin === true) return azureCliToken(place.partnerTenantId, graph);
+  const { target, signInDeps } = toolbox;
+  const graph = target.cloud.resources.graph;
+  if (options.azLogin === true) return azureCliToken(target.partnerTenantId, graph);
   process.stderr.write('Sign in as an administrator of the partner tenant.\n');
   const token = await signIn(signInDeps, signInMethod(options), {
-    tenantId: place.partnerTenantId,
+    tenantId: target.partnerTenantId,
     clientId: graphCommandLineTools,
     clientCredential: undefined,
     scopes: scopes.map((scope) => `${graph}/${scope}`),

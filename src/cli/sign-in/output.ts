@@ -2,27 +2,27 @@ import type { Readable, Writable } from 'node:stream';
 import { exitCodes } from '../exit-codes.ts';
 import { CommandOutcome } from '../run-program.ts';
 
-/** Data for whoever called: one JSON document, or lines for people. */
+/** Prints data to standard output: one JSON document, or lines for people. */
 export function print(json: boolean | undefined, document: unknown, lines: readonly string[]): void {
   process.stdout.write(json === true ? `${JSON.stringify(document)}\n` : `${lines.join('\n')}\n`);
 }
 
-/** A line about what is under way. */
+/** Prints a line to standard error. */
 export function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-/** A line about how far it is; only for somebody who watches. */
+/** Prints a line about progress to standard error, if that is a terminal. */
 export function progress(line: string): void {
   if (process.stderr.isTTY) say(line);
 }
 
-/** Whether somebody can be asked. */
+/** Whether the command can ask a question. */
 export const isInteractive = (): boolean => process.stdin.isTTY && process.stderr.isTTY;
 
 /**
- * Asks a yes-or-no question; anything but y or yes is no. Only for a terminal.
- * @throws CommandOutcome when Ctrl+C or Ctrl+D is the answer: at its prompt readline takes them, and no signal is sent.
+ * Asks a yes-or-no question on a terminal. Any answer other than y or yes means no.
+ * @throws CommandOutcome interrupted on Ctrl+C and Ctrl+D. At its prompt, readline consumes them and sends no signal.
  */
 export async function confirm(
   question: string,

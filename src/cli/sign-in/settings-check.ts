@@ -7,17 +7,17 @@ import { journalTable, TableCredentialJournal } from '../../lib/credential/table
 import { type BrokerError, toBrokerError } from '../../lib/model/errors.ts';
 import type { Check } from '../../lib/setup/doctor.ts';
 import { nextStep } from '../command-failure.ts';
-import { parsePlace, type PlaceOptions, readLocalSettings } from './target.ts';
+import { parseTarget, type TargetOptions, readLocalSettings } from './target.ts';
 
 /**
- * The settings as they are here, and what they lead to. What the commands need must be right; what only the function
- * app needs is a notice, because an operator's machine seldom has it.
+ * Checks the settings on this machine, the access policy and the storage. Settings that the commands need must be valid.
+ * A problem with one that only the function app needs is a notice, because an operator's machine rarely has it.
  */
-export async function* settingsChecks(options: PlaceOptions): AsyncGenerator<Check, void, undefined> {
+export async function* settingsChecks(options: TargetOptions): AsyncGenerator<Check, void, undefined> {
   let given: Readonly<Record<string, string | undefined>>;
   try {
     const local = await readLocalSettings();
-    parsePlace(options, process.env, local);
+    parseTarget(options, process.env, local);
     given = {
       ...local,
       ...process.env,
@@ -32,34 +32,35 @@ export async function* settingsChecks(options: PlaceOptions): AsyncGenerator<Che
   try {
     settings = parseSettings(given);
   } catch (thrown) {
-    const message = `What this command needs is there. For the function app: ${toBrokerError(thrown).detail}`;
+    const message = `The settings for this command are valid. For the function app: ${toBrokerError(thrown).detail}`;
     yield { check: 'Settings', status: 'notice', message };
     return;
   }
-  yield { check: 'Settings', status: 'ok', message: 'All settings are there and valid.' };
+  yield { check: 'Settings', status: 'ok', message: 'All settings are present and valid.' };
   yield await policyCheck(settings);
   yield await storageCheck(settings, given['IDENTITY_ENDPOINT'] !== undefined);
 }
 
-/** The policy beside host.json; one in a blob is the function app's to read. */
-async function policyCheck({ ACCESS_POLICY: place }: Settings): Promise<Check> {
+/** Checks a policy in a file. One in a blob is readable by the function app only. */
+async function policyCheck({ ACCESS_POLICY: location }: Settings): Promise<Check> {
   const check = 'Access policy';
-  if (place.startsWith('https://'))
-    return { check, status: 'notice', message: `It is at ${place}; not read from here.` };
+  if (location.startsWith('https://'))
+    return { check, status: 'notice', message: `The policy is at ${location}. It is not read from this machine.` };
   let text: string;
   try {
-    text = await readFile(place, 'utf8');
+    text = await readFile(location, 'utf8');
   } catch {
     return {
       check,
       status: 'notice',
-      message: `There is no ${place} here; without one the broker denies every request.`,
+      message: `There is no ${location} here. Without a policy the broker denies every request.`,
     };
   }
   const parsed = parsePolicy(text);
-  if (parsed.ok) return { check, status: 'ok', message: `${parsed.policy.rules.length} rule(s).` };
-  const remedy = '`ptb policy check` lists every problem; until then every request is denied.';
-  return { check, status: 'failed', message: parsed.problems[0] ?? 'It is broken.', remedy };
+  if (parsed.ok) return { check, status: 'ok', message: `The policy is valid: ${parsed.policy.rules.length} rule(s).` };
+  const remedy =
+    'Run `ptb policy check` to list every problem. Until they are corrected, the broker denies every request.';
+  return { check, status: 'failed', message: parsed.problems[0] ?? 'The policy is not valid.', remedy };
 }
 
 async function storageCheck(settings: Settings, hasManagedIdentity: boolean): Promise<Check> {

@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { applicationNamePattern, defaultApplication } from '../../lib/model/credential.ts';
 
-/** Adds the options that say where the credential is and which one is meant. */
-export function addPlaceOptions(command: Command): Command {
+/** Adds the options for the partner tenant and the vault, and `--json`. */
+export function addTargetOptions(command: Command): Command {
   return command
     .option('--tenant <id>', 'tenant id of the partner tenant (default: PARTNER_TENANT_ID)')
     .option('--vault <url>', 'address of the Key Vault (default: KEY_VAULT_URL)')
@@ -13,13 +13,13 @@ export function addPlaceOptions(command: Command): Command {
 export function addApplicationOption(command: Command): Command {
   return command.option(
     '--application <name>',
-    "which of the broker's applications, as policies name it",
+    "name of the broker's application, as in policies",
     applicationName,
     defaultApplication,
   );
 }
 
-/** Adds the ways to sign in. */
+/** Adds the options that choose how to sign in. */
 export function addSignInOptions(command: Command): Command {
   return command
     .option('--device-code', 'sign in with a code on another device')
@@ -28,5 +28,7 @@ export function addSignInOptions(command: Command): Command {
 
 function applicationName(text: string): string {
   if (applicationNamePattern.test(text)) return text;
-  throw new InvalidArgumentError('It must be lower case letters, digits and hyphens, 32 at most, a letter first.');
+  throw new InvalidArgumentError(
+    'It must be at most 32 lower case letters, digits and hyphens, and start with a letter.',
+  );
 }

@@ -6,16 +6,16 @@ import { BrokerError } from '../../lib/model/errors.ts';
 import type { TenantId } from '../../lib/model/identifiers.ts';
 import { CommandFailure } from '../command-failure.ts';
 
-/** Options that every command of the credential takes, in place of settings. */
-export interface PlaceOptions {
+/** Options that replace settings in every command that works on the credential. */
+export interface TargetOptions {
   readonly tenant?: string;
   readonly vault?: string;
-  /** What the command calls the option for the partner tenant, where `--tenant` is a customer. */
+  /** Name of the option for the partner tenant in commands where `--tenant` is a customer. */
   readonly tenantOption?: string;
 }
 
-/** Where the credential lives. */
-export interface Place {
+/** The partner tenant and the vault that a command works on. */
+export interface Target {
   readonly partnerTenantId: TenantId;
   readonly keyVaultUrl: string;
   readonly cloud: Cloud;
@@ -25,7 +25,7 @@ export interface Place {
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-const placeSchema = settingsSchema.pick({
+const targetSchema = settingsSchema.pick({
   PARTNER_TENANT_ID: true,
   KEY_VAULT_URL: true,
   MICROSOFT_CLOUD: true,
@@ -35,7 +35,7 @@ const placeSchema = settingsSchema.pick({
 
 const localSettings = z.object({ Values: z.record(z.string(), z.string()).default({}) });
 
-/** The app settings of a developer's machine, where `func` keeps them; none when there is no such file. */
+/** Reads the app settings that `func` keeps on a developer's machine. Returns none if the file does not exist. */
 export async function readLocalSettings(file = 'local.settings.json'): Promise<Variables> {
   let text: string;
   try {
@@ -47,22 +47,22 @@ export async function readLocalSettings(file = 'local.settings.json'): Promise<V
     // Azure's own tools write a byte order mark.
     return localSettings.parse(JSON.parse(text.replace(/^\uFEFF/, ''))).Values;
   } catch {
-    const detail = `${file}: is not JSON with an object "Values" of texts.`;
+    const detail = `${file}: is not JSON with an object "Values" of strings.`;
     throw new CommandFailure('config_invalid', detail, 'Correct the file.');
   }
 }
 
 /**
- * Options before the environment before local.settings.json.
- * @throws BrokerError config_invalid that names every setting that is missing or wrong, and the option for it.
+ * Options win over the environment, which wins over local.settings.json.
+ * @throws BrokerError config_invalid that names every missing or wrong setting, and the option for it.
  */
-export function parsePlace(options: PlaceOptions, environment: Variables, local: Variables): Place {
+export function parseTarget(options: TargetOptions, environment: Variables, local: Variables): Target {
   const given: Variables = {
     ...present(local),
     ...present(environment),
     ...present({ PARTNER_TENANT_ID: options.tenant, KEY_VAULT_URL: options.vault }),
   };
-  const parsed = placeSchema.safeParse(given);
+  const parsed = targetSchema.safeParse(given);
   if (!parsed.success) {
     const optionFor: Readonly<Record<string, string>> = {
       PARTNER_TENANT_ID: ` (${options.tenantOption ?? '--tenant'})`,

@@ -14,11 +14,11 @@ import type { Fetch } from '../../lib/runtime/outbound.ts';
 import { Limiter } from '../../lib/runtime/limiter.ts';
 import type { Secret } from '../../lib/model/secret.ts';
 import type { SignInDeps } from '../../lib/setup/sign-in.ts';
-import { parsePlace, type Place, type PlaceOptions, readLocalSettings } from './target.ts';
+import { parseTarget, type Target, type TargetOptions, readLocalSettings } from './target.ts';
 
-/** What the commands of the credential work with, built from options and environment. */
+/** What the commands that work on the credential need, built from options and environment. */
 export interface Toolbox {
-  readonly place: Place;
+  readonly target: Target;
   readonly store: CredentialStore;
   readonly redeemer: Redeemer;
   readonly clock: Clock;
@@ -28,8 +28,8 @@ export interface Toolbox {
   /** Aborted by Ctrl+C. */
   readonly signal: AbortSignal;
   /**
-   * Microsoft Graph of the partner tenant for whoever the token belongs to.
-   * @param options.untilInterrupted false: Ctrl+C does not end its requests, for what must be undone after it as well.
+   * Microsoft Graph of the partner tenant with this token.
+   * @param options.untilInterrupted false: Ctrl+C does not abort its requests, because they undo something.
    */
   graph(
     token: Secret,
@@ -38,21 +38,21 @@ export interface Toolbox {
 }
 
 /** @throws BrokerError config_invalid. */
-export async function openToolbox(options: PlaceOptions, signal: AbortSignal): Promise<Toolbox> {
-  const place = parsePlace(options, process.env, await readLocalSettings());
+export async function openToolbox(options: TargetOptions, signal: AbortSignal): Promise<Toolbox> {
+  const target = parseTarget(options, process.env, await readLocalSettings());
   const clock = systemClock;
   const random: Random = Math.random;
   const fetch: Fetch = (url, init) => globalThis.fetch(url, init);
   const newId = randomUUID;
-  const identity = await azureIdentity(place);
-  const assertion = assertionOf(identity, place);
-  const store = new KeyVaultCredentialStore(await secretClient(place.keyVaultUrl, identity));
+  const identity = await azureIdentity(target);
+  const assertion = assertionOf(identity, target);
+  const store = new KeyVaultCredentialStore(await secretClient(target.keyVaultUrl, identity));
   const loadMsal = () => import('@azure/msal-node');
-  const { entra, graph: baseUrl } = place.cloud.endpoints;
+  const { entra, graph: baseUrl } = target.cloud.endpoints;
   const redeemer = createMsalRedeemer({ fetch, clock, federatedAssertion: assertion, loadMsal }, entra);
   const exchangeDeps = { fetch, clock, random, limiter: new Limiter(8) };
   return {
-    place,
+    target,
     store,
     redeemer,
     clock,
@@ -75,10 +75,10 @@ export async function openToolbox(options: PlaceOptions, signal: AbortSignal): P
   };
 }
 
-/** Only a managed identity's token is an assertion; who is signed in on this machine is nobody that Entra trusts. */
-function assertionOf(identity: TokenCredential, place: Place): () => Promise<string> {
-  if (place.hasManagedIdentity) return () => federatedAssertion(identity, place.cloud.federationAudience);
+/** Only the token of a managed identity is an assertion: the application does not trust the account signed in here. */
+function assertionOf(identity: TokenCredential, target: Target): () => Promise<string> {
+  if (target.hasManagedIdentity) return () => federatedAssertion(identity, target.cloud.federationAudience);
   const detail =
-    'The client credential is a managed identity, and this machine has none: IDENTITY_ENDPOINT is missing.';
+    'The client credential is a managed identity, but this machine has none: IDENTITY_ENDPOINT is missing.';
   return () => Promise.reject(new BrokerError('config_invalid', detail));
 }

@@ -4,7 +4,7 @@ import { findLeaks } from './leaks.ts';
 import type { Probe, ProbeAnswer } from './probe.ts';
 import { apiRoutes, platformRoutes } from './routes.ts';
 
-/** What a check found. `fix` says what to do about a failure. */
+/** The result of a check. `fix` is the remedy for a failure. */
 export interface Finding {
   readonly check: string;
   readonly result: 'passed' | 'failed' | 'skipped';
@@ -13,12 +13,12 @@ export interface Finding {
 }
 
 export interface VerifyOptions {
-  /** A caller's access token for the broker; absent: what needs one is skipped. */
+  /** A caller's access token for the broker. Absent: checks that need one are skipped. */
   readonly token: string | undefined;
-  /** A tenant that the policy lets this caller have a token for. */
+  /** A tenant for which the policy allows this caller a token. */
   readonly tenant: string | undefined;
   readonly resource: string;
-  /** A tenant that is no customer of anybody: nobody may get a token for it. */
+  /** A tenant id that does not exist. Nobody may get a token for it. */
   readonly foreignTenant: string;
 }
 
@@ -28,37 +28,37 @@ const passed = (check: string, evidence: string): Finding => ({ check, result: '
 const skipped = (check: string, evidence: string): Finding => ({ check, result: 'skipped', evidence });
 const failed = (check: string, evidence: string, fix: string): Finding => ({ check, result: 'failed', evidence, fix });
 
-const shown = ({ method, path, status, failure }: ProbeAnswer): string =>
+const describe = ({ method, path, status, failure }: ProbeAnswer): string =>
   `${method} ${path}: ${status === 0 ? `no answer (${failure ?? 'unknown'})` : `HTTP ${status}`}`;
 
 const bearer = (token: string): Record<string, string> => ({ authorization: `Bearer ${token}` });
 
-/** The app answers, says that it can hand out tokens, and says no more than that to strangers. */
+/** The app answers, can issue tokens, and shows nothing else to anonymous callers. */
 const health: Check = async (probe) => {
   const answer = await probe.ask('GET', '/api/health');
   const { status, detail } = answer.json;
   if (answer.status === 200 && (status === 'ok' || status === 'degraded')) {
     const more = Object.keys(answer.json).filter((name) => name !== 'status');
     if (more.length === 0) return passed('health', `status ${status}`);
-    return failed('health', `tells strangers ${more.join(', ')}`, 'Deploy a released version of the app.');
+    return failed('health', `shows anonymous callers ${more.join(', ')}`, 'Deploy a released version of the app.');
   }
-  const said = typeof detail === 'string' ? `: ${detail}` : typeof status === 'string' ? `: status ${status}` : '';
-  return failed('health', `${shown(answer)}${said}`, 'Run `ptb doctor`; it names what is missing.');
+  const reason = typeof detail === 'string' ? `: ${detail}` : typeof status === 'string' ? `: status ${status}` : '';
+  return failed('health', `${describe(answer)}${reason}`, 'Run `ptb doctor` to find the cause.');
 };
 
-/** Tokens must not travel in the clear. Loopback is the one place without TLS. */
+/** Tokens must not be sent unencrypted, except on the loopback interface. */
 const encryption: Check = async (probe) => {
   const { protocol, hostname, host } = new URL(probe.url);
   if (/^(127\.|localhost$|\[::1\]$)/.test(hostname)) return skipped('encryption', 'the address is this machine');
   if (protocol !== 'https:') return failed('encryption', 'the address is not https', 'Use the https address.');
   const plain = await probe.ask('GET', `http://${host}/api/health`);
   return plain.status >= 200 && plain.status < 300
-    ? failed('encryption', 'plain http is answered too', 'Set httpsOnly on the function app.')
-    : passed('encryption', 'plain http is not answered');
+    ? failed('encryption', 'the app answers plain http too', 'Set httpsOnly on the function app.')
+    : passed('encryption', 'the app does not answer plain http');
 };
 
-/** Ways to come without a valid token; none may be taken for a caller. */
-const disguises: readonly [what: string, headers: Readonly<Record<string, string>>][] = [
+/** Requests without a valid token. The app must reject all of them. */
+const invalidCallers: readonly [what: string, headers: Readonly<Record<string, string>>][] = [
   ['without a token', {}],
   ['with an unsigned token', bearer(`${encode({ alg: 'none' })}.${encode({ roles: ['Tokens.Request'] })}.`)],
   ['with a header of App Service authentication', { 'x-ms-client-principal': encode({ claims: [] }) }],
@@ -68,82 +68,87 @@ function encode(value: unknown): string {
   return Buffer.from(JSON.stringify(value)).toString('base64url');
 }
 
-const strangers: Check = async (probe) => {
+const invalidTokens: Check = async (probe) => {
   const guarded = apiRoutes.filter(({ access }) => access === 'caller');
   const open: string[] = [];
-  for (const [what, headers] of disguises) {
+  for (const [what, headers] of invalidCallers) {
     for (const { method, path } of guarded) {
       const answer = await probe.ask(method, path, { headers });
-      if (answer.status !== 401) open.push(`${shown(answer)} ${what}`);
+      if (answer.status !== 401) open.push(`${describe(answer)} ${what}`);
     }
   }
   return open.length === 0
-    ? passed('strangers', `${guarded.length} routes answer 401 in ${disguises.length} disguises`)
-    : failed('strangers', open.join('; '), 'Each of these must answer 401: deploy a released version of the app.');
+    ? passed('strangers', `${guarded.length} routes answer 401 to ${invalidCallers.length} kinds of invalid callers`)
+    : failed('strangers', open.join('; '), 'Each of these must answer 401. Deploy a released version of the app.');
 };
 
-/** The host's own doors: a key or an identity that the platform checks, or nothing there at all. */
+/** Addresses of the Functions host: the platform must require a key or an identity, or not serve them. */
 const platform: Check = async (probe) => {
   const closed = new Set([401, 403, 404]);
   const open: string[] = [];
   for (const { method, path } of platformRoutes) {
     const answer = await probe.ask(method, path);
-    if (!closed.has(answer.status)) open.push(shown(answer));
+    if (!closed.has(answer.status)) open.push(describe(answer));
   }
   return open.length === 0
     ? passed('platform', `${platformRoutes.length} addresses of the Functions host are closed`)
     : failed(
         'platform',
         open.join('; '),
-        'Set functionsRuntimeAdminIsolationEnabled, and see that App Service authentication does not let strangers in.',
+        'Set functionsRuntimeAdminIsolationEnabled, and check that App Service authentication rejects anonymous requests.',
       );
 };
 
-/** A page in a browser has no business here. */
+/** No page of another origin may call the API. */
 const crossOrigin: Check = async (probe) => {
   const answer = await probe.ask('GET', '/api/health', { headers: { origin: 'https://elsewhere.example' } });
   const allowed = answer.headers.get('access-control-allow-origin');
   return allowed === null
     ? passed('cross-origin', 'no other origin is allowed')
-    : failed('cross-origin', `pages of ${allowed} may call`, 'Remove the CORS origins of the function app.');
+    : failed('cross-origin', `pages of ${allowed} may call the API`, 'Remove the CORS origins of the function app.');
 };
 
 const noToken = 'needs a token in PTB_TOKEN, or --client-id';
 
-/** The way that callers go. */
+/** A caller gets a token for a tenant that the policy allows. */
 const allowed: Check = async (probe, { token, tenant, resource }) => {
   if (token === undefined) return skipped('allowed', tenant === undefined ? `${noToken}, and --tenant` : noToken);
   if (tenant === undefined) return skipped('allowed', 'needs --tenant');
   const answer = await probe.ask('POST', '/api/tokens', { headers: bearer(token), body: { tenant, resource } });
   if (answer.status !== 200 || typeof answer.json['accessToken'] !== 'string') {
     const { code, detail, advice } = answer.json;
-    const said = [code, detail].filter((part) => typeof part === 'string').join(', ');
+    const reason = [code, detail].filter((part) => typeof part === 'string').join(', ');
     const known = isErrorCode(code) ? adviceFor(code, 'operator') : advice;
-    return failed('allowed', `${shown(answer)} ${said}`, typeof known === 'string' ? known : 'Run `ptb doctor`.');
+    return failed('allowed', `${describe(answer)} ${reason}`, typeof known === 'string' ? known : 'Run `ptb doctor`.');
   }
   return /no-store/.test(answer.headers.get('cache-control') ?? '')
-    ? passed('allowed', `a token for ${resource} until ${String(answer.json['expiresAt'])}, kept in no cache`)
-    : failed('allowed', 'the token may be cached on its way', 'Deploy a released version of the app.');
+    ? passed('allowed', `a token for ${resource} until ${String(answer.json['expiresAt'])}, not cacheable`)
+    : failed('allowed', 'proxies may cache the token', 'Deploy a released version of the app.');
 };
 
-/** What is asked beyond the policy is refused, and as a refusal, not as an accident. */
+/** Requests beyond the policy are denied, and with a status that says so. */
 const denied: Check = async (probe, { token, tenant, resource, foreignTenant }) => {
   if (token === undefined) return skipped('denied', noToken);
-  const orders = [
+  const requests = [
     { tenant: foreignTenant, resource },
     { tenant: tenant ?? foreignTenant, resource: 'https://unknown.example' },
   ];
   const wrong: string[] = [];
-  for (const body of orders) {
+  for (const body of requests) {
     const answer = await probe.ask('POST', '/api/tokens', { headers: bearer(token), body });
-    if (![400, 403, 404].includes(answer.status)) wrong.push(`${shown(answer)} for ${body.tenant}, ${body.resource}`);
+    if (![400, 403, 404].includes(answer.status))
+      wrong.push(`${describe(answer)} for ${body.tenant}, ${body.resource}`);
   }
   return wrong.length === 0
-    ? passed('denied', 'a foreign tenant and an unknown resource are refused')
-    : failed('denied', wrong.join('; '), 'Narrow the access policy: `ptb policy test` shows which rule allowed it.');
+    ? passed('denied', 'a foreign tenant and an unknown resource are denied')
+    : failed(
+        'denied',
+        wrong.join('; '),
+        'Narrow the access policy. `ptb policy test` shows which rule allowed the request.',
+      );
 };
 
-/** Looks at what a caller sees, for the search that follows; what the caller has no role for is refused, which is fine. */
+/** Reads every route as the caller, for the search for secrets. Routes that the caller may not read are denied. */
 async function readAll(probe: Probe, token: string | undefined): Promise<void> {
   if (token === undefined) return;
   const readable = apiRoutes.filter(({ method }) => method === 'GET');
@@ -156,15 +161,19 @@ const secrets: Check = async (probe, { token }) => {
   const evidence = [...new Set(leaks.map(({ what, method, path }) => `${what} in ${method} ${path}`))].join('; ');
   return leaks.length === 0
     ? passed('secrets', `no key or token in ${probe.answers.length} answers`)
-    : failed('secrets', evidence, 'Take the app offline, renew what leaked, and report it as SECURITY.md says.');
+    : failed(
+        'secrets',
+        evidence,
+        'Take the app offline, renew the leaked secrets, and report the leak as described in SECURITY.md.',
+      );
 };
 
-/** In this order: the last one searches what the others were answered. */
-const checks: readonly Check[] = [health, encryption, strangers, platform, crossOrigin, allowed, denied, secrets];
+/** In order. The last one searches the answers to the others. */
+const checks: readonly Check[] = [health, encryption, invalidTokens, platform, crossOrigin, allowed, denied, secrets];
 
 /**
- * Runs every check; nothing that is sent changes more than the audit log. An app that gives no answer at all gets no
- * further ones: each would only wait as long.
+ * Runs every check. The requests change nothing but the audit log. Stops after the first check if the app does not
+ * answer, because each request would wait for the timeout.
  */
 export async function verify(probe: Probe, options: VerifyOptions): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
@@ -175,5 +184,5 @@ export async function verify(probe: Probe, options: VerifyOptions): Promise<read
   return findings;
 }
 
-/** Whether anything answered so far. */
+/** Whether the app has answered any request. */
 export const isReached = (probe: Probe): boolean => probe.answers.some(({ status }) => status !== 0);

@@ -1,8 +1,8 @@
 import type { ProbeAnswer } from './probe.ts';
 
 /**
- * What must never be in an answer, by the shape that Microsoft gives it: keys made since 2022 carry a signature
- * ("Common annotated security keys": AzFu for Functions, ASt for storage), older ones are known by where they stand.
+ * Patterns of secrets that must not be in an answer. Keys created since 2022 carry a signature ("Common annotated
+ * security keys": AzFu for Functions, ASt for storage). Older keys are recognized by their context.
  */
 const shapes: readonly [what: string, shape: RegExp][] = [
   ['a Functions key', /[A-Za-z0-9_-]{40,}AzFu[A-Za-z0-9_-]{6,}=*/],
@@ -21,13 +21,13 @@ export interface Leak {
   readonly path: string;
 }
 
-/** Names what leaks and where, never the value. The one answer that is meant to hold a token has it taken out first. */
+/** Finds leaks and names their kind and place, never the value. Ignores the token in the answer of `POST /api/tokens`. */
 export function findLeaks(answers: readonly ProbeAnswer[]): Leak[] {
   return answers.flatMap(({ method, path, headers, body, json }) => {
     const token = json['accessToken'];
-    const meant = method === 'POST' && path === '/api/tokens' && typeof token === 'string' ? token : undefined;
+    const expected = method === 'POST' && path === '/api/tokens' && typeof token === 'string' ? token : undefined;
     const text = [...headers].map(([name, value]) => `${name}: ${value}`).join('\n') + `\n${body}`;
-    const searched = meant === undefined ? text : text.replace(meant, '');
+    const searched = expected === undefined ? text : text.replace(expected, '');
     return shapes.filter(([, shape]) => shape.test(searched)).map(([what]) => ({ what, method, path }));
   });
 }

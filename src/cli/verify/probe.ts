@@ -1,10 +1,10 @@
 import { type Fetch, OutboundError, parseJson, send } from '../../lib/runtime/outbound.ts';
 
-/** One answer of the app, kept until all of them are searched for secrets. */
+/** One answer of the app. All answers are kept, to search them for secrets at the end. */
 export interface ProbeAnswer {
   readonly method: string;
   readonly path: string;
-  /** 0: no answer came, `failure` says why. */
+  /** 0: there was no answer. `failure` names the reason. */
   readonly status: number;
   readonly headers: Headers;
   readonly body: string;
@@ -20,11 +20,11 @@ interface ProbeRequest {
 export interface Probe {
   readonly url: string;
   ask(method: 'GET' | 'POST', path: string, request?: ProbeRequest): Promise<ProbeAnswer>;
-  /** Everything that was answered so far. */
+  /** All answers so far. */
   readonly answers: readonly ProbeAnswer[];
 }
 
-/** A first request may meet a cold start. */
+/** Long enough for a cold start. */
 const timeoutMs = 45_000;
 const maxBodyBytes = 4 * 1024 * 1024;
 

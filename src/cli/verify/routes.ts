@@ -1,21 +1,21 @@
 import { routes } from '../../lib/api/routes/index.ts';
 
-/** `anonymous` routes show nothing of the partner or its customers. */
+/** `anonymous` routes show nothing about the partner or its customers. */
 export interface ProbedRoute {
   readonly method: 'GET' | 'POST';
-  /** Below the address of the app, with made-up values in place of parameters. */
+  /** Relative to the address of the app. Parameters are replaced by a placeholder. */
   readonly path: string;
   readonly access: 'anonymous' | 'caller';
 }
 
-/** Every route that the API documents. */
+/** Every documented route of the API. */
 export const apiRoutes: readonly ProbedRoute[] = routes.map(({ method, path, access }) => ({
   method,
   path: `/api${path.replaceAll(/\{[^}]*\}/g, 'verify')}`,
   access: access === 'anonymous' || access === 'optional' ? 'anonymous' : 'caller',
 }));
 
-/** What the platform itself serves beside the app: each opens runs, functions or keys to whoever gets in. */
+/** Addresses of the Functions host. Each would give access to runs, functions or keys. */
 export const platformRoutes: readonly Omit<ProbedRoute, 'access'>[] = [
   { method: 'GET', path: '/runtime/webhooks/durabletask/instances' },
   { method: 'GET', path: '/runtime/webhooks/durabletask/instances/verify' },

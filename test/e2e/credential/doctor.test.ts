@@ -22,7 +22,7 @@ async function examined(more: { application?: string; customer?: string } = {}):
     directory,
     resources: registry,
   } = createLocalBroker({
-    place: { partnerTenantId, cloud, keyVaultUrl: '', managedIdentityClientId: undefined, hasManagedIdentity: true },
+    target: { partnerTenantId, cloud, keyVaultUrl: '', managedIdentityClientId: undefined, hasManagedIdentity: true },
     store,
     redeemer,
     clock,

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { agree } from '../../../src/cli/commands/setup.ts';
+import { confirmPlan } from '../../../src/cli/commands/setup.ts';
 import { exitCodes } from '../../../src/cli/exit-codes.ts';
 import { CommandOutcome } from '../../../src/cli/run-program.ts';
 
@@ -15,12 +15,12 @@ beforeEach(() => {
 afterEach(() => vi.restoreAllMocks());
 
 it('setup shows what is to be known and done before it asks, and goes on with a yes', async () => {
-  await agree(plan, async () => true);
+  await confirmPlan(plan, async () => true);
   expect(said).toBe('Another broker uses it.\nThese changes are to be made:\n  1. Do this\n');
 });
 
 it('setup says that nothing was changed where the answer is no, without talk of a wrong request', async () => {
-  const outcome: unknown = await agree(plan, async () => false).catch((thrown: unknown) => thrown);
+  const outcome: unknown = await confirmPlan(plan, async () => false).catch((thrown: unknown) => thrown);
   expect(outcome).toBeInstanceOf(CommandOutcome);
   expect(outcome).toMatchObject({ exitCode: exitCodes.failure });
   expect(said).toMatch(/\nNothing was changed\.\n$/);

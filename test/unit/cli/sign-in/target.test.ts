@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, it, vi } from 'vitest';
 import { nextStep } from '../../../../src/cli/command-failure.ts';
-import { parsePlace, readLocalSettings } from '../../../../src/cli/sign-in/target.ts';
+import { parseTarget, readLocalSettings } from '../../../../src/cli/sign-in/target.ts';
 import { loadProfile } from '../../../../src/cli/sign-in/load-profile.ts';
 import { settingsChecks } from '../../../../src/cli/sign-in/settings-check.ts';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
@@ -19,11 +19,11 @@ it.each([
   [{}, 'PARTNER_TENANT_ID (--tenant): is missing.'],
   [{ tenantOption: '--partner-tenant' }, 'PARTNER_TENANT_ID (--partner-tenant): is missing.'],
 ])('names the option that the command has for a setting: %j', (options, detail) => {
-  expect(() => parsePlace(options, vault, {})).toThrow(expect.objectContaining({ code: 'config_invalid', detail }));
+  expect(() => parseTarget(options, vault, {})).toThrow(expect.objectContaining({ code: 'config_invalid', detail }));
 });
 
 it('names the vault and its option, and what is wrong', () => {
-  expect(() => parsePlace({ vault: 'nonsense' }, {}, {})).toThrow(
+  expect(() => parseTarget({ vault: 'nonsense' }, {}, {})).toThrow(
     /is missing; KEY_VAULT_URL \(--vault\): (?!is missing)/,
   );
 });
