@@ -2,8 +2,7 @@ import { registeredKeys } from '../credential/client-keys.ts';
 import type { DirectoryState } from './directory-state.ts';
 
 /**
- * What an operator should know before setup takes over an application that is there already: another broker, with
- * another vault, may be using it. Pure.
+ * Warnings before setup takes over an existing application, which another broker with another vault may be using. Pure.
  */
 export function adoptionNotes({ application, stored, mark }: DirectoryState): readonly string[] {
   if (application === undefined || application.clientId === stored?.clientId) return [];
@@ -11,6 +10,6 @@ export function adoptionNotes({ application, stored, mark }: DirectoryState): re
   const others = registeredKeys([...secrets, ...keyCredentials], mark).filter(({ ours }) => !ours);
   if (others.length === 0) return [];
   return [
-    `The application "${displayName}" (client id ${clientId}) is there already, with client credentials of a broker that this vault does not hold (${others.length}). They are left as they are. If that broker is another one, choose an application of its own for this one with --display-name; if it is gone, remove them in Entra.`,
+    `The application "${displayName}" (client id ${clientId}) exists already and has client credentials that this vault does not hold (${others.length}). Setup does not change them. If another broker uses them, give this broker its own application with --display-name. If not, remove them in Entra.`,
   ];
 }

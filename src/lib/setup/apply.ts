@@ -10,13 +10,13 @@ import { applicationTag, type DirectoryState } from './directory-state.ts';
 import { requiredResourceAccess } from './permissions.ts';
 import { redirectUri, type SetupOptions, type SetupStep, signInAudience } from './plan.ts';
 
-/** `graphIdentifier`, the name of Microsoft Graph with Entra, is its address too: references are written with it. */
+/** `graphIdentifier`, the identifier of Microsoft Graph in Entra, is also the base address of references. */
 export interface ApplyDeps extends CertificateDeps, IssueAndStoreDeps {}
 
-/** Pauses while the directory spreads what was just made ("Microsoft Graph best practices", eventual consistency). */
-const settlingMs = [1_000, 2_000, 4_000, 8_000, 15_000] as const;
+/** Pauses until a new object is replicated ("Microsoft Graph best practices", eventual consistency). */
+const replicationPausesMs = [1_000, 2_000, 4_000, 8_000, 15_000] as const;
 
-/** Carries out a plan, step by step; keeps the ids that earlier steps made for later ones. */
+/** Applies the steps of a plan. Keeps the ids of created objects for later steps. */
 export class SetupRun {
   readonly #deps: ApplyDeps;
   readonly #options: SetupOptions;
@@ -44,7 +44,7 @@ export class SetupRun {
     return `/applications/${this.#objectId}`;
   }
 
-  /** @throws BrokerError from Graph or Key Vault; what the step had begun is undone. */
+  /** @throws BrokerError from Graph or Key Vault. A client credential that could not be stored is removed again. */
   async apply(step: SetupStep): Promise<void> {
     const { writer } = this.#deps;
     switch (step.kind) {
@@ -67,11 +67,11 @@ export class SetupRun {
       case 'withdraw_role':
         return writer.remove(`/servicePrincipals/${this.#principalId}/appRoleAssignments/${step.roleGrantId}`);
       case 'own_itself':
-        return this.#refer(`${this.#path}/owners/$ref`);
+        return this.#addReference(`${this.#path}/owners/$ref`);
       case 'join_admin_agents':
-        return this.#refer(`/groups/${step.groupId}/members/$ref`);
+        return this.#addReference(`/groups/${step.groupId}/members/$ref`);
       case 'trust_managed_identity':
-        await this.#settled(() =>
+        await this.#retryUntilReplicated(() =>
           writer.post(`${this.#path}/federatedIdentityCredentials`, {
             name: `partner-token-broker-${this.#deps.newId().slice(0, 8)}`,
             issuer: step.trust.issuer,
@@ -112,7 +112,10 @@ export class SetupRun {
   }
 
   async #createPrincipal(appId: string): Promise<string> {
-    return required(await this.#settled(() => this.#deps.writer.post('/servicePrincipals', { appId })), 'id');
+    return required(
+      await this.#retryUntilReplicated(() => this.#deps.writer.post('/servicePrincipals', { appId })),
+      'id',
+    );
   }
 
   async #grantScopes(appId: string, scopes: readonly string[], grantId: string | undefined): Promise<void> {
@@ -120,20 +123,20 @@ export class SetupRun {
     if (grantId !== undefined) return this.#deps.writer.patch(`/oauth2PermissionGrants/${grantId}`, { scope });
     const resourceId = this.#resourceIds.get(appId) ?? '';
     const body = { clientId: this.#principalId, consentType: 'AllPrincipals', resourceId, scope };
-    await this.#settled(() => this.#deps.writer.post('/oauth2PermissionGrants', body));
+    await this.#retryUntilReplicated(() => this.#deps.writer.post('/oauth2PermissionGrants', body));
   }
 
   async #grantRole(appId: string, appRoleId: string): Promise<void> {
     const body = { principalId: this.#principalId, resourceId: this.#resourceIds.get(appId) ?? '', appRoleId };
-    await this.#settled(() =>
+    await this.#retryUntilReplicated(() =>
       this.#deps.writer.post(`/servicePrincipals/${this.#principalId}/appRoleAssignments`, body),
     );
   }
 
-  /** Adds our service principal to a collection of references; being there already is success. */
-  async #refer(path: string): Promise<void> {
+  /** Adds the application's service principal to a collection of references. Succeeds if it is a member already. */
+  async #addReference(path: string): Promise<void> {
     const body = { '@odata.id': `${this.#deps.graphIdentifier}/v1.0/directoryObjects/${this.#principalId}` };
-    await this.#settled(async () => {
+    await this.#retryUntilReplicated(async () => {
       await this.#deps.writer.post(path, body).catch((thrown: unknown) => {
         if (!/already exist/i.test(messageOf(thrown))) throw thrown;
       });
@@ -143,24 +146,27 @@ export class SetupRun {
   async #addClientCredential(kind: 'secret' | 'certificate'): Promise<void> {
     const { application } = this.#options;
     const keys = clientKeys(this.#deps, application, this.#path, kind);
-    const settledKeys = { ...keys, issue: () => this.#settled(() => keys.issue()) };
-    await issueAndStore(this.#deps, application, settledKeys, this.#owner, this.#state.stored, 'new application');
+    const retryingKeys = { ...keys, issue: () => this.#retryUntilReplicated(() => keys.issue()) };
+    await issueAndStore(this.#deps, application, retryingKeys, this.#owner, this.#state.stored, 'new application');
   }
 
-  /** Where Entra's acceptance cannot be shown here and now, what works stays in use until the app has shown it. */
+  /**
+   * Stores the managed identity. If this machine cannot prove that Entra accepts it, a working client credential stays in
+   * use until the app has proven it.
+   */
   async #useManagedIdentity(): Promise<void> {
     const { store, clock } = this.#deps;
     const { application } = this.#options;
     const { stored } = this.#state;
     const identity = federated(this.#owner);
-    const worksMeanwhile =
+    const canWait =
       stored?.clientId === this.#clientId && mayWait(stored, clock.nowMs()) && !(await isRefused(this.#deps, stored));
     const isAccepted = (): Promise<boolean> =>
       proveClientCredential(this.#deps, identity).then(
         () => true,
         () => false,
       );
-    if (worksMeanwhile && !(await isAccepted())) await store.proposeClientCredential(application, identity);
+    if (canWait && !(await isAccepted())) await store.proposeClientCredential(application, identity);
     else await store.saveClientCredential(application, identity);
   }
 
@@ -168,13 +174,13 @@ export class SetupRun {
     return { clientId: this.#clientId, tenantId: this.#options.partnerTenantId };
   }
 
-  /** Graph answers 400 or 404 for what it made a moment ago, until all of its servers know of it. */
-  async #settled<T>(work: () => Promise<T>): Promise<T> {
+  /** Retries while Graph answers 400 or 404, as it does for a new object until all of its servers have it. */
+  async #retryUntilReplicated<T>(work: () => Promise<T>): Promise<T> {
     for (let attempt = 0; ; attempt += 1) {
       try {
         return await work();
       } catch (thrown) {
-        const waitMs = settlingMs[attempt];
+        const waitMs = replicationPausesMs[attempt];
         const status = graphStatus(thrown);
         if (waitMs === undefined || (status !== 400 && status !== 404)) throw thrown;
         await this.#deps.clock.sleep(waitMs);
@@ -183,12 +189,12 @@ export class SetupRun {
   }
 }
 
-/** Graph's own words, where the failure carries them. */
+/** The error message of Graph, if the error has one. */
 const messageOf = (thrown: unknown): string =>
   thrown instanceof BrokerError ? String(thrown.logFields['resourceMessage'] ?? '') : '';
 
 function required(created: JsonObject, property: string): string {
   const value = textOf(created, property);
   if (value !== undefined && value !== '') return value;
-  throw new BrokerError('resource_error', `Microsoft Graph made an object without ${property}.`);
+  throw new BrokerError('resource_error', `Microsoft Graph created an object without ${property}.`);
 }

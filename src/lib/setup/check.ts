@@ -1,12 +1,12 @@
 import { adviceFor } from '../model/advice.ts';
 import { type BrokerError, type ErrorCode, toBrokerError } from '../model/errors.ts';
 
-/** What became of one check. `skipped`: it does not apply, or could not be looked at, so it says nothing. */
+/** Result of one check. `skipped`: the check does not apply or could not be done. */
 export interface Check {
   readonly check: string;
   readonly status: 'ok' | 'notice' | 'warning' | 'failed' | 'skipped';
   readonly message: string;
-  /** What to do; absent where nothing is to be done. */
+  /** What to do. Absent if nothing has to be done. */
   readonly remedy?: string;
   readonly code?: ErrorCode;
 }
@@ -15,7 +15,10 @@ export type Attempt<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly check: Check; readonly failure: BrokerError };
 
-/** @param application which one is looked at, for the remedy. */
+/**
+ * Runs `work` and returns a failed check if it throws.
+ * @param application the checked application, which the remedy names.
+ */
 export async function attempt<T>(application: string, check: string, work: () => Promise<T>): Promise<Attempt<T>> {
   try {
     return { ok: true, value: await work() };
@@ -38,5 +41,5 @@ export const failed = (application: string, check: string, { code, detail }: Bro
 export const skipped = (check: string): Check => ({
   check,
   status: 'skipped',
-  message: 'Not checked, because something before it failed or could not be checked.',
+  message: 'Not checked, because an earlier check failed or was skipped.',
 });

@@ -11,26 +11,26 @@ export interface ConsentDeps extends StoreRefreshTokenDeps, SignInDeps {}
 export interface ConsentOptions {
   /** Name of the application in Key Vault. */
   readonly application: string;
-  /** User principal name that must have signed in; absent: whoever does. */
+  /** User principal name of the account that must sign in. Absent: any account. */
   readonly account?: string | undefined;
   readonly method: SignInMethod;
-  /** Used in place of the stored one, where that works only elsewhere (see temporary-secret.ts). */
+  /** Replaces the stored client credential if that does not work on this machine (see temporary-secret.ts). */
   readonly clientCredential?: ClientCredential | undefined;
 }
 
-/** What was stored, without the token. */
+/** Describes the stored refresh token, without the token. */
 export interface ConsentOutcome {
   readonly application: string;
   readonly account: string;
   readonly mfa: boolean;
   readonly obtainedAt: string;
   readonly expiresAt: string;
-  /** Scopes that the proof came with. */
+  /** Scopes of the access token that proved the refresh token. */
   readonly scopes: readonly string[];
 }
 
 /**
- * Has the service account sign in and stores its refresh token: judged before it is stored, and proven after.
+ * Signs the service account in and stores its refresh token. Checks the token before storing it and proves it afterwards.
  * @throws BrokerError credential_missing before setup, key_vault_unavailable. SetupError sign_in_refused for a wrong
  * account or tenant, or a sign-in without MFA. Nothing is stored then.
  */
@@ -41,12 +41,12 @@ export async function obtainConsent(deps: ConsentDeps, options: ConsentOptions):
     tenantId: client.tenantId,
     clientId: client.clientId,
     clientCredential: client.credential,
-    // One refresh token serves every resource; the access token beside it shows tenant, account and MFA.
+    // The refresh token serves every resource. The access token shows tenant, account and MFA.
     scopes: [`${deps.canaryResource}/.default`, 'offline_access'],
     account: options.account,
   });
-  const judged = judgeConsent(token, client, options.account, deps.clock.nowMs());
-  const { refreshToken, proof } = await storeRefreshToken(deps, client, options.application, judged);
+  const checked = checkConsent(token, client, options.account, deps.clock.nowMs());
+  const { refreshToken, proof } = await storeRefreshToken(deps, client, options.application, checked);
   return {
     application: options.application,
     account: refreshToken.account,
@@ -58,10 +58,10 @@ export async function obtainConsent(deps: ConsentDeps, options: ConsentOptions):
 }
 
 /**
- * Whether what a sign-in brought may become the credential. Pure.
- * @throws SetupError sign_in_refused that says what is wrong with it.
+ * Checks that the tokens of a sign-in may become the credential. Pure.
+ * @throws SetupError sign_in_refused with the reason.
  */
-export function judgeConsent(
+export function checkConsent(
   token: RedeemedToken,
   client: Pick<StoredClientCredential, 'clientId' | 'tenantId'>,
   account: string | undefined,
@@ -70,7 +70,10 @@ export function judgeConsent(
   const { claims, refreshToken } = token;
   const { username, objectId, tenantId, authenticationMethods } = claims;
   if (refreshToken === undefined) {
-    throw new SetupError('sign_in_refused', 'Entra gave no refresh token: the application lacks offline_access.');
+    throw new SetupError(
+      'sign_in_refused',
+      'Entra issued no refresh token: the application lacks the scope offline_access.',
+    );
   }
   if (tenantId !== client.tenantId) {
     throw new SetupError(
@@ -79,7 +82,7 @@ export function judgeConsent(
     );
   }
   if (username === undefined || objectId === undefined) {
-    throw new SetupError('sign_in_refused', "Entra's token does not say who signed in.");
+    throw new SetupError('sign_in_refused', 'The token does not name the account that signed in.');
   }
   if (account !== undefined && username.toLowerCase() !== account.toLowerCase()) {
     throw new SetupError('sign_in_refused', `${username} signed in, but the account must be ${account}.`);
@@ -87,7 +90,7 @@ export function judgeConsent(
   if (authenticationMethods?.includes('mfa') !== true) {
     throw new SetupError(
       'sign_in_refused',
-      `${username} signed in without MFA, and Partner Center refuses such a token; register the account for Microsoft MFA.`,
+      `${username} signed in without MFA, which Partner Center requires. Register the account for Microsoft MFA.`,
     );
   }
   return {

@@ -20,11 +20,11 @@ export interface CustomerConsentDeps {
   readonly newId: () => string;
   /** Base address of Partner Center without a trailing slash. */
   readonly partnerCenterEndpoint: string;
-  /** The service account's token for Partner Center, with MFA. */
+  /** Returns a token of the service account for Partner Center, with MFA. */
   readonly token: () => Promise<Secret>;
-  /** Drops what is cached for the tenant: a token from before lacks the consent for its whole life. */
+  /** Removes cached tokens of the tenant: a token issued before the consent lacks it until the token expires. */
   readonly forgetTenant: (tenantId: TenantId) => void;
-  /** Aborted, no further tenant is begun; one that is begun is finished, or it would be left without its old consent. */
+  /** After an abort no further tenant is started. One that was started is finished, because its old consent may be withdrawn. */
   readonly signal: AbortSignal;
 }
 
@@ -32,7 +32,7 @@ export interface CustomerConsentOptions {
   readonly clientId: string;
   readonly displayName: string;
   readonly profile: PermissionProfile;
-  /** Withdraw and give again: for permissions that were added since. */
+  /** Withdraw the consent and consent again, to include permissions that were added since. */
   readonly renew: boolean;
 }
 
@@ -43,20 +43,21 @@ export interface ConsentResult {
   readonly detail?: string;
 }
 
-/** A consent is known everywhere in the tenant after about three minutes, as partners report. */
+/** Partners report that a consent takes effect everywhere in the tenant after about three minutes. */
 export const propagationSeconds = 180;
 
-/** Partner Center takes 50 of these a second from one application ("Application consents"); we stay below. */
+/** Partner Center allows 50 of these requests per second and application ("Application consents"). This allows 40. */
 const intervalMs = 25;
 const concurrency = 8;
 const timeoutMs = 60_000;
 const maxBodyBytes = 1024 * 1024;
-const attempts = 4;
-const longestWaitSeconds = 120;
+const maxAttempts = 4;
+const maxWaitSeconds = 120;
 
 /**
- * Consents in many tenants, each by itself: the failure of one is a value. `report` hears of each as it is done.
- * @returns what became of those that were begun before the signal was aborted.
+ * Consents in many tenants, independently of each other. A failure is a result, not an error.
+ * @param report receives each result when it is known.
+ * @returns the results of the tenants that were started before the signal was aborted.
  */
 export async function consentInTenants(
   deps: CustomerConsentDeps,
@@ -105,7 +106,7 @@ async function consentIn(
   }
 }
 
-/** "Consent" of the control panel vendor documentation: scopes by resource, separated by commas. */
+/** The request body, as in "Consent" of the control panel vendor documentation: comma-separated scopes per resource. */
 export function consentBody({ clientId, displayName, profile }: CustomerConsentOptions): unknown {
   return {
     applicationId: clientId,
@@ -119,7 +120,7 @@ export function consentBody({ clientId, displayName, profile }: CustomerConsentO
   };
 }
 
-/** One request, again after throttling and server faults; `MS-RequestId` makes a repetition the same request. */
+/** Sends one request. Repeats it after throttling and server errors, with the same `MS-RequestId`. */
 async function exchange(
   deps: CustomerConsentDeps,
   method: 'POST' | 'DELETE',
@@ -145,10 +146,10 @@ async function exchange(
       timeoutMs,
       maxBodyBytes,
     }).catch((error: unknown) => outboundFailure(error, 'resource_error', 'Partner Center'));
-    const passing = reply instanceof BrokerError || reply.status === 429 || reply.status >= 500;
-    const demanded = reply instanceof BrokerError ? undefined : retryAfterSeconds(reply.headers, deps.clock.nowMs());
-    const wait = demanded ?? 2 ** attempt;
-    if (!passing || attempt >= attempts || wait > longestWaitSeconds) {
+    const isTransient = reply instanceof BrokerError || reply.status === 429 || reply.status >= 500;
+    const retryAfter = reply instanceof BrokerError ? undefined : retryAfterSeconds(reply.headers, deps.clock.nowMs());
+    const wait = retryAfter ?? 2 ** attempt;
+    if (!isTransient || attempt >= maxAttempts || wait > maxWaitSeconds) {
       if (reply instanceof BrokerError) throw reply;
       return reply;
     }

@@ -1,7 +1,7 @@
 import { adminAgentsName } from './directory-state.ts';
 import type { SetupOptions, SetupStep } from './plan.ts';
 
-/** The step as a sentence for a plan that people read. */
+/** Describes a step for the plan that an operator reads. */
 export function describeStep(step: SetupStep, options: SetupOptions): string {
   switch (step.kind) {
     case 'create_application':
@@ -15,11 +15,11 @@ export function describeStep(step: SetupStep, options: SetupOptions): string {
     case 'grant_scopes':
       return `Consent for all users: ${step.resource.name}: ${step.scopes.join(' ')}`;
     case 'withdraw_scopes':
-      return 'Withdraw a consent that the profile does not ask for';
+      return 'Withdraw a consent that the profile does not include';
     case 'grant_role':
       return `Consent for the application: ${step.resource.name}: ${step.value}`;
     case 'withdraw_role':
-      return 'Withdraw an application permission that the profile does not ask for';
+      return 'Withdraw an application permission that the profile does not include';
     case 'own_itself':
       return 'Make the application its own owner, so that it can renew its client credential';
     case 'join_admin_agents':
@@ -31,6 +31,6 @@ export function describeStep(step: SetupStep, options: SetupOptions): string {
     case 'trust_managed_identity':
       return `Trust the managed identity ${step.trust.subject} instead of a secret`;
     case 'store_federated':
-      return 'Have the application use the managed identity, once Entra takes it';
+      return 'Use the managed identity as the client credential, once Entra accepts it';
   }
 }

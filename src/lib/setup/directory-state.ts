@@ -2,7 +2,7 @@ import type { KeyMark } from '../credential/client-keys.ts';
 import type { StoredClientCredential } from '../model/credential.ts';
 import type { JsonObject } from '../graph/reply.ts';
 
-/** The partner's security group whose members are trusted in customer tenants; made by Microsoft for every partner. */
+/** The security group that Microsoft creates in every partner tenant. Its members have access to customer tenants. */
 export const adminAgentsName = 'AdminAgents';
 
 export interface RegisteredApplication {
@@ -12,14 +12,14 @@ export interface RegisteredApplication {
   readonly signInAudience: string;
   readonly tags: readonly string[];
   readonly redirectUris: readonly string[];
-  /** `appId type id`, one text per permission. */
+  /** One {@link permissionKey} per permission. */
   readonly permissions: readonly string[];
-  /** As Entra lists them: everything but the secrets. */
+  /** As Entra lists them, without the secret values. */
   readonly secrets: readonly JsonObject[];
   readonly keyCredentials: readonly JsonObject[];
 }
 
-/** One consent of all users' behalf: which scopes of which resource. */
+/** A consent on behalf of all users to scopes of one resource. */
 export interface ScopeGrant {
   readonly id: string;
   readonly resourceId: string;
@@ -39,7 +39,7 @@ export interface FederatedTrust {
   readonly audiences: readonly string[];
 }
 
-/** What there is in the partner tenant and in Key Vault before setup does anything. */
+/** State of the partner tenant and the vault before setup changes anything. */
 export interface DirectoryState {
   readonly application: RegisteredApplication | undefined;
   /** Object id of the application's service principal. */
@@ -53,15 +53,15 @@ export interface DirectoryState {
   readonly isAdminAgent: boolean;
   readonly isOwner: boolean;
   readonly stored: StoredClientCredential | undefined;
-  /** The managed identity waits for its proof, see proposed-credential.ts. */
+  /** The managed identity was proposed but not proven yet (see proposed-credential.ts). */
   readonly isProposed: boolean;
-  /** How to tell which of the application's client credentials this vault keeps. */
+  /** Identifies the client credentials of the application that this vault holds. */
   readonly mark: KeyMark;
 }
 
-/** The mark by which setup knows its own application again, whatever an administrator calls it. */
+/** The tag by which setup recognizes its application, whatever its display name is. */
 export const applicationTag = (application: string): string => `partner-token-broker:${application}`;
 
-/** One permission of `requiredResourceAccess` as a text that can be compared. */
+/** A permission of `requiredResourceAccess` as a comparable string. */
 export const permissionKey = (resourceAppId: string, type: string, id: string): string =>
   `${resourceAppId} ${type} ${id}`.toLowerCase();

@@ -8,18 +8,18 @@ import { attempt, type Check, failed, ok, skipped } from './check.ts';
 export interface CustomerCheckDeps {
   readonly application: string;
   readonly directory: Pick<TenantDirectory, 'snapshot'>;
-  /** Has a token of the service account for Microsoft Graph in a customer's tenant. */
+  /** Requests a token of the service account for Microsoft Graph in a customer's tenant. */
   readonly token: (tenantId: TenantId) => Promise<unknown>;
-  /** Only this customer, by tenant id or domain. */
+  /** Check only this customer: a tenant id or domain. */
   readonly customer?: string | undefined;
 }
 
-/** How many customers are tried before it is said that none works. */
-const customersTried = 5;
+/** Number of customers to try before the check fails. */
+const maxCustomers = 5;
 
-/** The list of customers, and a token for one of them. */
+/** Checks the list of customers, and a token for one of them. */
 export async function* customerChecks(deps: CustomerCheckDeps): AsyncGenerator<Check, void, undefined> {
-  // Whichever application is looked at, the list is read with the default one.
+  // The list is always read with the default application.
   const list = await attempt(defaultApplication, 'Customers', () => deps.directory.snapshot());
   if (!list.ok) {
     yield list.check;
@@ -28,20 +28,21 @@ export async function* customerChecks(deps: CustomerCheckDeps): AsyncGenerator<C
   }
   const { tenants, warnings } = list.value;
   const reachable = tenants.filter((tenant) => tenant.reachable);
-  const said = `${tenants.length} customers, ${reachable.length} of them with delegated access.`;
+  const counts = `${tenants.length} customers, ${reachable.length} of them with delegated access.`;
   if (tenants.length === 0) {
     yield {
       check: 'Customers',
       status: 'warning',
-      message: 'Microsoft lists no customers at all.',
-      remedy: 'Make the service account a member of the group AdminAgents: who is not gets an empty list and no error.',
+      message: 'Microsoft lists no customers.',
+      remedy:
+        'Add the service account to the group AdminAgents. An account outside the group gets an empty list and no error.',
     };
     yield skipped('Customer token');
     return;
   }
   yield warnings.length === 0
-    ? ok('Customers', said)
-    : { check: 'Customers', status: 'warning', message: `${said} ${warnings.join(' ')}` };
+    ? ok('Customers', counts)
+    : { check: 'Customers', status: 'warning', message: `${counts} ${warnings.join(' ')}` };
   yield await customerTokenCheck(deps, tenants);
 }
 
@@ -49,11 +50,11 @@ async function customerTokenCheck(deps: CustomerCheckDeps, tenants: readonly Del
   const wanted = deps.customer?.toLowerCase();
   const candidates =
     wanted === undefined
-      ? tenants.filter(({ reachable }) => reachable).slice(0, customersTried)
+      ? tenants.filter(({ reachable }) => reachable).slice(0, maxCustomers)
       : tenants.filter(({ tenantId, defaultDomain }) => tenantId === wanted || defaultDomain === wanted);
   const [first] = candidates;
   if (first === undefined) {
-    const detail = wanted === undefined ? 'No customer has delegated access.' : `"${wanted}" is no customer.`;
+    const detail = wanted === undefined ? 'No customer has delegated access.' : `"${wanted}" is not a customer.`;
     return failed(deps.application, 'Customer token', new BrokerError('tenant_not_delegated', detail));
   }
   if (!first.reachable)

@@ -24,11 +24,11 @@ export interface DoctorDeps extends Omit<CustomerCheckDeps, 'token'> {
   readonly fetch: Fetch;
   readonly clock: Clock;
   readonly newId: () => string;
-  /** False: what only the managed identity can prove is not tried from here. */
+  /** False: checks that need the managed identity are skipped. */
   readonly hasManagedIdentity: boolean;
 }
 
-/** Checks the credential from the vault to a real token for a customer, in that order; yields each line as it is known. */
+/** Checks the credential from the vault to a token for a customer, in that order. Yields each result when it is known. */
 export async function* examine(deps: DoctorDeps): AsyncGenerator<Check, void, undefined> {
   const read = await attempt(deps.application, 'Key Vault', () => deps.store.load(deps.application));
   if (!read.ok) {
@@ -36,17 +36,17 @@ export async function* examine(deps: DoctorDeps): AsyncGenerator<Check, void, un
     yield* ['Credential', 'Partner tenant', 'Partner Center', 'Customers', 'Customer token'].map(skipped);
     return;
   }
-  yield { check: 'Key Vault', status: 'ok', message: 'The vault answers, and the application is set up in it.' };
+  yield { check: 'Key Vault', status: 'ok', message: 'The vault answers and holds the application.' };
   yield* storedChecks(deps, read.value);
   if (read.value.client.credential.kind === 'federated' && !deps.hasManagedIdentity) {
-    yield { check: 'Client credential', status: 'notice', message: elsewhere };
+    yield { check: 'Client credential', status: 'notice', message: identityMissing };
     yield* ['Partner tenant', 'Partner Center', 'Customers', 'Customer token'].map(skipped);
     return;
   }
   const own = await attempt(deps.application, 'Client credential', () =>
     token(deps, deps.partnerTenantId, deps.graph, 'application'),
   );
-  yield own.ok ? ok('Client credential', 'Entra accepts it.') : own.check;
+  yield own.ok ? ok('Client credential', 'Entra accepts the client credential.') : own.check;
   if (read.value.refreshToken === undefined) {
     yield* ['Partner tenant', 'Partner Center', 'Customers', 'Customer token'].map(skipped);
     return;
@@ -65,23 +65,23 @@ export async function* examine(deps: DoctorDeps): AsyncGenerator<Check, void, un
   yield* customerChecks({ ...deps, token: (tenantId) => token(deps, tenantId, deps.graph, 'delegated') });
 }
 
-/** Said of the function app's client credential on a machine that cannot use it: that is no failure. */
-const elsewhere =
-  'It is a managed identity, which is not on this machine: GET /api/health says whether Entra accepts it, and `ptb verify` whether tokens are had.';
+/** A machine without the managed identity cannot use it. That is not a failure. */
+const identityMissing =
+  'The client credential is a managed identity, which this machine does not have. GET /api/health shows whether Entra accepts it, and `ptb verify` whether callers get tokens.';
 
-/** What the stored credential says of itself: account, MFA, ends. */
+/** Checks the stored credential without a request: account, MFA, expiry. */
 function storedChecks(deps: DoctorDeps, credential: Credential): Check[] {
   const health = judgeCredential(
     { application: deps.application, needsRefreshToken: true, credential, journal: {} },
     deps.clock.nowMs(),
   );
-  const said =
+  const summary =
     health.account === undefined
       ? `A client credential (${health.clientCredential?.kind}) and no refresh token.`
       : `Refresh token of ${health.account}, ${health.daysLeft} days left; client credential: ${health.clientCredential?.kind}${
           health.clientCredential?.daysLeft === undefined ? '' : `, ${health.clientCredential.daysLeft} days left`
         }.`;
-  if (health.findings.length === 0) return [ok('Credential', said)];
+  if (health.findings.length === 0) return [ok('Credential', summary)];
   return health.findings.map(({ severity, code, message, advice }) => ({
     check: 'Credential',
     status: severity === 'down' ? 'failed' : severity === 'degraded' ? 'warning' : 'notice',
@@ -97,24 +97,24 @@ async function partnerCenterCheck(deps: DoctorDeps): Promise<Check> {
     return probeMfa(deps, secret);
   });
   if (!result.ok) return isNotPermitted(result.failure) ? notPermitted : result.check;
-  if (result.value === true) return ok('Partner Center', 'It answers, and finds MFA in the token.');
+  if (result.value === true) return ok('Partner Center', 'Partner Center answers and finds MFA in the token.');
   if (result.value === undefined) {
-    const message = 'It answers, but does not say whether the token carries MFA.';
+    const message = 'Partner Center answers, but does not report whether the token carries MFA.';
     return { check: 'Partner Center', status: 'notice', message };
   }
   return {
     check: 'Partner Center',
     status: 'failed',
     code: 'credential_revoked',
-    message: 'Partner Center finds no MFA in the token and refuses it.',
+    message: 'Partner Center finds no MFA in the token and rejects it.',
     remedy: `Run ${ptbCommand('consent', deps.application)} and sign in with Microsoft MFA as the service account.`,
   };
 }
 
-/** AADSTS650057: the resource is not among those that the application is registered for. */
+/** AADSTS650057: the application is not registered for the resource. */
 const isNotPermitted = ({ logFields }: BrokerError): boolean => logFields['aadsts'] === 650057;
 
-/** For an application whose profile leaves it out: whoever uses it does nothing there. */
+/** An application whose profile omits Partner Center does not need it. */
 const notPermitted: Check = {
   check: 'Partner Center',
   status: 'skipped',

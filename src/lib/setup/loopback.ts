@@ -2,34 +2,34 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** The address that a browser is sent back to, on this machine only (RFC 8252 section 7.3). */
+/** Receives the redirect of a browser on the loopback interface (RFC 8252 section 7.3). */
 export interface LoopbackListener {
-  /** `http://localhost:PORT`: Entra knows `http://localhost` and ignores the port. */
+  /** `http://localhost:PORT`. The registered redirect address is `http://localhost`; Entra ignores the port. */
   readonly redirectUri: string;
-  /** The parameters of the first request that carries the expected state. */
+  /** Resolves with the parameters of the first request that has the expected state. */
   waitFor(state: string, signal: AbortSignal): Promise<URLSearchParams>;
   close(): Promise<void>;
 }
 
-/** Listens on a free port of the loopback until `close`. */
+/** Listens on a free port of the loopback interface until `close`. */
 export async function listenOnLoopback(): Promise<LoopbackListener> {
   const expected = { state: '', arrived: (_parameters: URLSearchParams): void => undefined };
   const serve = (request: IncomingMessage, response: ServerResponse): void => {
-    // Not every text that Node takes for a target is part of an address: `//` is none.
+    // Node accepts request targets that are no part of a URL, such as `//`.
     const parameters = URL.parse(request.url ?? '/', 'http://localhost')?.searchParams ?? new URLSearchParams();
     const isAnswer = request.method === 'GET' && (parameters.has('code') || parameters.has('error'));
-    // Any page in the browser can call this port: only who knows the state can end the sign-in.
+    // Any page in the browser can call this port. Only a request with the state may end the sign-in.
     if (!isAnswer || expected.state === '' || parameters.get('state') !== expected.state) {
-      answer(response, 404, 'This is not the answer to the sign-in that is under way.');
+      answer(response, 404, 'This request does not belong to the current sign-in.');
       return;
     }
-    const said = parameters.has('code') ? 'You are signed in.' : 'The sign-in was not completed.';
-    answer(response, 200, `${said} Close this window and go back to the command line.`);
+    const result = parameters.has('code') ? 'You are signed in.' : 'The sign-in was not completed.';
+    answer(response, 200, `${result} Close this window and go back to the command line.`);
     expected.arrived(parameters);
   };
   const first = await listen(createServer(serve), '127.0.0.1', 0);
   const { port } = first.address() as AddressInfo;
-  // Browsers may try ::1 for "localhost" first; a machine without IPv6 does without.
+  // Browsers may try ::1 for "localhost" first. Without IPv6, 127.0.0.1 alone is enough.
   const second = await listen(createServer(serve), '::1', port).catch(() => undefined);
   return {
     redirectUri: `http://localhost:${port}`,
@@ -59,7 +59,7 @@ async function listen(server: Server, host: string, port: number): Promise<Serve
 async function close(server: Server): Promise<void> {
   const closed = once(server, 'close');
   server.close();
-  // The browser keeps its connection open after it has its answer.
+  // The browser keeps its connection open after the answer.
   server.closeAllConnections();
   await closed;
 }

@@ -3,16 +3,16 @@ import type { GraphClient } from '../graph/client.ts';
 import { textOf } from '../graph/reply.ts';
 
 /**
- * The object id of a managed identity, which is the subject of its tokens. Entra takes any text as a subject and fails
- * only when it is used, so the identity is looked up instead of believed.
+ * Looks up the object id of a managed identity, which is the subject of its tokens. Entra accepts any subject in a trust
+ * and fails only when it is used.
  * @param clientId of the user-assigned managed identity.
- * @throws BrokerError config_invalid when it is not given, or no managed identity has it.
+ * @throws BrokerError config_invalid when it is missing, or no managed identity has it.
  */
 export async function findManagedIdentity(graph: GraphClient, clientId: string | undefined): Promise<string> {
   if (clientId === undefined) {
     throw new BrokerError(
       'config_invalid',
-      "MANAGED_IDENTITY_CLIENT_ID: is missing; a federated credential needs the client id of the function app's user-assigned managed identity.",
+      "MANAGED_IDENTITY_CLIENT_ID: is missing. A federated credential needs the client id of the function app's user-assigned managed identity.",
     );
   }
   const path = `/servicePrincipals?$filter=appId eq '${clientId}'&$select=id,servicePrincipalType`;

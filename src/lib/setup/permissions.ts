@@ -1,9 +1,9 @@
 /**
- * What the broker's application may be, by profile. docs/permissions.md prints this table with its reasons (a test
+ * The permissions of the broker's application, by profile. docs/permissions.md prints this table with its reasons (a test
  * compares). Ids: "Microsoft Graph permissions reference" and the service principals of the resources.
  */
 
-/** One permission of a resource: its id, its value as it stands in a token, and why it is asked for. */
+/** A permission of a resource: its id, its value in a token, and why the broker needs it. */
 export interface Permission {
   readonly id: string;
   readonly value: string;
@@ -11,12 +11,12 @@ export interface Permission {
 }
 
 export interface ResourcePermissions {
-  /** Application id of the resource: the same in every tenant. */
+  /** Application id of the resource, the same in every tenant. */
   readonly appId: string;
   readonly name: string;
-  /** Delegated permissions: for the service account. */
+  /** Delegated permissions, for the service account. */
   readonly scopes: readonly Permission[];
-  /** Application permissions: for the application itself. */
+  /** Application permissions, for the application itself. */
   readonly roles: readonly Permission[];
 }
 
@@ -28,7 +28,7 @@ export interface PermissionProfile {
 export const profileNames = ['gdap', 'legacy'] as const;
 export type ProfileName = (typeof profileNames)[number];
 
-const published = 'Asked for by the published secure application model script.';
+const published = 'Requested by the published secure application model script.';
 
 const aadGraph: ResourcePermissions = {
   appId: '00000002-0000-0000-c000-000000000000',
@@ -69,7 +69,7 @@ const gdapGraphScopes: readonly Permission[] = [
   {
     id: 'e1fe6dd8-ba31-4d61-89e7-88639da4683d',
     value: 'User.Read',
-    reason: 'Lets the service account sign in and see its own name.',
+    reason: 'Lets the service account sign in and read its own name.',
   },
   {
     id: '0c0064ea-477b-4130-82a5-4c2cc4ff68aa',
@@ -79,7 +79,7 @@ const gdapGraphScopes: readonly Permission[] = [
   {
     id: '06da0dbc-49e2-44d2-8312-53f166ab848a',
     value: 'Directory.Read.All',
-    reason: 'The tenant directory reads the reseller contracts; the jobs read domains and organization of a customer.',
+    reason: 'The tenant directory reads the reseller contracts. The jobs read domains and organization of a customer.',
   },
   {
     id: '4908d5b9-3fb2-4b1e-9336-1888b7937185',
@@ -111,7 +111,7 @@ const gdapGraph: ResourcePermissions = {
     {
       id: '18a4783c-866b-4cc7-a460-3d5e5662c884',
       value: 'Application.ReadWrite.OwnedBy',
-      reason: 'The broker renews its own client credential before it ends; it owns no other application.',
+      reason: 'The broker renews its own client credential before it expires. It owns no other application.',
     },
   ],
 };
@@ -123,7 +123,7 @@ const exchange: ResourcePermissions = {
     {
       id: 'ab4f2b77-0b06-4fc1-a9de-02113fc2ab7c',
       value: 'Exchange.Manage',
-      reason: 'The resource exchange: access-check tries it, callers get tokens for it.',
+      reason: 'The resource exchange: access-check tests it, and callers get tokens for it.',
     },
   ],
   roles: [],
@@ -136,13 +136,13 @@ const azureResourceManager: ResourcePermissions = {
     {
       id: '41094075-9dad-400e-a0bd-54e686782033',
       value: 'user_impersonation',
-      reason: 'The resource arm: access-check tries it, callers get tokens for it.',
+      reason: 'The resource arm: access-check tests it, and callers get tokens for it.',
     },
   ],
   roles: [],
 };
 
-/** `legacy` is the published script's list, neither more nor less; `gdap` adds what directory and jobs need today. */
+/** `legacy` is exactly the list of the published script. `gdap` adds what the tenant directory and the jobs need. */
 export const profiles: Readonly<Record<ProfileName, PermissionProfile>> = {
   legacy: { name: 'legacy', resources: [aadGraph, microsoftGraph, partnerCenter] },
   gdap: { name: 'gdap', resources: [aadGraph, gdapGraph, partnerCenter, exchange, azureResourceManager] },
@@ -151,10 +151,10 @@ export const profiles: Readonly<Record<ProfileName, PermissionProfile>> = {
 /** The application id of Microsoft Graph, whose service principal also holds the sign-in scopes. */
 export const graphAppId = microsoftGraph.appId;
 
-/** Scopes without which nobody can sign in and no refresh token is issued; consented beside the profile. */
+/** Scopes for signing in and for the refresh token. Setup consents to them in addition to the profile. */
 export const signInScopes: readonly string[] = ['openid', 'profile', 'offline_access'];
 
-/** `requiredResourceAccess` of the application, exactly as the profile says. */
+/** `requiredResourceAccess` of an application with exactly this profile. */
 export function requiredResourceAccess(
   profile: PermissionProfile,
 ): { resourceAppId: string; resourceAccess: { id: string; type: 'Scope' | 'Role' }[] }[] {

@@ -7,7 +7,7 @@ import { adminAgentsName, applicationTag, type DirectoryState } from './director
 import { graphAppId, type PermissionProfile, type ResourcePermissions, signInScopes } from './permissions.ts';
 import { isExactly } from './registered-profile.ts';
 
-/** What is to be, by the operator's word or by what there is. */
+/** The desired state. */
 export interface SetupOptions {
   readonly partnerTenantId: TenantId;
   /** Name of the application in Key Vault and in policies. */
@@ -16,15 +16,15 @@ export interface SetupOptions {
   readonly displayName: string;
   readonly profile: PermissionProfile;
   readonly credential: ClientCredential['kind'];
-  /** The managed identity that a federated credential trusts: object id of its service principal. */
+  /** Object id of the managed identity that a federated credential trusts. */
   readonly managedIdentityObjectId?: string | undefined;
-  /** Authority base without a trailing slash: the issuer of the managed identity's tokens follows from it. */
+  /** Authority base without a trailing slash. The issuer of the managed identity's tokens is derived from it. */
   readonly entraEndpoint: string;
-  /** What the cloud wants as the audience of the managed identity's tokens. */
+  /** Audience that the cloud requires in the managed identity's tokens. */
   readonly federationAudience: string;
 }
 
-/** One change. The order of a plan is the order of doing: what a step needs was made by one before it. */
+/** One change. Steps are applied in order, so a step may use what an earlier one created. */
 export type SetupStep =
   | { readonly kind: 'create_application' }
   | { readonly kind: 'update_application'; readonly differences: readonly string[] }
@@ -58,18 +58,18 @@ interface ManagedIdentityTrust {
 export const redirectUri = 'http://localhost';
 export const signInAudience = 'AzureADMultipleOrgs';
 
-/** Permission of the application to change the applications that it owns: itself. */
+/** `Application.ReadWrite.OwnedBy`: lets the application change itself. */
 const ownedApplicationsRole = '18a4783c-866b-4cc7-a460-3d5e5662c884';
 
 /**
- * The changes that lead from what there is to what is asked for; none when a run before this one did them all. Pure.
- * @throws BrokerError config_invalid when the tenant is no partner tenant, or an option is missing.
+ * Plans the changes from the current state to the desired one. Returns none if an earlier run did them all. Pure.
+ * @throws BrokerError config_invalid when the tenant is not a partner tenant, or an option is missing.
  */
 export function planSetup(options: SetupOptions, state: DirectoryState, nowMs: number): SetupStep[] {
   if (state.adminAgentsId === undefined) {
     throw new BrokerError(
       'config_invalid',
-      `The tenant ${options.partnerTenantId} has no group ${adminAgentsName}, so it is no partner tenant; check PARTNER_TENANT_ID.`,
+      `The tenant ${options.partnerTenantId} has no group ${adminAgentsName}, so it is not a partner tenant. Check PARTNER_TENANT_ID.`,
     );
   }
   return [
@@ -92,7 +92,7 @@ function planApplication(options: SetupOptions, state: DirectoryState): SetupSte
     ...(isExactly(application.permissions, options.profile)
       ? []
       : [`set the permissions of the profile ${options.profile.name}`]),
-    ...(application.tags.includes(applicationTag(options.application)) ? [] : ['mark it as ours']),
+    ...(application.tags.includes(applicationTag(options.application)) ? [] : ['tag it as managed by setup']),
   ];
   return [
     ...(differences.length === 0 ? [] : [{ kind: 'update_application', differences } as const]),
@@ -117,19 +117,19 @@ function planResource(resource: ResourcePermissions, state: DirectoryState): Set
   ];
 }
 
-/** Microsoft Graph's service principal holds the sign-in scopes too. */
+/** The sign-in scopes belong to Microsoft Graph. */
 const scopesOf = ({ appId, scopes }: ResourcePermissions): readonly string[] => [
   ...scopes.map(({ value }) => value),
   ...(appId === graphAppId ? signInScopes : []),
 ];
 
-/** A profile without any permission of Microsoft Graph still has to sign somebody in. */
+/** A profile without permissions for Microsoft Graph needs the sign-in scopes, too. */
 function planSignInScopes(options: SetupOptions, state: DirectoryState): SetupStep[] {
   if (options.profile.resources.some(({ appId }) => appId === graphAppId)) return [];
   return planResource({ appId: graphAppId, name: 'Microsoft Graph', scopes: [], roles: [] }, state);
 }
 
-/** Exactly the profile: what was granted beyond it, by an earlier profile or by hand, is taken back. */
+/** Withdraws permissions that are not in the profile, whether from an earlier profile or granted by hand. */
 function planWithdrawals(options: SetupOptions, state: DirectoryState): SetupStep[] {
   const wanted = new Map(
     options.profile.resources.map((resource) => [state.resourceIds.get(resource.appId), resource]),
@@ -155,7 +155,7 @@ function planOwnership(options: SetupOptions, state: DirectoryState): SetupStep[
   return renewsItself && !state.isOwner ? [{ kind: 'own_itself' }] : [];
 }
 
-/** A new client credential only where the stored one is absent, of another kind, unknown to Entra, or about to end. */
+/** Creates a new client credential only if the stored one is missing, of another kind, unknown to Entra or expiring soon. */
 function planCredential(options: SetupOptions, state: DirectoryState, nowMs: number): SetupStep[] {
   const { application, stored } = state;
   const usable =

@@ -7,8 +7,8 @@ import type { Permission, PermissionProfile, ResourcePermissions } from './permi
 
 const names = z.array(z.string().min(1)).default([]);
 
-/** A profile file: which permissions of which resource, by value or id; docs/permissions.md shows one. */
-const profileFileSchema = z.strictObject({
+/** A profile file lists permissions by value or id, per resource. docs/permissions.md has an example. */
+export const profileFileSchema = z.strictObject({
   $schema: z.string().optional(),
   name: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be lower case letters, digits and hyphens'),
   resources: z
@@ -28,8 +28,8 @@ const profileFileSchema = z.strictObject({
 });
 
 /**
- * A profile from a file, every permission looked up at the resource's service principal, so that a misspelt one is
- * found before anything is changed.
+ * Reads a profile from a file. Looks up every permission at the service principal of its resource, so that a misspelt one
+ * is found before anything is changed.
  * @throws BrokerError config_invalid that names the wrong field or permission.
  */
 export async function readProfile(graph: GraphClient, text: string, where: string): Promise<PermissionProfile> {
@@ -52,8 +52,8 @@ export interface NamedPermissions {
 }
 
 /**
- * Each permission as its resource's service principal in the partner tenant has it.
- * @throws BrokerError config_invalid that names the resource or permission which is not there.
+ * Looks up each permission at the service principal of its resource in the partner tenant.
+ * @throws BrokerError config_invalid that names the missing resource or permission.
  */
 export async function lookUpPermissions(
   graph: GraphClient,
@@ -95,10 +95,10 @@ function findPermission(principal: JsonObject, kind: string, name: string, where
     if (!isJsonObject(item)) continue;
     const [id, value] = [textOf(item, 'id'), textOf(item, 'value')];
     if (id !== undefined && value !== undefined && (value === name || id === name.toLowerCase())) {
-      return { id, value, reason: `Asked for by ${where}.` };
+      return { id, value, reason: `Requested by ${where}.` };
     }
   }
   const resource = textOf(principal, 'displayName') ?? 'the resource';
-  const what = kind === 'appRoles' ? 'application permission' : 'delegated permission';
-  throw new BrokerError('config_invalid', `${where}: ${resource} has no ${what} "${name}".`);
+  const permission = kind === 'appRoles' ? 'application permission' : 'delegated permission';
+  throw new BrokerError('config_invalid', `${where}: ${resource} has no ${permission} "${name}".`);
 }

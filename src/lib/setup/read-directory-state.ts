@@ -17,11 +17,11 @@ interface Names {
   readonly displayName: string;
 }
 
-/** What the vault holds before setup does anything. */
+/** The part of the state that comes from the vault. */
 export type VaultState = Pick<DirectoryState, 'stored' | 'isProposed' | 'mark'>;
 
 /**
- * Reads everything that a plan depends on; changes nothing.
+ * Reads everything that a plan depends on. Changes nothing.
  * @param application from {@link findApplication}.
  * @throws BrokerError from Graph.
  */
@@ -69,7 +69,7 @@ export async function readDirectoryState(
 const applicationFields =
   '$select=id,appId,displayName,signInAudience,tags,web,requiredResourceAccess,passwordCredentials,keyCredentials';
 
-/** The application that the vault names, or else the one of the name that setup marked as its own. */
+/** Finds the application that the vault names, or else the one with this display name and the tag of setup. */
 export async function findApplication(
   graph: GraphClient,
   wanted: Names,
@@ -79,14 +79,14 @@ export async function findApplication(
   if (known !== undefined) return known;
   const name = encodeURIComponent(wanted.displayName.replaceAll("'", "''"));
   const sameName = graph.list(`/applications?$filter=displayName eq '${name}'&${applicationFields}`);
-  // Names are not unique in Entra, and the application that callers ask tokens for may well be called the same.
+  // Display names are not unique in Entra. The application that callers request tokens for may have the same one.
   for await (const candidate of sameName) {
     if (texts(candidate['tags']).includes(applicationTag(wanted.application))) return readApplication(candidate);
   }
   return undefined;
 }
 
-/** By client id. */
+/** Reads an application by client id. */
 export async function readApplicationOf(
   graph: GraphClient,
   clientId: string,
@@ -170,7 +170,7 @@ async function readFederatedTrusts(graph: GraphClient, objectId: string): Promis
   return trusts;
 }
 
-/** Asked from the member's side: a group's list of members leaves service principals out ("List group members"). */
+/** Reads the groups of the member, because the list of group members omits service principals ("List group members"). */
 async function isMember(graph: GraphClient, principalId: string, groupId: string): Promise<boolean> {
   for await (const group of graph.list(`/servicePrincipals/${principalId}/memberOf?$select=id`)) {
     if (textOf(group, 'id') === groupId) return true;
@@ -189,5 +189,6 @@ async function first(graph: GraphClient, path: string): Promise<JsonObject | und
   for await (const item of graph.list(path)) return item;
   return undefined;
 }
+
 const texts = (value: unknown): readonly string[] =>
   Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : [];

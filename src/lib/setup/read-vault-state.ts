@@ -5,11 +5,11 @@ import { isProposed } from '../credential/proposed-credential.ts';
 import { toBrokerError } from '../model/errors.ts';
 import type { VaultState } from './read-directory-state.ts';
 
-/** What the vault remembers of an application, from disabled versions too. */
+/** What the vault knows about an application, including disabled versions. */
 export interface Remembered {
-  /** After a revocation it is the same application again. */
+  /** Known after a revocation, too, so that setup finds the same application again. */
   readonly clientId: string | undefined;
-  /** The kind of client credential that was last asked for: what setup goes on with unless it is told otherwise. */
+  /** The kind of client credential that was requested last: the default for setup. */
   readonly kind: ClientCredential['kind'] | undefined;
 }
 

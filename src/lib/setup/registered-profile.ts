@@ -5,9 +5,9 @@ import { type PermissionProfile, profileNames, profiles, requiredResourceAccess 
 import { lookUpPermissions, type NamedPermissions } from './profile-file.ts';
 
 /**
- * The permissions that are registered with an application, as a profile: what it keeps where nobody gives another one.
- * A built-in profile is known by its permissions: its resources need not be in the partner tenant yet.
- * @throws SetupError setup_refused for a permission that its resource does not have (any more); what Graph answers.
+ * Returns the registered permissions of an application as a profile. The application keeps them unless the operator gives
+ * another profile. A built-in profile is recognized without a lookup, because the partner tenant may lack its resources.
+ * @throws SetupError setup_refused for a permission that its resource does not have; what Graph answers.
  */
 export async function registeredProfile(
   graph: GraphClient,
@@ -16,17 +16,17 @@ export async function registeredProfile(
   const builtIn = profileNames.find((name) => isExactly(permissions, profiles[name]));
   if (builtIn !== undefined) return profiles[builtIn];
   const where = `The registration of "${displayName}", which --profile replaces`;
-  const resources = await lookUpPermissions(graph, byResource(permissions), where).catch(asRegistered);
+  const resources = await lookUpPermissions(graph, byResource(permissions), where).catch(asSetupError);
   return { name: 'registered', resources };
 }
 
-/** No setting is wrong, nor a file: the application is. */
-function asRegistered(thrown: unknown): never {
+/** The application has to be corrected, not a setting or a file. */
+function asSetupError(thrown: unknown): never {
   const { code, detail } = toBrokerError(thrown);
   throw code === 'config_invalid' ? new SetupError('setup_refused', detail, { cause: thrown }) : thrown;
 }
 
-/** Whether the permissions are those of the profile, neither more nor fewer. */
+/** Whether the permissions are exactly those of the profile. */
 export function isExactly(permissions: readonly string[], profile: PermissionProfile): boolean {
   const wanted = new Set(
     requiredResourceAccess(profile).flatMap(({ resourceAppId, resourceAccess }) =>

@@ -16,11 +16,11 @@ export interface RevokeDeps {
   readonly clock: Clock;
 }
 
-/** One thing to take away. All of them are tried, whatever becomes of the others. */
+/** One step of a revocation. Every step is tried, even if others fail. */
 export interface RevokeStep {
   readonly text: string;
-  /** @param soFar what became of the steps before it. */
-  run(soFar: readonly RevokeResult[]): Promise<void>;
+  /** @param earlier the results of the steps before it. */
+  run(earlier: readonly RevokeResult[]): Promise<void>;
 }
 
 export interface RevokeResult {
@@ -36,8 +36,8 @@ export interface VersionsInVault {
   readonly client: readonly StoredVersion[];
 }
 
-/** What cannot even be looked at is a step that fails, so that the drill says what is left to be done. */
-export const failing = (text: string, failure: BrokerError): RevokeStep => ({
+/** A step that fails, for a part that could not be read. It shows in the results that this part is left to do. */
+export const failingStep = (text: string, failure: BrokerError): RevokeStep => ({
   text,
   run: () => Promise.reject(failure),
 });
@@ -47,7 +47,7 @@ export function sessionStep(
   account: string,
   stored: StoredRefreshToken | undefined,
 ): RevokeStep {
-  // The object id survives a rename of the account.
+  // The object id stays the same when the account is renamed.
   const user = stored !== undefined && stored.account === account ? stored.accountObjectId || account : account;
   return {
     text: `Revoke all sessions of ${account}, which ends every refresh token of the account, for every application`,
@@ -55,7 +55,7 @@ export function sessionStep(
   };
 }
 
-/** Removes what proves the application: secrets and certificates. @throws BrokerError from Graph. */
+/** Removes the client secrets and certificates of the application. @throws BrokerError from Graph. */
 export async function keySteps({ graph, writer }: RevokeDeps, clientId: string): Promise<RevokeStep[]> {
   const path = applicationPath(clientId);
   const application = await graph.find(`${path}?$select=id,passwordCredentials,keyCredentials`);
@@ -77,7 +77,7 @@ export async function keySteps({ graph, writer }: RevokeDeps, clientId: string):
   ];
 }
 
-/** Removes the trust in managed identities. @throws BrokerError from Graph. */
+/** Removes the federated credentials of the application. @throws BrokerError from Graph. */
 export async function trustSteps({ graph, writer }: RevokeDeps, clientId: string): Promise<RevokeStep[]> {
   const path = applicationPath(clientId);
   const application = await graph.find(`${path}?$select=id`);
@@ -92,10 +92,10 @@ export async function trustSteps({ graph, writer }: RevokeDeps, clientId: string
   }));
 }
 
-/** Disables the versions in Key Vault, first those of the refresh token. */
+/** Disables the versions in Key Vault, those of the refresh token first. */
 export function versionSteps({ store }: RevokeDeps, application: string, versions: VersionsInVault): RevokeStep[] {
   const disable = async (listed: readonly StoredVersion[], one: (version: string) => Promise<void>) => {
-    // Oldest first: interrupted, the newest is the one that is left, and the next run sees to it.
+    // Oldest first: after an interruption the newest is left, and the next run disables it.
     for (const { version } of listed.toReversed()) await one(version);
   };
   const refreshTokens = versions.refreshToken.filter(({ enabled }) => enabled);
@@ -110,10 +110,10 @@ export function versionSteps({ store }: RevokeDeps, application: string, version
   if (clients.length > 0) {
     steps.push({
       text: `Disable ${clients.length} version(s) of the client credential in Key Vault`,
-      run: async (soFar) => {
-        // The vault is what knows the application: it must, until Entra has taken everything away from it.
-        if (soFar.some(({ done }) => !done)) {
-          throw new BrokerError('internal', 'Left for now, because a step before it failed; run the drill again.');
+      run: async (earlier) => {
+        // Only the vault knows the client id, which the next run needs if a step in Entra failed.
+        if (earlier.some(({ done }) => !done)) {
+          throw new BrokerError('internal', 'Not done, because an earlier step failed. Run the command again.');
         }
         await disable(clients, (version) => store.disableClientCredentialVersion(application, version));
       },
@@ -132,6 +132,6 @@ export function callerSteps({ writer }: RevokeDeps, appId: string | undefined): 
   ];
 }
 
-/** Lets callers in again after a revocation. */
+/** Enables sign-in for callers again after a revocation. */
 export const unblockCallers = (writer: GraphWriter, appId: string): Promise<void> =>
   writer.patch(`/servicePrincipals(appId='${appId}')`, { accountEnabled: true });

@@ -3,7 +3,7 @@ import type { StoredRefreshToken } from '../model/credential.ts';
 import { BrokerError, toBrokerError } from '../model/errors.ts';
 import {
   callerSteps,
-  failing,
+  failingStep,
   keySteps,
   type RevokeDeps,
   type RevokeResult,
@@ -16,59 +16,59 @@ import {
 
 export interface RevokeOptions {
   readonly application: string;
-  /** Client id of the application that callers ask tokens for; absent: callers are left alone. */
+  /** Client id of the application that callers request tokens for. Absent: callers are not blocked. */
   readonly callersApplicationId?: string | undefined;
-  /** The service account, where the vault cannot be asked who it is. */
+  /** The service account, if the vault does not answer. */
   readonly account?: string | undefined;
 }
 
-/** Access tokens live 60 to 90 minutes and cannot be called back ("Access tokens", token lifetime). */
+/** Access tokens are valid for 60 to 90 minutes and cannot be revoked ("Access tokens", token lifetime). */
 const longestAccessTokenMs = 90 * 60_000;
 
 /**
- * What the drill for a leaked credential does, in the order of doing: first what stops the leaked token itself, then
- * what could make a new one, then our own copies, then the callers. Reads, changes nothing; what cannot be read is a
- * step that fails.
- * @throws BrokerError key_vault_unavailable when neither the vault nor the operator says whose token it is.
+ * Plans the revocation of a leaked credential, in order: the sessions, which ends the leaked token; the client credentials,
+ * which could redeem another one; the copies in the vault; the callers. Changes nothing. A part that cannot be read becomes
+ * a step that fails.
+ * @throws BrokerError key_vault_unavailable when neither the vault nor the operator names the account.
  */
 export async function planRevocation(deps: RevokeDeps, options: RevokeOptions): Promise<readonly RevokeStep[]> {
   const { application } = options;
-  const stored = await whatIsStored(deps, options);
-  const versions = await versionsInVault(deps, application);
+  const stored = await readStored(deps, options);
+  const versions = await readVersions(deps, application);
   return [
     ...sessionSteps(deps, options, stored, versions),
     ...(await applicationSteps(deps, stored, versions)),
     ...(versions instanceof BrokerError
-      ? [failing('Disable the versions in Key Vault', versions)]
+      ? [failingStep('Disable the versions in Key Vault', versions)]
       : versionSteps(deps, application, versions)),
     ...callerSteps(deps, options.callersApplicationId),
   ];
 }
 
 interface Stored {
-  /** The application, or why the vault does not say which one it is. */
+  /** The client id, or why it could not be read. */
   readonly clientId: string | BrokerError;
   readonly refreshToken: StoredRefreshToken | undefined;
 }
 
-async function whatIsStored({ store }: RevokeDeps, { application, account }: RevokeOptions): Promise<Stored> {
+async function readStored({ store }: RevokeDeps, { application, account }: RevokeOptions): Promise<Stored> {
   try {
     const { client, refreshToken } = await store.load(application);
     return { clientId: client.clientId, refreshToken };
   } catch (thrown) {
     const clientId = toBrokerError(thrown);
     try {
-      // A client credential that is gone or unreadable hides neither the account nor that its token is out there.
+      // Without the client credential, the account can still be read from the refresh token.
       return { clientId, refreshToken: await store.loadRefreshToken(application) };
     } catch {
-      // With the account named, the most urgent step needs no vault.
+      // If the operator gave the account, the most urgent step does not need the vault.
       if (account === undefined) throw clientId;
       return { clientId, refreshToken: undefined };
     }
   }
 }
 
-async function versionsInVault({ store }: RevokeDeps, application: string): Promise<VersionsInVault | BrokerError> {
+async function readVersions({ store }: RevokeDeps, application: string): Promise<VersionsInVault | BrokerError> {
   try {
     const refreshToken = await store.listRefreshTokenVersions(application);
     return { refreshToken, client: await store.listClientCredentialVersions(application) };
@@ -83,15 +83,15 @@ function sessionSteps(
   { refreshToken }: Stored,
   versions: VersionsInVault | BrokerError,
 ): RevokeStep[] {
-  // A token that somebody stored by hand has an empty account.
+  // A token that was stored by hand has an empty account.
   const account = options.account ?? (refreshToken?.account || undefined);
   if (account !== undefined) return [sessionStep(deps, account, refreshToken)];
-  // Nobody signed in yet, or a drill before this one did all there was to do.
+  // Nobody has signed in yet, or an earlier revocation did everything.
   const nothingToEnd =
     !(versions instanceof BrokerError) && (versions.refreshToken.length === 0 || !anyEnabled(versions));
   if (nothingToEnd) return [];
-  const detail = 'Key Vault does not say which account it is; give --account.';
-  return [failing('Revoke all sessions of the service account', new BrokerError('request_invalid', detail))];
+  const detail = 'Key Vault does not name the account. Give --account.';
+  return [failingStep('Revoke all sessions of the service account', new BrokerError('request_invalid', detail))];
 }
 
 async function applicationSteps(
@@ -101,13 +101,13 @@ async function applicationSteps(
 ): Promise<RevokeStep[]> {
   if (clientId instanceof BrokerError) {
     const nothingToRemove = !(versions instanceof BrokerError) && !versions.client.some(({ enabled }) => enabled);
-    return nothingToRemove ? [] : [failing('Remove the client credentials from the application', clientId)];
+    return nothingToRemove ? [] : [failingStep('Remove the client credentials from the application', clientId)];
   }
   const keys = 'Remove the client secrets and certificates from the application';
   const trusts = 'Remove the federated credentials from the application';
   return [
-    ...(await keySteps(deps, clientId).catch((thrown: unknown) => [failing(keys, toBrokerError(thrown))])),
-    ...(await trustSteps(deps, clientId).catch((thrown: unknown) => [failing(trusts, toBrokerError(thrown))])),
+    ...(await keySteps(deps, clientId).catch((thrown: unknown) => [failingStep(keys, toBrokerError(thrown))])),
+    ...(await trustSteps(deps, clientId).catch((thrown: unknown) => [failingStep(trusts, toBrokerError(thrown))])),
   ];
 }
 
@@ -115,8 +115,8 @@ const anyEnabled = ({ refreshToken, client }: VersionsInVault): boolean =>
   [...refreshToken, ...client].some(({ enabled }) => enabled);
 
 /**
- * Runs the plan to its end, or until the signal is aborted.
- * @returns what became of the steps that were begun.
+ * Runs all steps, or those before the signal is aborted.
+ * @returns the results of the steps that were started.
  */
 export async function revoke(
   steps: readonly RevokeStep[],
@@ -135,7 +135,7 @@ export async function revoke(
           step: step.text,
           done: false,
           code,
-          detail: interrupted ? 'Interrupted; run the drill again.' : detail,
+          detail: interrupted ? 'Interrupted. Run the command again.' : detail,
         };
       },
     );
@@ -145,7 +145,7 @@ export async function revoke(
   return results;
 }
 
-/** What a revocation leaves alone: the further applications of the vault, or that it does not say which. */
+/** Names the other applications in the vault, which the revocation does not change. */
 export async function otherApplications(
   { store }: Pick<RevokeDeps, 'store'>,
   application: string,
@@ -155,20 +155,20 @@ export async function otherApplications(
       .filter((name) => name !== application)
       .map(
         (name) =>
-          `The application ${name} keeps its client credential and its versions in Key Vault: ptb revoke --application ${name}`,
+          `The application ${name} keeps its client credential and its versions in Key Vault. To revoke them: ptb revoke --application ${name}`,
       );
   } catch (thrown) {
-    return [`Whether other applications work on is not known: ${toBrokerError(thrown).detail}`];
+    return [`The other applications in the vault could not be listed: ${toBrokerError(thrown).detail}`];
   }
 }
 
-/** What works on after a revocation, and until when: told, because nobody can take it away. */
+/** Lists what remains usable after a revocation, and until when, because it cannot be revoked. */
 export function stillUsable(nowMs: number, rereadSeconds: number): readonly string[] {
   const until = isoTime(nowMs + longestAccessTokenMs);
   return [
-    `Access tokens that were issued before work until they end, at the latest at ${until}; Entra cannot call them back.`,
-    `Running instances hold the old credential in memory for up to ${Math.ceil(rereadSeconds / 60)} minutes, but Entra refuses it.`,
-    `Tokens of callers for the broker work until ${until}; take the rules out of the access policy to stop them within 30 seconds.`,
-    'Backups of the vault keep the old values; they are worth nothing once the sessions and client credentials are gone.',
+    `Access tokens that were issued earlier work until they expire, at the latest at ${until}. Entra cannot revoke them.`,
+    `Running instances hold the old credential in memory for up to ${Math.ceil(rereadSeconds / 60)} minutes, but Entra rejects it.`,
+    `Tokens of callers for the broker work until ${until}. Remove the rules from the access policy to stop the callers within 30 seconds.`,
+    'Backups of the vault keep the old values, which are useless once the sessions and client credentials are revoked.',
   ];
 }

@@ -9,16 +9,16 @@ import { findApplication, readDirectoryState } from './read-directory-state.ts';
 import { readVaultState } from './read-vault-state.ts';
 import { registeredProfile } from './registered-profile.ts';
 
-/** What an operator asks for. */
+/** The options of the operator. */
 export interface SetupRequest extends Omit<SetupOptions, 'profile'> {
-  /** Absent: an application that is there keeps the permissions that are registered with it, a new one gets `gdap`. */
+  /** Absent: an existing application keeps its registered permissions, a new one gets `gdap`. */
   readonly profile?: PermissionProfile | undefined;
 }
 
 export interface SetupDeps extends ApplyDeps {
-  /** Microsoft Graph with the token of the operator, who may administer applications. */
+  /** Microsoft Graph with the token of the operator. */
   readonly graph: GraphClient;
-  /** Progress, for whoever watches. */
+  /** Receives progress. */
   readonly report: (progress: SetupProgress) => void;
 }
 
@@ -26,27 +26,27 @@ type SetupProgress = { readonly step: string; readonly state: 'started' | 'done'
 
 export interface SetupPlan {
   readonly application: string;
-  /** What will be done, as sentences; empty when nothing is left to do. */
+  /** Describes each step. Empty if there is nothing to do. */
   readonly steps: readonly string[];
-  /** What to know before, as sentences. */
+  /** Warnings for the operator. */
   readonly notes: readonly string[];
 }
 
 export interface SetupOutcome extends SetupPlan {
   readonly clientId: string;
   readonly changed: boolean;
-  /** Whether a service account has consented already. */
+  /** Whether a service account has consented. */
   readonly consented: boolean;
-  /** What is in use. */
+  /** The kind of client credential in use. */
   readonly credential: 'secret' | 'certificate' | 'federated';
-  /** What the app goes over to by itself, once it has shown that Entra takes it. */
+  /** The kind that the app switches to when it has proven that Entra accepts it. */
   readonly proposed?: 'federated';
-  /** When the client credential ends; absent for a federated one. */
+  /** When the client credential expires. Absent for a federated one. */
   readonly endsAtMs?: number;
 }
 
 /**
- * What {@link runSetup} would do. Changes nothing.
+ * Plans what {@link runSetup} would do. Changes nothing.
  * @throws SetupError operator_forbidden, setup_refused; BrokerError config_invalid, key_vault_unavailable, and what Graph answers.
  */
 export async function planOnly(deps: SetupDeps, request: SetupRequest): Promise<SetupPlan> {
@@ -54,23 +54,23 @@ export async function planOnly(deps: SetupDeps, request: SetupRequest): Promise<
 }
 
 /**
- * Makes the application, its permissions, its consent, its membership of AdminAgents and its client credential what
- * the request asks for. Run again it finds nothing to do; killed anywhere, the next run goes on from there.
- * @param agree asked with the plan before the first change, not when there is none; who does not agree throws.
- * @throws BrokerError as {@link planOnly}; client_credential_rejected; what `agree` throws.
+ * Sets up the application, its permissions, its consent, its membership of AdminAgents and its client credential. A second
+ * run finds nothing to do. After an interruption the next run continues.
+ * @param confirm called with the plan before the first change. Throws to cancel. Not called for an empty plan.
+ * @throws SetupError and BrokerError as {@link planOnly}; BrokerError client_credential_rejected; what `confirm` throws.
  */
 export async function runSetup(
   deps: SetupDeps,
   request: SetupRequest,
-  agree: (plan: SetupPlan) => Promise<void> = () => Promise.resolve(),
+  confirm: (plan: SetupPlan) => Promise<void> = () => Promise.resolve(),
 ): Promise<SetupOutcome> {
   const { plan, steps, state, options } = await prepare(deps, request);
-  if (steps.length > 0) await agree(plan);
+  if (steps.length > 0) await confirm(plan);
   const run = new SetupRun(deps, options, state);
   for (const step of steps) {
     const text = describeStep(step, options);
     deps.report({ step: text, state: 'started' });
-    await run.apply(step).catch(asOperator);
+    await run.apply(step).catch(asSetupError);
     deps.report({ step: text, state: 'done' });
   }
   const { client, refreshToken } = await deps.store.load(options.application);
@@ -87,15 +87,15 @@ export async function runSetup(
 }
 
 async function prepare(deps: SetupDeps, request: SetupRequest) {
-  // The vault first: an operator who may not write there should learn it before anything is made.
+  // The vault first, so that an operator without access to it learns that before anything is created.
   const { remembered, ...vault } = await readVaultState(deps.store, request.application);
-  const application = await findApplication(deps.graph, request, remembered.clientId).catch(asOperator);
+  const application = await findApplication(deps.graph, request, remembered.clientId).catch(asSetupError);
   const kept =
     request.profile === undefined && application !== undefined
-      ? await registeredProfile(deps.graph, application).catch(asOperator)
+      ? await registeredProfile(deps.graph, application).catch(asSetupError)
       : undefined;
   const options: SetupOptions = { ...request, profile: request.profile ?? kept ?? profiles.gdap };
-  const state = await readDirectoryState(deps.graph, application, options.profile, vault).catch(asOperator);
+  const state = await readDirectoryState(deps.graph, application, options.profile, vault).catch(asSetupError);
   const steps = planSetup(options, state, deps.clock.nowMs());
   const plan: SetupPlan = {
     application: options.application,
@@ -105,13 +105,13 @@ async function prepare(deps: SetupDeps, request: SetupRequest) {
   return { options, state, steps, plan };
 }
 
-const keptNote = 'The application keeps the permissions that are registered with it; --profile gives it others.';
+const keptNote = 'The application keeps its registered permissions. Use --profile to change them.';
 
-/** What Graph refuses is about the person who runs setup or the partner's own policies, not about a customer or a job. */
-function asOperator(thrown: unknown): never {
+/** Errors of Graph concern the operator or the policies of the partner tenant here, not a customer or a job. */
+function asSetupError(thrown: unknown): never {
   const { code, detail, logFields } = toBrokerError(thrown);
   if (code === 'access_denied') throw new SetupError('operator_forbidden', detail, { cause: thrown, logFields });
   if (code !== 'job_failed') throw thrown;
-  const said = typeof logFields['resourceMessage'] === 'string' ? ` ${logFields['resourceMessage']}` : '';
-  throw new SetupError('setup_refused', `${detail}${said}`, { cause: thrown, logFields });
+  const message = typeof logFields['resourceMessage'] === 'string' ? ` ${logFields['resourceMessage']}` : '';
+  throw new SetupError('setup_refused', `${detail}${message}`, { cause: thrown, logFields });
 }

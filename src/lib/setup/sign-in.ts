@@ -3,23 +3,23 @@ import type { RedeemedToken } from '../entra/judge-token-reply.ts';
 import { SetupError } from '../model/errors.ts';
 import { listenOnLoopback } from './loopback.ts';
 
-/** How a person is reached: in a browser on this machine, or with a code that is typed in on another one. */
+/** How a person signs in: in a browser on this machine, or by entering a code on another device. */
 export type SignInMethod =
   | { readonly kind: 'browser'; readonly openBrowser: (url: string) => Promise<void> }
   | { readonly kind: 'device-code'; readonly showDeviceCode: (code: DeviceCode) => void };
 
 export interface SignInDeps extends SignInClientDeps {
   readonly entraEndpoint: string;
-  /** Ends the sign-in from outside: the operator pressed Ctrl+C. */
+  /** Cancels the sign-in, on Ctrl+C. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Time enough to find a phone; Entra's own pages give up after about as long. */
-const longestSignInMs = 15 * 60_000;
+/** Long enough to find a phone. Entra's own pages time out after about the same time. */
+const signInTimeoutMs = 15 * 60_000;
 
 /**
- * Has a person sign in and returns the tokens.
- * @throws SetupError sign_in_refused when the person cancels, declines or does not come; and what Entra answers.
+ * Signs a person in and returns the tokens.
+ * @throws SetupError sign_in_refused when the person cancels, declines or does not sign in; what Entra answers.
  */
 export async function signIn(deps: SignInDeps, method: SignInMethod, request: SignInRequest): Promise<RedeemedToken> {
   const client = await SignInClient.create(deps, deps.entraEndpoint, request);
@@ -39,13 +39,13 @@ async function signInByBrowser(
   const signals = [stop.signal, ...(deps.signal ? [deps.signal] : [])];
   try {
     const started = await client.startBrowser(listener.redirectUri);
-    const arrival = listener.waitFor(started.state, AbortSignal.any(signals));
-    const tooLate = deps.clock.sleep(longestSignInMs, stop.signal).then((): never => {
+    const redirected = listener.waitFor(started.state, AbortSignal.any(signals));
+    const timeout = deps.clock.sleep(signInTimeoutMs, stop.signal).then((): never => {
       throw new SetupError('sign_in_refused', 'Nobody signed in within 15 minutes.');
     });
-    // A browser that cannot be opened ends the wait; one that was opened says nothing about the sign-in.
-    const opened = openBrowser(started.authorizeUrl).then(() => new Promise<never>(() => undefined));
-    const callback = await Promise.race([arrival, tooLate, opened]);
+    // A failure to open the browser ends the wait. An opened browser says nothing about the sign-in.
+    const failedToOpen = openBrowser(started.authorizeUrl).then(() => new Promise<never>(() => undefined));
+    const callback = await Promise.race([redirected, timeout, failedToOpen]);
     return await client.finishBrowser(started, callback, deps.signal);
   } finally {
     stop.abort();

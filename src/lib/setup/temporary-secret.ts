@@ -8,27 +8,26 @@ import type { GraphWriter } from '../graph/write.ts';
 
 export interface TemporarySecretDeps extends RedeemAsItselfDeps {
   readonly clock: Clock;
-  /** Not bound to `signal`: Ctrl+C must not stop the removal, nor lose the reply that says which secret was made. */
+  /** Not bound to `signal`: Ctrl+C must not prevent the removal, or lose the reply with the id of the new secret. */
   readonly writer: GraphWriter;
-  /** Ends the wait for Entra to know the secret; the work sees to it by itself. */
+  /** Aborts the wait until Entra accepts the secret. The work handles the signal itself. */
   readonly signal: AbortSignal;
-  /** Hears of a secret that could not be taken away. */
+  /** Called with a sentence about a secret that could not be removed. */
   readonly warn: (sentence: string) => void;
 }
 
 /**
- * How long the secret is good for: longer than any piece of work takes, on a machine whose clock is off by minutes, and
- * short for a secret that a killed process leaves behind. Nobody else removes it: to the daily timer it is none that its
- * vault keeps.
+ * Lifetime of the secret. Long enough for any work, even if the clock of the machine is off by minutes. Short, because a
+ * killed process leaves the secret behind and the daily timer removes only secrets that its vault holds.
  */
 const lifeMs = 3_600_000;
 
 /**
- * Lends the application a client secret for one piece of work and takes it away again. For a machine that does not have
- * the managed identity: refresh tokens, and the code that a browser brings, can only be redeemed by the application
- * itself. The secret is never stored; killed before it is taken away, it ends within an hour.
- * @throws BrokerError client_credential_rejected when Entra does not take it within about two minutes; what the work
- * throws; the signal's reason. A removal that fails is a warning: what the work did stays done.
+ * Adds a client secret to the application, runs the work and removes the secret. For a machine without the managed
+ * identity, because only the application itself can redeem refresh tokens and authorization codes. The secret is never
+ * stored. If the process is killed before the removal, the secret expires within an hour.
+ * @throws BrokerError client_credential_rejected when Entra does not accept the secret within about two minutes; what the
+ * work throws; the signal's reason. A failed removal is a warning, because the work is done.
  */
 export async function withTemporarySecret<T>(
   deps: TemporarySecretDeps,
@@ -48,8 +47,8 @@ export async function withTemporarySecret<T>(
   } finally {
     await removeClientSecret(writer, path, keyId).catch((thrown: unknown) => {
       const { detail } = toBrokerError(thrown);
-      const until = `It ends by itself at ${isoTime(endsAtMs)}.`;
-      deps.warn(`The lent client secret ${keyId} could not be removed from the application: ${detail} ${until}`);
+      const expiry = `It expires at ${isoTime(endsAtMs)}.`;
+      deps.warn(`The temporary client secret ${keyId} could not be removed from the application: ${detail} ${expiry}`);
     });
   }
 }

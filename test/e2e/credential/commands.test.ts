@@ -193,7 +193,7 @@ describe('the drill for a leaked credential', () => {
     expect(done.exitCode).toBe(0);
     const { results, stillUsable } = JSON.parse(done.stdout) as { results: { done: boolean }[]; stillUsable: string[] };
     expect(results.every((each) => each.done)).toBe(true);
-    expect(stillUsable).toEqual(expect.arrayContaining([other, expect.stringMatching(/until they end/)]));
+    expect(stillUsable).toEqual(expect.arrayContaining([other, expect.stringMatching(/until they expire/)]));
     const reply = await operator.redeemer.redeem({
       tenantId: operator.partnerTenantId,
       resourceIdentifier: operator.canaryResource,

@@ -84,5 +84,5 @@ it('leaves no customer without its consent at Ctrl+C, and says what was done', a
   expect(withdrawn.length).toBeLessThan(20);
   expect(asked('POST')).toEqual(withdrawn);
   expect([exitCode, JSON.parse(stdout)]).toMatchObject([130, { consented: withdrawn.filter(isKnown).length }]);
-  expect(stderr).toContain('Finishing the tenants that are begun');
+  expect(stderr).toContain('Finishing the tenants that were started');
 });

@@ -102,7 +102,7 @@ describe('an application of few permissions', () => {
       0,
       {
         steps: ['Create a client secret and store it in Key Vault'],
-        notes: [expect.stringContaining('keeps the permissions') as string],
+        notes: [expect.stringContaining('keeps its registered permissions') as string],
       },
     ]);
     expect(registered()?.requiredResourceAccess).toEqual(before);
@@ -138,7 +138,7 @@ describe('a setup that says nothing of the client credential', () => {
     Object.assign(registered() ?? {}, { displayName: 'renamed (reader)' });
     expect(await steps(...reader)).toEqual([
       expect.stringMatching(/^Trust the managed identity/),
-      'Have the application use the managed identity, once Entra takes it',
+      'Use the managed identity as the client credential, once Entra accepts it',
     ]);
     expect(JSON.parse((await admin('setup', '--yes', '--json', ...reader)).stdout)).toMatchObject({
       clientId,

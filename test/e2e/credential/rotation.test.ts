@@ -154,7 +154,7 @@ describe('the client secret', () => {
     const store = new MemoryCredentialStore(() => operator.clock.nowMs(), 'staging.vault.example');
     const staging = { ...operator, ...operator.renewal(), store };
     const { notes } = await runSetup({ ...(await operator.setupDeps()), store }, operator.setupOptions());
-    expect(notes).toMatchObject([expect.stringContaining('is there already')]);
+    expect(notes).toMatchObject([expect.stringContaining('exists already')]);
     for (const force of [false, true]) {
       operator.cloud.clock.advance(2 * 3_600_000);
       expect(await renew(force)).toMatchObject({ removed: Number(force) });

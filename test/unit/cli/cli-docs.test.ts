@@ -8,7 +8,7 @@ import { errorCodes, setupErrorCodes } from '../../../src/lib/model/error-table.
 import { projectRoot } from '../../paths.ts';
 
 const page = readFileSync(join(projectRoot, 'docs/cli.md'), 'utf8');
-const quoted = (text: string): string[] => [...text.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name);
+const codesIn = (text: string): string[] => [...text.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name);
 const rows = [...page.matchAll(/^\| (\d+) \| [^|]+ \| ([^|]*) ?\|$/gm)].map(([, exitCode, codes = '']) => ({
   exitCode: Number(exitCode),
   codes,
@@ -18,14 +18,14 @@ it('docs/cli.md lists every exit code', () => {
   expect(rows.map(({ exitCode }) => exitCode)).toEqual(Object.values(exitCodes));
 });
 
-it('docs/cli.md says which errors lead to which exit code', () => {
+it('docs/cli.md lists the error codes of each exit code', () => {
   for (const { exitCode, codes } of rows.filter((row) => row.exitCode !== exitCodes.failure)) {
-    const leading = [...errorCodes, ...setupErrorCodes].filter((code) => exitCodeOf(code) === exitCode);
-    expect(quoted(codes).toSorted(), `exit code ${exitCode}`).toEqual(leading.toSorted());
+    const expected = [...errorCodes, ...setupErrorCodes].filter((code) => exitCodeOf(code) === exitCode);
+    expect(codesIn(codes).toSorted(), `exit code ${exitCode}`).toEqual(expected.toSorted());
   }
 });
 
-it('docs/cli.md lists every variable of its own that the command line reads', () => {
+it('docs/cli.md lists every PTB_ and BROKER_ variable that the command line reads', () => {
   const folder = join(projectRoot, 'src/cli');
   // demo/environment-file.ts writes variables for scripts and reads none.
   const sources = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
@@ -38,9 +38,9 @@ it('docs/cli.md lists every variable of its own that the command line reads', ()
   expect(listed.toSorted()).toEqual([...new Set(read)].toSorted());
 });
 
-it('ptb run --help says of 4 what docs/cli.md does', () => {
+it('ptb run --help describes exit code 4 as docs/cli.md does', () => {
   const program = new Command('ptb');
   registerRun(program);
-  expect(program.commands[0]?.description()).toContain('4 somebody must sign in or consent');
-  expect(page).toContain('| 4 | somebody must sign in or consent');
+  expect(program.commands[0]?.description()).toContain('4 if a person must sign in or consent');
+  expect(page).toContain('| 4 | a person must sign in, consent');
 });

@@ -39,7 +39,7 @@ async function ptb(...words: string[]): Promise<{ exit: number; out: string; err
 
 const ask = (...more: string[]): string[] => ['test', '--file', sample, '--resource', 'graph', ...more];
 
-it('finds the sample valid, and a broken policy broken, with exit 0 and 1', async () => {
+it('ends with 0 for the valid sample and with 1 and the problems for an invalid policy', async () => {
   expect(await ptb('check', sample)).toEqual({ exit: 0, out: `${sample} is valid: 3 rules.\n`, err: '' });
   const found = await ptb('check', broken);
   expect(found.exit).toBe(1);
@@ -52,7 +52,7 @@ it('finds the sample valid, and a broken policy broken, with exit 0 and 1', asyn
   });
 });
 
-it('explains what is allowed: the rule, the application that redeems, the limit', async () => {
+it('explains an allowed request with the rule, the application and the scope limit', async () => {
   const answer = await ptb(...ask('--caller', helpdesk, '--tenant', 'contoso.com', '--scope', 'User.Read.All'));
   expect(answer.exit).toBe(0);
   expect(answer.out).toContain(
@@ -62,7 +62,7 @@ it('explains what is allowed: the rule, the application that redeems, the limit'
   expect(answer.out).toContain('Note: Rules that name the tenant by its id cannot match');
 });
 
-it('explains what is denied: what is missing, and why each rule does not help', async () => {
+it('explains a denied request with the furthest failed stage and the outcome of each rule', async () => {
   const words = ask(
     '--caller',
     helpdesk.toUpperCase(),
@@ -99,7 +99,7 @@ it.each([
   expect(JSON.parse(answer.out)).toMatchObject({ allowed: false, missing });
 });
 
-it('denies everything under a broken policy, and says why', async () => {
+it('denies every request under an invalid policy and prints the reason', async () => {
   const answer = await ptb(
     'test',
     '--file',
@@ -112,23 +112,23 @@ it('denies everything under a broken policy, and says why', async () => {
     'contoso.com',
   );
   expect(answer.exit).toBe(1);
-  expect(answer.out).toContain('The policy is broken, so every request is denied.');
+  expect(answer.out).toContain('The policy is not valid, so every request is denied.');
 });
 
 it.each([
   ['no caller', ask('--tenant', 'contoso.com')],
-  ['a caller that is no GUID', ask('--caller', 'helpdesk', '--tenant', 'contoso.com')],
-  ['a tenant that is none', ask('--caller', helpdesk, '--tenant', '../x')],
-  ['two tenants', ask('--caller', helpdesk, '--tenant', guid(1), guid(2))],
+  ['a caller that is not a GUID', ask('--caller', 'helpdesk', '--tenant', 'contoso.com')],
+  ['a tenant that is neither a GUID nor a domain', ask('--caller', helpdesk, '--tenant', '../x')],
+  ['two tenant ids', ask('--caller', helpdesk, '--tenant', guid(1), guid(2))],
   ['an unknown grant', ask('--caller', helpdesk, '--tenant', 'contoso.com', '--grant', 'implicit')],
   ['an unknown role', ask('--caller', helpdesk, '--tenant', 'contoso.com', '--role', 'Admin')],
-  ['a file that is not there', ['check', 'no-such-file.json']],
-])('calls %s wrong usage, with exit 2 and nothing on standard output', async (_name, words) => {
+  ['a missing file', ['check', 'no-such-file.json']],
+])('ends with 2 and an empty standard output for %s', async (_name, words) => {
   const answer = await ptb(...words);
   expect(answer).toMatchObject({ exit: 2, out: '' });
   expect(answer.err).toContain('error: ');
 });
 
-it('prints the schema', async () => {
+it('prints the JSON schema', async () => {
   expect(JSON.parse((await ptb('schema')).out)).toEqual(policyJsonSchema());
 });

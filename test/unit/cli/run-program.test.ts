@@ -12,22 +12,26 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-it('is called wrongly without an address, and says how it is called', async () => {
+it('ends with a usage error that names the option when the address is missing', async () => {
   vi.stubEnv('BROKER_URL', undefined);
   const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
   const program = new Command('ptb');
   registerVerify(program);
   expect(await runProgram(program, ['node', 'ptb', 'verify'])).toBe(exitCodes.usage);
-  expect(said.mock.calls.flat()).toEqual([expect.stringMatching(/^ptb: Say which broker: --url/)]);
+  expect(said.mock.calls.flat()).toEqual([expect.stringMatching(/^ptb: Give the address of the broker: --url/)]);
 });
 
 it.each([
-  ['the table', new BrokerError('job_unknown', 'What.'), adviceFor('job_unknown', 'operator')],
-  ['the variables of this machine for a setting', new BrokerError('config_invalid', 'What.'), /^Set it in the env/],
-  ['the table of the command line', new SetupError('sign_in_refused', 'What.'), /^Run the command again/],
-  ['a sign-in for a caller', new BrokerError('caller_unauthenticated', 'What.'), /`az login`.*PTB_TOKEN/],
-  ['the failure itself', new CommandFailure('config_invalid', 'What.', 'Correct the file.'), 'Correct the file.'],
-] as const)('says the next step: that of %s', async (_whose, thrown, step) => {
+  ['the advice for the operator', new BrokerError('job_unknown', 'What.'), adviceFor('job_unknown', 'operator')],
+  ['the environment for a wrong setting', new BrokerError('config_invalid', 'What.'), /^Set it in the env/],
+  ['the advice of a setup error', new SetupError('sign_in_refused', 'What.'), /^Run the command again/],
+  ['a sign-in for a missing token', new BrokerError('caller_unauthenticated', 'What.'), /`az login`.*PTB_TOKEN/],
+  [
+    'the next step of the failure itself',
+    new CommandFailure('config_invalid', 'What.', 'Correct the file.'),
+    'Correct the file.',
+  ],
+] as const)('prints %s as the next step', async (_name, thrown, step) => {
   const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
   const program = new Command('ptb');
   program.command('fail').action(() => Promise.reject(thrown));
@@ -47,6 +51,6 @@ it.each([
   ['sign_in_refused', exitCodes.signInNeeded],
   ['operator_forbidden', exitCodes.failure],
   ['setup_refused', exitCodes.failure],
-] as const)('tells a shell what a failure calls for: %s is %i', (code, exitCode) => {
+] as const)('ends with the exit code of the error: %s gives %i', (code, exitCode) => {
   expect(exitCodeOf(code)).toBe(exitCode);
 });

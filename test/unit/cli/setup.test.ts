@@ -14,12 +14,12 @@ beforeEach(() => {
 });
 afterEach(() => vi.restoreAllMocks());
 
-it('setup shows what is to be known and done before it asks, and goes on with a yes', async () => {
+it('shows notes and steps before it asks, and continues after a yes', async () => {
   await confirmPlan(plan, async () => true);
-  expect(said).toBe('Another broker uses it.\nThese changes are to be made:\n  1. Do this\n');
+  expect(said).toBe('Another broker uses it.\nSteps:\n  1. Do this\n');
 });
 
-it('setup says that nothing was changed where the answer is no, without talk of a wrong request', async () => {
+it('says that nothing was changed and ends with 1 after a no', async () => {
   const outcome: unknown = await confirmPlan(plan, async () => false).catch((thrown: unknown) => thrown);
   expect(outcome).toBeInstanceOf(CommandOutcome);
   expect(outcome).toMatchObject({ exitCode: exitCodes.failure });

@@ -42,7 +42,7 @@ const demoWith = (callerToken: () => Promise<string>): Demo =>
     environment: { KEY_VAULT_URL: 'https://vault' },
   }) as unknown as Demo;
 
-it('is for its owner alone, quoted for the shell, and gone at the end', async () => {
+it('writes a file that only its owner can read, quotes it for the shell and removes it at the end', async () => {
   const kept = await keepEnvironmentFile(
     demoWith(async () => 'token-1'),
     '/ptb.js',
@@ -57,12 +57,8 @@ it('is for its owner alone, quoted for the shell, and gone at the end', async ()
   await expect(stat(file)).rejects.toThrow('ENOENT');
 });
 
-it('holds a token that lives, through a time without one', async () => {
-  const tokens = [
-    async () => 'token-1',
-    async () => Promise.reject(new Error('Entra stumbles')),
-    async () => 'token-2',
-  ];
+it('updates the token, also after a request for one failed', async () => {
+  const tokens = [async () => 'token-1', async () => Promise.reject(new Error('Entra is down')), async () => 'token-2'];
   const kept = await keepEnvironmentFile(
     demoWith(() => (tokens.length > 1 ? tokens.shift() : tokens[0])?.() ?? Promise.reject(new Error('none'))),
     '/ptb.js',
@@ -72,7 +68,7 @@ it('holds a token that lives, through a time without one', async () => {
   await kept.remove();
 });
 
-it('leaves the file of a demo that was started later in the same folder', async () => {
+it('does not remove the file of a demo that was started later in the same folder', async () => {
   const kept = await keepEnvironmentFile(
     demoWith(async () => String(Math.random())),
     '/ptb.js',

@@ -19,17 +19,17 @@ const client = (answer: (nth: number) => unknown): BrokerClient & { asked: numbe
   return made;
 };
 
-test('a broker that stumbles for some minutes does not end the watching', async () => {
-  const stumbling = client((nth) => {
+test('keeps polling during transient failures of a few minutes', async () => {
+  const unstable = client((nth) => {
     if (nth > 2 && nth < 40) throw new BrokerError('resource_error', 'HTTP 502');
     return nth < 50 ? running : { status: 'completed' };
   });
-  const followed = followRun(stumbling, 'job@window', silent, clock);
+  const followed = followRun(unstable, 'job@window', silent, clock);
   await clock.advance(600_000);
   expect(await followed).toEqual({ status: 'completed' });
 });
 
-test('one that stumbles for longer does, and so does a failure that no waiting mends', async () => {
+test('throws a transient failure after five minutes and any other failure at once', async () => {
   const down = followRun(
     client(() => {
       throw new BrokerError('resource_error', 'HTTP 502');
@@ -52,7 +52,7 @@ test.each([
   ['interaction_required', exitCodes.signInNeeded],
   ['directory_unavailable', exitCodes.remote],
   ['internal', exitCodes.failure],
-] as const)('a run that %s stopped ends the command as that does elsewhere', (code: ErrorCode, exitCode) => {
+] as const)('ends a run that %s stopped with exit code %i', (code: ErrorCode, exitCode) => {
   const text = { code, title: errorTable[code].title, advice: adviceFor(code, 'operator') };
   const tenants = { total: 0, succeeded: 0, failed: 0, skipped: 0, notAttempted: 0 };
   const run = { status: 'failed', tenants, stoppedBy: { ...text, detail: '' } } as const;

@@ -14,6 +14,6 @@ it.each([
   [run('running', 0, 1), '] running, 0.3 s'],
   [run('running', 4, 1), '] 1/4 tenants, 1 failed, running, 0.3 s, about 0.9 s left'],
   [run('completed', 0), '] 0/0 tenants, 0 failed, completed, 0.3 s'],
-])('counts tenants once it is known how many there are (%#)', (given, end) => {
+])('shows counts once the number of tenants is known (%#)', (given, end) => {
   expect(line(given).slice(-end.length)).toBe(end);
 });

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { exitCodes } from '../../../../src/cli/exit-codes.ts';
 import { confirm } from '../../../../src/cli/sign-in/output.ts';
 
-/** A terminal at which somebody types. */
+/** Answers the question of `confirm` with these keys. */
 function typing(keys: string) {
   const input = new PassThrough();
   const output = Object.assign(new PassThrough(), { isTTY: true });
@@ -18,11 +18,11 @@ it.each([
   ['n\r', false],
   ['\r', false],
   ['of course\r', false],
-])('takes only y and yes for a yes: %j', async (keys, agreed) => {
+])('accepts only y and yes as a yes: %j', async (keys, agreed) => {
   expect(await typing(keys)).toBe(agreed);
 });
 
 // Control characters as a terminal sends them: end of text, end of transmission.
-it.each(['\u0003', '\u0004'])('ends as interrupted at Ctrl+C and Ctrl+D: %j', async (key) => {
+it.each(['\u0003', '\u0004'])('throws the outcome interrupted on Ctrl+C and Ctrl+D: %j', async (key) => {
   await expect(typing(key)).rejects.toMatchObject({ exitCode: exitCodes.interrupted });
 });

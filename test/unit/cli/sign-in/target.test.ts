@@ -18,11 +18,11 @@ const vault = { KEY_VAULT_URL: 'https://vault.example' };
 it.each([
   [{}, 'PARTNER_TENANT_ID (--tenant): is missing.'],
   [{ tenantOption: '--partner-tenant' }, 'PARTNER_TENANT_ID (--partner-tenant): is missing.'],
-])('names the option that the command has for a setting: %j', (options, detail) => {
+])('names the option of the command for a missing setting: %j', (options, detail) => {
   expect(() => parseTarget(options, vault, {})).toThrow(expect.objectContaining({ code: 'config_invalid', detail }));
 });
 
-it('names the vault and its option, and what is wrong', () => {
+it('names the option and the problem of a wrong vault address', () => {
   expect(() => parseTarget({ vault: 'nonsense' }, {}, {})).toThrow(
     /is missing; KEY_VAULT_URL \(--vault\): (?!is missing)/,
   );
@@ -33,7 +33,7 @@ const unused = new Proxy({} as GraphClient, { get: () => () => expect.unreachabl
 it.each([
   ['local settings', (file: string) => readLocalSettings(file)],
   ['a profile', (file: string) => loadProfile(file, unused)],
-])('has a file with %s corrected, not the app settings', async (_what, read) => {
+])('tells the operator to correct a file with %s', async (_what, read) => {
   const file = join(folder, 'file.json');
   writeFileSync(file, 'nonsense');
   const failure: unknown = await read(file).catch((thrown: unknown) => thrown);
@@ -41,7 +41,7 @@ it.each([
   expect(nextStep(failure as BrokerError)).toBe('Correct the file.');
 });
 
-it('leaves a failure of Graph what it is, while it looks a profile up', async () => {
+it('rethrows an error of Graph from the lookup of a profile', async () => {
   const file = join(folder, 'profile.json');
   const resource = { appId: '00000003-0000-0000-c000-000000000000', scopes: ['User.Read'] };
   writeFileSync(file, JSON.stringify({ name: 'own', resources: [resource] }));
@@ -54,7 +54,7 @@ it('leaves a failure of Graph what it is, while it looks a profile up', async ()
   await expect(loadProfile(file, graph as GraphClient)).rejects.toBe(refused);
 });
 
-it('doctor has a missing setting put into the environment', async () => {
+it('doctor advises to put a missing setting into the environment', async () => {
   vi.stubEnv('KEY_VAULT_URL', 'nonsense');
   for await (const { status, remedy } of settingsChecks({})) {
     expect([status, remedy]).toEqual(['failed', expect.stringContaining('`azd env get-values`')]);

@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Finding, verify, type VerifyOptions } from '../../../../src/cli/verify/checks.ts';
 import { createProbe } from '../../../../src/cli/verify/probe.ts';
-import { callerToken, type Door, knownTenant, serveApp } from './closed-app.ts';
+import { callerToken, type Override, knownTenant, serveApp } from './secure-app.ts';
 
 const servers: Server[] = [];
 afterEach(() => {
@@ -15,10 +15,10 @@ const caller: VerifyOptions = {
   resource: 'graph',
   foreignTenant: '99999999-9999-4999-8999-999999999999',
 };
-const stranger: VerifyOptions = { ...caller, token: undefined, tenant: undefined };
+const anonymous: VerifyOptions = { ...caller, token: undefined, tenant: undefined };
 
-async function findingsOf(options: VerifyOptions, ...doors: readonly Door[]): Promise<readonly Finding[]> {
-  const { url, server } = await serveApp(...doors);
+async function findingsOf(options: VerifyOptions, ...overrides: readonly Override[]): Promise<readonly Finding[]> {
+  const { url, server } = await serveApp(...overrides);
   servers.push(server);
   return verify(createProbe(fetch, url), options);
 }
@@ -26,39 +26,43 @@ async function findingsOf(options: VerifyOptions, ...doors: readonly Door[]): Pr
 const results = (findings: readonly Finding[]): Record<string, string> =>
   Object.fromEntries(findings.map(({ check, result }) => [check, result]));
 
-const at = (path: string, status = 200, body: unknown = {}): Door => {
+const at = (path: string, status = 200, body: unknown = {}): Override => {
   return ({ url = '' }) => (url.split('?')[0] === path ? { status, body } : undefined);
 };
 const key = `${'k'.repeat(44)}AzFu${'x'.repeat(8)}==`;
 
-/** Doors that somebody might leave open, and the check that must find each. */
-const doors: readonly [name: string, check: string, door: Door][] = [
+/** Insecure answers, and the check that must find each. */
+const insecure: readonly [name: string, check: string, override: Override][] = [
   [
     'the app is not configured',
     'health',
     at('/api/health', 503, { status: 'down', detail: 'KEY_VAULT_URL: is missing.' }),
   ],
-  ['health tells strangers everything', 'health', at('/api/health', 200, { status: 'ok', account: 'svc@partner' })],
-  ['a route asks for no token', 'strangers', at('/api/tenants', 200, [])],
-  ['an order is read before the caller is known', 'strangers', at('/api/tokens', 400)],
   [
-    'a header of the platform is believed',
+    'health shows everything to anonymous callers',
+    'health',
+    at('/api/health', 200, { status: 'ok', account: 'svc@partner' }),
+  ],
+  ['a route requires no token', 'strangers', at('/api/tenants', 200, [])],
+  ['a request is parsed before the caller is authenticated', 'strangers', at('/api/tokens', 400)],
+  [
+    'a header of the platform is trusted',
     'strangers',
     ({ headers, url }) =>
       headers['x-ms-client-principal'] === undefined || url !== '/api/runs' ? undefined : { status: 200, body: [] },
   ],
   [
-    'an unsigned token is believed',
+    'an unsigned token is accepted',
     'strangers',
     ({ headers, url }) =>
       url === '/api/audit' && headers.authorization?.endsWith('.') === true ? { status: 200, body: [] } : undefined,
   ],
   ['the durable management API is open', 'platform', at('/runtime/webhooks/durabletask/instances', 200, [])],
-  ['runs can be started past the API', 'platform', at('/runtime/webhooks/durabletask/orchestrators/verify', 202)],
+  ['runs can be started without the API', 'platform', at('/runtime/webhooks/durabletask/orchestrators/verify', 202)],
   ['the admin API is open', 'platform', at('/admin/host/status', 200, { state: 'Running' })],
-  ['the admin API gives out keys', 'platform', at('/admin/host/keys', 200, { keys: [] })],
+  ['the admin API returns keys', 'platform', at('/admin/host/keys', 200, { keys: [] })],
   [
-    'pages of other origins may call',
+    'pages of other origins may call the API',
     'cross-origin',
     ({ headers }) =>
       headers.origin === undefined
@@ -82,16 +86,16 @@ const doors: readonly [name: string, check: string, door: Door][] = [
         ? { status: 200, body: { accessToken: 'opaque' } }
         : undefined,
   ],
-  ['a key stands in an answer', 'secrets', at('/api/jobs', 401, { statusQueryGetUri: `https://app/x?code=${key}` })],
+  ['an answer contains a key', 'secrets', at('/api/jobs', 401, { statusQueryGetUri: `https://app/x?code=${key}` })],
   [
-    'a token stands in an error',
+    'an error contains a token',
     'secrets',
     at('/api/audit', 401, { detail: `eyJ${'a'.repeat(20)}.${'b'.repeat(20)}.` }),
   ],
 ];
 
 describe('ptb verify', () => {
-  it('finds nothing at a closed app', async () => {
+  it('passes every check of a secure app', async () => {
     expect(results(await findingsOf(caller))).toEqual({
       health: 'passed',
       encryption: 'skipped',
@@ -104,8 +108,8 @@ describe('ptb verify', () => {
     });
   });
 
-  it('skips what needs a token when it has none, and says so', async () => {
-    const findings = await findingsOf(stranger);
+  it('skips checks that need a token when there is none', async () => {
+    const findings = await findingsOf(anonymous);
     expect(results(findings)).toMatchObject({ allowed: 'skipped', denied: 'skipped', strangers: 'passed' });
     expect(findings.find(({ check }) => check === 'denied')?.evidence).toContain('PTB_TOKEN');
   });
@@ -114,41 +118,41 @@ describe('ptb verify', () => {
     [{ token: undefined }, 'needs a token in PTB_TOKEN, or --client-id'],
     [{ tenant: undefined }, 'needs --tenant'],
     [{ token: undefined, tenant: undefined }, 'needs a token in PTB_TOKEN, or --client-id, and --tenant'],
-  ])('names what is missing and nothing else: %j', async (without, evidence) => {
+  ])('names exactly the missing options: %j', async (without, evidence) => {
     const findings = await findingsOf({ ...caller, ...without });
     expect(findings.find(({ check }) => check === 'allowed')).toMatchObject({ result: 'skipped', evidence });
   });
 
-  it.each(doors)('finds that %s (%s)', async (_name, check, door) => {
-    const findings = await findingsOf(caller, door);
+  it.each(insecure)('finds that %s (%s)', async (_name, check, override) => {
+    const findings = await findingsOf(caller, override);
     const found = findings.find((finding) => finding.check === check);
     expect(found).toMatchObject({ result: 'failed', fix: expect.stringMatching(/\w/) });
   });
 
-  it('prints no token and no key that it comes across', async () => {
+  it('reports a leaked key without its value', async () => {
     const findings = await findingsOf(caller, at('/api/jobs', 401, { address: `https://app/x?code=${key}` }));
     expect(JSON.stringify(findings)).toContain('a key in an address in GET /api/jobs');
     expect(JSON.stringify(findings)).not.toMatch(new RegExp(`${key}|${callerToken}|eyJ`));
   });
 
-  it('refuses an address without TLS that is not this machine', async () => {
+  it('fails for a remote address without TLS', async () => {
     const probe = createProbe(
       () => Promise.resolve(new Response('{"status":"ok"}', { status: 200 })),
       'http://broker.example',
     );
-    expect(results(await verify(probe, stranger))).toMatchObject({ encryption: 'failed' });
+    expect(results(await verify(probe, anonymous))).toMatchObject({ encryption: 'failed' });
   });
 
-  it('sees that plain http is answered beside https', async () => {
+  it('fails when the app answers plain http beside https', async () => {
     const answerAll = (): Promise<Response> => Promise.resolve(new Response('{"status":"ok"}', { status: 200 }));
     const probe = createProbe(answerAll, 'https://broker.example');
-    expect((await verify(probe, stranger)).find(({ check }) => check === 'encryption')).toMatchObject({
+    expect((await verify(probe, anonymous)).find(({ check }) => check === 'encryption')).toMatchObject({
       result: 'failed',
-      evidence: 'plain http is answered too',
+      evidence: 'the app answers plain http too',
     });
   });
 
-  it('gives up after the first request when nobody answers', async () => {
+  it('stops after the first request when the app does not answer', async () => {
     const probe = createProbe(() => Promise.reject(new TypeError('fetch failed')), 'https://broker.example');
     expect(await verify(probe, caller)).toEqual([
       expect.objectContaining({ check: 'health', result: 'failed', evidence: 'GET /api/health: no answer (network)' }),

@@ -3,7 +3,7 @@ import type { RedeemedToken } from '../../../../src/lib/entra/judge-token-reply.
 import type { TokenClaims } from '../../../../src/lib/entra/token-claims.ts';
 import { parseTenantId } from '../../../../src/lib/model/identifiers.ts';
 import { Secret } from '../../../../src/lib/model/secret.ts';
-import { judgeConsent } from '../../../../src/lib/setup/consent.ts';
+import { checkConsent } from '../../../../src/lib/setup/consent.ts';
 
 const partner = parseTenantId('99999999-9999-4999-8999-999999999999')!;
 const client = { clientId: 'client', tenantId: partner };
@@ -22,7 +22,7 @@ function judge(more: Partial<TokenClaims> = {}, account?: string, refreshToken: 
     scopes: [],
     claims: { ...claims, ...more },
   };
-  return judgeConsent(token, client, account, 1000);
+  return checkConsent(token, client, account, 1000);
 }
 /** The claims without one of them. */
 const without = (name: keyof TokenClaims) => ({ [name]: undefined }) as Partial<TokenClaims>;
@@ -58,6 +58,6 @@ describe('what a sign-in brought', () => {
 
   it('without a refresh token is refused', () => {
     const token = { accessToken: new Secret('a'), refreshToken: undefined, expiresAtMs: 0, scopes: [], claims };
-    expect(() => judgeConsent(token, client, undefined, 0)).toThrow(/lacks offline_access/);
+    expect(() => checkConsent(token, client, undefined, 0)).toThrow(/lacks offline_access/);
   });
 });

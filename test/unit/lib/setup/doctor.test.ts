@@ -250,7 +250,7 @@ describe('what the doctor finds of the customers', () => {
     );
     expect(one(await checks({ customer: customer(1).tenantId }), 'Customer token')?.status).toBe('ok');
     expect(one(await checks({ customer: 'nobody.example' }), 'Customer token')?.message).toBe(
-      '"nobody.example" is no customer.',
+      '"nobody.example" is not a customer.',
     );
   });
 

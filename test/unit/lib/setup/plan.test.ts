@@ -94,7 +94,7 @@ describe('the plan of setup', () => {
     expect(changed({ redirectUris: ['https://other'], tags: ['theirs'] })).toEqual([
       {
         kind: 'update_application',
-        differences: ['add the redirect address http://localhost', 'mark it as ours'],
+        differences: ['add the redirect address http://localhost', 'tag it as managed by setup'],
       },
     ]);
     expect(changed({ permissions: [] })).toEqual([

@@ -37,7 +37,7 @@ const wrong = (detail: string | RegExp) => ({
 
 describe('a profile file', () => {
   it('is looked up at the resource, by value or by id', async () => {
-    const reason = 'Asked for by p.json.';
+    const reason = 'Requested by p.json.';
     expect(await read(profile({ scopes: ['User.Read'], roles: ['ROLE-ID'] }))).toEqual({
       name: 'mine',
       resources: [

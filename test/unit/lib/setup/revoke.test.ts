@@ -143,7 +143,7 @@ describe('the plan of a revocation', () => {
     expect(results[0]?.step).toContain('broker@partner.example');
     expect(results.filter(({ done }) => !done)).toMatchObject([
       { step: 'Remove the client credentials from the application', detail: 'It lacks the tags.' },
-      { detail: expect.stringMatching(/^Left for now/) as string },
+      { detail: expect.stringMatching(/^Not done/) as string },
     ]);
   });
 
@@ -222,7 +222,7 @@ describe('carrying it out', () => {
     const results = await revoke(await plan());
     expect(results.filter(({ done }) => !done)).toEqual([
       expect.objectContaining({ code: 'access_denied' }),
-      expect.objectContaining({ detail: expect.stringMatching(/^Left for now/) as string }),
+      expect.objectContaining({ detail: expect.stringMatching(/^Not done/) as string }),
     ]);
     expect((await store.listClientCredentialVersions('default')).some(({ enabled }) => enabled)).toBe(true);
     expect((await store.listRefreshTokenVersions('default')).some(({ enabled }) => enabled)).toBe(false);
@@ -237,7 +237,7 @@ describe('carrying it out', () => {
     };
     const steps = await planRevocation(deps(interruption.signal), { application: 'default' });
     expect(await revoke(steps, undefined, interruption.signal)).toEqual([
-      expect.objectContaining({ done: false, detail: 'Interrupted; run the drill again.' }),
+      expect.objectContaining({ done: false, detail: 'Interrupted. Run the command again.' }),
     ]);
     expect((await store.listRefreshTokenVersions('default')).every(({ enabled }) => enabled)).toBe(true);
   });
@@ -263,14 +263,14 @@ it('says what works on, and until when', () => {
 it('names the further applications of the vault, each with its command', async () => {
   await store.saveClientCredential('reader', (await store.load('default')).client);
   expect(await otherApplications({ store }, 'default')).toEqual([
-    'The application reader keeps its client credential and its versions in Key Vault: ptb revoke --application reader',
+    'The application reader keeps its client credential and its versions in Key Vault. To revoke them: ptb revoke --application reader',
   ]);
 });
 
 it('says so where the vault does not tell whether there are any', async () => {
   store.listApplications = () => Promise.reject(new BrokerError('key_vault_unavailable', 'It is away.'));
   expect(await otherApplications({ store }, 'default')).toEqual([
-    'Whether other applications work on is not known: It is away.',
+    'The other applications in the vault could not be listed: It is away.',
   ]);
 });
 

@@ -192,7 +192,7 @@ describe('an application that is there already', () => {
   it('is said to have client credentials of another broker, in plan and outcome', async () => {
     const { notes } = await planOnly(deps(), options);
     expect(notes).toHaveLength(1);
-    expect(notes[0]).toMatch(/"Broker" \(client id client\) is there already.*does not hold \(2\).*--display-name/);
+    expect(notes[0]).toMatch(/"Broker" \(client id client\) exists already.*does not hold \(2\).*--display-name/);
     expect((await runSetup(deps(), options)).notes).toEqual(notes);
     expect(writes()).toEqual(['POST /applications/object/addPassword']);
   });
@@ -221,7 +221,7 @@ describe('a setup that says nothing of permissions', () => {
       'Consent for all users: Microsoft Graph: User.Read.All openid profile offline_access',
       'Create a client secret and store it in Key Vault',
     ]);
-    expect(notes).toEqual([expect.stringContaining('keeps the permissions') as string]);
+    expect(notes).toEqual([expect.stringContaining('keeps its registered permissions') as string]);
     expect((await planOnly(deps(), options)).steps[0]).toContain('set the permissions of the profile small');
   });
 
@@ -517,7 +517,7 @@ describe('a step of setup', () => {
       graph = ({ method }) => (method === 'POST' ? answer : undefined);
       await expect(runSetup(deps(), options)).rejects.toMatchObject({
         code: 'resource_error',
-        detail: expect.stringMatching(/^Microsoft Graph made an object without (id|appId)\.$/) as string,
+        detail: expect.stringMatching(/^Microsoft Graph created an object without (id|appId)\.$/) as string,
       });
     },
   );

@@ -84,7 +84,7 @@ describe('a lent client secret', () => {
   it('that cannot be removed is a warning, and what the work did is its outcome', async () => {
     removal = () => problem(503, 'Unavailable');
     expect(await lend(async () => 'stored')).toBe('stored');
-    expect(warned).toEqual([expect.stringMatching(/key-1 could not be removed.*ends by itself at 2026-11-24T01:00/)]);
+    expect(warned).toEqual([expect.stringMatching(/key-1 could not be removed.*expires at 2026-11-24T01:00/)]);
     await expect(lend(() => Promise.reject(new Error('the work failed')))).rejects.toThrow('the work failed');
     expect(JSON.stringify(warned)).not.toContain('lent-secret');
   });

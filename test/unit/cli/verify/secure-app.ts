@@ -7,15 +7,15 @@ interface Reply {
   readonly body?: unknown;
 }
 
-/** Answers in place of the closed app: a door left open. Undefined: not this request. */
-export type Door = (request: IncomingMessage, body: Readonly<Record<string, unknown>>) => Reply | undefined;
+/** Answers a request instead of the secure app. Returns undefined for other requests. */
+export type Override = (request: IncomingMessage, body: Readonly<Record<string, unknown>>) => Reply | undefined;
 
 export const callerToken = 'the-token-of-a-caller';
 export const knownTenant = 'contoso.example';
 const problem = (status: number, code: string): Reply => ({ status, body: { code, detail: `${code}.` } });
 
-/** How a well-kept broker answers from outside: what `ptb verify` sees when nothing is wrong. */
-function closed(request: IncomingMessage, body: Readonly<Record<string, unknown>>): Reply {
+/** The answers of a secure broker, as `ptb verify` should see them. */
+function secureAnswer(request: IncomingMessage, body: Readonly<Record<string, unknown>>): Reply {
   const { pathname } = new URL(request.url ?? '/', 'http://app');
   if (pathname.startsWith('/admin')) return { status: 404 };
   if (pathname.startsWith('/runtime')) return { status: 401 };
@@ -34,10 +34,10 @@ function closed(request: IncomingMessage, body: Readonly<Record<string, unknown>
   };
 }
 
-/** Serves a closed app with these doors open, on a free port of this machine. */
-export async function serveApp(...doors: readonly Door[]): Promise<{ url: string; server: Server }> {
+/** Serves a secure app with these overrides on a free port of the loopback interface. */
+export async function serveApp(...overrides: readonly Override[]): Promise<{ url: string; server: Server }> {
   const server = createServer((request, response) => {
-    void answer(doors, request, response);
+    void answer(overrides, request, response);
   });
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
@@ -45,11 +45,17 @@ export async function serveApp(...doors: readonly Door[]): Promise<{ url: string
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, server };
 }
 
-async function answer(doors: readonly Door[], request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(
+  overrides: readonly Override[],
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   let text = '';
   for await (const chunk of request) text += String(chunk);
   const body = text === '' ? {} : (JSON.parse(text) as Record<string, unknown>);
-  const reply = doors.map((door) => door(request, body)).find((found) => found !== undefined) ?? closed(request, body);
+  const reply =
+    overrides.map((override) => override(request, body)).find((found) => found !== undefined) ??
+    secureAnswer(request, body);
   response.writeHead(reply.status, { 'content-type': 'application/json', ...reply.headers });
   response.end(reply.body === undefined ? '' : JSON.stringify(reply.body));
 }
