@@ -14,7 +14,7 @@ const claims: TokenClaims = {
   authenticationMethods: ['pwd', 'mfa'],
 };
 
-function judge(more: Partial<TokenClaims> = {}, account?: string, refreshToken: Secret | undefined = new Secret('r')) {
+function check(more: Partial<TokenClaims> = {}, account?: string, refreshToken: Secret | undefined = new Secret('r')) {
   const token: RedeemedToken = {
     accessToken: new Secret('a'),
     refreshToken,
@@ -27,10 +27,10 @@ function judge(more: Partial<TokenClaims> = {}, account?: string, refreshToken: 
 /** The claims without one of them. */
 const without = (name: keyof TokenClaims) => ({ [name]: undefined }) as Partial<TokenClaims>;
 
-describe('what a sign-in brought', () => {
-  it('becomes the credential, good for ninety days from now', () => {
-    const judged = judge({}, 'Broker@Partner.Example');
-    expect(judged).toEqual({
+describe('checkConsent', () => {
+  it('returns a refresh token that expires in ninety days', () => {
+    const checked = check({}, 'Broker@Partner.Example');
+    expect(checked).toEqual({
       secret: expect.any(Secret) as Secret,
       clientId: 'client',
       account: 'broker@partner.example',
@@ -39,25 +39,25 @@ describe('what a sign-in brought', () => {
       obtainedAtMs: 1000,
       expiresAtMs: 1000 + 90 * 86_400_000,
     });
-    expect(judged.secret.reveal()).toBe('r');
+    expect(checked.secret.reveal()).toBe('r');
   });
 
   it.each<[string, Partial<TokenClaims>, string | undefined, RegExp]>([
-    ['of another tenant', { tenantId: 'other' }, undefined, /^The sign-in was for the tenant other, but/],
-    ['of a tenant that is not said', without('tenantId'), undefined, /for the tenant \(unknown\), but/],
-    ['of nobody by name', without('username'), undefined, /does not say who signed in/],
-    ['of nobody by id', without('objectId'), undefined, /does not say who signed in/],
-    ['of another account', {}, 'other@partner.example', /^broker@partner\.example signed in, but/],
-    ['without MFA', { authenticationMethods: ['pwd'] }, undefined, /without MFA/],
-    ['that does not say how', without('authenticationMethods'), undefined, /without MFA/],
-  ])('%s is refused', (_, more, account, detail) => {
-    expect(() => judge(more, account)).toThrow(
+    ['a token of another tenant', { tenantId: 'other' }, undefined, /^The sign-in was for the tenant other, but/],
+    ['a token without a tenant', without('tenantId'), undefined, /for the tenant \(unknown\), but/],
+    ['a token without a user name', without('username'), undefined, /does not name the account/],
+    ['a token without an object id', without('objectId'), undefined, /does not name the account/],
+    ['a token of another account', {}, 'other@partner.example', /^broker@partner\.example signed in, but/],
+    ['a token without MFA', { authenticationMethods: ['pwd'] }, undefined, /without MFA/],
+    ['a token without authentication methods', without('authenticationMethods'), undefined, /without MFA/],
+  ])('rejects %s', (_, more, account, detail) => {
+    expect(() => check(more, account)).toThrow(
       expect.objectContaining({ code: 'sign_in_refused', detail: expect.stringMatching(detail) as string }) as Error,
     );
   });
 
-  it('without a refresh token is refused', () => {
+  it('rejects a sign-in without a refresh token', () => {
     const token = { accessToken: new Secret('a'), refreshToken: undefined, expiresAtMs: 0, scopes: [], claims };
-    expect(() => checkConsent(token, client, undefined, 0)).toThrow(/lacks offline_access/);
+    expect(() => checkConsent(token, client, undefined, 0)).toThrow(/lacks the scope offline_access/);
   });
 });

@@ -39,7 +39,7 @@ function bench(answer: (request: SeenRequest, count: number) => Scripted) {
 
 const created = (): Response => Response.json({}, { status: 201 });
 
-it('consents to every scope of the profile, resource by resource, and forgets the tenant', async () => {
+it('consents to every scope of the profile per resource, and forgets cached tokens of the tenant', async () => {
   const { run, seen, forgotten } = bench(created);
   const [tenantId] = tenants(1);
   expect(await run(tenants(1))).toEqual([{ tenantId, outcome: 'consented' }]);
@@ -53,18 +53,18 @@ it('consents to every scope of the profile, resource by resource, and forgets th
 it.each([
   [409, '{"code":2000,"description":"Permission entry already exists."}'],
   [400, '\uFEFF{"code":400,"description":"Permission entry already exists."}'],
-])('counts a consent that is there already as success (%i)', async (status, body) => {
+])('counts an existing consent as success (%i)', async (status, body) => {
   const { run } = bench(() => new Response(body, { status }));
   expect(await run(tenants(1))).toMatchObject([{ outcome: 'already' }]);
 });
 
-it('withdraws before it gives again, when it is to be renewed', async () => {
+it('withdraws the consent before it consents again when renewing', async () => {
   const { run, seen } = bench(({ method }) => (method === 'DELETE' ? new Response('{}', { status: 404 }) : created()));
   expect(await run(tenants(1), true)).toMatchObject([{ outcome: 'consented' }]);
   expect(seen.map(({ method }) => method)).toEqual(['DELETE', 'POST']);
 });
 
-it('does not give again what it could not withdraw', async () => {
+it('does not consent again when the withdrawal failed', async () => {
   const { run, seen } = bench(({ method }) =>
     method === 'DELETE' ? new Response('{"code":20002,"description":"Access denied"}', { status: 403 }) : created(),
   );
@@ -72,7 +72,7 @@ it('does not give again what it could not withdraw', async () => {
   expect(seen.map(({ method }) => method)).toEqual(['DELETE']);
 });
 
-it('tries again where Partner Center cannot be reached, and says so in the end', async () => {
+it('retries while Partner Center cannot be reached, and reports that after four attempts', async () => {
   const once = bench((_request, count) => {
     if (count === 1) throw new TypeError('fetch failed');
     return created();
@@ -87,13 +87,13 @@ it('tries again where Partner Center cannot be reached, and says so in the end',
   expect(never.seen).toHaveLength(4);
 });
 
-it('begins no further tenant after an interruption, and finishes those that are begun', async () => {
+it('starts no further tenant after an interruption, and finishes those that were started', async () => {
   const { run, seen, interrupt } = bench(({ method }) => {
     if (method === 'DELETE') interrupt();
     return created();
   });
   const results = await run(tenants(50), true);
-  // As many as are worked on at one time.
+  // The concurrency.
   expect(results).toHaveLength(8);
   expect(results.every(({ outcome }) => outcome === 'consented')).toBe(true);
   const withdrawn = seen.filter(({ method }) => method === 'DELETE').map(({ url }) => url.pathname.split('/')[3]);
@@ -101,7 +101,7 @@ it('begins no further tenant after an interruption, and finishes those that are 
   expect(given).toEqual(withdrawn);
 });
 
-it('stays below fifty requests a second', async () => {
+it('sends at most fifty requests per second', async () => {
   const { run, sentAtMs } = bench(created);
   expect(await run(tenants(200))).toHaveLength(200);
   for (const atMs of sentAtMs) {
@@ -109,7 +109,7 @@ it('stays below fifty requests a second', async () => {
   }
 });
 
-it('obeys Retry-After, and repeats under the same request id', async () => {
+it('obeys Retry-After and repeats the request with the same request id', async () => {
   const { run, seen, sentAtMs } = bench((_request, count) =>
     count === 1 ? new Response('{}', { status: 429, headers: { 'retry-after': '57' } }) : created(),
   );
@@ -118,7 +118,7 @@ it('obeys Retry-After, and repeats under the same request id', async () => {
   expect(new Set(seen.map(({ headers }) => headers.get('ms-requestid'))).size).toBe(1);
 });
 
-it('reports the failure of one tenant and goes on with the others', async () => {
+it('reports the failure of one tenant and continues with the others', async () => {
   const [first] = tenants(3);
   const { run } = bench(({ url }) =>
     url.pathname.includes(first ?? '')

@@ -83,8 +83,8 @@ const refusing =
       ? new BrokerError(code, `${code} indeed`)
       : undefined;
 
-describe('what the doctor finds', () => {
-  it('well', async () => {
+describe('examine', () => {
+  it('passes every check of a working credential', async () => {
     const found = await checks();
     expect(new Set(Object.values(statusOf(found)))).toEqual(new Set(['ok']));
     expect(one(found, 'Customers')?.message).toBe('2 customers, 2 of them with delegated access.');
@@ -94,7 +94,7 @@ describe('what the doctor finds', () => {
     );
   });
 
-  it('of a vault that does not answer: that, and nothing else', async () => {
+  it('skips all other checks when the vault does not answer', async () => {
     store.failure = new BrokerError('key_vault_unavailable', 'away');
     const found = await checks();
     expect(found[0]).toMatchObject({
@@ -107,7 +107,7 @@ describe('what the doctor finds', () => {
     expect(found).toHaveLength(6);
   });
 
-  it('of a credential that ends soon, or has ended, or was not rotated: as bad as it is', async () => {
+  it('warns before the refresh token expires, fails after that, and notices a missed rotation', async () => {
     const stored = async (daysOld: number): Promise<Check[]> => {
       await store.saveRefreshToken('default', refreshTokenOf('r', clock.nowMs() - daysOld * 86_400_000));
       return (await checks()).filter(({ check }) => check === 'Credential');
@@ -117,11 +117,11 @@ describe('what the doctor finds', () => {
     expect(ended).toContainEqual(expect.objectContaining({ status: 'failed', code: 'credential_expired' }));
     const forgotten = await stored(20);
     expect(forgotten).toEqual([expect.objectContaining({ status: 'notice' })]);
-    // Not one of the failures that everything else speaks of: it has no code to look up.
+    // A finding that is not an error has no code.
     expect(forgotten[0]).not.toHaveProperty('code');
   });
 
-  it('of an application before its first consent: the client credential alone', async () => {
+  it('checks only the client credential before the first consent', async () => {
     await store.disableRefreshTokenVersion('default', 'v1');
     const found = await checks();
     expect(statusOf(found)).toMatchObject({
@@ -132,7 +132,7 @@ describe('what the doctor finds', () => {
     expect(one(found, 'Credential')).toMatchObject({ status: expect.stringMatching(/failed|warning/) as string });
   });
 
-  it('of a managed identity from a machine that is not its own: what is stored, and no failure', async () => {
+  it('checks only what is stored, without a failure, on a machine without the managed identity', async () => {
     const { client } = await store.load('default');
     await store.saveClientCredential('default', { ...client, credential: { kind: 'federated' } });
     refuse = () => new BrokerError('config_invalid', 'no identity here');
@@ -149,7 +149,7 @@ describe('what the doctor finds', () => {
     expect(one(await checks(), 'Client credential')?.status).toBe('failed');
   });
 
-  it('of a client credential or a partner tenant that refuses', async () => {
+  it('fails when Entra rejects the client credential or the partner tenant', async () => {
     refuse = refusing({ grant: 'application' }, 'client_credential_rejected');
     expect(one(await checks(), 'Client credential')).toMatchObject({
       status: 'failed',
@@ -167,13 +167,13 @@ describe('what the doctor finds', () => {
     [() => Response.json({}, { headers: { isMfaCompliant: 'false' } }), 'failed'],
     [() => Response.json({}), 'notice'],
     [() => new Response('busy', { status: 503 }), 'failed'],
-  ])('of Partner Center and MFA', async (answer, status) => {
+  ])('reports what Partner Center answers about MFA (%#)', async (answer, status) => {
     mfa = answer;
     expect(one(await checks(), 'Partner Center')?.status).toBe(status);
   });
 });
 
-describe('what the doctor finds of another application', () => {
+describe('examine of another application', () => {
   const named = async (): Promise<Check[]> => {
     const { client, refreshToken } = await store.load('default');
     await store.saveClientCredential('reader', client);
@@ -181,7 +181,7 @@ describe('what the doctor finds of another application', () => {
     return checks({ application: 'reader' });
   };
 
-  it('that has no permission for Partner Center: no failure', async () => {
+  it('skips Partner Center when the application has no permission for it', async () => {
     const refusing = (aadsts: number) => (request: TokenRequest) =>
       request.resource.alias === 'partner-center'
         ? new BrokerError('entra_request_rejected', 'no', { logFields: { aadsts } })
@@ -192,7 +192,7 @@ describe('what the doctor finds of another application', () => {
     expect(one(await named(), 'Partner Center')?.status).toBe('failed');
   });
 
-  it('with its name in the remedies, and without where the default one is to blame', async () => {
+  it('names the application in remedies, except for problems of the default one', async () => {
     refuse = refusing({ grant: 'delegated', tenantId: partner }, 'credential_revoked');
     expect(one(await named(), 'Partner tenant')?.remedy).toContain('`ptb consent --application reader`');
     refuse = () => undefined;
@@ -208,8 +208,8 @@ describe('what the doctor finds of another application', () => {
   });
 });
 
-describe('what the doctor finds of the customers', () => {
-  it('that there are none, with the reason that it mostly has', async () => {
+describe('examine of the customers', () => {
+  it('warns that there are none and names the usual reason', async () => {
     customers = [];
     const found = await checks();
     expect(one(found, 'Customers')).toMatchObject({
@@ -219,7 +219,7 @@ describe('what the doctor finds of the customers', () => {
     expect(one(found, 'Customer token')?.status).toBe('skipped');
   });
 
-  it('that the list is not whole, or cannot be had', async () => {
+  it('warns about an incomplete list and fails when the list cannot be read', async () => {
     warnings = ['The list of contracts could not be read.'];
     expect(one(await checks(), 'Customers')).toMatchObject({
       status: 'warning',
@@ -232,7 +232,7 @@ describe('what the doctor finds of the customers', () => {
     });
   });
 
-  it('that one works among the first five, or what the last of them said', async () => {
+  it('tries the first five customers and reports the last failure', async () => {
     refuse = refusing({ tenantId: customer(1).tenantId }, 'consent_required');
     expect(one(await checks(), 'Customer token')?.message).toBe('Entra issued a token for customer 2.');
     refuse = (request) => (request.tenantId === partner ? undefined : new BrokerError('consent_required', 'nobody'));
@@ -244,7 +244,7 @@ describe('what the doctor finds of the customers', () => {
     });
   });
 
-  it('of the one that was asked for, by id or domain', async () => {
+  it('tries the given customer, by id or domain', async () => {
     expect(one(await checks({ customer: 'C2.example' }), 'Customer token')?.message).toBe(
       'Entra issued a token for customer 2.',
     );
@@ -254,7 +254,7 @@ describe('what the doctor finds of the customers', () => {
     );
   });
 
-  it('that nobody can be reached, and why the one that was asked for cannot', async () => {
+  it('fails when no customer is reachable, and names the reason for the given one', async () => {
     customers = [customer(1, { reachable: false, reason: 'no_relationship' })];
     expect(one(await checks(), 'Customer token')?.message).toBe('No customer has delegated access.');
     expect(one(await checks({ customer: 'c1.example' }), 'Customer token')).toMatchObject({

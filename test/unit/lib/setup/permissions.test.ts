@@ -3,7 +3,7 @@ import { profiles, requiredResourceAccess } from '../../../../src/lib/setup/perm
 
 const guid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-it('asks in the legacy profile for exactly what the published script asks for', () => {
+it('requests in the legacy profile exactly the permissions of the published script', () => {
   expect(requiredResourceAccess(profiles.legacy)).toEqual([
     {
       resourceAppId: '00000002-0000-0000-c000-000000000000',
@@ -27,7 +27,7 @@ it('asks in the legacy profile for exactly what the published script asks for', 
   ]);
 });
 
-it('adds to it in the gdap profile, and takes nothing away', () => {
+it('includes all permissions of the legacy profile in the gdap profile', () => {
   const keys = (name: keyof typeof profiles) =>
     requiredResourceAccess(profiles[name]).flatMap(({ resourceAppId, resourceAccess }) =>
       resourceAccess.map(({ id, type }) => `${resourceAppId} ${type} ${id}`),
@@ -37,7 +37,7 @@ it('adds to it in the gdap profile, and takes nothing away', () => {
   expect(gdap.size).toBe(keys('gdap').length);
 });
 
-it('gives a reason for every permission, and an id that is one', () => {
+it('gives every permission a reason and a GUID', () => {
   for (const { appId, scopes, roles } of Object.values(profiles).flatMap(({ resources }) => resources)) {
     expect(appId).toMatch(guid);
     for (const { id, reason } of [...scopes, ...roles]) {

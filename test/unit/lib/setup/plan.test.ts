@@ -79,16 +79,16 @@ const plan = (state: Partial<DirectoryState>, more: Partial<SetupOptions> = {}) 
 const kinds = (...asked: Parameters<typeof plan>): string[] => plan(...asked).map(({ kind }) => kind);
 const changed = (more: Partial<RegisteredApplication>) => plan({ application: { ...application, ...more } });
 
-describe('the plan of setup', () => {
-  it('is empty where everything is as it should be', () => {
+describe('planSetup', () => {
+  it('returns no steps when everything is set up', () => {
     expect(plan({})).toEqual([]);
   });
 
-  it('is refused for a tenant that is no partner', () => {
+  it('throws for a tenant that is not a partner tenant', () => {
     expect(() => plan({ adminAgentsId: undefined })).toThrow(/no group AdminAgents/);
   });
 
-  it('changes just what an administrator changed about the application', () => {
+  it('restores what an administrator changed in the application', () => {
     const single = { signInAudience: 'AzureADMyOrg' };
     expect(changed(single)).toEqual([{ kind: 'update_application', differences: ['make it multi-tenant'] }]);
     expect(changed({ redirectUris: ['https://other'], tags: ['theirs'] })).toEqual([
@@ -103,7 +103,7 @@ describe('the plan of setup', () => {
     expect(kinds({ principalId: undefined })).toEqual(['create_principal']);
   });
 
-  it('makes the principal of a resource that the tenant has never used, and says which', () => {
+  it('creates the service principal of a resource that the tenant lacks', () => {
     const exchange = profiles.gdap.resources.find(({ name }) => name.includes('Exchange'))!;
     const resourceIds = new Map([...done.resourceIds].filter(([appId]) => appId !== exchange.appId));
     const steps = plan({ resourceIds, scopeGrants: done.scopeGrants.filter(({ id }) => !id.includes(exchange.appId)) });
@@ -113,23 +113,23 @@ describe('the plan of setup', () => {
     ]);
   });
 
-  it('consents to the one application permission that is missing, and to no other', () => {
+  it('grants only the missing application permission', () => {
     const [first, ...rest] = done.roleGrants;
     expect(plan({ roleGrants: rest })).toEqual([
       expect.objectContaining({ kind: 'grant_role', roleId: first!.roleId }),
     ]);
-    // The same permission of another resource is another permission.
+    // The same permission of another resource is a different permission.
     const elsewhere = { ...first!, resourceId: 'another resource' };
     expect(kinds({ roleGrants: [elsewhere, ...rest] })).toEqual(['grant_role', 'withdraw_role']);
   });
 
-  it('replaces a consent to other scopes instead of adding one beside it', () => {
+  it('replaces a consent to other scopes instead of adding a second one', () => {
     const [first, ...rest] = done.scopeGrants;
     const steps = plan({ scopeGrants: [{ ...first!, scopes: ['Directory.AccessAsUser.All', 'Mail.Read'] }, ...rest] });
     expect(steps).toEqual([expect.objectContaining({ kind: 'grant_scopes', grantId: first!.id })]);
   });
 
-  it('takes back what was granted beyond the profile', () => {
+  it('withdraws permissions that are not in the profile', () => {
     const scopeGrants = [...done.scopeGrants, { id: 'theirs', resourceId: 'another resource', scopes: ['Mail.Read'] }];
     const roleGrants = [
       ...done.roleGrants,
@@ -151,7 +151,7 @@ describe('the plan of setup', () => {
     const named = { appId: graphAppId, name: 'Microsoft Graph' };
     const bare = { application: { ...application, permissions: [] }, roleGrants: [] };
 
-    it('still lets somebody sign in', () => {
+    it('grants the sign-in scopes', () => {
       const steps = plan({ ...bare, scopeGrants: [] }, { profile });
       expect(steps).toContainEqual({
         kind: 'grant_scopes',
@@ -160,7 +160,7 @@ describe('the plan of setup', () => {
       });
     });
 
-    it('takes the other scopes of Microsoft Graph back, and leaves the sign-in', () => {
+    it('withdraws the other scopes of Microsoft Graph and keeps the sign-in scopes', () => {
       const steps = plan({ ...bare, scopeGrants: done.scopeGrants }, { profile });
       expect(steps).toContainEqual({
         kind: 'grant_scopes',
@@ -173,14 +173,14 @@ describe('the plan of setup', () => {
     });
   });
 
-  it('makes the application its own owner only where it renews its own secret', () => {
+  it('makes the application its own owner only if the profile lets it renew its secret', () => {
     expect(kinds({ isOwner: false })).toEqual(['own_itself']);
     expect(kinds({ isOwner: false }, { profile: profiles.legacy })).not.toContain('own_itself');
     expect(kinds({ isAdminAgent: false })).toEqual(['join_admin_agents']);
   });
 });
 
-describe('a client credential', () => {
+describe('planSetup of the client credential', () => {
   const certificate = {
     ...stored,
     credential: { kind: 'certificate', privateKey: new Secret('k'), certificate: 'c', thumbprintSha256: 't' },
@@ -188,16 +188,16 @@ describe('a client credential', () => {
   } as const;
 
   it.each([
-    ['is not in the vault', undefined],
+    ['is missing', undefined],
     ['is for another application', { ...stored, clientId: 'another' }],
     ['is of another kind', certificate],
-    ['ends within a month', { ...stored, endsAtMs: nowMs + 30 * day }],
+    ['expires within a month', { ...stored, endsAtMs: nowMs + 30 * day }],
     ['is unknown to Entra', { ...stored, keyId: 'gone' }],
-  ])('that %s is made anew', (_, found) => {
+  ])('creates a new one when the stored one %s', (_, found) => {
     expect(plan({ stored: found })).toEqual([{ kind: 'add_secret' }]);
   });
 
-  it('that Entra knows among others stays', () => {
+  it('keeps one that Entra lists among others', () => {
     const others = { keyId: 'another', displayName: 'theirs', startsAtMs: 0 };
     expect(changed({ secrets: [others, ...application.secrets] })).toEqual([]);
     expect(
@@ -211,13 +211,13 @@ describe('a client credential', () => {
     ).toEqual([]);
   });
 
-  it('that ends a day later than a month from now stays', () => {
+  it('keeps one that expires in more than 30 days or never', () => {
     expect(plan({ stored: { ...stored, endsAtMs: nowMs + 31 * day } })).toEqual([]);
     const { endsAtMs: _, ...endless } = stored;
     expect(plan({ stored: endless })).toEqual([]);
   });
 
-  it('of the kind certificate stays as long as Entra knows its key', () => {
+  it('keeps a certificate while Entra lists its key', () => {
     expect(plan({ stored: certificate }, { credential: 'certificate' })).toEqual([]);
     expect(plan({ stored: { ...certificate, keyId: 'gone' } }, { credential: 'certificate' })).toEqual([
       { kind: 'add_certificate' },
@@ -227,7 +227,7 @@ describe('a client credential', () => {
     );
   });
 
-  describe('of the kind federated', () => {
+  describe('of kind federated', () => {
     const trust = {
       id: 'trust',
       issuer: `https://login.test/${partnerTenantId}/v2.0`,
@@ -236,7 +236,7 @@ describe('a client credential', () => {
     };
     const federated = { ...stored, credential: { kind: 'federated' } } as const;
 
-    it('is trusted and noted once', () => {
+    it('adds the trust and stores the kind once', () => {
       expect(kinds({}, { credential: 'federated' })).toEqual(['trust_managed_identity', 'store_federated']);
       expect(plan({ stored: federated, federatedTrusts: [trust] }, { credential: 'federated' })).toEqual([]);
     });
@@ -245,13 +245,13 @@ describe('a client credential', () => {
       ['issuer', { ...trust, issuer: 'https://login.other' }],
       ['subject', { ...trust, subject: 'another identity' }],
       ['audience', { ...trust, audiences: ['api://other'] }],
-    ])('is trusted anew where the trust has another %s', (_, other) => {
+    ])('adds a trust when the existing one has another %s', (_, other) => {
       expect(kinds({ stored: federated, federatedTrusts: [other] }, { credential: 'federated' })).toEqual([
         'trust_managed_identity',
       ]);
     });
 
-    it('cannot be had without a managed identity', () => {
+    it('throws without a managed identity', () => {
       expect(() => plan({}, { credential: 'federated', managedIdentityObjectId: undefined })).toThrow(
         /MANAGED_IDENTITY_CLIENT_ID/,
       );

@@ -35,8 +35,8 @@ const wrong = (detail: string | RegExp) => ({
   detail: expect.stringMatching(detail) as string,
 });
 
-describe('a profile file', () => {
-  it('is looked up at the resource, by value or by id', async () => {
+describe('readProfile', () => {
+  it('looks permissions up at the resource, by value or id', async () => {
     const reason = 'Requested by p.json.';
     expect(await read(profile({ scopes: ['User.Read'], roles: ['ROLE-ID'] }))).toEqual({
       name: 'mine',
@@ -59,11 +59,11 @@ describe('a profile file', () => {
     [{ name: 'mine', resources: [] }, /^p\.json: resources: names no resource/],
     [{ name: 'mine', resources: [{ appId: 'x' }] }, /^p\.json: resources\.0\.appId: is not a GUID/],
     [{ name: 'mine', resources: [{ appId }], more: 1 }, /more/],
-  ])('that is %j is refused with the place', async (file, detail) => {
+  ])('rejects %j and names the wrong field', async (file, detail) => {
     await expect(read(file)).rejects.toMatchObject(wrong(detail));
   });
 
-  it('that names what the resource does not have is refused before anything is changed', async () => {
+  it('rejects a permission or resource that does not exist', async () => {
     await expect(read(profile({ scopes: ['Misspelt'] }))).rejects.toMatchObject(
       wrong(/^p\.json: Microsoft Graph has no delegated permission "Misspelt"\.$/),
     );
@@ -75,11 +75,11 @@ describe('a profile file', () => {
   });
 });
 
-describe('a managed identity', () => {
+describe('findManagedIdentity', () => {
   const find = (clientId: string | undefined, found: readonly object[]) =>
     findManagedIdentity(graphOf(() => ({ value: found })).graph, clientId);
 
-  it('is found by its client id', async () => {
+  it('returns the object id of the managed identity with the client id', async () => {
     const found = [
       { id: 'application', servicePrincipalType: 'Application' },
       { servicePrincipalType: 'ManagedIdentity' },
@@ -88,7 +88,7 @@ describe('a managed identity', () => {
     expect(await find('client', found)).toBe('identity');
   });
 
-  it('must be given, and must exist', async () => {
+  it('throws when the client id is missing or unknown', async () => {
     await expect(find(undefined, [])).rejects.toMatchObject(wrong(/^MANAGED_IDENTITY_CLIENT_ID: is missing/));
     await expect(find('client', [])).rejects.toMatchObject(wrong(/no managed identity .* client id client\.$/));
   });

@@ -12,7 +12,7 @@ import { type Scripted, scriptedFetch, type SeenRequest } from '../../../fakes/s
 const wanted = { application: 'default', displayName: "Broker's own" };
 const stored = { clientId: 'client-of-the-vault' } as StoredClientCredential;
 
-/** What the partner's directory answers, by the beginning of the path and a word of the query. */
+/** Reads the state from a directory that answers by a part of the path or query. */
 function read(answers: readonly (readonly [string, object[]])[], credential?: StoredClientCredential) {
   const answer = ({ url }: SeenRequest): Scripted => {
     const asked = decodeURIComponent(`${url.pathname}${url.search}`);
@@ -31,8 +31,8 @@ function read(answers: readonly (readonly [string, object[]])[], credential?: St
 
 const tagged = { tags: [applicationTag('default'), 3] };
 
-describe('the state of the directory', () => {
-  it('of a tenant that knows nothing of us', async () => {
+describe('readDirectoryState', () => {
+  it('returns an empty state for a tenant without the application', async () => {
     expect(await read([]).state).toMatchObject({
       application: undefined,
       principalId: undefined,
@@ -45,7 +45,7 @@ describe('the state of the directory', () => {
     });
   });
 
-  it('takes an application of our name for ours only where it is tagged so', async () => {
+  it('finds an application by display name only if it has the tag', async () => {
     const others = [
       { id: 'other', tags: 'odd' },
       { id: 'mine', appId: 'client', ...tagged },
@@ -55,14 +55,14 @@ describe('the state of the directory', () => {
     expect(seen.some(({ url }) => url.search.includes('client-of-the-vault'))).toBe(false);
   });
 
-  it('looks for the one that the vault names first, and by name where that is gone', async () => {
+  it('finds the application that the vault names, or else the one with the display name', async () => {
     const found = read([["appId eq 'client-of-the-vault'", [{ id: 'known', appId: 'client-of-the-vault' }]]], stored);
     expect((await found.state).application).toMatchObject({ objectId: 'known' });
     const gone = read([["displayName eq 'Broker", [{ id: 'mine', ...tagged }]]], stored);
     expect((await gone.state).application).toMatchObject({ objectId: 'mine' });
   });
 
-  it('reads grants, roles, trusts, membership and ownership of the one that is ours', async () => {
+  it('reads grants, roles, trusts, membership and ownership of the application', async () => {
     const { state } = read([
       ["displayName eq 'Broker", [{ id: 'mine', appId: 'client', ...tagged }]],
       ["appId eq 'client'", [{ id: 'principal' }]],
@@ -92,7 +92,7 @@ describe('the state of the directory', () => {
     });
   });
 
-  it('is whole where Graph leaves out what it should send', async () => {
+  it('returns empty values where Graph omits properties', async () => {
     const { state } = read([
       [
         "displayName eq 'Broker",

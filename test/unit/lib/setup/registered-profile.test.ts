@@ -10,25 +10,22 @@ const graph = (scopes: object[], roles: object[]): GraphClient =>
       yield { id: 'p', displayName: 'Microsoft Graph', oauth2PermissionScopes: scopes, appRoles: roles };
     },
   }) as unknown as GraphClient;
-const nobody = {
+const noLookup = {
   list: () => {
-    throw new Error('nothing is to be looked up');
+    throw new Error('no lookup expected');
   },
 } as unknown as GraphClient;
 
 const both = [permissionKey(graphAppId, 'Scope', 'S1'), permissionKey(graphAppId, 'Role', 'R1')];
 
-it.each(['gdap', 'legacy'] as const)(
-  'knows the profile %s by its permissions, whatever the tenant has',
-  async (name) => {
-    const permissions = requiredResourceAccess(profiles[name]).flatMap(({ resourceAppId, resourceAccess }) =>
-      resourceAccess.map(({ type, id }) => permissionKey(resourceAppId, type, id)),
-    );
-    expect(await registeredProfile(nobody, { displayName: 'Broker', permissions })).toBe(profiles[name]);
-  },
-);
+it.each(['gdap', 'legacy'] as const)('recognizes the profile %s by its permissions without a lookup', async (name) => {
+  const permissions = requiredResourceAccess(profiles[name]).flatMap(({ resourceAppId, resourceAccess }) =>
+    resourceAccess.map(({ type, id }) => permissionKey(resourceAppId, type, id)),
+  );
+  expect(await registeredProfile(noLookup, { displayName: 'Broker', permissions })).toBe(profiles[name]);
+});
 
-it('looks the permissions of another one up, delegated ones apart from those of the application', async () => {
+it('looks up other permissions, delegated and application permissions separately', async () => {
   const found = await registeredProfile(graph([{ id: 's1', value: 'User.Read' }], [{ id: 'r1', value: 'Mail.Send' }]), {
     displayName: 'Broker',
     permissions: both,
@@ -38,7 +35,7 @@ it('looks the permissions of another one up, delegated ones apart from those of 
   ]);
 });
 
-it('says of what the resource does not have that the application is to be changed, not a setting', async () => {
+it('throws setup_refused for a permission that the resource does not have', async () => {
   const found = registeredProfile(graph([], [{ id: 'r1', value: 'Mail.Send' }]), {
     displayName: 'Broker',
     permissions: both,

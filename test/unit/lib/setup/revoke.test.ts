@@ -56,11 +56,11 @@ function deps(signal?: AbortSignal) {
 const plan = (options: Partial<RevokeOptions> = {}) => planRevocation(deps(), { application: 'default', ...options });
 const texts = async (options?: Partial<RevokeOptions>): Promise<string[]> =>
   (await plan(options)).map(({ text }) => text);
-const asked = (): string[] =>
+const requested = (): string[] =>
   seen.filter(({ method }) => method !== 'GET').map(({ method, url }) => `${method} ${url.pathname}`);
 
-describe('the plan of a revocation', () => {
-  it('takes away the sessions, then what Entra knows, then what the vault holds, then the callers', async () => {
+describe('planRevocation', () => {
+  it('plans sessions, client credentials, versions in the vault and callers, in that order', async () => {
     expect(await texts({ callersApplicationId: 'callers-app' })).toEqual([
       'Revoke all sessions of broker@partner.example, which ends every refresh token of the account, for every application',
       'Remove the client secret secret-1 from the application',
@@ -71,10 +71,10 @@ describe('the plan of a revocation', () => {
       'Disable 1 version(s) of the client credential in Key Vault',
       'Disable sign-in to the broker application callers-app, so that no caller gets a new token for it',
     ]);
-    expect(asked()).toEqual([]);
+    expect(requested()).toEqual([]);
   });
 
-  it('leaves out what is not there', async () => {
+  it('omits steps for what does not exist', async () => {
     graph = ({ url }) =>
       url.pathname.endsWith('/federatedIdentityCredentials')
         ? { value: [] }
@@ -86,12 +86,12 @@ describe('the plan of a revocation', () => {
     ]);
   });
 
-  it('goes on where the application is gone from Entra', async () => {
+  it('plans the other steps when the application does not exist in Entra', async () => {
     graph = () => problem(404, 'Request_ResourceNotFound');
     expect(await texts()).toHaveLength(3);
   });
 
-  it('needs no vault for the most urgent step when the account is named, and says what is left', async () => {
+  it('revokes the sessions of the given account without the vault, and reports the other steps as failed', async () => {
     store.failure = new BrokerError('key_vault_unavailable', 'away');
     store.listRefreshTokenVersions = () => Promise.reject(new BrokerError('key_vault_unavailable', 'away'));
     const results = await revoke(await plan({ account: 'named@partner.example' }));
@@ -100,13 +100,13 @@ describe('the plan of a revocation', () => {
       ['Remove the c', false, 'key_vault_unavailable'],
       ['Disable the ', false, 'key_vault_unavailable'],
     ]);
-    expect(asked()).toEqual(['POST /v1.0/users/named@partner.example/revokeSignInSessions']);
+    expect(requested()).toEqual(['POST /v1.0/users/named@partner.example/revokeSignInSessions']);
   });
 
-  it.each([503, 403])('does all the rest where Graph does not list the application (%i)', async (status) => {
+  it.each([503, 403])('does the other steps when Graph does not return the application (%i)', async (status) => {
     graph = ({ method }) => (method === 'GET' ? problem(status, 'Denied') : undefined);
     const planned = plan();
-    // What Graph refuses for a while is asked for again.
+    // Transient failures of Graph are retried.
     await clock.advance(60_000);
     const results = await revoke(await planned);
     expect(results.map((each) => [each.step.slice(0, 22), each.done])).toEqual([
@@ -118,7 +118,7 @@ describe('the plan of a revocation', () => {
     ]);
   });
 
-  it('removes the secrets where only the federated credentials cannot be listed', async () => {
+  it('removes the secrets when only the federated credentials cannot be listed', async () => {
     graph = ({ url }) => (url.pathname.endsWith('/federatedIdentityCredentials') ? problem(403, 'Denied') : undefined);
     expect((await texts()).slice(1, 5)).toEqual([
       'Remove the client secret secret-1 from the application',
@@ -128,7 +128,7 @@ describe('the plan of a revocation', () => {
     ]);
   });
 
-  it('ends the sessions of the account that the refresh token names, where the client credential is gone', async () => {
+  it('revokes the sessions of the account in the refresh token when the client credential is missing', async () => {
     await store.disableClientCredentialVersion('default', 'v1');
     expect((await texts()).map((text) => text.slice(0, 43))).toEqual([
       'Revoke all sessions of broker@partner.examp',
@@ -136,7 +136,7 @@ describe('the plan of a revocation', () => {
     ]);
   });
 
-  it('says so where the client credential cannot be read, so that nobody knows the application', async () => {
+  it('plans a failing step when the client credential cannot be read', async () => {
     const unreadable = new BrokerError('credential_missing', 'It lacks the tags.');
     store.load = () => Promise.reject(unreadable);
     const results = await revoke(await plan());
@@ -150,20 +150,20 @@ describe('the plan of a revocation', () => {
   it.each([
     ['was stored by hand', () => store.saveRefreshToken('default', { ...refreshTokenOf('by hand', 0), account: '' })],
     [
-      'was disabled by a drill that could not end its sessions',
+      'was disabled by a revocation that could not revoke its sessions',
       async () => {
         for (const version of ['v1', 'v2']) await store.disableRefreshTokenVersion('default', version);
       },
     ],
-  ])('asks for the account where the refresh token %s', async (_what, given) => {
+  ])('requires --account when the refresh token %s', async (_what, given) => {
     await given();
     const results = await revoke(await plan());
     expect(results[0]).toMatchObject({ done: false, detail: expect.stringContaining('--account') as string });
-    // Until then the vault keeps what knows the application.
+    // Until then the vault keeps the client credential, which names the application.
     expect((await store.listClientCredentialVersions('default')).some(({ enabled }) => enabled)).toBe(true);
   });
 
-  it('has no sessions to end before the first consent, and nothing at all after a drill', async () => {
+  it('plans no sessions before the first consent, and no steps after a complete revocation', async () => {
     const fresh = new MemoryCredentialStore(() => clock.nowMs());
     await fresh.saveClientCredential('default', (await store.load('default')).client);
     store = fresh;
@@ -173,25 +173,25 @@ describe('the plan of a revocation', () => {
     expect(await texts()).toEqual([]);
   });
 
-  it('cannot be made when neither vault nor operator knows the account', async () => {
+  it('throws when neither the vault nor the operator names the account', async () => {
     store.failure = new BrokerError('key_vault_unavailable', 'away');
     await expect(plan()).rejects.toMatchObject({ code: 'key_vault_unavailable' });
   });
 
-  it('is empty for an application that is not there', async () => {
+  it('returns no steps for an unknown application', async () => {
     expect(await texts({ application: 'other' })).toEqual([]);
   });
 });
 
-describe('carrying it out', () => {
-  it('does every step, by the id that outlives a rename', async () => {
+describe('revoke', () => {
+  it('runs every step and identifies the account by object id', async () => {
     const reported: string[] = [];
     const results = await revoke(await plan({ callersApplicationId: 'callers-app' }), ({ step }) =>
       reported.push(step),
     );
     expect(results.every(({ done }) => done)).toBe(true);
     expect(reported).toHaveLength(8);
-    expect(asked()).toEqual([
+    expect(requested()).toEqual([
       'POST /v1.0/users/22222222-2222-4222-8222-222222222222/revokeSignInSessions',
       "POST /v1.0/applications(appId='11111111-1111-4111-8111-111111111111')/removePassword",
       "POST /v1.0/applications(appId='11111111-1111-4111-8111-111111111111')/removePassword",
@@ -202,22 +202,22 @@ describe('carrying it out', () => {
     expect((await store.listRefreshTokenVersions('default')).some(({ enabled }) => enabled)).toBe(false);
   });
 
-  it('asks for the account by its name where another one is named', async () => {
+  it('identifies an account that differs from the stored one by name', async () => {
     await revoke(await plan({ account: 'other@partner.example' }));
-    expect(asked()[0]).toBe('POST /v1.0/users/other@partner.example/revokeSignInSessions');
+    expect(requested()[0]).toBe('POST /v1.0/users/other@partner.example/revokeSignInSessions');
   });
 
-  it('asks for an account of which no id is stored by its name, and skips what has none', async () => {
+  it('identifies an account without a stored object id by name, and skips steps without an id', async () => {
     await store.saveRefreshToken('default', { ...refreshTokenOf('by hand', 0), accountObjectId: '' });
     graph = ({ url, method }) => {
       if (url.pathname.endsWith('/federatedIdentityCredentials')) return { value: [] };
       return method === 'GET' ? { id: 'object-id', passwordCredentials: 'odd' } : undefined;
     };
     await revoke(await plan());
-    expect(asked()).toEqual(['POST /v1.0/users/broker@partner.example/revokeSignInSessions']);
+    expect(requested()).toEqual(['POST /v1.0/users/broker@partner.example/revokeSignInSessions']);
   });
 
-  it('tries all the rest when a step fails, but leaves the vault its client credential until Entra is done', async () => {
+  it('runs the other steps when one fails, but keeps the client credential in the vault', async () => {
     graph = ({ url }) => (url.pathname.endsWith('/revokeSignInSessions') ? problem(403, 'Denied') : undefined);
     const results = await revoke(await plan());
     expect(results.filter(({ done }) => !done)).toEqual([
@@ -228,7 +228,7 @@ describe('carrying it out', () => {
     expect((await store.listRefreshTokenVersions('default')).some(({ enabled }) => enabled)).toBe(false);
   });
 
-  it('stops at an interruption: the step that it met failed, and none after it is begun', async () => {
+  it('stops at an interruption and reports the current step as failed', async () => {
     const interruption = new AbortController();
     graph = ({ url }) => {
       if (!url.pathname.endsWith('/revokeSignInSessions')) return undefined;
@@ -242,7 +242,7 @@ describe('carrying it out', () => {
     expect((await store.listRefreshTokenVersions('default')).every(({ enabled }) => enabled)).toBe(true);
   });
 
-  it('counts a secret that Entra does not have any more as removed, and no other failure', async () => {
+  it('counts a secret that Entra no longer has as removed, but no other failure', async () => {
     let status = 400;
     graph = ({ url }) =>
       url.pathname.endsWith('/removePassword') ? problem(status, 'No credentials found') : undefined;
@@ -254,27 +254,27 @@ describe('carrying it out', () => {
   });
 });
 
-it('says what works on, and until when', () => {
+it('stillUsable lists what remains usable, and until when', () => {
   const said = stillUsable(Date.UTC(2026, 10, 24), 601);
   expect(said[0]).toContain('2026-11-24T01:30:00.000Z');
   expect(said[1]).toContain('11 minutes');
 });
 
-it('names the further applications of the vault, each with its command', async () => {
+it('otherApplications names the other applications in the vault, each with its command', async () => {
   await store.saveClientCredential('reader', (await store.load('default')).client);
   expect(await otherApplications({ store }, 'default')).toEqual([
     'The application reader keeps its client credential and its versions in Key Vault. To revoke them: ptb revoke --application reader',
   ]);
 });
 
-it('says so where the vault does not tell whether there are any', async () => {
+it('otherApplications says that the vault could not be read', async () => {
   store.listApplications = () => Promise.reject(new BrokerError('key_vault_unavailable', 'It is away.'));
   expect(await otherApplications({ store }, 'default')).toEqual([
     'The other applications in the vault could not be listed: It is away.',
   ]);
 });
 
-it('lets callers in again', async () => {
+it('unblockCallers enables the service principal', async () => {
   await unblockCallers(deps().writer, 'callers-app');
   expect(seen.map(({ method, body }) => [method, body])).toEqual([['PATCH', '{"accountEnabled":true}']]);
 });

@@ -27,7 +27,7 @@ const options: SetupRequest = {
   entraEndpoint: 'https://login.test',
   federationAudience: 'api://audience',
 };
-/** An application that has all of the options but its client credential. */
+/** An application that lacks only its client credential. */
 const present = {
   id: 'object',
   appId: 'client',
@@ -39,7 +39,7 @@ const present = {
   keyCredentials: [{ keyId: 'older', key: 'left out by Graph' }],
 };
 
-/** Sleeps at once, and tells how long. */
+/** Sleeps without waiting and records how long. */
 class EagerClock extends FakeClock {
   readonly slept: number[] = [];
   override async sleep(ms: number): Promise<void> {
@@ -114,8 +114,8 @@ const secretOf = (secret: string) => ({
   keyId: secret,
 });
 
-describe('setup', () => {
-  it('asks before the first change, and changes nothing without a yes', async () => {
+describe('runSetup', () => {
+  it('asks for confirmation before the first change, and changes nothing without it', async () => {
     const asked: unknown[] = [];
     const refuse = (plan: unknown): Promise<never> => {
       asked.push(plan);
@@ -128,7 +128,7 @@ describe('setup', () => {
     expect(await planOnly(deps(), options)).toEqual(asked[0]);
   });
 
-  it('does not ask where nothing is left to do, and says who has consented', async () => {
+  it('does not ask when there is nothing to do, and reports the consent', async () => {
     await runSetup(deps(), options);
     directory["appId eq 'client'"] = [{ ...present, passwordCredentials: [{ keyId: 'key' }], id: 'object' }];
     graph = ({ url }) =>
@@ -136,25 +136,25 @@ describe('setup', () => {
         ? { value: [{ id: 'principal' }] }
         : undefined;
     await store.saveRefreshToken('default', refreshTokenOf('token', 0));
-    const outcome = await runSetup(deps(), options, () => Promise.reject(new Error('nobody is to be asked')));
+    const outcome = await runSetup(deps(), options, () => Promise.reject(new Error('no confirmation expected')));
     expect(outcome).toMatchObject({ changed: false, steps: [], consented: true, credential: 'secret' });
     expect(outcome.endsAtMs).toBe(Date.UTC(2027, 4, 1));
     expect(writes()).toEqual([]);
   });
 
-  it('reports each step when it begins and when it is done', async () => {
+  it('reports the start and the end of each step', async () => {
     const outcome = await runSetup(deps(), options);
     expect(outcome).toMatchObject({ changed: true, consented: false, clientId: 'client' });
     expect(reported).toEqual(['started: Create a client secret a', 'done: Create a client secret a']);
   });
 
-  it('stops before anything is made where the vault cannot be read', async () => {
+  it('stops before it creates anything when the vault cannot be read', async () => {
     store.failure = new BrokerError('key_vault_unavailable', 'away');
     await expect(runSetup(deps(), options)).rejects.toMatchObject({ code: 'key_vault_unavailable' });
     expect(seen).toEqual([]);
   });
 
-  it("calls a refusal of Graph the operator's, and leaves every other failure as it is", async () => {
+  it('turns a 403 of Graph into operator_forbidden and rethrows other errors', async () => {
     graph = ({ method }) => (method === 'POST' ? problem(403, 'Authorization_RequestDenied', 'No.') : undefined);
     await expect(runSetup(deps(), options)).rejects.toMatchObject({
       code: 'operator_forbidden',
@@ -166,7 +166,7 @@ describe('setup', () => {
     await expect(runSetup(deps(), options)).rejects.toMatchObject({ code: 'resource_error' });
   });
 
-  it("says in Graph's own words what a policy of the tenant forbids", async () => {
+  it('includes the message of Graph about a policy of the tenant', async () => {
     const said = 'Credential lifetime exceeds the max value allowed as per assigned policy';
     graph = ({ method }) =>
       method === 'POST' ? problem(400, 'CredentialInvalidLifetimeAsPerAppPolicy', said) : undefined;
@@ -177,7 +177,7 @@ describe('setup', () => {
   });
 });
 
-describe('an application that is there already', () => {
+describe('runSetup with an existing application', () => {
   const elsewhere = keyMark('other.vault.example', 'default', []).name;
   const [secret, certificate] = [
     { keyId: 'theirs', displayName: elsewhere },
@@ -189,7 +189,7 @@ describe('an application that is there already', () => {
     directory["appId eq 'client'"] = [{ ...present, ...more }];
   });
 
-  it('is said to have client credentials of another broker, in plan and outcome', async () => {
+  it('notes client credentials of another broker in plan and outcome', async () => {
     const { notes } = await planOnly(deps(), options);
     expect(notes).toHaveLength(1);
     expect(notes[0]).toMatch(/"Broker" \(client id client\) exists already.*does not hold \(2\).*--display-name/);
@@ -197,13 +197,13 @@ describe('an application that is there already', () => {
     expect(writes()).toEqual(['POST /applications/object/addPassword']);
   });
 
-  it('is not spoken of where the vault knows it', async () => {
+  it('notes nothing about an application in the vault', async () => {
     await store.saveClientCredential('default', { clientId: 'client', tenantId: partnerTenantId, ...secretOf('x') });
     expect((await planOnly(deps(), options)).notes).toEqual([]);
   });
 });
 
-describe('a setup that says nothing of permissions', () => {
+describe('runSetup without a profile', () => {
   const { profile: _, ...unsaid } = options;
   const permissions = [{ resourceAppId: graphAppId, resourceAccess: [{ id: 'read', type: 'Scope' }] }];
   const registered = { ...present, requiredResourceAccess: permissions };
@@ -214,7 +214,7 @@ describe('a setup that says nothing of permissions', () => {
     ];
   });
 
-  it('keeps what is registered, consents to what is missing of it, and says so', async () => {
+  it('keeps the registered permissions, adds missing consents and notes that', async () => {
     directory["displayName eq 'Broker'"] = [registered];
     const { steps, notes } = await planOnly(deps(), unsaid);
     expect(steps).toEqual([
@@ -225,14 +225,14 @@ describe('a setup that says nothing of permissions', () => {
     expect((await planOnly(deps(), options)).steps[0]).toContain('set the permissions of the profile small');
   });
 
-  it('gives a new application the profile gdap, and has nothing to say', async () => {
+  it('gives a new application the profile gdap without a note', async () => {
     directory["displayName eq 'Broker'"] = [];
     const { steps, notes } = await planOnly(deps(), unsaid);
     expect(steps[0]).toBe('Create the multi-tenant application "Broker" with the permissions of the profile gdap');
     expect(notes).toEqual([]);
   });
 
-  it('knows the application again after a revocation, by what the vault remembers', async () => {
+  it('finds the application after a revocation by its disabled versions in the vault', async () => {
     directory["displayName eq 'Broker'"] = [];
     directory["appId eq 'client'"] = [registered];
     const version = await store.saveClientCredential('default', {
@@ -246,16 +246,16 @@ describe('a setup that says nothing of permissions', () => {
   });
 });
 
-describe('what the vault remembers of an application', () => {
+describe('readVaultState', () => {
   const remembered = async () => (await readVaultState(store, 'default')).remembered;
   const save = (credential: ClientCredential) =>
     store.saveClientCredential('default', { clientId: 'client', tenantId: partnerTenantId, credential });
 
-  it('is nothing before the first setup', async () => {
+  it('remembers nothing before the first setup', async () => {
     expect(await remembered()).toEqual({ clientId: undefined, kind: undefined });
   });
 
-  it('is the kind that is in use or is to be, and after a revocation the last one', async () => {
+  it('remembers the kind in use or proposed, and the last one after a revocation', async () => {
     await save(secretOf('s').credential);
     expect(await remembered()).toEqual({ clientId: 'client', kind: 'secret' });
     const identity = { clientId: 'client', tenantId: partnerTenantId, credential: { kind: 'federated' } } as const;
@@ -272,14 +272,14 @@ describe('what the vault remembers of an application', () => {
 });
 
 describe('a new client credential', () => {
-  it('is stored only when it has worked, tried again and again while Entra spreads it', async () => {
+  it('is stored only after it worked, and retried while Entra replicates it', async () => {
     const held: string[] = [];
     const save = store.saveClientCredential.bind(store);
     store.saveClientCredential = async (...args) => {
       held.push(`stored after ${redeemer.sent.length}`);
       return save(...args);
     };
-    // The application may be as new as its secret.
+    // A new application is not replicated yet, either.
     const replies = [aadstsFailure(700016), failureReply({ code: 'client_credential_rejected' })];
     redeemer.script = (_, nth) => replies[nth - 1];
     await runSetup(deps(), options);
@@ -291,7 +291,7 @@ describe('a new client credential', () => {
     expect((await store.load('default')).client.keyId).toBe('key');
   });
 
-  it('that Entra does not take within two minutes is taken back, and what is in use stays so', async () => {
+  it('is removed when Entra does not accept it within two minutes, and the one in use stays', async () => {
     await store.saveClientCredential('default', { clientId: 'client', tenantId: partnerTenantId, ...secretOf('old') });
     directory["appId eq 'client'"] = [present];
     redeemer.script = () =>
@@ -306,14 +306,14 @@ describe('a new client credential', () => {
     expect((await store.load('default')).client.version).toBe('v1');
   });
 
-  it('is taken back at Entra where the vault does not take it', async () => {
+  it('is removed from Entra when the vault does not store it', async () => {
     store.saveClientCredential = () => Promise.reject(new BrokerError('key_vault_unavailable', 'full'));
     await expect(runSetup(deps(), options)).rejects.toMatchObject({ code: 'key_vault_unavailable' });
     expect(writes()).toEqual(['POST /applications/object/addPassword', 'POST /applications/object/removePassword']);
     expect(bodyOf('/removePassword')).toEqual({ keyId: 'key' });
   });
 
-  it('is not used where it is none of our own making', async () => {
+  it('is not proven when it is a managed identity and none is in use', async () => {
     await runSetup(deps(), { ...options, credential: 'federated', managedIdentityObjectId: 'identity' });
     expect(redeemer.sent).toEqual([]);
     expect((await store.load('default')).client).toMatchObject({
@@ -328,7 +328,7 @@ describe('a new client credential', () => {
     });
   });
 
-  describe('that is the managed identity, while a secret is in use', () => {
+  describe('of kind federated while a secret is in use', () => {
     const identity = { ...options, credential: 'federated', managedIdentityObjectId: 'identity' } as const;
     const refuseIdentity = (): void => {
       redeemer.script = ({ clientCredential }) =>
@@ -350,7 +350,7 @@ describe('a new client credential', () => {
     });
     const kind = async (): Promise<string> => (await store.load('default')).client.credential.kind;
 
-    it('waits until the app has shown that Entra takes it, and setup has no more to do', async () => {
+    it('waits until the app has proven it, and setup has nothing more to do', async () => {
       refuseIdentity();
       expect(await runSetup(deps(), identity)).toMatchObject({ credential: 'secret', proposed: 'federated' });
       expect(await kind()).toBe('secret');
@@ -359,17 +359,17 @@ describe('a new client credential', () => {
       expect(await runSetup(deps(), identity)).toMatchObject({ changed: false, proposed: 'federated' });
     });
 
-    it('waits where Entra says nothing of either', async () => {
+    it('waits when Entra answers for neither', async () => {
       redeemer.script = () => failureReply();
       expect(await runSetup(deps(), identity)).toMatchObject({ credential: 'secret', proposed: 'federated' });
     });
 
-    it('is used at once where Entra takes it here', async () => {
+    it('is used at once when Entra accepts it on this machine', async () => {
       expect(await runSetup(deps(), identity)).toMatchObject({ credential: 'federated' });
       expect(await kind()).toBe('federated');
     });
 
-    it('is used at once where the secret does not work, or ends before the app comes by', async () => {
+    it('is used at once when the secret does not work or expires soon', async () => {
       redeemer.script = () => aadstsFailure(7000215);
       expect(await runSetup(deps(), identity)).toMatchObject({ credential: 'federated' });
       await haveSecret(clock.nowMs() + 86_400_000);
@@ -378,7 +378,7 @@ describe('a new client credential', () => {
     });
   });
 
-  it('that is a certificate is registered beside those there are, and taken back where it cannot be stored', async () => {
+  it('of kind certificate is added to the existing ones, and removed when it cannot be stored', async () => {
     let listed: unknown = present.keyCredentials;
     graph = ({ method, url, body }) => {
       if (!url.pathname.endsWith('/applications/object')) return undefined;
@@ -403,7 +403,7 @@ describe('a new client credential', () => {
     expect(JSON.parse(seen.at(-1)?.body ?? '')).toEqual({ keyCredentials: [{ keyId: 'older', key: null }] });
   });
 
-  it('that is a certificate without one is refused before Graph is asked', async () => {
+  it('of kind certificate is rejected before any request when it has no certificate', async () => {
     const broken = { ...deps(), createCertificate: async () => ({ certificate: 'none', privateKey: 'none' }) };
     await expect(runSetup(broken, { ...options, credential: 'certificate' })).rejects.toMatchObject({
       code: 'client_credential_rejected',
@@ -418,7 +418,7 @@ describe('a step of setup', () => {
     directory = { "displayName eq 'AdminAgents'": [{ id: 'agents' }] };
   });
 
-  it('uses the ids that earlier steps made', async () => {
+  it('uses the ids from earlier steps', async () => {
     let principals = 0;
     graph = ({ method, url, body }) => {
       if (method !== 'POST' || !url.pathname.endsWith('/servicePrincipals')) return undefined;
@@ -449,7 +449,7 @@ describe('a step of setup', () => {
     });
   });
 
-  it('changes a consent in its place, and takes back what is beyond the profile', async () => {
+  it('updates an existing consent and withdraws what is not in the profile', async () => {
     directory["displayName eq 'Broker'"] = [present];
     directory["appId eq 'client'"] = [{ id: 'principal' }];
     directory[`appId eq '${graphAppId}'`] = [{ id: 'graph', appId: graphAppId }];
@@ -469,14 +469,14 @@ describe('a step of setup', () => {
     expect(bodyOf('/oauth2PermissionGrants/ours')).toEqual({ scope: 'openid profile offline_access' });
   });
 
-  it.each([403, 409])('does not wait where Graph answers %i', async (status) => {
+  it.each([403, 409])('is not retried when Graph answers %i', async (status) => {
     graph = ({ method, url }) =>
       method === 'POST' && url.pathname.endsWith('/$ref') ? problem(status, 'No') : undefined;
     await expect(runSetup(deps(), everything())).rejects.toMatchObject({ logFields: { status } });
     expect(clock.slept).toEqual([]);
   });
 
-  it('waits while Graph does not know yet what was made, and gives up after half a minute', async () => {
+  it('is retried while a new object is not replicated, for half a minute', async () => {
     let refusals = 3;
     graph = ({ method, url }) =>
       method === 'POST' && url.pathname.endsWith('/$ref') && refusals-- > 0
@@ -490,7 +490,7 @@ describe('a step of setup', () => {
     expect(clock.slept).toEqual([1_000, 2_000, 4_000, 8_000, 15_000]);
   });
 
-  it('that adds what is there already is done', async () => {
+  it('succeeds when the reference exists already', async () => {
     graph = ({ method, url }) =>
       method === 'POST' && url.pathname.endsWith('/$ref')
         ? problem(400, 'Request_BadRequest', 'One or more added object references already exist')
@@ -499,7 +499,7 @@ describe('a step of setup', () => {
     expect(clock.slept).toEqual([]);
   });
 
-  it('keeps what an administrator added to the application', async () => {
+  it('keeps tags and redirect addresses that an administrator added', async () => {
     directory["displayName eq 'Broker'"] = [
       { ...present, tags: [...present.tags, 'theirs'], web: { redirectUris: ['https://theirs.example'] } },
     ];
@@ -512,7 +512,7 @@ describe('a step of setup', () => {
   });
 
   it.each([{}, { id: '' }, { id: 'object' }, { id: '', appId: 'client' }])(
-    'that makes an application of which Graph says no id is a failure: %j',
+    'fails when Graph returns an application without an id: %j',
     async (answer) => {
       graph = ({ method }) => (method === 'POST' ? answer : undefined);
       await expect(runSetup(deps(), options)).rejects.toMatchObject({

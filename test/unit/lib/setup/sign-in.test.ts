@@ -8,13 +8,13 @@ import { scriptedFetch } from '../../../fakes/scripted-fetch.ts';
 
 const never = new AbortController().signal;
 
-/** What a browser gets from the listener: the status and the page. */
+/** Requests a page from the listener and returns status and body. */
 async function visit(address: string, init: RequestInit = {}): Promise<{ status: number; page: string }> {
   const response = await fetch(address.replace('localhost', '127.0.0.1'), init);
   return { status: response.status, page: await response.text() };
 }
 
-describe('the listener on the loopback', () => {
+describe('listenOnLoopback', () => {
   async function withListener(work: (listener: LoopbackListener) => Promise<void>): Promise<void> {
     const listener = await listenOnLoopback();
     try {
@@ -24,7 +24,7 @@ describe('the listener on the loopback', () => {
     }
   }
 
-  it('hands over the parameters of the answer that knows the state, and tells the person so', () =>
+  it('resolves with the parameters of the request that has the state, and confirms the sign-in', () =>
     withListener(async (listener) => {
       const answer = listener.waitFor('right', never);
       expect(await visit(`${listener.redirectUri}/?code=c&state=right`)).toMatchObject({
@@ -34,7 +34,7 @@ describe('the listener on the loopback', () => {
       expect(Object.fromEntries(await answer)).toEqual({ code: 'c', state: 'right' });
     }));
 
-  it('hands over an error just the same', () =>
+  it('resolves with an error, too', () =>
     withListener(async (listener) => {
       const answer = listener.waitFor('right', never);
       expect((await visit(`${listener.redirectUri}/?error=access_denied&state=right`)).page).toContain(
@@ -43,30 +43,30 @@ describe('the listener on the loopback', () => {
       expect((await answer).get('error')).toBe('access_denied');
     }));
 
-  it('is not ended by anybody else who calls the port', () =>
+  it('answers 404 to every other request and keeps waiting', () =>
     withListener(async (listener) => {
-      // Before anybody waits no state is right, the empty one neither.
+      // Before `waitFor`, no state is valid, not even an empty one.
       expect((await visit(`${listener.redirectUri}/?code=c&state=`)).status).toBe(404);
       const answer = listener.waitFor('right', never);
       const others = ['/?code=c&state=wrong', '/?code=c', '/?state=right', '/favicon.ico'];
       for (const path of others) expect((await visit(`${listener.redirectUri}${path}`)).status).toBe(404);
       expect((await visit(`${listener.redirectUri}/?code=c&state=right`, { method: 'POST' })).status).toBe(404);
-      // A target that is no address: whoever calls the port must not end the program with it.
+      // A request target that is not a URL must not crash the process.
       expect((await visit(`${listener.redirectUri}//`)).status).toBe(404);
       await visit(`${listener.redirectUri}/?code=real&state=right`);
       expect((await answer).get('code')).toBe('real');
     }));
 
-  it('is not waited for any longer when the sign-in is given up, before or after it began', () =>
+  it('stops waiting when the signal is aborted, before or during the wait', () =>
     withListener(async (listener) => {
-      await expect(listener.waitFor('x', AbortSignal.abort(new Error('given up')))).rejects.toThrow('given up');
+      await expect(listener.waitFor('x', AbortSignal.abort(new Error('cancelled')))).rejects.toThrow('cancelled');
       const stop = new AbortController();
       const answer = listener.waitFor('x', stop.signal);
       stop.abort(new Error('Ctrl+C'));
       await expect(answer).rejects.toThrow('Ctrl+C');
     }));
 
-  it('sends a page that nothing can run in and nothing is kept of', () =>
+  it('forbids scripts, caching and referrers on its page', () =>
     withListener(async (listener) => {
       const { headers } = await fetch(listener.redirectUri.replace('localhost', '127.0.0.1'));
       expect(headers.get('content-security-policy')).toBe("default-src 'none'");
@@ -75,7 +75,7 @@ describe('the listener on the loopback', () => {
     }));
 });
 
-describe('a sign-in', () => {
+describe('signIn', () => {
   let clock: FakeClock;
   beforeEach(() => {
     clock = new FakeClock();
@@ -99,13 +99,13 @@ describe('a sign-in', () => {
       },
     );
   const browser = (openBrowser: (url: string) => Promise<void>): SignInMethod => ({ kind: 'browser', openBrowser });
-  /** The listener's address, once the browser was to be opened. */
+  /** A browser that records the sign-in address and does nothing else. */
   function opened() {
     const { promise, resolve } = Promise.withResolvers<URL>();
     return { address: promise, method: browser(async (url) => resolve(new URL(url))) };
   }
 
-  it('that nobody comes to ends after a quarter of an hour, and leaves no listener behind', async () => {
+  it('times out after 15 minutes and closes the listener', async () => {
     const { address, method } = opened();
     const signing = start(method);
     signing.catch(() => undefined);
@@ -119,7 +119,7 @@ describe('a sign-in', () => {
     expect(clock.sleeping).toBe(0);
   });
 
-  it('ends when the operator gives up', async () => {
+  it('ends when the operator interrupts it', async () => {
     const stop = new AbortController();
     const { address, method } = opened();
     const signing = start(method, stop.signal);
@@ -128,11 +128,11 @@ describe('a sign-in', () => {
     await expect(signing).rejects.toThrow('Ctrl+C');
   });
 
-  it('ends when no browser can be opened', async () => {
+  it('ends when the browser cannot be opened', async () => {
     await expect(start(browser(() => Promise.reject(new Error('no browser here'))))).rejects.toThrow('no browser here');
   });
 
-  it('is refused where Entra takes the code for none', async () => {
+  it('throws sign_in_refused when Entra rejects the code', async () => {
     const signing = start(
       browser(async (url) => {
         const { searchParams } = new URL(url);

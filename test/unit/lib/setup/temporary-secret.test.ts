@@ -30,9 +30,9 @@ beforeEach(() => {
   removal = () => new Response(null, { status: 204 });
 });
 
-function lend<T>(work: () => Promise<T>): Promise<T> {
+function withSecret<T>(work: () => Promise<T>): Promise<T> {
   const scripted = scriptedFetch(({ url }) =>
-    url.pathname.endsWith('/addPassword') ? { secretText: 'lent-secret', keyId: 'key-1' } : removal(),
+    url.pathname.endsWith('/addPassword') ? { secretText: 'temporary-secret', keyId: 'key-1' } : removal(),
   );
   seen = scripted.seen;
   const writer = createGraphWriter(
@@ -45,9 +45,9 @@ function lend<T>(work: () => Promise<T>): Promise<T> {
 }
 const asked = (): (string | undefined)[] => seen.map(({ url }) => url.pathname.split('/').at(-1));
 
-describe('a lent client secret', () => {
-  it('ends within an hour, and is gone when the work is done', async () => {
-    expect(await lend(async () => 'done')).toBe('done');
+describe('withTemporarySecret', () => {
+  it('adds a secret for an hour and removes it after the work', async () => {
+    expect(await withSecret(async () => 'done')).toBe('done');
     expect(asked()).toEqual(['addPassword', 'removePassword']);
     const { endDateTime } = (JSON.parse(seen[0]?.body ?? '') as { passwordCredential: { endDateTime: string } })
       .passwordCredential;
@@ -55,8 +55,8 @@ describe('a lent client secret', () => {
     expect(seen[1]?.body).toBe('{"keyId":"key-1"}');
   });
 
-  it('is removed after an interruption of the work', async () => {
-    const work = lend(async () => {
+  it('removes the secret after an interruption of the work', async () => {
+    const work = withSecret(async () => {
       interruption.abort(new Error('Ctrl+C'));
       throw interruption.signal.reason;
     });
@@ -65,9 +65,9 @@ describe('a lent client secret', () => {
     expect(warned).toEqual([]);
   });
 
-  it('is removed after an interruption while Entra does not know it yet, which does not last until it does', async () => {
+  it('stops waiting for Entra at an interruption and removes the secret', async () => {
     redeemer.script = () => aadstsFailure(7000215);
-    const work = lend(() => Promise.reject(new Error('not reached')));
+    const work = withSecret(() => Promise.reject(new Error('not reached')));
     work.catch(() => undefined);
     await clock.advance(1_000);
     interruption.abort(new Error('Ctrl+C'));
@@ -75,17 +75,17 @@ describe('a lent client secret', () => {
     expect(asked()).toEqual(['addPassword', 'removePassword']);
   });
 
-  it('is not made after an interruption', async () => {
+  it('adds no secret after an interruption', async () => {
     interruption.abort(new Error('Ctrl+C'));
-    await expect(lend(async () => 'done')).rejects.toThrow('Ctrl+C');
+    await expect(withSecret(async () => 'done')).rejects.toThrow('Ctrl+C');
     expect(asked()).toEqual([]);
   });
 
-  it('that cannot be removed is a warning, and what the work did is its outcome', async () => {
+  it('warns about a secret that cannot be removed, and returns the result of the work', async () => {
     removal = () => problem(503, 'Unavailable');
-    expect(await lend(async () => 'stored')).toBe('stored');
+    expect(await withSecret(async () => 'stored')).toBe('stored');
     expect(warned).toEqual([expect.stringMatching(/key-1 could not be removed.*expires at 2026-11-24T01:00/)]);
-    await expect(lend(() => Promise.reject(new Error('the work failed')))).rejects.toThrow('the work failed');
-    expect(JSON.stringify(warned)).not.toContain('lent-secret');
+    await expect(withSecret(() => Promise.reject(new Error('the work failed')))).rejects.toThrow('the work failed');
+    expect(JSON.stringify(warned)).not.toContain('temporary-secret');
   });
 });
