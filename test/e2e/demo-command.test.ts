@@ -22,28 +22,28 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-/** `ptb demo` as npm start runs it, until it stays up. */
+/** Starts `ptb demo` as npm start does, and waits until it is up. */
 async function startCommand(
   args: readonly string[],
-): Promise<{ said: () => string; stop: (signal: NodeJS.Signals) => Promise<number | null> }> {
+): Promise<{ output: () => string; stop: (signal: NodeJS.Signals) => Promise<number | null> }> {
   const child = spawn(process.execPath, [ptbScript, 'demo', '--app', appFolder, ...args], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const exited = once(child, 'exit').then(([code]) => code as number | null);
-  let said = '';
+  let output = '';
   const up = new Promise<void>((resolve, reject) => {
     const read = (chunk: Buffer): void => {
-      said += chunk.toString();
-      if (said.includes('Press Ctrl+C')) resolve();
+      output += chunk.toString();
+      if (output.includes('Press Ctrl+C')) resolve();
     };
     child.stdout.on('data', read);
     child.stderr.on('data', read);
-    void exited.then((code) => reject(new Error(`ended with ${code}:\n${said}`)));
+    void exited.then((code) => reject(new Error(`ended with ${code}:\n${output}`)));
   });
   await up;
   return {
-    said: () => said,
+    output: () => output,
     stop: (signal) => {
       child.kill(signal);
       return exited;
@@ -63,7 +63,7 @@ async function readmeBlock(containing: string, language = 'sh'): Promise<string>
 }
 
 describe('ptb demo', () => {
-  test('README example: curl gets a token of the asked tenant and resource; Ctrl+C leaves nothing behind', async () => {
+  test('README example: curl gets a token for the tenant and resource, and Ctrl+C removes the environment file', async () => {
     const command = await startCommand(['--tenants', '6', '--port', '0']);
     try {
       const { stdout } = await run('bash', ['-euo', 'pipefail', '-c', await readmeBlock('demo.env')], { cwd: folder });
@@ -75,7 +75,7 @@ describe('ptb demo', () => {
       expect(await command.stop('SIGINT')).toBe(0);
     }
     expect(existsSync(join(folder, '.local/demo.env'))).toBe(false);
-    expect(command.said()).toMatch(/access-check +\[#+\] 6\/6 tenants/);
+    expect(command.output()).toMatch(/access-check +\[#+\] 6\/6 tenants/);
   });
 
   test.skipIf(typeof powerShell === 'string')(
@@ -101,7 +101,7 @@ describe('ptb demo', () => {
     },
   );
 
-  test('README example: ptb finds the broker and its token in the same variables', async () => {
+  test('README example: ptb uses the variables of the environment file', async () => {
     const command = await startCommand(['--tenants', '3', '--port', '0']);
     try {
       const { stdout } = await run(
@@ -115,7 +115,7 @@ describe('ptb demo', () => {
     }
   });
 
-  test("the operator's commands work on the demo's credential and customers with the same variables", async () => {
+  test('operator commands work on the credential and customers of the demo with the same variables', async () => {
     const command = await startCommand(['--tenants', '25', '--port', '0']);
     const ptb = (args: string): Promise<{ stdout: string; stderr: string }> =>
       run('bash', ['-euo', 'pipefail', '-c', `. .local/demo.env; "$0" "$1" ${args}`, process.execPath, ptbScript], {
@@ -133,9 +133,9 @@ describe('ptb demo', () => {
     }
   });
 
-  test('that is killed takes its processes with it', async () => {
+  test('ends its child processes when it is killed', async () => {
     const command = await startCommand(['--tenants', '3', '--port', '0']);
-    const url = /http:\/\/[\d.]+:\d+(?=\/api)/.exec(command.said())?.[0] ?? '';
+    const url = /http:\/\/[\d.]+:\d+(?=\/api)/.exec(command.output())?.[0] ?? '';
     expect((await fetch(`${url}/api/health`)).status).toBe(200);
     await command.stop('SIGKILL');
     await expect
@@ -150,7 +150,7 @@ describe('ptb demo', () => {
       .toBe('gone');
   });
 
-  test('with --once --json prints one document and nothing else on standard output', async () => {
+  test('prints exactly one JSON document with --once --json', async () => {
     const { stdout } = await run(
       process.execPath,
       [ptbScript, 'demo', '--app', appFolder, '--once', '--json', '--tenants', '3'],
@@ -176,7 +176,7 @@ describe('ptb demo', () => {
     });
   });
 
-  test('says in one sentence that a port is taken', async () => {
+  test('reports in one sentence that the port is in use', async () => {
     const holder = createServer().listen(0, '127.0.0.1');
     await once(holder, 'listening');
     const { port } = holder.address() as AddressInfo;
@@ -194,7 +194,7 @@ describe('ptb demo', () => {
   test.each([
     [['--tenants', 'many'], 'It must be a whole number from 1 to 20000.'],
     [['--faults', 'no-such-set'], 'no-such-set'],
-  ])('refuses %j with the next step', async (args, sentence) => {
+  ])('rejects %j and names the next step', async (args, sentence) => {
     const failed = await run(process.execPath, [ptbScript, 'demo', '--app', appFolder, '--once', ...args], {
       cwd: folder,
     }).catch((error: unknown) => error as { code: number; stderr: string });

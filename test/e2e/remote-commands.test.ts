@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ptbScript } from '../paths.ts';
 import { startWatchedDemo, type WatchedDemo } from '../support/watched-demo.ts';
 
-// The commands that an operator types, as processes of their own, against a running broker.
+// The remote commands of `ptb`, each in its own process, against a running broker.
 
 let demo: WatchedDemo;
 let folder: string;
@@ -24,7 +24,7 @@ function ptb(args: readonly string[], environment: Record<string, string> = {}):
   return new Promise((resolve) => {
     execFile(process.execPath, [ptbScript, ...args], { cwd: folder, env }, (error, stdout, stderr) => {
       demo.note(`standard error of ptb ${args[0]}`, stderr);
-      // What ptb token prints is what it is for.
+      // `ptb token --raw` prints a token on purpose.
       if (args[0] !== 'token') demo.note(`standard output of ptb ${args[0]}`, stdout);
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
     });
@@ -46,17 +46,17 @@ afterAll(async () => {
 const healthy = (): string => demo.cloud.tenants.find(({ state }) => state === 'ok')?.tenantId ?? '';
 const brokenCount = (): number => demo.cloud.tenants.filter(({ state }) => state !== 'ok').length;
 
-test('ptb jobs lists what can be run', async () => {
+test('ptb jobs lists the jobs', async () => {
   const { stdout, code } = await ptb(['jobs']);
   expect(code).toBe(0);
   for (const job of ['access-check', 'licence-report', 'mfa-report', 'secret-expiry-report'])
     expect(stdout).toContain(job);
 });
 
-describe('a run', () => {
+describe('ptb run and ptb runs', () => {
   let runId: string;
 
-  test('ptb run --wait shows progress and failures on standard error, and exits 3 when some tenants failed', async () => {
+  test('ptb run --wait shows progress and failures on standard error, and exits with 3 when some tenants failed', async () => {
     const { code, stdout, stderr } = await ptb(['run', 'licence-report', '--wait', '--json']);
     const run = JSON.parse(stdout) as { runId: string; status: string; tenants: { failed: number } };
     expect([code, run.status, run.tenants.failed]).toEqual([3, 'completed', brokenCount()]);
@@ -65,13 +65,13 @@ describe('a run', () => {
     runId = run.runId;
   });
 
-  test('ptb run of a healthy tenant exits 0', async () => {
+  test('ptb run of a healthy tenant exits with 0', async () => {
     const { code, stdout } = await ptb(['run', 'licence-report', '--wait', '--tenant', healthy()]);
     expect(code).toBe(0);
     expect(stdout).toContain('1 tenants: 1 succeeded, 0 failed');
   });
 
-  test('ptb runs lists it, ptb runs show explains its failures', async () => {
+  test('ptb runs lists the run, and ptb runs show explains its failures', async () => {
     expect((await ptb(['runs'])).stdout).toContain(runId);
     const { stdout, code } = await ptb(['runs', 'show', runId]);
     expect(code).toBe(0);
@@ -98,7 +98,7 @@ describe('a run', () => {
     expect(count(await readFile(file, 'utf8'))).toBe(rows.length);
   });
 
-  test('ptb runs diff compares it with an earlier one', async () => {
+  test('ptb runs diff compares the run with an earlier one', async () => {
     const second = await json<{ runId: string }>(['run', 'licence-report', '--wait']);
     const changes = await json<{ comparedWith: string; changes: object[] }>([
       'runs',
@@ -111,21 +111,21 @@ describe('a run', () => {
     expect((await ptb(['runs', 'diff', second.runId, '--with', runId])).stdout).toContain('Nothing changed.');
   });
 
-  test('ptb runs rerun takes only the tenants that failed', async () => {
+  test('ptb runs rerun includes only the tenants that failed', async () => {
     const started = await json<{ runId: string }>(['runs', 'rerun', runId]);
     const { stdout, code } = await ptb(['runs', 'show', started.runId, '--wait', '--json']);
     expect(code).toBe(3);
     expect(JSON.parse(stdout)).toMatchObject({ tenants: { total: brokenCount() } });
   });
 
-  test("a run that nobody knows is exit 1 with the broker's own words", async () => {
+  test('ptb runs show of an unknown run exits with 1 and the error code of the broker', async () => {
     const { code, stderr } = await ptb(['runs', 'show', 'licence-report@nothing']);
     expect(code).toBe(1);
     expect(stderr).toContain('run_not_found');
   });
 });
 
-test('ptb tenants shows each with its reason and what jobs found last', async () => {
+test('ptb tenants lists each tenant with the reason for its state', async () => {
   const { tenants } = await json<{ tenants: { reachable: boolean; reason: string }[] }>(['tenants']);
   expect(tenants).toHaveLength(25);
   const { stdout } = await ptb(['tenants', '--unreachable']);
@@ -136,7 +136,7 @@ test('ptb tenants shows each with its reason and what jobs found last', async ()
 describe('ptb token', () => {
   const args = ['token', '--resource', 'graph'];
 
-  test('says what the token is for, and prints it only with --raw', async () => {
+  test('describes the token, and prints it only with --raw', async () => {
     const shown = await ptb([...args, '--tenant', healthy()]);
     expect(shown.stdout).toContain(healthy());
     expect(shown.stdout + shown.stderr).not.toMatch(/eyJ/);
@@ -145,7 +145,7 @@ describe('ptb token', () => {
     expect(decodeJwt(raw.stdout.trim())).toMatchObject({ tid: healthy() });
   });
 
-  test('exits 4 where consent is missing, with the command that gives it', async () => {
+  test('exits with 4 for a missing consent and names the command for it', async () => {
     const tenant = demo.cloud.tenants.find(({ state }) => state === 'no_consent')?.tenantId ?? '';
     const { code, stderr } = await ptb([...args, '--tenant', tenant]);
     expect(code).toBe(4);
@@ -153,7 +153,7 @@ describe('ptb token', () => {
   });
 });
 
-test('ptb audit shows who got what', async () => {
+test('ptb audit lists the entries of a tenant', async () => {
   const { entries } = await json<{ entries: { outcome: string; tenantId?: string; rule?: string }[] }>([
     'audit',
     '--tenant',
@@ -165,7 +165,7 @@ test('ptb audit shows who got what', async () => {
   expect(entries.some(({ rule }) => rule?.startsWith('local callers'))).toBe(true);
 });
 
-test('ptb audit --outcome shows who was refused, or who was not', async () => {
+test('ptb audit --outcome lists only denied or only issued tokens', async () => {
   type Answer = { entries: { outcome: string; code?: string }[] };
   const denied = await json<Answer>(['audit', '--outcome', 'denied']);
   expect(denied.entries).not.toEqual([]);
@@ -180,9 +180,9 @@ test('ptb audit --outcome shows who was refused, or who was not', async () => {
 test.each([
   ['no address', { BROKER_URL: '' }, 2, 'BROKER_URL'],
   ['no token and no sign-in', { PTB_TOKEN: '' }, 4, '`az login`'],
-  ['a token that is none', { PTB_TOKEN: 'nonsense' }, 4, 'caller_unauthenticated'],
-  ['nobody at the address', { BROKER_URL: 'http://127.0.0.1:9' }, 5, 'could not be reached. Check BROKER_URL'],
-])('with %s a command ends with a sentence and the right exit code', async (_, environment, code, words) => {
+  ['an invalid token', { PTB_TOKEN: 'nonsense' }, 4, 'caller_unauthenticated'],
+  ['no server at the address', { BROKER_URL: 'http://127.0.0.1:9' }, 5, 'could not be reached. Check BROKER_URL'],
+])('with %s a command prints a message and exits with the right code', async (_, environment, code, words) => {
   const outcome = await ptb(['jobs'], environment);
   expect([outcome.code, outcome.stdout]).toEqual([code, '']);
   expect(outcome.stderr).toContain(words);
@@ -194,6 +194,6 @@ test.each(['bash', 'zsh', 'fish', 'powershell'])('ptb completion %s prints a scr
   expect(stdout).toContain('ptb');
 });
 
-test('the shell is told which sub-commands there are', async () => {
+test('ptb complete lists the sub-commands', async () => {
   expect((await ptb(['complete', '--', 'runs', ''])).stdout).toMatch(/^export\t/m);
 });

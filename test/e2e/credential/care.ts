@@ -6,7 +6,7 @@ import { MemoryCredentialJournal } from '../../fakes/memory-credential-journal.t
 import { recordingLogger } from '../../fakes/recording-logger.ts';
 import type { TestOperator } from './operator.ts';
 
-/** The daily care of an operator's credential, day after day: one journal, one log. */
+/** Runs the daily rotation timer of an operator's credential, with one journal and one log. */
 export function startCare(operator: TestOperator) {
   const journal = new MemoryCredentialJournal();
   const recorder = recordingLogger();
@@ -23,7 +23,7 @@ export function startCare(operator: TestOperator) {
       partnerCenterEndpoint: operator.endpoints.partnerCenter,
       renewal: operator.renewal(),
     } satisfies KeepAliveDeps,
-    /** The health of a fresh instance: one that has seen nothing before. */
+    /** The health reporter of a new instance, which has no state. */
     reporter: () =>
       new HealthReporter({
         credentials: new CachedCredentials({ store, clock, log }, 600),

@@ -9,8 +9,8 @@ import { adminToken } from 'microsoft-cloud/testing';
 import { startCare } from './care.ts';
 import { browser, startOperator, type TestOperator } from './operator.ts';
 
-// A client certificate through the real SDKs: MSAL signs with it, the simulated Entra checks the signature. MSAL writes
-// the time of the process into what it signs, so here it is that time which passes, and not the cloud's alone.
+// A client certificate with the real SDKs: MSAL signs with it, and the simulated Entra verifies the signature. MSAL uses
+// the time of the process, so these tests advance that time and not only the clock of the cloud.
 
 const dayMs = 86_400_000;
 const pass = (ms: number): unknown => vi.setSystemTime(Date.now() + ms);
@@ -57,12 +57,12 @@ describe('the client certificate', () => {
     before = (await operator.store.load('default')).client.keyId;
   });
 
-  it('is left alone while its end is far', async () => {
+  it('is not renewed long before it expires', async () => {
     expect(await renew(false)).toMatchObject({ kind: 'certificate', renewed: false, removed: 0 });
     expect(await keyIds()).toEqual([before]);
   });
 
-  it('is renewed, and the old one removed once the new one has worked', async () => {
+  it('is renewed, and the old one is removed after the new one worked', async () => {
     expect(await renew(true)).toMatchObject({ kind: 'certificate', renewed: true, removed: 1 });
     const { client } = await operator.store.load('default');
     expect(client.keyId).not.toBe(before);
@@ -71,11 +71,11 @@ describe('the client certificate', () => {
     expect(await isAlive()).toBe(true);
   });
 
-  it('is set up and has nothing to do for setup after that', async () => {
+  it('leaves setup nothing to do', async () => {
     expect(await operator.setUp({ credential: 'certificate' })).toMatchObject({ changed: false });
   });
 
-  it('stays the old one when Entra does not take the new one, which is removed again', async () => {
+  it('stays in use when Entra rejects the new one, which is removed', async () => {
     operator.cloud.faults.add({ service: 'entra', grant: 'client_credentials', from: 2, aadsts: 700027 });
     await expect(renew(true)).rejects.toMatchObject({ code: 'client_credential_rejected' });
     operator.cloud.faults.clear();
@@ -83,7 +83,7 @@ describe('the client certificate', () => {
     expect(await isAlive()).toBe(true);
   });
 
-  it('stays the old one when Key Vault refuses the new one, which is removed again', async () => {
+  it('stays in use when Key Vault refuses the new one, which is removed', async () => {
     const body = '{"error":{"code":"Forbidden"}}';
     operator.cloud.faults.add({ service: 'keyVault', method: 'PUT', status: 403, body });
     await expect(renew(true)).rejects.toMatchObject({ code: 'key_vault_unavailable' });
@@ -108,7 +108,7 @@ describe('the client certificate', () => {
     for (const way of ways) {
       for (let step = 1; step <= steps; step += 1) {
         operator.cloud.faults.add({ service: 'graph', from: step, count: 1, ...way });
-        // Longer than the minute that a renewal waits for Entra.
+        // Longer than the minute for which a renewal waits for Entra.
         pass(61_000);
         await renew(true).catch(() => (failed += 1));
         operator.cloud.faults.clear();
@@ -126,7 +126,7 @@ describe('the client certificate', () => {
     expect(await keyIds()).toEqual([client.keyId]);
   });
 
-  it('that a killed run left at Entra is removed by a later one, and none of somebody else', async () => {
+  it('of a killed renewal is removed by a later one, but certificates of others are not', async () => {
     const { name } = keyMark(operator.store.vault, 'default', []);
     const [orphan, theirs] = [await register(name), await register()];
     expect(await renew(false)).toMatchObject({ removed: 0 });
@@ -139,7 +139,7 @@ describe('the client certificate', () => {
     (await registered()).keys = (await registered()).keys.filter(({ keyId }) => keyId === client.keyId);
   });
 
-  it('of somebody else is not renewed, and the answer says why', async () => {
+  it('of another owner is not renewed, and the result names the reason', async () => {
     const application = await registered();
     const ours = application.keys;
     application.keys = ours.map((key) => ({ ...key, displayName: 'CN=vault.contoso.com' }));
@@ -151,7 +151,7 @@ describe('the client certificate', () => {
     application.keys = ours;
   });
 
-  it('leaves two renewals at once with one that works', async () => {
+  it('works after two concurrent renewals', async () => {
     const both = await Promise.allSettled([renew(true), renew(true)]);
     expect(both.some(({ status }) => status === 'fulfilled')).toBe(true);
     expect(await isAlive()).toBe(true);
@@ -162,7 +162,7 @@ describe('the client certificate', () => {
   });
 });
 
-it('lives more than a year while the timer runs: the certificate ends, and was renewed before', async () => {
+it('keeps working for 400 days with the timer, which renews the certificate before it expires', async () => {
   const { clock, store } = operator;
   const { deps, reporter, recorder } = startCare(operator);
   const { client: first } = await store.load('default');
@@ -189,7 +189,7 @@ it('lives more than a year while the timer runs: the certificate ends, and was r
   expect(recorder.events().filter((event) => /failed|not_renewed|state_changed/.test(event))).toEqual([]);
 }, 120_000);
 
-it('ends, and is refused by Entra as ended, where the timer has stopped', async () => {
+it('expires when the timer has stopped, and Entra rejects it', async () => {
   pass(370 * dayMs);
   const { client } = await operator.store.load('default');
   expect(await keyIds()).toEqual([client.keyId]);

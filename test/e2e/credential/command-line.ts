@@ -15,12 +15,12 @@ export interface Ended {
 
 type Person = 'admin' | 'broker' | 'nomfa';
 
-/** The command line as an operator runs it: processes of its own, an empty working folder, a browser that signs in. */
+/** Runs `ptb` in processes of its own, in an empty working folder, with a browser that signs in. */
 export async function openCommandLine({ cloud, note }: Pick<TestOperator, 'cloud' | 'note'>) {
   const folder = await mkdtemp(join(tmpdir(), 'ptb-commands-'));
   const running = new Set<ChildProcess>();
 
-  /** @param as who signs in in the browser; nobody for null. */
+  /** @param as account that signs in in the browser. Null: no browser. */
   function start(
     args: readonly string[],
     as: Person | null = 'broker',
@@ -64,7 +64,7 @@ export async function openCommandLine({ cloud, note }: Pick<TestOperator, 'cloud
   };
 }
 
-/** Until the first fault has met a request: for `delay` it is answered then, and the answer not yet sent. */
+/** Resolves when the first fault has affected a request. With `delay`, the request is then processed, but not answered. */
 export async function faultMet({ faults }: TestOperator['cloud']): Promise<true> {
   while ((faults.list()[0]?.applied ?? 0) === 0) await new Promise((next) => setTimeout(next, 10));
   return true;

@@ -27,13 +27,13 @@ afterAll(async () => {
 });
 
 describe('from an empty vault', () => {
-  it('doctor says that setup is missing, with exit code 4', async () => {
+  it('doctor advises to run setup and exits with 4', async () => {
     const { exitCode, stdout } = await ptb(['doctor']);
     expect(exitCode).toBe(4);
     expect(stdout).toMatch(/FAILED {3}Key Vault: .*\n +Run `ptb setup`/);
   });
 
-  it('setup, consent and doctor succeed without anybody typing a secret', async () => {
+  it('setup, consent and doctor succeed without a typed secret', async () => {
     const setup = await ptb(['setup', '--yes', '--json'], 'admin');
     expect([setup.exitCode, setup.stderr]).toEqual([0, expect.any(String)]);
     expect(JSON.parse(setup.stdout)).toMatchObject({ application: 'default', changed: true });
@@ -45,30 +45,36 @@ describe('from an empty vault', () => {
     expect(JSON.parse(doctor.stdout)).toMatchObject({ status: 'ok' });
   });
 
-  it('a second setup changes nothing and says so', async () => {
+  it('a second setup changes nothing and says that', async () => {
     const { exitCode, stdout } = await ptb(['setup', '--yes'], 'admin');
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(/^Nothing was changed/);
   });
 
-  it('rotates by command', async () => {
+  it('rotate stores a new version', async () => {
     expect((await ptb(['rotate', '--json'])).exitCode).toBe(0);
     expect((await operator.store.listRefreshTokenVersions('default')).length).toBe(2);
   });
 });
 
-describe('bad input ends with one sentence and the next step', () => {
+describe('wrong input ends with one message and the next step', () => {
   it.each([
-    ['without anybody to ask', ['setup'], 'admin', 2, /--yes/],
+    ['without a terminal', ['setup'], 'admin', 2, /--yes/],
     ['without MFA', ['consent'], 'nomfa', 4, /without MFA.*sign_in_refused/],
     ['as the wrong account', ['consent', '--account', 'x@y.example'], 'broker', 4, /must be x@y\.example/],
-    ['by an account that may not', ['setup', '--yes', '--application', 'other'], 'broker', 1, /operator_forbidden/],
-    ['for an application that is not there', ['rotate', '--application', 'other'], 'broker', 4, /ptb setup/],
-    ['with a name that cannot be one', ['rotate', '--application', 'Not A Name'], 'broker', 2, /lower case/],
-    ['with a vault that is not one', ['rotate', '--vault', 'nonsense'], 'broker', 1, /KEY_VAULT_URL/],
-    ['with a vault that nobody hears of', ['rotate', '--vault', 'https://localhost:9'], 'broker', 5, /Key Vault/],
     [
-      'for a partner that is none',
+      'with an account that lacks permissions',
+      ['setup', '--yes', '--application', 'other'],
+      'broker',
+      1,
+      /operator_forbidden/,
+    ],
+    ['for an unknown application', ['rotate', '--application', 'other'], 'broker', 4, /ptb setup/],
+    ['with an invalid application name', ['rotate', '--application', 'Not A Name'], 'broker', 2, /lower case/],
+    ['with an invalid vault address', ['rotate', '--vault', 'nonsense'], 'broker', 1, /KEY_VAULT_URL/],
+    ['with a vault that does not answer', ['rotate', '--vault', 'https://localhost:9'], 'broker', 5, /Key Vault/],
+    [
+      'with an invalid partner tenant',
       ['tenants', 'consent', '--partner-tenant', 'x'],
       'broker',
       1,
@@ -83,29 +89,29 @@ describe('bad input ends with one sentence and the next step', () => {
     expect((await operator.store.listRefreshTokenVersions('default')).length).toBe(before);
   });
 
-  it('a sign-in that needs a person where there is none', async () => {
+  it('a sign-in without a terminal', async () => {
     const { exitCode, stderr } = await start(['consent'], null).ended;
     expect(exitCode).toBe(4);
     expect(stderr).toMatch(/--device-code/);
   });
 });
 
-it('ends with 130 at Ctrl+C while it waits for somebody to sign in', async () => {
+it('exits with 130 on Ctrl+C while it waits for the sign-in', async () => {
   const { child, ended } = start(['consent'], null, { PTB_BROWSER: `"${process.execPath}" -e 0` });
   await new Promise<void>((resolve) => child.stderr.on('data', () => resolve()));
-  // The listener is up as soon as the browser was asked for; a signal before that must do as well.
+  // The listener is up when the browser is started. An earlier signal must work, too.
   child.kill('SIGINT');
   expect(await ended).toMatchObject({ exitCode: 130, stdout: '' });
 });
 
-describe('a process that is killed while it rotates', () => {
-  it('leaves a credential that works, at every request to Key Vault', async () => {
+describe('a rotation that is killed', () => {
+  it('leaves a working credential, at every request to Key Vault', async () => {
     let losses = 0;
     let kills = 0;
     for (let step = 1; step <= 8; step += 1) {
       operator.cloud.faults.add({ service: 'keyVault', from: step, count: 1, kind: 'delay', delayMs: 60_000 });
       const { child, ended } = start(['rotate']);
-      // Until a request to the vault is held, or the rotation is over.
+      // Wait until a request to the vault is delayed, or the rotation is over.
       if ((await Promise.race([faultMet(operator.cloud), ended])) === true) kills += 1;
       child.kill('SIGKILL');
       await ended;
@@ -123,14 +129,14 @@ describe('a process that is killed while it rotates', () => {
         }));
       if (reply?.ok !== true) losses += 1;
     }
-    process.stdout.write(`processes killed while they rotated: ${kills}, losses: ${losses}\n`);
+    process.stdout.write(`processes killed during rotation: ${kills}, losses: ${losses}\n`);
     expect(kills).toBeGreaterThanOrEqual(6);
     expect(losses).toBe(0);
     expect((await ptb(['rotate'])).exitCode).toBe(0);
   }, 60_000);
 });
 
-it('leaves a certificate alone that somebody else made, and says so', async () => {
+it('does not renew a certificate that the broker did not create, and says that', async () => {
   const theirs = { application: 'theirs', displayName: 'theirs', credential: 'certificate' } as const;
   const { clientId } = await operator.setUp(theirs);
   const { directory } = operator.cloud.world.partner;
@@ -146,7 +152,7 @@ it('leaves a certificate alone that somebody else made, and says so', async () =
 });
 
 describe('customer consent', () => {
-  it('is given where it is missing, once', async () => {
+  it('is given once in tenants that lack it', async () => {
     const lacking = tenantWith(operator.cloud, 'no_consent');
     const first = await ptb(['tenants', 'consent', '--json']);
     expect([first.exitCode, JSON.parse(first.stdout).failed]).toEqual([0, 0]);
@@ -156,7 +162,7 @@ describe('customer consent', () => {
     expect(JSON.parse((await ptb(['doctor', '--customer', lacking, '--json'])).stdout)).toMatchObject({ status: 'ok' });
   });
 
-  it('that Partner Center refuses is exit code 3, and says for which tenant', async () => {
+  it('exits with 3 and names the tenant when Partner Center refuses', async () => {
     const { exitCode, stdout } = await ptb([
       'tenants',
       'consent',
@@ -168,8 +174,8 @@ describe('customer consent', () => {
   });
 });
 
-describe('the drill for a leaked credential', () => {
-  it('begins nothing further after Ctrl+C', async () => {
+describe('revoke', () => {
+  it('starts no further step after Ctrl+C', async () => {
     operator.cloud.faults.add({ service: 'graph', path: '/revokeSignInSessions$', kind: 'delay', delayMs: 60_000 });
     const { child, ended } = start(['revoke', '--yes', '--json'], 'admin');
     await Promise.race([faultMet(operator.cloud), ended]);
@@ -179,9 +185,9 @@ describe('the drill for a leaked credential', () => {
     expect((await operator.store.load('default')).refreshToken).toBeDefined();
   });
 
-  it('says what it would do, does it, and leaves nothing that works', async () => {
+  it('plans the steps, applies them and leaves no working credential', async () => {
     const leaked = await operator.store.load('default');
-    // Set up by the test before; the drill does not touch it.
+    // Set up by an earlier test. The revocation does not change it.
     const other = expect.stringContaining('ptb revoke --application theirs') as string;
     const dry = await ptb(['revoke', '--dry-run', '--json'], 'admin');
     expect(JSON.parse(dry.stdout)).toMatchObject({
@@ -207,18 +213,18 @@ describe('the drill for a leaked credential', () => {
     expect((await ptb(['doctor'])).exitCode).toBe(4);
   });
 
-  it('is over after setup and consent', async () => {
+  it('can be followed by setup and consent', async () => {
     expect((await ptb(['setup', '--yes'], 'admin')).exitCode).toBe(0);
     expect((await ptb(['consent'])).exitCode).toBe(0);
     expect((await ptb(['doctor'])).exitCode).toBe(0);
   });
 });
 
-it('left no secret in any output, and nothing at all on disk', async () => {
+it('no command printed a secret or left a file', async () => {
   const canaries: Canary[] = [];
   for await (const { name } of operator.secrets.listPropertiesOfSecrets()) {
     for await (const { version = '', enabled } of operator.secrets.listPropertiesOfSecretVersions(name)) {
-      // The values of disabled versions are made readable for a moment: they must not have been printed either.
+      // The values of disabled versions must not have been printed, either. They are enabled here to read them.
       if (enabled !== true) await operator.secrets.updateSecretProperties(name, version, { enabled: true });
       canaries.push({
         name: `${name} ${version}`,

@@ -16,8 +16,8 @@ afterAll(() => operator.stop());
 
 const versions = async (): Promise<number> => (await operator.store.listRefreshTokenVersions('default')).length;
 
-describe('the first consent', () => {
-  it('stores the refresh token with account, MFA and end, by browser', async () => {
+describe('obtainConsent', () => {
+  it('stores the refresh token with account, MFA and expiry after a sign-in by browser', async () => {
     const outcome = await operator.consent(browser(operator.cloud));
     expect(outcome).toMatchObject({ account: account(operator.cloud, 'broker'), mfa: true, application: 'default' });
     const stored = await operator.store.loadRefreshToken('default');
@@ -28,7 +28,7 @@ describe('the first consent', () => {
     expect(expiresOn?.getTime()).toBeGreaterThan(operator.clock.nowMs() + 89 * 86_400_000);
   });
 
-  it('stores it by device code too', async () => {
+  it('stores it after a sign-in by device code', async () => {
     const before = await versions();
     const outcome = await operator.consent({
       kind: 'device-code',
@@ -41,7 +41,7 @@ describe('the first consent', () => {
     expect(await versions()).toBe(before + 1);
   });
 
-  it('does not mind a stranger that calls the listener meanwhile', async () => {
+  it('ignores other requests to the listener', async () => {
     const outcome = await operator.consent({
       kind: 'browser',
       openBrowser: async (url) => {
@@ -57,7 +57,7 @@ describe('the first consent', () => {
     expect(outcome.account).toBe(account(operator.cloud, 'broker'));
   });
 
-  it('asks with PKCE, state and nonce, and for the account that is named', async () => {
+  it('sends PKCE, state, nonce and the account', async () => {
     let asked = new URLSearchParams();
     await operator.consent({
       kind: 'browser',
@@ -76,7 +76,7 @@ describe('the first consent', () => {
   });
 });
 
-describe('a consent that is not good enough stores nothing and says why', () => {
+describe('obtainConsent stores nothing and names the reason', () => {
   it.each([
     ['without MFA', 'nomfa', undefined, /signed in without MFA/],
     ['of another account', 'broker', 'someone@else.example', /but the account must be someone@else\.example/],
@@ -89,7 +89,7 @@ describe('a consent that is not good enough stores nothing and says why', () => 
     expect(await versions()).toBe(before);
   });
 
-  it('cancelled in the browser', async () => {
+  it('when the sign-in is cancelled in the browser', async () => {
     const before = await versions();
     await expect(operator.consent(browser(operator.cloud, 'broker', { cancel: true }))).rejects.toMatchObject({
       code: 'sign_in_refused',
@@ -97,7 +97,7 @@ describe('a consent that is not good enough stores nothing and says why', () => 
     expect(await versions()).toBe(before);
   });
 
-  it('declined on the other device', async () => {
+  it('when the sign-in is declined on the other device', async () => {
     await expect(
       operator.consent({
         kind: 'device-code',
@@ -109,7 +109,7 @@ describe('a consent that is not good enough stores nothing and says why', () => 
     ).rejects.toMatchObject({ code: 'sign_in_refused' });
   });
 
-  it('with a device code that nobody used in time', async () => {
+  it('when the device code expires', async () => {
     await expect(
       operator.consent({ kind: 'device-code', showDeviceCode: () => operator.cloud.clock.advance(16 * 60_000) }),
     ).rejects.toThrow(/expired/);
@@ -134,7 +134,7 @@ describe('a consent that is not good enough stores nothing and says why', () => 
     expect(await versions()).toBe(before);
   });
 
-  it('when the reply of Key Vault is lost, the token is stored all the same', async () => {
+  it('except when only the reply of Key Vault is lost: the token is stored', async () => {
     const before = await versions();
     operator.cloud.faults.add({ service: 'keyVault', method: 'PUT', kind: 'lost_reply', count: 1 });
     await operator.consent(browser(operator.cloud));
@@ -154,22 +154,22 @@ describe('a consent that is not good enough stores nothing and says why', () => 
   });
 });
 
-describe('a consent where the managed identity is not', () => {
-  it('is had with a secret that lives for this one sign-in', async () => {
+describe('obtainConsent on a machine without the managed identity', () => {
+  it('uses a temporary secret for this sign-in', async () => {
     const names = { application: 'elsewhere', displayName: 'elsewhere' };
     await operator.setUp({ ...names, credential: 'federated' });
     const { client } = await operator.store.load('elsewhere');
     const { writer } = operator.graphOf(await adminToken(operator.cloud));
     const graphIdentifier = operator.canaryResource;
     const { signInDeps, store, redeemer, newId, clock } = operator;
-    const lent: unknown[] = [];
+    const temporarySecrets: unknown[] = [];
     const { signal } = new AbortController();
     const warned: string[] = [];
     const outcome = await withTemporarySecret(
       { writer, clock, redeemer, newId, graphIdentifier, signal, warn: (sentence) => void warned.push(sentence) },
       client,
       (credential) => {
-        lent.push(credential);
+        temporarySecrets.push(credential);
         return obtainConsent(
           { ...signInDeps, store, redeemer, newId, canaryResource: graphIdentifier },
           { application: 'elsewhere', method: browser(operator.cloud), clientCredential: credential },
@@ -186,7 +186,7 @@ describe('a consent where the managed identity is not', () => {
     expect(warned).toEqual([]);
     const reply = await redeemAsItself(
       { redeemer, newId, graphIdentifier },
-      { ...client, credential: lent[0] as never },
+      { ...client, credential: temporarySecrets[0] as never },
     );
     expect(reply.ok).toBe(false);
   });

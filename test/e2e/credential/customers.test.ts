@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { type CommandLine, faultMet, openCommandLine } from './command-line.ts';
 import { browser, startOperator, type TestOperator } from './operator.ts';
 
-// `ptb tenants consent` over customers that all have the consent already.
+// `ptb tenants consent` with customers that all have the consent already.
 
 let operator: TestOperator;
 let line: CommandLine;
@@ -24,20 +24,20 @@ afterAll(async () => {
 });
 
 const consent = ['tenants', 'consent', '--json'] as const;
-/** Whether Partner Center has the customer: one that is on the list of contracts alone it does not know. */
+/** Whether Partner Center knows the customer. It does not know one that is only in the list of contracts. */
 const isKnown = (tenantId: string): boolean => {
   const { customer, relationship } = operator.cloud.world.findCustomer(tenantId)?.sources ?? {};
   return customer === true || relationship === true;
 };
-/** In which customers consents were withdrawn or given, in order of the customers. */
-const asked = (method: 'DELETE' | 'POST'): readonly string[] =>
+/** Customers whose consent was withdrawn or given, sorted. */
+const requested = (method: 'DELETE' | 'POST'): readonly string[] =>
   operator.cloud.ledger
     .read()
     .requests.filter((each) => each.method === method && each.path.includes('/applicationconsents'))
     .map(({ path }) => path.split('/')[3] ?? '')
     .toSorted();
 
-it('names the tenants that nobody could judge as failed, with exit code 3', async () => {
+it('exits with 3 and lists tenants whose consent could not be determined as failed', async () => {
   const [lacking = '', throttled = '', hanging = ''] = tenantIds;
   operator.cloud.faults.add({ service: 'entra', tenantId: lacking, aadsts: 65001 });
   operator.cloud.faults.add({ service: 'entra', tenantId: throttled, aadsts: 90055 });
@@ -55,34 +55,34 @@ it('names the tenants that nobody could judge as failed, with exit code 3', asyn
       ]) as unknown,
     },
   ]);
-  expect(asked('POST')).toEqual([]);
+  expect(requested('POST')).toEqual([]);
   const real = await line.ptb(['tenants', 'consent']);
   expect(real.exitCode).toBe(3);
   expect(real.stdout).toMatch(/^\d tenants consented, .* 2 failed\./);
-  expect(asked('POST')).toEqual([lacking]);
+  expect(requested('POST')).toEqual([lacking]);
 });
 
-it('renews the consent of all, not only of those that lack it', async () => {
+it('renews the consent in all tenants, not only in those that lack it', async () => {
   const dry = await line.ptb([...consent, '--renew', '--dry-run']);
   expect((JSON.parse(dry.stdout) as { tenants: unknown[] }).tenants).toHaveLength(20);
-  expect(asked('DELETE')).toEqual([]);
+  expect(requested('DELETE')).toEqual([]);
   const { stdout } = await line.ptb([...consent, '--renew']);
   const unknown = tenantIds.filter((tenantId) => !isKnown(tenantId)).length;
   expect(JSON.parse(stdout)).toMatchObject({ consented: 20 - unknown, already: 0, failed: unknown });
-  expect(asked('DELETE')).toEqual(tenantIds.toSorted());
-  expect(asked('POST')).toEqual(tenantIds.toSorted());
+  expect(requested('DELETE')).toEqual(tenantIds.toSorted());
+  expect(requested('POST')).toEqual(tenantIds.toSorted());
 });
 
-it('leaves no customer without its consent at Ctrl+C, and says what was done', async () => {
+it('leaves no customer without consent after Ctrl+C, and prints the results', async () => {
   operator.cloud.faults.add({ service: 'partnerCenter', method: 'DELETE', kind: 'delay', delayMs: 500 });
   const { child, ended } = line.start([...consent, '--renew']);
   await Promise.race([faultMet(operator.cloud), ended]);
   child.kill('SIGINT');
   const { exitCode, stdout, stderr } = await ended;
-  const withdrawn = asked('DELETE');
+  const withdrawn = requested('DELETE');
   expect(withdrawn.length).toBeGreaterThan(0);
   expect(withdrawn.length).toBeLessThan(20);
-  expect(asked('POST')).toEqual(withdrawn);
+  expect(requested('POST')).toEqual(withdrawn);
   expect([exitCode, JSON.parse(stdout)]).toMatchObject([130, { consented: withdrawn.filter(isKnown).length }]);
   expect(stderr).toContain('Finishing the tenants that were started');
 });

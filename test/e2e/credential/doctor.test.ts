@@ -49,13 +49,13 @@ async function examined(more: { application?: string; customer?: string } = {}):
     ...more,
   };
   for await (const check of examine(deps)) checks.push(check);
-  return operator.note('what doctor says', checks);
+  return operator.note('the checks of doctor', checks);
 }
 
 const statuses = (checks: readonly Check[]): Record<string, string> =>
   Object.fromEntries(checks.map(({ check, status }) => [check, status]));
 
-it('finds everything well, down to a token for a customer', async () => {
+it('passes every check, down to a token for a customer', async () => {
   expect(statuses(await examined())).toEqual({
     'Key Vault': 'ok',
     Credential: 'ok',
@@ -67,7 +67,7 @@ it('finds everything well, down to a token for a customer', async () => {
   });
 });
 
-it('skips what cannot be looked at because something before it failed', async () => {
+it('skips checks that depend on a failed one', async () => {
   operator.cloud.faults.add({ service: 'keyVault', status: 403, body: '{"error":{"code":"Forbidden"}}' });
   const checks = await examined();
   expect(statuses(checks)).toMatchObject({ 'Key Vault': 'failed', 'Customer token': 'skipped' });
@@ -87,14 +87,14 @@ it.each([
     'Partner tenant',
     /ptb consent/,
   ],
-  ['Partner Center is away', { service: 'partnerCenter', status: 503 }, 'Partner Center', /./],
-] as const)('says what to do when %s', async (_what, fault, failing, remedy) => {
+  ['Partner Center does not answer', { service: 'partnerCenter', status: 503 }, 'Partner Center', /./],
+] as const)('gives a remedy when %s', async (_what, fault, failing, remedy) => {
   operator.cloud.faults.add(fault);
   const found = (await examined()).find(({ check }) => check === failing);
   expect(found).toMatchObject({ status: 'failed', remedy: expect.stringMatching(remedy) });
 });
 
-it('tries the customer that is named, and says why it cannot be had', async () => {
+it('checks the given customer', async () => {
   const [first] = operator.cloud.document.tenants;
   expect((await examined({ customer: first?.domain ?? '' })).at(-1)).toMatchObject({ status: 'ok' });
   expect((await examined({ customer: 'nobody.example' })).at(-1)).toMatchObject({
@@ -103,7 +103,7 @@ it('tries the customer that is named, and says why it cannot be had', async () =
   });
 });
 
-it('names AdminAgents for a service account that is not a member, which gets empty lists and no error', async () => {
+it('names AdminAgents for a service account that is not a member', async () => {
   const outsider = account(operator.cloud, 'outsider');
   await operator.consent(browser(operator.cloud, 'outsider'), { account: outsider });
   const customers = (await examined()).find(({ check }) => check === 'Customers');

@@ -8,8 +8,8 @@ import { adminToken, tenantWith } from 'microsoft-cloud/testing';
 import { type CommandLine, type Ended, openCommandLine } from './command-line.ts';
 import { browser, startOperator, type TestOperator } from './operator.ts';
 
-// A machine without the managed identity that is the client credential, for an operator who is signed in to the
-// Azure CLI: the stand-in for it has a token for the vault, and an administrator's for Microsoft Graph.
+// A machine without the managed identity, with an operator who is signed in to the Azure CLI. A fake `az` prints a token
+// for the vault and an administrator's token for Microsoft Graph.
 
 const azureCli = `#!/bin/sh
 case "$*" in *vault*) token="$VAULT_TOKEN" ;; *) token="$ADMIN_TOKEN" ;; esac
@@ -55,8 +55,8 @@ const passwords = (): readonly unknown[] =>
     each.federated.size > 0 ? each.passwords : [],
   );
 
-describe('where the managed identity is not', () => {
-  it('consent, rotation and the consent of customers are had with a lent secret, which is gone afterwards', async () => {
+describe('on a machine without the managed identity', () => {
+  it('consent, rotate and tenants consent use a temporary secret and remove it', async () => {
     const consent = await ptb('consent', '--az-login', '--json');
     expect([consent.exitCode, JSON.parse(consent.stdout)]).toMatchObject([0, { mfa: true }]);
     expect(consent.stderr).toContain('an administrator signs in first');
@@ -70,18 +70,18 @@ describe('where the managed identity is not', () => {
     expect(passwords()).toEqual([]);
   });
 
-  it('another application is let into the customers with a secret lent to each of the two', async () => {
+  it('tenants consent for another application uses a temporary secret for both applications', async () => {
     const options = { application: 'reader', displayName: 'reader', credential: 'federated' } as const;
     await operator.setUp({ ...options, profile: narrow });
     await operator.consent(browser(operator.cloud), { application: 'reader' });
-    // Its own secret looks which tenants lack the consent, the default application's gives it.
+    // Its own secret finds the tenants that lack the consent. The secret of the default application consents.
     const { exitCode, stdout } = await ptb('tenants', 'consent', '--application', 'reader', '--az-login', '--json');
     expect([exitCode, JSON.parse(stdout)]).toMatchObject([0, { consented: expect.any(Number) as number, failed: 0 }]);
     expect(stdout).toContain('"outcome":"consented"');
     expect(passwords()).toEqual([]);
   });
 
-  it('the doctor says what it cannot try from here, and does not call it broken', async () => {
+  it('doctor skips checks that need the identity, without a failure', async () => {
     const { exitCode, stdout } = await ptb('doctor', '--json');
     const { status, checks } = JSON.parse(stdout) as { status: string; checks: { check: string; status: string }[] };
     expect([exitCode, status]).toEqual([0, 'ok']);
@@ -89,16 +89,16 @@ describe('where the managed identity is not', () => {
     expect(checks).toContainEqual(expect.objectContaining({ check: 'Customer token', status: 'skipped' }));
   });
 
-  it('Ctrl+C while somebody signs in takes the lent secret away again', async () => {
+  it('Ctrl+C during the sign-in removes the temporary secret', async () => {
     const { child, ended } = line.start(['consent', '--az-login'], null, {
       ...environment,
       PTB_BROWSER: `"${process.execPath}" -e 0`,
     });
-    const said = Promise.withResolvers<void>();
+    const prompted = Promise.withResolvers<void>();
     child.stderr.on('data', (text: string) => {
-      if (text.includes('with MFA')) said.resolve();
+      if (text.includes('with MFA')) prompted.resolve();
     });
-    await Promise.race([said.promise, ended]);
+    await Promise.race([prompted.promise, ended]);
     expect(passwords()).toHaveLength(1);
     child.kill('SIGINT');
     expect(await ended).toMatchObject({ exitCode: 130, stdout: '' });

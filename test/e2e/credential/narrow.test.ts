@@ -8,7 +8,7 @@ import { startCare } from './care.ts';
 import { type CommandLine, type Ended, openCommandLine } from './command-line.ts';
 import { browser, startOperator, type TestOperator } from './operator.ts';
 
-// A second application of few permissions, as docs/permissions.md has it made: no Partner Center, no right to change itself.
+// A second application with few permissions, as in docs/permissions.md: no Partner Center, no permission to change itself.
 
 let operator: TestOperator;
 let line: CommandLine;
@@ -37,7 +37,7 @@ const registered = () =>
   [...operator.cloud.world.partner.directory.applications.values()].find(({ displayName }) =>
     displayName.endsWith('(reader)'),
   );
-/** The scopes that the narrow application has in a customer. */
+/** The scopes of the narrow application in a customer tenant. */
 const consentedIn = (tenantId: string): readonly string[] => {
   const { cloud } = operator;
   const directory = cloud.world.directoryOf(cloud.world.findCustomer(tenantId)!);
@@ -49,8 +49,8 @@ const warnings = ({ lines }: ReturnType<typeof startCare>['recorder']): readonly
   lines.filter(({ level }) => level !== 'info').map((each) => JSON.parse(each.line) as unknown);
 const narrow = ['Organization.Read.All', 'User.Read.All'];
 
-describe('an application of few permissions', () => {
-  it('is set up, consented to and let into the customers by the three commands of the documentation', async () => {
+describe('an application with few permissions', () => {
+  it('is set up with the three commands of the documentation', async () => {
     expect(await admin('setup', '--yes', ...reader, ...file)).toMatchObject({ exitCode: 0 });
     expect(await broker('consent', ...reader)).toMatchObject({ exitCode: 0 });
     const consented = await broker('tenants', 'consent', ...reader, '--tenant', lacking);
@@ -58,14 +58,14 @@ describe('an application of few permissions', () => {
     expect(consentedIn(lacking)).toEqual(narrow);
   });
 
-  it('gets the same in the customers where its profile is named', async () => {
+  it('gets the same consent in customers when its profile is given', async () => {
     expect(await broker('tenants', 'consent', ...reader, ...file, '--tenant', lacking, '--renew')).toMatchObject({
       exitCode: 0,
     });
     expect(consentedIn(lacking)).toEqual(narrow);
   });
 
-  it('is well to the doctor, who says what to do with its name', async () => {
+  it('passes doctor, whose remedies name the application', async () => {
     const { exitCode, stdout } = await broker('doctor', ...reader, '--customer', lacking, '--json');
     const { checks } = JSON.parse(stdout) as { checks: readonly object[] };
     expect(checks).toContainEqual({
@@ -78,7 +78,7 @@ describe('an application of few permissions', () => {
     expect((await broker('doctor', ...reader)).stdout).toContain('run `ptb consent --application reader`');
   });
 
-  it('raises no warning in the daily care while its secret is good, and one that names setup when it is not', async () => {
+  it('raises no warning in the daily timer until its secret expires soon, and then one that names setup', async () => {
     const { deps, recorder } = startCare(operator);
     await keepAlive(deps, 'reader');
     expect(warnings(recorder)).toEqual([]);
@@ -95,7 +95,7 @@ describe('an application of few permissions', () => {
     expect([forced.exitCode, forced.stdout]).toEqual([1, `Not renewed: ${why}\n`]);
   });
 
-  it('keeps its permissions in a second setup, which renews the secret that it may not renew itself', async () => {
+  it('keeps its permissions in a second setup, which renews its secret', async () => {
     const before = structuredClone(registered()?.requiredResourceAccess);
     const { exitCode, stdout } = await admin('setup', '--yes', '--json', ...reader);
     expect([exitCode, JSON.parse(stdout)]).toMatchObject([
@@ -108,8 +108,8 @@ describe('an application of few permissions', () => {
     expect(registered()?.requiredResourceAccess).toEqual(before);
   });
 
-  it('raises no warning after it went over to the managed identity', async () => {
-    // Key Vault tells versions of one second not apart.
+  it('raises no warning after it switched to the managed identity', async () => {
+    // Key Vault timestamps have a resolution of one second.
     operator.cloud.clock.advance(2_000);
     expect(await admin('setup', '--yes', ...reader, '--credential', 'federated')).toMatchObject({ exitCode: 0 });
     const { deps, recorder } = startCare(operator);
@@ -120,21 +120,21 @@ describe('an application of few permissions', () => {
   });
 });
 
-describe('a setup that says nothing of the client credential', () => {
+describe('setup without --credential', () => {
   const steps = async (...args: readonly string[]): Promise<readonly string[]> =>
     (JSON.parse((await admin('setup', '--dry-run', '--json', ...args)).stdout) as { steps: string[] }).steps;
 
-  it('keeps the kind that there is', async () => {
+  it('keeps the kind of client credential', async () => {
     expect(await steps(...reader)).toEqual([]);
     expect(await steps()).toEqual([]);
   });
 
-  it('goes back to it after a revocation, with the same application', async () => {
+  it('restores the kind after a revocation, for the same application', async () => {
     const { clientId } = (await operator.store.load('reader')).client;
     const { exitCode, stdout } = await admin('revoke', '--yes', ...reader);
     const next = 'Then run `ptb setup --application reader` and `ptb consent --application reader`.';
     expect([exitCode, stdout]).toEqual([0, expect.stringContaining(next)]);
-    // Found by what the vault remembers of it, whatever it is called.
+    // The application is found by its client id in the vault, not by its name.
     Object.assign(registered() ?? {}, { displayName: 'renamed (reader)' });
     expect(await steps(...reader)).toEqual([
       expect.stringMatching(/^Trust the managed identity/),

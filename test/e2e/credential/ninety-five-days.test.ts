@@ -32,13 +32,13 @@ it('stays healthy for 95 days while the timer runs', async () => {
   expect((await operator.store.listRefreshTokenVersions('default')).filter(({ enabled }) => enabled)).toHaveLength(3);
 }, 60_000);
 
-it('warns at 30, 14, 7 and 1 days when the timer has stopped, each once, and then says that it is down', async () => {
-  // Without a secret of its own that ends in between.
+it('warns once each at 30, 14, 7 and 1 days when the timer has stopped, and then reports down', async () => {
+  // A managed identity, so that no client secret expires in between.
   await operator.setUp({ credential: 'federated' });
   const seen: string[] = [];
   for (let day = 1; day <= 91; day += 1) {
     operator.cloud.clock.advance(dayMs);
-    // Two instances look every day: one of them speaks.
+    // Two instances report every day. Only one of them logs the change.
     const reports = await Promise.all([care.reporter().report(), care.reporter().report()]);
     for (const change of stateChanges().slice(seen.length)) {
       seen.push(`day ${day}: ${String(change['to'])} ${String(change['thresholdDays'])}`);
@@ -57,7 +57,7 @@ it('warns at 30, 14, 7 and 1 days when the timer has stopped, each once, and the
   expect((await care.reporter().report()).applications[0]?.findings[0]).toMatchObject({ code: 'credential_expired' });
 }, 60_000);
 
-it('says once that all is well again after a new consent', async () => {
+it('logs the recovery once after a new consent', async () => {
   const before = stateChanges().length;
   await operator.consent(browser(operator.cloud));
   await care.reporter().report();

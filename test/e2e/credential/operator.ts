@@ -26,16 +26,15 @@ import { account, adminToken, startTrustedCloud } from 'microsoft-cloud/testing'
 
 const fetch: Fetch = (url, init) => globalThis.fetch(url, init);
 
-/** Pauses between tries take no time to speak of; a deadline is never reached, only called off. */
+/** Shortens pauses between attempts to at most 5 ms. Deadlines keep their length, so that they are never reached. */
 async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   const isDeadline = signal !== undefined && ms >= 2_500;
   await delay(isDeadline ? ms : Math.min(ms, 5), undefined, signal ? { signal } : {});
 }
 
 /**
- * An operator before a simulated cloud: the real SDKs and all of the product's own code, in this process. Waits of
- * the product take no time; the cloud's clock is the product's. `stop` throws when a secret that is in the vault stands
- * in the log or in what was noted.
+ * An operator of a simulated cloud, with the real SDKs and the product's code in this process. Pauses take no time, and
+ * the product uses the clock of the cloud. `stop` throws when the log or a note contains a secret from the vault.
  */
 export async function startOperator(options: CloudOptions = {}) {
   const cloud = await startTrustedCloud({ tenants: 5, plain: true, ...options });
@@ -46,7 +45,7 @@ export async function startOperator(options: CloudOptions = {}) {
   const identity = new ManagedIdentityCredential();
   const secrets = new SecretClient(document.keyVault, identity, {
     disableChallengeResourceVerification: true,
-    // Each failure is the store's to cope with, at once.
+    // The store must handle each failure, so the client does not retry.
     retryOptions: { maxRetries: 0 },
   });
   const store = new KeyVaultCredentialStore(secrets);
@@ -79,7 +78,7 @@ export async function startOperator(options: CloudOptions = {}) {
     noted.push({ where, content: typeof said === 'string' ? said : JSON.stringify(said) });
     return said;
   };
-  /** All versions that can be read: one that was replaced still opens doors. */
+  /** All enabled versions: a replaced one may still be valid. */
   const secretsInTheVault = async (): Promise<Canary[]> => {
     const found: Canary[] = [];
     for await (const { name } of secrets.listPropertiesOfSecrets()) {
@@ -88,7 +87,7 @@ export async function startOperator(options: CloudOptions = {}) {
         found.push({ name: `${name} ${version}`, value: (await secrets.getSecret(name, { version })).value ?? '' });
       }
     }
-    // The word "federated" is none, nor is what a test of the store makes up.
+    // "federated" and the made-up values of store tests are not secrets.
     return found.filter(({ value }) => value.length >= 12);
   };
 
@@ -133,7 +132,7 @@ export async function startOperator(options: CloudOptions = {}) {
     signInDeps,
     createCertificate,
     graphOf,
-    /** What a renewal needs: Graph as the application itself. */
+    /** Dependencies of a renewal: Graph with the application's own token. */
     renewal: () => ({
       createCertificate,
       graphIdentifier: canaryResource,
@@ -147,16 +146,16 @@ export async function startOperator(options: CloudOptions = {}) {
     log: recorder.log,
     note,
     setUp: async (more: Partial<SetupRequest> = {}) =>
-      note('what setup says', await runSetup(await setupDeps(), setupOptions(more))),
+      note('the outcome of setup', await runSetup(await setupDeps(), setupOptions(more))),
     consent: async (method: SignInMethod, more: Partial<ConsentOptions> = {}) =>
       note(
-        'what consent says',
+        'the outcome of consent',
         await obtainConsent(
           { ...signInDeps, store, redeemer, newId, canaryResource },
           { application: 'default', account: account(cloud, 'broker'), method, ...more },
         ),
       ),
-    /** @param folders whose files are looked through too. */
+    /** @param folders whose files are scanned, too. */
     stop: async (...folders: readonly string[]) => {
       cloud.faults.clear();
       try {
@@ -164,7 +163,7 @@ export async function startOperator(options: CloudOptions = {}) {
         for (const { line } of recorder.lines) scan.scan({ where: 'the log', content: line });
         for (const each of noted) scan.scan(each);
         for (const folder of folders) await scan.scanFolder(folder);
-        console.log(scan.summary('log, files and what was said'));
+        console.log(scan.summary('log, files and outcomes'));
         scan.refuse();
       } finally {
         vi.unstubAllEnvs();
@@ -176,7 +175,7 @@ export async function startOperator(options: CloudOptions = {}) {
 
 export type TestOperator = Awaited<ReturnType<typeof startOperator>>;
 
-/** A browser with a person in it who signs in as told. */
+/** A browser in which the given account signs in. */
 export const browser = (
   cloud: RunningCloud,
   name: Parameters<typeof account>[1] = 'broker',

@@ -42,8 +42,8 @@ const request = (tenantId: TenantId): TokenRequest => ({
 const askAll = () => Promise.allSettled(tenantIds().map((tenantId) => broker.getToken(request(tenantId))));
 const tokenRequests = (): number => operator.cloud.ledger.read().totals.entraTokenRequests;
 
-describe('a credential that died', () => {
-  it('is not asked of Entra for every tenant, and works again within a minute of a new consent', async () => {
+describe('a dead credential', () => {
+  it('causes few requests to Entra, and works again within a minute after a new consent', async () => {
     const first = tenantIds()[0]!;
     await broker.getToken(request(first));
     await control.changeAccount(operator.cloud.control, account(operator.cloud, 'broker'), { revoke: true });
@@ -56,10 +56,10 @@ describe('a credential that died', () => {
       (outcome) => (outcome as PromiseRejectedResult).reason as { code: string; scope: string },
     );
     expect(new Set(reasons.map(({ code }) => code))).toEqual(new Set(['credential_revoked']));
-    // At most the concurrency found out by themselves, and one canary made sure.
+    // At most one request per concurrent slot, and one canary.
     expect(tokenRequests()).toBeLessThanOrEqual(9);
     process.stdout.write(
-      `dead credential: ${outcomes.length} tenants asked for, ${tokenRequests()} requests to Entra\n`,
+      `dead credential: ${outcomes.length} tenants requested, ${tokenRequests()} requests to Entra\n`,
     );
 
     operator.cloud.ledger.reset();
@@ -71,13 +71,13 @@ describe('a credential that died', () => {
     operator.cloud.clock.advance(60_000);
     const after = await askAll();
     const recovered = after.filter(({ status }) => status === 'fulfilled').length;
-    // The one request that looks may be the only one that is let through at first.
+    // At first, only the probe may be let through.
     expect(recovered).toBeGreaterThanOrEqual(1);
     expect((await askAll()).every(({ status }) => status === 'fulfilled')).toBe(true);
     expect(broker.credentialFailure('default')).toBeUndefined();
   });
 
-  it('that heals without a new version is found out by probes that grow apart', async () => {
+  it('that recovers without a new version is found by probes with growing intervals', async () => {
     const username = account(operator.cloud, 'broker');
     await control.changeAccount(operator.cloud.control, username, { enabled: false });
     await askAll();

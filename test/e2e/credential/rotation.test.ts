@@ -28,8 +28,8 @@ async function isAlive(): Promise<boolean> {
 const enabled = async (): Promise<number> =>
   (await operator.store.listRefreshTokenVersions('default')).filter((version) => version.enabled).length;
 
-describe('rotation in a real vault client', () => {
-  it('stores a new version with its end and disables all but the newest three', async () => {
+describe('rotateRefreshToken with the real vault client', () => {
+  it('stores a new version with its expiry and disables all but the newest three', async () => {
     const first = await operator.store.loadRefreshToken('default');
     for (let day = 0; day < 5; day += 1) {
       operator.cloud.clock.advance(86_400_000);
@@ -41,7 +41,7 @@ describe('rotation in a real vault client', () => {
     expect(await enabled()).toBe(versionsKept);
   });
 
-  it('survives every failure of Key Vault at every request that it makes', async () => {
+  it('keeps a working credential after every failure of Key Vault at every request', async () => {
     const ways: readonly (readonly [name: string, rule: FaultRule])[] = [
       ['403', { status: 403, body: '{"error":{"code":"Forbidden","message":"no"}}' }],
       ['429', { status: 429, headers: { 'retry-after': '1' }, body: '{"error":{"code":"Throttled"}}' }],
@@ -76,7 +76,7 @@ describe('rotation in a real vault client', () => {
     expect(await enabled()).toBe(versionsKept);
   });
 
-  it('lets two rotators run at once', async () => {
+  it('succeeds for concurrent rotations', async () => {
     const both = await Promise.allSettled([rotate(), rotate(), rotate()]);
     expect(both.every(({ status }) => status === 'fulfilled')).toBe(true);
     expect(await isAlive()).toBe(true);
@@ -97,12 +97,12 @@ describe('the client secret', () => {
     before = (await operator.store.load('default')).client.keyId;
   });
 
-  it('is left alone while its end is far', async () => {
+  it('is not renewed long before it expires', async () => {
     expect(await renew(false)).toMatchObject({ renewed: false, removed: 0 });
     expect((await operator.store.load('default')).client.keyId).toBe(before);
   });
 
-  it('is renewed, and the old one removed once the new one has worked', async () => {
+  it('is renewed, and the old one is removed after the new one worked', async () => {
     expect(await renew(true)).toMatchObject({ renewed: true, removed: 1 });
     const { client } = await operator.store.load('default');
     expect(client.keyId).not.toBe(before);
@@ -110,14 +110,14 @@ describe('the client secret', () => {
     expect(await isAlive()).toBe(true);
   });
 
-  it('is renewed by itself within its last 30 days', async () => {
+  it('is renewed without force in its last 30 days', async () => {
     operator.cloud.clock.advance(151 * 86_400_000);
     await operator.consent(browser(operator.cloud));
     expect(await renew(false)).toMatchObject({ renewed: true });
     expect(await isAlive()).toBe(true);
   });
 
-  it('stays the old one when Entra does not take the new one, which is removed again', async () => {
+  it('stays in use when Entra rejects the new one, which is removed', async () => {
     operator.cloud.faults.add({ service: 'entra', grant: 'client_credentials', from: 2, aadsts: 7000215 });
     await expect(renew(true)).rejects.toMatchObject({ code: 'client_credential_rejected' });
     operator.cloud.faults.clear();
@@ -125,7 +125,7 @@ describe('the client secret', () => {
     expect(await isAlive()).toBe(true);
   });
 
-  it('stays the old one when Key Vault refuses the new one, which is removed again', async () => {
+  it('stays in use when Key Vault refuses the new one, which is removed', async () => {
     operator.cloud.faults.add({
       service: 'keyVault',
       method: 'PUT',
@@ -138,7 +138,7 @@ describe('the client secret', () => {
     expect(await isAlive()).toBe(true);
   });
 
-  it('that a killed run left at Entra is removed by a later one', async () => {
+  it('of a killed renewal is removed by a later one', async () => {
     const { writer } = operator.graphOf(await adminToken(operator.cloud));
     const { client } = await operator.store.load('default');
     await writer.post(`/applications(appId='${client.clientId}')/addPassword`, {
@@ -150,7 +150,7 @@ describe('the client secret', () => {
     expect((await passwords()).map(({ keyId }) => keyId)).toEqual([before]);
   });
 
-  it('of another broker with the same application is never touched, nor ours by that one', async () => {
+  it('of another broker with the same application is never removed, and vice versa', async () => {
     const store = new MemoryCredentialStore(() => operator.clock.nowMs(), 'staging.vault.example');
     const staging = { ...operator, ...operator.renewal(), store };
     const { notes } = await runSetup({ ...(await operator.setupDeps()), store }, operator.setupOptions());
@@ -166,7 +166,7 @@ describe('the client secret', () => {
     expect(await isAlive()).toBe(true);
   });
 
-  it('of somebody else is never touched', async () => {
+  it('of another owner is never removed', async () => {
     const { writer } = operator.graphOf(await adminToken(operator.cloud));
     const { client } = await operator.store.load('default');
     const path = `/applications(appId='${client.clientId}')`;

@@ -18,12 +18,12 @@ const registered = (clientId: string) => {
   const { directory } = operator.cloud.world.partner;
   const application = [...directory.applications.values()].find(({ appId }) => appId === clientId);
   const principal = directory.servicePrincipalOf(clientId);
-  if (application === undefined || principal === undefined) throw new Error('the application is not there');
+  if (application === undefined || principal === undefined) throw new Error('the application does not exist');
   return { application, principal, directory };
 };
 
-describe('setting an application up', () => {
-  it('prints the plan and changes nothing when it is only to be planned', async () => {
+describe('runSetup', () => {
+  it('changes nothing when it only plans', async () => {
     operator.cloud.ledger.reset();
     const plan = await planOnly(await operator.setupDeps(), operator.setupOptions());
     expect(plan.steps[0]).toMatch(/^Create the multi-tenant application/);
@@ -34,7 +34,7 @@ describe('setting an application up', () => {
     expect(writes).toEqual([]);
   });
 
-  it('makes application, consent, membership and secret, and stores what it takes to use them', async () => {
+  it('creates application, consent, membership and secret, and stores the client credential', async () => {
     const outcome = await operator.setUp();
     expect(outcome).toMatchObject({ changed: true, credential: 'secret' });
     const { application, principal, directory } = registered(outcome.clientId);
@@ -52,7 +52,7 @@ describe('setting an application up', () => {
     expect(client.endsAtMs).toBeGreaterThan(operator.clock.nowMs() + 179 * 86_400_000);
   });
 
-  it('changes nothing the second time, and says so', async () => {
+  it('changes nothing in a second run', async () => {
     operator.cloud.ledger.reset();
     const outcome = await operator.setUp();
     expect(outcome).toMatchObject({ changed: false, steps: [] });
@@ -62,7 +62,7 @@ describe('setting an application up', () => {
     expect(writes).toEqual([]);
   });
 
-  it('takes back what was granted beyond the profile', async () => {
+  it('withdraws permissions that are not in the profile', async () => {
     const outcome = await operator.setUp({ profile: profiles.legacy });
     const { application, principal, directory } = registered(outcome.clientId);
     expect(application.requiredResourceAccess).toEqual(requiredResourceAccess(profiles.legacy));
@@ -97,7 +97,7 @@ describe('setting an application up', () => {
     expect(await operator.store.listApplications()).toContain(application);
   });
 
-  it('renews a client credential that Entra does not know any more', async () => {
+  it('creates a new client secret when Entra no longer has the stored one', async () => {
     const before = await operator.store.load('default');
     registered(before.client.clientId).application.passwords = [];
     expect((await operator.setUp()).steps).toEqual(['Create a client secret and store it in Key Vault']);
@@ -105,8 +105,8 @@ describe('setting an application up', () => {
   });
 });
 
-describe('a setup that cannot be done', () => {
-  it('tells an account without the right what it lacks, and makes nothing', async () => {
+describe('runSetup that fails', () => {
+  it('throws operator_forbidden and creates nothing for an account without permissions', async () => {
     const options = operator.setupOptions({ application: 'forbidden', displayName: 'forbidden' });
     const deps = await operator.setupDeps(account(operator.cloud, 'broker'));
     await expect(runSetup(deps, options)).rejects.toMatchObject({ code: 'operator_forbidden' });
@@ -114,14 +114,14 @@ describe('a setup that cannot be done', () => {
     expect([...directory.applications.values()].some(({ displayName }) => displayName === 'forbidden')).toBe(false);
   });
 
-  it('refuses a tenant that has no AdminAgents', async () => {
+  it('rejects a tenant without AdminAgents', async () => {
     const { directory, adminAgents } = operator.cloud.world.partner;
     directory.groups.delete(adminAgents.id);
     await expect(operator.setUp({ application: 'nobody' })).rejects.toThrow(/no group AdminAgents/);
     directory.groups.set(adminAgents.id, adminAgents);
   });
 
-  it('removes the new secret again when Key Vault refuses to store it', async () => {
+  it('removes the new secret when Key Vault refuses to store it', async () => {
     operator.cloud.faults.add({
       service: 'keyVault',
       method: 'PUT',
@@ -137,14 +137,14 @@ describe('a setup that cannot be done', () => {
     expect((await operator.setUp(options)).steps).toEqual(['Create a client secret and store it in Key Vault']);
   });
 
-  it('keeps the new secret when Key Vault stored it and the reply was lost', async () => {
+  it('keeps the new secret when Key Vault stored it but the reply was lost', async () => {
     operator.cloud.faults.add({ service: 'keyVault', method: 'PUT', kind: 'lost_reply', count: 1 });
     const outcome = await operator.setUp({ application: 'lost', displayName: 'lost' });
     const { client } = await operator.store.load('lost');
     expect(registered(outcome.clientId).application.passwords.map(({ keyId }) => keyId)).toEqual([client.keyId]);
   });
 
-  it('goes on where a run before it was cut off, whichever request of Graph failed', async () => {
+  it('continues after an interrupted run, whichever request of Graph failed', async () => {
     operator.cloud.ledger.reset();
     await operator.setUp({ application: 'whole', displayName: 'whole' });
     const writes = operator.cloud.ledger
@@ -169,11 +169,11 @@ describe('a setup that cannot be done', () => {
   });
 });
 
-it.each(['secret', 'certificate'] as const)('renews a %s that ends within 30 days', async (credential) => {
+it.each(['secret', 'certificate'] as const)('renews a %s that expires within 30 days', async (credential) => {
   const names = { application: `ending-${credential}`, displayName: `ending-${credential}`, credential };
   await operator.setUp(names);
   const { client } = await operator.store.load(names.application);
-  // As if it had been made long ago.
+  // Pretend that it was created long ago.
   const endsAtMs = operator.clock.nowMs() + 29 * 86_400_000;
   await operator.store.saveClientCredential(names.application, { ...client, endsAtMs });
   expect(await operator.setUp(names)).toMatchObject({ changed: true });
@@ -183,12 +183,12 @@ it.each(['secret', 'certificate'] as const)('renews a %s that ends within 30 day
   expect(await operator.setUp(names)).toMatchObject({ changed: false });
 });
 
-it('goes over to the managed identity when the app has shown that Entra takes it, not before', async () => {
+it('switches to the managed identity only after the app has proven that Entra accepts it', async () => {
   const names = { application: 'later', displayName: 'later' };
   await operator.setUp(names);
   const { clientId } = (await operator.store.load('later')).client;
   const deps = await operator.setupDeps();
-  // A machine that does not have the identity.
+  // A machine without the identity.
   const redeemer: Redeemer = {
     redeem: async (redemption, signal) =>
       redemption.clientCredential.kind === 'federated'

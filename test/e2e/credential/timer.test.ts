@@ -12,7 +12,7 @@ import { account } from 'microsoft-cloud/testing';
 import * as control from 'microsoft-cloud/client';
 import { browser, startOperator, type TestOperator } from './operator.ts';
 
-// The timer and the health route of the app itself, composed as in Azure, on a real Azurite and the simulated cloud.
+// The timer and the health route of the app, composed as in Azure, with Azurite and the simulated cloud.
 
 let operator: TestOperator;
 let azurite: Azurite;
@@ -24,7 +24,7 @@ let journal: TableCredentialJournal;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ptb-timer-'));
   [operator, azurite] = await Promise.all([startOperator(), startAzurite({ persistence: 'disk', folder })]);
-  // The app's log, outside of an invocation.
+  // The app's log outside of an invocation.
   vi.spyOn(console, 'error').mockImplementation((line) => void operator.note("the app's log", String(line)));
   await operator.setUp();
   await operator.setUp({ application: 'reader', displayName: 'reader', credential: 'federated' });
@@ -41,7 +41,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   vi.restoreAllMocks();
-  // Azurite writes its last lines when it ends.
+  // Azurite flushes its files when it ends.
   await azurite.stop();
   await operator.stop(folder);
   await rm(folder, { recursive: true, force: true });
@@ -60,11 +60,11 @@ async function healthFor(caller: boolean): Promise<{ status: number; body: Recor
   } as const;
   const { log } = services;
   const answer = await health(services, { request, log, correlationId: 'c', caller: caller ? by : undefined });
-  operator.note('what health says', answer.jsonBody);
+  operator.note('the answer of health', answer.jsonBody);
   return { status: answer.status, body: answer.jsonBody as Record<string, unknown> };
 }
 
-it('rotates every application, asks Partner Center about MFA, and writes it down', async () => {
+it('rotates every application, checks MFA at Partner Center and records both', async () => {
   await rotateCredentials(services);
   for (const application of ['default', 'reader']) {
     expect(await operator.store.listRefreshTokenVersions(application)).toHaveLength(2);
@@ -75,8 +75,8 @@ it('rotates every application, asks Partner Center about MFA, and writes it down
   }
 });
 
-it('shows on the health route, to a caller', async () => {
-  // There is no access policy beside host.json here, which is a degradation by itself.
+it('shows the credential on the health route to a caller', async () => {
+  // There is no access policy here, which is a degradation by itself.
   const { status, body } = await healthFor(true);
   expect(status).toBe(200);
   expect(body).toMatchObject({
@@ -97,7 +97,7 @@ it('shows on the health route, to a caller', async () => {
   expect((await healthFor(false)).body).toEqual({ status: body['status'] });
 });
 
-it('writes down why it failed, and is counted as failed by the platform', async () => {
+it('records the failure and throws, so that the platform counts it', async () => {
   await control.changeAccount(operator.cloud.control, account(operator.cloud, 'broker'), { enabled: false });
   await expect(rotateCredentials(services)).rejects.toMatchObject({ code: 'credential_revoked' });
   const { failure } = await journal.read('default');
@@ -105,12 +105,12 @@ it('writes down why it failed, and is counted as failed by the platform', async 
   expect(await operator.store.listRefreshTokenVersions('default')).toHaveLength(2);
 });
 
-it('renews a client secret that ends soon, by itself, with the permission to change only itself', async () => {
+it('renews a client secret that expires soon, with the permission to change only itself', async () => {
   await control.changeAccount(operator.cloud.control, account(operator.cloud, 'broker'), { enabled: true });
   const before = await operator.store.load('default');
-  // As if the secret had been made half a year ago.
+  // Pretend that the secret was created half a year ago.
   await operator.store.saveClientCredential('default', { ...before.client, endsAtMs: Date.now() + 10 * 86_400_000 });
-  // Pauses pass at once, deadlines (which come with a signal that ends them) do not.
+  // Shortens pauses, but not deadlines, which have a signal.
   const sleep = services.clock.sleep.bind(services.clock);
   vi.spyOn(services.clock, 'sleep').mockImplementation(async (ms, signal) => (signal ? sleep(ms, signal) : undefined));
   await rotateCredentials(services);
@@ -119,7 +119,7 @@ it('renews a client secret that ends soon, by itself, with the permission to cha
   expect(after.client.endsAtMs).toBeGreaterThan(Date.now() + 170 * 86_400_000);
 });
 
-it('renews a client certificate in the same way', async () => {
+it('renews a client certificate that expires soon', async () => {
   await operator.setUp({ application: 'signer', displayName: 'signer', credential: 'certificate' });
   const before = await operator.store.load('signer');
   await operator.store.saveClientCredential('signer', { ...before.client, endsAtMs: Date.now() + 10 * 86_400_000 });
@@ -130,7 +130,7 @@ it('renews a client certificate in the same way', async () => {
   expect(client.endsAtMs).toBeGreaterThan(Date.now() + 360 * 86_400_000);
 });
 
-it('removes the former secret once the managed identity has worked in its place', async () => {
+it('removes the former secret after the managed identity worked', async () => {
   const clientId = (await operator.store.load('default')).client.clientId;
   const application = [...operator.cloud.world.partner.directory.applications.values()].find(
     ({ appId }) => appId === clientId,
@@ -144,7 +144,7 @@ it('removes the former secret once the managed identity has worked in its place'
   expect(application?.passwords).toEqual([]);
 });
 
-it('leaves an application alone that was revoked and not set up again', async () => {
+it('skips an application that was revoked and not set up again', async () => {
   for (const { version } of await operator.store.listClientCredentialVersions('reader')) {
     await operator.store.disableClientCredentialVersion('reader', version);
   }
