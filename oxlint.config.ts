@@ -126,7 +126,10 @@ export default defineConfig({
         sdkByTypeOnly,
       ],
     ),
-    ...['microsoft-cloud', 'functions-host'].map((name) =>
+    ...[
+      ['microsoft-cloud', 'functions-host'],
+      ['functions-host', 'microsoft-cloud'],
+    ].map(([name, other]) =>
       restrict(
         [`packages/${name}/**`],
         [
@@ -134,7 +137,7 @@ export default defineConfig({
             [...app.filter((part) => part !== 'index'), 'lib', 'tools', 'bench'],
             'A workspace knows nothing of the app.',
           ),
-          { ...workspaces, message: 'A workspace stands alone.' },
+          { regex: `^${other}(/|$)`, message: 'A workspace stands alone.' },
         ],
       ),
     ),

@@ -49,7 +49,7 @@ export interface BrokerApi {
 }
 
 /** An error answer of the broker. The message has its title, detail and advice. */
-export class ApiError extends Error {
+class ApiError extends Error {
   override readonly name = 'ApiError';
 }
 

@@ -22,7 +22,7 @@ export interface ChildOptions {
 }
 
 /** The child ended before it was ready. The message has the last lines of its standard error. */
-export class ChildFailed extends Error {
+class ChildFailed extends Error {
   override readonly name = 'ChildFailed';
   readonly exitCode: number | null;
   constructor(message: string, exitCode: number | null) {

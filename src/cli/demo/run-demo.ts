@@ -3,7 +3,7 @@ import type { RunView } from './api.ts';
 import type { Demo } from './start-demo.ts';
 
 /** Checks which tenants can be reached, then reports their licences. */
-export const demoJobs = ['access-check', 'licence-report'] as const;
+const demoJobs = ['access-check', 'licence-report'] as const;
 
 export interface DemoSummary {
   readonly runs: readonly RunView[];

@@ -7,7 +7,7 @@
 export type ErrorScope = 'caller' | 'tenant' | 'credential' | 'platform';
 
 /** `never`: a person must act first. `later`: the same request may succeed after a while. */
-export type Retry = 'never' | 'later';
+type Retry = 'never' | 'later';
 
 /** Formats a `ptb` command so that it addresses the application that the advice is about. */
 type FormatCommand = (words: string) => string;

@@ -8,7 +8,7 @@ import type { Permission, PermissionProfile, ResourcePermissions } from './permi
 const names = z.array(z.string().min(1)).default([]);
 
 /** A profile file lists permissions by value or id, per resource. docs/permissions.md has an example. */
-export const profileFileSchema = z.strictObject({
+const profileFileSchema = z.strictObject({
   $schema: z.string().optional(),
   name: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be lower case letters, digits and hyphens'),
   resources: z
