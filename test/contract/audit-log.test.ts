@@ -55,14 +55,14 @@ describe.each([
     expect(await log.purge(auditStartMs)).toBe(0);
   });
 
-  it('gives back what was recorded, field by field', async () => {
+  it('returns recorded entries unchanged', async () => {
     const log = make();
     await log.record(issued());
     await log.record(denied({ atMs: auditStartMs - 1 }));
     expect(await log.query(allTime)).toEqual({ entries: [issued(), denied({ atMs: auditStartMs - 1 })] });
   });
 
-  it('answers newest first over hours, days and a turn of the year', async () => {
+  it('returns the newest entries first, across hours, days and years', async () => {
     const log = make();
     const offsets = [0, 1, hour - 1, hour, 30 * hour, 24 * 40 * hour];
     await Promise.all(offsets.map((offset) => log.record(issued({ atMs: auditStartMs + offset }))));
@@ -71,14 +71,14 @@ describe.each([
     );
   });
 
-  it('counts the start of the range in and its end out, to the millisecond', async () => {
+  it('includes the start of the range and excludes its end, to the millisecond', async () => {
     const log = make();
     for (const offset of [-1, 0, 1, 2 * hour, 2 * hour + 1]) await log.record(issued({ atMs: auditStartMs + offset }));
     const found = await log.query({ ...allTime, fromMs: auditStartMs, toMs: auditStartMs + 2 * hour });
     expect(times(found.entries)).toEqual([1, 0]);
   });
 
-  it('finds by caller, by tenant and by outcome', async () => {
+  it('filters by caller, tenant and outcome', async () => {
     const log = make();
     await log.record(issued({ atMs: auditStartMs }));
     await log.record(issued({ atMs: auditStartMs + 1, tenantId: tenant(2) }));
@@ -92,7 +92,7 @@ describe.each([
     expect((await log.query({ ...allTime, outcome: 'denied', tenantId: tenant(1) })).entries).toEqual([]);
   });
 
-  it('gives every entry once, page by page, whatever else matches or not', async () => {
+  it('returns every matching entry once over all pages', async () => {
     const log = make();
     await Promise.all(
       Array.from({ length: 60 }, (_, number) =>
@@ -104,7 +104,7 @@ describe.each([
     expect(await readAll(log, { ...allTime, limit: 60 })).toHaveLength(60);
   });
 
-  it('refuses a continuation that it did not give', async () => {
+  it('rejects a continuation that it did not issue', async () => {
     const log = make();
     await log.record(issued());
     for (const continuation of [
@@ -119,7 +119,7 @@ describe.each([
     }
   });
 
-  it('deletes what is older than a time, and nothing else', async () => {
+  it('purges only the entries older than the given time', async () => {
     const log = make();
     const offsets = [-50 * hour, -2 * hour, -1, 0, 1, 3 * hour];
     for (const offset of offsets) await log.record(issued({ atMs: auditStartMs + offset }));
@@ -128,7 +128,7 @@ describe.each([
     expect(await log.purge(auditStartMs)).toBe(0);
   });
 
-  it('records many at one time, each once', async () => {
+  it('records each of many concurrent entries once', async () => {
     const log = make();
     const ids = Array.from({ length: 450 }, (_, number) => guid(number));
     await Promise.all(

@@ -19,17 +19,17 @@ const journals: readonly (readonly [string, () => CredentialJournal])[] = [
   ['in Table storage', () => new TableCredentialJournal(async () => client())],
 ];
 
-describe.each(journals)('the journal of the credential %s', (_where, open) => {
+describe.each(journals)('the credential journal %s', (_where, open) => {
   let journal: CredentialJournal;
   beforeAll(() => {
     journal = open();
   });
 
-  test('knows nothing at first', async () => {
+  test('has no entry for an unknown application', async () => {
     expect(await journal.read('unknown')).toEqual({});
   });
 
-  test('keeps each kind of entry without touching the others', async () => {
+  test('keeps each kind of entry without changing the others', async () => {
     await journal.recordRotation('a', 1_000);
     await journal.recordFailure('a', { atMs: 2_000, code: 'key_vault_unavailable', detail: 'Down.' });
     await journal.recordMfaProbe('a', { atMs: 3_000, compliant: true });
@@ -42,7 +42,7 @@ describe.each(journals)('the journal of the credential %s', (_where, open) => {
     expect(await journal.read('b')).toEqual({});
   });
 
-  test('says whether a state is news', async () => {
+  test('returns whether a state differs from the stored one', async () => {
     expect(await journal.changeState('s', { status: 'ok' }, 1_000)).toBe(true);
     expect(await journal.changeState('s', { status: 'ok' }, 2_000)).toBe(false);
     expect(await journal.changeState('s', { status: 'degraded', thresholdDays: 30 }, 3_000)).toBe(true);
@@ -53,22 +53,22 @@ describe.each(journals)('the journal of the credential %s', (_where, open) => {
     expect((await journal.read('s')).state).toEqual({ status: 'ok', sinceMs: 6_000 });
   });
 
-  test('gives the news to one of those who bring it at once', async () => {
+  test('accepts a change from only one of several concurrent writers', async () => {
     await journal.changeState('race', { status: 'ok' }, 1_000);
-    const won = await Promise.all(
+    const results = await Promise.all(
       Array.from({ length: 8 }, () => journal.changeState('race', { status: 'down' }, 2_000)),
     );
-    expect(won.filter(Boolean)).toHaveLength(1);
+    expect(results.filter(Boolean)).toHaveLength(1);
   });
 });
 
-test('a storage account that is away is storage_unavailable', async () => {
-  const away = TableClient.fromConnectionString(
+test('TableCredentialJournal throws storage_unavailable when the storage account is unreachable', async () => {
+  const unreachable = TableClient.fromConnectionString(
     azurite.connectionString.replace(/TableEndpoint=http:\/\/127\.0\.0\.1:\d+/, 'TableEndpoint=http://127.0.0.1:9'),
     journalTable,
     { allowInsecureConnection: true, retryOptions: { maxRetries: 0 } },
   );
-  const journal = new TableCredentialJournal(async () => away);
+  const journal = new TableCredentialJournal(async () => unreachable);
   await expect(journal.read('a')).rejects.toMatchObject({ code: 'storage_unavailable' });
   await expect(journal.recordRotation('a', 1)).rejects.toMatchObject({ code: 'storage_unavailable' });
 });

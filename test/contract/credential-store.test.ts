@@ -25,19 +25,19 @@ const stores: readonly (readonly [string, () => CredentialStore])[] = [
   ['in Key Vault', () => operator.store],
 ];
 
-describe.each(stores)('a credential store %s', (_where, open) => {
+describe.each(stores)('the credential store %s', (_where, open) => {
   let store: CredentialStore;
   beforeAll(() => {
     store = open();
   });
 
-  test('holds nothing at first', async () => {
+  test('is empty at first', async () => {
     await expect(store.load('none')).rejects.toMatchObject({ code: 'credential_missing' });
     expect(await store.loadRefreshToken('none')).toBeUndefined();
     expect(await store.listRefreshTokenVersions('none')).toEqual([]);
   });
 
-  test('gives back what was stored, with everything known of it', async () => {
+  test('returns a stored credential with all its attributes', async () => {
     const endsAtMs = obtainedAtMs + 86_400_000;
     await store.saveClientCredential('kept', client('se+cret', { endsAtMs, keyId: 'key-1' }));
     await store.saveRefreshToken('kept', refreshTokenOf('token', obtainedAtMs));
@@ -48,7 +48,7 @@ describe.each(stores)('a credential store %s', (_where, open) => {
     expect(refreshToken?.secret.reveal()).toBe('token');
   });
 
-  test('makes a new version each time, newest first, the old ones still readable', async () => {
+  test('creates a version for each write, returns the newest and keeps the older ones readable', async () => {
     const [first, second] = [
       await store.saveRefreshToken('versions', refreshTokenOf('one', obtainedAtMs)),
       await store.saveRefreshToken('versions', refreshTokenOf('two', obtainedAtMs)),
@@ -60,7 +60,7 @@ describe.each(stores)('a credential store %s', (_where, open) => {
     );
   });
 
-  test('gives out the newest version that is enabled', async () => {
+  test('returns the newest enabled version', async () => {
     const [first, second] = [
       await store.saveRefreshToken('disabled', refreshTokenOf('one', obtainedAtMs)),
       await store.saveRefreshToken('disabled', refreshTokenOf('two', obtainedAtMs)),
@@ -72,7 +72,7 @@ describe.each(stores)('a credential store %s', (_where, open) => {
     expect(await store.loadRefreshToken('disabled')).toBeUndefined();
   });
 
-  test('gives back an older client credential, until it is disabled', async () => {
+  test('returns an older client credential until it is disabled', async () => {
     const first = await store.saveClientCredential('older', client('one', { keyId: 'key-1' }));
     await store.saveClientCredential('older', client('two', { keyId: 'key-2' }));
     const older = await store.loadClientCredentialVersion('older', first);
@@ -82,7 +82,7 @@ describe.each(stores)('a credential store %s', (_where, open) => {
     expect((await store.load('older')).client.keyId).toBe('key-2');
   });
 
-  test('tells of each version whose key it is, disabled ones too', async () => {
+  test('lists the key id of each version, including disabled ones', async () => {
     const first = await store.saveClientCredential('keys', client('one', { keyId: 'key-1' }));
     await store.saveClientCredential('keys', client('two'));
     await store.disableClientCredentialVersion('keys', first);
@@ -93,7 +93,7 @@ describe.each(stores)('a credential store %s', (_where, open) => {
     ]);
   });
 
-  test('tells of each version what kind it is and whose, disabled ones too', async () => {
+  test('lists the kind and the client id of each version, including disabled ones', async () => {
     const { clientId } = client('one');
     const first = await store.saveClientCredential('kinds', { ...client('x'), credential: { kind: 'federated' } });
     await store.disableClientCredentialVersion('kinds', first);
@@ -102,7 +102,7 @@ describe.each(stores)('a credential store %s', (_where, open) => {
     expect(await store.listClientCredentialVersions('secrets')).toMatchObject([{ kind: 'secret', clientId }]);
   });
 
-  test('gives out nothing that is only proposed', async () => {
+  test('does not return a version that is only proposed', async () => {
     const inUse = await store.saveClientCredential('proposed', client('in use'));
     const proposed = await store.proposeClientCredential('proposed', {
       ...client('x'),
@@ -114,17 +114,17 @@ describe.each(stores)('a credential store %s', (_where, open) => {
     expect(await store.listApplications()).toContain('proposed');
   });
 
-  test('says which vault it is', () => {
+  test('names its vault', () => {
     expect(store.vault).toMatch(/^[a-z0-9.:-]+$/);
   });
 
-  test('knows the applications that were set up', async () => {
+  test('lists the applications that have a client credential', async () => {
     await store.saveClientCredential('second', client('s'));
     expect(await store.listApplications()).toEqual(expect.arrayContaining(['kept', 'second']));
     expect(await store.listApplications()).not.toContain('versions');
   });
 
-  test('counts an application until its last client credential is disabled', async () => {
+  test('lists an application until its last client credential is disabled', async () => {
     const first = await store.saveClientCredential('revoked', client('one'));
     const second = await store.saveClientCredential('revoked', client('two'));
     await store.disableClientCredentialVersion('revoked', second);
@@ -133,7 +133,7 @@ describe.each(stores)('a credential store %s', (_where, open) => {
     expect(await store.listApplications()).not.toContain('revoked');
   });
 
-  test('keeps a federated credential without a secret', async () => {
+  test('stores a federated credential without a secret', async () => {
     await store.saveClientCredential('federated', { ...client('x'), credential: { kind: 'federated' } });
     expect((await store.load('federated')).client.credential).toEqual({ kind: 'federated' });
   });

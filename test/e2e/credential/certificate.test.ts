@@ -126,7 +126,7 @@ describe('the client certificate', () => {
     expect(await keyIds()).toEqual([client.keyId]);
   });
 
-  it('of a killed renewal is removed by a later one, but certificates of others are not', async () => {
+  it('is removed by a later renewal if a killed one left it in Entra, unless somebody else made it', async () => {
     const { name } = keyMark(operator.store.vault, 'default', []);
     const [orphan, theirs] = [await register(name), await register()];
     expect(await renew(false)).toMatchObject({ removed: 0 });
@@ -139,7 +139,7 @@ describe('the client certificate', () => {
     (await registered()).keys = (await registered()).keys.filter(({ keyId }) => keyId === client.keyId);
   });
 
-  it('of another owner is not renewed, and the result names the reason', async () => {
+  it('is not renewed if somebody else made it, and the result names the reason', async () => {
     const application = await registered();
     const ours = application.keys;
     application.keys = ours.map((key) => ({ ...key, displayName: 'CN=vault.contoso.com' }));

@@ -26,14 +26,14 @@ afterAll(async () => {
   await operator.stop();
 });
 
-describe('from an empty vault', () => {
-  it('doctor advises to run setup and exits with 4', async () => {
+describe('ptb with an empty vault', () => {
+  it('advises in doctor to run setup, and exits with 4', async () => {
     const { exitCode, stdout } = await ptb(['doctor']);
     expect(exitCode).toBe(4);
     expect(stdout).toMatch(/FAILED {3}Key Vault: .*\n +Run `ptb setup`/);
   });
 
-  it('setup, consent and doctor succeed without a typed secret', async () => {
+  it('completes setup, consent and doctor without a typed secret', async () => {
     const setup = await ptb(['setup', '--yes', '--json'], 'admin');
     expect([setup.exitCode, setup.stderr]).toEqual([0, expect.any(String)]);
     expect(JSON.parse(setup.stdout)).toMatchObject({ application: 'default', changed: true });
@@ -45,23 +45,23 @@ describe('from an empty vault', () => {
     expect(JSON.parse(doctor.stdout)).toMatchObject({ status: 'ok' });
   });
 
-  it('a second setup changes nothing and says that', async () => {
+  it('changes nothing in a second setup and says so', async () => {
     const { exitCode, stdout } = await ptb(['setup', '--yes'], 'admin');
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(/^Nothing was changed/);
   });
 
-  it('rotate stores a new version', async () => {
+  it('stores a new version with rotate', async () => {
     expect((await ptb(['rotate', '--json'])).exitCode).toBe(0);
     expect((await operator.store.listRefreshTokenVersions('default')).length).toBe(2);
   });
 });
 
-describe('wrong input ends with one message and the next step', () => {
+describe('ptb with wrong input', () => {
   it.each([
     ['without a terminal', ['setup'], 'admin', 2, /--yes/],
     ['without MFA', ['consent'], 'nomfa', 4, /without MFA.*sign_in_refused/],
-    ['as the wrong account', ['consent', '--account', 'x@y.example'], 'broker', 4, /must be x@y\.example/],
+    ['with the wrong account', ['consent', '--account', 'x@y.example'], 'broker', 4, /must be x@y\.example/],
     [
       'with an account that lacks permissions',
       ['setup', '--yes', '--application', 'other'],
@@ -81,7 +81,7 @@ describe('wrong input ends with one message and the next step', () => {
       /\(--partner-tenant\)/,
     ],
     ['with an unknown profile', ['setup', '--yes', '--profile', 'nonsense'], 'admin', 1, /neither gdap nor legacy/],
-  ] as const)('%s', async (_what, args, as, exitCode, said) => {
+  ] as const)('fails %s, with the reason and the next step', async (_what, args, as, exitCode, said) => {
     const before = (await operator.store.listRefreshTokenVersions('default')).length;
     const ended = await ptb(args, as);
     expect([ended.exitCode, ended.stdout]).toEqual([exitCode, '']);
@@ -89,7 +89,7 @@ describe('wrong input ends with one message and the next step', () => {
     expect((await operator.store.listRefreshTokenVersions('default')).length).toBe(before);
   });
 
-  it('a sign-in without a terminal', async () => {
+  it('suggests --device-code when nobody can sign in with a browser', async () => {
     const { exitCode, stderr } = await start(['consent'], null).ended;
     expect(exitCode).toBe(4);
     expect(stderr).toMatch(/--device-code/);
@@ -104,7 +104,7 @@ it('exits with 130 on Ctrl+C while it waits for the sign-in', async () => {
   expect(await ended).toMatchObject({ exitCode: 130, stdout: '' });
 });
 
-describe('a rotation that is killed', () => {
+describe('ptb rotate when it is killed', () => {
   it('leaves a working credential, at every request to Key Vault', async () => {
     let losses = 0;
     let kills = 0;
@@ -136,7 +136,7 @@ describe('a rotation that is killed', () => {
   }, 60_000);
 });
 
-it('does not renew a certificate that the broker did not create, and says that', async () => {
+it('does not renew a certificate that the broker did not create, and says so', async () => {
   const theirs = { application: 'theirs', displayName: 'theirs', credential: 'certificate' } as const;
   const { clientId } = await operator.setUp(theirs);
   const { directory } = operator.cloud.world.partner;
@@ -151,8 +151,8 @@ it('does not renew a certificate that the broker did not create, and says that',
   expect(application?.keys).toBe(keys);
 });
 
-describe('customer consent', () => {
-  it('is given once in tenants that lack it', async () => {
+describe('ptb tenants consent', () => {
+  it('gives consent once in the tenants that lack it', async () => {
     const lacking = tenantWith(operator.cloud, 'no_consent');
     const first = await ptb(['tenants', 'consent', '--json']);
     expect([first.exitCode, JSON.parse(first.stdout).failed]).toEqual([0, 0]);
@@ -174,7 +174,7 @@ describe('customer consent', () => {
   });
 });
 
-describe('revoke', () => {
+describe('ptb revoke', () => {
   it('starts no further step after Ctrl+C', async () => {
     operator.cloud.faults.add({ service: 'graph', path: '/revokeSignInSessions$', kind: 'delay', delayMs: 60_000 });
     const { child, ended } = start(['revoke', '--yes', '--json'], 'admin');
@@ -220,7 +220,7 @@ describe('revoke', () => {
   });
 });
 
-it('no command printed a secret or left a file', async () => {
+it('prints no secret in any command and leaves no file', async () => {
   const canaries: Canary[] = [];
   for await (const { name } of operator.secrets.listPropertiesOfSecrets()) {
     for await (const { version = '', enabled } of operator.secrets.listPropertiesOfSecretVersions(name)) {

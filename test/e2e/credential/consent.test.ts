@@ -41,7 +41,7 @@ describe('obtainConsent', () => {
     expect(await versions()).toBe(before + 1);
   });
 
-  it('ignores other requests to the listener', async () => {
+  it('answers other requests to its listener with 404 and still succeeds', async () => {
     const outcome = await operator.consent({
       kind: 'browser',
       openBrowser: async (url) => {
@@ -76,12 +76,12 @@ describe('obtainConsent', () => {
   });
 });
 
-describe('obtainConsent stores nothing and names the reason', () => {
+describe('obtainConsent with problems', () => {
   it.each([
     ['without MFA', 'nomfa', undefined, /signed in without MFA/],
     ['of another account', 'broker', 'someone@else.example', /but the account must be someone@else\.example/],
     ['of a disabled account', 'disabled', undefined, /disabled|AADSTS50057/],
-  ] as const)('%s', async (_what, name, wanted, reason) => {
+  ] as const)('rejects a sign-in %s and stores nothing', async (_what, name, wanted, reason) => {
     const before = await versions();
     await expect(
       operator.consent(browser(operator.cloud, name), { account: wanted ?? account(operator.cloud, name) }),
@@ -89,7 +89,7 @@ describe('obtainConsent stores nothing and names the reason', () => {
     expect(await versions()).toBe(before);
   });
 
-  it('when the sign-in is cancelled in the browser', async () => {
+  it('rejects a sign-in that is cancelled in the browser', async () => {
     const before = await versions();
     await expect(operator.consent(browser(operator.cloud, 'broker', { cancel: true }))).rejects.toMatchObject({
       code: 'sign_in_refused',
@@ -97,7 +97,7 @@ describe('obtainConsent stores nothing and names the reason', () => {
     expect(await versions()).toBe(before);
   });
 
-  it('when the sign-in is declined on the other device', async () => {
+  it('rejects a sign-in that is declined on the other device', async () => {
     await expect(
       operator.consent({
         kind: 'device-code',
@@ -109,19 +109,19 @@ describe('obtainConsent stores nothing and names the reason', () => {
     ).rejects.toMatchObject({ code: 'sign_in_refused' });
   });
 
-  it('when the device code expires', async () => {
+  it('fails when the device code expires', async () => {
     await expect(
       operator.consent({ kind: 'device-code', showDeviceCode: () => operator.cloud.clock.advance(16 * 60_000) }),
     ).rejects.toThrow(/expired/);
   });
 
-  it('before setup', async () => {
+  it('fails before setup', async () => {
     await expect(operator.consent(browser(operator.cloud), { application: 'unknown' })).rejects.toMatchObject({
       code: 'credential_missing',
     });
   });
 
-  it('when Key Vault refuses to store it', async () => {
+  it('fails and stores nothing when Key Vault refuses the token', async () => {
     const before = await versions();
     operator.cloud.faults.add({
       service: 'keyVault',
@@ -134,21 +134,21 @@ describe('obtainConsent stores nothing and names the reason', () => {
     expect(await versions()).toBe(before);
   });
 
-  it('except when only the reply of Key Vault is lost: the token is stored', async () => {
+  it('stores the token even if the reply of Key Vault is lost', async () => {
     const before = await versions();
     operator.cloud.faults.add({ service: 'keyVault', method: 'PUT', kind: 'lost_reply', count: 1 });
     await operator.consent(browser(operator.cloud));
     expect(await versions()).toBe(before + 1);
   });
 
-  it('when the client secret is wrong', async () => {
+  it('fails when the client secret is wrong', async () => {
     operator.cloud.faults.add({ service: 'entra', path: '/token$', aadsts: 7000215 });
     await expect(operator.consent(browser(operator.cloud))).rejects.toMatchObject({
       code: 'client_credential_rejected',
     });
   });
 
-  it('when Entra does not answer', async () => {
+  it('fails when Entra answers with an HTML page', async () => {
     operator.cloud.faults.add({ service: 'entra', path: '/token$', kind: 'html' });
     await expect(operator.consent(browser(operator.cloud))).rejects.toMatchObject({ code: 'entra_unavailable' });
   });

@@ -94,7 +94,7 @@ it.each([
   expect(found).toMatchObject({ status: 'failed', remedy: expect.stringMatching(remedy) });
 });
 
-it('checks the given customer', async () => {
+it('checks the given customer, and fails with a code for an unknown one', async () => {
   const [first] = operator.cloud.document.tenants;
   expect((await examined({ customer: first?.domain ?? '' })).at(-1)).toMatchObject({ status: 'ok' });
   expect((await examined({ customer: 'nobody.example' })).at(-1)).toMatchObject({

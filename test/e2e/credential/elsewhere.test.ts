@@ -55,8 +55,8 @@ const passwords = (): readonly unknown[] =>
     each.federated.size > 0 ? each.passwords : [],
   );
 
-describe('on a machine without the managed identity', () => {
-  it('consent, rotate and tenants consent use a temporary secret and remove it', async () => {
+describe('ptb on a machine without the managed identity', () => {
+  it('uses a temporary secret for consent, rotate and tenants consent, and removes it', async () => {
     const consent = await ptb('consent', '--az-login', '--json');
     expect([consent.exitCode, JSON.parse(consent.stdout)]).toMatchObject([0, { mfa: true }]);
     expect(consent.stderr).toContain('an administrator signs in first');
@@ -70,7 +70,7 @@ describe('on a machine without the managed identity', () => {
     expect(passwords()).toEqual([]);
   });
 
-  it('tenants consent for another application uses a temporary secret for both applications', async () => {
+  it('uses temporary secrets of both applications for tenants consent of another application', async () => {
     const options = { application: 'reader', displayName: 'reader', credential: 'federated' } as const;
     await operator.setUp({ ...options, profile: narrow });
     await operator.consent(browser(operator.cloud), { application: 'reader' });
@@ -81,7 +81,7 @@ describe('on a machine without the managed identity', () => {
     expect(passwords()).toEqual([]);
   });
 
-  it('doctor skips checks that need the identity, without a failure', async () => {
+  it('skips in doctor the checks that need the identity, without a failure', async () => {
     const { exitCode, stdout } = await ptb('doctor', '--json');
     const { status, checks } = JSON.parse(stdout) as { status: string; checks: { check: string; status: string }[] };
     expect([exitCode, status]).toEqual([0, 'ok']);
@@ -89,7 +89,7 @@ describe('on a machine without the managed identity', () => {
     expect(checks).toContainEqual(expect.objectContaining({ check: 'Customer token', status: 'skipped' }));
   });
 
-  it('Ctrl+C during the sign-in removes the temporary secret', async () => {
+  it('removes the temporary secret on Ctrl+C during the sign-in', async () => {
     const { child, ended } = line.start(['consent', '--az-login'], null, {
       ...environment,
       PTB_BROWSER: `"${process.execPath}" -e 0`,

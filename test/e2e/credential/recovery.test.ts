@@ -77,7 +77,7 @@ describe('a dead credential', () => {
     expect(broker.credentialFailure('default')).toBeUndefined();
   });
 
-  it('that recovers without a new version is found by probes with growing intervals', async () => {
+  it('is probed at growing intervals until it recovers without a new version', async () => {
     const username = account(operator.cloud, 'broker');
     await control.changeAccount(operator.cloud.control, username, { enabled: false });
     await askAll();

@@ -76,7 +76,7 @@ describe('rotateRefreshToken with the real vault client', () => {
     expect(await enabled()).toBe(versionsKept);
   });
 
-  it('succeeds for concurrent rotations', async () => {
+  it('succeeds in three concurrent rotations', async () => {
     const both = await Promise.allSettled([rotate(), rotate(), rotate()]);
     expect(both.every(({ status }) => status === 'fulfilled')).toBe(true);
     expect(await isAlive()).toBe(true);
@@ -138,7 +138,7 @@ describe('the client secret', () => {
     expect(await isAlive()).toBe(true);
   });
 
-  it('of a killed renewal is removed by a later one', async () => {
+  it('is removed by a later renewal if a killed one left it in Entra', async () => {
     const { writer } = operator.graphOf(await adminToken(operator.cloud));
     const { client } = await operator.store.load('default');
     await writer.post(`/applications(appId='${client.clientId}')/addPassword`, {
@@ -150,7 +150,7 @@ describe('the client secret', () => {
     expect((await passwords()).map(({ keyId }) => keyId)).toEqual([before]);
   });
 
-  it('of another broker with the same application is never removed, and vice versa', async () => {
+  it('is never removed by another broker with the same application, and vice versa', async () => {
     const store = new MemoryCredentialStore(() => operator.clock.nowMs(), 'staging.vault.example');
     const staging = { ...operator, ...operator.renewal(), store };
     const { notes } = await runSetup({ ...(await operator.setupDeps()), store }, operator.setupOptions());
@@ -166,7 +166,7 @@ describe('the client secret', () => {
     expect(await isAlive()).toBe(true);
   });
 
-  it('of another owner is never removed', async () => {
+  it('is never removed if somebody else made it', async () => {
     const { writer } = operator.graphOf(await adminToken(operator.cloud));
     const { client } = await operator.store.load('default');
     const path = `/applications(appId='${client.clientId}')`;

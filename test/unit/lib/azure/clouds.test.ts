@@ -9,14 +9,14 @@ import { profiles } from '../../../../src/lib/setup/permissions.ts';
 import { planSetup } from '../../../../src/lib/setup/plan.ts';
 
 function identity() {
-  const asked: unknown[] = [];
+  const requestedScopes: unknown[] = [];
   const credential: TokenCredential = {
     getToken: async (scopes) => {
-      asked.push(scopes);
+      requestedScopes.push(scopes);
       return { token: 'assertion', expiresOnTimestamp: 0 };
     },
   };
-  return { credential, asked };
+  return { credential, requestedScopes };
 }
 
 const emptyTenant: DirectoryState = {
@@ -41,13 +41,13 @@ const cases: readonly [CloudName, audience: string, suffix: string][] = [
   ['china', 'api://AzureADTokenExchangeChina', 'core.chinacloudapi.cn'],
 ];
 
-describe.each(cases)('in the cloud %s', (name, audience, suffix) => {
+describe.each(cases)('the cloud %s', (name, audience, suffix) => {
   const cloud = clouds[name];
 
-  test('an assertion is asked of the managed identity, and trusted by the application, for the same audience', async () => {
-    const { credential, asked } = identity();
+  test('uses one token audience for the assertion of the managed identity and for the trust of the application', async () => {
+    const { credential, requestedScopes } = identity();
     expect(await federatedAssertion(credential, cloud.federationAudience)).toBe('assertion');
-    expect(asked).toEqual([`${audience}/.default`]);
+    expect(requestedScopes).toEqual([`${audience}/.default`]);
     const options = {
       partnerTenantId: parseTenantId('aaaaaaaa-0000-4000-8000-000000000000')!,
       application: 'default',
@@ -64,7 +64,7 @@ describe.each(cases)('in the cloud %s', (name, audience, suffix) => {
     ]);
   });
 
-  test('the storage account has the addresses of the cloud', async () => {
+  test('derives the addresses of the storage account from the cloud', async () => {
     const storage = createStorage(
       { cloud, AzureWebJobsStorage__accountName: 'store' },
       async () => identity().credential,

@@ -5,13 +5,13 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { azureCliToken, azureIdentity, federatedAssertion } from '../../../../src/lib/azure/identity.ts';
 import { parseTenantId } from '../../../../src/lib/model/identifiers.ts';
 
-// The real @azure/identity; only the programs that it asks stand in for those of a developer's machine.
+// Uses the real @azure/identity. Only the programs that it starts are fakes.
 
 const tenantId = parseTenantId('99999999-9999-4999-8999-999999999999')!;
 let programs: string;
 beforeEach(async () => {
   programs = await mkdtemp(join(tmpdir(), 'azure-cli-'));
-  // The shell is what the SDK starts a program with; nothing else of this machine's is to be found.
+  // The SDK starts programs with a shell from /bin. The rest of the path of this machine is hidden.
   vi.stubEnv('PATH', `${programs}:/bin`);
 });
 afterEach(async () => {
@@ -24,11 +24,11 @@ async function install(name: string, script: string): Promise<void> {
   await chmod(join(programs, name), 0o755);
 }
 
-/** An Azure CLI that somebody has signed in to: its token says what it was asked for. */
+/** An Azure CLI with a signed-in account. Its token contains the arguments of the call. */
 const signedIn = `printf '{"accessToken":"%s","expires_on":4102444800}' "$(echo "$@" | tr ' ' '_')"`;
 
-describe('a token of the Azure CLI', () => {
-  test('is that of the account in the tenant asked for, and a secret', async () => {
+describe('azureCliToken', () => {
+  test('requests a token for the tenant and the resource, and returns it as a secret', async () => {
     await install('az', signedIn);
     const token = await azureCliToken(tenantId, 'https://graph.microsoft.com');
     expect(String(token)).toBe('[secret]');
@@ -38,9 +38,9 @@ describe('a token of the Azure CLI', () => {
   });
 
   test.each([
-    ['is not there', undefined],
-    ['knows nobody', 'echo "Please run az login to setup account." >&2; exit 1'],
-  ])('is refused with what to do, where the program %s', async (_, script) => {
+    ['is not installed', undefined],
+    ['has no signed-in account', 'echo "Please run az login to setup account." >&2; exit 1'],
+  ])('throws sign_in_refused with advice when the Azure CLI %s', async (_, script) => {
     if (script !== undefined) await install('az', script);
     await expect(azureCliToken(tenantId, 'https://graph.microsoft.com')).rejects.toMatchObject({
       code: 'sign_in_refused',
@@ -49,14 +49,14 @@ describe('a token of the Azure CLI', () => {
   });
 });
 
-describe('the identity of this program where no managed identity answers', () => {
-  test('is whoever is signed in to the Azure CLI', async () => {
+describe('azureIdentity without a managed identity', () => {
+  test('uses the account that is signed in to the Azure CLI', async () => {
     await install('az', signedIn);
     const identity = await azureIdentity({ hasManagedIdentity: false });
     expect((await identity.getToken('https://vault.azure.net/.default'))?.token).toContain('https://vault.azure.net');
   });
 
-  test('is nobody out of environment variables, even where they hold a secret', async () => {
+  test('ignores a client secret in environment variables', async () => {
     vi.stubEnv('AZURE_TENANT_ID', tenantId);
     vi.stubEnv('AZURE_CLIENT_ID', tenantId);
     vi.stubEnv('AZURE_CLIENT_SECRET', 'a secret that must not be used');
@@ -65,7 +65,7 @@ describe('the identity of this program where no managed identity answers', () =>
   });
 });
 
-test('an identity that gives nothing gives no assertion', async () => {
-  const nobody = { getToken: () => Promise.resolve(null) };
-  await expect(federatedAssertion(nobody, 'api://AzureADTokenExchange')).rejects.toThrow(/gave no token/);
+test('federatedAssertion throws when the identity returns no token', async () => {
+  const identity = { getToken: () => Promise.resolve(null) };
+  await expect(federatedAssertion(identity, 'api://AzureADTokenExchange')).rejects.toThrow(/gave no token/);
 });

@@ -12,15 +12,15 @@ const connectionTo = (scheme: string, host: string): string =>
   `DefaultEndpointsProtocol=${scheme};AccountName=store;AccountKey=${key};` +
   `BlobEndpoint=${scheme}://${host}/blob;TableEndpoint=${scheme}://${host}/table;`;
 
-describe('storage', () => {
-  test('is reached by the connection string where there is one, without asking for an identity', async () => {
+describe('createStorage', () => {
+  test('uses a configured connection string without requesting an identity', async () => {
     const settings = { cloud, AzureWebJobsStorage: connectionTo('http', '127.0.0.1:10000') };
-    const storage = createStorage(settings, () => Promise.reject(new Error('nobody is to be asked')));
+    const storage = createStorage(settings, () => Promise.reject(new Error('no identity may be requested')));
     expect((await storage.table('Audit')).url).toBe('http://127.0.0.1:10000/table');
     expect((await storage.container('runs')).url).toBe('http://127.0.0.1:10000/blob/runs');
   });
 
-  test('without TLS is spoken to on this machine', async () => {
+  test('allows a connection without TLS to this machine', async () => {
     const paths: unknown[] = [];
     const server = createServer((request, response) => {
       paths.push(request.url);
@@ -37,7 +37,7 @@ describe('storage', () => {
   });
 
   test.each(['127.0.0.1.example.com', 'localhost.example.com', 'store.example.com'])(
-    'without TLS is not spoken to at %s',
+    'refuses a connection without TLS to %s',
     async (host) => {
       const settings = { cloud, AzureWebJobsStorage: connectionTo('http', host) };
       const table = await createStorage(settings, identity).table('Audit');
@@ -45,7 +45,7 @@ describe('storage', () => {
     },
   );
 
-  test('has the addresses that are written out, before those that follow from the account', async () => {
+  test('prefers configured service addresses to those derived from the account name', async () => {
     const storage = createStorage(
       {
         cloud,
@@ -59,7 +59,7 @@ describe('storage', () => {
     expect((await storage.container('runs')).url).toBe('https://blobs.private.example/runs');
   });
 
-  test('that nobody has configured is missed by the name of the setting', async () => {
+  test('names the missing setting when no storage is configured', async () => {
     const storage = createStorage({ cloud }, identity);
     await expect(storage.table('Audit')).rejects.toMatchObject({
       code: 'config_invalid',

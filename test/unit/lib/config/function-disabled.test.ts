@@ -7,6 +7,6 @@ test.each([
   ['AzureWebJobs__schedule-x__Disabled', '1', true],
   ['AzureWebJobs.schedule-x.Disabled', 'false', false],
   ['AzureWebJobs.schedule-y.Disabled', 'true', false],
-])('%s=%s disables schedule-x: %s', (name, value, off) => {
-  expect(functionDisabled({ [name]: value }, 'schedule-x')).toBe(off);
+])('functionDisabled with %s=%s returns %s for schedule-x', (name, value, disabled) => {
+  expect(functionDisabled({ [name]: value }, 'schedule-x')).toBe(disabled);
 });

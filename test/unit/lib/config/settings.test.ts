@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { callerAuthLevel } from '../../../../src/lib/config/caller-auth-level.ts';
 import { parseSettings, settingsSchema } from '../../../../src/lib/config/settings.ts';
 
-const good = {
+const valid = {
   PARTNER_TENANT_ID: 'AAAAAAAA-0000-4000-8000-000000000000',
   KEY_VAULT_URL: 'https://vault.vault.azure.net/',
   BROKER_AUDIENCES: 'api://broker, 11111111-1111-4111-8111-111111111111',
@@ -20,8 +20,8 @@ const problemOf = (environment: Record<string, string | undefined>): string => {
 };
 
 describe('parseSettings', () => {
-  test('fills in defaults for a minimal environment', () => {
-    const settings = parseSettings(good);
+  test('normalizes a minimal environment and applies defaults', () => {
+    const settings = parseSettings(valid);
     expect(settings).toMatchObject({
       PARTNER_TENANT_ID: 'aaaaaaaa-0000-4000-8000-000000000000',
       KEY_VAULT_URL: 'https://vault.vault.azure.net',
@@ -39,7 +39,7 @@ describe('parseSettings', () => {
   });
 
   test('treats an empty setting as missing', () => {
-    expect(problemOf({ ...good, PARTNER_TENANT_ID: '' })).toBe('PARTNER_TENANT_ID: is missing.');
+    expect(problemOf({ ...valid, PARTNER_TENANT_ID: '' })).toBe('PARTNER_TENANT_ID: is missing.');
   });
 
   test.each([
@@ -62,8 +62,8 @@ describe('parseSettings', () => {
     ],
     [{ MANAGED_IDENTITY_CLIENT_ID: 'my-identity' }, 'MANAGED_IDENTITY_CLIENT_ID: is not a client id (GUID).'],
     [{ FUNCTION_KEYS: 'on' }, 'FUNCTION_KEYS: Invalid option: expected one of "off"|"required".'],
-  ])('rejects an invalid value with the reason: %j', (wrong, problem) => {
-    expect(problemOf({ ...good, ...wrong })).toBe(problem);
+  ])('rejects %j and names the reason', (changes, problem) => {
+    expect(problemOf({ ...valid, ...changes })).toBe(problem);
   });
 
   test('ignores settings of an earlier release', () => {
@@ -75,17 +75,17 @@ describe('parseSettings', () => {
       RUN_ROUNDS: '99',
       RUN_RETRY_SECONDS: '-1',
     };
-    expect(parseSettings({ ...good, ...removed })).toEqual(parseSettings(good));
+    expect(parseSettings({ ...valid, ...removed })).toEqual(parseSettings(valid));
   });
 
-  test('accepts an invalid address for notices', () => {
-    expect(problemOf({ ...good, NOTIFICATION_WEBHOOK: '@Microsoft.KeyVault(SecretUri=https://v/secrets/n)' })).toBe(
+  test('accepts an invalid notification address', () => {
+    expect(problemOf({ ...valid, NOTIFICATION_WEBHOOK: '@Microsoft.KeyVault(SecretUri=https://v/secrets/n)' })).toBe(
       'no problem',
     );
   });
 
-  // Everybody can read the problem at /api/health, and the value may be a secret in the wrong setting.
-  test.each(Object.keys(settingsSchema.shape))('never quotes an invalid value of %s', (name) => {
+  // Anyone can read the problem at /api/health, and a value pasted into the wrong setting may be a secret.
+  test.each(Object.keys(settingsSchema.shape))('does not quote an invalid value of %s', (name) => {
     const secret = 'my8Q~secretValue';
     const forms = [
       secret,
@@ -98,28 +98,17 @@ describe('parseSettings', () => {
       `{"${secret}`,
       `https://${secret}:${secret}@[`,
     ];
-    for (const form of forms) expect(problemOf({ ...good, [name]: form })).not.toContain('secretValue');
+    for (const form of forms) expect(problemOf({ ...valid, [name]: form })).not.toContain('secretValue');
   });
 
-  test.each([
-    [undefined, 'anonymous'],
-    ['', 'anonymous'],
-    ['off', 'anonymous'],
-    ['required', 'function'],
-    ['Off', 'function'],
-    ['true', 'function'],
-  ])('FUNCTION_KEYS=%s registers the routes for callers as %s', (value, level) => {
-    expect(callerAuthLevel({ FUNCTION_KEYS: value })).toBe(level);
+  test('names the setting when a number is invalid or out of range', () => {
+    expect(problemOf({ ...valid, ENTRA_CONCURRENCY: 'many' })).toContain('ENTRA_CONCURRENCY: ');
+    expect(problemOf({ ...valid, ENTRA_CONCURRENCY: '0' })).toContain('ENTRA_CONCURRENCY: ');
   });
 
-  test('names the setting of a number outside its range', () => {
-    expect(problemOf({ ...good, ENTRA_CONCURRENCY: 'many' })).toContain('ENTRA_CONCURRENCY: ');
-    expect(problemOf({ ...good, ENTRA_CONCURRENCY: '0' })).toContain('ENTRA_CONCURRENCY: ');
-  });
-
-  test('replaces addresses of the cloud without changing the resources of tokens', () => {
+  test('overrides the endpoints of the cloud without changing its resource identifiers', () => {
     const { cloud } = parseSettings({
-      ...good,
+      ...valid,
       CLOUD_ENDPOINTS: '{"entra":"https://localhost:1/","graph":"https://localhost:2"}',
     });
     expect(cloud.endpoints).toMatchObject({
@@ -131,8 +120,19 @@ describe('parseSettings', () => {
   });
 
   test('accepts a storage account name instead of a connection string', () => {
-    expect(problemOf({ ...good, AzureWebJobsStorage: undefined, AzureWebJobsStorage__accountName: 'store' })).toBe(
+    expect(problemOf({ ...valid, AzureWebJobsStorage: undefined, AzureWebJobsStorage__accountName: 'store' })).toBe(
       'no problem',
     );
   });
+});
+
+test.each([
+  [undefined, 'anonymous'],
+  ['', 'anonymous'],
+  ['off', 'anonymous'],
+  ['required', 'function'],
+  ['Off', 'function'],
+  ['true', 'function'],
+])('callerAuthLevel maps FUNCTION_KEYS=%s to %s', (value, level) => {
+  expect(callerAuthLevel({ FUNCTION_KEYS: value })).toBe(level);
 });

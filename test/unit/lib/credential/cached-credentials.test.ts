@@ -24,7 +24,7 @@ const codeOf = (application: string): Promise<unknown> =>
     ({ code }: BrokerError) => code,
   );
 
-test('an application that is not set up is asked for once in five seconds, however many want it', async () => {
+test('reads an application that is not set up at most once in five seconds', async () => {
   for (let time = 0; time < 100; time += 1) expect(await codeOf('reader')).toBe('credential_missing');
   expect(store.loads).toBe(1);
   await expect(credentials.reread('reader')).rejects.toMatchObject({ code: 'credential_missing' });
@@ -35,20 +35,20 @@ test('an application that is not set up is asked for once in five seconds, howev
   expect(await codeOf('reader')).toBe('ok');
 });
 
-test('a certificate that cannot be used is not read again by every request', async () => {
+test('does not read an unusable certificate again for every request', async () => {
   store.failure = new BrokerError('client_credential_rejected', 'The stored certificate has no private key.');
   for (let time = 0; time < 100; time += 1) expect(await codeOf('default')).toBe('client_credential_rejected');
   expect(store.loads).toBe(1);
 });
 
-test('a vault that did not answer is asked again at once while there is nothing in memory', async () => {
+test('retries a failed read immediately while nothing is cached', async () => {
   store.failure = new BrokerError('key_vault_unavailable', 'Key Vault answered HTTP 503.');
   expect(await codeOf('default')).toBe('key_vault_unavailable');
   store.failure = undefined;
   expect(await codeOf('default')).toBe('ok');
 });
 
-test('a vault that says when to come back is left alone until then', async () => {
+test('does not read again before the Retry-After of the vault has passed', async () => {
   store.failure = new BrokerError('key_vault_unavailable', 'Key Vault throttles.', { retryAfterSeconds: 10 });
   for (let time = 0; time < 100; time += 1) expect(await codeOf('default')).toBe('key_vault_unavailable');
   expect(store.loads).toBe(1);
@@ -59,16 +59,16 @@ test('a vault that says when to come back is left alone until then', async () =>
   expect(await codeOf('default')).toBe('ok');
 });
 
-describe('while a vault takes the connection and says nothing', () => {
-  let answer: PromiseWithResolvers<Credential>;
+describe('CachedCredentials with a vault that does not answer', () => {
+  let reply: PromiseWithResolvers<Credential>;
   let loads = 0;
   beforeEach(async () => {
-    answer = Promise.withResolvers();
+    reply = Promise.withResolvers();
     loads = 0;
     let first = true;
     const load = async (application: string): Promise<Credential> => {
       loads += 1;
-      if (!first) return answer.promise;
+      if (!first) return reply.promise;
       first = false;
       return store.load(application);
     };
@@ -77,8 +77,8 @@ describe('while a vault takes the connection and says nothing', () => {
     await clock.advance(600_000);
   });
 
-  /** How long a call takes, milliseconds; NaN: longer than half a minute. */
-  async function waitOf(call: () => Promise<Credential>): Promise<number> {
+  /** Returns the duration of a call in milliseconds, or NaN if it takes longer than 30 seconds. */
+  async function durationOf(call: () => Promise<Credential>): Promise<number> {
     const begin = clock.nowMs();
     let endMs = Number.NaN;
     void call().then(() => (endMs = clock.nowMs()));
@@ -87,27 +87,27 @@ describe('while a vault takes the connection and says nothing', () => {
   }
 
   test.each(['get', 'reread'] as const)(
-    '%s waits for a moment, once, and goes on with what is in memory',
-    async (how) => {
-      expect(await waitOf(() => credentials[how]('default'))).toBe(3_000);
+    '%s waits for three seconds once, then returns the cached credential',
+    async (method) => {
+      expect(await durationOf(() => credentials[method]('default'))).toBe(3_000);
       for (let time = 0; time < 20; time += 1)
-        expect(await waitOf(() => credentials[how]('default'))).toBeLessThanOrEqual(100);
+        expect(await durationOf(() => credentials[method]('default'))).toBeLessThanOrEqual(100);
       expect(loads).toBe(2);
     },
   );
 
-  test('the answer counts when it comes', async () => {
-    await waitOf(() => credentials.get('default'));
+  test('uses the reply when it arrives late', async () => {
+    await durationOf(() => credentials.get('default'));
     const renewed = await store.load('default');
-    answer.resolve(renewed);
+    reply.resolve(renewed);
     await clock.advance(1);
     expect(await credentials.get('default')).toBe(renewed);
     expect(loads).toBe(2);
   });
 
-  test('its failure leaves it alone for as long as it says', async () => {
-    await waitOf(() => credentials.get('default'));
-    answer.reject(new BrokerError('key_vault_unavailable', 'Key Vault throttles.', { retryAfterSeconds: 60 }));
+  test('does not read again before the Retry-After of a late failure has passed', async () => {
+    await durationOf(() => credentials.get('default'));
+    reply.reject(new BrokerError('key_vault_unavailable', 'Key Vault throttles.', { retryAfterSeconds: 60 }));
     await clock.advance(59_000);
     await credentials.get('default');
     expect(loads).toBe(2);
@@ -117,7 +117,7 @@ describe('while a vault takes the connection and says nothing', () => {
   });
 });
 
-test('what the store answered last is known for each application', async () => {
+test('lastRead returns the time and the failure of the last read of each application', async () => {
   await codeOf('default');
   const readAtMs = clock.nowMs();
   await clock.advance(1_000);

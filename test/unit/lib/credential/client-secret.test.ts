@@ -15,7 +15,7 @@ import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { MemoryCredentialStore } from '../../../fakes/memory-credential-store.ts';
 
 const clock = new FakeClock();
-const writerThat = (post: GraphWriter['post']): GraphWriter => ({
+const writerWith = (post: GraphWriter['post']): GraphWriter => ({
   post,
   patch: async () => undefined,
   remove: async () => undefined,
@@ -28,15 +28,15 @@ const credential = (keyId: string): NewClientCredential => ({
   credential: { kind: 'secret', secret: new Secret(`secret of ${keyId}`) },
 });
 
-describe('a client secret', () => {
-  it('is issued for half a year under our name', async () => {
-    const asked: unknown[] = [];
-    const writer = writerThat(async (path, body) => {
-      asked.push(path, body);
+describe('issueClientSecret', () => {
+  it('requests a secret for 180 days with the name of the broker, and returns its end', async () => {
+    const requests: unknown[] = [];
+    const writer = writerWith(async (path, body) => {
+      requests.push(path, body);
       return { secretText: 'made', keyId: 'key', endDateTime: '2027-01-01T00:00:00Z' };
     });
     const issued = await issueClientSecret(writer, clock, '/applications/1');
-    expect(asked).toEqual([
+    expect(requests).toEqual([
       '/applications/1/addPassword',
       {
         passwordCredential: {
@@ -46,27 +46,29 @@ describe('a client secret', () => {
       },
     ]);
     expect([issued.secret.reveal(), issued.keyId, issued.endsAtMs]).toEqual(['made', 'key', Date.UTC(2027, 0, 1)]);
-    const silent = writerThat(async () => ({ secretText: 'made', keyId: 'key' }));
-    expect((await issueClientSecret(silent, clock, '/x')).endsAtMs).toBe(clock.nowMs() + clientSecretLifeMs);
+    const withoutEnd = writerWith(async () => ({ secretText: 'made', keyId: 'key' }));
+    expect((await issueClientSecret(withoutEnd, clock, '/x')).endsAtMs).toBe(clock.nowMs() + clientSecretLifeMs);
   });
 
   it.each([{}, { secretText: 'made' }, { keyId: 'key' }])(
-    'is none where Graph gives half of one: %j',
+    'throws resource_error when Graph returns an incomplete secret: %j',
     async (answer) => {
       await expect(
         issueClientSecret(
-          writerThat(async () => answer),
+          writerWith(async () => answer),
           clock,
           '/x',
         ),
       ).rejects.toMatchObject({ code: 'resource_error' });
     },
   );
+});
 
-  it('that is gone counts as removed', async () => {
+describe('removeClientSecret', () => {
+  it('treats a secret that no longer exists as removed', async () => {
     const failing = (status: number) =>
       removeClientSecret(
-        writerThat(() => Promise.reject(new BrokerError('job_failed', '', { logFields: { status } }))),
+        writerWith(() => Promise.reject(new BrokerError('job_failed', '', { logFields: { status } }))),
         '/x',
         'key',
       );
@@ -76,11 +78,11 @@ describe('a client secret', () => {
   });
 });
 
-describe('storing a client credential that Entra knows already', () => {
+describe('storeOrUndo', () => {
   const failure = new BrokerError('key_vault_unavailable', 'lost');
   const previous = { ...credential('old'), version: 'v0' } as StoredClientCredential;
 
-  /** What the store says when it is asked after the write failed. */
+  /** Runs storeOrUndo with a write that fails. @param found what the store returns afterwards. */
   async function outcome(found: 'new' | 'old' | 'none' | 'unknown', before: StoredClientCredential | undefined) {
     const store = new MemoryCredentialStore();
     if (found === 'old' || found === 'unknown') await store.saveClientCredential('default', credential('old'));
@@ -95,16 +97,16 @@ describe('storing a client credential that Entra knows already', () => {
     return [version, undone];
   }
 
-  it('gives the version where the write worked although its reply was lost', async () => {
+  it('returns the version when the write succeeded but its reply was lost', async () => {
     expect(await outcome('new', previous)).toEqual(['v1', 0]);
   });
 
-  it('is undone at Entra where the store has it not', async () => {
+  it('undoes the change in Entra when the store does not contain the credential', async () => {
     expect(await outcome('old', previous)).toEqual([failure, 1]);
     expect(await outcome('none', undefined)).toEqual([failure, 1]);
   });
 
-  it('of unknown outcome is left where there is a predecessor to fall back to, and undone where there is none', async () => {
+  it('undoes a write of unknown outcome only when there is no previous credential', async () => {
     expect(await outcome('unknown', previous)).toEqual([failure, 0]);
     expect(await outcome('unknown', undefined)).toEqual([failure, 1]);
   });

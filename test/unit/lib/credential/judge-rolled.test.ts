@@ -18,8 +18,8 @@ const rolled = (changes: Partial<RedeemedToken> = {}): RedeemedToken => ({
 });
 const judge = (token: RedeemedToken, from: StoredRefreshToken = stored) => judgeRolled(from, client, token, nowMs);
 
-describe('a rolled refresh token', () => {
-  it('takes the place of the stored one for ninety days, with what the token says of its account', () => {
+describe('judgeRolled', () => {
+  it('returns the new token with a lifetime of 90 days and the account of its claims', () => {
     const claims = {
       objectId: stored.accountObjectId,
       username: 'renamed@partner.example',
@@ -37,13 +37,13 @@ describe('a rolled refresh token', () => {
     });
   });
 
-  it('inherits what an opaque token does not say', () => {
+  it('keeps account and MFA of the stored token when the new one is opaque', () => {
     const { account, accountObjectId, mfa } = stored;
     expect(judge(rolled())).toMatchObject({ account, accountObjectId, mfa });
     expect(judge(rolled(), { ...stored, mfa: false })).toMatchObject({ mfa: false });
   });
 
-  it('is none where Entra gave none', () => {
+  it('throws when Entra returned no refresh token', () => {
     expect(() => judge(rolled({ refreshToken: undefined }))).toThrow(
       expect.objectContaining({
         code: 'entra_unavailable',
@@ -52,7 +52,7 @@ describe('a rolled refresh token', () => {
     );
   });
 
-  it('of another account is thrown away, with both ids in the log', () => {
+  it('rejects a token of another account and logs both object ids', () => {
     expect(() => judge(rolled({ claims: { objectId: 'other' } }))).toThrow(
       expect.objectContaining({
         code: 'entra_unavailable',
@@ -61,13 +61,13 @@ describe('a rolled refresh token', () => {
     );
   });
 
-  it('names the account where nobody had noted it', () => {
+  it('takes the object id from the token when none is stored', () => {
     expect(judge(rolled({ claims: { objectId: 'found' } }), { ...stored, accountObjectId: '' })).toMatchObject({
       accountObjectId: 'found',
     });
   });
 
-  it('that has lost MFA is thrown away, which is the credential failing', () => {
+  it('rejects a token that has lost MFA as a credential failure, and accepts one that has gained it', () => {
     expect(() => judge(rolled({ claims: { authenticationMethods: ['pwd'] } }))).toThrow(
       expect.objectContaining({ code: 'interaction_required', scope: 'credential' }),
     );

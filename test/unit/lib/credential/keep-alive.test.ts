@@ -29,7 +29,7 @@ beforeEach(async () => {
   mfa = 'true';
 });
 
-const care = (renewal?: KeepAliveDeps['renewal']) =>
+const run = (renewal?: KeepAliveDeps['renewal']) =>
   keepAlive(
     {
       store,
@@ -47,19 +47,19 @@ const care = (renewal?: KeepAliveDeps['renewal']) =>
     },
     'default',
   );
-/** An application at Entra that refuses every look at its secrets. */
-function refusing(code: 'access_denied' | 'resource_error'): NonNullable<KeepAliveDeps['renewal']> {
-  const no = (): Promise<never> => Promise.reject(new BrokerError(code, 'no'));
+/** Renewal dependencies whose Graph rejects every call. */
+function rejectedRenewal(code: 'access_denied' | 'resource_error'): NonNullable<KeepAliveDeps['renewal']> {
+  const reject = (): Promise<never> => Promise.reject(new BrokerError(code, 'no'));
   return {
-    graphOf: () => ({ graph: { get: no }, writer: { post: no } as unknown as GraphWriter }),
-    createCertificate: no,
+    graphOf: () => ({ graph: { get: reject }, writer: { post: reject } as unknown as GraphWriter }),
+    createCertificate: reject,
     graphIdentifier: 'https://graph.microsoft.com',
   };
 }
 
-describe('the daily care of a credential', () => {
-  it('rotates, records it, and asks Partner Center about MFA', async () => {
-    expect(await care()).toMatchObject({ application: 'default', rotation: { version: 'v2' } });
+describe('keepAlive', () => {
+  it('rotates the refresh token, probes MFA with Partner Center and records both', async () => {
+    expect(await run()).toMatchObject({ application: 'default', rotation: { version: 'v2' } });
     expect(await journal.read('default')).toEqual({
       rotatedAtMs: clock.nowMs(),
       mfaProbe: { atMs: clock.nowMs(), compliant: true },
@@ -67,47 +67,47 @@ describe('the daily care of a credential', () => {
     expect(logged.events()).toEqual(['credential.rotated']);
   });
 
-  it('says that MFA is missing, and nothing where Partner Center says nothing', async () => {
+  it('logs missing MFA, and records no probe when Partner Center does not report it', async () => {
     mfa = 'false';
-    await care();
+    await run();
     expect(logged.events()).toContain('credential.mfa_missing');
     journal = new MemoryCredentialJournal();
     mfa = undefined;
-    await care();
+    await run();
     expect((await journal.read('default')).mfaProbe).toBeUndefined();
   });
 
-  it('does not ask Partner Center with a token that it cannot have', async () => {
+  it('skips the MFA probe when Entra issues no token for Partner Center', async () => {
     entra.script = ({ resourceIdentifier }) =>
       resourceIdentifier === partnerCenter ? aadstsFailure(65001) : undefined;
-    await care();
+    await run();
     expect(await journal.read('default')).toEqual({ rotatedAtMs: clock.nowMs() });
   });
 
-  it('has nothing to rotate before the first consent', async () => {
+  it('rotates nothing before the first consent', async () => {
     await store.disableRefreshTokenVersion('default', 'v1');
-    expect(await care()).toEqual({ application: 'default', rotation: undefined });
+    expect(await run()).toEqual({ application: 'default', rotation: undefined });
     expect(await journal.read('default')).toEqual({});
   });
 
-  it('records a rotation that failed, and does not throw it', async () => {
+  it('records a failed rotation and does not throw', async () => {
     entra.script = () => aadstsFailure(50173);
-    const { rotation } = await care();
+    const { rotation } = await run();
     expect(rotation).toMatchObject({ code: 'credential_revoked' });
     expect((await journal.read('default')).failure).toMatchObject({ code: 'credential_revoked', atMs: clock.nowMs() });
     expect(logged.events()).toEqual(['credential.rotation_failed']);
   });
 
-  it('goes on when the journal cannot be written', async () => {
+  it('continues when the journal cannot be written', async () => {
     journal.recordRotation = () => Promise.reject(new BrokerError('storage_unavailable', 'away'));
-    expect(await care()).toMatchObject({ rotation: { version: 'v2' } });
+    expect(await run()).toMatchObject({ rotation: { version: 'v2' } });
     expect(logged.events()).toContain('credential.journal_unavailable');
   });
 
   it.each(['access_denied', 'resource_error'] as const)(
-    'takes no renewal that fails with %s for a rotation that did',
+    'does not record a renewal that fails with %s as a failed rotation',
     async (code) => {
-      await care(refusing(code));
+      await run(rejectedRenewal(code));
       expect(logged.events()).toContain('credential.client_credential_not_renewed');
       expect(await journal.read('default')).toMatchObject({ rotatedAtMs: clock.nowMs() });
       expect((await journal.read('default')).failure).toBeUndefined();

@@ -2,7 +2,7 @@ import type { SecretClient } from '@azure/keyvault-secrets';
 import { describe, expect, it } from 'vitest';
 import { KeyVaultCredentialStore } from '../../../../src/lib/credential/key-vault-credential-store.ts';
 
-// What a vault may answer that ours never does. The rest is with the simulated one, under test/contract.
+// Answers that the simulated vault never gives. test/contract covers the rest.
 
 const tags = { clientId: 'client', tenantId: '99999999-9999-4999-8999-999999999999' };
 const missing = Object.assign(new Error('SecretNotFound'), { statusCode: 404 });
@@ -16,13 +16,13 @@ function storeOver(secret: object, getSecret?: SecretClient['getSecret']): KeyVa
   return new KeyVaultCredentialStore({ getSecret: getSecret ?? answer } as unknown as SecretClient);
 }
 
-describe('a client credential in the vault', () => {
-  it('without a kind is a secret: somebody stored it by hand', async () => {
+describe('KeyVaultCredentialStore.load', () => {
+  it('reads a credential without a kind as a secret, because it was stored by hand', async () => {
     const { client } = await storeOver({ tags }).load('default');
     expect(client.credential.kind === 'secret' && client.credential.secret.reveal()).toBe('value');
   });
 
-  it('of a kind that is not known is none', async () => {
+  it('rejects a credential of an unknown kind', async () => {
     await expect(storeOver({ tags: { ...tags, kind: 'smartcard' } }).load('default')).rejects.toMatchObject({
       code: 'credential_missing',
       detail: expect.stringContaining('unknown kind') as string,
@@ -30,23 +30,23 @@ describe('a client credential in the vault', () => {
   });
 
   it.each([{}, { tags: { clientId: 'client' } }, { tags: { ...tags, tenantId: 'contoso.com' } }])(
-    'that does not say whose it is is none: %j',
+    'rejects a credential without a client id or a tenant id: %j',
     async (secret) => {
       await expect(storeOver(secret).load('default')).rejects.toMatchObject({ code: 'credential_missing' });
     },
   );
 });
 
-describe('a vault', () => {
+describe('KeyVaultCredentialStore', () => {
   it.each(['https://NAME.vault.azure.net', 'https://name.vault.azure.net/'])(
-    'is the same however its address is written: %s',
+    'normalizes the name of the vault %s',
     (vaultUrl) => {
       const store = new KeyVaultCredentialStore({ vaultUrl } as SecretClient);
       expect(store.vault).toBe('name.vault.azure.net');
     },
   );
 
-  it('is not waited for any longer than the caller waits', async () => {
+  it('aborts its requests when the caller aborts', async () => {
     const signals: (AbortSignal | undefined)[] = [];
     const hangs: SecretClient['getSecret'] = (_name, options) =>
       new Promise((_resolve, reject) => {
@@ -61,15 +61,12 @@ describe('a vault', () => {
     expect(signals.map((signal) => signal?.aborted)).toEqual([true, true]);
   });
 
-  it.each([new Error('Forbidden'), {}, 'no'])(
-    'that forbids with %s is no vault with a disabled secret',
-    async (thrown) => {
-      const error = typeof thrown === 'object' ? Object.assign(thrown, { statusCode: 403 }) : thrown;
-      const store = storeOver({}, () => Promise.reject(error));
-      await expect(store.load('default')).rejects.toMatchObject({ code: 'key_vault_unavailable' });
-      await expect(store.loadRefreshTokenVersion('default', 'v1')).rejects.toMatchObject({
-        code: 'key_vault_unavailable',
-      });
-    },
-  );
+  it.each([new Error('Forbidden'), {}, 'no'])('does not treat the error %s as a disabled secret', async (thrown) => {
+    const error = typeof thrown === 'object' ? Object.assign(thrown, { statusCode: 403 }) : thrown;
+    const store = storeOver({}, () => Promise.reject(error));
+    await expect(store.load('default')).rejects.toMatchObject({ code: 'key_vault_unavailable' });
+    await expect(store.loadRefreshTokenVersion('default', 'v1')).rejects.toMatchObject({
+      code: 'key_vault_unavailable',
+    });
+  });
 });

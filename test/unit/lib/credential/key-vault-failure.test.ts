@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { isDisabled, keyVaultFailure } from '../../../../src/lib/credential/key-vault-failure.ts';
 import { errorFields } from '../../../../src/lib/runtime/log.ts';
 
-it('keeps out of the log what the SDK says of a reply that it cannot read: it quotes the secret', () => {
+it('does not log the SDK message about an unreadable reply, because it quotes the secret', () => {
   const parsing = new RestError('Error "SyntaxError" occurred while parsing the response body - {"value":"the-secret', {
     code: 'PARSE_ERROR',
     statusCode: 200,
@@ -13,7 +13,7 @@ it('keeps out of the log what the SDK says of a reply that it cannot read: it qu
   expect(failure.logFields).toEqual({ httpStatus: 200, sdkError: 'RestError', sdkCode: 'PARSE_ERROR' });
 });
 
-it('tells the log why no reply came', () => {
+it('logs why no reply arrived', () => {
   const unreachable = new RestError('getaddrinfo ENOTFOUND vault.example', { code: 'ENOTFOUND' });
   expect(errorFields(keyVaultFailure(unreachable, false))).toMatchObject({
     code: 'key_vault_unavailable',
@@ -34,13 +34,13 @@ it.each([
   [status(429), false, 'Key Vault throttles the requests (429).'],
   [status(500), false, 'Key Vault answered HTTP 500.'],
   ['no error at all', false, /^Key Vault could not be reached/],
-] as const)('says in a sentence what is wrong: %s', (error, timedOut, detail) => {
+] as const)('describes the failure %s in one sentence', (error, timedOut, detail) => {
   const failure = keyVaultFailure(error, timedOut);
   expect(failure.code).toBe('key_vault_unavailable');
   expect(failure.detail).toEqual(typeof detail === 'string' ? detail : expect.stringMatching(detail));
 });
 
-// The messages of Key Vault, as people quote them; what comes after the first line names the caller.
+// Messages of Key Vault as quoted in public reports. The text after the first line names the caller.
 const refusedByNetwork = [
   'Client address is not authorized and caller was ignored because bypass is set to None.\r\nClient address: 192.0.2.1',
   'Client address is not authorized and caller is not a trusted service.\r\nClient address: 192.0.2.1',
@@ -48,13 +48,13 @@ const refusedByNetwork = [
   "Connection is not an approved private link and caller was ignored because bypass is set to 'None' and PublicNetworkAccess is set to 'Disabled'.",
 ];
 
-it.each(refusedByNetwork)('names the network rules of the vault, and takes no secret for disabled: %s', (message) => {
+it.each(refusedByNetwork)('attributes the refusal to the network rules, not to a disabled secret: %s', (message) => {
   const error = status(403, message);
   expect(keyVaultFailure(error, false).detail).toBe('The network rules of the vault keep this program out (403).');
   expect(isDisabled(error)).toBe(false);
 });
 
-it('takes a missing role for one, and a disabled secret for that', () => {
+it('distinguishes a missing role from a disabled secret', () => {
   const role = status(403, "Caller is not authorized to perform action on resource. Action: '…/getSecret/action'");
   expect(keyVaultFailure(role, false).detail).toMatch(/lacks the role/);
   expect(isDisabled(status(403, 'Operation get is not allowed on a disabled secret.'))).toBe(true);

@@ -10,23 +10,23 @@ function probe(status: number, headers: Record<string, string>, body = '{}') {
   return { result: probeMfa(deps, new Secret('token')), seen };
 }
 
-it('asks Partner Center to look for MFA, and believes what it says', async () => {
+it('asks Partner Center to validate MFA and returns its answer', async () => {
   const yes = probe(200, { isMfaCompliant: 'True' });
   expect(await yes.result).toBe(true);
   expect(yes.seen[0]?.headers.get('validatemfa')).toBe('true');
   expect(await probe(200, { isMfaCompliant: 'false' }).result).toBe(false);
 });
 
-it('takes the refusal of Partner Center for a no', async () => {
+it('returns false when Partner Center refuses the token for missing MFA', async () => {
   expect(await probe(401, {}, '{"code":900421,"description":"MFA is required."}').result).toBe(false);
 });
 
-it('knows nothing when Partner Center does not say', async () => {
+it('returns undefined when Partner Center does not report MFA', async () => {
   expect(await probe(200, {}).result).toBeUndefined();
   expect(await probe(403, {}, '{"code":900308}').result).toBeUndefined();
 });
 
-it('knows nothing where Partner Center cannot be reached, and says so', async () => {
+it('throws resource_error when Partner Center is unreachable', async () => {
   const { fetch } = scriptedFetch(() => {
     throw new TypeError('fetch failed');
   });
@@ -37,6 +37,6 @@ it('knows nothing where Partner Center cannot be reached, and says so', async ()
   });
 });
 
-it.each([429, 500, 503])('does not take a %i for an answer', async (status) => {
+it.each([429, 500, 503])('throws resource_error for status %i', async (status) => {
   await expect(probe(status, {}).result).rejects.toMatchObject({ code: 'resource_error' });
 });

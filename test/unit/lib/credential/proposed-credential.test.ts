@@ -27,17 +27,17 @@ const adopt = () =>
     'default',
   );
 const propose = () => store.proposeClientCredential('default', federated(owner));
-const inUse = async () => (await store.load('default')).client.credential.kind;
+const kindInUse = async () => (await store.load('default')).client.credential.kind;
 
-describe('a managed identity that is proposed', () => {
-  it('is used by nobody until Entra takes it, then by everybody', async () => {
+describe('adoptProposed', () => {
+  it('uses a proposed managed identity once Entra accepts it', async () => {
     await propose();
-    expect(await inUse()).toBe('secret');
+    expect(await kindInUse()).toBe('secret');
     redeemer.script = (_, nth) => (nth === 1 ? aadstsFailure(70021) : undefined);
     await adopt();
-    expect(await inUse()).toBe('secret');
+    expect(await kindInUse()).toBe('secret');
     await adopt();
-    expect(await inUse()).toBe('federated');
+    expect(await kindInUse()).toBe('federated');
     expect((await store.load('default')).client).toMatchObject(owner);
     expect(redeemer.sent).toMatchObject([
       { clientCredential: { kind: 'federated' }, grant: { kind: 'application' } },
@@ -49,7 +49,7 @@ describe('a managed identity that is proposed', () => {
     expect(redeemer.sent).toHaveLength(2);
   });
 
-  it('is not tried where none is proposed, nor where a later secret made it void', async () => {
+  it('does nothing without a proposal, or when a later secret has replaced it', async () => {
     await adopt();
     await propose();
     await store.saveClientCredential('default', secret);
@@ -58,7 +58,7 @@ describe('a managed identity that is proposed', () => {
   });
 });
 
-describe('a proposal', () => {
+describe('isProposed and mayWait', () => {
   const version = (name: string, proposed?: true) => ({
     version: name,
     createdAtMs: 0,
@@ -66,14 +66,14 @@ describe('a proposal', () => {
     ...(proposed ? { proposed } : {}),
   });
 
-  it('is one while it is newer than what is in use', () => {
+  it('accept a proposal only while it is newer than the version in use', () => {
     expect(isProposed([version('v2', true), version('v1')], 'v1')).toBe(true);
     expect(isProposed([version('v3'), version('v2', true), version('v1')], 'v3')).toBe(false);
     expect(isProposed([version('v2', true)], 'unknown')).toBe(false);
     expect(isProposed([], 'v1')).toBe(false);
   });
 
-  it('may wait where what is in use lasts longer than two days', () => {
+  it('let a proposal wait only while the credential in use lasts longer than two days', () => {
     const stored = { ...secret, version: 'v1' };
     expect(mayWait(stored, 0)).toBe(true);
     expect(mayWait({ ...stored, endsAtMs: 2 * 86_400_000 }, 0)).toBe(false);

@@ -2,14 +2,23 @@ import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Interrupter, type Interruption } from '../../../fakes/interruption.ts';
 import { onSchedule } from '../../../fakes/on-schedule.ts';
-import { type Bench, bench, dayMs, idsOf, isAlive, isSaved, renew, vaultFailure } from './certificate-bench.ts';
+import {
+  createFixture,
+  dayMs,
+  type Fixture,
+  hasWorkingVersion,
+  idsOf,
+  isWorking,
+  renew,
+  vaultFailure,
+} from './certificate-fixture.ts';
 
-describe('a renewal that is interrupted', () => {
+describe('renewClientCredential for a certificate, when interrupted', () => {
   const figures = { interruptions: 0, races: 0, losses: 0, manualRepairs: 0, healedByTheNextDay: 0 };
   let calls = 0;
   beforeAll(async () => {
     const counter = new Interrupter(0, undefined, vaultFailure);
-    await renew(await bench(), false, counter);
+    await renew(await createFixture(), false, counter);
     ({ calls } = counter);
   });
   afterAll(() => {
@@ -18,58 +27,58 @@ describe('a renewal that is interrupted', () => {
     );
   });
 
-  /** Looks at once, and again after the next day's run: one certificate of ours is then in use, and none besides. */
-  const account = async (set: Bench): Promise<void> => {
-    if (!(await isSaved(set))) figures.losses += 1;
-    const alive = await isAlive(set);
-    set.clock.advance(dayMs);
-    const repaired = await renew(set).then(
+  /** Checks the credential now and after the next day's run, which must leave only the certificate in use. */
+  const check = async (fixture: Fixture): Promise<void> => {
+    if (!(await hasWorkingVersion(fixture))) figures.losses += 1;
+    const working = await isWorking(fixture);
+    fixture.clock.advance(dayMs);
+    const repaired = await renew(fixture).then(
       () => true,
       () => false,
     );
-    const { client } = await set.store.load('default');
-    const clean = JSON.stringify(idsOf(set)) === JSON.stringify(['theirs', client.keyId]);
-    const farMs = (client.endsAtMs ?? 0) - set.clock.nowMs();
-    if (!repaired || !clean || !(await isAlive(set)) || farMs < 300 * dayMs) figures.manualRepairs += 1;
-    else if (!alive) figures.healedByTheNextDay += 1;
+    const { client } = await fixture.store.load('default');
+    const isClean = JSON.stringify(idsOf(fixture)) === JSON.stringify(['theirs', client.keyId]);
+    const remainingMs = (client.endsAtMs ?? 0) - fixture.clock.nowMs();
+    if (!repaired || !isClean || !(await isWorking(fixture)) || remainingMs < 300 * dayMs) figures.manualRepairs += 1;
+    else if (!working) figures.healedByTheNextDay += 1;
   };
-  const ways: readonly Interruption[] = ['killed before', 'killed after', 'refused', 'reply lost'];
+  const kinds: readonly Interruption[] = ['killed before', 'killed after', 'refused', 'reply lost'];
 
-  it('leaves a credential that works, at whichever step and however', async () => {
+  it('leaves a working credential after every kind of interruption at every step', async () => {
     expect(calls).toBeGreaterThanOrEqual(12);
-    for (const how of ways) {
+    for (const kind of kinds) {
       for (let at = 1; at <= calls; at += 1) {
-        const set = await bench();
-        const interrupter = new Interrupter(at, how, vaultFailure);
-        await Promise.race([renew(set, false, interrupter).catch(() => undefined), interrupter.killed]);
+        const fixture = await createFixture();
+        const interrupter = new Interrupter(at, kind, vaultFailure);
+        await Promise.race([renew(fixture, false, interrupter).catch(() => undefined), interrupter.killed]);
         figures.interruptions += 1;
-        await account(set);
+        await check(fixture);
       }
     }
     expect(figures).toMatchObject({ losses: 0, manualRepairs: 0, healedByTheNextDay: 0 });
   });
 
-  it('leaves a credential that works when renewals race, one of them killed', async () => {
+  it('leaves a working credential when renewals race and one of them is interrupted', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.scheduler(),
         fc.integer({ min: 2, max: 3 }),
         fc.integer({ min: 0, max: 24 }),
-        fc.constantFrom(...ways),
-        async (scheduler, renewals, at, how) => {
-          const set = await bench();
+        fc.constantFrom(...kinds),
+        async (scheduler, renewals, at, kind) => {
+          const fixture = await createFixture();
           const scheduled = {
-            ...set,
-            store: onSchedule(scheduler, set.store),
-            entra: onSchedule(scheduler, set.entra),
+            ...fixture,
+            store: onSchedule(scheduler, fixture.store),
+            entra: onSchedule(scheduler, fixture.entra),
           };
-          const running = Array.from({ length: renewals }, (_, which) => {
-            const interrupter = new Interrupter(which === 0 ? at : 0, how, vaultFailure);
+          const running = Array.from({ length: renewals }, (_, index) => {
+            const interrupter = new Interrupter(index === 0 ? at : 0, kind, vaultFailure);
             return Promise.race([renew(scheduled, true, interrupter).catch(() => undefined), interrupter.killed]);
           });
           await scheduler.waitFor(Promise.all(running));
           figures.races += 1;
-          await account(set);
+          await check(fixture);
         },
       ),
       { numRuns: 400, endOnFailure: true },

@@ -55,7 +55,7 @@ const deps = (): RenewalDeps => ({
   log: logged.log,
   newId: () => 'id',
   graphIdentifier: 'https://graph.microsoft.com',
-  createCertificate: () => Promise.reject(new Error('no certificate is wanted')),
+  createCertificate: () => Promise.reject(new Error('no certificate is expected')),
   graphOf: (token) => {
     tokens.push(token.reveal());
     return {
@@ -80,7 +80,7 @@ const deps = (): RenewalDeps => ({
     };
   },
 });
-const have = (more: { keyId?: string; endsAtMs?: number } = {}) =>
+const storeSecret = (more: { keyId?: string; endsAtMs?: number } = {}) =>
   store.saveClientCredential('default', {
     clientId: 'client',
     tenantId: partner,
@@ -95,16 +95,16 @@ async function renew(force = false): Promise<Renewal> {
   return renewal;
 }
 
-describe('renewing a client secret', () => {
-  it('leaves one alone that ends in more than a month, or of which no end is known', async () => {
-    await have({ keyId: 'old', endsAtMs: clock.nowMs() + 31 * day });
+describe('renewClientCredential for a secret', () => {
+  it('does not renew a secret that ends in more than 30 days or whose end is unknown', async () => {
+    await storeSecret({ keyId: 'old', endsAtMs: clock.nowMs() + 31 * day });
     expect(await renew()).toMatchObject({ renewed: false, reason: 'The client secret does not end soon.' });
-    await have({ keyId: 'old' });
+    await storeSecret({ keyId: 'old' });
     expect(await renew()).toMatchObject({ renewed: false });
   });
 
-  it('replaces one that ends within a month, and removes it only when the new one has worked from the vault', async () => {
-    await have({ keyId: 'old', endsAtMs: clock.nowMs() + 30 * day });
+  it('renews a secret that ends within 30 days, and removes it after the stored new one has worked', async () => {
+    await storeSecret({ keyId: 'old', endsAtMs: clock.nowMs() + 30 * day });
     listed = [ours('old', old), ours('fresh')];
     expect(await renew()).toEqual({
       application: 'default',
@@ -113,7 +113,7 @@ describe('renewing a client secret', () => {
       endsAtMs: Date.UTC(2027, 4, 1),
       removed: 1,
     });
-    // The old one for a token with which to change the application, the new one before it is stored and as it is stored.
+    // The old secret gets the token that changes the application. The new one is proven before and after it is stored.
     const proof = {
       tenantId: partner,
       clientId: 'client',
@@ -134,10 +134,10 @@ describe('renewing a client secret', () => {
   });
 
   it.each([
-    ['does not know it yet', { code: 'client_credential_rejected', reach: 'ambiguous' }],
-    ['stumbles', { code: 'entra_unavailable', reach: 'transient' }],
-  ] as const)('is patient for two minutes while Entra %s', async (_, failure) => {
-    await have({ keyId: 'old' });
+    ['does not know the new secret yet', { code: 'client_credential_rejected', reach: 'ambiguous' }],
+    ['is unavailable', { code: 'entra_unavailable', reach: 'transient' }],
+  ] as const)('retries for two minutes while Entra %s', async (_, failure) => {
+    await storeSecret({ keyId: 'old' });
     redeemer.script = (_redemption, nth) => (nth > 1 && nth < 8 ? failureReply(failure) : undefined);
     expect(await renew(true)).toMatchObject({ renewed: true });
     redeemer.sent.length = 0;
@@ -147,8 +147,8 @@ describe('renewing a client secret', () => {
     expect(redeemer.sent).toHaveLength(8);
   });
 
-  it('is not patient with a failure that time does not mend', async () => {
-    await have({ keyId: 'old' });
+  it('does not retry a permanent failure, and removes the new secret', async () => {
+    await storeSecret({ keyId: 'old' });
     redeemer.script = (_redemption, nth) =>
       nth > 1 ? failureReply({ code: 'consent_required', reach: 'tenant' }) : undefined;
     await expect(renew(true)).rejects.toMatchObject({ code: 'consent_required' });
@@ -156,34 +156,34 @@ describe('renewing a client secret', () => {
     expect(removed).toEqual(['fresh']);
   });
 
-  it('leaves three versions readable, and counts the orphans that it removed with the predecessor', async () => {
-    for (let version = 1; version <= 4; version += 1) await have({ keyId: 'old' });
+  it('keeps three versions enabled, and counts the removed predecessor and orphans', async () => {
+    for (let version = 1; version <= 4; version += 1) await storeSecret({ keyId: 'old' });
     await store.disableClientCredentialVersion('default', 'v3');
     listed = [ours('old', old), ours('fresh', new Date(clock.nowMs()).toISOString()), ours('orphan', old)];
     expect(await renew(true)).toMatchObject({ removed: 2 });
-    const left = (await store.listClientCredentialVersions('default')).filter(({ enabled }) => enabled);
-    expect(left.map(({ version }) => version)).toEqual(['v5', 'v4', 'v2']);
+    const enabledVersions = (await store.listClientCredentialVersions('default')).filter(({ enabled }) => enabled);
+    expect(enabledVersions.map(({ version }) => version)).toEqual(['v5', 'v4', 'v2']);
   });
 
-  it('cannot remove one whose id nobody has noted', async () => {
-    await have();
+  it('does not remove a predecessor whose key id is unknown', async () => {
+    await storeSecret();
     expect(await renew(true)).toMatchObject({ renewed: true, removed: 0 });
     expect(removed).toEqual([]);
   });
 
-  it('takes the new one back where it does not work', async () => {
-    await have({ keyId: 'old' });
+  it('removes the new secret when it does not work', async () => {
+    await storeSecret({ keyId: 'old' });
     redeemer.script = (_redemption, nth) => (nth > 1 ? aadstsFailure(7000215) : undefined);
     await expect(renew(true)).rejects.toMatchObject({ code: 'client_credential_rejected' });
     expect(removed).toEqual(['fresh']);
     expect((await store.load('default')).client.keyId).toBe('old');
   });
 
-  it('says so, and no more, where the predecessor cannot be cleaned up', async () => {
-    await have({ keyId: 'old' });
+  it('only logs a warning when an old version cannot be disabled', async () => {
+    await storeSecret({ keyId: 'old' });
     listed = [ours('old', old)];
     store.disableClientCredentialVersion = () => Promise.reject(new BrokerError('key_vault_unavailable', 'Away.'));
-    for (let version = 2; version <= 3; version += 1) await have({ keyId: 'old' });
+    for (let version = 2; version <= 3; version += 1) await storeSecret({ keyId: 'old' });
     expect(await renew(true)).toMatchObject({ renewed: true, removed: 1 });
     expect(logged.lines).toEqual([
       { level: 'warn', line: expect.stringContaining('"application":"default"') as string },
@@ -191,7 +191,7 @@ describe('renewing a client secret', () => {
     expect(logged.events()).toEqual(['credential.cleanup_failed']);
   });
 
-  it('is nothing for an application without one', async () => {
+  it('does nothing for a federated credential', async () => {
     await store.saveClientCredential('default', {
       clientId: 'client',
       tenantId: partner,
@@ -203,8 +203,8 @@ describe('renewing a client secret', () => {
     });
   });
 
-  it('leaves a predecessor alone that another vault keeps, or that other people made', async () => {
-    await have({ keyId: 'old' });
+  it('does not remove a predecessor that another vault uses or that was made by hand', async () => {
+    await storeSecret({ keyId: 'old' });
     listed = [ours('old', old, nameOf('other.vault.example'))];
     expect(await renew(true)).toMatchObject({ renewed: true, removed: 0 });
     await store.saveClientCredential('default', { ...(await store.load('default')).client, keyId: 'by hand' });
@@ -214,40 +214,48 @@ describe('renewing a client secret', () => {
   });
 });
 
-describe('an application that may not change itself', () => {
+describe('renewClientCredential when the application may not change itself', () => {
   const refused = new BrokerError('access_denied', 'no', { logFields: { status: 403 } });
-  const narrow = (may: { list: boolean }): RenewalDeps => ({
+  const withoutPermission = (permissions: { list: boolean }): RenewalDeps => ({
     ...deps(),
     graphOf: () => ({
       graph: {
         get: () =>
-          may.list ? Promise.resolve({ passwordCredentials: listed, keyCredentials: [] }) : Promise.reject(refused),
+          permissions.list
+            ? Promise.resolve({ passwordCredentials: listed, keyCredentials: [] })
+            : Promise.reject(refused),
       },
       writer: { post: () => Promise.reject(refused), patch: () => Promise.reject(refused), remove: async () => {} },
     }),
   });
-  const why =
+  const reason =
     'The client secret is for `ptb setup` to renew, in its last 30 days: the application may not change itself.';
 
-  it.each([{ list: false }, { list: true }])('has its secret left alone, which is no failure: %j', async (may) => {
-    await have({ keyId: 'old', endsAtMs: clock.nowMs() + 31 * day });
+  it.each([{ list: false }, { list: true }])('leaves the secret unchanged without failing: %j', async (permissions) => {
+    await storeSecret({ keyId: 'old', endsAtMs: clock.nowMs() + 31 * day });
     listed = [ours('old', old), ours('orphan', old)];
-    const left = { application: 'default', kind: 'secret', renewed: false, reason: why, removed: 0 };
-    expect(await renewClientCredential(narrow(may), 'default', false)).toEqual(left);
-    expect(await renewClientCredential(narrow(may), 'default', true)).toEqual({ ...left, refused: true });
-    await have({ keyId: 'old', endsAtMs: clock.nowMs() + 30 * day });
-    expect(await renewClientCredential(narrow(may), 'default', false)).toEqual({ ...left, refused: true });
+    const unchanged = { application: 'default', kind: 'secret', renewed: false, reason, removed: 0 };
+    expect(await renewClientCredential(withoutPermission(permissions), 'default', false)).toEqual(unchanged);
+    expect(await renewClientCredential(withoutPermission(permissions), 'default', true)).toEqual({
+      ...unchanged,
+      refused: true,
+    });
+    await storeSecret({ keyId: 'old', endsAtMs: clock.nowMs() + 30 * day });
+    expect(await renewClientCredential(withoutPermission(permissions), 'default', false)).toEqual({
+      ...unchanged,
+      refused: true,
+    });
     const { client } = await store.load('default');
     const federated = { ...client, credential: { kind: 'federated' } as const };
-    expect(await removeFormerCredentials(narrow(may), 'default', federated)).toBe(0);
+    expect(await removeFormerCredentials(withoutPermission(permissions), 'default', federated)).toBe(0);
     expect(logged.events()).toEqual([]);
   });
 
-  it('is not what any other failure of Graph says', async () => {
-    await have({ keyId: 'old' });
+  it('throws any other failure of Graph', async () => {
+    await storeSecret({ keyId: 'old' });
     const away = () => Promise.reject(new BrokerError('resource_error', 'away', { logFields: { status: 503 } }));
     const broken = {
-      ...narrow({ list: false }),
+      ...withoutPermission({ list: false }),
       graphOf: () => ({ ...deps().graphOf(new Secret('t')), graph: { get: away } }),
     };
     await expect(renewClientCredential(broken, 'default', false)).rejects.toMatchObject({ code: 'resource_error' });
@@ -259,36 +267,36 @@ describe('an application that may not change itself', () => {
   });
 });
 
-describe('a managed identity that Entra refuses', () => {
-  const identity = () =>
+describe('renewClientCredential when Entra rejects the managed identity', () => {
+  const storeIdentity = () =>
     store.saveClientCredential('default', { clientId: 'client', tenantId: partner, credential: { kind: 'federated' } });
-  const refuseIdentity = (failure = aadstsFailure(700213)): void => {
+  const rejectIdentity = (failure = aadstsFailure(700213)): void => {
     redeemer.script = ({ clientCredential }) => (clientCredential.kind === 'federated' ? failure : undefined);
   };
 
-  it('gives way to the secret before it, and is disabled when it is an hour old', async () => {
-    await have({ keyId: 'old' });
-    await identity();
-    refuseIdentity();
+  it('falls back to the previous secret, and disables the identity after one hour', async () => {
+    await storeSecret({ keyId: 'old' });
+    await storeIdentity();
+    rejectIdentity();
     await clock.advance(3_600_001);
     expect(await renew()).toMatchObject({ kind: 'secret', renewed: false });
     expect((await store.load('default')).client).toMatchObject({ version: 'v1', keyId: 'old' });
     expect(logged.events()).toEqual(['credential.client_credential_fell_back']);
   });
 
-  it('stays where it is only not to be had here', async () => {
-    await have({ keyId: 'old' });
-    await identity();
-    refuseIdentity(failureReply());
+  it('keeps the identity in use after a transient failure', async () => {
+    await storeSecret({ keyId: 'old' });
+    await storeIdentity();
+    rejectIdentity(failureReply());
     await clock.advance(3_600_001);
     expect(await renew(true)).toMatchObject({ kind: 'federated', renewed: false });
     expect((await store.load('default')).client.version).toBe('v2');
   });
 });
 
-describe('falling back to an older client secret', () => {
-  it('takes none out of use for an Entra that stumbles', async () => {
-    for (const keyId of ['s1', 's2', 's3']) await have({ keyId });
+describe('renewClientCredential when Entra rejects the newest secret', () => {
+  it('disables no version when Entra is unavailable for the previous one', async () => {
+    for (const keyId of ['s1', 's2', 's3']) await storeSecret({ keyId });
     await clock.advance(3_600_001);
     redeemer.script = (_redemption, nth) => [aadstsFailure(7000215), failureReply()][nth - 1];
     await expect(renew()).rejects.toMatchObject({ code: 'entra_unavailable' });
@@ -298,9 +306,9 @@ describe('falling back to an older client secret', () => {
   });
 });
 
-describe('secrets that nobody stored', () => {
-  it('are removed when they are an hour old, and no secret of other people ever', async () => {
-    await have({ keyId: 'stored' });
+describe('renewClientCredential with unstored secrets in Entra', () => {
+  it('removes those of the broker after one hour, and no foreign secrets', async () => {
+    await storeSecret({ keyId: 'stored' });
     listed = [
       ours('stored', old),
       ours('orphan', old),
@@ -314,8 +322,8 @@ describe('secrets that nobody stored', () => {
     expect(removed).toEqual(['orphan']);
   });
 
-  it('are never those that another vault keeps, or another application of this one', async () => {
-    await have({ keyId: 'stored' });
+  it('does not remove those of another vault or another application', async () => {
+    await storeSecret({ keyId: 'stored' });
     listed = [
       ours('stored', old),
       ours('staging', old, nameOf('staging.vault.example')),
@@ -325,9 +333,9 @@ describe('secrets that nobody stored', () => {
     expect(removed).toEqual([]);
   });
 
-  it('are, of those from before names told the vault, only those that were stored here', async () => {
-    await have({ keyId: 'before' });
-    await have({ keyId: 'stored' });
+  it('removes those whose name does not identify a vault only if they were stored here', async () => {
+    await storeSecret({ keyId: 'before' });
+    await storeSecret({ keyId: 'stored' });
     const bare = (keyId: string): JsonObject => ours(keyId, old, 'partner-token-broker');
     listed = [bare('before'), bare('stored'), bare('of another vault')];
     expect(await renew()).toMatchObject({ renewed: false, removed: 1 });
@@ -335,18 +343,18 @@ describe('secrets that nobody stored', () => {
   });
 
   it.each([
-    ['the stored one is not among them', 'unknown', [ours('orphan', old)]],
-    ['it is not known which one is stored', undefined, [ours('orphan', old)]],
-    ['Graph lists none', 'stored', 'odd'],
-  ])('stay where %s', async (_, keyId, secrets) => {
-    await have(keyId === undefined ? {} : { keyId });
+    ['the stored secret is not listed', 'unknown', [ours('orphan', old)]],
+    ['the key id of the stored secret is unknown', undefined, [ours('orphan', old)]],
+    ['Graph returns no list', 'stored', 'odd'],
+  ])('removes nothing when %s', async (_, keyId, secrets) => {
+    await storeSecret(keyId === undefined ? {} : { keyId });
     listed = secrets;
     expect(await renew()).toMatchObject({ removed: 0 });
     expect(removed).toEqual([]);
   });
 });
 
-describe('secrets and certificates from before another kind of client credential', () => {
+describe('removeFormerCredentials', () => {
   const client = (kind: 'secret' | 'federated') => ({
     clientId: 'client',
     tenantId: partner,
@@ -354,14 +362,14 @@ describe('secrets and certificates from before another kind of client credential
     version: 'v1',
   });
 
-  it('are removed, all that are ours', async () => {
+  it('removes the secrets of the broker after a change to a federated credential', async () => {
     const theirs = { keyId: 'theirs', displayName: 'theirs', startDateTime: old };
     listed = [ours('one', old), ours('two', old), theirs, ours('staging', old, nameOf('staging.vault.example'))];
     expect(await removeFormerCredentials(deps(), 'default', client('federated'))).toBe(2);
     expect(removed).toEqual(['one', 'two']);
   });
 
-  it('are removed where they are certificates, all that are ours', async () => {
+  it('removes certificates of the broker older than one hour after a change to a secret', async () => {
     const theirs = { keyId: 'theirs', displayName: 'CN=theirs', startDateTime: old };
     certificates = [ours('one', old), theirs, ours('young', new Date(clock.nowMs()).toISOString())];
     expect(await removeFormerCredentials(deps(), 'default', client('secret'))).toBe(1);
@@ -369,14 +377,14 @@ describe('secrets and certificates from before another kind of client credential
     expect(await removeFormerCredentials(deps(), 'default', client('secret'))).toBe(0);
   });
 
-  it('stay where what follows them does not work', async () => {
+  it('removes nothing when the new credential does not work', async () => {
     listed = [ours('one', old)];
     redeemer.script = () => aadstsFailure(7000215);
     expect(await removeFormerCredentials(deps(), 'default', client('federated'))).toBe(0);
     expect(paths).toEqual([]);
   });
 
-  it('stay while the application has a secret', async () => {
+  it('removes no secret while the application uses a secret', async () => {
     listed = [ours('one', old)];
     expect(await removeFormerCredentials(deps(), 'default', client('secret'))).toBe(0);
   });

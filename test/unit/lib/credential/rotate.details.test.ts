@@ -43,25 +43,25 @@ const line = (event: string): unknown =>
     .map(({ level, line }) => ({ level, ...(JSON.parse(line) as { event: string }) }))
     .find((each) => each.event === event);
 
-describe('an ordinary rotation', () => {
-  it('says nothing of being overtaken, falling back, or too many versions', async () => {
+describe('rotateRefreshToken', () => {
+  it('logs nothing when it succeeds', async () => {
     await rotate();
     expect(logged.events()).toEqual([]);
   });
 
-  it('counts what it has disabled', async () => {
+  it('counts the versions that it disables', async () => {
     for (let day = 0; day < 3; day += 1) await rotate();
     expect(await rotate()).toMatchObject({ disabledVersions: 1, versions: 5 });
   });
 });
 
-describe('a rotation that a consent overtakes', () => {
-  it('says so, and which version it left in place', async () => {
+describe('rotateRefreshToken during a consent', () => {
+  it('logs that it was overtaken, with the version that it keeps', async () => {
     const load = store.loadRefreshToken.bind(store);
-    let looks = 0;
+    let loads = 0;
     store.loadRefreshToken = async (application) => {
-      // The first look is the one that begins the rotation.
-      if ((looks += 1) === 2) await add('consented meanwhile');
+      // The rotation starts with the first load.
+      if ((loads += 1) === 2) await add('consented meanwhile');
       return load(application);
     };
     expect(await rotate()).toMatchObject({ version: 'v2', disabledVersions: 0 });
@@ -73,33 +73,33 @@ describe('a rotation that a consent overtakes', () => {
     });
   });
 
-  it('goes on where the vault gives out nothing for a moment: what was rolled is stored', async () => {
+  it('stores the new token when the vault temporarily returns none', async () => {
     const load = store.loadRefreshToken.bind(store);
-    let looks = 0;
-    store.loadRefreshToken = async (application) => ((looks += 1) === 2 ? undefined : load(application));
+    let loads = 0;
+    store.loadRefreshToken = async (application) => ((loads += 1) === 2 ? undefined : load(application));
     expect(await rotate()).toMatchObject({ version: 'v2' });
     expect(logged.events()).toEqual([]);
   });
 });
 
-describe('falling back', () => {
-  it('passes over versions that are disabled, that are gone, and those beyond the two before the newest', async () => {
+describe('rotateRefreshToken when Entra rejects the newest version', () => {
+  it('tries at most the two previous enabled versions, and skips a missing one', async () => {
     await add('bad-2');
     await add('gone');
     await add('bad-4');
     await add('bad-5');
     const load = store.loadRefreshTokenVersion.bind(store);
-    const asked: string[] = [];
+    const tried: string[] = [];
     store.loadRefreshTokenVersion = async (application, version) => {
-      asked.push(version);
+      tried.push(version);
       return version === 'v3' ? undefined : load(application, version);
     };
     await store.disableRefreshTokenVersion('default', 'v2');
     await expect(rotate()).rejects.toMatchObject({ code: 'credential_revoked' });
-    expect(asked).toEqual(['v4', 'v3']);
+    expect(tried).toEqual(['v4', 'v3']);
   });
 
-  it('takes the bad versions out of use, and says from which to which it fell', async () => {
+  it('disables the rejected versions, and logs from which to which version it fell back', async () => {
     await add('bad-2');
     await add('bad-3');
     expect(await rotate()).toMatchObject({ disabledVersions: 2 });
@@ -114,7 +114,7 @@ describe('falling back', () => {
     expect(left.map(({ version }) => version)).toEqual(['v4', 'v1']);
   });
 
-  it('is no remedy for an Entra that stumbles', async () => {
+  it('does not fall back when Entra is unavailable', async () => {
     await add('newest');
     entra.good.add('newest');
     entra.script = () => failureReply({ retryAfterSeconds: 61 });
@@ -123,9 +123,9 @@ describe('falling back', () => {
   });
 
   it.each([
-    ['Entra stumbles', failureReply({ retryAfterSeconds: 61 }), 'entra_unavailable'],
-    ['the client credential is refused', aadstsFailure(7000215), 'client_credential_rejected'],
-  ] as const)('takes no version for bad that is tried while %s', async (_, failure, code) => {
+    ['Entra is unavailable', failureReply({ retryAfterSeconds: 61 }), 'entra_unavailable'],
+    ['the client credential is rejected', aadstsFailure(7000215), 'client_credential_rejected'],
+  ] as const)('disables no version that it tried while %s', async (_, failure, code) => {
     await add('good-2');
     await add('bad-3');
     entra.good.add('good-2');
@@ -138,7 +138,7 @@ describe('falling back', () => {
     expect(line('credential.fell_back')).toMatchObject({ from: 'v3', to: 'v2' });
   });
 
-  it('is patient with an older version too', async () => {
+  it('retries an older version after a transient failure', async () => {
     await add('bad-2');
     let failures = 1;
     entra.script = ({ grant }) =>
@@ -151,8 +151,8 @@ describe('falling back', () => {
   });
 });
 
-describe('patience', () => {
-  it('keeps the wait that Entra asks for, where it is longer than its own, up to a minute', async () => {
+describe('rotateRefreshToken after a failure of Entra', () => {
+  it('waits for a Retry-After of up to one minute when it is longer than its own pause', async () => {
     let failures = 1;
     entra.script = () => (failures-- > 0 ? failureReply({ retryAfterSeconds: 60 }) : undefined);
     const rotation = rotate();
@@ -162,14 +162,14 @@ describe('patience', () => {
     expect((await rotation).version).toBe('v2');
   });
 
-  it('carries the facts of a refusal for the log', async () => {
+  it('throws a refusal with its log fields', async () => {
     entra.script = () => aadstsFailure(50173);
     await expect(rotate()).rejects.toMatchObject({ code: 'credential_revoked', logFields: { aadsts: 50173 } });
   });
 });
 
-describe('housekeeping', () => {
-  it('that fails is noted and changes nothing', async () => {
+describe('rotateRefreshToken when it disables old versions', () => {
+  it('logs a failure and still succeeds', async () => {
     for (let day = 0; day < 3; day += 1) await rotate();
     store.disableRefreshTokenVersion = () => Promise.reject(new BrokerError('key_vault_unavailable', 'no'));
     expect(await rotate()).toMatchObject({ disabledVersions: 0, versions: 5 });
@@ -182,7 +182,7 @@ describe('housekeeping', () => {
     expect(await rotate()).toMatchObject({ disabledVersions: 0, versions: 0 });
   });
 
-  it('warns of the limit with the numbers, and from 450 versions on', async () => {
+  it('warns from 450 versions on, with the count and the limit', async () => {
     for (let version = 2; version < 449; version += 1) await add('refresh-token-1');
     await rotate();
     expect(line('credential.versions_near_limit')).toBeUndefined();
@@ -195,7 +195,7 @@ describe('housekeeping', () => {
     });
   });
 
-  it('chooses nothing where nothing is known to be good', () => {
+  it('chooses no version when none is known to be good', () => {
     const versions = [{ version: 'v1', createdAtMs: 1, enabled: true }];
     expect(outdated(versions, ['v1'])).toEqual([]);
     expect(outdated(versions, [])).toEqual([]);

@@ -19,13 +19,13 @@ import { RotatingEntra } from '../../../fakes/rotating-entra.ts';
 const partner = parseTenantId('99999999-9999-4999-8999-999999999999') as TenantId;
 const vaultFailure = (): BrokerError => new BrokerError('key_vault_unavailable', 'Key Vault answered HTTP 503.');
 
-interface Bench {
+interface Fixture {
   readonly clock: FakeClock;
   readonly store: MemoryCredentialStore;
   readonly entra: RotatingEntra;
 }
 
-async function bench(): Promise<Bench> {
+async function createFixture(): Promise<Fixture> {
   const clock = new FakeClock();
   const nowMs = (): number => clock.nowMs();
   return {
@@ -35,7 +35,7 @@ async function bench(): Promise<Bench> {
   };
 }
 
-const rotate = ({ clock, store, entra }: Bench, interrupter?: Interrupter, log = recordingLogger().log) =>
+const rotate = ({ clock, store, entra }: Fixture, interrupter?: Interrupter, log = recordingLogger().log) =>
   rotateRefreshToken(
     {
       store: interrupter?.wrap(store) ?? store,
@@ -48,19 +48,19 @@ const rotate = ({ clock, store, entra }: Bench, interrupter?: Interrupter, log =
     'default',
   );
 
-/** Whether what the store gives out now opens Entra. */
-async function isAlive({ store, entra }: Bench): Promise<boolean> {
+/** Whether Entra accepts the refresh token that the store returns. */
+async function isWorking({ store, entra }: Fixture): Promise<boolean> {
   const stored = await store.loadRefreshToken('default');
   return stored !== undefined && entra.good.has(stored.secret.reveal());
 }
 
-const enabledOf = async ({ store }: Bench): Promise<number> =>
+const countEnabled = async ({ store }: Fixture): Promise<number> =>
   (await store.listRefreshTokenVersions('default')).filter(({ enabled }) => enabled).length;
 
-describe('rotation', () => {
-  it('leaves a consent in place that came while it was under way', async () => {
-    const made = await bench();
-    const { store, entra, clock } = made;
+describe('rotateRefreshToken', () => {
+  it('keeps a consent that was stored during the rotation', async () => {
+    const fixture = await createFixture();
+    const { store, entra, clock } = fixture;
     const consent = { ...refreshTokenOf('of-another-account', clock.nowMs()), account: 'new@partner.example' };
     const redeem = entra.redeem.bind(entra);
     entra.good.add('of-another-account');
@@ -69,121 +69,121 @@ describe('rotation', () => {
       return redeem(redemption);
     };
     const recorder = recordingLogger();
-    expect(await rotate(made, undefined, recorder.log)).toMatchObject({ account: 'new@partner.example' });
+    expect(await rotate(fixture, undefined, recorder.log)).toMatchObject({ account: 'new@partner.example' });
     expect((await store.loadRefreshToken('default'))?.account).toBe('new@partner.example');
     expect(recorder.events()).toContain('credential.rotation_overtaken');
   });
 
-  it('stores the new token with its end, account and MFA, and proves what is stored', async () => {
-    const set = await bench();
-    const rotation = await rotate(set);
-    const stored = await set.store.loadRefreshToken('default');
+  it('stores the new token with expiry, account and MFA, and proves the stored version', async () => {
+    const fixture = await createFixture();
+    const rotation = await rotate(fixture);
+    const stored = await fixture.store.loadRefreshToken('default');
     expect(stored?.secret.reveal()).toBe('rolled-1');
     expect(stored).toMatchObject({ account: 'broker@partner.example', mfa: true });
-    expect(stored?.expiresAtMs).toBe(set.clock.nowMs() + 90 * 86_400_000);
-    expect(set.entra.redemptions).toBe(3);
+    expect(stored?.expiresAtMs).toBe(fixture.clock.nowMs() + 90 * 86_400_000);
+    expect(fixture.entra.redemptions).toBe(3);
     expect(rotation).toMatchObject({ version: 'v2', versions: 2, disabledVersions: 0 });
   });
 
-  it('keeps the newest three versions readable and disables the rest', async () => {
-    const set = await bench();
-    for (let day = 0; day < 10; day += 1) await rotate(set);
-    expect(await enabledOf(set)).toBe(versionsKept);
-    expect((await set.store.listRefreshTokenVersions('default')).slice(0, 3).every(({ enabled }) => enabled)).toBe(
+  it('keeps the newest three versions enabled and disables the rest', async () => {
+    const fixture = await createFixture();
+    for (let day = 0; day < 10; day += 1) await rotate(fixture);
+    expect(await countEnabled(fixture)).toBe(versionsKept);
+    expect((await fixture.store.listRefreshTokenVersions('default')).slice(0, 3).every(({ enabled }) => enabled)).toBe(
       true,
     );
   });
 
-  it('keeps the stored token when the new one is of another account', async () => {
-    const set = await bench();
-    set.entra.claims = { objectId: 'somebody-else' };
-    await expect(rotate(set)).rejects.toThrow(/another account/);
-    expect((await set.store.loadRefreshToken('default'))?.version).toBe('v1');
+  it('keeps the stored token when the new one belongs to another account', async () => {
+    const fixture = await createFixture();
+    fixture.entra.claims = { objectId: 'somebody-else' };
+    await expect(rotate(fixture)).rejects.toThrow(/another account/);
+    expect((await fixture.store.loadRefreshToken('default'))?.version).toBe('v1');
   });
 
-  it('keeps the stored token when the new one has lost its MFA', async () => {
-    const set = await bench();
-    set.entra.claims = { authenticationMethods: ['pwd'] };
-    await expect(rotate(set)).rejects.toThrow(/no longer carries MFA/);
-    expect((await set.store.loadRefreshToken('default'))?.version).toBe('v1');
+  it('keeps the stored token when the new one has lost MFA', async () => {
+    const fixture = await createFixture();
+    fixture.entra.claims = { authenticationMethods: ['pwd'] };
+    await expect(rotate(fixture)).rejects.toThrow(/no longer carries MFA/);
+    expect((await fixture.store.loadRefreshToken('default'))?.version).toBe('v1');
   });
 
-  it('does not store a token that Entra will not redeem', async () => {
-    const set = await bench();
-    set.entra.issueDud = true;
-    await expect(rotate(set)).rejects.toThrow(/not valid/);
-    expect(await set.store.listRefreshTokenVersions('default')).toHaveLength(1);
+  it('does not store a token that Entra rejects', async () => {
+    const fixture = await createFixture();
+    fixture.entra.issueDud = true;
+    await expect(rotate(fixture)).rejects.toThrow(/not valid/);
+    expect(await fixture.store.listRefreshTokenVersions('default')).toHaveLength(1);
   });
 
-  it('takes a version out of use again that the store gives out and Entra refuses', async () => {
-    const set = await bench();
+  it('disables the new version when Entra rejects it after it is stored', async () => {
+    const fixture = await createFixture();
     let redemptions = 0;
-    set.entra.script = () => ((redemptions += 1) === 3 ? aadstsFailure(50173) : undefined);
-    await expect(rotate(set)).rejects.toThrow(/revoked/);
-    expect((await set.store.loadRefreshToken('default'))?.version).toBe('v1');
+    fixture.entra.script = () => ((redemptions += 1) === 3 ? aadstsFailure(50173) : undefined);
+    await expect(rotate(fixture)).rejects.toThrow(/revoked/);
+    expect((await fixture.store.loadRefreshToken('default'))?.version).toBe('v1');
   });
 
-  it('falls back to the version before when somebody stored a bad one by hand', async () => {
-    const set = await bench();
-    await set.store.saveRefreshToken('default', refreshTokenOf('pasted by mistake', set.clock.nowMs()));
+  it('falls back to the previous version when an invalid one was stored by hand, and disables that', async () => {
+    const fixture = await createFixture();
+    await fixture.store.saveRefreshToken('default', refreshTokenOf('pasted by mistake', fixture.clock.nowMs()));
     const recorder = recordingLogger();
-    await rotate(set, undefined, recorder.log);
+    await rotate(fixture, undefined, recorder.log);
     expect(recorder.events()).toContain('credential.fell_back');
-    expect(await isAlive(set)).toBe(true);
-    const bad = (await set.store.listRefreshTokenVersions('default')).find(({ version }) => version === 'v2');
+    expect(await isWorking(fixture)).toBe(true);
+    const bad = (await fixture.store.listRefreshTokenVersions('default')).find(({ version }) => version === 'v2');
     expect(bad?.enabled).toBe(false);
   });
 
-  it('waits for an Entra that stumbles, and does not store anything for one that stays down', async () => {
-    const set = await bench();
+  it('retries while Entra is briefly unavailable, and stores nothing when it stays unavailable', async () => {
+    const fixture = await createFixture();
     let left = 2;
-    set.entra.script = () => (left-- > 0 ? failureReply() : undefined);
-    const rotation = rotate(set);
-    await set.clock.advance(60_000);
+    fixture.entra.script = () => (left-- > 0 ? failureReply() : undefined);
+    const rotation = rotate(fixture);
+    await fixture.clock.advance(60_000);
     expect((await rotation).version).toBe('v2');
-    set.entra.script = () => failureReply();
-    const failing = rotate(set);
+    fixture.entra.script = () => failureReply();
+    const failing = rotate(fixture);
     failing.catch(() => undefined);
-    await set.clock.advance(120_000);
+    await fixture.clock.advance(120_000);
     await expect(failing).rejects.toThrow(/stumbled/);
-    expect(await set.store.listRefreshTokenVersions('default')).toHaveLength(2);
+    expect(await fixture.store.listRefreshTokenVersions('default')).toHaveLength(2);
   });
 
-  it('does not try older tokens when it is the client credential that is refused', async () => {
-    const set = await bench();
-    await rotate(set);
-    const before = set.entra.redemptions;
-    set.entra.script = () => aadstsFailure(7000222);
-    await expect(rotate(set)).rejects.toThrow(/client secret has expired/);
-    expect(set.entra.redemptions - before).toBe(1);
+  it('does not try older tokens when the client credential is rejected', async () => {
+    const fixture = await createFixture();
+    await rotate(fixture);
+    const before = fixture.entra.redemptions;
+    fixture.entra.script = () => aadstsFailure(7000222);
+    await expect(rotate(fixture)).rejects.toThrow(/client secret has expired/);
+    expect(fixture.entra.redemptions - before).toBe(1);
   });
 
-  it('warns before Key Vault can no longer back the secret up', async () => {
-    const set = await bench();
+  it('warns before the secret has too many versions for a Key Vault backup', async () => {
+    const fixture = await createFixture();
     for (let version = 2; version < 450; version += 1) {
-      await set.store.saveRefreshToken('default', refreshTokenOf('refresh-token-1', set.clock.nowMs()));
+      await fixture.store.saveRefreshToken('default', refreshTokenOf('refresh-token-1', fixture.clock.nowMs()));
     }
     const recorder = recordingLogger();
-    await rotate(set, undefined, recorder.log);
+    await rotate(fixture, undefined, recorder.log);
     expect(recorder.events()).toContain('credential.versions_near_limit');
   });
 
-  it('says that there is nothing to rotate before the first consent', async () => {
-    const set = await bench();
-    await set.store.disableRefreshTokenVersion('default', 'v1');
-    await expect(rotate(set)).rejects.toThrow(/no refresh token yet/);
+  it('throws before the first consent because there is no refresh token', async () => {
+    const fixture = await createFixture();
+    await fixture.store.disableRefreshTokenVersion('default', 'v1');
+    await expect(rotate(fixture)).rejects.toThrow(/no refresh token yet/);
   });
 });
 
-describe('the choice of versions to disable', () => {
-  it('never leaves none', () => {
+describe('outdated', () => {
+  it('leaves at least one enabled version, and at most the number to keep', () => {
     fc.assert(
       fc.property(fc.array(fc.record({ enabled: fc.boolean(), bad: fc.boolean() }), { maxLength: 12 }), (drawn) => {
         const versions = drawn.map(({ enabled }, at) => ({ version: `v${at}`, createdAtMs: -at, enabled }));
-        const bad = drawn.flatMap((each, at) => (each.bad ? [`v${at}`] : []));
+        const bad = drawn.flatMap((version, at) => (version.bad ? [`v${at}`] : []));
         const chosen = new Set(outdated(versions, bad).map(({ version }) => version));
         const left = versions.filter(({ version, enabled }) => enabled && !chosen.has(version));
-        const enabled = versions.filter((each) => each.enabled).length;
+        const enabled = versions.filter((version) => version.enabled).length;
         expect(left.length).toBeGreaterThanOrEqual(Math.min(1, enabled));
         if (enabled > 0 && enabled > bad.length) expect(left.length).toBeLessThanOrEqual(Math.max(versionsKept, 1));
       }),
@@ -191,16 +191,16 @@ describe('the choice of versions to disable', () => {
   });
 });
 
-/** Every call that one rotation makes; a store that is full makes it disable versions, too. */
+/** Counts the calls of one rotation over enough stored versions that it also disables some. */
 async function callsOfOneRotation(): Promise<number> {
-  const set = await bench();
-  for (let day = 0; day < 4; day += 1) await rotate(set);
+  const fixture = await createFixture();
+  for (let day = 0; day < 4; day += 1) await rotate(fixture);
   const counter = new Interrupter(0, undefined, vaultFailure);
-  await rotate(set, counter);
+  await rotate(fixture, counter);
   return counter.calls;
 }
 
-describe('a rotation that is interrupted', () => {
+describe('rotateRefreshToken, when interrupted', () => {
   const figures = { interruptions: 0, races: 0, losses: 0, manualRepairs: 0, mostEnabled: 0 };
   afterAll(() => {
     process.stdout.write(
@@ -208,29 +208,29 @@ describe('a rotation that is interrupted', () => {
     );
   });
 
-  const account = async (set: Bench): Promise<void> => {
-    if (!(await isAlive(set))) figures.losses += 1;
-    const repaired = await rotate(set).then(
+  const check = async (fixture: Fixture): Promise<void> => {
+    if (!(await isWorking(fixture))) figures.losses += 1;
+    const repaired = await rotate(fixture).then(
       () => true,
       () => false,
     );
-    if (!repaired || !(await isAlive(set))) figures.manualRepairs += 1;
-    figures.mostEnabled = Math.max(figures.mostEnabled, await enabledOf(set));
+    if (!repaired || !(await isWorking(fixture))) figures.manualRepairs += 1;
+    figures.mostEnabled = Math.max(figures.mostEnabled, await countEnabled(fixture));
   };
 
-  it('leaves a credential that works, at whichever step and however', async () => {
+  it('leaves a working credential after every kind of interruption at every step', async () => {
     const calls = await callsOfOneRotation();
     expect(calls).toBeGreaterThanOrEqual(8);
-    const ways: readonly Interruption[] = ['killed before', 'killed after', 'refused', 'reply lost'];
-    for (const how of ways) {
+    const kinds: readonly Interruption[] = ['killed before', 'killed after', 'refused', 'reply lost'];
+    for (const kind of kinds) {
       for (let at = 1; at <= calls; at += 1) {
         for (const days of [0, 4]) {
-          const set = await bench();
-          for (let day = 0; day < days; day += 1) await rotate(set);
-          const interrupter = new Interrupter(at, how, vaultFailure);
-          await Promise.race([rotate(set, interrupter).catch(() => undefined), interrupter.killed]);
+          const fixture = await createFixture();
+          for (let day = 0; day < days; day += 1) await rotate(fixture);
+          const interrupter = new Interrupter(at, kind, vaultFailure);
+          await Promise.race([rotate(fixture, interrupter).catch(() => undefined), interrupter.killed]);
           figures.interruptions += 1;
-          await account(set);
+          await check(fixture);
         }
       }
     }
@@ -238,7 +238,7 @@ describe('a rotation that is interrupted', () => {
     expect(figures.mostEnabled).toBeLessThanOrEqual(versionsKept);
   });
 
-  it('leaves a credential that works when rotators race, one of them killed', async () => {
+  it('leaves a working credential when rotations race and one of them is interrupted', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.scheduler(),
@@ -246,22 +246,22 @@ describe('a rotation that is interrupted', () => {
         fc.integer({ min: 0, max: 12 }),
         fc.constantFrom<Interruption>('killed before', 'killed after', 'refused', 'reply lost'),
         fc.boolean(),
-        async (scheduler, rotators, at, how, dud) => {
-          const set = await bench();
-          for (let day = 0; day < 3; day += 1) await rotate(set);
-          set.entra.issueDud = dud;
-          const scheduled: Bench = {
-            clock: set.clock,
-            store: onSchedule(scheduler, set.store),
-            entra: onSchedule(scheduler, set.entra),
+        async (scheduler, rotators, at, kind, dud) => {
+          const fixture = await createFixture();
+          for (let day = 0; day < 3; day += 1) await rotate(fixture);
+          fixture.entra.issueDud = dud;
+          const scheduled: Fixture = {
+            clock: fixture.clock,
+            store: onSchedule(scheduler, fixture.store),
+            entra: onSchedule(scheduler, fixture.entra),
           };
-          const running = Array.from({ length: rotators }, (_, which) => {
-            const interrupter = new Interrupter(which === 0 ? at : 0, how, vaultFailure);
+          const running = Array.from({ length: rotators }, (_, index) => {
+            const interrupter = new Interrupter(index === 0 ? at : 0, kind, vaultFailure);
             return Promise.race([rotate(scheduled, interrupter).catch(() => undefined), interrupter.killed]);
           });
           await scheduler.waitFor(Promise.all(running));
           figures.races += 1;
-          await account(set);
+          await check(fixture);
         },
       ),
       { numRuns: 400, endOnFailure: true },
@@ -271,11 +271,14 @@ describe('a rotation that is interrupted', () => {
   });
 });
 
-it('never prints a token when it fails', async () => {
-  const set = await bench();
-  await set.store.saveRefreshToken('default', { ...refreshTokenOf('x', 0), secret: new Secret('very-secret-token') });
+it('does not log or throw a token when it fails', async () => {
+  const fixture = await createFixture();
+  await fixture.store.saveRefreshToken('default', {
+    ...refreshTokenOf('x', 0),
+    secret: new Secret('very-secret-token'),
+  });
   const { log, lines } = recordingLogger();
-  set.entra.script = () => aadstsFailure(50173);
-  const error: unknown = await rotate(set, undefined, log).catch((thrown: unknown) => thrown);
+  fixture.entra.script = () => aadstsFailure(50173);
+  const error: unknown = await rotate(fixture, undefined, log).catch((thrown: unknown) => thrown);
   expect(JSON.stringify(lines) + String(error)).not.toContain('very-secret-token');
 });

@@ -20,7 +20,7 @@ const client: StoredClientCredential = {
   version: 'v1',
 };
 const token = refreshTokenOf('new', 0);
-const lost = new BrokerError('key_vault_unavailable', 'The reply was lost.');
+const lostReply = new BrokerError('key_vault_unavailable', 'The reply was lost.');
 
 let store: MemoryCredentialStore;
 let redeemer: FakeRedeemer;
@@ -29,18 +29,19 @@ beforeEach(async () => {
   store = await storeWithCredential(partner, () => clock.nowMs());
   redeemer = new FakeRedeemer(clock);
 });
-const put = () =>
+const storeToken = () =>
   storeRefreshToken(
     { store, redeemer, newId: () => 'id', canaryResource: 'https://graph.microsoft.com' },
     client,
     'default',
     token,
   );
-const inForce = async (): Promise<string | undefined> => (await store.loadRefreshToken('default'))?.secret.reveal();
+const currentToken = async (): Promise<string | undefined> =>
+  (await store.loadRefreshToken('default'))?.secret.reveal();
 
-describe('storing a refresh token', () => {
-  it('proves it before and after, and gives what the store gives out', async () => {
-    const { refreshToken, proof } = await put();
+describe('storeRefreshToken', () => {
+  it('proves the token before and after storing it, and returns the stored version', async () => {
+    const { refreshToken, proof } = await storeToken();
     expect(refreshToken).toMatchObject({ version: 'v2' });
     expect(
       redeemer.sent.map(({ tenantId, resourceIdentifier, clientId }) => [tenantId, resourceIdentifier, clientId]),
@@ -53,63 +54,63 @@ describe('storing a refresh token', () => {
       'new',
     ]);
     expect(proof.accessToken.reveal()).toBe('token-2');
-    expect(await inForce()).toBe('new');
+    expect(await currentToken()).toBe('new');
   });
 
-  it('does not begin with one that Entra refuses', async () => {
+  it('does not store a token that Entra rejects', async () => {
     redeemer.script = () => aadstsFailure(50173);
-    await expect(put()).rejects.toMatchObject({ code: 'credential_revoked', logFields: { aadsts: 50173 } });
+    await expect(storeToken()).rejects.toMatchObject({ code: 'credential_revoked', logFields: { aadsts: 50173 } });
     expect(redeemer.sent).toHaveLength(1);
     expect(await store.listRefreshTokenVersions('default')).toHaveLength(1);
   });
 
-  it('takes out of use what Entra refuses once it is stored', async () => {
+  it('disables the new version when Entra rejects it after it is stored', async () => {
     redeemer.script = (_, nth) => (nth === 2 ? aadstsFailure(50173) : undefined);
-    await expect(put()).rejects.toMatchObject({ code: 'credential_revoked', logFields: { aadsts: 50173 } });
-    expect(await inForce()).toBe('refresh-token-1');
+    await expect(storeToken()).rejects.toMatchObject({ code: 'credential_revoked', logFields: { aadsts: 50173 } });
+    expect(await currentToken()).toBe('refresh-token-1');
   });
 
-  it('leaves it in place where Entra merely stumbles at the second proof', async () => {
+  it('keeps the new version when Entra is unavailable at the second proof', async () => {
     redeemer.script = (_, nth) => (nth === 2 ? failureReply() : undefined);
-    await expect(put()).rejects.toMatchObject({ code: 'entra_unavailable' });
-    expect(await inForce()).toBe('new');
+    await expect(storeToken()).rejects.toMatchObject({ code: 'entra_unavailable' });
+    expect(await currentToken()).toBe('new');
   });
 
-  it("leaves another run's in place, which was faster and is refused: it is not ours to judge", async () => {
+  it('does not disable the version of a concurrent run, even if Entra rejects it', async () => {
     const save = store.saveRefreshToken.bind(store);
-    store.saveRefreshToken = async (application, own) => {
-      const version = await save(application, own);
+    store.saveRefreshToken = async (application, newToken) => {
+      const version = await save(application, newToken);
       await save(application, refreshTokenOf('faster', 0));
       return version;
     };
     redeemer.script = (_, nth) => (nth === 2 ? aadstsFailure(50173) : undefined);
-    await expect(put()).rejects.toMatchObject({ code: 'credential_revoked' });
-    expect(await inForce()).toBe('faster');
+    await expect(storeToken()).rejects.toMatchObject({ code: 'credential_revoked' });
+    expect(await currentToken()).toBe('faster');
   });
 
-  it('fails where the vault does not give out what it took', async () => {
+  it('throws when the vault does not return the stored token', async () => {
     store.loadRefreshToken = async () => undefined;
-    await expect(put()).rejects.toMatchObject({
+    await expect(storeToken()).rejects.toMatchObject({
       code: 'key_vault_unavailable',
       detail: 'Key Vault does not give out what was just stored.',
     });
   });
 });
 
-describe('a write whose reply was lost', () => {
-  it('counts as done where the store has the token', async () => {
+describe('storeRefreshToken when the reply of a write is lost', () => {
+  it('succeeds if the store contains the token', async () => {
     const save = store.saveRefreshToken.bind(store);
-    store.saveRefreshToken = async (application, own) => {
-      await save(application, own);
-      throw lost;
+    store.saveRefreshToken = async (application, newToken) => {
+      await save(application, newToken);
+      throw lostReply;
     };
-    expect((await put()).refreshToken.version).toBe('v2');
+    expect((await storeToken()).refreshToken.version).toBe('v2');
   });
 
-  it('counts as failed where the store has another, or says nothing', async () => {
-    store.saveRefreshToken = () => Promise.reject(lost);
-    await expect(put()).rejects.toBe(lost);
+  it('fails if the store contains another token or cannot be read', async () => {
+    store.saveRefreshToken = () => Promise.reject(lostReply);
+    await expect(storeToken()).rejects.toBe(lostReply);
     store.loadRefreshToken = () => Promise.reject(new BrokerError('key_vault_unavailable', 'Away.'));
-    await expect(put()).rejects.toBe(lost);
+    await expect(storeToken()).rejects.toBe(lostReply);
   });
 });

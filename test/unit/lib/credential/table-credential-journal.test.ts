@@ -3,7 +3,7 @@ import type { TableClient } from '@azure/data-tables';
 import { TableCredentialJournal } from '../../../../src/lib/credential/table-credential-journal.ts';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
 
-// What a real table never does at the moment when a test wants it; the rest is in test/contract/credential-journal.test.ts.
+// Failures that a real table does not produce on demand. test/contract/credential-journal.test.ts covers the rest.
 
 const journalOn = (methods: object): TableCredentialJournal =>
   new TableCredentialJournal(
@@ -12,7 +12,7 @@ const journalOn = (methods: object): TableCredentialJournal =>
 const fail = (thrown: object) => () => Promise.reject(thrown);
 const missing = fail({ statusCode: 404 });
 
-it('leaves the news to the instance that was faster', async () => {
+it('returns false when another instance has changed the state first, and throws other failures', async () => {
   for (const statusCode of [409, 412]) {
     const journal = journalOn({ getEntity: missing, createEntity: fail({ statusCode }) });
     expect(await journal.changeState('a', { status: 'ok' }, 0)).toBe(false);
@@ -24,27 +24,27 @@ it('leaves the news to the instance that was faster', async () => {
   });
 });
 
-it('says that it cannot be read, in the words of the program', async () => {
+it('converts a read failure to storage_unavailable, and passes a BrokerError unchanged', async () => {
   await expect(journalOn({ getEntity: fail(new Error('x')) }).read('a')).rejects.toMatchObject({
     code: 'storage_unavailable',
     logFields: { status: undefined },
   });
-  const ours = new BrokerError('config_invalid', 'no storage');
-  await expect(new TableCredentialJournal(() => Promise.reject(ours)).read('a')).rejects.toBe(ours);
+  const brokerError = new BrokerError('config_invalid', 'no storage');
+  await expect(new TableCredentialJournal(() => Promise.reject(brokerError)).read('a')).rejects.toBe(brokerError);
 });
 
-it('opens the table again after it could not be made', async () => {
-  let made = 0;
+it('retries to create the table after a failure', async () => {
+  let attempts = 0;
   const createTable = async (): Promise<void> => {
-    made += 1;
-    if (made === 1) throw Object.assign(new Error('busy'), { statusCode: 503 });
+    attempts += 1;
+    if (attempts === 1) throw Object.assign(new Error('busy'), { statusCode: 503 });
   };
   const journal = journalOn({ createTable, upsertEntity: async () => undefined });
   await expect(journal.recordRotation('a', 0)).rejects.toMatchObject({ code: 'storage_unavailable' });
   await expect(journal.recordRotation('a', 0)).resolves.toBeUndefined();
 });
 
-it('reads a row as far as it makes sense', async () => {
+it('ignores invalid columns of a row', async () => {
   const at = new Date(1_000);
   const read = (entity: object) => journalOn({ getEntity: async () => entity }).read('a');
   expect(await read({ status: 'odd', stateSince: at, failedAt: at, failureCode: 'odd' })).toEqual({});

@@ -13,7 +13,7 @@ const failureOf = (status: number, body: unknown, headers?: Record<string, strin
 };
 const token = { access_token: 'opaque', expires_in: 3600, token_type: 'Bearer' };
 
-describe('an error that Entra names without a number', () => {
+describe('judgeTokenReply for an error without a number', () => {
   it.each([
     ['invalid_grant', 'interaction_required', 'ambiguous'],
     ['interaction_required', 'interaction_required', 'ambiguous'],
@@ -28,18 +28,18 @@ describe('an error that Entra names without a number', () => {
     ['temporarily_unavailable', 'entra_unavailable', 'transient'],
     ['server_error', 'entra_unavailable', 'transient'],
     ['never_heard_of', 'entra_request_rejected', 'ambiguous'],
-  ])('%s is %s and reaches as far as: %s', (error, code, reach) => {
+  ])('maps %s to the code %s with the reach %s', (error, code, reach) => {
     expect(failureOf(400, { error })).toMatchObject({ code, reach, logFields: { httpStatus: 400, entraError: error } });
   });
 
-  it('is quoted in the sentence for the caller', () => {
+  it('quotes a known error in the detail', () => {
     expect(failureOf(400, { error: 'invalid_scope' })).toMatchObject({ detail: 'Entra answered invalid_scope.' });
     expect(failureOf(400, { error: 'odd' })).toMatchObject({
       detail: 'Entra answered with an error that is not known here.',
     });
   });
 
-  it('asks for consent where its second word does, and a number that nobody knows is told', () => {
+  it('recognizes missing consent by the suberror, and keeps an unknown number', () => {
     const body = { error: 'invalid_grant', suberror: 'consent_required', error_codes: [123456789] };
     expect(failureOf(400, body)).toMatchObject({
       code: 'consent_required',
@@ -50,22 +50,22 @@ describe('an error that Entra names without a number', () => {
   });
 });
 
-describe('the number of an error', () => {
-  it('is read from the description where the list of numbers is missing, and only from its start', () => {
+describe('judgeTokenReply for an error with a number', () => {
+  it('reads the number only from the start of the description when the list is missing', () => {
     const at = (error_description: string) => failureOf(400, { error: 'invalid_grant', error_description });
     expect(at('AADSTS50173: revoked')).toMatchObject({ code: 'credential_revoked', logFields: { aadsts: 50173 } });
     expect(at('It says AADSTS50173: revoked')).toMatchObject({ code: 'interaction_required' });
     expect(at('')).toMatchObject({ code: 'interaction_required' });
   });
 
-  it('counts for more than the status', () => {
+  it('prefers the number to the status', () => {
     expect(failureOf(503, { error: 'invalid_grant', error_codes: [50173] })).toMatchObject({
       code: 'credential_revoked',
     });
     expect(failureOf(500, { error: 'invalid_grant' })).toMatchObject({ code: 'entra_unavailable', reach: 'transient' });
   });
 
-  it('is told beside a throttling too, which waits a minute unless it says otherwise', () => {
+  it('includes the number in a throttling failure, and waits one minute without Retry-After', () => {
     const body = { error: 'temporarily_unavailable', error_codes: [90055] };
     expect(failureOf(429, body)).toMatchObject({
       code: 'throttled',
@@ -80,8 +80,8 @@ describe('the number of an error', () => {
   });
 });
 
-describe('a reply that nobody understands', () => {
-  it('is told from a page of a gateway', () => {
+describe('judgeTokenReply for an unusable reply', () => {
+  it('distinguishes an HTML page from other unusable replies', () => {
     expect(failureOf(502, '  <html>')).toMatchObject({
       code: 'entra_unavailable',
       reach: 'transient',
@@ -91,42 +91,42 @@ describe('a reply that nobody understands', () => {
     expect(failureOf(200, '{"<": 1}')).toMatchObject({ logFields: { httpStatus: 200, entraReply: 'not understood' } });
   });
 
-  it('keeps trace and correlation id for the log', () => {
+  it('keeps the trace id and the correlation id for the log', () => {
     expect(failureOf(400, { error: 'x', trace_id: 't', correlation_id: 'c' })).toMatchObject({
       logFields: { traceId: 't', entraCorrelationId: 'c' },
     });
   });
 });
 
-describe('a token', () => {
-  it('is one only with status 200', () => {
+describe('judgeTokenReply for a token', () => {
+  it('accepts a token only with status 200', () => {
     expect(judge(200, token).ok).toBe(true);
     expect(judge(201, token).ok).toBe(false);
   });
 
   it.each([
-    ['a type that only ends like bearer', { token_type: 'xBearer' }],
-    ['a type that only starts like bearer', { token_type: 'Bearer x' }],
-    ['a life that only ends in digits', { expires_in: 'x3600' }],
-    ['a life that only starts with digits', { expires_in: '3600x' }],
-    ['a life in another notation', { expires_in: '0x10' }],
-    ['a life with a space in front', { expires_in: ' 3600' }],
-    ['a life with a space behind', { expires_in: '3600 ' }],
-    ['a life of no time', { expires_in: 0 }],
-    ['a life of more than 31 days', { expires_in: 31 * 86_400 + 1 }],
-    ['no value', { access_token: '' }],
+    ['a token type that only ends with Bearer', { token_type: 'xBearer' }],
+    ['a token type that only starts with Bearer', { token_type: 'Bearer x' }],
+    ['a lifetime that only ends in digits', { expires_in: 'x3600' }],
+    ['a lifetime that only starts with digits', { expires_in: '3600x' }],
+    ['a lifetime in hexadecimal notation', { expires_in: '0x10' }],
+    ['a lifetime with a leading space', { expires_in: ' 3600' }],
+    ['a lifetime with a trailing space', { expires_in: '3600 ' }],
+    ['a lifetime of zero', { expires_in: 0 }],
+    ['a lifetime of more than 31 days', { expires_in: 31 * 86_400 + 1 }],
+    ['an empty access token', { access_token: '' }],
     ['an empty refresh token', { refresh_token: '' }],
-  ])('with %s is none', (_, change) => {
+  ])('rejects a token with %s', (_, change) => {
     expect(judge(200, { ...token, ...change }).ok).toBe(false);
   });
 
-  it('has the scopes that the reply names where it is opaque, by their short names', () => {
+  it('takes the scopes of an opaque token from the reply, without their resource', () => {
     const scope = ' https://graph.microsoft.com/User.Read.All  Mail.Read ';
     expect(judge(200, { ...token, scope })).toMatchObject({ token: { scopes: ['User.Read.All', 'Mail.Read'] } });
     expect(judge(200, token)).toMatchObject({ token: { scopes: [], refreshToken: undefined } });
   });
 
-  it('comes with the refresh token that rolled, and ends counted from when the request left', () => {
+  it('returns the new refresh token, and an expiry counted from when the request was sent', () => {
     const verdict = judge(200, { ...token, expires_in: '3599', refresh_token: 'rolled' });
     expect(verdict.ok && verdict.token.refreshToken?.reveal()).toBe('rolled');
     expect(verdict.ok && verdict.token.expiresAtMs).toBe(sentAtMs + 3_599_000);

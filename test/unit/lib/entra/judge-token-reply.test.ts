@@ -22,8 +22,8 @@ const entraError = (error: string, aadsts?: number, more: object = {}): object =
   ...more,
 });
 
-describe('a failure', () => {
-  test.each([...aadstsMeanings.entries()])('AADSTS%i has a code, a reach and a sentence', (number, meaning) => {
+describe('judgeTokenReply for a failure', () => {
+  test.each([...aadstsMeanings.entries()])('maps AADSTS%i to a code, a reach and a sentence', (number, meaning) => {
     const failure = failureOf(400, entraError('invalid_grant', number));
     expect(failure).toMatchObject({
       code: meaning.code,
@@ -33,7 +33,7 @@ describe('a failure', () => {
     expect(failure.detail).toBe(`${meaning.meaning.slice(0, -1)} (AADSTS${number}).`);
   });
 
-  test('with a number that nobody knows is judged by its error', () => {
+  test('judges a failure with an unknown number by its error', () => {
     expect(failureOf(400, entraError('invalid_grant', 999_999))).toMatchObject({
       code: 'interaction_required',
       reach: 'ambiguous',
@@ -49,13 +49,13 @@ describe('a failure', () => {
     });
   });
 
-  test('finds the number in the text where the list is missing', () => {
+  test('reads the number from the description when the list is missing', () => {
     expect(failureOf(400, entraError('invalid_grant', 65001, { error_codes: undefined }))).toMatchObject({
       code: 'consent_required',
     });
   });
 
-  test('honours Retry-After in seconds and as a date, and takes a minute where a 429 says nothing', () => {
+  test('honors Retry-After in seconds and as a date, and defaults to one minute for a 429', () => {
     expect(failureOf(429, {}, { 'retry-after': '17' }).retryAfterSeconds).toBe(17);
     expect(failureOf(429, {}, { 'retry-after': new Date(nowMs + 30_000).toUTCString() }).retryAfterSeconds).toBe(30);
     expect(failureOf(429, 'Too Many Requests').retryAfterSeconds).toBe(60);
@@ -65,7 +65,7 @@ describe('a failure', () => {
     expect(failureOf(503, {}, { 'retry-after': 'soon' }).retryAfterSeconds).toBeUndefined();
   });
 
-  test('keeps prose of the reply out of what a caller reads', () => {
+  test('keeps the description of the reply out of the detail and the log fields', () => {
     const failure = failureOf(
       400,
       entraError('invalid_grant', 65001, {
@@ -77,8 +77,8 @@ describe('a failure', () => {
   });
 });
 
-describe('a token', () => {
-  test('of the v1 endpoint has numbers as strings', () => {
+describe('judgeTokenReply for a token', () => {
+  test('accepts numbers as strings, as the v1 endpoint sends them', () => {
     const judged = judgeTokenReply(
       reply(200, {
         token_type: 'Bearer',
@@ -95,7 +95,7 @@ describe('a token', () => {
   });
 });
 
-test('whatever the bytes, the judge answers: no throw, no token without a token', () => {
+test('judgeTokenReply never throws for broken replies, and returns only complete tokens', () => {
   const words = fc.constantFrom(
     'error',
     'error_codes',
@@ -129,7 +129,7 @@ test('whatever the bytes, the judge answers: no throw, no token without a token'
         try {
           headers.set('retry-after', retryAfter);
         } catch {
-          // not every string can travel in a header
+          // Not every string is a valid header value.
         }
       }
       const judged = judgeTokenReply({ status, headers, body }, nowMs);

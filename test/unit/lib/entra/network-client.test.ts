@@ -12,8 +12,8 @@ function network(answer: () => Scripted, signal?: AbortSignal) {
   return { client: new CapturingNetworkClient({ fetch, clock }, 1000, signal), seen, clock };
 }
 
-describe('the network under MSAL', () => {
-  test('sends what it is given, and keeps the reply as it came', async () => {
+describe('CapturingNetworkClient', () => {
+  test('sends the given request and captures the unchanged reply', async () => {
     const { client, seen, clock } = network(() => Response.json({ error: 'x' }, { status: 429, headers: { a: 'b' } }));
     const options = { headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: 'grant_type=x' };
     expect(await client.sendPostRequestAsync(url, options)).toEqual({ status: 429, headers: {}, body: { error: 'x' } });
@@ -22,13 +22,13 @@ describe('the network under MSAL', () => {
     expect(client.captured).toMatchObject({ sentAtMs: clock.nowMs(), outcome: { status: 429, body: '{"error":"x"}' } });
   });
 
-  test('sends a request of nothing but an address, and gives MSAL an object where the reply is none', async () => {
+  test('sends a request without options, and returns an empty object for a reply that is not JSON', async () => {
     const { client, seen } = network(() => new Response('<html>'));
     expect(await client.sendPostRequestAsync(url)).toMatchObject({ status: 200, body: {} });
     expect(seen[0]?.body).toBeUndefined();
   });
 
-  test('keeps why no reply came', async () => {
+  test('captures why no reply arrived', async () => {
     const { client } = network(() => {
       throw new TypeError('fetch failed');
     });
@@ -38,7 +38,7 @@ describe('the network under MSAL', () => {
     await expect(aborted.client.sendPostRequestAsync(url)).rejects.toMatchObject({ failure: 'aborted' });
   });
 
-  test('fetches no discovery document: whatever MSAL needs to know, it was told', async () => {
+  test('rejects GET requests, because MSAL already has all discovery metadata', async () => {
     const { client, seen } = network(() => ({}));
     await expect(client.sendGetRequestAsync(`${url}?x`)).rejects.toThrow('network while talking to login.test');
     expect(seen).toEqual([]);

@@ -7,7 +7,7 @@ import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
 import { Secret } from '../../../../src/lib/model/secret.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 
-// The real msal-node; only the network under it is the test's.
+// Uses the real msal-node. Only the network below it is a fake.
 
 const tenantId = 'bbbbbbbb-0000-4000-8000-000000000001' as TenantId;
 const jwt = (claims: object): string => `${encode({ alg: 'RS256' })}.${encode(claims)}.c2lnbmF0dXJl`;
@@ -62,8 +62,8 @@ beforeEach(() => {
   );
 });
 
-describe('the request', () => {
-  test('goes to the asked tenant, once, with nothing discovered first', async () => {
+describe('the token request of a redeemer', () => {
+  test('goes to the requested tenant without prior discovery requests', async () => {
     await redeemer.redeem(redemption());
     expect(sent.map(({ url }) => url.split('?')[0])).toEqual([
       `https://login.microsoftonline.com/${tenantId}/oauth2/v2.0/token`,
@@ -77,7 +77,7 @@ describe('the request', () => {
     expect(sent[0]?.form.get('scope')).toContain('https://graph.microsoft.com/.default');
   });
 
-  test('goes to an address that MSAL does not know, once as well', async () => {
+  test('goes to an authority that MSAL does not know, also without discovery', async () => {
     const local = createMsalRedeemer(
       {
         clock,
@@ -94,20 +94,20 @@ describe('the request', () => {
     expect(sent.map(({ url }) => url.split('?')[0])).toEqual([`https://localhost:8443/${tenantId}/oauth2/v2.0/token`]);
   });
 
-  test('of the application grant carries no refresh token', async () => {
+  test('contains no refresh token for the application grant', async () => {
     const reply = await redeemer.redeem(redemption({ grant: { kind: 'application' } }));
     expect(reply.ok).toBe(true);
     expect(sent[0]?.form.get('grant_type')).toBe('client_credentials');
     expect(sent[0]?.form.has('refresh_token')).toBe(false);
   });
 
-  test('with a federated credential carries the assertion and no secret', async () => {
+  test('contains an assertion and no secret for a federated credential', async () => {
     await redeemer.redeem(redemption({ clientCredential: { kind: 'federated' } }));
     expect(sent[0]?.form.get('client_assertion')).toBe('managed-identity-assertion');
     expect(sent[0]?.form.has('client_secret')).toBe(false);
   });
 
-  test('with a certificate is signed, by SHA-256 thumbprint', async () => {
+  test('is signed for a certificate and names its SHA-256 thumbprint', async () => {
     const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
     const key = String(privateKey.export({ type: 'pkcs8', format: 'pem' }));
     await redeemer.redeem(
@@ -128,8 +128,8 @@ describe('the request', () => {
   });
 });
 
-describe('the reply', () => {
-  test('gives the token, the rolled refresh token that MSAL hides, and an end counted from the sending', async () => {
+describe('redeem', () => {
+  test('returns the token, the new refresh token that MSAL hides, and an expiry counted from sending', async () => {
     const reply = await redeemer.redeem(redemption());
     if (!reply.ok) throw new Error(reply.failure.detail);
     expect(reply.token.refreshToken?.reveal()).toBe('rolled-refresh-token');
@@ -140,10 +140,10 @@ describe('the reply', () => {
   test.each([
     ['an empty object', {}],
     ['an empty token', { ...issued(), access_token: '' }],
-    ['no lifetime', { ...issued(), expires_in: undefined }],
-    ['a lifetime of nothing', { ...issued(), expires_in: 0 }],
+    ['a token without a lifetime', { ...issued(), expires_in: undefined }],
+    ['a token with a lifetime of zero', { ...issued(), expires_in: 0 }],
     ['a list', []],
-  ])('with %s and status 200 is no token, though MSAL resolves', async (_, body) => {
+  ])('rejects %s with status 200, which MSAL accepts', async (_, body) => {
     answer = () => json(200, body);
     expect(await redeemer.redeem(redemption())).toMatchObject({
       ok: false,
@@ -157,24 +157,24 @@ describe('the reply', () => {
     ['https://graph.microsoft.com/', true],
     ['00000003-0000-0000-c000-000000000000', true],
     ['00000002-0000-0000-c000-000000000000', false],
-  ])("whose token is for %s is Graph's: %s", async (aud, ok) => {
+  ])('accepts the audience %s for Graph: %s', async (aud, ok) => {
     answer = () => json(200, issued({ tid: tenantId, aud }));
     expect((await redeemer.redeem(redemption())).ok).toBe(ok);
   });
 
-  test('of a configured resource may name it by an application id', async () => {
+  test('accepts an application id, but no other URI, as the audience of a configured resource', async () => {
     answer = () => json(200, issued({ tid: tenantId, aud: '12345678-0000-4000-8000-000000000000' }));
     expect((await redeemer.redeem(redemption({ resourceIdentifier: 'api://mine' }))).ok).toBe(true);
     answer = () => json(200, issued({ tid: tenantId, aud: 'api://theirs' }));
     expect((await redeemer.redeem(redemption({ resourceIdentifier: 'api://mine' }))).ok).toBe(false);
   });
 
-  test('of another tenant is thrown away', async () => {
+  test('rejects a token of another tenant', async () => {
     answer = () => json(200, issued({ tid: 'bbbbbbbb-0000-4000-8000-000000000002' }));
     expect(await redeemer.redeem(redemption())).toMatchObject({ ok: false, failure: { code: 'entra_unavailable' } });
   });
 
-  test('that is throttled does not block the next request, as MSAL would for a minute', async () => {
+  test('sends the next request after a throttled one, which MSAL would block for a minute', async () => {
     answer = () => json(429, { error: 'temporarily_unavailable' }, { 'retry-after': '7' });
     expect(await redeemer.redeem(redemption())).toMatchObject({
       ok: false,
@@ -185,7 +185,7 @@ describe('the reply', () => {
     expect(sent).toHaveLength(2);
   });
 
-  test('of a server that stumbled does not block the next request either', async () => {
+  test('sends the next request after a server error', async () => {
     answer = () => new Response('<html>502</html>', { status: 502 });
     expect(await redeemer.redeem(redemption())).toMatchObject({
       ok: false,
@@ -195,7 +195,7 @@ describe('the reply', () => {
     expect(await redeemer.redeem(redemption())).toMatchObject({ ok: true });
   });
 
-  test('that is not JSON, too large, or never ends is a failure and nothing worse', async () => {
+  test('returns a failure for a reply that is not JSON, too large or missing', async () => {
     answer = () => new Response('Too Many Requests', { status: 429 });
     expect(await redeemer.redeem(redemption())).toMatchObject({
       ok: false,
@@ -215,13 +215,13 @@ describe('the reply', () => {
     });
   });
 
-  test('never brings a secret into what is logged', async () => {
+  test('returns a failure that contains no secret', async () => {
     answer = () => Promise.reject(new TypeError('fetch failed'));
     const reply = await redeemer.redeem(redemption());
     expect(JSON.stringify(reply)).not.toMatch(/the-refresh-token|s\+cr/);
   });
 
-  test('with a certificate whose key is none is never sent, and is the credential’s fault', async () => {
+  test('sends nothing for an invalid private key, and blames the credential', async () => {
     const clientCredential = {
       kind: 'certificate',
       privateKey: new Secret('-----BEGIN PRIVATE KEY-----\nbm9uZQ==\n-----END PRIVATE KEY-----'),
@@ -239,7 +239,7 @@ describe('the reply', () => {
     expect(sent).toEqual([]);
   });
 
-  test('without an assertion from the managed identity is a stumble, not a dead credential', async () => {
+  test('returns a transient failure when the managed identity fails to give an assertion', async () => {
     const failing = createMsalRedeemer(
       {
         clock,
@@ -255,7 +255,7 @@ describe('the reply', () => {
     });
   });
 
-  test('where no assertion can be had at all says why, and is no stumble', async () => {
+  test('returns the reason, not a transient failure, when no managed identity is available', async () => {
     const detail = 'The managed identity is not on this machine.';
     const elsewhere = createMsalRedeemer(
       {

@@ -9,13 +9,13 @@ import { Secret } from '../../../../src/lib/model/secret.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { type Scripted, scriptedFetch, type SeenRequest } from '../../../fakes/scripted-fetch.ts';
 
-// The real oauth4webapi; only the network under it is the test's.
+// Uses the real oauth4webapi. Only the network below it is a fake.
 
 const tenantId = parseTenantId('99999999-9999-4999-8999-999999999999')!;
 const base = `https://login.test/${tenantId}`;
 const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 
-/** Sleeps at once, moves its own time, and tells how long. */
+/** A clock whose sleeps end immediately, advance its time and are recorded. */
 class EagerClock extends FakeClock {
   readonly slept: number[] = [];
   #pastMs = 0;
@@ -36,7 +36,7 @@ let answer: (request: SeenRequest, count: number) => Scripted;
 beforeEach(() => {
   clock = new EagerClock();
   answer = () => {
-    throw new Error('nothing is scripted');
+    throw new Error('no reply is scripted');
   };
 });
 
@@ -62,7 +62,7 @@ function client(credential: ClientCredential | 'public' = secret, account?: stri
 
 const form = (index = 0): URLSearchParams => new URLSearchParams(seen[index]?.body);
 
-/** What Entra answers to somebody who has signed in. */
+/** The reply of Entra after a successful sign-in. */
 function issued(nonce?: string, more: object = {}): object {
   const nowSeconds = Math.floor(clock.nowMs() / 1000);
   const claims = {
@@ -86,11 +86,11 @@ function issued(nonce?: string, more: object = {}): object {
 const refused = (error: string, description = ''): Response =>
   Response.json({ error, error_description: description }, { status: 400 });
 
-describe('a sign-in in the browser', () => {
+describe('SignInClient with a browser', () => {
   const callback = (signIn: BrowserSignIn, more: Record<string, string> = {}): URLSearchParams =>
     new URLSearchParams({ code: 'the-code', state: signIn.state, ...more });
 
-  test('begins where the account can be chosen, or at the one that is wanted', async () => {
+  test('starts with the account picker, or with the configured account', async () => {
     const anybody = new URL((await (await client()).startBrowser('http://localhost:1')).authorizeUrl);
     expect(anybody.origin + anybody.pathname).toBe(`${base}/oauth2/v2.0/authorize`);
     expect(anybody.searchParams.get('prompt')).toBe('select_account');
@@ -99,7 +99,7 @@ describe('a sign-in in the browser', () => {
     expect([one.searchParams.get('prompt'), one.searchParams.get('login_hint')]).toEqual(['login', 'b@p.example']);
   });
 
-  test('redeems the code with the verifier that only this sign-in knows', async () => {
+  test('redeems the code with the code verifier of this sign-in', async () => {
     const signing = await client();
     const started = await signing.startBrowser('http://localhost:1');
     answer = () => issued(started.nonce);
@@ -126,9 +126,13 @@ describe('a sign-in in the browser', () => {
       ],
       /does not belong/,
     ],
-    ['a cancelled sign-in', (s) => [callback(s, { error: 'access_denied' }), {}], /was cancelled/],
-    ['a number', (s) => [callback(s), refused('invalid_grant', 'AADSTS50105: not assigned')], /AADSTS50105|50105/],
-  ])('with %s brings no token', async (_, script, detail) => {
+    ['a cancellation', (s) => [callback(s, { error: 'access_denied' }), {}], /was cancelled/],
+    [
+      'an AADSTS number',
+      (s) => [callback(s), refused('invalid_grant', 'AADSTS50105: not assigned')],
+      /AADSTS50105|50105/,
+    ],
+  ])('rejects a sign-in with %s', async (_, script, detail) => {
     const signing = await client();
     const started = await signing.startBrowser('http://localhost:1');
     const [parameters, reply] = script(started);
@@ -138,7 +142,7 @@ describe('a sign-in in the browser', () => {
     });
   });
 
-  test('is no failure of the person where Entra cannot be reached', async () => {
+  test('throws entra_unavailable when Entra is unreachable', async () => {
     const signing = await client();
     const started = await signing.startBrowser('http://localhost:1');
     await expect(signing.finishBrowser(started, callback(started))).rejects.toMatchObject({
@@ -147,7 +151,7 @@ describe('a sign-in in the browser', () => {
     });
   });
 
-  test('of a client whose machine has the wrong time is judged by our clock', async () => {
+  test('validates the id token against the injected clock', async () => {
     await clock.advance(400 * 86_400_000);
     const signing = await client();
     const started = await signing.startBrowser('http://localhost:1');
@@ -156,31 +160,36 @@ describe('a sign-in in the browser', () => {
   });
 });
 
-describe('how the application proves itself', () => {
-  async function sent(credential: ClientCredential | 'public'): Promise<URLSearchParams> {
+describe('SignInClient authenticating the application', () => {
+  async function fieldsSentFor(credential: ClientCredential | 'public'): Promise<URLSearchParams> {
     const signing = await client(credential);
     answer = () => refused('expired_token');
     await signing.startDevice().catch(() => undefined);
     return form();
   }
 
-  test('a public client does not', async () => {
-    expect([...(await sent('public')).keys()].toSorted()).toEqual(['client_id', 'scope']);
+  test('sends no credential for a public client', async () => {
+    expect([...(await fieldsSentFor('public')).keys()].toSorted()).toEqual(['client_id', 'scope']);
   });
 
-  test('a federated credential does with the assertion of the managed identity', async () => {
-    expect(Object.fromEntries(await sent({ kind: 'federated' }))).toMatchObject({
+  test('sends the assertion of the managed identity for a federated credential', async () => {
+    expect(Object.fromEntries(await fieldsSentFor({ kind: 'federated' }))).toMatchObject({
       client_id: 'client',
       client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
       client_assertion: 'assertion-of-the-identity',
     });
   });
 
-  test('a certificate does with an assertion for the token endpoint that names its key', async () => {
+  test('sends an assertion for the token endpoint that names the key of a certificate', async () => {
     const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
     const pem = String(privateKey.export({ type: 'pkcs8', format: 'pem' }));
     const thumbprintSha256 = 'ab'.repeat(32);
-    const fields = await sent({ kind: 'certificate', privateKey: new Secret(pem), certificate: '', thumbprintSha256 });
+    const fields = await fieldsSentFor({
+      kind: 'certificate',
+      privateKey: new Secret(pem),
+      certificate: '',
+      thumbprintSha256,
+    });
     const [header, payload] = (fields.get('client_assertion') ?? '')
       .split('.')
       .slice(0, 2)
@@ -190,7 +199,7 @@ describe('how the application proves itself', () => {
   });
 });
 
-describe('a sign-in on another device', () => {
+describe('SignInClient with a device code', () => {
   const code = {
     device_code: 'device',
     user_code: 'ABC-DEF',
@@ -204,9 +213,9 @@ describe('a sign-in on another device', () => {
     return { signing, ...started };
   };
 
-  test('shows the code, and has the token as soon as the person is done', async () => {
-    const { signing, code: shown, grant } = await start();
-    expect(shown).toEqual({
+  test('returns the code, then the token as soon as the person has signed in', async () => {
+    const { signing, code: deviceCode, grant } = await start();
+    expect(deviceCode).toEqual({
       userCode: 'ABC-DEF',
       verificationUri: 'https://microsoft.test/devicelogin',
       expiresInSeconds: 900,
@@ -218,14 +227,14 @@ describe('a sign-in on another device', () => {
     expect(clock.slept).toEqual([5_000, 5_000, 5_000]);
   });
 
-  test('asks every five seconds where Entra does not say how often', async () => {
+  test('polls every five seconds when Entra names no interval', async () => {
     const { signing, grant } = await start({ interval: undefined });
     answer = () => issued();
     await signing.finishDevice(grant);
     expect(clock.slept).toEqual([5_000]);
   });
 
-  test('asks more seldom when it is told to, and when Entra stumbles', async () => {
+  test('polls less often after slow_down and after a server error', async () => {
     const { signing, grant } = await start();
     const replies: (() => Scripted)[] = [
       () => refused('slow_down'),
@@ -241,7 +250,7 @@ describe('a sign-in on another device', () => {
   test.each([
     ['authorization_declined', /declined on the other device/],
     ['expired_token', /expired before anybody signed in/],
-  ])('ends with %s', async (error, detail) => {
+  ])('ends when Entra answers %s', async (error, detail) => {
     const { signing, grant } = await start();
     answer = () => refused(error);
     await expect(signing.finishDevice(grant)).rejects.toMatchObject({
@@ -251,7 +260,7 @@ describe('a sign-in on another device', () => {
     expect(clock.slept).toHaveLength(1);
   });
 
-  test('ends with the life of the code, whatever Entra says', async () => {
+  test('ends when the code expires, even if Entra still answers authorization_pending', async () => {
     const { signing, grant } = await start({ expires_in: 12 });
     answer = () => refused('authorization_pending');
     await expect(signing.finishDevice(grant)).rejects.toMatchObject({
@@ -260,14 +269,14 @@ describe('a sign-in on another device', () => {
     expect(clock.slept).toHaveLength(3);
   });
 
-  test('ends when the operator gives up', async () => {
+  test('ends when the operator cancels', async () => {
     const { signing, grant } = await start();
     const stop = new AbortController();
     stop.abort(new Error('Ctrl+C'));
     await expect(signing.finishDevice(grant, stop.signal)).rejects.toThrow('Ctrl+C');
   });
 
-  test('is not begun where Entra refuses, and the refusal is told as what it is', async () => {
+  test('does not start when Entra refuses, and keeps the code of the refusal', async () => {
     const signing = await client();
     answer = () => refused('invalid_client', 'AADSTS7000215: Invalid client secret provided.');
     await expect(signing.startDevice()).rejects.toMatchObject({ code: 'client_credential_rejected' });
@@ -276,7 +285,7 @@ describe('a sign-in on another device', () => {
   });
 });
 
-test('an exchange that was never sent has neither token nor failure', () => {
+test('SignInExchange has neither token nor failure before it is sent', () => {
   const exchange = new SignInExchange({ fetch: scriptedFetch(() => ({})).fetch, clock }, undefined);
   expect(exchange.failure).toBeUndefined();
   expect(() => exchange.token()).toThrow(/was not asked/);

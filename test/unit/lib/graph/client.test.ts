@@ -26,7 +26,7 @@ async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   return collected;
 }
 
-/** The failure of a call whose waits are jumped over. */
+/** The failure of a call, after all its waits have passed. */
 async function failureOf(clock: FakeClock, call: Promise<unknown>): Promise<BrokerError> {
   const settled = call.then(
     () => undefined,
@@ -34,12 +34,12 @@ async function failureOf(clock: FakeClock, call: Promise<unknown>): Promise<Brok
   );
   await clock.advance(600_000);
   const failure = await settled;
-  if (failure === undefined) throw new Error('it did not fail');
+  if (failure === undefined) throw new Error('the call did not fail');
   return failure;
 }
 
-describe('one object', () => {
-  test('is read with the token, below the stable version unless the path names one', async () => {
+describe('get and find', () => {
+  test('send the token, and use v1.0 unless the path names a version', async () => {
     const { client, seen } = stage(() => ({ id: 'o' }));
     await expect(client.get('/organization')).resolves.toEqual({ id: 'o' });
     await client.get('/beta/organization');
@@ -51,21 +51,21 @@ describe('one object', () => {
     expect(seen[0]?.headers.get('client-request-id')).toBe('c0');
   });
 
-  test('refuses a full address: the token goes to Graph and nowhere else', async () => {
+  test('reject a full address, so that the token goes only to Graph', async () => {
     const { client, seen } = stage(() => ({}));
     await expect(client.get('https://evil.test/v1.0/users')).rejects.toThrow(TypeError);
     await expect(client.get('//evil.test/users')).resolves.toEqual({});
     expect(seen.map(({ url }) => url.host)).toEqual(['graph.test']);
   });
 
-  test('that does not exist is undefined for find and a failure for get', async () => {
+  test('differ for a missing object: find returns undefined, get throws', async () => {
     const { client } = stage(() => problem(404, 'Request_ResourceNotFound'));
     await expect(client.find('/users/x')).resolves.toBeUndefined();
     await expect(client.get('/users/x')).rejects.toMatchObject({ code: 'job_failed', transient: false });
   });
 });
 
-describe('failures', () => {
+describe('get when the request fails', () => {
   test.each([
     [401, 'InvalidAuthenticationToken', '', 'access_denied'],
     [403, 'Authorization_RequestDenied', 'Insufficient privileges', 'access_denied'],
@@ -81,7 +81,7 @@ describe('failures', () => {
     [400, 'Request_UnsupportedQuery', 'No such property', 'job_failed'],
     [409, 'Conflict', '', 'job_failed'],
     [302, '', '', 'resource_error'],
-  ] as const)('status %i with %s %s is %s, and is not asked again', async (status, code, message, expected) => {
+  ] as const)('maps status %i with %s %s to %s without a retry', async (status, code, message, expected) => {
     const { client, clock, seen } = stage(() => problem(status, code, message));
     const failure = await failureOf(clock, client.get('/organization'));
     expect(failure.code).toBe(expected);
@@ -89,7 +89,7 @@ describe('failures', () => {
     expect(seen).toHaveLength(1);
   });
 
-  test('tell the code outside and the message only to the log', async () => {
+  test('logs the message of Graph but does not put it into the detail', async () => {
     const { client, clock } = stage(() => problem(403, 'Authorization_RequestDenied', 'user secret-name@contoso.com'));
     const failure = await failureOf(clock, client.get('/organization'));
     expect(failure.detail).not.toContain('contoso');
@@ -102,21 +102,21 @@ describe('failures', () => {
   test.each([
     ['an HTML page', () => new Response('<html>login</html>', { headers: { 'content-type': 'text/html' } })],
     ['truncated JSON', () => new Response('{"value":[{"id":')],
-    ['a list where an object belongs', () => Response.json([1])],
-    ['nothing', () => new Response('')],
-  ])('%s with status 200 is resource_error', async (_name, reply) => {
+    ['a list instead of an object', () => Response.json([1])],
+    ['an empty body', () => new Response('')],
+  ])('throws resource_error for %s with status 200', async (_name, reply) => {
     const { client, clock } = stage(reply);
     expect(await failureOf(clock, client.get('/organization'))).toMatchObject({ code: 'resource_error' });
   });
 
-  test('a body over the cap is cut off and refused', async () => {
+  test('throws resource_error for a body above the size limit', async () => {
     const { client, clock } = stage(() => new Response(new Uint8Array(21 * 1024 * 1024)));
     expect(await failureOf(clock, client.get('/organization'))).toMatchObject({ code: 'resource_error' });
   });
 });
 
-describe('throttling', () => {
-  test('waits as Retry-After says plus jitter, with a token asked for anew, and answers as if nothing had been', async () => {
+describe('get after a transient failure', () => {
+  test('waits for Retry-After plus jitter, and retries with a new token', async () => {
     const { client, clock, seen } = stage(
       inTurn(
         () => problem(429, 'TooManyRequests', '', { 'retry-after': '7' }),
@@ -131,7 +131,7 @@ describe('throttling', () => {
     expect(seen.map(({ headers }) => headers.get('authorization'))).toEqual(['Bearer token-1', 'Bearer token-2']);
   });
 
-  test('backs off by itself without Retry-After: one, two, four seconds; then it gives up', async () => {
+  test('retries after one, two and four seconds without Retry-After, then gives up', async () => {
     const times: number[] = [];
     const now = (): number => clock.nowMs();
     const { client, clock } = stage(() => {
@@ -145,14 +145,14 @@ describe('throttling', () => {
     expect(times.map((time) => time - (times[0] ?? 0))).toEqual([0, 1_000, 3_000, 7_000]);
   });
 
-  test('does not sleep through a long Retry-After: it hands it on, so that the worker is free', async () => {
+  test('throws at once for a long Retry-After, so that the worker is free', async () => {
     const { client, clock, seen } = stage(() => problem(429, 'TooManyRequests', '', { 'retry-after': '120' }));
     await expect(client.get('/organization')).rejects.toMatchObject({ code: 'throttled', retryAfterSeconds: 120 });
     expect(seen).toHaveLength(1);
     expect(clock.sleeping).toBe(0);
   });
 
-  test('a plain-text 429 is throttling too', async () => {
+  test('treats a plain-text 429 as throttling', async () => {
     const { client, clock } = stage(() => new Response('Too Many Requests', { status: 429 }));
     expect(await failureOf(clock, client.get('/organization'))).toMatchObject({
       code: 'throttled',
@@ -160,7 +160,7 @@ describe('throttling', () => {
     });
   });
 
-  test('a dropped connection is tried again', async () => {
+  test('retries after a dropped connection', async () => {
     const { client, clock, seen } = stage((_request, count) => {
       if (count === 1) throw new TypeError('fetch failed');
       return { id: 'o' };
@@ -171,7 +171,7 @@ describe('throttling', () => {
     expect(seen).toHaveLength(2);
   });
 
-  test('ends at the deadline, with the reason that the deadline gives', async () => {
+  test('ends at the deadline with the reason of the deadline', async () => {
     const deadline = new AbortController();
     const { client, seen } = stage(() => problem(503, 'x'), deadline.signal);
     const answer = client.get('/organization');
@@ -183,7 +183,7 @@ describe('throttling', () => {
   });
 });
 
-test('a deadline that comes while Graph is silent gives its own reason, and nothing is asked again', async () => {
+test('get throws the reason of a deadline that passes while Graph is silent, without a retry', async () => {
   const deadline = new AbortController();
   const silent = new Promise<never>((_resolve, reject) => {
     deadline.signal.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError')));
@@ -197,10 +197,10 @@ test('a deadline that comes while Graph is silent gives its own reason, and noth
   expect(seen).toHaveLength(1);
 });
 
-describe('a list', () => {
+describe('list', () => {
   const list = (client: GraphClient): Promise<JsonObject[]> => all(client.list('/users?$top=2'));
 
-  test('gives the items of all pages in order, following nextLink', async () => {
+  test('returns the items of all pages in order, following nextLink', async () => {
     const { client, seen } = stage(
       inTurn(
         () => ({ value: [{ id: 1 }, { id: 2 }], '@odata.nextLink': `${baseUrl}/v1.0/users?$skiptoken=a` }),
@@ -212,7 +212,7 @@ describe('a list', () => {
     expect(seen.map(({ url }) => url.search)).toEqual(['?$top=2', '?$skiptoken=a', '?$skiptoken=b']);
   });
 
-  test('fetches a page only when its items are wanted', async () => {
+  test('fetches a page only when its items are requested', async () => {
     const { client, seen } = stage(() => ({
       value: [{ id: 1 }],
       '@odata.nextLink': `${baseUrl}/v1.0/users?$skiptoken=${Math.random()}`,
@@ -233,18 +233,18 @@ describe('a list', () => {
     expect(seen).toHaveLength(1);
   });
 
-  test('that leads back to itself ends as a failure', async () => {
+  test('throws when a nextLink leads back to the same page', async () => {
     const { client, seen } = stage(({ url }) => ({ value: [], '@odata.nextLink': url.href }));
     await expect(list(client)).rejects.toMatchObject({ code: 'resource_error' });
     expect(seen).toHaveLength(1);
   });
 
-  test('without a value is a failure, not an empty list', async () => {
+  test('throws when the reply has no value, instead of returning an empty list', async () => {
     const { client } = stage(() => ({}));
     await expect(list(client)).rejects.toMatchObject({ code: 'resource_error' });
   });
 
-  test('checks each item against a shape', async () => {
+  test('checks each item against the shape', async () => {
     const { client } = stage(() => ({ value: [{ id: 1 }] }));
     const shape = {
       parse: (): string => {
@@ -258,13 +258,13 @@ describe('a list', () => {
   });
 });
 
-describe('a batch', () => {
+describe('batch', () => {
   const requestsOf = (request: SeenRequest): { id: string; url: string }[] =>
     (JSON.parse(request.body ?? '') as { requests: { id: string; url: string }[] }).requests;
   const wanted = (count: number) =>
     Array.from({ length: count }, (_, index) => ({ id: `r${index}`, path: `/users/${index}` }));
 
-  test('is cut into twenties and answers in the order of the requests', async () => {
+  test('sends at most 20 requests at once, and returns the replies in request order', async () => {
     const { client, seen } = stage((request) => ({
       responses: requestsOf(request)
         .map(({ id, url }) => ({ id, status: 200, body: { url } }))
@@ -277,7 +277,7 @@ describe('a batch', () => {
     expect(replies[40]).toEqual({ id: 'r40', ok: true, value: { url: '/users/40' } });
   });
 
-  test('asks again for the items that were throttled inside, after their Retry-After, and keeps the others', async () => {
+  test('retries only the throttled items, after their Retry-After', async () => {
     const { client, clock, seen } = stage((request, count) => ({
       responses: requestsOf(request).map(({ id }) =>
         id === 'r1' && count === 1
@@ -294,7 +294,7 @@ describe('a batch', () => {
     expect(replies.map((reply) => reply.ok && reply.value)).toEqual([{ count: 1 }, { count: 2 }, { count: 1 }]);
   });
 
-  test('gives a failed or missing item as a value', async () => {
+  test('returns a failed or missing item as a value', async () => {
     const { client, clock } = stage(() => ({
       responses: [{ id: 'r0', status: 403, body: { error: { code: 'Authorization_RequestDenied' } } }],
     }));
@@ -306,7 +306,7 @@ describe('a batch', () => {
     ]);
   });
 
-  test('refuses two requests with one id and paths of another version', async () => {
+  test('rejects duplicate ids and a path of another version', async () => {
     const { client, seen } = stage(() => ({ responses: [] }));
     await expect(client.batch([...wanted(1), ...wanted(1)])).rejects.toThrow(TypeError);
     await expect(client.batch([{ id: 'a', path: '/beta/users' }])).rejects.toThrow(TypeError);

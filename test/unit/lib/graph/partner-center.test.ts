@@ -19,15 +19,18 @@ async function customers(
   return { items, seen };
 }
 
-const next = (uri: string, headers: readonly object[]): object => ({ self: {}, next: { uri, method: 'GET', headers } });
+const nextLinks = (uri: string, headers: readonly object[]): object => ({
+  self: {},
+  next: { uri, method: 'GET', headers },
+});
 
-test('follows the next page with the address and the continuation token that the page names, and no other header', async () => {
+test('follows the next page with its address and continuation token, and no other header', async () => {
   const { items, seen } = await customers(
     inTurn(
       () => ({
         totalCount: 3,
         items: [{ id: 'a' }, { id: 'b' }],
-        links: next('/customers?size=500&seekOperation=Next', [
+        links: nextLinks('/customers?size=500&seekOperation=Next', [
           { key: 'MS-ContinuationToken', value: 'more' },
           { key: 'Authorization', value: 'Bearer other' },
         ]),
@@ -51,48 +54,51 @@ test.each([
 ])('follows a next page at %s', async (uri, path) => {
   const { seen } = await customers(
     inTurn(
-      () => ({ items: [], links: next(uri, []) }),
+      () => ({ items: [], links: nextLinks(uri, []) }),
       () => ({ items: [] }),
     ),
   );
   expect(seen.map(({ url }) => url.pathname + url.search)).toEqual(['/v1/customers?size=500', path]);
 });
 
-test('does not follow a next page to another host with the token', async () => {
+test('throws when the next page is on another host', async () => {
   const answer = inTurn(
-    () => ({ items: [], links: next('https://elsewhere.test/v1/customers', []) }),
+    () => ({ items: [], links: nextLinks('https://elsewhere.test/v1/customers', []) }),
     () => ({ items: [] }),
   );
   await expect(customers(answer)).rejects.toMatchObject({ code: 'resource_error' });
 });
 
-test('reads a body that starts with a byte order mark', async () => {
+test('accepts a body that starts with a byte order mark', async () => {
   const { items } = await customers(() => new Response('\uFEFF{"items":[{"id":"a"}]}'));
   expect(items).toEqual([{ id: 'a' }]);
 });
 
 test.each(['https://evil.test/v1/customers', '//evil.test/customers', '@evil.test/customers'])(
-  'sends nothing to a next page at %s',
+  'sends no request to another host for a next page at %s',
   async (uri) => {
     const hosts: string[] = [];
     const answer = (request: SeenRequest, count: number): Scripted => {
       hosts.push(request.url.host);
-      return count === 1 ? { items: [], links: next(uri, []) } : { items: [] };
+      return count === 1 ? { items: [], links: nextLinks(uri, []) } : { items: [] };
     };
     await customers(answer).catch(() => undefined);
     expect(new Set(hosts)).toEqual(new Set(['partner.test']));
   },
 );
 
-test('the same address with the same continuation token again is a failure', async () => {
+test('throws when a page repeats its own address and continuation token', async () => {
   await expect(
-    customers(() => ({ items: [], links: next('/customers?x', [{ key: 'MS-ContinuationToken', value: 'same' }]) })),
+    customers(() => ({
+      items: [],
+      links: nextLinks('/customers?x', [{ key: 'MS-ContinuationToken', value: 'same' }]),
+    })),
   ).rejects.toMatchObject({
     code: 'resource_error',
   });
 });
 
-test('a refusal in the form of Partner Center carries its number to the log', async () => {
+test('logs the error number of Partner Center', async () => {
   await expect(
     customers(() => Response.json({ code: 900421, description: 'MFA required' }, { status: 401 })),
   ).rejects.toMatchObject({

@@ -19,7 +19,7 @@ const failed = (status: number, body: unknown = {}, wait?: number): BrokerError 
   failureOf('Microsoft Graph', status, body, wait);
 const graphError = (code: string, message = ''): object => ({ error: { code, message } });
 
-describe('what a status stands for', () => {
+describe('failureOf and isTransientStatus', () => {
   it.each([
     [400, 'job_failed'],
     [404, 'job_failed'],
@@ -33,23 +33,25 @@ describe('what a status stands for', () => {
     [504, 'resource_error'],
     [501, 'resource_error'],
     [302, 'resource_error'],
-  ])('%i is %s', (status, code) => {
+  ])('map status %i to %s', (status, code) => {
     expect(failed(status).code).toBe(code);
   });
 
-  it.each([429, 500, 502, 503, 504])('%i may pass', (status) => expect(isTransientStatus(status)).toBe(true));
-  it.each([200, 400, 403, 404, 501, 505])('%i does not pass', (status) =>
+  it.each([429, 500, 502, 503, 504])('treat status %i as transient', (status) =>
+    expect(isTransientStatus(status)).toBe(true),
+  );
+  it.each([200, 400, 403, 404, 501, 505])('treat status %i as permanent', (status) =>
     expect(isTransientStatus(status)).toBe(false),
   );
 
-  it('waits as the peer says, a minute where it says nothing', () => {
+  it('take the delay of the peer, and one minute for a 429 without one', () => {
     expect(failed(429, {}, 7).retryAfterSeconds).toBe(7);
     expect(failed(429).retryAfterSeconds).toBe(60);
     expect(failed(503, {}, 9).retryAfterSeconds).toBe(9);
     expect(failed(503).retryAfterSeconds).toBeUndefined();
   });
 
-  it('is told with the code of the peer', () => {
+  it('include the error code of the peer in the detail', () => {
     expect(failed(404, graphError('NotFound')).detail).toBe('Microsoft Graph refuses the request (404 NotFound).');
     expect(failed(404).detail).toBe('Microsoft Graph refuses the request (404).');
     expect(failed(403, graphError('Denied')).detail).toBe('Microsoft Graph refuses access (403 Denied).');
@@ -58,7 +60,7 @@ describe('what a status stands for', () => {
     expect(failed(302).detail).toBe('Microsoft Graph answers 302, which nobody expects.');
   });
 
-  it('keeps the words of the peer for the log, cut to a length', () => {
+  it('log the code and the message of the peer, truncated', () => {
     expect(failed(400, graphError('c'.repeat(200), 'm'.repeat(500))).logFields).toEqual({
       peer: 'Microsoft Graph',
       status: 400,
@@ -73,7 +75,7 @@ describe('what a status stands for', () => {
   });
 });
 
-describe('a licence that is missing', () => {
+describe('failureOf for a missing licence', () => {
   it.each([
     ['Authentication_RequestFromNonPremiumTenantOrB2CTenant', ''],
     ['BadRequest', 'This is not applicable to target tenant'],
@@ -82,7 +84,7 @@ describe('a licence that is missing', () => {
     ['Forbidden', 'tenant is not premium'],
     ['Forbidden', 'Tenant is not licensed for this feature'],
     ['AadPremiumLicenseRequired', ''],
-  ])('shows as %s "%s", with 400 and 403 only', (code, message) => {
+  ])('recognizes %s "%s" with status 400 and 403 only', (code, message) => {
     expect(failed(403, graphError(code, message))).toMatchObject({
       code: 'resource_unavailable',
       detail: `Microsoft Graph answers that the tenant has no licence for this (403 ${code}).`,
@@ -91,25 +93,25 @@ describe('a licence that is missing', () => {
     expect(failed(404, graphError(code, message)).code).toBe('job_failed');
   });
 
-  it('is no guess from any refusal', () => {
+  it('does not take any other refusal for a missing licence', () => {
     expect(failed(403, graphError('Authorization_RequestDenied', 'Insufficient privileges')).code).toBe(
       'access_denied',
     );
   });
 });
 
-describe('the value of a reply', () => {
+describe('valueOf', () => {
   const value = (status: number, body: string, headers?: Record<string, string>) =>
     valueOf('Partner Center', reply(status, body, headers), nowMs);
 
-  it('is its JSON, a byte order mark before it or not; nothing with 204', () => {
+  it('parses JSON with or without a byte order mark, and returns undefined for a 204', () => {
     expect(value(200, '\uFEFF{"a":1}')).toEqual({ a: 1 });
     expect(value(299, '[1]')).toEqual([1]);
     expect(value(204, 'ignored')).toBeUndefined();
     expect(() => value(200, '{}\uFEFF')).toThrow('not JSON');
   });
 
-  it('is none where it is no JSON, which the log describes', () => {
+  it('throws for a body that is not JSON, and describes it for the log', () => {
     expect(() => value(200, '<html>', { 'content-type': 'text/html' })).toThrow(
       expect.objectContaining({
         code: 'resource_error',
@@ -122,20 +124,20 @@ describe('the value of a reply', () => {
     );
   });
 
-  it('is a failure outside of 200 to 299', () => {
+  it('throws for a status outside of 200 to 299', () => {
     expect(() => value(199, '{}')).toThrow(expect.objectContaining({ code: 'resource_error' }));
     expect(() => value(300, '{}')).toThrow(expect.objectContaining({ code: 'resource_error' }));
     expect(() => value(429, 'slow', { 'retry-after': '3' })).toThrow(expect.objectContaining({ retryAfterSeconds: 3 }));
   });
 });
 
-describe('reading JSON', () => {
-  it('takes nothing for an object that is none', () => {
-    for (const none of [null, undefined, [], 'text', 3, true]) expect(isJsonObject(none)).toBe(false);
+describe('isJsonObject, textOf and objectOf', () => {
+  it('accept only objects as objects', () => {
+    for (const other of [null, undefined, [], 'text', 3, true]) expect(isJsonObject(other)).toBe(false);
     expect(isJsonObject({})).toBe(true);
   });
 
-  it('gives texts and objects only', () => {
+  it('return only texts and objects', () => {
     const object = { text: 'a', number: 1, inner: { b: 2 }, list: [] };
     expect([textOf(object, 'text'), textOf(object, 'number'), textOf(undefined, 'text')]).toEqual([
       'a',

@@ -17,8 +17,8 @@ const noContent = (): Response => new Response(null, { status: 204 });
 const throttled = (seconds?: number): Response =>
   problem(429, 'TooManyRequests', '', seconds === undefined ? {} : { 'retry-after': `${seconds}` });
 
-describe('a POST', () => {
-  it('is sent with the token, and gives what came back', async () => {
+describe('post', () => {
+  it('sends the token and returns the reply', async () => {
     const { writer, seen } = writerOn(() => ({ id: 'made' }));
     expect(await writer.post('/applications', { displayName: 'x' })).toEqual({ id: 'made' });
     const [request] = seen;
@@ -31,13 +31,13 @@ describe('a POST', () => {
   });
 
   it.each([
-    ['nothing', noContent],
+    ['a reply without content', noContent],
     ['a list', () => Response.json([])],
-  ])('that brings %s back brings an empty object', async (_, answer) => {
+  ])('returns an empty object for %s', async (_, answer) => {
     expect(await writerOn(answer).writer.post('/x', {})).toEqual({});
   });
 
-  it('is not repeated after a reply that may stand for work that was done', async () => {
+  it('does not retry a request that may have been carried out', async () => {
     const failing = writerOn(() => problem(503, 'Busy'));
     await expect(failing.writer.post('/x', {})).rejects.toMatchObject({ code: 'resource_error' });
     const broken = writerOn(() => {
@@ -47,7 +47,7 @@ describe('a POST', () => {
     expect([failing.seen.length, broken.seen.length]).toEqual([1, 1]);
   });
 
-  it('is repeated after a 429, which was not carried out, when the wait is over', async () => {
+  it('retries after a 429, which was not carried out, once the delay has passed', async () => {
     const { writer, seen, clock } = writerOn(
       inTurn(
         () => throttled(7),
@@ -64,7 +64,7 @@ describe('a POST', () => {
     expect(await made).toEqual({ id: 'made' });
   });
 
-  it('gives up after four 429, and at once after one that asks for more than half a minute', async () => {
+  it('gives up after four 429 replies, and at once when the delay exceeds 30 seconds', async () => {
     const patient = writerOn(() => throttled(1));
     const failed = patient.writer.post('/x', {});
     failed.catch(() => undefined);
@@ -76,7 +76,7 @@ describe('a POST', () => {
     expect(long.seen).toHaveLength(1);
   });
 
-  it('ends with its signal', async () => {
+  it('ends when its signal aborts', async () => {
     const ending = new AbortController();
     const { writer } = writerOn(() => {
       ending.abort(new Error('too late'));
@@ -86,8 +86,8 @@ describe('a POST', () => {
   });
 });
 
-describe('changing and removing', () => {
-  it('takes what is gone for removed, and nothing else', async () => {
+describe('patch and remove', () => {
+  it('treat a missing object as success for remove only', async () => {
     await expect(writerOn(() => problem(404, 'NotFound')).writer.remove('/x')).resolves.toBeUndefined();
     await expect(writerOn(noContent).writer.remove('/x')).resolves.toBeUndefined();
     await expect(writerOn(() => problem(403, 'Denied')).writer.remove('/x')).rejects.toMatchObject({
@@ -98,14 +98,14 @@ describe('changing and removing', () => {
     });
   });
 
-  it('sends a change as JSON', async () => {
+  it('send a change as JSON', async () => {
     const { writer, seen } = writerOn(noContent);
     await writer.patch('/x', { a: 1 });
     expect([seen[0]?.method, seen[0]?.body]).toEqual(['PATCH', '{"a":1}']);
   });
 });
 
-it('finds the status in a failure where Graph answered', () => {
+it('graphStatus returns the status of a failure that Graph answered', () => {
   expect(graphStatus(new BrokerError('job_failed', '', { logFields: { status: 404 } }))).toBe(404);
   expect([graphStatus(new BrokerError('job_failed', '')), graphStatus(new Error('x'))]).toEqual([undefined, undefined]);
 });

@@ -55,8 +55,8 @@ function reporter(): HealthReporter {
   });
 }
 
-describe('the health report', () => {
-  it('is one word for the whole, and every part of it', async () => {
+describe('HealthReporter', () => {
+  it('reports an overall status and the status of every part', async () => {
     expect(await reporter().report()).toMatchObject({
       status: 'ok',
       applications: [{ application: 'default' }],
@@ -67,7 +67,7 @@ describe('the health report', () => {
     });
   });
 
-  it('serves everybody for 15 seconds, so that nobody can make it read the vault', async () => {
+  it('caches the report for 15 seconds, so that requests cannot cause reads of the vault', async () => {
     const health = reporter();
     await Promise.all(Array.from({ length: 50 }, () => health.report()));
     await clock.advance(14_000);
@@ -75,12 +75,12 @@ describe('the health report', () => {
     expect(store.loads).toBe(1);
   });
 
-  it('is down when the records cannot be written, because no token is handed out then', async () => {
+  it('reports down while storage is unavailable, because no token is issued without a record', async () => {
     journal.down = true;
     expect(await reporter().report()).toMatchObject({ status: 'down', storage: { status: 'down' } });
   });
 
-  it('is down without Key Vault at the start, and degraded while memory still has the credential', async () => {
+  it('reports down without Key Vault at the start, and degraded while the credential is cached', async () => {
     const health = reporter();
     await health.report();
     store.failure = new BrokerError('key_vault_unavailable', 'Key Vault answered HTTP 503.');
@@ -89,7 +89,7 @@ describe('the health report', () => {
     expect(await reporter().report()).toMatchObject({ status: 'down' });
   });
 
-  it('blames no application, and not the vault, for what is wrong with another', async () => {
+  it('does not attribute the failure of one application to another application or to the vault', async () => {
     policy = { ...policy, policy: { rules: [rule('reader', 'application')] } };
     const load = store.load.bind(store);
     store.load = async (application) => {
@@ -106,7 +106,7 @@ describe('the health report', () => {
     expect(recorder.events()).toEqual(['credential.state_changed']);
   });
 
-  it('is degraded by a vault that refuses the secrets of one application', async () => {
+  it('reports a degraded vault when it refuses the secrets of one application', async () => {
     policy = { ...policy, policy: { rules: [rule('reader', 'application')] } };
     const load = store.load.bind(store);
     store.load = async (application) => {
@@ -123,7 +123,7 @@ describe('the health report', () => {
     });
   });
 
-  it('is degraded, not down, while notices reach nobody', async () => {
+  it('reports degraded, not down, while notices cannot be sent', async () => {
     notificationProblem = new BrokerError('config_invalid', 'NOTIFICATION_WEBHOOK: is not an https address.');
     expect(await reporter().report()).toMatchObject({
       status: 'degraded',
@@ -136,15 +136,15 @@ describe('the health report', () => {
     });
   });
 
-  it('is degraded by a policy that is broken', async () => {
+  it('reports degraded when there is no valid policy', async () => {
     policy = { ...policy, state: 'deny-all', problem: 'There is no access policy.' };
     expect(await reporter().report()).toMatchObject({
       status: 'degraded',
-      policy: { problem: /* sentence */ expect.any(String) },
+      policy: { problem: expect.any(String) },
     });
   });
 
-  it('is only degraded when one application of two is down', async () => {
+  it('reports degraded when one of two applications is down', async () => {
     policy = { ...policy, policy: { rules: [rule('reader', 'delegated')] } };
     const report = await reporter().report();
     expect(report.status).toBe('degraded');
@@ -158,7 +158,7 @@ describe('the health report', () => {
     expect((await report).storage).toMatchObject({ status: 'down' });
   });
 
-  it('announces a change once, over instances and over time', async () => {
+  it('announces a change once across instances and over time', async () => {
     await reporter().report();
     dead = new BrokerError('credential_revoked', 'The grant was revoked.');
     await reporter().report();
@@ -176,7 +176,7 @@ describe('the health report', () => {
   });
 });
 
-it('looks at the applications that rules name, and at the default one', () => {
+it('applicationsInUse returns the default application and those of the rules', () => {
   const rules = [rule('reader', 'application'), rule('writer', 'application'), rule('writer', 'delegated')];
   const inUse: AccessPolicy = { rules };
   expect([...applicationsInUse(inUse)]).toEqual([

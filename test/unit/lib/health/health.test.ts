@@ -28,8 +28,8 @@ function facts(more: Partial<CredentialFacts> = {}, refresh = {}, client = {}): 
 }
 const judge = (...args: Parameters<typeof facts>) => judgeCredential(facts(...args), nowMs);
 
-describe('the health of a credential', () => {
-  it('names the application in what is to be done, where it is not the default one', () => {
+describe('judgeCredential', () => {
+  it('names the application in the advice unless it is the default one', () => {
     const failure = { atMs: nowMs, code: 'credential_revoked', detail: 'no' } as const;
     const dead = new BrokerError('credential_revoked', 'dead');
     const { findings, lastFailure } = judge({ application: 'reader', dead, journal: { failure } });
@@ -38,7 +38,7 @@ describe('the health of a credential', () => {
     expect(judge({ dead }).findings[0]?.advice).toContain('run `ptb consent` ');
   });
 
-  it('is ok, with age, days left and the end of the client credential', () => {
+  it('returns ok with the age, the days left and the end of the client credential', () => {
     expect(judge()).toMatchObject({
       state: { status: 'ok' },
       account: 'broker@partner.example',
@@ -59,7 +59,7 @@ describe('the health of a credential', () => {
     [1, 'degraded', 1],
     [0, 'down', 1],
     [-1, 'down', 1],
-  ])('with %i days left of the refresh token is %s', (days, status, thresholdDays) => {
+  ])('maps %i days left to %s', (days, status, thresholdDays) => {
     expect(judge({}, { expiresAtMs: nowMs + days * dayMs }).state).toEqual({
       status,
       ...(thresholdDays === undefined ? {} : { thresholdDays }),
@@ -67,7 +67,7 @@ describe('the health of a credential', () => {
     expect(judge({}, {}, { endsAtMs: nowMs + days * dayMs }).state.status).toBe(status);
   });
 
-  it('says how the client credential is renewed, by its kind', () => {
+  it('advises how to renew each kind of client credential', () => {
     const advice = (credential: object): string | undefined =>
       judge({}, {}, { credential, endsAtMs: nowMs + 30 * dayMs }).findings[0]?.advice;
     expect(advice({ kind: 'secret' })).toBe(
@@ -78,14 +78,14 @@ describe('the health of a credential', () => {
     );
   });
 
-  it('is degraded without MFA, stored or seen by Partner Center', () => {
+  it('returns degraded when the token or a recent probe of Partner Center shows no MFA', () => {
     expect(judge({}, { mfa: false }).findings).toMatchObject([{ code: 'mfa_missing', severity: 'degraded' }]);
     const journal = { mfaProbe: { atMs: nowMs, compliant: false } };
     expect(judge({ journal }).state.status).toBe('degraded');
     expect(judge({ journal: { mfaProbe: { atMs: nowMs - 2 * dayMs, compliant: false } } }).state.status).toBe('ok');
   });
 
-  it('is degraded after a rotation that failed, until one succeeds or somebody consents', () => {
+  it('returns degraded after a failed rotation until a rotation or a consent succeeds', () => {
     const failure = { atMs: nowMs - 1000, code: 'key_vault_unavailable', detail: 'Key Vault answered 403.' } as const;
     const degraded = judge({ journal: { failure } });
     expect(degraded).toMatchObject({ state: { status: 'degraded' }, lastFailure: { code: 'key_vault_unavailable' } });
@@ -94,37 +94,37 @@ describe('the health of a credential', () => {
     expect(judge({ journal: { failure } }, { obtainedAtMs: nowMs }).state.status).toBe('ok');
   });
 
-  it('notices a timer that stopped, long before it matters', () => {
+  it('adds a notice, and stays ok, when the timer has not rotated for four days', () => {
     expect(judge({}, { obtainedAtMs: nowMs - 4 * dayMs })).toMatchObject({
       state: { status: 'ok' },
       findings: [{ severity: 'notice', code: 'rotation_overdue' }],
     });
   });
 
-  it('is down while the broker holds it to be dead, and says why', () => {
+  it('returns down with the reason while the broker treats the credential as dead', () => {
     const dead = new BrokerError('credential_revoked', 'The grant was revoked (AADSTS50173).');
     expect(judge({ dead })).toMatchObject({ state: { status: 'down' }, findings: [{ code: 'credential_revoked' }] });
   });
 
-  it('is down without a credential, and degraded with one that only memory knows', () => {
+  it('returns down without a credential, and degraded with one that is only cached', () => {
     const readFailure = new BrokerError('key_vault_unavailable', 'Key Vault did not answer in time.');
     expect(judge({ credential: undefined, readFailure }).findings).toMatchObject([{ code: 'key_vault_unavailable' }]);
     expect(judge({ credential: undefined }).findings).toMatchObject([{ code: 'credential_missing' }]);
     expect(judge({ readFailure }).state.status).toBe('degraded');
   });
 
-  it('is down before the first consent, unless nobody needs a refresh token', () => {
+  it('returns down before the first consent unless no refresh token is needed', () => {
     const { credential } = facts();
     const without = { ...credential!, refreshToken: undefined };
     expect(judge({ credential: without }).state.status).toBe('down');
     expect(judge({ credential: without, needsRefreshToken: false }).state.status).toBe('ok');
   });
 
-  it('never shows a secret', () => {
+  it('does not contain a secret', () => {
     expect(JSON.stringify(judge())).not.toMatch(/"[rs]"/);
   });
 
-  it('worsens only as time passes', () => {
+  it('never returns a better status as time passes', () => {
     const rank = { ok: 0, degraded: 1, down: 2 };
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 120 }), fc.integer({ min: 0, max: 30 }), (start, later) => {
@@ -134,7 +134,7 @@ describe('the health of a credential', () => {
     );
   });
 
-  it('names the nearest threshold', () => {
+  it('returns the nearest threshold from thresholdOf', () => {
     fc.assert(
       fc.property(fc.double({ min: -5, max: 60, noNaN: true }), (days) => {
         const found = thresholdOf(nowMs + days * dayMs, nowMs);

@@ -39,7 +39,7 @@ beforeEach(() => {
   });
 });
 
-test('people hear of each change once, with what to do', async () => {
+test('sends one notice per change, with the next step', async () => {
   await watch.observe(health('ok'), undefined);
   await watch.observe(health('degraded'), undefined);
   await watch.observe(health('degraded'), undefined);
@@ -52,7 +52,7 @@ test('people hear of each change once, with what to do', async () => {
   expect(sent[0]?.text).toBe('It ends soon. Run `ptb consent`.');
 });
 
-test('a webhook that does not take it holds nobody up and is tried again', async () => {
+test('does not wait for a failing webhook, and retries it', async () => {
   failures = 2;
   await watch.observe(health('down'), { status: 'ok', sinceMs: 0 });
   expect(recorder.events()).toEqual(['credential.state_changed']);
@@ -61,7 +61,7 @@ test('a webhook that does not take it holds nobody up and is tried again', async
   expect(sent).toHaveLength(1);
 });
 
-test('after three times the log alone has it', async () => {
+test('logs a notice that failed three times', async () => {
   failures = 3;
   await watch.observe(health('down'), { status: 'ok', sinceMs: 0 });
   await clock.advance(60_000);
@@ -70,7 +70,7 @@ test('after three times the log alone has it', async () => {
   expect(recorder.lines.map(({ level }) => level)).toEqual(['error', 'warn']);
 });
 
-test('a journal that hangs does not keep health from answering', async () => {
+test('does not wait for a journal that hangs', async () => {
   const hanging = new StateWatch({
     journal: { changeState: () => new Promise(() => undefined) },
     clock,
@@ -82,7 +82,7 @@ test('a journal that hangs does not keep health from answering', async () => {
   expect(recorder.events()).toContain('credential.state_changed');
 });
 
-/** Two instances of the app over one journal, as health reports them. */
+/** Two instances of the app that share one journal. */
 function instances() {
   const journal = new MemoryCredentialJournal();
   const start = () => {
@@ -95,7 +95,7 @@ function instances() {
 const changes = () =>
   recorder.lines.map(({ line }) => JSON.parse(line) as Record<string, unknown>).map(({ from, to }) => `${from} ${to}`);
 
-test('what is broken again after another instance found it well is announced', async () => {
+test('announces a failure that returns after another instance reported ok', async () => {
   const { journal, one, other } = instances();
   await one('down');
   await other('ok');
@@ -105,7 +105,7 @@ test('what is broken again after another instance found it well is announced', a
   expect((await journal.read('default')).state?.status).toBe('down');
 });
 
-test('instances that differ for a while do not announce in turn', async () => {
+test('does not announce alternately while two instances disagree', async () => {
   const { one, other } = instances();
   for (let time = 0; time < 20; time += 1) {
     await one('down');
@@ -116,7 +116,7 @@ test('instances that differ for a while do not announce in turn', async () => {
   expect(changes()).toEqual(['unknown down', 'down ok']);
 });
 
-test('a journal that can be read and not written does not make one change many', async () => {
+test('announces a change once while the journal is read-only', async () => {
   const { journal, one } = instances();
   await one('ok');
   await clock.advance(86_400_000);

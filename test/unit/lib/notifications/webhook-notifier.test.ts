@@ -22,7 +22,7 @@ function stage(address: string, answer: () => Scripted = () => new Response('ok'
   return { notifier, body: () => seen[0]?.body ?? '', seen };
 }
 
-test('Teams gets an adaptive card in which a customer cannot place a link', async () => {
+test('sends Teams an adaptive card in which customer values cannot contain links', async () => {
   const { notifier, body } = stage(teams, () => new Response(null, { status: 202 }));
   await notifier.send(notice);
   const card = JSON.parse(body()) as {
@@ -33,7 +33,7 @@ test('Teams gets an adaptive card in which a customer cannot place a link', asyn
   expect(card.attachments[0]?.content.body[2]?.facts?.[0]?.value).toBe('\\[Contoso\\]\\(https://evil.test\\) \\<b\\>');
 });
 
-test('Slack gets text with its three special characters escaped', async () => {
+test('sends Slack a text with its three special characters escaped', async () => {
   const { notifier, body } = stage(slack);
   await notifier.send(notice);
   expect(JSON.parse(body())).toEqual({
@@ -41,7 +41,7 @@ test('Slack gets text with its three special characters escaped', async () => {
   });
 });
 
-test('what looks like a token never leaves, and long text is cut', async () => {
+test('removes tokens and truncates long texts', async () => {
   const { notifier, body } = stage(slack);
   await notifier.send({
     ...notice,
@@ -54,13 +54,13 @@ test('what looks like a token never leaves, and long text is cut', async () => {
   expect(body().length).toBeLessThan(2_000);
 });
 
-describe('a message that is not taken', () => {
+describe('a failing webhook', () => {
   test.each([
     [429, 'throttled'],
     [404, 'resource_error'],
     [500, 'resource_error'],
     [302, 'resource_error'],
-  ])('with status %i is %s, and the address is not told', async (status, code) => {
+  ])('maps status %i to %s without revealing the address', async (status, code) => {
     const { notifier, seen } = stage(teams, () => new Response('', { status, headers: { 'retry-after': '9' } }));
     const failure: unknown = await notifier.send(notice).catch((error: unknown) => error);
     expect(failure).toMatchObject({ code, retryAfterSeconds: 9 });
@@ -68,7 +68,7 @@ describe('a message that is not taken', () => {
     expect(seen).toHaveLength(1);
   });
 
-  test('because nobody answers is resource_error', async () => {
+  test('throws resource_error when it is unreachable', async () => {
     const { notifier } = stage(teams, () => {
       throw new TypeError('fetch failed');
     });
@@ -80,32 +80,32 @@ test.each([
   ['http://hooks.slack.com/x', 'NOTIFICATION_WEBHOOK: is not an https address.'],
   ['not an address', 'NOTIFICATION_WEBHOOK: is not an https address.'],
   ['@Microsoft.KeyVault(VaultName=v;SecretName=n)', expect.stringContaining('Key Vault reference was not resolved')],
-])('the address %s is refused without being quoted', (address, detail) => {
+])('rejects the address %s without quoting it', (address, detail) => {
   expect(() => stage(address)).toThrow(expect.objectContaining({ code: 'config_invalid', detail }));
 });
 
-describe('notices as the settings have them', () => {
-  const made = (address: string | undefined) => {
+describe('createNotifications', () => {
+  const notificationsFor = (address: string | undefined) => {
     const { fetch, seen } = scriptedFetch(() => new Response('ok'));
     const recorder = recordingLogger();
     const secret = address === undefined ? undefined : new Secret(address);
     return { ...createNotifications({ fetch, clock: new FakeClock(), log: recorder.log }, secret), recorder, seen };
   };
 
-  test('go to the address', async () => {
-    const { notifier, problem, seen } = made(slack);
+  test('sends notices to the configured address', async () => {
+    const { notifier, problem, seen } = notificationsFor(slack);
     await notifier.send(notice);
     expect([problem, seen.length]).toEqual([undefined, 1]);
   });
 
-  test('go nowhere, and nothing is wrong, without one', async () => {
-    const { notifier, problem, recorder } = made(undefined);
+  test('sends nothing and reports no problem without an address', async () => {
+    const { notifier, problem, recorder } = notificationsFor(undefined);
     await notifier.send(notice);
     expect([problem, recorder.events()]).toEqual([undefined, []]);
   });
 
-  test('go nowhere with an address that cannot be used, which the log says once, without it', async () => {
-    const { notifier, problem, recorder, seen } = made('http://hooks.slack.com/services/secret');
+  test('sends nothing to an unusable address, and logs that once without the address', async () => {
+    const { notifier, problem, recorder, seen } = notificationsFor('http://hooks.slack.com/services/secret');
     await notifier.send(notice);
     await notifier.send(notice);
     expect([problem?.code, seen.length, recorder.events()]).toEqual(['config_invalid', 0, ['notifications.unusable']]);

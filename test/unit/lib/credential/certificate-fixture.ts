@@ -14,69 +14,69 @@ export const tenantId = '99999999-9999-4999-8999-999999999999' as TenantId;
 export const dayMs = 86_400_000;
 export const startMs = Date.UTC(2026, 0, 1);
 export const vaultFailure = (): BrokerError => new BrokerError('key_vault_unavailable', 'Key Vault answered HTTP 503.');
-export const theirs: JsonObject = {
+export const foreignCertificate: JsonObject = {
   keyId: 'theirs',
   displayName: 'CN=theirs',
   key: 'MII',
   startDateTime: '2020-01-01',
 };
 
-/** Real certificates; the same one for the same wish, as an RSA key takes its time. */
-const made = new Map<string, ReturnType<CreateCertificate>>();
+/** Real certificates, cached by number and start because generating an RSA key is slow. */
+const cached = new Map<string, ReturnType<CreateCertificate>>();
 export function certificateFor(nth: number, subject: Parameters<CreateCertificate>[0]): ReturnType<CreateCertificate> {
   const key = `${nth} ${subject.notBeforeMs}`;
-  const known = made.get(key) ?? createCertificate(subject);
-  made.set(key, known);
-  return known;
+  const certificate = cached.get(key) ?? createCertificate(subject);
+  cached.set(key, certificate);
+  return certificate;
 }
 
-export interface Bench {
+export interface Fixture {
   readonly clock: Clock & { advance(ms: number): void };
   readonly store: MemoryCredentialStore;
   readonly entra: CertificateEntra;
   readonly createCertificate: CreateCertificate;
 }
 
-/** An application with a certificate of somebody else and one of ours, which ends in so many days. */
-export async function bench(daysLeft = 20): Promise<Bench> {
+/** An application with a foreign certificate and one of the broker, which ends in `daysLeft` days. */
+export async function createFixture(daysLeft = 20): Promise<Fixture> {
   let nowMs = startMs;
   const clock = {
     nowMs: () => nowMs,
-    // A pause passes at once, for everybody.
+    // A pause ends immediately and advances the clock.
     sleep: async (ms: number) => void (nowMs += ms),
     advance: (ms: number) => void (nowMs += ms),
   };
-  let certificates = 0;
+  let created = 0;
   const entra = new CertificateEntra(clock.nowMs);
-  entra.keys = [theirs];
-  const set: Bench = {
+  entra.keys = [foreignCertificate];
+  const fixture: Fixture = {
     clock,
     store: new MemoryCredentialStore(clock.nowMs),
     entra,
-    createCertificate: (subject) => certificateFor((certificates += 1), subject),
+    createCertificate: (subject) => certificateFor((created += 1), subject),
   };
   const issued = await registerCertificate(
-    { ...set, ...graphOf(set), newId: () => 'first' },
+    { ...fixture, ...graphOf(fixture), newId: () => 'first' },
     '/applications/1',
     'partner-token-broker',
   );
-  await set.store.saveClientCredential('default', { clientId: 'client', tenantId, ...issued });
+  await fixture.store.saveClientCredential('default', { clientId: 'client', tenantId, ...issued });
   clock.advance((365 - daysLeft) * dayMs);
-  return set;
+  return fixture;
 }
 
-const graphOf = ({ entra }: Pick<Bench, 'entra'>) => ({ graph: entra, writer: entra });
+const graphOf = ({ entra }: Pick<Fixture, 'entra'>) => ({ graph: entra, writer: entra });
 
 export function renew(
-  set: Bench,
+  fixture: Fixture,
   force = false,
   interrupter?: Interrupter,
   log = recordingLogger().log,
 ): Promise<Renewal> {
-  const entra = interrupter?.wrap(set.entra) ?? set.entra;
+  const entra = interrupter?.wrap(fixture.entra) ?? fixture.entra;
   const deps = {
-    ...set,
-    store: interrupter?.wrap(set.store) ?? set.store,
+    ...fixture,
+    store: interrupter?.wrap(fixture.store) ?? fixture.store,
     redeemer: entra,
     log,
     newId: () => crypto.randomUUID(),
@@ -86,14 +86,14 @@ export function renew(
   return renewClientCredential(deps, 'default', force);
 }
 
-export const idsOf = ({ entra }: Bench): unknown[] => entra.keys.map(({ keyId }) => keyId);
+export const idsOf = ({ entra }: Fixture): unknown[] => entra.keys.map(({ keyId }) => keyId);
 
-/** Whether what the store gives out now opens Entra. */
-export const isAlive = async ({ store, entra }: Bench): Promise<boolean> =>
+/** Whether Entra accepts the client credential that the store returns. */
+export const isWorking = async ({ store, entra }: Fixture): Promise<boolean> =>
   entra.takes((await store.load('default')).client.credential);
 
-/** Whether anything that the store still holds opens Entra. */
-export async function isSaved({ store, entra }: Bench): Promise<boolean> {
+/** Whether Entra accepts at least one of the enabled versions in the store. */
+export async function hasWorkingVersion({ store, entra }: Fixture): Promise<boolean> {
   for (const { version } of await store.listClientCredentialVersions('default')) {
     const client = await store.loadClientCredentialVersion('default', version);
     if (client !== undefined && entra.takes(client.credential)) return true;
