@@ -1,6 +1,7 @@
 import { importJWK, type CryptoKey } from 'jose';
 import * as z from 'zod';
 import type { Clock } from '../runtime/clock.ts';
+import { KeptCopy } from '../runtime/kept-copy.ts';
 import { BrokerError } from '../model/errors.ts';
 import { type Fetch, outboundFailure, parseJson, retryAfterSeconds, send } from '../runtime/outbound.ts';
 import type { TenantId } from '../model/identifiers.ts';
@@ -11,16 +12,16 @@ import { safeParse } from '../runtime/safe-parse.ts';
 export interface SigningKeys {
   /**
    * @returns undefined when Entra does not know the key.
-   * @throws BrokerError `entra_unavailable` when that cannot be told, because the keys cannot be had.
+   * @throws BrokerError `entra_unavailable` when the keys cannot be fetched and no copy has this key.
    */
   find(keyId: string): Promise<CryptoKey | undefined>;
 }
 
 /** Entra replaces its keys on no schedule ("Signing key rollover": look at least once a day). */
 const freshMs = 60 * 60 * 1000;
-/** While Entra does not answer, known keys serve on for this long. */
+/** How long known keys are used while Entra does not answer. */
 const usableMs = 24 * 60 * 60 * 1000;
-/** Between two requests, whatever key ids callers make up. */
+/** Minimum time between two requests, whatever key ids callers make up. */
 const cooldownMs = 30_000;
 const timeoutMs = 5_000;
 const maxBodyBytes = 256 * 1024;
@@ -36,54 +37,48 @@ const rsaKeySchema = z.object({
   issuer: z.string().optional(),
 });
 
-interface KeySet {
-  readonly keys: ReadonlyMap<string, CryptoKey>;
-  readonly fetchedAtMs: number;
+interface SigningKeysDeps {
+  readonly fetch: Fetch;
+  readonly clock: Clock;
+  readonly log: Logger;
 }
 
-/** @param url `https://login.microsoftonline.com/{tenant}/discovery/v2.0/keys` */
-export function createSigningKeys(
-  deps: { readonly fetch: Fetch; readonly clock: Clock; readonly log: Logger },
-  settings: { readonly url: string; readonly tenantId: TenantId },
-): SigningKeys {
-  let known: KeySet | undefined;
-  let failure: BrokerError | undefined;
-  let triedAtMs = Number.NEGATIVE_INFINITY;
-  let pending: Promise<void> | undefined;
+interface SigningKeysSettings {
+  readonly url: string;
+  readonly tenantId: TenantId;
+}
 
-  const refresh = async (): Promise<void> => {
-    triedAtMs = deps.clock.nowMs();
+/** @param settings.url `https://login.microsoftonline.com/{tenant}/discovery/v2.0/keys` */
+export function createSigningKeys(deps: SigningKeysDeps, settings: SigningKeysSettings): SigningKeys {
+  const copy = new KeptCopy<ReadonlyMap<string, CryptoKey>>(deps, {
+    freshMs: () => freshMs,
+    usableMs,
+    pauseMs: () => cooldownMs,
+  });
+  const load = async (): Promise<ReadonlyMap<string, CryptoKey>> => {
     try {
-      known = { keys: await fetchKeys(deps, settings), fetchedAtMs: triedAtMs };
-      failure = undefined;
+      return await fetchKeys(deps, settings);
     } catch (error) {
-      failure = error instanceof BrokerError ? error : outboundFailure(error, 'entra_unavailable', 'Entra');
+      const failure = error instanceof BrokerError ? error : outboundFailure(error, 'entra_unavailable', 'Entra');
       deps.log.log('warn', 'caller.keys_unavailable', errorFields(failure));
+      throw failure;
     }
   };
-  const age = (sinceMs: number): number => Math.abs(deps.clock.nowMs() - sinceMs);
-
   return {
     find: async (keyId) => {
-      const fresh = known !== undefined && age(known.fetchedAtMs) < freshMs;
-      if (!(fresh && known?.keys.has(keyId)) && age(triedAtMs) >= cooldownMs) {
-        pending ??= refresh().finally(() => {
-          pending = undefined;
-        });
-      }
-      await pending;
-      const usable = known !== undefined && age(known.fetchedAtMs) < usableMs ? known : undefined;
-      const key = usable?.keys.get(keyId);
-      // An unknown key while Entra is silent may be a new one: that is not the caller's fault.
-      if (key === undefined && failure !== undefined) throw failure;
+      let keys = await copy.get(load);
+      if (!keys.value.has(keyId)) keys = await copy.get(load, { freshMs: cooldownMs });
+      const key = keys.value.get(keyId);
+      // While Entra does not answer, an unknown key may be a new one: the caller is not to blame.
+      if (key === undefined && keys.failure !== undefined) throw keys.failure;
       return key;
     },
   };
 }
 
 async function fetchKeys(
-  deps: { readonly fetch: Fetch; readonly clock: Clock; readonly log: Logger },
-  { url, tenantId }: { readonly url: string; readonly tenantId: TenantId },
+  deps: SigningKeysDeps,
+  { url, tenantId }: SigningKeysSettings,
 ): Promise<ReadonlyMap<string, CryptoKey>> {
   const reply = await send(deps.fetch, { method: 'GET', url, timeoutMs, maxBodyBytes });
   const body = safeParse(keySetSchema, parseJson(reply.body));

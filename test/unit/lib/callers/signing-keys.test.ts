@@ -61,6 +61,18 @@ it('does not let made-up key ids cause more than one request in 30 s', async () 
   expect(await outcome(keys, 'first')).toBe('known');
 });
 
+it('finds a known key at once while another caller waits for an unknown one', async () => {
+  const { keys, server, clock } = start(first);
+  await keys.find('first');
+  await clock.advance(30_000);
+  const { promise, resolve } = Promise.withResolvers<Response>();
+  server.instead = () => promise;
+  const unknown = outcome(keys, 'made-up');
+  expect(await outcome(keys, 'first')).toBe('known');
+  resolve(Response.json({ keys: [first.jwk] }));
+  expect(await unknown).toBe('unknown');
+});
+
 it('forgets a key that Entra no longer publishes', async () => {
   const { keys, server, clock } = start(first, second);
   expect(await outcome(keys, 'second')).toBe('known');
