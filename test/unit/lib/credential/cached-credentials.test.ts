@@ -117,6 +117,13 @@ describe('CachedCredentials with a vault that does not answer', () => {
   });
 });
 
+test('reads the store again when the clock was set back, although the copy looks fresh', async () => {
+  expect(await codeOf('default')).toBe('ok');
+  await clock.advance(-3_600_000);
+  expect(await codeOf('default')).toBe('ok');
+  expect(store.loads).toBe(2);
+});
+
 test('lastRead returns the time and the failure of the last read of each application', async () => {
   await codeOf('default');
   const readAtMs = clock.nowMs();
