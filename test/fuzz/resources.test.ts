@@ -10,7 +10,7 @@ import { parseTenantId, type TenantId } from '../../src/lib/model/identifiers.ts
 import { Limiter } from '../../src/lib/runtime/limiter.ts';
 import { createLogger } from '../../src/lib/runtime/log.ts';
 import { Secret } from '../../src/lib/model/secret.ts';
-import { readTenantLists } from '../../src/lib/tenants/lists.ts';
+import { createTenantListReader } from '../../src/lib/tenants/lists.ts';
 import { uniteTenants } from '../../src/lib/tenants/union.ts';
 import { accessToken, graphReplies, partnerCenterReplies, partnerTenantId } from './genuine.ts';
 import { damaged, type GenuineReply } from './mutate.ts';
@@ -126,7 +126,7 @@ describe('any content of the three tenant lists', () => {
         };
         await tried(async () => {
           const own = { tokens, resources, endpoints: hosts, partnerTenantId: partnerTenantId as TenantId };
-          const { lists } = await readTenantLists({ ...deps, ...own, newId: () => 'id', log }, new Map());
+          const { lists } = await createTenantListReader({ ...deps, ...own, newId: () => 'id', log }).read();
           const tenants = uniteTenants(lists, { include: 'all', exclude: new Set(), withoutGdap: 'allow' }, nowMs);
           if (new Set(tenants.map(({ tenantId }) => tenantId)).size !== tenants.length)
             throw new Error('a tenant twice');

@@ -1,11 +1,10 @@
 import { isoTime } from '../runtime/clock.ts';
-import { withinOr } from '../runtime/deadline.ts';
-import { SingleFlight } from '../runtime/single-flight.ts';
+import { type Kept, KeptCopy } from '../runtime/kept-copy.ts';
 import { BrokerError, toBrokerError } from '../model/errors.ts';
 import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../model/identifiers.ts';
 import { errorFields } from '../runtime/log.ts';
 import type { DomainResolver } from './domain-resolver.ts';
-import { type ListCopies, type ListsDeps, readTenantLists, usableMs } from './lists.ts';
+import { createTenantListReader, type ListsDeps, usableMs } from './lists.ts';
 import { resolveSelection, type WantedTenants } from './selection.ts';
 import type { DelegatedTenant } from './tenant.ts';
 import { uniteTenants } from './union.ts';
@@ -50,12 +49,12 @@ export interface TenantDirectory {
 
 /** A new relationship takes minutes to work anyway; a list of 5,000 costs about 40 requests. */
 const freshMs = 10 * 60_000;
-/** After a failure the old list serves for this long before the next try. */
+/** Time from a failed or incomplete load to the next, while the last good list is used. */
 const retryMs = 60_000;
 /**
- * How long a refresh may keep those waiting whom the last good list can answer, counted from its beginning: a peer that
- * takes connections and says nothing holds it up for minutes. A token for a tenant that the list knows is worth a
- * moment; the list itself is what a run is planned from, and reading 5,000 customers takes half a minute.
+ * How long a load may delay callers that the last good list can answer, from its start: a peer that accepts connections
+ * and does not reply delays it for minutes. A token for a known tenant is worth a short wait. A run is planned from
+ * the whole list, and reading 5,000 customers takes half a minute.
  */
 const patienceMs = { known: 3_000, list: 60_000 };
 
@@ -63,109 +62,103 @@ export interface DirectoryDeps extends ListsDeps {
   readonly domains: DomainResolver;
 }
 
-interface Held {
-  readonly list: TenantList;
+/** The lists united, with indexes. */
+interface Directory extends Omit<TenantList, 'asOfMs'> {
   readonly byId: ReadonlyMap<TenantId, DelegatedTenant>;
-  /** Default domains that one tenant alone has, as far as the lists know. */
+  /** Default domains that the lists give to exactly one tenant. */
   readonly byDomain: ReadonlyMap<DomainName, TenantId>;
-  /** From when on it is to be read again. */
-  readonly staleAtMs: number;
+  readonly freshMs: number;
 }
 
-/** The directory: read at most once at a time, kept ten minutes; the last good list outlives a transient failure. */
+/** The directory is loaded once for concurrent callers and again after ten minutes. */
 export function createTenantDirectory(deps: DirectoryDeps, wanted: WantedTenants): TenantDirectory {
-  const flight = new SingleFlight<Held>();
-  const copies: ListCopies = new Map();
-  let held: Held | undefined;
-  let refreshedSinceMs = 0;
+  const lists = createTenantListReader(deps);
+  const copy = new KeptCopy<Directory>(deps, {
+    freshMs: (directory) => directory.freshMs,
+    usableMs,
+    outlives: (failure) => toBrokerError(failure).transient,
+    pauseMs: (_failure, isCopyServed) => (isCopyServed ? retryMs : 0),
+    onKept: (failure, { asOfMs }) =>
+      deps.log.log('warn', 'tenants.kept_old_list', {
+        ageMs: deps.clock.nowMs() - asOfMs,
+        ...errorFields(failure),
+      }),
+  });
 
-  const isUsable = ({ list }: Held): boolean => deps.clock.nowMs() - list.asOfMs <= usableMs;
-
-  const read = async (signal: AbortSignal): Promise<Held> => {
+  const load = async (signal: AbortSignal): Promise<Directory> => {
     const nowMs = deps.clock.nowMs();
-    try {
-      const [read, chosen] = await Promise.all([
-        readTenantLists(deps, copies, signal),
-        resolveSelection(deps.domains, wanted, signal),
-      ]);
-      const tenants = uniteTenants(read.lists, chosen.selection, nowMs);
-      const warnings = [...read.warnings, ...chosen.warnings];
-      const complete = read.state !== 'incomplete';
-      const keptMs = read.state === 'fresh' ? freshMs : retryMs;
-      held = hold({ tenants, warnings, complete, asOfMs: nowMs }, deps.clock.nowMs() + keptMs);
-    } catch (thrown) {
-      if (held === undefined || !toBrokerError(thrown).transient || !isUsable(held)) throw thrown;
-      deps.log.log('warn', 'tenants.kept_old_list', { ageMs: nowMs - held.list.asOfMs, ...errorFields(thrown) });
-      const warning = `The list could not be refreshed (${toBrokerError(thrown).code}); this one is from ${isoTime(held.list.asOfMs)}.`;
-      return (held = hold({ ...held.list, warnings: [warning] }, deps.clock.nowMs() + retryMs));
-    }
-    return held;
+    const [read, chosen] = await Promise.all([lists.read(signal), resolveSelection(deps.domains, wanted, signal)]);
+    const tenants = uniteTenants(read.lists, chosen.selection, nowMs);
+    return {
+      tenants,
+      warnings: [...read.warnings, ...chosen.warnings],
+      complete: read.state !== 'incomplete',
+      freshMs: read.state === 'fresh' ? freshMs : retryMs,
+      ...indexesOf(tenants),
+    };
   };
-  const current = async (signal: AbortSignal | undefined, known = false): Promise<Held> => {
-    const last = held;
-    if (last !== undefined && deps.clock.nowMs() < last.staleAtMs) return last;
-    if (flight.size === 0) refreshedSinceMs = deps.clock.nowMs();
-    if (last === undefined || !isUsable(last)) return flight.run('', read, signal);
-    const waitMs = refreshedSinceMs + (known ? patienceMs.known : patienceMs.list) - deps.clock.nowMs();
-    // Not under their signal: the refresh goes on when those who asked for it have their answer.
-    const refreshed = (): Promise<Held> => flight.run('', read);
-    return withinOr(deps.clock, waitMs, refreshed, () => meanwhile(last), signal);
-  };
+  const current = (signal: AbortSignal | undefined, isKnown = false): Promise<Kept<Directory>> =>
+    copy.get(load, { patienceMs: isKnown ? patienceMs.known : patienceMs.list, signal });
+
   const tenantOf = async (domain: DomainName, signal?: AbortSignal): Promise<TenantId | undefined> => {
     try {
       return await deps.domains.tenantOf(domain, signal);
     } catch (thrown) {
       if (signal?.aborted === true || !toBrokerError(thrown).transient) throw thrown;
-      const claimant = (await current(signal, held?.byDomain.has(domain))).byDomain.get(domain);
-      if (claimant === undefined) throw thrown;
-      return claimant;
+      const { byDomain } = (await current(signal, copy.peek()?.value.byDomain.has(domain))).value;
+      const tenantId = byDomain.get(domain);
+      if (tenantId === undefined) throw thrown;
+      return tenantId;
     }
   };
 
   return {
-    list: async (signal) => (await current(signal)).list.tenants,
-    snapshot: async (signal) => (await current(signal)).list,
+    list: async (signal) => (await current(signal)).value.tenants,
+    snapshot: async (signal) => listOf(await current(signal)),
     find: async (reference, signal) => {
       const domain = parseDomainName(reference);
       const tenantId = parseTenantId(reference) ?? (domain && (await tenantOf(domain, signal)));
       if (tenantId === undefined) return undefined;
-      // Whom the list does not know, or keeps out, may have come since: that is worth the longer wait.
-      const { list, byId } = await current(signal, held?.byId.get(tenantId)?.reachable);
-      const found = byId.get(tenantId);
-      if (found === undefined && !list.complete) throw incompleteList(list);
+      // A tenant that the copy does not know, or not as reachable, may be on the new list: worth the longer wait.
+      const kept = await current(signal, copy.peek()?.value.byId.get(tenantId)?.reachable);
+      const found = kept.value.byId.get(tenantId);
+      if (found === undefined && !kept.value.complete) throw incompleteList(listOf(kept));
       return found;
     },
     tenantOf,
     excludes: async (tenantId, signal) =>
       (await resolveSelection(deps.domains, wanted, signal)).selection.exclude.has(tenantId),
-    refresh: () => {
-      if (held !== undefined) held = { ...held, staleAtMs: 0 };
-    },
+    refresh: () => copy.expire(),
   };
 }
 
-/** The last good list, while a refresh takes its time. */
-function meanwhile({ list, ...rest }: Held): Held {
-  const warning = `The list is still being refreshed; this one is from ${isoTime(list.asOfMs)}.`;
-  return { ...rest, list: { ...list, warnings: [...list.warnings, warning] } };
+/** The list, with a warning if it is older than it should be. */
+function listOf({ value, asOfMs, failure, isLate }: Kept<Directory>): TenantList {
+  const age = `this one is from ${isoTime(asOfMs)}.`;
+  const warnings =
+    failure === undefined
+      ? value.warnings
+      : [`The list could not be refreshed (${toBrokerError(failure).code}); ${age}`];
+  const late = isLate ? [`The list is still being refreshed; ${age}`] : [];
+  return { tenants: value.tenants, complete: value.complete, asOfMs, warnings: [...warnings, ...late] };
 }
 
-/** Whoever is not found in such a list may be a customer all the same: come back when it can be read. */
+/** A tenant that is missing from such a list may still be a customer: the caller is asked to come back. */
 export const incompleteList = ({ warnings }: TenantList): BrokerError =>
   new BrokerError('directory_unavailable', warnings.join(' '), { retryAfterSeconds: retryMs / 1000 });
 
-function hold(list: TenantList, staleAtMs: number): Held {
-  const byId = new Map(list.tenants.map((tenant) => [tenant.tenantId, tenant]));
+function indexesOf(tenants: readonly DelegatedTenant[]): Pick<Directory, 'byId' | 'byDomain'> {
+  const byId = new Map(tenants.map((tenant) => [tenant.tenantId, tenant]));
   const byDomain = new Map<DomainName, TenantId>();
   const claimed = new Set<DomainName>();
-  for (const { tenantId, defaultDomain } of list.tenants) {
+  for (const { tenantId, defaultDomain } of tenants) {
     if (defaultDomain === undefined) continue;
-    // A list that gives a domain to two tenants is out of date for one of them, and does not say for which.
+    // Lists that give a domain to two tenants are out of date for one of them, and do not say for which.
     if (claimed.has(defaultDomain)) byDomain.delete(defaultDomain);
     else byDomain.set(defaultDomain, tenantId);
     claimed.add(defaultDomain);
   }
-  return { list, byId, byDomain, staleAtMs };
+  return { byId, byDomain };
 }
 
 /** Fewer than the domain resolver takes at a time: a long list must not make everybody else's question wait. */

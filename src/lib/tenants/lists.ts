@@ -1,6 +1,7 @@
 import type { ResourceRegistry } from '../model/resources.ts';
 import type { TokenSource } from '../model/token.ts';
 import { isoTime } from '../runtime/clock.ts';
+import { type Kept, KeptCopy } from '../runtime/kept-copy.ts';
 import { BrokerError, toBrokerError } from '../model/errors.ts';
 import { createGraphClient } from '../graph/client.ts';
 import type { Binding, ExchangeDeps } from '../graph/exchange.ts';
@@ -20,97 +21,131 @@ export interface ListsDeps extends ExchangeDeps {
   readonly log: Logger;
 }
 
-/** Graph takes 300 relationships a page at most. */
+/** Graph returns at most 300 relationships a page. */
 const relationshipsPath =
   '/tenantRelationships/delegatedAdminRelationships?$top=300&$select=id,displayName,customer,status,endDateTime,autoExtendDuration';
+const contractsPath = '/contracts?$select=customerId,defaultDomainName,displayName,contractType';
 
-/** How long an old list is better than none, when Microsoft does not answer. */
+/** How long an old list is better than none while Microsoft does not answer. */
 export const usableMs = 24 * 3_600_000;
-
-/** The last good answer for each list that can be done without for a while, by name. */
-export type ListCopies = Map<string, { readonly items: readonly JsonObject[]; readonly asOfMs: number }>;
 
 export interface ReadLists {
   readonly lists: TenantLists;
   readonly warnings: readonly string[];
-  /** `old`: a list is a copy from before. `incomplete`: one failed for a while, and there is no copy of it. */
+  /** `old`: a list is an earlier copy. `incomplete`: a list could not be read for now, and there is no copy of it. */
   readonly state: 'fresh' | 'old' | 'incomplete';
 }
 
-/**
- * Reads the three lists as the partner's service account. The relationships decide who can be reached, so they must
- * be had; the other two add names, domains and customers without GDAP. Where one of those is refused, that is a
- * warning; where it fails for a while, its last good copy serves on: customers that only it knows must not vanish.
- * @param copies where the last good copies are kept from one call to the next.
- * @throws BrokerError directory_unavailable when Graph fails or answers with an empty list; a failure of the
- * credential as it is.
- */
-export async function readTenantLists(deps: ListsDeps, copies: ListCopies, signal?: AbortSignal): Promise<ReadLists> {
-  const bind = (alias: 'graph' | 'partner-center', baseUrl: string): Omit<Binding, 'peer'> => {
-    const correlationId = deps.newId();
-    const resource = deps.resources.get(alias);
-    const wanted = {
-      tenantId: deps.partnerTenantId,
-      resource,
-      grant: 'delegated',
-      application: 'default',
-      minimumLifetimeSeconds: 300,
-      correlationId,
-    } as const;
-    return { baseUrl, correlationId, signal, token: async () => (await deps.tokens.getToken(wanted, signal)).secret };
-  };
-  const graph = createGraphClient(deps, bind('graph', deps.endpoints.graph));
-  const partnerCenter = createPartnerCenterClient(deps, bind('partner-center', deps.endpoints.partnerCenter));
-  const optional = (name: string, items: AsyncIterable<JsonObject>) => readOptional(deps, copies, name, items, signal);
-  const [relationships, contracts, customers] = await Promise.all([
-    readRelationships(graph.list(relationshipsPath)),
-    optional(
-      'The list of contracts',
-      graph.list('/contracts?$select=customerId,defaultDomainName,displayName,contractType'),
-    ),
-    optional('The list of Partner Center customers', partnerCenter.customers()),
-  ]);
-  const states = [contracts.state, customers.state];
+/** Reads the three lists of customers as the partner's service account. */
+export interface TenantListReader {
+  /**
+   * Reads all three. The relationships decide who can be reached, so they are required. The other two add names, domains
+   * and customers without GDAP. If one of those is refused, that is a warning. If it fails for now, its last good copy
+   * is used: customers that only it knows must not vanish.
+   * @throws BrokerError directory_unavailable when Graph fails or answers with an empty list; a failure of the
+   * credential as it is.
+   */
+  read(signal?: AbortSignal): Promise<ReadLists>;
+}
+
+type Items = readonly JsonObject[];
+
+export function createTenantListReader(deps: ListsDeps): TenantListReader {
+  const copyOf = (): KeptCopy<Items> =>
+    new KeptCopy(deps, {
+      freshMs: () => 0,
+      usableMs,
+      pauseMs: () => 0,
+      outlives: (failure) => toBrokerError(failure).transient && toBrokerError(failure).scope !== 'credential',
+    });
+  const contractCopy = copyOf();
+  const customerCopy = copyOf();
   return {
-    lists: { relationships, contracts: contracts.items, customers: customers.items },
-    warnings: [contracts, customers].flatMap(({ warning }) => warning ?? []),
-    state: states.includes('incomplete') ? 'incomplete' : states.includes('old') ? 'old' : 'fresh',
+    read: async (signal) => {
+      const graph = createGraphClient(deps, bind(deps, 'graph', signal));
+      const partnerCenter = createPartnerCenterClient(deps, bind(deps, 'partner-center', signal));
+      const [relationships, contracts, customers] = await Promise.all([
+        readRelationships(graph.list(relationshipsPath)),
+        readOptional(deps, {
+          name: 'The list of contracts',
+          copy: contractCopy,
+          load: () => all(graph.list(contractsPath)),
+          signal,
+        }),
+        readOptional(deps, {
+          name: 'The list of Partner Center customers',
+          copy: customerCopy,
+          load: () => all(partnerCenter.customers()),
+          signal,
+        }),
+      ]);
+      const states = [contracts.state, customers.state];
+      return {
+        lists: { relationships, contracts: contracts.items, customers: customers.items },
+        warnings: [contracts, customers].flatMap(({ warning }) => warning ?? []),
+        state: states.includes('incomplete') ? 'incomplete' : states.includes('old') ? 'old' : 'fresh',
+      };
+    },
   };
 }
 
+/** One of the two APIs, as the partner's service account. */
+function bind(deps: ListsDeps, alias: 'graph' | 'partner-center', signal?: AbortSignal): Omit<Binding, 'peer'> {
+  const correlationId = deps.newId();
+  const wanted = {
+    tenantId: deps.partnerTenantId,
+    resource: deps.resources.get(alias),
+    grant: 'delegated',
+    application: 'default',
+    minimumLifetimeSeconds: 300,
+    correlationId,
+  } as const;
+  return {
+    baseUrl: alias === 'graph' ? deps.endpoints.graph : deps.endpoints.partnerCenter,
+    correlationId,
+    signal,
+    token: async () => (await deps.tokens.getToken(wanted, signal)).secret,
+  };
+}
+
+interface OptionalSource {
+  readonly name: string;
+  readonly copy: KeptCopy<Items>;
+  readonly load: () => Promise<Items>;
+  readonly signal: AbortSignal | undefined;
+}
+
 interface OptionalList {
-  readonly items: readonly JsonObject[];
+  readonly items: Items;
   readonly state: ReadLists['state'];
   readonly warning?: string;
 }
 
 async function readOptional(
-  deps: ListsDeps,
-  copies: ListCopies,
-  name: string,
-  listing: AsyncIterable<JsonObject>,
-  signal: AbortSignal | undefined,
+  deps: Pick<ListsDeps, 'log'>,
+  { name, copy, load, signal }: OptionalSource,
 ): Promise<OptionalList> {
+  let failure: unknown;
+  let kept: Kept<Items> | undefined;
   try {
-    const items = await all(listing);
-    copies.set(name, { items, asOfMs: deps.clock.nowMs() });
-    return { items, state: 'fresh' };
+    kept = await copy.get(load, { signal });
+    if (kept.failure === undefined) return { items: kept.value, state: 'fresh' };
+    failure = kept.failure;
   } catch (thrown) {
     signal?.throwIfAborted();
-    const error = toBrokerError(thrown);
-    if (error.scope === 'credential') throw error;
-    deps.log.log('warn', 'tenants.list_failed', { list: name, ...errorFields(thrown) });
-    const failure = `${name} could not be read (${error.code}): ${error.detail}`;
-    const missing: OptionalList = {
-      items: [],
-      state: error.transient ? 'incomplete' : 'fresh',
-      warning: `${failure} Customers that only it knows are missing.`,
-    };
-    const copy = error.transient ? copies.get(name) : undefined;
-    if (copy === undefined || deps.clock.nowMs() - copy.asOfMs > usableMs) return missing;
-    const warning = `${failure} Its copy from ${isoTime(copy.asOfMs)} is used.`;
-    return { items: copy.items, state: 'old', warning };
+    failure = thrown;
   }
+  const error = toBrokerError(failure);
+  if (error.scope === 'credential') throw error;
+  deps.log.log('warn', 'tenants.list_failed', { list: name, ...errorFields(failure) });
+  const problem = `${name} could not be read (${error.code}): ${error.detail}`;
+  if (kept !== undefined)
+    return { items: kept.value, state: 'old', warning: `${problem} Its copy from ${isoTime(kept.asOfMs)} is used.` };
+  return {
+    items: [],
+    state: error.transient ? 'incomplete' : 'fresh',
+    warning: `${problem} Customers that only it knows are missing.`,
+  };
 }
 
 async function readRelationships(items: AsyncIterable<JsonObject>): Promise<JsonObject[]> {

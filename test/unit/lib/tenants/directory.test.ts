@@ -152,6 +152,14 @@ test('reads the lists once for many who ask at once, and again after ten minutes
   expect(seen).toHaveLength(9);
 });
 
+test('reads the lists again when the clock was set back', async () => {
+  const { directory, clock, seen } = stage();
+  await directory.list();
+  await clock.advance(-3_600_000);
+  await directory.list();
+  expect(seen).toHaveLength(6);
+});
+
 describe('a domain', () => {
   const bothClaim = () => ({
     value: [1, 2].map((number) => ({ customerId: id(number), displayName: 'x', defaultDomainName: 'moved.example' })),
