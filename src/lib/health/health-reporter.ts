@@ -3,7 +3,7 @@ import type { PolicyState, PolicyStore } from '../callers/policy-store.ts';
 import { type Clock, isoTime } from '../runtime/clock.ts';
 import { withDeadline } from '../runtime/deadline.ts';
 import { BrokerError, toBrokerError } from '../model/errors.ts';
-import { SingleFlight } from '../runtime/single-flight.ts';
+import { KeptCopy } from '../runtime/kept-copy.ts';
 import type { CachedCredentials } from '../credential/cached-credentials.ts';
 import type { CredentialJournal, HealthStatus, JournalEntry } from '../credential/credential-journal.ts';
 import { type Credential, defaultApplication } from '../model/credential.ts';
@@ -54,21 +54,21 @@ export interface HealthReporterDeps {
 /** How the broker is, from what it knows anyway: asking for its health costs Entra nothing, and Key Vault nothing new. */
 export class HealthReporter {
   readonly #deps: HealthReporterDeps;
-  readonly #flights = new SingleFlight<HealthReport>();
-  #kept: { readonly report: HealthReport; readonly untilMs: number } | undefined;
+  readonly #copy: KeptCopy<HealthReport>;
 
   constructor(deps: HealthReporterDeps) {
     this.#deps = deps;
+    this.#copy = new KeptCopy(deps, {
+      freshMs: () => reportLifeMs,
+      usableMs: Number.POSITIVE_INFINITY,
+      outlives: () => false,
+      pauseMs: () => 0,
+    });
   }
 
-  /** Never throws: what cannot be looked at is part of the answer. */
+  /** Never throws: a part that cannot be checked is reported as such. */
   async report(): Promise<HealthReport> {
-    if (this.#kept !== undefined && this.#deps.clock.nowMs() < this.#kept.untilMs) return this.#kept.report;
-    return this.#flights.run('report', async () => {
-      const report = await this.#look();
-      this.#kept = { report, untilMs: this.#deps.clock.nowMs() + reportLifeMs };
-      return report;
-    });
+    return (await this.#copy.get(() => this.#look())).value;
   }
 
   async #look(): Promise<HealthReport> {

@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts';
 
-/** The work was not done in time. */
+/** The work did not end in time. */
 export class DeadlineError extends Error {
   override readonly name = 'DeadlineError';
   constructor(ms: number) {
@@ -9,15 +9,15 @@ export class DeadlineError extends Error {
 }
 
 /**
- * Why a timer ends before its time. Given to `abort()` because without a reason that makes an exception with a stack,
- * each time, which costs more than the rest of a deadline.
+ * The reason for cancelling a timer that is no longer needed. `abort()` without a reason creates an exception with a
+ * stack each time, which costs more than the rest of a deadline.
  */
 export const noLongerNeeded = new Error('no longer needed');
 
 /**
- * Gives the work `ms` milliseconds. After that, or when `signal` is aborted, its own signal is aborted and its outcome no
- * longer waited for: work that ignores its signal cannot hold anybody up. Once the work has settled, its signal is
- * never aborted.
+ * Resolves with the outcome of the work, if it settles within `ms` milliseconds. After that, or when `signal` is aborted,
+ * the work's own signal is aborted and its outcome is ignored, so that work that ignores its signal delays no caller.
+ * The signal is never aborted after the work has settled.
  * @throws DeadlineError, the signal's reason, or what the work throws.
  */
 export async function withDeadline<T>(
@@ -48,25 +48,5 @@ export async function withDeadline<T>(
   } finally {
     signal?.removeEventListener('abort', onAbort);
     timer.abort(noLongerNeeded);
-  }
-}
-
-/**
- * What the work brings within `ms` milliseconds, else what there is in its place: for who has an older answer at hand. The
- * work goes on, with nobody waiting for it.
- * @throws the signal's reason, or what the work throws in time.
- */
-export async function withinOr<T>(
-  clock: Clock,
-  ms: number,
-  work: () => Promise<T>,
-  instead: () => T,
-  signal?: AbortSignal,
-): Promise<T> {
-  try {
-    return await withDeadline(clock, ms, work, signal);
-  } catch (thrown) {
-    if (thrown instanceof DeadlineError) return instead();
-    throw thrown;
   }
 }
