@@ -7,6 +7,7 @@ import type { Redeemer } from '../entra/redeemer.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { Limiter } from '../runtime/limiter.ts';
 import type { Logger } from '../runtime/log.ts';
+import { backOffMs, retry } from '../runtime/retry.ts';
 import { Canary, type CanarySettings } from './canary.ts';
 import { CredentialState } from './credential-state.ts';
 import { tenantError, transientError } from './failures.ts';
@@ -15,7 +16,7 @@ import { type AccessToken, grants, type TokenRequest } from '../model/token.ts';
 
 /** Tries of one redemption when Entra stumbles, and the pauses between them: full jitter, "Retry pattern". */
 const attempts = 3;
-const pause = { firstMs: 400, longestMs: 4_000 };
+const pause = { firstMs: 800, longestMs: 4_000 };
 /** A wait that Entra asks for is kept inside the request up to here; a longer one is the caller's to keep. */
 const longestWaitSeconds = 3;
 /** Requests that may wait for a place in the queue; more would wait longer than any caller does. */
@@ -122,18 +123,22 @@ export class Redemptions {
 
   async #attempt(what: What, credential: Credential, signal: AbortSignal): Promise<RedeemedToken> {
     const { clock, random } = this.#deps;
-    for (let attempt = 1; ; attempt += 1) {
-      const reply = await this.#send(what, credential, signal);
-      if (reply.ok) return reply.token;
-      const { failure } = reply;
-      if (failure.reach === 'tenant' || failure.reach === 'request') throw tenantError(failure);
-      if (isDoubtful(reply)) return this.#confirm(what, credential, failure);
-      const wait = failure.retryAfterSeconds ?? 0;
-      if (attempt >= attempts || wait > longestWaitSeconds || failure.code === 'throttled')
-        throw transientError(failure);
-      const jitterMs = random() * Math.min(pause.longestMs, pause.firstMs * 2 ** attempt);
-      await clock.sleep(wait * 1000 + jitterMs, signal);
-    }
+    const reply = await retry(() => this.#send(what, credential, signal), {
+      clock,
+      attempts,
+      afterValue: (last, attempt) => {
+        if (last.ok || last.failure.reach !== 'transient' || last.failure.code === 'throttled') return undefined;
+        const { retryAfterSeconds = 0 } = last.failure;
+        if (retryAfterSeconds > longestWaitSeconds) return undefined;
+        return retryAfterSeconds * 1000 + random() * Math.min(pause.longestMs, backOffMs(attempt, pause.firstMs));
+      },
+      signal,
+    });
+    if (reply.ok) return reply.token;
+    const { failure } = reply;
+    if (failure.reach === 'transient') throw transientError(failure);
+    if (isDoubtful(reply)) return this.#confirm(what, credential, failure);
+    throw tenantError(failure);
   }
 
   /** A failure that may be the credential's: ask the canary, and look for a newer credential. Settles the doubt. */

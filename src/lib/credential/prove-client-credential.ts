@@ -2,6 +2,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { errorOf, type TokenReply } from '../entra/judge-token-reply.ts';
 import type { Redeemer } from '../entra/redeemer.ts';
 import type { Logger } from '../runtime/log.ts';
+import { retry } from '../runtime/retry.ts';
 import type { Secret } from '../model/secret.ts';
 import { orphanAgeMs } from './client-keys.ts';
 import type { StoredClientCredential } from '../model/credential.ts';
@@ -35,16 +36,19 @@ export async function proveClientCredential(
   beforeNextTry: () => Promise<void> = () => Promise.resolve(),
   patience: Patience = 'known application',
 ): Promise<void> {
-  for (let attempt = 0; ; attempt += 1) {
-    const reply = await redeemAsItself(deps, client);
-    if (reply.ok) return;
-    const { code, reach } = reply.failure;
-    const waitMs = spreadingMs[attempt];
-    const mayPass = reach === 'transient' || code === 'client_credential_rejected' || patience === 'new application';
-    if (waitMs === undefined || !mayPass) throw errorOf(reply.failure);
-    await beforeNextTry();
-    await deps.clock.sleep(waitMs);
-  }
+  const reply = await retry(() => redeemAsItself(deps, client), {
+    clock: deps.clock,
+    attempts: spreadingMs.length + 1,
+    afterValue: async (last, attempt) => {
+      if (last.ok) return undefined;
+      const { code, reach } = last.failure;
+      const mayPass = reach === 'transient' || code === 'client_credential_rejected' || patience === 'new application';
+      if (!mayPass) return undefined;
+      await beforeNextTry();
+      return spreadingMs[attempt - 1];
+    },
+  });
+  if (!reply.ok) throw errorOf(reply.failure);
 }
 
 /** A token of the application for itself in its own tenant. */

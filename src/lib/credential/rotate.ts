@@ -1,7 +1,8 @@
 import type { Clock } from '../runtime/clock.ts';
-import { type EntraFailure, errorOf, type RedeemedToken } from '../entra/judge-token-reply.ts';
+import { type EntraFailure, errorOf, type RedeemedToken, type TokenReply } from '../entra/judge-token-reply.ts';
 import { BrokerError } from '../model/errors.ts';
 import { errorFields, type Logger } from '../runtime/log.ts';
+import { retry } from '../runtime/retry.ts';
 import type { StoredClientCredential, StoredRefreshToken } from '../model/credential.ts';
 import type { StoredVersion } from './credential-store.ts';
 import { judgeRolled } from './judge-rolled.ts';
@@ -31,8 +32,9 @@ export const versionsKept = 3;
 /** A secret with more than 500 versions cannot be backed up ("Azure Key Vault backup"); time is needed to act. */
 const versionsWarning = 450;
 
-/** Pauses between tries when Entra stumbles. */
+/** Pauses between attempts while Entra is unavailable. */
 const pausesMs = [2_000, 10_000, 30_000] as const;
+const longestPauseMs = 60_000;
 
 /**
  * Replaces the stored refresh token by the one that Entra gives out with a redemption. Entra does not revoke the old
@@ -111,16 +113,21 @@ async function redeemStored(
 const isAboutToken = ({ reach, code }: EntraFailure): boolean =>
   reach !== 'transient' && code !== 'client_credential_rejected';
 
-async function redeemPatiently(deps: RotationDeps, client: StoredClientCredential, stored: StoredRefreshToken) {
-  for (let attempt = 0; ; attempt += 1) {
-    const reply = await redeemFor(deps, client, stored);
-    const pauseMs = pausesMs[attempt];
-    if (reply.ok || reply.failure.reach !== 'transient' || pauseMs === undefined) return reply;
-    const demandedMs = (reply.failure.retryAfterSeconds ?? 0) * 1000;
-    // A longer wait than a timer may last is left to the next run.
-    if (demandedMs > 60_000) return reply;
-    await deps.clock.sleep(Math.max(pauseMs, demandedMs));
-  }
+function redeemPatiently(
+  deps: RotationDeps,
+  client: StoredClientCredential,
+  stored: StoredRefreshToken,
+): Promise<TokenReply> {
+  return retry(() => redeemFor(deps, client, stored), {
+    clock: deps.clock,
+    attempts: pausesMs.length + 1,
+    afterValue: (reply, attempt) => {
+      if (reply.ok || reply.failure.reach !== 'transient') return undefined;
+      const demandedMs = (reply.failure.retryAfterSeconds ?? 0) * 1000;
+      // A longer pause than a timer may last is left to the next run.
+      return demandedMs > longestPauseMs ? undefined : Math.max(pausesMs[attempt - 1] ?? 0, demandedMs);
+    },
+  });
 }
 
 /** Disables what is too old to be fallen back to. Housekeeping: that it fails is noted and changes nothing. */

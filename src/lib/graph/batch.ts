@@ -1,5 +1,6 @@
 import type { BrokerError } from '../model/errors.ts';
-import { type Binding, exchange, type ExchangeDeps, pause } from './exchange.ts';
+import { retry } from '../runtime/retry.ts';
+import { type Binding, exchange, type ExchangeDeps } from './exchange.ts';
 import { itemsOf } from './paging.ts';
 import { failureOf, isTransientStatus, type JsonObject, objectOf, textOf, valueOf } from './reply.ts';
 
@@ -9,21 +10,22 @@ export interface BatchRequest {
   readonly path: string;
 }
 
-/** What became of one read: a failure of one is a value, the others are not touched by it. */
+/** The outcome of one read. A failure is a value and does not affect the other reads. */
 export type BatchReply =
   | { readonly id: string; readonly ok: true; readonly value: unknown }
   | { readonly id: string; readonly ok: false; readonly error: BrokerError };
 
-/** "Combine multiple requests in one HTTP call using JSON batching": 20 is the most that Graph takes. */
+/** "Combine multiple requests in one HTTP call using JSON batching": Graph accepts at most 20. */
 const mostPerBatch = 20;
-const rounds = 4;
+/** Of one batch; each further attempt has only the items that may succeed. */
+const attempts = 4;
 const longestWaitSeconds = 20;
 /** As for a reply's own header (outbound.ts). */
 const longestRetryAfterSeconds = 3_600;
 
 /**
- * Reads many things in few calls, in pieces of 20. The outer answer is 200 even when items inside are throttled:
- * those are asked again by themselves, after the longest Retry-After among them.
+ * Reads many things in few calls, 20 at a time. The outer reply is 200 even when items inside are throttled: only those
+ * are sent again, after the longest Retry-After among them.
  * @returns one reply per request, in their order.
  * @throws BrokerError when a whole batch fails.
  */
@@ -36,21 +38,26 @@ export async function readBatch(
   const replies = new Map<string, BatchReply>();
   for (let start = 0; start < requests.length; start += mostPerBatch) {
     let open = requests.slice(start, start + mostPerBatch);
-    for (let round = 1; open.length > 0; round += 1) {
+    const attempt = async (): Promise<number> => {
       const answers = await sendBatch(deps, binding, open, batchUrl);
       const again: typeof open = [];
-      let wait = 0;
+      let waitSeconds = 0;
       for (const request of open) {
-        const answer = answers.get(request.id);
-        const { reply, retryAfter } = judge(binding, request.id, answer);
+        const { reply, retryAfter } = judge(binding, request.id, answers.get(request.id));
         replies.set(request.id, reply);
-        if (retryAfter === undefined || round >= rounds || retryAfter > longestWaitSeconds) continue;
+        if (retryAfter === undefined || retryAfter > longestWaitSeconds) continue;
         again.push(request);
-        wait = Math.max(wait, retryAfter);
+        waitSeconds = Math.max(waitSeconds, retryAfter);
       }
       open = again;
-      if (open.length > 0) await pause(deps, binding, wait + deps.random());
-    }
+      return waitSeconds;
+    };
+    await retry(attempt, {
+      clock: deps.clock,
+      attempts,
+      afterValue: (waitSeconds) => (open.length === 0 ? undefined : (waitSeconds + deps.random()) * 1000),
+      signal: binding.signal,
+    });
   }
   return requests.flatMap(({ id }) => replies.get(id) ?? []);
 }
@@ -73,7 +80,7 @@ async function sendBatch(
   return new Map(items.map((item) => [textOf(item, 'id') ?? '', item]));
 }
 
-/** One item's reply; `retryAfter` (seconds) is set when it is worth asking again. */
+/** The reply to one item. `retryAfter` (seconds) is set if the item may succeed when sent again. */
 function judge(
   binding: Binding,
   id: string,

@@ -10,9 +10,10 @@ import {
 } from '../runtime/outbound.ts';
 import type { Secret } from '../model/secret.ts';
 import type { Limiter } from '../runtime/limiter.ts';
+import { backOffMs, retry } from '../runtime/retry.ts';
 import { isTransientStatus, type Peer } from './reply.ts';
 
-/** What every client of this folder needs from outside. */
+/** What every client in this folder needs from outside. */
 export interface ExchangeDeps {
   readonly fetch: Fetch;
   readonly clock: Clock;
@@ -21,14 +22,14 @@ export interface ExchangeDeps {
   readonly limiter: Limiter;
 }
 
-/** One API seen as one tenant: where it is, who it is, how a token is had. */
+/** One API as one tenant sees it: its address, its name, and the source of tokens. */
 export interface Binding {
   readonly peer: Peer;
   /** Base address without a trailing slash; nothing is sent to another origin. */
   readonly baseUrl: string;
-  /** Asked before each attempt: it answers from the broker's cache as long as the token lives. */
+  /** Called before each attempt: it answers from the broker's cache for the life of the token. */
   readonly token: () => Promise<Secret>;
-  /** Deadline of the whole work: ends waits as well as exchanges. */
+  /** Deadline of the whole work: ends pauses as well as exchanges. */
   readonly signal?: AbortSignal | undefined;
   readonly correlationId: string;
 }
@@ -42,43 +43,41 @@ export interface ExchangeRequest {
 }
 
 const attempts = 4;
-const timeoutMs = 100_000; // Graph's own gateway gives up after 100 s.
-const maxBodyBytes = 20 * 1024 * 1024; // A page of 999 users with all properties stays below.
-/** A longer Retry-After is not slept here, holding a worker: the run comes back to the tenant later. */
+const limits = {
+  timeoutMs: 100_000, // Graph's own gateway gives up after 100 s.
+  maxBodyBytes: 20 * 1024 * 1024, // A page of 999 users with all properties stays below.
+};
+/** A longer Retry-After is not slept here, holding a worker: the run returns to the tenant later. */
 const longestWaitSeconds = 20;
 
 /**
- * Sends a request with the tenant's token, and again after throttling and server faults: Retry-After obeyed, else
- * back-off that doubles from one second, both jittered so that tenants throttled together do not come back together.
+ * Sends a request with the tenant's token, and again after throttling and server faults. The pause is the Retry-After of
+ * the reply, else a back-off from one second; both with jitter, so that tenants throttled together do not return together.
  * @returns the last reply, whatever its status.
  * @throws BrokerError resource_error when no whole reply came; what the token source throws; the signal's reason.
  */
 export async function exchange(deps: ExchangeDeps, binding: Binding, request: ExchangeRequest): Promise<OutboundReply> {
   requireOrigin(binding, request.url);
-  for (let attempt = 1; ; attempt += 1) {
-    const outcome = await attemptOnce(deps, binding, request);
-    const wait = waitSeconds(outcome, attempt, deps);
-    if (wait === undefined) {
-      if (outcome instanceof BrokerError) throw outcome;
-      return outcome;
-    }
-    await pause(deps, binding, wait);
-  }
+  const outcome = await retry(() => sendOnce(deps, binding, request, limits), {
+    clock: deps.clock,
+    attempts,
+    afterValue: (reply, attempt) => delayMs(reply, attempt, deps),
+    signal: binding.signal,
+  });
+  if (outcome instanceof BrokerError) throw outcome;
+  return outcome;
 }
 
-/** Waits, unless the deadline comes first. @throws the signal's reason. */
-export async function pause(deps: ExchangeDeps, binding: Binding, seconds: number): Promise<void> {
-  try {
-    await deps.clock.sleep(seconds * 1000, binding.signal);
-  } catch (error) {
-    throw binding.signal?.aborted ? binding.signal.reason : error;
-  }
-}
-
-async function attemptOnce(
+/**
+ * Sends a request once, with the tenant's token.
+ * @returns the reply, or why no whole reply came.
+ * @throws what the token source throws; the signal's reason.
+ */
+export async function sendOnce(
   deps: ExchangeDeps,
   binding: Binding,
   request: ExchangeRequest,
+  { timeoutMs, maxBodyBytes }: Pick<OutboundRequest, 'timeoutMs' | 'maxBodyBytes'>,
 ): Promise<OutboundReply | BrokerError> {
   const token = await binding.token();
   const outbound: OutboundRequest = {
@@ -101,16 +100,14 @@ async function attemptOnce(
   }
 }
 
-/** Seconds to wait before the next attempt, or undefined when this one is the last. */
-function waitSeconds(outcome: OutboundReply | BrokerError, attempt: number, deps: ExchangeDeps): number | undefined {
-  if (attempt >= attempts) return undefined;
+function delayMs(outcome: OutboundReply | BrokerError, attempt: number, deps: ExchangeDeps): number | undefined {
   if (!(outcome instanceof BrokerError) && !isTransientStatus(outcome.status)) return undefined;
   const demanded = outcome instanceof BrokerError ? undefined : retryAfterSeconds(outcome.headers, deps.clock.nowMs());
-  if (demanded === undefined) return 2 ** (attempt - 1) * (0.5 + deps.random());
-  return demanded > longestWaitSeconds ? undefined : demanded + deps.random();
+  if (demanded === undefined) return backOffMs(attempt, 1_000) * (0.5 + deps.random());
+  return demanded > longestWaitSeconds ? undefined : (demanded + deps.random()) * 1000;
 }
 
-/** The token goes to the host it is for, and nowhere that a reply or a job names instead. */
+/** The token is sent to the host that it is for, and to no host that a reply or a job names instead. */
 function requireOrigin(binding: Binding, url: string): void {
   if (URL.canParse(url) && new URL(url).origin === new URL(binding.baseUrl).origin) return;
   throw new BrokerError('resource_error', `${binding.peer} was to be asked at another host, which is refused.`, {

@@ -1,38 +1,39 @@
 import { BrokerError } from '../model/errors.ts';
-import { outboundFailure, type OutboundReply, retryAfterSeconds, send } from '../runtime/outbound.ts';
+import { type OutboundReply, retryAfterSeconds } from '../runtime/outbound.ts';
+import { backOffMs, retry } from '../runtime/retry.ts';
 import { versioned } from './client.ts';
-import { type Binding, exchange, type ExchangeDeps, pause } from './exchange.ts';
+import { type Binding, exchange, type ExchangeDeps, sendOnce } from './exchange.ts';
 import { isJsonObject, type JsonObject, valueOf } from './reply.ts';
 
 /**
- * The writing half of Microsoft Graph, for setting an application up and keeping its client credential. Paths as for
- * the client. Every failure is a BrokerError with `logFields.status` where Graph answered.
+ * Writes to Microsoft Graph, to set an application up and to keep its client credential. Paths as for the client. Every
+ * failure is a BrokerError, with `logFields.status` if Graph answered.
  */
 export interface GraphWriter {
   /**
-   * Creates or acts. Sent once: a reply that got lost may stand for work that was done, and done twice it would leave
-   * an application or a secret behind that nobody knows. Only a 429, which was not carried out, is sent again.
-   * @returns the answer, empty for 204.
+   * Creates an object or performs an action. Sent once: the request may have been carried out although its reply was
+   * lost, and a second one would create an application or a secret that is not on record. Only a request that was
+   * answered with 429, and so was not carried out, is sent again.
+   * @returns the reply, empty for 204.
    */
   post(path: string, body: JsonObject): Promise<JsonObject>;
   patch(path: string, body: JsonObject): Promise<void>;
-  /** Deletes; what does not exist (404) counts as deleted. */
+  /** Deletes. An object that does not exist (404) counts as deleted. */
   remove(path: string): Promise<void>;
 }
 
-const timeoutMs = 60_000;
-const maxBodyBytes = 1024 * 1024;
+const limits = { timeoutMs: 60_000, maxBodyBytes: 1024 * 1024 };
 const attempts = 4;
 const longestWaitSeconds = 30;
+const json = { 'content-type': 'application/json' };
 
-/** A writer for one tenant with one token. */
+/** A writer for one tenant. */
 export function createGraphWriter(deps: ExchangeDeps, binding: Omit<Binding, 'peer'>): GraphWriter {
   const bound: Binding = { ...binding, peer: 'Microsoft Graph' };
-  const json = { 'content-type': 'application/json' };
   const url = (path: string): string => binding.baseUrl + versioned(path);
   return {
     post: async (path, body) => {
-      const reply = await postOnce(deps, bound, url(path), JSON.stringify(body));
+      const reply = await post(deps, bound, url(path), JSON.stringify(body));
       const value = valueOf(bound.peer, reply, deps.clock.nowMs());
       return isJsonObject(value) ? value : {};
     },
@@ -47,33 +48,24 @@ export function createGraphWriter(deps: ExchangeDeps, binding: Omit<Binding, 'pe
   };
 }
 
-async function postOnce(deps: ExchangeDeps, binding: Binding, url: string, body: string): Promise<OutboundReply> {
-  for (let attempt = 1; ; attempt += 1) {
-    const token = await binding.token();
-    const headers = {
-      accept: 'application/json',
-      'content-type': 'application/json',
-      authorization: `Bearer ${token.reveal()}`,
-      'client-request-id': binding.correlationId,
-    };
-    const reply = await deps.limiter
-      .run(
-        () => send(deps.fetch, { method: 'POST', url, headers, body, timeoutMs, maxBodyBytes, signal: binding.signal }),
-        binding.signal,
-      )
-      .catch((error: unknown): never => {
-        throw binding.signal?.aborted
-          ? binding.signal.reason
-          : outboundFailure(error, 'resource_error', 'Microsoft Graph');
-      });
-    if (reply.status !== 429 || attempt >= attempts) return reply;
-    const wait = retryAfterSeconds(reply.headers, deps.clock.nowMs()) ?? 2 ** attempt;
-    if (wait > longestWaitSeconds) return reply;
-    await pause(deps, binding, wait + deps.random());
-  }
+async function post(deps: ExchangeDeps, binding: Binding, url: string, body: string): Promise<OutboundReply> {
+  const request = { method: 'POST', url, headers: json, body } as const;
+  const outcome = await retry(() => sendOnce(deps, binding, request, limits), {
+    clock: deps.clock,
+    attempts,
+    afterValue: (reply, attempt) => {
+      if (reply instanceof BrokerError || reply.status !== 429) return undefined;
+      const demanded = retryAfterSeconds(reply.headers, deps.clock.nowMs());
+      if (demanded !== undefined && demanded > longestWaitSeconds) return undefined;
+      return (demanded === undefined ? backOffMs(attempt, 2_000) : demanded * 1000) + deps.random() * 1000;
+    },
+    signal: binding.signal,
+  });
+  if (outcome instanceof BrokerError) throw outcome;
+  return outcome;
 }
 
-/** The HTTP status that a Graph failure carries, where Graph answered at all. */
+/** The HTTP status of a Graph failure, if Graph answered. */
 export function graphStatus(thrown: unknown): number | undefined {
   const status = thrown instanceof BrokerError ? thrown.logFields['status'] : undefined;
   return typeof status === 'number' ? status : undefined;

@@ -1,6 +1,7 @@
 import type { Clock } from '../runtime/clock.ts';
 import { errorFields, type Logger } from '../runtime/log.ts';
 import { withDeadline } from '../runtime/deadline.ts';
+import { retry } from '../runtime/retry.ts';
 import { type Notice, type Notifier, silentNotifier } from '../notifications/notice.ts';
 import type { CredentialJournal, CredentialState, JournalEntry } from '../credential/credential-journal.ts';
 import type { CredentialHealth } from './health.ts';
@@ -73,14 +74,14 @@ export class StateWatch {
   }
 
   async #tellPeople(notice: Notice): Promise<void> {
-    for (const pauseMs of [...noticePausesMs, undefined]) {
-      try {
-        await this.#notifier.send(notice);
-        return;
-      } catch (thrown) {
-        if (pauseMs === undefined) this.#log.log('warn', 'credential.notice_failed', errorFields(thrown));
-        else await this.#clock.sleep(pauseMs);
-      }
+    try {
+      await retry(() => this.#notifier.send(notice), {
+        clock: this.#clock,
+        attempts: noticePausesMs.length + 1,
+        afterError: (_error, attempt) => noticePausesMs[attempt - 1],
+      });
+    } catch (thrown) {
+      this.#log.log('warn', 'credential.notice_failed', errorFields(thrown));
     }
   }
 

@@ -5,6 +5,7 @@ import { federated, mayWait } from '../credential/proposed-credential.ts';
 import { isRefused, proveClientCredential } from '../credential/prove-client-credential.ts';
 import { BrokerError } from '../model/errors.ts';
 import { type JsonObject, textOf } from '../graph/reply.ts';
+import { retry } from '../runtime/retry.ts';
 import { graphStatus } from '../graph/write.ts';
 import { applicationTag, type DirectoryState } from './directory-state.ts';
 import { requiredResourceAccess } from './permissions.ts';
@@ -175,17 +176,15 @@ export class SetupRun {
   }
 
   /** Retries while Graph answers 400 or 404, as it does for a new object until all of its servers have it. */
-  async #retryUntilReplicated<T>(work: () => Promise<T>): Promise<T> {
-    for (let attempt = 0; ; attempt += 1) {
-      try {
-        return await work();
-      } catch (thrown) {
-        const waitMs = replicationPausesMs[attempt];
-        const status = graphStatus(thrown);
-        if (waitMs === undefined || (status !== 400 && status !== 404)) throw thrown;
-        await this.#deps.clock.sleep(waitMs);
-      }
-    }
+  #retryUntilReplicated<T>(work: () => Promise<T>): Promise<T> {
+    return retry(work, {
+      clock: this.#deps.clock,
+      attempts: replicationPausesMs.length + 1,
+      afterError: (error, attempt) => {
+        const status = graphStatus(error);
+        return status === 400 || status === 404 ? replicationPausesMs[attempt - 1] : undefined;
+      },
+    });
   }
 }
 

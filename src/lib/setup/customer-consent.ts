@@ -11,6 +11,7 @@ import {
 } from '../runtime/outbound.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import { Limiter } from '../runtime/limiter.ts';
+import { backOffMs, retry } from '../runtime/retry.ts';
 import type { Secret } from '../model/secret.ts';
 import type { PermissionProfile } from './permissions.ts';
 
@@ -129,10 +130,10 @@ async function exchange(
   pace: () => Promise<void>,
 ): Promise<OutboundReply> {
   const requestId = deps.newId();
-  for (let attempt = 1; ; attempt += 1) {
+  const attempt = async (): Promise<OutboundReply | BrokerError> => {
     await pace();
     const token = await deps.token();
-    const reply = await send(deps.fetch, {
+    return send(deps.fetch, {
       method,
       url,
       headers: {
@@ -146,15 +147,20 @@ async function exchange(
       timeoutMs,
       maxBodyBytes,
     }).catch((error: unknown) => outboundFailure(error, 'resource_error', 'Partner Center'));
-    const isTransient = reply instanceof BrokerError || reply.status === 429 || reply.status >= 500;
-    const retryAfter = reply instanceof BrokerError ? undefined : retryAfterSeconds(reply.headers, deps.clock.nowMs());
-    const wait = retryAfter ?? 2 ** attempt;
-    if (!isTransient || attempt >= maxAttempts || wait > maxWaitSeconds) {
-      if (reply instanceof BrokerError) throw reply;
-      return reply;
-    }
-    await deps.clock.sleep(wait * 1000);
-  }
+  };
+  const outcome = await retry(attempt, {
+    clock: deps.clock,
+    attempts: maxAttempts,
+    afterValue: (reply, attemptsMade) => {
+      if (reply instanceof BrokerError) return backOffMs(attemptsMade, 2_000);
+      if (reply.status !== 429 && reply.status < 500) return undefined;
+      const demanded = retryAfterSeconds(reply.headers, deps.clock.nowMs());
+      if (demanded === undefined) return backOffMs(attemptsMade, 2_000);
+      return demanded > maxWaitSeconds ? undefined : demanded * 1000;
+    },
+  });
+  if (outcome instanceof BrokerError) throw outcome;
+  return outcome;
 }
 
 function throwUnlessOk(reply: OutboundReply, nowMs: number): void {
