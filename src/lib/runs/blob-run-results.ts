@@ -3,7 +3,7 @@ import type { RunPlan } from './run.ts';
 import type { RunId } from './run-id.ts';
 import type { RunResults } from './run-log.ts';
 import { runPlanSchema } from './run-schemas.ts';
-import { isStorageConflict, isStorageMissing, once, storageCall, storageItems } from './storage-call.ts';
+import { isStorageConflict, isStorageMissing, once, storageCall, storageItems } from '../runtime/storage-call.ts';
 
 const resultsContainer = 'results';
 

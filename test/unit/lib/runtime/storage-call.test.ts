@@ -7,7 +7,7 @@ import {
   storageCall,
   storageItems,
   storageStatus,
-} from '../../../../src/lib/runs/storage-call.ts';
+} from '../../../../src/lib/runtime/storage-call.ts';
 
 const rest = (statusCode: unknown, code?: unknown): object => ({ statusCode, code });
 
