@@ -32,6 +32,7 @@ import { KeyVaultCredentialStore } from './lib/credential/key-vault-credential-s
 import { StateWatch } from './lib/health/state-watch.ts';
 import { journalTable, TableCredentialJournal } from './lib/credential/table-credential-journal.ts';
 import { createMsalRedeemer } from './lib/entra/redeemer.ts';
+import { once } from './lib/runtime/once.ts';
 import type { Fetch } from './lib/runtime/outbound.ts';
 import { Limiter } from './lib/runtime/limiter.ts';
 import { createLogger, type Logger, type LogSink } from './lib/runtime/log.ts';
@@ -67,16 +68,8 @@ export const registeredAuthLevel = (): CallerAuthLevel => callerAuthLevel(proces
 /** Whether an operator has switched a function of this app off. */
 export const isFunctionDisabled = (name: string): boolean => functionDisabled(process.env, name);
 
-let built: Promise<Services> | undefined;
-
 /** The services, built once. @throws BrokerError config_invalid that names every wrong setting. */
-export function services(): Promise<Services> {
-  built ??= build(process.env).catch((thrown: unknown) => {
-    built = undefined;
-    throw thrown;
-  });
-  return built;
-}
+export const services: () => Promise<Services> = once(() => build(process.env));
 
 async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const settings = parseSettings(environment);
@@ -222,14 +215,4 @@ function appFolder(start: string): string {
     if (existsSync(join(folder, 'host.json'))) return folder;
   }
   return start;
-}
-
-/** Made once; a failure is not kept, for what failed may work the next time. */
-function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return () =>
-    (made ??= make().catch((thrown: unknown) => {
-      made = undefined;
-      throw thrown;
-    }));
 }

@@ -1,26 +1,27 @@
 import type { Clock } from '../runtime/clock.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { Logger } from '../runtime/log.ts';
+import { once } from '../runtime/once.ts';
 import { type AuditEntry, type AuditLog, type AuditPage, longestRecordSeconds } from './audit-log.ts';
 import { type AuditRow, toRow } from './audit-row.ts';
 import { type AuditTable, maxTransaction, refusalOf } from './audit-table.ts';
 import { GroupCommit } from './group-commit.ts';
-import { loadTransport, type Transport } from './insert-rows.ts';
+import { loadTransport } from './insert-rows.ts';
 import { purgeRows } from './purge-rows.ts';
 import { queryRows } from './query-rows.ts';
 import { writeRows } from './write-rows.ts';
 
-/** How long a caller waits for its record at most. */
+/** Maximum time that a caller waits for its record. */
 const deadlineMs = longestRecordSeconds * 1000;
 /** Storage takes 2,000 rows a second in one partition: four full transactions at a time reach that. */
 const maxWrites = 4;
-/** A round trip to storage is mostly waiting: 50 callers at once get their records in one, instead of taking turns in two. */
+/** A round trip to storage is mostly waiting: 50 concurrent callers get their records in one, instead of taking turns in two. */
 const sideBySideFrom = 25;
-/** About 3 s of work for storage at its limit: who comes later would run into the deadline anyway. */
+/** About 3 s of work for storage at its limit: a later record would miss its deadline anyway. */
 const maxWaiting = 5_000;
 
 export interface TableAuditLogDeps {
-  /** The table, which need not exist yet; asked for once, when it is first needed. */
+  /** The table, which need not exist yet. Called once, when it is first needed. */
   readonly table: () => Promise<AuditTable>;
   readonly clock: Clock;
   readonly log: Logger;
@@ -31,14 +32,8 @@ export interface TableAuditLogDeps {
 /** The audit log in Azure Table storage (docs/audit.md). */
 export function createTableAuditLog(deps: TableAuditLogDeps): AuditLog {
   const { clock, log, newId } = deps;
-  let opened: Promise<AuditTable> | undefined;
-  const open = (): Promise<AuditTable> =>
-    (opened ??= deps.table().catch((error: unknown) => {
-      opened = undefined;
-      throw error;
-    }));
-  let loaded: Promise<Transport> | undefined;
-  const transport = (): Promise<Transport> => (loaded ??= loadTransport());
+  const open = once(() => deps.table());
+  const transport = once(loadTransport);
   const commits = new GroupCommit<AuditRow>(
     {
       clock,

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { BlobClient } from '@azure/storage-blob';
+import { httpStatusOf } from '../runtime/sdk-error.ts';
 import { maxPolicyLength } from './parse-policy.ts';
 import type { ReadPolicy } from './policy-store.ts';
 
@@ -10,7 +11,7 @@ export function policyFromFile(readFile: () => Promise<string>): ReadPolicy {
       const text = await readFile();
       return { text, etag: createHash('sha256').update(text).digest('hex') };
     } catch (error) {
-      if (hasField(error, 'code', 'ENOENT')) return undefined;
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
       throw error;
     }
   };
@@ -27,11 +28,8 @@ export function policyFromBlob(blob: Pick<BlobClient, 'download'>): ReadPolicy {
       const text = Buffer.concat(chunks).toString('utf8');
       return { text, etag: createHash('sha256').update(text).digest('hex') };
     } catch (error) {
-      if (hasField(error, 'statusCode', 404)) return undefined;
+      if (httpStatusOf(error) === 404) return undefined;
       throw error;
     }
   };
 }
-
-const hasField = (error: unknown, field: string, value: unknown): boolean =>
-  error instanceof Error && Reflect.get(error, field) === value;

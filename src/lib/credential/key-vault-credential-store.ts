@@ -8,7 +8,8 @@ import type {
   NewRefreshToken,
   StoredVersion,
 } from './credential-store.ts';
-import { isDisabled, keyVaultFailure, statusOf } from './key-vault-failure.ts';
+import { httpStatusOf } from '../runtime/sdk-error.ts';
+import { isDisabled, keyVaultFailure } from './key-vault-failure.ts';
 import {
   readClientCredential,
   readClientCredentialVersion,
@@ -119,7 +120,7 @@ export class KeyVaultCredentialStore implements CredentialStore {
       try {
         return await this.#client.getSecret(name, { version, abortSignal: signal });
       } catch (error) {
-        if (statusOf(error) === 404 || isDisabled(error)) return undefined;
+        if (httpStatusOf(error) === 404 || isDisabled(error)) return undefined;
         throw error;
       }
     });
@@ -131,7 +132,7 @@ export class KeyVaultCredentialStore implements CredentialStore {
       try {
         return await this.#client.getSecret(name, { abortSignal: deadline });
       } catch (error) {
-        if (statusOf(error) === 404) return undefined;
+        if (httpStatusOf(error) === 404) return undefined;
         if (!isDisabled(error)) throw error;
       }
       const newest = (await this.#versions(name, readVersion)).find(isEnabled);
@@ -145,7 +146,7 @@ export class KeyVaultCredentialStore implements CredentialStore {
         return versionOf((await this.#client.setSecret(name, value, { ...options, abortSignal: signal })).properties);
       } catch (error) {
         // A name that was deleted is held back by soft delete (409): bring it back, then write over it.
-        if (statusOf(error) !== 409) throw error;
+        if (httpStatusOf(error) !== 409) throw error;
         const recovery = await this.#client.beginRecoverDeletedSecret(name, { abortSignal: signal });
         await recovery.pollUntilDone();
         return versionOf((await this.#client.setSecret(name, value, { ...options, abortSignal: signal })).properties);
@@ -161,7 +162,7 @@ export class KeyVaultCredentialStore implements CredentialStore {
           versions.push(read(properties));
         }
       } catch (error) {
-        if (statusOf(error) !== 404) throw error;
+        if (httpStatusOf(error) !== 404) throw error;
       }
     });
     return versions.toSorted((a, b) => b.createdAtMs - a.createdAtMs);

@@ -1,10 +1,5 @@
 import { BrokerError } from '../model/errors.ts';
-
-/** The HTTP status in an error of the Azure SDK (`RestError.statusCode`), where there is one. */
-export function statusOf(error: unknown): number | undefined {
-  const status = (error as { statusCode?: unknown } | undefined)?.statusCode;
-  return typeof status === 'number' ? status : undefined;
-}
+import { httpStatusOf } from '../runtime/sdk-error.ts';
 
 /** The SDK's own word for what went wrong: `PARSE_ERROR`, `ENOTFOUND`, `Forbidden`. */
 function codeOf(error: unknown): string | undefined {
@@ -19,14 +14,14 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
  * leaves out the code that says so, `ForbiddenByFirewall` or `ForbiddenByConnection` in `innererror`.
  */
 const isRefusedByNetwork = (error: unknown): boolean =>
-  statusOf(error) === 403 &&
+  httpStatusOf(error) === 403 &&
   /client address is not authorized|public ?network ?access|approved private link|ForbiddenBy(?:Firewall|Connection)/i.test(
     messageOf(error),
   );
 
 /** Whether a version of a secret is disabled; a vault whose public network access is says "disabled" as well. */
 export const isDisabled = (error: unknown): boolean =>
-  statusOf(error) === 403 && !isRefusedByNetwork(error) && /SecretDisabled|disabled/i.test(messageOf(error));
+  httpStatusOf(error) === 403 && !isRefusedByNetwork(error) && /SecretDisabled|disabled/i.test(messageOf(error));
 
 /**
  * An error of the Key Vault or identity SDK as `key_vault_unavailable`, with a sentence that says which of the usual
@@ -35,7 +30,7 @@ export const isDisabled = (error: unknown): boolean =>
  */
 export function keyVaultFailure(error: unknown, timedOut: boolean): BrokerError {
   if (error instanceof BrokerError) return error;
-  const status = statusOf(error);
+  const status = httpStatusOf(error);
   const name = error instanceof Error ? error.name : '';
   const options = {
     ...(status === undefined ? { cause: error } : {}),

@@ -1,5 +1,7 @@
 import type { TableClient } from '@azure/data-tables';
-import { BrokerError, isErrorCode } from '../model/errors.ts';
+import { isErrorCode } from '../model/errors.ts';
+import { once } from '../runtime/once.ts';
+import { isStorageConflict, isStorageMissing, storageCall } from '../runtime/storage-call.ts';
 import {
   type CredentialJournal,
   type CredentialState,
@@ -8,21 +10,26 @@ import {
   type JournalFailure,
 } from './credential-journal.ts';
 
-/** Partition of the one table; the row is the application's name. */
+/** Partition of the only table; the row key is the name of the application. */
 const partitionKey = 'credential';
 export const journalTable = 'CredentialJournal';
 
 type Table = Pick<TableClient, 'createTable' | 'getEntity' | 'upsertEntity' | 'updateEntity' | 'createEntity'>;
 type Entity = Readonly<Record<string, unknown>>;
 
-/** The journal in Azure Table storage, one row an application. */
+/** The journal in Azure Table storage: one row for each application. */
 export class TableCredentialJournal implements CredentialJournal {
   readonly #open: () => Promise<Table>;
-  #table: Promise<Table> | undefined;
+  readonly #made: () => Promise<Table>;
 
-  /** @param open gives the table's client; the table is made when something is first written. */
+  /** @param open gives the table's client; the table is created before the first write. */
   constructor(open: () => Promise<Table>) {
     this.#open = open;
+    this.#made = once(async () => {
+      const table = await open();
+      await table.createTable();
+      return table;
+    });
   }
 
   async read(application: string): Promise<JournalEntry> {
@@ -49,7 +56,7 @@ export class TableCredentialJournal implements CredentialJournal {
       partitionKey,
       rowKey: application,
       status: state.status,
-      // Merging leaves out what is absent, so that "none" needs a value of its own.
+      // A merge leaves absent properties as they are, so "none" needs a value of its own.
       thresholdDays: state.thresholdDays ?? 0,
       stateSince: new Date(atMs),
     };
@@ -61,8 +68,8 @@ export class TableCredentialJournal implements CredentialJournal {
         else await table.createEntity(entity);
         return true;
       } catch (thrown) {
-        // Another instance was faster: it announces the change.
-        if (statusOf(thrown) === 412 || statusOf(thrown) === 409) return false;
+        // Another instance was faster, and announces the change.
+        if (isStorageConflict(thrown)) return false;
         throw thrown;
       }
     });
@@ -74,7 +81,7 @@ export class TableCredentialJournal implements CredentialJournal {
       try {
         return await table.getEntity(partitionKey, application);
       } catch (thrown) {
-        if (statusOf(thrown) === 404) return undefined;
+        if (isStorageMissing(thrown)) return undefined;
         throw thrown;
       }
     });
@@ -86,34 +93,10 @@ export class TableCredentialJournal implements CredentialJournal {
       await table.upsertEntity({ partitionKey, rowKey: application, ...properties }, 'Merge');
     });
   }
-
-  #made(): Promise<Table> {
-    this.#table ??= this.#open().then(async (table) => {
-      await table.createTable();
-      return table;
-    });
-    this.#table.catch(() => {
-      this.#table = undefined;
-    });
-    return this.#table;
-  }
 }
 
-async function guarded<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (thrown) {
-    if (thrown instanceof BrokerError) throw thrown;
-    throw new BrokerError('storage_unavailable', 'The journal of the credential cannot be read or written.', {
-      logFields: { status: statusOf(thrown) },
-    });
-  }
-}
-
-function statusOf(thrown: unknown): number | undefined {
-  const status = (thrown as { statusCode?: unknown } | undefined)?.statusCode;
-  return typeof status === 'number' ? status : undefined;
-}
+const guarded = <T>(work: () => Promise<T>): Promise<T> =>
+  storageCall(work, 'The journal of the credential cannot be read or written.');
 
 function readEntry(entity: Entity | undefined): JournalEntry {
   if (entity === undefined) return {};

@@ -3,7 +3,8 @@ import type { RunPlan } from './run.ts';
 import type { RunId } from './run-id.ts';
 import type { RunResults } from './run-log.ts';
 import { runPlanSchema } from './run-schemas.ts';
-import { isStorageConflict, isStorageMissing, once, storageCall, storageItems } from '../runtime/storage-call.ts';
+import { once } from '../runtime/once.ts';
+import { isStorageConflict, isStorageMissing, storageCall, storageItems } from '../runtime/storage-call.ts';
 
 const resultsContainer = 'results';
 

@@ -18,7 +18,8 @@ import {
 } from './run-entity.ts';
 import type { RunId } from './run-id.ts';
 import type { OutcomeCounts, RunChange, RunFilter, RunLog } from './run-log.ts';
-import { isStorageConflict, isStorageMissing, once, storageCall, storageItems } from '../runtime/storage-call.ts';
+import { once } from '../runtime/once.ts';
+import { isStorageConflict, isStorageMissing, storageCall, storageItems } from '../runtime/storage-call.ts';
 
 const runsTable = 'Runs';
 const tenantRunsTable = 'TenantRuns';

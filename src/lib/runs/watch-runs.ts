@@ -4,7 +4,7 @@ import { type FinishRunDeps, finishRun } from './finish-run.ts';
 import { isEnded, type Run } from './run.ts';
 import { startMissed, type StartMissedDeps } from './start-missed.ts';
 import { resumeRun } from './start-run.ts';
-import { once } from '../runtime/storage-call.ts';
+import { once } from '../runtime/once.ts';
 
 export type WatchRunsDeps = StartMissedDeps & FinishRunDeps & AnnounceRunDeps;
 

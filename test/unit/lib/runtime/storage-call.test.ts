@@ -3,11 +3,10 @@ import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import {
   isStorageConflict,
   isStorageMissing,
-  once,
   storageCall,
   storageItems,
-  storageStatus,
 } from '../../../../src/lib/runtime/storage-call.ts';
+import { httpStatusOf } from '../../../../src/lib/runtime/sdk-error.ts';
 
 const rest = (statusCode: unknown, code?: unknown): object => ({ statusCode, code });
 
@@ -22,7 +21,7 @@ describe('a storage failure', () => {
       false,
     ]);
     expect([rest(404), rest(409)].map(isStorageMissing)).toEqual([true, false]);
-    expect([storageStatus(rest(503)), storageStatus(undefined)]).toEqual([503, undefined]);
+    expect([httpStatusOf(rest(503)), httpStatusOf(undefined)]).toEqual([503, undefined]);
   });
 
   it('becomes storage_unavailable with status and code for the log, without the message', async () => {
@@ -56,18 +55,5 @@ describe('a storage failure', () => {
     };
     await expect(read()).rejects.toMatchObject({ code: 'storage_unavailable' });
     expect(seen).toEqual([1]);
-  });
-});
-
-describe('once', () => {
-  it('caches the first success and no failure', async () => {
-    let made = 0;
-    const make = once(async () => {
-      made += 1;
-      if (made === 1) throw new Error('first');
-      return made;
-    });
-    await expect(make()).rejects.toThrow('first');
-    expect(await Promise.all([make(), make(), make()])).toEqual([2, 2, 2]);
   });
 });

@@ -1,0 +1,14 @@
+/**
+ * A function that calls `make` at its first call and then returns the same result. Concurrent callers share one call. A
+ * failure is not kept: the next call tries again.
+ */
+export function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make().catch((thrown: unknown) => {
+      made = undefined;
+      throw thrown;
+    });
+    return made;
+  };
+}
