@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { dayMs } from '../lib/model/durations.ts';
 import { BrokerError } from '../lib/model/errors.ts';
 import { defineJob } from '../lib/runs/job.ts';
 import type { Row } from '../lib/runs/row.ts';
@@ -15,7 +16,6 @@ const application = z.object({
   keyCredentials: z.array(credential).nullish(),
 });
 
-const dayMs = 24 * 3_600_000;
 const defaultDays = 30;
 
 /** Reports application credentials that expire soon or have expired: key ids and dates only, never secrets. */

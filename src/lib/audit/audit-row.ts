@@ -1,5 +1,6 @@
 import type { TableEntity } from '@azure/data-tables';
 import * as z from 'zod';
+import { hourMs } from '../model/durations.ts';
 import { grants } from '../model/token.ts';
 import { isoTime } from '../runtime/clock.ts';
 import { isErrorCode } from '../model/errors.ts';
@@ -12,7 +13,6 @@ import { type AuditEntry, auditOutcomes } from './audit-log.ts';
  * Azure Table storage design patterns).
  */
 
-const hourMs = 3_600_000;
 /** The last millisecond that 13 digits can count down from: November 2286. */
 const endOfTimeMs = 9_999_999_999_999;
 const lastHour = Math.floor(endOfTimeMs / hourMs);

@@ -1,3 +1,4 @@
+import { minuteMs } from '../model/durations.ts';
 import { type Clock, type Random } from '../runtime/clock.ts';
 import type { CachedCredentials } from '../credential/cached-credentials.ts';
 import { DeadlineError, withDeadline } from '../runtime/deadline.ts';
@@ -12,13 +13,13 @@ import type { AccessToken, CachingTokenSource, Resource, TokenRequest } from '..
 import { cacheKey, TokenCache } from './token-cache.ts';
 
 /** The platform's front end gives up after 230 seconds, callers long before. */
-const longestWaitMs = 60_000;
+const longestWaitMs = minuteMs;
 /** Who has a token in hand does not wait that long for a newer one. */
 const longestReplacementMs = 10_000;
 /** A failure that only a person can mend is remembered as long as a consent takes to spread. */
-const tenantFailureLifeMs = 180_000;
+const tenantFailureLifeMs = 3 * minuteMs;
 /** What Entra calls malformed stays so until somebody changes a setting. */
-const rejectedLifeMs = 60_000;
+const rejectedLifeMs = minuteMs;
 
 export interface BrokerDeps {
   readonly credentials: CachedCredentials;

@@ -1,3 +1,4 @@
+import { minuteMs } from '../model/durations.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { EntraFailure } from '../entra/judge-token-reply.ts';
 import type { TenantId } from '../model/identifiers.ts';
@@ -13,7 +14,7 @@ const awayOnly: ReadonlySet<number> = new Set([530034, 50194, 500212]);
 
 /** One tenant may have a reason of its own; three in a short time, and no token elsewhere meanwhile, have ours. */
 const enoughTenants = 3;
-const withinMs = 600_000;
+const withinMs = 10 * minuteMs;
 
 /** Tells a failure that shows at every customer from one that shows at some, for one application and grant. */
 export class EverywhereFailures {

@@ -1,3 +1,4 @@
+import { dayMs } from '../model/durations.ts';
 import { type Clock, isoTime } from '../runtime/clock.ts';
 import { withDeadline } from '../runtime/deadline.ts';
 import { KeptCopy, type Kept } from '../runtime/kept-copy.ts';
@@ -38,7 +39,7 @@ const reloadMs = 30_000;
 /** Time from a failed look to the next. */
 const retryMs = 5_000;
 /** How long the last good policy is used while its source fails: over a night, not over a weekend. */
-const lastGoodMs = 24 * 60 * 60 * 1000;
+const lastGoodMs = dayMs;
 const readTimeoutMs = 5_000;
 
 interface GoodPolicy {

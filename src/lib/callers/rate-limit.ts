@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { minuteMs } from '../model/durations.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { BrokerError } from '../model/errors.ts';
 
@@ -25,7 +26,7 @@ interface Bucket {
 export function createCallerRateLimit(deps: { readonly clock: Clock }, settings: RateLimitSettings): CallerRateLimit {
   const { requestsPerMinute, maxCallers = 10_000 } = settings;
   const burst = Math.max(1, settings.burst ?? Math.ceil(requestsPerMinute / 10));
-  const perMs = requestsPerMinute / 60_000;
+  const perMs = requestsPerMinute / minuteMs;
   const buckets = new LRUCache<string, Bucket>({ max: maxCallers });
 
   return {

@@ -1,5 +1,6 @@
 import { importJWK, type CryptoKey } from 'jose';
 import * as z from 'zod';
+import { dayMs, hourMs } from '../model/durations.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { KeptCopy } from '../runtime/kept-copy.ts';
 import { BrokerError } from '../model/errors.ts';
@@ -18,9 +19,9 @@ export interface SigningKeys {
 }
 
 /** Entra replaces its keys on no schedule ("Signing key rollover": look at least once a day). */
-const freshMs = 60 * 60 * 1000;
+const freshMs = hourMs;
 /** How long known keys are used while Entra does not answer. */
-const usableMs = 24 * 60 * 60 * 1000;
+const usableMs = dayMs;
 /** Minimum time between two requests, whatever key ids callers make up. */
 const cooldownMs = 30_000;
 const timeoutMs = 5_000;

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { compactVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
+import { hourMs } from '../model/durations.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { CloudName } from '../model/clouds.ts';
 import { BrokerError } from '../model/errors.ts';
@@ -27,7 +28,7 @@ export interface CallerVerifierSettings {
 /** Verified tokens that are remembered, about 1 KiB each. */
 const maxRemembered = 5_000;
 /** A key that Entra withdraws stops counting after this long at the latest. */
-const rememberMs = 60 * 60 * 1000;
+const rememberMs = hourMs;
 
 const sentences: Readonly<Record<RefusalReason, string>> = {
   missing: 'The request has no Authorization header.',

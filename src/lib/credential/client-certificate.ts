@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { dayMs } from '../model/durations.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { GraphClient } from '../graph/client.ts';
@@ -8,7 +9,7 @@ import { parseCertificate } from './certificate.ts';
 import { type ClientCredential, clientCredentialName, type StoredClientCredential } from '../model/credential.ts';
 
 /** A certificate lives longer than a secret: its key never travels, only signatures do. */
-const certificateLifeMs = 365 * 86_400_000;
+const certificateLifeMs = 365 * dayMs;
 
 /** Makes a self-signed RSA certificate that is good for the time given; both halves in PEM. */
 export type CreateCertificate = (subject: {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { hourMs } from '../model/durations.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type JsonObject, objectsIn, textOf } from '../graph/reply.ts';
 import {
@@ -43,7 +44,7 @@ export interface ClientKeysDeps extends CertificateDeps {
 }
 
 /** A client credential of ours that nobody stored is left alone this long: another run may be about to store it. */
-export const orphanAgeMs = 3_600_000;
+export const orphanAgeMs = hourMs;
 
 /** The path of an application by its client id. */
 export const applicationPath = (clientId: string): string => `/applications(appId='${clientId}')`;

@@ -1,3 +1,4 @@
+import { dayMs } from '../model/durations.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { BrokerError, toBrokerError } from '../model/errors.ts';
 import { textOf } from '../graph/reply.ts';
@@ -6,7 +7,7 @@ import { Secret } from '../model/secret.ts';
 import { clientCredentialName } from '../model/credential.ts';
 
 /** How long a new client secret is good for: long enough to miss a renewal or five, short enough to matter if it leaks. */
-export const clientSecretLifeMs = 180 * 86_400_000;
+export const clientSecretLifeMs = 180 * dayMs;
 
 export interface IssuedClientSecret {
   readonly secret: Secret;

@@ -1,3 +1,4 @@
+import { dayMs } from '../model/durations.ts';
 import { errorOf } from '../entra/judge-token-reply.ts';
 import { errorFields } from '../runtime/log.ts';
 import type { StoredClientCredential } from '../model/credential.ts';
@@ -11,7 +12,7 @@ import { redeemAsItself, type UsableClient, type WorkingClientDeps } from './pro
  */
 
 /** What ends sooner cannot wait for the daily timer, nor for one that fails once. */
-const waitMs = 2 * 86_400_000;
+const waitMs = 2 * dayMs;
 
 /** Whether the client credential in use lasts until the timer has surely come by. */
 export const mayWait = ({ endsAtMs }: StoredClientCredential, nowMs: number): boolean =>

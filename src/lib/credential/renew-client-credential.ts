@@ -1,3 +1,4 @@
+import { dayMs, minuteMs } from '../model/durations.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { GraphClient } from '../graph/client.ts';
 import { graphStatus, type GraphWriter } from '../graph/write.ts';
@@ -38,10 +39,10 @@ export interface Renewal {
 }
 
 /** How long before its end a client credential is renewed. */
-export const renewBeforeMs = 30 * 86_400_000;
+export const renewBeforeMs = 30 * dayMs;
 
 /** All of Entra's servers know by then what was made. */
-const settledMs = 60_000;
+const settledMs = minuteMs;
 
 /**
  * Renews an application's client secret or certificate: make the new one, use it, store it, use what is stored, and

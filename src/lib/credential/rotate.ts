@@ -1,3 +1,4 @@
+import { minuteMs } from '../model/durations.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type EntraFailure, errorOf, type RedeemedToken, type TokenReply } from '../entra/judge-token-reply.ts';
 import { BrokerError } from '../model/errors.ts';
@@ -34,7 +35,7 @@ const versionsWarning = 450;
 
 /** Pauses between attempts while Entra is unavailable. */
 const pausesMs = [2_000, 10_000, 30_000] as const;
-const longestPauseMs = 60_000;
+const longestPauseMs = minuteMs;
 
 /**
  * Replaces the stored refresh token by the one that Entra gives out with a redemption. Entra does not revoke the old

@@ -1,10 +1,9 @@
+import { dayMs } from '../model/durations.ts';
 import { isoTime } from '../runtime/clock.ts';
 import { adviceFor, ptbCommand } from '../model/advice.ts';
 import type { BrokerError, ErrorCode } from '../model/errors.ts';
 import type { CredentialState, HealthStatus, JournalEntry } from '../credential/credential-journal.ts';
 import type { Credential } from '../model/credential.ts';
-
-const dayMs = 86_400_000;
 
 /** Days before an end at which somebody is told. */
 export const warningDays = [1, 7, 14, 30] as const;

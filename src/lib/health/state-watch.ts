@@ -1,3 +1,4 @@
+import { hourMs } from '../model/durations.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { errorFields, type Logger } from '../runtime/log.ts';
 import { withDeadline } from '../runtime/deadline.ts';
@@ -16,7 +17,7 @@ const noticePausesMs = [2_000, 30_000] as const;
  * How old the view of an instance can be that has not changed: it reads the credential again every ten minutes
  * (src/lib/config/tuning.ts), and probes one that is dead every quarter of an hour.
  */
-const viewLifeMs = 3_600_000;
+const viewLifeMs = hourMs;
 
 /**
  * Announces each change of a credential's state once: as one log event for alert rules, `credential.state_changed`, and

@@ -1,3 +1,4 @@
+import { dayMs } from './durations.ts';
 import type { TenantId } from './identifiers.ts';
 import type { Secret } from './secret.ts';
 
@@ -48,7 +49,7 @@ export interface Credential {
 }
 
 /** Refresh tokens of confidential clients live 90 days unless used; not configurable. */
-export const refreshTokenLifeMs = 90 * 86_400_000;
+export const refreshTokenLifeMs = 90 * dayMs;
 
 /**
  * The name of client secrets and certificates of ours at Entra begins so; others are never touched. What follows tells

@@ -1,3 +1,4 @@
+import { dayMs } from '../model/durations.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { errorFields, type Logger } from '../runtime/log.ts';
 import type { Job, JobRegistry } from './job.ts';
@@ -18,7 +19,6 @@ export interface PurgeRunsDeps {
   readonly timerIsOff: (job: string) => boolean;
 }
 
-const dayMs = 24 * 3_600_000;
 /** How long the platform's histories are kept. Run records hold the results; histories only help to analyse faults. */
 const historyDays = 14;
 /** Maximum runs deleted per call, to stay within the function's time limit. The next call continues. */

@@ -1,3 +1,4 @@
+import { minuteMs } from '../model/durations.ts';
 import { isoTime } from '../runtime/clock.ts';
 import { type Kept, KeptCopy } from '../runtime/kept-copy.ts';
 import { BrokerError, toBrokerError } from '../model/errors.ts';
@@ -48,15 +49,15 @@ export interface TenantDirectory {
 }
 
 /** A new relationship takes minutes to work anyway; a list of 5,000 costs about 40 requests. */
-const freshMs = 10 * 60_000;
+const freshMs = 10 * minuteMs;
 /** Time from a failed or incomplete load to the next, while the last good list is used. */
-const retryMs = 60_000;
+const retryMs = minuteMs;
 /**
  * How long a load may delay callers that the last good list can answer, from its start: a peer that accepts connections
  * and does not reply delays it for minutes. A token for a known tenant is worth a short wait. A run is planned from
  * the whole list, and reading 5,000 customers takes half a minute.
  */
-const patienceMs = { known: 3_000, list: 60_000 };
+const patienceMs = { known: 3_000, list: minuteMs };
 
 export interface DirectoryDeps extends ListsDeps {
   readonly domains: DomainResolver;

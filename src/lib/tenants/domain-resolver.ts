@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import * as z from 'zod';
+import { hourMs, minuteMs } from '../model/durations.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { BrokerError } from '../model/errors.ts';
 import {
@@ -27,7 +28,7 @@ export interface DomainResolver {
 }
 
 /** A domain moves between tenants in days, not hours; one that is not known yet may be verified any minute. */
-const freshMs = { known: 3_600_000, unknown: 300_000 };
+const freshMs = { known: hourMs, unknown: 5 * minuteMs };
 const timeoutMs = 5_000;
 /** Questions at one time: callers may name any domain, and redemptions share Entra's patience with this address. */
 const concurrency = 8;

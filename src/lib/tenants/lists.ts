@@ -1,3 +1,4 @@
+import { dayMs } from '../model/durations.ts';
 import type { ResourceRegistry } from '../model/resources.ts';
 import type { TokenSource } from '../model/token.ts';
 import { isoTime } from '../runtime/clock.ts';
@@ -27,7 +28,7 @@ const relationshipsPath =
 const contractsPath = '/contracts?$select=customerId,defaultDomainName,displayName,contractType';
 
 /** How long an old list is better than none while Microsoft does not answer. */
-export const usableMs = 24 * 3_600_000;
+export const usableMs = dayMs;
 
 export interface ReadLists {
   readonly lists: TenantLists;

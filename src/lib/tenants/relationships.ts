@@ -1,3 +1,4 @@
+import { dayMs } from '../model/durations.ts';
 import { parseTenantId, type TenantId } from '../model/identifiers.ts';
 import { type JsonObject, objectOf, textOf } from '../graph/reply.ts';
 import type { ReachabilityReason } from './tenant.ts';
@@ -21,7 +22,7 @@ interface Relationship {
 }
 
 /** Partner Center mails at 30 days before the end ("Granular delegated admin privileges expiring notifications"). */
-const expiringSoonMs = 30 * 24 * 3_600_000;
+const expiringSoonMs = 30 * dayMs;
 
 /**
  * One standing per customer. Several relationships with one customer are normal, ended ones among them: any that is
