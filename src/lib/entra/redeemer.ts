@@ -9,6 +9,7 @@ import { OutboundError, outboundFailure } from '../runtime/outbound.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import type { Secret } from '../model/secret.ts';
 import { isAudienceOf } from './audiences.ts';
+import { authorizationServer } from './authorization-server.ts';
 import { type EntraFailure, judgeTokenReply, type TokenReply } from './judge-token-reply.ts';
 import { CapturingNetworkClient } from './network-client.ts';
 
@@ -184,15 +185,11 @@ function clientAuthentication(deps: RedeemerDeps, credential: ClientCredential):
   }
 }
 
-/** OpenID Connect metadata, stated instead of discovered: the addresses are part of the protocol and never move. */
+/** OpenID Connect metadata, stated instead of discovered. MSAL wants an address for signing out, which nothing uses. */
 function authorityMetadata(entraEndpoint: string, tenantId: TenantId): string {
-  const base = `${entraEndpoint}/${tenantId}`;
   return JSON.stringify({
-    authorization_endpoint: `${base}/oauth2/v2.0/authorize`,
-    token_endpoint: `${base}/oauth2/v2.0/token`,
-    end_session_endpoint: `${base}/oauth2/v2.0/logout`,
-    issuer: `${base}/v2.0`,
-    jwks_uri: `${base}/discovery/v2.0/keys`,
+    ...authorizationServer(entraEndpoint, tenantId),
+    end_session_endpoint: `${entraEndpoint}/${tenantId}/oauth2/v2.0/logout`,
   });
 }
 

@@ -1,35 +1,31 @@
 import type { AuthorizationServer, Client, ClientAuth, DeviceAuthorizationResponse } from 'oauth4webapi';
-import type { Clock } from '../runtime/clock.ts';
 import type { ClientCredential } from '../model/credential.ts';
 import { BrokerError, SetupError } from '../model/errors.ts';
-import type { Fetch } from '../runtime/outbound.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import { authorizationServer, type OAuthLibrary } from './authorization-server.ts';
 import { clientAuthentication } from './client-authentication.ts';
 import type { RedeemedToken } from './judge-token-reply.ts';
-import { SignInExchange } from './sign-in-exchange.ts';
+import { SignInExchange, type SignInExchangeDeps } from './sign-in-exchange.ts';
 import { signInFailure } from './sign-in-failure.ts';
 
-export interface SignInClientDeps {
-  readonly fetch: Fetch;
-  readonly clock: Clock;
+export interface SignInClientDeps extends SignInExchangeDeps {
   readonly loadOAuth: () => Promise<OAuthLibrary>;
   readonly federatedAssertion: () => Promise<string>;
 }
 
-/** Who signs in where, and for what. */
+/** The application and the tenant of a sign-in, and what it asks for. */
 export interface SignInRequest {
   readonly tenantId: TenantId;
   readonly clientId: string;
   /** Absent for a public client. */
   readonly clientCredential: ClientCredential | undefined;
-  /** Without `openid`, which is added: the id token is what ties the answer to this sign-in. */
+  /** Without `openid`, which is added: the id token ties the reply to this sign-in. */
   readonly scopes: readonly string[];
-  /** User principal name to be offered. */
+  /** User principal name that the sign-in page suggests. */
   readonly account?: string | undefined;
 }
 
-/** A sign-in under way: where the browser goes, and what only we know of it. */
+/** A sign-in in progress: the address for the browser, and the values that stay with the client. */
 export interface BrowserSignIn {
   readonly authorizeUrl: string;
   readonly redirectUri: string;
@@ -38,7 +34,7 @@ export interface BrowserSignIn {
   readonly codeVerifier: string;
 }
 
-/** What a person needs to sign in on another device. */
+/** What a person needs in order to sign in on another device. */
 export interface DeviceCode {
   readonly userCode: string;
   readonly verificationUri: string;
@@ -46,8 +42,8 @@ export interface DeviceCode {
 }
 
 /**
- * Signs a person in: authorization code with PKCE (RFC 7636), or device code (RFC 8628). oauth4webapi makes and checks
- * the protocol; replies are judged by the same code as every other reply of the token endpoint.
+ * Signs a person in: authorization code with PKCE (RFC 7636), or device code (RFC 8628). oauth4webapi implements the
+ * protocol and its checks. Replies are judged by the same code as all other replies of the token endpoint.
  */
 export class SignInClient {
   readonly #deps: SignInClientDeps;
@@ -70,7 +66,7 @@ export class SignInClient {
     this.#server = server;
     this.#client = {
       client_id: request.clientId,
-      // The library reads the wall clock by itself; ours may be another one, or the machine's may be off by minutes.
+      // The library reads the machine's clock, which may differ from ours or be wrong by minutes.
       [oauth.clockSkew]: Math.round((deps.clock.nowMs() - Date.now()) / 1000),
       [oauth.clockTolerance]: 300,
     };
@@ -105,7 +101,7 @@ export class SignInClient {
       nonce,
       code_challenge: await this.#oauth.calculatePKCECodeChallenge(codeVerifier),
       code_challenge_method: 'S256',
-      // A session that is open in the browser may be somebody else's, and may lack MFA.
+      // The browser may have a session of another person, or one without MFA.
       ...(account === undefined ? { prompt: 'select_account' } : { prompt: 'login', login_hint: account }),
     };
     for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
@@ -113,7 +109,7 @@ export class SignInClient {
   }
 
   /**
-   * Redeems the code that came back.
+   * Redeems the code from the redirect.
    * @throws SetupError sign_in_refused; BrokerError client_credential_rejected, entra_unavailable and the like.
    */
   async finishBrowser(signIn: BrowserSignIn, callback: URLSearchParams, signal?: AbortSignal): Promise<RedeemedToken> {
@@ -139,7 +135,7 @@ export class SignInClient {
     }
   }
 
-  /** @throws BrokerError when Entra starts no device code flow for this application. */
+  /** @throws BrokerError when Entra does not start a device code flow for this application. */
   async startDevice(
     signal?: AbortSignal,
   ): Promise<{ readonly code: DeviceCode; readonly grant: DeviceAuthorizationResponse }> {
@@ -163,14 +159,14 @@ export class SignInClient {
   }
 
   /**
-   * Waits until the person has signed in on the other device.
+   * Polls until the person has signed in on the other device.
    * @throws SetupError sign_in_refused when the person declines or the code expires.
    */
   async finishDevice(grant: DeviceAuthorizationResponse, signal?: AbortSignal): Promise<RedeemedToken> {
     const { clock } = this.#deps;
     const oauth = this.#oauth;
     const endMs = clock.nowMs() + grant.expires_in * 1000;
-    // RFC 8628 section 3.5: five seconds unless told otherwise, five more after each slow_down.
+    // RFC 8628 section 3.5: five seconds by default, five more after each slow_down.
     let intervalMs = (grant.interval ?? 5) * 1000;
     while (clock.nowMs() < endMs) {
       await clock.sleep(intervalMs, signal);
@@ -187,11 +183,11 @@ export class SignInClient {
         await oauth.processDeviceCodeResponse(this.#server, this.#client, response);
         return token;
       } catch (error) {
-        const said = exchange.failure?.logFields['entraError'];
-        const stumbled = error instanceof BrokerError && error.transient;
-        // RFC 8628 section 3.5: a connection that times out is a reason to slow down, not to give up.
-        if (said === 'slow_down' || stumbled) intervalMs += 5_000;
-        else if (said !== 'authorization_pending') throw signInFailure(error, exchange.failure);
+        const entraError = exchange.failure?.logFields['entraError'];
+        const isTransient = error instanceof BrokerError && error.transient;
+        // RFC 8628 section 3.5: slow down after a connection timeout, do not give up.
+        if (entraError === 'slow_down' || isTransient) intervalMs += 5_000;
+        else if (entraError !== 'authorization_pending') throw signInFailure(error, exchange.failure);
       }
     }
     throw new SetupError('sign_in_refused', 'The code has expired before anybody signed in with it.');

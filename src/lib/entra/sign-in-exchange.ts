@@ -1,19 +1,24 @@
 import { BrokerError } from '../model/errors.ts';
-import { outboundFailure, type OutboundReply, send } from '../runtime/outbound.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { type Fetch, outboundFailure, type OutboundReply, send } from '../runtime/outbound.ts';
 import { type EntraFailure, errorOf, judgeTokenReply, type RedeemedToken } from './judge-token-reply.ts';
-import type { SignInClientDeps } from './sign-in-client.ts';
 
 const timeoutMs = 30_000;
 const maxReplyBytes = 256 * 1024;
 
-/** One exchange with the token endpoint: oauth4webapi sends through it, and the reply is kept as it came. */
+export interface SignInExchangeDeps {
+  readonly fetch: Fetch;
+  readonly clock: Clock;
+}
+
+/** One exchange with the token endpoint: oauth4webapi sends through it, and the reply is kept as received. */
 export class SignInExchange {
-  readonly #deps: Pick<SignInClientDeps, 'fetch' | 'clock'>;
+  readonly #deps: SignInExchangeDeps;
   readonly #signal: AbortSignal | undefined;
   #reply: OutboundReply | undefined;
   #sentAtMs = 0;
 
-  constructor(deps: Pick<SignInClientDeps, 'fetch' | 'clock'>, signal: AbortSignal | undefined) {
+  constructor(deps: SignInExchangeDeps, signal: AbortSignal | undefined) {
     this.#deps = deps;
     this.#signal = signal;
   }
@@ -38,7 +43,7 @@ export class SignInExchange {
     return new Response(reply.body, { status: reply.status, headers: reply.headers });
   };
 
-  /** What a refusal means; undefined for a token, and where nothing came back. */
+  /** The meaning of a refusal; undefined if a token was issued or no reply came. */
   get failure(): EntraFailure | undefined {
     if (this.#reply === undefined) return undefined;
     const judged = judgeTokenReply(this.#reply, this.#sentAtMs);
