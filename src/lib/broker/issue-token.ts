@@ -9,7 +9,7 @@ import { BrokerError, type ErrorCode, toBrokerError } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import { errorFields, type Logger, scrub } from '../runtime/log.ts';
 import type { TenantDirectory } from '../tenants/directory.ts';
-import { decideForTenant, findTenant, parseReference, refusalOf } from './asked-tenant.ts';
+import { decideForTenant, findTenant, parseReference, refusalOf } from './requested-tenant.ts';
 import type { ResourceRegistry } from '../model/resources.ts';
 import { type AccessToken, type CachingTokenSource, grants, type TokenRequest } from '../model/token.ts';
 
