@@ -12,13 +12,13 @@ import { SingleFlight } from '../runtime/single-flight.ts';
 import type { AccessToken, CachingTokenSource, Resource, TokenRequest } from '../model/token.ts';
 import { cacheKey, TokenCache } from './token-cache.ts';
 
-/** The platform's front end gives up after 230 seconds, callers long before. */
+/** Longest wait for a token. The platform's front end gives up after 230 seconds, callers long before. */
 const longestWaitMs = minuteMs;
-/** Who has a token in hand does not wait that long for a newer one. */
+/** Longest wait for a newer token while there is a usable one. */
 const longestReplacementMs = 10_000;
-/** A failure that only a person can mend is remembered as long as a consent takes to spread. */
+/** How long a failure is remembered that a person must fix: as long as a consent takes to spread. */
 const tenantFailureLifeMs = 3 * minuteMs;
-/** What Entra calls malformed stays so until somebody changes a setting. */
+/** How long a request is remembered that Entra calls malformed: it stays so until a setting changes. */
 const rejectedLifeMs = minuteMs;
 
 export interface BrokerDeps {
@@ -27,25 +27,25 @@ export interface BrokerDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
-  /** Starts work that no request waits for, apart from the request that happened to set it off. */
+  /** Starts work that no request waits for, detached from the request that caused it. */
   readonly background?: (work: () => void) => void;
 }
 
 export interface BrokerSettings {
   readonly partnerTenantId: TenantId;
-  /** The resource of the canary redemption: one that every application may ask for in the partner tenant. */
+  /** The resource of the canary redemption: one that every application may use in the partner tenant. */
   readonly canaryResource: string;
   readonly entraConcurrency: number;
   readonly cacheSize: number;
 }
 
-/** How many tokens were handed out, and how many of them cost no upstream call, since the start. */
+/** How many tokens were issued since the start, and how many of them from the cache. */
 export interface TokenCounts {
   readonly issued: number;
   readonly fromCache: number;
 }
 
-/** Token requests answered from memory where possible, from Entra where needed: cache → single flight → redemption. */
+/** Answers token requests from memory if possible, else from Entra: cache → single flight → redemption. */
 export class TokenBroker implements CachingTokenSource {
   readonly #deps: BrokerDeps;
   readonly #cache: TokenCache;
@@ -64,7 +64,7 @@ export class TokenBroker implements CachingTokenSource {
     return { issued: this.#issued, fromCache: this.#fromCache };
   }
 
-  /** The failure of an application's credential while it is dead; health shows it. */
+  /** The failure of an application's credential while it is dead. Shown by health. */
   credentialFailure(application: string): BrokerError | undefined {
     return this.#redemptions.credentialFailure(application);
   }
@@ -79,7 +79,7 @@ export class TokenBroker implements CachingTokenSource {
       return withAlias(hit.token, request.resource);
     }
     this.#throwRemembered(key);
-    const token = await this.#minted(key, request, longestWaitMs, signal);
+    const token = await this.#redeemWithin(key, request, longestWaitMs, signal);
     this.#issued += 1;
     return token;
   }
@@ -88,18 +88,18 @@ export class TokenBroker implements CachingTokenSource {
     const key = cacheKey(request);
     if (!this.#cache.mayBeOutdated(key) || this.#cache.failure(key) !== undefined) return undefined;
     try {
-      const token = await this.#minted(key, request, longestReplacementMs);
-      // Handed out instead of the one that was counted already, and at a price.
+      const token = await this.#redeemWithin(key, request, longestReplacementMs);
+      // Replaces a token that was counted as one from the cache.
       this.#fromCache -= 1;
       return token;
     } catch (thrown) {
-      this.#cache.askedInVain(key);
+      this.#cache.recordFailedReplacement(key);
       this.#logFailedRenewal(request, thrown);
       return undefined;
     }
   }
 
-  /** Lets a dead credential of the application show that it works again, if it is time to look. Never throws. */
+  /** Checks whether a dead credential of the application works again, if a check is due. Never throws. */
   async recover(application: string): Promise<void> {
     await this.#redemptions.recover(application);
   }
@@ -109,11 +109,16 @@ export class TokenBroker implements CachingTokenSource {
   }
 
   /**
-   * The token of the flight for this key, if it lives as long as asked; whoever waits too long is let go, and the work
-   * ends when nobody waits.
+   * The token of the shared redemption for this key, if it lives as long as the request asks. The redemption is aborted
+   * when no caller waits for it any more.
    */
-  async #minted(key: string, request: TokenRequest, longestMs: number, signal?: AbortSignal): Promise<AccessToken> {
-    const token = await this.#flown(key, request, longestMs, signal);
+  async #redeemWithin(
+    key: string,
+    request: TokenRequest,
+    longestMs: number,
+    signal?: AbortSignal,
+  ): Promise<AccessToken> {
+    const token = await this.#sharedRedemption(key, request, longestMs, signal);
     const lifeSeconds = (token.expiresAtMs - this.#deps.clock.nowMs()) / 1000;
     if (lifeSeconds < request.minimumLifetimeSeconds) {
       throw new BrokerError(
@@ -124,19 +129,24 @@ export class TokenBroker implements CachingTokenSource {
     return withAlias(token, request.resource);
   }
 
-  async #flown(key: string, request: TokenRequest, longestMs: number, signal?: AbortSignal): Promise<AccessToken> {
+  async #sharedRedemption(
+    key: string,
+    request: TokenRequest,
+    longestMs: number,
+    signal?: AbortSignal,
+  ): Promise<AccessToken> {
     const wait = (own: AbortSignal): Promise<AccessToken> =>
       this.#flights.run(this.#flightKey(key, request), (flight) => this.#redeem(key, request, flight), own);
     try {
       return await withDeadline(this.#deps.clock, longestMs, wait, signal);
     } catch (thrown) {
       if (!(thrown instanceof DeadlineError)) throw thrown;
-      const detail = `No token was had within ${longestMs / 1000} seconds.`;
+      const detail = `No token was issued within ${longestMs / 1000} seconds.`;
       throw new BrokerError('entra_unavailable', detail, { cause: thrown, retryAfterSeconds: 30 });
     }
   }
 
-  // Whoever asks after a tenant was forgotten does not join a redemption from before: its token lacks what was consented.
+  // After a tenant was forgotten, requests do not join an earlier redemption: its token lacks the new consent.
   #flightKey(key: string, request: TokenRequest): string {
     return `${key} ${this.#cache.generation(request.tenantId)}`;
   }
@@ -166,7 +176,7 @@ export class TokenBroker implements CachingTokenSource {
     throw new BrokerError(code, detail, { scope, logFields, retryAfterSeconds: leftSeconds });
   }
 
-  // The caller has a good token already: a renewal that fails is tried again by the next request.
+  // The caller already has a usable token. The next request tries a failed renewal again.
   #renew(key: string, request: TokenRequest): void {
     if (this.#cache.failure(key) !== undefined) return;
     const { background = (work) => work() } = this.#deps;
@@ -183,13 +193,13 @@ export class TokenBroker implements CachingTokenSource {
   }
 }
 
-/** Two aliases may name one resource; the answer carries the one that was asked for. */
+/** Two aliases may name one resource: the token carries the alias of the request. */
 const withAlias = (token: AccessToken, resource: Resource): AccessToken =>
   token.resource.alias === resource.alias ? token : { ...token, resource };
 
-/** How long a failure is remembered, so that nobody asks again before it makes sense; 0: not at all. */
+/** How long a failure is repeated without a request to Entra; 0: not at all. */
 function rememberedMs(error: BrokerError): number {
-  // Retry-After is obeyed for everyone who asks for the same, not only for the one who was told.
+  // Retry-After applies to all callers that ask for the same token, not only to the first.
   if (error.retryAfterSeconds !== undefined) return error.retryAfterSeconds * 1000;
   if (error.code === 'entra_request_rejected') return rejectedLifeMs;
   return error.scope === 'tenant' && !error.transient ? tenantFailureLifeMs : 0;

@@ -1,27 +1,30 @@
 import type { Clock } from '../runtime/clock.ts';
 import type { BrokerError } from '../model/errors.ts';
-import type { Place } from './redemption-of.ts';
+import type { RedemptionTarget } from './redemption-of.ts';
 
-/** How often a dead credential's store is looked at: recovery shows within a minute of a new version. */
+/** How often the store of a dead credential is read: recovery shows within a minute of a new version. */
 const lookEveryMs = 30_000;
-/** Probes with the dead credential itself: for what heals without a new version (an unlocked account, a replicated key). */
+/**
+ * Intervals between probes with the dead credential itself, for failures that end without a new version (an unlocked
+ * account, a replicated key).
+ */
 const probe = { firstMs: 10_000, longestMs: 900_000 };
 
 interface Dead {
   readonly error: BrokerError;
-  /** The credential that failed; another version is another chance. */
+  /** Version of the credential that failed. Another version may work. */
   version: string;
-  /** Where it failed, if its own tenant does not see the failure and so cannot see it healed. */
-  readonly away: Place | undefined;
+  /** Where to probe, if the partner's own tenant shows neither the failure nor its end. */
+  readonly probeTarget: RedemptionTarget | undefined;
   nextLookMs: number;
   nextProbeMs: number;
   probeIntervalMs: number;
 }
 
-/** What a request may do about a dead credential at this moment; a probe is a look as well. */
+/** What a request may do about a dead credential now. A probe includes a look at the store. */
 export type NextStep = 'go' | 'look' | 'probe' | 'refuse';
 
-/** Remembers that a credential is dead, so that a thousand tenants do not each find out by asking Entra. */
+/** Remembers that a credential is dead, so that requests for other tenants do not each ask Entra again. */
 export class CredentialBreaker {
   readonly #clock: Clock;
   #dead: Dead | undefined;
@@ -40,11 +43,11 @@ export class CredentialBreaker {
   }
 
   /** Where to probe; undefined: in the partner's own tenant. */
-  get away(): Place | undefined {
-    return this.#dead?.away;
+  get probeTarget(): RedemptionTarget | undefined {
+    return this.#dead?.probeTarget;
   }
 
-  /** Claims the next step: of many concurrent requests one looks or probes, the others are refused. */
+  /** Claims the next step: of concurrent requests one looks or probes, the others are refused. */
   next(): NextStep {
     const dead = this.#dead;
     if (dead === undefined) return 'go';
@@ -62,17 +65,17 @@ export class CredentialBreaker {
   }
 
   /**
-   * A confirmed credential-wide failure.
-   * @param away where it was met, if the partner's own tenant does not see it.
-   * @returns false when it was known for this version already.
+   * Records a confirmed failure of the credential.
+   * @param probeTarget where to probe, if the partner's own tenant does not show the failure.
+   * @returns false if the failure of this version was recorded already.
    */
-  open(error: BrokerError, version: string, away?: Place): boolean {
+  open(error: BrokerError, version: string, probeTarget?: RedemptionTarget): boolean {
     if (this.#dead?.version === version) return false;
     const nowMs = this.#clock.nowMs();
     this.#dead = {
       error,
       version,
-      away,
+      probeTarget,
       nextLookMs: nowMs + lookEveryMs,
       nextProbeMs: nowMs + probe.firstMs,
       probeIntervalMs: probe.firstMs,
@@ -80,12 +83,12 @@ export class CredentialBreaker {
     return true;
   }
 
-  /** A newer version was tried and fails like the one before: it is probed at the same pace. */
+  /** A newer version was tried and fails like the one before. It is probed at the same intervals. */
   stayOpen(version: string): void {
     if (this.#dead !== undefined) this.#dead.version = version;
   }
 
-  /** A token was had with this version. */
+  /** A token was issued with this version. */
   close(): void {
     this.#dead = undefined;
   }

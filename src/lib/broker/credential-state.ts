@@ -7,11 +7,11 @@ import { errorFields, type Logger } from '../runtime/log.ts';
 import type { Canary } from './canary.ts';
 import { CredentialBreaker } from './credential-breaker.ts';
 import { Doubt } from './doubt.ts';
-import { EverywhereFailures, isAwayOnly } from './everywhere-failures.ts';
+import { EverywhereFailures, isHiddenFromCanary } from './everywhere-failures.ts';
 import { credentialError, tenantError, transientError } from './failures.ts';
-import type { What } from './redemption-of.ts';
+import type { RedemptionRequest } from './redemption-of.ts';
 
-/** What is known of one application's credential for one grant, and what a failure says of it. */
+/** The state of one application's credential for one grant, and the judgement of its failures. */
 export class CredentialState {
   readonly breaker: CredentialBreaker;
   readonly doubt = new Doubt();
@@ -24,51 +24,57 @@ export class CredentialState {
     this.#everywhere = new EverywhereFailures(deps.clock);
   }
 
-  /** A token was had. */
-  worked(what: What): void {
-    if (!this.#deps.canary.isHome(what)) this.#everywhere.worked(what);
+  /** A token was issued. */
+  recordSuccess(request: RedemptionRequest): void {
+    if (!this.#deps.canary.isPartnerTenant(request)) this.#everywhere.recordSuccess(request);
   }
 
-  /** Whose a failure is: the tenant's, nobody's, or the credential's. One of scope credential is confirmed. */
-  async verdict(what: What, credential: Credential, failure: EntraFailure): Promise<BrokerError> {
+  /** Whether a failure is the tenant's, the credential's or transient. One of scope credential is confirmed. */
+  async verdict(request: RedemptionRequest, credential: Credential, failure: EntraFailure): Promise<BrokerError> {
     if (failure.reach === 'transient') return transientError(failure);
     const { canary } = this.#deps;
-    if (this.#everywhere.note(failure, what.tenantId)) return this.#verdictAway(what, credential, failure);
-    const home = canary.is(what) ? failure : await canary.against(what, credential, failure);
-    if (home === undefined || home.reach === 'tenant' || home.reach === 'request') return tenantError(failure);
-    return home.reach === 'transient' ? transientError(home) : credentialError(home);
+    if (this.#everywhere.recordFailure(failure, request.tenantId))
+      return this.#verdictByCustomers(request, credential, failure);
+    const inPartnerTenant = canary.isCanaryTarget(request) ? failure : await canary.check(request, credential, failure);
+    if (inPartnerTenant === undefined || inPartnerTenant.reach === 'tenant' || inPartnerTenant.reach === 'request')
+      return tenantError(failure);
+    return inPartnerTenant.reach === 'transient' ? transientError(inPartnerTenant) : credentialError(inPartnerTenant);
   }
 
-  /** The same where home sees nothing: a customer whose token was had before speaks for the credential. */
-  async #verdictAway(what: What, credential: Credential, failure: EntraFailure): Promise<BrokerError> {
-    const { witness } = this.#everywhere;
-    if (witness === undefined) return credentialError(failure);
-    const reply = await this.#deps.canary.sendTo(witness, what, credential);
+  /** The same for failures that the canary does not see: a customer that got a token before shows whether it still does. */
+  async #verdictByCustomers(
+    request: RedemptionRequest,
+    credential: Credential,
+    failure: EntraFailure,
+  ): Promise<BrokerError> {
+    const { lastSuccess } = this.#everywhere;
+    if (lastSuccess === undefined) return credentialError(failure);
+    const reply = await this.#deps.canary.sendTo(lastSuccess, request, credential);
     if (!reply.ok)
       return reply.failure.reach === 'transient' ? transientError(reply.failure) : credentialError(failure);
-    this.#everywhere.worked(witness);
+    this.#everywhere.recordSuccess(lastSuccess);
     return tenantError(failure);
   }
 
   /** Opens the breaker with a confirmed failure. */
-  declareDead(what: What, credential: Credential, error: BrokerError): void {
-    const { application, grant } = what;
-    const away = isAwayOnly(error) ? (this.#everywhere.witness ?? what) : undefined;
-    if (!this.breaker.open(error, credentialVersion(credential), away)) return;
+  declareDead(request: RedemptionRequest, credential: Credential, error: BrokerError): void {
+    const { application, grant } = request;
+    const probeTarget = isHiddenFromCanary(error) ? (this.#everywhere.lastSuccess ?? request) : undefined;
+    if (!this.breaker.open(error, credentialVersion(credential), probeTarget)) return;
     this.#deps.log.log('error', 'credential.dead', { application, grant, ...errorFields(error) });
   }
 
-  /** Whether a dead credential may be used again: when a probe says so, or it is another one than the one that died. */
-  async worksAgain(what: What, credential: Credential, probe: boolean): Promise<boolean> {
+  /** Whether a dead credential may be used again: if a probe succeeds, or if it is not the version that died. */
+  async worksAgain(request: RedemptionRequest, credential: Credential, probe: boolean): Promise<boolean> {
     const { canary } = this.#deps;
-    const { away, deadVersion } = this.breaker;
+    const { probeTarget, deadVersion } = this.breaker;
     const replaced = credentialVersion(credential) !== deadVersion;
-    if (away === undefined) return replaced || (probe && (await canary.send(what, credential)).ok);
+    if (probeTarget === undefined) return replaced || (probe && (await canary.send(request, credential)).ok);
     if (!replaced && !probe) return false;
-    // Whoever asks for a customer's token probes there: those who reported the failure may have reasons of their own.
-    const place = canary.isHome(what) ? away : what;
-    const { ok } = await canary.sendTo(place, what, credential);
-    if (ok) this.#everywhere.worked(place);
+    // A request for a customer probes that customer: those that reported the failure may have reasons of their own.
+    const target = canary.isPartnerTenant(request) ? probeTarget : request;
+    const { ok } = await canary.sendTo(target, request, credential);
+    if (ok) this.#everywhere.recordSuccess(target);
     else this.breaker.stayOpen(credentialVersion(credential));
     return ok;
   }

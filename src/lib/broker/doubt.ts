@@ -1,6 +1,6 @@
 /**
- * While a failure that may be the credential's is being looked into, what is queued behind it waits here: otherwise
- * each free place in the queue would send one more request to find out the same.
+ * Holds requests back while a failure that may be the credential's is being checked. Otherwise each free place in the
+ * queue would send one more request that fails in the same way.
  */
 export class Doubt {
   #holders = 0;
@@ -10,7 +10,7 @@ export class Doubt {
     return this.#gate !== undefined;
   }
 
-  /** Every call is paired with one of {@link settle}. */
+  /** Each call needs one call of {@link settle}. */
   raise(): void {
     this.#holders += 1;
     this.#gate ??= Promise.withResolvers<void>();
@@ -23,7 +23,7 @@ export class Doubt {
     this.#gate = undefined;
   }
 
-  /** Resolves when there is no doubt, at once where there is none. */
+  /** Resolves when there is no doubt; at once if there is none. */
   async cleared(): Promise<void> {
     while (this.#gate !== undefined) await this.#gate.promise;
   }

@@ -9,11 +9,11 @@ import { BrokerError, type ErrorCode, toBrokerError } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import { errorFields, type Logger, scrub } from '../runtime/log.ts';
 import type { TenantDirectory } from '../tenants/directory.ts';
-import { decideForTenant, findTenant, parseReference, refusalOf } from './requested-tenant.ts';
+import { decideForTenant, findTenant, parseReference, tenantRefusal } from './requested-tenant.ts';
 import type { ResourceRegistry } from '../model/resources.ts';
 import { type AccessToken, type CachingTokenSource, grants, type TokenRequest } from '../model/token.ts';
 
-/** Entra's tokens live 60 to 90 minutes ("Access tokens", token lifetime): a longer demand could not be met reliably. */
+/** Entra's tokens live 60 to 90 minutes ("Access tokens", token lifetime), so a longer lifetime cannot be promised. */
 const longestLifetimeSeconds = 3_000;
 
 /** The body of `POST /api/tokens`. */
@@ -67,8 +67,9 @@ export interface IssuedToken {
 type Known = { -readonly [K in keyof AuditEntry]?: AuditEntry[K] };
 
 /**
- * Hands out one token: tenant, policy, redemption, judgement of what Entra really gave, record; in this order, and the
- * token leaves only when its record is durable. A refusal is recorded too, but is a refusal whether or not that works.
+ * Issues one token. The steps are, in this order: tenant, policy, redemption, check of the scopes that Entra granted, audit
+ * record. The token is returned only when its record is durable. A refusal is recorded too, and stays a refusal if that
+ * fails.
  * @throws BrokerError
  */
 export async function issueToken(
@@ -85,7 +86,7 @@ export async function issueToken(
     tokenId,
     outcome,
     caller: { applicationId: caller.applicationId, objectId: caller.objectId, kind: caller.kind },
-    // What a caller wrote may be anything, a pasted secret too.
+    // The caller's text may contain anything, even a pasted secret.
     tenantAsked: scrub(order.tenant),
     resource: order.resource,
     scopes: order.scopes,
@@ -119,7 +120,7 @@ async function obtain(
   const { policy } = await deps.policy.current();
   const { scopes, grant, minimumLifetimeSeconds } = order;
   const question = { resource: resource.alias, scopes, grant };
-  // Before Entra is asked whose the domain is: who gets nothing in any tenant costs nothing.
+  // Before the tenant of a domain is looked up: a caller without any rule must not cost a request to Entra.
   const denied = denyInAnyTenant(policy, caller, question);
   if (denied !== undefined) throw forbidden(denied);
 
@@ -130,9 +131,9 @@ async function obtain(
   if (!decision.allow) throw forbidden(decision);
   known.rule = decision.rule;
   known.application = decision.application;
-  // Only now: a caller without a rule learns nothing about tenants.
+  // After the decision: a caller without a rule must not learn anything about tenants.
   if (tenantId === undefined) throw new BrokerError('tenant_unknown', 'No tenant has this domain.');
-  const refusal = await refusalOf(deps, tenantId, tenant.listed);
+  const refusal = await tenantRefusal(deps, tenantId, tenant.listed);
   if (refusal !== undefined) throw refusal;
 
   const request: TokenRequest = {
@@ -140,7 +141,7 @@ async function obtain(
     resource,
     grant,
     application: decision.application,
-    // It leaves when its record is durable.
+    // The token is returned only after its record has been written.
     minimumLifetimeSeconds: minimumLifetimeSeconds + longestRecordSeconds,
     correlationId,
   };
@@ -156,11 +157,11 @@ async function obtain(
   return token;
 }
 
-/** A token carries what was consented to when it was redeemed: since then a scope may have come, or gone. */
+/** Whether a cached token may show an outdated consent: scopes may have been added or withdrawn since its redemption. */
 function showsFormerConsent(token: AccessToken, asked: readonly string[], limit: ScopeLimit): boolean {
   if (!token.fromCache) return false;
   const known = token.scopes.filter((scope) => scope !== '.default');
-  // What follows an unreadable token is unreadable, too.
+  // If this token is unreadable, a newer one is unreadable too.
   if (known.length === 0) return false;
   return asked.some((scope) => !known.includes(scope)) || !judgeScopes(limit, known).handOut;
 }

@@ -11,15 +11,15 @@ import { backOffMs, retry } from '../runtime/retry.ts';
 import { Canary, type CanarySettings } from './canary.ts';
 import { CredentialState } from './credential-state.ts';
 import { tenantError, transientError } from './failures.ts';
-import { redemptionOf, type What } from './redemption-of.ts';
+import { redemptionOf, type RedemptionRequest } from './redemption-of.ts';
 import { type AccessToken, grants, type TokenRequest } from '../model/token.ts';
 
-/** Tries of one redemption when Entra stumbles, and the pauses between them: full jitter, "Retry pattern". */
+/** Attempts of one redemption while Entra is unavailable, and the pauses between them: full jitter, "Retry pattern". */
 const attempts = 3;
 const pause = { firstMs: 800, longestMs: 4_000 };
-/** A wait that Entra asks for is kept inside the request up to here; a longer one is the caller's to keep. */
+/** Longest Retry-After that a request waits for; a longer one is passed on to the caller. */
 const longestWaitSeconds = 3;
-/** Requests that may wait for a place in the queue; more would wait longer than any caller does. */
+/** Maximum number of requests in the queue; more would wait longer than any caller does. */
 const mostWaiting = 10_000;
 
 interface RedemptionSettings extends CanarySettings {
@@ -35,9 +35,9 @@ interface RedemptionDeps {
 }
 
 /**
- * Turns requests into redemptions, and failures into what they mean: one tenant's, the credential's, or nobody's.
- * A failure that may be the credential's is checked twice before anything is declared dead: a redemption for the
- * partner's own tenant (the canary) shows whether the credential still works at all, and Key Vault may hold a newer one.
+ * Carries out redemptions, and judges whether a failure is the tenant's, the credential's or transient. A failure that
+ * may be the credential's is checked in two ways before the credential is declared dead: a redemption for the partner's
+ * own tenant (the canary) shows whether the credential still works at all, and Key Vault may hold a newer one.
  */
 export class Redemptions {
   readonly #deps: RedemptionDeps;
@@ -58,19 +58,19 @@ export class Redemptions {
   }
 
   /** @throws BrokerError of scope tenant, credential or platform; one of scope credential is confirmed. */
-  async redeem(request: TokenRequest, signal: AbortSignal): Promise<AccessToken> {
-    const what: What = { ...request, resourceIdentifier: request.resource.identifier };
-    const credential = await this.#usableCredential(what);
-    const token = await this.#attempt(what, credential, signal);
-    this.#state(what).worked(what);
+  async redeem(tokenRequest: TokenRequest, signal: AbortSignal): Promise<AccessToken> {
+    const { tenantId, resource, grant, application, correlationId } = tokenRequest;
+    const request: RedemptionRequest = { ...tokenRequest, resourceIdentifier: resource.identifier };
+    const credential = await this.#usableCredential(request);
+    const token = await this.#redeemPatiently(request, credential, signal);
+    this.#state(request).recordSuccess(request);
     this.#deps.log.log('info', 'token.redeemed', {
-      tenantId: request.tenantId,
-      resource: request.resource.alias,
-      grant: request.grant,
-      application: request.application,
-      correlationId: request.correlationId,
+      tenantId,
+      resource: resource.alias,
+      grant,
+      application,
+      correlationId,
     });
-    const { tenantId, resource, grant, application } = request;
     return {
       secret: token.accessToken,
       tenantId,
@@ -84,46 +84,49 @@ export class Redemptions {
   }
 
   /**
-   * Lets a dead credential show that it works again, where nobody asks for tokens: looks or probes if that is due.
-   * Never throws.
+   * Checks whether a dead credential works again, without a token request: looks or probes if that is due. Never throws.
    */
   async recover(application: string): Promise<void> {
     const { partnerTenantId: tenantId, canaryResource: resourceIdentifier } = this.#settings;
     for (const grant of grants) {
       if (this.#state({ application, grant }).breaker.error === undefined) continue;
-      const what: What = { application, grant, tenantId, resourceIdentifier, correlationId: randomUUID() };
-      await this.#usableCredential(what).catch(() => undefined);
+      const request = { application, grant, tenantId, resourceIdentifier, correlationId: randomUUID() };
+      await this.#usableCredential(request).catch(() => undefined);
     }
   }
 
-  /** The credential, unless it is known to be dead: then one request in a while looks for a new one and probes. */
-  async #usableCredential(what: What): Promise<Credential> {
+  /** The credential. While it is dead, one request at a time looks for a new one or probes, and the others are refused. */
+  async #usableCredential(request: RedemptionRequest): Promise<Credential> {
     const { credentials } = this.#deps;
-    const state = this.#state(what);
+    const state = this.#state(request);
     const { breaker } = state;
     const step = breaker.next();
-    if (step === 'go') return this.#complete(what, await credentials.get(what.application));
+    if (step === 'go') return this.#complete(request, await credentials.get(request.application));
     if (step !== 'refuse') {
-      const credential = await credentials.reread(what.application);
-      if (await state.worksAgain(what, credential, step === 'probe')) {
+      const credential = await credentials.reread(request.application);
+      if (await state.worksAgain(request, credential, step === 'probe')) {
         breaker.close();
         return credential;
       }
     }
-    // Closed by another request just now: there is nothing wrong any more, and nothing to give for this one.
+    // Another request has just closed the breaker: the credential works, but this request has none at hand.
     const recovered = 'The credential recovered while it was looked at; try again.';
     throw breaker.error ?? new BrokerError('entra_unavailable', recovered, { retryAfterSeconds: 1 });
   }
 
-  /** Without a refresh token in memory the vault is asked once more: the first consent may have been a moment ago. */
-  async #complete(what: What, credential: Credential): Promise<Credential> {
-    const lacksToken = what.grant === 'delegated' && credential.refreshToken === undefined;
-    return lacksToken ? this.#deps.credentials.reread(what.application) : credential;
+  /** Reads the vault again if the copy has no refresh token: the first consent may have been given a moment ago. */
+  async #complete(request: RedemptionRequest, credential: Credential): Promise<Credential> {
+    const lacksToken = request.grant === 'delegated' && credential.refreshToken === undefined;
+    return lacksToken ? this.#deps.credentials.reread(request.application) : credential;
   }
 
-  async #attempt(what: What, credential: Credential, signal: AbortSignal): Promise<RedeemedToken> {
+  async #redeemPatiently(
+    request: RedemptionRequest,
+    credential: Credential,
+    signal: AbortSignal,
+  ): Promise<RedeemedToken> {
     const { clock, random } = this.#deps;
-    const reply = await retry(() => this.#send(what, credential, signal), {
+    const reply = await retry(() => this.#send(request, credential, signal), {
       clock,
       attempts,
       afterValue: (last, attempt) => {
@@ -137,48 +140,49 @@ export class Redemptions {
     if (reply.ok) return reply.token;
     const { failure } = reply;
     if (failure.reach === 'transient') throw transientError(failure);
-    if (isDoubtful(reply)) return this.#confirm(what, credential, failure);
+    if (isDoubtful(reply)) return this.#confirm(request, credential, failure);
     throw tenantError(failure);
   }
 
-  /** A failure that may be the credential's: ask the canary, and look for a newer credential. Settles the doubt. */
-  async #confirm(what: What, used: Credential, failure: EntraFailure): Promise<RedeemedToken> {
-    const state = this.#state(what);
+  /** Checks a failure that may be the credential's with the canary and a newer credential. Settles the doubt. */
+  async #confirm(request: RedemptionRequest, used: Credential, failure: EntraFailure): Promise<RedeemedToken> {
+    const state = this.#state(request);
     const { breaker, doubt } = state;
     try {
       if (breaker.error !== undefined && breaker.deadVersion === credentialVersion(used)) throw breaker.error;
-      // Mostly a tenant's own policy: while the canary passes, a vault that hangs must not hold up everybody for it.
-      let error = failure.reach === 'ambiguous' ? await state.verdict(what, used, failure) : undefined;
+      // Usually a policy of the tenant: while the canary passes, the vault is not read, which would delay all requests if it
+      // does not answer.
+      let error = failure.reach === 'ambiguous' ? await state.verdict(request, used, failure) : undefined;
       if (error !== undefined && error.scope !== 'credential') throw error;
-      const credential = await this.#deps.credentials.reread(what.application);
+      const credential = await this.#deps.credentials.reread(request.application);
       if (credentialVersion(credential) !== credentialVersion(used)) {
-        const reply = await this.#deps.redeemer.redeem(redemptionOf(what, credential));
+        const reply = await this.#deps.redeemer.redeem(redemptionOf(request, credential));
         if (reply.ok) return reply.token;
-        error = await state.verdict(what, credential, reply.failure);
+        error = await state.verdict(request, credential, reply.failure);
       }
-      error ??= await state.verdict(what, credential, failure);
-      if (error.scope === 'credential') state.declareDead(what, credential, error);
+      error ??= await state.verdict(request, credential, failure);
+      if (error.scope === 'credential') state.declareDead(request, credential, error);
       throw error;
     } finally {
       doubt.settle();
     }
   }
 
-  /** One request in the queue; a credential in doubt holds it back, one that died while it waited stops it. */
-  async #send(what: What, credential: Credential, signal: AbortSignal): Promise<TokenReply> {
-    const { breaker, doubt } = this.#state(what);
+  /** Sends one request through the queue. A credential in doubt holds it back; one that died meanwhile stops it. */
+  async #send(request: RedemptionRequest, credential: Credential, signal: AbortSignal): Promise<TokenReply> {
+    const { breaker, doubt } = this.#state(request);
     const { limiter } = this.#settings;
     if (limiter.waiting >= mostWaiting) {
       throw new BrokerError('busy', 'Too many token requests are waiting for Entra.', { retryAfterSeconds: 10 });
     }
     for (;;) {
-      // Outside the queue: what waits for one credential must not hold up the others.
+      // Outside the queue: requests that wait for one credential must not delay those of the others.
       await doubt.cleared();
       const reply = await limiter.run(async () => {
         if (doubt.raised) return undefined;
         if (breaker.error !== undefined && breaker.deadVersion === credentialVersion(credential)) throw breaker.error;
-        const answer = await this.#deps.redeemer.redeem(redemptionOf(what, credential), signal);
-        // Raised before the place in the queue is free for the next one; settled by whoever confirms it.
+        const answer = await this.#deps.redeemer.redeem(redemptionOf(request, credential), signal);
+        // Raised before the place in the queue is free for the next request; settled by `#confirm`.
         if (isDoubtful(answer)) doubt.raise();
         return answer;
       }, signal);
@@ -186,8 +190,8 @@ export class Redemptions {
     }
   }
 
-  #state(what: Pick<What, 'application' | 'grant'>): CredentialState {
-    const key = `${what.application} ${what.grant}`;
+  #state(request: Pick<RedemptionRequest, 'application' | 'grant'>): CredentialState {
+    const key = `${request.application} ${request.grant}`;
     const known = this.#states.get(key);
     if (known !== undefined) return known;
     const state = new CredentialState({ ...this.#deps, canary: this.#canary });

@@ -5,12 +5,12 @@ import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '
 import type { TenantDirectory } from '../tenants/directory.ts';
 import { type DelegatedTenant, isExcluded, reasonTexts } from '../tenants/tenant.ts';
 
-export interface AskedTenantDeps {
+export interface RequestedTenantDeps {
   readonly directory: Pick<TenantDirectory, 'find' | 'tenantOf' | 'excludes'>;
   readonly partnerTenantId: TenantId;
 }
 
-/** What a caller calls a tenant. */
+/** How a caller names a tenant. */
 export type TenantReference =
   | { readonly kind: 'id'; readonly tenantId: TenantId }
   | { readonly kind: 'domain'; readonly domain: DomainName };
@@ -24,18 +24,18 @@ export function parseReference(text: string): TenantReference {
   throw new BrokerError('request_invalid', 'tenant: is neither a tenant id (GUID) nor a domain name.');
 }
 
-/** The tenant that a caller means. */
-export interface AskedTenant {
-  /** Undefined for a domain that nobody has. */
+/** The tenant that a request is about. */
+export interface RequestedTenant {
+  /** Undefined for a domain that no tenant has. */
   readonly tenantId: TenantId | undefined;
-  /** The domain that it was asked by, which Entra says is its own. */
+  /** The domain that the request named; Entra has confirmed that it belongs to the tenant. */
   readonly domain: DomainName | undefined;
-  /** Undefined for the partner's own and for strangers. */
+  /** Undefined for the partner's own tenant and for tenants that are no customers. */
   readonly listed: DelegatedTenant | undefined;
 }
 
 /** @throws BrokerError entra_unavailable, directory_unavailable, or a failure of the credential. */
-export async function findTenant(deps: AskedTenantDeps, reference: TenantReference): Promise<AskedTenant> {
+export async function findTenant(deps: RequestedTenantDeps, reference: TenantReference): Promise<RequestedTenant> {
   const domain = reference.kind === 'domain' ? reference.domain : undefined;
   const tenantId = reference.kind === 'id' ? reference.tenantId : await deps.directory.tenantOf(reference.domain);
   const isCustomer = tenantId !== undefined && tenantId !== deps.partnerTenantId;
@@ -43,15 +43,15 @@ export async function findTenant(deps: AskedTenantDeps, reference: TenantReferen
 }
 
 /**
- * The policy's decision. The default domain that the lists give a tenant may be a copy from years ago, and its domain
- * may be another tenant's by now: where the decision hangs on it, Entra is asked whose it is.
+ * The policy's decision. The default domain of a tenant comes from lists that may be years old, and the domain may belong
+ * to another tenant now. If the decision depends on it, Entra is asked which tenant has the domain.
  */
 export async function decideForTenant(
-  deps: AskedTenantDeps,
+  deps: RequestedTenantDeps,
   policy: AccessPolicy,
   caller: PolicyCaller,
   question: Pick<PolicyRequest, 'resource' | 'scopes' | 'grant'>,
-  { tenantId, domain, listed }: AskedTenant,
+  { tenantId, domain, listed }: RequestedTenant,
 ): Promise<Decision> {
   const isPartnerTenant = tenantId === deps.partnerTenantId;
   const decideBy = (domains: readonly DomainName[]): Decision =>
@@ -70,9 +70,9 @@ function sameDecision(a: Decision, b: Decision): boolean {
   return !b.allow && a.missing === b.missing;
 }
 
-/** Why no token may be had in a tenant, whatever the policy says; undefined where one may. */
-export async function refusalOf(
-  deps: AskedTenantDeps,
+/** Why no token may be issued for a tenant, whatever the policy says; undefined if one may. */
+export async function tenantRefusal(
+  deps: RequestedTenantDeps,
   tenantId: TenantId,
   listed: DelegatedTenant | undefined,
 ): Promise<BrokerError | undefined> {

@@ -4,37 +4,37 @@ import type { BrokerError } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import type { AccessToken, TokenRequest } from '../model/token.ts';
 
-/** A token that ends sooner than this is of no use to anybody, whatever was asked. */
+/** A token that ends sooner is never returned, whatever lifetime the request asks for. */
 const usableSeconds = 60;
 
 /**
- * A token is renewed in the background when it enters its last 5 to 10 minutes, each at its own moment: before it lives
- * shorter than the standard of `minimumLifetimeSeconds` and the time for its record.
+ * A token is renewed in the background in its last 5 to 10 minutes, at a random moment: before its remaining life is
+ * shorter than the default of `minimumLifetimeSeconds` plus the time for its audit record.
  */
 const renewBeforeEndMs = { least: 310_000, spread: 300_000 };
 
-/** A token is replaced before that, on demand, no more often than a consent takes to spread. */
+/** Minimum time between two replacements of a token on demand: a consent takes as long to spread. */
 const shortestReplacementMs = 180_000;
 
 interface Entry {
   readonly token: AccessToken;
   readonly renewAtMs: number;
-  /** When Entra was last asked for it, with or without success. */
+  /** When Entra was last asked for this token, successfully or not. */
   askedAtMs: number;
 }
 
-/** What is known for a key: a token good enough, and whether it should be renewed while it is still good. */
+/** A usable token, and whether it should be renewed. */
 export interface CacheHit {
   readonly token: AccessToken;
   readonly renew: boolean;
 }
 
-/** Everything that changes the answer is in the key; the parts hold no space, so no two requests share one. */
+/** The key contains everything that changes the token. Its parts contain no space, so different requests have different keys. */
 export function cacheKey(request: TokenRequest): string {
   return `${request.tenantId} ${request.resource.identifier} ${request.grant} ${request.application}`;
 }
 
-/** Access tokens and lasting failures by {@link cacheKey}: bounded, constant time. */
+/** Access tokens and lasting failures by {@link cacheKey}. Bounded; reads and writes take constant time. */
 export class TokenCache {
   readonly #clock: Clock;
   readonly #random: Random;
@@ -66,19 +66,19 @@ export class TokenCache {
     this.#tokens.set(key, { token: { ...token, fromCache: true }, renewAtMs, askedAtMs: this.#clock.nowMs() });
   }
 
-  /** Whether Entra may know of a change that the token does not show. */
+  /** Whether a consent may have changed since Entra was last asked for this token. */
   mayBeOutdated(key: string): boolean {
     const entry = this.#tokens.get(key);
     return entry !== undefined && this.#clock.nowMs() - entry.askedAtMs >= shortestReplacementMs;
   }
 
-  /** Entra was asked for another token and gave none. */
-  askedInVain(key: string): void {
+  /** Entra was asked for a newer token and issued none. */
+  recordFailedReplacement(key: string): void {
     const entry = this.#tokens.get(key);
     if (entry !== undefined) entry.askedAtMs = this.#clock.nowMs();
   }
 
-  /** A failure that is remembered, with the seconds (at least 1) for which it will be. */
+  /** A remembered failure, with the seconds (at least 1) until it is forgotten. */
   failure(key: string): { readonly error: BrokerError; readonly leftSeconds: number } | undefined {
     const failure = this.#failures.get(key);
     if (failure === undefined) return undefined;
@@ -92,7 +92,7 @@ export class TokenCache {
     this.#failures.set(key, { error, untilMs: this.#clock.nowMs() + lifeMs });
   }
 
-  /** Counts how often the tenant was forgotten: a redemption that began before must not be remembered. */
+  /** How often the tenant was forgotten. A redemption that began before must not be remembered. */
   generation(tenantId: TenantId): number {
     return this.#generations.get(tenantId) ?? 0;
   }

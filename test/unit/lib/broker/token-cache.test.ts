@@ -56,14 +56,14 @@ describe('a cached token', () => {
     expect(cache.mayBeOutdated(key)).toBe(false);
     await clock.advance(1);
     expect(cache.mayBeOutdated(key)).toBe(true);
-    cache.askedInVain(key);
+    cache.recordFailedReplacement(key);
     expect(cache.mayBeOutdated(key)).toBe(false);
     await clock.advance(180_000);
     expect(cache.mayBeOutdated(key)).toBe(true);
   });
 
   it('that is not there is nothing to ask for in vain', () => {
-    cache.askedInVain('key');
+    cache.recordFailedReplacement('key');
     expect(cache.mayBeOutdated('key')).toBe(false);
   });
 
