@@ -28,7 +28,9 @@ export const rowKeyAt = (ms: number): string => String(endOfTimeMs - clamp(ms)).
 
 /** Longest text in one column, characters: 100 rows must fit one transaction of 4 MiB, whatever a caller sends. */
 const maxText = 512;
-/** Scopes are ASCII (RFC 6749 section 3.3); an application with every permission of Graph has about 6,000 characters. */
+/**
+ * Scopes are ASCII (RFC 6749 section 3.3); an application with every permission of Graph has about 6,000 characters.
+ */
 const maxList = 8_000;
 
 // Columns beside the keys. `excess` stands for excessScopes; lists are joined by spaces, which scopes cannot hold.

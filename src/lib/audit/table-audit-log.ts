@@ -15,7 +15,10 @@ import { writeRows } from './write-rows.ts';
 const deadlineMs = longestRecordSeconds * 1000;
 /** Storage takes 2,000 rows a second in one partition: four full transactions at a time reach that. */
 const maxWrites = 4;
-/** A round trip to storage is mostly waiting: 50 concurrent callers get their records in one, instead of taking turns in two. */
+/**
+ * A round trip to storage is mostly waiting: 50 concurrent callers get their records in one, instead of taking turns in
+ * two.
+ */
 const sideBySideFrom = 25;
 /** About 3 s of work for storage at its limit: a later record would miss its deadline anyway. */
 const maxWaiting = 5_000;

@@ -5,7 +5,9 @@ import type { AuditRow } from './audit-row.ts';
 import { type AuditTable, refusalOf } from './audit-table.ts';
 import { insertRows, type Transport } from './insert-rows.ts';
 
-/** A request without a reply is given up after this time, so that a lost packet costs one attempt and not the record. */
+/**
+ * A request without a reply is given up after this time, so that a lost packet costs one attempt and not the record.
+ */
 const attemptMs = 1_000;
 const attempts = 4;
 const firstPauseMs = 50;

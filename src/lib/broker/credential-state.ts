@@ -41,7 +41,9 @@ export class CredentialState {
     return inPartnerTenant.reach === 'transient' ? transientError(inPartnerTenant) : credentialError(inPartnerTenant);
   }
 
-  /** The same for failures that the canary does not see: a customer that got a token before shows whether it still does. */
+  /**
+   * The same for failures that the canary does not see: a customer that got a token before shows whether it still does.
+   */
   async #verdictByCustomers(
     request: RedemptionRequest,
     credential: Credential,

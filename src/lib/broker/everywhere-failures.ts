@@ -13,8 +13,8 @@ import type { RedemptionTarget } from './redemption-of.ts';
 const hiddenFromCanary: ReadonlySet<number> = new Set([530034, 50194, 500212]);
 
 /**
- * One tenant may have a reason of its own. If three report the failure in a short time, and no other tenant gets a token
- * meanwhile, the reason is the credential.
+ * One tenant may have a reason of its own. If three report the failure in a short time, and no other tenant gets a
+ * token meanwhile, the reason is the credential.
  */
 const enoughTenants = 3;
 const withinMs = 10 * minuteMs;

@@ -18,7 +18,9 @@ export function tenantError(failure: EntraFailure): BrokerError {
   });
 }
 
-/** No policy of a tenant refuses a client credential that works elsewhere: this server of Entra does not know it yet. */
+/**
+ * No policy of a tenant refuses a client credential that works elsewhere: this server of Entra does not know it yet.
+ */
 const spreadingError = ({ detail, logFields }: EntraFailure): BrokerError =>
   new BrokerError(
     'entra_unavailable',
@@ -37,7 +39,8 @@ export function credentialError(failure: EntraFailure): BrokerError {
 function credentialCode(failure: EntraFailure): ErrorCode {
   const { code } = failure;
   if (errorTable[code].scope === 'credential' || isHiddenFromCanary(failure)) return code;
-  // An application that its own tenant does not know was deleted or disabled, or its id is wrong. Consent does not help.
+  // An application that its own tenant does not know was deleted or disabled, or its id is wrong. Consent does not
+  // help.
   return code === 'consent_required' ? 'client_credential_rejected' : 'credential_revoked';
 }
 

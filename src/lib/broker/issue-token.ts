@@ -67,9 +67,9 @@ export interface IssuedToken {
 type Known = { -readonly [K in keyof AuditEntry]?: AuditEntry[K] };
 
 /**
- * Issues one token. The steps are, in this order: tenant, policy, redemption, check of the scopes that Entra granted, audit
- * record. The token is returned only when its record is durable. A refusal is recorded too, and stays a refusal if that
- * fails.
+ * Issues one token. The steps are, in this order: tenant, policy, redemption, check of the scopes that Entra granted,
+ * audit record. The token is returned only when its record is durable. A refusal is recorded too, and stays a refusal
+ * if that fails.
  * @throws BrokerError
  */
 export async function issueToken(
@@ -157,7 +157,9 @@ async function obtain(
   return token;
 }
 
-/** Whether a cached token may show an outdated consent: scopes may have been added or withdrawn since its redemption. */
+/**
+ * Whether a cached token may show an outdated consent: scopes may have been added or withdrawn since its redemption.
+ */
 function showsFormerConsent(token: AccessToken, asked: readonly string[], limit: ScopeLimit): boolean {
   if (!token.fromCache) return false;
   const known = token.scopes.filter((scope) => scope !== '.default');

@@ -84,7 +84,8 @@ export class Redemptions {
   }
 
   /**
-   * Checks whether a dead credential works again, without a token request: looks or probes if that is due. Never throws.
+   * Checks whether a dead credential works again, without a token request: looks or probes if that is due. Never
+   * throws.
    */
   async recover(application: string): Promise<void> {
     const { partnerTenantId: tenantId, canaryResource: resourceIdentifier } = this.#settings;
@@ -95,7 +96,9 @@ export class Redemptions {
     }
   }
 
-  /** The credential. While it is dead, one request at a time looks for a new one or probes, and the others are refused. */
+  /**
+   * The credential. While it is dead, one request at a time looks for a new one or probes, and the others are refused.
+   */
   async #usableCredential(request: RedemptionRequest): Promise<Credential> {
     const { credentials } = this.#deps;
     const state = this.#state(request);
@@ -150,8 +153,8 @@ export class Redemptions {
     const { breaker, doubt } = state;
     try {
       if (breaker.error !== undefined && breaker.deadVersion === credentialVersion(used)) throw breaker.error;
-      // Usually a policy of the tenant: while the canary passes, the vault is not read, which would delay all requests if it
-      // does not answer.
+      // Usually a policy of the tenant: while the canary passes, the vault is not read, which would delay all requests
+      // if it does not answer.
       let error = failure.reach === 'ambiguous' ? await state.verdict(request, used, failure) : undefined;
       if (error !== undefined && error.scope !== 'credential') throw error;
       const credential = await this.#deps.credentials.reread(request.application);

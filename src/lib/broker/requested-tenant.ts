@@ -43,8 +43,8 @@ export async function findTenant(deps: RequestedTenantDeps, reference: TenantRef
 }
 
 /**
- * The policy's decision. The default domain of a tenant comes from lists that may be years old, and the domain may belong
- * to another tenant now. If the decision depends on it, Entra is asked which tenant has the domain.
+ * The policy's decision. The default domain of a tenant comes from lists that may be years old, and the domain may
+ * belong to another tenant now. If the decision depends on it, Entra is asked which tenant has the domain.
  */
 export async function decideForTenant(
   deps: RequestedTenantDeps,

@@ -29,7 +29,10 @@ export interface CacheHit {
   readonly renew: boolean;
 }
 
-/** The key contains everything that changes the token. Its parts contain no space, so different requests have different keys. */
+/**
+ * The key contains everything that changes the token. Its parts contain no space, so different requests have different
+ * keys.
+ */
 export function cacheKey(request: TokenRequest): string {
   return `${request.tenantId} ${request.resource.identifier} ${request.grant} ${request.application}`;
 }

@@ -4,7 +4,7 @@ import { httpStatusOf } from '../runtime/sdk-error.ts';
 import { maxPolicyLength } from './parse-policy.ts';
 import type { ReadPolicy } from './policy-store.ts';
 
-/** A policy in a file. @param readFile `fs.promises.readFile` of that file, or a test's. */
+/** A policy in a file. @param readFile reads that file. */
 export function policyFromFile(readFile: () => Promise<string>): ReadPolicy {
   return async () => {
     try {
@@ -21,7 +21,8 @@ export function policyFromFile(readFile: () => Promise<string>): ReadPolicy {
 export function policyFromBlob(blob: Pick<BlobClient, 'download'>): ReadPolicy {
   return async (abortSignal) => {
     try {
-      // One byte more than is accepted: a longer blob is then refused for its length, not cut into another meaning.
+      // One byte more than the limit: a longer blob is then refused for its length, instead of being cut to another
+      // meaning.
       const reply = await blob.download(0, maxPolicyLength + 1, { abortSignal });
       const chunks: Buffer[] = [];
       for await (const chunk of reply.readableStreamBody ?? []) chunks.push(Buffer.from(chunk));

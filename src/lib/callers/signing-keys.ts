@@ -102,7 +102,7 @@ async function fetchKeys(
 
 /**
  * A key may be bound to an issuer ("Access tokens", section on validating the signing key issuer): a key for consumer
- * accounts must not vouch for an organisation, although both are published in one place.
+ * accounts must not be accepted for an organisation, although both are published in one place.
  */
 const signsFor = (issuer: string | undefined, tenantId: TenantId): boolean =>
   issuer === undefined || issuer.includes('{tenantid}') || issuer.toLowerCase().includes(tenantId);

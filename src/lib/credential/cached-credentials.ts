@@ -90,7 +90,10 @@ function pauseAfter({ transient, retryAfterSeconds = 0 }: BrokerError, isCopySer
   return Math.max(isCopyServed ? pauseMs : 0, retryAfterSeconds * 1000);
 }
 
-/** Changes when the client credential or the refresh token changes: tells a replaced credential from the one that failed. */
+/**
+ * Changes when the client credential or the refresh token changes: tells a replaced credential from the one that
+ * failed.
+ */
 export function credentialVersion(credential: Credential): string {
   return `${credential.client.version}/${credential.refreshToken?.version ?? '-'}`;
 }

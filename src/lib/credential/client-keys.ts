@@ -101,8 +101,8 @@ const clientCertificates = (deps: CertificateDeps, path: string, name: string): 
 
 /**
  * Two vaults may serve one application, in a second environment or during a move, and two names in one vault may stand
- * for one application. So the name says where the credential is kept; in few letters, as Graph shortens names to 90, and
- * not readable, as every account of the tenant can read it.
+ * for one application. So the name says where the credential is kept; in few letters, as Graph shortens names to 90,
+ * and not readable, as every account of the tenant can read it.
  */
 const keyName = (vault: string, application: string): string =>
   `${clientCredentialName}:${createHash('sha256').update(`${vault}/${application}`).digest('hex').slice(0, 12)}`;
@@ -135,7 +135,8 @@ export const registeredKeys = (
   });
 
 /**
- * Removes what nobody stored, made by a run that was killed, or what was in use before. Young ones may be another run's.
+ * Removes what nobody stored, made by a run that was killed, or what was in use before. Young ones may be another
+ * run's.
  * @param keptKeyId what is in use.
  * @returns how many.
  */

@@ -6,7 +6,9 @@ import type { GraphWriter } from '../graph/write.ts';
 import { Secret } from '../model/secret.ts';
 import { clientCredentialName } from '../model/credential.ts';
 
-/** How long a new client secret is good for: long enough to miss a renewal or five, short enough to matter if it leaks. */
+/**
+ * How long a new client secret is good for: long enough to miss a renewal or five, short enough to matter if it leaks.
+ */
 export const clientSecretLifeMs = 180 * dayMs;
 
 export interface IssuedClientSecret {

@@ -21,7 +21,9 @@ import {
   writeRefreshToken,
 } from './stored-secret.ts';
 
-/** The SDK retries by itself; this bounds the whole of it, so that a vault that hangs does not hang its callers. */
+/**
+ * Limit for one operation with all of the SDK's retries, so that callers do not wait for a vault that does not answer.
+ */
 const deadlineMs = 20_000;
 
 const prefix = 'ptb-';
@@ -30,7 +32,7 @@ const secretNames = {
   clientCredential: (application: string) => `${prefix}${application}-client-credential`,
 };
 
-/** Credentials in Azure Key Vault secrets: the value is the secret itself, everything else stands in tags. */
+/** Credentials in Azure Key Vault secrets: the value is the secret itself, everything else is in tags. */
 export class KeyVaultCredentialStore implements CredentialStore {
   readonly #client: SecretClient;
 
@@ -106,7 +108,7 @@ export class KeyVaultCredentialStore implements CredentialStore {
       for await (const properties of this.#client.listPropertiesOfSecrets({ abortSignal: signal })) {
         const application = pattern.exec(properties.name)?.[1];
         if (application === undefined) continue;
-        // The list tells of the current version alone; an older one may still be enabled, and is what `load` gives out.
+        // The list shows only the current version. An older one may still be enabled, and `load` returns that.
         const inForce =
           properties.enabled !== false || (await this.#versions(properties.name, readVersion)).some(isEnabled);
         if (inForce) names.push(application);
@@ -126,7 +128,7 @@ export class KeyVaultCredentialStore implements CredentialStore {
     });
   }
 
-  /** The newest version that is enabled: the current one may have been disabled in an emergency. */
+  /** The newest enabled version: the current one may have been disabled in an emergency. */
   async #newest(name: string, signal?: AbortSignal): Promise<KeyVaultSecret | undefined> {
     return guarded(async (deadline) => {
       try {
@@ -145,7 +147,7 @@ export class KeyVaultCredentialStore implements CredentialStore {
       try {
         return versionOf((await this.#client.setSecret(name, value, { ...options, abortSignal: signal })).properties);
       } catch (error) {
-        // A name that was deleted is held back by soft delete (409): bring it back, then write over it.
+        // Soft delete reserves the name of a deleted secret (409): recover the secret, then write a new version.
         if (httpStatusOf(error) !== 409) throw error;
         const recovery = await this.#client.beginRecoverDeletedSecret(name, { abortSignal: signal });
         await recovery.pollUntilDone();

@@ -1,7 +1,7 @@
 import { BrokerError } from '../model/errors.ts';
 import { httpStatusOf } from '../runtime/sdk-error.ts';
 
-/** The SDK's own word for what went wrong: `PARSE_ERROR`, `ENOTFOUND`, `Forbidden`. */
+/** The error code of the SDK: `PARSE_ERROR`, `ENOTFOUND`, `Forbidden`. */
 function codeOf(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | undefined)?.code;
   return typeof code === 'string' ? code.slice(0, 100) : undefined;
@@ -10,8 +10,8 @@ function codeOf(error: unknown): string | undefined {
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : '');
 
 /**
- * Whether the network rules of the vault refuse a request, and no missing role. Told by Key Vault's own words: the SDK
- * leaves out the code that says so, `ForbiddenByFirewall` or `ForbiddenByConnection` in `innererror`.
+ * Whether a request is refused by the network rules of the vault and not for a missing role. Decided by the message of
+ * Key Vault: the SDK drops the code, `ForbiddenByFirewall` or `ForbiddenByConnection` in `innererror`.
  */
 const isRefusedByNetwork = (error: unknown): boolean =>
   httpStatusOf(error) === 403 &&
@@ -19,14 +19,14 @@ const isRefusedByNetwork = (error: unknown): boolean =>
     messageOf(error),
   );
 
-/** Whether a version of a secret is disabled; a vault whose public network access is says "disabled" as well. */
+/** Whether a version of a secret is disabled. A vault without public network access says "disabled" too. */
 export const isDisabled = (error: unknown): boolean =>
   httpStatusOf(error) === 403 && !isRefusedByNetwork(error) && /SecretDisabled|disabled/i.test(messageOf(error));
 
 /**
- * An error of the Key Vault or identity SDK as `key_vault_unavailable`, with a sentence that says which of the usual
- * reasons it is. The SDK's own words go to the log only where no reply came: about a reply that it cannot read it says
- * "occurred while parsing the response body", and then the body, with the secret in it.
+ * Translates an error of the Key Vault or identity SDK to `key_vault_unavailable`, with a sentence that names the
+ * reason. The SDK's message is logged only if no reply came: for a reply that it cannot parse, the message is "occurred
+ * while parsing the response body" followed by the body, with the secret in it.
  */
 export function keyVaultFailure(error: unknown, timedOut: boolean): BrokerError {
   if (error instanceof BrokerError) return error;

@@ -12,23 +12,23 @@ import { versionsKept } from './rotate.ts';
 export interface RedeemAsItselfDeps {
   readonly redeemer: Redeemer;
   readonly newId: () => string;
-  /** Microsoft Graph's name with Entra. */
+  /** The identifier of Microsoft Graph at Entra. */
   readonly graphIdentifier: string;
 }
 
-/** What of a stored client credential it takes to use it. */
+/** The part of a stored client credential that is needed to use it. */
 export type UsableClient = Pick<StoredClientCredential, 'clientId' | 'tenantId' | 'credential'>;
 
-/** Whether the application itself may be new to some of Entra's servers, so that any refusal may pass. */
+/** `new application`: some of Entra's servers may not know the application itself yet, so any refusal may pass. */
 export type Patience = 'known application' | 'new application';
 
-/** Entra's servers learn of a new credential one after the other: until all do, the old one stays. */
+/** Pauses between attempts: Entra's servers learn of a new credential one after the other. */
 const spreadingMs = [3_000, 5_000, 10_000, 20_000, 30_000, 30_000] as const;
 
 /**
- * Uses a client credential by itself, again while Entra's servers may not know it yet.
- * @param beforeNextTry what may help it.
- * @throws BrokerError as soon as it is plain that it does not work.
+ * Proves that a client credential works, with repeated attempts while Entra's servers may not know it yet.
+ * @param beforeNextTry is called before each pause, and may help the next attempt.
+ * @throws BrokerError as soon as it is certain that it does not work.
  */
 export async function proveClientCredential(
   deps: RedeemAsItselfDeps & { readonly clock: Clock },
@@ -51,7 +51,7 @@ export async function proveClientCredential(
   if (!reply.ok) throw errorOf(reply.failure);
 }
 
-/** A token of the application for itself in its own tenant. */
+/** Redeems a token for the application itself in its own tenant. */
 export function redeemAsItself(deps: RedeemAsItselfDeps, client: UsableClient): Promise<TokenReply> {
   return deps.redeemer.redeem({
     tenantId: client.tenantId,
@@ -63,7 +63,9 @@ export function redeemAsItself(deps: RedeemAsItselfDeps, client: UsableClient): 
   });
 }
 
-/** Whether Entra plainly refuses it: not where Entra stumbles, or no managed identity is here to ask with. */
+/**
+ * Whether Entra refuses the credential: false if Entra is unavailable, or if this machine lacks the managed identity.
+ */
 export async function isRefused(deps: RedeemAsItselfDeps, client: UsableClient): Promise<boolean> {
   const reply = await redeemAsItself(deps, client);
   return !reply.ok && reply.failure.code === 'client_credential_rejected';
@@ -81,10 +83,10 @@ export interface WorkingClient {
 }
 
 /**
- * The stored client credential with a token of the application for itself; where Entra refuses the newest version, one
- * of those before it, and the refused ones are disabled. Somebody may have stored a wrong one by hand, or a run was
- * killed while another one's list took its certificate off the application.
- * @throws BrokerError client_credential_rejected when none works, and what else Entra answers.
+ * The stored client credential with a token for the application itself. If Entra refuses the newest version, an older
+ * one is used and the refused ones are disabled. An operator may have stored a wrong one by hand, or a run was killed
+ * while another run removed its certificate from the application.
+ * @throws BrokerError client_credential_rejected if none works, and any other failure of Entra.
  */
 export async function workingClient(
   deps: WorkingClientDeps,
@@ -102,7 +104,7 @@ export async function workingClient(
     if (client?.clientId !== newest.clientId) continue;
     const reply = await redeemAsItself(deps, client);
     if (!reply.ok) {
-      // Anything but a plain refusal says nothing about the version: it must not be taken out of use for that.
+      // Any other failure says nothing about the version, which must not be disabled for it.
       if (reply.failure.code !== 'client_credential_rejected') throw errorOf(reply.failure);
       refused.push(version);
       continue;
@@ -110,7 +112,7 @@ export async function workingClient(
     const fields = { application, from: newest.version, to: client.version };
     deps.log.log('warn', 'credential.client_credential_fell_back', fields);
     for (const { version: old, createdAtMs } of refused) {
-      // A young one may be another run's, which Entra's servers are still learning of.
+      // A recent version may belong to another run, and not all of Entra's servers may know it yet.
       if (deps.clock.nowMs() - createdAtMs > orphanAgeMs)
         await deps.store.disableClientCredentialVersion(application, old);
     }

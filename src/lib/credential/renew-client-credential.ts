@@ -47,8 +47,8 @@ const settledMs = minuteMs;
 /**
  * Renews an application's client secret or certificate: make the new one, use it, store it, use what is stored, and
  * only then remove the old one. Killed anywhere, one of the two works and is stored; one that nobody stored is removed
- * by a later run. A certificate that does not carry our name is somebody else's, and theirs to renew; what an application
- * has that may not change itself is left to `ptb setup`.
+ * by a later run. A certificate that does not carry our name is somebody else's, and theirs to renew; what an
+ * application has that may not change itself is left to `ptb setup`.
  * @param force also when the end is far.
  * @throws BrokerError client_credential_rejected, access_denied, key_vault_unavailable and what Graph answers.
  */
@@ -80,7 +80,9 @@ export async function renewClientCredential(deps: RenewalDeps, application: stri
   }
 }
 
-/** What a profile without Application.ReadWrite.OwnedBy leaves out: for an application that is a state, and no failure. */
+/**
+ * What a profile without Application.ReadWrite.OwnedBy leaves out: for an application that is a state, and no failure.
+ */
 const mayNotChangeItself = (thrown: unknown): boolean => graphStatus(thrown) === 403;
 
 const unchanged = (application: string, kind: Renewal['kind'], why: string, removed = 0): Renewal => ({

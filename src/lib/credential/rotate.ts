@@ -18,7 +18,7 @@ export interface Rotation {
   readonly application: string;
   readonly account: string;
   readonly mfa: boolean;
-  /** Key Vault's version that is in force now. */
+  /** The version in Key Vault that is now in force. */
   readonly version: string;
   readonly obtainedAtMs: number;
   readonly expiresAtMs: number;
@@ -27,10 +27,12 @@ export interface Rotation {
   readonly versions: number;
 }
 
-/** Versions that stay readable: the one in force, and two to fall back to. */
+/** Versions that stay enabled: the one in force, and two to fall back to. */
 export const versionsKept = 3;
 
-/** A secret with more than 500 versions cannot be backed up ("Azure Key Vault backup"); time is needed to act. */
+/**
+ * A secret with more than 500 versions cannot be backed up ("Azure Key Vault backup"); the warning leaves time to act.
+ */
 const versionsWarning = 450;
 
 /** Pauses between attempts while Entra is unavailable. */
@@ -38,11 +40,11 @@ const pausesMs = [2_000, 10_000, 30_000] as const;
 const longestPauseMs = minuteMs;
 
 /**
- * Replaces the stored refresh token by the one that Entra gives out with a redemption. Entra does not revoke the old
- * one, so at every moment the store holds at least one that works: killed anywhere, run twice at once, or refused by
- * Key Vault, the credential survives, and the next run goes on from there.
+ * Replaces the stored refresh token by the one that Entra issues with a redemption. Entra does not revoke the old one,
+ * so the store always holds at least one that works. If the process is killed at any point, if two rotations run at
+ * once, or if Key Vault refuses, the credential survives and the next run continues from there.
  * @throws BrokerError credential_missing, credential_expired, credential_revoked, client_credential_rejected,
- * interaction_required, entra_unavailable, throttled or key_vault_unavailable. The stored credential is as it was then.
+ * interaction_required, entra_unavailable, throttled or key_vault_unavailable. The stored credential is unchanged then.
  */
 export async function rotateRefreshToken(deps: RotationDeps, application: string): Promise<Rotation> {
   const { store, clock } = deps;
@@ -52,7 +54,7 @@ export async function rotateRefreshToken(deps: RotationDeps, application: string
   }
   const source = await redeemStored(deps, application, client, refreshToken);
   const rolled = judgeRolled(source.stored, client, source.token, clock.nowMs());
-  // A consent may have come meanwhile, perhaps by another account: what is newer than what was rolled stays.
+  // A consent may have been given meanwhile, perhaps by another account: a newer token stays.
   const newest = await store.loadRefreshToken(application);
   const overtaken = newest !== undefined && newest.version !== refreshToken.version;
   if (overtaken) deps.log.log('info', 'credential.rotation_overtaken', { application, version: newest.version });
@@ -80,7 +82,7 @@ interface Source {
   readonly bad: readonly string[];
 }
 
-/** Redeems the newest version, or the one before it when that is refused: somebody may have stored a bad one by hand. */
+/** Redeems the newest version, or an older one if it is refused: an operator may have stored a wrong one by hand. */
 async function redeemStored(
   deps: RotationDeps,
   application: string,
@@ -103,14 +105,18 @@ async function redeemStored(
       deps.log.log('warn', 'credential.fell_back', { application, from: newest.version, to: version });
       return { stored, token: reply.token, bad };
     }
-    // It may be good: taken for bad it would be disabled, and an older one, perhaps of another account, put in its place.
+    // This version may be good. If it counted as bad, it would be disabled, and an older one, perhaps of another
+    // account, would take its place.
     if (!isAboutToken(reply.failure)) throw errorOf(reply.failure);
     bad.push(version);
   }
   throw failure;
 }
 
-/** Entra that stumbles says nothing about a refresh token, and a client credential that is refused is so with each. */
+/**
+ * Whether a failure concerns this refresh token. A transient failure says nothing about it, and a refused client
+ * credential is refused with every refresh token.
+ */
 const isAboutToken = ({ reach, code }: EntraFailure): boolean =>
   reach !== 'transient' && code !== 'client_credential_rejected';
 
@@ -131,7 +137,7 @@ function redeemPatiently(
   });
 }
 
-/** Disables what is too old to be fallen back to. Housekeeping: that it fails is noted and changes nothing. */
+/** Disables versions that are too old to fall back to. A failure is logged and changes nothing. */
 async function prune(
   deps: RotationDeps,
   application: string,
@@ -159,6 +165,6 @@ async function prune(
 export function outdated(versions: readonly StoredVersion[], bad: readonly string[]): readonly StoredVersion[] {
   const enabled = versions.filter(({ enabled }) => enabled);
   const good = enabled.filter(({ version }) => !bad.includes(version));
-  // Never the last one: a bad credential can be looked at, none cannot.
+  // Never the last one: a bad credential can still be examined.
   return good.length === 0 ? [] : [...good.slice(versionsKept), ...enabled.filter((each) => !good.includes(each))];
 }

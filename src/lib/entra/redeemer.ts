@@ -13,10 +13,10 @@ import { authorizationServer } from './authorization-server.ts';
 import { type EntraFailure, judgeTokenReply, type TokenReply } from './judge-token-reply.ts';
 import { CapturingNetworkClient } from './network-client.ts';
 
-/** What it takes to redeem once. */
+/** One redemption. */
 export interface Redemption {
   readonly tenantId: TenantId;
-  /** The resource's name with Entra, without a trailing slash; the scope sent is `{identifier}/.default`. */
+  /** The identifier of the resource at Entra, without a trailing slash; the scope sent is `{identifier}/.default`. */
   readonly resourceIdentifier: string;
   readonly clientId: string;
   readonly clientCredential: ClientCredential;
@@ -26,7 +26,7 @@ export interface Redemption {
   readonly correlationId: string;
 }
 
-/** The port to Entra's token endpoint: one request, one judged reply; never throws. */
+/** Entra's token endpoint: one request, one judged reply. Never throws. */
 export interface Redeemer {
   redeem(redemption: Redemption, signal?: AbortSignal): Promise<TokenReply>;
 }
@@ -36,7 +36,7 @@ export interface RedeemerDeps {
   readonly clock: Clock;
   /**
    * The assertion of a federated credential: the managed identity's token for `api://AzureADTokenExchange`.
-   * @throws BrokerError where there is none to be had at all; whatever else it throws may pass.
+   * @throws BrokerError if this machine cannot have one; any other error is transient.
    */
   readonly federatedAssertion: () => Promise<string>;
   /** Loaded at first use: the import takes about 90 ms, which a cold start need not pay. */
@@ -45,15 +45,15 @@ export interface RedeemerDeps {
   }>;
 }
 
-/** Entra answers in well under a second; a slow one is not worth a thread of work for longer. */
+/** Entra answers in well under a second. */
 const requestTimeoutMs = 15_000;
-/** The identity endpoint answers from its cache in milliseconds. */
+/** The identity endpoint answers in milliseconds from its cache. */
 const assertionTimeoutMs = 10_000;
 
 /**
- * The redeemer on `@azure/msal-node`, used as protocol client only. Each redemption has a client of its own: MSAL's
- * client remembers a 429 or 5xx and then fails for 60 seconds without sending anything, and its cache is linear in
- * tenants; neither outlives the request this way.
+ * A redeemer that uses `@azure/msal-node` as protocol client only. Each redemption has a client of its own: MSAL's
+ * client remembers a 429 or 5xx and then fails for 60 seconds without sending anything, and its cache grows with the
+ * number of tenants. Neither outlives the request this way.
  */
 export function createMsalRedeemer(deps: RedeemerDeps, entraEndpoint: string): Redeemer {
   return {
@@ -76,7 +76,7 @@ export function createMsalRedeemer(deps: RedeemerDeps, entraEndpoint: string): R
   };
 }
 
-/** The reply decides; what MSAL threw or returned counts only when nothing was sent. */
+/** Judges the reply. What MSAL threw or returned counts only if nothing was sent. */
 function judge(network: CapturingNetworkClient, redemption: Redemption, thrown: unknown): TokenReply {
   const captured = network.captured;
   if (captured === undefined) return { ok: false, failure: notSent(thrown) };
@@ -87,7 +87,7 @@ function judge(network: CapturingNetworkClient, redemption: Redemption, thrown: 
   return reply.ok ? checkedToken(reply, redemption) : reply;
 }
 
-/** A token that says of itself that it is for another tenant or another resource is nobody's to have. */
+/** Rejects a token whose `tid` or `aud` does not match. */
 function checkedToken(reply: Extract<TokenReply, { ok: true }>, redemption: Redemption): TokenReply {
   const { tenantId, audience } = reply.token.claims;
   const foreign = (what: string, logFields: EntraFailure['logFields']): TokenReply => ({
@@ -119,7 +119,7 @@ function unreachable(error: OutboundError): EntraFailure {
   };
 }
 
-/** MSAL did not come to send: the assertion could not be had, or the key is unusable. */
+/** MSAL sent nothing: there is no assertion, or the key is unusable. */
 function notSent(thrown: unknown): EntraFailure {
   const logFields = { msal: thrown instanceof Error ? `${thrown.name}: ${thrown.message}`.slice(0, 500) : 'unknown' };
   if (thrown instanceof BrokerError) {
@@ -127,7 +127,7 @@ function notSent(thrown: unknown): EntraFailure {
     return { code, reach: 'request', detail, retryAfterSeconds: undefined, logFields };
   }
   if (thrown instanceof AssertionUnavailable) {
-    // The identity endpoint stumbles now and then; that says nothing about the credential.
+    // The identity endpoint fails now and then, which says nothing about the credential.
     const detail = 'The managed identity gave no assertion.';
     return { code: 'entra_unavailable', reach: 'transient', detail, retryAfterSeconds: undefined, logFields };
   }

@@ -51,8 +51,9 @@ const limits = {
 const longestWaitSeconds = 20;
 
 /**
- * Sends a request with the tenant's token, and again after throttling and server faults. The pause is the Retry-After of
- * the reply, else a back-off from one second; both with jitter, so that tenants throttled together do not return together.
+ * Sends a request with the tenant's token, and again after throttling and server faults. The pause is the Retry-After
+ * of the reply, else a back-off from one second; both with jitter, so that tenants throttled together do not return
+ * together.
  * @returns the last reply, whatever its status.
  * @throws BrokerError resource_error when no whole reply came; what the token source throws; the signal's reason.
  */

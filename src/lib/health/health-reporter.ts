@@ -10,9 +10,9 @@ import { type Credential, defaultApplication } from '../model/credential.ts';
 import { type CredentialHealth, judgeCredential } from './health.ts';
 import type { StateWatch } from './state-watch.ts';
 
-/** One report serves everybody who asks within this time: the route is open to all. */
+/** How long a report is returned again: the route is open to all. */
 const reportLifeMs = 15_000;
-/** Longest wait for one of the things that a report looks at. */
+/** Longest wait for one part of a report. */
 const lookMs = 5_000;
 
 interface Part {
@@ -27,11 +27,11 @@ export interface HealthReport {
   readonly policy: Part & { readonly state: PolicyState['state']; readonly rules: number };
   readonly storage: Part;
   readonly keyVault: Part & { readonly lastReadAt?: string };
-  /** Notices to a chat; well where none are wanted. */
+  /** Notices to a chat; ok if none are configured. */
   readonly notifications: Part;
 }
 
-/** What one look at an application brought. */
+/** The outcome of one look at an application. */
 interface Look {
   readonly health: CredentialHealth;
   readonly readFailure: BrokerError | undefined;
@@ -41,17 +41,19 @@ interface Look {
 
 export interface HealthReporterDeps {
   readonly credentials: CachedCredentials;
-  /** Why the broker holds an application's credential to be dead. */
+  /** Why the broker considers an application's credential dead. */
   readonly credentialFailure: (application: string) => BrokerError | undefined;
   readonly journal: CredentialJournal;
   readonly policy: PolicyStore;
   readonly watch: StateWatch;
-  /** Why no notice can be sent, where the settings ask for them. */
+  /** Why no notice can be sent, although the settings ask for them. */
   readonly notificationProblem: BrokerError | undefined;
   readonly clock: Clock;
 }
 
-/** How the broker is, from what it knows anyway: asking for its health costs Entra nothing, and Key Vault nothing new. */
+/**
+ * Reports the health of the broker from what it knows already: a report costs no extra request to Entra or Key Vault.
+ */
 export class HealthReporter {
   readonly #deps: HealthReporterDeps;
   readonly #copy: KeptCopy<HealthReport>;
@@ -128,7 +130,7 @@ export class HealthReporter {
   }
 }
 
-/** The applications that rules name, and whether they redeem a refresh token; the default one always does. */
+/** The applications that rules name, and whether they need a refresh token. The default application always does. */
 export function applicationsInUse(policy: AccessPolicy): ReadonlyMap<string, boolean> {
   const inUse = new Map([[defaultApplication, true]]);
   for (const { application, grants } of policy.rules) {
@@ -137,13 +139,13 @@ export function applicationsInUse(policy: AccessPolicy): ReadonlyMap<string, boo
   return inUse;
 }
 
-/** Without storage there are no audit records, and so no tokens. */
+/** Without storage there are no audit records, and without audit records no tokens. */
 function storagePart(looks: readonly Look[]): Part {
   const failure = looks.find(({ journalFailure }) => journalFailure !== undefined)?.journalFailure;
   return failure === undefined ? { status: 'ok' } : { status: 'down', problem: failure.detail };
 }
 
-/** An application that is not set up, or set up wrongly, says nothing of the vault that told us so. */
+/** An application that is not set up, or set up wrongly, is no problem of the vault. */
 function keyVaultPart(looks: readonly Look[]): HealthReport['keyVault'] {
   const failure = looks.find(({ readFailure }) => readFailure?.code === 'key_vault_unavailable')?.readFailure;
   const lastReadAtMs = Math.max(...looks.map(({ readAtMs = Number.NEGATIVE_INFINITY }) => readAtMs));
@@ -164,7 +166,7 @@ function policyPart({ state, policy, problem }: PolicyState): HealthReport['poli
   return { status, state, rules: policy.rules.length, ...(problem === undefined ? {} : { problem }) };
 }
 
-/** Down means that no token can be had at all; one application of several that is down is a degradation. */
+/** `down`: no token can be issued at all. If only some of the applications are down, the broker is degraded. */
 function overall({
   applications,
   policy,

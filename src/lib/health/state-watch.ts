@@ -10,21 +10,22 @@ import type { CredentialHealth } from './health.ts';
 /** Health must answer while storage hangs. */
 const journalTimeoutMs = 3_000;
 
-/** A notice that is not taken is sent again after these pauses; then the log alone has it. */
+/** Pauses before a notice that failed is sent again; after the last, only the log has it. */
 const noticePausesMs = [2_000, 30_000] as const;
 
 /**
- * How old the view of an instance can be that has not changed: it reads the credential again every ten minutes
- * (src/lib/config/tuning.ts), and probes one that is dead every quarter of an hour.
+ * How long another instance's newer state stands against this instance's unchanged view. An instance reads the
+ * credential again every ten minutes (src/lib/config/tuning.ts) and probes a dead one every 15 minutes, so its view is
+ * younger.
  */
 const viewLifeMs = hourMs;
 
 /**
  * Announces each change of a credential's state once: as one log event for alert rules, `credential.state_changed`, and
- * as a notice to people where a webhook is configured.
- * The journal remembers the state over restarts and instances; while it cannot be reached this process remembers.
- * Instances may differ for a while: what one has just announced stands against the older view of another, or the two
- * would announce in turn.
+ * as a notice to people if a webhook is configured.
+ * The journal keeps the state across restarts and instances; while it is unavailable, this process remembers it.
+ * Instances may differ for some time: the state that one has just announced stands against the older view of another.
+ * Otherwise the two would announce in turn.
  */
 export class StateWatch {
   readonly #journal: Pick<CredentialJournal, 'changeState'>;
@@ -46,7 +47,7 @@ export class StateWatch {
     this.#log = deps.log;
   }
 
-  /** @param before the state as the journal has it; absent when it is not known. */
+  /** @param before the state in the journal; absent if it is unknown. */
   async observe(health: CredentialHealth, before: JournalEntry['state']): Promise<void> {
     const { application, state } = health;
     const seen = this.#seen.get(application);
@@ -56,7 +57,7 @@ export class StateWatch {
     const isNews = !isSame(seen, state);
     if (!isNews && before !== undefined && this.#clock.nowMs() - before.sinceMs < viewLifeMs) return;
     if (!(await this.#isFirst(application, state, isNews))) return;
-    // A credential that was well from the start is no change.
+    // A credential that is ok from the start is not a change.
     if (known === undefined && state.status === 'ok') return;
     const level = state.status === 'ok' ? 'info' : state.status === 'degraded' ? 'warn' : 'error';
     const [finding] = health.findings.filter(({ severity }) => severity !== 'notice');
@@ -70,11 +71,11 @@ export class StateWatch {
       message: finding?.message,
       advice: finding?.advice,
     });
-    // Nobody waits for it: who asked for the health wants an answer now.
-    void this.#tellPeople(noticeOf(health));
+    // Not awaited: it must not delay the health report.
+    void this.#sendNotice(noticeOf(health));
   }
 
-  async #tellPeople(notice: Notice): Promise<void> {
+  async #sendNotice(notice: Notice): Promise<void> {
     try {
       await retry(() => this.#notifier.send(notice), {
         clock: this.#clock,
@@ -86,7 +87,9 @@ export class StateWatch {
     }
   }
 
-  /** Whether nobody has announced it. While the journal cannot be written, what is news to this process is. */
+  /**
+   * Whether no instance has announced it yet. While the journal cannot be written: whether it is new to this process.
+   */
   async #isFirst(application: string, state: CredentialState, isNews: boolean): Promise<boolean> {
     try {
       return await withDeadline(this.#clock, journalTimeoutMs, () =>
@@ -99,7 +102,7 @@ export class StateWatch {
   }
 }
 
-/** The state in a sentence, with what to do, for a chat. */
+/** The state in a sentence, with advice, for a chat. */
 function noticeOf({ application, state, findings, daysLeft, account }: CredentialHealth): Notice {
   const serious = findings.filter(({ severity }) => severity !== 'notice');
   const well = state.status === 'ok';

@@ -15,9 +15,9 @@ export class DeadlineError extends Error {
 export const noLongerNeeded = new Error('no longer needed');
 
 /**
- * Resolves with the outcome of the work, if it settles within `ms` milliseconds. After that, or when `signal` is aborted,
- * the work's own signal is aborted and its outcome is ignored, so that work that ignores its signal delays no caller.
- * The signal is never aborted after the work has settled.
+ * Resolves with the outcome of the work, if it settles within `ms` milliseconds. After that, or when `signal` is
+ * aborted, the work's own signal is aborted and its outcome is ignored, so that work that ignores its signal delays no
+ * caller. The signal is never aborted after the work has settled.
  * @throws DeadlineError, the signal's reason, or what the work throws.
  */
 export async function withDeadline<T>(

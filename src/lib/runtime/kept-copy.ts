@@ -6,8 +6,8 @@ export interface KeptCopySettings<T> {
   /** How long a copy is returned without another load, from the end of the load that brought it, milliseconds. */
   readonly freshMs: (value: T) => number;
   /**
-   * Maximum age of a copy that is returned, from the start of the load that brought it, milliseconds. After the clock was
-   * set back by more than this, the copy is not used either: its age is unknown.
+   * Maximum age of a copy that is returned, from the start of the load that brought it, milliseconds. After the clock
+   * was set back by more than this, the copy is not used either: its age is unknown.
    */
   readonly usableMs: number;
   /** Whether a usable copy is returned in place of this failure. Default: always. */
@@ -23,11 +23,14 @@ export interface KeptCopySettings<T> {
 
 export interface GetOptions {
   /**
-   * How long the caller waits for a load while there is a usable copy, from the start of the load, milliseconds; the load
-   * then continues. With 0 the load runs in the background. Absent: until the load has ended.
+   * How long the caller waits for a load while there is a usable copy, from the start of the load, milliseconds; the
+   * load then continues. With 0 the load runs in the background. Absent: until the load has ended.
    */
   readonly patienceMs?: number | undefined;
-  /** Replaces the freshness of the copy: the last load, successful or not, must have ended less than this ago, milliseconds. */
+  /**
+   * Replaces the freshness of the copy: the last load, successful or not, must have ended less than this ago,
+   * milliseconds.
+   */
   readonly freshMs?: number | undefined;
   /** Ends the caller's wait. */
   readonly signal?: AbortSignal | undefined;
@@ -62,8 +65,8 @@ interface Span {
 const isWithin = ({ fromMs, ms }: Span, nowMs: number): boolean => nowMs >= fromMs && nowMs < fromMs + ms;
 
 /**
- * The last good copy of one thing that lives elsewhere. Concurrent callers share one load. A copy that is no longer fresh
- * is loaded again, and is still returned while its source is slow or fails, for as long as it is usable.
+ * The last good copy of one thing that lives elsewhere. Concurrent callers share one load. A copy that is no longer
+ * fresh is loaded again, and is still returned while its source is slow or fails, for as long as it is usable.
  */
 export class KeptCopy<T> {
   readonly #clock: Clock;
@@ -102,8 +105,8 @@ export class KeptCopy<T> {
 
   /**
    * The fresh copy, or the outcome of a load.
-   * @param load is used if this call starts a load. Its signal is aborted when all callers have left that had no copy or
-   * no limit to their patience.
+   * @param load is used if this call starts a load. Its signal is aborted when all callers have left that had no copy
+   * or no limit to their patience.
    * @throws what the load throws, if no usable copy is returned in its place; the reason of the signal.
    */
   async get(load: Load<T>, options: GetOptions = {}): Promise<Kept<T>> {

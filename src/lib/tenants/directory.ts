@@ -10,41 +10,41 @@ import { resolveSelection, type WantedTenants } from './selection.ts';
 import type { DelegatedTenant } from './tenant.ts';
 import { uniteTenants } from './union.ts';
 
-/** The whole list at one moment. */
+/** The list at one moment. */
 export interface TenantList {
-  /** Sorted by name; unreachable and excluded tenants are in it, with their reason. */
+  /** Sorted by name. Contains unreachable and excluded tenants too, with their reason. */
   readonly tenants: readonly DelegatedTenant[];
-  /** What is missing or old in this list, in sentences. */
+  /** What is missing or outdated in this list, in sentences. */
   readonly warnings: readonly string[];
-  /** False: a source failed for a while and nothing was at hand in its place, so customers may be missing. */
+  /** False: a source failed and there was no copy of it, so customers may be missing. */
   readonly complete: boolean;
   readonly asOfMs: number;
 }
 
 /** The customers that have delegated administration to the partner. */
 export interface TenantDirectory {
-  /** @throws BrokerError directory_unavailable, or a failure of the credential, when there is no list to answer with. */
+  /** @throws BrokerError directory_unavailable, or a failure of the credential, if there is no usable list. */
   list(signal?: AbortSignal): Promise<readonly DelegatedTenant[]>;
   /** The list with its warnings and age. */
   snapshot(signal?: AbortSignal): Promise<TenantList>;
   /**
-   * By tenant id or any domain of the tenant; undefined when no list knows it or the text is neither.
-   * @throws BrokerError as `list` and `tenantOf` do; directory_unavailable when the list that would know it is missing.
+   * Finds a tenant by its id or by any of its domains; undefined if no list has it or the text is neither.
+   * @throws BrokerError as `list` and `tenantOf` do; directory_unavailable if it may be on a list that is missing.
    */
   find(tenantIdOrDomain: string, signal?: AbortSignal): Promise<DelegatedTenant | undefined>;
   /**
-   * The tenant that has a domain, customer or not: by Entra's word. While that cannot be had, by the lists' word, where
-   * they give the domain to one tenant alone.
-   * @returns undefined when nobody has the domain.
-   * @throws BrokerError entra_unavailable when neither says.
+   * The tenant that has a domain, customer or not, as Entra says. While Entra does not answer: as the lists say, if
+   * they give the domain to exactly one tenant.
+   * @returns undefined if no tenant has the domain.
+   * @throws BrokerError entra_unavailable if neither says.
    */
   tenantOf(domain: DomainName, signal?: AbortSignal): Promise<TenantId | undefined>;
   /**
-   * Whether TENANTS_EXCLUDE names the tenant: for the partner's own, which is on no list.
-   * @throws BrokerError directory_unavailable while that cannot be told.
+   * Whether TENANTS_EXCLUDE names the tenant. For the partner's own tenant, which is on no list.
+   * @throws BrokerError directory_unavailable while a domain in TENANTS_EXCLUDE cannot be resolved.
    */
   excludes(tenantId: TenantId, signal?: AbortSignal): Promise<boolean>;
-  /** Makes the next question read anew: after a new relationship or consent. */
+  /** Makes the next call load the lists again: after a new relationship or consent. */
   refresh(): void;
 }
 
@@ -162,13 +162,13 @@ function indexesOf(tenants: readonly DelegatedTenant[]): Pick<Directory, 'byId' 
   return { byId, byDomain };
 }
 
-/** Fewer than the domain resolver takes at a time: a long list must not make everybody else's question wait. */
-const sideBySide = 4;
+/** Fewer than the concurrency of the domain resolver, so that a long list does not delay other callers. */
+const concurrency = 4;
 
 /**
  * The tenants that a caller names, each once, in the order of the directory.
- * @throws BrokerError tenant_unknown for the first that the directory does not know, or what the directory threw for it;
- * what comes later in the list is not asked for any more.
+ * @throws BrokerError tenant_unknown for the first that the directory does not know, or what the directory threw for
+ * it. References after that one are not looked up.
  */
 export async function selectTenants(
   directory: TenantDirectory,
@@ -176,8 +176,8 @@ export async function selectTenants(
   signal?: AbortSignal,
 ): Promise<readonly DelegatedTenant[]> {
   const wanted = new Set<TenantId>();
-  for (let first = 0; first < references.length; first += sideBySide) {
-    const few = references.slice(first, first + sideBySide);
+  for (let first = 0; first < references.length; first += concurrency) {
+    const few = references.slice(first, first + concurrency);
     const found = await Promise.allSettled(few.map((reference) => directory.find(reference, signal)));
     for (const [index, each] of found.entries()) {
       if (each.status === 'rejected') throw each.reason;

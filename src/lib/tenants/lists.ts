@@ -40,9 +40,9 @@ export interface ReadLists {
 /** Reads the three lists of customers as the partner's service account. */
 export interface TenantListReader {
   /**
-   * Reads all three. The relationships decide who can be reached, so they are required. The other two add names, domains
-   * and customers without GDAP. If one of those is refused, that is a warning. If it fails for now, its last good copy
-   * is used: customers that only it knows must not vanish.
+   * Reads all three. The relationships decide who can be reached, so they are required. The other two add names,
+   * domains and customers without GDAP. If one of those is refused, that is a warning. If it fails for now, its last
+   * good copy is used: customers that only it knows must not vanish.
    * @throws BrokerError directory_unavailable when Graph fails or answers with an empty list; a failure of the
    * credential as it is.
    */
@@ -166,7 +166,7 @@ async function readRelationships(items: AsyncIterable<JsonObject>): Promise<Json
       },
     );
   }
-  // Graph answers 200 with an empty list to whoever is not in AdminAgents (microsoft-graph-docs issue 8921).
+  // Graph answers 200 with an empty list to accounts outside AdminAgents (microsoft-graph-docs issue 8921).
   if (relationships.length > 0) return relationships;
   throw new BrokerError(
     'directory_unavailable',
