@@ -46,7 +46,7 @@ function start(found: PolicyText | undefined | Error | 'hangs') {
   return { clock, source, store, recorded, summary, atOnce };
 }
 
-it('reads once for many who ask at one time, and at most every 30 s', async () => {
+it('reads once for concurrent callers, and at most every 30 s', async () => {
   const { clock, source, summary } = start(policyText('a'));
   expect(new Set(await Promise.all(Array.from({ length: 100 }, summary)))).toEqual(new Set(['current: a']));
   await clock.advance(29_999);
@@ -58,7 +58,7 @@ it('reads once for many who ask at one time, and at most every 30 s', async () =
   expect(source.reads).toBe(2);
 });
 
-it('says since when the policy is in force, which reading it again does not change', async () => {
+it('returns when the policy was loaded, which reading the same text again does not change', async () => {
   const { clock, source, store } = start(policyText('a'));
   const loadedAtMs = clock.nowMs();
   await store.current();
@@ -69,7 +69,7 @@ it('says since when the policy is in force, which reading it again does not chan
   expect(await store.current()).toMatchObject({ state: 'current', loadedAtMs: clock.nowMs() });
 });
 
-it('denies everything while there is no policy, and while the first one is broken', async () => {
+it('denies everything while there is no policy, and while the first one is invalid', async () => {
   for (const found of [undefined, broken, new Error('403')]) {
     const { store, clock, source, summary } = start(found);
     expect(await store.current()).toMatchObject({ policy: { rules: [] }, state: 'deny-all', loadedAtMs: 0 });
@@ -79,7 +79,7 @@ it('denies everything while there is no policy, and while the first one is broke
   }
 });
 
-it('keeps the last good policy for 24 h when a new version is broken, says so once, then denies everything', async () => {
+it('uses the last good policy for 24 h when a new version is invalid, logs that once, then denies everything', async () => {
   const { clock, source, store, summary, recorded } = start(policyText('a'));
   await store.current();
   source.found = broken;
@@ -102,7 +102,7 @@ it('keeps the last good policy for 24 h when a new version is broken, says so on
   expect(await summary()).toBe('current: b');
 });
 
-it('keeps the last good policy when its place cannot be read or hangs, and takes it up again', async () => {
+it('uses the last good policy while the source fails or does not answer, and recovers', async () => {
   const { clock, source, summary, recorded } = start(policyText('a'));
   await summary();
   for (const failing of [new Error('ECONNREFUSED'), 'hangs'] as const) {
@@ -120,7 +120,7 @@ it('keeps the last good policy when its place cannot be read or hangs, and takes
   expect(recorded.events()).toEqual(['policy.loaded', 'policy.rejected', 'policy.rejected']);
 });
 
-it('lets requests wait for one look at a place that hangs, and answers the others while it looks on', async () => {
+it('delays requests for one look at a source that does not answer, and answers later ones while it looks in the background', async () => {
   const { clock, source, summary, atOnce } = start(policyText('a'));
   await summary();
   source.found = 'hangs';
@@ -134,14 +134,15 @@ it('lets requests wait for one look at a place that hangs, and answers the other
     expect(await atOnce()).toBe('last-good: a');
     await clock.advance(2_500);
   }
-  // One look every 10 s: 5 s it hangs, 5 s later the next one begins. None belongs to the request that set it off.
+  // One look every 10 s: it times out after 5 s, and the next one begins 5 s later. None runs in the request that
+  // caused it.
   expect(source).toMatchObject({ reads: 102, behind: 100 });
-  // Whoever asks 30 s after the last look began waits again: the place may be well by now.
+  // A request 30 s after the last look began waits again: the source may have recovered.
   await clock.advance(25_000);
   expect(await atOnce()).toBeUndefined();
 });
 
-it('waits for every look while there is no good policy to answer from', async () => {
+it('waits for every look while there is no last good policy', async () => {
   const { clock, atOnce } = start('hangs');
   for (let look = 0; look < 3; look += 1) {
     expect(await atOnce()).toBeUndefined();
@@ -149,7 +150,7 @@ it('waits for every look while there is no good policy to answer from', async ()
   }
 });
 
-it('waits for a slow place: who asks first after a long time is not judged by what was', async () => {
+it('waits for a slow source instead of deciding by an old policy', async () => {
   const { clock, source, summary, atOnce } = start(policyText('a'));
   await summary();
   Object.assign(source, { found: policyText('b'), slowMs: 4_000 });
@@ -160,7 +161,7 @@ it('waits for a slow place: who asks first after a long time is not judged by wh
   expect(await waiting).toBe('current: b');
 });
 
-it('counts no rule that has been gone for 30 s where that could be read, whatever happened before', async () => {
+it('applies no rule that was removed more than 30 s ago from a readable source, whatever happened before', async () => {
   const random = seededRandom(7);
   const chance = (most: number): number => Math.floor(random() * most);
   const answers = { late: 0, lastGood: 0 };
@@ -187,7 +188,7 @@ it('counts no rule that has been gone for 30 s where that could be read, whateve
   expect(Math.min(answers.late, answers.lastGood)).toBeGreaterThan(100);
 });
 
-it('denies everything with the problem named, and no more than three of many', async () => {
+it('denies everything, and names at most three problems', async () => {
   const many = start({ text: JSON.stringify({ version: 1, rules: [{}] }), etag: 'many' });
   const { problem } = await many.store.current();
   expect(problem).toMatch(/is missing\. And \d more; see `ptb policy check`\. Every request is denied\.$/);
@@ -195,13 +196,13 @@ it('denies everything with the problem named, and no more than three of many', a
   expect((await one.store.current()).problem).toMatch(/^The policy is not JSON \(.+\)\. Every request is denied\.$/);
 });
 
-it('denies everything at once when the policy is taken away', async () => {
+it('denies everything at once when the policy is removed', async () => {
   const { clock, source, summary } = start(policyText('a'));
   await summary();
   source.found = undefined;
   await clock.advance(30_000);
   expect(await summary()).toBe('deny-all: ');
-  // And does not come back through a failure that hides that it is gone.
+  // A later failure does not bring it back.
   source.found = broken;
   await clock.advance(5_000);
   expect(await summary()).toBe('deny-all: ');

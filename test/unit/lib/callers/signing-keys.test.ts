@@ -32,7 +32,7 @@ const outcome = async (keys: SigningKeys, keyId: string): Promise<string> => {
 const minute = 60_000;
 const hour = 60 * minute;
 
-it('asks once for many callers at one time, and not again within the hour', async () => {
+it('fetches once for concurrent callers, and not again within the hour', async () => {
   const { keys, server, clock } = start(first);
   expect(await Promise.all(Array.from({ length: 50 }, () => outcome(keys, 'first')))).toEqual(Array(50).fill('known'));
   await clock.advance(59 * minute);
@@ -43,7 +43,7 @@ it('asks once for many callers at one time, and not again within the hour', asyn
   expect(server.requests).toHaveLength(2);
 });
 
-it('looks again for a new key, so that a roll-over fails nobody', async () => {
+it('fetches again for an unknown key, so that no caller fails after a key roll-over', async () => {
   const { keys, server, clock } = start(first);
   await keys.find('first');
   server.keys = [first.jwk, second.jwk];
@@ -51,7 +51,7 @@ it('looks again for a new key, so that a roll-over fails nobody', async () => {
   expect(await outcome(keys, 'second')).toBe('known');
 });
 
-it('does not let made-up key ids cause more than one request in 30 s', async () => {
+it('sends at most one request in 30 s for made-up key ids', async () => {
   const { keys, server, clock } = start(first);
   for (let number = 0; number < 1000; number += 1) expect(await outcome(keys, `made-up-${number}`)).toBe('unknown');
   expect(server.requests).toHaveLength(1);
@@ -81,7 +81,7 @@ it('forgets a key that Entra no longer publishes', async () => {
   expect(await outcome(keys, 'second')).toBe('unknown');
 });
 
-it('serves known keys for a day while Entra is silent, then none: closed, not open', async () => {
+it('uses known keys for a day while Entra does not answer, then none', async () => {
   const { keys, server, clock, recorded } = start(first);
   await keys.find('first');
   server.instead = () => Promise.reject(new TypeError('fetch failed'));
@@ -96,7 +96,7 @@ it('serves known keys for a day while Entra is silent, then none: closed, not op
   expect(await outcome(keys, 'first')).toBe('known');
 });
 
-it('waits 30 s after a failure before it asks again', async () => {
+it('waits 30 s after a failure before it fetches again', async () => {
   const { keys, server, clock } = start(first);
   server.instead = () => Promise.resolve(new Response('busy', { status: 503 }));
   for (let number = 0; number < 20; number += 1) expect(await outcome(keys, 'first')).toBe('entra_unavailable');
@@ -115,13 +115,13 @@ it.each([
   ['a redirect', () => new Response(null, { status: 302, headers: { location: 'https://evil.test' } })],
   ['10 MB', () => new Response('x'.repeat(10_000_000), { status: 200 })],
   ['an error with JSON', () => Response.json({ keys: [first.jwk] }, { status: 500 })],
-])('takes %s for no answer', async (_name, reply) => {
+])('treats %s as no answer', async (_name, reply) => {
   const { keys, server } = start(first);
   server.instead = () => Promise.resolve(reply());
   expect(await outcome(keys, 'first')).toBe('entra_unavailable');
 });
 
-it('passes over keys that are not for RS256 signatures or not for this tenant', async () => {
+it('ignores keys that are not for RS256 signatures or not for this tenant', async () => {
   const { keys, server } = start();
   const short = newSigningKey('short', 1024);
   server.keys = [

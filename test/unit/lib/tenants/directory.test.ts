@@ -115,7 +115,7 @@ async function after<T>(clock: FakeClock, call: Promise<T>): Promise<T> {
   return call;
 }
 
-test('unites the three lists, asked as the service account in the partner tenant', async () => {
+test('unites the three lists, read as the service account in the partner tenant', async () => {
   const { directory, asked, seen } = stage();
   const list = await directory.list();
   expect(list.map(({ name, reason }) => [name, reason])).toEqual([
@@ -137,7 +137,7 @@ test('finds a tenant by id in any case or by a domain, and nothing by anything e
   await expect(directory.find("' or 1=1")).resolves.toBeUndefined();
 });
 
-test('reads the lists once for many who ask at once, and again after ten minutes', async () => {
+test('reads the lists once for concurrent callers, and again after ten minutes', async () => {
   const { directory, clock, seen } = stage();
   await Promise.all(Array.from({ length: 50 }, () => directory.list()));
   expect(seen).toHaveLength(3);
@@ -165,7 +165,7 @@ describe('a domain', () => {
     value: [1, 2].map((number) => ({ customerId: id(number), displayName: 'x', defaultDomainName: 'moved.example' })),
   });
 
-  test("is the tenant's that Entra names, not the one's whose contract still has it", async () => {
+  test('belongs to the tenant that Entra names, not to one whose contract still has it', async () => {
     const { directory, entra } = stage({ contracts: bothClaim });
     entra.owners = { 'moved.example': 1 };
     await expect(directory.find('moved.example')).resolves.toMatchObject({ tenantId: id(1) });
@@ -174,20 +174,20 @@ describe('a domain', () => {
     await expect(directory.tenantOf(domain('moved.example'))).resolves.toBe(id(77));
   });
 
-  test("is the tenant's that Entra names, although another alone claims it", async () => {
+  test('belongs to the tenant that Entra names, although only another one is listed with it', async () => {
     const { directory, entra } = stage();
     entra.owners = { 'two.example': 1 };
     await expect(directory.find('two.example')).resolves.toMatchObject({ tenantId: id(1) });
   });
 
-  test("is the tenant's that alone claims it, while Entra does not answer", async () => {
+  test('belongs to the only tenant that is listed with it, while Entra does not answer', async () => {
     const { directory, entra } = stage();
     entra.owners = undefined;
     await expect(directory.find('two.example')).resolves.toMatchObject({ tenantId: id(2) });
     await expect(directory.find('nobody.example')).rejects.toMatchObject({ code: 'entra_unavailable' });
   });
 
-  test("is nobody's that two tenants claim, while Entra does not answer", async () => {
+  test('is unresolved if two tenants are listed with it, while Entra does not answer', async () => {
     const { directory, entra } = stage({ contracts: bothClaim });
     entra.owners = undefined;
     await expect(directory.find('moved.example')).rejects.toMatchObject({ code: 'entra_unavailable' });
@@ -199,7 +199,7 @@ describe('a domain in TENANTS_EXCLUDE', () => {
   const reasons = async ({ directory }: ReturnType<typeof stage>) =>
     (await directory.list()).map(({ tenantId, reason, reachable }) => [tenantId, reason, reachable]);
 
-  test('leaves out the tenant that Entra names, whatever the lists call it, and also when they call it nothing', async () => {
+  test('excludes the tenant that Entra names, whichever domains the lists have', async () => {
     const forbidden = () => problem(403, 'Authorization_RequestDenied');
     for (const answers of [{}, { contracts: forbidden, customers: forbidden }]) {
       const staged = stage(answers, undefined, exclude);
@@ -211,7 +211,7 @@ describe('a domain in TENANTS_EXCLUDE', () => {
     }
   });
 
-  test('leaves nobody in while Entra does not say whose it is: there is no list then', async () => {
+  test('makes the list fail while Entra does not say which tenant has it', async () => {
     const { directory, entra } = stage({}, undefined, exclude);
     entra.owners = undefined;
     await expect(directory.list()).rejects.toMatchObject({
@@ -221,7 +221,7 @@ describe('a domain in TENANTS_EXCLUDE', () => {
     });
   });
 
-  test('is still left out of the last good list, which serves on while Entra does not say', async () => {
+  test('stays excluded from the last good list, which is used while Entra does not answer', async () => {
     const staged = stage({}, undefined, exclude);
     staged.entra.owners = { 'secret.example': 1 };
     await staged.directory.list();
@@ -231,7 +231,7 @@ describe('a domain in TENANTS_EXCLUDE', () => {
     expect((await staged.directory.snapshot()).warnings).toEqual([expect.stringContaining('directory_unavailable')]);
   });
 
-  test('that nobody has is a warning on the list', async () => {
+  test('that no tenant has is a warning on the list', async () => {
     const { directory, entra } = stage({}, undefined, exclude);
     entra.owners = {};
     const { tenants, warnings } = await directory.snapshot();
@@ -239,7 +239,7 @@ describe('a domain in TENANTS_EXCLUDE', () => {
     expect(warnings).toEqual([expect.stringMatching(/TENANTS_EXCLUDE.*secret\.example.*no tenant has/)]);
   });
 
-  test("can be the partner's own, which is on no list", async () => {
+  test("can exclude the partner's own tenant, which is on no list", async () => {
     const { directory, entra } = stage({}, undefined, exclude);
     entra.owners = { 'secret.example': 99 };
     await expect(directory.excludes(tenant(99))).resolves.toBe(true);
@@ -249,7 +249,7 @@ describe('a domain in TENANTS_EXCLUDE', () => {
   });
 });
 
-test('TENANTS_INCLUDE with nothing but a domain that nobody has leaves everybody out', async () => {
+test('TENANTS_INCLUDE with only a domain that no tenant has includes no tenant', async () => {
   const { directory, entra } = stage({}, undefined, { include: [domain('typo.example')] });
   entra.owners = {};
   const { tenants, warnings } = await directory.snapshot();
@@ -258,7 +258,7 @@ test('TENANTS_INCLUDE with nothing but a domain that nobody has leaves everybody
 });
 
 describe('when a list fails', () => {
-  test('Partner Center refusing costs its customers and a warning, not the list', async () => {
+  test('a refusal of Partner Center costs its customers and a warning, not the list', async () => {
     const { directory, logger } = stage({ customers: () => Response.json({ code: 900421 }, { status: 401 }) });
     const { tenants, warnings } = await directory.snapshot();
     expect(tenants).toHaveLength(2);
@@ -267,7 +267,7 @@ describe('when a list fails', () => {
     expect(logger.events()).toContain('tenants.list_failed');
   });
 
-  test('so does an application without a permission for contracts', async () => {
+  test('a missing permission for contracts costs a warning, not the list', async () => {
     const { directory } = stage({ contracts: () => problem(403, 'Authorization_RequestDenied') });
     const { tenants, warnings } = await directory.snapshot();
     expect(tenants).toHaveLength(3);
@@ -277,7 +277,7 @@ describe('when a list fails', () => {
   const throttled = (): Scripted => new Response('Too many requests', { status: 429 });
 
   test.each(['contracts', 'customers'] as const)(
-    'throttled %s keep the customers of their last good answer, say so, and are asked again a minute later',
+    'throttled %s are replaced by their copy, with a warning, and read again a minute later',
     async (list) => {
       const { directory, clock, scripted } = stage();
       const known = (await directory.list()).map(({ tenantId }) => tenantId);
@@ -294,7 +294,7 @@ describe('when a list fails', () => {
     },
   );
 
-  test('a list that is throttled before it was ever read leaves the directory incomplete: nobody is unknown then', async () => {
+  test('a list that was never read makes the directory incomplete while it is throttled: no tenant counts as unknown', async () => {
     const { directory, clock, scripted } = stage({ customers: throttled });
     expect(await after(clock, directory.snapshot())).toMatchObject({ complete: false });
     await expect(after(clock, directory.find(id(1)))).resolves.toMatchObject({ name: 'Tenant 1' });
@@ -308,7 +308,7 @@ describe('when a list fails', () => {
     await expect(directory.find(id(3))).resolves.toMatchObject({ name: 'Three' });
   });
 
-  test('a copy of a list is too old after a day', async () => {
+  test('a copy of a list is not used after a day', async () => {
     const { directory, clock, scripted } = stage();
     await directory.list();
     scripted.customers = throttled;
@@ -324,7 +324,7 @@ describe('when a list fails', () => {
     });
   });
 
-  test('a failing list of relationships is directory_unavailable, with the cause told', async () => {
+  test('a failing list of relationships is directory_unavailable and names the cause', async () => {
     const { directory, clock } = stage({ relationships: () => problem(403, 'Authorization_RequestDenied') });
     await expect(after(clock, directory.list())).rejects.toMatchObject({
       code: 'directory_unavailable',
@@ -332,7 +332,7 @@ describe('when a list fails', () => {
     });
   });
 
-  test('a failure of the credential stays what it is, whichever list met it', async () => {
+  test('a failure of the credential is thrown unchanged, whichever list met it', async () => {
     for (const alias of ['graph', 'partner-center']) {
       const { directory, clock } = stage({}, ({ resource }) => {
         if (resource.alias === alias) throw new BrokerError('credential_revoked', 'Revoked.');
@@ -341,7 +341,7 @@ describe('when a list fails', () => {
     }
   });
 
-  test('the last good list serves on, with a warning, and the next try comes a minute later', async () => {
+  test('the last good list is used, with a warning, and read again a minute later', async () => {
     const { directory, clock, seen, scripted } = stage();
     await directory.list();
     scripted.relationships = () => ({ value: [] });
@@ -357,7 +357,7 @@ describe('when a list fails', () => {
     expect((await directory.snapshot()).warnings).toEqual([]);
   });
 
-  test('after a day the last good list is too old to serve', async () => {
+  test('the last good list is not used after a day', async () => {
     const { directory, clock, scripted } = stage();
     await directory.list();
     scripted.relationships = () => ({ value: [] });
@@ -377,7 +377,7 @@ describe('when a list fails', () => {
   });
 });
 
-describe('when a source takes the connection and says nothing', () => {
+describe('when a source accepts the connection and does not answer', () => {
   /** A list 11 minutes old, whose refresh hangs until it is released. */
   async function hanging() {
     const staged = stage();
@@ -390,7 +390,7 @@ describe('when a source takes the connection and says nothing', () => {
   const isSettled = async (promise: Promise<unknown>): Promise<boolean> =>
     Promise.race([promise.then(() => true), new Promise<false>((resolve) => setImmediate(resolve, false))]);
 
-  test('a tenant that the last good list knows is found within seconds, and the next time at once', async () => {
+  test('a tenant on the last good list is found within seconds, and the next time at once', async () => {
     const { directory, clock, seen, release } = await hanging();
     const first = directory.find(id(2));
     await clock.advance(2_900);
@@ -407,7 +407,7 @@ describe('when a source takes the connection and says nothing', () => {
     release();
   });
 
-  test('the refresh goes on, and its list counts as soon as it is there', async () => {
+  test('the load continues, and its list is used as soon as it has ended', async () => {
     const { directory, clock, scripted, release } = await hanging();
     scripted.relationships = () => relationships(1);
     const found = directory.find(id(2));
@@ -420,7 +420,7 @@ describe('when a source takes the connection and says nothing', () => {
     await expect(directory.find(id(2))).resolves.toMatchObject({ reason: 'reseller_contract' });
   });
 
-  test('whoever wants the list, or a tenant that it does not know, waits a minute, and hears how old it is', async () => {
+  test('a caller that wants the list, or a tenant that is not on it, waits a minute and gets the age of the list', async () => {
     const { directory, clock, release } = await hanging();
     const [snapshot, stranger] = [directory.snapshot(), directory.find(id(77))];
     await clock.advance(59_000);
@@ -433,7 +433,7 @@ describe('when a source takes the connection and says nothing', () => {
     release();
   });
 
-  test('what it becomes after minutes serves for a minute, too', async () => {
+  test('a list with an old copy is used for a minute too, if it was late', async () => {
     const { directory, clock, seen, scripted } = await hanging();
     const { promise, reject } = Promise.withResolvers<Scripted>();
     scripted.customers = () => promise;
@@ -448,7 +448,7 @@ describe('when a source takes the connection and says nothing', () => {
     expect(seen).toHaveLength(asked);
   });
 
-  test('a list that is too old to serve is waited for', async () => {
+  test('callers wait for the load when the list is too old', async () => {
     const { directory, clock, release } = await hanging();
     await clock.advance(25 * 3_600_000);
     const found = directory.find(id(2));
@@ -459,19 +459,19 @@ describe('when a source takes the connection and says nothing', () => {
   });
 });
 
-describe('choosing tenants', () => {
-  test('gives each named tenant once, in the order of the directory', async () => {
+describe('selectTenants', () => {
+  test('returns each named tenant once, in the order of the directory', async () => {
     const { directory } = stage();
     const chosen = await selectTenants(directory, ['two.example', id(1), id(2)]);
     expect(chosen.map(({ tenantId }) => tenantId)).toEqual([id(1), id(2)]);
   });
 
-  test('refuses a name that the directory does not know', async () => {
+  test('rejects a name that the directory does not know', async () => {
     const { directory } = stage();
     await expect(selectTenants(directory, [id(1), 'nobody.example'])).rejects.toMatchObject({ code: 'tenant_unknown' });
   });
 
-  test('asks side by side, and no further than the first that is unknown or cannot be found', async () => {
+  test('looks up concurrently, and stops at the first name that is unknown or fails', async () => {
     const known = (await stage().directory.list())[0];
     const asked: string[] = [];
     const { promise: slow, resolve } = Promise.withResolvers<undefined>();
