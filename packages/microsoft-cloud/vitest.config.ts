@@ -1,16 +1,6 @@
-import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
-const source = (file: string): string => join(import.meta.dirname, 'src', file);
-
 export default defineConfig({
-  // The examples import the package by its name, and must run without a build.
-  resolve: {
-    alias: [
-      { find: /^microsoft-cloud$/, replacement: source('index.ts') },
-      { find: /^microsoft-cloud\/(\w+)$/, replacement: source('$1.ts') },
-    ],
-  },
   test: {
     include: ['test/**/*.test.ts'],
     // Some tests start processes of their own.

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { accessToken, call, startTrustedCloud } from 'microsoft-cloud/testing';
+import { accessToken, call, startTrustedCloud } from '../../src/testing.ts';
 
 const cloud = await startTrustedCloud({ tenants: 1, plain: true });
 after(() => cloud.stop());

@@ -1,5 +1,5 @@
-import type { RunningCloud } from 'microsoft-cloud';
-import { redeem, startTrustedCloud, tenantWith } from 'microsoft-cloud/testing';
+import type { RunningCloud } from '../../src/index.ts';
+import { redeem, startTrustedCloud, tenantWith } from '../../src/testing.ts';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 let cloud: RunningCloud;
