@@ -1,7 +1,7 @@
 import type { Clock } from './clock.ts';
 
 /** Milliseconds until the next attempt; undefined: this outcome is final. */
-export type Delay = number | undefined | Promise<number | undefined>;
+type Delay = number | undefined | Promise<number | undefined>;
 
 export interface RetryOptions<T> {
   readonly clock: Pick<Clock, 'sleep'>;

@@ -30,7 +30,7 @@ const contractsPath = '/contracts?$select=customerId,defaultDomainName,displayNa
 /** How long an old list is better than none while Microsoft does not answer. */
 export const usableMs = dayMs;
 
-export interface ReadLists {
+interface ReadLists {
   readonly lists: TenantLists;
   readonly warnings: readonly string[];
   /** `old`: a list is an earlier copy. `incomplete`: a list could not be read for now, and there is no copy of it. */
