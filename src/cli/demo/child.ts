@@ -14,7 +14,7 @@ export interface RunningChild<T> {
   kill(): Promise<void>;
 }
 
-export interface ChildOptions {
+interface ChildOptions {
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Receives each line of its standard error. */
   readonly onLine?: (line: string) => void;

@@ -19,7 +19,7 @@ export interface DemoSummary {
 const pollMs = 200;
 
 /** Receives the progress of a run. */
-export interface RunProgress {
+interface RunProgress {
   update(run: RunView): void;
   done(run: RunView): void;
 }

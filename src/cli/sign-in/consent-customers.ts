@@ -12,7 +12,7 @@ import { loadProfile } from './load-profile.ts';
 import { progress, say } from './output.ts';
 import type { Toolbox } from './toolbox.ts';
 
-export interface CustomersFlags {
+interface CustomersFlags {
   readonly application: string;
   /** Tenant ids or domains. Absent: all tenants that lack the consent, or with `renew` all reachable tenants. */
   readonly customers: readonly string[] | undefined;
@@ -23,7 +23,7 @@ export interface CustomersFlags {
   readonly dryRun?: boolean;
 }
 
-export interface CustomersOutcome {
+interface CustomersOutcome {
   /** Tenants to consent in. */
   readonly chosen: readonly TenantId[];
   /** Results of the tenants that were started, and a failure for each tenant whose consent could not be determined. */

@@ -15,7 +15,7 @@ const shapes: readonly [what: string, shape: RegExp][] = [
   ['a client secret', /"?(client_?secret|refresh_?token)"?\s*[:=]\s*"[^"]{8,}"/i],
 ];
 
-export interface Leak {
+interface Leak {
   readonly what: string;
   readonly method: string;
   readonly path: string;

@@ -1,7 +1,7 @@
 import { routes } from '../../lib/api/routes/index.ts';
 
 /** `anonymous` routes show nothing about the partner or its customers. */
-export interface ProbedRoute {
+interface ProbedRoute {
   readonly method: 'GET' | 'POST';
   /** Relative to the address of the app. Parameters are replaced by a placeholder. */
   readonly path: string;

@@ -16,7 +16,7 @@ type FormatCommand = (words: string) => string;
 export type OperatorAdvice = string | ((ptb: FormatCommand) => string);
 
 /** What to do, by reader. See `adviceFor` in advice.ts. */
-export interface Advice {
+interface Advice {
   /** For a program that called the API: what to change in the request, or what to ask of the operator. */
   readonly caller: string;
   readonly operator: OperatorAdvice;

@@ -11,7 +11,7 @@ export interface Check {
   readonly code?: ErrorCode;
 }
 
-export type Attempt<T> =
+type Attempt<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly check: Check; readonly failure: BrokerError };
 

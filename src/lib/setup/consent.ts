@@ -6,7 +6,7 @@ import type { RedeemedToken } from '../entra/judge-token-reply.ts';
 import { SetupError } from '../model/errors.ts';
 import { signIn, type SignInDeps, type SignInMethod } from './sign-in.ts';
 
-export interface ConsentDeps extends StoreRefreshTokenDeps, SignInDeps {}
+interface ConsentDeps extends StoreRefreshTokenDeps, SignInDeps {}
 
 export interface ConsentOptions {
   /** Name of the application in Key Vault. */

@@ -15,7 +15,7 @@ import { backOffMs, retry } from '../runtime/retry.ts';
 import type { Secret } from '../model/secret.ts';
 import type { PermissionProfile } from './permissions.ts';
 
-export interface CustomerConsentDeps {
+interface CustomerConsentDeps {
   readonly fetch: Fetch;
   readonly clock: Clock;
   readonly newId: () => string;
@@ -29,7 +29,7 @@ export interface CustomerConsentDeps {
   readonly signal: AbortSignal;
 }
 
-export interface CustomerConsentOptions {
+interface CustomerConsentOptions {
   readonly clientId: string;
   readonly displayName: string;
   readonly profile: PermissionProfile;

@@ -6,7 +6,7 @@ import { toBrokerError } from '../model/errors.ts';
 import type { VaultState } from './read-directory-state.ts';
 
 /** What the vault knows about an application, including disabled versions. */
-export interface Remembered {
+interface Remembered {
   /** Known after a revocation, too, so that setup finds the same application again. */
   readonly clientId: string | undefined;
   /** The kind of client credential that was requested last: the default for setup. */

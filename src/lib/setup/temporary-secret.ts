@@ -6,7 +6,7 @@ import { proveClientCredential, type RedeemAsItselfDeps } from '../credential/pr
 import { toBrokerError } from '../model/errors.ts';
 import type { GraphWriter } from '../graph/write.ts';
 
-export interface TemporarySecretDeps extends RedeemAsItselfDeps {
+interface TemporarySecretDeps extends RedeemAsItselfDeps {
   readonly clock: Clock;
   /** Not bound to `signal`: Ctrl+C must not prevent the removal, or lose the reply with the id of the new secret. */
   readonly writer: GraphWriter;
