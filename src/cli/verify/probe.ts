@@ -34,8 +34,8 @@ export function createProbe(fetch: Fetch, url: string): Probe {
   return {
     url,
     answers,
-    ask: async (method, path, { headers = {}, body } = {}) => {
-      const answer = await exchange(fetch, url, method, path, headers, body);
+    ask: async (method, path, request = {}) => {
+      const answer = await exchange(fetch, url, { method, path, ...request });
       answers.push(answer);
       return answer;
     },
@@ -45,10 +45,7 @@ export function createProbe(fetch: Fetch, url: string): Probe {
 async function exchange(
   fetch: Fetch,
   url: string,
-  method: 'GET' | 'POST',
-  path: string,
-  headers: Readonly<Record<string, string>>,
-  body: unknown,
+  { method, path, headers = {}, body }: ProbeRequest & { readonly method: 'GET' | 'POST'; readonly path: string },
 ): Promise<ProbeAnswer> {
   const absolute = path.startsWith('http') ? path : `${url}${path}`;
   const content = method === 'POST' ? { body: JSON.stringify(body ?? {}) } : {};

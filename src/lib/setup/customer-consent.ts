@@ -67,36 +67,41 @@ export async function consentInTenants(
   report: (result: ConsentResult) => void = () => undefined,
 ): Promise<readonly ConsentResult[]> {
   const limiter = new Limiter(concurrency);
-  let nextAtMs = 0;
-  const pace = async (): Promise<void> => {
-    const nowMs = deps.clock.nowMs();
-    const atMs = Math.max(nowMs, nextAtMs);
-    nextAtMs = atMs + intervalMs;
-    if (atMs > nowMs) await deps.clock.sleep(atMs - nowMs);
-  };
+  const paced: PacedDeps = { ...deps, pace: createPace(deps.clock) };
   const one = async (tenantId: TenantId): Promise<readonly ConsentResult[]> =>
     limiter.run(async () => {
       if (deps.signal.aborted) return [];
-      const result = await consentIn(deps, options, tenantId, pace);
+      const result = await consentIn(paced, options, tenantId);
       report(result);
       return [result];
     });
   return (await Promise.all(tenantIds.map(one))).flat();
 }
 
-async function consentIn(
-  deps: CustomerConsentDeps,
-  options: CustomerConsentOptions,
-  tenantId: TenantId,
-  pace: () => Promise<void>,
-): Promise<ConsentResult> {
+interface PacedDeps extends CustomerConsentDeps {
+  /** Waits until the next request may be sent. */
+  readonly pace: () => Promise<void>;
+}
+
+/** Spaces calls at least {@link intervalMs} apart. */
+function createPace(clock: Clock): () => Promise<void> {
+  let nextAtMs = 0;
+  return async () => {
+    const nowMs = clock.nowMs();
+    const atMs = Math.max(nowMs, nextAtMs);
+    nextAtMs = atMs + intervalMs;
+    if (atMs > nowMs) await clock.sleep(atMs - nowMs);
+  };
+}
+
+async function consentIn(deps: PacedDeps, options: CustomerConsentOptions, tenantId: TenantId): Promise<ConsentResult> {
   const collection = `${deps.partnerCenterEndpoint}/v1/customers/${tenantId}/applicationconsents`;
   try {
     if (options.renew) {
-      const removed = await exchange(deps, 'DELETE', `${collection}/${options.clientId}`, undefined, pace);
+      const removed = await exchange(deps, 'DELETE', `${collection}/${options.clientId}`);
       if (removed.status !== 404) throwUnlessOk(removed, deps.clock.nowMs());
     }
-    const reply = await exchange(deps, 'POST', collection, JSON.stringify(consentBody(options)), pace);
+    const reply = await exchange(deps, 'POST', collection, JSON.stringify(consentBody(options)));
     if (/already exists/i.test(reply.body)) return { tenantId, outcome: 'already' };
     throwUnlessOk(reply, deps.clock.nowMs());
     deps.forgetTenant(tenantId);
@@ -123,15 +128,14 @@ export function consentBody({ clientId, displayName, profile }: CustomerConsentO
 
 /** Sends one request. Repeats it after throttling and server errors, with the same `MS-RequestId`. */
 async function exchange(
-  deps: CustomerConsentDeps,
+  deps: PacedDeps,
   method: 'POST' | 'DELETE',
   url: string,
-  body: string | undefined,
-  pace: () => Promise<void>,
+  body?: string,
 ): Promise<OutboundReply> {
   const requestId = deps.newId();
   const attempt = async (): Promise<OutboundReply | BrokerError> => {
-    await pace();
+    await deps.pace();
     const token = await deps.token();
     return send(deps.fetch, {
       method,
