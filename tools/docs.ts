@@ -10,7 +10,7 @@ import { permissionDocs } from './docs/permissions.ts';
 import { settingsDocs, settingsSample } from './docs/settings.ts';
 
 /** Path in the project → what the file must contain. */
-export const derivedFiles: Readonly<Record<string, () => string>> = {
+export const derivedFiles: Readonly<Record<string, () => string | Promise<string>>> = {
   'docs/errors.md': errorDocs,
   'docs/openapi.json': openApiText,
   'docs/permissions.md': permissionDocs,
@@ -23,8 +23,9 @@ if (import.meta.main) {
   const root = join(import.meta.dirname, '..');
   for (const [path, text] of Object.entries(derivedFiles)) {
     const file = join(root, path);
-    if (!checkOnly) writeFileSync(file, text());
-    else if (readFileSync(file, 'utf8') !== text()) {
+    const expected = await text();
+    if (!checkOnly) writeFileSync(file, expected);
+    else if (readFileSync(file, 'utf8') !== expected) {
       console.error(`${path} differs from the code. Run \`npm run docs\`.`);
       process.exitCode = 1;
     }

@@ -12,12 +12,12 @@ export function Reference() {
   useEffect(() => {
     loadDocument().then(setDocument, (error: unknown) => setFailure(String(error)));
   }, []);
-  // The anchor of the address exists only now.
+  // The target of the address's fragment exists only after the document is rendered.
   useEffect(() => {
     if (document !== undefined && location.hash !== '')
       globalThis.document.querySelector(location.hash)?.scrollIntoView();
   }, [document]);
-  if (failure !== undefined) return <Notice kind="bad">The API cannot be shown: {failure}.</Notice>;
+  if (failure !== undefined) return <Notice kind="bad">The API reference could not be loaded: {failure}.</Notice>;
   if (document === undefined) return <p class="quiet loading">Loading…</p>;
   return (
     <DocumentContext.Provider value={document}>
@@ -80,7 +80,7 @@ function Introduction(props: {
       <Paragraphs text={props.document.info.description} />
       <details>
         <summary>Token for trying requests from this page</summary>
-        <label for="token">A caller token; it stays in the memory of this tab.</label>
+        <label for="token">A caller's access token. It stays in the memory of this tab.</label>
         <textarea
           id="token"
           class="secret"

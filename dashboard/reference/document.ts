@@ -1,6 +1,6 @@
 import { apiUrl } from '../shared/api-base.ts';
 
-/** What the page reads of the OpenAPI document. */
+/** The part of the OpenAPI document that the page uses. */
 export interface ApiDocument {
   readonly info: { readonly title: string; readonly version: string; readonly description: string };
   readonly tags: readonly { readonly name: string }[];
@@ -62,7 +62,7 @@ export interface Schema {
   readonly allOf?: readonly Schema[];
 }
 
-/** One operation with where it is. */
+/** An operation with its method and path. */
 export interface Entry {
   readonly method: string;
   readonly path: string;
@@ -71,7 +71,7 @@ export interface Entry {
 
 export async function loadDocument(): Promise<ApiDocument> {
   const response = await fetch(apiUrl('openapi.json'));
-  if (!response.ok) throw new Error(`the document is answered with ${response.status}`);
+  if (!response.ok) throw new Error(`the server answered with status ${response.status}`);
   return (await response.json()) as ApiDocument;
 }
 
@@ -86,7 +86,7 @@ const componentPrefix = '#/components/schemas/';
 
 export const nameOf = (schema: Schema): string | undefined => schema.$ref?.slice(componentPrefix.length);
 
-/** The schema that a reference stands for, with what is said beside the reference. */
+/** Resolves a reference. A description beside the reference replaces that of its target. */
 export function resolve(document: ApiDocument, schema: Schema): Schema {
   const name = nameOf(schema);
   const target = name === undefined ? undefined : document.components.schemas[name];
@@ -94,9 +94,9 @@ export function resolve(document: ApiDocument, schema: Schema): Schema {
   return { ...target, ...(schema.description === undefined ? {} : { description: schema.description }) };
 }
 
-/** The app role that an operation takes. */
+/** Describes who may call an operation. */
 export function accessOf({ security }: Operation): string {
   const roles = security.flatMap((scheme) => scheme['entra'] ?? []);
   if (roles.length > 0) return roles.join(', ');
-  return security.some((scheme) => 'entra' in scheme) ? 'anybody; says more to a caller' : 'anybody';
+  return security.some((scheme) => 'entra' in scheme) ? 'anyone; an authenticated caller gets more' : 'anyone';
 }

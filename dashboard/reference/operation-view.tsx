@@ -4,7 +4,7 @@ import { accessOf, type Answer, type Entry, type Media, type Parameter } from '.
 import { Limits, SchemaTree, typeText } from './schema-tree.tsx';
 import { TryIt } from './try-it.tsx';
 
-/** One operation: what it does on the left, how it is called on the right. */
+/** One operation: description on the left, samples and a form on the right. */
 export function OperationView({ entry }: { readonly entry: Entry }) {
   const { method, path, operation } = entry;
   const { operationId, summary, description, parameters = [], requestBody, responses } = operation;

@@ -5,19 +5,19 @@ import { type ApiDocument, nameOf, resolve, type Schema } from './document.ts';
 
 export const DocumentContext = createContext<ApiDocument | undefined>(undefined);
 
-const useResolve = (): ((schema: Schema) => Schema) => {
+const useDereference = (): ((schema: Schema) => Schema) => {
   const document = useContext(DocumentContext);
   return (schema) => (document === undefined ? schema : resolve(document, schema));
 };
 
-/** The properties of a schema, one line each; what lies deeper unfolds. */
+/** The properties of a schema, one per line. Nested schemas unfold. */
 export function SchemaTree({ schema }: { readonly schema: Schema }) {
-  const look = useResolve();
-  const whole = look(schema);
-  if (whole.anyOf !== undefined) {
+  const dereference = useDereference();
+  const resolved = dereference(schema);
+  if (resolved.anyOf !== undefined) {
     return (
       <div class="choices">
-        {whole.anyOf.map((choice, index) => (
+        {resolved.anyOf.map((choice, index) => (
           <div key={nameOf(choice) ?? index}>
             <p class="quiet">
               {index === 0 ? 'Either' : 'or'} {nameOf(choice) ?? typeText(choice)}
@@ -28,20 +28,21 @@ export function SchemaTree({ schema }: { readonly schema: Schema }) {
       </div>
     );
   }
-  if (whole.type === 'array' && whole.items !== undefined) {
+  if (resolved.type === 'array' && resolved.items !== undefined) {
     return (
       <>
-        <p class="quiet">A list of {nameOf(whole.items) ?? typeText(whole.items)}</p>
-        <SchemaTree schema={whole.items} />
+        <p class="quiet">A list of {nameOf(resolved.items) ?? typeText(resolved.items)}</p>
+        <SchemaTree schema={resolved.items} />
       </>
     );
   }
-  const properties = Object.entries(whole.properties ?? {});
-  if (properties.length === 0) return whole.description === undefined ? null : <Sentence text={whole.description} />;
+  const properties = Object.entries(resolved.properties ?? {});
+  if (properties.length === 0)
+    return resolved.description === undefined ? null : <Sentence text={resolved.description} />;
   return (
     <ul class="properties">
       {properties.map(([name, property]) => (
-        <Property key={name} name={name} schema={property} required={whole.required?.includes(name) ?? false} />
+        <Property key={name} name={name} schema={property} required={resolved.required?.includes(name) ?? false} />
       ))}
     </ul>
   );
@@ -49,46 +50,46 @@ export function SchemaTree({ schema }: { readonly schema: Schema }) {
 
 function Property(props: { readonly name: string; readonly schema: Schema; readonly required: boolean }) {
   const { name, schema, required } = props;
-  const look = useResolve();
+  const dereference = useDereference();
   const [open, setOpen] = useState(false);
-  const whole = look(schema);
-  const inner = whole.type === 'array' && whole.items !== undefined ? look(whole.items) : whole;
-  const deeper = inner.properties !== undefined;
+  const resolved = dereference(schema);
+  const inner = resolved.type === 'array' && resolved.items !== undefined ? dereference(resolved.items) : resolved;
+  const nested = inner.properties !== undefined;
   return (
     <li>
       <div>
         <code>{name}</code>{' '}
         <span class="type">
-          {whole.type === 'array'
-            ? `list of ${nameOf(whole.items ?? {}) ?? typeText(inner)}`
-            : (nameOf(schema) ?? typeText(whole))}
+          {resolved.type === 'array'
+            ? `list of ${nameOf(resolved.items ?? {}) ?? typeText(inner)}`
+            : (nameOf(schema) ?? typeText(resolved))}
         </span>{' '}
         {required ? null : <span class="quiet">optional</span>}{' '}
-        {deeper ? (
+        {nested ? (
           <button type="button" class="unfold" aria-expanded={open} onClick={() => setOpen(!open)}>
             {open ? 'less' : 'more'}
           </button>
         ) : null}
       </div>
-      {whole.description === undefined ? null : (
+      {resolved.description === undefined ? null : (
         <div>
-          <Sentence text={whole.description} />
+          <Sentence text={resolved.description} />
         </div>
       )}
-      <Limits schema={whole} />
-      {whole.type === 'array' && !deeper ? <Limits schema={inner} /> : null}
+      <Limits schema={resolved} />
+      {resolved.type === 'array' && !nested ? <Limits schema={inner} /> : null}
       {open ? <SchemaTree schema={inner} /> : null}
     </li>
   );
 }
 
-/** What a value may be, beyond its type. */
+/** The limits of a value, in addition to its type. */
 export function Limits({ schema }: { readonly schema: Schema }) {
-  const said = limitsOf(schema);
-  if (said.length === 0 && schema.enum === undefined) return null;
+  const limits = limitsOf(schema);
+  if (limits.length === 0 && schema.enum === undefined) return null;
   return (
     <div class="quiet limits">
-      {said.length === 0 ? null : `${said.join(', ')} `}
+      {limits.length === 0 ? null : `${limits.join(', ')} `}
       {schema.enum === undefined ? null : <Values values={schema.enum} />}
     </div>
   );
@@ -115,15 +116,15 @@ function Values({ values }: { readonly values: readonly unknown[] }) {
 
 function limitsOf(schema: Schema): string[] {
   const { minimum, maximum, minLength, maxLength, maxItems, pattern } = schema;
-  const said: string[] = [];
-  if (minimum !== undefined && maximum !== undefined) said.push(`${minimum} to ${maximum}`);
-  else if (minimum !== undefined) said.push(`at least ${minimum}`);
-  else if (maximum !== undefined) said.push(`at most ${maximum}`);
-  if (maxLength !== undefined) said.push(`${minLength ?? 0} to ${maxLength} characters`);
-  if (maxItems !== undefined) said.push(`at most ${maxItems} items`);
-  if (pattern !== undefined) said.push(`matches ${pattern}`);
-  if (schema.default !== undefined) said.push(`${JSON.stringify(schema.default)} if absent`);
-  return said;
+  const limits: string[] = [];
+  if (minimum !== undefined && maximum !== undefined) limits.push(`${minimum} to ${maximum}`);
+  else if (minimum !== undefined) limits.push(`at least ${minimum}`);
+  else if (maximum !== undefined) limits.push(`at most ${maximum}`);
+  if (maxLength !== undefined) limits.push(`${minLength ?? 0} to ${maxLength} characters`);
+  if (maxItems !== undefined) limits.push(`at most ${maxItems} items`);
+  if (pattern !== undefined) limits.push(`matches ${pattern}`);
+  if (schema.default !== undefined) limits.push(`${JSON.stringify(schema.default)} if absent`);
+  return limits;
 }
 
 export function typeText(schema: Schema): string {

@@ -3,19 +3,19 @@ import { useContext, useRef, useState } from 'preact/hooks';
 import { apiUrl } from '../shared/api-base.ts';
 import type { Entry } from './document.ts';
 
-/** The token of this page's reader; in memory only. */
+/** The token that the reader entered. Kept in memory only. */
 export const TokenContext = createContext('');
 
-/** An answer as it came. */
+/** An answer, prepared for display. */
 interface Received {
   readonly line: string;
   readonly body: string;
 }
 
-/** More than this is shown in part. */
+/** Longer bodies are cut off, in characters. */
 const mostShown = 20_000;
 
-/** Sends the request to the app that serves this page, filled in with the example's values. */
+/** A form that sends a request to the app that serves this page. The body starts with the example. */
 export function TryIt({ entry }: { readonly entry: Entry }) {
   const token = useContext(TokenContext);
   const { method, operation } = entry;
@@ -24,7 +24,7 @@ export function TryIt({ entry }: { readonly entry: Entry }) {
   const [values, setValues] = useState<Readonly<Record<string, string>>>({});
   const [body, setBody] = useState(bodyExample === undefined ? '' : JSON.stringify(bodyExample));
   const [received, setReceived] = useState<Received>();
-  /** Which request counts; the answer to an earlier one may come in late. */
+  /** Number of the latest request. Answers to earlier requests are dropped. */
   const turn = useRef(0);
   const submit = async (event: Event): Promise<void> => {
     event.preventDefault();
@@ -110,7 +110,7 @@ function readable(text: string): string {
   try {
     shown = JSON.stringify(JSON.parse(text), null, 2);
   } catch {
-    // Shown as it came.
+    // Not JSON: show the text unchanged.
   }
   return shown.length <= mostShown ? shown : `${shown.slice(0, mostShown)}\n(cut off here)`;
 }

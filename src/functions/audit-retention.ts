@@ -1,10 +1,8 @@
-import { app } from '@azure/functions';
-import { bootLog, type Services, services, withInvocation } from '../composition.ts';
-import { errorFields } from '../lib/runtime/log.ts';
+import { bootLog, type Services } from '../composition.ts';
+import { dayMs } from '../lib/model/durations.ts';
+import { timer } from './timer.ts';
 
-const dayMs = 86_400_000;
-
-/** Daily: deletes audit records that are older than AUDIT_RETENTION_DAYS. */
+/** Deletes audit records that are older than AUDIT_RETENTION_DAYS. */
 export async function purgeAudit({
   audit,
   clock,
@@ -15,16 +13,11 @@ export async function purgeAudit({
   log.log('info', 'audit.purged', { deleted, retentionDays: settings.AUDIT_RETENTION_DAYS });
 }
 
-app.timer('purge-audit', {
-  schedule: '0 13 3 * * *',
-  handler: (_timer, context) =>
-    withInvocation(context, async () => {
-      try {
-        await purgeAudit(await services());
-      } catch (thrown) {
-        // The platform does not repeat a failed timer; tomorrow's firing does.
-        bootLog.log('error', 'audit.purge_failed', errorFields(thrown));
-        throw thrown;
-      }
-    }),
-});
+timer(
+  {
+    name: 'purge-audit',
+    schedule: '0 13 3 * * *',
+    logFailure: (fields) => bootLog.log('error', 'audit.purge_failed', fields),
+  },
+  purgeAudit,
+);

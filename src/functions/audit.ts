@@ -1,58 +1,68 @@
-import { app } from '@azure/functions';
 import type { Services } from '../composition.ts';
-import type { AuditEntry } from '../lib/audit/audit-log.ts';
-import { isoTime } from '../lib/runtime/clock.ts';
-import { BrokerError } from '../lib/model/errors.ts';
 import type { AuditAnswer } from '../lib/api/answers/audit.ts';
-import { auditQuerySchema, readQuery } from '../lib/api/requests.ts';
-import type { Handler } from '../lib/api/pipeline.ts';
+import {
+  exampleCallerId,
+  exampleCorrelationId,
+  exampleDomain,
+  exampleTenantId,
+  exampleTime,
+  exampleTokenId,
+} from '../lib/api/examples.ts';
+import { directoryFailures } from '../lib/api/failures.ts';
+import { auditQuerySchema } from '../lib/api/requests.ts';
+import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
+import type { AuditEntry } from '../lib/audit/audit-log.ts';
+import { dayMs } from '../lib/model/durations.ts';
+import { BrokerError } from '../lib/model/errors.ts';
 import { parseDomainName, parseTenantId, type TenantId } from '../lib/model/identifiers.ts';
-import type { TenantDirectory } from '../lib/tenants/directory.ts';
-import { authLevel, guarded } from './pipeline.ts';
+import { isoTime } from '../lib/runtime/clock.ts';
+import { route } from './route.ts';
 
-const dayMs = 24 * 60 * 60 * 1000;
-
-type AuditServices = Pick<Services, 'audit' | 'clock'> & { readonly directory: Pick<TenantDirectory, 'find'> };
-
-/** `GET /api/audit?from=&to=&caller=&tenant=&outcome=`: who got or was refused what, newest first. */
-export const audit: Handler<AuditServices> = async (services, call) => {
-  const query = readQuery(call.request, auditQuerySchema);
-  // A millisecond more than now, because the end does not belong to the range.
-  const toMs = query.to ?? services.clock.nowMs() + 1;
-  const fromMs = query.from ?? toMs - dayMs;
-  if (fromMs >= toMs) throw new BrokerError('request_invalid', 'from: is not before `to`.');
-  const { caller, outcome, limit, continuation } = query;
-  const tenantId = query.tenant === undefined ? undefined : await resolveTenant(services, query.tenant);
-  const page = await services.audit.query({
-    fromMs,
-    toMs,
-    limit,
-    ...(caller === undefined ? {} : { caller }),
-    ...(tenantId === undefined ? {} : { tenantId }),
-    ...(outcome === undefined ? {} : { outcome }),
-    ...(continuation === undefined ? {} : { continuation }),
-  });
-  return {
-    status: 200,
-    headers: { 'cache-control': 'no-store' },
-    jsonBody: {
+export const audit = route(
+  {
+    name: 'audit',
+    method: 'GET',
+    path: '/audit',
+    access: 'Audit.Read',
+    query: auditQuerySchema,
+    failures: ['tenant_unknown', ...directoryFailures, 'storage_unavailable'],
+    document,
+  },
+  async ({ audit, clock, directory }, { query }) => {
+    // One millisecond after now, because the range excludes its end.
+    const toMs = query.to ?? clock.nowMs() + 1;
+    const fromMs = query.from ?? toMs - dayMs;
+    if (fromMs >= toMs) throw new BrokerError('request_invalid', 'from: is not before `to`.');
+    const { caller, outcome, limit, continuation } = query;
+    const tenantId = query.tenant === undefined ? undefined : await resolveTenant(directory, query.tenant);
+    const page = await audit.query({
+      fromMs,
+      toMs,
+      limit,
+      ...(caller === undefined ? {} : { caller }),
+      ...(tenantId === undefined ? {} : { tenantId }),
+      ...(outcome === undefined ? {} : { outcome }),
+      ...(continuation === undefined ? {} : { continuation }),
+    });
+    const answer: AuditAnswer = {
       from: isoTime(fromMs),
       to: isoTime(toMs),
       entries: page.entries.map(viewEntry),
       ...(page.continuation === undefined ? {} : { continuation: page.continuation }),
-    } satisfies AuditAnswer,
-  };
-};
+    };
+    return { status: 200, headers: { 'cache-control': 'no-store' }, jsonBody: answer };
+  },
+);
 
-/** A tenant that has left the directory is still found by its id: its history stays. */
-async function resolveTenant({ directory }: AuditServices, asked: string): Promise<TenantId> {
-  const tenantId = parseTenantId(asked);
+/** Accepts the id of any tenant, because the history of a tenant outlives its place in the directory. */
+async function resolveTenant(directory: Services['directory'], reference: string): Promise<TenantId> {
+  const tenantId = parseTenantId(reference);
   if (tenantId !== undefined) return tenantId;
-  if (parseDomainName(asked) === undefined)
+  if (parseDomainName(reference) === undefined)
     throw new BrokerError('request_invalid', 'tenant: is neither a tenant id (GUID) nor a domain name.');
-  const found = await directory.find(asked);
+  const found = await directory.find(reference);
   if (found === undefined)
-    throw new BrokerError('tenant_unknown', 'No delegated tenant has this domain; ask by the tenant id.');
+    throw new BrokerError('tenant_unknown', 'No delegated tenant has this domain. Use the tenant id instead.');
   return found.tenantId;
 }
 
@@ -62,4 +72,36 @@ const viewEntry = ({ atMs, expiresAtMs, ...entry }: AuditEntry) => ({
   ...(expiresAtMs === undefined ? {} : { expiresAt: isoTime(expiresAtMs) }),
 });
 
-app.http('audit', { route: 'audit', methods: ['GET'], authLevel, handler: guarded('Audit.Read', audit) });
+async function document(): Promise<RouteDocument> {
+  const { auditAnswerSchema } = await import('../lib/api/answers/audit.ts');
+  const entry = {
+    at: '2026-11-24T04:59:58.120Z',
+    correlationId: exampleCorrelationId,
+    tokenId: exampleTokenId,
+    outcome: 'issued',
+    caller: {
+      applicationId: exampleCallerId,
+      objectId: '7c9e6679-7425-40de-944b-e07fc1f90ae7',
+      kind: 'application',
+    },
+    rule: 'helpdesk may read Graph in gold tenants',
+    tenantId: exampleTenantId,
+    tenantAsked: exampleDomain,
+    resource: 'graph',
+    scopes: ['User.Read.All'],
+    grant: 'delegated',
+    application: 'reader',
+    expiresAt: '2026-11-24T06:10:02.000Z',
+    tokenFingerprint: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+    fromCache: false,
+  };
+  const example = { from: '2026-11-23T05:00:00.000Z', to: exampleTime, entries: [entry] };
+  return {
+    group: 'Audit',
+    summary: 'Read the audit log',
+    description:
+      'Every issued and every denied token request, newest first. Tokens themselves are never included. Follow `continuation` until it is absent: a page may be empty although older entries exist.',
+    queryExample: { tenant: exampleDomain, limit: '50' },
+    answers: [{ status: 200, description: 'One page.', contents: [jsonContent(auditAnswerSchema, example)] }],
+  };
+}

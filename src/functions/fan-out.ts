@@ -23,7 +23,7 @@ import { jobRegistry } from './job-registry.ts';
 df.app.orchestration(fanOutName, fanOut);
 df.app.orchestration(fanOutBatchName, fanOutBatch);
 
-/** An activity: its input checked, its services built, its log lines tied to the invocation. */
+/** Registers an activity. `input` parses its input, and its log lines belong to the invocation. */
 function activity<I>(
   name: string,
   input: z.ZodType<I>,

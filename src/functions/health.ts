@@ -1,55 +1,86 @@
-import { app, type HttpHandler } from '@azure/functions';
-import { type Services, services } from '../composition.ts';
-import { adviceFor } from '../lib/model/advice.ts';
-import { BrokerError } from '../lib/model/errors.ts';
+import * as z from 'zod';
 import type { HealthReportAnswer, HealthWord, Misconfigured } from '../lib/api/answers/health.ts';
+import { exampleTime } from '../lib/api/examples.ts';
 import type { Answer } from '../lib/api/problem.ts';
-import type { AnonymousHandler } from '../lib/api/pipeline.ts';
-import { anonymous, open } from './pipeline.ts';
+import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
+import { adviceFor } from '../lib/model/advice.ts';
+import type { BrokerError } from '../lib/model/errors.ts';
+import { route } from './route.ts';
 
-/** `GET /api/health`: one word for everybody, the whole report for a caller with a token. */
-export const health: AnonymousHandler<Pick<Services, 'health' | 'broker' | 'callerLimit'>> = async (
-  services,
-  { caller },
-) => {
-  if (caller !== undefined) services.callerLimit.take(caller.applicationId);
-  const report = await services.health.report();
-  const { status } = report;
-  const body: HealthWord | HealthReportAnswer =
-    caller === undefined ? { status } : { ...report, tokens: services.broker.counts };
-  return {
-    // A load balancer takes out what answers 503: only an instance that can hand out nothing at all.
-    status: status === 'down' ? 503 : 200,
-    headers: { 'cache-control': 'no-store' },
-    jsonBody: body,
-  };
-};
+export const health = route(
+  { name: 'health', method: 'GET', path: '/health', access: 'optional', failures: [], misconfigured, document },
+  async (services, { caller }) => {
+    if (caller !== undefined) services.callerLimit.take(caller.applicationId);
+    const report = await services.health.report();
+    const { status } = report;
+    const body: HealthWord | HealthReportAnswer =
+      caller === undefined ? { status } : { ...report, tokens: services.broker.counts };
+    return {
+      // A load balancer removes an instance that answers 503. `down` is the only status without any tokens.
+      status: status === 'down' ? 503 : 200,
+      headers: { 'cache-control': 'no-store' },
+      jsonBody: body,
+    };
+  },
+);
 
-/**
- * The answer while the settings are wrong: nobody can be authenticated then, so it names the settings and what is
- * wrong with them, never a value.
- */
-export function misconfigured(error: BrokerError): Answer {
-  const { code, detail } = error;
+/** Answers while the settings are wrong. It names the settings, never a value: no caller can be authenticated. */
+export function misconfigured({ code, detail }: BrokerError): Answer {
   const body: Misconfigured = { status: 'down', code, detail, advice: adviceFor(code, 'operator') };
   return { status: 503, headers: { 'cache-control': 'no-store' }, jsonBody: body };
 }
 
-const answer = anonymous(health);
-
-const handler: HttpHandler = async (request, context) => {
-  const error = await configurationError();
-  return (error === undefined ? answer : open(async () => misconfigured(error)))(request, context);
+const exampleApplication = {
+  application: 'default',
+  state: { status: 'degraded', thresholdDays: 14 },
+  account: 'broker@partner.onmicrosoft.com',
+  mfa: true,
+  obtainedAt: '2026-11-24T03:00:00.000Z',
+  ageDays: 0,
+  expiresAt: '2027-02-22T03:00:00.000Z',
+  daysLeft: 89,
+  clientCredential: { kind: 'secret', endsAt: '2026-12-04T00:00:00.000Z', daysLeft: 9 },
+  lastRotation: '2026-11-24T03:00:00.000Z',
+  findings: [
+    {
+      severity: 'degraded',
+      code: 'expires_soon',
+      message: 'The client credential ends in 10 days at most.',
+      advice: 'Run `ptb rotate --client-credential`, or `ptb setup --credential federated` to do without a secret.',
+    },
+  ],
 };
 
-/** Why there are no services; another failure shows in the answer of the pipeline. */
-async function configurationError(): Promise<BrokerError | undefined> {
-  try {
-    await services();
-    return undefined;
-  } catch (thrown) {
-    return thrown instanceof BrokerError && thrown.code === 'config_invalid' ? thrown : undefined;
-  }
+async function document(): Promise<RouteDocument> {
+  const { healthReportSchema, healthWordSchema, misconfiguredSchema } = await import('../lib/api/answers/health.ts');
+  const report = {
+    status: 'degraded',
+    checkedAt: exampleTime,
+    applications: [exampleApplication],
+    policy: { status: 'ok', state: 'current', rules: 4 },
+    storage: { status: 'ok' },
+    keyVault: { status: 'ok', lastReadAt: exampleTime },
+    notifications: { status: 'ok' },
+    tokens: { issued: 1280, fromCache: 1031 },
+  };
+  return {
+    group: 'Health',
+    summary: 'Show health',
+    description:
+      'Without a token: the status only. With the token of a caller (no role is required): the lifetime of each credential, MFA, the last rotation, the policy, storage, Key Vault and notices, with advice for each finding. A report is cached for 15 seconds.',
+    answers: [
+      {
+        status: 200,
+        description: '`ok` or `degraded`: the broker issues tokens.',
+        contents: [jsonContent(z.union([healthReportSchema, healthWordSchema]), report)],
+      },
+      {
+        status: 503,
+        description: '`down`: the broker cannot issue tokens. While settings are wrong, the answer names them.',
+        contents: [
+          jsonContent(z.union([healthReportSchema, misconfiguredSchema, healthWordSchema]), { status: 'down' }),
+        ],
+      },
+    ],
+  };
 }
-
-app.http('health', { route: 'health', methods: ['GET'], authLevel: 'anonymous', handler });

@@ -1,68 +1,99 @@
-import { app } from '@azure/functions';
-import * as df from 'durable-functions';
-import type { Services } from '../composition.ts';
-import { isoTime } from '../lib/runtime/clock.ts';
 import type { JobsAnswer } from '../lib/api/answers/jobs.ts';
-import type { StartedRunAnswer } from '../lib/api/answers/runs.ts';
+import { exampleDomain } from '../lib/api/examples.ts';
+import { directoryFailures } from '../lib/api/failures.ts';
 import { maxStartRunBytes, startRunSchema } from '../lib/api/requests.ts';
-import { readJson } from '../lib/api/body.ts';
-import type { Call, Handler } from '../lib/api/pipeline.ts';
-import type { Answer } from '../lib/api/problem.ts';
+import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
+import { isoTime } from '../lib/runtime/clock.ts';
+import type { Job } from '../lib/runs/job.ts';
 import { manualWindow } from '../lib/runs/run-id.ts';
-import type { Orchestrations } from '../lib/runs/orchestrations.ts';
 import { startRun } from '../lib/runs/start-run.ts';
 import { selectTenants } from '../lib/tenants/directory.ts';
 import { jobRegistry } from './job-registry.ts';
-import { orchestrationsOf, runDeps } from './orchestrations.ts';
-import { authLevel, guarded } from './pipeline.ts';
+import { runDeps } from './orchestrations.ts';
+import { route } from './route.ts';
+import { documentStartedRun, startedRunAnswer } from './started-run.ts';
 
-/** `GET /api/jobs`: what can be run, and when it runs by itself. */
-const jobs: Handler<Services> = async (services) => {
-  const nowMs = services.clock.nowMs();
-  const list = jobRegistry
-    .list()
-    .map(({ name, title, description, schedule, resources, permissions, timeoutSeconds, columns }) => {
-      const nextAtMs = schedule?.nextAfterMs(nowMs);
-      return {
-        name,
-        title,
-        description,
-        schedule: schedule?.expression,
-        nextAt: nextAtMs === undefined ? undefined : isoTime(nextAtMs),
-        resources,
-        permissions,
-        timeoutSeconds,
-        columns: columns?.map(({ name, title, type }) => ({ name, title, type })),
-      };
-    });
-  return { status: 200, jsonBody: { jobs: list } satisfies JobsAnswer };
-};
+route(
+  { name: 'jobs', method: 'GET', path: '/jobs', access: 'Runs.Read', failures: [], document: documentJobs },
+  async ({ clock }) => {
+    const nowMs = clock.nowMs();
+    const list = jobRegistry.list().map((job) => viewJob(job, nowMs));
+    return { status: 200, jsonBody: { jobs: list } satisfies JobsAnswer };
+  },
+);
 
-/** `POST /api/jobs/{job}/runs`: starts a run, 202; 409 when the window has its run. */
-async function startJob(services: Services, call: Call, orchestrations: Orchestrations): Promise<Answer> {
-  const body = await readJson(call.request, startRunSchema, maxStartRunBytes);
-  const chosen = body.tenants && (await selectTenants(services.directory, body.tenants));
-  const runId = await startRun(runDeps(services, orchestrations), {
-    job: call.request.params['job'] ?? '',
-    window: body.window ?? manualWindow(services.newId()),
-    startedBy: call.caller.applicationId,
-    ...(chosen === undefined ? {} : { tenants: chosen.map(({ tenantId }) => tenantId) }),
-    ...(body.parameters === undefined ? {} : { parameters: body.parameters }),
-  });
-  const location = `/api/runs/${encodeURIComponent(runId)}`;
-  const started: StartedRunAnswer = { runId, status: 'pending', location };
-  return { status: 202, headers: { location, 'retry-after': '2' }, jsonBody: started };
+function viewJob(job: Job, nowMs: number): JobsAnswer['jobs'][number] {
+  const { name, title, description, schedule, resources, permissions, timeoutSeconds, columns } = job;
+  const nextAtMs = schedule?.nextAfterMs(nowMs);
+  return {
+    name,
+    title,
+    description,
+    schedule: schedule?.expression,
+    nextAt: nextAtMs === undefined ? undefined : isoTime(nextAtMs),
+    resources,
+    permissions,
+    timeoutSeconds,
+    columns: columns?.map(({ name, title, type }) => ({ name, title, type })),
+  };
 }
 
-app.http('jobs', { route: 'jobs', methods: ['GET'], authLevel, handler: guarded('Runs.Read', jobs) });
+route(
+  {
+    name: 'jobs-start',
+    method: 'POST',
+    path: '/jobs/{job}/runs',
+    access: 'Runs.Write',
+    body: startRunSchema,
+    maxBodyBytes: maxStartRunBytes,
+    durable: true,
+    failures: ['tenant_unknown', ...directoryFailures, 'job_unknown', 'run_conflict', 'storage_unavailable'],
+    document: documentStart,
+  },
+  async (services, { path, body, caller, orchestrations }) => {
+    const chosen = body.tenants && (await selectTenants(services.directory, body.tenants));
+    const runId = await startRun(runDeps(services, orchestrations), {
+      job: path.job,
+      window: body.window ?? manualWindow(services.newId()),
+      startedBy: caller.applicationId,
+      ...(chosen === undefined ? {} : { tenants: chosen.map(({ tenantId }) => tenantId) }),
+      ...(body.parameters === undefined ? {} : { parameters: body.parameters }),
+    });
+    return startedRunAnswer(runId);
+  },
+);
 
-df.app.client.http('jobs-start', {
-  route: 'jobs/{job}/runs',
-  methods: ['POST'],
-  authLevel,
-  handler: (request, client, context) =>
-    guarded('Runs.Write', (services: Services, call) => startJob(services, call, orchestrationsOf(client)))(
-      request,
-      context,
-    ),
-});
+async function documentJobs(): Promise<RouteDocument> {
+  const { jobsAnswerSchema } = await import('../lib/api/answers/jobs.ts');
+  const example = {
+    jobs: [
+      {
+        name: 'licence-report',
+        title: 'Licences per tenant',
+        schedule: '0 0 5 * * *',
+        nextAt: '2026-11-25T05:00:00.000Z',
+        resources: ['graph'],
+        timeoutSeconds: 120,
+        columns: [{ name: 'product', title: 'Product', type: 'text' }],
+      },
+    ],
+  };
+  return {
+    group: 'Jobs and runs',
+    summary: 'List jobs',
+    description: 'The jobs of this deployment, with their schedules.',
+    answers: [{ status: 200, description: 'The jobs.', contents: [jsonContent(jobsAnswerSchema, example)] }],
+  };
+}
+
+async function documentStart(): Promise<RouteDocument> {
+  return {
+    group: 'Jobs and runs',
+    summary: 'Start a run',
+    description:
+      'Starts a run of the job over all delegated tenants, or over the named tenants. With a `window`, the request is safe to repeat: a second request with the same window is answered with `run_conflict` and starts nothing. The body may have up to 512 KiB.',
+    pathParameters: { job: { description: 'Name of the job.', example: 'access-check' } },
+    bodyExample: { tenants: [exampleDomain] },
+    answers: [await documentStartedRun('access-check@manual-8d9f7a54-0d0c-4c5e-9a51-9f3a2f6a2b7e')],
+  };
+}

@@ -4,7 +4,7 @@ import type { Orchestrations } from '../lib/runs/orchestrations.ts';
 import type { StartRunDeps } from '../lib/runs/start-run.ts';
 import { jobRegistry } from './job-registry.ts';
 
-/** The durable client of one invocation behind the port that runs are started through. */
+/** Adapts the durable client of one invocation to the port of lib/runs. */
 export function orchestrationsOf(client: DurableClient): Orchestrations {
   return {
     start: async (name, instanceId, input) => {
@@ -47,14 +47,14 @@ export function orchestrationsOf(client: DurableClient): Orchestrations {
 const { Completed, Failed, Terminated, Canceled } = OrchestrationRuntimeStatus;
 const endedStatuses: ReadonlySet<OrchestrationRuntimeStatus> = new Set([Completed, Failed, Terminated, Canceled]);
 
-// durable-functions 3.5 has no error of its own for it: its texts for status and events are the only sign.
+// durable-functions 3.5 has no error type for an unknown instance. Only the message identifies it.
 const isUnknownInstance = (error: unknown): boolean =>
   error instanceof Error && /replied with HTTP 404|No instance with ID/.test(error.message);
 
-/** The function that starts a job on time. */
+/** Name of the timer that starts scheduled runs of a job. */
 export const scheduleName = (job: string): string => `schedule-${job}`;
 
-/** The services, completed with what starting and watching runs needs in one invocation. */
+/** The services with the dependencies for starting and watching runs in one invocation. */
 export const runDeps = (services: Services, orchestrations: Orchestrations): Services & StartRunDeps => ({
   ...services,
   jobs: jobRegistry,

@@ -1,25 +1,24 @@
-import { app } from '@azure/functions';
-import { bootLog, type Services, services, withInvocation } from '../composition.ts';
+import { bootLog, type Services } from '../composition.ts';
 import { createCertificate } from '../lib/credential/create-certificate.ts';
 import { type KeepAliveDeps, type KeptAlive, keepAlive } from '../lib/credential/keep-alive.ts';
 import { BrokerError } from '../lib/model/errors.ts';
 import { createGraphClient } from '../lib/graph/client.ts';
 import { createGraphWriter } from '../lib/graph/write.ts';
-import { errorFields } from '../lib/runtime/log.ts';
+import { timer } from './timer.ts';
 
-/** Daily, off the full hour, when every other timer of the region fires. A missed day costs one of ninety. */
+/** Daily, not on the hour, when many timers fire. A missed day is harmless: a refresh token is valid for 90 days. */
 const schedule = '0 17 3 * * *';
 
 /**
- * Cares for the credential of every application in the vault, then looks how they are, which announces changes.
- * @throws BrokerError when an application's rotation failed, so that the platform counts the run as failed.
+ * Rotates the credential of every application in the vault. Then requests a health report, which announces changes.
+ * @throws BrokerError if the rotation of an application failed, so that the platform counts a failed invocation.
  */
 export async function rotateCredentials(services: Services): Promise<readonly KeptAlive[]> {
   const { credentialStore, health, log } = services;
   const outcomes: KeptAlive[] = [];
   for (const application of await credentialStore.listApplications()) {
     outcomes.push(await keepAlive(keepAliveDeps(services), application));
-    // What was just rotated is what this instance should redeem.
+    // This instance must redeem the new credential from now on.
     await services.credentials.reread(application).catch(() => undefined);
     await services.broker.recover(application);
   }
@@ -48,7 +47,7 @@ function keepAliveDeps(services: Services): KeepAliveDeps {
   };
 }
 
-/** The application changes its own registration, with its own permission to do just that. */
+/** The application renews its own credential. It has the permission to change its own registration only. */
 function renewalDeps({
   settings,
   fetch,
@@ -69,16 +68,11 @@ function renewalDeps({
   };
 }
 
-app.timer('rotate-credential', {
-  schedule,
-  handler: (_timer, context) =>
-    withInvocation(context, async () => {
-      try {
-        await rotateCredentials(await services());
-      } catch (thrown) {
-        // The platform does not repeat a failed timer; the next day does.
-        bootLog.log('error', 'credential.care_failed', errorFields(thrown));
-        throw thrown;
-      }
-    }),
-});
+timer(
+  {
+    name: 'rotate-credential',
+    schedule,
+    logFailure: (fields) => bootLog.log('error', 'credential.care_failed', fields),
+  },
+  rotateCredentials,
+);

@@ -1,73 +1,87 @@
-import { app } from '@azure/functions';
-import * as df from 'durable-functions';
-import type { Services } from '../composition.ts';
-import { BrokerError } from '../lib/model/errors.ts';
-import type { RunChangesAnswer, StartedRunAnswer } from '../lib/api/answers/runs.ts';
-import { changesQuerySchema, readQuery } from '../lib/api/requests.ts';
-import type { Call, Handler } from '../lib/api/pipeline.ts';
-import type { Answer } from '../lib/api/problem.ts';
-import type { Orchestrations } from '../lib/runs/orchestrations.ts';
+import type { CancelledRunAnswer } from '../lib/api/answers/runs.ts';
+import { exampleRunId } from '../lib/api/examples.ts';
+import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { rerunRequest } from '../lib/runs/rerun.ts';
-import { compareRuns, previousRun } from '../lib/runs/run-changes.ts';
-import type { Run } from '../lib/runs/run.ts';
-import { manualWindow, parseRunId } from '../lib/runs/run-id.ts';
+import { manualWindow } from '../lib/runs/run-id.ts';
+import { isEnded } from '../lib/runs/run.ts';
 import { startRun } from '../lib/runs/start-run.ts';
-import { jobRegistry } from './job-registry.ts';
-import { orchestrationsOf, runDeps } from './orchestrations.ts';
-import { authLevel, guarded } from './pipeline.ts';
-import { findRun } from './runs.ts';
+import { findRun, runIdParameter } from './find-run.ts';
+import { runDeps } from './orchestrations.ts';
+import { route } from './route.ts';
+import { documentStartedRun, startedRunAnswer } from './started-run.ts';
 
-/** `POST /api/runs/{runId}/rerun`: a new run of the same job for what it still owes, 202. */
-async function rerun(services: Services, call: Call, orchestrations: Orchestrations): Promise<Answer> {
-  const run = await findRun(services, call);
-  const { tenants, parameters } = await rerunRequest(services.runs, run);
-  const runId = await startRun(runDeps(services, orchestrations), {
-    job: run.job,
-    window: manualWindow(services.newId()),
-    startedBy: call.caller.applicationId,
-    parameters,
-    ...(tenants === undefined ? {} : { tenants }),
-  });
-  const location = `/api/runs/${encodeURIComponent(runId)}`;
-  const answer: StartedRunAnswer = { runId, status: 'pending', location };
-  return { status: 202, headers: { location, 'retry-after': '2' }, jsonBody: answer };
+route(
+  {
+    name: 'runs-rerun',
+    method: 'POST',
+    path: '/runs/{runId}/rerun',
+    access: 'Runs.Write',
+    durable: true,
+    failures: ['request_invalid', 'job_unknown', 'run_not_found', 'storage_unavailable'],
+    document: documentRerun,
+  },
+  async (services, { path, caller, orchestrations }) => {
+    const run = await findRun(services.runs.log, path.runId);
+    const { tenants, parameters } = await rerunRequest(services.runs, run);
+    const runId = await startRun(runDeps(services, orchestrations), {
+      job: run.job,
+      window: manualWindow(services.newId()),
+      startedBy: caller.applicationId,
+      parameters,
+      ...(tenants === undefined ? {} : { tenants }),
+    });
+    return startedRunAnswer(runId);
+  },
+);
+
+route(
+  {
+    name: 'runs-cancel',
+    method: 'POST',
+    path: '/runs/{runId}/cancel',
+    access: 'Runs.Write',
+    durable: true,
+    failures: ['run_not_found', 'storage_unavailable'],
+    document: documentCancel,
+  },
+  async ({ runs, clock }, { path, orchestrations, log }) => {
+    const { runId, status, cancelRequestedAtMs } = await findRun(runs.log, path.runId);
+    if (!isEnded(status)) {
+      await runs.log.change(runId, { cancelRequestedAtMs: cancelRequestedAtMs ?? clock.nowMs() });
+      // Wakes a run that waits for its next round. Any other run reads the record.
+      await orchestrations.raise(runId, 'cancel');
+      log.log('info', 'run.cancel_requested', { runId });
+    }
+    return { status: 202, jsonBody: { runId, status, cancelRequested: !isEnded(status) } satisfies CancelledRunAnswer };
+  },
+);
+
+async function documentRerun(): Promise<RouteDocument> {
+  return {
+    group: 'Jobs and runs',
+    summary: 'Rerun the unfinished tenants of a run',
+    description:
+      'Starts a run of the same job with the same parameters for the tenants that failed or were not attempted. Rejected while the run is in progress, and if no tenant remains.',
+    pathParameters: runIdParameter,
+    answers: [await documentStartedRun(exampleRunId)],
+  };
 }
 
-/** `GET /api/runs/{runId}/changes?with=`: what is different in the rows since an earlier run, by default the one before. */
-export const changes: Handler<Services> = async (services, call) => {
-  const { with: other } = readQuery(call.request, changesQuerySchema);
-  const run = await findRun(services, call);
-  const before = other === undefined ? await runBefore(services, run) : await namedRun(services, run.job, other);
-  const answer: RunChangesAnswer = await compareRuns(services.runs, jobRegistry.find(run.job), before, run);
-  return { status: 200, jsonBody: answer };
-};
-
-async function runBefore(services: Services, run: Run): Promise<Run> {
-  const previous = await previousRun(services.runs.log, run);
-  if (previous !== undefined) return previous;
-  throw new BrokerError('run_not_found', 'The job has no earlier completed run over all tenants to compare with.');
+async function documentCancel(): Promise<RouteDocument> {
+  const { cancelledRunSchema } = await import('../lib/api/answers/runs.ts');
+  const example = { runId: exampleRunId, status: 'running', cancelRequested: true };
+  return {
+    group: 'Jobs and runs',
+    summary: 'Cancel a run',
+    description:
+      'The run visits no further tenants. Visits in progress continue to their end. A run that has ended does not change.',
+    pathParameters: runIdParameter,
+    answers: [
+      {
+        status: 202,
+        description: 'The request is recorded.',
+        contents: [jsonContent(cancelledRunSchema, example)],
+      },
+    ],
+  };
 }
-
-async function namedRun(services: Services, job: string, runId: string) {
-  const run = parseRunId(runId)?.job === job ? await services.runs.log.find(runId) : undefined;
-  if (run === undefined) throw new BrokerError('run_not_found', 'The job has no run of that id to compare with.');
-  return run;
-}
-
-app.http('runs-changes', {
-  route: 'runs/{runId}/changes',
-  methods: ['GET'],
-  authLevel,
-  handler: guarded('Runs.Read', changes),
-});
-
-df.app.client.http('runs-rerun', {
-  route: 'runs/{runId}/rerun',
-  methods: ['POST'],
-  authLevel,
-  handler: (request, client, context) =>
-    guarded('Runs.Write', (services: Services, call) => rerun(services, call, orchestrationsOf(client)))(
-      request,
-      context,
-    ),
-});

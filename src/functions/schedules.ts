@@ -1,5 +1,4 @@
-import * as df from 'durable-functions';
-import { bootLog, type Services, services, withInvocation } from '../composition.ts';
+import { bootLog, type Services } from '../composition.ts';
 import { adviceFor } from '../lib/model/advice.ts';
 import { BrokerError, errorTable, toBrokerError } from '../lib/model/errors.ts';
 import { errorFields } from '../lib/runtime/log.ts';
@@ -9,14 +8,15 @@ import { scheduledWindow } from '../lib/runs/run-id.ts';
 import type { Orchestrations } from '../lib/runs/orchestrations.ts';
 import { startRun } from '../lib/runs/start-run.ts';
 import { jobRegistry } from './job-registry.ts';
-import { orchestrationsOf, scheduleName, runDeps } from './orchestrations.ts';
+import { runDeps, scheduleName } from './orchestrations.ts';
+import { durableTimer } from './timer.ts';
 
-/** Timers may fire a little before the second that they stand for. */
+/** Timers may fire slightly before the scheduled second. */
 const earlyMs = 1_000;
 
 /**
- * Starts the run of the window that the timer stands for: the latest time of the schedule, also when the host was down
- * then and fires late. A second firing for the same window finds the run and does nothing.
+ * Starts the run for the latest time of the schedule, even if the host was down then and the timer fires late. A second
+ * firing for the same window finds the run and does nothing.
  */
 export async function startScheduled(services: Services, job: Job, orchestrations: Orchestrations): Promise<void> {
   const nowMs = services.clock.nowMs();
@@ -33,7 +33,7 @@ export async function startScheduled(services: Services, job: Job, orchestration
   }
 }
 
-/** The same, and people hear of it when it cannot be done. @throws what startScheduled throws. */
+/** Starts the run, and sends a notice if that fails. @throws what startScheduled throws. */
 export async function fireSchedule(services: Services, job: Job, orchestrations: Orchestrations): Promise<void> {
   try {
     await startScheduled(services, job, orchestrations);
@@ -43,8 +43,8 @@ export async function fireSchedule(services: Services, job: Job, orchestrations:
       severity: 'error',
       title: `The scheduled run of ${job.name} could not be started: ${errorTable[code].title}`,
       text:
-        'It is tried again every five minutes, for six hours; before the first scheduled run of a job only until the ' +
-        `app restarts. Where no run appears, start one: ptb run ${job.name}. ${adviceFor(code, 'operator')}`,
+        'The broker retries every five minutes for six hours. For the first scheduled run of a job, it retries only ' +
+        `until the app restarts. If no run appears, start one: ptb run ${job.name}. ${adviceFor(code, 'operator')}`,
       facts: [{ name: 'Job', value: job.name }],
     };
     await services.notifier.send(notice).catch((unsent: unknown) => {
@@ -56,17 +56,13 @@ export async function fireSchedule(services: Services, job: Job, orchestrations:
 
 for (const job of jobRegistry.list()) {
   if (job.schedule === undefined) continue;
-  df.app.client.timer(scheduleName(job.name), {
-    schedule: job.schedule.expression,
-    handler: (_timer, client, context) =>
-      withInvocation(context, async () => {
-        try {
-          await fireSchedule(await services(), job, orchestrationsOf(client));
-        } catch (thrown) {
-          // The platform does not repeat a failed timer; `watch-runs` does.
-          bootLog.log('error', 'schedule.failed', { job: job.name, ...errorFields(thrown) });
-          throw thrown;
-        }
-      }),
-  });
+  durableTimer(
+    {
+      name: scheduleName(job.name),
+      schedule: job.schedule.expression,
+      // The timer `watch-runs` starts the missed run.
+      logFailure: (fields) => bootLog.log('error', 'schedule.failed', { job: job.name, ...fields }),
+    },
+    (services, orchestrations) => fireSchedule(services, job, orchestrations),
+  );
 }

@@ -1,5 +1,5 @@
 import { app } from '@azure/functions';
 
-// Bodies travel as streams: the rows of a run over thousands of tenants are never held whole ("Azure Functions
-// Node.js developer guide", HTTP streams). Has to be said before the first function is registered.
+// Streams HTTP bodies, so that the rows of a run over thousands of tenants are never in memory at once ("Azure
+// Functions Node.js developer guide", HTTP streams). Must precede the first registration.
 app.setup({ enableHttpStream: true });

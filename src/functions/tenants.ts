@@ -1,36 +1,40 @@
-import { app } from '@azure/functions';
 import type { Services } from '../composition.ts';
-import { isoTime } from '../lib/runtime/clock.ts';
-import { errorFields } from '../lib/runtime/log.ts';
 import type { TenantsAnswer } from '../lib/api/answers/tenants.ts';
-import type { Call, Handler } from '../lib/api/pipeline.ts';
+import { exampleDomain, exampleEnd, exampleRunId, exampleTenantId, exampleTime } from '../lib/api/examples.ts';
+import { directoryFailures } from '../lib/api/failures.ts';
+import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
+import { isoTime } from '../lib/runtime/clock.ts';
+import { errorFields, type Logger } from '../lib/runtime/log.ts';
 import type { LastResult, LastResults } from '../lib/runs/last-results.ts';
-import type { TenantDirectory } from '../lib/tenants/directory.ts';
 import { type DelegatedTenant, reasonTexts } from '../lib/tenants/tenant.ts';
 import { jobRegistry } from './job-registry.ts';
-import { authLevel, guarded } from './pipeline.ts';
+import { route } from './route.ts';
 
-type TenantServices = {
-  readonly runs: Pick<Services['runs'], 'lastResults'>;
-  readonly directory: Pick<TenantDirectory, 'snapshot'>;
-};
+export const tenants = route(
+  {
+    name: 'tenants',
+    method: 'GET',
+    path: '/tenants',
+    access: 'Tenants.Read',
+    failures: directoryFailures,
+    document,
+  },
+  async ({ directory, runs }, { log }) => {
+    const { tenants, warnings, asOfMs } = await directory.snapshot();
+    const last = await readLastResults(runs, log);
+    const answer: TenantsAnswer = {
+      tenants: tenants.map((tenant) => viewTenant(tenant, last?.get(tenant.tenantId) ?? [])),
+      warnings: last === undefined ? [...warnings, 'The last results of the jobs could not be read.'] : warnings,
+      asOf: isoTime(asOfMs),
+    };
+    return { status: 200, jsonBody: answer };
+  },
+);
 
-/** `GET /api/tenants`: every customer tenant, why it can or cannot be reached, and what the jobs found there last. */
-export const tenants: Handler<TenantServices> = async (services, call) => {
-  const { tenants, warnings, asOfMs } = await services.directory.snapshot();
-  const last = await lastResultsOf(services, call);
-  const answer: TenantsAnswer = {
-    tenants: tenants.map((tenant) => viewTenant(tenant, last?.get(tenant.tenantId) ?? [])),
-    warnings: last === undefined ? [...warnings, 'The last results of the jobs could not be read.'] : warnings,
-    asOf: isoTime(asOfMs),
-  };
-  return { status: 200, jsonBody: answer };
-};
-
-/** Undefined when storage fails: the list of tenants is worth having without it. */
-async function lastResultsOf({ runs }: TenantServices, { log }: Call): Promise<LastResults | undefined> {
+/** Undefined if storage fails: the list of tenants is useful without the results. */
+async function readLastResults({ lastResults }: Services['runs'], log: Logger): Promise<LastResults | undefined> {
   try {
-    return await runs.lastResults.read(jobRegistry.list().map(({ name }) => name));
+    return await lastResults.read(jobRegistry.list().map(({ name }) => name));
   } catch (thrown) {
     log.log('warn', 'tenants.last_results_failed', errorFields(thrown));
     return undefined;
@@ -53,9 +57,37 @@ const viewTenant = (
   lastResults,
 });
 
-app.http('tenants', {
-  route: 'tenants',
-  methods: ['GET'],
-  authLevel,
-  handler: guarded('Tenants.Read', tenants),
-});
+async function document(): Promise<RouteDocument> {
+  const { tenantsAnswerSchema } = await import('../lib/api/answers/tenants.ts');
+  const example = {
+    tenants: [
+      {
+        tenantId: exampleTenantId,
+        name: 'Contoso',
+        defaultDomain: exampleDomain,
+        relationship: 'gdap',
+        relationshipEndsAt: '2027-06-30T00:00:00.000Z',
+        reachable: true,
+        reason: 'gdap_active',
+        explanation: 'A GDAP relationship is active.',
+        sources: ['relationships', 'contracts', 'partner-center'],
+        lastResults: [{ job: 'licence-report', runId: exampleRunId, outcome: 'succeeded', finishedAt: exampleEnd }],
+      },
+    ],
+    warnings: [],
+    asOf: exampleTime,
+  };
+  return {
+    group: 'Tenants',
+    summary: 'List customer tenants',
+    description:
+      'Every customer tenant that Microsoft lists for the partner (delegated relationships, contracts, Partner Center), whether the broker can reach it and why, and the latest result of each job. The list is cached for ten minutes.',
+    answers: [
+      {
+        status: 200,
+        description: 'The tenants by name. Unreachable and excluded tenants are included, with the reason.',
+        contents: [jsonContent(tenantsAnswerSchema, example)],
+      },
+    ],
+  };
+}

@@ -1,42 +1,90 @@
-import { app } from '@azure/functions';
-import type { Services } from '../composition.ts';
 import { issueToken, tokenRequestSchema } from '../lib/broker/issue-token.ts';
-import { isoTime } from '../lib/runtime/clock.ts';
 import type { TokenAnswer } from '../lib/api/answers/tokens.ts';
-import { readJson } from '../lib/api/body.ts';
-import type { Handler } from '../lib/api/pipeline.ts';
-import { authLevel, guarded } from './pipeline.ts';
+import { exampleDomain, exampleTenantId, exampleTokenId } from '../lib/api/examples.ts';
+import { directoryFailures } from '../lib/api/failures.ts';
+import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
+import { isoTime } from '../lib/runtime/clock.ts';
+import { route } from './route.ts';
 
-/** `POST /api/tokens`: a token for one tenant and one resource, for a caller whom the policy allows it. */
-const tokens: Handler<Services> = async (services, call) => {
-  const order = await readJson(call.request, tokenRequestSchema);
-  const { token, tokenId } = await issueToken(services.issuing, order, call);
-  const { retired } = token.resource;
-  return {
-    status: 200,
-    headers: {
-      'cache-control': 'no-store',
-      ...(retired === undefined
-        ? {}
-        : { deprecation: `@${retired.deprecatedAtMs / 1000}`, sunset: new Date(retired.sunsetAtMs).toUTCString() }),
-    },
-    jsonBody: {
-      accessToken: token.secret.reveal(),
-      tokenType: 'Bearer',
-      expiresAt: isoTime(token.expiresAtMs),
-      expiresInSeconds: Math.floor((token.expiresAtMs - services.clock.nowMs()) / 1000),
-      tenantId: token.tenantId,
-      resource: token.resource.alias,
-      scopes: token.scopes,
-      grant: token.grant,
-      tokenId,
-    } satisfies TokenAnswer,
+/** Issues a token for one tenant and one resource to a caller that the policy allows. */
+route(
+  {
+    name: 'tokens',
+    method: 'POST',
+    path: '/tokens',
+    access: 'Tokens.Request',
+    body: tokenRequestSchema,
+    failures: [
+      'resource_not_allowed',
+      'scope_not_allowed',
+      'tenant_unknown',
+      'tenant_not_delegated',
+      'tenant_excluded',
+      ...directoryFailures,
+      'resource_unavailable',
+      'access_denied',
+      'throttled',
+      'entra_request_rejected',
+      'key_vault_unavailable',
+      'audit_unavailable',
+    ],
+    document,
+  },
+  async (services, call) => {
+    const { token, tokenId } = await issueToken(services.issuing, call.body, call);
+    const { retired } = token.resource;
+    return {
+      status: 200,
+      headers: {
+        'cache-control': 'no-store',
+        ...(retired === undefined
+          ? {}
+          : { deprecation: `@${retired.deprecatedAtMs / 1000}`, sunset: new Date(retired.sunsetAtMs).toUTCString() }),
+      },
+      jsonBody: {
+        accessToken: token.secret.reveal(),
+        tokenType: 'Bearer',
+        expiresAt: isoTime(token.expiresAtMs),
+        expiresInSeconds: Math.floor((token.expiresAtMs - services.clock.nowMs()) / 1000),
+        tenantId: token.tenantId,
+        resource: token.resource.alias,
+        scopes: token.scopes,
+        grant: token.grant,
+        tokenId,
+      } satisfies TokenAnswer,
+    };
+  },
+);
+
+async function document(): Promise<RouteDocument> {
+  const { tokenAnswerSchema } = await import('../lib/api/answers/tokens.ts');
+  const example = {
+    accessToken: '(the token)',
+    tokenType: 'Bearer',
+    expiresAt: '2026-11-24T10:12:44.000Z',
+    expiresInSeconds: 4172,
+    tenantId: exampleTenantId,
+    resource: 'graph',
+    scopes: ['Directory.Read.All', 'User.Read.All'],
+    grant: 'delegated',
+    tokenId: exampleTokenId,
   };
-};
-
-app.http('tokens', {
-  route: 'tokens',
-  methods: ['POST'],
-  authLevel,
-  handler: guarded('Tokens.Request', tokens),
-});
+  return {
+    group: 'Tokens',
+    summary: 'Issue a token for one tenant and one resource',
+    description:
+      'Issues a short-lived access token if the access policy allows it for the caller. The token leaves the broker only after its audit record is stored. It is valid for at least `minimumLifetimeSeconds`. A delegated token contains every scope that was consented to the application, whatever scopes the request names: `scopes` in the answer lists what the token contains. If the request names a scope that the cached token lacks, the broker first replaces the token, at most once every three minutes, because consent may have been granted since.',
+    bodyExample: { tenant: exampleDomain, resource: 'graph' },
+    answers: [
+      {
+        status: 200,
+        description: 'The token. It is a secret: keep it in memory only, and no longer than it is valid.',
+        contents: [jsonContent(tokenAnswerSchema, example)],
+        headers: {
+          Deprecation: 'When Microsoft deprecated the resource, if it did (RFC 9745).',
+          Sunset: 'When Microsoft retired the resource, if it did (RFC 8594).',
+        },
+      },
+    ],
+  };
+}

@@ -8,7 +8,7 @@ import { recordingLogger } from '../fakes/recording-logger.ts';
 
 const dayMs = 86_400_000;
 
-test('audit records are kept for the days that the setting says, and no longer', async () => {
+test('deletes audit records that are older than AUDIT_RETENTION_DAYS', async () => {
   const clock = new FakeClock();
   const audit = new MemoryAuditLog();
   const recorder = recordingLogger();

@@ -1,5 +1,6 @@
 import { HttpRequest } from '@azure/functions';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import type { Services } from '../../src/composition.ts';
 import { audit } from '../../src/functions/audit.ts';
 import { isoTime } from '../../src/lib/runtime/clock.ts';
 import { BrokerError } from '../../src/lib/model/errors.ts';
@@ -19,11 +20,11 @@ const contoso: DelegatedTenant = {
   defaultDomain: undefined,
 };
 
-async function ask(log: MemoryAuditLog, query: Record<string, string>) {
+async function request(log: MemoryAuditLog, query: Record<string, string>) {
   const services = {
     audit: log,
     clock: new FakeClock(auditStartMs),
-    directory: { find: (asked: string) => Promise.resolve(asked === 'contoso.com' ? contoso : undefined) },
+    directory: { find: (domain: string) => Promise.resolve(domain === 'contoso.com' ? contoso : undefined) },
   };
   const call = {
     request: new HttpRequest({ method: 'GET', url: 'http://localhost/api/audit', query }),
@@ -39,7 +40,7 @@ async function ask(log: MemoryAuditLog, query: Record<string, string>) {
     log: silentLogger,
   } as const;
   try {
-    const { status, jsonBody } = await audit(services, call);
+    const { status, jsonBody } = await audit.answer(services as unknown as Services, call);
     return { status, body: jsonBody };
   } catch (error) {
     return { code: error instanceof BrokerError ? error.code : String(error) };
@@ -52,68 +53,70 @@ async function logOf(...entries: Parameters<MemoryAuditLog['record']>[0][]): Pro
   return log;
 }
 
-it('shows the last 24 hours, newest first, with times as text', async () => {
-  const log = await logOf(
-    issued({ atMs: auditStartMs }),
-    denied({ atMs: auditStartMs - 1000 }),
-    issued({ atMs: auditStartMs - 25 * 3_600_000 }),
-  );
-  const { atMs: _atMs, expiresAtMs: _expiresAtMs, ...rest } = issued();
-  expect(await ask(log, {})).toMatchObject({
-    status: 200,
-    body: {
-      to: isoTime(auditStartMs + 1),
-      entries: [
-        { at: '2026-11-24T09:30:00.000Z', expiresAt: '2026-11-24T10:30:00.000Z', ...rest },
-        { at: '2026-11-24T09:29:59.000Z', outcome: 'denied', code: 'caller_forbidden' },
-      ],
-    },
+describe('GET /api/audit', () => {
+  it('returns the last 24 hours, newest first, with ISO 8601 times', async () => {
+    const log = await logOf(
+      issued({ atMs: auditStartMs }),
+      denied({ atMs: auditStartMs - 1000 }),
+      issued({ atMs: auditStartMs - 25 * 3_600_000 }),
+    );
+    const { atMs: _atMs, expiresAtMs: _expiresAtMs, ...rest } = issued();
+    expect(await request(log, {})).toMatchObject({
+      status: 200,
+      body: {
+        to: isoTime(auditStartMs + 1),
+        entries: [
+          { at: '2026-11-24T09:30:00.000Z', expiresAt: '2026-11-24T10:30:00.000Z', ...rest },
+          { at: '2026-11-24T09:29:59.000Z', outcome: 'denied', code: 'caller_forbidden' },
+        ],
+      },
+    });
   });
-});
 
-it('filters by time, caller, outcome and tenant, the tenant by id or by domain', async () => {
-  const log = await logOf(
-    issued({ atMs: auditStartMs - 1 }),
-    issued({ atMs: auditStartMs - 2, tenantId: tenant(2) }),
-    denied({ atMs: auditStartMs - 3 }),
-    issued({ atMs: auditStartMs - 48 * 3_600_000 }),
-  );
-  const count = async (query: Record<string, string>): Promise<number> => {
-    const { body } = await ask(log, query);
-    expect(body).toHaveProperty('entries');
-    return (body as { entries: unknown[] }).entries.length;
-  };
-  expect(await count({ from: '2026-11-22', to: '2026-11-25T00:00:00+01:00' })).toBe(4);
-  expect(await count({ from: '2026-11-22', to: '2026-11-23' })).toBe(1);
-  expect(await count({ tenant: 'contoso.com' })).toBe(1);
-  expect(await count({ tenant: tenant(2).toUpperCase() })).toBe(1);
-  expect(await count({ caller: guid(0xa2) })).toBe(1);
-  expect(await count({ outcome: 'denied' })).toBe(1);
-  expect(await count({ outcome: 'issued' })).toBe(2);
-});
+  it('filters by time, caller, outcome, and tenant by id or domain', async () => {
+    const log = await logOf(
+      issued({ atMs: auditStartMs - 1 }),
+      issued({ atMs: auditStartMs - 2, tenantId: tenant(2) }),
+      denied({ atMs: auditStartMs - 3 }),
+      issued({ atMs: auditStartMs - 48 * 3_600_000 }),
+    );
+    const count = async (query: Record<string, string>): Promise<number> => {
+      const { body } = await request(log, query);
+      expect(body).toHaveProperty('entries');
+      return (body as { entries: unknown[] }).entries.length;
+    };
+    expect(await count({ from: '2026-11-22', to: '2026-11-25T00:00:00+01:00' })).toBe(4);
+    expect(await count({ from: '2026-11-22', to: '2026-11-23' })).toBe(1);
+    expect(await count({ tenant: 'contoso.com' })).toBe(1);
+    expect(await count({ tenant: tenant(2).toUpperCase() })).toBe(1);
+    expect(await count({ caller: guid(0xa2) })).toBe(1);
+    expect(await count({ outcome: 'denied' })).toBe(1);
+    expect(await count({ outcome: 'issued' })).toBe(2);
+  });
 
-it('goes on where the answer before ended', async () => {
-  const log = await logOf(...[1, 2, 3].map((ms) => issued({ atMs: auditStartMs - ms })));
-  const first = await ask(log, { limit: '2' });
-  expect(first.body).toMatchObject({ entries: [{}, {}], continuation: '2' });
-  const second = await ask(log, { limit: '2', continuation: '2' });
-  expect(second.body).toMatchObject({ entries: [{ at: isoTime(auditStartMs - 3) }] });
-  expect(second.body).not.toHaveProperty('continuation');
-});
+  it('continues after the previous page', async () => {
+    const log = await logOf(...[1, 2, 3].map((ms) => issued({ atMs: auditStartMs - ms })));
+    const first = await request(log, { limit: '2' });
+    expect(first.body).toMatchObject({ entries: [{}, {}], continuation: '2' });
+    const second = await request(log, { limit: '2', continuation: '2' });
+    expect(second.body).toMatchObject({ entries: [{ at: isoTime(auditStartMs - 3) }] });
+    expect(second.body).not.toHaveProperty('continuation');
+  });
 
-it.each([
-  ['a misspelt filter', { callers: guid(1) }, 'request_invalid'],
-  ['a time that is none', { from: 'yesterday' }, 'request_invalid'],
-  ['a date that does not exist', { from: '2026-02-30' }, 'request_invalid'],
-  ['an end before the start', { from: '2026-11-24', to: '2026-11-23' }, 'request_invalid'],
-  ['a caller by name', { caller: "x' or '1' eq '1" }, 'request_invalid'],
-  ['a tenant that is none', { tenant: "' or 1 eq 1" }, 'request_invalid'],
-  ['a domain that nobody has', { tenant: 'fabrikam.com' }, 'tenant_unknown'],
-  ['an outcome that is none', { outcome: "denied' or '1' eq '1" }, 'request_invalid'],
-  ['an outcome in capitals', { outcome: 'Denied' }, 'request_invalid'],
-  ['no entries at all', { limit: '0' }, 'request_invalid'],
-  ['too many', { limit: '1001' }, 'request_invalid'],
-  ['a continuation of another sort', { continuation: '../..' }, 'request_invalid'],
-])('refuses %s', async (_name, query, code) => {
-  expect(await ask(new MemoryAuditLog(), query)).toEqual({ code });
+  it.each([
+    ['a misspelt filter', { callers: guid(1) }, 'request_invalid'],
+    ['a time that is not ISO 8601', { from: 'yesterday' }, 'request_invalid'],
+    ['a date that does not exist', { from: '2026-02-30' }, 'request_invalid'],
+    ['an end before the start', { from: '2026-11-24', to: '2026-11-23' }, 'request_invalid'],
+    ['a caller by name', { caller: "x' or '1' eq '1" }, 'request_invalid'],
+    ['a tenant that is neither an id nor a domain', { tenant: "' or 1 eq 1" }, 'request_invalid'],
+    ['a domain of no delegated tenant', { tenant: 'fabrikam.com' }, 'tenant_unknown'],
+    ['an unknown outcome', { outcome: "denied' or '1' eq '1" }, 'request_invalid'],
+    ['an outcome in another case', { outcome: 'Denied' }, 'request_invalid'],
+    ['a limit of 0', { limit: '0' }, 'request_invalid'],
+    ['a limit above 1,000', { limit: '1001' }, 'request_invalid'],
+    ['a malformed continuation', { continuation: '../..' }, 'request_invalid'],
+  ])('rejects %s', async (_name, query, code) => {
+    expect(await request(new MemoryAuditLog(), query)).toEqual({ code });
+  });
 });

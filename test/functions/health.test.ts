@@ -1,5 +1,6 @@
 import { HttpRequest } from '@azure/functions';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import type { Services } from '../../src/composition.ts';
 import { health, misconfigured } from '../../src/functions/health.ts';
 import type { Caller } from '../../src/lib/model/caller.ts';
 import type { HealthReport } from '../../src/lib/health/health-reporter.ts';
@@ -16,7 +17,7 @@ const caller: Caller = {
   name: 'x',
 };
 
-async function ask(status: HealthReport['status'], by: Caller | undefined) {
+async function request(status: HealthReport['status'], by: Caller | undefined) {
   const report: HealthReport = {
     status,
     checkedAt: '2026-11-24T00:00:00.000Z',
@@ -32,33 +33,34 @@ async function ask(status: HealthReport['status'], by: Caller | undefined) {
     broker: { counts: { issued: 3, fromCache: 2 } },
     callerLimit: { take: () => void (taken += 1) },
   };
-  const request = new HttpRequest({ method: 'GET', url: 'http://localhost/api/health' });
-  const call = { request, caller: by, correlationId: guid(3), log: silentLogger };
-  // Only what the handler uses of each service is there.
-  const answer = await health(services as unknown as Parameters<typeof health>[0], call);
+  const httpRequest = new HttpRequest({ method: 'GET', url: 'http://localhost/api/health' });
+  const call = { request: httpRequest, caller: by, correlationId: guid(3), log: silentLogger };
+  const answer = await health.answer(services as unknown as Services, call);
   return { ...answer, taken };
 }
 
-it('tells everybody one word and nothing else', async () => {
-  expect(await ask('ok', undefined)).toMatchObject({ status: 200, jsonBody: { status: 'ok' }, taken: 0 });
-  expect(Object.keys((await ask('ok', undefined)).jsonBody as object)).toEqual(['status']);
-});
+describe('GET /api/health', () => {
+  it('returns only the status without a caller', async () => {
+    expect(await request('ok', undefined)).toMatchObject({ status: 200, jsonBody: { status: 'ok' }, taken: 0 });
+    expect(Object.keys((await request('ok', undefined)).jsonBody as object)).toEqual(['status']);
+  });
 
-it('tells a caller everything, the tokens counted, within its limit', async () => {
-  const { jsonBody, taken } = await ask('degraded', caller);
-  expect(jsonBody).toMatchObject({ status: 'degraded', applications: [], tokens: { issued: 3, fromCache: 2 } });
-  expect(taken).toBe(1);
-});
+  it('returns the report and the token counts to a caller, and counts the request against its limit', async () => {
+    const { jsonBody, taken } = await request('degraded', caller);
+    expect(jsonBody).toMatchObject({ status: 'degraded', applications: [], tokens: { issued: 3, fromCache: 2 } });
+    expect(taken).toBe(1);
+  });
 
-it('answers 503 only when it is down', async () => {
-  expect((await ask('degraded', undefined)).status).toBe(200);
-  expect((await ask('down', undefined)).status).toBe(503);
-});
+  it('answers 503 only for the status down', async () => {
+    expect((await request('degraded', undefined)).status).toBe(200);
+    expect((await request('down', undefined)).status).toBe(503);
+  });
 
-it('names the wrong setting and what to do, and no value', () => {
-  const answer = misconfigured(new BrokerError('config_invalid', 'PARTNER_TENANT_ID: is missing.'));
-  expect(answer).toMatchObject({
-    status: 503,
-    jsonBody: { status: 'down', code: 'config_invalid', detail: 'PARTNER_TENANT_ID: is missing.' },
+  it('names the wrong setting while settings are wrong', () => {
+    const answer = misconfigured(new BrokerError('config_invalid', 'PARTNER_TENANT_ID: is missing.'));
+    expect(answer).toMatchObject({
+      status: 503,
+      jsonBody: { status: 'down', code: 'config_invalid', detail: 'PARTNER_TENANT_ID: is missing.' },
+    });
   });
 });

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HttpRequest } from '@azure/functions';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { asset, createPageFiles, page } from '../../src/functions/page-files.ts';
-import { silentLogger } from '../../src/lib/runtime/log.ts';
+import { createPageFiles } from '../../src/functions/page-files.ts';
+import { asset, page } from '../../src/functions/pages.ts';
 
 let folder: string;
 
@@ -17,16 +17,18 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const call = (file: string) => ({
-  request: new HttpRequest({ method: 'GET', url: 'http://localhost/api/assets/x', params: { file } }),
-  correlationId: '',
-  log: silentLogger,
+  request: new HttpRequest({ method: 'GET', url: 'http://localhost/api/assets/x' }),
+  path: { file },
 });
 
-describe('the files of the pages', () => {
-  it('are sent with their type', async () => {
+describe('page files', () => {
+  it('returns a file with its content type', async () => {
     const files = createPageFiles(folder);
-    expect(await page('start.html', files)(call(''))).toMatchObject({ status: 200, body: '<!doctype html>' });
-    const { status, headers, body } = await asset(files)(call('start.js'));
+    expect(await page('start.html', files)(undefined, call(''))).toMatchObject({
+      status: 200,
+      body: '<!doctype html>',
+    });
+    const { status, headers, body } = await asset(files)(undefined, call('start.js'));
     expect([status, body, headers?.['content-type']]).toEqual([200, 'let x;', 'text/javascript; charset=utf-8']);
   });
 
@@ -40,18 +42,18 @@ describe('the files of the pages', () => {
     '.js',
     'start.js/',
     'START.JS',
-  ])('are none of %j', async (name) => {
-    await expect(asset(createPageFiles(folder))(call(name))).rejects.toMatchObject({ code: 'not_found' });
+  ])('answers not_found for the asset %j', async (name) => {
+    await expect(asset(createPageFiles(folder))(undefined, call(name))).rejects.toMatchObject({ code: 'not_found' });
   });
 
-  it('are read once: a reader costs the disk nothing', async () => {
+  it('reads each file once', async () => {
     const files = createPageFiles(folder);
     const first = await files.find('start.js');
     await writeFile(join(folder, 'start.js'), 'let y;');
     expect(await files.find('start.js')).toBe(first);
   });
 
-  it('are missed aloud where the build has left out a page', async () => {
-    await expect(page('none.html', createPageFiles(folder))(call(''))).rejects.toThrow('none.html');
+  it('fails with the name of a page that the build lacks', async () => {
+    await expect(page('none.html', createPageFiles(folder))(undefined, call(''))).rejects.toThrow('none.html');
   });
 });

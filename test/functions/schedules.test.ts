@@ -10,7 +10,7 @@ import { FakeOrchestrations } from '../fakes/fake-orchestrations.ts';
 import { MemoryRunLog } from '../fakes/memory-run-log.ts';
 
 // licence-report starts at 05:00 UTC.
-function stage(now: string) {
+function setUp(now: string) {
   const clock = new FakeClock(Date.parse(now));
   const runLog = new MemoryRunLog();
   const orchestrations = new FakeOrchestrations();
@@ -26,21 +26,21 @@ function stage(now: string) {
   };
 }
 
-describe('a timer', () => {
+describe('a schedule timer', () => {
   test.each([
     ['on time', '2026-11-24T05:00:00.120Z', '2026-11-24T05:00Z'],
-    ['a moment early', '2026-11-24T04:59:59.400Z', '2026-11-24T05:00Z'],
-    ['an hour late, after the host was down', '2026-11-24T06:13:00Z', '2026-11-24T05:00Z'],
-    ['after a night down', '2026-11-25T04:00:00Z', '2026-11-24T05:00Z'],
-  ])('that fires %s starts the run of the minute that it stands for', async (_when, now, window) => {
-    const { fire, orchestrations, runLog } = stage(now);
+    ['slightly early', '2026-11-24T04:59:59.400Z', '2026-11-24T05:00Z'],
+    ['an hour late because the host was down', '2026-11-24T06:13:00Z', '2026-11-24T05:00Z'],
+    ['a day late because the host was down', '2026-11-25T04:00:00Z', '2026-11-24T05:00Z'],
+  ])('starts the run of the scheduled minute when it fires %s', async (_when, now, window) => {
+    const { fire, orchestrations, runLog } = setUp(now);
     await fire();
     expect(orchestrations.started.map(({ instanceId }) => instanceId)).toEqual([`licence-report@${window}`]);
     expect(await runLog.find(`licence-report@${window}`)).toMatchObject({ startedBy: 'timer', scope: 'all' });
   });
 
-  test('that fires twice starts one run and does not fail', async () => {
-    const { fire, orchestrations, clock } = stage('2026-11-24T05:00:00Z');
+  test('starts one run and does not fail when it fires repeatedly', async () => {
+    const { fire, orchestrations, clock } = setUp('2026-11-24T05:00:00Z');
     await fire();
     await fire();
     await clock.advance(30_000);
@@ -48,14 +48,14 @@ describe('a timer', () => {
     expect(orchestrations.started).toHaveLength(1);
   });
 
-  test('that cannot start the run tells people, and fails all the same when they do not listen', async () => {
-    for (const listening of [true, false]) {
-      const { services, runLog, orchestrations } = stage('2026-11-24T05:00:00Z');
+  test('sends a notice when it cannot start the run, and fails whether or not the notice is delivered', async () => {
+    for (const delivered of [true, false]) {
+      const { services, runLog, orchestrations } = setUp('2026-11-24T05:00:00Z');
       runLog.broken = true;
       const notices: Notice[] = [];
       const send = async (notice: Notice): Promise<void> => {
         notices.push(notice);
-        if (!listening) throw new BrokerError('resource_error', 'Nobody.');
+        if (!delivered) throw new BrokerError('resource_error', 'Nobody.');
       };
       const fired = fireSchedule({ ...services, notifier: { send } }, licenceReport, orchestrations);
       await expect(fired).rejects.toMatchObject({ code: 'storage_unavailable' });
@@ -69,8 +69,8 @@ describe('a timer', () => {
     }
   });
 
-  test('fails when the run cannot be started, so that the platform counts it', async () => {
-    const { fire, runLog } = stage('2026-11-24T05:00:00Z');
+  test('fails when the run cannot be started, so that the platform counts a failed invocation', async () => {
+    const { fire, runLog } = setUp('2026-11-24T05:00:00Z');
     runLog.broken = true;
     await expect(fire()).rejects.toMatchObject({ code: 'storage_unavailable' });
   });

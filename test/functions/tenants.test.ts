@@ -1,5 +1,6 @@
 import { HttpRequest } from '@azure/functions';
 import { describe, expect, it } from 'vitest';
+import type { Services } from '../../src/composition.ts';
 import { tenants } from '../../src/functions/tenants.ts';
 import { BrokerError } from '../../src/lib/model/errors.ts';
 import type { LastResults } from '../../src/lib/runs/last-results.ts';
@@ -18,7 +19,7 @@ const contoso: DelegatedTenant = {
   defaultDomain: undefined,
 };
 
-async function ask(read: (jobs: readonly string[]) => Promise<LastResults>) {
+async function request(read: (jobs: readonly string[]) => Promise<LastResults>) {
   const { log, lines } = recordingLogger();
   const services = {
     directory: {
@@ -37,13 +38,18 @@ async function ask(read: (jobs: readonly string[]) => Promise<LastResults>) {
     tenantId: tenant(9),
     name: 'x',
   } as const;
-  const request = new HttpRequest({ method: 'GET', url: 'http://localhost/api/tenants' });
-  const { status, jsonBody } = await tenants(services, { request, caller, correlationId: guid(3), log });
+  const call = {
+    request: new HttpRequest({ method: 'GET', url: 'http://localhost/api/tenants' }),
+    caller,
+    correlationId: guid(3),
+    log,
+  };
+  const { status, jsonBody } = await tenants.answer(services as unknown as Services, call);
   return { status, body: jsonBody, lines };
 }
 
 describe('GET /api/tenants', () => {
-  it('says of each tenant why, in a word and a sentence, and what each job found last', async () => {
+  it('returns the reason, its explanation and the last result of each job for each tenant', async () => {
     const result = {
       job: 'access-check',
       runId: 'access-check@w1',
@@ -51,13 +57,13 @@ describe('GET /api/tenants', () => {
       code: 'consent_required',
       finishedAt: '2026-11-24T05:00:00.000Z',
     } as const;
-    let asked: readonly string[] = [];
-    const { status, body } = await ask(async (jobs) => {
-      asked = jobs;
+    let jobs: readonly string[] = [];
+    const { status, body } = await request(async (names) => {
+      jobs = names;
       return new Map([[tenant(1), [result]]]);
     });
     expect(status).toBe(200);
-    expect(asked).toContain('access-check');
+    expect(jobs).toContain('access-check');
     expect(body).toEqual({
       tenants: [
         {
@@ -77,8 +83,10 @@ describe('GET /api/tenants', () => {
     });
   });
 
-  it('is answered without the last results while storage is away, and says so', async () => {
-    const { status, body, lines } = await ask(() => Promise.reject(new BrokerError('storage_unavailable', 'Away.')));
+  it('omits the last results and adds a warning while storage is unavailable', async () => {
+    const { status, body, lines } = await request(() =>
+      Promise.reject(new BrokerError('storage_unavailable', 'Away.')),
+    );
     expect(status).toBe(200);
     expect(body).toMatchObject({
       tenants: [{ lastResults: [] }],

@@ -61,7 +61,7 @@ async function describe(demo: DescribedDemo, ptbScript: string): Promise<string>
     // A caller of the simulated cloud. Its secret is generated at the start and works nowhere else.
     CALLER_ID: caller.clientId,
     CALLER_SECRET: caller.clientSecret,
-    // For the dashboard, the examples in docs/api.md and ptb. It expires after about an hour.
+    // For the dashboard, the code samples of /api/docs and ptb. It expires after about an hour.
     CALLER_TOKEN: token,
     PTB_TOKEN: token,
     BROKER_SCOPE: `${brokerApplication.audience}/.default`,

@@ -1,4 +1,4 @@
-import { routes } from '../../lib/api/routes/index.ts';
+import openApi from '../../../docs/openapi.json' with { type: 'json' };
 
 /** `anonymous` routes show nothing about the partner or its customers. */
 interface ProbedRoute {
@@ -8,12 +8,21 @@ interface ProbedRoute {
   readonly access: 'anonymous' | 'caller';
 }
 
+interface Operation {
+  readonly security: readonly Readonly<Record<string, readonly string[]>>[];
+}
+
 /** Every documented route of the API. */
-export const apiRoutes: readonly ProbedRoute[] = routes.map(({ method, path, access }) => ({
-  method,
-  path: `/api${path.replaceAll(/\{[^}]*\}/g, 'verify')}`,
-  access: access === 'anonymous' || access === 'optional' ? 'anonymous' : 'caller',
-}));
+export const apiRoutes: readonly ProbedRoute[] = Object.entries<Readonly<Record<string, Operation>>>(
+  openApi.paths,
+).flatMap(([path, operations]) =>
+  Object.entries(operations).map(([method, { security }]) => ({
+    method: method === 'get' ? 'GET' : 'POST',
+    path: `/api${path.replaceAll(/\{[^}]*\}/g, 'verify')}`,
+    // An empty requirement makes a token optional (OpenAPI 3.1.0 section 4.8.30).
+    access: security.some((scheme) => Object.keys(scheme).length === 0) ? 'anonymous' : 'caller',
+  })),
+);
 
 /** Addresses of the Functions host. Each would give access to runs, functions or keys. */
 export const platformRoutes: readonly Omit<ProbedRoute, 'access'>[] = [

@@ -2,19 +2,18 @@ import type { z } from 'zod';
 import { BrokerError } from '../model/errors.ts';
 import { safeParse } from '../runtime/safe-parse.ts';
 
-/** More than a request needs that does not say otherwise. */
+/** Default limit for a request body. */
 export const maxRequestBodyBytes = 64 * 1024;
 
-/** What of a request is read here: `@azure/functions`' HttpRequest fits, and so does the platform's Request. */
+/** The part of a request that is read here. `HttpRequest` of `@azure/functions` and the global `Request` have it. */
 export interface RequestBody {
   readonly headers: { get(name: string): string | null };
   readonly body: unknown;
 }
 
 /**
- * The JSON body, checked against a schema; an absent body counts as `{}`.
- * @param maxBytes of the body.
- * @throws BrokerError request_too_large, or request_invalid that names the first wrong field.
+ * Reads and parses a JSON body. An absent body counts as `{}`.
+ * @throws BrokerError request_too_large, or request_invalid, which names the first wrong field.
  */
 export async function readJson<T>(
   request: RequestBody,
@@ -34,8 +33,8 @@ export async function readJson<T>(
 }
 
 /**
- * A value from outside, checked.
- * @throws BrokerError request_invalid that names the first wrong field, never its value: it may be a pasted secret.
+ * Parses a value from outside.
+ * @throws BrokerError request_invalid, which names the first wrong field and never its value: that may be a secret.
  */
 export function check<T>(value: unknown, schema: z.ZodType<T>, where: string): T {
   const parsed = safeParse(schema, value);
@@ -45,7 +44,7 @@ export function check<T>(value: unknown, schema: z.ZodType<T>, where: string): T
   throw new BrokerError('request_invalid', `${path}: ${issue?.message ?? 'is not valid'}.`);
 }
 
-// Bad UTF-8 must not slip through as replacement characters (RFC 8259 section 8.1).
+// Rejects invalid UTF-8 instead of replacing it (RFC 8259 section 8.1).
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 async function readText(body: unknown, maxBytes: number): Promise<string> {

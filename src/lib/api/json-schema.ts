@@ -2,20 +2,20 @@ import * as z from 'zod';
 
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
-/** Collects JSON Schemas (2020-12, as OpenAPI 3.1 has them) and puts those with an id among the components. */
+/** Converts zod schemas to JSON Schema 2020-12, the dialect of OpenAPI 3.1, and collects those with an id. */
 export interface SchemaCollector {
-  /** What a caller sends: defaults and transformations not applied yet. */
+  /** The schema of a request: before defaults and transformations. */
   input(schema: z.ZodType): JsonSchema;
-  /** What we answer. Open for additions: a client that refuses a new property would break with the next version. */
+  /** The schema of an answer. It allows unknown properties, so that a new property does not break clients. */
   output(schema: z.ZodType): JsonSchema;
-  /** By id, in alphabetical order. */
+  /** The collected schemas by id, in alphabetical order. */
   components(): Readonly<Record<string, JsonSchema>>;
 }
 
 export function createSchemaCollector(): SchemaCollector {
   const collected = new Map<string, JsonSchema>();
   const convert = (schema: z.ZodType, io: 'input' | 'output'): JsonSchema => {
-    // Wrapped, so that a schema with an id becomes a reference even where it is the outermost.
+    // Wrapped in an object, so that an outermost schema with an id becomes a reference too.
     const { properties, $defs = {} } = z.toJSONSchema(z.object({ root: schema }), {
       io,
       override: ({ jsonSchema }) => tidy(jsonSchema, io),
@@ -33,7 +33,7 @@ export function createSchemaCollector(): SchemaCollector {
   };
 }
 
-/** Takes away what says nothing to a reader: bounds of a double, patterns of known formats. */
+/** Removes noise: the bounds of a safe integer and the patterns of known formats. */
 function tidy(schema: z.core.JSONSchema.BaseSchema, io: 'input' | 'output'): void {
   if (io === 'output' && schema.additionalProperties === false) delete schema.additionalProperties;
   if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum;

@@ -1,19 +1,26 @@
 import { callerRoles } from '../model/caller.ts';
-import { type ErrorCode, errorTable } from '../model/errors.ts';
+import { errorTable } from '../model/errors.ts';
 import { problemSchema } from './answers/problem.ts';
+import { failuresOf } from './failures.ts';
 import { createSchemaCollector, type JsonSchema, type SchemaCollector } from './json-schema.ts';
-import { commonFailures, type Content, type Route } from './route.ts';
+import type { Access, Content, DocumentedRoute } from './route.ts';
 import { samplesOf } from './samples.ts';
 
-/** Version of the API, not of the program: a change that could break a caller raises the first number. */
+/** Version of the API, not of the program. A change that can break a caller raises the first number. */
 const apiVersion = '1.0.0';
 
-const introduction = `Short-lived tokens per customer tenant for callers whom a written policy allows them, and jobs over all tenants.
+const introduction = `Issues short-lived access tokens per customer tenant to callers that the access policy allows, and runs jobs across all customer tenants.
 
-Callers prove themselves with an Entra access token for the broker's own application, with the app role that each operation names. Every answer carries \`x-correlation-id\`; a caller may send one of its own (a GUID). Failures are \`application/problem+json\` with a \`code\` of a closed set.`;
+A caller authenticates with an Entra access token for the broker's own application. The token must carry the app role that the operation names. The access policy then decides which tokens the caller gets. The code samples read the caller's token from \`CALLER_TOKEN\` and the address of the function app, without \`/api\`, from \`BROKER_URL\`. With the Azure CLI: \`az account get-access-token --resource api://BROKER\`, where \`api://BROKER\` is the App ID URI of the broker's application.
 
-/** The OpenAPI 3.1 document, produced from the schemas that the handlers check and answer with. */
-export function openApiDocument(routes: readonly Route[]): JsonSchema {
+Every answer carries \`x-correlation-id\`, which identifies the request in the log. A caller may send its own value, a GUID.
+
+A failure is \`application/problem+json\` (RFC 9457). Switch on its \`code\`, which is one of a closed set, and never on its texts. \`Retry-After\` says when the same request may succeed. Status 429 means that the caller sends too many requests. Status 503 means that Microsoft, Key Vault, storage or the broker's credential is at fault.
+
+Times are ISO 8601 in UTC. Request bodies are JSON of at most 64 KiB, unless an operation allows more. Unknown properties in a request are rejected. Answers may get new properties at any time: ignore those that you do not know.`;
+
+/** Produces the OpenAPI 3.1 document from the declared routes. */
+export function openApiDocument(routes: readonly DocumentedRoute[]): JsonSchema {
   const schemas = createSchemaCollector();
   const paths: Record<string, Record<string, JsonSchema>> = {};
   for (const route of routes) {
@@ -34,7 +41,10 @@ export function openApiDocument(routes: readonly Route[]): JsonSchema {
     components: {
       schemas: schemas.components(),
       headers: {
-        CorrelationId: { description: 'Finds the request in the log.', schema: { type: 'string', format: 'uuid' } },
+        CorrelationId: {
+          description: 'Identifies the request in the log.',
+          schema: { type: 'string', format: 'uuid' },
+        },
       },
       securitySchemes: {
         entra: {
@@ -48,8 +58,8 @@ export function openApiDocument(routes: readonly Route[]): JsonSchema {
   };
 }
 
-function operation(route: Route, schemas: SchemaCollector): JsonSchema {
-  const { name, group, summary, description, access, body } = route;
+function operation(route: DocumentedRoute, schemas: SchemaCollector): JsonSchema {
+  const { name, group, summary, description, access, body, bodyExample } = route;
   return {
     operationId: name,
     tags: [group],
@@ -62,21 +72,21 @@ function operation(route: Route, schemas: SchemaCollector): JsonSchema {
       : {
           requestBody: {
             required: true,
-            content: { 'application/json': { schema: schemas.input(body.schema), example: body.example } },
+            content: { 'application/json': { schema: schemas.input(body), example: bodyExample } },
           },
         }),
     responses: { ...answersOf(route, schemas), ...problemsOf(route, schemas) },
-    ...(route.group === 'Pages' ? {} : { 'x-codeSamples': samplesOf(route) }),
+    ...(group === 'Pages' ? {} : { 'x-codeSamples': samplesOf(route) }),
   };
 }
 
-/** OpenAPI 3.1.0 section 4.8.30: of a bearer scheme, the list may name the roles that it takes. */
-function securityOf(access: Route['access']): readonly JsonSchema[] {
+/** For a bearer scheme, the list may name the required roles (OpenAPI 3.1.0 section 4.8.30). */
+function securityOf(access: Access): readonly JsonSchema[] {
   if (access === 'anonymous') return [{}];
   return access === 'optional' ? [{}, { entra: [] }] : [{ entra: [access] }];
 }
 
-function parametersOf(route: Route, schemas: SchemaCollector): JsonSchema {
+function parametersOf(route: DocumentedRoute, schemas: SchemaCollector): JsonSchema {
   const path = Object.entries(route.pathParameters ?? {}).map(([name, { description, example }]) => ({
     name,
     in: 'path',
@@ -94,7 +104,7 @@ function parametersOf(route: Route, schemas: SchemaCollector): JsonSchema {
   return parameters.length === 0 ? {} : { parameters };
 }
 
-function answersOf(route: Route, schemas: SchemaCollector): JsonSchema {
+function answersOf(route: DocumentedRoute, schemas: SchemaCollector): JsonSchema {
   return Object.fromEntries(
     route.answers.map(({ status, description, contents, headers = {} }) => [
       String(status),
@@ -125,8 +135,8 @@ const headersOf = (headers: Readonly<Record<string, string>>): JsonSchema => ({
   ),
 });
 
-/** The codes that the route may answer with, by status: the reader sees which, and a check can tell a stray one. */
-function problemsOf(route: Route, schemas: SchemaCollector): JsonSchema {
+/** The route's failure codes by status, as a closed set, so that a contract test detects an undocumented code. */
+function problemsOf(route: DocumentedRoute, schemas: SchemaCollector): JsonSchema {
   const byStatus = Map.groupBy(failuresOf(route), (code) => errorTable[code].status);
   const problem = schemas.output(problemSchema);
   const own = new Map(route.answers.map((answer) => [answer.status, answer]));
@@ -150,10 +160,4 @@ function problemsOf(route: Route, schemas: SchemaCollector): JsonSchema {
   );
 }
 
-const retryAfter = { 'Retry-After': 'When the same request may work, seconds; where that is known.' };
-
-/** All codes that a route may answer with, in the order of the table. */
-export function failuresOf(route: Route): readonly ErrorCode[] {
-  const codes = new Set<ErrorCode>([...commonFailures(route.access), ...route.failures]);
-  return (Object.keys(errorTable) as ErrorCode[]).filter((code) => codes.has(code));
-}
+const retryAfter = { 'Retry-After': 'Seconds until the same request may succeed, if known.' };

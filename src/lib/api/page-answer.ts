@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { Answer } from './problem.ts';
 
-/** A file that anybody may have: a page, its script, its style, the API's document. */
+/** A public file: a page, script, style sheet or the OpenAPI document. */
 export interface StaticFile {
   readonly text: string;
   readonly contentType: string;
-  /** Strong (RFC 9110 section 8.8.3). */
+  /** A strong validator (RFC 9110 section 8.8.3). */
   readonly etag: string;
 }
 
@@ -14,8 +14,8 @@ export function staticFile(text: string, contentType: string): StaticFile {
 }
 
 /**
- * Only what this origin serves, no inline script or style, no frame around it, no form that leads away; and DOM sinks
- * take no strings (Trusted Types), so that a name from a customer's directory can never become markup.
+ * Allows only files of this origin, and no inline scripts or styles, frames or form targets. Trusted Types reject
+ * strings in DOM sinks, so that a name from a customer's directory can never become markup.
  */
 const contentSecurityPolicy = [
   "default-src 'none'",
@@ -39,14 +39,14 @@ const securityHeaders = {
   'permissions-policy': 'camera=(), geolocation=(), microphone=(), payment=()',
 };
 
-/** 200 with the file, or 304 when the reader has it. Always asked for again: a deployment shows at once. */
+/** Answers 200 with the file, or 304 if the client has it. Clients revalidate, so that a deployment shows at once. */
 export function staticAnswer(file: StaticFile, ifNoneMatch: string | null): Answer {
   const headers = { ...securityHeaders, 'cache-control': 'no-cache', etag: file.etag };
-  if (knows(ifNoneMatch, file.etag)) return { status: 304, headers };
+  if (matches(ifNoneMatch, file.etag)) return { status: 304, headers };
   return { status: 200, headers: { ...headers, 'content-type': file.contentType }, body: file.text };
 }
 
-/** RFC 9110 section 13.1.2; a proxy that compresses makes the tag a weak one. */
-const knows = (ifNoneMatch: string | null, etag: string): boolean =>
+/** RFC 9110 section 13.1.2. A proxy that compresses turns the tag into a weak one. */
+const matches = (ifNoneMatch: string | null, etag: string): boolean =>
   ifNoneMatch !== null &&
   ifNoneMatch.split(',').some((tag) => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === etag);

@@ -1,7 +1,7 @@
 import { adviceFor } from '../model/advice.ts';
 import { BrokerError, errorTable, toBrokerError } from '../model/errors.ts';
 
-/** An answer of ours, in the shape that `@azure/functions` takes. */
+/** The answer of a handler, in the shape that `@azure/functions` accepts. */
 export interface Answer {
   status: number;
   headers?: Record<string, string>;
@@ -9,7 +9,7 @@ export interface Answer {
   jsonBody?: unknown;
 }
 
-/** RFC 9457 with our extension members; `instance` is left out, the correlation id serves for it. */
+/** Problem details (RFC 9457) with extension members. The correlation id replaces `instance`. */
 export interface Problem {
   readonly type: string;
   readonly title: string;
@@ -21,10 +21,10 @@ export interface Problem {
   readonly retryAfterSeconds?: number;
 }
 
-/** Where a problem's `type` leads: the catalogue of codes in the documentation. */
+/** The page that a problem's `type` refers to. */
 const catalogue = 'https://github.com/partner-token-broker/partner-token-broker/blob/main/docs/errors.md';
 
-/** The problem document for an error: code, title and advice from the table, nothing of causes or log fields. */
+/** The problem document for an error. It contains nothing from the error's cause or log fields. */
 export function problemOf(error: BrokerError, correlationId: string): Problem {
   const { status, title } = errorTable[error.code];
   return {
@@ -39,7 +39,7 @@ export function problemOf(error: BrokerError, correlationId: string): Problem {
   };
 }
 
-/** Any thrown value as an `application/problem+json` answer. */
+/** Turns any thrown value into an `application/problem+json` answer. */
 export function problemAnswer(thrown: unknown, correlationId: string): Answer {
   const problem = problemOf(toBrokerError(thrown), correlationId);
   return {
@@ -48,7 +48,7 @@ export function problemAnswer(thrown: unknown, correlationId: string): Answer {
       'content-type': 'application/problem+json',
       'cache-control': 'no-store',
       ...(problem.retryAfterSeconds === undefined ? {} : { 'retry-after': String(problem.retryAfterSeconds) }),
-      // RFC 9110 section 11.6.1: a 401 names the scheme.
+      // A 401 names the authentication scheme (RFC 9110 section 11.6.1).
       ...(problem.status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
     },
     body: JSON.stringify(problem),

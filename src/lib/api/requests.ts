@@ -4,21 +4,19 @@ import { parseGuid } from '../model/identifiers.ts';
 import { exportFormats } from '../runs/export-rows.ts';
 import { tenantOutcomes } from '../runs/run.ts';
 import { windowPattern } from '../runs/run-id.ts';
-import { check } from './body.ts';
 
 /**
- * What callers send, once: the handlers check with these schemas and the OpenAPI document is produced from them.
- * (`POST /api/tokens` has its schema beside the work, in lib/broker/issue-token.ts.)
- * All are strict: a misspelt filter that is passed over would show what was not asked for.
+ * Schemas of queries and bodies. `POST /api/tokens` has its schema in lib/broker/issue-token.ts.
+ * All are strict: if a misspelt filter were ignored, the answer would contain more than the caller asked for.
  */
 
 const tenantReference = z
   .string()
   .min(1)
   .max(253)
-  .meta({ description: 'Tenant id (GUID), or any domain that is verified in the tenant.' });
+  .meta({ description: 'Tenant id (GUID), or any verified domain of the tenant.' });
 
-/** Of the body of `POST /api/jobs/{job}/runs`: 5,000 tenants by a domain of usual length. */
+/** Limit for the body of `POST /api/jobs/{job}/runs`: room for 5,000 tenants named by domain. */
 export const maxStartRunBytes = 512 * 1024;
 
 /** The body of `POST /api/jobs/{job}/runs`. */
@@ -28,25 +26,31 @@ export const startRunSchema = z.strictObject({
     .min(1)
     .max(5000)
     .optional()
-    .meta({ description: 'Only these tenants; absent: all delegated tenants.' }),
+    .meta({ description: 'Limits the run to these tenants. Default: all delegated tenants.' }),
   parameters: z
     .record(z.string().max(100), z.unknown())
     .optional()
-    .meta({ description: 'Handed to the job as they are; see the description of the job.' }),
+    .meta({ description: 'Passed to the job unchanged. See the description of the job.' }),
   window: z
     .string()
     .regex(windowPattern, 'is not 1 to 46 letters, digits and ":._-", with a letter or digit in front')
     .optional()
     .meta({
       description:
-        'Makes the run the only one of its job under this name, so that a repeated request starts nothing. The form `2026-11-24T05:00Z` belongs to the timer and is refused.',
+        'A name that is unique among the runs of the job. A second request with the same window starts nothing. Names of the form `2026-11-24T05:00Z` are reserved for scheduled runs and rejected.',
     }),
 });
 
 /** The query of `GET /api/runs`. */
 export const listRunsQuerySchema = z.strictObject({
-  job: z.string().optional().meta({ description: 'Name of a job: only its runs.' }),
-  limit: z.coerce.number().int().min(1).max(500).default(50).meta({ description: 'Most runs in the answer.' }),
+  job: z.string().optional().meta({ description: 'Limits the list to the runs of this job.' }),
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(500)
+    .default(50)
+    .meta({ description: 'Maximum number of runs in the answer.' }),
 });
 
 /** The query of `GET /api/runs/{runId}/results`. */
@@ -63,7 +67,7 @@ export const changesQuerySchema = z.strictObject({
     .string()
     .max(100)
     .optional()
-    .meta({ description: 'Id of the run to compare with; absent: the latest one before it over all tenants.' }),
+    .meta({ description: 'Id of the run to compare with. Default: the latest earlier run over all tenants.' }),
 });
 
 /** The query of `GET /api/runs/{runId}/tenants`. */
@@ -71,7 +75,7 @@ export const runTenantsQuerySchema = z.strictObject({
   outcome: z
     .enum([...tenantOutcomes, 'waiting', 'not_attempted'])
     .optional()
-    .meta({ description: 'Only tenants with this outcome.' }),
+    .meta({ description: 'Limits the list to tenants with this outcome.' }),
 });
 
 const time = z
@@ -87,25 +91,24 @@ const guid = z
 
 /** The query of `GET /api/audit`. */
 export const auditQuerySchema = z.strictObject({
-  from: time.optional().meta({ description: 'From this time on, ISO 8601. Absent: 24 hours before `to`.' }),
-  to: time.optional().meta({ description: 'Before this time, ISO 8601. Absent: now.' }),
-  caller: guid.optional().meta({ description: 'Application id of the caller.' }),
+  from: time
+    .optional()
+    .meta({ description: 'Start of the range, inclusive, ISO 8601. Default: 24 hours before `to`.' }),
+  to: time.optional().meta({ description: 'End of the range, exclusive, ISO 8601. Default: now.' }),
+  caller: guid.optional().meta({ description: 'Limits the answer to this caller (application id).' }),
   tenant: tenantReference.optional(),
-  outcome: z.enum(auditOutcomes).optional().meta({ description: 'Only entries with this outcome.' }),
-  limit: z.coerce.number().int().min(1).max(1000).default(100).meta({ description: 'Most entries in one answer.' }),
+  outcome: z.enum(auditOutcomes).optional().meta({ description: 'Limits the answer to entries with this outcome.' }),
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(1000)
+    .default(100)
+    .meta({ description: 'Maximum number of entries in the answer.' }),
   continuation: z
     .string()
     .min(1)
     .max(1024)
     .optional()
-    .meta({ description: 'Of the answer before, with the same filters.' }),
+    .meta({ description: 'The `continuation` of the previous answer. Send it with the same filters.' }),
 });
-
-/**
- * The query of a request, checked. A function key may travel in it as `code` and is the platform's business.
- * @throws BrokerError request_invalid that names the first wrong parameter.
- */
-export function readQuery<T>(request: { readonly query: URLSearchParams }, schema: z.ZodType<T>): T {
-  const { code: _functionKey, ...query } = Object.fromEntries(request.query);
-  return check(query, schema, 'query');
-}

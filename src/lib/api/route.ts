@@ -1,66 +1,82 @@
 import type * as z from 'zod';
 import type { CallerRole } from '../model/caller.ts';
-import type { ErrorCode } from '../model/errors.ts';
+import type { BrokerError, ErrorCode } from '../model/errors.ts';
+import type { Answer } from './problem.ts';
 
-/** A body in one of its forms; `example` is what the documentation shows, and a test holds it against the schema. */
+/**
+ * Who may call a route: a caller with the named app role; `optional`: anyone, and an authenticated caller gets more;
+ * `anonymous`: anyone, and the route works without services, whatever the settings say.
+ */
+export type Access = CallerRole | 'optional' | 'anonymous';
+
+/** What one route accepts and may answer. */
+export interface RouteContract {
+  /** Name of the function that serves the route, and its operation id. */
+  readonly name: string;
+  readonly method: 'GET' | 'POST';
+  /** Below `/api`. Azure Functions and OpenAPI use the same notation for parameters. */
+  readonly path: `/${string}`;
+  readonly access: Access;
+  readonly query?: z.ZodObject;
+  readonly body?: z.ZodObject;
+  /** Codes that the route may answer with, in addition to those that the pipeline adds (`failures.ts`). */
+  readonly failures: readonly ErrorCode[];
+}
+
+/** The declaration of one route, without its handler. */
+export interface RouteDefinition extends RouteContract {
+  /** Largest accepted body. Default: `maxRequestBodyBytes`. */
+  readonly maxBodyBytes?: number;
+  /** The handler starts or signals orchestrations, so the function is bound to the durable client. */
+  readonly durable?: true;
+  /** Answers in place of the handler while the settings are wrong. Default: a problem, 503 `config_invalid`. */
+  readonly misconfigured?: (error: BrokerError) => Answer;
+  /** Texts, answers and examples. Called only for the OpenAPI document, so that they cost nothing at start-up. */
+  readonly document: () => Promise<RouteDocument>;
+}
+
+/** What readers of the OpenAPI document learn in addition to the contract. */
+export interface RouteDocument {
+  readonly group: 'Tokens' | 'Tenants' | 'Jobs and runs' | 'Audit' | 'Health' | 'Pages';
+  readonly summary: string;
+  readonly description: string;
+  /** One for each parameter in the path. */
+  readonly pathParameters?: Readonly<Record<string, { readonly description: string; readonly example: string }>>;
+  /** The query that the code samples send. */
+  readonly queryExample?: Readonly<Record<string, string>>;
+  /** The body that the code samples send. */
+  readonly bodyExample?: Readonly<Record<string, unknown>>;
+  readonly answers: readonly AnswerDocument[];
+}
+
+/** A success, or a failure with a body of its own. Problems follow from `failuresOf`. */
+export interface AnswerDocument {
+  readonly status: number;
+  readonly description: string;
+  readonly contents: readonly Content[];
+  /** Name → meaning. Headers that every answer carries are left out. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** One form of a body. A test checks `example` against `schema`. */
 export interface Content {
   readonly mediaType: string;
   readonly schema?: z.ZodType;
   readonly example?: unknown;
 }
 
-/** A success, or an answer in a form of its own; failures follow from {@link Route.failures}. */
-interface AnswerDoc {
-  readonly status: number;
-  readonly description: string;
-  readonly contents: readonly Content[];
-  /** Name → meaning; those that every answer carries are left out. */
-  readonly headers?: Readonly<Record<string, string>>;
-}
+export const jsonContent = (schema: z.ZodType, example: unknown): Content => ({
+  mediaType: 'application/json',
+  schema,
+  example,
+});
 
-/** One route of the API, as the document and the checks of the contract need it. */
-export interface Route {
-  /** Name of the function that serves it; also the operation id. */
-  readonly name: string;
-  readonly method: 'GET' | 'POST';
-  /** Below `/api`, in the notation of the platform and of OpenAPI alike. */
-  readonly path: `/${string}`;
-  readonly group: 'Tokens' | 'Tenants' | 'Jobs and runs' | 'Audit' | 'Health' | 'Pages';
-  readonly summary: string;
-  readonly description: string;
-  /** `optional`: says more to a caller with a token. */
-  readonly access: CallerRole | 'anonymous' | 'optional';
-  /** Name → meaning and an example. */
-  readonly pathParameters?: Readonly<Record<string, { readonly description: string; readonly example: string }>>;
-  readonly query?: z.ZodObject;
-  /** What the examples ask for. */
-  readonly queryExample?: Readonly<Record<string, string>>;
-  readonly body?: { readonly schema: z.ZodObject; readonly example: Readonly<Record<string, unknown>> };
-  readonly answers: readonly AnswerDoc[];
-  /** Codes that it may answer with, beyond {@link commonFailures} of its access. */
-  readonly failures: readonly ErrorCode[];
-}
+export type DocumentedRoute = RouteContract & RouteDocument;
 
-/** What the gate in front of a route may answer with. */
-export function commonFailures(access: Route['access']): readonly ErrorCode[] {
-  if (access === 'anonymous') return ['internal'];
-  const gate: readonly ErrorCode[] = ['caller_unauthenticated', 'caller_throttled', 'entra_unavailable', 'internal'];
-  return access === 'optional' ? gate : ['config_invalid', ...gate, 'caller_forbidden'];
-}
+/** Loads the texts of all routes. */
+export const documentRoutes = (routes: readonly RouteDefinition[]): Promise<readonly DocumentedRoute[]> =>
+  Promise.all(routes.map(async (route) => ({ ...route, ...(await route.document()) })));
 
-/** A failure of the broker's own credential, confirmed in the partner's own tenant. */
-const credentialFailures = [
-  'credential_missing',
-  'credential_expired',
-  'credential_revoked',
-  'client_credential_rejected',
-  'consent_required',
-  'interaction_required',
-  'blocked_by_policy',
-] as const satisfies readonly ErrorCode[];
-
-/** What reading the list of tenants may end in. */
-export const directoryFailures = [
-  ...credentialFailures,
-  'directory_unavailable',
-] as const satisfies readonly ErrorCode[];
+/** Whether the route is open to requests without a token. */
+export const isOpen = (access: Access): access is 'optional' | 'anonymous' =>
+  access === 'optional' || access === 'anonymous';

@@ -1,17 +1,17 @@
-import type { Route } from './route.ts';
+import type { DocumentedRoute } from './route.ts';
 
-/** One request in one language, as the documentation shows it and the tests run it. */
-export interface CodeSample {
+/** A request in one language. The documentation shows it and a test runs it. */
+interface CodeSample {
   readonly lang: 'Shell' | 'PowerShell' | 'TypeScript';
   readonly label: string;
   readonly source: string;
 }
 
 /**
- * The request of a route in curl, PowerShell and TypeScript. `BROKER_URL` (without `/api`) and `CALLER_TOKEN` come from
- * the environment, so that no token stands in a command's history.
+ * The request of a route in curl, PowerShell and TypeScript. The samples read `BROKER_URL` (without `/api`) and
+ * `CALLER_TOKEN` from the environment, so that no token ends up in a shell's history.
  */
-export function samplesOf(route: Route): readonly CodeSample[] {
+export function samplesOf(route: DocumentedRoute): readonly CodeSample[] {
   return [
     { lang: 'Shell', label: 'curl', source: curl(route) },
     { lang: 'PowerShell', label: 'PowerShell', source: powerShell(route) },
@@ -19,8 +19,8 @@ export function samplesOf(route: Route): readonly CodeSample[] {
   ];
 }
 
-/** Path and query with the examples filled in: `/api/jobs/access-check/runs`. */
-export function addressOf(route: Route): string {
+/** Path and query with the example values: `/api/jobs/access-check/runs`. */
+export function addressOf(route: DocumentedRoute): string {
   const { pathParameters = {}, queryExample = {} } = route;
   const path = route.path.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
     encodeURIComponent(pathParameters[name]?.example ?? ''),
@@ -29,28 +29,28 @@ export function addressOf(route: Route): string {
   return `/api${path}${query === '' ? '' : `?${query}`}`;
 }
 
-const answersWithJson = ({ answers, queryExample }: Route): boolean =>
+const answersWithJson = ({ answers, queryExample }: DocumentedRoute): boolean =>
   answers[0]?.contents[0]?.mediaType === 'application/json' && queryExample?.['format'] === undefined;
 
-function curl(route: Route): string {
+function curl(route: DocumentedRoute): string {
   return [
-    `curl -sS --fail-with-body ${route.method === 'POST' && route.body === undefined ? '-X POST ' : ''}"$BROKER_URL${addressOf(route)}"`,
+    `curl -sS --fail-with-body ${route.method === 'POST' && route.bodyExample === undefined ? '-X POST ' : ''}"$BROKER_URL${addressOf(route)}"`,
     `  -H "authorization: Bearer $CALLER_TOKEN"`,
-    ...(route.body === undefined
+    ...(route.bodyExample === undefined
       ? []
-      : [`  -H 'content-type: application/json'`, `  -d '${JSON.stringify(route.body.example)}'`]),
+      : [`  -H 'content-type: application/json'`, `  -d '${JSON.stringify(route.bodyExample)}'`]),
   ].join(' \\\n');
 }
 
-function powerShell(route: Route): string {
-  const { method, body } = route;
+function powerShell(route: DocumentedRoute): string {
+  const { method, bodyExample: body } = route;
   const words = ['Invoke-RestMethod', `"$env:BROKER_URL${addressOf(route)}"`];
   if (method === 'POST') words.push('-Method Post');
   words.push('-Headers $headers');
   if (body !== undefined) words.push("-ContentType 'application/json' -Body $body");
   return [
     '$headers = @{ Authorization = "Bearer $env:CALLER_TOKEN" }',
-    ...(body === undefined ? [] : [`$body = ${powerShellValue(body.example)} | ConvertTo-Json`]),
+    ...(body === undefined ? [] : [`$body = ${powerShellValue(body)} | ConvertTo-Json`]),
     words.join(' '),
   ].join('\n');
 }
@@ -62,12 +62,12 @@ function powerShellValue(value: unknown): string {
     return `@{ ${entries.join('; ')} }`;
   }
   if (typeof value === 'string') return `'${value.replaceAll("'", "''")}'`;
-  // `$true`, `$false`, `$null`: PowerShell takes the bare words for commands.
+  // `$true`, `$false`, `$null`: PowerShell would run the bare words as commands.
   return typeof value === 'number' ? String(value) : `$${String(value)}`;
 }
 
-function typeScript(route: Route): string {
-  const { method, body } = route;
+function typeScript(route: DocumentedRoute): string {
+  const { method, bodyExample: body } = route;
   const headers = [
     'authorization: `Bearer ${env.CALLER_TOKEN}`',
     ...(body === undefined ? [] : ["'content-type': 'application/json'"]),
@@ -78,7 +78,7 @@ function typeScript(route: Route): string {
     `const response = await fetch(\`\${env.BROKER_URL}${addressOf(route)}\`, {`,
     ...(method === 'POST' ? ["  method: 'POST',"] : []),
     `  headers: { ${headers.join(', ')} },`,
-    ...(body === undefined ? [] : [`  body: JSON.stringify(${typeScriptValue(body.example)}),`]),
+    ...(body === undefined ? [] : [`  body: JSON.stringify(${typeScriptValue(body)}),`]),
     '});',
     'if (!response.ok) throw new Error(await response.text());',
     `console.log(await response.${answersWithJson(route) ? 'json' : 'text'}());`,

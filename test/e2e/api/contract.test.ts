@@ -1,14 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { routes } from '../../../src/lib/api/routes/index.ts';
 import { addFault, clearFaults } from 'microsoft-cloud/client';
 import type { Demo } from '../../../src/cli/demo/start-demo.ts';
 import { startQuietDemo, tenantOf, tokenOfCaller } from '../../support/running-demo.ts';
+import { isOpen } from '../../../src/lib/api/route.ts';
+import { routes } from '../../../tools/docs/declared-routes.ts';
 import { createVisitor, type Visitor } from './visitor.ts';
-import { wrongOrders } from './wrong-orders.ts';
+import { invalidRequests } from './invalid-requests.ts';
 
-// Every answer of the running app is held against the document that it serves: status, media type, schema, code.
+// Compares every answer of the running app with the OpenAPI document that it serves: status, media type, schema, code.
 
-/** Enough for one in each state. */
+/** Enough for one tenant in each state. */
 const tenants = 25;
 let demo: Demo;
 let visitor: Visitor;
@@ -26,8 +27,8 @@ afterAll(async () => {
   await demo?.stop();
 });
 
-const guarded = routes.filter(({ access }) => access !== 'anonymous' && access !== 'optional');
-/** Something that each route can be asked for without harm. */
+const guarded = routes.filter(({ access }) => !isOpen(access));
+/** A request without effect that suits every route. */
 const harmless = { path: { job: 'none', runId: 'none@none' }, body: undefined };
 
 async function ended(runId: string): Promise<Readonly<Record<string, unknown>>> {
@@ -38,14 +39,14 @@ async function ended(runId: string): Promise<Readonly<Record<string, unknown>>> 
   }
 }
 
-describe('the gate', () => {
-  it.each(guarded)('of $name refuses who sends no token, or one that is none', async ({ name }) => {
+describe('access control', () => {
+  it.each(guarded)('$name rejects a request without a valid token', async ({ name }) => {
     expect((await visitor.visit(name, harmless)).code).toBe('caller_unauthenticated');
     const { status, headers } = await visitor.visit(name, { ...harmless, token: 'e30.e30.e30' });
     expect([status, headers.get('www-authenticate')]).toEqual([401, 'Bearer']);
   });
 
-  it.each(guarded)('of $name refuses who lacks the role $access', async ({ name, access }) => {
+  it.each(guarded)('$name rejects a caller without the role $access', async ({ name, access }) => {
     const others = demo.cloud.brokerApplication.callers.filter(({ roles }) => !roles.includes(access));
     expect(others.length).toBeGreaterThan(0);
     for (const { roles } of others) {
@@ -54,30 +55,30 @@ describe('the gate', () => {
     }
   });
 
-  it('says the correlation id of the request again, if it is one', async () => {
+  it('returns the correlation id of the request if it is a GUID', async () => {
     const correlationId = '2c1e7c57-58a5-4d8e-9d0b-7a0e5b1f4c33';
-    const ask = async (id: string) =>
+    const returned = async (id: string) =>
       (await visitor.visit('jobs', { token, headers: { 'x-correlation-id': id } })).headers.get('x-correlation-id');
-    expect(await ask(correlationId)).toBe(correlationId);
-    expect(await ask('<script>')).not.toContain('script');
+    expect(await returned(correlationId)).toBe(correlationId);
+    expect(await returned('<script>')).not.toContain('script');
   });
 });
 
-describe('tokens', () => {
-  it('are handed out as documented, and not to be stored', async () => {
+describe('POST /api/tokens', () => {
+  it('issues a token that must not be stored', async () => {
     const { status, headers, body } = await visitor.visit('tokens', { token, body: { tenant, resource: 'graph' } });
     expect(status).toBe(200);
     expect(headers.get('cache-control')).toBe('no-store');
     expect(body).toMatchObject({ tokenType: 'Bearer', tenantId: tenant, resource: 'graph', grant: 'delegated' });
   });
 
-  it('for a retired resource say so', async () => {
+  it('sends Deprecation and Sunset for a retired resource', async () => {
     const { headers } = await visitor.visit('tokens', { token, body: { tenant, resource: 'aad-graph' } });
     expect(headers.get('deprecation')).toMatch(/^@\d+$/);
     expect(Date.parse(headers.get('sunset') ?? '')).toBeGreaterThan(0);
   });
 
-  it.each(wrongOrders)('for %j are refused with %i %s', async (body, status, code) => {
+  it.each(invalidRequests)('answers %j with %i %s', async (body, status, code) => {
     const answer = await visitor.visit('tokens', { token, ...(body === undefined ? {} : { body }) });
     expect([answer.status, answer.code]).toEqual([status, code]);
   });
@@ -87,7 +88,7 @@ describe('tokens', () => {
     ['conditional_access', 'blocked_by_policy'],
     ['gdap_expired', 'tenant_not_delegated'],
     ['deleted', 'tenant_unknown'],
-  ])('for a tenant in the state %s are refused with %s', async (state, code) => {
+  ])('answers for a tenant in the state %s with %s', async (state, code) => {
     const answer = await visitor.visit('tokens', {
       token,
       body: { tenant: tenantOf(demo, state).tenantId, resource: 'graph' },
@@ -95,7 +96,7 @@ describe('tokens', () => {
     expect(answer.code).toBe(code);
   });
 
-  it('say when to come back while Entra throttles', async () => {
+  it('sends Retry-After while Entra throttles', async () => {
     const other = demo.cloud.tenants.filter(({ state }) => state === 'ok')[1]?.tenantId ?? '';
     await addFault(demo.cloud.control, {
       service: 'entra',
@@ -114,7 +115,7 @@ describe('jobs and runs', () => {
   const window = 'contract-1';
   const runId = `licence-report@${window}`;
 
-  it('start, are shown, listed, exported, compared, run again and cancelled', async () => {
+  it('start, show, list, export, rerun, compare and cancel runs', async () => {
     expect((await visitor.visit('jobs', { token })).body['jobs']).not.toEqual([]);
     const path = { job: 'licence-report' };
     const started = await visitor.visit('jobs-start', { path, token, body: { window } });
@@ -152,7 +153,7 @@ describe('jobs and runs', () => {
   });
 
   it.each(['runs-show', 'runs-tenants', 'runs-results', 'runs-changes', 'runs-rerun', 'runs-cancel'])(
-    '%s knows no run that there is not',
+    '%s answers run_not_found for an unknown run id',
     async (name) => {
       for (const runId of ['licence-report@none', "x' or PartitionKey ne '", '%2e%2e', 'a'.repeat(300)]) {
         expect((await visitor.visit(name, { path: { runId }, token })).code).toBe('run_not_found');
@@ -170,26 +171,26 @@ describe('jobs and runs', () => {
     ['audit', {}, { caller: 'me' }],
     ['audit', {}, { outcome: 'refused' }],
     ['audit', {}, { continuation: 'x' }],
-  ])('%s with %j %j is refused as wrong', async (name, path, query) => {
+  ])('%s answers %j %j with request_invalid', async (name, path, query) => {
     expect((await visitor.visit(name, { path, query, token })).code).toBe('request_invalid');
   });
 
-  it('start only jobs that there are, over tenants that there are, with what jobs take', async () => {
+  it('reject unknown jobs, unknown tenants, and invalid windows and bodies', async () => {
     const start = async (job: string, body: unknown) =>
       (await visitor.visit('jobs-start', { path: { job }, token, body })).code;
     expect(await start('nothing', {})).toBe('job_unknown');
     expect(await start('access-check', { tenants: ['nobody.example'] })).toBe('tenant_unknown');
     expect(await start('access-check', { window: '../x' })).toBe('request_invalid');
     expect(await start('access-check', { window: '2026-11-24T05:00Z' })).toBe('request_invalid');
-    // As many as the schema allows: the body must not be the tighter limit.
+    // As many tenants as the schema allows: the size limit of the body must allow them too.
     const many = Array.from({ length: 5_000 }, (_, index) => `nobody-${index}.some-customer-with-a-name.example`);
     expect(await start('access-check', { tenants: many })).toBe('tenant_unknown');
     expect(await start('access-check', 'x'.repeat(530_000))).toBe('request_too_large');
   });
 });
 
-describe('everything else', () => {
-  it('tenants stand with why they can be reached and what was found there', async () => {
+describe('other routes', () => {
+  it('tenants returns every tenant with the last results of the jobs', async () => {
     const { body } = await visitor.visit('tenants', { token });
     const list = body['tenants'] as { tenantId: string; reachable: boolean; lastResults: { job: string }[] }[];
     expect(list).toHaveLength(tenants);
@@ -198,7 +199,7 @@ describe('everything else', () => {
     ]);
   });
 
-  it('the audit log shows what was handed out and refused, page by page', async () => {
+  it('audit returns issued and denied requests in pages', async () => {
     const first = await visitor.visit('audit', { query: { limit: '3' }, token });
     const continuation = String(first.body['continuation']);
     expect((await visitor.visit('audit', { query: { limit: '3', continuation }, token })).status).toBe(200);
@@ -210,7 +211,7 @@ describe('everything else', () => {
     expect((await visitor.visit('audit', { query: { tenant: 'nobody.example' }, token })).code).toBe('tenant_unknown');
   });
 
-  it('health is one word for anybody and the report for a caller', async () => {
+  it('health returns the status to anyone and the report to a caller', async () => {
     expect((await visitor.visit('health')).body).toEqual({
       status: expect.stringMatching(/^(ok|degraded)$/) as string,
     });
@@ -223,7 +224,7 @@ describe('everything else', () => {
     ['docs', {}],
     ['dashboard', {}],
     ['assets', { file: 'dashboard.js' }],
-  ])('%s is for anybody, and sent once', async (name, path) => {
+  ])('%s needs no token and supports revalidation', async (name, path) => {
     const { status, headers } = await visitor.visit(name, { path });
     expect(status).toBe(200);
     const again = await visitor.visit(name, { path, headers: { 'if-none-match': headers.get('etag') ?? '' } });
@@ -231,18 +232,18 @@ describe('everything else', () => {
   });
 
   it.each(['none.js', 'dashboard.html', '../index.js', '..%2f..%2fhost.json', '.env', 'index.js'])(
-    'the assets hold no %s',
+    'assets answers not_found for %s',
     async (file) => {
       expect((await visitor.visit('assets', { path: { file } })).code).toBe('not_found');
     },
   );
 });
 
-it('every success that the document promises was seen', () => {
-  const promised = routes.flatMap(({ name, answers }) =>
+it('the tests received every documented success', () => {
+  const documented = routes.flatMap(({ name, answers }) =>
     answers.filter(({ status }) => status < 400).map(({ status }) => `${name} ${status}`),
   );
   const answers = [...visitor.seen.values()].reduce((sum, times) => sum + times, 0);
   console.log(`contract: ${routes.length} routes, ${answers} answers of ${visitor.seen.size} kinds, all as documented`);
-  expect(promised.filter((kind) => !visitor.seen.has(kind))).toEqual([]);
+  expect(documented.filter((kind) => !visitor.seen.has(kind))).toEqual([]);
 });

@@ -4,31 +4,28 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { exampleDomain, exampleRunId } from '../../../src/lib/api/routes/examples.ts';
+import { exampleDomain, exampleRunId } from '../../../src/lib/api/examples.ts';
 import type { Demo } from '../../../src/cli/demo/start-demo.ts';
 import { projectRoot } from '../../paths.ts';
 import { startQuietDemo, tenantOf } from '../../support/running-demo.ts';
 import { findPowerShell, runScript } from '../powershell/powershell.ts';
 
-// The examples of docs/api.md, as they stand there: only the made-up domain and run id are replaced by real ones.
+// Runs the code samples of docs/openapi.json. Only the made-up domain and run id are replaced by real ones.
 
-interface Example {
-  readonly route: string;
-  readonly language: string;
-  readonly source: string;
+interface Operation {
+  readonly 'x-codeSamples'?: readonly { readonly lang: string; readonly source: string }[];
 }
 
-const docs = await readFile(join(projectRoot, 'docs/api.md'), 'utf8');
-const examples = docs
-  .split(/^### /m)
-  .slice(1)
-  .flatMap((section) =>
-    [...section.matchAll(/^```(sh|powershell|ts)\n([\s\S]*?)^```$/gm)].map(
-      ([, language = '', source = '']): Example => ({ route: section.split('\n')[0] ?? '', language, source }),
-    ),
-  );
+const { paths } = JSON.parse(await readFile(join(projectRoot, 'docs/openapi.json'), 'utf8')) as {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+};
+const samples = Object.entries(paths).flatMap(([path, operations]) =>
+  Object.entries(operations).flatMap(([method, { 'x-codeSamples': ofOperation = [] }]) =>
+    ofOperation.map(({ lang, source }) => ({ route: `${method.toUpperCase()} /api${path}`, lang, source })),
+  ),
+);
 const powerShell = await findPowerShell();
-if (typeof powerShell === 'string') console.log(`The PowerShell examples are skipped: ${powerShell}.`);
+if (typeof powerShell === 'string') console.log(`The PowerShell samples are skipped: ${powerShell}.`);
 
 const run = promisify(execFile);
 let demo: Demo;
@@ -39,7 +36,7 @@ let environment: NodeJS.ProcessEnv;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ptb-examples-'));
   demo = await startQuietDemo(6);
-  // Two, so that there is something to compare.
+  // Two runs, so that they can be compared.
   for (let round = 0; round < 2; round += 1) {
     runId = await demo.api.startRun('licence-report');
     while ((await demo.api.run(runId)).finishedAt === undefined)
@@ -58,10 +55,10 @@ const real = (source: string): string =>
     .replaceAll(exampleDomain, tenantOf(demo, 'ok').domain)
     .replaceAll(encodeURIComponent(exampleRunId), encodeURIComponent(runId));
 
-const of = (language: string): Example[] => examples.filter((example) => example.language === language);
+const samplesIn = (language: string) => samples.filter(({ lang }) => lang === language);
 
-/** What an answer shows of itself, whichever language prints it. */
-const answered: Readonly<Record<string, RegExp>> = {
+/** A text in the output of each sample, in every language. */
+const outputs: Readonly<Record<string, RegExp>> = {
   'POST /api/tokens': /accessToken/,
   'GET /api/tenants': /reachable/,
   'GET /api/jobs': /licence-report/,
@@ -77,40 +74,40 @@ const answered: Readonly<Record<string, RegExp>> = {
   'GET /api/health': /applications/,
 };
 
-it('there is one of each language for each route', () => {
-  const routes = Object.keys(answered).toSorted();
-  for (const language of ['sh', 'powershell', 'ts'])
+it('there is one sample per route and language', () => {
+  const routes = Object.keys(outputs).toSorted();
+  for (const language of ['Shell', 'PowerShell', 'TypeScript'])
     expect(
-      of(language)
+      samplesIn(language)
         .map(({ route }) => route)
         .toSorted(),
     ).toEqual(routes);
 });
 
 describe('curl', () => {
-  it.each(of('sh'))('$route', async ({ route, source }) => {
+  it.each(samplesIn('Shell'))('$route', async ({ route, source }) => {
     const { stdout } = await run('bash', ['-euo', 'pipefail', '-c', real(source)], { env: environment });
-    expect(stdout).toMatch(answered[route] ?? /^$/);
+    expect(stdout).toMatch(outputs[route] ?? /^$/);
   });
 });
 
 describe('TypeScript', () => {
-  it.each(of('ts'))('$route', async ({ route, source }) => {
+  it.each(samplesIn('TypeScript'))('$route', async ({ route, source }) => {
     const file = join(folder, 'example.mts');
     await writeFile(file, real(source));
     const { stdout } = await run(process.execPath, [file], { env: environment });
-    expect(stdout).toMatch(answered[route] ?? /^$/);
+    expect(stdout).toMatch(outputs[route] ?? /^$/);
   });
 });
 
 describe.skipIf(typeof powerShell === 'string')('PowerShell', () => {
-  it.each(of('powershell'))('$route', async ({ route, source }) => {
+  it.each(samplesIn('PowerShell'))('$route', async ({ route, source }) => {
     if (typeof powerShell === 'string') return;
     const file = join(folder, 'example.ps1');
-    // What a person sees in the console is a view; all of it is compared.
-    await writeFile(file, `$ErrorActionPreference = 'Stop'\n$(& {\n${real(source)}}) | ConvertTo-Json -Depth 9\n`);
+    // The console shows only a part of an object, so the test compares its JSON.
+    await writeFile(file, `$ErrorActionPreference = 'Stop'\n$(& {\n${real(source)}\n}) | ConvertTo-Json -Depth 9\n`);
     const { BROKER_URL = '', CALLER_TOKEN = '' } = environment;
     const { code, output } = await runScript(powerShell, file, [], { BROKER_URL, CALLER_TOKEN });
-    expect([code, output]).toEqual([0, expect.stringMatching(answered[route] ?? /^$/)]);
+    expect([code, output]).toEqual([0, expect.stringMatching(outputs[route] ?? /^$/)]);
   });
 });

@@ -19,11 +19,11 @@ afterAll(async () => {
   await demo?.stop();
 });
 
-/** A customer whom the lists call by another domain than its first one. */
+/** A customer whose default domain is not its initial domain. */
 function renamed() {
   const tenant = demo.cloud.tenants.find(({ domain }) => domain.endsWith('.example'));
-  if (tenant === undefined) throw new Error('every tenant has its first domain as default domain');
-  return { ...tenant, firstDomain: tenant.domain.replace('.example', '.onmicrosoft.com') };
+  if (tenant === undefined) throw new Error('the default domain of every tenant is its initial domain');
+  return { ...tenant, initialDomain: tenant.domain.replace('.example', '.onmicrosoft.com') };
 }
 
 async function visitorWith(settings: Readonly<Record<string, string>>) {
@@ -33,37 +33,37 @@ async function visitorWith(settings: Readonly<Record<string, string>>) {
   });
   hosts.push(host);
   const visitor = await createVisitor(host.ready.url);
-  const order = async (tenant: string) => {
+  const requestToken = async (tenant: string) => {
     const { status, code } = await visitor.visit('tokens', { token, body: { tenant, resource: 'graph' } });
     return code ?? status;
   };
-  return { visitor, order };
+  return { visitor, requestToken };
 }
 
-it('a tenant excluded by a domain that no list names gets no token by any name, nor does the partner tenant', async () => {
-  const { tenantId, domain, firstDomain } = renamed();
+it('no token is issued for a tenant excluded by a domain that no list contains, nor for the excluded partner tenant', async () => {
+  const { tenantId, domain, initialDomain } = renamed();
   const other = demo.cloud.tenants.find(({ state, tenantId: id }) => state === 'ok' && id !== tenantId);
-  const { visitor, order } = await visitorWith({
-    TENANTS_EXCLUDE: `${firstDomain},${demo.cloud.partnerTenantId},typo.example`,
+  const { visitor, requestToken } = await visitorWith({
+    TENANTS_EXCLUDE: `${initialDomain},${demo.cloud.partnerTenantId},typo.example`,
   });
-  for (const name of [tenantId, domain, firstDomain, demo.cloud.partnerTenantId])
-    expect([name, await order(name)]).toEqual([name, 'tenant_excluded']);
-  expect(await order(other?.tenantId ?? '')).toBe(200);
+  for (const name of [tenantId, domain, initialDomain, demo.cloud.partnerTenantId])
+    expect([name, await requestToken(name)]).toEqual([name, 'tenant_excluded']);
+  expect(await requestToken(other?.tenantId ?? '')).toBe(200);
   const { body } = await visitor.visit('tenants', { token });
   expect(body['tenants']).toContainEqual(expect.objectContaining({ tenantId, reachable: false, reason: 'excluded' }));
   expect(body['warnings']).toEqual([expect.stringContaining('typo.example')]);
 });
 
-it('while Entra does not say whose an excluded domain is, nobody gets a token', async () => {
+it('no token is issued while Entra cannot resolve an excluded domain', async () => {
   await addFault(demo.cloud.control, {
     service: 'entra',
     path: 'openid-configuration$',
     status: 503,
     headers: { 'retry-after': '1' },
   });
-  const { tenantId, firstDomain } = renamed();
-  const { order } = await visitorWith({ TENANTS_EXCLUDE: firstDomain });
-  for (const known of demo.cloud.tenants) expect(await order(known.tenantId)).toBe('directory_unavailable');
+  const { tenantId, initialDomain } = renamed();
+  const { requestToken } = await visitorWith({ TENANTS_EXCLUDE: initialDomain });
+  for (const known of demo.cloud.tenants) expect(await requestToken(known.tenantId)).toBe('directory_unavailable');
   await clearFaults(demo.cloud.control);
-  await expect.poll(() => order(tenantId), { timeout: 15_000 }).toBe('tenant_excluded');
+  await expect.poll(() => requestToken(tenantId), { timeout: 15_000 }).toBe('tenant_excluded');
 });

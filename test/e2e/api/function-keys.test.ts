@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RunningChild, startChild } from '../../../src/cli/demo/child.ts';
 import type { Demo } from '../../../src/cli/demo/start-demo.ts';
-import { routes } from '../../../src/lib/api/routes/index.ts';
 import { appFolder, ptbScript } from '../../paths.ts';
+import { isOpen } from '../../../src/lib/api/route.ts';
+import { routes } from '../../../tools/docs/declared-routes.ts';
 import { startQuietDemo } from '../../support/running-demo.ts';
 
 interface Ready {
@@ -22,7 +23,7 @@ afterAll(async () => {
   await demo?.stop();
 });
 
-/** A host that asks for the keys that the registrations name, as Azure does. */
+/** Starts a host that requires function keys as registered, as Azure does. */
 async function startHost(more: Readonly<Record<string, string>>): Promise<Ready> {
   const args = ['host', '--json', '--keys', '--app', appFolder, '--port', '0'];
   const host = await startChild<Ready>(ptbScript, args, { environment: { ...demo.environment, ...more } });
@@ -30,13 +31,11 @@ async function startHost(more: Readonly<Record<string, string>>): Promise<Ready>
   return host.ready;
 }
 
-const guardedRoutes = routes.filter(({ access }) => access !== 'anonymous' && access !== 'optional');
-const openRoutes = routes.filter(
-  ({ name, access }) => access !== 'optional' && !guardedRoutes.some((r) => r.name === name),
-);
+const guardedRoutes = routes.filter(({ access }) => !isOpen(access));
+const openRoutes = routes.filter(({ access }) => access === 'anonymous');
 const bearer = (): Record<string, string> => ({ authorization: `Bearer ${token}` });
 
-async function ask({ url }: Ready, { method, path }: (typeof routes)[number], headers: Record<string, string>) {
+async function send({ url }: Ready, { method, path }: (typeof routes)[number], headers: Record<string, string>) {
   const address = `${url}/api${path.replace('{file}', 'docs.js').replaceAll(/\{\w+\}/g, 'none')}`;
   const response = await fetch(address, { method, headers });
   const text = await response.text();
@@ -49,42 +48,42 @@ describe('with FUNCTION_KEYS=required', () => {
     host = await startHost({ FUNCTION_KEYS: 'required' });
   });
 
-  it.each(guardedRoutes)('$name wants a key and a token, and is content with nothing less', async (route) => {
+  it.each(guardedRoutes)('$name requires a key and a token', async (route) => {
     const key = { 'x-functions-key': host.functionKey };
-    expect((await ask(host, route, {})).status).toBe(401);
-    // The host's own refusal: the app is not reached.
-    expect(await ask(host, route, bearer())).toEqual({ status: 401, code: undefined });
-    expect(await ask(host, route, { ...bearer(), 'x-functions-key': 'a-guess' })).toEqual({
+    expect((await send(host, route, {})).status).toBe(401);
+    // The host rejects the request before it reaches the app.
+    expect(await send(host, route, bearer())).toEqual({ status: 401, code: undefined });
+    expect(await send(host, route, { ...bearer(), 'x-functions-key': 'a-guess' })).toEqual({
       status: 401,
       code: undefined,
     });
-    expect(await ask(host, route, key)).toEqual({ status: 401, code: 'caller_unauthenticated' });
-    expect((await ask(host, route, { ...key, ...bearer() })).status).not.toBe(401);
+    expect(await send(host, route, key)).toEqual({ status: 401, code: 'caller_unauthenticated' });
+    expect((await send(host, route, { ...key, ...bearer() })).status).not.toBe(401);
   });
 
-  it('a list is had with both', async () => {
+  it('jobs accepts a key in the query together with a token', async () => {
     const response = await fetch(`${host.url}/api/jobs?code=${host.functionKey}`, { headers: bearer() });
     expect(response.status).toBe(200);
   });
 
-  it.each(openRoutes)('$name is there without a key', async (route) => {
-    expect((await ask(host, route, {})).status).toBe(200);
+  it.each(openRoutes)('$name needs no key', async (route) => {
+    expect((await send(host, route, {})).status).toBe(200);
   });
 
-  it('health says one word without a key, and the rest to a token', async () => {
+  it('health returns the status without a key, and the report to a caller without a key', async () => {
     expect(await (await fetch(`${host.url}/api/health`)).json()).toEqual({ status: 'ok' });
     const report = await (await fetch(`${host.url}/api/health`, { headers: bearer() })).json();
     expect(report).toHaveProperty('applications');
   });
 });
 
-it('without FUNCTION_KEYS a token is enough, where the host asks for keys', async () => {
+it('without FUNCTION_KEYS, a token suffices on a host that supports keys', async () => {
   const host = await startHost({});
   const response = await fetch(`${host.url}/api/jobs`, { headers: bearer() });
   expect(response.status).toBe(200);
 });
 
-it('with a FUNCTION_KEYS that means nothing the gate is shut, and health says so', async () => {
+it('with an invalid FUNCTION_KEYS, keys are required and health names the setting', async () => {
   const host = await startHost({ FUNCTION_KEYS: 'yes' });
   expect((await fetch(`${host.url}/api/jobs`, { headers: bearer() })).status).toBe(401);
   const health = (await (await fetch(`${host.url}/api/health`)).json()) as { detail: string };

@@ -1,15 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { routes } from '../../../src/lib/api/routes/index.ts';
+import { isOpen } from '../../../src/lib/api/route.ts';
 import { type RunningChild, startChild } from '../../../src/cli/demo/child.ts';
 import type { Demo } from '../../../src/cli/demo/start-demo.ts';
 import { appFolder, ptbScript } from '../../paths.ts';
+import { routes } from '../../../tools/docs/declared-routes.ts';
 import { startQuietDemo } from '../../support/running-demo.ts';
 import { createVisitor, type Visitor } from './visitor.ts';
 
 const startHost = (environment: Readonly<Record<string, string | undefined>>): Promise<RunningChild<{ url: string }>> =>
   startChild(ptbScript, ['host', '--json', '--app', appFolder, '--port', '0'], { environment });
 
-describe('while a setting is wrong', () => {
+describe('while settings are wrong', () => {
   const secret = 'not-an-address-but-a-pasted-secret';
   let host: RunningChild<{ url: string }>;
   let visitor: Visitor;
@@ -20,16 +21,13 @@ describe('while a setting is wrong', () => {
   });
   afterAll(() => host?.stop());
 
-  it.each(routes.filter(({ access }) => access !== 'anonymous' && access !== 'optional'))(
-    '$name answers 503 config_invalid, as documented',
-    async ({ name }) => {
-      const { status, code, text } = await visitor.visit(name, { token: 'e30.e30.e30' });
-      expect([status, code]).toEqual([503, 'config_invalid']);
-      expect(text).not.toContain(secret);
-    },
-  );
+  it.each(routes.filter(({ access }) => !isOpen(access)))('$name answers 503 config_invalid', async ({ name }) => {
+    const { status, code, text } = await visitor.visit(name, { token: 'e30.e30.e30' });
+    expect([status, code]).toEqual([503, 'config_invalid']);
+    expect(text).not.toContain(secret);
+  });
 
-  it('health is down and names the settings, never a value', async () => {
+  it('health is down and names the settings but no value', async () => {
     const { status, body, text } = await visitor.visit('health');
     expect([status, body['status']]).toEqual([503, 'down']);
     expect(text).toMatch(/KEY_VAULT_URL/);
@@ -42,12 +40,12 @@ describe('while a setting is wrong', () => {
     ['docs', {}],
     ['dashboard', {}],
     ['assets', { file: 'docs.js' }],
-  ])('%s is there all the same', async (name, path) => {
+  ])('%s still works', async (name, path) => {
     expect((await visitor.visit(name, { path })).status).toBe(200);
   });
 });
 
-describe('beside a broker that works', () => {
+describe('with valid settings', () => {
   let demo: Demo;
   const hosts: RunningChild<{ url: string }>[] = [];
 
@@ -59,14 +57,14 @@ describe('beside a broker that works', () => {
     await demo?.stop();
   });
 
-  /** A visitor of another host over the same cloud, with settings of its own. */
+  /** A visitor of another host on the same cloud with additional settings. */
   async function visitorWith(settings: Readonly<Record<string, string>>): Promise<Visitor> {
     const host = await startHost({ ...demo.environment, ...settings });
     hosts.push(host);
     return createVisitor(host.ready.url);
   }
 
-  it('with a limit per caller, one that asks too often is told when to come back', async () => {
+  it('answers 429 with Retry-After to a caller over CALLER_REQUESTS_PER_MINUTE', async () => {
     const visitor = await visitorWith({ CALLER_REQUESTS_PER_MINUTE: '10' });
     const token = await demo.callerToken();
     expect((await visitor.visit('jobs', { token })).status).toBe(200);
@@ -76,7 +74,7 @@ describe('beside a broker that works', () => {
     expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
   });
 
-  it('with a webhook whose Key Vault reference was not resolved, tokens go on and health says why notices do not', async () => {
+  it('issues tokens and reports degraded notifications while the Key Vault reference of the webhook is unresolved', async () => {
     const reference = '@Microsoft.KeyVault(VaultName=vault;SecretName=notification-webhook)';
     const visitor = await visitorWith({ NOTIFICATION_WEBHOOK: reference });
     const token = await demo.callerToken();

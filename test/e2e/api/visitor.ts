@@ -1,13 +1,13 @@
 import { expect } from 'vitest';
 import type { JsonSchema } from '../../../src/lib/api/json-schema.ts';
-import type { Route } from '../../../src/lib/api/route.ts';
-import { routes } from '../../../src/lib/api/routes/index.ts';
+import type { RouteContract } from '../../../src/lib/api/route.ts';
 import { createAnswerChecks } from '../../support/answer-checks.ts';
+import { routes } from '../../../tools/docs/declared-routes.ts';
 
 interface Visit {
   readonly path?: Readonly<Record<string, string>>;
   readonly query?: Readonly<Record<string, string>>;
-  /** JSON, or text and bytes as they are. */
+  /** A value to send as JSON, or text or bytes to send unchanged. */
   readonly body?: unknown;
   readonly token?: string | undefined;
   readonly headers?: Readonly<Record<string, string>>;
@@ -17,16 +17,16 @@ interface Visited {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
-  /** Parsed where it is JSON. */
+  /** Parsed if it is JSON, otherwise empty. */
   readonly body: Readonly<Record<string, unknown>>;
-  /** Of a problem. */
+  /** The code of a problem. */
   readonly code: string | undefined;
 }
 
-/** Asks a running app, and holds every answer against the document that this app serves. */
+/** Calls a running app and compares every answer with the OpenAPI document that the app serves. */
 export interface Visitor {
   visit(name: string, visit?: Visit): Promise<Visited>;
-  /** `name status` of every answer so far, with how often it came. */
+  /** `name status` → number of such answers so far. */
   readonly seen: ReadonlyMap<string, number>;
 }
 
@@ -54,14 +54,14 @@ export async function createVisitor(url: string): Promise<Visitor> {
   };
 }
 
-function addressOf(url: string, route: Route, { path = {}, query = {} }: Visit): URL {
+function addressOf(url: string, route: RouteContract, { path = {}, query = {} }: Visit): URL {
   const filled = route.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(path[name] ?? 'none'));
   const address = new URL(`${url}/api${filled}`);
   for (const [name, value] of Object.entries(query)) address.searchParams.set(name, value);
   return address;
 }
 
-function requestOf(route: Route, { body, token, headers = {} }: Visit): RequestInit {
+function requestOf(route: RouteContract, { body, token, headers = {} }: Visit): RequestInit {
   const raw = typeof body === 'string' || body instanceof Uint8Array;
   return {
     method: route.method,

@@ -59,7 +59,7 @@ async function healthFor(caller: boolean): Promise<{ status: number; body: Recor
     name: 'n',
   } as const;
   const { log } = services;
-  const answer = await health(services, { request, log, correlationId: 'c', caller: caller ? by : undefined });
+  const answer = await health.answer(services, { request, log, correlationId: 'c', caller: caller ? by : undefined });
   operator.note('the answer of health', answer.jsonBody);
   return { status: answer.status, body: answer.jsonBody as Record<string, unknown> };
 }

@@ -1,11 +1,11 @@
 import type { Browser, Page, Route } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { routes } from '../../../src/lib/api/routes/index.ts';
 import type { Demo } from '../../../src/cli/demo/start-demo.ts';
+import { routes } from '../../../tools/docs/declared-routes.ts';
 import { startQuietDemo } from '../../support/running-demo.ts';
 import { launchBrowser, noBrowser, openPage, poorContrast, type WatchedPage } from './browser.ts';
 
-describe.skipIf(noBrowser !== undefined)('the API page', () => {
+describe.skipIf(noBrowser !== undefined)('the API reference page', () => {
   let demo: Demo;
   let browser: Browser;
   let watched: WatchedPage;
@@ -22,13 +22,13 @@ describe.skipIf(noBrowser !== undefined)('the API page', () => {
     watched = await openPage(browser);
     ({ page } = watched);
     await page.goto(`${demo.url}/api/docs`);
-    await page.getByRole('heading', { name: 'A token for one tenant and one resource' }).waitFor();
+    await page.getByRole('heading', { name: 'Issue a token for one tenant and one resource' }).waitFor();
   });
   afterEach(async () => {
     await page.close();
   });
 
-  it('shows every route, and loads nothing from elsewhere', async () => {
+  it('shows every route and loads nothing from another origin', async () => {
     expect(await page.locator('.operation').count()).toBe(routes.length);
     for (const { summary } of routes)
       expect(await page.getByRole('heading', { name: summary, exact: true }).count()).toBe(1);
@@ -36,7 +36,7 @@ describe.skipIf(noBrowser !== undefined)('the API page', () => {
     expect(watched.complaints).toEqual([]);
   });
 
-  it('follows an address to its operation', async () => {
+  it('scrolls to the operation that the address names', async () => {
     await page.goto(`${demo.url}/api/docs#runs-results`);
     await page.reload();
     await page.waitForFunction(
@@ -45,7 +45,7 @@ describe.skipIf(noBrowser !== undefined)('the API page', () => {
     expect(await page.locator('#runs-results').isVisible()).toBe(true);
   });
 
-  it('shows the example in the language that is chosen', async () => {
+  it('shows the code sample in the selected language', async () => {
     const tokens = page.locator('#tokens');
     expect(await tokens.locator('pre').first().textContent()).toContain('curl');
     await tokens.getByRole('button', { name: 'PowerShell' }).click();
@@ -54,7 +54,7 @@ describe.skipIf(noBrowser !== undefined)('the API page', () => {
     expect(await tokens.locator('pre').first().textContent()).toContain('await fetch');
   });
 
-  it('unfolds what lies deeper', async () => {
+  it('unfolds nested properties', async () => {
     const answer = page.locator('#tenants .answers > li').first();
     expect(await answer.textContent()).not.toContain('relationshipEndsAt');
     await answer
@@ -65,7 +65,7 @@ describe.skipIf(noBrowser !== undefined)('the API page', () => {
     expect(await answer.textContent()).toContain('relationshipEndsAt');
   });
 
-  it('sends a request and shows the answer as it came', async () => {
+  it('sends a request and shows the answer', async () => {
     const health = page.locator('#health');
     await health.getByText('Try it').click();
     await health.getByRole('button', { name: 'Send GET' }).click();
@@ -76,13 +76,13 @@ describe.skipIf(noBrowser !== undefined)('the API page', () => {
     await jobs.getByRole('button', { name: 'Send GET' }).click();
     await jobs.getByText('401 application/problem+json').waitFor();
     await page.getByText('Token for trying requests').click();
-    await page.getByLabel('A caller token').fill(await demo.callerToken());
+    await page.getByLabel("A caller's access token").fill(await demo.callerToken());
     await jobs.getByRole('button', { name: 'Send GET' }).click();
     await jobs.getByText('200 application/json').waitFor();
     expect(await jobs.getByRole('status').textContent()).toContain('licence-report');
   });
 
-  it('shows the answer to the last request, though an earlier one comes in after it', async () => {
+  it('shows the answer to the latest request even if an earlier answer arrives later', async () => {
     const first: Route[] = [];
     await page.route('**/api/health', (route) => void first.push(route), { times: 1 });
     const health = page.locator('#health');
@@ -98,7 +98,7 @@ describe.skipIf(noBrowser !== undefined)('the API page', () => {
     expect(await health.getByRole('status').textContent()).toContain('200 application/json');
   });
 
-  it.each(['light', 'dark'] as const)('is legible in the %s scheme', async (colorScheme) => {
+  it.each(['light', 'dark'] as const)('has sufficient contrast in the %s color scheme', async (colorScheme) => {
     await page.emulateMedia({ colorScheme });
     expect(await poorContrast(page)).toEqual([]);
   });

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import licenceReport from '../../../src/jobs/licence-report.ts';
-import { runRoutes } from '../../../src/lib/api/routes/runs.ts';
+import { routes } from '../../../tools/docs/declared-routes.ts';
 
 it('the example rows of the API match the columns of the job that they name', () => {
-  const results = runRoutes.find(({ name }) => name === 'runs-results');
+  const results = routes.find(({ name }) => name === 'runs-results');
   const contents = results?.answers.find(({ status }) => status === 200)?.contents ?? [];
   const example = contents.find(({ mediaType }) => mediaType === 'application/json')?.example;
   const [row] = example as Readonly<Record<string, unknown>>[];

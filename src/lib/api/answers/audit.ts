@@ -9,10 +9,10 @@ const auditEntrySchema = z
     correlationId: guid,
     tokenId: guid,
     outcome: z.enum(auditOutcomes),
-    code: errorCodeSchema.optional().meta({ description: 'Why it was denied.' }),
+    code: errorCodeSchema.optional().meta({ description: 'Why the request was denied.' }),
     caller: z.object({
       applicationId: guid.meta({
-        description: 'Application id; for a job of the broker itself the nil UUID, and `rule` says which.',
+        description: 'Application id. For a job of the broker: the nil UUID, and `rule` names the job.',
       }),
       objectId: z.string(),
       kind: z.enum(['application', 'user']),
@@ -20,24 +20,27 @@ const auditEntrySchema = z
     rule: z
       .string()
       .optional()
-      .meta({ description: 'The rule of the policy that allowed it, or `job:NAME` for a job of the broker.' }),
+      .meta({ description: 'The policy rule that allowed the request, or `job:NAME` for a job of the broker.' }),
     tenantId: guid.optional(),
-    tenantAsked: z.string().optional().meta({ description: 'As the caller wrote it.' }),
+    tenantAsked: z.string().optional().meta({ description: 'The tenant as the caller named it.' }),
     resource: z.string(),
     scopes: z
       .array(z.string())
       .readonly()
-      .meta({ description: 'Issued: what the token carries. Denied: what was asked for.' }),
+      .meta({ description: 'If issued: the scopes of the token. If denied: the requested scopes.' }),
     grant: z.enum(grants),
-    application: z.string().optional().meta({ description: "Which of the broker's applications redeemed." }),
+    application: z
+      .string()
+      .optional()
+      .meta({ description: "The broker's application that requested the token from Entra." }),
     expiresAt: isoTime.optional(),
-    tokenFingerprint: z.string().optional().meta({ description: 'SHA-256 of the token, hexadecimal.' }),
+    tokenFingerprint: z.string().optional().meta({ description: 'SHA-256 of the token in hexadecimal.' }),
     fromCache: z.boolean().optional(),
     excessScopes: z
       .array(z.string())
       .readonly()
       .optional()
-      .meta({ description: 'Beyond the rule, handed out on purpose.' }),
+      .meta({ description: 'Scopes of the token beyond those of the rule, which tolerates them.' }),
   })
   .meta({ id: 'AuditEntry' });
 
@@ -49,7 +52,7 @@ export const auditAnswerSchema = z
     continuation: z
       .string()
       .optional()
-      .meta({ description: 'Present while there may be more, even where this page has no entry.' }),
+      .meta({ description: 'Present if there may be more entries, even if this page is empty.' }),
   })
   .meta({ id: 'Audit' });
 export type AuditAnswer = z.output<typeof auditAnswerSchema>;

@@ -4,13 +4,18 @@ import { healthStatuses } from '../../credential/credential-journal.ts';
 import { count, errorCodeSchema, isoTime } from './shared.ts';
 
 const status = z.enum(healthStatuses);
-const day = z.int().meta({ description: 'Whole days; negative once the end has passed.' });
+const day = z.int().meta({ description: 'Whole days. Negative after the end.' });
 
-export const healthWordSchema = z.object({ status }).meta({ id: 'HealthWord', description: 'What anybody may know.' });
+export const healthWordSchema = z
+  .object({ status })
+  .meta({ id: 'HealthWord', description: 'The answer to a request without a token.' });
 
 export const misconfiguredSchema = z
   .object({ status: z.literal('down'), code: errorCodeSchema, detail: z.string(), advice: z.string() })
-  .meta({ id: 'Misconfigured', description: 'Names the settings that are wrong; nobody can be authenticated then.' });
+  .meta({
+    id: 'Misconfigured',
+    description: 'The answer while settings are wrong. It names the settings. No caller can be authenticated.',
+  });
 
 const findingSchema = z
   .object({
@@ -34,13 +39,13 @@ const credentialHealthSchema = z
     clientCredential: z
       .object({ kind: z.string(), endsAt: isoTime.optional(), daysLeft: day.optional() })
       .optional()
-      .meta({ description: '`kind` is secret, certificate or federated.' }),
+      .meta({ description: '`kind` is `secret`, `certificate` or `federated`.' }),
     lastRotation: isoTime.optional(),
     lastFailure: z.object({ at: isoTime, code: errorCodeSchema, meaning: z.string(), advice: z.string() }).optional(),
     mfaProbe: z
       .object({ at: isoTime, compliant: z.boolean() })
       .optional()
-      .meta({ description: 'What Partner Center last said of the MFA in the token.' }),
+      .meta({ description: 'Whether Partner Center accepted the MFA claim of the token at the last check.' }),
     findings: z.array(findingSchema).readonly(),
   })
   .meta({ id: 'CredentialHealth' });
@@ -55,12 +60,12 @@ export const healthReportSchema = z
     policy: part.extend({ state: z.enum(['current', 'last-good', 'deny-all']), rules: count }),
     storage: part,
     keyVault: part.extend({ lastReadAt: isoTime.optional() }),
-    notifications: part.meta({ description: 'Notices to a chat; ok where none are wanted.' }),
+    notifications: part.meta({ description: 'Delivery of notices to a chat. `ok` if none is configured.' }),
     tokens: z
       .object({ issued: count, fromCache: count })
-      .meta({ description: 'Handed out by this instance since its start.' }),
+      .meta({ description: 'Tokens issued by this instance since its start.' }),
   })
-  .meta({ id: 'HealthReport', description: 'Everything, for a caller with a token.' });
+  .meta({ id: 'HealthReport', description: 'The answer to an authenticated caller.' });
 
 export type HealthWord = z.output<typeof healthWordSchema>;
 export type HealthReportAnswer = z.output<typeof healthReportSchema>;

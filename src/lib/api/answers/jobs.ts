@@ -14,12 +14,19 @@ const jobSchema = z
     name: z.string(),
     title: z.string(),
     description: z.string().optional(),
-    schedule: z.string().optional().meta({ description: 'NCRONTAB with six fields, UTC; absent: only when asked.' }),
+    schedule: z
+      .string()
+      .optional()
+      .meta({ description: 'NCRONTAB expression with six fields, UTC. Absent if the job has no schedule.' }),
     nextAt: isoTime.optional(),
     resources: z.array(z.string()).readonly(),
     permissions: z.array(z.string()).readonly().optional(),
-    timeoutSeconds: z.int().min(1).max(3600).meta({ description: 'For one tenant.' }),
-    columns: z.array(columnSchema).readonly().optional().meta({ description: 'Of the result, after the tenant.' }),
+    timeoutSeconds: z.int().min(1).max(3600).meta({ description: 'Time limit for one tenant.' }),
+    columns: z
+      .array(columnSchema)
+      .readonly()
+      .optional()
+      .meta({ description: 'Columns of the result, after those that name the tenant.' }),
   })
   .meta({ id: 'Job' });
 

@@ -7,12 +7,12 @@ const tenantCountsSchema = z
     total: count,
     succeeded: count,
     failed: count,
-    skipped: count.meta({ description: 'Left out by configuration, or without the service that the job is about.' }),
-    notAttempted: count.meta({ description: 'Not reached because the run was stopped or cancelled.' }),
+    skipped: count.meta({ description: 'Excluded by configuration, or without the service that the job examines.' }),
+    notAttempted: count.meta({ description: 'Not visited because the run was stopped or cancelled.' }),
   })
   .meta({ id: 'TenantCounts' });
 
-const runId = z.string().meta({ description: '`job@window`; percent-encode it in a path.' });
+const runId = z.string().meta({ description: '`job@window`. Percent-encode it in a path.' });
 
 const runSummarySchema = z
   .object({
@@ -20,7 +20,8 @@ const runSummarySchema = z
     job: z.string(),
     window: z.string(),
     status: z.enum(runStatuses).meta({
-      description: '`completed`: every tenant was visited, whatever came of it. `failed`: the run could not go on.',
+      description:
+        '`completed`: every tenant was visited, with or without success. `failed`: the run could not continue.',
     }),
     tenants: tenantCountsSchema,
     startedBy: z.string().meta({ description: '`timer`, or the application id of the caller.' }),
@@ -32,7 +33,7 @@ const runSummarySchema = z
     warnings: z
       .array(z.string())
       .readonly()
-      .meta({ description: 'What was missing or old in the list of tenants that the run was planned from.' }),
+      .meta({ description: 'What was missing or outdated in the list of tenants when the run was planned.' }),
   })
   .meta({ id: 'RunSummary' });
 
@@ -44,7 +45,7 @@ export const runSchema = runSummarySchema
   .extend({
     progress: z
       .object({ done: count, retrying: count, total: count })
-      .meta({ description: 'Tenants with a final result, those waiting to be tried again, and all.' }),
+      .meta({ description: 'Tenants with a final result, tenants that will be retried, and all tenants.' }),
     failures: z.array(failureSchema).readonly(),
   })
   .meta({ id: 'Run' });
@@ -59,7 +60,7 @@ export const cancelledRunSchema = z
   .object({
     runId,
     status: z.enum(runStatuses),
-    cancelRequested: z.boolean().meta({ description: 'False: the run had ended, and stays as it is.' }),
+    cancelRequested: z.boolean().meta({ description: 'False if the run had already ended.' }),
   })
   .meta({ id: 'CancelledRun' });
 
@@ -69,11 +70,13 @@ const runTenantSchema = z
     name: z.string(),
     outcome: z.enum([...tenantOutcomes, 'waiting', 'not_attempted']).meta({
       description:
-        '`retrying`: failed for a while, the run comes back to it. `waiting`: not visited yet. `not_attempted`: the run ended before.',
+        '`retrying`: failed temporarily and will be retried. `waiting`: not visited yet. `not_attempted`: the run ended first.',
     }),
     code: errorCodeSchema.optional(),
     detail: z.string().optional(),
-    attempts: count.meta({ description: 'Rounds of the run that the tenant was tried in; 0: decided without.' }),
+    attempts: count.meta({
+      description: 'Number of rounds in which the tenant was tried. 0 if the outcome needed no attempt.',
+    }),
     rows: count,
     finishedAt: isoTime.optional(),
   })
@@ -84,17 +87,15 @@ export const runTenantsAnswerSchema = z
     runId,
     status: z.enum(runStatuses),
     tenants: z.array(runTenantSchema).readonly(),
-    codes: z
-      .array(failureTextSchema)
-      .readonly()
-      .meta({ description: 'Title and advice of each code that occurs among the tenants.' }),
+    codes: z.array(failureTextSchema).readonly().meta({ description: 'Title and advice for each code in `tenants`.' }),
   })
   .meta({ id: 'RunTenants' });
 
-export const rowSchema = z
+const rowSchema = z
   .object({ tenantId: guid, tenantName: z.string(), tenantDomain: z.string().nullable() })
   .catchall(z.union([z.string(), z.number(), z.boolean(), z.null()]))
   .meta({ id: 'Row', description: 'One row of a result: the tenant, then the columns of the job.' });
+export const rowsSchema = z.array(rowSchema);
 
 const changedRowSchema = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])).readonly();
 const tenantNameSchema = z.object({ tenantId: guid, name: z.string() });
@@ -117,10 +118,15 @@ export const runChangesSchema = z
     runId,
     comparedWith: runId,
     changes: z.array(tenantChangeSchema).readonly(),
-    truncated: z.boolean().meta({ description: 'There are more changes than are shown (10,000).' }),
-    comparedTenants: count.meta({ description: 'Tenants that succeeded in both runs; only their rows are compared.' }),
-    onlyBefore: z.array(tenantNameSchema).readonly().meta({ description: 'Succeeded only in the earlier run.' }),
-    onlyAfter: z.array(tenantNameSchema).readonly().meta({ description: 'Succeeded only in this run.' }),
+    truncated: z.boolean().meta({ description: 'True if there are more changes than the 10,000 shown.' }),
+    comparedTenants: count.meta({
+      description: 'Number of tenants that succeeded in both runs. Only their rows are compared.',
+    }),
+    onlyBefore: z
+      .array(tenantNameSchema)
+      .readonly()
+      .meta({ description: 'Tenants that succeeded only in the earlier run.' }),
+    onlyAfter: z.array(tenantNameSchema).readonly().meta({ description: 'Tenants that succeeded only in this run.' }),
   })
   .meta({ id: 'RunChanges' });
 

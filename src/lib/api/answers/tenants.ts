@@ -13,7 +13,7 @@ const lastResultSchema = z
     code: errorCodeSchema.optional(),
     finishedAt: isoTime,
   })
-  .meta({ id: 'LastResult', description: 'What a job found in the tenant when it was there last.' });
+  .meta({ id: 'LastResult', description: 'The outcome of the last visit of a job to the tenant.' });
 
 const tenantSchema = z
   .object({
@@ -22,21 +22,24 @@ const tenantSchema = z
     defaultDomain: z.string().optional(),
     relationship: z.enum(['gdap', 'dap', 'none']),
     relationshipEndsAt: isoTime.optional(),
-    reachable: z.boolean().meta({ description: 'False: no token is asked for, no job goes there.' }),
+    reachable: z.boolean().meta({ description: 'If false, no token is issued for the tenant and no job visits it.' }),
     reason: z.enum(reasons),
-    explanation: z.string().meta({ description: 'The reason in a sentence.' }),
+    explanation: z.string().meta({ description: 'The reason as a sentence.' }),
     sources: z
       .array(z.enum(tenantSources))
       .readonly()
-      .meta({ description: 'Which lists of Microsoft name the tenant.' }),
-    lastResults: z.array(lastResultSchema).readonly().meta({ description: 'The newest of each job that was there.' }),
+      .meta({ description: 'The Microsoft lists that contain the tenant.' }),
+    lastResults: z
+      .array(lastResultSchema)
+      .readonly()
+      .meta({ description: 'The latest result of each job that visited the tenant.' }),
   })
   .meta({ id: 'Tenant' });
 
 export const tenantsAnswerSchema = z
   .object({
     tenants: z.array(tenantSchema).readonly(),
-    warnings: z.array(z.string()).readonly().meta({ description: 'What is missing or old in this list.' }),
+    warnings: z.array(z.string()).readonly().meta({ description: 'What is missing or outdated in this list.' }),
     asOf: isoTime,
   })
   .meta({ id: 'Tenants' });

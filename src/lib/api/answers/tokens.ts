@@ -4,7 +4,9 @@ import { guid, isoTime } from './shared.ts';
 
 export const tokenAnswerSchema = z
   .object({
-    accessToken: z.string().meta({ description: 'For the Authorization header of the resource. A secret.' }),
+    accessToken: z
+      .string()
+      .meta({ description: 'The access token for the `Authorization` header of requests to the resource. A secret.' }),
     tokenType: z.literal('Bearer'),
     expiresAt: isoTime,
     expiresInSeconds: z.int().min(0),
@@ -13,9 +15,9 @@ export const tokenAnswerSchema = z
     scopes: z
       .array(z.string())
       .readonly()
-      .meta({ description: 'What the token really carries: delegated scopes, or app roles.' }),
+      .meta({ description: 'What the token contains: delegated scopes or app roles.' }),
     grant: z.enum(grants),
-    tokenId: guid.meta({ description: 'Names this answer in the audit log.' }),
+    tokenId: guid.meta({ description: 'Identifies this token in the audit log.' }),
   })
   .meta({ id: 'Token' });
 export type TokenAnswer = z.output<typeof tokenAnswerSchema>;

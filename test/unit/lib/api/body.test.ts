@@ -12,8 +12,8 @@ const request = (body: unknown, headers: Record<string, string> = {}): RequestBo
 });
 const read = (body: unknown, headers?: Record<string, string>) => readJson(request(body, headers), schema);
 
-describe('a JSON body', () => {
-  it('is read piece by piece and checked', async () => {
+describe('readJson', () => {
+  it('reads the chunks of a body and parses it', async () => {
     expect(await read(chunks('{"ten', 'ant":"ü"}'))).toEqual({ tenant: 'ü' });
     const bytes = Buffer.from('{"tenant":"ü"}');
     expect(await read(chunks(bytes.subarray(0, 12), bytes.subarray(12)))).toEqual({ tenant: 'ü' });
@@ -22,7 +22,7 @@ describe('a JSON body', () => {
     });
   });
 
-  it.each([null, undefined])('that is absent (%s) counts as an empty object', async (body) => {
+  it.each([null, undefined])('treats an absent body (%s) as an empty object', async (body) => {
     await expect(read(body)).rejects.toMatchObject({
       code: 'request_invalid',
       detail: expect.stringMatching(/^tenant: /) as string,
@@ -31,20 +31,20 @@ describe('a JSON body', () => {
     expect(await readJson(request(chunks('')), z.object({}))).toEqual({});
   });
 
-  it('that is no JSON is refused without being quoted', async () => {
+  it('rejects invalid JSON without quoting it', async () => {
     await expect(read(chunks('{"secret'))).rejects.toMatchObject({
       code: 'request_invalid',
       detail: 'The body is not valid JSON.',
     });
   });
 
-  it('that is no UTF-8 is refused, not repaired', async () => {
+  it('rejects invalid UTF-8 instead of replacing it', async () => {
     await expect(read(chunks(Buffer.from([0x7b, 0xff, 0x7d])))).rejects.toMatchObject({
       detail: 'The body is not UTF-8.',
     });
   });
 
-  it('that is too large is refused by its word, and by its length', async () => {
+  it('rejects a body that is too large by content-length or by its actual size', async () => {
     const tooLarge = { code: 'request_too_large', detail: 'The body is larger than 64 KiB.' };
     await expect(read(chunks('{}'), { 'content-length': `${maxRequestBodyBytes + 1}` })).rejects.toMatchObject(
       tooLarge,
@@ -55,7 +55,7 @@ describe('a JSON body', () => {
     expect(await read(chunks(full), { 'content-length': `${maxRequestBodyBytes}` })).toMatchObject({ tenant: /^a+$/ });
   });
 
-  it('with a wrong field is refused by the name of the field, and the name of the whole where it has none', async () => {
+  it('names the wrong field, or `body` if the body itself is wrong', async () => {
     await expect(read(chunks('{"tenant":"a","list":[1,"x"]}'))).rejects.toMatchObject({
       detail: expect.stringMatching(/^list\.1: /) as string,
     });

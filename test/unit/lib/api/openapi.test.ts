@@ -2,21 +2,23 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { describe, expect, it } from 'vitest';
 import { adviceFor } from '../../../../src/lib/model/advice.ts';
 import { errorTable } from '../../../../src/lib/model/errors.ts';
-import { failuresOf, openApiDocument } from '../../../../src/lib/api/openapi.ts';
-import { routes } from '../../../../src/lib/api/routes/index.ts';
+import { failuresOf } from '../../../../src/lib/api/failures.ts';
+import { openApiDocument } from '../../../../src/lib/api/openapi.ts';
+import { parameterNames } from '../../../../src/lib/api/read-request.ts';
 import { createAnswerChecks } from '../../../support/answer-checks.ts';
+import { routes } from '../../../../tools/docs/declared-routes.ts';
 
 const document = openApiDocument(routes);
 const text = JSON.stringify(document);
 
-describe('the document', () => {
-  it('is valid OpenAPI 3.1', async () => {
+describe('openApiDocument', () => {
+  it('produces valid OpenAPI 3.1', async () => {
     const validator = new Validator();
     expect(await validator.validate(JSON.parse(text) as Record<string, unknown>)).toEqual({ valid: true });
     expect(validator.version).toBe('3.1');
   });
 
-  it('refers to nothing that it does not hold', () => {
+  it('contains the target of every reference', () => {
     const components = document['components'] as Record<string, Record<string, unknown>>;
     const missing = [...text.matchAll(/"#\/components\/(\w+)\/(\w+)"/g)].filter(
       ([, kind, name]) => components[kind ?? '']?.[name ?? ''] === undefined,
@@ -25,47 +27,47 @@ describe('the document', () => {
     expect(text).not.toContain('$defs');
   });
 
-  it('lets no operation share its id or its address with another', () => {
+  it('gives each operation its own id and address', () => {
     expect(new Set(routes.map(({ name }) => name)).size).toBe(routes.length);
     expect(new Set(routes.map(({ method, path }) => `${method} ${path}`)).size).toBe(routes.length);
   });
 
-  it('describes every parameter of a path', () => {
+  it('describes every path parameter', () => {
     for (const { path, pathParameters = {} } of routes) {
-      expect([...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name)).toEqual(Object.keys(pathParameters));
+      expect(parameterNames(path)).toEqual(Object.keys(pathParameters));
     }
   });
 });
 
-describe('the examples', () => {
+describe('the examples of the document', () => {
   const checks = createAnswerChecks(document);
-  const requests = routes.flatMap(({ name, body, query, queryExample = {} }) => [
-    ...(body === undefined ? [] : [{ what: `the body of ${name}`, schema: body.schema, example: body.example }]),
-    ...(query === undefined ? [] : [{ what: `the query of ${name}`, schema: query, example: queryExample }]),
+  const requests = routes.flatMap(({ name, body, bodyExample, query, queryExample = {} }) => [
+    ...(body === undefined ? [] : [{ part: `the body of ${name}`, schema: body, example: bodyExample }]),
+    ...(query === undefined ? [] : [{ part: `the query of ${name}`, schema: query, example: queryExample }]),
   ]);
   const answers = routes.flatMap((route) =>
     route.answers.flatMap(({ status, contents }) =>
       contents
         .filter(({ schema, example }) => schema !== undefined && example !== undefined)
         .map(({ mediaType, example }) => ({
-          what: `answer ${status} of ${route.name}`,
+          part: `answer ${status} of ${route.name}`,
           route,
           answer: { status, mediaType, body: example },
         })),
     ),
   );
 
-  it.each(requests)("of $what are accepted by the handler's schema", ({ schema, example }) => {
+  it.each(requests)('match the schema of $part', ({ schema, example }) => {
     expect(schema.safeParse(example).error?.issues ?? []).toEqual([]);
   });
 
-  it.each(answers)('of $what match their schema exactly', ({ route, answer }) => {
+  it.each(answers)('match the schema of $part exactly', ({ route, answer }) => {
     expect(checks.problems(route, answer)).toEqual([]);
   });
 });
 
 describe('the failures of a route', () => {
-  it('stand under the status of their code', () => {
+  it('are documented under the status of their code', () => {
     const paths = document['paths'] as Record<string, Record<string, { responses: Record<string, unknown> }>>;
     for (const route of routes) {
       const responses = paths[route.path]?.[route.method.toLowerCase()]?.responses ?? {};
@@ -75,7 +77,7 @@ describe('the failures of a route', () => {
     }
   });
 
-  it('are refused where the route does not name them', () => {
+  it('form a closed set', () => {
     const [tokens] = routes;
     if (tokens === undefined) throw new Error('there are no routes');
     const problem = (code: 'run_not_found' | 'tenant_unknown') => ({
@@ -88,10 +90,10 @@ describe('the failures of a route', () => {
       correlationId: '2c1e7c57-58a5-4d8e-9d0b-7a0e5b1f4c33',
     });
     const checks = createAnswerChecks(document);
-    const ask = (body: unknown) =>
+    const problems = (body: unknown) =>
       checks.problems(tokens, { status: 404, mediaType: 'application/problem+json', body });
-    expect(ask(problem('tenant_unknown'))).toEqual([]);
-    expect(ask(problem('run_not_found'))).not.toEqual([]);
-    expect(ask({ ...problem('tenant_unknown'), stack: 'at line 1' })).not.toEqual([]);
+    expect(problems(problem('tenant_unknown'))).toEqual([]);
+    expect(problems(problem('run_not_found'))).not.toEqual([]);
+    expect(problems({ ...problem('tenant_unknown'), stack: 'at line 1' })).not.toEqual([]);
   });
 });

@@ -1,9 +1,11 @@
 import type { HttpRequest, InvocationContext } from '@azure/functions';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Caller, CallerRole } from '../../../../src/lib/model/caller.ts';
+import type { Caller } from '../../../../src/lib/model/caller.ts';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
+import { type BoundRoute, bindRoute } from '../../../../src/lib/api/call.ts';
 import { createPipeline, type PipelineServices } from '../../../../src/lib/api/pipeline.ts';
 import type { Answer } from '../../../../src/lib/api/problem.ts';
+import type { Access, RouteDefinition } from '../../../../src/lib/api/route.ts';
 import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
 
@@ -26,7 +28,6 @@ beforeEach(() => {
   taken = [];
   failure = undefined;
   services = {
-    log: logged.log,
     callers: {
       verify: async (authorization) => {
         if (authorization === 'Bearer good') return caller;
@@ -37,8 +38,11 @@ beforeEach(() => {
   };
 });
 
-const pipeline = () =>
-  createPipeline<PipelineServices>({
+const respond = async (
+  route: BoundRoute<PipelineServices>,
+  headers: Record<string, string> = { authorization: 'Bearer good' },
+): Promise<Answer & { headers: Record<string, string> }> => {
+  const pipeline = createPipeline<PipelineServices>({
     services: async () => {
       if (failure !== undefined) throw failure;
       return services;
@@ -46,67 +50,92 @@ const pipeline = () =>
     withInvocation: (_context, work) => work(),
     log: logged.log,
   });
-const send = async (
-  handler: ReturnType<ReturnType<typeof pipeline>['open']>,
-  headers: Record<string, string> = { authorization: 'Bearer good' },
-): Promise<Answer & { headers: Record<string, string> }> =>
-  (await handler(
-    { headers: new Headers(headers) } as unknown as HttpRequest,
-    { functionName: 'route' } as InvocationContext,
-  )) as Answer & { headers: Record<string, string> };
+  const request = { headers: new Headers(headers), params: {} } as unknown as HttpRequest;
+  const context = { functionName: 'route' } as InvocationContext;
+  return (await pipeline(route)(request, context)) as Answer & { headers: Record<string, string> };
+};
+const definition = (access: Access): RouteDefinition => ({
+  name: 'route',
+  method: 'GET',
+  path: '/route',
+  access,
+  failures: [],
+  document: () => Promise.reject(new Error('The pipeline does not read the documentation.')),
+});
 const codeOf = (answer: Answer): unknown => (JSON.parse(String(answer.body)) as { code: string }).code;
-const fine = async (): Promise<Answer> => ({ status: 200, headers: { 'cache-control': 'no-store' } });
-const guarded = (role: CallerRole, handler: () => Promise<Answer> = fine) => pipeline().guarded(role, handler);
+const succeed = async (): Promise<Answer> => ({ status: 200, headers: { 'cache-control': 'no-store' } });
+const route = (access: Access, handler: () => Promise<Answer> = succeed): BoundRoute<PipelineServices> =>
+  bindRoute(definition(access), handler);
 
 describe('every answer', () => {
-  it('carries a correlation id: that of the request where it is one, a new one otherwise', async () => {
-    const asked = '2c1e7c57-58a5-4d8e-9d0b-7a0e5b1f4c33';
-    const open = pipeline().open(fine);
-    expect((await send(open, { 'x-correlation-id': asked })).headers).toEqual({
+  it('carries the correlation id of the request if it is a GUID, otherwise a new one', async () => {
+    const own = '2c1e7c57-58a5-4d8e-9d0b-7a0e5b1f4c33';
+    expect((await respond(route('anonymous'), { 'x-correlation-id': own })).headers).toEqual({
       'x-content-type-options': 'nosniff',
       'cache-control': 'no-store',
-      'x-correlation-id': asked,
+      'x-correlation-id': own,
     });
-    expect((await send(open, { 'x-correlation-id': 'no guid' })).headers['x-correlation-id']).toMatch(guid);
-    expect((await send(open, {})).headers['x-correlation-id']).toMatch(guid);
+    expect((await respond(route('anonymous'), { 'x-correlation-id': 'no guid' })).headers['x-correlation-id']).toMatch(
+      guid,
+    );
+    expect((await respond(route('anonymous'), {})).headers['x-correlation-id']).toMatch(guid);
   });
 
-  it('of a failure is a problem of the table, noted as a warning; what nobody expects as an error', async () => {
-    const known = await send(pipeline().open(() => Promise.reject(new BrokerError('not_found', 'nothing here'))));
+  it('to a failure is a problem; unexpected errors become `internal` and are logged as errors', async () => {
+    const known = await respond(route('anonymous', () => Promise.reject(new BrokerError('not_found', 'nothing here'))));
     expect([known.status, codeOf(known)]).toEqual([404, 'not_found']);
-    const unknown = await send(pipeline().open(() => Promise.reject(new TypeError('boom'))));
+    const unknown = await respond(route('anonymous', () => Promise.reject(new TypeError('boom'))));
     expect([unknown.status, codeOf(unknown)]).toEqual([500, 'internal']);
     expect(String(unknown.body)).not.toContain('boom');
     expect(logged.lines.map(({ level }) => level)).toEqual(['warn', 'error']);
     expect(logged.events()).toEqual(['request.failed', 'request.failed']);
   });
 
-  it('while the settings are wrong says so', async () => {
+  it('is 503 config_invalid while settings are wrong, except on anonymous routes', async () => {
     failure = new BrokerError('config_invalid', 'KEY_VAULT_URL: is missing.');
-    expect(await send(guarded('Tokens.Request'))).toMatchObject({ status: 503 });
-    expect(await send(pipeline().open(fine))).toMatchObject({ status: 200 });
+    expect(await respond(route('Tokens.Request'))).toMatchObject({ status: 503 });
+    expect(await respond(route('anonymous'))).toMatchObject({ status: 200 });
   });
 });
 
-describe('a guarded route', () => {
-  it('lets in who proves himself and holds the role, and counts the request', async () => {
-    expect(await send(guarded('Tokens.Request'))).toMatchObject({ status: 200 });
+describe('a route with an answer of its own for wrong settings', () => {
+  const health = bindRoute<PipelineServices, RouteDefinition>(
+    { ...definition('optional'), misconfigured: ({ detail }) => ({ status: 503, jsonBody: { detail } }) },
+    succeed,
+  );
+
+  it('gives this answer without authenticating the caller', async () => {
+    failure = new BrokerError('config_invalid', 'KEY_VAULT_URL: is missing.');
+    const answer = await respond(health, { authorization: 'Bearer bad' });
+    expect([answer.status, answer.body]).toEqual([503, '{"detail":"KEY_VAULT_URL: is missing."}']);
+    expect(logged.lines).toEqual([]);
+  });
+
+  it('answers other failures with a problem', async () => {
+    failure = new BrokerError('key_vault_unavailable', 'no answer');
+    expect(codeOf(await respond(health))).toBe('key_vault_unavailable');
+  });
+});
+
+describe('a route with a role', () => {
+  it('admits a caller with the role and counts the request', async () => {
+    expect(await respond(route('Tokens.Request'))).toMatchObject({ status: 200 });
     expect(taken).toEqual([caller.applicationId]);
   });
 
-  it('keeps out who proves nothing, before anything is counted', async () => {
-    const answer = await send(guarded('Tokens.Request'), {});
+  it('rejects a request without a valid token and does not count it', async () => {
+    const answer = await respond(route('Tokens.Request'), {});
     expect([answer.status, codeOf(answer), taken]).toEqual([401, 'caller_unauthenticated', []]);
     expect(answer.headers['www-authenticate']).toBe('Bearer');
   });
 
-  it('keeps out who lacks the role, though the request counts', async () => {
-    const answer = await send(guarded('Audit.Read'));
+  it('rejects a caller without the role and counts the request', async () => {
+    const answer = await respond(route('Audit.Read'));
     expect([answer.status, codeOf(answer), taken.length]).toEqual([403, 'caller_forbidden', 1]);
     expect(String(answer.body)).toContain('The caller lacks the app role Audit.Read.');
   });
 
-  it('tells a caller that is too fast when to come back', async () => {
+  it('answers 429 with Retry-After to a caller over its limit', async () => {
     services = {
       ...services,
       callerLimit: {
@@ -115,32 +144,33 @@ describe('a guarded route', () => {
         },
       },
     };
-    const answer = await send(guarded('Tokens.Request'));
+    const answer = await respond(route('Tokens.Request'));
     expect([answer.status, answer.headers['retry-after']]).toEqual([429, '3']);
   });
 });
 
-describe('an open-minded route', () => {
-  it('knows the caller where there is one, and refuses a bad token all the same', async () => {
+describe('an optional route', () => {
+  it('passes the caller if there is one, and rejects an invalid token', async () => {
     const seen: unknown[] = [];
-    const handler = pipeline().anonymous(async (_services, call) => {
+    const handler = bindRoute<PipelineServices, RouteDefinition>(definition('optional'), async (_services, call) => {
       seen.push(call.caller);
       return { status: 200 };
     });
-    await send(handler, {});
-    await send(handler);
+    await respond(handler, {});
+    await respond(handler);
     expect(seen).toEqual([undefined, caller]);
-    expect((await send(handler, { authorization: 'Bearer bad' })).status).toBe(401);
+    expect((await respond(handler, { authorization: 'Bearer bad' })).status).toBe(401);
   });
 });
 
-it('sends JSON as the text of it, and leaves a content type that the answer has', async () => {
-  const { open } = pipeline();
-  const plain = await send(open(async () => ({ status: 200, jsonBody: { a: 1 } })));
+it('serializes JSON and keeps the content type of the answer', async () => {
+  const plain = await respond(route('anonymous', async () => ({ status: 200, jsonBody: { a: 1 } })));
   expect(plain).toMatchObject({ status: 200, body: '{"a":1}', headers: { 'content-type': 'application/json' } });
-  const own = await send(open(async () => ({ status: 200, headers: { 'content-type': 'a/b' }, jsonBody: [] })));
+  const own = await respond(
+    route('anonymous', async () => ({ status: 200, headers: { 'content-type': 'a/b' }, jsonBody: [] })),
+  );
   expect(own).toMatchObject({ body: '[]', headers: { 'content-type': 'a/b' } });
-  const none = await send(open(async () => ({ status: 204 })));
+  const none = await respond(route('anonymous', async () => ({ status: 204 })));
   expect(none.headers).not.toHaveProperty('content-type');
   expect(none).not.toHaveProperty('body');
 });

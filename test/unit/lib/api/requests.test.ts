@@ -1,26 +1,24 @@
 import { describe, expect, it } from 'vitest';
-import { auditQuerySchema, listRunsQuerySchema, readQuery, startRunSchema } from '../../../../src/lib/api/requests.ts';
+import { readQuery } from '../../../../src/lib/api/read-request.ts';
+import { auditQuerySchema, listRunsQuerySchema, startRunSchema } from '../../../../src/lib/api/requests.ts';
 
 const query = (text: string) => ({ query: new URLSearchParams(text) });
 
-describe('the query of a request', () => {
-  it('is checked and filled in', () => {
+describe('readQuery', () => {
+  it('parses the query and applies defaults', () => {
     expect(readQuery(query('job=access-check'), listRunsQuerySchema)).toEqual({ job: 'access-check', limit: 50 });
     expect(readQuery(query('limit=7'), listRunsQuerySchema)).toEqual({ limit: 7 });
   });
 
-  it('may carry a function key, which is the business of the platform', () => {
+  it('ignores a function key', () => {
     expect(readQuery(query('code=secret&limit=7'), listRunsQuerySchema)).toEqual({ limit: 7 });
   });
 
-  it.each(['limit=0', 'limit=501', 'limit=1.5', 'limit=x', 'jobs=access-check'])(
-    'is refused when wrong: %s',
-    (text) => {
-      expect(() => readQuery(query(text), listRunsQuerySchema)).toThrow(/request_invalid/);
-    },
-  );
+  it.each(['limit=0', 'limit=501', 'limit=1.5', 'limit=x', 'jobs=access-check'])('rejects %s', (text) => {
+    expect(() => readQuery(query(text), listRunsQuerySchema)).toThrow(/request_invalid/);
+  });
 
-  it('names the outcomes of an audit record that there are when it is refused for another', () => {
+  it('lists the valid outcomes when it rejects another one', () => {
     expect(readQuery(query('outcome=denied'), auditQuerySchema)).toEqual({ outcome: 'denied', limit: 100 });
     for (const outcome of ['failed', 'DENIED', ''])
       expect(() => readQuery(query(`outcome=${outcome}`), auditQuerySchema)).toThrow(
@@ -31,7 +29,7 @@ describe('the query of a request', () => {
       );
   });
 
-  it('is refused without repeating what stood in it, which may be a pasted secret', () => {
+  it('does not repeat a rejected value, which may be a secret', () => {
     const secret = 'eyJhbGciOiJSUzI1NiJ9.eyJhIjoxfQ.c2ln';
     expect(() => readQuery(query(`from=${secret}`), auditQuerySchema)).toThrow(
       expect.objectContaining({ detail: expect.not.stringContaining(secret) as string }),
@@ -39,7 +37,7 @@ describe('the query of a request', () => {
   });
 });
 
-describe('the order of a run', () => {
+describe('startRunSchema', () => {
   it.each([
     [{}, true],
     [{ window: '2026-11-24T05:00Z' }, true],
@@ -52,7 +50,7 @@ describe('the order of a run', () => {
     [{ tenant: ['contoso.com'] }, false],
     [{ parameters: { days: 30 } }, true],
     [{ parameters: [30] }, false],
-  ])('%j is accepted: %s', (order, accepted) => {
-    expect(startRunSchema.safeParse(order).success).toBe(accepted);
+  ])('accepts %j: %s', (body, accepted) => {
+    expect(startRunSchema.safeParse(body).success).toBe(accepted);
   });
 });

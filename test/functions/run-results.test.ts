@@ -1,12 +1,12 @@
 import { HttpRequest } from '@azure/functions';
 import { expect, it } from 'vitest';
 import type { Services } from '../../src/composition.ts';
-import { changes } from '../../src/functions/run-actions.ts';
+import { compareWithEarlierRun } from '../../src/functions/run-results.ts';
 import { silentLogger } from '../../src/lib/runtime/log.ts';
 import { MemoryRunLog, MemoryRunResults } from '../fakes/memory-run-log.ts';
 import { guid, tenant } from '../support/audit-entries.ts';
 
-it('the changes of a run that has none before it to compare with are not found', async () => {
+it('answers run_not_found if there is no earlier run to compare with', async () => {
   const runLog = new MemoryRunLog();
   const runId = 'licence-report@first';
   await runLog.create(
@@ -27,7 +27,7 @@ it('the changes of a run that has none before it to compare with are not found',
     correlationId: guid(3),
     log: silentLogger,
   } as const;
-  await expect(changes(services, call)).rejects.toMatchObject({
+  await expect(compareWithEarlierRun.answer(services, call)).rejects.toMatchObject({
     code: 'run_not_found',
     detail: expect.stringContaining('no earlier completed run') as string,
   });

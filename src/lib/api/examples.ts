@@ -1,8 +1,9 @@
-import { adviceFor } from '../../model/advice.ts';
+import { adviceFor } from '../model/advice.ts';
 
-/** Values that the examples share. Made up; they follow the rules of what they stand for. */
+/** Made-up values that the examples of several routes share. */
 
 export const exampleTenantId = '6f9c1f0e-3b8a-4d59-9a51-5c2f3f1a7b10';
+export const exampleOtherTenantId = '1b2f6c3a-64a2-4c1b-8f6e-0a9d7e5c4b3a';
 export const exampleDomain = 'contoso.onmicrosoft.com';
 export const exampleCallerId = '0d2d4b52-7c1a-4f4e-8f0b-1f3b8c9a6e21';
 export const exampleTokenId = 'b5a3c1d2-9e8f-4a7b-8c6d-5e4f3a2b1c0d';

@@ -1,5 +1,5 @@
-/** Bodies of `POST /api/tokens` that are refused, with what. */
-export const wrongOrders: readonly (readonly [unknown, number, string])[] = [
+/** Invalid bodies of `POST /api/tokens`, each with the expected status and code. */
+export const invalidRequests: readonly (readonly [unknown, number, string])[] = [
   [undefined, 400, 'request_invalid'],
   ['{"tenant":', 400, 'request_invalid'],
   ['[]', 400, 'request_invalid'],

@@ -1,0 +1,139 @@
+import { join } from 'node:path';
+import * as z from 'zod';
+import { type StaticFile, staticAnswer, staticFile } from '../lib/api/page-answer.ts';
+import type { Answer } from '../lib/api/problem.ts';
+import { type AnswerDocument, documentRoutes, type RouteDocument } from '../lib/api/route.ts';
+import { BrokerError } from '../lib/model/errors.ts';
+import { createPageFiles, type PageFiles } from './page-files.ts';
+import { declaredRoutes, route } from './route.ts';
+
+// The pages contain no data: they call the API with a token that their reader enters.
+
+/** The build puts the pages beside the bundle that contains this module. */
+const pageFiles = createPageFiles(join(import.meta.dirname, 'pages'));
+
+interface FileCall {
+  readonly request: { readonly headers: { get(name: string): string | null } };
+}
+
+/** A handler that answers with one page. */
+export const page =
+  (name: string, files: PageFiles = pageFiles) =>
+  async (_services: undefined, { request }: FileCall): Promise<Answer> => {
+    const file = await files.find(name);
+    if (file === undefined) throw new Error(`the page ${name} is not part of this build`);
+    return staticAnswer(file, request.headers.get('if-none-match'));
+  };
+
+/** A handler that answers with the script, style or image that the path names. */
+export const asset =
+  (files: PageFiles = pageFiles) =>
+  async (
+    _services: undefined,
+    { path, request }: FileCall & { readonly path: { readonly file: string } },
+  ): Promise<Answer> => {
+    const file = path.file.endsWith('.html') ? undefined : await files.find(path.file);
+    if (file === undefined) throw new BrokerError('not_found', 'There is no such file.');
+    return staticAnswer(file, request.headers.get('if-none-match'));
+  };
+
+let openApiFile: Promise<StaticFile> | undefined;
+
+/** Produced on the first request, in a chunk of its own, so that it costs nothing at start-up. */
+async function produceOpenApi(): Promise<StaticFile> {
+  const { openApiDocument } = await import('../lib/api/openapi.ts');
+  return staticFile(JSON.stringify(openApiDocument(await documentRoutes(declaredRoutes()))), 'application/json');
+}
+
+route(
+  {
+    name: 'openapi',
+    method: 'GET',
+    path: '/openapi.json',
+    access: 'anonymous',
+    failures: [],
+    document: documentOpenApi,
+  },
+  async (_services, { request }) => {
+    openApiFile ??= produceOpenApi();
+    return staticAnswer(await openApiFile, request.headers.get('if-none-match'));
+  },
+);
+
+route(
+  { name: 'docs', method: 'GET', path: '/docs', access: 'anonymous', failures: [], document: documentDocs },
+  page('docs.html'),
+);
+
+route(
+  {
+    name: 'dashboard',
+    method: 'GET',
+    path: '/dashboard',
+    access: 'anonymous',
+    failures: [],
+    document: documentDashboard,
+  },
+  page('dashboard.html'),
+);
+
+route(
+  {
+    name: 'assets',
+    method: 'GET',
+    path: '/assets/{file}',
+    access: 'anonymous',
+    failures: ['not_found'],
+    document: documentAssets,
+  },
+  asset(),
+);
+
+/** 200 with the file in one of the media types, and 304. */
+const fileAnswers = (description: string, contents: AnswerDocument['contents']): readonly AnswerDocument[] => [
+  { status: 200, description, contents },
+  { status: 304, description: "The client's copy is current (`If-None-Match`).", contents: [] },
+];
+
+async function documentOpenApi(): Promise<RouteDocument> {
+  const schema = z.looseObject({ openapi: z.string(), paths: z.record(z.string(), z.unknown()) });
+  return {
+    group: 'Pages',
+    summary: 'OpenAPI document',
+    description: 'This document: the description of the API in OpenAPI 3.1.',
+    answers: fileAnswers('The document.', [{ mediaType: 'application/json', schema }]),
+  };
+}
+
+async function documentDocs(): Promise<RouteDocument> {
+  return {
+    group: 'Pages',
+    summary: 'API reference',
+    description: 'The API reference as a page, with samples in curl, PowerShell and TypeScript.',
+    answers: fileAnswers('The page.', [{ mediaType: 'text/html' }]),
+  };
+}
+
+async function documentDashboard(): Promise<RouteDocument> {
+  return {
+    group: 'Pages',
+    summary: 'Dashboard',
+    description:
+      'Health, runs, tenants, jobs and the audit log in the browser. The page contains no data: it calls this API with a token that the operator enters, and keeps the token in memory only.',
+    answers: fileAnswers('The page.', [{ mediaType: 'text/html' }]),
+  };
+}
+
+async function documentAssets(): Promise<RouteDocument> {
+  return {
+    group: 'Pages',
+    summary: 'Scripts and styles of the pages',
+    description: 'Every file that the pages load. They load nothing from another origin.',
+    pathParameters: { file: { description: 'Name of the file.', example: 'dashboard.js' } },
+    answers: fileAnswers('The file.', [
+      { mediaType: 'text/javascript' },
+      { mediaType: 'text/css' },
+      { mediaType: 'image/svg+xml' },
+    ]),
+  };
+}

@@ -1,0 +1,42 @@
+import { app } from '@azure/functions';
+import * as df from 'durable-functions';
+import { bootLog, registeredAuthLevel, type Services, services, withInvocation } from '../composition.ts';
+import { type BoundRoute, bindRoute, type Handler } from '../lib/api/call.ts';
+import { createPipeline } from '../lib/api/pipeline.ts';
+import { isOpen, type RouteDefinition } from '../lib/api/route.ts';
+import { orchestrationsOf } from './orchestrations.ts';
+
+const pipeline = createPipeline<Services>({ services, withInvocation, log: bootLog });
+const callerAuthLevel = registeredAuthLevel();
+const declared: RouteDefinition[] = [];
+
+/** All routes of the app, in the order of their declaration. Complete once src/index.ts is loaded. */
+export const declaredRoutes = (): readonly RouteDefinition[] => declared;
+
+/**
+ * Declares a route: registers the function, and adds the route to the OpenAPI document. The handler gets the services
+ * and a call that is authenticated, authorized and parsed by the definition's schemas.
+ */
+export function route<const D extends RouteDefinition>(
+  definition: D,
+  handler: Handler<Services, D>,
+): BoundRoute<Services, D> {
+  const bound = bindRoute(definition, handler);
+  const serve = pipeline(bound);
+  const { name, method, path, access, durable } = definition;
+  const http = {
+    route: path.slice(1),
+    methods: [method],
+    authLevel: isOpen(access) ? ('anonymous' as const) : callerAuthLevel,
+  };
+  if (durable === undefined) {
+    app.http(name, { ...http, handler: (request, context) => serve(request, context) });
+  } else {
+    df.app.client.http(name, {
+      ...http,
+      handler: (request, client, context) => serve(request, context, orchestrationsOf(client)),
+    });
+  }
+  declared.push(definition);
+  return bound;
+}

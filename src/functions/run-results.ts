@@ -1,0 +1,149 @@
+import type { Services } from '../composition.ts';
+import type { RunChangesAnswer } from '../lib/api/answers/runs.ts';
+import { exampleDomain, exampleRunId, exampleTenantId } from '../lib/api/examples.ts';
+import { changesQuerySchema, resultsQuerySchema } from '../lib/api/requests.ts';
+import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
+import { BrokerError } from '../lib/model/errors.ts';
+import { exportContentTypes, exportRows } from '../lib/runs/export-rows.ts';
+import { compareRuns, previousRun } from '../lib/runs/run-changes.ts';
+import { parseRunId } from '../lib/runs/run-id.ts';
+import type { Run } from '../lib/runs/run.ts';
+import { findRun, runIdParameter } from './find-run.ts';
+import { jobRegistry } from './job-registry.ts';
+import { route } from './route.ts';
+
+/** Streams the rows. For a run in progress: the rows so far. */
+route(
+  {
+    name: 'runs-results',
+    method: 'GET',
+    path: '/runs/{runId}/results',
+    access: 'Runs.Read',
+    query: resultsQuerySchema,
+    failures: ['run_not_found', 'storage_unavailable'],
+    document: documentResults,
+  },
+  async ({ runs }, { path, query: { format } }) => {
+    const run = await findRun(runs.log, path.runId);
+    const fileName = `${run.runId.replaceAll(':', '')}.${format}`;
+    return {
+      status: 200,
+      headers: {
+        'content-type': exportContentTypes[format],
+        'content-disposition': `attachment; filename="${fileName}"`,
+        'cache-control': 'no-store',
+      },
+      body: encode(exportRows(runs, run, jobRegistry.find(run.job), format)),
+    };
+  },
+);
+
+async function* encode(text: AsyncIterable<string>): AsyncGenerator<Uint8Array, void, undefined> {
+  const encoder = new TextEncoder();
+  for await (const piece of text) yield encoder.encode(piece);
+}
+
+export const compareWithEarlierRun = route(
+  {
+    name: 'runs-changes',
+    method: 'GET',
+    path: '/runs/{runId}/changes',
+    access: 'Runs.Read',
+    query: changesQuerySchema,
+    failures: ['run_not_found', 'storage_unavailable'],
+    document: documentChanges,
+  },
+  async ({ runs }, { path, query }) => {
+    const run = await findRun(runs.log, path.runId);
+    const before = query.with === undefined ? await runBefore(runs, run) : await namedRun(runs, run.job, query.with);
+    const answer: RunChangesAnswer = await compareRuns(runs, jobRegistry.find(run.job), before, run);
+    return { status: 200, jsonBody: answer };
+  },
+);
+
+async function runBefore({ log }: Services['runs'], run: Run): Promise<Run> {
+  const previous = await previousRun(log, run);
+  if (previous !== undefined) return previous;
+  throw new BrokerError('run_not_found', 'The job has no earlier completed run over all tenants to compare with.');
+}
+
+async function namedRun({ log }: Services['runs'], job: string, runId: string): Promise<Run> {
+  const run = parseRunId(runId)?.job === job ? await log.find(runId) : undefined;
+  if (run === undefined) throw new BrokerError('run_not_found', 'The job has no run with this id to compare with.');
+  return run;
+}
+
+const exampleRow = {
+  tenantId: exampleTenantId,
+  tenantName: 'Contoso',
+  tenantDomain: exampleDomain,
+  product: 'Microsoft 365 Business Premium',
+  skuPartNumber: 'SPB',
+  skuId: 'cbdc14ab-d96c-4c30-b9f4-6ada7cdc1d46',
+  status: 'Enabled',
+  licences: 40,
+  assigned: 37,
+  free: 3,
+  suspended: 0,
+  warning: 0,
+};
+
+async function documentResults(): Promise<RouteDocument> {
+  const { rowsSchema } = await import('../lib/api/answers/runs.ts');
+  const csv = [Object.keys(exampleRow), Object.values(exampleRow)].map((cells) => `${cells.join(',')}\r\n`).join('');
+  return {
+    group: 'Jobs and runs',
+    summary: 'Download the rows of a run',
+    description:
+      'The rows that the job returned, streamed. Each row starts with its tenant. For a run in progress: the rows so far. In CSV, a cell that a spreadsheet would read as a formula is escaped.',
+    pathParameters: runIdParameter,
+    queryExample: { format: 'csv' },
+    answers: [
+      {
+        status: 200,
+        description: 'The rows as a file.',
+        contents: [
+          jsonContent(rowsSchema, [exampleRow]),
+          { mediaType: 'application/jsonl', example: `${JSON.stringify(exampleRow)}\n` },
+          { mediaType: 'text/csv', example: csv },
+        ],
+        headers: { 'Content-Disposition': 'The file name.' },
+      },
+    ],
+  };
+}
+
+async function documentChanges(): Promise<RouteDocument> {
+  const { runChangesSchema } = await import('../lib/api/answers/runs.ts');
+  const change = {
+    tenantId: exampleTenantId,
+    name: 'Contoso',
+    change: 'changed',
+    before: { product: 'Microsoft 365 Business Premium', assigned: 37 },
+    after: { product: 'Microsoft 365 Business Premium', assigned: 38 },
+    columns: ['assigned'],
+  };
+  const example = {
+    runId: exampleRunId,
+    comparedWith: exampleRunId,
+    changes: [change],
+    truncated: false,
+    comparedTenants: 25,
+    onlyBefore: [],
+    onlyAfter: [],
+  };
+  return {
+    group: 'Jobs and runs',
+    summary: 'Compare a run with an earlier run',
+    description:
+      'Rows that were added, removed or changed, in tenants that succeeded in both runs. Two rows are the same item if the key columns of the job are equal.',
+    pathParameters: runIdParameter,
+    answers: [
+      {
+        status: 200,
+        description: 'The changes by tenant.',
+        contents: [jsonContent(runChangesSchema, example)],
+      },
+    ],
+  };
+}

@@ -1,0 +1,59 @@
+import type { HttpRequest } from '@azure/functions';
+import type * as z from 'zod';
+import type { Caller, CallerRole } from '../model/caller.ts';
+import type { Logger } from '../runtime/log.ts';
+import type { Orchestrations } from '../runs/orchestrations.ts';
+import type { Answer } from './problem.ts';
+import { readRequest } from './read-request.ts';
+import type { Access, RouteDefinition } from './route.ts';
+
+type CallerOf<A extends Access> = A extends CallerRole ? Caller : A extends 'optional' ? Caller | undefined : undefined;
+/** An anonymous route has no services: it works while the settings are wrong. */
+type ServicesOf<S, A extends Access> = A extends 'anonymous' ? undefined : S;
+type OrchestrationsOf<D> = D extends { readonly durable: true } ? { readonly orchestrations: Orchestrations } : unknown;
+
+type ParameterNames<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
+  ? Name | ParameterNames<Rest>
+  : never;
+type QueryOf<D> = D extends { readonly query: infer Schema extends z.ZodType } ? z.output<Schema> : undefined;
+type BodyOf<D> = D extends { readonly body: infer Schema extends z.ZodType } ? z.output<Schema> : undefined;
+
+/** A request whose caller is authenticated and authorized, as far as the route demands. Nothing of it is parsed. */
+type AdmittedRequest<D extends RouteDefinition = RouteDefinition> = {
+  readonly request: HttpRequest;
+  /** On an `optional` route: undefined without a token. */
+  readonly caller: CallerOf<D['access']>;
+  readonly correlationId: string;
+  readonly log: Logger;
+} & OrchestrationsOf<D>;
+
+/** An admitted request with its parsed path parameters, query and body. */
+type Call<D extends RouteDefinition> = AdmittedRequest<D> & {
+  readonly path: Readonly<Record<ParameterNames<D['path']>, string>>;
+  readonly query: QueryOf<D>;
+  readonly body: BodyOf<D>;
+};
+
+export type Handler<S, D extends RouteDefinition> = (
+  services: ServicesOf<S, D['access']>,
+  call: Call<D>,
+) => Promise<Answer>;
+
+/** A definition with its handler. */
+export interface BoundRoute<S, D extends RouteDefinition = RouteDefinition> {
+  readonly definition: D;
+  /**
+   * Parses the request and calls the handler.
+   * @throws BrokerError request_invalid, request_too_large, and what the handler throws.
+   */
+  answer(services: ServicesOf<S, D['access']>, admitted: AdmittedRequest<D>): Promise<Answer>;
+}
+
+export const bindRoute = <S, D extends RouteDefinition>(definition: D, handler: Handler<S, D>): BoundRoute<S, D> => ({
+  definition,
+  answer: async (services, admitted) => {
+    const parsed = await readRequest(definition, admitted.request);
+    // The parsed values have the types of the definition's schemas; readRequest knows the schemas only as such.
+    return handler(services, { ...admitted, ...parsed } as Call<D>);
+  },
+});
