@@ -29,7 +29,10 @@ export async function* storageItems<T>(items: AsyncIterable<T>): AsyncGenerator<
   }
 }
 
-function storageFailure(thrown: unknown, detail = 'The storage account rejected the request or did not answer.'): BrokerError {
+function storageFailure(
+  thrown: unknown,
+  detail = 'The storage account rejected the request or did not answer.',
+): BrokerError {
   if (thrown instanceof BrokerError) return thrown;
   const code: unknown = typeof thrown === 'object' && thrown !== null ? Reflect.get(thrown, 'code') : undefined;
   return new BrokerError('storage_unavailable', detail, {
