@@ -60,7 +60,6 @@ activity(announceRunName, runInput, async (services, input) => {
 const tenantRunDeps = (services: Services): TenantRunDeps => ({
   ...services,
   jobs: jobRegistry,
-  limiter: services.resourceLimiter,
   tokens: services.jobTokens,
   graphUrl: services.settings.cloud.endpoints.graph,
 });

@@ -59,5 +59,4 @@ export const runDeps = (services: Services, orchestrations: Orchestrations): Ser
   ...services,
   jobs: jobRegistry,
   orchestrations,
-  tuning: services.runTuning,
 });

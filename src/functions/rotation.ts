@@ -14,12 +14,12 @@ const schedule = '0 17 3 * * *';
  * @throws BrokerError if the rotation of an application failed, so that the platform counts a failed invocation.
  */
 export async function rotateCredentials(services: Services): Promise<readonly KeptAlive[]> {
-  const { credentialStore, health, log } = services;
+  const { credentials, health, log } = services;
   const outcomes: KeptAlive[] = [];
-  for (const application of await credentialStore.listApplications()) {
+  for (const application of await credentials.store.listApplications()) {
     outcomes.push(await keepAlive(keepAliveDeps(services), application));
     // This instance must redeem the new credential from now on.
-    await services.credentials.reread(application).catch(() => undefined);
+    await credentials.cached.reread(application).catch(() => undefined);
     await services.broker.recover(application);
   }
   const { status } = await health.report();
@@ -30,40 +30,27 @@ export async function rotateCredentials(services: Services): Promise<readonly Ke
 }
 
 function keepAliveDeps(services: Services): KeepAliveDeps {
-  const { settings, credentialStore: store, credentialJournal: journal, redeemer, clock, log, newId, fetch } = services;
-  const { endpoints, resources } = settings.cloud;
+  const { endpoints, resources } = services.settings.cloud;
   return {
-    store,
-    journal,
-    redeemer,
-    clock,
-    log,
-    newId,
-    fetch,
+    ...services,
+    ...services.credentials,
     canaryResource: resources.graph,
     partnerCenterIdentifier: resources['partner-center'],
     partnerCenterEndpoint: endpoints.partnerCenter,
-    renewal: settings.CLIENT_SECRET_RENEWAL === 'off' ? undefined : renewalDeps(services),
+    renewal: services.settings.CLIENT_SECRET_RENEWAL === 'off' ? undefined : renewalDeps(services),
   };
 }
 
 /** The application renews its own credential. It has the permission to change its own registration only. */
-function renewalDeps({
-  settings,
-  fetch,
-  clock,
-  random,
-  resourceLimiter: limiter,
-  newId,
-}: Services): NonNullable<KeepAliveDeps['renewal']> {
-  const { endpoints, resources } = settings.cloud;
-  const deps = { fetch, clock, random, limiter };
+function renewalDeps(services: Services): NonNullable<KeepAliveDeps['renewal']> {
+  const { endpoints, resources } = services.settings.cloud;
   return {
     graphIdentifier: resources.graph,
     createCertificate,
     graphOf: (token) => {
-      const binding = { baseUrl: endpoints.graph, correlationId: newId(), token: () => Promise.resolve(token) };
-      return { graph: createGraphClient(deps, binding), writer: createGraphWriter(deps, binding) };
+      const correlationId = services.newId();
+      const binding = { baseUrl: endpoints.graph, correlationId, token: () => Promise.resolve(token) };
+      return { graph: createGraphClient(services, binding), writer: createGraphWriter(services, binding) };
     },
   };
 }

@@ -31,7 +31,7 @@ async function request(status: HealthReport['status'], by: Caller | undefined) {
   const services = {
     health: { report: async () => report },
     broker: { counts: { issued: 3, fromCache: 2 } },
-    callerLimit: { take: () => void (taken += 1) },
+    callers: { limit: { take: () => void (taken += 1) } },
   };
   const httpRequest = new HttpRequest({ method: 'GET', url: 'http://localhost/api/health' });
   const call = { request: httpRequest, caller: by, correlationId: guid(3), log: silentLogger };

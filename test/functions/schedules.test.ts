@@ -16,7 +16,7 @@ function setUp(now: string) {
   const orchestrations = new FakeOrchestrations();
   const tuning = { batchSize: 100, rounds: 3, retryDelaySeconds: 60 };
   const runs = { log: runLog };
-  const services = { clock, runs, log: silentLogger, random: () => 0, runTuning: tuning } as unknown as Services;
+  const services = { clock, runs, log: silentLogger, random: () => 0, tuning } as unknown as Services;
   return {
     clock,
     runLog,

@@ -10,8 +10,7 @@ import { type Answer, problemAnswer } from './problem.ts';
 
 /** The services that the pipeline itself uses. */
 export interface PipelineServices {
-  readonly callers: CallerVerifier;
-  readonly callerLimit: { take(applicationId: string): void };
+  readonly callers: CallerVerifier & { readonly limit: { take(applicationId: string): void } };
 }
 
 /** The composition root, as far as the pipeline uses it. */
@@ -85,7 +84,7 @@ async function admit<S extends PipelineServices>(
 /** @throws BrokerError caller_unauthenticated, caller_throttled, caller_forbidden. */
 async function authorize(services: PipelineServices, role: CallerRole, authorization: string | null): Promise<Caller> {
   const caller = await services.callers.verify(authorization);
-  services.callerLimit.take(caller.applicationId);
+  services.callers.limit.take(caller.applicationId);
   if (caller.roles.includes(role)) return caller;
   throw new BrokerError('caller_forbidden', `The caller lacks the app role ${role}.`, {
     logFields: { caller: caller.applicationId },

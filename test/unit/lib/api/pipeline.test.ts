@@ -33,8 +33,8 @@ beforeEach(() => {
         if (authorization === 'Bearer good') return caller;
         throw new BrokerError('caller_unauthenticated', 'no token');
       },
+      limit: { take: (applicationId) => void taken.push(applicationId) },
     },
-    callerLimit: { take: (applicationId) => void taken.push(applicationId) },
   };
 });
 
@@ -137,10 +137,12 @@ describe('a route with a role', () => {
 
   it('answers 429 with Retry-After to a caller over its limit', async () => {
     services = {
-      ...services,
-      callerLimit: {
-        take: () => {
-          throw new BrokerError('caller_throttled', 'too fast', { retryAfterSeconds: 3 });
+      callers: {
+        ...services.callers,
+        limit: {
+          take: () => {
+            throw new BrokerError('caller_throttled', 'too fast', { retryAfterSeconds: 3 });
+          },
         },
       },
     };

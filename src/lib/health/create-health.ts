@@ -1,0 +1,38 @@
+import type { PolicyStore } from '../callers/policy-store.ts';
+import type { Credentials } from '../credential/create-credentials.ts';
+import type { BrokerError } from '../model/errors.ts';
+import type { Notifications } from '../notifications/notifications.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/log.ts';
+import { HealthReporter } from './health-reporter.ts';
+import { StateWatch } from './state-watch.ts';
+
+export interface HealthDeps {
+  readonly credentials: Credentials;
+  readonly policy: PolicyStore;
+  readonly notifications: Notifications;
+  readonly broker: {
+    credentialFailure(application: string): BrokerError | undefined;
+    recover(application: string): Promise<void>;
+  };
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export function createHealth({ credentials, policy, notifications, broker, clock, log }: HealthDeps): HealthReporter {
+  const { cached, journal } = credentials;
+  const { notifier, problem } = notifications;
+  return new HealthReporter({
+    credentials: cached,
+    credentialFailure: (application) => {
+      // A health request also probes a credential that was declared dead.
+      void broker.recover(application);
+      return broker.credentialFailure(application);
+    },
+    journal,
+    policy,
+    watch: new StateWatch({ journal, clock, log, notifier }),
+    notificationProblem: problem,
+    clock,
+  });
+}
