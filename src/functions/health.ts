@@ -46,7 +46,7 @@ const exampleApplication = {
       severity: 'degraded',
       code: 'expires_soon',
       message: 'The client credential ends in 10 days at most.',
-      advice: 'Run `ptb rotate --client-credential`, or `ptb setup --credential federated` to do without a secret.',
+      advice: 'Run `ptb rotate --client-credential`, or `ptb setup --credential federated` to work without a secret.',
     },
   ],
 };
