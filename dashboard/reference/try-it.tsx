@@ -13,7 +13,7 @@ interface Received {
 }
 
 /** Longer bodies are cut off, in characters. */
-const mostShown = 20_000;
+const maxShown = 20_000;
 
 /** A form that sends a request to the app that serves this page. The body starts with the example. */
 export function TryIt({ entry }: { readonly entry: Entry }) {
@@ -22,16 +22,15 @@ export function TryIt({ entry }: { readonly entry: Entry }) {
   const { parameters = [], requestBody, operationId } = operation;
   const bodyExample = Object.values(requestBody?.content ?? {})[0]?.example;
   const [values, setValues] = useState<Readonly<Record<string, string>>>({});
-  const [body, setBody] = useState(bodyExample === undefined ? '' : JSON.stringify(bodyExample));
+  const [body, setBody] = useState(bodyExample === undefined ? undefined : JSON.stringify(bodyExample));
   const [received, setReceived] = useState<Received>();
   /** Number of the latest request. Answers to earlier requests are dropped. */
-  const turn = useRef(0);
+  const latest = useRef(0);
   const submit = async (event: Event): Promise<void> => {
     event.preventDefault();
-    const mine = (turn.current += 1);
-    const url = addressOf(entry, values);
-    const answer = await send(url, method, token, bodyExample === undefined ? undefined : body);
-    if (turn.current === mine) setReceived(answer);
+    const own = (latest.current += 1);
+    const answer = await send(addressOf(entry, values), method, token, body);
+    if (latest.current === own) setReceived(answer);
   };
   return (
     <details class="try">
@@ -49,39 +48,42 @@ export function TryIt({ entry }: { readonly entry: Entry }) {
             />
           </label>
         ))}
-        {bodyExample === undefined ? null : (
-          <label>
-            body
-            <textarea
-              rows={3}
-              spellcheck={false}
-              value={body}
-              onInput={(event) => setBody(event.currentTarget.value)}
-            />
-          </label>
-        )}
+        {body === undefined ? null : <BodyField body={body} onChange={setBody} />}
         <button type="submit" class="primary">
           Send {method}
         </button>
       </form>
-      {received === undefined ? null : (
-        <div role="status" aria-label={`Answer to ${operationId}`}>
-          <p>{received.line}</p>
-          <pre>
-            <code>{received.body}</code>
-          </pre>
-        </div>
-      )}
+      {received === undefined ? null : <Answer operationId={operationId} received={received} />}
     </details>
+  );
+}
+
+function BodyField({ body, onChange }: { readonly body: string; readonly onChange: (body: string) => void }) {
+  return (
+    <label>
+      body
+      <textarea rows={3} spellcheck={false} value={body} onInput={(event) => onChange(event.currentTarget.value)} />
+    </label>
+  );
+}
+
+function Answer({ operationId, received }: { readonly operationId: string; readonly received: Received }) {
+  return (
+    <div role="status" aria-label={`Answer to ${operationId}`}>
+      <p>{received.line}</p>
+      <pre>
+        <code>{received.body}</code>
+      </pre>
+    </div>
   );
 }
 
 function addressOf({ path, operation }: Entry, values: Readonly<Record<string, string>>): URL {
   const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(values[name] ?? ''));
   const url = apiUrl(filled.slice(1));
-  for (const { name, in: place } of operation.parameters ?? []) {
+  for (const { name, in: location } of operation.parameters ?? []) {
     const value = values[name];
-    if (place === 'query' && value !== undefined && value !== '') url.searchParams.set(name, value);
+    if (location === 'query' && value !== undefined && value !== '') url.searchParams.set(name, value);
   }
   return url;
 }
@@ -112,5 +114,5 @@ function readable(text: string): string {
   } catch {
     // Not JSON: show the text unchanged.
   }
-  return shown.length <= mostShown ? shown : `${shown.slice(0, mostShown)}\n(cut off here)`;
+  return shown.length <= maxShown ? shown : `${shown.slice(0, maxShown)}\n(cut off here)`;
 }

@@ -10,11 +10,11 @@ import {
 } from '../../src/lib/model/error-table.ts';
 import { aadstsMeanings } from '../../src/lib/entra/aadsts.ts';
 
-const scopes: Record<ErrorScope, string> = {
-  caller: 'the caller: its request, token or policy',
-  tenant: 'one tenant; the others are not affected',
-  credential: "the broker's own credential; every tenant is affected",
-  platform: 'Microsoft, the network or the deployment',
+const scopes: Readonly<Record<ErrorScope, string>> = {
+  caller: 'The request, token or policy of the caller.',
+  tenant: 'One tenant; others are not affected.',
+  credential: "The broker's own credential; every tenant is affected.",
+  platform: 'Microsoft, the network or the deployment.',
 };
 
 function errorSection(code: ErrorCode): string {
@@ -25,22 +25,26 @@ function errorSection(code: ErrorCode): string {
     '',
     `${title}.`,
     '',
-    `- HTTP status ${status}. Concerns ${scopes[scope]}.`,
-    `- ${retry === 'later' ? 'The same request may succeed later.' : 'Repeating the request does not help: somebody must act first.'}`,
-    ...(caller === operator ? [`- What to do: ${caller}`] : [`- Caller: ${caller}`, `- Operator: ${operator}`]),
+    `- HTTP ${status} · ${scope} · retry ${retry}`,
+    ...(caller === operator ? [`- ${caller}`] : [`- Caller: ${caller}`, `- Operator: ${operator}`]),
     '',
   ].join('\n');
 }
 
 const setupSection = (code: SetupErrorCode): string =>
-  [`### ${code}`, '', `${setupErrorTable[code].title}.`, '', `- What to do: ${adviceFor(code, 'operator')}`, ''].join(
-    '\n',
+  [`### ${code}`, '', `${setupErrorTable[code].title}.`, '', `- ${adviceFor(code, 'operator')}`, ''].join('\n');
+
+/** One row per meaning: Entra has several numbers for most of them. */
+function aadstsRows(): string[] {
+  const entries = [...aadstsMeanings.entries()].toSorted(([a], [b]) => a - b);
+  const byMeaning = Map.groupBy(
+    entries,
+    ([, { code, reach, meaning }]) => `[${code}](#${code}) | ${reach} | ${meaning}`,
   );
+  return [...byMeaning].map(([row, group]) => `| ${group.map(([number]) => number).join(' ')} | ${row} |`);
+}
 
 export function errorDocs(): string {
-  const numbers = [...aadstsMeanings.entries()]
-    .toSorted(([a], [b]) => a - b)
-    .map(([number, { code, reach, meaning }]) => `| ${number} | [${code}](#${code}) | ${reach} | ${meaning} |`);
   return [
     '# Errors',
     '',
@@ -49,6 +53,12 @@ export function errorDocs(): string {
     '`npm run docs` generates this file from `src/lib/model/error-table.ts` and `src/lib/entra/aadsts.ts`.',
     '',
     '## Codes',
+    '',
+    'The first line of each code has the HTTP status, the scope, and whether the same request may succeed *later* or *never* before somebody acts.',
+    '',
+    '| scope | affects |',
+    '|---|---|',
+    ...Object.entries(scopes).map(([scope, text]) => `| ${scope} | ${text} |`),
     '',
     ...errorCodes.map(errorSection),
     '## Codes of the command line',
@@ -62,7 +72,7 @@ export function errorDocs(): string {
     '',
     '| AADSTS | code | reach | meaning |',
     '|---|---|---|---|',
-    ...numbers,
+    ...aadstsRows(),
     '',
   ].join('\n');
 }
