@@ -9,8 +9,9 @@ export default defineConfig({
     // CI has two cores, and end-to-end tests start processes of their own.
     maxWorkers: 2,
     // Ends a test that hangs. It is generous, because end-to-end tests share the cores with the processes they start.
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    testTimeout: 180_000,
+    hookTimeout: 300_000,
+    expect: { poll: { timeout: 30_000 } },
     reporters: ['default', ['json', { outputFile: '.local/test-results.json' }]],
     env: { NO_PROXY: '127.0.0.1,localhost' },
     coverage: {

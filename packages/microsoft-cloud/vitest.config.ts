@@ -6,8 +6,9 @@ export default defineConfig({
     // Some tests start processes of their own.
     maxWorkers: 2,
     // Long enough for a busy machine.
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    testTimeout: 180_000,
+    hookTimeout: 300_000,
+    expect: { poll: { timeout: 30_000 } },
     // The Azure SDKs use a proxy for loopback addresses as well.
     env: { NO_PROXY: '127.0.0.1,localhost' },
   },

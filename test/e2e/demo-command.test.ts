@@ -145,7 +145,7 @@ describe('ptb demo', () => {
             () => 'up',
             () => 'gone',
           ),
-        { timeout: 10_000 },
+        { timeout: 60_000 },
       )
       .toBe('gone');
   });

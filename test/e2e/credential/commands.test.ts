@@ -133,7 +133,7 @@ describe('ptb rotate when it is killed', () => {
     expect(kills).toBeGreaterThanOrEqual(6);
     expect(losses).toBe(0);
     expect((await ptb(['rotate'])).exitCode).toBe(0);
-  }, 60_000);
+  }, 300_000);
 });
 
 it('does not renew a certificate that the broker did not create, and says so', async () => {

@@ -150,7 +150,7 @@ describe.skipIf(noBrowser !== undefined)('dashboard', () => {
     } finally {
       await clearFaults(demo.cloud.control);
     }
-  }, 90_000);
+  }, 300_000);
 
   it('finds tenants by name, domain and access', async () => {
     await dashboard.signIn(token);

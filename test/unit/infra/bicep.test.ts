@@ -7,7 +7,7 @@ import { projectRoot } from '../../paths.ts';
 import { bicep, bicepIsInstalled, evaluate, type Resource, templateFile } from './bicep.ts';
 import { ofType, operator, property, rolesOf, the } from './resources.ts';
 
-describe.skipIf(!bicepIsInstalled)('infra/main.bicep', { timeout: 120_000 }, () => {
+describe.skipIf(!bicepIsInstalled)('infra/main.bicep', { timeout: 600_000 }, () => {
   let usual: readonly Resource[];
   let locked: readonly Resource[];
 

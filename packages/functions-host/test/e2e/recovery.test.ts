@@ -35,11 +35,11 @@ describe('a restarted host', () => {
     let running = await boot();
     await start(running, 'survivor', { count, ms: 20 }, 'one');
     for (const minimum of [6, 16, 28]) {
-      await expect.poll(() => readNotes().length, { timeout: 15_000 }).toBeGreaterThanOrEqual(minimum);
+      await expect.poll(() => readNotes().length, { timeout: 60_000 }).toBeGreaterThanOrEqual(minimum);
       await running.end('SIGKILL');
       running = await boot();
     }
-    await expect.poll(() => readNotes().length, { timeout: 15_000 }).toBeGreaterThanOrEqual(count);
+    await expect.poll(() => readNotes().length, { timeout: 60_000 }).toBeGreaterThanOrEqual(count);
     expect(await raiseEvent(running, 'one', 'go', true)).toBe(202);
     await running.end('SIGKILL');
     running = await boot();

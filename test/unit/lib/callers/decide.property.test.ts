@@ -91,7 +91,7 @@ function parsed(document: unknown): AccessPolicy {
   return result.policy;
 }
 
-it(`decides ${policies * decisionsPerPolicy} generated requests as the reference does`, { timeout: 120_000 }, () => {
+it(`decides ${policies * decisionsPerPolicy} generated requests as the reference does`, { timeout: 600_000 }, () => {
   const counts: Record<string, number> = {};
   const disagreements: unknown[] = [];
   for (let round = 0; round < policies; round += 1) {
