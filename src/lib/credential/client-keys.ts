@@ -9,7 +9,7 @@ import {
   restoreCertificate,
   unregisterCertificates,
 } from './client-certificate.ts';
-import { clientSecretLifeMs, issueClientSecret, removeClientSecret } from './client-secret.ts';
+import { issueClientSecret, removeClientSecret } from './client-secret.ts';
 import { type ClientCredential, clientCredentialName, type StoredClientCredential } from '../model/credential.ts';
 import type { ClientCredentialVersion, CredentialStore } from './credential-store.ts';
 
@@ -80,7 +80,7 @@ interface KeysOfKind extends Omit<ClientKeys, 'list'> {
 function clientSecrets({ graph, writer, clock }: CertificateDeps, path: string, name: string): KeysOfKind {
   return {
     issue: async () => {
-      const { secret, keyId, endsAtMs } = await issueClientSecret(writer, clock, path, clientSecretLifeMs, name);
+      const { secret, keyId, endsAtMs } = await issueClientSecret(writer, clock, path, { displayName: name });
       return { credential: { kind: 'secret', secret }, keyId, endsAtMs };
     },
     entries: async () => {

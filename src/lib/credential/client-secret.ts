@@ -7,47 +7,58 @@ import { Secret } from '../model/secret.ts';
 import { clientCredentialName } from '../model/credential.ts';
 
 /**
- * How long a new client secret is good for: long enough to miss a renewal or five, short enough to matter if it leaks.
+ * Lifetime of a new client secret. The daily renewal starts 30 days before the end, so single failures do no harm. A
+ * leaked secret expires within half a year.
  */
 export const clientSecretLifeMs = 180 * dayMs;
 
 export interface IssuedClientSecret {
   readonly secret: Secret;
+  /** Entra's id of the secret, needed to remove it. */
   readonly keyId: string;
   readonly endsAtMs: number;
 }
 
+export interface ClientSecretOptions {
+  /** Lifetime from now by this machine's clock, milliseconds. Default: {@link clientSecretLifeMs}. */
+  readonly lifeMs?: number;
+  /** Name of the secret in Entra. Default: {@link clientCredentialName}, for a secret that is never stored. */
+  readonly displayName?: string;
+}
+
 /**
- * Has Entra make a client secret.
+ * Adds a client secret to an application in Entra.
  * @param applicationPath `/applications/{objectId}` or `/applications(appId='…')`.
- * @param lifeMs how long it is good for, by this machine's clock.
- * @param displayName what it is called at Entra; the bare name for one that is never stored.
- * @throws BrokerError from Graph; resource_error when the answer holds no secret.
+ * @throws BrokerError from Graph; resource_error if the reply contains no secret.
  */
 export async function issueClientSecret(
   writer: GraphWriter,
   clock: Clock,
   applicationPath: string,
-  lifeMs: number = clientSecretLifeMs,
-  displayName: string = clientCredentialName,
+  { lifeMs = clientSecretLifeMs, displayName = clientCredentialName }: ClientSecretOptions = {},
 ): Promise<IssuedClientSecret> {
   const endDateTime = new Date(clock.nowMs() + lifeMs).toISOString();
-  const answer = await writer.post(`${applicationPath}/addPassword`, {
+  const reply = await writer.post(`${applicationPath}/addPassword`, {
     passwordCredential: { displayName, endDateTime },
   });
-  const secretText = textOf(answer, 'secretText');
-  const keyId = textOf(answer, 'keyId');
-  if (!secretText || !keyId) throw new BrokerError('resource_error', 'Microsoft Graph made no client secret.');
-  const endsAtMs = Date.parse(textOf(answer, 'endDateTime') ?? endDateTime);
+  const secretText = textOf(reply, 'secretText');
+  const keyId = textOf(reply, 'keyId');
+  if (!secretText || !keyId)
+    throw new BrokerError('resource_error', 'Microsoft Graph did not return the new client secret.');
+  const endsAtMs = Date.parse(textOf(reply, 'endDateTime') ?? endDateTime);
   return { secret: new Secret(secretText), keyId, endsAtMs };
 }
 
-/** Removes a client secret at Entra; one that is gone already counts as removed. */
+/**
+ * Removes a client secret from an application in Entra. Succeeds if the secret no longer exists.
+ * @param applicationPath see {@link issueClientSecret}.
+ * @throws BrokerError from Graph.
+ */
 export async function removeClientSecret(writer: GraphWriter, applicationPath: string, keyId: string): Promise<void> {
   try {
     await writer.post(`${applicationPath}/removePassword`, { keyId });
   } catch (thrown) {
-    // Graph answers 400 or 404 for a key id that the application does not have.
+    // Graph answers 400 or 404 if the application has no secret with this id.
     const status = toBrokerError(thrown).logFields['status'];
     if (status !== 400 && status !== 404) throw thrown;
   }

@@ -3,7 +3,7 @@ import { errorOf } from '../entra/judge-token-reply.ts';
 import { errorFields } from '../runtime/log.ts';
 import type { StoredClientCredential } from '../model/credential.ts';
 import type { ClientCredentialVersion } from './credential-store.ts';
-import { redeemAsItself, type UsableClient, type WorkingClientDeps } from './prove-client-credential.ts';
+import { redeemAsApplication, type UsableClient, type WorkingClientDeps } from './prove-client-credential.ts';
 
 /**
  * Going over to the managed identity while a secret or certificate is in use. Only the app itself has the identity, so
@@ -43,7 +43,7 @@ export async function adoptProposed(deps: WorkingClientDeps, application: string
   if (client.credential.kind === 'federated') return;
   if (!isProposed(await deps.store.listClientCredentialVersions(application), client.version)) return;
   const proposed = federated(client);
-  const reply = await redeemAsItself(deps, proposed);
+  const reply = await redeemAsApplication(deps, proposed);
   if (reply.ok) {
     await deps.store.saveClientCredential(application, proposed);
     deps.log.log('info', 'credential.identity_in_use', { application });

@@ -9,50 +9,57 @@ import type { StoredClientCredential } from '../model/credential.ts';
 import type { CredentialStore } from './credential-store.ts';
 import { versionsKept } from './rotate.ts';
 
-export interface RedeemAsItselfDeps {
+export interface RedeemAsApplicationDeps {
   readonly redeemer: Redeemer;
   readonly newId: () => string;
-  /** The identifier of Microsoft Graph at Entra. */
+  /** Identifier of Microsoft Graph in Entra, for example `https://graph.microsoft.com`. */
   readonly graphIdentifier: string;
 }
 
 /** The part of a stored client credential that is needed to use it. */
 export type UsableClient = Pick<StoredClientCredential, 'clientId' | 'tenantId' | 'credential'>;
 
-/** `new application`: some of Entra's servers may not know the application itself yet, so any refusal may pass. */
-export type Patience = 'known application' | 'new application';
+export interface ProofOptions {
+  /** Called before each pause between attempts. It may repair what the next attempt needs. */
+  readonly beforeRetry?: () => Promise<void>;
+  /**
+   * Whether the application was only just created. Some of Entra's servers may not have it yet, so every failure is
+   * retried. Default: false.
+   */
+  readonly isNewApplication?: boolean;
+}
 
-/** Pauses between attempts: Entra's servers learn of a new credential one after the other. */
-const spreadingMs = [3_000, 5_000, 10_000, 20_000, 30_000, 30_000] as const;
+/** Pauses between attempts, 98 seconds in total: a new credential takes time to reach all of Entra's servers. */
+const replicationPausesMs = [3_000, 5_000, 10_000, 20_000, 30_000, 30_000] as const;
 
 /**
- * Proves that a client credential works, with repeated attempts while Entra's servers may not know it yet.
- * @param beforeNextTry is called before each pause, and may help the next attempt.
- * @throws BrokerError as soon as it is certain that it does not work.
+ * Proves that a client credential works by redeeming a token. Retries for about 100 seconds while the credential may not
+ * have reached all of Entra's servers.
+ * @throws BrokerError client_credential_rejected or entra_unavailable after the last attempt; any other failure of the
+ * redemption at once, unless the application is new.
  */
 export async function proveClientCredential(
-  deps: RedeemAsItselfDeps & { readonly clock: Clock },
+  deps: RedeemAsApplicationDeps & { readonly clock: Clock },
   client: UsableClient,
-  beforeNextTry: () => Promise<void> = () => Promise.resolve(),
-  patience: Patience = 'known application',
+  { beforeRetry, isNewApplication = false }: ProofOptions = {},
 ): Promise<void> {
-  const reply = await retry(() => redeemAsItself(deps, client), {
+  const reply = await retry(() => redeemAsApplication(deps, client), {
     clock: deps.clock,
-    attempts: spreadingMs.length + 1,
+    attempts: replicationPausesMs.length + 1,
     afterValue: async (last, attempt) => {
       if (last.ok) return undefined;
       const { code, reach } = last.failure;
-      const mayPass = reach === 'transient' || code === 'client_credential_rejected' || patience === 'new application';
+      const mayPass = isNewApplication || reach === 'transient' || code === 'client_credential_rejected';
       if (!mayPass) return undefined;
-      await beforeNextTry();
-      return spreadingMs[attempt - 1];
+      await beforeRetry?.();
+      return replicationPausesMs[attempt - 1];
     },
   });
   if (!reply.ok) throw errorOf(reply.failure);
 }
 
 /** Redeems a token for the application itself in its own tenant. */
-export function redeemAsItself(deps: RedeemAsItselfDeps, client: UsableClient): Promise<TokenReply> {
+export function redeemAsApplication(deps: RedeemAsApplicationDeps, client: UsableClient): Promise<TokenReply> {
   return deps.redeemer.redeem({
     tenantId: client.tenantId,
     resourceIdentifier: deps.graphIdentifier,
@@ -66,12 +73,12 @@ export function redeemAsItself(deps: RedeemAsItselfDeps, client: UsableClient): 
 /**
  * Whether Entra refuses the credential: false if Entra is unavailable, or if this machine lacks the managed identity.
  */
-export async function isRefused(deps: RedeemAsItselfDeps, client: UsableClient): Promise<boolean> {
-  const reply = await redeemAsItself(deps, client);
+export async function isRefused(deps: RedeemAsApplicationDeps, client: UsableClient): Promise<boolean> {
+  const reply = await redeemAsApplication(deps, client);
   return !reply.ok && reply.failure.code === 'client_credential_rejected';
 }
 
-export interface WorkingClientDeps extends RedeemAsItselfDeps {
+export interface WorkingClientDeps extends RedeemAsApplicationDeps {
   readonly store: CredentialStore;
   readonly clock: Clock;
   readonly log: Logger;
@@ -93,7 +100,7 @@ export async function workingClient(
   application: string,
   newest: StoredClientCredential,
 ): Promise<WorkingClient> {
-  const first = await redeemAsItself(deps, newest);
+  const first = await redeemAsApplication(deps, newest);
   if (first.ok) return { client: newest, token: first.token.accessToken };
   const failure = errorOf(first.failure);
   if (failure.code !== 'client_credential_rejected') throw failure;
@@ -102,7 +109,7 @@ export async function workingClient(
   for (const version of enabled.filter((each) => !refused.includes(each)).slice(0, versionsKept - 1)) {
     const client = await deps.store.loadClientCredentialVersion(application, version.version);
     if (client?.clientId !== newest.clientId) continue;
-    const reply = await redeemAsItself(deps, client);
+    const reply = await redeemAsApplication(deps, client);
     if (!reply.ok) {
       // Any other failure says nothing about the version, which must not be disabled for it.
       if (reply.failure.code !== 'client_credential_rejected') throw errorOf(reply.failure);

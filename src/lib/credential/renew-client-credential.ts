@@ -13,7 +13,7 @@ import { adoptProposed } from './proposed-credential.ts';
 import {
   isRefused,
   proveClientCredential,
-  redeemAsItself,
+  redeemAsApplication,
   workingClient,
   type WorkingClientDeps,
 } from './prove-client-credential.ts';
@@ -103,16 +103,16 @@ async function replace(
   previous: StoredClientCredential,
 ): Promise<Renewal> {
   try {
-    await issueAndStore(deps, application, keys, previous, previous);
+    await issueAndStore(deps, application, keys, { owner: previous, previous });
     await deps.clock.sleep(settledMs);
     const { client: stored } = await deps.store.load(application);
-    await proveClientCredential(deps, stored, async () => keys.restore?.(stored));
+    await proveClientCredential(deps, stored, { beforeRetry: async () => keys.restore?.(stored) });
     return {
       application,
       kind: stored.credential.kind,
       renewed: true,
       ...(stored.endsAtMs === undefined ? {} : { endsAtMs: stored.endsAtMs }),
-      removed: await removeOld(deps, application, keys, previous, stored),
+      removed: await removePrevious(deps, application, keys, { previous, stored }),
     };
   } finally {
     await restoreStored(deps, application, keys);
@@ -120,12 +120,11 @@ async function replace(
 }
 
 /** The predecessor is removed at Entra and disabled in the vault; whatever of that fails, a later run does. */
-async function removeOld(
+async function removePrevious(
   deps: RenewalDeps,
   application: string,
   keys: ClientKeys,
-  previous: StoredClientCredential,
-  stored: StoredClientCredential,
+  { previous, stored }: { readonly previous: StoredClientCredential; readonly stored: StoredClientCredential },
 ): Promise<number> {
   let removed = 0;
   try {
@@ -178,7 +177,7 @@ export async function removeFormerCredentials(
   application: string,
   client: StoredClientCredential,
 ): Promise<number> {
-  const reply = await redeemAsItself(deps, client);
+  const reply = await redeemAsApplication(deps, client);
   if (!reply.ok) return 0;
   const graph = deps.graphOf(reply.token.accessToken);
   let removed = 0;

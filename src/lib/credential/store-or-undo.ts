@@ -2,19 +2,27 @@ import { toBrokerError } from '../model/errors.ts';
 import type { StoredClientCredential } from '../model/credential.ts';
 import type { CredentialStore, NewClientCredential } from './credential-store.ts';
 
+export interface UndoableWrite {
+  readonly credential: NewClientCredential;
+  /**
+   * The client credential that is stored now. If there is none, a write of unknown outcome is undone. Otherwise it is
+   * not undone, because the new credential may already be the newest version in the vault.
+   */
+  readonly previous: StoredClientCredential | undefined;
+  /** Removes the credential from Entra. */
+  readonly undo: () => Promise<void>;
+}
+
 /**
- * Stores a client credential that Entra knows already, or undoes it there, so that nothing is half done. A write whose
- * reply was lost may have succeeded: the store is asked before anything is undone.
- * @param previous what is stored now. With nothing to fall back to, a write of unknown outcome is undone; with a
- * working predecessor it is left, because the vault may already hold the new one as the newest.
- * @returns the version.
+ * Stores a client credential that is already registered in Entra, or removes it from Entra if the write fails. A write
+ * whose reply was lost may have succeeded, so the store is read before anything is undone.
+ * @returns the new version.
+ * @throws BrokerError from the store, or what `undo` throws.
  */
 export async function storeOrUndo(
   store: Pick<CredentialStore, 'load' | 'saveClientCredential'>,
   application: string,
-  credential: NewClientCredential,
-  previous: StoredClientCredential | undefined,
-  undo: () => Promise<void>,
+  { credential, previous, undo }: UndoableWrite,
 ): Promise<string> {
   try {
     return await store.saveClientCredential(application, credential);

@@ -148,7 +148,11 @@ export class SetupRun {
     const { application } = this.#options;
     const keys = clientKeys(this.#deps, application, this.#path, kind);
     const retryingKeys = { ...keys, issue: () => this.#retryUntilReplicated(() => keys.issue()) };
-    await issueAndStore(this.#deps, application, retryingKeys, this.#owner, this.#state.stored, 'new application');
+    await issueAndStore(this.#deps, application, retryingKeys, {
+      owner: this.#owner,
+      previous: this.#state.stored,
+      isNewApplication: true,
+    });
   }
 
   /**

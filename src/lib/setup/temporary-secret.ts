@@ -2,11 +2,11 @@ import { isoTime, type Clock } from '../runtime/clock.ts';
 import { applicationPath } from '../credential/client-keys.ts';
 import { issueClientSecret, removeClientSecret } from '../credential/client-secret.ts';
 import type { ClientCredential, StoredClientCredential } from '../model/credential.ts';
-import { proveClientCredential, type RedeemAsItselfDeps } from '../credential/prove-client-credential.ts';
+import { proveClientCredential, type RedeemAsApplicationDeps } from '../credential/prove-client-credential.ts';
 import { toBrokerError } from '../model/errors.ts';
 import type { GraphWriter } from '../graph/write.ts';
 
-interface TemporarySecretDeps extends RedeemAsItselfDeps {
+interface TemporarySecretDeps extends RedeemAsApplicationDeps {
   readonly clock: Clock;
   /** Not bound to `signal`: Ctrl+C must not prevent the removal, or lose the reply with the id of the new secret. */
   readonly writer: GraphWriter;
@@ -37,7 +37,7 @@ export async function withTemporarySecret<T>(
   const { clock, signal, writer } = deps;
   signal.throwIfAborted();
   const path = applicationPath(client.clientId);
-  const { secret, keyId, endsAtMs } = await issueClientSecret(writer, clock, path, lifeMs);
+  const { secret, keyId, endsAtMs } = await issueClientSecret(writer, clock, path, { lifeMs });
   try {
     const credential: ClientCredential = { kind: 'secret', secret };
     const untilAborted: Clock = { nowMs: () => clock.nowMs(), sleep: (ms) => clock.sleep(ms, signal) };

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { registerCertificate } from '../../../src/lib/credential/client-certificate.ts';
 import { keyMark } from '../../../src/lib/credential/client-keys.ts';
 import { keepAlive } from '../../../src/lib/credential/keep-alive.ts';
-import { redeemAsItself } from '../../../src/lib/credential/prove-client-credential.ts';
+import { redeemAsApplication } from '../../../src/lib/credential/prove-client-credential.ts';
 import { renewClientCredential } from '../../../src/lib/credential/renew-client-credential.ts';
 import { redeemFor } from '../../../src/lib/credential/store-refresh-token.ts';
 import { adminToken } from 'microsoft-cloud/testing';
@@ -181,7 +181,7 @@ it('keeps working for 400 days with the timer, which renews the certificate befo
   expect(await keyIds()).toEqual([client.keyId]);
   expect(await isAlive()).toBe(true);
   const graphIdentifier = operator.canaryResource;
-  expect(await redeemAsItself({ ...operator, graphIdentifier }, first)).toMatchObject({
+  expect(await redeemAsApplication({ ...operator, graphIdentifier }, first)).toMatchObject({
     ok: false,
     failure: { code: 'client_credential_rejected' },
   });

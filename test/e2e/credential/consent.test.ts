@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import * as control from 'microsoft-cloud/client';
-import { redeemAsItself } from '../../../src/lib/credential/prove-client-credential.ts';
+import { redeemAsApplication } from '../../../src/lib/credential/prove-client-credential.ts';
 import { obtainConsent } from '../../../src/lib/setup/consent.ts';
 import { withTemporarySecret } from '../../../src/lib/setup/temporary-secret.ts';
 import { account, adminToken } from 'microsoft-cloud/testing';
@@ -184,7 +184,7 @@ describe('obtainConsent on a machine without the managed identity', () => {
     const application = [...directory.applications.values()].find(({ appId }) => appId === client.clientId);
     expect(application?.passwords).toEqual([]);
     expect(warned).toEqual([]);
-    const reply = await redeemAsItself(
+    const reply = await redeemAsApplication(
       { redeemer, newId, graphIdentifier },
       { ...client, credential: temporarySecrets[0] as never },
     );

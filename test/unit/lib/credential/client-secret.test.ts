@@ -91,9 +91,11 @@ describe('storeOrUndo', () => {
     if (found === 'unknown') store.load = () => Promise.reject(failure);
     let undone = 0;
     const undo = async (): Promise<void> => void (undone += 1);
-    const version = await storeOrUndo(store, 'default', credential('new'), before, undo).catch(
-      (thrown: unknown) => thrown,
-    );
+    const version = await storeOrUndo(store, 'default', {
+      credential: credential('new'),
+      previous: before,
+      undo,
+    }).catch((thrown: unknown) => thrown);
     return [version, undone];
   }
 
