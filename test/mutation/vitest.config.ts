@@ -8,7 +8,7 @@ export default defineConfig({
       'test/unit/lib/audit/group-commit*.test.ts',
       'test/unit/lib/broker/*.test.ts',
       'test/unit/lib/callers/{decide,judge-scopes,parse-policy,parse-policy.details,duplicate-key}.test.ts',
-      'test/unit/lib/credential/{rotate,rotate.details,judge-rolled}.test.ts',
+      'test/unit/lib/credential/{rotate,rotate.details,judge-renewed-token}.test.ts',
       'test/unit/lib/entra/judge-token-reply*.test.ts',
       'test/unit/lib/graph/*.test.ts',
     ],

@@ -6,7 +6,7 @@ import { errorFields, type Logger } from '../runtime/log.ts';
 import { retry } from '../runtime/retry.ts';
 import type { StoredClientCredential, StoredRefreshToken } from '../model/credential.ts';
 import type { StoredVersion } from './credential-store.ts';
-import { judgeRolled } from './judge-rolled.ts';
+import { judgeRolled } from './judge-renewed-token.ts';
 import { redeemFor, storeRefreshToken, type StoreRefreshTokenDeps } from './store-refresh-token.ts';
 
 export interface RotationDeps extends StoreRefreshTokenDeps {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { refreshTokenLifeMs, type StoredRefreshToken } from '../../../../src/lib/model/credential.ts';
-import { judgeRolled } from '../../../../src/lib/credential/judge-rolled.ts';
+import { judgeRolled } from '../../../../src/lib/credential/judge-renewed-token.ts';
 import type { RedeemedToken } from '../../../../src/lib/entra/judge-token-reply.ts';
 import { Secret } from '../../../../src/lib/model/secret.ts';
 import { refreshTokenOf } from '../../../fakes/memory-credential-store.ts';
