@@ -1,6 +1,6 @@
 import { bootLog, type Services } from '../composition.ts';
 import { createCertificate } from '../lib/credential/create-certificate.ts';
-import { type KeepAliveDeps, type KeptAlive, keepAlive } from '../lib/credential/keep-alive.ts';
+import { type KeepAliveDeps, type KeepAliveResult, keepAlive } from '../lib/credential/keep-alive.ts';
 import { BrokerError } from '../lib/model/errors.ts';
 import { createGraphClient } from '../lib/graph/client.ts';
 import { createGraphWriter } from '../lib/graph/write.ts';
@@ -13,9 +13,9 @@ const schedule = '0 17 3 * * *';
  * Rotates the credential of every application in the vault. Then requests a health report, which announces changes.
  * @throws BrokerError if the rotation of an application failed, so that the platform counts a failed invocation.
  */
-export async function rotateCredentials(services: Services): Promise<readonly KeptAlive[]> {
+export async function rotateCredentials(services: Services): Promise<readonly KeepAliveResult[]> {
   const { credentials, health, log } = services;
-  const outcomes: KeptAlive[] = [];
+  const outcomes: KeepAliveResult[] = [];
   for (const application of await credentials.store.listApplications()) {
     outcomes.push(await keepAlive(keepAliveDeps(services), application));
     // This instance must redeem the new credential from now on.

@@ -12,13 +12,13 @@ export interface LastRead {
 }
 
 /**
- * Minimum time between two reads of one application, so that a storm of failures does not become a storm of reads. A
- * failure that does not pass by itself (nothing stored, or nothing usable) is repeated for as long.
+ * Minimum time between two reads of one application, so that many failing requests do not cause many reads. A permanent
+ * failure (nothing stored, or nothing usable) is thrown again for this long without a read.
  */
-const shortestRereadMs = 5_000;
-/** How long a read may delay callers while there is a copy, from its start. */
+const minRereadMs = 5_000;
+/** How long callers wait for a read while there is a copy, from the start of the read. */
 const patienceMs = 3_000;
-/** Minimum time to the next read after a failed one, while there is a copy. */
+/** Minimum time from a failed read to the next, while there is a copy. */
 const pauseMs = 30_000;
 
 export interface CachedCredentialsDeps {
@@ -28,33 +28,40 @@ export interface CachedCredentialsDeps {
 }
 
 /**
- * Credentials in memory, read from the store again when they are old or stop working, as "Azure Key Vault throttling
- * guidance" advises. While the store does not answer, the copies stay in use.
+ * Keeps credentials in memory ("Azure Key Vault throttling guidance"). Reads them again when they are older than the
+ * maximum age or stop working. While the store does not answer, the copies stay in use.
  */
 export class CachedCredentials {
   readonly #deps: CachedCredentialsDeps;
   readonly #maxAgeMs: number;
   readonly #copies = new Map<string, KeptCopy<Credential>>();
 
+  /** @param maxAgeSeconds age at which a copy is read again. */
   constructor(deps: CachedCredentialsDeps, maxAgeSeconds: number) {
     this.#deps = deps;
     this.#maxAgeMs = maxAgeSeconds * 1000;
   }
 
-  /** How the last read of this application ended. Reads nothing. */
+  /** Returns the outcome of the last read of this application; undefined before the first. Reads nothing. */
   lastRead(application: string): LastRead | undefined {
     const last = this.#copies.get(application)?.lastLoad;
     return last && { atMs: last.atMs, failure: last.failure === undefined ? undefined : toBrokerError(last.failure) };
   }
 
-  /** @throws BrokerError credential_missing, client_credential_rejected or key_vault_unavailable. */
+  /**
+   * Returns the copy, or reads the store if the copy is too old.
+   * @throws BrokerError credential_missing, client_credential_rejected or key_vault_unavailable.
+   */
   get(application: string): Promise<Credential> {
     return this.#get(application);
   }
 
-  /** The credential as the store has it now, or had it seconds ago: for when the copy has stopped working. */
+  /**
+   * Reads the store unless the last read ended less than 5 seconds ago. For a copy that has stopped working.
+   * @throws BrokerError as {@link get}.
+   */
   reread(application: string): Promise<Credential> {
-    return this.#get(application, shortestRereadMs);
+    return this.#get(application, minRereadMs);
   }
 
   async #get(application: string, freshMs?: number): Promise<Credential> {
@@ -86,13 +93,13 @@ export class CachedCredentials {
 }
 
 function pauseAfter({ transient, retryAfterSeconds = 0 }: BrokerError, isCopyServed: boolean): number {
-  if (!transient) return shortestRereadMs;
+  if (!transient) return minRereadMs;
   return Math.max(isCopyServed ? pauseMs : 0, retryAfterSeconds * 1000);
 }
 
 /**
- * Changes when the client credential or the refresh token changes: tells a replaced credential from the one that
- * failed.
+ * Identifies one state of a credential: the value changes with the client credential and with the refresh token. Used to
+ * tell a replaced credential from the one that failed.
  */
 export function credentialVersion(credential: Credential): string {
   return `${credential.client.version}/${credential.refreshToken?.version ?? '-'}`;

@@ -7,8 +7,9 @@ const keyPattern = /-----BEGIN (?:RSA |EC |)PRIVATE KEY-----[\s\S]+?-----END (?:
 const certificatePattern = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
 
 /**
- * A certificate with its private key from one PEM text, as Key Vault hands it out for `application/x-pem-file`.
- * @throws BrokerError client_credential_rejected that says which half is missing; never with any of the text.
+ * Parses a certificate and its private key from one PEM text, the format of Key Vault for `application/x-pem-file`.
+ * @throws BrokerError client_credential_rejected if the key or the certificate is missing. The error contains nothing of
+ * the text.
  */
 export function parseCertificate(pem: string): Extract<ClientCredential, { kind: 'certificate' }> {
   const privateKey = keyPattern.exec(pem)?.[0];

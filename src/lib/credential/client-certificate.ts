@@ -8,10 +8,10 @@ import type { GraphWriter } from '../graph/write.ts';
 import { parseCertificate } from './certificate.ts';
 import { type ClientCredential, clientCredentialName, type StoredClientCredential } from '../model/credential.ts';
 
-/** A certificate lives longer than a secret: its key never travels, only signatures do. */
+/** A certificate lives longer than a secret, because its private key is never sent to Entra. */
 const certificateLifeMs = 365 * dayMs;
 
-/** Makes a self-signed RSA certificate that is good for the time given; both halves in PEM. */
+/** Creates a self-signed RSA certificate for the given period. Returns certificate and private key in PEM form. */
 export type CreateCertificate = (subject: {
   readonly commonName: string;
   readonly notBeforeMs: number;
@@ -19,7 +19,7 @@ export type CreateCertificate = (subject: {
 }) => Promise<{ readonly certificate: string; readonly privateKey: string }>;
 
 export interface CertificateDeps {
-  /** Microsoft Graph as somebody who may change the application. */
+  /** Microsoft Graph with permission to change the application. */
   readonly graph: Pick<GraphClient, 'get'>;
   readonly writer: GraphWriter;
   readonly createCertificate: CreateCertificate;
@@ -36,9 +36,9 @@ export interface RegisteredCertificate {
 }
 
 /**
- * Makes a certificate and registers it with the application, beside those it has.
+ * Creates a certificate, valid for 365 days, and adds it to the application. Existing certificates stay.
  * @param applicationPath `/applications/{objectId}` or `/applications(appId='…')`.
- * @param name what it is called at Entra.
+ * @param name display name of the certificate in Entra.
  * @throws BrokerError from Graph.
  */
 export async function registerCertificate(
@@ -48,15 +48,15 @@ export async function registerCertificate(
 ): Promise<RegisteredCertificate> {
   const notBeforeMs = deps.clock.nowMs();
   const notAfterMs = notBeforeMs + certificateLifeMs;
-  const made = await deps.createCertificate({ commonName: clientCredentialName, notBeforeMs, notAfterMs });
-  const credential = parseCertificate(`${made.privateKey}\n${made.certificate}`);
+  const created = await deps.createCertificate({ commonName: clientCredentialName, notBeforeMs, notAfterMs });
+  const credential = parseCertificate(`${created.privateKey}\n${created.certificate}`);
   const keyId = deps.newId();
   const entry = entryOf(credential, keyId, name);
   await replaceCertificates(deps, applicationPath, (present) => [...present, entry]);
   return { credential, keyId, endsAtMs: Date.parse(entry.endDateTime) };
 }
 
-/** Takes certificates off the application; those that are gone already count as taken off. */
+/** Removes certificates from the application. Ignores ids that no longer exist. @throws BrokerError from Graph. */
 export async function unregisterCertificates(
   deps: Pick<CertificateDeps, 'graph' | 'writer'>,
   applicationPath: string,
@@ -68,8 +68,9 @@ export async function unregisterCertificates(
 }
 
 /**
- * Puts a certificate of ours back that somebody else's list left out, see {@link replaceCertificates}. An application
- * without any certificate is left so: that is what `ptb revoke` makes.
+ * Registers a certificate again that another program's write has removed, see {@link replaceCertificates}. Only if the
+ * broker created it. Does nothing if the application has no certificates at all: that is the result of `ptb revoke`.
+ * @throws BrokerError from Graph.
  */
 export async function restoreCertificate(
   deps: Pick<CertificateDeps, 'graph' | 'writer'>,
@@ -86,7 +87,7 @@ export async function restoreCertificate(
   );
 }
 
-/** The application's certificates, whoever made them. @throws BrokerError resource_error when the answer is no list. */
+/** Lists the application's certificates, whoever created them. @throws BrokerError resource_error for an invalid reply. */
 export async function listCertificates(
   { graph }: Pick<CertificateDeps, 'graph'>,
   applicationPath: string,
@@ -94,16 +95,17 @@ export async function listCertificates(
   const application = await graph.get(`${applicationPath}?$select=id,keyCredentials`);
   const listed = application['keyCredentials'];
   if (Array.isArray(listed) && listed.every(isJsonObject)) return listed;
-  // Taken for none, it would be replaced by a list without other people's certificates.
-  throw new BrokerError('resource_error', 'Microsoft Graph does not list the certificates of the application.');
+  // Treating this as an empty list would make the next write delete all other certificates.
+  throw new BrokerError('resource_error', 'Microsoft Graph did not return the certificates of the application.');
 }
 
 /**
- * Graph replaces the list as a whole, and entries that are sent back without their key stay as they are ("Update
- * application", keyCredentials). So it is read just before it is written. What remains of the race: between the two,
- * one round trip apart, somebody else's write can come and is undone by ours, as applications know no If-Match. A
- * certificate of ours that is lost so shows when it is proven, and is put back; one that another program adds in that
- * moment, once a year, is lost to it. The list is never written to say what it says already.
+ * Reads the application's certificates and writes the changed list. Graph replaces the list as a whole, and entries sent
+ * back without their key stay as they are ("Update application", keyCredentials). Does not write an unchanged list.
+ *
+ * A race remains, because applications have no ETag for If-Match: a write by another program between the read and the
+ * write, one round trip apart, is undone. A certificate of the broker that is lost this way fails its proof and is
+ * registered again. A certificate that another program adds in this moment is lost; the broker writes about once a year.
  */
 async function replaceCertificates(
   deps: Pick<CertificateDeps, 'graph' | 'writer'>,
@@ -117,7 +119,7 @@ async function replaceCertificates(
   await deps.writer.patch(applicationPath, { keyCredentials });
 }
 
-/** Its times are the certificate's own, which count whole seconds: Graph takes no end that is later. */
+/** Takes start and end from the certificate, which has whole seconds: Graph rejects an end after the certificate's. */
 function entryOf({ certificate }: Certificate, keyId: string, displayName: string) {
   const { raw, validFromDate, validToDate } = new X509Certificate(certificate);
   return {

@@ -13,11 +13,15 @@ import { issueClientSecret, removeClientSecret } from './client-secret.ts';
 import { type ClientCredential, clientCredentialName, type StoredClientCredential } from '../model/credential.ts';
 import type { ClientCredentialVersion, CredentialStore } from './credential-store.ts';
 
-/** A client credential of a broker's making, as Entra lists it. */
+/** A client secret or certificate in Entra that a broker created. */
 export interface RegisteredKey {
   readonly keyId: string;
+  /** NaN if Entra returned no valid start. */
   readonly startsAtMs: number;
-  /** Whether this vault keeps it. Another one's may be in use by another broker, and is never removed. */
+  /**
+   * Whether it is stored in this vault under this application's name. Any other one may be in use by another broker and
+   * is never removed.
+   */
   readonly ours: boolean;
 }
 
@@ -27,15 +31,18 @@ interface IssuedClientCredential {
   readonly endsAtMs: number;
 }
 
-/** The client credentials of one kind that an application has at Entra. All methods throw BrokerError from Graph. */
+/** The client credentials of one kind that an application has in Entra. All methods throw BrokerError from Graph. */
 export interface ClientKeys {
-  /** Makes one and has Entra know it. */
+  /** Creates a client credential and registers it in Entra. */
   issue(): Promise<IssuedClientCredential>;
-  /** Those that carry our name, of whichever vault. @throws BrokerError key_vault_unavailable. */
+  /** Lists the credentials that any broker created. @throws BrokerError key_vault_unavailable. */
   list(): Promise<readonly RegisteredKey[]>;
-  /** Those that are gone already count as removed. */
+  /** Ignores ids that no longer exist. */
   remove(keyIds: readonly string[]): Promise<void>;
-  /** Puts one of ours back that got lost; absent where none can get lost. */
+  /**
+   * Registers a credential again that another program's write has removed. Absent for secrets, which Graph adds and
+   * removes one by one.
+   */
   restore?(client: Pick<StoredClientCredential, 'credential' | 'keyId'>): Promise<void>;
 }
 
@@ -43,16 +50,16 @@ export interface ClientKeysDeps extends CertificateDeps {
   readonly store: Pick<CredentialStore, 'vault' | 'listClientCredentialVersions'>;
 }
 
-/** A client credential of ours that nobody stored is left alone this long: another run may be about to store it. */
+/** Minimum age at which an unstored client credential is removed: a younger one may be about to be stored by another run. */
 export const orphanAgeMs = hourMs;
 
-/** The path of an application by its client id. */
+/** Graph path of an application by its client id. */
 export const applicationPath = (clientId: string): string => `/applications(appId='${clientId}')`;
 
 /**
- * @param application its name in the vault.
+ * Returns the client credentials of one kind of an application.
+ * @param application name in the vault.
  * @param path `/applications/{objectId}` or {@link applicationPath}.
- * @param kind what a federated application has of either is from before.
  */
 export function clientKeys(
   deps: ClientKeysDeps,
@@ -73,7 +80,7 @@ export function clientKeys(
 }
 
 interface KeysOfKind extends Omit<ClientKeys, 'list'> {
-  /** Everybody's, as Entra lists them. */
+  /** All entries in Entra, whoever created them. */
   readonly entries: () => Promise<readonly JsonObject[]>;
 }
 
@@ -100,27 +107,28 @@ const clientCertificates = (deps: CertificateDeps, path: string, name: string): 
 });
 
 /**
- * Two vaults may serve one application, in a second environment or during a move, and two names in one vault may stand
- * for one application. So the name says where the credential is kept; in few letters, as Graph shortens names to 90,
- * and not readable, as every account of the tenant can read it.
+ * Display name of a client credential in Entra. It identifies the vault and the application's name there, because two
+ * vaults may serve one application (a second environment, a move) and two names in one vault may refer to one
+ * application. It contains a hash because Graph truncates names to 90 characters and every account of the tenant can read
+ * them.
  */
 const keyName = (vault: string, application: string): string =>
   `${clientCredentialName}:${createHash('sha256').update(`${vault}/${application}`).digest('hex').slice(0, 12)}`;
 
-/** What tells the client credentials at Entra that this vault keeps from those of others. */
+/** Identifies the client credentials in Entra that are stored in this vault under one application's name. */
 export interface KeyMark {
   readonly name: string;
-  /** Those ever stored here: what was made before names said so carries the bare name. */
+  /** All ids ever stored here. They identify older credentials, whose display name does not identify the vault. */
   readonly storedKeyIds: ReadonlySet<string>;
 }
 
-/** @param versions all that the vault has of the application. */
+/** @param versions all versions of the application's client credential in the vault. */
 export const keyMark = (vault: string, application: string, versions: readonly ClientCredentialVersion[]): KeyMark => ({
   name: keyName(vault, application),
   storedKeyIds: new Set(versions.flatMap(({ keyId }) => keyId ?? [])),
 });
 
-/** Those of a list of Entra's that carry our name. Pure. */
+/** Selects the credentials that a broker created from Entra's list. Pure. */
 export const registeredKeys = (
   listed: readonly JsonObject[],
   { name, storedKeyIds }: KeyMark,
@@ -135,10 +143,11 @@ export const registeredKeys = (
   });
 
 /**
- * Removes what nobody stored, made by a run that was killed, or what was in use before. Young ones may be another
- * run's.
- * @param keptKeyId what is in use.
- * @returns how many.
+ * Removes client credentials of this vault that are not in use: those of a killed run, and former ones. Keeps those
+ * younger than {@link orphanAgeMs}.
+ * @param keptKeyId the one in use; undefined if none of this kind is.
+ * @returns the number of removed credentials.
+ * @throws BrokerError from Graph.
  */
 export async function removeUnused(
   { clock }: { readonly clock: Clock },

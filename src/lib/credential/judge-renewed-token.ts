@@ -4,12 +4,13 @@ import { refreshTokenLifeMs, type StoredClientCredential, type StoredRefreshToke
 import type { NewRefreshToken } from './credential-store.ts';
 
 /**
- * Whether the refresh token that came with a redemption may replace the stored one: it must exist, belong to the same
- * account, and carry MFA if the stored one does. What a token does not say of itself (it may be opaque) is taken from
+ * Decides whether the refresh token from a redemption may replace the stored one: it must exist, belong to the same
+ * account, and carry MFA if the stored one does. Claims that the token does not reveal (it may be opaque) are taken from
  * the stored one. Pure.
- * @throws BrokerError that says why the stored one is kept.
+ * @returns the refresh token to store.
+ * @throws BrokerError entra_unavailable for a missing token or another account, interaction_required for missing MFA.
  */
-export function judgeRolled(
+export function judgeRenewedToken(
   stored: StoredRefreshToken,
   client: Pick<StoredClientCredential, 'clientId'>,
   token: RedeemedToken,
@@ -17,13 +18,13 @@ export function judgeRolled(
 ): NewRefreshToken {
   const { claims, refreshToken } = token;
   if (refreshToken === undefined) {
-    throw new BrokerError('entra_unavailable', 'Entra gave no new refresh token; the stored one is kept.');
+    throw new BrokerError('entra_unavailable', 'Entra returned no new refresh token. The stored one is kept.');
   }
   const { objectId, username, authenticationMethods } = claims;
   if (objectId !== undefined && stored.accountObjectId !== '' && objectId !== stored.accountObjectId) {
     throw new BrokerError(
       'entra_unavailable',
-      'Entra issued a token of another account, which was thrown away; the stored one is kept.',
+      'Entra issued a token for another account. It was discarded, and the stored one is kept.',
       { logFields: { tokenObjectId: objectId, storedObjectId: stored.accountObjectId } },
     );
   }
@@ -31,7 +32,7 @@ export function judgeRolled(
   if (stored.mfa && !mfa) {
     throw new BrokerError(
       'interaction_required',
-      'The renewed token no longer carries MFA, which Partner Center requires; the stored one is kept.',
+      'The renewed token no longer carries MFA, which Partner Center requires. The stored one is kept.',
       { scope: 'credential' },
     );
   }

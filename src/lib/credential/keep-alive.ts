@@ -5,7 +5,7 @@ import type { CredentialJournal } from './credential-journal.ts';
 import { probeMfa, type MfaProbeDeps } from './mfa-probe.ts';
 import { removeFormerCredentials, type RenewalDeps, renewClientCredential } from './renew-client-credential.ts';
 import { type Rotation, type RotationDeps, rotateRefreshToken } from './rotate.ts';
-import { redeemFor } from './store-refresh-token.ts';
+import { redeemRefreshToken } from './store-refresh-token.ts';
 
 export interface KeepAliveDeps extends RotationDeps, MfaProbeDeps {
   readonly journal: CredentialJournal;
@@ -18,7 +18,7 @@ export interface KeepAliveDeps extends RotationDeps, MfaProbeDeps {
 }
 
 /** What one day's care did for one application. */
-export interface KeptAlive {
+export interface KeepAliveResult {
   readonly application: string;
   readonly rotation: Rotation | BrokerError | undefined;
 }
@@ -29,13 +29,15 @@ export interface KeptAlive {
  * journal keeps that of the rotation alone: a client credential that was not renewed shows in health when its end is
  * near, and is tried again every day until then.
  */
-export async function keepAlive(deps: KeepAliveDeps, application: string): Promise<KeptAlive> {
+export async function keepAlive(deps: KeepAliveDeps, application: string): Promise<KeepAliveResult> {
   // A client credential that is about to end would fail the rotation too, so it goes first.
   await renew(deps, application);
   const rotation = await rotate(deps, application);
   if (rotation instanceof BrokerError) {
     const { code, detail } = rotation;
-    await recorded(deps, () => deps.journal.recordFailure(application, { atMs: deps.clock.nowMs(), code, detail }));
+    await writeToJournal(deps, () =>
+      deps.journal.recordFailure(application, { atMs: deps.clock.nowMs(), code, detail }),
+    );
   } else if (rotation !== undefined) {
     await removeFormer(deps, application);
     await probe(deps, application);
@@ -72,7 +74,7 @@ async function rotate(deps: KeepAliveDeps, application: string): Promise<Rotatio
       versions: rotation.versions,
       mfa: rotation.mfa,
     });
-    await recorded(deps, () => deps.journal.recordRotation(application, rotation.obtainedAtMs));
+    await writeToJournal(deps, () => deps.journal.recordRotation(application, rotation.obtainedAtMs));
     return rotation;
   } catch (thrown) {
     deps.log.log('error', 'credential.rotation_failed', { application, ...errorFields(thrown) });
@@ -96,7 +98,11 @@ async function probe(deps: KeepAliveDeps, application: string): Promise<void> {
   try {
     const { client, refreshToken } = await deps.store.load(application);
     if (refreshToken === undefined) return;
-    const reply = await redeemFor({ ...deps, canaryResource: deps.partnerCenterIdentifier }, client, refreshToken);
+    const reply = await redeemRefreshToken(
+      { ...deps, canaryResource: deps.partnerCenterIdentifier },
+      client,
+      refreshToken,
+    );
     // An application without a permission for Partner Center is none that Partner Center could refuse.
     if (!reply.ok) return;
     const compliant = await probeMfa(deps, reply.token.accessToken);
@@ -109,7 +115,7 @@ async function probe(deps: KeepAliveDeps, application: string): Promise<void> {
 }
 
 /** The journal is for people: that it cannot be written must not end the care. */
-async function recorded(deps: KeepAliveDeps, write: () => Promise<void>): Promise<void> {
+async function writeToJournal(deps: KeepAliveDeps, write: () => Promise<void>): Promise<void> {
   try {
     await write();
   } catch (thrown) {

@@ -22,7 +22,7 @@ import {
 } from './stored-secret.ts';
 
 /**
- * Limit for one operation with all of the SDK's retries, so that callers do not wait for a vault that does not answer.
+ * Maximum duration of one operation, including the SDK's retries.
  */
 const deadlineMs = 20_000;
 
@@ -32,7 +32,10 @@ const secretNames = {
   clientCredential: (application: string) => `${prefix}${application}-client-credential`,
 };
 
-/** Credentials in Azure Key Vault secrets: the value is the secret itself, everything else is in tags. */
+/**
+ * Stores credentials in Azure Key Vault secrets. The value is the secret itself; everything else is in tags. Each
+ * operation takes at most 20 seconds.
+ */
 export class KeyVaultCredentialStore implements CredentialStore {
   readonly #client: SecretClient;
 
@@ -108,10 +111,10 @@ export class KeyVaultCredentialStore implements CredentialStore {
       for await (const properties of this.#client.listPropertiesOfSecrets({ abortSignal: signal })) {
         const application = pattern.exec(properties.name)?.[1];
         if (application === undefined) continue;
-        // The list shows only the current version. An older one may still be enabled, and `load` returns that.
-        const inForce =
+        // The list contains only the current version. If it is disabled, `load` returns an older enabled one.
+        const isInUse =
           properties.enabled !== false || (await this.#versions(properties.name, readVersion)).some(isEnabled);
-        if (inForce) names.push(application);
+        if (isInUse) names.push(application);
       }
     });
     return names.toSorted();
@@ -128,7 +131,7 @@ export class KeyVaultCredentialStore implements CredentialStore {
     });
   }
 
-  /** The newest enabled version: the current one may have been disabled in an emergency. */
+  /** Returns the newest enabled version: an operator may have disabled the current one in an emergency. */
   async #newest(name: string, signal?: AbortSignal): Promise<KeyVaultSecret | undefined> {
     return guarded(async (deadline) => {
       try {

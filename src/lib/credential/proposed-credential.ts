@@ -6,43 +6,44 @@ import type { ClientCredentialVersion } from './credential-store.ts';
 import { redeemAsApplication, type UsableClient, type WorkingClientDeps } from './prove-client-credential.ts';
 
 /**
- * Going over to the managed identity while a secret or certificate is in use. Only the app itself has the identity, so
- * setup cannot prove that Entra takes it, and right after the trust is made Entra takes it for minutes by chance alone
- * (AADSTS70021). So setup proposes: the version waits in the vault, not enabled, and the daily timer tries it.
+ * Changes an application from a secret or certificate to the managed identity. Only the app has the identity, so setup
+ * cannot prove that Entra accepts it. For some minutes after the trust is created, Entra accepts it only now and then
+ * (AADSTS70021). Setup therefore stores a disabled version, the proposal, and the daily timer tries it.
  */
 
-/** What ends sooner cannot wait for the daily timer, nor for one that fails once. */
-const waitMs = 2 * dayMs;
+/** Minimum remaining lifetime of a credential that waits for the daily timer. Two days allow for one failed run. */
+const minRemainingMs = 2 * dayMs;
 
-/** Whether the client credential in use lasts until the timer has surely come by. */
-export const mayWait = ({ endsAtMs }: StoredClientCredential, nowMs: number): boolean =>
-  endsAtMs === undefined || endsAtMs - nowMs > waitMs;
+/** Whether the client credential in use lasts until the daily timer has tried the proposal. */
+export const canWaitForTimer = ({ endsAtMs }: StoredClientCredential, nowMs: number): boolean =>
+  endsAtMs === undefined || endsAtMs - nowMs > minRemainingMs;
 
 /**
- * Whether one is proposed after what is in use; a renewal or another setup since makes a proposal void. Pure.
+ * Whether the vault contains a proposal newer than the version in use. A later renewal or setup cancels a proposal. Pure.
  * @param versions newest first.
+ * @param inUse the version in use.
  */
 export function isProposed(versions: readonly ClientCredentialVersion[], inUse: string): boolean {
   const newerCount = versions.findIndex(({ version }) => version === inUse);
   return versions.slice(0, Math.max(0, newerCount)).some(({ proposed }) => proposed === true);
 }
 
-/** The application as the managed identity proves it. */
-export const federated = ({ clientId, tenantId }: Omit<UsableClient, 'credential'>): UsableClient => ({
+/** Returns the application with the managed identity as its client credential. */
+export const federatedClient = ({ clientId, tenantId }: Omit<UsableClient, 'credential'>): UsableClient => ({
   clientId,
   tenantId,
   credential: { kind: 'federated' },
 });
 
 /**
- * Puts what setup proposed into force once Entra takes it; until then what is in use stays.
- * @throws BrokerError key_vault_unavailable, credential_missing.
+ * Starts using the proposed managed identity if Entra accepts it. Otherwise the credential in use stays.
+ * @throws BrokerError key_vault_unavailable, credential_missing or client_credential_rejected from the store.
  */
 export async function adoptProposed(deps: WorkingClientDeps, application: string): Promise<void> {
   const { client } = await deps.store.load(application);
   if (client.credential.kind === 'federated') return;
   if (!isProposed(await deps.store.listClientCredentialVersions(application), client.version)) return;
-  const proposed = federated(client);
+  const proposed = federatedClient(client);
   const reply = await redeemAsApplication(deps, proposed);
   if (reply.ok) {
     await deps.store.saveClientCredential(application, proposed);

@@ -42,7 +42,7 @@ export interface Renewal {
 export const renewBeforeMs = 30 * dayMs;
 
 /** All of Entra's servers know by then what was made. */
-const settledMs = minuteMs;
+const replicationMs = minuteMs;
 
 /**
  * Renews an application's client secret or certificate: make the new one, use it, store it, use what is stored, and
@@ -73,7 +73,7 @@ export async function renewClientCredential(deps: RenewalDeps, application: stri
     const removed = await removeOrphans(deps, keys, registered, client.keyId);
     return unchanged(application, kind, 'does not end soon', removed);
   } catch (thrown) {
-    if (!mayNotChangeItself(thrown)) throw thrown;
+    if (!isForbidden(thrown)) throw thrown;
     const setup = ptbCommand('setup', application);
     const why = `is for ${setup} to renew, in its last 30 days: the application may not change itself`;
     return { ...unchanged(application, kind, why), ...(isDue ? { refused: true } : {}) };
@@ -83,7 +83,7 @@ export async function renewClientCredential(deps: RenewalDeps, application: stri
 /**
  * What a profile without Application.ReadWrite.OwnedBy leaves out: for an application that is a state, and no failure.
  */
-const mayNotChangeItself = (thrown: unknown): boolean => graphStatus(thrown) === 403;
+const isForbidden = (thrown: unknown): boolean => graphStatus(thrown) === 403;
 
 const unchanged = (application: string, kind: Renewal['kind'], why: string, removed = 0): Renewal => ({
   application,
@@ -104,7 +104,7 @@ async function replace(
 ): Promise<Renewal> {
   try {
     await issueAndStore(deps, application, keys, { owner: previous, previous });
-    await deps.clock.sleep(settledMs);
+    await deps.clock.sleep(replicationMs);
     const { client: stored } = await deps.store.load(application);
     await proveClientCredential(deps, stored, { beforeRetry: async () => keys.restore?.(stored) });
     return {
@@ -187,7 +187,7 @@ export async function removeFormerCredentials(
     try {
       removed += await removeUnused(deps, keys, await keys.list(), undefined);
     } catch (thrown) {
-      if (!mayNotChangeItself(thrown)) throw thrown;
+      if (!isForbidden(thrown)) throw thrown;
     }
   }
   return removed;

@@ -8,22 +8,23 @@ export interface StoreRefreshTokenDeps {
   readonly store: CredentialStore;
   readonly redeemer: Redeemer;
   readonly newId: () => string;
-  /** What the proof asks a token for: a resource that the application may ask for in the partner tenant. */
+  /** Identifier of the resource that the proof requests a token for. The application must have it in the partner tenant. */
   readonly canaryResource: string;
 }
 
-/** What became of a refresh token that was to be stored. */
+/** The refresh token in the store, proven to work. */
 export interface StoredAndProven {
-  /** The newest one in the store; another run's, when that was faster. */
+  /** The newest version. It may come from another run that stored one in the meantime. */
   readonly refreshToken: StoredRefreshToken;
+  /** The result of its redemption. */
   readonly proof: RedeemedToken;
 }
 
 /**
- * Redeems a refresh token, stores it, reads back what the store now gives out, and redeems that. What is worth nothing
- * is never stored, so that nobody can be killed while it is the newest version; what the store then gives out and Entra
- * refuses is disabled again. One whose second proof merely could not be had (Entra is down) stays.
- * @throws BrokerError key_vault_unavailable, or why the redemption failed.
+ * Redeems a refresh token, stores it, reads the newest version back and redeems that too. A token that does not work is
+ * never stored, so a killed process cannot leave one as the newest version. If Entra rejects the token that was read
+ * back, its version is disabled; after a transient failure it stays.
+ * @throws BrokerError key_vault_unavailable, or the failure of the redemption.
  */
 export async function storeRefreshToken(
   deps: StoreRefreshTokenDeps,
@@ -31,14 +32,14 @@ export async function storeRefreshToken(
   application: string,
   token: NewRefreshToken,
 ): Promise<StoredAndProven> {
-  const first = await redeemFor(deps, client, token);
+  const first = await redeemRefreshToken(deps, client, token);
   if (!first.ok) throw errorOf(first.failure);
   await save(deps.store, application, token);
   const stored = await deps.store.loadRefreshToken(application);
   if (stored === undefined) {
-    throw new BrokerError('key_vault_unavailable', 'Key Vault does not give out what was just stored.');
+    throw new BrokerError('key_vault_unavailable', 'Key Vault did not return the refresh token that was just stored.');
   }
-  const reply = await redeemFor(deps, client, stored);
+  const reply = await redeemRefreshToken(deps, client, stored);
   if (reply.ok) return { refreshToken: stored, proof: reply.token };
   if (reply.failure.reach !== 'transient' && stored.secret.equals(token.secret)) {
     await deps.store.disableRefreshTokenVersion(application, stored.version);
@@ -46,7 +47,7 @@ export async function storeRefreshToken(
   throw errorOf(reply.failure);
 }
 
-/** A write whose reply was lost may have succeeded: the store itself says whether it did. */
+/** Stores the token. A write whose reply was lost may have succeeded, so the store is read before the error is thrown. */
 async function save(store: CredentialStore, application: string, token: NewRefreshToken): Promise<void> {
   try {
     await store.saveRefreshToken(application, token);
@@ -56,8 +57,8 @@ async function save(store: CredentialStore, application: string, token: NewRefre
   }
 }
 
-/** Redeems a stored refresh token in the application's own tenant. */
-export function redeemFor(
+/** Redeems a refresh token for the canary resource in the application's own tenant. Never throws. */
+export function redeemRefreshToken(
   deps: Pick<StoreRefreshTokenDeps, 'redeemer' | 'newId' | 'canaryResource'>,
   client: StoredClientCredential,
   refreshToken: Pick<StoredRefreshToken, 'secret'>,

@@ -10,22 +10,21 @@ import {
   type JournalFailure,
 } from './credential-journal.ts';
 
-/** Partition of the only table; the row key is the name of the application. */
 const partitionKey = 'credential';
 export const journalTable = 'CredentialJournal';
 
 type Table = Pick<TableClient, 'createTable' | 'getEntity' | 'upsertEntity' | 'updateEntity' | 'createEntity'>;
 type Entity = Readonly<Record<string, unknown>>;
 
-/** The journal in Azure Table storage: one row for each application. */
+/** The journal in Azure Table storage. It has one row per application; the row key is the application's name. */
 export class TableCredentialJournal implements CredentialJournal {
   readonly #open: () => Promise<Table>;
-  readonly #made: () => Promise<Table>;
+  readonly #createdTable: () => Promise<Table>;
 
-  /** @param open gives the table's client; the table is created before the first write. */
+  /** @param open returns the table's client. The table is created before the first write. */
   constructor(open: () => Promise<Table>) {
     this.#open = open;
-    this.#made = once(async () => {
+    this.#createdTable = once(async () => {
       const table = await open();
       await table.createTable();
       return table;
@@ -50,25 +49,25 @@ export class TableCredentialJournal implements CredentialJournal {
 
   async changeState(application: string, state: CredentialState, atMs: number): Promise<boolean> {
     const found = await this.#get(application);
-    const present = found && readEntry(found).state;
-    if (present?.status === state.status && present.thresholdDays === state.thresholdDays) return false;
+    const current = found && readEntry(found).state;
+    if (current?.status === state.status && current.thresholdDays === state.thresholdDays) return false;
     const entity = {
       partitionKey,
       rowKey: application,
       status: state.status,
-      // A merge leaves absent properties as they are, so "none" needs a value of its own.
+      // A merge keeps properties that are absent here, so 0 stands for "no threshold".
       thresholdDays: state.thresholdDays ?? 0,
       stateSince: new Date(atMs),
     };
     return guarded(async () => {
-      const table = await this.#made();
+      const table = await this.#createdTable();
       try {
         const etag = found?.['etag'];
         if (typeof etag === 'string') await table.updateEntity(entity, 'Merge', { etag });
         else await table.createEntity(entity);
         return true;
       } catch (thrown) {
-        // Another instance was faster, and announces the change.
+        // Another instance has changed the state, and announces it.
         if (isStorageConflict(thrown)) return false;
         throw thrown;
       }
@@ -89,14 +88,14 @@ export class TableCredentialJournal implements CredentialJournal {
 
   #merge(application: string, properties: Record<string, Date | string | boolean>): Promise<void> {
     return guarded(async () => {
-      const table = await this.#made();
+      const table = await this.#createdTable();
       await table.upsertEntity({ partitionKey, rowKey: application, ...properties }, 'Merge');
     });
   }
 }
 
 const guarded = <T>(work: () => Promise<T>): Promise<T> =>
-  storageCall(work, 'The journal of the credential cannot be read or written.');
+  storageCall(work, 'The credential journal cannot be read or written.');
 
 function readEntry(entity: Entity | undefined): JournalEntry {
   if (entity === undefined) return {};

@@ -1,7 +1,7 @@
 import type { CertificateDeps } from '../credential/client-certificate.ts';
 import { clientKeys } from '../credential/client-keys.ts';
 import { issueAndStore, type IssueAndStoreDeps } from '../credential/issue-and-store.ts';
-import { federated, mayWait } from '../credential/proposed-credential.ts';
+import { canWaitForTimer, federatedClient } from '../credential/proposed-credential.ts';
 import { isRefused, proveClientCredential } from '../credential/prove-client-credential.ts';
 import { BrokerError } from '../model/errors.ts';
 import { type JsonObject, textOf } from '../graph/reply.ts';
@@ -163,9 +163,11 @@ export class SetupRun {
     const { store, clock } = this.#deps;
     const { application } = this.#options;
     const { stored } = this.#state;
-    const identity = federated(this.#owner);
+    const identity = federatedClient(this.#owner);
     const canWait =
-      stored?.clientId === this.#clientId && mayWait(stored, clock.nowMs()) && !(await isRefused(this.#deps, stored));
+      stored?.clientId === this.#clientId &&
+      canWaitForTimer(stored, clock.nowMs()) &&
+      !(await isRefused(this.#deps, stored));
     const isAccepted = (): Promise<boolean> =>
       proveClientCredential(this.#deps, identity).then(
         () => true,

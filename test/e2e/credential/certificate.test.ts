@@ -4,7 +4,7 @@ import { keyMark } from '../../../src/lib/credential/client-keys.ts';
 import { keepAlive } from '../../../src/lib/credential/keep-alive.ts';
 import { redeemAsApplication } from '../../../src/lib/credential/prove-client-credential.ts';
 import { renewClientCredential } from '../../../src/lib/credential/renew-client-credential.ts';
-import { redeemFor } from '../../../src/lib/credential/store-refresh-token.ts';
+import { redeemRefreshToken } from '../../../src/lib/credential/store-refresh-token.ts';
 import { adminToken } from 'microsoft-cloud/testing';
 import { startCare } from './care.ts';
 import { browser, startOperator, type TestOperator } from './operator.ts';
@@ -40,7 +40,7 @@ const keyIds = async (): Promise<string[]> => (await registered()).keys.map(({ k
 
 async function isAlive(): Promise<boolean> {
   const { client, refreshToken } = await operator.store.load('default');
-  return refreshToken !== undefined && (await redeemFor(operator, client, refreshToken)).ok;
+  return refreshToken !== undefined && (await redeemRefreshToken(operator, client, refreshToken)).ok;
 }
 
 /** Registers a certificate as an administrator would. */

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { keyMark } from '../../../src/lib/credential/client-keys.ts';
 import { renewClientCredential } from '../../../src/lib/credential/renew-client-credential.ts';
 import { rotateRefreshToken, versionsKept } from '../../../src/lib/credential/rotate.ts';
-import { redeemFor } from '../../../src/lib/credential/store-refresh-token.ts';
+import { redeemRefreshToken } from '../../../src/lib/credential/store-refresh-token.ts';
 import { runSetup } from '../../../src/lib/setup/setup.ts';
 import type { FaultRule } from 'microsoft-cloud';
 import { MemoryCredentialStore } from '../../fakes/memory-credential-store.ts';
@@ -22,7 +22,7 @@ const rotate = () => rotateRefreshToken(operator, 'default');
 
 async function isAlive(): Promise<boolean> {
   const { client, refreshToken } = await operator.store.load('default');
-  return refreshToken !== undefined && (await redeemFor(operator, client, refreshToken)).ok;
+  return refreshToken !== undefined && (await redeemRefreshToken(operator, client, refreshToken)).ok;
 }
 
 const enabled = async (): Promise<number> =>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { refreshTokenLifeMs, type StoredRefreshToken } from '../../../../src/lib/model/credential.ts';
-import { judgeRolled } from '../../../../src/lib/credential/judge-renewed-token.ts';
+import { judgeRenewedToken } from '../../../../src/lib/credential/judge-renewed-token.ts';
 import type { RedeemedToken } from '../../../../src/lib/entra/judge-token-reply.ts';
 import { Secret } from '../../../../src/lib/model/secret.ts';
 import { refreshTokenOf } from '../../../fakes/memory-credential-store.ts';
@@ -16,7 +16,8 @@ const rolled = (changes: Partial<RedeemedToken> = {}): RedeemedToken => ({
   claims: {},
   ...changes,
 });
-const judge = (token: RedeemedToken, from: StoredRefreshToken = stored) => judgeRolled(from, client, token, nowMs);
+const judge = (token: RedeemedToken, from: StoredRefreshToken = stored) =>
+  judgeRenewedToken(from, client, token, nowMs);
 
 describe('judgeRolled', () => {
   it('returns the new token with a lifetime of 90 days and the account of its claims', () => {
@@ -47,7 +48,7 @@ describe('judgeRolled', () => {
     expect(() => judge(rolled({ refreshToken: undefined }))).toThrow(
       expect.objectContaining({
         code: 'entra_unavailable',
-        detail: 'Entra gave no new refresh token; the stored one is kept.',
+        detail: 'Entra returned no new refresh token. The stored one is kept.',
       }),
     );
   });

@@ -1,5 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { adoptProposed, federated, isProposed, mayWait } from '../../../../src/lib/credential/proposed-credential.ts';
+import {
+  adoptProposed,
+  canWaitForTimer,
+  federatedClient,
+  isProposed,
+} from '../../../../src/lib/credential/proposed-credential.ts';
 import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
 import { Secret } from '../../../../src/lib/model/secret.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
@@ -26,7 +31,7 @@ const adopt = () =>
     { store, redeemer, clock, log: logged.log, newId: () => 'id', graphIdentifier: 'https://graph.microsoft.com' },
     'default',
   );
-const propose = () => store.proposeClientCredential('default', federated(owner));
+const propose = () => store.proposeClientCredential('default', federatedClient(owner));
 const kindInUse = async () => (await store.load('default')).client.credential.kind;
 
 describe('adoptProposed', () => {
@@ -58,7 +63,7 @@ describe('adoptProposed', () => {
   });
 });
 
-describe('isProposed and mayWait', () => {
+describe('isProposed and canWaitForTimer', () => {
   const version = (name: string, proposed?: true) => ({
     version: name,
     createdAtMs: 0,
@@ -75,8 +80,8 @@ describe('isProposed and mayWait', () => {
 
   it('let a proposal wait only while the credential in use lasts longer than two days', () => {
     const stored = { ...secret, version: 'v1' };
-    expect(mayWait(stored, 0)).toBe(true);
-    expect(mayWait({ ...stored, endsAtMs: 2 * 86_400_000 }, 0)).toBe(false);
-    expect(mayWait({ ...stored, endsAtMs: 2 * 86_400_000 + 1 }, 0)).toBe(true);
+    expect(canWaitForTimer(stored, 0)).toBe(true);
+    expect(canWaitForTimer({ ...stored, endsAtMs: 2 * 86_400_000 }, 0)).toBe(false);
+    expect(canWaitForTimer({ ...stored, endsAtMs: 2 * 86_400_000 + 1 }, 0)).toBe(true);
   });
 });

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { outdated, rotateRefreshToken } from '../../../../src/lib/credential/rotate.ts';
+import { rotateRefreshToken, versionsToDisable } from '../../../../src/lib/credential/rotate.ts';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
@@ -197,8 +197,8 @@ describe('rotateRefreshToken when it disables old versions', () => {
 
   it('chooses no version when none is known to be good', () => {
     const versions = [{ version: 'v1', createdAtMs: 1, enabled: true }];
-    expect(outdated(versions, ['v1'])).toEqual([]);
-    expect(outdated(versions, [])).toEqual([]);
-    expect(outdated([], [])).toEqual([]);
+    expect(versionsToDisable(versions, ['v1'])).toEqual([]);
+    expect(versionsToDisable(versions, [])).toEqual([]);
+    expect(versionsToDisable([], [])).toEqual([]);
   });
 });

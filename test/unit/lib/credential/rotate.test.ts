@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { outdated, rotateRefreshToken, versionsKept } from '../../../../src/lib/credential/rotate.ts';
+import { rotateRefreshToken, versionsKept, versionsToDisable } from '../../../../src/lib/credential/rotate.ts';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import { parseTenantId, type TenantId } from '../../../../src/lib/model/identifiers.ts';
 import { Secret } from '../../../../src/lib/model/secret.ts';
@@ -175,13 +175,13 @@ describe('rotateRefreshToken', () => {
   });
 });
 
-describe('outdated', () => {
+describe('versionsToDisable', () => {
   it('leaves at least one enabled version, and at most the number to keep', () => {
     fc.assert(
       fc.property(fc.array(fc.record({ enabled: fc.boolean(), bad: fc.boolean() }), { maxLength: 12 }), (drawn) => {
         const versions = drawn.map(({ enabled }, at) => ({ version: `v${at}`, createdAtMs: -at, enabled }));
         const bad = drawn.flatMap((version, at) => (version.bad ? [`v${at}`] : []));
-        const chosen = new Set(outdated(versions, bad).map(({ version }) => version));
+        const chosen = new Set(versionsToDisable(versions, bad).map(({ version }) => version));
         const left = versions.filter(({ version, enabled }) => enabled && !chosen.has(version));
         const enabled = versions.filter((version) => version.enabled).length;
         expect(left.length).toBeGreaterThanOrEqual(Math.min(1, enabled));

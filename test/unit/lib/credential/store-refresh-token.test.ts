@@ -92,7 +92,7 @@ describe('storeRefreshToken', () => {
     store.loadRefreshToken = async () => undefined;
     await expect(storeToken()).rejects.toMatchObject({
       code: 'key_vault_unavailable',
-      detail: 'Key Vault does not give out what was just stored.',
+      detail: 'Key Vault did not return the refresh token that was just stored.',
     });
   });
 });
