@@ -45,7 +45,7 @@ const exampleApplication = {
     {
       severity: 'degraded',
       code: 'expires_soon',
-      message: 'The client credential ends in 10 days at most.',
+      message: 'The client credential expires within 10 days.',
       advice: 'Run `ptb rotate --client-credential`, or `ptb setup --credential federated` to work without a secret.',
     },
   ],

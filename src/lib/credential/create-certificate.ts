@@ -1,13 +1,13 @@
 import type { CreateCertificate } from './client-certificate.ts';
 
 /**
- * A self-signed RSA certificate: Entra takes no elliptic curves for client assertions. The library is loaded with the
- * first certificate, which is once a year: nothing of it may slow the start.
+ * Creates a self-signed certificate with a 3072-bit RSA key: Entra accepts no elliptic curves for client assertions. Loads
+ * the library at first use, about once a year, so that it does not slow down the start.
  */
 export const createCertificate: CreateCertificate = async ({ commonName, notBeforeMs, notAfterMs }) => {
-  // CommonJS: in a bundle it has no other export than the default.
+  // The library is CommonJS: in a bundle it has only the default export.
   const { default: selfsigned } = await import('selfsigned');
-  const made = await selfsigned.generate([{ name: 'commonName', value: commonName }], {
+  const created = await selfsigned.generate([{ name: 'commonName', value: commonName }], {
     keyType: 'rsa',
     keySize: 3072,
     algorithm: 'sha256',
@@ -18,5 +18,5 @@ export const createCertificate: CreateCertificate = async ({ commonName, notBefo
       { name: 'extKeyUsage', clientAuth: true },
     ],
   });
-  return { certificate: made.cert, privateKey: made.private };
+  return { certificate: created.cert, privateKey: created.private };
 };

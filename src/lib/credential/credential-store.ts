@@ -1,6 +1,8 @@
 import type { ClientCredential, Credential, StoredClientCredential, StoredRefreshToken } from '../model/credential.ts';
 
+/** A refresh token to store; the store assigns the version. */
 export type NewRefreshToken = Omit<StoredRefreshToken, 'version'> & { readonly clientId: string };
+/** A client credential to store; the store assigns the version. */
 export type NewClientCredential = Omit<StoredClientCredential, 'version'>;
 
 /** One version of a stored secret, without its value. */
@@ -10,44 +12,49 @@ export interface StoredVersion {
   readonly enabled: boolean;
 }
 
-/** One version of a client credential. */
+/** One version of a client credential, without its value. */
 export interface ClientCredentialVersion extends StoredVersion {
-  /** Absent where it is none that we know. */
+  /** Absent if the kind is unknown. */
   readonly kind?: ClientCredential['kind'];
   readonly clientId?: string;
   /** Entra's id of the secret or key. */
   readonly keyId?: string;
-  /** Waits for its proof, see proposed-credential.ts. */
+  /** Set if the daily timer has yet to try it, see proposed-credential.ts. */
   readonly proposed?: true;
 }
 
 /**
- * The only place where credentials are kept. Every write makes a new version; nothing is ever overwritten.
- * All methods throw BrokerError: key_vault_unavailable, or credential_missing where there is nothing.
+ * The only place where credentials are stored. Every write creates a new version; no version is overwritten.
+ * All methods throw BrokerError key_vault_unavailable. The load methods also throw credential_missing if a stored secret
+ * lacks its tags, and client_credential_rejected for a broken certificate.
  */
 export interface CredentialStore {
-  /** Which vault this is: the same text wherever it is opened from, and no two alike. */
+  /** Identifies the vault. The text is unique and does not depend on the machine that opens it. */
   readonly vault: string;
-  /** @throws BrokerError credential_missing when the application was never set up. */
+  /** Returns the newest enabled versions. @throws BrokerError credential_missing if the application is not set up. */
   load(application: string, signal?: AbortSignal): Promise<Credential>;
-  /** The newest enabled refresh token, or undefined before the first consent. */
+  /** Returns the newest enabled refresh token, or undefined before the first consent. */
   loadRefreshToken(application: string, signal?: AbortSignal): Promise<StoredRefreshToken | undefined>;
-  /** One version, newest or not; undefined when it is disabled or gone. For a rotation whose newest turned out bad. */
+  /** Returns one version, or undefined if it is disabled or does not exist. */
   loadRefreshTokenVersion(application: string, version: string): Promise<StoredRefreshToken | undefined>;
-  /** As {@link loadRefreshTokenVersion}. */
+  /** Returns one version, or undefined if it is disabled or does not exist. */
   loadClientCredentialVersion(application: string, version: string): Promise<StoredClientCredential | undefined>;
   /** @returns the new version. */
   saveRefreshToken(application: string, token: NewRefreshToken): Promise<string>;
   /** @returns the new version. */
   saveClientCredential(application: string, credential: NewClientCredential): Promise<string>;
-  /** Keeps one that nobody uses: not enabled, until it is saved in the ordinary way. @returns the new version. */
+  /**
+   * Stores a disabled version, which is not used until {@link saveClientCredential} stores it again.
+   * @returns the new version.
+   */
   proposeClientCredential(application: string, credential: NewClientCredential): Promise<string>;
-  /** All versions, newest first. */
+  /** Returns all versions, newest first. */
   listRefreshTokenVersions(application: string): Promise<readonly StoredVersion[]>;
+  /** Returns all versions, newest first. */
   listClientCredentialVersions(application: string): Promise<readonly ClientCredentialVersion[]>;
-  /** Makes a version unreadable; a version cannot be deleted alone ("Azure Key Vault backup", versions). */
+  /** Makes a version unreadable. A single version cannot be deleted ("Azure Key Vault backup", versions). */
   disableRefreshTokenVersion(application: string, version: string): Promise<void>;
   disableClientCredentialVersion(application: string, version: string): Promise<void>;
-  /** The names of the applications that have a client credential: set up, and not revoked since. */
+  /** Returns the sorted names of the applications with an enabled client credential. */
   listApplications(): Promise<readonly string[]>;
 }

@@ -11,26 +11,27 @@ export interface KeepAliveDeps extends RotationDeps, MfaProbeDeps {
   readonly journal: CredentialJournal;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Partner Center's name with Entra. */
+  /** Identifier of Partner Center in Entra. */
   readonly partnerCenterIdentifier: string;
-  /** Renews client secrets and certificates; absent where that is switched off. */
+  /** For the renewal of client secrets and certificates; undefined if `CLIENT_SECRET_RENEWAL` is off. */
   readonly renewal: Pick<RenewalDeps, 'graphOf' | 'createCertificate' | 'graphIdentifier'> | undefined;
 }
 
-/** What one day's care did for one application. */
+/** The outcome of the daily maintenance of one application. */
 export interface KeepAliveResult {
   readonly application: string;
+  /** The error if the rotation failed; undefined if the application has no refresh token. */
   readonly rotation: Rotation | BrokerError | undefined;
 }
 
 /**
- * The daily care of one application: a fresh client credential where it ends soon, a fresh refresh token, and what Partner
- * Center thinks of its MFA. Each is tried whatever became of the others; failures are logged, not thrown. The
- * journal keeps that of the rotation alone: a client credential that was not renewed shows in health when its end is
- * near, and is tried again every day until then.
+ * Daily maintenance of one application. Renews a client credential that expires soon and rotates the refresh token. After
+ * a successful rotation, removes former client credentials and probes MFA in Partner Center. Failures are logged, never
+ * thrown, and do not stop the other steps. Only the failure of a rotation is recorded in the journal: a failed renewal is
+ * tried again every day, and health warns before the client credential expires.
  */
 export async function keepAlive(deps: KeepAliveDeps, application: string): Promise<KeepAliveResult> {
-  // A client credential that is about to end would fail the rotation too, so it goes first.
+  // An expired client credential would also fail the rotation.
   await renew(deps, application);
   const rotation = await rotate(deps, application);
   if (rotation instanceof BrokerError) {
@@ -82,7 +83,7 @@ async function rotate(deps: KeepAliveDeps, application: string): Promise<Rotatio
   }
 }
 
-/** An identity or certificate that has just worked makes what was before it superfluous. */
+/** Removes former secrets and certificates. The rotation has proven that the stored client credential works. */
 async function removeFormer(deps: KeepAliveDeps, application: string): Promise<void> {
   if (deps.renewal === undefined) return;
   try {
@@ -103,7 +104,7 @@ async function probe(deps: KeepAliveDeps, application: string): Promise<void> {
       client,
       refreshToken,
     );
-    // An application without a permission for Partner Center is none that Partner Center could refuse.
+    // An application without a permission for Partner Center gets no token, and its MFA does not matter there.
     if (!reply.ok) return;
     const compliant = await probeMfa(deps, reply.token.accessToken);
     if (compliant === undefined) return;
@@ -114,7 +115,7 @@ async function probe(deps: KeepAliveDeps, application: string): Promise<void> {
   }
 }
 
-/** The journal is for people: that it cannot be written must not end the care. */
+/** Writes to the journal. A failure is logged and does not stop the maintenance, which does not read the journal. */
 async function writeToJournal(deps: KeepAliveDeps, write: () => Promise<void>): Promise<void> {
   try {
     await write();

@@ -14,10 +14,11 @@ const timeoutMs = 30_000;
 const maxBodyBytes = 4 * 1024 * 1024;
 
 /**
- * Whether Partner Center finds MFA in a delegated token: with `ValidateMfa: true` it says so in `isMfaCompliant`
- * ("Mandating MFA for your partner tenant", App+User). Enforcement itself shows as 401 with code 900421.
- * @returns undefined when Partner Center does not say.
- * @throws BrokerError resource_error when Partner Center cannot be reached.
+ * Whether Partner Center finds MFA in a delegated token. The request header `ValidateMfa: true` makes it report this in
+ * the response header `isMfaCompliant` ("Mandating MFA for your partner tenant", App+User). Where Partner Center enforces
+ * MFA, it answers 401 with code 900421.
+ * @returns undefined if the reply does not contain the answer.
+ * @throws BrokerError resource_error if Partner Center cannot be reached, throttles, or answers 5xx.
  */
 export async function probeMfa(deps: MfaProbeDeps, token: Secret): Promise<boolean | undefined> {
   const reply = await send(deps.fetch, {
@@ -29,11 +30,11 @@ export async function probeMfa(deps: MfaProbeDeps, token: Secret): Promise<boole
   }).catch((error: unknown): never => {
     throw outboundFailure(error, 'resource_error', 'Partner Center');
   });
-  const said = reply.headers.get('ismfacompliant')?.toLowerCase();
-  if (said === 'true' || said === 'false') return said === 'true';
+  const compliant = reply.headers.get('ismfacompliant')?.toLowerCase();
+  if (compliant === 'true' || compliant === 'false') return compliant === 'true';
   if (reply.status === 401 && reply.body.includes('900421')) return false;
   if (reply.status >= 500 || reply.status === 429) {
-    throw new BrokerError('resource_error', `Partner Center answers ${reply.status}.`);
+    throw new BrokerError('resource_error', `Partner Center answered HTTP ${reply.status}.`);
   }
   return undefined;
 }

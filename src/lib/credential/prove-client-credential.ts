@@ -35,8 +35,8 @@ const replicationPausesMs = [3_000, 5_000, 10_000, 20_000, 30_000, 30_000] as co
 /**
  * Proves that a client credential works by redeeming a token. Retries for about 100 seconds while the credential may not
  * have reached all of Entra's servers.
- * @throws BrokerError client_credential_rejected or entra_unavailable after the last attempt; any other failure of the
- * redemption at once, unless the application is new.
+ * @throws BrokerError client_credential_rejected, entra_unavailable or throttled after the last attempt. Any other failure
+ * is thrown at once, unless the application is new.
  */
 export async function proveClientCredential(
   deps: RedeemAsApplicationDeps & { readonly clock: Clock },
@@ -58,7 +58,7 @@ export async function proveClientCredential(
   if (!reply.ok) throw errorOf(reply.failure);
 }
 
-/** Redeems a token for the application itself in its own tenant. */
+/** Redeems a Microsoft Graph token for the application itself in its own tenant. Never throws. */
 export function redeemAsApplication(deps: RedeemAsApplicationDeps, client: UsableClient): Promise<TokenReply> {
   return deps.redeemer.redeem({
     tenantId: client.tenantId,
@@ -71,7 +71,8 @@ export function redeemAsApplication(deps: RedeemAsApplicationDeps, client: Usabl
 }
 
 /**
- * Whether Entra refuses the credential: false if Entra is unavailable, or if this machine lacks the managed identity.
+ * Whether Entra rejects the client credential. False if Entra is unavailable, or if this machine lacks the managed
+ * identity. Never throws.
  */
 export async function isRefused(deps: RedeemAsApplicationDeps, client: UsableClient): Promise<boolean> {
   const reply = await redeemAsApplication(deps, client);
@@ -86,14 +87,15 @@ export interface WorkingClientDeps extends RedeemAsApplicationDeps {
 
 export interface WorkingClient {
   readonly client: StoredClientCredential;
+  /** Microsoft Graph access token for the application itself. */
   readonly token: Secret;
 }
 
 /**
- * The stored client credential with a token for the application itself. If Entra refuses the newest version, an older
- * one is used and the refused ones are disabled. An operator may have stored a wrong one by hand, or a run was killed
- * while another run removed its certificate from the application.
- * @throws BrokerError client_credential_rejected if none works, and any other failure of Entra.
+ * Returns the newest stored client credential that works, with a token for the application itself. If Entra rejects the
+ * newest version, an older one is used and the rejected ones are disabled. A version can be wrong because an operator
+ * stored it by hand, or because a run was killed while another run removed its certificate from the application.
+ * @throws BrokerError client_credential_rejected if none works, key_vault_unavailable, or another failure from Entra.
  */
 export async function workingClient(
   deps: WorkingClientDeps,
@@ -105,23 +107,23 @@ export async function workingClient(
   const failure = errorOf(first.failure);
   if (failure.code !== 'client_credential_rejected') throw failure;
   const enabled = (await deps.store.listClientCredentialVersions(application)).filter((each) => each.enabled);
-  const refused = enabled.filter(({ version }) => version === newest.version);
-  for (const version of enabled.filter((each) => !refused.includes(each)).slice(0, versionsKept - 1)) {
+  const rejected = enabled.filter(({ version }) => version === newest.version);
+  for (const version of enabled.filter((each) => !rejected.includes(each)).slice(0, versionsKept - 1)) {
     const client = await deps.store.loadClientCredentialVersion(application, version.version);
     if (client?.clientId !== newest.clientId) continue;
     const reply = await redeemAsApplication(deps, client);
     if (!reply.ok) {
-      // Any other failure says nothing about the version, which must not be disabled for it.
+      // Any other failure says nothing about this version, so it must not be disabled.
       if (reply.failure.code !== 'client_credential_rejected') throw errorOf(reply.failure);
-      refused.push(version);
+      rejected.push(version);
       continue;
     }
     const fields = { application, from: newest.version, to: client.version };
     deps.log.log('warn', 'credential.client_credential_fell_back', fields);
-    for (const { version: old, createdAtMs } of refused) {
+    for (const { version: rejectedVersion, createdAtMs } of rejected) {
       // A recent version may belong to another run, and not all of Entra's servers may know it yet.
       if (deps.clock.nowMs() - createdAtMs > orphanAgeMs)
-        await deps.store.disableClientCredentialVersion(application, old);
+        await deps.store.disableClientCredentialVersion(application, rejectedVersion);
     }
     return { client, token: reply.token.accessToken };
   }

@@ -20,7 +20,7 @@ import {
 import { versionsKept } from './rotate.ts';
 
 export interface RenewalDeps extends WorkingClientDeps {
-  /** Microsoft Graph of the partner tenant, as whoever the token belongs to: the application itself. */
+  /** Returns Microsoft Graph of the partner tenant for the application's own token. */
   readonly graphOf: (token: Secret) => { readonly graph: Pick<GraphClient, 'get'>; readonly writer: GraphWriter };
   readonly createCertificate: CreateCertificate;
 }
@@ -29,59 +29,60 @@ export interface Renewal {
   readonly application: string;
   readonly kind: ClientCredential['kind'];
   readonly renewed: boolean;
-  /** Why nothing was done, where nothing was. */
+  /** Why the credential was not renewed. */
   readonly reason?: string;
-  /** It was asked for or its end is near, and Graph does not let the application change itself. */
+  /** Set if a renewal was due or forced, and Graph does not let the application change itself. */
   readonly refused?: true;
   readonly endsAtMs?: number;
-  /** How many older secrets or certificates of ours were removed from the application. */
+  /** Number of older secrets or certificates of this vault that were removed from the application. */
   readonly removed: number;
 }
 
-/** How long before its end a client credential is renewed. */
+/** A client credential is renewed when its remaining lifetime is at most this. */
 export const renewBeforeMs = 30 * dayMs;
 
-/** All of Entra's servers know by then what was made. */
+/** Time until a new credential has reached all of Entra's servers. */
 const replicationMs = minuteMs;
 
 /**
- * Renews an application's client secret or certificate: make the new one, use it, store it, use what is stored, and
- * only then remove the old one. Killed anywhere, one of the two works and is stored; one that nobody stored is removed
- * by a later run. A certificate that does not carry our name is somebody else's, and theirs to renew; what an
- * application has that may not change itself is left to `ptb setup`.
- * @param force also when the end is far.
- * @throws BrokerError client_credential_rejected, access_denied, key_vault_unavailable and what Graph answers.
+ * Renews an application's client secret or certificate. Issues a new one, proves it, stores it, proves the stored one,
+ * and only then removes the old one. If the process is killed at any point, the stored credential works; a later run
+ * removes one that was not stored. Certificates that the broker did not create are not renewed. If the application is not
+ * allowed to change itself, `ptb setup` must renew its credential.
+ * @param force renews even if the credential does not expire soon.
+ * @throws BrokerError client_credential_rejected, credential_missing, key_vault_unavailable, or from Graph.
  */
 export async function renewClientCredential(deps: RenewalDeps, application: string, force: boolean): Promise<Renewal> {
   await adoptProposed(deps, application);
   const { client: newest } = await deps.store.load(application);
   if (newest.credential.kind === 'federated' && !(await isRefused(deps, newest))) {
-    return unchanged(application, 'federated', 'never ends');
+    return unchanged(application, 'federated', 'never expires');
   }
   const { client, token } = await workingClient(deps, application, newest);
   const { kind } = client.credential;
-  if (kind === 'federated') return unchanged(application, kind, 'never ends');
+  if (kind === 'federated') return unchanged(application, kind, 'never expires');
   const path = applicationPath(client.clientId);
   const keys = clientKeys({ ...deps, ...deps.graphOf(token) }, application, path, kind);
   const isDue = force || endsSoon(client, deps.clock);
   try {
     const registered = kind === 'certificate' || !isDue ? await keys.list() : [];
     if (kind === 'certificate' && !registered.some(({ keyId }) => keyId === client.keyId)) {
-      return unchanged(application, kind, 'is none that the broker made, so whoever made it renews it');
+      return unchanged(application, kind, 'was not created by the broker: renew it where it was created');
     }
     if (isDue) return await replace(deps, application, keys, client);
     const removed = await removeOrphans(deps, keys, registered, client.keyId);
-    return unchanged(application, kind, 'does not end soon', removed);
+    return unchanged(application, kind, 'does not expire soon', removed);
   } catch (thrown) {
     if (!isForbidden(thrown)) throw thrown;
     const setup = ptbCommand('setup', application);
-    const why = `is for ${setup} to renew, in its last 30 days: the application may not change itself`;
+    const why = `cannot be renewed by the application itself: run ${setup} in its last 30 days`;
     return { ...unchanged(application, kind, why), ...(isDue ? { refused: true } : {}) };
   }
 }
 
 /**
- * What a profile without Application.ReadWrite.OwnedBy leaves out: for an application that is a state, and no failure.
+ * Whether Graph answered 403. That is expected for an application without Application.ReadWrite.OwnedBy, so it is no
+ * failure of the renewal.
  */
 const isForbidden = (thrown: unknown): boolean => graphStatus(thrown) === 403;
 
@@ -119,7 +120,10 @@ async function replace(
   }
 }
 
-/** The predecessor is removed at Entra and disabled in the vault; whatever of that fails, a later run does. */
+/**
+ * Removes the previous credential from Entra, and disables old versions in the vault. A failure is logged; a later run
+ * completes the work.
+ */
 async function removePrevious(
   deps: RenewalDeps,
   application: string,
@@ -129,14 +133,15 @@ async function removePrevious(
   let removed = 0;
   try {
     const registered = await keys.list();
-    const isPredecessor = ({ keyId }: RegisteredKey) => keyId === previous.keyId && keyId !== stored.keyId;
-    const predecessors = registered.filter((key) => key.ours && isPredecessor(key));
-    const others = registered.filter((key) => !isPredecessor(key));
-    if (predecessors.length > 0) await keys.remove(predecessors.map(({ keyId }) => keyId));
-    removed += predecessors.length;
+    const isPrevious = ({ keyId }: RegisteredKey) => keyId === previous.keyId && keyId !== stored.keyId;
+    const replaced = registered.filter((key) => key.ours && isPrevious(key));
+    const others = registered.filter((key) => !isPrevious(key));
+    if (replaced.length > 0) await keys.remove(replaced.map(({ keyId }) => keyId));
+    removed += replaced.length;
     removed += await removeOrphans(deps, keys, others, stored.keyId);
     const versions = await deps.store.listClientCredentialVersions(application);
-    // Key Vault counts whole seconds: of versions made in one of them the list does not say which is the newest.
+    // Key Vault's times have whole seconds, so the order of versions created within one second is unknown. The stored
+    // version is therefore excluded by its id.
     const older = versions.filter(({ enabled, version }) => enabled && version !== stored.version);
     for (const { version } of older.slice(versionsKept - 1)) {
       await deps.store.disableClientCredentialVersion(application, version);
@@ -147,7 +152,9 @@ async function removePrevious(
   return removed;
 }
 
-/** Whatever two renewals at once did to each other's lists: what the vault holds in the end, Entra knows. */
+/**
+ * Registers the stored certificate again if a concurrent renewal has overwritten it in Entra. A failure is logged.
+ */
 async function restoreStored(deps: RenewalDeps, application: string, keys: ClientKeys): Promise<void> {
   if (keys.restore === undefined) return;
   try {
@@ -163,14 +170,17 @@ async function removeOrphans(
   registered: readonly RegisteredKey[],
   storedKeyId: string | undefined,
 ): Promise<number> {
-  // Without knowing which one is in use, none may go.
+  // If the one in use is unknown, none can be removed safely.
   if (storedKeyId === undefined || !registered.some(({ keyId }) => keyId === storedKeyId)) return 0;
   return removeUnused(deps, keys, registered, storedKeyId);
 }
 
 /**
- * Removes the secrets and certificates that the application had before it went over to another kind, if it may.
- * @param client a credential that has just worked.
+ * Removes the secrets and certificates that the application used before it changed to another kind of credential. Does
+ * nothing if the application is not allowed to change itself.
+ * @param client the stored credential; another kind than the removed ones.
+ * @returns the number of removed credentials; 0 if `client` does not work.
+ * @throws BrokerError key_vault_unavailable, or from Graph.
  */
 export async function removeFormerCredentials(
   deps: RenewalDeps,

@@ -16,8 +16,9 @@ import type {
   StoredVersion,
 } from './credential-store.ts';
 
-/** Key Vault's secrets as credentials: the value is the secret itself, everything else stands in tags. */
+/** Converts credentials to Key Vault secrets and back: the value is the secret itself, everything else is in tags. */
 
+/** The content of a new version of a Key Vault secret. */
 export interface SecretToStore {
   readonly value: string;
   readonly contentType: string;
@@ -26,13 +27,14 @@ export interface SecretToStore {
   readonly tags: Record<string, string>;
 }
 
-/** Content types say what a value is, for people who look at the vault. */
+/** Content types tell people who look at the vault what a value is. */
 const contentTypes = {
   secret: 'client-secret',
   certificate: 'application/x-pem-file',
   federated: 'federated-credential',
 } as const;
 
+/** Converts a refresh token. Key Vault shows its end as the expiry of the secret. */
 export const writeRefreshToken = (application: string, token: NewRefreshToken): SecretToStore => ({
   value: token.secret.reveal(),
   contentType: 'refresh-token',
@@ -47,11 +49,11 @@ export const writeRefreshToken = (application: string, token: NewRefreshToken): 
   },
 });
 
-/** @param state `proposed`: disabled, so that nobody uses it. */
+/** @param state `proposed`: stored as a disabled version. */
 export function writeClientCredential(
   application: string,
   { credential, clientId, tenantId, endsAtMs, keyId }: NewClientCredential,
-  state: 'in force' | 'proposed' = 'in force',
+  state: 'in use' | 'proposed' = 'in use',
 ): SecretToStore {
   const { kind } = credential;
   return {
@@ -70,7 +72,7 @@ export function writeClientCredential(
   };
 }
 
-/** What of a client credential is the value of its secret; the rest stands in tags. */
+/** Returns the part of a client credential that becomes the value of the Key Vault secret. */
 function valueOf(credential: ClientCredential): string {
   switch (credential.kind) {
     case 'secret':
@@ -78,19 +80,19 @@ function valueOf(credential: ClientCredential): string {
     case 'certificate':
       return `${credential.privateKey.reveal().trim()}\n${credential.certificate.trim()}\n`;
     case 'federated':
-      // Key Vault stores no empty value; this one opens nothing.
+      // Key Vault rejects an empty value. This text is not a secret.
       return 'federated';
   }
 }
 
-/** @throws BrokerError key_vault_unavailable for an answer without one. */
+/** Returns the version. @throws BrokerError key_vault_unavailable if the reply has none. */
 export function versionOf(properties: SecretProperties): string {
   if (typeof properties.version !== 'string' || properties.version === '')
-    throw new BrokerError('key_vault_unavailable', 'Key Vault answered without a version.');
+    throw new BrokerError('key_vault_unavailable', 'Key Vault returned a secret without a version.');
   return properties.version;
 }
 
-/** Milliseconds, or undefined for what is no date: the SDK makes dates of what it can, and passes on the rest. */
+/** Milliseconds, or undefined if the value is not a valid date. The SDK passes on values that it cannot convert. */
 function timeOf(value: unknown): number | undefined {
   const time = value instanceof Date ? value.getTime() : Number.NaN;
   return Number.isNaN(time) ? undefined : time;
@@ -98,7 +100,7 @@ function timeOf(value: unknown): number | undefined {
 
 const isText = (value: unknown): value is string => typeof value === 'string' && value !== '';
 
-/** The tags that are texts: the SDK passes on whatever the reply holds. */
+/** Returns the tags whose value is a string. The SDK passes on any value in the reply. */
 function tagsOf(properties: SecretProperties): Readonly<Record<string, string>> {
   const tags: Readonly<Record<string, unknown>> = properties.tags ?? {};
   return Object.fromEntries(
@@ -106,14 +108,14 @@ function tagsOf(properties: SecretProperties): Readonly<Record<string, string>> 
   );
 }
 
-/** @throws BrokerError key_vault_unavailable for an answer without a version. */
+/** Reads the properties of one version. @throws BrokerError key_vault_unavailable if the reply has no version. */
 export const readVersion = (listed: SecretProperties): StoredVersion => ({
   version: versionOf(listed),
   createdAtMs: timeOf(listed.createdOn) ?? 0,
   enabled: listed.enabled ?? true,
 });
 
-/** As {@link readVersion}. */
+/** Reads the properties of one version. @throws BrokerError key_vault_unavailable if the reply has no version. */
 export function readClientCredentialVersion(listed: SecretProperties): ClientCredentialVersion {
   const { kind = 'secret', clientId, keyId, proposed } = tagsOf(listed);
   return {
@@ -125,7 +127,11 @@ export function readClientCredentialVersion(listed: SecretProperties): ClientCre
   };
 }
 
-/** @throws BrokerError credential_missing when tags are missing; client_credential_rejected for a broken certificate. */
+/**
+ * Reads a client credential.
+ * @throws BrokerError credential_missing if the value is empty, a tag is missing or the kind is unknown;
+ * client_credential_rejected for a broken certificate; key_vault_unavailable if the reply has no version.
+ */
 export function readClientCredential(stored: KeyVaultSecret): StoredClientCredential {
   const tags = tagsOf(stored.properties);
   const clientId = tags['clientId'];
@@ -153,15 +159,18 @@ function readCredential(kind: string | undefined, value: string, name: string): 
   if (kind === 'federated') return { kind };
   if (kind === 'certificate') return parseCertificate(value);
   if (kind === undefined || kind === 'secret') return { kind: 'secret', secret: new Secret(value) };
-  throw new BrokerError('credential_missing', `The Key Vault secret "${name}" is of an unknown kind.`);
+  throw new BrokerError('credential_missing', `The Key Vault secret "${name}" has an unknown kind.`);
 }
 
-/** The refresh token, or undefined for an empty secret. */
+/**
+ * Reads a refresh token. Returns undefined for an empty value.
+ * @throws BrokerError key_vault_unavailable if the reply has no version.
+ */
 export function readRefreshToken(stored: KeyVaultSecret): StoredRefreshToken | undefined {
   if (!isText(stored.value)) return undefined;
   const tags = tagsOf(stored.properties);
   const obtained = Date.parse(tags['obtainedAt'] ?? '');
-  // A token that somebody stored by hand has no tags: its version's birth is then the best that is known.
+  // A token that was stored by hand has no tags. The creation time of its version is the best estimate.
   const obtainedAtMs = Number.isNaN(obtained) ? (timeOf(stored.properties.createdOn) ?? 0) : obtained;
   return {
     secret: new Secret(stored.value),

@@ -10,29 +10,31 @@ import { type Credential, defaultApplication } from '../model/credential.ts';
 import { type CredentialHealth, judgeCredential } from './health.ts';
 import type { StateWatch } from './state-watch.ts';
 
-/** How long a report is returned again: the route is open to all. */
+/** How long a report is cached, because anyone can call the route. */
 const reportLifeMs = 15_000;
-/** Longest wait for one part of a report. */
-const lookMs = 5_000;
+/** Maximum wait for one read during a report. */
+const readTimeoutMs = 5_000;
 
-interface Part {
+/** The health of one part of the broker. */
+interface PartHealth {
   readonly status: HealthStatus;
   readonly problem?: string;
 }
 
+/** Answer of the health route. Times are ISO 8601. */
 export interface HealthReport {
   readonly status: HealthStatus;
   readonly checkedAt: string;
   readonly applications: readonly CredentialHealth[];
-  readonly policy: Part & { readonly state: PolicyState['state']; readonly rules: number };
-  readonly storage: Part;
-  readonly keyVault: Part & { readonly lastReadAt?: string };
-  /** Notices to a chat; ok if none are configured. */
-  readonly notifications: Part;
+  readonly policy: PartHealth & { readonly state: PolicyState['state']; readonly rules: number };
+  readonly storage: PartHealth;
+  readonly keyVault: PartHealth & { readonly lastReadAt?: string };
+  /** Notices to a chat. `ok` if none are configured. */
+  readonly notifications: PartHealth;
 }
 
-/** The outcome of one look at an application. */
-interface Look {
+/** The outcome of one check of an application. */
+interface ApplicationCheck {
   readonly health: CredentialHealth;
   readonly readFailure: BrokerError | undefined;
   readonly readAtMs: number | undefined;
@@ -41,18 +43,19 @@ interface Look {
 
 export interface HealthReporterDeps {
   readonly credentials: CachedCredentials;
-  /** Why the broker considers an application's credential dead. */
+  /** Returns why the broker considers an application's credential dead; undefined if it does not. */
   readonly credentialFailure: (application: string) => BrokerError | undefined;
   readonly journal: CredentialJournal;
   readonly policy: PolicyStore;
   readonly watch: StateWatch;
-  /** Why no notice can be sent, although the settings ask for them. */
+  /** Why no notices can be sent although the settings configure them. */
   readonly notificationProblem: BrokerError | undefined;
   readonly clock: Clock;
 }
 
 /**
- * Reports the health of the broker from what it knows already: a report costs no extra request to Entra or Key Vault.
+ * Reports the health of the broker from cached state. A report causes no extra request to Entra or Key Vault. Reports are
+ * cached for 15 seconds.
  */
 export class HealthReporter {
   readonly #deps: HealthReporterDeps;
@@ -68,29 +71,29 @@ export class HealthReporter {
     });
   }
 
-  /** Never throws: a part that cannot be checked is reported as such. */
+  /** Returns the current report. Never throws: a part that cannot be read is reported as `degraded` or `down`. */
   async report(): Promise<HealthReport> {
-    return (await this.#copy.get(() => this.#look())).value;
+    return (await this.#copy.get(() => this.#check())).value;
   }
 
-  async #look(): Promise<HealthReport> {
+  async #check(): Promise<HealthReport> {
     const { policy, clock } = this.#deps;
     const policyState = await policy.current();
-    const looks: Look[] = [];
+    const checks: ApplicationCheck[] = [];
     for (const [application, needsRefreshToken] of applicationsInUse(policyState.policy)) {
-      looks.push(await this.#lookAt(application, needsRefreshToken));
+      checks.push(await this.#checkApplication(application, needsRefreshToken));
     }
     const parts = {
-      applications: looks.map(({ health }) => health),
+      applications: checks.map(({ health }) => health),
       policy: policyPart(policyState),
-      storage: storagePart(looks),
-      keyVault: keyVaultPart(looks),
+      storage: storagePart(checks),
+      keyVault: keyVaultPart(checks),
       notifications: notificationsPart(this.#deps.notificationProblem),
     };
     return { status: overall(parts), checkedAt: isoTime(clock.nowMs()), ...parts };
   }
 
-  async #lookAt(application: string, needsRefreshToken: boolean): Promise<Look> {
+  async #checkApplication(application: string, needsRefreshToken: boolean): Promise<ApplicationCheck> {
     const { credentials, journal, watch, clock, credentialFailure } = this.#deps;
     const [read, journalled] = await Promise.all([
       this.#attempt<Credential>('key_vault_unavailable', () => credentials.get(application)),
@@ -119,18 +122,21 @@ export class HealthReporter {
     work: () => Promise<T>,
   ): Promise<{ readonly value?: T; readonly failure?: BrokerError }> {
     try {
-      return { value: await withDeadline(this.#deps.clock, lookMs, work) };
+      return { value: await withDeadline(this.#deps.clock, readTimeoutMs, work) };
     } catch (thrown) {
       const error = toBrokerError(thrown);
       return {
         failure:
-          error.code === 'internal' ? new BrokerError(code, 'No answer came in time.', { cause: thrown }) : error,
+          error.code === 'internal' ? new BrokerError(code, 'There was no answer in time.', { cause: thrown }) : error,
       };
     }
   }
 }
 
-/** The applications that rules name, and whether they need a refresh token. The default application always does. */
+/**
+ * Returns the applications that policy rules name, each with whether it needs a refresh token. The default application is
+ * always included and always needs one.
+ */
 export function applicationsInUse(policy: AccessPolicy): ReadonlyMap<string, boolean> {
   const inUse = new Map([[defaultApplication, true]]);
   for (const { application, grants } of policy.rules) {
@@ -139,25 +145,25 @@ export function applicationsInUse(policy: AccessPolicy): ReadonlyMap<string, boo
   return inUse;
 }
 
-/** Without storage there are no audit records, and without audit records no tokens. */
-function storagePart(looks: readonly Look[]): Part {
-  const failure = looks.find(({ journalFailure }) => journalFailure !== undefined)?.journalFailure;
+/** Storage failures mean `down`: no token is issued without an audit record, which needs storage. */
+function storagePart(checks: readonly ApplicationCheck[]): PartHealth {
+  const failure = checks.find(({ journalFailure }) => journalFailure !== undefined)?.journalFailure;
   return failure === undefined ? { status: 'ok' } : { status: 'down', problem: failure.detail };
 }
 
-/** An application that is not set up, or set up wrongly, is no problem of the vault. */
-function keyVaultPart(looks: readonly Look[]): HealthReport['keyVault'] {
-  const failure = looks.find(({ readFailure }) => readFailure?.code === 'key_vault_unavailable')?.readFailure;
-  const lastReadAtMs = Math.max(...looks.map(({ readAtMs = Number.NEGATIVE_INFINITY }) => readAtMs));
+/** Ignores failures that concern one application, such as one that is not set up: the vault itself works. */
+function keyVaultPart(checks: readonly ApplicationCheck[]): HealthReport['keyVault'] {
+  const failure = checks.find(({ readFailure }) => readFailure?.code === 'key_vault_unavailable')?.readFailure;
+  const lastReadAtMs = Math.max(...checks.map(({ readAtMs = Number.NEGATIVE_INFINITY }) => readAtMs));
   return {
     ...(failure === undefined ? { status: 'ok' } : { status: 'degraded', problem: failure.detail }),
     ...(Number.isFinite(lastReadAtMs) ? { lastReadAt: isoTime(lastReadAtMs) } : {}),
   };
 }
 
-function notificationsPart(failure: BrokerError | undefined): Part {
+function notificationsPart(failure: BrokerError | undefined): PartHealth {
   if (failure === undefined) return { status: 'ok' };
-  const problem = `${failure.detail} No notice reaches anybody until that is corrected and the app restarted.`;
+  const problem = `${failure.detail} No notices are sent until you correct this and restart the app.`;
   return { status: 'degraded', problem };
 }
 
@@ -166,7 +172,7 @@ function policyPart({ state, policy, problem }: PolicyState): HealthReport['poli
   return { status, state, rules: policy.rules.length, ...(problem === undefined ? {} : { problem }) };
 }
 
-/** `down`: no token can be issued at all. If only some of the applications are down, the broker is degraded. */
+/** `down` if no token can be issued at all; `degraded` if only some applications are down or another part has a problem. */
 function overall({
   applications,
   policy,

@@ -5,13 +5,13 @@ import type { BrokerError, ErrorCode } from '../model/errors.ts';
 import type { CredentialState, HealthStatus, JournalEntry } from '../credential/credential-journal.ts';
 import type { Credential } from '../model/credential.ts';
 
-/** Days before an end at which somebody is told. */
+/** Days before an expiry at which health warns, ascending. */
 export const warningDays = [1, 7, 14, 30] as const;
 
-/** A rotation that is this late is worth a word: the timer runs daily. */
+/** Age of a refresh token from which health reports an overdue rotation. The timer runs daily. */
 const rotationOverdueMs = 3 * dayMs;
 
-/** One thing that is worth knowing. `notice` changes no state. */
+/** One problem, or something worth knowing. Severity `notice` does not change the state. */
 interface Finding {
   readonly severity: 'notice' | 'degraded' | 'down';
   readonly code: ErrorCode | 'expires_soon' | 'mfa_missing' | 'rotation_failed' | 'rotation_overdue';
@@ -19,19 +19,21 @@ interface Finding {
   readonly advice: string;
 }
 
-/** All that is known of one application's credential. */
+/** Input for {@link judgeCredential}. */
 export interface CredentialFacts {
   readonly application: string;
-  /** Whether callers or jobs use its refresh token; an application that only acts for itself needs none. */
+  /** Whether callers or jobs use its refresh token. An application that only acts for itself needs none. */
   readonly needsRefreshToken: boolean;
+  /** The stored or cached credential, if there is one. */
   readonly credential: Credential | undefined;
-  /** Why the credential could not be read, where it could not. */
+  /** Why the last read of the credential failed. */
   readonly readFailure?: BrokerError | undefined;
-  /** Why the broker holds the credential to be dead. */
+  /** Why the broker considers the credential dead. */
   readonly dead?: BrokerError | undefined;
   readonly journal: JournalEntry;
 }
 
+/** The health of one application's credential, as the API returns it. Times are ISO 8601, days whole and rounded down. */
 export interface CredentialHealth {
   readonly application: string;
   readonly state: CredentialState;
@@ -53,7 +55,7 @@ export interface CredentialHealth {
   readonly findings: readonly Finding[];
 }
 
-/** How one credential is, and why. Pure. */
+/** Determines the state of one credential and the findings that explain it. Pure. */
 export function judgeCredential(facts: CredentialFacts, nowMs: number): CredentialHealth {
   const { credential } = facts;
   const refreshToken = credential?.refreshToken;
@@ -61,15 +63,15 @@ export function judgeCredential(facts: CredentialFacts, nowMs: number): Credenti
   const findings = [
     ...deadFindings(facts),
     ...endFindings(facts, nowMs, {
-      what: 'refresh token',
+      part: 'refresh token',
       endsAtMs: refreshToken?.expiresAtMs,
-      ended: 'credential_expired',
+      endedCode: 'credential_expired',
       advice: refreshTokenAdvice(facts),
     }),
     ...endFindings(facts, nowMs, {
-      what: 'client credential',
+      part: 'client credential',
       endsAtMs,
-      ended: 'client_credential_rejected',
+      endedCode: 'client_credential_rejected',
       advice: renewalAdvice(facts),
     }),
     ...mfaFindings(facts),
@@ -85,16 +87,16 @@ export function judgeCredential(facts: CredentialFacts, nowMs: number): Credenti
           account: refreshToken.account,
           mfa: refreshToken.mfa,
           obtainedAt: isoTime(refreshToken.obtainedAtMs),
-          ageDays: days(nowMs - refreshToken.obtainedAtMs),
+          ageDays: wholeDays(nowMs - refreshToken.obtainedAtMs),
           expiresAt: isoTime(refreshToken.expiresAtMs),
-          daysLeft: days(refreshToken.expiresAtMs - nowMs),
+          daysLeft: wholeDays(refreshToken.expiresAtMs - nowMs),
         }),
     ...(credential === undefined
       ? {}
       : {
           clientCredential: {
             kind: credential.client.credential.kind,
-            ...(endsAtMs === undefined ? {} : { endsAt: isoTime(endsAtMs), daysLeft: days(endsAtMs - nowMs) }),
+            ...(endsAtMs === undefined ? {} : { endsAt: isoTime(endsAtMs), daysLeft: wholeDays(endsAtMs - nowMs) }),
           },
         }),
     ...journalFields(facts),
@@ -129,7 +131,7 @@ function deadFindings({ application, credential, readFailure, dead, needsRefresh
   }
   const findings: Finding[] = [];
   if (readFailure !== undefined) {
-    findings.push(found('degraded', readFailure.code, `${readFailure.detail} What is in memory stays in use.`));
+    findings.push(found('degraded', readFailure.code, `${readFailure.detail} The copy in memory stays in use.`));
   }
   if (credential.refreshToken === undefined && needsRefreshToken) {
     findings.push(found('down', 'credential_missing', `The application "${application}" has no refresh token.`));
@@ -148,25 +150,25 @@ function renewalAdvice({ application, credential }: CredentialFacts): string {
 }
 
 interface ExpiringPart {
-  readonly what: 'refresh token' | 'client credential';
+  readonly part: 'refresh token' | 'client credential';
   readonly endsAtMs: number | undefined;
-  /** The code of the finding when it has ended. */
-  readonly ended: ErrorCode;
-  /** What to do before it ends. */
+  /** The code of the finding after the end. */
+  readonly endedCode: ErrorCode;
+  /** Advice before the end. */
   readonly advice: string;
 }
 
 function endFindings(
   { application }: CredentialFacts,
   nowMs: number,
-  { what, endsAtMs, ended, advice }: ExpiringPart,
+  { part, endsAtMs, endedCode, advice }: ExpiringPart,
 ): Finding[] {
   if (endsAtMs === undefined) return [];
   if (endsAtMs <= nowMs) {
-    return [fromError(application, 'down', ended, `The ${what} ended on ${isoTime(endsAtMs).slice(0, 10)}.`)];
+    return [fromError(application, 'down', endedCode, `The ${part} expired on ${isoTime(endsAtMs).slice(0, 10)}.`)];
   }
   if (thresholdOf(endsAtMs, nowMs) === undefined) return [];
-  const message = `The ${what} ends in ${Math.max(1, Math.ceil((endsAtMs - nowMs) / dayMs))} days at most.`;
+  const message = `The ${part} expires within ${Math.max(1, Math.ceil((endsAtMs - nowMs) / dayMs))} days.`;
   return [{ severity: 'degraded', code: 'expires_soon', message, advice }];
 }
 
@@ -174,13 +176,13 @@ function mfaFindings({ application, credential, journal }: CredentialFacts): Fin
   const stored = credential?.refreshToken;
   const advice = `Run ${ptbCommand('consent', application)} and sign in with Microsoft MFA as the service account.`;
   if (stored !== undefined && !stored.mfa) {
-    const message = 'The refresh token is not known to carry MFA, which Partner Center requires.';
+    const message = 'The refresh token was stored without proof of MFA, which Partner Center requires.';
     return [{ severity: 'degraded', code: 'mfa_missing', message, advice }];
   }
-  // An answer from before the last consent says nothing about the token of today.
+  // A probe from before the last consent or rotation says nothing about the current token.
   const probe = journal.mfaProbe;
   if (probe === undefined || probe.compliant || stored === undefined || probe.atMs < stored.obtainedAtMs) return [];
-  return [{ severity: 'degraded', code: 'mfa_missing', message: 'Partner Center finds no MFA in the token.', advice }];
+  return [{ severity: 'degraded', code: 'mfa_missing', message: 'Partner Center found no MFA in the token.', advice }];
 }
 
 function rotationFindings({ application, credential, journal }: CredentialFacts, nowMs: number): Finding[] {
@@ -196,7 +198,7 @@ function rotationFindings({ application, credential, journal }: CredentialFacts,
     {
       severity: 'notice',
       code: 'rotation_overdue',
-      message: `The refresh token was not rotated for ${days(nowMs - obtainedAtMs)} days.`,
+      message: `The refresh token has not been rotated for ${wholeDays(nowMs - obtainedAtMs)} days.`,
       advice: 'Find out why the timer rotate-credential does not run.',
     },
   ];
@@ -209,7 +211,7 @@ const fromError = (application: string, severity: 'degraded' | 'down', code: Err
   advice: adviceFor(code, 'operator', application),
 });
 
-/** The threshold in days that an end is within, or undefined while it is far. */
+/** Returns the smallest of {@link warningDays} that covers the remaining time; undefined if none does. */
 export const thresholdOf = (endsAtMs: number, nowMs: number): number | undefined =>
   warningDays.find((threshold) => endsAtMs - nowMs <= threshold * dayMs);
 
@@ -224,4 +226,4 @@ const worst = (findings: readonly Finding[]): HealthStatus =>
       : 'ok';
 
 /** Whole days, rounded down. */
-const days = (ms: number): number => Math.floor(ms / dayMs);
+const wholeDays = (ms: number): number => Math.floor(ms / dayMs);

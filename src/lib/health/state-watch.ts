@@ -7,32 +7,31 @@ import { type Notice, type Notifier, silentNotifier } from '../notifications/not
 import type { CredentialJournal, CredentialState, JournalEntry } from '../credential/credential-journal.ts';
 import type { CredentialHealth } from './health.ts';
 
-/** Health must answer while storage hangs. */
+/** Maximum wait for the journal: health must answer while storage hangs. */
 const journalTimeoutMs = 3_000;
 
-/** Pauses before a notice that failed is sent again; after the last, only the log has it. */
+/** Pauses before a failed notice is sent again. After the last attempt, the failure is only logged. */
 const noticePausesMs = [2_000, 30_000] as const;
 
 /**
- * How long another instance's newer state stands against this instance's unchanged view. An instance reads the
- * credential again every ten minutes (src/lib/config/tuning.ts) and probes a dead one every 15 minutes, so its view is
- * younger.
+ * How long the state that another instance announced takes precedence over this instance's unchanged, different view.
+ * An instance reads the credential again every ten minutes (src/lib/config/tuning.ts) and probes a dead one every 15
+ * minutes, so after this time its view is newer.
  */
 const viewLifeMs = hourMs;
 
 /**
  * Announces each change of a credential's state once: as one log event for alert rules, `credential.state_changed`, and
- * as a notice to people if a webhook is configured.
- * The journal keeps the state across restarts and instances; while it is unavailable, this process remembers it.
- * Instances may differ for some time: the state that one has just announced stands against the older view of another.
- * Otherwise the two would announce in turn.
+ * as a notice to people if a webhook is configured. The journal keeps the state across restarts and instances; while it
+ * is unavailable, this process remembers it. Instances may see different states for some time. The state that one has
+ * just announced then takes precedence over the older view of another, so that they do not announce in turn.
  */
 export class StateWatch {
   readonly #journal: Pick<CredentialJournal, 'changeState'>;
   readonly #clock: Clock;
   readonly #log: Logger;
-  readonly #seen = new Map<string, CredentialState>();
-
+  /** The state that this process last observed, by application. */
+  readonly #observed = new Map<string, CredentialState>();
   readonly #notifier: Notifier;
 
   constructor(deps: {
@@ -47,17 +46,20 @@ export class StateWatch {
     this.#log = deps.log;
   }
 
-  /** @param before the state in the journal; absent if it is unknown. */
+  /**
+   * Compares the health with the known state and announces a change. Never throws.
+   * @param before the state in the journal; undefined if it is unknown.
+   */
   async observe(health: CredentialHealth, before: JournalEntry['state']): Promise<void> {
     const { application, state } = health;
-    const seen = this.#seen.get(application);
-    this.#seen.set(application, state);
-    const known = before ?? seen;
+    const observed = this.#observed.get(application);
+    this.#observed.set(application, state);
+    const known = before ?? observed;
     if (isSame(known, state)) return;
-    const isNews = !isSame(seen, state);
-    if (!isNews && before !== undefined && this.#clock.nowMs() - before.sinceMs < viewLifeMs) return;
-    if (!(await this.#isFirst(application, state, isNews))) return;
-    // A credential that is ok from the start is not a change.
+    const isNewHere = !isSame(observed, state);
+    if (!isNewHere && before !== undefined && this.#clock.nowMs() - before.sinceMs < viewLifeMs) return;
+    if (!(await this.#isFirst(application, state, isNewHere))) return;
+    // The first observation of a healthy credential is not a change.
     if (known === undefined && state.status === 'ok') return;
     const level = state.status === 'ok' ? 'info' : state.status === 'degraded' ? 'warn' : 'error';
     const [finding] = health.findings.filter(({ severity }) => severity !== 'notice');
@@ -88,28 +90,29 @@ export class StateWatch {
   }
 
   /**
-   * Whether no instance has announced it yet. While the journal cannot be written: whether it is new to this process.
+   * Records the state in the journal. Returns whether this instance is the first to do so, or, if the journal cannot be
+   * written, whether the state is new to this process.
    */
-  async #isFirst(application: string, state: CredentialState, isNews: boolean): Promise<boolean> {
+  async #isFirst(application: string, state: CredentialState, isNewHere: boolean): Promise<boolean> {
     try {
       return await withDeadline(this.#clock, journalTimeoutMs, () =>
         this.#journal.changeState(application, state, this.#clock.nowMs()),
       );
     } catch (thrown) {
       this.#log.log('warn', 'credential.journal_unavailable', errorFields(thrown));
-      return isNews;
+      return isNewHere;
     }
   }
 }
 
-/** The state in a sentence, with advice, for a chat. */
+/** Describes the state for a chat, with advice. */
 function noticeOf({ application, state, findings, daysLeft, account }: CredentialHealth): Notice {
   const serious = findings.filter(({ severity }) => severity !== 'notice');
-  const well = state.status === 'ok';
+  const isHealthy = state.status === 'ok';
   return {
-    severity: well ? 'info' : state.status === 'degraded' ? 'warning' : 'error',
-    title: well
-      ? `The credential "${application}" is well again`
+    severity: isHealthy ? 'info' : state.status === 'degraded' ? 'warning' : 'error',
+    title: isHealthy
+      ? `The credential "${application}" is healthy again`
       : `The credential "${application}" is ${state.status}`,
     text: serious.map(({ message, advice }) => `${message} ${advice}`).join(' '),
     facts: [

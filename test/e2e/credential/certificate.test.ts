@@ -145,7 +145,7 @@ describe('the client certificate', () => {
     application.keys = ours.map((key) => ({ ...key, displayName: 'CN=vault.contoso.com' }));
     expect(await renew(true)).toMatchObject({
       renewed: false,
-      reason: expect.stringMatching(/none that the broker made/),
+      reason: expect.stringMatching(/was not created by the broker/),
     });
     expect(await keyIds()).toEqual([before]);
     application.keys = ours;

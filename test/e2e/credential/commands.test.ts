@@ -146,7 +146,7 @@ it('does not renew a certificate that the broker did not create, and says so', a
   const { exitCode, stdout } = await ptb(['rotate', '--client-credential', '--application', 'theirs']);
   expect([exitCode, stdout]).toEqual([
     0,
-    'Nothing to renew: The client certificate is none that the broker made, so whoever made it renews it.\n',
+    'Nothing to renew: The client certificate was not created by the broker: renew it where it was created.\n',
   ]);
   expect(application?.keys).toBe(keys);
 });

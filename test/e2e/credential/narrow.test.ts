@@ -87,7 +87,7 @@ describe('an application with few permissions', () => {
     await operator.store.saveClientCredential('reader', { ...client, endsAtMs });
     await keepAlive(deps, 'reader');
     const why =
-      'The client secret is for `ptb setup --application reader` to renew, in its last 30 days: the application may not change itself.';
+      'The client secret cannot be renewed by the application itself: run `ptb setup --application reader` in its last 30 days.';
     expect(warnings(recorder)).toMatchObject([
       { event: 'credential.client_credential_not_renewed', application: 'reader', detail: why },
     ]);

@@ -29,8 +29,8 @@ it.each([
   [undefined, true, 'Key Vault did not answer in time.'],
   [named('CredentialUnavailableError'), false, /^The identity that should read Key Vault has no token/],
   [status(401), false, /^Key Vault does not accept the identity \(401\)/],
-  [status(403), false, /^The identity may not do this \(403\)/],
-  [{ statusCode: 403 }, false, /^The identity may not do this/],
+  [status(403), false, /^The identity lacks permission \(403\)/],
+  [{ statusCode: 403 }, false, /^The identity lacks permission/],
   [status(429), false, 'Key Vault throttles the requests (429).'],
   [status(500), false, 'Key Vault answered HTTP 500.'],
   ['no error at all', false, /^Key Vault could not be reached/],
@@ -50,7 +50,7 @@ const refusedByNetwork = [
 
 it.each(refusedByNetwork)('attributes the refusal to the network rules, not to a disabled secret: %s', (message) => {
   const error = status(403, message);
-  expect(keyVaultFailure(error, false).detail).toBe('The network rules of the vault keep this program out (403).');
+  expect(keyVaultFailure(error, false).detail).toBe('The network rules of the vault block this program (403).');
   expect(isDisabled(error)).toBe(false);
 });
 

@@ -28,7 +28,7 @@ describe('renewClientCredential for a certificate', () => {
       application: 'default',
       kind: 'certificate',
       renewed: false,
-      reason: 'The client certificate does not end soon.',
+      reason: 'The client certificate does not expire soon.',
       removed: 0,
     });
     expect(fixture.entra.written).toHaveLength(1);
@@ -125,7 +125,7 @@ describe('renewClientCredential for a certificate', () => {
     for (const force of [false, true]) {
       expect(await renew(fixture, force)).toMatchObject({
         renewed: false,
-        reason: 'The client certificate is none that the broker made, so whoever made it renews it.',
+        reason: 'The client certificate was not created by the broker: renew it where it was created.',
         removed: 0,
       });
     }

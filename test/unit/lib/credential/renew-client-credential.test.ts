@@ -98,7 +98,7 @@ async function renew(force = false): Promise<Renewal> {
 describe('renewClientCredential for a secret', () => {
   it('does not renew a secret that ends in more than 30 days or whose end is unknown', async () => {
     await storeSecret({ keyId: 'old', endsAtMs: clock.nowMs() + 31 * day });
-    expect(await renew()).toMatchObject({ renewed: false, reason: 'The client secret does not end soon.' });
+    expect(await renew()).toMatchObject({ renewed: false, reason: 'The client secret does not expire soon.' });
     await storeSecret({ keyId: 'old' });
     expect(await renew()).toMatchObject({ renewed: false });
   });
@@ -199,7 +199,7 @@ describe('renewClientCredential for a secret', () => {
     });
     expect(await renew(true)).toMatchObject({
       renewed: false,
-      reason: 'A federated client credential never ends.',
+      reason: 'A federated client credential never expires.',
     });
   });
 
@@ -228,8 +228,7 @@ describe('renewClientCredential when the application may not change itself', () 
       writer: { post: () => Promise.reject(refused), patch: () => Promise.reject(refused), remove: async () => {} },
     }),
   });
-  const reason =
-    'The client secret is for `ptb setup` to renew, in its last 30 days: the application may not change itself.';
+  const reason = 'The client secret cannot be renewed by the application itself: run `ptb setup` in its last 30 days.';
 
   it.each([{ list: false }, { list: true }])('leaves the secret unchanged without failing: %j', async (permissions) => {
     await storeSecret({ keyId: 'old', endsAtMs: clock.nowMs() + 31 * day });

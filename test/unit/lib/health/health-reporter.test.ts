@@ -110,7 +110,7 @@ describe('HealthReporter', () => {
     policy = { ...policy, policy: { rules: [rule('reader', 'application')] } };
     const load = store.load.bind(store);
     store.load = async (application) => {
-      if (application === 'reader') throw new BrokerError('key_vault_unavailable', 'The identity may not do this.');
+      if (application === 'reader') throw new BrokerError('key_vault_unavailable', 'The identity lacks permission.');
       await clock.sleep(0);
       return load(application);
     };
@@ -118,7 +118,7 @@ describe('HealthReporter', () => {
     await clock.advance(1);
     expect((await report).keyVault).toEqual({
       status: 'degraded',
-      problem: 'The identity may not do this.',
+      problem: 'The identity lacks permission.',
       lastReadAt: expect.any(String) as string,
     });
   });
@@ -131,7 +131,7 @@ describe('HealthReporter', () => {
       notifications: {
         status: 'degraded',
         problem:
-          'NOTIFICATION_WEBHOOK: is not an https address. No notice reaches anybody until that is corrected and the app restarted.',
+          'NOTIFICATION_WEBHOOK: is not an https address. No notices are sent until you correct this and restart the app.',
       },
     });
   });

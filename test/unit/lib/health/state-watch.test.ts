@@ -47,7 +47,7 @@ test('sends one notice per change, with the next step', async () => {
   await settle();
   expect(sent.map(({ severity, title }) => [severity, title])).toEqual([
     ['warning', 'The credential "default" is degraded'],
-    ['info', 'The credential "default" is well again'],
+    ['info', 'The credential "default" is healthy again'],
   ]);
   expect(sent[0]?.text).toBe('It ends soon. Run `ptb consent`.');
 });
