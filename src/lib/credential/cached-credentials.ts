@@ -98,8 +98,8 @@ function pauseAfter({ transient, retryAfterSeconds = 0 }: BrokerError, isCopySer
 }
 
 /**
- * Identifies one state of a credential: the value changes with the client credential and with the refresh token. Used to
- * tell a replaced credential from the one that failed.
+ * Identifies one state of a credential: the value changes with the client credential and with the refresh token. Used
+ * to tell a replaced credential from the one that failed.
  */
 export function credentialVersion(credential: Credential): string {
   return `${credential.client.version}/${credential.refreshToken?.version ?? '-'}`;

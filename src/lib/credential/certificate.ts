@@ -8,8 +8,8 @@ const certificatePattern = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFIC
 
 /**
  * Parses a certificate and its private key from one PEM text, the format of Key Vault for `application/x-pem-file`.
- * @throws BrokerError client_credential_rejected if the key or the certificate is missing. The error contains nothing of
- * the text.
+ * @throws BrokerError client_credential_rejected if the key or the certificate is missing. The error contains nothing
+ * of the text.
  */
 export function parseCertificate(pem: string): Extract<ClientCredential, { kind: 'certificate' }> {
   const privateKey = keyPattern.exec(pem)?.[0];

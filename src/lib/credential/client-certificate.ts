@@ -87,7 +87,10 @@ export async function restoreCertificate(
   );
 }
 
-/** Lists the application's certificates, whoever created them. @throws BrokerError resource_error for an invalid reply. */
+/**
+ * Lists the application's certificates, whoever created them.
+ * @throws BrokerError resource_error for an invalid reply.
+ */
 export async function listCertificates(
   { graph }: Pick<CertificateDeps, 'graph'>,
   applicationPath: string,
@@ -100,12 +103,13 @@ export async function listCertificates(
 }
 
 /**
- * Reads the application's certificates and writes the changed list. Graph replaces the list as a whole, and entries sent
- * back without their key stay as they are ("Update application", keyCredentials). Does not write an unchanged list.
- *
+ * Reads the application's certificates and writes the changed list. Graph replaces the list as a whole, and entries
+ * sent back without their key stay as they are ("Update application", keyCredentials). Does not write an unchanged
+ * list.
  * A race remains, because applications have no ETag for If-Match: a write by another program between the read and the
  * write, one round trip apart, is undone. A certificate of the broker that is lost this way fails its proof and is
- * registered again. A certificate that another program adds in this moment is lost; the broker writes about once a year.
+ * registered again. A certificate that another program adds in this moment is lost; the broker writes about once a
+ * year.
  */
 async function replaceCertificates(
   deps: Pick<CertificateDeps, 'graph' | 'writer'>,

@@ -50,7 +50,10 @@ export interface ClientKeysDeps extends CertificateDeps {
   readonly store: Pick<CredentialStore, 'vault' | 'listClientCredentialVersions'>;
 }
 
-/** Minimum age at which an unstored client credential is removed: a younger one may be about to be stored by another run. */
+/**
+ * Minimum age at which an unstored client credential is removed: a younger one may be about to be stored by another
+ * run.
+ */
 export const orphanAgeMs = hourMs;
 
 /** Graph path of an application by its client id. */
@@ -109,8 +112,8 @@ const clientCertificates = (deps: CertificateDeps, path: string, name: string): 
 /**
  * Display name of a client credential in Entra. It identifies the vault and the application's name there, because two
  * vaults may serve one application (a second environment, a move) and two names in one vault may refer to one
- * application. It contains a hash because Graph truncates names to 90 characters and every account of the tenant can read
- * them.
+ * application. It contains a hash because Graph truncates names to 90 characters and every account of the tenant can
+ * read them.
  */
 const keyName = (vault: string, application: string): string =>
   `${clientCredentialName}:${createHash('sha256').update(`${vault}/${application}`).digest('hex').slice(0, 12)}`;

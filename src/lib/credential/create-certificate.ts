@@ -1,8 +1,8 @@
 import type { CreateCertificate } from './client-certificate.ts';
 
 /**
- * Creates a self-signed certificate with a 3072-bit RSA key: Entra accepts no elliptic curves for client assertions. Loads
- * the library at first use, about once a year, so that it does not slow down the start.
+ * Creates a self-signed certificate with a 3072-bit RSA key: Entra accepts no elliptic curves for client assertions.
+ * Loads the library at first use, about once a year, so that it does not slow down the start.
  */
 export const createCertificate: CreateCertificate = async ({ commonName, notBeforeMs, notAfterMs }) => {
   // The library is CommonJS: in a bundle it has only the default export.

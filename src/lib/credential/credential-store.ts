@@ -24,8 +24,8 @@ export interface ClientCredentialVersion extends StoredVersion {
 }
 
 /**
- * The only place where credentials are stored. Every write creates a new version; no version is overwritten.
- * All methods throw BrokerError key_vault_unavailable. The load methods also throw credential_missing if a stored secret
+ * The only place where credentials are stored. Every write creates a new version; no version is overwritten. All
+ * methods throw BrokerError key_vault_unavailable. The load methods also throw credential_missing if a stored secret
  * lacks its tags, and client_credential_rejected for a broken certificate.
  */
 export interface CredentialStore {

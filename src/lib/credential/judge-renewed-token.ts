@@ -5,8 +5,8 @@ import type { NewRefreshToken } from './credential-store.ts';
 
 /**
  * Decides whether the refresh token from a redemption may replace the stored one: it must exist, belong to the same
- * account, and carry MFA if the stored one does. Claims that the token does not reveal (it may be opaque) are taken from
- * the stored one. Pure.
+ * account, and carry MFA if the stored one does. Claims that the token does not reveal (it may be opaque) are taken
+ * from the stored one. Pure.
  * @returns the refresh token to store.
  * @throws BrokerError entra_unavailable for a missing token or another account, interaction_required for missing MFA.
  */
@@ -18,13 +18,13 @@ export function judgeRenewedToken(
 ): NewRefreshToken {
   const { claims, refreshToken } = token;
   if (refreshToken === undefined) {
-    throw new BrokerError('entra_unavailable', 'Entra returned no new refresh token. The stored one is kept.');
+    throw new BrokerError('entra_unavailable', 'Entra returned no new refresh token, so the stored one is kept.');
   }
   const { objectId, username, authenticationMethods } = claims;
   if (objectId !== undefined && stored.accountObjectId !== '' && objectId !== stored.accountObjectId) {
     throw new BrokerError(
       'entra_unavailable',
-      'Entra issued a token for another account. It was discarded, and the stored one is kept.',
+      'Entra issued a token for another account, so it was discarded and the stored one is kept.',
       { logFields: { tokenObjectId: objectId, storedObjectId: stored.accountObjectId } },
     );
   }
@@ -32,7 +32,7 @@ export function judgeRenewedToken(
   if (stored.mfa && !mfa) {
     throw new BrokerError(
       'interaction_required',
-      'The renewed token no longer carries MFA, which Partner Center requires. The stored one is kept.',
+      'The renewed token no longer carries MFA, which Partner Center requires, so the stored one is kept.',
       { scope: 'credential' },
     );
   }

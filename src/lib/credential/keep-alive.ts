@@ -25,10 +25,10 @@ export interface KeepAliveResult {
 }
 
 /**
- * Daily maintenance of one application. Renews a client credential that expires soon and rotates the refresh token. After
- * a successful rotation, removes former client credentials and probes MFA in Partner Center. Failures are logged, never
- * thrown, and do not stop the other steps. Only the failure of a rotation is recorded in the journal: a failed renewal is
- * tried again every day, and health warns before the client credential expires.
+ * Daily maintenance of one application. Renews a client credential that expires soon and rotates the refresh token.
+ * After a successful rotation, removes former client credentials and probes MFA in Partner Center. Failures are logged,
+ * never thrown, and do not stop the other steps. Only the failure of a rotation is recorded in the journal: a failed
+ * renewal is tried again every day, and health warns before the client credential expires.
  */
 export async function keepAlive(deps: KeepAliveDeps, application: string): Promise<KeepAliveResult> {
   // An expired client credential would also fail the rotation.

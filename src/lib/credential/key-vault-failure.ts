@@ -10,8 +10,8 @@ function codeOf(error: unknown): string | undefined {
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : '');
 
 /**
- * Whether the network rules of the vault blocked the request, not a missing role. Decided by Key Vault's message, because
- * the SDK drops the code (`ForbiddenByFirewall` or `ForbiddenByConnection` in `innererror`).
+ * Whether the network rules of the vault blocked the request, not a missing role. Decided by Key Vault's message,
+ * because the SDK drops the code (`ForbiddenByFirewall` or `ForbiddenByConnection` in `innererror`).
  */
 const isBlockedByNetwork = (error: unknown): boolean =>
   httpStatusOf(error) === 403 &&
@@ -20,8 +20,8 @@ const isBlockedByNetwork = (error: unknown): boolean =>
   );
 
 /**
- * Whether the error means that a version of a secret is disabled. The network check comes first, because a vault without
- * public network access also answers 403 with "disabled" in its message.
+ * Whether the error means that a version of a secret is disabled. The network check comes first, because a vault
+ * without public network access also answers 403 with "disabled" in its message.
  */
 export const isDisabled = (error: unknown): boolean =>
   httpStatusOf(error) === 403 && !isBlockedByNetwork(error) && /SecretDisabled|disabled/i.test(messageOf(error));
@@ -44,20 +44,20 @@ export function keyVaultFailure(error: unknown, timedOut: boolean): BrokerError 
   if (/CredentialUnavailable|AuthenticationError|AuthenticationRequired|AggregateAuthentication/.test(name)) {
     return new BrokerError(
       'key_vault_unavailable',
-      'The identity that reads Key Vault has no token. Assign a managed identity, or run `az login`.',
+      'The identity that reads Key Vault has no token, because no managed identity is assigned or `az login` is missing.',
       options,
     );
   }
   if (status === 401)
     return new BrokerError(
       'key_vault_unavailable',
-      'Key Vault does not accept the identity (401). The vault and the identity are in different tenants.',
+      'Key Vault does not accept the identity (401), because the vault is in a different tenant.',
       options,
     );
   if (status === 403) {
     const detail = isBlockedByNetwork(error)
       ? 'The network rules of the vault block this program (403).'
-      : 'The identity lacks permission (403). Assign it the role Partner Token Broker Secret Keeper or Key Vault Secrets Officer.';
+      : 'The identity lacks the role Partner Token Broker Secret Keeper (or Key Vault Secrets Officer) for this operation (403).';
     return new BrokerError('key_vault_unavailable', detail, options);
   }
   if (status === 429)
@@ -69,7 +69,7 @@ export function keyVaultFailure(error: unknown, timedOut: boolean): BrokerError 
     return new BrokerError('key_vault_unavailable', `Key Vault answered HTTP ${status}.`, options);
   return new BrokerError(
     'key_vault_unavailable',
-    'Key Vault could not be reached. Check KEY_VAULT_URL and the network.',
+    'Key Vault could not be reached; check KEY_VAULT_URL and the network.',
     options,
   );
 }

@@ -15,8 +15,8 @@ const maxBodyBytes = 4 * 1024 * 1024;
 
 /**
  * Whether Partner Center finds MFA in a delegated token. The request header `ValidateMfa: true` makes it report this in
- * the response header `isMfaCompliant` ("Mandating MFA for your partner tenant", App+User). Where Partner Center enforces
- * MFA, it answers 401 with code 900421.
+ * the response header `isMfaCompliant` ("Mandating MFA for your partner tenant", App+User). Where Partner Center
+ * enforces MFA, it answers 401 with code 900421.
  * @returns undefined if the reply does not contain the answer.
  * @throws BrokerError resource_error if Partner Center cannot be reached, throttles, or answers 5xx.
  */

@@ -19,7 +19,8 @@ export const canWaitForTimer = ({ endsAtMs }: StoredClientCredential, nowMs: num
   endsAtMs === undefined || endsAtMs - nowMs > minRemainingMs;
 
 /**
- * Whether the vault contains a proposal newer than the version in use. A later renewal or setup cancels a proposal. Pure.
+ * Whether the vault contains a proposal newer than the version in use. A later renewal or setup cancels a proposal.
+ * Pure.
  * @param versions newest first.
  * @param inUse the version in use.
  */

@@ -33,10 +33,10 @@ export interface ProofOptions {
 const replicationPausesMs = [3_000, 5_000, 10_000, 20_000, 30_000, 30_000] as const;
 
 /**
- * Proves that a client credential works by redeeming a token. Retries for about 100 seconds while the credential may not
- * have reached all of Entra's servers.
- * @throws BrokerError client_credential_rejected, entra_unavailable or throttled after the last attempt. Any other failure
- * is thrown at once, unless the application is new.
+ * Proves that a client credential works by redeeming a token. Retries for about 100 seconds while the credential may
+ * not have reached all of Entra's servers.
+ * @throws BrokerError client_credential_rejected, entra_unavailable or throttled after the last attempt. Any other
+ * failure is thrown at once, unless the application is new.
  */
 export async function proveClientCredential(
   deps: RedeemAsApplicationDeps & { readonly clock: Clock },

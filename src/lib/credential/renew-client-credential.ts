@@ -47,8 +47,8 @@ const replicationMs = minuteMs;
 /**
  * Renews an application's client secret or certificate. Issues a new one, proves it, stores it, proves the stored one,
  * and only then removes the old one. If the process is killed at any point, the stored credential works; a later run
- * removes one that was not stored. Certificates that the broker did not create are not renewed. If the application is not
- * allowed to change itself, `ptb setup` must renew its credential.
+ * removes one that was not stored. Certificates that the broker did not create are not renewed. If the application is
+ * not allowed to change itself, `ptb setup` must renew its credential.
  * @param force renews even if the credential does not expire soon.
  * @throws BrokerError client_credential_rejected, credential_missing, key_vault_unavailable, or from Graph.
  */

@@ -47,8 +47,8 @@ const longestPauseMs = minuteMs;
 
 /**
  * Redeems the stored refresh token and stores the new one that Entra issues with the redemption. Entra does not revoke
- * the old one, so the store always contains one that works. The credential also survives a killed process, two rotations
- * at the same time and a failed write; the next run continues from there.
+ * the old one, so the store always contains one that works. The credential also survives a killed process, two
+ * rotations at the same time and a failed write; the next run continues from there.
  * @throws BrokerError credential_missing, credential_expired, credential_revoked, client_credential_rejected,
  * interaction_required, entra_unavailable, throttled or key_vault_unavailable. The stored credential is then unchanged.
  */

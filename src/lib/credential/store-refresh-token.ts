@@ -8,7 +8,9 @@ export interface StoreRefreshTokenDeps {
   readonly store: CredentialStore;
   readonly redeemer: Redeemer;
   readonly newId: () => string;
-  /** Identifier of the resource that the proof requests a token for. The application must have it in the partner tenant. */
+  /**
+   * Identifier of the resource that the proof requests a token for. The application must have it in the partner tenant.
+   */
   readonly canaryResource: string;
 }
 
@@ -47,7 +49,9 @@ export async function storeRefreshToken(
   throw errorOf(reply.failure);
 }
 
-/** Stores the token. A write whose reply was lost may have succeeded, so the store is read before the error is thrown. */
+/**
+ * Stores the token. A write whose reply was lost may have succeeded, so the store is read before the error is thrown.
+ */
 async function save(store: CredentialStore, application: string, token: NewRefreshToken): Promise<void> {
   try {
     await store.saveRefreshToken(application, token);

@@ -54,8 +54,8 @@ export interface HealthReporterDeps {
 }
 
 /**
- * Reports the health of the broker from cached state. A report causes no extra request to Entra or Key Vault. Reports are
- * cached for 15 seconds.
+ * Reports the health of the broker from cached state. A report causes no extra request to Entra or Key Vault. Reports
+ * are cached for 15 seconds.
  */
 export class HealthReporter {
   readonly #deps: HealthReporterDeps;
@@ -134,8 +134,8 @@ export class HealthReporter {
 }
 
 /**
- * Returns the applications that policy rules name, each with whether it needs a refresh token. The default application is
- * always included and always needs one.
+ * Returns the applications that policy rules name, each with whether it needs a refresh token. The default application
+ * is always included and always needs one.
  */
 export function applicationsInUse(policy: AccessPolicy): ReadonlyMap<string, boolean> {
   const inUse = new Map([[defaultApplication, true]]);
@@ -172,7 +172,9 @@ function policyPart({ state, policy, problem }: PolicyState): HealthReport['poli
   return { status, state, rules: policy.rules.length, ...(problem === undefined ? {} : { problem }) };
 }
 
-/** `down` if no token can be issued at all; `degraded` if only some applications are down or another part has a problem. */
+/**
+ * `down` if no token can be issued at all; `degraded` if only some applications are down or another part has a problem.
+ */
 function overall({
   applications,
   policy,

@@ -33,7 +33,9 @@ export interface CredentialFacts {
   readonly journal: JournalEntry;
 }
 
-/** The health of one application's credential, as the API returns it. Times are ISO 8601, days whole and rounded down. */
+/**
+ * The health of one application's credential, as the API returns it. Times are ISO 8601, days whole and rounded down.
+ */
 export interface CredentialHealth {
   readonly application: string;
   readonly state: CredentialState;

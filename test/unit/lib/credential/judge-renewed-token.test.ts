@@ -48,7 +48,7 @@ describe('judgeRolled', () => {
     expect(() => judge(rolled({ refreshToken: undefined }))).toThrow(
       expect.objectContaining({
         code: 'entra_unavailable',
-        detail: 'Entra returned no new refresh token. The stored one is kept.',
+        detail: 'Entra returned no new refresh token, so the stored one is kept.',
       }),
     );
   });

@@ -27,10 +27,10 @@ const status = (statusCode: number, message = ''): RestError => new RestError(me
 
 it.each([
   [undefined, true, 'Key Vault did not answer in time.'],
-  [named('CredentialUnavailableError'), false, /^The identity that should read Key Vault has no token/],
+  [named('CredentialUnavailableError'), false, /^The identity that reads Key Vault has no token/],
   [status(401), false, /^Key Vault does not accept the identity \(401\)/],
-  [status(403), false, /^The identity lacks permission \(403\)/],
-  [{ statusCode: 403 }, false, /^The identity lacks permission/],
+  [status(403), false, /^The identity lacks the role .* \(403\)\.$/],
+  [{ statusCode: 403 }, false, /^The identity lacks the role/],
   [status(429), false, 'Key Vault throttles the requests (429).'],
   [status(500), false, 'Key Vault answered HTTP 500.'],
   ['no error at all', false, /^Key Vault could not be reached/],

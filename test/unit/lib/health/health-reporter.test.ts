@@ -110,7 +110,7 @@ describe('HealthReporter', () => {
     policy = { ...policy, policy: { rules: [rule('reader', 'application')] } };
     const load = store.load.bind(store);
     store.load = async (application) => {
-      if (application === 'reader') throw new BrokerError('key_vault_unavailable', 'The identity lacks permission.');
+      if (application === 'reader') throw new BrokerError('key_vault_unavailable', 'The identity lacks the role.');
       await clock.sleep(0);
       return load(application);
     };
@@ -118,7 +118,7 @@ describe('HealthReporter', () => {
     await clock.advance(1);
     expect((await report).keyVault).toEqual({
       status: 'degraded',
-      problem: 'The identity lacks permission.',
+      problem: 'The identity lacks the role.',
       lastReadAt: expect.any(String) as string,
     });
   });
