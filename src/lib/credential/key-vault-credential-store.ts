@@ -22,7 +22,7 @@ import {
 } from './stored-secret.ts';
 
 /**
- * Maximum duration of one operation, including the SDK's retries.
+ * Maximum duration of one request to Key Vault, milliseconds, including the SDK's retries.
  */
 const deadlineMs = 20_000;
 
@@ -32,10 +32,7 @@ const secretNames = {
   clientCredential: (application: string) => `${prefix}${application}-client-credential`,
 };
 
-/**
- * Stores credentials in Azure Key Vault secrets. The value is the secret itself; everything else is in tags. Each
- * operation takes at most 20 seconds.
- */
+/** Stores credentials in Azure Key Vault secrets. The value is the secret itself; everything else is in tags. */
 export class KeyVaultCredentialStore implements CredentialStore {
   readonly #client: SecretClient;
 
