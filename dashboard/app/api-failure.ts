@@ -1,3 +1,6 @@
+import { adviceFor } from '../../src/lib/model/advice.ts';
+import { isErrorCode } from '../../src/lib/model/errors.ts';
+
 interface Problem {
   readonly code?: string | undefined;
   readonly title: string;
@@ -44,11 +47,13 @@ export async function failureOf(response: Response): Promise<ApiFailure> {
     const value = problem[name];
     return typeof value === 'string' ? value : undefined;
   };
+  const code = text('code');
   return new ApiFailure({
-    code: text('code'),
+    code,
     title: text('title') ?? `The broker returned HTTP ${response.status}`,
     detail: text('detail') ?? 'The response gives no reason.',
-    advice: text('advice') ?? 'Check the log of the function app.',
+    // Operators read this page, and the problem document has the advice for callers.
+    advice: isErrorCode(code) ? adviceFor(code, 'operator') : (text('advice') ?? 'Check the log of the function app.'),
     correlationId: text('correlationId'),
   });
 }

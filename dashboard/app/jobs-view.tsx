@@ -66,7 +66,7 @@ function JobCard(props: {
         </p>
       )}
       <dl>
-        <Fact name="Schedule">{job.schedule === undefined ? 'none' : <Schedule text={job.schedule} />}</Fact>
+        <Fact name="Schedule">{job.schedule === undefined ? 'on demand' : <Schedule text={job.schedule} />}</Fact>
         <Fact name="Next run">{job.nextAt && <NextRun iso={job.nextAt} />}</Fact>
         <Fact name="Last run">{last === undefined ? 'none' : <LastRun run={last} />}</Fact>
         <Fact name="Resources">{job.resources.join(', ')}</Fact>

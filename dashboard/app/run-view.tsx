@@ -82,7 +82,7 @@ function Summary({ run }: { readonly run: RunAnswer }) {
         <CountsBar counts={run.tenants} />
         <p>
           {countsText(run.tenants)}
-          {progress.retrying === 0 ? '' : `, ${progress.retrying} waiting for a retry`}
+          {progress.retrying === 0 ? '' : `, ${progress.retrying} retrying`}
         </p>
         <p class="quiet">
           Started <Time iso={run.startedAt} /> by {run.startedBy};{' '}

@@ -20,7 +20,7 @@ interface AuditFlags extends ConnectionFlags {
 export function registerAudit(program: Command): void {
   const audit = program
     .command('audit')
-    .description('Show issued and denied tokens, newest first.')
+    .description('Show issued tokens and denied requests, newest first.')
     .option('--from <time>', 'start of the period, ISO 8601 (default: 24 hours before --to)')
     .option('--to <time>', 'end of the period, ISO 8601 (default: now)')
     .option('--caller <id>', 'application id of the caller')

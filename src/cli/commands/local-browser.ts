@@ -7,7 +7,7 @@ import type { Command } from 'commander';
 export function registerLocalBrowser(program: Command): void {
   program
     .command('local-browser', { hidden: true })
-    .requiredOption('--control <url>', 'control address of the simulated cloud')
+    .requiredOption('--control <url>', 'control endpoint of the simulated cloud')
     .requiredOption('--account <username>', 'account that signs in')
     .argument('<url>', 'address of the sign-in page')
     .action(async (url: string, flags: { control: string; account: string }) => {

@@ -1,3 +1,5 @@
+import { adviceFor } from '../../lib/model/advice.ts';
+import { isErrorCode } from '../../lib/model/errors.ts';
 /** The broker's HTTP API as the demo calls it: as an ordinary caller with a token of its own. */
 
 export interface RunView {
@@ -53,6 +55,10 @@ class ApiError extends Error {
   override readonly name = 'ApiError';
 }
 
+/** Whoever runs the demo is its operator, and the answer has the advice for callers. */
+const adviceOf = ({ code, advice = '' }: { readonly code?: string; readonly advice?: string }): string =>
+  isErrorCode(code) ? adviceFor(code, 'operator') : advice;
+
 export function createBrokerApi(baseUrl: string, callerToken: () => Promise<string>): BrokerApi {
   const call = async (method: 'GET' | 'POST', path: string, body?: unknown): Promise<unknown> => {
     const response = await fetch(`${baseUrl}${path}`, {
@@ -65,6 +71,7 @@ export function createBrokerApi(baseUrl: string, callerToken: () => Promise<stri
       signal: AbortSignal.timeout(60_000),
     });
     const answer = (await response.json().catch(() => ({}))) as {
+      code?: string;
       title?: string;
       detail?: string;
       advice?: string;
@@ -73,7 +80,7 @@ export function createBrokerApi(baseUrl: string, callerToken: () => Promise<stri
     // When the broker is down, health answers 503 and still sends its report.
     if (!response.ok && !(path === '/health' && answer.status !== undefined))
       throw new ApiError(
-        `${method} ${path}: ${response.status} ${answer.title ?? ''}. ${answer.detail ?? ''} ${answer.advice ?? ''}`,
+        `${method} ${path}: ${response.status} ${answer.title ?? ''}. ${answer.detail ?? ''} ${adviceOf(answer)}`,
       );
     return answer;
   };

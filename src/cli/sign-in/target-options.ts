@@ -13,7 +13,7 @@ export function addTargetOptions(command: Command): Command {
 export function addApplicationOption(command: Command): Command {
   return command.option(
     '--application <name>',
-    "name of the broker's application, as in policies",
+    "which of the broker's applications, by its name in policies",
     applicationName,
     defaultApplication,
   );

@@ -12,12 +12,20 @@ interface Operation {
   readonly security: readonly Readonly<Record<string, readonly string[]>>[];
 }
 
-/** Every documented route of the API. */
+const methods: Readonly<Record<string, ProbedRoute['method']>> = { get: 'GET', post: 'POST' };
+
+function methodOf(key: string): ProbedRoute['method'] {
+  const method = methods[key];
+  if (method === undefined) throw new TypeError(`docs/openapi.json: cannot probe a route with the method ${key}`);
+  return method;
+}
+
+/** Every documented route of the API. @throws TypeError at import for a method that the checks do not know. */
 export const apiRoutes: readonly ProbedRoute[] = Object.entries<Readonly<Record<string, Operation>>>(
   openApi.paths,
 ).flatMap(([path, operations]) =>
   Object.entries(operations).map(([method, { security }]) => ({
-    method: method === 'get' ? 'GET' : 'POST',
+    method: methodOf(method),
     path: `/api${path.replaceAll(/\{[^}]*\}/g, 'verify')}`,
     // An empty requirement makes a token optional (OpenAPI 3.1.0 section 4.8.30).
     access: security.some((scheme) => Object.keys(scheme).length === 0) ? 'anonymous' : 'caller',

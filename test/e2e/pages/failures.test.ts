@@ -1,21 +1,23 @@
 import type { Route } from 'playwright-core';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { HealthReportAnswer, Misconfigured } from '../../../src/lib/api/answers/health.ts';
+import { adviceFor } from '../../../src/lib/model/advice.ts';
+import type { ErrorCode } from '../../../src/lib/model/errors.ts';
 import { tokenOfCaller } from '../../support/running-demo.ts';
 import { noBrowser } from './browser.ts';
 import { dashboardFixture, type DashboardFixture } from './dashboard-fixture.ts';
 
-const misconfigured: Misconfigured = {
-  status: 'down',
-  code: 'config_invalid',
+const misconfigured = {
+  status: 'down' as const,
+  code: 'config_invalid' as const,
   detail: 'KEY_VAULT_URI: is missing.',
-  advice: 'Correct the named setting.',
-};
+  advice: 'Advice for a caller.',
+} satisfies Misconfigured;
 const problem = {
   title: 'The storage account does not answer',
-  code: 'storage_unavailable',
+  code: 'storage_unavailable' as const,
   detail: 'No answer.',
-  advice: 'Look at it.',
+  advice: 'Advice for a caller.',
 };
 
 describe.skipIf(noBrowser !== undefined)('dashboard when the broker fails', () => {
@@ -31,14 +33,21 @@ describe.skipIf(noBrowser !== undefined)('dashboard when the broker fails', () =
   /** Without the message that the browser writes for every unsuccessful response. */
   const complaints = () => watched.complaints.filter((text) => !text.startsWith('Failed to load resource'));
 
+  /** The page shows the advice for operators. Backticks split a text, so the part before the first is compared. */
+  const textsFor = ({ code, detail }: { readonly code: ErrorCode; readonly detail: string }): string[] => [
+    code,
+    detail,
+    adviceFor(code, 'operator').split('`')[0] ?? '',
+  ];
+
   it.each([
     [
       'plain text of the Functions host',
       { status: 503, body: 'Function host is not running.' },
       ['The broker returned HTTP 503'],
     ],
-    ['a configuration error', { status: 503, json: misconfigured }, Object.values(misconfigured).slice(1)],
-    ['a problem document', { status: 503, json: problem }, Object.values(problem)],
+    ['a configuration error', { status: 503, json: misconfigured }, textsFor(misconfigured)],
+    ['a problem document', { status: 503, json: problem }, [problem.title, ...textsFor(problem)]],
     ['a page of another server', { contentType: 'text/html', body: '<p>Maintenance' }, ['HTTP 200, text/html']],
     ['the short report for anonymous callers', { json: { status: 'ok' } }, ['HTTP 200, application/json']],
     ['an error in another format', { status: 502, json: { detail: ['no peer'] } }, ['The broker returned HTTP 502']],
@@ -46,6 +55,7 @@ describe.skipIf(noBrowser !== undefined)('dashboard when the broker fails', () =
     await page.route('**/api/health', (route) => route.fulfill(answer));
     await dashboard.signIn(token);
     for (const text of texts) await alert().getByText(text).first().waitFor();
+    expect(await alert().getByText('Advice for a caller.').count()).toBe(0);
     await dashboard.view('Jobs');
     await page.getByRole('region', { name: 'Access to each tenant' }).waitFor();
     expect(complaints()).toEqual([]);

@@ -27,7 +27,8 @@ function Get-PartnerToken {
     Return the token as a string. Do not write it to output or to long-lived variables.
 
     .PARAMETER Force
-    Request a new token even if one is cached.
+    Request the token from the broker even if this session has cached one. The broker may return a token
+    from its own cache.
 
     .EXAMPLE
     Invoke-RestMethod https://graph.microsoft.com/v1.0/organization -Authentication Bearer -Token (Get-PartnerToken -Tenant contoso.com -Resource graph)
