@@ -5,7 +5,7 @@ import type { EntraFailure, TokenReply } from '../entra/judge-token-reply.ts';
 import type { Redeemer } from '../entra/redeemer.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import { SingleFlight } from '../runtime/single-flight.ts';
-import { redemptionOf, type RedemptionRequest, type RedemptionTarget } from './redemption-of.ts';
+import { redemptionOf, type RedemptionRequest, type RedemptionTarget } from './redemption-request.ts';
 
 /**
  * How long a successful canary proves that the credential works. It counts only against failures that usually concern

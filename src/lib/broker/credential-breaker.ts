@@ -1,6 +1,6 @@
 import type { Clock } from '../runtime/clock.ts';
 import type { BrokerError } from '../model/errors.ts';
-import type { RedemptionTarget } from './redemption-of.ts';
+import type { RedemptionTarget } from './redemption-request.ts';
 
 /** How often the store of a dead credential is read: recovery shows within a minute of a new version. */
 const lookEveryMs = 30_000;

@@ -6,10 +6,10 @@ import type { BrokerError } from '../model/errors.ts';
 import { errorFields, type Logger } from '../runtime/log.ts';
 import type { Canary } from './canary.ts';
 import { CredentialBreaker } from './credential-breaker.ts';
-import { Doubt } from './doubt.ts';
-import { EverywhereFailures, isHiddenFromCanary } from './everywhere-failures.ts';
+import { Doubt } from './check-gate.ts';
+import { EverywhereFailures, isHiddenFromCanary } from './widespread-failures.ts';
 import { credentialError, tenantError, transientError } from './failures.ts';
-import type { RedemptionRequest } from './redemption-of.ts';
+import type { RedemptionRequest } from './redemption-request.ts';
 
 /** The state of one application's credential for one grant, and the judgement of its failures. */
 export class CredentialState {

@@ -1,6 +1,6 @@
 import type { EntraFailure } from '../entra/judge-token-reply.ts';
 import { BrokerError, type ErrorCode, errorTable } from '../model/errors.ts';
-import { isHiddenFromCanary } from './everywhere-failures.ts';
+import { isHiddenFromCanary } from './widespread-failures.ts';
 
 /** Time until all servers of Entra most likely know a new client credential. */
 const spreadingSeconds = 10;

@@ -11,7 +11,7 @@ import { backOffMs, retry } from '../runtime/retry.ts';
 import { Canary, type CanarySettings } from './canary.ts';
 import { CredentialState } from './credential-state.ts';
 import { tenantError, transientError } from './failures.ts';
-import { redemptionOf, type RedemptionRequest } from './redemption-of.ts';
+import { redemptionOf, type RedemptionRequest } from './redemption-request.ts';
 import { type AccessToken, grants, type TokenRequest } from '../model/token.ts';
 
 /** Attempts of one redemption while Entra is unavailable, and the pauses between them: full jitter, "Retry pattern". */

@@ -2,7 +2,7 @@ import { minuteMs } from '../model/durations.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { EntraFailure } from '../entra/judge-token-reply.ts';
 import type { TenantId } from '../model/identifiers.ts';
-import type { RedemptionTarget } from './redemption-of.ts';
+import type { RedemptionTarget } from './redemption-request.ts';
 
 /**
  * Failures of the credential that the partner's own tenant does not show, so that the canary passes: delegated
