@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { type AuditEntry, type AuditLog, longestRecordSeconds } from '../audit/audit-log.ts';
 import type { Caller } from '../model/caller.ts';
-import { type Denial, denyInAnyTenant } from '../callers/decide.ts';
+import { type Decision, type Denial, denyInAnyTenant } from '../callers/decide.ts';
 import { judgeScopes, type ScopeLimit } from '../callers/judge-scopes.ts';
 import type { PolicyStore } from '../callers/policy-store.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -9,45 +9,44 @@ import { BrokerError, type ErrorCode, toBrokerError } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import { errorFields, type Logger, scrub } from '../runtime/log.ts';
 import type { TenantDirectory } from '../tenants/directory.ts';
-import { decideForTenant, findTenant, parseReference, tenantRefusal } from './requested-tenant.ts';
+import { decideForTenant, findTenant, parseReference, type TenantAccess, tenantRefusal } from './requested-tenant.ts';
 import type { ResourceRegistry } from '../model/resources.ts';
 import { type AccessToken, type CachingTokenSource, grants, type TokenRequest } from '../model/token.ts';
 
-/** Entra's tokens live 60 to 90 minutes ("Access tokens", token lifetime), so a longer lifetime cannot be promised. */
-const longestLifetimeSeconds = 3_000;
+/** Maximum of `minimumLifetimeSeconds`. Entra's tokens live 60 to 90 minutes ("Access tokens", token lifetime). */
+const maxLifetimeSeconds = 3_000;
 
 /** The body of `POST /api/tokens`. */
 export const tokenRequestSchema = z.strictObject({
-  tenant: z
-    .string()
-    .min(1)
-    .max(253)
-    .meta({ description: 'Tenant id (GUID), or any domain that is verified in the tenant.' }),
+  tenant: z.string().min(1).max(253).meta({ description: 'Tenant id (GUID) or a verified domain of the tenant.' }),
   resource: z.string().min(1).max(64).meta({ description: 'Alias of the resource, e.g. graph.' }),
   scopes: z
-    // One scope a string, by its short name: no spaces, no other resource's address.
+    // One scope per string, by its short name: no spaces, no prefix of another resource.
     .array(
-      z.string().regex(/^[A-Za-z][A-Za-z0-9._-]{0,127}$/, 'is not the short name of one scope, like User.Read.All'),
+      z.string().regex(/^[A-Za-z][A-Za-z0-9._-]{0,127}$/, 'is not the short name of one scope, such as User.Read.All'),
     )
     .max(50)
     .default([])
     .meta({
-      description: 'Scopes that the caller needs; the policy is asked for each. Entra issues all consented ones.',
+      description:
+        'Scopes that the caller needs. The policy must allow each. Entra issues every scope consented to the application.',
     }),
   grant: z
     .enum(grants)
     .default('delegated')
-    .meta({ description: 'For the service account (delegated) or for the application itself.' }),
+    .meta({ description: 'Whether the token acts as the service account (delegated) or as the application itself.' }),
   minimumLifetimeSeconds: z
     .number()
     .int()
     .min(0)
-    .max(longestLifetimeSeconds)
+    .max(maxLifetimeSeconds)
     .default(300)
-    .meta({ description: 'How long the token must live at least, seconds.' }),
+    .meta({ description: 'Minimum remaining lifetime of the token, seconds.' }),
 });
+/** A checked {@link tokenRequestSchema}. */
 export type TokenOrder = z.output<typeof tokenRequestSchema>;
 
+/** What {@link issueToken} needs. */
 export interface IssueDeps {
   readonly policy: PolicyStore;
   readonly directory: Pick<TenantDirectory, 'find' | 'tenantOf' | 'excludes'>;
@@ -59,44 +58,49 @@ export interface IssueDeps {
   readonly newId: () => string;
 }
 
+/** A token, and the id of its audit record. */
 export interface IssuedToken {
   readonly token: AccessToken;
   readonly tokenId: string;
 }
 
-type Known = { -readonly [K in keyof AuditEntry]?: AuditEntry[K] };
+/** Who requests a token, and the log of that request. */
+export interface TokenRequester {
+  readonly caller: Caller;
+  readonly correlationId: string;
+  readonly log: Logger;
+}
+
+/** Fields of the audit record that become known while the token is obtained. */
+type RecordFields = { -readonly [K in keyof AuditEntry]?: AuditEntry[K] };
 
 /**
- * Issues one token. The steps are, in this order: tenant, policy, redemption, check of the scopes that Entra granted,
- * audit record. The token is returned only when its record is durable. A refusal is recorded too, and stays a refusal
- * if that fails.
+ * Issues one token. Steps: find the tenant, apply the policy, redeem, check the scopes that Entra issued, write the audit
+ * record. The token is returned only after its record is durable. Refusals are recorded too; if that fails, the caller
+ * still receives the original error.
  * @throws BrokerError
  */
-export async function issueToken(
-  deps: IssueDeps,
-  order: TokenOrder,
-  asker: { readonly caller: Caller; readonly correlationId: string; readonly log: Logger },
-): Promise<IssuedToken> {
+export async function issueToken(deps: IssueDeps, order: TokenOrder, requester: TokenRequester): Promise<IssuedToken> {
   const tokenId = deps.newId();
-  const { caller, correlationId, log } = asker;
-  const known: Known = {};
+  const { caller, correlationId, log } = requester;
+  const fields: RecordFields = {};
   const entry = (outcome: 'issued' | 'denied', code?: ErrorCode): AuditEntry => ({
     atMs: deps.clock.nowMs(),
     correlationId,
     tokenId,
     outcome,
     caller: { applicationId: caller.applicationId, objectId: caller.objectId, kind: caller.kind },
-    // The caller's text may contain anything, even a pasted secret.
+    // The text of the caller may contain anything, even a secret pasted by mistake.
     tenantAsked: scrub(order.tenant),
     resource: order.resource,
     scopes: order.scopes,
     grant: order.grant,
     ...(code === undefined ? {} : { code }),
-    ...known,
+    ...fields,
   });
   let token: AccessToken;
   try {
-    token = await obtain(deps, order, caller, correlationId, known);
+    token = await obtainToken(deps, order, requester, fields);
   } catch (thrown) {
     await deps.audit
       .record(entry('denied', toBrokerError(thrown).code))
@@ -107,65 +111,76 @@ export async function issueToken(
   return { token, tokenId };
 }
 
-async function obtain(
+async function obtainToken(
   deps: IssueDeps,
   order: TokenOrder,
-  caller: Caller,
-  correlationId: string,
-  known: Known,
+  { caller, correlationId }: TokenRequester,
+  fields: RecordFields,
 ): Promise<AccessToken> {
+  const { scopes, grant } = order;
   const resource = deps.resources.get(order.resource);
-  const reference = parseReference(order.tenant);
-  if (reference.kind === 'id') known.tenantId = reference.tenantId;
-  const { policy } = await deps.policy.current();
-  const { scopes, grant, minimumLifetimeSeconds } = order;
-  const question = { resource: resource.alias, scopes, grant };
-  // Before the tenant of a domain is looked up: a caller without any rule must not cost a request to Entra.
-  const denied = denyInAnyTenant(policy, caller, question);
-  if (denied !== undefined) throw forbidden(denied);
-
-  const tenant = await findTenant(deps, reference);
-  const { tenantId } = tenant;
-  if (tenantId !== undefined) known.tenantId = tenantId;
-  const decision = await decideForTenant(deps, policy, caller, question, tenant);
-  if (!decision.allow) throw forbidden(decision);
-  known.rule = decision.rule;
-  known.application = decision.application;
-  // After the decision: a caller without a rule must not learn anything about tenants.
-  if (tenantId === undefined) throw new BrokerError('tenant_unknown', 'No tenant has this domain.');
-  const refusal = await tenantRefusal(deps, tenantId, tenant.listed);
-  if (refusal !== undefined) throw refusal;
-
+  const { tenantId, rule } = await authorize(deps, { caller, resource: resource.alias, scopes, grant }, order, fields);
   const request: TokenRequest = {
     tenantId,
     resource,
     grant,
-    application: decision.application,
+    application: rule.application,
     // The token is returned only after its record has been written.
-    minimumLifetimeSeconds: minimumLifetimeSeconds + longestRecordSeconds,
+    minimumLifetimeSeconds: order.minimumLifetimeSeconds + longestRecordSeconds,
     correlationId,
   };
   let token = await deps.tokens.getToken(request);
-  if (showsFormerConsent(token, scopes, decision)) token = (await deps.tokens.getNewerToken(request)) ?? token;
-  const judgement = judgeScopes(decision, token.scopes);
-  known.expiresAtMs = token.expiresAtMs;
-  known.fromCache = token.fromCache;
-  if (judgement.excess.length > 0) known.excessScopes = [...judgement.excess];
-  if (!judgement.handOut) throw new BrokerError('scope_not_allowed', judgement.reason);
-  known.scopes = [...token.scopes];
-  known.tokenFingerprint = token.secret.fingerprint();
+  if (mayPredateConsent(token, scopes, rule)) token = (await deps.tokens.getNewerToken(request)) ?? token;
+  const judgement = judgeScopes(rule, token.scopes);
+  fields.expiresAtMs = token.expiresAtMs;
+  fields.fromCache = token.fromCache;
+  if (judgement.excess.length > 0) fields.excessScopes = [...judgement.excess];
+  if (!judgement.allow) throw new BrokerError('scope_not_allowed', judgement.reason);
+  fields.scopes = [...token.scopes];
+  fields.tokenFingerprint = token.secret.fingerprint();
   return token;
 }
 
-/**
- * Whether a cached token may show an outdated consent: scopes may have been added or withdrawn since its redemption.
- */
-function showsFormerConsent(token: AccessToken, asked: readonly string[], limit: ScopeLimit): boolean {
+interface Authorization {
+  readonly tenantId: TenantId;
+  /** The decision of the rule that allows the request. */
+  readonly rule: Exclude<Decision, Denial>;
+}
+
+async function authorize(
+  deps: IssueDeps,
+  access: TenantAccess,
+  order: TokenOrder,
+  fields: RecordFields,
+): Promise<Authorization> {
+  const reference = parseReference(order.tenant);
+  if (reference.kind === 'id') fields.tenantId = reference.tenantId;
+  const { policy } = await deps.policy.current();
+  // Before the tenant of a domain is looked up, so that a caller without any rule causes no request to Entra.
+  const denial = denyInAnyTenant(policy, access.caller, access);
+  if (denial !== undefined) throw forbidden(denial);
+
+  const tenant = await findTenant(deps, reference);
+  const { tenantId } = tenant;
+  if (tenantId !== undefined) fields.tenantId = tenantId;
+  const decision = await decideForTenant(deps, policy, access, tenant);
+  if (!decision.allow) throw forbidden(decision);
+  fields.rule = decision.rule;
+  fields.application = decision.application;
+  // After the decision, so that a caller without a rule learns nothing about tenants.
+  if (tenantId === undefined) throw new BrokerError('tenant_unknown', 'No tenant owns this domain.');
+  const refusal = await tenantRefusal(deps, tenantId, tenant.listed);
+  if (refusal !== undefined) throw refusal;
+  return { tenantId, rule: decision };
+}
+
+/** Whether a cached token may predate a change of consent: a requested scope is missing, or a scope exceeds the rule. */
+function mayPredateConsent(token: AccessToken, requested: readonly string[], limit: ScopeLimit): boolean {
   if (!token.fromCache) return false;
-  const known = token.scopes.filter((scope) => scope !== '.default');
+  const readable = token.scopes.filter((scope) => scope !== '.default');
   // If this token is unreadable, a newer one is unreadable too.
-  if (known.length === 0) return false;
-  return asked.some((scope) => !known.includes(scope)) || !judgeScopes(limit, known).handOut;
+  if (readable.length === 0) return false;
+  return requested.some((scope) => !readable.includes(scope)) || !judgeScopes(limit, readable).allow;
 }
 
 const forbidden = ({ reason, missing }: Denial): BrokerError =>

@@ -5,17 +5,21 @@ import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '
 import type { TenantDirectory } from '../tenants/directory.ts';
 import { type DelegatedTenant, isExcluded, reasonTexts } from '../tenants/tenant.ts';
 
+/** What the functions of this file need. */
 export interface RequestedTenantDeps {
   readonly directory: Pick<TenantDirectory, 'find' | 'tenantOf' | 'excludes'>;
   readonly partnerTenantId: TenantId;
 }
 
-/** How a caller names a tenant. */
+/** How a request names a tenant. */
 export type TenantReference =
   | { readonly kind: 'id'; readonly tenantId: TenantId }
   | { readonly kind: 'domain'; readonly domain: DomainName };
 
-/** @throws BrokerError request_invalid */
+/**
+ * Parses the tenant of a request.
+ * @throws BrokerError `request_invalid`
+ */
 export function parseReference(text: string): TenantReference {
   const tenantId = parseTenantId(text);
   if (tenantId !== undefined) return { kind: 'id', tenantId };
@@ -26,15 +30,18 @@ export function parseReference(text: string): TenantReference {
 
 /** The tenant that a request is about. */
 export interface RequestedTenant {
-  /** Undefined for a domain that no tenant has. */
+  /** Undefined if no tenant owns the domain. */
   readonly tenantId: TenantId | undefined;
-  /** The domain that the request named; Entra has confirmed that it belongs to the tenant. */
+  /** The domain that the request names. Entra has confirmed that the tenant owns it. */
   readonly domain: DomainName | undefined;
-  /** Undefined for the partner's own tenant and for tenants that are no customers. */
+  /** The entry in the tenant directory. Undefined for the partner's own tenant and for tenants that are not customers. */
   readonly listed: DelegatedTenant | undefined;
 }
 
-/** @throws BrokerError entra_unavailable, directory_unavailable, or a failure of the credential. */
+/**
+ * Finds the tenant of a request.
+ * @throws BrokerError `entra_unavailable`, `directory_unavailable`, or a failure of the credential.
+ */
 export async function findTenant(deps: RequestedTenantDeps, reference: TenantReference): Promise<RequestedTenant> {
   const domain = reference.kind === 'domain' ? reference.domain : undefined;
   const tenantId = reference.kind === 'id' ? reference.tenantId : await deps.directory.tenantOf(reference.domain);
@@ -42,27 +49,33 @@ export async function findTenant(deps: RequestedTenantDeps, reference: TenantRef
   return { tenantId, domain, listed: isCustomer ? await deps.directory.find(tenantId) : undefined };
 }
 
+/** What a caller requests in a tenant. */
+export interface TenantAccess extends Pick<PolicyRequest, 'resource' | 'scopes' | 'grant'> {
+  readonly caller: PolicyCaller;
+}
+
 /**
- * The policy's decision. The default domain of a tenant comes from lists that may be years old, and the domain may
- * belong to another tenant now. If the decision depends on it, Entra is asked which tenant has the domain.
+ * Returns the decision of the policy for a tenant. The default domain of a customer tenant comes from lists that may be
+ * years old, and the domain may belong to another tenant now. If the decision depends on it, the owner of the domain
+ * is looked up in Entra.
+ * @throws BrokerError like {@link findTenant}
  */
 export async function decideForTenant(
   deps: RequestedTenantDeps,
   policy: AccessPolicy,
-  caller: PolicyCaller,
-  question: Pick<PolicyRequest, 'resource' | 'scopes' | 'grant'>,
+  { caller, ...request }: TenantAccess,
   { tenantId, domain, listed }: RequestedTenant,
 ): Promise<Decision> {
   const isPartnerTenant = tenantId === deps.partnerTenantId;
   const decideBy = (domains: readonly DomainName[]): Decision =>
-    decide(policy, caller, { ...question, tenantId, domains, isPartnerTenant });
+    decide(policy, caller, { ...request, tenantId, domains, isPartnerTenant });
   const proven = domain === undefined ? [] : [domain];
   const decision = decideBy(proven);
   const claimed = listed?.defaultDomain;
   if (claimed === undefined || claimed === domain) return decision;
-  const decisionIfTrue = decideBy([...proven, claimed]);
-  if (sameDecision(decision, decisionIfTrue)) return decision;
-  return (await deps.directory.tenantOf(claimed)) === tenantId ? decisionIfTrue : decision;
+  const decisionIfOwned = decideBy([...proven, claimed]);
+  if (sameDecision(decision, decisionIfOwned)) return decision;
+  return (await deps.directory.tenantOf(claimed)) === tenantId ? decisionIfOwned : decision;
 }
 
 function sameDecision(a: Decision, b: Decision): boolean {
@@ -70,7 +83,7 @@ function sameDecision(a: Decision, b: Decision): boolean {
   return !b.allow && a.missing === b.missing;
 }
 
-/** Why no token may be issued for a tenant, whatever the policy says; undefined if one may. */
+/** Returns the error if no token may be issued for the tenant, whatever the policy says. */
 export async function tenantRefusal(
   deps: RequestedTenantDeps,
   tenantId: TenantId,
@@ -81,7 +94,7 @@ export async function tenantRefusal(
     return excluded ? new BrokerError('tenant_excluded', reasonTexts.excluded) : undefined;
   }
   if (listed === undefined)
-    return new BrokerError('tenant_not_delegated', 'The tenant is not among the customers of the partner.');
+    return new BrokerError('tenant_not_delegated', 'The tenant is not a customer of the partner.');
   if (listed.reachable) return undefined;
   return new BrokerError(isExcluded(listed) ? 'tenant_excluded' : 'tenant_not_delegated', reasonTexts[listed.reason]);
 }

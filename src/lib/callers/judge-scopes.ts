@@ -1,40 +1,45 @@
-/** What a rule says of scopes. */
+/** The scopes that a rule allows. */
 export interface ScopeLimit {
   /** Undefined: no limit. */
   readonly scopes: readonly string[] | undefined;
+  /** Whether a token with other scopes is refused, or issued and its other scopes recorded. */
   readonly excessScopes: 'refuse' | 'record';
 }
 
+/** Whether a token may be issued. `excess`: the scopes that its rule does not name, for the audit record. */
 export type ScopeJudgement =
-  | {
-      readonly handOut: true /** To be recorded; empty when the token is within its rule. */;
-      readonly excess: readonly string[];
-    }
-  | { readonly handOut: false; readonly excess: readonly string[]; readonly reason: string };
+  | { readonly allow: true; readonly excess: readonly string[] }
+  | { readonly allow: false; readonly excess: readonly string[]; readonly reason: string };
 
 /**
- * Entra adds these to delegated tokens by itself (OpenID Connect Core 1.0 section 5.4, and `offline_access`); they open
- * no data of the tenant, and no rule should have to name them.
+ * Entra adds these scopes to delegated tokens (OpenID Connect Core 1.0 sections 5.4 and 11). They give no access to data
+ * of the tenant, so a rule need not name them.
  */
 const openIdScopes = new Set(['openid', 'profile', 'email', 'offline_access']);
 
 /**
- * Judges the token that Entra really gave: it carries every scope consented to the application, whatever was asked. Pure.
- * @param tokenScopes As Entra reported them, short (`User.Read`) or with the resource in front.
+ * Judges the scopes of an issued token. Entra issues every scope consented to the application, whatever the request
+ * names. Pure.
+ * @param tokenScopes Scopes as reported by Entra, short (`User.Read`) or prefixed with the resource.
  */
 export function judgeScopes(limit: ScopeLimit, tokenScopes: readonly string[]): ScopeJudgement {
-  if (limit.scopes === undefined) return { handOut: true, excess: [] };
+  if (limit.scopes === undefined) return { allow: true, excess: [] };
   const named = tokenScopes.map(shortName).filter((scope) => scope !== '.default');
   const allowed = new Set(limit.scopes);
   const excess = [...new Set(named.filter((scope) => !allowed.has(scope) && !openIdScopes.has(scope)))];
-  if (limit.excessScopes === 'record') return { handOut: true, excess };
-  // Nothing known is not nothing carried: an unreadable token cannot be shown to keep to its rule.
-  if (named.length === 0) return { handOut: false, excess, reason: 'The scopes of the token are not known.' };
-  if (excess.length > 0) return { handOut: false, excess, reason: `The token would also carry ${listed(excess)}.` };
-  return { handOut: true, excess };
+  if (limit.excessScopes === 'record') return { allow: true, excess };
+  // The token may carry scopes that cannot be read, so it cannot be checked against the rule.
+  if (named.length === 0) return { allow: false, excess, reason: 'The scopes of the token are unknown.' };
+  if (excess.length > 0)
+    return {
+      allow: false,
+      excess,
+      reason: `The token would carry scopes that the rule does not allow: ${listed(excess)}.`,
+    };
+  return { allow: true, excess };
 }
 
-/** `https://graph.microsoft.com/User.Read` → `User.Read`: one token is for one resource, so the front says nothing new. */
+/** `https://graph.microsoft.com/User.Read` → `User.Read`. A token is for one resource, so the prefix is redundant. */
 const shortName = (scope: string): string => scope.slice(scope.lastIndexOf('/') + 1);
 
 const listed = (scopes: readonly string[]): string =>
