@@ -12,15 +12,16 @@ import { SingleFlight } from '../runtime/single-flight.ts';
 import type { AccessToken, CachingTokenSource, Resource, TokenRequest } from '../model/token.ts';
 import { cacheKey, TokenCache } from './token-cache.ts';
 
-/** Longest wait for a token. The platform's front end gives up after 230 seconds, callers long before. */
-const longestWaitMs = minuteMs;
-/** Longest wait for a newer token while there is a usable one. */
-const longestReplacementMs = 10_000;
-/** How long a failure is remembered that a person must fix: as long as a consent takes to spread. */
+/** Maximum wait for a token. The front end of App Service gives up after 230 seconds, and callers usually earlier. */
+const maxWaitMs = minuteMs;
+/** Maximum wait for a newer token while there is a usable one. */
+const maxReplacementWaitMs = 10_000;
+/** How long a failure is cached that a person must fix: about the time until all Entra servers know a new consent. */
 const tenantFailureLifeMs = 3 * minuteMs;
-/** How long a request is remembered that Entra calls malformed: it stays so until a setting changes. */
+/** How long a request is cached that Entra rejects as malformed: it stays malformed until a setting changes. */
 const rejectedLifeMs = minuteMs;
 
+/** What a {@link TokenBroker} needs. */
 export interface BrokerDeps {
   readonly credentials: CachedCredentials;
   readonly redeemer: Redeemer;
@@ -31,21 +32,24 @@ export interface BrokerDeps {
   readonly background?: (work: () => void) => void;
 }
 
+/** Settings of a {@link TokenBroker}. */
 export interface BrokerSettings {
   readonly partnerTenantId: TenantId;
   /** The resource of the canary redemption: one that every application may use in the partner tenant. */
   readonly canaryResource: string;
+  /** Maximum number of concurrent requests to Entra. */
   readonly entraConcurrency: number;
+  /** Maximum number of cached tokens, and of cached failures. */
   readonly cacheSize: number;
 }
 
-/** How many tokens were issued since the start, and how many of them from the cache. */
+/** Number of tokens issued since the start, and how many of them came from the cache. */
 export interface TokenCounts {
   readonly issued: number;
   readonly fromCache: number;
 }
 
-/** Answers token requests from memory if possible, else from Entra: cache → single flight → redemption. */
+/** Issues tokens from the cache if possible, else by a redemption that concurrent requests for the same token share. */
 export class TokenBroker implements CachingTokenSource {
   readonly #deps: BrokerDeps;
   readonly #cache: TokenCache;
@@ -64,11 +68,12 @@ export class TokenBroker implements CachingTokenSource {
     return { issued: this.#issued, fromCache: this.#fromCache };
   }
 
-  /** The failure of an application's credential while it is dead. Shown by health. */
+  /** Returns the failure of an application's credential while the credential is dead. Shown by health. */
   credentialFailure(application: string): BrokerError | undefined {
     return this.#redemptions.credentialFailure(application);
   }
 
+  /** @throws BrokerError of scope tenant, credential or platform; `entra_unavailable` after 60 seconds. */
   async getToken(request: TokenRequest, signal?: AbortSignal): Promise<AccessToken> {
     const key = cacheKey(request);
     const hit = this.#cache.get(key, request.minimumLifetimeSeconds);
@@ -78,8 +83,8 @@ export class TokenBroker implements CachingTokenSource {
       this.#fromCache += 1;
       return withAlias(hit.token, request.resource);
     }
-    this.#throwRemembered(key);
-    const token = await this.#redeemWithin(key, request, longestWaitMs, signal);
+    this.#throwCachedFailure(key);
+    const token = await this.#redeemWithin(key, request, maxWaitMs, signal);
     this.#issued += 1;
     return token;
   }
@@ -88,8 +93,8 @@ export class TokenBroker implements CachingTokenSource {
     const key = cacheKey(request);
     if (!this.#cache.mayBeOutdated(key) || this.#cache.failure(key) !== undefined) return undefined;
     try {
-      const token = await this.#redeemWithin(key, request, longestReplacementMs);
-      // Replaces a token that was counted as one from the cache.
+      const token = await this.#redeemWithin(key, request, maxReplacementWaitMs);
+      // The token that it replaces was counted as one from the cache.
       this.#fromCache -= 1;
       return token;
     } catch (thrown) {
@@ -99,7 +104,7 @@ export class TokenBroker implements CachingTokenSource {
     }
   }
 
-  /** Checks whether a dead credential of the application works again, if a check is due. Never throws. */
+  /** Checks whether a dead credential of the application has recovered, if a check is due. Never throws. */
   async recover(application: string): Promise<void> {
     await this.#redemptions.recover(application);
   }
@@ -109,16 +114,11 @@ export class TokenBroker implements CachingTokenSource {
   }
 
   /**
-   * The token of the shared redemption for this key, if it lives as long as the request asks. The redemption is aborted
-   * when no caller waits for it any more.
+   * Returns the token of the shared redemption for this key. The redemption is aborted once no caller waits for it.
+   * @throws BrokerError `request_invalid` if the token expires before `minimumLifetimeSeconds`.
    */
-  async #redeemWithin(
-    key: string,
-    request: TokenRequest,
-    longestMs: number,
-    signal?: AbortSignal,
-  ): Promise<AccessToken> {
-    const token = await this.#sharedRedemption(key, request, longestMs, signal);
+  async #redeemWithin(key: string, request: TokenRequest, maxMs: number, signal?: AbortSignal): Promise<AccessToken> {
+    const token = await this.#sharedRedemption(key, request, maxMs, signal);
     const lifeSeconds = (token.expiresAtMs - this.#deps.clock.nowMs()) / 1000;
     if (lifeSeconds < request.minimumLifetimeSeconds) {
       throw new BrokerError(
@@ -132,21 +132,21 @@ export class TokenBroker implements CachingTokenSource {
   async #sharedRedemption(
     key: string,
     request: TokenRequest,
-    longestMs: number,
+    maxMs: number,
     signal?: AbortSignal,
   ): Promise<AccessToken> {
     const wait = (own: AbortSignal): Promise<AccessToken> =>
       this.#flights.run(this.#flightKey(key, request), (flight) => this.#redeem(key, request, flight), own);
     try {
-      return await withDeadline(this.#deps.clock, longestMs, wait, signal);
+      return await withDeadline(this.#deps.clock, maxMs, wait, signal);
     } catch (thrown) {
       if (!(thrown instanceof DeadlineError)) throw thrown;
-      const detail = `No token was issued within ${longestMs / 1000} seconds.`;
+      const detail = `No token was issued within ${maxMs / 1000} seconds.`;
       throw new BrokerError('entra_unavailable', detail, { cause: thrown, retryAfterSeconds: 30 });
     }
   }
 
-  // After a tenant was forgotten, requests do not join an earlier redemption: its token lacks the new consent.
+  // Requests after `forgetTenant` do not join an earlier redemption: its token may lack the new consent.
   #flightKey(key: string, request: TokenRequest): string {
     return `${key} ${this.#cache.generation(request.tenantId)}`;
   }
@@ -159,7 +159,7 @@ export class TokenBroker implements CachingTokenSource {
       return token;
     } catch (thrown) {
       const error = toBrokerError(thrown);
-      const lifeMs = rememberedMs(error);
+      const lifeMs = failureLifeMs(error);
       if (lifeMs > 0 && generation === this.#cache.generation(request.tenantId)) {
         this.#cache.setFailure(key, error, lifeMs);
       }
@@ -167,7 +167,7 @@ export class TokenBroker implements CachingTokenSource {
     }
   }
 
-  #throwRemembered(key: string): void {
+  #throwCachedFailure(key: string): void {
     const failure = this.#cache.failure(key);
     if (failure === undefined) return;
     const { error, leftSeconds } = failure;
@@ -176,7 +176,7 @@ export class TokenBroker implements CachingTokenSource {
     throw new BrokerError(code, detail, { scope, logFields, retryAfterSeconds: leftSeconds });
   }
 
-  // The caller already has a usable token. The next request tries a failed renewal again.
+  // The caller already has a usable token. After a failed renewal, the next request tries again.
   #renew(key: string, request: TokenRequest): void {
     if (this.#cache.failure(key) !== undefined) return;
     const { background = (work) => work() } = this.#deps;
@@ -193,12 +193,12 @@ export class TokenBroker implements CachingTokenSource {
   }
 }
 
-/** Two aliases may name one resource: the token carries the alias of the request. */
+/** Returns the token under the alias of the request: two aliases may name the same resource. */
 const withAlias = (token: AccessToken, resource: Resource): AccessToken =>
   token.resource.alias === resource.alias ? token : { ...token, resource };
 
-/** How long a failure is repeated without a request to Entra; 0: not at all. */
-function rememberedMs(error: BrokerError): number {
+/** How long a failure is returned from the cache, milliseconds; 0: it is not cached. */
+function failureLifeMs(error: BrokerError): number {
   // Retry-After applies to all callers that ask for the same token, not only to the first.
   if (error.retryAfterSeconds !== undefined) return error.retryAfterSeconds * 1000;
   if (error.code === 'entra_request_rejected') return rejectedLifeMs;

@@ -8,14 +8,15 @@ import { SingleFlight } from '../runtime/single-flight.ts';
 import { redemptionOf, type RedemptionRequest, type RedemptionTarget } from './redemption-request.ts';
 
 /**
- * How long a successful canary proves that the credential works. It counts only against failures that usually concern
- * one tenant, and only for so long that a run over many such tenants does not send a canary for each. A failure that
- * names the credential needs a canary of its own: the credential may have failed since.
+ * How long a successful canary is reused. It is reused only for failures that usually concern one tenant, so that a run
+ * over many such tenants does not send one canary each. A failure that names the credential always sends a new canary,
+ * because the credential may have failed since.
  */
-const passedLifeMs = 5_000;
-/** Minimum time between two canaries if the first got no verdict and Entra asked for no longer pause. */
-const undecidedLifeMs = 2_000;
+const successLifeMs = 5_000;
+/** Minimum time between two canaries if the first failed transiently. A longer Retry-After takes precedence. */
+const transientLifeMs = 2_000;
 
+/** The target of the canary. */
 export interface CanarySettings {
   readonly partnerTenantId: TenantId;
   /** Identifier of the resource of the canary: one that every application may use in the partner tenant. */
@@ -30,7 +31,7 @@ interface Outcome {
   readonly version: string;
 }
 
-/** Shows whether a credential works at all, with a redemption for the partner's own tenant that skips the queue. */
+/** Tests whether a credential works at all: redeems it for the partner's own tenant, outside the request queue. */
 export class Canary {
   readonly #deps: { readonly redeemer: Redeemer; readonly clock: Clock };
   readonly #settings: CanarySettings;
@@ -53,7 +54,7 @@ export class Canary {
   }
 
   /**
-   * Checks a failure in some tenant against the partner's own.
+   * Checks whether a failure in some tenant also occurs in the partner's own tenant.
    * @returns the failure in the partner tenant; undefined if the credential works there.
    */
   async check(
@@ -64,13 +65,14 @@ export class Canary {
     const last = this.#outcomes.get(keyOf(request));
     if (last !== undefined && last.version === credentialVersion(credential)) {
       const ageMs = this.#deps.clock.nowMs() - last.atMs;
-      if (last.failure === undefined && failure.reach === 'ambiguous' && ageMs < passedLifeMs) return undefined;
+      if (last.failure === undefined && failure.reach === 'ambiguous' && ageMs < successLifeMs) return undefined;
       if (last.failure?.reach === 'transient' && ageMs < waitMsOf(last.failure)) return last.failure;
     }
     const reply = await this.send(request, credential);
     return reply.ok ? undefined : reply.failure;
   }
 
+  /** Sends a canary to the partner's own tenant and records its outcome. */
   async send(request: RedemptionRequest, credential: Credential): Promise<TokenReply> {
     const { partnerTenantId: tenantId, canaryResource: resourceIdentifier } = this.#settings;
     const reply = await this.sendTo({ tenantId, resourceIdentifier }, request, credential);
@@ -83,7 +85,7 @@ export class Canary {
     return reply;
   }
 
-  /** The same for another tenant, for failures that the partner's own tenant does not show. */
+  /** Sends a canary to another target, for failures that do not occur in the partner's own tenant. Records nothing. */
   sendTo(
     { tenantId, resourceIdentifier }: RedemptionTarget,
     request: RedemptionRequest,
@@ -100,4 +102,4 @@ const keyOf = ({ application, grant }: Pick<RedemptionRequest, 'application' | '
   `${application} ${grant}`;
 
 const waitMsOf = ({ retryAfterSeconds }: EntraFailure): number =>
-  Math.max(undecidedLifeMs, (retryAfterSeconds ?? 0) * 1000);
+  Math.max(transientLifeMs, (retryAfterSeconds ?? 0) * 1000);

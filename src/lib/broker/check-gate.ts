@@ -1,30 +1,32 @@
 /**
- * Holds requests back while a failure that may be the credential's is being checked. Otherwise each free place in the
- * queue would send one more request that fails in the same way.
+ * Holds back the requests of a credential while a failure that may concern the credential is being checked. Otherwise
+ * each free place in the queue would send one more request that fails in the same way.
  */
-export class Doubt {
-  #holders = 0;
+export class CheckGate {
+  /** Number of checks in progress. */
+  #checks = 0;
   #gate: { promise: Promise<void>; resolve(): void } | undefined;
 
-  get raised(): boolean {
+  get isClosed(): boolean {
     return this.#gate !== undefined;
   }
 
-  /** Each call needs one call of {@link settle}. */
-  raise(): void {
-    this.#holders += 1;
+  /** Closes the gate for one check. Each call needs one call of {@link endCheck}. */
+  beginCheck(): void {
+    this.#checks += 1;
     this.#gate ??= Promise.withResolvers<void>();
   }
 
-  settle(): void {
-    this.#holders -= 1;
-    if (this.#holders > 0) return;
+  /** Opens the gate if this was the last check in progress. */
+  endCheck(): void {
+    this.#checks -= 1;
+    if (this.#checks > 0) return;
     this.#gate?.resolve();
     this.#gate = undefined;
   }
 
-  /** Resolves when there is no doubt; at once if there is none. */
-  async cleared(): Promise<void> {
+  /** Resolves once no check is in progress, at once if there is none. */
+  async opened(): Promise<void> {
     while (this.#gate !== undefined) await this.#gate.promise;
   }
 }

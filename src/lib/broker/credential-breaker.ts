@@ -2,29 +2,32 @@ import type { Clock } from '../runtime/clock.ts';
 import type { BrokerError } from '../model/errors.ts';
 import type { RedemptionTarget } from './redemption-request.ts';
 
-/** How often the store of a dead credential is read: recovery shows within a minute of a new version. */
-const lookEveryMs = 30_000;
+/** Interval between reads of the store while the credential is dead. A new version takes effect within a minute. */
+const rereadIntervalMs = 30_000;
 /**
- * Intervals between probes with the dead credential itself, for failures that end without a new version (an unlocked
- * account, a replicated key).
+ * First and maximum interval between probes with the dead credential itself. They detect failures that end without a new
+ * version (an unlocked account, a replicated key). The interval doubles after each probe.
  */
-const probe = { firstMs: 10_000, longestMs: 900_000 };
+const probeInterval = { firstMs: 10_000, maxMs: 900_000 };
 
 interface Dead {
   readonly error: BrokerError;
   /** Version of the credential that failed. Another version may work. */
   version: string;
-  /** Where to probe, if the partner's own tenant shows neither the failure nor its end. */
+  /** Target of probes, if the failure does not occur in the partner's own tenant. */
   readonly probeTarget: RedemptionTarget | undefined;
-  nextLookMs: number;
+  nextRereadMs: number;
   nextProbeMs: number;
   probeIntervalMs: number;
 }
 
-/** What a request may do about a dead credential now. A probe includes a look at the store. */
-export type NextStep = 'go' | 'look' | 'probe' | 'refuse';
+/**
+ * What a request may do now. `proceed`: the credential is not known to be dead. `reread`: read the store. `probe`: read
+ * the store and try the credential. `refuse`: fail with the known error.
+ */
+export type NextStep = 'proceed' | 'reread' | 'probe' | 'refuse';
 
-/** Remembers that a credential is dead, so that requests for other tenants do not each ask Entra again. */
+/** Records that a credential is dead, so that requests for other tenants fail without a request to Entra. */
 export class CredentialBreaker {
   readonly #clock: Clock;
   #dead: Dead | undefined;
@@ -33,41 +36,41 @@ export class CredentialBreaker {
     this.#clock = clock;
   }
 
-  /** The failure while the credential is dead. */
+  /** The failure, while the credential is dead. */
   get error(): BrokerError | undefined {
     return this.#dead?.error;
   }
 
+  /** The version of the credential that failed, while the credential is dead. */
   get deadVersion(): string | undefined {
     return this.#dead?.version;
   }
 
-  /** Where to probe; undefined: in the partner's own tenant. */
+  /** Target of probes; undefined: the partner's own tenant. */
   get probeTarget(): RedemptionTarget | undefined {
     return this.#dead?.probeTarget;
   }
 
-  /** Claims the next step: of concurrent requests one looks or probes, the others are refused. */
+  /** Claims the next step: of concurrent requests one rereads or probes, and the others are refused. */
   next(): NextStep {
     const dead = this.#dead;
-    if (dead === undefined) return 'go';
+    if (dead === undefined) return 'proceed';
     const nowMs = this.#clock.nowMs();
-    const look = nowMs >= dead.nextLookMs;
-    const probes = nowMs >= dead.nextProbeMs;
-    if (look || probes) dead.nextLookMs = nowMs + lookEveryMs;
-    if (probes) {
-      dead.probeIntervalMs = Math.min(dead.probeIntervalMs * 2, probe.longestMs);
+    const rereadDue = nowMs >= dead.nextRereadMs;
+    const probeDue = nowMs >= dead.nextProbeMs;
+    if (rereadDue || probeDue) dead.nextRereadMs = nowMs + rereadIntervalMs;
+    if (probeDue) {
+      dead.probeIntervalMs = Math.min(dead.probeIntervalMs * 2, probeInterval.maxMs);
       dead.nextProbeMs = nowMs + dead.probeIntervalMs;
       return 'probe';
     }
-    if (look) return 'look';
-    return 'refuse';
+    return rereadDue ? 'reread' : 'refuse';
   }
 
   /**
    * Records a confirmed failure of the credential.
-   * @param probeTarget where to probe, if the partner's own tenant does not show the failure.
-   * @returns false if the failure of this version was recorded already.
+   * @param probeTarget target of probes, if the failure does not occur in the partner's own tenant.
+   * @returns false if the failure of this version was already recorded.
    */
   open(error: BrokerError, version: string, probeTarget?: RedemptionTarget): boolean {
     if (this.#dead?.version === version) return false;
@@ -76,19 +79,19 @@ export class CredentialBreaker {
       error,
       version,
       probeTarget,
-      nextLookMs: nowMs + lookEveryMs,
-      nextProbeMs: nowMs + probe.firstMs,
-      probeIntervalMs: probe.firstMs,
+      nextRereadMs: nowMs + rereadIntervalMs,
+      nextProbeMs: nowMs + probeInterval.firstMs,
+      probeIntervalMs: probeInterval.firstMs,
     };
     return true;
   }
 
-  /** A newer version was tried and fails like the one before. It is probed at the same intervals. */
+  /** Records that a newer version failed as well. The intervals of the probes do not restart. */
   stayOpen(version: string): void {
     if (this.#dead !== undefined) this.#dead.version = version;
   }
 
-  /** A token was issued with this version. */
+  /** Records that the credential works. */
   close(): void {
     this.#dead = undefined;
   }

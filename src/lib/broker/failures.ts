@@ -2,15 +2,15 @@ import type { EntraFailure } from '../entra/judge-token-reply.ts';
 import { BrokerError, type ErrorCode, errorTable } from '../model/errors.ts';
 import { isHiddenFromCanary } from './widespread-failures.ts';
 
-/** Time until all servers of Entra most likely know a new client credential. */
-const spreadingSeconds = 10;
+/** Retry-After while a new client credential replicates between the servers of Entra, seconds. */
+const replicationRetrySeconds = 10;
 
-/** The failure as one of this tenant: the credential works elsewhere, or the reply says so. */
+/** Returns the error for a failure of one tenant: the credential works elsewhere, or the reply says so. */
 export function tenantError(failure: EntraFailure): BrokerError {
-  // A failure that the canary does not see keeps its code: its remedy is in the partner tenant all the same.
+  // A failure that is hidden from the canary keeps its code, because its remedy is in the partner tenant.
   const aboutCredential = errorTable[failure.code].scope === 'credential' && !isHiddenFromCanary(failure);
-  if (aboutCredential && failure.code === 'client_credential_rejected') return spreadingError(failure);
-  // "Grant revoked" in one tenant while the partner's own tenant issues tokens: a policy of that tenant is the reason.
+  if (aboutCredential && failure.code === 'client_credential_rejected') return replicationError(failure);
+  // If the partner's own tenant issues tokens, a policy of this tenant is the reason for "grant revoked".
   const code: ErrorCode = aboutCredential ? 'interaction_required' : failure.code;
   return new BrokerError(code, failure.detail, {
     logFields: failure.logFields,
@@ -18,17 +18,15 @@ export function tenantError(failure: EntraFailure): BrokerError {
   });
 }
 
-/**
- * No policy of a tenant refuses a client credential that works elsewhere: this server of Entra does not know it yet.
- */
-const spreadingError = ({ detail, logFields }: EntraFailure): BrokerError =>
+/** No tenant policy rejects a client credential that works elsewhere, so this server of Entra does not know it yet. */
+const replicationError = ({ detail, logFields }: EntraFailure): BrokerError =>
   new BrokerError(
     'entra_unavailable',
-    `The client credential works in the partner tenant; a new one takes a minute to be known everywhere. Entra said: ${detail}`,
-    { logFields, retryAfterSeconds: spreadingSeconds },
+    `The client credential works in the partner tenant. A new one takes about a minute to reach all servers of Entra. Entra replied: ${detail}`,
+    { logFields, retryAfterSeconds: replicationRetrySeconds },
   );
 
-/** The failure as the credential's: confirmed by the canary, or by customers if the canary cannot see it. */
+/** Returns the error for a failure of the credential, which the canary or a customer tenant has confirmed. */
 export function credentialError(failure: EntraFailure): BrokerError {
   return new BrokerError(credentialCode(failure), failure.detail, {
     logFields: failure.logFields,
@@ -39,17 +37,17 @@ export function credentialError(failure: EntraFailure): BrokerError {
 function credentialCode(failure: EntraFailure): ErrorCode {
   const { code } = failure;
   if (errorTable[code].scope === 'credential' || isHiddenFromCanary(failure)) return code;
-  // An application that its own tenant does not know was deleted or disabled, or its id is wrong. Consent does not
-  // help.
+  // If the partner tenant does not know the application, it was deleted or disabled, or its id is wrong. Consent does
+  // not help.
   return code === 'consent_required' ? 'client_credential_rejected' : 'credential_revoked';
 }
 
-/** The failure as transient. A repetition before `retryAfterSeconds` makes it worse. */
+/** Returns the error for a transient failure. Callers must not retry before its `retryAfterSeconds`. */
 export function transientError(failure: EntraFailure): BrokerError {
   const loop = failure.logFields['aadsts'] === 50196;
   return new BrokerError(failure.code, failure.detail, {
     logFields: failure.logFields,
-    // Entra's loop detection lasts for minutes, and no header says so ("invalid_grant 50196", MSAL throttling page).
+    // Entra's loop detection lasts for minutes and sends no Retry-After ("invalid_grant 50196", MSAL throttling page).
     retryAfterSeconds: loop ? 300 : (failure.retryAfterSeconds ?? (failure.code === 'throttled' ? 60 : 5)),
   });
 }

@@ -4,6 +4,7 @@ import { type ErrorCode, toBrokerError } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import type { AccessToken, TokenRequest, TokenSource } from '../model/token.ts';
 
+/** What {@link recordTokens} needs. */
 export interface RecordedTokensDeps {
   readonly tokens: TokenSource;
   readonly audit: Pick<AuditLog, 'record'>;
@@ -12,19 +13,19 @@ export interface RecordedTokensDeps {
   readonly partnerTenantId: TenantId;
 }
 
-/** In the audit log, the broker itself has no application of a caller's: the nil UUID (RFC 9562 section 5.9) stands for it. */
-export const brokerItself = '00000000-0000-0000-0000-000000000000';
+/** Caller id of the broker itself in the audit log: the nil UUID (RFC 9562 section 5.9). */
+export const brokerCallerId = '00000000-0000-0000-0000-000000000000';
 
 /**
- * Tokens for the broker's own jobs, each on record before the job sees it, as for any caller.
- * A refusal is recorded too; that it could not be recorded changes nothing for the job.
+ * Returns a token source for the broker's own jobs, which records each token before the job receives it, as for callers.
+ * Refusals are recorded too. If the record of a refusal fails, the job still receives the original error.
  */
 export function recordTokens(deps: RecordedTokensDeps): TokenSource {
   const entry = (request: TokenRequest, rest: Pick<AuditEntry, 'outcome'> & Partial<AuditEntry>): AuditEntry => ({
     atMs: deps.clock.nowMs(),
     correlationId: request.correlationId,
     tokenId: deps.newId(),
-    caller: { applicationId: brokerItself, objectId: brokerItself, kind: 'application' },
+    caller: { applicationId: brokerCallerId, objectId: brokerCallerId, kind: 'application' },
     rule: request.purpose ?? 'broker',
     tenantId: request.tenantId,
     resource: request.resource.alias,
@@ -33,7 +34,7 @@ export function recordTokens(deps: RecordedTokensDeps): TokenSource {
     application: request.application,
     ...rest,
   });
-  const refused = async (request: TokenRequest, code: ErrorCode): Promise<void> => {
+  const recordRefusal = async (request: TokenRequest, code: ErrorCode): Promise<void> => {
     await deps.audit.record(entry(request, { outcome: 'denied', code })).catch(() => undefined);
   };
   return {
@@ -43,7 +44,7 @@ export function recordTokens(deps: RecordedTokensDeps): TokenSource {
         const minimumLifetimeSeconds = request.minimumLifetimeSeconds + longestRecordSeconds;
         token = await deps.tokens.getToken({ ...request, minimumLifetimeSeconds }, signal);
       } catch (thrown) {
-        await refused(request, toBrokerError(thrown).code);
+        await recordRefusal(request, toBrokerError(thrown).code);
         throw thrown;
       }
       const { scopes, expiresAtMs, fromCache, secret } = token;

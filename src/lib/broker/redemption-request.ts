@@ -11,7 +11,10 @@ export type RedemptionRequest = Pick<TokenRequest, 'tenantId' | 'grant' | 'appli
 /** The tenant and the resource that a token is for. */
 export type RedemptionTarget = Pick<RedemptionRequest, 'tenantId' | 'resourceIdentifier'>;
 
-/** The redemption of a request with a credential. @throws BrokerError credential_missing before the first consent. */
+/**
+ * Builds the redemption of a request with a credential.
+ * @throws BrokerError `credential_missing` if the grant is delegated and there is no refresh token yet.
+ */
 export function redemptionOf(request: RedemptionRequest, credential: Credential): Redemption {
   const { tenantId, resourceIdentifier, correlationId } = request;
   const common = {

@@ -14,13 +14,13 @@ import { tenantError, transientError } from './failures.ts';
 import { redemptionOf, type RedemptionRequest } from './redemption-request.ts';
 import { type AccessToken, grants, type TokenRequest } from '../model/token.ts';
 
-/** Attempts of one redemption while Entra is unavailable, and the pauses between them: full jitter, "Retry pattern". */
+/** Attempts of one redemption while Entra is unavailable, and the pauses between them (full jitter, "Retry pattern"). */
 const attempts = 3;
-const pause = { firstMs: 800, longestMs: 4_000 };
-/** Longest Retry-After that a request waits for; a longer one is passed on to the caller. */
-const longestWaitSeconds = 3;
-/** Maximum number of requests in the queue; more would wait longer than any caller does. */
-const mostWaiting = 10_000;
+const pause = { firstMs: 800, maxMs: 4_000 };
+/** Maximum Retry-After that a request waits for. A longer one is passed on to the caller. */
+const maxRetryAfterSeconds = 3;
+/** Maximum number of requests in the queue. Callers would give up before a longer queue is processed. */
+const maxQueued = 10_000;
 
 interface RedemptionSettings extends CanarySettings {
   readonly limiter: Limiter;
@@ -35,9 +35,9 @@ interface RedemptionDeps {
 }
 
 /**
- * Carries out redemptions, and judges whether a failure is the tenant's, the credential's or transient. A failure that
- * may be the credential's is checked in two ways before the credential is declared dead: a redemption for the partner's
- * own tenant (the canary) shows whether the credential still works at all, and Key Vault may hold a newer one.
+ * Carries out redemptions and classifies failures as transient, of the tenant, or of the credential. Before a credential
+ * is declared dead, two checks are made: a redemption for the partner's own tenant (the canary) shows whether the
+ * credential works at all, and Key Vault is read for a newer one.
  */
 export class Redemptions {
   readonly #deps: RedemptionDeps;
@@ -51,18 +51,19 @@ export class Redemptions {
     this.#canary = new Canary(deps, settings);
   }
 
+  /** Returns the failure of an application's credential, for any grant, while it is dead. */
   credentialFailure(application: string): BrokerError | undefined {
     return grants
       .map((grant) => this.#state({ application, grant }).breaker.error)
       .find((error) => error !== undefined);
   }
 
-  /** @throws BrokerError of scope tenant, credential or platform; one of scope credential is confirmed. */
+  /** @throws BrokerError of scope tenant, credential or platform. A failure of scope credential has been confirmed. */
   async redeem(tokenRequest: TokenRequest, signal: AbortSignal): Promise<AccessToken> {
     const { tenantId, resource, grant, application, correlationId } = tokenRequest;
     const request: RedemptionRequest = { ...tokenRequest, resourceIdentifier: resource.identifier };
     const credential = await this.#usableCredential(request);
-    const token = await this.#redeemPatiently(request, credential, signal);
+    const token = await this.#redeemWithRetries(request, credential, signal);
     this.#state(request).recordSuccess(request);
     this.#deps.log.log('info', 'token.redeemed', {
       tenantId,
@@ -83,10 +84,7 @@ export class Redemptions {
     };
   }
 
-  /**
-   * Checks whether a dead credential works again, without a token request: looks or probes if that is due. Never
-   * throws.
-   */
+  /** Checks whether a dead credential has recovered, if a reread or probe is due. Never throws. */
   async recover(application: string): Promise<void> {
     const { partnerTenantId: tenantId, canaryResource: resourceIdentifier } = this.#settings;
     for (const grant of grants) {
@@ -96,34 +94,32 @@ export class Redemptions {
     }
   }
 
-  /**
-   * The credential. While it is dead, one request at a time looks for a new one or probes, and the others are refused.
-   */
+  /** Returns the credential. While it is dead, one request at a time rereads the store or probes; others are refused. */
   async #usableCredential(request: RedemptionRequest): Promise<Credential> {
     const { credentials } = this.#deps;
     const state = this.#state(request);
     const { breaker } = state;
     const step = breaker.next();
-    if (step === 'go') return this.#complete(request, await credentials.get(request.application));
+    if (step === 'proceed') return this.#withRefreshToken(request, await credentials.get(request.application));
     if (step !== 'refuse') {
       const credential = await credentials.reread(request.application);
-      if (await state.worksAgain(request, credential, step === 'probe')) {
+      if (await state.hasRecovered(request, credential, step === 'probe')) {
         breaker.close();
         return credential;
       }
     }
-    // Another request has just closed the breaker: the credential works, but this request has none at hand.
-    const recovered = 'The credential recovered while it was looked at; try again.';
+    // Another request has just closed the breaker. The credential works, but this request has not loaded it.
+    const recovered = 'The credential has just recovered. Try again.';
     throw breaker.error ?? new BrokerError('entra_unavailable', recovered, { retryAfterSeconds: 1 });
   }
 
-  /** Reads the vault again if the copy has no refresh token: the first consent may have been given a moment ago. */
-  async #complete(request: RedemptionRequest, credential: Credential): Promise<Credential> {
+  /** Rereads Key Vault if the cached credential lacks a refresh token: the first consent may have just been given. */
+  async #withRefreshToken(request: RedemptionRequest, credential: Credential): Promise<Credential> {
     const lacksToken = request.grant === 'delegated' && credential.refreshToken === undefined;
     return lacksToken ? this.#deps.credentials.reread(request.application) : credential;
   }
 
-  async #redeemPatiently(
+  async #redeemWithRetries(
     request: RedemptionRequest,
     credential: Credential,
     signal: AbortSignal,
@@ -135,58 +131,61 @@ export class Redemptions {
       afterValue: (last, attempt) => {
         if (last.ok || last.failure.reach !== 'transient' || last.failure.code === 'throttled') return undefined;
         const { retryAfterSeconds = 0 } = last.failure;
-        if (retryAfterSeconds > longestWaitSeconds) return undefined;
-        return retryAfterSeconds * 1000 + random() * Math.min(pause.longestMs, backOffMs(attempt, pause.firstMs));
+        if (retryAfterSeconds > maxRetryAfterSeconds) return undefined;
+        return retryAfterSeconds * 1000 + random() * Math.min(pause.maxMs, backOffMs(attempt, pause.firstMs));
       },
       signal,
     });
     if (reply.ok) return reply.token;
     const { failure } = reply;
     if (failure.reach === 'transient') throw transientError(failure);
-    if (isDoubtful(reply)) return this.#confirm(request, credential, failure);
+    if (needsCheck(reply)) return this.#confirm(request, credential, failure);
     throw tenantError(failure);
   }
 
-  /** Checks a failure that may be the credential's with the canary and a newer credential. Settles the doubt. */
+  /** Checks a failure that may concern the credential, with the canary and a newer credential. Ends the gate's check. */
   async #confirm(request: RedemptionRequest, used: Credential, failure: EntraFailure): Promise<RedeemedToken> {
     const state = this.#state(request);
-    const { breaker, doubt } = state;
+    const { breaker, gate } = state;
     try {
       if (breaker.error !== undefined && breaker.deadVersion === credentialVersion(used)) throw breaker.error;
-      // Usually a policy of the tenant: while the canary passes, the vault is not read, which would delay all requests
-      // if it does not answer.
-      let error = failure.reach === 'ambiguous' ? await state.verdict(request, used, failure) : undefined;
+      // An ambiguous failure is usually a policy of the tenant. While the canary succeeds, Key Vault is not read: if it
+      // did not answer, all requests would wait.
+      let error = failure.reach === 'ambiguous' ? await state.classify(request, used, failure) : undefined;
       if (error !== undefined && error.scope !== 'credential') throw error;
       const credential = await this.#deps.credentials.reread(request.application);
       if (credentialVersion(credential) !== credentialVersion(used)) {
         const reply = await this.#deps.redeemer.redeem(redemptionOf(request, credential));
         if (reply.ok) return reply.token;
-        error = await state.verdict(request, credential, reply.failure);
+        error = await state.classify(request, credential, reply.failure);
       }
-      error ??= await state.verdict(request, credential, failure);
+      error ??= await state.classify(request, credential, failure);
       if (error.scope === 'credential') state.declareDead(request, credential, error);
       throw error;
     } finally {
-      doubt.settle();
+      gate.endCheck();
     }
   }
 
-  /** Sends one request through the queue. A credential in doubt holds it back; one that died meanwhile stops it. */
+  /**
+   * Sends one request through the queue. Waits while a failure of the credential is being checked.
+   * @throws BrokerError the failure of the credential, if the credential was declared dead in the meantime.
+   */
   async #send(request: RedemptionRequest, credential: Credential, signal: AbortSignal): Promise<TokenReply> {
-    const { breaker, doubt } = this.#state(request);
+    const { breaker, gate } = this.#state(request);
     const { limiter } = this.#settings;
-    if (limiter.waiting >= mostWaiting) {
+    if (limiter.waiting >= maxQueued) {
       throw new BrokerError('busy', 'Too many token requests are waiting for Entra.', { retryAfterSeconds: 10 });
     }
     for (;;) {
-      // Outside the queue: requests that wait for one credential must not delay those of the others.
-      await doubt.cleared();
+      // Outside the queue, so that requests that wait for one credential do not delay requests with others.
+      await gate.opened();
       const reply = await limiter.run(async () => {
-        if (doubt.raised) return undefined;
+        if (gate.isClosed) return undefined;
         if (breaker.error !== undefined && breaker.deadVersion === credentialVersion(credential)) throw breaker.error;
         const answer = await this.#deps.redeemer.redeem(redemptionOf(request, credential), signal);
-        // Raised before the place in the queue is free for the next request; settled by `#confirm`.
-        if (isDoubtful(answer)) doubt.raise();
+        // Closed before the next request leaves the queue. `#confirm` ends the check.
+        if (needsCheck(answer)) gate.beginCheck();
         return answer;
       }, signal);
       if (reply !== undefined) return reply;
@@ -203,5 +202,6 @@ export class Redemptions {
   }
 }
 
-const isDoubtful = (reply: TokenReply): boolean =>
+/** Whether the reply is a failure that may concern the credential. */
+const needsCheck = (reply: TokenReply): boolean =>
   !reply.ok && (reply.failure.reach === 'credential' || reply.failure.reach === 'ambiguous');

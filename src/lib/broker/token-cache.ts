@@ -4,23 +4,23 @@ import type { BrokerError } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import type { AccessToken, TokenRequest } from '../model/token.ts';
 
-/** A token that ends sooner is never returned, whatever lifetime the request asks for. */
+/** A token that expires sooner is never returned, whatever minimum lifetime the request has. */
 const usableSeconds = 60;
 
 /**
- * A token is renewed in the background in its last 5 to 10 minutes, at a random moment: before its remaining life is
+ * A token is renewed in the background at a random moment in its last 5 to 10 minutes: before its remaining lifetime is
  * shorter than the default of `minimumLifetimeSeconds` plus the time for its audit record.
  */
-const renewBeforeEndMs = { least: 310_000, spread: 300_000 };
+const renewBeforeExpiryMs = { min: 310_000, jitter: 300_000 };
 
-/** Minimum time between two replacements of a token on demand: a consent takes as long to spread. */
-const shortestReplacementMs = 180_000;
+/** Minimum time between two replacements of a token on demand: a new consent takes about as long to reach all servers. */
+const minReplacementIntervalMs = 180_000;
 
 interface Entry {
   readonly token: AccessToken;
   readonly renewAtMs: number;
-  /** When Entra was last asked for this token, successfully or not. */
-  askedAtMs: number;
+  /** When this token was last requested from Entra, successfully or not. */
+  requestedAtMs: number;
 }
 
 /** A usable token, and whether it should be renewed. */
@@ -30,14 +30,14 @@ export interface CacheHit {
 }
 
 /**
- * The key contains everything that changes the token. Its parts contain no space, so different requests have different
- * keys.
+ * Returns the cache key of a request. It contains everything that affects the token. Its parts contain no spaces, so
+ * different requests have different keys.
  */
 export function cacheKey(request: TokenRequest): string {
   return `${request.tenantId} ${request.resource.identifier} ${request.grant} ${request.application}`;
 }
 
-/** Access tokens and lasting failures by {@link cacheKey}. Bounded; reads and writes take constant time. */
+/** Caches access tokens and lasting failures by {@link cacheKey}. Bounded; `get` and `set` take constant time. */
 export class TokenCache {
   readonly #clock: Clock;
   readonly #random: Random;
@@ -45,6 +45,7 @@ export class TokenCache {
   readonly #failures: LRUCache<string, { readonly error: BrokerError; readonly untilMs: number }>;
   readonly #generations = new Map<TenantId, number>();
 
+  /** @param size Maximum number of tokens, and of failures. */
   constructor(deps: { clock: Clock; random: Random }, size: number) {
     this.#clock = deps.clock;
     this.#random = deps.random;
@@ -52,6 +53,7 @@ export class TokenCache {
     this.#failures = new LRUCache({ max: size });
   }
 
+  /** Returns a token that lives at least 60 seconds and at least `minimumLifetimeSeconds`. */
   get(key: string, minimumLifetimeSeconds: number): CacheHit | undefined {
     const entry = this.#tokens.get(key);
     if (entry === undefined) return undefined;
@@ -61,27 +63,27 @@ export class TokenCache {
     return { token: entry.token, renew: nowMs >= entry.renewAtMs };
   }
 
-  /** Remembers a token, unless the tenant was forgotten since `generation` was read. */
+  /** Caches a token, unless the tenant was forgotten since `generation` was read. */
   set(key: string, token: AccessToken, generation: number): void {
     if (this.generation(token.tenantId) !== generation) return;
-    const renewAtMs = token.expiresAtMs - renewBeforeEndMs.least - this.#random() * renewBeforeEndMs.spread;
+    const renewAtMs = token.expiresAtMs - renewBeforeExpiryMs.min - this.#random() * renewBeforeExpiryMs.jitter;
     this.#failures.delete(key);
-    this.#tokens.set(key, { token: { ...token, fromCache: true }, renewAtMs, askedAtMs: this.#clock.nowMs() });
+    this.#tokens.set(key, { token: { ...token, fromCache: true }, renewAtMs, requestedAtMs: this.#clock.nowMs() });
   }
 
-  /** Whether a consent may have changed since Entra was last asked for this token. */
+  /** Whether the consent may have changed since this token was last requested from Entra. */
   mayBeOutdated(key: string): boolean {
     const entry = this.#tokens.get(key);
-    return entry !== undefined && this.#clock.nowMs() - entry.askedAtMs >= shortestReplacementMs;
+    return entry !== undefined && this.#clock.nowMs() - entry.requestedAtMs >= minReplacementIntervalMs;
   }
 
-  /** Entra was asked for a newer token and issued none. */
+  /** Records that Entra issued no newer token. */
   recordFailedReplacement(key: string): void {
     const entry = this.#tokens.get(key);
-    if (entry !== undefined) entry.askedAtMs = this.#clock.nowMs();
+    if (entry !== undefined) entry.requestedAtMs = this.#clock.nowMs();
   }
 
-  /** A remembered failure, with the seconds (at least 1) until it is forgotten. */
+  /** Returns the cached failure, with the seconds (at least 1) until it expires. */
   failure(key: string): { readonly error: BrokerError; readonly leftSeconds: number } | undefined {
     const failure = this.#failures.get(key);
     if (failure === undefined) return undefined;
@@ -95,11 +97,12 @@ export class TokenCache {
     this.#failures.set(key, { error, untilMs: this.#clock.nowMs() + lifeMs });
   }
 
-  /** How often the tenant was forgotten. A redemption that began before must not be remembered. */
+  /** Number of times the tenant was forgotten. The token of a redemption that began earlier must not be cached. */
   generation(tenantId: TenantId): number {
     return this.#generations.get(tenantId) ?? 0;
   }
 
+  /** Removes the tokens and failures of a tenant. */
   forgetTenant(tenantId: TenantId): void {
     this.#generations.set(tenantId, this.generation(tenantId) + 1);
     const prefix = `${tenantId} `;

@@ -1,9 +1,9 @@
 import { duplicateKey } from './duplicate-key.ts';
 
-/** Longest Authorization header that is looked at, bytes: what Node accepts for all headers together. */
+/** Maximum length of the Authorization header, bytes: Node's default limit for all headers of a request. */
 const maxAuthorizationBytes = 16 * 1024;
 
-/** Why a token is refused, for the log; the caller is told in a sentence. */
+/** Why a token is refused. For the log; the response has a sentence instead. */
 export type RefusalReason =
   | 'missing'
   | 'too_large'
@@ -19,6 +19,7 @@ export type RefusalReason =
   | 'tenant'
   | 'claims';
 
+/** The token is refused, for {@link Refusal.reason}. */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
   readonly reason: RefusalReason;
@@ -28,7 +29,10 @@ export class Refusal extends Error {
   }
 }
 
-/** The token of `Authorization: Bearer …` (RFC 6750 section 2.1; the scheme in any case). @throws Refusal */
+/**
+ * Returns the token of `Authorization: Bearer …` (RFC 6750 section 2.1). The scheme is case-insensitive.
+ * @throws Refusal `missing`, `too_large` or `malformed`.
+ */
 export function bearerToken(authorization: string | null): string {
   if (authorization === null || authorization === '') throw new Refusal('missing');
   if (authorization.length > maxAuthorizationBytes) throw new Refusal('too_large');
@@ -37,33 +41,33 @@ export function bearerToken(authorization: string | null): string {
   return token;
 }
 
-// Entra's key ids are base64url of 20 to 32 bytes. Anything else (paths, quotes, URLs) is not worth a look at the keys.
+// Entra's key ids are base64url of 20 to 32 bytes. Other texts (paths, quotes, URLs) must not cause a request for keys.
 const keyIdPattern = /^[A-Za-z0-9_-]{1,128}$/;
 
+/** The parts of a signed JWT that matter here. The signature has not been verified. */
 export interface CompactJwt {
   readonly keyId: string;
   readonly payload: Readonly<Record<string, unknown>>;
 }
 
 /**
- * Splits a signed JWT (RFC 7519, RFC 7515 section 7.1) and judges its form, before any cryptography. Nothing in the
- * result is proven.
- * @throws Refusal for another algorithm than RS256, for what is not the canonical base64url of a JSON object, and for a
- * key that is given twice.
+ * Splits a signed JWT (RFC 7519, RFC 7515 section 7.1) and checks its form. The signature is not verified.
+ * @throws Refusal if the algorithm is not RS256, if header or payload is not a JSON object in canonical base64url, or if
+ * an object contains a key twice.
  */
 export function parseCompactJwt(token: string): CompactJwt {
   const [header, payload, signature, ...rest] = token.split('.');
   if (header === undefined || payload === undefined || !signature || rest.length > 0) throw new Refusal('malformed');
   const { alg, typ, kid, crit } = jsonObject(header);
   decode(signature);
-  // RFC 8725 section 3.1: the algorithm is ours to choose, never the token's.
+  // RFC 8725 section 3.1: the verifier determines the algorithm, not the token.
   if (alg !== 'RS256') throw new Refusal('algorithm');
   if (typ !== 'JWT' || crit !== undefined) throw new Refusal('malformed');
   if (typeof kid !== 'string' || !keyIdPattern.test(kid)) throw new Refusal('key_unknown');
   return { keyId: kid, payload: jsonObject(payload) };
 }
 
-/** Only the one canonical spelling passes: the spare bits at the end would let one token be written in several ways. */
+/** Rejects base64url that is not canonical: unused trailing bits would allow several spellings of one token. */
 function decode(part: string): Buffer {
   const bytes = Buffer.from(part, 'base64url');
   if (bytes.toString('base64url') !== part) throw new Refusal('malformed');

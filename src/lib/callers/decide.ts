@@ -3,47 +3,53 @@ import type { DomainName, TenantId } from '../model/identifiers.ts';
 import type { Caller } from '../model/caller.ts';
 import type { AccessPolicy, Rule, Selection } from './policy.ts';
 
-/** What a caller asks for, as far as the policy looks at it. */
+/** The part of a token request that the policy decides on. */
 export interface PolicyRequest {
-  /** Undefined for a domain that nobody has, or whose tenant is not known: then no rule that names the tenant by its id can match. */
+  /** Undefined if no tenant owns the requested domain, or if its tenant is unknown. Rules with a tenant id do not match then. */
   readonly tenantId: TenantId | undefined;
-  /** The tenant's verified domains in lower case, from the directory: never the caller's word. */
+  /** Domains in lower case that are proven to belong to the tenant. */
   readonly domains: readonly DomainName[];
-  /** Alias. */
+  /** Alias of the resource, e.g. `graph`. */
   readonly resource: string;
-  /** Empty: whatever the application has. */
+  /** Empty: all scopes consented to the application. */
   readonly scopes: readonly string[];
   readonly grant: Grant;
-  /** The partner's own tenant: `"*"` means every customer, so a rule must name this one, by its id or a domain of it. */
+  /** Whether this is the partner's own tenant. `"*"` means every customer tenant, so a rule must name the partner tenant. */
   readonly isPartnerTenant?: boolean;
 }
 
+/** The part of a caller that the policy decides on. */
 export type PolicyCaller = Pick<Caller, 'applicationId' | 'roles'>;
 
-/** What a rule asks, in the order in which it is asked. */
+/** The parts of a rule, in the order of evaluation. */
 const stages = ['caller', 'role', 'grant', 'resource', 'tenant', 'scope'] as const;
+/** A part of a rule that a request may fail to match. */
 export type Stage = (typeof stages)[number];
 
+/** The request is denied. */
 export interface Denial {
   readonly allow: false;
-  /** Which part no rule gives. */
+  /** The furthest stage that any rule failed at. */
   readonly missing: Stage;
+  /** One sentence for the caller. */
   readonly reason: string;
 }
 
+/** The decision of the policy on one request. */
 export type Decision =
   | {
       readonly allow: true;
+      /** Name of the rule. */
       readonly rule: string;
-      /** Which of the broker's applications redeems. */
+      /** The broker's application that redeems the token. */
       readonly application: string;
-      /** For `judgeScopes`: all that the token may carry; undefined: no limit. */
+      /** All scopes that the token may carry, for `judgeScopes`. Undefined: no limit. */
       readonly scopes: readonly string[] | undefined;
       readonly excessScopes: 'refuse' | 'record';
     }
   | Denial;
 
-/** The first rule that allows, or what is missing. Default deny. Pure, and throws for nothing. */
+/** Returns the first rule that allows the request, or a denial. Denies by default. Pure; never throws. */
 export function decide(policy: AccessPolicy, caller: PolicyCaller, request: PolicyRequest): Decision {
   const failed: Stage[] = [];
   for (const rule of policy.rules) {
@@ -57,12 +63,12 @@ export function decide(policy: AccessPolicy, caller: PolicyCaller, request: Poli
   return denial(failed, caller, request);
 }
 
-/** What a request is without its tenant. */
+/** The part of a request that does not depend on the tenant. */
 export type TenantlessRequest = Pick<PolicyRequest, 'grant' | 'resource'>;
 
 /**
- * The denial that holds whatever the tenant is, or undefined where it depends on the tenant: so that nobody has to be
- * asked which tenant is meant for a caller who gets nothing in any. Pure.
+ * Returns the denial if the request is denied in every tenant; undefined if the decision depends on the tenant. Such a
+ * denial needs no request to Entra to find the tenant. Pure.
  */
 export function denyInAnyTenant(
   policy: AccessPolicy,
@@ -78,13 +84,13 @@ export function denyInAnyTenant(
   return denial(failed, caller, { ...request, tenantId: undefined, domains: [], scopes: [] });
 }
 
-/** The rule that came closest tells most. What it asked for beyond stays the operator's secret. */
+/** Names the furthest failed stage. The other requirements of the rule are not disclosed to the caller. */
 function denial(failed: readonly Stage[], caller: PolicyCaller, request: PolicyRequest): Denial {
   const missing = stages.findLast((stage) => failed.includes(stage)) ?? 'caller';
   return { allow: false, missing, reason: reasons[missing](caller, request) };
 }
 
-/** The first thing that a rule asks and does not find, or undefined when it allows. */
+/** Returns the first stage of the rule that the request fails, or undefined if the rule allows the request. Pure. */
 export function failedStage(rule: Rule, caller: PolicyCaller, request: PolicyRequest): Stage | undefined {
   const early = failedBeforeTenant(rule, caller, request);
   if (early !== undefined) return early;
@@ -109,8 +115,8 @@ function selectsTenant(tenants: Selection, { tenantId, domains, isPartnerTenant 
 const selects = (selection: Selection, item: string): boolean => selection === '*' || selection.has(item);
 
 const reasons: Readonly<Record<Stage, (caller: PolicyCaller, request: PolicyRequest) => string>> = {
-  caller: (caller) => `No rule is for the application ${caller.applicationId}.`,
-  role: (caller) => `The caller holds ${caller.roles.join(', ') || 'no role'}; no rule for it is content with that.`,
+  caller: (caller) => `No rule applies to the application ${caller.applicationId}.`,
+  role: (caller) => `No rule accepts the roles of this caller (${caller.roles.join(', ') || 'none'}).`,
   grant: (_, request) => `No rule for this caller allows the grant ${request.grant}.`,
   resource: (_, request) =>
     `No rule for this caller allows the resource ${request.resource} with the grant ${request.grant}.`,

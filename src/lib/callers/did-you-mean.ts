@@ -1,6 +1,6 @@
-/** `; did you mean "…"?` when one of the candidates is close to what was written, else nothing. */
+/** Returns `; did you mean "…"?` with the candidate closest to the written text, or `''` if none is close. Pure. */
 export function didYouMean(written: string, candidates: readonly string[]): string {
-  // A third of the letters wrong is a slip; more is another word.
+  // At most a third of the letters may differ. More than that is another word.
   const limit = Math.max(1, Math.floor(written.length / 3));
   const best = candidates
     .map((candidate) => ({ candidate, distance: editDistance(written.toLowerCase(), candidate.toLowerCase()) }))
@@ -8,7 +8,7 @@ export function didYouMean(written: string, candidates: readonly string[]): stri
   return best !== undefined && best.distance <= limit ? `; did you mean "${best.candidate}"?` : '';
 }
 
-/** Optimal string alignment distance: insertions, deletions, substitutions, and swaps of neighbours count one each. */
+/** Optimal string alignment distance: each insertion, deletion, substitution and swap of neighbours counts one. */
 function editDistance(one: string, other: string): number {
   let beforePrevious: number[] = [];
   let previous = Array.from({ length: other.length + 1 }, (_, column) => column);

@@ -1,9 +1,9 @@
-// JSON's tokens that matter here (RFC 8259 section 2); numbers and literals fall between the matches.
+// The JSON tokens that matter here (RFC 8259 section 2). Numbers and literals are skipped.
 const tokenPattern = /"(?:[^"\\]|\\.)*"|[{}[\]:]/g;
 
 /**
- * The first object key that a JSON text gives twice, or undefined. JSON.parse keeps the last one silently, other parsers
- * keep the first: whoever reads a text in two places can be shown two meanings.
+ * Returns the first key that an object in a JSON text contains twice, or undefined. JSON.parse keeps the last value,
+ * other parsers keep the first (RFC 8259 section 4), so two readers of such a text may see different values. Pure.
  * @param json Text that JSON.parse accepts.
  */
 export function duplicateKey(json: string): string | undefined {
@@ -19,7 +19,7 @@ export function duplicateKey(json: string): string | undefined {
     else if (token === '[') open.push(undefined);
     else if (token === '}' || token === ']') open.pop();
     else if (lastString !== undefined) {
-      // Parsed, so that an escaped spelling of the same key is seen as the same.
+      // Parsed, because a key may be written with escapes.
       const key = String(JSON.parse(lastString));
       const keys = open.at(-1);
       if (keys?.has(key)) return key;

@@ -3,18 +3,19 @@ import type { AccessPolicy } from './policy.ts';
 
 interface RuleFinding {
   readonly rule: string;
-  /** `allows`: this rule decides. `lacks`: see `missing`. `not reached`: an earlier rule allowed. */
+  /** `allows`: this rule decides. `lacks`: the request fails at `missing`. `not reached`: an earlier rule allows. */
   readonly outcome: 'allows' | 'lacks' | 'not reached';
   readonly missing?: Stage;
 }
 
+/** A decision with the outcome of each rule. */
 export interface Explanation {
   readonly decision: Decision;
   /** In the order of the policy. */
   readonly rules: readonly RuleFinding[];
 }
 
-/** The decision, and what each rule had to say. Pure. */
+/** Returns the decision and the outcome of each rule. Pure. */
 export function explain(policy: AccessPolicy, caller: PolicyCaller, request: PolicyRequest): Explanation {
   const decision = decide(policy, caller, request);
   const decidedBy = decision.allow ? policy.rules.findIndex(({ name }) => name === decision.rule) : policy.rules.length;

@@ -2,8 +2,9 @@ import type { CloudName } from '../model/clouds.ts';
 import type { TenantId } from '../model/identifiers.ts';
 
 /**
- * The host that v1 tokens name as their issuer, per cloud. An application gets v1 tokens until its manifest sets
- * `requestedAccessTokenVersion` to 2 ("Access tokens", Microsoft identity platform). Azure Government uses the public name.
+ * Base of the issuer of v1 tokens, per cloud. An application receives v1 tokens until its manifest sets
+ * `requestedAccessTokenVersion` to 2 ("Access tokens", Microsoft identity platform). Azure Government uses the issuer of
+ * the public cloud.
  */
 const v1IssuerBase: Readonly<Record<CloudName, string>> = {
   public: 'https://sts.windows.net',
@@ -11,10 +12,13 @@ const v1IssuerBase: Readonly<Record<CloudName, string>> = {
   china: 'https://sts.chinacloudapi.cn',
 };
 
-/** Issuer → token version, for one tenant. */
+/** Accepted issuers of one tenant, each with the token version that it issues. */
 export type Issuers = ReadonlyMap<string, '1.0' | '2.0'>;
 
-/** @param entraEndpoint Authority base without a trailing slash: `https://login.microsoftonline.com`. */
+/**
+ * Returns the issuers of a tenant.
+ * @param entraEndpoint Authority base without a trailing slash: `https://login.microsoftonline.com`.
+ */
 export function acceptedIssuers(entraEndpoint: string, cloud: CloudName, tenantId: TenantId): Issuers {
   return new Map([
     [`${entraEndpoint}/${tenantId}/v2.0`, '2.0'],

@@ -5,7 +5,7 @@ import { Refusal } from './compact-jwt.ts';
 import type { Issuers } from './issuers.ts';
 import { safeParse } from '../runtime/safe-parse.ts';
 
-/** What a token must say to count here. */
+/** The values that the claims of an accepted token must have. */
 export interface ClaimExpectations {
   readonly issuers: Issuers;
   /** The broker application's client id and its `api://…` identifier. */
@@ -13,12 +13,13 @@ export interface ClaimExpectations {
   readonly tenantId: TenantId;
 }
 
+/** The result of {@link judgeClaims}. */
 export interface JudgedClaims {
   readonly caller: Caller;
   readonly expiresAtMs: number;
 }
 
-/** How far clocks may be apart, seconds. */
+/** Accepted difference between the clocks of Entra and of this host, seconds. */
 const clockSkewSeconds = 60;
 
 const guid = z.string().transform((value, context) => {
@@ -28,7 +29,7 @@ const guid = z.string().transform((value, context) => {
 });
 const seconds = z.int().nonnegative();
 
-// "Access token claims reference" (Microsoft identity platform). Claims that are not named here are not looked at.
+// "Access token claims reference" (Microsoft identity platform). Other claims are ignored.
 const claimsSchema = z.object({
   iss: z.string(),
   aud: z.string(),
@@ -50,9 +51,9 @@ const claimsSchema = z.object({
 type Claims = z.output<typeof claimsSchema>;
 
 /**
- * The caller that these claims name. Pure.
- * @param payload Claims whose signature is proven.
- * @throws Refusal for the first thing that is not as expected.
+ * Checks the claims of an access token and returns the caller. Pure.
+ * @param payload Claims of a token whose signature has been verified.
+ * @throws Refusal for the first claim that differs from the expectation.
  */
 export function judgeClaims(payload: unknown, expected: ClaimExpectations, nowMs: number): JudgedClaims {
   const parsed = safeParse(claimsSchema, payload);
@@ -69,10 +70,10 @@ export function judgeClaims(payload: unknown, expected: ClaimExpectations, nowMs
 }
 
 function callerOf(claims: Claims, tenantId: TenantId): Caller {
-  // Only access tokens name the application that asked; this is also what keeps an ID token from passing for one.
+  // Only access tokens name the requesting application. An ID token is refused here, because it does not.
   const applicationId = claims.ver === '2.0' ? claims.azp : claims.appid;
   if (applicationId === undefined) throw new Refusal('claims');
-  // `scp` means that a user delegated something. `idtyp` is an optional claim; where it is sent it must agree.
+  // A token with `scp` was issued for a user. `idtyp` is an optional claim; if present, it must agree.
   const kind = claims.scp === undefined ? 'application' : 'user';
   if (claims.idtyp !== undefined && claims.idtyp !== (kind === 'application' ? 'app' : 'user'))
     throw new Refusal('claims');
@@ -86,5 +87,5 @@ function callerOf(claims: Claims, tenantId: TenantId): Caller {
   };
 }
 
-/** Names are the customer's text: one line, at most 100 characters, in the log. */
+/** Limits a name to one line of at most 100 characters: users choose it, and the log contains it. */
 const printable = (name: string): string => name.toWellFormed().replaceAll(/\p{C}/gu, ' ').slice(0, 100);

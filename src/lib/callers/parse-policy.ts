@@ -5,35 +5,41 @@ import type { AccessPolicy, Rule, Selection } from './policy.ts';
 import { type PolicyDocument, policyDocumentSchema, policyJsonSchema, type RuleDocument } from './policy-document.ts';
 import { safeParse } from '../runtime/safe-parse.ts';
 
+/** The result of {@link parsePolicy}. */
 export type ParsedPolicy =
   | {
       readonly ok: true;
       readonly policy: AccessPolicy;
-      /** What is allowed but worth a second look. */
+      /** Sentences about valid but probably unintended content. */
       readonly warnings: readonly string[];
     }
-  | { readonly ok: false /** One sentence each, with the place. */; readonly problems: readonly string[] };
+  | {
+      readonly ok: false;
+      /** One sentence per problem, beginning with its place in the document. */
+      readonly problems: readonly string[];
+    };
 
-/** Longest policy, characters. */
+/** Maximum length of a policy, characters. */
 export const maxPolicyLength = 4 * 1024 * 1024;
 
-/** Checks a policy text wholly, and makes it ready to decide. Every problem is reported at once. Pure. */
+/** Checks a policy text and compiles it for decisions. Reports all schema problems, or else all invalid references. Pure. */
 export function parsePolicy(text: string): ParsedPolicy {
-  if (text.length > maxPolicyLength) return broken('is longer than 4 MiB');
-  // Editors of some platforms put a byte order mark in front.
+  if (text.length > maxPolicyLength) return invalid('is longer than 4 MiB');
+  // Some editors write a byte order mark.
   const json = text.replace(/^\uFEFF/, '');
   let value: unknown;
   try {
     value = JSON.parse(json);
   } catch (error) {
-    // ECMA-262: nothing but a SyntaxError.
-    return broken(`is not JSON (${(error as SyntaxError).message})`);
+    // JSON.parse throws only SyntaxError (ECMA-262).
+    return invalid(`is not JSON (${(error as SyntaxError).message})`);
   }
-  const twice = duplicateKey(json);
-  if (twice !== undefined) return broken(`gives the key "${twice}" twice in one object; JSON would keep only the last`);
+  const duplicate = duplicateKey(json);
+  if (duplicate !== undefined)
+    return invalid(`contains the key "${duplicate}" twice in one object; remove one of them`);
   const parsed = safeParse(policyDocumentSchema, value);
-  if (!parsed.success) return { ok: false, problems: parsed.error.issues.flatMap((issue) => explain(issue, value)) };
-  const problems = crossCheck(parsed.data);
+  if (!parsed.success) return { ok: false, problems: parsed.error.issues.flatMap((issue) => problemsOf(issue, value)) };
+  const problems = referenceProblems(parsed.data);
   if (problems.length > 0) return { ok: false, problems };
   return {
     ok: true,
@@ -42,21 +48,21 @@ export function parsePolicy(text: string): ParsedPolicy {
   };
 }
 
-const broken = (what: string): ParsedPolicy => ({ ok: false, problems: [`The policy ${what}.`] });
+const invalid = (problem: string): ParsedPolicy => ({ ok: false, problems: [`The policy ${problem}.`] });
 
-/** What a schema cannot say: names that refer to each other. */
-function crossCheck(document: PolicyDocument): string[] {
+/** Checks what the schema cannot express: references, unique names, and keys that depend on each other. */
+function referenceProblems(document: PolicyDocument): string[] {
   const problems: string[] = [];
   const groups = Object.keys(document.tenantGroups ?? {});
   const seen = new Set<string>();
   for (const [index, rule] of document.rules.entries()) {
     const place = `rules[${index}]`;
-    if (seen.has(rule.name)) problems.push(`${place}.name: another rule is called "${rule.name}" too.`);
+    if (seen.has(rule.name)) problems.push(`${place}.name: another rule has the name "${rule.name}" as well.`);
     seen.add(rule.name);
     for (const tenant of rule.tenants) {
       if (!tenant.startsWith('group:') || groups.includes(tenant.slice(6))) continue;
       problems.push(
-        `${place}.tenants: there is no group "${tenant.slice(6)}"${didYouMean(tenant.slice(6), groups) || '.'}`,
+        `${place}.tenants: unknown group "${tenant.slice(6)}"${didYouMean(tenant.slice(6), groups) || '.'}`,
       );
     }
     const lists = {
@@ -66,10 +72,11 @@ function crossCheck(document: PolicyDocument): string[] {
       scopes: rule.scopes,
     };
     for (const [name, list = []] of Object.entries(lists)) {
-      if (list.includes('*') && list.length > 1) problems.push(`${place}.${name}: "*" means all and stands alone.`);
+      if (list.includes('*') && list.length > 1)
+        problems.push(`${place}.${name}: "*" means all and must be the only entry.`);
     }
     if (rule.excessScopes !== undefined && unlimited(rule.scopes)) {
-      problems.push(`${place}.excessScopes: says nothing without a list of scopes.`);
+      problems.push(`${place}.excessScopes: has no effect without a list of scopes.`);
     }
   }
   return problems;
@@ -84,7 +91,7 @@ function warningsOf(document: PolicyDocument): string[] {
   );
   return [
     ...unused.map((name) => `No rule uses the group "${name}".`),
-    ...wide.map(({ name }) => `"${name}" gives every caller every resource in every tenant.`),
+    ...wide.map(({ name }) => `The rule "${name}" allows every caller every resource in every tenant.`),
   ];
 }
 
@@ -110,19 +117,20 @@ function compile(rule: RuleDocument, { tenantGroups = {} }: PolicyDocument): Rul
 const selection = (items: readonly string[]): Selection =>
   items.includes('*') ? '*' : new Set(items.map((item) => item.toLowerCase()));
 
-function explain(issue: z.core.$ZodIssue, document: unknown): string[] {
+function problemsOf(issue: z.core.$ZodIssue, document: unknown): string[] {
   const place = placeOf(issue.path);
   if (issue.code === 'unrecognized_keys') {
     const known = knownKeys(issue.path);
     return issue.keys.map(
-      (key) =>
-        `${place}: there is no key "${key}" here${didYouMean(key, known) || `; the keys are ${known.join(', ')}.`}`,
+      (key) => `${place}: unknown key "${key}"${didYouMean(key, known) || `; the valid keys are ${known.join(', ')}.`}`,
     );
   }
   const written = valueAt(document, issue.path);
   if (issue.code === 'invalid_value' && typeof written === 'string') {
     const known = issue.values.map(String);
-    return [`${place}: "${written.slice(0, 100)}" is none of ${known.join(', ')}${didYouMean(written, known) || '.'}`];
+    return [
+      `${place}: "${written.slice(0, 100)}" is not one of ${known.join(', ')}${didYouMean(written, known) || '.'}`,
+    ];
   }
   if (issue.code === 'invalid_key') return [`${place}: ${issue.issues[0]?.message ?? issue.message}.`];
   if (written === undefined) return [`${place}: is missing.`];
@@ -140,7 +148,7 @@ const valueAt = (document: unknown, path: readonly PropertyKey[]): unknown =>
     document,
   );
 
-/** The keys that the schema has at a place, read from its published form. */
+/** Returns the keys that the published schema defines at a place. */
 function knownKeys(path: readonly PropertyKey[]): readonly string[] {
   const schema = path.reduce<unknown>(
     (at, step) => (typeof step === 'number' ? valueAt(at, ['items']) : valueAt(at, ['properties', step])),

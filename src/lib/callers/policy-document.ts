@@ -4,8 +4,8 @@ import { applicationNamePattern } from '../model/credential.ts';
 import { callerRoles } from '../model/caller.ts';
 
 /**
- * The access policy as it is written in `access-policy.json`. The JSON schema that editors complete from is made of this
- * (`ptb policy schema`), so a description here is help text there.
+ * The access policy as written in `access-policy.json`. `ptb policy schema` generates the JSON schema from this, and
+ * editors show the descriptions as help.
  */
 
 const guid = '[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}';
@@ -17,21 +17,21 @@ const text = (pattern: string, meaning: string) => z.string().regex(new RegExp(`
 
 const names = <T extends z.ZodType>(item: T) => z.array(item).min(1, 'must not be empty; "*" means all').max(10_000);
 
-/** One delegated scope or application role, as it stands in a token: no address in front, no spaces. */
+/** One delegated scope or application role by its short name, as in a token: no resource prefix, no spaces. */
 const scopeName = '[A-Za-z0-9][A-Za-z0-9._-]{0,127}';
 
-/** The alias of a resource, as in RESOURCES. */
+/** The alias of a resource, as in the setting RESOURCES. */
 const resourceAlias = '[a-z][a-z0-9-]{0,31}';
 
-/** As `ptb setup --application` takes it; without its anchors, which `text` sets. */
+/** The names that `ptb setup --application` accepts. Without the anchors, which `text` adds. */
 const applicationName = applicationNamePattern.source.slice(1, -1);
 
 const callersSchema = z.strictObject({
-  applications: names(text(`${guid}|\\*`, 'is neither an application (client) id, a GUID, nor "*"')).meta({
-    description: 'Application (client) ids of the callers, or "*" for every caller of the tenant.',
+  applications: names(text(`${guid}|\\*`, 'is neither an application (client) id (a GUID) nor "*"')).meta({
+    description: 'Application (client) ids of the callers, or "*" for every caller in the partner tenant.',
   }),
   roles: names(z.enum(callerRoles)).optional().meta({
-    description: 'App roles that the caller must hold, all of them. Tokens.Request is needed for a token in any case.',
+    description: 'App roles that the caller must hold, all of them. A token always requires Tokens.Request.',
   }),
 });
 
@@ -40,65 +40,69 @@ const ruleSchema = z.strictObject({
     .string()
     .min(1)
     .max(200)
-    .meta({ description: 'Unique; stands in the audit record of every token that the rule allows.' }),
-  description: z.string().max(2000).optional().meta({ description: 'Why the rule is there; for people only.' }),
-  callers: callersSchema.meta({ description: 'Who may ask.' }),
+    .meta({ description: 'Unique name. The audit record of every token that the rule allows contains it.' }),
+  description: z.string().max(2000).optional().meta({ description: 'Why the rule exists. Not evaluated.' }),
+  callers: callersSchema.meta({ description: 'Callers that the rule applies to.' }),
   tenants: names(
     text(`${guid}|${domain}|group:${groupName}|\\*`, 'is neither a tenant id, a domain, "group:NAME" nor "*"'),
   ).meta({
     description:
-      'Tenant ids, verified domains, "group:NAME" for one of tenantGroups, or "*" for every customer tenant; the partner tenant must be named by its id.',
+      'Tenant ids, verified domains, "group:NAME" for one of tenantGroups, or "*" for every customer tenant. "*" does not include the partner tenant; name it by its id.',
   }),
   resources: names(text(`${resourceAlias}|\\*`, 'is neither the alias of a resource, such as graph, nor "*"')).meta({
-    description: 'Aliases of resources (graph, exchange, …), or "*" for all that are configured.',
+    description: 'Aliases of resources (graph, exchange, …), or "*" for all configured resources.',
   }),
   scopes: names(text(`${scopeName}|\\*`, 'is neither the name of one scope, such as User.Read.All, nor "*"'))
     .optional()
     .meta({
       description:
-        'All that a token may carry. Absent, or "*": no limit. Entra gives every scope consented to the application.',
+        'All scopes that a token may carry. Absent or "*": no limit. Entra issues every scope consented to the application.',
     }),
   grants: names(z.enum(grants)).optional().meta({
-    description: 'delegated: as the service account. application: as the application itself. Absent: delegated only.',
+    description:
+      'delegated: the token acts as the service account. application: the token acts as the application itself. Absent: delegated only.',
   }),
   application: text(
     applicationName,
-    "is not the name of one of the broker's applications: small letters, digits and hyphens, a letter first",
+    "is not the name of one of the broker's applications: use lower-case letters, digits and hyphens, and start with a letter",
   )
     .optional()
     .meta({
-      description: "Which of the broker's applications redeems. Absent: default.",
+      description: "The broker's application that redeems the token. Absent: default.",
     }),
   excessScopes: z.enum(['refuse', 'record']).optional().meta({
-    description: 'What happens to a token that carries more than scopes names. Absent: refuse.',
+    description: 'What happens to a token that carries other scopes than those listed. Absent: refuse.',
   }),
 });
 
+/** Schema of the policy document. References between its parts are checked by `parsePolicy`. */
 export const policyDocumentSchema = z
   .strictObject({
     $schema: z.string().optional(),
     version: z.literal(1),
     tenantGroups: z
       .record(
-        text(groupName, 'is not a name for a group'),
+        text(groupName, 'is not a valid group name'),
         names(text(`${guid}|${domain}`, 'is neither a tenant id nor a domain')),
       )
       .optional()
-      .meta({ description: 'Names for sets of tenants, used as "group:NAME" in rules.' }),
+      .meta({ description: 'Named sets of tenants, used as "group:NAME" in rules.' }),
     rules: z
       .array(ruleSchema)
       .max(1000)
-      .meta({ description: 'The first rule that allows counts. What no rule allows is denied.' }),
+      .meta({ description: 'The first rule that allows a request decides. A request that no rule allows is denied.' }),
   })
   .meta({
     title: 'Access policy of partner-token-broker',
-    description: 'Which caller gets which token. Default deny.',
+    description: 'Defines which caller may get which token. Everything else is denied.',
   });
 
+/** A policy document that matches the schema. */
 export type PolicyDocument = z.output<typeof policyDocumentSchema>;
+/** One rule of a {@link PolicyDocument}. */
 export type RuleDocument = PolicyDocument['rules'][number];
 
-/** The published JSON schema (draft 2020-12), as a value. */
+/** Returns the published JSON schema (draft 2020-12). */
 export function policyJsonSchema(): Record<string, unknown> {
   const { $schema, ...rest } = z.toJSONSchema(policyDocumentSchema, { io: 'input' });
   return { $schema, $id: 'access-policy.schema.json', ...rest };

@@ -4,7 +4,10 @@ import { httpStatusOf } from '../runtime/sdk-error.ts';
 import { maxPolicyLength } from './parse-policy.ts';
 import type { ReadPolicy } from './policy-store.ts';
 
-/** A policy in a file. @param readFile reads that file. */
+/**
+ * Reads the policy from a file. A missing file means that there is no policy.
+ * @param readFile Reads the text of that file.
+ */
 export function policyFromFile(readFile: () => Promise<string>): ReadPolicy {
   return async () => {
     try {
@@ -17,11 +20,11 @@ export function policyFromFile(readFile: () => Promise<string>): ReadPolicy {
   };
 }
 
-/** A policy in a blob, so that it can change without a deployment. */
+/** Reads the policy from a blob, which can change without a deployment. A missing blob means that there is no policy. */
 export function policyFromBlob(blob: Pick<BlobClient, 'download'>): ReadPolicy {
   return async (abortSignal) => {
     try {
-      // One byte more than the limit: a longer blob is then refused for its length, instead of being cut to another
+      // One byte more than the limit, so that a longer blob is refused for its length and not truncated to another
       // meaning.
       const reply = await blob.download(0, maxPolicyLength + 1, { abortSignal });
       const chunks: Buffer[] = [];

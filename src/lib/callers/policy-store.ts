@@ -6,39 +6,40 @@ import { errorFields, type Logger } from '../runtime/log.ts';
 import { type AccessPolicy, denyAll } from './policy.ts';
 import { parsePolicy } from './parse-policy.ts';
 
-/** A policy text with a mark that changes whenever the text does. */
+/** A policy text, and a tag that changes whenever the text changes. */
 export interface PolicyText {
   readonly text: string;
   readonly etag: string;
 }
 
-/** Reads the policy from its source. Undefined: there is no policy. Throws when the source cannot be read. */
+/** Reads the policy from its source. Returns undefined if there is no policy. Throws if the source cannot be read. */
 export type ReadPolicy = (signal: AbortSignal) => Promise<PolicyText | undefined>;
 
+/** The policy in force, and how current it is. */
 export interface PolicyState {
   readonly policy: AccessPolicy;
   /**
-   * `last-good`: the current text is invalid or cannot be read. `deny-all`: there is no policy, or none that can be
-   * trusted any more.
+   * `last-good`: the current text is invalid or cannot be read. `deny-all`: there is no policy, or the last good one is
+   * too old.
    */
   readonly state: 'current' | 'last-good' | 'deny-all';
-  /** Why the state is not `current`: one line for the operator, shown by health and the log. */
+  /** Why the state is not `current`. One line for the operator, shown by health and in the log. */
   readonly problem?: string;
-  /** When the policy in force was loaded; 0 if none ever was. */
+  /** When the policy in force was loaded, milliseconds since the epoch; 0 if no policy was ever loaded. */
   readonly loadedAtMs: number;
 }
 
-/** The policy in force. */
+/** Holds the policy in force. */
 export interface PolicyStore {
-  /** Never throws: every failure leads to fewer tokens, not to an error. */
+  /** Returns the policy in force. Never throws: a failure leads to an older policy or to `deny-all`. */
   current(): Promise<PolicyState>;
 }
 
 /** Maximum delay before a policy change takes effect, while the source can be read. */
 const reloadMs = 30_000;
-/** Time from a failed look to the next. */
+/** Time from a failed read to the next, and between reads while there is no policy. */
 const retryMs = 5_000;
-/** How long the last good policy is used while its source fails: over a night, not over a weekend. */
+/** How long the last good policy is used while its source fails: longer than a night, shorter than a weekend. */
 const lastGoodMs = dayMs;
 const readTimeoutMs = 5_000;
 
@@ -48,14 +49,16 @@ interface GoodPolicy {
   readonly loadedAtMs: number;
 }
 
+/** What a policy store needs. */
 export interface PolicyStoreDeps {
   readonly read: ReadPolicy;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Starts a look that no request waits for, detached from the request that caused it. */
+  /** Starts a read that no request waits for, detached from the request that caused it. */
   readonly background?: (work: () => void) => void;
 }
 
+/** Creates a store that reads the policy on demand, at most every 30 seconds. */
 export const createPolicyStore = (deps: PolicyStoreDeps): PolicyStore => new SourcedPolicyStore(deps);
 
 class InvalidPolicyError extends Error {
@@ -64,11 +67,11 @@ class InvalidPolicyError extends Error {
 
 class SourcedPolicyStore implements PolicyStore {
   readonly #deps: PolicyStoreDeps;
-  /** Holds undefined while the source says that there is no policy: the last good one must not return then. */
+  /** Holds undefined while the source has no policy, so that a later failure does not bring back an old one. */
   readonly #copy: KeptCopy<GoodPolicy | undefined>;
   #good: GoodPolicy | undefined;
   #problem: string | undefined;
-  /** When the last look began that could not read the source. */
+  /** When the last read began that could not reach the source. */
   #unreadableAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(deps: PolicyStoreDeps) {
@@ -81,8 +84,8 @@ class SourcedPolicyStore implements PolicyStore {
   }
 
   async current(): Promise<PolicyState> {
-    const patienceMs = this.#isWaitedFor() ? undefined : 0;
-    const kept = await this.#copy.get(() => this.#look(), { patienceMs }).catch(() => undefined);
+    const patienceMs = this.#mustWait() ? undefined : 0;
+    const kept = await this.#copy.get(() => this.#reload(), { patienceMs }).catch(() => undefined);
     return this.#stateOf(kept);
   }
 
@@ -90,17 +93,17 @@ class SourcedPolicyStore implements PolicyStore {
    * Requests do not wait for a source that could not be read a moment ago. After 30 s they wait again: it may have
    * recovered, and may hold a change that must take effect.
    */
-  #isWaitedFor(): boolean {
+  #mustWait(): boolean {
     const nowMs = this.#deps.clock.nowMs();
     const isUnreadable = nowMs >= this.#unreadableAtMs && nowMs < this.#unreadableAtMs + reloadMs;
     return !isUnreadable || this.#problem === undefined || this.#copy.peek()?.value === undefined;
   }
 
-  async #look(): Promise<GoodPolicy | undefined> {
+  async #reload(): Promise<GoodPolicy | undefined> {
     const nowMs = this.#deps.clock.nowMs();
     try {
       const found = await withDeadline(this.#deps.clock, readTimeoutMs, this.#deps.read);
-      this.#good = found && this.#judge(found, nowMs);
+      this.#good = found && this.#parse(found, nowMs);
       this.#report(found === undefined ? 'There is no access policy.' : undefined);
       return this.#good;
     } catch (error) {
@@ -113,7 +116,7 @@ class SourcedPolicyStore implements PolicyStore {
     }
   }
 
-  #judge({ text, etag }: PolicyText, nowMs: number): GoodPolicy {
+  #parse({ text, etag }: PolicyText, nowMs: number): GoodPolicy {
     if (etag === this.#good?.etag) return this.#good;
     const parsed = parsePolicy(text);
     if (!parsed.ok) throw new InvalidPolicyError(summary(parsed.problems));
@@ -138,7 +141,7 @@ class SourcedPolicyStore implements PolicyStore {
     return {
       policy,
       state: 'last-good',
-      problem: `${problem} The last good policy holds until ${until}.`,
+      problem: `${problem} The last good policy stays in force until ${until}.`,
       loadedAtMs,
     };
   }

@@ -2,7 +2,7 @@ import type { Grant } from '../model/token.ts';
 import type { CallerRole } from '../model/caller.ts';
 import type { ScopeLimit } from './judge-scopes.ts';
 
-/** All, or these. */
+/** All items, or the listed ones. */
 export type Selection = '*' | ReadonlySet<string>;
 
 /** One rule with its groups resolved and its defaults filled in. */
@@ -13,11 +13,11 @@ export interface Rule extends ScopeLimit {
   /** The caller must hold all of them. */
   readonly roles: readonly CallerRole[];
   readonly grants: ReadonlySet<Grant>;
-  /** Aliases. */
+  /** Aliases of resources. */
   readonly resources: Selection;
   /** Tenant ids and domains in lower case. */
   readonly tenants: Selection;
-  /** Which of the broker's applications redeems. */
+  /** The broker's application that redeems the token. */
   readonly application: string;
 }
 
@@ -26,5 +26,5 @@ export interface AccessPolicy {
   readonly rules: readonly Rule[];
 }
 
-/** What holds while there is no policy that can be trusted. */
+/** The policy in force while none can be loaded: denies every request. */
 export const denyAll: AccessPolicy = { rules: [] };

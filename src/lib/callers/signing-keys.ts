@@ -9,20 +9,20 @@ import type { TenantId } from '../model/identifiers.ts';
 import { errorFields, type Logger } from '../runtime/log.ts';
 import { safeParse } from '../runtime/safe-parse.ts';
 
-/** Entra's public keys by key id. */
+/** The public keys with which Entra signs tokens. */
 export interface SigningKeys {
   /**
-   * @returns undefined when Entra does not know the key.
-   * @throws BrokerError `entra_unavailable` when the keys cannot be fetched and no copy has this key.
+   * Returns the key with this id, or undefined if Entra does not publish it.
+   * @throws BrokerError `entra_unavailable` if the keys cannot be fetched and the cached ones do not include this key.
    */
   find(keyId: string): Promise<CryptoKey | undefined>;
 }
 
-/** Entra replaces its keys on no schedule ("Signing key rollover": look at least once a day). */
+/** Age from which the keys are fetched again. Microsoft recommends once a day ("Signing key rollover"); there is no schedule. */
 const freshMs = hourMs;
-/** How long known keys are used while Entra does not answer. */
+/** How long cached keys are used while Entra does not answer. */
 const usableMs = dayMs;
-/** Minimum time between two requests, whatever key ids callers make up. */
+/** Minimum time between two requests, so that invented key ids do not cause requests to Entra. */
 const cooldownMs = 30_000;
 const timeoutMs = 5_000;
 const maxBodyBytes = 256 * 1024;
@@ -49,7 +49,10 @@ interface SigningKeysSettings {
   readonly tenantId: TenantId;
 }
 
-/** @param settings.url `https://login.microsoftonline.com/{tenant}/discovery/v2.0/keys` */
+/**
+ * Creates a cache of the signing keys, which fetches them on demand.
+ * @param settings.url `https://login.microsoftonline.com/{tenant}/discovery/v2.0/keys`
+ */
 export function createSigningKeys(deps: SigningKeysDeps, settings: SigningKeysSettings): SigningKeys {
   const copy = new KeptCopy<ReadonlyMap<string, CryptoKey>>(deps, {
     freshMs: () => freshMs,
@@ -70,7 +73,7 @@ export function createSigningKeys(deps: SigningKeysDeps, settings: SigningKeysSe
       let keys = await copy.get(load);
       if (!keys.value.has(keyId)) keys = await copy.get(load, { freshMs: cooldownMs });
       const key = keys.value.get(keyId);
-      // While Entra does not answer, an unknown key may be a new one: the caller is not to blame.
+      // While Entra does not answer, an unknown key may be a new one, so the token must not be refused as forged.
       if (key === undefined && keys.failure !== undefined) throw keys.failure;
       return key;
     },
@@ -101,8 +104,9 @@ async function fetchKeys(
 }
 
 /**
- * A key may be bound to an issuer ("Access tokens", section on validating the signing key issuer): a key for consumer
- * accounts must not be accepted for an organisation, although both are published in one place.
+ * Whether a key may sign tokens of the tenant. A key may be bound to an issuer ("Access tokens", section on validating
+ * the signing key issuer). A key for consumer accounts must not be accepted for an organisation, although the same
+ * document publishes both.
  */
 const signsFor = (issuer: string | undefined, tenantId: TenantId): boolean =>
   issuer === undefined || issuer.includes('{tenantid}') || issuer.toLowerCase().includes(tenantId);

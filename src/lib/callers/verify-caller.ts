@@ -14,39 +14,45 @@ import { acceptedIssuers } from './issuers.ts';
 import { type ClaimExpectations, type JudgedClaims, judgeClaims } from './judge-claims.ts';
 import { createSigningKeys, type SigningKeys } from './signing-keys.ts';
 
+/** Which tokens are accepted. */
 export interface CallerVerifierSettings {
   /** Authority base without a trailing slash: `https://login.microsoftonline.com`. */
   readonly entraEndpoint: string;
-  /** Decides which issuer v1 tokens name; `public` unless said. */
+  /** Determines the issuer of v1 tokens. Default: `public`. */
   readonly cloud?: CloudName;
-  /** The tenant of the broker's application: the only one whose callers are served. */
+  /** The tenant of the broker's application. Callers from other tenants are refused. */
   readonly tenantId: TenantId;
-  /** The application's client id and its `api://…` identifier. */
+  /** The client id of the broker's application and its `api://…` identifier. At least one. */
   readonly audiences: readonly string[];
 }
 
-/** Verified tokens that are remembered, about 1 KiB each. */
-const maxRemembered = 5_000;
-/** A key that Entra withdraws stops counting after this long at the latest. */
-const rememberMs = hourMs;
+/** Maximum number of cached verified tokens, about 1 KiB each. */
+const maxCachedTokens = 5_000;
+/** Maximum time that a verified token is cached, and so stays accepted after Entra withdraws its key. */
+const maxCachedMs = hourMs;
 
-const sentences: Readonly<Record<RefusalReason, string>> = {
+/** What the caller is told for each reason. */
+const details: Readonly<Record<RefusalReason, string>> = {
   missing: 'The request has no Authorization header.',
   too_large: 'The Authorization header is longer than 16 KiB.',
-  malformed: 'The Authorization header does not hold a well-formed bearer token.',
-  duplicate_claim: 'The token gives a claim twice.',
+  malformed: 'The Authorization header does not contain a well-formed bearer token.',
+  duplicate_claim: 'The token contains a claim or a header field twice.',
   algorithm: 'The token is not signed with RS256.',
   key_unknown: 'The token is not signed with a key of this Entra tenant.',
-  signature: 'The signature of the token is wrong.',
+  signature: 'The signature of the token is invalid.',
   expired: 'The token has expired.',
-  not_yet_valid: 'The token is not valid yet; compare the clocks.',
-  issuer: 'The token comes from another issuer than the Entra tenant of the broker.',
-  audience: 'The token is for another application than the broker.',
-  tenant: 'The token comes from another tenant than that of the broker.',
-  claims: 'The token lacks a claim of an Entra access token, or contradicts itself.',
+  not_yet_valid: 'The token is not valid yet. Check that the clocks are synchronized.',
+  issuer: 'The issuer of the token is not the Entra tenant of the broker.',
+  audience: 'The token was issued for another application. Request a token for the broker.',
+  tenant: 'The token was issued in another tenant than that of the broker.',
+  claims: 'The token lacks a claim of an Entra access token, or its claims contradict each other.',
 };
 
-/** Verifies callers' access tokens in code; headers that the platform may or may not have set play no part. */
+/**
+ * Creates a verifier of callers' access tokens. It ignores the headers that App Service authentication sets, because a
+ * caller can forge them where that feature is off.
+ * @throws BrokerError `config_invalid` if `audiences` is empty.
+ */
 export function createCallerVerifier(
   deps: { readonly fetch: Fetch; readonly clock: Clock; readonly log: Logger },
   settings: CallerVerifierSettings,
@@ -55,23 +61,23 @@ export function createCallerVerifier(
   if (audiences.length === 0) throw new BrokerError('config_invalid', 'No audience is set for caller tokens.');
   const keys = createSigningKeys(deps, { url: `${entraEndpoint}/${tenantId}/discovery/v2.0/keys`, tenantId });
   const expected: ClaimExpectations = { issuers: acceptedIssuers(entraEndpoint, cloud, tenantId), audiences, tenantId };
-  const remembered = new LRUCache<string, JudgedClaims & { readonly untilMs: number }>({ max: maxRemembered });
+  const verified = new LRUCache<string, JudgedClaims & { readonly untilMs: number }>({ max: maxCachedTokens });
 
   return {
     verify: async (authorization) => {
       try {
         const token = bearerToken(authorization);
-        // The digest stands for the token, so that a heap dump or a debugger shows no bearer token here.
+        // Keyed by digest, so that the cache keeps no bearer token in memory.
         const digest = hash('sha256', token, 'base64');
         const nowMs = deps.clock.nowMs();
-        const hit = remembered.get(digest);
+        const hit = verified.get(digest);
         if (hit !== undefined && nowMs < hit.untilMs) return hit.caller;
         const judged = await verifyToken(token, keys, expected, nowMs);
-        remembered.set(digest, { ...judged, untilMs: Math.min(judged.expiresAtMs, nowMs + rememberMs) });
+        verified.set(digest, { ...judged, untilMs: Math.min(judged.expiresAtMs, nowMs + maxCachedMs) });
         return judged.caller;
       } catch (error) {
         if (!(error instanceof Refusal)) throw error;
-        throw new BrokerError('caller_unauthenticated', sentences[error.reason], {
+        throw new BrokerError('caller_unauthenticated', details[error.reason], {
           cause: error.cause,
           logFields: { reason: error.reason },
         });
@@ -87,7 +93,7 @@ async function verifyToken(
   nowMs: number,
 ): Promise<JudgedClaims> {
   const { keyId, payload } = parseCompactJwt(token);
-  // An early look at who claims to have issued it: foreign tokens shall not make us fetch keys. The proof comes after.
+  // Checked before the signature, so that tokens of other issuers cause no request for keys.
   if (typeof payload['iss'] !== 'string' || !expected.issuers.has(payload['iss'])) throw new Refusal('issuer');
   const key = await keys.find(keyId);
   if (key === undefined) throw new Refusal('key_unknown');

@@ -14,7 +14,7 @@ const settings = fc.record({
   failEvery: fc.integer({ min: 2, max: 5 }),
 });
 
-test('in every order of arrivals and replies, an item is answered for if it is durable, and only then', async () => {
+test('GroupCommit confirms an item exactly when it is durable, in every order of arrivals and replies', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.scheduler(),
@@ -22,7 +22,7 @@ test('in every order of arrivals and replies, an item is answered for if it is d
       settings,
       async (s, items, { sideBySideFrom, failEvery }) => {
         const durable = new Set<string>();
-        const tried: string[] = [];
+        const written: string[] = [];
         let writes = 0;
         let active = 0;
         const write = async (batch: readonly string[]): Promise<void> => {
@@ -32,7 +32,7 @@ test('in every order of arrivals and replies, an item is answered for if it is d
           expect(active).toBeLessThanOrEqual(maxWrites);
           expect(batch.length).toBeLessThanOrEqual(maxBatch);
           expect(new Set(batch.map(([group]) => group)).size).toBe(1);
-          tried.push(...batch);
+          written.push(...batch);
           await s.schedule(Promise.resolve(), `write ${mine}`);
           active -= 1;
           if (mine % failEvery === 0) throw new Error('storage failed');
@@ -54,52 +54,52 @@ test('in every order of arrivals and replies, an item is answered for if it is d
             items.map(async ({ group }, index) => {
               const name = `${group}${index}`;
               await s.schedule(Promise.resolve(), `arrives ${name}`);
-              const answered = await commits.commit(name).then(
+              const confirmed = await commits.commit(name).then(
                 () => true,
                 () => false,
               );
-              // At the moment of the answer, not later.
-              return { name, answered, durable: durable.has(name) };
+              // Checked at the moment of the confirmation, not later.
+              return { name, confirmed, durable: durable.has(name) };
             }),
           ),
         );
-        for (const outcome of outcomes) expect(outcome.answered).toBe(outcome.durable);
-        // Each went out once: nothing is lost in the queue, nothing is written twice.
-        expect(tried.toSorted()).toEqual(outcomes.map(({ name }) => name).toSorted());
+        for (const outcome of outcomes) expect(outcome.confirmed).toBe(outcome.durable);
+        // Each item is written exactly once.
+        expect(written.toSorted()).toEqual(outcomes.map(({ name }) => name).toSorted());
       },
     ),
     { numRuns },
   );
 });
 
-test('in every order of arrivals, ends and departures, a limiter lets in no more than its limit and forgets nobody', async () => {
-  const visitor = fc.record({ leaves: fc.boolean(), fails: fc.boolean() });
+test('Limiter runs at most its limit and settles every call, in every order of arrivals, ends and aborts', async () => {
+  const caller = fc.record({ aborts: fc.boolean(), fails: fc.boolean() });
   await fc.assert(
     fc.asyncProperty(
       fc.scheduler(),
       fc.integer({ min: 1, max: 3 }),
-      fc.array(visitor, { minLength: 1, maxLength: 10 }),
-      async (s, limit, visitors) => {
+      fc.array(caller, { minLength: 1, maxLength: 10 }),
+      async (s, limit, callers) => {
         const limiter = new Limiter(limit);
-        let inside = 0;
-        const visit = async ({ leaves, fails }: (typeof visitors)[number]): Promise<string> => {
+        let active = 0;
+        const call = async ({ aborts, fails }: (typeof callers)[number]): Promise<string> => {
           await s.schedule(Promise.resolve(), 'arrives');
-          const leaving = new AbortController();
-          if (leaves) void s.schedule(Promise.resolve(), 'leaves').then(() => leaving.abort(new Error('left')));
+          const aborting = new AbortController();
+          if (aborts) void s.schedule(Promise.resolve(), 'aborts').then(() => aborting.abort(new Error('aborted')));
           const work = async (): Promise<string> => {
-            inside += 1;
-            expect(inside).toBeLessThanOrEqual(limit);
+            active += 1;
+            expect(active).toBeLessThanOrEqual(limit);
             await s.schedule(Promise.resolve(), 'works');
-            inside -= 1;
+            active -= 1;
             if (fails) throw new Error('failed');
             return 'done';
           };
-          return limiter.run(work, leaving.signal).catch((error: unknown) => (error as Error).message);
+          return limiter.run(work, aborting.signal).catch((error: unknown) => (error as Error).message);
         };
-        const outcomes = await s.waitFor(Promise.all(visitors.map(visit)));
+        const outcomes = await s.waitFor(Promise.all(callers.map(call)));
         for (const [index, outcome] of outcomes.entries()) {
-          const { leaves, fails } = visitors[index] ?? { leaves: false, fails: false };
-          expect([fails ? 'failed' : 'done', ...(leaves ? ['left'] : [])]).toContain(outcome);
+          const { aborts, fails } = callers[index] ?? { aborts: false, fails: false };
+          expect([fails ? 'failed' : 'done', ...(aborts ? ['aborted'] : [])]).toContain(outcome);
         }
         await s.waitIdle();
         expect([limiter.active, limiter.waiting]).toEqual([0, 0]);

@@ -9,7 +9,7 @@ import { RotatingEntra } from '../../fakes/rotating-entra.ts';
 
 const partner = '99999999-9999-4999-8999-999999999999' as TenantId;
 
-/** Every asynchronous method of the object goes on when the scheduler says so. */
+/** Wraps an object so that the scheduler decides when each asynchronous method begins and ends. */
 function scheduled<T extends object>(s: fc.Scheduler, object: T): T {
   return new Proxy(object, {
     get: (target, name) => {
@@ -25,7 +25,7 @@ function scheduled<T extends object>(s: fc.Scheduler, object: T): T {
   });
 }
 
-test('in every order of rotators, readers and a consent, what the vault gives out opens Entra', async () => {
+test('the store holds a valid refresh token in every order of rotations, reads and a consent', async () => {
   const plan = fc.record({
     rotators: fc.integer({ min: 1, max: 3 }),
     consent: fc.boolean(),
@@ -53,13 +53,13 @@ test('in every order of rotators, readers and a consent, what the vault gives ou
         Promise.all([
           ...Array.from({ length: rotators }, () => rotateRefreshToken(deps, 'default')),
           ...Array.from({ length: readers }, async () => {
-            await s.schedule(Promise.resolve(), 'a reader comes');
+            await s.schedule(Promise.resolve(), 'a read begins');
             expect(await isGood()).toBe(true);
           }),
           ...(consent
             ? [
                 s
-                  .schedule(Promise.resolve(), 'a consent comes')
+                  .schedule(Promise.resolve(), 'a consent begins')
                   .then(() => store.saveRefreshToken('default', refreshTokenOf('of-a-consent', clock.nowMs()))),
               ]
             : []),

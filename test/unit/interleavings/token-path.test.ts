@@ -12,31 +12,31 @@ import { FakeClock } from '../../fakes/fake-clock.ts';
 import { aadstsFailure } from '../../fakes/fake-redeemer.ts';
 import { storeWithCredential } from '../../fakes/memory-credential-store.ts';
 
-// fast-check's scheduler decides in which order everything that is under way goes on: every order that the event loop
-// could take, and those that it takes once a year.
+// fast-check's scheduler decides in which order pending operations continue, including orders that the event loop takes
+// very rarely.
 
 const partner = 'aaaaaaaa-0000-4000-8000-000000000000' as TenantId;
 const tenant = (n: number): TenantId => `bbbbbbbb-0000-4000-8000-${String(n).padStart(12, '0')}` as TenantId;
 const numRuns = 2_000;
 
-describe('single flight', () => {
-  test('works once at a time for a key, answers everybody who stayed, and gives up only what nobody waits for', async () => {
-    const caller = fc.record({ key: fc.nat(1), leaves: fc.boolean(), fails: fc.boolean() });
+describe('SingleFlight', () => {
+  test('runs one call per key, answers every waiting caller and aborts only calls without callers, in every order', async () => {
+    const caller = fc.record({ key: fc.nat(1), aborts: fc.boolean(), fails: fc.boolean() });
     await fc.assert(
       fc.asyncProperty(fc.scheduler(), fc.array(caller, { minLength: 1, maxLength: 8 }), async (s, callers) => {
         const flights = new SingleFlight<number>();
         const active = new Map<number, Set<AbortSignal>>();
         let works = 0;
-        const call = async ({ key, leaves, fails }: (typeof callers)[number]): Promise<string> => {
+        const call = async ({ key, aborts, fails }: (typeof callers)[number]): Promise<string> => {
           await s.schedule(Promise.resolve(), 'arrives');
-          const leaving = new AbortController();
-          if (leaves) void s.schedule(Promise.resolve(), 'leaves').then(() => leaving.abort(new Error('left')));
+          const aborting = new AbortController();
+          if (aborts) void s.schedule(Promise.resolve(), 'aborts').then(() => aborting.abort(new Error('aborted')));
           const work = async (signal: AbortSignal): Promise<number> => {
             works += 1;
             const mine = works;
             const others = active.get(key) ?? new Set();
             active.set(key, others);
-            // One that was given up may still be ending while the next has begun; of the others there is none.
+            // An aborted call may still be ending while the next has begun. No other call may be active.
             expect([...others].filter(({ aborted }) => !aborted)).toEqual([]);
             others.add(signal);
             await s.schedule(Promise.resolve(), 'works');
@@ -45,7 +45,7 @@ describe('single flight', () => {
             return mine;
           };
           try {
-            const answer = await flights.run(`${key}`, work, leaving.signal);
+            const answer = await flights.run(`${key}`, work, aborting.signal);
             expect(answer).toBeLessThanOrEqual(works);
             return 'answered';
           } catch (error) {
@@ -54,7 +54,7 @@ describe('single flight', () => {
         };
         const outcomes = await s.waitFor(Promise.all(callers.map(call)));
         for (const [index, outcome] of outcomes.entries()) {
-          expect(['answered', 'failed', ...(callers[index]?.leaves ? ['left'] : [])]).toContain(outcome);
+          expect(['answered', 'failed', ...(callers[index]?.aborts ? ['aborted'] : [])]).toContain(outcome);
         }
         await s.waitIdle();
         expect(flights.size).toBe(0);
@@ -64,18 +64,18 @@ describe('single flight', () => {
   });
 });
 
-/** Entra under the scheduler: remembers when each redemption began and how many were under way for a tenant. */
+/** Entra under the scheduler. Counts the redemptions, and the concurrent ones for one tenant and resource. */
 function scheduledEntra(s: fc.Scheduler) {
   let began = 0;
   const active = new Map<string, number>();
-  let mostForOne = 0;
+  let maxConcurrent = 0;
   const redeemer: Redeemer = {
     redeem: async ({ tenantId, resourceIdentifier }: Redemption) => {
       began += 1;
       const mine = began;
       const key = `${tenantId} ${resourceIdentifier}`;
       active.set(key, (active.get(key) ?? 0) + 1);
-      mostForOne = Math.max(mostForOne, active.get(key) ?? 0);
+      maxConcurrent = Math.max(maxConcurrent, active.get(key) ?? 0);
       await s.schedule(Promise.resolve(), `redeems ${mine}`);
       active.set(key, (active.get(key) ?? 1) - 1);
       if (tenantId === tenant(9)) return aadstsFailure(65001);
@@ -91,7 +91,7 @@ function scheduledEntra(s: fc.Scheduler) {
       };
     },
   };
-  return { redeemer, began: () => began, mostForOne: () => mostForOne };
+  return { redeemer, began: () => began, maxConcurrent: () => maxConcurrent };
 }
 
 const request = (tenantId: TenantId, resource: string): TokenRequest => ({
@@ -103,11 +103,11 @@ const request = (tenantId: TenantId, resource: string): TokenRequest => ({
   correlationId: 'cccccccc-0000-4000-8000-000000000000',
 });
 
-const step = fc.oneof(
+const anyStep = fc.oneof(
   {
     weight: 5,
     arbitrary: fc.record({
-      kind: fc.constant('ask' as const),
+      kind: fc.constant('request' as const),
       tenant: fc.constantFrom(1, 2, 9),
       resource: fc.constantFrom('a', 'b'),
     }),
@@ -115,10 +115,10 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('forget' as const), tenant: fc.constantFrom(1, 2, 9) }) },
 );
 
-describe('the broker', () => {
-  test('never mixes tenants, asks once for what many want, and hands out nothing from before a tenant was forgotten', async () => {
+describe('TokenBroker', () => {
+  test('never mixes tenants, shares redemptions and returns no token from before forgetTenant, in every order', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.scheduler(), fc.array(step, { minLength: 2, maxLength: 14 }), async (s, steps) => {
+      fc.asyncProperty(fc.scheduler(), fc.array(anyStep, { minLength: 2, maxLength: 14 }), async (s, steps) => {
         const clock = new FakeClock(Date.UTC(2026, 10, 24));
         const store = await storeWithCredential(partner, () => clock.nowMs());
         const entra = scheduledEntra(s);
@@ -133,17 +133,16 @@ describe('the broker', () => {
           { partnerTenantId: partner, canaryResource: 'https://canary', entraConcurrency: 2, cacheSize: 100 },
         );
         const forgottenAt = new Map<TenantId, number>();
-        const run = async (wanted: (typeof steps)[number]): Promise<void> => {
-          await s.schedule(Promise.resolve(), wanted.kind);
-          const tenantId = tenant(wanted.tenant);
-          if (wanted.kind === 'forget') {
+        const run = async (step: (typeof steps)[number]): Promise<void> => {
+          await s.schedule(Promise.resolve(), step.kind);
+          const tenantId = tenant(step.tenant);
+          if (step.kind === 'forget') {
             broker.forgetTenant(tenantId);
             forgottenAt.set(tenantId, entra.began());
             return;
           }
           const oldest = forgottenAt.get(tenantId) ?? 0;
-          const asked = request(tenantId, wanted.resource);
-          const outcome = await broker.getToken(asked).then(
+          const outcome = await broker.getToken(request(tenantId, step.resource)).then(
             (token) => token.secret.reveal(),
             (error: unknown) => (error as { code: string }).code,
           );
@@ -152,13 +151,13 @@ describe('the broker', () => {
             return;
           }
           const [began, ofTenant, ofResource] = outcome.split(' ');
-          expect([ofTenant, ofResource]).toEqual([tenantId, `https://${wanted.resource}`]);
+          expect([ofTenant, ofResource]).toEqual([tenantId, `https://${step.resource}`]);
           expect(Number(began)).toBeGreaterThan(oldest);
         };
         await s.waitFor(Promise.all(steps.map(run)));
         await s.waitIdle();
         const forgets = steps.filter(({ kind }) => kind === 'forget').length;
-        expect(entra.mostForOne()).toBeLessThanOrEqual(1 + forgets);
+        expect(entra.maxConcurrent()).toBeLessThanOrEqual(1 + forgets);
       }),
       { numRuns },
     );

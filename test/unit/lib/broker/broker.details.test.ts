@@ -17,7 +17,7 @@ beforeEach(async () => {
   ({ clock, redeemer, store, broker, brokerOver } = await startBroker());
 });
 
-test('a token that Entra gives for less time than was asked for is said to be too short, and not handed out', async () => {
+test('rejects a request when the issued token lives shorter than the requested minimum', async () => {
   redeemer.lifeSeconds = 200;
   await expect(broker.getToken(request(1))).rejects.toMatchObject({
     code: 'request_invalid',
@@ -27,7 +27,7 @@ test('a token that Entra gives for less time than was asked for is said to be to
   expect((await broker.getToken(request(1, { minimumLifetimeSeconds: 200 }))).fromCache).toBe(true);
 });
 
-test('a renewal that Entra throttles is not tried again before Entra wants it, while the token is still served', async () => {
+test('retries a throttled renewal only after its Retry-After, and returns the cached token meanwhile', async () => {
   await broker.getToken(request(1));
   await clock.advance(3_600_000 - 301_000);
   redeemer.script = () => failureReply({ code: 'throttled', retryAfterSeconds: 100 });
@@ -42,8 +42,8 @@ test('a renewal that Entra throttles is not tried again before Entra wants it, w
   expect(redeemer.sent).toHaveLength(3);
 });
 
-describe('a newer credential in Key Vault', () => {
-  const spoiltFrom = async (reply: (secret: string, tenantId: TenantId) => TokenReply | undefined) => {
+describe('TokenBroker with a newer credential in Key Vault', () => {
+  const storeNewerCredential = async (reply: (secret: string, tenantId: TenantId) => TokenReply | undefined) => {
     await broker.getToken(request(1));
     await clock.advance(60_000);
     await store.saveRefreshToken('default', refreshTokenOf('refresh-token-2', clock.nowMs()));
@@ -51,14 +51,14 @@ describe('a newer credential in Key Vault', () => {
       grant.kind === 'delegated' ? reply(grant.refreshToken.reveal(), tenantId) : undefined;
   };
 
-  test('that Entra refuses as well is dead, too', async () => {
-    await spoiltFrom(() => aadstsFailure(70000));
+  test('declares the newer credential dead when Entra refuses it as well', async () => {
+    await storeNewerCredential(() => aadstsFailure(70000));
     await expect(broker.getToken(request(2))).rejects.toMatchObject({ scope: 'credential' });
     expect(broker.credentialFailure('default')).toBeDefined();
   });
 
-  test('that works at home leaves a tenant to its own policy, whatever was wrong with the one before', async () => {
-    await spoiltFrom((secret, tenantId) => {
+  test('returns a failure of the tenant when the newer credential works in the partner tenant', async () => {
+    await storeNewerCredential((secret, tenantId) => {
       if (secret === 'refresh-token-1') return aadstsFailure(50078);
       return tenantId === tenant(2) ? aadstsFailure(53003) : undefined;
     });
@@ -66,8 +66,8 @@ describe('a newer credential in Key Vault', () => {
     expect(broker.credentialFailure('default')).toBeUndefined();
   });
 
-  test('that meets a stumbling Entra decides nothing', async () => {
-    await spoiltFrom((secret) =>
+  test('does not declare the credential dead when Entra is unavailable for the newer one', async () => {
+    await storeNewerCredential((secret) =>
       secret === 'refresh-token-1' ? aadstsFailure(70000) : failureReply({ retryAfterSeconds: 30 }),
     );
     await expect(broker.getToken(request(2))).rejects.toMatchObject({
@@ -79,11 +79,11 @@ describe('a newer credential in Key Vault', () => {
   });
 });
 
-test('a reply that comes in after the credential was found dead asks nobody again', async () => {
-  const asked: TenantId[] = [];
+test('sends nothing more for a reply that arrives after the credential was declared dead', async () => {
+  const sentTo: TenantId[] = [];
   const slow: Redeemer = {
     redeem: async ({ tenantId }, signal) => {
-      asked.push(tenantId);
+      sentTo.push(tenantId);
       await clock.sleep(tenantId === tenant(2) ? 1_000 : 10, signal);
       return aadstsFailure(50173);
     },
@@ -92,5 +92,5 @@ test('a reply that comes in after the credential was found dead asks nobody agai
   const outcomes = [1, 2].map((n) => slowBroker.getToken(request(n)).catch((thrown: unknown) => thrown));
   await clock.advance(1_000);
   expect(await Promise.all(outcomes)).toMatchObject([{ scope: 'credential' }, { scope: 'credential' }]);
-  expect(asked).toEqual([tenant(1), tenant(2), partner]);
+  expect(sentTo).toEqual([tenant(1), tenant(2), partner]);
 });

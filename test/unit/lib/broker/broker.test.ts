@@ -6,7 +6,7 @@ import { type FakeClock, settle } from '../../../fakes/fake-clock.ts';
 import { aadstsFailure, type FakeRedeemer, failureReply } from '../../../fakes/fake-redeemer.ts';
 import { type MemoryCredentialStore, refreshTokenOf } from '../../../fakes/memory-credential-store.ts';
 import type { recordingLogger } from '../../../fakes/recording-logger.ts';
-import { graph, outcomeOf as codeOf, partner, request, startBroker, tenant } from './stage.ts';
+import { graph, outcomeOf, partner, request, startBroker, tenant } from './stage.ts';
 
 let clock: FakeClock;
 let redeemer: FakeRedeemer;
@@ -18,8 +18,8 @@ beforeEach(async () => {
   ({ clock, redeemer, store, logged, broker } = await startBroker());
 });
 
-describe('a token from the cache', () => {
-  test('costs no upstream call', async () => {
+describe('TokenBroker.getToken with a cached token', () => {
+  test('sends no request to Entra', async () => {
     const first = await broker.getToken(request(1));
     const second = await broker.getToken(request(1));
     expect(second.secret.reveal()).toBe(first.secret.reveal());
@@ -32,28 +32,28 @@ describe('a token from the cache', () => {
     ['tenant', request(2)],
     ['resource', request(1, { resource: { alias: 'arm', identifier: 'https://management.azure.com' } })],
     ['grant', request(1, { grant: 'application' })],
-  ])('is never one of another %s', async (_, other) => {
+  ])('redeems anew for another %s', async (_, other) => {
     const first = await broker.getToken(request(1));
     const second = await broker.getToken(other);
     expect(second.secret.reveal()).not.toBe(first.secret.reveal());
     expect(redeemer.sent).toHaveLength(2);
   });
 
-  test('carries the alias that was asked for, where two name one resource', async () => {
+  test('returns the requested alias when two aliases name one resource', async () => {
     await broker.getToken(request(1));
     const { resource, fromCache } = await broker.getToken(request(1, { resource: { ...graph, alias: 'msgraph' } }));
     expect([resource.alias, fromCache]).toEqual(['msgraph', true]);
   });
 
-  test('and one that is still under way carries each its own alias', async () => {
+  test('returns the requested alias to each caller of a shared redemption', async () => {
     redeemer.delayMs = 10;
-    const asked = [graph, { ...graph, alias: 'msgraph' }].map((resource) => broker.getToken(request(1, { resource })));
+    const tokens = [graph, { ...graph, alias: 'msgraph' }].map((resource) => broker.getToken(request(1, { resource })));
     await clock.advance(10);
-    expect((await Promise.all(asked)).map(({ resource }) => resource.alias)).toEqual(['graph', 'msgraph']);
+    expect((await Promise.all(tokens)).map(({ resource }) => resource.alias)).toEqual(['graph', 'msgraph']);
     expect(redeemer.sent).toHaveLength(1);
   });
 
-  test('lives at least as long as asked, or is replaced', async () => {
+  test('replaces a token that lives shorter than the requested minimum', async () => {
     await broker.getToken(request(1));
     await clock.advance(1_000_000);
     await broker.getToken(request(1, { minimumLifetimeSeconds: 2_600 }));
@@ -63,7 +63,7 @@ describe('a token from the cache', () => {
     expect(longer.expiresAtMs - clock.nowMs()).toBe(3_600_000);
   });
 
-  test('is renewed in the background in its last minutes, while callers keep getting the old one', async () => {
+  test('renews a token in the background in its last minutes and returns the old one meanwhile', async () => {
     const first = await broker.getToken(request(1));
     await clock.advance(3_600_000 - 301_000);
     const during = await broker.getToken(request(1));
@@ -74,7 +74,7 @@ describe('a token from the cache', () => {
     expect(redeemer.sent).toHaveLength(2);
   });
 
-  test('is still served when its renewal fails', async () => {
+  test('returns the cached token when its renewal fails', async () => {
     const first = await broker.getToken(request(1));
     await clock.advance(3_600_000 - 301_000);
     redeemer.script = () => failureReply();
@@ -86,10 +86,10 @@ describe('a token from the cache', () => {
     expect(logged.events()).toContain('token.renewal_failed');
   });
 
-  test('is forgotten with its tenant, and so is one that was under way', async () => {
+  test('redeems anew after forgetTenant, even for a redemption that was in progress', async () => {
     await broker.getToken(request(1));
     redeemer.delayMs = 100;
-    const underWay = broker.getToken(
+    const inProgress = broker.getToken(
       request(1, {
         minimumLifetimeSeconds: 3_000,
         resource: { alias: 'arm', identifier: 'https://management.azure.com' },
@@ -98,7 +98,7 @@ describe('a token from the cache', () => {
     await settle();
     broker.forgetTenant(tenant(1));
     await clock.advance(100);
-    await underWay;
+    await inProgress;
     redeemer.delayMs = 0;
     await broker.getToken(request(1));
     await broker.getToken(request(1, { resource: { alias: 'arm', identifier: 'https://management.azure.com' } }));
@@ -106,8 +106,8 @@ describe('a token from the cache', () => {
   });
 });
 
-describe('single flight', () => {
-  test('1,000 concurrent requests for one tenant cost one redemption', async () => {
+describe('TokenBroker.getToken with concurrent requests', () => {
+  test('sends one redemption for 1,000 concurrent requests for one tenant', async () => {
     redeemer.delayMs = 50;
     const all = Array.from({ length: 1_000 }, () => broker.getToken(request(1)));
     await clock.advance(50);
@@ -117,7 +117,7 @@ describe('single flight', () => {
     expect(store.loads).toBe(1);
   });
 
-  test('one impatient caller does not take the token from the others', async () => {
+  test('returns the token to the remaining callers when one caller aborts', async () => {
     redeemer.delayMs = 50;
     const impatient = new AbortController();
     const [gone, patient] = [broker.getToken(request(1), impatient.signal), broker.getToken(request(1))];
@@ -128,7 +128,7 @@ describe('single flight', () => {
     expect((await patient).secret.reveal()).toBe('token-1');
   });
 
-  test('the work is given up when everyone has gone, and the next caller starts afresh', async () => {
+  test('aborts the redemption when every caller has aborted, and starts a new one for the next caller', async () => {
     redeemer.delayMs = 50;
     const controller = new AbortController();
     const gone = broker.getToken(request(1), controller.signal);
@@ -140,7 +140,7 @@ describe('single flight', () => {
     expect((await next).secret.reveal()).toBe('token-2');
   });
 
-  test('no more redemptions run at one time than the setting allows', async () => {
+  test('runs at most as many concurrent redemptions as configured', async () => {
     redeemer.delayMs = 10;
     const all = Array.from({ length: 40 }, (_, n) => broker.getToken(request(n)));
     await clock.advance(1_000);
@@ -149,26 +149,26 @@ describe('single flight', () => {
   });
 });
 
-describe("one tenant's failure", () => {
-  test('is its own, and is not asked again for a while', async () => {
+describe('TokenBroker.getToken with a failure of one tenant', () => {
+  test('returns the cached failure for three minutes and serves other tenants', async () => {
     redeemer.script = ({ tenantId }) => (tenantId === tenant(1) ? aadstsFailure(65001) : undefined);
     for (let n = 0; n < 3; n += 1)
-      expect(await codeOf(broker.getToken(request(1)))).toEqual({ code: 'consent_required', scope: 'tenant' });
+      expect(await outcomeOf(broker.getToken(request(1)))).toEqual({ code: 'consent_required', scope: 'tenant' });
     await broker.getToken(request(2));
     expect(redeemer.sent).toHaveLength(2);
     await clock.advance(300_000);
-    await codeOf(broker.getToken(request(1)));
+    await outcomeOf(broker.getToken(request(1)));
     expect(redeemer.sent).toHaveLength(3);
   });
 
-  test('is told from the credential by the canary in the partner tenant', async () => {
+  test('sends a canary to the partner tenant and returns scope tenant if it succeeds', async () => {
     redeemer.script = ({ tenantId }) => (tenantId === tenant(1) ? aadstsFailure(50173) : undefined);
-    expect(await codeOf(broker.getToken(request(1)))).toEqual({ code: 'interaction_required', scope: 'tenant' });
+    expect(await outcomeOf(broker.getToken(request(1)))).toEqual({ code: 'interaction_required', scope: 'tenant' });
     expect(redeemer.sent.map((sent) => sent.tenantId)).toEqual([tenant(1), partner]);
     await broker.getToken(request(2));
   });
 
-  test('to know the client credential passes, while home knows it: servers of Entra learn of a new one in turn', async () => {
+  test('returns a transient error when only some tenants reject the client credential', async () => {
     redeemer.script = ({ tenantId }) => (tenantId === tenant(1) ? aadstsFailure(7000215) : undefined);
     await expect(broker.getToken(request(1))).rejects.toMatchObject({
       code: 'entra_unavailable',
@@ -180,38 +180,38 @@ describe("one tenant's failure", () => {
     expect((await broker.getToken(request(1))).fromCache).toBe(false);
   });
 
-  test('of consent is its own while home knows the application', async () => {
+  test('returns consent_required while the partner tenant knows the application', async () => {
     redeemer.script = ({ tenantId }) => (tenantId === partner ? undefined : aadstsFailure(700016));
     for (let n = 1; n <= 20; n += 1)
-      expect(await codeOf(broker.getToken(request(n)))).toEqual({ code: 'consent_required', scope: 'tenant' });
+      expect(await outcomeOf(broker.getToken(request(n)))).toEqual({ code: 'consent_required', scope: 'tenant' });
     expect(redeemer.sent.filter(({ tenantId }) => tenantId === partner)).toHaveLength(1);
   });
 });
 
-describe('a dead credential', () => {
-  test('is confirmed once, and then nothing more is sent', async () => {
+describe('TokenBroker with a dead credential', () => {
+  test('confirms the failure once and then sends nothing more', async () => {
     redeemer.script = () => aadstsFailure(50173);
     redeemer.delayMs = 10;
-    const all = Array.from({ length: 50 }, (_, n) => codeOf(broker.getToken(request(n))));
+    const all = Array.from({ length: 50 }, (_, n) => outcomeOf(broker.getToken(request(n))));
     await clock.advance(1_000);
     for (const outcome of await Promise.all(all))
       expect(outcome).toEqual({ code: 'credential_revoked', scope: 'credential' });
-    // Four in flight when the first failed, and the one canary that they shared.
+    // Four were in flight when the first failed. They shared one canary.
     expect(redeemer.sent.length).toBeLessThanOrEqual(5);
     expect(logged.events().filter((event) => event === 'credential.dead')).toHaveLength(1);
     const before = redeemer.sent.length;
-    expect(await codeOf(broker.getToken(request(99)))).toEqual({ code: 'credential_revoked', scope: 'credential' });
+    expect(await outcomeOf(broker.getToken(request(99)))).toEqual({ code: 'credential_revoked', scope: 'credential' });
     expect(redeemer.sent).toHaveLength(before);
   });
 
-  test('that died in the middle of a run is noticed at once, though a canary passed a moment ago', async () => {
+  test('declares a credential dead at once, even if a canary has just succeeded', async () => {
     redeemer.script = ({ tenantId }) => (tenantId === tenant(1) ? aadstsFailure(53003) : undefined);
-    await codeOf(broker.getToken(request(1)));
+    await outcomeOf(broker.getToken(request(1)));
     redeemer.script = () => aadstsFailure(50173);
-    expect(await codeOf(broker.getToken(request(2)))).toEqual({ code: 'credential_revoked', scope: 'credential' });
+    expect(await outcomeOf(broker.getToken(request(2)))).toEqual({ code: 'credential_revoked', scope: 'credential' });
   });
 
-  test('a new version in Key Vault is found before death is declared', async () => {
+  test('tries a new version in Key Vault before it declares the credential dead', async () => {
     await broker.getToken(request(1));
     await clock.advance(60_000);
     await store.saveRefreshToken('default', refreshTokenOf('refresh-token-2', clock.nowMs()));
@@ -223,26 +223,26 @@ describe('a dead credential', () => {
     expect(broker.credentialFailure('default')).toBeUndefined();
   });
 
-  test('recovers by itself within a minute of a new version', async () => {
+  test('recovers within a minute of a new version', async () => {
     redeemer.script = ({ grant }) =>
       grant.kind === 'delegated' && grant.refreshToken.reveal() === 'refresh-token-1'
         ? aadstsFailure(700082)
         : undefined;
-    expect(await codeOf(broker.getToken(request(1)))).toEqual({ code: 'credential_expired', scope: 'credential' });
+    expect(await outcomeOf(broker.getToken(request(1)))).toEqual({ code: 'credential_expired', scope: 'credential' });
     await store.saveRefreshToken('default', refreshTokenOf('refresh-token-2', clock.nowMs()));
     await clock.advance(30_000);
     await broker.getToken(request(1));
     expect(broker.credentialFailure('default')).toBeUndefined();
   });
 
-  test('is probed at a growing interval, for what heals without a new version', async () => {
+  test('probes at a growing interval, for failures that end without a new version', async () => {
     redeemer.script = () => aadstsFailure(50053);
-    await codeOf(broker.getToken(request(1)));
+    await outcomeOf(broker.getToken(request(1)));
     const probes: number[] = [];
     const startMs = clock.nowMs();
     for (let second = 0; second < 3_600; second += 5) {
       const before = redeemer.sent.length;
-      await codeOf(broker.getToken(request(1)));
+      await outcomeOf(broker.getToken(request(1)));
       if (redeemer.sent.length > before) probes.push((clock.nowMs() - startMs) / 1000);
       await clock.advance(5_000);
     }
@@ -252,33 +252,33 @@ describe('a dead credential', () => {
     expect(gaps.toSorted((a, b) => a - b)).toEqual(gaps);
     redeemer.script = () => undefined;
     await clock.advance(900_000);
-    await codeOf(broker.getToken(request(1)));
+    await outcomeOf(broker.getToken(request(1)));
     await clock.advance(5_000);
     await broker.getToken(request(1));
     expect(broker.credentialFailure('default')).toBeUndefined();
   });
 
-  test('of the application grant leaves the delegated one alone', async () => {
+  test('serves the delegated grant while the application grant is dead', async () => {
     redeemer.script = ({ grant }) => (grant.kind === 'application' ? aadstsFailure(7000222) : undefined);
-    expect(await codeOf(broker.getToken(request(1, { grant: 'application' })))).toEqual({
+    expect(await outcomeOf(broker.getToken(request(1, { grant: 'application' })))).toEqual({
       code: 'client_credential_rejected',
       scope: 'credential',
     });
     await broker.getToken(request(1));
   });
 
-  test('is found again although requests come too seldom to meet every look', async () => {
+  test('recovers when requests are rarer than the interval of rereads', async () => {
     redeemer.script = () => aadstsFailure(50053);
-    await codeOf(broker.getToken(request(1)));
+    await outcomeOf(broker.getToken(request(1)));
     redeemer.script = () => undefined;
     await clock.advance(60_000);
     await broker.getToken(request(1));
     expect(broker.credentialFailure('default')).toBeUndefined();
   });
 
-  test('shows that it is well again to whoever looks, without a token request', async () => {
+  test('recovers by recover() without a token request', async () => {
     redeemer.script = () => aadstsFailure(50053);
-    await codeOf(broker.getToken(request(1)));
+    await outcomeOf(broker.getToken(request(1)));
     redeemer.script = () => undefined;
     await broker.recover('default');
     expect(broker.credentialFailure('default')).toBeDefined();
@@ -287,38 +287,35 @@ describe('a dead credential', () => {
     expect(broker.credentialFailure('default')).toBeUndefined();
   });
 
-  test('that had no refresh token is found after the first consent within seconds', async () => {
+  test('finds the refresh token within seconds of the first consent', async () => {
     await store.disableRefreshTokenVersion('default', 'v1');
-    await codeOf(broker.getToken(request(1)));
+    await outcomeOf(broker.getToken(request(1)));
     await store.saveRefreshToken('default', refreshTokenOf('first', clock.nowMs()));
     await clock.advance(5_000);
     expect((await broker.getToken(request(1))).fromCache).toBe(false);
   });
 
-  test('costs one reading of a vault that hangs, not one a failure', async () => {
+  test('reads a failing Key Vault once, not once per failure', async () => {
     await broker.getToken(request(1));
     await clock.advance(60_000);
     store.failure = new BrokerError('key_vault_unavailable', 'down');
     redeemer.script = ({ tenantId }) => (tenantId === partner ? undefined : aadstsFailure(50173));
     const before = store.loads;
-    for (let n = 2; n < 12; n += 1) await codeOf(broker.getToken(request(n)));
+    for (let n = 2; n < 12; n += 1) await outcomeOf(broker.getToken(request(n)));
     expect(store.loads - before).toBe(1);
   });
 
-  test.each([53003, 500212])(
-    'is not looked for in the vault while tenants are blocked by policy (%i)',
-    async (aadsts) => {
-      await broker.getToken(request(1));
-      redeemer.script = ({ tenantId }) => ([partner, tenant(1)].includes(tenantId) ? undefined : aadstsFailure(aadsts));
-      for (let n = 2; n < 12; n += 1) {
-        await clock.advance(6_000);
-        expect(await codeOf(broker.getToken(request(n)))).toEqual({ code: 'blocked_by_policy', scope: 'tenant' });
-      }
-      expect(store.loads).toBe(1);
-    },
-  );
+  test.each([53003, 500212])('does not read Key Vault while tenants are blocked by policy (%i)', async (aadsts) => {
+    await broker.getToken(request(1));
+    redeemer.script = ({ tenantId }) => ([partner, tenant(1)].includes(tenantId) ? undefined : aadstsFailure(aadsts));
+    for (let n = 2; n < 12; n += 1) {
+      await clock.advance(6_000);
+      expect(await outcomeOf(broker.getToken(request(n)))).toEqual({ code: 'blocked_by_policy', scope: 'tenant' });
+    }
+    expect(store.loads).toBe(1);
+  });
 
-  test('of which a policy at home asks for MFA is looked for in the vault before it is declared dead', async () => {
+  test('reads Key Vault before it declares dead a credential for which the partner tenant requires MFA', async () => {
     await broker.getToken(request(1));
     await clock.advance(60_000);
     redeemer.script = ({ grant }) =>
@@ -331,27 +328,27 @@ describe('a dead credential', () => {
     expect(broker.credentialFailure('default')).toBeUndefined();
   });
 
-  test('whose application is gone is not taken for a lack of consent in each tenant', async () => {
+  test('returns client_credential_rejected for every tenant when the application was deleted', async () => {
     redeemer.script = () => aadstsFailure(700016);
     const gone = { code: 'client_credential_rejected', scope: 'credential' };
-    for (let n = 1; n <= 20; n += 1) expect(await codeOf(broker.getToken(request(n)))).toEqual(gone);
+    for (let n = 1; n <= 20; n += 1) expect(await outcomeOf(broker.getToken(request(n)))).toEqual(gone);
     expect(redeemer.sent.map(({ tenantId }) => tenantId)).toEqual([tenant(1), partner]);
     expect(broker.credentialFailure('default')?.code).toBe('client_credential_rejected');
   });
 
-  test('without a refresh token is said to be missing', async () => {
+  test('returns credential_missing when there is no refresh token', async () => {
     await store.disableRefreshTokenVersion('default', 'v1');
-    expect(await codeOf(broker.getToken(request(1)))).toEqual({ code: 'credential_missing', scope: 'credential' });
+    expect(await outcomeOf(broker.getToken(request(1)))).toEqual({ code: 'credential_missing', scope: 'credential' });
     expect(redeemer.sent).toHaveLength(0);
   });
 });
 
-describe("the partner's own tenant", () => {
-  test("that refuses one resource leaves the credential alone: only the canary's own resource speaks for it", async () => {
+describe("TokenBroker for the partner's own tenant", () => {
+  test('returns scope tenant when it refuses another resource than that of the canary', async () => {
     const arm = { alias: 'arm', identifier: 'https://management.azure.com' };
     redeemer.script = ({ resourceIdentifier }) =>
       resourceIdentifier === arm.identifier ? aadstsFailure(53003) : undefined;
-    expect(await codeOf(broker.getToken(request(0, { tenantId: partner, resource: arm })))).toEqual({
+    expect(await outcomeOf(broker.getToken(request(0, { tenantId: partner, resource: arm })))).toEqual({
       code: 'blocked_by_policy',
       scope: 'tenant',
     });
@@ -359,8 +356,8 @@ describe("the partner's own tenant", () => {
   });
 });
 
-describe('several applications', () => {
-  test('do not wait for each other: a credential in doubt holds back its own requests only', async () => {
+describe('TokenBroker with several applications', () => {
+  test('holds back only the requests of the application whose failure is being checked', async () => {
     await store.saveClientCredential('reader', {
       clientId: '33333333-3333-4333-8333-333333333333',
       tenantId: partner,
@@ -370,7 +367,7 @@ describe('several applications', () => {
     redeemer.delayMs = 10;
     redeemer.script = ({ clientId, tenantId }) =>
       clientId.startsWith('1111') && tenantId !== partner ? aadstsFailure(53003) : undefined;
-    const blocked = Array.from({ length: 8 }, (_, n) => codeOf(broker.getToken(request(n + 1))));
+    const blocked = Array.from({ length: 8 }, (_, n) => outcomeOf(broker.getToken(request(n + 1))));
     await clock.advance(11);
     const other = broker.getToken(request(50, { application: 'reader' }));
     await clock.advance(10);
@@ -380,8 +377,8 @@ describe('several applications', () => {
   });
 });
 
-describe('a stumbling Entra', () => {
-  test('is asked again, three times in all, with pauses', async () => {
+describe('TokenBroker with transient failures of Entra', () => {
+  test('sends up to three attempts with pauses', async () => {
     redeemer.script = (_, nth) => (nth < 3 ? failureReply() : undefined);
     const token = broker.getToken(request(1));
     await clock.advance(10_000);
@@ -389,21 +386,21 @@ describe('a stumbling Entra', () => {
     expect(redeemer.sent).toHaveLength(3);
   });
 
-  test('is given up after three times, and is not held against the credential', async () => {
+  test('gives up after three attempts without declaring the credential dead', async () => {
     redeemer.script = () => failureReply();
-    const outcome = codeOf(broker.getToken(request(1)));
+    const outcome = outcomeOf(broker.getToken(request(1)));
     await clock.advance(10_000);
     expect(await outcome).toEqual({ code: 'entra_unavailable', scope: 'platform' });
     expect(redeemer.sent).toHaveLength(3);
     expect(broker.credentialFailure('default')).toBeUndefined();
   });
 
-  test('that throttles is left alone as long as it says', async () => {
+  test('sends nothing before the Retry-After of a throttled reply has passed', async () => {
     redeemer.script = () => failureReply({ code: 'throttled', retryAfterSeconds: 60 });
-    expect(await codeOf(broker.getToken(request(1)))).toEqual({ code: 'throttled', scope: 'platform' });
+    expect(await outcomeOf(broker.getToken(request(1)))).toEqual({ code: 'throttled', scope: 'platform' });
     redeemer.script = () => undefined;
     await clock.advance(59_000);
-    expect(await codeOf(broker.getToken(request(1)))).toEqual({ code: 'throttled', scope: 'platform' });
+    expect(await outcomeOf(broker.getToken(request(1)))).toEqual({ code: 'throttled', scope: 'platform' });
     expect(redeemer.sent).toHaveLength(1);
     await clock.advance(1_000);
     await broker.getToken(request(1));
@@ -412,41 +409,41 @@ describe('a stumbling Entra', () => {
 
   test.each([
     ['a 503 with Retry-After', () => failureReply({ retryAfterSeconds: 120 }), 'entra_unavailable', 120_000],
-    ['a request that Entra calls malformed', () => aadstsFailure(70011), 'entra_request_rejected', 60_000],
-  ])('is not asked again too soon after %s', async (_, reply, code, afterMs) => {
+    ['a request that Entra rejects as malformed', () => aadstsFailure(70011), 'entra_request_rejected', 60_000],
+  ])('returns the cached failure after %s', async (_, reply, code, afterMs) => {
     redeemer.script = reply;
-    for (let n = 0; n < 5; n += 1) expect(await codeOf(broker.getToken(request(1)))).toMatchObject({ code });
+    for (let n = 0; n < 5; n += 1) expect(await outcomeOf(broker.getToken(request(1)))).toMatchObject({ code });
     expect(redeemer.sent).toHaveLength(1);
     await clock.advance(afterMs);
-    await codeOf(broker.getToken(request(1)));
+    await outcomeOf(broker.getToken(request(1)));
     expect(redeemer.sent).toHaveLength(2);
   });
 
-  test('says how long is left of the wait, not how long it was', async () => {
+  test('returns the remaining wait as Retry-After', async () => {
     redeemer.script = () => failureReply({ code: 'throttled', retryAfterSeconds: 60 });
-    await codeOf(broker.getToken(request(1)));
+    await outcomeOf(broker.getToken(request(1)));
     await clock.advance(45_000);
     await expect(broker.getToken(request(1))).rejects.toMatchObject({ code: 'throttled', retryAfterSeconds: 15 });
   });
 
-  test('that throttles the canary is not asked by every blocked tenant', async () => {
+  test('sends one canary for all blocked tenants while the canary is throttled', async () => {
     redeemer.script = ({ tenantId }) =>
       tenantId === partner ? failureReply({ code: 'throttled', retryAfterSeconds: 60 }) : aadstsFailure(53003);
-    for (let n = 1; n <= 10; n += 1) await codeOf(broker.getToken(request(n)));
+    for (let n = 1; n <= 10; n += 1) await outcomeOf(broker.getToken(request(n)));
     expect(redeemer.sent.filter(({ tenantId }) => tenantId === partner)).toHaveLength(1);
   });
 
-  test('that hangs lets its callers go after a minute, and the work ends with them', async () => {
+  test('gives up after a minute and aborts the redemption when Entra does not answer', async () => {
     redeemer.delayMs = 3_600_000;
-    const outcome = codeOf(broker.getToken(request(1)));
+    const outcome = outcomeOf(broker.getToken(request(1)));
     await clock.advance(60_000);
     expect(await outcome).toEqual({ code: 'entra_unavailable', scope: 'platform' });
     expect(redeemer.inFlight).toBe(0);
   });
 
-  test('a canary that gets no answer decides nothing', async () => {
+  test('does not declare the credential dead when the canary fails transiently', async () => {
     redeemer.script = ({ tenantId }) => (tenantId === partner ? failureReply() : aadstsFailure(53003));
-    expect(await codeOf(broker.getToken(request(1)))).toEqual({ code: 'entra_unavailable', scope: 'platform' });
+    expect(await outcomeOf(broker.getToken(request(1)))).toEqual({ code: 'entra_unavailable', scope: 'platform' });
     expect(broker.credentialFailure('default')).toBeUndefined();
   });
 });

@@ -7,7 +7,7 @@ import { FakeClock, settle } from '../../../fakes/fake-clock.ts';
 import { FakeRedeemer } from '../../../fakes/fake-redeemer.ts';
 import { storeWithCredential } from '../../../fakes/memory-credential-store.ts';
 
-test('a queue of ten thousand takes no more, and says when to come back', async () => {
+test('rejects a request with busy and a Retry-After while 10,000 requests are waiting', async () => {
   const clock = new FakeClock();
   const redeemer = new FakeRedeemer(clock);
   redeemer.delayMs = 1_000_000;
@@ -19,16 +19,18 @@ test('a queue of ten thousand takes no more, and says when to come back', async 
     { credentials, redeemer, clock, random: () => 0, log: silentLogger },
     { partnerTenantId, canaryResource: graph.identifier, entraConcurrency: 4, cacheSize: 10 },
   );
-  const ask = (n: number, signal?: AbortSignal) => {
+  const getToken = (n: number, signal?: AbortSignal) => {
     const tenantId = `bbbbbbbb-0000-4000-8000-${String(n).padStart(12, '0')}` as TenantId;
-    const what = { tenantId, resource: graph, grant: 'delegated', application: 'default' } as const;
-    return broker.getToken({ ...what, minimumLifetimeSeconds: 300, correlationId: 'c' }, signal);
+    const target = { tenantId, resource: graph, grant: 'delegated', application: 'default' } as const;
+    return broker.getToken({ ...target, minimumLifetimeSeconds: 300, correlationId: 'c' }, signal);
   };
-  const giveUp = new AbortController();
-  const waiting = Array.from({ length: 10_004 }, (_, n) => ask(n, giveUp.signal).catch((thrown: unknown) => thrown));
+  const controller = new AbortController();
+  const waiting = Array.from({ length: 10_004 }, (_, n) =>
+    getToken(n, controller.signal).catch((thrown: unknown) => thrown),
+  );
   await settle();
   expect(redeemer.inFlight).toBe(4);
-  await expect(ask(20_000)).rejects.toMatchObject({ code: 'busy', retryAfterSeconds: 10 });
-  giveUp.abort(new Error('enough'));
+  await expect(getToken(20_000)).rejects.toMatchObject({ code: 'busy', retryAfterSeconds: 10 });
+  controller.abort(new Error('test ended'));
   await Promise.all(waiting);
 });

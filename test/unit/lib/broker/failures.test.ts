@@ -11,8 +11,8 @@ const failure = (changes: Partial<EntraFailure>): EntraFailure => ({
   ...changes,
 });
 
-describe('a failure', () => {
-  it('of one tenant keeps its name, unless that speaks of the credential', () => {
+describe('tenantError', () => {
+  it('keeps a code of scope tenant and replaces a code of scope credential', () => {
     expect(tenantError(failure({}))).toMatchObject({
       code: 'consent_required',
       scope: 'tenant',
@@ -24,13 +24,28 @@ describe('a failure', () => {
     });
   });
 
-  it('that the request itself has caused is the platform’s; any other that says nothing of whose it is, the tenant’s', () => {
+  it('returns scope platform for a failure of the request itself, and scope tenant for an ambiguous one', () => {
     const code = 'entra_request_rejected';
     expect(tenantError(failure({ code, reach: 'request' })).scope).toBe('platform');
     expect(tenantError(failure({ code, reach: 'ambiguous' })).scope).toBe('tenant');
   });
 
-  it('of the credential is named as one', () => {
+  it('returns a transient error when the client credential is unknown in one tenant only', () => {
+    const wrong = failure({ code: 'client_credential_rejected', reach: 'credential', detail: 'It is wrong.' });
+    expect(tenantError(wrong)).toMatchObject({
+      code: 'entra_unavailable',
+      scope: 'platform',
+      retryAfterSeconds: 10,
+      detail: expect.stringMatching(
+        /takes about a minute to reach all servers of Entra\. Entra replied: It is wrong\.$/,
+      ) as string,
+      logFields: { httpStatus: 400 },
+    });
+  });
+});
+
+describe('credentialError', () => {
+  it('returns a code of scope credential for every failure', () => {
     expect(credentialError(failure({ code: 'credential_expired' }))).toMatchObject({
       code: 'credential_expired',
       scope: 'credential',
@@ -45,7 +60,7 @@ describe('a failure', () => {
     });
   });
 
-  it('that home does not see keeps its name in one tenant and everywhere', () => {
+  it('keeps the code of a failure that is hidden from the canary, like tenantError', () => {
     const { blocked, shared } = {
       blocked: failure({ code: 'blocked_by_policy', reach: 'ambiguous', logFields: { aadsts: 500212 } }),
       shared: failure({ code: 'client_credential_rejected', reach: 'credential', logFields: { aadsts: 50194 } }),
@@ -54,25 +69,16 @@ describe('a failure', () => {
     expect(credentialError(blocked)).toMatchObject({ code: 'blocked_by_policy', scope: 'credential' });
     expect(tenantError(shared)).toMatchObject({ code: 'client_credential_rejected', scope: 'tenant' });
   });
+});
 
-  it('that says in one tenant that the client credential is wrong is that it is not known there yet', () => {
-    const wrong = failure({ code: 'client_credential_rejected', reach: 'credential', detail: 'It is wrong.' });
-    expect(tenantError(wrong)).toMatchObject({
-      code: 'entra_unavailable',
-      scope: 'platform',
-      retryAfterSeconds: 10,
-      detail: expect.stringMatching(/takes a minute to be known everywhere\. Entra said: It is wrong\.$/) as string,
-      logFields: { httpStatus: 400 },
-    });
-  });
-
+describe('transientError', () => {
   it.each([
     ['entra_unavailable', undefined, {}, 5],
     ['throttled', undefined, {}, 60],
     ['throttled', 7, {}, 7],
     ['entra_unavailable', 9, {}, 9],
     ['throttled', 7, { aadsts: 50196 }, 300],
-  ] as const)('that passes (%s, asked to wait %s) is waited for', (code, retryAfterSeconds, logFields, seconds) => {
+  ] as const)('returns the wait for %s with a Retry-After of %s', (code, retryAfterSeconds, logFields, seconds) => {
     expect(transientError(failure({ code, retryAfterSeconds, logFields, reach: 'transient' })).retryAfterSeconds).toBe(
       seconds,
     );

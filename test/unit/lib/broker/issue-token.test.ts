@@ -64,15 +64,15 @@ const tenants: DelegatedTenant[] = [
 ];
 
 let entries: AuditEntry[];
-let asked: TokenRequest[];
+let requests: TokenRequest[];
 let auditFails: boolean;
 let tokenScopes: string[];
 let fromCache: boolean;
 let newer: AccessToken | undefined;
-/** How often a newer token was asked for. */
-let newerAsked: number;
+/** Number of requests for a newer token. */
+let newerRequests: number;
 let rules: object[];
-/** Questions about domains so far. */
+/** Domains whose tenant was looked up. */
 let resolved: string[];
 let owners: Record<string, TenantId>;
 let excludedIds: TenantId[];
@@ -81,7 +81,7 @@ let deps: IssueDeps;
 beforeEach(() => {
   const clock = new FakeClock();
   entries = [];
-  asked = [];
+  requests = [];
   resolved = [];
   excludedIds = [];
   owners = {
@@ -95,7 +95,7 @@ beforeEach(() => {
   tokenScopes = ['User.Read.All'];
   fromCache = false;
   newer = undefined;
-  newerAsked = 0;
+  newerRequests = 0;
   rules = [
     {
       name: 'helpdesk',
@@ -142,11 +142,11 @@ beforeEach(() => {
     },
     tokens: {
       getNewerToken: async () => {
-        newerAsked += 1;
+        newerRequests += 1;
         return newer;
       },
       getToken: async (request): Promise<AccessToken> => {
-        asked.push(request);
+        requests.push(request);
         const { tenantId, resource, grant, application } = request;
         return {
           secret: new Secret('the-token'),
@@ -177,8 +177,8 @@ const refusal = async (more: object = {}): Promise<string> =>
     (error: unknown) => (error as BrokerError).code,
   );
 
-describe('a token', () => {
-  test('is handed out with its record on disk, which knows everything but the token', async () => {
+describe('issueToken', () => {
+  test('returns the token after recording everything but the token itself', async () => {
     const { token, tokenId } = await issue({ tenant: 'CONTOSO.com' });
     expect(token.secret.reveal()).toBe('the-token');
     expect(entries).toEqual([
@@ -197,40 +197,40 @@ describe('a token', () => {
     expect(JSON.stringify(entries)).not.toContain('the-token');
   });
 
-  test("is had by any domain that Entra says is the tenant's, and a rule may name that domain", async () => {
+  test('issues for any verified domain of the tenant, and matches rules that name the domain', async () => {
     rules = [{ ...rules[0], tenants: ['contoso.de'] }];
     const { token } = await issue({ tenant: 'contoso.DE' });
     expect(token.tenantId).toBe(contoso);
     expect(await refusal({ tenant: contoso })).toBe('caller_forbidden');
   });
 
-  test('goes to the tenant that has the domain, not to the one whose name in the lists it still is', async () => {
+  test('issues for the tenant that owns the domain, not for the one that the lists still show it for', async () => {
     owners['contoso.com'] = stranger;
     expect(await refusal({ tenant: 'contoso.com' })).toBe('tenant_not_delegated');
     expect(entries).toEqual([expect.objectContaining({ tenantId: stranger, tenantAsked: 'contoso.com' })]);
   });
 
-  test("is had by id under a rule that names the default domain, unless the domain is another tenant's by now", async () => {
+  test('matches the default domain of a tenant requested by id, unless another tenant owns the domain now', async () => {
     rules = [{ ...rules[0], tenants: ['contoso.com'] }];
     expect(await refusal()).toBe('issued');
     owners['contoso.com'] = stranger;
     expect(await refusal()).toBe('caller_forbidden');
-    expect(asked).toHaveLength(1);
+    expect(requests).toHaveLength(1);
   });
 
-  test('by id asks nobody about domains where no rule depends on one', async () => {
+  test('looks up no domain for a tenant requested by id when no decision depends on it', async () => {
     rules = [{ ...rules[0] }, { ...rules[0], name: 'too', tenants: ['contoso.com'] }];
     expect(await refusal()).toBe('issued');
     expect(resolved).toEqual([]);
   });
 
-  test('is not handed out when its record is not durable', async () => {
+  test('returns no token when its audit record is not durable', async () => {
     auditFails = true;
     expect(await refusal()).toBe('audit_unavailable');
-    expect(asked).toHaveLength(1);
+    expect(requests).toHaveLength(1);
   });
 
-  test('that exceeds its rule is not handed out, or is and the excess is on record', async () => {
+  test('refuses a token that exceeds its rule, or records the excess, as the rule says', async () => {
     tokenScopes = ['User.Read.All', 'Directory.ReadWrite.All'];
     rules = [{ ...rules[0], scopes: ['User.Read.All'] }];
     expect(await refusal({ scopes: ['User.Read.All'] })).toBe('scope_not_allowed');
@@ -245,20 +245,20 @@ describe('a token', () => {
     expect(entries[1]).toMatchObject({ outcome: 'issued', excessScopes: ['Directory.ReadWrite.All'] });
   });
 
-  test('lives as long as asked when it leaves: its record takes up to three seconds', async () => {
+  test('requests three seconds more than the minimum lifetime, for the audit record', async () => {
     await issue({ minimumLifetimeSeconds: 3_000 });
     await issue();
-    expect(asked.map(({ minimumLifetimeSeconds }) => minimumLifetimeSeconds)).toEqual([3_003, 303]);
+    expect(requests.map(({ minimumLifetimeSeconds }) => minimumLifetimeSeconds)).toEqual([3_003, 303]);
   });
 
-  test('is redeemed by the application that the rule names', async () => {
+  test('redeems with the application that the rule names', async () => {
     rules = [{ ...rules[0], application: 'reader' }];
     await issue();
-    expect(asked[0]?.application).toBe('reader');
+    expect(requests[0]?.application).toBe('reader');
   });
 });
 
-describe('a token that was kept since before a change of consent', () => {
+describe('issueToken with a cached token', () => {
   beforeEach(async () => {
     fromCache = true;
     newer = {
@@ -267,10 +267,10 @@ describe('a token that was kept since before a change of consent', () => {
       scopes: ['User.Read.All', 'Mail.Read'],
       fromCache: false,
     };
-    asked = [];
+    requests = [];
   });
 
-  test('is replaced where it lacks a scope that is asked for', async () => {
+  test('replaces the token when it lacks a requested scope', async () => {
     const { token } = await issue({ scopes: ['Mail.Read'] });
     expect(token.secret.reveal()).toBe('the-newer-token');
     expect(entries).toEqual([
@@ -283,7 +283,7 @@ describe('a token that was kept since before a change of consent', () => {
     ]);
   });
 
-  test('is replaced where it carries more than its rule allows', async () => {
+  test('replaces the token when it carries a scope that its rule does not allow', async () => {
     tokenScopes = ['User.Read.All', 'Directory.ReadWrite.All'];
     rules = [{ ...rules[0], scopes: ['User.Read.All', 'Mail.Read'] }];
     expect((await issue()).token.secret.reveal()).toBe('the-newer-token');
@@ -291,7 +291,7 @@ describe('a token that was kept since before a change of consent', () => {
     expect(await refusal()).toBe('scope_not_allowed');
   });
 
-  test('is handed out where there is no newer one, or the newer one lacks the scope as well', async () => {
+  test('returns the cached token when there is no newer one', async () => {
     newer = undefined;
     expect((await issue({ scopes: ['Mail.Read'] })).token.secret.reveal()).toBe('the-token');
     expect(entries).toEqual([
@@ -300,34 +300,34 @@ describe('a token that was kept since before a change of consent', () => {
   });
 
   test.each([
-    ['has all that is asked for', ['User.Read.All'], { scopes: ['User.Read.All'] }],
-    ['is asked for nothing in particular', ['User.Read.All'], {}],
-    ['does not show what it carries', [], { scopes: ['Mail.Read'] }],
-    ['shows no scope by its name', ['.default'], { scopes: ['Mail.Read'] }],
-  ])('stays where it %s', async (_, carries, more) => {
-    tokenScopes = carries;
+    ['carries all requested scopes', ['User.Read.All'], { scopes: ['User.Read.All'] }],
+    ['is requested without scopes', ['User.Read.All'], {}],
+    ['has no readable scopes', [], { scopes: ['Mail.Read'] }],
+    ['has no scope other than .default', ['.default'], { scopes: ['Mail.Read'] }],
+  ])('keeps a token that %s', async (_, scopes, more) => {
+    tokenScopes = scopes;
     expect((await issue(more)).token.secret.reveal()).toBe('the-token');
-    expect(newerAsked).toBe(0);
+    expect(newerRequests).toBe(0);
   });
 
-  test('stays where its rule has the excess recorded', async () => {
+  test('keeps a token with other scopes when its rule records the excess', async () => {
     rules = [{ ...rules[0], scopes: ['Mail.Read'], excessScopes: 'record' }];
     expect((await issue()).token.secret.reveal()).toBe('the-token');
-    expect(newerAsked).toBe(0);
+    expect(newerRequests).toBe(0);
   });
 });
 
-test('a token that Entra has just issued is not replaced by another one', async () => {
+test('issueToken requests no newer token when Entra has just issued one', async () => {
   expect(await refusal({ scopes: ['Mail.Read'] })).toBe('issued');
   rules = [{ ...rules[0], scopes: ['Mail.Read'] }];
   expect(await refusal({ scopes: ['Mail.Read'] })).toBe('scope_not_allowed');
-  expect(newerAsked).toBe(0);
+  expect(newerRequests).toBe(0);
 });
 
-describe('a refusal', () => {
+describe('issueToken refusing a request', () => {
   test.each([
-    ['a tenant that no customer is', { tenant: stranger }, 'tenant_not_delegated'],
-    ['a domain that no customer has', { tenant: 'nobody.example' }, 'tenant_unknown'],
+    ['a tenant that is not a customer', { tenant: stranger }, 'tenant_not_delegated'],
+    ['a domain that no tenant owns', { tenant: 'nobody.example' }, 'tenant_unknown'],
     ['a tenant whose GDAP has expired', { tenant: fabrikam }, 'tenant_not_delegated'],
     ['an excluded tenant, by id', { tenant: excluded }, 'tenant_excluded'],
     ['an excluded tenant, by domain', { tenant: 'left-out.com' }, 'tenant_excluded'],
@@ -335,22 +335,22 @@ describe('a refusal', () => {
     ['a resource that no rule allows', { resource: 'arm' }, 'caller_forbidden'],
     ['a grant that no rule allows', { grant: 'application' }, 'caller_forbidden'],
     ['a tenant that is neither id nor domain', { tenant: '../common' }, 'request_invalid'],
-  ])('for %s costs no redemption and is on record', async (_, more, code) => {
+  ])('records the refusal and redeems nothing for %s', async (_, more, code) => {
     expect(await refusal(more)).toBe(code);
-    expect(asked).toHaveLength(0);
+    expect(requests).toHaveLength(0);
     expect(entries).toEqual([expect.objectContaining({ outcome: 'denied', code })]);
   });
 
-  test('says nothing of the tenant to a caller without a rule', async () => {
+  test('discloses nothing about the tenant to a caller without a rule', async () => {
     rules = [{ ...rules[0], callers: { applications: [partner] } }];
     for (const tenant of [contoso, fabrikam, excluded, stranger, 'nobody.example'])
       expect(await refusal({ tenant })).toBe('caller_forbidden');
   });
 
-  test('of a caller, grant or resource that no rule is for asks nobody about the tenant, and is on record', async () => {
+  test('looks up no tenant and records the refusal when no rule matches the caller, grant or resource', async () => {
     deps = {
       ...deps,
-      directory: { ...deps.directory, find: () => Promise.reject(new Error('the lists were asked')) },
+      directory: { ...deps.directory, find: () => Promise.reject(new Error('the lists were read')) },
     };
     for (const more of [{ resource: 'arm' }, { grant: 'application' }])
       expect(await refusal({ tenant: 'made-up.example', ...more })).toBe('caller_forbidden');
@@ -364,22 +364,22 @@ describe('a refusal', () => {
     ]);
   });
 
-  test("meets the partner's own tenant too when it is excluded, by whatever name", async () => {
+  test("refuses the partner's own tenant when it is excluded, by id and by domain", async () => {
     rules = [{ ...rules[0], tenants: [partner, 'partner.example'] }];
     excludedIds = [partner];
     expect(await refusal({ tenant: partner })).toBe('tenant_excluded');
     expect(await refusal({ tenant: 'partner.example' })).toBe('tenant_excluded');
-    expect(asked).toEqual([]);
+    expect(requests).toEqual([]);
   });
 
-  test('meets "*" for the partner\'s own tenant, which a rule must name', async () => {
+  test('refuses the partner\'s own tenant under "*", and allows it when a rule names it', async () => {
     expect(await refusal({ tenant: partner })).toBe('caller_forbidden');
     expect(await refusal({ tenant: 'partner.example' })).toBe('caller_forbidden');
     rules = [{ ...rules[0], tenants: [partner] }];
     expect(await refusal({ tenant: partner })).toBe('issued');
   });
 
-  test('stays what it is when it cannot be recorded', async () => {
+  test('throws the original error when the refusal cannot be recorded', async () => {
     auditFails = true;
     expect(await refusal({ tenant: stranger })).toBe('tenant_not_delegated');
   });
@@ -390,7 +390,7 @@ test.each([
   ['another resource in a scope', { scopes: ['https://evil.example/.default'] }],
   ['a list as tenant', { tenant: [contoso] }],
   ['an unknown field', { application: 'admin' }],
-  ['a lifetime beyond what Entra gives', { minimumLifetimeSeconds: 3_001 }],
-])('an order with %s is refused before anything is looked at', (_, more) => {
+  ['a lifetime above the maximum', { minimumLifetimeSeconds: 3_001 }],
+])('tokenRequestSchema rejects %s', (_, more) => {
   expect(() => order(more)).toThrow(BrokerError);
 });

@@ -14,79 +14,79 @@ beforeEach(async () => {
   ({ clock, redeemer, logged, broker } = await startBroker());
 });
 
-const newer = async (): Promise<string | undefined> => (await broker.getNewerToken(request(1)))?.secret.reveal();
-const kept = async (): Promise<string> => (await broker.getToken(request(1))).secret.reveal();
+const getNewer = async (): Promise<string | undefined> => (await broker.getNewerToken(request(1)))?.secret.reveal();
+const getCached = async (): Promise<string> => (await broker.getToken(request(1))).secret.reveal();
 
-test('a newer token takes the place of the kept one, three minutes after that was had', async () => {
-  expect(await kept()).toBe('token-1');
+test('replaces the cached token from three minutes after its redemption', async () => {
+  expect(await getCached()).toBe('token-1');
   await clock.advance(179_999);
-  expect(await newer()).toBeUndefined();
+  expect(await getNewer()).toBeUndefined();
   await clock.advance(1);
-  expect(await newer()).toBe('token-2');
-  expect(await newer()).toBeUndefined();
-  expect(await kept()).toBe('token-2');
+  expect(await getNewer()).toBe('token-2');
+  expect(await getNewer()).toBeUndefined();
+  expect(await getCached()).toBe('token-2');
   expect(redeemer.sent).toHaveLength(2);
 });
 
-test('a newer token is counted as what it is: one answer, and not from the cache', async () => {
-  await kept();
+test('counts a replaced token once, and not as one from the cache', async () => {
+  await getCached();
   await clock.advance(180_000);
-  await kept();
+  await getCached();
   expect(broker.counts).toEqual({ issued: 2, fromCache: 1 });
-  await newer();
+  await getNewer();
   expect(broker.counts).toEqual({ issued: 2, fromCache: 0 });
 });
 
-test('all who ask for a newer token at one time get the same', async () => {
-  await kept();
+test('shares one redemption between concurrent requests for a newer token', async () => {
+  await getCached();
   await clock.advance(180_000);
   redeemer.delayMs = 10;
-  const asked = [newer(), newer()];
+  const tokens = [getNewer(), getNewer()];
   await clock.advance(10);
-  expect(await Promise.all(asked)).toEqual(['token-2', 'token-2']);
+  expect(await Promise.all(tokens)).toEqual(['token-2', 'token-2']);
 });
 
-test('where Entra gives none the kept token stays, and Entra is not asked again for three minutes', async () => {
-  await kept();
+test('keeps the cached token and sends nothing for three minutes when Entra refuses a newer one', async () => {
+  await getCached();
   await clock.advance(180_000);
   redeemer.script = () => aadstsFailure(53003);
-  for (let times = 0; times < 3; times += 1) expect(await newer()).toBeUndefined();
+  for (let times = 0; times < 3; times += 1) expect(await getNewer()).toBeUndefined();
   // The request and its canary.
   expect(redeemer.sent).toHaveLength(3);
   expect(logged.events()).toContain('token.renewal_failed');
-  expect(await kept()).toBe('token-1');
+  expect(await getCached()).toBe('token-1');
 });
 
-test('a stumbling Entra is not asked again for three minutes either', async () => {
-  await kept();
+test('sends nothing for three minutes after Entra was unavailable', async () => {
+  await getCached();
   await clock.advance(180_000);
   redeemer.script = () => failureReply();
-  const waiting = newer();
+  const waiting = getNewer();
   await clock.advance(10_000);
   expect(await waiting).toBeUndefined();
-  // Three times in all; that it stumbled is remembered for five seconds only.
+  // The first token and three attempts. The failure itself is cached for five seconds only.
   expect(redeemer.sent).toHaveLength(4);
   await clock.advance(10_000);
-  expect(await newer()).toBeUndefined();
+  expect(await getNewer()).toBeUndefined();
   expect(redeemer.sent).toHaveLength(4);
 });
 
-test('a wait that Entra asks for is kept for newer tokens as well', async () => {
-  await kept();
+test('sends nothing before a Retry-After has passed', async () => {
+  await getCached();
   await clock.advance(3_600_000 - 301_000);
   redeemer.script = () => failureReply({ code: 'throttled', retryAfterSeconds: 200 });
-  // A renewal in the background is refused.
+  // The renewal in the background is throttled.
   await broker.getToken(request(1, { minimumLifetimeSeconds: 0 }));
   await clock.advance(1_000);
-  expect(await newer()).toBeUndefined();
+  expect(await getNewer()).toBeUndefined();
   expect(redeemer.sent).toHaveLength(2);
 });
 
-test('a hanging Entra is waited for ten seconds: the kept token is good', async () => {
-  await kept();
+test('gives up after ten seconds when Entra does not answer', async () => {
+  await getCached();
   await clock.advance(180_000);
   redeemer.delayMs = 3_600_000;
-  const waiting = newer();
+  const waiting = getNewer();
   await clock.advance(10_000);
   expect(await waiting).toBeUndefined();
   expect(redeemer.inFlight).toBe(0);

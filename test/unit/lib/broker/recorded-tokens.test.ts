@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { brokerItself, recordTokens } from '../../../../src/lib/broker/recorded-tokens.ts';
+import { brokerCallerId, recordTokens } from '../../../../src/lib/broker/recorded-tokens.ts';
 import type { AccessToken, TokenRequest, TokenSource } from '../../../../src/lib/model/token.ts';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
@@ -18,7 +18,7 @@ const request: TokenRequest = {
 };
 
 let audit: MemoryAuditLog;
-let answer: (asked: TokenRequest) => Promise<AccessToken>;
+let answer: (request: TokenRequest) => Promise<AccessToken>;
 const forgotten: TenantId[] = [];
 let tokens: TokenSource;
 const clock = new FakeClock();
@@ -32,7 +32,7 @@ beforeEach(() => {
     fromCache: true,
   });
   tokens = recordTokens({
-    tokens: { getToken: (asked) => answer(asked), forgetTenant: (tenant) => void forgotten.push(tenant) },
+    tokens: { getToken: (received) => answer(received), forgetTenant: (tenant) => void forgotten.push(tenant) },
     audit,
     clock,
     newId: () => 'token-id',
@@ -40,8 +40,8 @@ beforeEach(() => {
   });
 });
 
-describe('a token for a job', () => {
-  it('is on record before the job sees it, with everything but the token', async () => {
+describe('recordTokens', () => {
+  it('records everything but the token before the job receives it', async () => {
     const token = await tokens.getToken({ ...request, purpose: 'job:licence-report' });
     expect(audit.entries).toEqual([
       {
@@ -49,7 +49,7 @@ describe('a token for a job', () => {
         correlationId: request.correlationId,
         tokenId: 'token-id',
         outcome: 'issued',
-        caller: { applicationId: brokerItself, objectId: brokerItself, kind: 'application' },
+        caller: { applicationId: brokerCallerId, objectId: brokerCallerId, kind: 'application' },
         rule: 'job:licence-report',
         tenantId,
         resource: 'graph',
@@ -64,36 +64,36 @@ describe('a token for a job', () => {
     expect(JSON.stringify(audit.entries)).not.toContain('the token');
   });
 
-  it('lives as long as the job asked when the job gets it: its record takes up to three seconds', async () => {
-    const asked: number[] = [];
-    const given = answer;
-    answer = (forToken) => {
-      asked.push(forToken.minimumLifetimeSeconds);
-      return given(forToken);
+  it('requests three seconds more than the minimum lifetime, for the audit record', async () => {
+    const lifetimes: number[] = [];
+    const issue = answer;
+    answer = (received) => {
+      lifetimes.push(received.minimumLifetimeSeconds);
+      return issue(received);
     };
     await tokens.getToken(request);
-    expect(asked).toEqual([63]);
+    expect(lifetimes).toEqual([63]);
   });
 
-  it('is not handed out when its record is not durable', async () => {
+  it('returns no token when its audit record is not durable', async () => {
     audit.down = true;
     await expect(tokens.getToken(request)).rejects.toMatchObject({ code: 'audit_unavailable' });
   });
 
-  it('that is refused is on record with its code, under the name of the broker where no job asks', async () => {
+  it('records a refusal with its code, and with rule broker when the request has no purpose', async () => {
     answer = () => Promise.reject(new BrokerError('consent_required', 'no'));
     await expect(tokens.getToken(request)).rejects.toMatchObject({ code: 'consent_required' });
     expect(audit.entries).toMatchObject([{ outcome: 'denied', code: 'consent_required', rule: 'broker', scopes: [] }]);
   });
 
-  it('that is refused stays refused for its own reason when the refusal cannot be recorded', async () => {
+  it('throws the original error when the refusal cannot be recorded', async () => {
     audit.down = true;
     answer = () => Promise.reject(new BrokerError('consent_required', 'no'));
     await expect(tokens.getToken(request)).rejects.toMatchObject({ code: 'consent_required' });
   });
 });
 
-it('passes on that a tenant is to be forgotten', () => {
+it('forwards forgetTenant to the token source', () => {
   tokens.forgetTenant(tenantId);
   expect(forgotten).toEqual([tenantId]);
 });

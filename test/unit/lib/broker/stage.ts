@@ -23,7 +23,7 @@ export const request = (n: number, more: Partial<TokenRequest> = {}): TokenReque
   ...more,
 });
 
-/** A broker with one application, and the Entra, vault and log that it talks to. */
+/** Creates a broker with one application, and the fake Entra, store and log that it uses. */
 export async function startBroker() {
   const clock = new FakeClock();
   const redeemer = new FakeRedeemer(clock);
@@ -43,7 +43,7 @@ export async function startBroker() {
   return { clock, redeemer, store, logged, brokerOver, broker: brokerOver(redeemer) };
 }
 
-/** What became of a request: its code and scope, or that there was no error. */
+/** The code and scope of the error of a request, or `no error`. */
 export const outcomeOf = (token: Promise<unknown>): Promise<unknown> =>
   token.then(
     () => 'no error',

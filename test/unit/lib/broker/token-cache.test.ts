@@ -31,24 +31,24 @@ const keep = (tenantId: TenantId, generation = cache.generation(tenantId)): void
   cache.set(`${tenantId} graph`, token(tenantId), generation);
 const failure = new BrokerError('consent_required', 'no consent');
 
-describe('a cached token', () => {
-  it('is due for renewal from its own moment on, not before', async () => {
+describe('TokenCache with a cached token', () => {
+  it('marks a token for renewal from its random moment on', async () => {
     keep(one);
-    // Five minutes and ten seconds before its end, and half of the five minutes that are spread.
+    // 310 s before the expiry, and half of the random 300 s.
     await clock.advance(lifeMs - 460_001);
     expect(cache.get(`${one} graph`, 0)).toMatchObject({ renew: false, token: { fromCache: true } });
     await clock.advance(1);
     expect(cache.get(`${one} graph`, 0)).toMatchObject({ renew: true });
   });
 
-  it('is due for renewal before it lives shorter than the standard lifetime and the time for its record', async () => {
+  it('marks a token for renewal before its lifetime falls below the default minimum and the time for its record', async () => {
     cache = new TokenCache({ clock, random: () => 0 }, 100);
     keep(one);
     await clock.advance(lifeMs - 310_000);
     expect(cache.get(`${one} graph`, 303)).toMatchObject({ renew: true });
   });
 
-  it('may be outdated three minutes after Entra was last asked for it', async () => {
+  it('reports that a token may be outdated three minutes after its last request to Entra', async () => {
     const key = `${one} graph`;
     expect(cache.mayBeOutdated(key)).toBe(false);
     keep(one);
@@ -62,12 +62,12 @@ describe('a cached token', () => {
     expect(cache.mayBeOutdated(key)).toBe(true);
   });
 
-  it('that is not there is nothing to ask for in vain', () => {
+  it('ignores a failed replacement of a token that is not cached', () => {
     cache.recordFailedReplacement('key');
     expect(cache.mayBeOutdated('key')).toBe(false);
   });
 
-  it('is of no use in its last minute, whatever was asked', async () => {
+  it('returns no token in its last minute, whatever minimum lifetime is requested', async () => {
     keep(one);
     await clock.advance(lifeMs - 60_000);
     expect(cache.get(`${one} graph`, 0)).toBeDefined();
@@ -75,15 +75,15 @@ describe('a cached token', () => {
     expect(cache.get(`${one} graph`, 0)).toBeUndefined();
   });
 
-  it('ends the memory of a failure', () => {
+  it('returns no failure after a token was cached for the same key', () => {
     cache.setFailure(`${one} graph`, failure, 1_000);
     keep(one);
     expect(cache.failure(`${one} graph`)).toBeUndefined();
   });
 });
 
-describe('a failure that is remembered', () => {
-  it('says how many seconds are left, and is forgotten after them', async () => {
+describe('TokenCache.failure', () => {
+  it('returns the failure with the seconds left, and nothing after its lifetime', async () => {
     cache.setFailure('key', failure, 2_000);
     await clock.advance(500);
     expect(cache.failure('key')).toEqual({ error: failure, leftSeconds: 2 });
@@ -94,8 +94,8 @@ describe('a failure that is remembered', () => {
   });
 });
 
-describe('a tenant that is forgotten', () => {
-  it('takes its tokens and failures along, and nobody else', () => {
+describe('TokenCache.forgetTenant', () => {
+  it('removes the tokens and failures of that tenant only', () => {
     keep(one);
     keep(two);
     cache.setFailure(`${one} arm`, failure, 60_000);
@@ -106,7 +106,7 @@ describe('a tenant that is forgotten', () => {
     expect(cache.failure(`${two} arm`)).toBeDefined();
   });
 
-  it('does not get back what was under way, each time anew', () => {
+  it('makes set ignore tokens of every earlier generation', () => {
     const before = cache.generation(one);
     cache.forgetTenant(one);
     const between = cache.generation(one);

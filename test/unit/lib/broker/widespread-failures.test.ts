@@ -16,8 +16,8 @@ beforeEach(async () => {
   ({ clock, redeemer, store, logged, broker } = await startBroker());
 });
 
-const ask = (n: number): Promise<unknown> => outcomeOf(broker.getToken(request(n)));
-/** The tenants that are refused, all but home if none is named. */
+const outcomeFor = (n: number): Promise<unknown> => outcomeOf(broker.getToken(request(n)));
+/** Makes Entra refuse these tenants, or all customer tenants if none is given. */
 const refuse = (aadsts: number, ...tenants: number[]): void => {
   const refused = tenants.map(tenant);
   redeemer.script = ({ tenantId }) =>
@@ -27,77 +27,99 @@ const blocked = { code: 'blocked_by_policy', scope: 'tenant' };
 const dead = { code: 'credential_revoked', scope: 'credential' };
 const isDead = (): boolean => broker.credentialFailure('default') !== undefined;
 
-describe('a failure that home does not see', () => {
-  test("keeps its name in one tenant, and is the credential's when three tenants report it", async () => {
+describe('TokenBroker with a failure that is hidden from the canary', () => {
+  test('returns scope tenant for the first two tenants and scope credential from the third on', async () => {
     refuse(530034);
-    const outcomes = [await ask(1), await ask(2), await ask(3)];
+    const outcomes = [await outcomeFor(1), await outcomeFor(2), await outcomeFor(3)];
     expect(outcomes).toEqual([{ ...dead, scope: 'tenant' }, { ...dead, scope: 'tenant' }, dead]);
     const before = redeemer.sent.length;
-    expect(await ask(4)).toEqual(dead);
+    expect(await outcomeFor(4)).toEqual(dead);
     expect(redeemer.sent).toHaveLength(before);
   });
 
-  test('keeps its name and advice when it is the credential’s, too', async () => {
+  test('keeps the error code when the failure becomes one of the credential', async () => {
     refuse(500212);
-    expect([await ask(1), await ask(2), await ask(3)]).toEqual([blocked, blocked, { ...blocked, scope: 'credential' }]);
+    expect([await outcomeFor(1), await outcomeFor(2), await outcomeFor(3)]).toEqual([
+      blocked,
+      blocked,
+      { ...blocked, scope: 'credential' },
+    ]);
   });
 
-  test('is the tenants’ own while tokens are had for others in between', async () => {
+  test('returns scope tenant while tokens are issued for other tenants in between', async () => {
     refuse(500212, 10, 40, 70);
-    for (let n = 1; n <= 100; n += 1) expect(await ask(n)).toEqual([10, 40, 70].includes(n) ? blocked : 'no error');
+    for (let n = 1; n <= 100; n += 1)
+      expect(await outcomeFor(n)).toEqual([10, 40, 70].includes(n) ? blocked : 'no error');
     expect(isDead()).toBe(false);
   });
 
-  test('is the tenants’ own while a token can still be had where one was had before', async () => {
+  test('returns scope tenant while the last successful tenant still gets a token', async () => {
     refuse(500212, 1, 2, 3, 4);
-    await ask(9);
+    await outcomeFor(9);
     const before = redeemer.sent.length;
-    // The others' tokens are in the cache for an hour: nobody redeems but those that fail.
-    expect([await ask(1), await ask(2), await ask(3), await ask(4)]).toEqual([blocked, blocked, blocked, blocked]);
-    const asked = redeemer.sent.slice(before).map(({ tenantId }) => tenantId);
-    expect(asked.filter((tenantId) => tenantId === tenant(9))).toHaveLength(1);
+    // The tokens of the other tenants are cached for an hour, so only the failing tenants redeem.
+    expect([await outcomeFor(1), await outcomeFor(2), await outcomeFor(3), await outcomeFor(4)]).toEqual([
+      blocked,
+      blocked,
+      blocked,
+      blocked,
+    ]);
+    const sentTo = redeemer.sent.slice(before).map(({ tenantId }) => tenantId);
+    expect(sentTo.filter((tenantId) => tenantId === tenant(9))).toHaveLength(1);
     expect(isDead()).toBe(false);
   });
 
-  test('is the credential’s where even a tenant that had a token has none any more', async () => {
-    await ask(9);
+  test('returns scope credential when the last successful tenant fails as well, and probes that tenant', async () => {
+    await outcomeFor(9);
     refuse(530034);
-    expect([await ask(1), await ask(2), await ask(3)]).toMatchObject([{}, {}, dead]);
+    expect([await outcomeFor(1), await outcomeFor(2), await outcomeFor(3)]).toMatchObject([{}, {}, dead]);
     expect(redeemer.sent.at(-1)?.tenantId).toBe(tenant(9));
-    // There it is to show that it is well again, too.
+    // The same tenant is probed for the recovery.
     await clock.advance(10_000);
     const before = redeemer.sent.length;
     await broker.recover('default');
     expect(redeemer.sent.slice(before).map(({ tenantId }) => tenantId)).toEqual([tenant(9)]);
   });
 
-  test('is not taken for well because home or the canary has a token meanwhile', async () => {
+  test('ignores tokens issued for the partner tenant when it counts failing tenants', async () => {
     refuse(530034);
-    const outcomes = [await ask(1), await outcomeOf(broker.getToken(request(0, { tenantId: partner }))), await ask(2)];
-    expect([...outcomes, await ask(3)]).toMatchObject([{ scope: 'tenant' }, 'no error', { scope: 'tenant' }, dead]);
+    const outcomes = [
+      await outcomeFor(1),
+      await outcomeOf(broker.getToken(request(0, { tenantId: partner }))),
+      await outcomeFor(2),
+    ];
+    expect([...outcomes, await outcomeFor(3)]).toMatchObject([
+      { scope: 'tenant' },
+      'no error',
+      { scope: 'tenant' },
+      dead,
+    ]);
   });
 
-  test('is the credential’s where many report it at one time', async () => {
-    await ask(9);
+  test('declares the credential dead when three tenants fail concurrently', async () => {
+    await outcomeFor(9);
     refuse(530034);
     redeemer.delayMs = 10;
-    const asked = [1, 2, 3].map(ask);
+    const outcomes = [1, 2, 3].map(outcomeFor);
     await clock.advance(100);
-    await Promise.all(asked);
+    await Promise.all(outcomes);
     expect(isDead()).toBe(true);
   });
 
-  test('is nobody’s verdict where the tenant that had a token gets no answer', async () => {
-    await ask(9);
+  test('returns entra_unavailable when the last successful tenant gets no answer', async () => {
+    await outcomeFor(9);
     redeemer.script = ({ tenantId }) => {
       if (tenantId === partner) return undefined;
       return tenantId === tenant(9) ? failureReply() : aadstsFailure(530034);
     };
-    expect([await ask(1), await ask(2), await ask(3)].at(-1)).toEqual({ code: 'entra_unavailable', scope: 'platform' });
+    expect([await outcomeFor(1), await outcomeFor(2), await outcomeFor(3)].at(-1)).toEqual({
+      code: 'entra_unavailable',
+      scope: 'platform',
+    });
     expect(isDead()).toBe(false);
   });
 
-  test('of one application says nothing of another, nor one grant of another', async () => {
+  test('counts each application and each grant separately', async () => {
     refuse(500212);
     await store.saveRefreshToken('reader', refreshTokenOf('reader-refresh-token', clock.nowMs()));
     const { client } = await store.load('default');
@@ -110,55 +132,55 @@ describe('a failure that home does not see', () => {
     expect(outcomes).toEqual([blocked, blocked, blocked]);
   });
 
-  test('is forgotten ten minutes later', async () => {
+  test('forgets a report after ten minutes', async () => {
     refuse(500212);
-    const outcomes = [await ask(1), await ask(2)];
+    const outcomes = [await outcomeFor(1), await outcomeFor(2)];
     await clock.advance(600_000);
-    expect([...outcomes, await ask(3)]).toEqual([blocked, blocked, blocked]);
+    expect([...outcomes, await outcomeFor(3)]).toEqual([blocked, blocked, blocked]);
   });
 });
 
-describe('a credential that died of what home does not see', () => {
+describe('TokenBroker with a credential that died of a failure hidden from the canary', () => {
   beforeEach(async () => {
     refuse(530034);
-    for (const n of [1, 2, 3]) await ask(n);
+    for (const n of [1, 2, 3]) await outcomeFor(n);
   });
 
-  test('is not healed by a canary that passes at home, however often somebody looks', async () => {
+  test('stays failed while only the canary would succeed, however often recover is called', async () => {
     const before = redeemer.sent.length;
     for (let times = 0; times < 12; times += 1) {
       await clock.advance(30_000);
       await broker.recover('default');
       expect(broker.credentialFailure('default')?.code).toBe('credential_revoked');
     }
-    // Probes at a growing interval, each where the failure shows.
+    // Probes at a growing interval, each in a tenant where the failure occurs.
     expect(redeemer.sent.slice(before).map(({ tenantId }) => tenantId)).toEqual(Array(4).fill(tenant(3)));
     expect(logged.events().filter((event) => event === 'credential.dead')).toHaveLength(1);
   });
 
-  test('is well again as soon as a token is had for a customer, without a token request', async () => {
+  test('recovers without a token request once a probe of a customer tenant succeeds', async () => {
     redeemer.script = () => undefined;
     await clock.advance(10_000);
     await broker.recover('default');
     expect(isDead()).toBe(false);
     refuse(530034);
-    // What was counted before counts no more.
-    expect(await ask(4)).toEqual({ ...dead, scope: 'tenant' });
+    // Earlier reports no longer count.
+    expect(await outcomeFor(4)).toEqual({ ...dead, scope: 'tenant' });
   });
 
-  test('is probed by whoever asks: those that reported it may have reasons of their own', async () => {
+  test('probes the tenant of the request, because the reporting tenants may have other reasons', async () => {
     refuse(530034, 1, 2, 3);
     await clock.advance(10_000);
-    expect(await ask(8)).toBe('no error');
+    expect(await outcomeFor(8)).toBe('no error');
     expect(isDead()).toBe(false);
   });
 
-  test('is not well again because another version is in the vault, but is tried with it at the next look', async () => {
+  test('tries a newer version at the next reread, and recovers only if that version works', async () => {
     const startMs = clock.nowMs();
     const sentAt = async (second: number): Promise<number> => {
       await clock.advance(startMs + second * 1000 - clock.nowMs());
       const before = redeemer.sent.length;
-      await ask(100 + second);
+      await outcomeFor(100 + second);
       return redeemer.sent.length - before;
     };
     const storeNewer = (value: string) => store.saveRefreshToken('default', refreshTokenOf(value, clock.nowMs()));
@@ -166,7 +188,7 @@ describe('a credential that died of what home does not see', () => {
     expect([await sentAt(10), await sentAt(30), await sentAt(70), await sentAt(100)]).toEqual([1, 1, 1, 0]);
     await storeNewer('refresh-token-2');
     expect([await sentAt(130), isDead()]).toEqual([1, true]);
-    // The next probe is due; the look after it finds no other version.
+    // The next probe is due. The reread after it finds no other version.
     expect([await sentAt(150), await sentAt(180), isDead()]).toEqual([1, 0, true]);
     await storeNewer('refresh-token-3');
     redeemer.script = ({ grant }) =>

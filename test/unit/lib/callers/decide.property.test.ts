@@ -18,7 +18,7 @@ const below = (limit: number): number => Math.floor(random() * limit);
 const chance = (probability: number): boolean => random() < probability;
 const pick = <T>(items: readonly T[]): T => items[below(items.length)] as T;
 const some = <T>(items: readonly T[], probability: number): T[] => items.filter(() => chance(probability));
-/** At least one, now and then with odd capitals, now and then all. */
+/** Returns at least one item, or `['*']` with the probability `all`. */
 const list = (items: readonly string[], all: number): string[] => {
   if (chance(all)) return ['*'];
   const chosen = some(items, 0.4);
@@ -27,7 +27,7 @@ const list = (items: readonly string[], all: number): string[] => {
 const capitals = (items: readonly string[]): string[] =>
   items.map((item) => (chance(0.2) && !item.startsWith('group:') ? item.toUpperCase() : item));
 
-// Few names, so that they meet often.
+// Few names, so that rules and requests match often.
 const applications = [1, 2, 3, 4].map(guid);
 const tenants: TenantId[] = [11, 12, 13, 14].map(tenant);
 const domains = ['contoso.com', 'fabrikam.onmicrosoft.com', 'a-b.co.uk', 'xn--bcher-kva.example'];
@@ -80,32 +80,32 @@ function randomAsk(): { caller: { applicationId: string; roles: CallerRole[] }; 
   return { caller, request, ask: { application: caller.applicationId, roles: caller.roles, ...request } };
 }
 
-const said = (decision: Decision): string =>
+const summaryOf = (decision: Decision): string =>
   decision.allow
     ? `${decision.rule}|${decision.application}|${decision.scopes?.join(' ') ?? 'any'}|${decision.excessScopes}`
     : `denied|${decision.missing}`;
 
 function parsed(document: unknown): AccessPolicy {
   const result = parsePolicy(JSON.stringify(document));
-  if (!result.ok) throw new Error(`the generator made a broken policy: ${result.problems.join(' ')}`);
+  if (!result.ok) throw new Error(`The generator made an invalid policy: ${result.problems.join(' ')}`);
   return result.policy;
 }
 
-it(`decides ${policies * decisionsPerPolicy} generated requests as the reference does`, { timeout: 600_000 }, () => {
+it(`decides ${policies * decisionsPerPolicy} generated requests like the reference`, { timeout: 600_000 }, () => {
   const counts: Record<string, number> = {};
   const disagreements: unknown[] = [];
   for (let round = 0; round < policies; round += 1) {
     const document = randomDocument();
-    // Groups that a document without tenantGroups names would break it; the generator drops both together.
+    // A document without tenantGroups must not refer to groups.
     if (!('tenantGroups' in document))
       document.rules = document.rules.filter(({ tenants }) => !tenants.some((name) => name.startsWith('group:')));
     const policy = parsed(document);
     for (let number = 0; number < decisionsPerPolicy; number += 1) {
       const { caller, request, ask } = randomAsk();
       const decision = decide(policy, caller, request);
-      const ours = said(decision);
+      const ours = summaryOf(decision);
       const early = denyInAnyTenant(policy, caller, request);
-      // What is denied before the tenant is known must be the same denial, and nothing else may be denied then.
+      // denyInAnyTenant must return the same denial for the stages before the tenant, and none otherwise.
       const beforeTenant = !decision.allow && ['caller', 'role', 'grant', 'resource'].includes(decision.missing);
       if (!isDeepStrictEqual(early, beforeTenant ? decision : undefined) && disagreements.length < 5)
         disagreements.push({ early, decision, document, ask });
@@ -116,7 +116,7 @@ it(`decides ${policies * decisionsPerPolicy} generated requests as the reference
     }
   }
   expect(disagreements).toEqual([]);
-  // Each outcome must have been tried often enough to mean something.
+  // Each outcome must occur often enough to be significant.
   for (const kind of [
     'allowed',
     'denied|caller',

@@ -8,6 +8,6 @@ it.each([
   ['nmae', ['name', 'grants'], '; did you mean "name"?'],
   ['users', ['applications', 'roles'], ''],
   ['x', [], ''],
-])('%s among %j', (written, candidates, expected) => {
+])('returns the closest candidate for %s among %j', (written, candidates, expected) => {
   expect(didYouMean(written, candidates)).toBe(expected);
 });

@@ -15,12 +15,12 @@ it.each<[string, string | undefined]>([
   ['[["a"],"a",{"a":"}{"}]', undefined],
   ['"a"', undefined],
   ['{"__proto__":1,"constructor":2}', undefined],
-])('%s', (json, expected) => {
+])('returns the first duplicate key of %s', (json, expected) => {
   expect(JSON.parse(json)).toBeDefined();
   expect(duplicateKey(json)).toBe(expected);
 });
 
-it('finds none in any JSON that JSON.stringify writes, and finds the one that is put in', () => {
+it('finds no duplicate in JSON.stringify output, and finds an inserted one', () => {
   fc.assert(
     fc.property(fc.jsonValue(), fc.dictionary(fc.string(), fc.jsonValue(), { minKeys: 1 }), (value, object) => {
       expect(duplicateKey(JSON.stringify(value, undefined, 1))).toBeUndefined();

@@ -13,14 +13,14 @@ const warnings = (changes: object): readonly string[] => {
   return result.ok ? result.warnings : result.problems;
 };
 
-it('warns of a rule that gives everybody everything, and of no other', () => {
-  expect(warnings({})).toEqual(['"wide" gives every caller every resource in every tenant.']);
+it('warns about a rule without any limit, and about no other', () => {
+  expect(warnings({})).toEqual(['The rule "wide" allows every caller every resource in every tenant.']);
   expect(warnings({ callers: { applications: ['11111111-1111-4111-8111-111111111111'] } })).toEqual([]);
   expect(warnings({ tenants: ['contoso.com'] })).toEqual([]);
   expect(warnings({ resources: ['graph'] })).toEqual([]);
 });
 
-it('says what is wrong with a file that is none, and takes one of exactly 4 MiB', () => {
+it('rejects text that is not JSON and text longer than 4 MiB, and accepts a byte order mark at the start', () => {
   expect(parsed('{')).toMatchObject({
     ok: false,
     problems: [expect.stringMatching(/^.*is not JSON \(.+\)/) as string],
@@ -33,15 +33,17 @@ it('says what is wrong with a file that is none, and takes one of exactly 4 MiB'
   expect(parsed(`${text}\uFEFF`).ok).toBe(false);
 });
 
-it('says the whole of a problem: place, what was written, at most 100 characters of it, and what is known', () => {
+it('reports place, value (at most 100 characters) and valid values of a problem', () => {
   const problems = (changes: object): readonly string[] => {
     const result = parsed(JSON.stringify({ version: 1, rules: [{ ...rule, ...changes }] }));
     return result.ok ? [] : result.problems;
   };
-  expect(problems({ grants: ['zebra'] })).toEqual(['rules[0].grants[0]: "zebra" is none of delegated, application.']);
+  expect(problems({ grants: ['zebra'] })).toEqual([
+    'rules[0].grants[0]: "zebra" is not one of delegated, application.',
+  ]);
   const long = 'z'.repeat(1000);
   expect(problems({ grants: [long] })).toEqual([
-    `rules[0].grants[0]: "${'z'.repeat(100)}" is none of delegated, application.`,
+    `rules[0].grants[0]: "${'z'.repeat(100)}" is not one of delegated, application.`,
   ]);
   expect(problems({ tenants: [`${long}!`] })).toEqual([
     expect.stringMatching(/^rules\[0\]\.tenants\[0\]: "z{100}" is neither/) as string,
@@ -52,6 +54,6 @@ it('says the whole of a problem: place, what was written, at most 100 characters
   });
 });
 
-it.each([['null'], ['3'], ['"text"'], ['[]']])('refuses %s', (text) => {
+it.each([['null'], ['3'], ['"text"'], ['[]']])('rejects %s', (text) => {
   expect(parsed(text).ok).toBe(false);
 });

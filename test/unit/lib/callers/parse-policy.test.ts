@@ -21,7 +21,7 @@ const problemsOf = (text: string): readonly string[] => {
   return parsed.ok ? ['(valid)'] : parsed.problems;
 };
 
-it('fills in what a rule leaves out: delegated only, any scope, the default application, nothing beyond', () => {
+it('fills in the defaults: delegated only, any scope, application default, excess refused', () => {
   const parsed = parsePolicy(document([rule()]));
   expect(parsed).toMatchObject({ ok: true, warnings: [] });
   expect(parsed.ok && parsed.policy.rules[0]).toEqual({
@@ -37,7 +37,7 @@ it('fills in what a rule leaves out: delegated only, any scope, the default appl
   });
 });
 
-it('resolves groups, compares without regard to capitals, and takes "*" as written', () => {
+it('resolves groups, lowers case and keeps "*"', () => {
   const text = document(
     [
       rule({
@@ -58,47 +58,47 @@ it('resolves groups, compares without regard to capitals, and takes "*" as writt
   });
 });
 
-it('warns of a group that nobody uses and of a rule without any limit', () => {
+it('warns about an unused group and about a rule without any limit', () => {
   const wide = rule({ callers: { applications: ['*'] }, tenants: ['*'], resources: ['*'] });
   const parsed = parsePolicy(document([wide], { tenantGroups: { gold: ['contoso.com'] } }));
   expect(parsed.ok && parsed.warnings).toEqual([
     'No rule uses the group "gold".',
-    '"one" gives every caller every resource in every tenant.',
+    'The rule "one" allows every caller every resource in every tenant.',
   ]);
 });
 
-describe('a broken policy names the place, the fault and what was meant', () => {
+describe('parsePolicy with an invalid policy', () => {
   it.each<[string, string, string]>([
-    ['text that is no JSON', '{"version": 1,', 'The policy is not JSON'],
+    ['text that is not JSON', '{"version": 1,', 'The policy is not JSON'],
     ['an empty text', '', 'The policy is not JSON'],
     ['an array', '[]', 'The policy: '],
-    ['a key given twice', '{"version":1,"rules":[],"rules":[]}', 'gives the key "rules" twice'],
+    ['a duplicate key', '{"version":1,"rules":[],"rules":[]}', 'contains the key "rules" twice'],
     ['another version', JSON.stringify({ version: 2, rules: [] }), 'version: '],
     ['no rules', JSON.stringify({ version: 1 }), 'rules: is missing.'],
     [
       'a misspelt key at the top',
       document([], { tenantGroup: {} }),
-      'The policy: there is no key "tenantGroup" here; did you mean "tenantGroups"?',
+      'The policy: unknown key "tenantGroup"; did you mean "tenantGroups"?',
     ],
     [
       'a misspelt key in a rule',
       document([rule({ scope: ['User.Read'] })]),
-      'rules[0]: there is no key "scope" here; did you mean "scopes"?',
+      'rules[0]: unknown key "scope"; did you mean "scopes"?',
     ],
     [
       'an unknown key in callers',
       document([rule({ callers: { applications: [guid(1)], users: [] } })]),
-      'rules[0].callers: there is no key "users" here; the keys are applications, roles.',
+      'rules[0].callers: unknown key "users"; the valid keys are applications, roles.',
     ],
     [
       'an unknown group',
       document([rule({ tenants: ['group:gald'] })], { tenantGroups: { gold: ['contoso.com'] } }),
-      'rules[0].tenants: there is no group "gald"; did you mean "gold"?',
+      'rules[0].tenants: unknown group "gald"; did you mean "gold"?',
     ],
     [
-      'a group where there are none',
+      'a group in a policy without groups',
       document([rule({ tenants: ['group:constructor'] })]),
-      'rules[0].tenants: there is no group "constructor".',
+      'rules[0].tenants: unknown group "constructor".',
     ],
     [
       'a group in a group',
@@ -107,9 +107,9 @@ describe('a broken policy names the place, the fault and what was meant', () => 
     ],
     ['"*" in a group', document([], { tenantGroups: { gold: ['*'] } }), 'tenantGroups.gold[0]: "*" is neither'],
     [
-      'a bad name for a group',
+      'an invalid group name',
       document([], { tenantGroups: { 'a b': ['contoso.com'] } }),
-      'tenantGroups.a b: is not a name for a group.',
+      'tenantGroups.a b: is not a valid group name.',
     ],
     ['an empty group', document([], { tenantGroups: { gold: [] } }), 'tenantGroups.gold: must not be empty'],
     ['no tenants', document([rule({ tenants: [] })]), 'rules[0].tenants: must not be empty; "*" means all.'],
@@ -118,9 +118,9 @@ describe('a broken policy names the place, the fault and what was meant', () => 
       document([rule({ callers: { applications: [] } })]),
       'rules[0].callers.applications: must not be empty',
     ],
-    ['no scopes where scopes are named', document([rule({ scopes: [] })]), 'rules[0].scopes: must not be empty'],
+    ['an empty list of scopes', document([rule({ scopes: [] })]), 'rules[0].scopes: must not be empty'],
     ['no grants', document([rule({ grants: [] })]), 'rules[0].grants: must not be empty'],
-    ['tenants left out', document([rule({ tenants: undefined })]), 'rules[0].tenants: is missing.'],
+    ['missing tenants', document([rule({ tenants: undefined })]), 'rules[0].tenants: is missing.'],
     [
       'a caller by name',
       document([rule({ callers: { applications: ['helpdesk'] } })]),
@@ -134,7 +134,7 @@ describe('a broken policy names the place, the fault and what was meant', () => 
     [
       'a misspelt grant',
       document([rule({ grants: ['delegate'] })]),
-      'rules[0].grants[0]: "delegate" is none of delegated, application; did you mean "delegated"?',
+      'rules[0].grants[0]: "delegate" is not one of delegated, application; did you mean "delegated"?',
     ],
     [
       'a pattern for tenants',
@@ -142,45 +142,49 @@ describe('a broken policy names the place, the fault and what was meant', () => 
       'rules[0].tenants[0]: "*.contoso.com" is neither',
     ],
     [
-      'an address for a resource',
+      'a URL as resource',
       document([rule({ resources: ['https://graph.microsoft.com'] })]),
       'rules[0].resources[0]: "https://graph.microsoft.com" is neither the alias',
     ],
     [
-      'several scopes in one text',
+      'several scopes in one string',
       document([rule({ scopes: ['User.Read Mail.Read'] })]),
       'rules[0].scopes[0]: "User.Read Mail.Read" is neither the name of one scope',
     ],
     [
-      '"*" beside others',
+      '"*" with other entries',
       document([rule({ resources: ['graph', '*'] })]),
-      'rules[0].resources: "*" means all and stands alone.',
+      'rules[0].resources: "*" means all and must be the only entry.',
     ],
     [
-      'an application by a name that no application can have',
+      'an invalid application name',
       document([rule({ application: 'Reader_2' })]),
       'rules[0].application: "Reader_2" is not the name of one of the broker\'s applications',
     ],
-    ['two rules of one name', document([rule(), rule()]), 'rules[1].name: another rule is called "one" too.'],
+    [
+      'two rules with the same name',
+      document([rule(), rule()]),
+      'rules[1].name: another rule has the name "one" as well.',
+    ],
     [
       'excessScopes without scopes',
       document([rule({ excessScopes: 'record' })]),
-      'rules[0].excessScopes: says nothing without a list of scopes.',
+      'rules[0].excessScopes: has no effect without a list of scopes.',
     ],
-    ['a text where a list belongs', document([rule({ tenants: '*' })]), 'rules[0].tenants: '],
-    ['null where a rule belongs', document([null]), 'rules[0]: '],
+    ['a string instead of a list', document([rule({ tenants: '*' })]), 'rules[0].tenants: '],
+    ['null instead of a rule', document([null]), 'rules[0]: '],
     ['a text of 5 MiB', ' '.repeat(5 * 1024 * 1024), 'is longer than 4 MiB'],
-  ])('%s', (_name, text, problem) => {
+  ])('names the place and the problem of %s', (_name, text, problem) => {
     expect(problemsOf(text).join('\n')).toContain(problem);
   });
 
-  it('all of them at once', () => {
+  it('reports all problems at once', () => {
     const text = document([rule({ tenants: [] }), rule({ name: 'two', grant: ['delegated'], resources: ['GRAPH'] })]);
     expect(problemsOf(text)).toHaveLength(3);
   });
 });
 
-it('agrees with the published schema and the sample', () => {
+it('matches the published schema and accepts the sample policy', () => {
   const read = (file: string): string => readFileSync(join(projectRoot, file), 'utf8');
   // After a change: `ptb policy schema > access-policy.schema.json`.
   expect(JSON.parse(read('access-policy.schema.json'))).toEqual(policyJsonSchema());

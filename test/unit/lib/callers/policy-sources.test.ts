@@ -8,7 +8,7 @@ import { startAzurite } from '../../../support/azurite.ts';
 
 const signal = new AbortController().signal;
 
-it('reads a file, with a mark that changes when the text does, and tells a missing one from an unreadable one', async () => {
+it('policyFromFile returns text and etag, undefined for a missing file, and throws for an unreadable one', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'ptb-policy-'));
   const path = join(folder, 'access-policy.json');
   const read = policyFromFile(() => readFile(path, 'utf8'));
@@ -25,7 +25,7 @@ it('reads a file, with a mark that changes when the text does, and tells a missi
   await expect(policyFromFile(() => readFile(tmpdir(), 'utf8'))(signal)).rejects.toThrow('EISDIR');
 });
 
-it('reads a blob, and tells a missing one from storage that does not answer', async () => {
+it('policyFromBlob returns text and etag, undefined for a missing blob, and throws if storage does not answer', async () => {
   const azurite = await startAzurite();
   const container = BlobServiceClient.fromConnectionString(azurite.connectionString, {
     retryOptions: { maxTries: 1 },

@@ -6,7 +6,7 @@ import { guid } from '../../../support/audit-entries.ts';
 
 const hour = 3_600_000;
 
-/** A valid policy with one rule of this name. */
+/** Returns a valid policy with one rule of this name. */
 const policyText = (name: string): PolicyText => ({
   text: JSON.stringify({
     version: 1,
@@ -19,7 +19,7 @@ const broken: PolicyText = { text: '{"version":1,"rules":[{}]}', etag: 'broken' 
 function start(found: PolicyText | undefined | Error | 'hangs') {
   const clock = new FakeClock();
   const recorded = recordingLogger();
-  const source = { found, reads: 0, slowMs: 0, behind: 0 };
+  const source = { found, reads: 0, slowMs: 0, backgroundReads: 0 };
   const read = async (): Promise<PolicyText | undefined> => {
     source.reads += 1;
     if (source.slowMs > 0) await clock.sleep(source.slowMs);
@@ -28,7 +28,7 @@ function start(found: PolicyText | undefined | Error | 'hangs') {
     return source.found;
   };
   const background = (work: () => void): void => {
-    source.behind += 1;
+    source.backgroundReads += 1;
     work();
   };
   const store = createPolicyStore({ read, clock, log: recorded.log, background });
@@ -36,14 +36,14 @@ function start(found: PolicyText | undefined | Error | 'hangs') {
     const { state, policy } = await store.current();
     return `${state}: ${policy.rules.map(({ name }) => name).join(',')}`;
   };
-  /** The answer while no time passes; undefined: there is none yet. */
-  const atOnce = async (): Promise<string | undefined> => {
+  /** Returns the answer that is available without waiting, or undefined. */
+  const immediate = async (): Promise<string | undefined> => {
     let answer: string | undefined;
     void summary().then((given) => (answer = given));
     await settle();
     return answer;
   };
-  return { clock, source, store, recorded, summary, atOnce };
+  return { clock, source, store, recorded, summary, immediate };
 }
 
 it('reads once for concurrent callers, and at most every 30 s', async () => {
@@ -58,7 +58,7 @@ it('reads once for concurrent callers, and at most every 30 s', async () => {
   expect(source.reads).toBe(2);
 });
 
-it('returns when the policy was loaded, which reading the same text again does not change', async () => {
+it('returns the time at which the text changed last', async () => {
   const { clock, source, store } = start(policyText('a'));
   const loadedAtMs = clock.nowMs();
   await store.current();
@@ -79,7 +79,7 @@ it('denies everything while there is no policy, and while the first one is inval
   }
 });
 
-it('uses the last good policy for 24 h when a new version is invalid, logs that once, then denies everything', async () => {
+it('uses the last good policy for 24 h when a new version is invalid, logs once, then denies everything', async () => {
   const { clock, source, store, summary, recorded } = start(policyText('a'));
   await store.current();
   source.found = broken;
@@ -87,7 +87,7 @@ it('uses the last good policy for 24 h when a new version is invalid, logs that 
   const { state, problem } = await store.current();
   expect(state).toBe('last-good');
   expect(problem).toContain('rules[0].name: is missing.');
-  expect(problem).toContain('The last good policy holds until 2026-11-25T00:00:00.000Z.');
+  expect(problem).toContain('The last good policy stays in force until 2026-11-25T00:00:00.000Z.');
   for (let minute = 0; minute < 60; minute += 1) {
     await clock.advance(60_000);
     expect(await summary()).toBe('last-good: a');
@@ -120,43 +120,42 @@ it('uses the last good policy while the source fails or does not answer, and rec
   expect(recorded.events()).toEqual(['policy.loaded', 'policy.rejected', 'policy.rejected']);
 });
 
-it('delays requests for one look at a source that does not answer, and answers later ones while it looks in the background', async () => {
-  const { clock, source, summary, atOnce } = start(policyText('a'));
+it('delays requests for one read of a source that does not answer, then reads in the background', async () => {
+  const { clock, source, summary, immediate } = start(policyText('a'));
   await summary();
   source.found = 'hangs';
   await clock.advance(30_000);
   const waiting = Promise.all([summary(), summary()]);
-  expect(await atOnce()).toBeUndefined();
+  expect(await immediate()).toBeUndefined();
   await clock.advance(5_000);
   expect(await waiting).toEqual(['last-good: a', 'last-good: a']);
-  expect(source).toMatchObject({ reads: 2, behind: 0 });
-  for (let asked = 0; asked < 400; asked += 1) {
-    expect(await atOnce()).toBe('last-good: a');
+  expect(source).toMatchObject({ reads: 2, backgroundReads: 0 });
+  for (let request = 0; request < 400; request += 1) {
+    expect(await immediate()).toBe('last-good: a');
     await clock.advance(2_500);
   }
-  // One look every 10 s: it times out after 5 s, and the next one begins 5 s later. None runs in the request that
-  // caused it.
-  expect(source).toMatchObject({ reads: 102, behind: 100 });
-  // A request 30 s after the last look began waits again: the source may have recovered.
+  // One read every 10 s: each times out after 5 s, and the next begins 5 s later. All run detached from a request.
+  expect(source).toMatchObject({ reads: 102, backgroundReads: 100 });
+  // A request 30 s after the last read began waits again: the source may have recovered.
   await clock.advance(25_000);
-  expect(await atOnce()).toBeUndefined();
+  expect(await immediate()).toBeUndefined();
 });
 
-it('waits for every look while there is no last good policy', async () => {
-  const { clock, atOnce } = start('hangs');
-  for (let look = 0; look < 3; look += 1) {
-    expect(await atOnce()).toBeUndefined();
+it('waits for every read while there is no last good policy', async () => {
+  const { clock, immediate } = start('hangs');
+  for (let read = 0; read < 3; read += 1) {
+    expect(await immediate()).toBeUndefined();
     await clock.advance(10_000);
   }
 });
 
-it('waits for a slow source instead of deciding by an old policy', async () => {
-  const { clock, source, summary, atOnce } = start(policyText('a'));
+it('waits for a slow source and does not decide by an old policy', async () => {
+  const { clock, source, summary, immediate } = start(policyText('a'));
   await summary();
   Object.assign(source, { found: policyText('b'), slowMs: 4_000 });
   await clock.advance(hour);
   const waiting = summary();
-  expect(await atOnce()).toBeUndefined();
+  expect(await immediate()).toBeUndefined();
   await clock.advance(4_000);
   expect(await waiting).toBe('current: b');
 });
@@ -168,7 +167,7 @@ it('applies no rule that was removed more than 30 s ago from a readable source, 
   for (let round = 0; round < 400; round += 1) {
     const { clock, source, summary } = start(policyText('a'));
     await summary();
-    // Trouble of any length, with requests at any distance, and a clock that is set back now and then.
+    // Failures of any length, requests at any interval, and a clock that is sometimes set back.
     for (let step = chance(6); step > 0; step -= 1) {
       source.found = (['hangs', new Error('503'), policyText('a'), broken] as const)[chance(4)];
       await clock.advance(chance(40_000));
@@ -178,7 +177,7 @@ it('applies no rule that was removed more than 30 s ago from a readable source, 
       if (chance(4) === 0) await clock.advance(-hour);
     }
     source.found = chance(2) === 0 ? undefined : policyText('b');
-    for (let asked = chance(10); asked > 0; asked -= 1) {
+    for (let requests = chance(10); requests > 0; requests -= 1) {
       await clock.advance(chance(3_000));
       if ((await summary()).endsWith(': a')) answers.late += 1;
     }
@@ -188,7 +187,7 @@ it('applies no rule that was removed more than 30 s ago from a readable source, 
   expect(Math.min(answers.late, answers.lastGood)).toBeGreaterThan(100);
 });
 
-it('denies everything, and names at most three problems', async () => {
+it('names at most three problems of an invalid policy', async () => {
   const many = start({ text: JSON.stringify({ version: 1, rules: [{}] }), etag: 'many' });
   const { problem } = await many.store.current();
   expect(problem).toMatch(/is missing\. And \d more; see `ptb policy check`\. Every request is denied\.$/);
@@ -202,7 +201,7 @@ it('denies everything at once when the policy is removed', async () => {
   source.found = undefined;
   await clock.advance(30_000);
   expect(await summary()).toBe('deny-all: ');
-  // A later failure does not bring it back.
+  // A later failure must not bring the removed policy back.
   source.found = broken;
   await clock.advance(5_000);
   expect(await summary()).toBe('deny-all: ');

@@ -61,7 +61,7 @@ it('sends at most one request in 30 s for made-up key ids', async () => {
   expect(await outcome(keys, 'first')).toBe('known');
 });
 
-it('finds a known key at once while another caller waits for an unknown one', async () => {
+it('returns a known key at once while another caller waits for an unknown one', async () => {
   const { keys, server, clock } = start(first);
   await keys.find('first');
   await clock.advance(30_000);
@@ -115,7 +115,7 @@ it.each([
   ['a redirect', () => new Response(null, { status: 302, headers: { location: 'https://evil.test' } })],
   ['10 MB', () => new Response('x'.repeat(10_000_000), { status: 200 })],
   ['an error with JSON', () => Response.json({ keys: [first.jwk] }, { status: 500 })],
-])('treats %s as no answer', async (_name, reply) => {
+])('throws entra_unavailable for a reply with %s', async (_name, reply) => {
   const { keys, server } = start(first);
   server.instead = () => Promise.resolve(reply());
   expect(await outcome(keys, 'first')).toBe('entra_unavailable');

@@ -28,14 +28,14 @@ function pick<T>(items: readonly [T, ...T[]] | readonly T[]): T {
 
 const clock = new FakeClock();
 const key = newSigningKey('key-1');
-const thief = newSigningKey('key-1');
+const foreignKey = newSigningKey('key-1');
 const good = Array.from({ length: 20 }, (_, index) =>
   signJwt(key, claims(clock.nowMs(), { uti: `u${index}`, azp: guid(index) })),
 );
 
 const otherThan = (char: string): string => pick([...alphabet].filter((other) => other !== char));
 
-/** Claims of which one is wrong; every one of these must matter, whoever signs. */
+/** Changes that make one claim invalid. Each must be refused even with a valid signature. */
 const wrongClaims: readonly (() => Record<string, unknown>)[] = [
   () => ({
     iss: pick([
@@ -95,7 +95,7 @@ const wrongHeaders: readonly (() => unknown)[] = [
   () => pick(['[]', 'null', '"x"', '{', '', '{"alg":"RS256","typ":"JWT","kid":"key-1","kid":"key-1"}']),
 ];
 
-/** Ways to turn a good token into one that must not pass, with a name to count by. */
+/** Mutations of a valid token that must be refused, by the name under which they are counted. */
 const mutations: Readonly<Record<string, () => string>> = {
   'one character of the signed part or the signature': () => {
     const token = pick(good);
@@ -129,13 +129,13 @@ const mutations: Readonly<Record<string, () => string>> = {
     const [header, , signature] = pick(good).split('.');
     return `${header}.${base64url(claims(clock.nowMs(), { roles: ['Runs.Write'], oid: guid(below(1e6)) }))}.${signature}`;
   },
-  'the claims of another key': () => signJwt(thief, claims(clock.nowMs(), { uti: `w${below(1e9)}` })),
-  'a wrong claim, rightly signed': () => signJwt(key, claims(clock.nowMs(), pick(wrongClaims)())),
-  'a wrong header, rightly signed': () => signJwt(key, claims(clock.nowMs()), pick(wrongHeaders)()),
+  'a signature of another key': () => signJwt(foreignKey, claims(clock.nowMs(), { uti: `w${below(1e9)}` })),
+  'a wrong claim, correctly signed': () => signJwt(key, claims(clock.nowMs(), pick(wrongClaims)())),
+  'a wrong header, correctly signed': () => signJwt(key, claims(clock.nowMs()), pick(wrongHeaders)()),
   'no token at all': () =>
     pick(['', '.', '..', '...', 'null', 'undefined', 'x'.repeat(below(20_000)), pick(good).replaceAll('.', ',')]),
 };
-// Signing costs 0.5 ms, the rest next to nothing: the cheap ways get the greater share.
+// Signing takes 0.5 ms and dominates the time, so mutations without it get the greater share.
 const cheap = [
   'one character of the signed part or the signature',
   'one character too many',
@@ -149,7 +149,7 @@ it(`accepts none of ${mutants} mutated tokens`, { timeout: 600_000 }, async () =
     { fetch: new KeyServer(key).fetch, clock, log: silentLogger },
     { entraEndpoint, tenantId: homeTenant, audiences },
   );
-  // The control: the tokens that the mutants are made of do pass.
+  // Control: the unchanged tokens are accepted.
   for (const token of good) await verifier.verify(`Bearer ${token}`);
   const whole = new Set(good);
   const names = Object.keys(mutations);
@@ -159,7 +159,7 @@ it(`accepts none of ${mutants} mutated tokens`, { timeout: 600_000 }, async () =
   while (tried < mutants) {
     const name = pick(random() < 0.15 ? names : cheap);
     const token = mutations[name]?.() ?? '';
-    // Any number of spaces may stand in front of a token (RFC 6750 section 2.1).
+    // Any number of spaces may precede a token (RFC 6750 section 2.1).
     if (whole.has(token.trimStart())) continue;
     tried += 1;
     counts[name] = (counts[name] ?? 0) + 1;

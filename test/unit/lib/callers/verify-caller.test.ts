@@ -45,8 +45,8 @@ async function reasonOf(verifier: CallerVerifier, authorization: string | null):
   }
 }
 
-describe('a good token', () => {
-  it('names the application that asks and its roles', async () => {
+describe('CallerVerifier with a valid token', () => {
+  it('returns the requesting application and its roles', async () => {
     const { verifier, now } = start();
     expect(await verifier.verify(`Bearer ${signJwt(key, claims(now()))}`)).toEqual({
       applicationId: guid(0xa1),
@@ -58,7 +58,7 @@ describe('a good token', () => {
     });
   });
 
-  it('counts in version 1 too, where the application is called appid and the issuer is another host', async () => {
+  it('accepts version 1, with the claim appid and the issuer of version 1', async () => {
     const { verifier, now } = start();
     const { azp: _azp, ...rest } = claims(now(), {
       ver: '1.0',
@@ -71,7 +71,7 @@ describe('a good token', () => {
     expect(caller).toMatchObject({ applicationId: guid(0xa7), kind: 'application', name: 'Billing  forged line' });
   });
 
-  it('of a user carries the roles of the user', async () => {
+  it('returns kind user and the roles of the user', async () => {
     const { verifier, now } = start();
     const token = signJwt(
       key,
@@ -84,7 +84,7 @@ describe('a good token', () => {
     });
   });
 
-  it('without roles, or with roles of somebody else, proves who asks and allows nothing', async () => {
+  it('returns no roles when the token has none or only unknown ones', async () => {
     const { verifier, now } = start();
     const { roles: _roles, ...rest } = claims(now());
     expect(await verifier.verify(`Bearer ${signJwt(key, rest)}`)).toMatchObject({ roles: [] });
@@ -92,7 +92,7 @@ describe('a good token', () => {
     expect(await verifier.verify(`Bearer ${foreign}`)).toMatchObject({ roles: [] });
   });
 
-  it('counts up to 60 s before and after its time, for clocks that differ', async () => {
+  it('accepts a clock difference of up to 60 s', async () => {
     const { verifier, now } = start();
     const second = Math.floor(now() / 1000);
     const times = (nbf: number, exp: number) => `Bearer ${signJwt(key, claims(now(), { iat: nbf, nbf, exp }))}`;
@@ -102,7 +102,7 @@ describe('a good token', () => {
     expect(await reasonOf(verifier, times(second - 600, second - 60))).toBe('expired');
   });
 
-  it('counts from the issuer of the national cloud only where that cloud is configured', async () => {
+  it('accepts the issuer of a national cloud only if that cloud is configured', async () => {
     const v1 = (now: number) => {
       const { azp: _azp, ...rest } = claims(now, {
         ver: '1.0',
@@ -117,8 +117,8 @@ describe('a good token', () => {
   });
 });
 
-describe('a token that is remembered', () => {
-  it('costs no second look at keys or signature, and is forgotten when it ends', async () => {
+describe('CallerVerifier with a cached token', () => {
+  it('uses neither keys nor signature again until the token expires', async () => {
     const { verifier, server, clock, now } = start();
     const header = `Bearer ${signJwt(key, claims(now()))}`;
     const first = await verifier.verify(header);
@@ -129,7 +129,7 @@ describe('a token that is remembered', () => {
     expect(server.requests).toHaveLength(2);
   });
 
-  it('does not vouch for another token with the same claims', async () => {
+  it('verifies another token with the same claims', async () => {
     const { verifier, now } = start();
     const token = signJwt(key, claims(now()));
     await verifier.verify(`Bearer ${token}`);
@@ -138,24 +138,24 @@ describe('a token that is remembered', () => {
   });
 });
 
-describe('a bad token is refused with its reason', () => {
+describe('CallerVerifier with an invalid token', () => {
   const cases: readonly [name: string, reason: string, make: (now: number) => string | null][] = [
-    ['none', 'missing', () => null],
+    ['no header', 'missing', () => null],
     ['an empty header', 'missing', () => ''],
     ['another scheme', 'malformed', (now) => `Basic ${signJwt(key, claims(now))}`],
     ['no token', 'malformed', () => 'Bearer '],
     ['two tokens', 'malformed', (now) => `Bearer ${signJwt(key, claims(now))} ${signJwt(key, claims(now))}`],
     ['two headers joined', 'malformed', (now) => `Bearer ${signJwt(key, claims(now))}, Bearer x.y.z`],
-    ['17 KiB', 'too_large', () => `Bearer ${'a'.repeat(17 * 1024)}`],
-    ['with a shorter signature', 'signature', (now) => `Bearer ${signJwt(key, claims(now)).slice(0, -10)}`],
-    ['two parts', 'malformed', (now) => `Bearer ${signJwt(key, claims(now)).split('.').slice(0, 2).join('.')}`],
+    ['a header of 17 KiB', 'too_large', () => `Bearer ${'a'.repeat(17 * 1024)}`],
+    ['a shortened signature', 'signature', (now) => `Bearer ${signJwt(key, claims(now)).slice(0, -10)}`],
+    ['only two parts', 'malformed', (now) => `Bearer ${signJwt(key, claims(now)).split('.').slice(0, 2).join('.')}`],
     ['four parts', 'malformed', (now) => `Bearer ${signJwt(key, claims(now))}.x`],
     ['an empty signature', 'malformed', (now) => `Bearer ${signJwt(key, claims(now)).replace(/\.[^.]*$/, '.')}`],
     ['padding', 'malformed', (now) => `Bearer ${signJwt(key, claims(now))}==`],
-    ['no JSON', 'malformed', () => `Bearer ${base64url('x')}.${base64url('y')}.AAAA`],
-    ['an array for a payload', 'malformed', () => `Bearer ${signJwt(key, [])}`],
+    ['parts that are not JSON', 'malformed', () => `Bearer ${base64url('x')}.${base64url('y')}.AAAA`],
+    ['an array as payload', 'malformed', () => `Bearer ${signJwt(key, [])}`],
     [
-      'text that is no UTF-8',
+      'a payload that is not UTF-8',
       'malformed',
       () => `Bearer ${base64url({ alg: 'RS256', typ: 'JWT', kid: 'key-1' })}._____w.AAAA`,
     ],
@@ -165,12 +165,16 @@ describe('a bad token is refused with its reason', () => {
       (now) => `Bearer ${base64url({ alg: 'none', typ: 'JWT', kid: 'key-1' })}.${base64url(claims(now))}.AA`,
     ],
     [
-      'alg None, spelled otherwise',
+      'alg none in other capitals',
       'algorithm',
       (now) => `Bearer ${signJwt(key, claims(now), { alg: 'nOnE', typ: 'JWT', kid: 'key-1' })}`,
     ],
-    ['RS512', 'algorithm', (now) => `Bearer ${signJwt(key, claims(now), { alg: 'RS512', typ: 'JWT', kid: 'key-1' })}`],
-    ['HMAC with the public key as its secret', 'algorithm', (now) => `Bearer ${hmacWithPublicKey(now)}`],
+    [
+      'alg RS512',
+      'algorithm',
+      (now) => `Bearer ${signJwt(key, claims(now), { alg: 'RS512', typ: 'JWT', kid: 'key-1' })}`,
+    ],
+    ['an HMAC keyed with the public key', 'algorithm', (now) => `Bearer ${hmacWithPublicKey(now)}`],
     [
       'a critical extension',
       'malformed',
@@ -183,44 +187,40 @@ describe('a bad token is refused with its reason', () => {
       (now) => `Bearer ${signJwt(key, claims(now), { alg: 'RS256', typ: 'pop', kid: 'key-1' })}`,
     ],
     ['no key id', 'key_unknown', (now) => `Bearer ${signJwt(key, claims(now), { alg: 'RS256', typ: 'JWT' })}`],
-    ['a path for a key id', 'key_unknown', (now) => `Bearer ${withKeyId(now, '../../../dev/null')}`],
-    ['SQL for a key id', 'key_unknown', (now) => `Bearer ${withKeyId(now, "x' UNION SELECT 'key-1")}`],
-    ['an address for a key id', 'key_unknown', (now) => `Bearer ${withKeyId(now, 'https://evil.test/keys')}`],
-    ['__proto__ for a key id', 'key_unknown', (now) => `Bearer ${withKeyId(now, '__proto__')}`],
+    ['a path as key id', 'key_unknown', (now) => `Bearer ${withKeyId(now, '../../../dev/null')}`],
+    ['SQL as key id', 'key_unknown', (now) => `Bearer ${withKeyId(now, "x' UNION SELECT 'key-1")}`],
+    ['a URL as key id', 'key_unknown', (now) => `Bearer ${withKeyId(now, 'https://evil.test/keys')}`],
+    ['__proto__ as key id', 'key_unknown', (now) => `Bearer ${withKeyId(now, '__proto__')}`],
     [
-      'its own key in the header',
+      'its own key in the header (jwk)',
       'signature',
       (now) =>
         `Bearer ${signJwt(foreignKey, claims(now), { alg: 'RS256', typ: 'JWT', kid: 'key-1', jwk: foreignKey.jwk })}`,
     ],
     [
-      'an address of keys in the header',
+      'a key URL in the header (jku, x5u)',
       'signature',
       (now) =>
         `Bearer ${signJwt(foreignKey, claims(now), { alg: 'RS256', typ: 'JWT', kid: 'key-1', jku: 'https://evil.test', x5u: 'https://evil.test' })}`,
     ],
-    ['a key of somebody else', 'signature', (now) => `Bearer ${signJwt(foreignKey, claims(now))}`],
+    ['the signature of a foreign key', 'signature', (now) => `Bearer ${signJwt(foreignKey, claims(now))}`],
     [
-      'a claim given twice',
+      'a duplicate claim',
       'duplicate_claim',
-      (now) => `Bearer ${signJwt(key, twice(claims(now), '"roles":["Tokens.Request"]'))}`,
+      (now) => `Bearer ${signJwt(key, appendClaim(claims(now), '"roles":["Tokens.Request"]'))}`,
     ],
     [
-      'a claim given twice, escaped',
+      'a duplicate claim with escapes',
       'duplicate_claim',
-      (now) => `Bearer ${signJwt(key, twice(claims(now), '"\\u0074id":"x"'))}`,
+      (now) => `Bearer ${signJwt(key, appendClaim(claims(now), '"\\u0074id":"x"'))}`,
     ],
     [
-      'a header field given twice',
+      'a duplicate header field',
       'duplicate_claim',
       (now) => `Bearer ${signJwt(key, claims(now), '{"alg":"RS256","typ":"JWT","kid":"key-1","alg":"RS256"}')}`,
     ],
     ['the common issuer', 'issuer', (now) => `Bearer ${signed(now, { iss: `${entraEndpoint}/common/v2.0` })}`],
-    [
-      'the issuer without its end',
-      'issuer',
-      (now) => `Bearer ${signed(now, { iss: `${entraEndpoint}/${homeTenant}` })}`,
-    ],
+    ['a truncated issuer', 'issuer', (now) => `Bearer ${signed(now, { iss: `${entraEndpoint}/${homeTenant}` })}`],
     [
       'the issuer of another tenant',
       'issuer',
@@ -232,68 +232,68 @@ describe('a bad token is refused with its reason', () => {
       'issuer',
       (now) => `Bearer ${signed(now, { iss: `https://sts.windows.net/${homeTenant}/` })}`,
     ],
-    ['another tenant', 'tenant', (now) => `Bearer ${signed(now, { tid: tenant(2) })}`],
-    ['no tenant', 'claims', (now) => `Bearer ${signed(now, { tid: undefined })}`],
-    ['a tenant that is no GUID', 'claims', (now) => `Bearer ${signed(now, { tid: '../x' })}`],
+    ['another tenant in tid', 'tenant', (now) => `Bearer ${signed(now, { tid: tenant(2) })}`],
+    ['no tid', 'claims', (now) => `Bearer ${signed(now, { tid: undefined })}`],
+    ['a tid that is not a GUID', 'claims', (now) => `Bearer ${signed(now, { tid: '../x' })}`],
     ['another audience', 'audience', (now) => `Bearer ${signed(now, { aud: 'https://graph.microsoft.com' })}`],
-    ['the audience with something behind it', 'audience', (now) => `Bearer ${signed(now, { aud: `${clientId}/` })}`],
+    ['the audience with a suffix', 'audience', (now) => `Bearer ${signed(now, { aud: `${clientId}/` })}`],
     ['a list of audiences', 'claims', (now) => `Bearer ${signed(now, { aud: [clientId, 'x'] })}`],
-    ['expired', 'expired', (now) => `Bearer ${signed(now, { exp: Math.floor(now / 1000) - 61 })}`],
-    ['of the future', 'not_yet_valid', (now) => `Bearer ${signed(now, { nbf: Math.floor(now / 1000) + 61 })}`],
-    ['issued in the future', 'not_yet_valid', (now) => `Bearer ${signed(now, { iat: Math.floor(now / 1000) + 61 })}`],
-    ['no end', 'claims', (now) => `Bearer ${signed(now, { exp: undefined })}`],
-    ['an end that is text', 'claims', (now) => `Bearer ${signed(now, { exp: '9999999999' })}`],
+    ['exp in the past', 'expired', (now) => `Bearer ${signed(now, { exp: Math.floor(now / 1000) - 61 })}`],
+    ['nbf in the future', 'not_yet_valid', (now) => `Bearer ${signed(now, { nbf: Math.floor(now / 1000) + 61 })}`],
+    ['iat in the future', 'not_yet_valid', (now) => `Bearer ${signed(now, { iat: Math.floor(now / 1000) + 61 })}`],
+    ['no exp', 'claims', (now) => `Bearer ${signed(now, { exp: undefined })}`],
+    ['exp as text', 'claims', (now) => `Bearer ${signed(now, { exp: '9999999999' })}`],
     [
-      'an end beyond numbers',
+      'exp beyond the range of numbers',
       'claims',
       (now) => `Bearer ${signJwt(key, JSON.stringify(claims(now)).replace(/"exp":\d+/, '"exp":1e999'))}`,
     ],
     [
-      'a life of nothing',
+      'a lifetime of zero',
       'claims',
       (now) => `Bearer ${signed(now, { nbf: Math.floor(now / 1000), exp: Math.floor(now / 1000) })}`,
     ],
     [
-      'no application, as an ID token has none',
+      'no azp, like an ID token',
       'claims',
       (now) => `Bearer ${signed(now, { azp: undefined, preferred_username: 'ann@contoso.com' })}`,
     ],
     [
-      'the application under the name of the other version',
+      'appid instead of azp in version 2',
       'claims',
       (now) => `Bearer ${signed(now, { azp: undefined, appid: guid(1) })}`,
     ],
-    ['an application that is no GUID', 'claims', (now) => `Bearer ${signed(now, { azp: '*' })}`],
-    ['roles that are text', 'claims', (now) => `Bearer ${signed(now, { roles: 'Tokens.Request' })}`],
-    ['roles that are no text', 'claims', (now) => `Bearer ${signed(now, { roles: [{}] })}`],
+    ['an azp that is not a GUID', 'claims', (now) => `Bearer ${signed(now, { azp: '*' })}`],
+    ['roles as text', 'claims', (now) => `Bearer ${signed(now, { roles: 'Tokens.Request' })}`],
+    ['roles that contain an object', 'claims', (now) => `Bearer ${signed(now, { roles: [{}] })}`],
     ['idtyp app with delegated scopes', 'claims', (now) => `Bearer ${signed(now, { idtyp: 'app', scp: 'access' })}`],
     ['idtyp user without scopes', 'claims', (now) => `Bearer ${signed(now, { idtyp: 'user' })}`],
     ['an unknown version', 'claims', (now) => `Bearer ${signed(now, { ver: '3.0' })}`],
   ];
 
-  it.each(cases)('%s → %s', async (_name, reason, make) => {
+  it.each(cases)('refuses %s with reason %s', async (_name, reason, make) => {
     const { verifier, now, server } = start();
-    // The control: with nothing wrong the same maker is accepted.
+    // Control: the same token without a change is accepted.
     expect(await reasonOf(verifier, `Bearer ${signed(now(), {})}`)).toBe('accepted');
     expect(await reasonOf(verifier, make(now()))).toBe(reason);
     expect(server.requests).toEqual([`${entraEndpoint}/${homeTenant}/discovery/v2.0/keys`]);
   });
 
-  it('without a word of the token in log or error', async () => {
+  it('includes no part of the token in log or error', async () => {
     const { verifier, now, lines } = start();
     const token = signed(now(), { aud: 'x' });
     const error: unknown = await verifier.verify(`Bearer ${token}`).catch((thrown: unknown) => thrown);
-    const said = JSON.stringify([
+    const output = JSON.stringify([
       lines,
       String(error),
       (error as BrokerError).logFields,
       String((error as BrokerError).cause),
     ]);
-    for (const part of token.split('.')) expect(said).not.toContain(part.slice(0, 40));
+    for (const part of token.split('.')) expect(output).not.toContain(part.slice(0, 40));
   });
 });
 
-it('refuses to start without an audience, which would let every token of the tenant in', () => {
+it('createCallerVerifier throws without an audience, because any token of the tenant would pass', () => {
   expect(() => start({ audiences: [] })).toThrow('No audience');
 });
 
@@ -301,7 +301,7 @@ const signed = (now: number, changes: Record<string, unknown>): string => signJw
 
 const withKeyId = (now: number, kid: string): string => signJwt(key, claims(now), { alg: 'RS256', typ: 'JWT', kid });
 
-const twice = (payload: Record<string, unknown>, more: string): string =>
+const appendClaim = (payload: Record<string, unknown>, more: string): string =>
   `${JSON.stringify(payload).slice(0, -1)},${more}}`;
 
 function hmacWithPublicKey(now: number): string {
