@@ -65,7 +65,7 @@ export interface IssuedToken {
 }
 
 /** Who requests a token, and the log of that request. */
-export interface TokenRequester {
+interface TokenRequester {
   readonly caller: Caller;
   readonly correlationId: string;
   readonly log: Logger;
