@@ -3,43 +3,43 @@ import type { Caller } from '../model/caller.ts';
 import type { ErrorCode } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
 
-/** What became of a request for a token. */
+/** The outcome of a token request. */
 export const auditOutcomes = ['issued', 'denied'] as const;
 export type AuditOutcome = (typeof auditOutcomes)[number];
 
-/** Who got or was refused which token, when and by which rule. Never the token. */
+/** One token request: the caller, the token that was issued or denied, the time and the rule. Never holds the token. */
 export interface AuditEntry {
   readonly atMs: number;
   readonly correlationId: string;
-  /** Names this answer; a caller that reports a token to us can be traced by it. */
+  /** Identifies this answer. The caller receives it too, so that a token can be traced to its record. */
   readonly tokenId: string;
   readonly outcome: AuditOutcome;
   /** Why it was denied. */
   readonly code?: ErrorCode;
   readonly caller: Pick<Caller, 'applicationId' | 'objectId' | 'kind'>;
-  /** The rule of the policy that allowed it. */
+  /** The policy rule that allowed the request. */
   readonly rule?: string;
   readonly tenantId?: TenantId;
-  /** As the caller wrote it, where that is no tenant that we know. */
+  /** The tenant as the caller wrote it, if it is not a known tenant. */
   readonly tenantAsked?: string;
   readonly resource: string;
-  /** Issued: what the token carries. Denied: what was asked for. */
+  /** Issued: the scopes that the token carries. Denied: the scopes that were requested. */
   readonly scopes: readonly string[];
   readonly grant: Grant;
-  /** Which of the broker's applications redeemed. */
+  /** The broker's application that redeemed the token. */
   readonly application?: string;
   readonly expiresAtMs?: number;
-  /** SHA-256 of the token in hexadecimal: recognises a token that turns up elsewhere. */
+  /** SHA-256 of the token in hexadecimal. Identifies a token that is found elsewhere. */
   readonly tokenFingerprint?: string;
   readonly fromCache?: boolean;
-  /** What it carries beyond its rule, where the rule says to hand out and record. */
+  /** Scopes that the token carries beyond the rule, if the rule allows and records them. */
   readonly excessScopes?: readonly string[];
 }
 
 export interface AuditQuery {
-  /** From this time on. */
+  /** Inclusive. */
   readonly fromMs: number;
-  /** Before this time. */
+  /** Exclusive. */
   readonly toMs: number;
   /** Application id. */
   readonly caller?: string;
@@ -47,33 +47,33 @@ export interface AuditQuery {
   readonly outcome?: AuditOutcome;
   /** 1 to 1,000. */
   readonly limit: number;
-  /** Of an earlier answer to the same query. */
+  /** From an earlier page of the same query. */
   readonly continuation?: string;
 }
 
 export interface AuditPage {
-  /** Newest first. May be fewer than asked for, even none, while there is a continuation. */
+  /** Newest first. While there is a continuation, there may be fewer than `limit`, even none. */
   readonly entries: readonly AuditEntry[];
-  /** Present while there may be more. */
+  /** Present if more entries may follow. */
   readonly continuation?: string;
 }
 
-/** A record that takes longer has failed, and its token is not handed out: the token is that much older when it leaves. */
+/** Maximum time to write a record. If it takes longer, the token is not issued, because it ages during the write. */
 export const longestRecordSeconds = 3;
 
-/** The record that no token leaves without. */
+/** The audit log. A token is issued only after its entry is durable. */
 export interface AuditLog {
   /**
-   * Resolves when the entry is durable, and not before.
-   * @throws BrokerError `audit_unavailable` when that is not certain; the entry may then exist all the same.
+   * Resolves once the entry is durable.
+   * @throws BrokerError `audit_unavailable` if that is not certain. The entry may exist nevertheless.
    */
   record(entry: AuditEntry): Promise<void>;
-  /** @throws BrokerError `storage_unavailable`, or `request_invalid` for a continuation that is none. */
+  /** @throws BrokerError `storage_unavailable`, or `request_invalid` for an invalid continuation. */
   query(query: AuditQuery): Promise<AuditPage>;
   /**
-   * Deletes what is older than `beforeMs`.
-   * @returns how many entries.
-   * @throws BrokerError `storage_unavailable`; what was deleted until then stays deleted.
+   * Deletes the entries older than `beforeMs`.
+   * @returns the number of deleted entries.
+   * @throws BrokerError `storage_unavailable`. Entries deleted before the failure stay deleted.
    */
   purge(beforeMs: number): Promise<number>;
 }

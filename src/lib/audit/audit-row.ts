@@ -8,32 +8,33 @@ import { parseTenantId } from '../model/identifiers.ts';
 import { type AuditEntry, auditOutcomes } from './audit-log.ts';
 
 /*
- * How an entry lies in the table (docs/audit.md). Partition: one hour of UTC, so that what is recorded together can be
- * written together. Both keys count down, so that the natural order of the table is newest first ("Log tail pattern",
- * Azure Table storage design patterns).
+ * The table row of an entry (docs/audit.md). A partition covers one hour of UTC, so that concurrent entries can share a
+ * transaction. Both keys count down, so that the table's natural order is newest first ("Log tail pattern", Azure Table
+ * storage design patterns).
  */
 
-/** The last millisecond that 13 digits can count down from: November 2286. */
+/** The largest number of 13 digits. As a time it is in November 2286. */
 const endOfTimeMs = 9_999_999_999_999;
 const lastHour = Math.floor(endOfTimeMs / hourMs);
 
 const clamp = (ms: number): number => Math.min(endOfTimeMs, Math.max(0, Math.floor(ms)));
 
-/** The partition of a time; a later time has a smaller key. */
+/** The partition key of a time. A later time has a smaller key. */
 export const partitionKeyAt = (ms: number): string =>
   String(lastHour - Math.floor(clamp(ms) / hourMs)).padStart(7, '0');
 
-/** The start of the row keys of a time; a later time has a smaller one. */
+/** The prefix of the row keys of a time. A later time has a smaller prefix. */
 export const rowKeyAt = (ms: number): string => String(endOfTimeMs - clamp(ms)).padStart(13, '0');
 
-/** Longest text in one column, characters: 100 rows must fit one transaction of 4 MiB, whatever a caller sends. */
+/** Maximum characters of text in one column: 100 rows must fit into one transaction of 4 MiB, whatever callers send. */
 const maxText = 512;
 /**
- * Scopes are ASCII (RFC 6749 section 3.3); an application with every permission of Graph has about 6,000 characters.
+ * Maximum characters of a list of scopes, which are ASCII (RFC 6749 section 3.3). The list of all Graph permissions has
+ * about 6,000.
  */
 const maxList = 8_000;
 
-// Columns beside the keys. `excess` stands for excessScopes; lists are joined by spaces, which scopes cannot hold.
+// Columns beside the keys. Lists are joined by spaces, which a scope cannot contain.
 const rowSchema = z.object({
   at: z.iso.datetime(),
   correlationId: z.string(),
@@ -57,7 +58,7 @@ const rowSchema = z.object({
 });
 export type AuditRow = TableEntity<z.output<typeof rowSchema>>;
 
-/** @param id Unique for ever: it is what makes a repeated write harmless. */
+/** @param id Never used for another row, so that a write can safely be repeated. */
 export function toRow(entry: AuditEntry, id: string): AuditRow {
   const { atMs, caller, scopes, excessScopes, expiresAtMs, ...rest } = entry;
   const row: AuditRow = {
@@ -79,7 +80,7 @@ export function toRow(entry: AuditEntry, id: string): AuditRow {
   return row;
 }
 
-/** The entry of a row, or undefined for a row that none of our versions wrote. */
+/** The entry of a row, or undefined for a row that no version of the broker wrote. */
 export function fromRow(row: unknown): AuditEntry | undefined {
   const parsed = rowSchema.safeParse(row);
   if (!parsed.success) return undefined;
@@ -97,10 +98,10 @@ export function fromRow(row: unknown): AuditEntry | undefined {
   });
 }
 
-/** Nearly every text is this, and is looked at once instead of being made anew. */
+/** Matches nearly all text. The test is cheaper than the replacements below. */
 const printableAscii = /^[\x20-\x7e]*$/;
 
-/** What callers wrote goes into the record as text that every reader can show: well-formed, no control characters. */
+/** Cuts a caller's text and replaces lone surrogates and control characters, so that any reader can display it. */
 function clip(text: string, length: number): string {
   const short = text.slice(0, length);
   return printableAscii.test(short) ? short : short.toWellFormed().replaceAll(/\p{Cc}/gu, '\u{FFFD}');

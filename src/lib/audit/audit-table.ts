@@ -7,20 +7,20 @@ export type AuditTable = Pick<
   'submitTransaction' | 'createTable' | 'listEntities' | 'pipeline' | 'url' | 'tableName'
 >;
 
-/** Entities of one transaction ("Performing entity group transactions", Azure Table storage). */
+/** Maximum entities per transaction ("Performing entity group transactions", Azure Table storage). */
 export const maxTransaction = 100;
 
-/** The answer of storage: its error code (`EntityAlreadyExists`) and the HTTP status, if a reply came. */
+/** A refusal by storage: its error code (such as `EntityAlreadyExists`) and HTTP status, if a reply arrived. */
 export interface StorageRefusal {
   readonly code: string | undefined;
   readonly status: number | undefined;
 }
 
-/** Reads the SDK's error by its fields, so that its class need not be loaded. */
+/** Reads the fields of an SDK error, so that the SDK's error class need not be loaded. */
 export function refusalOf(error: unknown): StorageRefusal {
   if (typeof error !== 'object' || error === null) return { code: undefined, status: undefined };
   const details: unknown = Reflect.get(error, 'details');
-  // The error of a transaction has the code itself; that of a single request has it among the headers in `details`.
+  // A transaction's error has `code`. A single request's error has the code among the headers in `details`.
   const code: unknown =
     typeof details === 'object' && details !== null && 'errorCode' in details
       ? details.errorCode

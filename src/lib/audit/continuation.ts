@@ -4,20 +4,23 @@ import { parseJson } from '../runtime/outbound.ts';
 import { safeParse } from '../runtime/safe-parse.ts';
 
 /*
- * Where a query goes on. The SDK's mark is base64 of a JSON object; ours is the same in base64url, because it travels in
- * an address. It comes back from outside, so only what we could have written is passed on.
+ * The position at which a query continues. The SDK's token is a JSON object in base64. The API uses base64url, because
+ * the token is part of a URL. Callers send it back, so only the expected properties are passed to the SDK.
  */
 
 const maxLength = 1024;
-const markSchema = z.strictObject({ nextPartitionKey: z.string(), nextRowKey: z.string().optional() });
+const tokenSchema = z.strictObject({ nextPartitionKey: z.string(), nextRowKey: z.string().optional() });
 
-export const encodeContinuation = (sdkMark: string): string => Buffer.from(sdkMark, 'base64').toString('base64url');
+export const encodeContinuation = (sdkToken: string): string => Buffer.from(sdkToken, 'base64').toString('base64url');
 
-/** @throws BrokerError request_invalid */
-export function decodeContinuation(mark: string): string {
-  const json = mark.length <= maxLength ? Buffer.from(mark, 'base64url').toString('utf8') : '';
-  const parsed = safeParse(markSchema, parseJson(json));
+/**
+ * The SDK's token for a continuation of the API.
+ * @throws BrokerError request_invalid if `encodeContinuation` cannot have returned it.
+ */
+export function decodeContinuation(continuation: string): string {
+  const json = continuation.length <= maxLength ? Buffer.from(continuation, 'base64url').toString('utf8') : '';
+  const parsed = safeParse(tokenSchema, parseJson(json));
   if (!parsed.success)
-    throw new BrokerError('request_invalid', 'The continuation is not one that an earlier answer gave.');
+    throw new BrokerError('request_invalid', 'The continuation is not valid. Send the one from the previous page.');
   return Buffer.from(JSON.stringify(parsed.data)).toString('base64');
 }

@@ -2,24 +2,24 @@ import type { Clock } from '../runtime/clock.ts';
 import { DeadlineError, noLongerNeeded, withDeadline } from '../runtime/deadline.ts';
 
 export interface GroupCommitSettings<T> {
-  /** Items that may share a write have the same group. */
+  /** Only items of the same group share a write. */
   readonly groupOf: (item: T) => string;
-  /** Most items of one write. */
+  /** Maximum items per write. */
   readonly maxBatch: number;
-  /** Most writes at one time. */
+  /** Maximum concurrent writes. */
   readonly maxWrites: number;
-  /** So many must wait before a write starts beside one that is under way; fewer wait for its end. */
+  /** Minimum waiting items that start another write while one is in flight. Fewer items wait for it to end. */
   readonly sideBySideFrom: number;
-  /** Most items that wait; beyond it they are refused at once. */
+  /** Maximum waiting items. Further items are rejected immediately. */
   readonly maxWaiting: number;
-  /** From `commit` to its answer, and for one write, milliseconds. */
+  /** Maximum duration of a `commit`, and of one write, milliseconds. */
   readonly deadlineMs: number;
 }
 
-/** Makes all of the items durable, or throws: then none of them counts as durable. */
+/** Makes all items durable. If it throws, none of them counts as durable. */
 export type WriteBatch<T> = (items: readonly T[], signal: AbortSignal) => Promise<void>;
 
-/** More items wait than the store can take. */
+/** The maximum number of items is already waiting. */
 class BacklogError extends Error {
   override readonly name = 'BacklogError';
 }
@@ -33,16 +33,16 @@ interface Entry<T> {
 }
 
 /**
- * Shares the cost of durable writes among those who wait for one at the same time: what arrives while a write is under
- * way goes out together with the next. A lone item does not wait for company.
+ * Writes concurrent items together (group commit). Items that arrive during a write share the next one. An item that
+ * arrives alone is written immediately.
  */
 export class GroupCommit<T> {
   readonly #write: WriteBatch<T>;
   readonly #clock: Clock;
   readonly #settings: GroupCommitSettings<T>;
   #waiting: Entry<T>[] = [];
-  /** All that have no answer yet, oldest first. */
-  readonly #unanswered = new Set<Entry<T>>();
+  /** The entries that are not settled yet, oldest first. */
+  readonly #pending = new Set<Entry<T>>();
   #writes = 0;
   #watch: AbortController | undefined;
 
@@ -53,16 +53,16 @@ export class GroupCommit<T> {
   }
 
   /**
-   * Resolves when the item is durable.
-   * @throws BacklogError, DeadlineError, or what the write threw.
+   * Resolves once the item is durable.
+   * @throws BacklogError, DeadlineError, or the error of the write.
    */
   async commit(item: T): Promise<void> {
     const { maxWaiting, groupOf, deadlineMs } = this.#settings;
-    if (this.#waiting.length >= maxWaiting) throw new BacklogError(`${maxWaiting} items wait already`);
+    if (this.#waiting.length >= maxWaiting) throw new BacklogError(`${maxWaiting} items are waiting already`);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const entry = { item, group: groupOf(item), deadlineAtMs: this.#clock.nowMs() + deadlineMs, resolve, reject };
     this.#waiting.push(entry);
-    this.#unanswered.add(entry);
+    this.#pending.add(entry);
     if (this.#watch === undefined) void this.#watchDeadlines();
     this.#startWrites();
     return promise;
@@ -83,46 +83,46 @@ export class GroupCommit<T> {
     this.#writes += 1;
     try {
       await withDeadline(this.#clock, this.#settings.deadlineMs, (signal) => this.#write(items, signal));
-      for (const entry of batch) this.#answer(entry);
+      for (const entry of batch) this.#settle(entry);
     } catch (error) {
-      for (const entry of batch) this.#answer(entry, error);
+      for (const entry of batch) this.#settle(entry, error);
     } finally {
       this.#writes -= 1;
       this.#startWrites();
     }
   }
 
-  /** The oldest that waits, and all of its group that fit. Those that were given up are dropped. */
+  /** The oldest waiting entry and as many others of its group as fit. Drops entries that have passed their deadline. */
   #takeBatch(): Entry<T>[] {
-    const alive = this.#waiting.filter((entry) => this.#unanswered.has(entry));
+    const alive = this.#waiting.filter((entry) => this.#pending.has(entry));
     const batch = alive.filter((entry) => entry.group === alive[0]?.group).slice(0, this.#settings.maxBatch);
     const taken = new Set(batch);
     this.#waiting = alive.filter((entry) => !taken.has(entry));
     return batch;
   }
 
-  #answer(entry: Entry<T>, error?: unknown): void {
-    if (!this.#unanswered.delete(entry)) return;
-    if (this.#unanswered.size === 0) this.#watch?.abort(noLongerNeeded);
+  #settle(entry: Entry<T>, error?: unknown): void {
+    if (!this.#pending.delete(entry)) return;
+    if (this.#pending.size === 0) this.#watch?.abort(noLongerNeeded);
     if (error === undefined) entry.resolve();
     else entry.reject(error);
   }
 
-  /** One timer for all: the oldest entry has the earliest deadline. */
+  /** One timer serves all entries, because the oldest entry has the earliest deadline. */
   async #watchDeadlines(): Promise<void> {
     this.#watch = new AbortController();
     try {
-      for (let [oldest] = this.#unanswered; oldest !== undefined; [oldest] = this.#unanswered) {
+      for (let [oldest] = this.#pending; oldest !== undefined; [oldest] = this.#pending) {
         await this.#clock.sleep(oldest.deadlineAtMs - this.#clock.nowMs(), this.#watch.signal);
-        for (const entry of this.#unanswered) {
+        for (const entry of this.#pending) {
           if (entry.deadlineAtMs > this.#clock.nowMs()) break;
-          this.#answer(entry, new DeadlineError(this.#settings.deadlineMs));
+          this.#settle(entry, new DeadlineError(this.#settings.deadlineMs));
         }
       }
     } catch {
-      // Aborted, because nobody waits any more.
+      // Aborted: no entry is pending.
     }
     this.#watch = undefined;
-    if (this.#unanswered.size > 0) void this.#watchDeadlines();
+    if (this.#pending.size > 0) void this.#watchDeadlines();
   }
 }

@@ -3,14 +3,14 @@ import type { AuditRow } from './audit-row.ts';
 import type { AuditTable } from './audit-table.ts';
 
 /**
- * The transaction that inserts rows, written out here ("Performing entity group transactions"). The SDK makes the same
- * text by sending each row through a request pipeline of its own, which takes three times the processor time; every
- * token waits for this write. Signature, retries and connections are the SDK's.
+ * Builds the transaction that inserts rows ("Performing entity group transactions"). The SDK builds the same text by
+ * sending each row through a separate request pipeline, which takes three times the processor time, and every token
+ * waits for this write. The SDK still signs, sends and retries the request.
  */
 
 const lineEnd = '\r\n';
 
-/** Storage has refused the transaction: none of its rows is there. Read by `refusalOf`. */
+/** Storage refused the transaction and stored none of its rows. `refusalOf` reads it. */
 class InsertRefusal extends Error {
   override readonly name = 'InsertRefusal';
   readonly code: string | undefined;
@@ -22,13 +22,13 @@ class InsertRefusal extends Error {
   }
 }
 
-/** What sends a transaction; made once, for its client keeps the connections. */
+/** Sends transactions. Created once, because its client holds the connections. */
 export interface Transport {
   readonly client: HttpClient;
   createRequest(options: PipelineRequestOptions, headers: Record<string, string>): PipelineRequest;
 }
 
-/** Loaded at first use, as everything of the storage SDK is. */
+/** Loads the SDK at first use, to keep start-up short. */
 export async function loadTransport(): Promise<Transport> {
   const { createDefaultHttpClient, createHttpHeaders, createPipelineRequest } = await import(
     '@azure/core-rest-pipeline'
@@ -40,9 +40,9 @@ export async function loadTransport(): Promise<Transport> {
 }
 
 /**
- * Inserts rows of one partition, all or none; at most 100.
- * @param id a new UUID: separates the parts of the request.
- * @throws InsertRefusal, or the pipeline's own error when no reply came.
+ * Inserts up to 100 rows of one partition atomically.
+ * @param id a new UUID, used in the boundaries of the multipart request.
+ * @throws InsertRefusal, or the pipeline's error if no reply arrived.
  */
 export async function insertRows(
   { table, transport }: { readonly table: AuditTable; readonly transport: Transport },
@@ -56,7 +56,7 @@ export async function insertRows(
       url: below(url, '$batch'),
       method: 'POST',
       body: insertBody(entityUrl(url, table.tableName), rows, id),
-      // The emulator on this machine, and nothing else.
+      // Plain HTTP is only for the emulator on this machine.
       allowInsecureConnection: url.hostname === '127.0.0.1' || url.hostname === 'localhost',
       abortSignal,
     },
@@ -72,14 +72,14 @@ export async function insertRows(
   judge(reply.status, reply.bodyAsText ?? '', rows.length);
 }
 
-/** A path below the account's address, which may carry a shared access signature as its query. */
+/** A path below the account's address. Keeps the query, which may be a shared access signature. */
 function below(account: URL, path: string): string {
   const url = new URL(account);
   url.pathname = `${account.pathname.replace(/\/$/, '')}/${path}`;
   return url.href;
 }
 
-/** The address inside the transaction: the whole request is authorised, not its parts. */
+/** The address inside the transaction, without the query: storage authorises the whole request, not its parts. */
 const entityUrl = (account: URL, tableName: string): string => {
   const url = new URL(below(account, tableName));
   url.search = '';
@@ -108,7 +108,10 @@ function insertBody(url: string, rows: readonly AuditRow[], id: string): string 
   return `${head}${parts.join('')}--changeset_${id}--${lineEnd}--batch_${id}--${lineEnd}`;
 }
 
-/** Done only if every row has its own answer that says so: half a reply proves nothing. */
+/**
+ * Succeeds only if the reply has a success status for every row. A truncated reply is a failure.
+ * @throws InsertRefusal
+ */
 function judge(status: number, body: string, rows: number): void {
   const statuses = [...body.matchAll(/^HTTP\/1\.1 (\d{3})/gm)].map(([, text]) => Number(text));
   const refused = status === 202 ? statuses.find((one) => one >= 300) : status;

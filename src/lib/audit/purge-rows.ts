@@ -3,12 +3,13 @@ import { partitionKeyAt, rowKeyAt } from './audit-row.ts';
 import { type AuditTable, maxTransaction, refusalOf } from './audit-table.ts';
 
 /**
- * Deletes what is older than `beforeMs`, page by page, and tells how much.
- * @throws what the storage SDK threw; what was deleted until then stays deleted.
+ * Deletes the rows older than `beforeMs`, page by page.
+ * @returns the number of deleted rows.
+ * @throws the storage SDK's error. Rows deleted before the failure stay deleted.
  */
 export async function purgeRows(table: AuditTable, beforeMs: number): Promise<number> {
   const partition = partitionKeyAt(beforeMs);
-  // The hour that holds the border first, then all older ones: two plain ranges, no scan of the table.
+  // First the hour of `beforeMs`, then all older hours: two key ranges, so that storage does not scan the table.
   return (
     (await purgeRange(table, `PartitionKey eq '${partition}' and RowKey ge '${rowKeyAt(beforeMs - 1)}'`)) +
     (await purgeRange(table, `PartitionKey gt '${partition}'`))
@@ -42,7 +43,7 @@ async function deleteRows(table: AuditTable, rows: readonly RowAddress[]): Promi
     return rows.length;
   } catch (error) {
     if (refusalOf(error).code !== 'ResourceNotFound') throw error;
-    // Another instance purges too, and one missing row fails a whole transaction: halve until the gap is found.
+    // Another instance may purge too. One missing row fails the whole transaction, so halve it to isolate the row.
     if (rows.length === 1) return 0;
     const middle = rows.length >> 1;
     return (await deleteRows(table, rows.slice(0, middle))) + (await deleteRows(table, rows.slice(middle)));

@@ -7,16 +7,19 @@ import { fromRow, partitionKeyAt, rowKeyAt } from './audit-row.ts';
 import type { AuditTable } from './audit-table.ts';
 import { decodeContinuation, encodeContinuation } from './continuation.ts';
 
-/** Storage answers at the latest after 5 s or 1,000 rows, found or not: so many answers make one page at most. */
+/** Maximum replies per page. Storage replies after at most 5 s or 1,000 scanned rows, even if none matches. */
 const maxReplies = 20;
 /**
- * After this no further answer is waited for: the next may take 5 s, and what was found, with the place to go on from,
- * must not be lost to the deadline.
+ * After this time no further reply is requested. It may take 5 s, and the timeout would lose the entries found so far and
+ * the continuation.
  */
-const enoughMs = 9_000;
+const lastRequestMs = 9_000;
 const timeoutMs = 15_000;
 
-/** One page of entries, newest first. */
+/**
+ * One page of entries, newest first.
+ * @throws BrokerError request_invalid for an invalid filter or continuation; otherwise the storage SDK's error.
+ */
 export async function queryRows(
   deps: { readonly table: AuditTable; readonly clock: Clock; readonly log: Logger },
   query: AuditQuery,
@@ -41,13 +44,13 @@ export async function queryRows(
     }
     continuation = reply.value.continuationToken;
     if (continuation === undefined) return { entries };
-    if (entries.length >= limit || deps.clock.nowMs() - startMs >= enoughMs) break;
+    if (entries.length >= limit || deps.clock.nowMs() - startMs >= lastRequestMs) break;
   }
   return continuation === undefined ? { entries } : { entries, continuation: encodeContinuation(continuation) };
 }
 
 function filterOf({ fromMs, toMs, caller, tenantId, outcome }: AuditQuery): string {
-  // Keys count down: later times lie in front. `fromMs` belongs to the range, `toMs` does not.
+  // Keys count down, so later times come first. `fromMs` is inclusive, `toMs` exclusive.
   const conditions = [
     `PartitionKey ge '${partitionKeyAt(toMs)}'`,
     `PartitionKey le '${partitionKeyAt(fromMs)}'`,
@@ -60,14 +63,14 @@ function filterOf({ fromMs, toMs, caller, tenantId, outcome }: AuditQuery): stri
   return conditions.join(' and ');
 }
 
-/** Nothing but GUIDs and the known outcomes go into a filter: there is no text in it to escape. */
-function guid(value: string, what: string): string {
+/** A filter contains only GUIDs and known outcomes, so nothing in it needs escaping. */
+function guid(value: string, field: string): string {
   const parsed = parseGuid(value);
-  if (parsed === undefined) throw new BrokerError('request_invalid', `The ${what} is not a GUID.`);
+  if (parsed === undefined) throw new BrokerError('request_invalid', `The ${field} is not a GUID.`);
   return parsed;
 }
 
 function knownOutcome(value: AuditOutcome): AuditOutcome {
-  if (!auditOutcomes.includes(value)) throw new BrokerError('request_invalid', 'The outcome is not a known one.');
+  if (!auditOutcomes.includes(value)) throw new BrokerError('request_invalid', 'The outcome is unknown.');
   return value;
 }

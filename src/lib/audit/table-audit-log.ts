@@ -13,22 +13,19 @@ import { writeRows } from './write-rows.ts';
 
 /** Maximum time that a caller waits for its record. */
 const deadlineMs = longestRecordSeconds * 1000;
-/** Storage takes 2,000 rows a second in one partition: four full transactions at a time reach that. */
+/** Storage accepts 2,000 rows per second in one partition. Four concurrent full transactions reach that. */
 const maxWrites = 4;
-/**
- * A round trip to storage is mostly waiting: 50 concurrent callers get their records in one, instead of taking turns in
- * two.
- */
+/** A round trip to storage is mostly waiting. With this value, 50 concurrent records take one round trip, not two. */
 const sideBySideFrom = 25;
-/** About 3 s of work for storage at its limit: a later record would miss its deadline anyway. */
+/** About 3 s of work for storage at its limit. A record behind these would miss its deadline. */
 const maxWaiting = 5_000;
 
 export interface TableAuditLogDeps {
-  /** The table, which need not exist yet. Called once, when it is first needed. */
+  /** Opens the table, which need not exist yet. Called at first use, and again after a failure. */
   readonly table: () => Promise<AuditTable>;
   readonly clock: Clock;
   readonly log: Logger;
-  /** A new UUID each time. */
+  /** Returns a new UUID. */
   readonly newId: () => string;
 }
 

@@ -5,9 +5,7 @@ import type { AuditRow } from './audit-row.ts';
 import { type AuditTable, refusalOf } from './audit-table.ts';
 import { insertRows, type Transport } from './insert-rows.ts';
 
-/**
- * A request without a reply is given up after this time, so that a lost packet costs one attempt and not the record.
- */
+/** Timeout of one attempt, so that a lost packet costs one attempt and not the record. */
 const attemptMs = 1_000;
 const attempts = 4;
 const firstPauseMs = 50;
@@ -20,10 +18,10 @@ export interface WriteRowsDeps {
 }
 
 /**
- * Writes rows of one partition, all or none, and resolves when they are durable. The refusal "exists already" proves
- * that too: a row key is never used twice, so an earlier attempt, ours or the SDK's, was carried out although its reply
- * was lost; and because the transaction is atomic, all of its rows exist.
- * @throws what {@link insertRows} threw last.
+ * Writes rows of one partition atomically and resolves once they are durable. The refusal `EntityAlreadyExists` counts as
+ * success: a row key is never reused, so an earlier attempt (by this function or by the SDK) succeeded although its reply
+ * was lost. The transaction is atomic, so all of its rows exist.
+ * @throws the last error of {@link insertRows}.
  */
 export async function writeRows(deps: WriteRowsDeps, rows: readonly AuditRow[], signal: AbortSignal): Promise<void> {
   const { clock, table, newId } = deps;
@@ -40,7 +38,7 @@ export async function writeRows(deps: WriteRowsDeps, rows: readonly AuditRow[], 
       attempts,
       afterError: async (error, attempt) => {
         const { code, status } = refusalOf(error);
-        if (signal.aborted || !isWorthRepeating(code, status)) return undefined;
+        if (signal.aborted || !isTransient(code, status)) return undefined;
         if (code !== 'TableNotFound') return backOffMs(attempt, firstPauseMs, 4);
         await table.createTable({ abortSignal: signal });
         return 0;
@@ -50,5 +48,5 @@ export async function writeRows(deps: WriteRowsDeps, rows: readonly AuditRow[], 
   );
 }
 
-const isWorthRepeating = (code: string | undefined, status: number | undefined): boolean =>
+const isTransient = (code: string | undefined, status: number | undefined): boolean =>
   code === 'TableNotFound' || status === undefined || status === 408 || status === 429 || status >= 500;

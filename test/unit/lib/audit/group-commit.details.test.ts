@@ -1,8 +1,8 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { GroupCommit, type GroupCommitSettings } from '../../../../src/lib/audit/group-commit.ts';
 import { FakeClock, settle } from '../../../fakes/fake-clock.ts';
 
-/** Counts the timers that were set. */
+/** Counts the timers that have been started. */
 class CountingClock extends FakeClock {
   timers = 0;
   override sleep(ms: number, signal?: AbortSignal): Promise<void> {
@@ -11,7 +11,7 @@ class CountingClock extends FakeClock {
   }
 }
 
-/** One write at a time, each ended by the test. */
+/** One write at a time. The test ends each write. */
 function start(changes: Partial<GroupCommitSettings<string>> = {}) {
   const clock = new CountingClock();
   const ends: (() => void)[] = [];
@@ -35,39 +35,41 @@ function start(changes: Partial<GroupCommitSettings<string>> = {}) {
   return { clock, commits, commit, outcomes, ends };
 }
 
-it('has one timer for all who wait, and does not set it anew for each answer', async () => {
-  const { clock, commit, ends, outcomes } = start();
-  for (const item of ['a', 'b', 'c']) void commit(item);
-  // One for the write, one for those who wait for it.
-  expect(clock.sleeping).toBe(2);
-  ends[0]?.();
-  await settle();
-  expect(outcomes).toEqual({ a: 'durable' });
-  expect([clock.sleeping, clock.timers]).toEqual([2, 3]);
-});
-
-it('watches over those who come the moment that the last one has his answer', async () => {
-  const { clock, commit, ends, outcomes } = start();
-  const next = commit('a').then(() => {
-    for (const item of ['b', 'c']) void commit(item);
+describe('GroupCommit', () => {
+  it('uses one timer for all waiting items and does not restart it after each settled item', async () => {
+    const { clock, commit, ends, outcomes } = start();
+    for (const item of ['a', 'b', 'c']) void commit(item);
+    // One for the write, one for the waiting items.
+    expect(clock.sleeping).toBe(2);
+    ends[0]?.();
+    await settle();
+    expect(outcomes).toEqual({ a: 'durable' });
+    expect([clock.sleeping, clock.timers]).toEqual([2, 3]);
   });
-  ends[0]?.();
-  await next;
-  // The write with b hangs, and c waits behind it: both have waited long enough at the same time.
-  await clock.advance(2999);
-  expect(outcomes).toEqual({ a: 'durable' });
-  await clock.advance(1);
-  expect(outcomes).toEqual({ a: 'durable', b: 'DeadlineError', c: 'DeadlineError' });
-});
 
-it('takes as many as may wait, and says how many those are', async () => {
-  const { commit, commits, ends, outcomes } = start({ maxWaiting: 1 });
-  void commit('a');
-  void commit('b');
-  await expect(commits.commit('c')).rejects.toThrow('1 items wait already');
-  ends[0]?.();
-  await settle();
-  ends[1]?.();
-  await settle();
-  expect(outcomes).toEqual({ a: 'durable', b: 'durable' });
+  it('applies the deadline to items that arrive just as the last pending item settles', async () => {
+    const { clock, commit, ends, outcomes } = start();
+    const next = commit('a').then(() => {
+      for (const item of ['b', 'c']) void commit(item);
+    });
+    ends[0]?.();
+    await next;
+    // The write of b hangs and c waits behind it, so that both reach their deadline at the same time.
+    await clock.advance(2999);
+    expect(outcomes).toEqual({ a: 'durable' });
+    await clock.advance(1);
+    expect(outcomes).toEqual({ a: 'durable', b: 'DeadlineError', c: 'DeadlineError' });
+  });
+
+  it('rejects an item beyond maxWaiting and names the limit', async () => {
+    const { commit, commits, ends, outcomes } = start({ maxWaiting: 1 });
+    void commit('a');
+    void commit('b');
+    await expect(commits.commit('c')).rejects.toThrow('1 items are waiting already');
+    ends[0]?.();
+    await settle();
+    ends[1]?.();
+    await settle();
+    expect(outcomes).toEqual({ a: 'durable', b: 'durable' });
+  });
 });

@@ -1,8 +1,8 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { GroupCommit, type GroupCommitSettings } from '../../../../src/lib/audit/group-commit.ts';
 import { FakeClock, settle } from '../../../fakes/fake-clock.ts';
 
-/** A store that a test answers for, write by write. */
+/** A store in which the test ends each write. */
 class ManualStore {
   readonly writes: { items: readonly string[]; signal: AbortSignal; done: () => void; fail: (error: Error) => void }[] =
     [];
@@ -41,120 +41,122 @@ function start(changes: Partial<GroupCommitSettings<string>> = {}) {
   return { clock, store, outcomes, commit };
 }
 
-it('writes a lone item at once and answers only after the write', async () => {
-  const { store, outcomes, commit } = start();
-  commit('a');
-  await settle();
-  expect(store.batches).toEqual(['a']);
-  expect(outcomes).toEqual({});
-  store.writes[0]?.done();
-  await settle();
-  expect(outcomes).toEqual({ a: 'durable' });
-});
-
-it('gathers what arrives during a write into the next one', async () => {
-  const { store, outcomes, commit } = start();
-  for (const item of ['a', 'b', 'c']) commit(item);
-  expect(store.batches).toEqual(['a']);
-  store.writes[0]?.done();
-  await settle();
-  expect(store.batches).toEqual(['a', 'b,c']);
-  expect(outcomes).toEqual({ a: 'durable' });
-});
-
-it('starts a second write side by side only when enough wait for it, and no third', async () => {
-  const { store, commit } = start({ sideBySideFrom: 2 });
-  for (const item of ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']) commit(item);
-  expect(store.batches).toEqual(['a', 'b,c']);
-  store.writes[0]?.done();
-  await settle();
-  expect(store.batches).toEqual(['a', 'b,c', 'd,e,f']);
-});
-
-it('starts a second write only when it is full, where that is what is asked for', async () => {
-  const { store, commit } = start();
-  for (const item of ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']) commit(item);
-  expect(store.batches).toEqual(['a', 'b,c,d']);
-  store.writes[0]?.done();
-  await settle();
-  expect(store.batches).toEqual(['a', 'b,c,d', 'e,f,g']);
-});
-
-it('never mixes groups in one write, and keeps the order within each', async () => {
-  const { store, commit } = start({ groupOf: (item) => item[0] ?? '', maxWrites: 1 });
-  for (const item of ['x1', 'y1', 'x2', 'y2', 'x3']) commit(item);
-  for (let write = 0; write < 4; write += 1) {
-    store.writes[write]?.done();
+describe('GroupCommit', () => {
+  it('writes a single item immediately and resolves only after the write', async () => {
+    const { store, outcomes, commit } = start();
+    commit('a');
     await settle();
-  }
-  expect(store.batches).toEqual(['x1', 'y1,y2', 'x2,x3']);
-});
+    expect(store.batches).toEqual(['a']);
+    expect(outcomes).toEqual({});
+    store.writes[0]?.done();
+    await settle();
+    expect(outcomes).toEqual({ a: 'durable' });
+  });
 
-it('fails all of a failed write, and only those', async () => {
-  const { store, outcomes, commit } = start({ maxWrites: 1 });
-  for (const item of ['a', 'b', 'c']) commit(item);
-  store.writes[0]?.fail(new RangeError('full'));
-  await settle();
-  store.writes[1]?.done();
-  await settle();
-  expect(outcomes).toEqual({ a: 'RangeError', b: 'durable', c: 'durable' });
-});
+  it('combines items that arrive during a write into the next write', async () => {
+    const { store, outcomes, commit } = start();
+    for (const item of ['a', 'b', 'c']) commit(item);
+    expect(store.batches).toEqual(['a']);
+    store.writes[0]?.done();
+    await settle();
+    expect(store.batches).toEqual(['a', 'b,c']);
+    expect(outcomes).toEqual({ a: 'durable' });
+  });
 
-it('gives up an item that waits too long, and does not write it afterwards', async () => {
-  const { clock, store, outcomes, commit } = start({ maxWrites: 1 });
-  commit('a');
-  await clock.advance(1000);
-  commit('b');
-  await clock.advance(1999);
-  expect(outcomes).toEqual({});
-  await clock.advance(1);
-  expect(outcomes).toEqual({ a: 'DeadlineError' });
-  expect(store.writes[0]?.signal.aborted).toBe(true);
-  // The hanging write is abandoned, so that b has its turn.
-  expect(store.batches).toEqual(['a', 'b']);
-  await clock.advance(1000);
-  expect(outcomes).toEqual({ a: 'DeadlineError', b: 'DeadlineError' });
-  commit('c');
-  await clock.advance(3000);
-  expect(store.batches).toEqual(['a', 'b', 'c']);
-});
+  it('starts a second concurrent write when sideBySideFrom items wait, and never a third', async () => {
+    const { store, commit } = start({ sideBySideFrom: 2 });
+    for (const item of ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']) commit(item);
+    expect(store.batches).toEqual(['a', 'b,c']);
+    store.writes[0]?.done();
+    await settle();
+    expect(store.batches).toEqual(['a', 'b,c', 'd,e,f']);
+  });
 
-it('does not write what was given up while it waited for its turn', async () => {
-  const { clock, store, outcomes, commit } = start({ maxWrites: 1 });
-  commit('a');
-  commit('b');
-  await clock.advance(3000);
-  expect(outcomes).toEqual({ a: 'DeadlineError', b: 'DeadlineError' });
-  commit('c');
-  await settle();
-  expect(store.batches).toEqual(['a', 'c']);
-});
+  it('starts a second concurrent write only with a full batch when sideBySideFrom equals maxBatch', async () => {
+    const { store, commit } = start();
+    for (const item of ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']) commit(item);
+    expect(store.batches).toEqual(['a', 'b,c,d']);
+    store.writes[0]?.done();
+    await settle();
+    expect(store.batches).toEqual(['a', 'b,c,d', 'e,f,g']);
+  });
 
-it('does not count an answer that comes after the deadline', async () => {
-  const { clock, store, outcomes, commit } = start();
-  commit('a');
-  await clock.advance(3000);
-  store.writes[0]?.done();
-  await settle();
-  expect(outcomes).toEqual({ a: 'DeadlineError' });
-});
+  it('never mixes groups in one write and keeps the order within each group', async () => {
+    const { store, commit } = start({ groupOf: (item) => item[0] ?? '', maxWrites: 1 });
+    for (const item of ['x1', 'y1', 'x2', 'y2', 'x3']) commit(item);
+    for (let write = 0; write < 4; write += 1) {
+      store.writes[write]?.done();
+      await settle();
+    }
+    expect(store.batches).toEqual(['x1', 'y1,y2', 'x2,x3']);
+  });
 
-it('refuses at once what would wait behind too many', async () => {
-  const { store, outcomes, commit } = start({ maxWaiting: 2, maxWrites: 1 });
-  for (const item of ['a', 'b', 'c', 'd']) commit(item);
-  await settle();
-  expect(outcomes).toEqual({ d: 'BacklogError' });
-  store.writes[0]?.done();
-  await settle();
-  expect(store.batches).toEqual(['a', 'b,c']);
-});
+  it('rejects all items of a failed write and no others', async () => {
+    const { store, outcomes, commit } = start({ maxWrites: 1 });
+    for (const item of ['a', 'b', 'c']) commit(item);
+    store.writes[0]?.fail(new RangeError('full'));
+    await settle();
+    store.writes[1]?.done();
+    await settle();
+    expect(outcomes).toEqual({ a: 'RangeError', b: 'durable', c: 'durable' });
+  });
 
-it('leaves no timer behind when everybody has an answer', async () => {
-  const { clock, store, commit } = start();
-  commit('a');
-  await settle();
-  expect(clock.sleeping).toBeGreaterThan(0);
-  store.writes[0]?.done();
-  await settle();
-  expect(clock.sleeping).toBe(0);
+  it('rejects an item at its deadline and aborts its write', async () => {
+    const { clock, store, outcomes, commit } = start({ maxWrites: 1 });
+    commit('a');
+    await clock.advance(1000);
+    commit('b');
+    await clock.advance(1999);
+    expect(outcomes).toEqual({});
+    await clock.advance(1);
+    expect(outcomes).toEqual({ a: 'DeadlineError' });
+    expect(store.writes[0]?.signal.aborted).toBe(true);
+    // The hanging write is aborted, so that b is written.
+    expect(store.batches).toEqual(['a', 'b']);
+    await clock.advance(1000);
+    expect(outcomes).toEqual({ a: 'DeadlineError', b: 'DeadlineError' });
+    commit('c');
+    await clock.advance(3000);
+    expect(store.batches).toEqual(['a', 'b', 'c']);
+  });
+
+  it('does not write an item that reached its deadline while it waited', async () => {
+    const { clock, store, outcomes, commit } = start({ maxWrites: 1 });
+    commit('a');
+    commit('b');
+    await clock.advance(3000);
+    expect(outcomes).toEqual({ a: 'DeadlineError', b: 'DeadlineError' });
+    commit('c');
+    await settle();
+    expect(store.batches).toEqual(['a', 'c']);
+  });
+
+  it('ignores a write that ends after the deadline', async () => {
+    const { clock, store, outcomes, commit } = start();
+    commit('a');
+    await clock.advance(3000);
+    store.writes[0]?.done();
+    await settle();
+    expect(outcomes).toEqual({ a: 'DeadlineError' });
+  });
+
+  it('rejects an item immediately when maxWaiting items are waiting', async () => {
+    const { store, outcomes, commit } = start({ maxWaiting: 2, maxWrites: 1 });
+    for (const item of ['a', 'b', 'c', 'd']) commit(item);
+    await settle();
+    expect(outcomes).toEqual({ d: 'BacklogError' });
+    store.writes[0]?.done();
+    await settle();
+    expect(store.batches).toEqual(['a', 'b,c']);
+  });
+
+  it('leaves no timer behind once all items are settled', async () => {
+    const { clock, store, commit } = start();
+    commit('a');
+    await settle();
+    expect(clock.sleeping).toBeGreaterThan(0);
+    store.writes[0]?.done();
+    await settle();
+    expect(clock.sleeping).toBe(0);
+  });
 });

@@ -8,7 +8,7 @@ import { auditStartMs, guid, issued } from '../../../support/audit-entries.ts';
 
 const rows = [1, 2, 3].map((number) => toRow(issued({ tokenId: guid(number), atMs: auditStartMs }), guid(number)));
 
-/** A table whose pipeline ends in a reply of the test's making. */
+/** A table whose pipeline returns the given reply. */
 function tableThatAnswers(
   status: number,
   body: string,
@@ -38,7 +38,7 @@ const part = (line: string, text = ''): string =>
 const noContent = part('204 No Content');
 
 describe('insertRows', () => {
-  it('is done when every row has its own answer that says so', async () => {
+  it('resolves when the reply has a success status for every row', async () => {
     const { table, seen } = tableThatAnswers(202, noContent.repeat(3));
     await insert(table);
     const [request] = seen;
@@ -49,7 +49,7 @@ describe('insertRows', () => {
     expect(request?.allowInsecureConnection).toBe(false);
   });
 
-  it('is signed by the pipeline of the SDK', async () => {
+  it('sends a request that the pipeline of the SDK signs', async () => {
     const { table, seen } = tableThatAnswers(202, noContent.repeat(3));
     await insert(table);
     expect(seen[0]?.headers.get('authorization')).toMatch(/^SharedKeyLite account:/);
@@ -69,7 +69,7 @@ describe('insertRows', () => {
   it.each([
     ['half a reply', 202, noContent.repeat(2)],
     ['an empty reply', 202, ''],
-  ])('takes %s for no answer at all', async (_, status, body) => {
+  ])('throws a refusal without a code or status for %s', async (_, status, body) => {
     const thrown = await insert(tableThatAnswers(status, body).table).catch((error: unknown) => error);
     expect(refusalOf(thrown)).toEqual({ code: undefined, status: undefined });
   });

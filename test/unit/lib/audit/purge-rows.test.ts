@@ -1,9 +1,9 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { AuditTable } from '../../../../src/lib/audit/audit-table.ts';
 import { purgeRows } from '../../../../src/lib/audit/purge-rows.ts';
 import { auditStartMs } from '../../../support/audit-entries.ts';
 
-/** Rows by partition; `gone` are listed, and deleted by another instance before it is their turn here. */
+/** Rows by partition. Another instance deletes the rows in `gone` after they have been listed. */
 function tableOf(rows: Readonly<Record<string, readonly string[]>>, gone: readonly string[] = [], failure?: unknown) {
   const filters: string[] = [];
   const deleted: string[] = [];
@@ -26,23 +26,25 @@ function tableOf(rows: Readonly<Record<string, readonly string[]>>, gone: readon
 }
 const keys = (count: number): string[] => Array.from({ length: count }, (_, index) => `row-${index}`);
 
-it('deletes in transactions of one partition and at most a hundred rows', async () => {
-  const { table, transactions, filters } = tableOf({ a: keys(150), b: ['x'] });
-  expect(await purgeRows(table, auditStartMs)).toBe(151);
-  expect(transactions).toEqual([100, 50, 1]);
-  expect(filters).toEqual([
-    expect.stringMatching(/^PartitionKey eq '\d{7}' and RowKey ge '\d{13}'$/),
-    expect.stringMatching(/^PartitionKey gt '\d{7}'$/),
-  ]);
-});
+describe('purgeRows', () => {
+  it('deletes in transactions of one partition and at most 100 rows', async () => {
+    const { table, transactions, filters } = tableOf({ a: keys(150), b: ['x'] });
+    expect(await purgeRows(table, auditStartMs)).toBe(151);
+    expect(transactions).toEqual([100, 50, 1]);
+    expect(filters).toEqual([
+      expect.stringMatching(/^PartitionKey eq '\d{7}' and RowKey ge '\d{13}'$/),
+      expect.stringMatching(/^PartitionKey gt '\d{7}'$/),
+    ]);
+  });
 
-it('finds the gap that another instance has made, and deletes the rest', async () => {
-  const { table, deleted } = tableOf({ a: keys(8) }, ['row-5']);
-  expect(await purgeRows(table, auditStartMs)).toBe(7);
-  expect(deleted.toSorted()).toEqual(keys(8).filter((key) => key !== 'row-5'));
-});
+  it('skips a row that another instance has deleted and deletes the rest', async () => {
+    const { table, deleted } = tableOf({ a: keys(8) }, ['row-5']);
+    expect(await purgeRows(table, auditStartMs)).toBe(7);
+    expect(deleted.toSorted()).toEqual(keys(8).filter((key) => key !== 'row-5'));
+  });
 
-it('stops at any other failure', async () => {
-  const busy = { code: 'ServerBusy', statusCode: 503 };
-  await expect(purgeRows(tableOf({ a: keys(2) }, [], busy).table, auditStartMs)).rejects.toBe(busy);
+  it('throws any other failure', async () => {
+    const busy = { code: 'ServerBusy', statusCode: 503 };
+    await expect(purgeRows(tableOf({ a: keys(2) }, [], busy).table, auditStartMs)).rejects.toBe(busy);
+  });
 });

@@ -8,7 +8,7 @@ import { auditStartMs, guid, issued, tenant } from '../../../support/audit-entri
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
 
-// What storage refuses, and what it holds that nobody of ours wrote. The rest is with the real storage.
+// Refusals by storage and foreign rows. test/contract/audit-log.test.ts reads from Azurite.
 
 const query = { fromMs: auditStartMs, toMs: auditStartMs + 1000, limit: 10 };
 let logged: ReturnType<typeof recordingLogger>;
@@ -20,7 +20,7 @@ beforeEach(() => {
 
 type Page = { readonly rows: readonly object[]; readonly continuationToken?: string };
 
-/** A log over a table of which the test makes the pages, or the failure. */
+/** An audit log over a table with the given pages or failure. */
 function logOver(pages: () => readonly Page[], open: () => Promise<void> = async () => undefined) {
   const filters: string[] = [];
   const listEntities = ({ queryOptions }: { queryOptions: { filter: string } }) => {
@@ -45,36 +45,36 @@ const failing = (error: unknown) => (): never => {
   throw error;
 };
 
-describe('an audit log whose table was never made', () => {
+describe('createTableAuditLog without a table', () => {
   const none = failing({ statusCode: 404, details: { errorCode: 'TableNotFound' } });
 
-  it('holds nothing, and has nothing to delete', async () => {
+  it('returns no entries and purges none', async () => {
     const { log } = logOver(none);
     expect(await log.query(query)).toEqual({ entries: [] });
     expect(await log.purge(auditStartMs)).toBe(0);
   });
 });
 
-describe('an audit log that storage keeps from us', () => {
+describe('createTableAuditLog when storage refuses', () => {
   const refused = failing({ statusCode: 403, details: { errorCode: 'AuthorizationFailure' } });
 
-  it('says so, with what storage said for the log', async () => {
+  it('throws storage_unavailable with the code and status of storage for the log', async () => {
     const { log } = logOver(refused);
     const failure = { code: 'storage_unavailable', logFields: { storageCode: 'AuthorizationFailure', status: 403 } };
     await expect(log.query(query)).rejects.toMatchObject(failure);
     await expect(log.purge(auditStartMs)).rejects.toMatchObject(failure);
   });
 
-  it('is opened anew by the next request, where it could not be opened', async () => {
-    let away = true;
+  it('opens the table again after a failure to open it', async () => {
+    let isUnavailable = true;
     const { log } = logOver(
       () => [],
       async () => {
-        if (away) throw new Error('no identity yet');
+        if (isUnavailable) throw new Error('no identity yet');
       },
     );
     await expect(log.query(query)).rejects.toMatchObject({ code: 'storage_unavailable' });
-    away = false;
+    isUnavailable = false;
     expect(await log.query(query)).toEqual({ entries: [] });
     expect(await log.query(query)).toEqual({ entries: [] });
     expect(opened).toBe(2);
@@ -82,7 +82,7 @@ describe('an audit log that storage keeps from us', () => {
 });
 
 describe('a page of the audit log', () => {
-  it('passes over a row that is no record of ours, and names it in the log', async () => {
+  it('skips a foreign row and names it in the log', async () => {
     const foreign = { partitionKey: '0000001', rowKey: 'theirs', at: 'never' };
     const { log } = logOver(() => [{ rows: [toRow(issued({ tokenId: guid(1) }), guid(2)), foreign] }]);
     expect((await log.query(query)).entries.map(({ tokenId }) => tokenId)).toEqual([guid(1)]);
@@ -90,22 +90,27 @@ describe('a page of the audit log', () => {
     expect(logged.lines[0]?.line).toContain('theirs');
   });
 
-  it('is empty where storage answers nothing at all', async () => {
+  it('is empty if storage returns no page', async () => {
     expect(await logOver(() => []).log.query(query)).toEqual({ entries: [] });
   });
 
-  it('is narrowed to one caller and one tenant by nothing but GUIDs', async () => {
+  it('accepts only GUIDs as filters for caller and tenant', async () => {
     const { log, filters } = logOver(() => []);
     await log.query({ ...query, caller: guid(0xa).toUpperCase(), tenantId: tenant(0xb) });
     expect(filters[0]).toContain(`callerApplication eq '${guid(0xa)}' and tenantId eq '${guid(0xb)}'`);
-    const wrongs: readonly Partial<AuditQuery>[] = [{ caller: "x' or true" }, { tenantId: 'contoso.com' as TenantId }];
-    for (const wrong of wrongs) {
-      await expect(log.query({ ...query, ...wrong })).rejects.toMatchObject({ code: 'request_invalid' });
+    const invalid: readonly Partial<AuditQuery>[] = [{ caller: "x' or true" }, { tenantId: 'contoso.com' as TenantId }];
+    for (const filter of invalid) {
+      await expect(log.query({ ...query, ...filter })).rejects.toMatchObject({ code: 'request_invalid' });
     }
     expect(filters).toHaveLength(1);
   });
 });
 
-it.each([undefined, null, 'text', 7, {}, { statusCode: '404', code: 404 }])('nothing is read out of %j', (thrown) => {
-  expect(refusalOf(thrown)).toEqual({ code: undefined, status: undefined });
+describe('refusalOf', () => {
+  it.each([undefined, null, 'text', 7, {}, { statusCode: '404', code: 404 }])(
+    'finds no code and no status in %j',
+    (thrown) => {
+      expect(refusalOf(thrown)).toEqual({ code: undefined, status: undefined });
+    },
+  );
 });

@@ -37,8 +37,8 @@ function logAt({ accountName, accountKey }: Azurite, port: number, table: string
 
 const newTable = (): string => `audit${(tables += 1)}`;
 
-/** The ids on record, read past whatever stands between. */
-async function onRecord(storage: Azurite, table: string): Promise<string[]> {
+/** The token ids of all stored entries, over all pages. */
+async function storedTokenIds(storage: Azurite, table: string): Promise<string[]> {
   const log = logAt(storage, storage.ports.table, table);
   const ids: string[] = [];
   for (let continuation: string | undefined, page = 0; page === 0 || continuation !== undefined; page += 1) {
@@ -50,7 +50,7 @@ async function onRecord(storage: Azurite, table: string): Promise<string[]> {
   return ids.toSorted();
 }
 
-/** Records `count` entries over some time, and calls `atHalf` once when half of them are durable. */
+/** Records `count` entries over a period of time. Calls `atHalf` once, when half of them are durable. */
 async function recordMany(
   log: AuditLog,
   count: number,
@@ -70,15 +70,15 @@ async function recordMany(
   };
   for (let number = 0; number < count; number += 1) {
     work.push(recordOne(guid(number), auditStartMs + number));
-    // A few at a time, as requests arrive, so that the cut falls between and within writes.
+    // In small groups, as requests arrive, so that the interruption hits both between and within writes.
     if (number % 5 === 0) await systemClock.sleep(1);
   }
   await Promise.all(work);
   return { durable: durable.toSorted(), codes };
 }
 
-describe('when storage dies in the middle of 1,000 records', () => {
-  it('has every record that was answered for on disk, after an orderly stop', async () => {
+describe('createTableAuditLog when storage fails during 1,000 records', () => {
+  it('has every resolved record on disk after storage was stopped', async () => {
     const storage = await startAzurite({ persistence: 'disk' });
     const table = newTable();
     let stopped: Promise<void> | undefined;
@@ -91,81 +91,92 @@ describe('when storage dies in the middle of 1,000 records', () => {
     expect(codes).toEqual(new Set(['audit_unavailable']));
 
     const again = await startAzurite({ persistence: 'disk', folder: storage.folder, accountKey: storage.accountKey });
-    const stored = new Set(await onRecord(again, table));
+    const stored = new Set(await storedTokenIds(again, table));
     expect(durable.filter((id) => !stored.has(id))).toEqual([]);
     await again.stop();
     await rm(storage.folder, { recursive: true });
-    console.log(`orderly stop: ${durable.length} of 1000 answered for, ${stored.size} on disk, 0 without a record`);
+    console.log(`stopped storage: ${durable.length} of 1000 resolved, ${stored.size} on disk, 0 resolved but missing`);
   });
 
-  it('has every record that was answered for in the table, after the connections broke', async () => {
+  it('has every resolved record in the table after the connections broke', async () => {
     const table = newTable();
     const proxy = await startTcpProxy(azurite.ports.table);
     const { durable, codes } = await recordMany(logAt(azurite, proxy.port, table), 1000, () => void proxy.cut());
     expect(durable.length).toBeGreaterThanOrEqual(500);
     expect(durable.length).toBeLessThan(1000);
     expect(codes).toEqual(new Set(['audit_unavailable']));
-    const stored = new Set(await onRecord(azurite, table));
+    const stored = new Set(await storedTokenIds(azurite, table));
     expect(durable.filter((id) => !stored.has(id))).toEqual([]);
-    console.log(`broken wire: ${durable.length} of 1000 answered for, ${stored.size} in the table, 0 without a record`);
+    console.log(
+      `broken connections: ${durable.length} of 1000 resolved, ${stored.size} in the table, 0 resolved but missing`,
+    );
   });
 });
 
-it('records once what it had to write twice, when the reply to the first attempt was lost', async () => {
-  const table = newTable();
-  const proxy = await startTcpProxy(azurite.ports.table);
-  proxies.push(proxy);
-  const log = logAt(azurite, proxy.port, table);
-  await log.record(issued({ tokenId: guid(1) }));
-  proxy.loseReplies(true);
-  const recorded = Promise.all([log.record(issued({ tokenId: guid(2) })), log.record(issued({ tokenId: guid(3) }))]);
-  await expect.poll(async () => (await onRecord(azurite, table)).length).toBe(2);
-  proxy.loseReplies(false);
-  await recorded;
-  expect(await onRecord(azurite, table)).toEqual([guid(1), guid(2), guid(3)]);
-});
+describe('createTableAuditLog', () => {
+  it('stores an entry once if it writes the entry twice because a reply was lost', async () => {
+    const table = newTable();
+    const proxy = await startTcpProxy(azurite.ports.table);
+    proxies.push(proxy);
+    const log = logAt(azurite, proxy.port, table);
+    await log.record(issued({ tokenId: guid(1) }));
+    proxy.loseReplies(true);
+    const recorded = Promise.all([log.record(issued({ tokenId: guid(2) })), log.record(issued({ tokenId: guid(3) }))]);
+    await expect.poll(async () => (await storedTokenIds(azurite, table)).length).toBe(2);
+    proxy.loseReplies(false);
+    await recorded;
+    expect(await storedTokenIds(azurite, table)).toEqual([guid(1), guid(2), guid(3)]);
+  });
 
-it('gets a record through although the first attempt hangs', async () => {
-  const table = newTable();
-  const proxy = await startTcpProxy(azurite.ports.table);
-  proxies.push(proxy);
-  const log = logAt(azurite, proxy.port, table);
-  await log.record(issued({ tokenId: guid(1) }));
-  proxy.hang(true);
-  const recorded = log.record(issued({ tokenId: guid(2) }));
-  const before = proxy.connections;
-  await expect.poll(() => proxy.connections, { timeout: 5000 }).toBeGreaterThan(before);
-  proxy.hang(false);
-  await recorded;
-  expect(await onRecord(azurite, table)).toEqual([guid(1), guid(2)]);
-});
+  it('records an entry although the first attempt hangs', async () => {
+    const table = newTable();
+    const proxy = await startTcpProxy(azurite.ports.table);
+    proxies.push(proxy);
+    const log = logAt(azurite, proxy.port, table);
+    await log.record(issued({ tokenId: guid(1) }));
+    proxy.hang(true);
+    const recorded = log.record(issued({ tokenId: guid(2) }));
+    const before = proxy.connections;
+    await expect.poll(() => proxy.connections, { timeout: 5000 }).toBeGreaterThan(before);
+    proxy.hang(false);
+    await recorded;
+    expect(await storedTokenIds(azurite, table)).toEqual([guid(1), guid(2)]);
+  });
 
-it('records again by itself as soon as storage is back', async () => {
-  const first = await startAzurite();
-  const log = logAt(first, first.ports.table, 'audit');
-  await log.record(issued());
-  await first.stop();
-  await expect(log.record(issued())).rejects.toMatchObject({ code: 'audit_unavailable', transient: true });
-  const second = await startAzurite({ ports: first.ports, accountKey: first.accountKey });
-  await log.record(issued({ tokenId: guid(9) }));
-  expect(await onRecord(second, 'audit')).toEqual([guid(9)]);
-  await second.stop();
-});
+  it('records again as soon as storage is available again', async () => {
+    const first = await startAzurite();
+    const log = logAt(first, first.ports.table, 'audit');
+    await log.record(issued());
+    await first.stop();
+    await expect(log.record(issued())).rejects.toMatchObject({ code: 'audit_unavailable', transient: true });
+    const second = await startAzurite({ ports: first.ports, accountKey: first.accountKey });
+    await log.record(issued({ tokenId: guid(9) }));
+    expect(await storedTokenIds(second, 'audit')).toEqual([guid(9)]);
+    await second.stop();
+  });
 
-it('takes what callers write, however long or strange, without harm to its neighbours', async () => {
-  const table = newTable();
-  const log = logAt(azurite, azurite.ports.table, table);
-  const strange = ["a'; drop", '\u0000\u0007\uD800', '../..', 'ü'.repeat(100_000), '\r\n--changeset_1\r\n', '{"a":1}'];
-  await Promise.all(
-    strange.flatMap((text, index) => [
-      log.record(issued({ tokenId: guid(index), tenantAsked: text, resource: text, scopes: [text, text] })),
-      log.record(issued({ tokenId: guid(100 + index) })),
-    ]),
-  );
-  expect(await onRecord(azurite, table)).toHaveLength(12);
-  const full = Array.from({ length: 300 }, (_, index) =>
-    log.record(issued({ tokenId: guid(1000 + index), scopes: Array.from({ length: 500 }, () => 'ü'.repeat(128)) })),
-  );
-  await Promise.all(full);
-  expect(await onRecord(azurite, table)).toHaveLength(312);
+  it('records long and malformed text of callers without affecting other entries', async () => {
+    const table = newTable();
+    const log = logAt(azurite, azurite.ports.table, table);
+    const strange = [
+      "a'; drop",
+      '\u0000\u0007\uD800',
+      '../..',
+      'ü'.repeat(100_000),
+      '\r\n--changeset_1\r\n',
+      '{"a":1}',
+    ];
+    await Promise.all(
+      strange.flatMap((text, index) => [
+        log.record(issued({ tokenId: guid(index), tenantAsked: text, resource: text, scopes: [text, text] })),
+        log.record(issued({ tokenId: guid(100 + index) })),
+      ]),
+    );
+    expect(await storedTokenIds(azurite, table)).toHaveLength(12);
+    const full = Array.from({ length: 300 }, (_, index) =>
+      log.record(issued({ tokenId: guid(1000 + index), scopes: Array.from({ length: 500 }, () => 'ü'.repeat(128)) })),
+    );
+    await Promise.all(full);
+    expect(await storedTokenIds(azurite, table)).toHaveLength(312);
+  });
 });

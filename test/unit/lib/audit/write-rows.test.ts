@@ -9,11 +9,11 @@ import { FakeClock } from '../../../fakes/fake-clock.ts';
 const done = { status: 202, bodyAsText: '--c\r\n\r\nHTTP/1.1 204 No Content\r\n' };
 const refusal = (status: number, code: string) => ({ status, bodyAsText: `{"code":"${code}"}` });
 
-/** Storage that answers in turn: a reply, or an error where none comes. */
+/** Storage with one reply or error per request. The last one repeats. */
 function storage(...replies: readonly ({ status: number; bodyAsText: string } | Error)[]) {
   const clock = new FakeClock();
   let sent = 0;
-  let made = 0;
+  let created = 0;
   const table = {
     url: 'https://store.table.example',
     tableName: 'Audit',
@@ -25,7 +25,7 @@ function storage(...replies: readonly ({ status: number; bodyAsText: string } | 
         return reply;
       },
     },
-    createTable: async () => void (made += 1),
+    createTable: async () => void (created += 1),
   } as unknown as AuditTable;
   const transport = { client: {}, createRequest: () => ({}) } as unknown as Transport;
   const write = async (signal = new AbortController().signal): Promise<unknown> => {
@@ -37,37 +37,37 @@ function storage(...replies: readonly ({ status: number; bodyAsText: string } | 
     await clock.advance(10_000);
     return written;
   };
-  return { write, sent: () => sent, made: () => made };
+  return { write, sent: () => sent, created: () => created };
 }
 
-describe('writing rows', () => {
-  it.each([408, 429, 500, 503])('is tried again after %i', async (status) => {
+describe('writeRows', () => {
+  it.each([408, 429, 500, 503])('retries after status %i', async (status) => {
     const { write, sent } = storage(refusal(status, 'Busy'), done);
     expect([await write(), sent()]).toEqual(['done', 2]);
   });
 
-  it.each([400, 403, 404, 413])('is not tried again after %i', async (status) => {
+  it.each([400, 403, 404, 413])('does not retry after status %i', async (status) => {
     const { write, sent } = storage(refusal(status, 'No'), done);
     expect([await write(), sent()]).toEqual(['No', 1]);
   });
 
-  it('is tried again where no reply came, four times in all', async () => {
+  it('makes four attempts when no reply arrives', async () => {
     const { write, sent } = storage(new Error('broken wire'));
     expect(await write()).toMatchObject({ message: 'broken wire' });
     expect(sent()).toBe(4);
   });
 
-  it('makes the table where it is missing', async () => {
-    const { write, sent, made } = storage(refusal(404, 'TableNotFound'), done);
-    expect([await write(), sent(), made()]).toEqual(['done', 2, 1]);
+  it('creates the table if it is missing', async () => {
+    const { write, sent, created } = storage(refusal(404, 'TableNotFound'), done);
+    expect([await write(), sent(), created()]).toEqual(['done', 2, 1]);
   });
 
-  it('is done where the rows are there already', async () => {
+  it('succeeds if the rows already exist', async () => {
     const { write, sent } = storage(refusal(409, 'EntityAlreadyExists'));
     expect([await write(), sent()]).toEqual(['done', 1]);
   });
 
-  it('is given up when nobody waits any more', async () => {
+  it('rejects with the reason of the signal', async () => {
     const { write, sent } = storage(refusal(503, 'Busy'));
     expect(await write(AbortSignal.abort(new Error('gone')))).toMatchObject({ message: 'gone' });
     expect(sent()).toBeLessThanOrEqual(1);
