@@ -4,18 +4,18 @@ import type { TenantId } from '../model/identifiers.ts';
 import { Secret } from '../model/secret.ts';
 
 export interface IdentityOptions {
-  /** Client id of the user-assigned managed identity; absent: the system-assigned one. */
+  /** Client id of the user-assigned managed identity. If absent, the system-assigned identity is used. */
   readonly managedIdentityClientId?: string | undefined;
-  /** Whether this program runs where a managed identity answers (App Service and Functions set IDENTITY_ENDPOINT). */
+  /** Whether a managed identity is available (App Service and Functions set IDENTITY_ENDPOINT). */
   readonly hasManagedIdentity: boolean;
 }
 
 /**
- * Who this program is to Azure: the managed identity where there is one, else whoever is signed in on the developer's
- * machine. Nothing is taken from environment variables that could hold a secret.
+ * The identity that this program uses in Azure: the managed identity if there is one, otherwise the account that is signed
+ * in on the developer's machine. Environment variables that could hold a secret are ignored.
  */
 export async function azureIdentity(options: IdentityOptions): Promise<TokenCredential> {
-  // The heaviest import of the program (about 180 ms): loaded when first needed.
+  // The slowest import of the program (about 180 ms), so it is loaded at first use.
   const identity = await import('@azure/identity');
   if (options.hasManagedIdentity) {
     return options.managedIdentityClientId === undefined
@@ -30,18 +30,19 @@ export async function azureIdentity(options: IdentityOptions): Promise<TokenCred
 }
 
 /**
- * The assertion of a federated credential. The identity's own cache keeps it for its life.
+ * The assertion of a federated credential. The identity caches it until it expires.
  * @param audience `federationAudience` of the cloud.
+ * @throws Error if the identity issues no token.
  */
 export async function federatedAssertion(identity: TokenCredential, audience: string): Promise<string> {
   const token = await identity.getToken(`${audience}/.default`);
-  if (token === null) throw new Error('the managed identity gave no token for the token exchange');
+  if (token === null) throw new Error('the managed identity issued no token for the token exchange');
   return token.token;
 }
 
 /**
- * A token of the account that `az login` signed in.
- * @throws SetupError sign_in_refused when there is none for this tenant.
+ * A token for the account that is signed in to the Azure CLI.
+ * @throws SetupError sign_in_refused if no account is signed in to this tenant.
  */
 export async function azureCliToken(tenantId: TenantId, resourceIdentifier: string): Promise<Secret> {
   const { AzureCliCredential } = await import('@azure/identity');
@@ -49,7 +50,7 @@ export async function azureCliToken(tenantId: TenantId, resourceIdentifier: stri
     const token = await new AzureCliCredential({ tenantId }).getToken(`${resourceIdentifier}/.default`);
     return new Secret(token.token);
   } catch (cause) {
-    throw new SetupError('sign_in_refused', `There is no Azure CLI sign-in for the tenant ${tenantId}; run az login.`, {
+    throw new SetupError('sign_in_refused', `There is no Azure CLI sign-in for the tenant ${tenantId}. Run az login.`, {
       cause,
     });
   }

@@ -7,7 +7,7 @@ const azureVaultHosts = /\.vault\.(azure\.net|usgovcloudapi\.net|azure\.cn)$/;
 export async function secretClient(vaultUrl: string, identity: TokenCredential): Promise<SecretClient> {
   const { SecretClient } = await import('@azure/keyvault-secrets');
   return new SecretClient(vaultUrl, identity, {
-    // The SDK checks that the vault lies under the audience's domain; the local cloud's does not.
+    // The SDK requires the vault to be in the audience's domain. The vault of the simulated cloud is not.
     disableChallengeResourceVerification: !azureVaultHosts.test(new URL(vaultUrl).hostname),
     retryOptions: { maxRetries: 3, retryDelayInMs: 500, maxRetryDelayInMs: 4_000 },
   });

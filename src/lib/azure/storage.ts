@@ -13,15 +13,19 @@ type StorageSettings = Pick<
   | 'AzureWebJobsStorage__tableServiceUri'
 >;
 
-/** Where tables and blobs are: one account, reached by connection string (local) or by identity (Azure). */
+/** Tables and blobs of one account, which is accessed with a connection string (local) or an identity (Azure). */
 export interface Storage {
   table(name: string): Promise<TableClient>;
   container(name: string): Promise<ContainerClient>;
 }
 
-/** Storage retries itself; the audit log puts its own, shorter deadline on top. */
+/** The SDK retries. The audit log adds its own, shorter deadline. */
 const retryOptions = { maxRetries: 3, retryDelayInMs: 300, maxRetryDelayInMs: 3_000 };
 
+/**
+ * Storage clients for the settings.
+ * @throws BrokerError config_invalid, on use, if the settings have neither an account name nor the endpoint.
+ */
 export function createStorage(settings: StorageSettings, identity: () => Promise<TokenCredential>): Storage {
   const connection = settings.AzureWebJobsStorage;
   const account = settings.AzureWebJobsStorage__accountName;
@@ -56,6 +60,6 @@ export function createStorage(settings: StorageSettings, identity: () => Promise
   };
 }
 
-// Plain http is for the emulator on this machine and for nothing else.
+// Plain HTTP is only for the emulator on this machine.
 const isLocal = (connection: string): boolean =>
   /UseDevelopmentStorage=true|http:\/\/(127\.0\.0\.1|localhost)[:/]/i.test(connection);

@@ -1,17 +1,17 @@
-/** Something that a person should hear about. Goes to a chat: no secret, and nothing that only auditors may see. */
+/** A message for people, sent to a chat. Contains no secrets and nothing that only auditors may see. */
 export interface Notice {
   readonly severity: 'info' | 'warning' | 'error';
   readonly title: string;
-  /** One or two sentences: what happened, what to do. */
+  /** One or two sentences: what happened, then what to do. */
   readonly text: string;
   readonly facts: readonly { readonly name: string; readonly value: string }[];
 }
 
-/** Tells people. */
+/** Sends notices. */
 export interface Notifier {
-  /** @throws BrokerError resource_error or throttled when the message was not taken; the sender repeats it later. */
+  /** @throws BrokerError resource_error or throttled if the notice was not accepted. The caller sends it again later. */
   send(notice: Notice): Promise<void>;
 }
 
-/** Where nobody wants to hear. */
+/** Sends nothing, for deployments without a webhook. */
 export const silentNotifier: Notifier = { send: () => Promise.resolve() };

@@ -5,15 +5,15 @@ import { type Notifier, silentNotifier } from './notice.ts';
 import type { WebhookForm } from './webhook-bodies.ts';
 import { createWebhookNotifier, type WebhookNotifierDeps } from './webhook-notifier.ts';
 
-/** Who tells people, and why nobody does where somebody should. */
+/** The notifier, and the configuration error if the webhook's address is unusable. */
 export interface Notifications {
   readonly notifier: Notifier;
   readonly problem: BrokerError | undefined;
 }
 
 /**
- * The notifier that the settings ask for. An address that cannot be used silences it and stops nothing else: the log says
- * so once, and health as long as it lasts.
+ * The notifier that the settings describe. An unusable address disables notices and nothing else. It is logged once, and
+ * health reports `problem`.
  */
 export function createNotifications(
   deps: WebhookNotifierDeps & { readonly log: Logger },

@@ -1,15 +1,15 @@
 import { scrub } from '../runtime/log.ts';
 import type { Notice } from './notice.ts';
 
-/** Whose incoming webhook it is: the bodies differ. */
+/** The products whose incoming webhooks are supported. Their bodies differ. */
 export const webhookForms = ['teams', 'slack'] as const;
 export type WebhookForm = (typeof webhookForms)[number];
 
-/** Slack's addresses are known; everything else is a Teams workflow ("When a Teams webhook request is received"). */
+/** `slack` for Slack's hosts; otherwise `teams`, a workflow ("When a Teams webhook request is received"). */
 export const formOf = (url: URL): WebhookForm =>
   /(?:^|\.)slack(?:-gov)?\.com$/.test(url.hostname) ? 'slack' : 'teams';
 
-/** The body that the webhook takes, every text in it scrubbed and cut to a readable length. */
+/** The body for the webhook. All text is scrubbed and cut to a readable length. */
 export function webhookBody(form: WebhookForm, notice: Notice): string {
   const clean: Notice = {
     severity: notice.severity,
@@ -24,7 +24,7 @@ export function webhookBody(form: WebhookForm, notice: Notice): string {
 
 const cut = (text: string, length: number): string => (text.length > length ? `${text.slice(0, length - 1)}…` : text);
 
-/** "Create and send messages with incoming webhooks" (Slack): mrkdwn, in which three characters are special. */
+/** "Create and send messages with incoming webhooks" (Slack). The text is mrkdwn, in which three characters are special. */
 function slackBody({ severity, title, text, facts }: Notice): object {
   const escape = (plain: string): string =>
     plain.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
@@ -57,5 +57,5 @@ function teamsBody({ severity, title, text, facts }: Notice): object {
   };
 }
 
-/** Cards read Markdown: a customer's name must not become a link or an image. */
+/** Escapes Markdown, which cards interpret: a customer's name must not become a link or an image. */
 const plain = (text: string): string => text.replace(/[[\]()*_~`#!<>\\]/g, (character) => `\\${character}`);

@@ -14,10 +14,10 @@ const timeoutMs = 15_000;
 const maxBodyBytes = 64 * 1024;
 
 /**
- * Sends notices to an incoming webhook of Teams or Slack. Whoever knows its address can post there, so the address is a
- * secret. Sends once: the caller repeats, with the platform's timers.
- * @param form by the address when absent.
- * @throws BrokerError config_invalid for what is no https address.
+ * Sends notices to an incoming webhook of Teams or Slack. Anybody who knows its address can post to it, so the address is
+ * a secret. A notice is sent once. The caller repeats it, with the platform's timers.
+ * @param form if absent, the address decides.
+ * @throws BrokerError config_invalid if the address is not an https address.
  */
 export function createWebhookNotifier(deps: WebhookNotifierDeps, address: Secret, form?: WebhookForm): Notifier {
   const url = parseAddress(address.reveal());
@@ -48,12 +48,12 @@ export function createWebhookNotifier(deps: WebhookNotifierDeps, address: Secret
 function parseAddress(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol === 'https:') return url;
-  // What cannot be resolved is handed to the app as it was written ("Use Key Vault references as app settings").
+  // The platform passes an unresolved reference to the app unchanged ("Use Key Vault references as app settings").
   const unresolved = text.startsWith('@Microsoft.KeyVault(');
   throw new BrokerError(
     'config_invalid',
     unresolved
-      ? 'NOTIFICATION_WEBHOOK: the Key Vault reference was not resolved; check the name in it, and that the identity of the app may read the secret.'
+      ? 'NOTIFICATION_WEBHOOK: the Key Vault reference was not resolved. Check its secret name, and that the identity of the app may read the secret.'
       : 'NOTIFICATION_WEBHOOK: is not an https address.',
   );
 }

@@ -1,6 +1,6 @@
 import { minuteMs } from '../model/durations.ts';
 import { isoTime } from '../runtime/clock.ts';
-import { type Kept, KeptCopy } from '../runtime/kept-copy.ts';
+import { type Kept, KeptCopy, type Load } from '../runtime/kept-copy.ts';
 import { BrokerError, toBrokerError } from '../model/errors.ts';
 import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../model/identifiers.ts';
 import { errorFields } from '../runtime/log.ts';
@@ -10,47 +10,48 @@ import { resolveSelection, type WantedTenants } from './selection.ts';
 import type { DelegatedTenant } from './tenant.ts';
 import { uniteTenants } from './union.ts';
 
-/** The list at one moment. */
+/** The list of tenants at one point in time. */
 export interface TenantList {
   /** Sorted by name. Contains unreachable and excluded tenants too, with their reason. */
   readonly tenants: readonly DelegatedTenant[];
   /** What is missing or outdated in this list, in sentences. */
   readonly warnings: readonly string[];
-  /** False: a source failed and there was no copy of it, so customers may be missing. */
+  /** False if a source failed and has no usable copy, so that customers may be missing. */
   readonly complete: boolean;
   readonly asOfMs: number;
 }
 
 /** The customers that have delegated administration to the partner. */
 export interface TenantDirectory {
-  /** @throws BrokerError directory_unavailable, or a failure of the credential, if there is no usable list. */
+  /** @throws BrokerError directory_unavailable, or a failure of the credential, if no list is usable. */
   list(signal?: AbortSignal): Promise<readonly DelegatedTenant[]>;
-  /** The list with its warnings and age. */
+  /** The list with its warnings and its time. @throws as `list` does. */
   snapshot(signal?: AbortSignal): Promise<TenantList>;
   /**
-   * Finds a tenant by its id or by any of its domains; undefined if no list has it or the text is neither.
-   * @throws BrokerError as `list` and `tenantOf` do; directory_unavailable if it may be on a list that is missing.
+   * Finds a tenant by its id or by any of its domains.
+   * @returns undefined if no list contains the tenant, or if the text is neither an id nor a domain.
+   * @throws BrokerError as `list` and `tenantOf` do; directory_unavailable if the tenant may be on a missing list.
    */
   find(tenantIdOrDomain: string, signal?: AbortSignal): Promise<DelegatedTenant | undefined>;
   /**
-   * The tenant that has a domain, customer or not, as Entra says. While Entra does not answer: as the lists say, if
-   * they give the domain to exactly one tenant.
+   * Resolves a domain to its tenant, customer or not. Entra decides. While Entra does not answer, the lists decide if
+   * exactly one tenant is listed with the domain.
    * @returns undefined if no tenant has the domain.
-   * @throws BrokerError entra_unavailable if neither says.
+   * @throws BrokerError entra_unavailable if neither Entra nor the lists decide.
    */
   tenantOf(domain: DomainName, signal?: AbortSignal): Promise<TenantId | undefined>;
   /**
-   * Whether TENANTS_EXCLUDE names the tenant. For the partner's own tenant, which is on no list.
+   * Whether TENANTS_EXCLUDE contains the tenant. Use it for the partner's own tenant, which is on no list.
    * @throws BrokerError directory_unavailable while a domain in TENANTS_EXCLUDE cannot be resolved.
    */
   excludes(tenantId: TenantId, signal?: AbortSignal): Promise<boolean>;
-  /** Makes the next call load the lists again: after a new relationship or consent. */
+  /** Makes the next call load the lists again. Call it after a new relationship or consent. */
   refresh(): void;
 }
 
-/** A new relationship takes minutes to work anyway; a list of 5,000 costs about 40 requests. */
+/** A new relationship takes minutes to take effect anyway. A list of 5,000 tenants costs about 40 requests. */
 const freshMs = 10 * minuteMs;
-/** Time from a failed or incomplete load to the next, while the last good list is used. */
+/** Time between a failed or incomplete load and the next one, while the last good list is used. */
 const retryMs = minuteMs;
 /**
  * How long a load may delay callers that the last good list can answer, from its start: a peer that accepts connections
@@ -63,41 +64,18 @@ export interface DirectoryDeps extends ListsDeps {
   readonly domains: DomainResolver;
 }
 
-/** The lists united, with indexes. */
+/** The merged lists with their indexes. */
 interface Directory extends Omit<TenantList, 'asOfMs'> {
   readonly byId: ReadonlyMap<TenantId, DelegatedTenant>;
-  /** Default domains that the lists give to exactly one tenant. */
+  /** Default domains that belong to exactly one tenant according to the lists. */
   readonly byDomain: ReadonlyMap<DomainName, TenantId>;
   readonly freshMs: number;
 }
 
-/** The directory is loaded once for concurrent callers and again after ten minutes. */
+/** A directory that loads the lists once for concurrent callers, and again after ten minutes. */
 export function createTenantDirectory(deps: DirectoryDeps, wanted: WantedTenants): TenantDirectory {
-  const lists = createTenantListReader(deps);
-  const copy = new KeptCopy<Directory>(deps, {
-    freshMs: (directory) => directory.freshMs,
-    usableMs,
-    outlives: (failure) => toBrokerError(failure).transient,
-    pauseMs: (_failure, isCopyServed) => (isCopyServed ? retryMs : 0),
-    onKept: (failure, { asOfMs }) =>
-      deps.log.log('warn', 'tenants.kept_old_list', {
-        ageMs: deps.clock.nowMs() - asOfMs,
-        ...errorFields(failure),
-      }),
-  });
-
-  const load = async (signal: AbortSignal): Promise<Directory> => {
-    const nowMs = deps.clock.nowMs();
-    const [read, chosen] = await Promise.all([lists.read(signal), resolveSelection(deps.domains, wanted, signal)]);
-    const tenants = uniteTenants(read.lists, chosen.selection, nowMs);
-    return {
-      tenants,
-      warnings: [...read.warnings, ...chosen.warnings],
-      complete: read.state !== 'incomplete',
-      freshMs: read.state === 'fresh' ? freshMs : retryMs,
-      ...indexesOf(tenants),
-    };
-  };
+  const copy = createCopy(deps);
+  const load = createLoad(deps, wanted);
   const current = (signal: AbortSignal | undefined, isKnown = false): Promise<Kept<Directory>> =>
     copy.get(load, { patienceMs: isKnown ? patienceMs.known : patienceMs.list, signal });
 
@@ -120,7 +98,7 @@ export function createTenantDirectory(deps: DirectoryDeps, wanted: WantedTenants
       const domain = parseDomainName(reference);
       const tenantId = parseTenantId(reference) ?? (domain && (await tenantOf(domain, signal)));
       if (tenantId === undefined) return undefined;
-      // A tenant that the copy does not know, or not as reachable, may be on the new list: worth the longer wait.
+      // A tenant that is unreachable or missing in the copy may be reachable in the new list, so wait longer for it.
       const kept = await current(signal, copy.peek()?.value.byId.get(tenantId)?.reachable);
       const found = kept.value.byId.get(tenantId);
       if (found === undefined && !kept.value.complete) throw incompleteList(listOf(kept));
@@ -133,7 +111,33 @@ export function createTenantDirectory(deps: DirectoryDeps, wanted: WantedTenants
   };
 }
 
-/** The list, with a warning if it is older than it should be. */
+const createCopy = (deps: DirectoryDeps): KeptCopy<Directory> =>
+  new KeptCopy(deps, {
+    freshMs: (directory) => directory.freshMs,
+    usableMs,
+    outlives: (failure) => toBrokerError(failure).transient,
+    pauseMs: (_failure, isCopyServed) => (isCopyServed ? retryMs : 0),
+    onKept: (failure, { asOfMs }) =>
+      deps.log.log('warn', 'tenants.kept_old_list', { ageMs: deps.clock.nowMs() - asOfMs, ...errorFields(failure) }),
+  });
+
+function createLoad(deps: DirectoryDeps, wanted: WantedTenants): Load<Directory> {
+  const lists = createTenantListReader(deps);
+  return async (signal) => {
+    const nowMs = deps.clock.nowMs();
+    const [read, chosen] = await Promise.all([lists.read(signal), resolveSelection(deps.domains, wanted, signal)]);
+    const tenants = uniteTenants(read.lists, chosen.selection, nowMs);
+    return {
+      tenants,
+      warnings: [...read.warnings, ...chosen.warnings],
+      complete: read.state !== 'incomplete',
+      freshMs: read.state === 'fresh' ? freshMs : retryMs,
+      ...indexesOf(tenants),
+    };
+  };
+}
+
+/** The list, with a warning if it could not be refreshed or is still being refreshed. */
 function listOf({ value, asOfMs, failure, isLate }: Kept<Directory>): TenantList {
   const age = `this one is from ${isoTime(asOfMs)}.`;
   const warnings =
@@ -144,7 +148,7 @@ function listOf({ value, asOfMs, failure, isLate }: Kept<Directory>): TenantList
   return { tenants: value.tenants, complete: value.complete, asOfMs, warnings: [...warnings, ...late] };
 }
 
-/** A tenant that is missing from such a list may still be a customer: the caller is asked to come back. */
+/** The error for a tenant that an incomplete list does not contain. It may still be a customer, so retry later. */
 export const incompleteList = ({ warnings }: TenantList): BrokerError =>
   new BrokerError('directory_unavailable', warnings.join(' '), { retryAfterSeconds: retryMs / 1000 });
 
@@ -154,7 +158,7 @@ function indexesOf(tenants: readonly DelegatedTenant[]): Pick<Directory, 'byId' 
   const claimed = new Set<DomainName>();
   for (const { tenantId, defaultDomain } of tenants) {
     if (defaultDomain === undefined) continue;
-    // Lists that give a domain to two tenants are out of date for one of them, and do not say for which.
+    // If two tenants are listed with a domain, the list is outdated for one of them and does not show for which.
     if (claimed.has(defaultDomain)) byDomain.delete(defaultDomain);
     else byDomain.set(defaultDomain, tenantId);
     claimed.add(defaultDomain);
@@ -162,13 +166,13 @@ function indexesOf(tenants: readonly DelegatedTenant[]): Pick<Directory, 'byId' 
   return { byId, byDomain };
 }
 
-/** Fewer than the concurrency of the domain resolver, so that a long list does not delay other callers. */
+/** Concurrent lookups. Lower than the domain resolver's concurrency, so that a long list does not delay other callers. */
 const concurrency = 4;
 
 /**
- * The tenants that a caller names, each once, in the order of the directory.
- * @throws BrokerError tenant_unknown for the first that the directory does not know, or what the directory threw for
- * it. References after that one are not looked up.
+ * The tenants that a caller names, without duplicates, in the order of the directory.
+ * @throws BrokerError tenant_unknown for the first reference that the directory does not know, or the directory's error
+ * for it. Later references are not looked up.
  */
 export async function selectTenants(
   directory: TenantDirectory,

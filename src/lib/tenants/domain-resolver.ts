@@ -17,28 +17,33 @@ import { Limiter } from '../runtime/limiter.ts';
 import { SingleFlight } from '../runtime/single-flight.ts';
 import { safeParse } from '../runtime/safe-parse.ts';
 
-/** Tells which tenant a domain is verified in. */
+/** Resolves a domain to the tenant in which it is verified. */
 export interface DomainResolver {
   /**
-   * @returns undefined when Entra knows no such domain.
-   * @throws BrokerError entra_unavailable when that cannot be told; with the seconds after which to ask again, where
-   * Entra named them or does not answer at all.
+   * @returns undefined if Entra does not know the domain.
+   * @throws BrokerError entra_unavailable if Entra does not decide, with `retryAfterSeconds` if Entra throttles, fails or
+   * does not answer.
    */
   tenantOf(domain: DomainName, signal?: AbortSignal): Promise<TenantId | undefined>;
 }
 
-/** A domain moves between tenants in days, not hours; one that is not known yet may be verified any minute. */
+/** How long a result is cached. A domain moves between tenants in days. An unknown domain may be verified any minute. */
 const freshMs = { known: hourMs, unknown: 5 * minuteMs };
 const timeoutMs = 5_000;
-/** Questions at one time: callers may name any domain, and redemptions share Entra's patience with this address. */
+/** Concurrent requests. Callers may name any domain, and Entra's limits apply to redemptions from this address, too. */
 const concurrency = 8;
-/** How long nobody asks again after Entra throttled without saying for how long, or did not answer. */
+/** Pause of all requests after Entra throttled or failed without a Retry-After, or did not answer. */
 const pauseSeconds = { throttled: 60, silent: 5 };
 const maxBodyBytes = 64 * 1024;
-const remembered = 20_000;
+const cacheSize = 20_000;
 
 const documentSchema = z.object({ issuer: z.string() });
 const tenantInIssuer = /\/([0-9a-f-]{36})\/v2\.0$/i;
+
+interface DomainResolverDeps {
+  readonly fetch: Fetch;
+  readonly clock: Clock;
+}
 
 interface Answer {
   readonly tenantId: TenantId | undefined;
@@ -46,72 +51,78 @@ interface Answer {
 }
 
 /**
- * Entra's own word on a domain: the OpenID Connect discovery document of an authority that is named by a domain has
- * the tenant's id in its issuer ("OpenID Connect on the Microsoft identity platform"). The lists of customers name one
- * domain a tenant; this finds the others.
+ * Resolves domains with Entra: the discovery document of an authority that is named by a domain has the tenant's id in
+ * its issuer ("OpenID Connect on the Microsoft identity platform"). The lists of customers contain only one domain per
+ * tenant.
  */
-export function createDomainResolver(
-  deps: { readonly fetch: Fetch; readonly clock: Clock },
-  entraEndpoint: string,
-): DomainResolver {
-  const answers = new LRUCache<string, Answer>({ max: remembered });
-  const flights = new SingleFlight<TenantId | undefined>();
-  const limiter = new Limiter(concurrency);
-  let resumesAtMs = 0;
+export const createDomainResolver = (deps: DomainResolverDeps, entraEndpoint: string): DomainResolver =>
+  new EntraDomainResolver(deps, entraEndpoint);
 
-  /** Notes that Entra as a whole, not this domain, is why there is no answer. */
-  const pause = (seconds: number): void => {
-    resumesAtMs = Math.max(resumesAtMs, deps.clock.nowMs() + seconds * 1000);
-  };
-  const throwIfPaused = (): void => {
-    const waitMs = resumesAtMs - deps.clock.nowMs();
-    if (waitMs > 0) throw undecided('Entra does not answer questions about domains.', Math.ceil(waitMs / 1000));
-  };
+class EntraDomainResolver implements DomainResolver {
+  readonly #deps: DomainResolverDeps;
+  readonly #entraEndpoint: string;
+  readonly #answers = new LRUCache<string, Answer>({ max: cacheSize });
+  readonly #flights = new SingleFlight<TenantId | undefined>();
+  readonly #limiter = new Limiter(concurrency);
+  #resumesAtMs = 0;
 
-  const exchange = async (domain: DomainName, signal: AbortSignal): Promise<OutboundReply> => {
-    const url = `${entraEndpoint}/${domain}/v2.0/.well-known/openid-configuration`;
-    try {
-      return await send(deps.fetch, { method: 'GET', url, timeoutMs, maxBodyBytes, signal });
-    } catch (error) {
-      if (error instanceof OutboundError && (error.failure === 'timeout' || error.failure === 'network'))
-        pause(pauseSeconds.silent);
-      throw outboundFailure(error, 'entra_unavailable', 'Entra');
-    }
-  };
+  constructor(deps: DomainResolverDeps, entraEndpoint: string) {
+    this.#deps = deps;
+    this.#entraEndpoint = entraEndpoint;
+  }
 
-  const ask = async (domain: DomainName, signal: AbortSignal): Promise<TenantId | undefined> => {
-    // Others may have met the pause while this question waited for its turn.
-    throwIfPaused();
-    const reply = await exchange(domain, signal);
+  async tenantOf(domain: DomainName, signal?: AbortSignal): Promise<TenantId | undefined> {
+    const answer = this.#answers.get(domain);
+    if (answer !== undefined && this.#deps.clock.nowMs() < answer.untilMs) return answer.tenantId;
+    this.#throwIfPaused();
+    const resolve = (flight: AbortSignal) => this.#limiter.run(() => this.#resolve(domain, flight), flight);
+    return this.#flights.run(domain, resolve, signal);
+  }
+
+  async #resolve(domain: DomainName, signal: AbortSignal): Promise<TenantId | undefined> {
+    const { clock } = this.#deps;
+    // Another request may have started a pause while this one waited for the limiter.
+    this.#throwIfPaused();
+    const reply = await this.#send(domain, signal);
     if (reply.status === 429 || reply.status >= 500) {
       const standard = reply.status === 429 ? pauseSeconds.throttled : pauseSeconds.silent;
-      const seconds = retryAfterSeconds(reply.headers, deps.clock.nowMs()) ?? standard;
-      pause(seconds);
-      throw undecided('Entra does not answer questions about domains.', seconds, reply.status);
+      const seconds = retryAfterSeconds(reply.headers, clock.nowMs()) ?? standard;
+      this.#pause(seconds);
+      throw unresolved('Entra does not answer domain lookups.', seconds, reply.status);
     }
     const document = safeParse(documentSchema, parseJson(reply.body));
     const issuer = reply.status === 200 && document.success ? document.data.issuer : '';
     const tenantId = parseTenantId(tenantInIssuer.exec(issuer)?.[1]);
-    // 400 `invalid_tenant` is Entra's answer for a domain that nobody has; anything else says nothing about the domain.
+    // Entra answers 400 `invalid_tenant` for a domain that no tenant has. Other replies do not decide.
     if (tenantId === undefined && reply.status !== 400)
-      throw undecided('Entra did not say which tenant the domain belongs to.', undefined, reply.status);
-    answers.set(domain, {
-      tenantId,
-      untilMs: deps.clock.nowMs() + (tenantId === undefined ? freshMs.unknown : freshMs.known),
-    });
+      throw unresolved("Entra's reply does not name the tenant of the domain.", undefined, reply.status);
+    const lifeMs = tenantId === undefined ? freshMs.unknown : freshMs.known;
+    this.#answers.set(domain, { tenantId, untilMs: clock.nowMs() + lifeMs });
     return tenantId;
-  };
+  }
 
-  return {
-    tenantOf: async (domain, signal) => {
-      const answer = answers.get(domain);
-      if (answer !== undefined && deps.clock.nowMs() < answer.untilMs) return answer.tenantId;
-      throwIfPaused();
-      return flights.run(domain, (flight) => limiter.run(() => ask(domain, flight), flight), signal);
-    },
-  };
+  async #send(domain: DomainName, signal: AbortSignal): Promise<OutboundReply> {
+    const url = `${this.#entraEndpoint}/${domain}/v2.0/.well-known/openid-configuration`;
+    try {
+      return await send(this.#deps.fetch, { method: 'GET', url, timeoutMs, maxBodyBytes, signal });
+    } catch (error) {
+      if (error instanceof OutboundError && (error.failure === 'timeout' || error.failure === 'network'))
+        this.#pause(pauseSeconds.silent);
+      throw outboundFailure(error, 'entra_unavailable', 'Entra');
+    }
+  }
+
+  /** Stops requests for all domains, because the failure concerns Entra and not one domain. */
+  #pause(seconds: number): void {
+    this.#resumesAtMs = Math.max(this.#resumesAtMs, this.#deps.clock.nowMs() + seconds * 1000);
+  }
+
+  #throwIfPaused(): void {
+    const waitMs = this.#resumesAtMs - this.#deps.clock.nowMs();
+    if (waitMs > 0) throw unresolved('Entra does not answer domain lookups.', Math.ceil(waitMs / 1000));
+  }
 }
 
-function undecided(detail: string, seconds?: number, httpStatus?: number): BrokerError {
+function unresolved(detail: string, seconds?: number, httpStatus?: number): BrokerError {
   return new BrokerError('entra_unavailable', detail, { retryAfterSeconds: seconds, logFields: { httpStatus } });
 }

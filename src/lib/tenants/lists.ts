@@ -22,29 +22,29 @@ export interface ListsDeps extends ExchangeDeps {
   readonly log: Logger;
 }
 
-/** Graph returns at most 300 relationships a page. */
+/** Graph returns at most 300 relationships per page. */
 const relationshipsPath =
   '/tenantRelationships/delegatedAdminRelationships?$top=300&$select=id,displayName,customer,status,endDateTime,autoExtendDuration';
 const contractsPath = '/contracts?$select=customerId,defaultDomainName,displayName,contractType';
 
-/** How long an old list is better than none while Microsoft does not answer. */
+/** Maximum age of a list that is used while Microsoft does not answer. */
 export const usableMs = dayMs;
 
 interface ReadLists {
   readonly lists: TenantLists;
   readonly warnings: readonly string[];
-  /** `old`: a list is an earlier copy. `incomplete`: a list could not be read for now, and there is no copy of it. */
+  /** `old`: a list is an earlier copy. `incomplete`: a list failed temporarily and has no usable copy. */
   readonly state: 'fresh' | 'old' | 'incomplete';
 }
 
 /** Reads the three lists of customers as the partner's service account. */
 export interface TenantListReader {
   /**
-   * Reads all three. The relationships decide who can be reached, so they are required. The other two add names,
-   * domains and customers without GDAP. If one of those is refused, that is a warning. If it fails for now, its last
-   * good copy is used: customers that only it knows must not vanish.
-   * @throws BrokerError directory_unavailable when Graph fails or answers with an empty list; a failure of the
-   * credential as it is.
+   * Reads all three lists. The relationships are required, because they decide which tenants are reachable. The other two
+   * add names, domains and customers without GDAP. If access to one of these is refused, that is a warning. If one fails
+   * temporarily, its last good copy is used, so that customers that appear only there do not disappear.
+   * @throws BrokerError directory_unavailable if the relationships cannot be read or are empty. A failure of the
+   * credential is thrown unchanged.
    */
   read(signal?: AbortSignal): Promise<ReadLists>;
 }
@@ -90,7 +90,7 @@ export function createTenantListReader(deps: ListsDeps): TenantListReader {
   };
 }
 
-/** One of the two APIs, as the partner's service account. */
+/** Access to one of the two APIs as the partner's service account. */
 function bind(deps: ListsDeps, alias: 'graph' | 'partner-center', signal?: AbortSignal): Omit<Binding, 'peer'> {
   const correlationId = deps.newId();
   const wanted = {
@@ -141,11 +141,11 @@ async function readOptional(
   deps.log.log('warn', 'tenants.list_failed', { list: name, ...errorFields(failure) });
   const problem = `${name} could not be read (${error.code}): ${error.detail}`;
   if (kept !== undefined)
-    return { items: kept.value, state: 'old', warning: `${problem} Its copy from ${isoTime(kept.asOfMs)} is used.` };
+    return { items: kept.value, state: 'old', warning: `${problem} The copy from ${isoTime(kept.asOfMs)} is used.` };
   return {
     items: [],
     state: error.transient ? 'incomplete' : 'fresh',
-    warning: `${problem} Customers that only it knows are missing.`,
+    warning: `${problem} Customers that appear only in this list are missing.`,
   };
 }
 
@@ -170,7 +170,7 @@ async function readRelationships(items: AsyncIterable<JsonObject>): Promise<Json
   if (relationships.length > 0) return relationships;
   throw new BrokerError(
     'directory_unavailable',
-    'Microsoft Graph lists no delegated relationship at all, which is its answer to an account outside the group AdminAgents.',
+    'Microsoft Graph returned an empty list of delegated relationships. It does so for accounts that are not in the group AdminAgents.',
   );
 }
 

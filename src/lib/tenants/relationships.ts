@@ -3,7 +3,7 @@ import { parseTenantId, type TenantId } from '../model/identifiers.ts';
 import { type JsonObject, objectOf, textOf } from '../graph/reply.ts';
 import type { ReachabilityReason } from './tenant.ts';
 
-/** What the GDAP relationships with one customer add up to. */
+/** The combined result of all GDAP relationships with one customer. */
 export interface GdapStanding {
   readonly tenantId: TenantId;
   readonly name: string | undefined;
@@ -21,12 +21,12 @@ interface Relationship {
   readonly microsoftLed: boolean;
 }
 
-/** Partner Center mails at 30 days before the end ("Granular delegated admin privileges expiring notifications"). */
+/** Partner Center sends a mail 30 days before the end ("Granular delegated admin privileges expiring notifications"). */
 const expiringSoonMs = 30 * dayMs;
 
 /**
- * One standing per customer. Several relationships with one customer are normal, ended ones among them: any that is
- * active gives access, and the latest end counts.
+ * One standing per customer. A customer often has several relationships, some of which have ended. Any active one gives
+ * access, and the latest end counts.
  */
 export function gdapStandings(items: readonly JsonObject[], nowMs: number): Map<TenantId, GdapStanding> {
   const byTenant = Map.groupBy(
@@ -38,7 +38,7 @@ export function gdapStandings(items: readonly JsonObject[], nowMs: number): Map<
   );
 }
 
-/** A `delegatedAdminRelationship`; undefined while it names no customer (a request that nobody has opened). */
+/** A `delegatedAdminRelationship`. Undefined if it has no customer yet (a request that no customer has opened). */
 function parse(item: JsonObject): Relationship | undefined {
   const customer = objectOf(item, 'customer');
   const tenantId = parseTenantId(customer?.['tenantId']);
@@ -56,7 +56,7 @@ function parse(item: JsonObject): Relationship | undefined {
 }
 
 function standing(tenantId: TenantId, relationships: readonly Relationship[], nowMs: number): GdapStanding {
-  // "expiring" is still active; a status that lags behind the end date is not believed.
+  // "expiring" is still active. The status may lag behind the end date, so the date decides.
   const active = relationships.filter(
     ({ status, endsAtMs, microsoftLed }) =>
       !microsoftLed && (status === 'active' || status === 'expiring') && (endsAtMs === undefined || endsAtMs > nowMs),
@@ -78,7 +78,7 @@ function standing(tenantId: TenantId, relationships: readonly Relationship[], no
 const pendingStatuses = new Set(['created', 'approvalPending', 'approved', 'activating']);
 const endedStatuses = new Set(['terminationRequested', 'terminating', 'terminated']);
 
-/** A pending request says most about what to do next; then an end; a transition relationship says least. */
+/** The most useful reason: a pending request before an ended relationship, a transition relationship last. */
 function whyNot(relationships: readonly Relationship[], nowMs: number): ReachabilityReason {
   const own = relationships.filter(({ microsoftLed }) => !microsoftLed);
   if (own.length === 0) return 'gdap_microsoft_led';

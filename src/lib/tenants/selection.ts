@@ -3,30 +3,31 @@ import { type DomainName, parseTenantId, type TenantId } from '../model/identifi
 import { Limiter } from '../runtime/limiter.ts';
 import type { DomainResolver } from './domain-resolver.ts';
 
-/** Which tenants are wanted, as settings name them. */
+/** The tenants that the settings include and exclude, by id or domain. */
 export interface WantedTenants {
   /** Only these; empty means all. */
   readonly include: readonly (TenantId | DomainName)[];
-  /** Wins over `include`. */
+  /** Overrides `include`. */
   readonly exclude: readonly (TenantId | DomainName)[];
-  /** Whether a reseller contract without any GDAP relationship counts as a way in (legacy DAP). */
+  /** Whether a tenant with a reseller contract but no GDAP relationship is reachable (legacy DAP). */
   readonly withoutGdap: 'allow' | 'deny';
 }
 
-/** Which tenants are wanted, by id: what a list calls a tenant cannot change who is left out. */
+/** The included and excluded tenants by id, so that wrong domains in a list of customers do not affect them. */
 export interface TenantSelection {
   readonly include: ReadonlySet<TenantId> | 'all';
-  /** Wins over `include`. */
+  /** Overrides `include`. */
   readonly exclude: ReadonlySet<TenantId>;
   readonly withoutGdap: WantedTenants['withoutGdap'];
 }
 
-/** Fewer than the resolver allows, so that a long list does not make a caller's question wait. */
+/** Concurrent lookups. Lower than the domain resolver's concurrency, so that a long list does not delay callers. */
 const concurrency = 4;
 
 /**
- * The wanted tenants by id: for a domain, Entra says whose it is. A domain that nobody has is a warning.
- * @throws BrokerError directory_unavailable while Entra does not say: a tenant that is to be left out could get in.
+ * Resolves the domains of the settings with Entra. A domain that no tenant has is a warning.
+ * @throws BrokerError directory_unavailable if Entra does not resolve a domain, because an excluded tenant could
+ * otherwise get tokens.
  */
 export async function resolveSelection(
   domains: DomainResolver,
@@ -39,7 +40,7 @@ export async function resolveSelection(
   ]);
   return {
     selection: {
-      // A list of which nothing is left still leaves everybody else out.
+      // If none of the included domains has a tenant, no tenant is included.
       include: wanted.include.length === 0 ? 'all' : include.tenantIds,
       exclude: exclude.tenantIds,
       withoutGdap: wanted.withoutGdap,
@@ -57,7 +58,7 @@ async function resolveList(
   const limiter = new Limiter(concurrency);
   const resolve = async (reference: TenantId | DomainName): Promise<TenantId | undefined> => {
     const tenantId = parseTenantId(reference);
-    // What is no tenant id is a domain: settings hold nothing else.
+    // Settings contain only tenant ids and domains.
     return tenantId ?? limiter.run(() => tenantOf(domains, reference as DomainName, setting, signal), signal);
   };
   const resolved = await Promise.all(references.map(resolve));
@@ -65,7 +66,7 @@ async function resolveList(
     tenantIds: new Set(resolved.filter((tenantId) => tenantId !== undefined)),
     warnings: references
       .filter((_, index) => resolved[index] === undefined)
-      .map((domain) => `${setting} names the domain ${domain}, which no tenant has: it selects nothing.`),
+      .map((domain) => `${setting} contains the domain ${domain}, which no tenant has. The entry has no effect.`),
   };
 }
 
@@ -83,7 +84,7 @@ async function tenantOf(
     if (code === 'internal') throw thrown;
     throw new BrokerError(
       'directory_unavailable',
-      `Entra does not say which tenant a domain of ${setting} belongs to (${code}): ${detail}`,
+      `A domain in ${setting} could not be resolved to a tenant (${code}): ${detail}`,
       { cause: thrown, retryAfterSeconds, logFields },
     );
   }

@@ -4,14 +4,14 @@ import { type GdapStanding, gdapStandings } from './relationships.ts';
 import type { TenantSelection } from './selection.ts';
 import { type DelegatedTenant, type ReachabilityReason, type TenantSource, tenantSources } from './tenant.ts';
 
-/** What the three lists answered, item by item as it came. */
+/** The items of the three lists as received. */
 export interface TenantLists {
   readonly relationships: readonly JsonObject[];
   readonly contracts: readonly JsonObject[];
   readonly customers: readonly JsonObject[];
 }
 
-/** What the lists say of one tenant, before anything is decided. */
+/** The facts that the lists have about one tenant. */
 interface Entry {
   readonly tenantId: TenantId;
   readonly names: Partial<Record<TenantSource, string>>;
@@ -19,7 +19,7 @@ interface Entry {
   reseller: boolean;
 }
 
-/** The union of the lists, keyed by tenant id, each tenant with the reason why it can or cannot be reached; sorted by name. */
+/** Merges the lists by tenant id. Each tenant has the reason why it is or is not reachable. Sorted by name, then id. */
 export function uniteTenants(lists: TenantLists, selection: TenantSelection, nowMs: number): DelegatedTenant[] {
   const standings = gdapStandings(lists.relationships, nowMs);
   const entries = collect(lists, standings);
@@ -29,7 +29,7 @@ export function uniteTenants(lists: TenantLists, selection: TenantSelection, now
   );
 }
 
-// Not by locale: the order must be the same on every machine, indexes into it are stored.
+// Does not use the locale: indexes into the sorted list are stored, so the order must be the same on every machine.
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 function collect(lists: TenantLists, standings: Map<TenantId, GdapStanding>): Map<TenantId, Entry> {
@@ -59,7 +59,7 @@ function collect(lists: TenantLists, standings: Map<TenantId, GdapStanding>): Ma
   return entries;
 }
 
-/** The first that a list gives. */
+/** Keeps the first valid domain of each list. */
 function noteDomain({ domains }: Entry, source: TenantSource, value: unknown): void {
   const domain = domains[source] ?? parseDomainName(value);
   if (domain !== undefined) domains[source] = domain;
@@ -68,7 +68,7 @@ function noteDomain({ domains }: Entry, source: TenantSource, value: unknown): v
 function decide(entry: Entry, gdap: GdapStanding | undefined, selection: TenantSelection): DelegatedTenant {
   const { tenantId, names, domains, reseller } = entry;
   const { include, exclude } = selection;
-  // Contracts keep a copy of name and domain from the day they were made, so they come last.
+  // A contract has the name and domain of the day on which it was signed, so it comes last.
   const domain = domains['partner-center'] ?? domains.contracts;
   const relationship = gdap ? 'gdap' : reseller ? 'dap' : 'none';
   const standing: ReachabilityReason =

@@ -44,7 +44,7 @@ describe('azureCliToken', () => {
     if (script !== undefined) await install('az', script);
     await expect(azureCliToken(tenantId, 'https://graph.microsoft.com')).rejects.toMatchObject({
       code: 'sign_in_refused',
-      detail: `There is no Azure CLI sign-in for the tenant ${tenantId}; run az login.`,
+      detail: `There is no Azure CLI sign-in for the tenant ${tenantId}. Run az login.`,
     });
   });
 });
@@ -67,5 +67,5 @@ describe('azureIdentity without a managed identity', () => {
 
 test('federatedAssertion throws when the identity returns no token', async () => {
   const identity = { getToken: () => Promise.resolve(null) };
-  await expect(federatedAssertion(identity, 'api://AzureADTokenExchange')).rejects.toThrow(/gave no token/);
+  await expect(federatedAssertion(identity, 'api://AzureADTokenExchange')).rejects.toThrow(/issued no token/);
 });

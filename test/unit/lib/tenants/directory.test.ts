@@ -65,10 +65,10 @@ function stage(
     if (url.pathname.endsWith('/delegatedAdminRelationships')) return scripted.relationships();
     return url.pathname.endsWith('/contracts') ? scripted.contracts() : scripted.customers();
   });
-  const asked: TokenRequest[] = [];
+  const tokenRequests: TokenRequest[] = [];
   const tokens: TokenSource = {
     getToken: async (request): Promise<AccessToken> => {
-      asked.push(request);
+      tokenRequests.push(request);
       token(request);
       return {
         ...request,
@@ -80,7 +80,7 @@ function stage(
     },
     forgetTenant: () => undefined,
   };
-  /** What Entra says of domains; undefined: it does not answer. */
+  /** The tenants of the domains in Entra. Undefined if Entra does not answer. */
   const entra: { owners: Readonly<Record<string, number>> | undefined } = { owners: { 'two.example': 2 } };
   const directory = createTenantDirectory(
     {
@@ -105,59 +105,69 @@ function stage(
     },
     { include: [], exclude: [], withoutGdap: 'allow', ...wanted },
   );
-  return { directory, clock, seen, asked, logger, scripted, entra };
+  return { directory, clock, seen, tokenRequests, logger, scripted, entra };
 }
 
-/** The outcome of a call whose waits are jumped over. */
+/** The outcome of a call, with the clock advanced past its pauses. */
 async function after<T>(clock: FakeClock, call: Promise<T>): Promise<T> {
   call.catch(() => undefined);
   await clock.advance(60_000);
   return call;
 }
 
-test('unites the three lists, read as the service account in the partner tenant', async () => {
-  const { directory, asked, seen } = stage();
-  const list = await directory.list();
-  expect(list.map(({ name, reason }) => [name, reason])).toEqual([
-    ['Tenant 1', 'gdap_active'],
-    ['Tenant 2', 'gdap_active'],
-    ['Three', 'no_relationship'],
-  ]);
-  expect(new Set(asked.map(({ tenantId, grant, application }) => `${tenantId} ${grant} ${application}`))).toEqual(
-    new Set([`${partner} delegated default`]),
-  );
-  expect(seen).toHaveLength(3);
-});
+describe('createTenantDirectory', () => {
+  test('merges the three lists, read as the service account in the partner tenant', async () => {
+    const { directory, tokenRequests, seen } = stage();
+    const list = await directory.list();
+    expect(list.map(({ name, reason }) => [name, reason])).toEqual([
+      ['Tenant 1', 'gdap_active'],
+      ['Tenant 2', 'gdap_active'],
+      ['Three', 'no_relationship'],
+    ]);
+    expect(
+      new Set(tokenRequests.map(({ tenantId, grant, application }) => `${tenantId} ${grant} ${application}`)),
+    ).toEqual(new Set([`${partner} delegated default`]));
+    expect(seen).toHaveLength(3);
+  });
 
-test('finds a tenant by id in any case or by a domain, and nothing by anything else', async () => {
-  const { directory } = stage();
-  await expect(directory.find(id(2).toUpperCase())).resolves.toMatchObject({ tenantId: id(2) });
-  await expect(directory.find('TWO.example')).resolves.toMatchObject({ tenantId: id(2) });
-  await expect(directory.find(id(77))).resolves.toBeUndefined();
-  await expect(directory.find("' or 1=1")).resolves.toBeUndefined();
-});
+  test('finds a tenant only by its id, in upper or lower case, or by a domain', async () => {
+    const { directory } = stage();
+    await expect(directory.find(id(2).toUpperCase())).resolves.toMatchObject({ tenantId: id(2) });
+    await expect(directory.find('TWO.example')).resolves.toMatchObject({ tenantId: id(2) });
+    await expect(directory.find(id(77))).resolves.toBeUndefined();
+    await expect(directory.find("' or 1=1")).resolves.toBeUndefined();
+  });
 
-test('reads the lists once for concurrent callers, and again after ten minutes', async () => {
-  const { directory, clock, seen } = stage();
-  await Promise.all(Array.from({ length: 50 }, () => directory.list()));
-  expect(seen).toHaveLength(3);
-  await clock.advance(9 * 60_000);
-  await directory.list();
-  expect(seen).toHaveLength(3);
-  await clock.advance(2 * 60_000);
-  await directory.list();
-  expect(seen).toHaveLength(6);
-  directory.refresh();
-  await directory.list();
-  expect(seen).toHaveLength(9);
-});
+  test('reads the lists once for concurrent callers, and again after ten minutes or refresh()', async () => {
+    const { directory, clock, seen } = stage();
+    await Promise.all(Array.from({ length: 50 }, () => directory.list()));
+    expect(seen).toHaveLength(3);
+    await clock.advance(9 * 60_000);
+    await directory.list();
+    expect(seen).toHaveLength(3);
+    await clock.advance(2 * 60_000);
+    await directory.list();
+    expect(seen).toHaveLength(6);
+    directory.refresh();
+    await directory.list();
+    expect(seen).toHaveLength(9);
+  });
 
-test('reads the lists again when the clock was set back', async () => {
-  const { directory, clock, seen } = stage();
-  await directory.list();
-  await clock.advance(-3_600_000);
-  await directory.list();
-  expect(seen).toHaveLength(6);
+  test('reads the lists again after the clock was set back', async () => {
+    const { directory, clock, seen } = stage();
+    await directory.list();
+    await clock.advance(-3_600_000);
+    await directory.list();
+    expect(seen).toHaveLength(6);
+  });
+
+  test('includes no tenant if TENANTS_INCLUDE contains only a domain that no tenant has', async () => {
+    const { directory, entra } = stage({}, undefined, { include: [domain('typo.example')] });
+    entra.owners = {};
+    const { tenants, warnings } = await directory.snapshot();
+    expect(tenants.filter(({ reachable }) => reachable)).toEqual([]);
+    expect(warnings).toEqual([expect.stringContaining('TENANTS_INCLUDE')]);
+  });
 });
 
 describe('a domain', () => {
@@ -165,7 +175,7 @@ describe('a domain', () => {
     value: [1, 2].map((number) => ({ customerId: id(number), displayName: 'x', defaultDomainName: 'moved.example' })),
   });
 
-  test('belongs to the tenant that Entra names, not to one whose contract still has it', async () => {
+  test('belongs to the tenant that Entra names, although the contract of another tenant has it', async () => {
     const { directory, entra } = stage({ contracts: bothClaim });
     entra.owners = { 'moved.example': 1 };
     await expect(directory.find('moved.example')).resolves.toMatchObject({ tenantId: id(1) });
@@ -174,7 +184,7 @@ describe('a domain', () => {
     await expect(directory.tenantOf(domain('moved.example'))).resolves.toBe(id(77));
   });
 
-  test('belongs to the tenant that Entra names, although only another one is listed with it', async () => {
+  test('belongs to the tenant that Entra names, although only another tenant is listed with it', async () => {
     const { directory, entra } = stage();
     entra.owners = { 'two.example': 1 };
     await expect(directory.find('two.example')).resolves.toMatchObject({ tenantId: id(1) });
@@ -211,7 +221,7 @@ describe('a domain in TENANTS_EXCLUDE', () => {
     }
   });
 
-  test('makes the list fail while Entra does not say which tenant has it', async () => {
+  test('makes the list fail while Entra does not resolve it', async () => {
     const { directory, entra } = stage({}, undefined, exclude);
     entra.owners = undefined;
     await expect(directory.list()).rejects.toMatchObject({
@@ -221,7 +231,7 @@ describe('a domain in TENANTS_EXCLUDE', () => {
     });
   });
 
-  test('stays excluded from the last good list, which is used while Entra does not answer', async () => {
+  test('stays excluded in the last good list, which is used while Entra does not answer', async () => {
     const staged = stage({}, undefined, exclude);
     staged.entra.owners = { 'secret.example': 1 };
     await staged.directory.list();
@@ -231,7 +241,7 @@ describe('a domain in TENANTS_EXCLUDE', () => {
     expect((await staged.directory.snapshot()).warnings).toEqual([expect.stringContaining('directory_unavailable')]);
   });
 
-  test('that no tenant has is a warning on the list', async () => {
+  test('adds a warning to the list if no tenant has it', async () => {
     const { directory, entra } = stage({}, undefined, exclude);
     entra.owners = {};
     const { tenants, warnings } = await directory.snapshot();
@@ -249,16 +259,8 @@ describe('a domain in TENANTS_EXCLUDE', () => {
   });
 });
 
-test('TENANTS_INCLUDE with only a domain that no tenant has includes no tenant', async () => {
-  const { directory, entra } = stage({}, undefined, { include: [domain('typo.example')] });
-  entra.owners = {};
-  const { tenants, warnings } = await directory.snapshot();
-  expect(tenants.filter(({ reachable }) => reachable)).toEqual([]);
-  expect(warnings).toEqual([expect.stringContaining('TENANTS_INCLUDE')]);
-});
-
-describe('when a list fails', () => {
-  test('a refusal of Partner Center costs its customers and a warning, not the list', async () => {
+describe('createTenantDirectory when a list fails', () => {
+  test('omits the customers of Partner Center and adds a warning if Partner Center refuses access', async () => {
     const { directory, logger } = stage({ customers: () => Response.json({ code: 900421 }, { status: 401 }) });
     const { tenants, warnings } = await directory.snapshot();
     expect(tenants).toHaveLength(2);
@@ -267,7 +269,7 @@ describe('when a list fails', () => {
     expect(logger.events()).toContain('tenants.list_failed');
   });
 
-  test('a missing permission for contracts costs a warning, not the list', async () => {
+  test('adds a warning if the permission for contracts is missing', async () => {
     const { directory } = stage({ contracts: () => problem(403, 'Authorization_RequestDenied') });
     const { tenants, warnings } = await directory.snapshot();
     expect(tenants).toHaveLength(3);
@@ -277,7 +279,7 @@ describe('when a list fails', () => {
   const throttled = (): Scripted => new Response('Too many requests', { status: 429 });
 
   test.each(['contracts', 'customers'] as const)(
-    'throttled %s are replaced by their copy, with a warning, and read again a minute later',
+    'uses the copy of throttled %s with a warning, and reads them again a minute later',
     async (list) => {
       const { directory, clock, scripted } = stage();
       const known = (await directory.list()).map(({ tenantId }) => tenantId);
@@ -294,7 +296,7 @@ describe('when a list fails', () => {
     },
   );
 
-  test('a list that was never read makes the directory incomplete while it is throttled: no tenant counts as unknown', async () => {
+  test('is incomplete while a list without a copy is throttled, and then calls no tenant unknown', async () => {
     const { directory, clock, scripted } = stage({ customers: throttled });
     expect(await after(clock, directory.snapshot())).toMatchObject({ complete: false });
     await expect(after(clock, directory.find(id(1)))).resolves.toMatchObject({ name: 'Tenant 1' });
@@ -308,7 +310,7 @@ describe('when a list fails', () => {
     await expect(directory.find(id(3))).resolves.toMatchObject({ name: 'Three' });
   });
 
-  test('a copy of a list is not used after a day', async () => {
+  test('does not use a copy of a list after a day', async () => {
     const { directory, clock, scripted } = stage();
     await directory.list();
     scripted.customers = throttled;
@@ -316,7 +318,7 @@ describe('when a list fails', () => {
     expect(await after(clock, directory.snapshot())).toMatchObject({ complete: false });
   });
 
-  test('an empty list of relationships is an error that names AdminAgents, however many contracts there are', async () => {
+  test('throws an error that names AdminAgents if the list of relationships is empty', async () => {
     const { directory } = stage({ relationships: () => ({ value: [] }) });
     await expect(directory.list()).rejects.toMatchObject({
       code: 'directory_unavailable',
@@ -324,7 +326,7 @@ describe('when a list fails', () => {
     });
   });
 
-  test('a failing list of relationships is directory_unavailable and names the cause', async () => {
+  test('throws directory_unavailable with the cause if the list of relationships fails', async () => {
     const { directory, clock } = stage({ relationships: () => problem(403, 'Authorization_RequestDenied') });
     await expect(after(clock, directory.list())).rejects.toMatchObject({
       code: 'directory_unavailable',
@@ -332,7 +334,7 @@ describe('when a list fails', () => {
     });
   });
 
-  test('a failure of the credential is thrown unchanged, whichever list met it', async () => {
+  test('throws a failure of the credential unchanged, for each list', async () => {
     for (const alias of ['graph', 'partner-center']) {
       const { directory, clock } = stage({}, ({ resource }) => {
         if (resource.alias === alias) throw new BrokerError('credential_revoked', 'Revoked.');
@@ -341,7 +343,7 @@ describe('when a list fails', () => {
     }
   });
 
-  test('the last good list is used, with a warning, and read again a minute later', async () => {
+  test('uses the last good list with a warning, and reads the lists again a minute later', async () => {
     const { directory, clock, seen, scripted } = stage();
     await directory.list();
     scripted.relationships = () => ({ value: [] });
@@ -357,7 +359,7 @@ describe('when a list fails', () => {
     expect((await directory.snapshot()).warnings).toEqual([]);
   });
 
-  test('the last good list is not used after a day', async () => {
+  test('does not use the last good list after a day', async () => {
     const { directory, clock, scripted } = stage();
     await directory.list();
     scripted.relationships = () => ({ value: [] });
@@ -365,7 +367,7 @@ describe('when a list fails', () => {
     await expect(directory.list()).rejects.toMatchObject({ code: 'directory_unavailable' });
   });
 
-  test('the last good list does not hide a revoked credential', async () => {
+  test('throws credential_revoked although there is a last good list', async () => {
     let revoked = false;
     const { directory, clock } = stage({}, () => {
       if (revoked) throw new BrokerError('credential_revoked', 'Revoked.');
@@ -377,7 +379,7 @@ describe('when a list fails', () => {
   });
 });
 
-describe('when a source accepts the connection and does not answer', () => {
+describe('createTenantDirectory when a source accepts the connection and does not answer', () => {
   /** A list 11 minutes old, whose refresh hangs until it is released. */
   async function hanging() {
     const staged = stage();
@@ -390,7 +392,7 @@ describe('when a source accepts the connection and does not answer', () => {
   const isSettled = async (promise: Promise<unknown>): Promise<boolean> =>
     Promise.race([promise.then(() => true), new Promise<false>((resolve) => setImmediate(resolve, false))]);
 
-  test('a tenant on the last good list is found within seconds, and the next time at once', async () => {
+  test('finds a tenant of the last good list within seconds, and the next time immediately', async () => {
     const { directory, clock, seen, release } = await hanging();
     const first = directory.find(id(2));
     await clock.advance(2_900);
@@ -398,16 +400,16 @@ describe('when a source accepts the connection and does not answer', () => {
     await clock.advance(200);
     expect(await isSettled(first)).toBe(true);
     await expect(first).resolves.toMatchObject({ tenantId: id(2) });
-    const asked = seen.length;
+    const before = seen.length;
     const second = directory.find('two.example');
     await clock.advance(0);
     expect(await isSettled(second)).toBe(true);
     await expect(second).resolves.toMatchObject({ tenantId: id(2) });
-    expect(seen).toHaveLength(asked);
+    expect(seen).toHaveLength(before);
     release();
   });
 
-  test('the load continues, and its list is used as soon as it has ended', async () => {
+  test('continues the load and uses its list as soon as it ends', async () => {
     const { directory, clock, scripted, release } = await hanging();
     scripted.relationships = () => relationships(1);
     const found = directory.find(id(2));
@@ -420,7 +422,7 @@ describe('when a source accepts the connection and does not answer', () => {
     await expect(directory.find(id(2))).resolves.toMatchObject({ reason: 'reseller_contract' });
   });
 
-  test('a caller that wants the list, or a tenant that is not on it, waits a minute and gets the age of the list', async () => {
+  test('waits a minute for the list, or for a tenant that is not on it, then warns with the age of the list', async () => {
     const { directory, clock, release } = await hanging();
     const [snapshot, stranger] = [directory.snapshot(), directory.find(id(77))];
     await clock.advance(59_000);
@@ -433,7 +435,7 @@ describe('when a source accepts the connection and does not answer', () => {
     release();
   });
 
-  test('a list with an old copy is used for a minute too, if it was late', async () => {
+  test('uses a list with an old copy for a minute, although it arrived late', async () => {
     const { directory, clock, seen, scripted } = await hanging();
     const { promise, reject } = Promise.withResolvers<Scripted>();
     scripted.customers = () => promise;
@@ -443,12 +445,12 @@ describe('when a source accepts the connection and does not answer', () => {
     reject(new Error('reset'));
     scripted.customers = () => problem(503, 'gone');
     await clock.advance(10_000);
-    const asked = seen.length;
-    expect((await directory.snapshot()).warnings).toEqual([expect.stringContaining('Its copy from')]);
-    expect(seen).toHaveLength(asked);
+    const before = seen.length;
+    expect((await directory.snapshot()).warnings).toEqual([expect.stringContaining('The copy from')]);
+    expect(seen).toHaveLength(before);
   });
 
-  test('callers wait for the load when the list is too old', async () => {
+  test('waits for the load if the last good list is too old', async () => {
     const { directory, clock, release } = await hanging();
     await clock.advance(25 * 3_600_000);
     const found = directory.find(id(2));
@@ -471,14 +473,14 @@ describe('selectTenants', () => {
     await expect(selectTenants(directory, [id(1), 'nobody.example'])).rejects.toMatchObject({ code: 'tenant_unknown' });
   });
 
-  test('looks up concurrently, and stops at the first name that is unknown or fails', async () => {
+  test('looks up four names at a time and stops at the first one that is unknown or fails', async () => {
     const known = (await stage().directory.list())[0];
-    const asked: string[] = [];
+    const lookedUp: string[] = [];
     const { promise: slow, resolve } = Promise.withResolvers<undefined>();
     const directory = {
       ...stage().directory,
       find: async (reference: string) => {
-        asked.push(reference);
+        lookedUp.push(reference);
         if (reference === 'slow.example') return slow;
         if (reference === 'down.example') throw new BrokerError('entra_unavailable', 'Entra is down.');
         return reference === 'nobody.example' ? undefined : known;
@@ -487,12 +489,12 @@ describe('selectTenants', () => {
     const many = Array.from({ length: 100 }, (_, index) => `c${index}.example`);
     const chosen = selectTenants(directory, ['slow.example', 'nobody.example', 'down.example', ...many]);
     await Promise.resolve();
-    expect(asked).toHaveLength(4);
+    expect(lookedUp).toHaveLength(4);
     resolve(undefined);
     await expect(chosen).rejects.toMatchObject({ code: 'tenant_unknown', detail: expect.stringContaining('slow') });
     await expect(selectTenants(directory, [id(1), 'down.example', 'nobody.example', ...many])).rejects.toMatchObject({
       code: 'entra_unavailable',
     });
-    expect(asked).toHaveLength(8);
+    expect(lookedUp).toHaveLength(8);
   });
 });

@@ -13,50 +13,50 @@ const wanted = (more: Partial<WantedTenants>): WantedTenants => ({
   ...more,
 });
 const domains = (answer: () => Promise<typeof two | undefined>) => {
-  const asked: string[] = [];
+  const lookedUp: string[] = [];
   return {
-    asked,
+    lookedUp,
     tenantOf: (name: DomainName) => {
-      asked.push(name);
+      lookedUp.push(name);
       return answer();
     },
   };
 };
 
-describe('the tenants that settings name', () => {
-  test('are meant by id; whose a domain is, Entra says', async () => {
+describe('resolveSelection', () => {
+  test('keeps ids and resolves domains with Entra', async () => {
     const entra = domains(async () => two);
     const { selection, warnings } = await resolveSelection(entra, wanted({ include: [one], exclude: [domain] }));
     expect(selection).toEqual({ include: new Set([one]), exclude: new Set([two]), withoutGdap: 'deny' });
-    expect([warnings, entra.asked]).toEqual([[], [domain]]);
+    expect([warnings, entra.lookedUp]).toEqual([[], [domain]]);
   });
 
-  test('are all where none is named, and none where only a domain is named that nobody has', async () => {
+  test('includes all tenants for an empty list, and none for a list with only a domain that no tenant has', async () => {
     const nobody = domains(async () => undefined);
     expect((await resolveSelection(nobody, wanted({}))).selection.include).toBe('all');
     const { selection, warnings } = await resolveSelection(nobody, wanted({ include: [domain] }));
     expect(selection.include).toEqual(new Set());
     expect(warnings).toEqual([
-      'TENANTS_INCLUDE names the domain two.example, which no tenant has: it selects nothing.',
+      'TENANTS_INCLUDE contains the domain two.example, which no tenant has. The entry has no effect.',
     ]);
   });
 
-  test('are not guessed while Entra does not say: the setting is named, and when to come back', async () => {
+  test('throws directory_unavailable with the setting and retryAfterSeconds while Entra does not answer', async () => {
     const silent = domains(() =>
       Promise.reject(new BrokerError('entra_unavailable', 'Silent.', { retryAfterSeconds: 60, logFields: { a: 1 } })),
     );
     await expect(resolveSelection(silent, wanted({ exclude: [domain] }))).rejects.toMatchObject({
       code: 'directory_unavailable',
-      detail: 'Entra does not say which tenant a domain of TENANTS_EXCLUDE belongs to (entra_unavailable): Silent.',
+      detail: 'A domain in TENANTS_EXCLUDE could not be resolved to a tenant (entra_unavailable): Silent.',
       retryAfterSeconds: 60,
       logFields: { a: 1 },
     });
   });
 
-  test('do not hide a mistake of ours behind Entra, nor that the caller has gone', async () => {
-    const mistake = new TypeError('x is not a function');
-    const broken = domains(() => Promise.reject(mistake));
-    await expect(resolveSelection(broken, wanted({ exclude: [domain] }))).rejects.toBe(mistake);
+  test('throws an internal error and the reason of the signal unchanged', async () => {
+    const bug = new TypeError('x is not a function');
+    const broken = domains(() => Promise.reject(bug));
+    await expect(resolveSelection(broken, wanted({ exclude: [domain] }))).rejects.toBe(bug);
     const gone = new Error('gone');
     await expect(resolveSelection(broken, wanted({ exclude: [domain] }), AbortSignal.abort(gone))).rejects.toBe(gone);
   });

@@ -49,7 +49,7 @@ function unite(lists: Partial<TenantLists>, selection: Partial<TenantSelection> 
 const standing = (...relationships: Record<string, unknown>[]): Partial<DelegatedTenant> | undefined =>
   unite({ relationships })[0];
 
-describe('GDAP relationships with one customer', () => {
+describe('uniteTenants with the GDAP relationships of one customer', () => {
   test.each([
     ['active', 200, {}, true, 'gdap_active'],
     ['expiring', 20, {}, true, 'gdap_expiring'],
@@ -65,12 +65,15 @@ describe('GDAP relationships with one customer', () => {
     ['activating', 100, {}, false, 'gdap_pending'],
     ['unknownFutureValue', 100, {}, false, 'gdap_expired'],
     ['active', 100, { displayName: 'MLT_Contoso_a' }, false, 'gdap_microsoft_led'],
-  ] as const)('%s, ending in %s days, %o: reachable %s, %s', (status, days, more, reachable, reason) => {
-    const result = standing(relationship(a, status, days === undefined ? undefined : at(days), more));
-    expect(result).toMatchObject({ tenantId: a, relationship: 'gdap', reachable, reason });
-  });
+  ] as const)(
+    'classifies status %s, end in %s days, %o as reachable %s, reason %s',
+    (status, days, more, reachable, reason) => {
+      const result = standing(relationship(a, status, days === undefined ? undefined : at(days), more));
+      expect(result).toMatchObject({ tenantId: a, relationship: 'gdap', reachable, reason });
+    },
+  );
 
-  test('an ended one beside an active one does no harm, and the latest end of the active ones counts', () => {
+  test('ignores ended relationships if one is active, and uses the latest end of the active ones', () => {
     const result = standing(
       relationship(a, 'terminated', at(500)),
       relationship(a, 'active', at(10)),
@@ -80,19 +83,19 @@ describe('GDAP relationships with one customer', () => {
     expect(result).toMatchObject({ reachable: true, reason: 'gdap_active', relationshipEndsAtMs: nowMs + 90 * day });
   });
 
-  test('of two that end soon, one that renews itself is enough', () => {
+  test('reports gdap_active if one of two relationships that end soon renews automatically', () => {
     expect(
       standing(relationship(a, 'active', at(10)), relationship(a, 'active', at(12), { autoExtendDuration: 'P180D' })),
     ).toMatchObject({ reason: 'gdap_active' });
   });
 
-  test('a new request says more than an old end', () => {
+  test('reports a pending request rather than an expired relationship', () => {
     expect(standing(relationship(a, 'expired', at(-5)), relationship(a, 'approvalPending', undefined))).toMatchObject({
       reason: 'gdap_pending',
     });
   });
 
-  test('one that names no customer, or no GUID, is passed over', () => {
+  test('skips a relationship without a customer or with a tenant id that is not a GUID', () => {
     expect(
       unite({
         relationships: [
@@ -103,13 +106,13 @@ describe('GDAP relationships with one customer', () => {
     ).toEqual([]);
   });
 
-  test('an end date that cannot be read is no end', () => {
+  test('ignores an invalid end date', () => {
     expect(standing(relationship(a, 'active', 'soon'))).toMatchObject({ reachable: true, reason: 'gdap_active' });
   });
 });
 
-describe('the union', () => {
-  test('has a tenant once, whatever lists it is on and however its id is written, and knows where it came from', () => {
+describe('uniteTenants', () => {
+  test('merges the entries of a tenant, in upper or lower case, and names its sources', () => {
     const tenants = unite({
       relationships: [relationship(a.toUpperCase(), 'active', at(100))],
       contracts: [contract(a), contract(a)],
@@ -129,7 +132,7 @@ describe('the union', () => {
     ]);
   });
 
-  test("has Partner Center's domain, and the contract's, which is a copy from its first day, where there is no other", () => {
+  test("prefers Partner Center's domain to the contract's, which may be outdated", () => {
     const contracts = [contract(a, { defaultDomainName: 'sold.example' })];
     expect(unite({ contracts, customers: [customer(a, 'reseller')] })[0]?.defaultDomain).toBe(
       'contoso.onmicrosoft.com',
@@ -139,7 +142,7 @@ describe('the union', () => {
     );
   });
 
-  test('an expired GDAP relationship is not healed by a reseller contract', () => {
+  test('reports an expired GDAP relationship although there is a reseller contract', () => {
     const [tenant] = unite({ relationships: [relationship(a, 'expired', at(-1))], contracts: [contract(a)] });
     expect(tenant).toMatchObject({ reachable: false, reason: 'gdap_expired' });
   });
@@ -147,20 +150,23 @@ describe('the union', () => {
   test.each([
     ['allow', true, 'reseller_contract'],
     ['deny', false, 'no_gdap'],
-  ] as const)('a reseller contract without GDAP: %s', (withoutGdap, reachable, reason) => {
-    expect(unite({ contracts: [contract(a)] }, { withoutGdap })[0]).toMatchObject({
-      relationship: 'dap',
-      reachable,
-      reason,
-    });
-    expect(unite({ customers: [customer(a, 'reseller')] }, { withoutGdap })[0]).toMatchObject({
-      relationship: 'dap',
-      reachable,
-      reason,
-    });
-  });
+  ] as const)(
+    'applies TENANTS_WITHOUT_GDAP=%s to a reseller contract without GDAP',
+    (withoutGdap, reachable, reason) => {
+      expect(unite({ contracts: [contract(a)] }, { withoutGdap })[0]).toMatchObject({
+        relationship: 'dap',
+        reachable,
+        reason,
+      });
+      expect(unite({ customers: [customer(a, 'reseller')] }, { withoutGdap })[0]).toMatchObject({
+        relationship: 'dap',
+        reachable,
+        reason,
+      });
+    },
+  );
 
-  test('a customer who is only advised has no way in', () => {
+  test('reports no_relationship for a customer with the partner as adviser only', () => {
     expect(unite({ customers: [customer(a, 'advisor')] })[0]).toMatchObject({
       relationship: 'none',
       reachable: false,
@@ -168,7 +174,7 @@ describe('the union', () => {
     });
   });
 
-  test('is sorted by name, then id, on every machine alike', () => {
+  test('sorts by name, then id, independently of the locale', () => {
     const tenants = unite({
       contracts: [
         contract(b, { displayName: 'zeta' }),
@@ -180,13 +186,13 @@ describe('the union', () => {
     expect(tenants.map(({ tenantId }) => tenantId)).toEqual([id('d'), id('e'), b, id('c')]);
   });
 
-  test('a tenant without any name is called by its domain, or else its id', () => {
+  test('names a tenant without a name by its domain, or else its id', () => {
     expect(unite({ contracts: [contract(a, { displayName: ' ' })] })[0]?.name).toBe('contoso.com');
     expect(unite({ contracts: [contract(a, { displayName: null, defaultDomainName: null })] })[0]?.name).toBe(a);
   });
 });
 
-describe('include and exclude', () => {
+describe('uniteTenants with include and exclude', () => {
   const lists = {
     relationships: [relationship(a, 'active', at(100)), relationship(b, 'active', at(100))],
     contracts: [contract(a)],
@@ -197,28 +203,28 @@ describe('include and exclude', () => {
       .map(({ reason, reachable }) => [reason, reachable]);
   const these = (...texts: string[]) => new Set(texts.map((text) => parseTenantId(text)!));
 
-  test('an excluded tenant stays in the list, out of reach', () => {
+  test('keeps an excluded tenant in the list as unreachable', () => {
     expect(reasons({ exclude: these(a) })).toEqual([
       ['excluded', false],
       ['gdap_active', true],
     ]);
   });
 
-  test('an include list leaves all others out', () => {
+  test('makes tenants outside the include list unreachable', () => {
     expect(reasons({ include: these(b) })).toEqual([
       ['not_included', false],
       ['gdap_active', true],
     ]);
   });
 
-  test('an include list of which nothing is left leaves everybody out', () => {
+  test('makes all tenants unreachable for an empty set of included tenants', () => {
     expect(reasons({ include: these() })).toEqual([
       ['not_included', false],
       ['not_included', false],
     ]);
   });
 
-  test('exclude wins over include', () => {
+  test('excludes a tenant that is both included and excluded', () => {
     expect(reasons({ include: these(a), exclude: these(a) })).toEqual([
       ['excluded', false],
       ['not_included', false],
