@@ -1,6 +1,6 @@
 import { clouds } from '../model/clouds.ts';
 
-/** Application ids of the built-in resources, by alias: version 2.0 tokens name their resource so. */
+/** Application ids of the built-in resources by alias. Version 2.0 tokens have them as `aud`. */
 const applicationIds: Readonly<Record<string, string>> = {
   graph: '00000003-0000-0000-c000-000000000000',
   'aad-graph': '00000002-0000-0000-c000-000000000000',
@@ -9,7 +9,7 @@ const applicationIds: Readonly<Record<string, string>> = {
   arm: '797f4846-ba00-4fd7-ba43-dac1f8f63013',
 };
 
-/** Further names under which Microsoft's resources put themselves into tokens. */
+/** Other values of `aud` that tokens for Microsoft's resources have. */
 const otherNames: Readonly<Record<string, readonly string[]>> = {
   arm: [
     'https://management.core.windows.net',
@@ -19,7 +19,7 @@ const otherNames: Readonly<Record<string, readonly string[]>> = {
   exchange: ['https://outlook.office.com', 'https://ps.outlook.com'],
 };
 
-/** Identifier of a built-in resource, in any cloud → all names by which a token may call it. */
+/** All values of `aud` by the identifier of a built-in resource in any cloud. */
 const namesOf: ReadonlyMap<string, ReadonlySet<string>> = new Map(
   Object.values(clouds).flatMap(({ resources }) =>
     Object.entries(resources).map(([alias, identifier]: [string, string]) => [
@@ -32,8 +32,8 @@ const namesOf: ReadonlyMap<string, ReadonlySet<string>> = new Map(
 const guid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
- * Whether a token with this `aud` is for the resource. A resource that configuration added is known by its identifier
- * only; its version 2.0 tokens carry its application id, so any GUID passes for it.
+ * Whether a token with this `aud` is for the resource. Of a resource in RESOURCES only the identifier is known. Its
+ * version 2.0 tokens have the application id, so any GUID matches.
  */
 export function isAudienceOf(audience: string, identifier: string): boolean {
   const name = audience.replace(/\/+$/, '');

@@ -1,10 +1,13 @@
 import type { AuthorizationServer } from 'oauth4webapi';
 import type { TenantId } from '../model/identifiers.ts';
 
-/** The library that speaks OAuth where a person signs in; loaded when somebody does, never by the function app. */
+/** The OAuth library for interactive sign-ins. Loaded at the first sign-in, never by the function app. */
 export type OAuthLibrary = typeof import('oauth4webapi');
 
-/** Entra's metadata for one tenant, stated instead of discovered: the addresses are part of the protocol. */
+/**
+ * Entra's metadata for one tenant. It is not discovered, because the addresses are fixed ("OpenID Connect on the Microsoft
+ * identity platform").
+ */
 export function authorizationServer(entraEndpoint: string, tenantId: TenantId): AuthorizationServer {
   const base = `${entraEndpoint}/${tenantId}`;
   return {

@@ -3,7 +3,7 @@ import type { ClientAuth } from 'oauth4webapi';
 import type { ClientCredential } from '../model/credential.ts';
 import type { OAuthLibrary } from './authorization-server.ts';
 
-/** RFC 7523 section 2.2: the client proves itself with a signed JWT. */
+/** RFC 7523 section 2.2: the client authenticates with a signed JWT. */
 const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 
 export interface ClientAuthenticationDeps {
@@ -13,8 +13,8 @@ export interface ClientAuthenticationDeps {
 }
 
 /**
- * How an application proves itself at the token endpoint; `undefined` is a public client, which does not.
- * @throws DOMException when the private key of a certificate is no RSA key.
+ * How an application authenticates at the token endpoint. A public client has no credential.
+ * @throws DOMException if the private key of a certificate is not an RSA key.
  */
 export async function clientAuthentication(
   deps: ClientAuthenticationDeps,
@@ -36,7 +36,7 @@ export async function clientAuthentication(
   }
 }
 
-/** "Microsoft identity platform application authentication certificate credentials": PS256, the key named by x5t#S256. */
+/** "Microsoft identity platform application authentication certificate credentials": PS256, with the thumbprint in `x5t#S256`. */
 async function certificateAuthentication(
   oauth: OAuthLibrary,
   credential: Extract<ClientCredential, { kind: 'certificate' }>,
@@ -49,7 +49,7 @@ async function certificateAuthentication(
     oauth.PrivateKeyJwt(key, {
       [oauth.modifyAssertion]: (header, payload) => {
         header['x5t#S256'] = thumbprint;
-        // RFC 7523 would take the issuer; Entra wants the address that the assertion is sent to.
+        // The library sets the issuer. Entra requires the address of the token endpoint.
         payload['aud'] = server.token_endpoint ?? server.issuer;
       },
     })(server, client, body, headers);

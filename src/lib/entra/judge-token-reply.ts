@@ -9,26 +9,26 @@ import { safeParse } from '../runtime/safe-parse.ts';
 /** A token that Entra issued. */
 export interface RedeemedToken {
   readonly accessToken: Secret;
-  /** The rolled refresh token, where the grant gives one. */
+  /** The new refresh token, if the grant returns one. */
   readonly refreshToken: Secret | undefined;
-  /** Counted from when the request left, so that it errs on the safe side. */
+  /** Computed from the time at which the request was sent, so that it is never too late. */
   readonly expiresAtMs: number;
   readonly scopes: readonly string[];
   readonly claims: TokenClaims;
 }
 
-/** Why Entra issued none, as far as the reply tells. */
+/** Why Entra issued no token. */
 export interface EntraFailure {
   readonly code: ErrorCode;
   readonly reach: Reach;
-  /** A sentence that a caller may read. */
+  /** A sentence that callers may see. */
   readonly detail: string;
   readonly retryAfterSeconds: number | undefined;
-  /** Number, error, trace id: for the log. */
+  /** The AADSTS number, the error and the trace id, for the log. */
   readonly logFields: LogFields;
 }
 
-/** The failure as it stands, for who asked Entra for itself; a request for a token has `broker/failures.ts`. */
+/** The failure as an error, for requests of the broker itself. For callers' requests, broker/failures.ts decides. */
 export const errorOf = ({ code, detail, logFields, retryAfterSeconds }: EntraFailure): BrokerError =>
   new BrokerError(code, detail, { logFields, retryAfterSeconds });
 
@@ -36,7 +36,8 @@ export type TokenReply =
   | { readonly ok: true; readonly token: RedeemedToken }
   | { readonly ok: false; readonly failure: EntraFailure };
 
-// v1 endpoints answer numbers as strings; expires_on there is epoch seconds, but expires_in needs no clock in common.
+// Version 1.0 endpoints return numbers as strings. `expires_in` is used and not `expires_on`, because it does not depend
+// on Entra's clock.
 const seconds = z
   .union([
     z.number(),
@@ -53,7 +54,7 @@ const seconds = z
   );
 
 const successSchema = z.object({
-  // RFC 6749 section 5.1 requires both; MSAL resolves without them, which is why the reply is judged here.
+  // RFC 6749 section 5.1 requires access_token and token_type. MSAL accepts replies without them.
   access_token: z.string().min(1).max(1_000_000),
   expires_in: seconds,
   token_type: z.string().regex(/^bearer$/i),
@@ -70,7 +71,7 @@ const failureSchema = z.object({
   correlation_id: z.string().optional(),
 });
 
-/** RFC 6749 section 5.2 and the classes that Entra documents → what to think when the number is unknown. */
+/** The meaning of `error` if the AADSTS number is unknown (RFC 6749 section 5.2, and the classes that Entra documents). */
 const errorClasses: Readonly<Record<string, { code: ErrorCode; reach: Reach }>> = {
   invalid_grant: { code: 'interaction_required', reach: 'ambiguous' },
   interaction_required: { code: 'interaction_required', reach: 'ambiguous' },
@@ -87,8 +88,8 @@ const errorClasses: Readonly<Record<string, { code: ErrorCode; reach: Reach }>> 
 };
 
 /**
- * What a reply of the token endpoint means. Pure: plain data in, a value out, whatever the bytes are.
- * @param sentAtMs when the request left.
+ * Interprets a reply of the token endpoint. A pure function that never throws, whatever the body is.
+ * @param sentAtMs when the request was sent.
  */
 export function judgeTokenReply(reply: OutboundReply, sentAtMs: number): TokenReply {
   const body = parseJson(reply.body);
@@ -102,7 +103,7 @@ export function judgeTokenReply(reply: OutboundReply, sentAtMs: number): TokenRe
 
 function redeemed(body: z.output<typeof successSchema>, sentAtMs: number): RedeemedToken {
   const claims = readClaims(body.access_token);
-  // What the token itself says counts; the reply's `scope` repeats it, prefixed by the resource, where the token is opaque.
+  // The token's own scopes count. For an opaque token, the reply's `scope` has them, prefixed by the resource.
   const scopes =
     claims.scopes ??
     (body.scope ?? '')
@@ -149,21 +150,17 @@ function judgeFailure(
       ...failure('throttled', 'transient', `Entra throttles the requests${named}.`),
       retryAfterSeconds: wait ?? 60,
     };
-  // A reply that names its error is believed before its status: Entra sends 4xx and, rarely, 5xx with the same bodies.
+  // A known AADSTS number overrides the status: Entra sends the same bodies with 4xx and, rarely, 5xx.
   const known = aadsts === undefined ? undefined : aadstsMeanings.get(aadsts);
   if (body !== undefined && known !== undefined)
     return failure(known.code, known.reach, `${known.meaning.slice(0, -1)}${named}.`);
   if (reply.status >= 500 || body === undefined)
-    return failure(
-      'entra_unavailable',
-      'transient',
-      `Entra sent an answer that is not usable (HTTP ${reply.status})${named}.`,
-    );
+    return failure('entra_unavailable', 'transient', `Entra sent an unusable reply (HTTP ${reply.status})${named}.`);
   if (body.suberror === 'consent_required')
-    return failure('consent_required', 'tenant', `Nobody has consented to the application in this tenant${named}.`);
+    return failure('consent_required', 'tenant', `The application has no consent in this tenant${named}.`);
   const byClass = errorClasses[body.error];
   if (byClass !== undefined) return failure(byClass.code, byClass.reach, `Entra answered ${body.error}${named}.`);
-  return failure('entra_request_rejected', 'ambiguous', `Entra answered with an error that is not known here${named}.`);
+  return failure('entra_request_rejected', 'ambiguous', `Entra answered with an unknown error${named}.`);
 }
 
 function numberIn(description: string | undefined): number | undefined {

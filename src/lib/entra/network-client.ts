@@ -2,20 +2,20 @@ import type { INetworkModule, NetworkRequestOptions, NetworkResponse } from '@az
 import type { Clock } from '../runtime/clock.ts';
 import { type Fetch, OutboundError, type OutboundReply, parseJson, send } from '../runtime/outbound.ts';
 
-/** A reply of the token endpoint is a few KiB; a token with many groups stays below this. */
+/** A reply of the token endpoint has a few KiB. A token with many groups stays below this limit. */
 const maxReplyBytes = 256 * 1024;
 
-/** What went over the wire for one grant. */
+/** The request and reply of one grant. */
 export interface CapturedExchange {
   readonly sentAtMs: number;
-  /** The reply, or why there was none. */
+  /** The reply, or why none arrived. */
   readonly outcome: OutboundReply | OutboundError;
 }
 
 /**
- * MSAL's network seam for exactly one grant. It sends with a deadline and a cap (MSAL's own client has neither), and
- * keeps the reply as it came, because MSAL drops what matters here: the rolled refresh token, the status, Retry-After,
- * and whether a 200 held a token at all.
+ * MSAL's network client for exactly one grant. It applies a deadline and a size limit, which MSAL's own client lacks. It
+ * keeps the unchanged reply, because MSAL discards the new refresh token, the status and Retry-After, and accepts a 200
+ * without a token.
  */
 export class CapturingNetworkClient implements INetworkModule {
   captured: CapturedExchange | undefined;
@@ -32,7 +32,7 @@ export class CapturingNetworkClient implements INetworkModule {
   }
 
   async sendGetRequestAsync<T>(url: string): Promise<NetworkResponse<T>> {
-    // Endpoints are given to MSAL as metadata, so it has nothing to discover; a GET would be a surprise worth seeing.
+    // MSAL gets all endpoints as metadata, so it never sends a GET. If it does, the failure must be visible.
     throw new OutboundError('network', new URL(url).host, { cause: new Error('MSAL asked for a discovery document') });
   }
 
@@ -49,7 +49,7 @@ export class CapturingNetworkClient implements INetworkModule {
         ...(options?.body === undefined ? {} : { body: options.body }),
       });
       this.captured = { sentAtMs, outcome: reply };
-      // What MSAL makes of the reply is ignored; it only has to come to an end.
+      // MSAL's interpretation of the reply is ignored.
       return { status: reply.status, headers: {}, body: (parseJson(reply.body) ?? {}) as T };
     } catch (error) {
       const outcome =

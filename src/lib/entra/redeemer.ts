@@ -16,7 +16,7 @@ import { CapturingNetworkClient } from './network-client.ts';
 /** One redemption. */
 export interface Redemption {
   readonly tenantId: TenantId;
-  /** The identifier of the resource at Entra, without a trailing slash; the scope sent is `{identifier}/.default`. */
+  /** The identifier of the resource in Entra, without a trailing slash. The scope sent is `{identifier}/.default`. */
   readonly resourceIdentifier: string;
   readonly clientId: string;
   readonly clientCredential: ClientCredential;
@@ -26,7 +26,7 @@ export interface Redemption {
   readonly correlationId: string;
 }
 
-/** Entra's token endpoint: one request, one judged reply. Never throws. */
+/** Redeems a grant at Entra's token endpoint with one request. Never throws. */
 export interface Redeemer {
   redeem(redemption: Redemption, signal?: AbortSignal): Promise<TokenReply>;
 }
@@ -36,10 +36,10 @@ export interface RedeemerDeps {
   readonly clock: Clock;
   /**
    * The assertion of a federated credential: the managed identity's token for `api://AzureADTokenExchange`.
-   * @throws BrokerError if this machine cannot have one; any other error is transient.
+   * @throws BrokerError if this machine has no managed identity. Any other error is transient.
    */
   readonly federatedAssertion: () => Promise<string>;
-  /** Loaded at first use: the import takes about 90 ms, which a cold start need not pay. */
+  /** Called at first use, because the import takes about 90 ms of a cold start. */
   readonly loadMsal: () => Promise<{
     ConfidentialClientApplication: new (configuration: Configuration) => ConfidentialClientApplication;
   }>;
@@ -51,9 +51,9 @@ const requestTimeoutMs = 15_000;
 const assertionTimeoutMs = 10_000;
 
 /**
- * A redeemer that uses `@azure/msal-node` as protocol client only. Each redemption has a client of its own: MSAL's
- * client remembers a 429 or 5xx and then fails for 60 seconds without sending anything, and its cache grows with the
- * number of tenants. Neither outlives the request this way.
+ * A redeemer that uses `@azure/msal-node` only as a protocol client. Each redemption has its own MSAL client. A shared
+ * client would fail for 60 seconds after a 429 or 5xx without sending a request, and its cache would grow with the
+ * number of tenants.
  */
 export function createMsalRedeemer(deps: RedeemerDeps, entraEndpoint: string): Redeemer {
   return {
@@ -76,7 +76,7 @@ export function createMsalRedeemer(deps: RedeemerDeps, entraEndpoint: string): R
   };
 }
 
-/** Judges the reply. What MSAL threw or returned counts only if nothing was sent. */
+/** Interprets the reply. MSAL's own result or error counts only if no request was sent. */
 function judge(network: CapturingNetworkClient, redemption: Redemption, thrown: unknown): TokenReply {
   const captured = network.captured;
   if (captured === undefined) return { ok: false, failure: notSent(thrown) };
@@ -90,19 +90,20 @@ function judge(network: CapturingNetworkClient, redemption: Redemption, thrown: 
 /** Rejects a token whose `tid` or `aud` does not match. */
 function checkedToken(reply: Extract<TokenReply, { ok: true }>, redemption: Redemption): TokenReply {
   const { tenantId, audience } = reply.token.claims;
-  const foreign = (what: string, logFields: EntraFailure['logFields']): TokenReply => ({
+  const mismatch = (claimed: 'tenant' | 'resource', logFields: EntraFailure['logFields']): TokenReply => ({
     ok: false,
     failure: {
       code: 'entra_unavailable',
       reach: 'transient',
-      detail: `Entra issued a token of another ${what}, which was thrown away.`,
+      detail: `Entra issued a token for another ${claimed}. The token was discarded.`,
       retryAfterSeconds: undefined,
       logFields,
     },
   });
-  if (tenantId !== undefined && tenantId !== redemption.tenantId) return foreign('tenant', { tokenTenantId: tenantId });
+  if (tenantId !== undefined && tenantId !== redemption.tenantId)
+    return mismatch('tenant', { tokenTenantId: tenantId });
   if (audience !== undefined && !isAudienceOf(audience, redemption.resourceIdentifier)) {
-    return foreign('resource', { tokenAudience: audience });
+    return mismatch('resource', { tokenAudience: audience });
   }
   return reply;
 }
@@ -119,7 +120,7 @@ function unreachable(error: OutboundError): EntraFailure {
   };
 }
 
-/** MSAL sent nothing: there is no assertion, or the key is unusable. */
+/** The failure when MSAL sent no request: there is no assertion, or the key is unusable. */
 function notSent(thrown: unknown): EntraFailure {
   const logFields = { msal: thrown instanceof Error ? `${thrown.name}: ${thrown.message}`.slice(0, 500) : 'unknown' };
   if (thrown instanceof BrokerError) {
@@ -127,8 +128,8 @@ function notSent(thrown: unknown): EntraFailure {
     return { code, reach: 'request', detail, retryAfterSeconds: undefined, logFields };
   }
   if (thrown instanceof AssertionUnavailable) {
-    // The identity endpoint fails now and then, which says nothing about the credential.
-    const detail = 'The managed identity gave no assertion.';
+    // The identity endpoint fails occasionally, which does not make the credential invalid.
+    const detail = 'The managed identity issued no assertion.';
     return { code: 'entra_unavailable', reach: 'transient', detail, retryAfterSeconds: undefined, logFields };
   }
   const detail = 'The client credential could not be prepared: its key is unusable.';
@@ -185,7 +186,7 @@ function clientAuthentication(deps: RedeemerDeps, credential: ClientCredential):
   }
 }
 
-/** OpenID Connect metadata, stated instead of discovered. MSAL wants an address for signing out, which nothing uses. */
+/** OpenID Connect metadata, so that MSAL does not discover it. MSAL requires an address for signing out. */
 function authorityMetadata(entraEndpoint: string, tenantId: TenantId): string {
   return JSON.stringify({
     ...authorizationServer(entraEndpoint, tenantId),

@@ -13,19 +13,19 @@ export interface SignInClientDeps extends SignInExchangeDeps {
   readonly federatedAssertion: () => Promise<string>;
 }
 
-/** The application and the tenant of a sign-in, and what it asks for. */
+/** The application, the tenant and the scopes of a sign-in. */
 export interface SignInRequest {
   readonly tenantId: TenantId;
   readonly clientId: string;
   /** Absent for a public client. */
   readonly clientCredential: ClientCredential | undefined;
-  /** Without `openid`, which is added: the id token ties the reply to this sign-in. */
+  /** Without `openid`, which the client adds: the nonce in the id token ties the reply to this sign-in. */
   readonly scopes: readonly string[];
   /** User principal name that the sign-in page suggests. */
   readonly account?: string | undefined;
 }
 
-/** A sign-in in progress: the address for the browser, and the values that stay with the client. */
+/** A sign-in in progress: the address for the browser, and the values that only the client knows. */
 export interface BrowserSignIn {
   readonly authorizeUrl: string;
   readonly redirectUri: string;
@@ -34,16 +34,23 @@ export interface BrowserSignIn {
   readonly codeVerifier: string;
 }
 
-/** What a person needs in order to sign in on another device. */
+/** The values that a person needs to sign in on another device. */
 export interface DeviceCode {
   readonly userCode: string;
   readonly verificationUri: string;
   readonly expiresInSeconds: number;
 }
 
+/** The protocol library with the parties of one sign-in. */
+interface Protocol {
+  readonly oauth: OAuthLibrary;
+  readonly server: AuthorizationServer;
+  readonly authentication: ClientAuth;
+}
+
 /**
- * Signs a person in: authorization code with PKCE (RFC 7636), or device code (RFC 8628). oauth4webapi implements the
- * protocol and its checks. Replies are judged by the same code as all other replies of the token endpoint.
+ * Signs a person in, with an authorization code and PKCE (RFC 7636) or with a device code (RFC 8628). oauth4webapi
+ * implements the protocol and its checks. `judgeTokenReply` interprets the replies, as it does for redemptions.
  */
 export class SignInClient {
   readonly #deps: SignInClientDeps;
@@ -53,38 +60,33 @@ export class SignInClient {
   readonly #client: Client;
   readonly #authentication: ClientAuth;
 
-  private constructor(
-    deps: SignInClientDeps,
-    request: SignInRequest,
-    oauth: OAuthLibrary,
-    server: AuthorizationServer,
-    authentication: ClientAuth,
-  ) {
+  private constructor(deps: SignInClientDeps, request: SignInRequest, { oauth, server, authentication }: Protocol) {
     this.#deps = deps;
     this.#request = request;
     this.#oauth = oauth;
     this.#server = server;
     this.#client = {
       client_id: request.clientId,
-      // The library reads the machine's clock, which may differ from ours or be wrong by minutes.
+      // The library reads the machine's clock, which may differ from `deps.clock` and may be wrong by minutes.
       [oauth.clockSkew]: Math.round((deps.clock.nowMs() - Date.now()) / 1000),
       [oauth.clockTolerance]: 300,
     };
     this.#authentication = authentication;
   }
 
+  /** @throws DOMException if the private key of a certificate is not an RSA key. */
   static async create(deps: SignInClientDeps, entraEndpoint: string, request: SignInRequest): Promise<SignInClient> {
     const oauth = await deps.loadOAuth();
     const server = authorizationServer(entraEndpoint, request.tenantId);
     const authentication = await clientAuthentication({ ...deps, oauth }, request.clientCredential);
-    return new SignInClient(deps, request, oauth, server, authentication);
+    return new SignInClient(deps, request, { oauth, server, authentication });
   }
 
   get #scope(): string {
     return ['openid', 'profile', ...this.#request.scopes].join(' ');
   }
 
-  /** @param redirectUri where the browser is sent with the code: `http://localhost:PORT`. */
+  /** @param redirectUri the address that receives the code, `http://localhost:PORT`. */
   async startBrowser(redirectUri: string): Promise<BrowserSignIn> {
     const codeVerifier = this.#oauth.generateRandomCodeVerifier();
     const state = this.#oauth.generateRandomState();
@@ -101,7 +103,7 @@ export class SignInClient {
       nonce,
       code_challenge: await this.#oauth.calculatePKCECodeChallenge(codeVerifier),
       code_challenge_method: 'S256',
-      // The browser may have a session of another person, or one without MFA.
+      // The browser may have a session of another account, or one without MFA.
       ...(account === undefined ? { prompt: 'select_account' } : { prompt: 'login', login_hint: account }),
     };
     for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
@@ -110,7 +112,8 @@ export class SignInClient {
 
   /**
    * Redeems the code from the redirect.
-   * @throws SetupError sign_in_refused; BrokerError client_credential_rejected, entra_unavailable and the like.
+   * @throws SetupError sign_in_refused; BrokerError for failures that the person did not cause, such as
+   * client_credential_rejected or entra_unavailable.
    */
   async finishBrowser(signIn: BrowserSignIn, callback: URLSearchParams, signal?: AbortSignal): Promise<RedeemedToken> {
     const oauth = this.#oauth;
@@ -135,7 +138,7 @@ export class SignInClient {
     }
   }
 
-  /** @throws BrokerError when Entra does not start a device code flow for this application. */
+  /** @throws BrokerError if Entra does not start a device code flow for this application. */
   async startDevice(
     signal?: AbortSignal,
   ): Promise<{ readonly code: DeviceCode; readonly grant: DeviceAuthorizationResponse }> {
@@ -160,13 +163,14 @@ export class SignInClient {
 
   /**
    * Polls until the person has signed in on the other device.
-   * @throws SetupError sign_in_refused when the person declines or the code expires.
+   * @throws SetupError sign_in_refused if the person declines or the code expires; BrokerError as `finishBrowser` does; the
+   * reason of the signal.
    */
   async finishDevice(grant: DeviceAuthorizationResponse, signal?: AbortSignal): Promise<RedeemedToken> {
     const { clock } = this.#deps;
     const oauth = this.#oauth;
     const endMs = clock.nowMs() + grant.expires_in * 1000;
-    // RFC 8628 section 3.5: five seconds by default, five more after each slow_down.
+    // RFC 8628 section 3.5: 5 seconds by default, 5 more after each slow_down.
     let intervalMs = (grant.interval ?? 5) * 1000;
     while (clock.nowMs() < endMs) {
       await clock.sleep(intervalMs, signal);
@@ -185,11 +189,11 @@ export class SignInClient {
       } catch (error) {
         const entraError = exchange.failure?.logFields['entraError'];
         const isTransient = error instanceof BrokerError && error.transient;
-        // RFC 8628 section 3.5: slow down after a connection timeout, do not give up.
+        // RFC 8628 section 3.5: poll less often after a connection timeout, and continue.
         if (entraError === 'slow_down' || isTransient) intervalMs += 5_000;
         else if (entraError !== 'authorization_pending') throw signInFailure(error, exchange.failure);
       }
     }
-    throw new SetupError('sign_in_refused', 'The code has expired before anybody signed in with it.');
+    throw new SetupError('sign_in_refused', 'The code expired before anyone signed in with it.');
   }
 }

@@ -11,7 +11,7 @@ export interface SignInExchangeDeps {
   readonly clock: Clock;
 }
 
-/** One exchange with the token endpoint: oauth4webapi sends through it, and the reply is kept as received. */
+/** One exchange with Entra. oauth4webapi sends its request through `fetch`. The exchange keeps the unchanged reply. */
 export class SignInExchange {
   readonly #deps: SignInExchangeDeps;
   readonly #signal: AbortSignal | undefined;
@@ -43,16 +43,16 @@ export class SignInExchange {
     return new Response(reply.body, { status: reply.status, headers: reply.headers });
   };
 
-  /** The meaning of a refusal; undefined if a token was issued or no reply came. */
+  /** Why Entra issued no token. Undefined if it issued one or if no reply arrived. */
   get failure(): EntraFailure | undefined {
     if (this.#reply === undefined) return undefined;
     const judged = judgeTokenReply(this.#reply, this.#sentAtMs);
     return judged.ok ? undefined : judged.failure;
   }
 
-  /** The token in the reply. @throws BrokerError when there is none. */
+  /** The token in the reply. @throws BrokerError if there is none. */
   token(): RedeemedToken {
-    if (this.#reply === undefined) throw new BrokerError('entra_unavailable', 'Entra was not asked.');
+    if (this.#reply === undefined) throw new BrokerError('entra_unavailable', 'No request was sent to Entra.');
     const judged = judgeTokenReply(this.#reply, this.#sentAtMs);
     if (judged.ok) return judged.token;
     throw errorOf(judged.failure);

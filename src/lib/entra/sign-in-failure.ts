@@ -2,44 +2,40 @@ import { BrokerError, type CodedError, SetupError } from '../model/errors.ts';
 import { aadstsMeanings } from './aadsts.ts';
 import type { EntraFailure } from './judge-token-reply.ts';
 
-/** What the person did or did not do, by OAuth error (RFC 6749 section 4.1.2.1, RFC 8628 section 3.5). */
+/** The cause by OAuth error (RFC 6749 section 4.1.2.1, RFC 8628 section 3.5), if the person can act on it. */
 const refusals: Readonly<Record<string, string>> = {
   access_denied: 'The sign-in was cancelled, or the consent was declined.',
   authorization_declined: 'The sign-in was declined on the other device.',
-  expired_token: 'The code has expired before anybody signed in with it.',
-  bad_verification_code: 'Entra does not know the device code any more.',
-  login_required: 'Entra wants the account to sign in again.',
+  expired_token: 'The code expired before anyone signed in with it.',
+  bad_verification_code: 'Entra no longer accepts the device code.',
+  login_required: 'Entra requires the account to sign in again.',
 };
 
 /**
- * What went wrong while somebody signed in, said as one of the closed set. A failure that has nothing to do with the
- * person (wrong client secret, Entra down) keeps its own code.
+ * Converts a failed sign-in to a coded error. A failure that the person did not cause (wrong client secret, Entra down)
+ * keeps its own code.
  */
 export function signInFailure(thrown: unknown, failure: EntraFailure | undefined): CodedError {
   const options = { cause: thrown, logFields: failure?.logFields };
-  // The redirect itself may carry the error, its description the number.
+  // The redirect may carry the error, with the AADSTS number in its description.
   const description = fieldOf(thrown, 'error_description');
   const number = /AADSTS(\d{3,9})/.exec(description ?? '')?.[1];
   const meaning = number === undefined ? undefined : aadstsMeanings.get(Number(number))?.meaning;
   if (meaning !== undefined) {
     return new SetupError('sign_in_refused', `${meaning.slice(0, -1)} (AADSTS${number}).`, options);
   }
-  const said = failure?.logFields['entraError'] ?? fieldOf(thrown, 'error');
-  const refusal = typeof said === 'string' ? refusals[said] : undefined;
+  const oauthError = failure?.logFields['entraError'] ?? fieldOf(thrown, 'error');
+  const refusal = typeof oauthError === 'string' ? refusals[oauthError] : undefined;
   if (refusal !== undefined) return new SetupError('sign_in_refused', refusal, options);
   if (thrown instanceof BrokerError) return asSignIn(thrown);
-  if (said !== undefined) {
+  if (oauthError !== undefined) {
     const named = number === undefined ? '' : ` (AADSTS${number})`;
-    return new SetupError('sign_in_refused', `Entra answered the sign-in with ${String(said)}${named}.`, options);
+    return new SetupError('sign_in_refused', `Entra answered the sign-in with ${String(oauthError)}${named}.`, options);
   }
-  return new SetupError(
-    'sign_in_refused',
-    "Entra's answer does not belong to this sign-in and was thrown away.",
-    options,
-  );
+  return new SetupError('sign_in_refused', "Entra's reply does not belong to this sign-in and was discarded.", options);
 }
 
-/** `interaction_required` and the like speak of a tenant; here a person is just signing in. */
+/** Replaces codes whose title and advice concern redemption: during a sign-in, the person can correct the cause. */
 function asSignIn(error: BrokerError): CodedError {
   const personal = new Set(['interaction_required', 'blocked_by_policy', 'credential_revoked', 'credential_expired']);
   if (!personal.has(error.code)) return error;

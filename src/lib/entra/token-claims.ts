@@ -1,24 +1,24 @@
 import { parseJson } from '../runtime/outbound.ts';
 
 /**
- * What an access token says of itself. Microsoft calls access tokens opaque ("Access tokens", do not parse tokens for
- * an API you do not own), so every field may be absent and nothing here authenticates anybody: it is read to notice
- * a token of the wrong tenant, to learn the scopes that were really given, and to see the MFA claim.
+ * The claims of an access token. Microsoft documents access tokens as opaque to clients ("Access tokens in the Microsoft
+ * identity platform"), so every field may be absent. The claims authenticate nobody: they show whether the token is for
+ * the right tenant, which scopes it has and whether it has the MFA claim.
  */
 export interface TokenClaims {
   readonly tenantId?: string;
-  /** `aud`: what the token is for. */
+  /** `aud`: the resource that the token is for. */
   readonly audience?: string;
   readonly objectId?: string;
   readonly username?: string;
   readonly clientId?: string;
   /** `scp` of a delegated token, or `roles` of an application's. */
   readonly scopes?: readonly string[];
-  /** `amr`: how the user signed in; `mfa` is what Partner Center asks for. */
+  /** `amr`: how the user signed in. Partner Center requires `mfa`. */
   readonly authenticationMethods?: readonly string[];
 }
 
-/** The claims of a JWT, or none when the token is not readable. Never throws. */
+/** The claims of a JWT; an empty object if the token is not a readable JWT. Never throws. */
 export function readClaims(token: string): TokenClaims {
   const [, payload, signature] = token.split('.');
   if (payload === undefined || signature === undefined) return {};

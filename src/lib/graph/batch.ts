@@ -16,18 +16,19 @@ export type BatchReply =
   | { readonly id: string; readonly ok: false; readonly error: BrokerError };
 
 /** "Combine multiple requests in one HTTP call using JSON batching": Graph accepts at most 20. */
-const mostPerBatch = 20;
-/** Of one batch; each further attempt has only the items that may succeed. */
+const maxPerBatch = 20;
+/** Maximum attempts at one batch. Each further attempt contains only the items that may succeed. */
 const attempts = 4;
-const longestWaitSeconds = 20;
-/** As for a reply's own header (outbound.ts). */
-const longestRetryAfterSeconds = 3_600;
+/** An item with a longer Retry-After is not sent again. */
+const maxWaitSeconds = 20;
+/** The same limit as for the Retry-After header of a reply (outbound.ts). */
+const maxRetryAfterSeconds = 3_600;
 
 /**
- * Reads many things in few calls, 20 at a time. The outer reply is 200 even when items inside are throttled: only those
- * are sent again, after the longest Retry-After among them.
- * @returns one reply per request, in their order.
- * @throws BrokerError when a whole batch fails.
+ * Sends reads in batches of 20. A batch answers 200 even if items in it are throttled. Only these items are sent again,
+ * after the longest Retry-After among them.
+ * @returns one reply per request, in the order of the requests.
+ * @throws BrokerError if a whole batch fails.
  */
 export async function readBatch(
   deps: ExchangeDeps,
@@ -36,8 +37,8 @@ export async function readBatch(
   batchUrl: string,
 ): Promise<BatchReply[]> {
   const replies = new Map<string, BatchReply>();
-  for (let start = 0; start < requests.length; start += mostPerBatch) {
-    let open = requests.slice(start, start + mostPerBatch);
+  for (let start = 0; start < requests.length; start += maxPerBatch) {
+    let open = requests.slice(start, start + maxPerBatch);
     const attempt = async (): Promise<number> => {
       const answers = await sendBatch(deps, binding, open, batchUrl);
       const again: typeof open = [];
@@ -45,7 +46,7 @@ export async function readBatch(
       for (const request of open) {
         const { reply, retryAfter } = judge(binding, request.id, answers.get(request.id));
         replies.set(request.id, reply);
-        if (retryAfter === undefined || retryAfter > longestWaitSeconds) continue;
+        if (retryAfter === undefined || retryAfter > maxWaitSeconds) continue;
         again.push(request);
         waitSeconds = Math.max(waitSeconds, retryAfter);
       }
@@ -89,9 +90,9 @@ function judge(
   const status = typeof answer?.['status'] === 'number' ? answer['status'] : 0;
   if (status >= 200 && status <= 299) return { reply: { id, ok: true, value: answer?.['body'] } };
   const headers = objectOf(answer, 'headers') ?? {};
-  const said = Object.entries(headers).find(([name]) => name.toLowerCase() === 'retry-after')?.[1];
-  const seconds = typeof said === 'string' || typeof said === 'number' ? Number(said) : Number.NaN;
-  const demanded = Number.isFinite(seconds) && seconds >= 0 ? Math.min(longestRetryAfterSeconds, seconds) : undefined;
+  const header = Object.entries(headers).find(([name]) => name.toLowerCase() === 'retry-after')?.[1];
+  const seconds = typeof header === 'string' || typeof header === 'number' ? Number(header) : Number.NaN;
+  const demanded = Number.isFinite(seconds) && seconds >= 0 ? Math.min(maxRetryAfterSeconds, seconds) : undefined;
   const error = failureOf(binding.peer, status, answer?.['body'], demanded);
   return { reply: { id, ok: false, error }, ...(isTransientStatus(status) ? { retryAfter: demanded ?? 1 } : {}) };
 }

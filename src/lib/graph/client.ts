@@ -4,37 +4,41 @@ import { type Binding, exchange, type ExchangeDeps } from './exchange.ts';
 import { itemsOf, pages } from './paging.ts';
 import { isJsonObject, type JsonObject, textOf, valueOf } from './reply.ts';
 
-/** Checks a value and gives it its type; any schema library's schema fits (zod: pass the schema itself). */
+/** Checks a value and returns it with its type. A zod schema fits, as do schemas of other libraries. */
 interface Shape<T> {
   parse(value: unknown): T;
 }
 
 interface ReadOptions {
-  /** Further headers, e.g. `ConsistencyLevel: eventual`. */
+  /** Additional headers, such as `ConsistencyLevel: eventual`. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
 /**
- * Microsoft Graph as one tenant sees it. A path starts with `/`; `/v1.0` goes before it unless it names `/v1.0/` or
- * `/beta/` itself. Throttling is waited out, at most four attempts; every failure is a BrokerError (see reply.ts).
+ * Reads Microsoft Graph in one tenant. A path starts with `/`. It is prefixed with `/v1.0` unless it starts with `/v1.0/`
+ * or `/beta/`. A throttled request is sent again, up to four attempts in total. Every failure is a BrokerError (see
+ * reply.ts).
  */
 export interface GraphClient {
-  /** One object. @throws BrokerError job_failed for what does not exist (404); use `find` where that is no surprise. */
+  /** One object. @throws BrokerError job_failed if it does not exist (404). Use `find` if that is expected. */
   get(path: string, options?: ReadOptions): Promise<JsonObject>;
-  /** One object, or undefined when Graph answers 404. */
+  /** One object, or undefined if Graph answers 404. */
   find(path: string, options?: ReadOptions): Promise<JsonObject | undefined>;
-  /** All items of a collection, page by page. With a shape each item is checked; one that does not fit is `resource_error`. */
+  /**
+   * All items of a collection, page by page.
+   * @throws BrokerError resource_error if an item does not match `shape`.
+   */
   list(path: string, options?: ReadOptions): AsyncGenerator<JsonObject, void, undefined>;
   list<T>(path: string, options: ReadOptions & { readonly shape: Shape<T> }): AsyncGenerator<T, void, undefined>;
-  /** Many reads in few requests; a failure of one is a value. Ids must be unique. */
+  /** Sends many reads in few requests. The failure of one read is a value. @throws TypeError if two ids are equal. */
   batch(requests: readonly BatchRequest[]): Promise<BatchReply[]>;
 }
 
-/** A client for one tenant. Build it per piece of work: it carries that work's deadline. */
+/** A client for one tenant. Create one for each operation, because it has the operation's deadline. */
 export function createGraphClient(deps: ExchangeDeps, binding: Omit<Binding, 'peer'>): GraphClient {
   const bound: Binding = { ...binding, peer: 'Microsoft Graph' };
   const read = async (url: string, options: ReadOptions): Promise<unknown> => {
-    // "x-ms-throttle-priority": unattended work gives way to people (Graph "Throttling guidance").
+    // Graph throttles requests of low priority first, so that jobs do not slow people down (Graph "Throttling guidance").
     const headers = { 'x-ms-throttle-priority': 'low', ...options.headers };
     const reply = await exchange(deps, bound, { method: 'GET', url, headers });
     return valueOf(bound.peer, reply, deps.clock.nowMs());
@@ -42,7 +46,7 @@ export function createGraphClient(deps: ExchangeDeps, binding: Omit<Binding, 'pe
   const get = async (path: string, options: ReadOptions = {}): Promise<JsonObject> => {
     const value = await read(binding.baseUrl + versioned(path), options);
     if (isJsonObject(value)) return value;
-    throw new BrokerError('resource_error', 'Microsoft Graph sends something else than an object.');
+    throw new BrokerError('resource_error', 'Microsoft Graph sends a value that is not an object.');
   };
 
   async function* list<T>(
@@ -81,13 +85,13 @@ export function createGraphClient(deps: ExchangeDeps, binding: Omit<Binding, 'pe
   };
 }
 
-/** The path with its version. @throws TypeError for a path that does not start with `/`: a full address is never taken. */
+/** The path with its version. @throws TypeError if it does not start with `/`, because a full URL is never accepted. */
 export function versioned(path: string): string {
   if (!path.startsWith('/')) throw new TypeError('a Graph path starts with "/"');
   return /^\/(?:v1\.0|beta)\//.test(path) ? path : `/v1.0${path}`;
 }
 
-/** Inside a batch the path is relative to the batch's own version. @throws TypeError for another version. */
+/** In a batch, the path is relative to the version of the batch. @throws TypeError for another version. */
 function unversioned(path: string): string {
   if (!path.startsWith('/') || path.startsWith('/beta/'))
     throw new TypeError('a path in a batch starts with "/" and belongs to v1.0');
@@ -98,6 +102,8 @@ function shaped<T>(shape: Shape<T>, item: JsonObject): T {
   try {
     return shape.parse(item);
   } catch (cause) {
-    throw new BrokerError('resource_error', 'Microsoft Graph sends an item of another shape than expected.', { cause });
+    throw new BrokerError('resource_error', 'Microsoft Graph sends an item that does not have the expected shape.', {
+      cause,
+    });
   }
 }

@@ -13,7 +13,7 @@ import type { Limiter } from '../runtime/limiter.ts';
 import { backOffMs, retry } from '../runtime/retry.ts';
 import { isTransientStatus, type Peer } from './reply.ts';
 
-/** What every client in this folder needs from outside. */
+/** The side effects that every client in this folder needs. */
 export interface ExchangeDeps {
   readonly fetch: Fetch;
   readonly clock: Clock;
@@ -22,14 +22,14 @@ export interface ExchangeDeps {
   readonly limiter: Limiter;
 }
 
-/** One API as one tenant sees it: its address, its name, and the source of tokens. */
+/** Access to one API in one tenant. */
 export interface Binding {
   readonly peer: Peer;
-  /** Base address without a trailing slash; nothing is sent to another origin. */
+  /** Base address without a trailing slash. No request is sent to another origin. */
   readonly baseUrl: string;
-  /** Called before each attempt: it answers from the broker's cache for the life of the token. */
+  /** Called before each attempt. The broker's cache returns the same token until it expires. */
   readonly token: () => Promise<Secret>;
-  /** Deadline of the whole work: ends pauses as well as exchanges. */
+  /** Ends requests and pauses. */
   readonly signal?: AbortSignal | undefined;
   readonly correlationId: string;
 }
@@ -44,18 +44,19 @@ export interface ExchangeRequest {
 
 const attempts = 4;
 const limits = {
-  timeoutMs: 100_000, // Graph's own gateway gives up after 100 s.
+  timeoutMs: 100_000, // Graph's gateway has a timeout of 100 s.
   maxBodyBytes: 20 * 1024 * 1024, // A page of 999 users with all properties stays below.
 };
-/** A longer Retry-After is not slept here, holding a worker: the run returns to the tenant later. */
-const longestWaitSeconds = 20;
+/** A longer Retry-After ends the attempts instead of blocking a worker. The run returns to the tenant later. */
+const maxWaitSeconds = 20;
 
 /**
- * Sends a request with the tenant's token, and again after throttling and server faults. The pause is the Retry-After
- * of the reply, else a back-off from one second; both with jitter, so that tenants throttled together do not return
- * together.
+ * Sends a request with the tenant's token, up to four times after throttling and server errors. The pause is the
+ * Retry-After of the reply, or else a back-off from one second. Both have jitter, so that tenants that are throttled
+ * together do not retry together.
  * @returns the last reply, whatever its status.
- * @throws BrokerError resource_error when no whole reply came; what the token source throws; the signal's reason.
+ * @throws BrokerError resource_error if no complete reply arrived, or if the URL is on another origin; the error of the
+ * token source; the reason of the signal.
  */
 export async function exchange(deps: ExchangeDeps, binding: Binding, request: ExchangeRequest): Promise<OutboundReply> {
   requireOrigin(binding, request.url);
@@ -71,8 +72,8 @@ export async function exchange(deps: ExchangeDeps, binding: Binding, request: Ex
 
 /**
  * Sends a request once, with the tenant's token.
- * @returns the reply, or why no whole reply came.
- * @throws what the token source throws; the signal's reason.
+ * @returns the reply, or why no complete reply arrived.
+ * @throws the error of the token source; the reason of the signal.
  */
 export async function sendOnce(
   deps: ExchangeDeps,
@@ -105,13 +106,17 @@ function delayMs(outcome: OutboundReply | BrokerError, attempt: number, deps: Ex
   if (!(outcome instanceof BrokerError) && !isTransientStatus(outcome.status)) return undefined;
   const demanded = outcome instanceof BrokerError ? undefined : retryAfterSeconds(outcome.headers, deps.clock.nowMs());
   if (demanded === undefined) return backOffMs(attempt, 1_000) * (0.5 + deps.random());
-  return demanded > longestWaitSeconds ? undefined : (demanded + deps.random()) * 1000;
+  return demanded > maxWaitSeconds ? undefined : (demanded + deps.random()) * 1000;
 }
 
-/** The token is sent to the host that it is for, and to no host that a reply or a job names instead. */
+/** The token is sent only to the host that it is for, not to another host that a reply or a job names. */
 function requireOrigin(binding: Binding, url: string): void {
   if (URL.canParse(url) && new URL(url).origin === new URL(binding.baseUrl).origin) return;
-  throw new BrokerError('resource_error', `${binding.peer} was to be asked at another host, which is refused.`, {
-    logFields: { host: URL.canParse(url) ? new URL(url).host : undefined },
-  });
+  throw new BrokerError(
+    'resource_error',
+    `The request to ${binding.peer} was not sent, because its address is on another host.`,
+    {
+      logFields: { host: URL.canParse(url) ? new URL(url).host : undefined },
+    },
+  );
 }

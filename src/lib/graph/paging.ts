@@ -1,18 +1,18 @@
 import { BrokerError } from '../model/errors.ts';
 import { isJsonObject, type JsonObject, type Peer } from './reply.ts';
 
-/** 10,000 pages of 999 users are ten million: more is a server that goes round in circles. */
-const mostPages = 10_000;
+/** 10,000 pages of 999 users are ten million users. A server that sends more pages is assumed to be in a loop. */
+const maxPages = 10_000;
 
-/** One page: its items, and what leads to the next one. */
+/** One page: its items, and the position of the next page. */
 export interface Page<Next> {
   readonly items: readonly JsonObject[];
   readonly next: Next | undefined;
 }
 
 /**
- * Items of all pages, one after the other; the next page is fetched only when it is wanted.
- * @throws BrokerError resource_error when a page leads back to itself or the pages do not end.
+ * The items of all pages in order. A page is fetched only when its items are consumed.
+ * @throws BrokerError resource_error if a page refers to itself or the pages do not end.
  */
 export async function* pages<Next extends { readonly key: string }>(
   peer: Peer,
@@ -20,7 +20,7 @@ export async function* pages<Next extends { readonly key: string }>(
   fetchPage: (from: Next) => Promise<Page<Next>>,
 ): AsyncGenerator<JsonObject, void, undefined> {
   let from = first;
-  for (let count = 1; count <= mostPages; count += 1) {
+  for (let count = 1; count <= maxPages; count += 1) {
     const page = await fetchPage(from);
     yield* page.items;
     if (page.next === undefined) return;
@@ -31,8 +31,8 @@ export async function* pages<Next extends { readonly key: string }>(
 }
 
 /**
- * The list in a page under `property`.
- * @throws BrokerError resource_error when there is none.
+ * The objects in the list `property` of a page.
+ * @throws BrokerError resource_error if the property is not a list.
  */
 export function itemsOf(peer: Peer, page: unknown, property: string): readonly JsonObject[] {
   const items = isJsonObject(page) ? page[property] : undefined;

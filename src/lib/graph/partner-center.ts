@@ -2,11 +2,11 @@ import { type Binding, exchange, type ExchangeDeps } from './exchange.ts';
 import { itemsOf, pages } from './paging.ts';
 import { isJsonObject, type JsonObject, objectOf, textOf, valueOf } from './reply.ts';
 
-/** Partner Center as the partner sees it: the little that this product reads there. */
+/** Reads Partner Center as the partner's service account. */
 export interface PartnerCenterClient {
   /**
    * All customers, page by page ("Get a list of customers").
-   * @throws BrokerError access_denied (no MFA in the token, no role), throttled, resource_error.
+   * @throws BrokerError access_denied (the token has no MFA claim, or the account has no role), throttled, resource_error.
    */
   customers(): AsyncGenerator<JsonObject, void, undefined>;
 }
@@ -37,8 +37,8 @@ interface CustomersPage {
 }
 
 /**
- * The next page is an address plus headers of its own, the continuation token among them; the address is relative
- * ("/customers?size=…&seekOperation=Next"), with or without its version, depending on the API.
+ * The next page has an address and headers, one of which is the continuation token. The address is relative
+ * ("/customers?size=…&seekOperation=Next"). Some APIs include the version in it.
  */
 function nextOf(baseUrl: string, page: unknown): CustomersPage | undefined {
   const next = objectOf(isJsonObject(page) ? objectOf(page, 'links') : undefined, 'next');
@@ -47,7 +47,7 @@ function nextOf(baseUrl: string, page: unknown): CustomersPage | undefined {
   const headers: Record<string, string> = {};
   for (const header of Array.isArray(next?.['headers']) ? next['headers'] : []) {
     const [name, value] = isJsonObject(header) ? [textOf(header, 'key'), textOf(header, 'value')] : [];
-    // Only the continuation token: a reply must not choose our other headers.
+    // Only the continuation token is copied: a reply must not set other headers of the request.
     if (name?.toLowerCase() === 'ms-continuationtoken' && value !== undefined) headers['MS-ContinuationToken'] = value;
   }
   const absolute = /^https?:\/\//i.test(uri)

@@ -6,14 +6,14 @@ import { type Binding, exchange, type ExchangeDeps, sendOnce } from './exchange.
 import { isJsonObject, type JsonObject, valueOf } from './reply.ts';
 
 /**
- * Writes to Microsoft Graph, to set an application up and to keep its client credential. Paths as for the client. Every
- * failure is a BrokerError, with `logFields.status` if Graph answered.
+ * Writes to Microsoft Graph, to set up an application and to renew its client credential. Paths are those of the
+ * GraphClient. Every failure is a BrokerError, with `logFields.status` if Graph answered.
  */
 export interface GraphWriter {
   /**
-   * Creates an object or performs an action. Sent once: the request may have been carried out although its reply was
-   * lost, and a second one would create an application or a secret that is not on record. Only a request that was
-   * answered with 429, and so was not carried out, is sent again.
+   * Creates an object or performs an action. Sent once, because Graph may have executed a request whose reply was lost,
+   * and a second request would create an unrecorded application or secret. Only a request that Graph answered with 429,
+   * and so did not execute, is sent again.
    * @returns the reply, empty for 204.
    */
   post(path: string, body: JsonObject): Promise<JsonObject>;
@@ -24,7 +24,7 @@ export interface GraphWriter {
 
 const limits = { timeoutMs: 60_000, maxBodyBytes: 1024 * 1024 };
 const attempts = 4;
-const longestWaitSeconds = 30;
+const maxWaitSeconds = 30;
 const json = { 'content-type': 'application/json' };
 
 /** A writer for one tenant. */
@@ -56,7 +56,7 @@ async function post(deps: ExchangeDeps, binding: Binding, url: string, body: str
     afterValue: (reply, attempt) => {
       if (reply instanceof BrokerError || reply.status !== 429) return undefined;
       const demanded = retryAfterSeconds(reply.headers, deps.clock.nowMs());
-      if (demanded !== undefined && demanded > longestWaitSeconds) return undefined;
+      if (demanded !== undefined && demanded > maxWaitSeconds) return undefined;
       return (demanded === undefined ? backOffMs(attempt, 2_000) : demanded * 1000) + deps.random() * 1000;
     },
     signal: binding.signal,

@@ -35,7 +35,7 @@ describe('judgeTokenReply for an error without a number', () => {
   it('quotes a known error in the detail', () => {
     expect(failureOf(400, { error: 'invalid_scope' })).toMatchObject({ detail: 'Entra answered invalid_scope.' });
     expect(failureOf(400, { error: 'odd' })).toMatchObject({
-      detail: 'Entra answered with an error that is not known here.',
+      detail: 'Entra answered with an unknown error.',
     });
   });
 
@@ -44,7 +44,7 @@ describe('judgeTokenReply for an error without a number', () => {
     expect(failureOf(400, body)).toMatchObject({
       code: 'consent_required',
       reach: 'tenant',
-      detail: 'Nobody has consented to the application in this tenant (AADSTS123456789).',
+      detail: 'The application has no consent in this tenant (AADSTS123456789).',
       logFields: { aadsts: 123456789, suberror: 'consent_required' },
     });
   });
@@ -85,7 +85,7 @@ describe('judgeTokenReply for an unusable reply', () => {
     expect(failureOf(502, '  <html>')).toMatchObject({
       code: 'entra_unavailable',
       reach: 'transient',
-      detail: 'Entra sent an answer that is not usable (HTTP 502).',
+      detail: 'Entra sent an unusable reply (HTTP 502).',
       logFields: { httpStatus: 502, entraReply: 'html' },
     });
     expect(failureOf(200, '{"<": 1}')).toMatchObject({ logFields: { httpStatus: 200, entraReply: 'not understood' } });

@@ -249,7 +249,7 @@ describe('SignInClient with a device code', () => {
 
   test.each([
     ['authorization_declined', /declined on the other device/],
-    ['expired_token', /expired before anybody signed in/],
+    ['expired_token', /expired before anyone signed in/],
   ])('ends when Entra answers %s', async (error, detail) => {
     const { signing, grant } = await start();
     answer = () => refused(error);
@@ -264,7 +264,7 @@ describe('SignInClient with a device code', () => {
     const { signing, grant } = await start({ expires_in: 12 });
     answer = () => refused('authorization_pending');
     await expect(signing.finishDevice(grant)).rejects.toMatchObject({
-      detail: 'The code has expired before anybody signed in with it.',
+      detail: 'The code expired before anyone signed in with it.',
     });
     expect(clock.slept).toHaveLength(3);
   });
@@ -288,5 +288,5 @@ describe('SignInClient with a device code', () => {
 test('SignInExchange has neither token nor failure before it is sent', () => {
   const exchange = new SignInExchange({ fetch: scriptedFetch(() => ({})).fetch, clock }, undefined);
   expect(exchange.failure).toBeUndefined();
-  expect(() => exchange.token()).toThrow(/was not asked/);
+  expect(() => exchange.token()).toThrow(/No request was sent/);
 });

@@ -23,9 +23,9 @@ describe('signInFailure', () => {
   it.each([
     ['access_denied', 'The sign-in was cancelled, or the consent was declined.'],
     ['authorization_declined', 'The sign-in was declined on the other device.'],
-    ['expired_token', 'The code has expired before anybody signed in with it.'],
-    ['bad_verification_code', 'Entra does not know the device code any more.'],
-    ['login_required', 'Entra wants the account to sign in again.'],
+    ['expired_token', 'The code expired before anyone signed in with it.'],
+    ['bad_verification_code', 'Entra no longer accepts the device code.'],
+    ['login_required', 'Entra requires the account to sign in again.'],
   ])('describes %s in plain words, from the redirect or the token endpoint', (error, detail) => {
     expect(outcomeOf({ error })).toEqual(['sign_in_refused', detail]);
     expect(outcomeOf(new Error('x'), failure(error))).toEqual(['sign_in_refused', detail]);
@@ -54,7 +54,7 @@ describe('signInFailure', () => {
 
   it('reports an answer of another sign-in when Entra names no error', () => {
     for (const thrown of [new Error('state mismatch'), undefined, { error: 3 }]) {
-      expect(outcomeOf(thrown)[1]).toBe("Entra's answer does not belong to this sign-in and was thrown away.");
+      expect(outcomeOf(thrown)[1]).toBe("Entra's reply does not belong to this sign-in and was discarded.");
     }
   });
 });

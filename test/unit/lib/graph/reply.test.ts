@@ -57,7 +57,7 @@ describe('failureOf and isTransientStatus', () => {
     expect(failed(403, graphError('Denied')).detail).toBe('Microsoft Graph refuses access (403 Denied).');
     expect(failed(503, graphError('Busy')).detail).toBe('Microsoft Graph answers 503 Busy.');
     expect(failed(429).detail).toBe('Microsoft Graph throttles the requests for this tenant.');
-    expect(failed(302).detail).toBe('Microsoft Graph answers 302, which nobody expects.');
+    expect(failed(302).detail).toBe('Microsoft Graph answers with an unexpected status (302).');
   });
 
   it('log the code and the message of the peer, truncated', () => {
@@ -87,7 +87,7 @@ describe('failureOf for a missing licence', () => {
   ])('recognizes %s "%s" with status 400 and 403 only', (code, message) => {
     expect(failed(403, graphError(code, message))).toMatchObject({
       code: 'resource_unavailable',
-      detail: `Microsoft Graph answers that the tenant has no licence for this (403 ${code}).`,
+      detail: `Microsoft Graph reports that the tenant has no licence for this (403 ${code}).`,
     });
     expect(failed(400, graphError(code, message)).code).toBe('resource_unavailable');
     expect(failed(404, graphError(code, message)).code).toBe('job_failed');
