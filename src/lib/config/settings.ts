@@ -7,7 +7,7 @@ import { type DomainName, parseDomainName, parseGuid, parseTenantId, type Tenant
 
 /**
  * Every app setting with its meaning and default. `npm run docs` writes `local.settings.sample.json` and
- * docs/settings.md from this file. What no operator can choose well is in tuning.ts instead.
+ * docs/settings.md from this file. Constants that no operator needs to change are in tuning.ts.
  */
 
 const list = z
@@ -21,8 +21,8 @@ const list = z
   );
 
 /**
- * A list whose entries are parsed one by one. A problem names the position of the wrong entry, not its text:
- * `/api/health` shows the problem to everybody, and the entry may be a secret that was pasted into the wrong setting.
+ * A list whose entries are parsed one by one. A problem names the position of the invalid entry, not its text, because
+ * `/api/health` is public and the entry may be a secret that was pasted into the wrong setting.
  */
 const listOf = <T>(read: (entry: string) => T | undefined, wanted: string) =>
   list.transform((entries, context): T[] =>
@@ -64,7 +64,7 @@ const endpoints = z
         exchange: webAddress.optional(),
         arm: webAddress.optional(),
       },
-      // zod's own message would quote the unknown keys.
+      // zod's message would quote the unknown keys.
       {
         error: ({ code }) =>
           code === 'unrecognized_keys'
@@ -75,17 +75,17 @@ const endpoints = z
   );
 
 const addedResources = listOf((entry): [alias: string, identifier: string] | undefined => {
-  // Some APIs have no address, only a GUID (Teams administration).
+  // Some APIs have only a GUID and no URL (Teams administration).
   const match = /^([a-z][a-z0-9-]{0,31})=(https:\/\/[^\s?#]+?|api:\/\/[^\s?#]+?|[0-9a-f-]{36})\/?$/i.exec(entry);
   return match?.[1] && match[2] ? [match[1].toLowerCase(), match[2]] : undefined;
 }, 'alias=https://…, alias=api://… or alias=GUID');
 
 /** A GUID with a branded type. */
-const guidNamed = <T extends string>(read: (text: string) => T | undefined, what: string) =>
+const guidNamed = <T extends string>(read: (text: string) => T | undefined, name: string) =>
   z.string().transform((text, context): T => {
     const id = read(text);
     if (id !== undefined) return id;
-    context.addIssue({ code: 'custom', message: `is not a ${what} (GUID)` });
+    context.addIssue({ code: 'custom', message: `is not a ${name} (GUID)` });
     return z.NEVER;
   });
 
@@ -103,10 +103,10 @@ export const settingsSchema = z.object({
   MICROSOFT_CLOUD: z
     .enum(cloudNames)
     .default('public')
-    .meta({ description: 'Which Microsoft cloud: public, usgovernment or china.' }),
+    .meta({ description: 'The Microsoft cloud: public, usgovernment or china.' }),
   CLOUD_ENDPOINTS: endpoints.optional().meta({
     description:
-      'JSON object that replaces addresses of the cloud: entra, graph, aadGraph, partnerCenter, exchange, arm. For local development and for private endpoints.',
+      'JSON object that replaces addresses of the cloud: entra, graph, aadGraph, partnerCenter, exchange, arm. Use it for local development and for private endpoints.',
   }),
   MANAGED_IDENTITY_CLIENT_ID: guidNamed(parseGuid, 'client id').optional().meta({
     description:
@@ -122,11 +122,11 @@ export const settingsSchema = z.object({
   }),
   TENANTS_INCLUDE: tenantReferences.meta({
     description:
-      'Only these customer tenants are served (GUIDs or domains, comma separated; Entra resolves domains). If empty, all delegated tenants are.',
+      'Only these customer tenants are served (GUIDs or domains, comma separated). Entra resolves domains. If empty, all delegated tenants are served.',
   }),
   TENANTS_EXCLUDE: tenantReferences.meta({
     description:
-      "Tenants that get no token and no job, which may include the partner's own (GUIDs or domains, comma separated). Entra resolves domains; until it has, no tenant gets a token. Overrides TENANTS_INCLUDE.",
+      "Tenants that get no token and no job (GUIDs or domains, comma separated). May include the partner's own tenant. Entra resolves domains. Until it has resolved them, no tenant gets a token. Overrides TENANTS_INCLUDE.",
   }),
   FUNCTION_KEYS: z.enum(['off', 'required']).default('off').meta({
     description:
@@ -147,7 +147,7 @@ export const settingsSchema = z.object({
       'Whether the daily timer renews a client secret or certificate that expires within 30 days. It renews only credentials that ptb created, and only if the application may change itself.',
   }),
   AUDIT_RETENTION_DAYS: wholeNumber(1, 3650, 365).meta({ description: 'Days that audit records are kept.' }),
-  // The notifier checks the address, so that a wrong one stops the notices and nothing else.
+  // The notifier checks the address, so that an invalid one disables only the notices.
   NOTIFICATION_WEBHOOK: z
     .string()
     .transform((address) => new Secret(address))

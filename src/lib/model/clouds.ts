@@ -1,14 +1,14 @@
 /**
- * The Microsoft clouds: one table of hosts. Sources: "National clouds" (Microsoft identity platform documentation),
+ * The hosts of the Microsoft clouds. Sources: "National clouds" (Microsoft identity platform documentation),
  * "Microsoft Graph national cloud deployments", Partner Center "Secure application model" for the China authority.
  */
 
 export const cloudNames = ['public', 'usgovernment', 'china'] as const;
 export type CloudName = (typeof cloudNames)[number];
 
-/** Base addresses without a trailing slash: where requests are sent. */
+/** Base addresses for requests, without a trailing slash. */
 export interface CloudEndpoints {
-  /** Authority base; `/{tenant}` follows. */
+  /** Base of the authorities. `/{tenant}` follows. */
   readonly entra: string;
   readonly graph: string;
   readonly aadGraph: string;
@@ -17,7 +17,7 @@ export interface CloudEndpoints {
   readonly arm: string;
 }
 
-/** What a token is for, as Entra names it: the scope prefix and, for v1 tokens, the audience. No trailing slash. */
+/** The resource identifiers in Entra: prefix of scopes, and audience of version 1.0 tokens. Without a trailing slash. */
 interface CloudResources {
   readonly graph: string;
   readonly 'aad-graph': string;
@@ -32,11 +32,11 @@ export interface Cloud {
   readonly resources: CloudResources;
   /** The audience of a federated credential's assertion ("Configure an application to trust a managed identity"). */
   readonly federationAudience: string;
-  /** What follows `ACCOUNT.blob.` and `ACCOUNT.table.` ("Azure Government endpoints", "Azure China developer guide"). */
+  /** The suffix after `ACCOUNT.blob.` and `ACCOUNT.table.` ("Azure Government endpoints", "Azure China developer guide"). */
   readonly storageSuffix: string;
 }
 
-/** In Microsoft's own clouds a resource's name is the address of its API. */
+/** In Microsoft's clouds, the identifier of a resource is the address of its API. */
 function cloud(
   name: CloudName,
   endpoints: CloudEndpoints,
@@ -95,7 +95,7 @@ export const clouds: Readonly<Record<CloudName, Cloud>> = {
   ),
 };
 
-/** The cloud with some addresses replaced: how the local cloud, a proxy or a private link is reached. */
+/** The cloud with some addresses replaced, for the simulated cloud, a proxy or a private link. */
 export function withEndpoints(base: Cloud, replaced: Partial<CloudEndpoints>): Cloud {
   return { ...base, endpoints: { ...base.endpoints, ...replaced } };
 }

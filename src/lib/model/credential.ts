@@ -2,7 +2,7 @@ import { dayMs } from './durations.ts';
 import type { TenantId } from './identifiers.ts';
 import type { Secret } from './secret.ts';
 
-/** How an application proves itself to Entra. */
+/** The credential with which an application authenticates to Entra. */
 export type ClientCredential =
   | { readonly kind: 'secret'; readonly secret: Secret }
   | {
@@ -11,27 +11,27 @@ export type ClientCredential =
       readonly certificate: string;
       readonly thumbprintSha256: string;
     }
-  /** The managed identity's token is the assertion: nothing to store, nothing to steal. */
+  /** The token of the managed identity is the assertion, so that no secret is stored. */
   | { readonly kind: 'federated' };
 
 export interface StoredClientCredential {
   readonly clientId: string;
   readonly tenantId: TenantId;
   readonly credential: ClientCredential;
-  /** When the secret or certificate ends; absent for a federated credential. */
+  /** When the secret or certificate expires. Absent for a federated credential. */
   readonly endsAtMs?: number;
-  /** Entra's id of the secret or key, needed to remove it. */
+  /** Entra's id of the secret or key, which is needed to remove it. */
   readonly keyId?: string;
-  /** Key Vault's version. */
+  /** The version in Key Vault. */
   readonly version: string;
 }
 
 export interface StoredRefreshToken {
   readonly secret: Secret;
   readonly version: string;
-  /** When it was issued: by consent or by rotation. */
+  /** When it was issued, by consent or by rotation. */
   readonly obtainedAtMs: number;
-  /** When it ends if it is never used: 90 days ("Refresh tokens in the Microsoft identity platform"). */
+  /** When it expires if it is not used: after 90 days ("Refresh tokens in the Microsoft identity platform"). */
   readonly expiresAtMs: number;
   /** User principal name and object id of the account that consented. */
   readonly account: string;
@@ -40,24 +40,24 @@ export interface StoredRefreshToken {
   readonly mfa: boolean;
 }
 
-/** One of the broker's applications with everything needed to redeem. */
+/** One of the broker's applications with everything that a redemption needs. */
 export interface Credential {
   readonly application: string;
   readonly client: StoredClientCredential;
-  /** Absent until the first consent; an application that only uses its own permissions never has one. */
+  /** Undefined until the first consent, and always for an application that uses only application permissions. */
   readonly refreshToken: StoredRefreshToken | undefined;
 }
 
-/** Refresh tokens of confidential clients live 90 days unless used; not configurable. */
+/** The lifetime of an unused refresh token of a confidential client. Entra does not let tenants configure it. */
 export const refreshTokenLifeMs = 90 * dayMs;
 
 /**
- * The name of client secrets and certificates of ours at Entra begins so; others are never touched. What follows tells
- * which vault keeps it, see client-keys.ts.
+ * The prefix of the names of the broker's client secrets and certificates in Entra. Others are never changed. The rest of
+ * the name identifies the vault, see client-keys.ts.
  */
 export const clientCredentialName = 'partner-token-broker';
 
 export const defaultApplication = 'default';
 
-/** An application's name becomes part of a Key Vault secret's name: letters, digits and hyphens. */
+/** An application's name is part of a Key Vault secret's name, so it has only letters, digits and hyphens. */
 export const applicationNamePattern = /^[a-z][a-z0-9-]{0,31}$/;

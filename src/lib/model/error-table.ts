@@ -345,7 +345,7 @@ export const errorTable = {
     status: 409,
     scope: 'caller',
     retry: 'never',
-    title: 'This run exists already',
+    title: 'This run already exists',
     advice: sameFor('Look at the run that the detail names, or wait until it ends.'),
   },
   run_not_found: {

@@ -2,7 +2,7 @@ import { type ErrorCode, type ErrorScope, errorTable, type SetupErrorCode } from
 
 export { type ErrorCode, errorCodes, errorTable, isErrorCode } from './error-table.ts';
 
-/** Details for the log only: they never reach a caller. They hold no secrets. */
+/** Fields for the log. They never reach a caller and contain no secrets. */
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
 interface CodedErrorOptions {
@@ -13,13 +13,13 @@ interface CodedErrorOptions {
 export interface BrokerErrorOptions extends CodedErrorOptions {
   /** Seconds after which the request may be repeated, at least 1. */
   readonly retryAfterSeconds?: number | undefined;
-  /** Replaces the scope of the table where the circumstances prove another one (see the canary). */
+  /** Replaces the scope of the error table, if another one is proven (see the canary). */
   readonly scope?: ErrorScope | undefined;
 }
 
 /**
- * The base of the errors that this program throws on purpose. `detail` is one sentence that the reader may see. What is
- * known beyond it (AADSTS number, trace id, cause) goes to the log.
+ * The base class of expected errors. `detail` is a sentence that the reader may see. Further facts (AADSTS number, trace
+ * id, cause) are for the log.
  */
 export abstract class CodedError extends Error {
   abstract readonly code: ErrorCode | SetupErrorCode;
@@ -47,7 +47,7 @@ export class BrokerError extends CodedError {
     this.retryAfterSeconds = options.retryAfterSeconds;
   }
 
-  /** Whether the same request may succeed later without anybody acting. */
+  /** Whether the same request may succeed later without any action. */
   get transient(): boolean {
     return errorTable[this.code].retry === 'later';
   }
@@ -64,7 +64,7 @@ export class SetupError extends CodedError {
   }
 }
 
-/** Any thrown value as a {@link BrokerError}. One that is not becomes `internal`, with the cause kept for the log. */
+/** A thrown value as a {@link BrokerError}. Any other value becomes the cause of an `internal` error, for the log. */
 export function toBrokerError(thrown: unknown): BrokerError {
   if (thrown instanceof BrokerError) return thrown;
   return new BrokerError('internal', 'An unexpected error occurred.', { cause: thrown });

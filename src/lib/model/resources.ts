@@ -2,17 +2,20 @@ import type { Cloud } from './clouds.ts';
 import { BrokerError } from './errors.ts';
 import type { Resource } from './token.ts';
 
-/** The resources that tokens may be asked for, by alias. */
+/** The resources for which tokens can be requested, by alias. */
 export interface ResourceRegistry {
   /** @throws BrokerError resource_not_allowed for an alias that is not configured. */
   get(alias: string): Resource;
   list(): readonly Resource[];
 }
 
-/** "Azure AD Graph retirement": deprecated on 2020-06-30, ended on 2025-08-31; still minted where Entra allows it. */
+/** "Azure AD Graph retirement": deprecated on 2020-06-30, ended on 2025-08-31. Entra may still issue tokens for it. */
 const aadGraphRetired = { deprecatedAtMs: Date.UTC(2020, 5, 30), sunsetAtMs: Date.UTC(2025, 7, 31) };
 
-/** The built-in five and what configuration adds; an added alias may not replace a built-in one. */
+/**
+ * The five built-in resources and those of RESOURCES.
+ * @throws BrokerError config_invalid if an added alias is already taken.
+ */
 export function createResourceRegistry(
   cloud: Cloud,
   added: readonly (readonly [alias: string, identifier: string])[],
@@ -22,7 +25,7 @@ export function createResourceRegistry(
     resources.set(alias, { alias, identifier, ...(alias === 'aad-graph' ? { retired: aadGraphRetired } : {}) });
   }
   for (const [index, [alias, identifier]] of added.entries()) {
-    // By its position: everybody can read this at /api/health.
+    // Names only the position, because /api/health is public.
     if (resources.has(alias))
       throw new BrokerError('config_invalid', `RESOURCES: entry ${index + 1} has an alias that is taken.`);
     resources.set(alias, { alias, identifier });

@@ -4,28 +4,27 @@ import { inspect } from 'node:util';
 const redacted = '[secret]';
 
 /**
- * A value that must not be seen: refresh token, client secret, access token.
- * Every way in which JavaScript turns a value into text gives `[secret]`; only {@link Secret.reveal} gives the value,
- * so that a search for `reveal(` lists all places where a secret leaves its wrapping.
+ * A confidential value: refresh token, client secret or access token. Every conversion to text returns `[secret]`. Only
+ * {@link Secret.reveal} returns the value, so that a search for `reveal(` finds every place that uses one.
  */
 export class Secret {
   readonly #value: string;
   #fingerprint: string | undefined;
 
-  /** @throws TypeError for an empty value: an empty credential is never meant. */
+  /** @throws TypeError for an empty value, because an empty credential is always a mistake. */
   constructor(value: string) {
     if (value === '') throw new TypeError('a secret cannot be empty');
     this.#value = value;
   }
 
-  /** The value itself: for the one place that sends or stores it. */
+  /** The value. Only code that sends or stores it calls this. */
   reveal(): string {
     return this.#value;
   }
 
-  /** SHA-256 in hexadecimal: tells two secrets apart without showing either. */
+  /** SHA-256 in hexadecimal, which identifies a secret without revealing it. */
   fingerprint(): string {
-    // A cached token goes into a thousand records.
+    // Computed once, because a cached token has many audit records.
     return (this.#fingerprint ??= hash('sha256', this.#value, 'hex'));
   }
 

@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts';
 
-/** The work did not end in time. */
+/** The work did not end before its deadline. */
 export class DeadlineError extends Error {
   override readonly name = 'DeadlineError';
   constructor(ms: number) {
@@ -28,23 +28,23 @@ export async function withDeadline<T>(
 ): Promise<T> {
   const timer = new AbortController();
   const working = new AbortController();
-  const given = Promise.withResolvers<never>();
-  given.promise.catch(() => undefined);
-  const giveUp = (reason: unknown): void => {
+  const ended = Promise.withResolvers<never>();
+  ended.promise.catch(() => undefined);
+  const end = (reason: unknown): void => {
     working.abort(reason);
-    given.reject(reason);
+    ended.reject(reason);
   };
-  const onAbort = (): void => giveUp(signal?.reason);
+  const onAbort = (): void => end(signal?.reason);
   if (signal?.aborted === true) onAbort();
   else signal?.addEventListener('abort', onAbort, { once: true });
   clock
     .sleep(ms, timer.signal)
-    .then(() => giveUp(new DeadlineError(ms)))
+    .then(() => end(new DeadlineError(ms)))
     .catch((error: unknown) => {
-      if (!timer.signal.aborted) giveUp(error);
+      if (!timer.signal.aborted) end(error);
     });
   try {
-    return await Promise.race([work(working.signal), given.promise]);
+    return await Promise.race([work(working.signal), ended.promise]);
   } finally {
     signal?.removeEventListener('abort', onAbort);
     timer.abort(noLongerNeeded);

@@ -3,11 +3,11 @@ import { DeadlineError, withDeadline } from './deadline.ts';
 import { SingleFlight } from './single-flight.ts';
 
 export interface KeptCopySettings<T> {
-  /** How long a copy is returned without another load, from the end of the load that brought it, milliseconds. */
+  /** How long a copy is returned without another load, from the end of its load, milliseconds. */
   readonly freshMs: (value: T) => number;
   /**
-   * Maximum age of a copy that is returned, from the start of the load that brought it, milliseconds. After the clock
-   * was set back by more than this, the copy is not used either: its age is unknown.
+   * Maximum age of a copy that is returned, from the start of its load, milliseconds. If the clock is set back by more
+   * than this, the copy is not used either, because its age is unknown.
    */
   readonly usableMs: number;
   /** Whether a usable copy is returned in place of this failure. Default: always. */
@@ -39,7 +39,7 @@ export interface GetOptions {
 /** A copy as a caller gets it. */
 export interface Kept<T> {
   readonly value: T;
-  /** When the load began that brought the value. */
+  /** Start of the load that returned the value. */
   readonly asOfMs: number;
   /** The failure of the last load, if the copy is returned in its place. */
   readonly failure: unknown;
@@ -61,7 +61,7 @@ interface Span {
   readonly ms: number;
 }
 
-/** A clock that is set back to before the span ends it, so that it cannot postpone the next load. */
+/** A time before the span is not within it, so that a clock that is set back does not postpone the next load. */
 const isWithin = ({ fromMs, ms }: Span, nowMs: number): boolean => nowMs >= fromMs && nowMs < fromMs + ms;
 
 /**
@@ -146,7 +146,7 @@ export class KeptCopy<T> {
     late: Kept<T>,
     signal: AbortSignal | undefined,
   ): Promise<Kept<T>> {
-    // The load's own failure travels as a value: it may be a DeadlineError too.
+    // The load's failure is passed as a value, because it may be a DeadlineError too.
     const outcome = await withDeadline(
       this.#clock,
       ms,
@@ -168,7 +168,7 @@ export class KeptCopy<T> {
     const asOfMs = this.#clock.nowMs();
     try {
       const value = await load(signal);
-      // The callers have left, and a later load may have brought something newer.
+      // The callers have left, and a later load may have returned a newer value.
       signal.throwIfAborted();
       return this.#keep({ value, asOfMs, failure: undefined, isLate: false });
     } catch (failure) {

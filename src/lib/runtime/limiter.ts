@@ -1,4 +1,4 @@
-/** At most `limit` pieces of work at one time; the others wait in order of arrival. */
+/** Runs at most `limit` operations concurrently. The others wait in order of arrival. */
 export class Limiter {
   readonly #limit: number;
   readonly #waiting: Waiter[] = [];
@@ -16,7 +16,7 @@ export class Limiter {
     return this.#waiting.length;
   }
 
-  /** Rejects with the signal's reason when it is aborted while waiting; the work itself sees to its own signal. */
+  /** @param signal Ends the wait: `run` rejects with its reason. It does not end the work. */
   async run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     await this.#enter(signal);
     try {
@@ -48,7 +48,7 @@ export class Limiter {
     });
   }
 
-  // The place goes straight to the next in line: `active` falls only when nobody waits.
+  // The next waiter takes over the slot, so `#active` decreases only if none is waiting.
   #leave(): void {
     const next = this.#waiting.shift();
     if (next) next.start();

@@ -4,18 +4,18 @@ import { Secret } from '../model/secret.ts';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export type LogValue = string | number | boolean | undefined | Secret;
 
-/** One event a line: a stable name in dotted lower case (`token.issued`), and its facts. */
+/** Writes one event per line, with a stable name in dotted lower case (`token.issued`) and fields. */
 export interface Logger {
   log(level: LogLevel, event: string, fields?: Readonly<Record<string, LogValue>>): void;
-  /** The same logger with facts that every line of it carries. */
+  /** A logger that adds these fields to every line. */
   child(fields: Readonly<Record<string, LogValue>>): Logger;
 }
 
-/** Where finished lines go: the invocation's `context.log`, or the standard error stream. */
+/** The destination of the lines: the invocation's `context.log`, or the standard error stream. */
 export type LogSink = (level: LogLevel, line: string) => void;
 
-// Last line of defence, for text that came from elsewhere (an SDK's message, a reply's body): three base64url parts
-// that start like a JWT (RFC 7519 section 3), Entra refresh tokens ("0." or "1." and a long tail), and form fields.
+// The last line of defence, for foreign text (an SDK's message, a reply's body): JWTs (RFC 7519 section 3), Entra's refresh
+// tokens ("0." or "1." with a long rest), form fields, JSON fields and headers.
 const tokenPatterns: readonly [RegExp, string][] = [
   [/eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,3}/g, '[secret]'],
   [/\b[01]\.A[A-Za-z0-9_-]{40,}(?:\.[A-Za-z0-9_-]+)*/g, '[secret]'],
@@ -23,17 +23,17 @@ const tokenPatterns: readonly [RegExp, string][] = [
     /\b(refresh_token|client_secret|client_assertion|access_token|assertion)(["']?\s*[=:]\s*["']?)[^&\s"',}]+/gi,
     '$1$2[secret]',
   ],
-  // An authorization code: only as a parameter, for "code" is an everyday word.
+  // An authorization code, only as a parameter, because "code" is a common word.
   [/([?&"]code(?:=|":\s*"))[^&\s"]{16,}/g, '$1[secret]'],
   [/\bBearer\s+[A-Za-z0-9._~+/=-]{16,}/gi, 'Bearer [secret]'],
 ];
 
-/** The text without anything that looks like a token or a secret. */
+/** Replaces everything that looks like a token or a secret by `[secret]`. */
 export function scrub(text: string): string {
   return tokenPatterns.reduce((scrubbed, [pattern, replacement]) => scrubbed.replace(pattern, replacement), text);
 }
 
-/** A logger that writes JSON lines to `sink`, every text in them scrubbed. */
+/** A logger that writes JSON lines to `sink`. All text in them is scrubbed. */
 export function createLogger(sink: LogSink, fields: Readonly<Record<string, LogValue>> = {}): Logger {
   return {
     log: (level, event, more = {}) => {
@@ -48,10 +48,10 @@ export function createLogger(sink: LogSink, fields: Readonly<Record<string, LogV
   };
 }
 
-/** A logger that writes nothing: for tests and for the command line's quiet mode. */
+/** A logger that writes nothing, for tests and for the command line's quiet mode. */
 export const silentLogger: Logger = { log: () => undefined, child: () => silentLogger };
 
-/** What the log may know of an error: code, detail, the facts for the log, and the chain of causes, scrubbed. */
+/** The log fields of an error: code, detail, its own log fields and up to five causes. The logger scrubs them. */
 export function errorFields(thrown: unknown): Readonly<Record<string, LogValue>> {
   const causes: string[] = [];
   let cause: unknown = thrown instanceof BrokerError ? thrown.cause : thrown;

@@ -1,6 +1,6 @@
 /**
- * A function that calls `make` at its first call and then returns the same result. Concurrent callers share one call. A
- * failure is not kept: the next call tries again.
+ * A function that calls `make` at its first call and then returns the same result. Concurrent callers share one call.
+ * Caches the first success. A failure is not cached.
  */
 export function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;

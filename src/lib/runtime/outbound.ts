@@ -1,6 +1,6 @@
 import { BrokerError } from '../model/errors.ts';
 
-/** The `fetch` of the platform, or a test's. */
+/** The `fetch` of the platform, or that of a test. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 export interface OutboundRequest {
@@ -8,9 +8,9 @@ export interface OutboundRequest {
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
-  /** From the first byte sent to the last byte read. */
+  /** Maximum duration of the whole exchange, until the last byte of the reply is read. */
   readonly timeoutMs: number;
-  /** A longer reply is cut off and refused. */
+  /** A longer reply is a failure, `too_large`. */
   readonly maxBodyBytes: number;
   readonly signal?: AbortSignal | undefined;
 }
@@ -21,7 +21,7 @@ export interface OutboundReply {
   readonly body: string;
 }
 
-/** Why no usable reply came: kept apart from what a reply says. */
+/** Why no complete reply arrived. */
 export type OutboundFailure = 'timeout' | 'aborted' | 'network' | 'too_large';
 
 export class OutboundError extends Error {
@@ -34,9 +34,9 @@ export class OutboundError extends Error {
 }
 
 /**
- * One request, one reply, with a deadline over the whole exchange and a cap on the reply. Redirects are not followed:
- * an Authorization header must not travel to a host that a reply chose.
- * @throws OutboundError when no whole reply came; never for a status.
+ * Sends one request and returns the reply. Applies a deadline to the whole exchange and a size limit to the reply.
+ * Redirects are not followed, because an Authorization header must not reach a host that a reply chooses.
+ * @throws OutboundError if no complete reply arrived; never for a status.
  */
 export async function send(fetch: Fetch, request: OutboundRequest): Promise<OutboundReply> {
   const host = new URL(request.url).host;
@@ -72,23 +72,23 @@ async function readCapped(response: Response, maxBodyBytes: number, host: string
   return Buffer.concat(chunks).toString('utf8');
 }
 
-/** An hour: longer demands are obeyed by giving up, not by waiting. */
-const longestRetryAfterSeconds = 3600;
+/** One hour. A longer Retry-After is reported as one hour. */
+const maxRetryAfterSeconds = 3600;
 
 /**
- * Seconds from a Retry-After header (RFC 9110 section 10.2.3: seconds or an HTTP date), 1 to 3,600, rounded up. Never
- * 0: a date that is past by our clock may not be by the peer's, and a wait of nothing is one that nobody remembers.
- * @returns undefined when the header is absent or makes no sense.
+ * Seconds from a Retry-After header (RFC 9110 section 10.2.3: seconds or an HTTP date), 1 to 3,600, rounded up. Never 0,
+ * because a date in the past by this clock may be in the future by the peer's.
+ * @returns undefined if the header is absent or invalid.
  */
 export function retryAfterSeconds(headers: Headers, nowMs: number): number | undefined {
   const value = headers.get('retry-after')?.trim();
   if (!value) return undefined;
   const seconds = /^\d{1,9}$/.test(value) ? Number(value) : (Date.parse(value) - nowMs) / 1000;
   if (!Number.isFinite(seconds)) return undefined;
-  return Math.min(longestRetryAfterSeconds, Math.max(1, Math.ceil(seconds)));
+  return Math.min(maxRetryAfterSeconds, Math.max(1, Math.ceil(seconds)));
 }
 
-/** The JSON value of a reply's body, or undefined when it is none: replies are data, they never throw. */
+/** The JSON value of a reply's body, or undefined if it is not JSON. Never throws. */
 export function parseJson(body: string): unknown {
   try {
     return JSON.parse(body) as unknown;
@@ -97,18 +97,21 @@ export function parseJson(body: string): unknown {
   }
 }
 
-/** An {@link OutboundError} said as one of the closed set, under the code that fits the peer. */
+/**
+ * Converts an {@link OutboundError} to a BrokerError. Any other error counts as a network failure.
+ * @param peer subject of the detail, such as `Entra`.
+ */
 export function outboundFailure(
   error: unknown,
   code: 'entra_unavailable' | 'resource_error',
   peer: string,
 ): BrokerError {
   const failure = error instanceof OutboundError ? error.failure : 'network';
-  const said = {
+  const details = {
     timeout: 'did not answer in time',
-    aborted: 'was not waited for',
+    aborted: 'did not answer before the request was cancelled',
     network: 'could not be reached',
     too_large: 'sent a reply that is too large',
   };
-  return new BrokerError(code, `${peer} ${said[failure]}.`, { cause: error });
+  return new BrokerError(code, `${peer} ${details[failure]}.`, { cause: error });
 }

@@ -8,20 +8,20 @@ export interface RetryOptions<T> {
   /** Maximum number of attempts, the first one included. */
   readonly attempts: number;
   /**
-   * Whether a value stands for a failure that may pass, and when to try again. Default: every value is final.
+   * Returns the delay if the value means a temporary failure. Default: every value is final.
    * @param attempt how many attempts have been made, from 1.
    */
   readonly afterValue?: (value: T, attempt: number) => Delay;
-  /** The same for an error that the work has thrown. Default: every error is final. */
+  /** The same for an error that the work throws. Default: every error is final. */
   readonly afterError?: (error: unknown, attempt: number) => Delay;
-  /** Ends the pauses. The work sees to its own signal. */
+  /** Ends the pauses. It does not end the work. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * Repeats the work until its outcome is final or the attempts are used up. A delay of 0 does not sleep.
  * @returns the value of the last attempt.
- * @throws the error of the last attempt; what `afterValue` or `afterError` throws; the reason of the signal.
+ * @throws the error of the last attempt; an error of `afterValue` or `afterError`; the reason of the signal.
  */
 export async function retry<T>(work: () => Promise<T>, options: RetryOptions<T>): Promise<T> {
   const { clock, attempts, afterValue, afterError, signal } = options;

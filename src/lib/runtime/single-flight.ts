@@ -1,17 +1,16 @@
 /**
- * Concurrent calls with one key share one execution. The work gets a signal that fires only when every waiter has
- * gone away, so that one impatient caller does not take the token from the others. Failures are shared by those who
- * waited and remembered by nobody.
+ * Concurrent calls with the same key share one execution and its outcome. Nothing is cached. The signal of the work is
+ * aborted only when every caller has left, so that one caller who leaves does not affect the others.
  */
 export class SingleFlight<T> {
   readonly #flights = new Map<string, Flight<T>>();
 
-  /** Keys with work under way. */
+  /** Number of keys with work in progress. */
   get size(): number {
     return this.#flights.size;
   }
 
-  /** Rejects with the signal's reason when the caller's own signal is aborted first. */
+  /** @param signal Ends the wait of this caller: `run` rejects with its reason. */
   async run(key: string, work: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> {
     signal?.throwIfAborted();
     const flight = this.#flights.get(key) ?? this.#start(key, work);
@@ -22,7 +21,7 @@ export class SingleFlight<T> {
 
   #start(key: string, work: (signal: AbortSignal) => Promise<T>): Flight<T> {
     const controller = new AbortController();
-    // Deferred by a microtask, so that the flight is on the map before the work can look at it.
+    // Deferred by a microtask, so that the flight is in the map before the work starts.
     const result = Promise.resolve()
       .then(() => work(controller.signal))
       .finally(() => this.#forget(key, flight));
@@ -37,7 +36,7 @@ export class SingleFlight<T> {
       reject(signal.reason);
       flight.waiters -= 1;
       if (flight.waiters > 0) return;
-      // A later caller must not join work that is being given up.
+      // A later caller must not join work that is being aborted.
       this.#forget(key, flight);
       flight.controller.abort(signal.reason);
     };

@@ -5,6 +5,7 @@ import { httpStatusOf } from './sdk-error.ts';
 export const isStorageConflict = (thrown: unknown): boolean =>
   httpStatusOf(thrown) === 409 || httpStatusOf(thrown) === 412;
 
+/** Whether the entity, blob, table or container does not exist (404). */
 export const isStorageMissing = (thrown: unknown): boolean => httpStatusOf(thrown) === 404;
 
 /**

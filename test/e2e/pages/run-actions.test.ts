@@ -67,7 +67,7 @@ describe.skipIf(noBrowser !== undefined)('run actions in the dashboard', () => {
     await start.click();
     await page.getByText('The broker does not answer').waitFor();
     await start.click();
-    await page.getByText('This run exists already').waitFor();
+    await page.getByText('This run already exists').waitFor();
     expect(await page.getByText('The broker does not answer').count()).toBe(0);
     expect(await runsOf('mfa-report')).toBe(before + 1);
     // Opening the dialog again starts another run.

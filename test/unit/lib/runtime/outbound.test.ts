@@ -9,14 +9,14 @@ import {
 
 const ask = (fetch: Fetch, more: { timeoutMs?: number; maxBodyBytes?: number; signal?: AbortSignal } = {}) =>
   send(fetch, { method: 'GET', url: 'https://peer.test/path', timeoutMs: 60_000, maxBodyBytes: 100, ...more });
-/** A peer that never answers, and gives up when it is told to. */
+/** A peer that never answers. Its request ends when the signal is aborted. */
 const silent: Fetch = (_url, { signal }) =>
   new Promise((_resolve, reject) => {
     signal?.addEventListener('abort', () => reject(signal.reason as Error));
   });
 
-describe('a request', () => {
-  it('gives the reply as it is, whatever its status, and follows no redirect', async () => {
+describe('send', () => {
+  it('returns the reply for every status and follows no redirect', async () => {
     const inits: RequestInit[] = [];
     const fetch: Fetch = async (_url, init) => {
       inits.push(init);
@@ -28,11 +28,11 @@ describe('a request', () => {
     expect(await ask(async () => new Response(null, { status: 204 }))).toMatchObject({ status: 204, body: '' });
   });
 
-  it('to a peer that is silent ends with its time', async () => {
+  it('throws timeout if the peer does not answer in time', async () => {
     await expect(ask(silent, { timeoutMs: 1 })).rejects.toMatchObject({ failure: 'timeout' });
   });
 
-  it('to a peer whose reply never ends ends with its time, too', async () => {
+  it('throws timeout if the reply does not end in time', async () => {
     const drip: Fetch = async (_url, { signal }) =>
       new Response(
         new ReadableStream({
@@ -45,57 +45,61 @@ describe('a request', () => {
     await expect(ask(drip, { timeoutMs: 1 })).rejects.toMatchObject({ failure: 'timeout' });
   });
 
-  it('ends when nobody waits for it', async () => {
+  it('throws aborted when the signal is aborted', async () => {
     const gone = new AbortController();
     const asked = ask(silent, { signal: gone.signal });
     gone.abort(new Error('gone'));
     await expect(asked).rejects.toMatchObject({ failure: 'aborted' });
   });
 
-  it('takes no more than it may, and hangs up', async () => {
-    let hungUp = false;
+  it('throws too_large and closes the connection if the reply exceeds the limit', async () => {
+    let isCancelled = false;
     const endless: Fetch = async () =>
       new Response(
         new ReadableStream({
           pull: (controller) => controller.enqueue(new Uint8Array(60)),
-          cancel: () => void (hungUp = true),
+          cancel: () => void (isCancelled = true),
         }),
       );
     await expect(ask(endless)).rejects.toMatchObject({ failure: 'too_large' });
-    expect(hungUp).toBe(true);
+    expect(isCancelled).toBe(true);
     expect((await ask(async () => new Response('x'.repeat(100)))).body).toHaveLength(100);
   });
 });
 
-it.each([
-  ['timeout', 'Peer did not answer in time.'],
-  ['aborted', 'Peer was not waited for.'],
-  ['network', 'Peer could not be reached.'],
-  ['too_large', 'Peer sent a reply that is too large.'],
-] as const)('a failure of the kind %s is said as "%s"', (failure, detail) => {
-  const error = new OutboundError(failure, 'peer.test');
-  expect(outboundFailure(error, 'resource_error', 'Peer')).toMatchObject({
-    code: 'resource_error',
-    detail,
-    cause: error,
+describe('outboundFailure', () => {
+  it.each([
+    ['timeout', 'Peer did not answer in time.'],
+    ['aborted', 'Peer did not answer before the request was cancelled.'],
+    ['network', 'Peer could not be reached.'],
+    ['too_large', 'Peer sent a reply that is too large.'],
+  ] as const)('converts %s to the detail "%s"', (failure, detail) => {
+    const error = new OutboundError(failure, 'peer.test');
+    expect(outboundFailure(error, 'resource_error', 'Peer')).toMatchObject({
+      code: 'resource_error',
+      detail,
+      cause: error,
+    });
+  });
+
+  it('treats any other error as a network failure', () => {
+    expect(outboundFailure(new TypeError('x'), 'entra_unavailable', 'Peer').detail).toBe('Peer could not be reached.');
   });
 });
 
-it('a failure that is none of ours is one of the network', () => {
-  expect(outboundFailure(new TypeError('x'), 'entra_unavailable', 'Peer').detail).toBe('Peer could not be reached.');
-});
-
-it.each([
-  ['7', 7],
-  [' 7 ', 7],
-  ['0', 1],
-  ['99999', 3600],
-  ['Tue, 24 Nov 2026 00:01:30 GMT', 90],
-  ['Mon, 23 Nov 2026 00:00:00 GMT', 1],
-  ['soon', undefined],
-  ['', undefined],
-  [undefined, undefined],
-])('Retry-After %j is a wait of %j seconds', (value, seconds) => {
-  const headers = new Headers(value === undefined ? {} : { 'retry-after': value });
-  expect(retryAfterSeconds(headers, Date.UTC(2026, 10, 24))).toBe(seconds);
+describe('retryAfterSeconds', () => {
+  it.each([
+    ['7', 7],
+    [' 7 ', 7],
+    ['0', 1],
+    ['99999', 3600],
+    ['Tue, 24 Nov 2026 00:01:30 GMT', 90],
+    ['Mon, 23 Nov 2026 00:00:00 GMT', 1],
+    ['soon', undefined],
+    ['', undefined],
+    [undefined, undefined],
+  ])('reads %j as %j seconds', (value, seconds) => {
+    const headers = new Headers(value === undefined ? {} : { 'retry-after': value });
+    expect(retryAfterSeconds(headers, Date.UTC(2026, 10, 24))).toBe(seconds);
+  });
 });

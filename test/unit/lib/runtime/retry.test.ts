@@ -77,7 +77,7 @@ describe('an error', () => {
     expect(attemptsAtMs).toHaveLength(2);
   });
 
-  it('of a kind that does not pass is thrown at once', async () => {
+  it('is thrown immediately if afterError returns no delay for it', async () => {
     const { run, attemptsAtMs } = stage(new Error('passes'), new TypeError('stays'));
     const afterError = (error: unknown): number | undefined => (error instanceof TypeError ? undefined : 5);
     await expect(run({ attempts: 9, afterError })).rejects.toThrow('stays');
@@ -126,7 +126,7 @@ describe('the signal', () => {
     expect([attemptsAtMs.length, clock.sleeping]).toEqual([1, 0]);
   });
 
-  it('that is aborted allows no further attempt, also without a pause, and leaves a final outcome alone', async () => {
+  it('that is aborted prevents further attempts, also without a pause, but does not replace a final outcome', async () => {
     const { clock, work, attemptsAtMs } = stage('busy');
     const signal = AbortSignal.abort(new Error('gone'));
     await expect(retry(work, { clock, attempts: 3, afterValue: () => 0, signal })).rejects.toThrow('gone');
@@ -135,7 +135,9 @@ describe('the signal', () => {
   });
 });
 
-it('backs off from the first delay by a factor', () => {
-  expect([1, 2, 3, 4].map((attempt) => backOffMs(attempt, 1_000))).toEqual([1_000, 2_000, 4_000, 8_000]);
-  expect([1, 2, 3].map((attempt) => backOffMs(attempt, 50, 4))).toEqual([50, 200, 800]);
+describe('backOffMs', () => {
+  it('grows from the first delay by the factor', () => {
+    expect([1, 2, 3, 4].map((attempt) => backOffMs(attempt, 1_000))).toEqual([1_000, 2_000, 4_000, 8_000]);
+    expect([1, 2, 3].map((attempt) => backOffMs(attempt, 50, 4))).toEqual([50, 200, 800]);
+  });
 });

@@ -6,7 +6,7 @@ import { Secret } from '../../../../src/lib/model/secret.ts';
 
 const canary = 'canary-7f3a';
 
-describe('a secret', () => {
+describe('Secret', () => {
   const secret = new Secret(canary);
   test.each([
     ['String()', () => String(secret)],
@@ -17,12 +17,12 @@ describe('a secret', () => {
     ['inspect', () => inspect({ nested: { secret } }, { depth: 9, showHidden: true })],
     ['keys and values', () => JSON.stringify([Object.entries(secret), Object.getOwnPropertyNames(secret)])],
     ['a clone', () => inspect({ ...secret })],
-    ['an error with it as cause', () => inspect(new Error('x', { cause: secret }))],
-  ])('does not show itself in %s', (_, show) => {
+    ['the cause of an error', () => inspect(new Error('x', { cause: secret }))],
+  ])('does not reveal its value in %s', (_, show) => {
     expect(show()).not.toContain(canary);
   });
 
-  test('tells itself apart by fingerprint, and cannot be empty', () => {
+  test('has a fingerprint, equals a secret with the same value, and cannot be empty', () => {
     expect(secret.fingerprint()).toMatch(/^[0-9a-f]{64}$/);
     expect(secret.equals(new Secret(canary))).toBe(true);
     expect(() => new Secret('')).toThrow(TypeError);
@@ -36,7 +36,7 @@ describe('a log line', () => {
     return lines.join('\n');
   };
 
-  test('is one JSON object with the facts of its logger', () => {
+  test('is one JSON object with the fields of its logger', () => {
     const line = lineOf((log) =>
       log.child({ caller: 'a' }).log('info', 'token.issued', { count: 1, missing: undefined }),
     );
@@ -49,13 +49,13 @@ describe('a log line', () => {
     ['a form field', 'body grant_type=refresh_token&refresh_token=abc123secret&x=1'],
     ['a JSON field', '{"client_secret": "abc123secret"}'],
     ['a header', 'Authorization: Bearer abc123secretabc123secret'],
-  ])('loses %s that came in with foreign text', (_, text) => {
+  ])('has [secret] in place of %s in foreign text', (_, text) => {
     const line = lineOf((log) => log.log('info', 'x', { text }));
     expect(line).toContain('[secret]');
     expect(line).not.toMatch(/abc123secret|eyJhbGci|AAAAAAAA/);
   });
 
-  test('of an error has its code, its facts and its causes, scrubbed', () => {
+  test('of an error has its code, its log fields and its causes, scrubbed', () => {
     const error = new BrokerError('entra_unavailable', 'Entra stumbled.', {
       cause: new Error('outer', { cause: new Error('client_secret=abc123secret') }),
       logFields: { aadsts: 50000 },
@@ -68,12 +68,12 @@ describe('a log line', () => {
     });
   });
 
-  test('shows a secret among its facts as one, and leaves numbers and truth values as they are', () => {
+  test('has [secret] in place of a Secret, and keeps numbers and booleans', () => {
     const line = lineOf((log) => log.log('info', 'x', { token: new Secret(canary), count: 3, fresh: false }));
     expect(JSON.parse(line)).toEqual({ event: 'x', token: '[secret]', count: 3, fresh: false });
   });
 
-  test('of a thrown value that is no error has its type and nothing of it', () => {
+  test('of a thrown value that is not an error has only its type', () => {
     expect(errorFields(canary)).toEqual({ code: 'internal', cause: 'string' });
     expect(errorFields(new Error('outer', { cause: canary }))).toEqual({
       code: 'internal',
@@ -82,17 +82,17 @@ describe('a log line', () => {
     expect(errorFields(undefined)).toEqual({ code: 'internal' });
   });
 
-  test('goes five causes deep, for one that is its own cause never ends', () => {
+  test('has at most five causes, because an error may be its own cause', () => {
     const circular = new Error('again');
     circular.cause = circular;
     expect(errorFields(circular)).toEqual({ code: 'internal', cause: Array(5).fill('Error: again').join(' <- ') });
   });
 
-  test('of the silent logger is none', () => {
+  test('is not written by the silent logger', () => {
     expect(silentLogger.child({ a: 1 }).log('error', 'x')).toBeUndefined();
   });
 
-  test('leaves ordinary words alone', () => {
+  test('keeps ordinary words', () => {
     const text = 'HTTP status code: 429, exit code 3, AADSTS65001';
     expect(scrub(text)).toBe(text);
   });

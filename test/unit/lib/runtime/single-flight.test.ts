@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { SingleFlight } from '../../../../src/lib/runtime/single-flight.ts';
 import { settle } from '../../../fakes/fake-clock.ts';
 
-/** Work that a test ends when it likes. */
+/** Work that the test ends. */
 function manual() {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const state = { started: 0, signal: undefined as AbortSignal | undefined };
@@ -14,8 +14,8 @@ function manual() {
   return { state, work, resolve, reject };
 }
 
-describe('single flight', () => {
-  it('shares one execution among those who ask for the same', async () => {
+describe('SingleFlight', () => {
+  it('shares one execution among concurrent calls with the same key', async () => {
     const flights = new SingleFlight<string>();
     const { state, work, resolve } = manual();
     const both = Promise.all([flights.run('key', work), flights.run('key', work)]);
@@ -26,7 +26,7 @@ describe('single flight', () => {
     expect([state.started, flights.size]).toEqual([1, 0]);
   });
 
-  it('lets one who leaves go with his reason, and the others have the answer', async () => {
+  it('rejects a caller whose signal is aborted, and resolves the others', async () => {
     const flights = new SingleFlight<string>();
     const { state, work, resolve } = manual();
     const leaving = new AbortController();
@@ -40,7 +40,7 @@ describe('single flight', () => {
     expect(await patient).toBe('done');
   });
 
-  it('gives the work up when the last one leaves, and starts afresh for who comes then', async () => {
+  it('aborts the work when the last caller leaves, and starts new work for the next caller', async () => {
     const flights = new SingleFlight<string>();
     const [first, second] = [manual(), manual()];
     const leaving = new AbortController();
@@ -51,7 +51,7 @@ describe('single flight', () => {
     expect(first.state.signal?.reason).toMatchObject({ message: 'left' });
     const next = flights.run('key', second.work);
     await settle();
-    // What was given up ends later, and takes nothing of the new one along.
+    // The aborted work ends later and does not affect the new work.
     first.resolve('late');
     await settle();
     expect(flights.size).toBe(1);
@@ -59,7 +59,7 @@ describe('single flight', () => {
     expect(await next).toBe('fresh');
   });
 
-  it('is not troubled by a signal that fires after the answer', async () => {
+  it('ignores a signal that is aborted after the call has resolved', async () => {
     const flights = new SingleFlight<string>();
     const [first, second] = [manual(), manual()];
     const late = new AbortController();
@@ -69,14 +69,14 @@ describe('single flight', () => {
     const next = flights.run('key', second.work, new AbortController().signal);
     await settle();
     late.abort();
-    // Work that is done is not told to stop.
+    // The signal of finished work is not aborted.
     expect(first.state.signal?.aborted).toBe(false);
     expect(second.state.signal?.aborted).toBe(false);
     second.resolve('next');
     expect(await next).toBe('next');
   });
 
-  it('hears of a failure that nobody waits for any more without making it everybody’s', async () => {
+  it('leaves no unhandled rejection if the work fails after all callers have left', async () => {
     const flights = new SingleFlight<string>();
     const { work, reject } = manual();
     const unhandled: unknown[] = [];
@@ -93,7 +93,7 @@ describe('single flight', () => {
     expect(unhandled).toEqual([]);
   });
 
-  it('refuses who comes with a signal that has fired', async () => {
+  it('rejects a call whose signal is already aborted without starting the work', async () => {
     const { state, work } = manual();
     await expect(new SingleFlight<string>().run('key', work, AbortSignal.abort(new Error('gone')))).rejects.toThrow(
       'gone',

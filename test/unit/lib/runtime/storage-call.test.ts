@@ -10,8 +10,8 @@ import { httpStatusOf } from '../../../../src/lib/runtime/sdk-error.ts';
 
 const rest = (statusCode: unknown, code?: unknown): object => ({ statusCode, code });
 
-describe('a storage failure', () => {
-  it('is classified by its status', () => {
+describe('storageCall', () => {
+  it('classifies failures by their status', () => {
     expect([rest(409), rest(412), rest(404), rest('409'), null, 'text'].map(isStorageConflict)).toEqual([
       true,
       true,
@@ -24,7 +24,7 @@ describe('a storage failure', () => {
     expect([httpStatusOf(rest(503)), httpStatusOf(undefined)]).toEqual([503, undefined]);
   });
 
-  it('becomes storage_unavailable with status and code for the log, without the message', async () => {
+  it('throws storage_unavailable with status and code for the log, without the message', async () => {
     const thrown = Object.assign(new Error('the request was …'), rest(503, 'ServerBusy'));
     await expect(storageCall(() => Promise.reject(thrown))).rejects.toMatchObject({
       code: 'storage_unavailable',
@@ -38,13 +38,13 @@ describe('a storage failure', () => {
     });
   });
 
-  it('passes a BrokerError unchanged', async () => {
+  it('throws a BrokerError unchanged', async () => {
     const ours = new BrokerError('run_not_found', 'gone');
     await expect(storageCall(() => Promise.reject(ours))).rejects.toBe(ours);
     await expect(storageCall(async () => 3)).resolves.toBe(3);
   });
 
-  it('is converted during iteration, too', async () => {
+  it('converts failures during iteration with storageItems', async () => {
     const items = async function* () {
       yield 1;
       throw rest(500);
