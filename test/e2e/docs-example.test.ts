@@ -15,7 +15,7 @@ afterAll(async () => {
   await cloud.stop();
 });
 
-it('the job of docs/jobs.md finds guests in the simulated cloud, as the page says that it can be tried', async () => {
+it('the example job of docs/jobs.md finds guests in the simulated cloud', async () => {
   const nowMs = Date.now();
   const found = [];
   for (const { tenantId } of cloud.document.tenants) {

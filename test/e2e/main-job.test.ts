@@ -9,14 +9,14 @@ import { type Canary, LeakScan } from '../support/leak-scan.ts';
 import { secretsInTheVault } from '../support/vault-secrets.ts';
 import { quiet } from '../support/watched-demo.ts';
 
-// The product in its thinnest honest form: real SDKs, real Azurite, the compiled app, sockets everywhere.
+// The main job end to end: the built app with the real SDKs and Azurite, over sockets.
 
 const tenants = 25;
 let folder: string;
 let demo: Demo;
 let summary: DemoSummary;
 const hostLines: string[] = [];
-const answers: { where: string; content: string }[] = [];
+const replies: { where: string; content: string }[] = [];
 const canaries: Canary[] = [];
 
 beforeAll(async () => {
@@ -28,8 +28,8 @@ beforeAll(async () => {
     azuriteFolder: folder,
   });
   canaries.push(...(await secretsInTheVault(demo)));
-  const nobody = { update: () => undefined, done: () => undefined };
-  summary = await runDemoJobs(demo, nobody, AbortSignal.timeout(60_000));
+  const silent = { update: () => undefined, done: () => undefined };
+  summary = await runDemoJobs(demo, silent, AbortSignal.timeout(60_000));
 });
 
 afterAll(async () => {
@@ -37,7 +37,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function ask(
+async function requestToken(
   body: unknown,
   headers: Record<string, string> = {},
 ): Promise<{ status: number; headers: Headers; body: Record<string, unknown> }> {
@@ -50,7 +50,7 @@ async function ask(
   const parsed = JSON.parse(text) as Record<string, unknown>;
   if (typeof parsed['accessToken'] === 'string')
     canaries.push({ name: `access token ${canaries.length}`, value: parsed['accessToken'] });
-  else answers.push({ where: `answer ${response.status} to ${JSON.stringify(body).slice(0, 60)}`, content: text });
+  else replies.push({ where: `reply ${response.status} to ${JSON.stringify(body).slice(0, 60)}`, content: text });
   return { status: response.status, headers: response.headers, body: parsed };
 }
 
@@ -61,8 +61,8 @@ const healthy = (): { tenantId: string; domain: string } => {
 };
 const broken = (state: string): string => demo.cloud.tenants.find((tenant) => tenant.state === state)?.tenantId ?? '';
 
-describe('the runs', () => {
-  test('visit every delegated tenant and fail in exactly those that are broken', () => {
+describe('runs of the demo', () => {
+  test('visit every delegated tenant and fail in exactly the broken ones', () => {
     const brokenTenants = demo.cloud.tenants.filter(({ state }) => state !== 'ok').map(({ tenantId }) => tenantId);
     expect(brokenTenants.length).toBeGreaterThan(3);
     for (const run of summary.runs) {
@@ -78,7 +78,7 @@ describe('the runs', () => {
     expect(summary.runs.map(({ job }) => job)).toEqual(['access-check', 'licence-report']);
   });
 
-  test('cost Entra one request per tenant and resource, and the set-up', () => {
+  test('send one request per tenant and resource to Entra, plus those of the set-up', () => {
     const resourcesChecked = 3;
     const setUp = 12;
     expect(summary.upstream.entraTokenRequests).toBeLessThanOrEqual(tenants * resourcesChecked + setUp);
@@ -87,9 +87,9 @@ describe('the runs', () => {
 });
 
 describe('POST /api/tokens', () => {
-  test('hands out a token of the asked tenant and resource', async () => {
+  test('returns a token for the requested tenant and resource', async () => {
     const { tenantId, domain } = healthy();
-    const { status, headers, body } = await ask({ tenant: domain, resource: 'graph' });
+    const { status, headers, body } = await requestToken({ tenant: domain, resource: 'graph' });
     expect(status).toBe(200);
     expect(body).toMatchObject({
       tokenType: 'Bearer',
@@ -104,24 +104,24 @@ describe('POST /api/tokens', () => {
     expect(Date.parse(String(body['expiresAt'])) - Date.now()).toBeGreaterThan(300_000);
   });
 
-  test('knows a tenant by every domain that is verified in it', async () => {
+  test('accepts every verified domain of a tenant', async () => {
     const tenant = demo.cloud.tenants.find(({ state, domain }) => state === 'ok' && domain.endsWith('.example'));
     const other = `${tenant?.domain.split('.')[0]}.onmicrosoft.com`;
-    const { body } = await ask({ tenant: other, resource: 'graph' });
+    const { body } = await requestToken({ tenant: other, resource: 'graph' });
     expect(body['tenantId']).toBe(tenant?.tenantId);
   });
 
-  test('costs nothing upstream when asked again', async () => {
-    const order = { tenant: healthy().tenantId, resource: 'arm' };
-    const first = await ask(order);
+  test('returns the cached token to repeated requests without a request to Entra', async () => {
+    const body = { tenant: healthy().tenantId, resource: 'arm' };
+    const first = await requestToken(body);
     const before = await entraRequests();
-    const again = await Promise.all(Array.from({ length: 50 }, () => ask(order)));
+    const again = await Promise.all(Array.from({ length: 50 }, () => requestToken(body)));
     expect(new Set(again.map(({ body }) => body['accessToken']))).toEqual(new Set([first.body['accessToken']]));
     expect(await entraRequests()).toBe(before);
   });
 
-  test('says that Azure AD Graph is retired, and mints it all the same', async () => {
-    const { status, headers, body } = await ask({ tenant: healthy().tenantId, resource: 'aad-graph' });
+  test('returns a token for Azure AD Graph with a deprecation header', async () => {
+    const { status, headers, body } = await requestToken({ tenant: healthy().tenantId, resource: 'aad-graph' });
     expect(status).toBe(200);
     expect(decodeJwt(String(body['accessToken']))['aud']).toMatch(
       /graph\.windows\.net|00000002-0000-0000-c000-000000000000/,
@@ -129,8 +129,12 @@ describe('POST /api/tokens', () => {
     expect(headers.get('deprecation')).toMatch(/^@\d+$/);
   });
 
-  test('mints for the application itself where it is asked to', async () => {
-    const { status, body } = await ask({ tenant: healthy().tenantId, resource: 'graph', grant: 'application' });
+  test('returns an application token if the request asks for that grant', async () => {
+    const { status, body } = await requestToken({
+      tenant: healthy().tenantId,
+      resource: 'graph',
+      grant: 'application',
+    });
     expect([status, body['code'] ?? 'issued']).toEqual([200, 'issued']);
     expect(decodeJwt(String(body['accessToken']))).toMatchObject({
       tid: healthy().tenantId,
@@ -171,16 +175,16 @@ describe('POST /api/tokens', () => {
     ['no fields', () => ({}), 400, 'request_invalid'],
     ['a body over the limit', () => JSON.stringify({ tenant: 'x'.repeat(70_000) }), 413, 'request_too_large'],
   ])('refuses %s with a code and advice', async (_, body, status, code) => {
-    const answer = await ask(body());
-    expect(answer.body).toMatchObject({
+    const reply = await requestToken(body());
+    expect(reply.body).toMatchObject({
       status,
       code,
       advice: expect.stringMatching(/\w/) as string,
-      correlationId: answer.headers.get('x-correlation-id'),
+      correlationId: reply.headers.get('x-correlation-id'),
     });
-    expect([answer.status, answer.headers.get('content-type')]).toEqual([status, 'application/problem+json']);
+    expect([reply.status, reply.headers.get('content-type')]).toEqual([status, 'application/problem+json']);
     const logged = hostLines.find(
-      (line) => line.includes(String(answer.headers.get('x-correlation-id'))) && line.includes('request.failed'),
+      (line) => line.includes(String(reply.headers.get('x-correlation-id'))) && line.includes('request.failed'),
     );
     expect(logged).toContain(code);
   });
@@ -207,7 +211,7 @@ describe('POST /api/tokens', () => {
   });
 });
 
-test('an unknown job is refused with a code and advice', async () => {
+test('POST /api/jobs/{job}/runs refuses an unknown job with job_unknown', async () => {
   const response = await fetch(`${demo.url}/api/jobs/no-such-job/runs`, {
     method: 'POST',
     headers: { authorization: `Bearer ${await demo.callerToken()}` },
@@ -217,7 +221,7 @@ test('an unknown job is refused with a code and advice', async () => {
   expect(await response.json()).toMatchObject({ code: 'job_unknown' });
 });
 
-test('the simulated cloud was asked nothing that it does not know', async () => {
+test('the simulated cloud supports every request that the app sent', async () => {
   const ledger = (await (await fetch(`${demo.cloud.control}/ledger`)).json()) as {
     totals: { unmatched: number };
     requests: { unmatched?: boolean }[];
@@ -226,13 +230,13 @@ test('the simulated cloud was asked nothing that it does not know', async () => 
   expect(ledger.totals.unmatched).toBe(0);
 });
 
-test('tables, queues, blobs, logs and answers hold no token and no secret', async () => {
+test('tables, queues, blobs, logs and replies contain no token and no secret', async () => {
   await demo.stop();
   const scan = new LeakScan(canaries);
   await scan.scanFolder(folder);
   scan.scan({ where: 'log of the function app', content: hostLines.join('\n') });
-  for (const answer of answers) scan.scan(answer);
-  console.log(scan.summary('Azurite, logs and answers'));
+  for (const reply of replies) scan.scan(reply);
+  console.log(scan.summary('Azurite, logs and replies'));
   expect(canaries.length).toBeGreaterThan(5);
   expect(scan.bytes).toBeGreaterThan(100_000);
   expect(scan.leaks).toEqual([]);

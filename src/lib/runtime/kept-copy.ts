@@ -105,9 +105,9 @@ export class KeptCopy<T> {
 
   /**
    * The fresh copy, or the outcome of a load.
-   * @param load is used if this call starts a load. Its signal is aborted when all callers have left that had no copy
-   * or no limit to their patience.
-   * @throws what the load throws, if no usable copy is returned in its place; the reason of the signal.
+   * @param load is used if this call starts a load. Its signal is aborted when all callers that had no copy, or no
+   * limit to their patience, have left.
+   * @throws the error of the load, if no usable copy is returned in its place; the reason of the signal.
    */
   async get(load: Load<T>, options: GetOptions = {}): Promise<Kept<T>> {
     const { patienceMs, freshMs, signal } = options;

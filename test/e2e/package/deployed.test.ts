@@ -29,7 +29,7 @@ async function ptb(args: readonly string[], environment: Record<string, string> 
 
 const names = (host: HostProcess): string[] => host.functions.map(({ name }) => name).toSorted();
 
-describe('the packaged app, alone in a folder', () => {
+describe('the packaged app in a folder outside the project', () => {
   let folder: string;
   let alone: string;
   const hosts: HostProcess[] = [];
@@ -65,12 +65,12 @@ describe('the packaged app, alone in a folder', () => {
       expect(host.functions.filter(({ trigger }) => trigger === 'orchestrationTrigger')).not.toEqual([]);
     });
 
-    it('has only timers that docs/operations.md describes', async () => {
+    it('has only timers that docs/operations.md describes, besides those of schedules', async () => {
       const operations = await readFile(join(projectRoot, 'docs/operations.md'), 'utf8');
       const timers = host.functions.filter(({ trigger }) => trigger === 'timerTrigger').map(({ name }) => name);
-      const care = timers.filter((name) => !name.startsWith('schedule-'));
-      expect(care.length).toBeGreaterThan(0);
-      expect(care.filter((name) => !operations.includes(`| \`${name}\` |`))).toEqual([]);
+      const maintenance = timers.filter((name) => !name.startsWith('schedule-'));
+      expect(maintenance.length).toBeGreaterThan(0);
+      expect(maintenance.filter((name) => !operations.includes(`| \`${name}\` |`))).toEqual([]);
     });
 
     it('has exactly the routes that ptb verify checks', () => {
@@ -80,7 +80,7 @@ describe('the packaged app, alone in a folder', () => {
       expect(registered.toSorted()).toEqual(apiRoutes.map(({ method, path }) => `${method} ${path}`).toSorted());
     });
 
-    it('names the missing settings and the remedy in health, and answers 503 on the routes for callers', async () => {
+    it('names the missing settings and the advice in health, and answers 503 on the routes for callers', async () => {
       const health = await fetch(`${host.url}/api/health`);
       expect(health.status).toBe(503);
       expect(await health.json()).toMatchObject({

@@ -10,7 +10,7 @@ import { app } from '../../../tools/build.ts';
 import { hostJsonFor, type PackagedApp, packageApp } from '../../../tools/package.ts';
 import { projectRoot } from '../../paths.ts';
 
-/** Start-up time grows with the code that is read at start. A larger budget needs a reason (docs/deploy.md, "Size"). */
+/** Start-up time grows with the code that is loaded at start. A larger budget needs a reason (docs/deploy.md, "Size"). */
 const budgetBytes = { entry: 600_000, zip: 750_000 };
 
 describe('npm run package', () => {

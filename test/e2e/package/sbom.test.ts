@@ -20,12 +20,12 @@ interface Manifest {
 const readManifest = (folder: string): Manifest =>
   JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest;
 
-/** The package that a file belongs to: the last package.json above it, on the way up to `node_modules`. */
+/** The package that a file belongs to: the topmost package.json between the file and `node_modules`. */
 function packageOf(file: string): Manifest {
   let found: Manifest | undefined;
   for (let folder = dirname(join(projectRoot, file)); folder !== projectRoot; folder = dirname(folder)) {
     if (found !== undefined && basename(folder) === 'node_modules') return found;
-    // Packages with several formats hold further files of this name, without a version or without a licence.
+    // Packages with several formats contain more files of this name, without a version or a licence.
     if (existsSync(join(folder, 'package.json'))) found = readManifest(folder);
   }
   return readManifest(projectRoot);
@@ -35,7 +35,7 @@ const project = readManifest(projectRoot);
 const labelOf = ({ name, version }: Manifest): string => `${name}@${version}`;
 const unique = (labels: Iterable<string>): string[] => [...new Set(labels)].toSorted();
 
-describe('what the package contains', () => {
+describe('the bill of materials', () => {
   let folder: string;
   let sbom: Sbom;
   let metafiles: readonly Metafile[];
@@ -58,7 +58,7 @@ describe('what the package contains', () => {
   const fullName = ({ group, name }: Sbom['components'][number]): string =>
     group === undefined ? name : `${group}/${name}`;
 
-  it('is listed in the bill of materials: each bundled package once, and no other', () => {
+  it('lists each bundled package once, and no other', () => {
     const listed = sbom.components.map((component) => `${fullName(component)}@${component.version}`);
     expect(listed.length).toBeGreaterThan(50);
     expect(listed.toSorted()).toEqual(unique(bundled.map(labelOf)));
@@ -68,7 +68,7 @@ describe('what the package contains', () => {
     expect(new Set(sbom.components.map((component) => component['bom-ref'])).size).toBe(listed.length);
   });
 
-  it('is listed with the licence of each package', () => {
+  it('lists the licence of each package', () => {
     const expected = bundled.map((manifest) => `${labelOf(manifest)} ${manifest.license}`);
     const listed = sbom.components.map((component) => {
       const [licence] = (component.licenses ?? []) as {
@@ -80,7 +80,7 @@ describe('what the package contains', () => {
     expect(listed.toSorted()).toEqual(unique(expected));
   });
 
-  it('is listed for every package whose licence text is in the package', () => {
+  it('lists every package whose licence text is in the package', () => {
     const texts = globSync('**/*.LEGAL.txt', { cwd: join(folder, 'out/app') }).map((file) =>
       readFileSync(join(folder, 'out/app', file), 'utf8'),
     );
@@ -96,7 +96,7 @@ describe('what the package contains', () => {
     expect({ name, version }).toEqual({ name: project.name, version: project.version });
   });
 
-  it('comes from the production dependencies of package.json, each of which the app or its pages import', () => {
+  it('lists the production dependencies of package.json, each of which the app or its pages import', () => {
     const ownImports = metafiles.flatMap(({ inputs }) =>
       Object.entries(inputs)
         .filter(([file]) => file.startsWith('src/') || file.startsWith('dashboard/'))

@@ -1,26 +1,28 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { BytePatterns } from '../../support/byte-patterns.ts';
 
-// Few different bytes, so that patterns overlap, repeat and nearly match.
+// Only three byte values, so that patterns overlap, repeat and nearly match.
 const bytes = (limits: { minLength: number; maxLength: number }) =>
   fc.array(fc.integer({ min: 97, max: 99 }), limits).map((values) => Buffer.from(values));
 
-test('finds what a search for each pattern by itself finds', () => {
-  fc.assert(
-    fc.property(
-      fc.array(bytes({ minLength: 4, maxLength: 7 }), { maxLength: 12 }),
-      bytes({ minLength: 0, maxLength: 60 }),
-      (patterns, buffer) => {
-        const named = patterns.map((each, index) => ({ what: `${index}`, bytes: each }));
-        const expected = named.filter((each) => buffer.includes(each.bytes)).map(({ what }) => what);
-        expect([...new BytePatterns(named).find(buffer)].toSorted()).toEqual(expected.toSorted());
-      },
-    ),
-    { numRuns: 2_000 },
-  );
-});
+describe('BytePatterns', () => {
+  test('finds the same patterns as a separate search for each', () => {
+    fc.assert(
+      fc.property(
+        fc.array(bytes({ minLength: 4, maxLength: 7 }), { maxLength: 12 }),
+        bytes({ minLength: 0, maxLength: 60 }),
+        (patterns, buffer) => {
+          const named = patterns.map((each, index) => ({ what: `${index}`, bytes: each }));
+          const expected = named.filter((each) => buffer.includes(each.bytes)).map(({ what }) => what);
+          expect([...new BytePatterns(named).find(buffer)].toSorted()).toEqual(expected.toSorted());
+        },
+      ),
+      { numRuns: 2_000 },
+    );
+  });
 
-test('refuses a pattern that is too short to be told from chance', () => {
-  expect(() => new BytePatterns([{ what: 'abc', bytes: Buffer.from('abc') }])).toThrow(RangeError);
+  test('rejects a pattern that is so short that it can occur by chance', () => {
+    expect(() => new BytePatterns([{ what: 'abc', bytes: Buffer.from('abc') }])).toThrow(RangeError);
+  });
 });

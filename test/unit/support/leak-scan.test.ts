@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { LeakScan } from '../../support/leak-scan.ts';
 
 const value = 'S3cr~t+va/lue"9';
@@ -9,43 +9,45 @@ const encodings: [string, Buffer | string][] = [
   ['a form', new URLSearchParams({ value }).toString()],
   ['a URL', `https://x/?q=${encodeURIComponent(value)}`],
   ['base64', Buffer.from(value).toString('base64')],
-  ['base64 of more', Buffer.from(`ab${value}cd`).toString('base64')],
-  ['base64url of more', Buffer.from(`a${value}cd`).toString('base64url')],
+  ['base64 of a longer text', Buffer.from(`ab${value}cd`).toString('base64')],
+  ['base64url of a longer text', Buffer.from(`a${value}cd`).toString('base64url')],
   ['hexadecimal', Buffer.from(value).toString('hex')],
   ['UTF-16', Buffer.from(value, 'utf16le')],
-  ['gzip within other bytes', Buffer.concat([Buffer.from('head'), gzipSync(JSON.stringify({ value }))])],
+  ['gzip among other bytes', Buffer.concat([Buffer.from('head'), gzipSync(JSON.stringify({ value }))])],
 ];
 
-test.each(encodings)('finds a secret in %s', (_, content) => {
-  const scan = new LeakScan([{ name: 'canary', value }]);
-  scan.scan({ where: 'here', content });
-  expect(scan.leaks).not.toEqual([]);
-});
+describe('LeakScan', () => {
+  test.each(encodings)('finds a secret in %s', (_, content) => {
+    const scan = new LeakScan([{ name: 'canary', value }]);
+    scan.scan({ where: 'here', content });
+    expect(scan.leaks).not.toEqual([]);
+  });
 
-test('finds tokens that it was not told of, and nothing where there is nothing', () => {
-  const token = `eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.${Buffer.from('{"aud":"https://graph.microsoft.com"}').toString('base64url')}.sig`;
-  const scan = new LeakScan([{ name: 'canary', value }]);
-  scan.scan({ where: 'clean', content: 'nothing to see, eyJ included' });
-  expect(scan.leaks).toEqual([]);
-  scan.scan({ where: 'log', content: `authorization: Bearer ${token}` });
-  expect(scan.leaks).toEqual([{ where: 'log', what: 'something that looks like a token' }]);
-});
+  test('finds unknown tokens, and nothing in clean text', () => {
+    const token = `eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.${Buffer.from('{"aud":"https://graph.microsoft.com"}').toString('base64url')}.sig`;
+    const scan = new LeakScan([{ name: 'canary', value }]);
+    scan.scan({ where: 'clean', content: 'nothing to see, eyJ included' });
+    expect(scan.leaks).toEqual([]);
+    scan.scan({ where: 'log', content: `authorization: Bearer ${token}` });
+    expect(scan.leaks).toEqual([{ where: 'log', what: 'something that looks like a token' }]);
+  });
 
-const token = `eyJ0eXAiOiJKV1QifQ.${Buffer.from(JSON.stringify({ aud: 'x', claims: '0123456789'.repeat(60) })).toString('base64url')}.${'s'.repeat(342)}`;
+  const token = `eyJ0eXAiOiJKV1QifQ.${Buffer.from(JSON.stringify({ aud: 'x', claims: '0123456789'.repeat(60) })).toString('base64url')}.${'s'.repeat(342)}`;
 
-test.each([
-  ['its first hundred characters after the header', token.slice(19, 119)],
-  ['its last hundred characters', token.slice(-100)],
-  ['a beginning in base64', Buffer.from(`a${token.slice(0, 200)}`).toString('base64')],
-])('finds a token of which only a part is left: %s', (_, content) => {
-  const scan = new LeakScan([{ name: 'canary', value: token }]);
-  scan.scan({ where: 'here', content: `before ${content} after` });
-  expect(scan.leaks).not.toEqual([]);
-});
+  test.each([
+    ['its first hundred characters after the header', token.slice(19, 119)],
+    ['its last hundred characters', token.slice(-100)],
+    ['a beginning in base64', Buffer.from(`a${token.slice(0, 200)}`).toString('base64')],
+  ])('finds a part of a token: %s', (_, content) => {
+    const scan = new LeakScan([{ name: 'canary', value: token }]);
+    scan.scan({ where: 'here', content: `before ${content} after` });
+    expect(scan.leaks).not.toEqual([]);
+  });
 
-test('finds half of a client secret', () => {
-  const secret = 'q2W8Q~9fJx.Zt7bV_kLmNp3rS5uYwX1aBcDeFgHi';
-  const scan = new LeakScan([{ name: 'canary', value: secret }]);
-  scan.scan({ where: 'here', content: `${secret.slice(0, 25)}…` });
-  expect(scan.leaks).not.toEqual([]);
+  test('finds half of a client secret', () => {
+    const secret = 'q2W8Q~9fJx.Zt7bV_kLmNp3rS5uYwX1aBcDeFgHi';
+    const scan = new LeakScan([{ name: 'canary', value: secret }]);
+    scan.scan({ where: 'here', content: `${secret.slice(0, 25)}…` });
+    expect(scan.leaks).not.toEqual([]);
+  });
 });

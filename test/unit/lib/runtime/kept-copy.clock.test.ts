@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { fresh, stage, usable } from './kept-copy-stage.ts';
 
-describe('a clock that is set back', () => {
-  it('makes a fresh copy due instead of postponing its next load', async () => {
+describe('KeptCopy with a clock that is set back', () => {
+  it('loads a fresh copy again instead of postponing the load', async () => {
     const { clock, source, get } = stage();
     await get();
     await clock.advance(-1);
@@ -27,7 +27,7 @@ describe('a clock that is set back', () => {
     expect(await now(get())).toBe('b');
   });
 
-  it('counts as no recent load for a caller that wants one', async () => {
+  it('loads for a caller that wants a recent load', async () => {
     const { clock, source, get } = stage();
     await get();
     await clock.advance(-1);
@@ -35,7 +35,7 @@ describe('a clock that is set back', () => {
     expect(source.loads).toBe(2);
   });
 
-  it('by more than the usability makes the copy unusable', async () => {
+  it('does not use the copy if the clock is set back by more than usableMs', async () => {
     const { clock, get, now, fail } = stage();
     await get();
     fail('down');

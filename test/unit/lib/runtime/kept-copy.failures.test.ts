@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { fresh, pause, stage } from './kept-copy-stage.ts';
 
-describe('without a copy', () => {
-  it('a failure is thrown, and repeated without a load until the pause ends', async () => {
+describe('KeptCopy without a copy', () => {
+  it('throws a failure, and throws it again without a load until the pause ends', async () => {
     const { clock, source, get, now, fail, copy } = stage();
     fail('down');
     expect(await now(get())).toBe('failed: down');
@@ -14,7 +14,7 @@ describe('without a copy', () => {
     expect(await now(get())).toBe('a');
   });
 
-  it('the pause counts from the end of the load', async () => {
+  it('counts the pause from the end of the load', async () => {
     const { clock, source, get, now, hang } = stage();
     const { reject } = hang();
     const first = now(get());
@@ -26,7 +26,7 @@ describe('without a copy', () => {
     expect(source.loads).toBe(1);
   });
 
-  it('a failure with a pause of 0 is not repeated: the next call loads', async () => {
+  it('loads at the next call after a failure with a pause of 0', async () => {
     const { source, get, now, fail } = stage({ pauseMs: () => 0 });
     fail('down');
     expect(await now(get())).toBe('failed: down');
@@ -35,7 +35,7 @@ describe('without a copy', () => {
     expect(source.loads).toBe(2);
   });
 
-  it('a caller waits for the load, whatever its patience', async () => {
+  it('waits for the load, whatever the patience of the caller', async () => {
     const { clock, get, now, hang } = stage();
     const { resolve } = hang();
     const calls = [get({ patienceMs: 3_000 }), get({ patienceMs: 0 })];
@@ -49,8 +49,8 @@ describe('without a copy', () => {
   });
 });
 
-describe('a failure while there is a copy', () => {
-  it('leaves the copy in use until the pause ends, and says why', async () => {
+describe('KeptCopy with a copy, after a failed load', () => {
+  it('returns the copy with the failure until the pause ends', async () => {
     const { clock, source, get, fail, kept } = stage();
     const startMs = clock.nowMs();
     await get();
@@ -78,7 +78,7 @@ describe('a failure while there is a copy', () => {
     expect(await get()).toMatchObject({ value: 'b' });
   });
 
-  it('does not keep a caller from a load that wants one more recent than the pause is long', async () => {
+  it('loads during the pause for a caller whose freshMs is shorter than the time since the failure', async () => {
     const { clock, source, get, fail } = stage();
     await get();
     await clock.advance(fresh);
@@ -89,7 +89,7 @@ describe('a failure while there is a copy', () => {
     expect(await get({ freshMs: 5_000 })).toMatchObject({ value: 'b' });
   });
 
-  it('is thrown if the copy does not outlive it, and repeated without a load until the pause ends', async () => {
+  it('throws a failure that the copy does not outlive, again without a load until the pause ends', async () => {
     const { clock, source, get, now, fail, kept } = stage({
       outlives: (failure) => (failure as Error).message === 'down',
     });
@@ -102,7 +102,7 @@ describe('a failure while there is a copy', () => {
     fail('down');
     await clock.advance(pause);
     expect(await now(get())).toBe('a');
-    // A later failure of the other kind is thrown too, although the copy stood in for the last one.
+    // A later failure of the other kind is thrown too, although the copy replaced the last one.
     fail('revoked');
     await clock.advance(pause);
     expect(await now(get())).toBe('failed: revoked');
@@ -110,7 +110,7 @@ describe('a failure while there is a copy', () => {
     expect(source.loads).toBe(4);
   });
 
-  it('leaves the freshness of a copy alone that does not outlive it', async () => {
+  it('keeps the freshness of a copy that does not outlive the failure', async () => {
     const { clock, get, now, fail } = stage({ outlives: () => false });
     await get();
     await clock.advance(5_000);
@@ -123,7 +123,7 @@ describe('a failure while there is a copy', () => {
     expect(await now(get())).toBe('failed: revoked');
   });
 
-  it('has a pause that depends on the failure and on whether the copy is served', async () => {
+  it('computes the pause from the failure and from whether the copy is served', async () => {
     const pauses: [string, boolean][] = [];
     const { clock, source, get, now, fail } = stage({
       outlives: (failure) => (failure as Error).message === 'down',

@@ -4,8 +4,8 @@ import { DeadlineError } from '../../../../src/lib/runtime/deadline.ts';
 import { settle } from '../../../fakes/fake-clock.ts';
 import { fresh, stage, usable } from './kept-copy-stage.ts';
 
-describe('patience', () => {
-  it('ends with the copy while the load continues, and the late value counts', async () => {
+describe('KeptCopy with patienceMs', () => {
+  it('returns the copy when patience ends, continues the load and returns its value afterwards', async () => {
     const { clock, source, get, now, hang } = stage();
     await get();
     await clock.advance(fresh);
@@ -22,7 +22,7 @@ describe('patience', () => {
     expect(clock.sleeping).toBe(0);
   });
 
-  it('counts from the start of the load, so that later callers wait for the rest of it or not at all', async () => {
+  it('counts patience from the start of the load, so that later callers wait less or not at all', async () => {
     const { clock, source, get, now, hang } = stage();
     await get();
     await clock.advance(fresh);
@@ -41,7 +41,7 @@ describe('patience', () => {
     expect(source.loads).toBe(2);
   });
 
-  it('that has ended does not hide a failure from the next callers', async () => {
+  it('returns a failure that occurs after patience has ended to the next callers', async () => {
     const { clock, source, get, hang } = stage();
     await get();
     await clock.advance(fresh);
@@ -56,7 +56,7 @@ describe('patience', () => {
     expect(source.loads).toBe(2);
   });
 
-  it('does not mistake a DeadlineError of the load for its own end', async () => {
+  it('throws a DeadlineError of the load', async () => {
     const { clock, get, source } = stage({ outlives: () => false });
     await get();
     await clock.advance(fresh);
@@ -64,7 +64,7 @@ describe('patience', () => {
     await expect(get({ patienceMs: 3_000 })).rejects.toThrow('not done within 5 ms');
   });
 
-  it('of 0 returns the copy at once and loads in the background', async () => {
+  it('returns the copy immediately and loads in the background if it is 0', async () => {
     const contexts: (string | undefined)[] = [];
     const request = new AsyncLocalStorage<string>();
     const { clock, source, get, now } = stage({}, (work) => request.exit(work));
@@ -83,7 +83,7 @@ describe('patience', () => {
     expect(source.loads).toBe(2);
   });
 
-  it('of 0 starts no second load, and a failure in the background harms nobody', async () => {
+  it('starts no second load if it is 0, and leaves no unhandled rejection when the background load fails', async () => {
     const started: number[] = [];
     const { clock, source, get, hang } = stage({}, (work) => {
       started.push(1);
@@ -105,7 +105,7 @@ describe('patience', () => {
     expect([source.loads, started.length, unhandled]).toEqual([2, 1, []]);
   });
 
-  it('absent: the caller waits for the load as long as it takes', async () => {
+  it('waits until the load ends if it is absent', async () => {
     const { clock, get, now, hang } = stage();
     await get();
     await clock.advance(fresh);
@@ -118,8 +118,8 @@ describe('patience', () => {
   });
 });
 
-describe('a signal', () => {
-  it('ends the wait of its caller; without a copy the load is aborted when the last caller leaves, without a trace', async () => {
+describe('KeptCopy with a signal', () => {
+  it('rejects the caller, and without a copy aborts the load and ignores its outcome when the last caller leaves', async () => {
     const { copy, source, get, now, hang } = stage();
     const pending = hang();
     const [one, other] = [new AbortController(), new AbortController()];
@@ -138,7 +138,7 @@ describe('a signal', () => {
     expect(await now(get())).toBe('b');
   });
 
-  it('leaves no failure behind when the aborted load fails', async () => {
+  it('does not record the failure of an aborted load', async () => {
     const { copy, get, now, hang } = stage();
     const pending = hang();
     const leaving = new AbortController();
@@ -167,7 +167,7 @@ describe('a signal', () => {
     expect(await now(get())).toBe('b');
   });
 
-  it('that is aborted already starts no load, and does not matter to a fresh copy', async () => {
+  it('starts no load if the signal is already aborted, but returns a fresh copy', async () => {
     const { clock, source, get, now } = stage();
     const signal = AbortSignal.abort(new Error('gone'));
     expect(await now(get({ signal }))).toBe('failed: gone');

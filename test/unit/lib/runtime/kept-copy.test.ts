@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { fresh, stage, usable } from './kept-copy-stage.ts';
 
-describe('a fresh copy', () => {
-  it('is returned without a load until its freshness ends', async () => {
+describe('KeptCopy with a fresh copy', () => {
+  it('returns it without a load until its freshness ends', async () => {
     const { clock, source, get } = stage();
     const startMs = clock.nowMs();
     expect(await get()).toEqual({ value: 'a', asOfMs: startMs, failure: undefined, isLate: false });
@@ -15,7 +15,7 @@ describe('a fresh copy', () => {
     expect(source.loads).toBe(2);
   });
 
-  it('counts its freshness from the end of the load and its age from the start', async () => {
+  it('counts freshness from the end of the load and age from its start', async () => {
     const { clock, source, get, hang } = stage();
     const startMs = clock.nowMs();
     const { resolve } = hang();
@@ -30,7 +30,7 @@ describe('a fresh copy', () => {
     expect(await get()).toMatchObject({ value: 'b' });
   });
 
-  it('has a freshness that depends on the value', async () => {
+  it('computes the freshness from the value', async () => {
     const { clock, source, get } = stage({ freshMs: (value) => (value === 'short' ? 1_000 : fresh) });
     source.answer = () => Promise.resolve('short');
     await get();
@@ -42,14 +42,14 @@ describe('a fresh copy', () => {
     expect(source.loads).toBe(2);
   });
 
-  it('is never returned without a load when the freshness is 0', async () => {
+  it('loads at every call if the freshness is 0', async () => {
     const { source, get } = stage({ freshMs: () => 0 });
     await get();
     await get();
     expect(source.loads).toBe(2);
   });
 
-  it('is loaded again after expire(), and again after the next freshness', async () => {
+  it('loads after expire(), and again when the freshness ends', async () => {
     const { clock, copy, source, get } = stage();
     copy.expire();
     await get();
@@ -61,7 +61,7 @@ describe('a fresh copy', () => {
     expect(source.loads).toBe(2);
   });
 
-  it('is not returned to a caller that wants a more recent load', async () => {
+  it('loads for a caller that wants a more recent load', async () => {
     const { clock, source, get } = stage();
     await get();
     await clock.advance(4_999);
@@ -74,7 +74,7 @@ describe('a fresh copy', () => {
     expect(source.loads).toBe(2);
   });
 
-  it('is returned to a caller that wants a more recent load when the last load failed a moment ago', async () => {
+  it('returns it to a caller that wants a more recent load if the last load failed recently', async () => {
     const { clock, source, get, now, fail } = stage({ outlives: () => false, pauseMs: () => 5_000 });
     await get();
     await clock.advance(5_000);
@@ -88,15 +88,15 @@ describe('a fresh copy', () => {
   });
 });
 
-describe('concurrent callers', () => {
-  it('share one load when there is no copy', async () => {
+describe('KeptCopy with concurrent callers', () => {
+  it('shares one load if there is no copy', async () => {
     const { source, get } = stage();
     const all = await Promise.all(Array.from({ length: 50 }, () => get()));
     expect(new Set(all.map(({ value }) => value))).toEqual(new Set(['a']));
     expect(source.loads).toBe(1);
   });
 
-  it('share one load when the copy is stale, whatever their patience', async () => {
+  it('shares one load if the copy is stale, whatever the patience of the callers', async () => {
     const { clock, source, get } = stage();
     await get();
     await clock.advance(fresh);
@@ -106,7 +106,7 @@ describe('concurrent callers', () => {
     expect(source.loads).toBe(2);
   });
 
-  it('share the failure of a load', async () => {
+  it('shares the failure of a load', async () => {
     const { source, get, fail } = stage();
     const error = fail('down');
     const all = await Promise.allSettled([get(), get()]);
@@ -118,8 +118,8 @@ describe('concurrent callers', () => {
   });
 });
 
-describe('the usability of a copy', () => {
-  it('ends at its age, whatever the failures before', async () => {
+describe('KeptCopy with usableMs', () => {
+  it('returns the copy until that age, whatever failed before', async () => {
     const { clock, copy, get, now, fail } = stage();
     await get();
     fail('down');
@@ -132,7 +132,7 @@ describe('the usability of a copy', () => {
     expect(await now(get())).toBe('failed: down');
   });
 
-  it('ends although the copy was never stale by its freshness', async () => {
+  it('loads at that age although freshMs is longer', async () => {
     const { clock, source, get } = stage({ freshMs: () => 2 * usable });
     await get();
     await clock.advance(usable);
@@ -140,7 +140,7 @@ describe('the usability of a copy', () => {
     expect(await get()).toMatchObject({ value: 'b' });
   });
 
-  it('never ends when it is infinite', async () => {
+  it('returns the copy at any age if usableMs is infinite', async () => {
     const { clock, get, now, fail } = stage({ usableMs: Number.POSITIVE_INFINITY });
     await get();
     fail('down');
@@ -149,22 +149,24 @@ describe('the usability of a copy', () => {
   });
 });
 
-it('tells how the last load ended', async () => {
-  const { clock, copy, get, now, fail } = stage();
-  expect(copy.lastLoad).toBeUndefined();
-  await get();
-  expect(copy.lastLoad).toMatchObject({ atMs: clock.nowMs(), failure: undefined });
-  await clock.advance(fresh);
-  const failure = fail('down');
-  await now(get());
-  expect(copy.lastLoad).toMatchObject({ atMs: clock.nowMs(), failure });
-});
+describe('KeptCopy', () => {
+  it('reports the time and the failure of the last load', async () => {
+    const { clock, copy, get, now, fail } = stage();
+    expect(copy.lastLoad).toBeUndefined();
+    await get();
+    expect(copy.lastLoad).toMatchObject({ atMs: clock.nowMs(), failure: undefined });
+    await clock.advance(fresh);
+    const failure = fail('down');
+    await now(get());
+    expect(copy.lastLoad).toMatchObject({ atMs: clock.nowMs(), failure });
+  });
 
-it('peeks at a stale copy without a load', async () => {
-  const { clock, copy, source, get } = stage();
-  expect(copy.peek()).toBeUndefined();
-  await get();
-  await clock.advance(fresh);
-  expect(copy.peek()).toMatchObject({ value: 'a' });
-  expect(source.loads).toBe(1);
+  it('peeks at a stale copy without a load', async () => {
+    const { clock, copy, source, get } = stage();
+    expect(copy.peek()).toBeUndefined();
+    await get();
+    await clock.advance(fresh);
+    expect(copy.peek()).toMatchObject({ value: 'a' });
+    expect(source.loads).toBe(1);
+  });
 });

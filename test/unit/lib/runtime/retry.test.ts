@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { backOffMs, retry, type RetryOptions } from '../../../../src/lib/runtime/retry.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 
-/** Work whose outcomes are given; records when each attempt was made, in milliseconds from the start. */
+/** Work with the given outcomes. Records the time of each attempt, in milliseconds from the start. */
 function stage(...outcomes: readonly (string | Error)[]) {
   const clock = new FakeClock();
   const startMs = clock.nowMs();
@@ -22,8 +22,8 @@ function stage(...outcomes: readonly (string | Error)[]) {
   return { clock, attemptsAtMs, work, run };
 }
 
-describe('a value', () => {
-  it('is final unless afterValue says otherwise', async () => {
+describe('retry with work that returns a value', () => {
+  it('returns it unless afterValue returns a delay', async () => {
     const { run, attemptsAtMs } = stage('busy');
     expect(await run({ attempts: 4 })).toBe('busy');
     expect(await run({ attempts: 4, afterError: () => 100 })).toBe('busy');
@@ -31,7 +31,7 @@ describe('a value', () => {
     expect(attemptsAtMs).toHaveLength(3);
   });
 
-  it('is followed by another attempt after the delay, until one is final', async () => {
+  it('repeats the work after each delay until a value is final', async () => {
     const { run, attemptsAtMs } = stage('busy', 'busy', 'done', 'never');
     const seen: [string, number][] = [];
     const afterValue = (value: string, attempt: number): number | undefined => {
@@ -47,7 +47,7 @@ describe('a value', () => {
     ]);
   });
 
-  it('of the last attempt is returned, and no delay is computed for it', async () => {
+  it('returns the value of the last attempt without computing a delay', async () => {
     const { run, attemptsAtMs } = stage('busy 1', 'busy 2', 'busy 3');
     let computed = 0;
     const afterValue = (): number => (computed += 1);
@@ -56,28 +56,28 @@ describe('a value', () => {
   });
 });
 
-describe('an error', () => {
-  it('is final unless afterError says otherwise', async () => {
+describe('retry with work that throws', () => {
+  it('throws the error unless afterError returns a delay', async () => {
     const { run, attemptsAtMs } = stage(new Error('down'));
     await expect(run({ attempts: 4 })).rejects.toThrow('down');
     await expect(run({ attempts: 4, afterValue: () => 100 })).rejects.toThrow('down');
     expect(attemptsAtMs).toHaveLength(2);
   });
 
-  it('is followed by another attempt after the delay', async () => {
+  it('repeats the work after each delay', async () => {
     const { run, attemptsAtMs } = stage(new Error('down'), new Error('down'), 'done');
     const delays = [2_000, 30_000];
     expect(await run({ attempts: 3, afterError: (_error, attempt) => delays[attempt - 1] })).toBe('done');
     expect(attemptsAtMs).toEqual([0, 2_000, 32_000]);
   });
 
-  it('of the last attempt is thrown', async () => {
+  it('throws the error of the last attempt', async () => {
     const { run, attemptsAtMs } = stage(new Error('first'), new Error('last'));
     await expect(run({ attempts: 2, afterError: () => 1 })).rejects.toThrow('last');
     expect(attemptsAtMs).toHaveLength(2);
   });
 
-  it('is thrown immediately if afterError returns no delay for it', async () => {
+  it('throws an error immediately if afterError returns no delay for it', async () => {
     const { run, attemptsAtMs } = stage(new Error('passes'), new TypeError('stays'));
     const afterError = (error: unknown): number | undefined => (error instanceof TypeError ? undefined : 5);
     await expect(run({ attempts: 9, afterError })).rejects.toThrow('stays');
@@ -85,8 +85,8 @@ describe('an error', () => {
   });
 });
 
-describe('the delay', () => {
-  it('may be a promise: what it does comes before the pause', async () => {
+describe('retry with a delay', () => {
+  it('awaits the delay before the pause', async () => {
     const { clock, run, attemptsAtMs } = stage('busy', 'done');
     const afterValue = async (value: string): Promise<number | undefined> => {
       if (value === 'done') return undefined;
@@ -97,14 +97,14 @@ describe('the delay', () => {
     expect(attemptsAtMs).toEqual([0, 1_500]);
   });
 
-  it('of 0 does not sleep', async () => {
+  it('does not sleep if it is 0', async () => {
     const { clock, work, attemptsAtMs } = stage('busy', 'done');
     const afterValue = (value: string): number | undefined => (value === 'busy' ? 0 : undefined);
     expect(await retry(work, { clock, attempts: 3, afterValue })).toBe('done');
     expect(attemptsAtMs).toEqual([0, 0]);
   });
 
-  it('ends the attempts when its computation throws', async () => {
+  it('throws the error of its computation', async () => {
     const { run, attemptsAtMs } = stage('busy');
     const afterValue = (): number => {
       throw new RangeError('no delay');
@@ -114,8 +114,8 @@ describe('the delay', () => {
   });
 });
 
-describe('the signal', () => {
-  it('ends a pause with its reason', async () => {
+describe('retry with a signal', () => {
+  it('rejects with its reason during a pause', async () => {
     const { clock, work, attemptsAtMs } = stage('busy');
     const ending = new AbortController();
     const outcome = retry(work, { clock, attempts: 3, afterValue: () => 10_000, signal: ending.signal });
@@ -126,7 +126,7 @@ describe('the signal', () => {
     expect([attemptsAtMs.length, clock.sleeping]).toEqual([1, 0]);
   });
 
-  it('that is aborted prevents further attempts, also without a pause, but does not replace a final outcome', async () => {
+  it('makes no further attempt if it is aborted, but returns a final outcome', async () => {
     const { clock, work, attemptsAtMs } = stage('busy');
     const signal = AbortSignal.abort(new Error('gone'));
     await expect(retry(work, { clock, attempts: 3, afterValue: () => 0, signal })).rejects.toThrow('gone');
