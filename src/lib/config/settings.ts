@@ -68,7 +68,7 @@ const endpoints = z
       {
         error: ({ code }) =>
           code === 'unrecognized_keys'
-            ? 'has a key that is none of entra, graph, aadGraph, partnerCenter, exchange and arm'
+            ? 'has an unknown key. The keys are entra, graph, aadGraph, partnerCenter, exchange and arm'
             : 'is not a JSON object',
       },
     ),

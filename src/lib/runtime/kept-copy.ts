@@ -13,8 +13,8 @@ export interface KeptCopySettings<T> {
   /** Whether a usable copy is returned in place of this failure. Default: always. */
   readonly outlives?: (failure: unknown) => boolean;
   /**
-   * Time from the end of a failed load to the next one, milliseconds. Until then callers get the copy, where it is
-   * returned in place of the failure, or else the same failure again.
+   * Time from the end of a failed load to the next one, milliseconds. Until then, callers get the copy if it is returned
+   * in place of the failure, or else the same failure again.
    */
   readonly pauseMs: (failure: unknown, isCopyServed: boolean) => number;
   /** Called when a load has failed and the copy stays in use. */
@@ -65,8 +65,8 @@ interface Span {
 const isWithin = ({ fromMs, ms }: Span, nowMs: number): boolean => nowMs >= fromMs && nowMs < fromMs + ms;
 
 /**
- * The last good copy of one thing that lives elsewhere. Concurrent callers share one load. A copy that is no longer
- * fresh is loaded again, and is still returned while its source is slow or fails, for as long as it is usable.
+ * The last good copy of a value from an external source. Concurrent callers share one load. A copy that is no longer
+ * fresh is loaded again. While its source is slow or fails, it is still returned, for as long as it is usable.
  */
 export class KeptCopy<T> {
   readonly #clock: Clock;

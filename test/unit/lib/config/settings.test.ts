@@ -48,7 +48,7 @@ describe('parseSettings', () => {
     [{ CLOUD_ENDPOINTS: '[]' }, 'CLOUD_ENDPOINTS: is not a JSON object.'],
     [
       { CLOUD_ENDPOINTS: '{"login":"https://localhost"}' },
-      'CLOUD_ENDPOINTS: has a key that is none of entra, graph, aadGraph, partnerCenter, exchange and arm.',
+      'CLOUD_ENDPOINTS: has an unknown key. The keys are entra, graph, aadGraph, partnerCenter, exchange and arm.',
     ],
     [{ CLOUD_ENDPOINTS: '{"entra":"localhost"}' }, 'CLOUD_ENDPOINTS.entra: Invalid URL.'],
     [{ RESOURCES: 'graph' }, 'RESOURCES: entry 1 is not alias=https://…, alias=api://… or alias=GUID.'],

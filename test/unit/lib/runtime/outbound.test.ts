@@ -7,7 +7,7 @@ import {
   send,
 } from '../../../../src/lib/runtime/outbound.ts';
 
-const ask = (fetch: Fetch, more: { timeoutMs?: number; maxBodyBytes?: number; signal?: AbortSignal } = {}) =>
+const request = (fetch: Fetch, more: { timeoutMs?: number; maxBodyBytes?: number; signal?: AbortSignal } = {}) =>
   send(fetch, { method: 'GET', url: 'https://peer.test/path', timeoutMs: 60_000, maxBodyBytes: 100, ...more });
 /** A peer that never answers. Its request ends when the signal is aborted. */
 const silent: Fetch = (_url, { signal }) =>
@@ -22,14 +22,14 @@ describe('send', () => {
       inits.push(init);
       return new Response('there', { status: 302, headers: { location: 'https://evil.test' } });
     };
-    expect(await ask(fetch)).toMatchObject({ status: 302, body: 'there' });
+    expect(await request(fetch)).toMatchObject({ status: 302, body: 'there' });
     expect(inits).toHaveLength(1);
     expect(inits[0]?.redirect).toBe('manual');
-    expect(await ask(async () => new Response(null, { status: 204 }))).toMatchObject({ status: 204, body: '' });
+    expect(await request(async () => new Response(null, { status: 204 }))).toMatchObject({ status: 204, body: '' });
   });
 
   it('throws timeout if the peer does not answer in time', async () => {
-    await expect(ask(silent, { timeoutMs: 1 })).rejects.toMatchObject({ failure: 'timeout' });
+    await expect(request(silent, { timeoutMs: 1 })).rejects.toMatchObject({ failure: 'timeout' });
   });
 
   it('throws timeout if the reply does not end in time', async () => {
@@ -42,14 +42,14 @@ describe('send', () => {
           },
         }),
       );
-    await expect(ask(drip, { timeoutMs: 1 })).rejects.toMatchObject({ failure: 'timeout' });
+    await expect(request(drip, { timeoutMs: 1 })).rejects.toMatchObject({ failure: 'timeout' });
   });
 
   it('throws aborted when the signal is aborted', async () => {
-    const gone = new AbortController();
-    const asked = ask(silent, { signal: gone.signal });
-    gone.abort(new Error('gone'));
-    await expect(asked).rejects.toMatchObject({ failure: 'aborted' });
+    const leaving = new AbortController();
+    const pending = request(silent, { signal: leaving.signal });
+    leaving.abort(new Error('left'));
+    await expect(pending).rejects.toMatchObject({ failure: 'aborted' });
   });
 
   it('throws too_large and closes the connection if the reply exceeds the limit', async () => {
@@ -61,9 +61,9 @@ describe('send', () => {
           cancel: () => void (isCancelled = true),
         }),
       );
-    await expect(ask(endless)).rejects.toMatchObject({ failure: 'too_large' });
+    await expect(request(endless)).rejects.toMatchObject({ failure: 'too_large' });
     expect(isCancelled).toBe(true);
-    expect((await ask(async () => new Response('x'.repeat(100)))).body).toHaveLength(100);
+    expect((await request(async () => new Response('x'.repeat(100)))).body).toHaveLength(100);
   });
 });
 

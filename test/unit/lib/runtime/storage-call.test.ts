@@ -39,8 +39,8 @@ describe('storageCall', () => {
   });
 
   it('throws a BrokerError unchanged', async () => {
-    const ours = new BrokerError('run_not_found', 'gone');
-    await expect(storageCall(() => Promise.reject(ours))).rejects.toBe(ours);
+    const error = new BrokerError('run_not_found', 'There is no such run.');
+    await expect(storageCall(() => Promise.reject(error))).rejects.toBe(error);
     await expect(storageCall(async () => 3)).resolves.toBe(3);
   });
 

@@ -32,9 +32,9 @@ describe('resolveSelection', () => {
   });
 
   test('includes all tenants for an empty list, and none for a list with only a domain that no tenant has', async () => {
-    const nobody = domains(async () => undefined);
-    expect((await resolveSelection(nobody, wanted({}))).selection.include).toBe('all');
-    const { selection, warnings } = await resolveSelection(nobody, wanted({ include: [domain] }));
+    const unknown = domains(async () => undefined);
+    expect((await resolveSelection(unknown, wanted({}))).selection.include).toBe('all');
+    const { selection, warnings } = await resolveSelection(unknown, wanted({ include: [domain] }));
     expect(selection.include).toEqual(new Set());
     expect(warnings).toEqual([
       'TENANTS_INCLUDE contains the domain two.example, which no tenant has. The entry has no effect.',
@@ -57,7 +57,8 @@ describe('resolveSelection', () => {
     const bug = new TypeError('x is not a function');
     const broken = domains(() => Promise.reject(bug));
     await expect(resolveSelection(broken, wanted({ exclude: [domain] }))).rejects.toBe(bug);
-    const gone = new Error('gone');
-    await expect(resolveSelection(broken, wanted({ exclude: [domain] }), AbortSignal.abort(gone))).rejects.toBe(gone);
+    const reason = new Error('left');
+    const signal = AbortSignal.abort(reason);
+    await expect(resolveSelection(broken, wanted({ exclude: [domain] }), signal)).rejects.toBe(reason);
   });
 });
