@@ -1,8 +1,8 @@
 /**
  * The composition root: the only reader of the environment. Everything else gets its dependencies passed in.
- * Importing it builds nothing and reads only FUNCTION_KEYS and the switches of functions. `services()` builds at the
- * first request and caches the result. While settings are wrong it throws `config_invalid` and tries again with the
- * next request.
+ * Importing it builds and reads nothing. FUNCTION_KEYS is read when the routes are registered, and
+ * `AzureWebJobs.NAME.Disabled` when a timer asks. `services()` builds at the first request and caches the result. While
+ * settings are wrong it throws `config_invalid` and tries again with the next request.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';

@@ -17,7 +17,7 @@ import type { Logger } from './lib/runtime/log.ts';
 import type { Fetch } from './lib/runtime/outbound.ts';
 import type { TenantDirectory } from './lib/tenants/directory.ts';
 
-/** The side effects that everything else gets passed in. */
+/** The side effects that the composition root passes to all other code. */
 export interface Runtime {
   readonly clock: Clock;
   readonly random: Random;

@@ -10,11 +10,15 @@ export class CommandFailure extends BrokerError {
   }
 }
 
-/** A command takes its settings from options and the environment, not from the app settings that `adviceFor` names. */
-const correctSetting = 'Set it in the environment (`azd env get-values` prints what the app has) or give the option.';
+/** Advice that names options and variables of the command line. It replaces the operator's advice of {@link adviceFor}. */
+const commandLineAdvice: Partial<Record<CodedError['code'], string>> = {
+  config_invalid: 'Set it in the environment (`azd env get-values` prints what the app has) or give the option.',
+  caller_unauthenticated:
+    'Sign in with `az login` and give --client-id (or BROKER_CLIENT_ID), or put a token for the broker into PTB_TOKEN.',
+};
 
 /** What the person who typed the command should do about the error. */
 export function nextStep(error: CodedError): string {
   if (error instanceof CommandFailure) return error.nextStep;
-  return error.code === 'config_invalid' ? correctSetting : adviceFor(error.code, 'operator');
+  return commandLineAdvice[error.code] ?? adviceFor(error.code, 'operator');
 }

@@ -4,6 +4,7 @@ import { type StaticFile, staticAnswer, staticFile } from '../lib/api/page-answe
 import type { Answer } from '../lib/api/problem.ts';
 import { type AnswerDocument, documentRoutes, type RouteDocument } from '../lib/api/route.ts';
 import { BrokerError } from '../lib/model/errors.ts';
+import { once } from '../lib/runtime/once.ts';
 import { createPageFiles, type PageFiles } from './page-files.ts';
 import { declaredRoutes, route } from './route.ts';
 
@@ -37,13 +38,11 @@ export const asset =
     return staticAnswer(file, request.headers.get('if-none-match'));
   };
 
-let openApiFile: Promise<StaticFile> | undefined;
-
 /** Produced on the first request, in a chunk of its own, so that it costs nothing at start-up. */
-async function produceOpenApi(): Promise<StaticFile> {
+const openApiFile = once(async (): Promise<StaticFile> => {
   const { openApiDocument } = await import('../lib/api/openapi.ts');
   return staticFile(JSON.stringify(openApiDocument(await documentRoutes(declaredRoutes()))), 'application/json');
-}
+});
 
 route(
   {
@@ -55,8 +54,7 @@ route(
     document: documentOpenApi,
   },
   async (_services, { request }) => {
-    openApiFile ??= produceOpenApi();
-    return staticAnswer(await openApiFile, request.headers.get('if-none-match'));
+    return staticAnswer(await openApiFile(), request.headers.get('if-none-match'));
   },
 );
 

@@ -15,7 +15,7 @@ export interface TimerDefinition {
   readonly logFailure: (fields: ErrorFields) => void;
 }
 
-/** Registers a timer. The platform does not repeat a failed firing: the next firing has to make up for it. */
+/** Registers a timer. The platform does not retry a failed timer, so its next firing must catch up. */
 export function timer(
   { name, schedule, logFailure }: TimerDefinition,
   work: (services: Services) => Promise<unknown>,

@@ -138,6 +138,6 @@ const names: Readonly<Record<string, string>> = {
   WORKPLACE_ANALYTICS: 'Microsoft Workplace Analytics',
 };
 
-/** The product's name; the part number itself where the table has none. */
+/** Returns the product name, or the part number if it is unknown. */
 export const productName = (skuPartNumber: string): string =>
   Object.hasOwn(names, skuPartNumber) ? (names[skuPartNumber] ?? skuPartNumber) : skuPartNumber;

@@ -79,6 +79,42 @@ it('registers exactly these functions and a timer for each job with a schedule',
   expect(timers).toEqual(scheduled.toSorted((a, b) => a.name.localeCompare(b.name, 'en')));
 });
 
+it('requires these roles', async () => {
+  const { declaredRoutes } = await import('../../src/functions/route.ts');
+  const access = Object.fromEntries(declaredRoutes().map((route) => [route.name, route.access]));
+  expect(access).toEqual({
+    assets: 'anonymous',
+    audit: 'Audit.Read',
+    dashboard: 'anonymous',
+    docs: 'anonymous',
+    health: 'optional',
+    jobs: 'Runs.Read',
+    'jobs-start': 'Runs.Write',
+    openapi: 'anonymous',
+    runs: 'Runs.Read',
+    'runs-cancel': 'Runs.Write',
+    'runs-changes': 'Runs.Read',
+    'runs-rerun': 'Runs.Write',
+    'runs-results': 'Runs.Read',
+    'runs-show': 'Runs.Read',
+    'runs-tenants': 'Runs.Read',
+    tenants: 'Tenants.Read',
+    tokens: 'Tokens.Request',
+  });
+});
+
+it('logs and rethrows the failure of a timer, so that alerts and the platform notice it', async () => {
+  const timer = registry.functions.get('purge-audit');
+  if (timer === undefined) throw new Error('purge-audit is not registered');
+  const lines: string[] = [];
+  const context = { functionName: 'purge-audit', error: (line: string) => void lines.push(line) };
+  const callback = timer.callback as unknown as (trigger: unknown, context: unknown) => Promise<void>;
+  await expect(callback({}, context)).rejects.toMatchObject({ code: 'config_invalid' });
+  expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+    { event: 'audit.purge_failed', code: 'config_invalid' },
+  ]);
+});
+
 it('registers each route and method once', () => {
   const taken = http().map(({ details }) => `${String(details['methods'])} ${String(details['route'])}`);
   expect(new Set(taken).size).toBe(taken.length);

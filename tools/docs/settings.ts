@@ -5,7 +5,7 @@ interface SettingDoc {
   readonly name: string;
   readonly description: string;
   readonly required: boolean;
-  readonly standard: string | undefined;
+  readonly defaultValue: string | undefined;
 }
 
 /** Every setting, in the order of the schema. */
@@ -13,13 +13,13 @@ export function describeSettings(): SettingDoc[] {
   const { properties = {} } = z.toJSONSchema(settingsSchema, { io: 'input' });
   return Object.entries(settingsSchema.shape).map(([name, schema]) => {
     const property = properties[name];
-    const standard = typeof property === 'object' ? (property.default as string | number | undefined) : undefined;
+    const defaultValue = typeof property === 'object' ? (property.default as string | number | undefined) : undefined;
     return {
       name,
       description: schema.meta()?.description ?? '',
       // Only a parse can tell: an absent list counts as an empty one, which the schema may reject.
       required: !schema.safeParse(undefined).success,
-      standard: standard === undefined || standard === '' ? undefined : String(standard),
+      defaultValue: defaultValue === undefined || defaultValue === '' ? undefined : String(defaultValue),
     };
   });
 }
@@ -37,7 +37,7 @@ const platformValues: Readonly<Record<string, string>> = { FUNCTIONS_WORKER_RUNT
 
 /** local.settings.sample.json */
 export function settingsSample(): string {
-  const own = describeSettings().map(({ name, standard }) => [name, sampleValues[name] ?? standard ?? '']);
+  const own = describeSettings().map(({ name, defaultValue }) => [name, sampleValues[name] ?? defaultValue ?? '']);
   return `${JSON.stringify({ IsEncrypted: false, Values: { ...platformValues, ...Object.fromEntries(own) } }, undefined, 2)}\n`;
 }
 
@@ -72,8 +72,8 @@ The Functions host reads these settings, not the app. \`infra/\` sets them.
 /** docs/settings.md */
 export function settingsDocs(): string {
   const cell = (text: string): string => text.replaceAll('|', '\\|');
-  const rows = describeSettings().map(({ name, description, required, standard }) => {
-    const byDefault = required ? '**required**' : standard === undefined ? '' : `\`${standard}\``;
+  const rows = describeSettings().map(({ name, description, required, defaultValue }) => {
+    const byDefault = required ? '**required**' : defaultValue === undefined ? '' : `\`${defaultValue}\``;
     return `| \`${name}\` | ${byDefault} | ${cell(description)} |`;
   });
   const storage =

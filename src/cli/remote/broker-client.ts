@@ -12,7 +12,7 @@ export interface BrokerClient {
 }
 
 const timeoutMs = 60_000;
-/** More than an answer about a run over 20,000 tenants needs. */
+/** Enough for an answer about a run over 20,000 tenants. */
 const maxBodyBytes = 64 * 1024 * 1024;
 
 export function createBrokerClient(fetch: Fetch, baseUrl: string, callerToken: () => Promise<string>): BrokerClient {

@@ -18,7 +18,7 @@ type ParameterNames<Path extends string> = Path extends `${string}{${infer Name}
 type QueryOf<D> = D extends { readonly query: infer Schema extends z.ZodType } ? z.output<Schema> : undefined;
 type BodyOf<D> = D extends { readonly body: infer Schema extends z.ZodType } ? z.output<Schema> : undefined;
 
-/** A request whose caller is authenticated and authorized, as far as the route demands. Nothing of it is parsed. */
+/** A request that passed the route's access check. Its path, query and body are not parsed yet. */
 type AdmittedRequest<D extends RouteDefinition = RouteDefinition> = {
   readonly request: HttpRequest;
   /** On an `optional` route: undefined without a token. */
@@ -53,7 +53,7 @@ export const bindRoute = <S, D extends RouteDefinition>(definition: D, handler: 
   definition,
   answer: async (services, admitted) => {
     const parsed = await readRequest(definition, admitted.request);
-    // The parsed values have the types of the definition's schemas; readRequest knows the schemas only as such.
+    // readRequest returns untyped values. The definition's schemas have validated them, so the cast is safe.
     return handler(services, { ...admitted, ...parsed } as Call<D>);
   },
 });

@@ -13,7 +13,7 @@ export interface PipelineServices {
   readonly callers: CallerVerifier & { readonly limit: { take(applicationId: string): void } };
 }
 
-/** The composition root, as far as the pipeline uses it. */
+/** The parts of the composition root that the pipeline uses. */
 interface PipelineHost<S> {
   /** @throws BrokerError config_invalid while the settings are wrong. */
   services(): Promise<S>;
@@ -35,7 +35,7 @@ interface Received {
 }
 
 /**
- * Everything between the Functions host and a handler: correlation id, services, caller, role, rate limit. A thrown
+ * Everything between the Functions host and a handler: correlation id, services, caller, rate limit, role. A thrown
  * value becomes application/problem+json.
  */
 export const createPipeline =

@@ -31,7 +31,10 @@ export interface RouteDefinition extends RouteContract {
   readonly durable?: true;
   /** Answers in place of the handler while the settings are wrong. Default: a problem, 503 `config_invalid`. */
   readonly misconfigured?: (error: BrokerError) => Answer;
-  /** Texts, answers and examples. Called only for the OpenAPI document, so that they cost nothing at start-up. */
+  /**
+   * Texts, answers and examples. Called only for the OpenAPI document. It imports the answer schemas itself, so that they
+   * are not loaded at start-up.
+   */
   readonly document: () => Promise<RouteDocument>;
 }
 

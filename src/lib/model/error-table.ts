@@ -1,9 +1,9 @@
 /**
- * The two closed sets of error codes. `errorTable` holds what an HTTP answer, a run record or a health report may name.
- * `setupErrorTable` holds what only a `ptb` command that signs an operator in may end with.
+ * The two closed sets of error codes. `errorTable` has the codes of HTTP answers, run records and health reports.
+ * `setupErrorTable` has the codes that only `ptb` commands with an operator sign-in can return.
  */
 
-/** What the error concerns, and so how far it reaches. */
+/** What the error affects. */
 export type ErrorScope = 'caller' | 'tenant' | 'credential' | 'platform';
 
 /** `never`: a person must act first. `later`: the same request may succeed after a while. */
@@ -58,9 +58,8 @@ export const errorTable = {
     retry: 'never',
     title: 'The caller is not authenticated',
     advice: {
-      caller: "Send an Entra access token for the broker's application in the Authorization header.",
-      operator:
-        'Sign in with `az login` and give --client-id (or BROKER_CLIENT_ID), or put a token for the broker into PTB_TOKEN.',
+      caller: "Send an Entra access token for the broker's own application in the Authorization header.",
+      operator: "Use a valid Entra access token for the broker's own application.",
     },
   },
   caller_forbidden: {

@@ -64,8 +64,11 @@ export class SetupError extends CodedError {
   }
 }
 
-/** A thrown value as a {@link BrokerError}. Any other value becomes the cause of an `internal` error, for the log. */
+/**
+ * Returns a BrokerError unchanged. Wraps any other value as `internal`, with the value as its cause. Code that may meet a
+ * {@link SetupError} must handle it first.
+ */
 export function toBrokerError(thrown: unknown): BrokerError {
   if (thrown instanceof BrokerError) return thrown;
-  return new BrokerError('internal', 'An unexpected error occurred.', { cause: thrown });
+  return new BrokerError('internal', 'The log has the cause under the correlation id.', { cause: thrown });
 }

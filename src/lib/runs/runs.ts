@@ -3,7 +3,7 @@ import type { RunLog, RunResults } from './run-log.ts';
 import type { RunPlans } from './run-plans.ts';
 import type { RunStops } from './run-stops.ts';
 
-/** What is stored about runs, and what a process remembers of it. */
+/** Access to stored runs, with the in-memory caches over them. */
 export interface Runs {
   readonly log: RunLog;
   readonly results: RunResults;

@@ -1,4 +1,4 @@
-import { BrokerError } from '../model/errors.ts';
+import { BrokerError, CodedError } from '../model/errors.ts';
 import { Secret } from '../model/secret.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -54,12 +54,13 @@ export const silentLogger: Logger = { log: () => undefined, child: () => silentL
 /** The log fields of an error: code, detail, its own log fields and up to five causes. The logger scrubs them. */
 export function errorFields(thrown: unknown): Readonly<Record<string, LogValue>> {
   const causes: string[] = [];
-  let cause: unknown = thrown instanceof BrokerError ? thrown.cause : thrown;
+  let cause: unknown = thrown instanceof CodedError ? thrown.cause : thrown;
   for (let depth = 0; cause !== undefined && cause !== null && depth < 5; depth += 1) {
     causes.push(cause instanceof Error ? `${cause.name}: ${cause.message}` : typeof cause);
     cause = cause instanceof Error ? cause.cause : undefined;
   }
   const cause_ = causes.length === 0 ? {} : { cause: causes.join(' <- ').slice(0, 2000) };
-  if (!(thrown instanceof BrokerError)) return { code: 'internal', ...cause_ };
-  return { code: thrown.code, detail: thrown.detail, scope: thrown.scope, ...thrown.logFields, ...cause_ };
+  if (!(thrown instanceof CodedError)) return { code: 'internal', ...cause_ };
+  const scope = thrown instanceof BrokerError ? { scope: thrown.scope } : {};
+  return { code: thrown.code, detail: thrown.detail, ...scope, ...thrown.logFields, ...cause_ };
 }

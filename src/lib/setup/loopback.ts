@@ -15,7 +15,7 @@ export interface LoopbackListener {
 export async function listenOnLoopback(): Promise<LoopbackListener> {
   const expected = { state: '', arrived: (_parameters: URLSearchParams): void => undefined };
   const serve = (request: IncomingMessage, response: ServerResponse): void => {
-    // Node accepts request targets that are no part of a URL, such as `//`.
+    // Node.js accepts request targets that are not valid URLs, such as `//`.
     const parameters = URL.parse(request.url ?? '/', 'http://localhost')?.searchParams ?? new URLSearchParams();
     const isAnswer = request.method === 'GET' && (parameters.has('code') || parameters.has('error'));
     // Any page in the browser can call this port. Only a request with the state may end the sign-in.

@@ -22,6 +22,6 @@ describe('the settings', () => {
     expect(required.length).toBeGreaterThan(0);
     const named = new RegExp(required.map(({ name }) => `${name}: `).join('.*'));
     expect(() => parseSettings({ AzureWebJobsStorage: 'UseDevelopmentStorage=true' })).toThrow(named);
-    expect(describeSettings().find(({ name }) => name === 'ENTRA_CONCURRENCY')?.standard).toBe('32');
+    expect(describeSettings().find(({ name }) => name === 'ENTRA_CONCURRENCY')?.defaultValue).toBe('32');
   });
 });

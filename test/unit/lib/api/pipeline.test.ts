@@ -67,6 +67,18 @@ const succeed = async (): Promise<Answer> => ({ status: 200, headers: { 'cache-c
 const route = (access: Access, handler: () => Promise<Answer> = succeed): BoundRoute<PipelineServices> =>
   bindRoute(definition(access), handler);
 
+it('gives the handler a log with the correlation id, the route and the caller', async () => {
+  const correlationId = '2c1e7c57-58a5-4d8e-9d0b-7a0e5b1f4c33';
+  const logging = bindRoute(definition('Tokens.Request'), async (_services: PipelineServices | undefined, { log }) => {
+    log.log('info', 'handled');
+    return succeed();
+  });
+  await respond(logging, { authorization: 'Bearer good', 'x-correlation-id': correlationId });
+  expect(logged.lines.map(({ line }) => JSON.parse(line) as unknown)).toEqual([
+    { event: 'handled', correlationId, route: 'route', caller: caller.applicationId },
+  ]);
+});
+
 describe('every answer', () => {
   it('carries the correlation id of the request if it is a GUID, otherwise a new one', async () => {
     const own = '2c1e7c57-58a5-4d8e-9d0b-7a0e5b1f4c33';
