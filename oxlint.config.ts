@@ -1,7 +1,7 @@
 import { defineConfig, type OxlintOverride } from 'oxlint';
 
-/** The rooms of src/lib, from the ground up. A room imports rooms on lower floors only (ARCHITECTURE.md). */
-const floors: readonly (readonly string[])[] = [
+/** The layers of src/lib, lowest first. A folder imports only folders of lower layers (ARCHITECTURE.md). */
+const layers: readonly (readonly string[])[] = [
   ['model'],
   ['runtime'],
   ['audit', 'callers', 'entra', 'graph', 'notifications'],
@@ -9,7 +9,7 @@ const floors: readonly (readonly string[])[] = [
   ['azure', 'broker', 'health', 'runs'],
   ['api', 'setup'],
 ];
-const rooms = floors.flat();
+const folders = layers.flat();
 
 type ImportRule = { regex: string; message: string; allowTypeImports?: boolean };
 
@@ -25,7 +25,7 @@ const sdkByTypeOnly: ImportRule = {
 };
 const workspaces: ImportRule = {
   regex: '^(microsoft-cloud|functions-host)(/|$)',
-  message: 'The workspaces never ship with the app: only src/cli and tests import them.',
+  message: 'The workspaces never ship with the app: within src, only src/cli imports them.',
 };
 const app = ['functions', 'jobs', 'cli', 'composition', 'services', 'index'];
 
@@ -34,15 +34,15 @@ const restrict = (files: string[], patterns: ImportRule[]): OxlintOverride => ({
   rules: { 'no-restricted-imports': ['error', { patterns }] },
 });
 
-const libraryRooms = floors.flatMap((floor, level) =>
-  floor.map((room) => {
-    const upper = floors
+const libraryFolders = layers.flatMap((layer, level) =>
+  layer.map((folder) => {
+    const upper = layers
       .slice(level)
       .flat()
-      .filter((other) => other !== room);
+      .filter((other) => other !== folder);
     const rules = [forbid(app, 'src/lib imports nothing of the app above it.'), workspaces, sdkByTypeOnly];
-    if (upper.length > 0) rules.push(forbid(upper, `lib/${room} imports only from lower floors.`));
-    return restrict([`src/lib/${room}/**`], rules);
+    if (upper.length > 0) rules.push(forbid(upper, `lib/${folder} imports only from lower layers.`));
+    return restrict([`src/lib/${folder}/**`], rules);
   }),
 );
 
@@ -50,7 +50,7 @@ const libraryRooms = floors.flatMap((floor, level) =>
 const orchestrators = restrict(
   ['src/lib/runs/fan-out.ts'],
   [
-    forbid([...app, 'api', 'setup', 'azure', 'broker', 'health'], 'lib/runs imports only from lower floors.'),
+    forbid([...app, 'api', 'setup', 'azure', 'broker', 'health'], 'lib/runs imports only from lower layers.'),
     workspaces,
     { regex: '^node:', message: 'Orchestrators are deterministic: no side effects.' },
   ],
@@ -89,7 +89,7 @@ export default defineConfig({
     // The composition root and the command line are the only readers of the environment.
     { files: ['src/**'], rules: { 'node/no-process-env': 'error' } },
     { files: ['src/composition.ts', 'src/cli/**'], rules: { 'node/no-process-env': 'off' } },
-    ...libraryRooms,
+    ...libraryFolders,
     orchestrators,
     restrict(
       ['src/jobs/**'],
@@ -100,7 +100,7 @@ export default defineConfig({
             'cli',
             'composition',
             'services',
-            ...rooms.filter((room) => !['model', 'runtime', 'graph', 'runs'].includes(room)),
+            ...folders.filter((folder) => !['model', 'runtime', 'graph', 'runs'].includes(folder)),
           ],
           'A job imports only lib/runs, lib/graph, lib/runtime and lib/model.',
         ),
@@ -135,7 +135,7 @@ export default defineConfig({
         [
           forbid(
             [...app.filter((part) => part !== 'index'), 'lib', 'tools', 'bench'],
-            'A workspace knows nothing of the app.',
+            'A workspace imports nothing of the app.',
           ),
           { regex: `^${other}(/|$)`, message: 'A workspace stands alone.' },
         ],
