@@ -34,7 +34,7 @@ function storeOn(seed: number, count: number): KeyVaultCredentialStore {
   return new KeyVaultCredentialStore(client);
 }
 
-test('any reply of Key Vault gives a complete credential or a proper failure', { timeout: 600_000 }, async () => {
+test('any reply of Key Vault gives a complete credential or a BrokerError', { timeout: 600_000 }, async () => {
   const tally = new Tally();
   await fc.assert(
     fc.asyncProperty(fc.nat(), fc.integer({ min: 0, max: 4 }), fc.nat(5), async (seed, count, kind) => {

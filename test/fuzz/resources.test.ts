@@ -74,7 +74,7 @@ const damage = fc.record({ seed: fc.nat(), count: fc.integer({ min: 0, max: 4 })
 const shape = z.object({ skuId: z.string(), consumedUnits: z.number() });
 
 describe('any reply of Microsoft Graph', () => {
-  test('ends a read with a value or a proper failure', { timeout: 600_000 }, async () => {
+  test('ends a read with a value or a BrokerError', { timeout: 600_000 }, async () => {
     const tally = new Tally();
     await fc.assert(
       fc.asyncProperty(damage, fc.nat(3), async ({ seed, count }, kind) => {
@@ -98,7 +98,7 @@ describe('any reply of Microsoft Graph', () => {
 });
 
 describe('any reply of Partner Center', () => {
-  test('ends the list of customers with items or a proper failure', { timeout: 600_000 }, async () => {
+  test('ends the list of customers with items or a BrokerError', { timeout: 600_000 }, async () => {
     const tally = new Tally();
     await fc.assert(
       fc.asyncProperty(damage, async ({ seed, count }) => {
@@ -113,7 +113,7 @@ describe('any reply of Partner Center', () => {
 });
 
 describe('any content of the three tenant lists', () => {
-  test('gives a directory of well-formed tenants, each once', { timeout: 600_000 }, async () => {
+  test('produces well-formed tenants without duplicates', { timeout: 600_000 }, async () => {
     const resources = createResourceRegistry(clouds.public, []);
     const log = createLogger((_level, line) => expectNoSecret('the log', line));
     const tally = new Tally();

@@ -1,7 +1,7 @@
 /**
- * Writes histories/VERSION/*.json: what the platform would keep of typical runs. Run it once for each new version of the
- * orchestrations (`node test/replay/record.ts`), never again for one that has been deployed: these files stand for runs
- * that are under way somewhere.
+ * Writes histories/VERSION/*.json: histories of typical runs as the platform stores them. Run it once per new version of
+ * the orchestrations (`node test/replay/record.ts`). Never overwrite the files of a deployed version, because they
+ * represent active runs.
  */
 import { access, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import type { TenantRunInput, TenantRunResult } from '../../src/lib/runs/tenant-
 import { drive, newJournal } from './driver.ts';
 import type { HistoryEvent } from './sdk.ts';
 
-/** One instance, as it is on record. */
+/** One recorded instance. */
 export interface Recording {
   readonly name: string;
   readonly instanceId: string;

@@ -10,14 +10,14 @@ describe('the settings', () => {
     expect(describeSettings().filter(({ description }) => !/^[A-Z].*\.$/.test(description))).toEqual([]);
   });
 
-  it('are each once in the sample, whose values the app accepts', async () => {
+  it('appear once each in the sample, with values that the app accepts', async () => {
     const text = await readFile(join(projectRoot, 'local.settings.sample.json'), 'utf8');
     const { Values } = JSON.parse(text) as { Values: Record<string, string> };
     for (const name of Object.keys(settingsSchema.shape)) expect(text.split(`"${name}":`)).toHaveLength(2);
     expect(parseSettings(Values).PARTNER_TENANT_ID).toBe('00000000-0000-0000-0000-000000000000');
   });
 
-  it('are documented as required if the app rejects their absence, with the default that the app uses otherwise', () => {
+  it('are documented as required, or with their default', () => {
     const required = describeSettings().filter((setting) => setting.required);
     expect(required.length).toBeGreaterThan(0);
     const named = new RegExp(required.map(({ name }) => `${name}: `).join('.*'));

@@ -8,7 +8,7 @@ const table = (connectionString: string): TableClient =>
   TableClient.fromConnectionString(connectionString, 'probe', { allowInsecureConnection: true });
 
 describe('startAzurite', () => {
-  it('serves the content of a kept folder at the same address after a restart', async () => {
+  it('restores its data at the same address after a restart', async () => {
     const first = await startAzurite({ persistence: 'disk' });
     await table(first.connectionString).createTable();
     await table(first.connectionString).createEntity({ partitionKey: 'p', rowKey: 'r', value: 'kept' });

@@ -7,7 +7,7 @@ const bytes = (limits: { minLength: number; maxLength: number }) =>
   fc.array(fc.integer({ min: 97, max: 99 }), limits).map((values) => Buffer.from(values));
 
 describe('BytePatterns', () => {
-  test('finds the same patterns as a separate search for each', () => {
+  test('finds the same patterns as separate searches', () => {
     fc.assert(
       fc.property(
         fc.array(bytes({ minLength: 4, maxLength: 7 }), { maxLength: 12 }),
@@ -22,7 +22,7 @@ describe('BytePatterns', () => {
     );
   });
 
-  test('rejects a pattern that is so short that it can occur by chance', () => {
+  test('rejects patterns shorter than four bytes', () => {
     expect(() => new BytePatterns([{ what: 'abc', bytes: Buffer.from('abc') }])).toThrow(RangeError);
   });
 });

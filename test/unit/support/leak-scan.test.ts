@@ -23,7 +23,7 @@ describe('LeakScan', () => {
     expect(scan.leaks).not.toEqual([]);
   });
 
-  test('finds unknown tokens, and nothing in clean text', () => {
+  test('finds tokens that are not on its list, and reports nothing for clean content', () => {
     const token = `eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.${Buffer.from('{"aud":"https://graph.microsoft.com"}').toString('base64url')}.sig`;
     const scan = new LeakScan([{ name: 'canary', value }]);
     scan.scan({ where: 'clean', content: 'nothing to see, eyJ included' });
