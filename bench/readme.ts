@@ -3,28 +3,28 @@ import { type Results, shown } from './measure.ts';
 const start = '<!-- figures of npm run bench -->';
 const end = '<!-- end of figures -->';
 
-/** The rows of the README: benchmark, figure of the broker, figure of current practice. */
+/** The rows of the README: benchmark, figure of the broker, figure of the published scripts. */
 const lines = [
   {
-    what: 'Cached token, 3,000 tenants in the cache; today: the cache of msal-node',
+    what: 'Cached token, 3,000 tenants in the cache; on the right: the cache of msal-node',
     bench: 'cached-token',
     ours: 'broker.getToken, 3000 tenants',
     theirs: 'MSAL acquireTokenSilent, 3000 tenants',
   },
   {
-    what: 'Tokens for three resources in 1,000 tenants, empty cache; today: the published loop',
+    what: 'Tokens for three resources in 1,000 tenants, empty cache',
     bench: 'cold-storm',
     ours: 'broker, all requests at once',
     theirs: 'sequential script',
   },
   {
-    what: 'One report over 5,000 tenants; today: the published loop',
+    what: 'One report over 5,000 tenants',
     bench: 'fan-out',
     ours: 'whole run, 5000 tenants',
     theirs: 'sequential script, 5000 tenants',
   },
   {
-    what: 'Requests to Entra for three jobs over 1,000 tenants in an hour; today: three scripts',
+    what: 'Requests to Entra for three jobs over 1,000 tenants in an hour',
     bench: 'upstream-requests',
     ours: 'broker, token requests to Entra',
     theirs: 'scripts, token requests to Entra',
@@ -46,6 +46,6 @@ export function withFigures(readme: string, results: Results['results']): string
   const rows = lines.map(
     ({ what, bench, ours, theirs }) => `| ${what} | ${cell(bench, ours)} | ${cell(bench, theirs)} |`,
   );
-  const table = ['| | broker | today |', '|---|--:|--:|', ...rows].join('\n');
+  const table = ['| | broker | published scripts |', '|---|--:|--:|', ...rows].join('\n');
   return `${readme.slice(0, before)}${start}\n\n${table}\n\n${readme.slice(after)}`;
 }

@@ -15,7 +15,7 @@ it('finds the latest figures in the README', () => {
 it('replaces only the text between the markers', () => {
   const readme = 'before\n<!-- figures of npm run bench -->\nold\n<!-- end of figures -->\nafter\n';
   const written = withFigures(readme, results);
-  expect(written).toMatch(/^before\n<!-- figures of npm run bench -->\n\n\| \| broker \| today \|\n/);
+  expect(written).toMatch(/^before\n<!-- figures of npm run bench -->\n\n\| \| broker \| published scripts \|\n/);
   expect(written.endsWith('<!-- end of figures -->\nafter\n')).toBe(true);
   expect(written).not.toContain('old');
 });
