@@ -48,7 +48,7 @@ export function errorDocs(): string {
   return [
     '# Errors',
     '',
-    'Every error has one of these codes, with the same title everywhere. Switch on `code`, never on text. The advice depends on the reader: HTTP problem documents (`application/problem+json`) carry the advice for the *caller*; run records, health, notices and the command line carry the advice for the *operator*.',
+    'Every error has one of these codes, with the same title everywhere. Switch on `code`, never on text. The advice depends on the reader: HTTP problem documents (`application/problem+json`) carry the advice for the *caller*; run records, health, notices, the dashboard and the command line carry the advice for the *operator*. For `config_invalid` and `caller_unauthenticated` the command line names its options and environment variables instead.',
     '',
     '`npm run docs` generates this file from `src/lib/model/error-table.ts` and `src/lib/entra/aadsts.ts`.',
     '',

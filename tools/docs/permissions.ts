@@ -35,10 +35,12 @@ const introduction = `# Permissions
 
 <!-- Written by \`npm run docs\` from src/lib/setup/permissions.ts. Do not edit by hand. -->
 
-\`ptb setup --profile NAME\` gives the broker's application exactly the permissions of a profile. It consents to them in
-the partner tenant and removes grants beyond them. Delegated permissions limit what the service account may do through
-the application; in a customer tenant its GDAP roles limit it further. Application permissions are what the application
-may do by itself in the partner tenant.
+Run \`ptb\` as \`npx ptb\` in a clone that was built with \`npm ci && npm run build\`.
+
+\`ptb setup --profile NAME\` gives one of the broker's applications exactly the permissions of a profile. The
+command consents to them in the partner tenant and removes grants beyond them. Delegated permissions limit what the
+service account may do through the application; in a customer tenant its GDAP roles limit it further. Application
+permissions are what the application may do by itself in the partner tenant.
 
 Without \`--profile\`, an existing application keeps its registered permissions. To change the profile, or to adopt
 permissions that a release added to it, name the profile again.
@@ -49,8 +51,9 @@ them nobody can sign in and Entra issues no refresh token.
 
 const profileFiles = `## Your own profile
 
-Entra puts every scope that an application was consented to into its tokens, whatever the request names. For least
-privilege, set up several applications, each with its own refresh token, and name one of them in each policy rule.
+Entra puts every scope that an application was consented to into its tokens, whatever the request names. To limit what
+tokens can do ([why](policy.md#scopes)), set up several applications, each with its own refresh token, and name one of
+them in each policy rule.
 
 \`\`\`json
 {

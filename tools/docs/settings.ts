@@ -28,7 +28,8 @@ export function describeSettings(): SettingDoc[] {
 const sampleValues: Readonly<Record<string, string>> = {
   PARTNER_TENANT_ID: '00000000-0000-0000-0000-000000000000',
   KEY_VAULT_URL: 'https://NAME.vault.azure.net',
-  BROKER_AUDIENCES: '00000000-0000-0000-0000-000000000000,api://NAME',
+  BROKER_AUDIENCES:
+    '00000000-0000-0000-0000-000000000000,api://00000000-0000-0000-0000-000000000000/partner-token-broker-prod',
   AzureWebJobsStorage: 'UseDevelopmentStorage=true',
 };
 

@@ -6,7 +6,7 @@ import { type Clock, type Fetch, requestToken, type TokenAnswer } from './token-
 export interface PartnerTokenCredentialOptions {
   /** URL of the broker's function app, for example `https://NAME.azurewebsites.net`. A trailing `/api` is optional. */
   readonly brokerUrl: string;
-  /** App ID URI of the broker's application with `/.default`. The caller's token is requested for this scope. */
+  /** App ID URI of the broker's own application with `/.default`. The caller's token is requested for this scope. */
   readonly brokerScope: string;
   /** Credential of the caller, for example a managed identity from `@azure/identity`. It needs the app role Tokens.Request. */
   readonly callerCredential: TokenCredential;
@@ -53,7 +53,7 @@ export class PartnerTokenCredential implements TokenCredential {
     if (options.tenant === '') throw new TypeError('tenant: is empty. Set the id or a domain of the customer tenant.');
     if (options.brokerScope === '')
       throw new TypeError(
-        'brokerScope: is empty. Set the App ID URI of the broker with /.default, for example api://BROKER/.default.',
+        'brokerScope: is empty. Set the App ID URI of the broker with /.default, for example api://TENANT_ID/partner-token-broker-prod/.default.',
       );
     this.#resources = { ...standardResources, ...options.resources };
     this.#minimumLifetimeSeconds = options.minimumLifetimeSeconds ?? 300;

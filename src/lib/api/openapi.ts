@@ -11,7 +11,7 @@ const apiVersion = '1.0.0';
 
 const introduction = `Issues short-lived access tokens per customer tenant to callers that the access policy allows, and runs jobs across all customer tenants.
 
-A caller authenticates with an Entra access token for the broker's own application. The token must carry the app role that the operation names. The access policy then decides which tokens the caller gets. The code samples read the caller's token from \`CALLER_TOKEN\` and the address of the function app, without \`/api\`, from \`BROKER_URL\`. With the Azure CLI: \`az account get-access-token --resource api://BROKER\`, where \`api://BROKER\` is the App ID URI of the broker's application.
+A caller authenticates with an Entra access token for the broker's own application. The token must carry the app role that the operation names. The access policy then decides which tokens the caller gets. The code samples read the caller's token from \`CALLER_TOKEN\` and the address of the function app, without \`/api\`, from \`BROKER_URL\`. With the Azure CLI: \`az account get-access-token --resource api://TENANT_ID/partner-token-broker-prod\`, where \`api://TENANT_ID/partner-token-broker-prod\` is the App ID URI of the broker's own application.
 
 Every answer carries \`x-correlation-id\`, which identifies the request in the log. A caller may send its own value, a GUID.
 
@@ -51,7 +51,7 @@ export function openApiDocument(routes: readonly DocumentedRoute[]): JsonSchema 
           type: 'http',
           scheme: 'bearer',
           bearerFormat: 'JWT',
-          description: `An Entra access token for the broker's application (its App ID URI with \`/.default\` as scope). App roles: ${callerRoles.join(', ')}.`,
+          description: `An Entra access token for the broker's own application (its App ID URI with \`/.default\` as scope). App roles: ${callerRoles.join(', ')}.`,
         },
       },
     },

@@ -68,7 +68,7 @@ const ruleSchema = z.strictObject({
   )
     .optional()
     .meta({
-      description: "The broker's application that redeems the token. Absent: default.",
+      description: "The one of the broker's applications that redeems the token. Absent: default.",
     }),
   excessScopes: z.enum(['refuse', 'record']).optional().meta({
     description: 'What happens to a token that carries other scopes than those listed. Absent: refuse.',

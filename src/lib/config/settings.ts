@@ -134,7 +134,7 @@ export const settingsSchema = z.object({
   }),
   TENANTS_WITHOUT_GDAP: z.enum(['allow', 'deny']).default('allow').meta({
     description:
-      'Whether a customer that has a reseller contract but no GDAP relationship is treated as reachable (legacy DAP).',
+      'Either `allow` or `deny`: whether a customer with a reseller contract but no GDAP relationship counts as reachable (legacy DAP).',
   }),
   ENTRA_CONCURRENCY: wholeNumber(1, 500, 32).meta({
     description: 'Maximum number of token requests to Entra in flight, per instance.',
@@ -144,7 +144,7 @@ export const settingsSchema = z.object({
   }),
   CLIENT_SECRET_RENEWAL: z.enum(['on', 'off']).default('on').meta({
     description:
-      'Whether the daily timer renews a client secret or certificate that expires within 30 days. It renews only credentials that ptb created, and only if the application may change itself.',
+      'Either `on` or `off`: whether the daily timer renews a client secret or certificate that expires within 30 days. It renews only credentials that ptb created, and only if the application may change itself.',
   }),
   AUDIT_RETENTION_DAYS: wholeNumber(1, 3650, 365).meta({ description: 'Days that audit records are kept.' }),
   // The notifier checks the address, so that an invalid one disables only the notices.

@@ -1,5 +1,5 @@
 /**
- * The permissions of the broker's application, by profile. docs/permissions.md prints this table with its reasons (a test
+ * The permissions of the broker's applications, by profile. docs/permissions.md prints this table with its reasons (a test
  * compares). Ids: "Microsoft Graph permissions reference" and the service principals of the resources.
  */
 

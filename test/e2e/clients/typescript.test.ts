@@ -107,7 +107,7 @@ it('README example for the Graph client', async () => {
   const source = example
     .replace('partner-token-broker-client', join(projectRoot, 'clients/typescript/src/index.ts'))
     .replace('https://NAME.azurewebsites.net', demo.url)
-    .replace('api://BROKER', demo.cloud.brokerApplication.audience)
+    .replace('api://TENANT_ID/partner-token-broker-prod', demo.cloud.brokerApplication.audience)
     .replace('contoso.onmicrosoft.com', domain)
     // The simulated cloud is not where the SDKs look by themselves.
     .replace(

@@ -1,9 +1,9 @@
 BeforeDiscovery {
     $root = Split-Path (Split-Path (Split-Path $PSScriptRoot))
     $text = Get-Content -Raw "$root/docs/powershell.md"
-    # Every code block after the word Now.
+    # Every code block after the label Example.
     $heading = ''
-    $snippets = foreach ($match in [regex]::Matches($text, '(?ms)^#{2,3} (?<heading>[^\n]+)$|^\*\*Now\*\*[^\n]*\n\n```powershell\n(?<code>.*?)```')) {
+    $snippets = foreach ($match in [regex]::Matches($text, '(?ms)^#{2,3} (?<heading>[^\n]+)$|^\*\*Example\*\*[^\n]*\n\n```powershell\n(?<code>.*?)```')) {
         if ($match.Groups['heading'].Success) { $heading = $match.Groups['heading'].Value; continue }
         @{ heading = $heading; code = $match.Groups['code'].Value; first = ($match.Groups['code'].Value -split '\n')[0] }
     }
@@ -17,7 +17,7 @@ BeforeAll {
 
     # Replaces the names in the documentation by those of the test environment.
     function ConvertTo-LocalCode([string] $Code) {
-        $Code.Replace('https://broker.contoso.com', $url).Replace('api://partner-token-broker', $audience).Replace('fabrikam.com', $tenant.domain).
+        $Code.Replace('https://broker.contoso.com', $url).Replace('api://TENANT_ID/partner-token-broker-prod', $audience).Replace('fabrikam.com', $tenant.domain).
         Replace('https://graph.microsoft.com', $cloud.graph).Replace('./clients/powershell', (Join-Path $testEnvironment.projectRoot clients/powershell))
     }
 
@@ -48,12 +48,12 @@ Describe 'docs/powershell.md' {
         $guide = $text.Substring($text.IndexOf('## From the published scripts'))
         foreach ($section in [regex]::Split($guide, '(?m)^### ') | Select-Object -Skip 1) {
             $section | Should -Match 'Published'
-            $section | Should -Match '(\*\*Now\*\*[^\n]*\n\n```powershell|Now, once.*\n\n```sh\nnpx ptb)'
+            $section | Should -Match '(\*\*Example\*\*[^\n]*\n\n```powershell|Now, once.*\n\n```sh\nnpx ptb)'
         }
     }
 
     It 'contains no secret in the replacements' {
         $text = Get-Content -Raw (Join-Path $testEnvironment.projectRoot docs/powershell.md)
-        foreach ($match in [regex]::Matches($text, '(?s)\*\*Now\*\*[^\n]*\n\n```powershell\n(.*?)```')) { $match.Value | Should -Not -Match 'client_secret|refreshToken|AppCredential' }
+        foreach ($match in [regex]::Matches($text, '(?s)\*\*Example\*\*[^\n]*\n\n```powershell\n(.*?)```')) { $match.Value | Should -Not -Match 'client_secret|refreshToken|AppCredential' }
     }
 }

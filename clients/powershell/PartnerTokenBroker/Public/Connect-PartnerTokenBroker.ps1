@@ -14,7 +14,7 @@ function Connect-PartnerTokenBroker {
     URL of the function app, with or without /api. It must use https, except on this machine.
 
     .PARAMETER Audience
-    Identifier URI or client id of the broker's application in Entra.
+    App ID URI or client id of the broker's own application in Entra.
 
     .PARAMETER Identity
     Sign in as the managed identity of this resource (App Service, Functions, Automation, virtual machine).
@@ -56,7 +56,7 @@ function Connect-PartnerTokenBroker {
     Return a description of the session.
 
     .EXAMPLE
-    Connect-PartnerTokenBroker -Url https://broker.contoso.com -Audience api://partner-token-broker
+    Connect-PartnerTokenBroker -Url https://broker.contoso.com -Audience api://TENANT_ID/partner-token-broker-prod
 
     Signs in with the managed identity in Azure, or with the account of az login on a workstation.
 

@@ -32,7 +32,7 @@ const auditEntrySchema = z
     application: z
       .string()
       .optional()
-      .meta({ description: "The broker's application that requested the token from Entra." }),
+      .meta({ description: "The one of the broker's applications that requested the token from Entra." }),
     expiresAt: isoTime.optional(),
     tokenFingerprint: z.string().optional().meta({ description: 'SHA-256 of the token in hexadecimal.' }),
     fromCache: z.boolean().optional(),
