@@ -1,7 +1,8 @@
+import { builtinModules } from 'node:module';
 import { defineConfig, type OxlintOverride } from 'oxlint';
 
 /** The layers of src/lib, lowest first. A folder imports only folders of lower layers (ARCHITECTURE.md). */
-const layers: readonly (readonly string[])[] = [
+export const layers: readonly (readonly string[])[] = [
   ['model'],
   ['runtime'],
   ['audit', 'callers', 'entra', 'graph', 'notifications'],
@@ -13,8 +14,9 @@ const folders = layers.flat();
 
 type ImportRule = { regex: string; message: string; allowTypeImports?: boolean };
 
-/** Matches a relative import that leads into one of these folders or files. */
-const into = (names: readonly string[]): string => `^(\\.\\./)+(src/)?(lib/)?(${names.join('|')})(/|\\.ts$)`;
+/** Matches a relative path that leaves its folder and leads into one of these folders or files, however it is spelled. */
+const into = (names: readonly string[]): string =>
+  `^(\\./)*(\\.\\./|[\\w-]+/\\.\\./)(\\./|\\.\\./|[\\w-]+/\\.\\./)*(src/)?(lib/)?(${names.join('|')})(/|\\.ts$)`;
 
 const forbid = (names: readonly string[], message: string): ImportRule => ({ regex: into(names), message });
 
@@ -27,12 +29,30 @@ const workspaces: ImportRule = {
   regex: '^(microsoft-cloud|functions-host)(/|$)',
   message: 'The workspaces never ship with the app: within src, only src/cli imports them.',
 };
+const environment: ImportRule = {
+  regex: '^(node:)?process$',
+  message: 'Only the composition root and the command line read the environment.',
+};
 const app = ['functions', 'jobs', 'cli', 'composition', 'services', 'index'];
+const outside = ['packages', 'tools', 'test', 'bench', 'dashboard', 'clients'];
 
 const restrict = (files: string[], patterns: ImportRule[]): OxlintOverride => ({
   files,
   rules: { 'no-restricted-imports': ['error', { patterns }] },
 });
+
+const inLibrary = [
+  forbid([...app, ...outside], 'src/lib imports nothing of the app above it.'),
+  workspaces,
+  sdkByTypeOnly,
+  environment,
+];
+
+/** A folder of src/lib that has no layer yet may import nothing of the others. */
+const withoutLayer = restrict(
+  ['src/lib/**'],
+  [...inLibrary, forbid(folders, 'Give the folder a layer in oxlint.config.ts.')],
+);
 
 const libraryFolders = layers.flatMap((layer, level) =>
   layer.map((folder) => {
@@ -40,7 +60,7 @@ const libraryFolders = layers.flatMap((layer, level) =>
       .slice(level)
       .flat()
       .filter((other) => other !== folder);
-    const rules = [forbid(app, 'src/lib imports nothing of the app above it.'), workspaces, sdkByTypeOnly];
+    const rules = [...inLibrary];
     if (upper.length > 0) rules.push(forbid(upper, `lib/${folder} imports only from lower layers.`));
     return restrict([`src/lib/${folder}/**`], rules);
   }),
@@ -50,9 +70,13 @@ const libraryFolders = layers.flatMap((layer, level) =>
 const orchestrators = restrict(
   ['src/lib/runs/fan-out.ts'],
   [
-    forbid([...app, 'api', 'setup', 'azure', 'broker', 'health'], 'lib/runs imports only from lower layers.'),
+    forbid(
+      [...app, ...outside, 'api', 'setup', 'azure', 'broker', 'health'],
+      'lib/runs imports only from lower layers.',
+    ),
     workspaces,
-    { regex: '^node:', message: 'Orchestrators are deterministic: no side effects.' },
+    { ...sdkByTypeOnly, regex: '^@azure/functions$' },
+    { regex: `^(node:.*|${builtinModules.join('|')})$`, message: 'Orchestrators are deterministic: no side effects.' },
   ],
 );
 
@@ -89,6 +113,7 @@ export default defineConfig({
     // The composition root and the command line are the only readers of the environment.
     { files: ['src/**'], rules: { 'node/no-process-env': 'error' } },
     { files: ['src/composition.ts', 'src/cli/**'], rules: { 'node/no-process-env': 'off' } },
+    withoutLayer,
     ...libraryFolders,
     orchestrators,
     restrict(
@@ -100,6 +125,7 @@ export default defineConfig({
             'cli',
             'composition',
             'services',
+            ...outside,
             ...folders.filter((folder) => !['model', 'runtime', 'graph', 'runs'].includes(folder)),
           ],
           'A job imports only lib/runs, lib/graph, lib/runtime and lib/model.',
@@ -109,18 +135,22 @@ export default defineConfig({
       ],
     ),
     restrict(
-      ['src/composition.ts', 'src/services.ts'],
-      [forbid(['functions', 'jobs', 'cli'], 'The composition root imports src/lib only.'), workspaces, sdkByTypeOnly],
+      ['src/*.ts'],
+      [
+        forbid(['functions', 'jobs', 'cli', ...outside], 'The composition root imports src/lib only.'),
+        workspaces,
+        sdkByTypeOnly,
+      ],
     ),
     restrict(
       ['src/functions/**', 'src/index.ts'],
-      [forbid(['cli'], 'The app does not import the command line.'), workspaces],
+      [forbid(['cli', ...outside], 'The app does not import the command line.'), workspaces],
     ),
     restrict(
       ['src/cli/**'],
       [
         forbid(
-          ['functions', 'composition', 'services'],
+          ['functions', 'composition', 'services', ...outside],
           'The command line reaches the app over HTTP or through src/lib.',
         ),
         sdkByTypeOnly,
@@ -129,18 +159,17 @@ export default defineConfig({
     ...[
       ['microsoft-cloud', 'functions-host'],
       ['functions-host', 'microsoft-cloud'],
-    ].map(([name, other]) =>
-      restrict(
-        [`packages/${name}/**`],
-        [
-          forbid(
-            [...app.filter((part) => part !== 'index'), 'lib', 'tools', 'bench'],
-            'A workspace imports nothing of the app.',
-          ),
-          { regex: `^${other}(/|$)`, message: 'A workspace stands alone.' },
-        ],
-      ),
-    ),
+    ].flatMap(([name = '', other = '']) => {
+      const rules = [
+        forbid(
+          [...app.filter((part) => part !== 'index'), ...outside.filter((part) => part !== 'test'), 'lib', other],
+          'A workspace imports nothing of the app.',
+        ),
+        { regex: `^${other}(/|$)`, message: 'A workspace stands alone.' },
+      ];
+      const ownSources = { regex: '^[./]*(src|test)/', message: 'A workspace stands alone.' };
+      return [restrict([`packages/${name}/**`], rules), restrict([`packages/${name}/src/**`], [...rules, ownSources])];
+    }),
   ],
   ignorePatterns: ['dist', 'build', 'out', 'coverage', 'node_modules'],
 });

@@ -39,7 +39,7 @@ export interface Azurite {
 }
 
 const accountName = 'devstoreaccount1';
-const startTimeoutMs = 30_000;
+const startTimeoutMs = 120_000;
 
 /** Starts Azurite (blob, queue, table) on the loopback interface, in its own process. Takes about half a second. */
 export async function startAzurite(options: AzuriteOptions = {}): Promise<Azurite> {

@@ -68,7 +68,7 @@ export async function startChild<T>(
   });
   const timer = setTimeout(
     () => reject(new Error(`${args[0]} was not ready in time:\n${lastLines.join('\n')}`)),
-    options.startTimeoutMs ?? 30_000,
+    options.startTimeoutMs ?? 120_000,
   );
   try {
     return {

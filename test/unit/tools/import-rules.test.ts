@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { layers } from '../../../oxlint.config.ts';
 import { projectRoot } from '../../paths.ts';
 
 /** File, its content, and the rule that must report it; `undefined` for code that must pass. */
@@ -17,12 +18,22 @@ const cases: readonly (readonly [file: string, content: string, rule: string | u
   ['src/lib/graph/sdk.ts', "export { app } from '@azure/functions';", 'no-restricted-imports'],
   ['src/lib/graph/workspace.ts', "import 'microsoft-cloud';", 'no-restricted-imports'],
   ['src/lib/graph/environment.ts', "export const value = process.env['A'];", 'no-process-env'],
-  ['src/lib/runs/fan-out.ts', "import 'node:crypto';", 'no-restricted-imports'],
+  ['src/lib/runs/fan-out.ts', "import 'crypto';", 'no-restricted-imports'],
   ['src/jobs/job.ts', "import '../lib/broker/broker.ts';", 'no-restricted-imports'],
   ['src/functions/route.ts', "import '../cli/table.ts';", 'no-restricted-imports'],
   ['src/cli/command.ts', "import '../composition.ts';", 'no-restricted-imports'],
   ['packages/microsoft-cloud/src/app.ts', "import '../../../src/lib/model/errors.ts';", 'no-restricted-imports'],
   ['packages/microsoft-cloud/src/other.ts', "import 'functions-host';", 'no-restricted-imports'],
+  ['src/lib/audit/dotted.ts', "import './../broker/broker.ts';", 'no-restricted-imports'],
+  ['src/lib/audit/detour.ts', "import '../model/../broker/broker.ts';", 'no-restricted-imports'],
+  ['src/lib/audit/package.ts', "import '../../../packages/microsoft-cloud/src/index.ts';", 'no-restricted-imports'],
+  ['src/lib/unlisted/new.ts', "import '../broker/broker.ts';", 'no-restricted-imports'],
+  ['src/lib/loose.ts', "import './broker/broker.ts';\nimport '../cli/table.ts';", 'no-restricted-imports'],
+  ['src/loose.ts', "import './cli/table.ts';\nimport 'microsoft-cloud';", 'no-restricted-imports'],
+  ['src/lib/graph/process.ts', "export { env } from 'node:process';", 'no-restricted-imports'],
+  ['packages/microsoft-cloud/src/root.ts', "import '../../../src/index.ts';", 'no-restricted-imports'],
+  ['packages/microsoft-cloud/src/sibling.ts', "import '../../functions-host/src/index.ts';", 'no-restricted-imports'],
+  ['packages/microsoft-cloud/test/unit/deep/own.ts', "import '../../../src/index.ts';", undefined],
   ['src/lib/graph/one.ts', "import type { Two } from './two.ts';\nexport type One = Two | 1;", 'no-cycle'],
   ['src/lib/graph/two.ts', "import type { One } from './one.ts';\nexport type Two = One | 2;", 'no-cycle'],
   ['src/lib/broker/lower.ts', "import '../audit/audit-log.ts';\nimport '../model/errors.ts';", undefined],
@@ -72,4 +83,10 @@ it.each(cases)('%s: %j reports %s', (file, _content, rule) => {
   const rules = (reported.get(file) ?? []).filter((code) => /no-restricted-imports|no-process-env|no-cycle/.test(code));
   if (rule === undefined) expect(rules).toEqual([]);
   else expect(rules.some((code) => code.includes(rule))).toBe(true);
+});
+
+it('gives every folder of src/lib a layer', () => {
+  const entries = readdirSync(join(projectRoot, 'src/lib'), { withFileTypes: true });
+  expect(entries.filter((entry) => !entry.isDirectory())).toEqual([]);
+  expect(entries.map(({ name }) => name).toSorted()).toEqual(layers.flat().toSorted());
 });
