@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 /** Tests that take too long for `npm test`: `npm run test:kills`, `npm run test:scale`. */
 export default defineConfig({
   // The sources of the workspaces, not their last build.
-  ssr: { resolve: { conditions: ['source', ...defaultServerConditions] } },
+  ssr: { resolve: { conditions: ['workspace-source', ...defaultServerConditions] } },
   test: {
     include: ['test/**/*.campaign.ts'],
     hookTimeout: 300_000,

@@ -47,7 +47,7 @@ export const commandLine: BuildOptions = {
   banner: {},
   entryPoints: { 'cli/ptb': 'src/cli/main.ts' },
   outdir: 'build',
-  conditions: ['source', 'module'],
+  conditions: ['workspace-source', 'module'],
   external: Object.keys({ ...project.dependencies, ...project.devDependencies }).filter(
     (name) => !workspaces.includes(name),
   ),

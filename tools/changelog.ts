@@ -64,7 +64,9 @@ const git = (...args: readonly string[]): string =>
 /** Tag of the release before `version`; undefined if there is none. */
 function lastTag(version: string): string | undefined {
   try {
-    return git('describe', '--tags', '--abbrev=0', '--match', 'v*', '--exclude', `v${version}`);
+    // The notes of a final version include the changes of its pre-releases.
+    const preReleases = version.includes('-') ? [] : ['--exclude', 'v*-*'];
+    return git('describe', '--tags', '--abbrev=0', '--match', 'v*', '--exclude', `v${version}`, ...preReleases);
   } catch {
     return undefined;
   }

@@ -46,7 +46,7 @@ const commandLine = (command: Command): string =>
   command.parent === null ? command.name() : `${commandLine(command.parent)} ${command.name()}`;
 
 /** The first version with both `node:sqlite` without a flag and `module.registerHooks`. */
-const minimumNode = [22, 15] as const;
+const minimumNode = [22, 19] as const;
 
 async function runHost(flags: HostFlags): Promise<void> {
   requireNodeVersion();

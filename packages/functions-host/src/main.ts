@@ -3,6 +3,12 @@ import { Command, CommanderError } from 'commander';
 import { configureHostCommand } from './command.ts';
 import { messageOf } from './runtime/errors.ts';
 
+// `--help | head`: the reader has closed the pipe, which is not an error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
 const command = configureHostCommand(new Command('functions-host')).exitOverride();
 try {
   await command.parseAsync();

@@ -2,6 +2,12 @@
 import { Command, CommanderError } from 'commander';
 import { configureCloudCommand } from './command.ts';
 
+// `--help | head`: the reader has closed the pipe, which is not an error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
 const command = configureCloudCommand(new Command('microsoft-cloud')).exitOverride();
 try {
   await command.parseAsync();
