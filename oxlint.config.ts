@@ -110,6 +110,19 @@ export default defineConfig({
         'vitest/no-conditional-expect': 'off',
       },
     },
+    {
+      files: ['src/**', 'packages/*/src/**', 'dashboard/**', 'clients/**'],
+      rules: {
+        'max-lines': ['error', { max: 250 }],
+        'max-lines-per-function': ['error', { max: 50 }],
+        'max-params': ['error', { max: 4 }],
+      },
+    },
+    // Tables of data.
+    {
+      files: ['src/lib/model/error-table.ts', 'packages/microsoft-cloud/src/entra/aadsts.ts'],
+      rules: { 'max-lines': 'off' },
+    },
     // The composition root and the command line are the only readers of the environment.
     { files: ['src/**'], rules: { 'node/no-process-env': 'error' } },
     { files: ['src/composition.ts', 'src/cli/**'], rules: { 'node/no-process-env': 'off' } },
