@@ -14,7 +14,7 @@ export class MemoryAuditLog implements AuditLog {
 
   async query({ fromMs, toMs, caller, tenantId, outcome, limit, continuation = '0' }: AuditQuery): Promise<AuditPage> {
     if (this.down) throw new BrokerError('storage_unavailable', 'The audit log could not be read.');
-    if (!/^\d{1,9}$/.test(continuation)) throw new BrokerError('request_invalid', 'The continuation is none.');
+    if (!/^\d{1,9}$/.test(continuation)) throw new BrokerError('request_invalid', 'The continuation is not valid.');
     const found = this.entries
       .filter(({ atMs }) => atMs >= fromMs && atMs < toMs)
       .filter((entry) => caller === undefined || entry.caller.applicationId === caller)

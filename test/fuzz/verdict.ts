@@ -14,7 +14,7 @@ export const share = (of: number): { readonly numRuns: number; readonly seed: nu
 /** @throws Error if the text contains a secret. */
 export function expectNoSecret(where: string, text: string): void {
   const found = canaries.find((canary) => text.includes(canary));
-  if (found !== undefined) throw new Error(`a secret stands in ${where}: ${found.slice(0, 12)}…`);
+  if (found !== undefined) throw new Error(`a secret is in ${where}: ${found.slice(0, 12)}…`);
 }
 
 /**

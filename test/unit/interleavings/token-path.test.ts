@@ -36,7 +36,7 @@ describe('SingleFlight', () => {
             const mine = works;
             const others = active.get(key) ?? new Set();
             active.set(key, others);
-            // An aborted call may still be ending while the next has begun. No other call may be active.
+            // An aborted call may still be ending while the next has started. No other call may be active.
             expect([...others].filter(({ aborted }) => !aborted)).toEqual([]);
             others.add(signal);
             await s.schedule(Promise.resolve(), 'works');

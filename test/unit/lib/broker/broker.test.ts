@@ -32,7 +32,7 @@ describe('TokenBroker.getToken with a cached token', () => {
     ['tenant', request(2)],
     ['resource', request(1, { resource: { alias: 'arm', identifier: 'https://management.azure.com' } })],
     ['grant', request(1, { grant: 'application' })],
-  ])('redeems anew for another %s', async (_, other) => {
+  ])('redeems again for another %s', async (_, other) => {
     const first = await broker.getToken(request(1));
     const second = await broker.getToken(other);
     expect(second.secret.reveal()).not.toBe(first.secret.reveal());
@@ -86,7 +86,7 @@ describe('TokenBroker.getToken with a cached token', () => {
     expect(logged.events()).toContain('token.renewal_failed');
   });
 
-  test('redeems anew after forgetTenant, even for a redemption that was in progress', async () => {
+  test('redeems again after forgetTenant, even for a redemption that was in progress', async () => {
     await broker.getToken(request(1));
     redeemer.delayMs = 100;
     const inProgress = broker.getToken(

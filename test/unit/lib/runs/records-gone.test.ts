@@ -27,10 +27,10 @@ const record = (index: number, more: Partial<TenantRun> = {}): TenantRun => ({
 
 describe('a run whose record is missing', () => {
   test('starts no further tenant and logs the reason', async () => {
-    const { attempt, runLog, begun, logger } = await stageRun(async () => []);
+    const { attempt, runLog, started, logger } = await stageRun(async () => []);
     await runLog.remove(runId);
     expect(await attempt(0)).toEqual({ outcome: 'retrying', code: 'run_not_found', unrecorded: true });
-    expect(begun).toEqual([]);
+    expect(started).toEqual([]);
     expect(logger.events()).toContain('tenant_run.broken');
   });
 
@@ -44,7 +44,7 @@ describe('a run whose record is missing', () => {
     const { deps, runLog, results } = await stageRun(async () => []);
     await runLog.remove(runId);
     await results.remove(runId);
-    const directory = { snapshot: () => Promise.reject(new Error('nobody is to be asked')) };
+    const directory = { snapshot: () => Promise.reject(new Error('must not be called')) };
     expect(await planRun({ ...deps, directory }, { runId })).toMatchObject({
       ok: false,
       code: 'run_not_found',
@@ -72,9 +72,9 @@ describe('a run whose plan is missing', () => {
   });
 
   test('fails a tenant run with an index beyond the plan', async () => {
-    const { attempt, begun } = await stageRun(async () => [], 1);
+    const { attempt, started } = await stageRun(async () => [], 1);
     expect(await attempt(7, { last: true })).toEqual({ outcome: 'failed', code: 'internal', unrecorded: true });
-    expect(begun).toEqual([]);
+    expect(started).toEqual([]);
   });
 });
 

@@ -145,12 +145,12 @@ describe('the watchdog', () => {
 
   test('prevents batches of an ended run from starting another tenant', async () => {
     for (const done of [1, 3]) {
-      const { watch, attempt, begun, orchestrations } = await stage();
+      const { watch, attempt, started, orchestrations } = await stage();
       for (let index = 0; index < done; index += 1) await attempt(index);
       orchestrations.states.set(runId, 'ended');
       await watch();
       expect(await attempt(2, { round: 2 })).toMatchObject({ outcome: 'not_attempted' });
-      expect(begun).toHaveLength(done);
+      expect(started).toHaveLength(done);
     }
   });
 

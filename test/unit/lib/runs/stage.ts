@@ -32,8 +32,8 @@ export interface RunStage {
   readonly runLog: MemoryRunLog;
   readonly results: MemoryRunResults;
   readonly logger: ReturnType<typeof recordingLogger>;
-  /** Tenants whose job was begun, in order. */
-  readonly begun: TenantId[];
+  /** Tenants whose job was started, in order. */
+  readonly started: TenantId[];
   readonly attempt: (index: number, input?: Partial<TenantRunInput>) => Promise<TenantRunResult>;
 }
 
@@ -47,7 +47,7 @@ export async function stageRun(
   const runLog = new MemoryRunLog();
   const results = new MemoryRunResults();
   const logger = recordingLogger();
-  const begun: TenantId[] = [];
+  const started: TenantId[] = [];
   let ids = 0;
   const tokens: TokenSource = {
     getToken: async (request: TokenRequest): Promise<AccessToken> => ({
@@ -66,7 +66,7 @@ export async function stageRun(
     timeoutSeconds: 60,
     ...more,
     run: (context) => {
-      begun.push(context.tenant.tenantId);
+      started.push(context.tenant.tenantId);
       return run(context) as ReturnType<JobDefinition['run']>;
     },
   });
@@ -102,9 +102,9 @@ export async function stageRun(
       plans: createRunPlans({ results, runLog }),
       stops: createRunStops({ runLog, clock }),
     },
-    newId: () => `attempt-${begun.length}-${ids++}`,
+    newId: () => `attempt-${started.length}-${ids++}`,
   };
   const attempt = (index: number, input: Partial<TenantRunInput> = {}): Promise<TenantRunResult> =>
     runTenant(deps, { runId, index, round: 1, last: false, ...input });
-  return { deps, clock, runLog, results, logger, begun, attempt };
+  return { deps, clock, runLog, results, logger, started, attempt };
 }

@@ -131,32 +131,32 @@ describe('repeated attempts', () => {
   });
 
   test('in a later round skip a tenant that has succeeded', async () => {
-    const { attempt, begun } = await stageRun(async () => []);
+    const { attempt, started } = await stageRun(async () => []);
     await attempt(0);
     expect(await attempt(0, { round: 2 })).toEqual({ outcome: 'succeeded' });
-    expect(begun).toHaveLength(1);
+    expect(started).toHaveLength(1);
   });
 
   test('in a later round retry a transient failure once', async () => {
     let failing = true;
-    const { attempt, begun, runLog } = await stageRun(async () => (failing ? fail('throttled')() : []));
+    const { attempt, started, runLog } = await stageRun(async () => (failing ? fail('throttled')() : []));
     await attempt(0);
     failing = false;
     expect(await attempt(0, { round: 2 })).toEqual({ outcome: 'succeeded' });
     expect(await attempt(0, { round: 2 })).toEqual({ outcome: 'succeeded' });
-    expect(begun).toHaveLength(2);
+    expect(started).toHaveLength(2);
     expect(await runLog.findTenant(runId, tenantId(0))).toMatchObject({ outcome: 'succeeded', round: 2 });
   });
 
   test('by a new process skip tenants that an earlier process recorded', async () => {
-    const { deps, attempt, begun, runLog } = await stageRun(async () => [], 3);
+    const { deps, attempt, started, runLog } = await stageRun(async () => [], 3);
     await attempt(0);
     const plans = createRunPlans({ results: deps.runs.results, runLog });
     const restarted = { ...deps, runs: { ...deps.runs, plans, stops: createRunStops({ runLog, clock: deps.clock }) } };
     const again = (index: number) => runTenant(restarted, { runId, index, round: 1, last: false });
     expect(await again(0)).toEqual({ outcome: 'succeeded' });
     expect(await again(1)).toEqual({ outcome: 'succeeded' });
-    expect(begun).toEqual([tenantId(0), tenantId(1)]);
+    expect(started).toEqual([tenantId(0), tenantId(1)]);
   });
 
   test('read the plan once per run', async () => {
@@ -181,11 +181,11 @@ describe('a storage failure', () => {
 
 describe('a credential failure', () => {
   test('stops the run, starts no further tenant and records the reason', async () => {
-    const { attempt, begun, runLog } = await stageRun(fail('credential_revoked'), 100);
+    const { attempt, started, runLog } = await stageRun(fail('credential_revoked'), 100);
     expect(await attempt(0)).toEqual({ outcome: 'not_attempted', code: 'credential_revoked' });
     for (let index = 1; index < 100; index += 1)
       expect(await attempt(index)).toEqual({ outcome: 'not_attempted', code: 'credential_revoked' });
-    expect(begun).toHaveLength(1);
+    expect(started).toHaveLength(1);
     expect((await runLog.find(runId))?.stoppedBy).toEqual({
       code: 'credential_revoked',
       detail: 'It is credential_revoked.',
@@ -195,7 +195,7 @@ describe('a credential failure', () => {
 
   test('affects only the attempts in progress', async () => {
     const gate = Promise.withResolvers<void>();
-    const { attempt, begun } = await stageRun(async () => {
+    const { attempt, started } = await stageRun(async () => {
       await gate.promise;
       return fail('credential_expired')();
     }, 100);
@@ -208,25 +208,25 @@ describe('a credential failure', () => {
     await settle();
     gate.resolve();
     await Promise.all(workers);
-    expect(begun.length).toBeLessThanOrEqual(concurrency);
+    expect(started.length).toBeLessThanOrEqual(concurrency);
   });
 
   test('with the scope of one tenant does not stop the run', async () => {
-    const { attempt, begun } = await stageRun(async () =>
+    const { attempt, started } = await stageRun(async () =>
       Promise.reject(new BrokerError('interaction_required', 'MFA.', { scope: 'tenant' })),
     );
     expect(await attempt(0)).toEqual({ outcome: 'failed', code: 'interaction_required' });
     await attempt(1);
-    expect(begun).toHaveLength(2);
+    expect(started).toHaveLength(2);
   });
 
   test('recorded by another process stops this one within a second', async () => {
-    const { attempt, begun, clock, runLog } = await stageRun(async () => [], 10);
+    const { attempt, started, clock, runLog } = await stageRun(async () => [], 10);
     await attempt(0);
     await runLog.change(runId, { stoppedBy: { code: 'credential_revoked', detail: 'Seen elsewhere.' } });
     await clock.advance(1_000);
     expect(await attempt(1)).toEqual({ outcome: 'not_attempted', code: 'credential_revoked' });
-    expect(begun).toHaveLength(1);
+    expect(started).toHaveLength(1);
   });
 
   test('is checked once per second instead of once per tenant', async () => {
@@ -240,12 +240,12 @@ describe('a credential failure', () => {
 });
 
 test('a cancelled run starts no further tenant', async () => {
-  const { attempt, begun, clock, runLog } = await stageRun(async () => [], 10);
+  const { attempt, started, clock, runLog } = await stageRun(async () => [], 10);
   await attempt(0);
   await runLog.change(runId, { cancelRequestedAtMs: clock.nowMs() });
   await clock.advance(1_000);
   expect(await attempt(1)).toEqual({ outcome: 'not_attempted', code: 'run_cancelled' });
-  expect(begun).toHaveLength(1);
+  expect(started).toHaveLength(1);
 });
 
 describe('finishRun', () => {
