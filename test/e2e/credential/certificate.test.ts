@@ -195,7 +195,7 @@ it('expires when the timer has stopped, and Entra rejects it', async () => {
   expect(await keyIds()).toEqual([client.keyId]);
   await expect(renew(false)).rejects.toMatchObject({
     code: 'client_credential_rejected',
-    detail: expect.stringMatching(/certificate has ended/),
+    detail: expect.stringMatching(/certificate has expired/),
     logFields: { aadsts: 700027 },
   });
 });

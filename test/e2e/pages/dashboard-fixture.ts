@@ -44,6 +44,8 @@ export function dashboardFixture(tenants: number): DashboardFixture {
     await fixture.page.goto(`${fixture.demo.url}/api/dashboard`);
   });
   afterEach(async () => {
+    // A polled request may still be in flight in a route handler of the test.
+    await fixture.page.unrouteAll({ behavior: 'ignoreErrors' });
     await fixture.page.close();
   });
   return fixture;

@@ -25,6 +25,7 @@ describe.skipIf(noBrowser !== undefined)('the API reference page', () => {
     await page.getByRole('heading', { name: 'Issue a token for one tenant and one resource' }).waitFor();
   });
   afterEach(async () => {
+    await page.unrouteAll({ behavior: 'ignoreErrors' });
     await page.close();
   });
 
