@@ -58,7 +58,7 @@ export interface PolicyStoreDeps {
   readonly background?: (work: () => void) => void;
 }
 
-/** Creates a store that reads the policy on demand, at most every 30 seconds. */
+/** Creates a store that reads the policy on demand: at most every 30 seconds, or 5 after a failure or without a policy. */
 export const createPolicyStore = (deps: PolicyStoreDeps): PolicyStore => new SourcedPolicyStore(deps);
 
 class InvalidPolicyError extends Error {

@@ -18,11 +18,11 @@ export interface SigningKeys {
   find(keyId: string): Promise<CryptoKey | undefined>;
 }
 
-/** Age from which the keys are fetched again. Microsoft recommends once a day ("Signing key rollover"); there is no schedule. */
+/** Age from which the keys are fetched again. Microsoft advises at least once a day ("Signing key rollover"). */
 const freshMs = hourMs;
 /** How long cached keys are used while Entra does not answer. */
 const usableMs = dayMs;
-/** Minimum time between two requests, so that invented key ids do not cause requests to Entra. */
+/** Minimum time between two requests, so that invented key ids cause at most one request in this time. */
 const cooldownMs = 30_000;
 const timeoutMs = 5_000;
 const maxBodyBytes = 256 * 1024;
@@ -70,6 +70,11 @@ export function createSigningKeys(deps: SigningKeysDeps, settings: SigningKeysSe
   };
   return {
     find: async (keyId) => {
+      // A failed fetch for an unknown key must not delay callers whose key is cached.
+      const cached = copy.peek();
+      const known = cached?.value.get(keyId);
+      if (cached !== undefined && known !== undefined && Math.abs(deps.clock.nowMs() - cached.asOfMs) < freshMs)
+        return known;
       let keys = await copy.get(load);
       if (!keys.value.has(keyId)) keys = await copy.get(load, { freshMs: cooldownMs });
       const key = keys.value.get(keyId);

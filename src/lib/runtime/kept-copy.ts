@@ -28,8 +28,8 @@ export interface GetOptions {
    */
   readonly patienceMs?: number | undefined;
   /**
-   * Replaces the freshness of the copy: the last load, successful or not, must have ended less than this ago,
-   * milliseconds.
+   * Overrides the copy's freshness: the copy is returned only if the last load, failed or not, ended less than this
+   * ago, milliseconds.
    */
   readonly freshMs?: number | undefined;
   /** Ends the caller's wait. */
@@ -105,8 +105,8 @@ export class KeptCopy<T> {
 
   /**
    * The fresh copy, or the outcome of a load.
-   * @param load is used if this call starts a load. Its signal is aborted when all callers that had no copy, or no
-   * limit to their patience, have left.
+   * @param load is used if this call starts a load. Its signal is aborted when every caller has left through its own
+   * signal. A caller with a copy and limited patience never counts as having left.
    * @throws the error of the load, if no usable copy is returned in its place; the reason of the signal.
    */
   async get(load: Load<T>, options: GetOptions = {}): Promise<Kept<T>> {

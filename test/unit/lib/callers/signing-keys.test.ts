@@ -61,6 +61,18 @@ it('sends at most one request in 30 s for made-up key ids', async () => {
   expect(await outcome(keys, 'first')).toBe('known');
 });
 
+it('does not fetch again for a known key after a fetch for an unknown one has failed', async () => {
+  const { keys, server, clock } = start(first);
+  await keys.find('first');
+  await clock.advance(60_000);
+  server.instead = () => Promise.resolve(new Response('', { status: 503 }));
+  expect(await outcome(keys, 'made-up')).toBe('entra_unavailable');
+  expect(server.requests).toHaveLength(2);
+  await clock.advance(31_000);
+  expect(await outcome(keys, 'first')).toBe('known');
+  expect(server.requests).toHaveLength(2);
+});
+
 it('returns a known key at once while another caller waits for an unknown one', async () => {
   const { keys, server, clock } = start(first);
   await keys.find('first');

@@ -35,6 +35,13 @@ test('reads an application that is not set up at most once in five seconds', asy
   expect(await codeOf('reader')).toBe('ok');
 });
 
+test('stops returning a credential that was removed from the store', async () => {
+  expect(await codeOf('default')).toBe('ok');
+  store.failure = new BrokerError('credential_missing', 'There is no credential in Key Vault.');
+  await clock.advance(600_000);
+  expect(await codeOf('default')).toBe('credential_missing');
+});
+
 test('does not read an unusable certificate again for every request', async () => {
   store.failure = new BrokerError('client_credential_rejected', 'The stored certificate has no private key.');
   for (let time = 0; time < 100; time += 1) expect(await codeOf('default')).toBe('client_credential_rejected');
