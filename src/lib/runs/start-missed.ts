@@ -1,3 +1,4 @@
+import { hourMs, minuteMs } from '../model/durations.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { Job } from './job.ts';
 import { type RunId, runIdOf, scheduledWindow } from './run-id.ts';
@@ -11,9 +12,9 @@ export interface StartMissedDeps extends StartRunDeps {
 }
 
 /** Oldest window that is still started late. An older report would soon be superseded by the next one. */
-const maxAgeMs = 6 * 3_600_000;
+const maxAgeMs = 6 * hourMs;
 /** Time that the timer itself gets to start the run. */
-const graceMs = 2 * 60_000;
+const graceMs = 2 * minuteMs;
 
 /**
  * Starts the latest scheduled window of a job if its timer failed to. The platform does not retry a failed timer.

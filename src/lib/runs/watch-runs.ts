@@ -1,3 +1,4 @@
+import { dayMs, hourMs } from '../model/durations.ts';
 import { errorFields } from '../runtime/log.ts';
 import { announceRun, type AnnounceRunDeps } from './announce-run.ts';
 import { type FinishRunDeps, finishRun } from './finish-run.ts';
@@ -19,9 +20,9 @@ export interface Watched {
 }
 
 /** Time without progress that is normal: delays between rounds take up to 15 minutes, and the platform retries too. */
-const patienceMs = 2 * 3_600_000;
+const patienceMs = 2 * hourMs;
 /** Longest time that a run may wait behind other runs. */
-const maxStandstillMs = 24 * 3_600_000;
+const maxStandstillMs = dayMs;
 const maxJobSeconds = 3600;
 /** Number of recent runs to search for the latest progress. */
 const recentRuns = 50;

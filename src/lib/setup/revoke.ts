@@ -1,3 +1,4 @@
+import { minuteMs } from '../model/durations.ts';
 import { isoTime } from '../runtime/clock.ts';
 import type { StoredRefreshToken } from '../model/credential.ts';
 import { BrokerError, toBrokerError } from '../model/errors.ts';
@@ -23,7 +24,7 @@ export interface RevokeOptions {
 }
 
 /** Access tokens are valid for 60 to 90 minutes and cannot be revoked ("Access tokens", token lifetime). */
-const longestAccessTokenMs = 90 * 60_000;
+const longestAccessTokenMs = 90 * minuteMs;
 
 /**
  * Plans the revocation of a leaked credential, in order: the sessions, which ends the leaked token; the client credentials,

@@ -1,4 +1,5 @@
 import { type DeviceCode, SignInClient, type SignInClientDeps, type SignInRequest } from '../entra/sign-in-client.ts';
+import { minuteMs } from '../model/durations.ts';
 import type { RedeemedToken } from '../entra/judge-token-reply.ts';
 import { SetupError } from '../model/errors.ts';
 import { listenOnLoopback } from './loopback.ts';
@@ -15,7 +16,7 @@ export interface SignInDeps extends SignInClientDeps {
 }
 
 /** Long enough to find a phone. Entra's own pages time out after about the same time. */
-const signInTimeoutMs = 15 * 60_000;
+const signInTimeoutMs = 15 * minuteMs;
 
 /**
  * Signs a person in and returns the tokens.

@@ -1,4 +1,5 @@
 import { isoTime, type Clock } from '../runtime/clock.ts';
+import { hourMs } from '../model/durations.ts';
 import { applicationPath } from '../credential/client-keys.ts';
 import { issueClientSecret, removeClientSecret } from '../credential/client-secret.ts';
 import type { ClientCredential, StoredClientCredential } from '../model/credential.ts';
@@ -20,7 +21,7 @@ interface TemporarySecretDeps extends RedeemAsApplicationDeps {
  * Lifetime of the secret. Long enough for any work, even if the clock of the machine is off by minutes. Short, because a
  * killed process leaves the secret behind and the daily timer removes only secrets that its vault holds.
  */
-const lifeMs = 3_600_000;
+const lifeMs = hourMs;
 
 /**
  * Adds a client secret to the application, runs the work and removes the secret. For a machine without the managed
