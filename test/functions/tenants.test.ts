@@ -26,7 +26,6 @@ async function request(read: (jobs: readonly string[]) => Promise<LastResults>) 
       snapshot: () => Promise.resolve({ tenants: [contoso], warnings: ['An old list.'], complete: true, asOfMs: 0 }),
       list: () => Promise.reject(new Error('not asked')),
       find: () => Promise.reject(new Error('not asked')),
-      refresh: () => undefined,
     },
     runs: { lastResults: { read } },
   };

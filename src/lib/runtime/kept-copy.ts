@@ -98,11 +98,6 @@ export class KeptCopy<T> {
     return Math.abs(this.#clock.nowMs() - kept.asOfMs) < this.#settings.usableMs ? kept : undefined;
   }
 
-  /** Makes the next call load again. */
-  expire(): void {
-    if (this.#copy !== undefined) this.#copy = { ...this.#copy, fresh: { fromMs: 0, ms: 0 } };
-  }
-
   /**
    * The fresh copy, or the outcome of a load.
    * @param load is used if this call starts a load. Its signal is aborted when every caller has left through its own

@@ -45,8 +45,6 @@ export interface TenantDirectory {
    * @throws BrokerError directory_unavailable while a domain in TENANTS_EXCLUDE cannot be resolved.
    */
   excludes(tenantId: TenantId, signal?: AbortSignal): Promise<boolean>;
-  /** Makes the next call load the lists again. Call it after a new relationship or consent. */
-  refresh(): void;
 }
 
 /** A new relationship takes minutes to take effect anyway. A list of 5,000 tenants costs about 40 requests. */
@@ -107,7 +105,6 @@ export function createTenantDirectory(deps: DirectoryDeps, wanted: WantedTenants
     tenantOf,
     excludes: async (tenantId, signal) =>
       (await resolveSelection(deps.domains, wanted, signal)).selection.exclude.has(tenantId),
-    refresh: () => copy.expire(),
   };
 }
 

@@ -22,7 +22,7 @@ afterEach(async () => {
 });
 
 const slowness = 5;
-/** Runs at a fifth of the speed of time, so that the deadlines of the audit log do not pass on a busy machine. */
+/** A clock at a fifth of the real speed, so that the deadlines of the audit log do not pass on a busy machine. */
 const slowClock: Clock = {
   nowMs: () => Date.now() / slowness,
   sleep: (ms, signal) => systemClock.sleep(ms * slowness, signal),
