@@ -89,7 +89,6 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   return {
     ...runtime,
     settings,
-    upSinceMs: runtime.clock.nowMs(),
     resources,
     limiter,
     callers,
