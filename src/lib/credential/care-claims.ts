@@ -1,7 +1,6 @@
 import type { TableClient } from '@azure/data-tables';
 import { once } from '../runtime/once.ts';
 import { isStorageConflict, isStorageMissing, storageCall } from '../runtime/storage-call.ts';
-import { journalTable } from './table-credential-journal.ts';
 
 export interface ClaimRequest {
   readonly atMs: number;

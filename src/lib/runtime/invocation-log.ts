@@ -10,7 +10,7 @@ export interface InvocationLog {
   /** Ties the lines of `work` to its invocation until the returned promise settles. */
   during<T>(context: InvocationOutput, work: () => Promise<T>): Promise<T>;
   /** Runs work that does not belong to the current invocation, such as a load that several invocations share. */
-  outside(work: () => void): void;
+  readonly outside: (work: () => void) => void;
 }
 
 /**
