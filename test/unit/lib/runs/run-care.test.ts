@@ -92,6 +92,14 @@ describe('the watchdog', () => {
     });
   });
 
+  test("adds the job's timeout, in seconds, to the patience of two hours", async () => {
+    const { watch, clock } = await stage({ timeoutSeconds: 1800 });
+    await clock.advance(2.5 * hour - 1);
+    expect((await watch()).closed).toEqual([]);
+    await clock.advance(1);
+    expect((await watch()).closed).toEqual([runId]);
+  });
+
   test('does not touch a run that waits behind an active run, or one that has just ended', async () => {
     const { watch, clock, runLog, orchestrations } = await stage();
     const other = { runId: 'probe@w2', job: 'probe', window: 'w2', startedBy: 'timer' };
