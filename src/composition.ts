@@ -15,6 +15,7 @@ import { azureIdentity, federatedAssertion, type IdentityOptions } from './lib/a
 import { secretClient } from './lib/azure/key-vault.ts';
 import { createStorage } from './lib/azure/storage.ts';
 import { TokenBroker } from './lib/broker/broker.ts';
+import { GatedTokens } from './lib/broker/gated-tokens.ts';
 import { recordTokens } from './lib/broker/recorded-tokens.ts';
 import { createCallers } from './lib/callers/create-callers.ts';
 import { policyFromBlob, policyFromFile } from './lib/callers/policy-sources.ts';
@@ -85,6 +86,8 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
       withoutGdap: settings.TENANTS_WITHOUT_GDAP,
     },
   );
+  const { policy } = callers;
+  const gated = { ...shared, tokens: new GatedTokens({ ...shared, policy, directory }) };
   const notifications = createNotifications(runtime, settings.NOTIFICATION_WEBHOOK, settings.NOTIFICATION_FORM);
   return {
     ...runtime,
@@ -96,12 +99,12 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
     redeemer,
     audit,
     broker,
-    jobTokens: recordTokens({ ...shared, audit }),
-    issuing: { ...shared, audit, directory, policy: callers.policy },
+    jobTokens: recordTokens({ ...gated, audit }),
+    issuing: { ...gated, audit, directory, policy },
     directory,
     runs: createRuns({ ...runtime, storage }),
     tuning: tuning.runs,
-    health: createHealth({ ...runtime, credentials, broker, notifications, policy: callers.policy }),
+    health: createHealth({ ...runtime, credentials, broker, notifications, policy }),
     notifier: notifications.notifier,
   };
 }

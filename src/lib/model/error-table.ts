@@ -82,6 +82,17 @@ export const errorTable = {
       'Wait as long as Retry-After says. Reuse a token until it expires instead of requesting a new one.',
     ),
   },
+  policy_missing: {
+    status: 503,
+    scope: 'platform',
+    retry: 'never',
+    title: 'No access policy is in force, so no token is issued',
+    advice: {
+      caller: 'Tell the operator of the broker. No request succeeds until there is a valid access policy.',
+      operator:
+        'Provide a valid access policy where ACCESS_POLICY points, then start the job again. `ptb policy check` finds mistakes in it.',
+    },
+  },
   request_invalid: {
     status: 400,
     scope: 'caller',
@@ -367,6 +378,17 @@ export const errorTable = {
     retry: 'later',
     title: 'The run stopped before this tenant',
     advice: sameFor('Fix what stopped the run, then start the job again for the tenants that are left.'),
+  },
+  plan_changed: {
+    status: 500,
+    scope: 'platform',
+    retry: 'never',
+    title: 'The stored plan of the run was changed',
+    advice: {
+      caller: 'Tell the operator of the broker, then start the job again.',
+      operator:
+        'Find out who wrote to the container `results` of the storage account, and treat it as a security incident. Then start the job again.',
+    },
   },
   job_unknown: {
     status: 404,
