@@ -37,6 +37,7 @@ import { createLogger, type Logger } from './lib/runtime/log.ts';
 import { once } from './lib/runtime/once.ts';
 import { createTenantDirectory } from './lib/tenants/directory.ts';
 import { createDomainResolver } from './lib/tenants/domain-resolver.ts';
+import { excludedDomainsTable, TableExcludedDomains } from './lib/tenants/table-excluded-domains.ts';
 import type { Runtime, Services } from './services.ts';
 
 export type { Services };
@@ -78,8 +79,10 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const resources = createResourceRegistry(cloud, settings.RESOURCES);
   const limiter = new Limiter(tuning.resourceConcurrency);
   const shared = { ...runtime, resources, limiter, tokens: broker, partnerTenantId };
+  const domains = createDomainResolver(runtime, cloud.endpoints.entra);
+  const excludedDomains = new TableExcludedDomains(() => storage.table(excludedDomainsTable), runtime);
   const directory = createTenantDirectory(
-    { ...shared, domains: createDomainResolver(runtime, cloud.endpoints.entra), endpoints: cloud.endpoints },
+    { ...shared, domains, excludedDomains, endpoints: cloud.endpoints },
     {
       include: settings.TENANTS_INCLUDE,
       exclude: settings.TENANTS_EXCLUDE,
@@ -104,7 +107,7 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
     directory,
     runs: createRuns({ ...runtime, storage }),
     tuning: tuning.runs,
-    health: createHealth({ ...runtime, credentials, broker, notifications, policy }),
+    health: createHealth({ ...runtime, credentials, broker, notifications, policy, directory }),
     notifier: notifications.notifier,
   };
 }

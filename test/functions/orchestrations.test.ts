@@ -1,6 +1,6 @@
 import type { DurableClient } from 'durable-functions';
 import { describe, expect, it } from 'vitest';
-import { orchestrationsOf } from '../../../src/functions/orchestrations.ts';
+import { orchestrationsOf } from '../../src/functions/orchestrations.ts';
 
 /** Texts as durable-functions 3.5 writes them. */
 const failed = (status: number): Error =>
