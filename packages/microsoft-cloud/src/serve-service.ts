@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CloudClock } from './clock.ts';
-import { replacedReply, sendReply } from './faults/fault-replies.ts';
+import { replacedReply, replyAfter, sendReply } from './faults/fault-replies.ts';
 import type { Faults } from './faults/faults.ts';
 import type { FaultRule } from './faults/rule.ts';
 import type { Ledger, LedgerEntry } from './ledger.ts';
@@ -50,7 +50,7 @@ async function answer(service: Service, request: CloudRequest, rule: FaultRule |
   const replaced = rule === undefined ? undefined : replacedReply(rule);
   if (replaced !== undefined) return replaced;
   try {
-    return await service.handle(request);
+    return replyAfter(rule, await service.handle(request));
   } catch (error) {
     // A defect of the simulation. Marked as unmatched, so that the test which met it fails.
     request.facts.unmatched = true;

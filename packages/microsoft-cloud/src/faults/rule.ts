@@ -3,6 +3,7 @@ import { serviceNames, type ServiceName } from '../web/http.ts';
 /**
  * Kinds of faults:
  * - `drop`: closes the connection before the request is handled
+ * - `late_500`: handles the request, then replies with status 500
  * - `lost_reply`: handles the request, then closes the connection without a reply
  * - `drip`: sends the normal reply a few bytes at a time
  * - `truncated`: sends the first half of the normal reply, then closes the connection
@@ -14,6 +15,7 @@ import { serviceNames, type ServiceName } from '../web/http.ts';
  */
 export const faultKinds = [
   'drop',
+  'late_500',
   'lost_reply',
   'drip',
   'truncated',
