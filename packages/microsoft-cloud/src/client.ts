@@ -86,6 +86,14 @@ export async function setTenantState(control: string, tenantId: string, state: s
   await call(control, 'POST', `/tenants/${tenantId}`, { state });
 }
 
+/**
+ * Consents to the partner's multi-tenant applications in every customer tenant that is not in the state `no_consent` or
+ * `deleted`, with the permissions of their registrations. In reality the partner does this through Partner Center.
+ */
+export async function consentEverywhere(control: string): Promise<void> {
+  await call(control, 'POST', '/consents');
+}
+
 /** Changes a customer tenant: its state, resources, delegated roles, relationships or consent. */
 export async function changeTenant(control: string, tenantId: string, change: TenantChange): Promise<void> {
   await call(control, 'POST', `/tenants/${tenantId}`, change);

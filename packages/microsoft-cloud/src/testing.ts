@@ -2,7 +2,6 @@
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { signIn } from './client.ts';
 import { type CloudOptions, type RunningCloud, startCloud } from './index.ts';
-import { grantRegistered } from './population/customer-consents.ts';
 
 /**
  * Starts a cloud and makes this process trust its certificate, as `NODE_EXTRA_CA_CERTS` does for a new process.
@@ -22,20 +21,6 @@ export function tenantWith({ document }: RunningCloud, stateOrTrait: string): st
   const found = document.tenants.find(({ state, trait }) => (trait ?? state) === stateOrTrait);
   if (found === undefined) throw new Error(`The cloud has no tenant with the state or trait ${stateOrTrait}.`);
   return found.tenantId;
-}
-
-/**
- * Consents to an application of the partner in every customer tenant, except in the states `no_consent` and `deleted`,
- * with the delegated permissions of its registration. In reality the partner does this through Partner Center.
- * @throws Error for an unknown application.
- */
-export function consentEverywhere({ world }: RunningCloud, clientId: string): void {
-  const application = [...world.partner.directory.applications.values()].find(({ appId }) => appId === clientId);
-  if (application === undefined) throw new Error(`The partner has no application ${clientId}.`);
-  for (const customer of world.customers) {
-    if (customer.state !== 'no_consent' && customer.state !== 'deleted')
-      grantRegistered(world.directoryOf(customer), customer, application, world.establishedMs);
-  }
 }
 
 /** Returns the user name of one of the partner's accounts. `broker` is the service account. */

@@ -22,7 +22,7 @@ import * as control from 'microsoft-cloud/client';
 import type { CloudOptions, RunningCloud } from 'microsoft-cloud';
 import { recordingLogger } from '../../fakes/recording-logger.ts';
 import { type Canary, LeakScan } from '../../support/leak-scan.ts';
-import { account, adminToken, consentEverywhere, startTrustedCloud } from 'microsoft-cloud/testing';
+import { account, adminToken, startTrustedCloud } from 'microsoft-cloud/testing';
 
 const fetch: Fetch = (url, init) => globalThis.fetch(url, init);
 
@@ -148,7 +148,7 @@ export async function startOperator(options: CloudOptions = {}) {
     /** Sets the application up and, in place of Partner Center, consents to it in the customers. */
     setUp: async (more: Partial<SetupRequest> = {}) => {
       const outcome = note('the outcome of setup', await runSetup(await setupDeps(), setupOptions(more)));
-      consentEverywhere(cloud, outcome.clientId);
+      await control.consentEverywhere(cloud.control);
       return outcome;
     },
     consent: async (method: SignInMethod, more: Partial<ConsentOptions> = {}) =>

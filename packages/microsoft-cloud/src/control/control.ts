@@ -6,7 +6,7 @@ import { Refusal } from '../entra/refusal.ts';
 import { findUser, type SignInChoice } from '../entra/sign-in.ts';
 import type { Faults } from '../faults/faults.ts';
 import type { Ledger } from '../ledger.ts';
-import { changeTenant, parseTenantChange } from '../population/change-tenant.ts';
+import { changeTenant, consentEverywhere, parseTenantChange } from '../population/change-tenant.ts';
 import { type CloudRequest, empty, html, json, jsonObjectOf, type Reply } from '../web/http.ts';
 import { readRequest } from '../web/listener.ts';
 import { createRouter, type PathParameters, route } from '../web/router.ts';
@@ -114,6 +114,10 @@ const router = createRouter<Handler>([
   route('POST', '/sign-in', signIn),
   route('POST', '/device-code', ({ entra }, body) => {
     entra.approveDevice(text(body['userCode']), choiceOf(body));
+    return empty(204);
+  }),
+  route('POST', '/consents', ({ world }) => {
+    consentEverywhere(world);
     return empty(204);
   }),
   route('POST', '/tenants/{id}', changeTenantById),

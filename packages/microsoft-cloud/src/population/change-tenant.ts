@@ -1,7 +1,7 @@
 import { findMicrosoftResource } from '../directory/microsoft-resources.ts';
 import { resourcePrincipal } from '../directory/tenant-directory.ts';
 import type { World } from '../world.ts';
-import { type CustomerConsents, consentsIn, grantReadyConsents } from './customer-consents.ts';
+import { type CustomerConsents, consentsIn, grantReadyConsents, grantRegistered } from './customer-consents.ts';
 import { roleIdOf } from './roles.ts';
 import { type CustomerTenant, refusalsOf, type TenantState, tenantStates } from './tenant.ts';
 
@@ -122,6 +122,22 @@ function restoreConsents(world: World, customer: CustomerTenant): void {
   for (const principal of restored) directory.servicePrincipals.set(principal.id, principal);
   for (const grant of before.grants)
     if (restored.some(({ id }) => id === grant.clientId)) directory.permissionGrants.set(grant.id, grant);
+}
+
+/**
+ * Consents to the multi-tenant applications of the partner in every customer, except in the states `no_consent` and
+ * `deleted`, with the delegated permissions of their registrations. In reality the partner does this through Partner
+ * Center. The consents take effect at once.
+ */
+export function consentEverywhere(world: World): void {
+  const applications = [...world.partner.directory.applications.values()].filter(
+    ({ signInAudience }) => signInAudience !== 'AzureADMyOrg',
+  );
+  for (const customer of world.customers) {
+    if (customer.state === 'no_consent' || customer.state === 'deleted') continue;
+    const directory = world.directoryOf(customer);
+    for (const application of applications) grantRegistered(directory, customer, application, world.establishedMs);
+  }
 }
 
 function changeConsent(world: World, customer: CustomerTenant, consent: 'removed' | 'deleted'): void {
