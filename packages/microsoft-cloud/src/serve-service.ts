@@ -44,7 +44,7 @@ const delayOf = (service: Service, delayMs: number): number =>
 async function answer(service: Service, request: CloudRequest, rule: FaultRule | undefined): Promise<Reply> {
   if (rule?.aadsts !== undefined) {
     const refusal =
-      service.refuse?.(request, rule.aadsts) ?? json(rule.status ?? 400, { error: `AADSTS${rule.aadsts}` });
+      service.refuse?.(request, rule.aadsts, rule.text) ?? json(rule.status ?? 400, { error: `AADSTS${rule.aadsts}` });
     return { ...refusal, status: rule.status ?? refusal.status, headers: { ...refusal.headers, ...rule.headers } };
   }
   const replaced = rule === undefined ? undefined : replacedReply(rule);

@@ -41,7 +41,7 @@ export function createEntra(world: World): Entra {
   return {
     name: 'entra',
     identify: (request) => identify(world, request),
-    refuse: (request, aadsts) => errorReply(world, request, new Refusal(aadsts, valuesOf(request))),
+    refuse: (request, aadsts, text) => errorReply(world, request, new Refusal(aadsts, { ...valuesOf(request), text })),
     signIn: (authorizeUrl, choice) => signInAt(world, pending, authorizeUrl, choice),
     approveDevice: (userCode, choice) => void completeDeviceSignIn(world, pending, userCode, choice),
     handle: async (request) => {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type CloudRequest, headerOf, json, type Reply } from '../web/http.ts';
 import { aadstsTable, type AadstsEntry, type OAuthError } from './aadsts.ts';
 
-/** Values for the placeholders of an error text. */
+/** Values for the placeholders of an error text. `text` replaces the whole text. */
 export type RefusalValues = Readonly<Record<string, string | undefined>>;
 
 /** An error that Entra reports with an AADSTS number. */
@@ -38,7 +38,10 @@ export function errorBody(
   entra: string,
 ): Readonly<Record<string, unknown>> {
   const entry = aadstsTable[refusal.aadsts] ?? unknownEntry;
-  const text = entry.text.replace(/\{(\w+)\}/g, (_whole, name: string) => refusal.values[name] ?? name);
+  const text = (refusal.values['text'] ?? entry.text).replace(
+    /\{(\w+)\}/g,
+    (_whole, name: string) => refusal.values[name] ?? name,
+  );
   const traceId = randomUUID();
   const timestamp = entraTime(nowMs);
   return {

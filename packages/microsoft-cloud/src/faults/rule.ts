@@ -55,6 +55,8 @@ export interface FaultRule {
   readonly delayMs?: number;
   /** Entra refuses with this number and its text. */
   readonly aadsts?: number;
+  /** Replaces the text of the AADSTS number, which some numbers share. */
+  readonly text?: string;
 }
 
 type Check = (value: unknown) => boolean;
@@ -78,6 +80,7 @@ const checks: Readonly<Record<keyof FaultRule, Check>> = {
   kind: (value) => faultKinds.some((kind) => kind === value),
   delayMs: (value) => typeof value === 'number' && value >= 0 && value <= 600_000,
   aadsts: isCount,
+  text: isText,
 };
 
 function isExpression(source: string): boolean {

@@ -122,11 +122,13 @@ function restoreConsents(world: World, customer: CustomerTenant): void {
   for (const principal of restored) directory.servicePrincipals.set(principal.id, principal);
   for (const grant of before.grants)
     if (restored.some(({ id }) => id === grant.clientId)) directory.permissionGrants.set(grant.id, grant);
+  for (const role of before.roles)
+    if (restored.some(({ id }) => id === role.principalId)) directory.roleAssignments.set(role.id, role);
 }
 
 /**
  * Consents to the multi-tenant applications of the partner in every customer, except in the states `no_consent` and
- * `deleted`, with the delegated permissions of their registrations. In reality the partner does this through Partner
+ * `deleted`, with the permissions of their registrations. In reality the partner does this through Partner
  * Center. The consents take effect at once.
  */
 export function consentEverywhere(world: World): void {
@@ -142,8 +144,9 @@ export function consentEverywhere(world: World): void {
 
 function changeConsent(world: World, customer: CustomerTenant, consent: 'removed' | 'deleted'): void {
   const directory = world.directoryOf(customer);
-  const { principals, grants } = consentsIn(directory, world.partner.tenantId);
+  const { principals, grants, roles } = consentsIn(directory, world.partner.tenantId);
   for (const { id } of grants) directory.permissionGrants.delete(id);
+  for (const { id } of roles) directory.roleAssignments.delete(id);
   if (consent === 'removed') return;
   for (const { id, appId } of principals) {
     directory.servicePrincipals.delete(id);

@@ -1,11 +1,9 @@
 import { findMicrosoftResource } from '../directory/microsoft-resources.ts';
-import type { Application, PermissionGrant, ServicePrincipal } from '../directory/records.ts';
-import { grantScopes, newServicePrincipal, type TenantDirectory } from '../directory/tenant-directory.ts';
+import type { Application, PermissionGrant, RoleAssignment, ServicePrincipal } from '../directory/records.ts';
+import { assignRole, grantScopes, newServicePrincipal, type TenantDirectory } from '../directory/tenant-directory.ts';
 import type { Partner } from './partner.ts';
 import { type Permissions, readyPermissions } from './partner-applications.ts';
 import type { CustomerTenant } from './tenant.ts';
-
-type ScopesOfResource = Pick<Permissions, 'resourceAppId' | 'scopes'>;
 
 /** Creates the service principal of a partner's application in a customer's directory. An existing one is returned. */
 export function ensurePrincipal(
@@ -22,21 +20,34 @@ export function ensurePrincipal(
   return principal;
 }
 
-/** Grants delegated permissions to a partner's application in a customer. Leaves out resources that the customer lacks. */
-export function grantInCustomer(
+/**
+ * Grants delegated and application permissions to a partner's application, as an administrator of the customer can.
+ * Leaves out resources that the customer lacks.
+ */
+function grantInCustomer(
   directory: TenantDirectory,
   principal: ServicePrincipal,
-  permissions: readonly ScopesOfResource[],
+  permissions: readonly Permissions[],
   nowMs: number,
 ): void {
-  for (const { resourceAppId, scopes } of permissions) {
+  const assigned = new Set(
+    [...directory.roleAssignments.values()]
+      .filter(({ principalId }) => principalId === principal.id)
+      .map(({ appRoleId }) => appRoleId),
+  );
+  for (const { resourceAppId, scopes, roles } of permissions) {
     const resource = directory.servicePrincipalOf(resourceAppId);
-    if (resource === undefined || scopes.length === 0) continue;
-    grantScopes(directory, { clientId: principal.id, resourceId: resource.id, scopes }, nowMs);
+    if (resource === undefined) continue;
+    const ids = { resourceId: resource.id };
+    if (scopes.length > 0) grantScopes(directory, { ...ids, clientId: principal.id, scopes }, nowMs);
+    for (const role of roles) {
+      const appRoleId = findMicrosoftResource(resourceAppId)?.permissions.roles[role] ?? '';
+      if (!assigned.has(appRoleId)) assignRole(directory, { ...ids, principalId: principal.id, appRoleId }, nowMs);
+    }
   }
 }
 
-/** Grants the delegated permissions that the registration of an application lists. */
+/** Grants the permissions that the registration of an application lists. */
 export function grantRegistered(
   directory: TenantDirectory,
   customer: CustomerTenant,
@@ -44,9 +55,12 @@ export function grantRegistered(
   nowMs: number,
 ): void {
   const permissions = application.requiredResourceAccess.map(({ resourceAppId, resourceAccess }) => {
-    const ids = new Set(resourceAccess.filter(({ type }) => type === 'Scope').map(({ id }) => id));
-    const offered = Object.entries(findMicrosoftResource(resourceAppId)?.permissions.scopes ?? {});
-    return { resourceAppId, scopes: offered.filter(([, id]) => ids.has(id)).map(([value]) => value) };
+    const offered = findMicrosoftResource(resourceAppId)?.permissions;
+    const values = (type: string, table: Readonly<Record<string, string>> = {}): readonly string[] =>
+      Object.keys(table).filter((value) =>
+        resourceAccess.some((access) => access.type === type && access.id === table[value]),
+      );
+    return { resourceAppId, scopes: values('Scope', offered?.scopes), roles: values('Role', offered?.roles) };
   });
   grantInCustomer(directory, ensurePrincipal(directory, customer, application, nowMs), permissions, nowMs);
 }
@@ -75,6 +89,7 @@ export function grantReadyConsents(
 export interface CustomerConsents {
   readonly principals: readonly ServicePrincipal[];
   readonly grants: readonly PermissionGrant[];
+  readonly roles: readonly RoleAssignment[];
 }
 
 export const consentsIn = (directory: TenantDirectory, partnerTenantId: string): CustomerConsents => {
@@ -82,5 +97,9 @@ export const consentsIn = (directory: TenantDirectory, partnerTenantId: string):
     ({ ownerTenantId }) => ownerTenantId === partnerTenantId,
   );
   const ids = new Set(principals.map(({ id }) => id));
-  return { principals, grants: [...directory.permissionGrants.values()].filter(({ clientId }) => ids.has(clientId)) };
+  return {
+    principals,
+    grants: [...directory.permissionGrants.values()].filter(({ clientId }) => ids.has(clientId)),
+    roles: [...directory.roleAssignments.values()].filter(({ principalId }) => ids.has(principalId)),
+  };
 };
