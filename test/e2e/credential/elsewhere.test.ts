@@ -38,7 +38,7 @@ beforeAll(async () => {
     PATH: `${programs}${delimiter}${process.env['PATH'] ?? ''}`,
     IDENTITY_ENDPOINT: undefined,
     IDENTITY_HEADER: undefined,
-    VAULT_TOKEN: (await new ManagedIdentityCredential().getToken('https://vault.azure.net/.default')).token,
+    VAULT_TOKEN: (await operator.identity.getToken('https://vault.azure.net/.default')).token,
     ADMIN_TOKEN: await adminToken(operator.cloud),
   };
 });

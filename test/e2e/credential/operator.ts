@@ -42,7 +42,7 @@ export async function startOperator(options: CloudOptions = {}) {
   vi.stubEnv('IDENTITY_ENDPOINT', document.managedIdentity.endpoint);
   vi.stubEnv('IDENTITY_HEADER', document.managedIdentity.header);
   const partnerTenantId = parseTenantId(document.partnerTenantId) as TenantId;
-  const identity = new ManagedIdentityCredential();
+  const identity = new ManagedIdentityCredential({ clientId: document.managedIdentity.clientId });
   const secrets = new SecretClient(document.keyVault, identity, {
     disableChallengeResourceVerification: true,
     // The store must handle each failure, so the client does not retry.
@@ -120,6 +120,7 @@ export async function startOperator(options: CloudOptions = {}) {
   return {
     cloud,
     clock,
+    identity,
     store,
     secrets,
     redeemer,

@@ -40,6 +40,18 @@ function me(context: GraphContext): User {
   return found;
 }
 
+/** The endpoint that OpenID Connect discovery names (OpenID Connect Core 1.0 section 5.3). */
+function userInfo(context: GraphContext): Reply {
+  const { id, displayName, givenName, surname, userPrincipalName } = me(context);
+  return json(200, {
+    sub: id,
+    name: displayName,
+    given_name: givenName,
+    family_name: surname,
+    email: userPrincipalName,
+  });
+}
+
 /** Revokes all refresh tokens that were issued before now. */
 function revoke({ world }: GraphContext, user: User): Reply {
   user.validFromMs = world.clock.nowMs();
@@ -112,6 +124,7 @@ function showUser(context: GraphContext, user: User): Reply {
 }
 
 export const userRoutes = [
+  graphRoute('GET', '/oidc/userinfo', 'openid', userInfo),
   graphRoute('GET', '/v1.0/me', `User.Read ${read}`, (context) => showUser(context, me(context))),
   graphRoute('GET', '/v1.0/me/memberOf', `User.Read ${read}`, (context) => groupsOf(context, me(context).id)),
   graphRoute('GET', '/v1.0/me/transitiveMemberOf', `User.Read ${read}`, (context) =>

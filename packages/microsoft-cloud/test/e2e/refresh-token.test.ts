@@ -32,7 +32,7 @@ describe('refresh tokens', () => {
       client_secret: stranger?.clientSecret ?? '',
       refresh_token: rolled,
     });
-    expect(other.body).toMatchObject({ error: 'invalid_grant', error_codes: [70000] });
+    expect(other.body).toMatchObject({ error: 'invalid_grant', error_codes: [700007] });
   });
 
   it('rejects malformed and missing refresh tokens, and unknown clients', async () => {
