@@ -1,7 +1,6 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { ManagedIdentityCredential } from '@azure/identity';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { graphAppId, type PermissionProfile, profiles } from '../../../src/lib/setup/permissions.ts';
 import { adminToken, tenantWith } from 'microsoft-cloud/testing';
