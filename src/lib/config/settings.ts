@@ -114,7 +114,7 @@ export const settingsSchema = z.object({
   }),
   RESOURCES: addedResources.meta({
     description:
-      'Further resources as alias=identifier, comma separated, e.g. defender=https://api.securitycenter.microsoft.com.',
+      'Further resources as alias=identifier, comma separated, e.g. sharepoint-contoso=https://contoso-admin.sharepoint.com.',
   }),
   ACCESS_POLICY: z.string().min(1).default('access-policy.json').meta({
     description:
