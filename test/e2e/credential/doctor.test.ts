@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { createLocalBroker } from '../../../src/cli/sign-in/local-broker.ts';
 import { clouds } from '../../../src/lib/model/clouds.ts';
+import type { Secret } from '../../../src/lib/model/secret.ts';
 import { type Check, examine } from '../../../src/lib/setup/doctor.ts';
 import { account } from 'microsoft-cloud/testing';
 import { browser, startOperator, type TestOperator } from './operator.ts';
@@ -46,6 +47,8 @@ async function examined(more: { application?: string; customer?: string } = {}):
     fetch: exchangeDeps.fetch,
     clock,
     newId,
+    partnerGraph: (token: Secret) => graphOf(token.reveal()).client,
+    requirements: [{ purpose: 'mfa-report', roles: ['Reports Reader', 'Global Reader'] as const }],
     ...more,
   };
   for await (const check of examine(deps)) checks.push(check);
