@@ -88,7 +88,7 @@ const rows: readonly [numbers: readonly number[], reach: Reach, code: ErrorCode,
   ],
   [[7000222], 'credential', 'client_credential_rejected', 'The client secret has expired.'],
   [
-    [7000218, 700025],
+    [7000216, 7000218, 700025],
     'credential',
     'client_credential_rejected',
     'The application is registered as a public client, or no client credential was sent.',
@@ -123,7 +123,7 @@ const rows: readonly [numbers: readonly number[], reach: Reach, code: ErrorCode,
   [[50194], 'credential', 'client_credential_rejected', 'The application is not multi-tenant.'],
   // Policies of the partner or of the customer (the canary decides)
   [
-    [70043, 70046],
+    [70043, 70044, 70046],
     'ambiguous',
     'interaction_required',
     'A sign-in frequency policy ended the session; unless the policy excludes the service account, it ends the next one too.',

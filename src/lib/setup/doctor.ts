@@ -67,11 +67,11 @@ export async function* examine(deps: DoctorDeps): AsyncGenerator<Check, void, un
     return;
   }
   yield await partnerCenterCheck(deps);
-  yield* customerChecks({ ...deps, token: (tenantId) => token(deps, tenantId, deps.graph, 'delegated') });
   yield* gdapChecks(deps, deps.partnerGraph(partner.value.secret));
+  yield* customerChecks({ ...deps, token: (tenantId) => token(deps, tenantId, deps.graph, 'delegated') });
 }
 
-const needPartnerTenant = ['Partner tenant', 'Partner Center', 'Customers', 'Customer token', 'Delegated roles'];
+const needPartnerTenant = ['Partner tenant', 'Partner Center', 'Delegated roles', 'Customers', 'Customer token'];
 
 /** A machine without the managed identity cannot use it. That is not a failure. */
 const identityMissing =

@@ -67,6 +67,7 @@ const reported: readonly Reported[] = [
     /single-page.*register.*web platform/,
   ),
   row(70043, 'invalid_grant', token, /sign-in frequency policy.*excludes the service account/),
+  row(70044, 'invalid_grant', token, /sign-in frequency policy/),
   row(70046, 'invalid_grant', token, /sign-in frequency policy/),
   // The client credential
   row(700023, 'invalid_client', client, /audience of the assertion/),

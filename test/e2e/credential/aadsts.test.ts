@@ -1,0 +1,93 @@
+import { faultSet } from 'microsoft-cloud';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { TokenBroker } from '../../../src/lib/broker/broker.ts';
+import { CachedCredentials } from '../../../src/lib/credential/cached-credentials.ts';
+import { aadstsMeanings, aadstsVariants } from '../../../src/lib/entra/aadsts.ts';
+import { BrokerError, errorTable } from '../../../src/lib/model/errors.ts';
+import type { TenantId } from '../../../src/lib/model/identifiers.ts';
+import { silentLogger } from '../../../src/lib/runtime/log.ts';
+import { browser, startOperator, type TestOperator } from './operator.ts';
+
+/** Whether the simulated cloud can answer with the number. */
+function isSimulated(number: number): boolean {
+  try {
+    return faultSet(`aadsts-${number}`).rules.length > 0;
+  } catch {
+    return false;
+  }
+}
+const numbers = [...aadstsMeanings.keys()].filter(isSimulated);
+/** The possible meanings: some numbers have two, by what else the reply says. */
+const meaningsOf = (number: number) => [
+  ...[aadstsMeanings.get(number)].filter((meaning) => meaning !== undefined),
+  ...aadstsVariants.filter((variant) => variant.number === number),
+];
+
+let operator: TestOperator;
+let here: TenantId;
+let elsewhere: TenantId;
+beforeAll(async () => {
+  operator = await startOperator({ tenants: 2 });
+  await operator.setUp();
+  await operator.consent(browser(operator.cloud));
+  [here, elsewhere] = operator.cloud.document.tenants.map(({ tenantId }) => tenantId) as [TenantId, TenantId];
+});
+afterEach(() => operator.cloud.faults.clear());
+afterAll(() => operator.stop());
+
+/** Asks a new broker, with the real redeemer over HTTP. */
+function newBroker() {
+  const { store, redeemer, clock, partnerTenantId, canaryResource } = operator;
+  const credentials = new CachedCredentials({ store, clock, log: silentLogger }, 600);
+  const broker = new TokenBroker(
+    { credentials, redeemer, clock, random: () => 0, log: silentLogger },
+    { partnerTenantId, canaryResource, entraConcurrency: 4, cacheSize: 100 },
+  );
+  const resource = { alias: 'graph', identifier: canaryResource };
+  return async (tenantId: TenantId): Promise<BrokerError | undefined> => {
+    const request = {
+      tenantId,
+      resource,
+      grant: 'delegated',
+      application: 'default',
+      minimumLifetimeSeconds: 60,
+    } as const;
+    try {
+      await broker.getToken({ ...request, correlationId: crypto.randomUUID() });
+      return undefined;
+    } catch (thrown) {
+      if (thrown instanceof BrokerError) return thrown;
+      throw thrown;
+    }
+  };
+}
+
+describe('each AADSTS number over HTTP', () => {
+  it('can be produced by the simulated cloud', () => {
+    expect(numbers.length).toBeGreaterThan(90);
+  });
+
+  it.each(numbers)('AADSTS%i in one customer tenant fails that tenant only', async (number) => {
+    operator.cloud.faults.add({ service: 'entra', tenantId: here, path: '/token$', aadsts: number });
+    const ask = newBroker();
+    const failure = await ask(here);
+    const codes = meaningsOf(number).map(({ code }) => code);
+    // A code of the credential is not passed on for one tenant: the partner's own tenant issues tokens.
+    const reachesCredential = codes.some((code) => errorTable[code].scope === 'credential');
+    if (!reachesCredential) expect(codes).toContain(failure?.code);
+    expect(failure?.scope).not.toBe('credential');
+    expect(failure?.detail).toContain(`AADSTS${number}`);
+    expect(await ask(elsewhere)).toBeUndefined();
+  });
+
+  it.each(numbers)('AADSTS%i in every tenant stops the credential only if it is at fault', async (number) => {
+    operator.cloud.faults.add({ service: 'entra', path: '/token$', aadsts: number });
+    const failure = await newBroker()(here);
+    const reaches = new Set(meaningsOf(number).map(({ reach }) => reach));
+    const mayBeCredential = reaches.has('credential') || reaches.has('ambiguous');
+    const mustBeCredential = mayBeCredential && reaches.size === 1;
+    if (mustBeCredential) expect(failure?.scope).toBe('credential');
+    if (!mayBeCredential) expect(failure?.scope).not.toBe('credential');
+    expect(failure?.detail).toContain(`AADSTS${number}`);
+  });
+});
