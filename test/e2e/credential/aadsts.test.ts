@@ -6,6 +6,8 @@ import { aadstsMeanings, aadstsVariants } from '../../../src/lib/entra/aadsts.ts
 import { BrokerError, errorTable } from '../../../src/lib/model/errors.ts';
 import type { TenantId } from '../../../src/lib/model/identifiers.ts';
 import { silentLogger } from '../../../src/lib/runtime/log.ts';
+import { adviceFor } from '../../../src/lib/model/advice.ts';
+import { changeTenant } from 'microsoft-cloud/client';
 import { browser, startOperator, type TestOperator } from './operator.ts';
 
 /** Whether the simulated cloud can answer with the number. */
@@ -89,5 +91,35 @@ describe('each AADSTS number over HTTP', () => {
     if (mustBeCredential) expect(failure?.scope).toBe('credential');
     if (!mayBeCredential) expect(failure?.scope).not.toBe('credential');
     expect(failure?.detail).toContain(`AADSTS${number}`);
+  });
+});
+
+describe('a customer that refuses the partner', () => {
+  it.each([
+    [
+      'ends its relationship',
+      { relationshipEndsInMs: 0 },
+      'tenant_not_delegated',
+      /AADSTS50020/,
+      /GDAP relationship is active/,
+    ],
+    [
+      'blocks service providers with Conditional Access',
+      { state: 'conditional_access' },
+      'blocked_by_policy',
+      /Conditional Access.*AADSTS53003/,
+      /exclude service provider users of the partner tenant/,
+    ],
+    ['deletes the application', { consent: 'deleted' }, 'consent_required', /AADSTS\d+/, /ptb tenants consent/],
+  ] as const)('fails alone when it %s, with the next step', async (_, change, code, detail, advice) => {
+    const { control } = operator.cloud;
+    await changeTenant(control, here, change);
+    const failure = await newBroker()(here);
+    expect(failure).toMatchObject({ code, scope: 'tenant' });
+    expect(failure?.detail).toMatch(detail);
+    expect(adviceFor(code, 'operator')).toMatch(advice);
+    expect(await newBroker()(elsewhere)).toBeUndefined();
+    if ('state' in change) await changeTenant(control, here, { state: 'ok' });
+    if ('relationshipEndsInMs' in change) await changeTenant(control, here, { relationshipEndsInMs: 86_400_000 });
   });
 });
