@@ -51,6 +51,14 @@ export async function* gdapChecks(deps: GdapCheckDeps, graph: GraphClient): Asyn
 function adminAgentsCheck(groups: Groups): Check {
   if ([...groups.values()].includes(adminAgentsName))
     return ok(adminAgentsName, `The account is a member of ${adminAgentsName}.`);
+  // Without Directory.Read.All, Graph lists the groups without their names.
+  if ([...groups].some(([id, name]) => id === name))
+    return {
+      check: adminAgentsName,
+      status: 'notice',
+      message: `Whether the account is a member of ${adminAgentsName} is not known, because Graph hides the names of its groups.`,
+      remedy: neededPermissions,
+    };
   return {
     check: adminAgentsName,
     status: 'warning',
@@ -63,6 +71,8 @@ const unreadable = (check: string, what: string, { code, detail }: BrokerError):
   check,
   status: 'notice',
   message: `The ${what} could not be read (${code}): ${detail}`,
-  remedy:
-    'Delegated roles are only known to an application with User.Read, Directory.Read.All and DelegatedAdminRelationship.Read.All, whose account is in AdminAgents.',
+  remedy: neededPermissions,
 });
+
+const neededPermissions =
+  'Delegated roles are only known to an application with User.Read, Directory.Read.All and DelegatedAdminRelationship.Read.All, whose account is in AdminAgents.';

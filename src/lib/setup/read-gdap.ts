@@ -44,7 +44,7 @@ const concurrentBatches = 4;
 
 /**
  * Reads the groups that the signed-in account is a member of, also through another group ("List a user's memberships",
- * User.Read).
+ * User.Read). Without Directory.Read.All, Graph hides the names; the id stands for a hidden name.
  * @throws BrokerError from Graph.
  */
 export async function readGroups(graph: GraphClient): Promise<Groups> {

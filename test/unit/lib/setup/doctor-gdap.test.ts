@@ -170,6 +170,15 @@ describe('gdapChecks without permission', () => {
     });
   });
 
+  it('does not warn about AdminAgents when Graph hides the names of the groups', async () => {
+    const hidden = { '@odata.type': '#microsoft.graph.group', id: 'g', displayName: null };
+    bench.answerInstead = (path) => (path.includes('/me/') ? { value: [hidden] } : undefined);
+    expect(one(await checks(), 'AdminAgents')).toMatchObject({
+      status: 'notice',
+      remedy: expect.stringContaining('Directory.Read.All') as string,
+    });
+  });
+
   it('says that the relationships cannot be read', async () => {
     bench.answerInstead = (path) => (path.includes('tenantRelationships') ? problem(403, 'Forbidden') : undefined);
     expect((await checks()).map(({ check, status }) => [check, status])).toEqual([
