@@ -7,7 +7,7 @@ import { BrokerError } from '../model/errors.ts';
 import { type JsonObject, textOf } from '../graph/reply.ts';
 import { retry } from '../runtime/retry.ts';
 import { graphStatus } from '../graph/write.ts';
-import { applicationTag, type DirectoryState } from './directory-state.ts';
+import { applicationTag, type DirectoryState, type RegisteredApplication } from './directory-state.ts';
 import { requiredResourceAccess } from './permissions.ts';
 import { redirectUri, type SetupOptions, type SetupStep, signInAudience } from './plan.ts';
 
@@ -107,6 +107,7 @@ export class SetupRun {
     return {
       signInAudience,
       tags: [...new Set([...(application?.tags ?? []), applicationTag(this.#options.application)])],
+      ...otherPlatforms(application),
       web: { redirectUris: [...new Set([...(application?.redirectUris ?? []), redirectUri])] },
       requiredResourceAccess: requiredResourceAccess(this.#options.profile),
     };
@@ -193,6 +194,14 @@ export class SetupRun {
     });
   }
 }
+
+/** The other platforms without {@link redirectUri}. Entra accepts an address on one platform only. */
+const otherPlatforms = (application: RegisteredApplication | undefined): JsonObject =>
+  Object.fromEntries(
+    Object.entries(application?.otherRedirectUris ?? {})
+      .filter(([, addresses]) => addresses.includes(redirectUri))
+      .map(([platform, addresses]) => [platform, { redirectUris: addresses.filter((each) => each !== redirectUri) }]),
+  );
 
 /** The error message of Graph, if the error has one. */
 const messageOf = (thrown: unknown): string =>
