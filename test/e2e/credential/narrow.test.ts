@@ -8,7 +8,8 @@ import { startCare } from './care.ts';
 import { type CommandLine, type Ended, openCommandLine } from './command-line.ts';
 import { browser, startOperator, type TestOperator } from './operator.ts';
 
-// A second application with few permissions, as in docs/permissions.md: no Partner Center, no permission to change itself.
+// A second application with few permissions, as in docs/permissions.md: no permission to change itself or to read the
+// directory of a customer.
 
 let operator: TestOperator;
 let line: CommandLine;
