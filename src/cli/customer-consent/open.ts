@@ -2,7 +2,8 @@ import { defaultApplication } from '../../lib/model/credential.ts';
 import { SetupError, toBrokerError } from '../../lib/model/errors.ts';
 import type { TenantId } from '../../lib/model/identifiers.ts';
 import type { Secret } from '../../lib/model/secret.ts';
-import type { Grant } from '../../lib/model/token.ts';
+import { isAudienceOf } from '../../lib/entra/audiences.ts';
+import type { AccessToken, Grant, Resource } from '../../lib/model/token.ts';
 import type { GraphClient } from '../../lib/graph/client.ts';
 import { createGraphClient } from '../../lib/graph/client.ts';
 import type { ConsentRun } from '../../lib/setup/customer-consent.ts';
@@ -57,7 +58,10 @@ export async function openConsents(toolbox: Toolbox, flags: ConsentFlags): Promi
     throw new CommandFailure('request_invalid', detail, 'Give --profile with another profile.');
   }
   const { clientId, displayName } = registered;
-  const deps = { graph: (reader: string, tenantId: TenantId) => tokens.graphIn(reader, 'delegated', tenantId) };
+  const deps = {
+    graph: (reader: string, tenantId: TenantId) => tokens.graphIn(reader, 'delegated', tenantId),
+    scopesOfToken: tokens.scopesFor,
+  };
   const read = (tenantId: TenantId) => readCustomerConsent(deps, { application, clientId }, wanted, tenantId);
   const { clock, newId, exchangeDeps, target, signal } = toolbox;
   const consents = new PartnerCenterConsents(
@@ -111,15 +115,20 @@ type Tokens = ReturnType<typeof tokenSource>;
 function tokenSource(toolbox: Toolbox, { tokens, resources }: LocalBroker) {
   const { target, newId, exchangeDeps } = toolbox;
   const { partnerTenantId } = target;
-  const secretFor = async (alias: string, application: string, grant: Grant, tenantId: TenantId): Promise<Secret> => {
-    const request = { tenantId, resource: resources.get(alias), grant, application } as const;
-    return (await tokens.getToken({ ...request, minimumLifetimeSeconds: 60, correlationId: newId() })).secret;
-  };
+  const tokenFor = (resource: Resource, application: string, grant: Grant, tenantId: TenantId): Promise<AccessToken> =>
+    tokens.getToken({ tenantId, resource, grant, application, minimumLifetimeSeconds: 60, correlationId: newId() });
+  const secretFor = async (alias: string, application: string, grant: Grant, tenantId: TenantId): Promise<Secret> =>
+    (await tokenFor(resources.get(alias), application, grant, tenantId)).secret;
   const graph = (application: string, grant: Grant, tenantId: TenantId) =>
     secretFor('graph', application, grant, tenantId);
   return {
     partnerCenter: (application: string) => secretFor('partner-center', application, 'delegated', partnerTenantId),
     graph,
+    scopesFor: async (application: string, tenantId: TenantId, appId: string): Promise<readonly string[]> => {
+      const known = resources.list().find(({ identifier }) => isAudienceOf(appId, identifier));
+      const resource = known ?? { alias: appId, identifier: appId };
+      return (await tokenFor(resource, application, 'delegated', tenantId)).scopes;
+    },
     /** Not bound to the signal: after Ctrl+C the tenants that were started are finished. */
     graphIn: (application: string, grant: Grant, tenantId: TenantId): GraphClient =>
       createGraphClient(exchangeDeps, {

@@ -59,7 +59,7 @@ const changeOf = (order: ConsentOrder): string =>
 /** The permissions that the customer does not have yet. */
 const additionsOf = ({ give, former = [] }: ConsentOrder): readonly ScopedResource[] =>
   give
-    .filter((each) => !isGranted({ grants: former, present: undefined }, each))
+    .filter((each) => !isGranted({ grants: former }, each))
     .map((each) => {
       const known = new Set(former.flatMap(({ appId, scopes }) => (appId === each.appId ? scopes : [])));
       return { ...each, scopes: each.scopes.filter((scope) => !known.has(scope)) };

@@ -20,7 +20,13 @@ export type ReadCustomer =
 export async function selectCustomers({ toolbox, local }: Consents, flags: ConsentFlags): Promise<readonly Customer[]> {
   const { directory } = local;
   if (flags.customers !== undefined) return selectTenants(directory, flags.customers);
-  return (await directory.list(toolbox.signal)).filter((tenant) => tenant.reachable);
+  const reachable = (await directory.list(toolbox.signal)).filter((tenant) => tenant.reachable);
+  if (reachable.length === 0) {
+    say(
+      'Microsoft lists no customer that can be reached. An account outside the group AdminAgents gets an empty list.',
+    );
+  }
+  return reachable;
 }
 
 /**

@@ -24,6 +24,8 @@ export interface ConsentOrder {
   readonly already: readonly ScopedResource[];
   /** Resources of the profile that are consented with fewer scopes. They need a withdrawal. */
   readonly outdated: readonly ScopedResource[];
+  /** Whether all grants are known, so that a withdrawal loses none. */
+  readonly canRenew: boolean;
   /** Resources of the profile that the customer does not have. */
   readonly unavailable: readonly ScopedResource[];
 }
@@ -55,8 +57,15 @@ export function planConsent(
   const { missing, unavailable } = compareConsent(wanted, consent);
   const isPartial = ({ appId }: ScopedResource): boolean => scopesIn(consent.grants, appId).length > 0;
   const available = wanted.filter((each) => !unavailable.includes(each));
-  const order = { tenantId, name, unavailable, already: available.filter((each) => isGranted(consent, each)) };
-  if (renew && missing.some(isPartial)) {
+  const canRenew = consent.isComplete;
+  const order = {
+    tenantId,
+    name,
+    unavailable,
+    canRenew,
+    already: available.filter((each) => isGranted(consent, each)),
+  };
+  if (renew && canRenew && missing.some(isPartial)) {
     const give = mergeScopes(consent.grants, available);
     return { ...order, give, withdrawsFirst: true, former: consent.grants, already: [], outdated: [] };
   }
@@ -69,5 +78,15 @@ export function planResumption(entry: JournalEntry, consent: CustomerConsent | u
   const { tenantId, name, before, after } = entry;
   const already = consent === undefined ? [] : after.filter((each) => isGranted(consent, each));
   const give = after.filter((each) => !already.includes(each));
-  return { tenantId, name, give, withdrawsFirst: false, former: before, already, outdated: [], unavailable: [] };
+  return {
+    tenantId,
+    name,
+    give,
+    withdrawsFirst: false,
+    former: before,
+    already,
+    outdated: [],
+    canRenew: true,
+    unavailable: [],
+  };
 }

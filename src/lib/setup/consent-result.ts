@@ -48,11 +48,12 @@ export const failedResult = (tenantId: TenantId, problem: ConsentProblem): Conse
 
 /** Judges every resource of an order by the answers of Partner Center and by what the customer's directory shows. */
 export function judgeConsent(
-  { give, already, outdated, unavailable }: ConsentOrder,
+  { give, already, outdated, unavailable, canRenew }: ConsentOrder,
   { answers, ended }: GivenConsent,
   confirmed: ConfirmedConsent | undefined,
   application: string,
 ): readonly Judged[] {
+  const lackingProblem = lacking(outdated, application, canRenew);
   return [
     ...give.map((resource): Judged => {
       const answer = answers.get(resource);
@@ -61,15 +62,17 @@ export function judgeConsent(
         : judgeResource(resource, answer, confirmed, application);
     }),
     ...already.map((resource): Judged => ({ resource, outcome: 'already' })),
-    ...outdated.map((resource): Judged => ({ resource, outcome: 'outdated', problem: lacking(outdated, application) })),
+    ...outdated.map((resource): Judged => ({ resource, outcome: 'outdated', problem: lackingProblem })),
     ...unavailable.map((resource): Judged => ({ resource, outcome: 'unavailable' })),
   ];
 }
 
-const lacking = (outdated: readonly ScopedResource[], application: string): ConsentProblem => ({
+const lacking = (outdated: readonly ScopedResource[], application: string, canRenew: boolean): ConsentProblem => ({
   code: 'consent_required',
   detail: `The consent lacks ${describeScopes(outdated)}.`,
-  nextStep: `Run ${ptbCommand('tenants consent --renew', application)}, which withdraws the consent and gives it again with these permissions.`,
+  nextStep: canRenew
+    ? `Run ${ptbCommand('tenants consent --renew', application)}, which withdraws the consent and gives it again with these permissions.`
+    : `Consent to the application default in this customer first: with it, ${ptbCommand('tenants consent --renew', application)} reads all grants before it withdraws them.`,
 });
 
 function judgeResource(

@@ -16,9 +16,11 @@ export interface CustomerConsent {
    * has no consent there.
    */
   readonly present: ReadonlySet<string> | undefined;
+  /** False if only the grants of the wanted resources are known, so that the consent must not be withdrawn to extend it. */
+  readonly isComplete: boolean;
 }
 
-export const noConsent: CustomerConsent = { grants: [], present: undefined };
+export const noConsent: CustomerConsent = { grants: [], present: undefined, isComplete: true };
 
 /** How the consent of a customer differs from the profile. */
 export interface ConsentDifference {
@@ -66,7 +68,7 @@ export function mergeScopes(
 }
 
 /** Whether the consent includes every scope of the resource. */
-export const isGranted = ({ grants }: CustomerConsent, { appId, scopes }: ScopedResource): boolean => {
+export const isGranted = ({ grants }: Pick<CustomerConsent, 'grants'>, { appId, scopes }: ScopedResource): boolean => {
   const granted = new Set(scopesIn(grants, appId));
   return scopes.every((scope) => granted.has(scope));
 };

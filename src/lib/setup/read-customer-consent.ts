@@ -10,6 +10,12 @@ import { readScopeGrants } from './read-directory-state.ts';
 export interface ReadConsentDeps {
   /** Microsoft Graph in a customer tenant, with the token of one of the broker's applications. */
   readonly graph: (application: string, tenantId: TenantId) => GraphClient;
+  /** The scopes of a token of an application for a resource in a customer tenant. */
+  readonly scopesOfToken: (
+    application: string,
+    tenantId: TenantId,
+    resourceAppId: string,
+  ) => Promise<readonly string[]>;
 }
 
 export interface ConsentedApplication {
@@ -23,7 +29,8 @@ const restrictedByCustomer: ReadonlySet<unknown> = new Set([70001, 7000112, 5010
 
 /**
  * Reads the consent to an application in a customer tenant. Before the first consent Entra issues no token for reading it,
- * which counts as no consent. An application without a permission to read the directory is read with the default one.
+ * which counts as no consent. The consent of an application without a permission to read the directory is read with the
+ * default one, or else taken from its own tokens.
  * @throws BrokerError of Entra or Microsoft Graph.
  */
 export async function readCustomerConsent(
@@ -43,14 +50,37 @@ export async function readCustomerConsent(
       const read = await readAs(defaultApplication).catch(() => undefined);
       if (read !== undefined) return read;
     }
-    if (isAbsent) return noConsent;
-    throw failure;
+    return isAbsent ? noConsent : readTokens(deps, application, wanted, tenantId);
   }
 }
 
 /** Whether Entra says that the application has no consent or no service principal in the tenant. */
 export const isConsentAbsent = ({ code, logFields }: BrokerError): boolean =>
   code === 'consent_required' && !restrictedByCustomer.has(logFields['aadsts']);
+
+/** The permissions that Entra puts into tokens of the application. */
+async function readTokens(
+  deps: ReadConsentDeps,
+  application: string,
+  wanted: readonly ScopedResource[],
+  tenantId: TenantId,
+): Promise<CustomerConsent> {
+  const grants: ScopedResource[] = [];
+  const present = new Set<string>();
+  for (const resource of wanted) {
+    const { appId } = resource;
+    try {
+      grants.push({ ...resource, scopes: await deps.scopesOfToken(application, tenantId, appId) });
+      present.add(appId);
+    } catch (thrown) {
+      const failure = toBrokerError(thrown);
+      if (failure.code === 'resource_unavailable') continue;
+      if (!isConsentAbsent(failure)) throw failure;
+      present.add(appId);
+    }
+  }
+  return { grants, present, isComplete: false };
+}
 
 async function readConsent(
   graph: GraphClient,
@@ -69,7 +99,7 @@ async function readConsent(
   }
   const present = new Set(wanted.map(({ appId }) => appId).filter((appId) => principals.has(appId)));
   const principalId = textOf(principals.get(clientId), 'id');
-  if (principalId === undefined) return { grants: [], present };
+  if (principalId === undefined) return { grants: [], present, isComplete: true };
   const granted = await readScopeGrants(graph, principalId);
   const known = new Map([...principals.values()].map((principal) => [textOf(principal, 'id'), principal]));
   const others = [...new Set(granted.map(({ resourceId }) => resourceId))].filter((id) => !known.has(id));
@@ -84,7 +114,8 @@ async function readConsent(
       throw new BrokerError('resource_error', 'Microsoft Graph does not name a consented resource.');
     return { appId, name: nameOf.get(appId) ?? textOf(principal, 'displayName') ?? appId, scopes };
   });
-  return { grants: grants.reduce<readonly ScopedResource[]>((all, each) => mergeScopes(all, [each]), []), present };
+  const merged = grants.reduce<readonly ScopedResource[]>((all, each) => mergeScopes(all, [each]), []);
+  return { grants: merged, present, isComplete: true };
 }
 
 function valueIn(reply: BatchReply): JsonObject {

@@ -27,7 +27,6 @@ beforeAll(async () => {
     return customer !== true && relationship !== true;
   });
   others = bench.tenantIds.slice(9).filter((tenantId) => !unknown.includes(tenantId));
-  expect([withoutExchange.length, withoutRole.length, others.length, unknown.length]).toEqual([5, 3, 17, 3]);
 });
 afterEach(() => {
   bench.operator.cloud.faults.clear();
@@ -45,6 +44,10 @@ const journal = async (): Promise<readonly string[]> => {
 };
 
 describe('ptb tenants consent for 25 customers', () => {
+  it('has 25 customers that Partner Center knows', () => {
+    expect([withoutExchange.length, withoutRole.length, others.length, unknown.length]).toEqual([5, 3, 17, 3]);
+  });
+
   it('shows in --dry-run and --check what is missing, and changes nothing', async () => {
     const dry = await bench.consent('--dry-run');
     expect([dry.exitCode, dry.document.tenants.length]).toEqual([0, 28]);
@@ -165,7 +168,7 @@ describe('ptb tenants consent --renew that is killed', () => {
   });
 
   it('leaves no customer without consent after Ctrl+C, and prints the results', async () => {
-    for (const tenantId of others) await bench.consent('--remove', '--yes', '--tenant', tenantId);
+    await bench.consent('--remove', '--yes', '--tenant', ...others);
     await bench.consent('--tenant', ...others);
     bench.operator.cloud.ledger.reset();
     bench.operator.cloud.faults.add({ service: 'partnerCenter', method: 'DELETE', kind: 'delay', delayMs: 500 });

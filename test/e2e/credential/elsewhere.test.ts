@@ -2,7 +2,12 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { graphAppId, partnerCenterAppId, type PermissionProfile, profiles } from '../../../src/lib/setup/permissions.ts';
+import {
+  graphAppId,
+  partnerCenterAppId,
+  type PermissionProfile,
+  profiles,
+} from '../../../src/lib/setup/permissions.ts';
 import { adminToken, tenantWith } from 'microsoft-cloud/testing';
 import { type CommandLine, type Ended, openCommandLine } from './command-line.ts';
 import { browser, startOperator, type TestOperator } from './operator.ts';

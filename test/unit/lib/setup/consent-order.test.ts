@@ -11,7 +11,7 @@ const partial = { ...graph, scopes: ['User.Read.All'] };
 
 describe('planConsent', () => {
   const plan = (grants: (typeof graph)[], renew = false, existing = present) =>
-    planConsent(customer, wanted, { grants, present: existing }, renew);
+    planConsent(customer, wanted, { grants, present: existing, isComplete: true }, renew);
 
   it('gives everything where there is no consent', () => {
     expect(planConsent(customer, wanted, noConsent, true)).toEqual({
@@ -20,6 +20,7 @@ describe('planConsent', () => {
       withdrawsFirst: false,
       already: [],
       outdated: [],
+      canRenew: true,
       unavailable: [],
     });
   });
@@ -42,6 +43,16 @@ describe('planConsent', () => {
     });
   });
 
+  it('withdraws nothing unless all grants are known', () => {
+    const consent = { grants: [partial], present, isComplete: false };
+    expect(planConsent(customer, wanted, consent, true)).toMatchObject({
+      give: [exchange],
+      withdrawsFirst: false,
+      outdated: [{ scopes: ['Group.Read.All'] }],
+      canRenew: false,
+    });
+  });
+
   it('skips a resource that the customer does not have', () => {
     expect(plan([partial], true, new Set(['graph']))).toMatchObject({ give: [graph], unavailable: [exchange] });
   });
@@ -55,7 +66,10 @@ describe('planResumption', () => {
   const entry = { ...customer, startedAtMs: 0, before: [partial, teams], after: [graph, teams] };
 
   it('gives what is still missing, or everything if the consent cannot be read', () => {
-    expect(planResumption(entry, { grants: [teams], present })).toMatchObject({ give: [graph], already: [teams] });
+    expect(planResumption(entry, { grants: [teams], present, isComplete: true })).toMatchObject({
+      give: [graph],
+      already: [teams],
+    });
     expect(planResumption(entry, undefined)).toMatchObject({ give: [graph, teams], former: [partial, teams] });
   });
 });
@@ -74,7 +88,7 @@ describe('customerResources', () => {
 describe('compareConsent', () => {
   it('names what is missing and what is in excess, by resource', () => {
     const grants = [{ ...graph, scopes: ['User.Read.All', 'Mail.Read'] }, exchange, teams];
-    expect(compareConsent(wanted, { grants, present })).toEqual({
+    expect(compareConsent(wanted, { grants, present, isComplete: true })).toEqual({
       missing: [{ ...graph, scopes: ['Group.Read.All'] }],
       excess: [{ ...graph, scopes: ['Mail.Read'] }, teams],
       unavailable: [],
@@ -87,6 +101,10 @@ describe('compareConsent', () => {
       { ...own, scopes: [...own.scopes, 'openid', 'profile', 'offline_access'] },
       { appId: partnerCenterAppId, name: 'Partner Center', scopes: ['user_impersonation'] },
     ];
-    expect(compareConsent([own], { grants, present: undefined })).toEqual({ missing: [], excess: [], unavailable: [] });
+    expect(compareConsent([own], { grants, present: undefined, isComplete: true })).toEqual({
+      missing: [],
+      excess: [],
+      unavailable: [],
+    });
   });
 });

@@ -106,6 +106,7 @@ export class ConsentBench {
     return {
       grants,
       present: new Set([graph, exchange, teams].map(({ appId }) => appId).filter((id) => id !== missing)),
+      isComplete: true,
     };
   }
 

@@ -3,6 +3,7 @@ import { createGraphClient } from '../../../../src/lib/graph/client.ts';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import { Secret } from '../../../../src/lib/model/secret.ts';
 import { Limiter } from '../../../../src/lib/runtime/limiter.ts';
+import { noConsent } from '../../../../src/lib/setup/customer-grants.ts';
 import { isConsentAbsent, readCustomerConsent } from '../../../../src/lib/setup/read-customer-consent.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { problem, scriptedFetch, type SeenRequest } from '../../../fakes/scripted-fetch.ts';
@@ -41,9 +42,12 @@ function answerOf({ principals, grants }: Directory, { url, body }: SeenRequest)
   return { responses };
 }
 
+let scopesOfToken: (appId: string) => Promise<readonly string[]>;
+
 /** @param answers what Graph answers to each application, or why that gets no token. */
 function read(answers: Readonly<Record<string, Directory | Response | BrokerError>>, application = 'default') {
   const deps = {
+    scopesOfToken: (_reader: string, _tenantId: string, appId: string) => scopesOfToken(appId),
     graph: (reader: string) => {
       const answer = answers[reader];
       const { fetch } = scriptedFetch((request) =>
@@ -67,6 +71,7 @@ describe('readCustomerConsent', () => {
     expect(await read({ default: full })).toEqual({
       grants: [graph, { appId: 'teams', name: 'Name of teams', scopes: ['user_impersonation'] }],
       present: new Set(['graph', 'exchange']),
+      isComplete: true,
     });
   });
 
@@ -75,6 +80,7 @@ describe('readCustomerConsent', () => {
     expect(await read({ default: { principals, grants: full.grants.slice(0, 1) } })).toEqual({
       grants: [graph],
       present: new Set(['graph']),
+      isComplete: true,
     });
   });
 
@@ -82,11 +88,12 @@ describe('readCustomerConsent', () => {
     expect(await read({ default: { principals: { exchange: 'p-exchange' }, grants: full.grants } })).toEqual({
       grants: [],
       present: new Set([exchange.appId]),
+      isComplete: true,
     });
   });
 
   it.each([65001, 700016])('expects that Entra issues no token before the first consent (AADSTS%i)', async (aadsts) => {
-    expect(await read({ default: consentRequired(aadsts) })).toEqual({ grants: [], present: undefined });
+    expect(await read({ default: consentRequired(aadsts) })).toEqual(noConsent);
   });
 
   it.each([7000112, 50105])(
@@ -101,11 +108,28 @@ describe('readCustomerConsent', () => {
     const denied = problem(403, 'Authorization_RequestDenied');
     expect((await read({ reader: denied, default: full }, 'reader')).grants).toHaveLength(2);
     expect((await read({ reader: consentRequired(65001), default: full }, 'reader')).grants).toHaveLength(2);
-    expect(await read({ reader: consentRequired(65001), default: denied }, 'reader')).toEqual({
-      grants: [],
-      present: undefined,
+    expect(await read({ reader: consentRequired(65001), default: denied }, 'reader')).toEqual(noConsent);
+  });
+
+  it('takes the permissions from tokens where nobody may read the directory', async () => {
+    const denied = problem(403, 'Authorization_RequestDenied');
+    const answers = { reader: denied, default: denied };
+    scopesOfToken = async (appId) => {
+      if (appId === 'graph') return ['User.Read.All', 'openid'];
+      throw consentRequired(65001);
+    };
+    expect(await read(answers, 'reader')).toEqual({
+      grants: [{ ...graph, scopes: ['User.Read.All', 'openid'] }],
+      present: new Set(['graph', 'exchange']),
+      isComplete: false,
     });
-    await expect(read({ reader: denied, default: denied }, 'reader')).rejects.toMatchObject({ code: 'access_denied' });
+    scopesOfToken = async (appId) => {
+      if (appId === 'graph') return graph.scopes;
+      throw new BrokerError('resource_unavailable', 'No Exchange.');
+    };
+    expect(await read(answers, 'reader')).toMatchObject({ present: new Set(['graph']) });
+    scopesOfToken = () => Promise.reject(new BrokerError('entra_unavailable', 'Away.'));
+    await expect(read(answers, 'reader')).rejects.toMatchObject({ code: 'entra_unavailable' });
   });
 
   it('fails when a consented resource cannot be named, because it could not be given again', async () => {
