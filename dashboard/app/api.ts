@@ -12,6 +12,7 @@ import type {
 import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { apiUrl } from '../shared/api-base.ts';
 import { type ApiFailure, failureOf, objectIn, unreachable, unreadable } from './api-failure.ts';
+import { jsonIn } from './json-in.ts';
 
 /** Every method rejects with an ApiFailure. */
 export interface Api {
@@ -99,7 +100,7 @@ async function reportIn(response: Response): Promise<HealthReportAnswer | Health
 /** @throws ApiFailure if the body is incomplete or has another format. */
 async function read<T>(response: Response, as: 'json' | 'blob'): Promise<T> {
   try {
-    return (await response[as]()) as T;
+    return (await (as === 'json' ? jsonIn(response) : response.blob())) as T;
   } catch {
     throw unreadable(response);
   }

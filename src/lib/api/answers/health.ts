@@ -6,12 +6,10 @@ import { count, errorCodeSchema, isoTime } from './shared.ts';
 const status = z.enum(healthStatuses);
 const day = z.int().meta({ description: 'Whole days. Negative after the end.' });
 
-export const healthWordSchema = z
-  .object({ status })
-  .meta({
-    id: 'HealthWord',
-    description: 'The answer to a request without a token, and to a caller without any app role.',
-  });
+export const healthWordSchema = z.object({ status }).meta({
+  id: 'HealthWord',
+  description: 'The answer to a request without a token, and to a caller without any app role.',
+});
 
 export const misconfiguredSchema = z
   .object({ status: z.literal('down'), code: errorCodeSchema, detail: z.string(), advice: z.string() })
