@@ -33,6 +33,10 @@ beforeEach(async () => {
 const rule = (application: string, ...grants: ('delegated' | 'application')[]): Rule => ({
   name: application,
   callers: '*',
+  objects: '*',
+  kinds: '*',
+  tokens: true,
+  reads: undefined,
   roles: [],
   grants: new Set(grants),
   resources: '*',
