@@ -10,7 +10,7 @@ import { route } from './route.ts';
 export const health = route(
   { name: 'health', method: 'GET', path: '/health', access: 'optional', failures: [], misconfigured, document },
   async (services, { caller }) => {
-    if (caller !== undefined) services.callers.limit.take(caller.applicationId);
+    if (caller !== undefined) services.callers.limit.take(caller);
     const report = await services.health.report();
     const { status } = report;
     const body: HealthWord | HealthReportAnswer =

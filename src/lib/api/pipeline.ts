@@ -10,7 +10,7 @@ import { type Answer, problemAnswer } from './problem.ts';
 
 /** The services that the pipeline itself uses. */
 export interface PipelineServices {
-  readonly callers: CallerVerifier & { readonly limit: { take(applicationId: string): void } };
+  readonly callers: CallerVerifier & { readonly limit: { take(caller: Caller): void } };
 }
 
 /** The parts of the composition root that the pipeline uses. */
@@ -84,7 +84,7 @@ async function admit<S extends PipelineServices>(
 /** @throws BrokerError caller_unauthenticated, caller_throttled, caller_forbidden. */
 async function authorize(services: PipelineServices, role: CallerRole, authorization: string | null): Promise<Caller> {
   const caller = await services.callers.verify(authorization);
-  services.callers.limit.take(caller.applicationId);
+  services.callers.limit.take(caller);
   if (caller.roles.includes(role)) return caller;
   throw new BrokerError('caller_forbidden', `The caller lacks the app role ${role}.`, {
     logFields: { caller: caller.applicationId },

@@ -33,7 +33,7 @@ beforeEach(() => {
         if (authorization === 'Bearer good') return caller;
         throw new BrokerError('caller_unauthenticated', 'no token');
       },
-      limit: { take: (applicationId) => void taken.push(applicationId) },
+      limit: { take: ({ applicationId }) => void taken.push(applicationId) },
     },
   };
 });

@@ -62,7 +62,7 @@ function randomDocument() {
       },
       tenants: capitals(list(places, 0.2)),
       resources: list(resources, 0.2),
-      ...(chance(0.2) ? { reads: list(places, 0.2) } : {}),
+      ...(chance(0.2) ? { reads: list([...tenants, ...domains], 0.2) } : {}),
       ...named,
       ...(chance(0.5) ? { grants: list(grants, 0) } : {}),
       ...(chance(0.4) ? { application: pick(['reader', 'default']) } : {}),
