@@ -44,6 +44,8 @@ export interface AuditQuery {
   /** Application id. */
   readonly caller?: string;
   readonly tenantId?: TenantId;
+  /** Limits the entries to those of these tenants. Entries without a tenant are not among them. */
+  readonly tenantIds?: ReadonlySet<TenantId>;
   readonly outcome?: AuditOutcome;
   /** 1 to 1,000. */
   readonly limit: number;

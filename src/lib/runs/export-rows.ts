@@ -3,7 +3,7 @@ import { csvLine } from './csv.ts';
 import type { Job } from './job.ts';
 import { type Row, tenantColumns } from './row.ts';
 import type { Run, TenantRun } from './run.ts';
-import type { Runs } from './runs.ts';
+import type { ReadableRuns } from './readable-runs.ts';
 
 export const exportFormats = ['json', 'jsonl', 'csv'] as const;
 export type ExportFormat = (typeof exportFormats)[number];
@@ -14,7 +14,7 @@ export const exportContentTypes: Readonly<Record<ExportFormat, string>> = {
   csv: 'text/csv; charset=utf-8',
 };
 
-export type ExportSource = Pick<Runs, 'log' | 'results'>;
+export type ExportSource = Pick<ReadableRuns, 'log' | 'results'>;
 
 /** Tenants whose rows are fetched in advance: hides storage latency without holding the whole result in memory. */
 const prefetchedTenants = 8;
