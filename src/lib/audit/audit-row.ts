@@ -48,9 +48,10 @@ const rowSchema = z.object({
   rule: z.string().optional(),
   tenantId: z.string().optional(),
   tenantAsked: z.string().optional(),
-  resource: z.string(),
+  resource: z.string().optional(),
   scopes: z.string(),
-  grant: z.enum(grants),
+  grant: z.enum(grants).optional(),
+  route: z.string().optional(),
   application: z.string().optional(),
   expiresAt: z.iso.datetime().optional(),
   tokenFingerprint: z.string().optional(),
@@ -97,7 +98,7 @@ function askedText({ tenantAsked, resource }: AuditEntry): Partial<Pick<AuditRow
     ...(tenantAsked === undefined
       ? {}
       : { tenantAsked: kept(tenantAsked, isTenant(tenantAsked), '[neither a tenant id nor a domain]') }),
-    resource: kept(resource, aliasPattern.test(resource), '[not an alias]'),
+    ...(resource === undefined ? {} : { resource: kept(resource, aliasPattern.test(resource), '[not an alias]') }),
   };
 }
 
