@@ -104,8 +104,13 @@ beforeEach(async () => {
   await audit.record(denied({ tenantAsked: hidden.domain }));
   const owners = new Map([contoso, hidden].map(({ id, domain }) => [domain, id]));
   const listed = [contoso, hidden].map(({ id, name, domain }) => ({
-    ...{ tenantId: id, name, defaultDomain: domain, relationship: 'gdap', reachable: true },
-    ...{ reason: 'gdap_active', sources: ['relationships'] },
+    tenantId: id,
+    name,
+    defaultDomain: domain,
+    relationship: 'gdap',
+    reachable: true,
+    reason: 'gdap_active',
+    sources: ['relationships'],
   }));
   const find = async (reference: string) =>
     listed.find(({ tenantId, defaultDomain }) => tenantId === reference || defaultDomain === reference);
@@ -157,7 +162,7 @@ async function call(name: string, { path = {}, query = {}, body }: Request = {},
   const orchestrations = new FakeOrchestrations();
   const admitted = { request, caller, correlationId: guid(3), log: silentLogger, orchestrations };
   try {
-    return await textOf(await route.answer(services, admitted as never));
+    return await textOf(await route.answer(services, admitted));
   } catch (error) {
     if (error instanceof BrokerError) return `${error.code}: ${error.detail}`;
     throw error;

@@ -21,5 +21,5 @@ export function readsOf(policy: AccessPolicy, caller: PolicyCaller): Selection {
   const limits = policy.rules.filter((rule) => limitsReading(rule, caller));
   if (limits.length === 0) return '*';
   const open = limits.filter((rule) => failedCallerStage(rule, caller) === undefined).map(({ reads }) => reads);
-  return open.includes('*') ? '*' : new Set(open.flatMap((reads) => [...reads]));
+  return open.includes('*') ? '*' : new Set(open.flatMap((reads) => (reads === '*' ? [] : [...reads])));
 }

@@ -195,8 +195,7 @@ describe('the audit record of a refusal', () => {
       { ...definition('Tokens.Request'), method: 'POST', body: z.strictObject({ tenant: z.string() }), ...more },
       handler,
     );
-  const send = (to: BoundRoute<PipelineServices>, body: string) =>
-    respond(to, headers, new Blob([body]).stream() as unknown as HttpRequest['body']);
+  const send = (to: BoundRoute<PipelineServices>, body: string) => respond(to, headers, new Blob([body]).stream());
 
   it('names the caller, the route and the code for a missing role', async () => {
     const answer = await respond(posted(succeed, { access: 'Audit.Read' }), headers);
