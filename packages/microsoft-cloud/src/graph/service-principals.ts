@@ -24,7 +24,7 @@ function find(context: GraphContext): ServicePrincipal {
 
 function create(context: GraphContext): Reply {
   checkAdmin(context);
-  const { appId } = bodyOf(context);
+  const { appId, appRoleAssignmentRequired } = bodyOf(context);
   const { world, directory } = context;
   if (typeof appId !== 'string')
     throw badRequest("A value is required for property 'appId' of resource 'ServicePrincipal'.");
@@ -48,6 +48,7 @@ function create(context: GraphContext): Reply {
     );
   }
   const principal = newServicePrincipal(application, world.clock.nowMs());
+  principal.appRoleAssignmentRequired = appRoleAssignmentRequired === true;
   directory.servicePrincipals.set(principal.id, principal);
   return json(201, servicePrincipalJson(world, principal));
 }
