@@ -1,7 +1,7 @@
 import { glob, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { settingsSchema } from '../../../src/lib/config/settings.ts';
+import { parseSettings, settingsSchema } from '../../../src/lib/config/settings.ts';
 import { projectRoot } from '../../paths.ts';
 import { bicep, bicepIsInstalled, evaluate, type Resource, templateFile } from './bicep.ts';
 import { ofType, operator, property, rolesOf, the } from './resources.ts';
@@ -159,6 +159,24 @@ describe.skipIf(!bicepIsInstalled)('infra/main.bicep', { timeout: 600_000 }, () 
     );
     expect(settings).not.toHaveProperty('AzureWebJobsStorage');
     expect(JSON.stringify(settings)).not.toMatch(/listKeys|AccountKey|SharedAccessSignature/i);
+  });
+
+  it('gives the app settings that it accepts, with the audiences that the azd environment passes', async () => {
+    const audiences = 'aaaaaaaa-0000-4000-8000-000000000001,api://11111111-1111-1111-1111-111111111111/broker';
+    const resources = await evaluate({ brokerAudiences: audiences });
+    const settings = the(resources, 'Microsoft.Web/sites/config').properties ?? {};
+    // What only Azure knows.
+    const known = {
+      KEY_VAULT_URL: 'https://vault.example/',
+      MICROSOFT_CLOUD: 'public',
+      MANAGED_IDENTITY_CLIENT_ID: 'aaaaaaaa-0000-4000-8000-000000000002',
+      AzureWebJobsStorage__blobServiceUri: 'https://blob.example/',
+      AzureWebJobsStorage__tableServiceUri: 'https://table.example/',
+    };
+    const unresolved = Object.entries(settings).filter(([, value]) => /^\[|reference\(/.test(String(value)));
+    expect(unresolved.map(([name]) => name)).toEqual(expect.arrayContaining(Object.keys(known)));
+    const parsed = parseSettings({ ...(settings as Record<string, string>), ...known });
+    expect(parsed).toMatchObject({ BROKER_AUDIENCES: audiences.split(','), ACCESS_POLICY: 'access-policy.json' });
   });
 
   it('adds additional settings to its own', () => {
