@@ -52,7 +52,7 @@ describe.skipIf(!bicepIsInstalled)('the alert rules', { timeout: 600_000 }, () =
 
   it('find lines of every category, and host.json passes the two that the app writes to', async () => {
     const overLog = Object.values(rules).filter(({ query }) => query.startsWith('AppTraces'));
-    expect(overLog.filter(({ query }) => /Properties/.test(query))).toEqual([]);
+    expect(overLog.filter(({ query }) => /\bProperties\b/.test(query))).toEqual([]);
     const { logging } = JSON.parse(await readFile(join(projectRoot, 'host.json'), 'utf8')) as {
       logging: {
         logLevel: Record<string, string>;
