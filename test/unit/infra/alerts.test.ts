@@ -38,6 +38,13 @@ describe.skipIf(!bicepIsInstalled)('the alert rules', { timeout: 600_000 }, () =
     expect(problems).toEqual(Object.keys(rules).map((name) => [name, []]));
   });
 
+  it('share their tables with the queries in docs/operations.md, which are valid too', async () => {
+    const page = await readFile(join(projectRoot, 'docs/operations.md'), 'utf8');
+    const queries = [...page.matchAll(/^```kusto\n(.*?)^```$/gms)].map(([, query]) => query ?? '');
+    expect(queries.length).toBeGreaterThan(0);
+    expect(queries.flatMap(problemsOf)).toEqual([]);
+  });
+
   it('are parsed by a parser that reports an unknown table, an unknown column and a wrong type', () => {
     expect(problemsOf('Traces | where Message == ""')).toHaveLength(1);
     expect(problemsOf('AppTraces | where Text == ""')).toHaveLength(1);
