@@ -4,7 +4,6 @@
  * `AzureWebJobs.NAME.Disabled` when a timer asks. `services()` builds at the first request and caches the result. While
  * settings are wrong it throws `config_invalid` and tries again with the next request.
  */
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -32,7 +31,8 @@ import { createNotifications } from './lib/notifications/notifications.ts';
 import { createRuns } from './lib/runs/create-runs.ts';
 import { systemClock } from './lib/runtime/clock.ts';
 import { Limiter } from './lib/runtime/limiter.ts';
-import { createLogger, type Logger, type LogSink } from './lib/runtime/log.ts';
+import { createInvocationLog } from './lib/runtime/invocation-log.ts';
+import { createLogger, type Logger } from './lib/runtime/log.ts';
 import { once } from './lib/runtime/once.ts';
 import { createTenantDirectory } from './lib/tenants/directory.ts';
 import { createDomainResolver } from './lib/tenants/domain-resolver.ts';
@@ -40,20 +40,14 @@ import type { Runtime, Services } from './services.ts';
 
 export type { Services };
 
-const currentInvocation = new AsyncLocalStorage<InvocationContext>();
+const invocationLog = createInvocationLog((line) => console.error(line));
 
 /** Ties the log lines of `work` to its invocation, as Application Insights requires. */
 export const withInvocation = <T>(context: InvocationContext, work: () => Promise<T>): Promise<T> =>
-  currentInvocation.run(context, work);
-
-const sink: LogSink = (level, line) => {
-  const context = currentInvocation.getStore();
-  if (context === undefined) console.error(line);
-  else context[level](line);
-};
+  invocationLog.during(context, work);
 
 /** The logger for code that runs before or without services. */
-export const bootLog: Logger = createLogger(sink);
+export const bootLog: Logger = createLogger(invocationLog.sink);
 
 /**
  * The auth level of the callers' routes. It is read while the app loads, because the host accepts registrations only
@@ -95,7 +89,6 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   return {
     ...runtime,
     settings,
-    upSinceMs: runtime.clock.nowMs(),
     resources,
     limiter,
     callers,
@@ -119,7 +112,7 @@ const createRuntime = (): Runtime => ({
   newId: randomUUID,
   fetch: (url, init) => globalThis.fetch(url, init),
   log: bootLog,
-  background: (work) => currentInvocation.exit(work),
+  background: invocationLog.outside,
 });
 
 const identityOptions = (environment: NodeJS.ProcessEnv, settings: Settings): IdentityOptions => ({

@@ -5,12 +5,14 @@ import type { Answer } from '../lib/api/problem.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { adviceFor } from '../lib/model/advice.ts';
 import type { BrokerError } from '../lib/model/errors.ts';
+import { rotateIfOverdue } from './rotation.ts';
 import { route } from './route.ts';
 
 export const health = route(
   { name: 'health', method: 'GET', path: '/health', access: 'optional', failures: [], misconfigured, document },
   async (services, { caller }) => {
     if (caller !== undefined) services.callers.limit.take(caller.applicationId);
+    rotateIfOverdue(services);
     const report = await services.health.report();
     const { status } = report;
     const body: HealthWord | HealthReportAnswer =
