@@ -45,6 +45,15 @@ describe.skipIf(!bicepIsInstalled)('the alert rules', { timeout: 600_000 }, () =
     expect(queries.flatMap(problemsOf)).toEqual([]);
   });
 
+  it('share their tables with the queries of `ptb verify`, which are valid too', async () => {
+    const source = await readFile(join(projectRoot, 'src/cli/verify/azure/log-checks.ts'), 'utf8');
+    const queries = [...source.matchAll(/query:\s*`([^`]+)`/g)].map(([, query = '']) =>
+      query.replaceAll(/\$\{\w+\}/g, 'x'),
+    );
+    expect(queries.length).toBeGreaterThan(2);
+    expect(queries.flatMap(problemsOf)).toEqual([]);
+  });
+
   it('are parsed by a parser that reports an unknown table, an unknown column and a wrong type', () => {
     expect(problemsOf('Traces | where Message == ""')).toHaveLength(1);
     expect(problemsOf('AppTraces | where Text == ""')).toHaveLength(1);
