@@ -15,6 +15,7 @@ import { azureIdentity, federatedAssertion, type IdentityOptions } from './lib/a
 import { secretClient } from './lib/azure/key-vault.ts';
 import { createStorage } from './lib/azure/storage.ts';
 import { TokenBroker } from './lib/broker/broker.ts';
+import { GatedTokens } from './lib/broker/gated-tokens.ts';
 import { recordTokens } from './lib/broker/recorded-tokens.ts';
 import { createCallers } from './lib/callers/create-callers.ts';
 import { policyFromBlob, policyFromFile } from './lib/callers/policy-sources.ts';
@@ -36,6 +37,7 @@ import { createLogger, type Logger } from './lib/runtime/log.ts';
 import { once } from './lib/runtime/once.ts';
 import { createTenantDirectory } from './lib/tenants/directory.ts';
 import { createDomainResolver } from './lib/tenants/domain-resolver.ts';
+import { excludedDomainsTable, TableExcludedDomains } from './lib/tenants/table-excluded-domains.ts';
 import type { Runtime, Services } from './services.ts';
 
 export type { Services };
@@ -77,14 +79,18 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const resources = createResourceRegistry(cloud, settings.RESOURCES);
   const limiter = new Limiter(tuning.resourceConcurrency);
   const shared = { ...runtime, resources, limiter, tokens: broker, partnerTenantId };
+  const domains = createDomainResolver(runtime, cloud.endpoints.entra);
+  const excludedDomains = new TableExcludedDomains(() => storage.table(excludedDomainsTable), runtime);
   const directory = createTenantDirectory(
-    { ...shared, domains: createDomainResolver(runtime, cloud.endpoints.entra), endpoints: cloud.endpoints },
+    { ...shared, domains, excludedDomains, endpoints: cloud.endpoints },
     {
       include: settings.TENANTS_INCLUDE,
       exclude: settings.TENANTS_EXCLUDE,
       withoutGdap: settings.TENANTS_WITHOUT_GDAP,
     },
   );
+  const { policy } = callers;
+  const gated = { ...shared, tokens: new GatedTokens({ ...shared, policy, directory }) };
   const notifications = createNotifications(runtime, settings.NOTIFICATION_WEBHOOK, settings.NOTIFICATION_FORM);
   return {
     ...runtime,
@@ -96,12 +102,12 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
     redeemer,
     audit,
     broker,
-    jobTokens: recordTokens({ ...shared, audit }),
-    issuing: { ...shared, audit, directory, policy: callers.policy },
+    jobTokens: recordTokens({ ...gated, audit }),
+    issuing: { ...gated, audit, directory, policy },
     directory,
     runs: createRuns({ ...runtime, storage }),
     tuning: tuning.runs,
-    health: createHealth({ ...runtime, credentials, broker, notifications, policy: callers.policy }),
+    health: createHealth({ ...runtime, credentials, broker, notifications, policy, directory }),
     notifier: notifications.notifier,
   };
 }

@@ -26,6 +26,7 @@ async function request(status: HealthReport['status'], by: Caller | undefined) {
     storage: { status: 'ok' },
     keyVault: { status: 'ok' },
     notifications: { status: 'ok' },
+    tenants: { status: 'ok' },
   };
   let taken = 0;
   let checks = 0;
