@@ -5,7 +5,7 @@ import { canWaitForTimer, federatedClient } from '../credential/proposed-credent
 import { isRefused, proveClientCredential } from '../credential/prove-client-credential.ts';
 import { BrokerError } from '../model/errors.ts';
 import { type JsonObject, textOf } from '../graph/reply.ts';
-import { applicationTag, type DirectoryState } from './directory-state.ts';
+import { applicationTag, type DirectoryState, type RegisteredApplication } from './directory-state.ts';
 import { retryUntilReplicated } from './replication.ts';
 import { requiredResourceAccess } from './permissions.ts';
 import { redirectUri, type SetupOptions, type SetupStep, signInAudience } from './plan.ts';
@@ -103,6 +103,7 @@ export class SetupRun {
     return {
       signInAudience,
       tags: [...new Set([...(application?.tags ?? []), applicationTag(this.#options.application)])],
+      ...otherPlatforms(application),
       web: { redirectUris: [...new Set([...(application?.redirectUris ?? []), redirectUri])] },
       requiredResourceAccess: requiredResourceAccess(this.#options.profile),
     };
@@ -181,6 +182,14 @@ export class SetupRun {
     return retryUntilReplicated(this.#deps.clock, work);
   }
 }
+
+/** The other platforms without {@link redirectUri}. Entra accepts an address on one platform only. */
+const otherPlatforms = (application: RegisteredApplication | undefined): JsonObject =>
+  Object.fromEntries(
+    Object.entries(application?.otherRedirectUris ?? {})
+      .filter(([, addresses]) => addresses.includes(redirectUri))
+      .map(([platform, addresses]) => [platform, { redirectUris: addresses.filter((each) => each !== redirectUri) }]),
+  );
 
 /** The error message of Graph, if the error has one. */
 const messageOf = (thrown: unknown): string =>
