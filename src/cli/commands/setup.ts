@@ -8,6 +8,7 @@ import type { SignInOptions } from '../sign-in/operator.ts';
 import { confirm, isInteractive, print, progress, say } from '../sign-in/output.ts';
 import { addApplicationOption, addTargetOptions, addSignInOptions } from '../sign-in/target-options.ts';
 import type { Toolbox } from '../sign-in/toolbox.ts';
+import { registerSetupApi } from './setup-api.ts';
 
 interface SetupFlags extends TargetOptions, SignInOptions {
   readonly application: string;
@@ -38,6 +39,7 @@ export function registerSetup(program: Command): void {
     )
     .option('--display-name <name>', 'name of the application in Entra');
   addSignInOptions(addTargetOptions(addApplicationOption(command))).action(interruptible(setup));
+  registerSetupApi(command);
 }
 
 async function setup(flags: SetupFlags, signal: AbortSignal): Promise<void> {
