@@ -42,7 +42,7 @@ const tenantReferences = listOf<TenantId | DomainName>(
 const wholeNumber = (smallest: number, largest: number, standard: number) =>
   z.coerce.number().int().min(smallest).max(largest).default(standard);
 
-const webAddress = z.url({ protocol: /^https?$/ }).transform((address) => address.replace(/\/+$/, ''));
+const webAddress = z.url({ protocol: /^https?$/ }).transform((address) => address.replace(/(?<!\/)\/+$/, ''));
 
 const endpoints = z
   .string()

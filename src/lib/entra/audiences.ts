@@ -36,7 +36,7 @@ const guid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
  * version 2.0 tokens have the application id, so any GUID matches.
  */
 export function isAudienceOf(audience: string, identifier: string): boolean {
-  const name = audience.replace(/\/+$/, '');
+  const name = audience.replace(/(?<!\/)\/+$/, '');
   const known = namesOf.get(identifier);
   if (known !== undefined) return known.has(name.toLowerCase());
   return name === identifier || guid.test(name);
