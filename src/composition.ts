@@ -145,6 +145,9 @@ const brokerSettings = (settings: Settings) => ({
 const redeemerLibraries = (settings: Settings, identity: () => Promise<TokenCredential>) => ({
   loadMsal: () => import('@azure/msal-node'),
   federatedAssertion: async () => federatedAssertion(await identity(), settings.cloud.federationAudience),
+  applicationIds: new Map(
+    settings.RESOURCES.flatMap(([, identifier, id]) => (id === undefined ? [] : [[identifier, id]])),
+  ),
 });
 
 /** The policy file or blob that ACCESS_POLICY names. */

@@ -34,7 +34,7 @@ export interface AccessToken {
   readonly resource: Resource;
   readonly grant: Grant;
   readonly application: string;
-  /** The delegated scopes (`scp`) or application roles (`roles`) that Entra reported. */
+  /** The delegated scopes (`scp`) and application roles (`roles`) that Entra reported. */
   readonly scopes: readonly string[];
   readonly expiresAtMs: number;
   /** Whether the token came from the cache, without an upstream request. */
