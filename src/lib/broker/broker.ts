@@ -84,6 +84,8 @@ export class TokenBroker implements CachingTokenSource {
       return withAlias(hit.token, request.resource);
     }
     this.#throwCachedFailure(key);
+    const lifeSeconds = this.#cache.insufficientLifetime(key, request.minimumLifetimeSeconds);
+    if (lifeSeconds !== undefined) throw tooShortLived(lifeSeconds);
     const token = await this.#redeemWithin(key, request, maxWaitMs, signal);
     this.#issued += 1;
     return token;
@@ -120,12 +122,7 @@ export class TokenBroker implements CachingTokenSource {
   async #redeemWithin(key: string, request: TokenRequest, maxMs: number, signal?: AbortSignal): Promise<AccessToken> {
     const token = await this.#sharedRedemption(key, request, maxMs, signal);
     const lifeSeconds = (token.expiresAtMs - this.#deps.clock.nowMs()) / 1000;
-    if (lifeSeconds < request.minimumLifetimeSeconds) {
-      throw new BrokerError(
-        'request_invalid',
-        `Entra issued a token for ${Math.floor(lifeSeconds)} s, which is less than minimumLifetimeSeconds.`,
-      );
-    }
+    if (lifeSeconds < request.minimumLifetimeSeconds) throw tooShortLived(lifeSeconds);
     return withAlias(token, request.resource);
   }
 
@@ -196,6 +193,12 @@ export class TokenBroker implements CachingTokenSource {
 /** Returns the token under the alias of the request: two aliases may name the same resource. */
 const withAlias = (token: AccessToken, resource: Resource): AccessToken =>
   token.resource.alias === resource.alias ? token : { ...token, resource };
+
+const tooShortLived = (lifeSeconds: number): BrokerError =>
+  new BrokerError(
+    'request_invalid',
+    `Entra issued a token for ${Math.floor(lifeSeconds)} s, which is less than minimumLifetimeSeconds.`,
+  );
 
 /** How long a failure is returned from the cache, milliseconds; 0: it is not cached. */
 function failureLifeMs(error: BrokerError): number {
