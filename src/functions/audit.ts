@@ -12,6 +12,7 @@ import { directoryFailures } from '../lib/api/failures.ts';
 import { auditQuerySchema } from '../lib/api/requests.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import type { AuditEntry } from '../lib/audit/audit-log.ts';
+import { callerIdOf } from '../lib/model/caller.ts';
 import { dayMs } from '../lib/model/durations.ts';
 import { BrokerError } from '../lib/model/errors.ts';
 import { parseDomainName, parseTenantId, type TenantId } from '../lib/model/identifiers.ts';
@@ -28,13 +29,14 @@ export const audit = route(
     failures: ['tenant_unknown', ...directoryFailures, 'storage_unavailable'],
     document,
   },
-  async ({ audit, clock, directory }, { query }) => {
+  async ({ audit, clock, directory }, { query, caller: reader }) => {
     // One millisecond after now, because the range excludes its end.
     const toMs = query.to ?? clock.nowMs() + 1;
     const fromMs = query.from ?? toMs - dayMs;
     if (fromMs >= toMs) throw new BrokerError('request_invalid', 'from: is not before `to`.');
     const { caller, outcome, limit, continuation } = query;
-    const tenantId = query.tenant === undefined ? undefined : await resolveTenant(directory, query.tenant);
+    const tenantId =
+      query.tenant === undefined ? undefined : await resolveTenant(directory, query.tenant, callerIdOf(reader));
     const page = await audit.query({
       fromMs,
       toMs,
@@ -55,12 +57,12 @@ export const audit = route(
 );
 
 /** Accepts the id of any tenant, because the history of a tenant outlives its place in the directory. */
-async function resolveTenant(directory: Services['directory'], reference: string): Promise<TenantId> {
+async function resolveTenant(directory: Services['directory'], reference: string, callerId: string): Promise<TenantId> {
   const tenantId = parseTenantId(reference);
   if (tenantId !== undefined) return tenantId;
   if (parseDomainName(reference) === undefined)
     throw new BrokerError('request_invalid', 'tenant: is neither a tenant id (GUID) nor a domain name.');
-  const found = await directory.find(reference);
+  const found = await directory.find(reference, undefined, callerId);
   if (found === undefined)
     throw new BrokerError('tenant_unknown', 'No delegated tenant has this domain. Use the tenant id instead.');
   return found.tenantId;

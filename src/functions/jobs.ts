@@ -3,6 +3,7 @@ import { exampleDomain } from '../lib/api/examples.ts';
 import { directoryFailures } from '../lib/api/failures.ts';
 import { maxStartRunBytes, startRunSchema } from '../lib/api/requests.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
+import { callerIdOf } from '../lib/model/caller.ts';
 import { isoTime } from '../lib/runtime/clock.ts';
 import type { Job } from '../lib/runs/job.ts';
 import { manualWindow } from '../lib/runs/run-id.ts';
@@ -51,7 +52,8 @@ route(
     document: documentStart,
   },
   async (services, { path, body, caller, orchestrations }) => {
-    const chosen = body.tenants && (await selectTenants(services.directory, body.tenants));
+    const chosen =
+      body.tenants && (await selectTenants(services.directory, body.tenants, undefined, callerIdOf(caller)));
     const runId = await startRun(runDeps(services, orchestrations), {
       job: path.job,
       window: body.window ?? manualWindow(services.newId()),

@@ -5,9 +5,9 @@ import { DeadlineError, withDeadline } from '../runtime/deadline.ts';
 import { BrokerError, toBrokerError } from '../model/errors.ts';
 import type { Redeemer } from '../entra/redeemer.ts';
 import type { TenantId } from '../model/identifiers.ts';
-import { Limiter } from '../runtime/limiter.ts';
 import { errorFields, type Logger } from '../runtime/log.ts';
-import { Redemptions } from './redemptions.ts';
+import { requesterOf, renewal } from './requester-of.ts';
+import { Redemptions, type Turn } from './redemptions.ts';
 import { SingleFlight } from '../runtime/single-flight.ts';
 import type { AccessToken, CachingTokenSource, Resource, TokenRequest } from '../model/token.ts';
 import { cacheKey, TokenCache } from './token-cache.ts';
@@ -61,7 +61,7 @@ export class TokenBroker implements CachingTokenSource {
   constructor(deps: BrokerDeps, settings: BrokerSettings) {
     this.#deps = deps;
     this.#cache = new TokenCache(deps, settings.cacheSize);
-    this.#redemptions = new Redemptions(deps, { ...settings, limiter: new Limiter(settings.entraConcurrency) });
+    this.#redemptions = new Redemptions(deps, settings);
   }
 
   get counts(): TokenCounts {
@@ -133,7 +133,12 @@ export class TokenBroker implements CachingTokenSource {
     signal?: AbortSignal,
   ): Promise<AccessToken> {
     const wait = (own: AbortSignal): Promise<AccessToken> =>
-      this.#flights.run(this.#flightKey(key, request), (flight) => this.#redeem(key, request, flight), own);
+      this.#flights.run(
+        this.#flightKey(key, request),
+        (flight, requesters) => this.#redeem(key, request, { signal: flight, requesters }),
+        own,
+        requesterOf(request),
+      );
     try {
       return await withDeadline(this.#deps.clock, maxMs, wait, signal);
     } catch (thrown) {
@@ -148,10 +153,10 @@ export class TokenBroker implements CachingTokenSource {
     return `${key} ${this.#cache.generation(request.tenantId)}`;
   }
 
-  async #redeem(key: string, request: TokenRequest, signal: AbortSignal): Promise<AccessToken> {
+  async #redeem(key: string, request: TokenRequest, turn: Turn): Promise<AccessToken> {
     const generation = this.#cache.generation(request.tenantId);
     try {
-      const token = await this.#redemptions.redeem(request, signal);
+      const token = await this.#redemptions.redeem(request, turn);
       this.#cache.set(key, token, generation);
       return token;
     } catch (thrown) {
@@ -179,7 +184,12 @@ export class TokenBroker implements CachingTokenSource {
     const { background = (work) => work() } = this.#deps;
     background(() => {
       this.#flights
-        .run(this.#flightKey(key, request), (signal) => this.#redeem(key, request, signal))
+        .run(
+          this.#flightKey(key, request),
+          (signal, requesters) => this.#redeem(key, request, { signal, requesters }),
+          undefined,
+          renewal,
+        )
         .catch((thrown: unknown) => this.#logFailedRenewal(request, thrown));
     });
   }
@@ -202,6 +212,8 @@ const tooShortLived = (lifeSeconds: number): BrokerError =>
 
 /** How long a failure is returned from the cache, milliseconds; 0: it is not cached. */
 function failureLifeMs(error: BrokerError): number {
+  // A full queue is no answer of Entra, and another caller's queue may have room.
+  if (error.code === 'busy' || error.code === 'caller_throttled') return 0;
   // Retry-After applies to all callers that ask for the same token, not only to the first.
   if (error.retryAfterSeconds !== undefined) return error.retryAfterSeconds * 1000;
   if (error.code === 'entra_request_rejected') return rejectedLifeMs;

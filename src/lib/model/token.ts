@@ -23,6 +23,8 @@ export interface TokenRequest {
   /** Minimum remaining lifetime of the token when it is returned, seconds. */
   readonly minimumLifetimeSeconds: number;
   readonly correlationId: string;
+  /** The caller that the request is made for. Requests of one caller to Entra do not delay those of another. */
+  readonly callerId?: string;
   /** The purpose of a request without a caller, `job:NAME`, for the audit record. */
   readonly purpose?: string;
 }

@@ -16,8 +16,32 @@ const jsonText = `{"a":"${'\\"'.repeat(megabyte / 2)}"}`;
 
 /** Texts that made a pattern of this project slow, or would. Each is repeated. */
 const units = [
-  ...['A', '0', 'f', '-', '_', '.', '/', '\\', '"', '\\"', '=', ' ', '\n', ',', '{', '<', '?', 'é', '\u{FFFF}'],
-  ...['eyJaaaaaaaaaaa.', 'eyJaaaaaaaaaaa.aaaaaaaaaaa', '-----BEGIN PRIVATE KEY-----', '0.AAAA', 'a-', 'a.', 'a='],
+  'A',
+  '0',
+  'f',
+  '-',
+  '_',
+  '.',
+  '/',
+  '\\',
+  '"',
+  '\\"',
+  '=',
+  ' ',
+  '\n',
+  ',',
+  '{',
+  '<',
+  '?',
+  'é',
+  '\u{FFFF}',
+  'eyJaaaaaaaaaaa.',
+  'eyJaaaaaaaaaaa.aaaaaaaaaaa',
+  '-----BEGIN PRIVATE KEY-----',
+  '0.AAAA',
+  'a-',
+  'a.',
+  'a=',
 ];
 
 /** The literal texts in a pattern: repeated, each may start a match that does not end. */
