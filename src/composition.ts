@@ -17,6 +17,7 @@ import { secretClient } from './lib/azure/key-vault.ts';
 import { createStorage } from './lib/azure/storage.ts';
 import { TokenBroker } from './lib/broker/broker.ts';
 import { recordTokens } from './lib/broker/recorded-tokens.ts';
+import type { WitnessStore } from './lib/broker/witnesses.ts';
 import { createCallers } from './lib/callers/create-callers.ts';
 import { policyFromBlob, policyFromFile } from './lib/callers/policy-sources.ts';
 import type { ReadPolicy } from './lib/callers/policy-store.ts';
@@ -79,7 +80,14 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const callers = createCallers({ ...runtime, readPolicy }, callerSettings(settings));
   const redeemer = createMsalRedeemer({ ...runtime, ...redeemerLibraries(settings, identity) }, cloud.endpoints.entra);
   const audit = createTableAuditLog({ ...runtime, table: () => storage.table('Audit') });
-  const broker = new TokenBroker({ ...runtime, credentials: credentials.cached, redeemer }, brokerSettings(settings));
+  const witnessStore: WitnessStore = {
+    read: async (application) => (await credentials.journal.read(application)).witness,
+    write: (application, witness) => credentials.journal.recordWitness(application, witness),
+  };
+  const broker = new TokenBroker(
+    { ...runtime, credentials: credentials.cached, redeemer, witnessStore, customers: () => directory.reachable() },
+    brokerSettings(settings),
+  );
   const resources = createResourceRegistry(cloud, settings.RESOURCES);
   const limiter = new Limiter(tuning.resourceConcurrency);
   const shared = { ...runtime, resources, limiter, tokens: broker, partnerTenantId };

@@ -1,15 +1,15 @@
 import { minuteMs } from '../model/durations.ts';
-import { type Clock, type Random } from '../runtime/clock.ts';
 import type { CachedCredentials } from '../credential/cached-credentials.ts';
 import { DeadlineError, withDeadline } from '../runtime/deadline.ts';
 import { BrokerError, toBrokerError } from '../model/errors.ts';
 import type { Redeemer } from '../entra/redeemer.ts';
 import type { TenantId } from '../model/identifiers.ts';
-import { errorFields, type Logger } from '../runtime/log.ts';
+import { errorFields } from '../runtime/log.ts';
 import { requesterOf, renewal } from './requester-of.ts';
 import { Redemptions, type Turn } from './redemptions.ts';
 import { SingleFlight } from '../runtime/single-flight.ts';
 import type { AccessToken, CachingTokenSource, Resource, TokenRequest } from '../model/token.ts';
+import type { WitnessDeps } from './witnesses.ts';
 import { cacheKey, TokenCache } from './token-cache.ts';
 
 /** Maximum wait for a token. The front end of App Service gives up after 230 seconds, and callers usually earlier. */
@@ -22,12 +22,9 @@ const tenantFailureLifeMs = 3 * minuteMs;
 const rejectedLifeMs = minuteMs;
 
 /** What a {@link TokenBroker} needs. */
-export interface BrokerDeps {
+export interface BrokerDeps extends WitnessDeps {
   readonly credentials: CachedCredentials;
   readonly redeemer: Redeemer;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Logger;
   /** Starts work that no request waits for, detached from the request that caused it. */
   readonly background?: (work: () => void) => void;
 }

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { Clock, Random } from '../runtime/clock.ts';
 import { type CachedCredentials, credentialVersion } from '../credential/cached-credentials.ts';
 import type { Credential } from '../model/credential.ts';
 import type { EntraFailure, RedeemedToken, TokenReply } from '../entra/judge-token-reply.ts';
@@ -7,10 +6,10 @@ import type { Redeemer } from '../entra/redeemer.ts';
 import { BrokerError } from '../model/errors.ts';
 import { FairLimiter } from '../runtime/fair-limiter.ts';
 import type { Requesters } from '../runtime/requesters.ts';
-import type { Logger } from '../runtime/log.ts';
 import { backOffMs, retry } from '../runtime/retry.ts';
 import { Canary, type CanarySettings } from './canary.ts';
 import { CredentialState } from './credential-state.ts';
+import type { WitnessDeps } from './witnesses.ts';
 import { tenantError, transientError } from './failures.ts';
 import { redemptionOf, type RedemptionRequest } from './redemption-request.ts';
 import { type AccessToken, grants, type TokenRequest } from '../model/token.ts';
@@ -37,12 +36,9 @@ export interface Turn {
   readonly requesters: Requesters;
 }
 
-interface RedemptionDeps {
+interface RedemptionDeps extends WitnessDeps {
   readonly credentials: CachedCredentials;
   readonly redeemer: Redeemer;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Logger;
 }
 
 /**
@@ -208,7 +204,7 @@ export class Redemptions {
     const key = `${request.application} ${request.grant}`;
     const known = this.#states.get(key);
     if (known !== undefined) return known;
-    const state = new CredentialState({ ...this.#deps, canary: this.#canary });
+    const state = new CredentialState({ ...this.#deps, canary: this.#canary }, request.application);
     this.#states.set(key, state);
     return state;
   }

@@ -27,6 +27,8 @@ export interface TenantDirectory {
   list(signal?: AbortSignal): Promise<readonly DelegatedTenant[]>;
   /** The list with its warnings and its time. @throws as `list` does. */
   snapshot(signal?: AbortSignal): Promise<TenantList>;
+  /** The customers in the last good list for which tokens may be issued. Loads nothing. */
+  reachable(): readonly TenantId[];
   /**
    * Finds a tenant by its id or by any of its domains.
    * @returns undefined if no list contains the tenant, or if the text is neither an id nor a domain.
@@ -93,6 +95,8 @@ export function createTenantDirectory(deps: DirectoryDeps, wanted: WantedTenants
   return {
     list: async (signal) => (await current(signal)).value.tenants,
     snapshot: async (signal) => listOf(await current(signal)),
+    reachable: () =>
+      (copy.peek()?.value.tenants ?? []).filter(({ reachable }) => reachable).map(({ tenantId }) => tenantId),
     find: async (reference, signal, callerId) => {
       const domain = parseDomainName(reference);
       const tenantId = parseTenantId(reference) ?? (domain && (await tenantOf(domain, signal, callerId)));
