@@ -17,7 +17,6 @@ import { secretClient } from './lib/azure/key-vault.ts';
 import { createStorage } from './lib/azure/storage.ts';
 import { TokenBroker } from './lib/broker/broker.ts';
 import { recordTokens } from './lib/broker/recorded-tokens.ts';
-import type { WitnessStore } from './lib/broker/witnesses.ts';
 import { createCallers } from './lib/callers/create-callers.ts';
 import { policyFromBlob, policyFromFile } from './lib/callers/policy-sources.ts';
 import type { ReadPolicy } from './lib/callers/policy-store.ts';
@@ -25,7 +24,8 @@ import { type CallerAuthLevel, callerAuthLevel } from './lib/config/caller-auth-
 import { functionDisabled } from './lib/config/function-disabled.ts';
 import { parseSettings, type Settings } from './lib/config/settings.ts';
 import { tuning } from './lib/config/tuning.ts';
-import { createCredentials } from './lib/credential/create-credentials.ts';
+import { createCredentials, type Credentials } from './lib/credential/create-credentials.ts';
+import type { JournalWitness } from './lib/credential/credential-journal.ts';
 import { createMsalRedeemer } from './lib/entra/redeemer.ts';
 import { createHealth } from './lib/health/create-health.ts';
 import { createResourceRegistry } from './lib/model/resources.ts';
@@ -80,12 +80,8 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const callers = createCallers({ ...runtime, readPolicy }, callerSettings(settings));
   const redeemer = createMsalRedeemer({ ...runtime, ...redeemerLibraries(settings, identity) }, cloud.endpoints.entra);
   const audit = createTableAuditLog({ ...runtime, table: () => storage.table('Audit') });
-  const witnessStore: WitnessStore = {
-    read: async (application) => (await credentials.journal.read(application)).witness,
-    write: (application, witness) => credentials.journal.recordWitness(application, witness),
-  };
   const broker = new TokenBroker(
-    { ...runtime, credentials: credentials.cached, redeemer, witnessStore, customers: () => directory.reachable() },
+    { ...runtime, redeemer, ...brokerCredentials(credentials), customers: () => directory.reachable() },
     brokerSettings(settings),
   );
   const resources = createResourceRegistry(cloud, settings.RESOURCES);
@@ -93,11 +89,7 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const shared = { ...runtime, resources, limiter, tokens: broker, partnerTenantId };
   const directory = createTenantDirectory(
     { ...shared, domains: createDomainResolver(runtime, cloud.endpoints.entra), endpoints: cloud.endpoints },
-    {
-      include: settings.TENANTS_INCLUDE,
-      exclude: settings.TENANTS_EXCLUDE,
-      withoutGdap: settings.TENANTS_WITHOUT_GDAP,
-    },
+    wantedTenants(settings),
   );
   const notifications = createNotifications(runtime, settings.NOTIFICATION_WEBHOOK, settings.NOTIFICATION_FORM);
   return {
@@ -143,11 +135,25 @@ const callerSettings = (settings: Settings) => ({
   requestsPerMinute: settings.CALLER_REQUESTS_PER_MINUTE,
 });
 
+const brokerCredentials = ({ cached, journal }: Credentials) => ({
+  credentials: cached,
+  witnessStore: {
+    read: async (application: string) => (await journal.read(application)).witness,
+    write: (application: string, witness: JournalWitness) => journal.recordWitness(application, witness),
+  },
+});
+
 const brokerSettings = (settings: Settings) => ({
   partnerTenantId: settings.PARTNER_TENANT_ID,
   canaryResource: settings.cloud.resources.graph,
   entraConcurrency: settings.ENTRA_CONCURRENCY,
   cacheSize: tuning.tokenCacheSize,
+});
+
+const wantedTenants = (settings: Settings) => ({
+  include: settings.TENANTS_INCLUDE,
+  exclude: settings.TENANTS_EXCLUDE,
+  withoutGdap: settings.TENANTS_WITHOUT_GDAP,
 });
 
 const redeemerLibraries = (settings: Settings, identity: () => Promise<TokenCredential>) => ({

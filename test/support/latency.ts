@@ -9,11 +9,13 @@ export async function latencies(clock: FakeClock, times: number, ask: (nth: numb
   const durations: number[] = [];
   for (let nth = 0; nth < times; nth += 1) {
     const startMs = clock.nowMs();
-    let endMs: number | undefined;
-    const asked = ask(nth).then(() => (endMs = clock.nowMs()));
-    while (endMs === undefined) await clock.advance(20);
+    const state = { isDone: false };
+    const asked = ask(nth).then(() => {
+      state.isDone = true;
+      durations.push(clock.nowMs() - startMs);
+    });
+    while (!state.isDone) await clock.advance(20);
     await asked;
-    durations.push(endMs - startMs);
   }
   return durations;
 }
