@@ -5,7 +5,7 @@ export default defineConfig({
   // The sources of the workspaces, not their last build.
   ssr: { resolve: { conditions: ['workspace-source', ...defaultServerConditions] } },
   test: {
-    include: ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts'],
+    include: ['test/**/*.test.{ts,tsx}', 'packages/*/test/**/*.test.ts'],
     // CI has two cores, and end-to-end tests start processes of their own.
     maxWorkers: 2,
     // Ends a test that hangs. It is generous, because end-to-end tests share the cores with the processes they start.

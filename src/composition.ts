@@ -4,7 +4,6 @@
  * `AzureWebJobs.NAME.Disabled` when a timer asks. `services()` builds at the first request and caches the result. While
  * settings are wrong it throws `config_invalid` and tries again with the next request.
  */
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -16,6 +15,7 @@ import { azureIdentity, federatedAssertion, type IdentityOptions } from './lib/a
 import { secretClient } from './lib/azure/key-vault.ts';
 import { createStorage } from './lib/azure/storage.ts';
 import { TokenBroker } from './lib/broker/broker.ts';
+import { GatedTokens } from './lib/broker/gated-tokens.ts';
 import { recordTokens } from './lib/broker/recorded-tokens.ts';
 import { createCallers } from './lib/callers/create-callers.ts';
 import { policyFromBlob, policyFromFile } from './lib/callers/policy-sources.ts';
@@ -33,28 +33,24 @@ import { createNotifications } from './lib/notifications/notifications.ts';
 import { createRuns } from './lib/runs/create-runs.ts';
 import { systemClock } from './lib/runtime/clock.ts';
 import { Limiter } from './lib/runtime/limiter.ts';
-import { createLogger, type Logger, type LogSink } from './lib/runtime/log.ts';
+import { createInvocationLog } from './lib/runtime/invocation-log.ts';
+import { createLogger, type Logger } from './lib/runtime/log.ts';
 import { once } from './lib/runtime/once.ts';
 import { createTenantDirectory } from './lib/tenants/directory.ts';
 import { createDomainResolver } from './lib/tenants/domain-resolver.ts';
+import { excludedDomainsTable, TableExcludedDomains } from './lib/tenants/table-excluded-domains.ts';
 import type { Runtime, Services } from './services.ts';
 
 export type { Services };
 
-const currentInvocation = new AsyncLocalStorage<InvocationContext>();
+const invocationLog = createInvocationLog((line) => console.error(line));
 
 /** Ties the log lines of `work` to its invocation, as Application Insights requires. */
 export const withInvocation = <T>(context: InvocationContext, work: () => Promise<T>): Promise<T> =>
-  currentInvocation.run(context, work);
-
-const sink: LogSink = (level, line) => {
-  const context = currentInvocation.getStore();
-  if (context === undefined) console.error(line);
-  else context[level](line);
-};
+  invocationLog.during(context, work);
 
 /** The logger for code that runs before or without services. */
-export const bootLog: Logger = createLogger(sink);
+export const bootLog: Logger = createLogger(invocationLog.sink);
 
 /**
  * The auth level of the callers' routes. It is read while the app loads, because the host accepts registrations only
@@ -87,15 +83,18 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const resources = createResourceRegistry(cloud, settings.RESOURCES);
   const limiter = new Limiter(tuning.resourceConcurrency);
   const shared = { ...runtime, resources, limiter, tokens: broker, partnerTenantId };
+  const domains = createDomainResolver(runtime, cloud.endpoints.entra);
+  const excludedDomains = new TableExcludedDomains(() => storage.table(excludedDomainsTable), runtime);
   const directory = createTenantDirectory(
-    { ...shared, domains: createDomainResolver(runtime, cloud.endpoints.entra), endpoints: cloud.endpoints },
+    { ...shared, domains, excludedDomains, endpoints: cloud.endpoints },
     wantedTenants(settings),
   );
+  const { policy } = callers;
+  const gated = { ...shared, tokens: new GatedTokens({ ...shared, policy, directory }) };
   const notifications = createNotifications(runtime, settings.NOTIFICATION_WEBHOOK, settings.NOTIFICATION_FORM);
   return {
     ...runtime,
     settings,
-    upSinceMs: runtime.clock.nowMs(),
     resources,
     limiter,
     callers,
@@ -103,12 +102,12 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
     redeemer,
     audit,
     broker,
-    jobTokens: recordTokens({ ...shared, audit }),
-    issuing: { ...shared, audit, directory, policy: callers.policy },
+    jobTokens: recordTokens({ ...gated, audit }),
+    issuing: { ...gated, audit, directory, policy },
     directory,
     runs: createRuns({ ...runtime, storage }),
     tuning: tuning.runs,
-    health: createHealth({ ...runtime, credentials, broker, notifications, policy: callers.policy }),
+    health: createHealth({ ...runtime, credentials, broker, notifications, policy, directory }),
     notifier: notifications.notifier,
   };
 }
@@ -119,7 +118,7 @@ const createRuntime = (): Runtime => ({
   newId: randomUUID,
   fetch: (url, init) => globalThis.fetch(url, init),
   log: bootLog,
-  background: (work) => currentInvocation.exit(work),
+  background: invocationLog.outside,
 });
 
 const identityOptions = (environment: NodeJS.ProcessEnv, settings: Settings): IdentityOptions => ({

@@ -31,8 +31,6 @@ export interface Runtime {
 /** What handlers, jobs and timers work with. The names match the dependencies of src/lib, which takes parts of it. */
 export interface Services extends Runtime {
   readonly settings: Settings;
-  /** When the services were built, at the first invocation of this process. */
-  readonly upSinceMs: number;
   readonly resources: ResourceRegistry;
   /** Limits concurrent requests of jobs and the tenant directory to Graph and other resources, over all tenants. */
   readonly limiter: Limiter;

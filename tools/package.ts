@@ -125,7 +125,9 @@ async function main(): Promise<void> {
   console.log(`${values.out}/app      ${files.length} files, ${kilobytes(bytes)}`);
   console.log(`${values.out}/app.zip  ${kilobytes(zipBytes)}`);
   if (!files.includes('access-policy.json')) {
-    console.log('The package has no access-policy.json. Until ACCESS_POLICY names a policy, every request is denied.');
+    console.log(
+      'The package has no access-policy.json. Until ACCESS_POLICY names a policy, every request is denied and jobs fail.',
+    );
   }
 }
 

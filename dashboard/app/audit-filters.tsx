@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { type AuditFilter, auditLink, outcomes } from './audit-filter.ts';
 import { Choice } from './choice.tsx';
 
@@ -22,11 +22,16 @@ const fieldsOf = ({ tenant = '', caller = '', outcome = '', from, to }: AuditFil
 
 /** Form for the filter. The filter takes effect when the form is submitted, not while the user types. */
 export function AuditFilters({ filter }: { readonly filter: AuditFilter }) {
-  const [fields, setFields] = useState(() => fieldsOf(filter));
   const link = auditLink(filter);
-  // Links in the table and the browser's back button change the address too.
-  useEffect(() => setFields(fieldsOf(filter)), [link]);
-  const set = (change: Partial<Fields>): void => setFields((current) => ({ ...current, ...change }));
+  // The input belongs to one address: links in the table and the browser's back button change the address, and then the
+  // form shows the new filter.
+  const [input, setInput] = useState<{ readonly link: string; readonly fields: Fields }>();
+  const fields = input?.link === link ? input.fields : fieldsOf(filter);
+  const set = (change: Partial<Fields>): void =>
+    setInput((current) => ({
+      link,
+      fields: { ...(current?.link === link ? current.fields : fieldsOf(filter)), ...change },
+    }));
   const show = (event: Event): void => {
     event.preventDefault();
     const { tenant, caller, outcome, from, to } = fields;

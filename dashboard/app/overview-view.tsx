@@ -61,11 +61,11 @@ function Health({ report }: ReportProps) {
 }
 
 function Findings({ report }: ReportProps) {
-  const { applications, policy, storage, keyVault, notifications } = report;
+  const { applications, policy, storage, keyVault, notifications, tenants } = report;
   const findings = applications.flatMap(({ application, findings }) =>
     findings.map((finding) => ({ application, ...finding })),
   );
-  const problems = [policy, storage, keyVault, notifications].flatMap(({ problem }) => problem ?? []);
+  const problems = [policy, storage, keyVault, notifications, tenants].flatMap(({ problem }) => problem ?? []);
   return (
     <>
       {problems.map((problem) => (

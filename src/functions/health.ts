@@ -5,12 +5,14 @@ import type { Answer } from '../lib/api/problem.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { adviceFor } from '../lib/model/advice.ts';
 import type { BrokerError } from '../lib/model/errors.ts';
+import { rotateIfOverdue } from './rotation.ts';
 import { route } from './route.ts';
 
 export const health = route(
   { name: 'health', method: 'GET', path: '/health', access: 'optional', failures: [], misconfigured, document },
   async (services, { caller }) => {
     if (caller !== undefined) services.callers.limit.take(caller.applicationId);
+    rotateIfOverdue(services);
     const report = await services.health.report();
     const { status } = report;
     const body: HealthWord | HealthReportAnswer =
@@ -61,13 +63,14 @@ async function document(): Promise<RouteDocument> {
     storage: { status: 'ok' },
     keyVault: { status: 'ok', lastReadAt: exampleTime },
     notifications: { status: 'ok' },
+    tenants: { status: 'ok' },
     tokens: { issued: 1280, fromCache: 1031 },
   };
   return {
     group: 'Health',
     summary: 'Show health',
     description:
-      'Without a token: the status only. With the token of a caller (no role is required): the lifetime of each credential, MFA, the last rotation, the policy, storage, Key Vault and notices, with advice for each finding. A report is cached for 15 seconds.',
+      'Without a token: the status only. With the token of a caller (no role is required): the lifetime of each credential, MFA, the last rotation, the policy, storage, Key Vault, notices and excluded domains, with advice for each finding. A report is cached for 15 seconds.',
     answers: [
       {
         status: 200,

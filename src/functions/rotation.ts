@@ -1,6 +1,7 @@
 import { bootLog, type Services } from '../composition.ts';
 import { createCertificate } from '../lib/credential/create-certificate.ts';
-import { type KeepAliveDeps, type KeepAliveResult, keepAlive } from '../lib/credential/keep-alive.ts';
+import { claimedCare, type ClaimedCareDeps } from '../lib/credential/claimed-care.ts';
+import type { KeepAliveResult } from '../lib/credential/keep-alive.ts';
 import { BrokerError } from '../lib/model/errors.ts';
 import { createGraphClient } from '../lib/graph/client.ts';
 import { createGraphWriter } from '../lib/graph/write.ts';
@@ -10,16 +11,23 @@ import { timer } from './timer.ts';
 const schedule = '0 17 3 * * *';
 
 /**
- * Rotates the credential of every application in the vault. Then requests a health report, which announces changes.
+ * Rotates the credential of every application in the vault, except those that another instance is rotating. Then requests
+ * a health report, which announces changes.
+ * @param unlessEndedSinceMs given if a request starts it: leaves out applications with a rotation since this time.
  * @throws BrokerError if the rotation of an application failed, so that the platform counts a failed invocation.
  */
-export async function rotateCredentials(services: Services): Promise<readonly KeepAliveResult[]> {
+export async function rotateCredentials(
+  services: Services,
+  unlessEndedSinceMs?: number,
+): Promise<readonly KeepAliveResult[]> {
   const { credentials, health, log } = services;
   const outcomes: KeepAliveResult[] = [];
   for (const application of await credentials.store.listApplications()) {
-    outcomes.push(await keepAlive(keepAliveDeps(services), application));
+    const outcome = await claimedCare(careDeps(services), application, unlessEndedSinceMs);
+    if (outcome === undefined) continue;
+    outcomes.push(outcome);
     // This instance must redeem the new credential from now on.
-    await credentials.cached.reread(application).catch(() => undefined);
+    await credentials.cached.reload(application).catch(() => undefined);
     await services.broker.recover(application);
   }
   const { status } = await health.report();
@@ -29,7 +37,12 @@ export async function rotateCredentials(services: Services): Promise<readonly Ke
   return outcomes;
 }
 
-function keepAliveDeps(services: Services): KeepAliveDeps {
+/** Starts rotations that the timer missed. Returns at once, and checks at most once an hour. */
+export function rotateIfOverdue(services: Services): void {
+  services.credentials.overdue.check((unlessEndedSinceMs) => rotateCredentials(services, unlessEndedSinceMs));
+}
+
+function careDeps(services: Services): ClaimedCareDeps {
   const { endpoints, resources } = services.settings.cloud;
   return {
     ...services,
@@ -42,7 +55,7 @@ function keepAliveDeps(services: Services): KeepAliveDeps {
 }
 
 /** The application renews its own credential. It has the permission to change its own registration only. */
-function renewalDeps(services: Services): NonNullable<KeepAliveDeps['renewal']> {
+function renewalDeps(services: Services): NonNullable<ClaimedCareDeps['renewal']> {
   const { endpoints, resources } = services.settings.cloud;
   return {
     graphIdentifier: resources.graph,

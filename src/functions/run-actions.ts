@@ -17,7 +17,7 @@ route(
     path: '/runs/{runId}/rerun',
     access: 'Runs.Write',
     durable: true,
-    failures: ['request_invalid', 'job_unknown', 'run_not_found', 'storage_unavailable'],
+    failures: ['request_invalid', 'job_unknown', 'run_not_found', 'plan_changed', 'storage_unavailable'],
     document: documentRerun,
   },
   async (services, { path, caller, orchestrations }) => {

@@ -20,7 +20,7 @@ route(
     path: '/runs/{runId}/results',
     access: 'Runs.Read',
     query: resultsQuerySchema,
-    failures: ['run_not_found', 'storage_unavailable'],
+    failures: ['run_not_found', 'plan_changed', 'storage_unavailable'],
     document: documentResults,
   },
   async ({ runs }, { path, query: { format } }) => {
@@ -50,7 +50,7 @@ export const compareWithEarlierRun = route(
     path: '/runs/{runId}/changes',
     access: 'Runs.Read',
     query: changesQuerySchema,
-    failures: ['run_not_found', 'storage_unavailable'],
+    failures: ['run_not_found', 'plan_changed', 'storage_unavailable'],
     document: documentChanges,
   },
   async ({ runs }, { path, query }) => {

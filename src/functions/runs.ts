@@ -53,7 +53,7 @@ route(
     path: '/runs/{runId}/tenants',
     access: 'Runs.Read',
     query: runTenantsQuerySchema,
-    failures: ['run_not_found', 'storage_unavailable'],
+    failures: ['run_not_found', 'plan_changed', 'storage_unavailable'],
     document: documentTenants,
   },
   async ({ runs }, { path, query }) => {

@@ -43,8 +43,8 @@ export async function fireSchedule(services: Services, job: Job, orchestrations:
       severity: 'error',
       title: `The scheduled run of ${job.name} could not be started: ${errorTable[code].title}`,
       text:
-        'The broker retries every five minutes for six hours. For the first scheduled run of a job, it retries only ' +
-        `until the app restarts. If no run appears, start one: ptb run ${job.name}. ${adviceFor(code, 'operator')}`,
+        'The broker retries every five minutes for six hours. ' +
+        `If no run appears, start one: ptb run ${job.name}. ${adviceFor(code, 'operator')}`,
       facts: [{ name: 'Job', value: job.name }],
     };
     await services.notifier.send(notice).catch((unsent: unknown) => {

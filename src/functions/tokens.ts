@@ -4,6 +4,7 @@ import { exampleDomain, exampleTenantId, exampleTokenId } from '../lib/api/examp
 import { directoryFailures } from '../lib/api/failures.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { isoTime } from '../lib/runtime/clock.ts';
+import { rotateIfOverdue } from './rotation.ts';
 import { route } from './route.ts';
 
 /** Issues a token for one tenant and one resource to a caller that the policy allows. */
@@ -20,17 +21,20 @@ route(
       'tenant_unknown',
       'tenant_not_delegated',
       'tenant_excluded',
+      'policy_missing',
       ...directoryFailures,
       'resource_unavailable',
       'access_denied',
       'throttled',
       'entra_request_rejected',
       'key_vault_unavailable',
+      'storage_unavailable',
       'audit_unavailable',
     ],
     document,
   },
   async (services, call) => {
+    rotateIfOverdue(services);
     const { token, tokenId } = await issueToken(services.issuing, call.body, call);
     const { retired } = token.resource;
     return {

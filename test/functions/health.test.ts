@@ -26,17 +26,20 @@ async function request(status: HealthReport['status'], by: Caller | undefined) {
     storage: { status: 'ok' },
     keyVault: { status: 'ok' },
     notifications: { status: 'ok' },
+    tenants: { status: 'ok' },
   };
   let taken = 0;
+  let checks = 0;
   const services = {
     health: { report: async () => report },
     broker: { counts: { issued: 3, fromCache: 2 } },
     callers: { limit: { take: () => void (taken += 1) } },
+    credentials: { overdue: { check: () => void (checks += 1) } },
   };
   const httpRequest = new HttpRequest({ method: 'GET', url: 'http://localhost/api/health' });
   const call = { request: httpRequest, caller: by, correlationId: guid(3), log: silentLogger };
   const answer = await health.answer(services as unknown as Services, call);
-  return { ...answer, taken };
+  return { ...answer, taken, checks };
 }
 
 describe('GET /api/health', () => {
@@ -49,6 +52,11 @@ describe('GET /api/health', () => {
     const { jsonBody, taken } = await request('degraded', caller);
     expect(jsonBody).toMatchObject({ status: 'degraded', applications: [], tokens: { issued: 3, fromCache: 2 } });
     expect(taken).toBe(1);
+  });
+
+  it('checks for an overdue rotation, with and without a caller', async () => {
+    expect(await request('ok', undefined)).toMatchObject({ checks: 1 });
+    expect(await request('ok', caller)).toMatchObject({ checks: 1 });
   });
 
   it('answers 503 only for the status down', async () => {

@@ -1,4 +1,5 @@
 import { beforeAll, expect, it } from 'vitest';
+import { expectedFunctions } from '../../src/cli/verify/azure/functions.ts';
 import { jobs } from '../../src/jobs/index.ts';
 import { installCoreModule, Registry } from 'functions-host/testing';
 
@@ -77,6 +78,13 @@ it('registers exactly these functions and a timer for each job with a schedule',
   );
   expect(scheduled.length).toBeGreaterThan(0);
   expect(timers).toEqual(scheduled.toSorted((a, b) => a.name.localeCompare(b.name, 'en')));
+});
+
+it('registers the functions that ptb verify expects', () => {
+  const names = registrations()
+    .filter((each) => !isSchedule(each))
+    .map(({ name }) => name);
+  expect([...expectedFunctions].toSorted()).toEqual(names.toSorted());
 });
 
 it('requires these roles', async () => {

@@ -63,7 +63,7 @@ describe('a schedule timer', () => {
         {
           severity: 'error',
           title: expect.stringMatching(/licence-report.*storage account/) as string,
-          text: expect.stringMatching(/first scheduled run .* restarts.*ptb run licence-report/) as string,
+          text: expect.stringMatching(/every five minutes for six hours.*ptb run licence-report/) as string,
         },
       ]);
     }

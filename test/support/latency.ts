@@ -10,7 +10,7 @@ export async function latencies(clock: FakeClock, times: number, ask: (nth: numb
   for (let nth = 0; nth < times; nth += 1) {
     const startMs = clock.nowMs();
     const state = { isDone: false };
-    const asked = ask(nth).then(() => {
+    const asked = ask(nth).finally(() => {
       state.isDone = true;
       durations.push(clock.nowMs() - startMs);
     });

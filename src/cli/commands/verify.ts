@@ -8,8 +8,9 @@ import {
   signInForBroker,
 } from '../remote/connection.ts';
 import { CommandOutcome } from '../run-program.ts';
-import { print } from '../sign-in/output.ts';
-import type { Finding } from '../verify/checks.ts';
+import { print, say } from '../sign-in/output.ts';
+import type { Finding } from '../verify/finding.ts';
+import type { Probe } from '../verify/probe.ts';
 
 interface VerifyFlags extends ConnectionFlags {
   readonly tenant?: string;
@@ -17,18 +18,21 @@ interface VerifyFlags extends ConnectionFlags {
   readonly json?: true;
 }
 
-/** `ptb verify`: checks from outside that a deployed broker answers callers and nobody else. */
+/** `ptb verify`: the smoke test of a deployment. The broker answers callers and nobody else, and Azure runs it as it should. */
 export function registerVerify(program: Command): void {
   addConnectionOptions(program.command('verify'))
     .description(
-      'Check every entry point of a running broker from outside. Exit 0: all checks passed, 1: a check failed, 5: no answer.',
+      'Check a deployed broker: every entry point from outside, one run, and what Azure and its logs say. Exit 0: no check failed, 1: a check failed, 5: no answer.',
     )
     .option('--tenant <id-or-domain>', 'a tenant for which the policy allows this caller a token')
     .option('--resource <alias>', 'resource of the token', 'graph')
     .option('--json', 'one JSON document')
     .addHelpText(
       'after',
-      '\nWithout --client-id (or a token in PTB_TOKEN), checks that need a caller are skipped.' +
+      '\nWithout --client-id (or a token in PTB_TOKEN), checks that need a caller are skipped. With --tenant, the job ' +
+        'access-check runs for this tenant.' +
+        '\nChecks of the deployment need what `azd env get-values` prints in the environment, and your sign-in to Azure. ' +
+        'They wait up to 6 minutes for the logs. The command is safe to repeat.' +
         '\n\nExample:\n  ptb verify --url https://NAME.azurewebsites.net --client-id ID --tenant contoso.com',
     )
     .action(runVerify);
@@ -37,10 +41,11 @@ export function registerVerify(program: Command): void {
 async function runVerify(flags: VerifyFlags): Promise<void> {
   const { token, clientId, functionKey } = flags;
   const url = addressOf(flags);
-  const [{ isReached, verify }, { createProbe }, { randomUUID }] = await Promise.all([
+  const [{ verify }, { createProbe, isReached }, { randomUUID }, { systemClock }] = await Promise.all([
     import('../verify/checks.ts'),
     import('../verify/probe.ts'),
     import('node:crypto'),
+    import('../../lib/runtime/clock.ts'),
   ]);
   const probe = createProbe(brokerFetch(functionKey === undefined ? {} : { functionKey }), url);
   const findings = await verify(probe, {
@@ -48,18 +53,51 @@ async function runVerify(flags: VerifyFlags): Promise<void> {
     tenant: flags.tenant,
     resource: flags.resource,
     foreignTenant: randomUUID(),
+    clock: systemClock,
+    azure: askAzure,
   });
   const count = (result: Finding['result']): number => findings.filter((finding) => finding.result === result).length;
   const counts = { passed: count('passed'), failed: count('failed'), skipped: count('skipped') };
-  print(flags.json, { url, ...counts, checks: findings }, lines(findings));
+  print(flags.json, { url, ...counts, checks: findings }, [
+    ...lines(findings),
+    `${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`,
+  ]);
   if (!isReached(probe)) throw new CommandOutcome(exitCodes.remote);
   if (counts.failed > 0) throw new CommandOutcome(exitCodes.failure);
 }
 
+/** Checks the deployment that the environment names, with the Azure sign-in of the person who runs the command. */
+async function askAzure(probe: Probe, scheduledJobs: readonly string[]): Promise<readonly Finding[]> {
+  const [{ azureTarget }, { AzureClient, logAnalyticsUrls }, { skipAzure, verifyAzure }, { operatorTokens }] =
+    await Promise.all([
+      import('../verify/azure/azure-target.ts'),
+      import('../verify/azure/azure-client.ts'),
+      import('../verify/azure/verify-azure.ts'),
+      import('../verify/azure/operator-tokens.ts'),
+    ]);
+  const [{ azureIdentity }, { randomUUID }, { systemClock }] = await Promise.all([
+    import('../../lib/azure/identity.ts'),
+    import('node:crypto'),
+    import('../../lib/runtime/clock.ts'),
+  ]);
+  const target = azureTarget(process.env);
+  if (typeof target === 'string') return skipAzure({ probe }, target);
+  const hasManagedIdentity = process.env['IDENTITY_ENDPOINT'] !== undefined;
+  const azure = new AzureClient({
+    fetch: (address, init) => globalThis.fetch(address, init),
+    token: operatorTokens(() => azureIdentity({ hasManagedIdentity }), systemClock),
+    armUrl: target.cloud.endpoints.arm,
+    logsUrl: logAnalyticsUrls[target.cloud.name],
+  });
+  return verifyAzure({ azure, target, probe, scheduledJobs, clock: systemClock, newId: randomUUID, say });
+}
+
+/** Length of the longest name of a check. */
+const checkWidth = 17;
 const marks = { passed: 'ok  ', failed: 'FAIL', skipped: '-   ' } as const;
 
 const lines = (findings: readonly Finding[]): string[] =>
   findings.flatMap(({ check, result, evidence, fix }) => [
-    `${marks[result]} ${check.padEnd(12)} ${evidence}`,
-    ...(fix === undefined ? [] : [`     ${' '.repeat(12)} ${fix}`]),
+    `${marks[result]} ${check.padEnd(checkWidth)} ${evidence}`,
+    ...(fix === undefined ? [] : [`     ${' '.repeat(checkWidth)} ${fix}`]),
   ]);

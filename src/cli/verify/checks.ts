@@ -1,37 +1,19 @@
-import { adviceFor } from '../../lib/model/advice.ts';
-import { isErrorCode } from '../../lib/model/errors.ts';
+import { bearer, type CallerOptions, consent, describe, failedAnswer, missingOptions, run } from './caller-checks.ts';
+import { type Finding, findingsFrom } from './finding.ts';
 import { findLeaks } from './leaks.ts';
-import type { Probe, ProbeAnswer } from './probe.ts';
+import { isReached, type Probe } from './probe.ts';
 import { apiRoutes, platformRoutes } from './routes.ts';
 
-/** The result of a check. `fix` is the remedy for a failure. */
-export interface Finding {
-  readonly check: string;
-  readonly result: 'passed' | 'failed' | 'skipped';
-  readonly evidence: string;
-  readonly fix?: string;
-}
-
-export interface VerifyOptions {
-  /** A caller's access token for the broker. Absent: checks that need one are skipped. */
-  readonly token: string | undefined;
-  /** A tenant for which the policy allows this caller a token. */
-  readonly tenant: string | undefined;
-  readonly resource: string;
+export interface VerifyOptions extends CallerOptions {
   /** A tenant id that does not exist. Nobody may get a token for it. */
   readonly foreignTenant: string;
+  /** The checks of the deployment through Azure, given the names of the jobs with a schedule. */
+  readonly azure: (probe: Probe, scheduledJobs: readonly string[]) => Promise<readonly Finding[]>;
 }
 
 type Check = (probe: Probe, options: VerifyOptions) => Promise<Finding>;
 
-const passed = (check: string, evidence: string): Finding => ({ check, result: 'passed', evidence });
-const skipped = (check: string, evidence: string): Finding => ({ check, result: 'skipped', evidence });
-const failed = (check: string, evidence: string, fix: string): Finding => ({ check, result: 'failed', evidence, fix });
-
-const describe = ({ method, path, status, failure }: ProbeAnswer): string =>
-  `${method} ${path}: ${status === 0 ? `no answer (${failure ?? 'unknown'})` : `HTTP ${status}`}`;
-
-const bearer = (token: string): Record<string, string> => ({ authorization: `Bearer ${token}` });
+const { passed, skipped, failed } = findingsFrom('broker');
 
 /** The app answers, can issue tokens, and shows nothing else to anonymous callers. */
 const health: Check = async (probe) => {
@@ -95,7 +77,7 @@ const platform: Check = async (probe) => {
     : failed(
         'platform',
         open.join('; '),
-        'Set functionsRuntimeAdminIsolationEnabled, and check that App Service authentication rejects anonymous requests.',
+        'Set ADMIN_ISOLATION=true and run `azd provision`, and check that App Service authentication rejects anonymous requests.',
       );
 };
 
@@ -108,19 +90,13 @@ const crossOrigin: Check = async (probe) => {
     : failed('cross-origin', `pages of ${allowed} may call the API`, 'Remove the CORS origins of the function app.');
 };
 
-const noToken = 'needs a token in PTB_TOKEN, or --client-id';
-
 /** A caller gets a token for a tenant that the policy allows. */
-const allowed: Check = async (probe, { token, tenant, resource }) => {
-  if (token === undefined) return skipped('allowed', tenant === undefined ? `${noToken}, and --tenant` : noToken);
-  if (tenant === undefined) return skipped('allowed', 'needs --tenant');
+const allowed: Check = async (probe, options) => {
+  const missing = missingOptions(options);
+  if (missing !== undefined) return skipped('allowed', missing);
+  const { token = '', tenant, resource } = options;
   const answer = await probe.ask('POST', '/api/tokens', { headers: bearer(token), body: { tenant, resource } });
-  if (answer.status !== 200 || typeof answer.json['accessToken'] !== 'string') {
-    const { code, detail, advice } = answer.json;
-    const reason = [code, detail].filter((part) => typeof part === 'string').join(', ');
-    const known = isErrorCode(code) ? adviceFor(code, 'operator') : advice;
-    return failed('allowed', `${describe(answer)} ${reason}`, typeof known === 'string' ? known : 'Run `ptb doctor`.');
-  }
+  if (answer.status !== 200 || typeof answer.json['accessToken'] !== 'string') return failedAnswer('allowed', answer);
   return /no-store/.test(answer.headers.get('cache-control') ?? '')
     ? passed('allowed', `a token for ${resource} until ${String(answer.json['expiresAt'])}, not cacheable`)
     : failed('allowed', 'proxies may cache the token', 'Deploy a released version of the app.');
@@ -128,7 +104,7 @@ const allowed: Check = async (probe, { token, tenant, resource }) => {
 
 /** Requests beyond the policy are denied, and with a status that says so. */
 const denied: Check = async (probe, { token, tenant, resource, foreignTenant }) => {
-  if (token === undefined) return skipped('denied', noToken);
+  if (token === undefined) return skipped('denied', 'needs a token in PTB_TOKEN, or --client-id');
   const requests = [
     { tenant: foreignTenant, resource },
     { tenant: tenant ?? foreignTenant, resource: 'https://unknown.example' },
@@ -168,21 +144,40 @@ const secrets: Check = async (probe, { token }) => {
       );
 };
 
-/** In order. The last one searches the answers to the others. */
-const checks: readonly Check[] = [health, encryption, invalidTokens, platform, crossOrigin, allowed, denied, secrets];
+const checks: readonly Check[] = [
+  health,
+  encryption,
+  invalidTokens,
+  platform,
+  crossOrigin,
+  allowed,
+  consent,
+  denied,
+  run,
+];
 
 /**
- * Runs every check. The requests change nothing but the audit log. Stops after the first check if the app does not
- * answer, because each request would wait for the timeout.
+ * Runs every check; the last one searches the answers to the others for secrets. The requests change nothing: they leave
+ * audit records, log lines and one run. If the app does not answer the first request, only Azure is asked, because each
+ * request would wait for the timeout.
  */
 export async function verify(probe: Probe, options: VerifyOptions): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
   for (const check of checks) {
     findings.push(await check(probe, options));
-    if (!isReached(probe)) break;
+    if (!isReached(probe)) return [...findings, ...(await options.azure(probe, []))];
   }
+  findings.push(...(await options.azure(probe, await scheduledJobs(probe, options.token))));
+  findings.push(await secrets(probe, options));
   return findings;
 }
 
-/** Whether the app has answered any request. */
-export const isReached = (probe: Probe): boolean => probe.answers.some(({ status }) => status !== 0);
+/** Names of the jobs with a schedule; none if the caller may not list them. */
+async function scheduledJobs(probe: Probe, token: string | undefined): Promise<readonly string[]> {
+  if (token === undefined) return [];
+  const { jobs } = (await probe.ask('GET', '/api/jobs', { headers: bearer(token) })).json;
+  if (!Array.isArray(jobs)) return [];
+  return jobs.flatMap((job: { readonly name?: unknown; readonly schedule?: unknown }) =>
+    typeof job.name === 'string' && typeof job.schedule === 'string' ? [job.name] : [],
+  );
+}

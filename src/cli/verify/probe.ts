@@ -62,3 +62,6 @@ async function exchange(
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Whether the app has answered any request. */
+export const isReached = (probe: Probe): boolean => probe.answers.some(({ status }) => status !== 0);

@@ -9,9 +9,10 @@ import { BrokerError, type ErrorCode, toBrokerError } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import { errorFields, type Logger, scrub } from '../runtime/log.ts';
 import type { TenantDirectory } from '../tenants/directory.ts';
-import { decideForTenant, findTenant, parseReference, type TenantAccess, tenantRefusal } from './requested-tenant.ts';
+import type { GatedTokens } from './gated-tokens.ts';
+import { decideForTenant, findTenant, parseReference, type TenantAccess } from './requested-tenant.ts';
 import type { ResourceRegistry } from '../model/resources.ts';
-import { type AccessToken, type CachingTokenSource, grants, type TokenRequest } from '../model/token.ts';
+import { type AccessToken, grants, type TokenRequest } from '../model/token.ts';
 
 /** Maximum of `minimumLifetimeSeconds`. Entra's tokens live 60 to 90 minutes ("Access tokens", token lifetime). */
 const maxLifetimeSeconds = 3_000;
@@ -49,9 +50,10 @@ export type TokenOrder = z.output<typeof tokenRequestSchema>;
 /** What {@link issueToken} needs. */
 export interface IssueDeps {
   readonly policy: PolicyStore;
-  readonly directory: Pick<TenantDirectory, 'find' | 'tenantOf' | 'excludes'>;
+  readonly directory: Pick<TenantDirectory, 'find' | 'tenantOf'>;
   readonly resources: ResourceRegistry;
-  readonly tokens: Pick<CachingTokenSource, 'getToken' | 'getNewerToken'>;
+  /** Refuses tenants that are excluded or out of reach. */
+  readonly tokens: GatedTokens;
   readonly audit: Pick<AuditLog, 'record'>;
   readonly partnerTenantId: TenantId;
   readonly clock: Clock;
@@ -170,8 +172,6 @@ async function authorize(
   fields.application = decision.application;
   // After the decision, so that a caller without a rule learns nothing about tenants.
   if (tenantId === undefined) throw new BrokerError('tenant_unknown', 'No tenant owns this domain.');
-  const refusal = await tenantRefusal(deps, tenantId, tenant.listed);
-  if (refusal !== undefined) throw refusal;
   return { tenantId, rule: decision };
 }
 

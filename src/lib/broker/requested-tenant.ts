@@ -4,11 +4,11 @@ import { type Caller, callerIdOf } from '../model/caller.ts';
 import { BrokerError } from '../model/errors.ts';
 import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../model/identifiers.ts';
 import type { TenantDirectory } from '../tenants/directory.ts';
-import { type DelegatedTenant, isExcluded, reasonTexts } from '../tenants/tenant.ts';
+import type { DelegatedTenant } from '../tenants/tenant.ts';
 
 /** What the functions of this file need. */
 export interface RequestedTenantDeps {
-  readonly directory: Pick<TenantDirectory, 'find' | 'tenantOf' | 'excludes'>;
+  readonly directory: Pick<TenantDirectory, 'find' | 'tenantOf'>;
   readonly partnerTenantId: TenantId;
 }
 
@@ -89,20 +89,4 @@ export async function decideForTenant(
 function sameDecision(a: Decision, b: Decision): boolean {
   if (a.allow) return b.allow && a.rule === b.rule;
   return !b.allow && a.missing === b.missing;
-}
-
-/** Returns the error if no token may be issued for the tenant, whatever the policy says. */
-export async function tenantRefusal(
-  deps: RequestedTenantDeps,
-  tenantId: TenantId,
-  listed: DelegatedTenant | undefined,
-): Promise<BrokerError | undefined> {
-  if (tenantId === deps.partnerTenantId) {
-    const excluded = await deps.directory.excludes(tenantId);
-    return excluded ? new BrokerError('tenant_excluded', reasonTexts.excluded) : undefined;
-  }
-  if (listed === undefined)
-    return new BrokerError('tenant_not_delegated', 'The tenant is not a customer of the partner.');
-  if (listed.reachable) return undefined;
-  return new BrokerError(isExcluded(listed) ? 'tenant_excluded' : 'tenant_not_delegated', reasonTexts[listed.reason]);
 }

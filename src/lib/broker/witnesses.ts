@@ -71,11 +71,15 @@ export class Witnesses {
 
   /** Returns up to five tenants: those that last received a token, then random customers. */
   async choose(): Promise<readonly RedemptionTarget[]> {
-    const chosen = new Map([...this.#good].toReversed().filter(([tenantId]) => !this.#hasReported(tenantId)));
+    const customers = this.#deps.customers?.() ?? [];
+    // A tenant that was excluded since gets no request. Without a list, as in the command line, any tenant may be asked.
+    const isWitness = (tenantId: TenantId): boolean =>
+      !this.#hasReported(tenantId) && (customers.length === 0 || customers.includes(tenantId));
+    const chosen = new Map([...this.#good].toReversed().filter(([tenantId]) => isWitness(tenantId)));
     const stored = chosen.size < maxWitnesses ? await this.#read() : undefined;
-    if (stored !== undefined && !this.#hasReported(stored.tenantId) && !chosen.has(stored.tenantId))
+    if (stored !== undefined && isWitness(stored.tenantId) && !chosen.has(stored.tenantId))
       chosen.set(stored.tenantId, stored);
-    const others = (this.#deps.customers?.() ?? []).filter((id) => !chosen.has(id) && !this.#hasReported(id));
+    const others = customers.filter((id) => !chosen.has(id) && !this.#hasReported(id));
     while (chosen.size < maxWitnesses && others.length > 0) {
       const [tenantId] = others.splice(Math.floor(this.#deps.random() * others.length), 1);
       if (tenantId !== undefined) chosen.set(tenantId, { tenantId, resourceIdentifier: this.#settings.canaryResource });

@@ -122,7 +122,7 @@ export const settingsSchema = z.object({
   }),
   RESOURCES: addedResources.meta({
     description:
-      'Further resources as alias=identifier, comma separated, e.g. defender=https://api.securitycenter.microsoft.com. If the tokens of a resource carry its application id and the identifier does not, append it: alias=identifier#GUID.',
+      'Further resources as alias=identifier, comma separated, e.g. sharepoint-contoso=https://contoso-admin.sharepoint.com. If the tokens of a resource carry its application id and the identifier does not, append it: alias=identifier#GUID.',
   }),
   ACCESS_POLICY: z.string().min(1).default('access-policy.json').meta({
     description:
@@ -134,7 +134,7 @@ export const settingsSchema = z.object({
   }),
   TENANTS_EXCLUDE: tenantReferences.meta({
     description:
-      "Tenants that get no token and no job (GUIDs or domains, comma separated). May include the partner's own tenant. Entra resolves domains. Until it has resolved them, no tenant gets a token. Overrides TENANTS_INCLUDE.",
+      "Tenants that get no token and no job (GUIDs or domains, comma separated). May include the partner's own tenant. Entra resolves domains. Until it has resolved them, no tenant gets a token. A tenant that a domain has belonged to stays excluded if it loses the domain; a domain that no tenant has had excludes nobody. Ids are safer. Overrides TENANTS_INCLUDE.",
   }),
   FUNCTION_KEYS: z.enum(['off', 'required']).default('off').meta({
     description:

@@ -64,6 +64,14 @@ export class CachedCredentials {
     return this.#get(application, minRereadMs);
   }
 
+  /**
+   * Reads the store now. For a credential that this process has just changed.
+   * @throws BrokerError as {@link get}.
+   */
+  reload(application: string): Promise<Credential> {
+    return this.#get(application, 0);
+  }
+
   async #get(application: string, freshMs?: number): Promise<Credential> {
     const load = async (): Promise<Credential> => {
       try {

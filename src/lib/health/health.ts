@@ -3,13 +3,11 @@ import { isoTime } from '../runtime/clock.ts';
 import { adviceFor, ptbCommand } from '../model/advice.ts';
 import type { BrokerError, ErrorCode } from '../model/errors.ts';
 import type { CredentialState, HealthStatus, JournalEntry } from '../credential/credential-journal.ts';
+import { rotationOverdueMs } from '../credential/overdue-care.ts';
 import type { Credential } from '../model/credential.ts';
 
 /** Days before an expiry at which health warns, ascending. */
 export const warningDays = [1, 7, 14, 30] as const;
-
-/** Age of a refresh token from which health reports an overdue rotation. The timer runs daily. */
-const rotationOverdueMs = 3 * dayMs;
 
 /** One problem, or something worth knowing. Severity `notice` does not change the state. */
 interface Finding {
@@ -200,8 +198,9 @@ function rotationFindings({ application, credential, journal }: CredentialFacts,
     {
       severity: 'notice',
       code: 'rotation_overdue',
-      message: `The refresh token has not been rotated for ${wholeDays(nowMs - obtainedAtMs)} days.`,
-      advice: 'Find out why the timer rotate-credential does not run.',
+      message: `The refresh token has not been rotated since ${isoTime(obtainedAtMs)}. The timer does that daily.`,
+      advice:
+        'Find out why the timer rotate-credential does not run. Requests start an overdue rotation, once an hour.',
     },
   ];
 }

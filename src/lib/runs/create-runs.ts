@@ -6,6 +6,7 @@ import { createLastResults } from './last-results.ts';
 import { createRunPlans } from './run-plans.ts';
 import { createRunStops } from './run-stops.ts';
 import type { Runs } from './runs.ts';
+import { TableScheduleLog } from './schedule-log.ts';
 import { TableRunLog } from './table-run-log.ts';
 
 export interface RunsDeps {
@@ -22,6 +23,7 @@ export function createRuns({ storage, clock, newId }: RunsDeps): Runs {
   const results = new BlobRunResults((name) => storage.container(name));
   return {
     log,
+    schedules: new TableScheduleLog((name) => storage.table(name)),
     results,
     plans: createRunPlans({ results, runLog: log }),
     stops: createRunStops({ runLog: log, clock }),

@@ -63,7 +63,7 @@ interface Succeeded {
 }
 
 async function succeeded(runs: ExportSource, run: Run): Promise<Succeeded> {
-  const planned = (await runs.results.plan(run.runId))?.attempt ?? [];
+  const planned = (await runs.results.plan(run))?.attempt ?? [];
   const places = new Map(planned.map(({ tenantId }, index) => [tenantId, index]));
   const records: TenantRun[] = [];
   for await (const record of runs.log.tenants(run.runId, 'succeeded')) if (record.rows > 0) records.push(record);

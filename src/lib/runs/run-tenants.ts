@@ -37,7 +37,7 @@ export async function viewRunTenants(
   outcome?: TenantState,
 ): Promise<RunTenantsView> {
   const { runId, status } = run;
-  const plan = await runs.results.plan(runId);
+  const plan = await runs.results.plan(run);
   const records = new Map<TenantId, TenantRun>();
   for await (const record of runs.log.tenants(runId)) records.set(record.tenantId, record);
   const unvisited = isEnded(status) ? 'not_attempted' : 'waiting';

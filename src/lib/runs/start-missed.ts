@@ -2,13 +2,13 @@ import { hourMs, minuteMs } from '../model/durations.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { Job } from './job.ts';
 import { type RunId, runIdOf, scheduledWindow } from './run-id.ts';
+import type { Runs } from './runs.ts';
 import { startRun, type StartRunDeps } from './start-run.ts';
 
 export interface StartMissedDeps extends StartRunDeps {
   /** Whether an operator has disabled the job's timer. */
   readonly timerIsOff: (job: string) => boolean;
-  /** When this process started with its current jobs. */
-  readonly upSinceMs: number;
+  readonly runs: Pick<Runs, 'log' | 'schedules'>;
 }
 
 /** Oldest window that is still started late. An older report would soon be superseded by the next one. */
@@ -22,14 +22,17 @@ const graceMs = 2 * minuteMs;
  * @throws BrokerError the errors of startRun.
  */
 export async function startMissed(deps: StartMissedDeps, job: Job): Promise<RunId | undefined> {
+  if (job.schedule === undefined || deps.timerIsOff(job.name)) return undefined;
   const nowMs = deps.clock.nowMs();
-  const scheduledAtMs = job.schedule?.latestAtMs(nowMs);
+  // Also when nothing was missed, so that the time is stored long before the first window.
+  const firstSeenMs = await deps.runs.schedules.firstSeenMs(job.name, () => firstEvidenceMs(deps, job.name, nowMs));
+  const scheduledAtMs = job.schedule.latestAtMs(nowMs);
   if (scheduledAtMs === undefined || nowMs - scheduledAtMs < graceMs || nowMs - scheduledAtMs > maxAgeMs)
     return undefined;
-  if (deps.timerIsOff(job.name)) return undefined;
+  // A new job first runs at its next scheduled time, not at an earlier one.
+  if (firstSeenMs > scheduledAtMs + graceMs) return undefined;
   const window = scheduledWindow(scheduledAtMs);
   if ((await deps.runs.log.find(runIdOf(job.name, window))) !== undefined) return undefined;
-  if (!(await wasDeployed(deps, job, scheduledAtMs))) return undefined;
   try {
     const runId = await startRun(deps, { job: job.name, window, startedBy: 'timer' });
     deps.log.log('warn', 'run.missed_start', { runId });
@@ -40,12 +43,8 @@ export async function startMissed(deps: StartMissedDeps, job: Job): Promise<RunI
   }
 }
 
-/**
- * Whether the job was already deployed at its scheduled time. A new job first runs at its next scheduled time, not at
- * an earlier one. A process that was up by then had the timer; otherwise an earlier run by the timer is the evidence.
- */
-async function wasDeployed(deps: StartMissedDeps, job: Job, scheduledAtMs: number): Promise<boolean> {
-  if (deps.upSinceMs <= scheduledAtMs + graceMs) return true;
-  const earlier = await deps.runs.log.list({ job: job.name, limit: Number.MAX_SAFE_INTEGER });
-  return earlier.some(({ startedBy }) => startedBy === 'timer');
+/** When the timer of a job first ran, or now. Versions of the app before the schedule log left only the runs. */
+async function firstEvidenceMs({ runs }: StartMissedDeps, job: string, nowMs: number): Promise<number> {
+  const earlier = await runs.log.list({ job, limit: Number.MAX_SAFE_INTEGER });
+  return earlier.findLast(({ startedBy }) => startedBy === 'timer')?.createdAtMs ?? nowMs;
 }

@@ -4,7 +4,7 @@ import { Secret } from '../model/secret.ts';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export type LogValue = string | number | boolean | undefined | Secret;
 
-/** Writes one event per line, with a stable name in dotted lower case (`token.issued`) and fields. */
+/** Writes one event per line, with a stable name in dotted lower case (`token.issued`) and fields other than `event` and `level`. */
 export interface Logger {
   log(level: LogLevel, event: string, fields?: Readonly<Record<string, LogValue>>): void;
   /** A logger that adds these fields to every line. */
@@ -72,7 +72,8 @@ function loggable(text: string, maxLength: number): string {
 export function createLogger(sink: LogSink, fields: Readonly<Record<string, LogValue>> = {}): Logger {
   return {
     log: (level, event, more = {}) => {
-      const line: Record<string, string | number | boolean> = { event };
+      // Alert rules search for `{"event":`, and read the level here.
+      const line: Record<string, string | number | boolean> = { event, level };
       let left = maxLineLength;
       for (const [name, value] of Object.entries({ ...fields, ...more })) {
         if (value === undefined) continue;

@@ -5,6 +5,7 @@ import { BrokerError, toBrokerError } from '../model/errors.ts';
 import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../model/identifiers.ts';
 import { errorFields } from '../runtime/log.ts';
 import type { DomainResolver } from './domain-resolver.ts';
+import type { ExcludedDomains } from './excluded-domains.ts';
 import { createTenantListReader, type ListsDeps, usableMs } from './lists.ts';
 import { resolveSelection, type WantedTenants } from './selection.ts';
 import type { DelegatedTenant } from './tenant.ts';
@@ -48,6 +49,11 @@ export interface TenantDirectory {
    * @throws BrokerError directory_unavailable while a domain in TENANTS_EXCLUDE cannot be resolved.
    */
   excludes(tenantId: TenantId, signal?: AbortSignal): Promise<boolean>;
+  /**
+   * Warnings about domains in TENANTS_INCLUDE and TENANTS_EXCLUDE, from the last list of this process. Empty before the
+   * first list. Reads nothing.
+   */
+  settingsWarnings(): readonly string[];
 }
 
 /** A new relationship takes minutes to take effect anyway. A list of 5,000 tenants costs about 40 requests. */
@@ -63,10 +69,15 @@ const patienceMs = { known: 3_000, list: minuteMs };
 
 export interface DirectoryDeps extends ListsDeps {
   readonly domains: DomainResolver;
+  readonly excludedDomains: ExcludedDomains;
 }
 
 /** The merged lists with their indexes. */
-interface Directory extends Omit<TenantList, 'asOfMs'> {
+interface Directory extends Omit<TenantList, 'asOfMs' | 'warnings'> {
+  /** Warnings about the three lists. */
+  readonly listWarnings: readonly string[];
+  /** Warnings about domains in the settings. */
+  readonly settingsWarnings: readonly string[];
   readonly byId: ReadonlyMap<TenantId, DelegatedTenant>;
   /** Default domains that belong to exactly one tenant according to the lists. */
   readonly byDomain: ReadonlyMap<DomainName, TenantId>;
@@ -109,7 +120,8 @@ export function createTenantDirectory(deps: DirectoryDeps, wanted: WantedTenants
     },
     tenantOf,
     excludes: async (tenantId, signal) =>
-      (await resolveSelection(deps.domains, wanted, signal)).selection.exclude.has(tenantId),
+      (await resolveSelection(deps, wanted, signal)).selection.exclude.has(tenantId),
+    settingsWarnings: () => copy.peek()?.value.settingsWarnings ?? [],
   };
 }
 
@@ -125,17 +137,30 @@ const createCopy = (deps: DirectoryDeps): KeptCopy<Directory> =>
 
 function createLoad(deps: DirectoryDeps, wanted: WantedTenants): Load<Directory> {
   const lists = createTenantListReader(deps);
+  const report = createReport(deps);
   return async (signal) => {
     const nowMs = deps.clock.nowMs();
-    const [read, chosen] = await Promise.all([lists.read(signal), resolveSelection(deps.domains, wanted, signal)]);
+    const [read, chosen] = await Promise.all([lists.read(signal), resolveSelection(deps, wanted, signal)]);
+    report(chosen.warnings);
     const tenants = uniteTenants(read.lists, chosen.selection, nowMs);
     return {
       tenants,
-      warnings: [...read.warnings, ...chosen.warnings],
+      listWarnings: read.warnings,
+      settingsWarnings: chosen.warnings,
       complete: read.state !== 'incomplete',
       freshMs: read.state === 'fresh' ? freshMs : retryMs,
       ...indexesOf(tenants),
     };
+  };
+}
+
+/** Logs warnings about the settings when they change, because the lists are read every ten minutes. */
+function createReport({ log }: Pick<DirectoryDeps, 'log'>): (warnings: readonly string[]) => void {
+  let reported = '';
+  return (warnings) => {
+    const message = warnings.join(' ');
+    if (message !== '' && message !== reported) log.log('warn', 'tenants.domain_unresolved', { message });
+    reported = message;
   };
 }
 
@@ -144,10 +169,15 @@ function listOf({ value, asOfMs, failure, isLate }: Kept<Directory>): TenantList
   const age = `this one is from ${isoTime(asOfMs)}.`;
   const warnings =
     failure === undefined
-      ? value.warnings
+      ? value.listWarnings
       : [`The list could not be refreshed (${toBrokerError(failure).code}); ${age}`];
   const late = isLate ? [`The list is still being refreshed; ${age}`] : [];
-  return { tenants: value.tenants, complete: value.complete, asOfMs, warnings: [...warnings, ...late] };
+  return {
+    tenants: value.tenants,
+    complete: value.complete,
+    asOfMs,
+    warnings: [...warnings, ...late, ...value.settingsWarnings],
+  };
 }
 
 /** The error for a tenant that an incomplete list does not contain. It may still be a customer, so retry later. */

@@ -1,7 +1,6 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { ManagedIdentityCredential } from '@azure/identity';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { graphAppId, type PermissionProfile, profiles } from '../../../src/lib/setup/permissions.ts';
 import { adminToken, tenantWith } from 'microsoft-cloud/testing';
@@ -38,7 +37,7 @@ beforeAll(async () => {
     PATH: `${programs}${delimiter}${process.env['PATH'] ?? ''}`,
     IDENTITY_ENDPOINT: undefined,
     IDENTITY_HEADER: undefined,
-    VAULT_TOKEN: (await new ManagedIdentityCredential().getToken('https://vault.azure.net/.default')).token,
+    VAULT_TOKEN: (await operator.identity.getToken('https://vault.azure.net/.default')).token,
     ADMIN_TOKEN: await adminToken(operator.cloud),
   };
 });

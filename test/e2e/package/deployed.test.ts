@@ -139,7 +139,11 @@ describe('the packaged app in a folder outside the project', () => {
       const { code, document, stderr } = await ptb(['verify', '--url', demo.url, '--tenant', tenant, '--json'], {
         PTB_TOKEN: token,
       });
-      expect({ code, stderr, document }).toMatchObject({ code: 0, document: { passed: 7, failed: 0, skipped: 1 } });
+      expect({ code, stderr, document }).toMatchObject({ code: 0, document: { passed: 9, failed: 0, skipped: 9 } });
+      const checks = document['checks'] as { check: string; source: string; result: string; evidence: string }[];
+      expect(checks.find(({ check }) => check === 'run')?.evidence).toMatch(/^access-check@manual-.* completed in/);
+      const azure = checks.filter(({ source }) => source !== 'broker');
+      for (const { evidence } of azure) expect(evidence).toContain('needs AZURE_SUBSCRIPTION_ID');
     });
   });
 });

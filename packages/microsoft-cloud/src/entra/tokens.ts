@@ -55,8 +55,9 @@ export async function issueAccessToken(world: World, request: AccessTokenRequest
 }
 
 function principalId(world: World, clientId: string, tenantId: string): string {
-  const directory = world.isPartner(tenantId) ? world.partner.directory : world.knownDirectoryOf(tenantId);
-  return directory?.servicePrincipalOf(clientId)?.id ?? world.seeded.guid('principal', tenantId, clientId);
+  const customer = world.findCustomer(tenantId);
+  const directory = customer === undefined ? world.partner.directory : world.directoryOf(customer);
+  return directory.servicePrincipalOf(clientId)?.id ?? world.seeded.guid('principal', tenantId, clientId);
 }
 
 function permissionClaims({ subject, permissions }: AccessTokenRequest): JWTPayload {

@@ -61,6 +61,10 @@ export const healthReportSchema = z
     storage: part,
     keyVault: part.extend({ lastReadAt: isoTime.optional() }),
     notifications: part.meta({ description: 'Delivery of notices to a chat. `ok` if none is configured.' }),
+    tenants: part.meta({
+      description:
+        'Whether each domain in TENANTS_INCLUDE and TENANTS_EXCLUDE belongs to a tenant, as this instance last read it.',
+    }),
     tokens: z
       .object({ issued: count, fromCache: count })
       .meta({ description: 'Tokens issued by this instance since its start.' }),

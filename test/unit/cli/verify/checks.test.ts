@@ -1,8 +1,11 @@
 import type { Server } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Finding, verify, type VerifyOptions } from '../../../../src/cli/verify/checks.ts';
+import { verify, type VerifyOptions } from '../../../../src/cli/verify/checks.ts';
+import type { Finding } from '../../../../src/cli/verify/finding.ts';
 import { createProbe } from '../../../../src/cli/verify/probe.ts';
-import { callerToken, type Override, knownTenant, serveApp } from './secure-app.ts';
+import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { settled } from '../../../support/settled.ts';
+import { callerToken, type Override, knownTenant, runId, serveApp } from './secure-app.ts';
 
 const servers: Server[] = [];
 afterEach(() => {
@@ -14,6 +17,8 @@ const caller: VerifyOptions = {
   tenant: knownTenant,
   resource: 'graph',
   foreignTenant: '99999999-9999-4999-8999-999999999999',
+  clock: new FakeClock(),
+  azure: async () => [],
 };
 const anonymous: VerifyOptions = { ...caller, token: undefined, tenant: undefined };
 
@@ -31,7 +36,15 @@ const at = (path: string, status = 200, body: unknown = {}): Override => {
 };
 const key = `${'k'.repeat(44)}AzFu${'x'.repeat(8)}==`;
 
-/** Insecure answers, and the check that must find each. */
+/** The answer about the run that the check has started. */
+function ofRun(body: unknown): Override {
+  return ({ headers, url }) =>
+    url === `/api/runs/${encodeURIComponent(runId)}` && headers.authorization === `Bearer ${callerToken}`
+      ? { status: 200, body }
+      : undefined;
+}
+
+/** Insecure or broken answers, and the check that must find each. */
 const insecure: readonly [name: string, check: string, override: Override][] = [
   [
     'the app is not configured',
@@ -86,6 +99,32 @@ const insecure: readonly [name: string, check: string, override: Override][] = [
         ? { status: 200, body: { accessToken: 'opaque' } }
         : undefined,
   ],
+  [
+    'the customer has not consented',
+    'consent',
+    (_request, body) =>
+      body['tenant'] === knownTenant && body['resource'] === 'graph'
+        ? { status: 403, body: { code: 'consent_required', detail: 'No consent (AADSTS65001).' } }
+        : undefined,
+  ],
+  [
+    'a token carries no scope',
+    'consent',
+    (_request, body) =>
+      body['tenant'] === knownTenant && body['resource'] === 'graph'
+        ? { status: 200, body: { accessToken: 'opaque', scopes: [] } }
+        : undefined,
+  ],
+  [
+    'a run cannot be started',
+    'run',
+    ({ headers, url }) =>
+      url === '/api/jobs/access-check/runs' && headers.authorization === `Bearer ${callerToken}`
+        ? { status: 503, body: { code: 'storage_unavailable', detail: 'Down.' } }
+        : undefined,
+  ],
+  ['a run fails', 'run', ofRun({ status: 'failed', tenants: { succeeded: 0 } })],
+  ['the tenant of a run fails', 'run', ofRun({ status: 'completed', tenants: { succeeded: 0, failed: 1 } })],
   ['an answer contains a key', 'secrets', at('/api/jobs', 401, { statusQueryGetUri: `https://app/x?code=${key}` })],
   [
     'an error contains a token',
@@ -103,14 +142,22 @@ describe('ptb verify', () => {
       platform: 'passed',
       'cross-origin': 'passed',
       allowed: 'passed',
+      consent: 'passed',
       denied: 'passed',
+      run: 'passed',
       secrets: 'passed',
     });
   });
 
   it('skips checks that need a token when there is none', async () => {
     const findings = await findingsOf(anonymous);
-    expect(results(findings)).toMatchObject({ allowed: 'skipped', denied: 'skipped', strangers: 'passed' });
+    expect(results(findings)).toMatchObject({
+      allowed: 'skipped',
+      consent: 'skipped',
+      denied: 'skipped',
+      run: 'skipped',
+      strangers: 'passed',
+    });
     expect(findings.find(({ check }) => check === 'denied')?.evidence).toContain('PTB_TOKEN');
   });
 
@@ -120,13 +167,71 @@ describe('ptb verify', () => {
     [{ token: undefined, tenant: undefined }, 'needs a token in PTB_TOKEN, or --client-id, and --tenant'],
   ])('names exactly the missing options: %j', async (without, evidence) => {
     const findings = await findingsOf({ ...caller, ...without });
-    expect(findings.find(({ check }) => check === 'allowed')).toMatchObject({ result: 'skipped', evidence });
+    for (const name of ['allowed', 'consent', 'run'])
+      expect(findings.find(({ check }) => check === name)).toMatchObject({ result: 'skipped', evidence });
   });
 
   it.each(insecure)('finds that %s (%s)', async (_name, check, override) => {
     const findings = await findingsOf(caller, override);
     const found = findings.find((finding) => finding.check === check);
     expect(found).toMatchObject({ result: 'failed', fix: expect.stringMatching(/\w/) });
+  });
+
+  it.each([
+    ['may not start runs', '/api/jobs/access-check/runs', 'caller_forbidden', 'Runs.Write'],
+    ['may not read runs', `/api/runs/${encodeURIComponent(runId)}`, 'caller_forbidden', 'Runs.Read'],
+    ['has no such job', '/api/jobs/access-check/runs', 'job_unknown', 'no job access-check'],
+  ])('skips the run and names the reason when the caller or the app %s', async (_why, path, code, evidence) => {
+    const override: Override = ({ headers, url }) =>
+      url === path && headers.authorization === `Bearer ${callerToken}` ? { status: 403, body: { code } } : undefined;
+    const run = (await findingsOf(caller, override)).find(({ check }) => check === 'run');
+    expect(run).toMatchObject({ result: 'skipped', evidence: expect.stringContaining(evidence) });
+  });
+
+  it('waits for the run, and fails when it does not end within five minutes', async () => {
+    for (const polls of [3, Number.POSITIVE_INFINITY]) {
+      const clock = new FakeClock();
+      let asked = 0;
+      const running: Override = (request, body) => {
+        const override = ofRun({ status: 'running' })(request, body);
+        if (override !== undefined) asked += 1;
+        return asked <= polls ? override : undefined;
+      };
+      const findings = await settled(findingsOf({ ...caller, clock }, running), clock, 3_000);
+      const run = findings.find(({ check }) => check === 'run');
+      expect(run).toMatchObject(
+        polls === 3
+          ? { result: 'passed', evidence: expect.stringContaining('1.2 s') }
+          : {
+              result: 'failed',
+              evidence: expect.stringContaining('still running'),
+              fix: expect.stringContaining(runId),
+            },
+      );
+      expect(asked).toBe(polls === 3 ? 4 : 101);
+    }
+  });
+
+  it('asks Azure with the names of the jobs that have a schedule, and searches the answers for secrets last', async () => {
+    const asked: (readonly string[])[] = [];
+    const azure: VerifyOptions['azure'] = async (_probe, scheduledJobs) => {
+      asked.push(scheduledJobs);
+      return [{ check: 'runtime', source: 'azure', result: 'passed', evidence: 'node 24' }];
+    };
+    const findings = await findingsOf({ ...caller, azure });
+    expect(asked).toEqual([['access-check']]);
+    expect(findings.slice(-2).map(({ check, source }) => [check, source])).toEqual([
+      ['runtime', 'azure'],
+      ['secrets', 'broker'],
+    ]);
+  });
+
+  it('asks Azure also when the app does not answer', async () => {
+    const probe = createProbe(() => Promise.reject(new TypeError('fetch failed')), 'https://broker.example');
+    const azure: VerifyOptions['azure'] = async () => [
+      { check: 'runtime', source: 'azure', result: 'failed', evidence: 'node 24', fix: 'Choose another.' },
+    ];
+    expect((await verify(probe, { ...caller, azure })).map(({ check }) => check)).toEqual(['health', 'runtime']);
   });
 
   it('reports a leaked key without its value', async () => {

@@ -12,6 +12,8 @@ export type Override = (request: IncomingMessage, body: Readonly<Record<string, 
 
 export const callerToken = 'the-token-of-a-caller';
 export const knownTenant = 'contoso.example';
+export const runId = 'access-check@manual-1';
+const jobs = [{ name: 'access-check', schedule: '0 30 4 * * *' }, { name: 'by-hand' }];
 const problem = (status: number, code: string): Reply => ({ status, body: { code, detail: `${code}.` } });
 
 /** The answers of a secure broker, as `ptb verify` should see them. */
@@ -23,6 +25,13 @@ function secureAnswer(request: IncomingMessage, body: Readonly<Record<string, un
   if (pathname === '/api/health')
     return { status: 200, body: { status: 'ok', ...(isCaller ? { credentials: [] } : {}) } };
   if (!isCaller) return problem(401, 'caller_unauthenticated');
+  if (pathname === '/api/jobs/access-check/runs') return { status: 202, body: { runId, status: 'pending' } };
+  if (pathname === `/api/runs/${encodeURIComponent(runId)}`)
+    return {
+      status: 200,
+      body: { runId, status: 'completed', tenants: { total: 1, succeeded: 1 }, durationMs: 1_240 },
+    };
+  if (pathname === '/api/jobs') return { status: 200, body: { jobs } };
   if (pathname !== '/api/tokens') return { status: 200, body: [] };
   if (body['resource'] !== 'graph') return problem(400, 'resource_not_allowed');
   if (body['tenant'] !== knownTenant) return problem(403, 'caller_forbidden');
@@ -30,7 +39,7 @@ function secureAnswer(request: IncomingMessage, body: Readonly<Record<string, un
   return {
     status: 200,
     headers: { 'cache-control': 'no-store' },
-    body: { accessToken, expiresAt: '2030-01-01T00:00:00.000Z' },
+    body: { accessToken, expiresAt: '2030-01-01T00:00:00.000Z', scopes: ['User.Read.All', 'Group.Read.All'] },
   };
 }
 

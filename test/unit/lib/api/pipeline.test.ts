@@ -75,7 +75,7 @@ it('gives the handler a log with the correlation id, the route and the caller', 
   });
   await respond(logging, { authorization: 'Bearer good', 'x-correlation-id': correlationId });
   expect(logged.lines.map(({ line }) => JSON.parse(line) as unknown)).toEqual([
-    { event: 'handled', correlationId, route: 'route', caller: caller.applicationId },
+    { event: 'handled', level: 'info', correlationId, route: 'route', caller: caller.applicationId },
   ]);
 });
 

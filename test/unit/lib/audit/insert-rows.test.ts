@@ -31,8 +31,8 @@ function tableThatAnswers(
   return { table, seen };
 }
 
-const insert = async (table: TableClient): Promise<void> =>
-  insertRows({ table, transport: await loadTransport() }, rows, guid(9), new AbortController().signal);
+const insert = async (table: TableClient, signal = new AbortController().signal): Promise<void> =>
+  insertRows({ table, transport: await loadTransport() }, rows, guid(9), signal);
 const part = (line: string, text = ''): string =>
   `--changesetresponse_1\r\nContent-Type: application/http\r\n\r\nHTTP/1.1 ${line}\r\n\r\n${text}\r\n`;
 const noContent = part('204 No Content');
@@ -53,6 +53,15 @@ describe('insertRows', () => {
     const { table, seen } = tableThatAnswers(202, noContent.repeat(3));
     await insert(table);
     expect(seen[0]?.headers.get('authorization')).toMatch(/^SharedKeyLite account:/);
+  });
+
+  it('aborts the request at the deadline', async () => {
+    const { table, seen } = tableThatAnswers(202, noContent.repeat(3));
+    const deadline = new AbortController();
+    await insert(table, deadline.signal);
+    expect(seen[0]?.abortSignal?.aborted).toBe(false);
+    deadline.abort();
+    expect(seen[0]?.abortSignal?.aborted).toBe(true);
   });
 
   it('keeps a shared access signature out of the parts of the request', async () => {

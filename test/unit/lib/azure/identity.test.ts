@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -62,6 +64,40 @@ describe('azureIdentity without a managed identity', () => {
     vi.stubEnv('AZURE_CLIENT_SECRET', 'a secret that must not be used');
     const identity = await azureIdentity({ hasManagedIdentity: false });
     await expect(identity.getToken('https://vault.azure.net/.default')).rejects.toThrow(/ChainedTokenCredential/);
+  });
+});
+
+describe('azureIdentity with a managed identity', () => {
+  const clientId = '33333333-3333-4333-8333-333333333333';
+
+  /** The endpoint of App Service when an app has only user-assigned identities: a request must name one. */
+  async function startEndpoint(): Promise<{ readonly asked: URLSearchParams[]; readonly close: () => void }> {
+    const asked: URLSearchParams[] = [];
+    const server = createServer((request, response) => {
+      const query = new URL(request.url ?? '', 'http://localhost').searchParams;
+      asked.push(query);
+      const known = query.get('client_id') === clientId;
+      response.writeHead(known ? 200 : 400, { 'content-type': 'application/json' });
+      const token = { access_token: 'of-the-identity', expires_on: '4102444800', resource: query.get('resource') };
+      response.end(JSON.stringify(known ? token : {}));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    vi.stubEnv('IDENTITY_ENDPOINT', `http://127.0.0.1:${(server.address() as AddressInfo).port}/msi/token`);
+    vi.stubEnv('IDENTITY_HEADER', 'header');
+    return { asked, close: () => server.close() };
+  }
+
+  test('names the user-assigned identity', async () => {
+    const { asked, close } = await startEndpoint();
+    try {
+      const identity = await azureIdentity({ hasManagedIdentity: true, managedIdentityClientId: clientId });
+      expect((await identity.getToken('https://vault.azure.net/.default'))?.token).toBe('of-the-identity');
+      expect(asked.map((query) => [query.get('client_id'), query.get('resource')])).toEqual([
+        [clientId, 'https://vault.azure.net'],
+      ]);
+    } finally {
+      close();
+    }
   });
 });
 

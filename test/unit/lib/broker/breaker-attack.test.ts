@@ -87,7 +87,7 @@ describe('TokenBroker while a caller requests tokens for three blocked customers
     expect([1, 2, 3].map(tenant)).not.toContain(redeemer.sent[before]?.tenantId);
   });
 
-  it('asks the last customer that received a token before the restart', async () => {
+  it('asks the customer that last received a token before the restart first', async () => {
     let stored: { tenantId: TenantId; resourceIdentifier: string } | undefined;
     let writes = 0;
     const witnessStore: WitnessStore = {
@@ -104,7 +104,10 @@ describe('TokenBroker while a caller requests tokens for three blocked customers
       await token;
     }
     expect([stored?.tenantId, writes]).toEqual([tenant(7), 1]);
-    const second = await start([1, 2, 3], { witnessStore, customers: () => [] });
+    const second = await start(
+      Array.from({ length: 40 }, (_, n) => n + 1).filter((n) => n !== 7),
+      { witnessStore },
+    );
     for (const n of [1, 2, 3]) {
       const refused = second.broker.getToken(request(n)).catch(() => undefined);
       await second.clock.advance(1_000);
@@ -112,5 +115,20 @@ describe('TokenBroker while a caller requests tokens for three blocked customers
     }
     expect(second.redeemer.sent.at(-1)?.tenantId).toBe(tenant(7));
     expect(second.broker.credentialFailure('default')).toBeUndefined();
+  });
+
+  it('asks no tenant that was excluded since it received a token', async () => {
+    let customers = Array.from({ length: 40 }, (_, n) => tenant(n + 1));
+    const { clock, redeemer, broker } = await start([1, 2, 3], { customers: () => customers });
+    const ask = async (n: number): Promise<void> => {
+      const outcome = broker.getToken(request(n)).catch(() => undefined);
+      await clock.advance(1_000);
+      await outcome;
+    };
+    await ask(9);
+    customers = customers.filter((id) => id !== tenant(9));
+    for (const n of [1, 2, 3]) await ask(n);
+    expect(redeemer.sent.filter(({ tenantId }) => tenantId === tenant(9))).toHaveLength(1);
+    expect(broker.credentialFailure('default')).toBeUndefined();
   });
 });

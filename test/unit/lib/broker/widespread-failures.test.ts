@@ -56,6 +56,7 @@ describe('TokenBroker with a failure that is hidden from the canary', () => {
   });
 
   test('returns scope tenant while the last successful tenant still gets a token', async () => {
+    customers.push(tenant(9));
     refuse(500212, 1, 2, 3, 4);
     await outcomeFor(9);
     const before = redeemer.sent.length;

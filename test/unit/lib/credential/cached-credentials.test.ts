@@ -143,3 +143,12 @@ test('lastRead returns the time and the failure of the last read of each applica
   });
   expect(credentials.lastRead('nobody')).toBeUndefined();
 });
+
+test('reload reads the store even if the last read has just ended', async () => {
+  await credentials.get('default');
+  const { client } = await store.load('default');
+  const version = await store.saveClientCredential('default', client);
+  expect((await credentials.reread('default')).client.version).not.toBe(version);
+  expect((await credentials.reload('default')).client.version).toBe(version);
+  expect((await credentials.get('default')).client.version).toBe(version);
+});

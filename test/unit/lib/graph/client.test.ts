@@ -294,6 +294,22 @@ describe('batch', () => {
     expect(replies.map((reply) => reply.ok && reply.value)).toEqual([{ count: 1 }, { count: 2 }, { count: 1 }]);
   });
 
+  test('waits for the longest Retry-After of a batch, whatever its position', async () => {
+    const waits: Readonly<Record<string, string>> = { r0: '9', r1: '2', r2: '5' };
+    const { client, clock, seen } = stage((request, count) => ({
+      responses: requestsOf(request).map(({ id }) =>
+        count === 1
+          ? { id, status: 429, headers: { 'Retry-After': waits[id] }, body: {} }
+          : { id, status: 200, body: { count } },
+      ),
+    }));
+    const batch = client.batch(wanted(3));
+    await clock.advance(9_499);
+    expect(seen).toHaveLength(1);
+    await clock.advance(1);
+    expect((await batch).map((reply) => reply.ok && reply.value)).toEqual([{ count: 2 }, { count: 2 }, { count: 2 }]);
+  });
+
   test('returns a failed or missing item as a value', async () => {
     const { client, clock } = stage(() => ({
       responses: [{ id: 'r0', status: 403, body: { error: { code: 'Authorization_RequestDenied' } } }],

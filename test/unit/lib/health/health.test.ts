@@ -94,11 +94,15 @@ describe('judgeCredential', () => {
     expect(judge({ journal: { failure } }, { obtainedAtMs: nowMs }).state.status).toBe('ok');
   });
 
-  it('adds a notice, and stays ok, when the timer has not rotated for four days', () => {
-    expect(judge({}, { obtainedAtMs: nowMs - 4 * dayMs })).toMatchObject({
+  it.each([1.5, 4])('adds a notice, and stays ok, when the timer has not rotated for %d days', (days) => {
+    expect(judge({}, { obtainedAtMs: nowMs - days * dayMs })).toMatchObject({
       state: { status: 'ok' },
       findings: [{ severity: 'notice', code: 'rotation_overdue' }],
     });
+  });
+
+  it('adds no notice when the timer is hours late', () => {
+    expect(judge({}, { obtainedAtMs: nowMs - 1.4 * dayMs }).findings).toEqual([]);
   });
 
   it('returns down with the reason while the broker treats the credential as dead', () => {

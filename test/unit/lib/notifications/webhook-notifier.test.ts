@@ -1,8 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { Notice } from '../../../../src/lib/notifications/notice.ts';
 import { createNotifications } from '../../../../src/lib/notifications/notifications.ts';
 import { createWebhookNotifier } from '../../../../src/lib/notifications/webhook-notifier.ts';
 import { Secret } from '../../../../src/lib/model/secret.ts';
+import type { Fetch } from '../../../../src/lib/runtime/outbound.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
 import { type Scripted, scriptedFetch } from '../../../fakes/scripted-fetch.ts';
@@ -16,8 +18,13 @@ const notice: Notice = {
 const teams = 'https://prod-1.westeurope.logic.azure.com/workflows/abc?sig=xyz';
 const slack = 'https://hooks.slack.com/services/T0/B0/xyz';
 
-function stage(address: string, answer: () => Scripted = () => new Response('ok')) {
-  const { fetch, seen } = scriptedFetch(answer);
+/** @param delayMs time until the webhook answers. The request's signal ends the wait. */
+function stage(address: string, answer: () => Scripted = () => new Response('ok'), delayMs = 0) {
+  const { fetch: answerNow, seen } = scriptedFetch(answer);
+  const fetch: Fetch = async (url, init) => {
+    await sleep(delayMs, undefined, init.signal ? { signal: init.signal } : {});
+    return answerNow(url, init);
+  };
   const notifier = createWebhookNotifier({ fetch, clock: new FakeClock() }, new Secret(address));
   return { notifier, body: () => seen[0]?.body ?? '', seen };
 }
@@ -39,6 +46,12 @@ test('sends Slack a text with its three special characters escaped', async () =>
   expect(JSON.parse(body())).toEqual({
     text: ':red_circle: *It failed*\nDo &lt;this&gt; &amp; that.\n• *Tenant*: [Contoso](https://evil.test) &lt;b&gt;',
   });
+});
+
+test('waits for a webhook that answers after half a second', async () => {
+  const { notifier, seen } = stage(teams, () => new Response('ok'), 500);
+  await expect(notifier.send(notice)).resolves.toBeUndefined();
+  expect(seen).toHaveLength(1);
 });
 
 test('removes tokens and truncates long texts', async () => {

@@ -4,6 +4,7 @@ import type { JobDefinition } from '../../../../src/lib/runs/job.ts';
 import { purgeRuns } from '../../../../src/lib/runs/purge-runs.ts';
 import { watchRuns } from '../../../../src/lib/runs/watch-runs.ts';
 import { FakeOrchestrations } from '../../../fakes/fake-orchestrations.ts';
+import { MemoryScheduleLog } from '../../../fakes/memory-schedule-log.ts';
 import { runId, stageRun, tenantId } from './stage.ts';
 
 const hour = 3_600_000;
@@ -16,18 +17,18 @@ async function stage(more: Partial<JobDefinition> = {}) {
   const notices: Notice[] = [];
   const notifier = { send: async (notice: Notice) => void notices.push(notice) };
   const timer = { off: false };
-  /** The process has just started, so that only the records show what happened before. */
-  const worker = { upSinceMs: Number.POSITIVE_INFINITY };
+  const schedules = new MemoryScheduleLog();
+  const runs = { ...run.deps.runs, schedules };
   return {
     ...run,
     orchestrations,
     notices,
     notifier,
-    watch: () => watchRuns({ ...run.deps, ...worker, orchestrations, tuning, notifier, timerIsOff: () => timer.off }),
+    watch: () => watchRuns({ ...run.deps, runs, orchestrations, tuning, notifier, timerIsOff: () => timer.off }),
     purge: (retentionDays: number) =>
       purgeRuns({ ...run.deps, orchestrations, retentionDays, timerIsOff: () => timer.off }),
     timer,
-    worker,
+    schedules,
   };
 }
 
@@ -89,6 +90,14 @@ describe('the watchdog', () => {
       status: 'failed',
       stoppedBy: { detail: 'The run made no progress and was ended.' },
     });
+  });
+
+  test("adds the job's timeout, in seconds, to the patience of two hours", async () => {
+    const { watch, clock } = await stage({ timeoutSeconds: 1800 });
+    await clock.advance(2.5 * hour - 1);
+    expect((await watch()).closed).toEqual([]);
+    await clock.advance(1);
+    expect((await watch()).closed).toEqual([runId]);
   });
 
   test('does not touch a run that waits behind an active run, or one that has just ended', async () => {
@@ -184,12 +193,15 @@ describe('the watchdog', () => {
       expect((await fresh.watch()).started).toEqual([]);
     });
 
-    test('starts it for a new job if the process was up at the scheduled time', async () => {
-      const { watch, clock, runLog, worker } = await stage({ schedule });
+    test.each([
+      ['hours before it, and the process restarted since', 0],
+      ['seconds after it, because its timer started the process', 5 * hour + 1_000],
+    ])('starts it for a new job whose schedule was first seen %s', async (_when, firstSeenMs) => {
+      const { watch, clock, runLog } = await stage({ schedule });
       await runLog.remove(runId);
-      // The timer may have started the process.
-      worker.upSinceMs = clock.nowMs() + 5 * hour + 1_000;
-      await clock.advance(5 * hour);
+      await clock.advance(firstSeenMs);
+      expect((await watch()).started).toEqual([]);
+      await clock.advance(5 * hour - firstSeenMs);
       runLog.broken = true;
       await expect(watch()).rejects.toMatchObject({ code: 'storage_unavailable' });
       runLog.broken = false;
@@ -197,12 +209,37 @@ describe('the watchdog', () => {
       expect((await watch()).started).toEqual([window]);
     });
 
-    test('does not start it if the process started later', async () => {
-      const { watch, clock, runLog, worker } = await stage({ schedule });
+    test('does not start it for a new job whose schedule was first seen later', async () => {
+      const { watch, clock, runLog } = await stage({ schedule });
       await runLog.remove(runId);
-      worker.upSinceMs = clock.nowMs() + 5 * hour + 5 * 60_000;
-      await clock.advance(5 * hour + 10 * 60_000);
+      await clock.advance(5 * hour + 5 * 60_000);
       expect((await watch()).started).toEqual([]);
+      await clock.advance(5 * 60_000);
+      expect((await watch()).started).toEqual([]);
+      // The next day's window.
+      await clock.advance(24 * hour);
+      expect((await watch()).started).toEqual(['probe@2026-11-25T05:00Z']);
+    });
+
+    test('does not store a first-seen time while the timer is disabled', async () => {
+      const { watch, clock, runLog, timer, schedules } = await stage({ schedule });
+      await runLog.remove(runId);
+      timer.off = true;
+      await watch();
+      expect(schedules.firstSeen.size).toBe(0);
+      await clock.advance(5 * hour + 10 * 60_000);
+      timer.off = false;
+      expect((await watch()).started).toEqual([]);
+    });
+
+    test('retries at the next check when the first-seen time cannot be read', async () => {
+      const { watch, clock, schedules, logger } = await stage({ schedule });
+      await clock.advance(6 * hour);
+      schedules.broken = true;
+      expect((await watch()).started).toEqual([]);
+      expect(logger.events()).toContain('run.watch_failed');
+      schedules.broken = false;
+      expect((await watch()).started).toEqual([window]);
     });
   });
 
@@ -270,7 +307,7 @@ describe('purgeRuns', () => {
     expect(await purge(30)).toMatchObject({ runs: 1 });
     expect(await runLog.find(runId)).toBeUndefined();
     expect(await runLog.findTenant(runId, tenantId(0))).toBeUndefined();
-    expect(await results.plan(runId)).toBeUndefined();
+    expect(await results.plan({ runId })).toBeUndefined();
     expect(orchestrations.purged.at(-1)).toBe(clock.nowMs() - 14 * 24 * hour);
   });
 

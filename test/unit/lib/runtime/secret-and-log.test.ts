@@ -40,7 +40,12 @@ describe('a log line', () => {
     const line = lineOf((log) =>
       log.child({ caller: 'a' }).log('info', 'token.issued', { count: 1, missing: undefined }),
     );
-    expect(JSON.parse(line)).toEqual({ event: 'token.issued', caller: 'a', count: 1 });
+    expect(JSON.parse(line)).toEqual({ event: 'token.issued', level: 'info', caller: 'a', count: 1 });
+  });
+
+  test.each(['debug', 'info', 'warn', 'error'] as const)('starts with its event and its level %s', (level) => {
+    const line = lineOf((log) => log.child({ caller: 'a' }).log(level, 'token.issued', { count: 1 }));
+    expect(line).toBe(`{"event":"token.issued","level":"${level}","caller":"a","count":1}`);
   });
 
   test.each([
@@ -70,7 +75,7 @@ describe('a log line', () => {
 
   test('has [secret] in place of a Secret, and keeps numbers and booleans', () => {
     const line = lineOf((log) => log.log('info', 'x', { token: new Secret(canary), count: 3, fresh: false }));
-    expect(JSON.parse(line)).toEqual({ event: 'x', token: '[secret]', count: 3, fresh: false });
+    expect(JSON.parse(line)).toEqual({ event: 'x', level: 'info', token: '[secret]', count: 3, fresh: false });
   });
 
   test('of a thrown value that is not an error has only its type', () => {

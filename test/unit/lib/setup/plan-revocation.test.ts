@@ -128,6 +128,17 @@ describe('planRevocation', () => {
     expect(await bench.texts()).toEqual([]);
   });
 
+  it('disables the oldest version first, so that the newest is left after an interruption', async () => {
+    const disabled: string[] = [];
+    const disable = bench.store.disableRefreshTokenVersion.bind(bench.store);
+    bench.store.disableRefreshTokenVersion = async (application, version) => {
+      disabled.push(version);
+      await disable(application, version);
+    };
+    await revoke(await bench.plan());
+    expect(disabled).toEqual(['v1', 'v2']);
+  });
+
   it('throws when neither the vault nor the operator names the account', async () => {
     bench.store.failure = new BrokerError('key_vault_unavailable', 'away');
     await expect(bench.plan()).rejects.toMatchObject({ code: 'key_vault_unavailable' });

@@ -1,0 +1,20 @@
+import openApi from '../../../../docs/openapi.json' with { type: 'json' };
+
+const routes = Object.values<Readonly<Record<string, { readonly operationId: string }>>>(openApi.paths).flatMap(
+  (operations) => Object.values(operations).map(({ operationId }) => operationId),
+);
+
+/** The functions of every deployment of this version, besides the timer `schedule-JOB` of each job with a schedule. */
+export const expectedFunctions: readonly string[] = [
+  ...routes,
+  'announce-run',
+  'fan-out',
+  'fan-out-batch',
+  'finish-run',
+  'list-tenants',
+  'purge-audit',
+  'purge-runs',
+  'rotate-credential',
+  'tenant-run',
+  'watch-runs',
+];

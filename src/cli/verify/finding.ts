@@ -1,0 +1,24 @@
+/** Where the evidence of a check comes from: answers of the broker, Azure Resource Manager, or Log Analytics. */
+type Source = 'broker' | 'azure' | 'logs';
+
+/** The result of a check. `fix` is the remedy for a failure. */
+export interface Finding {
+  readonly check: string;
+  readonly source: Source;
+  readonly result: 'passed' | 'failed' | 'skipped';
+  readonly evidence: string;
+  readonly fix?: string;
+}
+
+/** Creates the findings of the checks with one source. */
+export const findingsFrom = (source: Source) => ({
+  passed: (check: string, evidence: string): Finding => ({ check, source, result: 'passed', evidence }),
+  skipped: (check: string, evidence: string): Finding => ({ check, source, result: 'skipped', evidence }),
+  failed: (check: string, evidence: string, fix: string): Finding => ({
+    check,
+    source,
+    result: 'failed',
+    evidence,
+    fix,
+  }),
+});

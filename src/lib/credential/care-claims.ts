@@ -1,0 +1,96 @@
+import type { TableClient } from '@azure/data-tables';
+import { once } from '../runtime/once.ts';
+import { isStorageConflict, isStorageMissing, storageCall } from '../runtime/storage-call.ts';
+
+export interface ClaimRequest {
+  readonly atMs: number;
+  /** When the claim lapses if its holder does not end it. */
+  readonly untilMs: number;
+  /** The claim fails if a maintenance ended after this time. */
+  readonly unlessEndedSinceMs?: number | undefined;
+}
+
+/**
+ * Lets one instance at a time maintain a credential, whether its timer or a request started the maintenance. All methods
+ * throw BrokerError storage_unavailable.
+ */
+export interface CareClaims {
+  /** When the last maintenance of the application ended, whatever its outcome. */
+  lastEndedMs(application: string): Promise<number | undefined>;
+  /** @returns false if another instance holds the claim, or was faster. */
+  claim(application: string, request: ClaimRequest): Promise<boolean>;
+  /** Ends the claim and records the time. */
+  end(application: string, atMs: number): Promise<void>;
+}
+
+/** Not the partition of the journal's entries: a claim must not conflict with a change of state. */
+const partitionKey = 'care';
+
+type Table = Pick<TableClient, 'createTable' | 'getEntity' | 'upsertEntity' | 'updateEntity' | 'createEntity'>;
+
+interface Claim {
+  readonly etag: string;
+  readonly untilMs: number;
+  readonly endedMs: number | undefined;
+}
+
+/** The claims in the journal's table, with one row per application. */
+export class TableCareClaims implements CareClaims {
+  readonly #table: () => Promise<Table>;
+
+  /** @param open returns the table's client. The table is created on first use. */
+  constructor(open: () => Promise<Table>) {
+    this.#table = once(async () => {
+      const table = await open();
+      await table.createTable();
+      return table;
+    });
+  }
+
+  async lastEndedMs(application: string): Promise<number | undefined> {
+    return (await this.#find(application))?.endedMs;
+  }
+
+  async claim(application: string, { atMs, untilMs, unlessEndedSinceMs }: ClaimRequest): Promise<boolean> {
+    const found = await this.#find(application);
+    if (found !== undefined && found.untilMs > atMs) return false;
+    if (unlessEndedSinceMs !== undefined && (found?.endedMs ?? 0) > unlessEndedSinceMs) return false;
+    const entity = { partitionKey, rowKey: application, claimedUntil: new Date(untilMs) };
+    return guarded(async () => {
+      const table = await this.#table();
+      try {
+        if (found === undefined) await table.createEntity(entity);
+        else await table.updateEntity(entity, 'Merge', { etag: found.etag });
+        return true;
+      } catch (thrown) {
+        if (isStorageConflict(thrown)) return false;
+        throw thrown;
+      }
+    });
+  }
+
+  end(application: string, atMs: number): Promise<void> {
+    const entity = { partitionKey, rowKey: application, claimedUntil: new Date(atMs), endedAt: new Date(atMs) };
+    return guarded(async () => {
+      await (await this.#table()).upsertEntity(entity, 'Merge');
+    });
+  }
+
+  #find(application: string): Promise<Claim | undefined> {
+    return guarded(async () => {
+      const table = await this.#table();
+      try {
+        const entity = await table.getEntity<{ claimedUntil?: unknown; endedAt?: unknown }>(partitionKey, application);
+        return { etag: entity.etag, untilMs: msOf(entity.claimedUntil) ?? 0, endedMs: msOf(entity.endedAt) };
+      } catch (thrown) {
+        if (isStorageMissing(thrown)) return undefined;
+        throw thrown;
+      }
+    });
+  }
+}
+
+const guarded = <T>(work: () => Promise<T>): Promise<T> =>
+  storageCall(work, 'The claims of the credential journal cannot be read or written.');
+
+const msOf = (value: unknown): number | undefined => (value instanceof Date ? value.getTime() : undefined);

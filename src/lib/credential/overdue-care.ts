@@ -1,0 +1,76 @@
+import { hourMs } from '../model/durations.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { errorFields, type Logger } from '../runtime/log.ts';
+import type { CachedCredentials } from './cached-credentials.ts';
+import type { CareClaims } from './care-claims.ts';
+import type { CredentialStore } from './credential-store.ts';
+
+/** Age of a refresh token from which its rotation is overdue. The timer runs daily. */
+export const rotationOverdueMs = 36 * hourMs;
+
+/** Minimum time between two checks of one instance. */
+const checkMs = hourMs;
+
+export interface OverdueCareDeps {
+  readonly store: Pick<CredentialStore, 'listApplications'>;
+  readonly cached: Pick<CachedCredentials, 'get'>;
+  readonly claims: Pick<CareClaims, 'lastEndedMs'>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly background: (work: () => void) => void;
+}
+
+/**
+ * Lets requests start the maintenance that the daily timer missed. On Flex Consumption, the timers of an app can stay
+ * dead after a deployment although it serves HTTP (azure-functions-host issue 11828).
+ */
+export class OverdueCare {
+  readonly #deps: OverdueCareDeps;
+  #checkedAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(deps: OverdueCareDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Checks in the background, at most once an hour, whether a maintenance is overdue. Returns at once and never throws.
+   * @param care does the maintenance of every application without one since the given time.
+   */
+  check(care: (unlessEndedSinceMs: number) => Promise<unknown>): void {
+    const nowMs = this.#deps.clock.nowMs();
+    // A clock that is set back does not postpone the next check.
+    if (nowMs >= this.#checkedAtMs && nowMs - this.#checkedAtMs < checkMs) return;
+    this.#checkedAtMs = nowMs;
+    this.#deps.background(() => void this.#run(care, nowMs - rotationOverdueMs));
+  }
+
+  async #run(care: (unlessEndedSinceMs: number) => Promise<unknown>, sinceMs: number): Promise<void> {
+    const { store, log } = this.#deps;
+    try {
+      const overdue: string[] = [];
+      for (const application of await store.listApplications()) {
+        if (await this.#isOverdue(application, sinceMs)) overdue.push(application);
+      }
+      log.log('info', 'credential.care_checked', { overdue: overdue.length });
+      if (overdue.length === 0) return;
+      log.log('warn', 'credential.care_overdue', { applications: overdue.join(',') });
+      await care(sinceMs);
+    } catch (thrown) {
+      log.log('error', 'credential.care_failed', errorFields(thrown));
+    }
+  }
+
+  /** A failure concerns one application, and must not keep the others from being maintained. */
+  async #isOverdue(application: string, sinceMs: number): Promise<boolean> {
+    try {
+      const { refreshToken } = await this.#deps.cached.get(application);
+      // Without a refresh token there is nothing to rotate.
+      if (refreshToken === undefined || refreshToken.obtainedAtMs > sinceMs) return false;
+      // Entra may have returned the same token, and a failed attempt also shows that something maintains the credential.
+      return ((await this.#deps.claims.lastEndedMs(application)) ?? 0) <= sinceMs;
+    } catch (thrown) {
+      this.#deps.log.log('warn', 'credential.care_unknown', { application, ...errorFields(thrown) });
+      return false;
+    }
+  }
+}

@@ -1,0 +1,66 @@
+import type { TableClient } from '@azure/data-tables';
+import { once } from '../runtime/once.ts';
+import { isStorageConflict, isStorageMissing, storageCall } from '../runtime/storage-call.ts';
+
+/** Stores since when each job has had a schedule. Throws BrokerError `storage_unavailable`. */
+export interface ScheduleLog {
+  /**
+   * Returns when the job's schedule was first seen. Stores `initialMs()` if there is no time yet. Concurrent first calls
+   * return the same time.
+   */
+  firstSeenMs(job: string, initialMs: () => Promise<number>): Promise<number>;
+}
+
+const schedulesTable = 'Schedules';
+const partitionKey = 'schedule';
+
+/** The schedule log in Azure Table storage, with one row per job. Each instance reads a row once. */
+export class TableScheduleLog implements ScheduleLog {
+  readonly #table: () => Promise<TableClient>;
+  readonly #known = new Map<string, number>();
+
+  /** @param table returns the client for a table name. The table is created on first use. */
+  constructor(table: (name: string) => Promise<TableClient>) {
+    this.#table = once(async () => {
+      const client = await table(schedulesTable);
+      await client.createTable();
+      return client;
+    });
+  }
+
+  async firstSeenMs(job: string, initialMs: () => Promise<number>): Promise<number> {
+    const known = this.#known.get(job);
+    if (known !== undefined) return known;
+    const firstSeenMs = (await this.#find(job)) ?? (await this.#create(job, await initialMs()));
+    this.#known.set(job, firstSeenMs);
+    return firstSeenMs;
+  }
+
+  #find(job: string): Promise<number | undefined> {
+    return storageCall(async () => {
+      const table = await this.#table();
+      try {
+        const ms = Date.parse(String((await table.getEntity(partitionKey, job))['firstSeenAt']));
+        return Number.isNaN(ms) ? undefined : ms;
+      } catch (thrown) {
+        if (isStorageMissing(thrown)) return undefined;
+        throw thrown;
+      }
+    });
+  }
+
+  async #create(job: string, firstSeenMs: number): Promise<number> {
+    const entity = { partitionKey, rowKey: job, firstSeenAt: new Date(firstSeenMs).toISOString() };
+    const created = await storageCall(async () => {
+      try {
+        await (await this.#table()).createEntity(entity);
+        return true;
+      } catch (thrown) {
+        if (isStorageConflict(thrown)) return false;
+        throw thrown;
+      }
+    });
+    // Another instance was first, or the row has no readable time.
+    return created ? firstSeenMs : ((await this.#find(job)) ?? firstSeenMs);
+  }
+}

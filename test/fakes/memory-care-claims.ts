@@ -1,0 +1,31 @@
+import type { CareClaims, ClaimRequest } from '../../src/lib/credential/care-claims.ts';
+import { BrokerError } from '../../src/lib/model/errors.ts';
+
+/** Care claims in memory. test/contract/care-claims.test.ts runs against them and the real ones. */
+export class MemoryCareClaims implements CareClaims {
+  /** While true every call fails. */
+  down = false;
+  readonly #claims = new Map<string, { untilMs: number; endedMs?: number }>();
+
+  async lastEndedMs(application: string): Promise<number | undefined> {
+    this.#failIfDown();
+    return this.#claims.get(application)?.endedMs;
+  }
+
+  async claim(application: string, { atMs, untilMs, unlessEndedSinceMs = Infinity }: ClaimRequest): Promise<boolean> {
+    this.#failIfDown();
+    const found = this.#claims.get(application);
+    if (found !== undefined && (found.untilMs > atMs || (found.endedMs ?? 0) > unlessEndedSinceMs)) return false;
+    this.#claims.set(application, { ...found, untilMs });
+    return true;
+  }
+
+  async end(application: string, atMs: number): Promise<void> {
+    this.#failIfDown();
+    this.#claims.set(application, { untilMs: atMs, endedMs: atMs });
+  }
+
+  #failIfDown(): void {
+    if (this.down) throw new BrokerError('storage_unavailable', 'The claims are down.');
+  }
+}

@@ -1,0 +1,97 @@
+// @vitest-environment happy-dom
+import { act } from 'preact/test-utils';
+import { expect, it } from 'vitest';
+import type { Api } from '../../../dashboard/app/api.ts';
+import { AuditFilters } from '../../../dashboard/app/audit-filters.tsx';
+import { type AuditPages, type AuditRecord, useAuditPages } from '../../../dashboard/app/audit-pages.ts';
+import { SignedInContext } from '../../../dashboard/app/context.ts';
+import { apiWith, rendered, session } from './rendered.ts';
+
+type Query = Readonly<Record<string, string>>;
+type Answer = Awaited<ReturnType<Api['audit']>>;
+
+const from = '2026-11-01T00:00:00.000Z';
+const to = '2026-11-08T00:00:00.000Z';
+const record = (tokenId: string): AuditRecord => ({ tokenId }) as unknown as AuditRecord;
+const page = (ids: readonly string[], continuation?: string): Answer => ({
+  from,
+  to,
+  entries: ids.map(record),
+  ...(continuation === undefined ? {} : { continuation }),
+});
+
+/** Runs `work`, then everything that the answers of the API cause. */
+const settled = (work: () => void = () => undefined): Promise<void> =>
+  act(async () => {
+    work();
+    await new Promise((resolve) => setTimeout(resolve));
+  });
+
+async function pagesOf(answers: readonly Answer[]) {
+  const queries: Query[] = [];
+  const api = apiWith({
+    audit: async (query) => {
+      queries.push(query);
+      const answer = answers[queries.length - 1];
+      if (answer === undefined) throw new Error('no further page');
+      return answer;
+    },
+  });
+  let pages: AuditPages | undefined;
+  function Page() {
+    pages = useAuditPages({ outcome: 'denied' });
+    return null;
+  }
+  const value = { api, session };
+  await rendered(
+    <SignedInContext.Provider value={value}>
+      <Page />
+    </SignedInContext.Provider>,
+  );
+  await settled();
+  return { queries, pages: () => pages! };
+}
+
+it('requests every further page with the period of the first answer', async () => {
+  const { queries, pages } = await pagesOf([page(['a'], 'c1'), page(['b'], 'c2'), page(['c'])]);
+  expect(queries).toEqual([{ outcome: 'denied', limit: '100' }]);
+  await settled(() => pages().loadMore?.());
+  await settled(() => pages().loadMore?.());
+  expect(queries.slice(1)).toEqual([
+    { outcome: 'denied', from, to, continuation: 'c1', limit: '100' },
+    { outcome: 'denied', from, to, continuation: 'c2', limit: '100' },
+  ]);
+  expect(pages().records.map(({ tokenId }) => tokenId)).toEqual(['a', 'b', 'c']);
+  expect(pages().loadMore).toBeUndefined();
+});
+
+it('skips empty pages, at most five per click', async () => {
+  const empty = Array.from({ length: 5 }, (_, index) => page([], `c${index}`));
+  const { queries, pages } = await pagesOf([...empty, page([], 'c5'), page(['a'], 'c6')]);
+  expect(queries).toHaveLength(5);
+  await settled(() => pages().loadMore?.());
+  expect([queries.length, pages().records.length]).toEqual([7, 1]);
+});
+
+it('keeps the records of earlier pages when the next page fails', async () => {
+  const { pages } = await pagesOf([page(['a'], 'c1')]);
+  await settled(() => pages().loadMore?.());
+  expect(pages().records).toHaveLength(1);
+  expect(pages().failure?.message).toBe('no further page');
+});
+
+it('keeps text that is typed before the first effects run, and shows the filter of a new address', async () => {
+  const { root, rerender } = await rendered(<AuditFilters filter={{ tenant: 'contoso.com' }} />);
+  const tenant = (): HTMLInputElement => root.querySelector('input')!;
+  const type = (text: string): Promise<void> =>
+    act(() => {
+      tenant().value = text;
+      tenant().dispatchEvent(new Event('input', { bubbles: true }));
+    });
+  expect(tenant().value).toBe('contoso.com');
+  await type('fabrikam');
+  await rerender(<AuditFilters filter={{ tenant: 'contoso.com' }} />);
+  expect(tenant().value).toBe('fabrikam');
+  await rerender(<AuditFilters filter={{ tenant: 'adatum.com' }} />);
+  expect(tenant().value).toBe('adatum.com');
+});

@@ -1,0 +1,101 @@
+// @vitest-environment happy-dom
+import { act } from 'preact/test-utils';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { type Polled, usePolling } from '../../../dashboard/app/polling.ts';
+import { rendered } from './rendered.ts';
+
+let hidden = false;
+let polled: Polled<number>;
+beforeEach(() => {
+  hidden = false;
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  vi.spyOn(document, 'hidden', 'get').mockImplementation(() => hidden);
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+function Page({ load, name, intervalMs }: { load: () => Promise<number>; name: string; intervalMs?: number }) {
+  polled = usePolling(load, name, intervalMs);
+  return null;
+}
+const pass = (ms: number): Promise<void> => act(() => vi.advanceTimersByTimeAsync(ms).then(() => undefined));
+
+it('requests again after the interval, and not once the page is gone', async () => {
+  let calls = 0;
+  const load = vi.fn<() => Promise<number>>(async () => (calls += 1));
+  const { unmount } = await rendered(<Page load={load} name="runs" intervalMs={2_000} />);
+  await pass(0);
+  expect([load.mock.calls.length, polled.value]).toEqual([1, 1]);
+  await pass(1_999);
+  expect(load).toHaveBeenCalledTimes(1);
+  await pass(1);
+  expect([load.mock.calls.length, polled.value]).toEqual([2, 2]);
+  await unmount();
+  await pass(60_000);
+  expect(load).toHaveBeenCalledTimes(2);
+});
+
+it('sends nothing while the page is hidden, and requests at once when it shows', async () => {
+  const load = vi.fn<() => Promise<number>>(async () => 1);
+  const { unmount } = await rendered(<Page load={load} name="runs" intervalMs={2_000} />);
+  await pass(0);
+  hidden = true;
+  await pass(600_000);
+  expect(load).toHaveBeenCalledTimes(1);
+  hidden = false;
+  document.dispatchEvent(new Event('visibilitychange'));
+  await pass(0);
+  expect(load).toHaveBeenCalledTimes(2);
+  await unmount();
+});
+
+it('pauses for ten times the duration of a slow request, at most a minute', async () => {
+  let durationMs = 1_000;
+  const load = vi.fn<() => Promise<number>>(
+    () => new Promise<number>((resolve) => setTimeout(() => resolve(1), durationMs)),
+  );
+  const { unmount } = await rendered(<Page load={load} name="runs" intervalMs={2_000} />);
+  await pass(1_000);
+  await pass(9_999);
+  expect(load).toHaveBeenCalledTimes(1);
+  durationMs = 120_000;
+  await pass(1);
+  expect(load).toHaveBeenCalledTimes(2);
+  await pass(120_000);
+  await pass(59_999);
+  expect(load).toHaveBeenCalledTimes(2);
+  await pass(1);
+  expect(load).toHaveBeenCalledTimes(3);
+  await unmount();
+});
+
+it('keeps the last value while requests fail, and discards it for another key', async () => {
+  let failing = false;
+  const load = vi.fn<() => Promise<number>>(async () => {
+    if (failing) throw new Error('away');
+    return 7;
+  });
+  const { rerender, unmount } = await rendered(<Page load={load} name="run a" intervalMs={2_000} />);
+  await pass(0);
+  failing = true;
+  await pass(2_000);
+  expect([polled.value, polled.failure?.message]).toEqual([7, 'away']);
+  await rerender(<Page load={load} name="run b" intervalMs={2_000} />);
+  expect(polled.value).toBeUndefined();
+  await unmount();
+});
+
+it('requests once without an interval, again only after a failure', async () => {
+  const load = vi.fn<() => Promise<number>>(async () => {
+    if (load.mock.calls.length === 1) throw new Error('away');
+    return 7;
+  });
+  const { unmount } = await rendered(<Page load={load} name="names" />);
+  await pass(5_000);
+  expect([load.mock.calls.length, polled.value]).toEqual([2, 7]);
+  await pass(600_000);
+  expect(load).toHaveBeenCalledTimes(2);
+  await unmount();
+});

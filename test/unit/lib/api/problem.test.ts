@@ -1,0 +1,30 @@
+import { describe, expect, it } from 'vitest';
+import { problemAnswer } from '../../../../src/lib/api/problem.ts';
+import { BrokerError, type ErrorCode, errorTable } from '../../../../src/lib/model/errors.ts';
+
+const codes = Object.keys(errorTable) as ErrorCode[];
+
+describe('problemAnswer', () => {
+  it.each(codes)('forbids caches to store the answer for %s', (code) => {
+    const { status, headers } = problemAnswer(new BrokerError(code, 'It failed.'), 'id');
+    expect([status, headers?.['cache-control']]).toEqual([errorTable[code].status, 'no-store']);
+  });
+
+  it('covers every kind of status', () => {
+    const statuses = new Set(codes.map((code) => errorTable[code].status));
+    expect([...statuses].sort()).toEqual(expect.arrayContaining([400, 401, 403, 404, 429, 503]));
+  });
+
+  it('names the scheme in a 401 only, and the wait only if there is one', () => {
+    expect(problemAnswer(new BrokerError('caller_unauthenticated', 'No token.'), 'id').headers).toEqual({
+      'content-type': 'application/problem+json',
+      'cache-control': 'no-store',
+      'www-authenticate': 'Bearer',
+    });
+    expect(problemAnswer(new BrokerError('throttled', 'Slow down.', { retryAfterSeconds: 7 }), 'id').headers).toEqual({
+      'content-type': 'application/problem+json',
+      'cache-control': 'no-store',
+      'retry-after': '7',
+    });
+  });
+});
