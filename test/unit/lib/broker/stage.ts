@@ -30,7 +30,7 @@ export async function startBroker() {
   const store = await storeWithCredential(partner, () => clock.nowMs());
   const logged = recordingLogger();
   /** Customers that the broker knows beside those that received a token. */
-  const customers = [tenant(50)];
+  const customers = [tenant(1), tenant(50)];
   const brokerOver = (entra: Redeemer): TokenBroker =>
     new TokenBroker(
       {
