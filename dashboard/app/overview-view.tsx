@@ -16,7 +16,15 @@ export function OverviewView() {
   return (
     <>
       <h2>Health {polled.value === undefined ? null : <Badge state={polled.value.status} />}</h2>
-      <Loaded polled={polled}>{(report) => <Health report={report} />}</Loaded>
+      <Loaded polled={polled}>
+        {(report) =>
+          'applications' in report ? (
+            <Health report={report} />
+          ) : (
+            <Notice kind="plain">The token has no app role of the broker, so the broker shows only its status.</Notice>
+          )
+        }
+      </Loaded>
       {useRole('Runs.Read') ? <LatestRuns /> : null}
     </>
   );

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Secret } from '../../lib/model/secret.ts';
+import { visibleJson, visibleText } from '../../lib/runtime/visible-text.ts';
 import type { Job } from '../../lib/runs/job.ts';
 import type { Check } from '../../lib/setup/doctor.ts';
 import type { RoleRequirement } from '../../lib/setup/gdap-access.ts';
@@ -65,7 +66,7 @@ async function doctor(flags: DoctorFlags, signal: AbortSignal): Promise<void> {
   const exitCode = exitCodeFor(checks);
   const status =
     exitCode === exitCodes.ok ? 'ok' : checks.some((each) => each.status === 'failed') ? 'failed' : 'warning';
-  if (flags.json === true) process.stdout.write(`${JSON.stringify({ status, checks })}\n`);
+  if (flags.json === true) process.stdout.write(`${visibleJson({ status, checks })}\n`);
   if (exitCode !== exitCodes.ok) throw new CommandOutcome(exitCode);
 }
 
@@ -84,8 +85,8 @@ const marks: Readonly<Record<Check['status'], string>> = {
 };
 
 function lineOf({ check, status, message, remedy }: Check): string {
-  const first = `${marks[status]}  ${check}: ${message}\n`;
-  return remedy === undefined ? first : `${first}         ${remedy}\n`;
+  const first = `${marks[status]}  ${check}: ${visibleText(message)}\n`;
+  return remedy === undefined ? first : `${first}         ${visibleText(remedy)}\n`;
 }
 
 /** The exit code of the first failure, because it causes those after it. A warning alone is a failure, too. */

@@ -148,7 +148,8 @@ export const settingsSchema = z.object({
     description: 'Maximum number of token requests to Entra in flight, per instance.',
   }),
   CALLER_REQUESTS_PER_MINUTE: wholeNumber(1, 1_000_000, 6_000).meta({
-    description: 'Maximum number of requests that one caller may send per minute, per instance.',
+    description:
+      'Maximum number of requests that one application may send per minute, per instance. A person who is signed in to it may send half.',
   }),
   CLIENT_SECRET_RENEWAL: z.enum(['on', 'off']).default('on').meta({
     description:

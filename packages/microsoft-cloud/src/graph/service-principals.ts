@@ -25,7 +25,7 @@ function find(context: GraphContext): ServicePrincipal {
 
 function create(context: GraphContext): Reply {
   checkAdmin(context);
-  const { appId } = bodyOf(context);
+  const { appId, appRoleAssignmentRequired } = bodyOf(context);
   const { world, directory } = context;
   if (typeof appId !== 'string')
     throw badRequest("A value is required for property 'appId' of resource 'ServicePrincipal'.");
@@ -49,6 +49,7 @@ function create(context: GraphContext): Reply {
     );
   }
   const principal = newServicePrincipal(application, world.clock.nowMs());
+  principal.appRoleAssignmentRequired = appRoleAssignmentRequired === true;
   directory.servicePrincipals.set(principal.id, principal);
   return json(201, servicePrincipalJson(world, principal));
 }

@@ -6,6 +6,7 @@ import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
 import { Secret } from '../../../../src/lib/model/secret.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { readAssertion } from '../../../support/client-assertion.ts';
 
 // Uses the real msal-node. Only the network below it is a fake.
 
@@ -108,24 +109,22 @@ describe('the token request of a redeemer', () => {
     expect(sent[0]?.form.has('client_secret')).toBe(false);
   });
 
-  test('is signed for a certificate and names its SHA-256 thumbprint', async () => {
-    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  test('is signed with PS256 for a certificate and names only its SHA-256 thumbprint', async () => {
+    const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
     const key = String(privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    const thumbprintSha256 = 'ab'.repeat(32);
     await redeemer.redeem(
       redemption({
-        clientCredential: {
-          kind: 'certificate',
-          privateKey: new Secret(key),
-          certificate: '',
-          thumbprintSha256: 'ab'.repeat(32),
-        },
+        clientCredential: { kind: 'certificate', privateKey: new Secret(key), certificate: '', thumbprintSha256 },
       }),
     );
-    const header = JSON.parse(
-      Buffer.from(sent[0]?.form.get('client_assertion')?.split('.')[0] ?? '', 'base64url').toString(),
-    ) as Record<string, unknown>;
-    expect(header).toMatchObject({ alg: 'PS256' });
-    expect(header['x5t#S256']).toBeTypeOf('string');
+    const { header, isPs256 } = readAssertion(sent[0]?.form.get('client_assertion'), publicKey);
+    expect(header).toEqual({
+      alg: 'PS256',
+      typ: 'JWT',
+      'x5t#S256': Buffer.from(thumbprintSha256, 'hex').toString('base64url'),
+    });
+    expect(isPs256).toBe(true);
   });
 });
 

@@ -35,6 +35,10 @@ beforeEach(async () => {
 const rule = (application: string, ...grants: ('delegated' | 'application')[]): Rule => ({
   name: application,
   callers: '*',
+  objects: '*',
+  kinds: '*',
+  tokens: true,
+  reads: undefined,
   roles: [],
   grants: new Set(grants),
   resources: '*',
