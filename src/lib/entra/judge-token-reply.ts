@@ -62,13 +62,16 @@ const successSchema = z.object({
   scope: z.string().optional(),
 });
 
+/** A field that is only logged. It is cut, and not refused, because the rest of the reply still tells what happened. */
+const capped = z.string().transform((text) => text.slice(0, 100));
+
 const failureSchema = z.object({
   error: z.string().min(1).max(200),
   error_description: z.string().optional(),
   error_codes: z.array(z.number().int()).optional(),
-  suberror: z.string().optional(),
-  trace_id: z.string().optional(),
-  correlation_id: z.string().optional(),
+  suberror: capped.optional(),
+  trace_id: capped.optional(),
+  correlation_id: capped.optional(),
 });
 
 /** The meaning of `error` if the AADSTS number is unknown (RFC 6749 section 5.2, and the classes that Entra documents). */

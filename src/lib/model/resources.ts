@@ -19,7 +19,7 @@ const aadGraphRetired = { deprecatedAtMs: Date.UTC(2020, 5, 30), sunsetAtMs: Dat
  */
 export function createResourceRegistry(
   cloud: Cloud,
-  added: readonly (readonly [alias: string, identifier: string])[],
+  added: readonly (readonly [alias: string, identifier: string, applicationId?: string])[],
 ): ResourceRegistry {
   const resources = new Map<string, Resource>();
   for (const [alias, identifier] of Object.entries(cloud.resources) as [string, string][]) {
