@@ -11,6 +11,7 @@ import {
   type RevokeDeps,
   type RevokeOptions,
 } from './revoke-state.ts';
+import { proveMissing } from './revoke-tries.ts';
 
 /** One step of a revocation. Every step is tried, even if others fail. */
 export interface RevokeStep {
@@ -100,7 +101,10 @@ const sessionStep = ({ graph, writer }: RevokeDeps, { name, id, isExpected }: Kn
 function keySteps(deps: RevokeDeps, registration: Registration): RevokeStep[] {
   const { clientId, keys, federated } = registration;
   const isUnreadable = keys instanceof BrokerError && keys === federated;
-  if (isUnreadable) return [failingStep(`Remove the keys from the application ${clientId}`, keys)];
+  if (isUnreadable) {
+    const step = failingStep(`Remove the keys from the application ${clientId}`, keys);
+    return [isMissing(keys) ? { ...step, isUnread: true, run: () => expectMissing(deps, clientId, keys) } : step];
+  }
   return [
     ...(keys instanceof BrokerError
       ? [failingStep(`Remove the client secrets and certificates from the application ${clientId}`, keys)]
@@ -109,6 +113,11 @@ function keySteps(deps: RevokeDeps, registration: Registration): RevokeStep[] {
       ? [failingStep(`Remove the federated credentials from the application ${clientId}`, federated)]
       : removalSteps(deps, registration, federated)),
   ];
+}
+
+/** A deleted application has no keys. @throws `failure` if Entra still knows it. */
+async function expectMissing(deps: RevokeDeps, clientId: string, failure: BrokerError): Promise<void> {
+  if (!(await proveMissing(deps, clientId)).proven) throw failure;
 }
 
 function removalSteps(deps: RevokeDeps, { clientId }: Registration, keys: readonly EntraKey[]): RevokeStep[] {
