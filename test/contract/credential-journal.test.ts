@@ -33,12 +33,16 @@ describe.each(journals)('the credential journal %s', (_where, open) => {
     await journal.recordRotation('a', 1_000);
     await journal.recordFailure('a', { atMs: 2_000, code: 'key_vault_unavailable', detail: 'Down.' });
     await journal.recordMfaProbe('a', { atMs: 3_000, compliant: true });
+    await journal.recordUnknownKeys('a', 'client secret x');
     await journal.recordRotation('a', 4_000);
     expect(await journal.read('a')).toEqual({
+      unknownKeys: 'client secret x',
       rotatedAtMs: 4_000,
       failure: { atMs: 2_000, code: 'key_vault_unavailable', detail: 'Down.' },
       mfaProbe: { atMs: 3_000, compliant: true },
     });
+    await journal.recordUnknownKeys('a', '');
+    expect(await journal.read('a')).not.toHaveProperty('unknownKeys');
     expect(await journal.read('b')).toEqual({});
   });
 

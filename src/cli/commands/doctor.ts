@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { Secret } from '../../lib/model/secret.ts';
 import type { Check } from '../../lib/setup/doctor.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from '../exit-codes.ts';
 import { CommandOutcome } from '../run-program.ts';
@@ -45,6 +46,7 @@ async function doctor(flags: DoctorFlags, signal: AbortSignal): Promise<void> {
       customer: flags.customer,
       partnerTenantId: target.partnerTenantId,
       hasManagedIdentity: target.hasManagedIdentity,
+      graphOf: (token: Secret) => toolbox.graph(token).client,
       tokens,
       directory,
       graph: resources.get('graph'),

@@ -47,6 +47,10 @@ export class TableCredentialJournal implements CredentialJournal {
     return this.#merge(application, { mfaProbedAt: new Date(atMs), mfaCompliant: compliant });
   }
 
+  recordUnknownKeys(application: string, keys: string): Promise<void> {
+    return this.#merge(application, { unknownKeys: keys });
+  }
+
   async changeState(application: string, state: CredentialState, atMs: number): Promise<boolean> {
     const found = await this.#get(application);
     const current = found && readEntry(found).state;
@@ -104,7 +108,7 @@ function readEntry(entity: Entity | undefined): JournalEntry {
   const [stateSince, rotatedAt, failedAt, mfaProbedAt] = ['stateSince', 'rotatedAt', 'failedAt', 'mfaProbedAt'].map(
     (name) => msOf(entity[name]),
   );
-  const [code, detail] = [entity['failureCode'], entity['failureDetail']];
+  const [code, detail, unknownKeys] = [entity['failureCode'], entity['failureDetail'], entity['unknownKeys']];
   return {
     ...(status === undefined || stateSince === undefined
       ? {}
@@ -116,6 +120,7 @@ function readEntry(entity: Entity | undefined): JournalEntry {
     ...(mfaProbedAt === undefined
       ? {}
       : { mfaProbe: { atMs: mfaProbedAt, compliant: entity['mfaCompliant'] === true } }),
+    ...(typeof unknownKeys === 'string' && unknownKeys !== '' ? { unknownKeys } : {}),
   };
 }
 

@@ -5,11 +5,14 @@ import type { Credential } from '../model/credential.ts';
 import type { CredentialStore } from '../credential/credential-store.ts';
 import type { TokenSource } from '../model/token.ts';
 import type { Resource } from '../model/token.ts';
+import type { GraphClient } from '../graph/client.ts';
+import type { Secret } from '../model/secret.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type BrokerError, isErrorCode } from '../model/errors.ts';
 import type { Fetch } from '../runtime/outbound.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import { attempt, type Check, ok, skipped } from './check.ts';
+import { keysCheck } from './doctor-keys.ts';
 import { type CustomerCheckDeps, customerChecks } from './doctor-customers.ts';
 
 export type { Check } from './check.ts';
@@ -26,6 +29,8 @@ export interface DoctorDeps extends Omit<CustomerCheckDeps, 'token'> {
   readonly newId: () => string;
   /** False: checks that need the managed identity are skipped. */
   readonly hasManagedIdentity: boolean;
+  /** Microsoft Graph with a token of the application itself. */
+  readonly graphOf: (token: Secret) => Pick<GraphClient, 'get'>;
 }
 
 /** Checks the credential from the vault to a token for a customer, in that order. Yields each result when it is known. */
@@ -47,6 +52,7 @@ export async function* examine(deps: DoctorDeps): AsyncGenerator<Check, void, un
     token(deps, deps.partnerTenantId, deps.graph, 'application'),
   );
   yield own.ok ? ok('Client credential', 'Entra accepts the client credential.') : own.check;
+  if (own.ok) yield await keysCheck(deps, read.value.client, own.value.secret);
   if (read.value.refreshToken === undefined) {
     yield* ['Partner tenant', 'Partner Center', 'Customers', 'Customer token'].map(skipped);
     return;

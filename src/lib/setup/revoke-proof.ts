@@ -1,3 +1,4 @@
+import { describeKey } from '../credential/unknown-keys.ts';
 import type { ApplicationInventory } from '../credential/vault-inventory.ts';
 import { textOf } from '../graph/reply.ts';
 import { BrokerError, toBrokerError } from '../model/errors.ts';
@@ -12,7 +13,6 @@ import {
   type RevocationState,
   type RevokeDeps,
 } from './revoke-state.ts';
-import { describeKey } from './revoke-steps.ts';
 import { keysItem, type Proof, proveMissing, unread } from './revoke-tries.ts';
 
 /** Pauses until Graph shows what was just written. */

@@ -1,5 +1,6 @@
 import { applicationPath } from '../credential/client-keys.ts';
 import type { CredentialStore } from '../credential/credential-store.ts';
+import type { KeyKind } from '../credential/unknown-keys.ts';
 import type { ApplicationInventory, VaultInventory } from '../credential/vault-inventory.ts';
 import type { Redeemer } from '../entra/redeemer.ts';
 import type { GraphClient } from '../graph/client.ts';
@@ -43,7 +44,7 @@ export interface KnownAccount {
 
 /** A key with which somebody can authenticate as the application. */
 export interface EntraKey {
-  readonly kind: 'client secret' | 'certificate' | 'federated credential';
+  readonly kind: KeyKind;
   readonly id: string;
   /** Display name, or name and subject of a federated credential. */
   readonly name: string;

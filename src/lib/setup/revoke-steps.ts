@@ -1,3 +1,4 @@
+import { describeKey } from '../credential/unknown-keys.ts';
 import type { ApplicationInventory, InventoryVersion } from '../credential/vault-inventory.ts';
 import { BrokerError, type ErrorCode } from '../model/errors.ts';
 import { graphStatus, type GraphWriter } from '../graph/write.ts';
@@ -145,12 +146,6 @@ async function isListed(deps: RevokeDeps, clientId: string, { kind, id }: EntraK
   const listed = kind === 'federated credential' ? federated : keys;
   return listed instanceof BrokerError || listed.some((key) => key.id === id);
 }
-
-/** Display names are text of whoever added the key, so control characters are left out. */
-export const describeKey = ({ id, name }: Pick<EntraKey, 'id' | 'name'>): string => {
-  const printable = name.replaceAll(/[^\p{L}\p{N}\p{P}\p{S} ]/gu, '').slice(0, 90);
-  return printable === '' ? id : `${id} ("${printable}")`;
-};
 
 /** Disables the versions in Key Vault, those of the refresh token first. */
 function versionSteps({ store }: RevokeDeps, application: string, vault: ApplicationInventory): RevokeStep[] {

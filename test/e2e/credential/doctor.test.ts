@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { createLocalBroker } from '../../../src/cli/sign-in/local-broker.ts';
+import type { Secret } from '../../../src/lib/model/secret.ts';
 import { clouds } from '../../../src/lib/model/clouds.ts';
 import { type Check, examine } from '../../../src/lib/setup/doctor.ts';
 import { account } from 'microsoft-cloud/testing';
@@ -46,6 +47,7 @@ async function examined(more: { application?: string; customer?: string } = {}):
     fetch: exchangeDeps.fetch,
     clock,
     newId,
+    graphOf: (token: Secret) => graphOf(token.reveal()).client,
     ...more,
   };
   for await (const check of examine(deps)) checks.push(check);
@@ -60,6 +62,7 @@ it('passes every check, down to a token for a customer', async () => {
     'Key Vault': 'ok',
     Credential: 'ok',
     'Client credential': 'ok',
+    Keys: 'ok',
     'Partner tenant': 'ok',
     'Partner Center': 'ok',
     Customers: 'ok',

@@ -159,3 +159,59 @@ describe('ptb revoke, by what was done before it', () => {
     expect(await refusalOfSecret(leaked)).toBe(7000215);
   });
 });
+
+describe('an access token from before the revocation', () => {
+  const openItems = ({ proof }: Report): readonly string[] =>
+    proof.filter(({ proven }) => !proven).map(({ item }) => item);
+  const hoursPass = (): void => {
+    for (const user of operator.cloud.world.partner.directory.users.values()) user.validFromMs -= 2 * 3_600_000;
+  };
+  let leaked: Credential;
+  let token: string;
+  beforeAll(async () => {
+    leaked = await leakedCredential('outlived');
+    const reply = await redeemAsApplication({ ...operator, graphIdentifier: operator.canaryResource }, leaked.client);
+    token = reply.ok ? reply.token.accessToken.reveal() : '';
+    expect((await revoke('outlived', '--yes')).exitCode).toBe(0);
+  });
+
+  it('cannot add a key to the application', async () => {
+    const adding = issueClientSecret(
+      operator.graphOf(token).writer,
+      operator.clock,
+      applicationPath(leaked.client.clientId),
+    );
+    await expect(adding).rejects.toMatchObject({ code: 'access_denied' });
+  });
+
+  it('makes ptb revoke --verify fail until it has expired, and then succeed', async () => {
+    const early = await revoke('outlived', '--verify');
+    expect([early.exitCode, openItems(early.report)]).toEqual([1, ['Access tokens from before the revocation']]);
+    hoursPass();
+    const { exitCode, report, stderr } = await revoke('outlived', '--verify');
+    expect([exitCode, report.proven], stderr).toEqual([0, true]);
+  });
+
+  it('is reported by --verify and by setup if it did add a key, also after the renewal', async () => {
+    const { writer } = await graph();
+    const path = applicationPath(leaked.client.clientId);
+    const { keyId } = await issueClientSecret(writer, operator.clock, path, { displayName: 'backdoor' });
+    const { notes } = await operator.setUp({ application: 'outlived', displayName: 'outlived' });
+    expect(notes).toContainEqual(expect.stringContaining(`client secret ${keyId} ("backdoor")`));
+    await operator.consent(browser(operator.cloud), { application: 'outlived' });
+    hoursPass();
+    const found = await revoke('outlived', '--verify');
+    expect([found.exitCode, openItems(found.report)]).toEqual([
+      1,
+      [`Keys of the application ${leaked.client.clientId}`],
+    ]);
+    await writer.post(`${path}/removePassword`, { keyId });
+    expect((await revoke('outlived', '--verify')).exitCode).toBe(0);
+  });
+});
+
+it('refuses --verify together with an option that changes something', async () => {
+  const { exitCode, stderr } = await revoke('default', '--verify', '--yes');
+  expect(exitCode).toBe(2);
+  expect(stderr).toMatch(/--verify changes nothing/);
+});

@@ -1,3 +1,4 @@
+import type { JsonObject } from '../../../../src/lib/graph/reply.ts';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
 import { Secret } from '../../../../src/lib/model/secret.ts';
@@ -32,6 +33,9 @@ export class DoctorBench {
   refuse: (request: TokenRequest) => BrokerError | undefined = () => undefined;
   /** The answer of Partner Center. */
   mfa: () => Response = () => Response.json({}, { headers: { isMfaCompliant: 'true' } });
+
+  /** The keys of the application, as Graph lists them. */
+  keys: (path: string) => Promise<JsonObject> = async () => ({ passwordCredentials: [], keyCredentials: [] });
 
   private constructor(clock: FakeClock, store: MemoryCredentialStore) {
     this.clock = clock;
@@ -71,6 +75,7 @@ export class DoctorBench {
       fetch: scriptedFetch(() => this.mfa()).fetch,
       clock,
       newId: () => 'id',
+      graphOf: () => ({ get: (path) => this.keys(path) }),
     };
   }
 }
