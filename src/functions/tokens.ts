@@ -15,6 +15,7 @@ route(
     path: '/tokens',
     access: 'Tokens.Request',
     body: tokenRequestSchema,
+    recordsRefusals: true,
     failures: [
       'resource_not_allowed',
       'scope_not_allowed',

@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import type { GraphClient } from '../graph/client.ts';
 import { type JsonObject, objectsIn, textOf } from '../graph/reply.ts';
 import { clientCredentialName, type StoredClientCredential } from '../model/credential.ts';
+import { visibleText } from '../runtime/visible-text.ts';
 import { type KeyMark, orphanAgeMs } from './client-keys.ts';
 
 /** A key with which somebody can authenticate as an application. */
@@ -96,11 +97,11 @@ const isTrusted = (trust: JsonObject, known: KnownKeys): boolean =>
     subject: textOf(trust, 'subject') ?? '',
   });
 
-/** Display names are text of whoever added the key, so control characters are left out. */
-export const describeKey = ({ id, name }: Pick<UnknownKey, 'id' | 'name'>): string => {
-  const printable = name.replaceAll(/[^\p{L}\p{N}\p{P}\p{S} ]/gu, '').slice(0, 90);
-  return printable === '' ? id : `${id} ("${printable}")`;
-};
+/** Graph truncates display names to 90 characters. They are text of whoever added the key. */
+const maxName = 90;
+
+export const describeKey = ({ id, name }: Pick<UnknownKey, 'id' | 'name'>): string =>
+  name === '' ? id : `${id} ("${visibleText(name.slice(0, maxName))}")`;
 
 /** Maximum number of keys that a text names. */
 const maxNamed = 20;

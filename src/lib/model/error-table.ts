@@ -180,18 +180,18 @@ export const errorTable = {
     advice: {
       caller: waitForCredential,
       operator: (ptb) =>
-        `Run ${ptb('consent')} and sign in with MFA as the service account. Then find out why the rotation timer stopped.`,
+        `Run ${ptb('consent')} and sign in with MFA as the service account. Unless the detail names another cause, find out why the rotation timer stopped.`,
     },
   },
   credential_revoked: {
     status: 503,
     scope: 'credential',
     retry: 'never',
-    title: 'The refresh token was revoked or its account is blocked',
+    title: 'The refresh token was revoked or is unusable, or its account is blocked',
     advice: {
       caller: waitForCredential,
       operator: (ptb) =>
-        `If nobody in your organization revoked it, treat this as a security incident. Then run ${ptb('consent')} and sign in with MFA as the service account.`,
+        `If the detail names a revoked grant, a changed password or risk, and nobody in your organization caused that, treat it as a security incident. Then correct what the detail names, run ${ptb('consent')} and sign in with MFA as the service account.`,
     },
   },
   client_credential_rejected: {
@@ -223,7 +223,7 @@ export const errorTable = {
     advice: {
       caller: 'Ask the operator to check the Conditional Access policies of this tenant.',
       operator: (ptb) =>
-        `If other tenants work, exclude service provider users from the Conditional Access policy of this tenant. If no tenant works, run ${ptb('consent')}.`,
+        `If other tenants work, ask the customer to exclude service provider users of the partner tenant from the Conditional Access policy. If no tenant works, correct the policy of the partner tenant, then run ${ptb('consent')}.`,
     },
   },
   blocked_by_policy: {
@@ -295,8 +295,8 @@ export const errorTable = {
     advice: {
       caller:
         'Check the resource and the scopes in the request. If they are right, give the operator the correlation id.',
-      operator:
-        'Check the resource and its scopes in RESOURCES. The log has the AADSTS number under the correlation id.',
+      operator: (ptb) =>
+        `Correct what the detail names: the resource in RESOURCES, or the permissions of the application (${ptb('setup')} sets them again). The log has the AADSTS number under the correlation id.`,
     },
   },
   resource_error: {

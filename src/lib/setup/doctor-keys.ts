@@ -7,7 +7,6 @@ import { graphStatus } from '../graph/write.ts';
 import { ptbCommand } from '../model/advice.ts';
 import type { StoredClientCredential } from '../model/credential.ts';
 import { toBrokerError } from '../model/errors.ts';
-import type { Secret } from '../model/secret.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type Check, ok } from './check.ts';
 
@@ -15,19 +14,21 @@ interface KeysCheckDeps {
   readonly application: string;
   readonly store: CredentialStore;
   readonly clock: Clock;
-  readonly graphOf: (token: Secret) => Pick<GraphClient, 'get'>;
 }
 
 const check = 'Keys';
 
 /**
  * Names the keys of the application in Entra that this vault does not hold.
- * @param token of the application itself for Microsoft Graph.
+ * @param graph with a token of the application itself.
  */
-export async function keysCheck(deps: KeysCheckDeps, client: StoredClientCredential, token: Secret): Promise<Check> {
-  const { application, store, clock } = deps;
+export async function keysCheck(
+  { application, store, clock }: KeysCheckDeps,
+  client: StoredClientCredential,
+  graph: Pick<GraphClient, 'get'>,
+): Promise<Check> {
   try {
-    const lists = await readKeyLists(deps.graphOf(token), applicationPath(client.clientId));
+    const lists = await readKeyLists(graph, applicationPath(client.clientId));
     const mark = keyMark(store.vault, application, await store.listClientCredentialVersions(application));
     const known = { mark, stored: client, isTrusted: isTrustOfBroker(client.tenantId) };
     const unknown = unknownKeys(lists, known, clock.nowMs());

@@ -85,7 +85,7 @@ describe('unknownKeys', () => {
   });
 });
 
-it('namesOf sorts the keys, names at most twenty and prints no control character', () => {
+it('namesOf sorts the keys, names at most twenty and shows control characters', () => {
   const keys = Array.from({ length: 22 }, (_, at) => ({
     kind: 'client secret' as const,
     id: `k${String(22 - at).padStart(2, '0')}`,
@@ -93,5 +93,5 @@ it('namesOf sorts the keys, names at most twenty and prints no control character
     isMarked: false,
   }));
   expect(namesOf(keys)).toMatch(/^client secret k01, .*client secret k20, and 2 more$/);
-  expect(describeKey({ id: 'id', name: '\u001b[31mred\u0000' })).toBe('id ("[31mred")');
+  expect(describeKey({ id: 'id', name: '\u001b[31mred\u0000' })).toBe(String.raw`id ("\u001b[31mred\u0000")`);
 });

@@ -1,3 +1,4 @@
+import type { GraphClient } from '../../../../src/lib/graph/client.ts';
 import type { JsonObject } from '../../../../src/lib/graph/reply.ts';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
@@ -5,6 +6,7 @@ import { Secret } from '../../../../src/lib/model/secret.ts';
 import type { TokenRequest } from '../../../../src/lib/model/token.ts';
 import { type Check, type DoctorDeps, examine } from '../../../../src/lib/setup/doctor.ts';
 import type { DelegatedTenant } from '../../../../src/lib/tenants/tenant.ts';
+import { GdapBench } from './gdap-bench.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { type MemoryCredentialStore, storeWithCredential } from '../../../fakes/memory-credential-store.ts';
 import { scriptedFetch } from '../../../fakes/scripted-fetch.ts';
@@ -31,6 +33,8 @@ export class DoctorBench {
   warnings: readonly string[] = [];
   /** Returns an error for a token request that fails. */
   refuse: (request: TokenRequest) => BrokerError | undefined = () => undefined;
+  /** The relationships and groups of the account. */
+  readonly gdap: GdapBench;
   /** The answer of Partner Center. */
   mfa: () => Response = () => Response.json({}, { headers: { isMfaCompliant: 'true' } });
 
@@ -40,6 +44,11 @@ export class DoctorBench {
   private constructor(clock: FakeClock, store: MemoryCredentialStore) {
     this.clock = clock;
     this.store = store;
+    this.gdap = new GdapBench(clock);
+    this.gdap.relationships = [
+      { customer: 1, roles: ['Global Reader', 'Cloud Application Administrator'] },
+      { customer: 2, roles: ['Global Reader', 'Cloud Application Administrator'] },
+    ];
   }
 
   static async create(): Promise<DoctorBench> {
@@ -51,6 +60,12 @@ export class DoctorBench {
     const found: Check[] = [];
     for await (const check of examine({ ...this.#deps(), ...more })) found.push(check);
     return found;
+  }
+
+  #graph(): GraphClient {
+    const { client } = this.gdap;
+    const isOfApplication = (path: string): boolean => path.startsWith('/applications');
+    return { ...client, get: (path) => (isOfApplication(path) ? this.keys(path) : client.get(path)) };
   }
 
   #deps(): DoctorDeps {
@@ -75,7 +90,8 @@ export class DoctorBench {
       fetch: scriptedFetch(() => this.mfa()).fetch,
       clock,
       newId: () => 'id',
-      graphOf: () => ({ get: (path) => this.keys(path) }),
+      partnerGraph: () => this.#graph(),
+      requirements: [],
     };
   }
 }

@@ -20,7 +20,7 @@ describe('planRevocation', () => {
       `Remove the client secret secret-1 from the application ${clientId}`,
       `Remove the client secret secret-2 from the application ${clientId}`,
       `Remove the certificate certificate-1 from the application ${clientId}`,
-      `Remove the client secret hidden ("added by a[2J script") from the application ${clientId}`,
+      `Remove the client secret hidden ("added by a\\u001b[2J script") from the application ${clientId}`,
       `Remove the federated credential trust-1 from the application ${clientId}`,
       'Disable 2 version(s) of the refresh token in Key Vault',
       'Disable 1 version(s) of the client credential in Key Vault',

@@ -1,16 +1,16 @@
 import type { DurableClient } from 'durable-functions';
 import { describe, expect, it } from 'vitest';
-import { orchestrationsOf } from '../../../src/functions/orchestrations.ts';
+import { orchestrationsOf } from '../../src/functions/orchestrations.ts';
 
 /** Texts as durable-functions 3.5 writes them. */
 const failed = (status: number): Error =>
   new Error(`The operation failed with an unexpected status code: ${status}. Details: {"Message":"..."}`);
-const startWith = (error: Error): Promise<void> =>
-  orchestrationsOf({ startNew: () => Promise.reject(error) } as unknown as DurableClient).start(
-    'fan-out',
-    'probe@w',
-    {},
-  );
+function startWith(error: Error): Promise<void> {
+  const startNew = async (): Promise<string> => {
+    throw error;
+  };
+  return orchestrationsOf({ startNew } as unknown as DurableClient).start('fan-out', 'probe@w', {});
+}
 
 describe('orchestrationsOf', () => {
   it('throws run_conflict when the platform already has an active instance with the id', async () => {
