@@ -160,10 +160,10 @@ export class RevokeBench {
 
   /** Lets time pass until the work ends. */
   async finish<T>(work: Promise<T>): Promise<T> {
-    let isPending = true;
-    const settled = work.finally(() => (isPending = false));
+    const pending = new Set([work]);
+    const settled = work.finally(() => pending.clear());
     settled.catch(() => undefined);
-    while (isPending) await this.clock.advance(1_000);
+    while (pending.size > 0) await this.clock.advance(1_000);
     return settled;
   }
 
