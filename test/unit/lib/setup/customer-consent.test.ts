@@ -237,6 +237,17 @@ describe('consentInTenants with a withdrawal', () => {
     expect([...bench.journal.keys()]).toEqual([first]);
   });
 
+  it.each([400, 403])(
+    'keeps the journal when a former grant outside the profile is refused with %i',
+    async (status) => {
+      bench.answer = ({ body }) => (body?.includes('"teams"') ? refusal(status, 2000, 'Refused.') : undefined);
+      expect(await bench.give(bench.orders(1, true))).toMatchObject([
+        { outcome: 'failed', resources: [{}, { resource: 'Teams', outcome: 'failed' }, {}] },
+      ]);
+      expect([...bench.journal.keys()]).toEqual([first]);
+    },
+  );
+
   it('starts no further customer after an interruption, and finishes those that were started', async () => {
     bench.answer = ({ method }) => {
       if (method === 'DELETE') bench.interrupt();
