@@ -1,7 +1,9 @@
 import { toBrokerError } from '../../lib/model/errors.ts';
 import type { TenantId } from '../../lib/model/identifiers.ts';
-import { type ConsentOrder, planConsent, planResumption } from '../../lib/setup/consent-order.ts';
+import { type ConsentOrder, isWhole, planConsent, planResumption } from '../../lib/setup/consent-order.ts';
 import { type ConsentResult, failedResult } from '../../lib/setup/consent-result.ts';
+import type { JournalEntry } from '../../lib/setup/consent-journal.ts';
+import type { CustomerConsent } from '../../lib/setup/customer-grants.ts';
 import { consentInTenants } from '../../lib/setup/customer-consent.ts';
 import { propagationSeconds } from '../../lib/setup/confirm-consent.ts';
 import { progress, say } from '../sign-in/output.ts';
@@ -71,17 +73,27 @@ async function resume(
   say(`An earlier run was interrupted in ${entries.length} customers after it had withdrawn their consent.`);
   if (dryRun) return [];
   for (const { tenantId, name } of entries) if (!names.has(tenantId)) names.set(tenantId, name);
-  const orders = await Promise.all(
-    entries.map(async (entry) => {
-      const consent = await consents.read(entry.tenantId).catch((thrown: unknown) => {
-        if (toBrokerError(thrown).scope === 'credential') throw thrown;
-        return undefined;
-      });
-      return planResumption(entry, consent);
-    }),
-  );
-  return carryOut(consents, orders, names);
+  const orders = await Promise.all(entries.map((entry) => resumptionOf(consents, entry)));
+  return carryOut(consents, orders.flat(), names);
 }
+
+/** The directory may show a consent for a while after its withdrawal, so only a later reading counts. */
+export async function resumptionOf(
+  { read, run: { clock, journal } }: Pick<Consents, 'read' | 'run'>,
+  entry: JournalEntry,
+): Promise<readonly ConsentOrder[]> {
+  const isSettled = clock.nowMs() - entry.startedAtMs >= propagationSeconds * 1000;
+  const consent = isSettled ? await readOrUndefined(read, entry.tenantId) : undefined;
+  if (!isWhole(entry, consent)) return [planResumption(entry, consent)];
+  await journal.drop(entry.tenantId);
+  return [];
+}
+
+const readOrUndefined = (read: Consents['read'], tenantId: TenantId): Promise<CustomerConsent | undefined> =>
+  read(tenantId).catch((thrown: unknown) => {
+    if (toBrokerError(thrown).scope === 'credential') throw thrown;
+    return undefined;
+  });
 
 async function carryOut(
   consents: Consents,
