@@ -7,7 +7,7 @@ import { noConsent } from '../../../../src/lib/setup/customer-grants.ts';
 import { isConsentAbsent, readCustomerConsent } from '../../../../src/lib/setup/read-customer-consent.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { problem, scriptedFetch, type SeenRequest } from '../../../fakes/scripted-fetch.ts';
-import { exchange, graph, tenants, wanted } from './customer-consent-bench.ts';
+import { graph, tenants, wanted } from './customer-consent-bench.ts';
 
 const [tenantId = '' as never] = tenants(1);
 const consentRequired = (aadsts: number): BrokerError =>
