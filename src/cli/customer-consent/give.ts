@@ -6,10 +6,11 @@ import type { JournalEntry } from '../../lib/setup/consent-journal.ts';
 import type { CustomerConsent } from '../../lib/setup/customer-grants.ts';
 import { consentInTenants } from '../../lib/setup/customer-consent.ts';
 import { propagationSeconds } from '../../lib/setup/confirm-consent.ts';
-import { progress, say } from '../sign-in/output.ts';
+import { say } from '../sign-in/output.ts';
 import type { ConsentFlags, Consents } from './open.ts';
 import { requirePartnerCenter } from './open.ts';
 import { type ReadCustomer, readCustomers, selectCustomers } from './select.ts';
+import { waitForTokens } from './wait-for-tokens.ts';
 
 export interface GiveFlags extends ConsentFlags {
   readonly renew?: boolean;
@@ -115,26 +116,5 @@ async function carryOut(
     });
   } finally {
     signal.removeEventListener('abort', sayFinishing);
-  }
-}
-
-/** Requests tokens until every tenant issues one, for at most twice the propagation time of a consent. */
-async function waitForTokens(
-  { toolbox, local, graphToken }: Consents,
-  tenantIds: readonly TenantId[],
-): Promise<number> {
-  const { clock, signal } = toolbox;
-  const endMs = clock.nowMs() + 2 * propagationSeconds * 1000;
-  let waiting = [...tenantIds];
-  for (;;) {
-    const still: TenantId[] = [];
-    for (const tenantId of waiting) {
-      local.tokens.forgetTenant(tenantId);
-      await graphToken(tenantId).catch(() => still.push(tenantId));
-    }
-    waiting = still;
-    if (waiting.length === 0 || clock.nowMs() >= endMs) return tenantIds.length - waiting.length;
-    progress(`Waiting for ${waiting.length} tenants …`);
-    await clock.sleep(15_000, signal);
   }
 }
