@@ -98,6 +98,7 @@ describe('ptb tenants consent', () => {
     await bench.consent('--tenant', troubled);
     // The grants exist already, and the journal is not needed.
     await changeTenant(control(), troubled, { consent: 'removed' });
+    bench.operator.cloud.ledger.reset();
     bench.operator.cloud.faults.add({ service: 'partnerCenter', method: 'POST', status: 409, count: 3 });
     const before = bench.requested('POST').length;
     const child = bench.line.start(['tenants', 'consent', '--tenant', troubled, '--json']);
