@@ -4,7 +4,7 @@ import { adviceFor, ptbCommand } from '../model/advice.ts';
 import type { BrokerError, ErrorCode } from '../model/errors.ts';
 import type { CredentialState, HealthStatus, JournalEntry } from '../credential/credential-journal.ts';
 import { rotationOverdueMs } from '../credential/overdue-care.ts';
-import type { Credential } from '../model/credential.ts';
+import { type Credential, refreshTokenLifeMs } from '../model/credential.ts';
 
 /** Days before an expiry at which health warns, ascending. */
 export const warningDays = [1, 7, 14, 30] as const;
@@ -12,7 +12,13 @@ export const warningDays = [1, 7, 14, 30] as const;
 /** One problem, or something worth knowing. Severity `notice` does not change the state. */
 interface Finding {
   readonly severity: 'notice' | 'degraded' | 'down';
-  readonly code: ErrorCode | 'expires_soon' | 'mfa_missing' | 'rotation_failed' | 'rotation_overdue';
+  readonly code:
+    | ErrorCode
+    | 'expires_soon'
+    | 'mfa_missing'
+    | 'rotation_failed'
+    | 'rotation_overdue'
+    | 'version_skipped';
   readonly message: string;
   readonly advice: string;
 }
@@ -62,9 +68,11 @@ export function judgeCredential(facts: CredentialFacts, nowMs: number): Credenti
   const endsAtMs = credential?.client.endsAtMs;
   const findings = [
     ...deadFindings(facts),
+    ...skippedFindings(facts),
     ...endFindings(facts, nowMs, {
       part: 'refresh token',
       endsAtMs: refreshToken?.expiresAtMs,
+      latestEndMs: refreshToken && refreshToken.obtainedAtMs + refreshTokenLifeMs,
       endedCode: 'credential_expired',
       advice: refreshTokenAdvice(facts),
     }),
@@ -87,7 +95,8 @@ export function judgeCredential(facts: CredentialFacts, nowMs: number): Credenti
           account: refreshToken.account,
           mfa: refreshToken.mfa,
           obtainedAt: isoTime(refreshToken.obtainedAtMs),
-          ageDays: wholeDays(nowMs - refreshToken.obtainedAtMs),
+          // Negative while this machine's clock is behind.
+          ageDays: Math.max(0, wholeDays(nowMs - refreshToken.obtainedAtMs)),
           expiresAt: isoTime(refreshToken.expiresAtMs),
           daysLeft: wholeDays(refreshToken.expiresAtMs - nowMs),
         }),
@@ -139,6 +148,17 @@ function deadFindings({ application, credential, readFailure, dead, needsRefresh
   return findings;
 }
 
+const skippedFindings = ({ credential }: CredentialFacts): Finding[] =>
+  (credential?.skipped ?? []).map(({ part, version, reason }) => ({
+    severity: 'degraded',
+    code: 'version_skipped',
+    message: `The version ${version} of the ${part} in Key Vault is not used. ${reason}`,
+    advice:
+      part === 'refresh token'
+        ? `Disable that version in Key Vault. To replace the refresh token, run ${ptbCommand('consent', credential?.application)}.`
+        : `Disable that version in Key Vault. To replace the client credential, run ${ptbCommand('rotate --client-credential', credential?.application)}.`,
+  }));
+
 const refreshTokenAdvice = ({ application }: CredentialFacts): string =>
   `Find out why the timer rotate-credential does not run or fails. ${ptbCommand('rotate', application)} rotates the token at once.`;
 
@@ -152,6 +172,8 @@ function renewalAdvice({ application, credential }: CredentialFacts): string {
 interface ExpiringPart {
   readonly part: 'refresh token' | 'client credential';
   readonly endsAtMs: number | undefined;
+  /** When it expires at the latest, if the date in the vault may be too early. */
+  readonly latestEndMs?: number | undefined;
   /** The code of the finding after the end. */
   readonly endedCode: ErrorCode;
   /** Advice before the end. */
@@ -159,11 +181,15 @@ interface ExpiringPart {
 }
 
 function endFindings(
-  { application }: CredentialFacts,
+  { application, dead }: CredentialFacts,
   nowMs: number,
-  { part, endsAtMs, endedCode, advice }: ExpiringPart,
+  { part, endsAtMs, latestEndMs, endedCode, advice }: ExpiringPart,
 ): Finding[] {
   if (endsAtMs === undefined) return [];
+  if (endsAtMs <= nowMs && latestEndMs !== undefined && latestEndMs > nowMs && dead === undefined) {
+    const message = `The vault says that the ${part} expired on ${isoTime(endsAtMs).slice(0, 10)}, but it was issued later than that allows.`;
+    return [{ severity: 'degraded', code: 'expires_soon', message, advice }];
+  }
   if (endsAtMs <= nowMs) {
     return [fromError(application, 'down', endedCode, `The ${part} expired on ${isoTime(endsAtMs).slice(0, 10)}.`)];
   }

@@ -24,14 +24,15 @@ const lostReply = new BrokerError('key_vault_unavailable', 'The reply was lost.'
 
 let store: MemoryCredentialStore;
 let redeemer: FakeRedeemer;
+let clock: FakeClock;
 beforeEach(async () => {
-  const clock = new FakeClock();
+  clock = new FakeClock();
   store = await storeWithCredential(partner, () => clock.nowMs());
   redeemer = new FakeRedeemer(clock);
 });
 const storeToken = () =>
   storeRefreshToken(
-    { store, redeemer, newId: () => 'id', canaryResource: 'https://graph.microsoft.com' },
+    { store, redeemer, clock, newId: () => 'id', canaryResource: 'https://graph.microsoft.com' },
     client,
     'default',
     token,
@@ -64,9 +65,12 @@ describe('storeRefreshToken', () => {
     expect(await store.listRefreshTokenVersions('default')).toHaveLength(1);
   });
 
-  it('disables the new version when Entra rejects it after it is stored', async () => {
-    redeemer.script = (_, nth) => (nth === 2 ? aadstsFailure(50173) : undefined);
-    await expect(storeToken()).rejects.toMatchObject({ code: 'credential_revoked', logFields: { aadsts: 50173 } });
+  it('withdraws the new version when Entra keeps rejecting it after it is stored', async () => {
+    redeemer.script = (_, nth) => (nth > 1 ? aadstsFailure(50173) : undefined);
+    const storing = storeToken();
+    storing.catch(() => undefined);
+    await clock.advance(60_000);
+    await expect(storing).rejects.toMatchObject({ code: 'credential_revoked', logFields: { aadsts: 50173 } });
     expect(await currentToken()).toBe('refresh-token-1');
   });
 

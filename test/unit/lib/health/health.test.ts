@@ -60,7 +60,8 @@ describe('judgeCredential', () => {
     [0, 'down', 1],
     [-1, 'down', 1],
   ])('maps %i days left to %s', (days, status, thresholdDays) => {
-    expect(judge({}, { expiresAtMs: nowMs + days * dayMs }).state).toEqual({
+    const expiresAtMs = nowMs + days * dayMs;
+    expect(judge({}, { expiresAtMs, obtainedAtMs: expiresAtMs - 90 * dayMs }).state).toEqual({
       status,
       ...(thresholdDays === undefined ? {} : { thresholdDays }),
     });
