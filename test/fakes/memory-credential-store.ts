@@ -12,6 +12,7 @@ import type {
   RefreshTokenVersion,
 } from '../../src/lib/credential/credential-store.ts';
 import { readNewest, refreshTokensInOrder, skippedRefreshTokens } from '../../src/lib/credential/in-force.ts';
+import { earliest } from '../../src/lib/credential/stored-secret.ts';
 import { BrokerError } from '../../src/lib/model/errors.ts';
 import type { TenantId } from '../../src/lib/model/identifiers.ts';
 import { Secret } from '../../src/lib/model/secret.ts';
@@ -23,6 +24,8 @@ interface Kept<T> {
   staged?: true | undefined;
   readonly proposed?: true;
   value: T;
+  /** End of the client credential in the tags and in the certificate, which an edit of the expiry does not change. */
+  endMs?: number | undefined;
   /** Why the version cannot be read, as if a person had changed its tags. */
   unreadable?: BrokerError;
 }
@@ -80,7 +83,9 @@ export class MemoryCredentialStore implements CredentialStore {
   #client(application: string, version: string): StoredClientCredential | undefined {
     const client = this.#clients.get(application)?.find((kept) => kept.version === version && kept.enabled);
     if (client?.unreadable) throw client.unreadable;
-    return client && { ...client.value, version };
+    if (client === undefined) return undefined;
+    const endsAtMs = earliest(client.value.endsAtMs, client.endMs);
+    return { ...client.value, version, ...(endsAtMs === undefined ? {} : { endsAtMs }) };
   }
 
   async saveRefreshToken(application: string, token: NewRefreshToken): Promise<string> {
@@ -157,7 +162,9 @@ export class MemoryCredentialStore implements CredentialStore {
   }
 
   async setClientCredentialEnd(application: string, version: string, endsAtMs: number): Promise<void> {
-    this.editClient(application, version, { endsAtMs });
+    this.#failIfDue();
+    const kept = found(this.#clients, application, version);
+    kept.value = { ...kept.value, endsAtMs };
   }
 
   async listApplications(): Promise<readonly string[]> {
@@ -173,6 +180,7 @@ export class MemoryCredentialStore implements CredentialStore {
   ): void {
     const { unreadable, ...value } = changes;
     const kept = found(this.#clients, application, version);
+    kept.endMs ??= kept.value.endsAtMs;
     kept.value = { ...kept.value, ...value };
     if (unreadable !== undefined) kept.unreadable = unreadable;
   }

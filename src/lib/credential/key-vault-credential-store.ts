@@ -168,7 +168,10 @@ export class KeyVaultCredentialStore implements CredentialStore {
     if (current === 'none') return { value: undefined, skipped: [] };
     const token = current === 'disabled' ? undefined : readRefreshToken(current);
     if (token?.consentedAtMs !== undefined) return { value: token, skipped: [] };
-    const versions = await this.#secrets.versions(name, readRefreshTokenVersion, signal);
+    const listed = await this.#secrets.versions(name, readRefreshTokenVersion, signal);
+    // Key Vault's times have whole seconds, so the list may have a version of the same second before the current one.
+    const isCurrent = ({ version }: RefreshTokenVersion): boolean => version === token?.version;
+    const versions = [...listed.filter(isCurrent), ...listed.filter((version) => !isCurrent(version))];
     for (const { version } of refreshTokensInOrder(versions)) {
       const value = version === token?.version ? token : await this.loadRefreshTokenVersion(application, version);
       if (value !== undefined) return { value, skipped: skippedRefreshTokens(versions, version) };

@@ -66,13 +66,16 @@ export function judgeCredential(facts: CredentialFacts, nowMs: number): Credenti
   const { credential } = facts;
   const refreshToken = credential?.refreshToken;
   const endsAtMs = credential?.client.endsAtMs;
+  // A person can change the date in the vault.
+  const latestEndMs = refreshToken && refreshToken.obtainedAtMs + refreshTokenLifeMs;
+  const refreshTokenEndMs = refreshToken && Math.min(refreshToken.expiresAtMs, latestEndMs ?? Number.POSITIVE_INFINITY);
   const findings = [
     ...deadFindings(facts),
     ...skippedFindings(facts),
     ...endFindings(facts, nowMs, {
       part: 'refresh token',
-      endsAtMs: refreshToken?.expiresAtMs,
-      latestEndMs: refreshToken && refreshToken.obtainedAtMs + refreshTokenLifeMs,
+      endsAtMs: refreshTokenEndMs,
+      latestEndMs,
       endedCode: 'credential_expired',
       advice: refreshTokenAdvice(facts),
     }),
@@ -85,7 +88,7 @@ export function judgeCredential(facts: CredentialFacts, nowMs: number): Credenti
     ...mfaFindings(facts),
     ...rotationFindings(facts, nowMs),
   ];
-  const thresholdDays = nearest([refreshToken?.expiresAtMs, endsAtMs], nowMs);
+  const thresholdDays = nearest([refreshTokenEndMs, endsAtMs], nowMs);
   return {
     application: facts.application,
     state: { status: worst(findings), ...(thresholdDays === undefined ? {} : { thresholdDays }) },

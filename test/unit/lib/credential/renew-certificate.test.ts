@@ -182,6 +182,39 @@ describe('renewClientCredential with another writer of the certificate list', ()
     expect(idsOf(fixture)).toEqual(['theirs', 'first', 'added', client.keyId]);
   });
 
+  it.each([1, 2, 3])(
+    'keeps a certificate that another writer adds between read %i and the next request',
+    async (nth) => {
+      const fixture = await createFixture();
+      const added = { ...foreignCertificate, keyId: 'added' };
+      const get = fixture.entra.get.bind(fixture.entra);
+      let reads = 0;
+      fixture.entra.get = async (path) => {
+        const listed = await get(path);
+        if ((reads += 1) === nth) fixture.entra.keys = [...fixture.entra.keys, added];
+        return listed;
+      };
+      await renew(fixture);
+      // The third read is the one right before the write: what is added after it has never been seen.
+      expect(idsOf(fixture).includes('added')).toBe(nth !== 3);
+    },
+  );
+
+  it('puts its certificate back when another writer overwrites the list right after its write', async () => {
+    const fixture = await createFixture();
+    const patch = fixture.entra.patch.bind(fixture.entra);
+    let writes = 0;
+    fixture.entra.patch = async (path, body) => {
+      const before = fixture.entra.keys;
+      await patch(path, body);
+      if ((writes += 1) === 1) fixture.entra.keys = [...before, { ...foreignCertificate, keyId: 'added' }];
+    };
+    expect(await renew(fixture)).toMatchObject({ renewed: true });
+    const { client } = await fixture.store.load('default');
+    expect(idsOf(fixture)).toEqual(['theirs', 'first', 'added', client.keyId]);
+    expect(writes).toBe(2);
+  });
+
   it.each([
     ['before it is stored', 'stageClientCredential'],
     ['after it is stored', 'enableClientCredentialVersion'],

@@ -74,6 +74,26 @@ describe('storeRefreshToken', () => {
     expect(await currentToken()).toBe('refresh-token-1');
   });
 
+  it('keeps the new version when only one of the servers of Entra rejects it', async () => {
+    redeemer.script = ({ grant }, nth) =>
+      nth === 2 || (grant.kind === 'delegated' && grant.refreshToken.reveal() !== 'new')
+        ? aadstsFailure(70000)
+        : undefined;
+    const storing = storeToken();
+    await clock.advance(60_000);
+    expect((await storing).refreshToken.version).toBe('v2');
+    expect(await currentToken()).toBe('new');
+  });
+
+  it('does not store a token that redeems for another account', async () => {
+    redeemer.script = (_, nth) => {
+      const reply = redeemer.token(`token-${nth}`);
+      return reply.ok ? { ok: true, token: { ...reply.token, claims: { objectId: 'another' } } } : reply;
+    };
+    await expect(storeToken()).rejects.toMatchObject({ code: 'entra_unavailable' });
+    expect(await store.listRefreshTokenVersions('default')).toHaveLength(1);
+  });
+
   it('keeps the new version when Entra is unavailable at the second proof', async () => {
     redeemer.script = (_, nth) => (nth === 2 ? failureReply() : undefined);
     await expect(storeToken()).rejects.toMatchObject({ code: 'entra_unavailable' });

@@ -106,6 +106,29 @@ describe('judgeCredential', () => {
     expect(judge({}, { obtainedAtMs: nowMs - 1.4 * dayMs }).findings).toEqual([]);
   });
 
+  it('returns degraded and names the version while a version is skipped', () => {
+    const { credential } = facts();
+    const skipped = [{ part: 'client credential', version: 'c2', reason: 'It lacks the tags.' } as const];
+    const { state, findings } = judge({ credential: { ...credential!, skipped } });
+    expect(state.status).toBe('degraded');
+    expect(findings).toMatchObject([{ code: 'version_skipped' }]);
+    expect(findings[0]?.message).toBe(
+      'The version c2 of the client credential in Key Vault is not used. It lacks the tags.',
+    );
+  });
+
+  it('returns degraded, not down, while only the date in the vault has passed and the token works', () => {
+    const changed = { expiresAtMs: nowMs - dayMs, obtainedAtMs: nowMs - dayMs };
+    expect(judge({}, changed).state.status).toBe('degraded');
+    const dead = new BrokerError('credential_expired', 'dead');
+    expect(judge({ dead }, changed).state.status).toBe('down');
+  });
+
+  it('does not return ok within seven days of the end, whatever date the vault shows', () => {
+    const changed = { expiresAtMs: nowMs + 900 * dayMs, obtainedAtMs: nowMs - 84 * dayMs };
+    expect(judge({}, changed).state).toEqual({ status: 'degraded', thresholdDays: 7 });
+  });
+
   it('returns down with the reason while the broker treats the credential as dead', () => {
     const dead = new BrokerError('credential_revoked', 'The grant was revoked (AADSTS50173).');
     expect(judge({ dead })).toMatchObject({ state: { status: 'down' }, findings: [{ code: 'credential_revoked' }] });
