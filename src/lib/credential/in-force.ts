@@ -12,24 +12,32 @@ import type { RefreshTokenVersion, StoredVersion } from './credential-store.ts';
  * 5. The order of the versions is the vault's. No rule compares the clocks of two machines.
  */
 
-/** The account that consented last. */
-export interface ConsentingAccount {
-  readonly accountObjectId: string;
-  readonly account: string;
+/** The consent that counts. A part is absent if no version names it. */
+export interface LastConsent {
+  readonly consentedAtMs?: number;
+  readonly accountObjectId?: string;
+  readonly account?: string;
 }
 
 /** Whether the broker or `ptb consent` stored the version. One that was stored by hand has no time of consent. */
 const isConsented = ({ consentedAtMs }: RefreshTokenVersion): boolean => consentedAtMs !== undefined;
 
 /**
- * Returns the account that consented last, whether its versions are enabled or not. Undefined if no version names an
- * account. Pure.
+ * Returns the last consent, whether its versions are enabled or not. Rotations keep the time of consent, so the other
+ * versions of a consent name the account if a person removed the tag of the newest one. Pure.
  * @param versions newest first.
  */
-export function lastConsentingAccount(versions: readonly RefreshTokenVersion[]): ConsentingAccount | undefined {
-  const named = versions.filter(({ accountObjectId, staged }) => accountObjectId !== undefined && !staged);
-  const { accountObjectId, account = '' } = named.find(isConsented) ?? named[0] ?? {};
-  return accountObjectId === undefined ? undefined : { accountObjectId, account };
+export function lastConsent(versions: readonly RefreshTokenVersion[]): LastConsent {
+  const inUse = versions.filter(({ staged }) => !staged);
+  const newest = inUse.find(isConsented);
+  const ofConsent =
+    newest === undefined ? inUse : inUse.filter(({ consentedAtMs }) => consentedAtMs === newest.consentedAtMs);
+  const named = ofConsent.find(({ accountObjectId }) => accountObjectId !== undefined);
+  return {
+    ...(newest?.consentedAtMs === undefined ? {} : { consentedAtMs: newest.consentedAtMs }),
+    ...(named?.accountObjectId === undefined ? {} : { accountObjectId: named.accountObjectId }),
+    ...(named?.account === undefined ? {} : { account: named.account }),
+  };
 }
 
 /**
@@ -38,11 +46,13 @@ export function lastConsentingAccount(versions: readonly RefreshTokenVersion[]):
  * @param versions newest first.
  */
 export function refreshTokensInOrder(versions: readonly RefreshTokenVersion[]): readonly RefreshTokenVersion[] {
-  const last = lastConsentingAccount(versions)?.accountObjectId;
-  const allowed = versions.filter(
-    ({ enabled, accountObjectId }) =>
-      enabled && (last === undefined || accountObjectId === undefined || accountObjectId === last),
-  );
+  const last = lastConsent(versions);
+  const isOfLastConsent = ({ consentedAtMs, accountObjectId }: RefreshTokenVersion): boolean => {
+    if (consentedAtMs !== undefined && consentedAtMs === last.consentedAtMs) return true;
+    if (accountObjectId === undefined) return consentedAtMs === undefined;
+    return accountObjectId === last.accountObjectId;
+  };
+  const allowed = versions.filter((version) => version.enabled && isOfLastConsent(version));
   return [...allowed.filter(isConsented), ...allowed.filter((version) => !isConsented(version))];
 }
 

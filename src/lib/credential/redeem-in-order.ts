@@ -6,7 +6,7 @@ import { retry } from '../runtime/retry.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { StoredClientCredential, StoredRefreshToken } from '../model/credential.ts';
 import type { RefreshTokenVersion } from './credential-store.ts';
-import { lastConsentingAccount, refreshTokensInOrder } from './in-force.ts';
+import { lastConsent, refreshTokensInOrder } from './in-force.ts';
 import { otherAccountError } from './judge-renewed-token.ts';
 import { isAboutToken, redeemRefreshToken, type StoreRefreshTokenDeps } from './store-refresh-token.ts';
 
@@ -75,7 +75,7 @@ export async function redeemInOrder(
 
 /**
  * Returns the token with the account that it must belong to. A token that was stored by hand names none: it must belong to
- * the account that consented last. If a person changed the tag of one version, the version before it, of the same consent,
+ * the account that consented last. If a person changed the tag of one version, another version of the same consent
  * confirms the account of the token.
  */
 function withTrueAccount(
@@ -83,21 +83,17 @@ function withTrueAccount(
   { objectId, username }: TokenClaims,
   known: readonly RefreshTokenVersion[],
 ): StoredRefreshToken {
-  if (stored.accountObjectId === '') {
-    const last = lastConsentingAccount(known);
-    return last === undefined ? stored : { ...stored, ...last };
+  const { consentedAtMs } = stored;
+  if (consentedAtMs === undefined) {
+    const { accountObjectId = '', account = '' } = lastConsent(known);
+    return stored.accountObjectId === '' ? { ...stored, accountObjectId, account } : stored;
   }
-  if (objectId === undefined || objectId === stored.accountObjectId) return stored;
-  const at = known.findIndex(({ version }) => version === stored.version);
-  const before = known.slice(at + 1).find(({ staged, accountObjectId }) => !staged && accountObjectId !== undefined);
-  const isConfirmed =
-    at !== -1 &&
-    before?.accountObjectId === objectId &&
-    before.consentedAtMs !== undefined &&
-    before.consentedAtMs === stored.consentedAtMs;
-  return isConfirmed
-    ? { ...stored, accountObjectId: objectId, account: username ?? before.account ?? stored.account }
-    : stored;
+  if (objectId === undefined || stored.accountObjectId === '' || objectId === stored.accountObjectId) return stored;
+  const witness = known.find(
+    (other) => !other.staged && other.consentedAtMs === consentedAtMs && other.accountObjectId === objectId,
+  );
+  if (witness === undefined) return stored;
+  return { ...stored, accountObjectId: objectId, account: username ?? witness.account ?? stored.account };
 }
 
 function redeemWithRetry(
