@@ -37,6 +37,13 @@ param instanceMemoryMB int = 2048
 @description('Maximum number of instances. ENTRA_CONCURRENCY counts per instance, so the product of both limits the requests to Entra in flight.')
 param maximumInstanceCount int = 40
 
+// The platform's default for 2,048 MB is 16. A storm of requests then spreads over many new instances, each with an empty
+// token cache. 100 lets an instance fill its 32 redemptions (ENTRA_CONCURRENCY) and serve cached tokens beside them.
+@minValue(1)
+@maxValue(1000)
+@description('Concurrent HTTP requests per instance before the platform adds another one.')
+param httpConcurrencyPerInstance int = 100
+
 @minValue(0)
 @maxValue(10)
 @description('Instances that are always ready for the API. With 0, a request after a pause waits for a cold start.')
@@ -63,15 +70,21 @@ param allowedAddressRanges array = []
 @description('Address ranges (CIDR) from which operators reach a private vault, for `ptb setup` and `ptb consent`. Applies only with virtualNetworkEnabled.')
 param operatorAddressRanges array = []
 
-@description('Object id of the person or group that runs `ptb setup` and `ptb consent`. If empty, only the app gets rights.')
-param operatorObjectId string = ''
+@description('Object id of the person, group or service principal that runs `ptb`. The default is who deploys. If empty, only the app gets rights.')
+param operatorObjectId string = deployer().objectId
 
 @allowed(['User', 'Group', 'ServicePrincipal'])
-@description('Type of the operator\'s principal.')
-param operatorType string = 'User'
+@description('Type of the operator\'s principal. The default is the type of who deploys: a service principal has no user principal name.')
+param operatorType string = empty(deployer().?userPrincipalName ?? '') ? 'ServicePrincipal' : 'User'
 
 @description('Whether to create a custom role that cannot delete secrets. This needs the permission Microsoft.Authorization/roleDefinitions/write. With false, the app gets Key Vault Secrets Officer.')
 param customVaultRole bool = true
+
+@description('Whether to recover the vault of a deleted environment, which keeps its name for 90 days. Set it for one deployment only.')
+param recoverVault bool = false
+
+@description('Whether the platform closes /admin to the master key. `func azure functionapp publish` and `az functionapp deployment source config-zip` need /admin, azd does not.')
+param adminIsolationEnabled bool = false
 
 @description('Mail address for alerts. If empty, alerts are visible only in the portal.')
 param alertEmail string = ''
@@ -151,6 +164,7 @@ module vault 'app/key-vault.bicep' = {
     location: location
     tags: allTags
     privateOnly: virtualNetworkEnabled
+    recover: recoverVault
     operatorAddressRanges: operatorAddressRanges
     workspaceId: monitoring.outputs.workspaceId
   }
@@ -209,6 +223,8 @@ module functionApp 'app/function-app.bicep' = {
     nodeVersion: nodeVersion
     instanceMemoryMB: instanceMemoryMB
     maximumInstanceCount: maximumInstanceCount
+    httpConcurrencyPerInstance: httpConcurrencyPerInstance
+    adminIsolationEnabled: adminIsolationEnabled
     alwaysReadyHttpInstances: alwaysReadyHttpInstances
     alwaysReadyDurableInstances: alwaysReadyDurableInstances
     zoneRedundant: zoneRedundant
@@ -266,3 +282,5 @@ output MICROSOFT_CLOUD string = microsoftCloud
 output MANAGED_IDENTITY_CLIENT_ID string = identity.outputs.clientId
 output MANAGED_IDENTITY_PRINCIPAL_ID string = identity.outputs.principalId
 output ACCESS_POLICY_BLOB string = storage.outputs.policyBlobUrl
+output LOG_ANALYTICS_WORKSPACE_ID string = monitoring.outputs.workspaceCustomerId
+output ADMIN_ISOLATION bool = adminIsolationEnabled

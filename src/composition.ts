@@ -15,6 +15,7 @@ import { azureIdentity, federatedAssertion, type IdentityOptions } from './lib/a
 import { secretClient } from './lib/azure/key-vault.ts';
 import { createStorage } from './lib/azure/storage.ts';
 import { TokenBroker } from './lib/broker/broker.ts';
+import { GatedTokens } from './lib/broker/gated-tokens.ts';
 import { recordTokens } from './lib/broker/recorded-tokens.ts';
 import { createCallers } from './lib/callers/create-callers.ts';
 import { policyFromBlob, policyFromFile } from './lib/callers/policy-sources.ts';
@@ -23,7 +24,8 @@ import { type CallerAuthLevel, callerAuthLevel } from './lib/config/caller-auth-
 import { functionDisabled } from './lib/config/function-disabled.ts';
 import { parseSettings, type Settings } from './lib/config/settings.ts';
 import { tuning } from './lib/config/tuning.ts';
-import { createCredentials } from './lib/credential/create-credentials.ts';
+import { createCredentials, type Credentials } from './lib/credential/create-credentials.ts';
+import type { JournalWitness } from './lib/credential/credential-journal.ts';
 import { createMsalRedeemer } from './lib/entra/redeemer.ts';
 import { createHealth } from './lib/health/create-health.ts';
 import { createResourceRegistry } from './lib/model/resources.ts';
@@ -36,6 +38,7 @@ import { createLogger, type Logger } from './lib/runtime/log.ts';
 import { once } from './lib/runtime/once.ts';
 import { createTenantDirectory } from './lib/tenants/directory.ts';
 import { createDomainResolver } from './lib/tenants/domain-resolver.ts';
+import { excludedDomainsTable, TableExcludedDomains } from './lib/tenants/table-excluded-domains.ts';
 import type { Runtime, Services } from './services.ts';
 
 export type { Services };
@@ -73,18 +76,21 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const callers = createCallers({ ...runtime, readPolicy }, callerSettings(settings));
   const redeemer = createMsalRedeemer({ ...runtime, ...redeemerLibraries(settings, identity) }, cloud.endpoints.entra);
   const audit = createTableAuditLog({ ...runtime, table: () => storage.table('Audit') });
-  const broker = new TokenBroker({ ...runtime, credentials: credentials.cached, redeemer }, brokerSettings(settings));
+  const broker = new TokenBroker(
+    { ...runtime, redeemer, ...brokerCredentials(credentials), customers: () => directory.reachable() },
+    brokerSettings(settings),
+  );
   const resources = createResourceRegistry(cloud, settings.RESOURCES);
   const limiter = new Limiter(tuning.resourceConcurrency);
   const shared = { ...runtime, resources, limiter, tokens: broker, partnerTenantId };
+  const domains = createDomainResolver(runtime, cloud.endpoints.entra);
+  const excludedDomains = new TableExcludedDomains(() => storage.table(excludedDomainsTable), runtime);
   const directory = createTenantDirectory(
-    { ...shared, domains: createDomainResolver(runtime, cloud.endpoints.entra), endpoints: cloud.endpoints },
-    {
-      include: settings.TENANTS_INCLUDE,
-      exclude: settings.TENANTS_EXCLUDE,
-      withoutGdap: settings.TENANTS_WITHOUT_GDAP,
-    },
+    { ...shared, domains, excludedDomains, endpoints: cloud.endpoints },
+    wantedTenants(settings),
   );
+  const { policy } = callers;
+  const gated = { ...shared, tokens: new GatedTokens({ ...shared, policy, directory }) };
   const notifications = createNotifications(runtime, settings.NOTIFICATION_WEBHOOK, settings.NOTIFICATION_FORM);
   return {
     ...runtime,
@@ -96,12 +102,12 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
     redeemer,
     audit,
     broker,
-    jobTokens: recordTokens({ ...shared, audit }),
-    issuing: { ...shared, audit, directory, policy: callers.policy },
+    jobTokens: recordTokens({ ...gated, audit }),
+    issuing: { ...gated, audit, directory, policy },
     directory,
     runs: createRuns({ ...runtime, storage }),
     tuning: tuning.runs,
-    health: createHealth({ ...runtime, credentials, broker, notifications, policy: callers.policy }),
+    health: createHealth({ ...runtime, credentials, broker, notifications, policy, directory }),
     notifier: notifications.notifier,
   };
 }
@@ -128,6 +134,14 @@ const callerSettings = (settings: Settings) => ({
   requestsPerMinute: settings.CALLER_REQUESTS_PER_MINUTE,
 });
 
+const brokerCredentials = ({ cached, journal }: Credentials) => ({
+  credentials: cached,
+  witnessStore: {
+    read: async (application: string) => (await journal.read(application)).witness,
+    write: (application: string, witness: JournalWitness) => journal.recordWitness(application, witness),
+  },
+});
+
 const brokerSettings = (settings: Settings) => ({
   partnerTenantId: settings.PARTNER_TENANT_ID,
   canaryResource: settings.cloud.resources.graph,
@@ -135,9 +149,18 @@ const brokerSettings = (settings: Settings) => ({
   cacheSize: tuning.tokenCacheSize,
 });
 
+const wantedTenants = (settings: Settings) => ({
+  include: settings.TENANTS_INCLUDE,
+  exclude: settings.TENANTS_EXCLUDE,
+  withoutGdap: settings.TENANTS_WITHOUT_GDAP,
+});
+
 const redeemerLibraries = (settings: Settings, identity: () => Promise<TokenCredential>) => ({
   loadMsal: () => import('@azure/msal-node'),
   federatedAssertion: async () => federatedAssertion(await identity(), settings.cloud.federationAudience),
+  applicationIds: new Map(
+    settings.RESOURCES.flatMap(([, identifier, id]) => (id === undefined ? [] : [[identifier, id]])),
+  ),
 });
 
 /** The policy file or blob that ACCESS_POLICY names. */

@@ -4,8 +4,7 @@
  * materials, `out/sbom.cdx.json`, and the source maps. The same sources give the same bytes.
  */
 import { execFile } from 'node:child_process';
-import { cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join, relative, resolve, sep } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import type { Metafile } from 'esbuild';
@@ -73,9 +72,14 @@ export async function listFiles(folder: string): Promise<string[]> {
     .toSorted((a, b) => (a < b ? -1 : 1));
 }
 
-/** Builds into a temporary folder, because the project's own `dist/` may be in use. @returns What the bundles consist of. */
+/**
+ * Builds into a temporary folder, because the project's own `dist/` may be in use. The folder is in the project: source maps
+ * contain paths relative to it, and names of chunks depend on them, so another place would give other bytes.
+ * @returns What the bundles consist of.
+ */
 async function buildInto(root: string, dist: string, sourceMaps: string): Promise<Metafile> {
-  const built = await mkdtemp(join(tmpdir(), 'package-'));
+  await mkdir(join(root, '.local'), { recursive: true });
+  const built = await mkdtemp(join(root, '.local/package-'));
   try {
     await promisify(execFile)(process.execPath, [join(root, 'tools/build.ts'), '--out', built], { cwd: root });
     await cp(join(built, 'dist'), dist, { recursive: true });
@@ -125,7 +129,9 @@ async function main(): Promise<void> {
   console.log(`${values.out}/app      ${files.length} files, ${kilobytes(bytes)}`);
   console.log(`${values.out}/app.zip  ${kilobytes(zipBytes)}`);
   if (!files.includes('access-policy.json')) {
-    console.log('The package has no access-policy.json. Until ACCESS_POLICY names a policy, every request is denied.');
+    console.log(
+      'The package has no access-policy.json. Until ACCESS_POLICY names a policy, every request is denied and jobs fail.',
+    );
   }
 }
 

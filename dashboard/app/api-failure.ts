@@ -1,5 +1,6 @@
 import { adviceFor } from '../../src/lib/model/advice.ts';
 import { isErrorCode } from '../../src/lib/model/errors.ts';
+import { jsonIn } from './json-in.ts';
 
 interface Problem {
   readonly code?: string | undefined;
@@ -60,6 +61,6 @@ export async function failureOf(response: Response): Promise<ApiFailure> {
 
 /** The JSON object in the body, or an empty object if the body is anything else. */
 export async function objectIn(response: Response): Promise<Readonly<Record<string, unknown>>> {
-  const body: unknown = await response.json().catch(() => undefined);
+  const body: unknown = await jsonIn(response).catch(() => undefined);
   return typeof body === 'object' && body !== null ? (body as Readonly<Record<string, unknown>>) : {};
 }

@@ -1,5 +1,5 @@
 import type { AuditAnswer } from '../../src/lib/api/answers/audit.ts';
-import type { HealthReportAnswer } from '../../src/lib/api/answers/health.ts';
+import type { HealthReportAnswer, HealthWord } from '../../src/lib/api/answers/health.ts';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import type {
   CancelledRunAnswer,
@@ -12,10 +12,11 @@ import type {
 import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { apiUrl } from '../shared/api-base.ts';
 import { type ApiFailure, failureOf, objectIn, unreachable, unreadable } from './api-failure.ts';
+import { jsonIn } from './json-in.ts';
 
 /** Every method rejects with an ApiFailure. */
 export interface Api {
-  readonly health: () => Promise<HealthReportAnswer>;
+  readonly health: () => Promise<HealthReportAnswer | HealthWord>;
   readonly jobs: () => Promise<JobsAnswer>;
   /** The newest runs, of one job or of all jobs. */
   readonly runs: (limit: number, job?: string) => Promise<RunsAnswer>;
@@ -63,7 +64,7 @@ export function createApi(token: string, onRefused: (failure: ApiFailure) => voi
   const get = async <T>(path: string): Promise<T> => read<T>(await send(path), 'json');
   const post = async <T>(path: string, body?: unknown): Promise<T> =>
     read<T>(await send(path, body === undefined ? {} : { body: JSON.stringify(body) }), 'json');
-  const health = async (): Promise<HealthReportAnswer> => {
+  const health = async (): Promise<HealthReportAnswer | HealthWord> => {
     const response = await request('health');
     const report = await reportIn(response.clone());
     if (report !== undefined) return report;
@@ -87,18 +88,19 @@ export function createApi(token: string, onRefused: (failure: ApiFailure) => voi
 }
 
 /**
- * The health report in a response, with status 200 or with 503 while the broker is down. Undefined for other responses:
- * a 503 that describes invalid settings, a plain-text response of the host, or a response of a proxy.
+ * The health report in a response, with status 200 or with 503 while the broker is down, or the status alone, which a
+ * caller without app roles gets. Undefined for other responses: a 503 that describes invalid settings, a plain-text response of the host, or a response of a proxy.
  */
-async function reportIn(response: Response): Promise<HealthReportAnswer | undefined> {
+async function reportIn(response: Response): Promise<HealthReportAnswer | HealthWord | undefined> {
   const body = await objectIn(response);
-  return 'applications' in body ? (body as unknown as HealthReportAnswer) : undefined;
+  const isWord = 'status' in body && Object.keys(body).length === 1;
+  return 'applications' in body || isWord ? (body as unknown as HealthReportAnswer | HealthWord) : undefined;
 }
 
 /** @throws ApiFailure if the body is incomplete or has another format. */
 async function read<T>(response: Response, as: 'json' | 'blob'): Promise<T> {
   try {
-    return (await response[as]()) as T;
+    return (await (as === 'json' ? jsonIn(response) : response.blob())) as T;
   } catch {
     throw unreadable(response);
   }

@@ -26,12 +26,11 @@ export function AuditFilters({ filter }: { readonly filter: AuditFilter }) {
   // The input belongs to one address: links in the table and the browser's back button change the address, and then the
   // form shows the new filter.
   const [input, setInput] = useState<{ readonly link: string; readonly fields: Fields }>();
-  const fields = input?.link === link ? input.fields : fieldsOf(filter);
+  if (input !== undefined && input.link !== link) setInput(undefined);
+  const fieldsNow = (current = input): Fields => (current?.link === link ? current.fields : fieldsOf(filter));
+  const fields = fieldsNow();
   const set = (change: Partial<Fields>): void =>
-    setInput((current) => ({
-      link,
-      fields: { ...(current?.link === link ? current.fields : fieldsOf(filter)), ...change },
-    }));
+    setInput((current) => ({ link, fields: { ...fieldsNow(current), ...change } }));
   const show = (event: Event): void => {
     event.preventDefault();
     const { tenant, caller, outcome, from, to } = fields;

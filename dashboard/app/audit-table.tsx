@@ -27,7 +27,8 @@ export function AuditTable({ records, ...context }: TableContext & { readonly re
 
 function Row({ record, filter, names }: TableContext & { readonly record: AuditRecord }) {
   const [open, setOpen] = useState(false);
-  const { at, tokenId, outcome, code, caller, tenantId, tenantAsked, resource, grant, rule, fromCache } = record;
+  const { at, tokenId, outcome, code, caller, tenantId, tenantAsked, grant, rule, fromCache } = record;
+  const subject = record.resource ?? record.route ?? '';
   const tenant = names.get(tenantId ?? '') ?? tenantId ?? tenantAsked ?? '';
   const detailsId = `record-${tokenId}`;
   return (
@@ -42,7 +43,7 @@ function Row({ record, filter, names }: TableContext & { readonly record: AuditR
             onClick={() => setOpen(!open)}
           >
             <Time iso={at} exact />
-            <span class="visually-hidden">{`, details of ${resource} for ${tenant}`}</span>
+            <span class="visually-hidden">{`, details of ${subject}${tenant === '' ? '' : ` for ${tenant}`}`}</span>
           </button>
         </th>
         <td>
@@ -53,7 +54,7 @@ function Row({ record, filter, names }: TableContext & { readonly record: AuditR
         <td>
           <TenantName name={tenant} tenantId={tenantId} filter={filter} />
         </td>
-        <td>{resource}</td>
+        <td>{subject}</td>
         <td>{grant}</td>
         <td>
           <Badge state={outcome} />
@@ -102,6 +103,7 @@ function Details({ record }: { readonly record: AuditRecord }) {
   const { caller, scopes, excessScopes, outcome, expiresAt } = record;
   return (
     <dl class="record">
+      <Fact name="Refused request">{record.route && <code>{record.route}</code>}</Fact>
       <Fact name={outcome === 'issued' ? 'Token scopes' : 'Requested scopes'}>
         {scopes.length === 0 ? 'none' : <Scopes scopes={scopes} />}
       </Fact>

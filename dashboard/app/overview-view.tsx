@@ -16,7 +16,15 @@ export function OverviewView() {
   return (
     <>
       <h2>Health {polled.value === undefined ? null : <Badge state={polled.value.status} />}</h2>
-      <Loaded polled={polled}>{(report) => <Health report={report} />}</Loaded>
+      <Loaded polled={polled}>
+        {(report) =>
+          'applications' in report ? (
+            <Health report={report} />
+          ) : (
+            <Notice kind="plain">The token has no app role of the broker, so the broker shows only its status.</Notice>
+          )
+        }
+      </Loaded>
       {useRole('Runs.Read') ? <LatestRuns /> : null}
     </>
   );
@@ -61,11 +69,11 @@ function Health({ report }: ReportProps) {
 }
 
 function Findings({ report }: ReportProps) {
-  const { applications, policy, storage, keyVault, notifications } = report;
+  const { applications, policy, storage, keyVault, notifications, tenants } = report;
   const findings = applications.flatMap(({ application, findings }) =>
     findings.map((finding) => ({ application, ...finding })),
   );
-  const problems = [policy, storage, keyVault, notifications].flatMap(({ problem }) => problem ?? []);
+  const problems = [policy, storage, keyVault, notifications, tenants].flatMap(({ problem }) => problem ?? []);
   return (
     <>
       {problems.map((problem) => (

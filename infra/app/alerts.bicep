@@ -1,5 +1,6 @@
 // Alert rules over the structured log. Each line is a JSON object whose `event` docs/operations.md explains. The rules use
-// level and event prefix, so that they also cover new error events of a known kind.
+// level and event prefix, so that they also cover new error events of a known kind. They read the level in the line:
+// the host guesses the severity of lines that are written after an invocation ended (category Host.Function.Console).
 @description('Prefix of the rule names.')
 param rulePrefix string
 
@@ -21,15 +22,20 @@ param identityPrincipalId string
 @description('Mail address for alerts; empty for none.')
 param email string
 
-// SeverityLevel in Application Insights: 2 is warning, 3 is error.
 var events = '''
 AppTraces
 | where Message startswith '{"event":'
 | extend fields = parse_json(Message)
-| extend event = tostring(fields.event), code = tostring(fields.code), errorScope = tostring(fields.scope)
+| extend event = tostring(fields.event), level = tostring(fields.level), code = tostring(fields.code), errorScope = tostring(fields.scope)
 '''
 
-var credentialBroken = 'errorScope == "credential" or event == "credential.dead" or (event == "credential.state_changed" and SeverityLevel >= 3)'
+var credentialBroken = 'errorScope == "credential" or event == "credential.dead" or (event == "credential.state_changed" and level == "error")'
+
+// Successful changes of storage by others. A request that is signed with a key or an anonymous one has no object id. The
+// log puts a batch of rows into StorageWrite as `EntityGroupTransaction`. Deployments create tables and containers.
+var changesByOthers = '| where Category in ("StorageWrite", "StorageDelete") and toint(StatusCode) < 400 | where OperationName !in ("CreateTable", "CreateContainer", "SetTableServiceProperties", "SetBlobServiceProperties") | where RequesterObjectId != "${identityPrincipalId}"'
+
+var vaultByOthers = '| where HttpStatusCode < 300 | where tostring(Identity.claim.oid) != "${identityPrincipalId}"'
 
 var rules = [
   {
@@ -48,7 +54,7 @@ var rules = [
     title: 'The credential needs attention soon'
     description: 'A rotation failed, a notice could not be sent, or the credential expires soon. See docs/operations.md, "Rotation".'
     severity: 2
-    query: '${events}| where SeverityLevel >= 2 and event startswith "credential." and not(${credentialBroken})'
+    query: '${events}| where level in ("warn", "error") and event startswith "credential." and not(${credentialBroken})'
     frequency: 'PT1H'
     window: 'PT1H'
     operator: 'GreaterThan'
@@ -70,7 +76,7 @@ var rules = [
     title: 'A run failed'
     description: 'A run did not start or did not complete. Failures of single tenants do not count.'
     severity: 1
-    query: '${events}| where SeverityLevel >= 3 and (event startswith "run." or event startswith "run_care." or event startswith "schedule." or event == "tenant_run.broken")'
+    query: '${events}| where level == "error" and (event startswith "run." or event startswith "run_care." or event startswith "schedule." or event == "tenant_run.broken")'
     frequency: 'PT15M'
     window: 'PT15M'
     operator: 'GreaterThan'
@@ -81,7 +87,7 @@ var rules = [
     title: 'The audit log does not work'
     description: 'Records cannot be written, so that callers get 503 instead of tokens, or old records cannot be deleted. See docs/operations.md, "The audit log is unavailable".'
     severity: 1
-    query: '${events}| where SeverityLevel >= 3 and event startswith "audit." or code == "audit_unavailable"'
+    query: '${events}| where (level == "error" and event startswith "audit.") or code == "audit_unavailable"'
     frequency: 'PT15M'
     window: 'PT15M'
     operator: 'GreaterThan'
@@ -90,9 +96,9 @@ var rules = [
   {
     name: 'configuration-refused'
     title: 'Settings or access policy are invalid'
-    description: 'A setting is invalid (routes for callers answer 503; an invalid NOTIFICATION_WEBHOOK only stops the notices), or the policy is (the last valid one applies for a day, then every request is denied).'
+    description: 'A setting is invalid (routes for callers answer 503; an invalid NOTIFICATION_WEBHOOK only stops the notices), a domain in TENANTS_EXCLUDE or TENANTS_INCLUDE belongs to no tenant, or the policy is missing or invalid (the last valid one applies for a day, then nobody gets a token).'
     severity: 1
-    query: '${events}| where code == "config_invalid" or event == "policy.rejected"'
+    query: '${events}| where code == "config_invalid" or event in ("policy.rejected", "tenants.domain_unresolved")'
     frequency: 'PT15M'
     window: 'PT15M'
     operator: 'GreaterThan'
@@ -125,7 +131,18 @@ var rules = [
     title: 'Somebody other than the app read a secret'
     description: 'Expected while `ptb setup`, `ptb consent` or `ptb doctor` runs. Otherwise an incident.'
     severity: 1
-    query: 'AZKVAuditLogs | where OperationName == "SecretGet" and HttpStatusCode < 300 | where tostring(Identity.claim.oid) != "${identityPrincipalId}"'
+    query: 'AZKVAuditLogs | where OperationName == "SecretGet" ${vaultByOthers}'
+    frequency: 'PT15M'
+    window: 'PT15M'
+    operator: 'GreaterThan'
+    threshold: 0
+  }
+  {
+    name: 'secret-written-by-another'
+    title: 'Somebody other than the app wrote a secret'
+    description: 'A secret got a new version, or a version was enabled, disabled or recovered. Expected while `ptb setup`, `ptb consent`, `ptb rotate` or `ptb revoke` runs. Otherwise an incident: the app uses the newest enabled version.'
+    severity: 1
+    query: 'AZKVAuditLogs | where OperationName in ("SecretSet", "SecretUpdate", "SecretRecover") ${vaultByOthers}'
     frequency: 'PT15M'
     window: 'PT15M'
     operator: 'GreaterThan'
@@ -144,10 +161,21 @@ var rules = [
   }
   {
     name: 'records-deleted-by-another'
-    title: 'Rows were deleted by another identity than the app'
-    description: 'Only the app should delete rows: audit records and runs past their retention.'
+    title: 'Rows were changed or deleted by another identity than the app'
+    description: 'Only the app should write and delete rows: audit records, run records and run state.'
     severity: 1
-    query: 'StorageTableLogs | where OperationName startswith "Delete" | where RequesterObjectId != "${identityPrincipalId}"'
+    query: 'StorageTableLogs ${changesByOthers}'
+    frequency: 'PT15M'
+    window: 'PT15M'
+    operator: 'GreaterThan'
+    threshold: 0
+  }
+  {
+    name: 'blobs-changed-by-another'
+    title: 'The access policy, package, a plan or a result was changed by another identity than the app'
+    description: 'Expected after an operator uploaded an access policy. Otherwise an incident: these blobs decide who gets tokens and which code runs. A deployment writes the package as the app.'
+    severity: 1
+    query: 'StorageBlobLogs ${changesByOthers}'
     frequency: 'PT15M'
     window: 'PT15M'
     operator: 'GreaterThan'

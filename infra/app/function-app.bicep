@@ -20,6 +20,12 @@ param instanceMemoryMB int
 @description('Maximum number of instances.')
 param maximumInstanceCount int
 
+@description('Concurrent HTTP requests per instance.')
+param httpConcurrencyPerInstance int
+
+@description('Whether the platform closes /admin to the master key.')
+param adminIsolationEnabled bool
+
 @description('Instances that are always ready for the API.')
 param alwaysReadyHttpInstances int
 
@@ -85,9 +91,9 @@ resource functionApp 'Microsoft.Web/sites@2025-03-01' = {
   properties: {
     serverFarmId: plan.id
     httpsOnly: true
-    // Closes /admin to the master key. The property works but is missing from the published schema.
+    // The property works but is missing from the published schema.
     #disable-next-line BCP037
-    functionsRuntimeAdminIsolationEnabled: true
+    functionsRuntimeAdminIsolationEnabled: adminIsolationEnabled
     // The identity for Key Vault references. The default is the system-assigned identity, which this app does not have.
     keyVaultReferenceIdentity: identityId
     virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
@@ -117,6 +123,7 @@ resource functionApp 'Microsoft.Web/sites@2025-03-01' = {
         instanceMemoryMB: instanceMemoryMB
         maximumInstanceCount: maximumInstanceCount
         alwaysReady: alwaysReady
+        triggers: { http: { perInstanceConcurrency: httpConcurrencyPerInstance } }
       }
     }
   }

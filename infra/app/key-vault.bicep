@@ -13,6 +13,9 @@ param tags object
 @description('Whether only private endpoints and the operators\' addresses reach the vault.')
 param privateOnly bool
 
+@description('Whether to recover a deleted vault of this name.')
+param recover bool
+
 @description('Address ranges (CIDR) from which operators reach a private vault.')
 param operatorAddressRanges array
 
@@ -25,6 +28,7 @@ resource vault 'Microsoft.KeyVault/vaults@2026-02-01' = {
   location: location
   tags: tags
   properties: {
+    createMode: recover ? 'recover' : 'default'
     tenantId: tenant().tenantId
     sku: { family: 'A', name: 'standard' }
     enableRbacAuthorization: true

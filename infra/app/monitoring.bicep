@@ -43,3 +43,5 @@ resource applicationInsights 'Microsoft.Insights/components@2020-02-02' = {
 }
 
 output workspaceId string = workspace.id
+// The id under which the query API knows the workspace.
+output workspaceCustomerId string = workspace.properties.customerId

@@ -26,6 +26,7 @@ param customVaultRole bool
 // "Azure built-in roles" (Microsoft Learn).
 var builtIn = {
   keyVaultSecretsOfficer: 'b86a8fe4-44ce-4948-aee5-eccb2c155cd7'
+  logAnalyticsReader: '73c42c96-874c-492b-b04d-ab87d138a893'
   monitoringMetricsPublisher: '3913510d-42f4-4e42-8a64-420c390055eb'
   storageBlobDataContributor: 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'
   storageBlobDataOwner: 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
@@ -69,7 +70,8 @@ resource applicationInsights 'Microsoft.Insights/components@2020-02-02' existing
 resource secretKeeper 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (customVaultRole) {
   name: guid(resourceGroup().id, 'secret-keeper')
   properties: {
-    roleName: 'Partner Token Broker Secret Keeper (${resourceGroup().name})'
+    // Role names are unique in the tenant: two subscriptions may have a resource group of the same name.
+    roleName: 'Partner Token Broker Secret Keeper (${resourceGroup().name} ${uniqueString(resourceGroup().id)})'
     description: 'Reads and writes secrets. Cannot delete, purge, back up or restore them.'
     type: 'CustomRole'
     assignableScopes: [resourceGroup().id]
@@ -149,5 +151,16 @@ resource operatorOnPolicy 'Microsoft.Authorization/roleAssignments@2022-04-01' =
       'Microsoft.Authorization/roleDefinitions',
       builtIn.storageBlobDataContributor
     )
+  }
+}
+
+// `ptb verify` reads the function app's configuration and the logs. The role reads every resource of the group and queries
+// its workspace; it reads no secret and no key.
+resource operatorOnGroup 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(operatorObjectId)) {
+  name: guid(resourceGroup().id, operatorObjectId, builtIn.logAnalyticsReader)
+  properties: {
+    principalId: operatorObjectId
+    principalType: operatorType
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', builtIn.logAnalyticsReader)
   }
 }

@@ -71,15 +71,28 @@ resource tables 'Microsoft.Storage/storageAccounts/tableServices@2025-01-01' = {
   name: 'default'
 }
 
-// The app's identity may delete audit records, so that deletions are logged where the app cannot change the log.
+// The app's identity may change and delete audit records, so both are logged where the app cannot change the log. The log
+// names a batch of rows `EntityGroupTransaction`, in the category StorageWrite even if it only deletes.
+var logChanges = {
+  workspaceId: workspaceId
+  logAnalyticsDestinationType: 'Dedicated'
+  logs: [
+    { category: 'StorageWrite', enabled: true }
+    { category: 'StorageDelete', enabled: true }
+  ]
+}
+
 resource tableLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   name: 'to-workspace'
   scope: tables
-  properties: {
-    workspaceId: workspaceId
-    logAnalyticsDestinationType: 'Dedicated'
-    logs: [{ category: 'StorageDelete', enabled: true }]
-  }
+  properties: logChanges
+}
+
+// Blobs hold the access policy, the package, plans and results of runs.
+resource blobLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'to-workspace'
+  scope: blobs
+  properties: logChanges
 }
 
 output policyBlobUrl string = '${account.properties.primaryEndpoints.blob}${policyContainer.name}/access-policy.json'

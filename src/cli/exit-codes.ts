@@ -27,12 +27,14 @@ const signInCodes: ReadonlySet<ErrorCode | SetupErrorCode> = new Set([
   'sign_in_refused',
 ]);
 
+/** Codes of scope `platform` that no remote service causes. */
+const localCodes: ReadonlySet<ErrorCode> = new Set(['config_invalid', 'policy_missing', 'plan_changed', 'internal']);
+
 /** The exit code of a command that ends with this error. */
 export function exitCodeOf(code: ErrorCode | SetupErrorCode): ExitCode {
   if (signInCodes.has(code)) return exitCodes.signInNeeded;
   if (isSetupErrorCode(code)) return exitCodes.failure;
   if (code === 'request_invalid') return exitCodes.usage;
   if (code === 'caller_throttled') return exitCodes.remote;
-  const isRemote = errorTable[code].scope === 'platform' && code !== 'config_invalid' && code !== 'internal';
-  return isRemote ? exitCodes.remote : exitCodes.failure;
+  return errorTable[code].scope === 'platform' && !localCodes.has(code) ? exitCodes.remote : exitCodes.failure;
 }

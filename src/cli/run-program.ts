@@ -1,6 +1,7 @@
 import { CommanderError, type Command } from 'commander';
 import { CodedError } from '../lib/model/errors.ts';
 import { scrub } from '../lib/runtime/log.ts';
+import { visibleText } from '../lib/runtime/visible-text.ts';
 import { nextStep } from './command-failure.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.ts';
 
@@ -35,10 +36,10 @@ export async function runProgram(program: Command, argv: readonly string[]): Pro
       return exitCodes.usage;
     }
     if (thrown instanceof CodedError) {
-      process.stderr.write(`ptb: ${thrown.detail} ${nextStep(thrown)} (${thrown.code})\n`);
+      process.stderr.write(`ptb: ${visibleText(thrown.detail)} ${nextStep(thrown)} (${thrown.code})\n`);
       return exitCodeOf(thrown.code);
     }
-    process.stderr.write(`ptb: ${scrub(describe(thrown))}\n`);
+    process.stderr.write(`ptb: ${scrub(describe(thrown)).split('\n').map(visibleText).join('\n')}\n`);
     return exitCodes.failure;
   }
 }

@@ -1,5 +1,8 @@
+import { visibleText } from '../lib/runtime/visible-text.ts';
+
 /** Formats a table for people: columns padded to their widest cell, with a line under the head. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+export function table(head: readonly string[], texts: readonly (readonly string[])[]): string[] {
+  const rows = texts.map((row) => row.map(visibleText));
   const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => (row[column] ?? '').length)));
   const text = (row: readonly string[]): string =>
     row

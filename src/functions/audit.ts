@@ -10,8 +10,11 @@ import {
 } from '../lib/api/examples.ts';
 import { directoryFailures } from '../lib/api/failures.ts';
 import { auditQuerySchema } from '../lib/api/requests.ts';
+import { readableTenants } from '../lib/api/readable-tenants.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
+import { mayRead, type ReadableTenants } from '../lib/model/readable-tenants.ts';
 import type { AuditEntry } from '../lib/audit/audit-log.ts';
+import { callerIdOf } from '../lib/model/caller.ts';
 import { dayMs } from '../lib/model/durations.ts';
 import { BrokerError } from '../lib/model/errors.ts';
 import { parseDomainName, parseTenantId, type TenantId } from '../lib/model/identifiers.ts';
@@ -28,19 +31,23 @@ export const audit = route(
     failures: ['tenant_unknown', ...directoryFailures, 'storage_unavailable'],
     document,
   },
-  async ({ audit, clock, directory }, { query }) => {
+  async (services, { caller: reader, query }) => {
+    const { audit, clock, directory } = services;
+    const lookup: Lookup = { find: (reference) => directory.find(reference, undefined, callerIdOf(reader)) };
+    const readable = await readableTenants(services, reader);
     // One millisecond after now, because the range excludes its end.
     const toMs = query.to ?? clock.nowMs() + 1;
     const fromMs = query.from ?? toMs - dayMs;
     if (fromMs >= toMs) throw new BrokerError('request_invalid', 'from: is not before `to`.');
     const { caller, outcome, limit, continuation } = query;
-    const tenantId = query.tenant === undefined ? undefined : await resolveTenant(directory, query.tenant);
+    const tenantId = query.tenant === undefined ? undefined : await resolveTenant(lookup, readable, query.tenant);
     const page = await audit.query({
       fromMs,
       toMs,
       limit,
       ...(caller === undefined ? {} : { caller }),
       ...(tenantId === undefined ? {} : { tenantId }),
+      ...(readable === '*' ? {} : { tenantIds: readable }),
       ...(outcome === undefined ? {} : { outcome }),
       ...(continuation === undefined ? {} : { continuation }),
     });
@@ -54,16 +61,32 @@ export const audit = route(
   },
 );
 
-/** Accepts the id of any tenant, because the history of a tenant outlives its place in the directory. */
-async function resolveTenant(directory: Services['directory'], reference: string): Promise<TenantId> {
-  const tenantId = parseTenantId(reference);
-  if (tenantId !== undefined) return tenantId;
+/** Finds a tenant by its domain, in the turn of the caller. */
+interface Lookup {
+  find(domain: string): ReturnType<Services['directory']['find']>;
+}
+
+/**
+ * Accepts the id of any tenant, because the history of a tenant outlives its place in the directory. The answer to a
+ * caller whose reading is limited does not tell whether another tenant exists.
+ */
+async function resolveTenant(directory: Lookup, readable: ReadableTenants, reference: string): Promise<TenantId> {
+  const tenantId = parseTenantId(reference) ?? (await tenantOfDomain(directory, readable, reference));
+  if (tenantId !== undefined && mayRead(readable, tenantId)) return tenantId;
+  throw new BrokerError('caller_forbidden', 'No rule lets this caller read this tenant.');
+}
+
+async function tenantOfDomain(
+  directory: Lookup,
+  readable: ReadableTenants,
+  reference: string,
+): Promise<TenantId | undefined> {
   if (parseDomainName(reference) === undefined)
     throw new BrokerError('request_invalid', 'tenant: is neither a tenant id (GUID) nor a domain name.');
   const found = await directory.find(reference);
-  if (found === undefined)
+  if (found === undefined && readable === '*')
     throw new BrokerError('tenant_unknown', 'No delegated tenant has this domain. Use the tenant id instead.');
-  return found.tenantId;
+  return found?.tenantId;
 }
 
 const viewEntry = ({ atMs, expiresAtMs, ...entry }: AuditEntry) => ({
@@ -100,7 +123,7 @@ async function document(): Promise<RouteDocument> {
     group: 'Audit',
     summary: 'Read the audit log',
     description:
-      'Every issued and every denied token request, newest first. Tokens themselves are never included. Follow `continuation` until it is absent: a page may be empty although older entries exist.',
+      'Every issued and every denied token request, newest first. Tokens themselves are never included. Follow `continuation` until it is absent: a page may be empty although older entries exist. A caller that the policy limits to some tenants (`reads`) gets only their entries.',
     queryExample: { tenant: exampleDomain, limit: '50' },
     answers: [{ status: 200, description: 'One page.', contents: [jsonContent(auditAnswerSchema, example)] }],
   };

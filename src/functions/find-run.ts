@@ -10,7 +10,7 @@ export const runIdParameter = {
 };
 
 /** @throws BrokerError run_not_found. */
-export async function findRun(runLog: RunLog, runId: string): Promise<Run> {
+export async function findRun(runLog: Pick<RunLog, 'find'>, runId: string): Promise<Run> {
   const run = parseRunId(runId) === undefined ? undefined : await runLog.find(runId);
   if (run === undefined) throw new BrokerError('run_not_found', 'No run has this id.');
   return run;

@@ -11,12 +11,12 @@ import { route } from './route.ts';
 export const health = route(
   { name: 'health', method: 'GET', path: '/health', access: 'optional', failures: [], misconfigured, document },
   async (services, { caller }) => {
-    if (caller !== undefined) services.callers.limit.take(caller.applicationId);
+    if (caller !== undefined) services.callers.limit.take(caller);
     rotateIfOverdue(services);
     const report = await services.health.report();
     const { status } = report;
     const body: HealthWord | HealthReportAnswer =
-      caller === undefined ? { status } : { ...report, tokens: services.broker.counts };
+      caller === undefined || caller.roles.length === 0 ? { status } : { ...report, tokens: services.broker.counts };
     return {
       // A load balancer removes an instance that answers 503. `down` is the only status without any tokens.
       status: status === 'down' ? 503 : 200,
@@ -63,13 +63,14 @@ async function document(): Promise<RouteDocument> {
     storage: { status: 'ok' },
     keyVault: { status: 'ok', lastReadAt: exampleTime },
     notifications: { status: 'ok' },
+    tenants: { status: 'ok' },
     tokens: { issued: 1280, fromCache: 1031 },
   };
   return {
     group: 'Health',
     summary: 'Show health',
     description:
-      'Without a token: the status only. With the token of a caller (no role is required): the lifetime of each credential, MFA, the last rotation, the policy, storage, Key Vault and notices, with advice for each finding. A report is cached for 15 seconds.',
+      'Without a token, or with the token of a caller without any app role: the status only. To a caller with an app role: the lifetime of each credential, MFA, the last rotation, the policy, storage, Key Vault, notices and excluded domains, with advice for each finding. A report is cached for 15 seconds.',
     answers: [
       {
         status: 200,

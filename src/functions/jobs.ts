@@ -7,9 +7,9 @@ import { isoTime } from '../lib/runtime/clock.ts';
 import type { Job } from '../lib/runs/job.ts';
 import { manualWindow } from '../lib/runs/run-id.ts';
 import { startRun } from '../lib/runs/start-run.ts';
-import { selectTenants } from '../lib/tenants/directory.ts';
 import { jobRegistry } from './job-registry.ts';
 import { runDeps } from './orchestrations.ts';
+import { tenantsToVisit } from './readable.ts';
 import { route } from './route.ts';
 import { documentStartedRun, startedRunAnswer } from './started-run.ts';
 
@@ -51,12 +51,12 @@ route(
     document: documentStart,
   },
   async (services, { path, body, caller, orchestrations }) => {
-    const chosen = body.tenants && (await selectTenants(services.directory, body.tenants));
+    const tenants = await tenantsToVisit(services, caller, body.tenants);
     const runId = await startRun(runDeps(services, orchestrations), {
       job: path.job,
       window: body.window ?? manualWindow(services.newId()),
       startedBy: caller.applicationId,
-      ...(chosen === undefined ? {} : { tenants: chosen.map(({ tenantId }) => tenantId) }),
+      ...(tenants === undefined ? {} : { tenants }),
       ...(body.parameters === undefined ? {} : { parameters: body.parameters }),
     });
     return startedRunAnswer(runId);

@@ -1,14 +1,18 @@
 import { type DurableClient, OrchestrationRuntimeStatus } from 'durable-functions';
 import type { Services } from '../composition.ts';
 import type { Orchestrations } from '../lib/runs/orchestrations.ts';
-import type { StartRunDeps } from '../lib/runs/start-run.ts';
+import { runConflict, type StartRunDeps } from '../lib/runs/start-run.ts';
 import { jobRegistry } from './job-registry.ts';
 
 /** Adapts the durable client of one invocation to the port of lib/runs. */
 export function orchestrationsOf(client: DurableClient): Orchestrations {
   return {
     start: async (name, instanceId, input) => {
-      await client.startNew(name, { instanceId, input });
+      try {
+        await client.startNew(name, { instanceId, input });
+      } catch (error) {
+        throw isExistingInstance(error) ? runConflict(instanceId) : error;
+      }
     },
     state: async (instanceId) => {
       try {
@@ -47,7 +51,10 @@ export function orchestrationsOf(client: DurableClient): Orchestrations {
 const { Completed, Failed, Terminated, Canceled } = OrchestrationRuntimeStatus;
 const endedStatuses: ReadonlySet<OrchestrationRuntimeStatus> = new Set([Completed, Failed, Terminated, Canceled]);
 
-// durable-functions 3.5 has no error type for an unknown instance. Only the message identifies it.
+// durable-functions 3.5 has no error types for an existing and an unknown instance. Only the messages identify them.
+const isExistingInstance = (error: unknown): boolean =>
+  error instanceof Error && /status code: 409|already exists/.test(error.message);
+
 const isUnknownInstance = (error: unknown): boolean =>
   error instanceof Error && /replied with HTTP 404|No instance with ID/.test(error.message);
 

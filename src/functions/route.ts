@@ -8,10 +8,13 @@ import { orchestrationsOf } from './orchestrations.ts';
 
 const pipeline = createPipeline<Services>({ services, withInvocation, log: bootLog });
 const callerAuthLevel = registeredAuthLevel();
-const declared: RouteDefinition[] = [];
+const bound: BoundRoute<Services>[] = [];
 
 /** All routes of the app, in the order of their declaration. Complete once src/index.ts is loaded. */
-export const declaredRoutes = (): readonly RouteDefinition[] => declared;
+export const boundRoutes = (): readonly BoundRoute<Services>[] => bound;
+
+/** The declarations of {@link boundRoutes}. */
+export const declaredRoutes = (): readonly RouteDefinition[] => bound.map(({ definition }) => definition);
 
 /**
  * Declares a route: registers the function, and adds the route to the OpenAPI document. The handler gets the services
@@ -21,8 +24,8 @@ export function route<const D extends RouteDefinition>(
   definition: D,
   handler: Handler<Services, D>,
 ): BoundRoute<Services, D> {
-  const bound = bindRoute(definition, handler);
-  const serve = pipeline(bound);
+  const declared = bindRoute(definition, handler);
+  const serve = pipeline(declared);
   const { name, method, path, access, durable } = definition;
   const http = {
     route: path.slice(1),
@@ -37,6 +40,6 @@ export function route<const D extends RouteDefinition>(
       handler: (request, client, context) => serve(request, context, orchestrationsOf(client)),
     });
   }
-  declared.push(definition);
-  return bound;
+  bound.push(declared);
+  return declared;
 }

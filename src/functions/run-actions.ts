@@ -5,8 +5,9 @@ import { rerunRequest } from '../lib/runs/rerun.ts';
 import { manualWindow } from '../lib/runs/run-id.ts';
 import { isEnded } from '../lib/runs/run.ts';
 import { startRun } from '../lib/runs/start-run.ts';
-import { findRun, runIdParameter } from './find-run.ts';
+import { runIdParameter } from './find-run.ts';
 import { runDeps } from './orchestrations.ts';
+import { controllableRun } from './readable.ts';
 import { route } from './route.ts';
 import { documentStartedRun, startedRunAnswer } from './started-run.ts';
 
@@ -17,11 +18,11 @@ route(
     path: '/runs/{runId}/rerun',
     access: 'Runs.Write',
     durable: true,
-    failures: ['request_invalid', 'job_unknown', 'run_not_found', 'storage_unavailable'],
+    failures: ['request_invalid', 'job_unknown', 'run_not_found', 'plan_changed', 'storage_unavailable'],
     document: documentRerun,
   },
   async (services, { path, caller, orchestrations }) => {
-    const run = await findRun(services.runs.log, path.runId);
+    const run = await controllableRun(services, caller, path.runId);
     const { tenants, parameters } = await rerunRequest(services.runs, run);
     const runId = await startRun(runDeps(services, orchestrations), {
       job: run.job,
@@ -44,8 +45,9 @@ route(
     failures: ['run_not_found', 'storage_unavailable'],
     document: documentCancel,
   },
-  async ({ runs, clock }, { path, orchestrations, log }) => {
-    const { runId, status, cancelRequestedAtMs } = await findRun(runs.log, path.runId);
+  async (services, { path, caller, orchestrations, log }) => {
+    const { runs, clock } = services;
+    const { runId, status, cancelRequestedAtMs } = await controllableRun(services, caller, path.runId);
     if (!isEnded(status)) {
       await runs.log.change(runId, { cancelRequestedAtMs: cancelRequestedAtMs ?? clock.nowMs() });
       // Wakes a run that waits for its next round. Any other run reads the record.

@@ -6,10 +6,12 @@ import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { BrokerError } from '../lib/model/errors.ts';
 import { exportContentTypes, exportRows } from '../lib/runs/export-rows.ts';
 import { compareRuns, previousRun } from '../lib/runs/run-changes.ts';
+import type { ReadableRuns } from '../lib/runs/readable-runs.ts';
 import { parseRunId } from '../lib/runs/run-id.ts';
 import type { Run } from '../lib/runs/run.ts';
 import { findRun, runIdParameter } from './find-run.ts';
 import { jobRegistry } from './job-registry.ts';
+import { runsFor } from './readable.ts';
 import { route } from './route.ts';
 
 /** Streams the rows. For a run in progress: the rows so far. */
@@ -20,10 +22,11 @@ route(
     path: '/runs/{runId}/results',
     access: 'Runs.Read',
     query: resultsQuerySchema,
-    failures: ['run_not_found', 'storage_unavailable'],
+    failures: ['run_not_found', 'plan_changed', 'storage_unavailable'],
     document: documentResults,
   },
-  async ({ runs }, { path, query: { format } }) => {
+  async (services, { caller, path, query: { format } }) => {
+    const runs = await runsFor(services, caller);
     const run = await findRun(runs.log, path.runId);
     const fileName = `${run.runId.replaceAll(':', '')}.${format}`;
     return {
@@ -50,12 +53,15 @@ export const compareWithEarlierRun = route(
     path: '/runs/{runId}/changes',
     access: 'Runs.Read',
     query: changesQuerySchema,
-    failures: ['run_not_found', 'storage_unavailable'],
+    failures: ['run_not_found', 'plan_changed', 'storage_unavailable'],
     document: documentChanges,
   },
-  async ({ runs }, { path, query }) => {
+  async (services, { caller, path, query }) => {
+    const runs = await runsFor(services, caller);
     const run = await findRun(runs.log, path.runId);
-    const before = query.with === undefined ? await runBefore(runs, run) : await namedRun(runs, run.job, query.with);
+    // Earlier runs over all tenants are no secret of any tenant.
+    const before =
+      query.with === undefined ? await runBefore(services.runs, run) : await namedRun(runs, run.job, query.with);
     const answer: RunChangesAnswer = await compareRuns(runs, jobRegistry.find(run.job), before, run);
     return { status: 200, jsonBody: answer };
   },
@@ -67,7 +73,7 @@ async function runBefore({ log }: Services['runs'], run: Run): Promise<Run> {
   throw new BrokerError('run_not_found', 'The job has no earlier completed run over all tenants to compare with.');
 }
 
-async function namedRun({ log }: Services['runs'], job: string, runId: string): Promise<Run> {
+async function namedRun({ log }: ReadableRuns, job: string, runId: string): Promise<Run> {
   const run = parseRunId(runId)?.job === job ? await log.find(runId) : undefined;
   if (run === undefined) throw new BrokerError('run_not_found', 'The job has no run with this id to compare with.');
   return run;

@@ -11,6 +11,7 @@ import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { viewRunTenants } from '../lib/runs/run-tenants.ts';
 import { summarise, viewRun } from '../lib/runs/run-view.ts';
 import { findRun, runIdParameter } from './find-run.ts';
+import { runsFor } from './readable.ts';
 import { route } from './route.ts';
 
 route(
@@ -23,9 +24,10 @@ route(
     failures: ['storage_unavailable'],
     document: documentList,
   },
-  async ({ runs, clock }, { query: { job, limit } }) => {
+  async (services, { caller, query: { job, limit } }) => {
+    const runs = await runsFor(services, caller);
     const list = await runs.log.list({ limit, ...(job === undefined ? {} : { job }) });
-    const nowMs = clock.nowMs();
+    const nowMs = services.clock.nowMs();
     return { status: 200, jsonBody: { runs: list.map((run) => summarise(run, nowMs)) } satisfies RunsAnswer };
   },
 );
@@ -39,9 +41,10 @@ route(
     failures: ['run_not_found', 'storage_unavailable'],
     document: documentShow,
   },
-  async ({ runs, clock }, { path }) => {
+  async (services, { caller, path }) => {
+    const runs = await runsFor(services, caller);
     const run = await findRun(runs.log, path.runId);
-    const answer: RunAnswer = await viewRun(runs.log, run, clock.nowMs());
+    const answer: RunAnswer = await viewRun(runs.log, run, services.clock.nowMs());
     return { status: 200, jsonBody: answer };
   },
 );
@@ -53,10 +56,11 @@ route(
     path: '/runs/{runId}/tenants',
     access: 'Runs.Read',
     query: runTenantsQuerySchema,
-    failures: ['run_not_found', 'storage_unavailable'],
+    failures: ['run_not_found', 'plan_changed', 'storage_unavailable'],
     document: documentTenants,
   },
-  async ({ runs }, { path, query }) => {
+  async (services, { caller, path, query }) => {
+    const runs = await runsFor(services, caller);
     const run = await findRun(runs.log, path.runId);
     const answer: RunTenantsAnswer = await viewRunTenants(runs, run, query.outcome);
     return { status: 200, jsonBody: answer };
@@ -69,7 +73,7 @@ async function documentList(): Promise<RouteDocument> {
     group: 'Jobs and runs',
     summary: 'List runs',
     description:
-      'The newest run is first. For a run in progress, only `total` of its counts is current: request the run itself for the others.',
+      'The newest run is first. For a run in progress, only `total` of its counts is current: request the run itself for the others. A caller that the policy limits to some tenants (`reads`) gets the counts of these tenants, at most 50 runs, and no run over others.',
     queryExample: { limit: '20' },
     answers: [
       { status: 200, description: 'The runs.', contents: [jsonContent(runsAnswerSchema, { runs: [exampleSummary] })] },

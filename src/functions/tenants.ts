@@ -2,7 +2,9 @@ import type { Services } from '../composition.ts';
 import type { TenantsAnswer } from '../lib/api/answers/tenants.ts';
 import { exampleDomain, exampleEnd, exampleRunId, exampleTenantId, exampleTime } from '../lib/api/examples.ts';
 import { directoryFailures } from '../lib/api/failures.ts';
+import { readableTenants } from '../lib/api/readable-tenants.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
+import { mayRead } from '../lib/model/readable-tenants.ts';
 import { isoTime } from '../lib/runtime/clock.ts';
 import { errorFields, type Logger } from '../lib/runtime/log.ts';
 import type { LastResult, LastResults } from '../lib/runs/last-results.ts';
@@ -19,9 +21,14 @@ export const tenants = route(
     failures: directoryFailures,
     document,
   },
-  async ({ directory, runs }, { log }) => {
-    const { tenants, warnings, asOfMs } = await directory.snapshot();
-    const last = await readLastResults(runs, log);
+  async (services, { caller, log }) => {
+    const readable = await readableTenants(services, caller);
+    const list = await services.directory.snapshot();
+    const { asOfMs } = list;
+    const tenants = list.tenants.filter(({ tenantId }) => mayRead(readable, tenantId));
+    // The warnings may name any tenant.
+    const warnings = readable === '*' || list.warnings.length === 0 ? list.warnings : [incompleteList];
+    const last = await readLastResults(services.runs, log);
     const answer: TenantsAnswer = {
       tenants: tenants.map((tenant) => viewTenant(tenant, last?.get(tenant.tenantId) ?? [])),
       warnings: last === undefined ? [...warnings, 'The last results of the jobs could not be read.'] : warnings,
@@ -30,6 +37,8 @@ export const tenants = route(
     return { status: 200, jsonBody: answer };
   },
 );
+
+const incompleteList = 'The list of tenants may be incomplete or outdated.';
 
 /** Undefined if storage fails: the list of tenants is useful without the results. */
 async function readLastResults({ lastResults }: Services['runs'], log: Logger): Promise<LastResults | undefined> {
@@ -81,7 +90,7 @@ async function document(): Promise<RouteDocument> {
     group: 'Tenants',
     summary: 'List customer tenants',
     description:
-      'Every customer tenant that Microsoft lists for the partner (delegated relationships, contracts, Partner Center), whether the broker can reach it and why, and the latest result of each job. The list is cached for ten minutes.',
+      'Every customer tenant that Microsoft lists for the partner (delegated relationships, contracts, Partner Center), whether the broker can reach it and why, and the latest result of each job. The list is cached for ten minutes. A caller that the policy limits to some tenants (`reads`) gets only these.',
     answers: [
       {
         status: 200,

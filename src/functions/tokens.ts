@@ -1,3 +1,4 @@
+import type { Resource } from '../lib/model/token.ts';
 import { issueToken, tokenRequestSchema } from '../lib/broker/issue-token.ts';
 import type { TokenAnswer } from '../lib/api/answers/tokens.ts';
 import { exampleDomain, exampleTenantId, exampleTokenId } from '../lib/api/examples.ts';
@@ -15,18 +16,21 @@ route(
     path: '/tokens',
     access: 'Tokens.Request',
     body: tokenRequestSchema,
+    recordsRefusals: true,
     failures: [
       'resource_not_allowed',
       'scope_not_allowed',
       'tenant_unknown',
       'tenant_not_delegated',
       'tenant_excluded',
+      'policy_missing',
       ...directoryFailures,
       'resource_unavailable',
       'access_denied',
       'throttled',
       'entra_request_rejected',
       'key_vault_unavailable',
+      'storage_unavailable',
       'audit_unavailable',
     ],
     document,
@@ -34,14 +38,11 @@ route(
   async (services, call) => {
     rotateIfOverdue(services);
     const { token, tokenId } = await issueToken(services.issuing, call.body, call);
-    const { retired } = token.resource;
     return {
       status: 200,
       headers: {
         'cache-control': 'no-store',
-        ...(retired === undefined
-          ? {}
-          : { deprecation: `@${retired.deprecatedAtMs / 1000}`, sunset: new Date(retired.sunsetAtMs).toUTCString() }),
+        ...(token.resource.retired === undefined ? {} : retirementHeaders(token.resource.retired)),
       },
       jsonBody: {
         accessToken: token.secret.reveal(),
@@ -57,6 +58,15 @@ route(
     };
   },
 );
+
+/** Says when Microsoft deprecated a resource (RFC 9745) and when it stopped working (RFC 8594). */
+export const retirementHeaders = ({
+  deprecatedAtMs,
+  sunsetAtMs,
+}: NonNullable<Resource['retired']>): Record<string, string> => ({
+  deprecation: `@${deprecatedAtMs / 1000}`,
+  sunset: new Date(sunsetAtMs).toUTCString(),
+});
 
 async function document(): Promise<RouteDocument> {
   const { tokenAnswerSchema } = await import('../lib/api/answers/tokens.ts');

@@ -18,6 +18,7 @@ export default defineJob({
   schedule: '0 30 4 * * *',
   resources: ['graph', 'exchange', 'arm', 'aad-graph'],
   permissions: ['User.Read.All', 'Exchange.Manage', 'user_impersonation (Azure Service Management)'],
+  directoryRoles: ['Directory Readers', 'Global Reader', 'User Administrator'],
   timeoutSeconds: 120,
   columns: [
     { name: 'resource', title: 'Resource', type: 'text' },

@@ -18,6 +18,7 @@ export default defineJob({
   schedule: '0 0 5 * * *',
   resources: ['graph'],
   permissions: ['Organization.Read.All'],
+  directoryRoles: ['Directory Readers', 'License Administrator', 'Global Reader', 'User Administrator'],
   timeoutSeconds: 120,
   columns: [
     { name: 'product', title: 'Product', type: 'text' },

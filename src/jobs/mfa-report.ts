@@ -22,6 +22,7 @@ export default defineJob({
   schedule: '0 0 6 * * *',
   resources: ['graph'],
   permissions: ['AuditLog.Read.All'],
+  directoryRoles: ['Reports Reader', 'Security Reader', 'Global Reader', 'Security Administrator'],
   timeoutSeconds: 600,
   columns: [
     { name: 'user', title: 'User', type: 'text' },

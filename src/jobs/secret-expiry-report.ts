@@ -27,6 +27,14 @@ export default defineJob({
   schedule: '0 30 6 * * *',
   resources: ['graph'],
   permissions: ['Application.Read.All'],
+  directoryRoles: [
+    'Directory Readers',
+    'Security Reader',
+    'Global Reader',
+    'Cloud Application Administrator',
+    'Application Administrator',
+    'Security Administrator',
+  ],
   timeoutSeconds: 300,
   columns: [
     { name: 'application', title: 'Application', type: 'text' },

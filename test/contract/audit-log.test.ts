@@ -55,6 +55,26 @@ describe.each([
     expect(await log.purge(auditStartMs)).toBe(0);
   });
 
+  it.each([
+    ['no', 0],
+    ['three', 3],
+    ['nine', 9],
+    ['fifty', 50],
+  ])('returns only entries of %s readable tenants, page by page', async (_name, size) => {
+    const log = make();
+    const readable = new Set(Array.from({ length: size }, (_, index) => tenant(100 + index)));
+    const entries = Array.from({ length: 12 }, (_, index) =>
+      issued({ atMs: auditStartMs + index, tenantId: tenant(index % 3 === 0 ? 100 + (index % 2) : 1) }),
+    );
+    const { tenantId: _tenantId, ...unresolved } = issued({ atMs: auditStartMs + 50 });
+    await Promise.all([...entries, unresolved].map((entry) => log.record(entry)));
+    const expected = size === 0 ? [] : [9, 6, 3, 0];
+    expect(times(await readAll(log, { ...allTime, tenantIds: readable }))).toEqual(expected);
+    expect(times(await readAll(log, { ...allTime, limit: 1, tenantIds: readable }))).toEqual(expected);
+    const one = { ...allTime, tenantId: tenant(1), tenantIds: readable };
+    expect(await readAll(log, one)).toEqual([]);
+  });
+
   it('returns recorded entries unchanged', async () => {
     const log = make();
     await log.record(issued());

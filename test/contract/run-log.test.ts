@@ -238,10 +238,23 @@ describe.each([
 
   test('keep the first plan', async () => {
     const results = make();
-    expect(await results.plan('plan@2026-11-24T05:00Z')).toBeUndefined();
-    expect(await results.putPlan('plan@2026-11-24T05:00Z', plan('first'))).toEqual(plan('first'));
-    expect(await results.putPlan('plan@2026-11-24T05:00Z', plan('second'))).toEqual(plan('first'));
-    expect(await results.plan('plan@2026-11-24T05:00Z')).toEqual(plan('first'));
+    expect(await results.plan({ runId: 'plan@2026-11-24T05:00Z' })).toBeUndefined();
+    const first = { ...plan('first'), digest: expect.stringMatching(/^[0-9a-f]{64}$/) as string };
+    expect(await results.putPlan('plan@2026-11-24T05:00Z', plan('first'))).toEqual(first);
+    expect(await results.putPlan('plan@2026-11-24T05:00Z', plan('second'))).toEqual(first);
+    expect(await results.plan({ runId: 'plan@2026-11-24T05:00Z' })).toEqual(first);
+  });
+
+  test('return a plan only if it has the digest of the run', async () => {
+    const results = make();
+    const runId = 'digest@w';
+    const { digest } = await results.putPlan(runId, plan('first'));
+    expect(await results.plan({ runId, planDigest: digest })).toMatchObject(plan('first'));
+    await expect(
+      results.plan({ runId, planDigest: digest.replace(/./, (c) => (c === '0' ? '1' : '0')) }),
+    ).rejects.toMatchObject({
+      code: 'plan_changed',
+    });
   });
 
   test('return rows unchanged, also large ones, each under its name', async () => {
@@ -261,9 +274,9 @@ describe.each([
     }
     await results.remove('gone@w');
     await results.remove('gone@w');
-    expect(await results.plan('gone@w')).toBeUndefined();
+    expect(await results.plan({ runId: 'gone@w' })).toBeUndefined();
     await expect(all(results.rows('gone@w', 'name-1'))).rejects.toMatchObject({ code: 'storage_unavailable' });
-    expect(await results.plan('gone@w2')).toBeDefined();
+    expect(await results.plan({ runId: 'gone@w2' })).toBeDefined();
     expect(await all(results.rows('gone@w2', 'name-1'))).toEqual(expect.arrayContaining(['{}']));
   });
 

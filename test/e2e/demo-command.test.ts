@@ -126,8 +126,9 @@ describe('ptb demo', () => {
       expect((await ptb('consent --json')).stdout).toContain('"mfa"');
       const { tenants } = JSON.parse((await ptb('tenants --json')).stdout) as { tenants: { tenantId: string }[] };
       expect(tenants.length).toBeGreaterThan(20);
-      const given = JSON.parse((await ptb('tenants consent --json')).stdout) as { tenants: { outcome: string }[] };
-      expect(given.tenants.length).toBeGreaterThan(0);
+      // Exit code 3: some customers of the demo block the partner.
+      const given = JSON.parse((await ptb('tenants consent --json || test $? = 3')).stdout) as { consented: number };
+      expect(given.consented).toBeGreaterThan(0);
     } finally {
       await command.stop('SIGINT');
     }

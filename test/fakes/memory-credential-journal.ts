@@ -3,6 +3,7 @@ import type {
   CredentialState,
   JournalEntry,
   JournalFailure,
+  JournalWitness,
 } from '../../src/lib/credential/credential-journal.ts';
 import { BrokerError } from '../../src/lib/model/errors.ts';
 
@@ -23,6 +24,10 @@ export class MemoryCredentialJournal implements CredentialJournal {
 
   async recordFailure(application: string, failure: JournalFailure): Promise<void> {
     this.#merge(application, { failure });
+  }
+
+  async recordWitness(application: string, witness: JournalWitness): Promise<void> {
+    this.#merge(application, { witness });
   }
 
   async recordMfaProbe(application: string, mfaProbe: NonNullable<JournalEntry['mfaProbe']>): Promise<void> {

@@ -2,6 +2,7 @@ import { BrokerError } from '../../src/lib/model/errors.ts';
 import type { TenantId } from '../../src/lib/model/identifiers.ts';
 import type { Run, RunPlan, RunRequest, TenantOutcome, TenantRun } from '../../src/lib/runs/run.ts';
 import type { RunId } from '../../src/lib/runs/run-id.ts';
+import { checkPlanDigest, digestOf, type PlannedRun, type StoredPlan } from '../../src/lib/runs/stored-plan.ts';
 import type { OutcomeCounts, RunChange, RunFilter, RunLog, RunResults } from '../../src/lib/runs/run-log.ts';
 
 const noTenants = { total: 0, succeeded: 0, failed: 0, skipped: 0, notAttempted: 0 };
@@ -106,22 +107,31 @@ export class MemoryRunLog implements RunLog {
   }
 }
 
+const stored = (plan: RunPlan): StoredPlan => ({ ...structuredClone(plan), digest: digestOf(JSON.stringify(plan)) });
+
 /** Plans and rows in memory, tested by the same contract. */
 export class MemoryRunResults implements RunResults {
-  readonly #plans = new Map<RunId, RunPlan>();
+  readonly #plans = new Map<RunId, StoredPlan>();
   readonly #rows = new Map<string, string>();
   /** Number of plan reads. */
   planReads = 0;
 
-  async putPlan(runId: RunId, plan: RunPlan): Promise<RunPlan> {
-    const kept = this.#plans.get(runId) ?? structuredClone(plan);
+  async putPlan(runId: RunId, plan: RunPlan): Promise<StoredPlan> {
+    const kept = this.#plans.get(runId) ?? stored(plan);
     this.#plans.set(runId, kept);
     return kept;
   }
 
-  async plan(runId: RunId): Promise<RunPlan | undefined> {
+  async plan({ runId, planDigest }: PlannedRun): Promise<StoredPlan | undefined> {
     this.planReads += 1;
-    return this.#plans.get(runId);
+    const plan = this.#plans.get(runId);
+    if (plan !== undefined) checkPlanDigest({ runId, planDigest }, plan.digest);
+    return plan;
+  }
+
+  /** What somebody with access to the storage account could do. */
+  overwritePlan(runId: RunId, plan: RunPlan): void {
+    this.#plans.set(runId, stored(plan));
   }
 
   async putRows(runId: RunId, rowsName: string, jsonLines: string): Promise<void> {

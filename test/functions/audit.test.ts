@@ -8,6 +8,7 @@ import { silentLogger } from '../../src/lib/runtime/log.ts';
 import type { DelegatedTenant } from '../../src/lib/tenants/tenant.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { MemoryAuditLog } from '../fakes/memory-audit-log.ts';
+import { openPolicy } from '../support/open-policy.ts';
 import { auditStartMs, denied, guid, issued, tenant } from '../support/audit-entries.ts';
 
 const contoso: DelegatedTenant = {
@@ -23,6 +24,7 @@ const contoso: DelegatedTenant = {
 async function request(log: MemoryAuditLog, query: Record<string, string>) {
   const services = {
     audit: log,
+    callers: { policy: openPolicy },
     clock: new FakeClock(auditStartMs),
     directory: { find: (domain: string) => Promise.resolve(domain === 'contoso.com' ? contoso : undefined) },
   };

@@ -12,7 +12,7 @@ const caller: Caller = {
   applicationId: guid(1),
   objectId: guid(2),
   kind: 'application',
-  roles: [],
+  roles: ['Tokens.Request'],
   tenantId: tenant(9),
   name: 'x',
 };
@@ -26,6 +26,7 @@ async function request(status: HealthReport['status'], by: Caller | undefined) {
     storage: { status: 'ok' },
     keyVault: { status: 'ok' },
     notifications: { status: 'ok' },
+    tenants: { status: 'ok' },
   };
   let taken = 0;
   let checks = 0;
@@ -50,6 +51,12 @@ describe('GET /api/health', () => {
   it('returns the report and the token counts to a caller, and counts the request against its limit', async () => {
     const { jsonBody, taken } = await request('degraded', caller);
     expect(jsonBody).toMatchObject({ status: 'degraded', applications: [], tokens: { issued: 3, fromCache: 2 } });
+    expect(taken).toBe(1);
+  });
+
+  it('returns only the status to a caller without any app role, and counts the request', async () => {
+    const { jsonBody, taken } = await request('degraded', { ...caller, roles: [] });
+    expect(jsonBody).toEqual({ status: 'degraded' });
     expect(taken).toBe(1);
   });
 

@@ -4,6 +4,7 @@ import type { Services } from '../../src/composition.ts';
 import { compareWithEarlierRun } from '../../src/functions/run-results.ts';
 import { silentLogger } from '../../src/lib/runtime/log.ts';
 import { MemoryRunLog, MemoryRunResults } from '../fakes/memory-run-log.ts';
+import { openPolicy } from '../support/open-policy.ts';
 import { guid, tenant } from '../support/audit-entries.ts';
 
 it('answers run_not_found if there is no earlier run to compare with', async () => {
@@ -13,7 +14,10 @@ it('answers run_not_found if there is no earlier run to compare with', async () 
     { runId, job: 'licence-report', window: 'first', startedBy: 'timer', createdAtMs: 1 },
     { parameters: {} },
   );
-  const services = { runs: { log: runLog, results: new MemoryRunResults() } } as unknown as Services;
+  const services = {
+    callers: { policy: openPolicy },
+    runs: { log: runLog, results: new MemoryRunResults() },
+  } as unknown as Services;
   const call = {
     request: new HttpRequest({ method: 'GET', url: 'http://localhost/api/runs/x/changes', params: { runId } }),
     caller: {

@@ -6,6 +6,7 @@ import { BrokerError } from '../../src/lib/model/errors.ts';
 import type { LastResults } from '../../src/lib/runs/last-results.ts';
 import type { DelegatedTenant } from '../../src/lib/tenants/tenant.ts';
 import { recordingLogger } from '../fakes/recording-logger.ts';
+import { openPolicy } from '../support/open-policy.ts';
 import { guid, tenant } from '../support/audit-entries.ts';
 
 const contoso: DelegatedTenant = {
@@ -22,6 +23,7 @@ const contoso: DelegatedTenant = {
 async function request(read: (jobs: readonly string[]) => Promise<LastResults>) {
   const { log, lines } = recordingLogger();
   const services = {
+    callers: { policy: openPolicy },
     directory: {
       snapshot: () => Promise.resolve({ tenants: [contoso], warnings: ['An old list.'], complete: true, asOfMs: 0 }),
       list: () => Promise.reject(new Error('not asked')),

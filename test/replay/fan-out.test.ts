@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { BrokerError } from '../../src/lib/model/errors.ts';
 import { fanOut, fanOutBatch, type FanOutInput } from '../../src/lib/runs/fan-out.ts';
 import type { FinishRunInput } from '../../src/lib/runs/finish-run.ts';
+import { runIdOf } from '../../src/lib/runs/run-id.ts';
 import type { PlanRunResult } from '../../src/lib/runs/plan-run.ts';
 import type { TenantRunInput, TenantRunResult } from '../../src/lib/runs/tenant-run.ts';
 import { type DriverOptions, drive, newJournal } from './driver.ts';
@@ -67,6 +69,14 @@ describe.each(['one', 'batch'] as const)('fan-out, completions delivered: %s', (
     expect(result.waitedMs).toEqual([]);
   });
 
+  test('gives its batches ids that no run can have', async () => {
+    const { journal, run } = stage(({ round }) => ({ outcome: round < 3 ? 'retrying' : 'succeeded' }));
+    await run();
+    const batches = [...journal.instances.keys()].filter((id) => id !== input.runId);
+    expect(batches).toHaveLength(9);
+    for (const id of batches) expect(() => runIdOf('job', id.slice('job@'.length))).toThrow(BrokerError);
+  });
+
   test('does not depend on the order in which tenants finish', async () => {
     let state = 7;
     const pick = (open: number): number => {
@@ -115,7 +125,10 @@ describe.each(['one', 'batch'] as const)('fan-out, completions delivered: %s', (
     expect(calls.finish).toEqual([
       {
         runId: 'job@w',
-        stoppedBy: { code: 'credential_revoked', detail: 'The refresh token was revoked or its account is blocked' },
+        stoppedBy: {
+          code: 'credential_revoked',
+          detail: 'The refresh token was revoked or is unusable, or its account is blocked',
+        },
       },
     ]);
     expect(calls.tenants).toHaveLength(10);

@@ -6,9 +6,10 @@ interface Document {
   tenantGroups?: Record<string, string[]>;
   rules: {
     name: string;
-    callers: { applications: string[]; roles?: string[] };
-    tenants: string[];
-    resources: string[];
+    callers: { applications: string[]; objects?: string[]; kinds?: string[]; roles?: string[] };
+    tenants?: string[];
+    resources?: string[];
+    reads?: string[];
     scopes?: string[];
     grants?: string[];
     application?: string;
@@ -18,6 +19,8 @@ interface Document {
 
 export interface Ask {
   application: string;
+  object: string;
+  kind: string;
   roles: string[];
   tenantId: string;
   domains: string[];
@@ -29,7 +32,7 @@ export interface Ask {
 
 /** Returns `name|application|scopes|excess` of the allowing rule, or `denied|` and the missing part. */
 export function referenceDecision(document: Document, ask: Ask): string {
-  let candidates = document.rules;
+  let candidates = document.rules.filter(({ tenants }) => tenants !== undefined);
   const keep = (missing: string, fits: (rule: Document['rules'][number]) => boolean): string | undefined => {
     candidates = candidates.filter(fits);
     return candidates.length === 0 ? `denied|${missing}` : undefined;
@@ -38,10 +41,15 @@ export function referenceDecision(document: Document, ask: Ask): string {
   const names = [ask.tenantId, ...ask.domains];
   const denied =
     keep('caller', ({ callers }) => callers.applications.some((id) => id === '*' || same(id, ask.application))) ??
+    keep('kind', ({ callers }) => callers.kinds === undefined || callers.kinds.includes(ask.kind)) ??
+    keep(
+      'object',
+      ({ callers }) => callers.objects === undefined || callers.objects.some((id) => same(id, ask.object)),
+    ) ??
     keep('role', ({ callers }) => !(callers.roles ?? []).some((role) => !ask.roles.includes(role))) ??
     keep('grant', ({ grants }) => (grants === undefined ? ask.grant === 'delegated' : grants.includes(ask.grant))) ??
-    keep('resource', ({ resources }) => resources.includes('*') || resources.includes(ask.resource)) ??
-    keep('tenant', ({ tenants }) =>
+    keep('resource', ({ resources = [] }) => resources.includes('*') || resources.includes(ask.resource)) ??
+    keep('tenant', ({ tenants = [] }) =>
       tenants.some((tenant) => {
         const members = tenant.startsWith('group:') ? (document.tenantGroups?.[tenant.slice(6)] ?? []) : [tenant];
         return (

@@ -12,7 +12,9 @@ export async function secretsInTheVault({
     IDENTITY_ENDPOINT: environment['IDENTITY_ENDPOINT'],
     IDENTITY_HEADER: environment['IDENTITY_HEADER'],
   });
-  const vault = await secretClient(cloud.keyVault, await azureIdentity({ hasManagedIdentity: true }));
+  const managedIdentityClientId = environment['MANAGED_IDENTITY_CLIENT_ID'];
+  const identity = await azureIdentity({ hasManagedIdentity: true, managedIdentityClientId });
+  const vault = await secretClient(cloud.keyVault, identity);
   const found: Canary[] = [];
   for await (const { name } of vault.listPropertiesOfSecrets())
     found.push({ name, value: (await vault.getSecret(name)).value ?? '' });

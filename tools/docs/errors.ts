@@ -8,7 +8,7 @@ import {
   setupErrorCodes,
   setupErrorTable,
 } from '../../src/lib/model/error-table.ts';
-import { aadstsMeanings } from '../../src/lib/entra/aadsts.ts';
+import { aadstsMeanings, aadstsVariants } from '../../src/lib/entra/aadsts.ts';
 
 const scopes: Readonly<Record<ErrorScope, string>> = {
   caller: 'The request, token or policy of the caller.',
@@ -34,14 +34,20 @@ function errorSection(code: ErrorCode): string {
 const setupSection = (code: SetupErrorCode): string =>
   [`### ${code}`, '', `${setupErrorTable[code].title}.`, '', `- ${adviceFor(code, 'operator')}`, ''].join('\n');
 
-/** One row per meaning: Entra has several numbers for most of them. */
+/** One row per meaning: Entra has several numbers for most of them. A number with a second meaning comes last. */
 function aadstsRows(): string[] {
   const entries = [...aadstsMeanings.entries()].toSorted(([a], [b]) => a - b);
   const byMeaning = Map.groupBy(
     entries,
     ([, { code, reach, meaning }]) => `[${code}](#${code}) | ${reach} | ${meaning}`,
   );
-  return [...byMeaning].map(([row, group]) => `| ${group.map(([number]) => number).join(' ')} | ${row} |`);
+  return [
+    ...[...byMeaning].map(([row, group]) => `| ${group.map(([number]) => number).join(' ')} | ${row} |`),
+    ...aadstsVariants.map(
+      ({ number, condition, code, reach, meaning }) =>
+        `| ${number} ${condition} | [${code}](#${code}) | ${reach} | ${meaning} |`,
+    ),
+  ];
 }
 
 export function errorDocs(): string {

@@ -7,8 +7,11 @@ import {
 } from '../../src/lib/setup/permissions.ts';
 
 const descriptions: Readonly<Record<ProfileName, string>> = {
-  gdap: 'What the tenant directory, the built-in jobs and the resources of the broker need. `ptb setup` uses this profile for a new application unless you name another. It contains every permission of `legacy`, so that scripts of the published method keep working.',
-  legacy: 'Exactly the permissions of the published secure application model script.',
+  gdap: 'What the tenant directory, the built-in jobs and the resources of the broker need. `ptb setup` uses this profile for a new application unless you name another. It leaves out Azure AD Graph, which Microsoft retired on 2025-08-31.',
+  reader:
+    'For a second application that can only read: the least permissions that the built-in reports need. The permission for Partner Center is used in the partner tenant to consent to the application in customer tenants.',
+  legacy:
+    'Exactly the permissions of the published secure application model script. Azure AD Graph is retired: applications created since September 2024 cannot use it. Choose this profile only for scripts of the published method that you cannot change yet.',
 };
 
 const rows = (kind: string, permissions: readonly Permission[]): string[] =>
@@ -40,7 +43,11 @@ Run \`ptb\` as \`npx ptb\` in a clone that was built with \`npm ci && npm run bu
 \`ptb setup --profile NAME\` gives one of the broker's applications exactly the permissions of a profile. The
 command consents to them in the partner tenant and removes grants beyond them. Delegated permissions limit what the
 service account may do through the application; in a customer tenant its GDAP roles limit it further. Application
-permissions are what the application may do by itself in the partner tenant.
+permissions are what the application may do by itself in the partner tenant. Partner Center cannot consent to them in
+customer tenants.
+
+In customer tenants, [\`ptb tenants consent\`](credential.md#consent-in-customer-tenants) consents to the delegated
+permissions, without those for Partner Center, which is called with tokens of the partner tenant only.
 
 Without \`--profile\`, an existing application keeps its registered permissions. To change the profile, or to adopt
 permissions that a release added to it, name the profile again.
@@ -57,27 +64,30 @@ them in each policy rule.
 
 \`\`\`json
 {
-  "name": "reader",
+  "name": "users",
   "resources": [
-    { "appId": "00000003-0000-0000-c000-000000000000", "scopes": ["User.Read.All", "Organization.Read.All"] }
+    { "appId": "00000003-0000-0000-c000-000000000000", "scopes": ["User.Read.All", "Organization.Read.All"] },
+    { "appId": "fa3d9a0c-3fb0-42cc-9193-47c7ecd2edbd", "scopes": ["user_impersonation"] }
   ]
 }
 \`\`\`
 
 \`\`\`sh
-ptb setup --application reader --profile reader.json
-ptb consent --application reader
-ptb tenants consent --application reader
+ptb setup --application users --profile users.json
+ptb consent --application users
+ptb tenants consent --application users
 \`\`\`
 
-Set up the application \`default\` first: its token lists the customers and consents in them.
+Set up the application \`default\` first: its token lists the customers, and reads the consent of an application that lacks
+\`Directory.Read.All\`. The second resource in the example is Partner Center. It accepts a consent only with a token of the
+application that is consented, so leave it out only if the application is consented in another way.
 
 \`scopes\` are delegated permissions and \`roles\` are application permissions, each by value or by id. \`ptb setup\`
 looks each up at the resource's service principal in the partner tenant, so that it reports a misspelt permission before
 it changes anything.
 
 If the roles do not include \`Application.ReadWrite.OwnedBy\` of Microsoft Graph, the application cannot renew its own
-secret or certificate. Run \`ptb setup --application reader\` in the last 30 days of the credential, or use
+secret or certificate. Run \`ptb setup --application users\` in the last 30 days of the credential, or use
 \`--credential federated\`, which needs no renewal ([credential.md](credential.md#which-client-credential)).
 `;
 

@@ -20,6 +20,9 @@ export const standardResources: ResourceNames = {
   'https://management.core.usgovcloudapi.net': 'arm',
   'https://management.chinacloudapi.cn': 'arm',
   'https://management.core.chinacloudapi.cn': 'arm',
+  'https://manage.office.com': 'office-management',
+  'https://api.securitycenter.microsoft.com': 'defender',
+  'https://ps.compliance.protection.outlook.com': 'compliance',
 };
 
 /** Resource and scopes of a token request. */

@@ -3,6 +3,7 @@ import type { CloudDocument } from './document.ts';
 import type { FaultState } from './faults/faults.ts';
 import type { FaultRule } from './faults/rule.ts';
 import type { LedgerContent } from './ledger.ts';
+import type { TenantChange } from './population/change-tenant.ts';
 
 export interface SignInOptions {
   /** Completes MFA. Default: true. */
@@ -83,6 +84,19 @@ export async function approveDeviceCode(
 /** Changes the state of a customer tenant, for example to `gdap_expired`. */
 export async function setTenantState(control: string, tenantId: string, state: string): Promise<void> {
   await call(control, 'POST', `/tenants/${tenantId}`, { state });
+}
+
+/**
+ * Consents to the partner's multi-tenant applications in every customer tenant that is not in the state `no_consent` or
+ * `deleted`, with the permissions of their registrations. In reality the partner does this through Partner Center.
+ */
+export async function consentEverywhere(control: string): Promise<void> {
+  await call(control, 'POST', '/consents');
+}
+
+/** Changes a customer tenant: its state, resources, delegated roles, relationships or consent. */
+export async function changeTenant(control: string, tenantId: string, change: TenantChange): Promise<void> {
+  await call(control, 'POST', `/tenants/${tenantId}`, change);
 }
 
 /** Enables or disables an account of the partner, or revokes its sessions. */

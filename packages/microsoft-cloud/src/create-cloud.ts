@@ -12,6 +12,7 @@ import { createGraph } from './graph/graph.ts';
 import { createKeyVault } from './key-vault/key-vault.ts';
 import { createLedger, type Ledger } from './ledger.ts';
 import { createManagedIdentity } from './managed-identity/managed-identity.ts';
+import { changeTenant, type TenantChange } from './population/change-tenant.ts';
 import { createPartnerCenter } from './partner-center/partner-center.ts';
 import { createSeeded, type Seeded } from './seeded.ts';
 import { type Certificates, createCertificates } from './web/certificate.ts';
@@ -29,6 +30,8 @@ export interface CloudOptions {
   readonly faults?: readonly (string | FaultRule)[];
   /** Makes every tenant `ok` and without a trait. */
   readonly plain?: boolean;
+  /** Changes to customer tenants, made at the start: number of the tenant, from 0 → change. */
+  readonly customers?: Readonly<Record<number, TenantChange>>;
   /** Port of the control endpoint; the services use the eight ports after it. Free ports when absent or 0. */
   readonly port?: number;
   readonly settings?: Partial<Settings>;
@@ -54,13 +57,16 @@ export interface Cloud {
 }
 
 const defaultSettings: Settings = {
-  consentPropagationMs: 0,
+  consentPropagationMs: 1000,
   strictRefreshTokens: false,
   accessTokenLifetimeSeconds: undefined,
   deviceCodeIntervalSeconds: 1,
 };
 
-/** @throws RangeError for an unknown fault set or an option out of range. */
+/**
+ * @throws RangeError for an unknown fault set or an option out of range.
+ * @throws TypeError for a change with an unknown role or resource.
+ */
 export async function createCloud(options: CloudOptions): Promise<Cloud> {
   const { tenants = 25, seed = 1, plain = false } = options;
   if (!Number.isInteger(tenants) || tenants < 0 || tenants > 100_000)
@@ -75,6 +81,11 @@ export async function createCloud(options: CloudOptions): Promise<Cloud> {
     return openAddresses;
   };
   const world = createWorld({ tenants, plain, clock, seeded, settings, keys, addresses });
+  for (const [index, change] of Object.entries(options.customers ?? {})) {
+    const customer = world.customers[Number(index)];
+    if (customer === undefined) throw new RangeError(`There is no customer tenant ${index}.`);
+    changeTenant(world, customer, change);
+  }
   const identityHeader = randomBytes(24).toString('hex');
   const entra = createEntra(world);
   return {

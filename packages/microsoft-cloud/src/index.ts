@@ -6,5 +6,6 @@ export type { Faults, FaultState } from './faults/faults.ts';
 export type { FaultKind, FaultRule } from './faults/rule.ts';
 export { type FaultSet, faultSet, faultSetNames } from './faults/sets.ts';
 export type { Ledger, LedgerContent, LedgerEntry, LedgerTotals } from './ledger.ts';
+export type { TenantChange } from './population/change-tenant.ts';
 export type { ServiceName } from './web/http.ts';
 export type { Addresses, Settings, World } from './world.ts';

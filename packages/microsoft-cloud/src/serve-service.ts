@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CloudClock } from './clock.ts';
-import { replacedReply, sendReply } from './faults/fault-replies.ts';
+import { replacedReply, replyAfter, sendReply } from './faults/fault-replies.ts';
 import type { Faults } from './faults/faults.ts';
 import type { FaultRule } from './faults/rule.ts';
 import type { Ledger, LedgerEntry } from './ledger.ts';
@@ -44,13 +44,13 @@ const delayOf = (service: Service, delayMs: number): number =>
 async function answer(service: Service, request: CloudRequest, rule: FaultRule | undefined): Promise<Reply> {
   if (rule?.aadsts !== undefined) {
     const refusal =
-      service.refuse?.(request, rule.aadsts) ?? json(rule.status ?? 400, { error: `AADSTS${rule.aadsts}` });
+      service.refuse?.(request, rule.aadsts, rule.text) ?? json(rule.status ?? 400, { error: `AADSTS${rule.aadsts}` });
     return { ...refusal, status: rule.status ?? refusal.status, headers: { ...refusal.headers, ...rule.headers } };
   }
   const replaced = rule === undefined ? undefined : replacedReply(rule);
   if (replaced !== undefined) return replaced;
   try {
-    return await service.handle(request);
+    return replyAfter(rule, await service.handle(request));
   } catch (error) {
     // A defect of the simulation. Marked as unmatched, so that the test which met it fails.
     request.facts.unmatched = true;

@@ -1,9 +1,10 @@
-import type { CloudClock } from './clock.ts';
+import { type CloudClock, dayMs } from './clock.ts';
 import type { User } from './directory/records.ts';
 import { createTenantDirectory, type TenantDirectory } from './directory/tenant-directory.ts';
 import type { SigningKeys } from './entra/keys.ts';
 import { createSignIns, type SignIns } from './entra/sign-ins.ts';
 import { createCustomerApplications } from './population/applications.ts';
+import { grantReadyConsents } from './population/customer-consents.ts';
 import { createCustomers } from './population/customers.ts';
 import { createPartner, type Partner } from './population/partner.ts';
 import type { CustomerTenant } from './population/tenant.ts';
@@ -13,7 +14,10 @@ import type { ServiceName } from './web/http.ts';
 
 /** Settings that can be changed while the cloud runs. */
 export interface Settings {
-  /** Time until a consent in a customer tenant takes effect, milliseconds. About 180,000 in the real cloud. */
+  /**
+   * Time until a consent in a customer tenant is visible there and takes effect, milliseconds of the cloud's clock. Below
+   * 60,000 in the real cloud.
+   */
   consentPropagationMs: number;
   /** Whether a refresh token can be used only once. Entra's refresh tokens can be used again. */
   strictRefreshTokens: boolean;
@@ -29,6 +33,10 @@ export type Addresses = Readonly<Record<ServiceName, string>>;
 /** State that all services share. */
 export interface World {
   readonly clock: CloudClock;
+  /** Time at which the cloud started, milliseconds since 1970. */
+  readonly startMs: number;
+  /** Time at which the customers' directories were created, milliseconds since 1970. */
+  readonly establishedMs: number;
   readonly seeded: Seeded;
   readonly settings: Settings;
   readonly keys: SigningKeys;
@@ -42,8 +50,8 @@ export interface World {
   isPartner(idOrDomain: string): boolean;
   /** The directory of a customer tenant. Created on first use. */
   directoryOf(tenant: CustomerTenant): TenantDirectory;
-  /** The directory of a customer tenant, if it was created before. */
-  knownDirectoryOf(tenantId: string): TenantDirectory | undefined;
+  /** What was created in a customer tenant after this time is not visible there yet. Milliseconds since 1970. */
+  visibleUntilMs(): number;
   usersOf(tenant: CustomerTenant): readonly User[];
 }
 
@@ -59,6 +67,7 @@ interface WorldOptions {
 
 export function createWorld({ tenants, plain, clock, seeded, settings, keys, addresses }: WorldOptions): World {
   const startMs = clock.nowMs();
+  const establishedMs = startMs - 400 * dayMs;
   const customers = createCustomers(tenants, seeded, plain);
   const partner = createPartner(seeded, startMs);
   const byName = new Map<string, CustomerTenant>();
@@ -69,6 +78,8 @@ export function createWorld({ tenants, plain, clock, seeded, settings, keys, add
   const usersOf = (tenant: CustomerTenant): readonly User[] => createUsers(tenant, seeded, startMs);
   return {
     clock,
+    startMs,
+    establishedMs,
     seeded,
     settings,
     keys,
@@ -79,14 +90,15 @@ export function createWorld({ tenants, plain, clock, seeded, settings, keys, add
     findCustomer: (idOrDomain) => byName.get(idOrDomain.toLowerCase()),
     isPartner: (idOrDomain) => [partner.tenantId, partner.domain].includes(idOrDomain.toLowerCase()),
     usersOf,
-    knownDirectoryOf: (tenantId) => directories.get(tenantId),
+    visibleUntilMs: () => clock.nowMs() - settings.consentPropagationMs,
     directoryOf: (tenant) => {
       const known = directories.get(tenant.tenantId);
       if (known !== undefined) return known;
-      const directory = createTenantDirectory(tenant.tenantId, seeded, [], startMs);
+      const directory = createTenantDirectory(tenant.tenantId, seeded, [], establishedMs);
       for (const application of createCustomerApplications(tenant, seeded, startMs)) {
         directory.applications.set(application.id, application);
       }
+      grantReadyConsents(directory, tenant, partner, establishedMs);
       directories.set(tenant.tenantId, directory);
       return directory;
     },

@@ -54,7 +54,7 @@ async function showAudit({ from, to, caller, tenant, outcome, limit, ...flags }:
     entry.outcome === 'issued' ? 'issued' : (entry.code ?? 'denied'),
     entry.caller.applicationId,
     entry.tenantId ?? entry.tenantAsked ?? '',
-    entry.resource,
+    entry.resource ?? entry.route ?? '',
     entry.rule ?? '',
   ]);
   print(

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ClientCredential } from '../../lib/model/credential.ts';
+import { type ClientCredential, defaultApplication } from '../../lib/model/credential.ts';
 import type { ConsentOutcome } from '../../lib/setup/consent.ts';
 import type { TargetOptions } from '../sign-in/target.ts';
 import { interruptible } from '../sign-in/interruptible.ts';
@@ -34,6 +34,7 @@ async function consent(flags: ConsentFlags, signal: AbortSignal): Promise<void> 
   print(flags.json, outcome, [
     `The refresh token of ${outcome.account} is stored for the application "${outcome.application}".`,
     `It expires on ${outcome.expiresAt.slice(0, 10)} unless it is rotated. The broker rotates it daily.`,
+    `Customers must consent to the application, too: ptb tenants consent${flags.application === defaultApplication ? '' : ` --application ${flags.application}`}`,
   ]);
 }
 

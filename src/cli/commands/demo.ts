@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { visibleJson } from '../../lib/runtime/visible-text.ts';
 import type { Demo } from '../demo/start-demo.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { CommandOutcome, UsageError } from '../run-program.ts';
@@ -59,7 +60,7 @@ async function demo(flags: DemoFlags): Promise<void> {
       ...(flags.verbose ? { onHostLine: (line: string) => void stderr.write(`${line}\n`) } : {}),
     });
     const summary = await runDemoJobs(running, createProgress(stderr, Date.now), interrupted.signal);
-    if (flags.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
+    if (flags.json) process.stdout.write(`${visibleJson(summary)}\n`);
     // With a dead credential the list of tenants cannot be read. The report names the reason.
     else process.stdout.write(demoReport(summary, await running.api.tenants().catch(() => [])));
     if (summary.runs.some((run) => run.status !== 'completed')) throw new CommandOutcome(exitCodes.failure);

@@ -1,5 +1,9 @@
 import type { Command } from 'commander';
+import type { Secret } from '../../lib/model/secret.ts';
+import { visibleJson, visibleText } from '../../lib/runtime/visible-text.ts';
+import type { Job } from '../../lib/runs/job.ts';
 import type { Check } from '../../lib/setup/doctor.ts';
+import type { RoleRequirement } from '../../lib/setup/gdap-access.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from '../exit-codes.ts';
 import { CommandOutcome } from '../run-program.ts';
 import type { TargetOptions } from '../sign-in/target.ts';
@@ -12,11 +16,13 @@ interface DoctorFlags extends TargetOptions {
   readonly json?: true;
 }
 
-/** `ptb doctor`: checks everything from the settings to a token for a customer, with a remedy for each problem. */
+/** `ptb doctor`: checks everything from the settings to a token for a customer and the roles there, with a remedy for each problem. */
 export function registerDoctor(program: Command): void {
   const command = program
     .command('doctor')
-    .description('Check settings, Key Vault, credential, Partner Center and a token for a customer.')
+    .description(
+      'Check settings, Key Vault, credential, Partner Center, a token for a customer and the delegated roles.',
+    )
     .option('--customer <id-or-domain>', 'try this customer (default: the first five until one works)');
   addTargetOptions(addApplicationOption(command)).action(interruptible(doctor));
 }
@@ -27,11 +33,12 @@ async function doctor(flags: DoctorFlags, signal: AbortSignal): Promise<void> {
     checks.push(check);
     if (flags.json !== true) process.stdout.write(lineOf(check));
   };
-  const [{ settingsChecks }, { openToolbox }, { createLocalBroker }, { examine }] = await Promise.all([
+  const [{ settingsChecks }, { openToolbox }, { createLocalBroker }, { examine }, { jobs }] = await Promise.all([
     import('../sign-in/settings-check.ts'),
     import('../sign-in/toolbox.ts'),
     import('../sign-in/local-broker.ts'),
     import('../../lib/setup/doctor.ts'),
+    import('../../jobs/index.ts'),
   ]);
   for await (const check of settingsChecks(flags)) add(check);
   // The other checks need the vault and the partner tenant.
@@ -51,15 +58,23 @@ async function doctor(flags: DoctorFlags, signal: AbortSignal): Promise<void> {
       partnerCenter: resources.get('partner-center'),
       partnerCenterEndpoint: target.cloud.endpoints.partnerCenter,
       fetch: exchangeDeps.fetch,
+      partnerGraph: (token: Secret) => toolbox.graph(token).client,
+      requirements: requirementsOf(jobs, flags.application),
     };
     for await (const check of examine(deps)) add(check);
   }
   const exitCode = exitCodeFor(checks);
   const status =
     exitCode === exitCodes.ok ? 'ok' : checks.some((each) => each.status === 'failed') ? 'failed' : 'warning';
-  if (flags.json === true) process.stdout.write(`${JSON.stringify({ status, checks })}\n`);
+  if (flags.json === true) process.stdout.write(`${visibleJson({ status, checks })}\n`);
   if (exitCode !== exitCodes.ok) throw new CommandOutcome(exitCode);
 }
+
+/** The roles that the jobs of an application need at customers. */
+const requirementsOf = (jobs: readonly Job[], application: string): readonly RoleRequirement[] =>
+  jobs.flatMap(({ name, application: used, directoryRoles = [] }) =>
+    used === application && directoryRoles.length > 0 ? [{ purpose: name, roles: directoryRoles }] : [],
+  );
 
 const marks: Readonly<Record<Check['status'], string>> = {
   ok: 'ok     ',
@@ -70,8 +85,8 @@ const marks: Readonly<Record<Check['status'], string>> = {
 };
 
 function lineOf({ check, status, message, remedy }: Check): string {
-  const first = `${marks[status]}  ${check}: ${message}\n`;
-  return remedy === undefined ? first : `${first}         ${remedy}\n`;
+  const first = `${marks[status]}  ${check}: ${visibleText(message)}\n`;
+  return remedy === undefined ? first : `${first}         ${visibleText(remedy)}\n`;
 }
 
 /** The exit code of the first failure, because it causes those after it. A warning alone is a failure, too. */

@@ -20,6 +20,8 @@ import { registerToken } from './token.ts';
 
 /** Registers every command. Each imports its dependencies inside its action, which keeps `ptb --help` fast. */
 export function registerCommands(program: Command): void {
+  // `ptb setup api --json`: the option belongs to `api`, although `setup` has one of the same name.
+  program.enablePositionalOptions();
   registerDemo(program);
   configureCloudCommand(program.command('local'));
   registerLocalBrowser(program);

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Grant, grants } from '../../lib/model/token.ts';
-import { type CallerRole, callerRoles } from '../../lib/model/caller.ts';
-import type { Explanation } from '../../lib/callers/explain.ts';
+import { type CallerKind, callerKinds, type CallerRole, callerRoles } from '../../lib/model/caller.ts';
+import type { Explanation, ReadingExplanation } from '../../lib/callers/explain.ts';
 import type { ParsedPolicy } from '../../lib/callers/parse-policy.ts';
 import {
   type DomainName,
@@ -19,7 +19,10 @@ const defaultFile = 'access-policy.json';
 interface TestOptions {
   readonly caller: string;
   readonly tenant: readonly (TenantId | DomainName)[];
-  readonly resource: string;
+  readonly resource?: string;
+  readonly read?: true;
+  readonly object?: string;
+  readonly kind: CallerKind;
   readonly scope: readonly string[];
   readonly grant: Grant;
   readonly role: readonly CallerRole[];
@@ -44,10 +47,21 @@ export function registerPolicy(program: Command): void {
 
   policy
     .command('test')
-    .description('Explain the decision for a caller, a tenant and a resource. Exit 0: allowed, 1: denied.')
+    .description(
+      'Explain the decision about a token (--resource) or about reading (--read), for a caller and a tenant. Exit 0: allowed, 1: denied.',
+    )
     .requiredOption('--caller <id>', 'application (client) id of the caller', guid)
     .requiredOption('--tenant <id-or-domain...>', 'the tenant: its id, its domains or both', collectTenants)
-    .requiredOption('--resource <alias>', 'resource of the token, such as graph')
+    .option('--resource <alias>', 'resource of the token, such as graph')
+    .addOption(
+      new Option('--read', 'explain whether the caller may read the data of the tenant').conflicts([
+        'resource',
+        'scope',
+        'grant',
+      ]),
+    )
+    .option('--object <id>', 'object id of the person or service principal', guid)
+    .addOption(new Option('--kind <kind>', 'kind of the caller').choices(callerKinds).default('application'))
     .option('--scope <name...>', 'scopes that the caller needs', [])
     .addOption(new Option('--grant <grant>', 'grant of the token').choices(grants).default('delegated'))
     .addOption(
@@ -67,6 +81,8 @@ export function registerPolicy(program: Command): void {
 }
 
 async function testPolicy(options: TestOptions, command: Command): Promise<void> {
+  const { resource, object } = options;
+  if (resource === undefined && !options.read) command.error('error: give --resource or --read');
   const parsed = await readPolicy(options.file, command);
   if (!parsed.ok) {
     const reason = 'The policy is not valid, so every request is denied.';
@@ -74,25 +90,46 @@ async function testPolicy(options: TestOptions, command: Command): Promise<void>
     print(options.json ? JSON.stringify(report, undefined, 2) : [reason, ...parsed.problems].join('\n  '));
     throw new CommandOutcome(exitCodes.failure);
   }
-  const { explain } = await import('../../lib/callers/explain.ts');
+  const { explain, explainReading } = await import('../../lib/callers/explain.ts');
   const tenantIds = options.tenant.map(parseTenantId).filter((id) => id !== undefined);
   if (tenantIds.length > 1) command.error('error: --tenant takes one tenant id; further values are its domains');
-  const explanation = explain(
-    parsed.policy,
-    { applicationId: options.caller, roles: options.role },
-    {
-      tenantId: tenantIds[0],
-      domains: options.tenant.map(parseDomainName).filter((domain) => domain !== undefined),
-      resource: options.resource,
-      scopes: options.scope,
-      grant: options.grant,
-    },
-  );
+  const caller = {
+    applicationId: options.caller,
+    roles: options.role,
+    kind: options.kind,
+    ...(object === undefined ? {} : { objectId: object }),
+  };
+  const tenant = {
+    tenantId: tenantIds[0],
+    domains: options.tenant.map(parseDomainName).filter((domain) => domain !== undefined),
+  };
   const notes =
     tenantIds.length > 0 ? [] : ['Rules that name the tenant by its id cannot match. Add the id to --tenant.'];
-  print(options.json ? JSON.stringify(testReport(explanation, notes), undefined, 2) : testText(explanation, notes));
-  if (!explanation.decision.allow) throw new CommandOutcome(exitCodes.failure);
+  const [isAllowed, report, text] =
+    resource === undefined
+      ? readingOutcome(explainReading(parsed.policy, caller, tenant), notes)
+      : tokenOutcome(
+          explain(parsed.policy, caller, { ...tenant, resource, scopes: options.scope, grant: options.grant }),
+          notes,
+        );
+  print(options.json ? JSON.stringify(report, undefined, 2) : text);
+  if (!isAllowed) throw new CommandOutcome(exitCodes.failure);
 }
+
+/** Whether the test passed, its JSON document and its text. */
+type TestOutcome = readonly [boolean, unknown, string];
+
+const tokenOutcome = (explanation: Explanation, notes: readonly string[]): TestOutcome => [
+  explanation.decision.allow,
+  testReport(explanation, notes),
+  testText(explanation, notes),
+];
+
+const readingOutcome = (explanation: ReadingExplanation, notes: readonly string[]): TestOutcome => [
+  explanation.readable,
+  { ...explanation, notes },
+  readingText(explanation, notes),
+];
 
 async function readPolicy(file: string, command: Command): Promise<ParsedPolicy> {
   const { parsePolicy } = await import('../../lib/callers/parse-policy.ts');
@@ -132,8 +169,28 @@ function testText({ decision, rules }: Explanation, notes: readonly string[]): s
     ? `Allowed by "${decision.rule}", redeemed by the application ${decision.application}.` +
       (decision.scopes === undefined ? '' : limit(decision.scopes, decision.excessScopes))
     : `Denied. ${decision.reason}`;
-  const lines = rules.map(({ rule, outcome, missing }, index) => {
-    const verdict = outcome === 'lacks' ? `does not match the ${missing}` : outcome;
+  return explanationText(headline, rules, notes);
+}
+
+function readingText({ readable, limited, rules }: ReadingExplanation, notes: readonly string[]): string {
+  const limit = limited ? 'Rules with "reads" limit this caller.' : 'No rule limits what this caller reads.';
+  return explanationText(`${readable ? 'Readable' : 'Not readable'}. ${limit}`, rules, notes);
+}
+
+type Finding = Explanation['rules'][number] | ReadingExplanation['rules'][number];
+
+const verdicts: Readonly<Record<Exclude<Finding['outcome'], 'lacks'>, string>> = {
+  allows: 'allows',
+  'not reached': 'not reached',
+  'no tokens': 'allows no tokens',
+  reads: 'reads this tenant',
+  'other tenants': 'reads other tenants',
+  'no reads': 'does not limit reading',
+};
+
+function explanationText(headline: string, findings: readonly Finding[], notes: readonly string[]): string {
+  const lines = findings.map(({ rule, outcome, missing }, index) => {
+    const verdict = outcome === 'lacks' ? `does not match the ${missing}` : verdicts[outcome];
     return `  ${index + 1}. ${rule}: ${verdict}`;
   });
   return [headline, ...lines, ...notes.map((note) => `  Note: ${note}`)].join('\n');

@@ -11,6 +11,7 @@ import type {
   StartedRunAnswer,
 } from '../../lib/api/answers/runs.ts';
 import { exportFormats } from '../../lib/runs/export-rows.ts';
+import { visibleBlocks } from '../../lib/runtime/visible-text.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
 import { exitByRun, followRun, runPath } from '../remote/follow-run.ts';
 import { createProgress } from '../remote/progress.ts';
@@ -79,7 +80,8 @@ async function exportRows(runId: string, flags: RunsFlags & { format: string; ou
   const format = flags.json ? 'json' : flags.format;
   const rows = Readable.from(await (await connect(flags)).stream(`${runPath(runId)}/results`, { format }));
   if (flags.output === undefined) {
-    await pipeline(rows, process.stdout, { end: false });
+    const shown = process.stdout.isTTY ? Readable.from(visibleBlocks(rows)) : rows;
+    await pipeline(shown, process.stdout, { end: false });
     return;
   }
   // An interrupted export must not look complete.

@@ -8,6 +8,7 @@ import type { SignInOptions } from '../sign-in/operator.ts';
 import { confirm, isInteractive, print, progress, say } from '../sign-in/output.ts';
 import { addApplicationOption, addTargetOptions, addSignInOptions } from '../sign-in/target-options.ts';
 import type { Toolbox } from '../sign-in/toolbox.ts';
+import { registerSetupApi } from './setup-api.ts';
 
 interface SetupFlags extends TargetOptions, SignInOptions {
   readonly application: string;
@@ -28,7 +29,7 @@ export function registerSetup(program: Command): void {
     .option('--dry-run', 'print the plan and change nothing')
     .option(
       '--profile <name>',
-      'permissions: gdap, legacy or a profile file (default: the current ones, gdap for a new application)',
+      'permissions: gdap, reader, legacy or a profile file (default: the current ones, gdap for a new application)',
     )
     .addOption(
       new Option(
@@ -38,6 +39,7 @@ export function registerSetup(program: Command): void {
     )
     .option('--display-name <name>', 'name of the application in Entra');
   addSignInOptions(addTargetOptions(addApplicationOption(command))).action(interruptible(setup));
+  registerSetupApi(command);
 }
 
 async function setup(flags: SetupFlags, signal: AbortSignal): Promise<void> {
@@ -124,6 +126,7 @@ function outcomeDocument(outcome: SetupOutcome): unknown {
 
 function outcomeLines(outcome: SetupOutcome): string[] {
   const { application, clientId, changed, consented, credential, proposed, steps, notes, endsAtMs } = outcome;
+  const option = application === 'default' ? '' : ` --application ${application}`;
   const end =
     endsAtMs === undefined ? '' : ` Its client credential expires on ${new Date(endsAtMs).toISOString().slice(0, 10)}.`;
   return [
@@ -136,6 +139,6 @@ function outcomeLines(outcome: SetupOutcome): string[] {
       : [
           `Its client ${credential} stays in use until Entra accepts the managed identity. The timer rotate-credential tries that daily.`,
         ]),
-    ...(consented ? [] : [`Next: ptb consent${application === 'default' ? '' : ` --application ${application}`}`]),
+    ...(consented ? [] : [`Next: ptb consent${option}, and then ptb tenants consent${option}`]),
   ];
 }

@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
 import { defaultApplication } from '../../lib/model/credential.ts';
-import type { ConsentResult } from '../../lib/setup/customer-consent.ts';
+import type { ConsentResult } from '../../lib/setup/consent-result.ts';
+import type { Consents } from '../customer-consent/open.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { CommandOutcome } from '../run-program.ts';
+import { CommandOutcome, UsageError } from '../run-program.ts';
 import { interruptible } from '../sign-in/interruptible.ts';
 import type { SignInOptions } from '../sign-in/operator.ts';
-import { print, say } from '../sign-in/output.ts';
+import { confirm, isInteractive, print, say } from '../sign-in/output.ts';
 import { addApplicationOption, addSignInOptions } from '../sign-in/target-options.ts';
 import type { Toolbox } from '../sign-in/toolbox.ts';
 
@@ -16,9 +17,12 @@ interface TenantsConsentFlags extends SignInOptions {
   readonly partnerTenant?: string;
   readonly vault?: string;
   readonly profile?: string;
+  readonly check?: true;
+  readonly remove?: true;
   readonly renew?: true;
   readonly wait?: true;
   readonly dryRun?: true;
+  readonly yes?: true;
   readonly json?: true;
 }
 
@@ -33,11 +37,14 @@ export function registerTenantsConsent(program: Command): void {
     .option('--tenant <id-or-domain...>', 'only these customers')
     .option(
       '--profile <name>',
-      'permissions: gdap, legacy or a profile file (default: those of the application, gdap for the default one)',
+      'permissions: gdap, reader, legacy or a profile file (default: those of the application)',
     )
-    .option('--renew', 'withdraw the consent and consent again, to include permissions that were added since')
+    .option('--check', 'compare the consent of each customer with the permissions and change nothing')
+    .option('--renew', 'also withdraw consents and give them again, where permissions of a resource were added since')
+    .option('--remove', 'withdraw the consent')
+    .option('--yes', 'do not ask before a consent is withdrawn')
     .option('--wait', 'wait until Entra issues tokens for the tenants')
-    .option('--dry-run', 'print the tenants and change nothing')
+    .option('--dry-run', 'print what would be done and change nothing')
     .option('--partner-tenant <id>', 'tenant id of the partner tenant (default: PARTNER_TENANT_ID)')
     .option('--vault <url>', 'address of the Key Vault (default: KEY_VAULT_URL)')
     .option('--json', 'one JSON document on standard output');
@@ -45,9 +52,10 @@ export function registerTenantsConsent(program: Command): void {
 }
 
 async function tenantsConsent(flags: TenantsConsentFlags, signal: AbortSignal): Promise<void> {
-  const [{ openToolbox }, { consentCustomers }, { withUsableClient }] = await Promise.all([
+  requireSense(flags);
+  const [{ openToolbox }, { openConsents }, { withUsableClient }] = await Promise.all([
     import('../sign-in/toolbox.ts'),
-    import('../sign-in/consent-customers.ts'),
+    import('../customer-consent/open.ts'),
     import('../sign-in/usable-client.ts'),
   ]);
   const { partnerTenant, vault, tenant } = flags;
@@ -56,34 +64,86 @@ async function tenantsConsent(flags: TenantsConsentFlags, signal: AbortSignal): 
     ...(vault ? { vault } : {}),
     tenantOption: '--partner-tenant',
   };
-  const work = (toolbox: Toolbox) => consentCustomers(toolbox, { ...flags, customers: tenant });
-  // The list of customers and Partner Center are read with the default application.
-  const outcome = await withUsableClient(await openToolbox(target, signal), flags, work, [defaultApplication]);
-  const { chosen, results, names } = outcome;
-  const count = (wanted: ConsentResult['outcome']): number => results.filter((each) => each.outcome === wanted).length;
-  const summary = { consented: count('consented'), already: count('already'), failed: count('failed') };
-  const failures = results.filter((each) => each.outcome === 'failed');
-  const working = outcome.working === undefined ? {} : { working: outcome.working };
-  const planned = flags.dryRun ? chosen.map((tenantId) => ({ tenantId })) : [];
-  const tenants = [...planned, ...results].map((each) => ({ ...each, name: names.get(each.tenantId) }));
-  print(flags.json, { ...summary, ...working, tenants }, [
-    ...planned.map(({ tenantId }) => names.get(tenantId) ?? tenantId),
-    chosen.length === 0 && failures.length === 0 ? 'No tenant lacks the consent.' : summaryLine(summary, flags),
-    ...failures.map(({ tenantId, detail }) => `  ${names.get(tenantId) ?? tenantId}: ${detail}`),
-  ]);
-  if (failures.length > 0) throw new CommandOutcome(exitCodes.partial);
-  if (outcome.working !== undefined && outcome.working < summary.consented) {
-    say('Some tenants do not issue tokens yet. The consent may need a few more minutes.');
-    throw new CommandOutcome(exitCodes.partial);
-  }
+  const work = async (toolbox: Toolbox): Promise<void> => {
+    const consents = await openConsents(toolbox, { ...flags, customers: tenant });
+    if (flags.check) await check(consents, flags);
+    else if (flags.remove) await remove(consents, flags);
+    else await give(consents, flags);
+  };
+  // The list of customers is read with the default application.
+  await withUsableClient(await openToolbox(target, signal), flags, work, [defaultApplication]);
   signal.throwIfAborted();
 }
 
-function summaryLine(
-  { consented, already, failed }: { consented: number; already: number; failed: number },
-  flags: TenantsConsentFlags,
-): string {
-  if (flags.dryRun) return 'Nothing was changed.';
-  const counts = `${consented} tenants consented, ${already} had the consent already, ${failed} failed.`;
-  return consented > 0 && !flags.wait ? `${counts} Tokens include the consent after about three minutes.` : counts;
+function requireSense(flags: TenantsConsentFlags): void {
+  const { check: checks, remove: removes, renew: renews, dryRun, yes } = flags;
+  const chosen = [checks && '--check', removes && '--remove', renews && '--renew'].filter((each) => each !== undefined);
+  if (chosen.length > 1) throw new UsageError(`Give only one of ${chosen.join(' and ')}.`);
+  if ((removes || renews) && !yes && !dryRun && !isInteractive()) {
+    throw new UsageError(
+      'There is no terminal to ask for confirmation. Give --yes to go ahead, or --dry-run to see what would be done.',
+    );
+  }
+}
+
+async function give(consents: Consents, flags: TenantsConsentFlags): Promise<void> {
+  const [{ giveConsents }, { giveDocument, giveLines, withdrawalLines }] = await Promise.all([
+    import('../customer-consent/give.ts'),
+    import('../customer-consent/output.ts'),
+  ]);
+  const outcome = await giveConsents(consents, { ...flags, customers: flags.tenant }, async (orders) => {
+    for (const line of withdrawalLines(orders)) say(line);
+    await requireYes(flags, 'Withdraw these consents and give them again?');
+  });
+  print(flags.json, giveDocument(outcome), giveLines(outcome, flags));
+  const { results, working } = outcome;
+  endUnlessAllWorked(results);
+  if (working !== undefined && working < results.filter((each) => each.outcome === 'consented').length) {
+    say('Some tenants do not issue tokens yet. The consent may need a few more minutes.');
+    throw new CommandOutcome(exitCodes.partial);
+  }
+}
+
+async function check(consents: Consents, flags: TenantsConsentFlags): Promise<void> {
+  const [{ checkConsents }, { checkLines, countOf }] = await Promise.all([
+    import('../customer-consent/check.ts'),
+    import('../customer-consent/output.ts'),
+  ]);
+  const tenants = await checkConsents(consents, { ...flags, customers: flags.tenant });
+  const [equal, different, failed] = (['equal', 'different', 'failed'] as const).map((each) => countOf(tenants, each));
+  print(flags.json, { equal, different, failed, tenants }, checkLines(tenants));
+  if (equal !== tenants.length) throw new CommandOutcome(exitCodes.partial);
+}
+
+async function remove(consents: Consents, flags: TenantsConsentFlags): Promise<void> {
+  const [{ removeConsents }, { countOf, namesOf, removeLines }] = await Promise.all([
+    import('../customer-consent/remove.ts'),
+    import('../customer-consent/output.ts'),
+  ]);
+  const outcome = await removeConsents(consents, { ...flags, customers: flags.tenant }, async (customers) => {
+    say(`${customers.length} customers: ${namesOf(customers.map(({ name }) => name))}`);
+    say(`Callers and jobs that use the application "${flags.application}" get consent_required there afterwards.`);
+    await requireYes(flags, 'Withdraw the consent?');
+  });
+  const { planned, results, names } = outcome;
+  const [removed, absent, failed] = (['removed', 'absent', 'failed'] as const).map((each) => countOf(results, each));
+  const tenants = [...planned, ...results].map((each) => ({ ...each, name: names.get(each.tenantId) }));
+  print(flags.json, { removed, absent, failed, tenants }, removeLines(outcome, flags.dryRun));
+  endUnlessAllWorked(results);
+}
+
+/** @throws CommandOutcome failure if the answer is no. */
+async function requireYes({ yes }: TenantsConsentFlags, question: string): Promise<void> {
+  if (yes || (await confirm(question))) return;
+  say('Nothing was changed.');
+  throw new CommandOutcome(exitCodes.failure);
+}
+
+/** Ends with 4 if a sign-in is needed before anything can work, and with 3 if some tenants failed. */
+function endUnlessAllWorked(results: readonly (Pick<ConsentResult, 'code'> & { readonly outcome: string })[]): void {
+  const failures = results.filter(({ outcome }) => outcome === 'failed');
+  if (failures.length === 0) return;
+  const needsSignIn =
+    failures.length === results.length && failures.every(({ code }) => code === 'interaction_required');
+  throw new CommandOutcome(needsSignIn ? exitCodes.signInNeeded : exitCodes.partial);
 }

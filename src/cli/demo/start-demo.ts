@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import tls from 'node:tls';
 import { type Azurite, startAzurite } from './azurite.ts';
 import { type RunningChild, startChild } from './child.ts';
-import { addFault, readLedger } from 'microsoft-cloud/client';
+import { addFault, consentEverywhere, readLedger } from 'microsoft-cloud/client';
 import { type CloudDocument, environmentOf } from 'microsoft-cloud';
 import { faultSet } from 'microsoft-cloud';
 import { localPolicy } from './local-policy.ts';
@@ -209,7 +209,7 @@ function accountOf(cloud: CloudDocument, name: 'admin' | 'broker'): string {
 export const localBrowser = (ptbScript: string, cloud: CloudDocument, name: 'admin' | 'broker'): string =>
   `"${process.execPath}" "${ptbScript}" local-browser --control ${cloud.control} --account ${accountOf(cloud, name)}`;
 
-/** Runs `ptb setup` and `ptb consent` with {@link localBrowser}. */
+/** Runs `ptb setup` and `ptb consent` with {@link localBrowser}. The customers consent to the application in between. */
 export async function obtainCredential(
   ptbScript: string,
   environment: Readonly<Record<string, string>>,
@@ -224,6 +224,7 @@ export async function obtainCredential(
       });
     });
   await run(['setup', '--yes', '--json'], 'admin');
+  await consentEverywhere(cloud.control);
   await run(['consent', '--account', accountOf(cloud, 'broker'), '--json'], 'broker');
 }
 

@@ -1,3 +1,4 @@
+import { visibleText } from '../../lib/runtime/visible-text.ts';
 import type { FailureView, RunView } from '../demo/api.ts';
 
 /** The part of a run that progress shows. */
@@ -33,7 +34,7 @@ export function createProgress(
     for (const { tenantId, name, code } of run.failures) {
       if (named.has(tenantId) || named.size >= namedFailures) continue;
       named.add(tenantId);
-      stream.write(`${clear}  ${name}: ${code}\n`);
+      stream.write(`${clear}  ${visibleText(name)}: ${code}\n`);
     }
   };
   return {

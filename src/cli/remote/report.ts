@@ -1,3 +1,4 @@
+import { visibleText } from '../../lib/runtime/visible-text.ts';
 import type { FailureView, RunView, TenantView } from '../demo/api.ts';
 import type { DemoSummary } from '../demo/run-demo.ts';
 import { table } from '../table.ts';
@@ -28,7 +29,9 @@ export function advice(runs: readonly Pick<RunView, 'failures'>[]): string[] {
   }
   return [...byCode.entries()].flatMap(([code, failed]) => [
     `${code}: ${failed[0]?.title} (${failed.length === 1 ? 'one tenant' : `${failed.length} tenants`})`,
-    ...failed.slice(0, 5).map((failure) => `  ${failure.name}: ${failure.detail ?? failure.title}`),
+    ...failed
+      .slice(0, 5)
+      .map((failure) => `  ${visibleText(failure.name)}: ${visibleText(failure.detail ?? failure.title)}`),
     ...(failed.length > 5 ? [`  and ${failed.length - 5} more`] : []),
     `  What to do: ${failed[0]?.advice}`,
     '',

@@ -1,6 +1,7 @@
 import { TokenBroker } from '../../lib/broker/broker.ts';
 import { createResourceRegistry, type ResourceRegistry } from '../../lib/model/resources.ts';
 import { CachedCredentials } from '../../lib/credential/cached-credentials.ts';
+import type { TenantId } from '../../lib/model/identifiers.ts';
 import { silentLogger } from '../../lib/runtime/log.ts';
 import { createDomainResolver } from '../../lib/tenants/domain-resolver.ts';
 import { createTenantDirectory, type TenantDirectory } from '../../lib/tenants/directory.ts';
@@ -26,8 +27,23 @@ export function createLocalBroker(toolbox: Toolbox): LocalBroker {
     { partnerTenantId, canaryResource: cloud.resources.graph, entraConcurrency: 32, cacheSize: 20_000 },
   );
   const domains = createDomainResolver({ fetch, clock }, endpoints.entra);
+  // Nothing is excluded here.
+  const excludedDomains = { tenantsOf: async () => new Set<TenantId>(), add: async () => undefined };
   const directory = createTenantDirectory(
-    { fetch, clock, random, log, newId, limiter, tokens, resources, endpoints, partnerTenantId, domains },
+    {
+      fetch,
+      clock,
+      random,
+      log,
+      newId,
+      limiter,
+      tokens,
+      resources,
+      endpoints,
+      partnerTenantId,
+      domains,
+      excludedDomains,
+    },
     { include: [], exclude: [], withoutGdap: 'allow' },
   );
   return { tokens, directory, resources };

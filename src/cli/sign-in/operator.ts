@@ -2,6 +2,7 @@ import { azureCliToken } from '../../lib/azure/identity.ts';
 import type { Secret } from '../../lib/model/secret.ts';
 import { signIn, type SignInMethod } from '../../lib/setup/sign-in.ts';
 import { openBrowser } from './browser.ts';
+import type { DirectoryTarget } from './target.ts';
 import type { Toolbox } from './toolbox.ts';
 
 /** "Microsoft Graph Command Line Tools": a public client that Microsoft provides in every tenant. */
@@ -40,7 +41,7 @@ export function signInMethod(options: SignInOptions): SignInMethod {
  * @throws SetupError sign_in_refused; what Entra answers.
  */
 export async function operatorToken(
-  toolbox: Toolbox,
+  toolbox: Pick<Toolbox, 'signInDeps'> & { readonly target: DirectoryTarget },
   options: SignInOptions,
   scopes: readonly string[],
 ): Promise<Secret> {

@@ -1,15 +1,16 @@
 import type { Readable, Writable } from 'node:stream';
+import { visibleJson, visibleText } from '../../lib/runtime/visible-text.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { CommandOutcome } from '../run-program.ts';
 
-/** Prints data to standard output: one JSON document, or lines for people. */
+/** Prints data to standard output: one JSON document, or lines for people. Control characters are shown as text. */
 export function print(json: boolean | undefined, document: unknown, lines: readonly string[]): void {
-  process.stdout.write(json === true ? `${JSON.stringify(document)}\n` : `${lines.join('\n')}\n`);
+  process.stdout.write(json === true ? `${visibleJson(document)}\n` : `${lines.map(visibleText).join('\n')}\n`);
 }
 
 /** Prints a line to standard error. */
 export function say(line: string): void {
-  process.stderr.write(`${line}\n`);
+  process.stderr.write(`${visibleText(line)}\n`);
 }
 
 /** Prints a line about progress to standard error, if that is a terminal. */
@@ -31,7 +32,7 @@ export async function confirm(
   const { createInterface } = await import('node:readline/promises');
   const terminal = createInterface(streams);
   try {
-    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim());
+    return /^y(es)?$/i.test((await terminal.question(`${visibleText(question)} [y/N] `)).trim());
   } catch (thrown) {
     if (thrown instanceof Error && thrown.name === 'AbortError') throw new CommandOutcome(exitCodes.interrupted);
     throw thrown;

@@ -53,7 +53,7 @@ async function policyCheck({ ACCESS_POLICY: location }: Settings): Promise<Check
     return {
       check,
       status: 'notice',
-      message: `There is no ${location} here. Without a policy the broker denies every request.`,
+      message: `There is no ${location} here. Without a policy the broker denies every request, and jobs get no token.`,
     };
   }
   const parsed = parsePolicy(text);

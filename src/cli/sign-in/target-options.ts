@@ -22,7 +22,10 @@ export function addApplicationOption(command: Command): Command {
 /** Adds the options that choose how to sign in. */
 export function addSignInOptions(command: Command): Command {
   return command
-    .option('--device-code', 'sign in with a code on another device')
+    .option(
+      '--device-code',
+      'sign in with a code on another device, if no browser can be opened here (policies often block this)',
+    )
     .option('--az-login', 'use the account that `az login` signed in');
 }
 

@@ -23,15 +23,14 @@ export interface Target {
   readonly hasManagedIdentity: boolean;
 }
 
+/** The partner tenant, for a command that needs no vault. */
+export type DirectoryTarget = Pick<Target, 'partnerTenantId' | 'cloud'>;
+
 type Variables = Readonly<Record<string, string | undefined>>;
 
-const targetSchema = settingsSchema.pick({
-  PARTNER_TENANT_ID: true,
-  KEY_VAULT_URL: true,
-  MICROSOFT_CLOUD: true,
-  CLOUD_ENDPOINTS: true,
-  MANAGED_IDENTITY_CLIENT_ID: true,
-});
+const directorySchema = settingsSchema.pick({ PARTNER_TENANT_ID: true, MICROSOFT_CLOUD: true, CLOUD_ENDPOINTS: true });
+const vaultSchema = settingsSchema.pick({ KEY_VAULT_URL: true, MANAGED_IDENTITY_CLIENT_ID: true });
+const targetSchema = directorySchema.extend(vaultSchema.shape);
 
 const localSettings = z.object({ Values: z.record(z.string(), z.string()).default({}) });
 
@@ -57,34 +56,46 @@ export async function readLocalSettings(file = 'local.settings.json'): Promise<V
  * @throws BrokerError config_invalid that names every missing or wrong setting, and the option for it.
  */
 export function parseTarget(options: TargetOptions, environment: Variables, local: Variables): Target {
-  const given: Variables = {
-    ...present(local),
-    ...present(environment),
-    ...present({ PARTNER_TENANT_ID: options.tenant, KEY_VAULT_URL: options.vault }),
-  };
-  const parsed = targetSchema.safeParse(given);
-  if (!parsed.success) {
-    const optionFor: Readonly<Record<string, string>> = {
-      PARTNER_TENANT_ID: ` (${options.tenantOption ?? '--tenant'})`,
-      KEY_VAULT_URL: ' (--vault)',
-    };
-    const problems = parsed.error.issues.map(({ path, message }) => {
-      const name = String(path[0]);
-      return `${name}${optionFor[name] ?? ''}: ${given[name] === undefined ? 'is missing' : message}`;
-    });
-    throw new BrokerError('config_invalid', `${problems.join('; ')}.`);
-  }
-  const { data } = parsed;
-  const replaced = Object.fromEntries(
-    Object.entries(data.CLOUD_ENDPOINTS ?? {}).filter(([, url]) => url !== undefined),
-  );
+  const given = givenVariables(options, environment, local);
+  const data = parsed(targetSchema, given, options);
   return {
-    partnerTenantId: data.PARTNER_TENANT_ID,
+    ...directoryOf(data),
     keyVaultUrl: data.KEY_VAULT_URL,
-    cloud: withEndpoints(clouds[data.MICROSOFT_CLOUD], replaced),
     managedIdentityClientId: data.MANAGED_IDENTITY_CLIENT_ID,
     hasManagedIdentity: given['IDENTITY_ENDPOINT'] !== undefined,
   };
+}
+
+/** As {@link parseTarget}, without the vault. @throws BrokerError config_invalid. */
+export function parseDirectory(options: TargetOptions, environment: Variables, local: Variables): DirectoryTarget {
+  return directoryOf(parsed(directorySchema, givenVariables(options, environment, local), options));
+}
+
+const givenVariables = (options: TargetOptions, environment: Variables, local: Variables): Variables => ({
+  ...present(local),
+  ...present(environment),
+  ...present({ PARTNER_TENANT_ID: options.tenant, KEY_VAULT_URL: options.vault }),
+});
+
+function parsed<Schema extends z.ZodType>(schema: Schema, given: Variables, options: TargetOptions): z.output<Schema> {
+  const result = schema.safeParse(given);
+  if (result.success) return result.data;
+  const optionFor: Readonly<Record<string, string>> = {
+    PARTNER_TENANT_ID: ` (${options.tenantOption ?? '--tenant'})`,
+    KEY_VAULT_URL: ' (--vault)',
+  };
+  const problems = result.error.issues.map(({ path, message }) => {
+    const name = String(path[0]);
+    return `${name}${optionFor[name] ?? ''}: ${given[name] === undefined ? 'is missing' : message}`;
+  });
+  throw new BrokerError('config_invalid', `${problems.join('; ')}.`);
+}
+
+function directoryOf(data: z.output<typeof directorySchema>): DirectoryTarget {
+  const replaced = Object.fromEntries(
+    Object.entries(data.CLOUD_ENDPOINTS ?? {}).filter(([, url]) => url !== undefined),
+  );
+  return { partnerTenantId: data.PARTNER_TENANT_ID, cloud: withEndpoints(clouds[data.MICROSOFT_CLOUD], replaced) };
 }
 
 const present = (variables: Variables): Variables =>

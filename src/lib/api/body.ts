@@ -1,9 +1,12 @@
 import type { z } from 'zod';
+import { duplicateKey, nestingDepth } from '../callers/duplicate-key.ts';
 import { BrokerError } from '../model/errors.ts';
 import { safeParse } from '../runtime/safe-parse.ts';
 
 /** Default limit for a request body. */
 export const maxRequestBodyBytes = 64 * 1024;
+/** Deeper values overflow the stack of code that walks them, such as JSON.stringify. */
+const maxDepth = 64;
 
 /** The part of a request that is read here. `HttpRequest` of `@azure/functions` and the global `Request` have it. */
 export interface RequestBody {
@@ -13,7 +16,8 @@ export interface RequestBody {
 
 /**
  * Reads and parses a JSON body. An absent body counts as `{}`.
- * @throws BrokerError request_too_large, or request_invalid, which names the first wrong field.
+ * @throws BrokerError request_too_large; request_invalid, which names the first wrong field, for a value that differs
+ * from the schema, a key that an object contains twice, and more than 64 levels.
  */
 export async function readJson<T>(
   request: RequestBody,
@@ -29,6 +33,14 @@ export async function readJson<T>(
   } catch {
     throw new BrokerError('request_invalid', 'The body is not valid JSON.');
   }
+  if (nestingDepth(text) > maxDepth)
+    throw new BrokerError('request_invalid', `The body is nested deeper than ${maxDepth} levels.`);
+  const duplicate = duplicateKey(text);
+  if (duplicate !== undefined)
+    throw new BrokerError(
+      'request_invalid',
+      `The body contains the key "${duplicate.slice(0, 100)}" twice in one object.`,
+    );
   return check(value, schema, 'body');
 }
 

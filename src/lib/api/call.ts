@@ -43,17 +43,20 @@ export type Handler<S, D extends RouteDefinition> = (
 export interface BoundRoute<S, D extends RouteDefinition = RouteDefinition> {
   readonly definition: D;
   /**
-   * Parses the request and calls the handler.
-   * @throws BrokerError request_invalid, request_too_large, and what the handler throws.
+   * Parses the request.
+   * @returns the call of the handler, which throws what the handler throws.
+   * @throws BrokerError request_invalid, request_too_large.
    */
+  prepare(services: ServicesOf<S, D['access']>, admitted: AdmittedRequest<D>): Promise<() => Promise<Answer>>;
+  /** Parses the request and calls the handler. @throws as both do. */
   answer(services: ServicesOf<S, D['access']>, admitted: AdmittedRequest<D>): Promise<Answer>;
 }
 
-export const bindRoute = <S, D extends RouteDefinition>(definition: D, handler: Handler<S, D>): BoundRoute<S, D> => ({
-  definition,
-  answer: async (services, admitted) => {
+export function bindRoute<S, D extends RouteDefinition>(definition: D, handler: Handler<S, D>): BoundRoute<S, D> {
+  const prepare: BoundRoute<S, D>['prepare'] = async (services, admitted) => {
     const parsed = await readRequest(definition, admitted.request);
     // readRequest returns untyped values. The definition's schemas have validated them, so the cast is safe.
-    return handler(services, { ...admitted, ...parsed } as Call<D>);
-  },
-});
+    return () => handler(services, { ...admitted, ...parsed } as Call<D>);
+  };
+  return { definition, prepare, answer: async (services, admitted) => (await prepare(services, admitted))() };
+}

@@ -7,10 +7,11 @@ import type { Orchestrations } from '../runs/orchestrations.ts';
 import { errorFields, type Logger } from '../runtime/log.ts';
 import type { BoundRoute } from './call.ts';
 import { type Answer, problemAnswer } from './problem.ts';
+import { earlyRefusals, handlerRefusals, recordRefusals, type RefusalDeps } from './record-refusal.ts';
 
 /** The services that the pipeline itself uses. */
-export interface PipelineServices {
-  readonly callers: CallerVerifier & { readonly limit: { take(applicationId: string): void } };
+export interface PipelineServices extends RefusalDeps {
+  readonly callers: RefusalDeps['callers'] & CallerVerifier & { readonly limit: { take(caller: Caller): void } };
 }
 
 /** The parts of the composition root that the pipeline uses. */
@@ -77,15 +78,35 @@ async function admit<S extends PipelineServices>(
     const caller = authorization === null ? undefined : await services.callers.verify(authorization);
     return route.answer(services, { ...received, caller });
   }
-  const caller = await authorize(services, access, authorization);
-  return route.answer(services, { ...received, caller, log: received.log.child({ caller: caller.applicationId }) });
+  // Requests that are refused here are not recorded, because anyone can send any number of them.
+  const caller = await services.callers.verify(authorization);
+  services.callers.limit.take(caller);
+  return answerCaller(services, route, access, {
+    ...received,
+    caller,
+    log: received.log.child({ caller: caller.applicationId }),
+  });
 }
 
-/** @throws BrokerError caller_unauthenticated, caller_throttled, caller_forbidden. */
-async function authorize(services: PipelineServices, role: CallerRole, authorization: string | null): Promise<Caller> {
-  const caller = await services.callers.verify(authorization);
-  services.callers.limit.take(caller.applicationId);
-  if (caller.roles.includes(role)) return caller;
+/** Checks the role, parses the request and calls the handler. Refusals are recorded in the audit log. */
+async function answerCaller<S extends PipelineServices>(
+  services: S,
+  route: BoundRoute<S>,
+  role: CallerRole,
+  admitted: Received & { readonly caller: Caller },
+): Promise<Answer> {
+  const { definition } = route;
+  const request = { ...admitted, route: definition };
+  const handle = await recordRefusals(services, request, earlyRefusals, async () => {
+    requireRole(admitted.caller, role);
+    return route.prepare(services, admitted);
+  });
+  return definition.recordsRefusals ? handle() : recordRefusals(services, request, handlerRefusals, handle);
+}
+
+/** @throws BrokerError caller_forbidden */
+function requireRole(caller: Caller, role: CallerRole): void {
+  if (caller.roles.includes(role)) return;
   throw new BrokerError('caller_forbidden', `The caller lacks the app role ${role}.`, {
     logFields: { caller: caller.applicationId },
   });

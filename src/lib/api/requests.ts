@@ -3,7 +3,7 @@ import { auditOutcomes } from '../audit/audit-log.ts';
 import { parseGuid } from '../model/identifiers.ts';
 import { exportFormats } from '../runs/export-rows.ts';
 import { tenantOutcomes } from '../runs/run.ts';
-import { windowPattern } from '../runs/run-id.ts';
+import { windowPattern, windowRule } from '../runs/run-id.ts';
 
 /**
  * Schemas of queries and bodies. `POST /api/tokens` has its schema in lib/broker/issue-token.ts.
@@ -31,14 +31,10 @@ export const startRunSchema = z.strictObject({
     .record(z.string().max(100), z.unknown())
     .optional()
     .meta({ description: 'Passed to the job unchanged. See the description of the job.' }),
-  window: z
-    .string()
-    .regex(windowPattern, 'is not 1 to 46 letters, digits and ":._-", with a letter or digit in front')
-    .optional()
-    .meta({
-      description:
-        'A name that is unique among the runs of the job. A second request with the same window starts nothing. Names of the form `2026-11-24T05:00Z` are reserved for scheduled runs and rejected.',
-    }),
+  window: z.string().regex(windowPattern, `is not valid: a window is ${windowRule}`).optional().meta({
+    description:
+      'A name that is unique among the runs of the job. A second request with the same window starts nothing. Names of the form `2026-11-24T05:00Z` are reserved for scheduled runs and rejected.',
+  }),
 });
 
 /** The query of `GET /api/runs`. */

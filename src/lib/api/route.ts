@@ -25,6 +25,8 @@ export interface RouteContract {
 
 /** The declaration of one route, without its handler. */
 export interface RouteDefinition extends RouteContract {
+  /** The handler itself records the requests that it refuses. */
+  readonly recordsRefusals?: true;
   /** Largest accepted body. Default: `maxRequestBodyBytes`. */
   readonly maxBodyBytes?: number;
   /** The handler starts or signals orchestrations, so the function is bound to the durable client. */

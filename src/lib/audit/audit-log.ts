@@ -7,7 +7,9 @@ import type { TenantId } from '../model/identifiers.ts';
 export const auditOutcomes = ['issued', 'denied'] as const;
 export type AuditOutcome = (typeof auditOutcomes)[number];
 
-/** One token request: the caller, the token that was issued or denied, the time and the rule. Never holds the token. */
+/**
+ * One token request, or a request that was refused before it got that far: the caller, the token that was issued or denied, the time and the rule.
+ * Never holds the token. */
 export interface AuditEntry {
   readonly atMs: number;
   readonly correlationId: string;
@@ -22,10 +24,14 @@ export interface AuditEntry {
   readonly tenantId?: TenantId;
   /** The tenant as the caller wrote it, if it is not a known tenant. */
   readonly tenantAsked?: string;
-  readonly resource: string;
+  /** Absent if the request was refused before its content was known. */
+  readonly resource?: string;
   /** Issued: the scopes that the token carries. Denied: the scopes that were requested. */
   readonly scopes: readonly string[];
-  readonly grant: Grant;
+  /** Absent like `resource`. */
+  readonly grant?: Grant;
+  /** Method and path of a request that was refused because of its caller or its form, such as `GET /audit`. */
+  readonly route?: string;
   /** The broker's application that redeemed the token. */
   readonly application?: string;
   readonly expiresAtMs?: number;
@@ -44,6 +50,8 @@ export interface AuditQuery {
   /** Application id. */
   readonly caller?: string;
   readonly tenantId?: TenantId;
+  /** Limits the entries to those of these tenants. Entries without a tenant are not among them. */
+  readonly tenantIds?: ReadonlySet<TenantId>;
   readonly outcome?: AuditOutcome;
   /** 1 to 1,000. */
   readonly limit: number;

@@ -4,7 +4,8 @@ import { hourMs } from '../model/durations.ts';
 import { grants } from '../model/token.ts';
 import { isoTime } from '../runtime/clock.ts';
 import { isErrorCode } from '../model/errors.ts';
-import { parseTenantId } from '../model/identifiers.ts';
+import { parseDomainName, parseTenantId } from '../model/identifiers.ts';
+import { scrub } from '../runtime/log.ts';
 import { type AuditEntry, auditOutcomes } from './audit-log.ts';
 
 /*
@@ -47,9 +48,10 @@ const rowSchema = z.object({
   rule: z.string().optional(),
   tenantId: z.string().optional(),
   tenantAsked: z.string().optional(),
-  resource: z.string(),
+  resource: z.string().optional(),
   scopes: z.string(),
-  grant: z.enum(grants),
+  grant: z.enum(grants).optional(),
+  route: z.string().optional(),
   application: z.string().optional(),
   expiresAt: z.iso.datetime().optional(),
   tokenFingerprint: z.string().optional(),
@@ -66,6 +68,7 @@ export function toRow(entry: AuditEntry, id: string): AuditRow {
     rowKey: `${rowKeyAt(atMs)}-${id}`,
     at: isoTime(atMs),
     ...rest,
+    ...askedText(entry),
     callerApplication: caller.applicationId,
     callerObject: caller.objectId,
     callerKind: caller.kind,
@@ -78,6 +81,25 @@ export function toRow(entry: AuditEntry, id: string): AuditRow {
     if (text !== undefined) row[column] = clip(text, maxText);
   }
   return row;
+}
+
+/** The aliases of the setting RESOURCES. */
+const aliasPattern = /^[a-z][a-z0-9-]{0,31}$/i;
+
+/**
+ * Keeps what a caller sent as the tenant or the resource only in the form that these have. Any other text may be a secret
+ * that was pasted by mistake, and readers of the audit log must not find it.
+ */
+function askedText({ tenantAsked, resource }: AuditEntry): Partial<Pick<AuditRow, 'tenantAsked' | 'resource'>> {
+  const isTenant = (text: string): boolean => (parseTenantId(text) ?? parseDomainName(text)) !== undefined;
+  const kept = (text: string, isKnownForm: boolean, otherwise: string): string =>
+    isKnownForm && scrub(text) === text ? text : otherwise;
+  return {
+    ...(tenantAsked === undefined
+      ? {}
+      : { tenantAsked: kept(tenantAsked, isTenant(tenantAsked), '[neither a tenant id nor a domain]') }),
+    ...(resource === undefined ? {} : { resource: kept(resource, aliasPattern.test(resource), '[not an alias]') }),
+  };
 }
 
 /** The entry of a row, or undefined for a row that no version of the broker wrote. */

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { type AuditEntry, type AuditLog, longestRecordSeconds } from '../audit/audit-log.ts';
-import type { Caller } from '../model/caller.ts';
+import { type Caller, callerIdOf } from '../model/caller.ts';
 import { type Decision, type Denial, denyInAnyTenant } from '../callers/decide.ts';
 import { judgeScopes, type ScopeLimit } from '../callers/judge-scopes.ts';
 import type { PolicyStore } from '../callers/policy-store.ts';
@@ -9,9 +9,10 @@ import { BrokerError, type ErrorCode, toBrokerError } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import { errorFields, type Logger, scrub } from '../runtime/log.ts';
 import type { TenantDirectory } from '../tenants/directory.ts';
-import { decideForTenant, findTenant, parseReference, type TenantAccess, tenantRefusal } from './requested-tenant.ts';
+import type { GatedTokens } from './gated-tokens.ts';
+import { decideForTenant, findTenant, parseReference, type TenantAccess } from './requested-tenant.ts';
 import type { ResourceRegistry } from '../model/resources.ts';
-import { type AccessToken, type CachingTokenSource, grants, type TokenRequest } from '../model/token.ts';
+import { type AccessToken, grants, type TokenRequest } from '../model/token.ts';
 
 /** Maximum of `minimumLifetimeSeconds`. Entra's tokens live 60 to 90 minutes ("Access tokens", token lifetime). */
 const maxLifetimeSeconds = 3_000;
@@ -49,9 +50,10 @@ export type TokenOrder = z.output<typeof tokenRequestSchema>;
 /** What {@link issueToken} needs. */
 export interface IssueDeps {
   readonly policy: PolicyStore;
-  readonly directory: Pick<TenantDirectory, 'find' | 'tenantOf' | 'excludes'>;
+  readonly directory: Pick<TenantDirectory, 'find' | 'tenantOf'>;
   readonly resources: ResourceRegistry;
-  readonly tokens: Pick<CachingTokenSource, 'getToken' | 'getNewerToken'>;
+  /** Refuses tenants that are excluded or out of reach. */
+  readonly tokens: GatedTokens;
   readonly audit: Pick<AuditLog, 'record'>;
   readonly partnerTenantId: TenantId;
   readonly clock: Clock;
@@ -128,6 +130,7 @@ async function obtainToken(
     // The token is returned only after its record has been written.
     minimumLifetimeSeconds: order.minimumLifetimeSeconds + longestRecordSeconds,
     correlationId,
+    callerId: callerIdOf(caller),
   };
   let token = await deps.tokens.getToken(request);
   if (mayPredateConsent(token, scopes, rule)) token = (await deps.tokens.getNewerToken(request)) ?? token;
@@ -160,7 +163,7 @@ async function authorize(
   const denial = denyInAnyTenant(policy, access.caller, access);
   if (denial !== undefined) throw forbidden(denial);
 
-  const tenant = await findTenant(deps, reference);
+  const tenant = await findTenant(deps, reference, callerIdOf(access.caller));
   const { tenantId } = tenant;
   if (tenantId !== undefined) fields.tenantId = tenantId;
   const decision = await decideForTenant(deps, policy, access, tenant);
@@ -169,8 +172,6 @@ async function authorize(
   fields.application = decision.application;
   // After the decision, so that a caller without a rule learns nothing about tenants.
   if (tenantId === undefined) throw new BrokerError('tenant_unknown', 'No tenant owns this domain.');
-  const refusal = await tenantRefusal(deps, tenantId, tenant.listed);
-  if (refusal !== undefined) throw refusal;
   return { tenantId, rule: decision };
 }
 

@@ -1,12 +1,13 @@
 import { type AuditEntry, type AuditLog, longestRecordSeconds } from '../audit/audit-log.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { type ErrorCode, toBrokerError } from '../model/errors.ts';
+import { BrokerError, type ErrorCode, toBrokerError } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import type { AccessToken, TokenRequest, TokenSource } from '../model/token.ts';
+import type { GatedTokens } from './gated-tokens.ts';
 
 /** What {@link recordTokens} needs. */
 export interface RecordedTokensDeps {
-  readonly tokens: TokenSource;
+  readonly tokens: GatedTokens;
   readonly audit: Pick<AuditLog, 'record'>;
   readonly clock: Clock;
   readonly newId: () => string;
@@ -18,6 +19,7 @@ export const brokerCallerId = '00000000-0000-0000-0000-000000000000';
 
 /**
  * Returns a token source for the broker's own jobs, which records each token before the job receives it, as for callers.
+ * Jobs get tokens for customers only, so the partner's own tenant is refused even if somebody edits a plan to name it.
  * Refusals are recorded too. If the record of a refusal fails, the job still receives the original error.
  */
 export function recordTokens(deps: RecordedTokensDeps): TokenSource {
@@ -41,6 +43,8 @@ export function recordTokens(deps: RecordedTokensDeps): TokenSource {
     getToken: async (request, signal): Promise<AccessToken> => {
       let token: AccessToken;
       try {
+        if (request.tenantId === deps.partnerTenantId)
+          throw new BrokerError('tenant_not_delegated', "Jobs get no token for the partner's own tenant.");
         const minimumLifetimeSeconds = request.minimumLifetimeSeconds + longestRecordSeconds;
         token = await deps.tokens.getToken({ ...request, minimumLifetimeSeconds }, signal);
       } catch (thrown) {

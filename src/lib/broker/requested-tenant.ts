@@ -1,13 +1,14 @@
 import { type Decision, decide, type PolicyCaller, type PolicyRequest } from '../callers/decide.ts';
 import type { AccessPolicy } from '../callers/policy.ts';
+import { type Caller, callerIdOf } from '../model/caller.ts';
 import { BrokerError } from '../model/errors.ts';
 import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../model/identifiers.ts';
 import type { TenantDirectory } from '../tenants/directory.ts';
-import { type DelegatedTenant, isExcluded, reasonTexts } from '../tenants/tenant.ts';
+import type { DelegatedTenant } from '../tenants/tenant.ts';
 
 /** What the functions of this file need. */
 export interface RequestedTenantDeps {
-  readonly directory: Pick<TenantDirectory, 'find' | 'tenantOf' | 'excludes'>;
+  readonly directory: Pick<TenantDirectory, 'find' | 'tenantOf'>;
   readonly partnerTenantId: TenantId;
 }
 
@@ -42,16 +43,21 @@ export interface RequestedTenant {
  * Finds the tenant of a request.
  * @throws BrokerError `entra_unavailable`, `directory_unavailable`, or a failure of the credential.
  */
-export async function findTenant(deps: RequestedTenantDeps, reference: TenantReference): Promise<RequestedTenant> {
+export async function findTenant(
+  deps: RequestedTenantDeps,
+  reference: TenantReference,
+  callerId: string,
+): Promise<RequestedTenant> {
   const domain = reference.kind === 'domain' ? reference.domain : undefined;
-  const tenantId = reference.kind === 'id' ? reference.tenantId : await deps.directory.tenantOf(reference.domain);
+  const tenantId =
+    reference.kind === 'id' ? reference.tenantId : await deps.directory.tenantOf(reference.domain, undefined, callerId);
   const isCustomer = tenantId !== undefined && tenantId !== deps.partnerTenantId;
   return { tenantId, domain, listed: isCustomer ? await deps.directory.find(tenantId) : undefined };
 }
 
 /** What a caller requests in a tenant. */
 export interface TenantAccess extends Pick<PolicyRequest, 'resource' | 'scopes' | 'grant'> {
-  readonly caller: PolicyCaller;
+  readonly caller: PolicyCaller & Pick<Caller, 'objectId'>;
 }
 
 /**
@@ -75,26 +81,12 @@ export async function decideForTenant(
   if (claimed === undefined || claimed === domain) return decision;
   const decisionIfOwned = decideBy([...proven, claimed]);
   if (sameDecision(decision, decisionIfOwned)) return decision;
-  return (await deps.directory.tenantOf(claimed)) === tenantId ? decisionIfOwned : decision;
+  return (await deps.directory.tenantOf(claimed, undefined, callerIdOf(caller))) === tenantId
+    ? decisionIfOwned
+    : decision;
 }
 
 function sameDecision(a: Decision, b: Decision): boolean {
   if (a.allow) return b.allow && a.rule === b.rule;
   return !b.allow && a.missing === b.missing;
-}
-
-/** Returns the error if no token may be issued for the tenant, whatever the policy says. */
-export async function tenantRefusal(
-  deps: RequestedTenantDeps,
-  tenantId: TenantId,
-  listed: DelegatedTenant | undefined,
-): Promise<BrokerError | undefined> {
-  if (tenantId === deps.partnerTenantId) {
-    const excluded = await deps.directory.excludes(tenantId);
-    return excluded ? new BrokerError('tenant_excluded', reasonTexts.excluded) : undefined;
-  }
-  if (listed === undefined)
-    return new BrokerError('tenant_not_delegated', 'The tenant is not a customer of the partner.');
-  if (listed.reachable) return undefined;
-  return new BrokerError(isExcluded(listed) ? 'tenant_excluded' : 'tenant_not_delegated', reasonTexts[listed.reason]);
 }

@@ -9,8 +9,16 @@ import { type CallerVerifierSettings, createCallerVerifier } from './verify-call
 /** Who may call the broker: verification, rate limit and access policy. */
 export interface Callers extends CallerVerifier {
   readonly limit: CallerRateLimit;
+  /** Limits how many refusals of one caller the audit log keeps. */
+  readonly refusalRecords: CallerRateLimit;
   readonly policy: PolicyStore;
 }
+
+/**
+ * Refusals of one application that the audit log keeps, per minute and instance: at most 90 MB a day. Whoever is refused
+ * may be anybody in the partner tenant.
+ */
+const refusalsPerMinute = 60;
 
 export interface CallersDeps {
   readonly fetch: Fetch;
@@ -27,6 +35,7 @@ export function createCallers(
   return {
     ...createCallerVerifier(deps, settings),
     limit: createCallerRateLimit(deps, settings),
+    refusalRecords: createCallerRateLimit(deps, { requestsPerMinute: refusalsPerMinute, burst: refusalsPerMinute }),
     policy: createPolicyStore({ ...deps, read: deps.readPolicy }),
   };
 }

@@ -18,13 +18,16 @@ export interface PolicyRequest {
   readonly isPartnerTenant?: boolean;
 }
 
-/** The part of a caller that the policy decides on. */
-export type PolicyCaller = Pick<Caller, 'applicationId' | 'roles'>;
+/** The part of a caller that the policy decides on. What is unknown matches no rule that names it. */
+export type PolicyCaller = Pick<Caller, 'applicationId' | 'roles'> & Partial<Pick<Caller, 'objectId' | 'kind'>>;
 
 /** The parts of a rule, in the order of evaluation. */
-const stages = ['caller', 'role', 'grant', 'resource', 'tenant', 'scope'] as const;
+const stages = ['caller', 'kind', 'object', 'role', 'grant', 'resource', 'tenant', 'scope'] as const;
 /** A part of a rule that a request may fail to match. */
 export type Stage = (typeof stages)[number];
+
+/** A stage that depends on the caller alone. */
+export type CallerStage = Extract<Stage, 'caller' | 'kind' | 'object' | 'role'>;
 
 /** The request is denied. */
 export interface Denial {
@@ -99,23 +102,42 @@ export function failedStage(rule: Rule, caller: PolicyCaller, request: PolicyReq
   return undefined;
 }
 
-function failedBeforeTenant(rule: Rule, caller: PolicyCaller, request: TenantlessRequest): Stage | undefined {
+/** Returns the first stage of the rule that the caller fails, whatever it requests. Pure. */
+export function failedCallerStage(rule: Rule, caller: PolicyCaller): CallerStage | undefined {
   if (!selects(rule.callers, caller.applicationId)) return 'caller';
+  if (!selects(rule.kinds, caller.kind)) return 'kind';
+  if (!selects(rule.objects, caller.objectId)) return 'object';
   if (!rule.roles.every((role) => caller.roles.includes(role))) return 'role';
+  return undefined;
+}
+
+function failedBeforeTenant(rule: Rule, caller: PolicyCaller, request: TenantlessRequest): Stage | undefined {
+  // As if it were a rule for other callers, because it must not be the furthest failed one.
+  if (!rule.tokens) return 'caller';
+  const stage = failedCallerStage(rule, caller);
+  if (stage !== undefined) return stage;
   if (!rule.grants.has(request.grant)) return 'grant';
   if (!selects(rule.resources, request.resource)) return 'resource';
   return undefined;
 }
 
-function selectsTenant(tenants: Selection, { tenantId, domains, isPartnerTenant }: PolicyRequest): boolean {
-  if (tenants === '*') return isPartnerTenant !== true;
-  return (tenantId !== undefined && tenants.has(tenantId)) || domains.some((domain) => tenants.has(domain));
+function selectsTenant(tenants: Selection, request: PolicyRequest): boolean {
+  return tenants === '*' ? request.isPartnerTenant !== true : namesTenant(tenants, request);
 }
 
-const selects = (selection: Selection, item: string): boolean => selection === '*' || selection.has(item);
+/** Whether a list of tenant ids and domains contains the tenant. */
+export const namesTenant = (
+  tenants: ReadonlySet<string>,
+  { tenantId, domains }: Pick<PolicyRequest, 'tenantId' | 'domains'>,
+): boolean => (tenantId !== undefined && tenants.has(tenantId)) || domains.some((domain) => tenants.has(domain));
+
+const selects = (selection: Selection, item: string | undefined): boolean =>
+  selection === '*' || (item !== undefined && selection.has(item));
 
 const reasons: Readonly<Record<Stage, (caller: PolicyCaller, request: PolicyRequest) => string>> = {
   caller: (caller) => `No rule applies to the application ${caller.applicationId}.`,
+  kind: (caller) => `No rule for this application accepts callers of the kind ${caller.kind ?? 'unknown'}.`,
+  object: (caller) => `No rule for this application names the object id ${caller.objectId ?? '(unknown)'}.`,
   role: (caller) => `No rule accepts the roles of this caller (${caller.roles.join(', ') || 'none'}).`,
   grant: (_, request) => `No rule for this caller allows the grant ${request.grant}.`,
   resource: (_, request) =>

@@ -1,5 +1,5 @@
 // The JSON tokens that matter here (RFC 8259 section 2). Numbers and literals are skipped.
-const tokenPattern = /"(?:[^"\\]|\\.)*"|[{}[\]:]/g;
+const tokenPattern = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\]:]/g;
 
 /**
  * Returns the first key that an object in a JSON text contains twice, or undefined. JSON.parse keeps the last value,
@@ -28,4 +28,18 @@ export function duplicateKey(json: string): string | undefined {
     lastString = undefined;
   }
   return undefined;
+}
+
+/**
+ * The number of arrays and objects that are open at the deepest place of a JSON text. Pure.
+ * @param json Text that JSON.parse accepts.
+ */
+export function nestingDepth(json: string): number {
+  let depth = 0;
+  let deepest = 0;
+  for (const [token] of json.matchAll(tokenPattern)) {
+    if (token === '{' || token === '[') deepest = Math.max(deepest, (depth += 1));
+    else if (token === '}' || token === ']') depth -= 1;
+  }
+  return deepest;
 }

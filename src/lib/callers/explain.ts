@@ -1,10 +1,24 @@
-import { type Decision, decide, failedStage, type PolicyCaller, type PolicyRequest, type Stage } from './decide.ts';
-import type { AccessPolicy } from './policy.ts';
+import {
+  type CallerStage,
+  type Decision,
+  decide,
+  failedCallerStage,
+  failedStage,
+  namesTenant,
+  type PolicyCaller,
+  type PolicyRequest,
+  type Stage,
+} from './decide.ts';
+import type { AccessPolicy, Rule } from './policy.ts';
+import { limitsReading, readsOf } from './reads.ts';
 
 interface RuleFinding {
   readonly rule: string;
-  /** `allows`: this rule decides. `lacks`: the request fails at `missing`. `not reached`: an earlier rule allows. */
-  readonly outcome: 'allows' | 'lacks' | 'not reached';
+  /**
+   * `allows`: this rule decides. `lacks`: the request fails at `missing`. `not reached`: an earlier rule allows.
+   * `no tokens`: the rule only limits reading.
+   */
+  readonly outcome: 'allows' | 'lacks' | 'not reached' | 'no tokens';
   readonly missing?: Stage;
 }
 
@@ -21,10 +35,50 @@ export function explain(policy: AccessPolicy, caller: PolicyCaller, request: Pol
   const decidedBy = decision.allow ? policy.rules.findIndex(({ name }) => name === decision.rule) : policy.rules.length;
   const rules = policy.rules.map((rule, index): RuleFinding => {
     if (index === decidedBy) return { rule: rule.name, outcome: 'allows' };
+    if (!rule.tokens) return { rule: rule.name, outcome: 'no tokens' };
     const missing = index < decidedBy ? failedStage(rule, caller, request) : undefined;
     return missing === undefined
       ? { rule: rule.name, outcome: 'not reached' }
       : { rule: rule.name, outcome: 'lacks', missing };
   });
   return { decision, rules };
+}
+
+interface ReadingFinding {
+  readonly rule: string;
+  /**
+   * `reads`: the rule opens the tenant. `other tenants`: it opens only others. `lacks`: the caller fails at `missing`, so
+   * the rule opens nothing. `no reads`: the rule does not limit reading.
+   */
+  readonly outcome: 'reads' | 'other tenants' | 'lacks' | 'no reads';
+  readonly missing?: CallerStage;
+}
+
+/** Whether a caller may read a tenant, with the outcome of each rule. */
+export interface ReadingExplanation {
+  readonly readable: boolean;
+  /** False if no rule limits the caller, so that it reads all tenants. */
+  readonly limited: boolean;
+  readonly rules: readonly ReadingFinding[];
+}
+
+/** Returns whether the caller may read the tenant, and the outcome of each rule. Pure. */
+export function explainReading(
+  policy: AccessPolicy,
+  caller: PolicyCaller,
+  tenant: Pick<PolicyRequest, 'tenantId' | 'domains'>,
+): ReadingExplanation {
+  const reads = readsOf(policy, caller);
+  const findingOf = (rule: Rule): ReadingFinding => {
+    if (rule.reads === undefined) return { rule: rule.name, outcome: 'no reads' };
+    const missing = failedCallerStage(rule, caller);
+    if (missing !== undefined) return { rule: rule.name, outcome: 'lacks', missing };
+    const isNamed = rule.reads === '*' || namesTenant(rule.reads, tenant);
+    return { rule: rule.name, outcome: isNamed ? 'reads' : 'other tenants' };
+  };
+  return {
+    readable: reads === '*' || namesTenant(reads, tenant),
+    limited: policy.rules.some((rule) => limitsReading(rule, caller)),
+    rules: policy.rules.map(findingOf),
+  };
 }

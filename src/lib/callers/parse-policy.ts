@@ -38,7 +38,10 @@ export function parsePolicy(text: string): ParsedPolicy {
   if (duplicate !== undefined)
     return invalid(`contains the key "${duplicate}" twice in one object; remove one of them`);
   const parsed = safeParse(policyDocumentSchema, value);
-  if (!parsed.success) return { ok: false, problems: parsed.error.issues.flatMap((issue) => problemsOf(issue, value)) };
+  if (!parsed.success) {
+    const problems = parsed.error.issues.flatMap((issue) => problemsOf(issue, value));
+    return { ok: false, problems: [...problems, ...missingKeys(value)] };
+  }
   const problems = referenceProblems(parsed.data);
   if (problems.length > 0) return { ok: false, problems };
   return {
@@ -59,16 +62,20 @@ function referenceProblems(document: PolicyDocument): string[] {
     const place = `rules[${index}]`;
     if (seen.has(rule.name)) problems.push(`${place}.name: another rule has the name "${rule.name}" as well.`);
     seen.add(rule.name);
-    for (const tenant of rule.tenants) {
-      if (!tenant.startsWith('group:') || groups.includes(tenant.slice(6))) continue;
-      problems.push(
-        `${place}.tenants: unknown group "${tenant.slice(6)}"${didYouMean(tenant.slice(6), groups) || '.'}`,
-      );
+    for (const key of ['tenants', 'reads'] as const) {
+      for (const tenant of rule[key] ?? []) {
+        if (!tenant.startsWith('group:') || groups.includes(tenant.slice(6))) continue;
+        problems.push(
+          `${place}.${key}: unknown group "${tenant.slice(6)}"${didYouMean(tenant.slice(6), groups) || '.'}`,
+        );
+      }
     }
+    problems.push(...tokenProblems(rule, place));
     const lists = {
       'callers.applications': rule.callers.applications,
       tenants: rule.tenants,
       resources: rule.resources,
+      reads: rule.reads,
       scopes: rule.scopes,
     };
     for (const [name, list = []] of Object.entries(lists)) {
@@ -82,12 +89,42 @@ function referenceProblems(document: PolicyDocument): string[] {
   return problems;
 }
 
+const isReadingOnly = ({ tenants, resources, reads }: Partial<RuleDocument>): boolean =>
+  reads !== undefined && tenants === undefined && resources === undefined;
+
+/** The keys that a rule for tokens lacks. For a document that has other problems too. */
+function missingKeys(document: unknown): string[] {
+  const rules = valueAt(document, ['rules']);
+  if (!Array.isArray(rules)) return [];
+  return rules.flatMap((rule: Partial<RuleDocument> | null, index) =>
+    typeof rule === 'object' && rule !== null ? missingTokenKeys(rule, `rules[${index}]`) : [],
+  );
+}
+
+const missingTokenKeys = (rule: Partial<RuleDocument>, place: string): string[] =>
+  isReadingOnly(rule)
+    ? []
+    : (['tenants', 'resources'] as const)
+        .filter((key) => rule[key] === undefined)
+        .map((key) => `${place}.${key}: is missing.`);
+
+/** Checks that a rule says which tokens it allows, or nothing about tokens and only what may be read. */
+function tokenProblems(rule: RuleDocument, place: string): string[] {
+  if (!isReadingOnly(rule)) return missingTokenKeys(rule, place);
+  return (['scopes', 'grants', 'application', 'excessScopes'] as const)
+    .filter((key) => rule[key] !== undefined)
+    .map((key) => `${place}.${key}: has no effect without tenants and resources.`);
+}
+
 function warningsOf(document: PolicyDocument): string[] {
-  const used = new Set(document.rules.flatMap(({ tenants }) => tenants));
+  const used = new Set(document.rules.flatMap(({ tenants = [], reads = [] }) => [...tenants, ...reads]));
   const unused = Object.keys(document.tenantGroups ?? {}).filter((name) => !used.has(`group:${name}`));
   const wide = document.rules.filter(
-    ({ callers, tenants, resources }) =>
-      callers.applications.includes('*') && tenants.includes('*') && resources.includes('*'),
+    ({ callers, tenants = [], resources = [] }) =>
+      callers.applications.includes('*') &&
+      callers.objects === undefined &&
+      tenants.includes('*') &&
+      resources.includes('*'),
   );
   return [
     ...unused.map((name) => `No rule uses the group "${name}".`),
@@ -98,16 +135,21 @@ function warningsOf(document: PolicyDocument): string[] {
 const unlimited = (scopes: readonly string[] | undefined): boolean => scopes === undefined || scopes.includes('*');
 
 function compile(rule: RuleDocument, { tenantGroups = {} }: PolicyDocument): Rule {
-  const tenants = rule.tenants.flatMap((tenant) =>
-    tenant.startsWith('group:') ? (tenantGroups[tenant.slice(6)] ?? []) : [tenant],
-  );
+  const tenantsOf = (patterns: readonly string[]): Selection =>
+    selection(
+      patterns.flatMap((tenant) => (tenant.startsWith('group:') ? (tenantGroups[tenant.slice(6)] ?? []) : [tenant])),
+    );
   return {
     name: rule.name,
     callers: selection(rule.callers.applications),
+    objects: rule.callers.objects === undefined ? '*' : selection(rule.callers.objects),
+    kinds: rule.callers.kinds === undefined ? '*' : selection(rule.callers.kinds),
     roles: rule.callers.roles ?? [],
+    tokens: rule.tenants !== undefined,
     grants: new Set(rule.grants ?? ['delegated']),
-    resources: selection(rule.resources),
-    tenants: selection(tenants),
+    resources: selection(rule.resources ?? []),
+    tenants: tenantsOf(rule.tenants ?? []),
+    reads: rule.reads && tenantsOf(rule.reads),
     scopes: unlimited(rule.scopes) ? undefined : rule.scopes,
     excessScopes: rule.excessScopes ?? 'refuse',
     application: rule.application ?? 'default',

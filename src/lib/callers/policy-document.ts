@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { grants } from '../model/token.ts';
 import { applicationNamePattern } from '../model/credential.ts';
-import { callerRoles } from '../model/caller.ts';
+import { callerKinds, callerRoles } from '../model/caller.ts';
 
 /**
  * The access policy as written in `access-policy.json`. `ptb policy schema` generates the JSON schema from this, and
@@ -17,6 +17,9 @@ const text = (pattern: string, meaning: string) => z.string().regex(new RegExp(`
 
 const names = <T extends z.ZodType>(item: T) => z.array(item).min(1, 'must not be empty; "*" means all').max(10_000);
 
+/** A list that narrows the callers. It knows no "*", because its absence means all. */
+const limited = <T extends z.ZodType>(item: T) => z.array(item).min(1, 'must not be empty').max(10_000);
+
 /** One delegated scope or application role by its short name, as in a token: no resource prefix, no spaces. */
 const scopeName = '[A-Za-z0-9][A-Za-z0-9._-]{0,127}';
 
@@ -26,16 +29,29 @@ const resourceAlias = '[a-z][a-z0-9-]{0,31}';
 /** The names that `ptb setup --application` accepts. Without the anchors, which `text` adds. */
 const applicationName = applicationNamePattern.source.slice(1, -1);
 
+const tenantPattern = text(
+  `${guid}|${domain}|group:${groupName}|\\*`,
+  'is neither a tenant id, a domain, "group:NAME" nor "*"',
+);
+
 const callersSchema = z.strictObject({
   applications: names(text(`${guid}|\\*`, 'is neither an application (client) id (a GUID) nor "*"')).meta({
     description: 'Application (client) ids of the callers, or "*" for every caller in the partner tenant.',
+  }),
+  objects: limited(text(guid, 'is not an object id (a GUID)')).optional().meta({
+    description:
+      'Object ids (oid) of the people or service principals that may call through these applications. Absent: all.',
+  }),
+  kinds: limited(z.enum(callerKinds)).optional().meta({
+    description:
+      'application: the caller acts as itself. user: a person is signed in to the application. Absent: both.',
   }),
   roles: names(z.enum(callerRoles)).optional().meta({
     description: 'App roles that the caller must hold, all of them. A token always requires Tokens.Request.',
   }),
 });
 
-const ruleSchema = z.strictObject({
+const ruleFields = {
   name: z
     .string()
     .min(1)
@@ -43,14 +59,16 @@ const ruleSchema = z.strictObject({
     .meta({ description: 'Unique name. The audit record of every token that the rule allows contains it.' }),
   description: z.string().max(2000).optional().meta({ description: 'Why the rule exists. Not evaluated.' }),
   callers: callersSchema.meta({ description: 'Callers that the rule applies to.' }),
-  tenants: names(
-    text(`${guid}|${domain}|group:${groupName}|\\*`, 'is neither a tenant id, a domain, "group:NAME" nor "*"'),
-  ).meta({
+  tenants: names(tenantPattern).optional().meta({
     description:
-      'Tenant ids, verified domains, "group:NAME" for one of tenantGroups, or "*" for every customer tenant. "*" does not include the partner tenant; name it by its id.',
+      'The tenants that the callers may have tokens for: tenant ids, verified domains, "group:NAME" for one of tenantGroups, or "*" for every customer tenant. "*" does not include the partner tenant; name it by its id.',
   }),
-  resources: names(text(`${resourceAlias}|\\*`, 'is neither the alias of a resource, such as graph, nor "*"')).meta({
-    description: 'Aliases of resources (graph, exchange, …), or "*" for all configured resources.',
+  resources: names(text(`${resourceAlias}|\\*`, 'is neither the alias of a resource, such as graph, nor "*"'))
+    .optional()
+    .meta({ description: 'Aliases of resources (graph, exchange, …), or "*" for all configured resources.' }),
+  reads: z.array(tenantPattern).max(10_000).optional().meta({
+    description:
+      'The tenants that the callers may see in lists, results and the audit log, and start runs for: tenant ids, verified domains, "group:NAME", or "*" for no limit. Empty: none. Absent: the rule does not limit reading.',
   }),
   scopes: names(text(`${scopeName}|\\*`, 'is neither the name of one scope, such as User.Read.All, nor "*"'))
     .optional()
@@ -73,6 +91,12 @@ const ruleSchema = z.strictObject({
   excessScopes: z.enum(['refuse', 'record']).optional().meta({
     description: 'What happens to a token that carries other scopes than those listed. Absent: refuse.',
   }),
+};
+
+const ruleSchema = z.strictObject(ruleFields).meta({
+  // `parsePolicy` checks these too, and names what is missing.
+  anyOf: [{ required: ['tenants', 'resources'] }, { required: ['reads'] }],
+  dependentRequired: { tenants: ['resources'], resources: ['tenants'] },
 });
 
 /** Schema of the policy document. References between its parts are checked by `parsePolicy`. */

@@ -25,6 +25,8 @@ export interface PolicyState {
   readonly state: 'current' | 'last-good' | 'deny-all';
   /** Why the state is not `current`. One line for the operator, shown by health and in the log. */
   readonly problem?: string;
+  /** With `deny-all`: only because no policy was ever loaded and its source cannot be read. The next read may succeed. */
+  readonly isTransient?: boolean;
   /** When the policy in force was loaded, milliseconds since the epoch; 0 if no policy was ever loaded. */
   readonly loadedAtMs: number;
 }
@@ -42,6 +44,7 @@ const retryMs = 5_000;
 /** How long the last good policy is used while its source fails: longer than a night, shorter than a weekend. */
 const lastGoodMs = dayMs;
 const readTimeoutMs = 5_000;
+const unreadable = 'The access policy cannot be read.';
 
 interface GoodPolicy {
   readonly policy: AccessPolicy;
@@ -110,7 +113,7 @@ class SourcedPolicyStore implements PolicyStore {
       if (error instanceof InvalidPolicyError) this.#report(error.message);
       else {
         this.#unreadableAtMs = nowMs;
-        this.#report('The access policy cannot be read.', errorFields(error));
+        this.#report(unreadable, errorFields(error));
       }
       throw error;
     }
@@ -134,7 +137,13 @@ class SourcedPolicyStore implements PolicyStore {
     const problem = this.#problem;
     const loadedAtMs = this.#good?.loadedAtMs ?? 0;
     if (kept?.value === undefined)
-      return { policy: denyAll, state: 'deny-all', problem: `${problem} Every request is denied.`, loadedAtMs };
+      return {
+        policy: denyAll,
+        state: 'deny-all',
+        problem: `${problem} Every request is denied.`,
+        ...(problem === unreadable && loadedAtMs === 0 ? { isTransient: true } : {}),
+        loadedAtMs,
+      };
     const { policy } = kept.value;
     if (problem === undefined) return { policy, state: 'current', loadedAtMs };
     const until = isoTime(kept.asOfMs + lastGoodMs);

@@ -1,5 +1,6 @@
 import type { TableClient } from '@azure/data-tables';
 import { isErrorCode } from '../model/errors.ts';
+import { parseTenantId } from '../model/identifiers.ts';
 import { once } from '../runtime/once.ts';
 import { isStorageConflict, isStorageMissing, storageCall } from '../runtime/storage-call.ts';
 import {
@@ -8,6 +9,7 @@ import {
   healthStatuses,
   type JournalEntry,
   type JournalFailure,
+  type JournalWitness,
 } from './credential-journal.ts';
 
 const partitionKey = 'credential';
@@ -41,6 +43,10 @@ export class TableCredentialJournal implements CredentialJournal {
 
   recordFailure(application: string, { atMs, code, detail }: JournalFailure): Promise<void> {
     return this.#merge(application, { failedAt: new Date(atMs), failureCode: code, failureDetail: detail });
+  }
+
+  recordWitness(application: string, { tenantId, resourceIdentifier }: JournalWitness): Promise<void> {
+    return this.#merge(application, { witnessTenantId: tenantId, witnessResource: resourceIdentifier });
   }
 
   recordMfaProbe(application: string, { atMs, compliant }: NonNullable<JournalEntry['mfaProbe']>): Promise<void> {
@@ -104,6 +110,8 @@ function readEntry(entity: Entity | undefined): JournalEntry {
   const [stateSince, rotatedAt, failedAt, mfaProbedAt] = ['stateSince', 'rotatedAt', 'failedAt', 'mfaProbedAt'].map(
     (name) => msOf(entity[name]),
   );
+  const witnessTenantId = parseTenantId(entity['witnessTenantId']);
+  const witnessResource = entity['witnessResource'];
   const [code, detail] = [entity['failureCode'], entity['failureDetail']];
   return {
     ...(status === undefined || stateSince === undefined
@@ -113,6 +121,9 @@ function readEntry(entity: Entity | undefined): JournalEntry {
     ...(failedAt === undefined || !isErrorCode(code)
       ? {}
       : { failure: { atMs: failedAt, code, detail: typeof detail === 'string' ? detail : '' } }),
+    ...(witnessTenantId === undefined || typeof witnessResource !== 'string'
+      ? {}
+      : { witness: { tenantId: witnessTenantId, resourceIdentifier: witnessResource } }),
     ...(mfaProbedAt === undefined
       ? {}
       : { mfaProbe: { atMs: mfaProbedAt, compliant: entity['mfaCompliant'] === true } }),

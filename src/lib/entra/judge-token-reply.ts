@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { BrokerError, type ErrorCode, type LogFields } from '../model/errors.ts';
 import { parseJson, type OutboundReply, retryAfterSeconds } from '../runtime/outbound.ts';
 import { Secret } from '../model/secret.ts';
-import { aadstsMeanings, type Reach } from './aadsts.ts';
+import { meaningOf, type Reach } from './aadsts.ts';
 import { readClaims, type TokenClaims } from './token-claims.ts';
 import { safeParse } from '../runtime/safe-parse.ts';
 
@@ -62,13 +62,16 @@ const successSchema = z.object({
   scope: z.string().optional(),
 });
 
+/** A field that is only logged. It is cut, and not refused, because the rest of the reply still tells what happened. */
+const capped = z.string().transform((text) => text.slice(0, 100));
+
 const failureSchema = z.object({
   error: z.string().min(1).max(200),
   error_description: z.string().optional(),
   error_codes: z.array(z.number().int()).optional(),
-  suberror: z.string().optional(),
-  trace_id: z.string().optional(),
-  correlation_id: z.string().optional(),
+  suberror: capped.optional(),
+  trace_id: capped.optional(),
+  correlation_id: capped.optional(),
 });
 
 /** The meaning of `error` if the AADSTS number is unknown (RFC 6749 section 5.2, and the classes that Entra documents). */
@@ -151,9 +154,11 @@ function judgeFailure(
       retryAfterSeconds: wait ?? 60,
     };
   // A known AADSTS number overrides the status: Entra sends the same bodies with 4xx and, rarely, 5xx.
-  const known = aadsts === undefined ? undefined : aadstsMeanings.get(aadsts);
-  if (body !== undefined && known !== undefined)
-    return failure(known.code, known.reach, `${known.meaning.slice(0, -1)}${named}.`);
+  const known =
+    body === undefined || aadsts === undefined
+      ? undefined
+      : meaningOf(aadsts, { error: body.error, description: body.error_description ?? '' });
+  if (known !== undefined) return failure(known.code, known.reach, `${known.meaning.slice(0, -1)}${named}.`);
   if (reply.status >= 500 || body === undefined)
     return failure('entra_unavailable', 'transient', `Entra sent an unusable reply (HTTP ${reply.status})${named}.`);
   if (body.suberror === 'consent_required')

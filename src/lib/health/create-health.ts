@@ -4,6 +4,7 @@ import type { BrokerError } from '../model/errors.ts';
 import type { Notifications } from '../notifications/notifications.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
+import type { TenantDirectory } from '../tenants/directory.ts';
 import { HealthReporter } from './health-reporter.ts';
 import { StateWatch } from './state-watch.ts';
 
@@ -11,6 +12,7 @@ export interface HealthDeps {
   readonly credentials: Credentials;
   readonly policy: PolicyStore;
   readonly notifications: Notifications;
+  readonly directory: Pick<TenantDirectory, 'settingsWarnings'>;
   readonly broker: {
     credentialFailure(application: string): BrokerError | undefined;
     recover(application: string): Promise<void>;
@@ -19,7 +21,15 @@ export interface HealthDeps {
   readonly log: Logger;
 }
 
-export function createHealth({ credentials, policy, notifications, broker, clock, log }: HealthDeps): HealthReporter {
+export function createHealth({
+  credentials,
+  policy,
+  notifications,
+  directory,
+  broker,
+  clock,
+  log,
+}: HealthDeps): HealthReporter {
   const { cached, journal } = credentials;
   const { notifier, problem } = notifications;
   return new HealthReporter({
@@ -33,6 +43,7 @@ export function createHealth({ credentials, policy, notifications, broker, clock
     policy,
     watch: new StateWatch({ journal, clock, log, notifier }),
     notificationProblem: problem,
+    directory,
     clock,
   });
 }

@@ -8,6 +8,7 @@ import type { CachedCredentials } from '../credential/cached-credentials.ts';
 import type { CredentialJournal, HealthStatus, JournalEntry } from '../credential/credential-journal.ts';
 import { type Credential, defaultApplication } from '../model/credential.ts';
 import { type CredentialHealth, judgeCredential } from './health.ts';
+import type { TenantDirectory } from '../tenants/directory.ts';
 import type { StateWatch } from './state-watch.ts';
 
 /** How long a report is cached, because anyone can call the route. */
@@ -31,6 +32,8 @@ export interface HealthReport {
   readonly keyVault: PartHealth & { readonly lastReadAt?: string };
   /** Notices to a chat. `ok` if none are configured. */
   readonly notifications: PartHealth;
+  /** The domains in TENANTS_INCLUDE and TENANTS_EXCLUDE, as this instance last resolved them. */
+  readonly tenants: PartHealth;
 }
 
 /** The outcome of one check of an application. */
@@ -50,6 +53,7 @@ export interface HealthReporterDeps {
   readonly watch: StateWatch;
   /** Why no notices can be sent although the settings configure them. */
   readonly notificationProblem: BrokerError | undefined;
+  readonly directory: Pick<TenantDirectory, 'settingsWarnings'>;
   readonly clock: Clock;
 }
 
@@ -89,6 +93,7 @@ export class HealthReporter {
       storage: storagePart(checks),
       keyVault: keyVaultPart(checks),
       notifications: notificationsPart(this.#deps.notificationProblem),
+      tenants: tenantsPart(this.#deps.directory.settingsWarnings()),
     };
     return { status: overall(parts), checkedAt: isoTime(clock.nowMs()), ...parts };
   }
@@ -167,6 +172,10 @@ function notificationsPart(failure: BrokerError | undefined): PartHealth {
   return { status: 'degraded', problem };
 }
 
+function tenantsPart(warnings: readonly string[]): PartHealth {
+  return warnings.length === 0 ? { status: 'ok' } : { status: 'degraded', problem: warnings.join(' ') };
+}
+
 function policyPart({ state, policy, problem }: PolicyState): HealthReport['policy'] {
   const status = state === 'current' ? 'ok' : 'degraded';
   return { status, state, rules: policy.rules.length, ...(problem === undefined ? {} : { problem }) };
@@ -181,10 +190,10 @@ function overall({
   storage,
   keyVault,
   notifications,
+  tenants,
 }: Omit<HealthReport, 'status' | 'checkedAt'>): HealthStatus {
   const states = applications.map(({ state }) => state.status);
   if (storage.status === 'down' || states.every((status) => status === 'down')) return 'down';
-  return [...states, policy.status, keyVault.status, notifications.status].every((status) => status === 'ok')
-    ? 'ok'
-    : 'degraded';
+  const parts = [policy, keyVault, notifications, tenants].map(({ status }) => status);
+  return [...states, ...parts].every((status) => status === 'ok') ? 'ok' : 'degraded';
 }

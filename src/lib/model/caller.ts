@@ -4,13 +4,17 @@ import type { TenantId } from './identifiers.ts';
 export const callerRoles = ['Tokens.Request', 'Tenants.Read', 'Runs.Read', 'Runs.Write', 'Audit.Read'] as const;
 export type CallerRole = (typeof callerRoles)[number];
 
+/** Whether an application calls as itself, or for a person who is signed in to it. */
+export const callerKinds = ['application', 'user'] as const;
+export type CallerKind = (typeof callerKinds)[number];
+
 /** The caller, as an access token for the broker's own application proves it. */
 export interface Caller {
   /** The calling application (`azp`, or `appid` in a version 1.0 token), GUID in lower case. */
   readonly applicationId: string;
   /** The service principal or user (`oid`), GUID in lower case. */
   readonly objectId: string;
-  readonly kind: 'application' | 'user';
+  readonly kind: CallerKind;
   /** The {@link callerRoles} in the token. May be empty. */
   readonly roles: readonly CallerRole[];
   /** The tenant that issued the token. */
@@ -18,6 +22,10 @@ export interface Caller {
   /** For logs: the user's sign-in name or the application's display name if the token has one, else the application id. */
   readonly name: string;
 }
+
+/** The application and the person or service principal: those that share it share a queue. */
+export const callerIdOf = ({ applicationId, objectId }: Pick<Caller, 'applicationId' | 'objectId'>): string =>
+  `${applicationId}/${objectId}`;
 
 /** Authenticates the caller of a request. */
 export interface CallerVerifier {

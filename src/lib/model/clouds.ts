@@ -26,10 +26,24 @@ interface CloudResources {
   readonly arm: string;
 }
 
+/**
+ * Resources that callers and jobs use and the broker itself does not. Sources: "Office 365 Management Activity API
+ * reference", "Use Microsoft Defender for Endpoint APIs" (which still wants tokens for this address), and for Teams and
+ * compliance the modules MicrosoftTeams and ExchangeOnlineManagement. Only the identifiers of the public cloud are known.
+ */
+interface FurtherResources {
+  readonly 'office-management'?: string;
+  readonly defender?: string;
+  /** Teams administration has no address in Entra, only an application id. */
+  readonly teams?: string;
+  readonly compliance?: string;
+}
+
 export interface Cloud {
   readonly name: CloudName;
   readonly endpoints: CloudEndpoints;
   readonly resources: CloudResources;
+  readonly furtherResources: FurtherResources;
   /** The audience of a federated credential's assertion ("Configure an application to trust a managed identity"). */
   readonly federationAudience: string;
   /** The suffix after `ACCOUNT.blob.` and `ACCOUNT.table.` ("Azure Government endpoints", "Azure China developer guide"). */
@@ -40,10 +54,14 @@ export interface Cloud {
 function cloud(
   name: CloudName,
   endpoints: CloudEndpoints,
-  names: Pick<Cloud, 'federationAudience' | 'storageSuffix'>,
+  {
+    furtherResources = {},
+    ...names
+  }: Pick<Cloud, 'federationAudience' | 'storageSuffix'> & Partial<Pick<Cloud, 'furtherResources'>>,
 ): Cloud {
   return {
     ...names,
+    furtherResources,
     name,
     endpoints,
     resources: {
@@ -67,7 +85,16 @@ export const clouds: Readonly<Record<CloudName, Cloud>> = {
       exchange: 'https://outlook.office365.com',
       arm: 'https://management.azure.com',
     },
-    { federationAudience: 'api://AzureADTokenExchange', storageSuffix: 'core.windows.net' },
+    {
+      federationAudience: 'api://AzureADTokenExchange',
+      storageSuffix: 'core.windows.net',
+      furtherResources: {
+        'office-management': 'https://manage.office.com',
+        defender: 'https://api.securitycenter.microsoft.com',
+        teams: '48ac35b8-9aa8-4d74-927d-1f4a14a0b239',
+        compliance: 'https://ps.compliance.protection.outlook.com',
+      },
+    },
   ),
   usgovernment: cloud(
     'usgovernment',

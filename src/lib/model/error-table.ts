@@ -82,6 +82,17 @@ export const errorTable = {
       'Wait as long as Retry-After says. Reuse a token until it expires instead of requesting a new one.',
     ),
   },
+  policy_missing: {
+    status: 503,
+    scope: 'platform',
+    retry: 'never',
+    title: 'No access policy is in force, so no token is issued',
+    advice: {
+      caller: 'Tell the operator of the broker. No request succeeds until there is a valid access policy.',
+      operator:
+        'Provide a valid access policy where ACCESS_POLICY points, then start the job again. `ptb policy check` finds mistakes in it.',
+    },
+  },
   request_invalid: {
     status: 400,
     scope: 'caller',
@@ -169,18 +180,18 @@ export const errorTable = {
     advice: {
       caller: waitForCredential,
       operator: (ptb) =>
-        `Run ${ptb('consent')} and sign in with MFA as the service account. Then find out why the rotation timer stopped.`,
+        `Run ${ptb('consent')} and sign in with MFA as the service account. Unless the detail names another cause, find out why the rotation timer stopped.`,
     },
   },
   credential_revoked: {
     status: 503,
     scope: 'credential',
     retry: 'never',
-    title: 'The refresh token was revoked or its account is blocked',
+    title: 'The refresh token was revoked or is unusable, or its account is blocked',
     advice: {
       caller: waitForCredential,
       operator: (ptb) =>
-        `If nobody in your organization revoked it, treat this as a security incident. Then run ${ptb('consent')} and sign in with MFA as the service account.`,
+        `If the detail names a revoked grant, a changed password or risk, and nobody in your organization caused that, treat it as a security incident. Then correct what the detail names, run ${ptb('consent')} and sign in with MFA as the service account.`,
     },
   },
   client_credential_rejected: {
@@ -212,7 +223,7 @@ export const errorTable = {
     advice: {
       caller: 'Ask the operator to check the Conditional Access policies of this tenant.',
       operator: (ptb) =>
-        `If other tenants work, exclude service provider users from the Conditional Access policy of this tenant. If no tenant works, run ${ptb('consent')}.`,
+        `If other tenants work, ask the customer to exclude service provider users of the partner tenant from the Conditional Access policy. If no tenant works, correct the policy of the partner tenant, then run ${ptb('consent')}.`,
     },
   },
   blocked_by_policy: {
@@ -284,8 +295,8 @@ export const errorTable = {
     advice: {
       caller:
         'Check the resource and the scopes in the request. If they are right, give the operator the correlation id.',
-      operator:
-        'Check the resource and its scopes in RESOURCES. The log has the AADSTS number under the correlation id.',
+      operator: (ptb) =>
+        `Correct what the detail names: the resource in RESOURCES, or the permissions of the application (${ptb('setup')} sets them again). The log has the AADSTS number under the correlation id.`,
     },
   },
   resource_error: {
@@ -367,6 +378,17 @@ export const errorTable = {
     retry: 'later',
     title: 'The run stopped before this tenant',
     advice: sameFor('Fix what stopped the run, then start the job again for the tenants that are left.'),
+  },
+  plan_changed: {
+    status: 500,
+    scope: 'platform',
+    retry: 'never',
+    title: 'The stored plan of the run was changed',
+    advice: {
+      caller: 'Tell the operator of the broker, then start the job again.',
+      operator:
+        'Find out who wrote to the container `results` of the storage account, and treat it as a security incident. Then start the job again.',
+    },
   },
   job_unknown: {
     status: 404,

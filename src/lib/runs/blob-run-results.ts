@@ -3,6 +3,7 @@ import type { RunPlan } from './run.ts';
 import type { RunId } from './run-id.ts';
 import type { RunResults } from './run-log.ts';
 import { runPlanSchema } from './run-schemas.ts';
+import { checkPlanDigest, digestOf, type PlannedRun, type StoredPlan } from './stored-plan.ts';
 import { once } from '../runtime/once.ts';
 import { isStorageConflict, isStorageMissing, storageCall, storageItems } from '../runtime/storage-call.ts';
 
@@ -21,7 +22,7 @@ export class BlobRunResults implements RunResults {
     });
   }
 
-  async putPlan(runId: RunId, plan: RunPlan): Promise<RunPlan> {
+  async putPlan(runId: RunId, plan: RunPlan): Promise<StoredPlan> {
     const text = JSON.stringify(plan);
     try {
       const blob = await this.#blob(planName(runId));
@@ -29,17 +30,20 @@ export class BlobRunResults implements RunResults {
         conditions: { ifNoneMatch: '*' },
         ...contentType('application/json'),
       });
-      return plan;
+      return { ...plan, digest: digestOf(text) };
     } catch (thrown) {
       if (!isStorageConflict(thrown)) return storageCall(() => Promise.reject(thrown));
-      return (await this.plan(runId)) ?? plan;
+      return (await this.plan({ runId })) ?? { ...plan, digest: digestOf(text) };
     }
   }
 
-  async plan(runId: RunId): Promise<RunPlan | undefined> {
+  async plan(run: PlannedRun): Promise<StoredPlan | undefined> {
     try {
-      const bytes = await (await this.#blob(planName(runId))).downloadToBuffer();
-      return runPlanSchema.parse(JSON.parse(bytes.toString('utf8')));
+      const bytes = await (await this.#blob(planName(run.runId))).downloadToBuffer();
+      const digest = digestOf(bytes);
+      // Before the text is parsed: it may be anything.
+      checkPlanDigest(run, digest);
+      return { ...runPlanSchema.parse(JSON.parse(bytes.toString('utf8'))), digest };
     } catch (thrown) {
       if (isStorageMissing(thrown)) return undefined;
       return storageCall(() => Promise.reject(thrown));

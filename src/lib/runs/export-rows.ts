@@ -1,8 +1,9 @@
 import type { TenantId } from '../model/identifiers.ts';
+import { csvLine } from './csv.ts';
 import type { Job } from './job.ts';
-import { type Row, type RowValue, tenantColumns } from './row.ts';
+import { type Row, tenantColumns } from './row.ts';
 import type { Run, TenantRun } from './run.ts';
-import type { Runs } from './runs.ts';
+import type { ReadableRuns } from './readable-runs.ts';
 
 export const exportFormats = ['json', 'jsonl', 'csv'] as const;
 export type ExportFormat = (typeof exportFormats)[number];
@@ -13,7 +14,7 @@ export const exportContentTypes: Readonly<Record<ExportFormat, string>> = {
   csv: 'text/csv; charset=utf-8',
 };
 
-export type ExportSource = Pick<Runs, 'log' | 'results'>;
+export type ExportSource = Pick<ReadableRuns, 'log' | 'results'>;
 
 /** Tenants whose rows are fetched in advance: hides storage latency without holding the whole result in memory. */
 const prefetchedTenants = 8;
@@ -33,7 +34,7 @@ export async function* exportRows(
     ...tenantColumns,
     ...(job?.columns?.map(({ name }) => name) ?? new Set(records.flatMap((record) => record.columns))),
   ];
-  if (format === 'csv') yield `\uFEFF${columns.map(csvCell).join(',')}\r\n`;
+  if (format === 'csv') yield `\uFEFF${csvLine(columns)}`;
   if (format === 'json') yield '[';
   let first = true;
   for await (const lines of fetchAhead(records, async (record) => ({
@@ -47,7 +48,7 @@ export async function* exportRows(
       if (line === '') continue;
       // Rows were checked to be flat objects before they were stored.
       const row: Row = { ...tenant, ...JSON.parse(line) };
-      if (format === 'csv') piece += `${columns.map((name) => csvCell(row[name] ?? null)).join(',')}\r\n`;
+      if (format === 'csv') piece += csvLine(columns.map((name) => row[name] ?? null));
       else if (format === 'jsonl') piece += `${JSON.stringify(row)}\n`;
       else piece += `${first ? '\n' : ',\n'}${JSON.stringify(row)}`;
       first = false;
@@ -63,7 +64,7 @@ interface Succeeded {
 }
 
 async function succeeded(runs: ExportSource, run: Run): Promise<Succeeded> {
-  const planned = (await runs.results.plan(run.runId))?.attempt ?? [];
+  const planned = (await runs.results.plan(run))?.attempt ?? [];
   const places = new Map(planned.map(({ tenantId }, index) => [tenantId, index]));
   const records: TenantRun[] = [];
   for await (const record of runs.log.tenants(run.runId, 'succeeded')) if (record.rows > 0) records.push(record);
@@ -99,15 +100,4 @@ async function* fetchAhead<T, R>(
     if (next !== undefined) yield next;
     start(index + prefetchedTenants);
   }
-}
-
-/**
- * Formats a CSV cell (RFC 4180). A text that a spreadsheet would evaluate as a formula gets a leading apostrophe (OWASP
- * "CSV injection"), because customers choose some of these texts. Numbers stay unchanged, including negative ones.
- */
-export function csvCell(value: RowValue): string {
-  if (value === null) return '';
-  if (typeof value !== 'string') return String(value);
-  const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

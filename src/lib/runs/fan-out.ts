@@ -149,6 +149,7 @@ function* oneRound(
       round,
       last: round >= input.rounds,
     };
+    // The form is reserved for batches: see windowPattern.
     batches.push(context.df.callSubOrchestrator(fanOutBatchName, batch, `${input.runId}:r${round}:b${batches.length}`));
   }
   return yield* checked(context.df.Task.all(batches), z.array(batchResultSchema));

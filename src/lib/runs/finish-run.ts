@@ -1,5 +1,5 @@
 import type { Clock } from '../runtime/clock.ts';
-import { BrokerError, type ErrorCode, errorTable } from '../model/errors.ts';
+import { BrokerError, type ErrorCode, errorTable, toBrokerError } from '../model/errors.ts';
 import type { Logger } from '../runtime/log.ts';
 import {
   isEnded,
@@ -72,6 +72,8 @@ interface OpenTenants {
   /** Number of tenants that an earlier call already closed as cancelled. */
   readonly cancelled: number;
   readonly lastRound: number;
+  /** Set if somebody changed the stored plan, so that the missing tenants are unknown. */
+  readonly planChanged: RunStop | undefined;
 }
 
 async function openTenants(deps: FinishRunDeps, run: Run): Promise<OpenTenants> {
@@ -85,8 +87,24 @@ async function openTenants(deps: FinishRunDeps, run: Run): Promise<OpenTenants> 
     if (record.outcome === 'retrying') retrying.push(record);
     if (record.code === 'run_cancelled') cancelled += 1;
   }
-  const planned = run.startedAtMs === undefined ? [] : ((await deps.runs.results.plan(run.runId))?.attempt ?? []);
-  return { retrying, missing: planned.filter(({ tenantId }) => !recorded.has(tenantId)), cancelled, lastRound };
+  const plan = await readPlan(deps, run);
+  const missing = plan.attempt.filter(({ tenantId }) => !recorded.has(tenantId));
+  return { retrying, missing, cancelled, lastRound, planChanged: plan.changed };
+}
+
+/** The planned tenants, or why the stored plan cannot tell them. */
+async function readPlan(
+  deps: FinishRunDeps,
+  run: Run,
+): Promise<{ readonly attempt: readonly PlannedTenant[]; readonly changed?: RunStop }> {
+  if (run.startedAtMs === undefined) return { attempt: [] };
+  try {
+    return { attempt: (await deps.runs.results.plan(run))?.attempt ?? [] };
+  } catch (thrown) {
+    const { code, detail } = toBrokerError(thrown);
+    if (code !== 'plan_changed') throw thrown;
+    return { attempt: [], changed: { code, detail } };
+  }
 }
 
 /** Determines the final status. A stop or cancellation after the last tenant finished has no effect. */
@@ -96,6 +114,7 @@ function endOf(
   open: OpenTenants,
 ): { status: RunStatus; stoppedBy?: RunStop } {
   if (run.stoppedBy !== undefined) return { status: 'failed', stoppedBy: run.stoppedBy };
+  if (open.planChanged !== undefined) return { status: 'failed', stoppedBy: open.planChanged };
   const left = open.retrying.length + open.missing.length + open.cancelled;
   if (run.startedAtMs !== undefined && left === 0) return { status: 'completed' };
   if (run.cancelRequestedAtMs !== undefined) return { status: 'cancelled' };

@@ -1,5 +1,6 @@
 import type { Grant } from '../model/token.ts';
 import type { GraphClient } from '../graph/client.ts';
+import type { DirectoryRole } from '../model/directory-roles.ts';
 import type { DomainName, TenantId } from '../model/identifiers.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { Secret } from '../model/secret.ts';
@@ -52,6 +53,8 @@ export interface JobDefinition {
   readonly resources: readonly string[];
   /** Permissions the job needs, by the names an administrator consents to. For documentation. */
   readonly permissions?: readonly string[];
+  /** Directory roles of which the service account needs one at the customer, least first. `ptb doctor` checks them. */
+  readonly directoryRoles?: readonly DirectoryRole[];
   /** The broker application whose credential is used; `default` if absent. */
   readonly application?: string;
   /** Time limit per tenant, 1 to 3,600 seconds, including waits for throttling. */

@@ -3,6 +3,7 @@ export type InstanceState = 'active' | 'ended' | 'unknown';
 
 /** Port to the durable platform. */
 export interface Orchestrations {
+  /** @throws BrokerError run_conflict if an instance with this id has not ended. */
   start(name: string, instanceId: string, input: unknown): Promise<void>;
   state(instanceId: string): Promise<InstanceState>;
   /** Raises an external event. Does nothing if the instance has ended or is unknown. */

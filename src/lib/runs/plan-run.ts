@@ -37,7 +37,8 @@ export async function planRun(deps: PlanRunDeps, input: { readonly runId: RunId 
     // The activity was delivered again after the run ended: there is nothing left to attempt.
     if (run !== undefined && isEnded(run.status)) return { ok: true, attempt: 0, total: run.tenants.total };
     const plan =
-      (await deps.runs.results.plan(runId)) ?? (await deps.runs.results.putPlan(runId, await makePlan(deps, runId)));
+      (run && (await deps.runs.results.plan(run))) ??
+      (await deps.runs.results.putPlan(runId, await makePlan(deps, runId)));
     await deps.runs.log.recordTenants(runId, plan.decided);
     const total = plan.attempt.length + plan.decided.length;
     await deps.runs.log.change(runId, {
@@ -45,6 +46,7 @@ export async function planRun(deps: PlanRunDeps, input: { readonly runId: RunId 
       startedAtMs: run?.startedAtMs ?? deps.clock.nowMs(),
       tenants: { total, succeeded: 0, failed: 0, skipped: 0, notAttempted: 0 },
       ...(plan.warnings === undefined ? {} : { warnings: plan.warnings }),
+      planDigest: plan.digest,
     });
     return { ok: true, attempt: plan.attempt.length, total };
   } catch (thrown) {

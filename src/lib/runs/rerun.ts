@@ -11,7 +11,7 @@ import type { Runs } from './runs.ts';
 export async function rerunRequest(runs: Pick<Runs, 'log' | 'results'>, run: Run): Promise<RunRequest> {
   if (!isEnded(run.status)) throw new BrokerError('request_invalid', 'The run has not ended yet.');
   const asked = (await runs.log.request(run.runId)) ?? { parameters: {} };
-  const plan = await runs.results.plan(run.runId);
+  const plan = await runs.results.plan(run);
   if (plan === undefined) return asked;
   const done = new Set<TenantId>();
   const left = new Set<TenantId>();

@@ -5,7 +5,7 @@ import { compareRows, type RowChange } from './row-changes.ts';
 import type { Run, TenantRun } from './run.ts';
 import type { RunId } from './run-id.ts';
 import type { RunLog } from './run-log.ts';
-import type { Runs } from './runs.ts';
+import type { ReadableRuns } from './readable-runs.ts';
 
 type TenantChange = RowChange & { readonly tenantId: TenantId; readonly name: string };
 
@@ -28,7 +28,7 @@ interface TenantName {
   readonly name: string;
 }
 
-type Source = Pick<Runs, 'log' | 'results'>;
+type Source = ReadableRuns;
 
 /** Maximum number of changes returned. */
 const maxChanges = 10_000;

@@ -71,10 +71,11 @@ export const runProperties = [
   'stopDetail',
   'cancelRequestedAt',
   'warnings',
+  'planDigest',
 ] as const;
 
 export function changeProperties(change: RunChange): Record<string, string | number> {
-  const { status, startedAtMs, finishedAtMs, tenants, stoppedBy, cancelRequestedAtMs, warnings } = change;
+  const { status, startedAtMs, finishedAtMs, tenants, stoppedBy, cancelRequestedAtMs, warnings, planDigest } = change;
   return {
     ...(status === undefined ? {} : { status }),
     ...(startedAtMs === undefined ? {} : { startedAt: iso(startedAtMs) }),
@@ -87,6 +88,7 @@ export function changeProperties(change: RunChange): Record<string, string | num
     ...(warnings === undefined
       ? {}
       : { warnings: listText(warnings.map((text) => scrub(text).slice(0, maxDetailLength))) }),
+    ...(planDigest === undefined ? {} : { planDigest }),
   };
 }
 
@@ -113,6 +115,7 @@ export function readRun(entity: Read): Run {
     stoppedBy: stopCode && { code: stopCode, detail: textAt(entity, 'stopDetail') ?? '' },
     cancelRequestedAtMs: timeAt(entity, 'cancelRequestedAt'),
     warnings: entity['warnings'] === undefined ? undefined : readList(textAt(entity, 'warnings')),
+    planDigest: textAt(entity, 'planDigest'),
   };
 }
 

@@ -1,10 +1,21 @@
 import type { TenantId } from '../model/identifiers.ts';
 import type { Run, RunPlan, RunRequest, TenantOutcome, TenantRun } from './run.ts';
 import type { RunId } from './run-id.ts';
+import type { PlannedRun, StoredPlan } from './stored-plan.ts';
 
 /** The fields of a run's record that may change. */
 export type RunChange = Partial<
-  Pick<Run, 'status' | 'startedAtMs' | 'finishedAtMs' | 'tenants' | 'stoppedBy' | 'cancelRequestedAtMs' | 'warnings'>
+  Pick<
+    Run,
+    | 'status'
+    | 'startedAtMs'
+    | 'finishedAtMs'
+    | 'tenants'
+    | 'stoppedBy'
+    | 'cancelRequestedAtMs'
+    | 'warnings'
+    | 'planDigest'
+  >
 >;
 
 /** Number of tenants per outcome. */
@@ -46,9 +57,12 @@ export interface RunLog {
 /** Stores the large parts of a run: its plan and its rows. Throws the same errors as RunLog. */
 export interface RunResults {
   /** Stores the plan unless one exists. @returns the stored plan. */
-  putPlan(runId: RunId, plan: RunPlan): Promise<RunPlan>;
-  /** @returns undefined if the run has no plan. */
-  plan(runId: RunId): Promise<RunPlan | undefined>;
+  putPlan(runId: RunId, plan: RunPlan): Promise<StoredPlan>;
+  /**
+   * @returns undefined if the run has no plan.
+   * @throws BrokerError plan_changed if the plan is not the one whose digest the run's record has.
+   */
+  plan(run: PlannedRun): Promise<StoredPlan | undefined>;
   /** @param rowsName unique per attempt. If attempts overlap, the tenant's record names the valid rows. */
   putRows(runId: RunId, rowsName: string, jsonLines: string): Promise<void>;
   /** Yields the stored JSON Lines in chunks of any size. */

@@ -14,7 +14,7 @@ interface KnownRun {
 
 /** Caches plans per process, because thousands of activities each need one entry of the same plan. */
 export interface RunPlans {
-  /** @throws BrokerError run_not_found if the run has no plan. */
+  /** @throws BrokerError run_not_found if the run has no plan, plan_changed if the stored one is not the run's. */
   get(runId: RunId): Promise<KnownRun>;
 }
 
@@ -23,11 +23,12 @@ const maxPlans = 8;
 
 export function createRunPlans(deps: {
   readonly results: Pick<RunResults, 'plan'>;
-  readonly runLog: Pick<RunLog, 'tenants'>;
+  readonly runLog: Pick<RunLog, 'find' | 'tenants'>;
 }): RunPlans {
   const known = new LRUCache<RunId, Promise<KnownRun>>({ max: maxPlans });
   const read = async (runId: RunId): Promise<KnownRun> => {
-    const plan = await deps.results.plan(runId);
+    const run = await deps.runLog.find(runId);
+    const plan = run && (await deps.results.plan(run));
     if (plan === undefined) throw new BrokerError('run_not_found', `The plan of the run ${runId} no longer exists.`);
     const recordedBefore = new Set<TenantId>();
     for await (const { tenantId } of deps.runLog.tenants(runId)) recordedBefore.add(tenantId);

@@ -3,7 +3,7 @@ import { adviceFor } from '../model/advice.ts';
 import { type ErrorCode, errorTable } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import { isEnded, type Run, type TenantOutcome, type TenantRun } from './run.ts';
-import type { Runs } from './runs.ts';
+import type { ReadableRuns } from './readable-runs.ts';
 
 /** `waiting`: not attempted yet. `not_attempted`: the run ended first. */
 export type TenantState = TenantOutcome | 'waiting' | 'not_attempted';
@@ -31,13 +31,9 @@ export interface RunTenantsView {
 }
 
 /** Returns every tenant of the plan with its current outcome, in plan order. @throws BrokerError storage_unavailable */
-export async function viewRunTenants(
-  runs: Pick<Runs, 'log' | 'results'>,
-  run: Run,
-  outcome?: TenantState,
-): Promise<RunTenantsView> {
+export async function viewRunTenants(runs: ReadableRuns, run: Run, outcome?: TenantState): Promise<RunTenantsView> {
   const { runId, status } = run;
-  const plan = await runs.results.plan(runId);
+  const plan = await runs.results.plan(run);
   const records = new Map<TenantId, TenantRun>();
   for await (const record of runs.log.tenants(runId)) records.set(record.tenantId, record);
   const unvisited = isEnded(status) ? 'not_attempted' : 'waiting';

@@ -66,7 +66,11 @@ export function summarise(run: Run, nowMs: number, tenants = run.tenants): RunSu
 }
 
 /** Returns the full view of a run. While the run is active, the counts come from the tenants' records. */
-export async function viewRun(runLog: RunLog, run: Run, nowMs: number): Promise<RunView> {
+export async function viewRun(
+  runLog: Pick<RunLog, 'tenants' | 'countTenants'>,
+  run: Run,
+  nowMs: number,
+): Promise<RunView> {
   const counts = isEnded(run.status) ? { ...run.tenants, retrying: 0 } : await runLog.countTenants(run.runId);
   const tenants = { ...run.tenants, succeeded: counts.succeeded, failed: counts.failed, skipped: counts.skipped };
   const failures: FailureView[] = [];

@@ -57,6 +57,8 @@ export interface Run {
   readonly cancelRequestedAtMs?: number | undefined;
   /** What was missing or outdated in the tenant list that the plan was made from. */
   readonly warnings?: readonly string[] | undefined;
+  /** SHA-256 of the stored plan. A plan with another digest is not used. */
+  readonly planDigest?: string | undefined;
 }
 
 /** The record of one tenant in a run. */

@@ -41,7 +41,8 @@ const startGraceMs = 60_000;
 /**
  * Starts a job's run for one window. The record is created first and atomically, because the platform alone would let
  * two concurrent starts of one instance id both succeed.
- * @throws BrokerError job_unknown, request_invalid, run_conflict (the window already has a run), storage_unavailable.
+ * @throws BrokerError job_unknown, request_invalid, storage_unavailable, run_conflict (the window already has a run, or
+ * the platform an active instance of its id).
  */
 export async function startRun(deps: StartRunDeps, request: StartRunRequest): Promise<RunId> {
   const { job, window, startedBy, tenants, parameters = {} } = request;
@@ -53,6 +54,8 @@ export async function startRun(deps: StartRunDeps, request: StartRunRequest): Pr
       'Windows in the form of a time are reserved for timers. Choose another name.',
     );
   }
+  // An instance without a record: the record was deleted, or the instance was started past this app.
+  if ((await deps.orchestrations.state(runId)) === 'active') throw runConflict(runId);
   const createdAtMs = deps.clock.nowMs();
   const claimed = await deps.runs.log.create(
     { runId, job, window, startedBy, createdAtMs },
@@ -60,12 +63,15 @@ export async function startRun(deps: StartRunDeps, request: StartRunRequest): Pr
   );
   if (!claimed) {
     await resumeRun(deps, runId);
-    throw new BrokerError('run_conflict', `The run ${runId} already exists.`, { logFields: { runId } });
+    throw runConflict(runId);
   }
   await startOrchestration(deps, runId);
   deps.log.log('info', 'run.started', { runId, startedBy, tenants: tenants?.length });
   return runId;
 }
+
+export const runConflict = (runId: RunId): BrokerError =>
+  new BrokerError('run_conflict', `The run ${runId} already exists.`, { logFields: { runId } });
 
 /**
  * Starts the orchestration of a run whose process died after creating the record, or whose instance the platform lost

@@ -44,23 +44,39 @@ export interface TenantRunDeps extends ExecuteDeps {
 export async function runTenant(deps: TenantRunDeps, input: TenantRunInput): Promise<TenantRunResult> {
   const log = deps.log.child({ runId: input.runId, index: input.index, round: input.round });
   try {
-    const stop = await deps.runs.stops.find(input.runId);
-    if (stop !== undefined) return { outcome: 'not_attempted', code: stop.code };
-    const { plan, recordedBefore } = await deps.runs.plans.get(input.runId);
-    const tenant = plan.attempt[input.index];
-    if (tenant === undefined) throw new BrokerError('internal', 'The plan has no tenant with this index.');
-    if (input.round > 1 || recordedBefore.has(tenant.tenantId)) {
-      const earlier = await deps.runs.log.findTenant(input.runId, tenant.tenantId);
-      if (earlier !== undefined && (earlier.outcome !== 'retrying' || earlier.round >= input.round))
-        return resultOf(earlier);
-    }
-    return await attempt({ ...deps, log: log.child({ tenantId: tenant.tenantId }) }, input, plan, tenant);
+    return await visit({ ...deps, log }, input).catch((thrown: unknown) => stopRun(deps, input.runId, thrown));
   } catch (thrown) {
     // Most likely storage failed. The tenant has no record, so the next round tries it again.
     log.log('error', 'tenant_run.broken', errorFields(thrown));
     return { outcome: input.last ? 'failed' : 'retrying', code: toBrokerError(thrown).code, unrecorded: true };
   }
 }
+
+/** @throws the error for which the run must stop, or a failure of storage. */
+async function visit(deps: TenantRunDeps, input: TenantRunInput): Promise<TenantRunResult> {
+  const stop = await deps.runs.stops.find(input.runId);
+  if (stop !== undefined) return { outcome: 'not_attempted', code: stop.code };
+  const { plan, recordedBefore } = await deps.runs.plans.get(input.runId);
+  const tenant = plan.attempt[input.index];
+  if (tenant === undefined) throw new BrokerError('internal', 'The plan has no tenant with this index.');
+  if (input.round > 1 || recordedBefore.has(tenant.tenantId)) {
+    const earlier = await deps.runs.log.findTenant(input.runId, tenant.tenantId);
+    if (earlier !== undefined && (earlier.outcome !== 'retrying' || earlier.round >= input.round))
+      return resultOf(earlier);
+  }
+  return attempt({ ...deps, log: deps.log.child({ tenantId: tenant.tenantId }) }, input, plan, tenant);
+}
+
+/** Stops the run if the error affects every tenant. @throws the error otherwise; storage_unavailable. */
+async function stopRun({ runs }: TenantRunDeps, runId: RunId, thrown: unknown): Promise<TenantRunResult> {
+  const error = toBrokerError(thrown);
+  if (!stopsRun(error)) throw thrown;
+  await runs.stops.stop(runId, { code: error.code, detail: scrub(error.detail) });
+  return { outcome: 'not_attempted', code: error.code };
+}
+
+const stopsRun = ({ scope, code }: BrokerError): boolean =>
+  scope === 'credential' || code === 'policy_missing' || code === 'plan_changed';
 
 async function attempt(
   deps: TenantRunDeps,
@@ -96,10 +112,7 @@ async function attempt(
       'tenant_run.failed',
       errorFields(thrown),
     );
-    if (error.scope === 'credential') {
-      await deps.runs.stops.stop(input.runId, { code: error.code, detail: scrub(error.detail) });
-      return { outcome: 'not_attempted', code: error.code };
-    }
+    if (stopsRun(error)) throw error;
     const outcome = outcomeOf(error, input.last);
     const retryAfterSeconds = outcome === 'retrying' ? error.retryAfterSeconds : undefined;
     return record({ outcome, code: error.code, detail: scrub(error.detail), retryAfterSeconds });
@@ -111,9 +124,12 @@ async function attempt(
   return record({ outcome: 'succeeded', rowsName }, written.count, written.columns);
 }
 
-/** A missing licence is not a failure. A job that timed out is not retried, because it would time out again. */
+/**
+ * A missing licence is not a failure, nor is a tenant that was excluded after the run was planned. A job that timed out is
+ * not retried, because it would time out again.
+ */
 function outcomeOf(error: BrokerError, last: boolean): TenantRun['outcome'] {
-  if (error.code === 'resource_unavailable') return 'skipped';
+  if (error.code === 'resource_unavailable' || error.code === 'tenant_excluded') return 'skipped';
   if (!error.transient || error.code === 'job_timed_out' || last) return 'failed';
   // Retrying earlier than the peer allows would prolong the throttling.
   return (error.retryAfterSeconds ?? 0) > longestRetryAfterSeconds ? 'failed' : 'retrying';

@@ -5,17 +5,13 @@ import { federatedClient } from '../credential/proposed-credential.ts';
 import { isRefused, proveClientCredential } from '../credential/prove-client-credential.ts';
 import { BrokerError } from '../model/errors.ts';
 import { type JsonObject, textOf } from '../graph/reply.ts';
-import { retry } from '../runtime/retry.ts';
-import { graphStatus } from '../graph/write.ts';
-import { applicationTag, type DirectoryState } from './directory-state.ts';
+import { applicationTag, type DirectoryState, type RegisteredApplication } from './directory-state.ts';
+import { retryUntilReplicated } from './replication.ts';
 import { requiredResourceAccess } from './permissions.ts';
 import { redirectUri, type SetupOptions, type SetupStep, signInAudience } from './plan.ts';
 
 /** `graphIdentifier`, the identifier of Microsoft Graph in Entra, is also the base address of references. */
 export interface ApplyDeps extends CertificateDeps, IssueAndStoreDeps {}
-
-/** Pauses until a new object is replicated ("Microsoft Graph best practices", eventual consistency). */
-const replicationPausesMs = [1_000, 2_000, 4_000, 8_000, 15_000] as const;
 
 /** Applies the steps of a plan. Keeps the ids of created objects for later steps. */
 export class SetupRun {
@@ -107,6 +103,7 @@ export class SetupRun {
     return {
       signInAudience,
       tags: [...new Set([...(application?.tags ?? []), applicationTag(this.#options.application)])],
+      ...otherPlatforms(application),
       web: { redirectUris: [...new Set([...(application?.redirectUris ?? []), redirectUri])] },
       requiredResourceAccess: requiredResourceAccess(this.#options.profile),
     };
@@ -178,18 +175,18 @@ export class SetupRun {
     return { clientId: this.#clientId, tenantId: this.#options.partnerTenantId };
   }
 
-  /** Retries while Graph answers 400 or 404, as it does for a new object until all of its servers have it. */
   #retryUntilReplicated<T>(work: () => Promise<T>): Promise<T> {
-    return retry(work, {
-      clock: this.#deps.clock,
-      attempts: replicationPausesMs.length + 1,
-      afterError: (error, attempt) => {
-        const status = graphStatus(error);
-        return status === 400 || status === 404 ? replicationPausesMs[attempt - 1] : undefined;
-      },
-    });
+    return retryUntilReplicated(this.#deps.clock, work);
   }
 }
+
+/** The other platforms without {@link redirectUri}. Entra accepts an address on one platform only. */
+const otherPlatforms = (application: RegisteredApplication | undefined): JsonObject =>
+  Object.fromEntries(
+    Object.entries(application?.otherRedirectUris ?? {})
+      .filter(([, addresses]) => addresses.includes(redirectUri))
+      .map(([platform, addresses]) => [platform, { redirectUris: addresses.filter((each) => each !== redirectUri) }]),
+  );
 
 /** The error message of Graph, if the error has one. */
 const messageOf = (thrown: unknown): string =>

@@ -1,4 +1,5 @@
 import { adviceFor } from '../model/advice.ts';
+import type { TenantId } from '../model/identifiers.ts';
 import { type BrokerError, type ErrorCode, toBrokerError } from '../model/errors.ts';
 
 /** Result of one check. `skipped`: the check does not apply or could not be done. */
@@ -9,6 +10,15 @@ export interface Check {
   /** What to do. Absent if nothing has to be done. */
   readonly remedy?: string;
   readonly code?: ErrorCode;
+  /** The customers that the message counts. Only in JSON. */
+  readonly affected?: readonly AffectedCustomer[];
+}
+
+/** A customer that a check is about, with the facts that matter to the check. */
+export interface AffectedCustomer {
+  readonly tenantId: TenantId;
+  readonly name: string;
+  readonly [fact: string]: unknown;
 }
 
 type Attempt<T> =

@@ -1,174 +1,145 @@
 import type { Clock } from '../runtime/clock.ts';
-import { BrokerError, type ErrorCode, toBrokerError } from '../model/errors.ts';
-import { failureOf } from '../graph/reply.ts';
-import {
-  type Fetch,
-  outboundFailure,
-  type OutboundReply,
-  parseJson,
-  retryAfterSeconds,
-  send,
-} from '../runtime/outbound.ts';
-import type { TenantId } from '../model/identifiers.ts';
 import { Limiter } from '../runtime/limiter.ts';
-import { backOffMs, retry } from '../runtime/retry.ts';
-import type { Secret } from '../model/secret.ts';
-import type { PermissionProfile } from './permissions.ts';
+import type { TenantId } from '../model/identifiers.ts';
+import { confirmConsent } from './confirm-consent.ts';
+import type { ConsentJournal } from './consent-journal.ts';
+import type { ConsentOrder, GivenConsent } from './consent-order.ts';
+import {
+  concernsCustomer,
+  type ConsentProblem,
+  isSuccess,
+  isTokenRefused,
+  isUnknown,
+  problemOf,
+} from './consent-problem.ts';
+import { type ConsentResult, judgeConsent, resultOf } from './consent-result.ts';
+import { type CustomerConsent, describeScopes, type ScopedResource } from './customer-grants.ts';
+import type { ConsentAnswer, PartnerCenterConsents } from './partner-center-consents.ts';
 
-interface CustomerConsentDeps {
-  readonly fetch: Fetch;
+export interface ConsentRun {
+  readonly consents: Pick<PartnerCenterConsents, 'give' | 'withdraw'>;
+  readonly journal: ConsentJournal;
   readonly clock: Clock;
-  readonly newId: () => string;
-  /** Base address of Partner Center without a trailing slash. */
-  readonly partnerCenterEndpoint: string;
-  /** Returns a token of the service account for Partner Center, with MFA. */
-  readonly token: () => Promise<Secret>;
-  /** Removes cached tokens of the tenant: a token issued before the consent lacks it until the token expires. */
-  readonly forgetTenant: (tenantId: TenantId) => void;
+  /** Name of the application in Key Vault, for advice. */
+  readonly application: string;
+  /** Reads the consent of a customer with a new token: one issued before the consent lacks it. */
+  readonly read: (tenantId: TenantId) => Promise<CustomerConsent>;
   /** After an abort no further tenant is started. One that was started is finished, because its old consent may be withdrawn. */
   readonly signal: AbortSignal;
 }
 
-interface CustomerConsentOptions {
-  readonly clientId: string;
-  readonly displayName: string;
-  readonly profile: PermissionProfile;
-  /** Withdraw the consent and consent again, to include permissions that were added since. */
-  readonly renew: boolean;
-}
-
-export interface ConsentResult {
-  readonly tenantId: TenantId;
-  readonly outcome: 'consented' | 'already' | 'failed';
-  readonly code?: ErrorCode;
-  readonly detail?: string;
-}
-
-/** Partners report that a consent takes effect everywhere in the tenant after about three minutes. */
-export const propagationSeconds = 180;
-
-/** Partner Center allows 50 of these requests per second and application ("Application consents"). This allows 40. */
-const intervalMs = 25;
 const concurrency = 8;
-const timeoutMs = 60_000;
-const maxBodyBytes = 1024 * 1024;
-const maxAttempts = 4;
-const maxWaitSeconds = 120;
+/** A withdrawal may take a moment to be visible to the requests that follow it. */
+const pausesAfterWithdrawalMs = [2_000, 5_000, 10_000] as const;
 
 /**
- * Consents in many tenants, independently of each other. A failure is a result, not an error.
+ * Consents in many tenants, independently of each other. A failure is a result, not an error. Success is reported only
+ * after the consent was read in the customer tenant. When Partner Center refuses the token itself, no further tenant is
+ * tried.
  * @param report receives each result when it is known.
  * @returns the results of the tenants that were started before the signal was aborted.
+ * @throws the error of the token source.
  */
 export async function consentInTenants(
-  deps: CustomerConsentDeps,
-  options: CustomerConsentOptions,
-  tenantIds: readonly TenantId[],
+  run: ConsentRun,
+  orders: readonly ConsentOrder[],
   report: (result: ConsentResult) => void = () => undefined,
 ): Promise<readonly ConsentResult[]> {
   const limiter = new Limiter(concurrency);
-  const paced: PacedDeps = { ...deps, pace: createPace(deps.clock) };
-  const one = async (tenantId: TenantId): Promise<readonly ConsentResult[]> =>
-    limiter.run(async () => {
-      if (deps.signal.aborted) return [];
-      const result = await consentIn(paced, options, tenantId);
-      report(result);
-      return [result];
+  let refused: ConsentProblem | undefined;
+  const one = async (order: ConsentOrder): Promise<readonly ConsentResult[]> => {
+    const given = await limiter.run(async (): Promise<GivenConsent | undefined> => {
+      if (run.signal.aborted) return undefined;
+      if (refused !== undefined && order.give.length > 0)
+        return { answers: new Map(), ended: refused, isTokenRefused: true };
+      const done = await giveIn(run, order);
+      if (done.isTokenRefused) refused = done.ended;
+      return done;
     });
-  return (await Promise.all(tenantIds.map(one))).flat();
-}
-
-interface PacedDeps extends CustomerConsentDeps {
-  /** Waits until the next request may be sent. */
-  readonly pace: () => Promise<void>;
-}
-
-/** Spaces calls at least {@link intervalMs} apart. */
-function createPace(clock: Clock): () => Promise<void> {
-  let nextAtMs = 0;
-  return async () => {
-    const nowMs = clock.nowMs();
-    const atMs = Math.max(nowMs, nextAtMs);
-    nextAtMs = atMs + intervalMs;
-    if (atMs > nowMs) await clock.sleep(atMs - nowMs);
+    if (given === undefined) return [];
+    // Outside of the limiter, because a consent may take a minute to become visible.
+    const result = await finish(run, order, given);
+    report(result);
+    return [result];
   };
+  return (await Promise.all(orders.map(one))).flat();
 }
 
-async function consentIn(deps: PacedDeps, options: CustomerConsentOptions, tenantId: TenantId): Promise<ConsentResult> {
-  const collection = `${deps.partnerCenterEndpoint}/v1/customers/${tenantId}/applicationconsents`;
-  try {
-    if (options.renew) {
-      const removed = await exchange(deps, 'DELETE', `${collection}/${options.clientId}`);
-      if (removed.status !== 404) throwUnlessOk(removed, deps.clock.nowMs());
-    }
-    const reply = await exchange(deps, 'POST', collection, JSON.stringify(consentBody(options)));
-    if (/already exists/i.test(reply.body)) return { tenantId, outcome: 'already' };
-    throwUnlessOk(reply, deps.clock.nowMs());
-    deps.forgetTenant(tenantId);
-    return { tenantId, outcome: 'consented' };
-  } catch (thrown) {
-    const { code, detail } = toBrokerError(thrown);
-    return { tenantId, outcome: 'failed', code, detail };
-  }
-}
-
-/** The request body, as in "Consent" of the control panel vendor documentation: comma-separated scopes per resource. */
-export function consentBody({ clientId, displayName, profile }: CustomerConsentOptions): unknown {
-  return {
-    applicationId: clientId,
-    displayName,
-    applicationGrants: profile.resources
-      .filter(({ scopes }) => scopes.length > 0)
-      .map(({ appId, scopes }) => ({
-        enterpriseApplicationId: appId,
-        scope: scopes.map(({ value }) => value).join(','),
-      })),
-  };
-}
-
-/** Sends one request. Repeats it after throttling and server errors, with the same `MS-RequestId`. */
-async function exchange(
-  deps: PacedDeps,
-  method: 'POST' | 'DELETE',
-  url: string,
-  body?: string,
-): Promise<OutboundReply> {
-  const requestId = deps.newId();
-  const attempt = async (): Promise<OutboundReply | BrokerError> => {
-    await deps.pace();
-    const token = await deps.token();
-    return send(deps.fetch, {
-      method,
-      url,
-      headers: {
-        authorization: `Bearer ${token.reveal()}`,
-        accept: 'application/json',
-        'MS-RequestId': requestId,
-        'MS-CorrelationId': requestId,
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      },
-      ...(body === undefined ? {} : { body }),
-      timeoutMs,
-      maxBodyBytes,
-    }).catch((error: unknown) => outboundFailure(error, 'resource_error', 'Partner Center'));
-  };
-  const outcome = await retry(attempt, {
-    clock: deps.clock,
-    attempts: maxAttempts,
-    afterValue: (reply, attemptsMade) => {
-      if (reply instanceof BrokerError) return backOffMs(attemptsMade, 2_000);
-      if (reply.status !== 429 && reply.status < 500) return undefined;
-      const demanded = retryAfterSeconds(reply.headers, deps.clock.nowMs());
-      if (demanded === undefined) return backOffMs(attemptsMade, 2_000);
-      return demanded > maxWaitSeconds ? undefined : demanded * 1000;
-    },
+async function giveIn(run: ConsentRun, order: ConsentOrder): Promise<GivenConsent> {
+  const answers = new Map<ScopedResource, ConsentAnswer>();
+  const endedBy = (answer: ConsentAnswer): GivenConsent => ({
+    answers,
+    ended: problemOf(answer, run.application),
+    isTokenRefused: isTokenRefused(answer),
   });
-  if (outcome instanceof BrokerError) throw outcome;
-  return outcome;
+  let hasAccess = false;
+  if (order.withdrawsFirst) {
+    const refused = await withdrawFirst(run, order);
+    if (refused !== undefined) return endedBy(refused);
+    hasAccess = true;
+  }
+  for (const resource of order.give) {
+    const answer = await giveOne(run, order, resource);
+    answers.set(resource, answer);
+    if (isSuccess(answer)) hasAccess = true;
+    else if (concernsCustomer(answer, hasAccess)) return endedBy(answer);
+  }
+  return { answers, ended: undefined, isTokenRefused: false };
 }
 
-function throwUnlessOk(reply: OutboundReply, nowMs: number): void {
-  if (reply.status >= 200 && reply.status <= 299) return;
-  const body = parseJson(reply.body.replace(/^\uFEFF/, ''));
-  throw failureOf('Partner Center', reply.status, body, retryAfterSeconds(reply.headers, nowMs));
+/** @returns the answer if the consent certainly still exists. */
+async function withdrawFirst(
+  { consents, journal, clock }: ConsentRun,
+  { tenantId, name, give, former = [] }: ConsentOrder,
+): Promise<ConsentAnswer | undefined> {
+  await journal.save({ tenantId, name, startedAtMs: clock.nowMs(), before: former, after: give });
+  const answer = await consents.withdraw(tenantId);
+  if (isSuccess(answer) || answer.status === 404 || isUnknown(answer)) return undefined;
+  await journal.drop(tenantId);
+  return answer;
 }
+
+/** Consents to one resource. If the customer had a consent to some of its scopes, at least those are given again. */
+async function giveOne(
+  { consents, clock }: ConsentRun,
+  { tenantId, former }: ConsentOrder,
+  resource: ScopedResource,
+): Promise<ConsentAnswer> {
+  let answer = await consents.give(tenantId, resource);
+  if (former === undefined) return answer;
+  for (const pauseMs of pausesAfterWithdrawalMs) {
+    if (answer.status !== 409) break;
+    await clock.sleep(pauseMs);
+    answer = await consents.give(tenantId, resource);
+  }
+  const smaller = former.find(({ appId }) => appId === resource.appId);
+  if (answer.status === 400 && smaller !== undefined && describeScopes([smaller]) !== describeScopes([resource])) {
+    await consents.give(tenantId, smaller);
+  }
+  return answer;
+}
+
+/** Reads back what was given, and forgets the journal entry once nothing that was withdrawn is missing. */
+async function finish(run: ConsentRun, order: ConsentOrder, given: GivenConsent): Promise<ConsentResult> {
+  const { tenantId, former } = order;
+  const isReadBack = [...given.answers.values()].some(mayHaveWorked);
+  const confirmed = isReadBack ? await confirmConsent(run, tenantId, awaited(given)) : undefined;
+  const result = resultOf(order, given, judgeConsent(order, given, confirmed, run.application));
+  if (former === undefined) return result;
+  if (result.outcome !== 'failed') {
+    await run.journal.drop(tenantId);
+    return result;
+  }
+  const isWithdrawn = given.answers.size > 0 || !order.withdrawsFirst;
+  return isWithdrawn ? { ...result, detail: `${result.detail} ${unfinished}` } : result;
+}
+
+const unfinished = 'The former consent is withdrawn and not fully given again. The next run of the command continues.';
+
+/** After any other answer there is nothing to read. After a 400, the directory shows whether the resource exists. */
+const mayHaveWorked = (answer: ConsentAnswer): boolean =>
+  isSuccess(answer) || isUnknown(answer) || answer.status === 409 || answer.status === 400;
+
+/** The resources whose grants must become visible. */
+const awaited = ({ answers }: GivenConsent): readonly ScopedResource[] =>
+  [...answers].flatMap(([resource, answer]) => (isSuccess(answer) || answer.status === 409 ? [resource] : []));

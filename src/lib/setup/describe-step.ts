@@ -23,7 +23,7 @@ export function describeStep(step: SetupStep, options: SetupOptions): string {
     case 'own_itself':
       return 'Make the application its own owner, so that it can renew its client credential';
     case 'join_admin_agents':
-      return `Add the service principal to the group ${adminAgentsName}, which pre-consents it in customer tenants`;
+      return `Add the service principal to the group ${adminAgentsName}, for customers that still have DAP instead of GDAP`;
     case 'add_secret':
       return 'Create a client secret and store it in Key Vault';
     case 'add_certificate':

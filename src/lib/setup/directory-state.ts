@@ -11,7 +11,10 @@ export interface RegisteredApplication {
   readonly displayName: string;
   readonly signInAudience: string;
   readonly tags: readonly string[];
+  /** Of the web platform. */
   readonly redirectUris: readonly string[];
+  /** Of the other platforms, by their property in Microsoft Graph. */
+  readonly otherRedirectUris: Readonly<Record<'spa' | 'publicClient', readonly string[]>>;
   /** One {@link permissionKey} per permission. */
   readonly permissions: readonly string[];
   /** As Entra lists them, without the secret values. */

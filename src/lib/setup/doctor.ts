@@ -2,6 +2,8 @@ import { judgeCredential } from '../health/health.ts';
 import { ptbCommand } from '../model/advice.ts';
 import { probeMfa } from '../credential/mfa-probe.ts';
 import type { Credential } from '../model/credential.ts';
+import type { Secret } from '../model/secret.ts';
+import type { GraphClient } from '../graph/client.ts';
 import type { CredentialStore } from '../credential/credential-store.ts';
 import type { TokenSource } from '../model/token.ts';
 import type { Resource } from '../model/token.ts';
@@ -11,10 +13,11 @@ import type { Fetch } from '../runtime/outbound.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import { attempt, type Check, ok, skipped } from './check.ts';
 import { type CustomerCheckDeps, customerChecks } from './doctor-customers.ts';
+import { type GdapCheckDeps, gdapChecks } from './doctor-gdap.ts';
 
 export type { Check } from './check.ts';
 
-export interface DoctorDeps extends Omit<CustomerCheckDeps, 'token'> {
+export interface DoctorDeps extends Omit<CustomerCheckDeps, 'token'>, GdapCheckDeps {
   readonly partnerTenantId: TenantId;
   readonly store: CredentialStore;
   readonly tokens: TokenSource;
@@ -23,6 +26,8 @@ export interface DoctorDeps extends Omit<CustomerCheckDeps, 'token'> {
   readonly partnerCenterEndpoint: string;
   readonly fetch: Fetch;
   readonly clock: Clock;
+  /** Microsoft Graph in the partner tenant with this token. */
+  readonly partnerGraph: (token: Secret) => GraphClient;
   readonly newId: () => string;
   /** False: checks that need the managed identity are skipped. */
   readonly hasManagedIdentity: boolean;
@@ -33,14 +38,14 @@ export async function* examine(deps: DoctorDeps): AsyncGenerator<Check, void, un
   const read = await attempt(deps.application, 'Key Vault', () => deps.store.load(deps.application));
   if (!read.ok) {
     yield read.check;
-    yield* ['Credential', 'Partner tenant', 'Partner Center', 'Customers', 'Customer token'].map(skipped);
+    yield* ['Credential', ...needPartnerTenant].map(skipped);
     return;
   }
   yield { check: 'Key Vault', status: 'ok', message: 'The vault answers and holds the application.' };
   yield* storedChecks(deps, read.value);
   if (read.value.client.credential.kind === 'federated' && !deps.hasManagedIdentity) {
     yield { check: 'Client credential', status: 'notice', message: identityMissing };
-    yield* ['Partner tenant', 'Partner Center', 'Customers', 'Customer token'].map(skipped);
+    yield* needPartnerTenant.map(skipped);
     return;
   }
   const own = await attempt(deps.application, 'Client credential', () =>
@@ -48,7 +53,7 @@ export async function* examine(deps: DoctorDeps): AsyncGenerator<Check, void, un
   );
   yield own.ok ? ok('Client credential', 'Entra accepts the client credential.') : own.check;
   if (read.value.refreshToken === undefined) {
-    yield* ['Partner tenant', 'Partner Center', 'Customers', 'Customer token'].map(skipped);
+    yield* needPartnerTenant.map(skipped);
     return;
   }
   const partner = await attempt(deps.application, 'Partner tenant', () =>
@@ -58,12 +63,15 @@ export async function* examine(deps: DoctorDeps): AsyncGenerator<Check, void, un
     ? ok('Partner tenant', `Entra issued a token with the scopes ${partner.value.scopes.join(' ')}.`)
     : partner.check;
   if (!partner.ok) {
-    yield* ['Partner Center', 'Customers', 'Customer token'].map(skipped);
+    yield* needPartnerTenant.slice(1).map(skipped);
     return;
   }
   yield await partnerCenterCheck(deps);
+  yield* gdapChecks(deps, deps.partnerGraph(partner.value.secret));
   yield* customerChecks({ ...deps, token: (tenantId) => token(deps, tenantId, deps.graph, 'delegated') });
 }
+
+const needPartnerTenant = ['Partner tenant', 'Partner Center', 'Delegated roles', 'Customers', 'Customer token'];
 
 /** A machine without the managed identity cannot use it. That is not a failure. */
 const identityMissing =

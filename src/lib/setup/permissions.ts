@@ -25,7 +25,7 @@ export interface PermissionProfile {
   readonly resources: readonly ResourcePermissions[];
 }
 
-export const profileNames = ['gdap', 'legacy'] as const;
+export const profileNames = ['gdap', 'reader', 'legacy'] as const;
 export type ProfileName = (typeof profileNames)[number];
 
 const published = 'Requested by the published secure application model script.';
@@ -103,6 +103,29 @@ const gdapGraphScopes: readonly Permission[] = [
   },
 ];
 
+/** What the built-in reports read in a customer. */
+const readerScopes: ReadonlySet<string> = new Set([
+  'User.Read',
+  'Organization.Read.All',
+  'AuditLog.Read.All',
+  'Application.Read.All',
+]);
+
+const readerGraph: ResourcePermissions = {
+  ...microsoftGraph,
+  scopes: gdapGraphScopes.filter(({ value }) => readerScopes.has(value)),
+  roles: [],
+};
+
+/** Partner Center accepts a consent only with a token of the application that is consented. */
+const readerPartnerCenter: ResourcePermissions = {
+  ...partnerCenter,
+  scopes: partnerCenter.scopes.map((scope) => ({
+    ...scope,
+    reason: 'Consents to this application in customer tenants. It is not consented there.',
+  })),
+};
+
 const gdapGraph: ResourcePermissions = {
   ...microsoftGraph,
   scopes: gdapGraphScopes,
@@ -142,14 +165,20 @@ const azureResourceManager: ResourcePermissions = {
   roles: [],
 };
 
-/** `legacy` is exactly the list of the published script. `gdap` adds what the tenant directory and the jobs need. */
+/**
+ * `legacy` is exactly the list of the published script. `gdap` is what the tenant directory, the jobs and the resources
+ * need; it leaves out Azure AD Graph, which Microsoft retired on 2025-08-31. `reader` is for a second application that can
+ * only read.
+ */
 export const profiles: Readonly<Record<ProfileName, PermissionProfile>> = {
   legacy: { name: 'legacy', resources: [aadGraph, microsoftGraph, partnerCenter] },
-  gdap: { name: 'gdap', resources: [aadGraph, gdapGraph, partnerCenter, exchange, azureResourceManager] },
+  gdap: { name: 'gdap', resources: [gdapGraph, partnerCenter, exchange, azureResourceManager] },
+  reader: { name: 'reader', resources: [readerGraph, readerPartnerCenter] },
 };
 
 /** The application id of Microsoft Graph, whose service principal also holds the sign-in scopes. */
 export const graphAppId = microsoftGraph.appId;
+export const partnerCenterAppId = partnerCenter.appId;
 
 /** Scopes for signing in and for the refresh token. Setup consents to them in addition to the profile. */
 export const signInScopes: readonly string[] = ['openid', 'profile', 'offline_access'];

@@ -2,7 +2,7 @@ import type { ClientCredential } from '../model/credential.ts';
 import { renewBeforeMs } from '../credential/renew-client-credential.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
-import { adminAgentsName, applicationTag, type DirectoryState } from './directory-state.ts';
+import { adminAgentsName, applicationTag, type DirectoryState, type RegisteredApplication } from './directory-state.ts';
 import { graphAppId, type PermissionProfile, type ResourcePermissions, signInScopes } from './permissions.ts';
 import { isExactly } from './registered-profile.ts';
 
@@ -88,6 +88,9 @@ function planApplication(options: SetupOptions, state: DirectoryState): SetupSte
   const differences = [
     ...(application.signInAudience === signInAudience ? [] : ['make it multi-tenant']),
     ...(application.redirectUris.includes(redirectUri) ? [] : [`add the redirect address ${redirectUri}`]),
+    ...(isOnOtherPlatform(application)
+      ? [`remove ${redirectUri} from the other platforms, so that refresh tokens live 90 days`]
+      : []),
     ...(isExactly(application.permissions, options.profile)
       ? []
       : [`set the permissions of the profile ${options.profile.name}`]),
@@ -98,6 +101,10 @@ function planApplication(options: SetupOptions, state: DirectoryState): SetupSte
     ...(state.principalId === undefined ? [{ kind: 'create_principal' } as const] : []),
   ];
 }
+
+/** Refresh tokens of the single-page platform live 24 hours, and a public client may not authenticate with a credential. */
+const isOnOtherPlatform = ({ otherRedirectUris }: RegisteredApplication): boolean =>
+  Object.values(otherRedirectUris).some((addresses) => addresses.includes(redirectUri));
 
 function planResource(resource: ResourcePermissions, state: DirectoryState): SetupStep[] {
   const { appId, name } = resource;

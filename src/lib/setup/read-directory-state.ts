@@ -1,5 +1,5 @@
 import type { GraphClient } from '../graph/client.ts';
-import { isJsonObject, type JsonObject, objectsIn, textOf } from '../graph/reply.ts';
+import { type JsonObject, objectOf, objectsIn, textOf } from '../graph/reply.ts';
 import {
   adminAgentsName,
   applicationTag,
@@ -67,7 +67,7 @@ export async function readDirectoryState(
 }
 
 const applicationFields =
-  '$select=id,appId,displayName,signInAudience,tags,web,requiredResourceAccess,passwordCredentials,keyCredentials';
+  '$select=id,appId,displayName,signInAudience,tags,web,spa,publicClient,requiredResourceAccess,passwordCredentials,keyCredentials';
 
 /** Finds the application that the vault names, or else the one with this display name and the tag of setup. */
 export async function findApplication(
@@ -96,14 +96,15 @@ export async function readApplicationOf(
 }
 
 function readApplication(found: JsonObject): RegisteredApplication {
-  const web = isJsonObject(found['web']) ? found['web'] : undefined;
+  const redirectUris = (platform: string) => texts(objectOf(found, platform)?.['redirectUris']);
   return {
     objectId: textOf(found, 'id') ?? '',
     clientId: textOf(found, 'appId') ?? '',
     displayName: textOf(found, 'displayName') ?? '',
     signInAudience: textOf(found, 'signInAudience') ?? '',
     tags: texts(found['tags']),
-    redirectUris: texts(web?.['redirectUris']),
+    redirectUris: redirectUris('web'),
+    otherRedirectUris: { spa: redirectUris('spa'), publicClient: redirectUris('publicClient') },
     permissions: objectsIn(found['requiredResourceAccess']).flatMap((resource) =>
       objectsIn(resource['resourceAccess']).map((access) =>
         permissionKey(
@@ -135,7 +136,8 @@ async function findAdminAgents(graph: GraphClient): Promise<string | undefined> 
   return textOf(await first(graph, `/groups?$filter=displayName eq '${adminAgentsName}'&$select=id,displayName`), 'id');
 }
 
-async function readScopeGrants(graph: GraphClient, principalId: string): Promise<ScopeGrant[]> {
+/** Reads the consents on behalf of all users that a service principal has. */
+export async function readScopeGrants(graph: GraphClient, principalId: string): Promise<ScopeGrant[]> {
   const grants: ScopeGrant[] = [];
   for await (const grant of graph.list(`/oauth2PermissionGrants?$filter=clientId eq '${principalId}'`)) {
     if (textOf(grant, 'consentType') !== 'AllPrincipals') continue;

@@ -1,4 +1,3 @@
-import { SetupError, toBrokerError } from '../model/errors.ts';
 import type { GraphClient } from '../graph/client.ts';
 import { adoptionNotes } from './adoption-notes.ts';
 import { type ApplyDeps, SetupRun } from './apply.ts';
@@ -8,6 +7,7 @@ import { planSetup, type SetupOptions } from './plan.ts';
 import { findApplication, readDirectoryState } from './read-directory-state.ts';
 import { readVaultState } from './read-vault-state.ts';
 import { registeredProfile } from './registered-profile.ts';
+import { asSetupError } from './setup-failure.ts';
 
 /** The options of the operator. */
 export interface SetupRequest extends Omit<SetupOptions, 'profile'> {
@@ -106,12 +106,3 @@ async function prepare(deps: SetupDeps, request: SetupRequest) {
 }
 
 const keptNote = 'The application keeps its registered permissions. Use --profile to change them.';
-
-/** Errors of Graph concern the operator or the policies of the partner tenant here, not a customer or a job. */
-function asSetupError(thrown: unknown): never {
-  const { code, detail, logFields } = toBrokerError(thrown);
-  if (code === 'access_denied') throw new SetupError('operator_forbidden', detail, { cause: thrown, logFields });
-  if (code !== 'job_failed') throw thrown;
-  const message = typeof logFields['resourceMessage'] === 'string' ? ` ${logFields['resourceMessage']}` : '';
-  throw new SetupError('setup_refused', `${detail}${message}`, { cause: thrown, logFields });
-}

@@ -5,6 +5,7 @@ import { BrokerError, toBrokerError } from '../model/errors.ts';
 import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../model/identifiers.ts';
 import { errorFields } from '../runtime/log.ts';
 import type { DomainResolver } from './domain-resolver.ts';
+import type { ExcludedDomains } from './excluded-domains.ts';
 import { createTenantListReader, type ListsDeps, usableMs } from './lists.ts';
 import { resolveSelection, type WantedTenants } from './selection.ts';
 import type { DelegatedTenant } from './tenant.ts';
@@ -27,24 +28,32 @@ export interface TenantDirectory {
   list(signal?: AbortSignal): Promise<readonly DelegatedTenant[]>;
   /** The list with its warnings and its time. @throws as `list` does. */
   snapshot(signal?: AbortSignal): Promise<TenantList>;
+  /** The customers in the last good list for which tokens may be issued. Loads nothing. */
+  reachable(): readonly TenantId[];
   /**
    * Finds a tenant by its id or by any of its domains.
    * @returns undefined if no list contains the tenant, or if the text is neither an id nor a domain.
    * @throws BrokerError as `list` and `tenantOf` do; directory_unavailable if the tenant may be on a missing list.
    */
-  find(tenantIdOrDomain: string, signal?: AbortSignal): Promise<DelegatedTenant | undefined>;
+  find(tenantIdOrDomain: string, signal?: AbortSignal, callerId?: string): Promise<DelegatedTenant | undefined>;
   /**
    * Resolves a domain to its tenant, customer or not. Entra decides. While Entra does not answer, the lists decide if
    * exactly one tenant is listed with the domain.
+   * @param callerId for whom the domain is looked up. Lookups of one caller do not delay those of another.
    * @returns undefined if no tenant has the domain.
    * @throws BrokerError entra_unavailable if neither Entra nor the lists decide.
    */
-  tenantOf(domain: DomainName, signal?: AbortSignal): Promise<TenantId | undefined>;
+  tenantOf(domain: DomainName, signal?: AbortSignal, callerId?: string): Promise<TenantId | undefined>;
   /**
    * Whether TENANTS_EXCLUDE contains the tenant. Use it for the partner's own tenant, which is on no list.
    * @throws BrokerError directory_unavailable while a domain in TENANTS_EXCLUDE cannot be resolved.
    */
   excludes(tenantId: TenantId, signal?: AbortSignal): Promise<boolean>;
+  /**
+   * Warnings about domains in TENANTS_INCLUDE and TENANTS_EXCLUDE, from the last list of this process. Empty before the
+   * first list. Reads nothing.
+   */
+  settingsWarnings(): readonly string[];
 }
 
 /** A new relationship takes minutes to take effect anyway. A list of 5,000 tenants costs about 40 requests. */
@@ -60,10 +69,15 @@ const patienceMs = { known: 3_000, list: minuteMs };
 
 export interface DirectoryDeps extends ListsDeps {
   readonly domains: DomainResolver;
+  readonly excludedDomains: ExcludedDomains;
 }
 
 /** The merged lists with their indexes. */
-interface Directory extends Omit<TenantList, 'asOfMs'> {
+interface Directory extends Omit<TenantList, 'asOfMs' | 'warnings'> {
+  /** Warnings about the three lists. */
+  readonly listWarnings: readonly string[];
+  /** Warnings about domains in the settings. */
+  readonly settingsWarnings: readonly string[];
   readonly byId: ReadonlyMap<TenantId, DelegatedTenant>;
   /** Default domains that belong to exactly one tenant according to the lists. */
   readonly byDomain: ReadonlyMap<DomainName, TenantId>;
@@ -77,9 +91,9 @@ export function createTenantDirectory(deps: DirectoryDeps, wanted: WantedTenants
   const current = (signal: AbortSignal | undefined, isKnown = false): Promise<Kept<Directory>> =>
     copy.get(load, { patienceMs: isKnown ? patienceMs.known : patienceMs.list, signal });
 
-  const tenantOf = async (domain: DomainName, signal?: AbortSignal): Promise<TenantId | undefined> => {
+  const tenantOf: TenantDirectory['tenantOf'] = async (domain, signal, callerId) => {
     try {
-      return await deps.domains.tenantOf(domain, signal);
+      return await deps.domains.tenantOf(domain, signal, callerId);
     } catch (thrown) {
       if (signal?.aborted === true || !toBrokerError(thrown).transient) throw thrown;
       const { byDomain } = (await current(signal, copy.peek()?.value.byDomain.has(domain))).value;
@@ -92,9 +106,11 @@ export function createTenantDirectory(deps: DirectoryDeps, wanted: WantedTenants
   return {
     list: async (signal) => (await current(signal)).value.tenants,
     snapshot: async (signal) => listOf(await current(signal)),
-    find: async (reference, signal) => {
+    reachable: () =>
+      (copy.peek()?.value.tenants ?? []).filter(({ reachable }) => reachable).map(({ tenantId }) => tenantId),
+    find: async (reference, signal, callerId) => {
       const domain = parseDomainName(reference);
-      const tenantId = parseTenantId(reference) ?? (domain && (await tenantOf(domain, signal)));
+      const tenantId = parseTenantId(reference) ?? (domain && (await tenantOf(domain, signal, callerId)));
       if (tenantId === undefined) return undefined;
       // A tenant that is unreachable or missing in the copy may be reachable in the new list, so wait longer for it.
       const kept = await current(signal, copy.peek()?.value.byId.get(tenantId)?.reachable);
@@ -104,7 +120,8 @@ export function createTenantDirectory(deps: DirectoryDeps, wanted: WantedTenants
     },
     tenantOf,
     excludes: async (tenantId, signal) =>
-      (await resolveSelection(deps.domains, wanted, signal)).selection.exclude.has(tenantId),
+      (await resolveSelection(deps, wanted, signal)).selection.exclude.has(tenantId),
+    settingsWarnings: () => copy.peek()?.value.settingsWarnings ?? [],
   };
 }
 
@@ -120,17 +137,30 @@ const createCopy = (deps: DirectoryDeps): KeptCopy<Directory> =>
 
 function createLoad(deps: DirectoryDeps, wanted: WantedTenants): Load<Directory> {
   const lists = createTenantListReader(deps);
+  const report = createReport(deps);
   return async (signal) => {
     const nowMs = deps.clock.nowMs();
-    const [read, chosen] = await Promise.all([lists.read(signal), resolveSelection(deps.domains, wanted, signal)]);
+    const [read, chosen] = await Promise.all([lists.read(signal), resolveSelection(deps, wanted, signal)]);
+    report(chosen.warnings);
     const tenants = uniteTenants(read.lists, chosen.selection, nowMs);
     return {
       tenants,
-      warnings: [...read.warnings, ...chosen.warnings],
+      listWarnings: read.warnings,
+      settingsWarnings: chosen.warnings,
       complete: read.state !== 'incomplete',
       freshMs: read.state === 'fresh' ? freshMs : retryMs,
       ...indexesOf(tenants),
     };
+  };
+}
+
+/** Logs warnings about the settings when they change, because the lists are read every ten minutes. */
+function createReport({ log }: Pick<DirectoryDeps, 'log'>): (warnings: readonly string[]) => void {
+  let reported = '';
+  return (warnings) => {
+    const message = warnings.join(' ');
+    if (message !== '' && message !== reported) log.log('warn', 'tenants.domain_unresolved', { message });
+    reported = message;
   };
 }
 
@@ -139,10 +169,15 @@ function listOf({ value, asOfMs, failure, isLate }: Kept<Directory>): TenantList
   const age = `this one is from ${isoTime(asOfMs)}.`;
   const warnings =
     failure === undefined
-      ? value.warnings
+      ? value.listWarnings
       : [`The list could not be refreshed (${toBrokerError(failure).code}); ${age}`];
   const late = isLate ? [`The list is still being refreshed; ${age}`] : [];
-  return { tenants: value.tenants, complete: value.complete, asOfMs, warnings: [...warnings, ...late] };
+  return {
+    tenants: value.tenants,
+    complete: value.complete,
+    asOfMs,
+    warnings: [...warnings, ...late, ...value.settingsWarnings],
+  };
 }
 
 /** The error for a tenant that an incomplete list does not contain. It may still be a customer, so retry later. */
@@ -175,11 +210,12 @@ export async function selectTenants(
   directory: TenantDirectory,
   references: readonly string[],
   signal?: AbortSignal,
+  callerId?: string,
 ): Promise<readonly DelegatedTenant[]> {
   const wanted = new Set<TenantId>();
   for (let first = 0; first < references.length; first += concurrency) {
     const few = references.slice(first, first + concurrency);
-    const found = await Promise.allSettled(few.map((reference) => directory.find(reference, signal)));
+    const found = await Promise.allSettled(few.map((reference) => directory.find(reference, signal, callerId)));
     for (const [index, each] of found.entries()) {
       if (each.status === 'rejected') throw each.reason;
       if (each.value === undefined)

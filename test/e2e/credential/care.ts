@@ -32,6 +32,7 @@ export function startCare(operator: TestOperator) {
         policy: { current: async () => ({ policy: { rules: [] }, state: 'current', loadedAtMs: 0 }) },
         watch: new StateWatch({ journal, clock, log }),
         notificationProblem: undefined,
+        directory: { settingsWarnings: () => [] },
         clock,
       }),
   };

@@ -33,6 +33,7 @@ export async function openCommandLine({ cloud, note }: Pick<TestOperator, 'cloud
       cwd: folder,
       env: {
         PATH: process.env['PATH'],
+        XDG_STATE_HOME: join(folder, 'state'),
         ...environmentOf(cloud.document),
         ...(browser ? { PTB_BROWSER: browser } : {}),
         ...more,

@@ -1,7 +1,9 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { createLocalBroker } from '../../../src/cli/sign-in/local-broker.ts';
 import { clouds } from '../../../src/lib/model/clouds.ts';
+import type { Secret } from '../../../src/lib/model/secret.ts';
 import { type Check, examine } from '../../../src/lib/setup/doctor.ts';
+import { changeTenant } from 'microsoft-cloud/client';
 import { account } from 'microsoft-cloud/testing';
 import { browser, startOperator, type TestOperator } from './operator.ts';
 
@@ -46,6 +48,8 @@ async function examined(more: { application?: string; customer?: string } = {}):
     fetch: exchangeDeps.fetch,
     clock,
     newId,
+    partnerGraph: (token: Secret) => graphOf(token.reveal()).client,
+    requirements: [{ purpose: 'mfa-report', roles: ['Reports Reader', 'Global Reader'] as const }],
     ...more,
   };
   for await (const check of examine(deps)) checks.push(check);
@@ -62,6 +66,11 @@ it('passes every check, down to a token for a customer', async () => {
     'Client credential': 'ok',
     'Partner tenant': 'ok',
     'Partner Center': 'ok',
+    AdminAgents: 'ok',
+    'Delegated roles': 'ok',
+    'Relationship ends': 'ok',
+    'Roles for consent': 'ok',
+    'Roles for mfa-report': 'ok',
     Customers: 'ok',
     'Customer token': 'ok',
   });
@@ -101,6 +110,34 @@ it('checks the given customer, and fails with a code for an unknown one', async 
     status: 'failed',
     code: 'tenant_not_delegated',
   });
+});
+
+it('groups the customers without a role by cause', async () => {
+  const { cloud } = operator;
+  const [first, second, third] = cloud.document.tenants.map(({ tenantId }) => tenantId);
+  await changeTenant(cloud.control, first ?? '', { withoutRoles: ['Cloud Application Administrator'] });
+  await changeTenant(cloud.control, second ?? '', { unassignedRoles: ['Global Reader'] });
+  await changeTenant(cloud.control, third ?? '', { assignmentsPendingMs: 600_000, relationshipEndsInMs: 3_600_000 });
+  const checks = await examined();
+  await Promise.all([
+    changeTenant(cloud.control, first ?? '', { withoutRoles: [] }),
+    changeTenant(cloud.control, second ?? '', { unassignedRoles: [] }),
+    changeTenant(cloud.control, third ?? '', { assignmentsPendingMs: 0, relationshipEndsInMs: 300 * 86_400_000 }),
+  ]);
+  const of = (name: string) => checks.find(({ check }) => check === name);
+  expect(of('Roles for consent')).toMatchObject({
+    status: 'notice',
+    affected: expect.arrayContaining([
+      expect.objectContaining({ tenantId: first, cause: 'not_in_relationship' }),
+      expect.objectContaining({ tenantId: third, cause: 'pending' }),
+    ]) as unknown,
+  });
+  expect(of('Roles for consent')?.affected).toHaveLength(2);
+  expect(of('Roles for mfa-report')?.affected).toEqual(
+    expect.arrayContaining([expect.objectContaining({ tenantId: second, cause: 'not_assigned' })]),
+  );
+  expect(of('Relationship ends')).toMatchObject({ status: 'notice', affected: [{ tenantId: third }] });
+  expect(of('Customer token')?.status).toBe('ok');
 });
 
 it('names AdminAgents for a service account that is not a member', async () => {

@@ -42,7 +42,7 @@ export async function startOperator(options: CloudOptions = {}) {
   vi.stubEnv('IDENTITY_ENDPOINT', document.managedIdentity.endpoint);
   vi.stubEnv('IDENTITY_HEADER', document.managedIdentity.header);
   const partnerTenantId = parseTenantId(document.partnerTenantId) as TenantId;
-  const identity = new ManagedIdentityCredential();
+  const identity = new ManagedIdentityCredential({ clientId: document.managedIdentity.clientId });
   const secrets = new SecretClient(document.keyVault, identity, {
     disableChallengeResourceVerification: true,
     // The store must handle each failure, so the client does not retry.
@@ -120,6 +120,7 @@ export async function startOperator(options: CloudOptions = {}) {
   return {
     cloud,
     clock,
+    identity,
     store,
     secrets,
     redeemer,
@@ -145,8 +146,12 @@ export async function startOperator(options: CloudOptions = {}) {
     setupOptions,
     log: recorder.log,
     note,
-    setUp: async (more: Partial<SetupRequest> = {}) =>
-      note('the outcome of setup', await runSetup(await setupDeps(), setupOptions(more))),
+    /** Sets the application up and, in place of Partner Center, consents to it in the customers. */
+    setUp: async (more: Partial<SetupRequest> = {}) => {
+      const outcome = note('the outcome of setup', await runSetup(await setupDeps(), setupOptions(more)));
+      await control.consentEverywhere(cloud.control);
+      return outcome;
+    },
     consent: async (method: SignInMethod, more: Partial<ConsentOptions> = {}) =>
       note(
         'the outcome of consent',

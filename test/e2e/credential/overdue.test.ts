@@ -19,9 +19,9 @@ beforeAll(async () => {
     onHostLine: (line) => lines.push(line),
   });
   for (const name of ['IDENTITY_ENDPOINT', 'IDENTITY_HEADER']) vi.stubEnv(name, demo.environment[name]);
-  store = new KeyVaultCredentialStore(
-    await secretClient(demo.cloud.keyVault, await azureIdentity({ hasManagedIdentity: true })),
-  );
+  const managedIdentityClientId = demo.cloud.managedIdentity.clientId;
+  const identity = await azureIdentity({ hasManagedIdentity: true, managedIdentityClientId });
+  store = new KeyVaultCredentialStore(await secretClient(demo.cloud.keyVault, identity));
   const { client, refreshToken } = await store.load('default');
   if (refreshToken === undefined) throw new Error('ptb consent stored no refresh token');
   const obtainedAtMs = refreshToken.obtainedAtMs - 48 * hour;

@@ -27,7 +27,7 @@ describe('runSetup', () => {
     operator.cloud.ledger.reset();
     const plan = await planOnly(await operator.setupDeps(), operator.setupOptions());
     expect(plan.steps[0]).toMatch(/^Create the multi-tenant application/);
-    expect(plan.steps).toHaveLength(14);
+    expect(plan.steps).toHaveLength(12);
     const writes = operator.cloud.ledger
       .read()
       .requests.filter(({ service, method }) => service !== 'entra' && method !== 'GET');
@@ -43,10 +43,10 @@ describe('runSetup', () => {
     expect(application.requiredResourceAccess).toEqual(requiredResourceAccess(profiles.gdap));
     expect(operator.cloud.world.partner.adminAgents.members.has(principal.id)).toBe(true);
     const grants = [...directory.permissionGrants.values()].filter(({ clientId }) => clientId === principal.id);
-    expect(grants).toHaveLength(5);
+    expect(grants).toHaveLength(4);
     expect(
       [...directory.roleAssignments.values()].filter(({ principalId }) => principalId === principal.id),
-    ).toHaveLength(4);
+    ).toHaveLength(3);
     const { client } = await operator.store.load('default');
     expect(client).toMatchObject({ clientId: outcome.clientId, tenantId: operator.partnerTenantId });
     expect(client.endsAtMs).toBeGreaterThan(operator.clock.nowMs() + 179 * 86_400_000);

@@ -54,7 +54,7 @@ async function healthFor(caller: boolean): Promise<{ status: number; body: Recor
     applicationId: 'a',
     objectId: 'o',
     kind: 'application',
-    roles: [],
+    roles: ['Runs.Read'],
     tenantId: operator.partnerTenantId,
     name: 'n',
   } as const;

@@ -1,7 +1,10 @@
+import { execFile } from 'node:child_process';
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { unzipSync } from 'fflate';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -17,6 +20,11 @@ describe('npm run package', () => {
   let folder: string;
   let packaged: PackagedApp;
   const text = (path: string): Promise<string> => readFile(join(folder, 'first', path), 'utf8');
+
+  const digest = async (path: string): Promise<string> =>
+    createHash('sha256')
+      .update(await readFile(join(folder, path)))
+      .digest('hex');
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'package-'));
@@ -77,13 +85,33 @@ describe('npm run package', () => {
   });
 
   it('produces the same bytes when it runs again', async () => {
-    const digest = async (path: string): Promise<string> =>
-      createHash('sha256')
-        .update(await readFile(join(folder, path)))
-        .digest('hex');
     await packageApp(projectRoot, join(folder, 'second'), 'azureStorage');
     for (const name of ['app.zip', 'sbom.cdx.json']) {
       expect(await digest(`second/${name}`)).toBe(await digest(`first/${name}`));
+    }
+  });
+
+  // On other systems `cp` cannot link folders, and a copy of node_modules takes minutes.
+  it.runIf(process.platform === 'linux')('produces the same bytes from a checkout in another folder', async () => {
+    const elsewhere = join(folder, 'a folder of', 'another depth');
+    const run = promisify(execFile);
+    await mkdir(elsewhere, { recursive: true });
+    const { stdout } = await run('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
+      cwd: projectRoot,
+      maxBuffer: 16 * 1024 * 1024,
+    });
+    const files = stdout.split('\0').filter((file) => file !== '' && existsSync(join(projectRoot, file)));
+    for (const file of files) await cp(join(projectRoot, file), join(elsewhere, file), { preserveTimestamps: false });
+    const policy = join(projectRoot, 'access-policy.json');
+    if (existsSync(policy)) await cp(policy, join(elsewhere, 'access-policy.json'));
+    // Linked, because the bundler reads the paths of real files. A symbolic link would lead back to this checkout.
+    const linked = await run('cp', ['-al', join(projectRoot, 'node_modules'), elsewhere]).catch(() => undefined);
+    if (linked === undefined) await run('cp', ['-a', join(projectRoot, 'node_modules'), elsewhere]);
+    await run(process.execPath, [join(elsewhere, 'tools/package.ts'), '--out', join(folder, 'third')], {
+      cwd: elsewhere,
+    });
+    for (const name of ['app.zip', 'sbom.cdx.json', 'source-maps/dist/index.js.map']) {
+      expect([name, await digest(`third/${name}`)]).toEqual([name, await digest(`first/${name}`)]);
     }
   });
 

@@ -177,6 +177,8 @@ describe.skipIf(noBrowser !== undefined)('dashboard', () => {
     expect(await page.getByRole('button', { name: /Run again|Cancel/ }).count()).toBe(0);
     await page.getByRole('button', { name: 'Forget token' }).click();
     await dashboard.signIn(await tokenOfCaller(demo, []));
+    await dashboard.view('Overview');
+    await page.getByText('The token has no app role of the broker').waitFor();
     await dashboard.view('Tenants');
     await page.getByText('The token lacks the app role Tenants.Read').waitFor();
   });

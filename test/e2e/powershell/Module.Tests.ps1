@@ -151,3 +151,20 @@ Describe 'command <_>' -ForEach $commands {
         }
     }
 }
+
+Describe 'A text of a reply' {
+    It 'shows characters that a terminal would obey as text' {
+        InModuleScope PartnerTokenBroker {
+            $c1 = [char]0x9b; $reverse = [char]0x202e
+            (ConvertFrom-Reply "{`"name`":`"Contoso\u001b[2J${c1}31m$reverse\r\b`"}").name | Should -BeExactly 'Contoso\u001b[2J\u009b31m\u202e\r\b'
+        }
+    }
+
+    It 'keeps line feeds, quotes, backslashes and times' {
+        InModuleScope PartnerTokenBroker {
+            $value = ConvertFrom-Reply '{"a":"C:\\u001b\\b \"x\"\n\ty","at":"2026-11-24T05:00:00.000Z"}'
+            $value.a | Should -BeExactly "C:\u001b\b `"x`"`n`ty"
+            (ConvertTo-UtcTime $value.at).Hour | Should -Be 5
+        }
+    }
+}

@@ -18,7 +18,7 @@ interface CallerCertificate {
 
 /**
  * Adds a certificate to the caller with all roles. Also adds a scope and a pre-authorized client to the broker's
- * application, so that users can sign in, as infra/optional/entra-application.bicep does.
+ * application, so that users can sign in, as `ptb setup api` does.
  */
 export async function registerCallers(cloud: CloudDocument, folder: string): Promise<CallerCertificate> {
   const token = await signInAsAdministrator(cloud);

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { registerPolicy } from '../../../src/cli/commands/policy.ts';
 import { runProgram } from '../../../src/cli/run-program.ts';
 import { policyJsonSchema } from '../../../src/lib/callers/policy-document.ts';
@@ -97,6 +97,50 @@ it.each([
   const answer = await ptb(...ask(...words, '--json'));
   expect(answer.exit).toBe(1);
   expect(JSON.parse(answer.out)).toMatchObject({ allowed: false, missing });
+});
+
+describe('with rules for people and for reading', () => {
+  const oid = guid(7);
+  const people = { applications: [helpdesk], objects: [oid], kinds: ['user'] };
+  let file: string;
+  beforeAll(async () => {
+    file = join(folder, 'people.json');
+    const rules = [
+      { name: 'people', callers: people, tenants: ['*'], resources: ['graph'] },
+      { name: 'gold', callers: { applications: [helpdesk] }, reads: ['contoso.com'] },
+    ];
+    await writeFile(file, JSON.stringify({ version: 1, rules }));
+  });
+  const test = (...words: string[]) => ptb('test', '--file', file, '--caller', helpdesk, ...words);
+  const token = ['--resource', 'graph', '--tenant', 'contoso.com'];
+
+  it('decides by --object and --kind', async () => {
+    const allowed = await test(...token, '--object', oid.toUpperCase(), '--kind', 'user', '--json');
+    expect([allowed.exit, JSON.parse(allowed.out)]).toMatchObject([0, { allowed: true, rule: 'people' }]);
+    const kind = await test(...token, '--object', oid);
+    expect([kind.exit, kind.out]).toEqual([1, expect.stringContaining('1. people: does not match the kind')]);
+    expect(kind.out).toContain('2. gold: allows no tokens');
+    const object = await test(...token, '--kind', 'user', '--json');
+    expect([object.exit, JSON.parse(object.out)]).toMatchObject([1, { allowed: false, missing: 'object' }]);
+  });
+
+  it('explains reading with --read', async () => {
+    const readable = await test('--read', '--tenant', 'contoso.com');
+    expect(readable).toMatchObject({ exit: 0, err: '' });
+    expect(readable.out).toMatch(/^Readable\. Rules with "reads" limit this caller\.\n {2}1\. people: does not limit/);
+    const hidden = await test('--read', '--tenant', 'fabrikam.com', '--json');
+    expect([hidden.exit, JSON.parse(hidden.out)]).toMatchObject([
+      1,
+      { readable: false, limited: true, rules: [{ outcome: 'no reads' }, { outcome: 'other tenants' }] },
+    ]);
+    const other = await ptb('test', '--file', file, '--caller', guid(9), '--read', '--tenant', 'fabrikam.com');
+    expect(other).toMatchObject({ exit: 0, out: expect.stringContaining('No rule limits what this caller reads.') });
+  });
+
+  it('requires --resource or --read, and not both', async () => {
+    expect((await test('--tenant', 'contoso.com')).exit).toBe(2);
+    expect((await test(...token, '--read')).exit).toBe(2);
+  });
 });
 
 it('denies every request under an invalid policy and prints the reason', async () => {

@@ -94,4 +94,7 @@ it('keeps text that is typed before the first effects run, and shows the filter 
   expect(tenant().value).toBe('fabrikam');
   await rerender(<AuditFilters filter={{ tenant: 'adatum.com' }} />);
   expect(tenant().value).toBe('adatum.com');
+  // The browser's back button returns to the filter, not to the text that was typed there.
+  await rerender(<AuditFilters filter={{ tenant: 'contoso.com' }} />);
+  expect(tenant().value).toBe('contoso.com');
 });

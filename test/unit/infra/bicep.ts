@@ -37,16 +37,35 @@ export interface Resource {
 }
 
 /** The resources of a deployment with these parameters, which the compiler predicts without Azure. */
-export async function evaluate(parameters: Readonly<Record<string, unknown>>): Promise<readonly Resource[]> {
+export function evaluate(parameters: Readonly<Record<string, unknown>>): Promise<readonly Resource[]> {
+  return predict(templateFile, { environmentName: 'try', location: 'westeurope', operatorObjectId: '', ...parameters });
+}
+
+/** The alert rules, for an app whose managed identity has this object id. */
+export function evaluateAlerts(identityPrincipalId: string): Promise<readonly Resource[]> {
+  const resources = { rulePrefix: 'sqr-', actionGroupName: 'ag', workspaceId: '/workspace' };
+  const rest = { location: 'westeurope', tags: {}, email: 'operator@example.com' };
+  return predict(join(projectRoot, 'infra/app/alerts.bicep'), { ...resources, ...rest, identityPrincipalId }, [
+    '--resource-group',
+    'try',
+  ]);
+}
+
+async function predict(
+  template: string,
+  parameters: Readonly<Record<string, unknown>>,
+  options: readonly string[] = [],
+): Promise<readonly Resource[]> {
   const folder = await mkdtemp(join(tmpdir(), 'bicep-'));
   try {
     const file = join(folder, 'try.bicepparam');
-    const all = { environmentName: 'try', location: 'westeurope', operatorObjectId: '', ...parameters };
-    const lines = Object.entries(all).map(([name, value]) => `param ${name} = ${literal(value)}`);
-    await writeFile(file, [`using '${relative(folder, templateFile)}'`, ...lines, ''].join('\n'));
+    const given = Object.entries(parameters).filter(([, value]) => value !== undefined);
+    const lines = given.map(([name, value]) => `param ${name} = ${literal(value)}`);
+    await writeFile(file, [`using '${relative(folder, template)}'`, ...lines, ''].join('\n'));
     const place = '--location westeurope --tenant-id 11111111-1111-1111-1111-111111111111';
     const target = '--subscription-id 22222222-2222-2222-2222-222222222222 --deployment-name try';
-    const outcome = await bicep('snapshot', file, '--mode', 'overwrite', ...place.split(' '), ...target.split(' '));
+    const all = ['--mode', 'overwrite', ...place.split(' '), ...target.split(' '), ...options];
+    const outcome = await bicep('snapshot', file, ...all);
     if (outcome.failed) throw new Error(outcome.stderr);
     const snapshot = JSON.parse(await readFile(join(folder, 'try.snapshot.json'), 'utf8')) as {
       predictedResources: Resource[];

@@ -7,6 +7,7 @@ import { parsePolicy } from '../../../src/lib/callers/parse-policy.ts';
 import { settingsSchema } from '../../../src/lib/config/settings.ts';
 import { keyVaultFailure } from '../../../src/lib/credential/key-vault-failure.ts';
 import { adviceFor } from '../../../src/lib/model/advice.ts';
+import { signInClients } from '../../../src/lib/setup/api-application.ts';
 import { parseDomainName } from '../../../src/lib/model/identifiers.ts';
 import { projectRoot } from '../../paths.ts';
 
@@ -15,9 +16,9 @@ const parameters = [...read('infra/main.bicep').matchAll(/^param (\w+) /gm)].map
 const outputs = [...read('infra/main.bicep').matchAll(/^output (\w+) /gm)].map(([, name]) => name ?? '');
 const deploy = read('docs/deploy.md');
 const passedByAzd = [...read('infra/main.parameters.json').matchAll(/\$\{(\w+)/g)].map(([, name]) => name ?? '');
-const application = read('infra/optional/entra-application.bicep');
-const azureCli = '04b07795-8ddb-461a-bbee-02f9e1bf7b46';
-const azurePowerShell = '1950a258-227b-4e31-a9cf-717495945fc2';
+const azureCli = signInClients['Azure CLI and azd'];
+const azurePowerShell = signInClients['Azure PowerShell'];
+const steps = (deploy.split('\n## Steps, with azd\n')[1]?.split('\n## ')[0] ?? '').split(/^(?=\d+\. )/m).slice(1);
 /** The examples: JSON documents or fragments of one. */
 const json = [...deploy.matchAll(/^```json\n(.*?)^```$/gms)].map(([, text]) => text ?? '');
 
@@ -59,20 +60,46 @@ describe('docs/deploy.md', () => {
     }
   });
 
+  it('leads to the first token in seven steps, each with its commands and what they print', () => {
+    expect(steps.map((step) => step.slice(0, 3))).toEqual(['1. ', '2. ', '3. ', '4. ', '5. ', '6. ', '7. ']);
+    for (const step of steps) expect(step).toMatch(/```sh\n[^`]+```\s+\S/);
+    expect(steps.at(-1)).toContain('npx ptb token');
+  });
+
+  it('asks for four values, none of which an earlier step printed', () => {
+    const commands = steps.flatMap((step) => [...step.matchAll(/```sh\n([^`]+)```/g)].map(([, text]) => text)).join('');
+    expect(deploy).toContain(
+      'You type four values of your own: subscription, region, a mail address for alerts, and a',
+    );
+    expect(commands.match(/operators@example\.com|contoso\.com|subscription|westeurope/g)).toEqual([
+      'contoso.com',
+      'operators@example.com',
+    ]);
+    expect(commands).not.toMatch(/…|CLIENT_ID|AUDIENCES|[A-Z]+_ID\b/);
+  });
+
   it('shows an access policy that allows a token of the Azure CLI', () => {
-    const [parsed] = json.filter((text) => text.startsWith('{')).map((text) => parsePolicy(text));
-    if (parsed?.ok !== true) throw new Error('there is no valid policy');
+    const written = /access-policy\.json <<END\n(.*?)^\s*END$/ms.exec(deploy)?.[1] ?? '';
+    // What the shell makes of it.
+    const parsed = parsePolicy(written.replaceAll('\\$', '$').replaceAll('$CUSTOMER', 'contoso.com'));
+    if (!parsed.ok) throw new Error(parsed.problems.join('; '));
     const caller = { applicationId: azureCli, roles: ['Tokens.Request'] } as const;
     const domains = [parseDomainName('contoso.com')].filter((domain) => domain !== undefined);
     const request = { tenantId: undefined, domains, resource: 'graph', scopes: [], grant: 'delegated' } as const;
     expect(decide(parsed.policy, caller, request)).toMatchObject({ allow: true });
   });
 
-  it('installs and builds before the first `npx ptb`', () => {
-    const [, ...later] = deploy.split('npm ci && npm run build ');
-    expect(later).toHaveLength(1);
-    expect(later[0]?.match(/^npx ptb/gm)).toEqual(deploy.match(/^npx ptb/gm));
+  it('builds the command line before each first `npx ptb`', () => {
+    const [withAzd = '', withoutAzd = ''] = deploy.split('\nWithout azd, first');
+    // The hook of azd builds it.
+    expect(withAzd.indexOf('azd up')).toBeLessThan(withAzd.indexOf('npx ptb'));
+    expect(withoutAzd.indexOf('npm ci && npm run build ')).toBeLessThan(withoutAzd.indexOf('npx ptb'));
+    expect(read('azure.yaml')).toContain('npm ci && npm run build && node tools/preprovision.ts');
     expect(deploy).toContain('npm ci && npm run package\n');
+  });
+
+  it('names the clients that people sign in with, and every app role', () => {
+    expect([azureCli, azurePowerShell, ...callerRoles].filter((name) => !deploy.includes(`\`${name}\``))).toEqual([]);
   });
 });
 
@@ -86,28 +113,6 @@ describe('the role on the vault', () => {
   ])('has the name from the template, or is Key Vault Secrets Officer, in %s', (_where, text) => {
     expect(text).toContain(role);
     expect(text).toContain('or Key Vault Secrets Officer');
-  });
-});
-
-describe('infra/optional/entra-application.bicep', () => {
-  it('defines the app roles that the API requires', () => {
-    const roles = [...application.matchAll(/\{ value: '([\w.]+)'/g)];
-    expect(roles.map(([, role]) => role)).toEqual(callerRoles);
-  });
-
-  it('outputs the audiences under the name of their setting', () => {
-    expect(application).toMatch(/^output BROKER_AUDIENCES string/m);
-    expect(settingsSchema.shape).toHaveProperty('BROKER_AUDIENCES');
-  });
-
-  it('lets people sign in with Azure CLI and Azure PowerShell without consent', () => {
-    const clients = /^param signInClients string\[\] = \[(.*)\]$/m.exec(application)?.[1] ?? '';
-    expect(clients.match(/[\da-f-]{36}/g)).toEqual([azureCli, azurePowerShell]);
-    expect(application).toMatch(
-      /for client in signInClients: \{ appId: client, delegatedPermissionIds: \[scopeId\] \}/,
-    );
-    expect(application).toMatch(/oauth2PermissionScopes: \[\s+\{\s+id: scopeId\s/);
-    expect([azureCli, azurePowerShell].filter((id) => !deploy.includes(id))).toEqual([]);
   });
 });
 

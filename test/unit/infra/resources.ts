@@ -4,6 +4,7 @@ const builtInRoles = {
   '0ad04412-c4d5-4796-b79c-f76d14c8d402': 'Durable Task Data Contributor',
   '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3': 'Storage Table Data Contributor',
   '3913510d-42f4-4e42-8a64-420c390055eb': 'Monitoring Metrics Publisher',
+  '73c42c96-874c-492b-b04d-ab87d138a893': 'Log Analytics Reader',
   '974c5e8b-45b9-4653-ba55-5f855dd0fb88': 'Storage Queue Data Contributor',
   'b7e6dc6d-f1e8-4753-8033-0f276bb0955b': 'Storage Blob Data Owner',
   'b86a8fe4-44ce-4948-aee5-eccb2c155cd7': 'Key Vault Secrets Officer',
@@ -32,7 +33,8 @@ export const operator = '33333333-3333-3333-3333-333333333333';
 
 /** Type of the resource that an assignment belongs to: every second part of the path in its id. */
 function scopeOf(id: string): string {
-  const [namespace, ...parts] = id.split('/providers/').at(-2)?.split('/') ?? [];
+  const [namespace = '', ...parts] = id.split('/providers/').at(-2)?.split('/') ?? [];
+  if (namespace === '') return 'the resource group';
   return [namespace, ...parts.filter((_, index) => index % 2 === 0)].join('/');
 }
 

@@ -26,3 +26,64 @@ describe.each(readdirSync(folder))('the workflow %s', (name) => {
     expect(scripts.filter((line) => line.includes('${{'))).toEqual([]);
   });
 });
+
+/** The text of each job of a workflow, by name. */
+function jobsOf(workflow: string): ReadonlyMap<string, string> {
+  const text = readFileSync(join(folder, workflow), 'utf8');
+  const parts = text.slice(text.indexOf('\njobs:\n')).split(/^ {2}(?=[\w-]+:\n)/m);
+  return new Map(parts.slice(1).map((part) => [part.slice(0, part.indexOf(':')), part]));
+}
+
+/** Permissions that change a release or prove its origin. */
+const strongPermission = /^ +(contents|id-token|attestations|packages|actions): write$/m;
+
+describe.each(readdirSync(folder))('the jobs of %s', (workflow) => {
+  const jobs = jobsOf(workflow);
+
+  it('run code of the repository or its dependencies only without strong permissions', () => {
+    expect(jobs.size).toBeGreaterThan(0);
+    const strong = [...jobs].filter(([, text]) => strongPermission.test(text));
+    const running = strong.filter(([, text]) => /actions\/checkout|actions\/setup-node|\b(npm|npx|node) /.test(text));
+    expect(running.map(([name]) => name)).toEqual([]);
+  });
+
+  it('either sign or publish', () => {
+    const both = [...jobs].filter(([, text]) => text.includes('id-token: write') && text.includes('contents: write'));
+    expect(both.map(([name]) => name)).toEqual([]);
+  });
+});
+
+describe('the release', () => {
+  const jobs = jobsOf('release.yml');
+  const job = (name: string): string => jobs.get(name) ?? '';
+  const needs = (name: string): string | undefined => /^ {4}needs: (.*)$/m.exec(job(name))?.[1];
+
+  it('signs only what the tests passed and two builds agree on, and publishes only what is signed', () => {
+    expect(needs('attest')).toBe('[test, build, rebuild]');
+    expect(needs('publish')).toBe('attest');
+    expect(job('attest')).toMatch(/cmp release\/SHA256SUMS rebuilt\/SHA256SUMS[^]*attest-build-provenance@/);
+  });
+
+  it('builds the second time on another runner and in another folder', () => {
+    expect(job('rebuild')).toMatch(/uses: actions\/checkout@[^]*path: elsewhere\/again/);
+    expect(job('rebuild')).toContain('working-directory: elsewhere/again');
+    expect(job('build')).not.toContain('elsewhere');
+    for (const name of ['build', 'rebuild']) expect(job(name)).toContain('npm run package');
+  });
+
+  it('signs and publishes files whose digests were checked', () => {
+    for (const name of ['attest', 'publish']) expect(job(name)).toContain('sha256sum --check --strict SHA256SUMS');
+    expect(job('attest')).toContain('subject-checksums: release/SHA256SUMS');
+  });
+
+  it('gives each job the permissions that it needs', () => {
+    const permissions = [...jobs].map(([name, text]) => [name, ...(text.match(/^ +[\w-]+: write$/gm) ?? [])]);
+    expect(permissions.map((each) => each.map((text) => text.trim()).join(', '))).toEqual([
+      'test',
+      'build',
+      'rebuild',
+      'attest, id-token: write, attestations: write',
+      'publish, contents: write',
+    ]);
+  });
+});

@@ -9,11 +9,25 @@ function Get-Field($InputObject, [string] $Name) {
 $script:JsonOptions = @{}
 if ((Get-Command ConvertFrom-Json).Parameters.ContainsKey('DateKind')) { $script:JsonOptions['DateKind'] = 'String' }
 
+# Characters that a terminal obeys instead of showing, in a JSON text: control characters except tab and line feed, and
+# controls of the writing direction. The first alternative skips an escaped backslash.
+$script:TerminalCommand = [regex]::new('\\\\|\\[bfr]|(?i:\\u(?:00(?:0[0-8bcdef]|1[0-9a-f]|7f|[89][0-9a-f])|061c|200[ef]|202[89a-e]|206[6-9]))|[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]')
+
+# Makes these characters visible: their escape sequence becomes part of the text. Customers choose some of the texts of a
+# reply, and a name must not clear the screen or overwrite other lines.
+function ConvertTo-VisibleJson([string] $Json) {
+    $script:TerminalCommand.Replace($Json, [Text.RegularExpressions.MatchEvaluator] {
+            param($found)
+            $text = $found.Value
+            if ($text -ceq '\\') { $text } elseif ($text[0] -eq '\') { "\$text" } else { '\\u{0:x4}' -f [int]$text[0] }
+        })
+}
+
 # The JSON value of a reply, or $null if the text is not JSON. It does not throw.
 function ConvertFrom-Reply([string] $Text) {
     if ([string]::IsNullOrWhiteSpace($Text) -or $Text.TrimStart()[0] -notin [char[]]'{[') { return }
     $options = $script:JsonOptions
-    try { ConvertFrom-Json -InputObject $Text @options }
+    try { ConvertFrom-Json -InputObject (ConvertTo-VisibleJson $Text) @options }
     catch [ArgumentException], [InvalidOperationException] { Write-Debug 'The reply is not JSON.' }
 }
 

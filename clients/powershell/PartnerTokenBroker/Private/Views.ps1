@@ -69,8 +69,9 @@ function ConvertTo-AuditEntry($Item) {
         Rule             = Get-Field $Item 'rule'
         TenantId         = Get-Field $Item 'tenantId'
         TenantAsked      = Get-Field $Item 'tenantAsked'
-        Resource         = $Item.resource
-        Grant            = $Item.grant
+        Resource         = Get-Field $Item 'resource'
+        Grant            = Get-Field $Item 'grant'
+        Route            = Get-Field $Item 'route'
         Scopes           = @($Item.scopes)
         ExcessScopes     = @(Get-Field $Item 'excessScopes')
         Application      = Get-Field $Item 'application'

@@ -6,7 +6,7 @@ import { Refusal } from '../entra/refusal.ts';
 import { findUser, type SignInChoice } from '../entra/sign-in.ts';
 import type { Faults } from '../faults/faults.ts';
 import type { Ledger } from '../ledger.ts';
-import { refusalsOf, type TenantState, tenantStates } from '../population/tenant.ts';
+import { changeTenant, consentEverywhere, parseTenantChange } from '../population/change-tenant.ts';
 import { type CloudRequest, empty, html, json, jsonObjectOf, type Reply } from '../web/http.ts';
 import { readRequest } from '../web/listener.ts';
 import { createRouter, type PathParameters, route } from '../web/router.ts';
@@ -49,18 +49,15 @@ function addFault({ faults, addFaultSet }: ControlParts, body: Readonly<Record<s
   return json(201, { set: body['set'] });
 }
 
-function changeTenant(
+function changeTenantById(
   { world }: ControlParts,
   body: Readonly<Record<string, unknown>>,
   { id = '' }: PathParameters,
 ): Reply {
   const customer = world.findCustomer(id);
-  const state = tenantStates.find((each): each is TenantState => each === body['state']);
-  if (customer === undefined || state === undefined)
-    throw new TypeError(`There is no tenant "${id}", or no state "${text(body['state'])}".`);
-  customer.state = state;
-  customer.refusal = refusalsOf[state][customer.index % refusalsOf[state].length] ?? 0;
-  return json(200, { tenantId: customer.tenantId, state });
+  if (customer === undefined) throw new TypeError(`There is no tenant "${id}".`);
+  changeTenant(world, customer, parseTenantChange(body));
+  return json(200, { tenantId: customer.tenantId, state: customer.state });
 }
 
 function changeAccount(
@@ -119,7 +116,11 @@ const router = createRouter<Handler>([
     entra.approveDevice(text(body['userCode']), choiceOf(body));
     return empty(204);
   }),
-  route('POST', '/tenants/{id}', changeTenant),
+  route('POST', '/consents', ({ world }) => {
+    consentEverywhere(world);
+    return empty(204);
+  }),
+  route('POST', '/tenants/{id}', changeTenantById),
   route('POST', '/accounts/{username}', changeAccount),
   route('POST', '/keys', async ({ world }) => {
     await world.keys.rotate();

@@ -27,7 +27,7 @@ export interface TenantDirectory {
 /** The tenant that owns Microsoft's own applications. */
 const microsoftTenantId = 'f8cdef31-a31e-4b4a-93e4-5f571e91255a';
 
-/** Creates a directory with the service principals of Microsoft's resources, which every tenant has. */
+/** Creates a directory with the service principals of all of Microsoft's resources. */
 export function createTenantDirectory(
   tenantId: string,
   seeded: Seeded,
@@ -35,19 +35,9 @@ export function createTenantDirectory(
   nowMs: number,
 ): TenantDirectory {
   const servicePrincipals = new Map<string, ServicePrincipal>();
-  for (const { appId, displayName } of microsoftResources) {
-    const id = seeded.guid('service-principal', tenantId, appId);
-    servicePrincipals.set(id, {
-      id,
-      appId,
-      displayName,
-      createdMs: nowMs,
-      ownerTenantId: microsoftTenantId,
-      type: 'Application',
-      accountEnabled: true,
-      appRoleAssignmentRequired: false,
-      tags: [],
-    });
+  for (const { appId } of microsoftResources) {
+    const principal = resourcePrincipal(tenantId, appId, seeded, nowMs);
+    servicePrincipals.set(principal.id, principal);
   }
   return {
     tenantId,
@@ -58,6 +48,23 @@ export function createTenantDirectory(
     permissionGrants: new Map(),
     roleAssignments: new Map(),
     servicePrincipalOf: (appId) => [...servicePrincipals.values()].find((principal) => principal.appId === appId),
+  };
+}
+
+/** The service principal of one of Microsoft's resources. @throws RangeError for another application. */
+export function resourcePrincipal(tenantId: string, appId: string, seeded: Seeded, nowMs: number): ServicePrincipal {
+  const resource = microsoftResources.find((each) => each.appId === appId);
+  if (resource === undefined) throw new RangeError(`${appId} is not one of Microsoft's resources.`);
+  return {
+    id: seeded.guid('service-principal', tenantId, appId),
+    appId,
+    displayName: resource.displayName,
+    createdMs: nowMs,
+    ownerTenantId: microsoftTenantId,
+    type: 'Application',
+    accountEnabled: true,
+    appRoleAssignmentRequired: false,
+    tags: [],
   };
 }
 

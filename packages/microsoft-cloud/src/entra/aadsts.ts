@@ -19,6 +19,7 @@ export type OAuthError =
   | 'slow_down'
   | 'expired_token'
   | 'bad_verification_code'
+  | 'unsupported_response_type'
   | 'login_required';
 
 export interface AadstsEntry {
@@ -46,6 +47,7 @@ const invalidClient = (text: string): AadstsEntry => ({ error: 'invalid_client',
 const unauthorizedClient = (text: string): AadstsEntry => ({ error: 'unauthorized_client', status: 400, text });
 const invalidRequest = (text: string): AadstsEntry => ({ error: 'invalid_request', status: 400, text });
 const invalidResource = (text: string): AadstsEntry => ({ error: 'invalid_resource', status: 400, text });
+const invalidScope = (text: string): AadstsEntry => ({ error: 'invalid_scope', status: 400, text });
 const temporarilyUnavailable = (text: string): AadstsEntry => ({ error: 'temporarily_unavailable', status: 503, text });
 const serverError = (text: string): AadstsEntry => ({ error: 'server_error', status: 500, text });
 
@@ -53,6 +55,9 @@ export const aadstsTable: Readonly<Record<number, AadstsEntry>> = {
   16000: invalidGrant(
     "User account '{user}' from identity provider '{idp}' does not exist in tenant '{tenant}' and cannot access the application '{client}' in that tenant.",
     'basic_action',
+  ),
+  28000: invalidRequest(
+    'Provided value for the input parameter scope is not valid because it contains more than one resource. Scope {scope} is not valid.',
   ),
   28002: {
     error: 'invalid_scope',
@@ -68,6 +73,7 @@ export const aadstsTable: Readonly<Record<number, AadstsEntry>> = {
   50011: invalidRequest(
     "The redirect URI '{redirect}' specified in the request does not match the redirect URIs configured for the application '{client}'.",
   ),
+  50014: invalidGrant("The user's redemption is in a pending state. The guest user account isn't fully created yet."),
   50020: invalidGrant(
     "User account '{user}' from identity provider '{idp}' does not exist in tenant '{tenant}' and cannot access the application '{client}'({app}) in that tenant. The account needs to be added as an external user in the tenant first. Sign out and sign in again with a different Azure Active Directory user account.",
   ),
@@ -103,8 +109,13 @@ export const aadstsTable: Readonly<Record<number, AadstsEntry>> = {
   ),
   50087: temporarilyUnavailable('A transient error has occurred during strong authentication. Please try again.'),
   50089: invalidGrant('Authentication failed due to flow token expired.'),
+  50097: policyRefusal('Device authentication is required.', 'basic_action'),
   50105: invalidGrant(
     "Your administrator has configured the application {app} ('{client}') to block users unless they are specifically granted ('assigned') access to the application. The signed-in user '{user}' is blocked because they are not a direct member of a group with access, nor had access directly assigned by an administrator.",
+  ),
+  50129: policyRefusal(
+    'Device is not Workplace joined. Workplace join is required to register the device.',
+    'basic_action',
   ),
   50131: policyRefusal(
     'Device is not in required device state. Conditional Access policy requires a compliant device, and the device is not compliant.',
@@ -116,6 +127,7 @@ export const aadstsTable: Readonly<Record<number, AadstsEntry>> = {
     'The session is not valid due to the following reasons: password expiration or recent password change.',
     'bad_token',
   ),
+  50135: invalidGrant('Password change is required due to account risk.', 'user_password_expired'),
   50144: invalidGrant(
     "The user's Active Directory password has expired. Generate a new password for the user or have the user use the self-service reset tool to reset their password.",
   ),
@@ -146,8 +158,19 @@ export const aadstsTable: Readonly<Record<number, AadstsEntry>> = {
   53001: policyRefusal(
     'Device is not in required device state: domain_joined. Conditional Access policy requires a domain joined device, and the device is not domain joined.',
   ),
+  53002: policyRefusal(
+    'The app used is not an approved app for Conditional Access. The user needs to use one of the apps from the list of approved applications to get access.',
+  ),
   53003: policyRefusal(
     'Access has been blocked by Conditional Access policies. The access policy does not allow token issuance.',
+  ),
+  53004: policyRefusal(
+    'The user needs to complete the multifactor authentication registration process before accessing this content.',
+    'basic_action',
+  ),
+  53010: policyRefusal(
+    "Can't configure multifactor authentication methods because the organization requires this information to be set from specific locations or devices.",
+    'basic_action',
   ),
   53011: invalidGrant('User blocked due to risk on home tenant.'),
   54005: invalidGrant(
@@ -156,6 +179,9 @@ export const aadstsTable: Readonly<Record<number, AadstsEntry>> = {
   65001: invalidGrant(
     "The user or administrator has not consented to use the application with ID '{client}' named '{app}'. Send an interactive authorization request for this user and resource.",
     'consent_required',
+  ),
+  65002: invalidRequest(
+    "Consent between first party application '{client}' and first party resource '{resource}' must be configured via preauthorization - applications owned and operated by Microsoft must get approval from the API owner before requesting tokens for that API.",
   ),
   65004: { error: 'access_denied', status: 400, text: 'User declined to consent to access the app.' },
   65005: invalidResource("The application '{app}' asked for scope '{scope}' that doesn't exist on the resource."),
@@ -168,6 +194,11 @@ export const aadstsTable: Readonly<Record<number, AadstsEntry>> = {
     error: 'unsupported_grant_type',
     status: 400,
     text: "The app requested an unsupported grant type '{grant}'.",
+  },
+  70005: {
+    error: 'unsupported_response_type',
+    status: 400,
+    text: "The provided value for the input parameter 'response_type' is not valid. Expected values are the following: 'code', 'id_token', 'code id_token', 'id_token token', 'token'.",
   },
   70008: invalidGrant(
     'The provided authorization code or refresh token has expired due to inactivity. Send a new interactive authorization request for this user and resource.',
@@ -207,12 +238,19 @@ export const aadstsTable: Readonly<Record<number, AadstsEntry>> = {
     'The session has expired or is invalid due to sign-in frequency checks by conditional access.',
     'token_expired',
   ),
+  70046: policyRefusal(
+    'The session has expired or is invalid due to re-authentication checks by conditional access.',
+    'token_expired',
+  ),
   90002: invalidRequest(
     "Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud. Check with your subscription administrator, this may happen if there are no active subscriptions for the tenant.",
   ),
   90006: temporarilyUnavailable('The service is temporarily unavailable. Please retry the request.'),
   90008: unauthorizedClient(
     "The user or administrator has not consented to use the application with ID '{client}'. This happened because application is misconfigured: it must require access to Windows Azure Active Directory by specifying at least 'Sign in and read user profile' permission.",
+  ),
+  90009: invalidRequest(
+    "Application '{client}'({app}) is requesting a token for itself. This scenario is supported only if resource is specified using the GUID based App Identifier.",
   ),
   90012: temporarilyUnavailable('The request has timed out. Please retry the request.'),
   90014: invalidRequest(
@@ -241,6 +279,10 @@ export const aadstsTable: Readonly<Record<number, AadstsEntry>> = {
     'An administrator of {tenant} has set a policy that prevents you from granting {app} the permissions it is requesting. Contact an administrator of {tenant}, who can grant permissions to this app on your behalf.',
     'consent_required',
   ),
+  90095: invalidGrant(
+    'Admin consent is required for the permissions requested by this application. An admin consent request may be sent to the admin.',
+    'consent_required',
+  ),
   90099: invalidGrant(
     "The application '{client}' ({app}) has not been authorized in the tenant '{tenant}'. Applications must be authorized to access the customer tenant before partner delegated administrators can use them.",
     'consent_required',
@@ -248,9 +290,14 @@ export const aadstsTable: Readonly<Record<number, AadstsEntry>> = {
   130004: invalidGrant(
     "The user's key is not available: NgcKeyNotFound - The user principal does not have the key ID configured.",
   ),
+  130007: invalidGrant('NgcDeviceIsDisabled - The device is disabled.'),
   135010: invalidGrant('The key was not found in the directory.'),
+  135011: invalidGrant('Device used during the authentication is disabled.'),
   500011: invalidResource(
     'The resource principal named {resource} was not found in the tenant named {tenant}. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant. You might have sent your authentication request to the wrong tenant.',
+  ),
+  500014: invalidResource(
+    "The service principal for resource '{resource}' is disabled. This indicate that a subscription within the tenant has lapsed, or that the administrator for this tenant has disabled the application, preventing tokens from being issued for it.",
   ),
   500021: invalidGrant("Access to '{tenant}' tenant is denied."),
   500022: invalidGrant('Access to the tenant is denied by the tenant restriction header of the network.'),
@@ -260,12 +307,21 @@ export const aadstsTable: Readonly<Record<number, AadstsEntry>> = {
   500213: invalidGrant(
     "The resource tenant's cross-tenant access policy does not allow this user to access this tenant.",
   ),
+  500571: invalidGrant('The guest user account is disabled.'),
+  501051: invalidGrant(
+    "Application '{client}'({app}) is not assigned to a role for the application '{resource}'({resourceApp}).",
+  ),
+  530031: policyRefusal('Access policy does not allow token issuance.'),
   530032: policyRefusal('Your administrator has blocked this by a security policy.'),
+  530033: policyRefusal('Remote device flow blocked due to device based conditional access.'),
   530034: invalidGrant(
     'A delegated administrator was blocked from accessing the tenant due to account risk in their home tenant.',
   ),
   530035: policyRefusal(
     'Access has been blocked by security defaults. This is due to the request using legacy auth or being deemed unsafe by security defaults policies.',
+  ),
+  530084: policyRefusal(
+    'Access has been blocked by conditional access token protection policy. Configure this policy through Conditional Access.',
   ),
   650051: {
     error: 'invalid_client',
@@ -275,6 +331,16 @@ export const aadstsTable: Readonly<Record<number, AadstsEntry>> = {
   650052: unauthorizedClient(
     "The app is trying to access a service '{resourceApp}'({resource}) that your organization '{tenant}' lacks a service principal for. Contact your IT Admin to review the configuration of your service subscriptions or consent to the application in order to create the required service principal.",
   ),
+  650053: {
+    error: 'invalid_client',
+    status: 400,
+    text: "The application '{app}' asked for scope '{scope}' that doesn't exist on the resource '{resource}'. Contact the app vendor.",
+  },
+  650054: {
+    error: 'invalid_client',
+    status: 400,
+    text: "The application '{app}' asked for permissions to access a resource that has been removed or is no longer available. Contact the app vendor.",
+  },
   650056: invalidRequest(
     "Misconfigured application. This could be due to one of the following: the client has not listed any permissions for {resource} in the requested permissions in the client's application registration.",
   ),
@@ -282,6 +348,8 @@ export const aadstsTable: Readonly<Record<number, AadstsEntry>> = {
     "Invalid resource. The client has requested access to a resource which is not listed in the requested permissions in the client's application registration. Client app ID: {client}({app}). Resource value from request: {resource}.",
   ),
   700003: invalidGrant('Your organization has deleted this device. To fix this issue, contact your administrator.'),
+  700005: invalidGrant('Provided Authorization Code is intended to use against other tenant, thus rejected.'),
+  700007: invalidGrant('The grant is issued for a different client id.'),
   700011: unauthorizedClient("Application with identifier '{client}' was not found in the directory '{tenant}'."),
   700016: unauthorizedClient(
     "Application with identifier '{client}' was not found in the directory '{tenant}'. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant. You may have sent your authentication request to the wrong tenant.",
@@ -291,6 +359,9 @@ export const aadstsTable: Readonly<Record<number, AadstsEntry>> = {
     status: 400,
     text: "The provided value for the input parameter 'scope' is not valid because it contains more than one resource. Scope {scope} is not valid.",
   },
+  700023: invalidClient(
+    'Client assertion audience claim does not match Realm issuer. Review the documentation at https://learn.microsoft.com/entra/identity-platform/certificate-credentials.',
+  ),
   700024: invalidClient(
     'Client assertion is not within its valid time range. Current time: {now}, assertion valid from {notBefore}, expiry time of assertion {expires}.',
   ),
@@ -299,6 +370,11 @@ export const aadstsTable: Readonly<Record<number, AadstsEntry>> = {
     "The certificate with identifier used to sign the client assertion is not registered on application. [Reason - {reason}, Thumbprint of key used by client: '{thumbprint}']",
   ),
   700030: invalidClient('Invalid certificate - subject name in certificate is not authorized.'),
+  700054: {
+    error: 'unsupported_response_type',
+    status: 400,
+    text: "response_type 'token' is not enabled for the application.",
+  },
   700082: invalidGrant(
     'The refresh token has expired due to inactivity. The token was issued on {issued} and was inactive for 90.00:00:00.',
     'bad_token',
@@ -320,6 +396,8 @@ export const aadstsTable: Readonly<Record<number, AadstsEntry>> = {
     "Entra ID tokens issued by issuer '{issuer}' may not be used for federated identity credential flows for applications or managed identities registered in this tenant.",
   ),
   7000112: unauthorizedClient("Application '{client}'({app}) is disabled."),
+  7000114: unauthorizedClient("Application '{client}' is not allowed to make application on-behalf-of calls."),
+  7000214: invalidClient('Certificate has been revoked.'),
   7000215: invalidClient(
     "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{client}'.",
   ),
@@ -335,6 +413,10 @@ export const aadstsTable: Readonly<Record<number, AadstsEntry>> = {
   7000229: unauthorizedClient(
     'The client application {client} is missing service principal in the tenant {tenant}. See instructions here: https://go.microsoft.com/fwlink/?linkid=2225119',
   ),
+  1000031: unauthorizedClient('Application {app} cannot be accessed at this time. Contact your administrator.'),
+  1002012: invalidScope(
+    'The provided value for scope {scope} is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier (application ID URI).',
+  ),
   50148: invalidGrant(
     'The code_verifier does not match the code_challenge supplied in the authorization request for PKCE.',
   ),
@@ -349,6 +431,15 @@ export const aadstsTable: Readonly<Record<number, AadstsEntry>> = {
   901002: invalidRequest("The 'resource' request parameter is not supported."),
   5000224: invalidGrant('We are sorry, this resource is not available.'),
   9002313: { error: 'invalid_request', status: 400, text: 'Invalid request. Request is malformed or invalid.' },
+  9002326: invalidRequest(
+    "Cross-origin token redemption is permitted only for the 'Single-Page Application' client-type. Request origin: '{origin}'.",
+  ),
+  9002327: invalidRequest(
+    "Tokens issued for the 'Single-Page Application' client-type may only be redeemed via cross-origin requests.",
+  ),
+  9002332: invalidRequest(
+    "Application '{client}'({app}) is configured for use by Azure Active Directory users only. Please do not use the /consumers endpoint to serve this request.",
+  ),
 };
 
 /** Every AADSTS number that the simulated Entra can return. */

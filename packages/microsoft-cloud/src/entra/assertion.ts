@@ -17,7 +17,7 @@ interface ClientAssertion {
  * Verifies a client assertion (RFC 7523). It is either signed by the client with a registered certificate, or a token
  * that a federated credential of the application trusts.
  * @param tenant as the token request names it.
- * @throws Refusal AADSTS50027, 700027, 700024, 70021, 700211, 700212, 700213, 700229.
+ * @throws Refusal AADSTS50027, 700023, 700027, 700024, 70021, 700211, 700212, 700213, 700229.
  */
 export async function verifyAssertion(
   world: World,
@@ -64,7 +64,8 @@ async function verifySelfIssued(
   const isAddressedHere = [claims.aud ?? []]
     .flat()
     .some((audience) => audiences.includes(audience.replace(/\/$/, '').toLowerCase()));
-  if (claims.sub !== application.appId || !isAddressedHere) throw unknownKey;
+  if (!isAddressedHere) throw new Refusal(700023);
+  if (claims.sub !== application.appId) throw unknownKey;
 }
 
 const acceptedAudiences = (entra: string, tenant: string): readonly string[] =>

@@ -17,9 +17,10 @@ export const isSharedAuthority = (tenant: string): boolean => tenant === 'common
 
 const tenantPattern = /^(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?:[a-z0-9-]+\.)+[a-z]{2,})$/;
 
-/** @throws Refusal AADSTS90002 for an unknown or deleted tenant, 900023 for a malformed name. */
+/** @throws Refusal AADSTS90002 for an unknown or deleted tenant, 900023 for a malformed name, 9002332 for `consumers`. */
 export function findAuthority(world: World, tenant: string): Authority {
   const name = tenant.toLowerCase();
+  if (name === 'consumers') throw new Refusal(9002332);
   const partner = { name, tenantId: world.partner.tenantId, customer: undefined };
   if (isSharedAuthority(name)) return { ...partner, isShared: true };
   if (world.isPartner(name)) return { ...partner, isShared: false };

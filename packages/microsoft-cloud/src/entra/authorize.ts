@@ -6,7 +6,7 @@ import { type ClientApplication, findClient } from './client-authentication.ts';
 import { autoPostPage, messagePage, signInPage } from './pages.ts';
 import type { PendingSignIns } from './pending.ts';
 import { errorBody, Refusal } from './refusal.ts';
-import { accessFromResource, accessFromScope, type RequestedAccess } from './requested-access.ts';
+import { accessFromResource, type RequestedAccess, signInAccess } from './requested-access.ts';
 import { type SignInChoice, signInUser } from './sign-in.ts';
 
 /** A validated request to the authorization endpoint. */
@@ -16,6 +16,7 @@ interface AuthorizeRequest {
   /** Whether the redirect address is registered for a single-page app. */
   readonly isSinglePage: boolean;
   readonly access: RequestedAccess;
+  readonly tenantId: string;
   readonly parameters: URLSearchParams;
 }
 
@@ -35,13 +36,20 @@ export function parseAuthorizeRequest(
   const redirectUri = parameters.get('redirect_uri') ?? firstRedirectUri(client.application);
   const kind = redirectKind(client.application, redirectUri);
   if (kind === undefined) throw new Refusal(50011, { redirect: redirectUri, client: clientId });
-  if (!(parameters.get('response_type') ?? '').split(' ').includes('code'))
-    throw new Refusal(900144, { field: 'response_type' });
+  checkResponseType(parameters.get('response_type') ?? '');
   const access =
     version === 1
       ? accessFromResource(world, parameters.get('resource') ?? aadGraph, authority.tenantId)
-      : accessFromScope(world, parameters.get('scope') ?? '', authority.tenantId);
-  return { client, redirectUri, isSinglePage: kind === 'spa', access, parameters };
+      : signInAccess(world, parameters.get('scope') ?? '', authority.tenantId);
+  return { client, redirectUri, isSinglePage: kind === 'spa', access, tenantId: authority.tenantId, parameters };
+}
+
+/** @throws Refusal AADSTS900144 missing, 700054 `token`, which no application here enables, 70005 unknown. */
+function checkResponseType(responseType: string): void {
+  if (responseType === '') throw new Refusal(900144, { field: 'response_type' });
+  const types = responseType.split(' ');
+  if (types.includes('code')) return;
+  throw new Refusal(types.includes('token') ? 700054 : 70005);
 }
 
 const firstRedirectUri = (application: Application | undefined): string =>
@@ -90,12 +98,14 @@ export function completeSignIn(
       error_description: 'AADSTS65004: User declined to consent to access the app.',
       error_subcode: 'cancel',
     });
-  const { parameters, client, access, redirectUri, isSinglePage } = request;
+  const { parameters, client, access, redirectUri, isSinglePage, tenantId } = request;
   try {
+    if (access.unknownScope !== undefined) throw unknownScope(client, access);
     const signIn = signInUser(world, { client, target: access.target, isSinglePage }, choice);
     const code = pending.codes.issue({
       signIn,
       redirectUri,
+      tenantId,
       scope: access.scope || access.target.identifier,
       nonce: parameters.get('nonce') ?? undefined,
       challenge: parameters.get('code_challenge') ?? undefined,
@@ -106,11 +116,20 @@ export function completeSignIn(
     if (!(error instanceof Refusal)) throw error;
     const body = errorBody(error, '', world.clock.nowMs(), world.addresses().entra);
     return replyToClient(request, {
-      error: error.aadsts === 90094 ? 'consent_required' : 'access_denied',
+      error: redirectedErrors.get(error.aadsts) ?? 'access_denied',
       error_description: String(body['error_description']),
     });
   }
 }
+
+/** Errors at the redirect address, where it is not `access_denied`. */
+const redirectedErrors: ReadonlyMap<number, string> = new Map([
+  [90094, 'consent_required'],
+  [650053, 'invalid_client'],
+]);
+
+const unknownScope = ({ displayName }: ClientApplication, { target, unknownScope: scope }: RequestedAccess): Refusal =>
+  new Refusal(650053, { app: displayName, scope, resource: target.appId });
 
 /** Delivers the values in the `response_mode` that the client requested. */
 function replyToClient({ redirectUri, parameters }: AuthorizeRequest, values: Readonly<Record<string, string>>): Reply {

@@ -23,33 +23,16 @@ interface ConsentQuery {
 const noConsent: Consent = { scopes: [], roles: [], hasPrincipal: false };
 
 /**
- * The permissions that a client has been granted for a resource in a tenant.
- * - Partner tenant: the grants and role assignments of its directory.
- * - Customer tenant: the grants and assignments there. A pre-consented application also has those of the partner tenant.
- *   An application is pre-consented if its service principal is a member of AdminAgents ("Control panel vendor" and
- *   "partner" applications in the Partner Center documentation).
- * - Microsoft's own clients: only the scopes that a resource pre-authorizes for them.
+ * The permissions that a client has been granted for a resource in a tenant: the grants and role assignments of the
+ * tenant's directory. Microsoft's own clients have only the scopes that a resource pre-authorizes for them. Membership of
+ * AdminAgents consents nothing in customers under GDAP (GDAP FAQ).
  */
 export function consentIn(world: World, query: ConsentQuery): Consent {
   const { clientId, target, customer } = query;
   if (Object.hasOwn(publicClients, clientId))
     return { scopes: target.preAuthorized.get(clientId) ?? [], roles: [], hasPrincipal: true };
-  const partnerConsent = consentOf(world.partner.directory, query, Number.POSITIVE_INFINITY);
-  if (customer === undefined) return partnerConsent;
-  const directory = world.knownDirectoryOf(customer.tenantId);
-  const effectiveMs = world.clock.nowMs() - world.settings.consentPropagationMs;
-  const customerConsent = directory === undefined ? noConsent : consentOf(directory, query, effectiveMs);
-  if (customer.state === 'no_consent' || !isPreconsented(world, clientId)) return customerConsent;
-  return {
-    scopes: [...new Set([...partnerConsent.scopes, ...customerConsent.scopes])],
-    roles: [...new Set([...partnerConsent.roles, ...customerConsent.roles])],
-    hasPrincipal: true,
-  };
-}
-
-function isPreconsented(world: World, clientId: string): boolean {
-  const principal = world.partner.directory.servicePrincipalOf(clientId);
-  return principal !== undefined && world.partner.adminAgents.members.has(principal.id);
+  if (customer === undefined) return consentOf(world.partner.directory, query, Number.POSITIVE_INFINITY);
+  return consentOf(world.directoryOf(customer), query, world.visibleUntilMs());
 }
 
 /** @param effectiveMs ignores grants that were made later. */
@@ -59,7 +42,7 @@ function consentOf(
   effectiveMs: number,
 ): Consent {
   const principal = directory.servicePrincipalOf(clientId);
-  if (principal === undefined) return noConsent;
+  if (principal === undefined || principal.createdMs > effectiveMs) return noConsent;
   const resource = directory.servicePrincipalOf(target.appId);
   if (resource === undefined) return { ...noConsent, hasPrincipal: true };
   const scopes = new Set(target.preAuthorized.get(clientId));

@@ -1,8 +1,9 @@
-import { exchangeAppId } from '../directory/microsoft-resources.ts';
+import { delegatedRolesOf } from '../resource/delegated-roles.ts';
 import type { World } from '../world.ts';
 import type { Authority } from './authority.ts';
 import type { AuthenticatedClient } from './client-authentication.ts';
 import { consentIn } from './consent.ts';
+import { assignedRoles, needsRole } from './assigned-roles.ts';
 import { Refusal, type RefusalValues } from './refusal.ts';
 import type { TargetResource } from './requested-access.ts';
 import type { SignIn } from './sign-ins.ts';
@@ -35,18 +36,31 @@ export function authorizeDelegated(world: World, request: DelegatedRequest): rea
     resourceApp: target.displayName,
   };
   if (!user.accountEnabled) throw new Refusal(50057, values);
+  if (customer === undefined && needsRole(world, target) && assignedRoles(world, target, user).length === 0) {
+    throw new Refusal(50105, values);
+  }
   if (customer !== undefined) {
+    if (isDisabled(world, authority, client.appId)) throw new Refusal(7000112, values);
+    if (customer.deletedApplications.has(client.appId)) throw new Refusal(700016, values);
     if (customer.state === 'gdap_expired') throw new Refusal(customer.refusal, values);
-    if (!world.partner.adminAgents.members.has(user.id)) throw new Refusal(50020, values);
+    if (delegatedRolesOf(world, user.id, customer).size === 0) throw new Refusal(50020, values);
     if (customer.state === 'conditional_access') throw new Refusal(customer.refusal, values);
     if (!signIn.amr.includes('mfa')) throw new Refusal(50076, values);
   }
-  const { scopes } = consentIn(world, { clientId: client.appId, target, customer, userId: user.id });
-  if (scopes.length === 0) throw consentRefusal(request, values);
-  if (customer?.trait === 'no_exchange' && target.appId === exchangeAppId) {
+  const { scopes, hasPrincipal } = consentIn(world, { clientId: client.appId, target, customer, userId: user.id });
+  if (hasPrincipal && customer?.lacks.has(target.appId)) {
     throw new Refusal(customer.index % 2 === 0 ? 500011 : 650052, values);
   }
+  if (isDisabled(world, authority, target.appId)) throw new Refusal(500014, values);
+  if (scopes.length === 0 || target.namedScopes.some((value) => !scopes.includes(value)))
+    throw consentRefusal(request, values);
   return scopes;
+}
+
+/** Whether the service principal of an application is disabled in the tenant. */
+function isDisabled(world: World, { customer }: Authority, appId: string): boolean {
+  const directory = customer === undefined ? world.partner.directory : world.directoryOf(customer);
+  return directory.servicePrincipalOf(appId)?.accountEnabled === false;
 }
 
 function consentRefusal({ client, authority, target }: DelegatedRequest, values: RefusalValues): Refusal {

@@ -15,7 +15,6 @@ const fixedMetadata = {
   response_types_supported: ['code', 'id_token', 'code id_token', 'id_token token'],
   scopes_supported: ['openid', 'profile', 'email', 'offline_access'],
   request_uri_parameter_supported: false,
-  userinfo_endpoint: 'https://graph.microsoft.com/oidc/userinfo',
   http_logout_supported: true,
   frontchannel_logout_supported: true,
   claims_supported: [
@@ -47,7 +46,7 @@ const fixedMetadata = {
  */
 export function openidConfiguration(world: World, tenant: string, version: 1 | 2): Readonly<Record<string, unknown>> {
   const authority = findAuthority(world, tenant);
-  const { entra } = world.addresses();
+  const { entra, graph } = world.addresses();
   const base = `${entra}/${authority.name}`;
   const issuerTenant = authority.isShared ? '{tenantid}' : authority.tenantId;
   const oauth = version === 2 ? `${base}/oauth2/v2.0` : `${base}/oauth2`;
@@ -58,6 +57,7 @@ export function openidConfiguration(world: World, tenant: string, version: 1 | 2
     jwks_uri: version === 2 ? `${base}/discovery/v2.0/keys` : `${base}/discovery/keys`,
     authorization_endpoint: `${oauth}/authorize`,
     device_authorization_endpoint: `${oauth}/devicecode`,
+    userinfo_endpoint: `${graph}/oidc/userinfo`,
     end_session_endpoint: `${oauth}/logout`,
     kerberos_endpoint: `${base}/kerberos`,
   };

@@ -1,4 +1,14 @@
-import { type CloudRequest, escapeHtml, formOf, html, json, type Reply, type Service } from '../web/http.ts';
+import {
+  type CloudRequest,
+  empty,
+  escapeHtml,
+  formOf,
+  headerOf,
+  html,
+  json,
+  type Reply,
+  type Service,
+} from '../web/http.ts';
 import { createRouter, type PathParameters, route, type Router } from '../web/router.ts';
 import type { World } from '../world.ts';
 import { completeSignIn, parseAuthorizeRequest } from './authorize.ts';
@@ -14,7 +24,7 @@ import {
 } from './interactive.ts';
 import { messagePage } from './pages.ts';
 import { createPendingSignIns, type PendingSignIns } from './pending.ts';
-import { errorBody, Refusal, refusalReply } from './refusal.ts';
+import { corsHeaders, errorBody, Refusal, refusalReply } from './refusal.ts';
 import type { SignInChoice } from './sign-in.ts';
 import { tokenEndpoint } from './token-endpoint.ts';
 
@@ -41,7 +51,7 @@ export function createEntra(world: World): Entra {
   return {
     name: 'entra',
     identify: (request) => identify(world, request),
-    refuse: (request, aadsts) => errorReply(world, request, new Refusal(aadsts, valuesOf(request))),
+    refuse: (request, aadsts, text) => errorReply(world, request, new Refusal(aadsts, { ...valuesOf(request), text })),
     signIn: (authorizeUrl, choice) => signInAt(world, pending, authorizeUrl, choice),
     approveDevice: (userCode, choice) => void completeDeviceSignIn(world, pending, userCode, choice),
     handle: async (request) => {
@@ -67,6 +77,14 @@ function errorReply(world: World, request: CloudRequest, refusal: Refusal): Repl
   return html(400, messagePage('Sorry, but we’re having trouble signing you in', text));
 }
 
+/** The preflight request of a browser (Fetch standard, CORS protocol). */
+const preflight: Endpoint = ({ request }) =>
+  empty(200, {
+    ...corsHeaders(request),
+    'access-control-allow-methods': 'POST, OPTIONS',
+    'access-control-allow-headers': headerOf(request, 'access-control-request-headers') ?? 'content-type',
+  });
+
 type Endpoint = (context: EntraContext) => Reply | Promise<Reply>;
 
 function createEntraRouter(world: World, pending: PendingSignIns): Router<Handler> {
@@ -80,6 +98,7 @@ function createEntraRouter(world: World, pending: PendingSignIns): Router<Handle
   const configuration: Endpoint = ({ tenant, version }) => json(200, openidConfiguration(world, tenant, version));
   return createRouter<Handler>([
     ...bothVersions('POST', 'token', tokenEndpoint),
+    ...bothVersions('OPTIONS', 'token', preflight),
     ...bothVersions('GET', 'authorize', authorizeEndpoint),
     ...bothVersions('POST', 'authorize', authorizeEndpoint),
     ...bothVersions('POST', 'devicecode', deviceCodeEndpoint),

@@ -26,13 +26,13 @@ type TokenResponse = Readonly<Record<string, unknown>>;
 
 /**
  * Issues a token for the application itself.
- * @throws Refusal AADSTS50059 without a tenant, 7000229 without a service principal in it, 70011 for named scopes.
+ * @throws Refusal AADSTS50059 without a tenant, 7000229 without a service principal in it, 1002012 for named scopes.
  */
 export async function grantToApplication(request: GrantRequest): Promise<TokenResponse> {
   const { world, client, authority, access, version } = request;
   const { target } = access;
   if (authority.isShared) throw new Refusal(50059);
-  if (version === 2 && target.namedScopes.length > 0) throw new Refusal(70011, { scope: access.scope });
+  if (version === 2 && target.namedScopes.length > 0) throw new Refusal(1002012, { scope: access.scope });
   const { customer, tenantId } = authority;
   const { roles, hasPrincipal } = consentIn(world, { clientId: client.appId, target, customer });
   if (!hasPrincipal) throw new Refusal(7000229, { client: client.appId, tenant: tenantId });
@@ -89,7 +89,7 @@ function tokenResponse(
 
 /**
  * Returns the sign-in that a refresh token belongs to.
- * @throws Refusal AADSTS900144 missing, 9002313 malformed, 70000 for another client or (in strict mode) used before,
+ * @throws Refusal AADSTS900144 missing, 9002313 malformed, 700007 for another client, 70000 used before in strict mode,
  *   700082 and 700084 expired, 50173 revoked.
  */
 export function redeemRefreshToken(world: World, client: AuthenticatedClient, refreshToken: string | null): SignIn {
@@ -97,7 +97,7 @@ export function redeemRefreshToken(world: World, client: AuthenticatedClient, re
   const opened = world.signIns.openRefreshToken(refreshToken);
   if (opened === undefined) throw new Refusal(9002313, {}, 'invalid_grant');
   const { signIn, issuedAtMs, number } = opened;
-  if (signIn.clientId !== client.appId) throw new Refusal(70000);
+  if (signIn.clientId !== client.appId) throw new Refusal(700007);
   const nowMs = world.clock.nowMs();
   const issued = entraTime(issuedAtMs);
   if (signIn.isSinglePage && nowMs - signIn.authTimeMs > singlePageMs) throw new Refusal(700084, { issued });

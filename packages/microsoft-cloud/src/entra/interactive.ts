@@ -42,7 +42,7 @@ export function deviceCodeEndpoint({ world, pending, request, tenant, version }:
   const field = version === 1 ? 'resource' : 'scope';
   const scope = form.get(field) ?? '';
   if (scope === '') throw new Refusal(900144, { field });
-  const device = pending.devices.begin(client.appId, scope);
+  const device = pending.devices.begin({ clientId: client.appId, scope, version });
   const address = `${world.addresses().entra}/devicelogin`;
   const message = `To sign in, use a web browser to open the page ${address} and enter the code ${device.userCode} to authenticate.`;
   const interval = world.settings.deviceCodeIntervalSeconds;
@@ -90,11 +90,8 @@ export function completeDeviceSignIn(
   }
   const { tenantId } = world.partner;
   const client = findClient(world, device.clientId, tenantId);
-  const isResource =
-    !device.scope.includes(' ') && !device.scope.includes('/.default') && device.scope.startsWith('https://');
-  const { target } = isResource
-    ? accessFromResource(world, device.scope, tenantId)
-    : accessFromScope(world, device.scope, tenantId);
+  const read = device.version === 1 ? accessFromResource : accessFromScope;
+  const { target } = read(world, device.scope, tenantId);
   device.outcome = signInUser(world, { client, target, isSinglePage: false }, choice);
   return 'signed in';
 }

@@ -17,6 +17,8 @@ export const createPendingSignIns = (clock: Clock): PendingSignIns => ({
 interface CodeRecord {
   readonly signIn: SignIn;
   readonly redirectUri: string;
+  /** Tenant of the sign-in. */
+  readonly tenantId: string;
   readonly scope: string;
   readonly nonce: string | undefined;
   readonly challenge: string | undefined;
@@ -30,13 +32,21 @@ type NewCode = Omit<CodeRecord, 'issuedMs' | 'isRedeemed'>;
 /** Source: "Microsoft identity platform and OAuth 2.0 authorization code flow": codes live about 10 minutes. */
 const codeLifetimeMs = 10 * 60 * 1000;
 
+interface CodeRedemption {
+  readonly code: string | null;
+  readonly clientId: string;
+  readonly tenantId: string;
+  readonly redirectUri: string | null;
+  readonly verifier: string | null;
+}
+
 interface AuthorizationCodes {
   issue(code: NewCode): string;
   /**
    * @throws Refusal AADSTS900144 missing, 9002313 unknown, 54005 used before, 70008 expired, 70000 for another client,
-   *   50011 for another redirect address, 501481 for a wrong verifier.
+   *   700005 for another tenant, 50011 for another redirect address, 501481 for a wrong verifier.
    */
-  redeem(code: string | null, clientId: string, redirectUri: string | null, verifier: string | null): NewCode;
+  redeem(redemption: CodeRedemption): NewCode;
 }
 
 function createAuthorizationCodes(clock: Clock): AuthorizationCodes {
@@ -47,13 +57,14 @@ function createAuthorizationCodes(clock: Clock): AuthorizationCodes {
       records.set(value, { ...code, issuedMs: clock.nowMs(), isRedeemed: false });
       return value;
     },
-    redeem: (code, clientId, redirectUri, verifier) => {
+    redeem: ({ code, clientId, tenantId, redirectUri, verifier }) => {
       if (code === null || code === '') throw new Refusal(900144, { field: 'code' });
       const record = records.get(code);
       if (record === undefined) throw new Refusal(9002313, {}, 'invalid_grant');
       if (record.isRedeemed) throw new Refusal(54005);
       if (clock.nowMs() - record.issuedMs > codeLifetimeMs) throw new Refusal(70008);
       if (record.signIn.clientId !== clientId) throw new Refusal(70000);
+      if (record.tenantId !== tenantId) throw new Refusal(700005);
       if (redirectUri !== record.redirectUri)
         throw new Refusal(50011, { redirect: redirectUri ?? '', client: clientId }, 'invalid_grant');
       if (record.challenge !== undefined && !isVerified(record.challenge, record.challengeMethod, verifier)) {
@@ -75,7 +86,9 @@ interface DeviceRequest {
   readonly deviceCode: string;
   readonly userCode: string;
   readonly clientId: string;
+  /** The scope of version 2.0, the resource of version 1.0. */
   readonly scope: string;
+  readonly version: 1 | 2;
   readonly expiresMs: number;
   lastPollMs: number;
   outcome: SignIn | 'pending' | 'declined';
@@ -85,7 +98,7 @@ interface DeviceRequest {
 export const deviceCodeLifetimeSeconds = 15 * 60;
 
 interface DeviceRequests {
-  begin(clientId: string, scope: string): DeviceRequest;
+  begin(device: Pick<DeviceRequest, 'clientId' | 'scope' | 'version'>): DeviceRequest;
   /** Finds a request that has not expired. */
   findByUserCode(userCode: string): DeviceRequest | undefined;
   /** @throws Refusal AADSTS900144 missing, 70016 pending or polled too fast, 70022 declined, 70020 expired or unknown. */
@@ -98,12 +111,11 @@ const userCodeLetters = 'BCDFGHJKLMNPQRSTVWXZ23456789';
 function createDeviceRequests(clock: Clock): DeviceRequests {
   const requests = new Map<string, DeviceRequest>();
   return {
-    begin: (clientId, scope) => {
+    begin: (device) => {
       const request: DeviceRequest = {
+        ...device,
         deviceCode: `1A${randomBytes(80).toString('base64url')}`,
         userCode: Array.from({ length: 9 }, () => userCodeLetters[randomInt(userCodeLetters.length)]).join(''),
-        clientId,
-        scope,
         expiresMs: clock.nowMs() + deviceCodeLifetimeSeconds * 1000,
         lastPollMs: Number.NEGATIVE_INFINITY,
         outcome: 'pending',

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type CloudRequest, headerOf, json, type Reply } from '../web/http.ts';
 import { aadstsTable, type AadstsEntry, type OAuthError } from './aadsts.ts';
 
-/** Values for the placeholders of an error text. */
+/** Values for the placeholders of an error text. `text` replaces the whole text. */
 export type RefusalValues = Readonly<Record<string, string | undefined>>;
 
 /** An error that Entra reports with an AADSTS number. */
@@ -38,7 +38,10 @@ export function errorBody(
   entra: string,
 ): Readonly<Record<string, unknown>> {
   const entry = aadstsTable[refusal.aadsts] ?? unknownEntry;
-  const text = entry.text.replace(/\{(\w+)\}/g, (_whole, name: string) => refusal.values[name] ?? name);
+  const text = (refusal.values['text'] ?? entry.text).replace(
+    /\{(\w+)\}/g,
+    (_whole, name: string) => refusal.values[name] ?? name,
+  );
   const traceId = randomUUID();
   const timestamp = entraTime(nowMs);
   return {
@@ -65,6 +68,12 @@ export const entraHeaders = (correlationId: string): Readonly<Record<string, str
   'client-request-id': correlationId,
 });
 
+/** Lets the page of a single-page app read the reply. */
+export function corsHeaders(request: CloudRequest): Readonly<Record<string, string>> {
+  const origin = headerOf(request, 'origin');
+  return origin === undefined ? {} : { 'access-control-allow-origin': origin, vary: 'Origin' };
+}
+
 /** The id that the client gave its request, or a new one. */
 export const correlationIdOf = (request: CloudRequest): string =>
   headerOf(request, 'client-request-id') ?? randomUUID();
@@ -81,6 +90,7 @@ export function refusalReply(request: CloudRequest, refusal: Refusal, nowMs: num
     { ...body, error },
     {
       ...entraHeaders(correlationId),
+      ...corsHeaders(request),
       ...(entry.retryAfterSeconds === undefined ? {} : { 'retry-after': String(entry.retryAfterSeconds) }),
     },
   );

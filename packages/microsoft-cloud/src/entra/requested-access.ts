@@ -29,10 +29,15 @@ export interface RequestedAccess {
   readonly offlineAccess: boolean;
   /** The `scope` parameter as sent. Empty for version 1.0. */
   readonly scope: string;
+  /** A named scope that the resource does not offer. */
+  readonly unknownScope?: string;
 }
 
 export const oidcScopes: readonly string[] = ['openid', 'profile', 'email', 'offline_access'];
 const graph = 'https://graph.microsoft.com';
+
+const mixedScopesText =
+  "The provided value for the input parameter 'scope' is not valid. The scope '{scope}' is not valid. .default scope can't be combined with resource-specific scopes.";
 
 /** Finds one of Microsoft's resources or an application of the partner tenant. */
 export function findTargetResource(
@@ -74,22 +79,43 @@ function applicationResource(application: Application): Omit<TargetResource, 'id
 }
 
 /**
- * Reads the `scope` of a version 2.0 request.
- * @throws Refusal AADSTS700022 for several resources, 500011 for an unknown resource, 70011 for an unknown scope.
+ * Reads the `scope` of a version 2.0 request to the token endpoint.
+ * @throws Refusal AADSTS28000 for several resources, and those of {@link signInAccess}.
  */
 export function accessFromScope(world: World, scope: string, tenant: string): RequestedAccess {
+  if (resourcesIn(scope).size > 1) throw new Refusal(28000, { scope });
+  const access = signInAccess(world, scope, tenant);
+  if (access.unknownScope !== undefined) throw new Refusal(70011, { scope: access.unknownScope });
+  return access;
+}
+
+/** Scopes that are not those of OpenID Connect, as resource and value. */
+const splitScopes = (scope: string): readonly (readonly [string, string])[] =>
+  scope
+    .split(/\s+/)
+    .filter((value) => value !== '' && !oidcScopes.includes(value.toLowerCase()))
+    .map(splitScope);
+
+const resourcesIn = (scope: string): ReadonlySet<string> => new Set(splitScopes(scope).map(([resource]) => resource));
+
+/**
+ * Reads the `scope` of a version 2.0 sign-in. It may name several resources: the token is for the first.
+ * @throws Refusal AADSTS500011 for an unknown resource, 70011 for `.default` together with a named scope.
+ */
+export function signInAccess(world: World, scope: string, tenant: string): RequestedAccess {
   const requested = scope.split(/\s+/).filter(Boolean);
-  const split = requested.filter((value) => !oidcScopes.includes(value.toLowerCase())).map(splitScope);
-  const resources = [...new Set(split.map(([resource]) => resource))];
-  if (resources.length > 1) throw new Refusal(700022, { scope });
-  const resource = resources[0] ?? graph;
-  const namedScopes = split.map(([, value]) => value).filter((value) => value !== '.default');
+  const split = splitScopes(scope);
+  const [[resource] = [graph]] = split;
+  const values = split.filter(([of]) => of === resource).map(([, value]) => value);
+  const namedScopes = values.filter((value) => value !== '.default');
+  if (namedScopes.length > 0 && namedScopes.length < values.length)
+    throw new Refusal(70011, { text: mixedScopesText.replace('{scope}', scope) });
   const target = findTargetResource(world, resource, namedScopes);
   if (target === undefined) throw new Refusal(500011, { resource, tenant });
   const unknown = namedScopes.find((value) => !Object.hasOwn(target.scopes, value));
-  if (unknown !== undefined) throw new Refusal(70011, { scope: unknown });
   return {
     target,
+    ...(unknown === undefined ? {} : { unknownScope: unknown }),
     openid: requested.includes('openid'),
     offlineAccess: requested.includes('offline_access'),
     scope,

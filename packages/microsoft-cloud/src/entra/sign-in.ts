@@ -39,13 +39,27 @@ export function signInUser(
   if (user === undefined) throw new Refusal(50034, values);
   if (!user.accountEnabled) throw new Refusal(50057, values);
   const { scopes } = consentIn(world, { clientId, target, customer: undefined, userId: user.id });
-  if (scopes.length === 0) {
+  if (scopes.length === 0 || target.namedScopes.some((value) => !scopes.includes(value))) {
     if (!user.isAdmin) throw new Refusal(90094, values);
     if (!consent) throw new Refusal(65004, values);
     grantAdminConsent(world, client);
+    grantNamedScopes(world, client, target);
   }
   const amr = mfa && user.methods.length > 0 ? ['pwd', 'mfa'] : ['pwd'];
   return world.signIns.begin({ user, clientId, amr, isSinglePage });
+}
+
+/** Version 2.0 grants the scopes that the sign-in names, whether or not the registration lists them. */
+function grantNamedScopes(
+  world: World,
+  { appId }: ClientApplication,
+  { appId: resourceAppId, namedScopes }: TargetResource,
+): void {
+  const { directory } = world.partner;
+  const principal = directory.servicePrincipalOf(appId);
+  const resource = directory.servicePrincipalOf(resourceAppId);
+  if (principal === undefined || resource === undefined || namedScopes.length === 0) return;
+  grantScopes(directory, { clientId: principal.id, resourceId: resource.id, scopes: namedScopes }, world.clock.nowMs());
 }
 
 /** Grants every permission that the application's registration lists, in the partner tenant. */

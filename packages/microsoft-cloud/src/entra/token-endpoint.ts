@@ -1,10 +1,11 @@
-import { formOf, json, type Reply } from '../web/http.ts';
+import { type CloudRequest, formOf, headerOf, json, type Reply } from '../web/http.ts';
 import { type Authority, findAuthority } from './authority.ts';
 import { type AuthenticatedClient, authenticateClient } from './client-authentication.ts';
 import type { EntraContext } from './context.ts';
 import { grantToApplication, grantToUser, redeemRefreshToken } from './grants.ts';
-import { correlationIdOf, entraHeaders, Refusal } from './refusal.ts';
-import { accessFromResource, accessFromScope, type RequestedAccess } from './requested-access.ts';
+import { correlationIdOf, corsHeaders, entraHeaders, Refusal } from './refusal.ts';
+import { accessFromResource, accessFromScope, type RequestedAccess, signInAccess } from './requested-access.ts';
+import type { SignIn } from './sign-ins.ts';
 
 const deviceGrants: readonly (string | null)[] = ['urn:ietf:params:oauth:grant-type:device_code', 'device_code'];
 
@@ -29,22 +30,35 @@ export async function tokenEndpoint(context: EntraContext): Promise<Reply> {
   const response = isApplication
     ? await grantToApplication({ ...tokenContext, access: requestedAccess(tokenContext) })
     : await userGrant(tokenContext, grantType);
-  return json(200, response, entraHeaders(correlationIdOf(request)));
+  return json(200, response, { ...entraHeaders(correlationIdOf(request)), ...corsHeaders(request) });
+}
+
+/**
+ * Only single-page apps redeem in a browser, which sends `Origin`. Browsers and their CORS rules enforce the same.
+ * @throws Refusal AADSTS9002327 for a sign-in of a single-page app without `Origin`, 9002326 for another one with it.
+ */
+function checkOrigin(request: CloudRequest, { isSinglePage }: SignIn): void {
+  const origin = headerOf(request, 'origin');
+  if (isSinglePage && origin === undefined) throw new Refusal(9002327);
+  if (!isSinglePage && origin !== undefined) throw new Refusal(9002326, { origin });
 }
 
 function userGrant(context: TokenContext, grantType: string): Promise<Readonly<Record<string, unknown>>> {
-  const { world, pending, client, form } = context;
+  const { world, pending, client, form, authority, request } = context;
   if (grantType === 'refresh_token') {
     const signIn = redeemRefreshToken(world, client, form.get('refresh_token'));
+    checkOrigin(request, signIn);
     return grantToUser({ ...context, access: requestedAccess(context) }, signIn);
   }
   if (grantType === 'authorization_code') {
-    const code = pending.codes.redeem(
-      form.get('code'),
-      client.appId,
-      form.get('redirect_uri'),
-      form.get('code_verifier'),
-    );
+    const code = pending.codes.redeem({
+      code: form.get('code'),
+      clientId: client.appId,
+      tenantId: authority.tenantId,
+      redirectUri: form.get('redirect_uri'),
+      verifier: form.get('code_verifier'),
+    });
+    checkOrigin(request, code.signIn);
     return grantToUser({ ...context, access: requestedAccess(context, code.scope) }, code.signIn, code.nonce);
   }
   if (deviceGrants.includes(grantType)) {
@@ -59,6 +73,7 @@ function userGrant(context: TokenContext, grantType: string): Promise<Readonly<R
 function requestedAccess({ world, authority, version, form }: TokenContext, signInScope?: string): RequestedAccess {
   const field = version === 1 ? 'resource' : 'scope';
   const requested = form.get(field) || signInScope;
+  const read = form.get(field) ? accessFromScope : signInAccess;
   if (requested === undefined || requested === '') {
     // Entra accepts a refresh token without a scope and then issues a token for Microsoft Graph.
     if (form.get('grant_type') === 'refresh_token' && version === 2)
@@ -67,5 +82,5 @@ function requestedAccess({ world, authority, version, form }: TokenContext, sign
   }
   return version === 1
     ? accessFromResource(world, requested, authority.tenantId)
-    : accessFromScope(world, requested, authority.tenantId);
+    : read(world, requested, authority.tenantId);
 }

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { JWTPayload } from 'jose';
 import type { User } from '../directory/records.ts';
 import type { World } from '../world.ts';
+import { assignedRoles } from './assigned-roles.ts';
 import type { AuthenticatedClient } from './client-authentication.ts';
 import type { TargetResource } from './requested-access.ts';
 
@@ -55,12 +56,17 @@ export async function issueAccessToken(world: World, request: AccessTokenRequest
 }
 
 function principalId(world: World, clientId: string, tenantId: string): string {
-  const directory = world.isPartner(tenantId) ? world.partner.directory : world.knownDirectoryOf(tenantId);
-  return directory?.servicePrincipalOf(clientId)?.id ?? world.seeded.guid('principal', tenantId, clientId);
+  const customer = world.findCustomer(tenantId);
+  const directory = customer === undefined ? world.partner.directory : world.directoryOf(customer);
+  return directory.servicePrincipalOf(clientId)?.id ?? world.seeded.guid('principal', tenantId, clientId);
 }
 
-function permissionClaims({ subject, permissions }: AccessTokenRequest): JWTPayload {
-  if (subject !== undefined) return { scp: permissions.join(' ') };
+function permissionClaims(world: World, request: AccessTokenRequest): JWTPayload {
+  const { subject, permissions } = request;
+  if (subject !== undefined) {
+    const roles = assignedRoles(world, request.target, subject.user);
+    return { scp: permissions.join(' '), ...(roles.length === 0 ? {} : { roles }) };
+  }
   return permissions.length === 0 ? {} : { roles: [...permissions] };
 }
 
@@ -91,7 +97,7 @@ function claimsV1(world: World, request: AccessTokenRequest): JWTPayload {
     app_displayname: client.displayName,
     ver: '1.0',
     ...identityClaims(world, request),
-    ...permissionClaims(request),
+    ...permissionClaims(world, request),
   };
   if (subject === undefined) return { ...common, idp: issuerV1(tenantId) };
   const { user, amr } = subject;
@@ -118,7 +124,7 @@ function claimsV2(world: World, request: AccessTokenRequest): JWTPayload {
     azpacr: String(client.proof),
     ver: '2.0',
     ...identityClaims(world, request),
-    ...permissionClaims(request),
+    ...permissionClaims(world, request),
     ...(subject === undefined ? {} : { preferred_username: subject.user.userPrincipalName }),
   };
 }

@@ -1,5 +1,7 @@
 import { exchangeAppId } from '../directory/microsoft-resources.ts';
+import { rolesThatAllow } from '../population/roles.ts';
 import { type Caller, callerOf, identifyByToken } from '../resource/caller.ts';
+import { hasDelegatedRole } from '../resource/delegated-roles.ts';
 import { createTenantTraits } from '../resource/tenant-traits.ts';
 import { json, jsonObjectOf, type Reply, type Service } from '../web/http.ts';
 import type { World } from '../world.ts';
@@ -35,6 +37,9 @@ export function createExchange(world: World): Service {
         return failure(403, 'Forbidden', 'The tenant of the token is not the tenant of the request.');
       if (!caller.permissions.has('Exchange.Manage') && !caller.permissions.has('Exchange.ManageAsApp')) {
         return failure(403, 'Forbidden', 'Insufficient privileges to complete the operation.');
+      }
+      if (!hasDelegatedRole(world, caller, rolesThatAllow.exchange)) {
+        return failure(403, 'Forbidden', 'The user has no role that allows this operation in the organization.');
       }
       return (
         traits.throttle(caller.customer) ?? {

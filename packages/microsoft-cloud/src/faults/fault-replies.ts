@@ -27,6 +27,7 @@ export function replacedReply(rule: FaultRule): Reply | undefined {
         body: hugeBody(),
       };
     case 'drop':
+    case 'late_500':
     case 'lost_reply':
     case 'drip':
     case 'truncated':
@@ -45,6 +46,16 @@ export function replacedReply(rule: FaultRule): Reply | undefined {
 function hugeBody(): string {
   return JSON.stringify({ access_token: 'x'.repeat(hugeBytes), token_type: 'Bearer', expires_in: 3599 });
 }
+
+/** Returns the reply that the client gets after the service has handled the request. */
+export const replyAfter = (rule: FaultRule | undefined, reply: Reply): Reply =>
+  rule?.kind === 'late_500'
+    ? {
+        status: 500,
+        headers: { 'content-type': 'application/json', ...rule.headers },
+        body: rule.body ?? '{"code":"500","description":"Internal server error.","data":[],"source":"PartnerFD"}',
+      }
+    : reply;
 
 /** Sends a reply: slowly, in part or not at all if the rule's kind says so. */
 export async function sendReply(response: ServerResponse, reply: Reply, rule: FaultRule | undefined): Promise<void> {

@@ -3,6 +3,7 @@ import { serviceNames, type ServiceName } from '../web/http.ts';
 /**
  * Kinds of faults:
  * - `drop`: closes the connection before the request is handled
+ * - `late_500`: handles the request, then replies with status 500
  * - `lost_reply`: handles the request, then closes the connection without a reply
  * - `drip`: sends the normal reply a few bytes at a time
  * - `truncated`: sends the first half of the normal reply, then closes the connection
@@ -14,6 +15,7 @@ import { serviceNames, type ServiceName } from '../web/http.ts';
  */
 export const faultKinds = [
   'drop',
+  'late_500',
   'lost_reply',
   'drip',
   'truncated',
@@ -53,6 +55,8 @@ export interface FaultRule {
   readonly delayMs?: number;
   /** Entra refuses with this number and its text. */
   readonly aadsts?: number;
+  /** Replaces the text of the AADSTS number, which some numbers share. */
+  readonly text?: string;
 }
 
 type Check = (value: unknown) => boolean;
@@ -76,6 +80,7 @@ const checks: Readonly<Record<keyof FaultRule, Check>> = {
   kind: (value) => faultKinds.some((kind) => kind === value),
   delayMs: (value) => typeof value === 'number' && value >= 0 && value <= 600_000,
   aadsts: isCount,
+  text: isText,
 };
 
 function isExpression(source: string): boolean {

@@ -76,6 +76,9 @@ export const faultSets: Readonly<Record<string, FaultSet>> = {
   'secret-expired': secretRefused('The client secret has expired.', 7000222),
   'secret-wrong': secretRefused('The client secret is wrong.', 7000215),
   'revoked-midway': entraRefuses('The sessions are revoked after ten token requests.', 50173, { from: 11 }),
+  'unknown-permission': entraRefuses('The application asks for a permission that does not exist.', 650051, {
+    text: 'Claim is invalid: Reports.Read.Everything does not exist.',
+  }),
   'entra-down': { description: 'Entra returns 503.', rules: [{ service: 'entra', path: '/token$', kind: 'html' }] },
   'entra-slow': {
     description: 'Entra takes two seconds.',
@@ -146,7 +149,7 @@ export const faultSets: Readonly<Record<string, FaultSet>> = {
     rules: [{ service: 'keyVault', method: 'PUT', kind: 'lost_reply' }],
   },
   'slow-consent': {
-    description: 'A consent in a customer tenant takes effect after three minutes of the cloud clock.',
+    description: 'A consent in a customer tenant is visible and takes effect after three minutes of the cloud clock.',
     rules: [],
     settings: { consentPropagationMs: 180_000 },
   },

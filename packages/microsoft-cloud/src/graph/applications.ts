@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { dayMs } from '../clock.ts';
 import type { Application, FederatedCredential } from '../directory/records.ts';
 import { newApplication, newClientSecret, newPassword } from '../directory/tenant-directory.ts';
+import { rolesThatAllow } from '../population/roles.ts';
 import { empty, json, type Reply } from '../web/http.ts';
 import { applyApplicationBody, timeOf } from './application-body.ts';
-import { checkAdmin, type GraphContext, graphRoute, listOptions } from './context.ts';
+import { checkAdmin, type GraphContext, graphRoute, listOptions, withRoles } from './context.ts';
 import { badRequest, forbidden, GraphError, notFound } from './graph-error.ts';
 import { applicationJson, passwordJson } from './json.ts';
 import { bodyOf } from './objects.ts';
@@ -171,11 +172,17 @@ function get(context: GraphContext): Reply {
 const federated = '/v1.0/applications/{id}/federatedIdentityCredentials';
 
 export const applicationRoutes = [
-  graphRoute('GET', '/v1.0/applications', readPermissions, (context) =>
-    collection([...context.directory.applications.values()].map(applicationJson), listOptions(context, 'applications')),
+  withRoles(
+    rolesThatAllow.applications,
+    graphRoute('GET', '/v1.0/applications', readPermissions, (context) =>
+      collection(
+        [...context.directory.applications.values()].map(applicationJson),
+        listOptions(context, 'applications'),
+      ),
+    ),
   ),
   graphRoute('POST', '/v1.0/applications', writePermissions, create),
-  graphRoute('GET', '/v1.0/applications/{id}', readPermissions, get),
+  withRoles(rolesThatAllow.applications, graphRoute('GET', '/v1.0/applications/{id}', readPermissions, get)),
   graphRoute('PATCH', '/v1.0/applications/{id}', writePermissions, update),
   graphRoute('DELETE', '/v1.0/applications/{id}', writePermissions, remove),
   graphRoute('POST', '/v1.0/applications/{id}/addPassword', writePermissions, addPassword),

@@ -4,7 +4,9 @@ import { type PathParameters, route, type Route } from '../web/router.ts';
 import type { World } from '../world.ts';
 import type { Caller } from '../resource/caller.ts';
 import type { CollectionOptions } from './query.ts';
-import { forbidden } from './graph-error.ts';
+import { rolesThatAllow } from '../population/roles.ts';
+import { hasDelegatedRole } from '../resource/delegated-roles.ts';
+import { forbidden, GraphError } from './graph-error.ts';
 
 /** A Graph request with its verified caller. */
 export interface GraphContext {
@@ -21,6 +23,8 @@ type GraphHandler = (context: GraphContext) => Reply;
 /** A handler and its permissions. A caller needs one of them. */
 export interface GraphRoute {
   readonly permissions: readonly string[];
+  /** Roles of a delegated administrator, of which one is needed in a customer tenant. Undefined: any role. */
+  readonly roles: readonly string[] | undefined;
   readonly handle: GraphHandler;
 }
 
@@ -30,7 +34,21 @@ export const graphRoute = (
   pattern: string,
   permissions: string,
   handle: GraphHandler,
-): Route<GraphRoute> => route(method, pattern, { permissions: permissions.split(' ').filter(Boolean), handle });
+): Route<GraphRoute> =>
+  route(method, pattern, { permissions: permissions.split(' ').filter(Boolean), roles: undefined, handle });
+
+/** Limits a route to callers with one of the roles, where they are delegated administrators. */
+export const withRoles = (roles: readonly string[], { handler, ...rest }: Route<GraphRoute>): Route<GraphRoute> => ({
+  ...rest,
+  handler: { ...handler, roles },
+});
+
+/** @throws GraphError 403 for a delegated administrator without one of the roles in the customer tenant. */
+export function checkRole({ world, caller }: GraphContext, roles: readonly string[] | undefined): void {
+  if (hasDelegatedRole(world, caller, roles)) return;
+  if (roles !== rolesThatAllow.reports) throw forbidden();
+  throw new GraphError(403, 'Authentication_RequestFromUnsupportedUserRole', 'User is not in the allowed roles');
+}
 
 /** @throws GraphError 403 for a token without any of the permissions. */
 export function checkPermission({ caller }: GraphContext, permissions: readonly string[]): void {
@@ -52,4 +70,13 @@ export function listOptions(
   more: Partial<CollectionOptions> = {},
 ): CollectionOptions {
   return { address: `${world.addresses().graph}${request.path}`, context, query: request.query, ...more };
+}
+
+/** Leaves out what was created in a customer tenant too recently to be visible there. */
+export function visibleIn<T extends { readonly createdMs: number }>(
+  { world, caller }: GraphContext,
+  records: Iterable<T>,
+): readonly T[] {
+  const untilMs = caller.customer === undefined ? Number.POSITIVE_INFINITY : world.visibleUntilMs();
+  return [...records].filter(({ createdMs }) => createdMs <= untilMs);
 }

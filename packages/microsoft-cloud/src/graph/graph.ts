@@ -6,7 +6,7 @@ import type { World } from '../world.ts';
 import { type AccessProblem, type Caller, callerOf, identifyByToken } from '../resource/caller.ts';
 import { applicationRoutes } from './applications.ts';
 import { answerBatch } from './batch.ts';
-import { checkPermission, type GraphContext, type GraphRoute } from './context.ts';
+import { checkPermission, checkRole, type GraphContext, type GraphRoute } from './context.ts';
 import { GraphError, graphErrorReply } from './graph-error.ts';
 import { groupRoutes } from './groups.ts';
 import { ownerRoutes } from './owners.ts';
@@ -68,6 +68,7 @@ function answer(world: World, traits: TenantTraits, request: CloudRequest, calle
     }
     const context = contextOf(world, request, caller, found.parameters);
     checkPermission(context, found.handler.permissions);
+    checkRole(context, found.handler.roles);
     return { ...found.handler.handle(context), ...traits.slowness(caller.customer) };
   } catch (error) {
     return errorReply(world, request, error);

@@ -1,4 +1,5 @@
 import type { Group } from '../directory/records.ts';
+import { groupIdsOf } from '../resource/delegated-roles.ts';
 import { empty, type Reply } from '../web/http.ts';
 import { checkAdmin, type GraphContext, graphRoute, listOptions } from './context.ts';
 import { badRequest, notFound } from './graph-error.ts';
@@ -46,9 +47,18 @@ function removeMember(context: GraphContext): Reply {
   return empty(204);
 }
 
-/** Lists the groups of which a directory object is a member. */
-export function groupsOf(context: GraphContext, objectId: string): Reply {
-  const found = [...context.directory.groups.values()].filter((group) => group.members.has(objectId));
+/** Lists the groups of which a directory object is a direct member. */
+export const groupsOf = (context: GraphContext, objectId: string): Reply =>
+  listGroups(context, (group) => group.members.has(objectId));
+
+/** Lists the groups of which a directory object is a member, directly or through another group. */
+export function transitiveGroupsOf(context: GraphContext, objectId: string): Reply {
+  const ids = groupIdsOf(context.directory, objectId);
+  return listGroups(context, ({ id }) => ids.has(id));
+}
+
+function listGroups(context: GraphContext, isListed: (group: Group) => boolean): Reply {
+  const found = [...context.directory.groups.values()].filter(isListed);
   return collection(
     found.map((group) => ({ '@odata.type': '#microsoft.graph.group', ...groupJson(group) })),
     listOptions(context, 'directoryObjects'),
@@ -69,6 +79,6 @@ export const groupRoutes = [
     groupsOf(context, context.parameters['id'] ?? ''),
   ),
   graphRoute('GET', '/v1.0/servicePrincipals/{id}/transitiveMemberOf', read, (context) =>
-    groupsOf(context, context.parameters['id'] ?? ''),
+    transitiveGroupsOf(context, context.parameters['id'] ?? ''),
   ),
 ];

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { PermissionGrant } from '../directory/records.ts';
 import { empty, json, type Reply } from '../web/http.ts';
-import { checkAdmin, type GraphContext, graphRoute, listOptions } from './context.ts';
+import { checkAdmin, type GraphContext, graphRoute, listOptions, visibleIn } from './context.ts';
 import { badRequest, GraphError, notFound } from './graph-error.ts';
 import { permissionGrantJson } from './json.ts';
 import { bodyOf } from './objects.ts';
@@ -63,7 +63,7 @@ function remove(context: GraphContext): Reply {
 export const permissionGrantRoutes = [
   graphRoute('GET', '/v1.0/oauth2PermissionGrants', read, (context) =>
     collection(
-      [...context.directory.permissionGrants.values()].map(permissionGrantJson),
+      visibleIn(context, context.directory.permissionGrants.values()).map(permissionGrantJson),
       listOptions(context, 'oauth2PermissionGrants'),
     ),
   ),

@@ -1,7 +1,7 @@
 import type { RoleAssignment, ServicePrincipal } from '../directory/records.ts';
 import { assignRole, newServicePrincipal } from '../directory/tenant-directory.ts';
 import { empty, json, type Reply } from '../web/http.ts';
-import { checkAdmin, type GraphContext, graphRoute, listOptions } from './context.ts';
+import { checkAdmin, type GraphContext, graphRoute, listOptions, visibleIn } from './context.ts';
 import { badRequest, GraphError, notFound } from './graph-error.ts';
 import { permissionGrantJson, roleAssignmentJson, servicePrincipalJson } from './json.ts';
 import { bodyOf } from './objects.ts';
@@ -18,13 +18,14 @@ function find(context: GraphContext): ServicePrincipal {
   const appId = /^appId=(.+)$/i.exec(key)?.[1];
   const { directory } = context;
   const found = appId === undefined ? directory.servicePrincipals.get(key) : directory.servicePrincipalOf(appId);
-  if (found === undefined) throw notFound(appId ?? key);
-  return found;
+  const [visible] = found === undefined ? [] : visibleIn(context, [found]);
+  if (visible === undefined) throw notFound(appId ?? key);
+  return visible;
 }
 
 function create(context: GraphContext): Reply {
   checkAdmin(context);
-  const { appId } = bodyOf(context);
+  const { appId, appRoleAssignmentRequired } = bodyOf(context);
   const { world, directory } = context;
   if (typeof appId !== 'string')
     throw badRequest("A value is required for property 'appId' of resource 'ServicePrincipal'.");
@@ -48,6 +49,7 @@ function create(context: GraphContext): Reply {
     );
   }
   const principal = newServicePrincipal(application, world.clock.nowMs());
+  principal.appRoleAssignmentRequired = appRoleAssignmentRequired === true;
   directory.servicePrincipals.set(principal.id, principal);
   return json(201, servicePrincipalJson(world, principal));
 }
@@ -126,7 +128,9 @@ const base = '/v1.0/servicePrincipals';
 export const servicePrincipalRoutes = [
   graphRoute('GET', base, read, (context) =>
     collection(
-      [...context.directory.servicePrincipals.values()].map((each) => servicePrincipalJson(context.world, each)),
+      visibleIn(context, context.directory.servicePrincipals.values()).map((each) =>
+        servicePrincipalJson(context.world, each),
+      ),
       listOptions(context, 'servicePrincipals'),
     ),
   ),
@@ -152,7 +156,8 @@ export const servicePrincipalRoutes = [
     `${read} DelegatedPermissionGrant.ReadWrite.All`,
     (context) => {
       const { id } = find(context);
-      const found = [...context.directory.permissionGrants.values()].filter((grant) => grant.clientId === id);
+      const grants = visibleIn(context, context.directory.permissionGrants.values());
+      const found = grants.filter((grant) => grant.clientId === id);
       return collection(found.map(permissionGrantJson), listOptions(context, 'oauth2PermissionGrants'));
     },
   ),

@@ -1,4 +1,4 @@
-import { type Relationship, relationshipsOf } from '../population/relationships.ts';
+import { assignmentsOf, type Relationship, relationshipsOf } from '../population/relationships.ts';
 import { createSubscriptions } from '../population/users.ts';
 import type { CustomerTenant } from '../population/tenant.ts';
 import type { Reply } from '../web/http.ts';
@@ -86,8 +86,9 @@ function isAgent({ world, caller }: GraphContext): boolean {
 
 function relationships(context: GraphContext): readonly Relationship[] {
   if (!isAgent(context)) return [];
-  const { customers, seeded, clock } = context.world;
-  return customers.flatMap((customer) => relationshipsOf(customer, seeded, clock.nowMs() - clock.aheadMs));
+  const { customers, seeded, clock, startMs } = context.world;
+  const times = { startMs, nowMs: clock.nowMs() };
+  return customers.flatMap((customer) => relationshipsOf(customer, seeded, times));
 }
 
 function findRelationship(context: GraphContext): Relationship {
@@ -99,18 +100,22 @@ function findRelationship(context: GraphContext): Relationship {
 
 function accessAssignments(context: GraphContext): Reply {
   const relationship = findRelationship(context);
-  const { partner, seeded } = context.world;
-  const group = [...partner.directory.groups.values()].find(({ displayName }) => displayName === 'GDAP Readers');
-  const assignment = {
+  const { partner, seeded, clock } = context.world;
+  const customer = context.world.findCustomer(relationship.customer.tenantId);
+  const found = customer === undefined ? [] : assignmentsOf(customer, relationship, clock.nowMs());
+  const items = found.map(({ roleId, status }) => ({
     '@odata.etag': relationship['@odata.etag'],
-    id: seeded.guid('access-assignment', relationship.id),
-    status: relationship.status === 'active' ? 'active' : 'deleted',
+    id: seeded.guid('access-assignment', relationship.id, roleId),
+    status,
     createdDateTime: relationship.activatedDateTime,
     lastModifiedDateTime: relationship.lastModifiedDateTime,
-    accessContainer: { accessContainerId: group?.id ?? '', accessContainerType: 'securityGroup' },
-    accessDetails: relationship.accessDetails,
-  };
-  return collection([assignment], listOptions(context, 'accessAssignments'));
+    accessContainer: {
+      accessContainerId: partner.gdapGroups.get(roleId)?.id ?? '',
+      accessContainerType: 'securityGroup',
+    },
+    accessDetails: { unifiedRoles: [{ roleDefinitionId: roleId }] },
+  }));
+  return collection(items, listOptions(context, 'accessAssignments'));
 }
 
 function delegatedCustomers(context: GraphContext): readonly Item[] {

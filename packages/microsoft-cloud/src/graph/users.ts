@@ -1,10 +1,19 @@
 import { isoTime } from '../clock.ts';
 import type { User } from '../directory/records.ts';
 import { json, type Reply } from '../web/http.ts';
-import { checkAdmin, checkPermission, type GraphContext, graphRoute, listOptions } from './context.ts';
+import { rolesThatAllow } from '../population/roles.ts';
+import {
+  checkAdmin,
+  checkPermission,
+  checkRole,
+  type GraphContext,
+  graphRoute,
+  listOptions,
+  withRoles,
+} from './context.ts';
 import type { Item } from './filter.ts';
 import { badRequest, GraphError, notFound } from './graph-error.ts';
-import { groupsOf } from './groups.ts';
+import { groupsOf, transitiveGroupsOf } from './groups.ts';
 import { userJson, userOnSelect } from './json.ts';
 import { bodyOf } from './objects.ts';
 import { collection, single } from './query.ts';
@@ -25,10 +34,22 @@ function me(context: GraphContext): User {
   const { caller, world } = context;
   if (caller.isApplication)
     throw new GraphError(400, 'BadRequest', '/me request is only valid with delegated authentication flow.');
-  // The account belongs to the partner, whichever tenant the token is for.
   const found = world.partner.directory.users.get(caller.objectId);
-  if (found === undefined) throw notFound(caller.objectId);
+  // A delegated administrator is no object of the customer's directory.
+  if (found === undefined || caller.customer !== undefined) throw notFound(caller.objectId);
   return found;
+}
+
+/** The endpoint that OpenID Connect discovery names (OpenID Connect Core 1.0 section 5.3). */
+function userInfo(context: GraphContext): Reply {
+  const { id, displayName, givenName, surname, userPrincipalName } = me(context);
+  return json(200, {
+    sub: id,
+    name: displayName,
+    given_name: givenName,
+    family_name: surname,
+    email: userPrincipalName,
+  });
 }
 
 /** Revokes all refresh tokens that were issued before now. */
@@ -82,7 +103,10 @@ function checkMembership(context: GraphContext): Reply {
 function usesSignInActivity(context: GraphContext): boolean {
   const { query } = context.request;
   const isUsed = /\bsignInActivity\b/i.test(`${query.get('$select')} ${query.get('$filter')}`);
-  if (isUsed) checkPermission(context, ['AuditLog.Read.All']);
+  if (isUsed) {
+    checkPermission(context, ['AuditLog.Read.All']);
+    checkRole(context, rolesThatAllow.reports);
+  }
   return isUsed;
 }
 
@@ -100,9 +124,12 @@ function showUser(context: GraphContext, user: User): Reply {
 }
 
 export const userRoutes = [
+  graphRoute('GET', '/oidc/userinfo', 'openid', userInfo),
   graphRoute('GET', '/v1.0/me', `User.Read ${read}`, (context) => showUser(context, me(context))),
   graphRoute('GET', '/v1.0/me/memberOf', `User.Read ${read}`, (context) => groupsOf(context, me(context).id)),
-  graphRoute('GET', '/v1.0/me/transitiveMemberOf', `User.Read ${read}`, (context) => groupsOf(context, me(context).id)),
+  graphRoute('GET', '/v1.0/me/transitiveMemberOf', `User.Read ${read}`, (context) =>
+    transitiveGroupsOf(context, me(context).id),
+  ),
   graphRoute('POST', '/v1.0/me/checkMemberGroups', `User.Read ${read}`, checkMembership),
   graphRoute('POST', '/v1.0/me/checkMemberObjects', `User.Read ${read}`, checkMembership),
   graphRoute(
@@ -114,7 +141,9 @@ export const userRoutes = [
   graphRoute('GET', '/v1.0/users', read, listUsers),
   graphRoute('GET', '/v1.0/users/{id}', read, (context) => showUser(context, find(context))),
   graphRoute('GET', '/v1.0/users/{id}/memberOf', read, (context) => groupsOf(context, find(context).id)),
-  graphRoute('GET', '/v1.0/users/{id}/transitiveMemberOf', read, (context) => groupsOf(context, find(context).id)),
+  graphRoute('GET', '/v1.0/users/{id}/transitiveMemberOf', read, (context) =>
+    transitiveGroupsOf(context, find(context).id),
+  ),
   graphRoute(
     'POST',
     '/v1.0/users/{id}/revokeSignInSessions',
@@ -124,10 +153,13 @@ export const userRoutes = [
       return revoke(context, find(context));
     },
   ),
-  graphRoute(
-    'GET',
-    '/v1.0/reports/authenticationMethods/userRegistrationDetails',
-    'AuditLog.Read.All',
-    registrationDetails,
+  withRoles(
+    rolesThatAllow.reports,
+    graphRoute(
+      'GET',
+      '/v1.0/reports/authenticationMethods/userRegistrationDetails',
+      'AuditLog.Read.All',
+      registrationDetails,
+    ),
   ),
 ];

@@ -47,16 +47,17 @@ export function createManagedIdentity(world: World, header: string): Service {
   };
 }
 
+/** Whether the request names the identity. Without a name it means the system-assigned identity, which does not exist. */
 function isOwnIdentity(world: World, query: URLSearchParams): boolean {
   const { clientId, principalId, resourceId } = world.partner.managedIdentity;
-  const matches = (name: string, own: string): boolean =>
-    query.get(name) === null || query.get(name)?.toLowerCase() === own.toLowerCase();
-  return (
-    matches('client_id', clientId) &&
-    matches('object_id', principalId) &&
-    matches('principal_id', principalId) &&
-    matches('mi_res_id', resourceId)
-  );
+  const names: readonly (readonly [string, string])[] = [
+    ['client_id', clientId],
+    ['object_id', principalId],
+    ['principal_id', principalId],
+    ['mi_res_id', resourceId],
+  ];
+  const given = names.filter(([name]) => query.get(name) !== null);
+  return given.length > 0 && given.every(([name, own]) => query.get(name)?.toLowerCase() === own.toLowerCase());
 }
 
 async function issue(world: World, resource: string): Promise<Readonly<Record<string, string>>> {

@@ -1,48 +1,21 @@
 import { findMicrosoftResource } from '../directory/microsoft-resources.ts';
-import type { Application } from '../directory/records.ts';
-import { grantScopes, newServicePrincipal } from '../directory/tenant-directory.ts';
+import type { Application, ServicePrincipal } from '../directory/records.ts';
+import { grantScopes, type TenantDirectory } from '../directory/tenant-directory.ts';
+import { ensurePrincipal } from '../population/customer-consents.ts';
+import { rolesThatAllow } from '../population/roles.ts';
 import type { CustomerTenant } from '../population/tenant.ts';
-import { empty, json, jsonObjectOf, type Reply } from '../web/http.ts';
+import { delegatedRolesOf } from '../resource/delegated-roles.ts';
+import { empty, json, type Reply } from '../web/http.ts';
+import { type ConsentBody, parseConsentBody } from './consent-body.ts';
 import type { PartnerCenterContext } from './context.ts';
 import { PartnerCenterError } from './partner-center-error.ts';
 
-interface Grant {
-  readonly enterpriseApplicationId: string;
-  readonly scopes: readonly string[];
-}
-
-interface ConsentBody {
-  readonly applicationId: string;
-  readonly grants: readonly Grant[];
-}
-
-/** @throws PartnerCenterError 400 for an invalid body. */
-function parseBody(text: string): ConsentBody {
-  const body = jsonObjectOf(text);
-  const { applicationId, applicationGrants } = body ?? {};
-  if (typeof applicationId !== 'string' || !Array.isArray(applicationGrants) || applicationGrants.length === 0) {
-    throw new PartnerCenterError(400, 2000, 'applicationId and applicationGrants are required.');
-  }
-  const grants = applicationGrants.map((value: unknown): Grant => {
-    const { enterpriseApplicationId, scope } = (value ?? {}) as Record<string, unknown>;
-    if (typeof enterpriseApplicationId !== 'string' || typeof scope !== 'string') {
-      throw new PartnerCenterError(400, 2000, 'enterpriseApplicationId and scope are required in each grant.');
-    }
-    return {
-      enterpriseApplicationId,
-      scopes: scope
-        .split(',')
-        .map((each) => each.trim())
-        .filter(Boolean),
-    };
-  });
-  return { applicationId, grants };
-}
-
-/** @throws PartnerCenterError 403 with 900329 for an application: only a user can consent. */
-function checkUser({ caller }: PartnerCenterContext): void {
+/** @throws PartnerCenterError 403 for an application, and for a user outside AdminAgents. */
+function checkAgent({ caller, world }: PartnerCenterContext): void {
   if (caller.isApplication)
     throw new PartnerCenterError(403, 900329, 'This operation does not support application-only tokens.');
+  if (!world.partner.adminAgents.members.has(caller.objectId))
+    throw new PartnerCenterError(403, 900308, 'Access denied: the user is not a member of AdminAgents.');
 }
 
 /** @throws PartnerCenterError where the state of the customer prevents a consent. */
@@ -54,61 +27,89 @@ function checkReachable({ state }: CustomerTenant): void {
     throw new PartnerCenterError(403, 900309, 'Access blocked by a Conditional Access policy of the customer.');
 }
 
-/** @throws PartnerCenterError 400 */
-function findMultiTenantApplication({ world }: PartnerCenterContext, applicationId: string): Application {
+/** @throws PartnerCenterError 403 for a user without a role that allows to consent in the customer. */
+function checkRole({ world, caller }: PartnerCenterContext, customer: CustomerTenant): void {
+  const roles = delegatedRolesOf(world, caller.objectId, customer);
+  if (rolesThatAllow.consent.some((id) => roles.has(id))) return;
+  const description =
+    roles.size === 0
+      ? 'Access denied: the user has no role in the customer through an active relationship.'
+      : 'Access denied: the user needs the role Cloud Application Administrator or Application Administrator in the customer.';
+  throw new PartnerCenterError(403, 20002, description);
+}
+
+/** @throws PartnerCenterError 400 for another application than that of the token, or another name than the registered one. */
+function findApplication({ world, caller }: PartnerCenterContext, body: ConsentBody): Application {
+  const invalid = (description: string): PartnerCenterError => new PartnerCenterError(400, 2000, description);
   const application = [...world.partner.directory.applications.values()].find(
-    (each) => each.appId === applicationId.toLowerCase(),
+    (each) => each.appId === body.applicationId,
   );
-  if (application !== undefined && application.signInAudience !== 'AzureADMyOrg') return application;
-  throw new PartnerCenterError(400, 2000, `The application ${applicationId} does not exist or is not multi-tenant.`);
+  if (application === undefined || application.signInAudience === 'AzureADMyOrg')
+    throw invalid(`The application ${body.applicationId} does not exist or is not multi-tenant.`);
+  if (caller.clientId !== body.applicationId)
+    throw invalid('The application of the access token is not the application of the consent.');
+  if (application.displayName !== body.displayName)
+    throw invalid('The displayName is not the registered name of the application.');
+  return application;
+}
+
+/**
+ * @returns the service principal of the resource in the customer.
+ * @throws PartnerCenterError 400 for a resource that the customer lacks, and for a scope that the resource does not offer.
+ */
+function findResource(directory: TenantDirectory, { enterpriseApplicationId, scopes }: ConsentBody): ServicePrincipal {
+  const known = findMicrosoftResource(enterpriseApplicationId);
+  const resource = known && directory.servicePrincipalOf(known.appId);
+  if (known === undefined || resource === undefined)
+    throw new PartnerCenterError(
+      400,
+      2000,
+      `The enterprise application ${enterpriseApplicationId} was not found in the customer.`,
+    );
+  const unknown = scopes.find((scope) => !Object.hasOwn(known.permissions.scopes, scope));
+  if (unknown !== undefined)
+    throw new PartnerCenterError(400, 2000, `The scope ${unknown} does not exist on ${known.displayName}.`);
+  return resource;
 }
 
 /**
  * `POST /v1/customers/{id}/applicationconsents`: creates the service principal of the application in the customer tenant
- * and grants its scopes there.
+ * and grants the scopes of one resource there. 201 for the first resource, 200 for further ones.
  */
 export function grantConsent(context: PartnerCenterContext, customer: CustomerTenant): Reply {
-  checkUser(context);
+  checkAgent(context);
   const { world, request } = context;
-  const { applicationId, grants } = parseBody(request.body);
+  const body = parseConsentBody(request.body);
+  const application = findApplication(context, body);
   checkReachable(customer);
-  const application = findMultiTenantApplication(context, applicationId);
+  checkRole(context, customer);
   const directory = world.directoryOf(customer);
+  const resource = findResource(directory, body);
   const existing = directory.servicePrincipalOf(application.appId);
-  const consented = [...directory.permissionGrants.values()].some((grant) => grant.clientId === existing?.id);
-  if (consented) throw new PartnerCenterError(409, 2000, 'Permission entry already exists.');
+  const isConsented = [...directory.permissionGrants.values()].some(
+    (grant) => grant.clientId === existing?.id && grant.resourceId === resource.id,
+  );
+  if (isConsented) throw new PartnerCenterError(409, 2000, 'Permission entry already exists.');
   const nowMs = world.clock.nowMs();
-  const principal = existing ?? newServicePrincipal(application, nowMs);
-  for (const { enterpriseApplicationId, scopes } of grants) {
-    const known = findMicrosoftResource(enterpriseApplicationId);
-    const resource = known && directory.servicePrincipalOf(known.appId);
-    if (known === undefined || resource === undefined)
-      throw new PartnerCenterError(400, 2000, `The enterprise application ${enterpriseApplicationId} was not found.`);
-    const unknown = scopes.find((scope) => !Object.hasOwn(known.permissions.scopes, scope));
-    if (unknown !== undefined)
-      throw new PartnerCenterError(400, 2000, `The scope ${unknown} does not exist on ${known.displayName}.`);
-    grantScopes(directory, { clientId: principal.id, resourceId: resource.id, scopes }, nowMs);
-  }
-  directory.servicePrincipals.set(principal.id, principal);
-  return json(201, {
+  const principal = ensurePrincipal(directory, customer, application, nowMs);
+  grantScopes(directory, { clientId: principal.id, resourceId: resource.id, scopes: body.scopes }, nowMs);
+  return json(existing === undefined ? 201 : 200, {
     applicationId: application.appId,
     displayName: application.displayName,
-    applicationGrants: grants.map(({ enterpriseApplicationId, scopes }) => ({
-      enterpriseApplicationId,
-      scope: scopes.join(','),
-    })),
+    applicationGrants: [{ enterpriseApplicationId: body.enterpriseApplicationId, scope: body.scopes.join(', ') }],
   });
 }
 
-/** `DELETE /v1/customers/{id}/applicationconsents/{appId}`. */
+/** `DELETE /v1/customers/{id}/applicationconsents/{appId}`: removes the grants and keeps the service principal. */
 export function removeConsent(context: PartnerCenterContext, customer: CustomerTenant): Reply {
-  checkUser(context);
+  checkAgent(context);
+  checkReachable(customer);
+  checkRole(context, customer);
   const directory = context.world.directoryOf(customer);
   const principal = directory.servicePrincipalOf(context.parameters['appId']?.toLowerCase() ?? '');
-  if (principal === undefined) throw new PartnerCenterError(404, 2001, 'The consent was not found.');
-  for (const grant of directory.permissionGrants.values()) {
-    if (grant.clientId === principal.id) directory.permissionGrants.delete(grant.id);
-  }
-  directory.servicePrincipals.delete(principal.id);
+  const grants = [...directory.permissionGrants.values()].filter(({ clientId }) => clientId === principal?.id);
+  if (principal === undefined || grants.length === 0)
+    throw new PartnerCenterError(404, 404, 'The consent was not found.');
+  for (const { id } of grants) directory.permissionGrants.delete(id);
   return empty(204);
 }

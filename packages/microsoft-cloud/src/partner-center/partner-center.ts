@@ -44,13 +44,13 @@ export function createPartnerCenter(world: World): Service {
           throw new PartnerCenterError(
             401,
             900421,
-            'MFA is required. The access token does not contain the MFA claim.',
+            'Unauthorized - MFA required. The access token does not contain the MFA claim.',
           );
         }
         const found = router.find(request.method, request.path);
         if (typeof found === 'string') {
           request.facts.unmatched = true;
-          throw new PartnerCenterError(404, 2001, 'The requested resource does not exist.');
+          throw new PartnerCenterError(404, 404, 'The requested resource does not exist.');
         }
         return withHeaders(request, found.handler({ world, request, caller, parameters: found.parameters }), caller);
       } catch (error) {

@@ -1,3 +1,4 @@
+import { exchangeAppId } from '../directory/microsoft-resources.ts';
 import { between, type Seeded } from '../seeded.ts';
 import { firstWords, tradeWords } from './names.ts';
 import { type CustomerTenant, refusalsOf, type TenantSources, type TenantState, type TenantTrait } from './tenant.ts';
@@ -89,6 +90,14 @@ export function createCustomers(count: number, seeded: Seeded, plain = false): r
       ...(trait === undefined ? {} : { trait }),
       sources: sourcesOf(index, state),
       userCount: userCountOf(index, seeded),
+      delegation: {
+        withoutRoles: new Set<string>(),
+        unassignedRoles: new Set<string>(),
+        endsMs: undefined,
+        assignedFromMs: undefined,
+      },
+      lacks: new Set(trait === 'no_exchange' ? [exchangeAppId] : []),
+      deletedApplications: new Set<string>(),
       state,
       refusal: refusals[Math.floor(index / 20) % refusals.length] ?? 0,
     };

@@ -53,14 +53,14 @@ const apiCallers: readonly (readonly [string, readonly string[]])[] = [
   ['Stranger', []],
 ];
 
-interface Permissions {
+export interface Permissions {
   readonly resourceAppId: string;
   readonly scopes: readonly string[];
   readonly roles: readonly string[];
 }
 
 /** Permissions of the ready-made application: those of Microsoft's published scripts, and more. */
-const readyPermissions: readonly Permissions[] = [
+export const readyPermissions: readonly Permissions[] = [
   {
     resourceAppId: graphAppId,
     scopes: [

@@ -2,6 +2,7 @@ import { dayMs } from '../clock.ts';
 import type { Group, User } from '../directory/records.ts';
 import { createTenantDirectory, type TenantDirectory } from '../directory/tenant-directory.ts';
 import type { Seeded } from '../seeded.ts';
+import { directoryRoles, type RoleName } from './roles.ts';
 import {
   type ApiApplication,
   type ClientCredentials,
@@ -23,6 +24,8 @@ export interface Partner {
   readonly domain: string;
   readonly directory: TenantDirectory;
   readonly adminAgents: Group;
+  /** Security groups for delegated relationships: role id → group. */
+  readonly gdapGroups: ReadonlyMap<string, Group>;
   readonly accounts: readonly Account[];
   readonly serviceAccount: User;
   /** A client application that is set up: consented, a member of AdminAgents, with one secret. */
@@ -85,9 +88,10 @@ export function createPartner(seeded: Seeded, nowMs: number): Partner {
     person === serviceAccountPerson ? serviceAccount : createUser(person, seeded, nowMs),
   );
   const directory = createTenantDirectory(tenantId, seeded, users, nowMs);
-  const adminAgents = createGroups(directory, seeded);
+  const { adminAgents, gdapGroups } = createGroups(directory, seeded);
   for (const user of users) {
-    if (!user.userPrincipalName.startsWith('outsider@')) adminAgents.members.add(user.id);
+    if (user.userPrincipalName.startsWith('outsider@')) continue;
+    for (const group of [adminAgents, ...gdapGroups.values()]) group.members.add(user.id);
   }
   return {
     tenantId,
@@ -95,6 +99,7 @@ export function createPartner(seeded: Seeded, nowMs: number): Partner {
     domain,
     directory,
     adminAgents,
+    gdapGroups,
     accounts: people.map((person) => ({ username: usernameOf(person), state: person.state })),
     serviceAccount,
     application: createReadyApplication(directory, adminAgents, seeded, nowMs),
@@ -103,8 +108,15 @@ export function createPartner(seeded: Seeded, nowMs: number): Partner {
   };
 }
 
-/** @returns the group AdminAgents. */
-function createGroups(directory: TenantDirectory, seeded: Seeded): Group {
+/** One group for each role, so that the least role can be tested alone. */
+const gdapGroupNames: readonly (readonly [string, RoleName])[] = [
+  ['GDAP Readers', 'Global Reader'],
+  ['GDAP Applications', 'Cloud Application Administrator'],
+  ['GDAP Exchange', 'Exchange Administrator'],
+  ['GDAP Users', 'User Administrator'],
+];
+
+function createGroups(directory: TenantDirectory, seeded: Seeded): Pick<Partner, 'adminAgents' | 'gdapGroups'> {
   const group = (displayName: string, description: string): Group => {
     const created = { id: seeded.guid('group', displayName), displayName, description, members: new Set<string>() };
     directory.groups.set(created.id, created);
@@ -112,6 +124,9 @@ function createGroups(directory: TenantDirectory, seeded: Seeded): Group {
   };
   group('HelpdeskAgents', 'Agents who help customers of this partner.');
   group('SalesAgents', 'Agents who sell to customers of this partner.');
-  group('GDAP Readers', 'Holds the roles of the delegated relationships.');
-  return group('AdminAgents', 'Agents who administer customers of this partner.');
+  const gdapGroups = gdapGroupNames.map(
+    ([name, role]) => [directoryRoles[role], group(name, `Has the role ${role} in customer tenants.`)] as const,
+  );
+  const adminAgents = group('AdminAgents', 'Agents who administer customers of this partner.');
+  return { adminAgents, gdapGroups: new Map(gdapGroups) };
 }

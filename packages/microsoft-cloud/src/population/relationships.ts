@@ -1,5 +1,6 @@
 import { dayMs, isoTime } from '../clock.ts';
 import type { Seeded } from '../seeded.ts';
+import { planRelationships, type RelationshipPlan } from './relationship-plans.ts';
 import type { CustomerTenant } from './tenant.ts';
 
 /** A delegated relationship (GDAP) as Graph lists it. */
@@ -18,92 +19,28 @@ export interface Relationship {
   readonly lastModifiedDateTime: string;
 }
 
-/** Role template ids. Source: "Microsoft Entra built-in roles". */
-const roles = {
-  globalReader: 'f2ef992c-3afb-46b9-b7cf-a126ee74c451',
-  directoryReaders: '88d8e3e3-8f55-4a1e-953a-9b9898b8876b',
-  userAdministrator: 'fe930be7-5e62-47db-91af-98c3a49a38b1',
-  exchangeAdministrator: '29232cdf-9323-42fd-ade2-1d097af3e4de',
-  applicationAdministrator: '9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3',
-  privilegedRoleAdministrator: 'e8611ab8-c189-46e8-94e1-60213ab1f814',
-} as const;
-
-const workingRoles = [
-  roles.globalReader,
-  roles.userAdministrator,
-  roles.exchangeAdministrator,
-  roles.applicationAdministrator,
-  roles.privilegedRoleAdministrator,
-];
-
-interface RelationshipPlan {
-  readonly name: string;
-  readonly status: string;
-  /** Days from now. */
-  readonly endsInDays: number;
-  readonly roles: readonly string[];
-  readonly autoExtend?: boolean;
+interface Times {
+  /** Start of the cloud: the time from which the plans count. */
+  readonly startMs: number;
+  readonly nowMs: number;
 }
 
-function planRelationships(tenant: CustomerTenant): readonly RelationshipPlan[] {
-  const { index, name, state, trait, sources } = tenant;
-  const plans: RelationshipPlan[] = [];
-  if (state === 'gdap_expired') {
-    const status = index % 2 === 0 ? 'expired' : 'terminated';
-    plans.push({ name: `${name} administration`, status, endsInDays: -20, roles: workingRoles });
-  } else if (sources.relationship) {
-    // Some end soon, so that a program can warn about them.
-    const endsInDays = index % 11 === 4 ? 12 : 90 + ((index * 37) % 600);
-    plans.push({
-      name: `${name} administration`,
-      status: 'active',
-      endsInDays,
-      roles: workingRoles,
-      autoExtend: index % 4 === 0,
-    });
-  }
-  if (trait === 'several_relationships' && sources.relationship) {
-    plans.push({ name: `${name} helpdesk`, status: 'active', endsInDays: 400, roles: [roles.userAdministrator] });
-    plans.push({ name: `${name} migration`, status: 'terminated', endsInDays: -200, roles: workingRoles });
-  }
-  // A read-only relationship that Microsoft created.
-  if (index % 6 === 2 && sources.relationship && state !== 'gdap_expired') {
-    plans.push({
-      name: `MLT_${name.replaceAll(' ', '')}`,
-      status: 'active',
-      endsInDays: 500,
-      roles: [roles.directoryReaders],
-    });
-  }
-  // Comes on top of an active relationship: with none, the state would not be `ok`.
-  if (index % 9 === 5 && sources.relationship)
-    plans.push({ name: `${name} former`, status: 'terminated', endsInDays: -90, roles: workingRoles });
-  return plans;
+/** The status of a relationship and its end. An automatic extension lasts 180 days. */
+function standing(plan: RelationshipPlan, { delegation }: CustomerTenant, { startMs, nowMs }: Times) {
+  const isActive = plan.status === 'active';
+  const plannedMs = startMs + plan.endsInDays * dayMs;
+  const endMs = isActive ? (delegation.endsMs ?? plannedMs) : plannedMs;
+  if (!isActive || endMs > nowMs) return { status: plan.status, endMs };
+  if (!plan.autoExtend || delegation.endsMs !== undefined) return { status: 'expired', endMs };
+  const extensionMs = 180 * dayMs;
+  return { status: 'active', endMs: endMs + (Math.floor((nowMs - endMs) / extensionMs) + 1) * extensionMs };
 }
 
-interface CachedRelationships {
-  readonly state: CustomerTenant['state'];
-  readonly list: readonly Relationship[];
-}
-
-const cache = new WeakMap<CustomerTenant, CachedRelationships>();
-
-/**
- * Returns all relationships of a customer, including ended ones.
- * @param nowMs time from which the end of new relationships is computed. They stay the same until the state changes.
- */
-export function relationshipsOf(tenant: CustomerTenant, seeded: Seeded, nowMs: number): readonly Relationship[] {
-  const cached = cache.get(tenant);
-  if (cached?.state === tenant.state) return cached.list;
-  const list = createRelationships(tenant, seeded, nowMs);
-  cache.set(tenant, { state: tenant.state, list });
-  return list;
-}
-
-function createRelationships(tenant: CustomerTenant, seeded: Seeded, nowMs: number): readonly Relationship[] {
+/** Returns all relationships of a customer, including ended ones. */
+export function relationshipsOf(tenant: CustomerTenant, seeded: Seeded, times: Times): readonly Relationship[] {
   return planRelationships(tenant).map((plan, at) => {
-    const endMs = nowMs + plan.endsInDays * dayMs;
-    const activatedMs = endMs - 730 * dayMs;
+    const { status, endMs } = standing(plan, tenant, times);
+    const activatedMs = times.startMs + plan.endsInDays * dayMs - 730 * dayMs;
     const id = `${seeded.guid('relationship', tenant.tenantId, at)}-${seeded.guid('relationship-version', tenant.tenantId, at)}`;
     return {
       '@odata.etag': `W/"${Buffer.from(id.slice(0, 12)).toString('base64')}"`,
@@ -113,11 +50,57 @@ function createRelationships(tenant: CustomerTenant, seeded: Seeded, nowMs: numb
       autoExtendDuration: plan.autoExtend ? 'P180D' : 'PT0S',
       customer: { tenantId: tenant.tenantId, displayName: tenant.name },
       accessDetails: { unifiedRoles: plan.roles.map((roleDefinitionId) => ({ roleDefinitionId })) },
-      status: plan.status,
+      status,
       createdDateTime: isoTime(activatedMs - dayMs),
       activatedDateTime: isoTime(activatedMs),
       endDateTime: isoTime(endMs),
       lastModifiedDateTime: isoTime(activatedMs),
     };
   });
+}
+
+/** A role that a security group of the partner gets through a relationship. */
+export interface AccessAssignment {
+  readonly roleId: string;
+  readonly status: 'pending' | 'active' | 'deleted';
+}
+
+interface RolesOfRelationship {
+  readonly name: string;
+  readonly status: string;
+  readonly roles: readonly string[];
+}
+
+/**
+ * Returns the access assignments of a relationship: one for each role. Microsoft-led relationships have none here.
+ * An ended relationship keeps its assignments as `deleted`.
+ */
+function assignments(
+  { delegation }: CustomerTenant,
+  { name, status, roles }: RolesOfRelationship,
+  nowMs: number,
+): readonly AccessAssignment[] {
+  if (name.startsWith('MLT_')) return [];
+  const isPending = delegation.assignedFromMs !== undefined && nowMs < delegation.assignedFromMs;
+  const current = isPending ? 'pending' : 'active';
+  return roles
+    .filter((roleId) => !delegation.unassignedRoles.has(roleId))
+    .map((roleId) => ({ roleId, status: status === 'active' ? current : 'deleted' }));
+}
+
+/** Returns the access assignments of a listed relationship. */
+export const assignmentsOf = (
+  tenant: CustomerTenant,
+  { displayName: name, status, accessDetails }: Relationship,
+  nowMs: number,
+): readonly AccessAssignment[] =>
+  assignments(tenant, { name, status, roles: accessDetails.unifiedRoles.map((each) => each.roleDefinitionId) }, nowMs);
+
+/** Returns the ids of the roles with an active access assignment in an active relationship. */
+export function assignedRolesOf(tenant: CustomerTenant, times: Times): ReadonlySet<string> {
+  const active = planRelationships(tenant)
+    .map((plan) => ({ ...plan, status: standing(plan, tenant, times).status }))
+    .flatMap((plan) => assignments(tenant, plan, times.nowMs))
+    .filter(({ status }) => status === 'active');
+  return new Set(active.map(({ roleId }) => roleId));
 }

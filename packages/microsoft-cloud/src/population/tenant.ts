@@ -12,8 +12,23 @@ export interface TenantSources {
   readonly contract: boolean;
   /** Partner Center `customers`. */
   readonly customer: boolean;
-  /** Delegated relationships: active, or ended in the state `gdap_expired`. */
+  /**
+   * Delegated relationships: active, or ended in the state `gdap_expired`. A customer without one is reached through old
+   * delegated administration privileges: members of AdminAgents are its Global Administrators.
+   */
   readonly relationship: boolean;
+}
+
+/** The delegated administration of a customer, where it differs from the default. */
+interface Delegation {
+  /** Role ids that the relationships do not contain. */
+  withoutRoles: ReadonlySet<string>;
+  /** Role ids that the relationships contain but that no security group has. */
+  unassignedRoles: ReadonlySet<string>;
+  /** End of the active relationships, milliseconds since 1970. They are not extended. */
+  endsMs: number | undefined;
+  /** Time from which the access assignments are active, milliseconds since 1970. Before it they are pending. */
+  assignedFromMs: number | undefined;
 }
 
 export interface CustomerTenant {
@@ -29,6 +44,11 @@ export interface CustomerTenant {
   readonly trait?: TenantTrait;
   readonly sources: TenantSources;
   readonly userCount: number;
+  readonly delegation: Delegation;
+  /** Application ids of Microsoft's resources that have no service principal in the tenant. */
+  lacks: ReadonlySet<string>;
+  /** Application ids whose service principal the customer has deleted. */
+  readonly deletedApplications: Set<string>;
   /** Can be changed while the cloud runs. */
   state: TenantState;
   /** AADSTS number of refusals in this state; 0 for `ok`. */

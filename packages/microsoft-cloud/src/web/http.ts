@@ -47,8 +47,8 @@ export interface Service {
   /** Fills in the facts that fault rules select by. Called before `handle`. */
   identify(request: CloudRequest): void;
   handle(request: CloudRequest): Reply | Promise<Reply>;
-  /** Creates the reply for an AADSTS number. Only Entra has it. */
-  refuse?(request: CloudRequest, aadsts: number): Reply;
+  /** Creates the reply for an AADSTS number, with another text if one is given. Only Entra has it. */
+  refuse?(request: CloudRequest, aadsts: number, text?: string): Reply;
 }
 
 export const json = (status: number, value: unknown, headers: Readonly<Record<string, string>> = {}): Reply => ({

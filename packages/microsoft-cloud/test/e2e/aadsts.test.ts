@@ -18,7 +18,27 @@ const listed = [
   90099, 50020, 50177, 50178, 50105, 500212, 500213, 500021, 500022, 500011, 650052, 650057, 65005, 70011, 28002,
   700022, 90002, 5000224, 900023, 90038, 900382, 900432, 90051, 50196, 90055, 90033, 90006, 90012, 90024, 90090, 90091,
   50033, 50000, 90036, 90092, 54005, 9002313, 900144, 90014, 700003, 135010, 130004, 50155, 700025, 50194, 650051,
-  650056, 90072, 53000, 53001, 50087, 901002,
+  650056, 90072, 53000, 53001, 50087, 901002, 650053, 650054, 9002327, 9002326, 9002332, 135011, 700007, 500571, 50014,
+  530084, 90095, 500014, 700023, 28000, 1002012, 65002, 90009, 700005, 50011, 50097, 50129, 50135, 53002, 53004, 53010,
+  130007, 700030, 16000, 7000114, 1000031, 70046, 530031, 530033, 7000214, 501051, 70005, 700054,
+];
+
+/** OAuth error and suberror of numbers that a client must not judge by the number alone. */
+const classified: readonly (readonly [number, string, string | undefined])[] = [
+  [650053, 'invalid_client', undefined],
+  [650054, 'invalid_client', undefined],
+  [650051, 'invalid_client', undefined],
+  [9002327, 'invalid_request', undefined],
+  [135011, 'invalid_grant', undefined],
+  [700007, 'invalid_grant', undefined],
+  [500571, 'invalid_grant', undefined],
+  [50014, 'invalid_grant', undefined],
+  [530084, 'invalid_grant', 'message_only'],
+  [90095, 'invalid_grant', 'consent_required'],
+  [500014, 'invalid_resource', undefined],
+  [700023, 'invalid_client', undefined],
+  [1002012, 'invalid_scope', undefined],
+  [700005, 'invalid_grant', undefined],
 ];
 
 describe('AADSTS errors', () => {
@@ -34,6 +54,20 @@ describe('AADSTS errors', () => {
     expect(body['error_codes']).toEqual([number]);
     expect(body['error']).toMatch(/^[a-z_]+$/);
     expect(body['error_description']).toMatch(new RegExp(`^AADSTS${number}: [^{}]{10}`));
+  });
+
+  it.each(classified)('returns AADSTS%i with the OAuth error %s', async (number, error, suberror) => {
+    await addFault(cloud.document.control, `aadsts-${number}`);
+    const { body } = await redeem(cloud, cloud.document.tenants[0]?.tenantId ?? '');
+    await clearFaults(cloud.document.control);
+    expect([body['error'], body['suberror']]).toEqual([error, suberror]);
+  });
+
+  it('returns 650051 with another text for a permission that does not exist', async () => {
+    await addFault(cloud.document.control, 'unknown-permission');
+    const { body } = await redeem(cloud, cloud.document.tenants[0]?.tenantId ?? '');
+    await clearFaults(cloud.document.control);
+    expect(body['error_description']).toMatch(/^AADSTS650051: Claim is invalid: \S+ does not exist\.\r\nTrace ID/);
   });
 
   it('returns Retry-After for a throttled tenant', async () => {

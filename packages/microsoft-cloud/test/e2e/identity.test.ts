@@ -25,6 +25,7 @@ afterAll(async () => {
 });
 
 const options = () => ({ authorityHost: cloud.document.entra, disableInstanceDiscovery: true });
+const ownIdentity = () => new ManagedIdentityCredential({ clientId: cloud.document.managedIdentity.clientId });
 const claimsOf = async (token: Promise<{ token: string } | null>) => decodeJwt((await token)?.token ?? '');
 
 describe('@azure/identity', () => {
@@ -57,8 +58,7 @@ describe('@azure/identity', () => {
   });
 
   it.each([
-    ['with its client id', () => new ManagedIdentityCredential({ clientId: cloud.document.managedIdentity.clientId })],
-    ['without a client id', () => new ManagedIdentityCredential()],
+    ['with its client id', ownIdentity],
     [
       'through DefaultAzureCredential',
       () => new DefaultAzureCredential({ managedIdentityClientId: cloud.document.managedIdentity.clientId }),
@@ -75,6 +75,12 @@ describe('@azure/identity', () => {
   it('rejects an unknown managed identity', async () => {
     const credential = new ManagedIdentityCredential({ clientId: '11111111-1111-4111-8111-111111111111' });
     await expect(credential.getToken('https://vault.azure.net/.default')).rejects.toThrow(
+      /No User Assigned or Delegated Managed Identity/,
+    );
+  });
+
+  it('rejects a request without a client id, because there is no system-assigned identity', async () => {
+    await expect(new ManagedIdentityCredential().getToken('https://vault.azure.net/.default')).rejects.toThrow(
       /No User Assigned or Delegated Managed Identity/,
     );
   });
@@ -156,12 +162,12 @@ describe('@azure/identity', () => {
   });
 
   it('keeps managed identity tokens on the wall clock when the cloud clock moves', async () => {
-    const vault = new SecretClient(cloud.document.keyVault, new ManagedIdentityCredential(), {
+    const vault = new SecretClient(cloud.document.keyVault, ownIdentity(), {
       disableChallengeResourceVerification: true,
     });
     await vault.setSecret('before', 'value');
     await moveClock(cloud.document.control, 95 * 24 * 3600 * 1000);
-    const claims = await claimsOf(new ManagedIdentityCredential().getToken('https://management.azure.com/.default'));
+    const claims = await claimsOf(ownIdentity().getToken('https://management.azure.com/.default'));
     expect(Number(claims.exp) * 1000).toBeLessThan(Date.now() + 25 * 3600 * 1000);
     expect((await vault.getSecret('before')).value).toBe('value');
   });

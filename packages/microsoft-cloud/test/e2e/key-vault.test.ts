@@ -10,9 +10,13 @@ beforeAll(async () => {
   cloud = await startTrustedCloud({ tenants: 1 });
   vi.stubEnv('IDENTITY_ENDPOINT', cloud.document.managedIdentity.endpoint);
   vi.stubEnv('IDENTITY_HEADER', cloud.document.managedIdentity.header);
-  secrets = new SecretClient(cloud.document.keyVault, new ManagedIdentityCredential(), {
-    disableChallengeResourceVerification: true,
-  });
+  secrets = new SecretClient(
+    cloud.document.keyVault,
+    new ManagedIdentityCredential({ clientId: cloud.document.managedIdentity.clientId }),
+    {
+      disableChallengeResourceVerification: true,
+    },
+  );
 });
 afterEach(() => cloud.faults.clear());
 afterAll(async () => {

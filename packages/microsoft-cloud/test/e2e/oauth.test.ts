@@ -1,5 +1,5 @@
 import { createHash, X509Certificate } from 'node:crypto';
-import { importPKCS8, type JWTPayload, SignJWT } from 'jose';
+import { importPKCS8, type JWTHeaderParameters, type JWTPayload, SignJWT } from 'jose';
 import * as oauth from 'oauth4webapi';
 import { generate } from 'selfsigned';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -79,22 +79,27 @@ describe('oauth4webapi', () => {
     expect((await oauth.processClientCredentialsResponse(server, client(), response)).access_token).toBeTruthy();
   });
 
-  it('authenticates with private_key_jwt, unless time, audience or subject are wrong', async () => {
+  it('authenticates with private_key_jwt, unless time, audience, subject or algorithm are wrong', async () => {
     const { document } = cloud;
     const certificate = await generate([{ name: 'commonName', value: 'assertion' }], { algorithm: 'sha256' });
     const address = `${document.graph}/v1.0/applications(appId='${document.application.clientId}')`;
     const key = Buffer.from(certificate.cert).toString('base64');
     const body = JSON.stringify({ keyCredentials: [{ type: 'AsymmetricX509Cert', usage: 'Verify', key }] });
     expect((await call(address, await adminToken(cloud), { method: 'PATCH', body })).status).toBe(204);
-    const x5t = createHash('sha256').update(new X509Certificate(certificate.cert).raw).digest('base64url');
-    const signed = async (change: Partial<JWTPayload> = {}): Promise<number | readonly number[]> => {
+    const der = new X509Certificate(certificate.cert).raw;
+    const digest = (name: 'sha1' | 'sha256') => createHash(name).update(der).digest('base64url');
+    const recommended = { alg: 'PS256', 'x5t#S256': digest('sha256') };
+    const signed = async (
+      change: Partial<JWTPayload> = {},
+      header: JWTHeaderParameters = recommended,
+    ): Promise<number | readonly number[]> => {
       const endpoint = `${document.entra}/${document.partnerTenantId}/oauth2/v2.0/token`;
       const now = Math.floor(cloud.clock.nowMs() / 1000);
       const { clientId } = document.application;
       const claims = { iss: clientId, sub: clientId, aud: endpoint, jti: 'once', nbf: now, exp: now + 120, ...change };
       const assertion = await new SignJWT(claims)
-        .setProtectedHeader({ alg: 'PS256', 'x5t#S256': x5t })
-        .sign(await importPKCS8(certificate.private, 'PS256'));
+        .setProtectedHeader(header)
+        .sign(await importPKCS8(certificate.private, header.alg));
       const { status, body: answer } = await postForm(endpoint, {
         grant_type: 'client_credentials',
         client_id: clientId,
@@ -105,8 +110,11 @@ describe('oauth4webapi', () => {
       return status === 200 ? 200 : (answer['error_codes'] as readonly number[]);
     };
     expect(await signed()).toBe(200);
+    expect(await signed({}, { alg: 'RS256', x5t: digest('sha1') })).toBe(200);
+    expect(await signed({}, { ...recommended, alg: 'PS384' })).toEqual([700027]);
+    expect(await signed({}, { ...recommended, 'x5t#S256': digest('sha1') })).toEqual([700027]);
     expect(await signed({ exp: Math.floor(cloud.clock.nowMs() / 1000) - 3600 })).toEqual([700024]);
-    expect(await signed({ aud: 'https://elsewhere.example' })).toEqual([700027]);
+    expect(await signed({ aud: 'https://elsewhere.example' })).toEqual([700023]);
     expect(await signed({ sub: 'another client' })).toEqual([700027]);
   });
 

@@ -1,17 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { changeSettings, moveClock, signIn } from '../../src/client.ts';
+import { signIn } from '../../src/client.ts';
 import type { RunningCloud } from '../../src/index.ts';
-import {
-  accessToken,
-  account,
-  call,
-  type JsonReply,
-  postForm,
-  redeem,
-  startTrustedCloud,
-  tenantWith,
-} from '../../src/testing.ts';
+import { accessToken, account, call, type JsonReply, postForm, startTrustedCloud } from '../../src/testing.ts';
 
 const resource = 'https://api.partnercenter.microsoft.com';
 let cloud: RunningCloud;
@@ -83,62 +74,5 @@ describe('Partner Center', () => {
 
   it('returns 404 for an unknown customer', async () => {
     expect(await at(`/customers/${randomUUID()}`)).toMatchObject({ status: 404, body: { code: 60003 } });
-  });
-});
-
-const consent = (tenant: string, scope = 'User.Read,Directory.Read.All'): Promise<JsonReply> =>
-  at(`/customers/${tenant}/applicationconsents`, {
-    method: 'POST',
-    body: JSON.stringify({
-      applicationId: cloud.document.application.clientId,
-      applicationGrants: [{ enterpriseApplicationId: '00000003-0000-0000-c000-000000000000', scope }],
-    }),
-  });
-
-describe('applicationconsents', () => {
-  it('grants the requested scopes in a customer tenant and removes them again', async () => {
-    const tenant = tenantWith(cloud, 'no_consent');
-    expect((await redeem(cloud, tenant)).body).toMatchObject({ error_codes: [65001] });
-    expect((await consent(tenant)).status).toBe(201);
-    const { status, body } = await redeem(cloud, tenant);
-    expect([status, body['scope']]).toEqual([
-      200,
-      'https://graph.microsoft.com/User.Read https://graph.microsoft.com/Directory.Read.All https://graph.microsoft.com/.default',
-    ]);
-    expect((await redeem(cloud, tenant, { scope: 'https://outlook.office365.com/.default' })).body).toMatchObject({
-      error_codes: [65001],
-    });
-    expect((await consent(tenant)).body['description']).toContain('Permission entry already exists');
-    const removed = await at(`/customers/${tenant}/applicationconsents/${cloud.document.application.clientId}`, {
-      method: 'DELETE',
-    });
-    expect(removed.status).toBe(204);
-    expect((await redeem(cloud, tenant)).status).toBe(400);
-  });
-
-  it('delays the effect of a consent by consentPropagationMs', async () => {
-    await changeSettings(cloud.document.control, { consentPropagationMs: 180_000 });
-    const tenant = cloud.document.tenants.filter(({ state }) => state === 'no_consent')[1]?.tenantId ?? '';
-    expect((await consent(tenant)).status).toBe(201);
-    expect((await redeem(cloud, tenant)).body).toMatchObject({ error_codes: [90099] });
-    await moveClock(cloud.document.control, 180_001);
-    expect((await redeem(cloud, tenant)).status).toBe(200);
-    token = await accessToken(cloud, cloud.document.partnerTenantId, resource);
-  });
-
-  it('rejects application tokens, unknown scopes and tenants without a relationship', async () => {
-    const tenant = tenantWith(cloud, 'no_consent');
-    const { body } = await redeem(cloud, cloud.document.partnerTenantId, {
-      grant_type: 'client_credentials',
-      scope: `${resource}/.default`,
-    });
-    const own = await at(
-      `/customers/${tenant}/applicationconsents`,
-      { method: 'POST', body: '{}' },
-      String(body['access_token']),
-    );
-    expect(own).toMatchObject({ status: 403, body: { code: 900329 } });
-    expect((await consent(tenant, 'No.Such.Scope')).status).toBe(400);
-    expect(await consent(tenantWith(cloud, 'gdap_expired'))).toMatchObject({ status: 403, body: { code: 20002 } });
   });
 });

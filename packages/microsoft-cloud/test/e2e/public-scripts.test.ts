@@ -98,9 +98,7 @@ describe('token requests of the published scripts (version 1.0)', () => {
   it('rejects scopes of two resources, unknown scopes and unknown resources', async () => {
     const { partnerTenantId } = cloud.document;
     const codes = async (scope: string) => (await redeem(cloud, partnerTenantId, { scope })).body['error_codes'];
-    expect(await codes('https://graph.microsoft.com/.default https://outlook.office365.com/.default')).toEqual([
-      700022,
-    ]);
+    expect(await codes('https://graph.microsoft.com/.default https://outlook.office365.com/.default')).toEqual([28000]);
     expect(await codes('https://graph.microsoft.com/No.Such.Scope')).toEqual([70011]);
     expect(await codes('https://nowhere.example/.default')).toEqual([500011]);
   });

@@ -32,7 +32,7 @@ describe('refresh tokens', () => {
       client_secret: stranger?.clientSecret ?? '',
       refresh_token: rolled,
     });
-    expect(other.body).toMatchObject({ error: 'invalid_grant', error_codes: [70000] });
+    expect(other.body).toMatchObject({ error: 'invalid_grant', error_codes: [700007] });
   });
 
   it('rejects malformed and missing refresh tokens, and unknown clients', async () => {
@@ -123,7 +123,7 @@ describe('partner accounts', () => {
     return redeem(cloud, tenant, { refresh_token: String(body['refresh_token']) });
   };
 
-  it('reach customers only with MFA and as members of AdminAgents', async () => {
+  it('reach customers only with MFA and with a delegated role', async () => {
     const tenant = cloud.document.tenants[0]?.tenantId ?? '';
     expect((await redeemAs('broker', tenant)).status).toBe(200);
     expect((await redeemAs('nomfa', tenant)).body).toMatchObject({ error_codes: [50076], suberror: 'basic_action' });

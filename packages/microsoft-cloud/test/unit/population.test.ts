@@ -6,6 +6,7 @@ import { createSubscriptions, createUsers } from '../../src/population/users.ts'
 import { createSeeded } from '../../src/seeded.ts';
 
 const seeded = createSeeded(1);
+const atStart = { startMs: 0, nowMs: 0 };
 const unique = (values: readonly string[]) => new Set(values).size;
 
 describe('population', () => {
@@ -48,7 +49,7 @@ describe('population', () => {
       contract: customers.filter(({ sources }) => sources.contract),
       customer: customers.filter(({ sources }) => sources.customer),
       relationship: customers.filter((each) =>
-        relationshipsOf(each, seeded, 0).some(({ status }) => status === 'active'),
+        relationshipsOf(each, seeded, atStart).some(({ status }) => status === 'active'),
       ),
     };
     expect(new Set([...contract, ...customer, ...relationship]).size).toBe(200);
@@ -58,23 +59,23 @@ describe('population', () => {
   it('has no active relationship in the state gdap_expired, and adds Microsoft-led and terminated ones elsewhere', () => {
     const customers = createCustomers(100, seeded);
     for (const customer of customers.filter(({ state }) => state === 'gdap_expired')) {
-      expect(relationshipsOf(customer, seeded, 0).filter(({ status }) => status === 'active')).toEqual([]);
+      expect(relationshipsOf(customer, seeded, atStart).filter(({ status }) => status === 'active')).toEqual([]);
     }
-    const all = customers.flatMap((customer) => relationshipsOf(customer, seeded, 0));
+    const all = customers.flatMap((customer) => relationshipsOf(customer, seeded, atStart));
     expect(all.some(({ displayName }) => displayName.startsWith('MLT_'))).toBe(true);
     expect(all.some(({ status }) => status === 'terminated')).toBe(true);
     const several = customers.find(({ trait }) => trait === 'several_relationships');
     expect(
-      several && relationshipsOf(several, seeded, 0).filter(({ status }) => status === 'active').length,
+      several && relationshipsOf(several, seeded, atStart).filter(({ status }) => status === 'active').length,
     ).toBeGreaterThan(1);
   });
 
   it('changes relationships when the state of a customer changes', () => {
     const [customer] = createCustomers(1, seeded);
     if (customer === undefined) throw new Error('no customer');
-    expect(relationshipsOf(customer, seeded, 0)[0]?.status).toBe('active');
+    expect(relationshipsOf(customer, seeded, atStart)[0]?.status).toBe('active');
     customer.state = 'gdap_expired';
-    expect(relationshipsOf(customer, seeded, 0)[0]?.status).not.toBe('active');
+    expect(relationshipsOf(customer, seeded, atStart)[0]?.status).not.toBe('active');
   });
 
   it('gives users licences of the subscriptions of their tenant', () => {

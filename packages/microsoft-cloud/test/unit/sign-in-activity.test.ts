@@ -15,7 +15,7 @@ function ask(path: '/v1.0/users' | '/v1.0/users/{id}', query: string, permission
   const context = {
     world: { usersOf: () => users, addresses: () => ({ graph: 'https://graph.test' }) },
     request: { path, query: new URLSearchParams(query) },
-    caller: { customer, permissions: new Set(permissions), isAdmin: false },
+    caller: { customer, permissions: new Set(permissions), isAdmin: false, isApplication: true },
     parameters: { id: users[0]?.id },
   };
   try {

@@ -21,7 +21,7 @@ const stacksVersion = 'api-version=2020-10-01';
 export const groupPath = ({ subscriptionId, resourceGroup }: AzureTarget): string =>
   `/subscriptions/${subscriptionId}/resourceGroups/${encodeURIComponent(resourceGroup)}/providers`;
 
-export const sitePath = (target: AzureTarget): string =>
+const sitePath = (target: AzureTarget): string =>
   `${groupPath(target)}/Microsoft.Web/sites/${encodeURIComponent(target.functionApp)}`;
 
 /** The function app, as Azure Resource Manager describes it. */

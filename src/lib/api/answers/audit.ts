@@ -23,12 +23,16 @@ const auditEntrySchema = z
       .meta({ description: 'The policy rule that allowed the request, or `job:NAME` for a job of the broker.' }),
     tenantId: guid.optional(),
     tenantAsked: z.string().optional().meta({ description: 'The tenant as the caller named it.' }),
-    resource: z.string(),
+    resource: z.string().optional().meta({ description: 'Absent if `route` is present.' }),
     scopes: z
       .array(z.string())
       .readonly()
       .meta({ description: 'If issued: the scopes of the token. If denied: the requested scopes.' }),
-    grant: z.enum(grants),
+    grant: z.enum(grants).optional().meta({ description: 'Absent if `route` is present.' }),
+    route: z.string().optional().meta({
+      description:
+        'Method and path of a request that was refused because of its caller or its form. Absent for requests of tokens that were understood.',
+    }),
     application: z
       .string()
       .optional()

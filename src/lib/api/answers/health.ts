@@ -6,9 +6,10 @@ import { count, errorCodeSchema, isoTime } from './shared.ts';
 const status = z.enum(healthStatuses);
 const day = z.int().meta({ description: 'Whole days. Negative after the end.' });
 
-export const healthWordSchema = z
-  .object({ status })
-  .meta({ id: 'HealthWord', description: 'The answer to a request without a token.' });
+export const healthWordSchema = z.object({ status }).meta({
+  id: 'HealthWord',
+  description: 'The answer to a request without a token, and to a caller without any app role.',
+});
 
 export const misconfiguredSchema = z
   .object({ status: z.literal('down'), code: errorCodeSchema, detail: z.string(), advice: z.string() })
@@ -68,11 +69,15 @@ export const healthReportSchema = z
     storage: part,
     keyVault: part.extend({ lastReadAt: isoTime.optional() }),
     notifications: part.meta({ description: 'Delivery of notices to a chat. `ok` if none is configured.' }),
+    tenants: part.meta({
+      description:
+        'Whether each domain in TENANTS_INCLUDE and TENANTS_EXCLUDE belongs to a tenant, as this instance last read it.',
+    }),
     tokens: z
       .object({ issued: count, fromCache: count })
       .meta({ description: 'Tokens issued by this instance since its start.' }),
   })
-  .meta({ id: 'HealthReport', description: 'The answer to an authenticated caller.' });
+  .meta({ id: 'HealthReport', description: 'The answer to a caller with any app role.' });
 
 export type HealthWord = z.output<typeof healthWordSchema>;
 export type HealthReportAnswer = z.output<typeof healthReportSchema>;

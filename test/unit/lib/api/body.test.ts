@@ -38,6 +38,39 @@ describe('readJson', () => {
     });
   });
 
+  it.each([
+    ['arrays', '['.repeat(5_000), ']'.repeat(5_000)],
+    ['objects', '{"a":'.repeat(5_000), '}'.repeat(5_000)],
+  ])('rejects %s nested 5,000 deep', async (_kind, open, close) => {
+    const parameters = z.strictObject({ parameters: z.unknown() });
+    const nested = (inner: string): Promise<unknown> =>
+      readJson(request(chunks(`{"parameters":${inner}}`)), parameters);
+    await expect(nested(`${open}1${close}`)).rejects.toMatchObject({
+      code: 'request_invalid',
+      detail: 'The body is nested deeper than 64 levels.',
+    });
+    // The body itself is the first level.
+    expect(await nested(`${'['.repeat(63)}"[{"${']'.repeat(63)}`)).toHaveProperty('parameters');
+    await expect(nested(`${'['.repeat(64)}${']'.repeat(64)}`)).rejects.toMatchObject({ code: 'request_invalid' });
+  });
+
+  it.each(['{"tenant":"a","tenant":"b"}', '{"tenant":"a","list":[{"x":1,"\\u0078":2}]}'])(
+    'rejects a body that contains a key twice in one object: %s',
+    async (body) => {
+      await expect(read(chunks(body))).rejects.toMatchObject({
+        code: 'request_invalid',
+        detail: expect.stringMatching(/^The body contains the key "(tenant|x)" twice in one object\.$/) as string,
+      });
+    },
+  );
+
+  it('reads a string as long as the largest body', async () => {
+    const value = '\\"'.repeat(200_000);
+    expect(await readJson(request(chunks(`{"a":"${value}"}`)), z.object({ a: z.string() }), 1_000_000)).toEqual({
+      a: '"'.repeat(200_000),
+    });
+  });
+
   it('rejects invalid UTF-8 instead of replacing it', async () => {
     await expect(read(chunks(Buffer.from([0x7b, 0xff, 0x7d])))).rejects.toMatchObject({
       detail: 'The body is not UTF-8.',

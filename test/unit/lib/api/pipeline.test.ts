@@ -1,12 +1,16 @@
 import type { HttpRequest, InvocationContext } from '@azure/functions';
 import { beforeEach, describe, expect, it } from 'vitest';
+import * as z from 'zod';
 import type { Caller } from '../../../../src/lib/model/caller.ts';
+import { createCallerRateLimit } from '../../../../src/lib/callers/rate-limit.ts';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import { type BoundRoute, bindRoute } from '../../../../src/lib/api/call.ts';
 import { createPipeline, type PipelineServices } from '../../../../src/lib/api/pipeline.ts';
 import type { Answer } from '../../../../src/lib/api/problem.ts';
 import type { Access, RouteDefinition } from '../../../../src/lib/api/route.ts';
 import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
+import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { MemoryAuditLog } from '../../../fakes/memory-audit-log.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
 
 const caller: Caller = {
@@ -17,23 +21,31 @@ const caller: Caller = {
   tenantId: 'aaaaaaaa-0000-4000-8000-000000000000' as TenantId,
   name: 'caller',
 };
+const newId = '33333333-3333-4333-8333-333333333333';
 const guid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 let logged: ReturnType<typeof recordingLogger>;
 let services: PipelineServices;
 let taken: string[];
 let failure: BrokerError | undefined;
+let audit: MemoryAuditLog;
+const clock = new FakeClock(Date.UTC(2026, 10, 24));
 beforeEach(() => {
   logged = recordingLogger();
   taken = [];
   failure = undefined;
+  audit = new MemoryAuditLog();
   services = {
+    audit,
+    clock,
+    newId: () => newId,
     callers: {
       verify: async (authorization) => {
         if (authorization === 'Bearer good') return caller;
         throw new BrokerError('caller_unauthenticated', 'no token');
       },
-      limit: { take: (applicationId) => void taken.push(applicationId) },
+      refusalRecords: createCallerRateLimit({ clock }, { requestsPerMinute: 3, burst: 3 }),
+      limit: { take: ({ applicationId }) => void taken.push(applicationId) },
     },
   };
 });
@@ -41,6 +53,7 @@ beforeEach(() => {
 const respond = async (
   route: BoundRoute<PipelineServices>,
   headers: Record<string, string> = { authorization: 'Bearer good' },
+  body: HttpRequest['body'] = null,
 ): Promise<Answer & { headers: Record<string, string> }> => {
   const pipeline = createPipeline<PipelineServices>({
     services: async () => {
@@ -50,7 +63,7 @@ const respond = async (
     withInvocation: (_context, work) => work(),
     log: logged.log,
   });
-  const request = { headers: new Headers(headers), params: {} } as unknown as HttpRequest;
+  const request = { headers: new Headers(headers), params: {}, body } as unknown as HttpRequest;
   const context = { functionName: 'route' } as InvocationContext;
   return (await pipeline(route)(request, context)) as Answer & { headers: Record<string, string> };
 };
@@ -149,6 +162,7 @@ describe('a route with a role', () => {
 
   it('answers 429 with Retry-After to a caller over its limit', async () => {
     services = {
+      ...services,
       callers: {
         ...services.callers,
         limit: {
@@ -160,6 +174,89 @@ describe('a route with a role', () => {
     };
     const answer = await respond(route('Tokens.Request'));
     expect([answer.status, answer.headers['retry-after']]).toEqual([429, '3']);
+  });
+});
+
+describe('the audit record of a refusal', () => {
+  const correlationId = '2c1e7c57-58a5-4d8e-9d0b-7a0e5b1f4c33';
+  const headers = { authorization: 'Bearer good', 'x-correlation-id': correlationId };
+  const entry = (code: string) => ({
+    atMs: clock.nowMs(),
+    correlationId,
+    tokenId: newId,
+    outcome: 'denied',
+    code,
+    caller: { applicationId: caller.applicationId, objectId: caller.objectId, kind: caller.kind },
+    route: 'POST /route',
+    scopes: [],
+  });
+  const posted = (handler = succeed, more: Partial<RouteDefinition> = {}): BoundRoute<PipelineServices> =>
+    bindRoute(
+      { ...definition('Tokens.Request'), method: 'POST', body: z.strictObject({ tenant: z.string() }), ...more },
+      handler,
+    );
+  const send = (to: BoundRoute<PipelineServices>, body: string) => respond(to, headers, new Blob([body]).stream());
+
+  it('names the caller, the route and the code for a missing role', async () => {
+    const answer = await respond(posted(succeed, { access: 'Audit.Read' }), headers);
+    expect([answer.status, audit.entries]).toEqual([403, [entry('caller_forbidden')]]);
+  });
+
+  it.each([
+    ['request_invalid', 400, '{"tenant":"eyJhbGciOiJub25lIn0.secret","x":1}'],
+    ['request_invalid', 400, '{'],
+    ['request_too_large', 413, 'x'.repeat(70_000)],
+  ])(
+    'names the caller, the route and the code %s for an invalid body, and nothing of the body',
+    async (code, status, body) => {
+      const answer = await send(posted(), body);
+      expect([answer.status, audit.entries]).toEqual([status, [entry(code)]]);
+    },
+  );
+
+  it('is written for a handler that forbids the request, once', async () => {
+    const forbid = (): Promise<Answer> => Promise.reject(new BrokerError('caller_forbidden', 'not this tenant'));
+    await send(posted(forbid), '{"tenant":"a"}');
+    expect(audit.entries).toEqual([entry('caller_forbidden')]);
+    await send(posted(forbid, { recordsRefusals: true }), '{"tenant":"a"}');
+    expect(audit.entries).toHaveLength(1);
+    await send(posted(forbid, { recordsRefusals: true }), '{}');
+    expect(audit.entries.map(({ code }) => code)).toEqual(['caller_forbidden', 'request_invalid']);
+  });
+
+  it('is not written for answers, other failures, strangers and throttled callers', async () => {
+    await send(posted(), '{"tenant":"a"}');
+    await send(
+      posted(() => Promise.reject(new BrokerError('not_found', 'nothing'))),
+      '{"tenant":"a"}',
+    );
+    await respond(posted(), { authorization: 'Bearer bad' });
+    await respond(posted(), {});
+    const take = (): never => {
+      throw new BrokerError('caller_throttled', 'too fast', { retryAfterSeconds: 3 });
+    };
+    services = { ...services, callers: { ...services.callers, limit: { take } } };
+    await respond(posted(succeed, { access: 'Audit.Read' }), headers);
+    await send(posted(), '{');
+    expect(audit.entries).toEqual([]);
+  });
+
+  it('is not written for the requests of a caller that is refused again and again', async () => {
+    for (let time = 0; time < 20; time += 1) expect((await send(posted(), '{')).status).toBe(400);
+    expect(audit.entries).toHaveLength(3);
+    await clock.advance(20_000);
+    await send(posted(), '{');
+    expect(audit.entries).toHaveLength(4);
+  });
+
+  it('changes no refusal when it cannot be written, and the log says so', async () => {
+    const roleAnswer = await respond(posted(succeed, { access: 'Audit.Read' }), headers);
+    const bodyAnswer = await send(posted(), '{');
+    audit.down = true;
+    await clock.advance(60_000);
+    expect(await respond(posted(succeed, { access: 'Audit.Read' }), headers)).toEqual(roleAnswer);
+    expect(await send(posted(), '{')).toEqual(bodyAnswer);
+    expect(logged.events().filter((event) => event === 'audit.denial_not_recorded')).toHaveLength(2);
   });
 });
 

@@ -12,7 +12,7 @@ describe('problemAnswer', () => {
 
   it('covers every kind of status', () => {
     const statuses = new Set(codes.map((code) => errorTable[code].status));
-    expect([...statuses].sort()).toEqual(expect.arrayContaining([400, 401, 403, 404, 429, 503]));
+    expect([...statuses]).toEqual(expect.arrayContaining([400, 401, 403, 404, 429, 503]));
   });
 
   it('names the scheme in a 401 only, and the wait only if there is one', () => {

@@ -6,9 +6,11 @@ import {
   type TokenOrder,
   tokenRequestSchema,
 } from '../../../../src/lib/broker/issue-token.ts';
+import { GatedTokens } from '../../../../src/lib/broker/gated-tokens.ts';
 import { createResourceRegistry } from '../../../../src/lib/model/resources.ts';
-import type { AccessToken, TokenRequest } from '../../../../src/lib/model/token.ts';
+import type { AccessToken, CachingTokenSource, TokenRequest } from '../../../../src/lib/model/token.ts';
 import type { Caller } from '../../../../src/lib/model/caller.ts';
+import type { PolicyStore } from '../../../../src/lib/callers/policy-store.ts';
 import { parsePolicy } from '../../../../src/lib/callers/parse-policy.ts';
 import { clouds } from '../../../../src/lib/model/clouds.ts';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
@@ -106,58 +108,62 @@ beforeEach(() => {
     },
   ];
   let ids = 0;
+  const directory = {
+    find: async (reference: string) => tenants.find(({ tenantId }) => tenantId === reference),
+    tenantOf: async (domain: DomainName) => {
+      resolved.push(domain);
+      return owners[domain];
+    },
+    excludes: async (tenantId: TenantId) => excludedIds.includes(tenantId),
+  };
+  const policy: PolicyStore = {
+    current: async () => {
+      const parsed = parsePolicy(
+        JSON.stringify({
+          version: 1,
+          rules: rules.map((rule) => ({
+            ...rule,
+            tenants: (rule as { tenants: unknown }).tenants === '*' ? ['*'] : (rule as { tenants: unknown }).tenants,
+          })),
+        }),
+      );
+      if (!parsed.ok) throw new Error(parsed.problems.join(' '));
+      return { policy: parsed.policy, state: 'current', loadedAtMs: 0 };
+    },
+  };
+  const source: CachingTokenSource = {
+    getNewerToken: async () => {
+      newerRequests += 1;
+      return newer;
+    },
+    getToken: async (request): Promise<AccessToken> => {
+      requests.push(request);
+      const { tenantId, resource, grant, application } = request;
+      return {
+        secret: new Secret('the-token'),
+        tenantId,
+        resource,
+        grant,
+        application,
+        scopes: tokenScopes,
+        expiresAtMs: clock.nowMs() + 3_600_000,
+        fromCache,
+      };
+    },
+    forgetTenant: () => undefined,
+  };
   deps = {
     clock,
     partnerTenantId: partner,
+    directory,
+    policy,
+    tokens: new GatedTokens({ tokens: source, policy, directory, partnerTenantId: partner }),
     newId: () => `id-${(ids += 1)}`,
     resources: createResourceRegistry(clouds.public, []),
-    directory: {
-      find: async (reference) => tenants.find(({ tenantId }) => tenantId === reference),
-      tenantOf: async (domain) => {
-        resolved.push(domain);
-        return owners[domain];
-      },
-      excludes: async (tenantId) => excludedIds.includes(tenantId),
-    },
-    policy: {
-      current: async () => {
-        const parsed = parsePolicy(
-          JSON.stringify({
-            version: 1,
-            rules: rules.map((rule) => ({
-              ...rule,
-              tenants: (rule as { tenants: unknown }).tenants === '*' ? ['*'] : (rule as { tenants: unknown }).tenants,
-            })),
-          }),
-        );
-        if (!parsed.ok) throw new Error(parsed.problems.join(' '));
-        return { policy: parsed.policy, state: 'current', loadedAtMs: 0 };
-      },
-    },
     audit: {
       record: async (entry) => {
         if (auditFails) throw new BrokerError('audit_unavailable', 'The table does not answer.');
         entries.push(entry);
-      },
-    },
-    tokens: {
-      getNewerToken: async () => {
-        newerRequests += 1;
-        return newer;
-      },
-      getToken: async (request): Promise<AccessToken> => {
-        requests.push(request);
-        const { tenantId, resource, grant, application } = request;
-        return {
-          secret: new Secret('the-token'),
-          tenantId,
-          resource,
-          grant,
-          application,
-          scopes: tokenScopes,
-          expiresAtMs: clock.nowMs() + 3_600_000,
-          fromCache,
-        };
       },
     },
   };
@@ -262,7 +268,7 @@ describe('issueToken with a cached token', () => {
   beforeEach(async () => {
     fromCache = true;
     newer = {
-      ...(await deps.tokens.getToken({} as TokenRequest)),
+      ...(await deps.tokens.getToken({ tenantId: contoso } as TokenRequest)),
       secret: new Secret('the-newer-token'),
       scopes: ['User.Read.All', 'Mail.Read'],
       fromCache: false,

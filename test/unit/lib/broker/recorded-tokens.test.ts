@@ -1,13 +1,25 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { brokerCallerId, recordTokens } from '../../../../src/lib/broker/recorded-tokens.ts';
+import { GatedTokens } from '../../../../src/lib/broker/gated-tokens.ts';
 import type { AccessToken, TokenRequest, TokenSource } from '../../../../src/lib/model/token.ts';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
 import { Secret } from '../../../../src/lib/model/secret.ts';
+import type { DelegatedTenant } from '../../../../src/lib/tenants/tenant.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { MemoryAuditLog } from '../../../fakes/memory-audit-log.ts';
 
 const tenantId = 'bbbbbbbb-0000-4000-8000-000000000001' as TenantId;
+const partnerTenantId = 'aaaaaaaa-0000-4000-8000-000000000000' as TenantId;
+const reachable: DelegatedTenant = {
+  tenantId,
+  name: 'Contoso',
+  defaultDomain: undefined,
+  relationship: 'gdap',
+  reachable: true,
+  reason: 'gdap_active',
+  sources: ['relationships'],
+};
 const request: TokenRequest = {
   tenantId,
   resource: { alias: 'graph', identifier: 'https://graph.microsoft.com' },
@@ -18,6 +30,7 @@ const request: TokenRequest = {
 };
 
 let audit: MemoryAuditLog;
+let listed: DelegatedTenant;
 let answer: (request: TokenRequest) => Promise<AccessToken>;
 const forgotten: TenantId[] = [];
 let tokens: TokenSource;
@@ -31,12 +44,23 @@ beforeEach(() => {
     expiresAtMs: clock.nowMs() + 3_600_000,
     fromCache: true,
   });
+  listed = reachable;
+  const source = {
+    getToken: (received: TokenRequest) => answer(received),
+    getNewerToken: async () => undefined,
+    forgetTenant: (tenant: TenantId) => void forgotten.push(tenant),
+  };
   tokens = recordTokens({
-    tokens: { getToken: (received) => answer(received), forgetTenant: (tenant) => void forgotten.push(tenant) },
+    tokens: new GatedTokens({
+      tokens: source,
+      policy: { current: async () => ({ policy: { rules: [] }, state: 'current', loadedAtMs: 0 }) },
+      directory: { find: async () => listed, excludes: async () => false },
+      partnerTenantId,
+    }),
     audit,
     clock,
     newId: () => 'token-id',
-    partnerTenantId: 'aaaaaaaa-0000-4000-8000-000000000000' as TenantId,
+    partnerTenantId,
   });
 });
 
@@ -84,6 +108,19 @@ describe('recordTokens', () => {
     answer = () => Promise.reject(new BrokerError('consent_required', 'no'));
     await expect(tokens.getToken(request)).rejects.toMatchObject({ code: 'consent_required' });
     expect(audit.entries).toMatchObject([{ outcome: 'denied', code: 'consent_required', rule: 'broker', scopes: [] }]);
+  });
+
+  it('refuses a tenant that was excluded after the run was planned, although its token is cached, and records that', async () => {
+    await tokens.getToken(request);
+    listed = { ...reachable, reachable: false, reason: 'excluded' };
+    await expect(tokens.getToken(request)).rejects.toMatchObject({ code: 'tenant_excluded' });
+    expect(audit.entries.slice(1)).toMatchObject([{ outcome: 'denied', code: 'tenant_excluded', tenantId }]);
+  });
+
+  it("refuses the partner's own tenant, which no plan contains", async () => {
+    await expect(tokens.getToken({ ...request, tenantId: partnerTenantId })).rejects.toMatchObject({
+      code: 'tenant_not_delegated',
+    });
   });
 
   it('throws the original error when the refusal cannot be recorded', async () => {

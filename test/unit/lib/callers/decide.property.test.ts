@@ -1,7 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import { expect, it } from 'vitest';
-import { callerRoles, type CallerRole } from '../../../../src/lib/model/caller.ts';
-import { type Decision, decide, denyInAnyTenant, type PolicyRequest } from '../../../../src/lib/callers/decide.ts';
+import { callerRoles } from '../../../../src/lib/model/caller.ts';
+import {
+  type Decision,
+  decide,
+  denyInAnyTenant,
+  type PolicyCaller,
+  type PolicyRequest,
+} from '../../../../src/lib/callers/decide.ts';
 import { parsePolicy } from '../../../../src/lib/callers/parse-policy.ts';
 import type { AccessPolicy } from '../../../../src/lib/callers/policy.ts';
 import { type DomainName, parseDomainName, type TenantId } from '../../../../src/lib/model/identifiers.ts';
@@ -29,6 +35,8 @@ const capitals = (items: readonly string[]): string[] =>
 
 // Few names, so that rules and requests match often.
 const applications = [1, 2, 3, 4].map(guid);
+const objects = [31, 32, 33].map(guid);
+const kinds = ['application', 'user'] as const;
 const tenants: TenantId[] = [11, 12, 13, 14].map(tenant);
 const domains = ['contoso.com', 'fabrikam.onmicrosoft.com', 'a-b.co.uk', 'xn--bcher-kva.example'];
 const groups = ['gold', 'silver', 'constructor'];
@@ -48,10 +56,13 @@ function randomDocument() {
       name: `rule ${index}`,
       callers: {
         applications: capitals(list(applications, 0.2)),
+        ...(chance(0.2) ? { objects: capitals(list(objects, 0)) } : {}),
+        ...(chance(0.2) ? { kinds: list(kinds, 0) } : {}),
         ...(chance(0.4) ? { roles: list(callerRoles, 0) } : {}),
       },
       tenants: capitals(list(places, 0.2)),
       resources: list(resources, 0.2),
+      ...(chance(0.2) ? { reads: list([...tenants, ...domains], 0.2) } : {}),
       ...named,
       ...(chance(0.5) ? { grants: list(grants, 0) } : {}),
       ...(chance(0.4) ? { application: pick(['reader', 'default']) } : {}),
@@ -65,8 +76,9 @@ function randomDocument() {
   };
 }
 
-function randomAsk(): { caller: { applicationId: string; roles: CallerRole[] }; request: PolicyRequest; ask: Ask } {
-  const caller = { applicationId: pick(applications), roles: some(callerRoles, 0.6) };
+function randomAsk(): { caller: Required<PolicyCaller>; request: PolicyRequest; ask: Ask } {
+  const roles = some(callerRoles, 0.6);
+  const caller = { applicationId: pick(applications), objectId: pick(objects), kind: pick(kinds), roles };
   const request = {
     tenantId: pick(tenants),
     domains: some(domains, 0.25)
@@ -77,7 +89,8 @@ function randomAsk(): { caller: { applicationId: string; roles: CallerRole[] }; 
     grant: pick(grants),
     isPartnerTenant: chance(0.1),
   };
-  return { caller, request, ask: { application: caller.applicationId, roles: caller.roles, ...request } };
+  const { applicationId: application, objectId: object, kind } = caller;
+  return { caller, request, ask: { application, object, kind, roles, ...request } };
 }
 
 const summaryOf = (decision: Decision): string =>
@@ -106,7 +119,8 @@ it(`decides ${policies * decisionsPerPolicy} generated requests like the referen
       const ours = summaryOf(decision);
       const early = denyInAnyTenant(policy, caller, request);
       // denyInAnyTenant must return the same denial for the stages before the tenant, and none otherwise.
-      const beforeTenant = !decision.allow && ['caller', 'role', 'grant', 'resource'].includes(decision.missing);
+      const beforeTenant =
+        !decision.allow && ['caller', 'kind', 'object', 'role', 'grant', 'resource'].includes(decision.missing);
       if (!isDeepStrictEqual(early, beforeTenant ? decision : undefined) && disagreements.length < 5)
         disagreements.push({ early, decision, document, ask });
       const theirs = referenceDecision(document, ask);
@@ -120,6 +134,8 @@ it(`decides ${policies * decisionsPerPolicy} generated requests like the referen
   for (const kind of [
     'allowed',
     'denied|caller',
+    'denied|kind',
+    'denied|object',
     'denied|role',
     'denied|grant',
     'denied|resource',

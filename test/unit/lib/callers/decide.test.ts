@@ -153,6 +153,44 @@ describe('decide with a rule for all callers and resources', () => {
   });
 });
 
+describe('decide with a rule for people or applications', () => {
+  const oid = 'cccccccc-0000-4000-8000-000000000001';
+  const person = { ...caller, objectId: oid, kind: 'user' } as const;
+  const other = { ...person, objectId: 'cccccccc-0000-4000-8000-000000000002' };
+  const named = policyOf({ ...rule, callers: { ...rule.callers, objects: [oid.toUpperCase()] } });
+  const people = policyOf({ ...rule, callers: { ...rule.callers, kinds: ['user'] } });
+  const decideBy = (by: Parameters<typeof decide>[1], policy: AccessPolicy) => decide(policy, by, request);
+
+  it('allows only the objects that the rule names', () => {
+    expect(decideBy(person, named).allow).toBe(true);
+    expect(decideBy(other, named)).toEqual({
+      allow: false,
+      missing: 'object',
+      reason: `No rule for this application names the object id ${other.objectId}.`,
+    });
+    expect(decideBy({ ...person, kind: 'application' }, named).allow).toBe(true);
+  });
+
+  it('allows only the kinds that the rule names', () => {
+    expect(decideBy(person, people).allow).toBe(true);
+    expect(decideBy({ ...person, kind: 'application' }, people)).toEqual({
+      allow: false,
+      missing: 'kind',
+      reason: 'No rule for this application accepts callers of the kind application.',
+    });
+  });
+
+  it('denies a caller whose object id or kind is unknown', () => {
+    expect(decideBy(caller, named)).toMatchObject({ missing: 'object' });
+    expect(decideBy(caller, people)).toMatchObject({ missing: 'kind' });
+  });
+
+  it('denies before tenant lookup', () => {
+    expect(denyInAnyTenant(named, other, request)).toMatchObject({ missing: 'object' });
+    expect(denyInAnyTenant(people, { ...person, kind: 'application' }, request)).toMatchObject({ missing: 'kind' });
+  });
+});
+
 describe('denyInAnyTenant', () => {
   const denialOf = (request: { grant: 'delegated' | 'application'; resource: string }, policy = policyOf(rule)) =>
     denyInAnyTenant(policy, caller, request);

@@ -27,7 +27,11 @@ it('fills in the defaults: delegated only, any scope, application default, exces
   expect(parsed.ok && parsed.policy.rules[0]).toEqual({
     name: 'one',
     callers: new Set([guid(1)]),
+    objects: '*',
+    kinds: '*',
     roles: [],
+    tokens: true,
+    reads: undefined,
     grants: new Set(['delegated']),
     resources: new Set(['graph']),
     tenants: new Set(['contoso.com']),
@@ -88,7 +92,7 @@ describe('parsePolicy with an invalid policy', () => {
     [
       'an unknown key in callers',
       document([rule({ callers: { applications: [guid(1)], users: [] } })]),
-      'rules[0].callers: unknown key "users"; the valid keys are applications, roles.',
+      'rules[0].callers: unknown key "users"; the valid keys are applications, objects, kinds, roles.',
     ],
     [
       'an unknown group',
@@ -112,6 +116,43 @@ describe('parsePolicy with an invalid policy', () => {
       'tenantGroups.a b: is not a valid group name.',
     ],
     ['an empty group', document([], { tenantGroups: { gold: [] } }), 'tenantGroups.gold: must not be empty'],
+    ['no objects', document([rule({ callers: { applications: ['*'], objects: [] } })]), 'callers.objects: must not be'],
+    [
+      'an object by name',
+      document([rule({ callers: { applications: ['*'], objects: ['anna@contoso.com'] } })]),
+      'rules[0].callers.objects[0]: "anna@contoso.com" is not an object id (a GUID).',
+    ],
+    [
+      '"*" as an object',
+      document([rule({ callers: { applications: ['*'], objects: ['*'] } })]),
+      'rules[0].callers.objects[0]: "*" is not an object id (a GUID).',
+    ],
+    [
+      'an unknown kind',
+      document([rule({ callers: { applications: ['*'], kinds: ['users'] } })]),
+      'rules[0].callers.kinds[0]: "users" is not one of application, user; did you mean "user"?',
+    ],
+    [
+      'an unknown group in reads',
+      document([rule({ reads: ['group:gald'] })], { tenantGroups: { gold: ['contoso.com'] } }),
+      'rules[0].reads: unknown group "gald"; did you mean "gold"?',
+    ],
+    ['"*" and others in reads', document([rule({ reads: ['*', 'contoso.com'] })]), 'rules[0].reads: "*" means all'],
+    [
+      'a rule with neither tokens nor reads',
+      document([rule({ tenants: undefined, resources: undefined })]),
+      'rules[0].tenants: is missing.',
+    ],
+    [
+      'tenants without resources in a rule with reads',
+      document([rule({ resources: undefined, reads: ['*'] })]),
+      'rules[0].resources: is missing.',
+    ],
+    [
+      'scopes in a rule without tokens',
+      document([rule({ tenants: undefined, resources: undefined, reads: ['*'], scopes: ['User.Read'] })]),
+      'rules[0].scopes: has no effect without tenants and resources.',
+    ],
     ['no tenants', document([rule({ tenants: [] })]), 'rules[0].tenants: must not be empty; "*" means all.'],
     [
       'no callers',

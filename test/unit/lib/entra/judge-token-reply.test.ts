@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { aadstsMeanings } from '../../../../src/lib/entra/aadsts.ts';
+import { aadstsMeanings, aadstsVariants } from '../../../../src/lib/entra/aadsts.ts';
 import { judgeTokenReply } from '../../../../src/lib/entra/judge-token-reply.ts';
 
 const nowMs = Date.UTC(2026, 10, 24);
@@ -24,13 +24,22 @@ const entraError = (error: string, aadsts?: number, more: object = {}): object =
 
 describe('judgeTokenReply for a failure', () => {
   test.each([...aadstsMeanings.entries()])('maps AADSTS%i to a code, a reach and a sentence', (number, meaning) => {
-    const failure = failureOf(400, entraError('invalid_grant', number));
+    const failure = failureOf(400, entraError('an_error', number));
     expect(failure).toMatchObject({
       code: meaning.code,
       reach: meaning.reach,
       logFields: { aadsts: number, traceId: 'trace-1' },
     });
     expect(failure.detail).toBe(`${meaning.meaning.slice(0, -1)} (AADSTS${number}).`);
+  });
+
+  test.each(aadstsVariants)('maps AADSTS$number $condition to another meaning', ({ number, code, reach, meaning }) => {
+    const replies = { 9002313: 'invalid_grant', 700023: 'invalid_client', 650051: 'invalid_client' };
+    const error = replies[number as keyof typeof replies];
+    const error_description = `AADSTS${number}: The name is already present.`;
+    const failure = failureOf(400, entraError(error, number, { error_description }));
+    expect(failure).toMatchObject({ code, reach, detail: `${meaning.slice(0, -1)} (AADSTS${number}).` });
+    expect(aadstsMeanings.get(number)?.code).not.toBe(code);
   });
 
   test('judges a failure with an unknown number by its error', () => {

@@ -6,6 +6,7 @@ import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
 import { Secret } from '../../../../src/lib/model/secret.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { readAssertion } from '../../../support/client-assertion.ts';
 
 // Uses the real msal-node. Only the network below it is a fake.
 
@@ -57,6 +58,7 @@ beforeEach(() => {
       },
       federatedAssertion: async () => 'managed-identity-assertion',
       loadMsal: async () => msal,
+      applicationIds: new Map([['https://with-id.example', '12345678-0000-4000-8000-000000000000']]),
     },
     'https://login.microsoftonline.com',
   );
@@ -107,24 +109,22 @@ describe('the token request of a redeemer', () => {
     expect(sent[0]?.form.has('client_secret')).toBe(false);
   });
 
-  test('is signed for a certificate and names its SHA-256 thumbprint', async () => {
-    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  test('is signed with PS256 for a certificate and names only its SHA-256 thumbprint', async () => {
+    const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
     const key = String(privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    const thumbprintSha256 = 'ab'.repeat(32);
     await redeemer.redeem(
       redemption({
-        clientCredential: {
-          kind: 'certificate',
-          privateKey: new Secret(key),
-          certificate: '',
-          thumbprintSha256: 'ab'.repeat(32),
-        },
+        clientCredential: { kind: 'certificate', privateKey: new Secret(key), certificate: '', thumbprintSha256 },
       }),
     );
-    const header = JSON.parse(
-      Buffer.from(sent[0]?.form.get('client_assertion')?.split('.')[0] ?? '', 'base64url').toString(),
-    ) as Record<string, unknown>;
-    expect(header).toMatchObject({ alg: 'PS256' });
-    expect(header['x5t#S256']).toBeTypeOf('string');
+    const { header, isPs256 } = readAssertion(sent[0]?.form.get('client_assertion'), publicKey);
+    expect(header).toEqual({
+      alg: 'PS256',
+      typ: 'JWT',
+      'x5t#S256': Buffer.from(thumbprintSha256, 'hex').toString('base64url'),
+    });
+    expect(isPs256).toBe(true);
   });
 });
 
@@ -162,11 +162,38 @@ describe('redeem', () => {
     expect((await redeemer.redeem(redemption())).ok).toBe(ok);
   });
 
-  test('accepts an application id, but no other URI, as the audience of a configured resource', async () => {
-    answer = () => json(200, issued({ tid: tenantId, aud: '12345678-0000-4000-8000-000000000000' }));
-    expect((await redeemer.redeem(redemption({ resourceIdentifier: 'api://mine' }))).ok).toBe(true);
-    answer = () => json(200, issued({ tid: tenantId, aud: 'api://theirs' }));
-    expect((await redeemer.redeem(redemption({ resourceIdentifier: 'api://mine' }))).ok).toBe(false);
+  const mine = '12345678-0000-4000-8000-000000000000';
+  const theirs = '87654321-0000-4000-8000-000000000000';
+  test.each([
+    ['api://mine', 'api://mine', true],
+    ['api://mine', 'api://mine/', true],
+    ['api://mine', 'api://theirs', false],
+    ['api://mine', mine, false],
+    ['https://with-id.example', mine, true],
+    ['https://with-id.example', 'https://with-id.example', true],
+    ['https://with-id.example', theirs, false],
+    [`api://${mine}`, mine.toUpperCase(), true],
+    [`api://${mine}`, theirs, false],
+    [mine, mine, true],
+    [mine, `api://${mine}`, true],
+    [mine, theirs, false],
+  ])('for the configured resource %s, judges the audience %s: %s', async (resourceIdentifier, aud, ok) => {
+    answer = () => json(200, issued({ tid: tenantId, aud }));
+    expect((await redeemer.redeem(redemption({ resourceIdentifier }))).ok).toBe(ok);
+  });
+
+  test('says how to configure the application id of a resource that has another audience', async () => {
+    answer = () => json(200, issued({ tid: tenantId, aud: mine }));
+    const reply = await redeemer.redeem(redemption({ resourceIdentifier: 'api://mine' }));
+    expect(reply.ok ? '' : reply.failure.detail).toBe(
+      `Entra issued a token for another resource. The token was discarded. If ${mine} is the application id of the resource, add it to RESOURCES: ALIAS=api://mine#${mine}`,
+    );
+  });
+
+  test('counts the app roles of the service account beside the scopes of a delegated token', async () => {
+    answer = () => json(200, issued({ tid: tenantId, scp: 'Orders.Read', roles: ['Orders.Admin'] }));
+    const reply = await redeemer.redeem(redemption());
+    expect(reply.ok && reply.token.scopes).toEqual(['Orders.Read', 'Orders.Admin']);
   });
 
   test('rejects a token of another tenant', async () => {

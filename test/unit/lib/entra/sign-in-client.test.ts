@@ -8,6 +8,7 @@ import { parseTenantId } from '../../../../src/lib/model/identifiers.ts';
 import { Secret } from '../../../../src/lib/model/secret.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { type Scripted, scriptedFetch, type SeenRequest } from '../../../fakes/scripted-fetch.ts';
+import { readAssertion } from '../../../support/client-assertion.ts';
 
 // Uses the real oauth4webapi. Only the network below it is a fake.
 
@@ -181,7 +182,7 @@ describe('SignInClient authenticating the application', () => {
   });
 
   test('sends an assertion for the token endpoint that names the key of a certificate', async () => {
-    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
     const pem = String(privateKey.export({ type: 'pkcs8', format: 'pem' }));
     const thumbprintSha256 = 'ab'.repeat(32);
     const fields = await fieldsSentFor({
@@ -190,11 +191,13 @@ describe('SignInClient authenticating the application', () => {
       certificate: '',
       thumbprintSha256,
     });
-    const [header, payload] = (fields.get('client_assertion') ?? '')
-      .split('.')
-      .slice(0, 2)
-      .map((part) => JSON.parse(Buffer.from(part, 'base64url').toString()) as Record<string, unknown>);
-    expect(header).toMatchObject({ 'x5t#S256': Buffer.from(thumbprintSha256, 'hex').toString('base64url') });
+    const { header, payload, isPs256 } = readAssertion(fields.get('client_assertion'), publicKey);
+    expect(header).toMatchObject({
+      alg: 'PS256',
+      'x5t#S256': Buffer.from(thumbprintSha256, 'hex').toString('base64url'),
+    });
+    expect(header).not.toHaveProperty('x5t');
+    expect(isPs256).toBe(true);
     expect(payload).toMatchObject({ iss: 'client', sub: 'client', aud: `${base}/oauth2/v2.0/token` });
   });
 });

@@ -18,6 +18,7 @@ let journal: MemoryCredentialJournal;
 let policy: PolicyState;
 let dead: BrokerError | undefined;
 let notificationProblem: BrokerError | undefined;
+let settingsWarnings: readonly string[];
 let recorder: ReturnType<typeof recordingLogger>;
 
 beforeEach(async () => {
@@ -27,12 +28,17 @@ beforeEach(async () => {
   policy = { policy: { rules: [] }, state: 'current', loadedAtMs: 0 };
   dead = undefined;
   notificationProblem = undefined;
+  settingsWarnings = [];
   recorder = recordingLogger();
 });
 
 const rule = (application: string, ...grants: ('delegated' | 'application')[]): Rule => ({
   name: application,
   callers: '*',
+  objects: '*',
+  kinds: '*',
+  tokens: true,
+  reads: undefined,
   roles: [],
   grants: new Set(grants),
   resources: '*',
@@ -51,6 +57,7 @@ function reporter(): HealthReporter {
     policy: { current: async () => policy },
     watch: new StateWatch({ journal, clock, log }),
     notificationProblem,
+    directory: { settingsWarnings: () => settingsWarnings },
     clock,
   });
 }
@@ -133,6 +140,15 @@ describe('HealthReporter', () => {
         problem:
           'NOTIFICATION_WEBHOOK: is not an https address. No notices are sent until you correct this and restart the app.',
       },
+    });
+  });
+
+  it('reports degraded while a domain in the settings belongs to no tenant', async () => {
+    expect(await reporter().report()).toMatchObject({ status: 'ok', tenants: { status: 'ok' } });
+    settingsWarnings = ['TENANTS_EXCLUDE contains the domain typo.example, which no tenant has.', 'Another one.'];
+    expect(await reporter().report()).toMatchObject({
+      status: 'degraded',
+      tenants: { status: 'degraded', problem: settingsWarnings.join(' ') },
     });
   });
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { csvCell, exportRows, type ExportFormat } from '../../../../src/lib/runs/export-rows.ts';
+import { csvCell } from '../../../../src/lib/runs/csv.ts';
+import { exportRows, type ExportFormat } from '../../../../src/lib/runs/export-rows.ts';
 import { defineJob, type Job } from '../../../../src/lib/runs/job.ts';
 import { runId, stageRun, tenantId } from './stage.ts';
 
@@ -76,6 +77,12 @@ describe('exportRows', () => {
 });
 
 describe('csvCell', () => {
+  test('reads a megabyte of separators and blanks in linear time', () => {
+    const separators = ';\n \t'.repeat(300_000);
+    expect(csvCell(separators)).toBe(`"${separators}"`);
+    expect(csvCell(`${separators}=1`)).toBe(`"${separators}'=1"`);
+  });
+
   test.each([
     ['plain', 'plain'],
     ['a,b', '"a,b"'],
@@ -85,8 +92,24 @@ describe('csvCell', () => {
     ['+49 30', "'+49 30"],
     ['-2+3', "'-2+3"],
     ['@SUM(A1)', "'@SUM(A1)"],
-    ['\t=1', "'\t=1"],
-    ['\r=1', '"\'\r=1"'],
+    ['\t=1', `"'\t'=1"`],
+    ['\r=1', `"'\r'=1"`],
+    ['\n=1', `"'\n'=1"`],
+    [' =1+1', " '=1+1"],
+    ['\u00a0\u200b=1', "\u00a0\u200b'=1"],
+    ['＝1+1', "'＝1+1"],
+    ['＋1', "'＋1"],
+    ['－1', "'－1"],
+    ['＠SUM(1)', "'＠SUM(1)"],
+    ['Contoso;=1+1', `"Contoso;'=1+1"`],
+    ['Contoso; @SUM(1)', `"Contoso; '@SUM(1)"`],
+    ['Contoso;"=1+"', `"Contoso;""'=1+"""`],
+    ['Contoso\t-1', `"Contoso\t'-1"`],
+    ['Contoso\r\n\n+1', `"Contoso\r\n\n'+1"`],
+    ['Contoso\u2028=1', `Contoso\u2028'=1`],
+    ['a; b=1; c', '"a; b=1; c"'],
+    ['Müller, +49 30', '"Müller, +49 30"'],
+    ['a-b+c@d', 'a-b+c@d'],
     ['=HYPERLINK("http://x","y")', '"\'=HYPERLINK(""http://x"",""y"")"'],
     [-5, '-5'],
     [true, 'true'],

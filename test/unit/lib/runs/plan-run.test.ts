@@ -52,7 +52,10 @@ describe('planRun', () => {
       tenant(5),
     ]);
     expect(await plan()).toEqual({ ok: true, attempt: 2, total: 5 });
-    expect((await results.plan('job@w'))?.attempt.map(({ tenantId }) => tenantId)).toEqual([tenantId(1), tenantId(5)]);
+    expect((await results.plan({ runId: 'job@w' }))?.attempt.map(({ tenantId }) => tenantId)).toEqual([
+      tenantId(1),
+      tenantId(5),
+    ]);
     expect(await runLog.findTenant('job@w', tenantId(2))).toMatchObject({
       outcome: 'failed',
       code: 'tenant_not_delegated',
@@ -65,7 +68,7 @@ describe('planRun', () => {
   test('stores the default domain of a tenant if the directory has it', async () => {
     const { plan, results } = await stage([tenant(1, { defaultDomain: 'one.example' as DomainName }), tenant(2)]);
     await plan();
-    expect((await results.plan('job@w'))?.attempt).toEqual([
+    expect((await results.plan({ runId: 'job@w' }))?.attempt).toEqual([
       { tenantId: tenantId(1), name: 'Tenant 1', defaultDomain: 'one.example' },
       { tenantId: tenantId(2), name: 'Tenant 2' },
     ]);
@@ -82,12 +85,21 @@ describe('planRun', () => {
       tenants: [tenantId(3), tenantId(1), tenantId(9)],
     });
     expect(await plan()).toEqual({ ok: true, attempt: 2, total: 3 });
-    expect(await results.plan('job@w')).toMatchObject({
+    expect(await results.plan({ runId: 'job@w' })).toMatchObject({
       job: 'job',
       parameters: { days: 3 },
       attempt: [{ tenantId: tenantId(1) }, { tenantId: tenantId(3) }],
     });
     expect(await runLog.findTenant('job@w', tenantId(9))).toMatchObject({ code: 'tenant_not_delegated' });
+  });
+
+  test('records the digest of the plan, and uses no plan with another one', async () => {
+    const { plan, runLog, results } = await stage([tenant(1), tenant(2)]);
+    await plan();
+    const { digest } = (await results.plan({ runId: 'job@w' }))!;
+    expect((await runLog.find('job@w'))?.planDigest).toBe(digest);
+    results.overwritePlan('job@w', { job: 'job', parameters: {}, attempt: [], decided: [] });
+    expect(await plan()).toMatchObject({ ok: false, code: 'plan_changed', transient: false });
   });
 
   test('reuses the stored plan without reading the directory again', async () => {
@@ -114,7 +126,7 @@ describe('planRun', () => {
     const warnings = ['The list of contracts could not be read.'];
     const { plan, runLog, results } = await stage([tenant(1)], undefined, { warnings });
     await plan();
-    expect((await results.plan('job@w'))?.warnings).toEqual(warnings);
+    expect((await results.plan({ runId: 'job@w' }))?.warnings).toEqual(warnings);
     const run = await runLog.find('job@w');
     expect(run).toBeDefined();
     if (run !== undefined) expect(await viewRun(runLog, run, 0)).toMatchObject({ warnings });

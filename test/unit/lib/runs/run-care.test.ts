@@ -307,7 +307,7 @@ describe('purgeRuns', () => {
     expect(await purge(30)).toMatchObject({ runs: 1 });
     expect(await runLog.find(runId)).toBeUndefined();
     expect(await runLog.findTenant(runId, tenantId(0))).toBeUndefined();
-    expect(await results.plan(runId)).toBeUndefined();
+    expect(await results.plan({ runId })).toBeUndefined();
     expect(orchestrations.purged.at(-1)).toBe(clock.nowMs() - 14 * 24 * hour);
   });
 

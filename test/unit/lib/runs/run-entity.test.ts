@@ -32,6 +32,7 @@ describe('the entity of a run', () => {
       stoppedBy: { code: 'credential_revoked', detail: `${token} ${'x'.repeat(2_000)}` },
       cancelRequestedAtMs: atMs,
       warnings: ['one', `with ${token}`],
+      planDigest: 'd1',
     });
     expect(changed).toMatchObject({
       status: 'failed',
@@ -41,7 +42,9 @@ describe('the entity of a run', () => {
       stopCode: 'credential_revoked',
       cancelRequestedAt: '2026-11-24T00:00:00.000Z',
       warnings: '["one","with [secret]"]',
+      planDigest: 'd1',
     });
+    expect(readRun(read(changed)).planDigest).toBe('d1');
     expect(String(changed['stopDetail'])).toHaveLength(1_000);
     expect(JSON.stringify(changed)).not.toContain('eyJ');
   });

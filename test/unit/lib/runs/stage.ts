@@ -85,7 +85,8 @@ export async function stageRun(
     startedAtMs: clock.nowMs(),
     tenants: { total: count, succeeded: 0, failed: 0, skipped: 0, notAttempted: 0 },
   });
-  await results.putPlan(runId, plan);
+  const { digest } = await results.putPlan(runId, plan);
+  await runLog.change(runId, { planDigest: digest });
   const deps: TenantRunDeps = {
     fetch: scriptedFetch(() => ({})).fetch,
     clock,

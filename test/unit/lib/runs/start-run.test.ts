@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createJobRegistry, defineJob } from '../../../../src/lib/runs/job.ts';
+import { startRunSchema } from '../../../../src/lib/api/requests.ts';
+import { parseRunId } from '../../../../src/lib/runs/run-id.ts';
 import { startRun, type StartRunDeps } from '../../../../src/lib/runs/start-run.ts';
 import { FakeOrchestrations } from '../../../fakes/fake-orchestrations.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
@@ -64,6 +66,34 @@ describe('startRun', () => {
     await expect(start({ job: 'nope' })).rejects.toMatchObject({ code: 'job_unknown' });
     await expect(start({ window: 'a/b' })).rejects.toMatchObject({ code: 'request_invalid' });
     expect(await runLog.list({ limit: 10 })).toEqual([]);
+  });
+
+  test.each(['w:r1:b0', '2026-11-24T05:00Z:r3:b49', 'w:R1:B0', 'a:r1:b0:r2:b1'])(
+    'rejects the window %s, because a batch of another run has an id of this form',
+    async (window) => {
+      const { start, runLog, started } = stage();
+      await expect(start({ window, startedBy: 'a-caller' })).rejects.toMatchObject({ code: 'request_invalid' });
+      expect(startRunSchema.safeParse({ window }).success).toBe(false);
+      expect([await runLog.list({ limit: 10 }), started]).toEqual([[], []]);
+    },
+  );
+
+  test.each(['w:r1', 'r1:b0', 'w:r1:b', 'w:r1:b0x', 'w:b0:r1'])('accepts the window %s', async (window) => {
+    expect(startRunSchema.safeParse({ window }).success).toBe(true);
+    expect(await stage().start({ window })).toBe(`probe@${window}`);
+  });
+
+  test('finds the run that an older build started for a window of a form that is rejected now', () => {
+    expect(parseRunId('probe@w:r1:b0')).toEqual({ job: 'probe', window: 'w:r1:b0' });
+  });
+
+  test('answers run_conflict and creates no record while the platform has an active instance with the id', async () => {
+    const { start, runLog, orchestrations, started } = stage();
+    orchestrations.states.set('probe@w', 'active');
+    await expect(start()).rejects.toMatchObject({ code: 'run_conflict' });
+    expect([await runLog.find('probe@w'), started]).toEqual([undefined, []]);
+    orchestrations.states.set('probe@w', 'ended');
+    expect(await start()).toBe('probe@w');
   });
 
   test('completes a start that was interrupted more than a minute ago', async () => {

@@ -123,9 +123,11 @@ it('stores plans and rows in blobs, and reports their failures', async () => {
     );
   const plan = { job: 'probe', parameters: {}, attempt: [], decided: [] };
   await expect(blobs({ upload: fail(busy) }).putPlan('probe@w', plan)).rejects.toMatchObject(unavailable);
-  await expect(blobs({ downloadToBuffer: fail(busy) }).plan('probe@w')).rejects.toMatchObject(unavailable);
+  await expect(blobs({ downloadToBuffer: fail(busy) }).plan({ runId: 'probe@w' })).rejects.toMatchObject(unavailable);
   // The existing plan disappeared before it was read, so our plan is used.
-  expect(await blobs({ upload: fail(conflict), downloadToBuffer: fail(missing) }).putPlan('probe@w', plan)).toBe(plan);
+  expect(
+    await blobs({ upload: fail(conflict), downloadToBuffer: fail(missing) }).putPlan('probe@w', plan),
+  ).toMatchObject(plan);
   const read = async (body: unknown): Promise<string> => {
     let text = '';
     for await (const piece of blobs({ download: async () => ({ readableStreamBody: body }) }).rows('probe@w', 'rows'))

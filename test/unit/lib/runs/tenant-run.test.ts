@@ -4,6 +4,8 @@ import { announceRun } from '../../../../src/lib/runs/announce-run.ts';
 import { exportRows } from '../../../../src/lib/runs/export-rows.ts';
 import { finishRun } from '../../../../src/lib/runs/finish-run.ts';
 import { settle } from '../../../fakes/fake-clock.ts';
+import { rerunRequest } from '../../../../src/lib/runs/rerun.ts';
+import type { RunPlan } from '../../../../src/lib/runs/run.ts';
 import { createRunPlans } from '../../../../src/lib/runs/run-plans.ts';
 import { createRunStops } from '../../../../src/lib/runs/run-stops.ts';
 import { runTenant } from '../../../../src/lib/runs/tenant-run.ts';
@@ -230,12 +232,77 @@ describe('a credential failure', () => {
   });
 
   test('is checked once per second instead of once per tenant', async () => {
-    const { attempt, clock, runLog } = await stageRun(async () => [], 100);
+    const { attempt, clock, runLog, deps } = await stageRun(async () => [], 100);
+    // The record is also read once with the plan, for its digest.
+    await deps.runs.plans.get(runId);
     const before = runLog.finds;
     await Promise.all(Array.from({ length: 50 }, (_, index) => attempt(index)));
     await clock.advance(1_000);
     for (let index = 50; index < 100; index += 1) await attempt(index);
     expect(runLog.finds - before).toBe(2);
+  });
+});
+
+test('a tenant that was excluded after the run was planned is skipped', async () => {
+  const { attempt, runLog } = await stageRun(fail('tenant_excluded'), 2);
+  expect(await attempt(0)).toEqual({ outcome: 'skipped', code: 'tenant_excluded' });
+  expect(await runLog.findTenant(runId, tenantId(0))).toMatchObject({ outcome: 'skipped', code: 'tenant_excluded' });
+});
+
+describe('a run without a policy in force', () => {
+  test('ends as failed with policy_missing after its first tenant, without a failure per tenant', async () => {
+    const { deps, attempt, started, runLog } = await stageRun(fail('policy_missing'), 100);
+    for (let index = 0; index < 100; index += 1)
+      expect(await attempt(index)).toEqual({ outcome: 'not_attempted', code: 'policy_missing' });
+    expect(started).toHaveLength(1);
+    expect(await finishRun(deps, { runId })).toMatchObject({
+      status: 'failed',
+      tenants: { failed: 0, notAttempted: 100 },
+    });
+    expect((await runLog.find(runId))?.stoppedBy?.code).toBe('policy_missing');
+  });
+});
+
+describe('a plan that was changed after it was stored', () => {
+  const forged = (count: number): RunPlan => ({
+    job: 'probe',
+    parameters: { forged: true },
+    attempt: Array.from({ length: count }, (_, index) => ({ tenantId: tenantId(50 + index), name: 'Forged' })),
+    decided: [],
+  });
+
+  test('ends the run as failed with plan_changed and starts no tenant', async () => {
+    const { deps, attempt, started, results, runLog } = await stageRun(async () => [], 3);
+    results.overwritePlan(runId, forged(3));
+    for (const index of [0, 1, 2])
+      expect(await attempt(index)).toEqual({ outcome: 'not_attempted', code: 'plan_changed' });
+    expect(started).toEqual([]);
+    expect(await finishRun(deps, { runId })).toMatchObject({ status: 'failed', tenants: { notAttempted: 3 } });
+    expect((await runLog.find(runId))?.stoppedBy).toEqual({
+      code: 'plan_changed',
+      detail: `The stored plan of the run ${runId} is not the one that the run was started with.`,
+    });
+  });
+
+  test('ends the run as failed when it is changed after the last tenant', async () => {
+    const { deps, attempt, results, runLog } = await stageRun(async () => [], 1);
+    await attempt(0);
+    results.overwritePlan(runId, forged(0));
+    expect(await finishRun(deps, { runId })).toMatchObject({ status: 'failed', tenants: { succeeded: 1 } });
+    expect((await runLog.find(runId))?.stoppedBy?.code).toBe('plan_changed');
+  });
+
+  test('does not add tenants to a rerun', async () => {
+    const { deps, results, runLog } = await stageRun(async () => [], 1);
+    results.overwritePlan(runId, forged(3));
+    await finishRun(deps, { runId });
+    await expect(rerunRequest(deps.runs, (await runLog.find(runId))!)).rejects.toMatchObject({ code: 'plan_changed' });
+  });
+
+  test('is not checked for a run that an older build planned, which recorded no digest', async () => {
+    const { attempt, runLog } = await stageRun(async () => [], 1);
+    await runLog.change(runId, { planDigest: undefined });
+    expect(await attempt(0)).toEqual({ outcome: 'succeeded' });
   });
 });
 

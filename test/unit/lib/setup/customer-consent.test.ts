@@ -1,133 +1,251 @@
-import { expect, it } from 'vitest';
-import { parseTenantId, type TenantId } from '../../../../src/lib/model/identifiers.ts';
-import { Secret } from '../../../../src/lib/model/secret.ts';
-import { consentBody, consentInTenants } from '../../../../src/lib/setup/customer-consent.ts';
-import { profiles } from '../../../../src/lib/setup/permissions.ts';
-import { FakeClock } from '../../../fakes/fake-clock.ts';
-import { type Scripted, scriptedFetch, type SeenRequest } from '../../../fakes/scripted-fetch.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { ConsentBench, consentOf, exchange, graph, refusal, teams, tenants } from './customer-consent-bench.ts';
 
-const tenants = (count: number): TenantId[] =>
-  Array.from({ length: count }, (_, at) => parseTenantId(`00000000-0000-4000-8000-${String(at).padStart(12, '0')}`)!);
+let bench: ConsentBench;
+const [first = '' as never, second = '' as never] = tenants(2);
+beforeEach(() => {
+  bench = new ConsentBench();
+});
 
-function bench(answer: (request: SeenRequest, count: number) => Scripted) {
-  const clock = new FakeClock();
-  const sentAtMs: number[] = [];
-  const { fetch, seen } = scriptedFetch((request, count) => {
-    sentAtMs.push(clock.nowMs());
-    return answer(request, count);
+describe('consentInTenants', () => {
+  it('sends one request per resource with the registered name, and scopes joined by comma and blank', async () => {
+    expect(await bench.give(bench.orders(1))).toMatchObject([
+      { tenantId: first, outcome: 'consented', resources: [{ outcome: 'consented' }, { outcome: 'consented' }] },
+    ]);
+    expect(bench.seen.map(({ url }) => url.pathname)).toEqual(
+      Array(2).fill(`/v1/customers/${first}/applicationconsents`),
+    );
+    expect(bench.seen.map(({ body }) => consentOf(body))).toEqual([
+      {
+        applicationId: 'client',
+        displayName: 'Broker',
+        applicationGrants: [{ enterpriseApplicationId: 'graph', scope: 'User.Read.All, Group.Read.All' }],
+      },
+      {
+        applicationId: 'client',
+        displayName: 'Broker',
+        applicationGrants: [{ enterpriseApplicationId: 'exchange', scope: 'Exchange.Manage' }],
+      },
+    ]);
   });
-  const forgotten: TenantId[] = [];
-  const interruption = new AbortController();
-  let ids = 0;
-  const deps = {
-    fetch,
-    clock,
-    newId: () => `id-${(ids += 1)}`,
-    partnerCenterEndpoint: 'https://partner.test',
-    token: async () => new Secret('partner-token'),
-    signal: interruption.signal,
-    forgetTenant: (tenantId: TenantId) => void forgotten.push(tenantId),
-  };
-  const run = async (tenantIds: readonly TenantId[], renew = false) => {
-    const options = { clientId: 'client', displayName: 'Broker', profile: profiles.gdap, renew };
-    const results = consentInTenants(deps, options, tenantIds);
-    await clock.advance(600_000);
-    return results;
-  };
-  return { run, seen, sentAtMs, forgotten, interrupt: () => interruption.abort() };
-}
 
-const created = (): Response => Response.json({}, { status: 201 });
-
-it('consents to every scope of the profile per resource, and forgets cached tokens of the tenant', async () => {
-  const { run, seen, forgotten } = bench(created);
-  const [tenantId] = tenants(1);
-  expect(await run(tenants(1))).toEqual([{ tenantId, outcome: 'consented' }]);
-  expect(seen[0]?.url.pathname).toBe(`/v1/customers/${tenantId}/applicationconsents`);
-  const body = JSON.parse(seen[0]?.body ?? '') as ReturnType<typeof consentBody>;
-  expect(body).toMatchObject({ applicationId: 'client', displayName: 'Broker' });
-  expect(JSON.stringify(body)).toContain('"scope":"User.Read,DelegatedAdminRelationship.Read.All');
-  expect(forgotten).toEqual([tenantId]);
-});
-
-it.each([
-  [409, '{"code":2000,"description":"Permission entry already exists."}'],
-  [400, '\uFEFF{"code":400,"description":"Permission entry already exists."}'],
-])('counts an existing consent as success (%i)', async (status, body) => {
-  const { run } = bench(() => new Response(body, { status }));
-  expect(await run(tenants(1))).toMatchObject([{ outcome: 'already' }]);
-});
-
-it('withdraws the consent before it consents again when renewing', async () => {
-  const { run, seen } = bench(({ method }) => (method === 'DELETE' ? new Response('{}', { status: 404 }) : created()));
-  expect(await run(tenants(1), true)).toMatchObject([{ outcome: 'consented' }]);
-  expect(seen.map(({ method }) => method)).toEqual(['DELETE', 'POST']);
-});
-
-it('does not consent again when the withdrawal failed', async () => {
-  const { run, seen } = bench(({ method }) =>
-    method === 'DELETE' ? new Response('{"code":20002,"description":"Access denied"}', { status: 403 }) : created(),
-  );
-  expect(await run(tenants(1), true)).toMatchObject([{ outcome: 'failed', code: 'access_denied' }]);
-  expect(seen.map(({ method }) => method)).toEqual(['DELETE']);
-});
-
-it('retries while Partner Center cannot be reached, and reports that after four attempts', async () => {
-  const once = bench((_request, count) => {
-    if (count === 1) throw new TypeError('fetch failed');
-    return created();
+  it('reports a consent only after it is visible in the customer', async () => {
+    bench.delayMs = 50_000;
+    const reported: number[] = [];
+    const started = bench.clock.nowMs();
+    const results = bench.give(bench.orders(1));
+    void results.then(() => reported.push(bench.clock.nowMs() - started));
+    expect(await results).toMatchObject([{ outcome: 'consented' }]);
+    expect(reported[0]).toBeGreaterThanOrEqual(50_000);
+    bench.delayMs = 600_000;
+    expect(await bench.give(bench.orders(2).slice(1))).toMatchObject([
+      {
+        outcome: 'failed',
+        code: 'consent_required',
+        detail: expect.stringContaining('could not be confirmed in the customer tenant within three minutes') as string,
+        resources: [{ outcome: 'unconfirmed' }, { outcome: 'unconfirmed' }],
+      },
+    ]);
   });
-  expect(await once.run(tenants(1))).toMatchObject([{ outcome: 'consented' }]);
-  const never = bench(() => {
-    throw new TypeError('fetch failed');
+
+  it('skips a resource that a customer lacks, and reports it', async () => {
+    bench.missingResources.set(first, 'exchange');
+    const results = await bench.give(bench.orders(2));
+    expect(results).toMatchObject([
+      { outcome: 'consented', resources: [{ outcome: 'consented' }, { resource: 'Exchange', outcome: 'unavailable' }] },
+      { outcome: 'consented', resources: [{ outcome: 'consented' }, { outcome: 'consented' }] },
+    ]);
   });
-  expect(await never.run(tenants(1))).toMatchObject([
-    { outcome: 'failed', code: 'resource_error', detail: 'Partner Center could not be reached.' },
-  ]);
-  expect(never.seen).toHaveLength(4);
-});
 
-it('starts no further tenant after an interruption, and finishes those that were started', async () => {
-  const { run, seen, interrupt } = bench(({ method }) => {
-    if (method === 'DELETE') interrupt();
-    return created();
+  it('fails a customer that has none of the resources', async () => {
+    bench.missingResources.set(first, 'exchange');
+    bench.granted.set(first, { grants: [teams], visibleAtMs: 0 });
+    expect(await bench.give(bench.orders(1, false, [exchange]))).toMatchObject([
+      { outcome: 'failed', code: 'resource_unavailable' },
+    ]);
+    expect(bench.seen).toEqual([]);
   });
-  const results = await run(tenants(50), true);
-  // The concurrency.
-  expect(results).toHaveLength(8);
-  expect(results.every(({ outcome }) => outcome === 'consented')).toBe(true);
-  const withdrawn = seen.filter(({ method }) => method === 'DELETE').map(({ url }) => url.pathname.split('/')[3]);
-  const given = seen.filter(({ method }) => method === 'POST').map(({ url }) => url.pathname.split('/')[3]);
-  expect(given).toEqual(withdrawn);
+
+  it.each([403, 404])('ends the work in a customer after a first %i, and continues in the others', async (status) => {
+    bench.answer = ({ url }) => (url.pathname.includes(first) ? refusal(status, 900308, 'Denied') : undefined);
+    const results = await bench.give(bench.orders(2));
+    expect(results.map(({ outcome }) => outcome)).toEqual(['failed', 'consented']);
+    expect(bench.seen.filter(({ url }) => url.pathname.includes(first))).toHaveLength(1);
+  });
+
+  it('tries the other resources after a 403 that follows a success', async () => {
+    bench.answer = ({ body }) => (body?.includes('"exchange"') ? refusal(403) : undefined);
+    const [result] = await bench.give(bench.orders(1, false, [graph, exchange, teams]));
+    expect(result?.resources.map(({ outcome }) => outcome)).toEqual(['consented', 'failed', 'consented']);
+    expect(result).toMatchObject({ outcome: 'failed', code: 'access_denied' });
+  });
+
+  it('tries no further customer when Partner Center refuses the token', async () => {
+    bench.answer = () => refusal(401, 900421, 'Unauthorized - MFA required');
+    const results = await bench.give(bench.orders(50));
+    expect(results).toHaveLength(50);
+    expect(new Set(results.map(({ code, nextStep }) => `${code} ${nextStep}`))).toEqual(
+      new Set(['interaction_required Run `ptb consent` and sign in with MFA.']),
+    );
+    // The concurrency.
+    expect(bench.seen).toHaveLength(8);
+  });
+
+  it('counts a 409 only after reading the consent back', async () => {
+    bench.granted.set(second, { grants: [graph, exchange], visibleAtMs: 0 });
+    bench.answer = () => refusal(409, 2000, 'Permission entry already exists.');
+    const orders = tenants(2).map((tenantId) => ({ ...bench.orders(1)[0]!, tenantId }));
+    expect(await bench.give(orders)).toMatchObject([
+      { outcome: 'failed', nextStep: expect.stringContaining('--renew') as string },
+      { outcome: 'already' },
+    ]);
+  });
+
+  it('repeats a 500 with the same request id, and recognizes work that was done in spite of it', async () => {
+    bench.answer = (request, count) => {
+      if (count > 1) return undefined;
+      bench.work(request);
+      return refusal(500);
+    };
+    expect(await bench.give(bench.orders(1))).toMatchObject([{ outcome: 'consented' }]);
+    const [one, again] = bench.seen.map(({ headers }) => headers.get('ms-requestid'));
+    expect(again).toBe(one);
+    const always = new ConsentBench();
+    always.answer = (request) => {
+      always.work(request);
+      return refusal(500);
+    };
+    expect(await always.give(always.orders(1))).toMatchObject([{ outcome: 'consented' }]);
+    expect(always.seen).toHaveLength(8);
+  });
+
+  it('reports after four attempts that Partner Center cannot be reached', async () => {
+    bench.answer = () => {
+      throw new TypeError('fetch failed');
+    };
+    expect(await bench.give(bench.orders(1, false, [graph]))).toMatchObject([
+      {
+        outcome: 'failed',
+        code: 'resource_error',
+        detail: 'Microsoft Graph: Partner Center could not be reached.',
+        nextStep: 'Run the command again.',
+      },
+    ]);
+    expect(bench.seen).toHaveLength(4);
+  });
+
+  it('obeys Retry-After for all customers, because the limit is that of the application', async () => {
+    bench.answer = (_request, count) =>
+      count === 1 ? new Response('{}', { status: 429, headers: { 'retry-after': '57' } }) : undefined;
+    const results = await bench.give(bench.orders(20, false, [graph]));
+    expect(new Set(results.map(({ outcome }) => outcome))).toEqual(new Set(['consented']));
+    const [start = 0] = bench.sentAtMs;
+    // Those that had their turn already are sent.
+    expect(bench.sentAtMs.filter((atMs) => atMs - start < 57_000).length).toBeLessThanOrEqual(8);
+  });
+
+  it('fails a customer when Partner Center demands a longer wait than two minutes', async () => {
+    bench.answer = () => new Response('{}', { status: 429, headers: { 'retry-after': '600' } });
+    expect(await bench.give(bench.orders(1))).toMatchObject([
+      { outcome: 'failed', code: 'throttled', nextStep: 'Wait 600 seconds. Run the command again.' },
+    ]);
+  });
+
+  it('sends at most fifty requests per second', async () => {
+    expect(await bench.give(bench.orders(100))).toHaveLength(100);
+    for (const atMs of bench.sentAtMs) {
+      expect(bench.sentAtMs.filter((other) => other >= atMs && other < atMs + 1000).length).toBeLessThanOrEqual(50);
+    }
+  });
+
+  it('reports permissions that need a withdrawal, and leaves them alone', async () => {
+    bench.granted.set(first, { grants: [{ ...graph, scopes: ['User.Read.All'] }], visibleAtMs: 0 });
+    expect(await bench.give(bench.orders(1))).toMatchObject([
+      {
+        outcome: 'failed',
+        detail: 'The consent lacks Microsoft Graph: Group.Read.All.',
+        nextStep: expect.stringContaining('`ptb tenants consent --renew`') as string,
+        resources: [{ resource: 'Exchange', outcome: 'consented' }, { outcome: 'outdated' }],
+      },
+    ]);
+    expect(bench.methods()).toEqual(['POST']);
+  });
 });
 
-it('sends at most fifty requests per second', async () => {
-  const { run, sentAtMs } = bench(created);
-  expect(await run(tenants(200))).toHaveLength(200);
-  for (const atMs of sentAtMs) {
-    expect(sentAtMs.filter((other) => other >= atMs && other < atMs + 1000).length).toBeLessThanOrEqual(50);
-  }
-});
+describe('consentInTenants with a withdrawal', () => {
+  beforeEach(() => {
+    for (const tenantId of tenants(50)) {
+      const grants = [{ ...graph, scopes: ['User.Read.All', 'Own.Scope'] }, teams];
+      bench.granted.set(tenantId, { grants, visibleAtMs: 0 });
+    }
+  });
 
-it('obeys Retry-After and repeats the request with the same request id', async () => {
-  const { run, seen, sentAtMs } = bench((_request, count) =>
-    count === 1 ? new Response('{}', { status: 429, headers: { 'retry-after': '57' } }) : created(),
-  );
-  expect(await run(tenants(1))).toMatchObject([{ outcome: 'consented' }]);
-  expect((sentAtMs[1] ?? 0) - (sentAtMs[0] ?? 0)).toBeGreaterThanOrEqual(57_000);
-  expect(new Set(seen.map(({ headers }) => headers.get('ms-requestid'))).size).toBe(1);
-});
+  it('gives every former grant again, also of resources that the profile does not name', async () => {
+    expect(await bench.give(bench.orders(1, true))).toMatchObject([{ outcome: 'consented' }]);
+    expect(bench.methods()).toEqual(['DELETE', 'POST', 'POST', 'POST']);
+    expect(bench.posted()).toEqual([
+      'User.Read.All, Own.Scope, Group.Read.All',
+      'user_impersonation',
+      'Exchange.Manage',
+    ]);
+    expect(bench.journal.size).toBe(0);
+  });
 
-it('reports the failure of one tenant and continues with the others', async () => {
-  const [first] = tenants(3);
-  const { run } = bench(({ url }) =>
-    url.pathname.includes(first ?? '')
-      ? new Response('{"code":20002,"description":"Access denied"}', { status: 403 })
-      : created(),
-  );
-  expect((await run(tenants(3))).map(({ outcome, code }) => code ?? outcome)).toEqual([
-    'access_denied',
-    'consented',
-    'consented',
-  ]);
+  it('has the former grants in the journal before it withdraws them', async () => {
+    const written: unknown[] = [];
+    bench.answer = ({ method }) => {
+      if (method === 'DELETE') written.push(bench.journal.get(first)?.before);
+      return undefined;
+    };
+    await bench.give(bench.orders(1, true));
+    expect(written).toEqual([[{ ...graph, scopes: ['User.Read.All', 'Own.Scope'] }, teams]]);
+  });
+
+  it('changes nothing when the withdrawal is refused', async () => {
+    bench.answer = ({ method }) => (method === 'DELETE' ? refusal(403, 20002) : undefined);
+    expect(await bench.give(bench.orders(1, true))).toMatchObject([{ outcome: 'failed', code: 'access_denied' }]);
+    expect(bench.methods()).toEqual(['DELETE']);
+    expect(bench.journal.size).toBe(0);
+  });
+
+  it('gives the consent again when it is unknown whether the withdrawal worked', async () => {
+    bench.answer = (request) => {
+      if (request.method !== 'DELETE') return undefined;
+      bench.work(request);
+      return refusal(500);
+    };
+    expect(await bench.give(bench.orders(1, true))).toMatchObject([{ outcome: 'consented' }]);
+    expect(bench.journal.size).toBe(0);
+  });
+
+  it('repeats a consent while Partner Center does not see the withdrawal yet', async () => {
+    let conflicts = 2;
+    bench.answer = ({ method }) => (method === 'POST' && (conflicts -= 1) >= 0 ? refusal(409) : undefined);
+    expect(await bench.give(bench.orders(1, true))).toMatchObject([{ outcome: 'consented' }]);
+  });
+
+  it('gives back the former permissions of a resource when the further ones are refused, and keeps the journal', async () => {
+    bench.answer = ({ body }) => (body?.includes('Group.Read.All') ? refusal(400, 2000, 'No such scope.') : undefined);
+    const [result] = await bench.give(bench.orders(1, true));
+    expect(result).toMatchObject({ outcome: 'failed', code: 'job_failed' });
+    expect(result?.detail).toContain('No such scope. The former consent is withdrawn and not fully given again.');
+    expect(bench.read(first).grants).toEqual([
+      { appId: 'graph', name: 'graph', scopes: ['User.Read.All', 'Own.Scope'] },
+      { appId: 'teams', name: 'teams', scopes: ['user_impersonation'] },
+      { appId: 'exchange', name: 'exchange', scopes: ['Exchange.Manage'] },
+    ]);
+    expect([...bench.journal.keys()]).toEqual([first]);
+  });
+
+  it('starts no further customer after an interruption, and finishes those that were started', async () => {
+    bench.answer = ({ method }) => {
+      if (method === 'DELETE') bench.interrupt();
+      return undefined;
+    };
+    const results = await bench.give(bench.orders(50, true));
+    // The concurrency.
+    expect(results.map(({ outcome }) => outcome)).toEqual(Array(8).fill('consented'));
+    expect(bench.methods().filter((method) => method === 'DELETE')).toHaveLength(8);
+    expect(bench.journal.size).toBe(0);
+  });
 });

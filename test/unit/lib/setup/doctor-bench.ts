@@ -4,6 +4,7 @@ import { Secret } from '../../../../src/lib/model/secret.ts';
 import type { TokenRequest } from '../../../../src/lib/model/token.ts';
 import { type Check, type DoctorDeps, examine } from '../../../../src/lib/setup/doctor.ts';
 import type { DelegatedTenant } from '../../../../src/lib/tenants/tenant.ts';
+import { GdapBench } from './gdap-bench.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { type MemoryCredentialStore, storeWithCredential } from '../../../fakes/memory-credential-store.ts';
 import { scriptedFetch } from '../../../fakes/scripted-fetch.ts';
@@ -30,12 +31,19 @@ export class DoctorBench {
   warnings: readonly string[] = [];
   /** Returns an error for a token request that fails. */
   refuse: (request: TokenRequest) => BrokerError | undefined = () => undefined;
+  /** The relationships and groups of the account. */
+  readonly gdap: GdapBench;
   /** The answer of Partner Center. */
   mfa: () => Response = () => Response.json({}, { headers: { isMfaCompliant: 'true' } });
 
   private constructor(clock: FakeClock, store: MemoryCredentialStore) {
     this.clock = clock;
     this.store = store;
+    this.gdap = new GdapBench(clock);
+    this.gdap.relationships = [
+      { customer: 1, roles: ['Global Reader', 'Cloud Application Administrator'] },
+      { customer: 2, roles: ['Global Reader', 'Cloud Application Administrator'] },
+    ];
   }
 
   static async create(): Promise<DoctorBench> {
@@ -71,6 +79,8 @@ export class DoctorBench {
       fetch: scriptedFetch(() => this.mfa()).fetch,
       clock,
       newId: () => 'id',
+      partnerGraph: () => this.gdap.client,
+      requirements: [],
     };
   }
 }

@@ -31,7 +31,7 @@ describe('examine', () => {
       message: 'away',
     });
     expect(found.slice(1).every(({ status }) => status === 'skipped')).toBe(true);
-    expect(found).toHaveLength(6);
+    expect(found).toHaveLength(7);
   });
 
   it('warns before the refresh token expires, fails after that, and notices a missed rotation', async () => {
@@ -72,6 +72,7 @@ describe('examine', () => {
       'Partner Center': 'skipped',
       Customers: 'skipped',
       'Customer token': 'skipped',
+      'Delegated roles': 'skipped',
     });
     expect(one(await bench.checks(), 'Client credential')?.status).toBe('failed');
   });

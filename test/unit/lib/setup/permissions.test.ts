@@ -1,5 +1,8 @@
 import { expect, it } from 'vitest';
-import { profiles, requiredResourceAccess } from '../../../../src/lib/setup/permissions.ts';
+import licenceReport from '../../../../src/jobs/licence-report.ts';
+import mfaReport from '../../../../src/jobs/mfa-report.ts';
+import secretExpiryReport from '../../../../src/jobs/secret-expiry-report.ts';
+import { profileNames, profiles, requiredResourceAccess } from '../../../../src/lib/setup/permissions.ts';
 
 const guid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -27,14 +30,33 @@ it('requests in the legacy profile exactly the permissions of the published scri
   ]);
 });
 
-it('includes all permissions of the legacy profile in the gdap profile', () => {
-  const keys = (name: keyof typeof profiles) =>
-    requiredResourceAccess(profiles[name]).flatMap(({ resourceAppId, resourceAccess }) =>
-      resourceAccess.map(({ id, type }) => `${resourceAppId} ${type} ${id}`),
-    );
-  const gdap = new Set(keys('gdap'));
-  expect(keys('legacy').filter((key) => !gdap.has(key))).toEqual([]);
-  expect(gdap.size).toBe(keys('gdap').length);
+const keys = (name: keyof typeof profiles): readonly string[] =>
+  requiredResourceAccess(profiles[name]).flatMap(({ resourceAppId, resourceAccess }) =>
+    resourceAccess.map(({ id, type }) => `${resourceAppId} ${type} ${id}`),
+  );
+
+it('requests Azure AD Graph in the legacy profile alone', () => {
+  const aadGraph = '00000002-0000-0000-c000-000000000000';
+  expect(profileNames.filter((name) => keys(name).some((key) => key.startsWith(aadGraph)))).toEqual(['legacy']);
+  const values = Object.values(profiles).flatMap(({ name, resources }) =>
+    resources.flatMap(({ scopes }) => scopes.map(({ value }) => `${name} ${value}`)),
+  );
+  expect(values.filter((value) => value.includes('AccessAsUser'))).toEqual(['legacy Directory.AccessAsUser.All']);
+});
+
+it('lists every permission of a profile once', () => {
+  for (const name of profileNames) expect(new Set(keys(name)).size).toBe(keys(name).length);
+});
+
+it('includes in the reader profile what the built-in reports need, and nothing that writes', () => {
+  const scopes = profiles.reader.resources.flatMap((each) => each.scopes.map(({ value }) => value));
+  const needed = [licenceReport, mfaReport, secretExpiryReport].flatMap(({ permissions }) => permissions);
+  expect(needed.length).toBeGreaterThan(0);
+  expect(scopes).toEqual(expect.arrayContaining([...needed]));
+  expect(scopes.filter((scope) => /Write|Manage|AccessAsUser/.test(scope))).toEqual([]);
+  expect(profiles.reader.resources.flatMap(({ roles }) => roles)).toEqual([]);
+  // The rest is for signing in and for the consent through Partner Center.
+  expect(scopes.filter((scope) => !needed.includes(scope))).toEqual(['User.Read', 'user_impersonation']);
 });
 
 it('gives every permission a reason and a GUID', () => {

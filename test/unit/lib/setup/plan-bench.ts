@@ -31,6 +31,7 @@ export const application: RegisteredApplication = {
   signInAudience: 'AzureADMultipleOrgs',
   tags: [applicationTag('default')],
   redirectUris: ['http://localhost'],
+  otherRedirectUris: { spa: [], publicClient: [] },
   permissions: requiredResourceAccess(profiles.gdap).flatMap(({ resourceAppId, resourceAccess }) =>
     resourceAccess.map(({ type, id }) => permissionKey(resourceAppId, type, id)),
   ),

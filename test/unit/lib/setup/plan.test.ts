@@ -21,6 +21,18 @@ describe('planSetup', () => {
         differences: ['add the redirect address http://localhost', 'tag it as managed by setup'],
       },
     ]);
+    for (const otherRedirectUris of [
+      { spa: ['http://localhost'], publicClient: [] },
+      { spa: [], publicClient: ['http://localhost'] },
+    ]) {
+      expect(changed({ otherRedirectUris })).toEqual([
+        {
+          kind: 'update_application',
+          differences: ['remove http://localhost from the other platforms, so that refresh tokens live 90 days'],
+        },
+      ]);
+    }
+    expect(changed({ otherRedirectUris: { spa: ['https://other'], publicClient: [] } })).toEqual([]);
     expect(changed({ permissions: [] })).toEqual([
       { kind: 'update_application', differences: ['set the permissions of the profile gdap'] },
     ]);
@@ -93,7 +105,7 @@ describe('planSetup', () => {
         grantId: `grant of ${graphAppId}`,
       });
       expect(steps).not.toContainEqual({ kind: 'withdraw_scopes', grantId: `grant of ${graphAppId}` });
-      expect(steps.filter(({ kind }) => kind === 'withdraw_scopes')).toHaveLength(3);
+      expect(steps.filter(({ kind }) => kind === 'withdraw_scopes')).toHaveLength(2);
     });
   });
 

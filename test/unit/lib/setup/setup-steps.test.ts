@@ -29,10 +29,12 @@ describe('a step of setup', () => {
     const grants = bench.seen
       .filter(({ method, url }) => method === 'POST' && url.pathname.endsWith('/oauth2PermissionGrants'))
       .map(({ body }) => JSON.parse(body ?? '') as Record<string, unknown>);
-    expect(grants.map(({ resourceId }) => resourceId)).toEqual([1, 2, 3, 4, 5].map((nth) => `resource-${nth}`));
+    expect(grants.map(({ resourceId }) => resourceId)).toEqual([1, 2, 3, 4].map((nth) => `resource-${nth}`));
     expect(new Set(grants.map(({ clientId }) => clientId))).toEqual(new Set(['principal']));
     expect(new Set(grants.map(({ consentType }) => consentType))).toEqual(new Set(['AllPrincipals']));
-    expect(grants[0]?.['scope']).toBe('Directory.AccessAsUser.All User.Read');
+    expect(grants[0]?.['scope']).toMatch(
+      /^User\.Read DelegatedAdminRelationship\.Read\.All .* openid profile offline_access$/,
+    );
     expect(bench.bodyOf('/appRoleAssignments')).toMatchObject({ principalId: 'principal', resourceId: 'resource-1' });
     expect(bench.bodyOf('/applications')).toMatchObject({
       displayName: 'Broker',
@@ -108,6 +110,19 @@ describe('a step of setup', () => {
       tags: [applicationTag('default'), 'theirs'],
       web: { redirectUris: ['https://theirs.example', 'http://localhost'] },
     });
+  });
+
+  it('moves the redirect address from the single-page platform to web', async () => {
+    bench.directory["displayName eq 'Broker'"] = [
+      { ...present, web: { redirectUris: [] }, spa: { redirectUris: ['http://localhost', 'https://theirs.example'] } },
+    ];
+    bench.directory["appId eq 'client'"] = [{ id: 'principal' }];
+    await runSetup(bench.deps(), everything());
+    expect(bench.bodyOf('/applications/object')).toMatchObject({
+      web: { redirectUris: ['http://localhost'] },
+      spa: { redirectUris: ['https://theirs.example'] },
+    });
+    expect(bench.bodyOf('/applications/object')).not.toHaveProperty('publicClient');
   });
 
   it.each([{}, { id: '' }, { id: 'object' }, { id: '', appId: 'client' }])(

@@ -14,6 +14,7 @@ import { Secret } from '../../../../src/lib/model/secret.ts';
 import { createTenantDirectory, selectTenants } from '../../../../src/lib/tenants/directory.ts';
 import type { WantedTenants } from '../../../../src/lib/tenants/selection.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { MemoryExcludedDomains } from '../../../fakes/memory-excluded-domains.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
 import { problem, type Scripted, scriptedFetch } from '../../../fakes/scripted-fetch.ts';
 
@@ -52,6 +53,7 @@ function stage(
   answers: Partial<Answers> = {},
   token: (request: TokenRequest) => void = () => undefined,
   wanted: Partial<WantedTenants> = {},
+  excludedDomains = new MemoryExcludedDomains(),
 ) {
   const scripted: Answers = {
     relationships: () => relationships(1, 2),
@@ -92,6 +94,7 @@ function stage(
           return owner === undefined ? undefined : tenant(owner);
         },
       },
+      excludedDomains,
       fetch,
       clock,
       random: () => 0,
@@ -105,7 +108,7 @@ function stage(
     },
     { include: [], exclude: [], withoutGdap: 'allow', ...wanted },
   );
-  return { directory, clock, seen, tokenRequests, logger, scripted, entra };
+  return { directory, clock, seen, tokenRequests, logger, scripted, entra, excludedDomains };
 }
 
 /** The outcome of a call, with the clock advanced past its pauses. */
@@ -244,6 +247,34 @@ describe('a domain in TENANTS_EXCLUDE', () => {
     const { tenants, warnings } = await directory.snapshot();
     expect(tenants[0]).toMatchObject({ tenantId: id(1), reachable: true });
     expect(warnings).toEqual([expect.stringMatching(/TENANTS_EXCLUDE.*secret\.example.*no tenant has/)]);
+  });
+
+  test('excludes its tenant in a new process after the customer has removed the domain', async () => {
+    const before = stage({}, undefined, exclude);
+    before.entra.owners = { 'secret.example': 1 };
+    await before.directory.list();
+    const after = stage({}, undefined, exclude, before.excludedDomains);
+    after.entra.owners = {};
+    expect((await reasons(after))[0]).toEqual([id(1), 'excluded', false]);
+    expect((await after.directory.snapshot()).warnings).toEqual([expect.stringContaining('stays excluded')]);
+  });
+
+  test('that does not resolve is logged once, and reported also while the last good list is in use', async () => {
+    const { directory, entra, scripted, clock, logger } = stage({}, undefined, exclude);
+    expect(directory.settingsWarnings()).toEqual([]);
+    entra.owners = {};
+    const expected = expect.stringMatching(/TENANTS_EXCLUDE.*secret\.example.*no tenant has/) as string;
+    expect((await directory.snapshot()).warnings).toEqual([expected]);
+    await clock.advance(11 * 60_000);
+    await directory.list();
+    scripted.relationships = () => problem(503, 'serviceNotAvailable');
+    await clock.advance(11 * 60_000);
+    expect((await after(clock, directory.snapshot())).warnings).toEqual([
+      expect.stringContaining('directory_unavailable'),
+      expected,
+    ]);
+    expect(directory.settingsWarnings()).toEqual([expected]);
+    expect(logger.events().filter((event) => event === 'tenants.domain_unresolved')).toHaveLength(1);
   });
 
   test("can exclude the partner's own tenant, which is on no list", async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import { type DomainName, parseTenantId } from '../../../../src/lib/model/identifiers.ts';
+import { MemoryExcludedDomains } from '../../../fakes/memory-excluded-domains.ts';
 import { resolveSelection, type WantedTenants } from '../../../../src/lib/tenants/selection.ts';
 
 const one = parseTenantId('00000000-0000-4000-8000-000000000001')!;
@@ -16,10 +17,13 @@ const domains = (answer: () => Promise<typeof two | undefined>) => {
   const lookedUp: string[] = [];
   return {
     lookedUp,
-    tenantOf: (name: DomainName) => {
-      lookedUp.push(name);
-      return answer();
+    domains: {
+      tenantOf: (name: DomainName) => {
+        lookedUp.push(name);
+        return answer();
+      },
     },
+    excludedDomains: new MemoryExcludedDomains(),
   };
 };
 
@@ -60,5 +64,68 @@ describe('resolveSelection', () => {
     const reason = new Error('left');
     const signal = AbortSignal.abort(reason);
     await expect(resolveSelection(broken, wanted({ exclude: [domain] }), signal)).rejects.toBe(reason);
+  });
+});
+
+describe('a domain in TENANTS_EXCLUDE', () => {
+  const stage = () => {
+    const entra: { owner: typeof two | undefined } = { owner: two };
+    const deps = domains(async () => entra.owner);
+    const excluded = async () => {
+      const { selection, warnings } = await resolveSelection(deps, wanted({ exclude: [domain] }));
+      return { excluded: [...selection.exclude], warnings };
+    };
+    return { deps, entra, excluded };
+  };
+
+  test('keeps its tenant excluded when no tenant has the domain any more', async () => {
+    const { entra, excluded } = stage();
+    expect(await excluded()).toEqual({ excluded: [two], warnings: [] });
+    entra.owner = undefined;
+    expect(await excluded()).toEqual({
+      excluded: [two],
+      warnings: [
+        `TENANTS_EXCLUDE contains the domain two.example, which no tenant has now. The tenant that had it stays excluded: ${two}. Name the tenant id instead of the domain.`,
+      ],
+    });
+  });
+
+  test('excludes its tenants before and after it moves', async () => {
+    const { entra, excluded } = stage();
+    await excluded();
+    entra.owner = one;
+    expect(await excluded()).toEqual({
+      excluded: [two, one],
+      warnings: [
+        `TENANTS_EXCLUDE contains the domain two.example, which has moved to the tenant ${one}. The tenant that had it stays excluded: ${two}. Name tenant ids instead of the domain.`,
+      ],
+    });
+  });
+
+  test('is remembered once', async () => {
+    const { deps, excluded } = stage();
+    await excluded();
+    await excluded();
+    expect(deps.excludedDomains.additions).toBe(1);
+  });
+
+  test('makes the selection fail with directory_unavailable while storage does not answer', async () => {
+    const { deps, entra, excluded } = stage();
+    deps.excludedDomains.broken = true;
+    const failure = { code: 'directory_unavailable', detail: expect.stringContaining('TENANTS_EXCLUDE') as string };
+    await expect(excluded()).rejects.toMatchObject(failure);
+    entra.owner = undefined;
+    await expect(excluded()).rejects.toMatchObject(failure);
+  });
+
+  test('has no effect if it never had a tenant, and neither does storage on a domain in TENANTS_INCLUDE', async () => {
+    const { deps, entra, excluded } = stage();
+    entra.owner = undefined;
+    expect(await excluded()).toEqual({
+      excluded: [],
+      warnings: ['TENANTS_EXCLUDE contains the domain two.example, which no tenant has. The entry has no effect.'],
+    });
+    deps.excludedDomains.broken = true;
+    expect((await resolveSelection(deps, wanted({ include: [domain] }))).selection.include).toEqual(new Set());
   });
 });

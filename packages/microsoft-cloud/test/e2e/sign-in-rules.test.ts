@@ -1,0 +1,180 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { approveDeviceCode, signIn } from '../../src/client.ts';
+import type { RunningCloud } from '../../src/index.ts';
+import {
+  accessToken,
+  account,
+  adminToken,
+  call,
+  type JsonReply,
+  postForm,
+  readReply,
+  redeem,
+  startTrustedCloud,
+} from '../../src/testing.ts';
+
+const graphAppId = '00000003-0000-0000-c000-000000000000';
+const graphDefault = 'https://graph.microsoft.com/.default';
+const webRedirect = 'http://localhost';
+const spaRedirect = 'https://spa.example';
+let cloud: RunningCloud;
+let tenant: string;
+beforeAll(async () => {
+  cloud = await startTrustedCloud({ tenants: 1, plain: true });
+  tenant = cloud.document.tenants[0]?.tenantId ?? '';
+  const address = `${cloud.document.graph}/v1.0/applications(appId='${cloud.document.application.clientId}')`;
+  const body = JSON.stringify({ spa: { redirectUris: [spaRedirect] } });
+  await call(address, await adminToken(cloud), { method: 'PATCH', body });
+});
+afterAll(() => cloud.stop());
+
+const authorizeUrl = (change: Readonly<Record<string, string>> = {}, authority = cloud.document.partnerTenantId) =>
+  `${cloud.document.entra}/${authority}/oauth2/v2.0/authorize?${new URLSearchParams({
+    client_id: cloud.document.application.clientId,
+    redirect_uri: webRedirect,
+    response_type: 'code',
+    scope: graphDefault,
+    ...change,
+  }).toString()}`;
+
+const signedIn = async (change: Readonly<Record<string, string>> = {}): Promise<URLSearchParams> =>
+  new URL(await signIn(cloud.control, authorizeUrl(change), account(cloud, 'broker'))).searchParams;
+
+async function redeemCode(
+  redirectUri: string,
+  { authority = cloud.document.partnerTenantId, origin }: { authority?: string; origin?: string } = {},
+): Promise<JsonReply> {
+  const code = (await signedIn({ redirect_uri: redirectUri })).get('code') ?? '';
+  const { clientId, clientSecret } = cloud.document.application;
+  return readReply(
+    await fetch(`${cloud.document.entra}/${authority}/oauth2/v2.0/token`, {
+      method: 'POST',
+      headers: origin === undefined ? {} : { origin },
+      body: new URLSearchParams({
+        grant_type: 'authorization_code',
+        client_id: clientId,
+        client_secret: clientSecret,
+        redirect_uri: redirectUri,
+        code,
+        scope: graphDefault,
+      }),
+    }),
+  );
+}
+
+describe('scopes', () => {
+  it.each([
+    ['.default with a named scope', `${graphDefault} https://graph.microsoft.com/User.Read`, 70011],
+    ['two resources', `${graphDefault} https://outlook.office365.com/.default`, 28000],
+    ['a known scope without consent', 'https://graph.microsoft.com/Group.ReadWrite.All', 65001],
+    ['an unknown scope', 'https://graph.microsoft.com/No.Such.Scope', 70011],
+  ])('at the token endpoint: rejects %s', async (_what, scope, number) => {
+    expect((await redeem(cloud, tenant, { scope })).body).toMatchObject({ error_codes: [number] });
+  });
+
+  it('at the token endpoint: rejects a named scope with client credentials', async () => {
+    const form = { grant_type: 'client_credentials', scope: 'https://graph.microsoft.com/User.Read.All' };
+    expect((await redeem(cloud, cloud.document.partnerTenantId, form)).body).toMatchObject({
+      error: 'invalid_scope',
+      error_codes: [1002012],
+    });
+  });
+
+  it('at a sign-in: accepts two resources and redirects with invalid_client for an unknown scope', async () => {
+    const two = await signedIn({ scope: `${graphDefault} https://outlook.office365.com/.default` });
+    expect(two.get('code')).toBeTruthy();
+    const unknown = await signedIn({ scope: 'https://graph.microsoft.com/No.Such.Scope' });
+    expect(unknown.get('error')).toBe('invalid_client');
+    expect(unknown.get('error_description')).toContain(
+      `AADSTS650053: The application 'Partner scripts' asked for scope`,
+    );
+  });
+
+  it('at a sign-in: needs an administrator for a named scope without consent', async () => {
+    const scope = 'https://graph.microsoft.com/Group.Read.All';
+    expect((await signedIn({ scope })).get('error')).toBe('consent_required');
+    await signIn(cloud.control, authorizeUrl({ scope }), account(cloud, 'admin'));
+    expect((await signedIn({ scope })).get('code')).toBeTruthy();
+  });
+
+  it('accepts a device code for one scope with its resource', async () => {
+    const begun = await postForm(`${cloud.document.entra}/organizations/oauth2/v2.0/devicecode`, {
+      client_id: '14d82eec-204b-4c2f-b7e8-296a70dab67e',
+      scope: 'https://graph.microsoft.com/User.Read',
+    });
+    await approveDeviceCode(cloud.control, String(begun.body['user_code']), account(cloud, 'broker'));
+    const { status } = await postForm(`${cloud.document.entra}/organizations/oauth2/v2.0/token`, {
+      grant_type: 'urn:ietf:params:oauth:grant-type:device_code',
+      client_id: '14d82eec-204b-4c2f-b7e8-296a70dab67e',
+      device_code: String(begun.body['device_code']),
+    });
+    expect(status).toBe(200);
+  });
+});
+
+describe('authorization codes', () => {
+  it('are redeemed in the tenant of the sign-in only', async () => {
+    expect((await redeemCode(webRedirect, { authority: tenant })).body).toMatchObject({
+      error: 'invalid_grant',
+      error_codes: [700005],
+    });
+    expect((await redeemCode(webRedirect)).status).toBe(200);
+  });
+
+  it('of a single-page app need an Origin header, those of other platforms must not have it', async () => {
+    expect((await redeemCode(spaRedirect)).body).toMatchObject({ error: 'invalid_request', error_codes: [9002327] });
+    expect((await redeemCode(webRedirect, { origin: spaRedirect })).body).toMatchObject({ error_codes: [9002326] });
+    const reply = await redeemCode(spaRedirect, { origin: spaRedirect });
+    expect([reply.status, reply.headers.get('access-control-allow-origin')]).toEqual([200, spaRedirect]);
+  });
+
+  it('can be redeemed by a browser after a preflight request', async () => {
+    const reply = await fetch(`${cloud.document.entra}/${tenant}/oauth2/v2.0/token`, {
+      method: 'OPTIONS',
+      headers: { origin: spaRedirect, 'access-control-request-headers': 'content-type,client-request-id' },
+    });
+    expect(reply.status).toBe(200);
+    expect(reply.headers.get('access-control-allow-headers')).toBe('content-type,client-request-id');
+  });
+});
+
+describe('requests to Entra', () => {
+  it('are refused at the authority consumers', async () => {
+    expect((await redeem(cloud, 'consumers')).body).toMatchObject({ error: 'invalid_request', error_codes: [9002332] });
+  });
+
+  it.each([
+    ['token', 700054],
+    ['banana', 70005],
+  ])('are refused with response_type=%s', async (responseType, number) => {
+    const page = await fetch(authorizeUrl({ response_type: responseType }));
+    expect(await page.text()).toContain(`AADSTS${number}`);
+  });
+
+  it('report a resource and an application that are disabled in the customer', async () => {
+    const customer = cloud.world.findCustomer(tenant);
+    const directory = customer && cloud.world.directoryOf(customer);
+    const code = async () => (await redeem(cloud, tenant)).body['error_codes'];
+    const disable = (appId: string, isDisabled: boolean) => {
+      const principal = directory?.servicePrincipalOf(appId);
+      if (principal !== undefined) principal.accountEnabled = !isDisabled;
+    };
+    disable(graphAppId, true);
+    expect(await code()).toEqual([500014]);
+    disable(graphAppId, false);
+    disable(cloud.document.application.clientId, true);
+    expect(await code()).toEqual([7000112]);
+    disable(cloud.document.application.clientId, false);
+    expect(await code()).toBeUndefined();
+  });
+
+  it('find the user at the userinfo endpoint, which is inside the simulation', async () => {
+    const { body } = await readReply(
+      await fetch(`${cloud.document.entra}/${cloud.document.partnerTenantId}/v2.0/.well-known/openid-configuration`),
+    );
+    const address = String(body['userinfo_endpoint']);
+    expect(address).toBe(`${cloud.document.graph}/oidc/userinfo`);
+    const info = await call(address, await accessToken(cloud, cloud.document.partnerTenantId));
+    expect(info.body).toMatchObject({ name: 'Service Account', email: account(cloud, 'broker') });
+  });
+});

@@ -1,0 +1,128 @@
+import { toBrokerError } from '../../lib/model/errors.ts';
+import type { TenantId } from '../../lib/model/identifiers.ts';
+import { type ConsentOrder, planConsent, planResumption } from '../../lib/setup/consent-order.ts';
+import { type ConsentResult, failedResult } from '../../lib/setup/consent-result.ts';
+import { consentInTenants } from '../../lib/setup/customer-consent.ts';
+import { propagationSeconds } from '../../lib/setup/confirm-consent.ts';
+import { progress, say } from '../sign-in/output.ts';
+import type { ConsentFlags, Consents } from './open.ts';
+import { requirePartnerCenter } from './open.ts';
+import { type ReadCustomer, readCustomers, selectCustomers } from './select.ts';
+
+export interface GiveFlags extends ConsentFlags {
+  readonly renew?: boolean;
+  readonly wait?: boolean;
+  readonly dryRun?: boolean;
+}
+
+export interface GiveOutcome {
+  /** Customers in which something is to be given, with dryRun only. */
+  readonly planned: readonly ConsentOrder[];
+  readonly results: readonly ConsentResult[];
+  readonly names: ReadonlyMap<TenantId, string>;
+  /** How many of the consented tenants issue tokens now; with `wait` only. */
+  readonly working?: number;
+}
+
+/**
+ * Consents in customers, and finishes what an interrupted run withdrew.
+ * @param confirmWithdrawals called with the customers whose consent has to be withdrawn first. Throws to cancel.
+ */
+export async function giveConsents(
+  consents: Consents,
+  flags: GiveFlags,
+  confirmWithdrawals: (orders: readonly ConsentOrder[]) => Promise<void>,
+): Promise<GiveOutcome> {
+  const customers = await selectCustomers(consents, flags);
+  const names = new Map(customers.map(({ tenantId, name }) => [tenantId, name]));
+  const resumed = await resume(consents, flags, names);
+  const finished = new Set(resumed.map(({ tenantId }) => tenantId));
+  const read = await readCustomers(
+    consents,
+    customers.filter(({ tenantId }) => !finished.has(tenantId)),
+  );
+  const orders = read.flatMap((each) => planOf(consents, flags, each));
+  const unread = read.flatMap(({ customer, problem }) =>
+    problem === undefined ? [] : [failedResult(customer.tenantId, problem)],
+  );
+  if (flags.dryRun) {
+    return { planned: orders.filter((order) => order.give.length > 0), results: unread, names };
+  }
+  const withdrawals = orders.filter((order) => order.withdrawsFirst);
+  if (withdrawals.length > 0) await confirmWithdrawals(withdrawals);
+  const given = await carryOut(consents, orders, names);
+  const results = [...resumed, ...given, ...unread];
+  if (!flags.wait || consents.toolbox.signal.aborted) return { planned: [], results, names };
+  const consented = results.filter((each) => each.outcome === 'consented').map(({ tenantId }) => tenantId);
+  return { planned: [], results, names, working: await waitForTokens(consents, consented) };
+}
+
+const planOf = ({ wanted }: Consents, { renew }: GiveFlags, read: ReadCustomer): readonly ConsentOrder[] =>
+  read.consent === undefined ? [] : [planConsent(read.customer, wanted, read.consent, renew === true)];
+
+/** Gives again what an interrupted run withdrew, whichever customers this run is for. */
+async function resume(
+  consents: Consents,
+  { dryRun }: GiveFlags,
+  names: Map<TenantId, string>,
+): Promise<readonly ConsentResult[]> {
+  const entries = await consents.run.journal.list();
+  if (entries.length === 0) return [];
+  say(`An earlier run was interrupted in ${entries.length} customers after it had withdrawn their consent.`);
+  if (dryRun) return [];
+  for (const { tenantId, name } of entries) if (!names.has(tenantId)) names.set(tenantId, name);
+  const orders = await Promise.all(
+    entries.map(async (entry) => {
+      const consent = await consents.read(entry.tenantId).catch((thrown: unknown) => {
+        if (toBrokerError(thrown).scope === 'credential') throw thrown;
+        return undefined;
+      });
+      return planResumption(entry, consent);
+    }),
+  );
+  return carryOut(consents, orders, names);
+}
+
+async function carryOut(
+  consents: Consents,
+  orders: readonly ConsentOrder[],
+  names: ReadonlyMap<TenantId, string>,
+): Promise<readonly ConsentResult[]> {
+  const { signal } = consents.toolbox;
+  signal.throwIfAborted();
+  const total = orders.filter(({ give }) => give.length > 0).length;
+  if (total > 0) await requirePartnerCenter(consents);
+  const sayFinishing = (): void =>
+    say('Finishing the tenants that were started. After a second Ctrl+C, the next run of the command finishes them.');
+  signal.addEventListener('abort', sayFinishing, { once: true });
+  const withWork = new Set(orders.filter(({ give }) => give.length > 0).map(({ tenantId }) => tenantId));
+  let done = 0;
+  try {
+    return await consentInTenants(consents.run, orders, ({ tenantId, outcome }) => {
+      if (withWork.has(tenantId)) say(`${(done += 1)}/${total} ${names.get(tenantId)}: ${outcome}`);
+    });
+  } finally {
+    signal.removeEventListener('abort', sayFinishing);
+  }
+}
+
+/** Requests tokens until every tenant issues one, for at most twice the propagation time of a consent. */
+async function waitForTokens(
+  { toolbox, local, graphToken }: Consents,
+  tenantIds: readonly TenantId[],
+): Promise<number> {
+  const { clock, signal } = toolbox;
+  const endMs = clock.nowMs() + 2 * propagationSeconds * 1000;
+  let waiting = [...tenantIds];
+  for (;;) {
+    const still: TenantId[] = [];
+    for (const tenantId of waiting) {
+      local.tokens.forgetTenant(tenantId);
+      await graphToken(tenantId).catch(() => still.push(tenantId));
+    }
+    waiting = still;
+    if (waiting.length === 0 || clock.nowMs() >= endMs) return tenantIds.length - waiting.length;
+    progress(`Waiting for ${waiting.length} tenants …`);
+    await clock.sleep(15_000, signal);
+  }
+}

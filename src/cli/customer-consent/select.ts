@@ -1,0 +1,56 @@
+import { BrokerError, SetupError, toBrokerError } from '../../lib/model/errors.ts';
+import type { TenantId } from '../../lib/model/identifiers.ts';
+import { readingProblem, type ConsentProblem } from '../../lib/setup/consent-problem.ts';
+import type { CustomerConsent } from '../../lib/setup/customer-grants.ts';
+import { selectTenants } from '../../lib/tenants/directory.ts';
+import { say } from '../sign-in/output.ts';
+import type { ConsentFlags, Consents } from './open.ts';
+
+export interface Customer {
+  readonly tenantId: TenantId;
+  readonly name: string;
+}
+
+/** The consent of a customer, or why it could not be read. */
+export type ReadCustomer =
+  | { readonly customer: Customer; readonly consent: CustomerConsent; readonly problem?: undefined }
+  | { readonly customer: Customer; readonly problem: ConsentProblem; readonly consent?: undefined };
+
+/** The given customers, or all that are reachable. */
+export async function selectCustomers({ toolbox, local }: Consents, flags: ConsentFlags): Promise<readonly Customer[]> {
+  const { directory } = local;
+  if (flags.customers !== undefined) return selectTenants(directory, flags.customers);
+  const reachable = (await directory.list(toolbox.signal)).filter((tenant) => tenant.reachable);
+  if (reachable.length === 0) {
+    say(
+      'Microsoft lists no customer that can be reached. An account outside the group AdminAgents gets an empty list.',
+    );
+  }
+  return reachable;
+}
+
+/**
+ * Reads the consents of customers. What prevents that in one customer is a value.
+ * @throws BrokerError if the credential itself failed, because that says nothing about the customers.
+ */
+export async function readCustomers(
+  consents: Consents,
+  customers: readonly Customer[],
+): Promise<readonly ReadCustomer[]> {
+  if (customers.length > 1) say(`Reading the consents of ${customers.length} customers …`);
+  const { toolbox, read, run } = consents;
+  return Promise.all(
+    customers.map(async (customer): Promise<ReadCustomer> => {
+      try {
+        toolbox.signal.throwIfAborted();
+        return { customer, consent: await read(customer.tenantId) };
+      } catch (thrown) {
+        toolbox.signal.throwIfAborted();
+        if (thrown instanceof SetupError) throw thrown;
+        const error: BrokerError = toBrokerError(thrown);
+        if (error.scope === 'credential') throw thrown;
+        return { customer, problem: readingProblem(error, run.application) };
+      }
+    }),
+  );
+}

@@ -1,0 +1,62 @@
+import { callerIdOf } from '../lib/model/caller.ts';
+import type { Services } from '../composition.ts';
+import { readableTenants } from '../lib/api/readable-tenants.ts';
+import type { Caller } from '../lib/model/caller.ts';
+import { BrokerError } from '../lib/model/errors.ts';
+import type { TenantId } from '../lib/model/identifiers.ts';
+import { mayRead } from '../lib/model/readable-tenants.ts';
+import { type ReadableRuns, readableRuns } from '../lib/runs/readable-runs.ts';
+import type { Run } from '../lib/runs/run.ts';
+import { selectTenants } from '../lib/tenants/directory.ts';
+import { findRun } from './find-run.ts';
+
+/** The stored runs as the caller may see them. @throws BrokerError like `readableTenants`. */
+export const runsFor = async (services: Services, caller: Caller): Promise<ReadableRuns> =>
+  readableRuns(services.runs, await readableTenants(services, caller));
+
+/**
+ * Returns a run that the caller may repeat or cancel. A caller whose reading is limited must be able to read all its
+ * tenants, so that it affects no other.
+ * @throws BrokerError run_not_found, caller_forbidden, or like `readableTenants`.
+ */
+export async function controllableRun(services: Services, caller: Caller, runId: string): Promise<Run> {
+  const readable = await readableTenants(services, caller);
+  await findRun(readableRuns(services.runs, readable).log, runId);
+  const run = await findRun(services.runs.log, runId);
+  if (readable === '*') return run;
+  const tenants = (await services.runs.log.request(run.runId))?.tenants;
+  if (tenants?.every((tenantId) => readable.has(tenantId)) === true) return run;
+  throw new BrokerError('caller_forbidden', 'The run covers tenants that this caller may not read.');
+}
+
+/**
+ * Returns the ids of the tenants that a new run is for; undefined for all. The answer to a caller whose reading is limited
+ * does not tell whether another tenant exists.
+ * @throws BrokerError caller_forbidden, or like `selectTenants` and `readableTenants`.
+ */
+export async function tenantsToVisit(
+  services: Services,
+  caller: Caller,
+  references: readonly string[] | undefined,
+): Promise<readonly TenantId[] | undefined> {
+  const readable = await readableTenants(services, caller);
+  if (readable === '*')
+    return references && idsOf(await selectTenants(services.directory, references, undefined, callerIdOf(caller)));
+  const chosen =
+    references === undefined
+      ? []
+      : await selectTenants(services.directory, references, undefined, callerIdOf(caller)).catch(hideUnknown);
+  if (chosen.length > 0 && chosen.every(({ tenantId }) => mayRead(readable, tenantId))) return idsOf(chosen);
+  throw new BrokerError(
+    'caller_forbidden',
+    'This caller may act only on tenants that it may read. Name such tenants, by id or domain, in `tenants`.',
+  );
+}
+
+const idsOf = (tenants: readonly { readonly tenantId: TenantId }[]): TenantId[] =>
+  tenants.map(({ tenantId }) => tenantId);
+
+function hideUnknown(thrown: unknown): [] {
+  if (thrown instanceof BrokerError && thrown.code === 'tenant_unknown') return [];
+  throw thrown;
+}

@@ -1,0 +1,130 @@
+import type { TenantId } from '../model/identifiers.ts';
+import { BrokerError } from '../model/errors.ts';
+import { mayRead, type ReadableTenants } from '../model/readable-tenants.ts';
+import { isEnded, type Run, type RunPlan, type TenantCounts, type TenantOutcome, type TenantRun } from './run.ts';
+import type { RunId } from './run-id.ts';
+import type { OutcomeCounts, RunFilter, RunLog, RunResults } from './run-log.ts';
+import type { Runs } from './runs.ts';
+import type { StoredPlan } from './stored-plan.ts';
+
+/** Stored runs as a caller sees them. Throws the same errors as RunLog. */
+export interface ReadableRuns {
+  readonly log: Pick<RunLog, 'find' | 'list' | 'tenants' | 'countTenants'>;
+  readonly results: Pick<RunResults, 'plan' | 'rows'>;
+}
+
+type Source = Pick<Runs, 'log' | 'results'>;
+
+/** Maximum runs in a list for a limited caller: their counts are read run by run. */
+const maxListed = 50;
+/** Maximum runs that are examined for such a list. Older runs are not found. */
+const maxExamined = 1_000;
+const concurrentRuns = 8;
+
+/**
+ * Limits stored runs to the tenants that a caller may read. Everything that is shown of runs goes through it: plans,
+ * records, rows and counts contain only these tenants. A run over other selected tenants does not exist for the caller.
+ */
+export function readableRuns(runs: Source, readable: ReadableTenants): ReadableRuns {
+  return readable === '*' ? runs : new LimitedRuns(runs, readable);
+}
+
+class LimitedRuns implements ReadableRuns {
+  readonly #runs: Source;
+  readonly #readable: ReadonlySet<TenantId>;
+
+  constructor(runs: Source, readable: ReadonlySet<TenantId>) {
+    this.#runs = runs;
+    this.#readable = readable;
+  }
+
+  readonly log: ReadableRuns['log'] = {
+    find: async (runId) => {
+      const run = await this.#runs.log.find(runId);
+      return run && ((await this.#covers(run)) ? this.#limit(run) : undefined);
+    },
+    list: async (filter) => this.#list(filter),
+    tenants: (runId, outcome) => this.#tenants(runId, outcome),
+    countTenants: (runId) => this.#count(runId),
+  };
+
+  readonly results: ReadableRuns['results'] = {
+    plan: async (run) => {
+      const plan = await this.#runs.results.plan(run);
+      return plan && this.#limitPlan(plan);
+    },
+    // Only a record, which `tenants` yields, names the rows of a tenant.
+    rows: (runId, rowsName) => this.#runs.results.rows(runId, rowsName),
+  };
+
+  async #list(filter: RunFilter): Promise<readonly Run[]> {
+    const limit = Math.min(filter.limit, maxListed);
+    const candidates = await this.#runs.log.list({ ...filter, limit: maxExamined });
+    const found: Run[] = [];
+    for (let start = 0; start < candidates.length && found.length < limit; start += concurrentRuns) {
+      const some = candidates.slice(start, start + concurrentRuns);
+      const covered = await Promise.all(some.map((run) => this.#covers(run)));
+      found.push(...some.filter((_, index) => covered[index]));
+    }
+    const listed: Run[] = [];
+    for (let start = 0; start < Math.min(limit, found.length); start += concurrentRuns) {
+      const some = found.slice(start, Math.min(limit, start + concurrentRuns));
+      listed.push(...(await Promise.all(some.map((run) => this.#limit(run)))));
+    }
+    return listed;
+  }
+
+  /** Whether the run was meant for a tenant that the caller may read. */
+  async #covers(run: Run): Promise<boolean> {
+    if (run.scope === 'all') return true;
+    const request = await this.#runs.log.request(run.runId);
+    return request?.tenants?.some((tenantId) => this.#readable.has(tenantId)) ?? false;
+  }
+
+  /** The run with the counts of the readable tenants, and without texts that may name others. */
+  async #limit(run: Run): Promise<Run> {
+    const [plan, counts] = await Promise.all([this.#planIfUnchanged(run), this.#count(run.runId)]);
+    const { succeeded, failed, skipped } = counts;
+    const done = succeeded + failed + skipped;
+    const planned = plan === undefined ? done : plan.attempt.length + plan.decided.length;
+    const total = Math.max(done, planned);
+    const notAttempted = isEnded(run.status) ? total - done : 0;
+    const tenants: TenantCounts = { total, succeeded, failed, skipped, notAttempted };
+    const hasWarnings = (run.warnings ?? []).length > 0;
+    return {
+      ...run,
+      tenants,
+      warnings: hasWarnings ? ['The list of tenants was incomplete or outdated when the run was planned.'] : [],
+      stoppedBy: run.stoppedBy && {
+        ...run.stoppedBy,
+        detail: 'Only callers that may read every tenant see the details.',
+      },
+    };
+  }
+
+  /** A run whose stored plan was changed has failed. It is listed with the tenants that have a record. */
+  async #planIfUnchanged(run: Run): Promise<RunPlan | undefined> {
+    try {
+      return await this.results.plan(run);
+    } catch (thrown) {
+      if (thrown instanceof BrokerError && thrown.code === 'plan_changed') return undefined;
+      throw thrown;
+    }
+  }
+
+  #limitPlan(plan: StoredPlan): StoredPlan {
+    const isReadable = ({ tenantId }: { readonly tenantId: TenantId }): boolean => mayRead(this.#readable, tenantId);
+    return { ...plan, attempt: plan.attempt.filter(isReadable), decided: plan.decided.filter(isReadable) };
+  }
+
+  async *#tenants(runId: RunId, outcome?: TenantOutcome): AsyncGenerator<TenantRun, void, undefined> {
+    for await (const record of this.#runs.log.tenants(runId, outcome))
+      if (mayRead(this.#readable, record.tenantId)) yield record;
+  }
+
+  async #count(runId: RunId): Promise<OutcomeCounts> {
+    const counts = { succeeded: 0, failed: 0, skipped: 0, retrying: 0 };
+    for await (const { outcome } of this.#tenants(runId)) counts[outcome] += 1;
+    return counts;
+  }
+}

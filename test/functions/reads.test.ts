@@ -1,0 +1,288 @@
+import { HttpRequest } from '@azure/functions';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { installCoreModule, Registry } from 'functions-host/testing';
+import type { Services } from '../../src/composition.ts';
+import { auditQuerySchema } from '../../src/lib/api/requests.ts';
+import type { Answer } from '../../src/lib/api/problem.ts';
+import type { BoundRoute } from '../../src/lib/api/call.ts';
+import { parsePolicy } from '../../src/lib/callers/parse-policy.ts';
+import { denyAll } from '../../src/lib/callers/policy.ts';
+import type { PolicyState } from '../../src/lib/callers/policy-store.ts';
+import type { Caller } from '../../src/lib/model/caller.ts';
+import { BrokerError } from '../../src/lib/model/errors.ts';
+import type { TenantId } from '../../src/lib/model/identifiers.ts';
+import { silentLogger } from '../../src/lib/runtime/log.ts';
+import { createLastResults } from '../../src/lib/runs/last-results.ts';
+import type { TenantRun } from '../../src/lib/runs/run.ts';
+import { FakeClock } from '../fakes/fake-clock.ts';
+import { FakeOrchestrations } from '../fakes/fake-orchestrations.ts';
+import { MemoryAuditLog } from '../fakes/memory-audit-log.ts';
+import { MemoryRunLog, MemoryRunResults } from '../fakes/memory-run-log.ts';
+import { auditStartMs, denied, guid, issued, tenant } from '../support/audit-entries.ts';
+
+/*
+ * Calls every declared route for a caller that may read one of two tenants. A new route is included by itself: it fails
+ * here until it is limited, or until this file knows its path parameters.
+ */
+
+const contoso = { id: tenant(0x11), name: 'Contoso', domain: 'contoso.com' };
+const hidden = { id: tenant(0x22), name: 'Fabrikam', domain: 'fabrikam.com' };
+const traces = new RegExp([hidden.id, tenant(0x23), hidden.name, hidden.domain, 'hidden'].join('|'), 'i');
+
+const limited: Caller = {
+  applicationId: guid(1),
+  objectId: guid(2),
+  kind: 'application',
+  roles: ['Tenants.Read', 'Runs.Read', 'Runs.Write', 'Audit.Read'],
+  tenantId: tenant(9),
+  name: 'x',
+};
+const unlimited: Caller = { ...limited, applicationId: guid(5) };
+
+let routes: readonly BoundRoute<Services>[];
+let services: Services;
+let policy: PolicyState;
+let runLog: MemoryRunLog;
+let ids = 0;
+
+beforeAll(async () => {
+  installCoreModule(new Registry(() => undefined));
+  await import('../../src/index.ts');
+  routes = (await import('../../src/functions/route.ts')).boundRoutes();
+});
+
+const record = (who: typeof hidden, more: Partial<TenantRun> = {}): TenantRun => ({
+  tenantId: who.id,
+  name: who.name,
+  outcome: 'succeeded',
+  round: 1,
+  rows: 1,
+  rowsName: who.name,
+  columns: [who === hidden ? 'hiddenColumn' : 'users'],
+  startedAtMs: auditStartMs,
+  finishedAtMs: auditStartMs,
+  ...more,
+});
+
+/** Stores an ended run over these tenants, each with one row. */
+async function storeRun(results: MemoryRunResults, runId: string, tenants: readonly (typeof hidden)[], all: boolean) {
+  const [job = '', window = ''] = runId.split('@');
+  const run = { runId, job, window, startedBy: 'timer', createdAtMs: auditStartMs + Number(window.at(-1)) };
+  await runLog.create(run, { parameters: {}, ...(all ? {} : { tenants: tenants.map(({ id }) => id) }) });
+  const attempt = tenants.map(({ id, name, domain }) => ({ tenantId: id, name, defaultDomain: domain }));
+  await results.putPlan(runId, { job, parameters: {}, attempt, decided: [] });
+  for (const who of tenants) await results.putRows(runId, who.name, `{"users":"${who.name} ${window}"}\n`);
+  await runLog.recordTenants(
+    runId,
+    tenants.map((who) => record(who)),
+  );
+  const counts = { total: tenants.length, succeeded: tenants.length, failed: 0, skipped: 0, notAttempted: 0 };
+  const warnings = ['The hidden tenant is outdated.'];
+  await runLog.change(runId, { status: 'completed', tenants: counts, finishedAtMs: run.createdAtMs, warnings });
+}
+
+beforeEach(async () => {
+  runLog = new MemoryRunLog();
+  const results = new MemoryRunResults();
+  const clock = new FakeClock(auditStartMs + 1000);
+  await storeRun(results, 'gone-job@all1', [contoso, hidden], true);
+  await storeRun(results, 'gone-job@all2', [hidden, contoso], true);
+  await storeRun(results, 'access-check@mine3', [contoso], false);
+  await storeRun(results, 'access-check@hidden4', [hidden], false);
+  await runLog.change('gone-job@all2', {
+    status: 'failed',
+    stoppedBy: { code: 'credential_revoked', detail: 'Seen at the hidden tenant.' },
+  });
+  const failure = { outcome: 'failed', code: 'consent_required', detail: 'Fabrikam refused.' } as const;
+  await runLog.recordTenant('gone-job@all1', record({ ...hidden, id: tenant(0x23) }, failure));
+  const audit = new MemoryAuditLog();
+  for (const who of [contoso, hidden]) {
+    await audit.record(issued({ tenantId: who.id, tenantAsked: who.domain }));
+    await audit.record(denied({ tenantId: who.id, tenantAsked: who.domain }));
+  }
+  // The tenant of a domain that was not looked up is unknown.
+  await audit.record(denied({ tenantAsked: hidden.domain }));
+  const owners = new Map([contoso, hidden].map(({ id, domain }) => [domain, id]));
+  const listed = [contoso, hidden].map(({ id, name, domain }) => ({
+    tenantId: id,
+    name,
+    defaultDomain: domain,
+    relationship: 'gdap',
+    reachable: true,
+    reason: 'gdap_active',
+    sources: ['relationships'],
+  }));
+  const find = async (reference: string) =>
+    listed.find(({ tenantId, defaultDomain }) => tenantId === reference || defaultDomain === reference);
+  policy = policyWith([
+    { name: 'gold', callers: { applications: [limited.applicationId] }, reads: ['contoso.com', 'nobody.example'] },
+  ]);
+  services = {
+    audit,
+    clock,
+    log: silentLogger,
+    random: Math.random,
+    newId: () => guid((ids += 1)),
+    callers: { policy: { current: async () => policy } },
+    directory: {
+      find,
+      list: async () => listed,
+      snapshot: async () => ({
+        tenants: listed,
+        warnings: ['The hidden tenant is missing.'],
+        complete: true,
+        asOfMs: 0,
+      }),
+      tenantOf: async (domain: string): Promise<TenantId | undefined> => owners.get(domain),
+    },
+    runs: { log: runLog, results, lastResults: createLastResults({ runLog, clock }) },
+    tuning: { batchSize: 10, rounds: 1, retryDelaySeconds: 1 },
+  } as unknown as Services;
+});
+
+function policyWith(rules: readonly object[]): PolicyState {
+  const parsed = parsePolicy(JSON.stringify({ version: 1, rules }));
+  if (!parsed.ok) throw new Error(parsed.problems.join(' '));
+  return { policy: parsed.policy, state: 'current', loadedAtMs: 0 };
+}
+
+interface Request {
+  readonly path?: Readonly<Record<string, string>>;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly body?: object;
+}
+
+/** Calls a route. Returns the body as text, or the code of the error that it throws. */
+async function call(name: string, { path = {}, query = {}, body }: Request = {}, caller = limited) {
+  const route = routes.find(({ definition }) => definition.name === name);
+  if (route === undefined) throw new Error(`There is no route ${name}.`);
+  const { method } = route.definition;
+  const text = body === undefined ? {} : { body: { string: JSON.stringify(body) } };
+  const request = new HttpRequest({ method, url: 'http://localhost/api/x', params: path, query, ...text });
+  const orchestrations = new FakeOrchestrations();
+  const admitted = { request, caller, correlationId: guid(3), log: silentLogger, orchestrations };
+  try {
+    return await textOf(await route.answer(services, admitted));
+  } catch (error) {
+    if (error instanceof BrokerError) return `${error.code}: ${error.detail}`;
+    throw error;
+  }
+}
+
+async function textOf({ jsonBody, body }: Answer): Promise<string> {
+  if (jsonBody !== undefined) return JSON.stringify(jsonBody);
+  if (typeof body === 'string') return body;
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body as AsyncIterable<Uint8Array>) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
+}
+
+const all = { runId: 'gone-job@all1' };
+const other = { runId: 'access-check@hidden4' };
+
+/** How to call each route that answers with data of tenants. */
+const reading: Readonly<Record<string, readonly Request[]>> = {
+  tenants: [{}],
+  audit: [{}, { query: { tenant: contoso.domain } }, { query: { limit: '1' } }],
+  runs: [{}, { query: { job: 'gone-job', limit: '1' } }],
+  'runs-show': [{ path: all }, { path: { runId: 'gone-job@all2' } }, { path: { runId: 'access-check@mine3' } }],
+  'runs-tenants': [{ path: all }, { path: all, query: { outcome: 'succeeded' } }],
+  'runs-results': ['csv', 'json', 'jsonl'].map((format) => ({ path: all, query: { format } })),
+  'runs-changes': [{ path: { runId: 'gone-job@all2' } }],
+};
+
+/** Routes that have a role and answer without data of tenants. */
+const withoutData = new Set(['jobs', 'tokens', 'jobs-start', 'runs-rerun', 'runs-cancel']);
+
+it('knows every route that requires a role', () => {
+  const withRole = routes.filter(({ definition: { access } }) => access !== 'optional' && access !== 'anonymous');
+  const names = withRole.map(({ definition }) => definition.name);
+  expect(names.filter((name) => !withoutData.has(name)).toSorted()).toEqual(Object.keys(reading).toSorted());
+});
+
+describe.each(Object.entries(reading))('the route %s', (name, requests) => {
+  it.each(requests)('shows a limited caller only its tenants: %j', async (request) => {
+    const shown = await call(name, request);
+    expect(shown).not.toMatch(traces);
+    expect(shown).not.toMatch(/^[a-z_]+: /);
+    expect(await call(name, request, unlimited)).toMatch(name === 'runs' || name === 'audit' ? /./ : traces);
+  });
+
+  it.skipIf(!requests.some(({ path }) => path))('does not know a run over other tenants', async () => {
+    expect(await call(name, { path: other })).toBe('run_not_found: No run has this id.');
+    expect(await call(name, { path: other }, unlimited)).not.toBe('run_not_found: No run has this id.');
+  });
+
+  it('answers nobody while no policy is in force', async () => {
+    policy = { policy: denyAll, state: 'deny-all', problem: 'x', loadedAtMs: 0 };
+    for (const who of [limited, unlimited])
+      expect(await call(name, requests[0], who)).toMatch(/^caller_forbidden: No access policy is in force/);
+  });
+});
+
+it('shows a limited caller the data of its tenant', async () => {
+  const parsed = async (name: string, request?: Request): Promise<unknown> => JSON.parse(await call(name, request));
+  expect(await parsed('tenants')).toMatchObject({
+    tenants: [{ tenantId: contoso.id, lastResults: [{ runId: 'access-check@mine3' }] }],
+    warnings: ['The list of tenants may be incomplete or outdated.'],
+  });
+  expect(await parsed('runs')).toMatchObject({
+    runs: [
+      { runId: 'access-check@mine3', tenants: { total: 1, succeeded: 1 } },
+      { runId: 'gone-job@all2', tenants: { total: 1, succeeded: 1 }, stoppedBy: { code: 'credential_revoked' } },
+      { runId: 'gone-job@all1', tenants: { total: 1, succeeded: 1, failed: 0, notAttempted: 0 } },
+    ],
+  });
+  expect(await parsed('runs-show', { path: all })).toMatchObject({ progress: { done: 1, total: 1 }, failures: [] });
+  expect(await parsed('runs-results', { path: all })).toEqual([
+    { tenantId: contoso.id, tenantName: 'Contoso', tenantDomain: 'contoso.com', users: 'Contoso all1' },
+  ]);
+  expect(await call('runs-results', { path: all, query: { format: 'csv' } })).toMatch(
+    /^\uFEFFtenantId,tenantName,tenantDomain,users\r\n/,
+  );
+  expect(await parsed('runs-changes', { path: { runId: 'gone-job@all2' } })).toMatchObject({ comparedTenants: 1 });
+  expect(await parsed('audit')).toMatchObject({ entries: [{ tenantId: contoso.id }, { tenantId: contoso.id }] });
+});
+
+describe('GET /api/audit for a limited caller', () => {
+  it.each([hidden.id, hidden.domain, 'nobody.example'])('answers the same for any other tenant: %s', async (name) => {
+    expect(await call('audit', { query: { tenant: name } })).toBe(
+      'caller_forbidden: No rule lets this caller read this tenant.',
+    );
+  });
+
+  it('reaches every readable entry over its pages, none of them larger than the limit', async () => {
+    const found: unknown[] = [];
+    let continuation: string | undefined;
+    do {
+      const query = { limit: '1', ...(continuation === undefined ? {} : { continuation }) };
+      expect(auditQuerySchema.safeParse(query).success).toBe(true);
+      const page = JSON.parse(await call('audit', { query })) as { entries: unknown[]; continuation?: string };
+      expect(page.entries.length).toBeLessThanOrEqual(1);
+      found.push(...page.entries);
+      ({ continuation } = page);
+    } while (continuation !== undefined);
+    expect(found).toHaveLength(2);
+  });
+});
+
+describe('runs of a limited caller', () => {
+  const forbidden =
+    'caller_forbidden: This caller may act only on tenants that it may read. Name such tenants, by id or domain, in `tenants`.';
+  const start = (tenants?: readonly string[]) =>
+    call('jobs-start', { path: { job: 'access-check' }, body: tenants === undefined ? {} : { tenants } });
+
+  it('start over readable tenants only', async () => {
+    expect(await start([contoso.id])).toContain('"status":"pending"');
+    for (const tenants of [undefined, [hidden.id], [contoso.id, hidden.domain], ['nobody.example']])
+      expect(await start(tenants)).toBe(forbidden);
+  });
+
+  it('are repeated and cancelled only if they cover no other tenant', async () => {
+    for (const route of ['runs-rerun', 'runs-cancel']) {
+      expect(await call(route, { path: other })).toBe('run_not_found: No run has this id.');
+      expect(await call(route, { path: all })).toMatch(/^caller_forbidden: The run covers tenants/);
+    }
+    expect(await call('runs-cancel', { path: { runId: 'access-check@mine3' } })).toContain('"cancelRequested":false');
+  });
+});

@@ -1,0 +1,23 @@
+import { expect, it } from 'vitest';
+import { failureOf } from '../../../dashboard/app/api-failure.ts';
+import { jsonIn } from '../../../dashboard/app/json-in.ts';
+
+const name = 'Contoso\u202egpj\u001b[2J\u0085\r';
+const shown = 'Contoso\\u202egpj\\u001b[2J\\u0085\\r';
+
+it('shows control characters in names as text and keeps line feeds', async () => {
+  const body = { tenants: [{ name, reachable: true }], note: 'a\nb', count: 2 };
+  expect(await jsonIn(Response.json(body))).toEqual({
+    tenants: [{ name: shown, reachable: true }],
+    note: 'a\nb',
+    count: 2,
+  });
+});
+
+it('shows control characters in failures as text', async () => {
+  expect((await failureOf(Response.json({ detail: name }, { status: 400 }))).message).toBe(shown);
+});
+
+it('rejects a body that is not JSON', async () => {
+  await expect(jsonIn(new Response('<html>'))).rejects.toThrow(SyntaxError);
+});

@@ -1,0 +1,151 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { projectRoot } from '../../paths.ts';
+import { bicepIsInstalled, evaluateAlerts } from './bicep.ts';
+import { keeps, problemsOf } from './kql.ts';
+import { property } from './resources.ts';
+
+const app = '44444444-4444-4444-4444-444444444444';
+const other = '55555555-5555-5555-5555-555555555555';
+
+interface Rule {
+  readonly query: string;
+  readonly operator: string;
+  readonly threshold: number;
+}
+
+const mentionsLevel = /\blevel\b/;
+
+describe.skipIf(!bicepIsInstalled)('the alert rules', { timeout: 600_000 }, () => {
+  let rules: Readonly<Record<string, Rule>>;
+  const queryOf = (name: string): string => rules[name]?.query ?? `no rule ${name}`;
+  const firing = (names: readonly string[], row: object): string[] =>
+    names.filter((name) => keeps(queryOf(name), { ...row }));
+
+  beforeAll(async () => {
+    const resources = await evaluateAlerts(app);
+    rules = Object.fromEntries(
+      resources
+        .filter(({ type }) => type === 'Microsoft.Insights/scheduledQueryRules')
+        .map((rule) => [rule.name.slice(4), (property(rule, 'criteria') as { allOf: [Rule] }).allOf[0]]),
+    );
+  });
+
+  it('are valid KQL over the documented tables', () => {
+    expect(Object.keys(rules).length).toBeGreaterThan(12);
+    const problems = Object.entries(rules).map(([name, { query }]) => [name, problemsOf(query)]);
+    expect(problems).toEqual(Object.keys(rules).map((name) => [name, []]));
+  });
+
+  it('share their tables with the queries in docs/operations.md, which are valid too', async () => {
+    const page = await readFile(join(projectRoot, 'docs/operations.md'), 'utf8');
+    const queries = [...page.matchAll(/^```kusto\n(.*?)^```$/gms)].map(([, query]) => query ?? '');
+    expect(queries.length).toBeGreaterThan(0);
+    expect(queries.flatMap(problemsOf)).toEqual([]);
+  });
+
+  it('share their tables with the queries of `ptb verify`, which are valid too', async () => {
+    const source = await readFile(join(projectRoot, 'src/cli/verify/azure/log-checks.ts'), 'utf8');
+    const queries = [...source.matchAll(/query:\s*`([^`]+)`/g)].map(([, query = '']) =>
+      query.replaceAll(/\$\{\w+\}/g, 'x'),
+    );
+    expect(queries.length).toBeGreaterThan(2);
+    expect(queries.flatMap(problemsOf)).toEqual([]);
+  });
+
+  it('are parsed by a parser that reports an unknown table, an unknown column and a wrong type', () => {
+    expect(problemsOf('Traces | where Message == ""')).toHaveLength(1);
+    expect(problemsOf('AppTraces | where Text == ""')).toHaveLength(1);
+    expect(problemsOf('StorageBlobLogs | where StatusCode < 400')).toHaveLength(1);
+  });
+
+  it('read the level in the line, because the host guesses the severity of lines after an invocation', () => {
+    const queries = Object.values(rules).map(({ query }) => query);
+    expect(queries.filter((query) => query.includes('SeverityLevel'))).toEqual([]);
+    expect(queries.filter((query) => mentionsLevel.test(query.split('errorScope = ')[1] ?? ''))).toHaveLength(4);
+  });
+
+  it('find lines of every category, and host.json passes the two that the app writes to', async () => {
+    const overLog = Object.values(rules).filter(({ query }) => query.startsWith('AppTraces'));
+    expect(overLog.filter(({ query }) => /\bProperties\b/.test(query))).toEqual([]);
+    const { logging } = JSON.parse(await readFile(join(projectRoot, 'host.json'), 'utf8')) as {
+      logging: {
+        logLevel: Record<string, string>;
+        applicationInsights: { samplingSettings: { excludedTypes: string } };
+      };
+    };
+    expect(logging.logLevel).toMatchObject({ Function: 'Information', 'Host.Function.Console': 'Information' });
+    expect(logging.applicationInsights.samplingSettings.excludedTypes.split(';')).toContain('Trace');
+  });
+
+  it('fire for one row, except the rules that count', () => {
+    const thresholds = Object.entries(rules).map(([name, { operator, threshold }]) => [
+      name,
+      `${operator} ${threshold}`,
+    ]);
+    const counting = thresholds.filter(([, text]) => text !== 'GreaterThan 0');
+    expect(Object.fromEntries(counting)).toEqual({
+      'credential-care-silent': 'LessThan 1',
+      errors: 'GreaterThan 5',
+      refusals: 'GreaterThan 100',
+    });
+  });
+
+  it.each([
+    ['credential.dead', 'error', 'credential', 'credential-broken'],
+    ['credential.state_changed', 'error', '', 'credential-broken'],
+    ['credential.rotation_failed', 'error', 'credential', 'credential-broken'],
+    ['request.failed', 'warn', 'credential', 'credential-broken'],
+    ['credential.rotation_failed', 'error', 'platform', 'credential-warning'],
+    ['credential.care_failed', 'error', 'platform', 'credential-warning'],
+    ['credential.state_changed', 'warn', '', 'credential-warning'],
+    ['credential.notice_failed', 'warn', 'platform', 'credential-warning'],
+    ['credential.of_a_new_kind', 'error', '', 'credential-warning'],
+    ['credential.rotated', 'info', '', undefined],
+    ['request.failed', 'error', 'platform', undefined],
+    ['run.finished', 'error', '', 'run-failed'],
+    ['run.finished', 'info', '', undefined],
+    ['tenant_run.failed', 'error', '', undefined],
+    ['audit.purge_failed', 'error', 'platform', 'audit-unavailable'],
+    ['audit.row_unreadable', 'warn', '', undefined],
+  ])('raise for %s of level %s and scope "%s" the alert %s', (event, level, errorScope, expected) => {
+    const names = ['credential-broken', 'credential-warning', 'run-failed', 'audit-unavailable'];
+    const row = { event, level, errorScope, code: '' };
+    expect(firing(names, row)).toEqual(expected === undefined ? [] : [expected]);
+  });
+
+  const storageRules = ['records-deleted-by-another', 'blobs-changed-by-another'];
+  const change = { Category: 'StorageWrite', StatusCode: '202', RequesterObjectId: other };
+
+  it.each([
+    ['a batch of rows', { ...change, OperationName: 'EntityGroupTransaction' }],
+    ['a changed row', { ...change, OperationName: 'MergeEntity', StatusCode: '204' }],
+    ['a deleted row', { ...change, OperationName: 'DeleteEntity', Category: 'StorageDelete' }],
+    ['a deleted table', { ...change, OperationName: 'DeleteTable', Category: 'StorageDelete' }],
+    ['an overwritten blob', { ...change, OperationName: 'PutBlob', StatusCode: '201' }],
+    ['a request that is signed with a key', { ...change, OperationName: 'PutBlob', RequesterObjectId: '' }],
+  ])('report %s by others', (_what, row) => {
+    expect(firing(storageRules, row)).toEqual(storageRules);
+    expect(firing(storageRules, { ...row, RequesterObjectId: app })).toEqual([]);
+  });
+
+  it('ignore what others read, were refused, or created by a deployment', () => {
+    expect(firing(storageRules, { ...change, OperationName: 'GetBlob', Category: 'StorageRead' })).toEqual([]);
+    expect(firing(storageRules, { ...change, OperationName: 'PutBlob', StatusCode: '403' })).toEqual([]);
+    expect(firing(storageRules, { ...change, OperationName: 'PutBlob', StatusCode: 'Unknown' })).toEqual([]);
+    expect(firing(storageRules, { ...change, OperationName: 'CreateContainer' })).toEqual([]);
+  });
+
+  it.each([
+    ['SecretGet', 'secret-read-by-another'],
+    ['SecretSet', 'secret-written-by-another'],
+    ['SecretUpdate', 'secret-written-by-another'],
+  ])('report %s by others as %s', (OperationName, expected) => {
+    const vaultRules = ['secret-read-by-another', 'secret-written-by-another', 'secret-taken-away'];
+    const row = { OperationName, HttpStatusCode: 200, Identity: { claim: { oid: other } } };
+    expect(firing(vaultRules, row)).toEqual([expected]);
+    expect(firing(vaultRules, { ...row, Identity: { claim: { oid: app } } })).toEqual([]);
+    expect(firing(vaultRules, { ...row, HttpStatusCode: 403 })).toEqual([]);
+  });
+});

@@ -1,0 +1,52 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { readHostOptions } from '../../../tools/get-host-options.ts';
+import { durableBackends, hostJsonFor } from '../../../tools/package.ts';
+import { projectRoot } from '../../paths.ts';
+import { unbound } from './bind-options.ts';
+
+const options = await readHostOptions();
+if (options === undefined) {
+  console.warn(
+    'Skipped: no .local/tools/host-options.json. `node tools/get-host-options.ts` writes it; it needs .NET 10.',
+  );
+}
+
+const hostJson = JSON.parse(await readFile(join(projectRoot, 'host.json'), 'utf8')) as Parameters<
+  typeof hostJsonFor
+>[1];
+
+describe.skipIf(options === undefined)('host.json', () => {
+  const problems = (value: unknown): string[] => unbound(value, options ?? {});
+
+  it.each(durableBackends)('binds to the option classes of the host with the backend %s', (backend) => {
+    expect(problems(hostJsonFor(backend, hostJson))).toEqual([]);
+  });
+
+  it.each([
+    ['maxConcurrentActivities', 20, 'extensions.durableTask.maxConcurrentActivities: is unknown'],
+    ['maxConcurrentActivityFunctions', '20', 'extensions.durableTask.maxConcurrentActivityFunctions: "20" is no Int32'],
+    ['versionMatchStrategy', 'Newer', /versionMatchStrategy: "Newer" is none of None, Strict, CurrentOrOlder$/],
+    ['tracing', { traceInputs: false }, 'extensions.durableTask.tracing.traceInputs: is unknown'],
+    ['storageProvider', { type: 'AzureStorage', partitions: 4 }, /storageProvider\.partitions: is unknown$/],
+    ['storageProvider', { type: 'AzureStorage', maxQueuePollingInterval: '10' }, /"10" is no TimeSpan$/],
+    ['storageProvider', { type: 'Azure' }, /storageProvider\.type: "Azure" is no backend$/],
+  ])('would be refused with %s %j', (name, value, problem) => {
+    const { extensions } = hostJson;
+    const changed = {
+      ...hostJson,
+      extensions: { ...extensions, durableTask: { ...extensions.durableTask, [name]: value } },
+    };
+    expect(problems(changed)).toEqual([typeof problem === 'string' ? problem : expect.stringMatching(problem)]);
+  });
+
+  it('would be refused with an unknown section, level or sampling setting', () => {
+    const logging = { logLevel: { default: 'Warn' }, applicationInsights: { samplingSettings: { excluded: 'Trace' } } };
+    expect(problems({ ...hostJson, logging, durableTask: {} })).toEqual([
+      expect.stringMatching(/^logging\.logLevel\.default: "Warn" is none of Trace, /),
+      'logging.applicationInsights.samplingSettings.excluded: is unknown',
+      'durableTask: is unknown',
+    ]);
+  });
+});
