@@ -64,7 +64,7 @@ const edits: readonly Step[] = [
     if (version !== undefined) await world.store.disableRefreshTokenVersion(application, version);
   }),
   editToken('account removed', () => ({ account: '', accountObjectId: '' })),
-  editToken('account changed', () => ({ accountObjectId: 'nobody' })),
+  editToken('account changed', (world) => ({ accountObjectId: `nobody-${world.below(1_000_000)}` })),
   editToken('client id changed', () => ({ clientId: 'another' })),
   editToken('expiry in the past', ({ nowMs }) => ({ expiresAtMs: nowMs - dayMs })),
   editToken('expiry later', ({ nowMs }) => ({ expiresAtMs: nowMs + 900 * dayMs })),
