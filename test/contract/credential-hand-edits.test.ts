@@ -62,13 +62,13 @@ describe('a new version of the client credential that a person stores', () => {
   it('leaves the credential in memory in use while no enabled version can be read', async () => {
     const { client } = await setUp('memory');
     const clock = new FakeClock();
-    const { log, events } = recordingLogger();
-    const cached = new CachedCredentials({ store: operator.store, clock, log }, 600);
+    const recorder = recordingLogger();
+    const cached = new CachedCredentials({ store: operator.store, clock, log: recorder.log }, 600);
     await cached.get('memory');
     await operator.secrets.updateSecretProperties(clientSecret('memory'), client, { tags: {} });
     await clock.advance(600_000);
     expect((await cached.get('memory')).client.version).toBe(client);
-    expect(events()).toContain('credential.reread_failed');
+    expect(recorder.events()).toContain('credential.reread_failed');
     await operator.secrets.updateSecretProperties(clientSecret('memory'), client, { enabled: false });
     await clock.advance(600_000);
     await expect(cached.get('memory')).rejects.toMatchObject({ code: 'credential_missing' });

@@ -1,4 +1,4 @@
-import { BrokerError, type ErrorCode } from '../model/errors.ts';
+import { BrokerError } from '../model/errors.ts';
 import type { SkippedVersion } from '../model/credential.ts';
 import type { RefreshTokenVersion, StoredVersion } from './credential-store.ts';
 
@@ -73,11 +73,7 @@ export function skippedRefreshTokens(
 }
 
 /** Client credentials are enabled, and none of them can be read. */
-export class UnreadableCredentialError extends BrokerError {
-  constructor(code: ErrorCode, detail: string) {
-    super(code, detail);
-  }
-}
+export class UnreadableCredentialError extends BrokerError {}
 
 export interface ReadVersion<T> {
   readonly value: T | undefined;

@@ -113,7 +113,12 @@ async function storeRenewed(
     return version;
   };
   try {
-    const { refreshToken: stored, isSingleUse } = await storeRefreshToken(deps, client, application, renewed, write);
+    const { refreshToken: stored, isSingleUse } = await storeRefreshToken(
+      { ...deps, write },
+      client,
+      application,
+      renewed,
+    );
     if (isSingleUse) deps.log.log('warn', 'credential.refresh_token_single_use', { application });
     return { stored, isSingleUse };
   } catch (thrown) {

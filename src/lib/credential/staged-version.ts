@@ -22,10 +22,7 @@ type Overtaking = string | undefined;
  * @throws BrokerError credential_missing if no version that was enabled when the run began still is: a person has
  * stopped the broker.
  */
-export function overtakingVersion(
-  versions: readonly StoredVersion[],
-  { version: staged, known }: StagedVersion,
-): Overtaking {
+function overtakingVersion(versions: readonly StoredVersion[], { version: staged, known }: StagedVersion): Overtaking {
   const before = new Set(known.filter(({ enabled }) => enabled).map(({ version }) => version));
   const enabled = versions.filter((each) => each.enabled && each.version !== staged);
   const overtaking = enabled.find(({ version }) => !before.has(version));

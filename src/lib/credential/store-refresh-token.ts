@@ -38,16 +38,16 @@ const lagPausesMs = [3_000, 10_000, 30_000] as const;
  * never stored, so a killed process cannot leave one as the newest version. If Entra keeps rejecting the token that was
  * read back for 43 seconds, its version is withdrawn; after a transient failure it stays. If Entra accepts each token only
  * once, the last one that it issued is stored.
- * @param write writes the token. Default: as a consent, which is in force at once.
+ * @param deps.write writes the token. Default: as a consent, which is in force at once.
  * @throws BrokerError key_vault_unavailable, or the failure of the redemption.
  */
 export async function storeRefreshToken(
-  deps: StoreRefreshTokenDeps,
+  deps: StoreRefreshTokenDeps & { readonly write?: WriteToken },
   client: StoredClientCredential,
   application: string,
   token: NewRefreshToken,
-  write: WriteToken = (written) => save(deps.store, application, written),
 ): Promise<StoredAndProven> {
+  const { write = (written: NewRefreshToken) => save(deps.store, application, written) } = deps;
   const first = await proven(deps, client, token);
   const version = await write(token);
   const stored = await readBack(deps.store, application);

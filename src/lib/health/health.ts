@@ -1,27 +1,12 @@
 import { dayMs } from '../model/durations.ts';
 import { isoTime } from '../runtime/clock.ts';
 import { adviceFor, ptbCommand } from '../model/advice.ts';
+import { endFindings, nearest } from './end-findings.ts';
+import { type Finding, fromError } from './finding.ts';
 import type { BrokerError, ErrorCode } from '../model/errors.ts';
 import type { CredentialState, HealthStatus, JournalEntry } from '../credential/credential-journal.ts';
 import { rotationOverdueMs } from '../credential/overdue-care.ts';
 import { type Credential, refreshTokenLifeMs } from '../model/credential.ts';
-
-/** Days before an expiry at which health warns, ascending. */
-export const warningDays = [1, 7, 14, 30] as const;
-
-/** One problem, or something worth knowing. Severity `notice` does not change the state. */
-interface Finding {
-  readonly severity: 'notice' | 'degraded' | 'down';
-  readonly code:
-    | ErrorCode
-    | 'expires_soon'
-    | 'mfa_missing'
-    | 'rotation_failed'
-    | 'rotation_overdue'
-    | 'version_skipped';
-  readonly message: string;
-  readonly advice: string;
-}
 
 /** Input for {@link judgeCredential}. */
 export interface CredentialFacts {
@@ -92,17 +77,7 @@ export function judgeCredential(facts: CredentialFacts, nowMs: number): Credenti
   return {
     application: facts.application,
     state: { status: worst(findings), ...(thresholdDays === undefined ? {} : { thresholdDays }) },
-    ...(refreshToken === undefined
-      ? {}
-      : {
-          account: refreshToken.account,
-          mfa: refreshToken.mfa,
-          obtainedAt: isoTime(refreshToken.obtainedAtMs),
-          // Negative while this machine's clock is behind.
-          ageDays: Math.max(0, wholeDays(nowMs - refreshToken.obtainedAtMs)),
-          expiresAt: isoTime(refreshToken.expiresAtMs),
-          daysLeft: wholeDays(refreshToken.expiresAtMs - nowMs),
-        }),
+    ...refreshTokenFields(refreshToken, nowMs),
     ...(credential === undefined
       ? {}
       : {
@@ -113,6 +88,19 @@ export function judgeCredential(facts: CredentialFacts, nowMs: number): Credenti
         }),
     ...journalFields(facts),
     findings,
+  };
+}
+
+function refreshTokenFields(refreshToken: Credential['refreshToken'], nowMs: number) {
+  if (refreshToken === undefined) return {};
+  return {
+    account: refreshToken.account,
+    mfa: refreshToken.mfa,
+    obtainedAt: isoTime(refreshToken.obtainedAtMs),
+    // Negative while this machine's clock is behind.
+    ageDays: Math.max(0, wholeDays(nowMs - refreshToken.obtainedAtMs)),
+    expiresAt: isoTime(refreshToken.expiresAtMs),
+    daysLeft: wholeDays(refreshToken.expiresAtMs - nowMs),
   };
 }
 
@@ -172,35 +160,6 @@ function renewalAdvice({ application, credential }: CredentialFacts): string {
     : `${renew}, or ${ptbCommand('setup --credential federated', application)} to work without a secret.`;
 }
 
-interface ExpiringPart {
-  readonly part: 'refresh token' | 'client credential';
-  readonly endsAtMs: number | undefined;
-  /** When it expires at the latest, if the date in the vault may be too early. */
-  readonly latestEndMs?: number | undefined;
-  /** The code of the finding after the end. */
-  readonly endedCode: ErrorCode;
-  /** Advice before the end. */
-  readonly advice: string;
-}
-
-function endFindings(
-  { application, dead }: CredentialFacts,
-  nowMs: number,
-  { part, endsAtMs, latestEndMs, endedCode, advice }: ExpiringPart,
-): Finding[] {
-  if (endsAtMs === undefined) return [];
-  if (endsAtMs <= nowMs && latestEndMs !== undefined && latestEndMs > nowMs && dead === undefined) {
-    const message = `The vault says that the ${part} expired on ${isoTime(endsAtMs).slice(0, 10)}, but it was issued later than that allows.`;
-    return [{ severity: 'degraded', code: 'expires_soon', message, advice }];
-  }
-  if (endsAtMs <= nowMs) {
-    return [fromError(application, 'down', endedCode, `The ${part} expired on ${isoTime(endsAtMs).slice(0, 10)}.`)];
-  }
-  if (thresholdOf(endsAtMs, nowMs) === undefined) return [];
-  const message = `The ${part} expires within ${Math.max(1, Math.ceil((endsAtMs - nowMs) / dayMs))} days.`;
-  return [{ severity: 'degraded', code: 'expires_soon', message, advice }];
-}
-
 function mfaFindings({ application, credential, journal }: CredentialFacts): Finding[] {
   const stored = credential?.refreshToken;
   const advice = `Run ${ptbCommand('consent', application)} and sign in with Microsoft MFA as the service account.`;
@@ -233,20 +192,6 @@ function rotationFindings({ application, credential, journal }: CredentialFacts,
     },
   ];
 }
-
-const fromError = (application: string, severity: 'degraded' | 'down', code: ErrorCode, message: string): Finding => ({
-  severity,
-  code,
-  message,
-  advice: adviceFor(code, 'operator', application),
-});
-
-/** Returns the smallest of {@link warningDays} that covers the remaining time; undefined if none does. */
-export const thresholdOf = (endsAtMs: number, nowMs: number): number | undefined =>
-  warningDays.find((threshold) => endsAtMs - nowMs <= threshold * dayMs);
-
-const nearest = (ends: readonly (number | undefined)[], nowMs: number): number | undefined =>
-  warningDays.find((threshold) => ends.some((end) => end !== undefined && end - nowMs <= threshold * dayMs));
 
 const worst = (findings: readonly Finding[]): HealthStatus =>
   findings.some(({ severity }) => severity === 'down')

@@ -15,7 +15,7 @@ export interface CampaignOptions {
   readonly furtherSteps?: readonly Step[];
 }
 
-export interface Violation {
+interface Violation {
   readonly seed: number;
   readonly invariant: string;
   /** The names of the steps up to the violation. */

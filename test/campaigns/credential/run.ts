@@ -4,7 +4,8 @@ import { runCredentialCampaign } from './campaign.ts';
 
 const [count = 10_000, seed = 1] = process.argv.slice(2).map(Number);
 const { violations, counts, ...totals } = await runCredentialCampaign({ count, seed });
-for (const [name, times] of Object.entries(counts).toSorted()) console.log(`${String(times).padStart(7)} ${name}`);
+for (const [name, times] of Object.entries(counts).toSorted(([left], [right]) => left.localeCompare(right)))
+  console.log(`${String(times).padStart(7)} ${name}`);
 console.log(
   `${totals.sequences} sequences, ${totals.steps} steps, ${totals.heals} heals, ${violations.length} violations`,
 );

@@ -15,7 +15,7 @@ import { seededRandom } from '../../fakes/seeded-random.ts';
 import { faultyStore } from './faulty-store.ts';
 
 export const application = 'default';
-export const tenantId = '99999999-9999-4999-8999-999999999999' as TenantId;
+const tenantId = '99999999-9999-4999-8999-999999999999' as TenantId;
 export const accounts = ['account-a', 'account-b'] as const;
 export type Account = (typeof accounts)[number];
 export const hourMs = 3_600_000;

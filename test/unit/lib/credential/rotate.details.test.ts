@@ -180,15 +180,15 @@ describe('rotateRefreshToken when it disables old versions', () => {
       code: 'key_vault_unavailable',
     });
     const list = store.listRefreshTokenVersions.bind(store);
-    store.listRefreshTokenVersions = async (application) => {
+    const failing = async (application: string) => {
       const versions = await list(application);
       // After the new version is in use.
       if (versions.length === 6 && versions[0]?.enabled) throw new BrokerError('key_vault_unavailable', 'no');
       return versions;
     };
+    store.listRefreshTokenVersions = failing;
     const load = store.loadRefreshToken.bind(store);
     store.loadRefreshToken = async (application) => {
-      const failing = store.listRefreshTokenVersions;
       store.listRefreshTokenVersions = list;
       return load(application).finally(() => (store.listRefreshTokenVersions = failing));
     };

@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Credential } from '../../../../src/lib/model/credential.ts';
-import { type CredentialFacts, judgeCredential, thresholdOf, warningDays } from '../../../../src/lib/health/health.ts';
+import { thresholdOf, warningDays } from '../../../../src/lib/health/end-findings.ts';
+import { type CredentialFacts, judgeCredential } from '../../../../src/lib/health/health.ts';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import { parseTenantId, type TenantId } from '../../../../src/lib/model/identifiers.ts';
 import { Secret } from '../../../../src/lib/model/secret.ts';

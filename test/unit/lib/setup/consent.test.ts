@@ -92,8 +92,10 @@ describe('confirmChange', () => {
   });
 
   it('does not ask for the first consent, or for the same account', async () => {
-    await confirmChange({ store: new MemoryCredentialStore() }, { application: 'default' }, other);
-    await confirmChange({ store: await store() }, { application: 'default' }, former);
+    const first = confirmChange({ store: new MemoryCredentialStore() }, { application: 'default' }, other);
+    await expect(first).resolves.toBeUndefined();
+    const again = confirmChange({ store: await store() }, { application: 'default' }, former);
+    await expect(again).resolves.toBeUndefined();
   });
 });
 
