@@ -23,7 +23,7 @@ import {
 } from './stored-secret.ts';
 
 const prefix = 'ptb-';
-const secretNames = {
+export const secretNames = {
   refreshToken: (application: string) => `${prefix}${application}-refresh-token`,
   clientCredential: (application: string) => `${prefix}${application}-client-credential`,
 };

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { BrokerError, type ErrorCode, type LogFields } from '../model/errors.ts';
+import { scrub } from '../runtime/log.ts';
 import { parseJson, type OutboundReply, retryAfterSeconds } from '../runtime/outbound.ts';
 import { Secret } from '../model/secret.ts';
 import { meaningOf, type Reach } from './aadsts.ts';
@@ -62,8 +63,11 @@ const successSchema = z.object({
   scope: z.string().optional(),
 });
 
-/** A field that is only logged. It is cut, and not refused, because the rest of the reply still tells what happened. */
-const capped = z.string().transform((text) => text.slice(0, 100));
+/**
+ * A field that is only logged. It is cut, and not refused, because the rest of the reply still tells what happened. It is
+ * scrubbed first, because half a secret is not recognized.
+ */
+const capped = z.string().transform((text) => scrub(text).slice(0, 100));
 
 const failureSchema = z.object({
   error: z.string().min(1).max(200),

@@ -10,6 +10,7 @@ export interface Finding {
     | 'mfa_missing'
     | 'rotation_failed'
     | 'rotation_overdue'
+    | 'unknown_keys'
     | 'version_skipped';
   readonly message: string;
   readonly advice: string;

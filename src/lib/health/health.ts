@@ -72,6 +72,7 @@ export function judgeCredential(facts: CredentialFacts, nowMs: number): Credenti
     }),
     ...mfaFindings(facts),
     ...rotationFindings(facts, nowMs),
+    ...keyFindings(facts),
   ];
   const thresholdDays = nearest([refreshTokenEndMs, endsAtMs], nowMs);
   return {
@@ -191,6 +192,14 @@ function rotationFindings({ application, credential, journal }: CredentialFacts,
         'Find out why the timer rotate-credential does not run. Requests start an overdue rotation, once an hour.',
     },
   ];
+}
+
+/** A notice, because the key may be another broker's. The daily care warns once about each key. */
+function keyFindings({ application, journal: { unknownKeys } }: CredentialFacts): Finding[] {
+  if (unknownKeys === undefined) return [];
+  const message = `The application has keys in Entra that this vault does not hold: ${unknownKeys}.`;
+  const advice = `If neither another broker nor somebody of yours added them, treat it as an incident and run ${ptbCommand('revoke', application)}.`;
+  return [{ severity: 'notice', code: 'unknown_keys', message, advice }];
 }
 
 const worst = (findings: readonly Finding[]): HealthStatus =>

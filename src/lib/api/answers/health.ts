@@ -27,6 +27,7 @@ const findingSchema = z
       'mfa_missing',
       'rotation_failed',
       'rotation_overdue',
+      'unknown_keys',
       'version_skipped',
     ]),
     message: z.string(),
