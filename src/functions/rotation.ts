@@ -14,15 +14,17 @@ const schedule = '0 17 3 * * *';
  * Rotates the credential of every application in the vault, except those that another instance is rotating. Then requests
  * a health report, which announces changes.
  * @param unlessEndedSinceMs given if a request starts it: leaves out applications with a rotation since this time.
+ * @param applications default: all in the vault.
  * @throws BrokerError if the rotation of an application failed, so that the platform counts a failed invocation.
  */
 export async function rotateCredentials(
   services: Services,
   unlessEndedSinceMs?: number,
+  applications?: readonly string[],
 ): Promise<readonly KeepAliveResult[]> {
   const { credentials, health, log } = services;
   const outcomes: KeepAliveResult[] = [];
-  for (const application of await credentials.store.listApplications()) {
+  for (const application of applications ?? (await credentials.store.listApplications())) {
     const outcome = await claimedCare(careDeps(services), application, unlessEndedSinceMs);
     if (outcome === undefined) continue;
     outcomes.push(outcome);
@@ -37,9 +39,12 @@ export async function rotateCredentials(
   return outcomes;
 }
 
-/** Starts rotations that the timer missed. Returns at once, and checks at most once an hour. */
+/** Starts rotations that the timer missed, and those of dead credentials. Returns at once, and checks at most once an hour. */
 export function rotateIfOverdue(services: Services): void {
-  services.credentials.overdue.check((unlessEndedSinceMs) => rotateCredentials(services, unlessEndedSinceMs));
+  services.credentials.overdue.check(
+    (unlessEndedSinceMs, applications) => rotateCredentials(services, unlessEndedSinceMs, applications),
+    (application) => services.broker.credentialFailure(application) !== undefined,
+  );
 }
 
 function careDeps(services: Services): ClaimedCareDeps {

@@ -46,6 +46,14 @@ describe.each([
     expect(await claims.claim('held', { atMs: 2_500, untilMs: 3_500 })).toBe(true);
   });
 
+  it('ignore times in the future, which an instance has written before its clock was set back', async () => {
+    const claims = open();
+    await claims.claim('clock', { atMs: 3_600_000, untilMs: 5_400_000 });
+    expect(await claims.claim('clock', { atMs: 1_000, untilMs: 1_801_000 })).toBe(true);
+    await claims.end('clock', 3_600_000);
+    expect(await claims.claim('clock', { atMs: 1_000, untilMs: 1_801_000, unlessEndedSinceMs: 0 })).toBe(true);
+  });
+
   it('refuse a claim if a maintenance has ended since the given time', async () => {
     const claims = open();
     expect(await claims.lastEndedMs('done')).toBeUndefined();

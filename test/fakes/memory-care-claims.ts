@@ -1,4 +1,4 @@
-import type { CareClaims, ClaimRequest } from '../../src/lib/credential/care-claims.ts';
+import { type CareClaims, type ClaimRequest, isClaimed } from '../../src/lib/credential/care-claims.ts';
 import { BrokerError } from '../../src/lib/model/errors.ts';
 
 /** Care claims in memory. test/contract/care-claims.test.ts runs against them and the real ones. */
@@ -12,11 +12,11 @@ export class MemoryCareClaims implements CareClaims {
     return this.#claims.get(application)?.endedMs;
   }
 
-  async claim(application: string, { atMs, untilMs, unlessEndedSinceMs = Infinity }: ClaimRequest): Promise<boolean> {
+  async claim(application: string, request: ClaimRequest): Promise<boolean> {
     this.#failIfDown();
     const found = this.#claims.get(application);
-    if (found !== undefined && (found.untilMs > atMs || (found.endedMs ?? 0) > unlessEndedSinceMs)) return false;
-    this.#claims.set(application, { ...found, untilMs });
+    if (found !== undefined && isClaimed(found, request)) return false;
+    this.#claims.set(application, { ...found, untilMs: request.untilMs });
     return true;
   }
 

@@ -9,19 +9,31 @@ import type {
   CredentialStore,
   NewClientCredential,
   NewRefreshToken,
-  StoredVersion,
+  RefreshTokenVersion,
 } from '../../src/lib/credential/credential-store.ts';
+import { readNewest, refreshTokensInOrder, skippedRefreshTokens } from '../../src/lib/credential/in-force.ts';
+import { earliest } from '../../src/lib/credential/stored-secret.ts';
 import { BrokerError } from '../../src/lib/model/errors.ts';
 import type { TenantId } from '../../src/lib/model/identifiers.ts';
 import { Secret } from '../../src/lib/model/secret.ts';
 
-interface Kept<T> extends StoredVersion {
+interface Kept<T> {
+  readonly version: string;
+  readonly createdAtMs: number;
   enabled: boolean;
+  staged?: true | undefined;
   readonly proposed?: true;
-  readonly value: T;
+  value: T;
+  /** End of the client credential in the tags and in the certificate, which an edit of the expiry does not change. */
+  endMs?: number | undefined;
+  /** Why the version cannot be read, as if a person had changed its tags. */
+  unreadable?: BrokerError;
 }
 
-/** A credential store in memory with versions and injected failures. */
+type State = Pick<Kept<unknown>, 'enabled' | 'staged' | 'proposed'>;
+const inUse: State = { enabled: true };
+
+/** A credential store in memory with versions, changes by hand and injected failures. */
 export class MemoryCredentialStore implements CredentialStore {
   loads = 0;
   /** Thrown by every operation while set. */
@@ -40,19 +52,21 @@ export class MemoryCredentialStore implements CredentialStore {
   async load(application: string): Promise<Credential> {
     this.loads += 1;
     this.#failIfDue();
-    const client = newest(this.#clients.get(application));
-    if (client === undefined) throw new BrokerError('credential_missing', `no client credential for ${application}`);
-    return {
-      application,
-      client: { ...client.value, version: client.version },
-      refreshToken: await this.loadRefreshToken(application),
-    };
+    const versions = (this.#clients.get(application) ?? []).toReversed();
+    const client = await readNewest('client credential', versions, async (version) =>
+      this.#client(application, version),
+    );
+    if (client.value === undefined)
+      throw new BrokerError('credential_missing', `no client credential for ${application}`);
+    const refreshToken = await this.loadRefreshToken(application);
+    const tokens = await this.listRefreshTokenVersions(application);
+    const skipped = [...client.skipped, ...skippedRefreshTokens(tokens, refreshToken?.version)];
+    return { application, client: client.value, refreshToken, ...(skipped.length === 0 ? {} : { skipped }) };
   }
 
   async loadRefreshToken(application: string): Promise<StoredRefreshToken | undefined> {
-    this.#failIfDue();
-    const token = newest(this.#tokens.get(application));
-    return token && { ...token.value, version: token.version };
+    const [first] = refreshTokensInOrder(await this.listRefreshTokenVersions(application));
+    return first && this.loadRefreshTokenVersion(application, first.version);
   }
 
   async loadRefreshTokenVersion(application: string, version: string): Promise<StoredRefreshToken | undefined> {
@@ -63,54 +77,125 @@ export class MemoryCredentialStore implements CredentialStore {
 
   async loadClientCredentialVersion(application: string, version: string): Promise<StoredClientCredential | undefined> {
     this.#failIfDue();
+    return this.#client(application, version);
+  }
+
+  #client(application: string, version: string): StoredClientCredential | undefined {
     const client = this.#clients.get(application)?.find((kept) => kept.version === version && kept.enabled);
-    return client && { ...client.value, version };
+    if (client?.unreadable) throw client.unreadable;
+    if (client === undefined) return undefined;
+    const endsAtMs = earliest(client.value.endsAtMs, client.endMs);
+    return { ...client.value, version, ...(endsAtMs === undefined ? {} : { endsAtMs }) };
   }
 
   async saveRefreshToken(application: string, token: NewRefreshToken): Promise<string> {
-    return this.#add(this.#tokens, application, token);
+    return this.#add(this.#tokens, application, token, inUse);
   }
 
   async saveClientCredential(application: string, credential: NewClientCredential): Promise<string> {
-    return this.#add(this.#clients, application, credential);
+    return this.#add(this.#clients, application, credential, inUse);
+  }
+
+  async stageRefreshToken(application: string, token: NewRefreshToken): Promise<string> {
+    return this.#add(this.#tokens, application, token, { enabled: false, staged: true });
+  }
+
+  async stageClientCredential(application: string, credential: NewClientCredential): Promise<string> {
+    return this.#add(this.#clients, application, credential, { enabled: false });
   }
 
   async proposeClientCredential(application: string, credential: NewClientCredential): Promise<string> {
     return this.#add(this.#clients, application, credential, { enabled: false, proposed: true });
   }
 
-  async listRefreshTokenVersions(application: string): Promise<readonly StoredVersion[]> {
-    return (this.#tokens.get(application) ?? []).toReversed();
+  async enableRefreshTokenVersion(application: string, version: string): Promise<void> {
+    this.#change(this.#tokens, application, version, { enabled: true, staged: undefined });
+  }
+
+  async enableClientCredentialVersion(application: string, version: string): Promise<void> {
+    this.#change(this.#clients, application, version, { enabled: true });
+  }
+
+  async listRefreshTokenVersions(application: string): Promise<readonly RefreshTokenVersion[]> {
+    this.#failIfDue();
+    return (this.#tokens.get(application) ?? [])
+      .toReversed()
+      .map(
+        ({ version, createdAtMs, enabled, staged, value: { account, accountObjectId, clientId, consentedAtMs } }) => ({
+          version,
+          createdAtMs,
+          enabled,
+          ...(staged ? { staged } : {}),
+          ...(account === '' ? {} : { account }),
+          ...(accountObjectId === '' ? {} : { accountObjectId }),
+          clientId,
+          ...(consentedAtMs === undefined ? {} : { consentedAtMs }),
+        }),
+      );
   }
 
   async listClientCredentialVersions(application: string): Promise<readonly ClientCredentialVersion[]> {
-    return (this.#clients.get(application) ?? []).toReversed().map(({ value, ...version }) => ({
-      ...version,
-      kind: value.credential.kind,
-      clientId: value.clientId,
-      ...(value.keyId === undefined ? {} : { keyId: value.keyId }),
-    }));
+    this.#failIfDue();
+    return (this.#clients.get(application) ?? [])
+      .toReversed()
+      .map(({ version, createdAtMs, enabled, proposed, value }) => ({
+        version,
+        createdAtMs,
+        enabled,
+        ...(proposed ? { proposed } : {}),
+        kind: value.credential.kind,
+        clientId: value.clientId,
+        ...(value.keyId === undefined ? {} : { keyId: value.keyId }),
+      }));
   }
 
   async disableRefreshTokenVersion(application: string, version: string): Promise<void> {
-    disable(this.#tokens.get(application), version);
+    this.#change(this.#tokens, application, version, { enabled: false });
   }
 
   async disableClientCredentialVersion(application: string, version: string): Promise<void> {
-    disable(this.#clients.get(application), version);
+    this.#change(this.#clients, application, version, { enabled: false });
+  }
+
+  async withdrawRefreshTokenVersion(application: string, version: string): Promise<void> {
+    this.#change(this.#tokens, application, version, { enabled: false, staged: true });
+  }
+
+  async setClientCredentialEnd(application: string, version: string, endsAtMs: number): Promise<void> {
+    this.#failIfDue();
+    const kept = found(this.#clients, application, version);
+    kept.value = { ...kept.value, endsAtMs };
   }
 
   async listApplications(): Promise<readonly string[]> {
-    const inForce = [...this.#clients].filter(([, versions]) => newest(versions) !== undefined);
+    const inForce = [...this.#clients].filter(([, versions]) => versions.some(({ enabled }) => enabled));
     return inForce.map(([application]) => application).toSorted();
   }
 
-  #add<T>(
-    kept: Map<string, Kept<T>[]>,
+  /** Changes the tags or the dates of a version, as a person can. */
+  editClient(
     application: string,
-    value: T,
-    state: Pick<Kept<T>, 'enabled' | 'proposed'> = { enabled: true },
-  ): string {
+    version: string,
+    changes: Partial<NewClientCredential> & { readonly unreadable?: BrokerError },
+  ): void {
+    const { unreadable, ...value } = changes;
+    const kept = found(this.#clients, application, version);
+    kept.endMs ??= kept.value.endsAtMs;
+    kept.value = { ...kept.value, ...value };
+    if (unreadable !== undefined) kept.unreadable = unreadable;
+  }
+
+  editToken(application: string, version: string, changes: Partial<NewRefreshToken>): void {
+    const kept = found(this.#tokens, application, version);
+    kept.value = { ...kept.value, ...changes };
+  }
+
+  #change<T>(kept: Map<string, Kept<T>[]>, application: string, version: string, state: Partial<State>): void {
+    this.#failIfDue();
+    Object.assign(found(kept, application, version), state);
+  }
+
+  #add<T>(kept: Map<string, Kept<T>[]>, application: string, value: T, state: State): string {
     this.#failIfDue();
     const versions = kept.get(application) ?? [];
     const version = `v${versions.length + 1}`;
@@ -123,13 +208,10 @@ export class MemoryCredentialStore implements CredentialStore {
   }
 }
 
-const newest = <T>(versions: Kept<T>[] | undefined): Kept<T> | undefined =>
-  versions?.findLast((version) => version.enabled);
-
-function disable(versions: { version: string; enabled: boolean }[] | undefined, version: string): void {
-  const found = versions?.find((other) => other.version === version);
-  if (found === undefined) throw new BrokerError('key_vault_unavailable', 'no such version');
-  found.enabled = false;
+function found<T>(kept: Map<string, Kept<T>[]>, application: string, version: string): Kept<T> {
+  const versions = kept.get(application)?.find((other) => other.version === version);
+  if (versions === undefined) throw new BrokerError('key_vault_unavailable', 'no such version');
+  return versions;
 }
 
 /** A store with the complete credential of one application. */

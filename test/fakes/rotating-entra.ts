@@ -10,6 +10,12 @@ export class RotatingEntra implements Redeemer {
   redemptions = 0;
   /** Whether the next issued refresh token is invalid. */
   issueDud = false;
+  /** Whether a refresh token is valid until its first use only. */
+  isSingleUse = false;
+  /** The accounts of refresh tokens that are not of the default account. A rolled token has that of its predecessor. */
+  readonly accounts = new Map<string, string>();
+  /** Called with each refresh token that is issued. */
+  issue: (issued: string) => void = () => undefined;
   claims: { objectId?: string; authenticationMethods?: readonly string[] } = {};
   /** If it returns a result, that result replaces the normal answer. */
   script: (redemption: Redemption) => TokenReply | undefined = () => undefined;
@@ -27,10 +33,15 @@ export class RotatingEntra implements Redeemer {
     if (scripted !== undefined) return scripted;
     const { grant, tenantId } = redemption;
     if (grant.kind === 'delegated' && !this.good.has(grant.refreshToken.reveal())) return aadstsFailure(70000);
+    const used = grant.kind === 'delegated' ? grant.refreshToken.reveal() : '';
+    if (this.isSingleUse) this.good.delete(used);
     this.#issued += 1;
+    const account = this.accounts.get(used) ?? '22222222-2222-4222-8222-222222222222';
     const rolled = `rolled-${this.#issued}`;
     if (!this.issueDud) this.good.add(rolled);
     this.issueDud = false;
+    this.accounts.set(rolled, account);
+    this.issue(rolled);
     return {
       ok: true,
       token: {
@@ -40,7 +51,7 @@ export class RotatingEntra implements Redeemer {
         scopes: ['User.Read'],
         claims: {
           tenantId,
-          objectId: '22222222-2222-4222-8222-222222222222',
+          objectId: account,
           username: 'broker@partner.example',
           authenticationMethods: ['pwd', 'mfa'],
           ...this.claims,

@@ -3,7 +3,7 @@ import { type ClientCredential, defaultApplication } from '../../lib/model/crede
 import type { ConsentOutcome } from '../../lib/setup/consent.ts';
 import type { TargetOptions } from '../sign-in/target.ts';
 import { interruptible } from '../sign-in/interruptible.ts';
-import { print, say } from '../sign-in/output.ts';
+import { confirm, isInteractive, print, say } from '../sign-in/output.ts';
 import { addApplicationOption, addTargetOptions, addSignInOptions } from '../sign-in/target-options.ts';
 import type { Toolbox } from '../sign-in/toolbox.ts';
 
@@ -31,6 +31,13 @@ async function consent(flags: ConsentFlags, signal: AbortSignal): Promise<void> 
   ]);
   const toolbox = await openToolbox(flags, signal);
   const outcome = await withUsableClient(toolbox, flags, (usable, secret) => signInAndStore(usable, flags, secret));
+  const { clockAheadSeconds } = outcome;
+  if (clockAheadSeconds !== undefined) {
+    const direction = clockAheadSeconds > 0 ? 'ahead of' : 'behind';
+    say(
+      `This machine's clock is ${Math.round(Math.abs(clockAheadSeconds) / 60)} minutes ${direction} Entra's. Correct it.`,
+    );
+  }
   print(flags.json, outcome, [
     `The refresh token of ${outcome.account} is stored for the application "${outcome.application}".`,
     `It expires on ${outcome.expiresAt.slice(0, 10)} unless it is rotated. The broker rotates it daily.`,
@@ -50,6 +57,15 @@ async function signInAndStore(
   say(`Sign in as ${flags.account ?? 'the service account'}, with MFA.`);
   return obtainConsent(
     { ...toolbox, ...toolbox.signInDeps, canaryResource: toolbox.target.cloud.resources.graph },
-    { application: flags.application, account: flags.account, method: signInMethod(flags), clientCredential },
+    {
+      application: flags.application,
+      account: flags.account,
+      method: signInMethod(flags),
+      clientCredential,
+      ...(isInteractive() ? { confirmAccount } : {}),
+    },
   );
 }
+
+const confirmAccount = (former: string, account: string): Promise<boolean> =>
+  confirm(`${account} signed in, but ${former} consented last. Replace it?`);

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { RenewalDeps } from '../../lib/credential/renew-client-credential.ts';
+import type { RenewalDeps } from '../../lib/credential/superseded-keys.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { CommandOutcome } from '../run-program.ts';
 import type { TargetOptions } from '../sign-in/target.ts';
@@ -69,7 +69,7 @@ async function rotateClientCredential(toolbox: Toolbox, flags: RotateFlags): Pro
       return { graph, writer };
     },
   };
-  say('Renewing the client credential. The old one is removed about a minute after the new one works …');
+  say('Renewing the client credential. The old one stays valid until the daily timer removes it …');
   const renewal = await renewClientCredential(deps, flags.application, true);
   const { endsAtMs, ...rest } = renewal;
   const endsAt = endsAtMs === undefined ? undefined : new Date(endsAtMs).toISOString();

@@ -133,7 +133,12 @@ async function obtainToken(
     callerId: callerIdOf(caller),
   };
   let token = await deps.tokens.getToken(request);
-  if (mayPredateConsent(token, scopes, rule)) token = (await deps.tokens.getNewerToken(request)) ?? token;
+  if (mayPredateConsent(token, scopes, rule)) {
+    token = (await deps.tokens.getNewerToken(request)) ?? token;
+    // The attempt takes seconds, after which the older token may be too short-lived.
+    if (token.expiresAtMs - deps.clock.nowMs() < request.minimumLifetimeSeconds * 1000)
+      token = await deps.tokens.getToken(request);
+  }
   const judgement = judgeScopes(rule, token.scopes);
   fields.expiresAtMs = token.expiresAtMs;
   fields.fromCache = token.fromCache;

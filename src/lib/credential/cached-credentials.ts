@@ -4,6 +4,7 @@ import { type BrokerError, toBrokerError } from '../model/errors.ts';
 import { errorFields, type Logger } from '../runtime/log.ts';
 import type { Credential } from '../model/credential.ts';
 import type { CredentialStore } from './credential-store.ts';
+import { UnreadableCredentialError } from './in-force.ts';
 
 /** The outcome of the last read of one application's credential. */
 export interface LastRead {
@@ -29,12 +30,15 @@ export interface CachedCredentialsDeps {
 
 /**
  * Keeps credentials in memory ("Azure Key Vault throttling guidance"). Reads them again when they are older than the
- * maximum age or stop working. While the store does not answer, the copies stay in use.
+ * maximum age or stop working. While the store does not answer, or holds enabled versions that cannot be read, the copies
+ * stay in use. If no version is enabled, they do not: a person has decided so.
  */
 export class CachedCredentials {
   readonly #deps: CachedCredentialsDeps;
   readonly #maxAgeMs: number;
   readonly #copies = new Map<string, KeptCopy<Credential>>();
+  /** Skipped versions that were logged. */
+  readonly #logged = new Set<string>();
 
   /** @param maxAgeSeconds age at which a copy is read again. */
   constructor(deps: CachedCredentialsDeps, maxAgeSeconds: number) {
@@ -75,7 +79,9 @@ export class CachedCredentials {
   async #get(application: string, freshMs?: number): Promise<Credential> {
     const load = async (): Promise<Credential> => {
       try {
-        return await this.#deps.store.load(application);
+        const credential = await this.#deps.store.load(application);
+        this.#logSkipped(credential);
+        return credential;
       } catch (thrown) {
         throw toBrokerError(thrown);
       }
@@ -84,13 +90,23 @@ export class CachedCredentials {
     return value;
   }
 
+  /** Logs each version once. */
+  #logSkipped({ application, skipped = [] }: Credential): void {
+    for (const { part, version, reason } of skipped) {
+      const key = `${application} ${part} ${version}`;
+      if (this.#logged.has(key)) continue;
+      this.#logged.add(key);
+      this.#deps.log.log('warn', 'credential.version_skipped', { application, part, version, detail: reason });
+    }
+  }
+
   #copyOf(application: string): KeptCopy<Credential> {
     const known = this.#copies.get(application);
     if (known !== undefined) return known;
     const copy = new KeptCopy<Credential>(this.#deps, {
       freshMs: () => this.#maxAgeMs,
       usableMs: Number.POSITIVE_INFINITY,
-      outlives: (failure) => toBrokerError(failure).transient,
+      outlives: (failure) => failure instanceof UnreadableCredentialError || toBrokerError(failure).transient,
       pauseMs: (failure, isCopyServed) => pauseAfter(toBrokerError(failure), isCopyServed),
       onKept: (failure) =>
         this.#deps.log.log('warn', 'credential.reread_failed', { application, ...errorFields(failure) }),

@@ -1,4 +1,5 @@
 import type { TableClient } from '@azure/data-tables';
+import { minuteMs } from '../model/durations.ts';
 import { once } from '../runtime/once.ts';
 import { isStorageConflict, isStorageMissing, storageCall } from '../runtime/storage-call.ts';
 
@@ -21,6 +22,22 @@ export interface CareClaims {
   claim(application: string, request: ClaimRequest): Promise<boolean>;
   /** Ends the claim and records the time. */
   end(application: string, atMs: number): Promise<void>;
+}
+
+/** Difference between two clocks up to which a time in the future counts. */
+const clockToleranceMs = 5 * minuteMs;
+
+/**
+ * Whether somebody holds the claim, or ended a maintenance too recently. Times that a right clock cannot have written do
+ * not count: a clock was set back since. Pure.
+ */
+export function isClaimed(
+  found: { readonly untilMs: number; readonly endedMs?: number | undefined },
+  { atMs, untilMs, unlessEndedSinceMs }: ClaimRequest,
+): boolean {
+  if (found.untilMs > atMs && found.untilMs <= untilMs + clockToleranceMs) return true;
+  const endedMs = found.endedMs ?? 0;
+  return unlessEndedSinceMs !== undefined && endedMs > unlessEndedSinceMs && endedMs <= atMs + clockToleranceMs;
 }
 
 /** Not the partition of the journal's entries: a claim must not conflict with a change of state. */
@@ -53,8 +70,7 @@ export class TableCareClaims implements CareClaims {
 
   async claim(application: string, { atMs, untilMs, unlessEndedSinceMs }: ClaimRequest): Promise<boolean> {
     const found = await this.#find(application);
-    if (found !== undefined && found.untilMs > atMs) return false;
-    if (unlessEndedSinceMs !== undefined && (found?.endedMs ?? 0) > unlessEndedSinceMs) return false;
+    if (found !== undefined && isClaimed(found, { atMs, untilMs, unlessEndedSinceMs })) return false;
     const entity = { partitionKey, rowKey: application, claimedUntil: new Date(untilMs) };
     return guarded(async () => {
       const table = await this.#table();

@@ -9,7 +9,7 @@ const certificatePattern = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE
 
 /**
  * Parses a certificate and its private key from one PEM text, the format of Key Vault for `application/x-pem-file`.
- * @throws BrokerError client_credential_rejected if the key or the certificate is missing. The error contains nothing
+ * @throws BrokerError client_credential_rejected if the key or the certificate is missing or broken. The error contains nothing
  * of the text.
  */
 export function parseCertificate(pem: string): Extract<ClientCredential, { kind: 'certificate' }> {
@@ -22,7 +22,7 @@ export function parseCertificate(pem: string): Extract<ClientCredential, { kind:
       `The stored certificate has no ${privateKey === undefined ? 'private key' : 'certificate'} in PEM form.`,
     );
   }
-  const thumbprintSha256 = new X509Certificate(leaf).fingerprint256.replaceAll(':', '').toLowerCase();
+  const thumbprintSha256 = parseLeaf(leaf).fingerprint256.replaceAll(':', '').toLowerCase();
   return {
     kind: 'certificate',
     privateKey: new Secret(privateKey),
@@ -30,3 +30,16 @@ export function parseCertificate(pem: string): Extract<ClientCredential, { kind:
     thumbprintSha256,
   };
 }
+
+function parseLeaf(pem: string): X509Certificate {
+  try {
+    return new X509Certificate(pem);
+  } catch {
+    // The error of the parser may contain a part of the text.
+    throw new BrokerError('client_credential_rejected', 'The stored certificate cannot be parsed.');
+  }
+}
+
+/** When a certificate expires, by its own date; undefined for any other kind of client credential. */
+export const certificateEndMs = (credential: ClientCredential): number | undefined =>
+  credential.kind === 'certificate' ? new X509Certificate(credential.certificate).validToDate.getTime() : undefined;

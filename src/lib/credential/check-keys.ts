@@ -7,7 +7,7 @@ import { applicationPath, keyMark } from './client-keys.ts';
 import type { CredentialJournal } from './credential-journal.ts';
 import type { CredentialStore } from './credential-store.ts';
 import { redeemAsApplication, type RedeemAsApplicationDeps } from './prove-client-credential.ts';
-import type { RenewalDeps } from './renew-client-credential.ts';
+import type { RenewalDeps } from './superseded-keys.ts';
 import { type KnownKeys, namesOf, readKeyLists, unknownKeys } from './unknown-keys.ts';
 
 interface CheckKeysDeps extends RedeemAsApplicationDeps {

@@ -52,7 +52,9 @@ export async function registerCertificate(
   const credential = parseCertificate(`${created.privateKey}\n${created.certificate}`);
   const keyId = deps.newId();
   const entry = entryOf(credential, keyId, name);
-  await replaceCertificates(deps, applicationPath, (present) => [...present, entry]);
+  await replaceCertificates(deps, applicationPath, (present) =>
+    present.some((listed) => textOf(listed, 'keyId') === keyId) ? present : [...present, entry],
+  );
   return { credential, keyId, endsAtMs: Date.parse(entry.endDateTime) };
 }
 
@@ -102,26 +104,43 @@ export async function listCertificates(
   throw new BrokerError('resource_error', 'Microsoft Graph did not return the certificates of the application.');
 }
 
+/** How often the list is read and written while other programs change it, too. */
+const maxWrites = 3;
+
 /**
  * Reads the application's certificates and writes the changed list. Graph replaces the list as a whole, and entries
  * sent back without their key stay as they are ("Update application", keyCredentials). Does not write an unchanged
  * list.
- * A race remains, because applications have no ETag for If-Match: a write by another program between the read and the
- * write, one round trip apart, is undone. A certificate of the broker that is lost this way fails its proof and is
- * registered again. A certificate that another program adds in this moment is lost; the broker writes about once a
- * year.
+ * Applications have no ETag for If-Match. So the list is read twice, and written only if both agree; then it is read again,
+ * and the change is repeated if another program's write has undone it. A certificate that another program adds between
+ * the second read and the write, one round trip apart, is lost, because no read has shown it.
  */
 async function replaceCertificates(
   deps: Pick<CertificateDeps, 'graph' | 'writer'>,
   applicationPath: string,
   change: (present: readonly JsonObject[]) => readonly JsonObject[],
 ): Promise<void> {
-  const present = await listCertificates(deps, applicationPath);
-  const wanted = change(present);
-  if (wanted.length === present.length) return;
-  const keyCredentials = wanted.map((entry) => (present.includes(entry) ? { ...entry, key: null } : entry));
-  await deps.writer.patch(applicationPath, { keyCredentials });
+  let seen = await listCertificates(deps, applicationPath);
+  for (let writes = 0; writes < maxWrites; ) {
+    if (change(seen).length === seen.length) return;
+    const present = await listCertificates(deps, applicationPath);
+    if (idsOf(present) === idsOf(seen)) {
+      const wanted = change(present);
+      const keyCredentials = wanted.map((entry) => (present.includes(entry) ? { ...entry, key: null } : entry));
+      await deps.writer.patch(applicationPath, { keyCredentials });
+      writes += 1;
+      seen = await listCertificates(deps, applicationPath);
+      // All certificates were removed meanwhile: that is the result of `ptb revoke`.
+      if (seen.length === 0) return;
+    } else seen = present;
+  }
 }
+
+const idsOf = (entries: readonly JsonObject[]): string =>
+  entries
+    .map((entry) => textOf(entry, 'keyId') ?? '')
+    .toSorted()
+    .join(' ');
 
 /** Takes start and end from the certificate, which has whole seconds: Graph rejects an end after the certificate's. */
 function entryOf({ certificate }: Certificate, keyId: string, displayName: string) {

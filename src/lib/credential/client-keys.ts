@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { hourMs } from '../model/durations.ts';
+import { hourMs, minuteMs } from '../model/durations.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type JsonObject, objectsIn, textOf } from '../graph/reply.ts';
 import {
@@ -18,6 +18,10 @@ export interface RegisteredKey {
   readonly keyId: string;
   /** NaN if Entra returned no valid start. */
   readonly startsAtMs: number;
+  /** NaN if Entra returned no valid end. */
+  readonly endsAtMs: number;
+  /** Whether a version in this vault has its id. Others are left over from a run that was killed. */
+  readonly stored: boolean;
   /**
    * Whether it is stored in this vault under this application's name. Any other one may be in use by another broker and
    * is never removed.
@@ -55,6 +59,13 @@ export interface ClientKeysDeps extends CertificateDeps {
  * run.
  */
 export const orphanAgeMs = hourMs;
+
+/** Difference between two clocks up to which a time in the future counts as now. */
+const clockToleranceMs = 5 * minuteMs;
+
+/** Whether more time than `ageMs` has passed. A time far in the future counts as old: a clock was set back since. */
+export const isOlderThan = (ageMs: number, sinceMs: number, nowMs: number): boolean =>
+  nowMs - sinceMs > ageMs || nowMs - sinceMs < -clockToleranceMs;
 
 /** Graph path of an application by its client id. */
 export const applicationPath = (clientId: string): string => `/applications(appId='${clientId}')`;
@@ -142,13 +153,35 @@ export const registeredKeys = (
     const isBare = displayName === clientCredentialName;
     if (keyId === undefined || !(isBare || displayName.startsWith(`${clientCredentialName}:`))) return [];
     const ours = displayName === name || (isBare && storedKeyIds.has(keyId));
-    return [{ keyId, ours, startsAtMs: Date.parse(textOf(entry, 'startDateTime') ?? '') }];
+    const timeOf = (field: string): number => Date.parse(textOf(entry, field) ?? '');
+    return [
+      {
+        keyId,
+        ours,
+        stored: storedKeyIds.has(keyId),
+        startsAtMs: timeOf('startDateTime'),
+        endsAtMs: timeOf('endDateTime'),
+      },
+    ];
   });
 
 /**
+ * Minimum age of the version in use at which its predecessors are removed from Entra. An instance that cannot read the
+ * vault keeps its predecessor in use, so the daily run after the renewal removes it, and not the renewal. The runs are not
+ * exactly a day apart.
+ */
+export const settledAgeMs = 20 * hourMs;
+
+export interface KeyInUse {
+  /** Undefined if no key of this kind is in use. */
+  readonly keyId: string | undefined;
+  /** Whether the client credential in use is older than {@link settledAgeMs} and was just proven. */
+  readonly isSettled: boolean;
+}
+
+/**
  * Removes client credentials of this vault that are not in use: those of a killed run, and former ones. Keeps those
- * younger than {@link orphanAgeMs}.
- * @param keptKeyId the one in use; undefined if none of this kind is.
+ * younger than {@link orphanAgeMs}, and former ones until the one in use is settled.
  * @returns the number of removed credentials.
  * @throws BrokerError from Graph.
  */
@@ -156,10 +189,14 @@ export async function removeUnused(
   { clock }: { readonly clock: Clock },
   keys: ClientKeys,
   registered: readonly RegisteredKey[],
-  keptKeyId: string | undefined,
+  inUse: KeyInUse,
 ): Promise<number> {
   const unused = registered.filter(
-    ({ keyId, ours, startsAtMs }) => ours && keyId !== keptKeyId && clock.nowMs() - startsAtMs > orphanAgeMs,
+    ({ keyId, ours, stored, startsAtMs }) =>
+      ours &&
+      keyId !== inUse.keyId &&
+      (inUse.isSettled || !stored) &&
+      isOlderThan(orphanAgeMs, startsAtMs, clock.nowMs()),
   );
   if (unused.length > 0) await keys.remove(unused.map(({ keyId }) => keyId));
   return unused.length;

@@ -12,6 +12,17 @@ export interface StoredVersion {
   readonly enabled: boolean;
 }
 
+/** One version of a refresh token, without its value. Tags that a person removed are absent. */
+export interface RefreshTokenVersion extends StoredVersion {
+  readonly account?: string;
+  readonly accountObjectId?: string;
+  readonly clientId?: string;
+  /** See {@link StoredRefreshToken.consentedAtMs}. */
+  readonly consentedAtMs?: number;
+  /** Set on a version that was never put in use, or was withdrawn. It does not count as a consent. */
+  readonly staged?: true;
+}
+
 /** One version of a client credential, without its value. */
 export interface ClientCredentialVersion extends StoredVersion {
   /** Absent if the kind is unknown. */
@@ -24,37 +35,57 @@ export interface ClientCredentialVersion extends StoredVersion {
 }
 
 /**
- * The only place where credentials are stored. Every write creates a new version; no version is overwritten. All
- * methods throw BrokerError key_vault_unavailable. The load methods also throw credential_missing if a stored secret
- * lacks its tags, and client_credential_rejected for a broken certificate.
+ * The only place where credentials are stored. Every write creates a new version; no version is overwritten. The rules
+ * for the version in force are in in-force.ts. All methods throw BrokerError key_vault_unavailable.
  */
 export interface CredentialStore {
   /** Identifies the vault. The text is unique and does not depend on the machine that opens it. */
   readonly vault: string;
-  /** Returns the newest enabled versions. @throws BrokerError credential_missing if the application is not set up. */
+  /**
+   * Returns the versions in force.
+   * @throws BrokerError credential_missing if no client credential is enabled; UnreadableCredentialError if client
+   * credentials are enabled and none can be read.
+   */
   load(application: string, signal?: AbortSignal): Promise<Credential>;
-  /** Returns the newest enabled refresh token, or undefined before the first consent. */
+  /** Returns the refresh token in force, or undefined before the first consent. */
   loadRefreshToken(application: string, signal?: AbortSignal): Promise<StoredRefreshToken | undefined>;
-  /** Returns one version, or undefined if it is disabled or does not exist. */
+  /** Returns one version, or undefined if it is empty, disabled or does not exist. */
   loadRefreshTokenVersion(application: string, version: string): Promise<StoredRefreshToken | undefined>;
-  /** Returns one version, or undefined if it is disabled or does not exist. */
+  /**
+   * Returns one version, or undefined if it is disabled or does not exist.
+   * @throws BrokerError credential_missing or client_credential_rejected if it cannot be read.
+   */
   loadClientCredentialVersion(application: string, version: string): Promise<StoredClientCredential | undefined>;
-  /** @returns the new version. */
+  /** Stores a version that is in force at once: for a person's decision. @returns the new version. */
   saveRefreshToken(application: string, token: NewRefreshToken): Promise<string>;
-  /** @returns the new version. */
+  /** As {@link saveRefreshToken}. @returns the new version. */
   saveClientCredential(application: string, credential: NewClientCredential): Promise<string>;
+  /**
+   * Stores a disabled version, to be enabled after a look at the other versions: for a decision of the broker. A version
+   * that a person stores later is newer, so it wins although this one is enabled after it. @returns the new version.
+   */
+  stageRefreshToken(application: string, token: NewRefreshToken): Promise<string>;
+  /** As {@link stageRefreshToken}. @returns the new version. */
+  stageClientCredential(application: string, credential: NewClientCredential): Promise<string>;
   /**
    * Stores a disabled version, which is not used until {@link saveClientCredential} stores it again.
    * @returns the new version.
    */
   proposeClientCredential(application: string, credential: NewClientCredential): Promise<string>;
+  /** Puts a staged version in use. */
+  enableRefreshTokenVersion(application: string, version: string): Promise<void>;
+  enableClientCredentialVersion(application: string, version: string): Promise<void>;
   /** Returns all versions, newest first. */
-  listRefreshTokenVersions(application: string): Promise<readonly StoredVersion[]>;
+  listRefreshTokenVersions(application: string): Promise<readonly RefreshTokenVersion[]>;
   /** Returns all versions, newest first. */
   listClientCredentialVersions(application: string): Promise<readonly ClientCredentialVersion[]>;
   /** Makes a version unreadable. A single version cannot be deleted ("Azure Key Vault backup", versions). */
   disableRefreshTokenVersion(application: string, version: string): Promise<void>;
   disableClientCredentialVersion(application: string, version: string): Promise<void>;
+  /** Disables a version that failed its proof, so that it does not count as a consent. */
+  withdrawRefreshTokenVersion(application: string, version: string): Promise<void>;
+  /** Corrects the end date of a version. */
+  setClientCredentialEnd(application: string, version: string, endsAtMs: number): Promise<void>;
   /** Returns the sorted names of the applications with an enabled client credential. */
   listApplications(): Promise<readonly string[]>;
 }

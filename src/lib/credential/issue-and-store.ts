@@ -1,7 +1,7 @@
 import type { Clock } from '../runtime/clock.ts';
 import type { ClientKeys } from './client-keys.ts';
 import type { StoredClientCredential } from '../model/credential.ts';
-import type { CredentialStore } from './credential-store.ts';
+import type { CredentialStore, NewClientCredential } from './credential-store.ts';
 import { proveClientCredential, type RedeemAsApplicationDeps } from './prove-client-credential.ts';
 import { storeOrUndo } from './store-or-undo.ts';
 
@@ -13,15 +13,21 @@ export interface IssueAndStoreDeps extends RedeemAsApplicationDeps {
 export interface IssueAndStoreOptions {
   /** The application that the credential belongs to. */
   readonly owner: Pick<StoredClientCredential, 'clientId' | 'tenantId'>;
-  /** The client credential that is stored now, see {@link storeOrUndo}. */
-  readonly previous: StoredClientCredential | undefined;
+  /** Writes the credential to the vault. @returns the new version. */
+  readonly write: (credential: NewClientCredential) => Promise<string>;
   /** See {@link proveClientCredential}. */
   readonly isNewApplication?: boolean;
 }
 
+export interface IssuedAndStored {
+  readonly version: string;
+  /** Removes the credential from Entra. */
+  readonly undo: () => Promise<void>;
+}
+
 /**
  * Issues a client credential, proves that it works, and then stores it. The vault therefore always contains a working
- * credential. If the proof or the write fails, the credential is removed from Entra.
+ * credential. If the proof fails, or Key Vault refuses the write, the credential is removed from Entra.
  * @param application name in the vault.
  * @throws BrokerError client_credential_rejected, key_vault_unavailable, entra_unavailable, or from Graph.
  */
@@ -29,8 +35,8 @@ export async function issueAndStore(
   deps: IssueAndStoreDeps,
   application: string,
   keys: ClientKeys,
-  { owner: { clientId, tenantId }, previous, isNewApplication = false }: IssueAndStoreOptions,
-): Promise<void> {
+  { owner: { clientId, tenantId }, write, isNewApplication = false }: IssueAndStoreOptions,
+): Promise<IssuedAndStored> {
   const issued = await keys.issue();
   const undo = () => keys.remove([issued.keyId]);
   const credential = { clientId, tenantId, ...issued };
@@ -43,5 +49,6 @@ export async function issueAndStore(
     await undo();
     throw thrown;
   }
-  await storeOrUndo(deps.store, application, { credential, previous, undo });
+  const version = await storeOrUndo(deps.store, application, { credential, write: () => write(credential), undo });
+  return { version, undo };
 }

@@ -1,4 +1,5 @@
 import type { RedeemedToken } from '../entra/judge-token-reply.ts';
+import type { TokenClaims } from '../entra/token-claims.ts';
 import { BrokerError } from '../model/errors.ts';
 import { refreshTokenLifeMs, type StoredClientCredential, type StoredRefreshToken } from '../model/credential.ts';
 import type { NewRefreshToken } from './credential-store.ts';
@@ -21,13 +22,8 @@ export function judgeRenewedToken(
     throw new BrokerError('entra_unavailable', 'Entra returned no new refresh token, so the stored one is kept.');
   }
   const { objectId, username, authenticationMethods } = claims;
-  if (objectId !== undefined && stored.accountObjectId !== '' && objectId !== stored.accountObjectId) {
-    throw new BrokerError(
-      'entra_unavailable',
-      'Entra issued a token for another account, so it was discarded and the stored one is kept.',
-      { logFields: { tokenObjectId: objectId, storedObjectId: stored.accountObjectId } },
-    );
-  }
+  const otherAccount = otherAccountError(stored, claims);
+  if (otherAccount !== undefined) throw otherAccount;
   const mfa = authenticationMethods === undefined ? stored.mfa : authenticationMethods.includes('mfa');
   if (stored.mfa && !mfa) {
     throw new BrokerError(
@@ -42,7 +38,21 @@ export function judgeRenewedToken(
     account: username ?? stored.account,
     accountObjectId: objectId ?? stored.accountObjectId,
     mfa,
+    consentedAtMs: stored.consentedAtMs ?? stored.obtainedAtMs,
     obtainedAtMs: nowMs,
     expiresAtMs: nowMs + refreshTokenLifeMs,
   };
 }
+
+/** The error for a token that was issued for another account; undefined if the account is the same or unknown. */
+export const otherAccountError = (
+  { accountObjectId }: Pick<StoredRefreshToken, 'accountObjectId'>,
+  { objectId }: TokenClaims,
+): BrokerError | undefined =>
+  objectId === undefined || accountObjectId === '' || objectId === accountObjectId
+    ? undefined
+    : new BrokerError(
+        'entra_unavailable',
+        'Entra issued a token for another account, so it was discarded and the stored one is kept.',
+        { logFields: { tokenObjectId: objectId, storedObjectId: accountObjectId } },
+      );

@@ -4,7 +4,9 @@ import { errorFields, type Logger } from '../runtime/log.ts';
 import { checkKeys } from './check-keys.ts';
 import type { CredentialJournal } from './credential-journal.ts';
 import { probeMfa, type MfaProbeDeps } from './mfa-probe.ts';
-import { removeFormerCredentials, type RenewalDeps, renewClientCredential } from './renew-client-credential.ts';
+import { workingClient } from './prove-client-credential.ts';
+import { renewClientCredential } from './renew-client-credential.ts';
+import { removeFormerCredentials, type RenewalDeps } from './superseded-keys.ts';
 import { type Rotation, type RotationDeps, rotateRefreshToken } from './rotate.ts';
 import { redeemRefreshToken } from './store-refresh-token.ts';
 
@@ -43,15 +45,19 @@ export async function keepAlive(deps: KeepAliveDeps, application: string): Promi
     );
   } else if (rotation !== undefined) {
     await removeFormer(deps, application);
-    await probe(deps, application);
+    // If Entra accepts each refresh token only once, the probe would use up the stored one.
+    if (!rotation.isSingleUse) await probe(deps, application);
   }
   if (deps.renewal !== undefined) await checkKeys({ ...deps, ...deps.renewal }, application);
   return { application, rotation };
 }
 
 async function renew(deps: KeepAliveDeps, application: string): Promise<void> {
-  if (deps.renewal === undefined) return;
   try {
+    if (deps.renewal === undefined) {
+      await disableRejected(deps, application);
+      return;
+    }
     const renewal = await renewClientCredential({ ...deps, ...deps.renewal }, application, false);
     if (renewal.renewed) {
       const { kind, removed } = renewal;
@@ -63,6 +69,15 @@ async function renew(deps: KeepAliveDeps, application: string): Promise<void> {
   } catch (thrown) {
     deps.log.log('warn', 'credential.client_credential_not_renewed', { application, ...errorFields(thrown) });
   }
+}
+
+/** Without renewal, a version that a person stored by mistake is still replaced by the previous one. */
+async function disableRejected(deps: KeepAliveDeps, application: string): Promise<void> {
+  const credential = await deps.store.load(application);
+  // The rotation fails for the same reason, and reports it.
+  await workingClient({ ...deps, graphIdentifier: deps.canaryResource }, application, credential).catch(
+    () => undefined,
+  );
 }
 
 async function rotate(deps: KeepAliveDeps, application: string): Promise<Rotation | BrokerError | undefined> {

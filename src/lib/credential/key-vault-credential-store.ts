@@ -1,30 +1,26 @@
-import type { KeyVaultSecret, SecretClient, SecretProperties } from '@azure/keyvault-secrets';
-import { BrokerError } from '../model/errors.ts';
+import type { SecretClient } from '@azure/keyvault-secrets';
+import { BrokerError, toBrokerError } from '../model/errors.ts';
 import type { Credential, StoredClientCredential, StoredRefreshToken } from '../model/credential.ts';
 import type {
   ClientCredentialVersion,
   CredentialStore,
   NewClientCredential,
   NewRefreshToken,
+  RefreshTokenVersion,
   StoredVersion,
 } from './credential-store.ts';
-import { httpStatusOf } from '../runtime/sdk-error.ts';
-import { isDisabled, keyVaultFailure } from './key-vault-failure.ts';
+import { readNewest, type ReadVersion, refreshTokensInOrder, skippedRefreshTokens } from './in-force.ts';
+import { KeyVaultSecrets } from './key-vault-secrets.ts';
 import {
   readClientCredential,
   readClientCredentialVersion,
   readRefreshToken,
+  readRefreshTokenVersion,
   readVersion,
-  type SecretToStore,
-  versionOf,
+  refreshTokenTypes,
   writeClientCredential,
   writeRefreshToken,
 } from './stored-secret.ts';
-
-/**
- * Maximum duration of one request to Key Vault, milliseconds, including the SDK's retries.
- */
-const deadlineMs = 20_000;
 
 const prefix = 'ptb-';
 export const secretNames = {
@@ -34,156 +30,154 @@ export const secretNames = {
 
 /** Stores credentials in Azure Key Vault secrets. The value is the secret itself; everything else is in tags. */
 export class KeyVaultCredentialStore implements CredentialStore {
-  readonly #client: SecretClient;
+  readonly #secrets: KeyVaultSecrets;
 
   constructor(client: SecretClient) {
-    this.#client = client;
+    this.#secrets = new KeyVaultSecrets(client);
   }
 
   get vault(): string {
-    return new URL(this.#client.vaultUrl).host;
+    return this.#secrets.host;
   }
 
   async load(application: string, signal?: AbortSignal): Promise<Credential> {
     const [client, refreshToken] = await Promise.all([
-      this.#newest(secretNames.clientCredential(application), signal),
-      this.loadRefreshToken(application, signal),
+      this.#clientInForce(application, signal),
+      this.#refreshTokenInForce(application, signal),
     ]);
-    if (client === undefined)
+    if (client.value === undefined)
       throw new BrokerError(
         'credential_missing',
-        `Key Vault holds no client credential for the application "${application}".`,
+        `Key Vault holds no enabled client credential for the application "${application}".`,
       );
-    return { application, client: readClientCredential(client), refreshToken };
+    const skipped = [...client.skipped, ...refreshToken.skipped];
+    return {
+      application,
+      client: client.value,
+      refreshToken: refreshToken.value,
+      ...(skipped.length === 0 ? {} : { skipped }),
+    };
   }
 
   async loadRefreshToken(application: string, signal?: AbortSignal): Promise<StoredRefreshToken | undefined> {
-    const stored = await this.#newest(secretNames.refreshToken(application), signal);
-    return stored === undefined ? undefined : readRefreshToken(stored);
+    return (await this.#refreshTokenInForce(application, signal)).value;
   }
 
   async loadRefreshTokenVersion(application: string, version: string): Promise<StoredRefreshToken | undefined> {
-    const stored = await this.#version(secretNames.refreshToken(application), version);
+    const stored = await this.#secrets.version(secretNames.refreshToken(application), version);
     return stored && readRefreshToken(stored);
   }
 
   async loadClientCredentialVersion(application: string, version: string): Promise<StoredClientCredential | undefined> {
-    const stored = await this.#version(secretNames.clientCredential(application), version);
+    const stored = await this.#secrets.version(secretNames.clientCredential(application), version);
     return stored && readClientCredential(stored);
   }
 
   async saveRefreshToken(application: string, token: NewRefreshToken): Promise<string> {
-    return this.#set(secretNames.refreshToken(application), writeRefreshToken(application, token));
+    return this.#secrets.set(secretNames.refreshToken(application), writeRefreshToken(application, token));
   }
 
   async saveClientCredential(application: string, credential: NewClientCredential): Promise<string> {
-    return this.#set(secretNames.clientCredential(application), writeClientCredential(application, credential));
+    return this.#secrets.set(secretNames.clientCredential(application), writeClientCredential(application, credential));
   }
 
   async proposeClientCredential(application: string, credential: NewClientCredential): Promise<string> {
     const proposed = writeClientCredential(application, credential, 'proposed');
-    return this.#set(secretNames.clientCredential(application), proposed);
+    return this.#secrets.set(secretNames.clientCredential(application), proposed);
   }
 
-  listRefreshTokenVersions(application: string): Promise<readonly StoredVersion[]> {
-    return this.#versions(secretNames.refreshToken(application), readVersion);
+  async stageRefreshToken(application: string, token: NewRefreshToken): Promise<string> {
+    return this.#secrets.set(secretNames.refreshToken(application), writeRefreshToken(application, token, 'staged'));
+  }
+
+  async stageClientCredential(application: string, credential: NewClientCredential): Promise<string> {
+    const staged = writeClientCredential(application, credential, 'staged');
+    return this.#secrets.set(secretNames.clientCredential(application), staged);
+  }
+
+  enableRefreshTokenVersion(application: string, version: string): Promise<void> {
+    const name = secretNames.refreshToken(application);
+    return this.#secrets.update(name, version, { enabled: true, contentType: refreshTokenTypes.inUse });
+  }
+
+  enableClientCredentialVersion(application: string, version: string): Promise<void> {
+    return this.#secrets.update(secretNames.clientCredential(application), version, { enabled: true });
+  }
+
+  listRefreshTokenVersions(application: string): Promise<readonly RefreshTokenVersion[]> {
+    return this.#secrets.versions(secretNames.refreshToken(application), readRefreshTokenVersion);
   }
 
   listClientCredentialVersions(application: string): Promise<readonly ClientCredentialVersion[]> {
-    return this.#versions(secretNames.clientCredential(application), readClientCredentialVersion);
+    return this.#secrets.versions(secretNames.clientCredential(application), readClientCredentialVersion);
   }
 
   disableRefreshTokenVersion(application: string, version: string): Promise<void> {
-    return this.#disable(secretNames.refreshToken(application), version);
+    return this.#secrets.update(secretNames.refreshToken(application), version, { enabled: false });
   }
 
   disableClientCredentialVersion(application: string, version: string): Promise<void> {
-    return this.#disable(secretNames.clientCredential(application), version);
+    return this.#secrets.update(secretNames.clientCredential(application), version, { enabled: false });
+  }
+
+  withdrawRefreshTokenVersion(application: string, version: string): Promise<void> {
+    const name = secretNames.refreshToken(application);
+    return this.#secrets.update(name, version, { enabled: false, contentType: refreshTokenTypes.staged });
+  }
+
+  setClientCredentialEnd(application: string, version: string, endsAtMs: number): Promise<void> {
+    return this.#secrets.update(secretNames.clientCredential(application), version, { expiresOn: new Date(endsAtMs) });
   }
 
   async listApplications(): Promise<readonly string[]> {
     const names: string[] = [];
     const pattern = new RegExp(`^${prefix}(.+)-client-credential$`);
-    await guarded(async (signal) => {
-      for await (const properties of this.#client.listPropertiesOfSecrets({ abortSignal: signal })) {
-        const application = pattern.exec(properties.name)?.[1];
-        if (application === undefined) continue;
-        // The list contains only the current version. If it is disabled, `load` returns an older enabled one.
-        const isInUse =
-          properties.enabled !== false || (await this.#versions(properties.name, readVersion)).some(isEnabled);
-        if (isInUse) names.push(application);
+    for (const { name, enabled } of await this.#secrets.list()) {
+      const application = pattern.exec(name)?.[1];
+      if (application === undefined) continue;
+      // The list contains only the current version. If it is disabled, an older one may be in force.
+      if (enabled !== false || (await this.#secrets.versions(name, readVersion)).some(isEnabled)) {
+        names.push(application);
       }
-    });
+    }
     return names.toSorted();
   }
 
-  async #version(name: string, version: string): Promise<KeyVaultSecret | undefined> {
-    return guarded(async (signal) => {
+  /** See in-force.ts. Usually the current version is in force, so the others are not listed. */
+  async #clientInForce(application: string, signal?: AbortSignal): Promise<ReadVersion<StoredClientCredential>> {
+    const name = secretNames.clientCredential(application);
+    const current = await this.#secrets.current(name, signal);
+    if (current === 'none') return { value: undefined, skipped: [] };
+    if (current !== 'disabled') {
       try {
-        return await this.#client.getSecret(name, { version, abortSignal: signal });
-      } catch (error) {
-        if (httpStatusOf(error) === 404 || isDisabled(error)) return undefined;
-        throw error;
+        return { value: readClientCredential(current), skipped: [] };
+      } catch (thrown) {
+        if (toBrokerError(thrown).transient) throw thrown;
       }
-    });
-  }
-
-  /** Returns the newest enabled version: an operator may have disabled the current one in an emergency. */
-  async #newest(name: string, signal?: AbortSignal): Promise<KeyVaultSecret | undefined> {
-    return guarded(async (deadline) => {
-      try {
-        return await this.#client.getSecret(name, { abortSignal: deadline });
-      } catch (error) {
-        if (httpStatusOf(error) === 404) return undefined;
-        if (!isDisabled(error)) throw error;
-      }
-      const newest = (await this.#versions(name, readVersion)).find(isEnabled);
-      return newest && this.#client.getSecret(name, { version: newest.version, abortSignal: deadline });
-    }, signal);
-  }
-
-  async #set(name: string, { value, ...options }: SecretToStore): Promise<string> {
-    return guarded(async (signal) => {
-      try {
-        return versionOf((await this.#client.setSecret(name, value, { ...options, abortSignal: signal })).properties);
-      } catch (error) {
-        // Soft delete reserves the name of a deleted secret (409): recover the secret, then write a new version.
-        if (httpStatusOf(error) !== 409) throw error;
-        const recovery = await this.#client.beginRecoverDeletedSecret(name, { abortSignal: signal });
-        await recovery.pollUntilDone();
-        return versionOf((await this.#client.setSecret(name, value, { ...options, abortSignal: signal })).properties);
-      }
-    });
-  }
-
-  async #versions<T extends StoredVersion>(name: string, read: (listed: SecretProperties) => T): Promise<readonly T[]> {
-    const versions: T[] = [];
-    await guarded(async (signal) => {
-      try {
-        for await (const properties of this.#client.listPropertiesOfSecretVersions(name, { abortSignal: signal })) {
-          versions.push(read(properties));
-        }
-      } catch (error) {
-        if (httpStatusOf(error) !== 404) throw error;
-      }
-    });
-    return versions.toSorted((a, b) => b.createdAtMs - a.createdAtMs);
-  }
-
-  async #disable(name: string, version: string): Promise<void> {
-    await guarded((signal) =>
-      this.#client.updateSecretProperties(name, version, { enabled: false, abortSignal: signal }),
+    }
+    const versions = await this.#secrets.versions(name, readVersion, signal);
+    return readNewest('client credential', versions, (version) =>
+      this.loadClientCredentialVersion(application, version),
     );
+  }
+
+  /** See in-force.ts. A current version with a time of consent is in force, so the others are not listed. */
+  async #refreshTokenInForce(application: string, signal?: AbortSignal): Promise<ReadVersion<StoredRefreshToken>> {
+    const name = secretNames.refreshToken(application);
+    const current = await this.#secrets.current(name, signal);
+    if (current === 'none') return { value: undefined, skipped: [] };
+    const token = current === 'disabled' ? undefined : readRefreshToken(current);
+    if (token?.consentedAtMs !== undefined) return { value: token, skipped: [] };
+    const listed = await this.#secrets.versions(name, readRefreshTokenVersion, signal);
+    // Key Vault's times have whole seconds, so the list may have a version of the same second before the current one.
+    const isCurrent = ({ version }: RefreshTokenVersion): boolean => version === token?.version;
+    const versions = [...listed.filter(isCurrent), ...listed.filter((version) => !isCurrent(version))];
+    for (const { version } of refreshTokensInOrder(versions)) {
+      const value = version === token?.version ? token : await this.loadRefreshTokenVersion(application, version);
+      if (value !== undefined) return { value, skipped: skippedRefreshTokens(versions, version) };
+    }
+    return { value: undefined, skipped: skippedRefreshTokens(versions, undefined) };
   }
 }
 
 const isEnabled = ({ enabled }: StoredVersion): boolean => enabled;
-
-async function guarded<T>(work: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> {
-  const deadline = AbortSignal.timeout(deadlineMs);
-  try {
-    return await work(signal ? AbortSignal.any([deadline, signal]) : deadline);
-  } catch (error) {
-    throw keyVaultFailure(error, deadline.aborted);
-  }
-}

@@ -2,6 +2,7 @@ import { hourMs } from '../model/durations.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { errorFields, type Logger } from '../runtime/log.ts';
 import type { CachedCredentials } from './cached-credentials.ts';
+import { isOlderThan } from './client-keys.ts';
 import type { CareClaims } from './care-claims.ts';
 import type { CredentialStore } from './credential-store.ts';
 
@@ -20,6 +21,9 @@ export interface OverdueCareDeps {
   readonly background: (work: () => void) => void;
 }
 
+/** Does the maintenance of the given applications, except those with a maintenance that ended after the given time. */
+export type StartCare = (unlessEndedSinceMs: number, applications: readonly string[]) => Promise<unknown>;
+
 /**
  * Lets requests start the maintenance that the daily timer missed. On Flex Consumption, the timers of an app can stay
  * dead after a deployment although it serves HTTP (azure-functions-host issue 11828).
@@ -34,40 +38,45 @@ export class OverdueCare {
 
   /**
    * Checks in the background, at most once an hour, whether a maintenance is overdue. Returns at once and never throws.
-   * @param care does the maintenance of every application without one since the given time.
+   * A credential that the broker considers dead is maintained every hour: a version that a person stored by mistake is then
+   * replaced by the previous one.
    */
-  check(care: (unlessEndedSinceMs: number) => Promise<unknown>): void {
+  check(care: StartCare, isDead: (application: string) => boolean = () => false): void {
     const nowMs = this.#deps.clock.nowMs();
     // A clock that is set back does not postpone the next check.
     if (nowMs >= this.#checkedAtMs && nowMs - this.#checkedAtMs < checkMs) return;
     this.#checkedAtMs = nowMs;
-    this.#deps.background(() => void this.#run(care, nowMs - rotationOverdueMs));
+    this.#deps.background(() => void this.#run(care, isDead, nowMs));
   }
 
-  async #run(care: (unlessEndedSinceMs: number) => Promise<unknown>, sinceMs: number): Promise<void> {
+  async #run(care: StartCare, isDead: (application: string) => boolean, nowMs: number): Promise<void> {
     const { store, log } = this.#deps;
     try {
+      const dead: string[] = [];
       const overdue: string[] = [];
       for (const application of await store.listApplications()) {
-        if (await this.#isOverdue(application, sinceMs)) overdue.push(application);
+        if (isDead(application)) dead.push(application);
+        else if (await this.#isOverdue(application, nowMs)) overdue.push(application);
       }
-      log.log('info', 'credential.care_checked', { overdue: overdue.length });
+      log.log('info', 'credential.care_checked', { overdue: overdue.length, dead: dead.length });
+      if (dead.length > 0) await care(nowMs - checkMs, dead);
       if (overdue.length === 0) return;
       log.log('warn', 'credential.care_overdue', { applications: overdue.join(',') });
-      await care(sinceMs);
+      await care(nowMs - rotationOverdueMs, overdue);
     } catch (thrown) {
       log.log('error', 'credential.care_failed', errorFields(thrown));
     }
   }
 
   /** A failure concerns one application, and must not keep the others from being maintained. */
-  async #isOverdue(application: string, sinceMs: number): Promise<boolean> {
+  async #isOverdue(application: string, nowMs: number): Promise<boolean> {
     try {
       const { refreshToken } = await this.#deps.cached.get(application);
       // Without a refresh token there is nothing to rotate.
-      if (refreshToken === undefined || refreshToken.obtainedAtMs > sinceMs) return false;
+      if (refreshToken === undefined || !isOlderThan(rotationOverdueMs - 1, refreshToken.obtainedAtMs, nowMs))
+        return false;
       // Entra may have returned the same token, and a failed attempt also shows that something maintains the credential.
-      return ((await this.#deps.claims.lastEndedMs(application)) ?? 0) <= sinceMs;
+      return isOlderThan(rotationOverdueMs - 1, (await this.#deps.claims.lastEndedMs(application)) ?? 0, nowMs);
     } catch (thrown) {
       this.#deps.log.log('warn', 'credential.care_unknown', { application, ...errorFields(thrown) });
       return false;

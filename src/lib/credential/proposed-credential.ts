@@ -1,22 +1,14 @@
-import { dayMs } from '../model/durations.ts';
 import { errorOf } from '../entra/judge-token-reply.ts';
 import { errorFields } from '../runtime/log.ts';
-import type { StoredClientCredential } from '../model/credential.ts';
 import type { ClientCredentialVersion } from './credential-store.ts';
-import { redeemAsApplication, type UsableClient, type WorkingClientDeps } from './prove-client-credential.ts';
+import { redeemRepeatedly, type UsableClient, type WorkingClientDeps } from './prove-client-credential.ts';
+import { clientVersions, putInUse } from './staged-version.ts';
 
 /**
  * Changes an application from a secret or certificate to the managed identity. Only the app has the identity, so setup
  * cannot prove that Entra accepts it. For some minutes after the trust is created, Entra accepts it only now and then
  * (AADSTS70021). Setup therefore stores a disabled version, the proposal, and the daily timer tries it.
  */
-
-/** Minimum remaining lifetime of a credential that waits for the daily timer. Two days allow for one failed run. */
-const minRemainingMs = 2 * dayMs;
-
-/** Whether the client credential in use lasts until the daily timer has tried the proposal. */
-export const canWaitForTimer = ({ endsAtMs }: StoredClientCredential, nowMs: number): boolean =>
-  endsAtMs === undefined || endsAtMs - nowMs > minRemainingMs;
 
 /**
  * Whether the vault contains a proposal newer than the version in use. A later renewal or setup cancels a proposal.
@@ -43,11 +35,14 @@ export const federatedClient = ({ clientId, tenantId }: Omit<UsableClient, 'cred
 export async function adoptProposed(deps: WorkingClientDeps, application: string): Promise<void> {
   const { client } = await deps.store.load(application);
   if (client.credential.kind === 'federated') return;
-  if (!isProposed(await deps.store.listClientCredentialVersions(application), client.version)) return;
+  const known = await deps.store.listClientCredentialVersions(application);
+  if (!isProposed(known, client.version)) return;
   const proposed = federatedClient(client);
-  const reply = await redeemAsApplication(deps, proposed);
+  const reply = await redeemRepeatedly(deps, proposed);
   if (reply.ok) {
-    await deps.store.saveClientCredential(application, proposed);
+    const version = await deps.store.stageClientCredential(application, proposed);
+    const overtaking = await putInUse(clientVersions(deps.store, application), { version, known });
+    if (overtaking !== undefined) return;
     deps.log.log('info', 'credential.identity_in_use', { application });
   } else {
     const failure = errorFields(errorOf(reply.failure));

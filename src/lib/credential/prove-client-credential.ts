@@ -1,13 +1,13 @@
 import type { Clock } from '../runtime/clock.ts';
-import { errorOf, type TokenReply } from '../entra/judge-token-reply.ts';
+import { type EntraFailure, errorOf, type TokenReply } from '../entra/judge-token-reply.ts';
 import type { Redeemer } from '../entra/redeemer.ts';
 import type { Logger } from '../runtime/log.ts';
 import { retry } from '../runtime/retry.ts';
 import type { Secret } from '../model/secret.ts';
-import { orphanAgeMs } from './client-keys.ts';
-import type { StoredClientCredential } from '../model/credential.ts';
+import { toBrokerError } from '../model/errors.ts';
+import { isOlderThan, orphanAgeMs } from './client-keys.ts';
+import type { Credential, StoredClientCredential } from '../model/credential.ts';
 import type { CredentialStore } from './credential-store.ts';
-import { versionsKept } from './rotate.ts';
 
 export interface RedeemAsApplicationDeps {
   readonly redeemer: Redeemer;
@@ -33,8 +33,14 @@ export interface ProofOptions {
 const replicationPausesMs = [3_000, 5_000, 10_000, 20_000, 30_000, 30_000] as const;
 
 /**
- * Proves that a client credential works by redeeming a token. Retries for about 100 seconds while the credential may
- * not have reached all of Entra's servers.
+ * Number of successes in a row that prove a credential. Each request may reach another of Entra's servers, so while four of
+ * five servers lack the credential, a single success occurs in most proofs.
+ */
+export const provenSuccesses = 5;
+
+/**
+ * Proves that a client credential works by redeeming {@link provenSuccesses} tokens in a row. Retries for about 100 seconds
+ * while the credential may not have reached all of Entra's servers.
  * @throws BrokerError client_credential_rejected, entra_unavailable or throttled after the last attempt. Any other
  * failure is thrown at once, unless the application is new.
  */
@@ -43,7 +49,7 @@ export async function proveClientCredential(
   client: UsableClient,
   { beforeRetry, isNewApplication = false }: ProofOptions = {},
 ): Promise<void> {
-  const reply = await retry(() => redeemAsApplication(deps, client), {
+  const reply = await retry(() => redeemRepeatedly(deps, client), {
     clock: deps.clock,
     attempts: replicationPausesMs.length + 1,
     afterValue: async (last, attempt) => {
@@ -58,6 +64,15 @@ export async function proveClientCredential(
   if (!reply.ok) throw errorOf(reply.failure);
 }
 
+/** Redeems {@link provenSuccesses} tokens. @returns the first failure, or the last reply. Never throws. */
+export async function redeemRepeatedly(deps: RedeemAsApplicationDeps, client: UsableClient): Promise<TokenReply> {
+  let reply = await redeemAsApplication(deps, client);
+  for (let successes = 1; reply.ok && successes < provenSuccesses; successes += 1) {
+    reply = await redeemAsApplication(deps, client);
+  }
+  return reply;
+}
+
 /** Redeems a Microsoft Graph token for the application itself in its own tenant. Never throws. */
 export function redeemAsApplication(deps: RedeemAsApplicationDeps, client: UsableClient): Promise<TokenReply> {
   return deps.redeemer.redeem({
@@ -70,13 +85,20 @@ export function redeemAsApplication(deps: RedeemAsApplicationDeps, client: Usabl
   });
 }
 
+/** The assertion is outside its validity period: the clock of this machine is wrong, and not the credential. */
+const clockFailure = 700024;
+
+/** Whether a failure may concern this version of the client credential, and another version may work. */
+const isAboutVersion = ({ reach, logFields }: EntraFailure): boolean =>
+  reach !== 'transient' && logFields['aadsts'] !== clockFailure;
+
 /**
  * Whether Entra rejects the client credential. False if Entra is unavailable, or if this machine lacks the managed
  * identity. Never throws.
  */
 export async function isRefused(deps: RedeemAsApplicationDeps, client: UsableClient): Promise<boolean> {
   const reply = await redeemAsApplication(deps, client);
-  return !reply.ok && reply.failure.code === 'client_credential_rejected';
+  return !reply.ok && isAboutVersion(reply.failure);
 }
 
 export interface WorkingClientDeps extends RedeemAsApplicationDeps {
@@ -94,27 +116,32 @@ export interface WorkingClient {
 /**
  * Returns the newest stored client credential that works, with a token for the application itself. If Entra rejects the
  * newest version, an older one is used and the rejected ones are disabled. A version can be wrong because an operator
- * stored it by hand, or because a run was killed while another run removed its certificate from the application.
- * @throws BrokerError client_credential_rejected if none works, key_vault_unavailable, or another failure from Entra.
+ * stored it or changed its tags by hand, or because a run was killed while another run removed its certificate from the
+ * application.
+ * @throws BrokerError with the failure of the newest version if none works; key_vault_unavailable, or a transient failure.
  */
 export async function workingClient(
   deps: WorkingClientDeps,
   application: string,
-  newest: StoredClientCredential,
+  { client: newest, refreshToken }: Pick<Credential, 'client' | 'refreshToken'>,
 ): Promise<WorkingClient> {
   const first = await redeemAsApplication(deps, newest);
   if (first.ok) return { client: newest, token: first.token.accessToken };
   const failure = errorOf(first.failure);
-  if (failure.code !== 'client_credential_rejected') throw failure;
-  const enabled = (await deps.store.listClientCredentialVersions(application)).filter((each) => each.enabled);
-  const rejected = enabled.filter(({ version }) => version === newest.version);
-  for (const version of enabled.filter((each) => !rejected.includes(each)).slice(0, versionsKept - 1)) {
-    const client = await deps.store.loadClientCredentialVersion(application, version.version);
-    if (client?.clientId !== newest.clientId) continue;
+  if (!isAboutVersion(first.failure)) throw failure;
+  // Only then may the newest version name a wrong application or tenant.
+  const isAnyAllowed = failure.code !== 'client_credential_rejected';
+  const versions = await deps.store.listClientCredentialVersions(application);
+  const rejected = versions.filter(({ version }) => version === newest.version);
+  for (const version of versions.filter((each) => each.enabled && each.version !== newest.version)) {
+    const client = await readOlder(deps, application, version.version);
+    if (client === undefined) continue;
+    const isSameApplication = client.clientId === newest.clientId || client.clientId === refreshToken?.clientId;
+    if (!isSameApplication && !isAnyAllowed) continue;
     const reply = await redeemAsApplication(deps, client);
     if (!reply.ok) {
       // Any other failure says nothing about this version, so it must not be disabled.
-      if (reply.failure.code !== 'client_credential_rejected') throw errorOf(reply.failure);
+      if (!isAboutVersion(reply.failure)) throw errorOf(reply.failure);
       rejected.push(version);
       continue;
     }
@@ -122,10 +149,24 @@ export async function workingClient(
     deps.log.log('warn', 'credential.client_credential_fell_back', fields);
     for (const { version: rejectedVersion, createdAtMs } of rejected) {
       // A recent version may belong to another run, and not all of Entra's servers may know it yet.
-      if (deps.clock.nowMs() - createdAtMs > orphanAgeMs)
+      if (isOlderThan(orphanAgeMs, createdAtMs, deps.clock.nowMs()))
         await deps.store.disableClientCredentialVersion(application, rejectedVersion);
     }
     return { client, token: reply.token.accessToken };
   }
   throw failure;
+}
+
+/** Returns an older version; undefined if it cannot be read. */
+async function readOlder(
+  { store }: WorkingClientDeps,
+  application: string,
+  version: string,
+): Promise<StoredClientCredential | undefined> {
+  try {
+    return await store.loadClientCredentialVersion(application, version);
+  } catch (thrown) {
+    if (toBrokerError(thrown).transient) throw thrown;
+    return undefined;
+  }
 }

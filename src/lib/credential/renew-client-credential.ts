@@ -1,29 +1,16 @@
-import { dayMs, minuteMs } from '../model/durations.ts';
+import { dayMs } from '../model/durations.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { GraphClient } from '../graph/client.ts';
-import { graphStatus, type GraphWriter } from '../graph/write.ts';
 import { errorFields } from '../runtime/log.ts';
+import { toBrokerError } from '../model/errors.ts';
 import { ptbCommand } from '../model/advice.ts';
-import type { Secret } from '../model/secret.ts';
-import type { CreateCertificate } from './client-certificate.ts';
-import { applicationPath, type ClientKeys, clientKeys, type RegisteredKey, removeUnused } from './client-keys.ts';
+import { applicationPath, type ClientKeys, clientKeys, type RegisteredKey } from './client-keys.ts';
 import type { ClientCredential, StoredClientCredential } from '../model/credential.ts';
 import { issueAndStore } from './issue-and-store.ts';
 import { adoptProposed } from './proposed-credential.ts';
-import {
-  isRefused,
-  proveClientCredential,
-  redeemAsApplication,
-  workingClient,
-  type WorkingClientDeps,
-} from './prove-client-credential.ts';
+import { isRefused, proveClientCredential, workingClient } from './prove-client-credential.ts';
 import { versionsKept } from './rotate.ts';
-
-export interface RenewalDeps extends WorkingClientDeps {
-  /** Returns Microsoft Graph of the partner tenant for the application's own token. */
-  readonly graphOf: (token: Secret) => { readonly graph: Pick<GraphClient, 'get'>; readonly writer: GraphWriter };
-  readonly createCertificate: CreateCertificate;
-}
+import { clientVersions, putInUse, type StagedVersion } from './staged-version.ts';
+import { isForbidden, removeSuperseded, type RenewalDeps } from './superseded-keys.ts';
 
 export interface Renewal {
   readonly application: string;
@@ -41,36 +28,35 @@ export interface Renewal {
 /** A client credential is renewed when its remaining lifetime is at most this. */
 export const renewBeforeMs = 30 * dayMs;
 
-/** Time until a new credential has reached all of Entra's servers. */
-const replicationMs = minuteMs;
-
 /**
- * Renews an application's client secret or certificate. Issues a new one, proves it, stores it, proves the stored one,
- * and only then removes the old one. If the process is killed at any point, the stored credential works; a later run
- * removes one that was not stored. Certificates that the broker did not create are not renewed. If the application is
+ * Renews an application's client secret or certificate. Issues a new one, proves it, stores it and proves the stored one.
+ * The old one stays valid, because instances may use it until they read the vault again: the next daily run removes it. If
+ * the process is killed at any point, the stored credential works; a later run removes one that was not stored. Certificates that the broker did not create are not renewed. If the application is
  * not allowed to change itself, `ptb setup` must renew its credential.
  * @param force renews even if the credential does not expire soon.
  * @throws BrokerError client_credential_rejected, credential_missing, key_vault_unavailable, or from Graph.
  */
 export async function renewClientCredential(deps: RenewalDeps, application: string, force: boolean): Promise<Renewal> {
   await adoptProposed(deps, application);
-  const { client: newest } = await deps.store.load(application);
+  const credential = await deps.store.load(application);
+  const { client: newest } = credential;
   if (newest.credential.kind === 'federated' && !(await isRefused(deps, newest))) {
     return unchanged(application, 'federated', 'never expires');
   }
-  const { client, token } = await workingClient(deps, application, newest);
+  const { client, token } = await workingClient(deps, application, credential);
   const { kind } = client.credential;
   if (kind === 'federated') return unchanged(application, kind, 'never expires');
   const path = applicationPath(client.clientId);
   const keys = clientKeys({ ...deps, ...deps.graphOf(token) }, application, path, kind);
-  const isDue = force || endsSoon(client, deps.clock);
+  let isDue = force || endsSoon(client, deps.clock);
   try {
-    const registered = kind === 'certificate' || !isDue ? await keys.list() : [];
+    const registered = await keys.list();
     if (kind === 'certificate' && !registered.some(({ keyId }) => keyId === client.keyId)) {
       return unchanged(application, kind, 'was not created by the broker: renew it where it was created');
     }
+    isDue ||= endsSoon(await withEndFromEntra(deps, application, client, registered), deps.clock);
     if (isDue) return await replace(deps, application, keys, client);
-    const removed = await removeOrphans(deps, keys, registered, client.keyId);
+    const removed = await removeSuperseded(deps, keys, registered, { application, client });
     return unchanged(application, kind, 'does not expire soon', removed);
   } catch (thrown) {
     if (!isForbidden(thrown)) throw thrown;
@@ -79,12 +65,6 @@ export async function renewClientCredential(deps: RenewalDeps, application: stri
     return { ...unchanged(application, kind, why), ...(isDue ? { refused: true } : {}) };
   }
 }
-
-/**
- * Whether Graph answered 403. That is expected for an application without Application.ReadWrite.OwnedBy, so it is no
- * failure of the renewal.
- */
-const isForbidden = (thrown: unknown): boolean => graphStatus(thrown) === 403;
 
 const unchanged = (application: string, kind: Renewal['kind'], why: string, removed = 0): Renewal => ({
   application,
@@ -97,23 +77,52 @@ const unchanged = (application: string, kind: Renewal['kind'], why: string, remo
 const endsSoon = ({ endsAtMs }: StoredClientCredential, clock: Clock): boolean =>
   endsAtMs !== undefined && endsAtMs - clock.nowMs() <= renewBeforeMs;
 
+/**
+ * Corrects the end date in the vault, which a person may have changed or omitted, if Entra's is earlier.
+ * @throws BrokerError key_vault_unavailable.
+ */
+async function withEndFromEntra(
+  deps: RenewalDeps,
+  application: string,
+  client: StoredClientCredential,
+  registered: readonly RegisteredKey[],
+): Promise<StoredClientCredential> {
+  const endsAtMs = registered.find(({ keyId }) => keyId === client.keyId)?.endsAtMs;
+  if (endsAtMs === undefined || Number.isNaN(endsAtMs)) return client;
+  // The vault's dates have whole seconds.
+  if (client.endsAtMs !== undefined && client.endsAtMs < endsAtMs + 1_000) return client;
+  deps.log.log('warn', 'credential.end_corrected', { application, endsAt: new Date(endsAtMs).toISOString() });
+  await deps.store.setClientCredentialEnd(application, client.version, endsAtMs);
+  return { ...client, endsAtMs };
+}
+
 async function replace(
   deps: RenewalDeps,
   application: string,
   keys: ClientKeys,
   previous: StoredClientCredential,
 ): Promise<Renewal> {
+  const { store } = deps;
   try {
-    await issueAndStore(deps, application, keys, { owner: previous, previous });
-    await deps.clock.sleep(replicationMs);
-    const { client: stored } = await deps.store.load(application);
+    const known = await store.listClientCredentialVersions(application);
+    const { version, undo } = await issueAndStore(deps, application, keys, {
+      owner: previous,
+      write: (credential) => store.stageClientCredential(application, credential),
+    });
+    const inUse = await useOrUndo(deps, application, { version, known }, undo);
+    if (inUse !== version) {
+      deps.log.log('info', 'credential.renewal_overtaken', { application, version: inUse });
+      return unchanged(application, previous.credential.kind, 'was replaced by somebody else in the meantime');
+    }
+    const { client: stored } = await store.load(application);
     await proveClientCredential(deps, stored, { beforeRetry: async () => keys.restore?.(stored) });
+    await disableOldVersions(deps, application, stored);
     return {
       application,
       kind: stored.credential.kind,
       renewed: true,
       ...(stored.endsAtMs === undefined ? {} : { endsAtMs: stored.endsAtMs }),
-      removed: await removePrevious(deps, application, keys, { previous, stored }),
+      removed: 0,
     };
   } finally {
     await restoreStored(deps, application, keys);
@@ -121,24 +130,34 @@ async function replace(
 }
 
 /**
- * Removes the previous credential from Entra, and disables old versions in the vault. A failure is logged; a later run
- * completes the work.
+ * Puts the staged version in use. If a person has stored another one, or disabled all, the new credential is removed from
+ * Entra. @returns the version in use.
  */
-async function removePrevious(
+async function useOrUndo(
+  { store }: RenewalDeps,
+  application: string,
+  staged: StagedVersion,
+  undo: () => Promise<void>,
+): Promise<string> {
+  try {
+    const overtaking = await putInUse(clientVersions(store, application), staged);
+    if (overtaking === undefined) return staged.version;
+    await undo();
+    return overtaking;
+  } catch (thrown) {
+    // After any other failure, the version may be in use. A later run removes what is not.
+    if (toBrokerError(thrown).code === 'credential_missing') await undo();
+    throw thrown;
+  }
+}
+
+/** Disables all but the newest versions. A failure is logged; a later renewal completes the work. */
+async function disableOldVersions(
   deps: RenewalDeps,
   application: string,
-  keys: ClientKeys,
-  { previous, stored }: { readonly previous: StoredClientCredential; readonly stored: StoredClientCredential },
-): Promise<number> {
-  let removed = 0;
+  stored: StoredClientCredential,
+): Promise<void> {
   try {
-    const registered = await keys.list();
-    const isPrevious = ({ keyId }: RegisteredKey) => keyId === previous.keyId && keyId !== stored.keyId;
-    const replaced = registered.filter((key) => key.ours && isPrevious(key));
-    const others = registered.filter((key) => !isPrevious(key));
-    if (replaced.length > 0) await keys.remove(replaced.map(({ keyId }) => keyId));
-    removed += replaced.length;
-    removed += await removeOrphans(deps, keys, others, stored.keyId);
     const versions = await deps.store.listClientCredentialVersions(application);
     // Key Vault's times have whole seconds, so the order of versions created within one second is unknown. The stored
     // version is therefore excluded by its id.
@@ -149,7 +168,6 @@ async function removePrevious(
   } catch (thrown) {
     deps.log.log('warn', 'credential.cleanup_failed', { application, ...errorFields(thrown) });
   }
-  return removed;
 }
 
 /**
@@ -162,43 +180,4 @@ async function restoreStored(deps: RenewalDeps, application: string, keys: Clien
   } catch (thrown) {
     deps.log.log('warn', 'credential.cleanup_failed', { application, ...errorFields(thrown) });
   }
-}
-
-async function removeOrphans(
-  deps: RenewalDeps,
-  keys: ClientKeys,
-  registered: readonly RegisteredKey[],
-  storedKeyId: string | undefined,
-): Promise<number> {
-  // If the one in use is unknown, none can be removed safely.
-  if (storedKeyId === undefined || !registered.some(({ keyId }) => keyId === storedKeyId)) return 0;
-  return removeUnused(deps, keys, registered, storedKeyId);
-}
-
-/**
- * Removes the secrets and certificates that the application used before it changed to another kind of credential. Does
- * nothing if the application is not allowed to change itself.
- * @param client the stored credential; another kind than the removed ones.
- * @returns the number of removed credentials; 0 if `client` does not work.
- * @throws BrokerError key_vault_unavailable, or from Graph.
- */
-export async function removeFormerCredentials(
-  deps: RenewalDeps,
-  application: string,
-  client: StoredClientCredential,
-): Promise<number> {
-  const reply = await redeemAsApplication(deps, client);
-  if (!reply.ok) return 0;
-  const graph = deps.graphOf(reply.token.accessToken);
-  let removed = 0;
-  for (const kind of ['secret', 'certificate'] as const) {
-    if (client.credential.kind === kind) continue;
-    const keys = clientKeys({ ...deps, ...graph }, application, applicationPath(client.clientId), kind);
-    try {
-      removed += await removeUnused(deps, keys, await keys.list(), undefined);
-    } catch (thrown) {
-      if (!isForbidden(thrown)) throw thrown;
-    }
-  }
-  return removed;
 }

@@ -1,16 +1,13 @@
-import { minuteMs } from '../model/durations.ts';
-import type { Clock } from '../runtime/clock.ts';
-import { type EntraFailure, errorOf, type RedeemedToken, type TokenReply } from '../entra/judge-token-reply.ts';
 import { BrokerError } from '../model/errors.ts';
 import { errorFields, type Logger } from '../runtime/log.ts';
-import { retry } from '../runtime/retry.ts';
 import type { StoredClientCredential, StoredRefreshToken } from '../model/credential.ts';
-import type { StoredVersion } from './credential-store.ts';
+import type { NewRefreshToken, RefreshTokenVersion, StoredVersion } from './credential-store.ts';
 import { judgeRenewedToken } from './judge-renewed-token.ts';
-import { redeemRefreshToken, storeRefreshToken, type StoreRefreshTokenDeps } from './store-refresh-token.ts';
+import { type RedeemedVersion, redeemInOrder } from './redeem-in-order.ts';
+import { putInUse, refreshTokenVersions } from './staged-version.ts';
+import { storeRefreshToken, type StoreRefreshTokenDeps, type WriteToken } from './store-refresh-token.ts';
 
 export interface RotationDeps extends StoreRefreshTokenDeps {
-  readonly clock: Clock;
   readonly log: Logger;
 }
 
@@ -25,6 +22,8 @@ export interface Rotation {
   readonly version: string;
   readonly obtainedAtMs: number;
   readonly expiresAtMs: number;
+  /** Set if Entra accepts each refresh token only once. */
+  readonly isSingleUse?: true;
   /** Versions that this rotation disabled. */
   readonly disabledVersions: number;
   /** All versions in Key Vault, enabled and disabled. */
@@ -40,15 +39,11 @@ export const versionsKept = 3;
  */
 const versionsWarning = 450;
 
-/** Pauses between attempts while Entra is unavailable or throttles. */
-const pausesMs = [2_000, 10_000, 30_000] as const;
-/** If Entra demands a longer pause, the next run tries again: a timer function has a time limit. */
-const longestPauseMs = minuteMs;
-
 /**
  * Redeems the stored refresh token and stores the new one that Entra issues with the redemption. Entra does not revoke
  * the old one, so the store always contains one that works. The credential also survives a killed process, two
- * rotations at the same time and a failed write; the next run continues from there.
+ * rotations at the same time and a failed write; the next run continues from there. A consent during the rotation, or a
+ * person who disables all versions, wins (staged-version.ts).
  * @throws BrokerError credential_missing, credential_expired, credential_revoked, client_credential_rejected,
  * interaction_required, entra_unavailable, throttled or key_vault_unavailable. The stored credential is then unchanged.
  */
@@ -58,17 +53,15 @@ export async function rotateRefreshToken(deps: RotationDeps, application: string
   if (refreshToken === undefined) {
     throw new BrokerError('credential_missing', `The application "${application}" has no refresh token yet.`);
   }
-  const source = await redeemStored(deps, application, client, refreshToken);
+  const known = await store.listRefreshTokenVersions(application);
+  const source = await redeemInOrder(deps, application, client, { inForce: refreshToken, known });
   const renewed = judgeRenewedToken(source.stored, client, source.token, clock.nowMs());
-  // A consent in the meantime, perhaps by another account, has stored a newer token. That one stays in use.
   const newest = await store.loadRefreshToken(application);
-  const overtaken = newest !== undefined && newest.version !== refreshToken.version;
-  if (overtaken) deps.log.log('info', 'credential.rotation_overtaken', { application, version: newest.version });
-  const stored = overtaken
-    ? newest
-    : renewed.secret.equals(source.stored.secret)
-      ? source.stored
-      : (await storeRefreshToken(deps, client, application, renewed)).refreshToken;
+  const overtaking = newest?.version === refreshToken.version ? undefined : newest?.version;
+  const { stored, isSingleUse } =
+    overtaking === undefined
+      ? await storeRenewed(deps, application, client, { source, renewed, known })
+      : await overtakenBy(deps, application, overtaking);
   const counts = await disableVersions(deps, application, source.rejected);
   return {
     application,
@@ -77,72 +70,71 @@ export async function rotateRefreshToken(deps: RotationDeps, application: string
     version: stored.version,
     obtainedAtMs: stored.obtainedAtMs,
     expiresAtMs: stored.expiresAtMs,
+    ...(isSingleUse ? { isSingleUse } : {}),
     ...counts,
   };
 }
 
-interface RedeemedVersion {
+interface InUse {
   readonly stored: StoredRefreshToken;
-  readonly token: RedeemedToken;
-  /** Versions newer than `stored` that Entra rejected. */
-  readonly rejected: readonly string[];
+  readonly isSingleUse?: true | undefined;
 }
 
-/**
- * Redeems the newest version. If Entra rejects it, redeems an older one: an operator may have stored a wrong version by
- * hand.
- */
-async function redeemStored(
+/** A consent in the meantime, perhaps by another account, has stored a newer token. That one stays in use. */
+async function overtakenBy(deps: RotationDeps, application: string, version: string): Promise<InUse> {
+  deps.log.log('info', 'credential.rotation_overtaken', { application, version });
+  const stored = await deps.store.loadRefreshToken(application);
+  if (stored !== undefined) return { stored };
+  throw new BrokerError('credential_missing', `The application "${application}" has no refresh token yet.`);
+}
+
+async function storeRenewed(
   deps: RotationDeps,
   application: string,
   client: StoredClientCredential,
-  newest: StoredRefreshToken,
-): Promise<RedeemedVersion> {
-  const first = await redeemWithRetry(deps, client, newest);
-  if (first.ok) return { stored: newest, token: first.token, rejected: [] };
-  const failure = errorOf(first.failure);
-  if (!isAboutToken(first.failure)) throw failure;
-  const rejected = [newest.version];
-  const older = (await deps.store.listRefreshTokenVersions(application)).filter(
-    ({ version, enabled }) => enabled && version !== newest.version,
-  );
-  for (const { version } of older.slice(0, versionsKept - 1)) {
-    const stored = await deps.store.loadRefreshTokenVersion(application, version);
-    if (stored === undefined) continue;
-    const reply = await redeemWithRetry(deps, client, stored);
-    if (reply.ok) {
-      deps.log.log('warn', 'credential.fell_back', { application, from: newest.version, to: version });
-      return { stored, token: reply.token, rejected };
-    }
-    // This version may work. If it counted as rejected, it would be disabled and replaced by an older one, perhaps of
-    // another account.
-    if (!isAboutToken(reply.failure)) throw errorOf(reply.failure);
-    rejected.push(version);
+  {
+    source,
+    renewed,
+    known,
+  }: {
+    readonly source: RedeemedVersion;
+    readonly renewed: NewRefreshToken;
+    readonly known: readonly RefreshTokenVersion[];
+  },
+): Promise<InUse> {
+  if (renewed.secret.equals(source.stored.secret)) return { stored: source.stored };
+  const written: RefreshTokenVersion[] = [];
+  const write: WriteToken = async (token) => {
+    const version = await deps.store.stageRefreshToken(application, token);
+    const staged = { version, known: [...known, ...written] };
+    const overtaking = await putInUse(refreshTokenVersions(deps.store, application), staged);
+    if (overtaking !== undefined) throw new Overtaken(overtaking);
+    written.push({ version, createdAtMs: deps.clock.nowMs(), enabled: true });
+    return version;
+  };
+  try {
+    const { refreshToken: stored, isSingleUse } = await storeRefreshToken(
+      { ...deps, write },
+      client,
+      application,
+      renewed,
+    );
+    if (isSingleUse) deps.log.log('warn', 'credential.refresh_token_single_use', { application });
+    return { stored, isSingleUse };
+  } catch (thrown) {
+    if (thrown instanceof Overtaken) return overtakenBy(deps, application, thrown.version);
+    throw thrown;
   }
-  throw failure;
 }
 
-/**
- * Whether a failure concerns this refresh token. A transient failure says nothing about it, and a rejected client
- * credential fails with every refresh token.
- */
-const isAboutToken = ({ reach, code }: EntraFailure): boolean =>
-  reach !== 'transient' && code !== 'client_credential_rejected';
+/** Somebody else has put another version in use. Never leaves this file. */
+class Overtaken extends Error {
+  readonly version: string;
 
-function redeemWithRetry(
-  deps: RotationDeps,
-  client: StoredClientCredential,
-  stored: StoredRefreshToken,
-): Promise<TokenReply> {
-  return retry(() => redeemRefreshToken(deps, client, stored), {
-    clock: deps.clock,
-    attempts: pausesMs.length + 1,
-    afterValue: (reply, attempt) => {
-      if (reply.ok || reply.failure.reach !== 'transient') return undefined;
-      const demandedMs = (reply.failure.retryAfterSeconds ?? 0) * 1000;
-      return demandedMs > longestPauseMs ? undefined : Math.max(pausesMs[attempt - 1] ?? 0, demandedMs);
-    },
-  });
+  constructor(version: string) {
+    super('another version is in use');
+    this.version = version;
+  }
 }
 
 /** Disables rejected versions and those too old to fall back to. A failure is logged and does not fail the rotation. */
@@ -153,7 +145,7 @@ async function disableVersions(
 ): Promise<{ disabledVersions: number; versions: number }> {
   const { store, log } = deps;
   let disabledVersions = 0;
-  let versions: readonly StoredVersion[] = [];
+  let versions: readonly RefreshTokenVersion[] = [];
   try {
     versions = await store.listRefreshTokenVersions(application);
     for (const { version } of versionsToDisable(versions, rejected)) {
@@ -174,11 +166,16 @@ async function disableVersions(
  * @param versions newest first.
  */
 export function versionsToDisable(
-  versions: readonly StoredVersion[],
+  versions: readonly RefreshTokenVersion[],
   rejected: readonly string[],
 ): readonly StoredVersion[] {
   const enabled = versions.filter(({ enabled }) => enabled);
-  const usable = enabled.filter(({ version }) => !rejected.includes(version));
+  const good = enabled.filter(({ version }) => !rejected.includes(version));
+  // Versions that were stored by hand do not displace those that the broker has proven.
+  const usable = [
+    ...good.filter(({ consentedAtMs }) => consentedAtMs !== undefined),
+    ...good.filter(({ consentedAtMs }) => consentedAtMs === undefined),
+  ];
   // If Entra rejected all of them, they stay enabled, so that an operator can examine them.
   if (usable.length === 0) return [];
   return [...usable.slice(versionsKept), ...enabled.filter((each) => !usable.includes(each))];

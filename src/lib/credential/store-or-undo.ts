@@ -1,39 +1,39 @@
 import { toBrokerError } from '../model/errors.ts';
-import type { StoredClientCredential } from '../model/credential.ts';
 import type { CredentialStore, NewClientCredential } from './credential-store.ts';
 
 export interface UndoableWrite {
   readonly credential: NewClientCredential;
-  /**
-   * The client credential that is stored now. If there is none, a write of unknown outcome is undone. Otherwise it is
-   * not undone, because the new credential may already be the newest version in the vault.
-   */
-  readonly previous: StoredClientCredential | undefined;
+  /** Writes the credential. @returns the new version. */
+  readonly write: () => Promise<string>;
   /** Removes the credential from Entra. */
   readonly undo: () => Promise<void>;
 }
 
 /**
- * Stores a client credential that is already registered in Entra, or removes it from Entra if the write fails. A write
- * whose reply was lost may have succeeded, so the store is read before anything is undone.
+ * Stores a client credential that is already registered in Entra, or removes it from Entra if Key Vault refuses the write.
+ * A write whose reply was lost may have succeeded, or may still arrive. Nothing is undone then: an unstored credential is
+ * removed from Entra by a later run, see client-keys.ts.
  * @returns the new version.
  * @throws BrokerError from the store, or what `undo` throws.
  */
 export async function storeOrUndo(
-  store: Pick<CredentialStore, 'load' | 'saveClientCredential'>,
+  store: Pick<CredentialStore, 'listClientCredentialVersions'>,
   application: string,
-  { credential, previous, undo }: UndoableWrite,
+  { credential: { keyId }, write, undo }: UndoableWrite,
 ): Promise<string> {
   try {
-    return await store.saveClientCredential(application, credential);
+    return await write();
   } catch (failure) {
-    const found = await store.load(application).then(
-      ({ client }) => client,
-      (thrown: unknown) => (toBrokerError(thrown).code === 'credential_missing' ? 'none' : 'unknown'),
-    );
-    if (typeof found !== 'string' && found.keyId !== undefined && found.keyId === credential.keyId)
-      return found.version;
-    if (found !== 'unknown' || previous === undefined) await undo();
+    const versions = await store.listClientCredentialVersions(application).catch(() => undefined);
+    const landed = versions?.find((version) => keyId !== undefined && version.keyId === keyId);
+    if (landed !== undefined) return landed.version;
+    if (versions !== undefined && isRefused(failure)) await undo();
     throw failure;
   }
+}
+
+/** Whether Key Vault answered that it did not store the credential. */
+function isRefused(failure: unknown): boolean {
+  const status = toBrokerError(failure).logFields['httpStatus'];
+  return typeof status === 'number' && status >= 400 && status < 500 && status !== 408;
 }

@@ -1,12 +1,15 @@
+import type { Clock } from '../runtime/clock.ts';
 import { BrokerError, toBrokerError } from '../model/errors.ts';
-import { errorOf, type RedeemedToken } from '../entra/judge-token-reply.ts';
+import { type EntraFailure, errorOf, type RedeemedToken, type TokenReply } from '../entra/judge-token-reply.ts';
 import type { Redeemer } from '../entra/redeemer.ts';
 import type { StoredClientCredential, StoredRefreshToken } from '../model/credential.ts';
 import type { CredentialStore, NewRefreshToken } from './credential-store.ts';
+import { otherAccountError } from './judge-renewed-token.ts';
 
 export interface StoreRefreshTokenDeps {
   readonly store: CredentialStore;
   readonly redeemer: Redeemer;
+  readonly clock: Clock;
   readonly newId: () => string;
   /**
    * Identifier of the resource that the proof requests a token for. The application must have it in the partner tenant.
@@ -16,57 +19,119 @@ export interface StoreRefreshTokenDeps {
 
 /** The refresh token in the store, proven to work. */
 export interface StoredAndProven {
-  /** The newest version. It may come from another run that stored one in the meantime. */
+  /** The version in force. It may come from another run that stored one in the meantime. */
   readonly refreshToken: StoredRefreshToken;
   /** The result of its redemption. */
   readonly proof: RedeemedToken;
+  /** Whether Entra refused the stored token after its first use and accepted its successor, which is stored now. */
+  readonly isSingleUse?: true;
 }
 
+/** How a token is written: at once for a consent, staged for a rotation. @returns the version that was written. */
+export type WriteToken = (token: NewRefreshToken) => Promise<string | undefined>;
+
+/** Pauses before another attempt to redeem the token that was just stored: one of Entra's servers may lag. */
+const lagPausesMs = [3_000, 10_000, 30_000] as const;
+
 /**
- * Redeems a refresh token, stores it, reads the newest version back and redeems that too. A token that does not work is
- * never stored, so a killed process cannot leave one as the newest version. If Entra rejects the token that was read
- * back, its version is disabled; after a transient failure it stays.
+ * Redeems a refresh token, stores it, reads the version in force back and redeems that too. A token that does not work is
+ * never stored, so a killed process cannot leave one as the newest version. If Entra keeps rejecting the token that was
+ * read back for 43 seconds, its version is withdrawn; after a transient failure it stays. If Entra accepts each token only
+ * once, the last one that it issued is stored.
+ * @param deps.write writes the token. Default: as a consent, which is in force at once.
  * @throws BrokerError key_vault_unavailable, or the failure of the redemption.
  */
 export async function storeRefreshToken(
-  deps: StoreRefreshTokenDeps,
+  deps: StoreRefreshTokenDeps & { readonly write?: WriteToken },
   client: StoredClientCredential,
   application: string,
   token: NewRefreshToken,
 ): Promise<StoredAndProven> {
-  const first = await redeemRefreshToken(deps, client, token);
-  if (!first.ok) throw errorOf(first.failure);
-  await save(deps.store, application, token);
-  const stored = await deps.store.loadRefreshToken(application);
-  if (stored === undefined) {
-    throw new BrokerError('key_vault_unavailable', 'Key Vault did not return the refresh token that was just stored.');
-  }
+  const { write = (written: NewRefreshToken) => save(deps.store, application, written) } = deps;
+  const first = await proven(deps, client, token);
+  const version = await write(token);
+  const stored = await readBack(deps.store, application);
   const reply = await redeemRefreshToken(deps, client, stored);
-  if (reply.ok) return { refreshToken: stored, proof: reply.token };
-  if (reply.failure.reach !== 'transient' && stored.secret.equals(token.secret)) {
-    await deps.store.disableRefreshTokenVersion(application, stored.version);
+  if (reply.ok) return { refreshToken: stored, proof: checkedAccount(reply.token, stored) };
+  if (!isAboutToken(reply.failure) || !stored.secret.equals(token.secret)) throw errorOf(reply.failure);
+  const successor = first.refreshToken === undefined ? undefined : { ...token, secret: first.refreshToken };
+  for (const pauseMs of [0, ...lagPausesMs]) {
+    if (pauseMs > 0) await deps.clock.sleep(pauseMs);
+    const again = pauseMs === 0 ? undefined : await redeemRefreshToken(deps, client, stored);
+    if (again?.ok) return { refreshToken: stored, proof: checkedAccount(again.token, stored) };
+    if (successor === undefined) continue;
+    const next = await redeemRefreshToken(deps, client, successor);
+    if (next.ok) return storeSuccessor(deps, application, { successor, proof: next.token, write });
   }
+  await deps.store.withdrawRefreshTokenVersion(application, version ?? stored.version);
   throw errorOf(reply.failure);
+}
+
+/** Stores the last token that Entra issued. It is not redeemed, because that may end it. */
+async function storeSuccessor(
+  { store }: StoreRefreshTokenDeps,
+  application: string,
+  {
+    successor,
+    proof,
+    write,
+  }: { readonly successor: NewRefreshToken; readonly proof: RedeemedToken; readonly write: WriteToken },
+): Promise<StoredAndProven> {
+  checkedAccount(proof, successor);
+  await write({ ...successor, secret: proof.refreshToken ?? successor.secret });
+  return { refreshToken: await readBack(store, application), proof, isSingleUse: true };
+}
+
+async function proven(
+  deps: StoreRefreshTokenDeps,
+  client: StoredClientCredential,
+  token: NewRefreshToken,
+): Promise<RedeemedToken> {
+  const reply = await redeemRefreshToken(deps, client, token);
+  if (!reply.ok) throw errorOf(reply.failure);
+  return checkedAccount(reply.token, token);
+}
+
+/** @throws BrokerError entra_unavailable if the token is for another account. */
+function checkedAccount(token: RedeemedToken, expected: Pick<StoredRefreshToken, 'accountObjectId'>): RedeemedToken {
+  const otherAccount = otherAccountError(expected, token.claims);
+  if (otherAccount !== undefined) throw otherAccount;
+  return token;
+}
+
+async function readBack(store: CredentialStore, application: string): Promise<StoredRefreshToken> {
+  const stored = await store.loadRefreshToken(application);
+  if (stored !== undefined) return stored;
+  throw new BrokerError('key_vault_unavailable', 'Key Vault did not return the refresh token that was just stored.');
 }
 
 /**
  * Stores the token. A write whose reply was lost may have succeeded, so the store is read before the error is thrown.
+ * @returns the version; undefined if it is unknown.
  */
-async function save(store: CredentialStore, application: string, token: NewRefreshToken): Promise<void> {
+async function save(store: CredentialStore, application: string, token: NewRefreshToken): Promise<string | undefined> {
   try {
-    await store.saveRefreshToken(application, token);
+    return await store.saveRefreshToken(application, token);
   } catch (failure) {
     const stored = await store.loadRefreshToken(application).catch(() => undefined);
     if (stored?.secret.equals(token.secret) !== true) throw toBrokerError(failure);
+    return stored.version;
   }
 }
+
+/**
+ * Whether a failure concerns this refresh token. A transient failure says nothing about it, and a rejected client
+ * credential fails with every refresh token.
+ */
+export const isAboutToken = ({ reach, code }: EntraFailure): boolean =>
+  reach !== 'transient' && code !== 'client_credential_rejected';
 
 /** Redeems a refresh token for the canary resource in the application's own tenant. Never throws. */
 export function redeemRefreshToken(
   deps: Pick<StoreRefreshTokenDeps, 'redeemer' | 'newId' | 'canaryResource'>,
   client: StoredClientCredential,
   refreshToken: Pick<StoredRefreshToken, 'secret'>,
-) {
+): Promise<TokenReply> {
   return deps.redeemer.redeem({
     tenantId: client.tenantId,
     resourceIdentifier: deps.canaryResource,

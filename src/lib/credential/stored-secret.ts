@@ -1,8 +1,9 @@
 import type { KeyVaultSecret, SecretProperties } from '@azure/keyvault-secrets';
+import { minuteMs } from '../model/durations.ts';
 import { BrokerError } from '../model/errors.ts';
 import { parseTenantId } from '../model/identifiers.ts';
 import { Secret } from '../model/secret.ts';
-import { parseCertificate } from './certificate.ts';
+import { certificateEndMs, parseCertificate } from './certificate.ts';
 import {
   type ClientCredential,
   refreshTokenLifeMs,
@@ -13,6 +14,7 @@ import type {
   ClientCredentialVersion,
   NewClientCredential,
   NewRefreshToken,
+  RefreshTokenVersion,
   StoredVersion,
 } from './credential-store.ts';
 
@@ -34,10 +36,18 @@ const contentTypes = {
   federated: 'federated-credential',
 } as const;
 
+/** The content type of a refresh token. A staged version is disabled, and does not count as a consent. */
+export const refreshTokenTypes = { inUse: 'refresh-token', staged: 'refresh-token-staged' } as const;
+
 /** Converts a refresh token. Key Vault shows its end as the expiry of the secret. */
-export const writeRefreshToken = (application: string, token: NewRefreshToken): SecretToStore => ({
+export const writeRefreshToken = (
+  application: string,
+  token: NewRefreshToken,
+  state: keyof typeof refreshTokenTypes = 'inUse',
+): SecretToStore => ({
   value: token.secret.reveal(),
-  contentType: 'refresh-token',
+  contentType: refreshTokenTypes[state],
+  ...(state === 'staged' ? { enabled: false } : {}),
   expiresOn: new Date(token.expiresAtMs),
   tags: {
     application,
@@ -46,27 +56,29 @@ export const writeRefreshToken = (application: string, token: NewRefreshToken): 
     accountObjectId: token.accountObjectId,
     obtainedAt: new Date(token.obtainedAtMs).toISOString(),
     mfa: String(token.mfa),
+    ...(token.consentedAtMs === undefined ? {} : { consentedAt: new Date(token.consentedAtMs).toISOString() }),
   },
 });
 
-/** @param state `proposed`: stored as a disabled version. */
+/** @param state `staged` and `proposed`: stored as a disabled version. */
 export function writeClientCredential(
   application: string,
   { credential, clientId, tenantId, endsAtMs, keyId }: NewClientCredential,
-  state: 'in use' | 'proposed' = 'in use',
+  state: 'in use' | 'staged' | 'proposed' = 'in use',
 ): SecretToStore {
   const { kind } = credential;
   return {
     value: valueOf(credential),
     contentType: contentTypes[kind],
     ...(endsAtMs === undefined ? {} : { expiresOn: new Date(endsAtMs) }),
-    ...(state === 'proposed' ? { enabled: false } : {}),
+    ...(state === 'in use' ? {} : { enabled: false }),
     tags: {
       application,
       clientId,
       tenantId,
       kind,
       ...(keyId ? { keyId } : {}),
+      ...(endsAtMs === undefined ? {} : { endsAt: new Date(endsAtMs).toISOString() }),
       ...(state === 'proposed' ? { proposed: 'true' } : {}),
     },
   };
@@ -98,6 +110,18 @@ function timeOf(value: unknown): number | undefined {
   return Number.isNaN(time) ? undefined : time;
 }
 
+/** Milliseconds, or undefined if the tag is missing or not a date. */
+function timeIn(tag: string | undefined): number | undefined {
+  const time = Date.parse(tag ?? '');
+  return Number.isNaN(time) ? undefined : time;
+}
+
+/** The earliest of the times that are known. */
+export function earliest(...times: readonly (number | undefined)[]): number | undefined {
+  const known = times.filter((time) => time !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
+}
+
 const isText = (value: unknown): value is string => typeof value === 'string' && value !== '';
 
 /** Returns the tags whose value is a string. The SDK passes on any value in the reply. */
@@ -114,6 +138,20 @@ export const readVersion = (listed: SecretProperties): StoredVersion => ({
   createdAtMs: timeOf(listed.createdOn) ?? 0,
   enabled: listed.enabled ?? true,
 });
+
+/** Reads the properties of one version. @throws BrokerError key_vault_unavailable if the reply has no version. */
+export function readRefreshTokenVersion(listed: SecretProperties): RefreshTokenVersion {
+  const { account, accountObjectId, clientId, consentedAt } = tagsOf(listed);
+  const consentedAtMs = timeIn(consentedAt);
+  return {
+    ...readVersion(listed),
+    ...(account ? { account } : {}),
+    ...(accountObjectId ? { accountObjectId } : {}),
+    ...(clientId ? { clientId } : {}),
+    ...(consentedAtMs === undefined ? {} : { consentedAtMs }),
+    ...(listed.contentType === refreshTokenTypes.staged ? { staged: true } : {}),
+  };
+}
 
 /** Reads the properties of one version. @throws BrokerError key_vault_unavailable if the reply has no version. */
 export function readClientCredentialVersion(listed: SecretProperties): ClientCredentialVersion {
@@ -136,17 +174,19 @@ export function readClientCredential(stored: KeyVaultSecret): StoredClientCreden
   const tags = tagsOf(stored.properties);
   const clientId = tags['clientId'];
   const tenantId = parseTenantId(tags['tenantId']);
-  const endsAtMs = timeOf(stored.properties.expiresOn);
   if (!isText(stored.value) || !clientId || !tenantId) {
     throw new BrokerError(
       'credential_missing',
-      `The Key Vault secret "${stored.name}" lacks the tags clientId and tenantId.`,
+      `The Key Vault secret "${stored.name}" is empty, or lacks the tags clientId and tenantId.`,
     );
   }
+  const credential = readCredential(tags['kind'], stored.value, stored.name);
+  // A person can change each of these dates in the vault, except the one in the certificate.
+  const endsAtMs = earliest(timeOf(stored.properties.expiresOn), timeIn(tags['endsAt']), certificateEndMs(credential));
   return {
     clientId,
     tenantId,
-    credential: readCredential(tags['kind'], stored.value, stored.name),
+    credential,
     version: versionOf(stored.properties),
     ...(endsAtMs === undefined ? {} : { endsAtMs }),
     ...(tags['keyId'] ? { keyId: tags['keyId'] } : {}),
@@ -162,6 +202,15 @@ function readCredential(kind: string | undefined, value: string, name: string): 
   throw new BrokerError('credential_missing', `The Key Vault secret "${name}" has an unknown kind.`);
 }
 
+/** How far the clock of the machine that stored a token may be ahead of the vault's. */
+const clockToleranceMs = 5 * minuteMs;
+
+/** A token that was stored by hand has no tag. A token cannot be obtained after it was stored: such a tag is wrong. */
+function obtainedAt(tagMs: number | undefined, createdMs: number | undefined): number {
+  if (tagMs === undefined || createdMs === undefined) return tagMs ?? createdMs ?? 0;
+  return tagMs > createdMs + clockToleranceMs ? createdMs : tagMs;
+}
+
 /**
  * Reads a refresh token. Returns undefined for an empty value.
  * @throws BrokerError key_vault_unavailable if the reply has no version.
@@ -169,16 +218,21 @@ function readCredential(kind: string | undefined, value: string, name: string): 
 export function readRefreshToken(stored: KeyVaultSecret): StoredRefreshToken | undefined {
   if (!isText(stored.value)) return undefined;
   const tags = tagsOf(stored.properties);
-  const obtained = Date.parse(tags['obtainedAt'] ?? '');
-  // A token that was stored by hand has no tags. The creation time of its version is the best estimate.
-  const obtainedAtMs = Number.isNaN(obtained) ? (timeOf(stored.properties.createdOn) ?? 0) : obtained;
+  const obtainedAtMs = obtainedAt(timeIn(tags['obtainedAt']), timeOf(stored.properties.createdOn));
+  const consentedAtMs = timeIn(tags['consentedAt']);
   return {
     secret: new Secret(stored.value),
     version: versionOf(stored.properties),
     obtainedAtMs,
-    expiresAtMs: timeOf(stored.properties.expiresOn) ?? obtainedAtMs + refreshTokenLifeMs,
+    // Entra ends it 90 days after its issue, whatever date the vault shows.
+    expiresAtMs: Math.min(
+      timeOf(stored.properties.expiresOn) ?? Number.POSITIVE_INFINITY,
+      obtainedAtMs + refreshTokenLifeMs,
+    ),
     account: tags['account'] ?? '',
     accountObjectId: tags['accountObjectId'] ?? '',
     mfa: tags['mfa'] === 'true',
+    ...(tags['clientId'] ? { clientId: tags['clientId'] } : {}),
+    ...(consentedAtMs === undefined ? {} : { consentedAtMs }),
   };
 }

@@ -12,6 +12,8 @@ export interface TokenClaims {
   readonly objectId?: string;
   readonly username?: string;
   readonly clientId?: string;
+  /** `exp`, by Entra's clock. */
+  readonly expiresAtMs?: number;
   /**
    * `scp` and `roles`. A delegated token has both if app roles of the resource are assigned to the service account
    * ("Access token claims reference").
@@ -38,12 +40,14 @@ export function readClaims(token: string): TokenClaims {
   const scopes =
     scp === undefined && roles === undefined ? undefined : [...new Set([...(scp ?? []), ...(roles ?? [])])];
   const authenticationMethods = words(read['amr']);
+  const expiresAtMs = typeof read['exp'] === 'number' ? read['exp'] * 1000 : undefined;
   return {
     ...(tenantId === undefined ? {} : { tenantId }),
     ...(audience === undefined ? {} : { audience }),
     ...(objectId === undefined ? {} : { objectId }),
     ...(username === undefined ? {} : { username }),
     ...(clientId === undefined ? {} : { clientId }),
+    ...(expiresAtMs === undefined ? {} : { expiresAtMs }),
     ...(scopes === undefined ? {} : { scopes }),
     ...(authenticationMethods === undefined ? {} : { authenticationMethods }),
   };

@@ -1,21 +1,12 @@
 import { dayMs } from '../model/durations.ts';
 import { isoTime } from '../runtime/clock.ts';
 import { adviceFor, ptbCommand } from '../model/advice.ts';
+import { endFindings, nearest } from './end-findings.ts';
+import { type Finding, fromError } from './finding.ts';
 import type { BrokerError, ErrorCode } from '../model/errors.ts';
 import type { CredentialState, HealthStatus, JournalEntry } from '../credential/credential-journal.ts';
 import { rotationOverdueMs } from '../credential/overdue-care.ts';
-import type { Credential } from '../model/credential.ts';
-
-/** Days before an expiry at which health warns, ascending. */
-export const warningDays = [1, 7, 14, 30] as const;
-
-/** One problem, or something worth knowing. Severity `notice` does not change the state. */
-interface Finding {
-  readonly severity: 'notice' | 'degraded' | 'down';
-  readonly code: ErrorCode | 'expires_soon' | 'mfa_missing' | 'rotation_failed' | 'rotation_overdue' | 'unknown_keys';
-  readonly message: string;
-  readonly advice: string;
-}
+import { type Credential, refreshTokenLifeMs } from '../model/credential.ts';
 
 /** Input for {@link judgeCredential}. */
 export interface CredentialFacts {
@@ -60,11 +51,16 @@ export function judgeCredential(facts: CredentialFacts, nowMs: number): Credenti
   const { credential } = facts;
   const refreshToken = credential?.refreshToken;
   const endsAtMs = credential?.client.endsAtMs;
+  // A person can change the date in the vault.
+  const latestEndMs = refreshToken && refreshToken.obtainedAtMs + refreshTokenLifeMs;
+  const refreshTokenEndMs = refreshToken && Math.min(refreshToken.expiresAtMs, latestEndMs ?? Number.POSITIVE_INFINITY);
   const findings = [
     ...deadFindings(facts),
+    ...skippedFindings(facts),
     ...endFindings(facts, nowMs, {
       part: 'refresh token',
-      endsAtMs: refreshToken?.expiresAtMs,
+      endsAtMs: refreshTokenEndMs,
+      latestEndMs,
       endedCode: 'credential_expired',
       advice: refreshTokenAdvice(facts),
     }),
@@ -78,20 +74,11 @@ export function judgeCredential(facts: CredentialFacts, nowMs: number): Credenti
     ...rotationFindings(facts, nowMs),
     ...keyFindings(facts),
   ];
-  const thresholdDays = nearest([refreshToken?.expiresAtMs, endsAtMs], nowMs);
+  const thresholdDays = nearest([refreshTokenEndMs, endsAtMs], nowMs);
   return {
     application: facts.application,
     state: { status: worst(findings), ...(thresholdDays === undefined ? {} : { thresholdDays }) },
-    ...(refreshToken === undefined
-      ? {}
-      : {
-          account: refreshToken.account,
-          mfa: refreshToken.mfa,
-          obtainedAt: isoTime(refreshToken.obtainedAtMs),
-          ageDays: wholeDays(nowMs - refreshToken.obtainedAtMs),
-          expiresAt: isoTime(refreshToken.expiresAtMs),
-          daysLeft: wholeDays(refreshToken.expiresAtMs - nowMs),
-        }),
+    ...refreshTokenFields(refreshToken, nowMs),
     ...(credential === undefined
       ? {}
       : {
@@ -102,6 +89,19 @@ export function judgeCredential(facts: CredentialFacts, nowMs: number): Credenti
         }),
     ...journalFields(facts),
     findings,
+  };
+}
+
+function refreshTokenFields(refreshToken: Credential['refreshToken'], nowMs: number) {
+  if (refreshToken === undefined) return {};
+  return {
+    account: refreshToken.account,
+    mfa: refreshToken.mfa,
+    obtainedAt: isoTime(refreshToken.obtainedAtMs),
+    // Negative while this machine's clock is behind.
+    ageDays: Math.max(0, wholeDays(nowMs - refreshToken.obtainedAtMs)),
+    expiresAt: isoTime(refreshToken.expiresAtMs),
+    daysLeft: wholeDays(refreshToken.expiresAtMs - nowMs),
   };
 }
 
@@ -140,6 +140,17 @@ function deadFindings({ application, credential, readFailure, dead, needsRefresh
   return findings;
 }
 
+const skippedFindings = ({ credential }: CredentialFacts): Finding[] =>
+  (credential?.skipped ?? []).map(({ part, version, reason }) => ({
+    severity: 'degraded',
+    code: 'version_skipped',
+    message: `The version ${version} of the ${part} in Key Vault is not used. ${reason}`,
+    advice:
+      part === 'refresh token'
+        ? `Disable that version in Key Vault. To replace the refresh token, run ${ptbCommand('consent', credential?.application)}.`
+        : `Disable that version in Key Vault. To replace the client credential, run ${ptbCommand('rotate --client-credential', credential?.application)}.`,
+  }));
+
 const refreshTokenAdvice = ({ application }: CredentialFacts): string =>
   `Find out why the timer rotate-credential does not run or fails. ${ptbCommand('rotate', application)} rotates the token at once.`;
 
@@ -148,29 +159,6 @@ function renewalAdvice({ application, credential }: CredentialFacts): string {
   return credential?.client.credential.kind === 'certificate'
     ? `${renew}. If the broker did not create the certificate, renew it where it was created.`
     : `${renew}, or ${ptbCommand('setup --credential federated', application)} to work without a secret.`;
-}
-
-interface ExpiringPart {
-  readonly part: 'refresh token' | 'client credential';
-  readonly endsAtMs: number | undefined;
-  /** The code of the finding after the end. */
-  readonly endedCode: ErrorCode;
-  /** Advice before the end. */
-  readonly advice: string;
-}
-
-function endFindings(
-  { application }: CredentialFacts,
-  nowMs: number,
-  { part, endsAtMs, endedCode, advice }: ExpiringPart,
-): Finding[] {
-  if (endsAtMs === undefined) return [];
-  if (endsAtMs <= nowMs) {
-    return [fromError(application, 'down', endedCode, `The ${part} expired on ${isoTime(endsAtMs).slice(0, 10)}.`)];
-  }
-  if (thresholdOf(endsAtMs, nowMs) === undefined) return [];
-  const message = `The ${part} expires within ${Math.max(1, Math.ceil((endsAtMs - nowMs) / dayMs))} days.`;
-  return [{ severity: 'degraded', code: 'expires_soon', message, advice }];
 }
 
 function mfaFindings({ application, credential, journal }: CredentialFacts): Finding[] {
@@ -213,20 +201,6 @@ function keyFindings({ application, journal: { unknownKeys } }: CredentialFacts)
   const advice = `If neither another broker nor somebody of yours added them, treat it as an incident and run ${ptbCommand('revoke', application)}.`;
   return [{ severity: 'notice', code: 'unknown_keys', message, advice }];
 }
-
-const fromError = (application: string, severity: 'degraded' | 'down', code: ErrorCode, message: string): Finding => ({
-  severity,
-  code,
-  message,
-  advice: adviceFor(code, 'operator', application),
-});
-
-/** Returns the smallest of {@link warningDays} that covers the remaining time; undefined if none does. */
-export const thresholdOf = (endsAtMs: number, nowMs: number): number | undefined =>
-  warningDays.find((threshold) => endsAtMs - nowMs <= threshold * dayMs);
-
-const nearest = (ends: readonly (number | undefined)[], nowMs: number): number | undefined =>
-  warningDays.find((threshold) => ends.some((end) => end !== undefined && end - nowMs <= threshold * dayMs));
 
 const worst = (findings: readonly Finding[]): HealthStatus =>
   findings.some(({ severity }) => severity === 'down')

@@ -33,6 +33,10 @@ export interface StoredRefreshToken {
   readonly obtainedAtMs: number;
   /** When it expires if it is not used: after 90 days ("Refresh tokens in the Microsoft identity platform"). */
   readonly expiresAtMs: number;
+  /** When the account signed in. A rotation keeps it. Absent for a token that was stored by hand or by an old version. */
+  readonly consentedAtMs?: number;
+  /** The application that the token was issued to. Absent for a token that was stored by hand. */
+  readonly clientId?: string;
   /** User principal name and object id of the account that consented. */
   readonly account: string;
   readonly accountObjectId: string;
@@ -46,6 +50,16 @@ export interface Credential {
   readonly client: StoredClientCredential;
   /** Undefined until the first consent, and always for an application that uses only application permissions. */
   readonly refreshToken: StoredRefreshToken | undefined;
+  /** Enabled versions that are newer than those in force and are not used. Absent if there are none. */
+  readonly skipped?: readonly SkippedVersion[];
+}
+
+/** An enabled version that is not used, because it cannot be read or was not stored by the broker. */
+export interface SkippedVersion {
+  readonly part: 'client credential' | 'refresh token';
+  readonly version: string;
+  /** A sentence for the operator that states the reason. */
+  readonly reason: string;
 }
 
 /** The lifetime of an unused refresh token of a confidential client. Entra does not let tenants configure it. */

@@ -1,7 +1,7 @@
 import type { CertificateDeps } from '../credential/client-certificate.ts';
 import { clientKeys } from '../credential/client-keys.ts';
 import { issueAndStore, type IssueAndStoreDeps } from '../credential/issue-and-store.ts';
-import { canWaitForTimer, federatedClient } from '../credential/proposed-credential.ts';
+import { federatedClient } from '../credential/proposed-credential.ts';
 import { isRefused, proveClientCredential } from '../credential/prove-client-credential.ts';
 import { BrokerError } from '../model/errors.ts';
 import { type JsonObject, textOf } from '../graph/reply.ts';
@@ -147,30 +147,27 @@ export class SetupRun {
     const retryingKeys = { ...keys, issue: () => this.#retryUntilReplicated(() => keys.issue()) };
     await issueAndStore(this.#deps, application, retryingKeys, {
       owner: this.#owner,
-      previous: this.#state.stored,
+      write: (credential) => this.#deps.store.saveClientCredential(application, credential),
       isNewApplication: true,
     });
   }
 
   /**
-   * Stores the managed identity. If this machine cannot prove that Entra accepts it, a working client credential stays in
-   * use until the app has proven it.
+   * Stores the managed identity. If this machine cannot prove that Entra accepts it, a client credential that works stays
+   * in use until the app has proven the identity, however soon it ends.
    */
   async #useManagedIdentity(): Promise<void> {
-    const { store, clock } = this.#deps;
+    const { store } = this.#deps;
     const { application } = this.#options;
     const { stored } = this.#state;
     const identity = federatedClient(this.#owner);
-    const canWait =
-      stored?.clientId === this.#clientId &&
-      canWaitForTimer(stored, clock.nowMs()) &&
-      !(await isRefused(this.#deps, stored));
+    const hasWorking = stored?.clientId === this.#clientId && !(await isRefused(this.#deps, stored));
     const isAccepted = (): Promise<boolean> =>
       proveClientCredential(this.#deps, identity).then(
         () => true,
         () => false,
       );
-    if (canWait && !(await isAccepted())) await store.proposeClientCredential(application, identity);
+    if (hasWorking && !(await isAccepted())) await store.proposeClientCredential(application, identity);
     else await store.saveClientCredential(application, identity);
   }
 

@@ -1,5 +1,7 @@
+import { minuteMs } from '../model/durations.ts';
 import { isoTime } from '../runtime/clock.ts';
 import { type ClientCredential, refreshTokenLifeMs, type StoredClientCredential } from '../model/credential.ts';
+import { lastConsent } from '../credential/in-force.ts';
 import type { NewRefreshToken } from '../credential/credential-store.ts';
 import { storeRefreshToken, type StoreRefreshTokenDeps } from '../credential/store-refresh-token.ts';
 import type { RedeemedToken } from '../entra/judge-token-reply.ts';
@@ -11,8 +13,13 @@ interface ConsentDeps extends StoreRefreshTokenDeps, SignInDeps {}
 export interface ConsentOptions {
   /** Name of the application in Key Vault. */
   readonly application: string;
-  /** User principal name of the account that must sign in. Absent: any account. */
+  /** User principal name of the account that must sign in. Absent: any account, see `confirmAccount`. */
   readonly account?: string | undefined;
+  /**
+   * Asks whether another account may replace the one that consented last. Called only if `account` is absent. Absent: it
+   * may not.
+   */
+  readonly confirmAccount?: ((former: string, account: string) => Promise<boolean>) | undefined;
   readonly method: SignInMethod;
   /** Replaces the stored client credential if that does not work on this machine (see temporary-secret.ts). */
   readonly clientCredential?: ClientCredential | undefined;
@@ -27,6 +34,8 @@ export interface ConsentOutcome {
   readonly expiresAt: string;
   /** Scopes of the access token that proved the refresh token. */
   readonly scopes: readonly string[];
+  /** How far this machine's clock is ahead of Entra's, seconds. Absent if both agree within a few minutes. */
+  readonly clockAheadSeconds?: number;
 }
 
 /**
@@ -46,7 +55,15 @@ export async function obtainConsent(deps: ConsentDeps, options: ConsentOptions):
     account: options.account,
   });
   const checked = checkConsent(token, client, options.account, deps.clock.nowMs());
+  if (options.account === undefined) await confirmChange(deps, options, checked);
   const { refreshToken, proof } = await storeRefreshToken(deps, client, options.application, checked);
+  if (refreshToken.accountObjectId !== checked.accountObjectId) {
+    throw new SetupError(
+      'sign_in_refused',
+      `${refreshToken.account} consented at the same time and is in force. To replace it, consent again.`,
+    );
+  }
+  const aheadSeconds = clockAheadSeconds(token);
   return {
     application: options.application,
     account: refreshToken.account,
@@ -54,7 +71,36 @@ export async function obtainConsent(deps: ConsentDeps, options: ConsentOptions):
     obtainedAt: isoTime(refreshToken.obtainedAtMs),
     expiresAt: isoTime(refreshToken.expiresAtMs),
     scopes: proof.scopes,
+    ...(aheadSeconds === undefined ? {} : { clockAheadSeconds: aheadSeconds }),
   };
+}
+
+/** Entra accepts assertions up to 5 minutes before and after its own time. */
+const clockToleranceMs = 4 * minuteMs;
+
+/**
+ * How far this machine's clock is ahead of Entra's, seconds; negative if it is behind. Undefined if both agree within four
+ * minutes, or if the token does not show it. Pure.
+ */
+export function clockAheadSeconds({ expiresAtMs, claims }: RedeemedToken): number | undefined {
+  const aheadMs = claims.expiresAtMs === undefined ? 0 : expiresAtMs - claims.expiresAtMs;
+  return Math.abs(aheadMs) < clockToleranceMs ? undefined : Math.round(aheadMs / 1000);
+}
+
+/** @throws SetupError sign_in_refused if another account consented last, and may not be replaced. */
+export async function confirmChange(
+  { store }: Pick<ConsentDeps, 'store'>,
+  { application, confirmAccount }: Pick<ConsentOptions, 'application' | 'confirmAccount'>,
+  { account, accountObjectId }: NewRefreshToken,
+): Promise<void> {
+  const former = lastConsent(await store.listRefreshTokenVersions(application));
+  if (former.accountObjectId === undefined || former.accountObjectId === accountObjectId) return;
+  const formerAccount = former.account ?? former.accountObjectId;
+  if (await confirmAccount?.(formerAccount, account)) return;
+  throw new SetupError(
+    'sign_in_refused',
+    `${account} signed in, but ${formerAccount} consented last. Nothing was stored. To replace it, name the account with --account.`,
+  );
 }
 
 /**
@@ -99,6 +145,7 @@ export function checkConsent(
     account: username,
     accountObjectId: objectId,
     mfa: true,
+    consentedAtMs: nowMs,
     obtainedAtMs: nowMs,
     expiresAtMs: nowMs + refreshTokenLifeMs,
   };

@@ -1,5 +1,4 @@
 import type { ClientCredential } from '../model/credential.ts';
-import { canWaitForTimer } from '../credential/proposed-credential.ts';
 import { renewBeforeMs } from '../credential/renew-client-credential.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
@@ -183,7 +182,7 @@ function planCredential(options: SetupOptions, state: DirectoryState, nowMs: num
         ({ issuer, subject, audiences }) =>
           issuer === trust.issuer && subject === trust.subject && audiences.includes(trust.audience),
       );
-      const waits = state.isProposed && stored !== undefined && canWaitForTimer(stored, nowMs);
+      const waits = state.isProposed && stored !== undefined && (stored.endsAtMs ?? Number.POSITIVE_INFINITY) > nowMs;
       return [
         ...(trusted ? [] : [{ kind: 'trust_managed_identity', trust } as const]),
         ...(usable || waits ? [] : [{ kind: 'store_federated' } as const]),

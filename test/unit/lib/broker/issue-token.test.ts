@@ -73,6 +73,8 @@ let fromCache: boolean;
 let newer: AccessToken | undefined;
 /** Number of requests for a newer token. */
 let newerRequests: number;
+let newerTakesMs: number;
+let lifeMs: number;
 let rules: object[];
 /** Domains whose tenant was looked up. */
 let resolved: string[];
@@ -98,6 +100,8 @@ beforeEach(() => {
   fromCache = false;
   newer = undefined;
   newerRequests = 0;
+  newerTakesMs = 0;
+  lifeMs = 3_600_000;
   rules = [
     {
       name: 'helpdesk',
@@ -134,6 +138,7 @@ beforeEach(() => {
   const source: CachingTokenSource = {
     getNewerToken: async () => {
       newerRequests += 1;
+      await clock.advance(newerTakesMs);
       return newer;
     },
     getToken: async (request): Promise<AccessToken> => {
@@ -146,7 +151,7 @@ beforeEach(() => {
         grant,
         application,
         scopes: tokenScopes,
-        expiresAtMs: clock.nowMs() + 3_600_000,
+        expiresAtMs: requests.length === 1 ? clock.nowMs() + lifeMs : clock.nowMs() + 3_600_000,
         fromCache,
       };
     },
@@ -167,6 +172,15 @@ beforeEach(() => {
       },
     },
   };
+});
+
+test('returns no token that became too short-lived while a newer one was requested in vain', async () => {
+  Object.assign(rules[0] ?? {}, { scopes: ['Mail.Read'] });
+  [fromCache, tokenScopes, newer] = [true, ['User.Read.All'], undefined];
+  // Enough at first, and 5 seconds too short after the attempt.
+  [lifeMs, newerTakesMs] = [315_000, 20_000];
+  await issue({ scopes: ['Mail.Read'] }).catch(() => undefined);
+  expect([newerRequests, requests.length]).toEqual([1, 2]);
 });
 
 const order = (more: object = {}): TokenOrder =>

@@ -4,6 +4,7 @@ import type { Credential } from '../../../../src/lib/model/credential.ts';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import { silentLogger } from '../../../../src/lib/runtime/log.ts';
 import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
+import { recordingLogger } from '../../../fakes/recording-logger.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { type MemoryCredentialStore, storeWithCredential } from '../../../fakes/memory-credential-store.ts';
 
@@ -40,6 +41,25 @@ test('stops returning a credential that was removed from the store', async () =>
   store.failure = new BrokerError('credential_missing', 'There is no credential in Key Vault.');
   await clock.advance(600_000);
   expect(await codeOf('default')).toBe('credential_missing');
+});
+
+test('keeps the copy while enabled versions cannot be read, and logs a skipped version once', async () => {
+  const recorder = recordingLogger();
+  credentials = new CachedCredentials({ store, clock, log: recorder.log }, 600);
+  const { client } = await store.load('default');
+  const pasted = await store.saveClientCredential('default', client);
+  const unreadable = new BrokerError('credential_missing', 'It lacks the tags.');
+  store.editClient('default', pasted, { unreadable });
+  for (let nth = 0; nth < 3; nth += 1) {
+    expect((await credentials.get('default')).client.version).toBe('v1');
+    await clock.advance(600_000);
+  }
+  expect(recorder.events()).toEqual(['credential.version_skipped']);
+  store.editClient('default', 'v1', { unreadable });
+  expect((await credentials.get('default')).client.version).toBe('v1');
+  for (const version of ['v1', pasted]) await store.disableClientCredentialVersion('default', version);
+  await clock.advance(600_000);
+  await expect(credentials.get('default')).rejects.toMatchObject({ code: 'credential_missing' });
 });
 
 test('does not read an unusable certificate again for every request', async () => {

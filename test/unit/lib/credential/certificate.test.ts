@@ -27,6 +27,16 @@ describe('parseCertificate', () => {
     }
   });
 
+  it.each(['AA==', 'no base64!', 'TUlJ'])('rejects a certificate whose text is %j, without quoting it', (text) => {
+    const pem = `${created.privateKey}\n-----BEGIN CERTIFICATE-----\n${text}\n-----END CERTIFICATE-----`;
+    expect(() => parseCertificate(pem)).toThrow(
+      expect.objectContaining({
+        code: 'client_credential_rejected',
+        detail: 'The stored certificate cannot be parsed.',
+      }) as Error,
+    );
+  });
+
   it.each([
     ['private key', () => created.certificate],
     ['certificate', () => created.privateKey],

@@ -5,7 +5,6 @@ import {
   removeClientSecret,
 } from '../../../../src/lib/credential/client-secret.ts';
 import { storeOrUndo } from '../../../../src/lib/credential/store-or-undo.ts';
-import type { StoredClientCredential } from '../../../../src/lib/model/credential.ts';
 import type { NewClientCredential } from '../../../../src/lib/credential/credential-store.ts';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import type { GraphWriter } from '../../../../src/lib/graph/write.ts';
@@ -79,37 +78,37 @@ describe('removeClientSecret', () => {
 });
 
 describe('storeOrUndo', () => {
-  const failure = new BrokerError('key_vault_unavailable', 'lost');
-  const previous = { ...credential('old'), version: 'v0' } as StoredClientCredential;
+  const lost = new BrokerError('key_vault_unavailable', 'lost');
+  const refused = new BrokerError('key_vault_unavailable', 'refused', { logFields: { httpStatus: 403 } });
 
   /** Runs storeOrUndo with a write that fails. @param found what the store returns afterwards. */
-  async function outcome(found: 'new' | 'old' | 'none' | 'unknown', before: StoredClientCredential | undefined) {
+  async function outcome(found: 'new' | 'old' | 'none' | 'unknown', failure: BrokerError) {
     const store = new MemoryCredentialStore();
     if (found === 'old' || found === 'unknown') await store.saveClientCredential('default', credential('old'));
     if (found === 'new') await store.saveClientCredential('default', credential('new'));
-    store.saveClientCredential = () => Promise.reject(failure);
-    if (found === 'unknown') store.load = () => Promise.reject(failure);
+    if (found === 'unknown') store.listClientCredentialVersions = () => Promise.reject(failure);
     let undone = 0;
     const undo = async (): Promise<void> => void (undone += 1);
     const version = await storeOrUndo(store, 'default', {
       credential: credential('new'),
-      previous: before,
+      write: () => Promise.reject(failure),
       undo,
     }).catch((thrown: unknown) => thrown);
     return [version, undone];
   }
 
   it('returns the version when the write succeeded but its reply was lost', async () => {
-    expect(await outcome('new', previous)).toEqual(['v1', 0]);
+    expect(await outcome('new', lost)).toEqual(['v1', 0]);
   });
 
-  it('undoes the change in Entra when the store does not contain the credential', async () => {
-    expect(await outcome('old', previous)).toEqual([failure, 1]);
-    expect(await outcome('none', undefined)).toEqual([failure, 1]);
+  it('undoes the change in Entra when Key Vault refused the write', async () => {
+    expect(await outcome('old', refused)).toEqual([refused, 1]);
+    expect(await outcome('none', refused)).toEqual([refused, 1]);
   });
 
-  it('undoes a write of unknown outcome only when there is no previous credential', async () => {
-    expect(await outcome('unknown', previous)).toEqual([failure, 0]);
-    expect(await outcome('unknown', undefined)).toEqual([failure, 1]);
+  it('does not undo a write of unknown outcome, which may still arrive', async () => {
+    expect(await outcome('old', lost)).toEqual([lost, 0]);
+    expect(await outcome('none', lost)).toEqual([lost, 0]);
+    expect(await outcome('unknown', refused)).toEqual([refused, 0]);
   });
 });

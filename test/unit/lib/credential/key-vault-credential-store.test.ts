@@ -13,7 +13,13 @@ function storeOver(secret: object, getSecret?: SecretClient['getSecret']): KeyVa
     if (name.endsWith('-refresh-token')) throw missing;
     return { name, value: 'value', properties: { name, version: 'v1', ...secret } };
   };
-  return new KeyVaultCredentialStore({ getSecret: getSecret ?? answer } as unknown as SecretClient);
+  const listPropertiesOfSecretVersions = async function* (name: string) {
+    yield { name, version: 'v1', enabled: true, ...secret };
+  };
+  return new KeyVaultCredentialStore({
+    getSecret: getSecret ?? answer,
+    listPropertiesOfSecretVersions,
+  } as unknown as SecretClient);
 }
 
 describe('KeyVaultCredentialStore.load', () => {

@@ -17,6 +17,7 @@ let logged: ReturnType<typeof recordingLogger>;
 /** The arguments of each maintenance that was started. */
 let started: number[];
 let unreadable: Set<string>;
+let dead: Set<string>;
 let applications: string[];
 beforeEach(async () => {
   clock = new FakeClock();
@@ -26,6 +27,7 @@ beforeEach(async () => {
   logged = recordingLogger();
   started = [];
   unreadable = new Set();
+  dead = new Set();
   applications = ['default'];
 });
 
@@ -44,7 +46,10 @@ function instance() {
     background: (work) => work(),
   });
   return async (): Promise<void> => {
-    overdue.check(async (unlessEndedSinceMs) => void started.push(unlessEndedSinceMs));
+    overdue.check(
+      async (unlessEndedSinceMs) => void started.push(unlessEndedSinceMs),
+      (application) => dead.has(application),
+    );
     await clock.advance(0);
   };
 }
@@ -56,6 +61,25 @@ describe('OverdueCare', () => {
     await check();
     expect(started).toEqual([]);
     expect(logged.events()).toEqual(['credential.care_checked']);
+  });
+
+  it('starts the maintenance of a dead credential every hour', async () => {
+    const check = instance();
+    dead.add('default');
+    await check();
+    await clock.advance(hour - 1);
+    await check();
+    expect(started).toEqual([clock.nowMs() - 2 * hour + 1]);
+    await clock.advance(1);
+    await check();
+    expect(started).toHaveLength(2);
+  });
+
+  it('starts the maintenance when the refresh token seems to come from the future', async () => {
+    const check = instance();
+    await clock.advance(-hour);
+    await check();
+    expect(started).toHaveLength(1);
   });
 
   it('starts the maintenance when the refresh token is 36 hours old, and warns', async () => {

@@ -1,10 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import {
-  adoptProposed,
-  canWaitForTimer,
-  federatedClient,
-  isProposed,
-} from '../../../../src/lib/credential/proposed-credential.ts';
+import { adoptProposed, federatedClient, isProposed } from '../../../../src/lib/credential/proposed-credential.ts';
+import { provenSuccesses } from '../../../../src/lib/credential/prove-client-credential.ts';
 import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
 import { Secret } from '../../../../src/lib/model/secret.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
@@ -46,12 +42,12 @@ describe('adoptProposed', () => {
     expect((await store.load('default')).client).toMatchObject(owner);
     expect(redeemer.sent).toMatchObject([
       { clientCredential: { kind: 'federated' }, grant: { kind: 'application' } },
-      { clientCredential: { kind: 'federated' } },
+      ...Array.from({ length: provenSuccesses }, () => ({ clientCredential: { kind: 'federated' } })),
     ]);
     expect(logged.events()).toEqual(['credential.identity_not_accepted', 'credential.identity_in_use']);
     expect(logged.lines[0]?.line).toContain('"aadsts":70021');
     await adopt();
-    expect(redeemer.sent).toHaveLength(2);
+    expect(redeemer.sent).toHaveLength(1 + provenSuccesses);
   });
 
   it('does nothing without a proposal, or when a later secret has replaced it', async () => {
@@ -63,7 +59,7 @@ describe('adoptProposed', () => {
   });
 });
 
-describe('isProposed and canWaitForTimer', () => {
+describe('isProposed', () => {
   const version = (name: string, proposed?: true) => ({
     version: name,
     createdAtMs: 0,
@@ -71,17 +67,10 @@ describe('isProposed and canWaitForTimer', () => {
     ...(proposed ? { proposed } : {}),
   });
 
-  it('accept a proposal only while it is newer than the version in use', () => {
+  it('accepts a proposal only while it is newer than the version in use', () => {
     expect(isProposed([version('v2', true), version('v1')], 'v1')).toBe(true);
     expect(isProposed([version('v3'), version('v2', true), version('v1')], 'v3')).toBe(false);
     expect(isProposed([version('v2', true)], 'unknown')).toBe(false);
     expect(isProposed([], 'v1')).toBe(false);
-  });
-
-  it('let a proposal wait only while the credential in use lasts longer than two days', () => {
-    const stored = { ...secret, version: 'v1' };
-    expect(canWaitForTimer(stored, 0)).toBe(true);
-    expect(canWaitForTimer({ ...stored, endsAtMs: 2 * 86_400_000 }, 0)).toBe(false);
-    expect(canWaitForTimer({ ...stored, endsAtMs: 2 * 86_400_000 + 1 }, 0)).toBe(true);
   });
 });

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { parseCertificate } from '../../../../src/lib/credential/certificate.ts';
 import { keyMark } from '../../../../src/lib/credential/client-keys.ts';
 import { versionsKept } from '../../../../src/lib/credential/rotate.ts';
+import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import type { JsonObject } from '../../../../src/lib/graph/reply.ts';
 import { aadstsFailure } from '../../../fakes/fake-redeemer.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
@@ -34,7 +35,7 @@ describe('renewClientCredential for a certificate', () => {
     expect(fixture.entra.written).toHaveLength(1);
   });
 
-  it('adds a certificate for one year and removes the old one after the new one has worked', async () => {
+  it('adds a certificate for one year, and removes the old one the next day', async () => {
     const fixture = await createFixture();
     const renewal = await renew(fixture);
     const { client } = await fixture.store.load('default');
@@ -43,11 +44,13 @@ describe('renewClientCredential for a certificate', () => {
       kind: 'certificate',
       renewed: true,
       endsAtMs: client.endsAtMs,
-      removed: 1,
+      removed: 0,
     });
+    expect(idsOf(fixture)).toEqual(['theirs', 'first', client.keyId]);
+    fixture.clock.advance(dayMs);
+    expect(await renew(fixture)).toMatchObject({ renewed: false, removed: 1 });
     expect(client).toMatchObject({ clientId: 'client', tenantId, version: 'v2' });
-    // The year includes the pauses of the renewal.
-    expect(Math.round(((client.endsAtMs ?? 0) - fixture.clock.nowMs()) / dayMs)).toBe(365);
+    expect(Math.round(((client.endsAtMs ?? 0) - fixture.clock.nowMs()) / dayMs)).toBe(364);
     expect(fixture.entra.written.slice(1)).toEqual([
       [
         { ...foreignCertificate, key: null },
@@ -64,7 +67,7 @@ describe('renewClientCredential for a certificate', () => {
       ],
       [{ ...foreignCertificate, key: null }, expect.objectContaining({ keyId: client.keyId, key: null })],
     ]);
-    expect(new Set(fixture.entra.paths.slice(2))).toEqual(
+    expect(new Set(fixture.entra.paths.slice(4))).toEqual(
       new Set(["/applications(appId='client')?$select=id,keyCredentials", "/applications(appId='client')"]),
     );
     expect(await isWorking(fixture)).toBe(true);
@@ -102,9 +105,10 @@ describe('renewClientCredential for a certificate', () => {
     expect(await isWorking(fixture)).toBe(true);
   });
 
-  it('removes the new certificate when Key Vault does not store it', async () => {
+  it('removes the new certificate when Key Vault refuses to store it', async () => {
     const fixture = await createFixture();
-    fixture.store.saveClientCredential = () => Promise.reject(vaultFailure());
+    const refusal = new BrokerError('key_vault_unavailable', 'No.', { logFields: { httpStatus: 403 } });
+    fixture.store.stageClientCredential = () => Promise.reject(refusal);
     await expect(renew(fixture)).rejects.toMatchObject({ code: 'key_vault_unavailable' });
     expect(idsOf(fixture)).toEqual(['theirs', 'first']);
     expect(await isWorking(fixture)).toBe(true);
@@ -175,12 +179,45 @@ describe('renewClientCredential with another writer of the certificate list', ()
     });
     expect(await renewal).toMatchObject({ renewed: true });
     const { client } = await fixture.store.load('default');
-    expect(idsOf(fixture)).toEqual(['theirs', 'added', client.keyId]);
+    expect(idsOf(fixture)).toEqual(['theirs', 'first', 'added', client.keyId]);
+  });
+
+  it.each([1, 2, 3])(
+    'keeps a certificate that another writer adds between read %i and the next request',
+    async (nth) => {
+      const fixture = await createFixture();
+      const added = { ...foreignCertificate, keyId: 'added' };
+      const get = fixture.entra.get.bind(fixture.entra);
+      let reads = 0;
+      fixture.entra.get = async (path) => {
+        const listed = await get(path);
+        if ((reads += 1) === nth) fixture.entra.keys = [...fixture.entra.keys, added];
+        return listed;
+      };
+      await renew(fixture);
+      // The third read is the one right before the write: what is added after it has never been seen.
+      expect(idsOf(fixture).includes('added')).toBe(nth !== 3);
+    },
+  );
+
+  it('puts its certificate back when another writer overwrites the list right after its write', async () => {
+    const fixture = await createFixture();
+    const patch = fixture.entra.patch.bind(fixture.entra);
+    let writes = 0;
+    fixture.entra.patch = async (path, body) => {
+      const before = fixture.entra.keys;
+      await patch(path, body);
+      if ((writes += 1) === 1) fixture.entra.keys = [...before, { ...foreignCertificate, keyId: 'added' }];
+    };
+    expect(await renew(fixture)).toMatchObject({ renewed: true });
+    const { client } = await fixture.store.load('default');
+    expect(idsOf(fixture)).toEqual(['theirs', 'first', 'added', client.keyId]);
+    expect(writes).toBe(2);
   });
 
   it.each([
-    ['before it is stored', 'saveClientCredential'],
-    ['after it is stored', 'listClientCredentialVersions'],
+    ['before it is stored', 'stageClientCredential'],
+    ['after it is stored', 'enableClientCredentialVersion'],
   ] as const)('restores the new certificate when another writer drops it %s', async (_, when) => {
     const fixture = await createFixture();
     const original = fixture.store[when].bind(fixture.store) as (...args: unknown[]) => Promise<never>;
@@ -199,14 +236,14 @@ describe('renewClientCredential with another writer of the certificate list', ()
     expect(await renew(fixture)).toMatchObject({ renewed: true });
     const { client } = await fixture.store.load('default');
     expect(dropped).toEqual([client.keyId]);
-    expect(idsOf(fixture)).toEqual(['theirs', client.keyId]);
+    expect(idsOf(fixture)).toEqual(['theirs', 'first', client.keyId]);
     expect(await isWorking(fixture)).toBe(true);
   });
 
   it('leaves the list empty when all certificates were revoked during the renewal', async () => {
     const fixture = await createFixture();
-    const save = fixture.store.saveClientCredential.bind(fixture.store);
-    fixture.store.saveClientCredential = async (...args) => {
+    const save = fixture.store.stageClientCredential.bind(fixture.store);
+    fixture.store.stageClientCredential = async (...args) => {
       fixture.entra.keys = [];
       return save(...args);
     };
@@ -259,7 +296,7 @@ describe('renewClientCredential when Entra rejects the newest certificate', () =
 it('does not log or throw a private key when it fails', async () => {
   const fixture = await createFixture();
   const { log, lines } = recordingLogger();
-  fixture.store.saveClientCredential = () => Promise.reject(vaultFailure());
+  fixture.store.stageClientCredential = () => Promise.reject(vaultFailure());
   const error: unknown = await renew(fixture, true, undefined, log).catch((thrown: unknown) => thrown);
   expect(JSON.stringify(lines) + String(error)).not.toContain('PRIVATE KEY');
 });

@@ -1,11 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { keyMark } from '../../../../src/lib/credential/client-keys.ts';
-import {
-  type Renewal,
-  type RenewalDeps,
-  removeFormerCredentials,
-  renewClientCredential,
-} from '../../../../src/lib/credential/renew-client-credential.ts';
+import { type Renewal, renewClientCredential } from '../../../../src/lib/credential/renew-client-credential.ts';
+import { removeFormerCredentials, type RenewalDeps } from '../../../../src/lib/credential/superseded-keys.ts';
+import { provenSuccesses } from '../../../../src/lib/credential/prove-client-credential.ts';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import type { JsonObject } from '../../../../src/lib/graph/reply.ts';
 import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
@@ -103,7 +100,7 @@ describe('renewClientCredential for a secret', () => {
     expect(await renew()).toMatchObject({ renewed: false });
   });
 
-  it('renews a secret that ends within 30 days, and removes it after the stored new one has worked', async () => {
+  it('renews a secret that ends within 30 days, and removes it the next day', async () => {
     await storeSecret({ keyId: 'old', endsAtMs: clock.nowMs() + 30 * day });
     listed = [ours('old', old), ours('fresh')];
     expect(await renew()).toEqual({
@@ -111,8 +108,9 @@ describe('renewClientCredential for a secret', () => {
       kind: 'secret',
       renewed: true,
       endsAtMs: Date.UTC(2027, 4, 1),
-      removed: 1,
+      removed: 0,
     });
+    expect(removed).toEqual([]);
     // The old secret gets the token that changes the application. The new one is proven before and after it is stored.
     const proof = {
       tenantId: partner,
@@ -120,12 +118,15 @@ describe('renewClientCredential for a secret', () => {
       resourceIdentifier: 'https://graph.microsoft.com',
       grant: { kind: 'application' },
     };
-    expect(redeemer.sent).toMatchObject([proof, proof, proof]);
+    expect(redeemer.sent).toMatchObject(Array.from({ length: 1 + 2 * provenSuccesses }, () => proof));
     const secrets = redeemer.sent.map(({ clientCredential: used }) => used.kind === 'secret' && used.secret.reveal());
-    expect(secrets).toEqual(['old', 'fresh', 'fresh']);
+    expect(secrets).toEqual(['old', ...Array.from({ length: 2 * provenSuccesses }, () => 'fresh')]);
     expect(tokens).toEqual(['token-1']);
+    await clock.advance(day);
+    expect(await renew()).toMatchObject({ renewed: false, removed: 1 });
     expect(removed).toEqual(['old']);
     expect(paths).toEqual([
+      "/applications(appId='client')?$select=id,passwordCredentials",
       "/applications(appId='client')/addPassword",
       "/applications(appId='client')?$select=id,passwordCredentials",
       "/applications(appId='client')/removePassword",
@@ -156,13 +157,15 @@ describe('renewClientCredential for a secret', () => {
     expect(removed).toEqual(['fresh']);
   });
 
-  it('keeps three versions enabled, and counts the removed predecessor and orphans', async () => {
+  it('keeps three versions enabled, and counts the removed predecessor and orphans the next day', async () => {
     for (let version = 1; version <= 4; version += 1) await storeSecret({ keyId: 'old' });
     await store.disableClientCredentialVersion('default', 'v3');
     listed = [ours('old', old), ours('fresh', new Date(clock.nowMs()).toISOString()), ours('orphan', old)];
-    expect(await renew(true)).toMatchObject({ removed: 2 });
+    expect(await renew(true)).toMatchObject({ removed: 0 });
     const enabledVersions = (await store.listClientCredentialVersions('default')).filter(({ enabled }) => enabled);
     expect(enabledVersions.map(({ version }) => version)).toEqual(['v5', 'v4', 'v2']);
+    await clock.advance(day);
+    expect(await renew()).toMatchObject({ removed: 2 });
   });
 
   it('does not remove a predecessor whose key id is unknown', async () => {
@@ -184,7 +187,7 @@ describe('renewClientCredential for a secret', () => {
     listed = [ours('old', old)];
     store.disableClientCredentialVersion = () => Promise.reject(new BrokerError('key_vault_unavailable', 'Away.'));
     for (let version = 2; version <= 3; version += 1) await storeSecret({ keyId: 'old' });
-    expect(await renew(true)).toMatchObject({ renewed: true, removed: 1 });
+    expect(await renew(true)).toMatchObject({ renewed: true, removed: 0 });
     expect(logged.lines).toEqual([
       { level: 'warn', line: expect.stringContaining('"application":"default"') as string },
     ]);
@@ -207,9 +210,14 @@ describe('renewClientCredential for a secret', () => {
     await storeSecret({ keyId: 'old' });
     listed = [ours('old', old, nameOf('other.vault.example'))];
     expect(await renew(true)).toMatchObject({ renewed: true, removed: 0 });
+    listed = [...(listed as JsonObject[]), ours('fresh')];
+    await clock.advance(day);
+    expect(await renew()).toMatchObject({ removed: 0 });
     await store.saveClientCredential('default', { ...(await store.load('default')).client, keyId: 'by hand' });
-    listed = [ours('by hand', old, 'made by hand')];
+    listed = [ours('by hand', old, 'made by hand'), ours('fresh')];
     expect(await renew(true)).toMatchObject({ renewed: true, removed: 0 });
+    await clock.advance(day);
+    expect(await renew()).toMatchObject({ removed: 0 });
     expect(removed).toEqual([]);
   });
 });
@@ -337,6 +345,7 @@ describe('renewClientCredential with unstored secrets in Entra', () => {
     await storeSecret({ keyId: 'stored' });
     const bare = (keyId: string): JsonObject => ours(keyId, old, 'partner-token-broker');
     listed = [bare('before'), bare('stored'), bare('of another vault')];
+    await clock.advance(day);
     expect(await renew()).toMatchObject({ renewed: false, removed: 1 });
     expect(removed).toEqual(['before']);
   });

@@ -118,8 +118,11 @@ describe('rotateRefreshToken', () => {
   it('disables the new version when Entra rejects it after it is stored', async () => {
     const fixture = await createFixture();
     let redemptions = 0;
-    fixture.entra.script = () => ((redemptions += 1) === 3 ? aadstsFailure(50173) : undefined);
-    await expect(rotate(fixture)).rejects.toThrow(/revoked/);
+    fixture.entra.script = () => ((redemptions += 1) >= 3 ? aadstsFailure(50173) : undefined);
+    const rotation = rotate(fixture);
+    rotation.catch(() => undefined);
+    await fixture.clock.advance(60_000);
+    await expect(rotation).rejects.toThrow(/revoked/);
     expect((await fixture.store.loadRefreshToken('default'))?.version).toBe('v1');
   });
 

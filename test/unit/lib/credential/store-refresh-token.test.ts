@@ -24,14 +24,15 @@ const lostReply = new BrokerError('key_vault_unavailable', 'The reply was lost.'
 
 let store: MemoryCredentialStore;
 let redeemer: FakeRedeemer;
+let clock: FakeClock;
 beforeEach(async () => {
-  const clock = new FakeClock();
+  clock = new FakeClock();
   store = await storeWithCredential(partner, () => clock.nowMs());
   redeemer = new FakeRedeemer(clock);
 });
 const storeToken = () =>
   storeRefreshToken(
-    { store, redeemer, newId: () => 'id', canaryResource: 'https://graph.microsoft.com' },
+    { store, redeemer, clock, newId: () => 'id', canaryResource: 'https://graph.microsoft.com' },
     client,
     'default',
     token,
@@ -64,10 +65,33 @@ describe('storeRefreshToken', () => {
     expect(await store.listRefreshTokenVersions('default')).toHaveLength(1);
   });
 
-  it('disables the new version when Entra rejects it after it is stored', async () => {
-    redeemer.script = (_, nth) => (nth === 2 ? aadstsFailure(50173) : undefined);
-    await expect(storeToken()).rejects.toMatchObject({ code: 'credential_revoked', logFields: { aadsts: 50173 } });
+  it('withdraws the new version when Entra keeps rejecting it after it is stored', async () => {
+    redeemer.script = (_, nth) => (nth > 1 ? aadstsFailure(50173) : undefined);
+    const storing = storeToken();
+    storing.catch(() => undefined);
+    await clock.advance(60_000);
+    await expect(storing).rejects.toMatchObject({ code: 'credential_revoked', logFields: { aadsts: 50173 } });
     expect(await currentToken()).toBe('refresh-token-1');
+  });
+
+  it('keeps the new version when only one of the servers of Entra rejects it', async () => {
+    redeemer.script = ({ grant }, nth) =>
+      nth === 2 || (grant.kind === 'delegated' && grant.refreshToken.reveal() !== 'new')
+        ? aadstsFailure(70000)
+        : undefined;
+    const storing = storeToken();
+    await clock.advance(60_000);
+    expect((await storing).refreshToken.version).toBe('v2');
+    expect(await currentToken()).toBe('new');
+  });
+
+  it('does not store a token that redeems for another account', async () => {
+    redeemer.script = (_, nth) => {
+      const reply = redeemer.token(`token-${nth}`);
+      return reply.ok ? { ok: true, token: { ...reply.token, claims: { objectId: 'another' } } } : reply;
+    };
+    await expect(storeToken()).rejects.toMatchObject({ code: 'entra_unavailable' });
+    expect(await store.listRefreshTokenVersions('default')).toHaveLength(1);
   });
 
   it('keeps the new version when Entra is unavailable at the second proof', async () => {

@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Credential } from '../../../../src/lib/model/credential.ts';
-import { type CredentialFacts, judgeCredential, thresholdOf, warningDays } from '../../../../src/lib/health/health.ts';
+import { thresholdOf, warningDays } from '../../../../src/lib/health/end-findings.ts';
+import { type CredentialFacts, judgeCredential } from '../../../../src/lib/health/health.ts';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import { parseTenantId, type TenantId } from '../../../../src/lib/model/identifiers.ts';
 import { Secret } from '../../../../src/lib/model/secret.ts';
@@ -60,7 +61,8 @@ describe('judgeCredential', () => {
     [0, 'down', 1],
     [-1, 'down', 1],
   ])('maps %i days left to %s', (days, status, thresholdDays) => {
-    expect(judge({}, { expiresAtMs: nowMs + days * dayMs }).state).toEqual({
+    const expiresAtMs = nowMs + days * dayMs;
+    expect(judge({}, { expiresAtMs, obtainedAtMs: expiresAtMs - 90 * dayMs }).state).toEqual({
       status,
       ...(thresholdDays === undefined ? {} : { thresholdDays }),
     });
@@ -114,6 +116,29 @@ describe('judgeCredential', () => {
 
   it('adds no notice when the timer is hours late', () => {
     expect(judge({}, { obtainedAtMs: nowMs - 1.4 * dayMs }).findings).toEqual([]);
+  });
+
+  it('returns degraded and names the version while a version is skipped', () => {
+    const { credential } = facts();
+    const skipped = [{ part: 'client credential', version: 'c2', reason: 'It lacks the tags.' } as const];
+    const { state, findings } = judge({ credential: { ...credential!, skipped } });
+    expect(state.status).toBe('degraded');
+    expect(findings).toMatchObject([{ code: 'version_skipped' }]);
+    expect(findings[0]?.message).toBe(
+      'The version c2 of the client credential in Key Vault is not used. It lacks the tags.',
+    );
+  });
+
+  it('returns degraded, not down, while only the date in the vault has passed and the token works', () => {
+    const changed = { expiresAtMs: nowMs - dayMs, obtainedAtMs: nowMs - dayMs };
+    expect(judge({}, changed).state.status).toBe('degraded');
+    const dead = new BrokerError('credential_expired', 'dead');
+    expect(judge({ dead }, changed).state.status).toBe('down');
+  });
+
+  it('does not return ok within seven days of the end, whatever date the vault shows', () => {
+    const changed = { expiresAtMs: nowMs + 900 * dayMs, obtainedAtMs: nowMs - 84 * dayMs };
+    expect(judge({}, changed).state).toEqual({ status: 'degraded', thresholdDays: 7 });
   });
 
   it('returns down with the reason while the broker treats the credential as dead', () => {

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { RedeemedToken } from '../../../../src/lib/entra/judge-token-reply.ts';
 import type { TokenClaims } from '../../../../src/lib/entra/token-claims.ts';
+import { MemoryCredentialStore, refreshTokenOf } from '../../../fakes/memory-credential-store.ts';
 import { parseTenantId } from '../../../../src/lib/model/identifiers.ts';
 import { Secret } from '../../../../src/lib/model/secret.ts';
-import { checkConsent } from '../../../../src/lib/setup/consent.ts';
+import { checkConsent, clockAheadSeconds, confirmChange } from '../../../../src/lib/setup/consent.ts';
 
 const partner = parseTenantId('99999999-9999-4999-8999-999999999999')!;
 const client = { clientId: 'client', tenantId: partner };
@@ -36,6 +37,7 @@ describe('checkConsent', () => {
       account: 'broker@partner.example',
       accountObjectId: 'object',
       mfa: true,
+      consentedAtMs: 1000,
       obtainedAtMs: 1000,
       expiresAtMs: 1000 + 90 * 86_400_000,
     });
@@ -59,5 +61,52 @@ describe('checkConsent', () => {
   it('rejects a sign-in without a refresh token', () => {
     const token = { accessToken: new Secret('a'), refreshToken: undefined, expiresAtMs: 0, scopes: [], claims };
     expect(() => checkConsent(token, client, undefined, 0)).toThrow(/lacks the scope offline_access/);
+  });
+});
+
+describe('confirmChange', () => {
+  const former = refreshTokenOf('former', 0);
+  const other = { ...former, accountObjectId: 'other', account: 'other@partner.example' };
+  const store = async (): Promise<MemoryCredentialStore> => {
+    const created = new MemoryCredentialStore();
+    await created.disableRefreshTokenVersion('default', await created.saveRefreshToken('default', former));
+    return created;
+  };
+
+  it('asks before another account replaces the one that consented last, also if that is disabled', async () => {
+    const asked: string[][] = [];
+    const ask = (answer: boolean) => async (before: string, account: string) => {
+      asked.push([before, account]);
+      return answer;
+    };
+    await confirmChange({ store: await store() }, { application: 'default', confirmAccount: ask(true) }, other);
+    expect(asked).toEqual([['broker@partner.example', 'other@partner.example']]);
+    for (const confirmAccount of [ask(false), undefined]) {
+      await expect(
+        confirmChange({ store: await store() }, { application: 'default', confirmAccount }, other),
+      ).rejects.toMatchObject({
+        code: 'sign_in_refused',
+        detail: expect.stringContaining('--account') as string,
+      });
+    }
+  });
+
+  it('does not ask for the first consent, or for the same account', async () => {
+    const first = confirmChange({ store: new MemoryCredentialStore() }, { application: 'default' }, other);
+    await expect(first).resolves.toBeUndefined();
+    const again = confirmChange({ store: await store() }, { application: 'default' }, former);
+    await expect(again).resolves.toBeUndefined();
+  });
+});
+
+describe('clockAheadSeconds', () => {
+  it.each([
+    [300_000, 300],
+    [-300_000, -300],
+    [100_000, undefined],
+  ])('returns a difference of %i ms between expires_in and exp as %s', (aheadMs, seconds) => {
+    const token = { accessToken: new Secret('a'), refreshToken: undefined, scopes: [] };
+    expect(clockAheadSeconds({ ...token, expiresAtMs: aheadMs, claims: { expiresAtMs: 0 } })).toBe(seconds);
+    expect(clockAheadSeconds({ ...token, expiresAtMs: aheadMs, claims: {} })).toBeUndefined();
   });
 });

@@ -1,9 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { provenSuccesses } from '../../../../src/lib/credential/prove-client-credential.ts';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import { runSetup } from '../../../../src/lib/setup/setup.ts';
 import { aadstsFailure, failureReply } from '../../../fakes/fake-redeemer.ts';
 import { MemoryCredentialStore } from '../../../fakes/memory-credential-store.ts';
 import { keyName, options, partnerTenantId, present, secretOf, SetupBench } from './setup-bench.ts';
+
+const refusal = new BrokerError('key_vault_unavailable', 'full', { logFields: { httpStatus: 403 } });
 
 let bench: SetupBench;
 beforeEach(() => {
@@ -22,7 +25,7 @@ describe('a new client credential', () => {
     const replies = [aadstsFailure(700016), failureReply({ code: 'client_credential_rejected' })];
     bench.redeemer.script = (_, nth) => replies[nth - 1];
     await runSetup(bench.deps(), options);
-    expect(held).toEqual(['stored after 3']);
+    expect(held).toEqual([`stored after ${2 + provenSuccesses}`]);
     expect(bench.redeemer.sent[2]).toMatchObject({ tenantId: partnerTenantId, grant: { kind: 'application' } });
     expect(bench.clock.slept).toEqual([3_000, 5_000]);
     const name = keyName();
@@ -52,8 +55,8 @@ describe('a new client credential', () => {
     expect((await bench.store.load('default')).client.version).toBe('v1');
   });
 
-  it('is removed from Entra when the vault does not store it', async () => {
-    bench.store.saveClientCredential = () => Promise.reject(new BrokerError('key_vault_unavailable', 'full'));
+  it('is removed from Entra when the vault refuses to store it', async () => {
+    bench.store.saveClientCredential = () => Promise.reject(refusal);
     await expect(runSetup(bench.deps(), options)).rejects.toMatchObject({ code: 'key_vault_unavailable' });
     expect(bench.writes()).toEqual([
       'POST /applications/object/addPassword',
@@ -118,12 +121,16 @@ describe('a new client credential', () => {
       expect(await kind()).toBe('federated');
     });
 
-    it('is used at once when the secret does not work or expires soon', async () => {
+    it('is used at once when the secret does not work', async () => {
       bench.redeemer.script = () => aadstsFailure(7000215);
       expect(await runSetup(bench.deps(), identity)).toMatchObject({ credential: 'federated' });
-      await haveSecret(bench.clock.nowMs() + 86_400_000);
+    });
+
+    it('does not replace a working secret that ends in 1.9 days while Entra refuses the identity', async () => {
+      await haveSecret(bench.clock.nowMs() + 1.9 * 86_400_000);
       refuseIdentity();
-      expect(await runSetup(bench.deps(), identity)).toMatchObject({ credential: 'federated' });
+      expect(await runSetup(bench.deps(), identity)).toMatchObject({ credential: 'secret', proposed: 'federated' });
+      expect(await kind()).toBe('secret');
     });
   });
 
@@ -136,20 +143,22 @@ describe('a new client credential', () => {
     };
     const outcome = await runSetup(bench.deps(), { ...options, credential: 'certificate' });
     expect(outcome.credential).toBe('certificate');
-    expect(bench.redeemer.sent).toMatchObject([{ clientCredential: { kind: 'certificate' } }]);
+    expect(bench.redeemer.sent[0]).toMatchObject({ clientCredential: { kind: 'certificate' } });
     const { keyCredentials } = bench.bodyOf('/applications/object') as { keyCredentials: Record<string, unknown>[] };
     expect(keyCredentials[0]).toEqual({ keyId: 'older', key: null });
     const name = keyName();
     expect(keyCredentials[1]).toMatchObject({ displayName: name, usage: 'Verify' });
     expect(keyCredentials[1]?.['key']).toMatch(/^MII[A-Za-z0-9+/=]+$/);
 
+    listed = present.keyCredentials;
     bench.store = new MemoryCredentialStore();
-    bench.store.saveClientCredential = () => Promise.reject(new BrokerError('key_vault_unavailable', 'full'));
+    bench.store.saveClientCredential = () => Promise.reject(refusal);
     await expect(runSetup(bench.deps(), { ...options, credential: 'certificate' })).rejects.toMatchObject({
       code: 'key_vault_unavailable',
     });
     expect(bench.writes()).toEqual(['PATCH /applications/object', 'PATCH /applications/object']);
-    expect(JSON.parse(bench.seen.at(-1)?.body ?? '')).toEqual({ keyCredentials: [{ keyId: 'older', key: null }] });
+    const patches = bench.seen.filter(({ method }) => method === 'PATCH');
+    expect(JSON.parse(patches.at(-1)?.body ?? '')).toEqual({ keyCredentials: [{ keyId: 'older', key: null }] });
   });
 
   it('of kind certificate is rejected before any request when it has no certificate', async () => {

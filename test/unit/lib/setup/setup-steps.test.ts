@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { provenSuccesses } from '../../../../src/lib/credential/prove-client-credential.ts';
 import { applicationTag } from '../../../../src/lib/setup/directory-state.ts';
 import { graphAppId, profiles } from '../../../../src/lib/setup/permissions.ts';
 import { runSetup, type SetupRequest } from '../../../../src/lib/setup/setup.ts';
@@ -23,7 +24,7 @@ describe('a step of setup', () => {
       return { id: body?.includes('client') === true ? 'principal' : `resource-${(principals += 1)}` };
     };
     await runSetup(bench.deps(), everything());
-    expect(bench.redeemer.sent).toHaveLength(1);
+    expect(bench.redeemer.sent).toHaveLength(provenSuccesses);
     expect(principals).toBe(profiles.gdap.resources.length);
     const grants = bench.seen
       .filter(({ method, url }) => method === 'POST' && url.pathname.endsWith('/oauth2PermissionGrants'))

@@ -1,0 +1,109 @@
+import { BrokerError } from '../model/errors.ts';
+import type { SkippedVersion } from '../model/credential.ts';
+import type { RefreshTokenVersion, StoredVersion } from './credential-store.ts';
+
+/**
+ * Which version of a secret is in force. The store, the rotation and the renewal all use these rules:
+ *
+ * 1. Only enabled versions count. If none is enabled, a person has decided so: nothing is in force.
+ * 2. The newest version that can be read is in force. One that cannot be read is skipped, with a warning.
+ * 3. A refresh token is in force only if it belongs to the account that consented last.
+ * 4. A refresh token that a person stored by hand is in force only if no version that the broker stored is enabled.
+ * 5. The order of the versions is the vault's. No rule compares the clocks of two machines.
+ */
+
+/** The consent that counts. A part is absent if no version names it. */
+export interface LastConsent {
+  readonly consentedAtMs?: number;
+  readonly accountObjectId?: string;
+  readonly account?: string;
+}
+
+/** Whether the broker or `ptb consent` stored the version. One that was stored by hand has no time of consent. */
+const isConsented = ({ consentedAtMs }: RefreshTokenVersion): boolean => consentedAtMs !== undefined;
+
+/**
+ * Returns the last consent, whether its versions are enabled or not. Rotations keep the time of consent, so the other
+ * versions of a consent name the account if a person removed the tag of the newest one. Pure.
+ * @param versions newest first.
+ */
+export function lastConsent(versions: readonly RefreshTokenVersion[]): LastConsent {
+  const inUse = versions.filter(({ staged }) => !staged);
+  const newest = inUse.find(isConsented);
+  const ofConsent =
+    newest === undefined ? inUse : inUse.filter(({ consentedAtMs }) => consentedAtMs === newest.consentedAtMs);
+  const named = ofConsent.find(({ accountObjectId }) => accountObjectId !== undefined);
+  return {
+    ...(newest?.consentedAtMs === undefined ? {} : { consentedAtMs: newest.consentedAtMs }),
+    ...(named?.accountObjectId === undefined ? {} : { accountObjectId: named.accountObjectId }),
+    ...(named?.account === undefined ? {} : { account: named.account }),
+  };
+}
+
+/**
+ * Returns the refresh tokens that may be in force, in the order in which they are tried: the first one that can be read
+ * is in force, the others are what a rotation falls back to. Pure.
+ * @param versions newest first.
+ */
+export function refreshTokensInOrder(versions: readonly RefreshTokenVersion[]): readonly RefreshTokenVersion[] {
+  const last = lastConsent(versions);
+  const isOfLastConsent = ({ consentedAtMs, accountObjectId }: RefreshTokenVersion): boolean => {
+    if (consentedAtMs !== undefined && consentedAtMs === last.consentedAtMs) return true;
+    if (accountObjectId === undefined) return consentedAtMs === undefined;
+    return accountObjectId === last.accountObjectId;
+  };
+  const allowed = versions.filter((version) => version.enabled && isOfLastConsent(version));
+  return [...allowed.filter(isConsented), ...allowed.filter((version) => !isConsented(version))];
+}
+
+/** The enabled refresh tokens that are newer than the one in force. Pure. */
+export function skippedRefreshTokens(
+  versions: readonly RefreshTokenVersion[],
+  inForce: string | undefined,
+): readonly SkippedVersion[] {
+  const enabled = versions.filter((version) => version.enabled);
+  const at = enabled.findIndex(({ version }) => version === inForce);
+  return enabled.slice(0, at === -1 ? enabled.length : at).map((version) => ({
+    part: 'refresh token',
+    version: version.version,
+    reason: isConsented(version)
+      ? 'It is empty, or belongs to an account that did not consent last.'
+      : 'It was stored by hand, without the tags of a consent.',
+  }));
+}
+
+/** Client credentials are enabled, and none of them can be read. */
+export class UnreadableCredentialError extends BrokerError {}
+
+export interface ReadVersion<T> {
+  readonly value: T | undefined;
+  readonly skipped: readonly SkippedVersion[];
+}
+
+/**
+ * Reads the newest enabled version that can be read.
+ * @param versions newest first.
+ * @param read returns undefined if the version was disabled in the meantime.
+ * @returns no value if no version is enabled.
+ * @throws UnreadableCredentialError if versions are enabled and none can be read; any transient failure of `read`.
+ */
+export async function readNewest<T>(
+  part: SkippedVersion['part'],
+  versions: readonly StoredVersion[],
+  read: (version: string) => Promise<T | undefined>,
+): Promise<ReadVersion<T>> {
+  const skipped: SkippedVersion[] = [];
+  let first: BrokerError | undefined;
+  for (const { version } of versions.filter(({ enabled }) => enabled)) {
+    try {
+      const value = await read(version);
+      if (value !== undefined) return { value, skipped };
+    } catch (thrown) {
+      if (!(thrown instanceof BrokerError) || thrown.transient) throw thrown;
+      first ??= thrown;
+      skipped.push({ part, version, reason: thrown.detail });
+    }
+  }
+  if (first === undefined) return { value: undefined, skipped };
+  throw new UnreadableCredentialError(first.code, first.detail);
+}

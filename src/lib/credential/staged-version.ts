@@ -1,0 +1,74 @@
+import { BrokerError, toBrokerError } from '../model/errors.ts';
+import type { CredentialStore, StoredVersion } from './credential-store.ts';
+
+/**
+ * How the broker replaces a version without overruling a person. It stages the new version, which is disabled, then looks
+ * at the other versions, and enables it only if nothing has changed since its run began. A version that a person stores
+ * before the look is seen; one that is stored after it is newer than the staged one, and so wins.
+ */
+export interface StagedVersion {
+  readonly version: string;
+  /** The versions that existed when the run began. */
+  readonly known: readonly StoredVersion[];
+}
+
+/** A version that somebody else stored during the run; undefined if there is none. */
+type Overtaking = string | undefined;
+
+/**
+ * Whether the staged version may be put in use.
+ * @param versions newest first, listed after the version was staged.
+ * @returns the version that somebody else has put in use since the run began.
+ * @throws BrokerError credential_missing if no version that was enabled when the run began still is: a person has
+ * stopped the broker.
+ */
+function overtakingVersion(versions: readonly StoredVersion[], { version: staged, known }: StagedVersion): Overtaking {
+  const before = new Set(known.filter(({ enabled }) => enabled).map(({ version }) => version));
+  const enabled = versions.filter((each) => each.enabled && each.version !== staged);
+  const overtaking = enabled.find(({ version }) => !before.has(version));
+  if (overtaking !== undefined) return overtaking.version;
+  if (enabled.length > 0) return undefined;
+  throw new BrokerError(
+    'credential_missing',
+    'All versions in Key Vault were disabled in the meantime, so no new version was put in use.',
+  );
+}
+
+export interface VersionsInVault {
+  list(): Promise<readonly StoredVersion[]>;
+  enable(version: string): Promise<void>;
+  disable(version: string): Promise<void>;
+}
+
+/**
+ * Puts a staged version in use, unless somebody else has changed the versions since the run began.
+ * @returns the version that somebody else has put in use; undefined if the staged version is in use.
+ * @throws BrokerError credential_missing as {@link overtakingVersion}, key_vault_unavailable.
+ */
+export async function putInUse(vault: VersionsInVault, staged: StagedVersion): Promise<Overtaking> {
+  const overtaking = overtakingVersion(await vault.list(), staged);
+  if (overtaking !== undefined) return overtaking;
+  await vault.enable(staged.version);
+  try {
+    // A person who disabled all versions between the look and the change did not see this one.
+    overtakingVersion(await vault.list(), staged);
+  } catch (thrown) {
+    // The second look is a precaution. Without it, the staged version stays in use.
+    if (toBrokerError(thrown).code !== 'credential_missing') return undefined;
+    await vault.disable(staged.version);
+    throw thrown;
+  }
+  return undefined;
+}
+
+export const clientVersions = (store: CredentialStore, application: string): VersionsInVault => ({
+  list: () => store.listClientCredentialVersions(application),
+  enable: (version) => store.enableClientCredentialVersion(application, version),
+  disable: (version) => store.disableClientCredentialVersion(application, version),
+});
+
+export const refreshTokenVersions = (store: CredentialStore, application: string): VersionsInVault => ({
+  list: () => store.listRefreshTokenVersions(application),
+  enable: (version) => store.enableRefreshTokenVersion(application, version),
+  disable: (version) => store.disableRefreshTokenVersion(application, version),
+});

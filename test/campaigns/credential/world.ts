@@ -1,0 +1,157 @@
+import { keyMark } from '../../../src/lib/credential/client-keys.ts';
+import type { CredentialStore, NewClientCredential } from '../../../src/lib/credential/credential-store.ts';
+import { keepAlive, type KeepAliveDeps } from '../../../src/lib/credential/keep-alive.ts';
+import { renewClientCredential } from '../../../src/lib/credential/renew-client-credential.ts';
+import { rotateRefreshToken } from '../../../src/lib/credential/rotate.ts';
+import { storeRefreshToken } from '../../../src/lib/credential/store-refresh-token.ts';
+import { type Credential, refreshTokenLifeMs } from '../../../src/lib/model/credential.ts';
+import type { TenantId } from '../../../src/lib/model/identifiers.ts';
+import { Secret } from '../../../src/lib/model/secret.ts';
+import { silentLogger } from '../../../src/lib/runtime/log.ts';
+import { MemoryCredentialJournal } from '../../fakes/memory-credential-journal.ts';
+import { MemoryCredentialStore } from '../../fakes/memory-credential-store.ts';
+import { SecretEntra } from '../../fakes/secret-entra.ts';
+import { seededRandom } from '../../fakes/seeded-random.ts';
+import { faultyStore } from './faulty-store.ts';
+
+export const application = 'default';
+const tenantId = '99999999-9999-4999-8999-999999999999' as TenantId;
+export const accounts = ['account-a', 'account-b'] as const;
+export type Account = (typeof accounts)[number];
+export const hourMs = 3_600_000;
+export const dayMs = 24 * hourMs;
+
+/** One application in Entra and in the vault, with what a correct broker must know about it. */
+export class CredentialWorld {
+  readonly random: () => number;
+  readonly store: MemoryCredentialStore;
+  readonly entra: SecretEntra;
+  nowMs = Date.UTC(2026, 10, 24);
+  /** How far the clock of the app is ahead. */
+  skewMs = 0;
+  vaultFaultShare = 0;
+  /** The account of the last consent that succeeded. Undefined: a consent failed in a way that leaves both possible. */
+  consented: Account | undefined;
+  /** Whether a person has disabled all versions, and nobody has set the application up since. */
+  isStopped = false;
+  readonly #faulty: CredentialStore;
+
+  constructor(seed: number) {
+    this.random = seededRandom(seed);
+    this.store = new MemoryCredentialStore(() => this.nowMs);
+    this.entra = new SecretEntra(tenantId, () => this.nowMs, this.random);
+    this.#faulty = faultyStore(this.store, {
+      faultShare: () => this.vaultFaultShare,
+      random: this.random,
+      turn: () => this.#turn(),
+    });
+  }
+
+  /** Below a limit, exclusive. */
+  below(limit: number): number {
+    return Math.floor(this.random() * limit);
+  }
+
+  pick<T>(choices: readonly T[]): T {
+    return choices[this.below(choices.length)] as T;
+  }
+
+  /** Lets other work run: for a random number of steps, so that the seed decides the order. */
+  async #turn(): Promise<void> {
+    for (let steps = this.below(6); steps > 0; steps -= 1) await Promise.resolve();
+  }
+
+  #deps(): KeepAliveDeps {
+    const newId = () => 'id';
+    return {
+      store: this.#faulty,
+      redeemer: this.entra,
+      clock: { nowMs: () => this.nowMs + this.skewMs, sleep: async (ms) => void (this.nowMs += ms) },
+      log: silentLogger,
+      newId,
+      journal: new MemoryCredentialJournal(),
+      fetch: async () => new Response('{}', { headers: { ismfacompliant: 'true' } }),
+      canaryResource: 'https://graph.microsoft.com',
+      partnerCenterIdentifier: 'https://api.partnercenter.microsoft.com',
+      partnerCenterEndpoint: 'https://partner.test',
+      renewal: this.#renewal(),
+    };
+  }
+
+  #renewal(): NonNullable<KeepAliveDeps['renewal']> {
+    return {
+      graphIdentifier: 'https://graph.microsoft.com',
+      createCertificate: () => Promise.reject(new Error('no certificate is expected')),
+      graphOf: () => ({ graph: this.entra, writer: this.entra }),
+    };
+  }
+
+  care(): Promise<unknown> {
+    return keepAlive(this.#deps(), application);
+  }
+
+  rotate(): Promise<unknown> {
+    return rotateRefreshToken(this.#deps(), application);
+  }
+
+  renew(): Promise<unknown> {
+    return renewClientCredential({ ...this.#deps(), ...this.#renewal() }, application, true);
+  }
+
+  /** Signs an account in and stores its refresh token, as `ptb consent` does. */
+  async consent(account: Account): Promise<void> {
+    // A sign-in takes seconds.
+    this.nowMs += 1_000 + this.below(60_000);
+    const former = this.consented;
+    const nowMs = this.nowMs + this.skewMs;
+    const token = {
+      secret: new Secret(this.entra.signIn(account)),
+      clientId: this.entra.clientId,
+      account: `${account}@partner.example`,
+      accountObjectId: account,
+      mfa: true,
+      consentedAtMs: nowMs,
+      obtainedAtMs: nowMs,
+      expiresAtMs: nowMs + refreshTokenLifeMs,
+    };
+    try {
+      const { client } = await this.store.load(application);
+      await storeRefreshToken(this.#deps(), client, application, token);
+      this.consented = account;
+      this.isStopped = false;
+    } catch {
+      // The write may have taken effect although the command failed.
+      this.consented = former === account ? account : undefined;
+    }
+  }
+
+  /** Stores a new client secret, as `ptb setup` does. */
+  setUp(): Promise<string> {
+    const { keyId, secret, endsAtMs } = this.entra.addPassword(keyMark(this.store.vault, application, []).name);
+    return this.storeClient({ keyId, endsAtMs, credential: { kind: 'secret', secret: new Secret(secret) } });
+  }
+
+  storeClient(more: Partial<NewClientCredential>): Promise<string> {
+    const credential = { kind: 'secret', secret: new Secret('pasted') } as const;
+    return this.store.saveClientCredential(application, {
+      clientId: this.entra.clientId,
+      tenantId,
+      credential,
+      ...more,
+    });
+  }
+
+  /** The credential in force, without faults. Undefined if there is none. */
+  inForce(): Promise<Credential | undefined> {
+    return this.store.load(application).catch(() => undefined);
+  }
+
+  /** Whether Entra accepts a client credential with its tags. */
+  isUsable({
+    clientId,
+    tenantId: tagged,
+    credential,
+  }: Pick<NewClientCredential, 'clientId' | 'tenantId' | 'credential'>) {
+    return clientId === this.entra.clientId && tagged === tenantId && this.entra.accepts(credential);
+  }
+}

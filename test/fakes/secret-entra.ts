@@ -1,0 +1,162 @@
+import type { TokenReply } from '../../src/lib/entra/judge-token-reply.ts';
+import type { Redeemer, Redemption } from '../../src/lib/entra/redeemer.ts';
+import type { JsonObject } from '../../src/lib/graph/reply.ts';
+import type { GraphWriter } from '../../src/lib/graph/write.ts';
+import { BrokerError } from '../../src/lib/model/errors.ts';
+import { Secret } from '../../src/lib/model/secret.ts';
+import { aadstsFailure, failureReply } from './fake-redeemer.ts';
+
+const dayMs = 86_400_000;
+
+interface Password {
+  readonly keyId: string;
+  readonly secret: string;
+  readonly displayName: string;
+  readonly startsAtMs: number;
+  readonly endsAtMs: number;
+}
+
+interface IssuedToken {
+  readonly account: string;
+  readonly issuedAtMs: number;
+}
+
+/**
+ * One application in Entra with client secrets and the refresh tokens of several accounts. A new secret reaches all of its
+ * servers after a time; until then, some requests are refused.
+ */
+export class SecretEntra implements Redeemer, GraphWriter {
+  readonly clientId = '11111111-1111-4111-8111-111111111111';
+  passwords: readonly Password[] = [];
+  readonly tokens = new Map<string, IssuedToken>();
+  /** Share of the requests that reach a server that does not know a secret younger than {@link lagMs}. */
+  lagShare = 0;
+  lagMs = 0;
+  /** Share of the requests that fail, of Entra and of Graph. */
+  faultShare = 0;
+  /** How far the clock of the app is ahead. */
+  skewMs = 0;
+  isIdentityTrusted = false;
+  readonly tenantId: string;
+  readonly #nowMs: () => number;
+  readonly #random: () => number;
+  #issued = 0;
+
+  constructor(tenantId: string, nowMs: () => number, random: () => number) {
+    this.tenantId = tenantId;
+    this.#nowMs = nowMs;
+    this.#random = random;
+  }
+
+  /** Issues the first refresh token of a sign-in. */
+  signIn(account: string): string {
+    const value = `refresh-${(this.#issued += 1)}`;
+    this.tokens.set(value, { account, issuedAtMs: this.#nowMs() });
+    return value;
+  }
+
+  /** Ends all refresh tokens of an account. */
+  revoke(account: string): void {
+    for (const [value, token] of this.tokens) if (token.account === account) this.tokens.delete(value);
+  }
+
+  addPassword(displayName: string, lifeMs = 180 * dayMs): Password {
+    const nth = (this.#issued += 1);
+    const password = {
+      keyId: `key-${nth}`,
+      secret: `secret-${nth}`,
+      displayName,
+      startsAtMs: this.#nowMs(),
+      endsAtMs: this.#nowMs() + lifeMs,
+    };
+    this.passwords = [...this.passwords, password];
+    return password;
+  }
+
+  async redeem({ clientId, tenantId, clientCredential, grant }: Redemption): Promise<TokenReply> {
+    if (this.#random() < this.faultShare) return failureReply();
+    if (tenantId !== this.tenantId) return aadstsFailure(90002);
+    if (clientId !== this.clientId) return aadstsFailure(700016);
+    if (clientCredential.kind !== 'secret' && Math.abs(this.skewMs) > 300_000) return aadstsFailure(700024);
+    const refused = this.#refusal(clientCredential);
+    if (refused !== undefined) return aadstsFailure(refused);
+    if (grant.kind === 'application') return this.#token(undefined);
+    const token = this.tokens.get(grant.refreshToken.reveal());
+    if (token === undefined) return aadstsFailure(50173);
+    if (this.#nowMs() - token.issuedAtMs > 90 * dayMs) return aadstsFailure(700082);
+    return this.#token(token.account);
+  }
+
+  /** Whether the client credential works on every server. */
+  accepts(credential: Redemption['clientCredential']): boolean {
+    if (credential.kind === 'federated') return this.isIdentityTrusted;
+    if (credential.kind === 'certificate') return false;
+    const known = this.passwords.find(({ secret }) => secret === credential.secret.reveal());
+    return known !== undefined && known.endsAtMs > this.#nowMs();
+  }
+
+  /** The account of a refresh token that works. */
+  accountOf(secret: Secret): string | undefined {
+    const token = this.tokens.get(secret.reveal());
+    return token !== undefined && this.#nowMs() - token.issuedAtMs <= 90 * dayMs ? token.account : undefined;
+  }
+
+  #refusal(credential: Redemption['clientCredential']): number | undefined {
+    if (credential.kind === 'certificate') return 700027;
+    if (credential.kind === 'federated') return this.isIdentityTrusted ? undefined : 70021;
+    const known = this.passwords.find(({ secret }) => secret === credential.secret.reveal());
+    if (known === undefined) return 7000215;
+    if (known.endsAtMs <= this.#nowMs()) return 7000222;
+    const isYoung = this.#nowMs() - known.startsAtMs < this.lagMs;
+    return isYoung && this.#random() < this.lagShare ? 7000215 : undefined;
+  }
+
+  #token(account: string | undefined): TokenReply {
+    const refreshToken = account === undefined ? undefined : new Secret(this.signIn(account));
+    return {
+      ok: true,
+      token: {
+        accessToken: new Secret('access-token'),
+        refreshToken,
+        expiresAtMs: this.#nowMs() + 3_600_000,
+        scopes: [],
+        claims:
+          account === undefined
+            ? {}
+            : { objectId: account, username: `${account}@partner.example`, authenticationMethods: ['mfa'] },
+      },
+    };
+  }
+
+  async get(): Promise<JsonObject> {
+    this.#failGraph();
+    return {
+      id: 'object',
+      keyCredentials: [],
+      passwordCredentials: this.passwords.map(({ keyId, displayName, startsAtMs, endsAtMs }) => ({
+        keyId,
+        displayName,
+        startDateTime: new Date(startsAtMs).toISOString(),
+        endDateTime: new Date(endsAtMs).toISOString(),
+      })),
+    };
+  }
+
+  async post(path: string, body: JsonObject): Promise<JsonObject> {
+    this.#failGraph();
+    if (path.endsWith('/removePassword')) {
+      this.passwords = this.passwords.filter(({ keyId }) => keyId !== body['keyId']);
+      return {};
+    }
+    const { displayName } = body['passwordCredential'] as { displayName: string };
+    const { keyId, secret, endsAtMs } = this.addPassword(displayName);
+    return { keyId, secretText: secret, endDateTime: new Date(endsAtMs).toISOString() };
+  }
+
+  patch = async (): Promise<void> => undefined;
+  remove = async (): Promise<void> => undefined;
+
+  #failGraph(): void {
+    if (this.#random() < this.faultShare) throw new BrokerError('resource_error', 'Graph is unavailable.');
+  }
+}
