@@ -13,7 +13,7 @@ import type { ConsentAnswer } from './partner-center-consents.ts';
  */
 type ResourceOutcome = 'consented' | 'already' | 'unavailable' | 'outdated' | 'unconfirmed' | 'failed';
 
-export interface ResourceResult {
+interface ResourceResult {
   readonly appId: string;
   readonly resource: string;
   readonly outcome: ResourceOutcome;
