@@ -75,7 +75,7 @@ export const bombsAttack: Attack = {
       (await memoryMb(host.pid)) !== undefined || process.platform !== 'linux',
       'the memory of the app cannot be read',
     );
-    const chosen = full ? bombs : bombs.filter(({ set }) => set !== job);
+    const chosen = full ? bombs : bombs.filter(({ rule }) => rule.service === 'entra');
     for (const { name, rule, set } of chosen) {
       const fault = faults.add({ ...rule, kind: 'gzip_bomb' });
       let answer = { status: 0, ms: 0 };

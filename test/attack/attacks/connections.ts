@@ -144,7 +144,7 @@ export const slow: Attack = {
       async () => dripping(await bodies()),
       tally,
     );
-    const large = 'GET /api/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(full ? 300 : 50);
+    const large = 'GET /api/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(full ? 40 : 10);
     const readers = async (): Promise<Socket[]> => {
       const sockets = await openAll(full ? 60 : 20, port, () => large);
       for (const socket of sockets) socket.pause();

@@ -17,6 +17,10 @@ const bodies = (tenant: string, depths: readonly number[]): readonly (readonly [
     ['a key twice below', `{"tenant":"${tenant}",${rest},"x":{"a":1,"a":2}}`],
     ['__proto__', `{"tenant":"${tenant}",${rest},"__proto__":{"scopes":["x"]}}`],
     ['constructor', `{"tenant":"${tenant}",${rest},"constructor":{"prototype":{"a":1}}}`],
+    ...['constructor', '__proto__', 'toString', 'valueOf'].map((name): [string, string] => [
+      `resource ${name}`,
+      `{"tenant":"${tenant}","resource":"${name}"}`,
+    ]),
     ['an unknown key', `{"tenant":"${tenant}",${rest},"admin":true}`],
     ['a comment', `{"tenant":"${tenant}",${rest}/* x */}`],
     ['a trailing comma', `{"tenant":"${tenant}",${rest},}`],

@@ -1,4 +1,5 @@
-import { type Attack, control } from '../attack.ts';
+import { type Attack, control, type Tally } from '../attack.ts';
+import type { Stage } from '../stage.ts';
 import { attacker } from '../forge.ts';
 import { latencyText } from '../measure.ts';
 
@@ -92,8 +93,27 @@ export const patterns: Attack = {
       }
     }
     control(asked > 0, 'no text was chosen');
+    await tryPropertyNames(stage, tally);
     const longest = Math.max(0, ...left.lines.slice(firstLine).map(({ length }) => length));
     tally.attempt(longest < 20_000, `a line of the log has ${longest} characters`);
     tally.note(`health meanwhile: ${latencyText(answers)}; longest line of the log: ${longest} characters`);
   },
 };
+
+/** Values that are keys of every object. */
+async function tryPropertyNames({ app, forge, cloud, tenants }: Stage, tally: Tally): Promise<void> {
+  for (const [nth, name] of ['constructor', '__proto__', 'toString', 'hasOwnProperty'].entries()) {
+    const { tenantId = '' } = tenants[nth] ?? {};
+    const body = JSON.stringify({ error: name, suberror: name, error_description: name });
+    const fault = cloud.faults.add({ service: 'entra', tenantId, path: '/token$', status: 400, body });
+    const order = { tenant: tenantId, resource: 'aad-graph', grant: 'application' };
+    const { status, code } = await app.ask({
+      method: 'POST',
+      path: '/api/tokens',
+      body: order,
+      headers: { authorization: forge.bearer() },
+    });
+    cloud.faults.clear(fault);
+    tally.attempt(status >= 400 && status !== 500 && code !== undefined, `an error called ${name}: ${status} ${code}`);
+  }
+}

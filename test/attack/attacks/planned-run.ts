@@ -1,5 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { TableClient } from '@azure/data-tables';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { type Attack, control, type Tally } from '../attack.ts';
 import { ended, runWhen, startRun, tokensIssuedFor } from '../runs.ts';
@@ -93,11 +95,9 @@ export const withdrawnPolicy: Attack = {
     const { run, host } = await interrupt(stage, 'withdrawn', async () => ({
       settings: { ACCESS_POLICY: join(stage.folder, 'removed-policy.json') },
     }));
-    const { status, stoppedBy } = await ended(host, stage, run.runId).catch(() => ({
-      status: 'unreadable',
-      stoppedBy: undefined,
-    }));
-    tally.attempt(status !== 'completed', `the run ends as ${status} ${stoppedBy?.code}`);
+    // Without a policy, nobody may read the run.
+    const { status, stopCode } = await storedEnd(host, stage, run.runId);
+    tally.attempt(status === 'failed' && stopCode === 'policy_missing', `the run ends as ${status} ${stopCode}`);
     expectNoToken(stage, run.tenantId, 'a tenant of a run without a policy', tally);
     const { status: answer } = await ask(host, stage, run.tenantId);
     tally.attempt(answer !== 200, `a caller gets ${answer}`);
@@ -132,14 +132,28 @@ async function removeWhileRunning(stage: Stage, tally: Tally): Promise<void> {
     window,
   });
   if (started.status === 202) {
-    // Reading needs a policy, too: the run is read after it ended.
-    const issued = await waitForQuiet(stage);
-    tally.attempt(issued === 0, `a job without a policy caused ${issued} tokens`);
+    const { status, stopCode } = await storedEnd(host, stage, String(started.body['runId']));
+    tally.attempt(status === 'failed', `a run that starts without a policy ends as ${status} ${stopCode}`);
   } else tally.attempt(started.status === 403, `a run starts without a policy: ${started.status}`);
+  const issued = tokensIssuedFor(stage).length;
+  tally.attempt(issued === 0, `without a policy, Entra issues ${issued} tokens`);
   await host.stop();
 }
 
-async function waitForQuiet(stage: Stage): Promise<number> {
-  await new Promise((resolve) => setTimeout(resolve, 10_000));
-  return tokensIssuedFor(stage).length;
+/** Waits for the end of the orchestration, and reads the run's record in storage. */
+async function storedEnd(host: Host, { connectionString }: Stage, runId: string): Promise<Record<string, unknown>> {
+  const instance = {
+    path: `/runtime/webhooks/durabletask/instances/${encodeURIComponent(runId)}`,
+    headers: { 'x-functions-key': host.ready.masterKey },
+  };
+  const deadline = Date.now() + 120_000;
+  for (;;) {
+    const { body } = await host.ask(instance);
+    if (['Completed', 'Failed', 'Terminated'].includes(String(body['runtimeStatus']))) break;
+    control(Date.now() < deadline, `the orchestration of ${runId} is ${JSON.stringify(body)}`);
+    await delay(100);
+  }
+  const table = TableClient.fromConnectionString(connectionString, 'Runs', { allowInsecureConnection: true });
+  const [job = '', window = ''] = runId.split('@');
+  return table.getEntity(job, window);
 }

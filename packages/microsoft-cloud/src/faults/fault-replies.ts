@@ -80,9 +80,15 @@ export async function sendReply(response: ServerResponse, reply: Reply, rule: Fa
 }
 
 /** A gzip stream may consist of members (RFC 1952 section 2.2), so one of 16 MB is repeated. */
-function sendGzipBomb(response: ServerResponse, { status = 200, headers = {} }: FaultRule): void {
+function gzipBomb(): Buffer {
   const member = gzipSync(Buffer.alloc(16 * 1024 * 1024, ' '));
-  const body = Buffer.concat(Array.from({ length: 64 }, () => member));
+  return Buffer.concat(Array.from({ length: 64 }, () => member));
+}
+
+let bomb: Buffer | undefined;
+
+function sendGzipBomb(response: ServerResponse, { status = 200, headers = {} }: FaultRule): void {
+  const body = (bomb ??= gzipBomb());
   response.writeHead(status, {
     'content-type': 'application/json',
     ...headers,
