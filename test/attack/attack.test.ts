@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { seededRandom } from '../fakes/fake-clock.ts';
 import { projectRoot } from '../paths.ts';
 import { type Attack, control, make } from './attack.ts';
@@ -27,8 +27,29 @@ describe('the running app', () => {
   });
 });
 
-test.each(attacks)('SECURITY.md has the promise that $name attacks', async ({ promise }) => {
-  expect(await readFile(join(projectRoot, 'SECURITY.md'), 'utf8')).toContain(`**${promise}`);
+describe('SECURITY.md', () => {
+  const security = readFileSync(join(projectRoot, 'SECURITY.md'), 'utf8');
+  const table = /## Tests of the promises\n([^]*?)\n## /.exec(security)?.[1] ?? '';
+  const rows = table.split('\n').filter((line) => /^\| \d/.test(line));
+
+  it.each(attacks)('names the attack $name beside the promise that it attacks', ({ name, promise }) => {
+    const number = security
+      .split('\n')
+      .find((line) => line.includes(`. **${promise}`))
+      ?.split('.')[0];
+    const row = rows.find((line) => line.startsWith(`| ${number}. `)) ?? '';
+    expect(row.split('|')[2]).toMatch(new RegExp(`[[ ]${name}[\\],]`));
+  });
+
+  it('names tests that exist, for every promise', () => {
+    const promises = /## What is promised\n([^]*?)\n## /.exec(security)?.[1]?.match(/^\d+\. \*\*/gm) ?? [];
+    expect(rows).toHaveLength(promises.length);
+    for (const row of rows) {
+      const files = [...row.matchAll(/\]\(([^)]+)\)/g)].map(([, file = '']) => file);
+      expect({ row, count: files.length }).not.toMatchObject({ count: 0 });
+      for (const file of files) expect([file, existsSync(join(projectRoot, file))]).toEqual([file, true]);
+    }
+  });
 });
 
 describe('make', () => {
