@@ -1,7 +1,6 @@
-import { callerIdOf } from '../lib/model/caller.ts';
 import type { Services } from '../composition.ts';
 import { readableTenants } from '../lib/api/readable-tenants.ts';
-import type { Caller } from '../lib/model/caller.ts';
+import { type Caller, callerIdOf } from '../lib/model/caller.ts';
 import { BrokerError } from '../lib/model/errors.ts';
 import type { TenantId } from '../lib/model/identifiers.ts';
 import { mayRead } from '../lib/model/readable-tenants.ts';

@@ -36,13 +36,17 @@ describe.each(journals)('the credential journal %s', (_where, open) => {
     const witness = { tenantId: '11111111-0000-4000-8000-000000000001' as TenantId, resourceIdentifier: 'https://r' };
     await journal.recordWitness('a', witness);
     await journal.recordMfaProbe('a', { atMs: 3_000, compliant: true });
+    await journal.recordUnknownKeys('a', 'client secret x');
     await journal.recordRotation('a', 4_000);
     expect(await journal.read('a')).toEqual({
+      unknownKeys: 'client secret x',
       rotatedAtMs: 4_000,
       failure: { atMs: 2_000, code: 'key_vault_unavailable', detail: 'Down.' },
       mfaProbe: { atMs: 3_000, compliant: true },
       witness,
     });
+    await journal.recordUnknownKeys('a', '');
+    expect(await journal.read('a')).not.toHaveProperty('unknownKeys');
     expect(await journal.read('b')).toEqual({});
   });
 

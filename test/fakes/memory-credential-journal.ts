@@ -34,6 +34,12 @@ export class MemoryCredentialJournal implements CredentialJournal {
     this.#merge(application, { mfaProbe });
   }
 
+  async recordUnknownKeys(application: string, keys: string): Promise<void> {
+    this.#failIfDown();
+    const { unknownKeys: _former, ...entry } = this.#entries.get(application) ?? {};
+    this.#entries.set(application, { ...entry, ...(keys === '' ? {} : { unknownKeys: keys }) });
+  }
+
   async changeState(application: string, state: CredentialState, atMs: number): Promise<boolean> {
     this.#failIfDown();
     const present = this.#entries.get(application)?.state;

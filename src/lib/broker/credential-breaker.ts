@@ -81,8 +81,8 @@ export class CredentialBreaker {
   }
 
   /**
-   * Records that a probe with this version failed. Only this makes the interval longer, so that nobody does who merely
-   * asks. The interval does not restart with a newer version.
+   * Records that a probe with this version failed. Only this makes the interval longer; the requests of callers do not.
+   * The interval does not restart with a newer version.
    */
   recordFailedProbe(version: string): void {
     const dead = this.#dead;

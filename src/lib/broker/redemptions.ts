@@ -19,7 +19,10 @@ const attempts = 3;
 const pause = { firstMs: 800, maxMs: 4_000 };
 /** Maximum Retry-After that a request waits for. A longer one is passed on to the caller. */
 const maxRetryAfterSeconds = 3;
-/** Maximum number of requests in the queue. Callers would give up before a longer queue is processed. */
+/**
+ * Maximum number of requests in the queue. Callers would give up before a longer queue is processed. A requester that
+ * waits for nothing may exceed it, so that others cannot keep it out.
+ */
 const maxQueued = 10_000;
 /** Maximum number of them that one caller may have. */
 const maxQueuedPerCaller = 5_000;
@@ -178,7 +181,7 @@ export class Redemptions {
    */
   async #send(request: RedemptionRequest, credential: Credential, { signal, requesters }: Turn): Promise<TokenReply> {
     const { breaker, gate } = this.#state(request);
-    if (this.#limiter.waiting >= maxQueued) {
+    if (this.#limiter.waiting >= maxQueued && this.#limiter.allWait(requesters)) {
       throw new BrokerError('busy', 'Too many token requests are waiting for Entra.', { retryAfterSeconds: 10 });
     }
     for (;;) {

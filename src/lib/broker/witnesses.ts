@@ -28,6 +28,8 @@ interface WitnessSettings {
 
 /** Maximum number of tenants that are asked, and of tenants in memory that received a token. */
 const maxWitnesses = 5;
+/** Number of random customers among them. A caller may have chosen those that received a token. */
+const maxRandom = 3;
 /** How long a tenant that reported a failure is no witness. */
 const reportLifeMs = hourMs;
 const maxReports = 10_000;
@@ -36,8 +38,8 @@ const writeIntervalMs = 6 * hourMs;
 const readTimeoutMs = 2_000;
 
 /**
- * Chooses customer tenants that show whether a failure concerns all customers. Callers have no influence: a tenant that
- * reported the failure is never chosen, because a caller may have chosen it for its failure.
+ * Chooses customer tenants that show whether a failure concerns all customers. Callers must not decide the outcome: a
+ * tenant that reported the failure is not chosen while there are others, and most of the chosen tenants are random.
  */
 export class Witnesses {
   readonly #deps: WitnessDeps;
@@ -69,22 +71,39 @@ export class Witnesses {
     for (const oldest of this.#reports.keys()) if (this.#reports.size > maxReports) this.#reports.delete(oldest);
   }
 
-  /** Returns up to five tenants: those that last received a token, then random customers. */
+  /**
+   * Returns up to five tenants: the one that last received a token, random customers, then others that received a token.
+   * If every customer has reported the failure, random ones of them, because there is no other evidence.
+   */
   async choose(): Promise<readonly RedemptionTarget[]> {
     const customers = this.#deps.customers?.() ?? [];
+    const [last, ...earlier] = await this.#known(customers);
+    const known = new Set([last, ...earlier].map((target) => target?.tenantId));
+    const others = customers.filter((id) => !known.has(id) && !this.#hasReported(id));
+    const random = this.#pick(last === undefined && others.length === 0 ? [...customers] : others);
+    return [...(last === undefined ? [] : [last]), ...random, ...earlier].slice(0, maxWitnesses);
+  }
+
+  /** The targets that have received a token and have not reported the failure since, the latest first. */
+  async #known(customers: readonly TenantId[]): Promise<readonly RedemptionTarget[]> {
     // A tenant that was excluded since gets no request. Without a list, as in the command line, any tenant may be asked.
     const isWitness = (tenantId: TenantId): boolean =>
       !this.#hasReported(tenantId) && (customers.length === 0 || customers.includes(tenantId));
-    const chosen = new Map([...this.#good].toReversed().filter(([tenantId]) => isWitness(tenantId)));
-    const stored = chosen.size < maxWitnesses ? await this.#read() : undefined;
-    if (stored !== undefined && isWitness(stored.tenantId) && !chosen.has(stored.tenantId))
-      chosen.set(stored.tenantId, stored);
-    const others = customers.filter((id) => !chosen.has(id) && !this.#hasReported(id));
-    while (chosen.size < maxWitnesses && others.length > 0) {
-      const [tenantId] = others.splice(Math.floor(this.#deps.random() * others.length), 1);
-      if (tenantId !== undefined) chosen.set(tenantId, { tenantId, resourceIdentifier: this.#settings.canaryResource });
+    const known = new Map([...this.#good].toReversed().filter(([tenantId]) => isWitness(tenantId)));
+    const stored = known.size < maxWitnesses ? await this.#read() : undefined;
+    if (stored !== undefined && isWitness(stored.tenantId) && !known.has(stored.tenantId))
+      known.set(stored.tenantId, stored);
+    return [...known.values()];
+  }
+
+  /** Takes random tenants out of the list, which changes. */
+  #pick(tenants: TenantId[]): readonly RedemptionTarget[] {
+    const picked: RedemptionTarget[] = [];
+    while (picked.length < maxRandom && tenants.length > 0) {
+      const [tenantId] = tenants.splice(Math.floor(this.#deps.random() * tenants.length), 1);
+      if (tenantId !== undefined) picked.push({ tenantId, resourceIdentifier: this.#settings.canaryResource });
     }
-    return [...chosen.values()];
+    return picked;
   }
 
   #hasReported(tenantId: TenantId): boolean {

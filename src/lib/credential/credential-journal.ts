@@ -23,6 +23,8 @@ export interface JournalEntry {
   readonly witness?: JournalWitness;
   /** Whether Partner Center last found MFA in the token. */
   readonly mfaProbe?: { readonly atMs: number; readonly compliant: boolean };
+  /** Names the keys of the application that the vault did not hold at the last daily care, if there were any. */
+  readonly unknownKeys?: string;
 }
 
 export interface JournalWitness {
@@ -43,6 +45,8 @@ export interface CredentialJournal {
   recordFailure(application: string, failure: JournalFailure): Promise<void>;
   recordWitness(application: string, witness: JournalWitness): Promise<void>;
   recordMfaProbe(application: string, probe: NonNullable<JournalEntry['mfaProbe']>): Promise<void>;
+  /** @param keys empty if the vault holds all of them. */
+  recordUnknownKeys(application: string, keys: string): Promise<void>;
   /** @returns whether this call changed the state. Of several instances, only that one announces the change. */
   changeState(application: string, state: CredentialState, atMs: number): Promise<boolean>;
 }

@@ -53,6 +53,10 @@ export class TableCredentialJournal implements CredentialJournal {
     return this.#merge(application, { mfaProbedAt: new Date(atMs), mfaCompliant: compliant });
   }
 
+  recordUnknownKeys(application: string, keys: string): Promise<void> {
+    return this.#merge(application, { unknownKeys: keys });
+  }
+
   async changeState(application: string, state: CredentialState, atMs: number): Promise<boolean> {
     const found = await this.#get(application);
     const current = found && readEntry(found).state;
@@ -112,7 +116,7 @@ function readEntry(entity: Entity | undefined): JournalEntry {
   );
   const witnessTenantId = parseTenantId(entity['witnessTenantId']);
   const witnessResource = entity['witnessResource'];
-  const [code, detail] = [entity['failureCode'], entity['failureDetail']];
+  const [code, detail, unknownKeys] = [entity['failureCode'], entity['failureDetail'], entity['unknownKeys']];
   return {
     ...(status === undefined || stateSince === undefined
       ? {}
@@ -127,6 +131,7 @@ function readEntry(entity: Entity | undefined): JournalEntry {
     ...(mfaProbedAt === undefined
       ? {}
       : { mfaProbe: { atMs: mfaProbedAt, compliant: entity['mfaCompliant'] === true } }),
+    ...(typeof unknownKeys === 'string' && unknownKeys !== '' ? { unknownKeys } : {}),
   };
 }
 

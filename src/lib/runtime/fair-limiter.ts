@@ -49,6 +49,11 @@ export class FairLimiter {
     return this.#waiting;
   }
 
+  /** Whether an operation of each of the requesters waits. */
+  allWait(requesters: Requesters): boolean {
+    return requesters.all.every((requester) => this.#queuesFor(requester).has(requester.id));
+  }
+
   /**
    * @param requesters Those that wait for the operation. It waits in the queue of each, also of those that join later, so
    * that it starts as early as if each had asked alone.

@@ -4,7 +4,10 @@ import { Secret } from '../model/secret.ts';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export type LogValue = string | number | boolean | undefined | Secret;
 
-/** Writes one event per line, with a stable name in dotted lower case (`token.issued`) and fields other than `event` and `level`. */
+/**
+ * Writes one event per line, with a stable name in dotted lower case (`token.issued`) and fields other than `event` and
+ * `level`.
+ */
 export interface Logger {
   log(level: LogLevel, event: string, fields?: Readonly<Record<string, LogValue>>): void;
   /** A logger that adds these fields to every line. */

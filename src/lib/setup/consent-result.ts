@@ -86,8 +86,7 @@ function judgeResource(
   if (consent !== undefined && isGranted(consent, resource)) {
     return { resource, outcome: answer.status === 409 ? 'already' : 'consented' };
   }
-  if (consent?.present?.has(resource.appId) === false && !isUnknown(answer))
-    return { resource, outcome: 'unavailable' };
+  if (consent?.absent.has(resource.appId) && !isUnknown(answer)) return { resource, outcome: 'unavailable' };
   if (confirmed === undefined || (!isSuccess(answer) && answer.status !== 409)) return refused();
   if (answer.status === 409 && consent !== undefined) return refused();
   return { resource, outcome: 'unconfirmed', problem: unconfirmed(confirmed, application) };

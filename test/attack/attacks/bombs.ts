@@ -20,13 +20,14 @@ const get =
   (host: Host, { forge }: Stage) =>
     host.ask({ path: `/api${path}`, headers: { authorization: forge.bearer() }, timeoutMs: longestMs });
 
+/** Each of its own tenant: a failure is remembered for a while. */
 const token =
-  (resource: string) =>
+  (nth: number) =>
   (host: Host, { forge, tenants }: Stage) =>
     host.ask({
       method: 'POST',
       path: '/api/tokens',
-      body: { tenant: tenants[0]?.tenantId, resource },
+      body: { tenant: tenants[nth]?.tenantId, resource: 'graph' },
       headers: { authorization: forge.bearer() },
       timeoutMs: longestMs,
     });
@@ -56,9 +57,9 @@ const bombs: readonly Bomb[] = [
   {
     name: 'Entra, token of a customer',
     rule: { service: 'entra', path: '/token$', grant: 'refresh_token' },
-    set: token('graph'),
+    set: token(0),
   },
-  { name: 'Entra, refusal', rule: { service: 'entra', path: '/token$', status: 400 }, set: token('exchange') },
+  { name: 'Entra, refusal', rule: { service: 'entra', path: '/token$', status: 400 }, set: token(1) },
   { name: 'Graph, request of a job', rule: { service: 'graph', path: 'subscribedSkus' }, set: job },
   { name: 'Graph, failure', rule: { service: 'graph', path: 'subscribedSkus', status: 403 }, set: job },
 ];

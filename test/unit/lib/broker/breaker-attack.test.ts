@@ -75,4 +75,41 @@ describe('TokenBroker while a caller requests tokens for three blocked customers
     expect(redeemer.sent.filter(({ tenantId }) => tenantId === tenant(9))).toHaveLength(1);
     expect(broker.credentialFailure('default')).toBeUndefined();
   });
+
+  it('issues tokens to others when the caller chose the tenants that last received a token, and they are blocked now', async () => {
+    const { clock, redeemer, broker } = await brokerWithBlocked([4, 5, 6]);
+    const ask = async (n: number): Promise<unknown> => {
+      const outcome = broker.getToken(request(n)).then(
+        () => 'token',
+        (error: unknown) => (error as { code: string }).code,
+      );
+      await clock.advance(1_000);
+      return outcome;
+    };
+    for (const n of [1, 2, 3]) await ask(n);
+    const blocked = [1, 2, 3, 4, 5, 6].map(tenant);
+    redeemer.script = ({ tenantId }) => (blocked.includes(tenantId) ? aadstsFailure(500212) : undefined);
+    for (const n of [4, 5, 6]) await ask(n);
+    expect(broker.credentialFailure('default')).toBeUndefined();
+    expect(await ask(20)).toBe('token');
+  });
+});
+
+describe('TokenBroker with three customers', () => {
+  it('declares the credential dead when all of them report the failure, and recovers when one works', async () => {
+    const { clock, redeemer, broker } = await brokerWithBlocked([1, 2, 3], { customers: () => [1, 2, 3].map(tenant) });
+    const ask = async (n: number): Promise<void> => {
+      const outcome = broker.getToken(request(n)).catch(() => undefined);
+      await clock.advance(1_000);
+      await outcome;
+    };
+    for (const n of [1, 2, 3]) await ask(n);
+    expect(broker.credentialFailure('default')?.code).toBe('blocked_by_policy');
+    redeemer.script = () => undefined;
+    await clock.advance(10_000);
+    const recovery = broker.recover('default');
+    await clock.advance(1_000);
+    await recovery;
+    expect(broker.credentialFailure('default')).toBeUndefined();
+  });
 });

@@ -50,6 +50,20 @@ describe('TokenBroker while one caller requests hundreds of tokens', () => {
   });
 });
 
+describe('TokenBroker while the queue is full', () => {
+  it('answers a caller that waits for nothing, when two others fill it', async () => {
+    const { clock, broker } = await slowBroker();
+    const asked = ['a', 'b'].flatMap((id, index) =>
+      Array.from({ length: 5_100 }, (_, n) => broker.getToken(by(id, 10_000 * index + n)).catch(() => undefined)),
+    );
+    await settle();
+    const [ms = 0] = await latencies(clock, 1, () => broker.getToken(by('victim', 90_001)));
+    expect(ms).toBeLessThanOrEqual(6_000);
+    await clock.advance(60_000);
+    await Promise.all(asked);
+  });
+});
+
 describe('TokenBroker while a job requests hundreds of tokens', () => {
   it('answers callers first, and the job as well', async () => {
     const { clock, broker } = await slowBroker();

@@ -152,3 +152,10 @@ it('does not log a field that is no id and no word', () => {
   expect(judged).toMatchObject({ ok: false, failure: { code: 'consent_required' } });
   expect(JSON.stringify(judged)).not.toContain('abc~def');
 });
+
+it('scrubs the fields of a failure that are only logged before it cuts them', () => {
+  const text = `${'x'.repeat(60)} 0.A${'s'.repeat(500)}`;
+  const body = { error: 'invalid_grant', suberror: text, trace_id: text, correlation_id: text };
+  const judged = judgeTokenReply({ status: 400, headers: new Headers(), body: JSON.stringify(body) }, 0);
+  expect(judged.ok ? '' : JSON.stringify(judged.failure)).not.toContain('sss');
+});
