@@ -8,6 +8,9 @@ export const maxRequestBodyBytes = 64 * 1024;
 /** Deeper values overflow the stack of code that walks them, such as JSON.stringify. */
 const maxDepth = 64;
 
+/** zod names every unknown key, and a body has room for thousands. */
+const maxMessageLength = 300;
+
 /** The part of a request that is read here. `HttpRequest` of `@azure/functions` and the global `Request` have it. */
 export interface RequestBody {
   readonly headers: { get(name: string): string | null };
@@ -53,7 +56,9 @@ export function check<T>(value: unknown, schema: z.ZodType<T>, where: string): T
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const path = issue && issue.path.length > 0 ? issue.path.join('.') : where;
-  throw new BrokerError('request_invalid', `${path}: ${issue?.message ?? 'is not valid'}.`);
+  const message = issue?.message ?? 'is not valid';
+  const short = message.length > maxMessageLength ? `${message.slice(0, maxMessageLength)}…` : message;
+  throw new BrokerError('request_invalid', `${path}: ${short}.`);
 }
 
 // Rejects invalid UTF-8 instead of replacing it (RFC 8259 section 8.1).

@@ -1,6 +1,5 @@
 import * as z from 'zod';
 import { BrokerError, type ErrorCode, type LogFields } from '../model/errors.ts';
-import { scrub } from '../runtime/log.ts';
 import { parseJson, type OutboundReply, retryAfterSeconds } from '../runtime/outbound.ts';
 import { Secret } from '../model/secret.ts';
 import { meaningOf, type Reach } from './aadsts.ts';
@@ -64,10 +63,13 @@ const successSchema = z.object({
 });
 
 /**
- * A field that is only logged. It is cut, and not refused, because the rest of the reply still tells what happened. It is
- * scrubbed first, because half a secret is not recognized.
+ * Entra's error classes and ids consist of these characters. A proxy that echoes the request may put anything there, and
+ * the log must not contain it. The field alone is dropped, because the rest of the reply still tells what happened.
  */
-const capped = z.string().transform((text) => scrub(text).slice(0, 100));
+const isWord = (text: string): boolean => /^[\w-]*$/.test(text);
+
+/** A field that is only logged. */
+const capped = z.string().transform((text) => (isWord(text) ? text.slice(0, 100) : undefined));
 
 const failureSchema = z.object({
   error: z.string().min(1).max(200),
@@ -137,7 +139,7 @@ function judgeFailure(
     httpStatus: reply.status,
     aadsts,
     ...(body
-      ? { entraError: body.error }
+      ? { entraError: isWord(body.error) ? body.error : 'not understood' }
       : { entraReply: reply.body.trimStart().startsWith('<') ? 'html' : 'not understood' }),
     ...(body?.suberror ? { suberror: body.suberror } : {}),
     ...(body?.trace_id ? { traceId: body.trace_id } : {}),
@@ -167,7 +169,7 @@ function judgeFailure(
     return failure('entra_unavailable', 'transient', `Entra sent an unusable reply (HTTP ${reply.status})${named}.`);
   if (body.suberror === 'consent_required')
     return failure('consent_required', 'tenant', `The application has no consent in this tenant${named}.`);
-  const byClass = errorClasses[body.error];
+  const byClass = Object.hasOwn(errorClasses, body.error) ? errorClasses[body.error] : undefined;
   if (byClass !== undefined) return failure(byClass.code, byClass.reach, `Entra answered ${body.error}${named}.`);
   return failure('entra_request_rejected', 'ambiguous', `Entra answered with an unknown error${named}.`);
 }

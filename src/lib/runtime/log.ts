@@ -24,10 +24,12 @@ const maxLineLength = 16_000;
 const maxCauseLength = 2_000;
 
 // The last line of defence, for foreign text (an SDK's message, a reply's body): Entra's refresh tokens ("0." or "1."
-// with a long rest), form fields, JSON fields and headers. Each pattern takes linear time, because the text may be an
-// attacker's: test/unit/tools/regular-expressions.test.ts.
+// with a long rest), its client secrets (three characters, a digit, "Q~" and a rest), form fields, JSON fields and
+// headers. Each pattern takes linear time, because the text may be an attacker's:
+// test/unit/tools/regular-expressions.test.ts.
 const tokenPatterns: readonly [RegExp, string][] = [
   [/\b[01]\.A[A-Za-z0-9_-]{40,}(?:\.[A-Za-z0-9_-]+)*/g, '[secret]'],
+  [/[A-Za-z0-9_.~+-]{3}\dQ~[A-Za-z0-9_.~+-]{24,}/g, '[secret]'],
   [
     /\b(refresh_token|client_secret|client_assertion|access_token|assertion)(["']?\s*[=:]\s*["']?)[^&\s"',}]+/gi,
     '$1$2[secret]',

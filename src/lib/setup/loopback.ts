@@ -11,18 +11,25 @@ export interface LoopbackListener {
   close(): Promise<void>;
 }
 
+const ownNames = ['localhost', '127.0.0.1', '[::1]'];
+
 /** Listens on a free port of the loopback interface until `close`. */
 export async function listenOnLoopback(): Promise<LoopbackListener> {
   const expected = { state: '', arrived: (_parameters: URLSearchParams): void => undefined };
   const serve = (request: IncomingMessage, response: ServerResponse): void => {
     // Node.js accepts request targets that are not valid URLs, such as `//`.
-    const parameters = URL.parse(request.url ?? '/', 'http://localhost')?.searchParams ?? new URLSearchParams();
-    const isAnswer = request.method === 'GET' && (parameters.has('code') || parameters.has('error'));
-    // Any page in the browser can call this port. Only a request with the state may end the sign-in.
-    if (!isAnswer || expected.state === '' || parameters.get('state') !== expected.state) {
+    const url = URL.parse(request.url ?? '/', 'http://localhost');
+    const parameters = url?.searchParams ?? new URLSearchParams();
+    const isAnswer =
+      request.method === 'GET' && url?.pathname === '/' && (parameters.has('code') || parameters.has('error'));
+    // Any page in the browser can call this port. Only a request with the state may end the sign-in, and only once. The
+    // name in Host stops DNS rebinding.
+    const isOwnName = ownNames.some((name) => request.headers.host === `${name}:${request.socket.localPort}`);
+    if (!isAnswer || !isOwnName || expected.state === '' || parameters.get('state') !== expected.state) {
       answer(response, 404, 'This request does not belong to the current sign-in.');
       return;
     }
+    expected.state = '';
     const result = parameters.has('code') ? 'You are signed in.' : 'The sign-in was not completed.';
     answer(response, 200, `${result} Close this window and go back to the command line.`);
     expected.arrived(parameters);

@@ -12,10 +12,12 @@ export function streamedMetadata(
   body: Buffer | undefined,
 ): Record<string, TypedData> {
   const metadata: Record<string, TypedData> = {};
+  // The dictionary of the extension ignores case and keeps the first spelling of a name.
+  const spellings = new Map<string, string>();
   const set = (name: string, value: TypedData): void => {
-    // The dictionary of the extension ignores case and keeps the first spelling of a name.
-    const known = Object.keys(metadata).find((key) => key.toLowerCase() === name.toLowerCase());
-    metadata[known ?? name] = value;
+    const spelling = spellings.get(name.toLowerCase()) ?? name;
+    spellings.set(name.toLowerCase(), spelling);
+    metadata[spelling] = value;
   };
   for (const [name, value] of Object.entries(jsonFields(body))) set(name, value);
   for (const [name, value] of Object.entries(joinedQuery(url)))

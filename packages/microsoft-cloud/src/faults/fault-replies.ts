@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import type { Reply } from '../web/http.ts';
 import type { FaultRule } from './rule.ts';
 
@@ -31,6 +32,7 @@ export function replacedReply(rule: FaultRule): Reply | undefined {
     case 'lost_reply':
     case 'drip':
     case 'truncated':
+    case 'gzip_bomb':
     case 'delay':
       return undefined;
     case undefined:
@@ -63,6 +65,10 @@ export async function sendReply(response: ServerResponse, reply: Reply, rule: Fa
     response.destroy();
     return;
   }
+  if (rule?.kind === 'gzip_bomb') {
+    sendGzipBomb(response, rule);
+    return;
+  }
   const body = Buffer.from(reply.body ?? '', 'utf8');
   response.writeHead(reply.status, { ...reply.headers, 'content-length': String(body.byteLength) });
   if (rule?.kind === 'truncated') {
@@ -71,6 +77,26 @@ export async function sendReply(response: ServerResponse, reply: Reply, rule: Fa
   }
   if (rule?.kind === 'drip') await drip(response, body);
   response.end(rule?.kind === 'drip' ? undefined : body);
+}
+
+/** A gzip stream may consist of members (RFC 1952 section 2.2), so one of 16 MB is repeated. */
+function gzipBomb(): Buffer {
+  const member = gzipSync(Buffer.alloc(16 * 1024 * 1024, ' '));
+  return Buffer.concat(Array.from({ length: 64 }, () => member));
+}
+
+let bomb: Buffer | undefined;
+
+function sendGzipBomb(response: ServerResponse, { status = 200, headers = {} }: FaultRule): void {
+  const body = (bomb ??= gzipBomb());
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    ...headers,
+    'content-encoding': 'gzip',
+    'content-length': String(body.byteLength),
+  });
+  // The client may leave early.
+  response.on('error', () => undefined).end(body);
 }
 
 async function drip(response: ServerResponse, body: Buffer): Promise<void> {

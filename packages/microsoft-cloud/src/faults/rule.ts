@@ -9,6 +9,7 @@ import { serviceNames, type ServiceName } from '../web/http.ts';
  * - `truncated`: sends the first half of the normal reply, then closes the connection
  * - `html`: replies with an HTML page and status 503, as a gateway does
  * - `huge`: replies with 10 MB of JSON
+ * - `gzip_bomb`: replies with 1 MB of gzip that expands to 1 GB of blanks
  * - `empty_json`: replies with `{}` and status 200
  * - `plain_429`: replies with status 429 and `Too Many Requests` as plain text
  * - `delay`: sends the normal reply after `delayMs`
@@ -21,6 +22,7 @@ export const faultKinds = [
   'truncated',
   'html',
   'huge',
+  'gzip_bomb',
   'empty_json',
   'plain_429',
   'delay',

@@ -103,6 +103,15 @@ describe('fault rules', () => {
     expect((await raw()).text.length).toBeGreaterThan(10 * 1024 * 1024);
   });
 
+  it('sends a megabyte of gzip that expands to a gigabyte for gzip_bomb', async () => {
+    await add({ service: 'entra', kind: 'gzip_bomb', count: 1 });
+    const response = await fetch(`${cloud.document.entra}/common/discovery/instance`);
+    expect(Number(response.headers.get('content-length'))).toBeLessThan(2 * 1024 * 1024);
+    let size = 0;
+    for await (const chunk of response.body ?? []) size += (chunk as Uint8Array).byteLength;
+    expect(size).toBe(1024 ** 3);
+  });
+
   it('sends the normal reply in small chunks for drip', async () => {
     await add({ service: 'entra', kind: 'drip', count: 1 });
     const response = await fetch(`${cloud.document.entra}/common/discovery/instance`);

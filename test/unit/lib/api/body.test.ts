@@ -31,6 +31,15 @@ describe('readJson', () => {
     expect(await readJson(request(chunks('')), z.object({}))).toEqual({});
   });
 
+  it('does not repeat thousands of unknown keys', async () => {
+    const keys = Array.from({ length: 5_000 }, (_, n) => `"key${n}":1`).join();
+    const failure: unknown = await read(chunks(`{"tenant":"a",${keys}}`)).catch((thrown: unknown) => thrown);
+    expect(failure).toMatchObject({
+      code: 'request_invalid',
+      detail: expect.stringMatching(/^body: Unrecognized keys: "key0", .{1,300}…\.$/) as string,
+    });
+  });
+
   it('rejects invalid JSON without quoting it', async () => {
     await expect(read(chunks('{"secret'))).rejects.toMatchObject({
       code: 'request_invalid',

@@ -1,76 +1,20 @@
 import { describe, expect, it } from 'vitest';
-import { TokenBroker } from '../../../../src/lib/broker/broker.ts';
 import type { WitnessStore } from '../../../../src/lib/broker/witnesses.ts';
-import { CachedCredentials } from '../../../../src/lib/credential/cached-credentials.ts';
 import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
-import { silentLogger } from '../../../../src/lib/runtime/log.ts';
-import { FakeClock, seededRandom } from '../../../fakes/fake-clock.ts';
-import { aadstsFailure, FakeRedeemer } from '../../../fakes/fake-redeemer.ts';
-import { storeWithCredential } from '../../../fakes/memory-credential-store.ts';
-import { graph, partner, request, tenant } from './stage.ts';
-
-/** A fresh instance with 40 customers, of which Entra blocks some for reasons of their own. */
-async function start(
-  blocked: readonly number[],
-  more: { customers?: () => TenantId[]; witnessStore?: WitnessStore } = {},
-) {
-  const clock = new FakeClock();
-  const redeemer = new FakeRedeemer(clock);
-  redeemer.delayMs = 50;
-  const blockedIds = blocked.map(tenant);
-  redeemer.script = ({ tenantId }) => (blockedIds.includes(tenantId) ? aadstsFailure(500212) : undefined);
-  const store = await storeWithCredential(partner, () => clock.nowMs());
-  const credentials = new CachedCredentials({ store, clock, log: silentLogger }, 600);
-  const customers = (): TenantId[] => Array.from({ length: 40 }, (_, n) => tenant(n + 1));
-  const deps = { credentials, redeemer, clock, random: seededRandom(3), log: silentLogger, customers, ...more };
-  const settings = {
-    partnerTenantId: partner,
-    canaryResource: graph.identifier,
-    entraConcurrency: 32,
-    cacheSize: 1000,
-  };
-  return { clock, redeemer, broker: new TokenBroker(deps, settings) };
-}
-
-const resources = ['graph', 'arm', 'exchange', 'a', 'b', 'c'].map((alias) => ({
-  alias,
-  identifier: `https://${alias}`,
-}));
+import { aadstsFailure } from '../../../fakes/fake-redeemer.ts';
+import { brokerWithBlocked, threeBlockedCustomers } from '../../../support/simulated-brokers.ts';
+import { request, tenant } from './stage.ts';
 
 describe('TokenBroker while a caller requests tokens for three blocked customers', () => {
   it('issues every token to another caller for ten minutes, on an instance that has issued none', async () => {
-    const { clock, broker } = await start([1, 2, 3]);
-    const outcomes: string[] = [];
-    for (let second = 0; second < 600; second += 1) {
-      // The attacker asks every second for each blocked tenant and each resource, before and after the victim.
-      const ask = (at: number): void => {
-        const resource = resources[(second + at) % resources.length] ?? graph;
-        void broker.getToken(request(1 + (at % 3), { resource, callerId: 'attacker' })).catch(() => undefined);
-      };
-      for (let at = 0; at < 9; at += 1) ask(at);
-      await clock.advance(500);
-      const victim = broker
-        .getToken(
-          request(4 + (second % 37), {
-            resource: { alias: `r${second}`, identifier: `https://r${second}` },
-            callerId: 'victim',
-          }),
-        )
-        .then(
-          () => 'token',
-          (error: unknown) => (error as { code: string }).code,
-        );
-      for (let at = 0; at < 9; at += 1) ask(at);
-      await clock.advance(500);
-      outcomes.push(await victim);
-    }
+    const outcomes = await threeBlockedCustomers(600);
     expect(outcomes.filter((outcome) => outcome !== 'token')).toEqual([]);
     expect(outcomes).toHaveLength(600);
   });
 
   it('never probes a tenant that reported the failure, and does not let callers postpone the recovery', async () => {
     const everyone = Array.from({ length: 40 }, (_, n) => n + 1);
-    const { clock, redeemer, broker } = await start(everyone);
+    const { clock, redeemer, broker } = await brokerWithBlocked(everyone);
     const ask = async (n: number): Promise<void> => {
       const outcome = broker.getToken(request(n, { callerId: 'attacker' })).catch(() => undefined);
       await clock.advance(1_000);
@@ -97,14 +41,14 @@ describe('TokenBroker while a caller requests tokens for three blocked customers
         writes += 1;
       },
     };
-    const first = await start([], { witnessStore });
+    const first = await brokerWithBlocked([], { witnessStore });
     for (const n of [7, 8, 9]) {
       const token = first.broker.getToken(request(n));
       await first.clock.advance(100);
       await token;
     }
     expect([stored?.tenantId, writes]).toEqual([tenant(7), 1]);
-    const second = await start(
+    const second = await brokerWithBlocked(
       Array.from({ length: 40 }, (_, n) => n + 1).filter((n) => n !== 7),
       { witnessStore },
     );
@@ -119,7 +63,7 @@ describe('TokenBroker while a caller requests tokens for three blocked customers
 
   it('asks no tenant that was excluded since it received a token', async () => {
     let customers = Array.from({ length: 40 }, (_, n) => tenant(n + 1));
-    const { clock, redeemer, broker } = await start([1, 2, 3], { customers: () => customers });
+    const { clock, redeemer, broker } = await brokerWithBlocked([1, 2, 3], { customers: () => customers });
     const ask = async (n: number): Promise<void> => {
       const outcome = broker.getToken(request(n)).catch(() => undefined);
       await clock.advance(1_000);
@@ -133,7 +77,7 @@ describe('TokenBroker while a caller requests tokens for three blocked customers
   });
 
   it('issues tokens to others when the caller chose the tenants that last received a token, and they are blocked now', async () => {
-    const { clock, redeemer, broker } = await start([4, 5, 6]);
+    const { clock, redeemer, broker } = await brokerWithBlocked([4, 5, 6]);
     const ask = async (n: number): Promise<unknown> => {
       const outcome = broker.getToken(request(n)).then(
         () => 'token',
@@ -153,7 +97,7 @@ describe('TokenBroker while a caller requests tokens for three blocked customers
 
 describe('TokenBroker with three customers', () => {
   it('declares the credential dead when all of them report the failure, and recovers when one works', async () => {
-    const { clock, redeemer, broker } = await start([1, 2, 3], { customers: () => [1, 2, 3].map(tenant) });
+    const { clock, redeemer, broker } = await brokerWithBlocked([1, 2, 3], { customers: () => [1, 2, 3].map(tenant) });
     const ask = async (n: number): Promise<void> => {
       const outcome = broker.getToken(request(n)).catch(() => undefined);
       await clock.advance(1_000);

@@ -1,32 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { TokenBroker } from '../../../../src/lib/broker/broker.ts';
-import { CachedCredentials } from '../../../../src/lib/credential/cached-credentials.ts';
-import { silentLogger } from '../../../../src/lib/runtime/log.ts';
-import { FakeClock, seededRandom, settle } from '../../../fakes/fake-clock.ts';
-import { FakeRedeemer } from '../../../fakes/fake-redeemer.ts';
-import { storeWithCredential } from '../../../fakes/memory-credential-store.ts';
+import { settle } from '../../../fakes/fake-clock.ts';
 import { attack, latencies, p99 } from '../../../support/latency.ts';
-import { graph, partner, request } from './stage.ts';
-
-/** A broker with the default concurrency, whose Entra takes 1 to 3 seconds. */
-async function start() {
-  const clock = new FakeClock();
-  const redeemer = new FakeRedeemer(clock);
-  const random = seededRandom(11);
-  const slow = {
-    redeem: async (...redemption: Parameters<FakeRedeemer['redeem']>) => {
-      await clock.sleep(1_000 + random() * 2_000, redemption[1]);
-      return redeemer.redeem(...redemption);
-    },
-  };
-  const store = await storeWithCredential(partner, () => clock.nowMs());
-  const credentials = new CachedCredentials({ store, clock, log: silentLogger }, 600);
-  const broker = new TokenBroker(
-    { credentials, redeemer: slow, clock, random, log: silentLogger },
-    { partnerTenantId: partner, canaryResource: graph.identifier, entraConcurrency: 32, cacheSize: 10_000 },
-  );
-  return { clock, broker };
-}
+import { slowBroker } from '../../../support/simulated-brokers.ts';
+import { request } from './stage.ts';
 
 const by = (callerId: string, n: number) => request(n, { callerId });
 const job = (n: number) => request(n, { purpose: 'job:report' });
@@ -37,7 +13,7 @@ describe('TokenBroker while one caller requests hundreds of tokens', () => {
     ['two callers', ['a', 'b'], 190],
     ['one caller with 2,000 requests', ['a'], 2_000],
   ])('answers another caller at most twice as late at the 99th percentile (%s)', async (_, attackers, parallel) => {
-    const { clock, broker } = await start();
+    const { clock, broker } = await slowBroker();
     const victim = (first: number) => (nth: number) => broker.getToken(by('victim', first + nth));
     const atRest = p99(await latencies(clock, 60, victim(0)));
     const stops = attackers.map((id, index) =>
@@ -51,7 +27,7 @@ describe('TokenBroker while one caller requests hundreds of tokens', () => {
   });
 
   it('answers another caller that joins a redemption in the queue of the first', async () => {
-    const { clock, broker } = await start();
+    const { clock, broker } = await slowBroker();
     const stop = attack(1_000, (nth) => broker.getToken(by('a', nth)));
     await clock.advance(100);
     const [ms = 0] = await latencies(clock, 1, () => broker.getToken(by('victim', 1_000)));
@@ -60,7 +36,7 @@ describe('TokenBroker while one caller requests hundreds of tokens', () => {
   });
 
   it('does not return the full queue of one caller to another caller that requests the same token', async () => {
-    const { clock, broker } = await start();
+    const { clock, broker } = await slowBroker();
     const asked = Array.from({ length: 5_100 }, (_, n) => broker.getToken(by('a', n)).catch(() => undefined));
     await settle();
     await expect(broker.getToken(by('a', 9_000))).rejects.toMatchObject({
@@ -76,7 +52,7 @@ describe('TokenBroker while one caller requests hundreds of tokens', () => {
 
 describe('TokenBroker while the queue is full', () => {
   it('answers a caller that waits for nothing, when two others fill it', async () => {
-    const { clock, broker } = await start();
+    const { clock, broker } = await slowBroker();
     const asked = ['a', 'b'].flatMap((id, index) =>
       Array.from({ length: 5_100 }, (_, n) => broker.getToken(by(id, 10_000 * index + n)).catch(() => undefined)),
     );
@@ -90,7 +66,7 @@ describe('TokenBroker while the queue is full', () => {
 
 describe('TokenBroker while a job requests hundreds of tokens', () => {
   it('answers callers first, and the job as well', async () => {
-    const { clock, broker } = await start();
+    const { clock, broker } = await slowBroker();
     let ofJob = 0;
     const stopJob = attack(40, async (nth) => {
       await broker.getToken(job(nth));

@@ -28,6 +28,9 @@ describe('judgeTokenReply for an error without a number', () => {
     ['temporarily_unavailable', 'entra_unavailable', 'transient'],
     ['server_error', 'entra_unavailable', 'transient'],
     ['never_heard_of', 'entra_request_rejected', 'ambiguous'],
+    // Names that every object has.
+    ['constructor', 'entra_request_rejected', 'ambiguous'],
+    ['__proto__', 'entra_request_rejected', 'ambiguous'],
   ])('maps %s to the code %s with the reach %s', (error, code, reach) => {
     expect(failureOf(400, { error })).toMatchObject({ code, reach, logFields: { httpStatus: 400, entraError: error } });
   });
@@ -140,6 +143,14 @@ it('cuts the fields of a failure that are only logged', () => {
   expect(judged).toMatchObject({ ok: false, failure: { code: 'consent_required' } });
   const fields = judged.ok ? {} : judged.failure.logFields;
   for (const name of ['suberror', 'traceId', 'entraCorrelationId']) expect(fields[name]).toHaveLength(100);
+});
+
+it('does not log a field that is no id and no word', () => {
+  const echo = 'client_secret=abc~def&x';
+  const body = { error: `${echo}`, error_codes: [65001], suberror: echo, trace_id: echo, correlation_id: echo };
+  const judged = judgeTokenReply({ status: 400, headers: new Headers(), body: JSON.stringify(body) }, 0);
+  expect(judged).toMatchObject({ ok: false, failure: { code: 'consent_required' } });
+  expect(JSON.stringify(judged)).not.toContain('abc~def');
 });
 
 it('scrubs the fields of a failure that are only logged before it cuts them', () => {

@@ -53,6 +53,7 @@ describe('a log line', () => {
     ['a refresh token', `got 0.${'A'.repeat(60)}.xyz end`],
     ['a form field', 'body grant_type=refresh_token&refresh_token=abc123secret&x=1'],
     ['a JSON field', '{"client_secret": "abc123secret"}'],
+    ['a client secret of Entra', 'got abc8Q~abc123secret~abc123secret.abc12345 end'],
     ['a header', 'Authorization: Bearer abc123secretabc123secret'],
   ])('has [secret] in place of %s in foreign text', (_, text) => {
     const line = lineOf((log) => log.log('info', 'x', { text }));

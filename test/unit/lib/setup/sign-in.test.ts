@@ -1,3 +1,4 @@
+import { get } from 'node:http';
 import * as oauth from 'oauth4webapi';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { parseTenantId } from '../../../../src/lib/model/identifiers.ts';
@@ -54,6 +55,23 @@ describe('listenOnLoopback', () => {
       // A request target that is not a URL must not crash the process.
       expect((await visit(`${listener.redirectUri}//`)).status).toBe(404);
       await visit(`${listener.redirectUri}/?code=real&state=right`);
+      expect((await answer).get('code')).toBe('real');
+    }));
+
+  it('answers 404 to the right state at another path, under another name, and a second time', () =>
+    withListener(async (listener) => {
+      const answer = listener.waitFor('right', never);
+      const { port } = new URL(listener.redirectUri);
+      const statusFor = (path: string, host: string) =>
+        new Promise((resolve, reject) => {
+          const request = { host: '127.0.0.1', port, path, headers: { host } };
+          get(request, (response) => resolve(response.resume().statusCode)).on('error', reject);
+        });
+      expect(await statusFor('/other?code=c&state=right', `localhost:${port}`)).toBe(404);
+      expect(await statusFor('/?code=c&state=right', `evil.example:${port}`)).toBe(404);
+      expect(await statusFor('/?code=c&state=right', 'localhost:1')).toBe(404);
+      expect(await statusFor('/?code=real&state=right', `localhost:${port}`)).toBe(200);
+      expect(await statusFor('/?code=late&state=right', `localhost:${port}`)).toBe(404);
       expect((await answer).get('code')).toBe('real');
     }));
 

@@ -1,0 +1,47 @@
+import type { Attack } from '../attack.ts';
+import { bombsAttack } from './bombs.ts';
+import { breaker } from './breaker.ts';
+import { collision } from './collision.ts';
+import { connections, slow } from './connections.ts';
+import { documents } from './documents.ts';
+import { excluded } from './excluded.ts';
+import { headers } from './headers.ts';
+import { hosts } from './hosts.ts';
+import { jwt } from './jwt.ts';
+import { leaks } from './leaks.ts';
+import { spreadsheet, terminal } from './output.ts';
+import { patterns } from './patterns.ts';
+import { editedPlan, plannedRun, withdrawnPolicy } from './planned-run.ts';
+import { policy } from './policy.ts';
+import { roles } from './roles.ts';
+import { sideDoors } from './side-doors.ts';
+import { signIn } from './sign-in.ts';
+import { starvation } from './starvation.ts';
+import { unrecorded } from './unrecorded.ts';
+
+/** All attacks, in the order in which they are made. */
+export const attacks: readonly Attack[] = [
+  jwt,
+  roles,
+  policy,
+  excluded,
+  plannedRun,
+  editedPlan,
+  withdrawnPolicy,
+  collision,
+  documents,
+  headers,
+  hosts,
+  sideDoors,
+  signIn,
+  terminal,
+  spreadsheet,
+  unrecorded,
+  starvation,
+  breaker,
+  patterns,
+  bombsAttack,
+  slow,
+  connections,
+  leaks,
+];

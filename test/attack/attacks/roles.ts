@@ -1,0 +1,58 @@
+import { callerRoles } from '../../../src/lib/model/caller.ts';
+import { routes } from '../../../tools/docs/declared-routes.ts';
+import { type Attack, control } from '../attack.ts';
+import { stranger } from '../forge.ts';
+
+const isRole = (access: string): access is (typeof callerRoles)[number] => callerRoles.some((role) => role === access);
+
+/** A path without effect: what it names does not exist. */
+const harmless = (path: string): string => `/api${path.replaceAll(/\{\*?\w+\}/g, 'none')}`;
+
+export const roles: Attack = {
+  name: 'roles',
+  tries:
+    'every declared route without a token, without a role, with each other role and with all roles but the required one',
+  promise: 'Default deny.',
+  run: async ({ app, forge, cloud }, _options, tally) => {
+    for (const { name, method, path, access } of routes) {
+      const request = { method, path: harmless(path), ...(method === 'POST' ? { body: {} } : {}) };
+      const as = (...held: string[]) =>
+        app.ask({ ...request, headers: { authorization: forge.bearer({ application: stranger, roles: held }) } });
+      if (!isRole(access)) continue;
+      const none = await app.ask(request);
+      tally.attempt(none.status === 401, `${name} without a token: ${none.status}`);
+      const others = callerRoles.filter((role) => role !== access);
+      const sets = [
+        [],
+        ...others.map((role) => [role]),
+        others,
+        [access.toLowerCase(), `${access} `, `${access}.All`, '*'],
+      ];
+      for (const held of sets) {
+        const { status, code } = await as(...held);
+        tally.attempt(
+          status === 403 && code === 'caller_forbidden',
+          `${name} with ${held.join() || 'no role'}: ${status} ${code}`,
+        );
+      }
+      const { status, text } = await as(access);
+      control(status !== 401 && !text.includes('lacks the app role'), `${name} refuses ${access}: ${status} ${text}`);
+    }
+    const open = routes.filter(({ access }) => !isRole(access));
+    const { accounts, tenants, partnerTenantId, keyVault } = cloud.document;
+    const secret = [
+      partnerTenantId,
+      keyVault,
+      ...accounts.map(({ username }) => username),
+      ...tenants.map(({ tenantId }) => tenantId),
+    ];
+    for (const { name, method, path } of open) {
+      for (const headers of [{}, { authorization: forge.bearer({ application: stranger, roles: [] }) }]) {
+        const { text } = await app.ask({ method, path: harmless(path), headers });
+        const told = secret.filter((value) => text.includes(value));
+        tally.attempt(told.length === 0, `${name} tells strangers ${told.slice(0, 3).join()}`);
+      }
+    }
+    tally.note(`${routes.length} routes, ${open.length} of them open`);
+  },
+};
