@@ -10,7 +10,7 @@ import type {
   RunsAnswer,
   StartedRunAnswer,
 } from '../../lib/api/answers/runs.ts';
-import { exportFormats } from '../../lib/runs/export-rows.ts';
+import { exportFormats } from '../../lib/runs/export-formats.ts';
 import { visibleBlocks } from '../../lib/runtime/visible-text.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
 import { exitByRun, followRun, runPath } from '../remote/follow-run.ts';
