@@ -10,9 +10,14 @@ import type {
   StartedRunAnswer,
 } from '../../src/lib/api/answers/runs.ts';
 import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
+import { jsonArray } from '../../src/lib/runs/json-array.ts';
+import { nextAddress } from '../../src/lib/runtime/link-header.ts';
 import { apiUrl } from '../shared/api-base.ts';
 import { type ApiFailure, failureOf, objectIn, unreachable, unreadable } from './api-failure.ts';
 import { jsonIn } from './json-in.ts';
+
+/** The largest `limit` of `GET /api/runs/{runId}/results`. */
+const maxPageRows = 50_000;
 
 /** Every method rejects with an ApiFailure. */
 export interface Api {
@@ -34,15 +39,15 @@ export interface Api {
   readonly rerun: (runId: string) => Promise<StartedRunAnswer>;
   /** Changes since the previous run. */
   readonly changes: (runId: string) => Promise<RunChangesAnswer>;
-  /** The rows of a run as a file. */
+  /** The rows of a run as one file, from all pages. */
   readonly results: (runId: string, format: string) => Promise<Blob>;
 }
 
 /** @param onRefused is called when the API rejects the token with 401. */
 export function createApi(token: string, onRefused: (failure: ApiFailure) => void): Api {
-  const request = async (path: string, post?: { readonly body?: string }): Promise<Response> => {
+  const request = async (address: string, post?: { readonly body?: string }): Promise<Response> => {
     try {
-      return await fetch(apiUrl(path), {
+      return await fetch(address, {
         ...(post === undefined ? {} : { method: 'POST', ...post }),
         headers: {
           authorization: `Bearer ${token}`,
@@ -60,12 +65,13 @@ export function createApi(token: string, onRefused: (failure: ApiFailure) => voi
     if (response.status === 401) onRefused(failure);
     throw failure;
   };
-  const send = async (...args: Parameters<typeof request>): Promise<Response> => requireOk(await request(...args));
+  const send = async (path: string, post?: { readonly body?: string }): Promise<Response> =>
+    requireOk(await request(String(apiUrl(path)), post));
   const get = async <T>(path: string): Promise<T> => read<T>(await send(path), 'json');
   const post = async <T>(path: string, body?: unknown): Promise<T> =>
     read<T>(await send(path, body === undefined ? {} : { body: JSON.stringify(body) }), 'json');
   const health = async (): Promise<HealthReportAnswer | HealthWord> => {
-    const response = await request('health');
+    const response = await request(String(apiUrl('health')));
     const report = await reportIn(response.clone());
     if (report !== undefined) return report;
     throw unreadable(await requireOk(response));
@@ -83,7 +89,18 @@ export function createApi(token: string, onRefused: (failure: ApiFailure) => voi
     cancel: (runId) => post(`${run(runId)}/cancel`),
     rerun: (runId) => post(`${run(runId)}/rerun`),
     changes: (runId) => get(`${run(runId)}/changes`),
-    results: async (runId, format) => read<Blob>(await send(`${run(runId)}/results?format=${format}`), 'blob'),
+    results: async (runId, format) => {
+      const first = `${run(runId)}/results?format=${format === 'json' ? 'jsonl' : format}&limit=${maxPageRows}`;
+      const pages: Blob[] = [];
+      let next: string | undefined = String(apiUrl(first));
+      while (next !== undefined) {
+        const response = await requireOk(await request(next));
+        pages.push(await read<Blob>(response, 'blob'));
+        next = nextAddress(response.headers.get('link'), next);
+      }
+      const type = pages[0]?.type ?? '';
+      return format === 'json' ? jsonOf(pages) : new Blob(pages, { type });
+    },
   };
 }
 
@@ -95,6 +112,16 @@ async function reportIn(response: Response): Promise<HealthReportAnswer | Health
   const body = await objectIn(response);
   const isWord = 'status' in body && Object.keys(body).length === 1;
   return 'applications' in body || isWord ? (body as unknown as HealthReportAnswer | HealthWord) : undefined;
+}
+
+/** The pages are JSON Lines. */
+async function jsonOf(pages: readonly Blob[]): Promise<Blob> {
+  const parts: string[] = [];
+  const lines = async function* (): AsyncGenerator<string, void, undefined> {
+    for (const page of pages) yield await page.text();
+  };
+  for await (const part of jsonArray(lines())) parts.push(part);
+  return new Blob(parts, { type: 'application/json' });
 }
 
 /** @throws ApiFailure if the body is incomplete or has another format. */

@@ -14,7 +14,7 @@ const client = (answer: (nth: number) => unknown): BrokerClient & { asked: numbe
     asked: 0,
     get: async () => answer((made.asked += 1)),
     post: async () => undefined,
-    stream: async () => [] as never,
+    pages: () => [] as never,
   };
   return made;
 };
