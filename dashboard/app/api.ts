@@ -10,14 +10,10 @@ import type {
   StartedRunAnswer,
 } from '../../src/lib/api/answers/runs.ts';
 import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
-import { jsonArray } from '../../src/lib/runs/json-array.ts';
-import { nextAddress } from '../../src/lib/runtime/link-header.ts';
 import { apiUrl } from '../shared/api-base.ts';
 import { type ApiFailure, failureOf, objectIn, unreachable, unreadable } from './api-failure.ts';
 import { jsonIn } from './json-in.ts';
-
-/** The largest `limit` of `GET /api/runs/{runId}/results`. */
-const maxPageRows = 50_000;
+import { resultFile } from './result-file.ts';
 
 /** Every method rejects with an ApiFailure. */
 export interface Api {
@@ -89,18 +85,11 @@ export function createApi(token: string, onRefused: (failure: ApiFailure) => voi
     cancel: (runId) => post(`${run(runId)}/cancel`),
     rerun: (runId) => post(`${run(runId)}/rerun`),
     changes: (runId) => get(`${run(runId)}/changes`),
-    results: async (runId, format) => {
-      const first = `${run(runId)}/results?format=${format === 'json' ? 'jsonl' : format}&limit=${maxPageRows}`;
-      const pages: Blob[] = [];
-      let next: string | undefined = String(apiUrl(first));
-      while (next !== undefined) {
-        const response = await requireOk(await request(next));
-        pages.push(await read<Blob>(response, 'blob'));
-        next = nextAddress(response.headers.get('link'), next);
-      }
-      const type = pages[0]?.type ?? '';
-      return format === 'json' ? jsonOf(pages) : new Blob(pages, { type });
-    },
+    results: (runId, format) =>
+      resultFile(String(apiUrl(`${run(runId)}/results`)), format, async (address) => {
+        const response = await requireOk(await request(address));
+        return { body: await read<Blob>(response, 'blob'), link: response.headers.get('link') };
+      }),
   };
 }
 
@@ -112,16 +101,6 @@ async function reportIn(response: Response): Promise<HealthReportAnswer | Health
   const body = await objectIn(response);
   const isWord = 'status' in body && Object.keys(body).length === 1;
   return 'applications' in body || isWord ? (body as unknown as HealthReportAnswer | HealthWord) : undefined;
-}
-
-/** The pages are JSON Lines. */
-async function jsonOf(pages: readonly Blob[]): Promise<Blob> {
-  const parts: string[] = [];
-  const lines = async function* (): AsyncGenerator<string, void, undefined> {
-    for (const page of pages) yield await page.text();
-  };
-  for await (const part of jsonArray(lines())) parts.push(part);
-  return new Blob(parts, { type: 'application/json' });
 }
 
 /** @throws ApiFailure if the body is incomplete or has another format. */

@@ -101,7 +101,7 @@ async function documentResults(): Promise<RouteDocument> {
     group: 'Jobs and runs',
     summary: 'Download the rows of a run',
     description:
-      'The rows that the job returned, in pages of at most 4 MiB that end with a whole row; a larger row is a page of its own. Follow `continuation`, or the link `next`, until it is absent. Only the first page of a CSV has the header line, so that the pages joined are one file. All pages together have the same rows whatever the `limit`. For a run in progress they have the rows so far, and possibly later ones, each once. Each row starts with its tenant. In CSV, a cell that a spreadsheet would read as a formula is escaped.',
+      'The rows that the job returned, in pages of at most 1 MiB that end with a whole row; a larger row is a page of its own. Follow `continuation`, or the link `next`, until it is absent. Only the first page of a CSV has the header line, so that the pages joined are one file. All pages together have the same rows whatever the `limit`. For a run in progress they have the rows so far, and possibly later ones, each once. Each row starts with its tenant. In CSV, a cell that a spreadsheet would read as a formula is escaped.',
     pathParameters: runIdParameter,
     queryExample: { format: 'csv', limit: '50000' },
     answers: [

@@ -64,7 +64,7 @@ export const resultsQuerySchema = z.strictObject({
     .min(1)
     .max(maxPageRows)
     .default(1000)
-    .meta({ description: 'Maximum number of rows in the answer. It has fewer if they take more than 4 MiB.' }),
+    .meta({ description: 'Maximum number of rows in the answer. It has fewer if they take more than 1 MiB.' }),
   continuation: z
     .string()
     .min(1)

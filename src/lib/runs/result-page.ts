@@ -11,7 +11,7 @@ import type { Run } from './run.ts';
  * Maximum size of the rows of a page, in bytes. A row that is larger is a page of its own. The Functions host holds an
  * answer in memory several times, and serves 16 requests at once on a small instance.
  */
-export const maxPageBytes = 4 * 1024 * 1024;
+export const maxPageBytes = 1024 * 1024;
 
 /** What a caller asks for. */
 export interface PageRequest {

@@ -24,7 +24,7 @@ export interface RowsPart {
 /** Tenants whose rows are fetched in advance, which hides the latency of storage. */
 const prefetchedTenants = 8;
 /** Length of stored text that is read at a time, in characters. A tenant may have 32 MiB. */
-const partLength = 1024 * 1024;
+const partLength = 256 * 1024;
 /** Records that are looked up at a time. */
 const recordsAtOnce = 16;
 /**

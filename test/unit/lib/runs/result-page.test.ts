@@ -132,7 +132,7 @@ describe('pages', () => {
   });
 
   it('end before they are too large, and have a row that is larger alone', async () => {
-    const small = 'x'.repeat(1_500_000);
+    const small = 'x'.repeat(400_000);
     const large = 'y'.repeat(maxPageBytes + 10);
     const { runs, run } = await stagedRows(
       (tenant) => (tenant === 1 ? [{ large }] : [{ small }, { small }, { small }]),
