@@ -72,7 +72,12 @@ export async function startEmptyApp(): Promise<{ readonly url: string; readonly 
   await writeFile(join(folder, 'package.json'), JSON.stringify({ type: 'module', main: 'dist/index.js' }));
   await writeFile(
     join(folder, 'host.json'),
-    JSON.stringify({ version: '2.0', extensions: { http: { routePrefix: 'api' } } }),
+    // The log levels of the product, so that neither logs requests.
+    JSON.stringify({
+      version: '2.0',
+      logging: { logLevel: { default: 'Warning' } },
+      extensions: { http: { routePrefix: 'api' } },
+    }),
   );
   const host = await startChild<{ url: string }>(ptbScript, ['host', '--json', '--app', folder, '--port', '0']);
   return {

@@ -24,7 +24,8 @@ import { type CallerAuthLevel, callerAuthLevel } from './lib/config/caller-auth-
 import { functionDisabled } from './lib/config/function-disabled.ts';
 import { parseSettings, type Settings } from './lib/config/settings.ts';
 import { tuning } from './lib/config/tuning.ts';
-import { createCredentials } from './lib/credential/create-credentials.ts';
+import { createCredentials, type Credentials } from './lib/credential/create-credentials.ts';
+import type { JournalWitness } from './lib/credential/credential-journal.ts';
 import { createMsalRedeemer } from './lib/entra/redeemer.ts';
 import { createHealth } from './lib/health/create-health.ts';
 import { createResourceRegistry } from './lib/model/resources.ts';
@@ -75,7 +76,10 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const callers = createCallers({ ...runtime, readPolicy }, callerSettings(settings));
   const redeemer = createMsalRedeemer({ ...runtime, ...redeemerLibraries(settings, identity) }, cloud.endpoints.entra);
   const audit = createTableAuditLog({ ...runtime, table: () => storage.table('Audit') });
-  const broker = new TokenBroker({ ...runtime, credentials: credentials.cached, redeemer }, brokerSettings(settings));
+  const broker = new TokenBroker(
+    { ...runtime, redeemer, ...brokerCredentials(credentials), customers: () => directory.reachable() },
+    brokerSettings(settings),
+  );
   const resources = createResourceRegistry(cloud, settings.RESOURCES);
   const limiter = new Limiter(tuning.resourceConcurrency);
   const shared = { ...runtime, resources, limiter, tokens: broker, partnerTenantId };
@@ -83,11 +87,7 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const excludedDomains = new TableExcludedDomains(() => storage.table(excludedDomainsTable), runtime);
   const directory = createTenantDirectory(
     { ...shared, domains, excludedDomains, endpoints: cloud.endpoints },
-    {
-      include: settings.TENANTS_INCLUDE,
-      exclude: settings.TENANTS_EXCLUDE,
-      withoutGdap: settings.TENANTS_WITHOUT_GDAP,
-    },
+    wantedTenants(settings),
   );
   const { policy } = callers;
   const gated = { ...shared, tokens: new GatedTokens({ ...shared, policy, directory }) };
@@ -134,6 +134,14 @@ const callerSettings = (settings: Settings) => ({
   requestsPerMinute: settings.CALLER_REQUESTS_PER_MINUTE,
 });
 
+const brokerCredentials = ({ cached, journal }: Credentials) => ({
+  credentials: cached,
+  witnessStore: {
+    read: async (application: string) => (await journal.read(application)).witness,
+    write: (application: string, witness: JournalWitness) => journal.recordWitness(application, witness),
+  },
+});
+
 const brokerSettings = (settings: Settings) => ({
   partnerTenantId: settings.PARTNER_TENANT_ID,
   canaryResource: settings.cloud.resources.graph,
@@ -141,9 +149,18 @@ const brokerSettings = (settings: Settings) => ({
   cacheSize: tuning.tokenCacheSize,
 });
 
+const wantedTenants = (settings: Settings) => ({
+  include: settings.TENANTS_INCLUDE,
+  exclude: settings.TENANTS_EXCLUDE,
+  withoutGdap: settings.TENANTS_WITHOUT_GDAP,
+});
+
 const redeemerLibraries = (settings: Settings, identity: () => Promise<TokenCredential>) => ({
   loadMsal: () => import('@azure/msal-node'),
   federatedAssertion: async () => federatedAssertion(await identity(), settings.cloud.federationAudience),
+  applicationIds: new Map(
+    settings.RESOURCES.flatMap(([, identifier, id]) => (id === undefined ? [] : [[identifier, id]])),
+  ),
 });
 
 /** The policy file or blob that ACCESS_POLICY names. */

@@ -95,7 +95,8 @@ export function createApi(token: string, onRefused: (failure: ApiFailure) => voi
 
 /**
  * The health report in a response, with status 200 or with 503 while the broker is down, or the status alone, which a
- * caller without app roles gets. Undefined for other responses: a 503 that describes invalid settings, a plain-text response of the host, or a response of a proxy.
+ * caller without app roles gets. Undefined for other responses: a 503 that describes invalid settings, a plain-text
+ * response of the host, or a response of a proxy.
  */
 async function reportIn(response: Response): Promise<HealthReportAnswer | HealthWord | undefined> {
   const body = await objectIn(response);

@@ -14,6 +14,7 @@ import { readableTenants } from '../lib/api/readable-tenants.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { mayRead, type ReadableTenants } from '../lib/model/readable-tenants.ts';
 import type { AuditEntry } from '../lib/audit/audit-log.ts';
+import { callerIdOf } from '../lib/model/caller.ts';
 import { dayMs } from '../lib/model/durations.ts';
 import { BrokerError } from '../lib/model/errors.ts';
 import { parseDomainName, parseTenantId, type TenantId } from '../lib/model/identifiers.ts';
@@ -31,15 +32,15 @@ export const audit = route(
     document,
   },
   async (services, { caller: reader, query }) => {
-    const { audit, clock } = services;
+    const { audit, clock, directory } = services;
+    const lookup: Lookup = { find: (reference) => directory.find(reference, undefined, callerIdOf(reader)) };
     const readable = await readableTenants(services, reader);
     // One millisecond after now, because the range excludes its end.
     const toMs = query.to ?? clock.nowMs() + 1;
     const fromMs = query.from ?? toMs - dayMs;
     if (fromMs >= toMs) throw new BrokerError('request_invalid', 'from: is not before `to`.');
     const { caller, outcome, limit, continuation } = query;
-    const tenantId =
-      query.tenant === undefined ? undefined : await resolveTenant(services.directory, readable, query.tenant);
+    const tenantId = query.tenant === undefined ? undefined : await resolveTenant(lookup, readable, query.tenant);
     const page = await audit.query({
       fromMs,
       toMs,
@@ -60,22 +61,23 @@ export const audit = route(
   },
 );
 
+/** Finds a tenant by its domain, in the turn of the caller. */
+interface Lookup {
+  find(domain: string): ReturnType<Services['directory']['find']>;
+}
+
 /**
  * Accepts the id of any tenant, because the history of a tenant outlives its place in the directory. The answer to a
  * caller whose reading is limited does not tell whether another tenant exists.
  */
-async function resolveTenant(
-  directory: Services['directory'],
-  readable: ReadableTenants,
-  reference: string,
-): Promise<TenantId> {
+async function resolveTenant(directory: Lookup, readable: ReadableTenants, reference: string): Promise<TenantId> {
   const tenantId = parseTenantId(reference) ?? (await tenantOfDomain(directory, readable, reference));
   if (tenantId !== undefined && mayRead(readable, tenantId)) return tenantId;
   throw new BrokerError('caller_forbidden', 'No rule lets this caller read this tenant.');
 }
 
 async function tenantOfDomain(
-  directory: Services['directory'],
+  directory: Lookup,
   readable: ReadableTenants,
   reference: string,
 ): Promise<TenantId | undefined> {

@@ -1,9 +1,13 @@
 import * as z from 'zod';
+import type { Services } from '../composition.ts';
 import type { HealthReportAnswer, HealthWord, Misconfigured } from '../lib/api/answers/health.ts';
 import { exampleTime } from '../lib/api/examples.ts';
 import type { Answer } from '../lib/api/problem.ts';
+import { mayReadEveryTenant } from '../lib/api/readable-tenants.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
+import type { HealthReport } from '../lib/health/health-reporter.ts';
 import { adviceFor } from '../lib/model/advice.ts';
+import type { Caller } from '../lib/model/caller.ts';
 import type { BrokerError } from '../lib/model/errors.ts';
 import { rotateIfOverdue } from './rotation.ts';
 import { route } from './route.ts';
@@ -16,7 +20,7 @@ export const health = route(
     const report = await services.health.report();
     const { status } = report;
     const body: HealthWord | HealthReportAnswer =
-      caller === undefined || caller.roles.length === 0 ? { status } : { ...report, tokens: services.broker.counts };
+      caller === undefined || caller.roles.length === 0 ? { status } : await reportFor(services, caller, report);
     return {
       // A load balancer removes an instance that answers 503. `down` is the only status without any tokens.
       status: status === 'down' ? 503 : 200,
@@ -25,6 +29,19 @@ export const health = route(
     };
   },
 );
+
+/** The report without texts that may name tenants which the caller may not read. */
+async function reportFor(services: Services, caller: Caller, report: HealthReport): Promise<HealthReportAnswer> {
+  const { tenants } = report;
+  const isOpen = tenants.problem === undefined || (await mayReadEveryTenant(services.callers.policy, caller));
+  return {
+    ...report,
+    tenants: isOpen ? tenants : { ...tenants, problem: hiddenProblem },
+    tokens: services.broker.counts,
+  };
+}
+
+const hiddenProblem = 'Only callers that may read every tenant see the details.';
 
 /** Answers while the settings are wrong. It names the settings, never a value: no caller can be authenticated. */
 export function misconfigured({ code, detail }: BrokerError): Answer {

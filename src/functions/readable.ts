@@ -1,6 +1,6 @@
 import type { Services } from '../composition.ts';
 import { readableTenants } from '../lib/api/readable-tenants.ts';
-import type { Caller } from '../lib/model/caller.ts';
+import { type Caller, callerIdOf } from '../lib/model/caller.ts';
 import { BrokerError } from '../lib/model/errors.ts';
 import type { TenantId } from '../lib/model/identifiers.ts';
 import { mayRead } from '../lib/model/readable-tenants.ts';
@@ -39,8 +39,12 @@ export async function tenantsToVisit(
   references: readonly string[] | undefined,
 ): Promise<readonly TenantId[] | undefined> {
   const readable = await readableTenants(services, caller);
-  if (readable === '*') return references && idsOf(await selectTenants(services.directory, references));
-  const chosen = references === undefined ? [] : await selectTenants(services.directory, references).catch(hideUnknown);
+  if (readable === '*')
+    return references && idsOf(await selectTenants(services.directory, references, undefined, callerIdOf(caller)));
+  const chosen =
+    references === undefined
+      ? []
+      : await selectTenants(services.directory, references, undefined, callerIdOf(caller)).catch(hideUnknown);
   if (chosen.length > 0 && chosen.every(({ tenantId }) => mayRead(readable, tenantId))) return idsOf(chosen);
   throw new BrokerError(
     'caller_forbidden',

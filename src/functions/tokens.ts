@@ -1,3 +1,4 @@
+import type { Resource } from '../lib/model/token.ts';
 import { issueToken, tokenRequestSchema } from '../lib/broker/issue-token.ts';
 import type { TokenAnswer } from '../lib/api/answers/tokens.ts';
 import { exampleDomain, exampleTenantId, exampleTokenId } from '../lib/api/examples.ts';
@@ -37,14 +38,11 @@ route(
   async (services, call) => {
     rotateIfOverdue(services);
     const { token, tokenId } = await issueToken(services.issuing, call.body, call);
-    const { retired } = token.resource;
     return {
       status: 200,
       headers: {
         'cache-control': 'no-store',
-        ...(retired === undefined
-          ? {}
-          : { deprecation: `@${retired.deprecatedAtMs / 1000}`, sunset: new Date(retired.sunsetAtMs).toUTCString() }),
+        ...(token.resource.retired === undefined ? {} : retirementHeaders(token.resource.retired)),
       },
       jsonBody: {
         accessToken: token.secret.reveal(),
@@ -60,6 +58,15 @@ route(
     };
   },
 );
+
+/** Says when Microsoft deprecated a resource (RFC 9745) and when it stopped working (RFC 8594). */
+export const retirementHeaders = ({
+  deprecatedAtMs,
+  sunsetAtMs,
+}: NonNullable<Resource['retired']>): Record<string, string> => ({
+  deprecation: `@${deprecatedAtMs / 1000}`,
+  sunset: new Date(sunsetAtMs).toUTCString(),
+});
 
 async function document(): Promise<RouteDocument> {
   const { tokenAnswerSchema } = await import('../lib/api/answers/tokens.ts');

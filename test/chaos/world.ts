@@ -93,7 +93,7 @@ async function startParts(
     const store = join(folder, 'host.sqlite');
     return startChild<HostReady>(
       ptbScript,
-      ['host', '--json', '--app', app.folder, `--port=${port}`, '--store', store],
+      ['host', '--json', '--app', app.folder, `--port=${port}`, '--store', store, '--visibility-timeout', '0'],
       {
         environment,
         onLine: (line) => hostLines.push(line),

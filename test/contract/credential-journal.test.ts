@@ -1,3 +1,4 @@
+import type { TenantId } from '../../src/lib/model/identifiers.ts';
 import { TableClient } from '@azure/data-tables';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CredentialJournal } from '../../src/lib/credential/credential-journal.ts';
@@ -32,13 +33,20 @@ describe.each(journals)('the credential journal %s', (_where, open) => {
   test('keeps each kind of entry without changing the others', async () => {
     await journal.recordRotation('a', 1_000);
     await journal.recordFailure('a', { atMs: 2_000, code: 'key_vault_unavailable', detail: 'Down.' });
+    const witness = { tenantId: '11111111-0000-4000-8000-000000000001' as TenantId, resourceIdentifier: 'https://r' };
+    await journal.recordWitness('a', witness);
     await journal.recordMfaProbe('a', { atMs: 3_000, compliant: true });
+    await journal.recordUnknownKeys('a', 'client secret x');
     await journal.recordRotation('a', 4_000);
     expect(await journal.read('a')).toEqual({
+      unknownKeys: 'client secret x',
       rotatedAtMs: 4_000,
       failure: { atMs: 2_000, code: 'key_vault_unavailable', detail: 'Down.' },
       mfaProbe: { atMs: 3_000, compliant: true },
+      witness,
     });
+    await journal.recordUnknownKeys('a', '');
+    expect(await journal.read('a')).not.toHaveProperty('unknownKeys');
     expect(await journal.read('b')).toEqual({});
   });
 

@@ -120,13 +120,10 @@ describe('POST /api/tokens', () => {
     expect(await entraRequests()).toBe(before);
   });
 
-  test('returns a token for Azure AD Graph with a deprecation header', async () => {
-    const { status, headers, body } = await requestToken({ tenant: healthy().tenantId, resource: 'aad-graph' });
-    expect(status).toBe(200);
-    expect(decodeJwt(String(body['accessToken']))['aud']).toMatch(
-      /graph\.windows\.net|00000002-0000-0000-c000-000000000000/,
-    );
-    expect(headers.get('deprecation')).toMatch(/^@\d+$/);
+  test('refuses Azure AD Graph, which is retired and not among the permissions of the application', async () => {
+    const { status, body } = await requestToken({ tenant: healthy().tenantId, resource: 'aad-graph' });
+    expect([status, body['code']]).toEqual([502, 'entra_request_rejected']);
+    expect(body['detail']).toContain('AADSTS650057');
   });
 
   test('returns an application token if the request asks for that grant', async () => {

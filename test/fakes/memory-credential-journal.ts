@@ -3,6 +3,7 @@ import type {
   CredentialState,
   JournalEntry,
   JournalFailure,
+  JournalWitness,
 } from '../../src/lib/credential/credential-journal.ts';
 import { BrokerError } from '../../src/lib/model/errors.ts';
 
@@ -25,8 +26,18 @@ export class MemoryCredentialJournal implements CredentialJournal {
     this.#merge(application, { failure });
   }
 
+  async recordWitness(application: string, witness: JournalWitness): Promise<void> {
+    this.#merge(application, { witness });
+  }
+
   async recordMfaProbe(application: string, mfaProbe: NonNullable<JournalEntry['mfaProbe']>): Promise<void> {
     this.#merge(application, { mfaProbe });
+  }
+
+  async recordUnknownKeys(application: string, keys: string): Promise<void> {
+    this.#failIfDown();
+    const { unknownKeys: _former, ...entry } = this.#entries.get(application) ?? {};
+    this.#entries.set(application, { ...entry, ...(keys === '' ? {} : { unknownKeys: keys }) });
   }
 
   async changeState(application: string, state: CredentialState, atMs: number): Promise<boolean> {

@@ -54,15 +54,15 @@ export async function startFunc(
 
 async function answering(url: string, exited: Promise<number | null>): Promise<void> {
   const deadlineMs = Date.now() + startTimeoutMs;
-  let code: number | null | undefined;
-  void exited.then((ended) => (code = ended));
-  while (Date.now() < deadlineMs && code === undefined) {
+  const end: { code?: number | null } = {};
+  void exited.then((code) => (end.code = code));
+  while (Date.now() < deadlineMs && end.code === undefined) {
     const response = await fetch(`${url}/api/health`, { signal: AbortSignal.timeout(10_000) }).catch(() => undefined);
     // While the host starts, it answers itself.
     if (response?.headers.get('x-correlation-id')) return;
     await sleep(500);
   }
-  throw new Error(code === undefined ? 'There was no answer in time.' : `It ended with exit code ${code}.`);
+  throw new Error(end.code === undefined ? 'There was no answer in time.' : `It ended with exit code ${end.code}.`);
 }
 
 async function freePort(): Promise<number> {

@@ -2,6 +2,9 @@ import { HttpRequest } from '@azure/functions';
 import { describe, expect, it } from 'vitest';
 import type { Services } from '../../src/composition.ts';
 import { health, misconfigured } from '../../src/functions/health.ts';
+import { parsePolicy } from '../../src/lib/callers/parse-policy.ts';
+import { denyAll } from '../../src/lib/callers/policy.ts';
+import type { PolicyState } from '../../src/lib/callers/policy-store.ts';
 import type { Caller } from '../../src/lib/model/caller.ts';
 import type { HealthReport } from '../../src/lib/health/health-reporter.ts';
 import { BrokerError } from '../../src/lib/model/errors.ts';
@@ -17,7 +20,17 @@ const caller: Caller = {
   name: 'x',
 };
 
-async function request(status: HealthReport['status'], by: Caller | undefined) {
+const openPolicyState: PolicyState = { policy: denyAll, state: 'current', loadedAtMs: 0 };
+const deniedState: PolicyState = { ...openPolicyState, state: 'deny-all' };
+
+function limitedPolicyState(): PolicyState {
+  const rule = { name: 'gold', callers: { applications: [caller.applicationId] }, reads: [tenant(1)] };
+  const parsed = parsePolicy(JSON.stringify({ version: 1, rules: [rule] }));
+  if (!parsed.ok) throw new Error(parsed.problems.join(' '));
+  return { ...openPolicyState, policy: parsed.policy };
+}
+
+async function request(status: HealthReport['status'], by: Caller | undefined, policyState = openPolicyState) {
   const report: HealthReport = {
     status,
     checkedAt: '2026-11-24T00:00:00.000Z',
@@ -26,14 +39,14 @@ async function request(status: HealthReport['status'], by: Caller | undefined) {
     storage: { status: 'ok' },
     keyVault: { status: 'ok' },
     notifications: { status: 'ok' },
-    tenants: { status: 'ok' },
+    tenants: { status: 'degraded', problem: 'The tenant that had it stays excluded.' },
   };
   let taken = 0;
   let checks = 0;
   const services = {
     health: { report: async () => report },
     broker: { counts: { issued: 3, fromCache: 2 } },
-    callers: { limit: { take: () => void (taken += 1) } },
+    callers: { limit: { take: () => void (taken += 1) }, policy: { current: async () => policyState } },
     credentials: { overdue: { check: () => void (checks += 1) } },
   };
   const httpRequest = new HttpRequest({ method: 'GET', url: 'http://localhost/api/health' });
@@ -58,6 +71,15 @@ describe('GET /api/health', () => {
     const { jsonBody, taken } = await request('degraded', { ...caller, roles: [] });
     expect(jsonBody).toEqual({ status: 'degraded' });
     expect(taken).toBe(1);
+  });
+
+  it.each([
+    ['that may read every tenant', openPolicyState, 'The tenant that had it stays excluded.'],
+    ['whose reading is limited', limitedPolicyState(), 'Only callers that may read every tenant see the details.'],
+    ['while no policy is in force', deniedState, 'Only callers that may read every tenant see the details.'],
+  ])('returns the problem of the excluded domains to a caller %s', async (_, policyState, problem) => {
+    const { jsonBody } = await request('degraded', caller, policyState);
+    expect(jsonBody).toMatchObject({ tenants: { status: 'degraded', problem } });
   });
 
   it('checks for an overdue rotation, with and without a caller', async () => {

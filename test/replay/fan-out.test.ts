@@ -125,7 +125,10 @@ describe.each(['one', 'batch'] as const)('fan-out, completions delivered: %s', (
     expect(calls.finish).toEqual([
       {
         runId: 'job@w',
-        stoppedBy: { code: 'credential_revoked', detail: 'The refresh token was revoked or its account is blocked' },
+        stoppedBy: {
+          code: 'credential_revoked',
+          detail: 'The refresh token was revoked or is unusable, or its account is blocked',
+        },
       },
     ]);
     expect(calls.tenants).toHaveLength(10);

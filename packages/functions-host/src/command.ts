@@ -1,17 +1,22 @@
 import { resolve } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { FunctionSummary } from './app/function-summary.ts';
 import type { RunningHost } from './options.ts';
 import { parsePort } from './port-option.ts';
 import { stackOf } from './runtime/errors.ts';
-import type { HostLog } from './runtime/host-log.ts';
+import { type HostLog, hostLogLevels } from './runtime/host-log.ts';
+import { HostStartError } from './runtime/host-start-error.ts';
+import { isLogged, type LogThreshold } from './runtime/log-filter.ts';
+import { stopRequest } from './stop-request.ts';
 
 interface HostFlags {
   readonly app: string;
-  readonly port: number;
+  readonly port?: number;
   readonly store?: string;
   readonly settings?: string;
   readonly keys?: true;
+  readonly logLevel?: LogThreshold;
+  readonly visibilityTimeout?: number;
   readonly json?: true;
 }
 
@@ -26,13 +31,28 @@ export function configureHostCommand(command: Command): Command {
   return command
     .description('Serves a compiled Azure Functions app (Node.js, v4 model) on this machine, without Azure.')
     .requiredOption('--app <folder>', 'folder with host.json and package.json')
-    .option('--port <number>', 'port on 127.0.0.1; 0 for any free port', parsePort, defaultPort)
+    .option(
+      '--port <number>',
+      `port on 127.0.0.1; 0 for any free port (default: Host.LocalHttpPort of local.settings.json, or ${defaultPort})`,
+      parsePort,
+    )
     .option('--store <file>', 'SQLite file that keeps orchestrations and other state across restarts')
     .option(
       '--settings <file>',
       'app settings; override local.settings.json of the app, environment variables override both',
     )
     .option('--keys', 'require function keys, as Azure does')
+    .addOption(
+      new Option('--log-level <level>', 'lowest level to print; default: logging.logLevel of host.json').choices([
+        ...hostLogLevels,
+        'none',
+      ]),
+    )
+    .option(
+      '--visibility-timeout <seconds>',
+      'how long the work of a killed host stays hidden; default: the visibility timeouts of host.json',
+      parseSeconds,
+    )
     .option('--json', 'print one JSON line on standard output when ready')
     .addHelpText(
       'after',
@@ -48,31 +68,57 @@ const commandLine = (command: Command): string =>
 /** The first version with both `node:sqlite` without a flag and `module.registerHooks`. */
 const minimumNode = [22, 19] as const;
 
+const parseSeconds = (text: string): number => {
+  if (!/^\d{1,6}(?:\.\d+)?$/.test(text)) throw new InvalidArgumentError('It must be a number of seconds.');
+  return Number(text);
+};
+
 async function runHost(flags: HostFlags): Promise<void> {
   requireNodeVersion();
-  const { lineLog, readSettingsFile, startHost } = await import('./index.ts');
-  const appFolder = resolve(flags.app);
-  const fromFiles = {
-    ...readSettingsFile(resolve(appFolder, 'local.settings.json')),
-    ...(flags.settings === undefined ? {} : readSettingsFile(resolve(flags.settings), { required: true })),
-  };
-  const log = lineLog((line) => process.stderr.write(line));
-  const host = await startHost({
-    appFolder,
-    port: flags.port,
-    storePath: flags.store === undefined ? undefined : resolve(flags.store),
-    settings: { ...fromFiles, ...definedIn(process.env) },
-    requireKeys: flags.keys === true,
-    log,
-  });
+  const write = process.stderr.write.bind(process.stderr);
+  const log = (await import('./index.ts')).lineLog((line) => void write(line));
+  const ready = process.stdout.write.bind(process.stdout);
+  const host = await startFromFlags(flags, log);
   const stopLogging = logUncaughtErrors(log);
-  const signalled = stopSignal();
-  printReady(host, flags.json === true);
-  await signalled;
+  const stop = stopRequest(process);
+  write(readyText(host, flags.json !== true));
+  if (flags.json === true) ready(readyLine(host));
+  await stop;
   await host.stop();
   stopLogging();
   // Sockets and intervals that the app left open must not keep the process alive. Its terminate hooks have run.
   process.exit(0);
+}
+
+async function startFromFlags(flags: HostFlags, log: HostLog): Promise<RunningHost> {
+  const { readHostSection, readSettingsFile, startHost } = await import('./index.ts');
+  const appFolder = resolve(flags.app);
+  const localSettings = resolve(appFolder, 'local.settings.json');
+  const fromFiles = {
+    ...readSettingsFile(localSettings),
+    ...(flags.settings === undefined ? {} : readSettingsFile(resolve(flags.settings), { required: true })),
+  };
+  const section = readHostSection(localSettings);
+  const { logLevel, visibilityTimeout } = flags;
+  try {
+    return await startHost({
+      appFolder,
+      port: flags.port ?? section.port ?? defaultPort,
+      storePath: flags.store === undefined ? undefined : resolve(flags.store),
+      settings: { ...fromFiles, ...definedIn(process.env) },
+      requireKeys: flags.keys === true,
+      log,
+      logLevel,
+      captureOutput: true,
+      cors: section.cors,
+      visibilityTimeoutMs: visibilityTimeout === undefined ? undefined : visibilityTimeout * 1000,
+    });
+  } catch (error) {
+    const debug = logLevel !== undefined && isLogged({ default: logLevel }, 'debug', '');
+    if (debug && error instanceof HostStartError && error.cause !== undefined)
+      process.stderr.write(`${stackOf(error.cause)}\n`);
+    throw error;
+  }
 }
 
 /** @throws Error when this Node.js is too old. */
@@ -101,21 +147,18 @@ function definedIn(environment: NodeJS.ProcessEnv): Record<string, string> {
   );
 }
 
-function printReady(host: RunningHost, json: boolean): void {
-  const { url, port, functions, masterKey, systemKey, functionKey } = host;
-  const lines = functions.map((item) => `  ${describe(item, url)}`).join('\n');
-  process.stderr.write(`${functions.length} function(s) at ${url}:\n${lines}\n`);
-  if (json) process.stdout.write(`${JSON.stringify({ url, port, functions, masterKey, systemKey, functionKey })}\n`);
+function readyText(host: RunningHost, withKeys: boolean): string {
+  const { url, functions, masterKey, functionKey, systemKey } = host;
+  const lines = functions.map((item) => `  ${describe(item, url)}\n`).join('');
+  const keys = `Keys (x-functions-key or ?code=):\n  function ${functionKey}\n  system   ${systemKey}\n  master   ${masterKey}\n`;
+  return `${functions.length} function(s) at ${url}:\n${lines}${withKeys ? keys : ''}`;
+}
+
+function readyLine({ url, port, functions, masterKey, systemKey, functionKey }: RunningHost): string {
+  return `${JSON.stringify({ url, port, functions, masterKey, systemKey, functionKey })}\n`;
 }
 
 function describe({ name, trigger, route, methods, schedule }: FunctionSummary, url: string): string {
   if (route !== undefined) return `${name}: [${(methods ?? []).join(',')}] ${url}${route}`;
   return schedule === undefined ? `${name}: ${trigger}` : `${name}: ${trigger} ${schedule}`;
-}
-
-function stopSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    process.once('SIGINT', () => resolve());
-    process.once('SIGTERM', () => resolve());
-  });
 }

@@ -1,9 +1,14 @@
 import type { FunctionSummary } from './app/function-summary.ts';
+import type { CorsSettings } from './app/settings.ts';
 import type { Clock } from './runtime/clock.ts';
 import type { HostLog } from './runtime/host-log.ts';
+import type { LogThreshold } from './runtime/log-filter.ts';
 
 export interface HostOptions {
-  /** The folder with `host.json` and a `package.json` that has a `main`. */
+  /**
+   * The folder with `host.json` and a `package.json` that has a `main`. It becomes the working directory of the process,
+   * except in a worker thread.
+   */
   readonly appFolder: string;
   /** TCP port on 127.0.0.1. With 0 the system picks a free one. */
   readonly port: number;
@@ -16,7 +21,19 @@ export interface HostOptions {
    * their keys.
    */
   readonly requireKeys: boolean;
+  /** Receives the entries that `logging.logLevel` of host.json admits. */
   readonly log: HostLog;
+  /** Replaces `logging.logLevel` of host.json. */
+  readonly logLevel?: LogThreshold | undefined;
+  /** Whether the log receives what the app writes to standard output and standard error. Defaults to false. */
+  readonly captureOutput?: boolean | undefined;
+  /** Defaults to no CORS headers. */
+  readonly cors?: CorsSettings | undefined;
+  /**
+   * How long the work of a killed host stays hidden, in milliseconds. Defaults to the visibility timeouts of host.json,
+   * which cannot be shorter than a minute.
+   */
+  readonly visibilityTimeoutMs?: number | undefined;
   /** Defaults to the system clock. */
   readonly clock?: Clock | undefined;
   /**

@@ -1,15 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { AppFunctions, hasTrigger } from './app/functions.ts';
-import type { HostJson } from './app/host-json.ts';
+import type { DurableSettings, HostJson } from './app/host-json.ts';
 import { Invoker } from './app/invoker.ts';
 import type { Registry } from './app/registry.ts';
 import { triggerOf } from './app/rpc.ts';
 import { clientBindingJson } from './durable/client-links.ts';
 import { Engine, type EngineDeps } from './durable/engine.ts';
+import { Heartbeat, readLostWork } from './durable/heartbeat.ts';
 import { Journal } from './durable/journal.ts';
 import { DurableOperations } from './durable/operations.ts';
 import type { Store } from './durable/store.ts';
-import { listFunctions, warnOfUnsupportedTriggers } from './function-list.ts';
+import { listFunctions } from './function-list.ts';
 import { type HostKeys, newKey } from './http/keys.ts';
 import { RequestGate } from './http/request-gate.ts';
 import { httpRoute, sortRoutes } from './http/router.ts';
@@ -55,19 +56,20 @@ export function serveApp(app: LoadedApp): RunningHost {
   const triggers = new TimerTriggers({ ...shared, readValue: (key) => store?.readValue(key) }, timers);
   const http = functions.all().filter((item) => hasTrigger('http', item));
   const routes = sortRoutes(http.map(({ metadata }) => httpRoute(metadata, hostJson.http.routePrefix)));
-  const engine = createEngine({ ...shared, settings: hostJson.durable }, functions, store);
-
+  const settings = durableSettings(hostJson, options);
+  const engine = createEngine({ ...shared, settings }, functions, store);
+  const heartbeat = new Heartbeat(clock, journal, settings);
   const summaries = listFunctions(registry, routes, timers);
-  warnOfUnsupportedTriggers(summaries, log);
   const maxBodyBytes = options.maxRequestBodyBytes ?? bodyLimit(process.env['FUNCTIONS_REQUEST_BODY_SIZE_LIMIT']);
   server.serve({
     routes,
     findFunction: (name) => functions.find(name),
     keys,
     requireKeys: options.requireKeys,
+    cors: options.cors,
     customHeaders: hostJson.http.customHeaders,
     gate: new RequestGate(hostJson.http.maxConcurrentRequests, hostJson.http.maxOutstandingRequests),
-    trigger: { ...shared, streamUrl: app.streamUrl, maxBodyBytes },
+    trigger: { ...shared, streamUrl: app.streamUrl, maxBodyBytes, stopping: server.stopping },
     durable: { operations: new DurableOperations(engine), links, maxBodyBytes },
     admin: {
       functions: summaries,
@@ -78,17 +80,32 @@ export function serveApp(app: LoadedApp): RunningHost {
     },
     log,
   });
+  heartbeat.start();
   engine.start();
   triggers.start();
-
-  let stopped: Promise<void> | undefined;
-  const stop = (): Promise<void> => {
-    stopped ??= stopHost({ log, server, store, registry, engine, triggers, invoker, journal });
-    return stopped;
-  };
+  const stopDeps = { log, server, store, registry, engine, triggers, invoker, journal, heartbeat };
   const { master: masterKey, function: functionKey, system: systemKey } = keys;
-  return { url, port, functions: summaries, masterKey, functionKey, systemKey, stop };
+  return { url, port, functions: summaries, masterKey, functionKey, systemKey, stop: once(() => stopHost(stopDeps)) };
 }
+
+/** A function that calls `work` the first time and returns the same promise afterwards. */
+function once(work: () => Promise<void>): () => Promise<void> {
+  let started: Promise<void> | undefined;
+  return () => {
+    started ??= work();
+    return started;
+  };
+}
+
+/** The settings of host.json with the visibility timeout of the options. */
+const durableSettings = ({ durable }: HostJson, { visibilityTimeoutMs }: HostOptions): DurableSettings =>
+  visibilityTimeoutMs === undefined
+    ? durable
+    : {
+        ...durable,
+        controlQueueVisibilityTimeoutMs: visibilityTimeoutMs,
+        workItemQueueVisibilityTimeoutMs: visibilityTimeoutMs,
+      };
 
 function createEngine(
   deps: Omit<EngineDeps, 'findFunction' | 'fetch' | 'newGuid'>,
@@ -101,7 +118,7 @@ function createEngine(
     fetch: (address, init) => fetch(address, init),
     newGuid: () => randomUUID(),
   });
-  if (store) engine.load(store.load());
+  if (store) engine.load(store.load(), readLostWork(store, deps.settings));
   return engine;
 }
 

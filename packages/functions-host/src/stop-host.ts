@@ -1,6 +1,7 @@
 import type { Invoker } from './app/invoker.ts';
 import type { Registry } from './app/registry.ts';
 import type { Engine } from './durable/engine.ts';
+import type { Heartbeat } from './durable/heartbeat.ts';
 import type { Journal } from './durable/journal.ts';
 import type { Store } from './durable/store.ts';
 import type { HostServer } from './http/server.ts';
@@ -19,6 +20,7 @@ interface StopDeps {
   readonly triggers: TimerTriggers;
   readonly invoker: Invoker;
   readonly journal: Journal;
+  readonly heartbeat: Heartbeat;
 }
 
 /** Stops the triggers, waits for running invocations, runs the app's terminate hooks, and closes the store last. */
@@ -28,15 +30,20 @@ export async function stopHost(deps: StopDeps): Promise<void> {
   deps.engine.stop();
   const grace = AbortSignal.timeout(stopGraceMs);
   const timedOut = new Promise<void>((resolve) => grace.addEventListener('abort', () => resolve(), { once: true }));
-  await Promise.race([Promise.all([server.close(), deps.invoker.idle()]), timedOut]);
+  let idle = false;
+  const ended = deps.invoker.idle().then(() => {
+    idle = true;
+  });
+  await Promise.race([Promise.all([server.close(), ended]), timedOut]);
   server.abort();
   for (const hook of registry.hooks('appTerminate')) {
     try {
-      await hook({ hookData: {}, appHookData: registry.appHookData });
+      await hook({ ...registry.appHooks });
     } catch (error) {
       log('error', 'system', `An appTerminate hook failed: ${String(error)}`);
     }
   }
+  deps.heartbeat.stop(idle);
   journal.commit();
   journal.close();
   store?.close();

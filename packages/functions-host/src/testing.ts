@@ -70,9 +70,8 @@ function spawnHost(
 }
 
 /**
- * Starts the host in a child process on a free port and waits until it is ready. The process is killed when this
- * process exits.
- * @param args further options of the command, for example `['--keys']`.
+ * Starts the host in a child process and waits until it is ready. The process is killed when this process exits.
+ * @param args further options of the command, for example `['--keys']`. Without `--port`, the system picks a free port.
  * @param environment the child's environment variables. Only PATH is inherited.
  * @throws Error with the host's standard error when the host ends before it is ready.
  */
@@ -81,7 +80,7 @@ export async function startHost(
   args: readonly string[] = [],
   environment: Record<string, string> = {},
 ): Promise<HostProcess> {
-  const { child, errors } = spawnHost(['--app', appFolder, '--port', '0', '--json', ...args], environment);
+  const { child, errors } = spawnHost(['--app', appFolder, '--json', '--port', '0', ...args], environment);
   const exited = once(child, 'exit').then(([code]) => code as number | null);
   const line = await Promise.race([
     once(createInterface({ input: child.stdout as NodeJS.ReadableStream }), 'line').then(([text]) => text as string),

@@ -1,21 +1,24 @@
 import type { Command } from 'commander';
 import { tuning } from '../../lib/config/tuning.ts';
 import { ptbCommand } from '../../lib/model/advice.ts';
+import type { RevokeDeps, RevokeOptions } from '../../lib/setup/revoke-state.ts';
 import type { RevokeResult } from '../../lib/setup/revoke-steps.ts';
-import { exitCodes } from '../exit-codes.ts';
-import { CommandOutcome } from '../run-program.ts';
+import type { Proof } from '../../lib/setup/revoke-tries.ts';
+import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { CommandOutcome, UsageError } from '../run-program.ts';
 import type { TargetOptions } from '../sign-in/target.ts';
 import { interruptible } from '../sign-in/interruptible.ts';
 import type { SignInOptions } from '../sign-in/operator.ts';
 import { confirm, isInteractive, print, say } from '../sign-in/output.ts';
 import { addApplicationOption, addTargetOptions, addSignInOptions } from '../sign-in/target-options.ts';
-import type { Toolbox } from '../sign-in/toolbox.ts';
 
 interface RevokeFlags extends TargetOptions, SignInOptions {
   readonly application: string;
   readonly account?: string;
+  readonly clientId?: string;
   readonly blockCallers?: string;
   readonly unblockCallers?: string;
+  readonly verify?: true;
   readonly yes?: true;
   readonly dryRun?: true;
   readonly json?: true;
@@ -23,71 +26,130 @@ interface RevokeFlags extends TargetOptions, SignInOptions {
 
 /** Permissions to remove credentials, end sessions and disable a service principal. */
 const revokeScopes = ['Application.ReadWrite.All', 'Directory.Read.All', 'User.RevokeSessions.All'] as const;
+const verifyScopes = ['Application.Read.All', 'Directory.Read.All'] as const;
 
 /** `ptb revoke`: revokes a leaked credential. */
 export function registerRevoke(program: Command): void {
   const command = program
     .command('revoke')
-    .description('Revoke a leaked credential: sessions, client credentials, versions in Key Vault, callers.')
+    .description('Revoke a leaked credential and prove it: sessions, keys in Entra, versions in Key Vault, callers.')
     .option('--dry-run', 'print the plan and change nothing')
     .option('--yes', 'do not ask for confirmation')
-    .option('--account <upn>', 'the service account, if Key Vault does not answer')
+    .option('--verify', 'the second pass, 95 minutes later: change nothing, and prove that no key was added')
+    .option('--account <upn>', 'the service account, if Key Vault does not name it')
+    .option('--client-id <id>', 'the application in Entra, if Key Vault does not name it')
     .option('--block-callers <app-id>', 'disable sign-in to the broker application, so that callers get no new tokens')
     .option('--unblock-callers <app-id>', 'enable sign-in for callers again, and do nothing else');
   addSignInOptions(addTargetOptions(addApplicationOption(command))).action(interruptible(revokeCredential));
 }
 
 async function revokeCredential(flags: RevokeFlags, signal: AbortSignal): Promise<void> {
-  if (!flags.yes && !flags.dryRun && !isInteractive()) {
-    say('ptb: There is no terminal to ask for confirmation. Give --yes to go ahead, or --dry-run to see the plan.');
-    throw new CommandOutcome(exitCodes.usage);
-  }
-  const [{ openToolbox }, { operatorToken }, revocation, { unblockCallers }] = await Promise.all([
+  checkFlags(flags);
+  const [{ openToolbox }, { operatorToken }] = await Promise.all([
     import('../sign-in/toolbox.ts'),
     import('../sign-in/operator.ts'),
-    import('../../lib/setup/revoke.ts'),
-    import('../../lib/setup/revoke-steps.ts'),
   ]);
   const toolbox = await openToolbox(flags, signal);
-  const { client, writer } = toolbox.graph(await operatorToken(toolbox, flags, revokeScopes));
+  const token = await operatorToken(toolbox, flags, flags.verify ? verifyScopes : revokeScopes);
+  const { client: graph, writer } = toolbox.graph(token);
   if (flags.unblockCallers !== undefined) {
+    const { unblockCallers } = await import('../../lib/setup/revoke-steps.ts');
     await unblockCallers(writer, flags.unblockCallers);
     print(flags.json, { unblocked: flags.unblockCallers }, ['Callers can sign in to the broker application again.']);
     return;
   }
-  const [steps, others] = await Promise.all([
-    revocation.planRevocation(
-      { ...toolbox, graph: client, writer },
-      { application: flags.application, callersApplicationId: flags.blockCallers, account: flags.account },
-    ),
-    revocation.otherApplications(toolbox, flags.application),
-  ]);
-  signal.throwIfAborted();
-  const texts = steps.map(({ text }) => text);
-  const remaining = [...others, ...stillUsable(toolbox, revocation.stillUsable)];
-  if (flags.dryRun) {
-    const lines = [...numbered('Steps:', texts), '', ...remaining];
-    print(flags.json, { application: flags.application, dryRun: true, steps: texts, stillUsable: remaining }, lines);
-    return;
+  const { partnerTenantId, cloud, managedIdentityClientId } = toolbox.target;
+  const deps = { ...toolbox, graph, writer, partnerTenantId, graphIdentifier: cloud.resources.graph };
+  if (flags.verify) await verify(deps, flags, managedIdentityClientId, signal);
+  else await drill(deps, flags, signal);
+}
+
+function checkFlags({ verify: isVerify, dryRun, yes, blockCallers, unblockCallers }: RevokeFlags): void {
+  if (isVerify && (dryRun || yes || blockCallers !== undefined || unblockCallers !== undefined)) {
+    throw new UsageError('--verify changes nothing. Do not combine it with an option that does, or with --dry-run.');
   }
+  if (yes || dryRun || isVerify || isInteractive()) return;
+  throw new UsageError(
+    'There is no terminal to ask for confirmation. Give --yes to go ahead, or --dry-run to see the plan.',
+  );
+}
+
+const optionsOf = ({ application, blockCallers, account, clientId }: RevokeFlags): RevokeOptions => ({
+  application,
+  callersApplicationId: blockCallers,
+  account,
+  clientId,
+});
+
+async function drill(deps: RevokeDeps, flags: RevokeFlags, signal: AbortSignal): Promise<void> {
+  const revocation = await import('../../lib/setup/revoke.ts');
+  const { application } = flags;
+  const options = optionsOf(flags);
+  const others = await revocation.otherApplications(deps, application);
+  const usable = () => [...others, ...revocation.stillUsable(deps.clock.nowMs(), tuning.credentialRereadSeconds)];
   if (!flags.yes) {
+    const texts = (await revocation.planRevocation(deps, options)).map(({ text }) => text);
+    signal.throwIfAborted();
+    if (flags.dryRun) {
+      const lines = [...numbered('Steps:', texts), '', ...usable()];
+      print(flags.json, { application, dryRun: true, steps: texts, stillUsable: usable() }, lines);
+      return;
+    }
     for (const line of numbered('Steps:', texts)) say(line);
     if (!(await confirm('The application will not work until it is set up again. Go ahead?'))) {
       throw new CommandOutcome(exitCodes.failure);
     }
   }
-  const results = await revocation.revoke(steps, (result) => say(lineOf(result)), signal);
-  const [setup, consent] = ['setup', 'consent'].map((words) => ptbCommand(words, flags.application));
-  const next = `Find out how the credential leaked. Then run ${setup} and ${consent}.`;
-  print(flags.json, { application: flags.application, results, stillUsable: remaining }, [...remaining, next]);
-  if (results.length < steps.length || results.some(({ done }) => !done)) throw new CommandOutcome(exitCodes.failure);
+  const report = (result: RevokeResult): void => say(lineOf(result));
+  const { results, proof, proven } = await revocation.revoke(deps, options, { report, signal });
+  const document = { application, proven, results, proof, stillUsable: usable() };
+  print(flags.json, document, [...proof.map(proofLine), '', ...usable(), ...nextSteps(application, proven)]);
+  if (!proven) throw new CommandOutcome(exitCodeFor(results, proof));
 }
 
-const stillUsable = (toolbox: Toolbox, list: (nowMs: number, rereadSeconds: number) => readonly string[]) =>
-  list(toolbox.clock.nowMs(), tuning.credentialRereadSeconds);
+function nextSteps(application: string, proven: boolean): readonly string[] {
+  const [setup, consent, again, verifyLater] = ['setup', 'consent', 'revoke', 'revoke --verify'].map((words) =>
+    ptbCommand(words, application),
+  );
+  if (!proven) return [`This is not proven to be revoked. Correct what is named above, then run ${again} again.`];
+  return [
+    `In 95 minutes, run ${verifyLater}: an access token from before may have added a key until then.`,
+    `Find out how the credential leaked. Then run ${setup} and ${consent}.`,
+  ];
+}
+
+async function verify(
+  deps: RevokeDeps,
+  flags: RevokeFlags,
+  managedIdentityClientId: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const [{ verifyRevocation }, { findManagedIdentity }] = await Promise.all([
+    import('../../lib/setup/revoke-verify.ts'),
+    import('../../lib/setup/managed-identity.ts'),
+  ]);
+  const managedIdentityObjectId =
+    managedIdentityClientId === undefined ? undefined : await findManagedIdentity(deps.graph, managedIdentityClientId);
+  const proof = await verifyRevocation(deps, { ...optionsOf(flags), managedIdentityObjectId }, signal);
+  const proven = proof.every((each) => each.proven);
+  const { application } = flags;
+  const again = ptbCommand('revoke', application);
+  const next = `If a key is named that nobody of yours added, run ${again} and treat it as a new incident.`;
+  print(flags.json, { application, proven, proof }, [...proof.map(proofLine), ...(proven ? [] : [next])]);
+  if (!proven) throw new CommandOutcome(exitCodeFor([], proof));
+}
+
+/** 5 if everything was done and only answers are missing, so that the command may be run again as it is. */
+function exitCodeFor(results: readonly RevokeResult[], proof: readonly Proof[]): ExitCode {
+  const failed = proof.filter(({ proven }) => !proven);
+  const isInconclusive = failed.length > 0 && failed.every(({ inconclusive }) => inconclusive);
+  return isInconclusive && results.every(({ done }) => done) ? exitCodes.remote : exitCodes.failure;
+}
 
 const lineOf = ({ step, done, detail }: RevokeResult): string =>
   done ? `done    ${step}` : `FAILED  ${step}: ${detail}`;
+
+const proofLine = ({ item, proven, detail }: Proof): string => `${proven ? 'proven ' : 'OPEN   '} ${item}: ${detail}`;
 
 const numbered = (title: string, texts: readonly string[]): string[] => [
   texts.length === 0 ? 'There is nothing to revoke.' : title,

@@ -1,13 +1,16 @@
 import { toBrokerError } from '../../lib/model/errors.ts';
 import type { TenantId } from '../../lib/model/identifiers.ts';
-import { type ConsentOrder, planConsent, planResumption } from '../../lib/setup/consent-order.ts';
+import { type ConsentOrder, isWhole, planConsent, planResumption } from '../../lib/setup/consent-order.ts';
 import { type ConsentResult, failedResult } from '../../lib/setup/consent-result.ts';
+import type { JournalEntry } from '../../lib/setup/consent-journal.ts';
+import type { CustomerConsent } from '../../lib/setup/customer-grants.ts';
 import { consentInTenants } from '../../lib/setup/customer-consent.ts';
 import { propagationSeconds } from '../../lib/setup/confirm-consent.ts';
-import { progress, say } from '../sign-in/output.ts';
+import { say } from '../sign-in/output.ts';
 import type { ConsentFlags, Consents } from './open.ts';
 import { requirePartnerCenter } from './open.ts';
 import { type ReadCustomer, readCustomers, selectCustomers } from './select.ts';
+import { waitForTokens } from './wait-for-tokens.ts';
 
 export interface GiveFlags extends ConsentFlags {
   readonly renew?: boolean;
@@ -71,17 +74,27 @@ async function resume(
   say(`An earlier run was interrupted in ${entries.length} customers after it had withdrawn their consent.`);
   if (dryRun) return [];
   for (const { tenantId, name } of entries) if (!names.has(tenantId)) names.set(tenantId, name);
-  const orders = await Promise.all(
-    entries.map(async (entry) => {
-      const consent = await consents.read(entry.tenantId).catch((thrown: unknown) => {
-        if (toBrokerError(thrown).scope === 'credential') throw thrown;
-        return undefined;
-      });
-      return planResumption(entry, consent);
-    }),
-  );
-  return carryOut(consents, orders, names);
+  const orders = await Promise.all(entries.map((entry) => resumptionOf(consents, entry)));
+  return carryOut(consents, orders.flat(), names);
 }
+
+/** The directory may show a consent for a while after its withdrawal, so only a later reading counts. */
+export async function resumptionOf(
+  { read, run: { clock, journal } }: Pick<Consents, 'read' | 'run'>,
+  entry: JournalEntry,
+): Promise<readonly ConsentOrder[]> {
+  const isSettled = clock.nowMs() - entry.startedAtMs >= propagationSeconds * 1000;
+  const consent = isSettled ? await readOrUndefined(read, entry.tenantId) : undefined;
+  if (!isWhole(entry, consent)) return [planResumption(entry, consent)];
+  await journal.drop(entry.tenantId);
+  return [];
+}
+
+const readOrUndefined = (read: Consents['read'], tenantId: TenantId): Promise<CustomerConsent | undefined> =>
+  read(tenantId).catch((thrown: unknown) => {
+    if (toBrokerError(thrown).scope === 'credential') throw thrown;
+    return undefined;
+  });
 
 async function carryOut(
   consents: Consents,
@@ -103,26 +116,5 @@ async function carryOut(
     });
   } finally {
     signal.removeEventListener('abort', sayFinishing);
-  }
-}
-
-/** Requests tokens until every tenant issues one, for at most twice the propagation time of a consent. */
-async function waitForTokens(
-  { toolbox, local, graphToken }: Consents,
-  tenantIds: readonly TenantId[],
-): Promise<number> {
-  const { clock, signal } = toolbox;
-  const endMs = clock.nowMs() + 2 * propagationSeconds * 1000;
-  let waiting = [...tenantIds];
-  for (;;) {
-    const still: TenantId[] = [];
-    for (const tenantId of waiting) {
-      local.tokens.forgetTenant(tenantId);
-      await graphToken(tenantId).catch(() => still.push(tenantId));
-    }
-    waiting = still;
-    if (waiting.length === 0 || clock.nowMs() >= endMs) return tenantIds.length - waiting.length;
-    progress(`Waiting for ${waiting.length} tenants …`);
-    await clock.sleep(15_000, signal);
   }
 }

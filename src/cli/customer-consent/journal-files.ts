@@ -51,7 +51,11 @@ export function createJournalFiles(folder: string, clientId: string): ConsentJou
       await rename(`${file}.new`, file);
     },
     list: async () => {
-      const names = await readdir(place).catch((): readonly string[] => []);
+      const names = await readdir(place).catch((error: NodeJS.ErrnoException): readonly string[] => {
+        if (error.code === 'ENOENT') return [];
+        const step = 'Make the folder readable: it lists consents that an interrupted command withdrew.';
+        throw new CommandFailure('config_invalid', `${place}: cannot be read.`, step, { cause: error });
+      });
       return Promise.all(names.filter((name) => name.endsWith('.json')).map((name) => readEntry(join(place, name))));
     },
     drop: (tenantId) => rm(fileOf(tenantId), { force: true }),

@@ -49,33 +49,40 @@ export function createBrokerClient(
     if (reply.status >= 200 && reply.status < 300) return reply;
     throw errorOf(reply, baseUrl);
   };
-  const page = async (url: string): Promise<OutboundReply> => {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return await exchange('GET', url);
-      } catch (thrown) {
-        if (!(thrown instanceof BrokerError) || !thrown.transient || attempt >= pageAttempts) throw thrown;
-        await clock.sleep(
-          thrown.retryAfterSeconds ? thrown.retryAfterSeconds * 1000 : firstPauseMs * 2 ** (attempt - 1),
-        );
-      }
-    }
-  };
   return {
     get: async (path, query = {}) => parseJson((await exchange('GET', addressOf(path, query))).body),
     post: async (path, body) => parseJson((await exchange('POST', addressOf(path, {}), body)).body),
-    pages: async function* (path, query) {
-      let next: string | undefined = addressOf(path, query);
-      while (next !== undefined) {
-        const { body, headers } = await page(next);
-        yield body;
-        const following = nextAddress(headers.get('link'), next);
-        // The token goes to the broker only, whatever the link says.
-        if (following !== undefined && !following.startsWith(`${baseUrl}/api/`)) throw unexpected(200, baseUrl);
-        next = following;
-      }
-    },
+    pages: (path, query) =>
+      followPages(addressOf(path, query), baseUrl, (url) => patiently(clock, () => exchange('GET', url))),
   };
+}
+
+async function* followPages(
+  first: string,
+  baseUrl: string,
+  page: (url: string) => Promise<OutboundReply>,
+): AsyncGenerator<string, void, undefined> {
+  let next: string | undefined = first;
+  while (next !== undefined) {
+    const { body, headers } = await page(next);
+    yield body;
+    next = nextAddress(headers.get('link'), next);
+    // The token goes to the broker only, whatever the link says.
+    if (next !== undefined && !next.startsWith(`${baseUrl}/api/`)) throw unexpected(200, baseUrl);
+  }
+}
+
+/** Repeats work that fails transiently. */
+async function patiently<T>(clock: Clock, work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work();
+    } catch (thrown) {
+      if (!(thrown instanceof BrokerError) || !thrown.transient || attempt >= pageAttempts) throw thrown;
+      const { retryAfterSeconds } = thrown;
+      await clock.sleep(retryAfterSeconds === undefined ? firstPauseMs * 2 ** (attempt - 1) : retryAfterSeconds * 1000);
+    }
+  }
 }
 
 /** The broker did not answer, so its log does not have the request. */

@@ -60,7 +60,7 @@ function noteStandstill(progress: Progress, clock: Clock): (run: RunAnswer) => v
   let last = '';
   let sinceMs = clock.nowMs();
   let isNoted = false;
-  return ({ status, progress: { done, retrying } = { done: 0, retrying: 0 } }) => {
+  return ({ status, progress: { done, retrying } }) => {
     const state = `${status} ${done} ${retrying}`;
     if (state !== last) {
       last = state;

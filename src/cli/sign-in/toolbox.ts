@@ -5,6 +5,7 @@ import { secretClient } from '../../lib/azure/key-vault.ts';
 import { type Clock, type Random, systemClock } from '../../lib/runtime/clock.ts';
 import type { CredentialStore } from '../../lib/credential/credential-store.ts';
 import { KeyVaultCredentialStore } from '../../lib/credential/key-vault-credential-store.ts';
+import { keyVaultInventory, type VaultInventory } from '../../lib/credential/vault-inventory.ts';
 import { createMsalRedeemer, type Redeemer } from '../../lib/entra/redeemer.ts';
 import { BrokerError } from '../../lib/model/errors.ts';
 import { createGraphClient, type GraphClient } from '../../lib/graph/client.ts';
@@ -38,7 +39,10 @@ export interface Toolbox {
 }
 
 /** @throws BrokerError config_invalid. */
-export async function openToolbox(options: TargetOptions, signal: AbortSignal): Promise<Toolbox> {
+export async function openToolbox(
+  options: TargetOptions,
+  signal: AbortSignal,
+): Promise<Toolbox & { readonly inventory: VaultInventory }> {
   const target = parseTarget(options, process.env, await readLocalSettings());
   const clock = systemClock;
   const random: Random = Math.random;
@@ -46,7 +50,8 @@ export async function openToolbox(options: TargetOptions, signal: AbortSignal): 
   const newId = randomUUID;
   const identity = await azureIdentity(target);
   const assertion = assertionOf(identity, target);
-  const store = new KeyVaultCredentialStore(await secretClient(target.keyVaultUrl, identity));
+  const secrets = await secretClient(target.keyVaultUrl, identity);
+  const store = new KeyVaultCredentialStore(secrets);
   const loadMsal = () => import('@azure/msal-node');
   const { entra, graph: baseUrl } = target.cloud.endpoints;
   const redeemer = createMsalRedeemer({ fetch, clock, federatedAssertion: assertion, loadMsal }, entra);
@@ -54,6 +59,7 @@ export async function openToolbox(options: TargetOptions, signal: AbortSignal): 
   return {
     target,
     store,
+    inventory: keyVaultInventory(secrets),
     redeemer,
     clock,
     newId,

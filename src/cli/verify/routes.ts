@@ -26,7 +26,7 @@ export const apiRoutes: readonly ProbedRoute[] = Object.entries<Readonly<Record<
 ).flatMap(([path, operations]) =>
   Object.entries(operations).map(([method, { security }]) => ({
     method: methodOf(method),
-    path: `/api${path.replaceAll(/\{[^}]*\}/g, 'verify')}`,
+    path: `/api${path.replaceAll(/\{[^{}]*\}/g, 'verify')}`,
     // An empty requirement makes a token optional (OpenAPI 3.1.0 section 4.8.30).
     access: security.some((scheme) => Object.keys(scheme).length === 0) ? 'anonymous' : 'caller',
   })),

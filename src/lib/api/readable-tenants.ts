@@ -15,6 +15,12 @@ export interface ReadingDeps {
 /** Concurrent lookups of domains, as few as for the tenants of a run. Answers are cached for an hour. */
 const concurrency = 4;
 
+/** Whether nothing limits what the caller may see. False while no policy is in force, because it may have a limit. */
+export async function mayReadEveryTenant(policies: PolicyStore, caller: Caller): Promise<boolean> {
+  const { policy, state } = await policies.current();
+  return state !== 'deny-all' && readsOf(policy, caller) === '*';
+}
+
 /**
  * Returns the tenants whose data the caller may see according to `reads` in the policy. Entra says which tenant owns a
  * domain in `reads`; a domain that nobody owns opens nothing.

@@ -8,8 +8,9 @@ export const auditOutcomes = ['issued', 'denied'] as const;
 export type AuditOutcome = (typeof auditOutcomes)[number];
 
 /**
- * One token request, or a request that was refused before it got that far: the caller, the token that was issued or denied, the time and the rule.
- * Never holds the token. */
+ * One token request, or a request that was refused before it got that far: the caller, the token that was issued or
+ * denied, the time and the rule. Never holds the token.
+ */
 export interface AuditEntry {
   readonly atMs: number;
   readonly correlationId: string;

@@ -32,7 +32,7 @@ export function createStorage(settings: StorageSettings, identity: () => Promise
   const endpoint = (kind: 'blob' | 'table', explicit: string | undefined): string => {
     const url =
       explicit ?? (account === undefined ? undefined : `https://${account}.${kind}.${settings.cloud.storageSuffix}`);
-    if (url !== undefined) return url.replace(/\/+$/, '');
+    if (url !== undefined) return url.replace(/(?<!\/)\/+$/, '');
     throw new BrokerError('config_invalid', `AzureWebJobsStorage__${kind}ServiceUri: is missing.`);
   };
   return {

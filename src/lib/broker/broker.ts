@@ -1,15 +1,15 @@
 import { minuteMs } from '../model/durations.ts';
-import { type Clock, type Random } from '../runtime/clock.ts';
 import type { CachedCredentials } from '../credential/cached-credentials.ts';
 import { DeadlineError, withDeadline } from '../runtime/deadline.ts';
 import { BrokerError, toBrokerError } from '../model/errors.ts';
 import type { Redeemer } from '../entra/redeemer.ts';
 import type { TenantId } from '../model/identifiers.ts';
-import { Limiter } from '../runtime/limiter.ts';
-import { errorFields, type Logger } from '../runtime/log.ts';
-import { Redemptions } from './redemptions.ts';
+import { errorFields } from '../runtime/log.ts';
+import { requesterOf, renewal } from './requester-of.ts';
+import { Redemptions, type Turn } from './redemptions.ts';
 import { SingleFlight } from '../runtime/single-flight.ts';
 import type { AccessToken, CachingTokenSource, Resource, TokenRequest } from '../model/token.ts';
+import type { WitnessDeps } from './witnesses.ts';
 import { cacheKey, TokenCache } from './token-cache.ts';
 
 /** Maximum wait for a token. The front end of App Service gives up after 230 seconds, and callers usually earlier. */
@@ -22,12 +22,9 @@ const tenantFailureLifeMs = 3 * minuteMs;
 const rejectedLifeMs = minuteMs;
 
 /** What a {@link TokenBroker} needs. */
-export interface BrokerDeps {
+export interface BrokerDeps extends WitnessDeps {
   readonly credentials: CachedCredentials;
   readonly redeemer: Redeemer;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Logger;
   /** Starts work that no request waits for, detached from the request that caused it. */
   readonly background?: (work: () => void) => void;
 }
@@ -61,7 +58,7 @@ export class TokenBroker implements CachingTokenSource {
   constructor(deps: BrokerDeps, settings: BrokerSettings) {
     this.#deps = deps;
     this.#cache = new TokenCache(deps, settings.cacheSize);
-    this.#redemptions = new Redemptions(deps, { ...settings, limiter: new Limiter(settings.entraConcurrency) });
+    this.#redemptions = new Redemptions(deps, settings);
   }
 
   get counts(): TokenCounts {
@@ -84,6 +81,8 @@ export class TokenBroker implements CachingTokenSource {
       return withAlias(hit.token, request.resource);
     }
     this.#throwCachedFailure(key);
+    const lifeSeconds = this.#cache.insufficientLifetime(key, request.minimumLifetimeSeconds);
+    if (lifeSeconds !== undefined) throw tooShortLived(lifeSeconds);
     const token = await this.#redeemWithin(key, request, maxWaitMs, signal);
     this.#issued += 1;
     return token;
@@ -120,12 +119,7 @@ export class TokenBroker implements CachingTokenSource {
   async #redeemWithin(key: string, request: TokenRequest, maxMs: number, signal?: AbortSignal): Promise<AccessToken> {
     const token = await this.#sharedRedemption(key, request, maxMs, signal);
     const lifeSeconds = (token.expiresAtMs - this.#deps.clock.nowMs()) / 1000;
-    if (lifeSeconds < request.minimumLifetimeSeconds) {
-      throw new BrokerError(
-        'request_invalid',
-        `Entra issued a token for ${Math.floor(lifeSeconds)} s, which is less than minimumLifetimeSeconds.`,
-      );
-    }
+    if (lifeSeconds < request.minimumLifetimeSeconds) throw tooShortLived(lifeSeconds);
     return withAlias(token, request.resource);
   }
 
@@ -136,7 +130,12 @@ export class TokenBroker implements CachingTokenSource {
     signal?: AbortSignal,
   ): Promise<AccessToken> {
     const wait = (own: AbortSignal): Promise<AccessToken> =>
-      this.#flights.run(this.#flightKey(key, request), (flight) => this.#redeem(key, request, flight), own);
+      this.#flights.run(
+        this.#flightKey(key, request),
+        (flight, requesters) => this.#redeem(key, request, { signal: flight, requesters }),
+        own,
+        requesterOf(request),
+      );
     try {
       return await withDeadline(this.#deps.clock, maxMs, wait, signal);
     } catch (thrown) {
@@ -151,10 +150,10 @@ export class TokenBroker implements CachingTokenSource {
     return `${key} ${this.#cache.generation(request.tenantId)}`;
   }
 
-  async #redeem(key: string, request: TokenRequest, signal: AbortSignal): Promise<AccessToken> {
+  async #redeem(key: string, request: TokenRequest, turn: Turn): Promise<AccessToken> {
     const generation = this.#cache.generation(request.tenantId);
     try {
-      const token = await this.#redemptions.redeem(request, signal);
+      const token = await this.#redemptions.redeem(request, turn);
       this.#cache.set(key, token, generation);
       return token;
     } catch (thrown) {
@@ -182,7 +181,12 @@ export class TokenBroker implements CachingTokenSource {
     const { background = (work) => work() } = this.#deps;
     background(() => {
       this.#flights
-        .run(this.#flightKey(key, request), (signal) => this.#redeem(key, request, signal))
+        .run(
+          this.#flightKey(key, request),
+          (signal, requesters) => this.#redeem(key, request, { signal, requesters }),
+          undefined,
+          renewal,
+        )
         .catch((thrown: unknown) => this.#logFailedRenewal(request, thrown));
     });
   }
@@ -197,8 +201,16 @@ export class TokenBroker implements CachingTokenSource {
 const withAlias = (token: AccessToken, resource: Resource): AccessToken =>
   token.resource.alias === resource.alias ? token : { ...token, resource };
 
+const tooShortLived = (lifeSeconds: number): BrokerError =>
+  new BrokerError(
+    'request_invalid',
+    `Entra issued a token for ${Math.floor(lifeSeconds)} s, which is less than minimumLifetimeSeconds.`,
+  );
+
 /** How long a failure is returned from the cache, milliseconds; 0: it is not cached. */
 function failureLifeMs(error: BrokerError): number {
+  // A full queue is no answer of Entra, and another caller's queue may have room.
+  if (error.code === 'busy' || error.code === 'caller_throttled') return 0;
   // Retry-After applies to all callers that ask for the same token, not only to the first.
   if (error.retryAfterSeconds !== undefined) return error.retryAfterSeconds * 1000;
   if (error.code === 'entra_request_rejected') return rejectedLifeMs;

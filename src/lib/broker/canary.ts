@@ -44,6 +44,10 @@ export class Canary {
     this.#settings = settings;
   }
 
+  get resourceIdentifier(): string {
+    return this.#settings.canaryResource;
+  }
+
   /** Whether a request has the same target as the canary. */
   isCanaryTarget(target: RedemptionTarget): boolean {
     return this.isPartnerTenant(target) && target.resourceIdentifier === this.#settings.canaryResource;

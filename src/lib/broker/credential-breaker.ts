@@ -1,12 +1,11 @@
 import type { Clock } from '../runtime/clock.ts';
 import type { BrokerError } from '../model/errors.ts';
-import type { RedemptionTarget } from './redemption-request.ts';
 
 /** Interval between reads of the store while the credential is dead. A new version takes effect within a minute. */
 const rereadIntervalMs = 30_000;
 /**
  * First and maximum interval between probes with the dead credential itself. They detect failures that end without a new
- * version (an unlocked account, a replicated key). The interval doubles after each probe.
+ * version (an unlocked account, a replicated key). The interval doubles after each failed probe.
  */
 const probeInterval = { firstMs: 10_000, maxMs: 900_000 };
 
@@ -14,8 +13,6 @@ interface Dead {
   readonly error: BrokerError;
   /** Version of the credential that failed. Another version may work. */
   version: string;
-  /** Target of probes, if the failure does not occur in the partner's own tenant. */
-  readonly probeTarget: RedemptionTarget | undefined;
   nextRereadMs: number;
   nextProbeMs: number;
   probeIntervalMs: number;
@@ -46,11 +43,6 @@ export class CredentialBreaker {
     return this.#dead?.version;
   }
 
-  /** Target of probes; undefined: the partner's own tenant. */
-  get probeTarget(): RedemptionTarget | undefined {
-    return this.#dead?.probeTarget;
-  }
-
   /** Claims the next step: of concurrent requests one rereads or probes, and the others are refused. */
   next(): NextStep {
     const dead = this.#dead;
@@ -60,7 +52,6 @@ export class CredentialBreaker {
     const probeDue = nowMs >= dead.nextProbeMs;
     if (rereadDue || probeDue) dead.nextRereadMs = nowMs + rereadIntervalMs;
     if (probeDue) {
-      dead.probeIntervalMs = Math.min(dead.probeIntervalMs * 2, probeInterval.maxMs);
       dead.nextProbeMs = nowMs + dead.probeIntervalMs;
       return 'probe';
     }
@@ -69,16 +60,14 @@ export class CredentialBreaker {
 
   /**
    * Records a confirmed failure of the credential.
-   * @param probeTarget target of probes, if the failure does not occur in the partner's own tenant.
    * @returns false if the failure of this version was already recorded.
    */
-  open(error: BrokerError, version: string, probeTarget?: RedemptionTarget): boolean {
+  open(error: BrokerError, version: string): boolean {
     if (this.#dead?.version === version) return false;
     const nowMs = this.#clock.nowMs();
     this.#dead = {
       error,
       version,
-      probeTarget,
       nextRereadMs: nowMs + rereadIntervalMs,
       nextProbeMs: nowMs + probeInterval.firstMs,
       probeIntervalMs: probeInterval.firstMs,
@@ -86,9 +75,21 @@ export class CredentialBreaker {
     return true;
   }
 
-  /** Records that a newer version failed as well. The intervals of the probes do not restart. */
+  /** Records that a newer version failed as well. */
   stayOpen(version: string): void {
     if (this.#dead !== undefined) this.#dead.version = version;
+  }
+
+  /**
+   * Records that a probe with this version failed. Only this makes the interval longer; the requests of callers do not.
+   * The interval does not restart with a newer version.
+   */
+  recordFailedProbe(version: string): void {
+    const dead = this.#dead;
+    if (dead === undefined) return;
+    dead.version = version;
+    dead.probeIntervalMs = Math.min(dead.probeIntervalMs * 2, probeInterval.maxMs);
+    dead.nextProbeMs = this.#clock.nowMs() + dead.probeIntervalMs;
   }
 
   /** Records that the credential works. */

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { type AuditEntry, type AuditLog, longestRecordSeconds } from '../audit/audit-log.ts';
-import type { Caller } from '../model/caller.ts';
+import { type Caller, callerIdOf } from '../model/caller.ts';
 import { type Decision, type Denial, denyInAnyTenant } from '../callers/decide.ts';
 import { judgeScopes, type ScopeLimit } from '../callers/judge-scopes.ts';
 import type { PolicyStore } from '../callers/policy-store.ts';
@@ -130,6 +130,7 @@ async function obtainToken(
     // The token is returned only after its record has been written.
     minimumLifetimeSeconds: order.minimumLifetimeSeconds + longestRecordSeconds,
     correlationId,
+    callerId: callerIdOf(caller),
   };
   let token = await deps.tokens.getToken(request);
   if (mayPredateConsent(token, scopes, rule)) token = (await deps.tokens.getNewerToken(request)) ?? token;
@@ -162,7 +163,7 @@ async function authorize(
   const denial = denyInAnyTenant(policy, access.caller, access);
   if (denial !== undefined) throw forbidden(denial);
 
-  const tenant = await findTenant(deps, reference);
+  const tenant = await findTenant(deps, reference, callerIdOf(access.caller));
   const { tenantId } = tenant;
   if (tenantId !== undefined) fields.tenantId = tenantId;
   const decision = await decideForTenant(deps, policy, access, tenant);

@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import type { Clock, Random } from '../runtime/clock.ts';
 import { type CachedCredentials, credentialVersion } from '../credential/cached-credentials.ts';
 import type { Credential } from '../model/credential.ts';
 import type { EntraFailure, RedeemedToken, TokenReply } from '../entra/judge-token-reply.ts';
 import type { Redeemer } from '../entra/redeemer.ts';
 import { BrokerError } from '../model/errors.ts';
-import type { Limiter } from '../runtime/limiter.ts';
-import type { Logger } from '../runtime/log.ts';
+import { FairLimiter } from '../runtime/fair-limiter.ts';
+import type { Requesters } from '../runtime/requesters.ts';
 import { backOffMs, retry } from '../runtime/retry.ts';
 import { Canary, type CanarySettings } from './canary.ts';
 import { CredentialState } from './credential-state.ts';
+import type { WitnessDeps } from './witnesses.ts';
 import { tenantError, transientError } from './failures.ts';
 import { redemptionOf, type RedemptionRequest } from './redemption-request.ts';
 import { type AccessToken, grants, type TokenRequest } from '../model/token.ts';
@@ -19,19 +19,29 @@ const attempts = 3;
 const pause = { firstMs: 800, maxMs: 4_000 };
 /** Maximum Retry-After that a request waits for. A longer one is passed on to the caller. */
 const maxRetryAfterSeconds = 3;
-/** Maximum number of requests in the queue. Callers would give up before a longer queue is processed. */
+/**
+ * Maximum number of requests in the queue. Callers would give up before a longer queue is processed. A requester that
+ * waits for nothing may exceed it, so that others cannot keep it out.
+ */
 const maxQueued = 10_000;
+/** Maximum number of them that one caller may have. */
+const maxQueuedPerCaller = 5_000;
 
 interface RedemptionSettings extends CanarySettings {
-  readonly limiter: Limiter;
+  /** Maximum number of concurrent requests to Entra. */
+  readonly entraConcurrency: number;
 }
 
-interface RedemptionDeps {
+/** How a redemption waits for its turn. */
+export interface Turn {
+  readonly signal: AbortSignal;
+  /** Those that wait for the redemption. */
+  readonly requesters: Requesters;
+}
+
+interface RedemptionDeps extends WitnessDeps {
   readonly credentials: CachedCredentials;
   readonly redeemer: Redeemer;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Logger;
 }
 
 /**
@@ -42,12 +52,14 @@ interface RedemptionDeps {
 export class Redemptions {
   readonly #deps: RedemptionDeps;
   readonly #settings: RedemptionSettings;
+  readonly #limiter: FairLimiter;
   readonly #states = new Map<string, CredentialState>();
   readonly #canary: Canary;
 
   constructor(deps: RedemptionDeps, settings: RedemptionSettings) {
     this.#deps = deps;
     this.#settings = settings;
+    this.#limiter = new FairLimiter({ limit: settings.entraConcurrency, maxWaiting: maxQueuedPerCaller });
     this.#canary = new Canary(deps, settings);
   }
 
@@ -59,11 +71,11 @@ export class Redemptions {
   }
 
   /** @throws BrokerError of scope tenant, credential or platform. A failure of scope credential has been confirmed. */
-  async redeem(tokenRequest: TokenRequest, signal: AbortSignal): Promise<AccessToken> {
+  async redeem(tokenRequest: TokenRequest, turn: Turn): Promise<AccessToken> {
     const { tenantId, resource, grant, application, correlationId } = tokenRequest;
     const request: RedemptionRequest = { ...tokenRequest, resourceIdentifier: resource.identifier };
     const credential = await this.#usableCredential(request);
-    const token = await this.#redeemWithRetries(request, credential, signal);
+    const token = await this.#redeemWithRetries(request, credential, turn);
     this.#state(request).recordSuccess(request);
     this.#deps.log.log('info', 'token.redeemed', {
       tenantId,
@@ -119,13 +131,9 @@ export class Redemptions {
     return lacksToken ? this.#deps.credentials.reread(request.application) : credential;
   }
 
-  async #redeemWithRetries(
-    request: RedemptionRequest,
-    credential: Credential,
-    signal: AbortSignal,
-  ): Promise<RedeemedToken> {
+  async #redeemWithRetries(request: RedemptionRequest, credential: Credential, turn: Turn): Promise<RedeemedToken> {
     const { clock, random } = this.#deps;
-    const reply = await retry(() => this.#send(request, credential, signal), {
+    const reply = await retry(() => this.#send(request, credential, turn), {
       clock,
       attempts,
       afterValue: (last, attempt) => {
@@ -134,7 +142,7 @@ export class Redemptions {
         if (retryAfterSeconds > maxRetryAfterSeconds) return undefined;
         return retryAfterSeconds * 1000 + random() * Math.min(pause.maxMs, backOffMs(attempt, pause.firstMs));
       },
-      signal,
+      signal: turn.signal,
     });
     if (reply.ok) return reply.token;
     const { failure } = reply;
@@ -171,23 +179,26 @@ export class Redemptions {
    * Sends one request through the queue. Waits while a failure of the credential is being checked.
    * @throws BrokerError the failure of the credential, if the credential was declared dead in the meantime.
    */
-  async #send(request: RedemptionRequest, credential: Credential, signal: AbortSignal): Promise<TokenReply> {
+  async #send(request: RedemptionRequest, credential: Credential, { signal, requesters }: Turn): Promise<TokenReply> {
     const { breaker, gate } = this.#state(request);
-    const { limiter } = this.#settings;
-    if (limiter.waiting >= maxQueued) {
+    if (this.#limiter.waiting >= maxQueued && this.#limiter.allWait(requesters)) {
       throw new BrokerError('busy', 'Too many token requests are waiting for Entra.', { retryAfterSeconds: 10 });
     }
     for (;;) {
       // Outside the queue, so that requests that wait for one credential do not delay requests with others.
       await gate.opened();
-      const reply = await limiter.run(async () => {
-        if (gate.isClosed) return undefined;
-        if (breaker.error !== undefined && breaker.deadVersion === credentialVersion(credential)) throw breaker.error;
-        const answer = await this.#deps.redeemer.redeem(redemptionOf(request, credential), signal);
-        // Closed before the next request leaves the queue. `#confirm` ends the check.
-        if (needsCheck(answer)) gate.beginCheck();
-        return answer;
-      }, signal);
+      const reply = await this.#limiter.run(
+        async () => {
+          if (gate.isClosed) return undefined;
+          if (breaker.error !== undefined && breaker.deadVersion === credentialVersion(credential)) throw breaker.error;
+          const answer = await this.#deps.redeemer.redeem(redemptionOf(request, credential), signal);
+          // Closed before the next request leaves the queue. `#confirm` ends the check.
+          if (needsCheck(answer)) gate.beginCheck();
+          return answer;
+        },
+        requesters,
+        signal,
+      );
       if (reply !== undefined) return reply;
     }
   }
@@ -196,7 +207,7 @@ export class Redemptions {
     const key = `${request.application} ${request.grant}`;
     const known = this.#states.get(key);
     if (known !== undefined) return known;
-    const state = new CredentialState({ ...this.#deps, canary: this.#canary });
+    const state = new CredentialState({ ...this.#deps, canary: this.#canary }, request.application);
     this.#states.set(key, state);
     return state;
   }

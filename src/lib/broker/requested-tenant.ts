@@ -1,5 +1,6 @@
 import { type Decision, decide, type PolicyCaller, type PolicyRequest } from '../callers/decide.ts';
 import type { AccessPolicy } from '../callers/policy.ts';
+import { type Caller, callerIdOf } from '../model/caller.ts';
 import { BrokerError } from '../model/errors.ts';
 import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../model/identifiers.ts';
 import type { TenantDirectory } from '../tenants/directory.ts';
@@ -42,16 +43,21 @@ export interface RequestedTenant {
  * Finds the tenant of a request.
  * @throws BrokerError `entra_unavailable`, `directory_unavailable`, or a failure of the credential.
  */
-export async function findTenant(deps: RequestedTenantDeps, reference: TenantReference): Promise<RequestedTenant> {
+export async function findTenant(
+  deps: RequestedTenantDeps,
+  reference: TenantReference,
+  callerId: string,
+): Promise<RequestedTenant> {
   const domain = reference.kind === 'domain' ? reference.domain : undefined;
-  const tenantId = reference.kind === 'id' ? reference.tenantId : await deps.directory.tenantOf(reference.domain);
+  const tenantId =
+    reference.kind === 'id' ? reference.tenantId : await deps.directory.tenantOf(reference.domain, undefined, callerId);
   const isCustomer = tenantId !== undefined && tenantId !== deps.partnerTenantId;
   return { tenantId, domain, listed: isCustomer ? await deps.directory.find(tenantId) : undefined };
 }
 
 /** What a caller requests in a tenant. */
 export interface TenantAccess extends Pick<PolicyRequest, 'resource' | 'scopes' | 'grant'> {
-  readonly caller: PolicyCaller;
+  readonly caller: PolicyCaller & Pick<Caller, 'objectId'>;
 }
 
 /**
@@ -75,7 +81,9 @@ export async function decideForTenant(
   if (claimed === undefined || claimed === domain) return decision;
   const decisionIfOwned = decideBy([...proven, claimed]);
   if (sameDecision(decision, decisionIfOwned)) return decision;
-  return (await deps.directory.tenantOf(claimed)) === tenantId ? decisionIfOwned : decision;
+  return (await deps.directory.tenantOf(claimed, undefined, callerIdOf(caller))) === tenantId
+    ? decisionIfOwned
+    : decision;
 }
 
 function sameDecision(a: Decision, b: Decision): boolean {

@@ -16,9 +16,15 @@ const renewBeforeExpiryMs = { min: 310_000, jitter: 300_000 };
 /** Minimum time between two replacements of a token on demand: a new consent takes about as long to reach all servers. */
 const minReplacementIntervalMs = 180_000;
 
+/** How long the lifetime of the tokens is remembered, so that requests for a longer one do not redeem each time. */
+const lifetimeMemoryMs = 180_000;
+
 interface Entry {
   readonly token: AccessToken;
   readonly renewAtMs: number;
+  /** When the token was cached, and its lifetime then. */
+  readonly cachedAtMs: number;
+  readonly lifeMs: number;
   /** When this token was last requested from Entra, successfully or not. */
   requestedAtMs: number;
 }
@@ -66,9 +72,26 @@ export class TokenCache {
   /** Caches a token, unless the tenant was forgotten since `generation` was read. */
   set(key: string, token: AccessToken, generation: number): void {
     if (this.generation(token.tenantId) !== generation) return;
+    const nowMs = this.#clock.nowMs();
     const renewAtMs = token.expiresAtMs - renewBeforeExpiryMs.min - this.#random() * renewBeforeExpiryMs.jitter;
     this.#failures.delete(key);
-    this.#tokens.set(key, { token: { ...token, fromCache: true }, renewAtMs, requestedAtMs: this.#clock.nowMs() });
+    this.#tokens.set(key, {
+      token: { ...token, fromCache: true },
+      renewAtMs,
+      cachedAtMs: nowMs,
+      lifeMs: token.expiresAtMs - nowMs,
+      requestedAtMs: nowMs,
+    });
+  }
+
+  /**
+   * Returns the lifetime in seconds of the token that Entra issued in the last three minutes, if it was too short for
+   * the request. Another redemption would return such a token again.
+   */
+  insufficientLifetime(key: string, minimumLifetimeSeconds: number): number | undefined {
+    const entry = this.#tokens.get(key);
+    if (entry === undefined || entry.lifeMs >= minimumLifetimeSeconds * 1000) return undefined;
+    return this.#clock.nowMs() - entry.cachedAtMs < lifetimeMemoryMs ? entry.lifeMs / 1000 : undefined;
   }
 
   /** Whether the consent may have changed since this token was last requested from Entra. */

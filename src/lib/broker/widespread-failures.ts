@@ -2,7 +2,6 @@ import { minuteMs } from '../model/durations.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { EntraFailure } from '../entra/judge-token-reply.ts';
 import type { TenantId } from '../model/identifiers.ts';
-import type { RedemptionTarget } from './redemption-request.ts';
 
 /**
  * AADSTS numbers of failures that may concern the credential although the canary in the partner tenant succeeds:
@@ -24,27 +23,20 @@ export class WidespreadFailures {
   readonly #clock: Clock;
   /** Time of the last report, by AADSTS number and tenant. */
   readonly #seen = new Map<number, Map<TenantId, number>>();
-  #lastSuccess: RedemptionTarget | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** The target of the last token issued for a customer tenant. While it works, a failure does not concern all customers. */
-  get lastSuccess(): RedemptionTarget | undefined {
-    return this.#lastSuccess;
-  }
-
   /** Records that a token was issued for a customer tenant. */
-  recordSuccess({ tenantId, resourceIdentifier }: RedemptionTarget): void {
-    this.#lastSuccess = { tenantId, resourceIdentifier };
+  clear(): void {
     this.#seen.clear();
   }
 
   /** Records a failure. Returns whether enough tenants have reported it to suspect the credential. */
   recordFailure(failure: EntraFailure, tenantId: TenantId): boolean {
     const aadsts = failure.logFields['aadsts'];
-    if (typeof aadsts !== 'number' || !hiddenFromCanary.has(aadsts)) return false;
+    if (typeof aadsts !== 'number' || !isHiddenFromCanary(failure)) return false;
     const nowMs = this.#clock.nowMs();
     const recent = [...(this.#seen.get(aadsts) ?? [])].filter(([, atMs]) => nowMs - atMs < withinMs);
     const tenants = new Map([...recent, [tenantId, nowMs] as const].slice(-suspectedFromTenants));

@@ -24,6 +24,8 @@ const freshMs = hourMs;
 const usableMs = dayMs;
 /** Minimum time between two requests, so that invented key ids cause at most one request in this time. */
 const cooldownMs = 30_000;
+/** How long a caller with a known key waits for the hourly fetch. It then continues in the background. */
+const patienceMs = 1_000;
 const timeoutMs = 5_000;
 const maxBodyBytes = 256 * 1024;
 
@@ -42,6 +44,7 @@ interface SigningKeysDeps {
   readonly fetch: Fetch;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly background?: (work: () => void) => void;
 }
 
 interface SigningKeysSettings {
@@ -70,12 +73,12 @@ export function createSigningKeys(deps: SigningKeysDeps, settings: SigningKeysSe
   };
   return {
     find: async (keyId) => {
-      // A failed fetch for an unknown key must not delay callers whose key is cached.
+      // Known keys come first: neither a slow fetch nor one for an unknown key may delay callers whose key is cached.
       const cached = copy.peek();
       const known = cached?.value.get(keyId);
       if (cached !== undefined && known !== undefined && Math.abs(deps.clock.nowMs() - cached.asOfMs) < freshMs)
         return known;
-      let keys = await copy.get(load);
+      let keys = await copy.get(load, known === undefined ? {} : { patienceMs });
       if (!keys.value.has(keyId)) keys = await copy.get(load, { freshMs: cooldownMs });
       const key = keys.value.get(keyId);
       // While Entra does not answer, an unknown key may be a new one, so the token must not be refused as forged.

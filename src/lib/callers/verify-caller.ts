@@ -54,7 +54,12 @@ const details: Readonly<Record<RefusalReason, string>> = {
  * @throws BrokerError `config_invalid` if `audiences` is empty.
  */
 export function createCallerVerifier(
-  deps: { readonly fetch: Fetch; readonly clock: Clock; readonly log: Logger },
+  deps: {
+    readonly fetch: Fetch;
+    readonly clock: Clock;
+    readonly log: Logger;
+    readonly background?: (work: () => void) => void;
+  },
   settings: CallerVerifierSettings,
 ): CallerVerifier {
   const { entraEndpoint, cloud = 'public', tenantId, audiences } = settings;

@@ -42,7 +42,7 @@ const tenantReferences = listOf<TenantId | DomainName>(
 const wholeNumber = (smallest: number, largest: number, standard: number) =>
   z.coerce.number().int().min(smallest).max(largest).default(standard);
 
-const webAddress = z.url({ protocol: /^https?$/ }).transform((address) => address.replace(/\/+$/, ''));
+const webAddress = z.url({ protocol: /^https?$/ }).transform((address) => address.replace(/(?<!\/)\/+$/, ''));
 
 const endpoints = z
   .string()
@@ -74,10 +74,18 @@ const endpoints = z
     ),
   );
 
-const addedResources = listOf((entry): [alias: string, identifier: string] | undefined => {
+/** A configured resource: its alias, its identifier and, if it is not the identifier, its application id. */
+type AddedResource = [alias: string, identifier: string, applicationId?: string];
+
+const addedResources = listOf((entry): AddedResource | undefined => {
   // Some APIs have only a GUID and no URL (Teams administration).
-  const match = /^([a-z][a-z0-9-]{0,31})=(https:\/\/[^\s?#]+?|api:\/\/[^\s?#]+?|[0-9a-f-]{36})\/?$/i.exec(entry);
-  return match?.[1] && match[2] ? [match[1].toLowerCase(), match[2]] : undefined;
+  const match =
+    /^([a-z][a-z0-9-]{0,31})=(https:\/\/[^\s?#]+?|api:\/\/[^\s?#]+?|[0-9a-f-]{36})\/?(?:#([0-9a-f-]{36}))?$/i.exec(
+      entry,
+    );
+  if (!match?.[1] || !match[2]) return undefined;
+  const alias = match[1].toLowerCase();
+  return match[3] ? [alias, match[2], match[3].toLowerCase()] : [alias, match[2]];
 }, 'alias=https://…, alias=api://… or alias=GUID');
 
 /** A GUID with a branded type. */
@@ -114,7 +122,7 @@ export const settingsSchema = z.object({
   }),
   RESOURCES: addedResources.meta({
     description:
-      'Further resources as alias=identifier, comma separated, e.g. sharepoint-contoso=https://contoso-admin.sharepoint.com.',
+      'Further resources as alias=identifier, comma separated, e.g. sharepoint-contoso=https://contoso-admin.sharepoint.com. If the tokens of a resource carry its application id and the identifier does not, append it: alias=identifier#GUID.',
   }),
   ACCESS_POLICY: z.string().min(1).default('access-policy.json').meta({
     description:

@@ -3,8 +3,9 @@ import { BrokerError } from '../model/errors.ts';
 import { Secret } from '../model/secret.ts';
 import type { ClientCredential } from '../model/credential.ts';
 
-const keyPattern = /-----BEGIN (?:RSA |EC |)PRIVATE KEY-----[\s\S]+?-----END (?:RSA |EC |)PRIVATE KEY-----/;
-const certificatePattern = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
+// Base64 contains no hyphen (RFC 7468 section 3).
+const keyPattern = /-----BEGIN (?:RSA |EC |)PRIVATE KEY-----[^-]+-----END (?:RSA |EC |)PRIVATE KEY-----/;
+const certificatePattern = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
 /**
  * Parses a certificate and its private key from one PEM text, the format of Key Vault for `application/x-pem-file`.

@@ -7,11 +7,11 @@ export interface ClaimedCareDeps extends KeepAliveDeps {
   readonly claims: CareClaims;
 }
 
-/** The longest time limit of a function on Flex Consumption by default. After it, the holder no longer runs. */
+/** The default time limit of a function on Flex Consumption. After it, the holder of a claim no longer runs. */
 const claimMs = 30 * minuteMs;
 
 /**
- * {@link keepAlive}, unless another instance is at it.
+ * Runs {@link keepAlive}, unless another instance is running it.
  * @param unlessEndedSinceMs given if a request, not the timer, starts the maintenance: nothing is done if another one
  * ended after this time, or if the claims cannot be read or written. The timer works without claims, too, because two
  * rotations at the same time do no harm.

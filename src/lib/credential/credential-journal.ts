@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../model/errors.ts';
+import type { TenantId } from '../model/identifiers.ts';
 
 /** Health of an application's credential. `degraded`: it works, but needs attention. `down`: it does not work. */
 export const healthStatuses = ['ok', 'degraded', 'down'] as const;
@@ -18,8 +19,17 @@ export interface JournalEntry {
   readonly rotatedAtMs?: number;
   /** The last failed rotation. */
   readonly failure?: JournalFailure;
+  /** The last customer that is recorded to have received a token, and the identifier of its resource. */
+  readonly witness?: JournalWitness;
   /** Whether Partner Center last found MFA in the token. */
   readonly mfaProbe?: { readonly atMs: number; readonly compliant: boolean };
+  /** Names the keys of the application that the vault did not hold at the last daily care, if there were any. */
+  readonly unknownKeys?: string;
+}
+
+export interface JournalWitness {
+  readonly tenantId: TenantId;
+  readonly resourceIdentifier: string;
 }
 
 export interface JournalFailure {
@@ -33,7 +43,10 @@ export interface CredentialJournal {
   read(application: string): Promise<JournalEntry>;
   recordRotation(application: string, atMs: number): Promise<void>;
   recordFailure(application: string, failure: JournalFailure): Promise<void>;
+  recordWitness(application: string, witness: JournalWitness): Promise<void>;
   recordMfaProbe(application: string, probe: NonNullable<JournalEntry['mfaProbe']>): Promise<void>;
+  /** @param keys empty if the vault holds all of them. */
+  recordUnknownKeys(application: string, keys: string): Promise<void>;
   /** @returns whether this call changed the state. Of several instances, only that one announces the change. */
   changeState(application: string, state: CredentialState, atMs: number): Promise<boolean>;
 }

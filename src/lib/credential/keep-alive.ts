@@ -1,6 +1,7 @@
 import type { Clock } from '../runtime/clock.ts';
 import { BrokerError, toBrokerError } from '../model/errors.ts';
 import { errorFields, type Logger } from '../runtime/log.ts';
+import { checkKeys } from './check-keys.ts';
 import type { CredentialJournal } from './credential-journal.ts';
 import { probeMfa, type MfaProbeDeps } from './mfa-probe.ts';
 import { removeFormerCredentials, type RenewalDeps, renewClientCredential } from './renew-client-credential.ts';
@@ -26,7 +27,8 @@ export interface KeepAliveResult {
 
 /**
  * Daily maintenance of one application. Renews a client credential that expires soon and rotates the refresh token.
- * After a successful rotation, removes former client credentials and probes MFA in Partner Center. Failures are logged,
+ * After a successful rotation, removes former client credentials and probes MFA in Partner Center. At the end, names keys
+ * of the application that this vault does not hold. Failures are logged,
  * never thrown, and do not stop the other steps. Only the failure of a rotation is recorded in the journal: a failed
  * renewal is tried again every day, and health warns before the client credential expires.
  */
@@ -43,6 +45,7 @@ export async function keepAlive(deps: KeepAliveDeps, application: string): Promi
     await removeFormer(deps, application);
     await probe(deps, application);
   }
+  if (deps.renewal !== undefined) await checkKeys({ ...deps, ...deps.renewal }, application);
   return { application, rotation };
 }
 

@@ -27,7 +27,7 @@ import {
 const deadlineMs = 20_000;
 
 const prefix = 'ptb-';
-const secretNames = {
+export const secretNames = {
   refreshToken: (application: string) => `${prefix}${application}-refresh-token`,
   clientCredential: (application: string) => `${prefix}${application}-client-credential`,
 };

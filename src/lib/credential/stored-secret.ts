@@ -101,7 +101,7 @@ function timeOf(value: unknown): number | undefined {
 const isText = (value: unknown): value is string => typeof value === 'string' && value !== '';
 
 /** Returns the tags whose value is a string. The SDK passes on any value in the reply. */
-function tagsOf(properties: SecretProperties): Readonly<Record<string, string>> {
+export function tagsOf(properties: SecretProperties): Readonly<Record<string, string>> {
   const tags: Readonly<Record<string, unknown>> = properties.tags ?? {};
   return Object.fromEntries(
     Object.entries(tags).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),

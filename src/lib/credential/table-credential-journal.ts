@@ -1,5 +1,6 @@
 import type { TableClient } from '@azure/data-tables';
 import { isErrorCode } from '../model/errors.ts';
+import { parseTenantId } from '../model/identifiers.ts';
 import { once } from '../runtime/once.ts';
 import { isStorageConflict, isStorageMissing, storageCall } from '../runtime/storage-call.ts';
 import {
@@ -8,6 +9,7 @@ import {
   healthStatuses,
   type JournalEntry,
   type JournalFailure,
+  type JournalWitness,
 } from './credential-journal.ts';
 
 const partitionKey = 'credential';
@@ -43,8 +45,16 @@ export class TableCredentialJournal implements CredentialJournal {
     return this.#merge(application, { failedAt: new Date(atMs), failureCode: code, failureDetail: detail });
   }
 
+  recordWitness(application: string, { tenantId, resourceIdentifier }: JournalWitness): Promise<void> {
+    return this.#merge(application, { witnessTenantId: tenantId, witnessResource: resourceIdentifier });
+  }
+
   recordMfaProbe(application: string, { atMs, compliant }: NonNullable<JournalEntry['mfaProbe']>): Promise<void> {
     return this.#merge(application, { mfaProbedAt: new Date(atMs), mfaCompliant: compliant });
+  }
+
+  recordUnknownKeys(application: string, keys: string): Promise<void> {
+    return this.#merge(application, { unknownKeys: keys });
   }
 
   async changeState(application: string, state: CredentialState, atMs: number): Promise<boolean> {
@@ -104,7 +114,9 @@ function readEntry(entity: Entity | undefined): JournalEntry {
   const [stateSince, rotatedAt, failedAt, mfaProbedAt] = ['stateSince', 'rotatedAt', 'failedAt', 'mfaProbedAt'].map(
     (name) => msOf(entity[name]),
   );
-  const [code, detail] = [entity['failureCode'], entity['failureDetail']];
+  const witnessTenantId = parseTenantId(entity['witnessTenantId']);
+  const witnessResource = entity['witnessResource'];
+  const [code, detail, unknownKeys] = [entity['failureCode'], entity['failureDetail'], entity['unknownKeys']];
   return {
     ...(status === undefined || stateSince === undefined
       ? {}
@@ -113,9 +125,13 @@ function readEntry(entity: Entity | undefined): JournalEntry {
     ...(failedAt === undefined || !isErrorCode(code)
       ? {}
       : { failure: { atMs: failedAt, code, detail: typeof detail === 'string' ? detail : '' } }),
+    ...(witnessTenantId === undefined || typeof witnessResource !== 'string'
+      ? {}
+      : { witness: { tenantId: witnessTenantId, resourceIdentifier: witnessResource } }),
     ...(mfaProbedAt === undefined
       ? {}
       : { mfaProbe: { atMs: mfaProbedAt, compliant: entity['mfaCompliant'] === true } }),
+    ...(typeof unknownKeys === 'string' && unknownKeys !== '' ? { unknownKeys } : {}),
   };
 }
 

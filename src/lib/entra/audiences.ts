@@ -36,15 +36,19 @@ const namesOf: ReadonlyMap<string, ReadonlySet<string>> = new Map(
 );
 
 const guid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+export const isGuid = (text: string): boolean => guid.test(text);
 
 /**
- * Whether a token with this `aud` is for the resource. Of an address in RESOURCES only the identifier is known. Its
- * version 2.0 tokens have the application id, so any GUID matches. A GUID in RESOURCES is the application id itself.
+ * Whether a token with this `aud` is for the resource. Version 2.0 tokens of a resource in RESOURCES have its application
+ * id, which is in its identifier (`api://GUID` or a GUID) or configured beside it.
  */
-export function isAudienceOf(audience: string, identifier: string): boolean {
-  const name = audience.replace(/\/+$/, '');
+export function isAudienceOf(audience: string, identifier: string, applicationId?: string): boolean {
+  const name = audience.replace(/(?<!\/)\/+$/, '');
   const known = namesOf.get(identifier);
   if (known !== undefined) return known.has(name.toLowerCase());
-  if (guid.test(identifier)) return name.toLowerCase().replace(/^api:\/\//, '') === identifier.toLowerCase();
-  return name === identifier || guid.test(name);
+  const id = (applicationId ?? identifier.replace(/^api:\/\//i, '')).toLowerCase();
+  return name === identifier || (isGuid(id) && [id, `api://${id}`].includes(name.toLowerCase()));
 }
+
+/** Whether the resource is one of RESOURCES, and not built in. */
+export const isConfigured = (identifier: string): boolean => !namesOf.has(identifier);

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { BrokerError, type ErrorCode, type LogFields } from '../model/errors.ts';
+import { scrub } from '../runtime/log.ts';
 import { parseJson, type OutboundReply, retryAfterSeconds } from '../runtime/outbound.ts';
 import { Secret } from '../model/secret.ts';
 import { meaningOf, type Reach } from './aadsts.ts';
@@ -62,13 +63,19 @@ const successSchema = z.object({
   scope: z.string().optional(),
 });
 
+/**
+ * A field that is only logged. It is cut, and not refused, because the rest of the reply still tells what happened. It is
+ * scrubbed first, because half a secret is not recognized.
+ */
+const capped = z.string().transform((text) => scrub(text).slice(0, 100));
+
 const failureSchema = z.object({
   error: z.string().min(1).max(200),
   error_description: z.string().optional(),
   error_codes: z.array(z.number().int()).optional(),
-  suberror: z.string().optional(),
-  trace_id: z.string().optional(),
-  correlation_id: z.string().optional(),
+  suberror: capped.optional(),
+  trace_id: capped.optional(),
+  correlation_id: capped.optional(),
 });
 
 /** The meaning of `error` if the AADSTS number is unknown (RFC 6749 section 5.2, and the classes that Entra documents). */

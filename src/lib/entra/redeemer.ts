@@ -4,11 +4,12 @@ import type { Clock } from '../runtime/clock.ts';
 import { withDeadline } from '../runtime/deadline.ts';
 import type { ClientCredential } from '../model/credential.ts';
 import { BrokerError } from '../model/errors.ts';
+import { scrub } from '../runtime/log.ts';
 import type { Fetch } from '../runtime/outbound.ts';
 import { OutboundError, outboundFailure } from '../runtime/outbound.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import type { Secret } from '../model/secret.ts';
-import { isAudienceOf } from './audiences.ts';
+import { isAudienceOf, isConfigured, isGuid } from './audiences.ts';
 import { authorizationServer } from './authorization-server.ts';
 import { type EntraFailure, judgeTokenReply, type TokenReply } from './judge-token-reply.ts';
 import { CapturingNetworkClient } from './network-client.ts';
@@ -43,6 +44,8 @@ export interface RedeemerDeps {
   readonly loadMsal: () => Promise<{
     ConfidentialClientApplication: new (configuration: Configuration) => ConfidentialClientApplication;
   }>;
+  /** Application ids of configured resources by identifier, if their identifier does not contain it. */
+  readonly applicationIds?: ReadonlyMap<string, string>;
 }
 
 /** Entra answers in well under a second. */
@@ -71,39 +74,51 @@ export function createMsalRedeemer(deps: RedeemerDeps, entraEndpoint: string): R
       } catch (error) {
         thrown = error;
       }
-      return judge(network, redemption, thrown);
+      return judge(network, redemption, {
+        thrown,
+        applicationId: deps.applicationIds?.get(redemption.resourceIdentifier),
+      });
     },
   };
 }
 
 /** Interprets the reply. MSAL's own result or error counts only if no request was sent. */
-function judge(network: CapturingNetworkClient, redemption: Redemption, thrown: unknown): TokenReply {
+function judge(
+  network: CapturingNetworkClient,
+  redemption: Redemption,
+  { thrown, applicationId }: { readonly thrown: unknown; readonly applicationId: string | undefined },
+): TokenReply {
   const captured = network.captured;
   if (captured === undefined) return { ok: false, failure: notSent(thrown) };
   if (captured.outcome instanceof OutboundError) {
     return { ok: false, failure: unreachable(captured.outcome) };
   }
   const reply = judgeTokenReply(captured.outcome, captured.sentAtMs);
-  return reply.ok ? checkedToken(reply, redemption) : reply;
+  return reply.ok ? checkedToken(reply, redemption, applicationId) : reply;
 }
 
 /** Rejects a token whose `tid` or `aud` does not match. */
-function checkedToken(reply: Extract<TokenReply, { ok: true }>, redemption: Redemption): TokenReply {
+function checkedToken(
+  reply: Extract<TokenReply, { ok: true }>,
+  { tenantId: wantedTenantId, resourceIdentifier }: Redemption,
+  applicationId: string | undefined,
+): TokenReply {
   const { tenantId, audience } = reply.token.claims;
-  const mismatch = (claimed: 'tenant' | 'resource', logFields: EntraFailure['logFields']): TokenReply => ({
+  const mismatch = (claimed: 'tenant' | 'resource', logFields: EntraFailure['logFields'], advice = ''): TokenReply => ({
     ok: false,
     failure: {
       code: 'entra_unavailable',
       reach: 'transient',
-      detail: `Entra issued a token for another ${claimed}. The token was discarded.`,
+      detail: `Entra issued a token for another ${claimed}. The token was discarded.${advice}`,
       retryAfterSeconds: undefined,
       logFields,
     },
   });
-  if (tenantId !== undefined && tenantId !== redemption.tenantId)
-    return mismatch('tenant', { tokenTenantId: tenantId });
-  if (audience !== undefined && !isAudienceOf(audience, redemption.resourceIdentifier)) {
-    return mismatch('resource', { tokenAudience: audience });
+  if (tenantId !== undefined && tenantId !== wantedTenantId) return mismatch('tenant', { tokenTenantId: tenantId });
+  if (audience !== undefined && !isAudienceOf(audience, resourceIdentifier, applicationId)) {
+    const configurable = isGuid(audience) && isConfigured(resourceIdentifier);
+    const advice = ` If ${audience} is the application id of the resource, add it to RESOURCES: ALIAS=${resourceIdentifier}#${audience}`;
+    return mismatch('resource', { tokenAudience: audience }, configurable ? advice : '');
   }
   return reply;
 }
@@ -122,7 +137,9 @@ function unreachable(error: OutboundError): EntraFailure {
 
 /** The failure when MSAL sent no request: there is no assertion, or the key is unusable. */
 function notSent(thrown: unknown): EntraFailure {
-  const logFields = { msal: thrown instanceof Error ? `${thrown.name}: ${thrown.message}`.slice(0, 500) : 'unknown' };
+  const logFields = {
+    msal: thrown instanceof Error ? scrub(`${thrown.name}: ${thrown.message}`).slice(0, 500) : 'unknown',
+  };
   if (thrown instanceof BrokerError) {
     const { code, detail } = thrown;
     return { code, reach: 'request', detail, retryAfterSeconds: undefined, logFields };

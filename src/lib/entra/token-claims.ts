@@ -12,7 +12,10 @@ export interface TokenClaims {
   readonly objectId?: string;
   readonly username?: string;
   readonly clientId?: string;
-  /** `scp` of a delegated token, or `roles` of an application's. */
+  /**
+   * `scp` and `roles`. A delegated token has both if app roles of the resource are assigned to the service account
+   * ("Access token claims reference").
+   */
   readonly scopes?: readonly string[];
   /** `amr`: how the user signed in. Partner Center requires `mfa`. */
   readonly authenticationMethods?: readonly string[];
@@ -30,7 +33,10 @@ export function readClaims(token: string): TokenClaims {
   const objectId = text(read['oid']);
   const username = text(read['upn']) ?? text(read['unique_name']) ?? text(read['preferred_username']);
   const clientId = text(read['appid']) ?? text(read['azp']);
-  const scopes = words(read['scp']) ?? words(read['roles']);
+  const [scp, roles] = [words(read['scp']), words(read['roles'])];
+  // A resource may authorize by either, so a rule must name both.
+  const scopes =
+    scp === undefined && roles === undefined ? undefined : [...new Set([...(scp ?? []), ...(roles ?? [])])];
   const authenticationMethods = words(read['amr']);
   return {
     ...(tenantId === undefined ? {} : { tenantId }),

@@ -1,4 +1,5 @@
 import { BrokerError } from '../model/errors.ts';
+import { scrub } from '../runtime/log.ts';
 import { type OutboundReply, parseJson, retryAfterSeconds } from '../runtime/outbound.ts';
 
 /** An unchecked JSON object. */
@@ -44,8 +45,9 @@ function errorOf(body: unknown): { code: string; message: string } {
   const number = inner?.['code'];
   const code = typeof number === 'number' ? String(number) : (textOf(inner, 'code') ?? '');
   return {
-    code: code.slice(0, 100),
-    message: (textOf(inner, 'message') ?? textOf(inner, 'description') ?? '').slice(0, 300),
+    // Scrubbed before they are cut, because half a secret is not recognized.
+    code: scrub(code).slice(0, 100),
+    message: scrub(textOf(inner, 'message') ?? textOf(inner, 'description') ?? '').slice(0, 300),
   };
 }
 

@@ -12,7 +12,7 @@ export const warningDays = [1, 7, 14, 30] as const;
 /** One problem, or something worth knowing. Severity `notice` does not change the state. */
 interface Finding {
   readonly severity: 'notice' | 'degraded' | 'down';
-  readonly code: ErrorCode | 'expires_soon' | 'mfa_missing' | 'rotation_failed' | 'rotation_overdue';
+  readonly code: ErrorCode | 'expires_soon' | 'mfa_missing' | 'rotation_failed' | 'rotation_overdue' | 'unknown_keys';
   readonly message: string;
   readonly advice: string;
 }
@@ -76,6 +76,7 @@ export function judgeCredential(facts: CredentialFacts, nowMs: number): Credenti
     }),
     ...mfaFindings(facts),
     ...rotationFindings(facts, nowMs),
+    ...keyFindings(facts),
   ];
   const thresholdDays = nearest([refreshToken?.expiresAtMs, endsAtMs], nowMs);
   return {
@@ -203,6 +204,14 @@ function rotationFindings({ application, credential, journal }: CredentialFacts,
         'Find out why the timer rotate-credential does not run. Requests start an overdue rotation, once an hour.',
     },
   ];
+}
+
+/** A notice, because the key may be another broker's. The daily care warns once about each key. */
+function keyFindings({ application, journal: { unknownKeys } }: CredentialFacts): Finding[] {
+  if (unknownKeys === undefined) return [];
+  const message = `The application has keys in Entra that this vault does not hold: ${unknownKeys}.`;
+  const advice = `If neither another broker nor somebody of yours added them, treat it as an incident and run ${ptbCommand('revoke', application)}.`;
+  return [{ severity: 'notice', code: 'unknown_keys', message, advice }];
 }
 
 const fromError = (application: string, severity: 'degraded' | 'down', code: ErrorCode, message: string): Finding => ({

@@ -23,6 +23,10 @@ export interface Caller {
   readonly name: string;
 }
 
+/** The application and the person or service principal: those that share it share a queue. */
+export const callerIdOf = ({ applicationId, objectId }: Pick<Caller, 'applicationId' | 'objectId'>): string =>
+  `${applicationId}/${objectId}`;
+
 /** Authenticates the caller of a request. */
 export interface CallerVerifier {
   /**

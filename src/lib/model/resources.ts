@@ -9,7 +9,7 @@ export interface ResourceRegistry {
   list(): readonly Resource[];
 }
 
-/** "Azure AD Graph retirement": deprecated on 2020-06-30, ended on 2025-08-31. Entra may still issue tokens for it. */
+/** "Azure AD Graph retirement": deprecated on 2020-06-30, ended on 2025-08-31. */
 const aadGraphRetired = { deprecatedAtMs: Date.UTC(2020, 5, 30), sunsetAtMs: Date.UTC(2025, 7, 31) };
 
 /**
@@ -19,7 +19,7 @@ const aadGraphRetired = { deprecatedAtMs: Date.UTC(2020, 5, 30), sunsetAtMs: Dat
  */
 export function createResourceRegistry(
   cloud: Cloud,
-  added: readonly (readonly [alias: string, identifier: string])[],
+  added: readonly (readonly [alias: string, identifier: string, applicationId?: string])[],
 ): ResourceRegistry {
   const resources = new Map<string, Resource>();
   for (const [alias, identifier] of Object.entries(cloud.resources) as [string, string][]) {

@@ -23,6 +23,8 @@ export interface TokenRequest {
   /** Minimum remaining lifetime of the token when it is returned, seconds. */
   readonly minimumLifetimeSeconds: number;
   readonly correlationId: string;
+  /** The caller that the request is made for. Requests of one caller to Entra do not delay those of another. */
+  readonly callerId?: string;
   /** The purpose of a request without a caller, `job:NAME`, for the audit record. */
   readonly purpose?: string;
 }
@@ -34,7 +36,7 @@ export interface AccessToken {
   readonly resource: Resource;
   readonly grant: Grant;
   readonly application: string;
-  /** The delegated scopes (`scp`) or application roles (`roles`) that Entra reported. */
+  /** The delegated scopes (`scp`) and application roles (`roles`) that Entra reported. */
   readonly scopes: readonly string[];
   readonly expiresAtMs: number;
   /** Whether the token came from the cache, without an upstream request. */

@@ -4,9 +4,10 @@ import type { TenantId } from '../model/identifiers.ts';
 import { errorFields, type Logger } from '../runtime/log.ts';
 import { incompleteList, type TenantDirectory } from '../tenants/directory.ts';
 import { type DelegatedTenant, isExcluded, reasonTexts } from '../tenants/tenant.ts';
-import { isEnded, longestRetryAfterSeconds, type RunPlan, type TenantRun } from './run.ts';
+import { isEnded, longestRetryAfterSeconds, type Run, type RunPlan, type RunRequest, type TenantRun } from './run.ts';
 import { parseRunId, type RunId } from './run-id.ts';
 import type { Runs } from './runs.ts';
+import { checkPlanRequest, type StoredPlan } from './stored-plan.ts';
 
 export interface PlanRunDeps {
   readonly clock: Clock;
@@ -36,9 +37,7 @@ export async function planRun(deps: PlanRunDeps, input: { readonly runId: RunId 
     const run = await deps.runs.log.find(runId);
     // The activity was delivered again after the run ended: there is nothing left to attempt.
     if (run !== undefined && isEnded(run.status)) return { ok: true, attempt: 0, total: run.tenants.total };
-    const plan =
-      (run && (await deps.runs.results.plan(run))) ??
-      (await deps.runs.results.putPlan(runId, await makePlan(deps, runId)));
+    const plan = await fixPlan(deps, runId, run);
     await deps.runs.log.recordTenants(runId, plan.decided);
     const total = plan.attempt.length + plan.decided.length;
     await deps.runs.log.change(runId, {
@@ -64,11 +63,20 @@ export async function planRun(deps: PlanRunDeps, input: { readonly runId: RunId 
   }
 }
 
-async function makePlan(deps: PlanRunDeps, runId: RunId): Promise<RunPlan> {
+/** Returns the stored plan, or makes and stores one. @throws BrokerError plan_changed, and what the directory throws. */
+async function fixPlan(deps: PlanRunDeps, runId: RunId, run: Run | undefined): Promise<StoredPlan> {
+  const stored = run && (await deps.runs.results.plan(run));
+  if (stored !== undefined && run?.planDigest !== undefined) return stored;
   const request = await deps.runs.log.request(runId);
   const job = parseRunId(runId)?.job;
   if (request === undefined || job === undefined)
     throw new BrokerError('run_not_found', `The record of the run ${runId} no longer exists.`);
+  const plan = stored ?? (await deps.runs.results.putPlan(runId, await makePlan(deps, job, request)));
+  checkPlanRequest(runId, plan, { ...request, job });
+  return plan;
+}
+
+async function makePlan(deps: PlanRunDeps, job: string, request: RunRequest): Promise<RunPlan> {
   const list = await deps.directory.snapshot();
   const known = new Set(list.tenants.map(({ tenantId }) => tenantId));
   // A plan from an incomplete list would silently omit customers.

@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { BrokerError } from '../model/errors.ts';
-import type { Run, RunPlan } from './run.ts';
+import type { TenantId } from '../model/identifiers.ts';
+import type { RunId } from './run-id.ts';
+import type { Run, RunPlan, RunRequest } from './run.ts';
 
 /** A run as far as its plan is concerned. */
 export type PlannedRun = Pick<Run, 'runId' | 'planDigest'>;
@@ -18,7 +21,24 @@ export const digestOf = (text: string | Uint8Array): string => createHash('sha25
  * @throws BrokerError plan_changed.
  */
 export function checkPlanDigest({ runId, planDigest }: PlannedRun, digest: string): void {
-  if (planDigest === undefined || planDigest === digest) return;
-  const detail = `The stored plan of the run ${runId} is not the one that the run was started with.`;
-  throw new BrokerError('plan_changed', detail);
+  if (planDigest !== undefined && planDigest !== digest) throw planChanged(runId);
 }
+
+/**
+ * Checks that a stored plan is for what was requested. For a plan whose digest the run's record does not have yet: a call
+ * that stored it was interrupted, or somebody stored it before the run started.
+ * @throws BrokerError plan_changed.
+ */
+export function checkPlanRequest(
+  runId: RunId,
+  { job, parameters, attempt, decided }: RunPlan,
+  request: RunRequest & { readonly job: string },
+): void {
+  const requested = request.tenants && new Set(request.tenants);
+  const isRequested = ({ tenantId }: { readonly tenantId: TenantId }): boolean => requested?.has(tenantId) ?? true;
+  const fits = job === request.job && isDeepStrictEqual(parameters, request.parameters);
+  if (!fits || ![...attempt, ...decided].every(isRequested)) throw planChanged(runId);
+}
+
+const planChanged = (runId: RunId): BrokerError =>
+  new BrokerError('plan_changed', `The stored plan of the run ${runId} is not the one that the run was started with.`);

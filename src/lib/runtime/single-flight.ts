@@ -1,3 +1,8 @@
+import { type Requester, Requesters } from './requesters.ts';
+
+/** Work that concurrent calls share. `requesters` are those of the callers that wait for it. */
+type SharedWork<T> = (signal: AbortSignal, requesters: Requesters) => Promise<T>;
+
 /**
  * Concurrent calls with the same key share one execution and its outcome. Nothing is cached. The signal of the work is
  * aborted only when every caller has left, so that one caller who leaves does not affect the others.
@@ -10,31 +15,41 @@ export class SingleFlight<T> {
     return this.#flights.size;
   }
 
-  /** @param signal Ends the wait of this caller: `run` rejects with its reason. */
-  async run(key: string, work: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> {
+  /**
+   * @param signal Ends the wait of this caller: `run` rejects with its reason.
+   * @param requester On whose behalf the caller waits.
+   */
+  async run(key: string, work: SharedWork<T>, signal?: AbortSignal, requester?: Requester): Promise<T> {
     signal?.throwIfAborted();
     const flight = this.#flights.get(key) ?? this.#start(key, work);
     flight.waiters += 1;
+    if (requester !== undefined) flight.requesters.add(requester);
     if (signal === undefined) return flight.result;
-    return this.#waitFor(key, flight, signal);
+    return this.#waitFor(key, flight, { signal, requester });
   }
 
-  #start(key: string, work: (signal: AbortSignal) => Promise<T>): Flight<T> {
+  #start(key: string, work: SharedWork<T>): Flight<T> {
     const controller = new AbortController();
+    const requesters = new Requesters();
     // Deferred by a microtask, so that the flight is in the map before the work starts.
     const result = Promise.resolve()
-      .then(() => work(controller.signal))
+      .then(() => work(controller.signal, requesters))
       .finally(() => this.#forget(key, flight));
-    const flight: Flight<T> = { result, controller, waiters: 0 };
+    const flight: Flight<T> = { result, controller, requesters, waiters: 0 };
     this.#flights.set(key, flight);
     return flight;
   }
 
-  async #waitFor(key: string, flight: Flight<T>, signal: AbortSignal): Promise<T> {
+  async #waitFor(
+    key: string,
+    flight: Flight<T>,
+    { signal, requester }: { readonly signal: AbortSignal; readonly requester: Requester | undefined },
+  ): Promise<T> {
     const { promise: aborted, reject } = Promise.withResolvers<never>();
     const leave = (): void => {
       reject(signal.reason);
       flight.waiters -= 1;
+      if (requester !== undefined) flight.requesters.remove(requester);
       if (flight.waiters > 0) return;
       // A later caller must not join work that is being aborted.
       this.#forget(key, flight);
@@ -56,5 +71,6 @@ export class SingleFlight<T> {
 interface Flight<T> {
   readonly result: Promise<T>;
   readonly controller: AbortController;
+  readonly requesters: Requesters;
   waiters: number;
 }

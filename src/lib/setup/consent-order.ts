@@ -73,7 +73,17 @@ export function planConsent(
   return { ...order, give, withdrawsFirst: false, outdated: missing.filter(isPartial) };
 }
 
-/** Plans to give what an interrupted run withdrew. @param consent undefined if it cannot be read. */
+/**
+ * Whether nothing that an interrupted run may have withdrawn is missing, so that the customer is planned like any other: it
+ * was interrupted before the withdrawal, or after everything was given again.
+ */
+export const isWhole = ({ before }: JournalEntry, consent: CustomerConsent | undefined): boolean =>
+  consent !== undefined && before.every((each) => isGranted(consent, each));
+
+/**
+ * Plans to give what an interrupted run withdrew.
+ * @param consent undefined if it cannot be read, or was withdrawn so recently that the directory may still show it.
+ */
 export function planResumption(entry: JournalEntry, consent: CustomerConsent | undefined): ConsentOrder {
   const { tenantId, name, before, after } = entry;
   const already = consent === undefined ? [] : after.filter((each) => isGranted(consent, each));

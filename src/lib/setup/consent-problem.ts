@@ -20,6 +20,10 @@ export const isSuccess = ({ status }: ConsentAnswer): boolean => status >= 200 &
 /** Whether Partner Center may have done the work although it did not say so. */
 export const isUnknown = ({ status }: ConsentAnswer): boolean => status === 0 || status >= 500;
 
+/** Whether a withdrawal certainly changed nothing. */
+export const isWithdrawalRefused = (answer: ConsentAnswer): boolean =>
+  !isSuccess(answer) && !isUnknown(answer) && answer.status !== 404 && answer.mayHaveWorked !== true;
+
 /** Whether the token is refused. The answer is the same for every customer. */
 export const isTokenRefused = ({ status }: ConsentAnswer): boolean => status === 401;
 

@@ -13,7 +13,7 @@ import type { ConsentAnswer } from './partner-center-consents.ts';
  */
 type ResourceOutcome = 'consented' | 'already' | 'unavailable' | 'outdated' | 'unconfirmed' | 'failed';
 
-export interface ResourceResult {
+interface ResourceResult {
   readonly appId: string;
   readonly resource: string;
   readonly outcome: ResourceOutcome;
@@ -86,8 +86,7 @@ function judgeResource(
   if (consent !== undefined && isGranted(consent, resource)) {
     return { resource, outcome: answer.status === 409 ? 'already' : 'consented' };
   }
-  if (consent?.present?.has(resource.appId) === false && !isUnknown(answer))
-    return { resource, outcome: 'unavailable' };
+  if (consent?.absent.has(resource.appId) && !isUnknown(answer)) return { resource, outcome: 'unavailable' };
   if (confirmed === undefined || (!isSuccess(answer) && answer.status !== 409)) return refused();
   if (answer.status === 409 && consent !== undefined) return refused();
   return { resource, outcome: 'unconfirmed', problem: unconfirmed(confirmed, application) };

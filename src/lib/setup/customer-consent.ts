@@ -10,10 +10,11 @@ import {
   isSuccess,
   isTokenRefused,
   isUnknown,
+  isWithdrawalRefused,
   problemOf,
 } from './consent-problem.ts';
 import { type ConsentResult, judgeConsent, resultOf } from './consent-result.ts';
-import { type CustomerConsent, describeScopes, type ScopedResource } from './customer-grants.ts';
+import { type CustomerConsent, describeScopes, isGranted, type ScopedResource } from './customer-grants.ts';
 import type { ConsentAnswer, PartnerCenterConsents } from './partner-center-consents.ts';
 
 export interface ConsentRun {
@@ -81,6 +82,7 @@ async function giveIn(run: ConsentRun, order: ConsentOrder): Promise<GivenConsen
   for (const resource of order.give) {
     const answer = await giveOne(run, order, resource);
     answers.set(resource, answer);
+    await giveBack(run, order, resource, answers);
     if (isSuccess(answer)) hasAccess = true;
     else if (concernsCustomer(answer, hasAccess)) return endedBy(answer);
   }
@@ -94,12 +96,12 @@ async function withdrawFirst(
 ): Promise<ConsentAnswer | undefined> {
   await journal.save({ tenantId, name, startedAtMs: clock.nowMs(), before: former, after: give });
   const answer = await consents.withdraw(tenantId);
-  if (isSuccess(answer) || answer.status === 404 || isUnknown(answer)) return undefined;
+  if (!isWithdrawalRefused(answer)) return undefined;
   await journal.drop(tenantId);
   return answer;
 }
 
-/** Consents to one resource. If the customer had a consent to some of its scopes, at least those are given again. */
+/** Consents to one resource. */
 async function giveOne(
   { consents, clock }: ConsentRun,
   { tenantId, former }: ConsentOrder,
@@ -112,11 +114,20 @@ async function giveOne(
     await clock.sleep(pauseMs);
     answer = await consents.give(tenantId, resource);
   }
-  const smaller = former.find(({ appId }) => appId === resource.appId);
-  if (answer.status === 400 && smaller !== undefined && describeScopes([smaller]) !== describeScopes([resource])) {
-    await consents.give(tenantId, smaller);
-  }
   return answer;
+}
+
+/** After a refusal of further scopes, gives at least those again that the customer had consented to. */
+async function giveBack(
+  { consents }: ConsentRun,
+  { tenantId, former = [] }: ConsentOrder,
+  resource: ScopedResource,
+  answers: Map<ScopedResource, ConsentAnswer>,
+): Promise<void> {
+  const smaller = former.find(({ appId }) => appId === resource.appId);
+  if (smaller === undefined || answers.get(resource)?.status !== 400) return;
+  if (describeScopes([smaller]) === describeScopes([resource])) return;
+  answers.set(smaller, await consents.give(tenantId, smaller));
 }
 
 /** Reads back what was given, and forgets the journal entry once nothing that was withdrawn is missing. */
@@ -126,7 +137,8 @@ async function finish(run: ConsentRun, order: ConsentOrder, given: GivenConsent)
   const confirmed = isReadBack ? await confirmConsent(run, tenantId, awaited(given)) : undefined;
   const result = resultOf(order, given, judgeConsent(order, given, confirmed, run.application));
   if (former === undefined) return result;
-  if (result.outcome !== 'failed') {
+  const hasFormer = former.every((each) => confirmed?.consent !== undefined && isGranted(confirmed.consent, each));
+  if (result.outcome !== 'failed' || hasFormer) {
     await run.journal.drop(tenantId);
     return result;
   }
@@ -134,7 +146,8 @@ async function finish(run: ConsentRun, order: ConsentOrder, given: GivenConsent)
   return isWithdrawn ? { ...result, detail: `${result.detail} ${unfinished}` } : result;
 }
 
-const unfinished = 'The former consent is withdrawn and not fully given again. The next run of the command continues.';
+const unfinished =
+  'The former consent is withdrawn and not fully given again. The next run of the command continues. To give it up, run it with --remove for this customer.';
 
 /** After any other answer there is nothing to read. After a 400, the directory shows whether the resource exists. */
 const mayHaveWorked = (answer: ConsentAnswer): boolean =>

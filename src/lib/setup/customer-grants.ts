@@ -11,16 +11,13 @@ export interface ScopedResource {
 export interface CustomerConsent {
   /** What the application may do on behalf of all users. */
   readonly grants: readonly ScopedResource[];
-  /**
-   * Application ids of the resources that exist in the tenant. Undefined if nobody can read them, because the application
-   * has no consent there.
-   */
-  readonly present: ReadonlySet<string> | undefined;
+  /** Application ids of resources that certainly do not exist in the tenant. Only those of the profile are looked up. */
+  readonly absent: ReadonlySet<string>;
   /** False if only the grants of the wanted resources are known, so that the consent must not be withdrawn to extend it. */
   readonly isComplete: boolean;
 }
 
-export const noConsent: CustomerConsent = { grants: [], present: undefined, isComplete: true };
+export const noConsent: CustomerConsent = { grants: [], absent: new Set(), isComplete: true };
 
 /** How the consent of a customer differs from the profile. */
 export interface ConsentDifference {
@@ -42,7 +39,7 @@ export const customerResources = (profile: PermissionProfile): readonly ScopedRe
 /** Compares a consent with what the profile asks for. Pure. */
 export function compareConsent(wanted: readonly ScopedResource[], consent: CustomerConsent): ConsentDifference {
   const unavailable = wanted.filter(
-    ({ appId }) => consent.present?.has(appId) === false && scopesIn(consent.grants, appId).length === 0,
+    ({ appId }) => consent.absent.has(appId) && scopesIn(consent.grants, appId).length === 0,
   );
   const expected = wanted.filter((each) => !unavailable.includes(each));
   return {

@@ -37,6 +37,7 @@ export interface RoleGrant {
 
 export interface FederatedTrust {
   readonly id: string;
+  readonly name: string;
   readonly issuer: string;
   readonly subject: string;
   readonly audiences: readonly string[];

@@ -2,16 +2,17 @@ import { judgeCredential } from '../health/health.ts';
 import { ptbCommand } from '../model/advice.ts';
 import { probeMfa } from '../credential/mfa-probe.ts';
 import type { Credential } from '../model/credential.ts';
-import type { Secret } from '../model/secret.ts';
-import type { GraphClient } from '../graph/client.ts';
 import type { CredentialStore } from '../credential/credential-store.ts';
 import type { TokenSource } from '../model/token.ts';
 import type { Resource } from '../model/token.ts';
+import type { GraphClient } from '../graph/client.ts';
+import type { Secret } from '../model/secret.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type BrokerError, isErrorCode } from '../model/errors.ts';
 import type { Fetch } from '../runtime/outbound.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import { attempt, type Check, ok, skipped } from './check.ts';
+import { keysCheck } from './doctor-keys.ts';
 import { type CustomerCheckDeps, customerChecks } from './doctor-customers.ts';
 import { type GdapCheckDeps, gdapChecks } from './doctor-gdap.ts';
 
@@ -52,6 +53,7 @@ export async function* examine(deps: DoctorDeps): AsyncGenerator<Check, void, un
     token(deps, deps.partnerTenantId, deps.graph, 'application'),
   );
   yield own.ok ? ok('Client credential', 'Entra accepts the client credential.') : own.check;
+  if (own.ok) yield await keysCheck(deps, read.value.client, deps.partnerGraph(own.value.secret));
   if (read.value.refreshToken === undefined) {
     yield* needPartnerTenant.map(skipped);
     return;

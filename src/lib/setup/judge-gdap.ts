@@ -42,6 +42,8 @@ export function requirementCheck(facts: GdapFacts, requirement: RoleRequirement)
   const { customers, groups } = facts;
   const check = `Roles for ${requirement.purpose}`;
   const known = customers.filter((customer) => customer.known);
+  if (known.length === 0)
+    return { check, status: 'notice', message: 'Not known, because no access assignment could be read.' };
   const lacking = known.flatMap((customer) => {
     const lack = lackOf(customer, requirement, groups);
     return lack === undefined ? [] : [{ customer, lack }];

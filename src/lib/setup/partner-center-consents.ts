@@ -36,6 +36,8 @@ export interface ConsentAnswer {
   readonly code: string;
   readonly message: string;
   readonly retryAfterSeconds: number | undefined;
+  /** An earlier attempt got no clear answer, so Partner Center may have done the work although it refuses it now. */
+  readonly mayHaveWorked?: true;
 }
 
 /** Partner Center allows 50 of these requests per second and application ("Application consents"). This allows 40. */
@@ -77,11 +79,13 @@ export class PartnerCenterConsents {
   async #exchange(method: 'POST' | 'DELETE', url: string, body?: string): Promise<ConsentAnswer> {
     const { clock, newId } = this.#deps;
     const requestId = newId();
+    let mayHaveWorked = false;
     const answer = await retry(() => this.#sendOnce(method, url, requestId, body), {
       clock,
       attempts: maxAttempts,
       afterValue: ({ status, retryAfterSeconds: demanded }, attempt) => {
         if (status !== 429 && status !== 0 && status < 500) return undefined;
+        if (status !== 429) mayHaveWorked = true;
         if (demanded === undefined) return backOffMs(attempt, 2_000);
         if (demanded > maxWaitSeconds) return undefined;
         // The limit is that of the application, so the requests for other tenants wait, too.
@@ -89,7 +93,7 @@ export class PartnerCenterConsents {
         return demanded * 1000;
       },
     });
-    return answer;
+    return mayHaveWorked ? { ...answer, mayHaveWorked } : answer;
   }
 
   async #sendOnce(method: 'POST' | 'DELETE', url: string, requestId: string, body?: string): Promise<ConsentAnswer> {

@@ -66,20 +66,18 @@ async function readTokens(
   tenantId: TenantId,
 ): Promise<CustomerConsent> {
   const grants: ScopedResource[] = [];
-  const present = new Set<string>();
+  const absent = new Set<string>();
   for (const resource of wanted) {
     const { appId } = resource;
     try {
       grants.push({ ...resource, scopes: await deps.scopesOfToken(application, tenantId, appId) });
-      present.add(appId);
     } catch (thrown) {
       const failure = toBrokerError(thrown);
-      if (failure.code === 'resource_unavailable') continue;
-      if (!isConsentAbsent(failure)) throw failure;
-      present.add(appId);
+      if (failure.code === 'resource_unavailable') absent.add(appId);
+      else if (!isConsentAbsent(failure)) throw failure;
     }
   }
-  return { grants, present, isComplete: false };
+  return { grants, absent, isComplete: false };
 }
 
 async function readConsent(
@@ -97,9 +95,9 @@ async function readConsent(
     const [found] = objectsIn(valueIn(reply)['value']);
     if (found !== undefined) principals.set(reply.id, found);
   }
-  const present = new Set(wanted.map(({ appId }) => appId).filter((appId) => principals.has(appId)));
+  const absent = new Set(wanted.map(({ appId }) => appId).filter((appId) => !principals.has(appId)));
   const principalId = textOf(principals.get(clientId), 'id');
-  if (principalId === undefined) return { grants: [], present, isComplete: true };
+  if (principalId === undefined) return { grants: [], absent, isComplete: true };
   const granted = await readScopeGrants(graph, principalId);
   const known = new Map([...principals.values()].map((principal) => [textOf(principal, 'id'), principal]));
   const others = [...new Set(granted.map(({ resourceId }) => resourceId))].filter((id) => !known.has(id));
@@ -115,7 +113,7 @@ async function readConsent(
     return { appId, name: nameOf.get(appId) ?? textOf(principal, 'displayName') ?? appId, scopes };
   });
   const merged = grants.reduce<readonly ScopedResource[]>((all, each) => mergeScopes(all, [each]), []);
-  return { grants: merged, present, isComplete: true };
+  return { grants: merged, absent, isComplete: true };
 }
 
 function valueIn(reply: BatchReply): JsonObject {

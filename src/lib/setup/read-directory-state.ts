@@ -164,6 +164,7 @@ async function readFederatedTrusts(graph: GraphClient, objectId: string): Promis
   for await (const trust of graph.list(`/applications/${objectId}/federatedIdentityCredentials`)) {
     trusts.push({
       id: textOf(trust, 'id') ?? '',
+      name: textOf(trust, 'name') ?? '',
       issuer: textOf(trust, 'issuer') ?? '',
       subject: textOf(trust, 'subject') ?? '',
       audiences: texts(trust['audiences']),

@@ -1,26 +1,29 @@
-import type { Clock } from '../runtime/clock.ts';
-import type { CredentialStore, StoredVersion } from '../credential/credential-store.ts';
-import { applicationPath } from '../credential/client-keys.ts';
-import { removeClientSecret } from '../credential/client-secret.ts';
-import type { StoredRefreshToken } from '../model/credential.ts';
+import { describeKey } from '../credential/unknown-keys.ts';
+import type { ApplicationInventory, InventoryVersion } from '../credential/vault-inventory.ts';
 import { BrokerError, type ErrorCode } from '../model/errors.ts';
-import type { GraphClient } from '../graph/client.ts';
-import { objectsIn, textOf } from '../graph/reply.ts';
-import type { GraphWriter } from '../graph/write.ts';
-
-export interface RevokeDeps {
-  /** Microsoft Graph with the token of the operator. */
-  readonly graph: GraphClient;
-  readonly writer: GraphWriter;
-  readonly store: CredentialStore;
-  readonly clock: Clock;
-}
+import { graphStatus, type GraphWriter } from '../graph/write.ts';
+import {
+  type EntraKey,
+  isMissing,
+  type KnownAccount,
+  readRegistration,
+  type Registration,
+  type RevocationState,
+  type RevokeDeps,
+  type RevokeOptions,
+} from './revoke-state.ts';
+import { proveMissing } from './revoke-tries.ts';
 
 /** One step of a revocation. Every step is tried, even if others fail. */
 export interface RevokeStep {
   readonly text: string;
-  /** @param earlier the results of the steps before it. */
-  run(earlier: readonly RevokeResult[]): Promise<void>;
+  /** Steps before the proof of the refresh tokens, which needs a client credential that still works. */
+  readonly phase: 'first' | 'second';
+  /** What the operator needs, if Microsoft Graph refuses the step. */
+  readonly needs?: string;
+  /** Set if the state does not show whether the step was done. */
+  readonly isUnread?: true;
+  run(): Promise<void>;
 }
 
 export interface RevokeResult {
@@ -30,103 +33,159 @@ export interface RevokeResult {
   readonly detail?: string;
 }
 
-/** The versions of both secrets of an application. */
-export interface VersionsInVault {
-  readonly refreshToken: readonly StoredVersion[];
-  readonly client: readonly StoredVersion[];
-}
+const forKeys = 'Sign in as an Application Administrator or Cloud Application Administrator.';
+const forSessions =
+  'Sign in as a User Administrator, or as a Privileged Authentication Administrator if the account has a directory role.';
 
-/** A step that fails, for a part that could not be read. It shows in the results that this part is left to do. */
-export const failingStep = (text: string, failure: BrokerError): RevokeStep => ({
-  text,
-  run: () => Promise.reject(failure),
-});
-
-export function sessionStep(
-  { writer }: RevokeDeps,
-  account: string,
-  stored: StoredRefreshToken | undefined,
-): RevokeStep {
-  // The object id stays the same when the account is renamed.
-  const user = stored !== undefined && stored.account === account ? stored.accountObjectId || account : account;
-  return {
-    text: `Revoke all sessions of ${account}, which ends every refresh token of the account, for every application`,
-    run: async () => void (await writer.post(`/users/${user}/revokeSignInSessions`, {})),
-  };
-}
-
-/** Removes the client secrets and certificates of the application. @throws BrokerError from Graph. */
-export async function keySteps({ graph, writer }: RevokeDeps, clientId: string): Promise<RevokeStep[]> {
-  const path = applicationPath(clientId);
-  const application = await graph.find(`${path}?$select=id,passwordCredentials,keyCredentials`);
-  const secretIds = objectsIn(application?.['passwordCredentials']).flatMap((secret) => textOf(secret, 'keyId') ?? []);
-  const keys = objectsIn(application?.['keyCredentials']);
+/**
+ * Plans the steps that lead from this state to one in which nothing redeems. In order: the application's ownership of
+ * itself, by which a token from before the revocation could add a key; the sessions, which ends the leaked refresh token;
+ * the keys, which could redeem another one; the copies in the vault. A part that cannot be read becomes a step that fails.
+ */
+export function planSteps(deps: RevokeDeps, options: RevokeOptions, state: RevocationState): readonly RevokeStep[] {
+  const { vault, registrations } = state;
   return [
-    ...secretIds.map((keyId) => ({
-      text: `Remove the client secret ${keyId} from the application`,
-      run: () => removeClientSecret(writer, path, keyId),
-    })),
-    ...(keys.length === 0
-      ? []
-      : [
-          {
-            text: `Remove ${keys.length} certificate(s) from the application`,
-            run: () => writer.patch(path, { keyCredentials: [] }),
-          },
-        ]),
+    ...registrations.flatMap((registration) => ownershipSteps(deps, registration)),
+    ...sessionSteps(deps, state),
+    ...registrations.flatMap((registration) => keySteps(deps, registration)),
+    ...(registrations.length > 0 ? [] : [failingStep('Remove the keys from the application', noClientId)]),
+    ...(vault instanceof BrokerError
+      ? [failingStep('Disable the versions in Key Vault', vault)]
+      : versionSteps(deps, options.application, vault)),
   ];
 }
 
-/** Removes the federated credentials of the application. @throws BrokerError from Graph. */
-export async function trustSteps({ graph, writer }: RevokeDeps, clientId: string): Promise<RevokeStep[]> {
-  const path = applicationPath(clientId);
-  const application = await graph.find(`${path}?$select=id`);
-  if (application === undefined) return [];
-  const trusts: string[] = [];
-  for await (const trust of graph.list(`/applications/${textOf(application, 'id')}/federatedIdentityCredentials`)) {
-    trusts.push(textOf(trust, 'id') ?? '');
+/** A step that fails, for a part that could not be read. It shows in the results that this part is left to do. */
+const failingStep = (text: string, failure: BrokerError, phase: RevokeStep['phase'] = 'second'): RevokeStep => ({
+  text,
+  phase,
+  run: () => Promise.reject(failure),
+});
+
+const noClientId = new BrokerError('request_invalid', 'Key Vault does not name the application. Give --client-id.');
+const noAccount = new BrokerError('request_invalid', 'Key Vault does not name the account. Give --account.');
+
+function ownershipSteps({ writer }: RevokeDeps, { clientId, ownReference }: Registration): RevokeStep[] {
+  if (ownReference === undefined) return [];
+  const text = `Take away the ownership that the application ${clientId} has of itself, so that its tokens cannot add keys`;
+  if (ownReference instanceof BrokerError) return [failingStep(text, ownReference, 'first')];
+  return [{ text, phase: 'first', needs: forKeys, run: () => writer.remove(ownReference) }];
+}
+
+function sessionSteps(deps: RevokeDeps, { vault, accounts }: RevocationState): RevokeStep[] {
+  if (accounts.length > 0) return accounts.map((account) => sessionStep(deps, account));
+  // Nobody has signed in yet.
+  if (!(vault instanceof BrokerError) && vault.refreshToken.length === 0) return [];
+  return [failingStep('Revoke all sessions of the service account', noAccount, 'first')];
+}
+
+const sessionStep = ({ graph, writer }: RevokeDeps, { name, id, isExpected }: KnownAccount): RevokeStep => ({
+  text: `Revoke all sessions of ${name}, which ends every refresh token of the account, for every application`,
+  phase: 'first',
+  needs: forSessions,
+  isUnread: true,
+  run: async () => {
+    try {
+      await writer.post(`/users/${id}/revokeSignInSessions`, {});
+    } catch (thrown) {
+      if (!isMissing(thrown)) throw thrown;
+      // A former account may have been deleted, which ends its refresh tokens.
+      if (!isExpected && (await graph.find(`/users/${id}?$select=id`)) === undefined) return;
+      throw new BrokerError(
+        'job_failed',
+        `Microsoft Graph does not know the account ${name} (404). If it has another name now, give --account.`,
+      );
+    }
+  },
+});
+
+function keySteps(deps: RevokeDeps, registration: Registration): RevokeStep[] {
+  const { clientId, keys, federated } = registration;
+  const isUnreadable = keys instanceof BrokerError && keys === federated;
+  if (isUnreadable) {
+    const step = failingStep(`Remove the keys from the application ${clientId}`, keys);
+    return [isMissing(keys) ? { ...step, isUnread: true, run: () => expectMissing(deps, clientId, keys) } : step];
   }
-  return trusts.map((id) => ({
-    text: `Remove the federated credential ${id} from the application`,
-    run: () => writer.remove(`${path}/federatedIdentityCredentials/${id}`),
+  return [
+    ...(keys instanceof BrokerError
+      ? [failingStep(`Remove the client secrets and certificates from the application ${clientId}`, keys)]
+      : removalSteps(deps, registration, keys)),
+    ...(federated instanceof BrokerError
+      ? [failingStep(`Remove the federated credentials from the application ${clientId}`, federated)]
+      : removalSteps(deps, registration, federated)),
+  ];
+}
+
+/** A deleted application has no keys. @throws `failure` if Entra still knows it. */
+async function expectMissing(deps: RevokeDeps, clientId: string, failure: BrokerError): Promise<void> {
+  if (!(await proveMissing(deps, clientId)).proven) throw failure;
+}
+
+function removalSteps(deps: RevokeDeps, { clientId }: Registration, keys: readonly EntraKey[]): RevokeStep[] {
+  const { writer } = deps;
+  return keys.map((key) => ({
+    text: `Remove the ${key.kind} ${describeKey(key)} from the application ${clientId}`,
+    phase: 'second',
+    needs: forKeys,
+    run: async () => {
+      try {
+        if (key.kind === 'client secret') await writer.post(`${key.holder}/removePassword`, { keyId: key.id });
+        else if (key.kind === 'certificate') await writer.patch(key.holder, { keyCredentials: [] });
+        else await writer.remove(`${key.holder}/federatedIdentityCredentials/${key.id}`);
+      } catch (thrown) {
+        // Graph answers so for a key that somebody else has removed. Only the list tells.
+        const status = graphStatus(thrown);
+        if ((status !== 400 && status !== 404) || (await isListed(deps, clientId, key))) throw thrown;
+      }
+    },
   }));
 }
 
-/** Disables the versions in Key Vault, those of the refresh token first. */
-export function versionSteps({ store }: RevokeDeps, application: string, versions: VersionsInVault): RevokeStep[] {
-  const disable = async (listed: readonly StoredVersion[], one: (version: string) => Promise<void>) => {
-    // Oldest first: after an interruption the newest is left, and the next run disables it.
-    for (const { version } of listed.toReversed()) await one(version);
-  };
-  const refreshTokens = versions.refreshToken.filter(({ enabled }) => enabled);
-  const clients = versions.client.filter(({ enabled }) => enabled);
-  const steps: RevokeStep[] = [];
-  if (refreshTokens.length > 0) {
-    steps.push({
-      text: `Disable ${refreshTokens.length} version(s) of the refresh token in Key Vault`,
-      run: () => disable(refreshTokens, (version) => store.disableRefreshTokenVersion(application, version)),
-    });
-  }
-  if (clients.length > 0) {
-    steps.push({
-      text: `Disable ${clients.length} version(s) of the client credential in Key Vault`,
-      run: async (earlier) => {
-        // Only the vault knows the client id, which the next run needs if a step in Entra failed.
-        if (earlier.some(({ done }) => !done)) {
-          throw new BrokerError('internal', 'Not done, because an earlier step failed. Run the command again.');
-        }
-        await disable(clients, (version) => store.disableClientCredentialVersion(application, version));
-      },
-    });
-  }
-  return steps;
+async function isListed(deps: RevokeDeps, clientId: string, { kind, id }: EntraKey): Promise<boolean> {
+  const { keys, federated } = await readRegistration(deps, clientId);
+  const listed = kind === 'federated credential' ? federated : keys;
+  return listed instanceof BrokerError || listed.some((key) => key.id === id);
 }
 
-export function callerSteps({ writer }: RevokeDeps, appId: string | undefined): RevokeStep[] {
+/** Disables the versions in Key Vault, those of the refresh token first. */
+function versionSteps({ store }: RevokeDeps, application: string, vault: ApplicationInventory): RevokeStep[] {
+  const disableAll = (
+    part: string,
+    listed: readonly InventoryVersion[],
+    disable: (application: string, version: string) => Promise<void>,
+  ): RevokeStep[] => {
+    const enabled = listed.filter((version) => version.enabled);
+    if (enabled.length === 0) return [];
+    return [
+      {
+        text: `Disable ${enabled.length} version(s) of the ${part} in Key Vault`,
+        phase: 'second',
+        run: async () => {
+          // Oldest first: after an interruption the newest is left, and the next run disables it.
+          for (const { version } of enabled.toReversed()) await disable(application, version);
+        },
+      },
+    ];
+  };
+  return [
+    ...disableAll('refresh token', vault.refreshToken, (name, version) =>
+      store.disableRefreshTokenVersion(name, version),
+    ),
+    ...disableAll('client credential', vault.client, (name, version) =>
+      store.disableClientCredentialVersion(name, version),
+    ),
+  ];
+}
+
+/** Blocks the callers of the broker. */
+export function callerSteps({ writer }: Pick<RevokeDeps, 'writer'>, appId: string | undefined): RevokeStep[] {
   if (appId === undefined) return [];
   return [
     {
       text: `Disable sign-in to the broker application ${appId}, so that no caller gets a new token for it`,
+      phase: 'second',
+      needs: forKeys,
+      isUnread: true,
       run: () => writer.patch(`/servicePrincipals(appId='${appId}')`, { accountEnabled: false }),
     },
   ];

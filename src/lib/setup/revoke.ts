@@ -1,149 +1,157 @@
 import { minuteMs } from '../model/durations.ts';
-import { isoTime } from '../runtime/clock.ts';
-import type { StoredRefreshToken } from '../model/credential.ts';
 import { BrokerError, toBrokerError } from '../model/errors.ts';
-import {
-  callerSteps,
-  failingStep,
-  keySteps,
-  type RevokeDeps,
-  type RevokeResult,
-  type RevokeStep,
-  sessionStep,
-  trustSteps,
-  versionSteps,
-  type VersionsInVault,
-} from './revoke-steps.ts';
-
-export interface RevokeOptions {
-  readonly application: string;
-  /** Client id of the application that callers request tokens for. Absent: callers are not blocked. */
-  readonly callersApplicationId?: string | undefined;
-  /** The service account, if the vault does not answer. */
-  readonly account?: string | undefined;
-}
+import { isoTime } from '../runtime/clock.ts';
+import { proveState, proveVault } from './revoke-proof.ts';
+import { readRevocationState, type RevocationState, type RevokeDeps, type RevokeOptions } from './revoke-state.ts';
+import { callerSteps, planSteps, type RevokeResult, type RevokeStep } from './revoke-steps.ts';
+import { type Proof, RevokedValues } from './revoke-tries.ts';
 
 /** Access tokens are valid for 60 to 90 minutes and cannot be revoked ("Access tokens", token lifetime). */
-const longestAccessTokenMs = 90 * minuteMs;
+export const longestAccessTokenMs = 90 * minuteMs;
+
+/** Pauses before the state is read again and what is left is planned again. */
+const roundPausesMs = [0, 1_000, 2_000, 4_000] as const;
+
+export interface RevokeOutcome {
+  /** One result for each step that was started. */
+  readonly results: readonly RevokeResult[];
+  /** Empty if the revocation was interrupted. */
+  readonly proof: readonly Proof[];
+  /** Whether every step was done and everything is proven. */
+  readonly proven: boolean;
+}
+
+export interface RevokeProgress {
+  readonly report?: (result: RevokeResult) => void;
+  readonly signal?: AbortSignal | undefined;
+}
 
 /**
- * Plans the revocation of a leaked credential, in order: the sessions, which ends the leaked token; the client credentials,
- * which could redeem another one; the copies in the vault; the callers. Changes nothing. A part that cannot be read becomes
- * a step that fails.
- * @throws BrokerError key_vault_unavailable when neither the vault nor the operator names the account.
+ * Plans the revocation of a leaked credential. Changes nothing.
+ * @throws BrokerError as {@link readRevocationState}.
  */
 export async function planRevocation(deps: RevokeDeps, options: RevokeOptions): Promise<readonly RevokeStep[]> {
-  const { application } = options;
-  const stored = await readStored(deps, options);
-  const versions = await readVersions(deps, application);
-  return [
-    ...sessionSteps(deps, options, stored, versions),
-    ...(await applicationSteps(deps, stored, versions)),
-    ...(versions instanceof BrokerError
-      ? [failingStep('Disable the versions in Key Vault', versions)]
-      : versionSteps(deps, application, versions)),
-    ...callerSteps(deps, options.callersApplicationId),
-  ];
+  return stepsFor(deps, options, await readRevocationState(deps, options));
 }
 
-interface Stored {
-  /** The client id, or why it could not be read. */
-  readonly clientId: string | BrokerError;
-  readonly refreshToken: StoredRefreshToken | undefined;
-}
-
-async function readStored({ store }: RevokeDeps, { application, account }: RevokeOptions): Promise<Stored> {
-  try {
-    const { client, refreshToken } = await store.load(application);
-    return { clientId: client.clientId, refreshToken };
-  } catch (thrown) {
-    const clientId = toBrokerError(thrown);
-    try {
-      // Without the client credential, the account can still be read from the refresh token.
-      return { clientId, refreshToken: await store.loadRefreshToken(application) };
-    } catch {
-      // If the operator gave the account, the most urgent step does not need the vault.
-      if (account === undefined) throw clientId;
-      return { clientId, refreshToken: undefined };
-    }
-  }
-}
-
-async function readVersions({ store }: RevokeDeps, application: string): Promise<VersionsInVault | BrokerError> {
-  try {
-    const refreshToken = await store.listRefreshTokenVersions(application);
-    return { refreshToken, client: await store.listClientCredentialVersions(application) };
-  } catch (thrown) {
-    return toBrokerError(thrown);
-  }
-}
-
-function sessionSteps(
-  deps: RevokeDeps,
-  options: RevokeOptions,
-  { refreshToken }: Stored,
-  versions: VersionsInVault | BrokerError,
-): RevokeStep[] {
-  // A token that was stored by hand has an empty account.
-  const account = options.account ?? (refreshToken?.account || undefined);
-  if (account !== undefined) return [sessionStep(deps, account, refreshToken)];
-  // Nobody has signed in yet, or an earlier revocation did everything.
-  const nothingToEnd =
-    !(versions instanceof BrokerError) && (versions.refreshToken.length === 0 || !anyEnabled(versions));
-  if (nothingToEnd) return [];
-  const detail = 'Key Vault does not name the account. Give --account.';
-  return [failingStep('Revoke all sessions of the service account', new BrokerError('request_invalid', detail))];
-}
-
-async function applicationSteps(
-  deps: RevokeDeps,
-  { clientId }: Stored,
-  versions: VersionsInVault | BrokerError,
-): Promise<RevokeStep[]> {
-  if (clientId instanceof BrokerError) {
-    const nothingToRemove = !(versions instanceof BrokerError) && !versions.client.some(({ enabled }) => enabled);
-    return nothingToRemove ? [] : [failingStep('Remove the client credentials from the application', clientId)];
-  }
-  const keys = 'Remove the client secrets and certificates from the application';
-  const trusts = 'Remove the federated credentials from the application';
-  return [
-    ...(await keySteps(deps, clientId).catch((thrown: unknown) => [failingStep(keys, toBrokerError(thrown))])),
-    ...(await trustSteps(deps, clientId).catch((thrown: unknown) => [failingStep(trusts, toBrokerError(thrown))])),
-  ];
-}
-
-const anyEnabled = ({ refreshToken, client }: VersionsInVault): boolean =>
-  [...refreshToken, ...client].some(({ enabled }) => enabled);
+const stepsFor = (deps: RevokeDeps, options: RevokeOptions, state: RevocationState): readonly RevokeStep[] => [
+  ...planSteps(deps, options, state),
+  ...callerSteps(deps, options.callersApplicationId),
+];
 
 /**
- * Runs all steps, or those before the signal is aborted.
- * @returns the results of the steps that were started.
+ * Revokes a leaked credential. Reads what is there, removes it and reads again until nothing is left, because a renewal
+ * or a consent may add something meanwhile. Then proves that nothing redeems any more.
+ * @throws BrokerError as {@link readRevocationState}, before the first change.
  */
 export async function revoke(
-  steps: readonly RevokeStep[],
-  report: (result: RevokeResult) => void = () => undefined,
-  signal?: AbortSignal,
-): Promise<readonly RevokeResult[]> {
-  const results: RevokeResult[] = [];
-  for (const step of steps) {
-    if (signal?.aborted) break;
-    const result = await step.run(results).then(
-      (): RevokeResult => ({ step: step.text, done: true }),
-      (thrown: unknown): RevokeResult => {
-        const { code, detail } = toBrokerError(thrown);
-        const interrupted = signal?.aborted && thrown === signal.reason;
-        return {
-          step: step.text,
-          done: false,
-          code,
-          detail: interrupted ? 'Interrupted. Run the command again.' : detail,
-        };
-      },
-    );
-    results.push(result);
-    report(result);
+  deps: RevokeDeps,
+  options: RevokeOptions,
+  { report = () => undefined, signal }: RevokeProgress = {},
+): Promise<RevokeOutcome> {
+  const run = new RevocationRun(deps, options, { report, signal });
+  await run.start();
+  try {
+    await run.untilNothingIsLeft();
+    return await run.prove();
+  } catch (thrown) {
+    if (signal?.aborted !== true) throw thrown;
+    return { results: run.results, proof: [], proven: false };
   }
-  return results;
+}
+
+class RevocationRun {
+  readonly #deps: RevokeDeps;
+  readonly #options: RevokeOptions;
+  readonly #report: (result: RevokeResult) => void;
+  readonly #signal: AbortSignal | undefined;
+  readonly #values: RevokedValues;
+  readonly #results = new Map<string, RevokeResult>();
+  #state: RevocationState = { vault: { client: [], refreshToken: [] }, accounts: [], registrations: [] };
+
+  constructor(deps: RevokeDeps, options: RevokeOptions, { report, signal }: Required<RevokeProgress>) {
+    this.#deps = deps;
+    this.#options = options;
+    this.#report = report;
+    this.#signal = signal;
+    this.#values = new RevokedValues(deps, signal);
+  }
+
+  get results(): readonly RevokeResult[] {
+    return [...this.#results.values()];
+  }
+
+  async start(): Promise<void> {
+    this.#state = await readRevocationState(this.#deps, this.#options);
+  }
+
+  async untilNothingIsLeft(): Promise<void> {
+    for (const pauseMs of roundPausesMs) {
+      this.#signal?.throwIfAborted();
+      if (pauseMs > 0) await this.#deps.clock.sleep(pauseMs, this.#signal);
+      const steps = this.#pending();
+      if (steps.length === 0) break;
+      await this.#round(steps);
+      this.#state = await readRevocationState(this.#deps, this.#options);
+    }
+    this.#settle();
+  }
+
+  async #round(steps: readonly RevokeStep[]): Promise<void> {
+    const { vault } = this.#state;
+    if (!(vault instanceof BrokerError)) await this.#values.read(this.#options.application, vault);
+    for (const step of steps.filter(({ phase }) => phase === 'first')) await this.#apply(step);
+    await this.#values.tryRefreshTokens();
+    for (const step of steps.filter(({ phase }) => phase === 'second')) await this.#apply(step);
+  }
+
+  /** The steps that are left. A step that leaves no trace to read is repeated only if a new refresh token appeared. */
+  #pending(): readonly RevokeStep[] {
+    const { vault } = this.#state;
+    const hasNewToken = !(vault instanceof BrokerError) && vault.refreshToken.some(({ enabled }) => enabled);
+    return stepsFor(this.#deps, this.#options, this.#state).filter(({ text, isUnread }) => {
+      const earlier = this.#results.get(text);
+      if (earlier === undefined) return true;
+      if (earlier.done) return isUnread !== true || hasNewToken;
+      // Nobody gets more rights or gives an option while the command runs.
+      return earlier.code !== 'access_denied' && earlier.code !== 'request_invalid';
+    });
+  }
+
+  async #apply(step: RevokeStep): Promise<void> {
+    this.#signal?.throwIfAborted();
+    const result = await step.run().then(
+      (): RevokeResult => ({ step: step.text, done: true }),
+      (thrown: unknown): RevokeResult => this.#failed(step, thrown),
+    );
+    const earlier = this.#results.get(step.text);
+    this.#results.set(step.text, result);
+    if (earlier?.done !== result.done || earlier.detail !== result.detail) this.#report(result);
+  }
+
+  #failed({ text, needs }: RevokeStep, thrown: unknown): RevokeResult {
+    const { code, detail } = toBrokerError(thrown);
+    if (this.#signal?.aborted === true && thrown === this.#signal.reason) {
+      return { step: text, done: false, code, detail: 'Interrupted. Run the command again.' };
+    }
+    const advice = code === 'access_denied' && needs !== undefined ? ` ${needs} Then run the command again.` : '';
+    return { step: text, done: false, code, detail: `${detail}${advice}` };
+  }
+
+  /** A failed step that is no longer planned was done after all, by a later round or by somebody else. */
+  #settle(): void {
+    const planned = new Set(stepsFor(this.#deps, this.#options, this.#state).map(({ text }) => text));
+    for (const [text, { done }] of this.#results) {
+      if (!done && !planned.has(text)) this.#results.set(text, { step: text, done: true });
+    }
+  }
+
+  async prove(): Promise<RevokeOutcome> {
+    const read = [...(await proveState(this.#deps, this.#state)), proveVault(this.#state.vault)];
+    const isDone = this.results.every(({ done }) => done) && read.every(({ proven }) => proven);
+    const proof = [...read, ...(await this.#values.prove(isDone))];
+    return { results: this.results, proof, proven: isDone && proof.every(({ proven }) => proven) };
+  }
 }
 
 /** Names the other applications in the vault, which the revocation does not change. */

@@ -1,5 +1,5 @@
 import type { GraphClient } from '../graph/client.ts';
-import { adoptionNotes } from './adoption-notes.ts';
+import { adoptionNotes, unknownKeyNotes } from './adoption-notes.ts';
 import { type ApplyDeps, SetupRun } from './apply.ts';
 import { describeStep } from './describe-step.ts';
 import { type PermissionProfile, profiles } from './permissions.ts';
@@ -100,7 +100,11 @@ async function prepare(deps: SetupDeps, request: SetupRequest) {
   const plan: SetupPlan = {
     application: options.application,
     steps: steps.map((step) => describeStep(step, options)),
-    notes: [...adoptionNotes(state), ...(kept === undefined || kept === profiles.gdap ? [] : [keptNote])],
+    notes: [
+      ...adoptionNotes(state),
+      ...unknownKeyNotes(state, options, deps.clock.nowMs()),
+      ...(kept === undefined || kept === profiles.gdap ? [] : [keptNote]),
+    ],
   };
   return { options, state, steps, plan };
 }

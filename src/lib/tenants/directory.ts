@@ -28,19 +28,22 @@ export interface TenantDirectory {
   list(signal?: AbortSignal): Promise<readonly DelegatedTenant[]>;
   /** The list with its warnings and its time. @throws as `list` does. */
   snapshot(signal?: AbortSignal): Promise<TenantList>;
+  /** The customers in the last good list for which tokens may be issued. Loads nothing. */
+  reachable(): readonly TenantId[];
   /**
    * Finds a tenant by its id or by any of its domains.
    * @returns undefined if no list contains the tenant, or if the text is neither an id nor a domain.
    * @throws BrokerError as `list` and `tenantOf` do; directory_unavailable if the tenant may be on a missing list.
    */
-  find(tenantIdOrDomain: string, signal?: AbortSignal): Promise<DelegatedTenant | undefined>;
+  find(tenantIdOrDomain: string, signal?: AbortSignal, callerId?: string): Promise<DelegatedTenant | undefined>;
   /**
    * Resolves a domain to its tenant, customer or not. Entra decides. While Entra does not answer, the lists decide if
    * exactly one tenant is listed with the domain.
+   * @param callerId for whom the domain is looked up. Lookups of one caller do not delay those of another.
    * @returns undefined if no tenant has the domain.
    * @throws BrokerError entra_unavailable if neither Entra nor the lists decide.
    */
-  tenantOf(domain: DomainName, signal?: AbortSignal): Promise<TenantId | undefined>;
+  tenantOf(domain: DomainName, signal?: AbortSignal, callerId?: string): Promise<TenantId | undefined>;
   /**
    * Whether TENANTS_EXCLUDE contains the tenant. Use it for the partner's own tenant, which is on no list.
    * @throws BrokerError directory_unavailable while a domain in TENANTS_EXCLUDE cannot be resolved.
@@ -88,9 +91,9 @@ export function createTenantDirectory(deps: DirectoryDeps, wanted: WantedTenants
   const current = (signal: AbortSignal | undefined, isKnown = false): Promise<Kept<Directory>> =>
     copy.get(load, { patienceMs: isKnown ? patienceMs.known : patienceMs.list, signal });
 
-  const tenantOf = async (domain: DomainName, signal?: AbortSignal): Promise<TenantId | undefined> => {
+  const tenantOf: TenantDirectory['tenantOf'] = async (domain, signal, callerId) => {
     try {
-      return await deps.domains.tenantOf(domain, signal);
+      return await deps.domains.tenantOf(domain, signal, callerId);
     } catch (thrown) {
       if (signal?.aborted === true || !toBrokerError(thrown).transient) throw thrown;
       const { byDomain } = (await current(signal, copy.peek()?.value.byDomain.has(domain))).value;
@@ -103,9 +106,11 @@ export function createTenantDirectory(deps: DirectoryDeps, wanted: WantedTenants
   return {
     list: async (signal) => (await current(signal)).value.tenants,
     snapshot: async (signal) => listOf(await current(signal)),
-    find: async (reference, signal) => {
+    reachable: () =>
+      (copy.peek()?.value.tenants ?? []).filter(({ reachable }) => reachable).map(({ tenantId }) => tenantId),
+    find: async (reference, signal, callerId) => {
       const domain = parseDomainName(reference);
-      const tenantId = parseTenantId(reference) ?? (domain && (await tenantOf(domain, signal)));
+      const tenantId = parseTenantId(reference) ?? (domain && (await tenantOf(domain, signal, callerId)));
       if (tenantId === undefined) return undefined;
       // A tenant that is unreachable or missing in the copy may be reachable in the new list, so wait longer for it.
       const kept = await current(signal, copy.peek()?.value.byId.get(tenantId)?.reachable);
@@ -205,11 +210,12 @@ export async function selectTenants(
   directory: TenantDirectory,
   references: readonly string[],
   signal?: AbortSignal,
+  callerId?: string,
 ): Promise<readonly DelegatedTenant[]> {
   const wanted = new Set<TenantId>();
   for (let first = 0; first < references.length; first += concurrency) {
     const few = references.slice(first, first + concurrency);
-    const found = await Promise.allSettled(few.map((reference) => directory.find(reference, signal)));
+    const found = await Promise.allSettled(few.map((reference) => directory.find(reference, signal, callerId)));
     for (const [index, each] of found.entries()) {
       if (each.status === 'rejected') throw each.reason;
       if (each.value === undefined)

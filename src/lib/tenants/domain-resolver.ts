@@ -13,7 +13,9 @@ import {
   send,
 } from '../runtime/outbound.ts';
 import { type DomainName, parseTenantId, type TenantId } from '../model/identifiers.ts';
-import { Limiter } from '../runtime/limiter.ts';
+import { DeadlineError, withDeadline } from '../runtime/deadline.ts';
+import { FairLimiter } from '../runtime/fair-limiter.ts';
+import type { Requester, Requesters } from '../runtime/requesters.ts';
 import { SingleFlight } from '../runtime/single-flight.ts';
 import { safeParse } from '../runtime/safe-parse.ts';
 
@@ -21,10 +23,11 @@ import { safeParse } from '../runtime/safe-parse.ts';
 export interface DomainResolver {
   /**
    * @returns undefined if Entra does not know the domain.
+   * @param callerId for whom the domain is looked up; absent: for the broker itself. Lookups take turns by caller.
    * @throws BrokerError entra_unavailable if Entra does not decide, with `retryAfterSeconds` if Entra throttles, fails or
-   * does not answer.
+   * does not answer; caller_throttled if too many lookups of the caller wait; busy if the lookup waits too long.
    */
-  tenantOf(domain: DomainName, signal?: AbortSignal): Promise<TenantId | undefined>;
+  tenantOf(domain: DomainName, signal?: AbortSignal, callerId?: string): Promise<TenantId | undefined>;
 }
 
 /** How long a result is cached. A domain moves between tenants in days. An unknown domain may be verified any minute. */
@@ -34,8 +37,12 @@ const timeoutMs = 5_000;
 const concurrency = 8;
 /** Pause of all requests after Entra throttled or failed without a Retry-After, or did not answer. */
 const pauseSeconds = { throttled: 60, silent: 5 };
+/** Maximum number of waiting lookups per caller, and maximum wait for a result. */
+const maxWaiting = 500;
+const maxWaitMs = 30_000;
 const maxBodyBytes = 64 * 1024;
-const cacheSize = 20_000;
+/** Separate, so that made-up domains do not displace real ones. */
+const cacheSize = { known: 20_000, unknown: 20_000 };
 
 const documentSchema = z.object({ issuer: z.string() });
 const tenantInIssuer = /\/([0-9a-f-]{36})\/v2\.0$/i;
@@ -61,9 +68,10 @@ export const createDomainResolver = (deps: DomainResolverDeps, entraEndpoint: st
 class EntraDomainResolver implements DomainResolver {
   readonly #deps: DomainResolverDeps;
   readonly #entraEndpoint: string;
-  readonly #answers = new LRUCache<string, Answer>({ max: cacheSize });
+  readonly #known = new LRUCache<string, Answer>({ max: cacheSize.known });
+  readonly #unknown = new LRUCache<string, Answer>({ max: cacheSize.unknown });
   readonly #flights = new SingleFlight<TenantId | undefined>();
-  readonly #limiter = new Limiter(concurrency);
+  readonly #limiter = new FairLimiter({ limit: concurrency, maxWaiting });
   #resumesAtMs = 0;
 
   constructor(deps: DomainResolverDeps, entraEndpoint: string) {
@@ -71,12 +79,23 @@ class EntraDomainResolver implements DomainResolver {
     this.#entraEndpoint = entraEndpoint;
   }
 
-  async tenantOf(domain: DomainName, signal?: AbortSignal): Promise<TenantId | undefined> {
-    const answer = this.#answers.get(domain);
+  async tenantOf(domain: DomainName, signal?: AbortSignal, callerId?: string): Promise<TenantId | undefined> {
+    const answer = this.#known.get(domain) ?? this.#unknown.get(domain);
     if (answer !== undefined && this.#deps.clock.nowMs() < answer.untilMs) return answer.tenantId;
     this.#throwIfPaused();
-    const resolve = (flight: AbortSignal) => this.#limiter.run(() => this.#resolve(domain, flight), flight);
-    return this.#flights.run(domain, resolve, signal);
+    const requester: Requester =
+      callerId === undefined ? { id: 'broker', kind: 'broker' } : { id: callerId, kind: 'caller' };
+    const resolve = (flight: AbortSignal, requesters: Requesters): Promise<TenantId | undefined> =>
+      this.#limiter.run(() => this.#resolve(domain, flight), requesters, flight);
+    const wait = (own: AbortSignal): Promise<TenantId | undefined> =>
+      this.#flights.run(domain, resolve, own, requester);
+    try {
+      return await withDeadline(this.#deps.clock, maxWaitMs, wait, signal);
+    } catch (thrown) {
+      if (!(thrown instanceof DeadlineError)) throw thrown;
+      const detail = `The domain was not resolved within ${maxWaitMs / 1000} seconds.`;
+      throw new BrokerError('busy', detail, { cause: thrown, retryAfterSeconds: 10 });
+    }
   }
 
   async #resolve(domain: DomainName, signal: AbortSignal): Promise<TenantId | undefined> {
@@ -96,9 +115,15 @@ class EntraDomainResolver implements DomainResolver {
     // Entra answers 400 `invalid_tenant` for a domain that no tenant has. Other replies do not decide.
     if (tenantId === undefined && reply.status !== 400)
       throw unresolved("Entra's reply does not name the tenant of the domain.", undefined, reply.status);
-    const lifeMs = tenantId === undefined ? freshMs.unknown : freshMs.known;
-    this.#answers.set(domain, { tenantId, untilMs: clock.nowMs() + lifeMs });
+    this.#remember(domain, tenantId);
     return tenantId;
+  }
+
+  #remember(domain: DomainName, tenantId: TenantId | undefined): void {
+    const [kept, other] = tenantId === undefined ? [this.#unknown, this.#known] : [this.#known, this.#unknown];
+    const lifeMs = tenantId === undefined ? freshMs.unknown : freshMs.known;
+    other.delete(domain);
+    kept.set(domain, { tenantId, untilMs: this.#deps.clock.nowMs() + lifeMs });
   }
 
   async #send(domain: DomainName, signal: AbortSignal): Promise<OutboundReply> {

@@ -72,12 +72,6 @@ describe('POST /api/tokens', () => {
     expect(body).toMatchObject({ tokenType: 'Bearer', tenantId: tenant, resource: 'graph', grant: 'delegated' });
   });
 
-  it('sends Deprecation and Sunset for a retired resource', async () => {
-    const { headers } = await visitor.visit('tokens', { token, body: { tenant, resource: 'aad-graph' } });
-    expect(headers.get('deprecation')).toMatch(/^@\d+$/);
-    expect(Date.parse(headers.get('sunset') ?? '')).toBeGreaterThan(0);
-  });
-
   it.each(invalidRequests)('answers %j with %i %s', async (body, status, code) => {
     const answer = await visitor.visit('tokens', { token, ...(body === undefined ? {} : { body }) });
     expect([answer.status, answer.code]).toEqual([status, code]);

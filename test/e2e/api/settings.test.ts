@@ -16,7 +16,9 @@ describe('while settings are wrong', () => {
   let visitor: Visitor;
 
   beforeAll(async () => {
-    host = await startHost({ PARTNER_TENANT_ID: undefined, KEY_VAULT_URL: secret });
+    // The host itself does not start without a storage connection.
+    const storage = { AzureWebJobsStorage: 'UseDevelopmentStorage=true' };
+    host = await startHost({ ...storage, PARTNER_TENANT_ID: undefined, KEY_VAULT_URL: secret });
     visitor = await createVisitor(host.ready.url);
   });
   afterAll(() => host?.stop());

@@ -192,7 +192,7 @@ describe('ptb revoke', () => {
     await Promise.race([faultMet(operator.cloud), ended]);
     child.kill('SIGINT');
     const { exitCode, stdout } = await ended;
-    expect([exitCode, JSON.parse(stdout)]).toMatchObject([130, { results: [{ done: false }] }]);
+    expect([exitCode, JSON.parse(stdout)]).toMatchObject([130, { results: [{ done: true }, { done: false }] }]);
     expect((await operator.store.load('default')).refreshToken).toBeDefined();
   });
 

@@ -64,6 +64,7 @@ it('passes every check, down to a token for a customer', async () => {
     'Key Vault': 'ok',
     Credential: 'ok',
     'Client credential': 'ok',
+    Keys: 'ok',
     'Partner tenant': 'ok',
     'Partner Center': 'ok',
     AdminAgents: 'ok',

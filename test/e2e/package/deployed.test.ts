@@ -27,6 +27,9 @@ async function ptb(args: readonly string[], environment: Record<string, string> 
   return { code, document: JSON.parse(stdout) as Record<string, unknown>, stderr };
 }
 
+/** Without it, the host does not start. */
+const storage = { AzureWebJobsStorage: 'UseDevelopmentStorage=true' };
+
 const names = (host: HostProcess): string[] => host.functions.map(({ name }) => name).toSorted();
 
 describe('the packaged app in a folder outside the project', () => {
@@ -53,14 +56,14 @@ describe('the packaged app in a folder outside the project', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  describe('without settings', () => {
+  describe('without settings other than the storage connection of the host', () => {
     let host: HostProcess;
     beforeAll(async () => {
-      host = await start(alone, ['--keys']);
+      host = await start(alone, ['--keys'], storage);
     });
 
     it('registers the same functions as the build in the project', async () => {
-      const project = await start(builtApp, ['--keys']);
+      const project = await start(builtApp, ['--keys'], storage);
       expect(names(host)).toEqual(names(project));
       expect(host.functions.filter(({ trigger }) => trigger === 'orchestrationTrigger')).not.toEqual([]);
     });

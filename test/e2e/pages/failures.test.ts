@@ -49,7 +49,6 @@ describe.skipIf(noBrowser !== undefined)('dashboard when the broker fails', () =
     ['a configuration error', { status: 503, json: misconfigured }, textsFor(misconfigured)],
     ['a problem document', { status: 503, json: problem }, [problem.title, ...textsFor(problem)]],
     ['a page of another server', { contentType: 'text/html', body: '<p>Maintenance' }, ['HTTP 200, text/html']],
-    ['the short report for anonymous callers', { json: { status: 'ok' } }, ['HTTP 200, application/json']],
     ['an error in another format', { status: 502, json: { detail: ['no peer'] } }, ['The broker returned HTTP 502']],
   ])('shows the failure when the health response is %s, and other views still work', async (_, answer, texts) => {
     await page.route('**/api/health', (route) => route.fulfill(answer));
@@ -58,6 +57,14 @@ describe.skipIf(noBrowser !== undefined)('dashboard when the broker fails', () =
     expect(await alert().getByText('Advice for a caller.').count()).toBe(0);
     await dashboard.view('Jobs');
     await page.getByRole('region', { name: 'Access to each tenant' }).waitFor();
+    expect(complaints()).toEqual([]);
+  });
+
+  it('says why it shows the status alone, which a caller without an app role gets', async () => {
+    await page.route('**/api/health', (route) => route.fulfill({ json: { status: 'degraded' } }));
+    await dashboard.signIn(token);
+    await page.getByRole('heading', { name: 'Health degraded' }).waitFor();
+    await page.getByText('The token has no app role of the broker').waitFor();
     expect(complaints()).toEqual([]);
   });
 

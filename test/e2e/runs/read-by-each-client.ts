@@ -15,8 +15,12 @@ export interface Reader {
   readonly run: WrittenRun;
 }
 
-/** @throws Error at the first line that differs, or if lines are missing. */
-async function compare(run: WrittenRun, lines: AsyncIterable<string>, formatted: (row: Row) => string): Promise<void> {
+/** @returns the number of rows. @throws Error at the first line that differs, or if lines are missing. */
+async function compare(
+  run: WrittenRun,
+  lines: AsyncIterable<string>,
+  formatted: (row: Row) => string,
+): Promise<number> {
   let tenant = 0;
   let expected = run.rowsOf(0).map(formatted);
   let place = 0;
@@ -32,6 +36,7 @@ async function compare(run: WrittenRun, lines: AsyncIterable<string>, formatted:
     count += 1;
   }
   if (count !== run.rows) throw new Error(`${count} rows instead of ${run.rows}`);
+  return count;
 }
 
 /** Splits texts into pieces that end with the separator. */
@@ -55,7 +60,7 @@ export async function readFirstPage(reader: Reader): Promise<number> {
 }
 
 /** A program that follows the header `Link`. */
-export async function readByProgram(reader: Reader, limit: number | undefined): Promise<void> {
+export async function readByProgram(reader: Reader, limit: number | undefined): Promise<number> {
   const { token, run } = reader;
   const pages = async function* () {
     const query = `format=jsonl${limit === undefined ? '' : `&limit=${limit}`}`;
@@ -68,11 +73,11 @@ export async function readByProgram(reader: Reader, limit: number | undefined): 
       next = nextAddress(response.headers.get('link'), next);
     }
   };
-  await compare(run, split(pages(), '\n'), (row) => JSON.stringify(row));
+  return compare(run, split(pages(), '\n'), (row) => JSON.stringify(row));
 }
 
 /** `ptb runs export --format json`: one JSON array, one row a line. */
-export async function readByPtb({ url, token, run }: Reader): Promise<void> {
+export async function readByPtb({ url, token, run }: Reader): Promise<number> {
   const child = spawn(process.execPath, [ptbScript, 'runs', 'export', run.runId, '--format', 'json'], {
     env: { ...process.env, BROKER_URL: url, PTB_TOKEN: token },
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -81,11 +86,11 @@ export async function readByPtb({ url, token, run }: Reader): Promise<void> {
     for await (const line of createInterface({ input: child.stdout }))
       if (line !== '[' && line !== ']') yield line.replace(/,$/, '');
   };
-  await compare(run, rows(), (row) => JSON.stringify(row));
+  return compare(run, rows(), (row) => JSON.stringify(row));
 }
 
 /** The download of the dashboard: one CSV. */
-export async function readByDashboard(reader: Reader): Promise<void> {
+export async function readByDashboard(reader: Reader): Promise<number> {
   const { token, run } = reader;
   const file = await resultFile(resultsOf(reader), 'csv', async (address) => {
     const response = await fetch(address, { headers: { authorization: `Bearer ${token}` } });
@@ -106,5 +111,5 @@ export async function readByDashboard(reader: Reader): Promise<void> {
       isHeader = false;
     }
   };
-  await compare(run, rows(), formatted);
+  return compare(run, rows(), formatted);
 }

@@ -18,12 +18,16 @@ afterAll(() => demo?.stop());
 
 describe('the results of a run with thousands of rows', () => {
   it.each([undefined, 999, 50_000])('are what was written, row by row, in pages of %s rows', async (limit) => {
-    await readByProgram(reader, limit);
+    expect(await readByProgram(reader, limit)).toBe(run.rows);
   });
 
-  it('are what was written in the file of `ptb runs export`', () => readByPtb(reader));
+  it('are what was written in the file of `ptb runs export`', async () => {
+    expect(await readByPtb(reader)).toBe(run.rows);
+  });
 
-  it('are what was written in the download of the dashboard', () => readByDashboard(reader));
+  it('are what was written in the download of the dashboard', async () => {
+    expect(await readByDashboard(reader)).toBe(run.rows);
+  });
 });
 
 it('answers a problem while rows are missing, and the same page once they are back', async () => {

@@ -43,7 +43,8 @@ export async function startRunStack(
     startHost: async () => {
       const host = await startChild<{ url: string }>(
         ptbScript,
-        ['host', '--json', '--app', app.folder, '--port', '0', '--store', join(demo.folder, 'hub.db')],
+        // A real host waits for minutes after a kill (visibility timeouts of host.json); here the store is what counts.
+        hostArguments(app.folder, join(demo.folder, 'hub.db')),
         {
           environment: demo.environment,
           onLine: (line) => demo.note('log of another host', line),
@@ -87,5 +88,18 @@ export async function startRunStack(
   };
   return stack;
 }
+
+const hostArguments = (app: string, store: string): string[] => [
+  'host',
+  '--json',
+  '--app',
+  app,
+  '--port',
+  '0',
+  '--store',
+  store,
+  '--visibility-timeout',
+  '0',
+];
 
 export const started = ({ text }: { readonly text: string }): string => (JSON.parse(text) as { runId: string }).runId;

@@ -1,13 +1,17 @@
-/**
- * Adds the app settings, and the variables that the libraries of a Functions app expect, to `environment`.
- * @param port the port on which the host listens.
- */
+interface EnvironmentOptions {
+  readonly settings: Readonly<Record<string, string>>;
+  readonly appFolder: string;
+  /** The port on which the host listens. */
+  readonly port: number;
+}
+
+/** Adds the app settings, and the variables that the libraries of a Functions app expect, to `environment`. */
 export function setEnvironment(
   environment: NodeJS.ProcessEnv,
-  settings: Readonly<Record<string, string>>,
-  port: number,
+  { settings, appFolder, port }: EnvironmentOptions,
 ): void {
   Object.assign(environment, settings);
+  environment['FUNCTIONS_APPLICATION_DIRECTORY'] = appFolder;
   environment['FUNCTIONS_WORKER_RUNTIME'] = 'node';
   environment['AZURE_FUNCTIONS_ENVIRONMENT'] ??= 'Development';
   // Without it the durable client rewrites every URL to port 7071.

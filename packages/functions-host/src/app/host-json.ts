@@ -1,12 +1,27 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { hostLogLevels } from '../runtime/host-log.ts';
 import { HostStartError } from '../runtime/host-start-error.ts';
+import type { LogLevels } from '../runtime/log-filter.ts';
+import { readJsonFile } from './json-file.ts';
+import { storageProviderSchema } from './storage-provider.ts';
 
 const count = z.int().min(1);
+const threshold = z
+  .string()
+  .transform((text) => text.toLowerCase())
+  .pipe(z.enum([...hostLogLevels, 'none']));
+
+// The rule of AzureStorageOptions.ValidateHubName of the Durable Task extension.
+const hubName = z
+  .string()
+  .regex(/^[a-z][a-z0-9]{2,44}$/i, 'must have 3 to 45 letters and digits, and start with a letter');
+
 const schema = z.looseObject({
   version: z.literal('2.0', 'must be "2.0"'),
+  logging: z.looseObject({ logLevel: z.record(z.string(), threshold).optional() }).optional(),
   extensions: z
     .looseObject({
       http: z
@@ -19,7 +34,7 @@ const schema = z.looseObject({
         .optional(),
       durableTask: z
         .looseObject({
-          hubName: z.string().optional(),
+          hubName: hubName.optional(),
           defaultVersion: z.string().optional(),
           versionMatchStrategy: z.enum(['None', 'Strict', 'CurrentOrOlder']).optional(),
           versionFailureStrategy: z.enum(['Reject', 'Fail']).optional(),
@@ -30,6 +45,7 @@ const schema = z.looseObject({
           maxOrchestrationActions: count.optional(),
           overridableExistingInstanceStates: z.enum(['NonRunningStates', 'AnyState']).optional(),
           storeInputsInOrchestrationHistory: z.boolean().optional(),
+          storageProvider: storageProviderSchema.optional(),
         })
         .optional(),
     })
@@ -50,6 +66,8 @@ export interface HostJson {
     readonly maxOutstandingRequests: number;
     readonly customHeaders: Readonly<Record<string, string>>;
   };
+  /** `logging.logLevel`. */
+  readonly logLevels: LogLevels;
   readonly durable: DurableSettings;
 }
 
@@ -65,20 +83,25 @@ export interface DurableSettings {
   readonly maxOrchestrationActions: number;
   readonly overridableExistingInstanceStates: 'NonRunningStates' | 'AnyState';
   readonly storeInputsInOrchestrationHistory: boolean;
+  /** The app setting of the storage connection, if it is not AzureWebJobsStorage. */
+  readonly connectionName: string | undefined;
+  /** How long messages to orchestrations and entities stay hidden after the host that took them was killed. */
+  readonly controlQueueVisibilityTimeoutMs: number;
+  /** The same for activities. */
+  readonly workItemQueueVisibilityTimeoutMs: number;
 }
+
+/** The default of both visibility timeouts: 5 minutes. */
+const defaultVisibilityTimeoutMs = 300_000;
 
 /** @throws HostStartError when the file is missing, is not JSON, or has an invalid value for a supported setting. */
 export function readHostJson(appFolder: string): HostJson {
+  if (!existsSync(appFolder)) throw new HostStartError(`There is no folder ${appFolder}.`);
+  if (!statSync(appFolder).isDirectory()) throw new HostStartError(`${appFolder} is not a folder.`);
   const path = join(appFolder, 'host.json');
   if (!existsSync(path))
     throw new HostStartError(`There is no host.json in ${appFolder}, so it is not a Functions app.`);
-  let value: unknown;
-  try {
-    value = JSON.parse(readFileSync(path, 'utf8'));
-  } catch (error) {
-    throw new HostStartError(`${path} is not valid JSON.`, { cause: error });
-  }
-  return parseHostJson(value, path);
+  return parseHostJson(readJsonFile(path), path);
 }
 
 /**
@@ -96,8 +119,10 @@ export function parseHostJson(value: unknown, path = 'host.json'): HostJson {
   }
   const http = parsed.data.extensions?.http;
   const durable = parsed.data.extensions?.durableTask;
+  const provider = durable?.storageProvider;
   const perCore = 10 * availableParallelism();
   return {
+    logLevels: parsed.data.logging?.logLevel ?? {},
     http: {
       routePrefix: (http?.routePrefix ?? 'api').replace(/^\/+|\/+$/g, ''),
       maxConcurrentRequests: unbounded(http?.maxConcurrentRequests),
@@ -116,6 +141,9 @@ export function parseHostJson(value: unknown, path = 'host.json'): HostJson {
       maxOrchestrationActions: durable?.maxOrchestrationActions ?? 100_000,
       overridableExistingInstanceStates: durable?.overridableExistingInstanceStates ?? 'NonRunningStates',
       storeInputsInOrchestrationHistory: durable?.storeInputsInOrchestrationHistory ?? false,
+      connectionName: provider?.connectionName ?? provider?.connectionStringName,
+      controlQueueVisibilityTimeoutMs: provider?.controlQueueVisibilityTimeout ?? defaultVisibilityTimeoutMs,
+      workItemQueueVisibilityTimeoutMs: provider?.workItemQueueVisibilityTimeout ?? defaultVisibilityTimeoutMs,
     },
   };
 }

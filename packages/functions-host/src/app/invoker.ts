@@ -1,13 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import type { HostLogCategory, HostLogLevel } from '../runtime/host-log.ts';
 import type { RegisteredFunction, Registry } from './registry.ts';
-import type { CoreInvocationContext, InvocationRequest, InvocationResponse, NamedData, TypedData } from './rpc.ts';
+import type {
+  CoreInvocationContext,
+  InvocationRequest,
+  InvocationResponse,
+  NamedData,
+  ProgrammingModel,
+  TypedData,
+} from './rpc.ts';
+import { type IncomingTrace, newTraceContext } from './trace-context.ts';
 
 export interface Invocation {
   readonly inputData: NamedData[];
   readonly triggerMetadata?: Record<string, TypedData>;
   readonly invocationId?: string;
   readonly retryContext?: InvocationRequest['retryContext'] | undefined;
+  /** The trace that the invocation continues. */
+  readonly trace?: IncomingTrace | undefined;
 }
 
 /** `raw` is the handler's own return value. Inspect it only: `response` is what leaves the worker. */
@@ -20,6 +30,16 @@ interface HookStores {
   readonly hookData: Record<string, unknown>;
   readonly appHookData: Record<string, unknown>;
 }
+
+interface RunningInvocation {
+  readonly context: CoreInvocationContext;
+  readonly shared: HookStores;
+  /** Sets the library's context, which log hooks receive. */
+  bind(context: unknown): void;
+  end(): void;
+}
+
+type InvocationModel = ReturnType<ProgrammingModel['getInvocationModel']>;
 
 /** Runs functions through the programming model and calls the app's hooks before and after, as the worker does. */
 export class Invoker {
@@ -41,6 +61,11 @@ export class Invoker {
     return running;
   }
 
+  /** Ends the wait of {@link idle} for an invocation that can never end. */
+  forget(running: Promise<InvocationOutcome>): void {
+    this.#running.delete(running);
+  }
+
   /** Resolves when no invocation is running. */
   async idle(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running);
@@ -54,6 +79,18 @@ export class Invoker {
     if (!model) throw new Error('no programming model is set');
     const core = this.#coreContext(target, invocation);
     const invocationModel = model.getInvocationModel(core.context);
+    try {
+      return await this.#run(invocationModel, target, core);
+    } finally {
+      core.end();
+    }
+  }
+
+  async #run(
+    invocationModel: InvocationModel,
+    target: RegisteredFunction,
+    core: RunningInvocation,
+  ): Promise<{ response: InvocationResponse; raw: unknown }> {
     const { context, inputs } = await invocationModel.getArguments();
     core.bind(context);
 
@@ -62,7 +99,7 @@ export class Invoker {
     core.context.state = 'preInvocationHooks';
     for (const hook of this.#registry.hooks('preInvocation')) await hook(before);
 
-    const after = { ...shared, inputs: before.inputs, result: undefined as unknown, error: undefined as unknown };
+    const after = { ...shared, inputs: before.inputs, result: null as unknown, error: null as unknown };
     core.context.state = 'invocation';
     try {
       after.result = await invocationModel.invokeFunction(context, before.inputs, before.functionCallback);
@@ -71,34 +108,35 @@ export class Invoker {
     }
     core.context.state = 'postInvocationHooks';
     for (const hook of this.#registry.hooks('postInvocation')) await hook(after);
-    if (after.error !== undefined && after.error !== null) throw after.error;
-    const response = await invocationModel.getResponse(context, after.result);
     core.context.state = undefined;
-    return { response, raw: after.result };
+    if (after.error !== undefined && after.error !== null) throw after.error;
+    return { response: await invocationModel.getResponse(context, after.result), raw: after.result };
   }
 
-  #coreContext(
-    target: RegisteredFunction,
-    invocation: Invocation,
-  ): { context: CoreInvocationContext; shared: HookStores; bind(context: unknown): void } {
+  #coreContext(target: RegisteredFunction, invocation: Invocation): RunningInvocation {
     const invocationId = invocation.invocationId ?? randomUUID();
     const registry = this.#registry;
-    const shared: HookStores = { hookData: {}, appHookData: registry.appHookData };
+    const { name } = target.metadata;
+    const shared: HookStores = { hookData: {}, appHookData: registry.appHooks.appHookData };
     let libraryContext: unknown;
+    let ended = false;
     const context: CoreInvocationContext = {
       invocationId,
       metadata: target.metadata,
       request: {
         invocationId,
-        functionId: target.metadata.name,
+        functionId: name,
         inputData: invocation.inputData,
         triggerMetadata: invocation.triggerMetadata ?? {},
+        traceContext: newTraceContext(invocation.trace),
         ...(invocation.retryContext ? { retryContext: invocation.retryContext } : {}),
       },
       log: (level: HostLogLevel, category: HostLogCategory, message: string) => {
         const entry = { level, message, category, invocationContext: libraryContext, ...shared };
         for (const hook of registry.hooks('log')) hook(entry);
-        registry.log(entry.level, category, entry.message, target.metadata.name);
+        // The real host ignores a line whose invocation has ended (GrpcWorkerChannel.Log).
+        if (ended) registry.log('debug', 'system', 'Dropped a line that was logged after the invocation.', name);
+        else registry.log(entry.level, category, entry.message, name);
       },
     };
     return {
@@ -106,6 +144,9 @@ export class Invoker {
       shared,
       bind: (invocationContext) => {
         libraryContext = invocationContext;
+      },
+      end: () => {
+        ended = true;
       },
     };
   }

@@ -2,7 +2,6 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { stackOf } from '../runtime/errors.ts';
 import { HostStartError } from '../runtime/host-start-error.ts';
 import { installCoreModule } from './core-shim.ts';
 import type { Registry } from './registry.ts';
@@ -25,7 +24,7 @@ export async function loadApp(appFolder: string, registry: Registry): Promise<{ 
   installCoreModule(registry);
   for (const file of files) await loadFile(file, packageJson.type === 'module');
 
-  const hookContext = { hookData: {}, appHookData: registry.appHookData, functionAppDirectory: folder };
+  const hookContext = { ...registry.appHooks, functionAppDirectory: folder };
   for (const hook of registry.hooks('appStart')) await hook(hookContext);
   const capabilities = (await registry.model?.getCapabilities?.({})) ?? {};
   registry.lock();
@@ -64,6 +63,7 @@ async function loadFile(file: string, packageIsModule: boolean): Promise<void> {
     if (file.endsWith('.mjs') || (packageIsModule && !file.endsWith('.cjs'))) await import(pathToFileURL(file).href);
     else createRequire(file)(file);
   } catch (error) {
-    throw new HostStartError(`The app could not be loaded from ${file}: ${stackOf(error)}`, { cause: error });
+    const [firstLine = ''] = String(error).split('\n');
+    throw new HostStartError(`The app could not be loaded from ${file}: ${firstLine}`, { cause: error });
   }
 }

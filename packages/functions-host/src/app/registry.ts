@@ -17,8 +17,8 @@ export interface RegisteredFunction {
 export class Registry {
   /** By name in lower case. */
   readonly functions = new Map<string, RegisteredFunction>();
-  /** Shared by all hooks of the app (`appHookData`). */
-  readonly appHookData: Record<string, unknown> = {};
+  /** Shared by the hooks of the app: `appHookData` by all, `hookData` by appStart and appTerminate. */
+  readonly appHooks = { hookData: {} as Record<string, unknown>, appHookData: {} as Record<string, unknown> };
   readonly log: HostLog;
   model: ProgrammingModel | undefined;
   readonly #hooks = new Map<HookName, HookCallback[]>(hookNames.map((name) => [name, []]));

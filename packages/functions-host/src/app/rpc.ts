@@ -90,12 +90,19 @@ export interface RpcRetryContext {
   exception?: { message: string; stackTrace?: string } | undefined;
 }
 
+/** W3C Trace Context. */
+export interface TraceContext {
+  traceParent: string;
+  traceState: string;
+  attributes: Record<string, string>;
+}
+
 export interface InvocationRequest {
   invocationId: string;
   functionId: string;
   inputData: NamedData[];
   triggerMetadata: Record<string, TypedData>;
-  traceContext?: { traceParent: string };
+  traceContext: TraceContext;
   retryContext?: RpcRetryContext;
 }
 

@@ -1,5 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
+import { z } from 'zod';
 import { HostStartError } from '../runtime/host-start-error.ts';
+import { readJsonFile } from './json-file.ts';
 
 /**
  * Reads app settings from the `Values` of a file like local.settings.json, or from the members of a plain JSON object.
@@ -11,12 +13,7 @@ export function readSettingsFile(path: string, { required = false } = {}): Recor
     if (required) throw new HostStartError(`There is no settings file ${path}.`);
     return {};
   }
-  let document: unknown;
-  try {
-    document = JSON.parse(readFileSync(path, 'utf8'));
-  } catch (error) {
-    throw new HostStartError(`${path} is not valid JSON.`, { cause: error });
-  }
+  const document = readJsonFile(path);
   const file = document as { IsEncrypted?: unknown; Values?: unknown } | null;
   if (file?.IsEncrypted === true)
     throw new HostStartError(`${path} is encrypted. Decrypt it with \`func settings decrypt\`.`);
@@ -29,4 +26,35 @@ export function readSettingsFile(path: string, { required = false } = {}): Recor
     settings[name] = String(value);
   }
   return settings;
+}
+
+/** Which web pages may call the functions. */
+export interface CorsSettings {
+  /** `*` allows every origin. */
+  readonly origins: readonly string[];
+  readonly credentials: boolean;
+}
+
+const hostSection = z.looseObject({
+  LocalHttpPort: z.coerce.number().int().min(0).max(65_535).optional(),
+  CORS: z.string().optional(),
+  CORSCredentials: z.union([z.boolean(), z.stringbool()]).optional(),
+});
+
+/**
+ * Reads `Host` of a local.settings.json: `LocalHttpPort`, `CORS` and `CORSCredentials`. A missing file has none.
+ * @throws HostStartError when the file cannot be used.
+ */
+export function readHostSection(path: string): { port: number | undefined; cors: CorsSettings | undefined } {
+  const document = existsSync(path) ? (readJsonFile(path) as { Host?: unknown } | null) : null;
+  const parsed = hostSection.safeParse(document?.Host ?? {});
+  if (!parsed.success)
+    throw new HostStartError(`${path}: Host.${parsed.error.issues[0]?.path.join('.') ?? ''} is not valid.`);
+  const { LocalHttpPort, CORS, CORSCredentials } = parsed.data;
+  const origins = (CORS ?? '').split(',').map((origin) => origin.trim().replace(/\/$/, ''));
+  const listed = origins.filter((origin) => origin !== '');
+  return {
+    port: LocalHttpPort,
+    cors: listed.length === 0 ? undefined : { origins: listed, credentials: CORSCredentials === true },
+  };
 }

@@ -3,9 +3,9 @@ import type { InstanceTable } from './instance-table.ts';
 import { type Instance, isControl, type Message, type NewMessage } from './instance.ts';
 import { messageForParent } from './parent-message.ts';
 
-/** The control message to process next. While an instance is suspended, only resume and terminate are processed. */
+/** The control message to process next. While an instance is suspended, only control messages are processed. */
 export function nextControl({ record, inbox }: Instance): Message | undefined {
-  if (record.status === 'Suspended') return inbox.find(({ kind }) => kind === 'resume' || kind === 'terminate');
+  if (record.status === 'Suspended') return inbox.find((message) => isControl(message));
   const first = inbox[0];
   return first && isControl(first) ? first : undefined;
 }

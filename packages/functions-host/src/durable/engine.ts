@@ -13,11 +13,12 @@ import { Dispatcher } from './dispatcher.ts';
 import { Draft, type TimerLimits } from './draft.ts';
 import { Effects } from './effects.ts';
 import { EntityEngine } from './entity-engine.ts';
-import { type Instance, isFinal, type Message, type NewMessage } from './instance.ts';
+import { type Instance, isFinal, type Message, type NewMessage, type OpenTask } from './instance.ts';
 import { InstanceTable } from './instance-table.ts';
 import type { Journal } from './journal.ts';
 import { missingFunction } from './missing-function.ts';
 import { messageForParent } from './parent-message.ts';
+import { type LostWork, Recovery } from './recovery.ts';
 import type { StoredState } from './store.ts';
 import { TaskRunner } from './task-runner.ts';
 import { applyMessages, applyOutcome, turnInput, type TurnResult } from './turn.ts';
@@ -54,11 +55,13 @@ export class Engine {
   readonly #effects: Effects;
   readonly #dispatcher: Dispatcher;
   readonly #warnings: OrchestrationWarnings;
+  #recovery: Recovery;
 
   constructor(deps: EngineDeps) {
     this.deps = deps;
     this.#warnings = new OrchestrationWarnings(deps.log);
     this.table = new InstanceTable(deps);
+    this.#recovery = this.#newRecovery(undefined);
     this.#tasks = new TaskRunner({
       ...deps,
       findActivity: (name) => deps.findFunction('activity', name),
@@ -90,8 +93,12 @@ export class Engine {
     });
   }
 
-  /** Restores the state of a store. Call it before {@link start}. */
-  load(state: StoredState): void {
+  /**
+   * Restores the state of a store. Call it before {@link start}.
+   * @param lost set if the host that used the store before was killed.
+   */
+  load(state: StoredState, lost?: LostWork): void {
+    this.#recovery = this.#newRecovery(lost);
     this.table.load(state);
     this.entities.load(state);
   }
@@ -101,17 +108,18 @@ export class Engine {
     for (const instance of this.table.all()) {
       if (isFinal(instance.record.status)) continue;
       const ended = new Set(instance.inbox.map((message) => ('taskId' in message ? message.taskId : -1)));
-      for (const task of instance.openTasks.values())
-        if (!ended.has(task.id)) this.#effects.startAfterCommit(instance, task);
-      if (instance.inbox.length > 0) this.#dispatcher.wake(instance);
+      for (const task of instance.openTasks.values()) if (!ended.has(task.id)) this.#restart(instance, task);
+      if (instance.inbox.length > 0) this.#recovery.whenVisible(instance, () => this.#dispatcher.wake(instance));
     }
-    this.entities.start();
+    this.entities.start(this.#recovery);
+    this.#recovery.report();
     this.commit();
   }
 
   /** Starts no further work. Results of running work are still stored until the store is closed. */
   stop(): void {
     this.#dispatcher.stop();
+    this.#recovery.stop();
     this.#effects.stop();
     this.#tasks.stop();
     this.entities.stop();
@@ -123,13 +131,31 @@ export class Engine {
    */
   deliver(message: NewMessage): void {
     const instance = this.table.deliver(message);
-    if (instance) this.#dispatcher.wake(instance);
+    if (instance && !this.#recovery.isHeld(instance)) this.#dispatcher.wake(instance);
   }
 
   /** Commits the journal, then starts the activities and timers that wait for the commit. */
   commit(): void {
     this.deps.journal.commit();
     this.#effects.onCommitted();
+  }
+
+  #newRecovery(lost: LostWork | undefined): Recovery {
+    const { clock, log, settings } = this.deps;
+    return new Recovery({ clock, log, maxActivities: settings.maxConcurrentActivityFunctions }, lost);
+  }
+
+  #restart(instance: Instance, task: OpenTask): void {
+    if (task.kind !== 'activity' && task.kind !== 'http') {
+      this.#effects.startAfterCommit(instance, task);
+      return;
+    }
+    this.#recovery.whenActivityVisible((held) => {
+      // The instance can have ended in the meantime.
+      if (held && instance.openTasks.get(task.id) !== task) return;
+      this.#effects.startAfterCommit(instance, task);
+      if (held) this.commit();
+    });
   }
 
   async #turn(instance: Instance): Promise<boolean> {
@@ -182,6 +208,7 @@ export class Engine {
     if (result.waitsForOpenTasks) this.#warnings.openTasks(instance, draft.openCount);
     for (const effect of draft.effects) this.#effects.apply(instance, effect);
     const ended = this.table.applyTurn(draft, batch, result);
+    if (ended) this.#warnings.failed(instance);
     this.#deliverAndCommit(ended ? messageForParent(instance) : undefined);
   }
 
@@ -199,7 +226,9 @@ export class Engine {
     this.#warnings.version(instance, mismatch);
     if (versionFailureStrategy === 'Fail') {
       this.#effects.release(instance);
-      this.#deliverAndCommit(this.table.fail(instance, `VersionMismatch: the orchestration ${mismatch}`));
+      const message = this.table.fail(instance, `VersionMismatch: the orchestration ${mismatch}`);
+      this.#warnings.failed(instance);
+      this.#deliverAndCommit(message);
     }
     return false;
   }

@@ -5,6 +5,7 @@ import { type Entity, nextLockMessage, nextOperations } from './entity-queue.ts'
 import { entityIdOf, type EntityMessage, type QueuedEntityMessage, type QueuedOperation } from './entity.ts';
 import type { NewMessage } from './instance.ts';
 import type { Journal } from './journal.ts';
+import type { Recovery } from './recovery.ts';
 import type { StoredState } from './store.ts';
 
 interface EntityEngineDeps extends EntityBatchDeps {
@@ -33,6 +34,7 @@ export class EntityEngine {
   #seq = 1;
   #scheduled = false;
   #stopped = false;
+  #recovery: Recovery | undefined;
 
   constructor(deps: EntityEngineDeps) {
     this.#deps = deps;
@@ -46,8 +48,11 @@ export class EntityEngine {
     }
   }
 
-  start(): void {
-    for (const entity of this.#entities.values()) if (entity.queue.length > 0) this.#wake(entity);
+  /** Processes the restored queues when their messages are visible. */
+  start(recovery: Recovery): void {
+    this.#recovery = recovery;
+    for (const entity of this.#entities.values())
+      if (entity.queue.length > 0) recovery.whenVisible(entity, () => this.#wake(entity));
   }
 
   stop(): void {
@@ -80,6 +85,7 @@ export class EntityEngine {
   }
 
   #wake(entity: Entity): void {
+    if (this.#recovery?.isHeld(entity) === true) return;
     // A running entity checks its queue again when its batch ends.
     if (!this.#running.has(entity)) this.#ready.add(entity);
     this.#schedule();

@@ -1,7 +1,6 @@
 import type { Engine } from './engine.ts';
 import { entityIdOf } from './entity.ts';
 import { type Instance, instanceIdError, isFinal, type RuntimeStatus } from './instance.ts';
-import { missingFunction } from './missing-function.ts';
 
 export interface InstanceQuery {
   readonly createdFromMs?: number | undefined;
@@ -24,7 +23,8 @@ type StartResult =
   | { readonly kind: 'conflict'; readonly status: RuntimeStatus }
   | { readonly kind: 'invalid'; readonly reason: string };
 
-export type SendResult = 'accepted' | 'notFound' | 'gone';
+/** `refused`: the extension allows the operation only in another status. */
+export type SendResult = 'accepted' | 'notFound' | 'gone' | 'refused';
 
 /** The operations of a durable client. Each returns after its changes are committed to the store. */
 export class DurableOperations {
@@ -37,15 +37,15 @@ export class DurableOperations {
   /** Starts an orchestration. Exactly one of several simultaneous starts with the same id succeeds. */
   start(name: string, options: StartOptions): StartResult {
     const { deps, table } = this.#engine;
+    // The extension also accepts a name that the app does not have. The orchestration then fails.
     const target = deps.findFunction('orchestration', name);
-    if (!target) return { kind: 'invalid', reason: missingFunction(name, 'orchestrator') };
     const instanceId = options.instanceId || deps.newGuid().replaceAll('-', '');
     const idError = instanceIdError(instanceId);
     if (idError) return { kind: 'invalid', reason: idError };
     const created = table.create(
       {
         instanceId,
-        name: target.metadata.name,
+        name: target?.metadata.name ?? name,
         input: options.input,
         version: options.version ?? deps.settings.defaultVersion,
       },
@@ -74,6 +74,14 @@ export class DurableOperations {
   }
 
   control(instanceId: string, kind: 'terminate' | 'suspend' | 'resume', reason: string): SendResult {
+    const status = this.get(instanceId)?.record.status;
+    const suspended = status === 'Suspended';
+    if (
+      status !== undefined &&
+      !isFinal(status) &&
+      ((kind === 'suspend' && suspended) || (kind === 'resume' && !suspended))
+    )
+      return 'refused';
     return this.#send(instanceId, () => this.#engine.deliver({ kind, instanceId, reason }));
   }
 

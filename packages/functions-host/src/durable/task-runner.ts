@@ -3,6 +3,7 @@ import type { RegisteredFunction } from '../app/registry.ts';
 import { type NamedData, type TypedData, triggerOf } from '../app/rpc.ts';
 import { stackOf } from '../runtime/errors.ts';
 import type { HostLog } from '../runtime/host-log.ts';
+import { activityFailure } from './activity-failure.ts';
 import { callHttp, type HttpFetch } from './call-http.ts';
 import type { ActivityTask, HttpTask, TaskOutcome } from './instance.ts';
 import { missingFunction } from './missing-function.ts';
@@ -91,45 +92,4 @@ function jsonOf(value: TypedData | null | undefined): string {
   if (value.string !== undefined) return JSON.stringify(value.string);
   if (value.bytes !== undefined) return JSON.stringify(Buffer.from(value.bytes).toString('base64'));
   return JSON.stringify(value.int ?? value.double ?? null);
-}
-
-/** The library's JSON of an error. It uses this format if the app has set an exception properties provider. */
-interface StructuredFailure {
-  readonly errorType: string;
-  readonly errorMessage: string;
-  readonly stackTrace?: string;
-  readonly isNonRetriable?: boolean;
-  readonly properties?: unknown;
-}
-
-/** The failure as the platform reports it. Its reason has two spaces because the worker's message starts with one. */
-function activityFailure(name: string, error: Error): TaskOutcome & { ok: false } {
-  const structured = structuredFailure(error.message);
-  const reason = `Activity function '${name}' failed:  ${structured?.errorMessage ?? error.message}`;
-  const details = error.stack ?? '';
-  if (!structured) return { ok: false, reason, details };
-  return {
-    ok: false,
-    reason,
-    details: structured.stackTrace ?? '',
-    failureDetails: {
-      ErrorType: structured.errorType,
-      ErrorMessage: structured.errorMessage,
-      StackTrace: structured.stackTrace ?? null,
-      IsNonRetriable: structured.isNonRetriable ?? false,
-      Properties: structured.properties ?? null,
-      InnerFailure: null,
-    },
-  };
-}
-
-function structuredFailure(message: string): StructuredFailure | undefined {
-  if (!message.startsWith('{')) return undefined;
-  try {
-    const value = JSON.parse(message) as Partial<StructuredFailure>;
-    const complete = typeof value.errorType === 'string' && typeof value.errorMessage === 'string';
-    return complete ? (value as StructuredFailure) : undefined;
-  } catch {
-    return undefined;
-  }
 }

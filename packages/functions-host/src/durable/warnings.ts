@@ -1,8 +1,12 @@
+import { adviceFor } from '../app/unsupported.ts';
 import type { HostLog } from '../runtime/host-log.ts';
 import type { LeafAction } from './actions.ts';
 import type { Instance } from './instance.ts';
 
-/** Logs warnings about orchestrations that will not do what their authors expect, each once per instance. */
+/**
+ * Logs failed orchestrations, and warnings about orchestrations that will not do what their authors expect, each
+ * warning once per instance.
+ */
 export class OrchestrationWarnings {
   readonly #log: HostLog;
   readonly #logged = new Set<string>();
@@ -26,6 +30,14 @@ export class OrchestrationWarnings {
 
   version(instance: Instance, text: string): void {
     this.#logOnce(instance, 'version', text);
+  }
+
+  /** Logs the reason if the instance has failed, as the extension does. */
+  failed({ record: { instanceId, name, status, output } }: Instance): void {
+    if (status !== 'Failed') return;
+    const reason = String(JSON.parse(output ?? 'null'));
+    const text = `${instanceId}: Function '${name} (Orchestrator)' failed with an error. Reason: ${reason}`;
+    this.#log('error', 'system', `${text}${adviceFor(reason)}`, name);
   }
 
   #logOnce({ record }: Instance, topic: string, text: string): void {

@@ -72,17 +72,26 @@ function sendStarted(deps: DurableApiDeps, response: ServerResponse, instanceId:
   sendJson(response, 202, JSON.stringify(links), { location: links['statusQueryGetUri'] ?? '', 'retry-after': '10' });
 }
 
-const statusOf: Readonly<Record<SendResult, number>> = { accepted: 202, notFound: 404, gone: 410 };
+const statusOf: Readonly<Record<SendResult, number>> = { accepted: 202, notFound: 404, gone: 410, refused: 500 };
 
 function manage(deps: DurableApiDeps, call: DurableCall, instanceId: string, operation: string): void {
   if (operation === 'terminate' || operation === 'suspend' || operation === 'resume') {
     const reason = call.url.searchParams.get('reason') ?? '';
-    sendEmpty(call.response, statusOf[deps.operations.control(instanceId, operation, reason)]);
+    const result = deps.operations.control(instanceId, operation, reason);
+    if (result === 'refused') sendRefused(deps, call, instanceId, operation);
+    else sendEmpty(call.response, statusOf[result]);
   } else if (operation === 'rewind') {
     if (!deps.operations.get(instanceId)) sendEmpty(call.response, 404);
     else sendMessage(call.response, 501, 'The rewind operation is not supported by the local host.');
   } else if (operation === 'restart') restart(deps, call, instanceId);
   else sendEmpty(call.response, 404);
+}
+
+function sendRefused(deps: DurableApiDeps, call: DurableCall, instanceId: string, operation: string): void {
+  const status = deps.operations.get(instanceId)?.record.status ?? 'unknown';
+  const reason = `Cannot ${operation} the orchestration instance ${instanceId} because instance is in the ${status} state.`;
+  const message = 'Something went wrong while processing your request';
+  sendJson(call.response, 500, JSON.stringify({ Message: message, ExceptionMessage: reason }));
 }
 
 function restart(deps: DurableApiDeps, call: DurableCall, instanceId: string): void {

@@ -18,11 +18,20 @@ export function presentedKey(request: IncomingMessage, query: URLSearchParams): 
 }
 
 /** Whether `presented` is one of `accepted`. Takes the same time for any wrong key of the right length. */
-export function keyMatches(presented: string | undefined, ...accepted: readonly string[]): boolean {
+function keyMatches(presented: string | undefined, ...accepted: readonly string[]): boolean {
   if (presented === undefined) return false;
   const presentedBytes = Buffer.from(presented);
   return accepted.some((key) => {
     const keyBytes = Buffer.from(key);
     return keyBytes.length === presentedBytes.length && timingSafeEqual(keyBytes, presentedBytes);
   });
+}
+
+/**
+ * Whether a request may use something that requires one of the `accepted` keys.
+ * @returns 200, 401 without a valid key, or 403 with a valid key that is not accepted here.
+ */
+export function authorize(keys: HostKeys, presented: string | undefined, accepted: readonly string[]): 200 | 401 | 403 {
+  if (keyMatches(presented, ...accepted)) return 200;
+  return keyMatches(presented, keys.master, keys.function, keys.system) ? 403 : 401;
 }

@@ -73,8 +73,15 @@ function decodePath(pathname: string): string[] | undefined {
   const segments = pathname.replace(/^\//, '').replace(/\/$/, '').split('/');
   if (segments.length === 1 && segments[0] === '') return [];
   try {
-    return segments.map((segment) => decodeURIComponent(segment));
+    return segments.map((segment) => decodeSegment(segment));
   } catch {
     return undefined;
   }
 }
+
+/** Decodes a path segment. `%2F` stays, as in ASP.NET: decoded, it could not be told from a separator. */
+const decodeSegment = (segment: string): string =>
+  segment
+    .split(/(%2f)/i)
+    .map((part, index) => (index % 2 === 1 ? part : decodeURIComponent(part)))
+    .join('');

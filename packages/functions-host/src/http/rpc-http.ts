@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingTrace } from '../app/trace-context.ts';
 import type { RpcCookie, RpcHttp, RpcHttpRequest, TypedData } from '../app/rpc.ts';
 
 /** The request in the format of the worker protocol. Repeated query keys and headers are joined with a comma. */
@@ -24,6 +25,13 @@ export function joinedHeaders(request: IncomingMessage): Record<string, string> 
     if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(',') : value;
   }
   return headers;
+}
+
+/** The trace context that a request carries. */
+export function incomingTrace({ headers }: IncomingMessage): IncomingTrace {
+  const text = (value: string | string[] | undefined): string | undefined =>
+    Array.isArray(value) ? value.join(',') : value;
+  return { traceParent: text(headers['traceparent']), traceState: text(headers['tracestate']) };
 }
 
 export function joinedQuery(url: URL): Record<string, string> {

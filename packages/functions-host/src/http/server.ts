@@ -1,16 +1,19 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { RegisteredFunction } from '../app/registry.ts';
+import type { CorsSettings } from '../app/settings.ts';
 import { rpcPath, webhookPath } from '../durable/client-links.ts';
 import { stackOf } from '../runtime/errors.ts';
 import type { HostLog } from '../runtime/host-log.ts';
 import { HostStartError } from '../runtime/host-start-error.ts';
 import { type AdminApiDeps, answerAdminApi } from './admin-api.ts';
+import { applyCors } from './cors.ts';
 import { answerDurableApi, type DurableApiDeps } from './durable-api.ts';
 import { BodyTooLargeError, requestUrl, sendEmpty } from './exchange.ts';
-import { type HttpTriggerDeps, runHttpTrigger } from './http-trigger.ts';
-import { type HostKeys, keyMatches, presentedKey } from './keys.ts';
+import { runHttpTrigger } from './http-trigger.ts';
+import { authorize, type HostKeys, presentedKey } from './keys.ts';
 import type { RequestGate } from './request-gate.ts';
+import type { HttpTriggerDeps } from './routed-exchange.ts';
 import { findRoute, type HttpRoute } from './router.ts';
 
 interface ServerDeps {
@@ -18,6 +21,7 @@ interface ServerDeps {
   readonly findFunction: (name: string) => RegisteredFunction | undefined;
   readonly keys: HostKeys;
   readonly requireKeys: boolean;
+  readonly cors: CorsSettings | undefined;
   readonly customHeaders: Readonly<Record<string, string>>;
   readonly gate: RequestGate;
   readonly trigger: HttpTriggerDeps;
@@ -30,13 +34,17 @@ interface ServerDeps {
 // its next SYN.
 const backlog = 4096;
 
+/** The limit of the real host's server (Kestrel, MaxRequestHeadersTotalSize) in bytes: 32 KB. More gets 431. */
+const maxHeaderSize = 32_768;
+
 /** The HTTP server of the host. Answers 503 until {@link HostServer.serve} is called. */
 export class HostServer {
   readonly #server: Server;
+  readonly #stopping = new AbortController();
   #deps: ServerDeps | undefined;
 
   constructor() {
-    this.#server = createServer((request, response) => {
+    this.#server = createServer({ maxHeaderSize }, (request, response) => {
       void this.#answer(request, response);
     });
     // Connections must survive a pause in a debugger.
@@ -69,9 +77,15 @@ export class HostServer {
     this.#deps = deps;
   }
 
+  /** Aborts when the server stops. */
+  get stopping(): AbortSignal {
+    return this.#stopping.signal;
+  }
+
   /** Accepts no further connections and waits until the open ones have ended. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#stopping.abort();
     this.#server.closeIdleConnections();
     await closed;
   }
@@ -87,8 +101,10 @@ export class HostServer {
       sendEmpty(response, 503);
       return;
     }
+    logRequest(deps.log, request, response);
     try {
-      await dispatch(deps, request, response);
+      if (deps.cors && applyCors(deps.cors, request, response)) sendEmpty(response, 204);
+      else await dispatch(deps, request, response);
     } catch (error) {
       if (!(error instanceof BodyTooLargeError)) deps.log('error', 'system', `A request failed: ${stackOf(error)}`);
       if (response.headersSent) response.destroy();
@@ -108,13 +124,13 @@ async function dispatch(deps: ServerDeps, request: IncomingMessage, response: Se
   const rpc = segmentsBelow(url.pathname, rpcPath);
   const exchange = { request, response, url };
   if (admin) {
-    if (keyMatches(presentedKey(request, url.searchParams), deps.keys.master))
-      await answerAdminApi(deps.admin, admin, request, response);
-    else sendEmpty(response, 401);
+    const status = authorize(deps.keys, presentedKey(request, url.searchParams), [deps.keys.master]);
+    if (status === 200) await answerAdminApi(deps.admin, admin, request, response);
+    else sendEmpty(response, status);
   } else if (webhook) {
-    if (keyMatches(presentedKey(request, url.searchParams), deps.keys.system, deps.keys.master))
-      await answerDurableApi(deps.durable, webhook, exchange);
-    else sendEmpty(response, 401);
+    const status = authorize(deps.keys, presentedKey(request, url.searchParams), [deps.keys.system, deps.keys.master]);
+    if (status === 200) await answerDurableApi(deps.durable, webhook, exchange);
+    else sendEmpty(response, status);
   } else if (rpc) {
     if (isFromLoopbackClient(request)) await answerDurableApi(deps.durable, rpc, exchange);
     else sendEmpty(response, 403);
@@ -134,8 +150,11 @@ async function dispatchToFunction(
     sendEmpty(response, url.pathname === '/' ? 204 : 404);
     return;
   }
-  if (deps.requireKeys && !isAuthorized(deps.keys, match.route, presentedKey(request, url.searchParams))) {
-    sendEmpty(response, 401);
+  const status = deps.requireKeys
+    ? authorizeCall(deps.keys, match.route, presentedKey(request, url.searchParams))
+    : 200;
+  if (status !== 200) {
+    sendEmpty(response, status);
     return;
   }
   const release = await deps.gate.enter();
@@ -150,10 +169,19 @@ async function dispatchToFunction(
   }
 }
 
-function isAuthorized(keys: HostKeys, route: HttpRoute, presented: string | undefined): boolean {
-  if (route.authLevel === 'anonymous') return true;
-  const accepted = route.authLevel === 'admin' ? [keys.master] : [keys.master, keys.function];
-  return keyMatches(presented, ...accepted);
+function authorizeCall(keys: HostKeys, route: HttpRoute, presented: string | undefined): 200 | 401 | 403 {
+  if (route.authLevel === 'anonymous') return 200;
+  return authorize(keys, presented, route.authLevel === 'admin' ? [keys.master] : [keys.master, keys.function]);
+}
+
+/** Logs method, path, status and duration of a request when its response has ended. The query can have a key. */
+function logRequest(log: HostLog, request: IncomingMessage, response: ServerResponse): void {
+  const startedMs = performance.now();
+  response.once('close', () => {
+    const path = (request.url ?? '/').split('?')[0];
+    const status = response.writableFinished ? String(response.statusCode) : 'without a complete response';
+    log('information', 'http', `${request.method} ${path} ${status} ${Math.round(performance.now() - startedMs)} ms`);
+  });
 }
 
 /** The decoded path segments below `base`, or undefined when the path is not below it. */

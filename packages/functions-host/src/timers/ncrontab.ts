@@ -1,4 +1,5 @@
 import { Cron } from 'croner';
+import { parseTimeSpan } from '../runtime/time-span.ts';
 
 interface Field {
   readonly name: string;
@@ -39,13 +40,24 @@ export interface Schedule {
 }
 
 /**
- * Parses an NCRONTAB expression: six fields, or five fields for second 0, with `*`, lists, ranges, steps, and names of
- * months and days. An occurrence must match both the day and the day of the week. A cron library computes the dates
- * but cannot parse the text: it accepts more (`?`, `L`, `#`, 7 for Sunday) and matches either of the two days.
+ * Parses the schedule of a timer trigger: an NCRONTAB expression, or a TimeSpan (`hh:mm:ss`) between occurrences.
  * @param timeZone IANA name.
  * @throws Error that names the invalid field.
  */
 export function parseSchedule(text: string, timeZone: string): Schedule {
+  const intervalMs = text.trim().includes(' ') ? undefined : parseTimeSpan(text);
+  if (intervalMs === undefined) return parseNcrontab(text, timeZone);
+  if (intervalMs <= 0) throw new Error(`"${text}" is not longer than zero`);
+  return { text, nextMs: (afterMs) => afterMs + intervalMs };
+}
+
+/**
+ * Parses an NCRONTAB expression: six fields, or five fields for second 0, with `*`, lists, ranges, steps, and names of
+ * months and days. An occurrence must match both the day and the day of the week. A cron library computes the dates
+ * but cannot parse the text: it accepts more (`?`, `L`, `#`, 7 for Sunday) and matches either of the two days.
+ * @throws Error that names the invalid field.
+ */
+function parseNcrontab(text: string, timeZone: string): Schedule {
   const parts = text.trim().split(/\s+/);
   const six = parts.length === 5 ? ['0', ...parts] : parts;
   if (six.length !== 6)

@@ -52,6 +52,8 @@ export class TimerTriggers {
   readonly #deps: TimerDeps;
   readonly #timers: readonly TimerFunction[];
   readonly #alarms: Alarms;
+  /** The statuses of this host. Without a store there are no others. */
+  readonly #statuses = new Map<string, ScheduleStatus>();
   #stopped = false;
 
   constructor(deps: TimerDeps, timers: readonly TimerFunction[]) {
@@ -123,6 +125,8 @@ export class TimerTriggers {
   }
 
   #readStatus(name: string): ScheduleStatus | undefined {
+    const current = this.#statuses.get(name);
+    if (current) return current;
     const text = this.#deps.readValue(statusKey(name));
     return text === undefined ? undefined : (JSON.parse(text) as ScheduleStatus);
   }
@@ -135,6 +139,7 @@ export class TimerTriggers {
       Next: next === undefined ? noTime : isoTime(next),
       LastUpdated: isoTime(nowMs),
     };
+    this.#statuses.set(target.metadata.name, status);
     this.#deps.journal.saveValue(statusKey(target.metadata.name), JSON.stringify(status));
     this.#deps.journal.commit();
   }

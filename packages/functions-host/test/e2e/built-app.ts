@@ -7,6 +7,8 @@ const packageRoot = resolve(import.meta.dirname, '../..');
 interface AppOptions {
   /** `extensions` of host.json. */
   readonly extensions?: Record<string, unknown>;
+  /** `logging.logLevel` of host.json. */
+  readonly logLevel?: Record<string, string>;
   readonly format?: 'esm' | 'cjs';
 }
 
@@ -17,8 +19,11 @@ export function temporaryFolder(name: string): string {
   return mkdtempSync(join(base, `${name}-`));
 }
 
-/** Bundles `apps/NAME.ts` and adds package.json and host.json. @returns the app folder. */
-export async function buildApp(name: string, { extensions = {}, format = 'esm' }: AppOptions = {}): Promise<string> {
+/** Bundles `apps/NAME.ts` and adds package.json, host.json and local.settings.json. @returns the app folder. */
+export async function buildApp(
+  name: string,
+  { extensions = {}, logLevel = {}, format = 'esm' }: AppOptions = {},
+): Promise<string> {
   const folder = temporaryFolder(name);
   const js =
     "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
@@ -38,7 +43,11 @@ export async function buildApp(name: string, { extensions = {}, format = 'esm' }
     join(folder, 'package.json'),
     JSON.stringify({ type: format === 'esm' ? 'module' : 'commonjs', main: 'dist/*.js' }),
   );
-  writeFileSync(join(folder, 'host.json'), JSON.stringify({ version: '2.0', extensions }));
+  writeFileSync(join(folder, 'host.json'), JSON.stringify({ version: '2.0', logging: { logLevel }, extensions }));
+  writeFileSync(
+    join(folder, 'local.settings.json'),
+    JSON.stringify({ IsEncrypted: false, Values: { AzureWebJobsStorage: 'UseDevelopmentStorage=true' } }),
+  );
   return folder;
 }
 

@@ -36,7 +36,7 @@ describe('an orchestration that follows the documentation', () => {
   it('passes the failure of a sub-orchestration to the parent with the messages of the platform', async () => {
     const { output } = await run(host, 'failingParent', null);
     expect(output).toContain(
-      "caught: Orchestrator function 'failing' failed: Activity function 'alwaysFails' failed:  always broken",
+      "caught: Orchestrator function 'failing' failed: Activity function 'alwaysFails' failed: always broken",
     );
   });
 
@@ -67,7 +67,7 @@ describe('an orchestration that follows the documentation', () => {
     const { runtimeStatus, output } = await run(host, 'givingUp', null);
     expect(runtimeStatus).toBe('Failed');
     expect(output).toContain(
-      "Orchestrator function 'givingUp' failed: Activity function 'alwaysFails' failed:  always broken",
+      "Orchestrator function 'givingUp' failed: Activity function 'alwaysFails' failed: always broken",
     );
   });
 
@@ -203,12 +203,11 @@ describe('instance management', () => {
     ]);
   });
 
-  it('rejects invalid names, ids and bodies', async () => {
+  it('rejects invalid ids and bodies', async () => {
     const start = (path: string, body = '1'): Promise<number> =>
       fetch(`${host.url}/durabletask/orchestrators/${path}`, { method: 'POST', body }).then(
         (response) => response.status,
       );
-    expect(await start('unknown')).toBe(400);
     expect(await start('fanOut', '{')).toBe(400);
     expect(await start('fanOut/%40entity')).toBe(400);
     expect(await start(`fanOut/${'x'.repeat(101)}`)).toBe(400);
@@ -217,7 +216,7 @@ describe('instance management', () => {
   it('requires the system key on the webhook, and rejects web pages on the API without a key', async () => {
     const path = '/runtime/webhooks/durabletask/instances/';
     expect((await fetch(`${host.url}${path}`)).status).toBe(401);
-    expect((await fetch(`${host.url}${path}`, { headers: { 'x-functions-key': host.functionKey } })).status).toBe(401);
+    expect((await fetch(`${host.url}${path}`, { headers: { 'x-functions-key': host.functionKey } })).status).toBe(403);
     expect((await fetch(`${host.url}${path}?code=${host.systemKey}`)).status).toBe(200);
     expect(
       (await fetch(`${host.url}/durabletask/instances/`, { headers: { origin: 'https://example.com' } })).status,

@@ -10,7 +10,9 @@ let host: HostProcess | undefined;
 let notes: string;
 
 const boot = async (): Promise<HostProcess> => {
-  host = await startHost(folder, ['--store', join(folder, 'store.sqlite')], { NOTES_FILE: notes });
+  // The tests of this file are about what survives a kill, not about how long it stays hidden.
+  const args = ['--store', join(folder, 'store.sqlite'), '--visibility-timeout', '0'];
+  host = await startHost(folder, args, { NOTES_FILE: notes });
   return host;
 };
 const readNotes = (): string[] =>

@@ -139,6 +139,7 @@ export const userJson = (user: User): Item => ({
   assignedLicenses: user.licences.map((skuId) => ({ disabledPlans: [], skuId })),
   createdDateTime: time(user.createdMs),
   userType: user.userType,
+  signInSessionsValidFromDateTime: time(user.validFromMs === 0 ? user.createdMs : user.validFromMs),
   // Graph omits the property for users who never signed in.
   signInActivity:
     user.lastSignInMs === undefined
@@ -156,6 +157,7 @@ export const userOnSelect = [
   'assignedLicenses',
   'createdDateTime',
   'userType',
+  'signInSessionsValidFromDateTime',
   'signInActivity',
 ] as const;
 

@@ -20,7 +20,7 @@ export interface TenantSources {
 }
 
 /** The delegated administration of a customer, where it differs from the default. */
-export interface Delegation {
+interface Delegation {
   /** Role ids that the relationships do not contain. */
   withoutRoles: ReadonlySet<string>;
   /** Role ids that the relationships contain but that no security group has. */

@@ -21,7 +21,7 @@ export const misconfiguredSchema = z
 const findingSchema = z
   .object({
     severity: z.enum(['notice', 'degraded', 'down']),
-    code: z.enum([...errorCodes, 'expires_soon', 'mfa_missing', 'rotation_failed', 'rotation_overdue']),
+    code: z.enum([...errorCodes, 'expires_soon', 'mfa_missing', 'rotation_failed', 'rotation_overdue', 'unknown_keys']),
     message: z.string(),
     advice: z.string(),
   })

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -40,6 +40,12 @@ describe('createJournalFiles', () => {
     expect(await journal.list()).toEqual([entry]);
     await journal.save(entry);
     expect(await readdir(join(folder, 'consent/client'))).toEqual([`${tenantId}.json`]);
+  });
+
+  it('fails when the folder cannot be read, instead of taking it for empty', async () => {
+    await mkdir(join(folder, 'consent'));
+    await writeFile(join(folder, 'consent/client'), '');
+    await expect(createJournalFiles(folder, 'client').list()).rejects.toMatchObject({ code: 'config_invalid' });
   });
 
   it.each(['', '{}', '{"tenantId":"x"}'])('names a damaged file and what to do: %j', async (content) => {

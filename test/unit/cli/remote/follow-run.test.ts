@@ -8,7 +8,7 @@ import { FakeClock } from '../../../fakes/fake-clock.ts';
 
 const clock = new FakeClock();
 const silent = { update: () => undefined, note: () => undefined, done: () => undefined };
-const running = { status: 'running' };
+const running = { status: 'running', progress: { done: 0, retrying: 0 } };
 const client = (answer: (nth: number) => unknown): BrokerClient & { asked: number } => {
   const made = {
     asked: 0,

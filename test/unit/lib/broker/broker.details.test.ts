@@ -27,6 +27,23 @@ test('rejects a request when the issued token lives shorter than the requested m
   expect((await broker.getToken(request(1, { minimumLifetimeSeconds: 200 }))).fromCache).toBe(true);
 });
 
+test('redeems once in three minutes for requests that ask for a longer life than the tokens have', async () => {
+  redeemer.lifeSeconds = 200;
+  const tooLong = { code: 'request_invalid', detail: /for 200 s, which is less than minimumLifetimeSeconds/ };
+  for (let second = 0; second < 180; second += 10) {
+    await expect(broker.getToken(request(1))).rejects.toMatchObject({
+      ...tooLong,
+      detail: expect.stringMatching(tooLong.detail),
+    });
+    await clock.advance(10_000);
+  }
+  expect(redeemer.sent).toHaveLength(1);
+  // The lifetime is a policy of the tenant and may have changed.
+  redeemer.lifeSeconds = 3600;
+  expect((await broker.getToken(request(1))).expiresAtMs - clock.nowMs()).toBe(3_600_000);
+  expect(redeemer.sent).toHaveLength(2);
+});
+
 test('retries a throttled renewal only after its Retry-After, and returns the cached token meanwhile', async () => {
   await broker.getToken(request(1));
   await clock.advance(3_600_000 - 301_000);

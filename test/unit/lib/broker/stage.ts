@@ -29,6 +29,8 @@ export async function startBroker() {
   const redeemer = new FakeRedeemer(clock);
   const store = await storeWithCredential(partner, () => clock.nowMs());
   const logged = recordingLogger();
+  /** Customers that the broker knows beside those that received a token. */
+  const customers = [tenant(1), tenant(50)];
   const brokerOver = (entra: Redeemer): TokenBroker =>
     new TokenBroker(
       {
@@ -37,10 +39,11 @@ export async function startBroker() {
         clock,
         random: seededRandom(1),
         log: logged.log,
+        customers: () => customers,
       },
       { partnerTenantId: partner, canaryResource: graph.identifier, entraConcurrency: 4, cacheSize: 1000 },
     );
-  return { clock, redeemer, store, logged, brokerOver, broker: brokerOver(redeemer) };
+  return { customers, clock, redeemer, store, logged, brokerOver, broker: brokerOver(redeemer) };
 }
 
 /** The code and scope of the error of a request, or `no error`. */

@@ -1,11 +1,13 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { TokenBroker } from '../../../../src/lib/broker/broker.ts';
+import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
 import type { FakeClock } from '../../../fakes/fake-clock.ts';
 import { aadstsFailure, type FakeRedeemer, failureReply } from '../../../fakes/fake-redeemer.ts';
 import { type MemoryCredentialStore, refreshTokenOf } from '../../../fakes/memory-credential-store.ts';
 import type { recordingLogger } from '../../../fakes/recording-logger.ts';
 import { outcomeOf, partner, request, startBroker, tenant } from './stage.ts';
 
+let customers: TenantId[];
 let clock: FakeClock;
 let redeemer: FakeRedeemer;
 let store: MemoryCredentialStore;
@@ -13,7 +15,7 @@ let broker: TokenBroker;
 let logged: ReturnType<typeof recordingLogger>;
 
 beforeEach(async () => {
-  ({ clock, redeemer, store, logged, broker } = await startBroker());
+  ({ customers, clock, redeemer, store, logged, broker } = await startBroker());
 });
 
 const outcomeFor = (n: number): Promise<unknown> => outcomeOf(broker.getToken(request(n)));
@@ -54,6 +56,7 @@ describe('TokenBroker with a failure that is hidden from the canary', () => {
   });
 
   test('returns scope tenant while the last successful tenant still gets a token', async () => {
+    customers.push(tenant(9));
     refuse(500212, 1, 2, 3, 4);
     await outcomeFor(9);
     const before = redeemer.sent.length;
@@ -70,6 +73,7 @@ describe('TokenBroker with a failure that is hidden from the canary', () => {
   });
 
   test('returns scope credential when the last successful tenant fails as well, and probes that tenant', async () => {
+    customers.length = 0;
     await outcomeFor(9);
     refuse(530034);
     expect([await outcomeFor(1), await outcomeFor(2), await outcomeFor(3)]).toMatchObject([{}, {}, dead]);
@@ -107,6 +111,7 @@ describe('TokenBroker with a failure that is hidden from the canary', () => {
   });
 
   test('returns entra_unavailable when the last successful tenant gets no answer', async () => {
+    customers.length = 0;
     await outcomeFor(9);
     redeemer.script = ({ tenantId }) => {
       if (tenantId === partner) return undefined;
@@ -153,8 +158,8 @@ describe('TokenBroker with a credential that died of a failure hidden from the c
       await broker.recover('default');
       expect(broker.credentialFailure('default')?.code).toBe('credential_revoked');
     }
-    // Probes at a growing interval, each in a tenant where the failure occurs.
-    expect(redeemer.sent.slice(before).map(({ tenantId }) => tenantId)).toEqual(Array(4).fill(tenant(3)));
+    // Probes at a growing interval, each in a customer tenant that has not reported the failure.
+    expect(redeemer.sent.slice(before).map(({ tenantId }) => tenantId)).toEqual(Array(4).fill(tenant(50)));
     expect(logged.events().filter((event) => event === 'credential.dead')).toHaveLength(1);
   });
 
@@ -168,11 +173,14 @@ describe('TokenBroker with a credential that died of a failure hidden from the c
     expect(await outcomeFor(4)).toEqual({ ...dead, scope: 'tenant' });
   });
 
-  test('probes the tenant of the request, because the reporting tenants may have other reasons', async () => {
+  test('probes a customer that has not reported the failure, whoever asks', async () => {
     refuse(530034, 1, 2, 3);
     await clock.advance(10_000);
-    expect(await outcomeFor(8)).toBe('no error');
-    expect(isDead()).toBe(false);
+    const before = redeemer.sent.length;
+    // The request for tenant 3 causes the probe, and fails for its own reason.
+    expect(await outcomeFor(3)).toEqual({ ...dead, scope: 'tenant' });
+    expect(redeemer.sent[before]?.tenantId).toBe(tenant(50));
+    expect([isDead(), await outcomeFor(8)]).toEqual([false, 'no error']);
   });
 
   test('tries a newer version at the next reread, and recovers only if that version works', async () => {

@@ -85,6 +85,26 @@ it('returns a known key at once while another caller waits for an unknown one', 
   expect(await unknown).toBe('unknown');
 });
 
+it('returns a known key after a second while Entra does not answer the hourly fetch', async () => {
+  const { keys, server, clock } = start(first);
+  await keys.find('first');
+  await clock.advance(hour);
+  const { promise, resolve } = Promise.withResolvers<Response>();
+  server.instead = () => promise;
+  let found = 'waiting';
+  const known = outcome(keys, 'first').then((text) => (found = text));
+  await clock.advance(999);
+  expect(found).toBe('waiting');
+  await clock.advance(1);
+  expect(found).toBe('known');
+  // Later callers do not wait at all, also not after a stranger sent an unknown key id.
+  const stranger = outcome(keys, 'made-up');
+  expect(await outcome(keys, 'first')).toBe('known');
+  expect(server.requests).toHaveLength(2);
+  resolve(Response.json({ keys: [first.jwk] }));
+  expect([await known, await stranger]).toEqual(['known', 'unknown']);
+});
+
 it('forgets a key that Entra no longer publishes', async () => {
   const { keys, server, clock } = start(first, second);
   expect(await outcome(keys, 'second')).toBe('known');

@@ -106,6 +106,17 @@ describe('parseSettings', () => {
     expect(problemOf({ ...valid, ENTRA_CONCURRENCY: '0' })).toContain('ENTRA_CONCURRENCY: ');
   });
 
+  test('reads the identifier of each configured resource, and its application id if there is one', () => {
+    const id = '12345678-0000-4000-8000-00000000000A';
+    const { RESOURCES } = parseSettings({ ...valid, RESOURCES: `A=https://a.example/,b=api://b/#${id},c=${id}` });
+    expect(RESOURCES).toEqual([
+      ['a', 'https://a.example'],
+      ['b', 'api://b', id.toLowerCase()],
+      ['c', id],
+    ]);
+    expect(problemOf({ ...valid, RESOURCES: 'a=https://a.example#nonsense' })).toContain('RESOURCES: entry 1 is not');
+  });
+
   test('overrides the endpoints of the cloud without changing its resource identifiers', () => {
     const { cloud } = parseSettings({
       ...valid,

@@ -34,9 +34,10 @@ describe('isAudienceOf a built-in resource', () => {
 });
 
 describe('isAudienceOf a resource of RESOURCES', () => {
-  it('accepts any GUID for an address, because its application id is not known', () => {
+  it('accepts a GUID for an address only if it is configured as the application id', () => {
     expect(isAudienceOf('https://example.com', 'https://example.com')).toBe(true);
-    expect(isAudienceOf(other, 'https://example.com')).toBe(true);
+    expect(isAudienceOf(other, 'https://example.com')).toBe(false);
+    expect(isAudienceOf(other, 'https://example.com', other)).toBe(true);
     expect(isAudienceOf('https://other.example', 'https://example.com')).toBe(false);
   });
 

@@ -132,3 +132,19 @@ describe('judgeTokenReply for a token', () => {
     expect(verdict.ok && verdict.token.expiresAtMs).toBe(sentAtMs + 3_599_000);
   });
 });
+
+it('cuts the fields of a failure that are only logged', () => {
+  const long = 'eyJ'.repeat(70_000);
+  const body = { error: 'invalid_grant', error_codes: [65001], suberror: long, trace_id: long, correlation_id: long };
+  const judged = judgeTokenReply({ status: 400, headers: new Headers(), body: JSON.stringify(body) }, 0);
+  expect(judged).toMatchObject({ ok: false, failure: { code: 'consent_required' } });
+  const fields = judged.ok ? {} : judged.failure.logFields;
+  for (const name of ['suberror', 'traceId', 'entraCorrelationId']) expect(fields[name]).toHaveLength(100);
+});
+
+it('scrubs the fields of a failure that are only logged before it cuts them', () => {
+  const text = `${'x'.repeat(60)} 0.A${'s'.repeat(500)}`;
+  const body = { error: 'invalid_grant', suberror: text, trace_id: text, correlation_id: text };
+  const judged = judgeTokenReply({ status: 400, headers: new Headers(), body: JSON.stringify(body) }, 0);
+  expect(judged.ok ? '' : JSON.stringify(judged.failure)).not.toContain('sss');
+});

@@ -58,6 +58,7 @@ beforeEach(() => {
       },
       federatedAssertion: async () => 'managed-identity-assertion',
       loadMsal: async () => msal,
+      applicationIds: new Map([['https://with-id.example', '12345678-0000-4000-8000-000000000000']]),
     },
     'https://login.microsoftonline.com',
   );
@@ -161,11 +162,38 @@ describe('redeem', () => {
     expect((await redeemer.redeem(redemption())).ok).toBe(ok);
   });
 
-  test('accepts an application id, but no other URI, as the audience of a configured resource', async () => {
-    answer = () => json(200, issued({ tid: tenantId, aud: '12345678-0000-4000-8000-000000000000' }));
-    expect((await redeemer.redeem(redemption({ resourceIdentifier: 'api://mine' }))).ok).toBe(true);
-    answer = () => json(200, issued({ tid: tenantId, aud: 'api://theirs' }));
-    expect((await redeemer.redeem(redemption({ resourceIdentifier: 'api://mine' }))).ok).toBe(false);
+  const mine = '12345678-0000-4000-8000-000000000000';
+  const theirs = '87654321-0000-4000-8000-000000000000';
+  test.each([
+    ['api://mine', 'api://mine', true],
+    ['api://mine', 'api://mine/', true],
+    ['api://mine', 'api://theirs', false],
+    ['api://mine', mine, false],
+    ['https://with-id.example', mine, true],
+    ['https://with-id.example', 'https://with-id.example', true],
+    ['https://with-id.example', theirs, false],
+    [`api://${mine}`, mine.toUpperCase(), true],
+    [`api://${mine}`, theirs, false],
+    [mine, mine, true],
+    [mine, `api://${mine}`, true],
+    [mine, theirs, false],
+  ])('for the configured resource %s, judges the audience %s: %s', async (resourceIdentifier, aud, ok) => {
+    answer = () => json(200, issued({ tid: tenantId, aud }));
+    expect((await redeemer.redeem(redemption({ resourceIdentifier }))).ok).toBe(ok);
+  });
+
+  test('says how to configure the application id of a resource that has another audience', async () => {
+    answer = () => json(200, issued({ tid: tenantId, aud: mine }));
+    const reply = await redeemer.redeem(redemption({ resourceIdentifier: 'api://mine' }));
+    expect(reply.ok ? '' : reply.failure.detail).toBe(
+      `Entra issued a token for another resource. The token was discarded. If ${mine} is the application id of the resource, add it to RESOURCES: ALIAS=api://mine#${mine}`,
+    );
+  });
+
+  test('counts the app roles of the service account beside the scopes of a delegated token', async () => {
+    answer = () => json(200, issued({ tid: tenantId, scp: 'Orders.Read', roles: ['Orders.Admin'] }));
+    const reply = await redeemer.redeem(redemption());
+    expect(reply.ok && reply.token.scopes).toEqual(['Orders.Read', 'Orders.Admin']);
   });
 
   test('rejects a token of another tenant', async () => {

@@ -75,6 +75,14 @@ describe('failureOf and isTransientStatus', () => {
   });
 });
 
+it('failureOf scrubs code and message before it cuts them', () => {
+  const secret = `0.A${'s'.repeat(500)}`;
+  const { logFields } = failed(400, {
+    error: { code: `c ${'x'.repeat(70)} ${secret}`, message: `${'x'.repeat(270)} ${secret}` },
+  });
+  expect(JSON.stringify(logFields)).not.toContain('sss');
+});
+
 describe('failureOf for a missing licence', () => {
   it.each([
     ['Authentication_RequestFromNonPremiumTenantOrB2CTenant', ''],

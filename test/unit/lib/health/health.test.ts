@@ -85,6 +85,17 @@ describe('judgeCredential', () => {
     expect(judge({ journal: { mfaProbe: { atMs: nowMs - 2 * dayMs, compliant: false } } }).state.status).toBe('ok');
   });
 
+  it('adds a notice, and stays ok, when the last daily care found keys that the vault does not hold', () => {
+    const found = judge({ journal: { unknownKeys: 'client secret stolen' } });
+    expect(found).toMatchObject({
+      state: { status: 'ok' },
+      findings: [
+        { severity: 'notice', code: 'unknown_keys', advice: expect.stringContaining('`ptb revoke`') as string },
+      ],
+    });
+    expect(found.findings[0]?.message).toContain('client secret stolen');
+  });
+
   it('returns degraded after a failed rotation until a rotation or a consent succeeds', () => {
     const failure = { atMs: nowMs - 1000, code: 'key_vault_unavailable', detail: 'Key Vault answered 403.' } as const;
     const degraded = judge({ journal: { failure } });

@@ -102,6 +102,29 @@ describe('planRun', () => {
     expect(await plan()).toMatchObject({ ok: false, code: 'plan_changed', transient: false });
   });
 
+  describe('with a plan in storage that the record of the run does not know', () => {
+    const request = { parameters: { days: 3 }, tenants: [tenantId(1), tenantId(2)] };
+    const attempt = [{ tenantId: tenantId(1), name: 'Tenant 1' }];
+    const stored = { job: 'job', parameters: { days: 3 }, attempt, decided: [] };
+
+    test.each([
+      ['another job', { job: 'other' }],
+      ['other parameters', { parameters: { days: 4 } }],
+      ['a tenant that was not requested', { attempt: [...attempt, { tenantId: tenantId(3), name: 'Tenant 3' }] }],
+    ])('refuses one for %s', async (_, change) => {
+      const { plan, results } = await stage([tenant(1), tenant(2), tenant(3)], request);
+      results.overwritePlan('job@w', { ...stored, ...change });
+      expect(await plan()).toMatchObject({ ok: false, code: 'plan_changed', transient: false });
+    });
+
+    test('uses that of an interrupted call', async () => {
+      const { plan, results, listed } = await stage([tenant(1), tenant(2)], request);
+      results.overwritePlan('job@w', stored);
+      expect(await plan()).toEqual({ ok: true, attempt: 1, total: 1 });
+      expect(listed()).toBe(0);
+    });
+  });
+
   test('reuses the stored plan without reading the directory again', async () => {
     const { plan, listed } = await stage([tenant(1)]);
     const first = await plan();

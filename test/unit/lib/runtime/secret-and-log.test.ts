@@ -101,4 +101,61 @@ describe('a log line', () => {
     const text = 'HTTP status code: 429, exit code 3, AADSTS65001';
     expect(scrub(text)).toBe(text);
   });
+
+  test('cuts a long text, and all texts once the line is long, after they were scrubbed', () => {
+    const long = `${'x'.repeat(3_990)} client_secret=${'s'.repeat(50)} ${'y'.repeat(100_000)}`;
+    const line = lineOf((log) =>
+      log.log('info', 'x', { ...Object.fromEntries(Array.from({ length: 20 }, (_, n) => [`f${n}`, long])), last: 7 }),
+    );
+    expect(line.length).toBeLessThan(17_000);
+    expect(line).not.toContain('sss');
+    const fields = JSON.parse(line) as Record<string, unknown>;
+    expect(fields['f0']).toBe(`${'x'.repeat(3_990)} client_se…`);
+    expect(fields['last']).toBe(7);
+  });
+
+  test('of an error is scrubbed before its causes are cut', () => {
+    const fields = errorFields(new Error(`${'x'.repeat(1_960)} 0.A${'B'.repeat(60)}`));
+    expect(String(fields['cause'])).not.toContain('BBB');
+  });
+});
+
+describe('scrub', () => {
+  test.each([
+    ['a JWT', `a eyJ${'a'.repeat(8)}.${'b'.repeat(8)}.c d`, 'a [secret] d'],
+    ['a JWT after other characters', `%22eyJ${'a'.repeat(8)}.${'b'.repeat(8)}`, '%22[secret]'],
+    ['a JWE of five parts', `eyJ${'a'.repeat(8)}.${'b'.repeat(8)}.c.d.e.rest`, '[secret].rest'],
+    [
+      'two JWTs in one run',
+      `x.eyJ${'a'.repeat(8)}.${'b'.repeat(8)}.c.d.e.eyJ${'a'.repeat(8)}.${'b'.repeat(8)}`,
+      'x.[secret].[secret]',
+    ],
+    ['no JWT', `eyJ${'a'.repeat(7)}.${'b'.repeat(20)} eyJ${'a'.repeat(20)}.${'b'.repeat(7)}`, undefined],
+  ])('finds %s', (_, text, scrubbed = text) => {
+    expect(scrub(text)).toBe(scrubbed);
+  });
+
+  // Quadratic time would be minutes for each of these.
+  test.each([
+    'eyJ',
+    'eyJaaaaaaaa.',
+    'eyJaaaaaaaa.b.',
+    '0.A',
+    '0.AAAA.',
+    'assertion',
+    'assertion=',
+    'assertion: ',
+    '?code=',
+    '"code":',
+    'Bearer ',
+    ' ',
+    '\n',
+    '.',
+    '-',
+    '_',
+  ])('takes linear time for 1 MB of %j', (unit) => {
+    const startMs = performance.now();
+    scrub(`Bearer assertion "code": ${unit.repeat(1_000_000 / unit.length)}`);
+    expect(performance.now() - startMs).toBeLessThan(10_000);
+  });
 });

@@ -6,12 +6,12 @@ import { exchange, graph, teams, tenants, wanted } from './customer-consent-benc
 
 const [tenantId = '' as never] = tenants(1);
 const customer = { tenantId, name: 'Contoso' };
-const present = new Set(['graph', 'exchange', 'teams']);
+const none = new Set<string>();
 const partial = { ...graph, scopes: ['User.Read.All'] };
 
 describe('planConsent', () => {
-  const plan = (grants: (typeof graph)[], renew = false, existing = present) =>
-    planConsent(customer, wanted, { grants, present: existing, isComplete: true }, renew);
+  const plan = (grants: (typeof graph)[], renew = false, absent = none) =>
+    planConsent(customer, wanted, { grants, absent, isComplete: true }, renew);
 
   it('gives everything where there is no consent', () => {
     expect(planConsent(customer, wanted, noConsent, true)).toEqual({
@@ -44,7 +44,7 @@ describe('planConsent', () => {
   });
 
   it('withdraws nothing unless all grants are known', () => {
-    const consent = { grants: [partial], present, isComplete: false };
+    const consent = { grants: [partial], absent: none, isComplete: false };
     expect(planConsent(customer, wanted, consent, true)).toMatchObject({
       give: [exchange],
       withdrawsFirst: false,
@@ -54,7 +54,7 @@ describe('planConsent', () => {
   });
 
   it('skips a resource that the customer does not have', () => {
-    expect(plan([partial], true, new Set(['graph']))).toMatchObject({ give: [graph], unavailable: [exchange] });
+    expect(plan([partial], true, new Set(['exchange']))).toMatchObject({ give: [graph], unavailable: [exchange] });
   });
 
   it('does nothing where nothing is missing', () => {
@@ -66,7 +66,7 @@ describe('planResumption', () => {
   const entry = { ...customer, startedAtMs: 0, before: [partial, teams], after: [graph, teams] };
 
   it('gives what is still missing, or everything if the consent cannot be read', () => {
-    expect(planResumption(entry, { grants: [teams], present, isComplete: true })).toMatchObject({
+    expect(planResumption(entry, { grants: [teams], absent: none, isComplete: true })).toMatchObject({
       give: [graph],
       already: [teams],
     });
@@ -88,7 +88,7 @@ describe('customerResources', () => {
 describe('compareConsent', () => {
   it('names what is missing and what is in excess, by resource', () => {
     const grants = [{ ...graph, scopes: ['User.Read.All', 'Mail.Read'] }, exchange, teams];
-    expect(compareConsent(wanted, { grants, present, isComplete: true })).toEqual({
+    expect(compareConsent(wanted, { grants, absent: none, isComplete: true })).toEqual({
       missing: [{ ...graph, scopes: ['Group.Read.All'] }],
       excess: [{ ...graph, scopes: ['Mail.Read'] }, teams],
       unavailable: [],
@@ -101,7 +101,7 @@ describe('compareConsent', () => {
       { ...own, scopes: [...own.scopes, 'openid', 'profile', 'offline_access'] },
       { appId: partnerCenterAppId, name: 'Partner Center', scopes: ['user_impersonation'] },
     ];
-    expect(compareConsent([own], { grants, present: undefined, isComplete: true })).toEqual({
+    expect(compareConsent([own], { grants, absent: none, isComplete: true })).toEqual({
       missing: [],
       excess: [],
       unavailable: [],

@@ -105,7 +105,7 @@ export class ConsentBench {
     const missing = this.missingResources.get(tenantId);
     return {
       grants,
-      present: new Set([graph, exchange, teams].map(({ appId }) => appId).filter((id) => id !== missing)),
+      absent: new Set(missing === undefined ? [] : [missing]),
       isComplete: true,
     };
   }

@@ -1,3 +1,5 @@
+import type { GraphClient } from '../../../../src/lib/graph/client.ts';
+import type { JsonObject } from '../../../../src/lib/graph/reply.ts';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
 import { Secret } from '../../../../src/lib/model/secret.ts';
@@ -36,6 +38,9 @@ export class DoctorBench {
   /** The answer of Partner Center. */
   mfa: () => Response = () => Response.json({}, { headers: { isMfaCompliant: 'true' } });
 
+  /** The keys of the application, as Graph lists them. */
+  keys: (path: string) => Promise<JsonObject> = async () => ({ passwordCredentials: [], keyCredentials: [] });
+
   private constructor(clock: FakeClock, store: MemoryCredentialStore) {
     this.clock = clock;
     this.store = store;
@@ -55,6 +60,12 @@ export class DoctorBench {
     const found: Check[] = [];
     for await (const check of examine({ ...this.#deps(), ...more })) found.push(check);
     return found;
+  }
+
+  #graph(): GraphClient {
+    const { client } = this.gdap;
+    const isOfApplication = (path: string): boolean => path.startsWith('/applications');
+    return { ...client, get: (path) => (isOfApplication(path) ? this.keys(path) : client.get(path)) };
   }
 
   #deps(): DoctorDeps {
@@ -79,7 +90,7 @@ export class DoctorBench {
       fetch: scriptedFetch(() => this.mfa()).fetch,
       clock,
       newId: () => 'id',
-      partnerGraph: () => this.gdap.client,
+      partnerGraph: () => this.#graph(),
       requirements: [],
     };
   }

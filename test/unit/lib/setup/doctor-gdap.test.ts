@@ -212,6 +212,10 @@ describe('gdapChecks without permission', () => {
     const found = await checks();
     expect(one(found, 'Access assignments')).toMatchObject({ status: 'notice' });
     expect(one(found, 'Delegated roles')?.status).toBe('ok');
+    expect(one(found, 'Roles for consent')).toMatchObject({
+      status: 'notice',
+      message: 'Not known, because no access assignment could be read.',
+    });
   });
 });
 

@@ -21,6 +21,30 @@ describe('examine', () => {
     );
   });
 
+  it('names keys of the application that the vault does not hold, and warns about those of no broker', async () => {
+    const listed = (displayName: string) => {
+      bench.keys = async () => ({ passwordCredentials: [{ keyId: 'stolen', displayName }], keyCredentials: [] });
+    };
+    listed('backdoor');
+    const keys = one(await bench.checks(), 'Keys');
+    expect(keys).toMatchObject({ status: 'warning', remedy: expect.stringContaining('`ptb revoke`') as string });
+    expect(keys?.message).toContain('client secret stolen ("backdoor")');
+    listed('partner-token-broker:0123456789ab');
+    expect(one(await bench.checks(), 'Keys')?.status).toBe('notice');
+  });
+
+  it('skips the check of the keys when the application may not read itself', async () => {
+    const refuse = (status: number) => () =>
+      Promise.reject(new BrokerError('access_denied', 'No.', { logFields: { status } }));
+    bench.keys = refuse(403);
+    expect(one(await bench.checks(), 'Keys')?.status).toBe('skipped');
+    bench.keys = refuse(500);
+    expect(one(await bench.checks(), 'Keys')).toMatchObject({
+      status: 'notice',
+      message: 'The keys could not be read: No.',
+    });
+  });
+
   it('skips all other checks when the vault does not answer', async () => {
     bench.store.failure = new BrokerError('key_vault_unavailable', 'away');
     const found = await bench.checks();

@@ -5,7 +5,7 @@ import { Limiter } from '../../../../src/lib/runtime/limiter.ts';
 import { type FakeClock, seededRandom } from '../../../fakes/fake-clock.ts';
 import { problem, type Scripted, scriptedFetch, type SeenRequest } from '../../../fakes/scripted-fetch.ts';
 
-export interface PlannedAssignment {
+interface PlannedAssignment {
   readonly group: string;
   readonly roles: readonly DirectoryRole[];
   readonly status?: string;

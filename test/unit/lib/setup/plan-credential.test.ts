@@ -52,6 +52,7 @@ describe('planSetup of the client credential', () => {
   describe('of kind federated', () => {
     const trust = {
       id: 'trust',
+      name: 'partner-token-broker-1',
       issuer: `https://login.test/${partnerTenantId}/v2.0`,
       subject: 'identity',
       audiences: ['api://audience'],

@@ -1,23 +1,27 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
-import { revoke } from '../../../../src/lib/setup/revoke.ts';
-import { MemoryCredentialStore, refreshTokenOf, storeWithCredential } from '../../../fakes/memory-credential-store.ts';
+import { refreshTokenOf } from '../../../fakes/memory-credential-store.ts';
 import { problem } from '../../../fakes/scripted-fetch.ts';
-import { partner, RevokeBench } from './revoke-bench.ts';
+import { accountId, clientId, RevokeBench } from './revoke-bench.ts';
 
 let bench: RevokeBench;
 beforeEach(async () => {
   bench = await RevokeBench.create();
 });
 
+const away = new BrokerError('key_vault_unavailable', 'away');
+
 describe('planRevocation', () => {
-  it('plans sessions, client credentials, versions in the vault and callers, in that order', async () => {
+  it('plans ownership, sessions, keys, versions in the vault and callers, in that order', async () => {
+    bench.principalSecrets = [{ keyId: 'hidden', displayName: 'added by a\u001b[2J script' }];
     expect(await bench.texts({ callersApplicationId: 'callers-app' })).toEqual([
+      `Take away the ownership that the application ${clientId} has of itself, so that its tokens cannot add keys`,
       'Revoke all sessions of broker@partner.example, which ends every refresh token of the account, for every application',
-      'Remove the client secret secret-1 from the application',
-      'Remove the client secret secret-2 from the application',
-      'Remove 1 certificate(s) from the application',
-      'Remove the federated credential trust-1 from the application',
+      `Remove the client secret secret-1 from the application ${clientId}`,
+      `Remove the client secret secret-2 from the application ${clientId}`,
+      `Remove the certificate certificate-1 from the application ${clientId}`,
+      `Remove the client secret hidden ("added by a\\u001b[2J script") from the application ${clientId}`,
+      `Remove the federated credential trust-1 from the application ${clientId}`,
       'Disable 2 version(s) of the refresh token in Key Vault',
       'Disable 1 version(s) of the client credential in Key Vault',
       'Disable sign-in to the broker application callers-app, so that no caller gets a new token for it',
@@ -25,126 +29,114 @@ describe('planRevocation', () => {
     expect(bench.requested()).toEqual([]);
   });
 
-  it('omits steps for what does not exist', async () => {
-    bench.graph = ({ url }) =>
-      url.pathname.endsWith('/federatedIdentityCredentials')
-        ? { value: [] }
-        : { id: 'object-id', keyCredentials: 'odd' };
+  it('plans only the sessions when nothing else is left', async () => {
+    await bench.revoke();
+    expect(await bench.texts()).toEqual([expect.stringMatching(/^Revoke all sessions of broker@partner\.example/)]);
+  });
+
+  it('takes the account and the application from disabled versions', async () => {
+    for (const version of ['v1', 'v2']) await bench.store.disableRefreshTokenVersion('default', version);
     await bench.store.disableClientCredentialVersion('default', 'v1');
-    expect(await bench.texts({ account: 'named@partner.example' })).toEqual([
-      'Revoke all sessions of named@partner.example, which ends every refresh token of the account, for every application',
-      'Disable 2 version(s) of the refresh token in Key Vault',
-    ]);
+    const texts = await bench.texts();
+    expect(texts[1]).toContain('broker@partner.example');
+    expect(texts[2]).toBe(`Remove the client secret secret-1 from the application ${clientId}`);
   });
 
-  it('plans the other steps when the application does not exist in Entra', async () => {
-    bench.graph = () => problem(404, 'Request_ResourceNotFound');
-    expect(await bench.texts()).toHaveLength(3);
+  it('plans the sessions of every account that any version names, and of the given one', async () => {
+    bench.accountOf = (version) =>
+      version === 'v1' ? { account: 'former@partner.example', accountObjectId: 'former-id' } : {};
+    const sessions = (await bench.texts({ account: 'named@partner.example' })).filter((text) =>
+      text.startsWith('Revoke all sessions'),
+    );
+    expect(sessions.map((text) => text.split(/[ ,]/)[4])).toEqual(['former@partner.example', 'named@partner.example']);
   });
 
-  it('revokes the sessions of the given account without the vault, and reports the other steps as failed', async () => {
-    bench.store.failure = new BrokerError('key_vault_unavailable', 'away');
-    bench.store.listRefreshTokenVersions = () => Promise.reject(new BrokerError('key_vault_unavailable', 'away'));
-    const results = await revoke(await bench.plan({ account: 'named@partner.example' }));
+  it('plans no sessions before the first consent', async () => {
+    const { inventory } = bench;
+    bench.inventory = {
+      ...inventory,
+      read: async (name) => ({ ...(await inventory.read(name)), refreshToken: [] }),
+    };
+    expect((await bench.texts())[1]).toMatch(/^Remove the client secret/);
+  });
+
+  it('throws for an application that the vault does not know, and names those that it knows', async () => {
+    await expect(bench.texts({ application: 'defualt' })).rejects.toMatchObject({
+      code: 'request_invalid',
+      detail: expect.stringContaining('It holds default.') as string,
+    });
+    bench.inventory = { ...bench.inventory, applications: async () => [] };
+    await expect(bench.texts({ application: 'other' })).rejects.toThrow(/no application at all.*--client-id/);
+    expect((await bench.texts({ application: 'other', clientId: 'given' }))[0]).toContain('the application given');
+  });
+
+  it('throws when the vault does not answer and no option names the account or the application', async () => {
+    bench.store.failure = away;
+    await expect(bench.texts()).rejects.toMatchObject({ code: 'key_vault_unavailable' });
+  });
+});
+
+describe('revoke, with parts that cannot be read', () => {
+  it('revokes what the options name without the vault, and fails for the rest', async () => {
+    bench.store.failure = away;
+    const { results, proven } = await bench.revoke({ account: 'named@partner.example' });
     expect(results.map(({ step, done, code }) => [step.slice(0, 12), done, code])).toEqual([
       ['Revoke all s', true, undefined],
-      ['Remove the c', false, 'key_vault_unavailable'],
+      ['Remove the k', false, 'request_invalid'],
       ['Disable the ', false, 'key_vault_unavailable'],
     ]);
+    expect(proven).toBe(false);
     expect(bench.requested()).toEqual(['POST /v1.0/users/named@partner.example/revokeSignInSessions']);
+    const named = await bench.revoke({ account: 'named@partner.example', clientId });
+    expect(named.results.filter(({ done }) => !done)).toMatchObject([{ step: 'Disable the versions in Key Vault' }]);
+    expect(bench.secrets).toEqual([]);
   });
 
   it.each([503, 403])('does the other steps when Graph does not return the application (%i)', async (status) => {
-    bench.graph = ({ method }) => (method === 'GET' ? problem(status, 'Denied') : undefined);
-    const planned = bench.plan();
-    // Transient failures of Graph are retried.
-    await bench.clock.advance(60_000);
-    const results = await revoke(await planned);
+    bench.graph = ({ method, url }) =>
+      method === 'GET' && !url.pathname.includes('/users/') ? problem(status, 'Denied') : undefined;
+    const { results, proof } = await bench.revoke();
     expect(results.map((each) => [each.step.slice(0, 22), each.done])).toEqual([
       ['Revoke all sessions of', true],
-      ['Remove the client secr', false],
-      ['Remove the federated c', false],
+      ['Remove the keys from t', false],
       ['Disable 2 version(s) o', true],
-      ['Disable 1 version(s) o', false],
+      ['Disable 1 version(s) o', true],
     ]);
+    expect(proof.find(({ item }) => item === 'Client secret of version v1')).toMatchObject({ proven: false });
   });
 
   it('removes the secrets when only the federated credentials cannot be listed', async () => {
     bench.graph = ({ url }) =>
       url.pathname.endsWith('/federatedIdentityCredentials') ? problem(403, 'Denied') : undefined;
-    expect((await bench.texts()).slice(1, 5)).toEqual([
-      'Remove the client secret secret-1 from the application',
-      'Remove the client secret secret-2 from the application',
-      'Remove 1 certificate(s) from the application',
-      'Remove the federated credentials from the application',
-    ]);
-  });
-
-  it('revokes the sessions of the account in the refresh token when the client credential is missing', async () => {
-    await bench.store.disableClientCredentialVersion('default', 'v1');
-    expect((await bench.texts()).map((text) => text.slice(0, 43))).toEqual([
-      'Revoke all sessions of broker@partner.examp',
-      'Disable 2 version(s) of the refresh token i',
-    ]);
-  });
-
-  it('plans a failing step when the client credential cannot be read', async () => {
-    const unreadable = new BrokerError('credential_missing', 'It lacks the tags.');
-    bench.store.load = () => Promise.reject(unreadable);
-    const results = await revoke(await bench.plan());
-    expect(results[0]?.step).toContain('broker@partner.example');
+    const { results, proven } = await bench.revoke();
     expect(results.filter(({ done }) => !done)).toMatchObject([
-      { step: 'Remove the client credentials from the application', detail: 'It lacks the tags.' },
-      { detail: expect.stringMatching(/^Not done/) as string },
+      { step: `Remove the federated credentials from the application ${clientId}` },
     ]);
+    expect([bench.secrets, proven]).toEqual([[], false]);
   });
 
-  it.each([
-    [
-      'was stored by hand',
-      () => bench.store.saveRefreshToken('default', { ...refreshTokenOf('by hand', 0), account: '' }),
-    ],
-    [
-      'was disabled by a revocation that could not revoke its sessions',
-      async () => {
-        for (const version of ['v1', 'v2']) await bench.store.disableRefreshTokenVersion('default', version);
-      },
-    ],
-  ])('requires --account when the refresh token %s', async (_what, given) => {
-    await given();
-    const results = await revoke(await bench.plan());
-    expect(results[0]).toMatchObject({ done: false, detail: expect.stringContaining('--account') as string });
-    // Until then the vault keeps the client credential, which names the application.
-    expect((await bench.store.listClientCredentialVersions('default')).some(({ enabled }) => enabled)).toBe(true);
+  it('requires --account when no version names an account', async () => {
+    bench.accountOf = () => ({});
+    const { results, proven } = await bench.revoke();
+    expect(results.filter(({ done }) => !done)).toMatchObject([
+      { detail: expect.stringContaining('--account') as string },
+    ]);
+    expect(proven).toBe(false);
+    expect(await bench.revoke({ account: 'broker@partner.example' })).toMatchObject({ proven: true });
   });
 
-  it('plans no sessions before the first consent, and no steps after a complete revocation', async () => {
-    const fresh = new MemoryCredentialStore(() => bench.clock.nowMs());
-    await fresh.saveClientCredential('default', (await bench.store.load('default')).client);
-    bench.store = fresh;
-    expect((await bench.texts())[0]).toMatch(/^Remove the client secret/);
-    bench.store = await storeWithCredential(partner, () => bench.clock.nowMs());
-    await revoke(await bench.plan());
-    expect(await bench.texts()).toEqual([]);
-  });
-
-  it('disables the oldest version first, so that the newest is left after an interruption', async () => {
-    const disabled: string[] = [];
-    const disable = bench.store.disableRefreshTokenVersion.bind(bench.store);
-    bench.store.disableRefreshTokenVersion = async (application, version) => {
-      disabled.push(version);
-      await disable(application, version);
-    };
-    await revoke(await bench.plan());
-    expect(disabled).toEqual(['v1', 'v2']);
-  });
-
-  it('throws when neither the vault nor the operator names the account', async () => {
-    bench.store.failure = new BrokerError('key_vault_unavailable', 'away');
-    await expect(bench.plan()).rejects.toMatchObject({ code: 'key_vault_unavailable' });
-  });
-
-  it('returns no steps for an unknown application', async () => {
-    expect(await bench.texts({ application: 'other' })).toEqual([]);
+  it('fails for the newest account, but not for a former one, when Graph does not know it', async () => {
+    await bench.store.saveRefreshToken('default', refreshTokenOf('third', bench.clock.nowMs()));
+    bench.accountOf = (version) =>
+      version === 'v1'
+        ? { account: 'former@partner.example', accountObjectId: 'former-id' }
+        : { account: 'broker@partner.example', accountObjectId: accountId };
+    let unknown = 'former-id';
+    bench.graph = ({ url }) => (url.pathname.includes(unknown) ? problem(404, 'Request_ResourceNotFound') : undefined);
+    expect(await bench.revoke()).toMatchObject({ proven: true });
+    unknown = accountId;
+    expect((await bench.revoke()).results.filter(({ done }) => !done)).toMatchObject([
+      { detail: expect.stringMatching(/does not know the account broker.*--account/) as string },
+    ]);
   });
 });

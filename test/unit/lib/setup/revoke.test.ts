@@ -1,59 +1,169 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
-import { otherApplications, planRevocation, revoke, stillUsable } from '../../../../src/lib/setup/revoke.ts';
+import { otherApplications, stillUsable } from '../../../../src/lib/setup/revoke.ts';
 import { unblockCallers } from '../../../../src/lib/setup/revoke-steps.ts';
-import { refreshTokenOf, storeWithCredential } from '../../../fakes/memory-credential-store.ts';
+import { Secret } from '../../../../src/lib/model/secret.ts';
+import { aadstsFailure, failureReply } from '../../../fakes/fake-redeemer.ts';
+import { refreshTokenOf } from '../../../fakes/memory-credential-store.ts';
 import { problem } from '../../../fakes/scripted-fetch.ts';
-import { partner, RevokeBench } from './revoke-bench.ts';
+import { accountId, clientId, partner, RevokeBench } from './revoke-bench.ts';
 
 let bench: RevokeBench;
 beforeEach(async () => {
   bench = await RevokeBench.create();
 });
 
+const anyEnabled = async (): Promise<boolean> => {
+  const { client, refreshToken } = await bench.inventory.read('default');
+  return [...client, ...refreshToken].some(({ enabled }) => enabled);
+};
+
 describe('revoke', () => {
-  it('runs every step and identifies the account by object id', async () => {
-    const reported: string[] = [];
-    const results = await revoke(await bench.plan({ callersApplicationId: 'callers-app' }), ({ step }) =>
-      reported.push(step),
-    );
+  it('does every step, identifies the account by object id and proves each part', async () => {
+    const { results, proof, proven } = await bench.revoke({ callersApplicationId: 'callers-app' });
     expect(results.every(({ done }) => done)).toBe(true);
-    expect(reported).toHaveLength(8);
+    expect(bench.reported).toHaveLength(9);
+    const application = `applications(appId='${clientId}')`;
     expect(bench.requested()).toEqual([
-      'POST /v1.0/users/22222222-2222-4222-8222-222222222222/revokeSignInSessions',
-      "POST /v1.0/applications(appId='11111111-1111-4111-8111-111111111111')/removePassword",
-      "POST /v1.0/applications(appId='11111111-1111-4111-8111-111111111111')/removePassword",
-      "PATCH /v1.0/applications(appId='11111111-1111-4111-8111-111111111111')",
-      "DELETE /v1.0/applications(appId='11111111-1111-4111-8111-111111111111')/federatedIdentityCredentials/trust-1",
+      'DELETE /v1.0/applications/object-id/owners/principal-id/$ref',
+      `POST /v1.0/users/${accountId}/revokeSignInSessions`,
+      `POST /v1.0/${application}/removePassword`,
+      `POST /v1.0/${application}/removePassword`,
+      `PATCH /v1.0/${application}`,
+      'DELETE /v1.0/applications/object-id/federatedIdentityCredentials/trust-1',
       "PATCH /v1.0/servicePrincipals(appId='callers-app')",
     ]);
-    expect((await bench.store.listRefreshTokenVersions('default')).some(({ enabled }) => enabled)).toBe(false);
-  });
-
-  it('identifies an account that differs from the stored one by name', async () => {
-    await revoke(await bench.plan({ account: 'other@partner.example' }));
-    expect(bench.requested()[0]).toBe('POST /v1.0/users/other@partner.example/revokeSignInSessions');
-  });
-
-  it('identifies an account without a stored object id by name, and skips steps without an id', async () => {
-    await bench.store.saveRefreshToken('default', { ...refreshTokenOf('by hand', 0), accountObjectId: '' });
-    bench.graph = ({ url, method }) => {
-      if (url.pathname.endsWith('/federatedIdentityCredentials')) return { value: [] };
-      return method === 'GET' ? { id: 'object-id', passwordCredentials: 'odd' } : undefined;
-    };
-    await revoke(await bench.plan());
-    expect(bench.requested()).toEqual(['POST /v1.0/users/broker@partner.example/revokeSignInSessions']);
-  });
-
-  it('runs the other steps when one fails, but keeps the client credential in the vault', async () => {
-    bench.graph = ({ url }) => (url.pathname.endsWith('/revokeSignInSessions') ? problem(403, 'Denied') : undefined);
-    const results = await revoke(await bench.plan());
-    expect(results.filter(({ done }) => !done)).toEqual([
-      expect.objectContaining({ code: 'access_denied' }),
-      expect.objectContaining({ detail: expect.stringMatching(/^Not done/) as string }),
+    expect([bench.owners, await anyEnabled(), proven]).toEqual([['somebody'], false, true]);
+    expect(proof.map(({ item, proven: isProven, aadsts }) => [item, isProven, aadsts])).toEqual([
+      [`Keys of the application ${clientId}`, true, undefined],
+      ['Refresh tokens of broker@partner.example', true, undefined],
+      ['Versions in Key Vault', true, undefined],
+      ['Client secret of version v1', true, 7000215],
+      ['Refresh token of version v2', true, 50173],
+      ['Refresh token of version v1', true, 50173],
     ]);
-    expect((await bench.store.listClientCredentialVersions('default')).some(({ enabled }) => enabled)).toBe(true);
-    expect((await bench.store.listRefreshTokenVersions('default')).some(({ enabled }) => enabled)).toBe(false);
+  });
+
+  it('is repeatable, and proves again what can still be read', async () => {
+    await bench.revoke();
+    const { results, proof, proven } = await bench.revoke();
+    expect([results.length, proven]).toEqual([1, true]);
+    expect(proof.map(({ item }) => item)).toEqual([
+      `Keys of the application ${clientId}`,
+      'Refresh tokens of broker@partner.example',
+      'Versions in Key Vault',
+    ]);
+  });
+
+  it('removes a secret and a refresh token that a renewal and a consent add while it runs', async () => {
+    let isRenewed = false;
+    bench.graph = ({ url }) => {
+      if (isRenewed || !url.pathname.endsWith('/removePassword')) return undefined;
+      isRenewed = true;
+      bench.secrets.push({ keyId: 'secret-3', value: 'client-secret-3' });
+      const credential = { kind: 'secret', secret: new Secret('client-secret-3') } as const;
+      void bench.store.saveClientCredential('default', { clientId, tenantId: partner, credential, keyId: 'secret-3' });
+      void bench.store.saveRefreshToken('default', refreshTokenOf('third', bench.clock.nowMs()));
+      return undefined;
+    };
+    const { proof, proven } = await bench.revoke();
+    expect([proven, bench.secrets, await anyEnabled()]).toEqual([true, [], false]);
+    expect(bench.requested().filter((request) => request.endsWith('/revokeSignInSessions'))).toHaveLength(2);
+    expect(proof).toContainEqual(expect.objectContaining({ item: 'Client secret secret-3', aadsts: 7000215 }));
+    expect(proof).toContainEqual(expect.objectContaining({ item: 'Refresh token of version v3', proven: true }));
+  });
+
+  it('fails when a key comes back for ever', async () => {
+    let added = 10;
+    bench.graph = ({ url }) => {
+      if (url.pathname.endsWith('/removePassword')) bench.secrets.push({ keyId: `secret-${(added += 1)}` });
+      return undefined;
+    };
+    const { proof, proven } = await bench.revoke();
+    expect(proven).toBe(false);
+    expect(proof[0]).toMatchObject({ proven: false, detail: expect.stringMatching(/client secret secret-/) as string });
+  });
+
+  it('fails for a secret that is left after Graph answered 400, and not for one that somebody else removed', async () => {
+    bench.graph = ({ url }) => (url.pathname.endsWith('/removePassword') ? problem(400, 'BadRequest') : undefined);
+    const { results, proven } = await bench.revoke();
+    expect(results.filter(({ done }) => !done)).toMatchObject([
+      { step: `Remove the client secret secret-1 from the application ${clientId}` },
+      { step: `Remove the client secret secret-2 from the application ${clientId}` },
+    ]);
+    expect([proven, bench.reported.some((line) => line.startsWith('done Remove the client secret'))]).toEqual([
+      false,
+      false,
+    ]);
+    bench.graph = ({ url }) => {
+      if (url.pathname.endsWith('/removePassword')) bench.secrets = [];
+      return undefined;
+    };
+    expect(await bench.revoke()).toMatchObject({ proven: true });
+  });
+
+  it('fails when Graph does not know the application, unless Entra does not know it either', async () => {
+    bench.graph = ({ url }) => (url.pathname.includes('appId') ? problem(404, 'Request_ResourceNotFound') : undefined);
+    const { results, proof } = await bench.revoke();
+    expect(results.filter(({ done }) => !done)).toMatchObject([
+      { detail: expect.stringContaining(`does not know the application ${clientId} (404)`) as string },
+    ]);
+    expect(proof).toMatchObject([
+      { item: `Keys of the application ${clientId}`, proven: false },
+      {},
+      {},
+      { item: 'Client secret of version v1', proven: false, detail: 'Entra still issues a token for it.' },
+      {},
+      {},
+    ]);
+    bench.redeemer.script = () => aadstsFailure(700016);
+    const gone = await bench.revoke();
+    expect(gone.proof[0]).toMatchObject({ proven: true, aadsts: 700016 });
+    expect(gone.proven).toBe(true);
+  });
+
+  it('does the other steps when one is refused, and says what the operator needs', async () => {
+    bench.graph = ({ url }) => (url.pathname.endsWith('/revokeSignInSessions') ? problem(403, 'Denied') : undefined);
+    const { results, proof, proven } = await bench.revoke();
+    expect(results.filter(({ done }) => !done)).toMatchObject([
+      { code: 'access_denied', detail: expect.stringMatching(/Sign in as a User Administrator/) as string },
+    ]);
+    expect([proven, bench.secrets, await anyEnabled()]).toEqual([false, [], false]);
+    expect(proof[1]).toMatchObject({ item: 'Refresh tokens of broker@partner.example', proven: false });
+    expect(bench.requested().filter((request) => request.endsWith('/revokeSignInSessions'))).toHaveLength(1);
+    bench.graph = () => undefined;
+    // Without options, although every version is disabled.
+    expect(await bench.revoke()).toMatchObject({ proven: true });
+  });
+
+  it('is not proven by an Entra that does not answer', async () => {
+    bench.redeemer.script = () => failureReply();
+    const { results, proof, proven } = await bench.revoke();
+    expect([results.every(({ done }) => done), proven]).toEqual([true, false]);
+    expect(proof.filter((each) => !each.proven)).toMatchObject([
+      { inconclusive: true },
+      { inconclusive: true },
+      { inconclusive: true },
+    ]);
+  });
+
+  it('is not proven by a refusal that depends on the place', async () => {
+    bench.redeemer.script = () => aadstsFailure(53003);
+    const { proof, proven } = await bench.revoke();
+    expect(proven).toBe(false);
+    expect(proof.at(-1)).toMatchObject({ proven: false, aadsts: 53003, inconclusive: true });
+  });
+
+  it('waits until every server of Entra refuses the secret', async () => {
+    const { script } = bench.redeemer;
+    let left = 3;
+    bench.redeemer.script = (redemption, nth) => {
+      if (redemption.grant.kind === 'delegated' || left === 0) return script(redemption, nth);
+      left -= 1;
+      return bench.redeemer.token('late');
+    };
+    expect(await bench.revoke()).toMatchObject({ proven: true });
+    expect(left).toBe(0);
   });
 
   it('stops at an interruption and reports the current step as failed', async () => {
@@ -63,22 +173,20 @@ describe('revoke', () => {
       interruption.abort();
       throw interruption.signal.reason;
     };
-    const steps = await planRevocation(bench.deps(interruption.signal), { application: 'default' });
-    expect(await revoke(steps, undefined, interruption.signal)).toEqual([
-      expect.objectContaining({ done: false, detail: 'Interrupted. Run the command again.' }),
-    ]);
-    expect((await bench.store.listRefreshTokenVersions('default')).every(({ enabled }) => enabled)).toBe(true);
+    const { results, proof, proven } = await bench.revoke({}, { signal: interruption.signal });
+    expect(results.at(-1)).toMatchObject({ done: false, detail: 'Interrupted. Run the command again.' });
+    expect([results.length, proof, proven, await anyEnabled()]).toEqual([2, [], false, true]);
   });
 
-  it('counts a secret that Entra no longer has as removed, but no other failure', async () => {
-    let status = 400;
-    bench.graph = ({ url }) =>
-      url.pathname.endsWith('/removePassword') ? problem(status, 'No credentials found') : undefined;
-    const failures = async (): Promise<number> => (await revoke(await bench.plan())).filter(({ done }) => !done).length;
-    expect(await failures()).toBe(0);
-    status = 403;
-    bench.store = await storeWithCredential(partner, () => bench.clock.nowMs());
-    expect(await failures()).toBeGreaterThan(0);
+  it('disables the oldest version first, so that the newest is left after an interruption', async () => {
+    const disabled: string[] = [];
+    const disable = bench.store.disableRefreshTokenVersion.bind(bench.store);
+    bench.store.disableRefreshTokenVersion = async (application, version) => {
+      disabled.push(version);
+      await disable(application, version);
+    };
+    await bench.revoke();
+    expect(disabled).toEqual(['v1', 'v2']);
   });
 });
 

@@ -20,7 +20,10 @@ describe('runSetup', () => {
     };
     await expect(runSetup(bench.deps(), options, refuse)).rejects.toThrow('no');
     const steps = ['Create a client secret and store it in Key Vault'];
-    expect(asked).toEqual([{ application: 'default', steps, notes: [] }]);
+    const notes = [
+      expect.stringContaining('keys in Entra that this vault does not hold: certificate older.') as string,
+    ];
+    expect(asked).toEqual([{ application: 'default', steps, notes }]);
     expect(bench.writes()).toEqual([]);
     expect(await planOnly(bench.deps(), options)).toEqual(asked[0]);
   });
@@ -88,19 +91,22 @@ describe('runSetup with an existing application', () => {
 
   it('notes client credentials of another broker in plan and outcome', async () => {
     const { notes } = await planOnly(bench.deps(), options);
-    expect(notes).toHaveLength(1);
+    expect(notes).toHaveLength(2);
     expect(notes[0]).toMatch(/"Broker" \(client id client\) exists already.*does not hold \(2\).*--display-name/);
+    expect(notes[1]).toMatch(/does not hold: certificate x \("CN=x"\)\..*treat it as an incident and run `ptb revoke`/);
     expect((await runSetup(bench.deps(), options)).notes).toEqual(notes);
     expect(bench.writes()).toEqual(['POST /applications/object/addPassword']);
   });
 
-  it('notes nothing about an application in the vault', async () => {
+  it('names the keys of an application in the vault that the vault does not hold', async () => {
     await bench.store.saveClientCredential('default', {
       clientId: 'client',
       tenantId: partnerTenantId,
       ...secretOf('x'),
     });
-    expect((await planOnly(bench.deps(), options)).notes).toEqual([]);
+    expect((await planOnly(bench.deps(), options)).notes).toEqual([
+      expect.stringMatching(/does not hold: certificate from before \(.*, client secret theirs \(/),
+    ]);
   });
 });
 
@@ -122,7 +128,10 @@ describe('runSetup without a profile', () => {
       'Consent for all users: Microsoft Graph: User.Read.All openid profile offline_access',
       'Create a client secret and store it in Key Vault',
     ]);
-    expect(notes).toEqual([expect.stringContaining('keeps its registered permissions') as string]);
+    expect(notes).toEqual([
+      expect.stringContaining('certificate older') as string,
+      expect.stringContaining('keeps its registered permissions') as string,
+    ]);
     expect((await planOnly(bench.deps(), options)).steps[0]).toContain('set the permissions of the profile small');
   });
 

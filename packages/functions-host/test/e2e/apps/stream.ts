@@ -24,3 +24,14 @@ app.http('throws', {
     throw new Error('a failing handler');
   },
 });
+
+async function* breaking(): AsyncIterable<string> {
+  yield 'first';
+  throw new Error('the source broke');
+}
+app.http('broken', { methods: ['GET'], handler: () => ({ body: Readable.from(breaking()) }) });
+app.http('params', {
+  methods: ['GET', 'POST'],
+  route: 'params/{id}',
+  handler: async (request) => ({ jsonBody: { params: request.params, body: await request.text() } }),
+});

@@ -101,7 +101,7 @@ describe('a failure', () => {
     await engine.finished(id);
     app.df.app.setExceptionPropertiesProvider({ getExceptionProperties: () => undefined });
     expect(engine.events(id).find(({ event }) => event === 'TaskFailed')).toMatchObject({
-      Reason: "Activity function 'fail' failed:  no luck",
+      Reason: "Activity function 'fail' failed: no luck",
       FailureDetails: { ErrorType: 'TypeError', ErrorMessage: 'no luck', Properties: { code: 'E42' } },
     });
     expect(engine.output(id)).toContain("Orchestrator function 'retrying' failed: TypeError: no luck");

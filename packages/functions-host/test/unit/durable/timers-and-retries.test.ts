@@ -33,7 +33,7 @@ describe('an activity with retries', () => {
     expect(timerTimes(engine, id)).toEqual(expected);
     expect(engine.events(id).filter(({ event }) => event === 'TaskFailed')).toHaveLength(4);
     expect(engine.output(id)).toContain(
-      "Orchestrator function 'retrying' failed: Activity function 'fail' failed:  no luck",
+      "Orchestrator function 'retrying' failed: Activity function 'fail' failed: no luck",
     );
   });
 

@@ -1,0 +1,116 @@
+import { X509Certificate } from 'node:crypto';
+import type { GraphClient } from '../graph/client.ts';
+import { type JsonObject, objectsIn, textOf } from '../graph/reply.ts';
+import { clientCredentialName, type StoredClientCredential } from '../model/credential.ts';
+import { visibleText } from '../runtime/visible-text.ts';
+import { type KeyMark, orphanAgeMs } from './client-keys.ts';
+
+/** A key with which somebody can authenticate as an application. */
+export type KeyKind = 'client secret' | 'certificate' | 'federated credential';
+
+/** A key that this vault does not hold. */
+export interface UnknownKey {
+  readonly kind: KeyKind;
+  readonly id: string;
+  readonly name: string;
+  /** Whether its name is that of a broker's key. Anybody who may add a key may also give it such a name. */
+  readonly isMarked: boolean;
+}
+
+/** The keys of an application as Graph lists them. */
+export interface KeyLists {
+  readonly secrets: readonly JsonObject[];
+  readonly certificates: readonly JsonObject[];
+  readonly trusts: readonly JsonObject[];
+}
+
+export interface KnownKeys {
+  readonly mark: KeyMark;
+  /** The stored client credential. A person may have stored it without the id of its key. */
+  readonly stored: StoredClientCredential | undefined;
+  /** Whether the application may trust this identity. */
+  readonly isTrusted: (trust: { readonly name: string; readonly issuer: string; readonly subject: string }) => boolean;
+}
+
+/** @param path `/applications/{objectId}` or `/applications(appId='…')`. @throws BrokerError from Graph. */
+export async function readKeyLists({ get }: Pick<GraphClient, 'get'>, path: string): Promise<KeyLists> {
+  const application = await get(`${path}?$select=id,passwordCredentials,keyCredentials`);
+  // At most twenty, so there is one page.
+  const trusts = await get(`${path}/federatedIdentityCredentials`);
+  return {
+    secrets: objectsIn(application['passwordCredentials']),
+    certificates: objectsIn(application['keyCredentials']),
+    trusts: objectsIn(trusts['value']),
+  };
+}
+
+/** Selects the keys that this vault does not hold. Pure. */
+export function unknownKeys(lists: KeyLists, known: KnownKeys, nowMs: number): readonly UnknownKey[] {
+  const unknownIn = (kind: KeyKind, entries: readonly JsonObject[]): UnknownKey[] =>
+    entries
+      .filter((entry) => !isKnown(entry, known, nowMs))
+      .map((entry) => describe(kind, textOf(entry, 'keyId'), textOf(entry, 'displayName')));
+  return [
+    ...unknownIn('client secret', lists.secrets),
+    ...unknownIn('certificate', lists.certificates),
+    ...lists.trusts
+      .filter((trust) => !isTrusted(trust, known))
+      .map((trust) => describe('federated credential', textOf(trust, 'id'), textOf(trust, 'name'))),
+  ];
+}
+
+const describe = (kind: KeyKind, id = '', name = ''): UnknownKey => ({
+  kind,
+  id,
+  name,
+  isMarked: name === clientCredentialName || /^partner-token-broker[:-]/.test(name),
+});
+
+function isKnown(entry: JsonObject, { mark, stored }: KnownKeys, nowMs: number): boolean {
+  if (mark.storedKeyIds.has(textOf(entry, 'keyId') ?? '')) return true;
+  // A run may be about to store it.
+  const ageMs = nowMs - Date.parse(textOf(entry, 'startDateTime') ?? '');
+  if (textOf(entry, 'displayName') === mark.name && ageMs >= 0 && ageMs <= orphanAgeMs) return true;
+  return stored !== undefined && stored.keyId === undefined && isValueOf(entry, stored);
+}
+
+/** Compares what Entra shows of a value: the first characters of a secret, the thumbprint of a certificate. */
+function isValueOf(entry: JsonObject, { credential }: StoredClientCredential): boolean {
+  if (credential.kind === 'federated') return false;
+  if (credential.kind === 'secret') {
+    const hint = textOf(entry, 'hint');
+    return hint !== undefined && hint !== '' && credential.secret.reveal().startsWith(hint);
+  }
+  const thumbprint = Buffer.from(new X509Certificate(credential.certificate).fingerprint.replaceAll(':', ''), 'hex');
+  // Graph's documentation and its answers differ in the form.
+  return ['hex', 'base64'].some(
+    (form) =>
+      textOf(entry, 'customKeyIdentifier')?.toLowerCase() ===
+      thumbprint.toString(form as 'hex' | 'base64').toLowerCase(),
+  );
+}
+
+const isTrusted = (trust: JsonObject, known: KnownKeys): boolean =>
+  known.isTrusted({
+    name: textOf(trust, 'name') ?? '',
+    issuer: textOf(trust, 'issuer') ?? '',
+    subject: textOf(trust, 'subject') ?? '',
+  });
+
+/** Graph truncates display names to 90 characters. They are text of whoever added the key. */
+const maxName = 90;
+
+export const describeKey = ({ id, name }: Pick<UnknownKey, 'id' | 'name'>): string =>
+  name === '' ? id : `${id} ("${visibleText(name.slice(0, maxName))}")`;
+
+/** Maximum number of keys that a text names. */
+const maxNamed = 20;
+
+export function namesOf(keys: readonly UnknownKey[]): string {
+  // Graph does not promise an order, and the daily care compares the text with that of the day before.
+  const named = keys
+    .map((key) => `${key.kind} ${describeKey(key)}`)
+    .toSorted()
+    .slice(0, maxNamed);
+  return `${named.join(', ')}${keys.length > maxNamed ? `, and ${keys.length - maxNamed} more` : ''}`;
+}

@@ -1,0 +1,105 @@
+import type { SecretClient, SecretProperties } from '@azure/keyvault-secrets';
+import { httpStatusOf } from '../runtime/sdk-error.ts';
+import { secretNames } from './key-vault-credential-store.ts';
+import { keyVaultFailure } from './key-vault-failure.ts';
+import { readVersion, tagsOf } from './stored-secret.ts';
+
+/** One version of a stored secret with the tags that say whom it belongs to, without its value. */
+export interface InventoryVersion {
+  readonly version: string;
+  readonly createdAtMs: number;
+  /** False for the versions of a deleted secret, too. */
+  readonly enabled: boolean;
+  readonly clientId?: string;
+  readonly keyId?: string;
+  readonly kind?: string;
+  readonly account?: string;
+  readonly accountObjectId?: string;
+}
+
+/** Everything that the vault still knows about an application. Newest versions first. */
+export interface ApplicationInventory {
+  readonly client: readonly InventoryVersion[];
+  readonly refreshToken: readonly InventoryVersion[];
+}
+
+/**
+ * Reads what the vault still knows about applications that are not in use: versions that are disabled or lack tags, and
+ * secrets that were deleted and can be recovered. All methods throw BrokerError key_vault_unavailable.
+ */
+export interface VaultInventory {
+  /** Sorted names of all applications, whatever state their secrets are in. */
+  applications(): Promise<readonly string[]>;
+  /** Empty lists for an unknown application. Key Vault lists only the newest version of a deleted secret. */
+  read(application: string): Promise<ApplicationInventory>;
+}
+
+/** Milliseconds per operation, including the SDK's retries. */
+const deadlineMs = 20_000;
+
+const namePattern = /^ptb-(.+)-(?:client-credential|refresh-token)$/;
+
+export const keyVaultInventory = (client: SecretClient): VaultInventory => ({
+  applications: () =>
+    guarded(async (abortSignal) => {
+      const names = new Set<string>();
+      for await (const { name } of client.listPropertiesOfSecrets({ abortSignal })) names.add(name);
+      for await (const { name } of client.listDeletedSecrets({ abortSignal })) names.add(name);
+      const applications = [...names].flatMap((name) => namePattern.exec(name)?.[1] ?? []);
+      return [...new Set(applications)].toSorted();
+    }),
+  read: async (application) => {
+    const [listed, refreshToken] = await Promise.all([
+      versionsOf(client, secretNames.clientCredential(application)),
+      versionsOf(client, secretNames.refreshToken(application)),
+    ]);
+    return { client: listed, refreshToken };
+  },
+});
+
+function versionsOf(client: SecretClient, name: string): Promise<readonly InventoryVersion[]> {
+  return guarded(async (abortSignal) => {
+    const versions: InventoryVersion[] = [];
+    const listed = client.listPropertiesOfSecretVersions(name, { abortSignal });
+    await ifFound(async () => {
+      for await (const properties of listed) versions.push(inventoryVersion(properties));
+    });
+    // A name is never in use and deleted at the same time.
+    if (versions.length === 0) {
+      await ifFound(async () => {
+        const { properties } = await client.getDeletedSecret(name, { abortSignal });
+        versions.push({ ...inventoryVersion(properties), enabled: false });
+      });
+    }
+    return versions.toSorted((a, b) => b.createdAtMs - a.createdAtMs);
+  });
+}
+
+function inventoryVersion(properties: SecretProperties): InventoryVersion {
+  const { clientId, keyId, kind, account, accountObjectId } = tagsOf(properties);
+  return {
+    ...readVersion(properties),
+    ...(clientId ? { clientId } : {}),
+    ...(keyId ? { keyId } : {}),
+    ...(kind ? { kind } : {}),
+    ...(account ? { account } : {}),
+    ...(accountObjectId ? { accountObjectId } : {}),
+  };
+}
+
+async function ifFound(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (httpStatusOf(error) !== 404) throw error;
+  }
+}
+
+async function guarded<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const deadline = AbortSignal.timeout(deadlineMs);
+  try {
+    return await work(deadline);
+  } catch (error) {
+    throw keyVaultFailure(error, deadline.aborted);
+  }
+}

@@ -1,0 +1,49 @@
+import { isTrustOfBroker } from '../credential/check-keys.ts';
+import { applicationPath, keyMark } from '../credential/client-keys.ts';
+import type { CredentialStore } from '../credential/credential-store.ts';
+import { namesOf, readKeyLists, unknownKeys } from '../credential/unknown-keys.ts';
+import type { GraphClient } from '../graph/client.ts';
+import { graphStatus } from '../graph/write.ts';
+import { ptbCommand } from '../model/advice.ts';
+import type { StoredClientCredential } from '../model/credential.ts';
+import { toBrokerError } from '../model/errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { type Check, ok } from './check.ts';
+
+interface KeysCheckDeps {
+  readonly application: string;
+  readonly store: CredentialStore;
+  readonly clock: Clock;
+}
+
+const check = 'Keys';
+
+/**
+ * Names the keys of the application in Entra that this vault does not hold.
+ * @param graph with a token of the application itself.
+ */
+export async function keysCheck(
+  { application, store, clock }: KeysCheckDeps,
+  client: StoredClientCredential,
+  graph: Pick<GraphClient, 'get'>,
+): Promise<Check> {
+  try {
+    const lists = await readKeyLists(graph, applicationPath(client.clientId));
+    const mark = keyMark(store.vault, application, await store.listClientCredentialVersions(application));
+    const known = { mark, stored: client, isTrusted: isTrustOfBroker(client.tenantId) };
+    const unknown = unknownKeys(lists, known, clock.nowMs());
+    if (unknown.length === 0) return ok(check, 'This vault holds every key of the application.');
+    return {
+      check,
+      // Another broker with a vault of its own may share the application.
+      status: unknown.every(({ isMarked }) => isMarked) ? 'notice' : 'warning',
+      message: `The application has keys in Entra that this vault does not hold: ${namesOf(unknown)}.`,
+      remedy: `If neither another broker nor somebody of yours added them, treat it as an incident and run ${ptbCommand('revoke', application)}. Otherwise remove them in Entra once they are not needed.`,
+    };
+  } catch (thrown) {
+    if (graphStatus(thrown) === 403) {
+      return { check, status: 'skipped', message: 'Not checked, because the application may not read itself.' };
+    }
+    return { check, status: 'notice', message: `The keys could not be read: ${toBrokerError(thrown).detail}` };
+  }
+}

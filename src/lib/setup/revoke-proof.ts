@@ -1,0 +1,107 @@
+import { describeKey } from '../credential/unknown-keys.ts';
+import type { ApplicationInventory } from '../credential/vault-inventory.ts';
+import { textOf } from '../graph/reply.ts';
+import { BrokerError, toBrokerError } from '../model/errors.ts';
+import { isoTime } from '../runtime/clock.ts';
+import { retry } from '../runtime/retry.ts';
+import {
+  allKeys,
+  type EntraKey,
+  isMissing,
+  type KnownAccount,
+  type Registration,
+  type RevocationState,
+  type RevokeDeps,
+} from './revoke-state.ts';
+import { keysItem, type Proof, proveMissing, unread } from './revoke-tries.ts';
+
+/** Pauses until Graph shows what was just written. */
+const readBackPausesMs = [1_000, 2_000, 4_000] as const;
+
+/**
+ * Proves by reading again that nothing of the credential is left.
+ * @param isKnown keys that may be there. None after a revocation.
+ */
+export async function proveState(
+  deps: RevokeDeps,
+  state: RevocationState,
+  isKnown: (key: EntraKey) => boolean = () => false,
+): Promise<readonly Proof[]> {
+  const keys = await Promise.all(state.registrations.map((registration) => proveKeys(deps, registration, isKnown)));
+  const accounts = await Promise.all(state.accounts.map((account) => proveSessions(deps, account, state)));
+  return [...keys, ...accounts];
+}
+
+async function proveKeys(
+  deps: RevokeDeps,
+  registration: Registration,
+  isKnown: (key: EntraKey) => boolean,
+): Promise<Proof> {
+  const item = keysItem(registration.clientId);
+  try {
+    const left = allKeys(registration).filter((key) => !isKnown(key));
+    if (left.length > 0) {
+      const named = left.map((key) => `${key.kind} ${describeKey(key)}`).join(', ');
+      return { item, proven: false, detail: `Still registered in Entra: ${named}.` };
+    }
+    return { item, proven: true, detail: 'Entra has no other client secret, certificate or federated credential.' };
+  } catch (thrown) {
+    if (isMissing(thrown)) return proveMissing(deps, registration.clientId);
+    return unread(item, toBrokerError(thrown));
+  }
+}
+
+/**
+ * Entra refuses every refresh token that was issued before `signInSessionsValidFromDateTime` ("user:
+ * revokeSignInSessions"). So this also covers the tokens whose values nobody can read any more.
+ */
+async function proveSessions(deps: RevokeDeps, account: KnownAccount, { vault }: RevocationState): Promise<Proof> {
+  const item = `Refresh tokens of ${account.name}`;
+  const sinceMs = vault instanceof BrokerError ? 0 : newestTokenMs(vault, account);
+  try {
+    const validFromMs = await retry(() => readValidFromMs(deps, account), {
+      clock: deps.clock,
+      attempts: readBackPausesMs.length + 1,
+      afterValue: (value, attempt) => (isAfter(value, sinceMs) ? undefined : readBackPausesMs[attempt - 1]),
+    });
+    if (validFromMs === 'missing' && !account.isExpected) {
+      return { item, proven: true, detail: 'The account does not exist any more.' };
+    }
+    if (typeof validFromMs !== 'number') return { item, proven: false, detail: 'Graph does not say when they end.' };
+    const detail = `Entra refuses those that were issued before ${isoTime(validFromMs)}.`;
+    if (isAfter(validFromMs, sinceMs)) return { item, proven: true, detail };
+    return { item, proven: false, detail: `${detail} The newest one in the vault is from ${isoTime(sinceMs)}.` };
+  } catch (thrown) {
+    return unread(item, toBrokerError(thrown));
+  }
+}
+
+type ValidFrom = number | 'missing' | undefined;
+
+/** Graph and Key Vault have times of whole seconds. */
+const isAfter = (validFromMs: ValidFrom, sinceMs: number): boolean =>
+  typeof validFromMs === 'number' && validFromMs >= Math.floor(sinceMs / 1000) * 1000;
+
+/** When Entra last ended the sessions of an account. */
+export async function readValidFromMs({ graph }: Pick<RevokeDeps, 'graph'>, { id }: KnownAccount): Promise<ValidFrom> {
+  const user = await graph.find(`/users/${id}?$select=id,signInSessionsValidFromDateTime`);
+  if (user === undefined) return 'missing';
+  const validFromMs = Date.parse(textOf(user, 'signInSessionsValidFromDateTime') ?? '');
+  return Number.isNaN(validFromMs) ? undefined : validFromMs;
+}
+
+function newestTokenMs({ refreshToken }: ApplicationInventory, { id, name }: KnownAccount): number {
+  const own = refreshToken.filter(
+    ({ account, accountObjectId }) => accountObjectId === id || account === name || account === undefined,
+  );
+  return Math.max(0, ...own.map(({ createdAtMs }) => createdAtMs));
+}
+
+/** Proves that the vault hands out nothing. */
+export function proveVault(vault: ApplicationInventory | BrokerError): Proof {
+  const item = 'Versions in Key Vault';
+  if (vault instanceof BrokerError) return unread(item, vault);
+  const enabled = [...vault.client, ...vault.refreshToken].filter((version) => version.enabled);
+  const detail = enabled.length === 0 ? 'None is enabled.' : `${enabled.length} are enabled.`;
+  return { item, proven: enabled.length === 0, detail };
+}

@@ -1,0 +1,37 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { resumptionOf } from '../../../../src/cli/customer-consent/give.ts';
+import type { JournalEntry } from '../../../../src/lib/setup/consent-journal.ts';
+import { ConsentBench, graph, teams, tenants } from '../../lib/setup/customer-consent-bench.ts';
+
+let bench: ConsentBench;
+let entry: JournalEntry;
+const [tenantId = '' as never] = tenants(1);
+const resume = async () => resumptionOf({ run: bench.run, read: async (customer) => bench.read(customer) }, entry);
+beforeEach(() => {
+  bench = new ConsentBench();
+  const before = [{ ...graph, scopes: ['User.Read.All'] }, teams];
+  entry = { tenantId, name: 'Contoso', startedAtMs: bench.clock.nowMs(), before, after: [graph, teams] };
+  bench.journal.set(tenantId, entry);
+  bench.granted.set(tenantId, { grants: before, visibleAtMs: 0 });
+});
+
+describe('resumptionOf', () => {
+  it('gives everything again while the directory may still show the consent that was withdrawn', async () => {
+    await bench.clock.advance(179_000);
+    expect(await resume()).toMatchObject([{ give: [graph, teams], already: [] }]);
+    expect(bench.journal.size).toBe(1);
+  });
+
+  it('forgets an entry whose consent is still there after three minutes', async () => {
+    await bench.clock.advance(180_000);
+    expect(await resume()).toEqual([]);
+    expect(bench.journal.size).toBe(0);
+  });
+
+  it('gives what is missing after three minutes', async () => {
+    bench.granted.set(tenantId, { grants: [graph], visibleAtMs: 0 });
+    await bench.clock.advance(180_000);
+    expect(await resume()).toMatchObject([{ give: [teams], already: [graph] }]);
+    expect(bench.journal.size).toBe(1);
+  });
+});

@@ -1,0 +1,79 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { checkKeys } from '../../../../src/lib/credential/check-keys.ts';
+import { BrokerError } from '../../../../src/lib/model/errors.ts';
+import type { JsonObject } from '../../../../src/lib/graph/reply.ts';
+import type { GraphWriter } from '../../../../src/lib/graph/write.ts';
+import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
+import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { aadstsFailure, FakeRedeemer } from '../../../fakes/fake-redeemer.ts';
+import { MemoryCredentialJournal } from '../../../fakes/memory-credential-journal.ts';
+import { type MemoryCredentialStore, storeWithCredential } from '../../../fakes/memory-credential-store.ts';
+import { recordingLogger } from '../../../fakes/recording-logger.ts';
+
+let clock: FakeClock;
+let store: MemoryCredentialStore;
+let redeemer: FakeRedeemer;
+let journal: MemoryCredentialJournal;
+let logged: ReturnType<typeof recordingLogger>;
+let secrets: JsonObject[];
+let failure: BrokerError | undefined;
+beforeEach(async () => {
+  clock = new FakeClock();
+  store = await storeWithCredential('99999999-9999-4999-8999-999999999999' as TenantId, () => clock.nowMs());
+  redeemer = new FakeRedeemer(clock);
+  journal = new MemoryCredentialJournal();
+  logged = recordingLogger();
+  secrets = [];
+  failure = undefined;
+});
+
+async function check(): Promise<readonly unknown[]> {
+  const before = logged.lines.length;
+  const levels = () => logged.lines.map(({ level }, at) => [level, logged.events()[at]]);
+  const get = async (path: string): Promise<JsonObject> => {
+    if (failure !== undefined) throw failure;
+    return path.endsWith('/federatedIdentityCredentials') ? { value: [] } : { passwordCredentials: secrets };
+  };
+  await checkKeys(
+    {
+      store,
+      redeemer,
+      journal,
+      clock,
+      log: logged.log,
+      newId: () => 'id',
+      graphIdentifier: 'https://graph.test',
+      graphOf: () => ({ graph: { get }, writer: {} as GraphWriter }),
+    },
+    'default',
+  );
+  return levels().slice(before);
+}
+
+describe('checkKeys', () => {
+  it('warns once about each key that the vault does not hold, and keeps its name for health', async () => {
+    expect(await check()).toEqual([]);
+    secrets = [{ keyId: 'stolen', displayName: 'backdoor' }];
+    expect(await check()).toEqual([['warn', 'credential.unknown_keys']]);
+    expect(await journal.read('default')).toEqual({ unknownKeys: 'client secret stolen ("backdoor")' });
+    expect(await check()).toEqual([['info', 'credential.unknown_keys']]);
+    secrets = [...secrets, { keyId: 'another' }];
+    expect(await check()).toEqual([['warn', 'credential.unknown_keys']]);
+    secrets = [];
+    expect(await check()).toEqual([]);
+    expect(await journal.read('default')).toEqual({});
+  });
+
+  it('says nothing when the credential does not work or may not read the application', async () => {
+    redeemer.script = () => aadstsFailure(7000215);
+    expect(await check()).toEqual([]);
+    redeemer.script = () => undefined;
+    failure = new BrokerError('access_denied', 'No.', { logFields: { status: 403 } });
+    expect(await check()).toEqual([]);
+  });
+
+  it('logs that the keys could not be read', async () => {
+    failure = new BrokerError('resource_error', 'No.', { logFields: { status: 503 } });
+    expect(await check()).toEqual([['warn', 'credential.key_check_failed']]);
+  });
+});

@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest';
+import { X509Certificate } from 'node:crypto';
+import { isTrustOfBroker } from '../../../../src/lib/credential/check-keys.ts';
+import { keyMark } from '../../../../src/lib/credential/client-keys.ts';
+import { createCertificate } from '../../../../src/lib/credential/create-certificate.ts';
+import { parseCertificate } from '../../../../src/lib/credential/certificate.ts';
+import { describeKey, namesOf, unknownKeys } from '../../../../src/lib/credential/unknown-keys.ts';
+import type { StoredClientCredential } from '../../../../src/lib/model/credential.ts';
+import type { JsonObject } from '../../../../src/lib/graph/reply.ts';
+import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
+import { Secret } from '../../../../src/lib/model/secret.ts';
+
+const partner = '99999999-9999-4999-8999-999999999999' as TenantId;
+const nowMs = Date.UTC(2026, 10, 24);
+const minutesAgo = (minutes: number): string => new Date(nowMs - minutes * 60_000).toISOString();
+const version = { version: 'v1', createdAtMs: 0, enabled: false, keyId: 'revoked' };
+const mark = keyMark('vault.example', 'default', [version, { ...version, keyId: 'in use' }]);
+const stored: StoredClientCredential = {
+  clientId: 'client',
+  tenantId: partner,
+  credential: { kind: 'secret', secret: new Secret('Abc~secret') },
+  keyId: 'in use',
+  version: 'v1',
+};
+const unknown = (lists: Partial<Record<'secrets' | 'certificates' | 'trusts', JsonObject[]>>, credential = stored) =>
+  unknownKeys(
+    { secrets: [], certificates: [], trusts: [], ...lists },
+    { mark, stored: credential, isTrusted: isTrustOfBroker(partner) },
+    nowMs,
+  );
+
+describe('unknownKeys', () => {
+  it('knows a key by the id of any stored version, and the new key of a run that is about to store it', () => {
+    const secrets = [
+      { keyId: 'in use' },
+      { keyId: 'revoked' },
+      { keyId: 'new', displayName: mark.name, startDateTime: minutesAgo(1) },
+    ];
+    expect(unknown({ secrets })).toEqual([]);
+  });
+
+  it('names every other key, whatever name it has', () => {
+    const found = unknown({
+      secrets: [
+        { keyId: 'a', displayName: 'partner-token-broker:0123456789ab', startDateTime: minutesAgo(1) },
+        { keyId: 'b', displayName: mark.name, startDateTime: minutesAgo(61) },
+        { keyId: 'c', displayName: mark.name, startDateTime: minutesAgo(-5) },
+      ],
+      certificates: [{ keyId: 'd', displayName: 'CN=x' }],
+      trusts: [{ id: 'e', name: 'github', issuer: 'https://token.actions.githubusercontent.com' }],
+    });
+    expect(found.map(({ id, isMarked }) => [id, isMarked])).toEqual([
+      ['a', true],
+      ['b', true],
+      ['c', true],
+      ['d', false],
+      ['e', false],
+    ]);
+  });
+
+  it.each([
+    ['partner-token-broker-0123', `https://login.test/${partner}/v2.0`, 0],
+    ['partner-token-broker-0123', 'https://login.test/another/v2.0', 1],
+    ['mine', `https://login.test/${partner}/v2.0`, 1],
+  ])('judges the trust %s in %s', (name, issuer, count) => {
+    expect(unknown({ trusts: [{ id: 'trust', name, issuer }] })).toHaveLength(count);
+  });
+
+  it('compares what Entra shows of a value that was stored without the id of its key', async () => {
+    const { keyId: _, ...byHand } = stored;
+    const secrets = [
+      { keyId: 'x', hint: 'Abc' },
+      { keyId: 'y', hint: 'Xyz' },
+    ];
+    expect(unknown({ secrets }, byHand).map(({ id }) => id)).toEqual(['y']);
+    const created = await createCertificate({ commonName: 'x', notBeforeMs: nowMs, notAfterMs: nowMs + 86_400_000 });
+    const credential = parseCertificate(`${created.privateKey}\n${created.certificate}`);
+    const sha1 = new X509Certificate(created.certificate).fingerprint.replaceAll(':', '');
+    const certificates = [
+      { keyId: 'hex', customKeyIdentifier: sha1 },
+      { keyId: 'base64', customKeyIdentifier: Buffer.from(sha1, 'hex').toString('base64') },
+      { keyId: 'other', customKeyIdentifier: 'AAAA' },
+    ];
+    expect(unknown({ certificates }, { ...byHand, credential }).map(({ id }) => id)).toEqual(['other']);
+  });
+});
+
+it('namesOf sorts the keys, names at most twenty and shows control characters', () => {
+  const keys = Array.from({ length: 22 }, (_, at) => ({
+    kind: 'client secret' as const,
+    id: `k${String(22 - at).padStart(2, '0')}`,
+    name: '',
+    isMarked: false,
+  }));
+  expect(namesOf(keys)).toMatch(/^client secret k01, .*client secret k20, and 2 more$/);
+  expect(describeKey({ id: 'id', name: '\u001b[31mred\u0000' })).toBe(String.raw`id ("\u001b[31mred\u0000")`);
+});

@@ -1,0 +1,90 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Secret } from '../../../../src/lib/model/secret.ts';
+import type { Proof } from '../../../../src/lib/setup/revoke-tries.ts';
+import { refreshTokenOf } from '../../../fakes/memory-credential-store.ts';
+import { clientId, partner, RevokeBench } from './revoke-bench.ts';
+
+let bench: RevokeBench;
+beforeEach(async () => {
+  bench = await RevokeBench.create();
+  await bench.clock.advance(10_000);
+  await bench.revoke();
+  bench.seen.length = 0;
+});
+
+const minuteMs = 60_000;
+const open = (proof: readonly Proof[]): readonly string[] =>
+  proof.filter(({ proven }) => !proven).map(({ item }) => item);
+
+/** What `ptb setup` and `ptb consent` do after a revocation. */
+async function renew(): Promise<void> {
+  await bench.clock.advance(minuteMs);
+  const credential = { kind: 'secret', secret: new Secret('client-secret-9') } as const;
+  bench.secrets.push({ keyId: 'secret-9', value: 'client-secret-9' });
+  await bench.store.saveClientCredential('default', { clientId, tenantId: partner, credential, keyId: 'secret-9' });
+  await bench.store.saveRefreshToken('default', refreshTokenOf('renewed', bench.clock.nowMs()));
+  bench.owners.push('principal-id');
+}
+
+describe('verifyRevocation', () => {
+  it('is not proven while an access token from before the revocation may work', async () => {
+    const proof = await bench.verify();
+    expect(open(proof)).toEqual(['Access tokens from before the revocation']);
+    expect(proof[0]?.detail).toContain('2026-11-24T01:35:10.000Z');
+  });
+
+  it('proves after the last token has expired that no key was added, and changes nothing', async () => {
+    await bench.clock.advance(96 * minuteMs);
+    expect(open(await bench.verify())).toEqual([]);
+    expect(bench.requested()).toEqual([]);
+  });
+
+  it('knows the keys of this vault after the renewal', async () => {
+    await renew();
+    await bench.clock.advance(96 * minuteMs);
+    expect(open(await bench.verify())).toEqual([]);
+  });
+
+  it.each([true, false])('names a key that was added with an old token (renewed: %s)', async (isRenewed) => {
+    if (isRenewed) await renew();
+    bench.secrets.push({ keyId: 'stolen', displayName: 'partner-token-broker:abc' });
+    await bench.clock.advance(96 * minuteMs);
+    const proof = await bench.verify();
+    expect(open(proof)).toEqual([`Keys of the application ${clientId}`]);
+    expect(proof.find(({ proven }) => !proven)?.detail).toContain('client secret stolen ("partner-token-broker:abc")');
+  });
+
+  it('knows only the trust in the managed identity, and only if the vault uses it', async () => {
+    bench.trusts = [{ id: 'trust-2', name: 'app', subject: 'identity' }];
+    await bench.clock.advance(96 * minuteMs);
+    expect(open(await bench.verify({ managedIdentityObjectId: 'identity' }))).toHaveLength(1);
+    const credential = { kind: 'federated' } as const;
+    await bench.store.saveClientCredential('default', { clientId, tenantId: partner, credential });
+    expect(open(await bench.verify({ managedIdentityObjectId: 'identity' }))).toEqual([]);
+    bench.trusts.push({ id: 'trust-3', name: 'other', subject: 'stranger' });
+    expect(open(await bench.verify({ managedIdentityObjectId: 'identity' }))).toHaveLength(1);
+  });
+
+  it('names the ownership of itself that somebody gave back, and a version that somebody enabled again', async () => {
+    bench.owners.push('principal-id');
+    const { inventory } = bench;
+    bench.inventory = {
+      ...inventory,
+      read: async (name) => {
+        const { client, refreshToken } = await inventory.read(name);
+        return { client, refreshToken: refreshToken.map((version) => ({ ...version, enabled: true })) };
+      },
+    };
+    await bench.clock.advance(96 * minuteMs);
+    expect(open(await bench.verify())).toEqual([
+      `Ownership of the application ${clientId}`,
+      'Versions in Key Vault from before the revocation',
+    ]);
+  });
+
+  it('is not proven when the sessions were not revoked', async () => {
+    bench.validFromMs = Date.UTC(2026, 0, 1);
+    await bench.clock.advance(96 * minuteMs);
+    expect(open(await bench.verify())).toEqual(['Refresh tokens of broker@partner.example']);
+  });
+});

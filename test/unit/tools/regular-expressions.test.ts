@@ -1,0 +1,107 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { runInNewContext } from 'node:vm';
+import { describe, expect, it } from 'vitest';
+import { projectRoot } from '../../paths.ts';
+import { findPatterns, literalsOf } from '../../support/regular-expressions.ts';
+
+const source = join(projectRoot, 'src');
+const megabyte = 1_000_000;
+/** Linear time is milliseconds. Quadratic time is minutes. */
+const timeoutMs = 10_000;
+
+/** Files whose patterns see only text that JSON.parse accepted, so that each string in it ends. */
+const jsonOnly = new Set(['lib/callers/duplicate-key.ts']);
+const jsonText = `{"a":"${'\\"'.repeat(megabyte / 2)}"}`;
+
+/** Texts that made a pattern of this project slow, or would. Each is repeated. */
+const units = [
+  'A',
+  '0',
+  'f',
+  '-',
+  '_',
+  '.',
+  '/',
+  '\\',
+  '"',
+  '\\"',
+  '=',
+  ' ',
+  '\n',
+  ',',
+  '{',
+  '<',
+  '?',
+  'é',
+  '\u{FFFF}',
+  'eyJaaaaaaaaaaa.',
+  'eyJaaaaaaaaaaa.aaaaaaaaaaa',
+  '-----BEGIN PRIVATE KEY-----',
+  '0.AAAA',
+  'a-',
+  'a.',
+  'a=',
+];
+
+/** The literal texts in a pattern: repeated, each may start a match that does not end. */
+function fragmentsOf(literal: string): string[] {
+  const text = literal
+    .slice(1, literal.lastIndexOf('/'))
+    .replaceAll(/\[(?:[^\]\\]|\\.)*\]|\{\d+,?\d*\}|\(\?[:=!<]*/g, '\n');
+  return text
+    .replaceAll(/\\([^\w])/g, '$1')
+    .split(/[\n()|?*+^$\\]+/)
+    .filter((fragment) => fragment.length > 1);
+}
+
+function replacesWithin(literal: string, text: string, ms = timeoutMs): boolean {
+  const end = literal.lastIndexOf('/');
+  const pattern = new RegExp(literal.slice(1, end), literal.slice(end + 1));
+  try {
+    runInNewContext('text.replace(pattern, "")', { text, pattern }, { timeout: ms });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+describe('every regular expression in src', () => {
+  const patterns = new Map(findPatterns(source).map(({ file, literal }) => [literal, jsonOnly.has(file)]));
+
+  it.each([...patterns])('takes linear time for 1 MB of its worst input: %s', (literal, isJsonOnly) => {
+    const texts = isJsonOnly
+      ? [jsonText]
+      : [...units, ...fragmentsOf(literal), ...fragmentsOf(literal).map((fragment) => `${fragment}A`)].map(
+          (unit) => `${unit.repeat(Math.ceil(megabyte / unit.length))}\0`,
+        );
+    expect(texts.filter((text) => !replacesWithin(literal, text)).map((text) => text.slice(0, 40))).toEqual([]);
+  });
+
+  it('is a literal, except where it is built from constants of the project', () => {
+    const built = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter(
+      (file) => file.endsWith('.ts') && /\bRegExp\(/.test(readFileSync(join(source, file), 'utf8')),
+    );
+    // The patterns of the policy are anchored and bounded; the names of secrets come from Key Vault.
+    expect(built.toSorted()).toEqual([
+      'lib/callers/policy-document.ts',
+      'lib/credential/key-vault-credential-store.ts',
+    ]);
+  });
+
+  it('is reported if it takes quadratic time', () => {
+    expect(replacesWithin('/eyJ[A-Za-z0-9_-]{8,}\\./g', 'eyJ'.repeat(megabyte / 3), 1_000)).toBe(false);
+  });
+});
+
+describe('literalsOf', () => {
+  it.each([
+    ['const a = /x/g, b = c / d / e;', ['/x/g']],
+    ['f("/no/", `/no/${g(/yes/)}/no/`, \'/no/\') // /no/', ['/yes/']],
+    ['return /[/"]/.test(s) /* /no/ */', ['/[/"]/']],
+    ['if (a) { b(1) / 2 / 3 } else x = a[0] / 2 / 1', []],
+    ['#!/usr/bin/env node\nx && !/\\/+$/u.test(y)', ['/\\/+$/u']],
+  ])('finds the literals of %j', (code, found) => {
+    expect(literalsOf(code)).toEqual(found);
+  });
+});
