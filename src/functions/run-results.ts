@@ -16,7 +16,7 @@ import { jobRegistry } from './job-registry.ts';
 import { runsFor } from './readable.ts';
 import { route } from './route.ts';
 
-export const results = route(
+route(
   {
     name: 'runs-results',
     method: 'GET',
