@@ -2,7 +2,7 @@ import { Agent, request as send } from 'node:http';
 import { text } from 'node:stream/consumers';
 import type { IncomingMessage } from 'node:http';
 import { readDocument, readLedger, resetLedger } from 'microsoft-cloud/client';
-import { type Bench, figure, round } from './measure.ts';
+import { type Bench, embeddedHost, figure, round } from './measure.ts';
 import { runScript } from './sequential-script.ts';
 import { startProduct, type Product } from './product.ts';
 
@@ -104,6 +104,7 @@ function resultOf(storms: readonly Storm[], script: readonly number[]): Awaited<
   const theirs = figure('sequential script', 's', script);
   return {
     title: 'Tokens for three resources in 1,000 tenants, empty cache',
+    engine: embeddedHost,
     setting: `Every request to the simulated Entra takes at least ${delayMs} ms; at most ${concurrency} are in flight. The bound is requests × delay ÷ concurrency. The script's time was measured over ${sampleTenants} tenants and scaled up; it requests one token after the other and writes no audit record.`,
     figures: [
       ours,

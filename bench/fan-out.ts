@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { RunView } from '../src/cli/demo/api.ts';
 import { cpuSeconds, residentMiB } from './cpu-time.ts';
 import { readDocument } from 'microsoft-cloud/client';
-import { type Bench, type Figure, figure, round } from './measure.ts';
+import { type Bench, type Figure, figure, round, embeddedHost } from './measure.ts';
 import { runReportScript } from './sequential-script.ts';
 import { startProduct, type Product } from './product.ts';
 
@@ -130,6 +130,7 @@ function resultOf(
   const flat = (perTenant[1]?.median ?? 0) / (perTenant[0]?.median ?? 1);
   return {
     title: 'One job over all tenants',
+    engine: embeddedHost,
     setting: `${job}: one token and one request to Graph per tenant, ${delayMs} ms each; ${concurrency} tenants at a time (host.json); orchestrations, records, rows and audit log on this machine. The bound is tenants × ${delaysPerTenant} × ${delayMs} ms ÷ ${concurrency}. The script visits one tenant after the other; its time was measured over ${sampleTenants} tenants and scaled up.`,
     figures: [
       ...sizes.map((size) => of(size, 'whole run', 's', ({ seconds }) => seconds)),

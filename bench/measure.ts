@@ -15,6 +15,8 @@ export interface BenchResult {
   readonly title: string;
   /** What is simulated and with which delays, in one or two sentences. */
   readonly setting: string;
+  /** The Functions host that ran the app. Absent if the figures do not depend on one. */
+  readonly engine?: string;
   readonly figures: readonly Figure[];
   readonly goals: readonly Goal[];
   readonly charts?: readonly Chart[];
@@ -62,6 +64,9 @@ export interface Results {
   readonly machine: Machine;
   readonly results: Readonly<Record<string, BenchResult>>;
 }
+
+/** The engine of `npm run bench`. */
+export const embeddedHost = 'embedded host';
 
 export interface Bench {
   readonly name: string;

@@ -43,8 +43,12 @@ export function withFigures(readme: string, results: Results['results']): string
     if (found === undefined) throw new Error(`${bench} has no figure "${name}"`);
     return `${shown(found.median)} ${found.unit}`;
   };
+  const hostOf = (bench: string): string => {
+    const engine = results[bench]?.engine;
+    return engine === undefined ? '' : `; broker on the ${engine}`;
+  };
   const rows = lines.map(
-    ({ what, bench, ours, theirs }) => `| ${what} | ${cell(bench, ours)} | ${cell(bench, theirs)} |`,
+    ({ what, bench, ours, theirs }) => `| ${what}${hostOf(bench)} | ${cell(bench, ours)} | ${cell(bench, theirs)} |`,
   );
   const table = ['| | broker | published scripts |', '|---|--:|--:|', ...rows].join('\n');
   return `${readme.slice(0, before)}${start}\n\n${table}\n\n${readme.slice(after)}`;

@@ -14,6 +14,10 @@ Written by \`npm run bench\`. Do not edit by hand. \`npm run bench -- NAME\` rep
 
 Each figure is the median of its samples, with their range. Each benchmark says what it simulates and with which delays.
 Compared variants ran on the same machine within the same minutes, alternating where other load could matter.
+
+Where a Functions host ran the app, its name is given. The embedded host runs the app in its own process. Microsoft's host
+is slower: it talks to a Node.js worker and keeps its queues in the storage account. With host 4.1037, DurableTask 3.19 and
+Azurite, two runs over 1,000 tenants took 21.3 s and 15.3 s, and 9.6 s and 4.0 s on the embedded host.
 `;
 
 /** @param root Folder of the project. */
@@ -45,10 +49,11 @@ function reportText({ machine, results }: Results): string {
   ].join('\n');
 }
 
-function section(name: string, { title, setting, figures, goals, charts = [] }: BenchResult): string {
+function section(name: string, { title, setting, engine, figures, goals, charts = [] }: BenchResult): string {
   return [
     `## ${title}\n`,
     `${setting} (\`npm run bench -- ${name}\`)\n`,
+    ...(engine === undefined ? [] : [`Functions host: ${engine}.\n`]),
     ...charts.map((chart) => `![${chart.title}](benchmarks/${chart.file}.svg)\n`),
     '| measured | median | range | samples |',
     '|---|--:|--:|--:|',

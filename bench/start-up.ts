@@ -8,7 +8,7 @@ import { projectRoot as root, ptbScript } from '../test/paths.ts';
 import { startChild } from '../src/cli/demo/child.ts';
 import { type Demo, startDemo } from '../src/cli/demo/start-demo.ts';
 import { listFiles, packageApp, zipFolder } from '../tools/package.ts';
-import { type Bench, type Figure, figure, round } from './measure.ts';
+import { type Bench, embeddedHost, type Figure, figure, round } from './measure.ts';
 
 const run = promisify(execFile);
 /** Inside the project, so that the unbundled app finds node_modules. */
@@ -54,7 +54,7 @@ export const startUp: Bench = {
       figure(`${variant.name}: size`, 'MB', [variant.megabytes]),
       figure(`${variant.name}: archive`, 'MB', [variant.zipMegabytes]),
     ]);
-    return { title: 'Start-up and size of the package', setting, figures, goals: goals(figures) };
+    return { title: 'Start-up and size of the package', setting, engine: embeddedHost, figures, goals: goals(figures) };
   },
 };
 

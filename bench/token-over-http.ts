@@ -1,6 +1,6 @@
 import { cpuSeconds } from './cpu-time.ts';
 import { type Load, type LoadResult, post } from './load.ts';
-import { type Bench, type BenchResult, type Figure, figure, type Goal, round } from './measure.ts';
+import { type Bench, type BenchResult, embeddedHost, type Figure, figure, type Goal, round } from './measure.ts';
 import { startEmptyApp, startProduct, type Product } from './product.ts';
 
 const connections = 50;
@@ -102,6 +102,7 @@ function resultOf(samples: Samples): BenchResult {
   const ofSame = shareOf(samples, 'azurite', 'same');
   return {
     title: 'Cached token over HTTP',
+    engine: embeddedHost,
     setting: `${connections} connections for ${seconds} s, ${rounds} alternating rounds; a separate process sends the load (autocannon). Before each answer, the broker verifies the caller's token, evaluates the policy and waits until the storage acknowledges the audit record. In one variant the storage is Azurite on the same cores. In the other, a separate process acknowledges the audit transactions after ${storageMs} ms, like a storage account with its own processors. Compared on the same host: a function that answers \`{}\`, and one that reads the request and sends an answer as long as a token answer.`,
     figures: [
       ...subjects.flatMap((subject) => figuresOf(subject, samples[subject])),
@@ -110,7 +111,7 @@ function resultOf(samples: Samples): BenchResult {
       shareOf(samples, 'apart', 'empty'),
       shareOf(samples, 'apart', 'same'),
     ],
-    goals: [goalOf(ofEmpty, samples)],
+    goals: [goalOf(ofSame, samples)],
     charts: [
       {
         file: 'token-over-http',
@@ -123,8 +124,11 @@ function resultOf(samples: Samples): BenchResult {
 }
 
 function goalOf(share: Figure, samples: Samples): Goal {
-  const goal = { goal: "at least 0.7 of the empty function's throughput", value: `${round(share.median)}` };
-  if (share.median >= 0.7) return { ...goal, reached: true };
+  const goal = {
+    goal: 'at least 0.8 of the throughput of a function that answers as many bytes',
+    value: `${round(share.median)}`,
+  };
+  if (share.median >= 0.8) return { ...goal, reached: true };
   const cpu = (subject: Subject): number =>
     Math.round(medianOf(samples[subject], ({ cpuMicroseconds }) => cpuMicroseconds));
   // Round by round, like the shares, because other load on the machine changes between rounds.
@@ -138,6 +142,6 @@ function goalOf(share: Figure, samples: Samples): Goal {
         ),
       ).median,
     );
-  const reason = `an answer takes ${cpu('azurite')} µs of processor time, one of the empty function ${cpu('empty')} µs; reading and sending more bytes accounts for ${more('same', 'empty')} µs, and token verification, policy and audit record for ${more('azurite', 'same')} µs; Azurite also runs on the same cores`;
+  const reason = `an answer takes ${cpu('azurite')} µs of processor time, one of the function with an equally long answer ${cpu('same')} µs; token verification, policy and audit record account for ${more('azurite', 'same')} µs; Azurite also runs on the same cores`;
   return { ...goal, reached: false, reason };
 }

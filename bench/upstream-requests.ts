@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { readDocument, readLedger, resetLedger } from 'microsoft-cloud/client';
-import { type Bench, figure, round } from './measure.ts';
+import { type Bench, embeddedHost, figure, round } from './measure.ts';
 import { runScript } from './sequential-script.ts';
 import { startProduct, type Product } from './product.ts';
 
@@ -26,6 +26,7 @@ export const upstreamRequests: Bench = {
       const leastEntra = tenants * new Set(needs.flat()).size;
       return {
         title: 'Requests to Entra and Key Vault: three jobs over 1,000 tenants in one hour',
+        engine: embeddedHost,
         setting: `${jobs.join(', ')} one after the other, by the broker and by scripts that redeem a token for each need and cache nothing (counted over ${sampleTenants} tenants and scaled up; ${vaultReadsPerScript} reads of Key Vault per script). The broker's count includes the requests that list the tenants.`,
         figures: [
           figure('broker, token requests to Entra', 'requests', [totals.entraTokenRequests]),

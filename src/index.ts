@@ -2,7 +2,6 @@
  * Entry point of the function app. It registers all functions and builds no services: since Node.js 20, an error at load
  * takes down every function. Wrong settings show in `/api/health` and as 503 `config_invalid` instead.
  */
-import './functions/setup.ts';
 import './functions/tokens.ts';
 import './functions/tenants.ts';
 import './functions/jobs.ts';

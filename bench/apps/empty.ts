@@ -1,9 +1,6 @@
 /** Functions that do nothing, to measure the host alone: one answers `{}`, the other as many bytes as a token answer has. */
 import { app } from '@azure/functions';
 
-// As in the broker, so that both transfer bodies in the same way.
-app.setup({ enableHttpStream: true });
-
 app.http('empty', {
   route: 'empty',
   methods: ['POST'],

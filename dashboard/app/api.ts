@@ -13,6 +13,7 @@ import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { apiUrl } from '../shared/api-base.ts';
 import { type ApiFailure, failureOf, objectIn, unreachable, unreadable } from './api-failure.ts';
 import { jsonIn } from './json-in.ts';
+import { resultFile } from './result-file.ts';
 
 /** Every method rejects with an ApiFailure. */
 export interface Api {
@@ -34,15 +35,15 @@ export interface Api {
   readonly rerun: (runId: string) => Promise<StartedRunAnswer>;
   /** Changes since the previous run. */
   readonly changes: (runId: string) => Promise<RunChangesAnswer>;
-  /** The rows of a run as a file. */
+  /** The rows of a run as one file, from all pages. */
   readonly results: (runId: string, format: string) => Promise<Blob>;
 }
 
 /** @param onRefused is called when the API rejects the token with 401. */
 export function createApi(token: string, onRefused: (failure: ApiFailure) => void): Api {
-  const request = async (path: string, post?: { readonly body?: string }): Promise<Response> => {
+  const request = async (address: string, post?: { readonly body?: string }): Promise<Response> => {
     try {
-      return await fetch(apiUrl(path), {
+      return await fetch(address, {
         ...(post === undefined ? {} : { method: 'POST', ...post }),
         headers: {
           authorization: `Bearer ${token}`,
@@ -60,12 +61,13 @@ export function createApi(token: string, onRefused: (failure: ApiFailure) => voi
     if (response.status === 401) onRefused(failure);
     throw failure;
   };
-  const send = async (...args: Parameters<typeof request>): Promise<Response> => requireOk(await request(...args));
+  const send = async (path: string, post?: { readonly body?: string }): Promise<Response> =>
+    requireOk(await request(String(apiUrl(path)), post));
   const get = async <T>(path: string): Promise<T> => read<T>(await send(path), 'json');
   const post = async <T>(path: string, body?: unknown): Promise<T> =>
     read<T>(await send(path, body === undefined ? {} : { body: JSON.stringify(body) }), 'json');
   const health = async (): Promise<HealthReportAnswer | HealthWord> => {
-    const response = await request('health');
+    const response = await request(String(apiUrl('health')));
     const report = await reportIn(response.clone());
     if (report !== undefined) return report;
     throw unreadable(await requireOk(response));
@@ -83,7 +85,11 @@ export function createApi(token: string, onRefused: (failure: ApiFailure) => voi
     cancel: (runId) => post(`${run(runId)}/cancel`),
     rerun: (runId) => post(`${run(runId)}/rerun`),
     changes: (runId) => get(`${run(runId)}/changes`),
-    results: async (runId, format) => read<Blob>(await send(`${run(runId)}/results?format=${format}`), 'blob'),
+    results: (runId, format) =>
+      resultFile(String(apiUrl(`${run(runId)}/results`)), format, async (address) => {
+        const response = await requireOk(await request(address));
+        return { body: await read<Blob>(response, 'blob'), link: response.headers.get('link') };
+      }),
   };
 }
 

@@ -142,6 +142,8 @@ resource functionApp 'Microsoft.Web/sites@2025-03-01' = {
     name: 'appsettings'
     properties: union(
       {
+        // Bytes. The host reads a whole body before the app can refuse it. The largest that the app accepts has 512 KiB.
+        FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '1048576'
         AzureWebJobsStorage__credential: 'managedidentity'
         AzureWebJobsStorage__clientId: identityClientId
         AzureWebJobsStorage__blobServiceUri: account.properties.primaryEndpoints.blob

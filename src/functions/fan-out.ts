@@ -14,6 +14,7 @@ import {
 } from '../lib/runs/fan-out.ts';
 import { errorFields } from '../lib/runtime/log.ts';
 import { announceRun } from '../lib/runs/announce-run.ts';
+import { exportRun } from '../lib/runs/export-run.ts';
 import { finishRun } from '../lib/runs/finish-run.ts';
 import { planRun } from '../lib/runs/plan-run.ts';
 import { errorCodeSchema } from '../lib/runs/run-schemas.ts';
@@ -46,7 +47,11 @@ activity(listTenantsName, runInput, planRun);
 
 activity(tenantRunName, tenantRunInput, (services, input) => runTenant(tenantRunDeps(services), input));
 
-activity(finishRunName, finishRunInput, finishRun);
+activity(finishRunName, finishRunInput, async (services, input) => {
+  const result = await finishRun(services, input);
+  await exportRun({ ...services, jobs: jobRegistry }, input.runId);
+  return result;
+});
 
 activity(announceRunName, runInput, async (services, input) => {
   try {

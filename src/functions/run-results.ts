@@ -4,17 +4,18 @@ import { exampleDomain, exampleRunId, exampleTenantId } from '../lib/api/example
 import { changesQuerySchema, resultsQuerySchema } from '../lib/api/requests.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { BrokerError } from '../lib/model/errors.ts';
-import { exportContentTypes, exportRows } from '../lib/runs/export-rows.ts';
+import { exportContentTypes } from '../lib/runs/export-formats.ts';
 import { compareRuns, previousRun } from '../lib/runs/run-changes.ts';
 import type { ReadableRuns } from '../lib/runs/readable-runs.ts';
+import { readResultPage } from '../lib/runs/result-page.ts';
 import { parseRunId } from '../lib/runs/run-id.ts';
 import type { Run } from '../lib/runs/run.ts';
+import { nextLink } from '../lib/runtime/link-header.ts';
 import { findRun, runIdParameter } from './find-run.ts';
 import { jobRegistry } from './job-registry.ts';
 import { runsFor } from './readable.ts';
 import { route } from './route.ts';
 
-/** Streams the rows. For a run in progress: the rows so far. */
 route(
   {
     name: 'runs-results',
@@ -25,9 +26,12 @@ route(
     failures: ['run_not_found', 'plan_changed', 'storage_unavailable'],
     document: documentResults,
   },
-  async (services, { caller, path, query: { format } }) => {
+  async (services, { caller, path, query }) => {
+    const { format } = query;
     const runs = await runsFor(services, caller);
     const run = await findRun(runs.log, path.runId);
+    const { text, continuation } = await readResultPage(runs, run, jobRegistry.find(run.job), query);
+    const next = continuation && { link: nextLink({ format, limit: String(query.limit), continuation }) };
     const fileName = `${run.runId.replaceAll(':', '')}.${format}`;
     return {
       status: 200,
@@ -35,16 +39,12 @@ route(
         'content-type': exportContentTypes[format],
         'content-disposition': `attachment; filename="${fileName}"`,
         'cache-control': 'no-store',
+        ...next,
       },
-      body: encode(exportRows(runs, run, jobRegistry.find(run.job), format)),
+      body: text,
     };
   },
 );
-
-async function* encode(text: AsyncIterable<string>): AsyncGenerator<Uint8Array, void, undefined> {
-  const encoder = new TextEncoder();
-  for await (const piece of text) yield encoder.encode(piece);
-}
 
 export const compareWithEarlierRun = route(
   {
@@ -95,25 +95,28 @@ const exampleRow = {
 };
 
 async function documentResults(): Promise<RouteDocument> {
-  const { rowsSchema } = await import('../lib/api/answers/runs.ts');
+  const { resultsAnswerSchema } = await import('../lib/api/answers/runs.ts');
   const csv = [Object.keys(exampleRow), Object.values(exampleRow)].map((cells) => `${cells.join(',')}\r\n`).join('');
   return {
     group: 'Jobs and runs',
     summary: 'Download the rows of a run',
     description:
-      'The rows that the job returned, streamed. Each row starts with its tenant. For a run in progress: the rows so far. In CSV, a cell that a spreadsheet would read as a formula is escaped.',
+      'The rows that the job returned, in pages of at most 1 MiB that end with a whole row; a larger row is a page of its own. Follow `continuation`, or the link `next`, until it is absent. Only the first page of a CSV has the header line, so that the pages joined are one file. All pages together have the same rows whatever the `limit`. For a run in progress they have the rows so far, and possibly later ones, each once. Each row starts with its tenant. In CSV, a cell that a spreadsheet would read as a formula is escaped.',
     pathParameters: runIdParameter,
-    queryExample: { format: 'csv' },
+    queryExample: { format: 'csv', limit: '50000' },
     answers: [
       {
         status: 200,
-        description: 'The rows as a file.',
+        description: 'One page of rows.',
         contents: [
-          jsonContent(rowsSchema, [exampleRow]),
+          jsonContent(resultsAnswerSchema, { rows: [exampleRow] }),
           { mediaType: 'application/jsonl', example: `${JSON.stringify(exampleRow)}\n` },
           { mediaType: 'text/csv', example: csv },
         ],
-        headers: { 'Content-Disposition': 'The file name.' },
+        headers: {
+          'Content-Disposition': 'The file name.',
+          Link: 'The next page: `<…>; rel="next"` (RFC 8288), relative to this address. Absent on the last page.',
+        },
       },
     ],
   };

@@ -1,7 +1,8 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { RestError, TableClient, type TableServiceClientOptions } from '@azure/data-tables';
 import { ContainerClient } from '@azure/storage-blob';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { BrokerError } from '../../src/lib/model/errors.ts';
 import { parseTenantId, type TenantId } from '../../src/lib/model/identifiers.ts';
 import { BlobRunResults } from '../../src/lib/runs/blob-run-results.ts';
 import type { RunPlan, TenantRun } from '../../src/lib/runs/run.ts';
@@ -265,6 +266,35 @@ describe.each([
     expect((await all(results.rows('rows@w', 'name-1'))).join('')).toBe(lines);
   });
 
+  test('return rows from a byte on, and nothing beyond the end', async () => {
+    const results = make();
+    await results.putRows('rows@w', 'name-3', '{"n":"ü"}\n{"n":2}\n');
+    const from = async (byte: number) => (await all(results.rows('rows@w', 'name-3', byte))).join('');
+    expect(await from(11)).toBe('{"n":2}\n');
+    expect(await from(10)).toBe('\n{"n":2}\n');
+    expect(await from(500)).toBe('');
+  });
+
+  test('store an export of many blocks, replace it when the next one is whole, and remove it with the run', async () => {
+    const results = make();
+    const noise = Array.from({ length: 200 }, () => `${randomBytes(30_000).toString('base64')} ü\n`);
+    const pieces = async function* (failsAt = Number.POSITIVE_INFINITY) {
+      for (const [index, piece] of noise.entries()) {
+        if (index === failsAt) throw new BrokerError('storage_unavailable', 'Away.');
+        yield piece;
+      }
+    };
+    const text = async () => (await all(results.export('export@w', 'jsonl'))).join('');
+    await results.putExport('export@w', 'jsonl', pieces());
+    expect(await text()).toBe(noise.join(''));
+    await expect(results.putExport('export@w', 'jsonl', pieces(150))).rejects.toThrow();
+    expect(await text()).toBe(noise.join(''));
+    await results.putExport('export@w', 'jsonl', pieces());
+    expect(await text()).toBe(noise.join(''));
+    await results.remove('export@w');
+    await expect(text()).rejects.toMatchObject({ code: 'storage_unavailable' });
+  });
+
   test('remove a run with plan and rows and no other run; repeating it is harmless', async () => {
     const results = make();
     for (const runId of ['gone@w', 'gone@w2']) {
@@ -282,6 +312,33 @@ describe.each([
 
   test('fail for rows that do not exist', async () => {
     await expect(all(make().rows('rows@w', 'name-99'))).rejects.toMatchObject({ code: 'storage_unavailable' });
+  });
+});
+
+test('a table that is missing fails a lookup, and is no missing record', async () => {
+  const log = tableLog();
+  await log.recordTenant('table@w', record(1));
+  const client = TableClient.fromConnectionString(azurite.connectionString, 'TenantRuns', {
+    allowInsecureConnection: true,
+  });
+  const kept = await log.findTenant('table@w', tenant(1));
+  await client.deleteTable();
+  try {
+    await expect(log.findTenant('table@w', tenant(1))).rejects.toMatchObject({
+      code: 'storage_unavailable',
+      logFields: { status: 404, storageCode: 'TableNotFound' },
+    });
+  } finally {
+    await client.createTable();
+  }
+  expect(await log.findTenant('table@w', tenant(1))).toBeUndefined();
+  expect(kept).toBeDefined();
+});
+
+test('a blob of rows that is missing is named', async () => {
+  await expect(all(blobResults().rows('rows@w', 'nobody.1'))).rejects.toMatchObject({
+    code: 'storage_unavailable',
+    detail: 'The blob results/rows@w/rows/nobody.1.jsonl does not exist.',
   });
 });
 

@@ -28,7 +28,7 @@ beforeAll(async () => {
     azuriteFolder: folder,
   });
   canaries.push(...(await secretsInTheVault(demo)));
-  const silent = { update: () => undefined, done: () => undefined };
+  const silent = { update: () => undefined, note: () => undefined, done: () => undefined };
   summary = await runDemoJobs(demo, silent, AbortSignal.timeout(60_000));
 });
 

@@ -3,7 +3,14 @@ import type { TenantId } from '../../src/lib/model/identifiers.ts';
 import type { Run, RunPlan, RunRequest, TenantOutcome, TenantRun } from '../../src/lib/runs/run.ts';
 import type { RunId } from '../../src/lib/runs/run-id.ts';
 import { checkPlanDigest, digestOf, type PlannedRun, type StoredPlan } from '../../src/lib/runs/stored-plan.ts';
-import type { OutcomeCounts, RunChange, RunFilter, RunLog, RunResults } from '../../src/lib/runs/run-log.ts';
+import type {
+  OutcomeCounts,
+  RunChange,
+  RunFilter,
+  RunLog,
+  RunResults,
+  StoredFormat,
+} from '../../src/lib/runs/run-log.ts';
 
 const noTenants = { total: 0, succeeded: 0, failed: 0, skipped: 0, notAttempted: 0 };
 
@@ -138,10 +145,20 @@ export class MemoryRunResults implements RunResults {
     this.#rows.set(`${runId} ${rowsName}`, jsonLines);
   }
 
-  async *rows(runId: RunId, rowsName: string): AsyncGenerator<string, void, undefined> {
+  async *rows(runId: RunId, rowsName: string, fromByte = 0): AsyncGenerator<string, void, undefined> {
     const text = this.#rows.get(`${runId} ${rowsName}`);
     if (text === undefined) throw new BrokerError('storage_unavailable', 'There are no such rows.');
-    yield text;
+    yield Buffer.from(text).subarray(fromByte).toString();
+  }
+
+  async putExport(runId: RunId, format: StoredFormat, text: AsyncIterable<string>): Promise<void> {
+    let whole = '';
+    for await (const piece of text) whole += piece;
+    this.#rows.set(`${runId} export.${format}`, whole);
+  }
+
+  async *export(runId: RunId, format: StoredFormat): AsyncGenerator<string, void, undefined> {
+    yield* this.rows(runId, `export.${format}`);
   }
 
   async remove(runId: RunId): Promise<void> {

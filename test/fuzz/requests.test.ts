@@ -90,6 +90,8 @@ const oddHeaders = [
   'Basic YTpi',
   'bearer null',
   'A'.repeat(9_000),
+  'A'.repeat(20_000),
+  'A'.repeat(40_000),
   'application/xml',
   '*/*',
   'gzip',

@@ -10,7 +10,9 @@ import type {
   RunsAnswer,
   StartedRunAnswer,
 } from '../../lib/api/answers/runs.ts';
-import { exportFormats } from '../../lib/runs/export-rows.ts';
+import { maxPageRows } from '../../lib/api/requests.ts';
+import { exportFormats } from '../../lib/runs/export-formats.ts';
+import { jsonArray } from '../../lib/runs/json-array.ts';
 import { visibleBlocks } from '../../lib/runtime/visible-text.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
 import { exitByRun, followRun, runPath } from '../remote/follow-run.ts';
@@ -78,7 +80,9 @@ async function show(runId: string, flags: RunsFlags & { wait?: true }): Promise<
 
 async function exportRows(runId: string, flags: RunsFlags & { format: string; output?: string }): Promise<void> {
   const format = flags.json ? 'json' : flags.format;
-  const rows = Readable.from(await (await connect(flags)).stream(`${runPath(runId)}/results`, { format }));
+  const query = { format: format === 'json' ? 'jsonl' : format, limit: String(maxPageRows) };
+  const pages = (await connect(flags)).pages(`${runPath(runId)}/results`, query);
+  const rows = Readable.from(encoded(format === 'json' ? jsonArray(pages) : pages));
   if (flags.output === undefined) {
     const shown = process.stdout.isTTY ? Readable.from(visibleBlocks(rows)) : rows;
     await pipeline(shown, process.stdout, { end: false });
@@ -89,6 +93,10 @@ async function exportRows(runId: string, flags: RunsFlags & { format: string; ou
   await pipeline(rows, createWriteStream(partial));
   await rename(partial, flags.output);
   say(`Written to ${flags.output}.`);
+}
+
+async function* encoded(texts: AsyncIterable<string>): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const text of texts) yield Buffer.from(text);
 }
 
 async function diff(runId: string, flags: RunsFlags & { with?: string }): Promise<void> {

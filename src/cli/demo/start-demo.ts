@@ -37,6 +37,8 @@ export interface DemoOptions {
    * program sends a wrong request, or the simulation is incomplete.
    */
   readonly onUnmatched?: (requests: readonly string[]) => void;
+  /** Starts the function app with these settings. Default: the embedded host. */
+  readonly startApp?: (environment: Readonly<Record<string, string>>) => Promise<RunningChild<{ url: string }>>;
   /** Further app settings. Called when the storage has started. */
   readonly hostSettings?: (connectionString: string) => Promise<Readonly<Record<string, string>>>;
 }
@@ -107,7 +109,8 @@ async function startServices(options: DemoOptions, faults: readonly string[], st
   for (const name of faults) await addFault(cloud.ready.control, name);
 
   say('Starting the function app');
-  const host = await startHost(options, {
+  const startApp = options.startApp ?? ((settings) => startHost(options, settings));
+  const host = await startApp({
     ...environment,
     ...(await options.hostSettings?.(azurite.connectionString)),
   });

@@ -1,5 +1,7 @@
 import { adviceFor } from '../../lib/model/advice.ts';
 import { BrokerError, isErrorCode } from '../../lib/model/errors.ts';
+import { type Clock, systemClock } from '../../lib/runtime/clock.ts';
+import { nextAddress } from '../../lib/runtime/link-header.ts';
 import { type Fetch, outboundFailure, type OutboundReply, parseJson, send } from '../../lib/runtime/outbound.ts';
 import { CommandFailure } from '../command-failure.ts';
 
@@ -7,15 +9,24 @@ import { CommandFailure } from '../command-failure.ts';
 export interface BrokerClient {
   get(path: string, query?: Readonly<Record<string, string | undefined>>): Promise<unknown>;
   post(path: string, body: unknown): Promise<unknown>;
-  /** Streams an answer that is not JSON. */
-  stream(path: string, query: Readonly<Record<string, string>>): Promise<AsyncIterable<Uint8Array>>;
+  /** Yields the texts of an answer that has pages. Repeats a page while the broker, or its storage, is not available. */
+  pages(path: string, query: Readonly<Record<string, string>>): AsyncIterable<string>;
 }
 
 const timeoutMs = 60_000;
 /** Enough for an answer about a run over 20,000 tenants. */
 const maxBodyBytes = 64 * 1024 * 1024;
 
-export function createBrokerClient(fetch: Fetch, baseUrl: string, callerToken: () => Promise<string>): BrokerClient {
+/** Attempts at a page, and the delay before the second one. It doubles. */
+const pageAttempts = 5;
+const firstPauseMs = 1_000;
+
+export function createBrokerClient(
+  fetch: Fetch,
+  baseUrl: string,
+  callerToken: () => Promise<string>,
+  clock: Clock = systemClock,
+): BrokerClient {
   const addressOf = (path: string, query: Readonly<Record<string, string | undefined>>): string => {
     const url = new URL(`${baseUrl}/api${path}`);
     for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, value);
@@ -25,7 +36,7 @@ export function createBrokerClient(fetch: Fetch, baseUrl: string, callerToken: (
     const { code, detail } = outboundFailure(error, 'resource_error', `The broker at ${baseUrl}`);
     throw new CommandFailure(code, detail, checkAddress, { cause: error });
   };
-  const exchange = async (method: 'GET' | 'POST', url: string, body?: unknown): Promise<unknown> => {
+  const exchange = async (method: 'GET' | 'POST', url: string, body?: unknown): Promise<OutboundReply> => {
     const authorization = `Bearer ${await callerToken()}`;
     const reply = await send(fetch, {
       method,
@@ -35,21 +46,43 @@ export function createBrokerClient(fetch: Fetch, baseUrl: string, callerToken: (
       timeoutMs,
       maxBodyBytes,
     }).catch(unreachable);
-    if (reply.status >= 200 && reply.status < 300) return parseJson(reply.body);
+    if (reply.status >= 200 && reply.status < 300) return reply;
     throw errorOf(reply, baseUrl);
   };
   return {
-    get: (path, query = {}) => exchange('GET', addressOf(path, query)),
-    post: (path, body) => exchange('POST', addressOf(path, {}), body),
-    stream: async (path, query) => {
-      const headers = { authorization: `Bearer ${await callerToken()}` };
-      const response = await fetch(addressOf(path, query), { headers, redirect: 'manual' }).catch(unreachable);
-      if (response.status !== 200 || response.body === null) {
-        throw errorOf({ status: response.status, headers: response.headers, body: await response.text() }, baseUrl);
-      }
-      return response.body;
-    },
+    get: async (path, query = {}) => parseJson((await exchange('GET', addressOf(path, query))).body),
+    post: async (path, body) => parseJson((await exchange('POST', addressOf(path, {}), body)).body),
+    pages: (path, query) =>
+      followPages(addressOf(path, query), baseUrl, (url) => patiently(clock, () => exchange('GET', url))),
   };
+}
+
+async function* followPages(
+  first: string,
+  baseUrl: string,
+  page: (url: string) => Promise<OutboundReply>,
+): AsyncGenerator<string, void, undefined> {
+  let next: string | undefined = first;
+  while (next !== undefined) {
+    const { body, headers } = await page(next);
+    yield body;
+    next = nextAddress(headers.get('link'), next);
+    // The token goes to the broker only, whatever the link says.
+    if (next !== undefined && !next.startsWith(`${baseUrl}/api/`)) throw unexpected(200, baseUrl);
+  }
+}
+
+/** Repeats work that fails transiently. */
+async function patiently<T>(clock: Clock, work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work();
+    } catch (thrown) {
+      if (!(thrown instanceof BrokerError) || !thrown.transient || attempt >= pageAttempts) throw thrown;
+      const { retryAfterSeconds } = thrown;
+      await clock.sleep(retryAfterSeconds === undefined ? firstPauseMs * 2 ** (attempt - 1) : retryAfterSeconds * 1000);
+    }
+  }
 }
 
 /** The broker did not answer, so its log does not have the request. */
@@ -73,6 +106,12 @@ function errorOf(reply: OutboundReply, baseUrl: string): BrokerError {
     const required = 'The function app requires a function key.';
     return new CommandFailure('caller_unauthenticated', required, 'Put the key into PTB_FUNCTION_KEY.');
   }
-  const unexpected = `The server at ${baseUrl} does not answer like the broker (HTTP ${reply.status}).`;
-  return new CommandFailure('resource_error', unexpected, checkAddress);
+  return unexpected(reply.status, baseUrl);
 }
+
+const unexpected = (status: number, baseUrl: string): CommandFailure =>
+  new CommandFailure(
+    'resource_error',
+    `The server at ${baseUrl} does not answer like the broker (HTTP ${status}).`,
+    checkAddress,
+  );

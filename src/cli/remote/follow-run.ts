@@ -14,6 +14,11 @@ export const runPath = (runId: string): string => `/runs/${encodeURIComponent(ru
 /** Transient failures for this long do not end the command, so that a restart of the broker does not either. */
 const patienceMs = 300_000;
 
+/** Time without a finished tenant after which a note explains it. */
+const standstillMs = 45_000;
+const standstillNote =
+  'No tenant has finished for 45 seconds. If an instance was stopped, its work continues on another one, about 75 seconds later.';
+
 /**
  * Polls a run until it has ended. The interval grows with the duration.
  * @throws BrokerError what the broker answers. A transient failure is thrown only after five minutes.
@@ -26,6 +31,7 @@ export async function followRun(
 ): Promise<RunAnswer> {
   let pauseMs = pollMs.first;
   let failingSinceMs: number | undefined;
+  const standstill = noteStandstill(progress, clock);
   for (;;) {
     let run: RunAnswer | undefined;
     try {
@@ -42,10 +48,28 @@ export async function followRun(
         return run;
       }
       progress.update(run);
+      standstill(run);
     }
     await clock.sleep(pauseMs);
     pauseMs = Math.min(pollMs.longest, pauseMs * 1.2);
   }
+}
+
+/** Returns a function that takes each state of a run, and once says why it may not move. */
+function noteStandstill(progress: Progress, clock: Clock): (run: RunAnswer) => void {
+  let last = '';
+  let sinceMs = clock.nowMs();
+  let isNoted = false;
+  return ({ status, progress: { done, retrying } }) => {
+    const state = `${status} ${done} ${retrying}`;
+    if (state !== last) {
+      last = state;
+      sinceMs = clock.nowMs();
+    } else if (!isNoted && clock.nowMs() - sinceMs >= standstillMs) {
+      isNoted = true;
+      progress.note(standstillNote);
+    }
+  };
 }
 
 /** Returns if all tenants succeeded. @throws CommandOutcome with the exit code for the result of the run. */

@@ -9,6 +9,8 @@ export type ProgressRun = Pick<RunView, 'job' | 'status' | 'tenants' | 'duration
 /** Shows progress: one updated line on a terminal, plain lines elsewhere. Prints each failure when it occurs. */
 export interface Progress {
   update(run: ProgressRun): void;
+  /** Shows a sentence above the line. */
+  note(text: string): void;
   done(run: ProgressRun): void;
 }
 
@@ -46,6 +48,7 @@ export function createProgress(
         stream.write(`${line(run)}\n`);
       }
     },
+    note: (text) => stream.write(`${clear}${text}\n`),
     done: (run) => {
       nameFailures(run);
       stream.write(`${clear}${line(run)}\n`);

@@ -30,6 +30,11 @@ export async function readJson<T>(
   const declared = Number(request.headers.get('content-length') ?? '0');
   if (declared > maxBytes) throw tooLarge(maxBytes);
   const text = await readText(request.body, maxBytes);
+  if (text === '' && request.headers.get('transfer-encoding') !== null)
+    throw new BrokerError(
+      'request_invalid',
+      'The body did not arrive. Send it with Content-Length: the host drops a body that is sent in chunks.',
+    );
   let value: unknown;
   try {
     value = text === '' ? {} : JSON.parse(text);

@@ -47,16 +47,24 @@ export const createPipeline =
       const correlationId = parseGuid(request.headers.get('x-correlation-id')) ?? randomUUID();
       const log = host.log.child({ correlationId, route: context.functionName });
       const received = { request, correlationId, log, ...(orchestrations === undefined ? {} : { orchestrations }) };
-      let answer: Answer;
       try {
-        answer = await admit(host, route, received);
+        return finish(await admit(host, route, received), correlationId);
       } catch (thrown) {
-        const error = toBrokerError(thrown);
-        log.log(error.code === 'internal' ? 'error' : 'warn', 'request.failed', errorFields(thrown));
-        answer = problemAnswer(error, correlationId);
+        return finish(failed(thrown, received), correlationId);
       }
-      return finish(answer, correlationId);
     });
+
+/** Logs a failure and turns it into a problem. Never throws, whatever was thrown. */
+function failed(thrown: unknown, { correlationId, log }: Received): Answer {
+  try {
+    const error = toBrokerError(thrown);
+    log.log(error.code === 'internal' ? 'error' : 'warn', 'request.failed', errorFields(thrown));
+    return problemAnswer(error, correlationId);
+  } catch {
+    const detail = 'The failure could not be read or logged.';
+    return problemAnswer(new BrokerError('internal', detail), correlationId);
+  }
+}
 
 async function admit<S extends PipelineServices>(
   host: PipelineHost<S>,

@@ -5,7 +5,8 @@ import { BrokerError, errorTable, toBrokerError } from '../model/errors.ts';
 export interface Answer {
   status: number;
   headers?: Record<string, string>;
-  body?: string | AsyncIterable<Uint8Array>;
+  /** Complete before the answer starts, so that no failure can interrupt it. */
+  body?: string;
   jsonBody?: unknown;
 }
 

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { auditOutcomes } from '../audit/audit-log.ts';
 import { parseGuid } from '../model/identifiers.ts';
-import { exportFormats } from '../runs/export-rows.ts';
+import { exportFormats } from '../runs/export-formats.ts';
 import { tenantOutcomes } from '../runs/run.ts';
 import { windowPattern, windowRule } from '../runs/run-id.ts';
 
@@ -49,12 +49,28 @@ export const listRunsQuerySchema = z.strictObject({
     .meta({ description: 'Maximum number of runs in the answer.' }),
 });
 
+/** Largest `limit` of `GET /api/runs/{runId}/results`. Clients that want all rows send it. */
+export const maxPageRows = 50_000;
+
 /** The query of `GET /api/runs/{runId}/results`. */
 export const resultsQuerySchema = z.strictObject({
   format: z
     .enum(exportFormats)
     .default('json')
-    .meta({ description: 'A JSON array, JSON Lines, or CSV (RFC 4180, with a byte order mark for spreadsheets).' }),
+    .meta({ description: 'JSON, JSON Lines, or CSV (RFC 4180, with a byte order mark for spreadsheets).' }),
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(maxPageRows)
+    .default(1000)
+    .meta({ description: 'Maximum number of rows in the answer. It has fewer if they take more than 1 MiB.' }),
+  continuation: z
+    .string()
+    .min(1)
+    .max(6000)
+    .optional()
+    .meta({ description: 'The `continuation` of the previous page. Send it with the same format.' }),
 });
 
 /** The query of `GET /api/runs/{runId}/changes`. */

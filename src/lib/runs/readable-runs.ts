@@ -9,7 +9,7 @@ import type { StoredPlan } from './stored-plan.ts';
 
 /** Stored runs as a caller sees them. Throws the same errors as RunLog. */
 export interface ReadableRuns {
-  readonly log: Pick<RunLog, 'find' | 'list' | 'tenants' | 'countTenants'>;
+  readonly log: Pick<RunLog, 'find' | 'list' | 'tenants' | 'findTenant' | 'countTenants'>;
   readonly results: Pick<RunResults, 'plan' | 'rows'>;
 }
 
@@ -45,6 +45,8 @@ class LimitedRuns implements ReadableRuns {
     },
     list: async (filter) => this.#list(filter),
     tenants: (runId, outcome) => this.#tenants(runId, outcome),
+    findTenant: async (runId, tenantId) =>
+      mayRead(this.#readable, tenantId) ? this.#runs.log.findTenant(runId, tenantId) : undefined,
     countTenants: (runId) => this.#count(runId),
   };
 
@@ -53,8 +55,8 @@ class LimitedRuns implements ReadableRuns {
       const plan = await this.#runs.results.plan(run);
       return plan && this.#limitPlan(plan);
     },
-    // Only a record, which `tenants` yields, names the rows of a tenant.
-    rows: (runId, rowsName) => this.#runs.results.rows(runId, rowsName),
+    // The name comes from a record or begins with a tenant of the plan, both of which are limited.
+    rows: (runId, rowsName, fromByte) => this.#runs.results.rows(runId, rowsName, fromByte),
   };
 
   async #list(filter: RunFilter): Promise<readonly Run[]> {

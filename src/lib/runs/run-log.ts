@@ -1,4 +1,5 @@
 import type { TenantId } from '../model/identifiers.ts';
+import type { ExportFormat } from './export-formats.ts';
 import type { Run, RunPlan, RunRequest, TenantOutcome, TenantRun } from './run.ts';
 import type { RunId } from './run-id.ts';
 import type { PlannedRun, StoredPlan } from './stored-plan.ts';
@@ -54,7 +55,10 @@ export interface RunLog {
   countTenants(runId: RunId): Promise<OutcomeCounts>;
 }
 
-/** Stores the large parts of a run: its plan and its rows. Throws the same errors as RunLog. */
+/** Formats of the exports that are stored when a run ends. */
+export type StoredFormat = Exclude<ExportFormat, 'json'>;
+
+/** Stores the large parts of a run: its plan, its rows and its exports. Throws the same errors as RunLog. */
 export interface RunResults {
   /** Stores the plan unless one exists. @returns the stored plan. */
   putPlan(runId: RunId, plan: RunPlan): Promise<StoredPlan>;
@@ -65,8 +69,15 @@ export interface RunResults {
   plan(run: PlannedRun): Promise<StoredPlan | undefined>;
   /** @param rowsName unique per attempt. If attempts overlap, the tenant's record names the valid rows. */
   putRows(runId: RunId, rowsName: string, jsonLines: string): Promise<void>;
-  /** Yields the stored JSON Lines in chunks of any size. */
-  rows(runId: RunId, rowsName: string): AsyncIterable<string>;
+  /**
+   * Yields the stored JSON Lines in chunks of any size.
+   * @param fromByte where to start. Beyond the end there is nothing.
+   */
+  rows(runId: RunId, rowsName: string, fromByte?: number): AsyncIterable<string>;
+  /** Stores an export, compressed, in bounded memory. It replaces an earlier one when it is whole, and never before. */
+  putExport(runId: RunId, format: StoredFormat, text: AsyncIterable<string>): Promise<void>;
+  /** Yields the text of a stored export in chunks of any size. */
+  export(runId: RunId, format: StoredFormat): AsyncIterable<string>;
   /** Deletes all blobs of the run. */
   remove(runId: RunId): Promise<void>;
 }

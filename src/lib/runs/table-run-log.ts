@@ -19,7 +19,13 @@ import {
 import type { RunId } from './run-id.ts';
 import type { OutcomeCounts, RunChange, RunFilter, RunLog } from './run-log.ts';
 import { once } from '../runtime/once.ts';
-import { isStorageConflict, isStorageMissing, storageCall, storageItems } from '../runtime/storage-call.ts';
+import {
+  isStorageConflict,
+  isStorageMissing,
+  isTableMissing,
+  storageCall,
+  storageItems,
+} from '../runtime/storage-call.ts';
 
 const runsTable = 'Runs';
 const tenantRunsTable = 'TenantRuns';
@@ -200,7 +206,7 @@ export class TableRunLog implements RunLog {
         select === undefined ? {} : { queryOptions: { select } },
       );
     } catch (thrown) {
-      if (isStorageMissing(thrown)) return undefined;
+      if (isStorageMissing(thrown) && !isTableMissing(thrown)) return undefined;
       return storageCall(() => Promise.reject(thrown));
     }
   }

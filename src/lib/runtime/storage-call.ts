@@ -8,6 +8,13 @@ export const isStorageConflict = (thrown: unknown): boolean =>
 /** Whether the entity, blob, table or container does not exist (404). */
 export const isStorageMissing = (thrown: unknown): boolean => httpStatusOf(thrown) === 404;
 
+/** Whether a range starts beyond the end of the blob (416). */
+export const isStorageRangeInvalid = (thrown: unknown): boolean => httpStatusOf(thrown) === 416;
+
+/** Whether the table itself does not exist ("Table service error codes", Microsoft Learn). */
+export const isTableMissing = (thrown: unknown): boolean =>
+  isStorageMissing(thrown) && storageCodeOf(thrown) === 'TableNotFound';
+
 /**
  * Runs a storage operation and converts its failures.
  * @param detail the error's detail.
@@ -35,9 +42,18 @@ function storageFailure(
   detail = 'The storage account rejected the request or did not answer.',
 ): BrokerError {
   if (thrown instanceof BrokerError) return thrown;
-  const code: unknown = typeof thrown === 'object' && thrown !== null ? Reflect.get(thrown, 'code') : undefined;
   return new BrokerError('storage_unavailable', detail, {
     // The message may quote the request, so only status and code are logged.
-    logFields: { status: httpStatusOf(thrown), storageCode: typeof code === 'string' ? code : undefined },
+    logFields: { status: httpStatusOf(thrown), storageCode: storageCodeOf(thrown) },
   });
 }
+
+/** The service's own code. The table client keeps it in the parsed body. */
+function storageCodeOf(thrown: unknown): string | undefined {
+  const code =
+    propertyOf(propertyOf(propertyOf(thrown, 'details'), 'odataError'), 'code') ?? propertyOf(thrown, 'code');
+  return typeof code === 'string' ? code : undefined;
+}
+
+const propertyOf = (value: unknown, name: string): unknown =>
+  typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;

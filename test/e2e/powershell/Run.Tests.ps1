@@ -143,6 +143,21 @@ Describe 'Get-PartnerRunResult' {
             jsonl { Get-Content $file | ConvertFrom-Json }
         }
         @($rows).Count | Should -Be $expected
+        Test-Path "$file.part" | Should -BeFalse
+    }
+
+    It 'returns the same rows and files whatever the size of the pages: <format>' -ForEach @(
+        @{ format = 'csv' }, @{ format = 'json' }, @{ format = 'jsonl' }
+    ) {
+        $rows = @($run | Get-PartnerRunResult)
+        $whole = $run | Get-PartnerRunResult -OutFile (Join-Path $TestDrive "whole.$format") -Format $format
+        & (Get-Module PartnerTokenBroker) { $script:RowsPerPage = 2 }
+        try {
+            $file = $run | Get-PartnerRunResult -OutFile (Join-Path $TestDrive "pages.$format") -Format $format
+            ConvertTo-Json @($run | Get-PartnerRunResult) | Should -Be (ConvertTo-Json $rows)
+        }
+        finally { & (Get-Module PartnerTokenBroker) { $script:RowsPerPage = 50000 } }
+        (Get-FileHash $file).Hash | Should -Be (Get-FileHash $whole).Hash
     }
 
     It 'writes nothing with -WhatIf' {

@@ -68,7 +68,7 @@ describe('a run over all tenants', () => {
     await stack.ended(url, runId);
     const results = async (format: string) =>
       stack.call(url, 'GET', `/runs/${encodeURIComponent(runId)}/results?format=${format}`);
-    const rows = JSON.parse((await results('json')).text) as { tenantName: string; product: string }[];
+    const { rows } = JSON.parse((await results('json')).text) as { rows: { tenantName: string; product: string }[] };
     expect(rows.length).toBeGreaterThan(tenants / 2);
     expect(
       (await results('jsonl')).text

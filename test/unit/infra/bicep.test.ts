@@ -134,6 +134,7 @@ describe.skipIf(!bicepIsInstalled)('infra/main.bicep', { timeout: 600_000 }, () 
     const settings = the(usual, 'Microsoft.Web/sites/config').properties ?? {};
     const known = new Set(Object.keys(settingsSchema.shape));
     expect(Object.keys(settings).filter((name) => !known.has(name))).toEqual([
+      'FUNCTIONS_REQUEST_BODY_SIZE_LIMIT',
       'AzureWebJobsStorage__credential',
       'AzureWebJobsStorage__clientId',
       'AzureWebJobsStorage__queueServiceUri',

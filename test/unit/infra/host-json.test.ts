@@ -17,6 +17,13 @@ const hostJson = JSON.parse(await readFile(join(projectRoot, 'host.json'), 'utf8
   typeof hostJsonFor
 >[1];
 
+it('makes messages of a killed host visible after a minute, the shortest time that the extension accepts', () => {
+  expect(hostJson.extensions.durableTask.storageProvider).toMatchObject({
+    controlQueueVisibilityTimeout: '00:01:00',
+    workItemQueueVisibilityTimeout: '00:01:00',
+  });
+});
+
 describe.skipIf(options === undefined)('host.json', () => {
   const problems = (value: unknown): string[] => unbound(value, options ?? {});
 

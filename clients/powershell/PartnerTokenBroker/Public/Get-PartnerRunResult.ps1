@@ -4,8 +4,8 @@ function Get-PartnerRunResult {
     Gets the rows of a run, each with its tenant. A run in progress returns the rows so far.
 
     .DESCRIPTION
-    Rows are returned while they are received, so that a large result is not held in memory. With -OutFile, the command
-    writes the export of the broker unchanged to a file.
+    The broker returns the rows in pages, which the command reads one after the other, so that a large result is not held
+    in memory. With -OutFile, the command writes all pages to one file. The file gets its name when it is complete.
 
     .PARAMETER RunId
     Id of the run.
@@ -34,22 +34,19 @@ function Get-PartnerRunResult {
         [Parameter(ParameterSetName = 'File')] [ValidateSet('csv', 'json', 'jsonl')] [string] $Format = 'csv'
     )
     process {
-        $isFile = $PSCmdlet.ParameterSetName -eq 'File'
-        if ($isFile -and -not $PSCmdlet.ShouldProcess($OutFile, "Write the rows of $RunId")) { return }
-        $exportFormat = if ($isFile) { $Format.ToLowerInvariant() } else { 'jsonl' }
-        $answer = Invoke-BrokerApi @{ Method = 'GET'; Path = "$(Get-RunPath $RunId)/results?format=$exportFormat"; Stream = $true }
-        $response = $answer.Reply.Response
-        try {
-            $body = $response.Content.ReadAsStreamAsync().GetAwaiter().GetResult()
-            if ($isFile) {
-                $path = $PSCmdlet.GetUnresolvedProviderPathFromPSPath($OutFile)
-                $file = [IO.File]::Create($path)
-                try { $body.CopyTo($file) } finally { $file.Dispose() }
-                return Get-Item -LiteralPath $path
-            }
-            $reader = [IO.StreamReader]::new($body, [Text.Encoding]::UTF8)
-            while ($null -ne ($line = $reader.ReadLine())) { if ($line) { ConvertFrom-Reply $line } }
+        if ($PSCmdlet.ParameterSetName -ne 'File') {
+            Read-ResultPage $RunId 'jsonl' { param($Body) Read-Line $Body | ForEach-Object { ConvertFrom-Reply $_ } }
+            return
         }
-        finally { $response.Dispose() }
+        if (-not $PSCmdlet.ShouldProcess($OutFile, "Write the rows of $RunId")) { return }
+        $path = $PSCmdlet.GetUnresolvedProviderPathFromPSPath($OutFile)
+        $file = [IO.File]::Create("$path.part")
+        try {
+            if ($Format -eq 'json') { Write-JsonResult $RunId $file }
+            else { Read-ResultPage $RunId $Format.ToLowerInvariant() { param($Body) $Body.CopyTo($file) } }
+        }
+        finally { $file.Dispose() }
+        Move-Item -LiteralPath "$path.part" -Destination $path -Force
+        Get-Item -LiteralPath $path
     }
 }

@@ -95,7 +95,12 @@ const rowSchema = z
   .object({ tenantId: guid, tenantName: z.string(), tenantDomain: z.string().nullable() })
   .catchall(z.union([z.string(), z.number(), z.boolean(), z.null()]))
   .meta({ id: 'Row', description: 'One row of a result: the tenant, then the columns of the job.' });
-export const rowsSchema = z.array(rowSchema);
+export const resultsAnswerSchema = z
+  .object({
+    rows: z.array(rowSchema),
+    continuation: z.string().optional().meta({ description: 'Present if there are more rows. Send it to get them.' }),
+  })
+  .meta({ id: 'RunResults' });
 
 const changedRowSchema = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])).readonly();
 const tenantNameSchema = z.object({ tenantId: guid, name: z.string() });

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { nextStep } from '../../../../src/cli/command-failure.ts';
 import { createBrokerClient } from '../../../../src/cli/remote/broker-client.ts';
 import { brokerFetch } from '../../../../src/cli/remote/connection.ts';
+import { FakeClock } from '../../../fakes/fake-clock.ts';
 import type { BrokerError } from '../../../../src/lib/model/errors.ts';
 
 const client = (answer: () => Response | Promise<Response>) =>
@@ -54,6 +55,76 @@ describe('createBrokerClient', () => {
       .get('/jobs')
       .catch((thrown: unknown) => thrown);
     expect(nextStep(failure as BrokerError)).toContain(step);
+  });
+});
+
+async function textsOf(pages: AsyncIterable<string>): Promise<string[]> {
+  const texts: string[] = [];
+  for await (const text of pages) texts.push(text);
+  return texts;
+}
+
+describe('pages', () => {
+  const rowsPage = (text: string, link?: string) => new Response(text, link === undefined ? {} : { headers: { link } });
+  const addresses: string[] = [];
+  const reading = (answers: (() => Response)[], clock = new FakeClock()) => {
+    addresses.length = 0;
+    const paged = createBrokerClient(
+      async (url) => {
+        addresses.push(url);
+        return (answers.shift() ?? (() => problem(404, { code: 'run_not_found' })))();
+      },
+      'https://broker.example/behind',
+      async () => 'caller-token',
+      clock,
+    );
+    return textsOf(paged.pages('/runs/x/results', { format: 'csv' }));
+  };
+
+  test('follow the links to the last page', async () => {
+    const answers = [
+      () => rowsPage('\uFEFFa\r\n1\r\n', '<?format=csv&continuation=two>; rel="next"'),
+      () => rowsPage('2\r\n'),
+    ];
+    expect(await reading(answers)).toEqual(['\uFEFFa\r\n1\r\n', '2\r\n']);
+    expect(addresses).toEqual([
+      'https://broker.example/behind/api/runs/x/results?format=csv',
+      'https://broker.example/behind/api/runs/x/results?format=csv&continuation=two',
+    ]);
+  });
+
+  test('are repeated while storage is away, and as late as the broker says', async () => {
+    const clock = new FakeClock();
+    const texts = reading(
+      [
+        () => problem(503, { code: 'storage_unavailable' }),
+        () => problem(429, { code: 'caller_throttled', retryAfterSeconds: 7 }),
+        () => rowsPage('1\r\n'),
+      ],
+      clock,
+    );
+    await clock.advance(7_500);
+    expect(addresses).toHaveLength(2);
+    await clock.advance(1_000);
+    expect(await texts).toEqual(['1\r\n']);
+  });
+
+  test('fail with the error of the broker when it lasts', async () => {
+    const clock = new FakeClock();
+    const failed = reading(
+      Array.from({ length: 9 }, () => () => problem(503, { code: 'storage_unavailable' })),
+      clock,
+    ).catch((thrown: unknown) => thrown);
+    await clock.advance(60_000);
+    expect(await failed).toMatchObject({ code: 'storage_unavailable' });
+    expect(addresses).toHaveLength(5);
+  });
+
+  test('send the token to no other server', async () => {
+    await expect(reading([() => rowsPage('1', '<https://evil.example/x>; rel="next"')])).rejects.toMatchObject({
+      code: 'resource_error',
+    });
+    expect(addresses).toHaveLength(1);
   });
 });
 

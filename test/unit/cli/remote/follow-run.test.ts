@@ -7,14 +7,14 @@ import { BrokerError, type ErrorCode, errorTable } from '../../../../src/lib/mod
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 
 const clock = new FakeClock();
-const silent = { update: () => undefined, done: () => undefined };
-const running = { status: 'running' };
+const silent = { update: () => undefined, note: () => undefined, done: () => undefined };
+const running = { status: 'running', progress: { done: 0, retrying: 0 } };
 const client = (answer: (nth: number) => unknown): BrokerClient & { asked: number } => {
   const made = {
     asked: 0,
     get: async () => answer((made.asked += 1)),
     post: async () => undefined,
-    stream: async () => [] as never,
+    pages: () => [] as never,
   };
   return made;
 };
@@ -57,4 +57,23 @@ test.each([
   const tenants = { total: 0, succeeded: 0, failed: 0, skipped: 0, notAttempted: 0 };
   const run = { status: 'failed', tenants, stoppedBy: { ...text, detail: '' } } as const;
   expect(() => exitByRun(run)).toThrow(expect.objectContaining({ exitCode }));
+});
+
+test('says once, after 45 seconds without a finished tenant, how long a stopped instance delays a run', async () => {
+  const notes: string[] = [];
+  const progress = { ...silent, note: (text: string) => void notes.push(text) };
+  const startedMs = clock.nowMs();
+  const doneAfter = (ms: number): number => (ms < 30_000 ? Math.floor(ms / 10_000) : 3);
+  const slow = client(() => {
+    const ms = clock.nowMs() - startedMs;
+    return { status: ms < 200_000 ? 'running' : 'completed', progress: { done: doneAfter(ms), retrying: 0 } };
+  });
+  const followed = followRun(slow, 'job@window', progress, clock);
+  await clock.advance(60_000);
+  expect(notes).toEqual([]);
+  await clock.advance(30_000);
+  expect(notes).toEqual([expect.stringMatching(/about 75 seconds later\.$/)]);
+  await clock.advance(120_000);
+  await followed;
+  expect(notes).toHaveLength(1);
 });

@@ -40,6 +40,14 @@ describe('readJson', () => {
     });
   });
 
+  it('says so if the host has dropped a body without Content-Length', async () => {
+    await expect(read(null, { 'transfer-encoding': 'chunked' })).rejects.toMatchObject({
+      code: 'request_invalid',
+      detail: 'The body did not arrive. Send it with Content-Length: the host drops a body that is sent in chunks.',
+    });
+    expect(await read(chunks('{"tenant":"a"}'), { 'transfer-encoding': 'chunked' })).toEqual({ tenant: 'a' });
+  });
+
   it('rejects invalid JSON without quoting it', async () => {
     await expect(read(chunks('{"secret'))).rejects.toMatchObject({
       code: 'request_invalid',

@@ -106,6 +106,29 @@ describe('every answer', () => {
     expect((await respond(route('anonymous'), {})).headers['x-correlation-id']).toMatch(guid);
   });
 
+  it.each([
+    ['nothing', () => undefined as unknown as Answer],
+    ['a value that is no JSON', () => ({ status: 200, jsonBody: { n: 1n } })],
+    [
+      'a value that contains itself',
+      () => ({ status: 200, jsonBody: [((own: unknown[]) => own.push(own) && own)([])] }),
+    ],
+    [
+      'an error that cannot be read',
+      () => {
+        throw new Proxy(new Error('x'), {
+          get: () => {
+            throw new Error('trap');
+          },
+        });
+      },
+    ],
+  ])('is a problem if the handler gives %s', async (_what, made) => {
+    const answer = await respond(route('anonymous', async () => made()));
+    expect([answer.status, codeOf(answer)]).toEqual([500, 'internal']);
+    expect(answer.headers['x-correlation-id']).toMatch(guid);
+  });
+
   it('to a failure is a problem; unexpected errors become `internal` and are logged as errors', async () => {
     const known = await respond(route('anonymous', () => Promise.reject(new BrokerError('not_found', 'nothing here'))));
     expect([known.status, codeOf(known)]).toEqual([404, 'not_found']);

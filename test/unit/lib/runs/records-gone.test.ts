@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
-import { exportRows } from '../../../../src/lib/runs/export-rows.ts';
 import { finishRun } from '../../../../src/lib/runs/finish-run.ts';
 import { planRun } from '../../../../src/lib/runs/plan-run.ts';
 import { purgeRuns } from '../../../../src/lib/runs/purge-runs.ts';
@@ -8,6 +7,7 @@ import { rerunRequest } from '../../../../src/lib/runs/rerun.ts';
 import type { TenantRun } from '../../../../src/lib/runs/run.ts';
 import { errorCodeSchema } from '../../../../src/lib/runs/run-schemas.ts';
 import { FakeOrchestrations } from '../../../fakes/fake-orchestrations.ts';
+import { readPages } from '../../../support/result-pages.ts';
 import { runId, stageRun, tenantId } from './stage.ts';
 
 // Records that are missing, or were written by another build, while a run still needs them.
@@ -66,8 +66,7 @@ describe('a run whose plan is missing', () => {
     for (const index of [2, 0]) await attempt(index);
     results.plan = async () => undefined;
     const run = await runLog.find(runId);
-    let text = '';
-    for await (const piece of exportRows({ log: runLog, results }, run!, undefined, 'jsonl')) text += piece;
+    const [text = ''] = await readPages({ log: runLog, results }, run!, { format: 'jsonl' });
     expect(text.match(/Tenant \d/g)).toEqual(['Tenant 0', 'Tenant 0', 'Tenant 2', 'Tenant 2']);
   });
 
@@ -84,8 +83,7 @@ describe('the rows of a run', () => {
     await attempt(0);
     await runLog.recordTenant(runId, record(1, { rows: 3, columns: ['a'] }));
     const run = await runLog.find(runId);
-    let text = '';
-    for await (const piece of exportRows({ log: runLog, results }, run!, undefined, 'jsonl')) text += piece;
+    const [text = ''] = await readPages({ log: runLog, results }, run!, { format: 'jsonl' });
     expect(text.trimEnd().split('\n')).toHaveLength(1);
   });
 
@@ -96,8 +94,9 @@ describe('the rows of a run', () => {
       throw new BrokerError('storage_unavailable', 'Away.');
     };
     const run = await runLog.find(runId);
-    const pieces = exportRows({ log: runLog, results }, run!, undefined, 'jsonl');
-    await expect(pieces.next()).rejects.toMatchObject({ code: 'storage_unavailable' });
+    await expect(readPages({ log: runLog, results }, run!, { format: 'jsonl' })).rejects.toMatchObject({
+      code: 'storage_unavailable',
+    });
   });
 });
 

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { BrokerError, type ErrorCode } from '../../../../src/lib/model/errors.ts';
 import { announceRun } from '../../../../src/lib/runs/announce-run.ts';
-import { exportRows } from '../../../../src/lib/runs/export-rows.ts';
 import { finishRun } from '../../../../src/lib/runs/finish-run.ts';
 import { settle } from '../../../fakes/fake-clock.ts';
 import { rerunRequest } from '../../../../src/lib/runs/rerun.ts';
@@ -9,6 +8,7 @@ import type { RunPlan } from '../../../../src/lib/runs/run.ts';
 import { createRunPlans } from '../../../../src/lib/runs/run-plans.ts';
 import { createRunStops } from '../../../../src/lib/runs/run-stops.ts';
 import { runTenant } from '../../../../src/lib/runs/tenant-run.ts';
+import { readPages } from '../../../support/result-pages.ts';
 import { handedOut, runId, stageRun, tenantId } from './stage.ts';
 
 const fail = (code: ErrorCode, retryAfterSeconds?: number) => async () =>
@@ -124,9 +124,7 @@ describe('repeated attempts', () => {
     await Promise.all(attempts);
     await finishRun(deps, { runId });
     const run = await runLog.find(runId);
-    let text = '';
-    if (run !== undefined)
-      for await (const piece of exportRows({ log: runLog, results }, run, undefined, 'jsonl')) text += piece;
+    const [text = ''] = await readPages({ log: runLog, results }, run!, { format: 'jsonl' });
     expect(await runLog.findTenant(runId, tenantId(0))).toMatchObject({ rows: 1 });
     expect(text.trim().split('\n')).toHaveLength(1);
     expect(text).toContain('"number":0');

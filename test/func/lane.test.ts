@@ -1,0 +1,77 @@
+import { execFile } from 'node:child_process';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { projectRoot, ptbScript } from '../paths.ts';
+import { findCoreTools } from './core-tools.ts';
+
+// The lane itself, with a `func` that serves the app with the embedded host.
+
+let folder: string;
+let bin: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ptb-lane-'));
+  bin = join(folder, 'bin');
+  await mkdir(bin);
+  const script = `#!/bin/sh
+if [ "$1" = "--version" ]; then echo 0.0.0-stand-in; exit; fi
+echo "Function Runtime Version: 0.0.0-embedded"
+exec "${process.execPath}" "${ptbScript}" host --app . --port "$3"
+`;
+  await writeFile(join(bin, 'func'), script);
+  await chmod(join(bin, 'func'), 0o755);
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe('findCoreTools', () => {
+  it('finds a program and its version on the PATH', async () => {
+    expect(await findCoreTools(folder, `${folder}${delimiter}${bin}`)).toEqual({
+      program: join(bin, 'func'),
+      version: '0.0.0-stand-in',
+    });
+  });
+
+  it('returns why there is none', async () => {
+    expect(await findCoreTools(folder, folder)).toMatch(/install azure-functions-core-tools/);
+    const broken = join(folder, 'broken');
+    await mkdir(broken);
+    await writeFile(join(broken, 'func'), '#!/bin/sh\nexit 3\n');
+    await chmod(join(broken, 'func'), 0o755);
+    expect(await findCoreTools(folder, broken)).toMatch(/--version fails/);
+  });
+});
+
+describe('npm run test:func', () => {
+  const lane = async (path: string): Promise<{ output: string; record: string }> => {
+    const record = join(folder, `record-${path.length}.json`);
+    const vitest = join(projectRoot, 'node_modules/vitest/vitest.mjs');
+    const args = [vitest, 'run', '--config', 'test/func/vitest.config.ts'];
+    const env = { ...process.env, PATH: path, FUNC_RECORD: record };
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { cwd: projectRoot, env });
+    return { output: stdout + stderr, record };
+  };
+  const withoutFunc = '/usr/bin:/bin';
+
+  it('skips with a reason where Core Tools are missing', async () => {
+    const { output } = await lane(withoutFunc);
+    expect(output).toContain('Skipped: there is no `func`');
+    expect(output).not.toMatch(/\d+ (passed|failed)/);
+  });
+
+  it('runs each test on the program that it finds, and records results and versions', async () => {
+    const { record } = await lane(`${bin}${delimiter}${withoutFunc}`);
+    const { tests, ...versions } = JSON.parse(await readFile(record, 'utf8')) as {
+      tests: { name: string; result: string }[];
+    };
+    expect(versions).toMatchObject({
+      coreTools: '0.0.0-stand-in',
+      host: '0.0.0-embedded',
+      node: process.version,
+      package: expect.stringMatching(/^\d+\.\d+\.\d+$/) as string,
+    });
+    expect(tests.length).toBeGreaterThan(5);
+    expect(tests.filter(({ result }) => result !== 'pass')).toEqual([]);
+  });
+});

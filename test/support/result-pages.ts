@@ -1,0 +1,21 @@
+import type { ExportFormat } from '../../src/lib/runs/export-formats.ts';
+import type { Job } from '../../src/lib/runs/job.ts';
+import { readResultPage } from '../../src/lib/runs/result-page.ts';
+import type { ResultSource } from '../../src/lib/runs/result-rows.ts';
+import type { Run } from '../../src/lib/runs/run.ts';
+
+/** The texts of all pages of a run, one after the other. */
+export async function readPages(
+  runs: ResultSource,
+  run: Run,
+  { format, limit = 1000, job }: { readonly format: ExportFormat; readonly limit?: number; readonly job?: Job },
+): Promise<string[]> {
+  const texts: string[] = [];
+  let continuation: string | undefined;
+  do {
+    const page = await readResultPage(runs, run, job, { format, limit, continuation });
+    texts.push(page.text);
+    ({ continuation } = page);
+  } while (continuation !== undefined);
+  return texts;
+}
