@@ -33,7 +33,7 @@ export interface Forge {
 /** Makes the cloud publish one more signing key, whose private part the forge has. */
 export function createForge({ world, document }: RunningCloud): Forge {
   const key = newSigningKey('attack-suite-key');
-  const published = world.keys.published;
+  const published = world.keys.published.bind(world.keys);
   world.keys.published = () => [...published(), key.jwk];
   const { clientId } = document.brokerApplication;
   const claims: Forge['claims'] = (changes = {}) => {

@@ -1,5 +1,4 @@
 /** The attacks on availability in simulated time: exact, and the same on every machine. */
-import { seededRandom } from '../fakes/fake-clock.ts';
 import { attack, latencies, p99 } from '../support/latency.ts';
 import { slowBroker } from '../support/simulated-brokers.ts';
 import { domain, slowResolver } from '../support/slow-resolver.ts';

@@ -77,11 +77,12 @@ export const bombsAttack: Attack = {
       'the memory of the app cannot be read',
     );
     const chosen = full ? bombs : bombs.filter(({ rule }) => rule.service === 'entra');
-    for (const { name, rule, set } of chosen) {
+    for (const bomb of chosen) {
+      const { name, rule } = bomb;
       const fault = faults.add({ ...rule, kind: 'gzip_bomb' });
       let answer = { status: 0, ms: 0 };
       const growth = await memoryGrowthMb(host.pid, async () => {
-        answer = await set(host, stage);
+        answer = await bomb.set(host, stage);
       });
       const applied = faults.list().find(({ id }) => id === fault)?.applied ?? 0;
       faults.clear(fault);

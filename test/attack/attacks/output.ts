@@ -4,7 +4,7 @@ import { ended, startRun } from '../runs.ts';
 import type { Stage } from '../stage.ts';
 
 /** Bytes that a terminal obeys, except for line breaks and tabs. */
-const obeyed = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/u;
+const obeyed = /(?![\n\t])[\p{Cc}\p{Bidi_Control}\u2028\u2029]/u;
 
 /** Runs a job over the customers whose names attack. */
 async function runOverEvilNames(stage: Stage, window: string): Promise<string> {

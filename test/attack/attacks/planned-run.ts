@@ -117,7 +117,7 @@ const ask = (host: Host, { forge }: Stage, tenant: string) =>
 /** The policy is checked every 30 seconds, so this takes as long. */
 async function removeWhileRunning(stage: Stage, tally: Tally): Promise<void> {
   const host = await stage.startHost();
-  const [{ tenantId = '' } = {}] = stage.tenants;
+  const tenantId = stage.tenants[0]?.tenantId ?? '';
   control((await ask(host, stage, tenantId)).status === 200, 'no token before the policy is removed');
   await rm(host.policyPath);
   const removedMs = Date.now();

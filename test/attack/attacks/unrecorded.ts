@@ -10,7 +10,7 @@ export const unrecorded: Attack = {
     const wire = await startTcpProxy(Number(port));
     const storage = stage.connectionString.replace(`:${port}/`, `:${wire.port}/`);
     const host = await stage.startHost({ settings: { AzureWebJobsStorage: storage } });
-    const [{ tenantId = '' } = {}] = stage.tenants;
+    const tenantId = stage.tenants[0]?.tenantId ?? '';
     const ask = (resource: string) =>
       host.ask({
         method: 'POST',

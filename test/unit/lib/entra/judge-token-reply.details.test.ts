@@ -147,7 +147,7 @@ it('cuts the fields of a failure that are only logged', () => {
 
 it('does not log a field that is no id and no word', () => {
   const echo = 'client_secret=abc~def&x';
-  const body = { error: `${echo}`, error_codes: [65001], suberror: echo, trace_id: echo, correlation_id: echo };
+  const body = { error: echo, error_codes: [65001], suberror: echo, trace_id: echo, correlation_id: echo };
   const judged = judgeTokenReply({ status: 400, headers: new Headers(), body: JSON.stringify(body) }, 0);
   expect(judged).toMatchObject({ ok: false, failure: { code: 'consent_required' } });
   expect(JSON.stringify(judged)).not.toContain('abc~def');
