@@ -1,3 +1,4 @@
+import { scrub } from '../../src/lib/runtime/log.ts';
 import type { Random } from '../../src/lib/runtime/clock.ts';
 import type { Stage } from './stage.ts';
 
@@ -27,10 +28,10 @@ export class Tally {
   /** Measurements for the report. */
   readonly notes: string[] = [];
 
-  /** Records one attempt. `what` says what was tried and what happened. */
+  /** Records one attempt. `what` says what was tried and what happened; tokens in it are replaced. */
   attempt(held: boolean, what: string): void {
     this.attempts += 1;
-    if (!held) this.breaks.push(what);
+    if (!held) this.breaks.push(scrub(what));
   }
 
   note(text: string): void {
