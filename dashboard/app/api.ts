@@ -41,27 +41,14 @@ export interface Api {
 
 /** @param onRefused is called when the API rejects the token with 401. */
 export function createApi(token: string, onRefused: (failure: ApiFailure) => void): Api {
-  const request = async (address: string, post?: { readonly body?: string }): Promise<Response> => {
-    try {
-      return await fetch(address, {
-        ...(post === undefined ? {} : { method: 'POST', ...post }),
-        headers: {
-          authorization: `Bearer ${token}`,
-          ...(post?.body === undefined ? {} : { 'content-type': 'application/json' }),
-        },
-        cache: 'no-store',
-      });
-    } catch {
-      throw unreachable();
-    }
-  };
+  const request = (address: string, post?: Post): Promise<Response> => fetchWith(token, address, post);
   const requireOk = async (response: Response): Promise<Response> => {
     if (response.ok) return response;
     const failure = await failureOf(response);
     if (response.status === 401) onRefused(failure);
     throw failure;
   };
-  const send = async (path: string, post?: { readonly body?: string }): Promise<Response> =>
+  const send = async (path: string, post?: Post): Promise<Response> =>
     requireOk(await request(String(apiUrl(path)), post));
   const get = async <T>(path: string): Promise<T> => read<T>(await send(path), 'json');
   const post = async <T>(path: string, body?: unknown): Promise<T> =>
@@ -91,6 +78,27 @@ export function createApi(token: string, onRefused: (failure: ApiFailure) => voi
         return { body: await read<Blob>(response, 'blob'), link: response.headers.get('link') };
       }),
   };
+}
+
+/** A POST request, with a body or without. */
+interface Post {
+  readonly body?: string;
+}
+
+/** @throws ApiFailure if there is no response. */
+async function fetchWith(token: string, address: string, post: Post | undefined): Promise<Response> {
+  try {
+    return await fetch(address, {
+      ...(post === undefined ? {} : { method: 'POST', ...post }),
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(post?.body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      cache: 'no-store',
+    });
+  } catch {
+    throw unreachable();
+  }
 }
 
 /**
