@@ -1,4 +1,4 @@
-import type { RowValue } from './row.ts';
+import type { Row, RowValue } from './row.ts';
 
 /**
  * Finds a formula sign, ASCII or full-width, where a spreadsheet may start a cell: at the start of the text, or after a
@@ -23,3 +23,7 @@ export function csvCell(value: RowValue): string {
 
 /** Formats a line of CSV with its line break. */
 export const csvLine = (cells: readonly RowValue[]): string => `${cells.map(csvCell).join(',')}\r\n`;
+
+/** The cells of a row under these columns. A column that the row lacks is empty, also if its name is `constructor`. */
+export const cellsOf = (row: Row, columns: readonly string[]): RowValue[] =>
+  columns.map((name) => (Object.hasOwn(row, name) ? (row[name] ?? null) : null));

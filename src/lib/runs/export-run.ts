@@ -1,6 +1,6 @@
 import type { Clock } from '../runtime/clock.ts';
 import { errorFields, type Logger } from '../runtime/log.ts';
-import { csvLine } from './csv.ts';
+import { cellsOf, csvLine } from './csv.ts';
 import type { JobRegistry } from './job.ts';
 import { resultColumns } from './result-columns.ts';
 import { resultParts, rowOf } from './result-rows.ts';
@@ -60,6 +60,6 @@ async function* csvOf(
     const lines = (open + piece).split('\n');
     open = lines.pop() ?? '';
     const rows = lines.map((line) => JSON.parse(line) as Row);
-    if (rows.length > 0) yield rows.map((row) => csvLine(columns.map((name) => row[name] ?? null))).join('');
+    if (rows.length > 0) yield rows.map((row) => csvLine(cellsOf(row, columns))).join('');
   }
 }

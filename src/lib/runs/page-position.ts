@@ -34,8 +34,8 @@ interface NextPage {
   readonly header?: string | undefined;
 }
 
-/** Maximum length of the column names inside a continuation. Servers accept addresses of about 8 KB. */
-const maxColumnsLength = 2_000;
+/** Maximum size of the column names inside a continuation. Servers accept addresses of about 8 KB. */
+const maxColumnsBytes = 2_000;
 
 const tokenSchema = z.strictObject({
   run: z.string(),
@@ -56,7 +56,7 @@ export const headerDigest = (columns: readonly string[]): string => digest(JSON.
 
 /** Encodes where the next page starts. The token contains no secret, and decoding it trusts nothing in it. */
 export function encodePosition(pages: Pages, { position, columns, header }: NextPage): string {
-  const fits = columns !== undefined && JSON.stringify(columns).length <= maxColumnsLength;
+  const fits = columns !== undefined && Buffer.byteLength(JSON.stringify(columns)) <= maxColumnsBytes;
   const token: z.input<typeof tokenSchema> = {
     run: digest(pages.runId),
     format: pages.format,

@@ -1,4 +1,4 @@
-import { csvLine } from './csv.ts';
+import { cellsOf, csvLine } from './csv.ts';
 import type { ExportFormat } from './export-formats.ts';
 import type { Job } from './job.ts';
 import { decodePosition, encodePosition, type RowPosition } from './page-position.ts';
@@ -49,7 +49,7 @@ export async function readResultPage(
   let bytes = 0;
   let next: RowPosition | undefined;
   for await (const { row, position } of rowsFrom(runs, run, columns, earlier?.position)) {
-    const text = columns === undefined ? JSON.stringify(row) : csvLine(columns.all.map((name) => row[name] ?? null));
+    const text = columns === undefined ? JSON.stringify(row) : csvLine(cellsOf(row, columns.all));
     // A JSON row is followed by a line break, in an array by a comma too.
     const size = Buffer.byteLength(text) + 2;
     if (rows.length > 0 && (rows.length >= limit || bytes + size > maxPageBytes)) {

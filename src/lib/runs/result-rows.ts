@@ -137,7 +137,9 @@ async function readPart({ results }: ResultSource, run: Run, place: Place, offse
   let isComplete = true;
   for await (const piece of results.rows(run.runId, place.rowsName, offset - before.length)) {
     text += piece;
-    if (text.length < partLength || !piece.includes('\n')) continue;
+    // The line break before the rows ends none of them.
+    const endsRow = piece.includes('\n') && text.lastIndexOf('\n') >= before.length;
+    if (text.length < partLength || !endsRow) continue;
     isComplete = false;
     break;
   }

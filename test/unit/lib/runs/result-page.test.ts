@@ -156,6 +156,28 @@ describe('pages', () => {
     expect(numbers).toEqual(Array.from({ length: 900 }, (_, n) => n));
   });
 
+  it('end after a long row that follows a short one', async () => {
+    const long = 'x'.repeat(300_000);
+    const { runs, run } = await stagedRows(() => [{ n: 1 }, { long }, { n: 3 }], 1);
+    const texts = await readPages(runs, run, { format: 'jsonl', limit: 1 });
+    expect(texts.map((text) => text.length > 300_000)).toEqual([false, true, false]);
+  });
+
+  it('of a CSV accept their own continuation, whatever alphabet the columns have', async () => {
+    const columns = Array.from({ length: 28 }, (_, n) => `${'列'.repeat(60)}${n}`);
+    const wide = Object.fromEntries(columns.map((name) => [name, 1]));
+    const { runs, run } = await stagedRows(() => [wide, wide], 1);
+    const { continuation } = await readResultPage(runs, run, undefined, { format: 'csv', limit: 1 });
+    expect(continuation?.length).toBeLessThanOrEqual(6000);
+    expect(await readPages(runs, run, { format: 'csv', limit: 1 })).toHaveLength(2);
+  });
+
+  it('of a CSV leave a cell empty for a column with the name of a property of every object', async () => {
+    const { runs, run } = await stagedRows((tenant) => (tenant === 0 ? [{ constructor: 1 }] : [{ n: 2 }]), 2);
+    const [text = ''] = await readPages(runs, run, { format: 'csv' });
+    expect(text).not.toContain('function');
+  });
+
   it('of a CSV keep the columns of the first page while tenants finish', async () => {
     const stage = await stageRun(
       async ({ tenant }) => (tenant.name === 'Tenant 2' ? [{ late: 1 }] : [{ a: 1 }, { a: 2 }]),
