@@ -77,6 +77,10 @@ export const bombsAttack: Attack = {
       'the memory of the app cannot be read',
     );
     const chosen = full ? bombs : bombs.filter(({ rule }) => rule.service === 'entra');
+    if (!full) {
+      const { status } = await get('/tenants')(host, stage);
+      control(status === 200, `the list of customers is not read: ${status}`);
+    }
     for (const bomb of chosen) {
       const { name, rule } = bomb;
       const fault = faults.add({ ...rule, kind: 'gzip_bomb' });
