@@ -53,7 +53,7 @@ const customers = 60;
 const keptPerAnswer = 200_000;
 
 /** Seconds between the rounds of a run: enough to stop the app in between. */
-const retryDelaySeconds = 3;
+const retryDelaySeconds = 2;
 
 export async function startStage(seed: number): Promise<Stage> {
   const started: (() => Promise<unknown>)[] = [];

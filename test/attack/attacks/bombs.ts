@@ -32,9 +32,9 @@ const token =
       timeoutMs: longestMs,
     });
 
-async function job(host: Host, stage: Stage): Promise<{ status: number; ms: number }> {
+const job = (window: string) => async (host: Host, stage: Stage) => {
   const startedMs = performance.now();
-  const order = { tenants: stage.tenants.slice(0, 1).map(({ tenantId }) => tenantId), window: 'bomb' };
+  const order = { tenants: stage.tenants.slice(0, 1).map(({ tenantId }) => tenantId), window };
   const { status, body, text } = await startRun(host, stage, order);
   control(status === 202, `the run does not start: ${status} ${text}`);
   const { tenants } = await runWhen(
@@ -44,7 +44,7 @@ async function job(host: Host, stage: Stage): Promise<{ status: number; ms: numb
     ({ status: now }) => !['pending', 'running'].includes(now),
   );
   return { status: tenants.succeeded === 0 ? 502 : 200, ms: performance.now() - startedMs };
-}
+};
 
 /** The reply of the list comes first, since the list is kept; that of the signing keys last, since it locks callers out. */
 const bombs: readonly Bomb[] = [
@@ -60,8 +60,8 @@ const bombs: readonly Bomb[] = [
     set: token(0),
   },
   { name: 'Entra, refusal', rule: { service: 'entra', path: '/token$', status: 400 }, set: token(1) },
-  { name: 'Graph, request of a job', rule: { service: 'graph', path: 'subscribedSkus' }, set: job },
-  { name: 'Graph, failure', rule: { service: 'graph', path: 'subscribedSkus', status: 403 }, set: job },
+  { name: 'Graph, request of a job', rule: { service: 'graph', path: 'subscribedSkus' }, set: job('bomb-1') },
+  { name: 'Graph, failure', rule: { service: 'graph', path: 'subscribedSkus', status: 403 }, set: job('bomb-2') },
 ];
 
 export const bombsAttack: Attack = {
@@ -77,6 +77,10 @@ export const bombsAttack: Attack = {
       'the memory of the app cannot be read',
     );
     const chosen = full ? bombs : bombs.filter(({ rule }) => rule.service === 'entra');
+    if (!full) {
+      const { status } = await get('/tenants')(host, stage);
+      control(status === 200, `the list of customers is not read: ${status}`);
+    }
     for (const bomb of chosen) {
       const { name, rule } = bomb;
       const fault = faults.add({ ...rule, kind: 'gzip_bomb' });

@@ -3,6 +3,7 @@ import { bombsAttack } from './bombs.ts';
 import { breaker } from './breaker.ts';
 import { collision } from './collision.ts';
 import { connections, slow } from './connections.ts';
+import { credential } from './credential.ts';
 import { documents } from './documents.ts';
 import { excluded } from './excluded.ts';
 import { headers } from './headers.ts';
@@ -37,6 +38,7 @@ export const attacks: readonly Attack[] = [
   terminal,
   spreadsheet,
   unrecorded,
+  credential,
   starvation,
   breaker,
   patterns,

@@ -75,7 +75,7 @@ export const starvation: Attack = {
   promise: 'One caller does not stop another.',
   run: async (stage, { full }, tally) => {
     for (const simulate of [starvedDomains, starvedKeys]) {
-      const { name, restMs, attackedMs } = await simulate(full ? 200 : 30);
+      const { name, restMs, attackedMs } = await simulate(full ? 200 : 12);
       tally.attempt(attackedMs <= 2 * restMs, `${name}: p99 of the victim is ${attackedMs} ms, ${restMs} ms at rest`);
       tally.note(`simulated time, ${name}: p99 ${restMs} ms at rest, ${attackedMs} ms under attack`);
     }
@@ -83,7 +83,7 @@ export const starvation: Attack = {
     const host = await stage.startHost({ settings: { ENTRA_CONCURRENCY: '32' } });
     const extent = full
       ? { parallel: 190, entraDelayMs: 1_000, samples: 40 }
-      : { parallel: 190, entraDelayMs: 100, samples: 4 };
+      : { parallel: 50, entraDelayMs: 50, samples: 3 };
     const all = cloud.document.tenants.map(({ tenantId }) => tenantId);
     const orders = ['graph', 'exchange', 'arm'].flatMap((resource) =>
       ['delegated', 'application'].flatMap((grant) => all.map((tenant) => ({ tenant, resource, grant }))),
@@ -110,7 +110,7 @@ export const starvation: Attack = {
     ]);
     await compare(
       'made-up domains',
-      { ...extent, parallel: 400, samples: Math.min(extent.samples, Math.floor(domains.length / 2)) },
+      { ...extent, parallel: full ? 400 : 100, samples: Math.min(extent.samples, Math.floor(domains.length / 2)) },
       {
         victim: (nth) => request(host, stage, victim, { tenant: domains[nth] ?? '', resource: 'graph' }),
         attacker: (nth) => request(host, stage, attacker, { tenant: `made-up-${nth}.example`, resource: 'graph' }),

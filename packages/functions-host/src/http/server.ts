@@ -113,8 +113,12 @@ export class HostServer {
   }
 }
 
+/** A name or an address, and a port. Kestrel, the server of the real host, answers 400 to everything else. */
+const hostValue = /^[^@/?#\\\s]*$/;
+
 async function dispatch(deps: ServerDeps, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const url = URL.canParse(request.url ?? '/', 'http://localhost') ? requestUrl(request) : undefined;
+  const isValid = hostValue.test(request.headers.host ?? '') && URL.canParse(request.url ?? '/', 'http://localhost');
+  const url = isValid ? requestUrl(request) : undefined;
   if (!url) {
     sendEmpty(response, 400);
     return;

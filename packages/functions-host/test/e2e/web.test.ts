@@ -70,6 +70,20 @@ describe('the HTTP server', () => {
     for (const [path, init] of paths) expect([path, (await call(path, init)).status]).toEqual([path, 404]);
   });
 
+  it.each(['127.0.0.1@evil.example', 'evil.example/?', 'evil.example#'])(
+    'returns 400 for the Host header %s',
+    async (name) => {
+      const status = await new Promise((resolve, reject) => {
+        httpRequest(`${host.url}/svc/v1/items/9`, { headers: { host: name } }, (response) =>
+          resolve(response.resume().statusCode),
+        )
+          .once('error', reject)
+          .end();
+      });
+      expect(status).toBe(400);
+    },
+  );
+
   it('passes method, URL, headers, query and body as on the platform', async () => {
     const request = await received('/svc/v1/items/9?a=1&b=x%20y&a=2', {
       method: 'POST',
