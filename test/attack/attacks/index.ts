@@ -3,6 +3,7 @@ import { bombsAttack } from './bombs.ts';
 import { breaker } from './breaker.ts';
 import { collision } from './collision.ts';
 import { connections, slow } from './connections.ts';
+import { credential } from './credential.ts';
 import { documents } from './documents.ts';
 import { excluded } from './excluded.ts';
 import { headers } from './headers.ts';
@@ -19,7 +20,7 @@ import { signIn } from './sign-in.ts';
 import { starvation } from './starvation.ts';
 import { unrecorded } from './unrecorded.ts';
 
-/** All attacks, in the order in which they are made. */
+/** The attacks on the running app, in the order in which they are made. */
 export const attacks: readonly Attack[] = [
   jwt,
   roles,
@@ -45,3 +46,6 @@ export const attacks: readonly Attack[] = [
   connections,
   leaks,
 ];
+
+/** All attacks. `npm test` makes the short form of the credential attack in its own test (credential/campaign.test.ts). */
+export const allAttacks: readonly Attack[] = [...attacks, credential];
