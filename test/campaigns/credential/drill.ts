@@ -24,6 +24,8 @@ export async function drill(world: CredentialWorld, calm: (world: CredentialWorl
     const named = consented === undefined ? {} : { account: nameOf(consented) };
     left = await leftAfter(world, { clientId: entra.clientId, ...named });
   }
+  // With a token from before the drill, the application could give itself a new secret.
+  if (world.isSelfOwned) left ??= 'the application still owns itself';
   const versions = await store.listRefreshTokenVersions(application);
   const named = versions.map(({ account, accountObjectId }) => accountObjectId ?? account);
   const isKnown = (account: Account): boolean => named.includes(account) || named.includes(nameOf(account));
