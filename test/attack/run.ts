@@ -2,12 +2,12 @@
 import { parseArgs } from 'node:util';
 import { seededRandom } from '../fakes/fake-clock.ts';
 import { make, type Verdict } from './attack.ts';
-import { attacks } from './attacks/index.ts';
+import { allAttacks } from './attacks/index.ts';
 import { reportText } from './report.ts';
 import { startStage } from './stage.ts';
 
 const usage = `Usage: npm run attack -- [--seed N] [--short] [--json] [NAME …]
-Attacks: ${attacks.map(({ name }) => name).join(', ')}`;
+Attacks: ${allAttacks.map(({ name }) => name).join(', ')}`;
 
 function readArguments() {
   try {
@@ -20,7 +20,7 @@ function readArguments() {
       },
     });
     const seed = Number(values.seed);
-    const unknown = positionals.filter((wanted) => attacks.every(({ name }) => name !== wanted));
+    const unknown = positionals.filter((wanted) => allAttacks.every(({ name }) => name !== wanted));
     if (unknown.length > 0) throw new TypeError(`There is no attack ${unknown.join(', ')}.`);
     if (!Number.isInteger(seed)) throw new TypeError('--seed must be a whole number.');
     return { ...values, seed, names: positionals };
@@ -31,7 +31,7 @@ function readArguments() {
 }
 
 const { seed, short, json, names } = readArguments();
-const chosen = attacks.filter(({ name }) => names.length === 0 || names.includes(name));
+const chosen = allAttacks.filter(({ name }) => names.length === 0 || names.includes(name));
 console.error(`Starting the app, its storage and the simulated cloud; seed ${seed}`);
 const stage = await startStage(seed);
 const verdicts: Verdict[] = [];

@@ -7,7 +7,7 @@ const { violations, counts, ...totals } = await runCredentialCampaign({ count, s
 for (const [name, times] of Object.entries(counts).toSorted(([left], [right]) => left.localeCompare(right)))
   console.log(`${String(times).padStart(7)} ${name}`);
 console.log(
-  `${totals.sequences} sequences, ${totals.steps} steps, ${totals.heals} heals, ${violations.length} violations`,
+  `${totals.sequences} sequences, ${totals.steps} steps, ${totals.heals} heals, ${totals.drills} drills (${totals.unfinishedDrills} unfinished), ${violations.length} violations`,
 );
 for (const violation of violations.slice(0, 20)) console.log(JSON.stringify(violation));
 process.exitCode = violations.length === 0 ? 0 : 1;

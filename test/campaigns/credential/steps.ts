@@ -1,6 +1,7 @@
 import { BrokerError } from '../../../src/lib/model/errors.ts';
 import type { TenantId } from '../../../src/lib/model/identifiers.ts';
 import { Secret } from '../../../src/lib/model/secret.ts';
+import { drill } from './drill.ts';
 import { accounts, application, type CredentialWorld, dayMs, hourMs } from './world.ts';
 
 /** One step of a sequence. Failures of the commands are expected; the invariants judge what they leave behind. */
@@ -95,6 +96,7 @@ const together = (name: string, one: Step['run'], other: Step['run']): Step => (
 
 const rotate: Step['run'] = (world) => world.rotate();
 const renew: Step['run'] = (world) => world.renew();
+const revoke: Step['run'] = (world) => drill(world, calm);
 const consent: Step['run'] = (world) => world.consent(world.pick(accounts));
 
 export const steps: readonly Step[] = [
@@ -112,6 +114,10 @@ export const steps: readonly Step[] = [
   together('renewal and setup', renew, (world) => world.setUp()),
   together('rotation and disabling all', rotate, stop),
   { name: 'disabling all', run: stop },
+  { name: 'drill', run: revoke },
+  together('drill and rotation', revoke, rotate),
+  together('drill and renewal', revoke, renew),
+  together('drill and care', revoke, (world) => world.care()),
   { name: 'faults of the vault', run: async (world) => (world.vaultFaultShare = 0.2 * world.random()) },
   { name: 'faults of Entra', run: async (world) => (world.entra.faultShare = 0.3 * world.random()) },
   {

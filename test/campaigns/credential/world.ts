@@ -4,7 +4,9 @@ import { keepAlive, type KeepAliveDeps } from '../../../src/lib/credential/keep-
 import { renewClientCredential } from '../../../src/lib/credential/renew-client-credential.ts';
 import { rotateRefreshToken } from '../../../src/lib/credential/rotate.ts';
 import { storeRefreshToken } from '../../../src/lib/credential/store-refresh-token.ts';
+import type { GraphWriter } from '../../../src/lib/graph/write.ts';
 import { type Credential, refreshTokenLifeMs } from '../../../src/lib/model/credential.ts';
+import { BrokerError } from '../../../src/lib/model/errors.ts';
 import type { TenantId } from '../../../src/lib/model/identifiers.ts';
 import { Secret } from '../../../src/lib/model/secret.ts';
 import { silentLogger } from '../../../src/lib/runtime/log.ts';
@@ -21,6 +23,16 @@ export type Account = (typeof accounts)[number];
 export const hourMs = 3_600_000;
 export const dayMs = 24 * hourMs;
 
+/** The credentials that existed when a revocation drill ended. */
+interface Revoked {
+  readonly tokens: readonly string[];
+  readonly passwords: SecretEntra['passwords'];
+  /** The accounts whose refresh tokens the drill can know of: the vault or the operator names them. */
+  readonly accounts: readonly Account[];
+  /** What the drill reports as left although nothing failed. */
+  readonly left: string | undefined;
+}
+
 /** One application in Entra and in the vault, with what a correct broker must know about it. */
 export class CredentialWorld {
   readonly random: () => number;
@@ -34,13 +46,27 @@ export class CredentialWorld {
   consented: Account | undefined;
   /** Whether a person has disabled all versions, and nobody has set the application up since. */
   isStopped = false;
-  readonly #faulty: CredentialStore;
+  /** Whether the application may add keys to itself. */
+  isSelfOwned = false;
+  /** When the sessions of an account were last revoked in the drill. */
+  readonly validFromMs = new Map<Account, number>();
+  revoked: Revoked | undefined;
+  drills = 0;
+  /** Drills that reported that something was left, because the vault names an account that does not exist. */
+  unfinishedDrills = 0;
+  readonly tenantId = tenantId;
+  /** The store whose calls interleave with other work and fail. */
+  readonly faulty: CredentialStore;
+  readonly clock: KeepAliveDeps['clock'] = {
+    nowMs: () => this.nowMs + this.skewMs,
+    sleep: async (ms) => void (this.nowMs += ms),
+  };
 
   constructor(seed: number) {
     this.random = seededRandom(seed);
     this.store = new MemoryCredentialStore(() => this.nowMs);
     this.entra = new SecretEntra(tenantId, () => this.nowMs, this.random);
-    this.#faulty = faultyStore(this.store, {
+    this.faulty = faultyStore(this.store, {
       faultShare: () => this.vaultFaultShare,
       random: this.random,
       turn: () => this.#turn(),
@@ -64,9 +90,9 @@ export class CredentialWorld {
   #deps(): KeepAliveDeps {
     const newId = () => 'id';
     return {
-      store: this.#faulty,
+      store: this.faulty,
       redeemer: this.entra,
-      clock: { nowMs: () => this.nowMs + this.skewMs, sleep: async (ms) => void (this.nowMs += ms) },
+      clock: this.clock,
       log: silentLogger,
       newId,
       journal: new MemoryCredentialJournal(),
@@ -82,7 +108,20 @@ export class CredentialWorld {
     return {
       graphIdentifier: 'https://graph.microsoft.com',
       createCertificate: () => Promise.reject(new Error('no certificate is expected')),
-      graphOf: () => ({ graph: this.entra, writer: this.entra }),
+      graphOf: () => ({ graph: this.entra, writer: this.#ownWriter() }),
+    };
+  }
+
+  /** Graph with a token of the application, which stays valid for a while after its keys were removed. */
+  #ownWriter(): GraphWriter {
+    const { entra } = this;
+    const denied = new BrokerError('access_denied', 'The application does not own itself.', {
+      logFields: { status: 403 },
+    });
+    return {
+      post: (path, body) => (this.isSelfOwned ? entra.post(path, body) : Promise.reject(denied)),
+      patch: entra.patch,
+      remove: entra.remove,
     };
   }
 
@@ -127,6 +166,7 @@ export class CredentialWorld {
 
   /** Stores a new client secret, as `ptb setup` does. */
   setUp(): Promise<string> {
+    this.isSelfOwned = true;
     const { keyId, secret, endsAtMs } = this.entra.addPassword(keyMark(this.store.vault, application, []).name);
     return this.storeClient({ keyId, endsAtMs, credential: { kind: 'secret', secret: new Secret(secret) } });
   }

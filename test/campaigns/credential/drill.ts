@@ -1,0 +1,143 @@
+import type { VaultInventory } from '../../../src/lib/credential/vault-inventory.ts';
+import type { GraphClient } from '../../../src/lib/graph/client.ts';
+import type { JsonObject } from '../../../src/lib/graph/reply.ts';
+import type { GraphWriter } from '../../../src/lib/graph/write.ts';
+import { BrokerError, toBrokerError } from '../../../src/lib/model/errors.ts';
+import { isoTime } from '../../../src/lib/runtime/clock.ts';
+import { revoke } from '../../../src/lib/setup/revoke.ts';
+import type { RevokeDeps } from '../../../src/lib/setup/revoke-state.ts';
+import { type Account, accounts, application, type CredentialWorld } from './world.ts';
+
+const principalId = 'principal';
+
+/**
+ * The revocation drill, as `ptb revoke --yes` runs it. If it reports that something is left, the operator ends the faults
+ * and runs it again, naming the account and the application. That run must succeed.
+ */
+export async function drill(world: CredentialWorld, calm: (world: CredentialWorld) => void): Promise<void> {
+  const { entra, store, consented } = world;
+  const former = { tokens: [...entra.tokens.keys()], passwords: entra.passwords };
+  let left = await leftAfter(world);
+  const isRepeated = left !== undefined;
+  if (isRepeated) {
+    calm(world);
+    const named = consented === undefined ? {} : { account: nameOf(consented) };
+    left = await leftAfter(world, { clientId: entra.clientId, ...named });
+  }
+  // With a token from before the drill, the application could give itself a new secret.
+  if (world.isSelfOwned) left ??= 'the application still owns itself';
+  const versions = await store.listRefreshTokenVersions(application);
+  const named = versions.map(({ account, accountObjectId }) => accountObjectId ?? account);
+  const isKnown = (account: Account): boolean => named.includes(account) || named.includes(nameOf(account));
+  // An object id that a person has changed to one that does not exist keeps the drill from finishing, and it says so.
+  const canFinish = named.every((id) => id === undefined || accounts.some((account) => matches(account, id)));
+  if (left !== undefined && !canFinish) world.unfinishedDrills += 1;
+  world.revoked = {
+    // A renewal or a rotation may have added some meanwhile.
+    tokens: [...new Set([...former.tokens, ...entra.tokens.keys()])],
+    passwords: [...new Set([...former.passwords, ...entra.passwords])],
+    accounts: accounts.filter((account) => isKnown(account) || (isRepeated && canFinish && account === consented)),
+    left: canFinish ? left : undefined,
+  };
+  world.drills += 1;
+  world.isStopped = true;
+}
+
+const nameOf = (account: Account): string => `${account}@partner.example`;
+const matches = (account: Account, id: string | undefined): boolean => id === account || id === nameOf(account);
+
+/** What the drill says is left. Undefined if it reports success. */
+async function leftAfter(
+  world: CredentialWorld,
+  named: { readonly account?: string; readonly clientId?: string } = {},
+): Promise<string | undefined> {
+  try {
+    const { results, proof, proven } = await revoke(depsOf(world), { application, ...named });
+    if (proven) return undefined;
+    const steps = results.filter(({ done }) => !done).map(({ step, detail }) => `${step}: ${detail}`);
+    return [...steps, ...proof.filter((item) => !item.proven).map(({ item, detail }) => `${item}: ${detail}`)].join(
+      '; ',
+    );
+  } catch (thrown) {
+    return toBrokerError(thrown).detail;
+  }
+}
+
+function depsOf(world: CredentialWorld): RevokeDeps {
+  const { faulty, clock, entra } = world;
+  const inventory: VaultInventory = {
+    applications: async () => [application],
+    read: async (name) => ({
+      client: await faulty.listClientCredentialVersions(name),
+      refreshToken: await faulty.listRefreshTokenVersions(name),
+    }),
+  };
+  return {
+    graph: graphOf(world),
+    writer: writerOf(world),
+    store: faulty,
+    inventory,
+    redeemer: entra,
+    newId: () => `id-${world.below(1_000_000)}`,
+    clock,
+    partnerTenantId: world.tenantId,
+    graphIdentifier: 'https://graph.microsoft.com',
+  };
+}
+
+const missing = (): BrokerError =>
+  new BrokerError('job_failed', 'Microsoft Graph does not know the object (404).', { logFields: { status: 404 } });
+
+const accountIn = (path: string): Account | undefined => {
+  const id = /^\/users\/([^/?]+)/.exec(path)?.[1];
+  return accounts.find((account) => matches(account, id));
+};
+
+/** Microsoft Graph with the token of the operator. `entra.get` also decides whether Graph fails. */
+function graphOf(world: CredentialWorld): GraphClient {
+  const { entra } = world;
+  const find = async (path: string): Promise<JsonObject | undefined> => {
+    const registration = await entra.get();
+    if (path.startsWith('/users/')) {
+      const account = accountIn(path);
+      const validFromMs = account && world.validFromMs.get(account);
+      return account && { id: account, signInSessionsValidFromDateTime: isoTime(validFromMs ?? 0) };
+    }
+    if (!path.includes(entra.clientId)) return undefined;
+    return path.startsWith('/servicePrincipals') ? { id: principalId } : registration;
+  };
+  async function* list(path: string): AsyncGenerator<JsonObject, void, undefined> {
+    await entra.get();
+    if (path.includes('/owners') && world.isSelfOwned) yield { id: principalId };
+  }
+  return {
+    find,
+    get: async (path) => {
+      const found = await find(path);
+      if (found === undefined) throw missing();
+      return found;
+    },
+    list,
+    batch: () => Promise.reject(new Error('no batch is expected')),
+  };
+}
+
+function writerOf(world: CredentialWorld): GraphWriter {
+  const { entra } = world;
+  return {
+    post: async (path, body) => {
+      if (!path.startsWith('/users/')) return entra.post(path, body);
+      await entra.get();
+      const account = accountIn(path);
+      if (account === undefined) throw missing();
+      entra.revoke(account);
+      world.validFromMs.set(account, world.nowMs);
+      return { value: true };
+    },
+    patch: async () => void (await entra.get()),
+    remove: async (path) => {
+      await entra.get();
+      if (path.includes(`/owners/${principalId}`)) world.isSelfOwned = false;
+    },
+  };
+}
