@@ -13,8 +13,11 @@ import { app } from '../../../tools/build.ts';
 import { hostJsonFor, type PackagedApp, packageApp } from '../../../tools/package.ts';
 import { projectRoot } from '../../paths.ts';
 
-/** Start-up time grows with the code that is loaded at start. A larger budget needs a reason (docs/deploy.md, "Size"). */
-const budgetBytes = { entry: 600_000, zip: 750_000 };
+/**
+ * Start-up time grows with the code that is loaded at start. A larger budget needs a reason (docs/deploy.md, "Size"). The
+ * last one: the rules for the credential in force, result pages, readable tenants and fair queues, 45 kB in all.
+ */
+const budgetBytes = { entry: 650_000, zip: 800_000 };
 
 describe('npm run package', () => {
   let folder: string;
