@@ -4,7 +4,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { withDeadline } from '../runtime/deadline.ts';
 import type { ClientCredential } from '../model/credential.ts';
 import { BrokerError } from '../model/errors.ts';
-import { scrub } from '../runtime/log.ts';
+import { scrubReply } from '../runtime/log.ts';
 import type { Fetch } from '../runtime/outbound.ts';
 import { OutboundError, outboundFailure } from '../runtime/outbound.ts';
 import type { TenantId } from '../model/identifiers.ts';
@@ -138,7 +138,7 @@ function unreachable(error: OutboundError): EntraFailure {
 /** The failure when MSAL sent no request: there is no assertion, or the key is unusable. */
 function notSent(thrown: unknown): EntraFailure {
   const logFields = {
-    msal: thrown instanceof Error ? scrub(`${thrown.name}: ${thrown.message}`).slice(0, 500) : 'unknown',
+    msal: thrown instanceof Error ? scrubReply(`${thrown.name}: ${thrown.message}`, 500) : 'unknown',
   };
   if (thrown instanceof BrokerError) {
     const { code, detail } = thrown;

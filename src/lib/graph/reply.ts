@@ -1,5 +1,5 @@
 import { BrokerError } from '../model/errors.ts';
-import { scrub } from '../runtime/log.ts';
+import { scrubReply } from '../runtime/log.ts';
 import { type OutboundReply, parseJson, retryAfterSeconds } from '../runtime/outbound.ts';
 
 /** An unchecked JSON object. */
@@ -46,8 +46,8 @@ function errorOf(body: unknown): { code: string; message: string } {
   const code = typeof number === 'number' ? String(number) : (textOf(inner, 'code') ?? '');
   return {
     // Scrubbed before they are cut, because half a secret is not recognized.
-    code: scrub(code).slice(0, 100),
-    message: scrub(textOf(inner, 'message') ?? textOf(inner, 'description') ?? '').slice(0, 300),
+    code: scrubReply(code, 100),
+    message: scrubReply(textOf(inner, 'message') ?? textOf(inner, 'description') ?? '', 300),
   };
 }
 

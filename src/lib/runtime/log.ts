@@ -67,6 +67,16 @@ function scrubJwts(run: string): string {
   return scrubbed.join('.');
 }
 
+/** Longer than two joined GUIDs, which are the id of a delegated relationship. */
+const opaqueRun = /[A-Za-z0-9_-]{80,}/g;
+
+/**
+ * Scrubs a text of a reply that is only logged, and cuts it to `maxLength` characters. A damaged token is not recognized
+ * as a whole, so every long run of its characters goes too.
+ */
+export const scrubReply = (text: string, maxLength: number): string =>
+  scrub(text).replace(opaqueRun, '[secret]').slice(0, maxLength);
+
 /** Scrubs a text before it is cut, because half a secret is not recognized. */
 function loggable(text: string, maxLength: number): string {
   const scrubbed = scrub(text);

@@ -61,11 +61,11 @@ describe('failureOf and isTransientStatus', () => {
   });
 
   it('log the code and the message of the peer, truncated', () => {
-    expect(failed(400, graphError('c'.repeat(200), 'm'.repeat(500))).logFields).toEqual({
+    expect(failed(400, graphError('c '.repeat(100), 'm '.repeat(250))).logFields).toEqual({
       peer: 'Microsoft Graph',
       status: 400,
-      resourceCode: 'c'.repeat(100),
-      resourceMessage: 'm'.repeat(300),
+      resourceCode: 'c '.repeat(50),
+      resourceMessage: 'm '.repeat(150),
     });
     expect(failed(400).logFields).toMatchObject({ resourceCode: undefined, resourceMessage: undefined });
     expect(failed(401, { code: 900420, description: 'MFA' }).logFields).toMatchObject({

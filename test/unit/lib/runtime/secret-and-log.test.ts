@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
-import { createLogger, errorFields, scrub, silentLogger } from '../../../../src/lib/runtime/log.ts';
+import { createLogger, errorFields, scrub, scrubReply, silentLogger } from '../../../../src/lib/runtime/log.ts';
 import { Secret } from '../../../../src/lib/model/secret.ts';
 
 const canary = 'canary-7f3a';
@@ -158,5 +158,19 @@ describe('scrub', () => {
     const startMs = performance.now();
     scrub(`Bearer assertion "code": ${unit.repeat(1_000_000 / unit.length)}`);
     expect(performance.now() - startMs).toBeLessThan(10_000);
+  });
+});
+
+describe('scrubReply', () => {
+  test('leaves no long part of a token that was damaged on its way', () => {
+    const signature = 'c2lnbmF0dXJl'.repeat(20);
+    const damaged = `eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJodHRwczovL2dyYX<BoIn0.${signature}`;
+    expect(scrubReply(`Bearer ${damaged}`, 300)).not.toContain('c2lnbmF0dXJl');
+  });
+
+  test('keeps the id of a delegated relationship, and cuts after scrubbing', () => {
+    const id = '7c4f7d9a-5a3e-4a44-9a53-0f6a2f1f9b11-0d6a3a2e-3f61-4c0e-8b0d-8a1f4a7f5c22';
+    expect(scrubReply(`The relationship ${id} has ended.`, 300)).toBe(`The relationship ${id} has ended.`);
+    expect(scrubReply('word '.repeat(100), 12)).toBe('word word wo');
   });
 });
