@@ -86,7 +86,7 @@ Describe 'Get-PartnerToken' {
         @{ tenant = 'nobody.example'; resource = 'graph'; code = 'tenant_unknown'; category = 'ObjectNotFound' }
         @{ tenant = 'a b'; resource = 'graph'; code = 'request_invalid'; category = 'InvalidArgument' }
         @{ tenant = '3f6d7d4e-0000-4000-8000-000000000000'; resource = 'graph'; code = 'tenant_not_delegated'; category = 'PermissionDenied' }
-        @{ tenant = '3f6d7d4e-0000-4000-8000-000000000000'; resource = 'teams'; code = 'resource_not_allowed'; category = 'InvalidArgument' }
+        @{ tenant = '3f6d7d4e-0000-4000-8000-000000000000'; resource = 'no-such-resource'; code = 'resource_not_allowed'; category = 'InvalidArgument' }
     ) {
         $failure = Get-Failure { Get-PartnerToken -Tenant $tenant -Resource $resource }
         $failure.FullyQualifiedErrorId | Should -Be "$code,Get-PartnerToken"
