@@ -38,7 +38,9 @@ const verdicts: Verdict[] = [];
 try {
   for (const attack of chosen) {
     console.error(`${attack.name}: ${attack.tries}`);
-    verdicts.push(await make(attack, stage, { seed, random: seededRandom(seed), full: !short }));
+    const verdict = await make(attack, stage, { seed, random: seededRandom(seed), full: !short });
+    verdicts.push(verdict);
+    console.error(`  ${verdict.verdict}, ${verdict.attempts} attempts, ${verdict.seconds.toFixed(0)} s`);
     stage.cloud.clearFaults();
   }
 } finally {
