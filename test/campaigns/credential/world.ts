@@ -13,7 +13,7 @@ import { silentLogger } from '../../../src/lib/runtime/log.ts';
 import { MemoryCredentialJournal } from '../../fakes/memory-credential-journal.ts';
 import { MemoryCredentialStore } from '../../fakes/memory-credential-store.ts';
 import { SecretEntra } from '../../fakes/secret-entra.ts';
-import { seededRandom } from '../../fakes/seeded-random.ts';
+import { seededRandom } from '../../fakes/fake-clock.ts';
 import { faultyStore } from './faulty-store.ts';
 
 export const application = 'default';

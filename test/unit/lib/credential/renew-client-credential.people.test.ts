@@ -7,7 +7,7 @@ import { federatedClient } from '../../../../src/lib/credential/proposed-credent
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
 import { Secret } from '../../../../src/lib/model/secret.ts';
-import { seededRandom } from '../../../fakes/seeded-random.ts';
+import { seededRandom } from '../../../fakes/fake-clock.ts';
 import { MemoryCredentialStore, refreshTokenOf } from '../../../fakes/memory-credential-store.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
 import { SecretEntra } from '../../../fakes/secret-entra.ts';
