@@ -178,7 +178,8 @@ describe('ptb tenants consent --renew that is killed', () => {
     await Promise.race([faultMet(bench.operator.cloud), ended]);
     child.kill('SIGINT');
     const { exitCode, stdout, stderr } = await ended;
-    const withdrawn = bench.requested('DELETE');
+    // A request that breaks is repeated.
+    const withdrawn = [...new Set(bench.requested('DELETE'))];
     expect(withdrawn.length).toBeGreaterThan(0);
     expect(withdrawn.length).toBeLessThan(others.length);
     expect([...new Set(bench.requested('POST'))]).toEqual(withdrawn);

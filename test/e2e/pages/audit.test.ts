@@ -123,11 +123,14 @@ describe.skipIf(noBrowser !== undefined)('audit view', () => {
     await page.waitForURL(/caller=0000/);
     await waitForStatus('100 records so far');
     expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('the broker itself');
-    await rows().getByRole('link', { name: customer.name }).first().click();
+    // The order in which the jobs reached the tenants decides which of them the first page shows.
+    const [newest] = records.filter(({ caller }) => caller.applicationId !== helpdesk.clientId);
+    const { name = '' } = demo.cloud.tenants.find(({ tenantId }) => tenantId === newest?.tenantId) ?? {};
+    await rows().first().getByRole('link', { name }).click();
     await page.waitForURL(/tenant=/);
-    expect(query().get('tenant')).toBe(customer.tenantId);
+    expect(query().get('tenant')).toBe(newest?.tenantId);
     const expected = records.filter(
-      ({ tenantId, caller }) => tenantId === customer.tenantId && caller.applicationId !== helpdesk.clientId,
+      ({ tenantId, caller }) => tenantId === newest?.tenantId && caller.applicationId !== helpdesk.clientId,
     );
     await waitForStatus(`${expected.length} records in total`);
   });
