@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { RunView } from '../src/cli/demo/api.ts';
+import type { RunAnswer } from '../src/lib/api/answers/runs.ts';
 import { cpuSeconds, residentMiB } from './cpu-time.ts';
 import { readDocument } from 'microsoft-cloud/client';
 import { type Bench, type Figure, figure, round, embeddedHost } from './measure.ts';
@@ -68,10 +68,10 @@ async function scriptSeconds(): Promise<number> {
   }
 }
 
-async function runJob(product: Product): Promise<{ run: RunView; peakMiB: number }> {
+async function runJob(product: Product): Promise<{ run: RunAnswer; peakMiB: number }> {
   const runId = await product.api.startRun(job);
   let peakMiB = 0;
-  let run: RunView;
+  let run: RunAnswer;
   do {
     await Promise.race([delay(pollMs), product.broken]);
     peakMiB = Math.max(peakMiB, residentMiB(product.hostPid));

@@ -3,6 +3,8 @@ export function Choice(props: {
   readonly label: string;
   readonly value: string;
   readonly options: readonly string[];
+  /** The text of an option. Default: the option itself. */
+  readonly textOf?: (option: string) => string;
   readonly onChoose: (value: string) => void;
 }) {
   return (
@@ -12,7 +14,7 @@ export function Choice(props: {
         <option value="">all</option>
         {props.options.map((option) => (
           <option key={option} value={option}>
-            {option}
+            {props.textOf?.(option) ?? option}
           </option>
         ))}
       </select>

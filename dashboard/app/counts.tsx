@@ -1,9 +1,15 @@
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
+import { type Outcome, outcomeWord } from '../../src/lib/model/outcomes.ts';
 
 type Counts = RunSummaryAnswer['tenants'];
 
 const parts = ['succeeded', 'failed', 'skipped', 'notAttempted'] as const;
-const words = { succeeded: 'ok', failed: 'failed', skipped: 'skipped', notAttempted: 'not attempted' } as const;
+const outcomes = {
+  succeeded: 'succeeded',
+  failed: 'failed',
+  skipped: 'skipped',
+  notAttempted: 'not_attempted',
+} as const satisfies Readonly<Record<string, Outcome>>;
 
 /** The counts as a bar that is 100 units wide. */
 export function CountsBar({ counts }: { readonly counts: Counts }) {
@@ -23,7 +29,11 @@ export function CountsBar({ counts }: { readonly counts: Counts }) {
   );
 }
 
+/** Counts of the tenants, in words. The total is 0 until the tenants have been listed. */
 export function countsText(counts: Counts): string {
-  const texts = parts.filter((part) => counts[part] > 0).map((part) => `${counts[part]} ${words[part]}`);
+  if (counts.total === 0) return 'no tenants';
+  const texts = parts
+    .filter((part) => counts[part] > 0)
+    .map((part) => `${counts[part]} ${outcomeWord(outcomes[part])}`);
   return `${texts.join(', ') || 'none done'} of ${counts.total}`;
 }

@@ -45,12 +45,3 @@ export function relative(iso: string, nowMs: number): string {
   }
   return format.format(Math.trunc(seconds), 'second');
 }
-
-export const outcomeText: Readonly<Record<string, string>> = {
-  succeeded: 'ok',
-  failed: 'failed',
-  skipped: 'skipped',
-  retrying: 'retrying',
-  waiting: 'waiting',
-  not_attempted: 'not attempted',
-};

@@ -4,7 +4,7 @@ import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 import { Sentence } from '../shared/text.tsx';
 import { useRole, useSignedIn } from './context.ts';
 import { relative } from './format.ts';
-import { Badge, Card, Fact, Loaded, RoleNeeded, Time } from './pieces.tsx';
+import { Card, Fact, Loaded, OutcomeBadge, RoleNeeded, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { runLink } from './route.ts';
 import { StartDialog } from './start-dialog.tsx';
@@ -103,7 +103,7 @@ function LastRun({ run }: { readonly run: RunSummaryAnswer }) {
       <a href={runLink(run.runId)}>
         <Time iso={run.startedAt} />
       </a>{' '}
-      <Badge state={run.status} />
+      <OutcomeBadge outcome={run.outcome} />
     </>
   );
 }

@@ -1,4 +1,5 @@
 import type { ComponentChildren } from 'preact';
+import { outcomeStyle, outcomeWord } from '../../src/lib/model/outcomes.ts';
 import { Notice, Sentence } from '../shared/text.tsx';
 import type { ApiFailure } from './api-failure.ts';
 import { exactLocalTime, localTime, utcTime } from './format.ts';
@@ -6,21 +7,29 @@ import type { Polled } from './polling.ts';
 
 const tones: Readonly<Record<string, string>> = {
   ok: 'good',
-  completed: 'good',
-  succeeded: 'good',
   issued: 'good',
   degraded: 'warn',
-  retrying: 'warn',
-  running: 'run',
-  pending: 'idle',
   down: 'bad',
-  failed: 'bad',
   denied: 'bad',
 };
 
 /** A state, shown by colour and by text. */
 export function Badge({ state, children }: { readonly state: string; readonly children?: ComponentChildren }) {
   return <span class={`badge ${tones[state] ?? 'idle'}`}>{children ?? state}</span>;
+}
+
+/**
+ * The outcome of a run or of a tenant in a run, shown by colour, by icon and by word.
+ * @param props.code is shown instead of the word: the error code of a failed tenant.
+ */
+export function OutcomeBadge({ outcome, code }: { readonly outcome: string; readonly code?: string | undefined }) {
+  const { tone, icon } = outcomeStyle(outcome);
+  const word = outcomeWord(outcome);
+  return (
+    <span class={`badge ${tone}`}>
+      <span aria-hidden="true">{icon}</span> {outcome === 'failed' ? (code ?? word) : word}
+    </span>
+  );
 }
 
 /** A time in the reader's zone, with the UTC time as its title. @param props.exact shows seconds. */

@@ -1,10 +1,10 @@
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 import { CountsBar, countsText } from './counts.tsx';
 import { count, duration } from './format.ts';
-import { Badge, Table, Time } from './pieces.tsx';
+import { Badge, OutcomeBadge, Table, Time } from './pieces.tsx';
 import { runLink } from './route.ts';
 
-const columns = ['Job', 'Status', 'Started', 'Duration', 'Tenants', 'Started by'];
+const columns = ['Job', 'Outcome', 'Started', 'Duration', 'Tenants', 'Started by'];
 
 export function RunTable({ runs }: { readonly runs: readonly RunSummaryAnswer[] }) {
   if (runs.length === 0)
@@ -17,7 +17,7 @@ export function RunTable({ runs }: { readonly runs: readonly RunSummaryAnswer[] 
             <a href={runLink(run.runId)}>{run.job}</a>
           </th>
           <td>
-            <Badge state={run.status} />{' '}
+            <OutcomeBadge outcome={run.outcome} />{' '}
             {run.warnings.length === 0 ? null : <Badge state="degraded">{count(run.warnings.length, 'warning')}</Badge>}
           </td>
           <td>
@@ -34,9 +34,9 @@ export function RunTable({ runs }: { readonly runs: readonly RunSummaryAnswer[] 
   );
 }
 
-function Tenants({ run: { tenants, finishedAt } }: { readonly run: RunSummaryAnswer }) {
+function Tenants({ run: { tenants, outcome, finishedAt } }: { readonly run: RunSummaryAnswer }) {
   if (finishedAt === undefined)
-    return <span class="quiet">{tenants.total === 0 ? 'listing tenants' : count(tenants.total, 'tenant')}</span>;
+    return <span class="quiet">{outcome === 'starting' ? 'listing tenants' : count(tenants.total, 'tenant')}</span>;
   return (
     <>
       <CountsBar counts={tenants} /> <span>{countsText(tenants)}</span>

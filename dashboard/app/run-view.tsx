@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { RunAnswer } from '../../src/lib/api/answers/runs.ts';
+import { outcomeWord } from '../../src/lib/model/outcomes.ts';
 import { isEnded } from '../../src/lib/runs/run.ts';
 import { Notice, Sentence } from '../shared/text.tsx';
 import { useAnnounce, useProgressAnnouncement } from './announcer.tsx';
@@ -8,7 +9,7 @@ import { useRole, useSignedIn } from './context.ts';
 import { CountsBar, countsText } from './counts.tsx';
 import { ErrorGroups } from './error-groups.tsx';
 import { count, duration } from './format.ts';
-import { Badge, Failure, Loading, RoleNeeded, Time } from './pieces.tsx';
+import { Failure, Loading, OutcomeBadge, RoleNeeded, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { RunActions } from './run-actions.tsx';
 import { RunChanges } from './run-changes.tsx';
@@ -47,7 +48,7 @@ function OneRun({ runId }: { readonly runId: string }) {
       </p>
       <div class="title-row">
         <h2>
-          {run.job} <Badge state={run.status} />
+          {run.job} <OutcomeBadge outcome={run.outcome} />
         </h2>
         <RunActions run={run} tenants={tenants.tenants} onCancel={cancel} onFailure={setActionFailure} />
       </div>
@@ -79,11 +80,17 @@ function Summary({ run }: { readonly run: RunAnswer }) {
       ) : null}
       <Warnings warnings={run.warnings} />
       <div class="progress">
-        <CountsBar counts={run.tenants} />
-        <p>
-          {countsText(run.tenants)}
-          {progress.retrying === 0 ? '' : `, ${progress.retrying} retrying`}
-        </p>
+        {run.outcome === 'starting' ? (
+          <p>The tenants are being listed. Their number is not known yet.</p>
+        ) : (
+          <>
+            <CountsBar counts={run.tenants} />
+            <p>
+              {countsText(run.tenants)}
+              {progress.retrying === 0 ? '' : `, ${progress.retrying} retrying`}
+            </p>
+          </>
+        )}
         <p class="quiet">
           Started <Time iso={run.startedAt} /> by {run.startedBy};{' '}
           {run.finishedAt === undefined ? 'running for' : 'took'} {duration(run.durationMs)}
@@ -112,6 +119,8 @@ function Warnings({ warnings }: { readonly warnings: readonly string[] }) {
 
 function progressText(run: RunAnswer): string {
   const { done, total } = run.progress;
-  if (isEnded(run.status)) return `${run.job} ${run.status}: ${countsText(run.tenants)}`;
+  const word = outcomeWord(run.outcome);
+  if (isEnded(run.status)) return `${run.job} ${word}: ${countsText(run.tenants)}`;
+  if (run.outcome === 'starting') return `${run.job} ${word}`;
   return `${run.job}: ${done} of ${count(total, 'tenant')} done, ${run.tenants.failed} failed`;
 }

@@ -1,4 +1,5 @@
 import { useState } from 'preact/hooks';
+import { outcomeWord, runOutcomes } from '../../src/lib/model/outcomes.ts';
 import { Choice } from './choice.tsx';
 import { useRole, useSignedIn } from './context.ts';
 import { count } from './format.ts';
@@ -17,9 +18,9 @@ function RunList() {
   const { api } = useSignedIn();
   const polled = usePolling(() => api.runs(maxRuns), 'runs', intervalMs);
   const [job, setJob] = useState('');
-  const [status, setStatus] = useState('');
+  const [outcome, setOutcome] = useState('');
   const runs = polled.value?.runs ?? [];
-  const shown = runs.filter((run) => (job === '' || run.job === job) && (status === '' || run.status === status));
+  const shown = runs.filter((run) => (job === '' || run.job === job) && (outcome === '' || run.outcome === outcome));
   return (
     <>
       <h2>Runs</h2>
@@ -30,12 +31,7 @@ function RunList() {
           options={[...new Set(runs.map((run) => run.job))].toSorted()}
           onChoose={setJob}
         />
-        <Choice
-          label="Status"
-          value={status}
-          options={['pending', 'running', 'completed', 'failed', 'cancelled']}
-          onChoose={setStatus}
-        />
+        <Choice label="Outcome" value={outcome} options={runOutcomes} textOf={outcomeWord} onChoose={setOutcome} />
         {polled.value === undefined ? null : <span class="quiet">{count(shown.length, 'run')}</span>}
       </div>
       <Loaded polled={polled}>

@@ -1,8 +1,9 @@
 import { useMemo, useRef, useState } from 'preact/hooks';
 import type { RunTenant, RunTenantsAnswer } from '../../src/lib/api/answers/runs.ts';
+import { outcomeWord } from '../../src/lib/model/outcomes.ts';
 import { isEnded } from '../../src/lib/runs/run.ts';
 import { Sentence } from '../shared/text.tsx';
-import { count, outcomeText } from './format.ts';
+import { count } from './format.ts';
 import { Time } from './pieces.tsx';
 
 interface GridProps {
@@ -93,7 +94,7 @@ function Cell({ tenant, chosen, reachable, onChoose }: CellProps) {
         onFocus={() => onChoose(tenantId)}
       >
         <span class="name">{name}</span>
-        <span class="state">{outcome === 'failed' ? (code ?? 'failed') : outcomeText[outcome]}</span>
+        <span class="state">{outcome === 'failed' ? (code ?? 'failed') : outcomeWord(outcome)}</span>
       </li>
     ),
     [tenantId, name, outcome, code, chosen, reachable],
@@ -106,7 +107,7 @@ function Chosen({ tenant, codes }: { readonly tenant: RunTenant | undefined; rea
   const text = codes.find((text) => text.code === code);
   return (
     <div class="chosen">
-      <strong>{name}</strong> <code>{tenantId}</code> {outcomeText[outcome]}
+      <strong>{name}</strong> <code>{tenantId}</code> {outcomeWord(outcome)}
       {finishedAt === undefined ? null : (
         <>
           {' '}

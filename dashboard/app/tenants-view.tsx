@@ -5,8 +5,8 @@ import { auditLink } from './audit-filter.ts';
 import { Choice } from './choice.tsx';
 import { useRole, useSignedIn } from './context.ts';
 import { useDeferredList } from './deferred-list.ts';
-import { count, outcomeText } from './format.ts';
-import { Badge, Loaded, RoleNeeded, Table, Time } from './pieces.tsx';
+import { count } from './format.ts';
+import { Badge, Loaded, OutcomeBadge, RoleNeeded, Table, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { runLink } from './route.ts';
 
@@ -112,7 +112,7 @@ function Row({ tenant, showsAudit }: { readonly tenant: Tenant; readonly showsAu
         <span class="quiet below">{defaultDomain ?? tenantId}</span>
       </th>
       <td>
-        <Badge state={reachable ? 'ok' : 'failed'}>{reachable ? 'reachable' : 'unreachable'}</Badge>
+        <Badge state={reachable ? 'ok' : 'down'}>{reachable ? 'reachable' : 'unreachable'}</Badge>
       </td>
       <td>
         <Sentence text={explanation} />
@@ -144,8 +144,7 @@ function Result({ result }: { readonly result: LastResult }) {
   const { job, runId, outcome, code } = result;
   return (
     <li>
-      <a href={runLink(runId)}>{job}</a>{' '}
-      <Badge state={outcome}>{outcome === 'failed' ? (code ?? 'failed') : outcomeText[outcome]}</Badge>
+      <a href={runLink(runId)}>{job}</a> <OutcomeBadge outcome={outcome} code={code} />
     </li>
   );
 }

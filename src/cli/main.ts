@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import './require-node.ts';
 import { Command } from 'commander';
 import { registerCompletion } from './commands/completion.ts';
 import { registerCommands } from './commands/index.ts';

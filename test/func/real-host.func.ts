@@ -90,7 +90,7 @@ describe.skipIf(isMissing)('the package on Azure Functions Core Tools', () => {
   });
 
   it('runs the jobs of the demo over every tenant, and fails exactly in the broken ones', async () => {
-    const silent = { update: () => undefined, done: () => undefined };
+    const silent = { update: () => undefined, note: () => undefined, done: () => undefined };
     const { runs } = await runDemoJobs(demo, silent, AbortSignal.timeout(500_000));
     const broken = demo.cloud.tenants.filter(({ state }) => state !== 'ok').map(({ tenantId }) => tenantId);
     expect(runs.map(({ status }) => status)).toEqual(['completed', 'completed']);

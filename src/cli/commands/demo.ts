@@ -37,10 +37,7 @@ export function registerDemo(program: Command): void {
 }
 
 async function demo(flags: DemoFlags): Promise<void> {
-  const [{ startDemo }, { runDemoJobs }] = await Promise.all([
-    import('../demo/start-demo.ts'),
-    import('../demo/run-demo.ts'),
-  ]);
+  const { startDemo } = await import('../demo/start-demo.ts');
   const interrupted = new AbortController();
   const interrupt = (): void => interrupted.abort();
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
@@ -59,12 +56,13 @@ async function demo(flags: DemoFlags): Promise<void> {
         void stderr.write(`The simulated cloud does not implement these requests: ${requests.join(', ')}\n`),
       ...(flags.verbose ? { onHostLine: (line: string) => void stderr.write(`${line}\n`) } : {}),
     });
-    const summary = await runDemoJobs(running, createProgress(stderr, Date.now), interrupted.signal);
-    if (flags.json) process.stdout.write(`${visibleJson(summary)}\n`);
-    // With a dead credential the list of tenants cannot be read. The report names the reason.
-    else process.stdout.write(demoReport(summary, await running.api.tenants().catch(() => [])));
-    if (summary.runs.some((run) => run.status !== 'completed')) throw new CommandOutcome(exitCodes.failure);
-    if (!flags.once) await stayUp(running, interrupted.signal);
+    const file = flags.once ? undefined : await describeDemo(running);
+    try {
+      await showRuns(running, flags, interrupted.signal);
+      if (file !== undefined) await stayUp(running, interrupted.signal);
+    } finally {
+      await file?.remove();
+    }
   } catch (error) {
     if (interrupted.signal.aborted) throw new CommandOutcome(flags.once ? exitCodes.interrupted : exitCodes.ok);
     if (error instanceof RangeError) throw new UsageError(error.message);
@@ -74,23 +72,40 @@ async function demo(flags: DemoFlags): Promise<void> {
   }
 }
 
-async function stayUp(running: Demo, interrupted: AbortSignal): Promise<void> {
+/** Writes the addresses before the first run, so that they can be used while the runs make no progress. */
+async function describeDemo(running: Demo): Promise<{ remove(): Promise<void> }> {
   const { environmentFile, keepEnvironmentFile } = await import('../demo/environment-file.ts');
   const file = await keepEnvironmentFile(running, resolve(process.argv[1] ?? ''));
-  try {
-    process.stderr.write(
-      [
-        '',
-        `The dashboard         ${running.url}/api/dashboard    (its token: . ${environmentFile}; echo "$CALLER_TOKEN")`,
-        `The API               ${running.url}/api/docs`,
-        `The simulated cloud   ${running.cloud.control}/`,
-        `For curl and ptb      . ${environmentFile}    (see the README)`,
-        'Press Ctrl+C to stop.',
-        '',
-      ].join('\n'),
+  process.stderr.write(
+    [
+      `The dashboard         ${running.url}/api/dashboard    (its token: . ${environmentFile}; echo "$CALLER_TOKEN")`,
+      `The API               ${running.url}/api/docs`,
+      `The simulated cloud   ${running.cloud.control}/`,
+      `For curl and ptb      . ${environmentFile}    (see the README)`,
+      '',
+    ].join('\n'),
+  );
+  return file;
+}
+
+/** Runs the jobs and prints the report. @throws CommandOutcome with --once, if a run stopped. */
+async function showRuns(running: Demo, flags: DemoFlags, interrupted: AbortSignal): Promise<void> {
+  const { runDemoJobs } = await import('../demo/run-demo.ts');
+  const { api } = running;
+  const summary = await runDemoJobs(running, createProgress(process.stderr, Date.now), interrupted);
+  if (flags.json) process.stdout.write(`${visibleJson(summary)}\n`);
+  else {
+    const runs = await Promise.all(
+      summary.runs.map(async (run) => ({ run, tenants: (await api.runTenants(run.runId)).tenants })),
     );
-    if (!interrupted.aborted) await Promise.race([once(interrupted, 'abort'), running.broken]);
-  } finally {
-    await file.remove();
+    // With a dead credential the list of tenants cannot be read. The report names the reason.
+    process.stdout.write(demoReport(summary, runs, await api.tenants().catch(() => [])));
   }
+  const stopped = summary.runs.some((run) => run.status !== 'completed');
+  if (flags.once && stopped) throw new CommandOutcome(exitCodes.failure);
+}
+
+async function stayUp(running: Demo, interrupted: AbortSignal): Promise<void> {
+  process.stderr.write('The broker stays up. Press Ctrl+C to stop.\n');
+  if (!interrupted.aborted) await Promise.race([once(interrupted, 'abort'), running.broken]);
 }

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { RunAnswer, StartedRunAnswer } from '../../lib/api/answers/runs.ts';
+import { outcomeWord } from '../../lib/model/outcomes.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
 import { exitByRun, followRun } from '../remote/follow-run.ts';
 import { createProgress } from '../remote/progress.ts';
@@ -20,7 +21,7 @@ export function registerRun(program: Command): void {
     .command('run')
     .argument('<job>', 'name of the job')
     .description(
-      'Start a run of a job. With --wait: exit 0 if all tenants succeeded, 3 if some failed, 4 if a person must sign in or consent.',
+      'Start a run of a job. With --wait: exit 0 if all tenants succeeded, 3 if some failed, 1 if all failed, 4 if a person must sign in or consent.',
     )
     .option('--tenant <id-or-domain...>', 'only these tenants')
     .option('--parameters <json>', 'parameters of the job, a JSON object', jsonObject)
@@ -51,8 +52,10 @@ async function startRun(job: string, { tenant, parameters, window, ...flags }: R
 export function runLines(run: RunAnswer): string[] {
   const { total, succeeded, failed, skipped, notAttempted } = run.tenants;
   return [
-    `${run.runId}: ${run.status}, started ${run.startedAt} by ${run.startedBy}, ${(run.durationMs / 1000).toFixed(1)} s`,
-    `${total} tenants: ${succeeded} succeeded, ${failed} failed, ${skipped} skipped, ${notAttempted} not attempted`,
+    `${run.runId}: ${outcomeWord(run.outcome)}, started ${run.startedAt} by ${run.startedBy}, ${(run.durationMs / 1000).toFixed(1)} s`,
+    run.outcome === 'starting'
+      ? 'The number of tenants is not known yet.'
+      : `${total} tenants: ${succeeded} succeeded, ${failed} failed, ${skipped} skipped, ${notAttempted} not attempted`,
     ...(run.warnings ?? []).map((warning) => `Note: ${warning}`),
     ...(run.stoppedBy === undefined
       ? []

@@ -11,6 +11,7 @@ import type {
   StartedRunAnswer,
 } from '../../lib/api/answers/runs.ts';
 import { maxPageRows } from '../../lib/api/requests.ts';
+import { outcomeWord } from '../../lib/model/outcomes.ts';
 import { exportFormats } from '../../lib/runs/export-formats.ts';
 import { jsonArray } from '../../lib/runs/json-array.ts';
 import { visibleBlocks } from '../../lib/runtime/visible-text.ts';
@@ -58,15 +59,16 @@ async function list(flags: RunsFlags & { job?: string; limit: number }): Promise
   const answer = (await (
     await connect(flags)
   ).get('/runs', { job: flags.job, limit: String(flags.limit) })) as RunsAnswer;
-  const rows = answer.runs.map(({ runId, status, tenants, startedAt, durationMs }) => [
+  const rows = answer.runs.map(({ runId, outcome, tenants, startedAt, durationMs, finishedAt }) => [
     runId,
-    status,
-    `${tenants.succeeded}/${tenants.total}`,
-    String(tenants.failed),
+    outcomeWord(outcome),
+    // Until the end of the run, the list knows the number of its tenants only.
+    finishedAt === undefined ? `of ${tenants.total || 'unknown'}` : `${tenants.succeeded}/${tenants.total}`,
+    finishedAt === undefined ? '' : String(tenants.failed),
     startedAt,
     `${(durationMs / 1000).toFixed(1)} s`,
   ]);
-  print(flags.json, answer, table(['run', 'status', 'succeeded', 'failed', 'started', 'took'], rows));
+  print(flags.json, answer, table(['run', 'outcome', 'succeeded', 'failed', 'started', 'took'], rows));
 }
 
 async function show(runId: string, flags: RunsFlags & { wait?: true }): Promise<void> {

@@ -1,36 +1,7 @@
+import type { HealthReportAnswer } from '../../lib/api/answers/health.ts';
+import type { RunAnswer, RunTenantsAnswer } from '../../lib/api/answers/runs.ts';
 import { adviceFor } from '../../lib/model/advice.ts';
 import { isErrorCode } from '../../lib/model/errors.ts';
-/** The broker's HTTP API as the demo calls it: as an ordinary caller with a token of its own. */
-
-export interface RunView {
-  readonly runId: string;
-  readonly job: string;
-  readonly status: 'pending' | 'running' | 'completed' | 'failed' | 'cancelled';
-  readonly tenants: {
-    readonly total: number;
-    readonly succeeded: number;
-    readonly failed: number;
-    readonly skipped: number;
-    readonly notAttempted?: number;
-  };
-  readonly startedAt: string;
-  readonly finishedAt?: string | undefined;
-  readonly durationMs: number;
-  readonly failures: readonly FailureView[];
-  /** Why the run failed as a whole. */
-  readonly stoppedBy?:
-    | { readonly code: string; readonly title: string; readonly detail: string; readonly advice: string }
-    | undefined;
-}
-
-export interface FailureView {
-  readonly tenantId: string;
-  readonly name: string;
-  readonly code: string;
-  readonly title: string;
-  readonly advice: string;
-  readonly detail?: string | undefined;
-}
 
 export interface TenantView {
   readonly tenantId: string;
@@ -38,14 +9,14 @@ export interface TenantView {
   readonly defaultDomain?: string;
 }
 
-interface HealthView {
-  readonly status: string;
-  readonly tokens?: { readonly issued: number; readonly fromCache: number };
-}
+/** The health report, or only its status if the settings of the broker are wrong. */
+export type HealthView = Partial<HealthReportAnswer>;
 
+/** The broker's HTTP API as the demo calls it: as an ordinary caller with a token of its own. */
 export interface BrokerApi {
   startRun(job: string): Promise<string>;
-  run(runId: string): Promise<RunView>;
+  run(runId: string): Promise<RunAnswer>;
+  runTenants(runId: string): Promise<RunTenantsAnswer>;
   tenants(): Promise<readonly TenantView[]>;
   health(): Promise<HealthView>;
 }
@@ -86,7 +57,8 @@ export function createBrokerApi(baseUrl: string, callerToken: () => Promise<stri
   };
   return {
     startRun: async (job) => ((await call('POST', `/jobs/${job}/runs`, {})) as { runId: string }).runId,
-    run: async (runId) => (await call('GET', `/runs/${runId}`)) as RunView,
+    run: async (runId) => (await call('GET', `/runs/${runId}`)) as RunAnswer,
+    runTenants: async (runId) => (await call('GET', `/runs/${runId}/tenants`)) as RunTenantsAnswer,
     tenants: async () => ((await call('GET', '/tenants')) as { tenants: TenantView[] }).tenants,
     health: async () => (await call('GET', '/health')) as HealthView,
   };

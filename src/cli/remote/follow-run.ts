@@ -1,6 +1,7 @@
 import type { RunAnswer } from '../../lib/api/answers/runs.ts';
 import { type Clock, systemClock } from '../../lib/runtime/clock.ts';
 import { BrokerError } from '../../lib/model/errors.ts';
+import { outcomeStyle } from '../../lib/model/outcomes.ts';
 import { exitCodeOf, exitCodes } from '../exit-codes.ts';
 import { CommandOutcome } from '../run-program.ts';
 import type { BrokerClient } from './broker-client.ts';
@@ -72,12 +73,9 @@ function noteStandstill(progress: Progress, clock: Clock): (run: RunAnswer) => v
   };
 }
 
-/** Returns if all tenants succeeded. @throws CommandOutcome with the exit code for the result of the run. */
-export function exitByRun(run: Pick<RunAnswer, 'status' | 'tenants' | 'stoppedBy'>): void {
-  if (run.status === 'failed') {
-    const { stoppedBy } = run;
-    throw new CommandOutcome(stoppedBy === undefined ? exitCodes.failure : exitCodeOf(stoppedBy.code));
-  }
-  if (run.status === 'cancelled') throw new CommandOutcome(exitCodes.failure);
-  if (run.tenants.failed + run.tenants.notAttempted > 0) throw new CommandOutcome(exitCodes.partial);
+/** Returns if all tenants succeeded. @throws CommandOutcome with the exit code for the outcome of the run. */
+export function exitByRun(run: Pick<RunAnswer, 'outcome' | 'stoppedBy'>): void {
+  const { exitCode } = outcomeStyle(run.outcome);
+  if (exitCode === exitCodes.ok) return;
+  throw new CommandOutcome(run.stoppedBy === undefined ? exitCode : exitCodeOf(run.stoppedBy.code));
 }

@@ -1,10 +1,9 @@
 import { visibleText } from '../../lib/runtime/visible-text.ts';
-import type { FailureView, RunView } from '../demo/api.ts';
+import type { RunAnswer } from '../../lib/api/answers/runs.ts';
+import { outcomeWord } from '../../lib/model/outcomes.ts';
 
 /** The part of a run that progress shows. */
-export type ProgressRun = Pick<RunView, 'job' | 'status' | 'tenants' | 'durationMs'> & {
-  readonly failures: readonly FailureView[];
-};
+export type ProgressRun = Pick<RunAnswer, 'job' | 'outcome' | 'tenants' | 'durationMs' | 'failures'>;
 
 /** Shows progress: one updated line on a terminal, plain lines elsewhere. Prints each failure when it occurs. */
 export interface Progress {
@@ -14,7 +13,11 @@ export interface Progress {
   done(run: ProgressRun): void;
 }
 
-const barWidth = 24;
+const longestBar = 24;
+const shortestBar = 5;
+
+/** Width of a line that no terminal shows, in characters. */
+const plainWidth = 200;
 
 /** Minimum time between plain lines, so that the log of a long run stays readable. */
 const plainEveryMs = 2_000;
@@ -27,7 +30,9 @@ export function createProgress(
   nowMs: () => number,
   options: { readonly failures?: boolean } = {},
 ): Progress {
-  const live = stream.isTTY && process.env['NO_COLOR'] === undefined;
+  const live = stream.isTTY && process.env['TERM'] !== 'dumb';
+  // The width changes with the size of the window.
+  const text = (run: ProgressRun): string => line(run, live ? stream.columns : plainWidth);
   const clear = live ? '\r\u001b[2K' : '';
   const named = new Set<string>();
   let lastPlainMs = 0;
@@ -42,32 +47,43 @@ export function createProgress(
   return {
     update: (run) => {
       nameFailures(run);
-      if (live) stream.write(clear + line(run));
+      if (live) stream.write(clear + text(run));
       else if (nowMs() - lastPlainMs >= plainEveryMs) {
         lastPlainMs = nowMs();
-        stream.write(`${line(run)}\n`);
+        stream.write(`${text(run)}\n`);
       }
     },
     note: (text) => stream.write(`${clear}${text}\n`),
     done: (run) => {
       nameFailures(run);
-      stream.write(`${clear}${line(run)}\n`);
+      stream.write(`${clear}${text(run)}\n`);
     },
   };
 }
 
-/** Formats one line: bar, counts if the number of tenants is known, and the estimated remaining time. */
-export function line(run: ProgressRun): string {
-  const { total, succeeded, failed, skipped, notAttempted = 0 } = run.tenants;
+/**
+ * Formats one line: bar, counts once the number of tenants is known, and the estimated remaining time. The bar becomes
+ * shorter, and then the text, if the line would not fit.
+ * @param width of the terminal, in characters.
+ */
+export function line(run: ProgressRun, width: number): string {
+  const { total, succeeded, failed, skipped, notAttempted } = run.tenants;
   const done = succeeded + failed + skipped + notAttempted;
-  const filled = total === 0 ? 0 : Math.round((done / total) * barWidth);
-  const bar = '#'.repeat(filled) + '-'.repeat(barWidth - filled);
-  const isPlanned = total > 0 || (run.status !== 'pending' && run.status !== 'running');
-  const counts = isPlanned ? `${done}/${total} tenants, ${failed} failed, ` : '';
+  const counts = run.outcome === 'starting' ? 'listing the tenants, ' : `${done}/${total} tenants, ${failed} failed, `;
   const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
   const left =
-    run.status === 'running' && done > 0 && done < total
+    run.outcome === 'running' && done > 0 && done < total
       ? `, about ${seconds((run.durationMs / done) * (total - done))} left`
       : '';
-  return `${run.job.padEnd(16)} [${bar}] ${counts}${run.status}, ${seconds(run.durationMs)}${left}`;
+  const text = `${counts}${outcomeWord(run.outcome)}, ${seconds(run.durationMs)}${left}`;
+  const job = run.job.padEnd(16);
+  // The last column stays empty, because some terminals wrap a full line.
+  const room = width - 1 - `${job} [] ${text}`.length;
+  const bar = room < shortestBar ? '' : `[${barText(total === 0 ? 0 : done / total, Math.min(longestBar, room))}] `;
+  return `${job} ${bar}${text}`.slice(0, Math.max(0, width - 1));
+}
+
+function barText(part: number, length: number): string {
+  const filled = Math.round(part * length);
+  return '#'.repeat(filled) + '-'.repeat(length - filled);
 }

@@ -1,28 +1,46 @@
+import type { RunAnswer, RunTenantsAnswer } from '../../lib/api/answers/runs.ts';
+import { outcomeWord } from '../../lib/model/outcomes.ts';
 import { visibleText } from '../../lib/runtime/visible-text.ts';
-import type { FailureView, RunView, TenantView } from '../demo/api.ts';
+import type { TenantView } from '../demo/api.ts';
 import type { DemoSummary } from '../demo/run-demo.ts';
 import { table } from '../table.ts';
 
-/** Lists all tenants with the result of each job, then the advice for each error code. */
-function report(runs: readonly RunView[], tenants: readonly TenantView[]): string {
-  const failures = new Map(
-    runs.map((run) => [run.job, new Map(run.failures.map((failure) => [failure.tenantId, failure]))]),
-  );
-  const rows = tenants.map((tenant) => [
-    tenant.name,
-    tenant.defaultDomain ?? tenant.tenantId,
-    ...runs.map((run) => failures.get(run.job)?.get(tenant.tenantId)?.code ?? 'ok'),
-  ]);
-  const stops = runs.flatMap(({ job, stoppedBy }) =>
-    stoppedBy === undefined ? [] : [`${job} stopped, ${stoppedBy.code}: ${stoppedBy.detail} ${stoppedBy.advice}`, ''],
-  );
-  const head = ['tenant', 'domain', ...runs.map((run) => run.job)];
-  return [...(rows.length === 0 ? [] : [...table(head, rows), '']), ...stops, ...advice(runs)].join('\n');
+/** A run with the outcome of each tenant. */
+export interface ReportedRun {
+  readonly run: RunAnswer;
+  /** Empty if the run ended before its tenants were listed. */
+  readonly tenants: RunTenantsAnswer['tenants'];
 }
 
+/** Lists all tenants with their outcome in each run, then why runs stopped, then the advice for each error code. */
+function report(runs: readonly ReportedRun[], known: readonly TenantView[]): string {
+  const names = new Map<string, TenantView>(runs.flatMap(({ tenants }) => tenants.map((one) => [one.tenantId, one])));
+  for (const tenant of known) names.set(tenant.tenantId, tenant);
+  const outcomes = runs.map(({ tenants }) => new Map(tenants.map((tenant) => [tenant.tenantId, tenant])));
+  const inOrder = [...names.values()].toSorted((a, b) => a.name.localeCompare(b.name, 'en'));
+  const rows = inOrder.map((tenant) => [
+    tenant.name,
+    tenant.defaultDomain ?? tenant.tenantId,
+    ...outcomes.map((of) => cell(of.get(tenant.tenantId))),
+  ]);
+  const stops = runs.flatMap(({ run: { job, stoppedBy } }) =>
+    stoppedBy === undefined ? [] : [`${job} stopped, ${stoppedBy.code}: ${stoppedBy.detail} ${stoppedBy.advice}`, ''],
+  );
+  const head = ['tenant', 'domain', ...runs.map(({ run }) => run.job)];
+  return [
+    ...(rows.length === 0 ? [] : [...table(head, rows), '']),
+    ...stops,
+    ...advice(runs.map(({ run }) => run)),
+  ].join('\n');
+}
+
+/** The error code of a failed tenant, and the outcome of any other. */
+const cell = ({ outcome, code }: Partial<ReportedRun['tenants'][number]> = {}): string =>
+  outcome === 'failed' && code !== undefined ? code : outcomeWord(outcome ?? 'not_attempted');
+
 /** Lists the failures by error code, with advice. */
-export function advice(runs: readonly Pick<RunView, 'failures'>[]): string[] {
-  const byCode = new Map<string, FailureView[]>();
+export function advice(runs: readonly Pick<RunAnswer, 'failures'>[]): string[] {
+  const byCode = new Map<string, RunAnswer['failures'][number][]>();
   for (const failure of runs.flatMap((run) => run.failures)) {
     const known = byCode.get(failure.code) ?? [];
     if (!known.some((other) => other.tenantId === failure.tenantId)) byCode.set(failure.code, [...known, failure]);
@@ -39,7 +57,11 @@ export function advice(runs: readonly Pick<RunView, 'failures'>[]): string[] {
 }
 
 /** The report of the demo: tenants, advice, and the number of requests. */
-export function demoReport({ runs, tokens, upstream }: DemoSummary, tenants: readonly TenantView[]): string {
+export function demoReport(
+  { tokens, upstream }: DemoSummary,
+  runs: readonly ReportedRun[],
+  known: readonly TenantView[],
+): string {
   const counts = `${tokens.issued} tokens, ${tokens.fromCache} of them from the cache; ${upstream.entraTokenRequests} requests to Entra, ${upstream.keyVaultReads} reads from Key Vault, ${upstream.graphRequests} requests to Graph.`;
-  return `\n${report(runs, tenants)}\n${counts}\n`;
+  return `\n${report(runs, known)}\n${counts}\n`;
 }

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { auditOutcomes } from '../audit/audit-log.ts';
 import { parseGuid } from '../model/identifiers.ts';
 import { exportFormats } from '../runs/export-formats.ts';
-import { tenantOutcomes } from '../runs/run.ts';
+import { tenantStates } from '../model/outcomes.ts';
 import { windowPattern, windowRule } from '../runs/run-id.ts';
 
 /**
@@ -84,10 +84,7 @@ export const changesQuerySchema = z.strictObject({
 
 /** The query of `GET /api/runs/{runId}/tenants`. */
 export const runTenantsQuerySchema = z.strictObject({
-  outcome: z
-    .enum([...tenantOutcomes, 'waiting', 'not_attempted'])
-    .optional()
-    .meta({ description: 'Limits the list to tenants with this outcome.' }),
+  outcome: z.enum(tenantStates).optional().meta({ description: 'Limits the list to tenants with this outcome.' }),
 });
 
 const time = z

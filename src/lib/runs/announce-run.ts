@@ -1,5 +1,6 @@
 import { adviceFor } from '../model/advice.ts';
 import { errorTable } from '../model/errors.ts';
+import { outcomeWord, runOutcome } from '../model/outcomes.ts';
 import type { Notice, Notifier } from '../notifications/notice.ts';
 import type { Run, TenantRun } from './run.ts';
 import { previousRun } from './run-changes.ts';
@@ -32,7 +33,7 @@ function failedNotice(run: Run): Notice {
   const { stoppedBy = { code: 'internal', detail: '' }, tenants } = run;
   return {
     severity: 'error',
-    title: `The run of ${run.job} failed: ${errorTable[stoppedBy.code].title}`,
+    title: `The run of ${run.job} was ${outcomeWord(runOutcome(run))}: ${errorTable[stoppedBy.code].title}`,
     text: `${stoppedBy.detail} ${adviceFor(stoppedBy.code, 'operator')}`.trim(),
     facts: [...factsOf(run), { name: 'Not attempted', value: String(tenants.notAttempted) }],
   };
@@ -62,6 +63,7 @@ async function moreFailuresNotice(deps: AnnounceRunDeps, run: Run): Promise<Noti
 
 const factsOf = (run: Run): Notice['facts'] => [
   { name: 'Run', value: run.runId },
+  { name: 'Outcome', value: outcomeWord(runOutcome(run)) },
   { name: 'Tenants', value: `${run.tenants.total}, ${run.tenants.succeeded} succeeded, ${run.tenants.failed} failed` },
 ];
 

@@ -2,11 +2,9 @@ import { isoTime } from '../runtime/clock.ts';
 import { adviceFor } from '../model/advice.ts';
 import { type ErrorCode, errorTable } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
-import { isEnded, type Run, type TenantOutcome, type TenantRun } from './run.ts';
+import type { TenantState } from '../model/outcomes.ts';
+import { isEnded, type Run, type TenantRun } from './run.ts';
 import type { ReadableRuns } from './readable-runs.ts';
-
-/** `waiting`: not attempted yet. `not_attempted`: the run ended first. */
-export type TenantState = TenantOutcome | 'waiting' | 'not_attempted';
 
 /** The public view of one tenant in a run. */
 interface RunTenantView {

@@ -2,6 +2,7 @@ import { isoTime } from '../runtime/clock.ts';
 import { adviceFor } from '../model/advice.ts';
 import { type ErrorCode, errorTable } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
+import { type RunOutcome, runOutcome } from '../model/outcomes.ts';
 import { isEnded, type Run, type RunStatus, type TenantCounts, type TenantRun } from './run.ts';
 import type { RunId } from './run-id.ts';
 import type { RunLog } from './run-log.ts';
@@ -22,6 +23,8 @@ export interface RunSummary {
   readonly job: string;
   readonly window: string;
   readonly status: RunStatus;
+  /** What the run brought so far, in one word. */
+  readonly outcome: RunOutcome;
   readonly tenants: TenantCounts;
   readonly startedBy: string;
   readonly startedAt: string;
@@ -54,6 +57,7 @@ export function summarise(run: Run, nowMs: number, tenants = run.tenants): RunSu
     job: run.job,
     window: run.window,
     status: run.status,
+    outcome: runOutcome({ status: run.status, tenants }),
     tenants,
     startedBy: run.startedBy,
     startedAt: isoTime(startedAtMs),
@@ -71,7 +75,7 @@ export async function viewRun(
   run: Run,
   nowMs: number,
 ): Promise<RunView> {
-  const counts = isEnded(run.status) ? { ...run.tenants, retrying: 0 } : await runLog.countTenants(run.runId);
+  const counts = isEnded(run.status) ? { ...run.tenants, retrying: 0 } : await activeCounts(runLog, run);
   const tenants = { ...run.tenants, succeeded: counts.succeeded, failed: counts.failed, skipped: counts.skipped };
   const failures: FailureView[] = [];
   if (counts.failed > 0) {
@@ -84,6 +88,10 @@ export async function viewRun(
     failures: failures.toSorted((a, b) => a.name.localeCompare(b.name, 'en')),
   };
 }
+
+/** Tenants that need no attempt have a record before the number of tenants is known. They count from then on. */
+const activeCounts = async (runLog: Pick<RunLog, 'countTenants'>, run: Run): ReturnType<RunLog['countTenants']> =>
+  run.tenants.total === 0 ? { succeeded: 0, failed: 0, skipped: 0, retrying: 0 } : runLog.countTenants(run.runId);
 
 function viewFailure({ tenantId, name, code = 'internal', detail }: TenantRun): FailureView {
   return { tenantId, name, ...textOf(code), ...(detail === undefined ? {} : { detail }) };

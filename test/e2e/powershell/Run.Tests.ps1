@@ -20,6 +20,7 @@ Describe 'Get-PartnerJob' {
 Describe 'runs' {
     It 'can be started, awaited and read in one pipeline' {
         $run.Status | Should -Be 'completed'
+        $run.Outcome | Should -Be 'succeeded'
         $run.Succeeded | Should -Be 3
         $run.FinishedAt | Should -BeOfType datetime
         $rows = @($run | Get-PartnerRunResult)
@@ -31,6 +32,8 @@ Describe 'runs' {
         $refusing = @(Get-TestTenant no_consent)[0]
         $failed = Start-PartnerRun -Job licence-report -Tenant $refusing.domain | Wait-PartnerRun -PollIntervalSeconds 0.2
         $failed.Failed | Should -Be 1
+        $failed.Outcome | Should -Be 'failed_everywhere'
+        $failed | Out-String -Width 200 | Should -Match 'failed everywhere'
         $failed.Failures[0].TenantId | Should -Be $refusing.tenantId
         $failed.Failures[0].Code | Should -Be 'consent_required'
         $failed.Failures[0].Advice | Should -Not -BeNullOrEmpty
@@ -42,7 +45,19 @@ Describe 'runs' {
         $list[0].StartedAt | Should -BeGreaterOrEqual $list[-1].StartedAt
         @(Get-PartnerRun -First 1).Count | Should -Be 1
         ($run | Get-PartnerRun).Done | Should -Be 3
-        $run | Out-String -Width 200 | Should -Match 'RunId\s+Status\s+Tenants\s+Failed\s+Started'
+        $run | Out-String -Width 200 | Should -Match 'RunId\s+Outcome\s+Tenants\s+Failed\s+Started'
+    }
+
+    It 'show every outcome of the API in words' {
+        $schema = (Get-Content "$PSScriptRoot/../../../docs/openapi.json" -Raw | ConvertFrom-Json).components.schemas.RunSummary
+        $outcomes = $schema.properties.outcome.enum
+        $outcomes.Count | Should -BeGreaterThan 7
+        foreach ($outcome in $outcomes) {
+            $shown = $run | Select-Object *
+            $shown.PSTypeNames.Insert(0, 'PartnerTokenBroker.Run')
+            $shown.Outcome = $outcome
+            $shown | Out-String -Width 200 | Should -Match ([regex]::Escape($outcome.Replace('_', ' ')))
+        }
     }
 
     It 'include all tenants of the pipeline in one run' {

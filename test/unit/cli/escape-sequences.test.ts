@@ -47,7 +47,7 @@ it('shows them as text in progress and in advice', () => {
   const stream = Object.assign(new PassThrough(), { isTTY: false });
   const run = {
     job: 'mfa-report',
-    status: 'running',
+    outcome: 'running',
     tenants: { total: 2, succeeded: 0, failed: 1, skipped: 0, notAttempted: 0 },
     durationMs: 1,
     failures: [failure],

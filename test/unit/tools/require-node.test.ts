@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-// @ts-expect-error The module is plain JavaScript, because it must run in old versions of Node.js.
-import { versionProblem } from '../../../tools/require-node.mjs';
+import { versionProblem } from '../../../src/cli/version-problem.mjs';
 
 test('versionProblem names the required version for an old Node.js, and returns undefined for a new one', () => {
   expect(versionProblem('v20.20.2', '>=22.19')).toContain('needs Node.js 22.19 or later; this is v20.20.2');

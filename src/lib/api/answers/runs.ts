@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { runStatuses, tenantOutcomes } from '../../runs/run.ts';
+import { runOutcomes, tenantStates } from '../../model/outcomes.ts';
+import { runStatuses } from '../../runs/run.ts';
 import { count, errorCodeSchema, failureTextSchema, guid, isoTime } from './shared.ts';
 
 const tenantCountsSchema = z
@@ -22,6 +23,10 @@ const runSummarySchema = z
     status: z.enum(runStatuses).meta({
       description:
         '`completed`: every tenant was visited, with or without success. `failed`: the run could not continue.',
+    }),
+    outcome: z.enum(runOutcomes).meta({
+      description:
+        'What the run brought, in one word. `starting`: the number of tenants is not known yet. `skipped`: no tenant had to be attempted.',
     }),
     tenants: tenantCountsSchema,
     startedBy: z.string().meta({ description: '`timer`, or the application id of the caller.' }),
@@ -68,7 +73,7 @@ const runTenantSchema = z
   .object({
     tenantId: guid,
     name: z.string(),
-    outcome: z.enum([...tenantOutcomes, 'waiting', 'not_attempted']).meta({
+    outcome: z.enum(tenantStates).meta({
       description:
         '`retrying`: failed temporarily and will be retried. `waiting`: not visited yet. `not_attempted`: the run ended first.',
     }),

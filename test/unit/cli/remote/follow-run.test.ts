@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { exitCodes } from '../../../../src/cli/exit-codes.ts';
 import type { BrokerClient } from '../../../../src/cli/remote/broker-client.ts';
 import { exitByRun, followRun } from '../../../../src/cli/remote/follow-run.ts';
@@ -54,9 +54,21 @@ test.each([
   ['internal', exitCodes.failure],
 ] as const)('ends a run that %s stopped with exit code %i', (code: ErrorCode, exitCode) => {
   const text = { code, title: errorTable[code].title, advice: adviceFor(code, 'operator') };
-  const tenants = { total: 0, succeeded: 0, failed: 0, skipped: 0, notAttempted: 0 };
-  const run = { status: 'failed', tenants, stoppedBy: { ...text, detail: '' } } as const;
+  const run = { outcome: 'stopped', stoppedBy: { ...text, detail: '' } } as const;
   expect(() => exitByRun(run)).toThrow(expect.objectContaining({ exitCode }));
+});
+
+test.each([
+  ['succeeded', undefined],
+  ['skipped', undefined],
+  ['partly_failed', exitCodes.partial],
+  ['failed_everywhere', exitCodes.failure],
+  ['cancelled', exitCodes.failure],
+  ['stopped', exitCodes.failure],
+] as const)('ends a run with the outcome %s with exit code %s', (outcome, exitCode) => {
+  const exit = vi.fn<() => void>(() => exitByRun({ outcome }));
+  if (exitCode === undefined) expect(exit()).toBeUndefined();
+  else expect(exit).toThrow(expect.objectContaining({ exitCode }));
 });
 
 test('says once, after 45 seconds without a finished tenant, how long a stopped instance delays a run', async () => {

@@ -74,7 +74,8 @@ describe('announceRun sends a notice', () => {
     await put('2', { 1: 'consent_required', 2: 'consent_required', 3: 'blocked_by_policy' });
     expect(await announce('2')).toEqual({ announced: true });
     expect(sent[0]).toMatchObject({ severity: 'warning', title: 'job: 3 tenants failed, 1 in the previous run' });
-    expect(sent[0]?.facts.slice(2)).toEqual([
+    expect(sent[0]?.facts[1]).toEqual({ name: 'Outcome', value: 'partly failed' });
+    expect(sent[0]?.facts.slice(3)).toEqual([
       { name: 'The application has no consent in this tenant', value: 'Tenant 2' },
       { name: 'A policy of the tenant blocks the partner', value: 'Tenant 3' },
     ]);

@@ -134,7 +134,9 @@ describe('the watchdog', () => {
     const { watch, orchestrations, notices } = await stage();
     orchestrations.states.set(runId, 'ended');
     await watch();
-    expect(notices).toMatchObject([{ severity: 'error', title: expect.stringContaining('probe failed') as string }]);
+    expect(notices).toMatchObject([
+      { severity: 'error', title: expect.stringContaining('probe was stopped') as string },
+    ]);
     const deaf = await stage();
     deaf.notifier.send = async () => Promise.reject(new Error('the chat is down'));
     deaf.orchestrations.states.set(runId, 'ended');

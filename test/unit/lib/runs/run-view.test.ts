@@ -43,6 +43,7 @@ describe('the summary of a run', () => {
       job: 'probe',
       window: 'w',
       status: 'running',
+      outcome: 'running',
       tenants: run.tenants,
       startedBy: 'timer',
       startedAt: '2026-11-24T00:59:50.000Z',
@@ -97,6 +98,16 @@ describe('the view of a run', () => {
       ['tenant 2', 'internal', undefined],
       ['tenant 3', 'consent_required', 'nobody consented'],
     ]);
+  });
+
+  it('counts nothing until the number of tenants is known', async () => {
+    await runLog.recordTenants(runId, [record(tenantId(3), 'failed'), record(tenantId(2), 'skipped')]);
+    const tenants = { ...run.tenants, total: 0 };
+    expect(await viewRun(runLog, { ...run, tenants }, nowMs)).toMatchObject({
+      outcome: 'starting',
+      tenants: { total: 0, succeeded: 0, failed: 0, skipped: 0, notAttempted: 0 },
+      progress: { done: 0, retrying: 0, total: 0 },
+    });
   });
 
   it('uses the counts of the record once the run has ended', async () => {
