@@ -22,9 +22,10 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-/** Starts `ptb demo` as npm start does, and waits until it is up. */
+/** Starts `ptb demo` as npm start does, and waits until it has printed `until`. */
 async function startCommand(
   args: readonly string[],
+  until = 'Press Ctrl+C',
 ): Promise<{ output: () => string; stop: (signal: NodeJS.Signals) => Promise<number | null> }> {
   const child = spawn(process.execPath, [ptbScript, 'demo', '--app', appFolder, ...args], {
     cwd: folder,
@@ -35,7 +36,7 @@ async function startCommand(
   const up = new Promise<void>((resolve, reject) => {
     const read = (chunk: Buffer): void => {
       output += chunk.toString();
-      if (output.includes('Press Ctrl+C')) resolve();
+      if (output.includes(until)) resolve();
     };
     child.stdout.on('data', read);
     child.stderr.on('data', read);
@@ -132,6 +133,26 @@ describe('ptb demo', () => {
     } finally {
       await command.stop('SIGINT');
     }
+  });
+
+  test('stays up with a dead credential, shows no tenant as a success, and ends with 1 if called with --once', async () => {
+    const args = ['--tenants', '3', '--faults', 'revoked'];
+    const command = await startCommand([...args, '--port', '0']);
+    const report = command.output();
+    expect(report).toContain('access-check stopped, credential_revoked:');
+    expect(report).not.toMatch(/^.*\.(example|com) .*succeeded/m);
+    expect(await command.stop('SIGINT')).toBe(0);
+    const once = await run(process.execPath, [ptbScript, 'demo', '--app', appFolder, '--once', ...args], {
+      cwd: folder,
+    }).catch((error: unknown) => error);
+    expect(once).toMatchObject({ code: 1, stdout: expect.stringContaining('access-check stopped,') as string });
+  });
+
+  test('says what it waits for while Key Vault does not answer', async () => {
+    const command = await startCommand(['--tenants', '3', '--port', '0', '--faults', 'key-vault-down'], 'waits:');
+    expect(command.output()).toContain('access-check waits: Key Vault answered HTTP 503.');
+    expect(existsSync(join(folder, '.local/demo.env'))).toBe(true);
+    expect(await command.stop('SIGINT')).toBe(0);
   });
 
   test('ends its child processes when it is killed', async () => {

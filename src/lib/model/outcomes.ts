@@ -1,5 +1,5 @@
 /** How a surface shows an outcome. `active`: still changing. `idle`: nothing happened, and nothing is wrong. */
-export type Tone = 'good' | 'warn' | 'bad' | 'active' | 'idle';
+type Tone = 'good' | 'warn' | 'bad' | 'active' | 'idle';
 
 /** How every surface shows an outcome, beside its word. */
 export interface OutcomeStyle {

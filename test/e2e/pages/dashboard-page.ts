@@ -8,7 +8,7 @@ export interface DashboardPage {
   /** Filters the audit view by outcome. */
   showOutcome(outcome: 'issued' | 'denied'): Promise<void>;
   openRun(runId: string): Promise<void>;
-  badgeOfRun(status: string): Locator;
+  badgeOfRun(outcome: string | RegExp): Locator;
   /** Name of the tenant whose cell has the focus. */
   focusedTenant(): Promise<string | null | undefined>;
   /** Number of cells in the first row of the grid. */
@@ -41,7 +41,7 @@ export function dashboardPage(page: Page): DashboardPage {
       );
       await page.locator('#grid-title').waitFor();
     },
-    badgeOfRun: (status) => page.locator('article .badge', { hasText: status }),
+    badgeOfRun: (outcome) => page.locator('article .badge', { hasText: outcome }),
     focusedTenant: () => page.evaluate(() => document.activeElement?.querySelector('.name')?.textContent),
     columns: () =>
       page.locator('.cell').evaluateAll((cells) => {

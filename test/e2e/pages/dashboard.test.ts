@@ -113,11 +113,11 @@ describe.skipIf(noBrowser !== undefined)('dashboard', () => {
         .join('\n'),
     );
     await page.getByRole('button', { name: 'Start for 3 tenants' }).click();
-    await dashboard.badgeOfRun('completed').waitFor();
+    await dashboard.badgeOfRun('succeeded').waitFor();
     expect(await page.getByRole('option').count()).toBe(3);
     await page
       .getByRole('status')
-      .getByText(/access-check completed: .* of 3/)
+      .getByText(/access-check succeeded: .* of 3/)
       .waitFor({ state: 'attached' });
   });
 

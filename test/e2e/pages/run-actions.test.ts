@@ -46,7 +46,7 @@ describe.skipIf(noBrowser !== undefined)('run actions in the dashboard', () => {
     await page.getByRole('button', { name: 'Start access-check' }).click();
     await page.getByLabel('Only these tenants').fill(demo.cloud.tenants[0]?.domain ?? '');
     await page.getByRole('button', { name: 'Start for 1 tenant' }).dblclick();
-    await dashboard.badgeOfRun('completed').waitFor();
+    await dashboard.badgeOfRun('succeeded').waitFor();
     expect(posts).toHaveLength(1);
   });
 
@@ -82,12 +82,12 @@ describe.skipIf(noBrowser !== undefined)('run actions in the dashboard', () => {
     await open();
     await page.getByRole('button', { name: /^Run again for \d+ tenants$/ }).dblclick();
     await page.waitForURL((url) => url.hash.includes('manual') && !url.hash.includes(encodeURIComponent(runId)));
-    await dashboard.badgeOfRun('completed').waitFor();
+    await dashboard.badgeOfRun(/succeeded|failed/u).waitFor();
     expect(posts).toHaveLength(1);
   });
 
   it('reports a run that ended without a tenant list and offers to run it again', async () => {
-    await overrideRun(() => ({ status: 'failed' }), []);
+    await overrideRun(() => ({ status: 'failed', outcome: 'stopped' }), []);
     await open();
     await page.getByText('The run ended before its tenants were listed.').waitFor();
     await page.getByRole('button', { name: 'Run again', exact: true }).click();
@@ -98,7 +98,12 @@ describe.skipIf(noBrowser !== undefined)('run actions in the dashboard', () => {
 
   it('clears the failure of a cancellation on the next attempt and keeps the focus on the button', async () => {
     let cancelled = false;
-    await overrideRun(() => ({ status: 'running', finishedAt: undefined, cancelRequested: cancelled }));
+    await overrideRun(() => ({
+      status: 'running',
+      outcome: 'running',
+      finishedAt: undefined,
+      cancelRequested: cancelled,
+    }));
     await page.route('**/cancel', async (route) => {
       if (posts.length === 1) return route.fulfill({ status: 503, json: { title: 'The storage does not answer' } });
       cancelled = true;
@@ -122,7 +127,7 @@ describe.skipIf(noBrowser !== undefined)('run actions in the dashboard', () => {
     await dashboard.signIn(token);
     await dashboard.view('Runs');
     await page.getByRole('link', { name: 'access-check' }).first().waitFor();
-    await page.getByLabel('Status').selectOption('cancelled');
+    await page.getByLabel('Outcome').selectOption('cancelled');
     await page.getByText('No run matches the filter. The list contains the latest 200 runs.').waitFor();
     expect(await page.getByText('There are no runs').count()).toBe(0);
   });
