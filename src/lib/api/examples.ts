@@ -19,6 +19,7 @@ export const exampleSummary = {
   job: 'licence-report',
   window: '2026-11-24T05:00Z',
   status: 'completed',
+  outcome: 'partly_failed',
   tenants: exampleCounts,
   startedBy: 'timer',
   startedAt: exampleTime,
