@@ -5,7 +5,7 @@
  * settings are wrong it throws `config_invalid` and tries again with the next request.
  */
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { InvocationContext } from '@azure/functions';
@@ -32,6 +32,7 @@ import { createResourceRegistry } from './lib/model/resources.ts';
 import { createNotifications } from './lib/notifications/notifications.ts';
 import { createRuns } from './lib/runs/create-runs.ts';
 import { systemClock } from './lib/runtime/clock.ts';
+import { withJobPositions } from './lib/runtime/job-positions.ts';
 import { Limiter } from './lib/runtime/limiter.ts';
 import { createInvocationLog } from './lib/runtime/invocation-log.ts';
 import { createLogger, type Logger } from './lib/runtime/log.ts';
@@ -51,6 +52,10 @@ export const withInvocation = <T>(context: InvocationContext, work: () => Promis
 
 /** The logger for code that runs before or without services. */
 export const bootLog: Logger = createLogger(invocationLog.sink);
+
+/** The build puts it beside the bundle that contains this module. Sources that run without a build have none. */
+const jobsMapFile = join(import.meta.dirname, 'jobs.map.json');
+const jobsMap = (): string | undefined => (existsSync(jobsMapFile) ? readFileSync(jobsMapFile, 'utf8') : undefined);
 
 /**
  * The auth level of the callers' routes. It is read while the app loads, because the host accepts registrations only
@@ -118,6 +123,7 @@ const createRuntime = (): Runtime => ({
   newId: randomUUID,
   fetch: (url, init) => globalThis.fetch(url, init),
   log: bootLog,
+  jobPositions: (stack) => withJobPositions(stack, jobsMap()),
   background: invocationLog.outside,
 });
 

@@ -6,6 +6,7 @@ import './functions/tokens.ts';
 import './functions/tenants.ts';
 import './functions/jobs.ts';
 import './functions/runs.ts';
+import './functions/run-tenant.ts';
 import './functions/run-results.ts';
 import './functions/run-actions.ts';
 import './functions/audit.ts';

@@ -24,6 +24,8 @@ export interface Runtime {
   readonly newId: () => string;
   readonly fetch: Fetch;
   readonly log: Logger;
+  /** Replaces positions in the bundle, as stacks show them, by positions in the sources of jobs. */
+  readonly jobPositions: (stack: string) => string;
   /** Runs work that may outlive the current invocation, so that it does not log into it. */
   readonly background: (work: () => void) => void;
 }

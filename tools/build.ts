@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import { build, type BuildOptions, type Metafile } from 'esbuild';
 import project from '../package.json' with { type: 'json' };
 import { buildPages } from './build-pages.ts';
+import { readJobsMap } from './jobs-map.ts';
 import { standIns } from './stand-ins.ts';
 
 // In an ESM bundle, CommonJS packages call require(), which must be Node's own.
@@ -88,5 +89,7 @@ if (import.meta.main) {
   await writeFile(join(root, metafilePath), JSON.stringify(joined(built.metafile, pages)));
   // host.json and package.json make the folder of a separate build a function app.
   if (root !== '.') await Promise.all(['host.json', 'package.json'].map((name) => copyFile(name, join(root, name))));
-  await moveSourceMaps(join(root, 'dist'), join(root, 'build/source-maps'));
+  const sourceMaps = join(root, 'build/source-maps');
+  await moveSourceMaps(join(root, 'dist'), sourceMaps);
+  await writeFile(join(root, 'dist/jobs.map.json'), JSON.stringify(await readJobsMap(sourceMaps)));
 }

@@ -6,6 +6,7 @@ import type {
   RunAnswer,
   RunChangesAnswer,
   RunsAnswer,
+  RunTenantDetailsAnswer,
   RunTenantsAnswer,
   StartedRunAnswer,
 } from '../../src/lib/api/answers/runs.ts';
@@ -23,6 +24,8 @@ export interface Api {
   readonly runs: (limit: number, job?: string) => Promise<RunsAnswer>;
   readonly run: (runId: string) => Promise<RunAnswer>;
   readonly runTenants: (runId: string) => Promise<RunTenantsAnswer>;
+  /** One tenant of a run, with what the job logged and threw. */
+  readonly runTenant: (runId: string, tenantId: string) => Promise<RunTenantDetailsAnswer>;
   readonly tenants: () => Promise<TenantsAnswer>;
   /** @param query query parameters of `GET /api/audit`. */
   readonly audit: (query: Readonly<Record<string, string>>) => Promise<AuditAnswer>;
@@ -66,6 +69,7 @@ export function createApi(token: string, onRefused: (failure: ApiFailure) => voi
     runs: (limit, job) => get(`runs?limit=${limit}${job === undefined ? '' : `&job=${encodeURIComponent(job)}`}`),
     run: (runId) => get(run(runId)),
     runTenants: (runId) => get(`${run(runId)}/tenants`),
+    runTenant: (runId, tenantId) => get(`${run(runId)}/tenants/${tenantId}`),
     tenants: () => get('tenants'),
     audit: (query) => get(`audit?${new URLSearchParams(query).toString()}`),
     start: (job, order) => post(`jobs/${encodeURIComponent(job)}/runs`, order),

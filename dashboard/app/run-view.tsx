@@ -55,7 +55,7 @@ function OneRun({ runId }: { readonly runId: string }) {
       <Failure failure={failure ?? actionFailure} />
       <Summary run={run} />
       <div class={tenants.codes.length === 0 ? 'run-body' : 'run-body with-errors'}>
-        <TenantGrid status={tenants.status} tenants={tenants.tenants} codes={tenants.codes} />
+        <TenantGrid runId={runId} status={tenants.status} tenants={tenants.tenants} codes={tenants.codes} />
         <ErrorGroups tenants={tenants.tenants} codes={tenants.codes} />
       </div>
       {run.status === 'completed' ? <RunChanges runId={runId} /> : null}

@@ -5,8 +5,10 @@ import { isEnded } from '../../src/lib/runs/run.ts';
 import { Sentence } from '../shared/text.tsx';
 import { count } from './format.ts';
 import { Time } from './pieces.tsx';
+import { TenantTrace } from './tenant-trace.tsx';
 
 interface GridProps {
+  readonly runId: string;
   /** Status of the run. */
   readonly status: RunTenantsAnswer['status'];
   readonly tenants: readonly RunTenant[];
@@ -17,7 +19,7 @@ interface GridProps {
  * One cell per tenant, with its state as colour and text. The grid is one tab stop: arrow keys move between cells. The
  * line below the grid describes the selected tenant.
  */
-export function TenantGrid({ status, tenants, codes }: GridProps) {
+export function TenantGrid({ runId, status, tenants, codes }: GridProps) {
   const [failedOnly, setFailedOnly] = useState(false);
   const [chosen, setChosen] = useState<string>();
   const list = useRef<HTMLUListElement>(null);
@@ -60,7 +62,7 @@ export function TenantGrid({ status, tenants, codes }: GridProps) {
           />
         ))}
       </ul>
-      <Chosen tenant={tenants.find(({ tenantId }) => tenantId === chosen)} codes={codes} />
+      <Chosen runId={runId} tenant={tenants.find(({ tenantId }) => tenantId === chosen)} codes={codes} />
     </section>
   );
 }
@@ -101,7 +103,11 @@ function Cell({ tenant, chosen, reachable, onChoose }: CellProps) {
   );
 }
 
-function Chosen({ tenant, codes }: { readonly tenant: RunTenant | undefined; readonly codes: GridProps['codes'] }) {
+interface ChosenProps extends Pick<GridProps, 'runId' | 'codes'> {
+  readonly tenant: RunTenant | undefined;
+}
+
+function Chosen({ runId, tenant, codes }: ChosenProps) {
   if (tenant === undefined) return <p class="chosen quiet">Select a tenant to see its details.</p>;
   const { name, tenantId, outcome, code, detail, attempts, rows, finishedAt } = tenant;
   const text = codes.find((text) => text.code === code);
@@ -125,6 +131,7 @@ function Chosen({ tenant, codes }: { readonly tenant: RunTenant | undefined; rea
           {text.title}. <Sentence text={text.advice} />
         </p>
       )}
+      {attempts === 0 ? null : <TenantTrace key={`${tenantId} ${finishedAt}`} runId={runId} tenantId={tenantId} />}
     </div>
   );
 }

@@ -173,6 +173,25 @@ describe.each([
     expect((await log.find('facts@w'))?.warnings).toEqual(['One.', 'Two.']);
   });
 
+  test('returns the trace of a tenant only with its single record', async () => {
+    const log = make();
+    await log.create(start('trace', 'w'), { parameters: {} });
+    const trace = {
+      error: 'Error: broken\n    at run',
+      log: [{ atMs: 1_500, level: 'info' as const, event: 'read', fields: { users: 3, last: true, name: 'ü' } }],
+      droppedLines: 2,
+    };
+    await log.recordTenant('trace@w', record(1, { outcome: 'failed', code: 'job_failed', trace }));
+    await log.recordTenant('trace@w', record(2));
+    expect((await log.findTenant('trace@w', tenant(1)))?.trace).toEqual(trace);
+    expect((await log.findTenant('trace@w', tenant(2)))?.trace).toBeUndefined();
+    const listed = await all(log.tenants('trace@w'));
+    expect(listed.map(({ code, trace: listedTrace }) => [code, listedTrace])).toEqual([
+      ['job_failed', undefined],
+      [undefined, undefined],
+    ]);
+  });
+
   test('keeps the first record of a round, even with concurrent writes', async () => {
     const log = make();
     const counted = await Promise.all(

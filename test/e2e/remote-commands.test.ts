@@ -118,6 +118,22 @@ describe('ptb run and ptb runs', () => {
     expect(JSON.parse(stdout)).toMatchObject({ tenants: { total: brokenCount() } });
   });
 
+  test('ptb runs show --tenant shows where in its source the job threw', async () => {
+    const args = ['run', 'secret-expiry-report', '--tenant', healthy(), '--parameters', '{"days":"x"}', '--wait'];
+    const failed = await ptb([...args, '--json']);
+    expect(failed.code).toBe(1);
+    const { runId: broken } = JSON.parse(failed.stdout) as { runId: string };
+    const name = demo.cloud.tenants.find(({ tenantId }) => tenantId === healthy())?.name ?? '';
+    const { stdout, code } = await ptb(['runs', 'show', broken, '--tenant', name]);
+    expect(code).toBe(0);
+    expect(stdout).toContain(`${name} (${healthy()}): failed, job_failed`);
+    expect(stdout).toMatch(
+      /The job threw:\n {2}BrokerError: [\s\S]*\n {6}at .*\(jobs\/secret-expiry-report\.ts:\d+:\d+\)/,
+    );
+    const unknown = await ptb(['runs', 'show', broken, '--tenant', 'No such customer']);
+    expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining('No tenant of this run has a name')]);
+  });
+
   test('ptb runs show of an unknown run exits with 1 and the error code of the broker', async () => {
     const { code, stderr } = await ptb(['runs', 'show', 'licence-report@nothing']);
     expect(code).toBe(1);

@@ -93,7 +93,8 @@ export class MemoryRunLog implements RunLog {
     this.#touch();
     // A table returns its rows in this order.
     const records = [...this.#of(runId).values()].toSorted((a, b) => (a.tenantId < b.tenantId ? -1 : 1));
-    for (const record of records) if (outcome === undefined || record.outcome === outcome) yield record;
+    for (const { trace: _, ...record } of records)
+      if (outcome === undefined || record.outcome === outcome) yield record;
   }
 
   async countTenants(runId: RunId): Promise<OutcomeCounts> {

@@ -189,10 +189,15 @@ const reading: Readonly<Record<string, readonly Request[]>> = {
 /** Routes that have a role and answer without data of tenants. */
 const withoutData = new Set(['jobs', 'tokens', 'jobs-start', 'runs-rerun', 'runs-cancel']);
 
+/** Routes for one tenant, which the path names. */
+const ofOneTenant = ['runs-tenant'];
+
 it('knows every route that requires a role', () => {
   const withRole = routes.filter(({ definition: { access } }) => access !== 'optional' && access !== 'anonymous');
   const names = withRole.map(({ definition }) => definition.name);
-  expect(names.filter((name) => !withoutData.has(name)).toSorted()).toEqual(Object.keys(reading).toSorted());
+  expect(names.filter((name) => !withoutData.has(name)).toSorted()).toEqual(
+    [...Object.keys(reading), ...ofOneTenant].toSorted(),
+  );
 });
 
 describe.each(Object.entries(reading))('the route %s', (name, requests) => {
@@ -212,6 +217,23 @@ describe.each(Object.entries(reading))('the route %s', (name, requests) => {
     policy = { policy: denyAll, state: 'deny-all', problem: 'x', loadedAtMs: 0 };
     for (const who of [limited, unlimited])
       expect(await call(name, requests[0], who)).toMatch(/^caller_forbidden: No access policy is in force/);
+  });
+});
+
+describe('the route runs-tenant', () => {
+  const of = (tenantId: TenantId, run = all): Request => ({ path: { ...run, tenantId } });
+
+  it('shows a limited caller its tenant, and answers for another one as if the run did not have it', async () => {
+    expect(JSON.parse(await call('runs-tenant', of(contoso.id)))).toMatchObject({ tenantId: contoso.id, log: [] });
+    const unknown = 'tenant_unknown: The run has no tenant with this id.';
+    expect(await call('runs-tenant', of(hidden.id))).toBe(unknown);
+    expect(await call('runs-tenant', of(tenant(0x99)))).toBe(unknown);
+    expect(await call('runs-tenant', of(hidden.id, other))).toBe('run_not_found: No run has this id.');
+    expect(await call('runs-tenant', of(hidden.id), unlimited)).toMatch(traces);
+  });
+
+  it('rejects a tenant that is no id', async () => {
+    expect(await call('runs-tenant', { path: { ...all, tenantId: 'contoso.com' } })).toMatch(/^request_invalid: /);
   });
 });
 

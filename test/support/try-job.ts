@@ -7,6 +7,7 @@ import { Limiter } from '../../src/lib/runtime/limiter.ts';
 import type { Logger } from '../../src/lib/runtime/log.ts';
 import { executeJob } from '../../src/lib/runs/execute-job.ts';
 import type { Job, JobTenant } from '../../src/lib/runs/job.ts';
+import { TraceRecorder } from '../../src/lib/runs/tenant-trace.ts';
 import type { Row } from '../../src/lib/runs/row.ts';
 import { Secret } from '../../src/lib/model/secret.ts';
 import { recordingLogger } from '../fakes/recording-logger.ts';
@@ -49,10 +50,13 @@ export async function tryJob(job: Job, options: TryJobOptions = {}): Promise<Tri
   const { fetch, seen } = scriptedFetch(answer);
   const tokens: string[] = [];
   const { log, lines }: { log: Logger; lines: { line: string }[] } = recordingLogger();
+  const clock = jumpingClock(nowMs, job.timeoutSeconds * 1000);
   const written = await executeJob(
     {
       fetch,
-      clock: jumpingClock(nowMs, job.timeoutSeconds * 1000),
+      clock,
+      trace: new TraceRecorder({ clock, jobPositions: (stack) => stack }),
+      handedOut: [],
       random: () => 0,
       limiter: new Limiter(4),
       log,

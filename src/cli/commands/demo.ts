@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { visibleJson } from '../../lib/runtime/visible-text.ts';
+import { visibleJson, visibleText } from '../../lib/runtime/visible-text.ts';
 import type { Demo } from '../demo/start-demo.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { CommandOutcome, UsageError } from '../run-program.ts';
@@ -54,7 +54,9 @@ async function demo(flags: DemoFlags): Promise<void> {
       say: (line) => stderr.write(`${line}\n`),
       onUnmatched: (requests) =>
         void stderr.write(`The simulated cloud does not implement these requests: ${requests.join(', ')}\n`),
-      ...(flags.verbose ? { onHostLine: (line: string) => void stderr.write(`${line}\n`) } : {}),
+      onHostLine: flags.verbose
+        ? (line) => void stderr.write(`${line}\n`)
+        : showJobErrors((line) => void stderr.write(line)),
     });
     const file = flags.once ? undefined : await describeDemo(running);
     try {
@@ -69,6 +71,31 @@ async function demo(flags: DemoFlags): Promise<void> {
     throw error;
   } finally {
     await running?.stop();
+  }
+}
+
+/**
+ * Shows the first error of a job in each run, so that its author need not look for it. The other errors of the run are
+ * often the same.
+ */
+function showJobErrors(write: (text: string) => void): (line: string) => void {
+  const shown = new Set<string>();
+  return (line) => {
+    if (!line.includes('"tenant_run.failed"') || !line.includes('"job_failed"')) return;
+    const { runId = '', tenantId = '', cause, detail } = readFields(line);
+    if (shown.has(runId)) return;
+    shown.add(runId);
+    write(
+      `\n${runId} threw: ${visibleText(cause ?? detail ?? '')}\n  See where: ptb runs show ${runId} --tenant ${tenantId}\n`,
+    );
+  };
+}
+
+function readFields(line: string): Readonly<Record<string, string>> {
+  try {
+    return JSON.parse(line.slice(line.indexOf('{'))) as Record<string, string>;
+  } catch {
+    return {};
   }
 }
 

@@ -21,6 +21,7 @@ import { createProgress } from '../remote/progress.ts';
 import { print, say } from '../sign-in/output.ts';
 import { table } from '../table.ts';
 import { wholeNumberOption } from '../options.ts';
+import { readRunTenant, tenantLines } from '../remote/run-tenant.ts';
 import { runLines } from './run.ts';
 
 interface RunsFlags extends ConnectionFlags {
@@ -39,6 +40,7 @@ export function registerRuns(program: Command): void {
   add('show', 'Show one run, with its failures and advice.')
     .argument('<run-id>')
     .option('--wait', 'wait for the end and show progress on standard error')
+    .option('--tenant <id-or-name>', 'show what the job logged and threw in this tenant')
     .action(show);
   add('export', 'Write the rows of a run to standard output or a file.')
     .argument('<run-id>')
@@ -71,12 +73,16 @@ async function list(flags: RunsFlags & { job?: string; limit: number }): Promise
   print(flags.json, answer, table(['run', 'outcome', 'succeeded', 'failed', 'started', 'took'], rows));
 }
 
-async function show(runId: string, flags: RunsFlags & { wait?: true }): Promise<void> {
+async function show(runId: string, flags: RunsFlags & { wait?: true; tenant?: string }): Promise<void> {
   const client = await connect(flags);
   const run = flags.wait
     ? await followRun(client, runId, createProgress(process.stderr, Date.now, { failures: true }))
     : ((await client.get(runPath(runId))) as RunAnswer);
-  print(flags.json, run, runLines(run));
+  if (flags.tenant === undefined) print(flags.json, run, runLines(run));
+  else {
+    const tenant = await readRunTenant(client, runId, flags.tenant);
+    print(flags.json, tenant, tenantLines(tenant));
+  }
   if (flags.wait) exitByRun(run);
 }
 

@@ -10,6 +10,7 @@ import type { Secret } from '../model/secret.ts';
 import type { Job, JobContext, JobTenant } from './job.ts';
 import { writeRows, type WrittenRows } from './row.ts';
 import { secretForms } from './secret-forms.ts';
+import type { TraceRecorder } from './tenant-trace.ts';
 
 export interface ExecuteDeps extends ExchangeDeps {
   readonly tokens: TokenSource;
@@ -19,19 +20,26 @@ export interface ExecuteDeps extends ExchangeDeps {
   readonly log: Logger;
 }
 
+/** What one attempt of a job needs. */
+export interface AttemptDeps extends ExecuteDeps {
+  /** Receives what the job logs and throws. */
+  readonly trace: TraceRecorder;
+  /** Receives every token that the job gets. */
+  readonly handedOut: Secret[];
+}
+
 /**
  * Runs a job for one tenant with a time limit and validates the rows it returns.
  * @throws BrokerError the job's own BrokerError, `job_failed` for any other throw or invalid rows, or `job_timed_out`.
  */
 export async function executeJob(
-  deps: ExecuteDeps,
+  deps: AttemptDeps,
   job: Job,
   tenant: JobTenant,
   parameters: Readonly<Record<string, unknown>>,
 ): Promise<WrittenRows> {
   const deadline = new AbortController();
   const finished = new AbortController();
-  const handedOut: Secret[] = [];
   const timedOut = deps.clock.sleep(job.timeoutSeconds * 1000, finished.signal).then(
     () => {
       const error = new BrokerError('job_timed_out', `The job exceeded its time limit of ${job.timeoutSeconds} s.`);
@@ -41,23 +49,24 @@ export async function executeJob(
     () => undefined, // The job finished first.
   );
   try {
-    const context = jobContext(deps, job, { tenant, parameters, signal: deadline.signal, handedOut });
+    const context = jobContext(deps, job, { tenant, parameters, signal: deadline.signal });
     // A job that ignores its abort signal must not delay the run, so its result is abandoned.
-    const returned = await Promise.race([callJob(job, context, handedOut), timedOut]);
-    return checkColumns(job, writeRows(returned, handedOut));
+    const returned = await Promise.race([callJob(deps, job, context), timedOut]);
+    return checkColumns(job, writeRows(returned, deps.handedOut));
   } finally {
     finished.abort(noLongerNeeded);
   }
 }
 
-async function callJob(job: Job, context: JobContext, handedOut: readonly Secret[]): Promise<unknown> {
+async function callJob({ trace, handedOut }: AttemptDeps, job: Job, context: JobContext): Promise<unknown> {
   try {
     return await job.run(context);
   } catch (thrown) {
+    trace.threw(thrown);
     if (thrown instanceof BrokerError) throw withoutSecrets(thrown, handedOut);
     if (context.signal.aborted) throw context.signal.reason;
-    // The error text may quote a token, so only the log gets it.
-    throw new BrokerError('job_failed', 'The job threw an error. The log contains its text.', { cause: thrown });
+    // The error text may quote a token, so only the trace and the log get it, both without secrets.
+    throw new BrokerError('job_failed', 'The job threw an error.', { cause: thrown });
   }
 }
 
@@ -70,13 +79,10 @@ function withoutSecrets(error: BrokerError, handedOut: readonly Secret[]): Broke
   return new BrokerError(code, detail, { scope, retryAfterSeconds, logFields });
 }
 
-interface Execution extends Pick<JobContext, 'tenant' | 'parameters' | 'signal'> {
-  /** Receives every secret that the job gets. */
-  readonly handedOut: Secret[];
-}
+type Execution = Pick<JobContext, 'tenant' | 'parameters' | 'signal'>;
 
-function jobContext(deps: ExecuteDeps, job: Job, execution: Execution): JobContext {
-  const { tenant, parameters, signal, handedOut } = execution;
+function jobContext(deps: AttemptDeps, job: Job, { tenant, parameters, signal }: Execution): JobContext {
+  const { handedOut, trace } = deps;
   const correlationId = randomUUID();
   const token: JobContext['token'] = async (alias, { grant = 'delegated' } = {}) => {
     if (!job.resources.includes(alias)) {
@@ -104,7 +110,7 @@ function jobContext(deps: ExecuteDeps, job: Job, execution: Execution): JobConte
     tenant,
     token,
     graph: createGraphClient(deps, { baseUrl: deps.graphUrl, token: () => token('graph'), signal, correlationId }),
-    log: deps.log.child({ job: job.name, tenantId: tenant.tenantId, correlationId }),
+    log: trace.logger(deps.log.child({ job: job.name, tenantId: tenant.tenantId, correlationId })),
     signal,
     parameters,
     nowMs: deps.clock.nowMs(),

@@ -14,6 +14,7 @@ import {
 import { parseRunId, type RunId } from './run-id.ts';
 import type { RunChange } from './run-log.ts';
 import { runRequestSchema } from './run-schemas.ts';
+import { readTrace, traceProperties } from './trace-entity.ts';
 
 /** An entity of the tables Runs and TenantRuns (docs/storage-schema.md). Times are ISO 8601. */
 export type Entity = { partitionKey: string; rowKey: string } & Record<string, string | number>;
@@ -134,7 +135,25 @@ export const tenantRunEntity = (runId: string, record: TenantRun): Entity => ({
   columns: listText(record.columns),
   startedAt: iso(record.startedAtMs),
   finishedAt: iso(record.finishedAtMs),
+  ...traceProperties(record.trace),
 });
+
+/** All properties of a tenant's record except its trace; enough to list and count tenants. */
+export const tenantRunProperties = [
+  'rowKey',
+  'name',
+  'outcome',
+  'code',
+  'detail',
+  'round',
+  'attempts',
+  'rows',
+  'rowsName',
+  'retryAfterSeconds',
+  'columns',
+  'startedAt',
+  'finishedAt',
+] as const;
 
 /** @returns undefined if the row key is not a tenant id. */
 export function readTenantRun(entity: Read): TenantRun | undefined {
@@ -154,6 +173,7 @@ export function readTenantRun(entity: Read): TenantRun | undefined {
     columns: readList(textAt(entity, 'columns')),
     startedAtMs: timeAt(entity, 'startedAt') ?? 0,
     finishedAtMs: timeAt(entity, 'finishedAt') ?? 0,
+    trace: readTrace(entity),
   };
 }
 

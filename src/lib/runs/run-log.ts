@@ -50,7 +50,9 @@ export interface RunLog {
   recordTenant(runId: RunId, record: TenantRun): Promise<TenantRun>;
   /** Writes many records in batches. Idempotent. */
   recordTenants(runId: RunId, records: readonly TenantRun[]): Promise<void>;
+  /** The record with its trace. */
   findTenant(runId: RunId, tenantId: TenantId): Promise<TenantRun | undefined>;
+  /** The records without their traces. */
   tenants(runId: RunId, outcome?: TenantOutcome): AsyncIterable<TenantRun>;
   countTenants(runId: RunId): Promise<OutcomeCounts>;
 }

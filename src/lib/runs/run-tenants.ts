@@ -1,6 +1,7 @@
 import { isoTime } from '../runtime/clock.ts';
+import type { LogLevel } from '../runtime/log.ts';
 import { adviceFor } from '../model/advice.ts';
-import { type ErrorCode, errorTable } from '../model/errors.ts';
+import { BrokerError, type ErrorCode, errorTable } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import type { TenantState } from '../model/outcomes.ts';
 import { isEnded, type Run, type TenantRun } from './run.ts';
@@ -26,6 +27,45 @@ export interface RunTenantsView {
   readonly tenants: readonly RunTenantView[];
   /** Texts for the codes in `tenants`, listed once because many failures share a few codes. */
   readonly codes: readonly { readonly code: ErrorCode; readonly title: string; readonly advice: string }[];
+}
+
+/** `GET /api/runs/{runId}/tenants/{tenantId}`. */
+export interface RunTenantDetailsView extends RunTenantView {
+  readonly runId: string;
+  readonly title?: string;
+  readonly advice?: string;
+  readonly startedAt?: string;
+  readonly error?: string;
+  readonly log: readonly {
+    readonly at: string;
+    readonly level: LogLevel;
+    readonly event: string;
+    readonly fields: Readonly<Record<string, string | number | boolean>>;
+  }[];
+  readonly droppedLines: number;
+}
+
+/**
+ * Returns one tenant of a run, with what the job logged and threw in its last attempt.
+ * @throws BrokerError tenant_unknown if the run has no such tenant, plan_changed, storage_unavailable.
+ */
+export async function viewRunTenant(runs: ReadableRuns, run: Run, tenantId: TenantId): Promise<RunTenantDetailsView> {
+  const record = await runs.log.findTenant(run.runId, tenantId);
+  const tenant =
+    record === undefined
+      ? (await viewRunTenants(runs, run)).tenants.find((planned) => planned.tenantId === tenantId)
+      : viewRecord(record);
+  if (tenant === undefined) throw new BrokerError('tenant_unknown', 'The run has no tenant with this id.');
+  const { error, log = [], droppedLines = 0 } = record?.trace ?? {};
+  return {
+    runId: run.runId,
+    ...tenant,
+    ...(tenant.code === undefined ? {} : textOf(tenant.code)),
+    ...(record === undefined ? {} : { startedAt: isoTime(record.startedAtMs) }),
+    ...(error === undefined ? {} : { error }),
+    log: log.map(({ atMs, ...line }) => ({ at: isoTime(atMs), ...line })),
+    droppedLines,
+  };
 }
 
 /** Returns every tenant of the plan with its current outcome, in plan order. @throws BrokerError storage_unavailable */

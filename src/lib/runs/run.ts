@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import type { RunId } from './run-id.ts';
+import type { TenantTrace } from './tenant-trace.ts';
 
 export const runStatuses = ['pending', 'running', 'completed', 'failed', 'cancelled'] as const;
 /** `completed`: every tenant was attempted, whatever the outcome. `failed`: the run as a whole could not continue. */
@@ -80,6 +81,8 @@ export interface TenantRun {
   readonly retryAfterSeconds?: number | undefined;
   readonly startedAtMs: number;
   readonly finishedAtMs: number;
+  /** What the job logged and threw. Only `RunLog.findTenant` returns it. */
+  readonly trace?: TenantTrace | undefined;
 }
 
 /** A tenant that the run will attempt. */

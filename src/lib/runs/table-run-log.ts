@@ -14,6 +14,7 @@ import {
   requestProperties,
   runProperties,
   tenantRunEntity,
+  tenantRunProperties,
   textAt,
 } from './run-entity.ts';
 import type { RunId } from './run-id.ts';
@@ -178,7 +179,8 @@ export class TableRunLog implements RunLog {
 
   async *tenants(runId: RunId, outcome?: TenantOutcome): AsyncGenerator<TenantRun, void, undefined> {
     const more = outcome === undefined ? '' : ` and outcome eq ${quoted(outcome)}`;
-    for await (const entity of this.#query(this.#tenantRuns, { filter: `PartitionKey eq ${quoted(runId)}${more}` })) {
+    const query = { filter: `PartitionKey eq ${quoted(runId)}${more}`, select: [...tenantRunProperties] };
+    for await (const entity of this.#query(this.#tenantRuns, query)) {
       const record = readTenantRun(entity);
       if (record !== undefined) yield record;
     }

@@ -1,12 +1,14 @@
 import type { Clock } from '../runtime/clock.ts';
 import { BrokerError, type ErrorCode, toBrokerError } from '../model/errors.ts';
 import { parseDomainName } from '../model/identifiers.ts';
+import type { Secret } from '../model/secret.ts';
 import { errorFields, type Logger, scrub } from '../runtime/log.ts';
 import { type ExecuteDeps, executeJob } from './execute-job.ts';
 import type { JobRegistry, JobTenant } from './job.ts';
 import { longestRetryAfterSeconds, type PlannedTenant, type RunPlan, type TenantRun } from './run.ts';
 import type { RunId } from './run-id.ts';
 import type { Runs } from './runs.ts';
+import { type TraceDeps, TraceRecorder } from './tenant-trace.ts';
 
 /** Input of the activity `tenant-run`. The history stores it, so it is small and contains no secrets. */
 export interface TenantRunInput {
@@ -29,7 +31,7 @@ export interface TenantRunResult {
   readonly unrecorded?: true | undefined;
 }
 
-export interface TenantRunDeps extends ExecuteDeps {
+export interface TenantRunDeps extends ExecuteDeps, TraceDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly jobs: JobRegistry;
@@ -97,14 +99,17 @@ async function attempt(
         rows,
         columns,
         finishedAtMs: deps.clock.nowMs(),
+        trace: trace.result(handedOut),
       }),
     );
+  const trace = new TraceRecorder(deps);
+  const handedOut: Secret[] = [];
   let written;
   try {
     const job = deps.jobs.find(plan.job);
     if (job === undefined)
       throw new BrokerError('job_unknown', `The job "${plan.job}" is not part of this deployment.`);
-    written = await executeJob(deps, job, jobTenant(tenant), plan.parameters);
+    written = await executeJob({ ...deps, trace, handedOut }, job, jobTenant(tenant), plan.parameters);
   } catch (thrown) {
     const error = toBrokerError(thrown);
     deps.log.log(

@@ -66,6 +66,7 @@ const outputs: Readonly<Record<string, RegExp>> = {
   'GET /api/runs': /licence-report@manual-/,
   'GET /api/runs/{runId}': /completed/,
   'GET /api/runs/{runId}/tenants': /tenants/,
+  'GET /api/runs/{runId}/tenants/{tenantId}': /droppedLines/,
   'GET /api/runs/{runId}/results': /tenantId,tenantName/,
   'GET /api/runs/{runId}/changes': /comparedWith/,
   'POST /api/runs/{runId}/rerun': /licence-report@manual-/,

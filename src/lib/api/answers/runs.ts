@@ -96,6 +96,30 @@ export const runTenantsAnswerSchema = z
   })
   .meta({ id: 'RunTenants' });
 
+export const runTenantDetailsSchema = runTenantSchema
+  .extend({
+    runId,
+    title: z.string().optional(),
+    advice: z.string().optional(),
+    startedAt: isoTime.optional(),
+    error: z.string().optional().meta({
+      description: 'What the job threw in its last attempt: text, stack and causes, without secrets.',
+    }),
+    log: z
+      .array(
+        z.object({
+          at: isoTime,
+          level: z.enum(['debug', 'info', 'warn', 'error']),
+          event: z.string(),
+          fields: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+        }),
+      )
+      .readonly()
+      .meta({ description: 'What the job logged in its last attempt, oldest line first, without secrets.' }),
+    droppedLines: count.meta({ description: 'Number of earlier lines that were not kept.' }),
+  })
+  .meta({ id: 'RunTenantDetails' });
+
 const rowSchema = z
   .object({ tenantId: guid, tenantName: z.string(), tenantDomain: z.string().nullable() })
   .catchall(z.union([z.string(), z.number(), z.boolean(), z.null()]))
@@ -147,4 +171,5 @@ export type RunsAnswer = z.output<typeof runsAnswerSchema>;
 export type StartedRunAnswer = z.output<typeof startedRunSchema>;
 export type CancelledRunAnswer = z.output<typeof cancelledRunSchema>;
 export type RunTenant = z.output<typeof runTenantSchema>;
+export type RunTenantDetailsAnswer = z.output<typeof runTenantDetailsSchema>;
 export type RunTenantsAnswer = z.output<typeof runTenantsAnswerSchema>;

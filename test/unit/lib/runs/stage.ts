@@ -103,6 +103,7 @@ export async function stageRun(
       plans: createRunPlans({ results, runLog }),
       stops: createRunStops({ runLog, clock }),
     },
+    jobPositions: (stack) => stack,
     newId: () => `attempt-${started.length}-${ids++}`,
   };
   const attempt = (index: number, input: Partial<TenantRunInput> = {}): Promise<TenantRunResult> =>

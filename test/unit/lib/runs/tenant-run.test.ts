@@ -82,12 +82,18 @@ describe('runTenant', () => {
     }
   });
 
-  test('records an unexpected throw as job_failed and only logs its text', async () => {
-    const { attempt, runLog, logger } = await stageRun(async () =>
-      Promise.reject(new Error('details of the customer')),
-    );
+  test('records an unexpected throw as job_failed, with its text and the log only in the trace', async () => {
+    const { attempt, runLog, logger } = await stageRun(async ({ token, log }) => {
+      const opaque = (await token('graph')).reveal();
+      log.log('info', 'probe.read', { opaque });
+      throw new Error(`details of the customer, ${opaque}`);
+    });
+    // The history of the orchestration stores the result.
     expect(await attempt(0)).toEqual({ outcome: 'failed', code: 'job_failed' });
-    expect(JSON.stringify(await runLog.findTenant(runId, tenantId(0)))).not.toContain('details of the customer');
+    const { trace, ...rest } = (await runLog.findTenant(runId, tenantId(0))) ?? {};
+    expect(JSON.stringify(rest)).not.toContain('details of the customer');
+    expect(trace?.error).toMatch(/^Error: details of the customer, \[secret\]\n {4}at /);
+    expect(trace?.log).toMatchObject([{ level: 'info', event: 'probe.read', fields: { opaque: '[secret]' } }]);
     expect(logger.lines.some(({ level, line }) => level === 'error' && line.includes('details of the customer'))).toBe(
       true,
     );
@@ -98,6 +104,19 @@ describe('runTenant', () => {
     Object.assign(deps, { jobs: { find: () => undefined, list: () => [] } });
     expect(await attempt(0)).toEqual({ outcome: 'failed', code: 'job_unknown' });
   });
+});
+
+test('keeps the log of an attempt that succeeds, also without rows', async () => {
+  const { attempt, runLog } = await stageRun(async ({ log, tenant }) => {
+    log.log('warn', 'probe.odd');
+    return tenant.tenantId === tenantId(0) ? [] : [{ a: 1 }];
+  });
+  for (const index of [0, 1]) {
+    await attempt(index);
+    const record = await runLog.findTenant(runId, tenantId(index));
+    expect(record).toMatchObject({ outcome: 'succeeded', trace: { log: [{ event: 'probe.odd' }] } });
+    expect(record?.trace?.error).toBeUndefined();
+  }
 });
 
 describe('repeated attempts', () => {

@@ -1,0 +1,57 @@
+import type { RunTenantDetailsAnswer, RunTenantsAnswer } from '../../lib/api/answers/runs.ts';
+import { parseTenantId } from '../../lib/model/identifiers.ts';
+import { outcomeWord } from '../../lib/model/outcomes.ts';
+import { visibleText } from '../../lib/runtime/visible-text.ts';
+import { UsageError } from '../run-program.ts';
+import type { BrokerClient } from './broker-client.ts';
+import { runPath } from './follow-run.ts';
+
+/**
+ * Reads one tenant of a run.
+ * @param reference tenant id, or the customer's name, of which the start is enough if only one name starts so.
+ * @throws UsageError if no tenant or several have this name, BrokerError what the broker answers.
+ */
+export async function readRunTenant(
+  client: Pick<BrokerClient, 'get'>,
+  runId: string,
+  reference: string,
+): Promise<RunTenantDetailsAnswer> {
+  const tenantId = parseTenantId(reference) ?? (await tenantIdOf(client, runId, reference));
+  return (await client.get(`${runPath(runId)}/tenants/${tenantId}`)) as RunTenantDetailsAnswer;
+}
+
+async function tenantIdOf(client: Pick<BrokerClient, 'get'>, runId: string, reference: string): Promise<string> {
+  const { tenants } = (await client.get(`${runPath(runId)}/tenants`)) as RunTenantsAnswer;
+  const wanted = reference.toLowerCase();
+  const exact = tenants.filter(({ name }) => name.toLowerCase() === wanted);
+  const found = exact.length > 0 ? exact : tenants.filter(({ name }) => name.toLowerCase().startsWith(wanted));
+  const [only] = found;
+  if (only !== undefined && found.length === 1) return only.tenantId;
+  if (only === undefined) throw new UsageError(`No tenant of this run has a name that starts with "${reference}".`);
+  const some = found.slice(0, 5).map(({ name, tenantId }) => `${visibleText(name)} (${tenantId})`);
+  throw new UsageError(`${found.length} tenants of this run have such a name. Give the id: ${some.join(', ')}.`);
+}
+
+/** Describes a tenant of a run for people: its outcome, what the job threw, and its log. */
+export function tenantLines(tenant: RunTenantDetailsAnswer): string[] {
+  const { name, tenantId, outcome, code, detail, advice, attempts, rows, error, log, droppedLines } = tenant;
+  return [
+    `${name} (${tenantId}): ${outcomeWord(outcome)}${code === undefined ? '' : `, ${code}`}`,
+    `${counted(attempts, 'attempt')}, ${counted(rows, 'row')}`,
+    ...(detail === undefined ? [] : [detail]),
+    ...(advice === undefined ? [] : [`What to do: ${advice}`]),
+    ...(error === undefined ? [] : ['', 'The job threw:', ...error.split('\n').map((line) => `  ${line}`)]),
+    ...(log.length === 0 ? [] : ['', 'Log of the job (UTC):']),
+    ...(droppedLines === 0 ? [] : [`  ${counted(droppedLines, 'earlier line')} not kept`]),
+    ...log.map(
+      ({ at, level, event, fields }) => `  ${at.slice(11, 23)} ${level.padEnd(5)} ${event}${fieldsText(fields)}`,
+    ),
+  ];
+}
+
+const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
+
+const fieldsText = (fields: Readonly<Record<string, string | number | boolean>>): string =>
+  Object.entries(fields)
+    .map(([name, value]) => ` ${name}=${typeof value === 'string' && /\s/.test(value) ? JSON.stringify(value) : value}`)
+    .join('');

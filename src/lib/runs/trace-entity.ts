@@ -1,0 +1,35 @@
+import * as z from 'zod';
+import type { TenantTrace } from './tenant-trace.ts';
+
+/** The properties of the table TenantRuns that hold a trace (docs/storage-schema.md). */
+export function traceProperties(trace: TenantTrace | undefined): Record<string, string | number> {
+  if (trace === undefined) return {};
+  const { error, log, droppedLines } = trace;
+  return { ...(error === undefined ? {} : { error }), log: JSON.stringify(log), droppedLines };
+}
+
+const lineSchema = z.object({
+  atMs: z.number(),
+  level: z.enum(['debug', 'info', 'warn', 'error']),
+  event: z.string(),
+  fields: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+});
+
+const propertiesSchema = z.object({
+  error: z.string().optional(),
+  log: z
+    .string()
+    .transform((text): unknown => JSON.parse(text))
+    .pipe(z.array(lineSchema)),
+  droppedLines: z.number().catch(0),
+});
+
+/** Reads a trace. @returns undefined without one, or if somebody changed it. */
+export function readTrace(entity: Readonly<Record<string, unknown>>): TenantTrace | undefined {
+  if (entity['log'] === undefined) return undefined;
+  try {
+    return propertiesSchema.parse(entity);
+  } catch {
+    return undefined;
+  }
+}

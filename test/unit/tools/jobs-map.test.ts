@@ -1,0 +1,62 @@
+import { build } from 'esbuild';
+import { expect, it } from 'vitest';
+import { withJobPositions } from '../../../src/lib/runtime/job-positions.ts';
+import { jobsMapOf } from '../../../tools/jobs-map.ts';
+
+const job = `import { name } from '../lib/name.ts';
+export function run(): string {
+  if (name.length > 3) throw new TypeError(name);
+  return name;
+}`;
+
+/** The files that the bundle consists of. */
+const sources: Readonly<Record<string, string>> = {
+  '/app/src/index.ts': `import { run } from './jobs/probe.ts'; import { other } from './lib/name.ts'; run(); other();`,
+  '/app/src/jobs/probe.ts': job,
+  '/app/src/lib/name.ts': `export const name = 'Contoso';\nexport function other(): void { throw new Error('x'); }`,
+};
+
+async function bundle(): Promise<{ code: string; map: Parameters<typeof jobsMapOf>[0] }> {
+  const { outputFiles } = await build({
+    entryPoints: ['/app/src/index.ts'],
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    sourcemap: 'external',
+    write: false,
+    outfile: '/app/dist/index.js',
+    plugins: [
+      {
+        name: 'in-memory',
+        setup: ({ onResolve, onLoad }) => {
+          onResolve({ filter: /.*/ }, ({ path, importer }) => ({
+            path: importer === '' ? path : new URL(path, `file://${importer}`).pathname,
+            namespace: 'file',
+          }));
+          onLoad({ filter: /.*/ }, ({ path }) => ({ contents: sources[path] ?? '', loader: 'ts' }));
+        },
+      },
+    ],
+  });
+  const text = (end: string): string => outputFiles.find(({ path }) => path.endsWith(end))?.text ?? '';
+  return { code: text('index.js'), map: JSON.parse(text('.map')) as Parameters<typeof jobsMapOf>[0] };
+}
+
+/** Where a text is in the bundle, as a stack shows it. */
+function positionOf(code: string, text: string): string {
+  const before = code.slice(0, code.indexOf(text)).split('\n');
+  return `file:///home/site/dist/index.js:${before.length}:${(before.at(-1)?.length ?? 0) + 1}`;
+}
+
+it('maps a position in a job to its source, and leaves other positions', async () => {
+  const { code, map } = await bundle();
+  const jobsMap = JSON.stringify(jobsMapOf(map));
+  expect(jobsMap).not.toContain('lib/name.ts');
+  const inJob = positionOf(code, 'new TypeError');
+  const elsewhere = positionOf(code, 'new Error');
+  const stack = `TypeError: Contoso\n    at run (${inJob})\n    at other (${elsewhere})\n    at node:internal/x:1:2`;
+  expect(withJobPositions(stack, jobsMap)).toBe(
+    `TypeError: Contoso\n    at run (jobs/probe.ts:3:30)\n    at other (${elsewhere})\n    at node:internal/x:1:2`,
+  );
+  expect(withJobPositions(stack, undefined)).toBe(stack);
+});
