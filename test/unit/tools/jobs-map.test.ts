@@ -28,12 +28,12 @@ async function bundle(): Promise<{ code: string; map: Parameters<typeof jobsMapO
     plugins: [
       {
         name: 'in-memory',
-        setup: ({ onResolve, onLoad }) => {
-          onResolve({ filter: /.*/ }, ({ path, importer }) => ({
+        setup: (plugin) => {
+          plugin.onResolve({ filter: /.*/ }, ({ path, importer }) => ({
             path: importer === '' ? path : new URL(path, `file://${importer}`).pathname,
             namespace: 'file',
           }));
-          onLoad({ filter: /.*/ }, ({ path }) => ({ contents: sources[path] ?? '', loader: 'ts' }));
+          plugin.onLoad({ filter: /.*/ }, ({ path }) => ({ contents: sources[path] ?? '', loader: 'ts' }));
         },
       },
     ],

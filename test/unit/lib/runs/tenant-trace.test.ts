@@ -8,9 +8,9 @@ import { recordingLogger } from '../../../fakes/recording-logger.ts';
 const token = new Secret('opaque-token-of-one-resource-0123456789');
 const started = () => {
   const clock = new FakeClock();
-  const { log, events } = recordingLogger();
+  const logger = recordingLogger();
   const trace = new TraceRecorder({ clock, jobPositions: (stack) => stack });
-  return { clock, trace, events, log: trace.logger(log.child({ job: 'probe' })) };
+  return { clock, trace, events: () => logger.events(), log: trace.logger(logger.log.child({ job: 'probe' })) };
 };
 
 describe('TraceRecorder', () => {

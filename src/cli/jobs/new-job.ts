@@ -1,0 +1,48 @@
+import { access, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { UsageError } from '../run-program.ts';
+import { importNameOf, jobSource, jobTestSource, withJob } from './job-template.ts';
+
+/**
+ * Writes a job, its test and its line in the list of jobs.
+ * @param folder the project's folder.
+ * @returns the paths of the written files, relative to the folder.
+ * @throws UsageError if the name is invalid or taken, or the folder is not the project's. Then nothing is written.
+ */
+export async function newJob(folder: string, name: string): Promise<readonly string[]> {
+  if (!/^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/.test(name) || name.length > 40)
+    throw new UsageError(
+      'A job has a name of at most 40 lower case letters, digits and single hyphens, such as stale-guests.',
+    );
+  if (reserved.has(importNameOf(name)))
+    throw new UsageError(`"${name}" is a word of the language. Choose another name, such as ${name}-report.`);
+  const paths = { job: `src/jobs/${name}.ts`, test: `test/unit/jobs/${name}.test.ts`, index: 'src/jobs/index.ts' };
+  const index = await readFile(join(folder, paths.index), 'utf8').catch(() => undefined);
+  if (index === undefined)
+    throw new UsageError(`There is no ${paths.index}. Run the command in the folder of the project.`);
+  for (const path of [paths.job, paths.test])
+    if (await exists(join(folder, path))) throw new UsageError(`${path} exists already. Choose another name.`);
+  const listed = withJob(index, name);
+  if (listed === undefined)
+    throw new UsageError(
+      `${paths.index} has another form than expected. Add the job by hand, as docs/jobs.md describes.`,
+    );
+  // The list comes last, because it makes the job part of the app.
+  await writeFile(join(folder, paths.job), jobSource(name), { flag: 'wx' });
+  await writeFile(join(folder, paths.test), jobTestSource(name), { flag: 'wx' });
+  await writeFile(join(folder, paths.index), listed);
+  return Object.values(paths);
+}
+
+/** Words that cannot name an import, of those that a job's name can have (ECMA-262, "Keywords and Reserved Words"). */
+const reserved = new Set(
+  'await break case catch class const continue debugger default delete do else enum export extends false finally for function if implements import in instanceof interface let new null package private protected public return static super switch this throw true try typeof var void while with yield'.split(
+    ' ',
+  ),
+);
+
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
