@@ -1,7 +1,7 @@
 import { SourceMap, type SourceMapPayload } from 'node:module';
 
-/** Position in the bundle that contains the jobs: `dist/index.js:22:141075`. */
-const bundlePosition = /[^\s()]*\bindex\.js:(\d+):(\d+)/g;
+/** End of a position in the bundle that contains the jobs: `…/dist/index.js:22:141075`. */
+const bundlePosition = /\bindex\.js:(\d+):(\d+)$/;
 
 /**
  * Replaces positions in the bundle by positions in the sources of jobs: `jobs/licence-report.ts:41:22`. Positions in other
@@ -11,11 +11,18 @@ const bundlePosition = /[^\s()]*\bindex\.js:(\d+):(\d+)/g;
 export function withJobPositions(stack: string, map: string | undefined): string {
   if (map === undefined || !stack.includes('index.js:')) return stack;
   const sourceMap = new SourceMap(JSON.parse(map) as SourceMapPayload);
-  return stack.replace(bundlePosition, (position, line: string, column: string) => {
+  const located = (word: string): string => {
+    const found = bundlePosition.exec(word);
+    if (found === null) return word;
     // Stacks count from 1, source maps from 0.
-    const entry = sourceMap.findEntry(Number(line) - 1, Number(column) - 1);
+    const entry = sourceMap.findEntry(Number(found[1]) - 1, Number(found[2]) - 1);
     return 'originalSource' in entry && entry.originalSource !== undefined
       ? `${entry.originalSource}:${entry.originalLine + 1}:${entry.originalColumn + 1}`
-      : position;
-  });
+      : word;
+  };
+  // Words, not one pattern for the whole position: that one would take quadratic time for a long text without spaces.
+  return stack
+    .split(/([\s()])/)
+    .map(located)
+    .join('');
 }
