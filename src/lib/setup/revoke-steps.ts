@@ -2,11 +2,11 @@ import { describeKey } from '../credential/unknown-keys.ts';
 import type { ApplicationInventory, InventoryVersion } from '../credential/vault-inventory.ts';
 import { BrokerError, type ErrorCode } from '../model/errors.ts';
 import { graphStatus, type GraphWriter } from '../graph/write.ts';
+import { readRegistration } from './read-revocation-state.ts';
 import {
   type EntraKey,
   isMissing,
   type KnownAccount,
-  readRegistration,
   type Registration,
   type RevocationState,
   type RevokeDeps,

@@ -2,11 +2,11 @@ import type { ApplicationInventory, InventoryVersion } from '../credential/vault
 import { minuteMs } from '../model/durations.ts';
 import { BrokerError } from '../model/errors.ts';
 import { isoTime } from '../runtime/clock.ts';
+import { readRevocationState } from './read-revocation-state.ts';
 import { longestAccessTokenMs } from './revoke.ts';
 import { proveState, proveVault, readValidFromMs } from './revoke-proof.ts';
 import {
   type EntraKey,
-  readRevocationState,
   type Registration,
   type RevocationState,
   type RevokeDeps,

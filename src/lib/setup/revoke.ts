@@ -2,7 +2,8 @@ import { minuteMs } from '../model/durations.ts';
 import { BrokerError, toBrokerError } from '../model/errors.ts';
 import { isoTime } from '../runtime/clock.ts';
 import { proveState, proveVault } from './revoke-proof.ts';
-import { readRevocationState, type RevocationState, type RevokeDeps, type RevokeOptions } from './revoke-state.ts';
+import { readRevocationState } from './read-revocation-state.ts';
+import type { RevocationState, RevokeDeps, RevokeOptions } from './revoke-state.ts';
 import { callerSteps, planSteps, type RevokeResult, type RevokeStep } from './revoke-steps.ts';
 import { type Proof, RevokedValues } from './revoke-tries.ts';
 
