@@ -25,6 +25,7 @@ import { functionDisabled } from './lib/config/function-disabled.ts';
 import { parseSettings, type Settings } from './lib/config/settings.ts';
 import { tuning } from './lib/config/tuning.ts';
 import { createCredentials, type Credentials } from './lib/credential/create-credentials.ts';
+import { type IdentityTrust, trustOfAssertion } from './lib/credential/identity-trust.ts';
 import type { JournalWitness } from './lib/credential/credential-journal.ts';
 import { createMsalRedeemer } from './lib/entra/redeemer.ts';
 import { createHealth } from './lib/health/create-health.ts';
@@ -105,6 +106,7 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
     callers,
     credentials,
     redeemer,
+    identityTrust: () => trustOf(settings, identityOptions(environment, settings), identity),
     audit,
     broker,
     jobTokens: recordTokens({ ...gated, audit }),
@@ -168,6 +170,17 @@ const redeemerLibraries = (settings: Settings, identity: () => Promise<TokenCred
     settings.RESOURCES.flatMap(([, identifier, id]) => (id === undefined ? [] : [[identifier, id]])),
   ),
 });
+
+async function trustOf(
+  { cloud, PARTNER_TENANT_ID: partnerTenantId }: Settings,
+  { hasManagedIdentity }: IdentityOptions,
+  identity: () => Promise<TokenCredential>,
+): Promise<IdentityTrust | undefined> {
+  if (!hasManagedIdentity) return undefined;
+  const { federationAudience, endpoints } = cloud;
+  const options = { entraEndpoint: endpoints.entra, partnerTenantId, federationAudience };
+  return trustOfAssertion(options, await federatedAssertion(await identity(), federationAudience));
+}
 
 /** The policy file or blob that ACCESS_POLICY names. */
 async function policySource(location: string, identity: () => Promise<TokenCredential>): Promise<ReadPolicy> {

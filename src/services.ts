@@ -4,6 +4,7 @@ import type { IssueDeps } from './lib/broker/issue-token.ts';
 import type { Callers } from './lib/callers/create-callers.ts';
 import type { Settings } from './lib/config/settings.ts';
 import type { Credentials } from './lib/credential/create-credentials.ts';
+import type { IdentityTrust } from './lib/credential/identity-trust.ts';
 import type { Redeemer } from './lib/entra/redeemer.ts';
 import type { HealthReporter } from './lib/health/health-reporter.ts';
 import type { ResourceRegistry } from './lib/model/resources.ts';
@@ -39,6 +40,8 @@ export interface Services extends Runtime {
   readonly callers: Callers;
   readonly credentials: Credentials;
   readonly redeemer: Redeemer;
+  /** The federated credential that the managed identity of this app needs. Undefined if it has none. */
+  readonly identityTrust: () => Promise<IdentityTrust | undefined>;
   readonly audit: AuditLog;
   readonly broker: TokenBroker;
   /** The broker for jobs. It records each token in the audit log, as for callers. */

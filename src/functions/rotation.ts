@@ -65,6 +65,7 @@ function renewalDeps(services: Services): NonNullable<ClaimedCareDeps['renewal']
   return {
     graphIdentifier: resources.graph,
     createCertificate,
+    identityTrust: services.identityTrust,
     graphOf: (token) => {
       const correlationId = services.newId();
       const binding = { baseUrl: endpoints.graph, correlationId, token: () => Promise.resolve(token) };

@@ -1,12 +1,14 @@
 import type { Command } from 'commander';
 import { tuning } from '../../lib/config/tuning.ts';
+import type { IdentityTrust } from '../../lib/credential/identity-trust.ts';
+import type { GraphClient } from '../../lib/graph/client.ts';
 import { ptbCommand } from '../../lib/model/advice.ts';
 import type { RevokeDeps, RevokeOptions } from '../../lib/setup/revoke-state.ts';
 import type { RevokeResult } from '../../lib/setup/revoke-steps.ts';
 import type { Proof } from '../../lib/setup/revoke-tries.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { CommandOutcome, UsageError } from '../run-program.ts';
-import type { TargetOptions } from '../sign-in/target.ts';
+import type { Target, TargetOptions } from '../sign-in/target.ts';
 import { interruptible } from '../sign-in/interruptible.ts';
 import type { SignInOptions } from '../sign-in/operator.ts';
 import { confirm, isInteractive, print, say } from '../sign-in/output.ts';
@@ -58,9 +60,9 @@ async function revokeCredential(flags: RevokeFlags, signal: AbortSignal): Promis
     print(flags.json, { unblocked: flags.unblockCallers }, ['Callers can sign in to the broker application again.']);
     return;
   }
-  const { partnerTenantId, cloud, managedIdentityClientId } = toolbox.target;
+  const { partnerTenantId, cloud } = toolbox.target;
   const deps = { ...toolbox, graph, writer, partnerTenantId, graphIdentifier: cloud.resources.graph };
-  if (flags.verify) await verify(deps, flags, managedIdentityClientId, signal);
+  if (flags.verify) await verify(deps, flags, await identityOf(toolbox.target, graph), signal);
   else await drill(deps, flags, signal);
 }
 
@@ -118,19 +120,26 @@ function nextSteps(application: string, proven: boolean): readonly string[] {
   ];
 }
 
+/** The managed identity that the settings name. */
+async function identityOf(target: Target, graph: GraphClient): Promise<IdentityTrust | undefined> {
+  const { managedIdentityClientId } = target;
+  if (managedIdentityClientId === undefined) return undefined;
+  const [{ identityTrust }, { findManagedIdentity }, { trustOptions }] = await Promise.all([
+    import('../../lib/credential/identity-trust.ts'),
+    import('../../lib/setup/managed-identity.ts'),
+    import('../sign-in/toolbox.ts'),
+  ]);
+  return identityTrust(trustOptions(target), await findManagedIdentity(graph, managedIdentityClientId));
+}
+
 async function verify(
   deps: RevokeDeps,
   flags: RevokeFlags,
-  managedIdentityClientId: string | undefined,
+  identity: IdentityTrust | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  const [{ verifyRevocation }, { findManagedIdentity }] = await Promise.all([
-    import('../../lib/setup/revoke-verify.ts'),
-    import('../../lib/setup/managed-identity.ts'),
-  ]);
-  const managedIdentityObjectId =
-    managedIdentityClientId === undefined ? undefined : await findManagedIdentity(deps.graph, managedIdentityClientId);
-  const proof = await verifyRevocation(deps, { ...optionsOf(flags), managedIdentityObjectId }, signal);
+  const { verifyRevocation } = await import('../../lib/setup/revoke-verify.ts');
+  const proof = await verifyRevocation(deps, { ...optionsOf(flags), identity }, signal);
   const proven = proof.every((each) => each.proven);
   const { application } = flags;
   const again = ptbCommand('revoke', application);

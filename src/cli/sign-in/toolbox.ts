@@ -4,6 +4,11 @@ import { azureIdentity, federatedAssertion } from '../../lib/azure/identity.ts';
 import { secretClient } from '../../lib/azure/key-vault.ts';
 import { type Clock, type Random, systemClock } from '../../lib/runtime/clock.ts';
 import type { CredentialStore } from '../../lib/credential/credential-store.ts';
+import {
+  type IdentityTrust,
+  type IdentityTrustOptions,
+  trustOfAssertion,
+} from '../../lib/credential/identity-trust.ts';
 import { KeyVaultCredentialStore } from '../../lib/credential/key-vault-credential-store.ts';
 import { keyVaultInventory, type VaultInventory } from '../../lib/credential/vault-inventory.ts';
 import { createMsalRedeemer, type Redeemer } from '../../lib/entra/redeemer.ts';
@@ -24,6 +29,8 @@ export interface Toolbox {
   readonly redeemer: Redeemer;
   readonly clock: Clock;
   readonly newId: () => string;
+  /** The federated credential that this machine's managed identity needs. Undefined if it has none. */
+  readonly identityTrust: () => Promise<IdentityTrust | undefined>;
   readonly exchangeDeps: ExchangeDeps;
   readonly signInDeps: SignInDeps;
   /** Aborted by Ctrl+C. */
@@ -63,6 +70,8 @@ export async function openToolbox(
     redeemer,
     clock,
     newId,
+    identityTrust: async () =>
+      target.hasManagedIdentity ? trustOfAssertion(trustOptions(target), await assertion()) : undefined,
     exchangeDeps,
     signal,
     signInDeps: {
@@ -80,6 +89,12 @@ export async function openToolbox(
     },
   };
 }
+
+export const trustOptions = ({ cloud, partnerTenantId }: Target): IdentityTrustOptions => ({
+  entraEndpoint: cloud.endpoints.entra,
+  partnerTenantId,
+  federationAudience: cloud.federationAudience,
+});
 
 /** Only the token of a managed identity is an assertion: the application does not trust the account signed in here. */
 function assertionOf(identity: TokenCredential, target: Target): () => Promise<string> {

@@ -1,21 +1,25 @@
 import { graphStatus } from '../graph/write.ts';
-import type { TenantId } from '../model/identifiers.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { errorFields, type Logger } from '../runtime/log.ts';
-import { clientCredentialName } from '../model/credential.ts';
 import { applicationPath, keyMark } from './client-keys.ts';
 import type { CredentialJournal } from './credential-journal.ts';
 import type { CredentialStore } from './credential-store.ts';
+import type { IdentityTrust } from './identity-trust.ts';
 import { redeemAsApplication, type RedeemAsApplicationDeps } from './prove-client-credential.ts';
 import type { RenewalDeps } from './superseded-keys.ts';
-import { type KnownKeys, namesOf, readKeyLists, unknownKeys } from './unknown-keys.ts';
+import { namesOf, readKeyLists, unknownKeys } from './unknown-keys.ts';
 
-interface CheckKeysDeps extends RedeemAsApplicationDeps {
+export interface CheckKeysDeps extends RedeemAsApplicationDeps {
   readonly store: CredentialStore;
   readonly journal: CredentialJournal;
   readonly clock: Clock;
   readonly log: Logger;
   readonly graphOf: RenewalDeps['graphOf'];
+  /**
+   * The federated credential that the managed identity of this program needs. Undefined if it has none.
+   * @throws Error if the identity does not answer.
+   */
+  readonly identityTrust: () => Promise<IdentityTrust | undefined>;
 }
 
 /**
@@ -32,7 +36,8 @@ export async function checkKeys(deps: CheckKeysDeps, application: string): Promi
     const { graph } = deps.graphOf(reply.token.accessToken);
     const lists = await readKeyLists(graph, applicationPath(client.clientId));
     const mark = keyMark(store.vault, application, await store.listClientCredentialVersions(application));
-    const known = { mark, stored: client, isTrusted: isTrustOfBroker(client.tenantId) };
+    const trust = lists.trusts.length === 0 ? undefined : await deps.identityTrust();
+    const known = { mark, stored: client, trust };
     const keys = namesOf(unknownKeys(lists, known, clock.nowMs()));
     const before = (await journal.read(application)).unknownKeys ?? '';
     if (keys !== '') log.log(keys === before ? 'info' : 'warn', 'credential.unknown_keys', { application, keys });
@@ -42,12 +47,3 @@ export async function checkKeys(deps: CheckKeysDeps, application: string): Promi
     log.log('warn', 'credential.key_check_failed', { application, ...errorFields(thrown) });
   }
 }
-
-/**
- * The app does not know the object ids of the managed identities that `ptb setup` trusted, its own and that of a stand-by.
- * It knows their names, and that they belong to the partner tenant.
- */
-export const isTrustOfBroker =
-  (tenantId: TenantId): KnownKeys['isTrusted'] =>
-  ({ name, issuer }) =>
-    name.startsWith(`${clientCredentialName}-`) && issuer.includes(`/${tenantId}/`);

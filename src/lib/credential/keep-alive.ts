@@ -1,7 +1,7 @@
 import type { Clock } from '../runtime/clock.ts';
 import { BrokerError, toBrokerError } from '../model/errors.ts';
 import { errorFields, type Logger } from '../runtime/log.ts';
-import { checkKeys } from './check-keys.ts';
+import { checkKeys, type CheckKeysDeps } from './check-keys.ts';
 import type { CredentialJournal } from './credential-journal.ts';
 import { probeMfa, type MfaProbeDeps } from './mfa-probe.ts';
 import { workingClient } from './prove-client-credential.ts';
@@ -17,7 +17,9 @@ export interface KeepAliveDeps extends RotationDeps, MfaProbeDeps {
   /** Identifier of Partner Center in Entra. */
   readonly partnerCenterIdentifier: string;
   /** For the renewal of client secrets and certificates; undefined if `CLIENT_SECRET_RENEWAL` is off. */
-  readonly renewal: Pick<RenewalDeps, 'graphOf' | 'createCertificate' | 'graphIdentifier'> | undefined;
+  readonly renewal:
+    | (Pick<RenewalDeps, 'graphOf' | 'createCertificate' | 'graphIdentifier'> & Pick<CheckKeysDeps, 'identityTrust'>)
+    | undefined;
 }
 
 /** The outcome of the daily maintenance of one application. */

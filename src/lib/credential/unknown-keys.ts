@@ -1,9 +1,10 @@
 import { X509Certificate } from 'node:crypto';
 import type { GraphClient } from '../graph/client.ts';
-import { type JsonObject, objectsIn, textOf } from '../graph/reply.ts';
+import { type JsonObject, objectsIn, textOf, textsIn } from '../graph/reply.ts';
 import { clientCredentialName, type StoredClientCredential } from '../model/credential.ts';
 import { visibleText } from '../runtime/visible-text.ts';
 import { type KeyMark, orphanAgeMs } from './client-keys.ts';
+import { type IdentityTrust, isTrustIn, type ListedTrust } from './identity-trust.ts';
 
 /** A key with which somebody can authenticate as an application. */
 export type KeyKind = 'client secret' | 'certificate' | 'federated credential';
@@ -28,8 +29,8 @@ export interface KnownKeys {
   readonly mark: KeyMark;
   /** The stored client credential. A person may have stored it without the id of its key. */
   readonly stored: StoredClientCredential | undefined;
-  /** Whether the application may trust this identity. */
-  readonly isTrusted: (trust: { readonly name: string; readonly issuer: string; readonly subject: string }) => boolean;
+  /** The managed identity that the application may trust. */
+  readonly trust: IdentityTrust | undefined;
 }
 
 /** @param path `/applications/{objectId}` or `/applications(appId='…')`. @throws BrokerError from Graph. */
@@ -54,7 +55,7 @@ export function unknownKeys(lists: KeyLists, known: KnownKeys, nowMs: number): r
     ...unknownIn('client secret', lists.secrets),
     ...unknownIn('certificate', lists.certificates),
     ...lists.trusts
-      .filter((trust) => !isTrusted(trust, known))
+      .filter((trust) => !isTrustIn(known.trust, listedTrust(trust)))
       .map((trust) => describe('federated credential', textOf(trust, 'id'), textOf(trust, 'name'))),
   ];
 }
@@ -90,12 +91,12 @@ function isValueOf(entry: JsonObject, { credential }: StoredClientCredential): b
   );
 }
 
-const isTrusted = (trust: JsonObject, known: KnownKeys): boolean =>
-  known.isTrusted({
-    name: textOf(trust, 'name') ?? '',
-    issuer: textOf(trust, 'issuer') ?? '',
-    subject: textOf(trust, 'subject') ?? '',
-  });
+/** A federated credential as Graph lists it. */
+export const listedTrust = (trust: JsonObject): ListedTrust => ({
+  issuer: textOf(trust, 'issuer') ?? '',
+  subject: textOf(trust, 'subject') ?? '',
+  audiences: textsIn(trust['audiences']),
+});
 
 /** Graph truncates display names to 90 characters. They are text of whoever added the key. */
 const maxName = 90;

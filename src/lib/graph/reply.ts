@@ -24,6 +24,10 @@ export function objectOf(object: JsonObject | undefined, name: string): JsonObje
 export const objectsIn = (value: unknown): readonly JsonObject[] =>
   Array.isArray(value) ? value.filter(isJsonObject) : [];
 
+/** The strings in a list. Empty if the value is not a list. */
+export const textsIn = (value: unknown): readonly string[] =>
+  Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : [];
+
 /** The API that answered, as details and logs name it. */
 export type Peer = 'Microsoft Graph' | 'Partner Center' | 'Exchange Online' | 'Azure Resource Manager';
 

@@ -1,4 +1,5 @@
 import { registeredKeys } from '../credential/client-keys.ts';
+import { identityTrust, type IdentityTrustOptions } from '../credential/identity-trust.ts';
 import { namesOf, unknownKeys } from '../credential/unknown-keys.ts';
 import { ptbCommand } from '../model/advice.ts';
 import type { DirectoryState } from './directory-state.ts';
@@ -23,7 +24,7 @@ export function adoptionNotes({ application, stored, mark }: DirectoryState): re
  */
 export function unknownKeyNotes(
   state: DirectoryState,
-  options: Pick<SetupOptions, 'application' | 'managedIdentityObjectId'>,
+  options: Pick<SetupOptions, 'application' | 'managedIdentityObjectId' | keyof IdentityTrustOptions>,
   nowMs: number,
 ): readonly string[] {
   const { application, stored, mark, federatedTrusts } = state;
@@ -34,8 +35,9 @@ export function unknownKeyNotes(
     certificates: application.keyCredentials,
     trusts: federatedTrusts.map((trust) => ({ ...trust })),
   };
-  const isTrusted = ({ subject }: { readonly subject: string }) => subject === options.managedIdentityObjectId;
-  const unknown = unknownKeys(lists, { mark, stored, isTrusted }, nowMs).filter(
+  const { managedIdentityObjectId } = options;
+  const trust = managedIdentityObjectId === undefined ? undefined : identityTrust(options, managedIdentityObjectId);
+  const unknown = unknownKeys(lists, { mark, stored, trust }, nowMs).filter(
     ({ kind, isMarked }) => !isAdoption || !isMarked || kind === 'federated credential',
   );
   if (unknown.length === 0) return [];

@@ -1,5 +1,5 @@
-import { isTrustOfBroker } from '../credential/check-keys.ts';
 import { applicationPath, keyMark } from '../credential/client-keys.ts';
+import type { CheckKeysDeps } from '../credential/check-keys.ts';
 import type { CredentialStore } from '../credential/credential-store.ts';
 import { namesOf, readKeyLists, unknownKeys } from '../credential/unknown-keys.ts';
 import type { GraphClient } from '../graph/client.ts';
@@ -14,6 +14,7 @@ interface KeysCheckDeps {
   readonly application: string;
   readonly store: CredentialStore;
   readonly clock: Clock;
+  readonly identityTrust: CheckKeysDeps['identityTrust'];
 }
 
 const check = 'Keys';
@@ -23,21 +24,24 @@ const check = 'Keys';
  * @param graph with a token of the application itself.
  */
 export async function keysCheck(
-  { application, store, clock }: KeysCheckDeps,
+  { application, store, clock, identityTrust }: KeysCheckDeps,
   client: StoredClientCredential,
   graph: Pick<GraphClient, 'get'>,
 ): Promise<Check> {
   try {
     const lists = await readKeyLists(graph, applicationPath(client.clientId));
     const mark = keyMark(store.vault, application, await store.listClientCredentialVersions(application));
-    const known = { mark, stored: client, isTrusted: isTrustOfBroker(client.tenantId) };
+    const trust = lists.trusts.length === 0 ? undefined : await identityTrust();
+    const known = { mark, stored: client, trust };
     const unknown = unknownKeys(lists, known, clock.nowMs());
     if (unknown.length === 0) return ok(check, 'This vault holds every key of the application.');
+    const isBlind = trust === undefined && unknown.some(({ kind }) => kind === 'federated credential');
+    const hint = isBlind ? ' This machine has no managed identity, so it recognizes no federated credential.' : '';
     return {
       check,
       // Another broker with a vault of its own may share the application.
       status: unknown.every(({ isMarked }) => isMarked) ? 'notice' : 'warning',
-      message: `The application has keys in Entra that this vault does not hold: ${namesOf(unknown)}.`,
+      message: `The application has keys in Entra that this vault does not hold: ${namesOf(unknown)}.${hint}`,
       remedy: `If neither another broker nor somebody of yours added them, treat it as an incident and run ${ptbCommand('revoke', application)}. Otherwise remove them in Entra once they are not needed.`,
     };
   } catch (thrown) {

@@ -2,6 +2,7 @@ import { judgeCredential } from '../health/health.ts';
 import { ptbCommand } from '../model/advice.ts';
 import { probeMfa } from '../credential/mfa-probe.ts';
 import type { Credential } from '../model/credential.ts';
+import type { CheckKeysDeps } from '../credential/check-keys.ts';
 import type { CredentialStore } from '../credential/credential-store.ts';
 import type { TokenSource } from '../model/token.ts';
 import type { Resource } from '../model/token.ts';
@@ -30,6 +31,7 @@ export interface DoctorDeps extends Omit<CustomerCheckDeps, 'token'>, GdapCheckD
   /** Microsoft Graph in the partner tenant with this token. */
   readonly partnerGraph: (token: Secret) => GraphClient;
   readonly newId: () => string;
+  readonly identityTrust: CheckKeysDeps['identityTrust'];
   /** False: checks that need the managed identity are skipped. */
   readonly hasManagedIdentity: boolean;
 }

@@ -1,14 +1,13 @@
 import type { ClientCredential } from '../model/credential.ts';
+import { type IdentityTrust, identityTrust, type IdentityTrustOptions } from '../credential/identity-trust.ts';
 import { renewBeforeMs } from '../credential/renew-client-credential.ts';
 import { BrokerError } from '../model/errors.ts';
-import type { TenantId } from '../model/identifiers.ts';
 import { adminAgentsName, applicationTag, type DirectoryState, type RegisteredApplication } from './directory-state.ts';
 import { graphAppId, type PermissionProfile, type ResourcePermissions, signInScopes } from './permissions.ts';
 import { isExactly } from './registered-profile.ts';
 
 /** The desired state. */
-export interface SetupOptions {
-  readonly partnerTenantId: TenantId;
+export interface SetupOptions extends IdentityTrustOptions {
   /** Name of the application in Key Vault and in policies. */
   readonly application: string;
   /** Its name in Entra. */
@@ -17,10 +16,6 @@ export interface SetupOptions {
   readonly credential: ClientCredential['kind'];
   /** Object id of the managed identity that a federated credential trusts. */
   readonly managedIdentityObjectId?: string | undefined;
-  /** Authority base without a trailing slash. The issuer of the managed identity's tokens is derived from it. */
-  readonly entraEndpoint: string;
-  /** Audience that the cloud requires in the managed identity's tokens. */
-  readonly federationAudience: string;
 }
 
 /** One change. Steps are applied in order, so a step may use what an earlier one created. */
@@ -42,17 +37,10 @@ export type SetupStep =
   | { readonly kind: 'join_admin_agents'; readonly groupId: string }
   | { readonly kind: 'add_secret' }
   | { readonly kind: 'add_certificate' }
-  | { readonly kind: 'trust_managed_identity'; readonly trust: ManagedIdentityTrust }
+  | { readonly kind: 'trust_managed_identity'; readonly trust: IdentityTrust }
   | { readonly kind: 'store_federated' };
 
 type Resource = Pick<ResourcePermissions, 'appId' | 'name'>;
-
-/** "Configure an application to trust a managed identity": issuer, subject and audience of the identity's token. */
-interface ManagedIdentityTrust {
-  readonly issuer: string;
-  readonly subject: string;
-  readonly audience: string;
-}
 
 export const redirectUri = 'http://localhost';
 export const signInAudience = 'AzureADMultipleOrgs';
@@ -191,18 +179,14 @@ function planCredential(options: SetupOptions, state: DirectoryState, nowMs: num
   }
 }
 
-function managedIdentityTrust(options: SetupOptions): ManagedIdentityTrust {
+function managedIdentityTrust(options: SetupOptions): IdentityTrust {
   if (options.managedIdentityObjectId === undefined) {
     throw new BrokerError(
       'config_invalid',
       "MANAGED_IDENTITY_CLIENT_ID: a federated credential needs the function app's user-assigned managed identity.",
     );
   }
-  return {
-    issuer: `${options.entraEndpoint}/${options.partnerTenantId}/v2.0`,
-    subject: options.managedIdentityObjectId,
-    audience: options.federationAudience,
-  };
+  return identityTrust(options, options.managedIdentityObjectId);
 }
 
 function sameSet(left: readonly string[], right: readonly string[]): boolean {

@@ -1,5 +1,5 @@
 import type { GraphClient } from '../graph/client.ts';
-import { type JsonObject, objectOf, objectsIn, textOf } from '../graph/reply.ts';
+import { type JsonObject, objectOf, objectsIn, textOf, textsIn } from '../graph/reply.ts';
 import {
   adminAgentsName,
   applicationTag,
@@ -81,7 +81,7 @@ export async function findApplication(
   const sameName = graph.list(`/applications?$filter=displayName eq '${name}'&${applicationFields}`);
   // Display names are not unique in Entra. The application that callers request tokens for may have the same one.
   for await (const candidate of sameName) {
-    if (texts(candidate['tags']).includes(applicationTag(wanted.application))) return readApplication(candidate);
+    if (textsIn(candidate['tags']).includes(applicationTag(wanted.application))) return readApplication(candidate);
   }
   return undefined;
 }
@@ -96,13 +96,13 @@ export async function readApplicationOf(
 }
 
 function readApplication(found: JsonObject): RegisteredApplication {
-  const redirectUris = (platform: string) => texts(objectOf(found, platform)?.['redirectUris']);
+  const redirectUris = (platform: string) => textsIn(objectOf(found, platform)?.['redirectUris']);
   return {
     objectId: textOf(found, 'id') ?? '',
     clientId: textOf(found, 'appId') ?? '',
     displayName: textOf(found, 'displayName') ?? '',
     signInAudience: textOf(found, 'signInAudience') ?? '',
-    tags: texts(found['tags']),
+    tags: textsIn(found['tags']),
     redirectUris: redirectUris('web'),
     otherRedirectUris: { spa: redirectUris('spa'), publicClient: redirectUris('publicClient') },
     permissions: objectsIn(found['requiredResourceAccess']).flatMap((resource) =>
@@ -167,7 +167,7 @@ async function readFederatedTrusts(graph: GraphClient, objectId: string): Promis
       name: textOf(trust, 'name') ?? '',
       issuer: textOf(trust, 'issuer') ?? '',
       subject: textOf(trust, 'subject') ?? '',
-      audiences: texts(trust['audiences']),
+      audiences: textsIn(trust['audiences']),
     });
   }
   return trusts;
@@ -192,6 +192,3 @@ async function first(graph: GraphClient, path: string): Promise<JsonObject | und
   for await (const item of graph.list(path)) return item;
   return undefined;
 }
-
-const texts = (value: unknown): readonly string[] =>
-  Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : [];

@@ -1,4 +1,5 @@
 import { applicationPath } from '../credential/client-keys.ts';
+import { listedTrust } from '../credential/unknown-keys.ts';
 import type { ApplicationInventory } from '../credential/vault-inventory.ts';
 import type { GraphClient } from '../graph/client.ts';
 import { type JsonObject, objectsIn, textOf } from '../graph/reply.ts';
@@ -123,7 +124,7 @@ async function readTrusts(graph: GraphClient, objectPath: string): Promise<reado
       kind: 'federated credential',
       id: textOf(trust, 'id') ?? '',
       name: textOf(trust, 'name') ?? '',
-      subject: textOf(trust, 'subject') ?? '',
+      trust: listedTrust(trust),
       holder: objectPath,
       startsAtMs: Number.NaN,
     });

@@ -1,4 +1,5 @@
 import type { CredentialStore } from '../credential/credential-store.ts';
+import type { ListedTrust } from '../credential/identity-trust.ts';
 import type { KeyKind } from '../credential/unknown-keys.ts';
 import type { ApplicationInventory, VaultInventory } from '../credential/vault-inventory.ts';
 import type { Redeemer } from '../entra/redeemer.ts';
@@ -44,9 +45,9 @@ export interface KnownAccount {
 export interface EntraKey {
   readonly kind: KeyKind;
   readonly id: string;
-  /** Display name, or name and subject of a federated credential. */
   readonly name: string;
-  readonly subject?: string;
+  /** Of a federated credential. */
+  readonly trust?: ListedTrust;
   /** Graph path of the object that holds the key: an application, or its service principal. */
   readonly holder: string;
   readonly startsAtMs: number;

@@ -1,3 +1,4 @@
+import { type IdentityTrust, isTrustIn } from '../credential/identity-trust.ts';
 import type { ApplicationInventory, InventoryVersion } from '../credential/vault-inventory.ts';
 import { minuteMs } from '../model/durations.ts';
 import { BrokerError } from '../model/errors.ts';
@@ -18,8 +19,8 @@ import { type Proof, RevokedValues } from './revoke-tries.ts';
 const runMs = 5 * minuteMs;
 
 export interface VerifyOptions extends RevokeOptions {
-  /** Object id of the managed identity that the application may trust after the renewal. */
-  readonly managedIdentityObjectId?: string | undefined;
+  /** The managed identity that the application may trust after the renewal. */
+  readonly identity?: IdentityTrust | undefined;
 }
 
 /**
@@ -36,10 +37,11 @@ export async function verifyRevocation(
   const { vault } = state;
   const revokedAtMs = await revocationTimeMs(deps, state);
   const renewed = vault instanceof BrokerError ? noVersions : enabledSince(vault, revokedAtMs);
-  const isKnown = ({ kind, id, subject }: EntraKey): boolean =>
-    kind === 'federated credential'
-      ? subject === options.managedIdentityObjectId && renewed.client.some((version) => version.kind === 'federated')
-      : renewed.client.some(({ keyId }) => keyId === id);
+  const isFederated = renewed.client.some(({ kind }) => kind === 'federated');
+  const isKnown = ({ id, trust }: EntraKey): boolean =>
+    trust === undefined
+      ? renewed.client.some(({ keyId }) => keyId === id)
+      : isFederated && isTrustIn(options.identity, trust);
   const values = new RevokedValues(deps, signal);
   const former = vault instanceof BrokerError ? vault : enabledBefore(vault, revokedAtMs);
   if (!(former instanceof BrokerError)) await values.read(options.application, former);

@@ -107,6 +107,7 @@ export class CredentialWorld {
   #renewal(): NonNullable<KeepAliveDeps['renewal']> {
     return {
       graphIdentifier: 'https://graph.microsoft.com',
+      identityTrust: async () => undefined,
       createCertificate: () => Promise.reject(new Error('no certificate is expected')),
       graphOf: () => ({ graph: this.entra, writer: this.#ownWriter() }),
     };

@@ -5,6 +5,7 @@ import { vi } from 'vitest';
 import type { Clock } from '../../../src/lib/runtime/clock.ts';
 import { createCertificate } from '../../../src/lib/credential/create-certificate.ts';
 import { KeyVaultCredentialStore } from '../../../src/lib/credential/key-vault-credential-store.ts';
+import { trustOfAssertion } from '../../../src/lib/credential/identity-trust.ts';
 import { clouds, withEndpoints } from '../../../src/lib/model/clouds.ts';
 import { createMsalRedeemer } from '../../../src/lib/entra/redeemer.ts';
 import { createGraphClient } from '../../../src/lib/graph/client.ts';
@@ -57,6 +58,12 @@ export async function startOperator(options: CloudOptions = {}) {
     { fetch, clock, federatedAssertion: assertion, loadMsal: () => import('@azure/msal-node') },
     document.entra,
   );
+  const trustOptions = {
+    entraEndpoint: document.entra,
+    partnerTenantId,
+    federationAudience: endpoints.federationAudience,
+  };
+  const identityTrust = async () => trustOfAssertion(trustOptions, await assertion());
   const newId = (): string => crypto.randomUUID();
   const exchangeDeps = { fetch, clock, random: () => 0, limiter: new Limiter(8) };
   const graphOf = (token: string) => {
@@ -106,13 +113,11 @@ export async function startOperator(options: CloudOptions = {}) {
     };
   };
   const setupOptions = (more: Partial<SetupRequest> = {}): SetupRequest => ({
-    partnerTenantId,
     application: 'default',
     displayName: 'Partner Token Broker',
     profile: profiles.gdap,
     credential: 'secret',
-    entraEndpoint: document.entra,
-    federationAudience: endpoints.federationAudience,
+    ...trustOptions,
     managedIdentityObjectId: document.managedIdentity.principalId,
     ...more,
   });
@@ -126,6 +131,7 @@ export async function startOperator(options: CloudOptions = {}) {
     redeemer,
     newId,
     partnerTenantId,
+    identityTrust,
     canaryResource,
     resources: endpoints.resources,
     endpoints: endpoints.endpoints,
@@ -136,6 +142,7 @@ export async function startOperator(options: CloudOptions = {}) {
     /** Dependencies of a renewal: Graph with the application's own token. */
     renewal: () => ({
       createCertificate,
+      identityTrust,
       graphIdentifier: canaryResource,
       graphOf: (token: Secret) => {
         const { client, writer } = graphOf(token.reveal());

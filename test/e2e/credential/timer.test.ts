@@ -144,6 +144,9 @@ it('removes the former secret the day after the managed identity worked', async 
   vi.spyOn(services.clock, 'nowMs').mockReturnValue(nowMs + 24 * 3_600_000);
   await rotateCredentials(services);
   expect(application?.passwords).toEqual([]);
+  // The app knows the trust in its own managed identity.
+  expect(application?.federated.size).toBe(1);
+  expect((await journal.read('default')).unknownKeys).toBeUndefined();
 });
 
 it('skips an application that was revoked and not set up again', async () => {

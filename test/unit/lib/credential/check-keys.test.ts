@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { checkKeys } from '../../../../src/lib/credential/check-keys.ts';
+import type { IdentityTrust } from '../../../../src/lib/credential/identity-trust.ts';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import type { JsonObject } from '../../../../src/lib/graph/reply.ts';
 import type { GraphWriter } from '../../../../src/lib/graph/write.ts';
@@ -16,6 +17,8 @@ let redeemer: FakeRedeemer;
 let journal: MemoryCredentialJournal;
 let logged: ReturnType<typeof recordingLogger>;
 let secrets: JsonObject[];
+let trusts: JsonObject[];
+let identity: () => Promise<IdentityTrust | undefined>;
 let failure: BrokerError | undefined;
 beforeEach(async () => {
   clock = new FakeClock();
@@ -24,6 +27,8 @@ beforeEach(async () => {
   journal = new MemoryCredentialJournal();
   logged = recordingLogger();
   secrets = [];
+  trusts = [];
+  identity = () => Promise.reject(new Error('no identity is expected'));
   failure = undefined;
 });
 
@@ -32,7 +37,7 @@ async function check(): Promise<readonly unknown[]> {
   const levels = () => logged.lines.map(({ level }, at) => [level, logged.events()[at]]);
   const get = async (path: string): Promise<JsonObject> => {
     if (failure !== undefined) throw failure;
-    return path.endsWith('/federatedIdentityCredentials') ? { value: [] } : { passwordCredentials: secrets };
+    return path.endsWith('/federatedIdentityCredentials') ? { value: trusts } : { passwordCredentials: secrets };
   };
   await checkKeys(
     {
@@ -43,6 +48,7 @@ async function check(): Promise<readonly unknown[]> {
       log: logged.log,
       newId: () => 'id',
       graphIdentifier: 'https://graph.test',
+      identityTrust: () => identity(),
       graphOf: () => ({ graph: { get }, writer: {} as GraphWriter }),
     },
     'default',
@@ -62,6 +68,21 @@ describe('checkKeys', () => {
     secrets = [];
     expect(await check()).toEqual([]);
     expect(await journal.read('default')).toEqual({});
+  });
+
+  it("knows the trust in its own managed identity, and names one in another issuer with the identity's object id", async () => {
+    const own = { issuer: 'https://login.test/partner/v2.0', subject: 'identity', audience: 'exchange' };
+    identity = async () => own;
+    trusts = [{ id: 'own', name: 'x', issuer: own.issuer, subject: own.subject, audiences: [own.audience] }];
+    expect(await check()).toEqual([]);
+    trusts = [...trusts, { ...trusts[0], id: 'foreign', issuer: 'https://evil.test/partner/v2.0' }];
+    expect(await check()).toEqual([['warn', 'credential.unknown_keys']]);
+    expect(await journal.read('default')).toEqual({ unknownKeys: 'federated credential foreign ("x")' });
+  });
+
+  it('logs that the keys were not checked when the identity does not answer', async () => {
+    trusts = [{ id: 'trust' }];
+    expect(await check()).toEqual([['warn', 'credential.key_check_failed']]);
   });
 
   it('says nothing when the credential does not work or may not read the application', async () => {

@@ -53,6 +53,7 @@ function rejectedRenewal(code: 'access_denied' | 'resource_error'): NonNullable<
   return {
     graphOf: () => ({ graph: { get: reject }, writer: { post: reject } as unknown as GraphWriter }),
     createCertificate: reject,
+    identityTrust: reject,
     graphIdentifier: 'https://graph.microsoft.com',
   };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { X509Certificate } from 'node:crypto';
-import { isTrustOfBroker } from '../../../../src/lib/credential/check-keys.ts';
 import { keyMark } from '../../../../src/lib/credential/client-keys.ts';
+import { identityTrust } from '../../../../src/lib/credential/identity-trust.ts';
 import { createCertificate } from '../../../../src/lib/credential/create-certificate.ts';
 import { parseCertificate } from '../../../../src/lib/credential/certificate.ts';
 import { describeKey, namesOf, unknownKeys } from '../../../../src/lib/credential/unknown-keys.ts';
@@ -22,12 +22,12 @@ const stored: StoredClientCredential = {
   keyId: 'in use',
   version: 'v1',
 };
+const trust = identityTrust(
+  { entraEndpoint: 'https://login.test', partnerTenantId: partner, federationAudience: 'api://AzureADTokenExchange' },
+  'identity',
+);
 const unknown = (lists: Partial<Record<'secrets' | 'certificates' | 'trusts', JsonObject[]>>, credential = stored) =>
-  unknownKeys(
-    { secrets: [], certificates: [], trusts: [], ...lists },
-    { mark, stored: credential, isTrusted: isTrustOfBroker(partner) },
-    nowMs,
-  );
+  unknownKeys({ secrets: [], certificates: [], trusts: [], ...lists }, { mark, stored: credential, trust }, nowMs);
 
 describe('unknownKeys', () => {
   it('knows a key by the id of any stored version, and the new key of a run that is about to store it', () => {
@@ -58,12 +58,20 @@ describe('unknownKeys', () => {
     ]);
   });
 
+  const { issuer, subject, audience } = trust;
   it.each([
-    ['partner-token-broker-0123', `https://login.test/${partner}/v2.0`, 0],
-    ['partner-token-broker-0123', 'https://login.test/another/v2.0', 1],
-    ['mine', `https://login.test/${partner}/v2.0`, 1],
-  ])('judges the trust %s in %s', (name, issuer, count) => {
-    expect(unknown({ trusts: [{ id: 'trust', name, issuer }] })).toHaveLength(count);
+    ['the identity of this broker', {}, 0],
+    ['another issuer', { issuer: 'https://evil.test' }, 1],
+    ['an issuer that contains the partner tenant', { issuer: `https://evil.test/${partner}/v2.0` }, 1],
+    ['another subject of the same issuer', { subject: 'another' }, 1],
+    ['no subject', { subject: undefined }, 1],
+    ['another audience', { audiences: ['another'] }, 1],
+    ['a second audience', { audiences: [audience, 'another'] }, 1],
+    ['no audience', { audiences: undefined }, 1],
+  ])('judges a trust in %s, whatever name it has', (_what, more, count) => {
+    const listed = { id: 'id', name: 'partner-token-broker-0123', issuer, subject, audiences: [audience], ...more };
+    expect(unknown({ trusts: [listed] })).toHaveLength(count);
+    expect(unknown({ trusts: [{ ...listed, name: 'mine' }] })).toHaveLength(count);
   });
 
   it('compares what Entra shows of a value that was stored without the id of its key', async () => {

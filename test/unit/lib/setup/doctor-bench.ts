@@ -1,3 +1,4 @@
+import type { IdentityTrust } from '../../../../src/lib/credential/identity-trust.ts';
 import type { GraphClient } from '../../../../src/lib/graph/client.ts';
 import type { JsonObject } from '../../../../src/lib/graph/reply.ts';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
@@ -41,6 +42,9 @@ export class DoctorBench {
   /** The keys of the application, as Graph lists them. */
   keys: (path: string) => Promise<JsonObject> = async () => ({ passwordCredentials: [], keyCredentials: [] });
 
+  /** The federated credential that the identity of this machine needs. */
+  trust: IdentityTrust | undefined;
+
   private constructor(clock: FakeClock, store: MemoryCredentialStore) {
     this.clock = clock;
     this.store = store;
@@ -74,6 +78,7 @@ export class DoctorBench {
       application: 'default',
       partnerTenantId: partner,
       hasManagedIdentity: true,
+      identityTrust: async () => this.trust,
       store,
       tokens: {
         getToken: async (request) => {

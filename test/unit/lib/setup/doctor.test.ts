@@ -33,6 +33,20 @@ describe('examine', () => {
     expect(one(await bench.checks(), 'Keys')?.status).toBe('notice');
   });
 
+  it("knows the trust in this machine's managed identity, and warns about one in another issuer", async () => {
+    const own = { issuer: 'https://login.test/partner/v2.0', subject: 'identity', audiences: ['exchange'] };
+    let trusts = [{ id: 'own', name: 'app', ...own }];
+    bench.keys = async (path) => (path.endsWith('/federatedIdentityCredentials') ? { value: trusts } : {});
+    bench.trust = { ...own, audience: 'exchange' };
+    expect(one(await bench.checks(), 'Keys')?.status).toBe('ok');
+    trusts = [...trusts, { id: 'foreign', name: 'app', ...own, issuer: 'https://evil.test/partner/v2.0' }];
+    const keys = one(await bench.checks(), 'Keys');
+    expect(keys).toMatchObject({ status: 'warning', message: expect.stringContaining('foreign') as string });
+    expect(keys?.message).not.toContain('credential own');
+    bench.trust = undefined;
+    expect(one(await bench.checks(), 'Keys')?.message).toMatch(/credential own.*This machine has no managed identity/);
+  });
+
   it('skips the check of the keys when the application may not read itself', async () => {
     const refuse = (status: number) => () =>
       Promise.reject(new BrokerError('access_denied', 'No.', { logFields: { status } }));

@@ -1,3 +1,4 @@
+import type { ListedTrust } from '../../../../src/lib/credential/identity-trust.ts';
 import type { ApplicationInventory, VaultInventory } from '../../../../src/lib/credential/vault-inventory.ts';
 import { createGraphClient } from '../../../../src/lib/graph/client.ts';
 import { createGraphWriter } from '../../../../src/lib/graph/write.ts';
@@ -37,7 +38,7 @@ export class RevokeBench {
   secrets: Key[] = [{ keyId: 'secret-1', value: 'client-secret-1' }, { keyId: 'secret-2' }];
   certificates: Key[] = [{ keyId: 'certificate-1' }];
   principalSecrets: Key[] = [];
-  trusts: { readonly id: string; readonly name?: string; readonly subject?: string }[] = [{ id: 'trust-1' }];
+  trusts: ({ readonly id: string; readonly name?: string } & Partial<ListedTrust>)[] = [{ id: 'trust-1' }];
   owners = ['principal-id', 'somebody'];
   /** When the sessions of the account were revoked. */
   validFromMs = 0;

@@ -55,14 +55,19 @@ describe('verifyRevocation', () => {
   });
 
   it('knows only the trust in the managed identity, and only if the vault uses it', async () => {
-    bench.trusts = [{ id: 'trust-2', name: 'app', subject: 'identity' }];
+    const identity = { issuer: 'https://login.test/partner/v2.0', subject: 'identity', audience: 'exchange' };
+    const { audience, ...claims } = identity;
+    const own = { ...claims, id: 'trust-2', name: 'app', audiences: [audience] };
+    bench.trusts = [own];
     await bench.clock.advance(96 * minuteMs);
-    expect(open(await bench.verify({ managedIdentityObjectId: 'identity' }))).toHaveLength(1);
+    expect(open(await bench.verify({ identity }))).toHaveLength(1);
     const credential = { kind: 'federated' } as const;
     await bench.store.saveClientCredential('default', { clientId, tenantId: partner, credential });
-    expect(open(await bench.verify({ managedIdentityObjectId: 'identity' }))).toEqual([]);
-    bench.trusts.push({ id: 'trust-3', name: 'other', subject: 'stranger' });
-    expect(open(await bench.verify({ managedIdentityObjectId: 'identity' }))).toHaveLength(1);
+    expect(open(await bench.verify({ identity }))).toEqual([]);
+    for (const more of [{ subject: 'stranger' }, { issuer: 'https://evil.test/partner/v2.0' }, { audiences: [] }]) {
+      bench.trusts = [own, { ...own, ...more, id: 'trust-3' }];
+      expect(open(await bench.verify({ identity }))).toHaveLength(1);
+    }
   });
 
   it('names the ownership of itself that somebody gave back, and a version that somebody enabled again', async () => {
