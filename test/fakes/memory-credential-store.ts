@@ -12,6 +12,7 @@ import type {
   RefreshTokenVersion,
 } from '../../src/lib/credential/credential-store.ts';
 import { readNewest, refreshTokensInOrder, skippedRefreshTokens } from '../../src/lib/credential/in-force.ts';
+import type { ApplicationInventory } from '../../src/lib/credential/vault-inventory.ts';
 import { earliest } from '../../src/lib/credential/stored-secret.ts';
 import { BrokerError } from '../../src/lib/model/errors.ts';
 import type { TenantId } from '../../src/lib/model/identifiers.ts';
@@ -147,6 +148,23 @@ export class MemoryCredentialStore implements CredentialStore {
         clientId: value.clientId,
         ...(value.keyId === undefined ? {} : { keyId: value.keyId }),
       }));
+  }
+
+  /** What a {@link VaultInventory} reads. */
+  async inventory(application: string): Promise<ApplicationInventory> {
+    const clients = this.#clients.get(application) ?? [];
+    return {
+      client: (await this.listClientCredentialVersions(application)).map((listed) => {
+        const tenantId = clients.find(({ version }) => version === listed.version)?.value.tenantId;
+        return { ...listed, ...(tenantId === undefined ? {} : { tenantId }) };
+      }),
+      refreshToken: await this.listRefreshTokenVersions(application),
+    };
+  }
+
+  /** The refresh tokens of all versions, also of those that are disabled. */
+  refreshTokens(application: string): readonly string[] {
+    return (this.#tokens.get(application) ?? []).map(({ value }) => value.secret.reveal());
   }
 
   async disableRefreshTokenVersion(application: string, version: string): Promise<void> {

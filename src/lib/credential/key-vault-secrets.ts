@@ -62,8 +62,8 @@ export class KeyVaultSecrets {
   }
 
   /**
-   * Stores a new version. An enabled version recovers a secret that was deleted. A disabled one does not: a person may
-   * have deleted the secret to stop the broker.
+   * Stores a new version. An enabled version recovers a secret that was deleted, and disables its former versions: a
+   * person may have deleted the secret to stop the broker. For the same reason a disabled version does not recover it.
    * @returns its name.
    */
   async set(name: string, { value, ...options }: SecretToStore): Promise<string> {
@@ -75,6 +75,11 @@ export class KeyVaultSecrets {
         if (httpStatusOf(error) !== 409 || options.enabled === false) throw error;
         const recovery = await this.#client.beginRecoverDeletedSecret(name, { abortSignal: signal });
         await recovery.pollUntilDone();
+        for await (const former of this.#client.listPropertiesOfSecretVersions(name, { abortSignal: signal })) {
+          if (former.enabled === false) continue;
+          const changes = { enabled: false, abortSignal: signal };
+          await this.#client.updateSecretProperties(name, versionOf(former), changes);
+        }
         return versionOf((await this.#client.setSecret(name, value, { ...options, abortSignal: signal })).properties);
       }
     });

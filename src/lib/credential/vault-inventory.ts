@@ -1,5 +1,7 @@
 import type { SecretClient, SecretProperties } from '@azure/keyvault-secrets';
+import { parseTenantId, type TenantId } from '../model/identifiers.ts';
 import { httpStatusOf } from '../runtime/sdk-error.ts';
+import { KeyVaultSecrets } from './key-vault-secrets.ts';
 import { secretNames } from './key-vault-credential-store.ts';
 import { keyVaultFailure } from './key-vault-failure.ts';
 import { readVersion, tagsOf } from './stored-secret.ts';
@@ -11,6 +13,8 @@ export interface InventoryVersion {
   /** False for the versions of a deleted secret, too. */
   readonly enabled: boolean;
   readonly clientId?: string;
+  /** The tenant of the application. Only a client credential names it. */
+  readonly tenantId?: TenantId;
   readonly keyId?: string;
   readonly kind?: string;
   readonly account?: string;
@@ -21,6 +25,8 @@ export interface InventoryVersion {
 export interface ApplicationInventory {
   readonly client: readonly InventoryVersion[];
   readonly refreshToken: readonly InventoryVersion[];
+  /** When a revocation was last recorded, by the clock of the vault. */
+  readonly revokedAtMs?: number;
 }
 
 /**
@@ -32,10 +38,15 @@ export interface VaultInventory {
   applications(): Promise<readonly string[]>;
   /** Empty lists for an unknown application. Key Vault lists only the newest version of a deleted secret. */
   read(application: string): Promise<ApplicationInventory>;
+  /** Records that everything of an application was revoked before now. */
+  recordRevocation(application: string): Promise<void>;
 }
 
 /** Milliseconds per operation, including the SDK's retries. */
 const deadlineMs = 20_000;
+
+/** The secret whose newest version shows when the application was last revoked. Its value says nothing. */
+const revocationName = (application: string): string => `ptb-${application}-revocation`;
 
 const namePattern = /^ptb-(.+)-(?:client-credential|refresh-token)$/;
 
@@ -49,11 +60,16 @@ export const keyVaultInventory = (client: SecretClient): VaultInventory => ({
       return [...new Set(applications)].toSorted();
     }),
   read: async (application) => {
-    const [listed, refreshToken] = await Promise.all([
+    const [listed, refreshToken, [record]] = await Promise.all([
       versionsOf(client, secretNames.clientCredential(application)),
       versionsOf(client, secretNames.refreshToken(application)),
+      versionsOf(client, revocationName(application)),
     ]);
-    return { client: listed, refreshToken };
+    return { client: listed, refreshToken, ...(record === undefined ? {} : { revokedAtMs: record.createdAtMs }) };
+  },
+  recordRevocation: async (application) => {
+    const record = { value: 'revoked', contentType: 'revocation', tags: { application } };
+    await new KeyVaultSecrets(client).set(revocationName(application), record);
   },
 });
 
@@ -76,10 +92,12 @@ function versionsOf(client: SecretClient, name: string): Promise<readonly Invent
 }
 
 function inventoryVersion(properties: SecretProperties): InventoryVersion {
-  const { clientId, keyId, kind, account, accountObjectId } = tagsOf(properties);
+  const { clientId, keyId, kind, account, accountObjectId, ...tags } = tagsOf(properties);
+  const tenantId = parseTenantId(tags['tenantId']);
   return {
     ...readVersion(properties),
     ...(clientId ? { clientId } : {}),
+    ...(tenantId ? { tenantId } : {}),
     ...(keyId ? { keyId } : {}),
     ...(kind ? { kind } : {}),
     ...(account ? { account } : {}),

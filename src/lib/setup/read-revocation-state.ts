@@ -4,22 +4,29 @@ import type { ApplicationInventory } from '../credential/vault-inventory.ts';
 import type { GraphClient } from '../graph/client.ts';
 import { type JsonObject, objectsIn, textOf } from '../graph/reply.ts';
 import { BrokerError, toBrokerError } from '../model/errors.ts';
+import { accountsIn } from './revoke-accounts.ts';
 import {
   type EntraKey,
   isMissing,
-  type KnownAccount,
   type Registration,
   type RevocationState,
   type RevokeDeps,
   type RevokeOptions,
+  type TriedTokens,
 } from './revoke-state.ts';
+import { inOwnTenant } from './revoke-tenant.ts';
 
 /**
  * Reads everything that a revocation concerns. Changes nothing.
- * @throws BrokerError request_invalid for an application that the vault does not know; key_vault_unavailable when neither
- * the vault nor the operator names an account or a client id.
+ * @param tried what is known about the refresh tokens beside their tags.
+ * @throws BrokerError request_invalid for an application that the vault does not know, or that belongs to another tenant;
+ * key_vault_unavailable when neither the vault nor the operator names an account or a client id.
  */
-export async function readRevocationState(deps: RevokeDeps, options: RevokeOptions): Promise<RevocationState> {
+export async function readRevocationState(
+  deps: RevokeDeps,
+  options: RevokeOptions,
+  tried: TriedTokens = new Map(),
+): Promise<RevocationState> {
   const vault = await deps.inventory.read(options.application).catch(toBrokerError);
   const isNamed = options.account !== undefined || options.clientId !== undefined;
   if (vault instanceof BrokerError && !isNamed) throw vault;
@@ -27,11 +34,13 @@ export async function readRevocationState(deps: RevokeDeps, options: RevokeOptio
     throw await unknownApplication(deps, options.application);
   }
   const clientIds = clientIdsOf(vault, options);
-  return {
-    vault,
-    accounts: accountsOf(vault, options),
-    registrations: await Promise.all(clientIds.map((clientId) => readRegistration(deps, clientId))),
-  };
+  const registrations = await Promise.all(
+    clientIds.map(async (clientId) => inOwnTenant(deps, vault, await readRegistration(deps, clientId))),
+  );
+  const isAnyHere = registrations.some(({ keys, isElsewhere }) => !isElsewhere && !isMissing(keys));
+  const elsewhere = registrations.find(({ isElsewhere }) => isElsewhere)?.keys;
+  if (!isAnyHere && elsewhere instanceof BrokerError) throw elsewhere;
+  return { vault, registrations, ...accountsIn(vault, options, tried) };
 }
 
 const isEmpty = ({ client, refreshToken }: ApplicationInventory): boolean => client.length + refreshToken.length === 0;
@@ -49,22 +58,6 @@ async function unknownApplication({ inventory, store }: RevokeDeps, application:
 function clientIdsOf(vault: ApplicationInventory | BrokerError, { clientId }: RevokeOptions): readonly string[] {
   const listed = vault instanceof BrokerError ? [] : [...vault.client, ...vault.refreshToken];
   return [...new Set([clientId, ...listed.map((version) => version.clientId)].flatMap((id) => id ?? []))];
-}
-
-function accountsOf(vault: ApplicationInventory | BrokerError, { account }: RevokeOptions): readonly KnownAccount[] {
-  const versions = vault instanceof BrokerError ? [] : vault.refreshToken;
-  const found = new Map<string, KnownAccount>();
-  for (const { account: name, accountObjectId } of versions) {
-    // A token that was stored by hand names no account.
-    if (name === undefined && accountObjectId === undefined) continue;
-    const id = accountObjectId ?? name ?? '';
-    if (!found.has(id)) found.set(id, { name: name ?? id, id, isExpected: found.size === 0 });
-  }
-  if (account !== undefined) {
-    const same = [...found.values()].find(({ name }) => name.toLowerCase() === account.toLowerCase());
-    found.set(same?.id ?? account, { name: account, id: same?.id ?? account, isExpected: true });
-  }
-  return [...found.values()];
 }
 
 /** Never throws. */

@@ -1,6 +1,5 @@
 import { describeKey } from '../credential/unknown-keys.ts';
 import type { ApplicationInventory } from '../credential/vault-inventory.ts';
-import { textOf } from '../graph/reply.ts';
 import { BrokerError, toBrokerError } from '../model/errors.ts';
 import { isoTime } from '../runtime/clock.ts';
 import { retry } from '../runtime/retry.ts';
@@ -13,7 +12,9 @@ import {
   type RevocationState,
   type RevokeDeps,
 } from './revoke-state.ts';
-import { keysItem, type Proof, proveMissing, unread } from './revoke-tries.ts';
+import { readValidFromMs } from './revoke-sessions.ts';
+import { keysItem, proveMissing } from './revoke-missing.ts';
+import { type Proof, unread } from './revoke-refusal.ts';
 
 /** Pauses until Graph shows what was just written. */
 const readBackPausesMs = [1_000, 2_000, 4_000] as const;
@@ -67,7 +68,11 @@ async function proveSessions(deps: RevokeDeps, account: KnownAccount, { vault }:
     if (validFromMs === 'missing' && !account.isExpected) {
       return { item, proven: true, detail: 'The account does not exist any more.' };
     }
-    if (typeof validFromMs !== 'number') return { item, proven: false, detail: 'Graph does not say when they end.' };
+    if (validFromMs === 'missing') {
+      const detail = 'Microsoft Graph does not know the account (404). If it has another name now, give --account.';
+      return { item, proven: false, detail };
+    }
+    if (validFromMs === undefined) return { item, proven: false, detail: 'Graph does not say when they end.' };
     const detail = `Entra refuses those that were issued before ${isoTime(validFromMs)}.`;
     if (isAfter(validFromMs, sinceMs)) return { item, proven: true, detail };
     return { item, proven: false, detail: `${detail} The newest one in the vault is from ${isoTime(sinceMs)}.` };
@@ -76,24 +81,16 @@ async function proveSessions(deps: RevokeDeps, account: KnownAccount, { vault }:
   }
 }
 
-type ValidFrom = number | 'missing' | undefined;
-
 /** Graph and Key Vault have times of whole seconds. */
-const isAfter = (validFromMs: ValidFrom, sinceMs: number): boolean =>
+const isAfter = (validFromMs: number | 'missing' | undefined, sinceMs: number): boolean =>
   typeof validFromMs === 'number' && validFromMs >= Math.floor(sinceMs / 1000) * 1000;
 
-/** When Entra last ended the sessions of an account. */
-export async function readValidFromMs({ graph }: Pick<RevokeDeps, 'graph'>, { id }: KnownAccount): Promise<ValidFrom> {
-  const user = await graph.find(`/users/${id}?$select=id,signInSessionsValidFromDateTime`);
-  if (user === undefined) return 'missing';
-  const validFromMs = Date.parse(textOf(user, 'signInSessionsValidFromDateTime') ?? '');
-  return Number.isNaN(validFromMs) ? undefined : validFromMs;
-}
-
-function newestTokenMs({ refreshToken }: ApplicationInventory, { id, name }: KnownAccount): number {
-  const own = refreshToken.filter(
-    ({ account, accountObjectId }) => accountObjectId === id || account === name || account === undefined,
-  );
+/** A version that names no account may belong to any. */
+function newestTokenMs({ refreshToken }: ApplicationInventory, { ids }: KnownAccount): number {
+  const own = refreshToken.filter(({ account, accountObjectId }) => {
+    const named = [account, accountObjectId].flatMap((id) => id ?? []);
+    return named.length === 0 || named.some((id) => ids.includes(id));
+  });
   return Math.max(0, ...own.map(({ createdAtMs }) => createdAtMs));
 }
 

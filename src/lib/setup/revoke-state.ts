@@ -35,11 +35,20 @@ export interface RevokeOptions {
 
 export interface KnownAccount {
   readonly name: string;
-  /** The object id if it is known, else the name. The object id stays the same when the account is renamed. */
-  readonly id: string;
-  /** Whether an account that no longer exists is a failure: it is the newest one, or the operator named it. */
+  /** The object id if it is known, then the name. The object id stays the same when the account is renamed. */
+  readonly ids: readonly string[];
+  /** Whether an account that does not exist is a failure. */
   readonly isExpected: boolean;
 }
+
+/** The account that a refresh token was issued to, as Entra names it. */
+export interface TokenOwner {
+  readonly id: string;
+  readonly name: string;
+}
+
+/** By version: the owner of the refresh token, or whether Entra refuses the token itself, or that neither is known. */
+export type TriedTokens = ReadonlyMap<string, TokenOwner | 'refused' | 'unknown'>;
 
 /** A key with which somebody can authenticate as the application. */
 export interface EntraKey {
@@ -60,12 +69,16 @@ export interface Registration {
   readonly federated: readonly EntraKey[] | BrokerError;
   /** Path of the reference by which the application owns itself, if it does. */
   readonly ownReference: string | undefined | BrokerError;
+  /** Set if another tenant has the application. */
+  readonly isElsewhere?: true;
 }
 
 /** What is really there, in the vault and in Entra. */
 export interface RevocationState {
   readonly vault: ApplicationInventory | BrokerError;
   readonly accounts: readonly KnownAccount[];
+  /** Versions of the refresh token whose account nobody knows. */
+  readonly unnamed: readonly string[];
   readonly registrations: readonly Registration[];
 }
 

@@ -1,42 +1,21 @@
 import { describeKey } from '../credential/unknown-keys.ts';
 import type { ApplicationInventory, InventoryVersion } from '../credential/vault-inventory.ts';
-import { BrokerError, type ErrorCode } from '../model/errors.ts';
+import { BrokerError } from '../model/errors.ts';
 import { graphStatus, type GraphWriter } from '../graph/write.ts';
 import { readRegistration } from './read-revocation-state.ts';
 import {
   type EntraKey,
   isMissing,
-  type KnownAccount,
   type Registration,
   type RevocationState,
   type RevokeDeps,
   type RevokeOptions,
 } from './revoke-state.ts';
-import { proveMissing } from './revoke-tries.ts';
-
-/** One step of a revocation. Every step is tried, even if others fail. */
-export interface RevokeStep {
-  readonly text: string;
-  /** Steps before the proof of the refresh tokens, which needs a client credential that still works. */
-  readonly phase: 'first' | 'second';
-  /** What the operator needs, if Microsoft Graph refuses the step. */
-  readonly needs?: string;
-  /** Set if the state does not show whether the step was done. */
-  readonly isUnread?: true;
-  run(): Promise<void>;
-}
-
-export interface RevokeResult {
-  readonly step: string;
-  readonly done: boolean;
-  readonly code?: ErrorCode;
-  readonly detail?: string;
-}
+import { sessionSteps } from './revoke-sessions.ts';
+import { failingStep, type RevokeStep } from './revoke-step.ts';
+import { proveMissing } from './revoke-missing.ts';
 
 const forKeys = 'Sign in as an Application Administrator or Cloud Application Administrator.';
-const forSessions =
-  'Sign in as a User Administrator, or as a Privileged Authentication Administrator if the account has a directory role.';
-
 /**
  * Plans the steps that lead from this state to one in which nothing redeems. In order: the application's ownership of
  * itself, by which a token from before the revocation could add a key; the sessions, which ends the leaked refresh token;
@@ -55,15 +34,7 @@ export function planSteps(deps: RevokeDeps, options: RevokeOptions, state: Revoc
   ];
 }
 
-/** A step that fails, for a part that could not be read. It shows in the results that this part is left to do. */
-const failingStep = (text: string, failure: BrokerError, phase: RevokeStep['phase'] = 'second'): RevokeStep => ({
-  text,
-  phase,
-  run: () => Promise.reject(failure),
-});
-
 const noClientId = new BrokerError('request_invalid', 'Key Vault does not name the application. Give --client-id.');
-const noAccount = new BrokerError('request_invalid', 'Key Vault does not name the account. Give --account.');
 
 function ownershipSteps({ writer }: RevokeDeps, { clientId, ownReference }: Registration): RevokeStep[] {
   if (ownReference === undefined) return [];
@@ -71,33 +42,6 @@ function ownershipSteps({ writer }: RevokeDeps, { clientId, ownReference }: Regi
   if (ownReference instanceof BrokerError) return [failingStep(text, ownReference, 'first')];
   return [{ text, phase: 'first', needs: forKeys, run: () => writer.remove(ownReference) }];
 }
-
-function sessionSteps(deps: RevokeDeps, { vault, accounts }: RevocationState): RevokeStep[] {
-  if (accounts.length > 0) return accounts.map((account) => sessionStep(deps, account));
-  // Nobody has signed in yet.
-  if (!(vault instanceof BrokerError) && vault.refreshToken.length === 0) return [];
-  return [failingStep('Revoke all sessions of the service account', noAccount, 'first')];
-}
-
-const sessionStep = ({ graph, writer }: RevokeDeps, { name, id, isExpected }: KnownAccount): RevokeStep => ({
-  text: `Revoke all sessions of ${name}, which ends every refresh token of the account, for every application`,
-  phase: 'first',
-  needs: forSessions,
-  isUnread: true,
-  run: async () => {
-    try {
-      await writer.post(`/users/${id}/revokeSignInSessions`, {});
-    } catch (thrown) {
-      if (!isMissing(thrown)) throw thrown;
-      // A former account may have been deleted, which ends its refresh tokens.
-      if (!isExpected && (await graph.find(`/users/${id}?$select=id`)) === undefined) return;
-      throw new BrokerError(
-        'job_failed',
-        `Microsoft Graph does not know the account ${name} (404). If it has another name now, give --account.`,
-      );
-    }
-  },
-});
 
 function keySteps(deps: RevokeDeps, registration: Registration): RevokeStep[] {
   const { clientId, keys, federated } = registration;

@@ -1,23 +1,11 @@
 import type { ApplicationInventory, InventoryVersion } from '../credential/vault-inventory.ts';
 import type { EntraFailure, TokenReply } from '../entra/judge-token-reply.ts';
 import type { ClientCredential } from '../model/credential.ts';
-import { BrokerError } from '../model/errors.ts';
-import { Secret } from '../model/secret.ts';
+import { BrokerError, toBrokerError } from '../model/errors.ts';
+import type { Secret } from '../model/secret.ts';
 import { retry } from '../runtime/retry.ts';
-import type { RevokeDeps } from './revoke-state.ts';
-
-/** What Entra said to one credential. */
-export interface Proof {
-  /** What was tried or read. */
-  readonly item: string;
-  /** Whether it is certain that it does not work any more. */
-  readonly proven: boolean;
-  /** The number with which Entra refuses it. */
-  readonly aadsts?: number;
-  readonly detail: string;
-  /** Set if the answer says nothing either way, for instance because Entra is unavailable. */
-  readonly inconclusive?: true;
-}
+import { type Proof, proofOf, refusalsOfToken } from './revoke-refusal.ts';
+import type { RevokeDeps, TokenOwner, TriedTokens } from './revoke-state.ts';
 
 interface ClientValue {
   readonly item: string;
@@ -31,18 +19,16 @@ interface TokenValue {
   readonly secret: Secret;
 }
 
-/**
- * Numbers with which Entra refuses the value itself, from whatever place it is tried. Any other refusal, such as one by a
- * policy, proves nothing: it may depend on this machine.
- */
-const finalRefusals: ReadonlySet<unknown> = new Set([
-  // The client secret, certificate or federated credential
-  7000215, 7000222, 700027, 70021, 700211, 700212, 700213,
-  // The refresh token
-  70000, 70008, 700082, 700084, 50173, 50089, 50132, 50133, 9002313,
-  // The application does not exist or is disabled
-  700016, 7000112,
-]);
+/** A value that could not be tried. */
+interface Untried {
+  readonly item: string;
+  readonly reason: string;
+}
+
+interface ProveOptions {
+  readonly isCovered: boolean;
+  readonly waits: boolean;
+}
 
 /** Pauses for a revocation or removal that has not reached all of Entra's servers, 98 seconds in total. */
 const replicationPausesMs = [3_000, 5_000, 10_000, 20_000, 30_000, 30_000] as const;
@@ -61,64 +47,111 @@ export class RevokedValues {
   readonly #signal: AbortSignal | undefined;
   readonly #clients = new Map<string, ClientValue>();
   readonly #tokens = new Map<string, TokenValue>();
+  readonly #untried = new Map<string, Untried>();
   /** Refresh tokens that Entra refused although the client credential was accepted. */
   readonly #refused = new Map<string, Proof>();
+  readonly #owners = new Map<string, TokenOwner>();
 
   constructor(deps: RevokeDeps, signal?: AbortSignal) {
     this.#deps = deps;
     this.#signal = signal;
   }
 
-  /** Reads the values of all enabled versions. A value that cannot be read is not tried. */
+  /** What is known about the refresh tokens, by version. */
+  get tried(): TriedTokens {
+    const versions = [...this.#tokens.keys(), ...this.#untried.keys()];
+    return new Map(
+      versions.map((version) => [
+        version,
+        this.#owners.get(version) ?? (this.#refused.has(version) ? 'refused' : 'unknown'),
+      ]),
+    );
+  }
+
+  /** Reads the values of all enabled versions. A value that cannot be read is named in the proof. */
   async read(application: string, vault: ApplicationInventory): Promise<void> {
-    const { store } = this.#deps;
-    const unread = (listed: readonly InventoryVersion[], known: ReadonlyMap<string, unknown>) =>
-      listed.filter(({ enabled, version }) => enabled && !known.has(version));
-    for (const { version, clientId, keyId } of unread(vault.client, this.#clients)) {
-      const client = await store.loadClientCredentialVersion(application, version).catch(() => undefined);
-      if (client === undefined) continue;
-      const { credential } = client;
-      const item = `Client ${credential.kind} ${keyId ?? `of version ${version}`}`;
-      this.#clients.set(version, { item, clientId: clientId ?? client.clientId, credential });
+    for (const version of vault.client) await this.#readClient(application, version);
+    const known = vault.client.find(({ clientId }) => clientId !== undefined)?.clientId;
+    for (const version of vault.refreshToken) await this.#readToken(application, version, version.clientId ?? known);
+  }
+
+  async #readClient(application: string, { version, enabled, clientId, keyId }: InventoryVersion): Promise<void> {
+    if (!enabled || this.#clients.has(version)) return;
+    const client = await this.#deps.store.loadClientCredentialVersion(application, version).catch(toBrokerError);
+    const name = keyId ?? `of version ${version}`;
+    if (client === undefined || client instanceof BrokerError) {
+      this.#untried.set(`client ${version}`, { item: `Client credential ${name}`, reason: unreadable(client) });
+      return;
     }
-    for (const { version, clientId } of unread(vault.refreshToken, this.#tokens)) {
-      const token = await store.loadRefreshTokenVersion(application, version).catch(() => undefined);
-      const owner = clientId ?? vault.client.find((client) => client.clientId !== undefined)?.clientId;
-      if (token === undefined || owner === undefined) continue;
-      this.#tokens.set(version, { item: `Refresh token of version ${version}`, clientId: owner, secret: token.secret });
+    this.#untried.delete(`client ${version}`);
+    const { credential } = client;
+    const item = `Client ${credential.kind} ${name}`;
+    this.#clients.set(version, { item, clientId: clientId ?? client.clientId, credential });
+  }
+
+  async #readToken(
+    application: string,
+    { version, enabled }: InventoryVersion,
+    clientId: string | undefined,
+  ): Promise<void> {
+    if (!enabled || this.#tokens.has(version)) return;
+    const item = `Refresh token of version ${version}`;
+    const token = await this.#deps.store.loadRefreshTokenVersion(application, version).catch(toBrokerError);
+    if (token === undefined || token instanceof BrokerError) {
+      this.#untried.set(version, { item, reason: unreadable(token) });
+    } else if (clientId === undefined) {
+      this.#untried.set(version, { item, reason: 'Key Vault does not name its application.' });
+    } else {
+      this.#untried.delete(version);
+      this.#tokens.set(version, { item, clientId, secret: token.secret });
     }
   }
 
-  /** Tries the refresh tokens while a client credential may still work: only then Entra judges the refresh token itself. */
+  /**
+   * Tries the refresh tokens while a client credential may still work: only then Entra judges the refresh token itself. A
+   * token that works shows whose it is.
+   */
   async tryRefreshTokens(): Promise<void> {
     for (const [version, token] of this.#tokens) {
       if (this.#refused.has(version)) continue;
       const reply = await this.#whileItRedeems(firstPausesMs, () => this.#redeemToken(token));
-      if (reply === undefined || reply.ok || isRefusalOfClient(reply.failure)) continue;
-      const proof = proofOf(token.item, reply);
-      if (proof.proven) this.#refused.set(version, proof);
+      if (reply === undefined) continue;
+      if (reply.ok) {
+        const { objectId, username } = reply.token.claims;
+        if (objectId !== undefined) this.#owners.set(version, { id: objectId, name: username ?? objectId });
+      } else if (refusalsOfToken.includes(reply.failure.logFields['aadsts'])) {
+        this.#refused.set(version, proofOf(token.item, reply));
+      }
     }
   }
 
   /**
    * Tries everything once more.
-   * @param isDone whether all steps were done, so that it is worth waiting until all of Entra's servers know it.
+   * @param options.isCovered whether keys and sessions are proven to be gone. That is the proof for values that cannot be
+   * tried.
+   * @param options.waits whether to wait until all of Entra's servers know it.
    */
-  async prove(isDone: boolean): Promise<readonly Proof[]> {
-    const pauses = isDone ? replicationPausesMs : [];
+  async prove({ isCovered, waits }: ProveOptions): Promise<readonly Proof[]> {
+    const pauses = waits ? replicationPausesMs : [];
+    const untried = ({ item, reason }: Untried): Proof => ({
+      item,
+      proven: isCovered,
+      detail: `It was not tried: ${reason} ${isCovered ? coveredText : uncoveredText}`,
+    });
     const clients = [...this.#clients.values()].map(async (client) => {
       const reply = await this.#whileItRedeems(pauses, () => this.#redeemClient(client));
-      // Only a machine with the managed identity can try it.
-      const isImpossible = reply?.ok === false && reply.failure.code === 'config_invalid';
-      return reply === undefined || isImpossible ? [] : [proofOf(client.item, reply)];
+      const isImpossible = !reply?.ok && reply?.failure.code === 'config_invalid';
+      return reply === undefined || isImpossible
+        ? untried({ ...client, reason: noIdentity })
+        : proofOf(client.item, reply);
     });
     const tokens = [...this.#tokens].map(async ([version, token]) => {
       const refused = this.#refused.get(version);
-      if (refused !== undefined) return [refused];
+      if (refused !== undefined) return refused;
       const reply = await this.#whileItRedeems(pauses, () => this.#redeemToken(token));
-      return reply === undefined ? [] : [proofOf(token.item, reply)];
+      return reply === undefined ? untried({ ...token, reason: noClient }) : proofOf(token.item, reply);
     });
-    return (await Promise.all([...clients, ...tokens])).flat();
+    return [...(await Promise.all([...clients, ...tokens])), ...[...this.#untried.values()].map(untried)];
   }
 
   #whileItRedeems(
@@ -165,50 +198,12 @@ export class RevokedValues {
   }
 }
 
+const coveredText = 'Its proof is that the keys are removed and the sessions ended.';
+const uncoveredText = 'The keys or the sessions are not proven to be gone, so it may work.';
+const noIdentity = 'Only the app has the managed identity.';
+const noClient = 'The vault holds no client credential for it that this machine can use.';
+
+const unreadable = (failure: BrokerError | undefined): string =>
+  `Its value cannot be read. ${failure?.detail ?? 'It is empty, or was disabled meanwhile.'}`;
+
 const isRefusalOfClient = ({ code }: EntraFailure): boolean => code === 'client_credential_rejected';
-
-function proofOf(item: string, reply: TokenReply): Proof {
-  if (reply.ok) return { item, proven: false, detail: 'Entra still issues a token for it.' };
-  const { detail, logFields } = reply.failure;
-  const { aadsts } = logFields;
-  const number = typeof aadsts === 'number' ? { aadsts } : {};
-  if (finalRefusals.has(aadsts)) {
-    return { item, proven: true, ...number, detail: `Entra refuses it (AADSTS${String(aadsts)}).` };
-  }
-  return { item, proven: false, ...number, detail: `This proves nothing: ${detail}`, inconclusive: true };
-}
-
-/**
- * Asks Entra itself whether an application exists that Graph does not know, with a made-up secret. Entra answers
- * AADSTS700016 if it does not, and AADSTS7000215 if it does.
- */
-export async function proveMissing(deps: RevokeDeps, clientId: string, signal?: AbortSignal): Promise<Proof> {
-  const reply = await deps.redeemer.redeem(
-    {
-      tenantId: deps.partnerTenantId,
-      resourceIdentifier: deps.graphIdentifier,
-      clientId,
-      clientCredential: { kind: 'secret', secret: new Secret(deps.newId()) },
-      grant: { kind: 'application' },
-      correlationId: deps.newId(),
-    },
-    signal,
-  );
-  const item = keysItem(clientId);
-  if (!reply.ok && reply.failure.logFields['aadsts'] === 700016) {
-    return { item, proven: true, aadsts: 700016, detail: 'Neither Graph nor Entra knows the application.' };
-  }
-  const said = reply.ok ? 'It issued a token.' : reply.failure.detail;
-  const detail = `Microsoft Graph does not know the application (404), but Entra does not say that it is gone: ${said}`;
-  return { item, proven: false, detail };
-}
-
-export const keysItem = (clientId: string): string => `Keys of the application ${clientId}`;
-
-/** The proof for a part that could not be read. */
-export const unread = (item: string, failure: BrokerError): Proof => ({
-  item,
-  proven: false,
-  detail: failure.detail,
-  ...(failure.transient ? { inconclusive: true } : {}),
-});

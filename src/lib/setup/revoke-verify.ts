@@ -5,7 +5,7 @@ import { BrokerError } from '../model/errors.ts';
 import { isoTime } from '../runtime/clock.ts';
 import { readRevocationState } from './read-revocation-state.ts';
 import { longestAccessTokenMs } from './revoke.ts';
-import { proveState, proveVault, readValidFromMs } from './revoke-proof.ts';
+import { proveState, proveVault } from './revoke-proof.ts';
 import {
   type EntraKey,
   type Registration,
@@ -13,10 +13,11 @@ import {
   type RevokeDeps,
   type RevokeOptions,
 } from './revoke-state.ts';
-import { type Proof, RevokedValues } from './revoke-tries.ts';
+import { type Proof, unread } from './revoke-refusal.ts';
+import { RevokedValues } from './revoke-tries.ts';
 
-/** The time in which the revocation itself may have run, after it ended the sessions. */
-const runMs = 5 * minuteMs;
+/** The time in which some of Entra's servers may not have known the revocation yet. */
+const replicationMs = 5 * minuteMs;
 
 export interface VerifyOptions extends RevokeOptions {
   /** The managed identity that the application may trust after the renewal. */
@@ -35,7 +36,7 @@ export async function verifyRevocation(
 ): Promise<readonly Proof[]> {
   const state = await readRevocationState(deps, options);
   const { vault } = state;
-  const revokedAtMs = await revocationTimeMs(deps, state);
+  const revokedAtMs = vault instanceof BrokerError ? undefined : vault.revokedAtMs;
   const renewed = vault instanceof BrokerError ? noVersions : enabledSince(vault, revokedAtMs);
   const isFederated = renewed.client.some(({ kind }) => kind === 'federated');
   const isKnown = ({ id, trust }: EntraKey): boolean =>
@@ -45,29 +46,38 @@ export async function verifyRevocation(
   const values = new RevokedValues(deps, signal);
   const former = vault instanceof BrokerError ? vault : enabledBefore(vault, revokedAtMs);
   if (!(former instanceof BrokerError)) await values.read(options.application, former);
+  const proofs = await proveState(deps, { ...state, vault: withoutVersions(vault, renewed) }, isKnown);
+  const isCovered = proofs.every(({ proven }) => proven);
   const isRenewed = renewed.client.length > 0;
   return [
-    proveTime(deps, revokedAtMs),
-    ...(await proveState(deps, { ...state, vault: withoutVersions(vault, renewed) }, isKnown)),
+    vault instanceof BrokerError ? unread(timeItem, vault) : proveTime(deps, revokedAtMs),
+    ...proofs,
     ...(isRenewed ? [] : state.registrations.map(proveOwnership)),
-    { ...proveVault(former), item: 'Versions in Key Vault from before the revocation' },
-    ...(await values.prove(false)),
+    proveFormer(former),
+    ...(await values.prove({ isCovered, waits: false })),
   ];
 }
 
 const noVersions: ApplicationInventory = { client: [], refreshToken: [] };
 
-/** A version counts as renewed only if it was created after the sessions ended. */
+function proveFormer(former: ApplicationInventory | BrokerError): Proof {
+  const proof = { ...proveVault(former), item: 'Versions in Key Vault from before the revocation' };
+  return proof.proven || former instanceof BrokerError
+    ? proof
+    : { ...proof, detail: `${proof.detail} Somebody enabled them again. Disable them in Key Vault.` };
+}
+
 const select = (
   { client, refreshToken }: ApplicationInventory,
   isSelected: (version: InventoryVersion) => boolean,
 ): ApplicationInventory => ({ client: client.filter(isSelected), refreshToken: refreshToken.filter(isSelected) });
 
-const enabledSince = (vault: ApplicationInventory, sinceMs: number): ApplicationInventory =>
-  select(vault, ({ enabled, createdAtMs }) => enabled && createdAtMs > sinceMs);
+/** The revocation was recorded when no version was enabled any more. Key Vault has times of whole seconds. */
+const enabledSince = (vault: ApplicationInventory, sinceMs = Number.POSITIVE_INFINITY): ApplicationInventory =>
+  select(vault, ({ enabled, createdAtMs }) => enabled && createdAtMs >= sinceMs);
 
-const enabledBefore = (vault: ApplicationInventory, sinceMs: number): ApplicationInventory =>
-  select(vault, ({ enabled, createdAtMs }) => enabled && createdAtMs <= sinceMs);
+const enabledBefore = (vault: ApplicationInventory, sinceMs = Number.POSITIVE_INFINITY): ApplicationInventory =>
+  select(vault, ({ enabled, createdAtMs }) => enabled && createdAtMs < sinceMs);
 
 /** Leaves out what was stored after the revocation: those refresh tokens are meant to work. */
 function withoutVersions(vault: RevocationState['vault'], renewed: ApplicationInventory): RevocationState['vault'] {
@@ -76,21 +86,15 @@ function withoutVersions(vault: RevocationState['vault'], renewed: ApplicationIn
   return select(vault, ({ createdAtMs }) => createdAtMs < firstMs);
 }
 
-/** When the sessions ended, which is the first thing that a revocation does. Infinite if it is unknown. */
-async function revocationTimeMs(deps: RevokeDeps, { accounts }: RevocationState): Promise<number> {
-  const times = await Promise.all(
-    accounts.map((account) => readValidFromMs(deps, account).catch(() => Number.POSITIVE_INFINITY)),
-  );
-  const known = times.filter((time) => typeof time === 'number');
-  return known.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...known);
-}
+const timeItem = 'Access tokens from before the revocation';
 
-function proveTime({ clock }: RevokeDeps, revokedAtMs: number): Proof {
-  const item = 'Access tokens from before the revocation';
-  if (!Number.isFinite(revokedAtMs)) {
-    return { item, proven: false, detail: 'Microsoft Graph does not say when the sessions were revoked.' };
+function proveTime({ clock }: RevokeDeps, revokedAtMs: number | undefined): Proof {
+  const item = timeItem;
+  if (revokedAtMs === undefined) {
+    const detail = 'Key Vault has no record of a revocation. Run `ptb revoke` until it ends with exit code 0.';
+    return { item, proven: false, detail };
   }
-  const endMs = revokedAtMs + longestAccessTokenMs + runMs;
+  const endMs = revokedAtMs + longestAccessTokenMs + replicationMs;
   if (clock.nowMs() >= endMs) return { item, proven: true, detail: `The last one expired at ${isoTime(endMs)}.` };
   const detail = `One may work until ${isoTime(endMs)} and add a key. Run the command again after that time.`;
   return { item, proven: false, detail };

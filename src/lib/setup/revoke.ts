@@ -4,8 +4,11 @@ import { isoTime } from '../runtime/clock.ts';
 import { proveState, proveVault } from './revoke-proof.ts';
 import { readRevocationState } from './read-revocation-state.ts';
 import type { RevocationState, RevokeDeps, RevokeOptions } from './revoke-state.ts';
-import { callerSteps, planSteps, type RevokeResult, type RevokeStep } from './revoke-steps.ts';
-import { type Proof, RevokedValues } from './revoke-tries.ts';
+import { accountsIn } from './revoke-accounts.ts';
+import type { RevokeResult, RevokeStep } from './revoke-step.ts';
+import { callerSteps, planSteps } from './revoke-steps.ts';
+import { type Proof, unread } from './revoke-refusal.ts';
+import { RevokedValues } from './revoke-tries.ts';
 
 /** Access tokens are valid for 60 to 90 minutes and cannot be revoked ("Access tokens", token lifetime). */
 export const longestAccessTokenMs = 90 * minuteMs;
@@ -68,7 +71,7 @@ class RevocationRun {
   readonly #signal: AbortSignal | undefined;
   readonly #values: RevokedValues;
   readonly #results = new Map<string, RevokeResult>();
-  #state: RevocationState = { vault: { client: [], refreshToken: [] }, accounts: [], registrations: [] };
+  #state: RevocationState = { vault: { client: [], refreshToken: [] }, accounts: [], unnamed: [], registrations: [] };
 
   constructor(deps: RevokeDeps, options: RevokeOptions, { report, signal }: Required<RevokeProgress>) {
     this.#deps = deps;
@@ -90,20 +93,28 @@ class RevocationRun {
     for (const pauseMs of roundPausesMs) {
       this.#signal?.throwIfAborted();
       if (pauseMs > 0) await this.#deps.clock.sleep(pauseMs, this.#signal);
-      const steps = this.#pending();
-      if (steps.length === 0) break;
-      await this.#round(steps);
-      this.#state = await readRevocationState(this.#deps, this.#options);
+      if (this.#pending().length === 0) break;
+      await this.#round();
+      this.#state = await readRevocationState(this.#deps, this.#options, this.#values.tried);
     }
     this.#settle();
   }
 
-  async #round(steps: readonly RevokeStep[]): Promise<void> {
+  async #round(): Promise<void> {
     const { vault } = this.#state;
     if (!(vault instanceof BrokerError)) await this.#values.read(this.#options.application, vault);
-    for (const step of steps.filter(({ phase }) => phase === 'first')) await this.#apply(step);
+    await this.#applyAll(this.#pending(), 'first');
     await this.#values.tryRefreshTokens();
-    for (const step of steps.filter(({ phase }) => phase === 'second')) await this.#apply(step);
+    // A token that still works shows its account, which no tag may name.
+    this.#state = { ...this.#state, ...accountsIn(vault, this.#options, this.#values.tried) };
+    const found = this.#pending().filter(({ phase, text }) => phase === 'first' && !this.#results.has(text));
+    await this.#applyAll(found, 'first');
+    if (found.length > 0) await this.#values.tryRefreshTokens();
+    await this.#applyAll(this.#pending(), 'second');
+  }
+
+  async #applyAll(steps: readonly RevokeStep[], wanted: RevokeStep['phase']): Promise<void> {
+    for (const step of steps.filter(({ phase }) => phase === wanted)) await this.#apply(step);
   }
 
   /** The steps that are left. A step that leaves no trace to read is repeated only if a new refresh token appeared. */
@@ -125,8 +136,12 @@ class RevocationRun {
       (): RevokeResult => ({ step: step.text, done: true }),
       (thrown: unknown): RevokeResult => this.#failed(step, thrown),
     );
-    const earlier = this.#results.get(step.text);
-    this.#results.set(step.text, result);
+    this.#record(result);
+  }
+
+  #record(result: RevokeResult): void {
+    const earlier = this.#results.get(result.step);
+    this.#results.set(result.step, result);
     if (earlier?.done !== result.done || earlier.detail !== result.detail) this.#report(result);
   }
 
@@ -139,19 +154,34 @@ class RevocationRun {
     return { step: text, done: false, code, detail: `${detail}${advice}` };
   }
 
-  /** A failed step that is no longer planned was done after all, by a later round or by somebody else. */
+  /**
+   * A failed step that is no longer planned was done after all, by a later round or by somebody else. A part that could not
+   * be read is not planned either, and shows nothing.
+   */
   #settle(): void {
+    const { vault, registrations } = this.#state;
+    const parts = registrations.flatMap(({ keys, federated, ownReference }) => [keys, federated, ownReference]);
+    if ([vault, ...parts].some((part) => part instanceof BrokerError)) return;
     const planned = new Set(stepsFor(this.#deps, this.#options, this.#state).map(({ text }) => text));
     for (const [text, { done }] of this.#results) {
-      if (!done && !planned.has(text)) this.#results.set(text, { step: text, done: true });
+      if (!done && !planned.has(text)) this.#record({ step: text, done: true });
     }
   }
 
   async prove(): Promise<RevokeOutcome> {
     const read = [...(await proveState(this.#deps, this.#state)), proveVault(this.#state.vault)];
     const isDone = this.results.every(({ done }) => done) && read.every(({ proven }) => proven);
-    const proof = [...read, ...(await this.#values.prove(isDone))];
-    return { results: this.results, proof, proven: isDone && proof.every(({ proven }) => proven) };
+    const proof = [...read, ...(await this.#values.prove({ isCovered: isDone, waits: isDone }))];
+    const isProven = isDone && proof.every(({ proven }) => proven);
+    const failure = isProven ? await this.#recordRevocation() : undefined;
+    if (failure !== undefined) proof.push(unread('Record of the revocation in Key Vault', failure));
+    return { results: this.results, proof, proven: isProven && failure === undefined };
+  }
+
+  /** The second pass needs to know when the revocation ended. */
+  async #recordRevocation(): Promise<BrokerError | undefined> {
+    const { inventory } = this.#deps;
+    return inventory.recordRevocation(this.#options.application).then(() => undefined, toBrokerError);
   }
 }
 

@@ -32,7 +32,7 @@ export interface CampaignResult {
   readonly heals: number;
   /** How often the revocation drill ran. */
   readonly drills: number;
-  /** How often a drill could not finish, and said so, because the vault names an account that does not exist. */
+  /** How often a drill reported that something was left, and had to be run again. */
   readonly unfinishedDrills: number;
   readonly violations: readonly Violation[];
 }
@@ -162,10 +162,7 @@ async function hasWorkingVersions(world: World): Promise<boolean> {
   return hasClient && hasToken;
 }
 
-/**
- * What still works of the credentials that a drill has revoked. No token redeems without a secret. Those of the accounts
- * that the drill knew must be refused whatever secret comes with them.
- */
+/** What still works of the credentials that a drill has revoked. Tokens must be refused whatever secret comes with them. */
 function redeemableAfterDrill({ revoked, entra }: World): string | undefined {
   if (revoked === undefined) return undefined;
   if (revoked.left !== undefined) return `the drill does not finish although nothing fails: ${revoked.left}`;
@@ -174,7 +171,7 @@ function redeemableAfterDrill({ revoked, entra }: World): string | undefined {
   );
   if (secret !== undefined) return `the client secret ${secret.keyId} redeems after a drill`;
   const owners = revoked.tokens.map((token) => entra.accountOf(new Secret(token)));
-  const owner = owners.find((account) => revoked.accounts.some((known) => known === account));
+  const owner = owners.find((account) => account !== undefined);
   return owner === undefined ? undefined : `a refresh token of ${owner} redeems after a drill`;
 }
 

@@ -12,39 +12,37 @@ const principalId = 'principal';
 
 /**
  * The revocation drill, as `ptb revoke --yes` runs it. If it reports that something is left, the operator ends the faults
- * and runs it again, naming the account and the application. That run must succeed.
+ * and runs it again for each account that ever consented. Those runs must succeed.
  */
 export async function drill(world: CredentialWorld, calm: (world: CredentialWorld) => void): Promise<void> {
-  const { entra, store, consented } = world;
-  const former = { tokens: [...entra.tokens.keys()], passwords: entra.passwords };
-  let left = await leftAfter(world);
-  const isRepeated = left !== undefined;
-  if (isRepeated) {
+  const { entra, store } = world;
+  const former = { tokens: new Map(entra.tokens), passwords: entra.passwords };
+  const first = await leftAfter(world);
+  let left: string | undefined;
+  if (first !== undefined) {
+    world.unfinishedDrills += 1;
     calm(world);
-    const named = consented === undefined ? {} : { account: nameOf(consented) };
-    left = await leftAfter(world, { clientId: entra.clientId, ...named });
+    for (const account of accounts) {
+      left ??= await leftAfter(world, { clientId: entra.clientId, account: nameOf(account) });
+    }
   }
   // With a token from before the drill, the application could give itself a new secret.
   if (world.isSelfOwned) left ??= 'the application still owns itself';
-  const versions = await store.listRefreshTokenVersions(application);
-  const named = versions.map(({ account, accountObjectId }) => accountObjectId ?? account);
-  const isKnown = (account: Account): boolean => named.includes(account) || named.includes(nameOf(account));
-  // An object id that a person has changed to one that does not exist keeps the drill from finishing, and it says so.
-  const canFinish = named.every((id) => id === undefined || accounts.some((account) => matches(account, id)));
-  if (left !== undefined && !canFinish) world.unfinishedDrills += 1;
+  // A renewal or a rotation may have added some meanwhile.
+  const issued = new Map([...former.tokens, ...entra.tokens]);
+  const held = new Set(store.refreshTokens(application).map((token) => issued.get(token)?.account));
   world.revoked = {
-    // A renewal or a rotation may have added some meanwhile.
-    tokens: [...new Set([...former.tokens, ...entra.tokens.keys()])],
+    // A token that was lost before it was stored may belong to an account that only the operator knows.
+    tokens: [...issued].filter(([, { account }]) => first !== undefined || held.has(account)).map(([token]) => token),
     passwords: [...new Set([...former.passwords, ...entra.passwords])],
-    accounts: accounts.filter((account) => isKnown(account) || (isRepeated && canFinish && account === consented)),
-    left: canFinish ? left : undefined,
+    left,
   };
   world.drills += 1;
   world.isStopped = true;
 }
 
 const nameOf = (account: Account): string => `${account}@partner.example`;
-const matches = (account: Account, id: string | undefined): boolean => id === account || id === nameOf(account);
+const matches = (account: Account, id: string): boolean => id === account || id === nameOf(account);
 
 /** What the drill says is left. Undefined if it reports success. */
 async function leftAfter(
@@ -64,13 +62,15 @@ async function leftAfter(
 }
 
 function depsOf(world: CredentialWorld): RevokeDeps {
-  const { faulty, clock, entra } = world;
+  const { faulty, store, clock, entra } = world;
   const inventory: VaultInventory = {
     applications: async () => [application],
-    read: async (name) => ({
-      client: await faulty.listClientCredentialVersions(name),
-      refreshToken: await faulty.listRefreshTokenVersions(name),
-    }),
+    read: async (name) => {
+      // It fails as the vault does.
+      await faulty.listClientCredentialVersions(name);
+      return store.inventory(name);
+    },
+    recordRevocation: async (name) => void (await faulty.listRefreshTokenVersions(name)),
   };
   return {
     graph: graphOf(world),
@@ -90,7 +90,7 @@ const missing = (): BrokerError =>
 
 const accountIn = (path: string): Account | undefined => {
   const id = /^\/users\/([^/?]+)/.exec(path)?.[1];
-  return accounts.find((account) => matches(account, id));
+  return accounts.find((account) => matches(account, decodeURIComponent(id ?? '')));
 };
 
 /** Microsoft Graph with the token of the operator. `entra.get` also decides whether Graph fails. */

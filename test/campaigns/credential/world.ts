@@ -25,10 +25,9 @@ export const dayMs = 24 * hourMs;
 
 /** The credentials that existed when a revocation drill ended. */
 interface Revoked {
+  /** The refresh tokens of all accounts that the vault or the operator can name. */
   readonly tokens: readonly string[];
   readonly passwords: SecretEntra['passwords'];
-  /** The accounts whose refresh tokens the drill can know of: the vault or the operator names them. */
-  readonly accounts: readonly Account[];
   /** What the drill reports as left although nothing failed. */
   readonly left: string | undefined;
 }
@@ -52,7 +51,7 @@ export class CredentialWorld {
   readonly validFromMs = new Map<Account, number>();
   revoked: Revoked | undefined;
   drills = 0;
-  /** Drills that reported that something was left, because the vault names an account that does not exist. */
+  /** Drills that reported that something was left, and had to be run again. */
   unfinishedDrills = 0;
   readonly tenantId = tenantId;
   /** The store whose calls interleave with other work and fail. */

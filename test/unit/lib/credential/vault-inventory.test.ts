@@ -7,10 +7,12 @@ type Properties = Partial<SecretProperties> & { readonly name: string };
 let live: Map<string, readonly Properties[]>;
 let deleted: Map<string, Properties>;
 let failure: Error | undefined;
+let stored: unknown[];
 beforeEach(() => {
   live = new Map();
   deleted = new Map();
   failure = undefined;
+  stored = [];
 });
 
 const missing = (): Error => Object.assign(new Error('SecretNotFound'), { name: 'RestError', statusCode: 404 });
@@ -26,6 +28,10 @@ const inventory = () =>
     listPropertiesOfSecrets: () => listed([...live.keys()].map((name) => ({ name }))),
     listDeletedSecrets: () => listed([...deleted.values()]),
     listPropertiesOfSecretVersions: (name: string) => listed(live.get(name)),
+    setSecret: async (name: string, value: string, { tags }: { readonly tags: object }) => {
+      stored.push([name, value, tags]);
+      return { properties: { version: 'new' } };
+    },
     getDeletedSecret: (name: string) => {
       const properties = deleted.get(name);
       return properties === undefined ? Promise.reject(missing()) : Promise.resolve({ name, properties });
@@ -71,6 +77,23 @@ describe('keyVaultInventory', () => {
     expect((await inventory().read('default')).client).toEqual([
       { version: 'v3', createdAtMs: 180_000, enabled: false, ...tags },
     ]);
+  });
+
+  it('reads the tenant of a client credential, and ignores one that is no id', async () => {
+    const name = 'ptb-default-client-credential';
+    const tenantId = '99999999-9999-4999-8999-999999999999';
+    live.set(name, [version(name, 1, { tags: { tenantId } }), version(name, 2, { tags: { tenantId: 'contoso.com' } })]);
+    expect((await inventory().read('default')).client.map((each) => each.tenantId)).toEqual([undefined, tenantId]);
+  });
+
+  it('records a revocation, and reads when the last one was', async () => {
+    const name = 'ptb-default-revocation';
+    await inventory().recordRevocation('default');
+    expect(stored).toEqual([[name, 'revoked', { application: 'default' }]]);
+    expect(await inventory().read('default')).not.toHaveProperty('revokedAtMs');
+    live.set(name, [version(name, 5), version(name, 7)]);
+    expect((await inventory().read('default')).revokedAtMs).toBe(420_000);
+    expect(await inventory().applications()).toEqual([]);
   });
 
   it('throws key_vault_unavailable when the vault does not answer', async () => {

@@ -2,6 +2,7 @@ import type { ListedTrust } from '../../../../src/lib/credential/identity-trust.
 import type { ApplicationInventory, VaultInventory } from '../../../../src/lib/credential/vault-inventory.ts';
 import { createGraphClient } from '../../../../src/lib/graph/client.ts';
 import { createGraphWriter } from '../../../../src/lib/graph/write.ts';
+import type { BrokerError } from '../../../../src/lib/model/errors.ts';
 import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
 import { Secret } from '../../../../src/lib/model/secret.ts';
 import type { Redeemer } from '../../../../src/lib/entra/redeemer.ts';
@@ -9,7 +10,7 @@ import { Limiter } from '../../../../src/lib/runtime/limiter.ts';
 import { planRevocation, revoke, type RevokeOutcome, type RevokeProgress } from '../../../../src/lib/setup/revoke.ts';
 import type { RevokeDeps, RevokeOptions } from '../../../../src/lib/setup/revoke-state.ts';
 import { verifyRevocation, type VerifyOptions } from '../../../../src/lib/setup/revoke-verify.ts';
-import type { Proof } from '../../../../src/lib/setup/revoke-tries.ts';
+import type { Proof } from '../../../../src/lib/setup/revoke-refusal.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { aadstsFailure, FakeRedeemer } from '../../../fakes/fake-redeemer.ts';
 import {
@@ -51,6 +52,11 @@ export class RevokeBench {
     account: 'broker@partner.example',
     accountObjectId: accountId,
   });
+  /** The tenant that the client credentials in the vault name. */
+  tenantId: TenantId | undefined = partner;
+  /** When the vault says that the application was revoked. */
+  revokedAtMs: number | undefined;
+  recordFailure: BrokerError | undefined;
   readonly seen: SeenRequest[] = [];
   readonly reported: string[] = [];
 
@@ -62,6 +68,10 @@ export class RevokeBench {
     this.inventory = {
       applications: () => store.listApplications(),
       read: async (application) => this.#inventory(application),
+      recordRevocation: async () => {
+        if (this.recordFailure !== undefined) throw this.recordFailure;
+        this.revokedAtMs = this.clock.nowMs();
+      },
     };
   }
 
@@ -85,7 +95,12 @@ export class RevokeBench {
       clientId,
       ...this.accountOf(version),
     }));
-    return { client, refreshToken };
+    const { revokedAtMs, tenantId } = this;
+    return {
+      client: client.map((version) => ({ ...version, ...(tenantId === undefined ? {} : { tenantId }) })),
+      refreshToken,
+      ...(revokedAtMs === undefined ? {} : { revokedAtMs }),
+    };
   }
 
   #refusal({ clientCredential, grant }: Parameters<Redeemer['redeem']>[0]): ReturnType<FakeRedeemer['script']> {

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import { Secret } from '../../../../src/lib/model/secret.ts';
-import type { Proof } from '../../../../src/lib/setup/revoke-tries.ts';
+import type { Proof } from '../../../../src/lib/setup/revoke-refusal.ts';
 import { refreshTokenOf } from '../../../fakes/memory-credential-store.ts';
 import { clientId, partner, RevokeBench } from './revoke-bench.ts';
 
@@ -30,7 +31,8 @@ describe('verifyRevocation', () => {
   it('is not proven while an access token from before the revocation may work', async () => {
     const proof = await bench.verify();
     expect(open(proof)).toEqual(['Access tokens from before the revocation']);
-    expect(proof[0]?.detail).toContain('2026-11-24T01:35:10.000Z');
+    const endMs = (bench.revokedAtMs ?? Number.NaN) + 95 * minuteMs;
+    expect(proof[0]?.detail).toContain(new Date(endMs).toISOString());
   });
 
   it('proves after the last token has expired that no key was added, and changes nothing', async () => {
@@ -76,14 +78,46 @@ describe('verifyRevocation', () => {
     bench.inventory = {
       ...inventory,
       read: async (name) => {
-        const { client, refreshToken } = await inventory.read(name);
-        return { client, refreshToken: refreshToken.map((version) => ({ ...version, enabled: true })) };
+        const { refreshToken, ...others } = await inventory.read(name);
+        return { ...others, refreshToken: refreshToken.map((version) => ({ ...version, enabled: true })) };
       },
     };
     await bench.clock.advance(96 * minuteMs);
     expect(open(await bench.verify())).toEqual([
       `Ownership of the application ${clientId}`,
       'Versions in Key Vault from before the revocation',
+    ]);
+  });
+
+  it('is proven for an application whose accounts nobody knows', async () => {
+    const { inventory } = bench;
+    bench.inventory = { ...inventory, read: async (name) => ({ ...(await inventory.read(name)), refreshToken: [] }) };
+    expect(open(await bench.verify())).toEqual(['Access tokens from before the revocation']);
+    await bench.clock.advance(96 * minuteMs);
+    expect(open(await bench.verify())).toEqual([]);
+  });
+
+  it('raises no alarm when an account changes its password after the renewal', async () => {
+    await renew();
+    await bench.clock.advance(60 * minuteMs);
+    // Entra also sets this time when the password changes.
+    bench.validFromMs = bench.clock.nowMs();
+    await bench.clock.advance(36 * minuteMs);
+    expect(open(await bench.verify())).toEqual([]);
+  });
+
+  it('is not proven without the record of a revocation', async () => {
+    bench.revokedAtMs = undefined;
+    await bench.clock.advance(96 * minuteMs);
+    const proof = await bench.verify();
+    expect(open(proof)).toEqual(['Access tokens from before the revocation']);
+    expect(proof[0]?.detail).toMatch(/no record of a revocation\. Run `ptb revoke`/);
+    bench.store.failure = new BrokerError('key_vault_unavailable', 'It is away.');
+    expect(await bench.verify({ clientId })).toMatchObject([
+      { item: 'Access tokens from before the revocation', proven: false, detail: 'It is away.', inconclusive: true },
+      {},
+      {},
+      { proven: false },
     ]);
   });
 

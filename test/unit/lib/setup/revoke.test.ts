@@ -166,6 +166,54 @@ describe('revoke', () => {
     expect(left).toBe(0);
   });
 
+  it('records in the vault when everything was proven, and not before', async () => {
+    bench.graph = ({ url }) => (url.pathname.endsWith('/removePassword') ? problem(403, 'Denied') : undefined);
+    await bench.revoke();
+    expect(bench.revokedAtMs).toBeUndefined();
+    bench.graph = () => undefined;
+    bench.recordFailure = new BrokerError('key_vault_unavailable', 'It is away.');
+    const { proof, proven } = await bench.revoke();
+    expect([proven, proof.at(-1)]).toMatchObject([
+      false,
+      { item: 'Record of the revocation in Key Vault', proven: false, inconclusive: true },
+    ]);
+    bench.recordFailure = undefined;
+    expect(await bench.revoke()).toMatchObject({ proven: true });
+    expect(bench.revokedAtMs).toBeDefined();
+  });
+
+  it('does not take a failed step as done because its part could not be read again', async () => {
+    let isAway = false;
+    bench.graph = ({ method, url }) => {
+      if (url.pathname.endsWith('/removePassword')) {
+        isAway = true;
+        return problem(403, 'Denied');
+      }
+      return isAway && method === 'GET' && url.pathname.includes(clientId) ? problem(403, 'Denied') : undefined;
+    };
+    const { results, proven } = await bench.revoke();
+    expect(proven).toBe(false);
+    expect(results).toContainEqual(
+      expect.objectContaining({
+        step: `Remove the client secret secret-1 from the application ${clientId}`,
+        done: false,
+      }),
+    );
+  });
+
+  it('reports a failed step as done when the next round shows that it was', async () => {
+    let isRefused = true;
+    bench.graph = ({ url }) => {
+      if (!url.pathname.endsWith('/removePassword') || !isRefused) return undefined;
+      isRefused = false;
+      bench.secrets = bench.secrets.filter(({ keyId }) => keyId !== 'secret-1');
+      return problem(500, 'Stumbled');
+    };
+    expect(await bench.revoke()).toMatchObject({ proven: true });
+    const step = `Remove the client secret secret-1 from the application ${clientId}`;
+    expect(bench.reported.filter((line) => line.endsWith(step))).toEqual([`FAILED ${step}`, `done ${step}`]);
+  });
+
   it('stops at an interruption and reports the current step as failed', async () => {
     const interruption = new AbortController();
     bench.graph = ({ url }) => {

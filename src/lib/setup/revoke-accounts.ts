@@ -1,0 +1,63 @@
+import type { ApplicationInventory, InventoryVersion } from '../credential/vault-inventory.ts';
+import { BrokerError } from '../model/errors.ts';
+import type { KnownAccount, RevocationState, RevokeOptions, TokenOwner, TriedTokens } from './revoke-state.ts';
+
+/**
+ * Finds the accounts whose refresh tokens the vault holds or held: by the tags, by the tokens themselves, and by the
+ * operator. Pure.
+ */
+export function accountsIn(
+  vault: ApplicationInventory | BrokerError,
+  { account }: Pick<RevokeOptions, 'account'>,
+  tried: TriedTokens,
+): Pick<RevocationState, 'accounts' | 'unnamed'> {
+  const versions = vault instanceof BrokerError ? [] : vault.refreshToken;
+  const accounts = withOwners(withNamed(taggedAccounts(versions, tried), account), tried);
+  // The operator says whose they are.
+  if (account !== undefined) return { accounts, unnamed: [] };
+  const unnamed = versions.filter(
+    (version) => idsOf(version).length === 0 && (tried.get(version.version) ?? 'unknown') === 'unknown',
+  );
+  return { accounts, unnamed: unnamed.map(({ version }) => version) };
+}
+
+/** Empty for a token that was stored by hand. */
+const idsOf = ({ account, accountObjectId }: InventoryVersion): readonly string[] =>
+  [accountObjectId, account].flatMap((id) => id ?? []);
+
+/**
+ * The newest account is expected to exist, because a tag may be wrong. That does not matter if Entra itself told the owner
+ * of its refresh tokens, or refused them.
+ */
+function taggedAccounts(versions: readonly InventoryVersion[], tried: TriedTokens): readonly KnownAccount[] {
+  const found = new Map<string, KnownAccount>();
+  for (const version of versions) {
+    const ids = idsOf(version);
+    const [id] = ids;
+    if (id === undefined || found.has(id)) continue;
+    const same = versions.filter((other) => idsOf(other)[0] === id).flatMap((other) => tried.get(other.version) ?? []);
+    const isKnown = same.length > 0 && !same.includes('unknown');
+    found.set(id, { name: version.account ?? id, ids, isExpected: found.size === 0 && !isKnown });
+  }
+  return [...found.values()];
+}
+
+/** The account that the operator names must exist, and no other one has to. */
+function withNamed(tagged: readonly KnownAccount[], account: string | undefined): readonly KnownAccount[] {
+  if (account === undefined) return tagged;
+  const isSame = ({ ids }: KnownAccount): boolean => ids.some((id) => id.toLowerCase() === account.toLowerCase());
+  const same = tagged.find(isSame);
+  const named = { name: account, ids: [...new Set([...(same?.ids ?? []), account])], isExpected: true };
+  return [...tagged.filter((each) => each !== same).map((each) => ({ ...each, isExpected: false })), named];
+}
+
+/** Adds the owners of refresh tokens that no tag names. */
+function withOwners(known: readonly KnownAccount[], tried: TriedTokens): readonly KnownAccount[] {
+  const owners = [...tried.values()].filter((owner): owner is TokenOwner => typeof owner !== 'string');
+  return owners.reduce<readonly KnownAccount[]>((accounts, { id, name }) => {
+    if (accounts.some(({ ids }) => ids.includes(id))) return accounts;
+    // A tag may name this account beside the object id of another one.
+    const isTaken = accounts.some((each) => each.name === name);
+    return [...accounts, { name: isTaken ? `${name} (${id})` : name, ids: [id], isExpected: true }];
+  }, known);
+}

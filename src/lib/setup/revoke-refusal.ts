@@ -1,0 +1,56 @@
+import type { TokenReply } from '../entra/judge-token-reply.ts';
+import type { BrokerError } from '../model/errors.ts';
+
+/** What Entra said to one credential. */
+export interface Proof {
+  /** What was tried or read. */
+  readonly item: string;
+  /** Whether it is certain that it does not work any more. */
+  readonly proven: boolean;
+  /** The number with which Entra refuses it. */
+  readonly aadsts?: number;
+  readonly detail: string;
+  /** Set if the answer says nothing either way, for instance because Entra is unavailable. */
+  readonly inconclusive?: true;
+}
+
+/** Numbers with which Entra refuses a refresh token itself, with whatever client credential it is redeemed. */
+export const refusalsOfToken: readonly unknown[] = [70000, 70008, 700082, 700084, 50173, 50089, 50132, 50133, 9002313];
+
+/**
+ * Numbers with which Entra refuses the value itself, from whatever place it is tried. Any other refusal, such as one by a
+ * policy, proves nothing: it may depend on this machine.
+ */
+const finalRefusals: ReadonlySet<unknown> = new Set([
+  // The client secret, certificate or federated credential
+  7000215,
+  7000222,
+  700027,
+  70021,
+  700211,
+  700212,
+  700213,
+  ...refusalsOfToken,
+  // The application does not exist or is disabled
+  700016,
+  7000112,
+]);
+
+export function proofOf(item: string, reply: TokenReply): Proof {
+  if (reply.ok) return { item, proven: false, detail: 'Entra still issues a token for it.' };
+  const { detail, logFields } = reply.failure;
+  const { aadsts } = logFields;
+  const number = typeof aadsts === 'number' ? { aadsts } : {};
+  if (finalRefusals.has(aadsts)) {
+    return { item, proven: true, ...number, detail: `Entra refuses it (AADSTS${String(aadsts)}).` };
+  }
+  return { item, proven: false, ...number, detail: `This proves nothing: ${detail}`, inconclusive: true };
+}
+
+/** The proof for a part that could not be read. */
+export const unread = (item: string, failure: BrokerError): Proof => ({
+  item,
+  proven: false,
+  detail: failure.detail,
+  ...(failure.transient ? { inconclusive: true } : {}),
+});
