@@ -62,7 +62,7 @@ async function revokeCredential(flags: RevokeFlags, signal: AbortSignal): Promis
   }
   const { partnerTenantId, cloud } = toolbox.target;
   const deps = { ...toolbox, graph, writer, partnerTenantId, graphIdentifier: cloud.resources.graph };
-  if (flags.verify) await verify(deps, flags, await identityOf(toolbox.target, graph), signal);
+  if (flags.verify) await verify(deps, flags, () => identityOf(toolbox.target, graph), signal);
   else await drill(deps, flags, signal);
 }
 
@@ -135,7 +135,7 @@ async function identityOf(target: Target, graph: GraphClient): Promise<IdentityT
 async function verify(
   deps: RevokeDeps,
   flags: RevokeFlags,
-  identity: IdentityTrust | undefined,
+  identity: () => Promise<IdentityTrust | undefined>,
   signal: AbortSignal,
 ): Promise<void> {
   const { verifyRevocation } = await import('../../lib/setup/revoke-verify.ts');

@@ -20,14 +20,14 @@ import { RevokedValues } from './revoke-tries.ts';
 const replicationMs = 5 * minuteMs;
 
 export interface VerifyOptions extends RevokeOptions {
-  /** The managed identity that the application may trust after the renewal. */
-  readonly identity?: IdentityTrust | undefined;
+  /** Looks up the managed identity that the application may trust after the renewal. */
+  readonly identity?: () => Promise<IdentityTrust | undefined>;
 }
 
 /**
  * The second pass of a revocation, after the last access token from before it has expired: such a token may have added a
  * key. Reads and proves, and changes nothing. After the renewal, the new keys of this vault are known.
- * @throws BrokerError as {@link readRevocationState}.
+ * @throws BrokerError as {@link readRevocationState}, and what `options.identity` throws.
  */
 export async function verifyRevocation(
   deps: RevokeDeps,
@@ -39,13 +39,13 @@ export async function verifyRevocation(
   const revokedAtMs = vault instanceof BrokerError ? undefined : vault.revokedAtMs;
   const renewed = vault instanceof BrokerError ? noVersions : enabledSince(vault, revokedAtMs);
   const isFederated = renewed.client.some(({ kind }) => kind === 'federated');
+  const identity = isFederated ? await options.identity?.() : undefined;
   const isKnown = ({ id, trust }: EntraKey): boolean =>
-    trust === undefined
-      ? renewed.client.some(({ keyId }) => keyId === id)
-      : isFederated && isTrustIn(options.identity, trust);
+    trust === undefined ? renewed.client.some(({ keyId }) => keyId === id) : isTrustIn(identity, trust);
   const values = new RevokedValues(deps, signal);
   const former = vault instanceof BrokerError ? vault : enabledBefore(vault, revokedAtMs);
-  if (!(former instanceof BrokerError)) await values.read(options.application, former);
+  // Without a record, the versions may be in use, and a refresh token may be valid for one redemption only.
+  if (!(former instanceof BrokerError) && revokedAtMs !== undefined) await values.read(options.application, former);
   const proofs = await proveState(deps, { ...state, vault: withoutVersions(vault, renewed) }, isKnown);
   const isCovered = proofs.every(({ proven }) => proven);
   const isRenewed = renewed.client.length > 0;

@@ -3,7 +3,8 @@ import { applicationPath } from '../../../src/lib/credential/client-keys.ts';
 import { issueClientSecret } from '../../../src/lib/credential/client-secret.ts';
 import { redeemAsApplication } from '../../../src/lib/credential/prove-client-credential.ts';
 import type { ClientCredential, Credential } from '../../../src/lib/model/credential.ts';
-import { adminToken } from 'microsoft-cloud/testing';
+import { runSetup } from '../../../src/lib/setup/setup.ts';
+import { account, adminToken } from 'microsoft-cloud/testing';
 import { type CommandLine, openCommandLine } from './command-line.ts';
 import { browser, startOperator, type TestOperator } from './operator.ts';
 
@@ -74,6 +75,16 @@ async function refusalOfRefreshToken({ client, refreshToken }: Credential): Prom
   });
   return reply.ok ? undefined : reply.failure.logFields['aadsts'];
 }
+
+const isAnyEnabled = async (application: string): Promise<boolean> =>
+  [
+    ...(await operator.store.listClientCredentialVersions(application)),
+    ...(await operator.store.listRefreshTokenVersions(application)),
+  ].some(({ enabled }) => enabled);
+
+const openItems = ({ proof }: Report): readonly string[] =>
+  proof.filter(({ proven }) => !proven).map(({ item }) => item);
+const tooEarly = 'Access tokens from before the revocation';
 
 const itemsOf = ({ proof }: Report): readonly string[] => proof.map(({ item }) => item);
 
@@ -160,10 +171,67 @@ describe('ptb revoke, by what was done before it', () => {
   });
 });
 
+describe('ptb revoke, with what only Entra can tell', () => {
+  it('exits with 2 and changes nothing in the tenant of another company', async () => {
+    const names = { application: 'elsewhere', displayName: 'elsewhere' };
+    // There, Graph answers 404 and Entra AADSTS700016, as for an application that was deleted.
+    const tenantId = operator.cloud.document.tenants[0]!.tenantId;
+    operator.cloud.faults.add({ service: 'entra', tenantId, grant: 'client_credentials', aadsts: 700016 });
+    await runSetup(await operator.setupDeps(), operator.setupOptions(names));
+    const { client } = await operator.store.load('elsewhere');
+    for (const mode of ['--yes', '--dry-run', '--verify']) {
+      const { exitCode, stdout, stderr } = await revoke('elsewhere', mode, '--tenant', tenantId);
+      expect([exitCode, stdout]).toEqual([2, '']);
+      expect(stderr).toContain(`belongs to the tenant ${operator.partnerTenantId}`);
+      expect(stderr).toContain(`Give --tenant ${operator.partnerTenantId}`);
+    }
+    expect(await isAnyEnabled('elsewhere')).toBe(true);
+    expect(await refusalOfSecret({ application: 'elsewhere', client, refreshToken: undefined })).toBeUndefined();
+  });
+
+  it('revokes the sessions of the account of a refresh token that no tag names', async () => {
+    await leakedCredential('untagged');
+    const admin = account(operator.cloud, 'admin');
+    await operator.consent(browser(operator.cloud, 'admin'), { application: 'untagged', account: admin });
+    const leaked = await operator.store.load('untagged');
+    const name = secretName('untagged', 'refresh-token');
+    for await (const { version = '', tags } of operator.secrets.listPropertiesOfSecretVersions(name)) {
+      if (tags?.['account'] === admin) await operator.secrets.updateSecretProperties(name, version, { tags: {} });
+    }
+    const { exitCode, report } = await revoke('untagged', '--yes');
+    expect([exitCode, report.proven]).toEqual([0, true]);
+    expect(itemsOf(report)).toContain(`Refresh tokens of ${admin}`);
+    expect(await refusalOfRefreshToken(leaked)).toBe(50173);
+  });
+});
+
+describe('ptb revoke --verify', () => {
+  it('has no objection to an application without accounts', async () => {
+    await operator.setUp({ application: 'bare', displayName: 'bare' });
+    expect(await revoke('bare', '--yes')).toMatchObject({ exitCode: 0 });
+    expect(openItems((await revoke('bare', '--verify')).report)).toEqual([tooEarly]);
+  });
+
+  it('has no objection after setup and consent recovered the deleted secrets', async () => {
+    const names = { application: 'recovered', displayName: 'recovered' };
+    await leakedCredential('recovered');
+    await softDelete('recovered', 'client-credential');
+    await softDelete('recovered', 'refresh-token');
+    expect(await revoke('recovered', '--yes')).toMatchObject({ exitCode: 0 });
+    await operator.setUp(names);
+    await operator.consent(browser(operator.cloud), { application: 'recovered' });
+    expect(openItems((await revoke('recovered', '--verify')).report)).toEqual([tooEarly]);
+  });
+
+  it('fails if nothing was revoked', async () => {
+    await leakedCredential('live');
+    const { exitCode, report } = await revoke('live', '--verify');
+    expect([exitCode, openItems(report)]).toMatchObject([1, expect.arrayContaining([tooEarly])]);
+    expect(report.proof[0]?.detail).toMatch(/no record of a revocation/);
+  });
+});
+
 describe('an access token from before the revocation', () => {
-  const openItems = ({ proof }: Report): readonly string[] =>
-    proof.filter(({ proven }) => !proven).map(({ item }) => item);
-  const tooEarly = 'Access tokens from before the revocation';
   let leaked: Credential;
   let token: string;
   beforeAll(async () => {

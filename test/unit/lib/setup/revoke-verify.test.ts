@@ -57,8 +57,9 @@ describe('verifyRevocation', () => {
   });
 
   it('knows only the trust in the managed identity, and only if the vault uses it', async () => {
-    const identity = { issuer: 'https://login.test/partner/v2.0', subject: 'identity', audience: 'exchange' };
-    const { audience, ...claims } = identity;
+    const trust = { issuer: 'https://login.test/partner/v2.0', subject: 'identity', audience: 'exchange' };
+    const identity = async () => trust;
+    const { audience, ...claims } = trust;
     const own = { ...claims, id: 'trust-2', name: 'app', audiences: [audience] };
     bench.trusts = [own];
     await bench.clock.advance(96 * minuteMs);
@@ -108,9 +109,16 @@ describe('verifyRevocation', () => {
 
   it('is not proven without the record of a revocation', async () => {
     bench.revokedAtMs = undefined;
+    await bench.store.saveRefreshToken('default', refreshTokenOf('in use', bench.clock.nowMs()));
+    const sent = bench.redeemer.sent.length;
     await bench.clock.advance(96 * minuteMs);
     const proof = await bench.verify();
-    expect(open(proof)).toEqual(['Access tokens from before the revocation']);
+    expect(open(proof)).toEqual([
+      'Access tokens from before the revocation',
+      'Refresh tokens of broker@partner.example',
+      'Versions in Key Vault from before the revocation',
+    ]);
+    expect(bench.redeemer.sent).toHaveLength(sent);
     expect(proof[0]?.detail).toMatch(/no record of a revocation\. Run `ptb revoke`/);
     bench.store.failure = new BrokerError('key_vault_unavailable', 'It is away.');
     expect(await bench.verify({ clientId })).toMatchObject([
