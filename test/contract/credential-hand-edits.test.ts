@@ -133,6 +133,21 @@ describe('the refresh token in force', () => {
   });
 });
 
+it('disables the former versions of a deleted secret that a new version recovers', async () => {
+  const { token } = await setUp('recovered');
+  const deletion = await operator.secrets.beginDeleteSecret(refreshToken('recovered'));
+  await deletion.pollUntilDone();
+  const nowMs = operator.clock.nowMs();
+  const renewed = await operator.store.saveRefreshToken('recovered', refreshTokenOf('next', nowMs));
+  const versions = await operator.store.listRefreshTokenVersions('recovered');
+  expect(new Map(versions.map(({ version, enabled }) => [version, enabled]))).toEqual(
+    new Map([
+      [renewed, true],
+      [token, false],
+    ]),
+  );
+});
+
 describe('a staged version', () => {
   it('is not in force before it is enabled', async () => {
     const { token } = await setUp('staged');
