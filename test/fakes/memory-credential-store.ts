@@ -41,6 +41,7 @@ export class MemoryCredentialStore implements CredentialStore {
   failure: BrokerError | undefined;
   readonly #clients = new Map<string, Kept<NewClientCredential>[]>();
   readonly #tokens = new Map<string, Kept<NewRefreshToken>[]>();
+  readonly #revocations = new Map<string, number>();
   readonly #nowMs: () => number;
 
   readonly vault: string;
@@ -150,16 +151,24 @@ export class MemoryCredentialStore implements CredentialStore {
       }));
   }
 
-  /** What a {@link VaultInventory} reads. */
+  /** What {@link VaultInventory.read} returns. */
   async inventory(application: string): Promise<ApplicationInventory> {
     const clients = this.#clients.get(application) ?? [];
+    const revokedAtMs = this.#revocations.get(application);
     return {
       client: (await this.listClientCredentialVersions(application)).map((listed) => {
         const tenantId = clients.find(({ version }) => version === listed.version)?.value.tenantId;
         return { ...listed, ...(tenantId === undefined ? {} : { tenantId }) };
       }),
       refreshToken: await this.listRefreshTokenVersions(application),
+      ...(revokedAtMs === undefined ? {} : { revokedAtMs }),
     };
+  }
+
+  /** As {@link VaultInventory.recordRevocation}. */
+  async recordRevocation(application: string): Promise<void> {
+    this.#failIfDue();
+    this.#revocations.set(application, this.#nowMs());
   }
 
   /** The refresh tokens of all versions, also of those that are disabled. */
