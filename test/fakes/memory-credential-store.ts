@@ -12,7 +12,6 @@ import type {
   RefreshTokenVersion,
 } from '../../src/lib/credential/credential-store.ts';
 import { readNewest, refreshTokensInOrder, skippedRefreshTokens } from '../../src/lib/credential/in-force.ts';
-import type { ApplicationInventory } from '../../src/lib/credential/vault-inventory.ts';
 import { earliest } from '../../src/lib/credential/stored-secret.ts';
 import { BrokerError } from '../../src/lib/model/errors.ts';
 import type { TenantId } from '../../src/lib/model/identifiers.ts';
@@ -41,7 +40,6 @@ export class MemoryCredentialStore implements CredentialStore {
   failure: BrokerError | undefined;
   readonly #clients = new Map<string, Kept<NewClientCredential>[]>();
   readonly #tokens = new Map<string, Kept<NewRefreshToken>[]>();
-  readonly #revocations = new Map<string, number>();
   readonly #nowMs: () => number;
 
   readonly vault: string;
@@ -151,30 +149,14 @@ export class MemoryCredentialStore implements CredentialStore {
       }));
   }
 
-  /** What {@link VaultInventory.read} returns. */
-  async inventory(application: string): Promise<ApplicationInventory> {
-    const clients = this.#clients.get(application) ?? [];
-    const revokedAtMs = this.#revocations.get(application);
-    return {
-      client: (await this.listClientCredentialVersions(application)).map((listed) => {
-        const tenantId = clients.find(({ version }) => version === listed.version)?.value.tenantId;
-        return { ...listed, ...(tenantId === undefined ? {} : { tenantId }) };
-      }),
-      refreshToken: await this.listRefreshTokenVersions(application),
-      ...(revokedAtMs === undefined ? {} : { revokedAtMs }),
-    };
-  }
-
-  /** As {@link VaultInventory.recordRevocation}. */
-  async recordRevocation(application: string): Promise<void> {
-    this.#failIfDue();
-    this.#revocations.set(application, this.#nowMs());
+  /** The tenant that a version of the client credential names. */
+  tenantOf(application: string, version: string): TenantId {
+    return found(this.#clients, application, version).value.tenantId;
   }
 
   /** The refresh tokens of all versions, also of those that are disabled. */
-  refreshTokens(application: string): readonly string[] {
-    return (this.#tokens.get(application) ?? []).map(({ value }) => value.secret.reveal());
-  }
+  refreshTokens = (application: string): readonly string[] =>
+    (this.#tokens.get(application) ?? []).map(({ value }) => value.secret.reveal());
 
   async disableRefreshTokenVersion(application: string, version: string): Promise<void> {
     this.#change(this.#tokens, application, version, { enabled: false });

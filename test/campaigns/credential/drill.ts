@@ -1,4 +1,3 @@
-import type { VaultInventory } from '../../../src/lib/credential/vault-inventory.ts';
 import type { GraphClient } from '../../../src/lib/graph/client.ts';
 import type { JsonObject } from '../../../src/lib/graph/reply.ts';
 import type { GraphWriter } from '../../../src/lib/graph/write.ts';
@@ -96,24 +95,12 @@ async function openLater(
 }
 
 function depsOf(world: CredentialWorld): RevokeDeps {
-  const { faulty, store, clock, entra } = world;
-  const inventory: VaultInventory = {
-    applications: async () => [application],
-    read: async (name) => {
-      // It fails as the vault does.
-      await faulty.listClientCredentialVersions(name);
-      return store.inventory(name);
-    },
-    recordRevocation: async (name) => {
-      await faulty.listClientCredentialVersions(name);
-      await store.recordRevocation(name);
-    },
-  };
+  const { faulty, clock, entra } = world;
   return {
     graph: graphOf(world),
     writer: writerOf(world),
     store: faulty,
-    inventory,
+    inventory: world.inventory,
     redeemer: entra,
     newId: () => `id-${world.below(1_000_000)}`,
     clock,

@@ -4,6 +4,7 @@ import { keepAlive, type KeepAliveDeps } from '../../../src/lib/credential/keep-
 import { renewClientCredential } from '../../../src/lib/credential/renew-client-credential.ts';
 import { rotateRefreshToken } from '../../../src/lib/credential/rotate.ts';
 import { storeRefreshToken } from '../../../src/lib/credential/store-refresh-token.ts';
+import type { VaultInventory } from '../../../src/lib/credential/vault-inventory.ts';
 import type { GraphWriter } from '../../../src/lib/graph/write.ts';
 import { type Credential, refreshTokenLifeMs } from '../../../src/lib/model/credential.ts';
 import { BrokerError } from '../../../src/lib/model/errors.ts';
@@ -12,6 +13,7 @@ import { Secret } from '../../../src/lib/model/secret.ts';
 import { silentLogger } from '../../../src/lib/runtime/log.ts';
 import { MemoryCredentialJournal } from '../../fakes/memory-credential-journal.ts';
 import { MemoryCredentialStore } from '../../fakes/memory-credential-store.ts';
+import { MemoryVaultInventory } from '../../fakes/memory-vault-inventory.ts';
 import { SecretEntra } from '../../fakes/secret-entra.ts';
 import { seededRandom } from '../../fakes/fake-clock.ts';
 import { faultyStore } from './faulty-store.ts';
@@ -56,6 +58,8 @@ export class CredentialWorld {
   readonly tenantId = tenantId;
   /** The store whose calls interleave with other work and fail. */
   readonly faulty: CredentialStore;
+  /** Fails as {@link faulty} does. */
+  readonly inventory: VaultInventory;
   readonly clock: KeepAliveDeps['clock'] = {
     nowMs: () => this.nowMs + this.skewMs,
     sleep: async (ms) => void (this.nowMs += ms),
@@ -70,6 +74,7 @@ export class CredentialWorld {
       random: this.random,
       turn: () => this.#turn(),
     });
+    this.inventory = new MemoryVaultInventory(this.faulty, this.store, () => this.nowMs);
   }
 
   /** Below a limit, exclusive. */
