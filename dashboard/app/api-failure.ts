@@ -1,5 +1,5 @@
 import { adviceFor } from '../../src/lib/model/advice.ts';
-import { isErrorCode } from '../../src/lib/model/errors.ts';
+import { errorTable, isErrorCode } from '../../src/lib/model/errors.ts';
 import { jsonIn } from './json-in.ts';
 
 interface Problem {
@@ -8,6 +8,10 @@ interface Problem {
   readonly detail: string;
   readonly advice: string;
   readonly correlationId?: string | undefined;
+  /** Whether the same request may succeed later. */
+  readonly transient: boolean;
+  /** Seconds that the response asks to wait. */
+  readonly retryAfterSeconds?: number | undefined;
 }
 
 /** A failed request: the API's own problem document (problem+json), or a failure that the page detected. */
@@ -18,20 +22,34 @@ export class ApiFailure extends Error {
   readonly title: string;
   readonly advice: string;
   readonly correlationId: string | undefined;
-  constructor({ code, title, detail, advice, correlationId }: Problem) {
+  readonly transient: boolean;
+  readonly retryAfterSeconds: number | undefined;
+  constructor({ code, title, detail, advice, correlationId, transient, retryAfterSeconds }: Problem) {
     super(detail);
     this.code = code;
     this.title = title;
     this.advice = advice;
     this.correlationId = correlationId;
+    this.transient = transient;
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+
+  /** The same failure with another detail. */
+  withDetail(detail: string): ApiFailure {
+    const { code, title, advice, correlationId, transient, retryAfterSeconds } = this;
+    return new ApiFailure({ code, title, detail, advice, correlationId, transient, retryAfterSeconds });
   }
 }
+
+/** Statuses of proxies and of the host while the app is not available. */
+const transientStatuses = [429, 502, 503, 504];
 
 export const unreachable = (): ApiFailure =>
   new ApiFailure({
     title: 'The broker does not answer',
     detail: 'The request did not reach the broker, or its response did not arrive.',
     advice: 'Check that the function app is running and that this browser can reach it.',
+    transient: true,
   });
 
 export const unreadable = ({ status, headers }: Response): ApiFailure =>
@@ -39,6 +57,7 @@ export const unreadable = ({ status, headers }: Response): ApiFailure =>
     title: 'The response cannot be read',
     detail: `It is incomplete or not from the broker: HTTP ${status}, ${headers.get('content-type') ?? 'no content'}.`,
     advice: 'Try again. If it fails again, check the proxies and gateways between this browser and the function app.',
+    transient: true,
   });
 
 /** The failure that an unsuccessful response describes. Missing texts are replaced by general ones. */
@@ -56,7 +75,15 @@ export async function failureOf(response: Response): Promise<ApiFailure> {
     // Operators read this page, and the problem document has the advice for callers.
     advice: isErrorCode(code) ? adviceFor(code, 'operator') : (text('advice') ?? 'Check the log of the function app.'),
     correlationId: text('correlationId'),
+    transient: isErrorCode(code) ? errorTable[code].retry === 'later' : transientStatuses.includes(response.status),
+    retryAfterSeconds: secondsIn(response),
   });
+}
+
+/** The header `Retry-After`, which every problem document with a retry time has. Undefined if it is a date. */
+function secondsIn({ headers }: Response): number | undefined {
+  const seconds = Number(headers.get('retry-after') ?? Number.NaN);
+  return Number.isFinite(seconds) && seconds >= 0 ? seconds : undefined;
 }
 
 /** The JSON object in the body, or an empty object if the body is anything else. */

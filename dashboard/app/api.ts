@@ -11,10 +11,11 @@ import type {
   StartedRunAnswer,
 } from '../../src/lib/api/answers/runs.ts';
 import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
+import { type Clock, systemClock } from '../../src/lib/runtime/clock.ts';
 import { apiUrl } from '../shared/api-base.ts';
 import { type ApiFailure, failureOf, objectIn, unreachable, unreadable } from './api-failure.ts';
 import { jsonIn } from './json-in.ts';
-import { resultFile } from './result-file.ts';
+import { createDownload, type Download } from './result-downloads.ts';
 
 /** Every method rejects with an ApiFailure. */
 export interface Api {
@@ -39,23 +40,29 @@ export interface Api {
   /** Changes since the previous run. */
   readonly changes: (runId: string) => Promise<RunChangesAnswer>;
   /** The rows of a run as one file, from all pages. */
-  readonly results: (runId: string, format: string) => Promise<Blob>;
+  readonly results: Download;
 }
 
+/** A page that has not arrived by then is requested again. Enough for 1 MiB over a slow connection. */
+const pageTimeoutMs = 100_000;
+
 /** @param onRefused is called when the API rejects the token with 401. */
-export function createApi(token: string, onRefused: (failure: ApiFailure) => void): Api {
-  const request = (address: string, post?: Post): Promise<Response> => fetchWith(token, address, post);
+export function createApi(token: string, onRefused: (failure: ApiFailure) => void, clock: Clock = systemClock): Api {
+  const request = (address: string, more?: RequestParts): Promise<Response> => fetchWith(token, address, more);
   const requireOk = async (response: Response): Promise<Response> => {
     if (response.ok) return response;
     const failure = await failureOf(response);
     if (response.status === 401) onRefused(failure);
     throw failure;
   };
-  const send = async (path: string, post?: Post): Promise<Response> =>
-    requireOk(await request(String(apiUrl(path)), post));
+  const send = async (path: string, more?: RequestParts): Promise<Response> =>
+    requireOk(await request(String(apiUrl(path)), more));
   const get = async <T>(path: string): Promise<T> => read<T>(await send(path), 'json');
   const post = async <T>(path: string, body?: unknown): Promise<T> =>
-    read<T>(await send(path, body === undefined ? {} : { body: JSON.stringify(body) }), 'json');
+    read<T>(
+      await send(path, { method: 'POST', ...(body === undefined ? {} : { body: JSON.stringify(body) }) }),
+      'json',
+    );
   const health = async (): Promise<HealthReportAnswer | HealthWord> => {
     const response = await request(String(apiUrl('health')));
     const report = await reportIn(response.clone());
@@ -76,27 +83,32 @@ export function createApi(token: string, onRefused: (failure: ApiFailure) => voi
     cancel: (runId) => post(`${run(runId)}/cancel`),
     rerun: (runId) => post(`${run(runId)}/rerun`),
     changes: (runId) => get(`${run(runId)}/changes`),
-    results: (runId, format) =>
-      resultFile(String(apiUrl(`${run(runId)}/results`)), format, async (address) => {
-        const response = await requireOk(await request(address));
+    results: createDownload(
+      clock,
+      (runId) => String(apiUrl(`${run(runId)}/results`)),
+      async (address) => {
+        const response = await requireOk(await request(address, { signal: AbortSignal.timeout(pageTimeoutMs) }));
         return { body: await read<Blob>(response, 'blob'), link: response.headers.get('link') };
-      }),
+      },
+    ),
   };
 }
 
-/** A POST request, with a body or without. */
-interface Post {
+/** What distinguishes a request from a plain GET. */
+interface RequestParts {
+  readonly method?: 'POST';
   readonly body?: string;
+  readonly signal?: AbortSignal;
 }
 
 /** @throws ApiFailure if there is no response. */
-async function fetchWith(token: string, address: string, post: Post | undefined): Promise<Response> {
+async function fetchWith(token: string, address: string, more: RequestParts = {}): Promise<Response> {
   try {
     return await fetch(address, {
-      ...(post === undefined ? {} : { method: 'POST', ...post }),
+      ...more,
       headers: {
         authorization: `Bearer ${token}`,
-        ...(post?.body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(more.body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       cache: 'no-store',
     });

@@ -23,7 +23,7 @@ export function RunActions(props: {
   // The run failed before it listed its tenants: run it again for all of them.
   const neverPlanned = tenants.length === 0 && run.status !== 'completed';
   const save = async (format: string): Promise<void> =>
-    saveFile(await api.results(run.runId, format), `${run.job}.${format}`);
+    saveFile(await api.results(run, format), `${run.job}.${format}`);
   const repeat = async (): Promise<void> => {
     const { runId } = await api.rerun(run.runId);
     location.hash = runLink(runId);

@@ -66,20 +66,3 @@ it('reads name, roles and expiry from a pasted header', () => {
     expiresAtMs: 1_800_000_000_000,
   });
 });
-
-it.each([
-  ['csv', ['\uFEFFa\r\n', '1\r\n2\r\n'], '\uFEFFa\r\n1\r\n2\r\n'],
-  ['jsonl', ['{"a":1}\n', '{"a":2}\n'], '{"a":1}\n{"a":2}\n'],
-  ['json', ['{"a":1}\n', '{"a":2}\n'], '[\n{"a":1},\n{"a":2}\n]\n'],
-])('joins the pages of the results to one %s file', async (format, pages, whole) => {
-  const seen: string[] = [];
-  vi.stubGlobal('fetch', async (url: string) => {
-    seen.push(url);
-    const link = seen.length < pages.length ? { link: `<?continuation=${seen.length}>; rel="next"` } : {};
-    return new Response(pages[seen.length - 1] ?? '', { headers: { 'content-type': 'text/plain', ...link } });
-  });
-  const file = await createApi('the-token', () => undefined).results('job@w', format);
-  expect(Buffer.from(await file.arrayBuffer()).toString()).toBe(whole);
-  expect(seen.map((url) => new URL(url).pathname)).toEqual(pages.map(() => '/api/runs/job%40w/results'));
-  expect(new URL(seen[1] ?? '').search).toBe('?continuation=1');
-});
