@@ -1,4 +1,4 @@
-/** The broker issued no token. Switch on `code`, never on the text. */
+/** A request to the broker failed. Switch on `code`, never on the text. */
 export class BrokerRequestError extends Error {
   override readonly name = 'BrokerRequestError';
   /**

@@ -1,3 +1,5 @@
+export type { BrokerConnectionOptions, Clock, Fetch } from './broker-connection.ts';
 export { BrokerRequestError } from './broker-request-error.ts';
 export { PartnerTokenCredential, type PartnerTokenCredentialOptions } from './partner-token-credential.ts';
+export { type ResultRow, runResults, type RunResultsOptions } from './run-results.ts';
 export { type Order, type ResourceNames, standardResources } from './scopes.ts';

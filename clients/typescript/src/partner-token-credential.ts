@@ -1,15 +1,11 @@
 import type { AccessToken, GetTokenOptions, TokenCredential } from '@azure/core-auth';
+import { BrokerConnection, type BrokerConnectionOptions } from './broker-connection.ts';
 import { BrokerRequestError } from './broker-request-error.ts';
 import { type Order, parseScopes, type ResourceNames, standardResources } from './scopes.ts';
-import { type Clock, type Fetch, requestToken, type TokenAnswer } from './token-request.ts';
+import { requestToken, type TokenAnswer } from './token-request.ts';
 
-export interface PartnerTokenCredentialOptions {
-  /** URL of the broker's function app, for example `https://NAME.azurewebsites.net`. A trailing `/api` is optional. */
-  readonly brokerUrl: string;
-  /** App ID URI of the broker's own application with `/.default`. The caller's token is requested for this scope. */
-  readonly brokerScope: string;
-  /** Credential of the caller, for example a managed identity from `@azure/identity`. It needs the app role Tokens.Request. */
-  readonly callerCredential: TokenCredential;
+/** The caller needs the app role Tokens.Request. */
+export interface PartnerTokenCredentialOptions extends BrokerConnectionOptions {
   /** The customer tenant: its id, or a domain in the broker's directory. */
   readonly tenant: string;
   /** `delegated` (default): in the name of the partner's service account. `application`: in the name of the application. */
@@ -18,18 +14,11 @@ export interface PartnerTokenCredentialOptions {
   readonly resources?: ResourceNames;
   /** Minimum remaining lifetime of a returned token in seconds, 0 to 3,000. Default: 300. */
   readonly minimumLifetimeSeconds?: number;
-  readonly fetch?: Fetch;
-  readonly clock?: Clock;
 }
 
 /** A longer Retry-After is not waited for. */
 const maxWaitSeconds = 30;
 const maxAttempts = 3;
-
-const systemClock: Clock = {
-  nowMs: () => Date.now(),
-  sleep: (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms)),
-};
 
 /**
  * Gets tokens for one customer tenant from the broker, for SDKs that accept a TokenCredential. Tokens are cached in memory
@@ -38,27 +27,19 @@ const systemClock: Clock = {
  */
 export class PartnerTokenCredential implements TokenCredential {
   readonly #options: PartnerTokenCredentialOptions;
-  readonly #url: string;
+  readonly #connection: BrokerConnection;
   readonly #resources: ResourceNames;
   readonly #minimumLifetimeSeconds: number;
-  readonly #fetch: Fetch;
-  readonly #clock: Clock;
   readonly #cache = new Map<string, TokenAnswer>();
   readonly #pending = new Map<string, Promise<TokenAnswer>>();
 
   /** @throws TypeError that names the invalid option. */
   constructor(options: PartnerTokenCredentialOptions) {
     this.#options = options;
-    this.#url = tokensUrl(options.brokerUrl);
+    this.#connection = new BrokerConnection(options);
     if (options.tenant === '') throw new TypeError('tenant: is empty. Set the id or a domain of the customer tenant.');
-    if (options.brokerScope === '')
-      throw new TypeError(
-        'brokerScope: is empty. Set the App ID URI of the broker with /.default, for example api://TENANT_ID/partner-token-broker-prod/.default.',
-      );
     this.#resources = { ...standardResources, ...options.resources };
     this.#minimumLifetimeSeconds = options.minimumLifetimeSeconds ?? 300;
-    this.#fetch = options.fetch ?? ((url, init) => globalThis.fetch(url, init));
-    this.#clock = options.clock ?? systemClock;
   }
 
   /**
@@ -83,7 +64,7 @@ export class PartnerTokenCredential implements TokenCredential {
   }
 
   #livesLongEnough({ expiresAtMs }: TokenAnswer): boolean {
-    return expiresAtMs - this.#clock.nowMs() > this.#minimumLifetimeSeconds * 1000;
+    return expiresAtMs - this.#connection.clock.nowMs() > this.#minimumLifetimeSeconds * 1000;
   }
 
   /** Shares one request among concurrent callers. A caller that aborts does not cancel it for the others. */
@@ -101,19 +82,15 @@ export class PartnerTokenCredential implements TokenCredential {
   }
 
   async #request(order: Order): Promise<TokenAnswer> {
-    const { callerCredential, brokerScope, tenant, grant = 'delegated' } = this.#options;
-    const platform = { fetch: this.#fetch, clock: this.#clock };
+    const { tenant, grant = 'delegated' } = this.#options;
     const body = { tenant, grant, minimumLifetimeSeconds: this.#minimumLifetimeSeconds, ...order };
     for (let attempt = 1; ; attempt += 1) {
-      const caller = await callerCredential.getToken(brokerScope);
-      if (caller === null)
-        throw new BrokerRequestError('The caller credential returned no token.', { code: 'no_caller' });
       try {
-        return await requestToken(platform, this.#url, caller.token, body);
+        return await requestToken(this.#connection, body);
       } catch (error) {
         const wait = error instanceof BrokerRequestError ? error.retryAfterSeconds : undefined;
         if (wait === undefined || wait > maxWaitSeconds || attempt === maxAttempts) throw error;
-        await this.#clock.sleep(wait * 1000);
+        await this.#connection.clock.sleep(wait * 1000);
       }
     }
   }
@@ -137,13 +114,3 @@ async function orAborted<T>(result: Promise<T>, signal: GetTokenOptions['abortSi
 
 const isGuid = (text: string | undefined): text is string =>
   text !== undefined && /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
-
-const loopback = /^(?:localhost|127\.0\.0\.1|\[::1\])$/;
-
-function tokensUrl(brokerUrl: string): string {
-  const url = URL.canParse(brokerUrl) ? new URL(brokerUrl) : undefined;
-  if (url === undefined || (url.protocol !== 'https:' && !loopback.test(url.hostname))) {
-    throw new TypeError('brokerUrl: is not an https URL. Set it to a URL such as https://NAME.azurewebsites.net.');
-  }
-  return `${url.origin}${url.pathname.replace(/\/+$/, '').replace(/\/api$/, '')}/api/tokens`;
-}

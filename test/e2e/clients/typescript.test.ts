@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -8,7 +9,7 @@ import { Client } from '@microsoft/microsoft-graph-client';
 import { TokenCredentialAuthenticationProvider } from '@microsoft/microsoft-graph-client/authProviders/azureTokenCredentials/index.js';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PartnerTokenCredential } from '../../../clients/typescript/src/index.ts';
+import { PartnerTokenCredential, runResults } from '../../../clients/typescript/src/index.ts';
 import { fullCaller } from '../../../src/cli/demo/caller-token.ts';
 import type { Demo } from '../../../src/cli/demo/start-demo.ts';
 import { projectRoot } from '../../paths.ts';
@@ -99,42 +100,113 @@ describe('PartnerTokenCredential', () => {
   });
 });
 
-it('README example for the Graph client', async () => {
-  const readme = await readFile(join(projectRoot, 'clients/typescript/README.md'), 'utf8');
-  const example = /^```ts\n([\s\S]*?)^```$/m.exec(readme)?.[1] ?? '';
-  const { domain, name } = tenantOf(demo, 'ok');
-  const { clientId, clientSecret } = fullCaller(demo.cloud);
-  const source = example
-    .replace('partner-token-broker-client', join(projectRoot, 'clients/typescript/src/index.ts'))
-    .replace('https://NAME.azurewebsites.net', demo.url)
-    .replace('api://TENANT_ID/partner-token-broker-prod', demo.cloud.brokerApplication.audience)
-    .replace('contoso.onmicrosoft.com', domain)
-    // The simulated cloud is not where the SDKs look by themselves.
-    .replace(
-      'new DefaultAzureCredential()',
-      `new DefaultAzureCredential(${JSON.stringify({ authorityHost: demo.cloud.entra, disableInstanceDiscovery: true })})`,
-    )
-    .replace(
-      'initWithMiddleware({',
-      `initWithMiddleware({ baseUrl: ${JSON.stringify(demo.cloud.graph)}, customHosts: new Set(['localhost']),`,
-    );
-  // Inside the project, so that Node resolves its packages.
-  await mkdir(join(projectRoot, '.local'), { recursive: true });
-  const folder = await mkdtemp(join(projectRoot, '.local', 'readme-example-'));
-  try {
-    await writeFile(join(folder, 'example.mts'), source);
-    const { stdout } = await promisify(execFile)(process.execPath, [join(folder, 'example.mts')], {
-      env: {
-        ...process.env,
-        NODE_EXTRA_CA_CERTS: demo.cloud.caCertificatePath,
-        NO_PROXY: '127.0.0.1,localhost',
-        AZURE_TENANT_ID: demo.cloud.partnerTenantId,
-        AZURE_CLIENT_ID: clientId,
-        AZURE_CLIENT_SECRET: clientSecret,
+/** The caller of the demo may start and read runs. */
+async function runOf(job: string, tenants: readonly string[]): Promise<string> {
+  const headers = { authorization: `Bearer ${await demo.callerToken()}`, 'content-type': 'application/json' };
+  const body = JSON.stringify({ window: randomUUID(), tenants });
+  const started = await fetch(`${demo.url}/api/jobs/${job}/runs`, { method: 'POST', headers, body });
+  const { runId } = (await started.json()) as { runId: string };
+  const address = `${demo.url}/api/runs/${encodeURIComponent(runId)}`;
+  await expect
+    .poll(async () => ((await (await fetch(address, { headers })).json()) as { status: string }).status)
+    .toBe('completed');
+  return runId;
+}
+
+async function allOf<T>(rows: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const row of rows) all.push(row);
+  return all;
+}
+
+describe('runResults', () => {
+  it('yields the rows of a run, whatever the size of the pages', async () => {
+    const { tenantId, name, domain } = tenantOf(demo, 'ok');
+    const runId = await runOf('licence-report', [tenantId]);
+    const connection = {
+      brokerUrl: demo.url,
+      brokerScope: `${demo.cloud.brokerApplication.audience}/.default`,
+      callerCredential: callerCredential(),
+    };
+    const all = await allOf(runResults<{ product: string }>(connection, runId));
+    expect(all.length).toBeGreaterThan(1);
+    for (const row of all) {
+      expect(row).toMatchObject({ tenantId, tenantName: name, tenantDomain: domain });
+      expect(row.product).not.toBe('');
+    }
+    expect(await allOf(runResults({ ...connection, pageRows: 1 }, runId))).toEqual(all);
+  });
+
+  it('rejects with the code of the broker for an unknown run', async () => {
+    const rows = runResults(
+      {
+        brokerUrl: demo.url,
+        brokerScope: `${demo.cloud.brokerApplication.audience}/.default`,
+        callerCredential: callerCredential(),
       },
-    });
-    expect(stdout.trim()).toBe(name);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
+      'licence-report@nothing',
+    );
+    await expect(rows.next()).rejects.toMatchObject({ name: 'BrokerRequestError', code: 'run_not_found', status: 404 });
+  });
+});
+
+describe('README example', () => {
+  /** Runs the example with this number against the demo. @returns what it prints. */
+  async function runExample(index: number, replace: readonly (readonly [string, string])[]): Promise<string> {
+    const readme = await readFile(join(projectRoot, 'clients/typescript/README.md'), 'utf8');
+    const example = [...readme.matchAll(/^```ts\n([\s\S]*?)^```$/gm)][index]?.[1] ?? '';
+    const { clientId, clientSecret } = fullCaller(demo.cloud);
+    const replacements = [
+      ['partner-token-broker-client', join(projectRoot, 'clients/typescript/src/index.ts')],
+      ['https://NAME.azurewebsites.net', demo.url],
+      ['api://TENANT_ID/partner-token-broker-prod', demo.cloud.brokerApplication.audience],
+      // The simulated cloud is not where the SDKs look by themselves.
+      [
+        'new DefaultAzureCredential()',
+        `new DefaultAzureCredential(${JSON.stringify({ authorityHost: demo.cloud.entra, disableInstanceDiscovery: true })})`,
+      ],
+      ...replace,
+    ] as const;
+    const source = replacements.reduce((text, [from, to]) => text.replace(from, to), example);
+    // Inside the project, so that Node resolves its packages.
+    await mkdir(join(projectRoot, '.local'), { recursive: true });
+    const folder = await mkdtemp(join(projectRoot, '.local', 'readme-example-'));
+    try {
+      await writeFile(join(folder, 'example.mts'), source);
+      const { stdout } = await promisify(execFile)(process.execPath, [join(folder, 'example.mts')], {
+        env: {
+          ...process.env,
+          NODE_EXTRA_CA_CERTS: demo.cloud.caCertificatePath,
+          NO_PROXY: '127.0.0.1,localhost',
+          AZURE_TENANT_ID: demo.cloud.partnerTenantId,
+          AZURE_CLIENT_ID: clientId,
+          AZURE_CLIENT_SECRET: clientSecret,
+        },
+      });
+      return stdout.trim();
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
   }
+
+  it('for the Graph client prints the name of the tenant', async () => {
+    const { domain, name } = tenantOf(demo, 'ok');
+    const printed = await runExample(0, [
+      ['contoso.onmicrosoft.com', domain],
+      [
+        'initWithMiddleware({',
+        `initWithMiddleware({ baseUrl: ${JSON.stringify(demo.cloud.graph)}, customHosts: new Set(['localhost']),`,
+      ],
+    ]);
+    expect(printed).toBe(name);
+  });
+
+  it('for the rows of a run prints a line for each row', async () => {
+    const { tenantId, name } = tenantOf(demo, 'ok');
+    const printed = await runExample(1, [['licence-report@2026-11-25', await runOf('licence-report', [tenantId])]]);
+    const lines = printed.split('\n');
+    expect(lines.length).toBeGreaterThan(1);
+    for (const line of lines) expect(line).toMatch(/^.+: -?\d+ of .+ free$/);
+    expect(lines.every((line) => line.startsWith(`${name}: `))).toBe(true);
+  });
 });
