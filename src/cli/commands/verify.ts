@@ -5,6 +5,7 @@ import {
   addressOf,
   brokerFetch,
   type ConnectionFlags,
+  machineIdentity,
   signInForBroker,
 } from '../remote/connection.ts';
 import { CommandOutcome } from '../run-program.ts';
@@ -75,17 +76,15 @@ async function askAzure(probe: Probe, scheduledJobs: readonly string[]): Promise
       import('../verify/azure/verify-azure.ts'),
       import('../verify/azure/operator-tokens.ts'),
     ]);
-  const [{ azureIdentity }, { randomUUID }, { systemClock }] = await Promise.all([
-    import('../../lib/azure/identity.ts'),
+  const [{ randomUUID }, { systemClock }] = await Promise.all([
     import('node:crypto'),
     import('../../lib/runtime/clock.ts'),
   ]);
   const target = azureTarget(process.env);
   if (typeof target === 'string') return skipAzure({ probe }, target);
-  const hasManagedIdentity = process.env['IDENTITY_ENDPOINT'] !== undefined;
   const azure = new AzureClient({
     fetch: (address, init) => globalThis.fetch(address, init),
-    token: operatorTokens(() => azureIdentity({ hasManagedIdentity }), systemClock),
+    token: operatorTokens(machineIdentity, systemClock),
     armUrl: target.cloud.endpoints.arm,
     logsUrl: logAnalyticsUrls[target.cloud.name],
   });

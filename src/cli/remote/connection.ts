@@ -1,4 +1,4 @@
-import type { AccessToken } from '@azure/identity';
+import type { AccessToken, TokenCredential } from '@azure/identity';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { BrokerError } from '../../lib/model/errors.ts';
 import type { Fetch } from '../../lib/runtime/outbound.ts';
@@ -81,10 +81,26 @@ function callerToken({ token, clientId }: ConnectionFlags): () => Promise<string
 /** A token for the broker, of the account that is signed in on this machine. @throws BrokerError caller_unauthenticated. */
 export const signInForBroker = async (clientId: string): Promise<string> => (await signIn(clientId)).token;
 
-async function signIn(clientId: string): Promise<AccessToken> {
+/**
+ * The identity of this machine: its managed identity if there is one, otherwise the account that is signed in.
+ * @throws UsageError if MANAGED_IDENTITY_CLIENT_ID is wrong.
+ */
+export async function machineIdentity(): Promise<TokenCredential> {
   const { azureIdentity } = await import('../../lib/azure/identity.ts');
+  if (process.env['IDENTITY_ENDPOINT'] === undefined) return azureIdentity({ hasManagedIdentity: false });
+  // A host may have several user-assigned identities, or only one and no system-assigned identity. Then it must be named.
+  const name = process.env['MANAGED_IDENTITY_CLIENT_ID'] ?? '';
+  const managedIdentityClientId = parseGuid(name);
+  if (name !== '' && managedIdentityClientId === undefined)
+    throw new UsageError(
+      'MANAGED_IDENTITY_CLIENT_ID: is not a client id (GUID). Set it to the client id of the managed identity.',
+    );
+  return azureIdentity({ hasManagedIdentity: true, managedIdentityClientId });
+}
+
+async function signIn(clientId: string): Promise<AccessToken> {
+  const identity = await machineIdentity();
   try {
-    const identity = await azureIdentity({ hasManagedIdentity: process.env['IDENTITY_ENDPOINT'] !== undefined });
     const token = await identity.getToken(`${clientId}/.default`);
     if (token !== null) return token;
   } catch (cause) {
