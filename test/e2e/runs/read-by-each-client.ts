@@ -16,7 +16,7 @@ export interface Reader {
 }
 
 /** @returns the number of rows. @throws Error at the first line that differs, or if lines are missing. */
-async function compare(
+export async function compare(
   run: WrittenRun,
   lines: AsyncIterable<string>,
   formatted: (row: Row) => string,
