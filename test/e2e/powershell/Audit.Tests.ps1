@@ -50,6 +50,22 @@ Describe 'Get-PartnerAuditEntry' {
         $warning | Should -Match 'may be more'
     }
 
+    It 'requests all pages for the period of the first page' {
+        $script:queries = @()
+        Mock Invoke-BrokerApi -ModuleName PartnerTokenBroker {
+            $script:queries += ,[Web.HttpUtility]::ParseQueryString($Call.Path.Split('?')[1])
+            # The broker's clock moves on between two pages.
+            $page = [ordered]@{ from = "from of answer $($script:queries.Count)"; to = "to of answer $($script:queries.Count)"; entries = @() }
+            if ($script:queries[-1]['from']) { $page.from = $script:queries[-1]['from']; $page.to = $script:queries[-1]['to'] }
+            if ($script:queries.Count -lt 3) { $page.continuation = "page $($script:queries.Count + 1)" }
+            [pscustomobject]@{ Value = [pscustomobject]$page }
+        }
+        Get-PartnerAuditEntry | Should -BeNullOrEmpty
+        @($script:queries | ForEach-Object { $_['from'] }) | Should -Be $null, 'from of answer 1', 'from of answer 1'
+        @($script:queries | ForEach-Object { $_['to'] }) | Should -Be $null, 'to of answer 1', 'to of answer 1'
+        @($script:queries | ForEach-Object { $_['continuation'] }) | Should -Be $null, 'page 2', 'page 3'
+    }
+
     It 'reads a time without a zone as local time, in any culture' {
         $culture = [Threading.Thread]::CurrentThread.CurrentCulture
         try {

@@ -146,6 +146,39 @@ Describe 'Wait-PartnerRun' {
     }
 }
 
+Describe 'Wait-PartnerRun while nothing moves' {
+    BeforeEach {
+        $script:now = [DateTime]::UtcNow
+        $script:begin = $script:now
+        # Tenants finish for half a minute and then no more.
+        Mock Get-UtcNow -ModuleName PartnerTokenBroker { $script:now }
+        Mock Start-Sleep -ModuleName PartnerTokenBroker { $script:now = $script:now.AddSeconds(5) }
+        Mock Request-BrokerApi -ModuleName PartnerTokenBroker {
+            $seconds = ($script:now - $script:begin).TotalSeconds
+            [pscustomobject]@{ Problem = $null; Value = [pscustomobject]@{
+                    runId = 'r@w'; job = 'r'; status = $(if ($seconds -lt $script:endsAfter) { 'running' } else { 'completed' })
+                    startedAt = '2026-01-01T00:00:00Z'; durationMs = 1
+                    progress = [pscustomobject]@{ done = [Math]::Min(6, [Math]::Floor($seconds / 5)); retrying = 0 }
+                    tenants = [pscustomobject]@{ total = 9; succeeded = 0; failed = 0; skipped = 0 }
+                }
+            }
+        }
+    }
+
+    It 'warns once, after 45 seconds, how long a stopped instance delays a run' {
+        $script:endsAfter = 300
+        $null = Wait-PartnerRun -RunId r@w -WarningVariable warnings -WarningAction SilentlyContinue
+        @($warnings).Count | Should -Be 1
+        "$warnings" | Should -Match '^No tenant has finished for 45 seconds\. .* about 75 seconds later\.$'
+    }
+
+    It 'does not warn before' {
+        $script:endsAfter = 75
+        $null = Wait-PartnerRun -RunId r@w -WarningVariable warnings -WarningAction SilentlyContinue
+        @($warnings).Count | Should -Be 0
+    }
+}
+
 Describe 'Get-PartnerRunResult' {
     It 'writes the export of the broker to a file: <format>' -ForEach @(
         @{ format = 'csv' }, @{ format = 'json' }, @{ format = 'jsonl' }

@@ -116,6 +116,28 @@ Describe 'Invoke-PartnerTenant' {
     }
     BeforeAll { $script:known = @(Get-Plain) }
 
+    It 'starts no further tenants after <code>' -ForEach @(
+        'not_connected', 'session_expired', 'sign_in_failed', 'not_a_broker', 'broker_unreachable', 'caller_unauthenticated'
+        'credential_missing', 'credential_expired', 'credential_revoked', 'client_credential_rejected', 'config_invalid'
+    ).ForEach({ @{ code = $_ } }) {
+        $results = $script:known | Invoke-PartnerTenant -ThrottleLimit 1 {
+            $document = [pscustomobject]@{ code = $using:code; title = 'T'; detail = 'D'; advice = 'A' }
+            throw (& (Get-Module PartnerTokenBroker) { param($Document) ConvertTo-ErrorRecord (ConvertTo-Problem -Document $Document -Status 503) } $document)
+        }
+        $results[0].Code | Should -Be $code
+        @($results | Select-Object -Skip 1).Code | Should -Be (@('not_attempted') * 5)
+    }
+
+    It 'tries the other tenants after <code>' -ForEach @(
+        @{ code = 'consent_required' }, @{ code = 'storage_unavailable' }, @{ code = 'caller_throttled' }, @{ code = 'tenant_excluded' }
+    ) {
+        $results = $script:known | Invoke-PartnerTenant -ThrottleLimit 1 {
+            $document = [pscustomobject]@{ code = $using:code; title = 'T'; detail = 'D'; advice = 'A' }
+            throw (& (Get-Module PartnerTokenBroker) { param($Document) ConvertTo-ErrorRecord (ConvertTo-Problem -Document $Document -Status 503) } $document)
+        }
+        $results.Code | Should -Be (@($code) * 6)
+    }
+
     It 'returns warnings in the result' {
         $result = Get-Plain | Select-Object -First 1 | Invoke-PartnerTenant { Write-Warning 'a warning'; 1 }
         $result.Warnings | Should -Be 'a warning'

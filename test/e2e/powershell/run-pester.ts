@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { CloudDocument } from 'microsoft-cloud';
+import { errorCodes, errorTable } from '../../../src/lib/model/errors.ts';
 import { projectRoot } from '../../paths.ts';
 import { startWatchedDemo } from '../../support/watched-demo.ts';
 import { modulesFolder, type PowerShell, runScript } from './powershell.ts';
@@ -34,7 +35,17 @@ export async function runPester(shell: PowerShell): Promise<PesterOutcome> {
     const servers = await startServers(demo.url, cloud);
     try {
       const environmentPath = join(folder, 'environment.json');
-      const environment = { url: demo.url, projectRoot, program: shell.program, folder, cloud, certificate, servers };
+      const transientCodes = errorCodes.filter((code) => errorTable[code].retry === 'later');
+      const environment = {
+        url: demo.url,
+        projectRoot,
+        program: shell.program,
+        folder,
+        cloud,
+        certificate,
+        servers,
+        transientCodes,
+      };
       await writeFile(environmentPath, JSON.stringify(environment), { mode: 0o600 });
       return await runIn(shell, folder, environmentPath, cloud.caCertificatePath);
     } finally {

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { CloudDocument } from 'microsoft-cloud';
+import { createResultServer } from './result-server.ts';
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 
@@ -17,6 +18,8 @@ interface Servers {
   readonly throttled: string;
   /** Forwards requests to the broker, and answers as if the clock of the broker were two hours behind. */
   readonly behind: string;
+  /** Serves the rows of runs in pages, some of which fail. */
+  readonly results: string;
   /** Returns 503 as the platform does while the app starts. */
   readonly starting: string;
   /** The managed identity endpoints of App Service and of a virtual machine, for the caller with all roles. */
@@ -59,6 +62,7 @@ export async function startServers(broker: string, cloud: CloudDocument): Promis
     starting: await listen((_request, response) => {
       response.writeHead(503, { 'content-type': 'text/plain' }).end('The service is unavailable.');
     }),
+    results: await listen(createResultServer()),
     identity: await listen((request, response) => answerAsIdentity(cloud, request, response)),
     identityHeader,
     closed,

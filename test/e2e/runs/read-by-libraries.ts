@@ -30,7 +30,7 @@ export async function readByTypeScript({ url, token, run }: Reader, pageRows?: n
 }
 
 /** Objects of `Get-PartnerRunResult`. */
-export async function readByPowerShellObjects(shell: PowerShell, reader: Reader): Promise<number> {
+export async function readByPowerShellObjects(shell: PowerShell | string, reader: Reader): Promise<number> {
   const { lines, ended } = startScript(shell, reader, []);
   // PowerShell escapes and formats values in its own way, so the values are compared and not the texts.
   const rows = async function* () {
@@ -42,7 +42,7 @@ export async function readByPowerShellObjects(shell: PowerShell, reader: Reader)
 }
 
 /** The file of `Get-PartnerRunResult -OutFile`. */
-export async function readByPowerShellFile(shell: PowerShell, reader: Reader): Promise<number> {
+export async function readByPowerShellFile(shell: PowerShell | string, reader: Reader): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'ptb-rows-'));
   try {
     const file = join(folder, 'rows.jsonl');
@@ -54,10 +54,12 @@ export async function readByPowerShellFile(shell: PowerShell, reader: Reader): P
   }
 }
 
-function startScript({ program }: PowerShell, { url, token, run }: Reader, args: readonly string[]) {
+/** @throws Error with the reason if there is no shell. */
+function startScript(shell: PowerShell | string, { url, token, run }: Reader, args: readonly string[]) {
+  if (typeof shell === 'string') throw new Error(shell);
   const script = join(import.meta.dirname, 'read-by-powershell.ps1');
   const child = spawn(
-    program,
+    shell.program,
     ['-NoProfile', '-NonInteractive', '-File', script, '-Url', url, '-RunId', run.runId, ...args],
     {
       env: { ...process.env, PTB_TOKEN: token, POWERSHELL_TELEMETRY_OPTOUT: '1', POWERSHELL_UPDATECHECK: 'Off' },

@@ -2,28 +2,47 @@
 $script:MaxWaitSeconds = 30
 $script:MaxAttempts = 4
 
+# The same for a patient call, whose pauses double from one second if the broker names none. The same as those of ptb.
+$script:MaxPatientWaitSeconds = 60
+$script:MaxPatientAttempts = 5
+
 <#
 Sends one request to the broker's API in the current session. Keys of Call: Method, Path (under /api), and optionally Body
-(an object to send as JSON) and Stream. Returns Value, Reply, SentAt and Problem. Either Value or Problem is $null.
+(an object to send as JSON), AsBytes (returns the body in Bytes of Reply instead of Value), and Patient (repeats the request
+while the broker is not available; only for requests that change nothing). Returns Value, Reply, SentAt and Problem. Either
+Value or Problem is $null.
 #>
 function Request-BrokerApi([hashtable] $Call) {
     $session = Get-Session
     $uri = "$($session.Url)/api$($Call.Path)"
     for ($attempt = 1; ; $attempt++) {
-        $request = @{ Method = $Call.Method; Uri = $uri; Bearer = (Get-CallerToken); Stream = $Call['Stream'] }
+        $request = @{ Method = $Call.Method; Uri = $uri; Bearer = (Get-CallerToken); AsBytes = $Call['AsBytes'] }
         if ($Call.ContainsKey('Body')) { $request.Json = ConvertTo-Json -InputObject $Call.Body -Depth 20 -Compress }
         $sentAt = [DateTime]::UtcNow
         $reply = Send-HttpRequest $request
         $problem = Get-ReplyProblem $reply $session.Url
         Write-Verbose ('{0} {1}: {2} in {3:n0} ms' -f $Call.Method, $uri, $reply.Status, ([DateTime]::UtcNow - $sentAt).TotalMilliseconds)
         if (-not $problem) { break }
-        $wait = [double](Get-Field $problem 'RetryAfterSeconds')
-        if ($problem.Code -ne 'caller_throttled' -or $attempt -ge $script:MaxAttempts -or $wait -gt $script:MaxWaitSeconds) { break }
+        $wait = Get-RetryWait $problem $attempt ([bool]$Call['Patient'])
+        if ($null -eq $wait) { break }
         # Random delay, so that clients that were throttled together do not retry together.
         Start-Sleep -Milliseconds ([int](1000 * [Math]::Max(1, $wait)) + (Get-Random -Maximum 500))
     }
-    $value = if (-not $problem -and -not $Call['Stream']) { ConvertFrom-Reply $reply.Text }
+    $value = if (-not $problem -and -not $Call['AsBytes']) { ConvertFrom-Reply $reply.Text }
     [pscustomobject]@{ Value = $value; Reply = $reply; SentAt = $sentAt; Problem = $problem }
+}
+
+# Seconds until the next attempt, or $null if the problem is final.
+function Get-RetryWait($Problem, [int] $Attempt, [bool] $IsPatient) {
+    $asked = Get-Field $Problem 'RetryAfterSeconds'
+    if ($IsPatient) {
+        if ($Problem.Code -notin $script:TransientCodes -or $Attempt -ge $script:MaxPatientAttempts) { return }
+        $wait = if ($null -eq $asked) { [Math]::Pow(2, $Attempt - 1) } else { [double]$asked }
+        if ($wait -le $script:MaxPatientWaitSeconds) { $wait }
+        return
+    }
+    if ($Problem.Code -ne 'caller_throttled' -or $Attempt -ge $script:MaxAttempts) { return }
+    if ([double]$asked -le $script:MaxWaitSeconds) { [double]$asked }
 }
 
 # Same as Request-BrokerApi, but ends the running command with a terminating error if there is a problem.

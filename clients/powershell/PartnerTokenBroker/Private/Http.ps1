@@ -19,30 +19,36 @@ $script:Http = Get-HttpClient
 # Identity endpoints are local or link-local. A proxy cannot reach them and must not see the requests.
 $script:DirectHttp = Get-HttpClient -Direct
 
+# Time until the last byte of a reply.
+$script:ReplySeconds = 100
+
 <#
-Sends one request and waits for the reply. It does not throw for network failures: without a reply, Status is 0 and Failure
-has the reason.
+Sends one request and waits for the complete reply. It does not throw for network failures: without a reply, Status is 0 and
+Failure has the reason.
 Keys of Request: Method, Uri, and optionally Headers, Bearer (SecureString), Json (text) or Form (values are text or
-SecureString), TimeoutSeconds (100), Direct (no proxy), Stream (leaves the body unread in Response).
+SecureString), TimeoutSeconds (100), Direct (no proxy), AsBytes (returns the body of a success in Bytes instead of Text).
 #>
 function Send-HttpRequest([hashtable] $Request) {
     $message = ConvertTo-HttpMessage $Request
-    $seconds = if ($Request.ContainsKey('TimeoutSeconds')) { $Request.TimeoutSeconds } else { 100 }
+    $seconds = if ($Request.ContainsKey('TimeoutSeconds')) { $Request.TimeoutSeconds } else { $script:ReplySeconds }
     $cancellation = [Threading.CancellationTokenSource]::new([timespan]::FromSeconds($seconds))
     $task = $reply = $null
-    $completion = if ($Request['Stream']) { 'ResponseHeadersRead' } else { 'ResponseContentRead' }
+    $clock = [Diagnostics.Stopwatch]::StartNew()
     $client = if ($Request['Direct']) { $script:DirectHttp } else { $script:Http }
     try {
-        $task = $client.SendAsync($message, [Net.Http.HttpCompletionOption]$completion, $cancellation.Token)
+        # The task ends with the body, so that the deadline covers a body that stalls.
+        $task = $client.SendAsync($message, [Net.Http.HttpCompletionOption]::ResponseContentRead, $cancellation.Token)
         # Waits in slices of 200 ms, so that Ctrl+C works. The wait ends as soon as the reply arrives.
-        while ([Threading.Tasks.Task]::WaitAny([Threading.Tasks.Task[]]@($task), 200) -lt 0) { continue }
-        if ($task.IsCanceled) { return [pscustomobject]@{ Status = 0; Failure = "no reply within $seconds seconds" } }
+        while ([Threading.Tasks.Task]::WaitAny([Threading.Tasks.Task[]]@($task), 200) -lt 0) {
+            # .NET Framework does not cancel a body that stalls.
+            if ($clock.Elapsed.TotalSeconds -gt $seconds + 1) { break }
+        }
+        if ($task.IsCanceled -or -not $task.IsCompleted) { return [pscustomobject]@{ Status = 0; Failure = "no complete reply within $seconds seconds" } }
         if ($task.IsFaulted) { return [pscustomobject]@{ Status = 0; Failure = (Hide-Token $task.Exception.GetBaseException().Message) } }
         $reply = $task.Result
-        $isStream = $Request['Stream'] -and $reply.IsSuccessStatusCode
-        $text = if ($isStream) { '' } else { $reply.Content.ReadAsStringAsync().GetAwaiter().GetResult() }
-        $answer = [pscustomobject]@{ Status = [int]$reply.StatusCode; Failure = $null; Text = $text; Headers = $reply.Headers; Response = $null }
-        if ($isStream) { $answer.Response = $reply; $reply = $null }
+        $answer = [pscustomobject]@{ Status = [int]$reply.StatusCode; Failure = $null; Text = ''; Bytes = $null; Headers = $reply.Headers }
+        if ($Request['AsBytes'] -and $reply.IsSuccessStatusCode) { $answer.Bytes = $reply.Content.ReadAsByteArrayAsync().GetAwaiter().GetResult() }
+        else { $answer.Text = $reply.Content.ReadAsStringAsync().GetAwaiter().GetResult() }
         $answer
     }
     finally {
@@ -76,6 +82,11 @@ function ConvertTo-HttpMessage([hashtable] $Request) {
 
 # A header of a reply, or $null.
 function Get-ReplyHeader($Reply, [string] $Name) {
+    Get-ReplyHeaderLine $Reply $Name | Select-Object -First 1
+}
+
+# All lines of a header of a reply.
+function Get-ReplyHeaderLine($Reply, [string] $Name) {
     $values = $null
-    if ($Reply.Headers.TryGetValues($Name, [ref]$values)) { [string]@($values)[0] }
+    if ($Reply.Headers.TryGetValues($Name, [ref]$values)) { foreach ($value in $values) { [string]$value } }
 }

@@ -1,21 +1,35 @@
 # The largest number that the broker accepts. It may return fewer rows.
 $script:RowsPerPage = 50000
 
-# Calls Read with the body of each page of a run's rows.
+# Calls Read with the body of each page of a run's rows. A page is complete before it is read, so that a page that failed can
+# be repeated without doubling its rows.
 function Read-ResultPage([string] $RunId, [string] $Format, [scriptblock] $Read) {
     $path = "$(Get-RunPath $RunId)/results"
     $query = "?format=$Format&limit=$script:RowsPerPage"
-    while ($query) {
-        $answer = Invoke-BrokerApi @{ Method = 'GET'; Path = "$path$query"; Stream = $true }
-        $query = Get-NextQuery (Get-ReplyHeader $answer.Reply 'Link')
-        $response = $answer.Reply.Response
-        try { & $Read $response.Content.ReadAsStreamAsync().GetAwaiter().GetResult() } finally { $response.Dispose() }
+    for ($page = 1; $query; $page++) {
+        $answer = Request-BrokerApi @{ Method = 'GET'; Path = "$path$query"; AsBytes = $true; Patient = $true }
+        if ($answer.Problem) {
+            # The first page fails if the run does not exist, so its number says nothing.
+            if ($page -gt 1) { $answer.Problem.Detail = "Page $page of the rows could not be read, after $($page - 1) that were. $($answer.Problem.Detail)" }
+            Write-TerminatingError -Problem $answer.Problem
+        }
+        $query = Get-NextQuery (Get-ReplyHeaderLine $answer.Reply 'Link')
+        & $Read ([IO.MemoryStream]::new($answer.Reply.Bytes))
     }
 }
 
-# The query of the next page from a Link header (RFC 8288), or $null on the last page.
-function Get-NextQuery([string] $Link) {
-    if ($Link -match '<[^<>?]*(?<query>\?[^<>]*)>\s*;\s*rel="?next\b') { $Matches.query }
+# A link of the header Link and its parameters (RFC 8288, section 3).
+$script:LinkParameter = ';\s*(?<name>[\w-]+)\s*(?:=\s*(?:"(?<value>(?:[^"\\]|\\.)*)"|(?<value>[^\s;,"]*)))?\s*'
+$script:Link = [regex]::new("<(?<target>[^<>]*)>\s*(?<parameters>(?:$script:LinkParameter)*)")
+
+# The query of the next page from the lines of the header Link, or $null on the last page. Only the query is used, so that the
+# token cannot be sent anywhere else.
+function Get-NextQuery([string[]] $Line) {
+    foreach ($link in $script:Link.Matches(@($Line) -join ', ')) {
+        $relation = [regex]::Matches($link.Groups['parameters'].Value, $script:LinkParameter) | Where-Object { $_.Groups['name'].Value -eq 'rel' } | Select-Object -First 1
+        if (-not $relation -or 'next' -notin ($relation.Groups['value'].Value -split '\s+')) { continue }
+        if ($link.Groups['target'].Value -match '\?[^#]*') { return $Matches[0] }
+    }
 }
 
 # The lines of a stream that are not empty.

@@ -5,7 +5,8 @@ function Get-PartnerRunResult {
 
     .DESCRIPTION
     The broker returns the rows in pages, which the command reads one after the other, so that a large result is not held
-    in memory. With -OutFile, the command writes all pages to one file. The file gets its name when it is complete.
+    in memory. A page that fails is requested up to five times. With -OutFile, the command writes all pages to one file. The
+    file gets its name when it is complete.
 
     .PARAMETER RunId
     Id of the run.

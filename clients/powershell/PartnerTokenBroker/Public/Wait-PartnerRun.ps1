@@ -3,6 +3,10 @@ function Wait-PartnerRun {
     .SYNOPSIS
     Waits for a run to end, with a progress bar, and returns the run.
 
+    .DESCRIPTION
+    If no tenant finishes for 45 seconds, the command warns once: after an instance of the broker was stopped, its work
+    continues on another one about 75 seconds later.
+
     .PARAMETER RunId
     Id of the run.
 
@@ -26,8 +30,9 @@ function Wait-PartnerRun {
         [ValidateRange(0.1, 600)] [double] $PollIntervalSeconds = 2
     )
     process {
-        $endsAt = if ($TimeoutSeconds -gt 0) { [DateTime]::UtcNow.AddSeconds($TimeoutSeconds) } else { [DateTime]::MaxValue }
+        $endsAt = if ($TimeoutSeconds -gt 0) { (Get-UtcNow).AddSeconds($TimeoutSeconds) } else { [DateTime]::MaxValue }
         $failedInARow = 0
+        $standstill = @{}
         try {
             while ($true) {
                 $answer = Request-BrokerApi @{ Method = 'GET'; Path = (Get-RunPath $RunId) }
@@ -36,10 +41,11 @@ function Wait-PartnerRun {
                     $run = ConvertTo-Run $answer.Value
                     if (Test-RunEnded $run) { return $run }
                     Write-RunProgress $run
+                    Write-StandstillWarning $standstill $answer.Value
                 }
                 # A restart or a short network failure must not end a long wait. Five failures in a row do.
                 elseif ($answer.Problem.Status -in 400, 401, 403, 404 -or ++$failedInARow -ge 5) { Write-TerminatingError -Problem $answer.Problem }
-                if ([DateTime]::UtcNow -ge $endsAt) { Write-TerminatingError wait_timed_out "The run $RunId did not end within $TimeoutSeconds seconds." }
+                if ((Get-UtcNow) -ge $endsAt) { Write-TerminatingError wait_timed_out "The run $RunId did not end within $TimeoutSeconds seconds." }
                 Start-Sleep -Milliseconds ([int](1000 * $PollIntervalSeconds))
             }
         }
