@@ -62,6 +62,16 @@ Describe 'Get-PartnerRunResult with pages that fail' {
         Get-Seen | Should -Be "$run 1", "$run 2"
     }
 
+    It 'fails rather than skip a row that is not JSON' {
+        (Get-Failure { Get-PartnerRunResult -RunId torn@w }).FullyQualifiedErrorId | Should -Be 'reply_invalid,Get-PartnerRunResult'
+    }
+
+    It 'returns the same rows however many are converted at once' {
+        & (Get-Module PartnerTokenBroker) { $script:JsonBatch = 1 }
+        try { (Get-PartnerRunResult -RunId broken@w).number | Should -Be @(0..5) }
+        finally { & (Get-Module PartnerTokenBroker) { $script:JsonBatch = 100000 } }
+    }
+
     It 'leaves no file with the final name when it gives up' {
         $path = Join-Path $TestDrive away.csv
         $null = Get-Failure { Get-PartnerRunResult -RunId away@w -OutFile $path }

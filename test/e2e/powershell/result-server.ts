@@ -29,6 +29,8 @@ const breaks: Reply = (response) => {
   response.write(rows(2), () => response.destroy());
 };
 
+const torn: Reply = (response) => void response.writeHead(200, headers).end(`${rows(2)}{"number":\n`);
+
 const html: Reply = (response) => void response.writeHead(502, { 'content-type': 'text/html' }).end('Bad gateway');
 
 const next = (page: number): string => `<?format=jsonl&page=${page}>; rel="next"`;
@@ -43,6 +45,7 @@ const secondPages: Readonly<Record<string, readonly Reply[]>> = {
   'away@w': [problem(503, 'storage_unavailable')],
   'later@w': [problem(503, 'throttled', 61)],
   'gone@w': [problem(404, 'run_not_found')],
+  'torn@w': [torn],
   'misconfigured@w': [problem(503, 'config_invalid')],
   'linked@w': [page(2, [misleading, '<https://elsewhere.example/x?format=jsonl&page=3#a>; rel="next last"'])],
 };

@@ -38,6 +38,32 @@ function Read-Line([IO.Stream] $Body) {
     while ($null -ne ($line = $reader.ReadLine())) { if ($line) { $line } }
 }
 
+# Characters that are converted at once. ConvertFrom-Json takes milliseconds a call, and 2 MB at most in Windows PowerShell.
+$script:JsonBatch = 100000
+
+# The rows in a stream of JSON Lines, as objects.
+function Read-Row([IO.Stream] $Body) {
+    $batch = [Collections.Generic.List[string]]::new()
+    $length = 0
+    Read-Line $Body | ForEach-Object {
+        $batch.Add($_)
+        $length += $_.Length
+        if ($length -ge $script:JsonBatch) {
+            ConvertFrom-JsonLine $batch
+            $batch.Clear()
+            $length = 0
+        }
+    }
+    if ($batch.Count -gt 0) { ConvertFrom-JsonLine $batch }
+}
+
+function ConvertFrom-JsonLine([Collections.Generic.List[string]] $Lines) {
+    # Windows PowerShell returns an array, PowerShell 7 its items.
+    $rows = @(foreach ($row in (ConvertFrom-Reply "[$($Lines -join ',')]")) { $row })
+    if ($rows.Count -ne $Lines.Count) { Write-TerminatingError reply_invalid 'A page of the rows is not JSON Lines.' }
+    $rows
+}
+
 # Writes the rows of a run as one JSON array. The pages are JSON Lines, because they can be joined.
 function Write-JsonResult([string] $RunId, [IO.Stream] $File) {
     $writer = [IO.StreamWriter]::new($File, [Text.UTF8Encoding]::new($false))

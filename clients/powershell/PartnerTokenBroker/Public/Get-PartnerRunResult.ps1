@@ -36,7 +36,7 @@ function Get-PartnerRunResult {
     )
     process {
         if ($PSCmdlet.ParameterSetName -ne 'File') {
-            Read-ResultPage $RunId 'jsonl' { param($Body) Read-Line $Body | ForEach-Object { ConvertFrom-Reply $_ } }
+            Read-ResultPage $RunId 'jsonl' { param($Body) Read-Row $Body }
             return
         }
         if (-not $PSCmdlet.ShouldProcess($OutFile, "Write the rows of $RunId")) { return }
