@@ -75,7 +75,7 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const { cloud, PARTNER_TENANT_ID: partnerTenantId } = settings;
   const runtime = createRuntime();
   const identity = once(() => azureIdentity(identityOptions(environment, settings)));
-  const storage = createStorage(settings, identity);
+  const storage = createStorage(settings, identity, runtime.clock);
   const vault = await secretClient(settings.KEY_VAULT_URL, await identity());
   const credentials = createCredentials({ ...runtime, storage, vault }, tuning.credentialRereadSeconds);
   const readPolicy = await policySource(settings.ACCESS_POLICY, identity);

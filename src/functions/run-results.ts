@@ -7,6 +7,7 @@ import { BrokerError } from '../lib/model/errors.ts';
 import { exportContentTypes } from '../lib/runs/export-formats.ts';
 import { compareRuns, previousRun } from '../lib/runs/run-changes.ts';
 import type { ReadableRuns } from '../lib/runs/readable-runs.ts';
+import { readInTime } from '../lib/runs/read-in-time.ts';
 import { readResultPage } from '../lib/runs/result-page.ts';
 import { parseRunId } from '../lib/runs/run-id.ts';
 import type { Run } from '../lib/runs/run.ts';
@@ -16,7 +17,7 @@ import { jobRegistry } from './job-registry.ts';
 import { runsFor } from './readable.ts';
 import { route } from './route.ts';
 
-route(
+export const downloadResults = route(
   {
     name: 'runs-results',
     method: 'GET',
@@ -30,7 +31,9 @@ route(
     const { format } = query;
     const runs = await runsFor(services, caller);
     const run = await findRun(runs.log, path.runId);
-    const { text, continuation } = await readResultPage(runs, run, jobRegistry.find(run.job), query);
+    const { text, continuation } = await readInTime(services.clock, () =>
+      readResultPage(runs, run, jobRegistry.find(run.job), query),
+    );
     const next = continuation && { link: nextLink({ format, limit: String(query.limit), continuation }) };
     const fileName = `${run.runId.replaceAll(':', '')}.${format}`;
     return {
@@ -62,7 +65,9 @@ export const compareWithEarlierRun = route(
     // Earlier runs over all tenants are no secret of any tenant.
     const before =
       query.with === undefined ? await runBefore(services.runs, run) : await namedRun(runs, run.job, query.with);
-    const answer: RunChangesAnswer = await compareRuns(runs, jobRegistry.find(run.job), before, run);
+    const answer: RunChangesAnswer = await readInTime(services.clock, () =>
+      compareRuns(runs, jobRegistry.find(run.job), before, run),
+    );
     return { status: 200, jsonBody: answer };
   },
 );

@@ -7,6 +7,7 @@ import { parseTenantId, type TenantId } from '../../src/lib/model/identifiers.ts
 import { BlobRunResults } from '../../src/lib/runs/blob-run-results.ts';
 import type { RunPlan, TenantRun } from '../../src/lib/runs/run.ts';
 import type { RunLog, RunResults } from '../../src/lib/runs/run-log.ts';
+import { systemClock } from '../../src/lib/runtime/clock.ts';
 import { TableRunLog } from '../../src/lib/runs/table-run-log.ts';
 import { MemoryRunLog, MemoryRunResults } from '../fakes/memory-run-log.ts';
 import { type Azurite, startAzurite } from '../support/azurite.ts';
@@ -24,7 +25,10 @@ const tableLog = (options: TableServiceClientOptions = {}): RunLog =>
     randomUUID,
   );
 const blobResults = (): RunResults =>
-  new BlobRunResults(async (name) => new ContainerClient(azurite.connectionString, name));
+  new BlobRunResults(async (name) => new ContainerClient(azurite.connectionString, name), {
+    clock: systemClock,
+    newId: randomUUID,
+  });
 
 const tenant = (number: number): TenantId =>
   parseTenantId(`00000000-0000-4000-8000-${String(number).padStart(12, '0')}`)!;

@@ -7,6 +7,7 @@ import { journalTable, TableCredentialJournal } from '../../lib/credential/table
 import { type BrokerError, toBrokerError } from '../../lib/model/errors.ts';
 import type { Check } from '../../lib/setup/doctor.ts';
 import { nextStep } from '../command-failure.ts';
+import { systemClock } from '../../lib/runtime/clock.ts';
 import { parseTarget, type TargetOptions, readLocalSettings } from './target.ts';
 
 /**
@@ -66,7 +67,7 @@ async function policyCheck({ ACCESS_POLICY: location }: Settings): Promise<Check
 async function storageCheck(settings: Settings, hasManagedIdentity: boolean): Promise<Check> {
   const identity = () =>
     azureIdentity({ hasManagedIdentity, managedIdentityClientId: settings.MANAGED_IDENTITY_CLIENT_ID });
-  const storage = createStorage(settings, identity);
+  const storage = createStorage(settings, identity, systemClock);
   try {
     await new TableCredentialJournal(() => storage.table(journalTable)).read('doctor');
     return { check: 'Storage', status: 'ok', message: 'The tables answer.' };

@@ -1,8 +1,11 @@
+import type { PipelinePolicy } from '@azure/core-rest-pipeline';
 import type { TableClient } from '@azure/data-tables';
 import type { TokenCredential } from '@azure/identity';
 import type { ContainerClient } from '@azure/storage-blob';
 import type { Settings } from '../config/settings.ts';
 import { BrokerError } from '../model/errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { withDeadline } from '../runtime/deadline.ts';
 
 type StorageSettings = Pick<
   Settings,
@@ -19,6 +22,9 @@ export interface Storage {
   container(name: string): Promise<ContainerClient>;
 }
 
+/** Longest wait for a reply of a table with all retries, in milliseconds. The SDK has no limit. */
+const tableReplyMs = 30_000;
+
 /** The SDK retries. The audit log adds its own, shorter deadline. */
 const retryOptions = { maxRetries: 3, retryDelayInMs: 300, maxRetryDelayInMs: 3_000 };
 
@@ -26,7 +32,12 @@ const retryOptions = { maxRetries: 3, retryDelayInMs: 300, maxRetryDelayInMs: 3_
  * Storage clients for the settings.
  * @throws BrokerError config_invalid, on use, if the settings have neither an account name nor the endpoint.
  */
-export function createStorage(settings: StorageSettings, identity: () => Promise<TokenCredential>): Storage {
+export function createStorage(
+  settings: StorageSettings,
+  identity: () => Promise<TokenCredential>,
+  clock: Clock,
+): Storage {
+  const additionalPolicies = [{ policy: replyDeadline(clock), position: 'perCall' as const }];
   const connection = settings.AzureWebJobsStorage;
   const account = settings.AzureWebJobsStorage__accountName;
   const endpoint = (kind: 'blob' | 'table', explicit: string | undefined): string => {
@@ -38,14 +49,14 @@ export function createStorage(settings: StorageSettings, identity: () => Promise
   return {
     table: async (name) => {
       const { TableClient } = await import('@azure/data-tables');
+      const options = { retryOptions, additionalPolicies };
       if (connection !== undefined)
         return TableClient.fromConnectionString(connection, name, {
-          retryOptions,
+          ...options,
           allowInsecureConnection: isLocal(connection),
         });
-      return new TableClient(endpoint('table', settings.AzureWebJobsStorage__tableServiceUri), name, await identity(), {
-        retryOptions,
-      });
+      const url = endpoint('table', settings.AzureWebJobsStorage__tableServiceUri);
+      return new TableClient(url, name, await identity(), options);
     },
     container: async (name) => {
       const { ContainerClient } = await import('@azure/storage-blob');
@@ -63,3 +74,20 @@ export function createStorage(settings: StorageSettings, identity: () => Promise
 // Plain HTTP is only for the emulator on this machine.
 const isLocal = (connection: string): boolean =>
   /UseDevelopmentStorage=true|http:\/\/(127\.0\.0\.1|localhost)[:/]/i.test(connection);
+
+/** Ends a request whose reply is not complete in time. */
+const replyDeadline = (clock: Clock): PipelinePolicy => ({
+  name: 'replyDeadline',
+  sendRequest: (request, next) => {
+    const { abortSignal } = request;
+    return withDeadline(
+      clock,
+      tableReplyMs,
+      (signal) => {
+        request.abortSignal = signal;
+        return next(request);
+      },
+      abortSignal instanceof AbortSignal ? abortSignal : undefined,
+    );
+  },
+});

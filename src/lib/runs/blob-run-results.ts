@@ -6,18 +6,21 @@ import type { RunId } from './run-id.ts';
 import type { RunResults, StoredFormat } from './run-log.ts';
 import { runPlanSchema } from './run-schemas.ts';
 import { checkPlanDigest, digestOf, type PlannedRun, type StoredPlan } from './stored-plan.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { withDeadline } from '../runtime/deadline.ts';
 import { once } from '../runtime/once.ts';
-import {
-  isStorageConflict,
-  isStorageMissing,
-  isStorageRangeInvalid,
-  storageCall,
-  storageItems,
-} from '../runtime/storage-call.ts';
+import { isStorageConflict, isStorageMissing, isStorageRangeInvalid, storageCall } from '../runtime/storage-call.ts';
 
 const resultsContainer = 'results';
-/** Size of the blocks of an export, in bytes. Two of them are in memory. */
+/** Size of the blocks of an export, in bytes. Two of them are in memory at most. */
 const uploadBlockBytes = 4 * 1024 * 1024;
+/**
+ * Longest wait for a reply with all retries of the SDK, or for the next piece of a body, in milliseconds. The SDK has no
+ * limit for either.
+ */
+const replyMs = 30_000;
+/** The same for the rows of a tenant, which may have 32 MiB, and for a block of an export. */
+const uploadMs = 120_000;
 
 /**
  * Stores plans, rows and exports as blobs: `{runId}/plan.json`, `{runId}/rows/{tenantId}.{attempt}.jsonl`,
@@ -25,12 +28,19 @@ const uploadBlockBytes = 4 * 1024 * 1024;
  */
 export class BlobRunResults implements RunResults {
   readonly #container: () => Promise<ContainerClient>;
+  readonly #clock: Clock;
+  readonly #newId: () => string;
 
   /** @param container returns the client for a container name. The container is created on first use. */
-  constructor(container: (name: string) => Promise<ContainerClient>) {
+  constructor(
+    container: (name: string) => Promise<ContainerClient>,
+    { clock, newId }: { readonly clock: Clock; readonly newId: () => string },
+  ) {
+    this.#clock = clock;
+    this.#newId = newId;
     this.#container = once(async () => {
       const client = await container(resultsContainer);
-      await client.createIfNotExists();
+      await this.#inTime((abortSignal) => client.createIfNotExists({ abortSignal }));
       return client;
     });
   }
@@ -39,10 +49,8 @@ export class BlobRunResults implements RunResults {
     const text = JSON.stringify(plan);
     try {
       const blob = await this.#blob(planName(runId));
-      await blob.upload(text, Buffer.byteLength(text), {
-        conditions: { ifNoneMatch: '*' },
-        ...contentType('application/json'),
-      });
+      const options = { conditions: { ifNoneMatch: '*' }, ...contentType('application/json') };
+      await this.#inTime((abortSignal) => blob.upload(text, Buffer.byteLength(text), { ...options, abortSignal }));
       return { ...plan, digest: digestOf(text) };
     } catch (thrown) {
       if (!isStorageConflict(thrown)) return storageCall(() => Promise.reject(thrown));
@@ -52,7 +60,9 @@ export class BlobRunResults implements RunResults {
 
   async plan(run: PlannedRun): Promise<StoredPlan | undefined> {
     try {
-      const bytes = await (await this.#blob(planName(run.runId))).downloadToBuffer();
+      const pieces: Uint8Array[] = [];
+      for await (const piece of this.#read(planName(run.runId))) pieces.push(piece);
+      const bytes = Buffer.concat(pieces);
       const digest = digestOf(bytes);
       // Before the text is parsed: it may be anything.
       checkPlanDigest(run, digest);
@@ -64,26 +74,33 @@ export class BlobRunResults implements RunResults {
   }
 
   async putRows(runId: RunId, rowsName: string, jsonLines: string): Promise<void> {
-    await storageCall(async () =>
-      (await this.#blob(blobName(runId, rowsName))).upload(
-        jsonLines,
-        Buffer.byteLength(jsonLines),
-        contentType('application/jsonl'),
-      ),
-    );
+    await storageCall(async () => {
+      const blob = await this.#blob(blobName(runId, rowsName));
+      const options = contentType('application/jsonl');
+      const length = Buffer.byteLength(jsonLines);
+      await this.#inTime((abortSignal) => blob.upload(jsonLines, length, { ...options, abortSignal }), uploadMs);
+    });
   }
 
   async *rows(runId: RunId, rowsName: string, fromByte = 0): AsyncGenerator<string, void, undefined> {
-    const stream = await this.#read(blobName(runId, rowsName), fromByte);
-    if (stream !== undefined) yield* textOf(stream);
+    yield* this.#text(blobName(runId, rowsName), { fromByte });
   }
 
   async putExport(runId: RunId, format: StoredFormat, text: AsyncIterable<string>): Promise<void> {
     const compressed = pipeline(Readable.from(text, { objectMode: false }), createGzip(), () => undefined);
+    const uploadId = this.#newId();
+    const blocks: string[] = [];
     try {
       const blob = await this.#blob(exportName(runId, format));
-      // The blob changes when the last block is there.
-      await blob.uploadStream(compressed, uploadBlockBytes, 1, contentType('application/gzip'));
+      // Not `uploadStream`, which passes no signal on, and so could wait for a block for ever.
+      for await (const block of blocksOf(compressed)) {
+        const id = Buffer.from(`${uploadId}${String(blocks.length).padStart(12, '0')}`).toString('base64');
+        await this.#inTime((abortSignal) => blob.stageBlock(id, block, block.length, { abortSignal }), uploadMs);
+        blocks.push(id);
+      }
+      const options = contentType('application/gzip');
+      // The blob changes with this request.
+      await this.#inTime((abortSignal) => blob.commitBlockList(blocks, { ...options, abortSignal }));
     } catch (thrown) {
       compressed.destroy();
       await storageCall(() => Promise.reject(thrown));
@@ -91,25 +108,63 @@ export class BlobRunResults implements RunResults {
   }
 
   async *export(runId: RunId, format: StoredFormat): AsyncGenerator<string, void, undefined> {
-    const stream = await this.#read(exportName(runId, format), 0);
-    if (stream !== undefined) yield* textOf(pipeline(stream, createGunzip(), () => undefined));
+    yield* this.#text(exportName(runId, format), {
+      decoded: (stream) => pipeline(stream, createGunzip(), () => undefined),
+    });
   }
 
   async remove(runId: RunId): Promise<void> {
     const container = await storageCall(this.#container);
-    for await (const { name } of storageItems(container.listBlobsFlat({ prefix: `${runId}/` }))) {
-      await storageCall(() => container.getBlobClient(name).deleteIfExists());
+    for await (const { name } of this.#each(container.listBlobsFlat({ prefix: `${runId}/` }))) {
+      await storageCall(() =>
+        this.#inTime((abortSignal) => container.getBlobClient(name).deleteIfExists({ abortSignal })),
+      );
     }
   }
 
-  async #read(name: string, fromByte: number): Promise<NodeJS.ReadableStream | undefined> {
+  async *#text(name: string, part: BlobPart): AsyncGenerator<string, void, undefined> {
+    const decoder = new TextDecoder();
     try {
-      return (await (await this.#blob(name)).download(fromByte)).readableStreamBody;
+      for await (const piece of this.#read(name, part)) yield decoder.decode(piece, { stream: true });
+      yield decoder.decode();
     } catch (thrown) {
-      if (isStorageRangeInvalid(thrown)) return undefined;
+      if (isStorageRangeInvalid(thrown)) return;
       const missing = `The blob ${resultsContainer}/${name} does not exist.`;
-      return storageCall(() => Promise.reject(thrown), isStorageMissing(thrown) ? missing : undefined);
+      await storageCall(() => Promise.reject(thrown), isStorageMissing(thrown) ? missing : undefined);
     }
+  }
+
+  /** @throws the failure of the SDK if there is no reply with a body; then BrokerError storage_unavailable. */
+  async *#read(
+    name: string,
+    { fromByte = 0, decoded = (stream) => stream }: BlobPart = {},
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    const reading = new AbortController();
+    try {
+      const blob = await this.#blob(name);
+      const reply = await this.#inTime(() => blob.download(fromByte, undefined, { abortSignal: reading.signal }));
+      if (reply.readableStreamBody === undefined) return;
+      for await (const piece of this.#each(decoded(reply.readableStreamBody)))
+        yield typeof piece === 'string' ? Buffer.from(piece) : piece;
+    } finally {
+      // Ends the connection of a body that is not needed any more, or that stalls.
+      reading.abort();
+    }
+  }
+
+  /** Yields the items, each of which must arrive in time. The time that the reader takes does not count. */
+  async *#each<T>(items: AsyncIterable<T>): AsyncGenerator<T, void, undefined> {
+    const iterator = items[Symbol.asyncIterator]();
+    for (;;) {
+      const next = await storageCall(() => this.#inTime(() => iterator.next()));
+      if (next.done === true) return;
+      yield next.value;
+    }
+  }
+
+  /** @throws DeadlineError */
+  #inTime<T>(work: (abortSignal: AbortSignal) => Promise<T>, ms = replyMs): Promise<T> {
+    return withDeadline(this.#clock, ms, work);
   }
 
   async #blob(name: string) {
@@ -117,14 +172,27 @@ export class BlobRunResults implements RunResults {
   }
 }
 
+interface BlobPart {
+  readonly fromByte?: number;
+  readonly decoded?: (stream: NodeJS.ReadableStream) => NodeJS.ReadableStream;
+}
+
 const planName = (runId: RunId): string => `${runId}/plan.json`;
 const blobName = (runId: RunId, rowsName: string): string => `${runId}/rows/${rowsName}.jsonl`;
 const exportName = (runId: RunId, format: StoredFormat): string => `${runId}/export.${format}.gz`;
 const contentType = (blobContentType: string) => ({ blobHTTPHeaders: { blobContentType } });
 
-async function* textOf(stream: NodeJS.ReadableStream): AsyncGenerator<string, void, undefined> {
-  const decoder = new TextDecoder();
-  for await (const piece of storageItems(stream))
-    yield typeof piece === 'string' ? piece : decoder.decode(piece, { stream: true });
-  yield decoder.decode();
+/** Joins pieces into blocks of about `uploadBlockBytes`. */
+async function* blocksOf(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+  let open: Buffer[] = [];
+  let size = 0;
+  for await (const piece of pieces) {
+    open.push(piece);
+    size += piece.length;
+    if (size < uploadBlockBytes) continue;
+    yield Buffer.concat(open);
+    open = [];
+    size = 0;
+  }
+  if (size > 0) yield Buffer.concat(open);
 }

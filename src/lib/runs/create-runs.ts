@@ -20,7 +20,7 @@ export interface RunsDeps {
 
 export function createRuns({ storage, clock, newId }: RunsDeps): Runs {
   const log = new TableRunLog((name) => storage.table(name), newId);
-  const results = new BlobRunResults((name) => storage.container(name));
+  const results = new BlobRunResults((name) => storage.container(name), { clock, newId });
   return {
     log,
     schedules: new TableScheduleLog((name) => storage.table(name)),

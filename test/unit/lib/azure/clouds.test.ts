@@ -7,6 +7,7 @@ import { parseTenantId } from '../../../../src/lib/model/identifiers.ts';
 import type { DirectoryState } from '../../../../src/lib/setup/directory-state.ts';
 import { profiles } from '../../../../src/lib/setup/permissions.ts';
 import { planSetup } from '../../../../src/lib/setup/plan.ts';
+import { FakeClock } from '../../../fakes/fake-clock.ts';
 
 function identity() {
   const requestedScopes: unknown[] = [];
@@ -68,6 +69,7 @@ describe.each(cases)('the cloud %s', (name, audience, suffix) => {
     const storage = createStorage(
       { cloud, AzureWebJobsStorage__accountName: 'store' },
       async () => identity().credential,
+      new FakeClock(),
     );
     expect((await storage.table('Audit')).url).toBe(`https://store.table.${suffix}`);
     expect((await storage.container('runs')).url).toBe(`https://store.blob.${suffix}/runs`);

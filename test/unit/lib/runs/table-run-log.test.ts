@@ -1,8 +1,10 @@
+import { Readable } from 'node:stream';
 import { expect, it } from 'vitest';
 import type { TableClient } from '@azure/data-tables';
 import type { TenantRun } from '../../../../src/lib/runs/run.ts';
 import { BlobRunResults } from '../../../../src/lib/runs/blob-run-results.ts';
 import { TableRunLog } from '../../../../src/lib/runs/table-run-log.ts';
+import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { tenantId } from './stage.ts';
 
 // Failures and races that a real table cannot produce on demand. The contract is in test/contract/run-log.test.ts.
@@ -120,14 +122,13 @@ it('stores plans and rows in blobs, and reports their failures', async () => {
   const blobs = (blob: object) =>
     new BlobRunResults(
       async () => ({ createIfNotExists: async () => undefined, getBlockBlobClient: () => blob }) as never,
+      { clock: new FakeClock(), newId: () => 'id' },
     );
   const plan = { job: 'probe', parameters: {}, attempt: [], decided: [] };
   await expect(blobs({ upload: fail(busy) }).putPlan('probe@w', plan)).rejects.toMatchObject(unavailable);
-  await expect(blobs({ downloadToBuffer: fail(busy) }).plan({ runId: 'probe@w' })).rejects.toMatchObject(unavailable);
+  await expect(blobs({ download: fail(busy) }).plan({ runId: 'probe@w' })).rejects.toMatchObject(unavailable);
   // The existing plan disappeared before it was read, so our plan is used.
-  expect(
-    await blobs({ upload: fail(conflict), downloadToBuffer: fail(missing) }).putPlan('probe@w', plan),
-  ).toMatchObject(plan);
+  expect(await blobs({ upload: fail(conflict), download: fail(missing) }).putPlan('probe@w', plan)).toMatchObject(plan);
   const read = async (body: unknown): Promise<string> => {
     let text = '';
     for await (const piece of blobs({ download: async () => ({ readableStreamBody: body }) }).rows('probe@w', 'rows'))
@@ -135,5 +136,5 @@ it('stores plans and rows in blobs, and reports their failures', async () => {
     return text;
   };
   expect(await read(undefined)).toBe('');
-  expect(await read(['a', Buffer.from('ü')])).toBe('aü');
+  expect(await read(Readable.from(['a', Buffer.from('ü')]))).toBe('aü');
 });
