@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Plugin } from 'esbuild';
 
-/** Packages of which `durable-functions` uses a small part. tools/stand-ins holds a replacement with that part for each. */
+/** Packages of which `durable-functions` uses a small part. tools/stand-ins holds a replacement for each. */
 export const stoodIn = ['axios', 'validator'] as const;
 
 /** Replaces these packages in the bundle, for imports from `durable-functions` only. */

@@ -1,15 +1,32 @@
 /*
- * Replaces axios for `durable-functions` in the bundle: loads axios when a client sends its first request. It is a tenth
- * of the bundle and a fifth of its loading time, and an instance that issues tokens or runs activities never uses it.
+ * Replaces axios for `durable-functions` in the bundle. The durable client sends a few kinds of requests to the Functions
+ * host on the same machine, for which `fetch` is enough. axios would be a fifth of the package.
  */
 exports.default = {
   create: (config) => {
-    let made;
-    const instance = () => (made ??= import('axios').then(({ default: axios }) => axios.create(config)));
+    const send = async (method, url, body, headers) => {
+      const response = await fetch(url, { method, body, headers });
+      return {
+        status: response.status,
+        headers: Object.fromEntries(response.headers),
+        data: parsed(await response.text()),
+      };
+    };
     return {
-      get: async (...args) => (await instance()).get(...args),
-      post: async (...args) => (await instance()).post(...args),
-      delete: async (...args) => (await instance()).delete(...args),
+      get: (url, { headers } = {}) => send('GET', url, undefined, headers),
+      // axios makes JSON of a text that is not JSON. The client sends one such text: the missing input of a start.
+      post: (url, body, { headers } = {}) =>
+        send('POST', url, body === '' ? '""' : body, { ...config.headers.post, ...headers }),
+      delete: (url) => send('DELETE', url),
     };
   },
 };
+
+/** The value of a JSON text, of whatever content type, or else the text. */
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

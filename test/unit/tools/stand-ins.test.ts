@@ -6,14 +6,25 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { projectRoot } from '../../paths.ts';
 
+interface Reply {
+  readonly status: number;
+  readonly data: unknown;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 interface Client {
-  get(url: string, config?: object): Promise<{ status: number; data: unknown }>;
-  post(url: string, body?: unknown, config?: object): Promise<{ status: number; data: unknown }>;
-  delete(url: string): Promise<{ status: number; data: unknown }>;
+  get(url: string, config?: object): Promise<Reply>;
+  post(url: string, body?: unknown, config?: object): Promise<Reply>;
+  delete(url: string): Promise<Reply>;
+}
+
+interface Axios {
+  readonly default: { create(config?: object): Client };
 }
 
 const load = createRequire(import.meta.url);
-const axios = load('../../../tools/stand-ins/axios.cjs') as { default: { create(config?: object): Client } };
+const axios = load('../../../tools/stand-ins/axios.cjs') as Axios;
+const realAxios = createRequire(load.resolve('durable-functions'))('axios') as Axios;
 const validator = load('../../../tools/stand-ins/validator.cjs') as { isURL(text: string, options?: object): boolean };
 
 /** Names in the compiled library that `pattern` captures. */
@@ -34,38 +45,76 @@ describe('the stand-ins export everything that durable-functions uses', () => {
   });
 });
 
-it.each(['axios', 'validator'])('resolves to the same copy of %s as durable-functions', (name) => {
+it('the stand-in for validator loads the copy that durable-functions loads', () => {
   const library = createRequire(load.resolve('durable-functions'));
-  const standIn = createRequire(load.resolve(`../../../tools/stand-ins/${name}.cjs`));
-  expect(standIn.resolve(name)).toBe(library.resolve(name));
+  const standIn = createRequire(load.resolve('../../../tools/stand-ins/validator.cjs'));
+  expect(standIn.resolve('validator')).toBe(library.resolve('validator'));
 });
 
 describe('the stand-in for axios', () => {
+  const answers: Readonly<Record<string, readonly [number, string, string]>> = {
+    '/json': [200, 'application/json', '{"id":"a"}'],
+    '/list': [202, 'application/json; charset=utf-8', '[1,2]'],
+    '/json-of-another-type': [200, 'text/plain', '{"id":"a"}'],
+    '/missing': [404, 'application/json', '{"message":"No instance"}'],
+    '/text': [409, 'text/plain', 'An instance already exists.'],
+    '/empty': [410, 'text/plain', ''],
+    '/broken': [500, 'application/json', '{"id":'],
+    '/number': [200, 'application/json', '5'],
+  };
+  const received: unknown[] = [];
   const server = createServer((request, response) => {
     let body = '';
     request.on('data', (chunk) => (body += String(chunk)));
     request.on('end', () => {
-      const type = request.headers['content-type'];
-      response.writeHead(404, { 'content-type': 'application/json' });
-      response.end(JSON.stringify({ method: request.method, body, type }));
+      const { 'content-type': type, traceparent, 'x-ms-continuation-token': token } = request.headers;
+      received.push({ method: request.method, url: request.url, body, type, traceparent, token });
+      const [status, contentType, text] = answers[request.url ?? ''] ?? [200, 'text/plain', ''];
+      response.writeHead(status, { 'content-type': contentType, 'X-MS-Continuation-Token': 'next' }).end(text);
     });
   });
-  let url: string;
+  let origin: string;
   beforeAll(async () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   });
-  afterAll(() => void server.close());
+  afterAll(() => {
+    server.closeAllConnections();
+    server.close();
+  });
 
-  it('sends requests through axios with the given configuration', async () => {
-    const client = axios.default.create({
-      validateStatus: (status: number) => status < 600,
-      headers: { post: { 'Content-Type': 'text/x-own' } },
-    });
-    expect(await client.get(url)).toMatchObject({ status: 404, data: { method: 'GET' } });
-    expect(await client.post(url, '{}')).toMatchObject({ data: { method: 'POST', body: '{}', type: 'text/x-own' } });
-    expect(await client.delete(url)).toMatchObject({ data: { method: 'DELETE' } });
-    await expect(axios.default.create().get(url)).rejects.toThrow('404');
+  // The configuration of the durable client.
+  const config = {
+    validateStatus: (status: number) => status < 600,
+    headers: { post: { 'Content-Type': 'application/json' } },
+    maxContentLength: Number.POSITIVE_INFINITY,
+  };
+  const calls: Readonly<Record<string, (client: Client, url: string) => Promise<Reply>>> = {
+    get: (client, url) => client.get(url),
+    'get with a header': (client, url) => client.get(url, { headers: { 'x-ms-continuation-token': 'more' } }),
+    'get with an undefined configuration': (client, url) => client.get(url, undefined),
+    'post without a body': (client, url) => client.post(url),
+    'post with JSON': (client, url) => client.post(url, '{"ü":[1, 2]}'),
+    'post with the JSON of a text': (client, url) => client.post(url, '"text"'),
+    'post with an empty text and headers': (client, url) => client.post(url, '', { headers: { traceparent: '00-1' } }),
+    delete: (client, url) => client.delete(url),
+  };
+  const outcome = async (library: Axios, path: string, call: (client: Client, url: string) => Promise<Reply>) => {
+    received.length = 0;
+    const { status, data, headers } = await call(library.default.create(config), `${origin}${path}`);
+    return { status, data, token: headers['x-ms-continuation-token'], received: [...received] };
+  };
+
+  it.each(Object.keys(answers).flatMap((path) => Object.keys(calls).map((name) => [path, name] as const)))(
+    'sends and returns what axios does: %s, %s',
+    async (path, name) => {
+      const call = calls[name]!;
+      expect(await outcome(axios, path, call)).toEqual(await outcome(realAxios, path, call));
+    },
+  );
+
+  it('rejects if there is no server', async () => {
+    await expect(axios.default.create(config).get('http://127.0.0.1:9/')).rejects.toThrow();
   });
 });
 
