@@ -4,6 +4,7 @@ import type { InvocationContext } from '@azure/functions';
 import { type Services, services, withInvocation } from '../composition.ts';
 import {
   announceRunName,
+  exportRunName,
   fanOut,
   fanOutBatch,
   fanOutBatchName,
@@ -47,11 +48,9 @@ activity(listTenantsName, runInput, planRun);
 
 activity(tenantRunName, tenantRunInput, (services, input) => runTenant(tenantRunDeps(services), input));
 
-activity(finishRunName, finishRunInput, async (services, input) => {
-  const result = await finishRun(services, input);
-  await exportRun({ ...services, jobs: jobRegistry }, input.runId);
-  return result;
-});
+activity(finishRunName, finishRunInput, finishRun);
+
+activity(exportRunName, runInput, (services, { runId }) => exportRun({ ...services, jobs: jobRegistry }, runId));
 
 activity(announceRunName, runInput, async (services, input) => {
   try {

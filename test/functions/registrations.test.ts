@@ -40,6 +40,7 @@ it('registers exactly these functions and a timer for each job with a schedule',
   expect(lines).toMatchInlineSnapshot(`
     [
       "activityTrigger announce-run",
+      "activityTrigger export-run",
       "activityTrigger finish-run",
       "activityTrigger list-tenants",
       "activityTrigger tenant-run",

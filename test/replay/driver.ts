@@ -8,6 +8,8 @@ export interface DriverOptions {
   readonly orchestrations: Readonly<Record<string, OrchestrationHandler>>;
   /** A throw fails the activity, like a lost worker. */
   readonly activities: Readonly<Record<string, (input: unknown) => unknown>>;
+  /** Version of the orchestrations. Undefined: they were started by a host without one. */
+  readonly version?: string | undefined;
   readonly delivery?: Delivery;
   /** Chooses which of the pending completions comes next; 0 is the first. */
   readonly pick?: (open: number) => number;
@@ -62,7 +64,14 @@ export async function drive(
   const timers = new Map<number, { atMs: number; place: number }>();
   let open: Completion[] = [];
   let taken: readonly Completion[] = [
-    { event: event(eventTypes.executionStarted, { Name: name, Input: JSON.stringify(input) }), atMs: journal.nowMs },
+    {
+      event: event(eventTypes.executionStarted, {
+        Name: name,
+        Input: JSON.stringify(input),
+        ...(options.version === undefined ? {} : { Version: options.version }),
+      }),
+      atMs: journal.nowMs,
+    },
   ];
   let emitted = 0;
   let nextId = 0;

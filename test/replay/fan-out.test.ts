@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import hostJson from '../../host.json' with { type: 'json' };
 import { BrokerError } from '../../src/lib/model/errors.ts';
 import { fanOut, fanOutBatch, type FanOutInput } from '../../src/lib/runs/fan-out.ts';
 import type { FinishRunInput } from '../../src/lib/runs/finish-run.ts';
@@ -20,6 +21,7 @@ interface Calls {
   readonly tenants: TenantRunInput[];
   readonly finish: FinishRunInput[];
   readonly announced: unknown[];
+  readonly exported: unknown[];
 }
 
 function stage(
@@ -27,7 +29,7 @@ function stage(
   plans: PlanRunResult[] = [{ ok: true, attempt: 10, total: 10 }],
   { input: given = input, overrides = {}, ...more }: StageOptions = {},
 ) {
-  const calls: Calls = { planned: [], tenants: [], finish: [], announced: [] };
+  const calls: Calls = { planned: [], tenants: [], finish: [], announced: [], exported: [] };
   const options: DriverOptions = {
     orchestrations: { 'fan-out': fanOut, 'fan-out-batch': fanOutBatch },
     activities: {
@@ -47,8 +49,13 @@ function stage(
         calls.announced.push(asked);
         return { announced: false };
       },
+      'export-run': (asked) => {
+        calls.exported.push(asked);
+        return { exported: true };
+      },
       ...overrides,
     },
+    version: hostJson.extensions.durableTask.defaultVersion,
     ...more,
   };
   const journal = newJournal();
@@ -274,6 +281,45 @@ test('announce-run is tried five times within an hour, and its failure does not 
   expect(deaf.journal.nowMs - startedMs).toBeLessThanOrEqual(3_600_000);
 });
 
+test('the export follows the notice, so that a slow or lost one does not delay it, and does not fail the run', async () => {
+  const { calls, run } = stage(() => ({ outcome: 'succeeded' }));
+  await run();
+  expect(calls.exported).toEqual([{ runId: 'job@w' }]);
+  let tries = 0;
+  const lost = stage(() => ({ outcome: 'succeeded' }), undefined, {
+    overrides: {
+      'export-run': () => {
+        tries += 1;
+        expect(lost.calls.announced).toHaveLength(1);
+        throw new Error('the worker was lost');
+      },
+    },
+  });
+  expect((await lost.run()).output).toEqual(finished);
+  expect(tries).toBe(4);
+});
+
+test('the export is written although the notice cannot be sent', async () => {
+  const { calls, run } = stage(() => ({ outcome: 'succeeded' }), undefined, {
+    overrides: {
+      'announce-run': () => {
+        throw new Error('the chat is down');
+      },
+    },
+  });
+  await run();
+  expect(calls.exported).toHaveLength(1);
+});
+
+test.each([undefined, '1.0.0'])(
+  'a run of version %s ends without the export that its version does not have',
+  async (version) => {
+    const { calls, run } = stage(() => ({ outcome: 'succeeded' }), undefined, { version });
+    expect((await run()).output).toEqual(finished);
+    expect(calls).toMatchObject({ announced: [{}], exported: [] });
+  },
+);
+
 test('the history holds only numbers and codes, and few bytes per tenant', async () => {
   const count = 1000;
   const { calls, journal, run } = stage(
@@ -291,6 +337,7 @@ test('the history holds only numbers and codes, and few bytes per tenant', async
   expect([...shapes].toSorted()).toMatchInlineSnapshot(`
     [
       "{"announced":false}",
+      "{"exported":true}",
       "{"ok":true,"attempt":"total":0}",
       "{"outcome":"succeeded"}",
       "{"retry":[],"retryAfterSeconds":0}",

@@ -22,13 +22,14 @@ const maxExportMs = 10 * 60_000;
 /**
  * Writes the rows of an ended run to the storage account, as JSON Lines and as CSV, for tools that read storage. The
  * API does not serve these files, because they hold the rows of every tenant. Repeating it writes the same files. Never
- * throws: the rows are complete without an export.
+ * throws: the rows are complete without an export. Implements the activity `export-run`.
+ * @returns whether both files were written.
  */
-export async function exportRun(deps: ExportRunDeps, runId: RunId): Promise<void> {
+export async function exportRun(deps: ExportRunDeps, runId: RunId): Promise<{ exported: boolean }> {
   const { clock, jobs, log, runs } = deps;
   try {
     const run = await runs.log.find(runId);
-    if (run === undefined || !isEnded(run.status)) return;
+    if (run === undefined || !isEnded(run.status)) return { exported: false };
     const deadlineMs = clock.nowMs() + maxExportMs;
     const inTime = async function* (pieces: AsyncIterable<string>): AsyncGenerator<string, void, undefined> {
       for await (const piece of pieces) {
@@ -40,8 +41,10 @@ export async function exportRun(deps: ExportRunDeps, runId: RunId): Promise<void
     await runs.results.putExport(runId, 'jsonl', inTime(jsonLines(runs, run)));
     // From the file that was just written: one read instead of one per tenant.
     await runs.results.putExport(runId, 'csv', inTime(csvOf(all, runs.results.export(runId, 'jsonl'))));
+    return { exported: true };
   } catch (thrown) {
     log.log('warn', 'run.export_failed', { runId, ...errorFields(thrown) });
+    return { exported: false };
   }
 }
 

@@ -19,6 +19,7 @@ export const listTenantsName = 'list-tenants';
 export const tenantRunName = 'tenant-run';
 export const finishRunName = 'finish-run';
 export const announceRunName = 'announce-run';
+export const exportRunName = 'export-run';
 /** External event that wakes a run that is waiting for its next round. */
 const cancelEventName = 'cancel';
 
@@ -80,7 +81,10 @@ function* checked<T>(task: Task, schema: z.ZodType<T>): Yields<T> {
   return schema.parse(yield task);
 }
 
-/** Orchestrates one run: plan, rounds of batches, finish, announce. */
+/** The version without the activity `export-run`. An instance that a host without versions started has none. */
+const versionWithoutExport = '1.0.0';
+
+/** Orchestrates one run: plan, rounds of batches, finish, announce, export. */
 export function* fanOut(context: OrchestrationContext): Yields<FinishRunResult> {
   const { df } = context;
   const input = fanOutInputSchema.parse(df.getInput<unknown>());
@@ -99,6 +103,14 @@ export function* fanOut(context: OrchestrationContext): Yields<FinishRunResult> 
     yield df.callActivityWithRetry(announceRunName, noticeRetry(), { runId: input.runId });
   } catch {
     // The activity logged each failure. A missing notice does not fail the run.
+  }
+  if ((df.version ?? versionWithoutExport) !== versionWithoutExport) {
+    try {
+      // After the notice, which must not wait for the export.
+      yield df.callActivityWithRetry(exportRunName, platformRetry(), { runId: input.runId });
+    } catch {
+      // The platform lost the worker four times. The rows are complete without an export.
+    }
   }
   return finished;
 }

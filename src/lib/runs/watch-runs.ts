@@ -1,13 +1,14 @@
 import { dayMs, hourMs } from '../model/durations.ts';
 import { errorFields } from '../runtime/log.ts';
 import { announceRun, type AnnounceRunDeps } from './announce-run.ts';
+import { exportRun, type ExportRunDeps } from './export-run.ts';
 import { type FinishRunDeps, finishRun } from './finish-run.ts';
 import { isEnded, type Run } from './run.ts';
 import { startMissed, type StartMissedDeps } from './start-missed.ts';
 import { resumeRun } from './start-run.ts';
 import { once } from '../runtime/once.ts';
 
-export type WatchRunsDeps = StartMissedDeps & FinishRunDeps & AnnounceRunDeps;
+export type WatchRunsDeps = StartMissedDeps & FinishRunDeps & AnnounceRunDeps & ExportRunDeps;
 
 /** The watchdog's actions, as run ids. */
 export interface Watched {
@@ -50,6 +51,8 @@ export async function watchRuns(deps: WatchRunsDeps): Promise<Watched> {
       else if (await closeIfDead(deps, run, progressMs)) closed.push(run.runId);
     });
   }
+  // At the end: an export may take ten minutes.
+  for (const runId of closed) await exportRun(deps, runId);
   return { started, resumed, closed };
 }
 

@@ -8,6 +8,7 @@ const routes = Object.values<Readonly<Record<string, { readonly operationId: str
 export const expectedFunctions: readonly string[] = [
   ...routes,
   'announce-run',
+  'export-run',
   'fan-out',
   'fan-out-batch',
   'finish-run',

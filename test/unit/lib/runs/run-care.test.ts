@@ -130,6 +130,22 @@ describe('the watchdog', () => {
     expect((await watch()).closed).toEqual([runId]);
   });
 
+  test('writes the export of a run that it closed, after the notices of all', async () => {
+    const { watch, attempt, orchestrations, results, notifier, logger } = await stage();
+    await attempt(0);
+    orchestrations.states.set(runId, 'ended');
+    const order: string[] = [];
+    const { putExport } = results;
+    results.putExport = async (...args) => {
+      order.push(`export ${args[1]}`);
+      return putExport.apply(results, args);
+    };
+    notifier.send = async () => void order.push('notice');
+    await watch();
+    expect(order).toEqual(['notice', 'export jsonl', 'export csv']);
+    expect(logger.events()).not.toContain('run.export_failed');
+  });
+
   test('announces a run that it closed, and ignores a failing notifier', async () => {
     const { watch, orchestrations, notices } = await stage();
     orchestrations.states.set(runId, 'ended');
