@@ -1,10 +1,11 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import type { RunningChild } from '../../src/cli/demo/child.ts';
-import type { CoreTools } from './core-tools.ts';
+import { commandOf, type CoreTools } from './core-tools.ts';
 
 /** A running `func start`. */
 export interface FuncHost extends RunningChild<{ url: string }> {
@@ -21,7 +22,9 @@ export async function startFunc(
   environment: Readonly<Record<string, string>>,
 ): Promise<FuncHost> {
   const port = await freePort();
-  const child = spawn(program, ['start', '--port', String(port)], {
+  const { file, args, shell } = commandOf(program, ['start', '--port', String(port)]);
+  const child = spawn(file, args, {
+    shell,
     cwd: appFolder,
     env: { ...process.env, FUNCTIONS_CORE_TOOLS_TELEMETRY_OPTOUT: '1', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -36,9 +39,9 @@ export async function startFunc(
   const exited = once(child, 'exit').then(([code]) => code as number | null);
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    process.kill(-child.pid, signal);
+    await killGroup(child.pid, signal);
     const isEnded = await Promise.race([exited.then(() => true), sleep(15_000, false)]);
-    if (!isEnded) process.kill(-child.pid, 'SIGKILL');
+    if (!isEnded) await killGroup(child.pid, 'SIGKILL');
     await exited;
   };
   const url = `http://127.0.0.1:${port}`;
@@ -50,6 +53,12 @@ export async function startFunc(
   }
   const kill = (): Promise<void> => end('SIGKILL');
   return { ready: { url }, pid: child.pid ?? 0, exited, stop: () => end('SIGTERM'), kill, lines };
+}
+
+/** Signals the host and its worker. Windows has no signals: `taskkill` ends both at once. */
+async function killGroup(pid: number, signal: NodeJS.Signals): Promise<void> {
+  if (process.platform !== 'win32') process.kill(-pid, signal);
+  else await promisify(execFile)('taskkill', ['/pid', String(pid), '/t', '/f']);
 }
 
 async function answering(url: string, exited: Promise<number | null>): Promise<void> {

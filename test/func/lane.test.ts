@@ -5,12 +5,14 @@ import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { projectRoot, ptbScript } from '../paths.ts';
-import { findCoreTools } from './core-tools.ts';
+import { commandOf, findCoreTools } from './core-tools.ts';
 
 // The lane itself, with a `func` that serves the app with the embedded host.
 
 let folder: string;
 let bin: string;
+/** A folder with a `func` that fails. */
+let broken: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ptb-lane-'));
   bin = join(folder, 'bin');
@@ -22,6 +24,9 @@ exec "${process.execPath}" "${ptbScript}" host --app . --port "$3"
 `;
   await writeFile(join(bin, 'func'), script);
   await chmod(join(bin, 'func'), 0o755);
+  broken = join(folder, 'broken');
+  await mkdir(broken);
+  await writeFile(join(broken, 'func'), '#!/bin/sh\nexit 3\n', { mode: 0o755 });
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -35,11 +40,25 @@ describe('findCoreTools', () => {
 
   it('returns why there is none', async () => {
     expect(await findCoreTools(folder, folder)).toMatch(/install azure-functions-core-tools/);
-    const broken = join(folder, 'broken');
-    await mkdir(broken);
-    await writeFile(join(broken, 'func'), '#!/bin/sh\nexit 3\n');
-    await chmod(join(broken, 'func'), 0o755);
-    expect(await findCoreTools(folder, broken)).toMatch(/--version fails/);
+  });
+
+  it('fails if the program that it finds does not run', async () => {
+    await expect(findCoreTools(folder, `${broken}${delimiter}${bin}`)).rejects.toThrow(/--version fails/);
+  });
+
+  it('looks for a command file or a program on Windows, and starts the command file in a shell', async () => {
+    const windows = join(folder, 'windows');
+    await mkdir(windows);
+    expect(await findCoreTools(folder, windows, 'win32')).toMatch(/install/);
+    await writeFile(join(windows, 'func.exe'), '#!/bin/sh\necho 0.0.0-program\n', { mode: 0o755 });
+    expect(await findCoreTools(folder, windows, 'win32')).toMatchObject({ version: '0.0.0-program' });
+    await writeFile(join(windows, 'func.cmd'), '#!/bin/sh\necho 0.0.0-command\n', { mode: 0o755 });
+    expect(await findCoreTools(folder, windows, 'win32')).toMatchObject({ version: '0.0.0-command' });
+    expect(commandOf('C:\\Program Files\\func.cmd', ['start'])).toEqual({
+      file: '"C:\\Program Files\\func.cmd"',
+      args: ['start'],
+      shell: true,
+    });
   });
 });
 
@@ -58,6 +77,13 @@ describe('npm run test:func', () => {
     const { output } = await lane(withoutFunc);
     expect(output).toContain('Skipped: there is no `func`');
     expect(output).not.toMatch(/\d+ (passed|failed)/);
+  });
+
+  it('fails where Core Tools do not run', async () => {
+    await expect(lane(`${broken}${delimiter}${withoutFunc}`)).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/--version fails/) as string,
+    });
   });
 
   it('runs each test on the program that it finds, and records results and versions', async () => {

@@ -34,6 +34,24 @@ function jobsOf(workflow: string): ReadonlyMap<string, string> {
   return new Map(parts.slice(1).map((part) => [part.slice(0, part.indexOf(':')), part]));
 }
 
+it.each([
+  ['check.yml', 'check'],
+  ['release.yml', 'test'],
+])('the tests of %s have every tool without which some skip', (workflow, job) => {
+  const text = jobsOf(workflow).get(job) ?? '';
+  const framework = /<TargetFramework>net([\d.]+)</.exec(
+    readFileSync(join(projectRoot, 'tools/host-options/HostOptions.csproj'), 'utf8'),
+  )?.[1];
+  expect(text).toMatch(/setup-dotnet@[^]*\.\/\.ci\/install-tools\n[^]*npm test\n[^]*PTB_CHROMIUM/);
+  expect(text).toContain(`dotnet-version: ${framework}.x`);
+});
+
+it.each(readdirSync(folder))('%s fails if a file that it uploads is missing', (name) => {
+  const text = readFileSync(join(folder, name), 'utf8');
+  const uploads = text.match(/uses: actions\/upload-artifact@/g) ?? [];
+  expect(text.match(/if-no-files-found: error/g) ?? []).toHaveLength(uploads.length);
+});
+
 /** Permissions that change a release or prove its origin. */
 const strongPermission = /^ +(contents|id-token|attestations|packages|actions): write$/m;
 
