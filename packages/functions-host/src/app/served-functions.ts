@@ -21,11 +21,16 @@ export function removeUnserved(registry: Registry, settings: Settings, log: Host
   }
 }
 
-/** Setting names ignore case. The form with double underscores disables nothing, as in the real host. */
+/**
+ * Setting names ignore case. Plans that allow no periods in them use single underscores ("How to disable functions in
+ * Azure Functions", Microsoft Learn). The form with double underscores disables nothing, as in the real host.
+ */
 function isDisabled(settings: Settings, functionName: string): boolean {
-  const setting = `AzureWebJobs.${functionName}.Disabled`.toLowerCase();
-  const name = Object.keys(settings).find((candidate) => candidate.toLowerCase() === setting);
-  return name !== undefined && ['true', '1'].includes(settings[name]?.toLowerCase() ?? '');
+  const forms = [`AzureWebJobs.${functionName}.Disabled`, `AzureWebJobs_${functionName}_Disabled`];
+  const names = new Set(forms.map((form) => form.toLowerCase()));
+  return Object.entries(settings).some(
+    ([name, value]) => names.has(name.toLowerCase()) && ['true', '1'].includes(value?.toLowerCase() ?? ''),
+  );
 }
 
 const needsStorage = ({ bindings }: FunctionMetadata): boolean =>

@@ -44,7 +44,14 @@ export async function runStreamed(
   });
   const piped = reply.response.then((incoming) => pipeReply(incoming, response));
   piped.catch(() => undefined);
-  const outcome = await Promise.race([running, reply.refused]);
+  const outcome = await Promise.race([running, reply.refused, reply.lost]);
+  if (outcome === undefined) {
+    deps.invoker.forget(running);
+    if (reply.tooLarge()) throw new BodyTooLargeError();
+    deps.log('warning', 'system', 'The request ended before the library received it.', target.metadata.name);
+    response.destroy();
+    return;
+  }
   if (typeof outcome === 'string') {
     // The invocation waits for the request for ever.
     deps.invoker.forget(running);
@@ -98,6 +105,8 @@ interface ForwardedReply {
   readonly response: Promise<IncomingMessage>;
   /** Resolves with the reason if the server refuses the request before it reaches the function. */
   readonly refused: Promise<string>;
+  /** Resolves if the connection ends before the server has the whole request. The invocation may then wait for ever. */
+  readonly lost: Promise<undefined>;
   readonly tooLarge: () => boolean;
   readonly abort: () => void;
 }
@@ -115,6 +124,8 @@ function forwardRequest({ url, request, body, maxBodyBytes, headers }: ForwardOp
   const outgoing = forward(url, { method: request.method, headers: { ...request.headers, ...headers } });
   const response = Promise.withResolvers<IncomingMessage>();
   const refused = Promise.withResolvers<string>();
+  const lost = Promise.withResolvers<undefined>();
+  let isAborted = false;
   outgoing.once('response', (incoming) => {
     // Only a response of the function has the id of the invocation.
     if (incoming.headers[invocationHeader] !== undefined) {
@@ -125,7 +136,11 @@ function forwardRequest({ url, request, body, maxBodyBytes, headers }: ForwardOp
     const limit = incoming.statusCode === 431 ? ': it accepts 16 KB of headers' : '';
     refused.resolve(`The server of the library refused the request with ${incoming.statusCode}${limit}.`);
   });
-  outgoing.on('error', (error) => response.reject(error));
+  outgoing.on('error', (error) => {
+    response.reject(error);
+    // If only the client has left, an invocation with the whole request ends by itself.
+    if (!isAborted || !outgoing.writableFinished) lost.resolve(undefined);
+  });
   let size = 0;
   if (body === undefined) {
     request.on('data', (chunk: Buffer) => {
@@ -137,7 +152,11 @@ function forwardRequest({ url, request, body, maxBodyBytes, headers }: ForwardOp
   return {
     response: response.promise,
     refused: refused.promise,
+    lost: lost.promise,
     tooLarge: () => size > maxBodyBytes,
-    abort: () => void outgoing.destroy(),
+    abort: () => {
+      isAborted = true;
+      outgoing.destroy();
+    },
   };
 }
