@@ -1,10 +1,19 @@
 import { cachedToken } from './cached-token.ts';
 import { coldStorm } from './cold-storm.ts';
 import { fanOut } from './fan-out.ts';
+import { resultPages } from './result-pages.ts';
 import { startUp } from './start-up.ts';
 import { tokenOverHttp } from './token-over-http.ts';
 import { upstreamRequests } from './upstream-requests.ts';
 import type { Bench } from './measure.ts';
 
 /** Every benchmark, in running order. */
-export const benches: readonly Bench[] = [cachedToken, tokenOverHttp, coldStorm, fanOut, startUp, upstreamRequests];
+export const benches: readonly Bench[] = [
+  cachedToken,
+  tokenOverHttp,
+  coldStorm,
+  fanOut,
+  resultPages,
+  startUp,
+  upstreamRequests,
+];

@@ -10,6 +10,8 @@ export interface TcpProxy {
   loseReplies(lose: boolean): void;
   /** From now on nothing is forwarded, so the other side seems to hang. */
   hang(hang: boolean): void;
+  /** After so many bytes of replies, every connection breaks. Undefined: none does. */
+  breakAfter(bytes: number | undefined): void;
   /** Breaks all connections and continues to listen. */
   breakAll(): void;
   /** Breaks all connections and stops listening. */
@@ -18,7 +20,7 @@ export interface TcpProxy {
 
 export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
-  const state = { losing: false, hanging: false, connections: 0 };
+  const state = { losing: false, hanging: false, connections: 0, bytesLeft: Number.POSITIVE_INFINITY };
   const keep = (socket: Socket): Socket => {
     sockets.add(socket);
     // Broken connections are expected here.
@@ -30,7 +32,8 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     keep(client);
     client.on('data', (chunk) => state.hanging || upstream.write(chunk));
     upstream.on('data', (chunk) => {
-      if (state.losing) client.destroy();
+      state.bytesLeft -= chunk.length;
+      if (state.losing || state.bytesLeft < 0) client.destroy();
       else if (!state.hanging) client.write(chunk);
     });
     client.on('close', () => upstream.destroy());
@@ -50,6 +53,9 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     },
     hang: (hang) => {
       state.hanging = hang;
+    },
+    breakAfter: (bytes) => {
+      state.bytesLeft = bytes ?? Number.POSITIVE_INFINITY;
     },
     breakAll: () => {
       for (const socket of sockets) socket.destroy();

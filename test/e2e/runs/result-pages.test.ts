@@ -1,5 +1,7 @@
+import { TableClient, type TableEntityResult } from '@azure/data-tables';
 import { BlobServiceClient } from '@azure/storage-blob';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { startTcpProxy, type TcpProxy } from '../../support/tcp-proxy.ts';
 import { startWatchedDemo, type WatchedDemo } from '../../support/watched-demo.ts';
 import { runsIn, writeRun, type WrittenRun } from '../../support/written-run.ts';
 import { readByDashboard, readByProgram, readByPtb, type Reader } from './read-by-each-client.ts';
@@ -7,14 +9,29 @@ import { readByDashboard, readByProgram, readByPtb, type Reader } from './read-b
 let demo: WatchedDemo;
 let run: WrittenRun;
 let reader: Reader;
+/** Between the app and its blobs. */
+let blobs: TcpProxy;
+
+const blobPort = /BlobEndpoint=http:\/\/[^:;]+:(\d+)/;
 
 beforeAll(async () => {
-  demo = await startWatchedDemo({ tenants: 5 });
+  demo = await startWatchedDemo({
+    tenants: 5,
+    hostSettings: async (connectionString) => {
+      const port = blobPort.exec(connectionString)?.[1] ?? '';
+      blobs = await startTcpProxy(Number(port));
+      const endpoint = (text: string): string => text.replace(port, String(blobs.port));
+      return { AzureWebJobsStorage: connectionString.replace(blobPort, endpoint) };
+    },
+  });
   const size = { tenants: 150, rowsPerTenant: 70 };
   run = await writeRun(runsIn(demo.connectionString), { runId: 'former-job@pages', seed: 15, ...size });
   reader = { url: demo.url, token: await demo.callerToken(), run };
 });
-afterAll(() => demo?.stop());
+afterAll(async () => {
+  await demo?.stop();
+  await blobs?.cut();
+});
 
 describe('the results of a run with thousands of rows', () => {
   it.each([undefined, 999, 50_000])('are what was written, row by row, in pages of %s rows', async (limit) => {
@@ -30,30 +47,73 @@ describe('the results of a run with thousands of rows', () => {
   });
 });
 
-it('answers a problem while rows are missing, and the same page once they are back', async () => {
-  const first = `${demo.url}/api/runs/${encodeURIComponent(run.runId)}/results`;
+describe('a page that cannot be read', () => {
   const ask = async (query: string) => {
-    const response = await fetch(`${first}?${query}`, { headers: { authorization: `Bearer ${reader.token}` } });
-    return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+    const address = `${demo.url}/api/runs/${encodeURIComponent(run.runId)}/results?${query}`;
+    const response = await fetch(address, { headers: { authorization: `Bearer ${reader.token}` } });
+    const type = response.headers.get('content-type');
+    return { status: response.status, type, body: (await response.json()) as Record<string, unknown> };
   };
-  const { continuation } = (await ask('limit=300')).body;
-  const query = `limit=300&continuation=${String(continuation)}`;
-  const before = await ask(query);
-  const container = BlobServiceClient.fromConnectionString(demo.connectionString).getContainerClient('results');
-  const rows: { name: string; bytes: Buffer }[] = [];
-  for await (const { name } of container.listBlobsFlat({ prefix: `${run.runId}/rows/` })) {
-    const blob = container.getBlockBlobClient(name);
-    rows.push({ name, bytes: await blob.downloadToBuffer() });
-    await blob.delete();
-  }
-  expect(await ask(query)).toMatchObject({
+  const problem = (detail: RegExp) => ({
     status: 503,
+    type: 'application/problem+json',
     body: {
       code: 'storage_unavailable',
-      detail: expect.stringMatching(/does not exist/) as string,
+      detail: expect.stringMatching(detail) as string,
       advice: expect.stringMatching(/later/) as string,
     },
   });
-  await Promise.all(rows.map(({ name, bytes }) => container.getBlockBlobClient(name).uploadData(bytes)));
-  expect(await ask(query)).toEqual(before);
+  let query: string;
+  let before: Awaited<ReturnType<typeof ask>>;
+  beforeAll(async () => {
+    query = `limit=3000&continuation=${String((await ask('limit=300')).body['continuation'])}`;
+    before = await ask(query);
+    expect(before).toMatchObject({ status: 200, body: { rows: { length: 3000 } } });
+  });
+  // Each failure ends, and the same page is there again.
+  afterEach(async () => expect(await ask(query)).toEqual(before));
+
+  const container = () => BlobServiceClient.fromConnectionString(demo.connectionString).getContainerClient('results');
+  const storedRows = async () => {
+    const rows: { name: string; bytes: Buffer }[] = [];
+    for await (const { name } of container().listBlobsFlat({ prefix: `${run.runId}/rows/` }))
+      rows.push({ name, bytes: await container().getBlobClient(name).downloadToBuffer() });
+    return rows;
+  };
+  const store = (rows: readonly { name: string; bytes: Buffer }[]) =>
+    Promise.all(rows.map(({ name, bytes }) => container().getBlockBlobClient(name).uploadData(bytes)));
+
+  it('is a problem while rows are missing', async () => {
+    const rows = await storedRows();
+    for (const { name } of rows) await container().deleteBlob(name);
+    expect(await ask(query)).toMatchObject(problem(/does not exist/));
+    await store(rows);
+  });
+
+  it('is a problem while a blob of rows is unreadable, and names the tenant', async () => {
+    // Not the tenant in whose rows the page begins: there, a damaged blob is a continuation that names no row.
+    const [{ tenantId: first }] = before.body['rows'] as [{ tenantId: string }];
+    const rows = (await storedRows()).filter(({ name }) => !name.includes(first));
+    await store(rows.map(({ name }) => ({ name, bytes: Buffer.from('\u0000{"number":') })));
+    expect(await ask(query)).toMatchObject(problem(/Müller & Söhne \d+.*Run the job again for this tenant/));
+    await store(rows);
+  });
+
+  it('is a problem while the table of its tenants is missing', async () => {
+    const table = TableClient.fromConnectionString(demo.connectionString, 'TenantRuns', {
+      allowInsecureConnection: true,
+    });
+    const records: TableEntityResult<Record<string, unknown>>[] = [];
+    for await (const record of table.listEntities()) records.push(record);
+    await table.deleteTable();
+    expect(await ask(query)).toMatchObject(problem(/storage account/));
+    await table.createTable();
+    for (const record of records) await table.createEntity({ partitionKey: '', rowKey: '', ...record });
+  });
+
+  it('is a problem, and not half a page, when storage fails half-way', async () => {
+    blobs.breakAfter(150_000);
+    expect(await ask(query)).toMatchObject(problem(/storage account/));
+    blobs.breakAfter(undefined);
+  });
 });
