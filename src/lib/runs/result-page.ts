@@ -3,7 +3,7 @@ import type { ExportFormat } from './export-formats.ts';
 import type { Job } from './job.ts';
 import { decodePosition, encodePosition, type RowPosition } from './page-position.ts';
 import { type ResultColumns, resultColumns } from './result-columns.ts';
-import { type ResultSource, resultParts, rowOf, type RowsPart } from './result-rows.ts';
+import { type ResultSource, resultParts, rowOf, type RowRange, type RowsPart } from './result-rows.ts';
 import type { Row } from './row.ts';
 import type { Run } from './run.ts';
 
@@ -48,7 +48,9 @@ export async function readResultPage(
   const rows: string[] = [];
   let bytes = 0;
   let next: RowPosition | undefined;
-  for await (const { row, position } of rowsFrom(runs, run, columns, earlier?.position)) {
+  // One more, to know whether another page follows.
+  const range = { from: earlier?.position, expected: limit + 1 };
+  for await (const { row, position } of rowsFrom(runs, run, columns, range)) {
     const text = columns === undefined ? JSON.stringify(row) : csvLine(cellsOf(row, columns.all));
     // A JSON row is followed by a line break, in an array by a comma too.
     const size = Buffer.byteLength(text) + 2;
@@ -73,9 +75,9 @@ async function* rowsFrom(
   runs: ResultSource,
   run: Run,
   columns: ResultColumns | undefined,
-  from: RowPosition | undefined,
+  range: RowRange,
 ): AsyncGenerator<PlacedRow, void, undefined> {
-  for await (const part of resultParts(runs, run, from)) {
+  for await (const part of resultParts(runs, run, range)) {
     // This tenant finished after the first page, which has the header, was read.
     if (columns?.found !== undefined && !hasOnly(part, columns.found)) continue;
     let { offset } = part;

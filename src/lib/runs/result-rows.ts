@@ -33,6 +33,13 @@ const recordsAtOnce = 16;
  */
 const lookedUpRecords = 64;
 
+/** Which rows are read. */
+export interface RowRange {
+  readonly from?: RowPosition | undefined;
+  /** Number of rows that the reader expects to use. No rows beyond them are fetched in advance. */
+  readonly expected?: number | undefined;
+}
+
 /**
  * Yields the stored rows of a run, starting at `from`. Tenants have the order of the plan. Holds a part of a few tenants
  * in memory, however many rows there are.
@@ -41,11 +48,12 @@ const lookedUpRecords = 64;
 export async function* resultParts(
   runs: ResultSource,
   run: Run,
-  from?: RowPosition,
+  { from, expected = Number.POSITIVE_INFINITY }: RowRange = {},
 ): AsyncGenerator<RowsPart, void, undefined> {
   const plan = await runs.results.plan(run);
   const read = (place: Place, offset: number): Promise<ReadPart> => readPart(runs, run, place, offset);
-  for await (const first of fetchAhead(places(runs, run, plan, from), (place) => read(place, place.offset))) {
+  const found = places(runs, run, plan, from);
+  for await (const first of fetchAhead(found, (place) => read(place, place.offset), expected)) {
     let part = first;
     for (;;) {
       if (part.lines.length > 0) yield part;
@@ -59,6 +67,8 @@ export async function* resultParts(
 interface Place extends Omit<RowsPart, 'lines'> {
   /** The row at `offset` was named by a caller, and so may not exist. */
   readonly isContinuation: boolean;
+  /** Number of rows. 0 if a part of them was in an earlier page. */
+  readonly rows: number;
 }
 
 async function* places(
@@ -83,7 +93,7 @@ async function* places(
     // The name begins with the tenant, so that no continuation reaches the rows of another one.
     const rowsName = `${tenantId}.${from.attempt}`;
     const tenant = tenantRow(tenantId, name);
-    yield { tenant, tenantId, rowsName, columns: undefined, offset: from.offset, isContinuation: true };
+    yield { tenant, tenantId, rowsName, columns: undefined, offset: from.offset, isContinuation: true, rows: 0 };
   }
   const rest = order.slice(next).map((tenant) => tenant.tenantId);
   for await (const record of recordsOf(runs, run, rest)) {
@@ -92,7 +102,8 @@ async function* places(
     const isContinuation = record.tenantId === from?.tenantId && from.offset > 0;
     const offset = isContinuation ? from.offset : 0;
     const tenant = tenantRow(record.tenantId, record.name);
-    yield { tenant, tenantId: record.tenantId, rowsName, columns, offset, isContinuation };
+    const rows = offset > 0 ? 0 : record.rows;
+    yield { tenant, tenantId: record.tenantId, rowsName, columns, offset, isContinuation, rows };
   }
 }
 
@@ -172,20 +183,24 @@ const unreadableRows = ({ tenant, rowsName }: Pick<RowsPart, 'tenant' | 'rowsNam
     `The stored rows of ${String(tenant['tenantName'])} (${rowsName}) are damaged. Run the job again for this tenant.`,
   );
 
-async function* fetchAhead<T, R>(
+/** Fetches the next items in advance, until those fetched have the expected number of rows; then one by one. */
+async function* fetchAhead<T extends Pick<Place, 'rows'>, R>(
   items: AsyncIterable<T>,
   fetch: (item: T) => Promise<R>,
+  expected: number,
 ): AsyncGenerator<R, void, undefined> {
   const iterator = items[Symbol.asyncIterator]();
   const fetching: Promise<R>[] = [];
   let isEnded = false;
+  let missing = expected;
   for (;;) {
-    while (!isEnded && fetching.length < prefetchedTenants) {
+    while (!isEnded && fetching.length < (missing > 0 ? prefetchedTenants : 1)) {
       const next = await iterator.next();
       if (next.done === true) {
         isEnded = true;
         break;
       }
+      missing -= next.value.rows;
       const result = fetch(next.value);
       // It is awaited later; until then the rejection must not count as unhandled.
       result.catch(() => undefined);

@@ -173,6 +173,29 @@ describe('pages', () => {
     expect(sizes).toEqual([2, 1, 1, 2, 1]);
   });
 
+  it('read the rows of no more tenants than they show, except to know whether another page follows', async () => {
+    const { page, results, runLog } = await stagedRows(() => Array.from({ length: 10 }, (_, n) => ({ n })), 60);
+    let read = 0;
+    const rows = results.rows.bind(results);
+    results.rows = (...args) => {
+      read += 1;
+      return rows(...args);
+    };
+    let lookedUp = 0;
+    const findTenant = runLog.findTenant.bind(runLog);
+    runLog.findTenant = (...args) => {
+      lookedUp += 1;
+      return findTenant(...args);
+    };
+    const { continuation } = await page({ limit: 25 });
+    expect(read).toBe(3);
+    expect(lookedUp).toBe(16);
+    read = 0;
+    await page({ limit: 30, continuation });
+    // The page begins in the middle of a tenant, with an unknown number of rows.
+    expect(read).toBeLessThanOrEqual(5);
+  });
+
   it('read a tenant with many rows in parts, without an unhandled rejection', async () => {
     const text = 'ü'.repeat(3_000);
     const { runs, run } = await stagedRows(() => Array.from({ length: 900 }, (_, n) => ({ n, text })), 1);
