@@ -47,14 +47,14 @@ it('answers run_not_found if there is no earlier run to compare with', async () 
 it.each([
   ['a page of rows', downloadResults],
   ['a comparison', compareWithEarlierRun],
-] as const)('answers storage_unavailable when %s cannot be read within a minute', async (_what, { answer }) => {
+] as const)('answers storage_unavailable when %s cannot be read within a minute', async (_what, handler) => {
   const { services, log, results, clock, second } = await stage();
   const never = new Promise<never>(() => undefined);
   results.plan = () => never;
   log.tenants = async function* () {
     yield await never;
   };
-  const answering = answer(services, second).catch((thrown: unknown) => thrown);
+  const answering = handler.answer(services, second).catch((thrown: unknown) => thrown);
   await settle();
   await clock.advance(60_000);
   expect(await answering).toMatchObject({

@@ -1,6 +1,6 @@
 import { TableClient, type TableEntityResult } from '@azure/data-tables';
 import { BlobServiceClient } from '@azure/storage-blob';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTcpProxy, type TcpProxy } from '../../support/tcp-proxy.ts';
 import { startWatchedDemo, type WatchedDemo } from '../../support/watched-demo.ts';
 import { runsIn, writeRun, type WrittenRun } from '../../support/written-run.ts';
@@ -68,10 +68,7 @@ describe('a page that cannot be read', () => {
   beforeAll(async () => {
     query = `limit=3000&continuation=${String((await ask('limit=300')).body['continuation'])}`;
     before = await ask(query);
-    expect(before).toMatchObject({ status: 200, body: { rows: { length: 3000 } } });
   });
-  // Each failure ends, and the same page is there again.
-  afterEach(async () => expect(await ask(query)).toEqual(before));
 
   const container = () => BlobServiceClient.fromConnectionString(demo.connectionString).getContainerClient('results');
   const storedRows = async () => {
@@ -84,10 +81,12 @@ describe('a page that cannot be read', () => {
     Promise.all(rows.map(({ name, bytes }) => container().getBlockBlobClient(name).uploadData(bytes)));
 
   it('is a problem while rows are missing', async () => {
+    expect(before).toMatchObject({ status: 200, body: { rows: { length: 3000 } } });
     const rows = await storedRows();
     for (const { name } of rows) await container().deleteBlob(name);
     expect(await ask(query)).toMatchObject(problem(/does not exist/));
     await store(rows);
+    expect(await ask(query)).toEqual(before);
   });
 
   it('is a problem while a blob of rows is unreadable, and names the tenant', async () => {
@@ -97,6 +96,7 @@ describe('a page that cannot be read', () => {
     await store(rows.map(({ name }) => ({ name, bytes: Buffer.from('\u0000{"number":') })));
     expect(await ask(query)).toMatchObject(problem(/Müller & Söhne \d+.*Run the job again for this tenant/));
     await store(rows);
+    expect(await ask(query)).toEqual(before);
   });
 
   it('is a problem while the table of its tenants is missing', async () => {
@@ -109,11 +109,13 @@ describe('a page that cannot be read', () => {
     expect(await ask(query)).toMatchObject(problem(/storage account/));
     await table.createTable();
     for (const record of records) await table.createEntity({ partitionKey: '', rowKey: '', ...record });
+    expect(await ask(query)).toEqual(before);
   });
 
   it('is a problem, and not half a page, when storage fails half-way', async () => {
     blobs.breakAfter(150_000);
     expect(await ask(query)).toMatchObject(problem(/storage account/));
     blobs.breakAfter(undefined);
+    expect(await ask(query)).toEqual(before);
   });
 });

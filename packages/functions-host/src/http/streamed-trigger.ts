@@ -25,8 +25,8 @@ export async function runStreamed(
   const { request, response, url } = exchange;
   if (Number(request.headers['content-length'] ?? 0) > deps.maxBodyBytes) throw new BodyTooLargeError();
   // The real host reads a body of known length for the trigger metadata before it forwards the request.
-  const body =
-    Number(request.headers['content-length'] ?? 0) > 0 ? await readBody(request, deps.maxBodyBytes) : undefined;
+  const hasBody = Number(request.headers['content-length'] ?? 0) > 0;
+  const body = hasBody ? await readBody(request, deps.maxBodyBytes) : undefined;
   const invocationId = randomUUID();
   const reply = forwardRequest({
     url: new URL(`${url.pathname}${url.search}`, streamUrl),
@@ -48,15 +48,12 @@ export async function runStreamed(
   if (outcome === undefined) {
     deps.invoker.forget(running);
     if (reply.tooLarge()) throw new BodyTooLargeError();
-    deps.log('warning', 'system', 'The request ended before the library received it.', target.metadata.name);
-    response.destroy();
-    return;
+    return giveUp(deps, target, response);
   }
   if (typeof outcome === 'string') {
     // The invocation waits for the request for ever.
     deps.invoker.forget(running);
-    await neverAnswered(deps, target, response, outcome);
-    return;
+    return neverAnswered(deps, target, response, outcome);
   }
   if (reply.tooLarge()) throw new BodyTooLargeError();
   if (!outcome.ok) {
@@ -68,6 +65,11 @@ export async function runStreamed(
     await piped.catch((error: unknown) =>
       deps.log('warning', 'system', `The streamed response was interrupted: ${String(error)}`, target.metadata.name),
     );
+}
+
+function giveUp({ log }: HttpTriggerDeps, target: RegisteredFunction, response: ServerResponse): void {
+  log('warning', 'system', 'The request ended before the library received it.', target.metadata.name);
+  response.destroy();
 }
 
 /** Leaves the response open until the client leaves or the host stops. */

@@ -135,10 +135,10 @@ describe('the watchdog', () => {
     await attempt(0);
     orchestrations.states.set(runId, 'ended');
     const order: string[] = [];
-    const { putExport } = results;
+    const putExport = results.putExport.bind(results);
     results.putExport = async (...args) => {
       order.push(`export ${args[1]}`);
-      return putExport.apply(results, args);
+      return putExport(...args);
     };
     notifier.send = async () => void order.push('notice');
     await watch();

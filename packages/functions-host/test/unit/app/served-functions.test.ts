@@ -7,7 +7,7 @@ function served(settings: Record<string, string>, names: readonly string[]): str
   const registry = new Registry(() => undefined);
   for (const name of names) {
     const metadata = { name, bindings: { trigger: { type: 'timerTrigger', name: 'trigger', direction: 'in' } } };
-    registry.functions.set(name, { metadata, callback: () => undefined } as never);
+    registry.functions.set(name, { metadata, callback: () => undefined });
   }
   removeUnserved(registry, settings, () => undefined);
   return [...registry.functions.keys()];
