@@ -87,6 +87,24 @@ test.each(['https://evil.test/v1/customers', '//evil.test/customers', '@evil.tes
   },
 );
 
+test('follows pages that share one address and differ in their continuation token', async () => {
+  const page = (id: string, token: string | undefined) => (): Scripted => ({
+    items: [{ id }],
+    links:
+      token === undefined
+        ? {}
+        : nextLinks('/customers?seekOperation=Next', [{ key: 'MS-ContinuationToken', value: token }]),
+  });
+  const { items, seen } = await customers(inTurn(page('a', 'one'), page('b', 'two'), page('c', undefined)));
+  expect(items).toEqual([{ id: 'a' }, { id: 'b' }, { id: 'c' }]);
+  const requests = seen.map(({ url, headers }) => [url.search, headers.get('ms-continuationtoken')]);
+  expect(requests).toEqual([
+    ['?size=500', null],
+    ['?seekOperation=Next', 'one'],
+    ['?seekOperation=Next', 'two'],
+  ]);
+});
+
 test('throws when a page repeats its own address and continuation token', async () => {
   await expect(
     customers(() => ({
