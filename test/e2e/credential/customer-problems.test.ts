@@ -125,4 +125,25 @@ describe('ptb tenants consent', () => {
     expect([exitCode, document.failed]).toEqual([0, 0]);
     expect(Object.keys(bench.grantsIn(two))).toHaveLength(3);
   });
+
+  it('ends with 4 and says how to consent again when the credential dies while it reads customers', async () => {
+    const { ledger, faults, document } = bench.operator.cloud;
+    const { partnerTenantId } = document;
+    const customers = pair(10);
+    const args = ['tenants', 'consent', '--tenant', ...customers, '--dry-run'];
+    const redeemed = { service: 'entra', grant: 'refresh_token' } as const;
+    // Without a consent, the broker would also redeem the canary.
+    await bench.consent('--tenant', ...customers);
+    ledger.reset();
+    expect((await bench.line.ptb(args)).exitCode).toBe(0);
+    const ownTokens = ledger
+      .read()
+      .requests.filter(({ grant, tenantId }) => grant === redeemed.grant && tenantId === partnerTenantId).length;
+    expect(ownTokens).toBeGreaterThan(0);
+    // Tokens for the partner's own tenant are still issued until the customers are read. Then the canary fails, too.
+    faults.add({ ...redeemed, tenantId: partnerTenantId, from: ownTokens + 1, aadsts: 50173 });
+    for (const tenantId of customers) faults.add({ ...redeemed, tenantId, aadsts: 50173 });
+    const { exitCode, stdout, stderr } = await bench.line.ptb(args);
+    expect([exitCode, stdout, stderr]).toEqual([4, '', expect.stringMatching(/ptb consent.*\(credential_revoked\)/)]);
+  });
 });
