@@ -1,0 +1,83 @@
+import { installCoreModule, Registry } from 'functions-host/testing';
+import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Services } from '../../src/composition.ts';
+import { clouds } from '../../src/lib/model/clouds.ts';
+import { BrokerError } from '../../src/lib/model/errors.ts';
+import type { Notice } from '../../src/lib/notifications/notice.ts';
+import { type RunStage, runId, stageRun } from '../unit/lib/runs/stage.ts';
+
+let services: Partial<Services>;
+vi.mock('../../src/composition.ts', () => ({
+  services: async () => services,
+  withInvocation: (_context: unknown, work: () => Promise<unknown>) => work(),
+}));
+
+const registry = new Registry(() => undefined);
+beforeAll(async () => {
+  // Before the library is loaded: it looks for the host once.
+  installCoreModule(registry);
+  await import('../../src/functions/fan-out.ts');
+});
+
+const callActivity = async (name: string, input: unknown): Promise<unknown> => {
+  const activity = registry.functions.get(name)?.callback as unknown as (...args: unknown[]) => Promise<unknown>;
+  return activity(input, { functionName: name });
+};
+
+let run: RunStage;
+let notices: Notice[];
+let refused: BrokerError | undefined;
+beforeEach(async () => {
+  run = await stageRun(async () => [{ n: 1 }]);
+  notices = [];
+  refused = undefined;
+  const send = async (notice: Notice): Promise<void> => {
+    if (refused !== undefined) throw refused;
+    notices.push(notice);
+  };
+  services = { ...run.deps, notifier: { send }, settings: { cloud: clouds.public } } as unknown as Services;
+});
+
+describe('the activity announce-run', () => {
+  beforeEach(() => run.runLog.change(runId, { status: 'failed' }));
+
+  it('sends the notice', async () => {
+    expect(await callActivity('announce-run', { runId })).toEqual({ announced: true });
+    expect(notices).toMatchObject([{ severity: 'error', title: expect.stringContaining('probe') as string }]);
+    expect(run.logger.events()).toEqual([]);
+  });
+
+  it('logs that the notice was refused and fails, so that the platform tries again', async () => {
+    refused = new BrokerError('resource_error', 'The webhook answers 500.');
+    await expect(callActivity('announce-run', { runId })).rejects.toBe(refused);
+    const lines = run.logger.lines.map(({ level, line }) => [level, JSON.parse(line)]);
+    expect(lines).toMatchObject([['warn', { event: 'run.not_announced', runId, code: 'resource_error' }]]);
+    refused = undefined;
+    expect(await callActivity('announce-run', { runId })).toEqual({ announced: true });
+  });
+});
+
+const input = { runId: 'probe@w', index: 0, round: 1, last: false };
+
+it.each(['announce-run', 'finish-run'])(
+  'fails the activity %s when storage fails, so that the platform tries again',
+  async (name) => {
+    run.runLog.broken = true;
+    await expect(callActivity(name, input)).rejects.toMatchObject({ code: 'storage_unavailable' });
+  },
+);
+
+it.each([
+  ['list-tenants', { ok: false, code: 'storage_unavailable', transient: true }],
+  ['tenant-run', { outcome: 'retrying', code: 'storage_unavailable', unrecorded: true }],
+])('returns the failure of %s, which the orchestrator judges', async (name, outcome) => {
+  run.runLog.broken = true;
+  expect(await callActivity(name, input)).toMatchObject(outcome);
+});
+
+it.each(['announce-run', 'finish-run', 'list-tenants', 'tenant-run'])(
+  'refuses an input of %s without the id of a run',
+  async (name) => {
+    await expect(callActivity(name, { ...input, runId: undefined })).rejects.toThrow(/runId/);
+  },
+);

@@ -1,0 +1,74 @@
+import { beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import type { Services } from '../../src/composition.ts';
+import type { TimerDefinition } from '../../src/functions/timer.ts';
+import type { Orchestrations } from '../../src/lib/runs/orchestrations.ts';
+import { FakeOrchestrations } from '../fakes/fake-orchestrations.ts';
+import { MemoryScheduleLog } from '../fakes/memory-schedule-log.ts';
+import { runId, stageRun } from '../unit/lib/runs/stage.ts';
+
+type Work = (services: Services, orchestrations: Orchestrations) => Promise<unknown>;
+
+/** The timers that the module registers. */
+const timers = new Map<string, Work>();
+vi.mock('../../src/functions/timer.ts', () => ({
+  durableTimer: ({ name }: TimerDefinition, work: Work) => void timers.set(name, work),
+}));
+
+const dayMs = 86_400_000;
+
+async function stage(settings: Partial<Services['settings']>) {
+  const run = await stageRun(async () => []);
+  const orchestrations = new FakeOrchestrations();
+  orchestrations.states.set(runId, 'active');
+  const services = {
+    ...run.deps,
+    runs: { ...run.deps.runs, schedules: new MemoryScheduleLog() },
+    tuning: { batchSize: 100, rounds: 3, retryDelaySeconds: 60 },
+    notifier: { send: async () => undefined },
+    settings,
+  } as unknown as Services;
+  const fire = (name: string): Promise<unknown> | undefined => timers.get(name)?.(services, orchestrations);
+  return { ...run, orchestrations, fire };
+}
+
+beforeAll(async () => {
+  await import('../../src/functions/run-care.ts');
+});
+// The app's own jobs have schedules. Without their timers, only the run of the test concerns the watchdog.
+beforeEach(() => {
+  for (const job of ['access-check', 'licence-report', 'mfa-report', 'secret-expiry-report'])
+    vi.stubEnv(`AzureWebJobs.schedule-${job}.Disabled`, 'true');
+  return () => vi.unstubAllEnvs();
+});
+
+it.each([
+  { RUN_RETENTION_DAYS: 10, AUDIT_RETENTION_DAYS: 100 },
+  { RUN_RETENTION_DAYS: 100, AUDIT_RETENTION_DAYS: 10 },
+])('purge-runs keeps runs for RUN_RETENTION_DAYS, with %o', async (settings) => {
+  const { fire, runLog, clock } = await stage(settings);
+  await runLog.change(runId, { status: 'completed' });
+  await clock.advance(settings.RUN_RETENTION_DAYS * dayMs - 1);
+  await fire('purge-runs');
+  expect(await runLog.find(runId)).toMatchObject({ runId });
+  await clock.advance(2);
+  await fire('purge-runs');
+  expect(await runLog.find(runId)).toBeUndefined();
+});
+
+it('purge-runs also deletes histories, and watch-runs does not', async () => {
+  const { fire, orchestrations } = await stage({ RUN_RETENTION_DAYS: 10, AUDIT_RETENTION_DAYS: 100 });
+  await fire('watch-runs');
+  expect(orchestrations.purged).toHaveLength(0);
+  await fire('purge-runs');
+  expect(orchestrations.purged).toHaveLength(1);
+});
+
+it('watch-runs closes a run whose orchestration ended unexpectedly, and purge-runs does not', async () => {
+  const { fire, runLog, orchestrations, clock } = await stage({ RUN_RETENTION_DAYS: 10, AUDIT_RETENTION_DAYS: 100 });
+  orchestrations.states.set(runId, 'ended');
+  await clock.advance(120_000);
+  await fire('purge-runs');
+  expect(await runLog.find(runId)).toMatchObject({ status: 'running' });
+  await fire('watch-runs');
+  expect(await runLog.find(runId)).toMatchObject({ status: 'failed' });
+});
