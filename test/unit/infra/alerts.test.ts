@@ -2,24 +2,32 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { projectRoot } from '../../paths.ts';
-import { bicepIsInstalled, evaluateAlerts } from './bicep.ts';
+import { bicepIsInstalled, evaluateAlerts, type Resource } from './bicep.ts';
 import { keeps, problemsOf } from './kql.ts';
 import { property } from './resources.ts';
 
 const app = '44444444-4444-4444-4444-444444444444';
 const other = '55555555-5555-5555-5555-555555555555';
 
-interface Rule {
+interface Criterion {
   readonly query: string;
   readonly operator: string;
   readonly threshold: number;
+}
+
+interface Rule extends Criterion {
+  readonly resource: Resource;
 }
 
 const mentionsLevel = /\blevel\b/;
 
 describe.skipIf(!bicepIsInstalled)('the alert rules', { timeout: 600_000 }, () => {
   let rules: Readonly<Record<string, Rule>>;
-  const queryOf = (name: string): string => rules[name]?.query ?? `no rule ${name}`;
+  const queryOf = (name: string): string => {
+    const rule = rules[name];
+    if (rule === undefined) throw new Error(`There is no rule ${name}.`);
+    return rule.query;
+  };
   const firing = (names: readonly string[], row: object): string[] =>
     names.filter((name) => keeps(queryOf(name), { ...row }));
 
@@ -28,7 +36,10 @@ describe.skipIf(!bicepIsInstalled)('the alert rules', { timeout: 600_000 }, () =
     rules = Object.fromEntries(
       resources
         .filter(({ type }) => type === 'Microsoft.Insights/scheduledQueryRules')
-        .map((rule) => [rule.name.slice(4), (property(rule, 'criteria') as { allOf: [Rule] }).allOf[0]]),
+        .map((resource) => {
+          const [criterion] = (property(resource, 'criteria') as { allOf: [Criterion] }).allOf;
+          return [resource.name.slice(4), { ...criterion, resource }];
+        }),
     );
   });
 
@@ -79,17 +90,68 @@ describe.skipIf(!bicepIsInstalled)('the alert rules', { timeout: 600_000 }, () =
     expect(logging.applicationInsights.samplingSettings.excludedTypes.split(';')).toContain('Trace');
   });
 
-  it('fire for one row, except the rules that count', () => {
-    const thresholds = Object.entries(rules).map(([name, { operator, threshold }]) => [
-      name,
-      `${operator} ${threshold}`,
-    ]);
-    const counting = thresholds.filter(([, text]) => text !== 'GreaterThan 0');
-    expect(Object.fromEntries(counting)).toEqual({
-      'credential-care-silent': 'LessThan 1',
-      errors: 'GreaterThan 5',
-      refusals: 'GreaterThan 100',
+  it.each([
+    // Every rule: severity, when it fires, rows of which time, how often it is evaluated.
+    ['credential-broken', 0, 'GreaterThan 0', 'PT15M', 'PT15M'],
+    ['credential-warning', 2, 'GreaterThan 0', 'PT1H', 'PT1H'],
+    ['credential-care-silent', 1, 'LessThan 1', 'P2D', 'PT6H'],
+    ['run-failed', 1, 'GreaterThan 0', 'PT15M', 'PT15M'],
+    ['audit-unavailable', 1, 'GreaterThan 0', 'PT15M', 'PT15M'],
+    ['configuration-refused', 1, 'GreaterThan 0', 'PT15M', 'PT15M'],
+    ['errors', 2, 'GreaterThan 5', 'PT15M', 'PT15M'],
+    ['refusals', 3, 'GreaterThan 100', 'PT15M', 'PT15M'],
+    ['secret-read-by-another', 1, 'GreaterThan 0', 'PT15M', 'PT15M'],
+    ['secret-written-by-another', 1, 'GreaterThan 0', 'PT15M', 'PT15M'],
+    ['secret-taken-away', 1, 'GreaterThan 0', 'PT15M', 'PT15M'],
+    ['records-deleted-by-another', 1, 'GreaterThan 0', 'PT15M', 'PT15M'],
+    ['blobs-changed-by-another', 1, 'GreaterThan 0', 'PT15M', 'PT15M'],
+  ] as const)('raise %s with severity %i, if the count is %s in %s', (...expected) => {
+    expect(Object.keys(rules)).toHaveLength(13);
+    const [name] = expected;
+    const { resource, query, operator, threshold } = rules[name]!;
+    const { severity, windowSize, evaluationFrequency } = resource.properties ?? {};
+    expect([name, severity, `${operator} ${threshold}`, windowSize, evaluationFrequency]).toEqual(expected);
+    expect(resource.properties).toEqual({
+      displayName: expect.any(String) as string,
+      description: expect.any(String) as string,
+      severity,
+      enabled: true,
+      scopes: ['/workspace'],
+      evaluationFrequency,
+      windowSize,
+      autoMitigate: true,
+      skipQueryValidation: true,
+      criteria: {
+        allOf: [
+          {
+            query,
+            timeAggregation: 'Count',
+            operator,
+            threshold,
+            failingPeriods: { numberOfEvaluationPeriods: 1, minFailingPeriodsToAlert: 1 },
+          },
+        ],
+      },
+      actions: { actionGroups: [expect.stringMatching(/\/providers\/Microsoft\.Insights\/actionGroups\/ag$/)] },
     });
+  });
+
+  it.each([
+    ['credential.cared_for', '', 'credential-care-silent'],
+    ['credential.care_failed', 'storage_unavailable', undefined],
+    ['request.failed', 'internal', 'errors'],
+    ['request.failed', 'caller_unauthenticated', 'refusals'],
+    ['request.failed', 'caller_forbidden', 'refusals'],
+    ['request.failed', 'scope_not_allowed', 'refusals'],
+    ['request.failed', 'tenant_unknown', undefined],
+    ['request.failed', 'config_invalid', 'configuration-refused'],
+    ['policy.rejected', '', 'configuration-refused'],
+    ['tenants.domain_unresolved', '', 'configuration-refused'],
+    ['policy.loaded', '', undefined],
+  ])('count %s with the code "%s" in %s', (event, code, expected) => {
+    const names = ['credential-care-silent', 'errors', 'refusals', 'configuration-refused'];
+    const row = { event, code, level: 'info', errorScope: '' };
+    expect(firing(names, row)).toEqual(expected === undefined ? [] : [expected]);
   });
 
   it.each([
@@ -148,4 +210,13 @@ describe.skipIf(!bicepIsInstalled)('the alert rules', { timeout: 600_000 }, () =
     expect(firing(vaultRules, { ...row, Identity: { claim: { oid: app } } })).toEqual([]);
     expect(firing(vaultRules, { ...row, HttpStatusCode: 403 })).toEqual([]);
   });
+
+  it.each(['SecretBackup', 'SecretRestore', 'SecretDelete', 'SecretPurge', 'VaultDelete'])(
+    'report %s whoever did it',
+    (OperationName) => {
+      const row = { OperationName, HttpStatusCode: 200, Identity: { claim: { oid: app } } };
+      const vaultRules = ['secret-read-by-another', 'secret-written-by-another', 'secret-taken-away'];
+      expect(firing(vaultRules, row)).toEqual(['secret-taken-away']);
+    },
+  );
 });
