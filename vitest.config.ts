@@ -12,7 +12,7 @@ export default defineConfig({
     testTimeout: 180_000,
     hookTimeout: 300_000,
     expect: { poll: { timeout: 30_000 } },
-    reporters: ['default', ['json', { outputFile: '.local/test-results.json' }]],
+    reporters: ['default', ['json', { outputFile: '.local/test-results.json' }], './tools/skipped-tests-reporter.ts'],
     env: { NO_PROXY: '127.0.0.1,localhost' },
     coverage: {
       provider: 'v8',

@@ -90,8 +90,17 @@ async function buildInto(root: string, dist: string, sourceMaps: string): Promis
   }
 }
 
-/** @param root Folder of the project. @param out Where the files go; its contents are replaced. */
-export async function packageApp(root: string, out: string, backend: DurableBackend): Promise<PackagedApp> {
+/**
+ * @param root Folder of the project.
+ * @param out Where the files go; its contents are replaced.
+ * @param policyFile The access policy. If the file is missing, the package has none.
+ */
+export async function packageApp(
+  root: string,
+  out: string,
+  backend: DurableBackend,
+  policyFile = join(root, 'access-policy.json'),
+): Promise<PackagedApp> {
   const folder = join(out, 'app');
   await rm(out, { recursive: true, force: true });
   const metafile = await buildInto(root, join(folder, 'dist'), join(out, 'source-maps/dist'));
@@ -101,7 +110,7 @@ export async function packageApp(root: string, out: string, backend: DurableBack
   await writeJson(join(folder, 'host.json'), hostJsonFor(backend, await readJson('host.json')));
   await writeJson(join(folder, 'package.json'), packageJsonFor(await readJson('package.json')));
   await writeJson(join(out, 'sbom.cdx.json'), sbomOf(metafile, root));
-  const policy = await readFile(join(root, 'access-policy.json')).catch(() => undefined);
+  const policy = await readFile(policyFile).catch(() => undefined);
   if (policy !== undefined) await writeFile(join(folder, 'access-policy.json'), policy);
   const files = await listFiles(folder);
   await writeFile(join(out, 'app.zip'), await zipFolder(folder, files));

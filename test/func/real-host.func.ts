@@ -11,6 +11,7 @@ import { startDemo } from '../../src/cli/demo/start-demo.ts';
 import { nextAddress } from '../../src/lib/runtime/link-header.ts';
 import { packageApp } from '../../tools/package.ts';
 import { projectRoot, ptbScript } from '../paths.ts';
+import { skippedBecause } from '../support/skipped.ts';
 import { quiet } from '../support/watched-demo.ts';
 import { findCoreTools } from './core-tools.ts';
 import { type FuncHost, startFunc } from './func-host.ts';
@@ -19,12 +20,11 @@ import { type FuncHost, startFunc } from './func-host.ts';
 
 const tools = await findCoreTools(projectRoot, process.env['PATH'] ?? '');
 const isMissing = typeof tools === 'string';
-if (isMissing) console.warn(`Skipped: ${tools}.`);
 
 const recordPath = process.env['FUNC_RECORD'] ?? join(projectRoot, '.local/func-record.json');
 const tenants = 25;
 
-describe.skipIf(isMissing)('the package on Azure Functions Core Tools', () => {
+describe('the package on Azure Functions Core Tools', skippedBecause(isMissing ? tools : undefined), () => {
   let folder: string;
   let demo: Demo;
   let host: FuncHost;

@@ -9,6 +9,7 @@ export default defineConfig({
     include: ['test/func/**/*.func.ts'],
     testTimeout: 600_000,
     hookTimeout: 900_000,
+    reporters: ['default', './tools/skipped-tests-reporter.ts'],
     env: { NO_PROXY: '127.0.0.1,localhost' },
   },
 });

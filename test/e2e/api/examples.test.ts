@@ -9,6 +9,7 @@ import type { Demo } from '../../../src/cli/demo/start-demo.ts';
 import { projectRoot } from '../../paths.ts';
 import { startQuietDemo, tenantOf } from '../../support/running-demo.ts';
 import { findPowerShell, runScript } from '../powershell/powershell.ts';
+import { skippedBecause } from '../../support/skipped.ts';
 
 // Runs the code samples of docs/openapi.json. Only the made-up domain and run id are replaced by real ones.
 
@@ -25,7 +26,6 @@ const samples = Object.entries(paths).flatMap(([path, operations]) =>
   ),
 );
 const powerShell = await findPowerShell();
-if (typeof powerShell === 'string') console.log(`The PowerShell samples are skipped: ${powerShell}.`);
 
 const run = promisify(execFile);
 let demo: Demo;
@@ -101,7 +101,7 @@ describe('TypeScript', () => {
   });
 });
 
-describe.skipIf(typeof powerShell === 'string')('PowerShell', () => {
+describe('PowerShell', skippedBecause(typeof powerShell === 'string' ? powerShell : undefined), () => {
   it.each(samplesIn('PowerShell'))('$route', async ({ route, source }) => {
     if (typeof powerShell === 'string') return;
     const file = join(folder, 'example.ps1');

@@ -22,6 +22,7 @@ const budgetBytes = { entry: 650_000, zip: 700_000 };
 describe('npm run package', () => {
   let folder: string;
   let packaged: PackagedApp;
+  let policyFile: string;
   const text = (path: string): Promise<string> => readFile(join(folder, 'first', path), 'utf8');
 
   const digest = async (path: string): Promise<string> =>
@@ -31,16 +32,22 @@ describe('npm run package', () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'package-'));
-    packaged = await packageApp(projectRoot, join(folder, 'first'), 'azureStorage');
+    policyFile = join(folder, 'access-policy.json');
+    await cp(join(projectRoot, 'access-policy.sample.json'), policyFile);
+    packaged = await packageApp(projectRoot, join(folder, 'first'), 'azureStorage', policyFile);
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  it('contains only the bundle, its licences, the pages, host.json and package.json', () => {
+  it('contains only the bundle, its licences, the pages, the policy, host.json and package.json', () => {
     const expected = /^dist\/((chunks\/)?[\w-]+\.js(\.LEGAL\.txt)?|pages\/[a-z-]+\.(html|js|css|svg))$/;
     const rest = packaged.files.filter((file) => !expected.test(file));
-    expect(rest.filter((file) => file !== 'access-policy.json')).toEqual(['host.json', 'package.json']);
+    expect(rest).toEqual(['access-policy.json', 'host.json', 'package.json']);
     expect(packaged.files).toContain('dist/index.js');
     expect(packaged.files).toContain('dist/index.js.LEGAL.txt');
+  });
+
+  it('contains the access policy unchanged', async () => {
+    expect(await text('app/access-policy.json')).toBe(await readFile(policyFile, 'utf8'));
   });
 
   it('contains no code of the embedded host, the simulated cloud or the command line', async () => {
@@ -88,7 +95,7 @@ describe('npm run package', () => {
   });
 
   it('produces the same bytes when it runs again', async () => {
-    await packageApp(projectRoot, join(folder, 'second'), 'azureStorage');
+    await packageApp(projectRoot, join(folder, 'second'), 'azureStorage', policyFile);
     for (const name of ['app.zip', 'sbom.cdx.json']) {
       expect(await digest(`second/${name}`)).toBe(await digest(`first/${name}`));
     }
@@ -105,8 +112,7 @@ describe('npm run package', () => {
     });
     const files = stdout.split('\0').filter((file) => file !== '' && existsSync(join(projectRoot, file)));
     for (const file of files) await cp(join(projectRoot, file), join(elsewhere, file), { preserveTimestamps: false });
-    const policy = join(projectRoot, 'access-policy.json');
-    if (existsSync(policy)) await cp(policy, join(elsewhere, 'access-policy.json'));
+    await cp(policyFile, join(elsewhere, 'access-policy.json'));
     // Linked, because the bundler reads the paths of real files. A symbolic link would lead back to this checkout.
     const linked = await run('cp', ['-al', join(projectRoot, 'node_modules'), elsewhere]).catch(() => undefined);
     if (linked === undefined) await run('cp', ['-a', join(projectRoot, 'node_modules'), elsewhere]);

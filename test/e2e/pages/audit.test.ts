@@ -5,8 +5,9 @@ import { tokenOfCaller } from '../../support/running-demo.ts';
 import { type AuditFixture, rule, startAuditFixture } from './audit-fixture.ts';
 import { launchBrowser, noBrowser, openPage, poorContrast, type WatchedPage } from './browser.ts';
 import { dashboardPage, type DashboardPage } from './dashboard-page.ts';
+import { skippedBecause } from '../../support/skipped.ts';
 
-describe.skipIf(noBrowser !== undefined)('audit view', () => {
+describe('audit view', skippedBecause(noBrowser), () => {
   let fixture: AuditFixture;
   let browser: Browser;
   let watched: WatchedPage;

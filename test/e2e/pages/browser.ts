@@ -8,8 +8,6 @@ export const noBrowser: string | undefined = existsSync(program)
   ? undefined
   : `${program} does not exist. Run .ci/install-tools, or set PTB_CHROMIUM to another browser`;
 
-if (noBrowser !== undefined) console.log(`The browser tests are skipped: ${noBrowser}.`);
-
 /** Starts a browser without its sandbox, which needs rights that a container lacks. It opens only pages of this project. */
 export const launchBrowser = (): Promise<Browser> =>
   chromium.launch({ executablePath: program, args: ['--no-sandbox'] });

@@ -3,11 +3,12 @@ import { addFault, clearFaults } from 'microsoft-cloud/client';
 import { tokenOfCaller } from '../../support/running-demo.ts';
 import { noBrowser, poorContrast } from './browser.ts';
 import { dashboardFixture, type DashboardFixture } from './dashboard-fixture.ts';
+import { skippedBecause } from '../../support/skipped.ts';
 
 /** The number of tenants of a larger partner. */
 const tenants = 300;
 
-describe.skipIf(noBrowser !== undefined)('dashboard', () => {
+describe('dashboard', skippedBecause(noBrowser), () => {
   const fixture = dashboardFixture(tenants);
   let { demo, watched, page, dashboard, token, runId } = {} as DashboardFixture;
 

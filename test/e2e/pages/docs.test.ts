@@ -4,8 +4,9 @@ import type { Demo } from '../../../src/cli/demo/start-demo.ts';
 import { routes } from '../../../tools/docs/declared-routes.ts';
 import { startQuietDemo } from '../../support/running-demo.ts';
 import { launchBrowser, noBrowser, openPage, poorContrast, type WatchedPage } from './browser.ts';
+import { skippedBecause } from '../../support/skipped.ts';
 
-describe.skipIf(noBrowser !== undefined)('the API reference page', () => {
+describe('the API reference page', skippedBecause(noBrowser), () => {
   let demo: Demo;
   let browser: Browser;
   let watched: WatchedPage;

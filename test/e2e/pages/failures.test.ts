@@ -6,6 +6,7 @@ import type { ErrorCode } from '../../../src/lib/model/errors.ts';
 import { tokenOfCaller } from '../../support/running-demo.ts';
 import { noBrowser } from './browser.ts';
 import { dashboardFixture, type DashboardFixture } from './dashboard-fixture.ts';
+import { skippedBecause } from '../../support/skipped.ts';
 
 const misconfigured = {
   status: 'down' as const,
@@ -20,7 +21,7 @@ const problem = {
   advice: 'Advice for a caller.',
 };
 
-describe.skipIf(noBrowser !== undefined)('dashboard when the broker fails', () => {
+describe('dashboard when the broker fails', skippedBecause(noBrowser), () => {
   const fixture = dashboardFixture(2);
   let { demo, watched, page, dashboard, token, runId } = {} as DashboardFixture;
 

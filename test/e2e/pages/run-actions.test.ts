@@ -3,11 +3,12 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { RunAnswer, RunsAnswer, RunTenantsAnswer } from '../../../src/lib/api/answers/runs.ts';
 import { noBrowser } from './browser.ts';
 import { dashboardFixture, type DashboardFixture } from './dashboard-fixture.ts';
+import { skippedBecause } from '../../support/skipped.ts';
 
 /** Enough that some tenants fail and can be run again. */
 const tenants = 25;
 
-describe.skipIf(noBrowser !== undefined)('run actions in the dashboard', () => {
+describe('run actions in the dashboard', skippedBecause(noBrowser), () => {
   const fixture = dashboardFixture(tenants);
   let { demo, page, dashboard, token, runId } = {} as DashboardFixture;
   let posts: Request[];

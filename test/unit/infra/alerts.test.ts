@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { projectRoot } from '../../paths.ts';
-import { bicepIsInstalled, evaluateAlerts, type Resource } from './bicep.ts';
+import { skippedBecause } from '../../support/skipped.ts';
+import { evaluateAlerts, noBicep, type Resource } from './bicep.ts';
 import { keeps, problemsOf } from './kql.ts';
 import { property } from './resources.ts';
 
@@ -21,7 +22,7 @@ interface Rule extends Criterion {
 
 const mentionsLevel = /\blevel\b/;
 
-describe.skipIf(!bicepIsInstalled)('the alert rules', { timeout: 600_000 }, () => {
+describe('the alert rules', { timeout: 600_000, ...skippedBecause(noBicep) }, () => {
   let rules: Readonly<Record<string, Rule>>;
   const queryOf = (name: string): string => {
     const rule = rules[name];

@@ -10,11 +10,14 @@ export const templateFile = join(projectRoot, 'infra/main.bicep');
 
 const run = promisify(execFile);
 
-/** Whether the compiler is installed. If not, every test file that skips prints how to install it. */
+/** Whether the compiler is installed. */
 export const bicepIsInstalled = await hasBicep();
-if (!bicepIsInstalled) {
-  console.warn('Skipped: no Bicep compiler at .local/tools. `node tools/get-bicep.ts` installs it.');
-}
+
+/** Why the tests of the templates are skipped. Undefined if they run. */
+export const noBicep = bicepIsInstalled
+  ? undefined
+  : 'There is no Bicep compiler at .local/tools. `node tools/get-bicep.ts` installs it';
+if (noBicep !== undefined) console.warn(`Skipped: ${noBicep}.`);
 
 /** Runs the compiler. @returns Its output; `failed` is true if it exits with an error. */
 export async function bicep(...args: string[]): Promise<{ stdout: string; stderr: string; failed: boolean }> {

@@ -4,14 +4,14 @@ import { describe, expect, it } from 'vitest';
 import { readHostOptions } from '../../../tools/get-host-options.ts';
 import { durableBackends, hostJsonFor } from '../../../tools/package.ts';
 import { projectRoot } from '../../paths.ts';
+import { skippedBecause } from '../../support/skipped.ts';
 import { unbound } from './bind-options.ts';
 
 const options = await readHostOptions();
-if (options === undefined) {
-  console.warn(
-    'Skipped: no .local/tools/host-options.json. `node tools/get-host-options.ts` writes it; it needs .NET 10.',
-  );
-}
+const noOptions =
+  options === undefined
+    ? 'There is no .local/tools/host-options.json. `node tools/get-host-options.ts` writes it; it needs .NET 10'
+    : undefined;
 
 const hostJson = JSON.parse(await readFile(join(projectRoot, 'host.json'), 'utf8')) as Parameters<
   typeof hostJsonFor
@@ -24,7 +24,7 @@ it('makes messages of a killed host visible after a minute, the shortest time th
   });
 });
 
-describe.skipIf(options === undefined)('host.json', () => {
+describe('host.json', skippedBecause(noOptions), () => {
   const problems = (value: unknown): string[] => unbound(value, options ?? {});
 
   it.each(durableBackends)('binds to the option classes of the host with the backend %s', (backend) => {

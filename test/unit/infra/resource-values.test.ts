@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { projectRoot } from '../../paths.ts';
-import { bicepIsInstalled, evaluate, type Resource } from './bicep.ts';
+import { skippedBecause } from '../../support/skipped.ts';
+import { evaluate, noBicep, type Resource } from './bicep.ts';
 import { chosenParameters, chosenResources, usualResources } from './expected-resources.ts';
 import { ofType, operator, the } from './resources.ts';
 
@@ -33,7 +34,7 @@ function propertiesOf(resources: readonly Resource[]): Readonly<Record<string, u
 const nameOf = (id: string, type: string, name: string): string =>
   type.endsWith('/virtualNetworkLinks') ? `link of ${/^\[format\('\{0\}\/\{1\}', (.*), 'link-/.exec(name)?.[1]}` : id;
 
-describe.skipIf(!bicepIsInstalled)('the values of infra/main.bicep', { timeout: 600_000 }, () => {
+describe('the values of infra/main.bicep', { timeout: 600_000, ...skippedBecause(noBicep) }, () => {
   let usual: readonly Resource[];
   let chosen: readonly Resource[];
   beforeAll(async () => {
