@@ -187,13 +187,15 @@ describe('ptb tenants consent', () => {
 
 describe('ptb revoke', () => {
   it('starts no further step after Ctrl+C', async () => {
+    const before = (await operator.store.load('default')).refreshToken?.secret.reveal();
+    expect(before).toMatch(/./);
     operator.cloud.faults.add({ service: 'graph', path: '/revokeSignInSessions$', kind: 'delay', delayMs: 60_000 });
     const { child, ended } = start(['revoke', '--yes', '--json'], 'admin');
     await Promise.race([faultMet(operator.cloud), ended]);
     child.kill('SIGINT');
     const { exitCode, stdout } = await ended;
     expect([exitCode, JSON.parse(stdout)]).toMatchObject([130, { results: [{ done: true }, { done: false }] }]);
-    expect((await operator.store.load('default')).refreshToken).toBeDefined();
+    expect((await operator.store.load('default')).refreshToken?.secret.reveal()).toBe(before);
   });
 
   it('plans the steps, applies them and leaves no working credential', async () => {

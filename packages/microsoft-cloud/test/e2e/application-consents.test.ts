@@ -157,7 +157,8 @@ describe('applicationconsents', () => {
     expect((await withdraw()).status).toBe(404);
     const customer = cloud.world.findCustomer(tenant);
     const directory = customer && cloud.world.directoryOf(customer);
-    expect(directory?.servicePrincipalOf(cloud.document.application.clientId)).toBeDefined();
+    const appId = cloud.document.application.clientId;
+    expect(directory?.servicePrincipalOf(appId)).toMatchObject({ appId });
     expect((await post(body(grant()))).status).toBe(200);
   });
 

@@ -7,6 +7,7 @@ import {
 } from '@azure/msal-node';
 import { createHash, X509Certificate } from 'node:crypto';
 import { generate } from 'selfsigned';
+import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { approveDeviceCode, signIn } from '../../src/client.ts';
 import type { RunningCloud } from '../../src/index.ts';
@@ -130,7 +131,7 @@ describe('@azure/msal-node', () => {
       },
     );
     expect(registered.status).toBe(204);
-    expect((await ask())?.accessToken).toBeTruthy();
+    expect(decodeJwt((await ask())?.accessToken ?? '')).toMatchObject({ appid: clientId });
   });
 
   it('signs a person in with an authorization code and PKCE', async () => {

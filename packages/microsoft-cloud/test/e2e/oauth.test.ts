@@ -1,5 +1,5 @@
 import { createHash, X509Certificate } from 'node:crypto';
-import { importPKCS8, type JWTHeaderParameters, type JWTPayload, SignJWT } from 'jose';
+import { decodeJwt, importPKCS8, type JWTHeaderParameters, type JWTPayload, SignJWT } from 'jose';
 import * as oauth from 'oauth4webapi';
 import { generate } from 'selfsigned';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -76,7 +76,8 @@ describe('oauth4webapi', () => {
       basic,
       new URLSearchParams({ scope: 'https://graph.microsoft.com/.default' }),
     );
-    expect((await oauth.processClientCredentialsResponse(server, client(), response)).access_token).toBeTruthy();
+    const issued = await oauth.processClientCredentialsResponse(server, client(), response);
+    expect(decodeJwt(issued.access_token)).toMatchObject({ appid: cloud.document.application.clientId });
   });
 
   it('authenticates with private_key_jwt, unless time, audience, subject or algorithm are wrong', async () => {
@@ -151,7 +152,8 @@ describe('oauth4webapi', () => {
       }),
     });
     expect(await page.text()).toContain('signed in');
-    expect((await poll(device.device_code)).access_token).toBeTruthy();
+    const { access_token } = await poll(device.device_code);
+    expect(decodeJwt(access_token)).toMatchObject({ upn: account(cloud, 'admin') });
     const declined = await begin();
     await fetch(declined.verification_uri, {
       method: 'POST',

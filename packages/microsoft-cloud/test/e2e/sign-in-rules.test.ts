@@ -82,7 +82,7 @@ describe('scopes', () => {
 
   it('at a sign-in: accepts two resources and redirects with invalid_client for an unknown scope', async () => {
     const two = await signedIn({ scope: `${graphDefault} https://outlook.office365.com/.default` });
-    expect(two.get('code')).toBeTruthy();
+    expect(two.get('code')).toMatch(/^.{20,}$/);
     const unknown = await signedIn({ scope: 'https://graph.microsoft.com/No.Such.Scope' });
     expect(unknown.get('error')).toBe('invalid_client');
     expect(unknown.get('error_description')).toContain(
@@ -94,7 +94,7 @@ describe('scopes', () => {
     const scope = 'https://graph.microsoft.com/Group.Read.All';
     expect((await signedIn({ scope })).get('error')).toBe('consent_required');
     await signIn(cloud.control, authorizeUrl({ scope }), account(cloud, 'admin'));
-    expect((await signedIn({ scope })).get('code')).toBeTruthy();
+    expect((await signedIn({ scope })).get('code')).toMatch(/^.{20,}$/);
   });
 
   it('accepts a device code for one scope with its resource', async () => {

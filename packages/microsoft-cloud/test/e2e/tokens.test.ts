@@ -38,7 +38,9 @@ describe('Entra', () => {
     const { body } = await readReply(await fetch(keysAddress));
     const published = createLocalJWKSet(body as unknown as Parameters<typeof createLocalJWKSet>[0]);
     const after = await ask();
-    for (const token of [before, after]) await expect(jwtVerify(token, published, expected)).resolves.toBeTruthy();
+    const payload = { roles: caller?.roles };
+    for (const token of [before, after])
+      await expect(jwtVerify(token, published, expected)).resolves.toMatchObject({ payload });
   });
 
   it('names the tenant in both versions of discovery, with a placeholder for organizations', async () => {

@@ -52,10 +52,10 @@ describe('queryRows', () => {
 
   it('requests at most 20 replies when storage is fast', async () => {
     const clock = new FakeClock();
-    const { table, tokens } = slowTable(clock, 0.01, () => []);
+    const { table, tokens, tokenOf } = slowTable(clock, 0.01, () => []);
     const page = await queryRows({ table, clock, log: silentLogger }, query);
     expect(page.entries).toEqual([]);
-    expect(page.continuation).toBeDefined();
+    expect(decodeContinuation(page.continuation ?? '')).toBe(tokenOf(20));
     expect(tokens).toHaveLength(20);
   });
 

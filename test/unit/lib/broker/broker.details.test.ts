@@ -71,7 +71,7 @@ describe('TokenBroker with a newer credential in Key Vault', () => {
   test('declares the newer credential dead when Entra refuses it as well', async () => {
     await storeNewerCredential(() => aadstsFailure(70000));
     await expect(broker.getToken(request(2))).rejects.toMatchObject({ scope: 'credential' });
-    expect(broker.credentialFailure('default')).toBeDefined();
+    expect(broker.credentialFailure('default')).toMatchObject({ scope: 'credential' });
   });
 
   test('returns a failure of the tenant when the newer credential works in the partner tenant', async () => {

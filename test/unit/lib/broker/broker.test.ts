@@ -281,7 +281,7 @@ describe('TokenBroker with a dead credential', () => {
     await outcomeOf(broker.getToken(request(1)));
     redeemer.script = () => undefined;
     await broker.recover('default');
-    expect(broker.credentialFailure('default')).toBeDefined();
+    expect(broker.credentialFailure('default')).toMatchObject({ scope: 'credential' });
     await clock.advance(10_000);
     await broker.recover('default');
     expect(broker.credentialFailure('default')).toBeUndefined();

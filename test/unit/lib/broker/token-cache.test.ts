@@ -70,7 +70,7 @@ describe('TokenCache with a cached token', () => {
   it('returns no token in its last minute, whatever minimum lifetime is requested', async () => {
     keep(one);
     await clock.advance(lifeMs - 60_000);
-    expect(cache.get(`${one} graph`, 0)).toBeDefined();
+    expect(cache.get(`${one} graph`, 0)).toMatchObject({ token: { tenantId: one, fromCache: true } });
     await clock.advance(1);
     expect(cache.get(`${one} graph`, 0)).toBeUndefined();
   });
@@ -102,8 +102,8 @@ describe('TokenCache.forgetTenant', () => {
     cache.setFailure(`${two} arm`, failure, 60_000);
     cache.forgetTenant(one);
     expect([cache.get(`${one} graph`, 0), cache.failure(`${one} arm`)]).toEqual([undefined, undefined]);
-    expect(cache.get(`${two} graph`, 0)).toBeDefined();
-    expect(cache.failure(`${two} arm`)).toBeDefined();
+    expect(cache.get(`${two} graph`, 0)).toMatchObject({ token: { tenantId: two } });
+    expect(cache.failure(`${two} arm`)).toEqual({ error: failure, leftSeconds: 60 });
   });
 
   it('makes set ignore tokens of every earlier generation', () => {
@@ -117,6 +117,6 @@ describe('TokenCache.forgetTenant', () => {
       expect(cache.get(`${one} graph`, 0)).toBeUndefined();
     }
     keep(one);
-    expect(cache.get(`${one} graph`, 0)).toBeDefined();
+    expect(cache.get(`${one} graph`, 0)).toMatchObject({ token: { tenantId: one } });
   });
 });

@@ -157,7 +157,8 @@ describe('SignInClient with a browser', () => {
     const signing = await client();
     const started = await signing.startBrowser('http://localhost:1');
     answer = () => issued(started.nonce);
-    expect((await signing.finishBrowser(started, callback(started))).refreshToken).toBeDefined();
+    const { refreshToken } = await signing.finishBrowser(started, callback(started));
+    expect(refreshToken?.reveal()).toBe('the-refresh-token');
   });
 });
 

@@ -150,9 +150,8 @@ describe('planRun', () => {
     const { plan, runLog, results } = await stage([tenant(1)], undefined, { warnings });
     await plan();
     expect((await results.plan({ runId: 'job@w' }))?.warnings).toEqual(warnings);
-    const run = await runLog.find('job@w');
-    expect(run).toBeDefined();
-    if (run !== undefined) expect(await viewRun(runLog, run, 0)).toMatchObject({ warnings });
+    const run = (await runLog.find('job@w'))!;
+    expect(await viewRun(runLog, run, 0)).toMatchObject({ warnings });
   });
 
   test('rejects an incomplete tenant list unless it contains all requested tenants', async () => {

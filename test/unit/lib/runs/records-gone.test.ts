@@ -123,7 +123,7 @@ test('a run that cannot be purged does not stop the purge of others', async () =
     id === runId ? Promise.reject(new BrokerError('storage_unavailable', 'Away.')) : remove(id);
   const purge = { ...deps, orchestrations: new FakeOrchestrations(), retentionDays: 30, timerIsOff: () => false };
   expect(await purgeRuns(purge)).toMatchObject({ runs: 1 });
-  expect(await runLog.find(runId)).toBeDefined();
+  expect(await runLog.find(runId)).toMatchObject({ runId, status: 'completed' });
   expect(await runLog.find('probe@w2')).toBeUndefined();
   expect(logger.events()).toContain('run.purge_failed');
 });

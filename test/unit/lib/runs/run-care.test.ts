@@ -333,7 +333,7 @@ describe('purgeRuns', () => {
     const { purge, clock, runLog } = await stage();
     await clock.advance(100 * 24 * hour);
     expect(await purge(30)).toMatchObject({ runs: 0 });
-    expect(await runLog.find(runId)).toBeDefined();
+    expect(await runLog.find(runId)).toMatchObject({ status: 'running' });
   });
 
   test('keeps the latest run of an enabled timer', async () => {
@@ -349,7 +349,7 @@ describe('purgeRuns', () => {
     await runLog.change('probe@by-hand', { status: 'completed' });
     await clock.advance(31 * 24 * hour);
     expect(await purge(30)).toMatchObject({ runs: 1 });
-    expect(await runLog.find(runId)).toBeDefined();
+    expect(await runLog.find(runId)).toMatchObject({ startedBy: 'timer', status: 'completed' });
     await create('next', 'timer');
     expect(await purge(30)).toMatchObject({ runs: 1 });
     expect(await runLog.find(runId)).toBeUndefined();
