@@ -11,7 +11,8 @@ export default defineConfig({
     // Ends a test that hangs. It is generous, because end-to-end tests share the cores with the processes they start.
     testTimeout: 180_000,
     hookTimeout: 300_000,
-    expect: { poll: { timeout: 30_000 } },
+    // The only deadline of waits in tests. It does not slow a test down that passes.
+    expect: { poll: { timeout: 120_000 } },
     reporters: ['default', ['json', { outputFile: '.local/test-results.json' }], './tools/skipped-tests-reporter.ts'],
     env: { NO_PROXY: '127.0.0.1,localhost' },
     coverage: {

@@ -8,7 +8,7 @@ export default defineConfig({
     // Long enough for a busy machine.
     testTimeout: 180_000,
     hookTimeout: 300_000,
-    expect: { poll: { timeout: 30_000 } },
+    expect: { poll: { timeout: 120_000 } },
     // The Azure SDKs use a proxy for loopback addresses as well.
     env: { NO_PROXY: '127.0.0.1,localhost' },
   },

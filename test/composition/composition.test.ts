@@ -44,7 +44,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await rm(folder, { recursive: true });
-  await operator.stop();
+  await operator.close();
 });
 beforeEach(() => {
   opened.addresses.clear();

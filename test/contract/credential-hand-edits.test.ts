@@ -13,7 +13,7 @@ let operator: TestOperator;
 beforeAll(async () => {
   operator = await startOperator({ tenants: 1 });
 });
-afterAll(() => operator.stop());
+afterAll(() => operator.close());
 
 const tenantId = parseTenantId('99999999-9999-4999-8999-999999999999') as TenantId;
 const dayMs = 86_400_000;

@@ -1,15 +1,17 @@
+import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CredentialStore } from '../../src/lib/credential/credential-store.ts';
 import { parseTenantId, type TenantId } from '../../src/lib/model/identifiers.ts';
 import { Secret } from '../../src/lib/model/secret.ts';
 import { MemoryCredentialStore, refreshTokenOf } from '../fakes/memory-credential-store.ts';
 import { startOperator, type TestOperator } from '../e2e/credential/operator.ts';
+import { LeakScan } from '../support/leak-scan.ts';
 
 let operator: TestOperator;
 beforeAll(async () => {
   operator = await startOperator({ tenants: 1 });
 });
-afterAll(() => operator.stop());
+afterAll(() => operator.close());
 
 const tenantId = parseTenantId('99999999-9999-4999-8999-999999999999') as TenantId;
 const client = (secret: string, more = {}) => ({
@@ -137,4 +139,54 @@ describe.each(stores)('the credential store %s', (_where, open) => {
     await store.saveClientCredential('federated', { ...client('x'), credential: { kind: 'federated' } });
     expect((await store.load('federated')).client.credential).toEqual({ kind: 'federated' });
   });
+
+  test('shows a secret in nothing that it returns or throws', async () => {
+    const canaries = ['client-credential', 'refresh-token', 'replaced'].map((name) => ({
+      name,
+      value: `${name}-0123456789abcdefghijklmnopqrstuvwxyz`,
+    }));
+    const [clientSecret = '', token = '', replaced = ''] = canaries.map(({ value }) => value);
+    const first = await store.saveRefreshToken('leaks', refreshTokenOf(replaced, obtainedAtMs));
+    const shown = [
+      first,
+      await store.saveRefreshToken('leaks', refreshTokenOf(token, obtainedAtMs)),
+      await store.load('leaks').catch((error: unknown) => error),
+      await store.saveClientCredential('leaks', client(clientSecret, { keyId: 'key-1' })),
+      await store.load('leaks'),
+      await store.loadRefreshTokenVersion('leaks', first),
+      await store.listRefreshTokenVersions('leaks'),
+      await store.listClientCredentialVersions('leaks'),
+      await store.disableRefreshTokenVersion('leaks', 'no-such-version').catch((error: unknown) => error),
+    ].flatMap((each) => [JSON.stringify(each) ?? '', inspect(each, { depth: 9, showHidden: true })]);
+    const scanOf = (...contents: readonly string[]): LeakScan => {
+      const scan = new LeakScan(canaries);
+      for (const content of contents) scan.scan({ where: 'the store', content });
+      return scan;
+    };
+    // The secrets are there: a result that is not wrapped would show them.
+    const { client: stored, refreshToken } = await store.load('leaks');
+    const revealed = [stored.credential.kind === 'secret' ? stored.credential.secret : undefined, refreshToken?.secret];
+    expect(scanOf(JSON.stringify(revealed.map((secret) => secret?.reveal()))).leaks.length).toBeGreaterThan(1);
+    expect(shown.join()).toContain('[secret]');
+    expect(scanOf(...shown).leaks).toEqual([]);
+  });
+});
+
+test('Key Vault holds a secret in its value only, not in its name, tags or content type', async () => {
+  const value = 'only-in-the-value-0123456789abcdefghij';
+  await operator.store.saveClientCredential('tags', client(value, { keyId: 'key-1' }));
+  await operator.store.saveRefreshToken('tags', refreshTokenOf(value, obtainedAtMs));
+  const scan = new LeakScan([{ name: 'canary', value }]);
+  let versions = 0;
+  for await (const { name } of operator.secrets.listPropertiesOfSecrets()) {
+    for await (const properties of operator.secrets.listPropertiesOfSecretVersions(name)) {
+      versions += 1;
+      scan.scan({ where: name, content: JSON.stringify(properties) });
+    }
+  }
+  expect(versions).toBeGreaterThan(1);
+  expect(scan.leaks).toEqual([]);
+  const stored = await operator.secrets.getSecret('ptb-tags-refresh-token');
+  scan.scan({ where: stored.name, content: JSON.stringify(stored) });
+  expect(scan.leaks.length).toBeGreaterThan(0);
 });

@@ -146,7 +146,7 @@ describe('dashboard', skippedBecause(noBrowser), () => {
       await dashboard.signIn(token);
       await dashboard.openRun(await demo.api.startRun('mfa-report'));
       await page.getByRole('button', { name: 'Cancel' }).click();
-      await dashboard.badgeOfRun('cancelled').waitFor({ timeout: 60_000 });
+      await dashboard.badgeOfRun('cancelled').waitFor();
       expect(await page.locator('.cell.not_attempted').count()).toBeGreaterThan(0);
     } finally {
       await clearFaults(demo.cloud.control);

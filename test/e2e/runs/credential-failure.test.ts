@@ -34,8 +34,7 @@ test('a revoked credential stops a run over hundreds of tenants after a few call
   expect(totals.entraTokenRequests).toBeLessThanOrEqual(50 + concurrency + 5);
 
   await stack.control('DELETE', '/faults');
-  // The broker itself checks whether the credential works again.
-  const deadline = Date.now() + 90_000;
+  // The broker itself checks whether the credential works again. The timeout of the test limits the wait.
   for (;;) {
     const again = await stack.call(url, 'POST', `/runs/${encodeURIComponent(runId)}/rerun`);
     expect(again.status).toBe(202);
@@ -44,7 +43,6 @@ test('a revoked credential stops a run over hundreds of tenants after a few call
       expect(rerun.tenants).toMatchObject({ total: failed + notAttempted, notAttempted: 0 });
       return;
     }
-    if (Date.now() > deadline) throw new Error(`the credential does not recover: ${JSON.stringify(rerun.stoppedBy)}`);
     await sleep(2_000);
   }
 }, 300_000);

@@ -58,7 +58,6 @@ export async function startRunStack(
         method,
         headers: { authorization: `Bearer ${await demo.callerToken()}`, 'content-type': 'application/json' },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        signal: AbortSignal.timeout(30_000),
       });
       return { status: response.status, headers: response.headers, text: await response.text() };
     },

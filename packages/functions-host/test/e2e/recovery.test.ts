@@ -37,11 +37,11 @@ describe('a restarted host', () => {
     let running = await boot();
     await start(running, 'survivor', { count, ms: 20 }, 'one');
     for (const minimum of [6, 16, 28]) {
-      await expect.poll(() => readNotes().length, { timeout: 60_000 }).toBeGreaterThanOrEqual(minimum);
+      await expect.poll(() => readNotes().length).toBeGreaterThanOrEqual(minimum);
       await running.end('SIGKILL');
       running = await boot();
     }
-    await expect.poll(() => readNotes().length, { timeout: 60_000 }).toBeGreaterThanOrEqual(count);
+    await expect.poll(() => readNotes().length).toBeGreaterThanOrEqual(count);
     expect(await raiseEvent(running, 'one', 'go', true)).toBe(202);
     await running.end('SIGKILL');
     running = await boot();
@@ -55,7 +55,8 @@ describe('a restarted host', () => {
   });
 
   it('repeats no activity after a clean stop, which waits for running activities', async () => {
-    const count = 12;
+    // Enough for some to be left when the host has received the signal, also on a busy machine.
+    const count = 60;
     const first = await boot();
     await start(first, 'survivor', { count, ms: 100 }, 'one');
     await expect.poll(() => readNotes().length).toBeGreaterThan(0);

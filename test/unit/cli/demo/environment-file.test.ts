@@ -69,15 +69,18 @@ it('updates the token, also after a request for one failed', async () => {
 });
 
 it('does not remove the file of a demo that was started later in the same folder', async () => {
-  const kept = await keepEnvironmentFile(
-    demoWith(async () => String(Math.random())),
-    '/ptb.js',
-    { file, everyMs: 5 },
-  );
+  let token = 'token-1';
+  let requests = 0;
+  const callerToken = async (): Promise<string> => {
+    requests += 1;
+    return token;
+  };
+  const kept = await keepEnvironmentFile(demoWith(callerToken), '/ptb.js', { file, everyMs: 5 });
   await writeFile(file, "export BROKER_URL='another'\n");
-  await new Promise((resolve) => {
-    setTimeout(resolve, 50);
-  });
+  token = 'token-2';
+  // The second request from now on follows the decision about the first new token.
+  const before = requests;
+  await expect.poll(() => requests).toBeGreaterThan(before + 2);
   await kept.remove();
   expect(await readFile(file, 'utf8')).toBe("export BROKER_URL='another'\n");
 });
