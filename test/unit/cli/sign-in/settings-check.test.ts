@@ -1,0 +1,38 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, expect, it, vi } from 'vitest';
+import { settingsChecks } from '../../../../src/cli/sign-in/settings-check.ts';
+
+afterEach(() => vi.unstubAllEnvs());
+
+it('reads storage with the user-assigned identity of MANAGED_IDENTITY_CLIENT_ID', async () => {
+  const asked: (string | null)[] = [];
+  const server = createServer((request, response) => {
+    asked.push(new URL(request.url ?? '', 'http://localhost').searchParams.get('client_id'));
+    response.writeHead(400).end('{"statusCode":400,"message":"refused"}');
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const clientId = '12121212-0000-4000-8000-000000000001';
+  const environment = {
+    PARTNER_TENANT_ID: '99999999-9999-4999-8999-999999999999',
+    KEY_VAULT_URL: 'https://vault.example',
+    BROKER_AUDIENCES: 'api://broker',
+    ACCESS_POLICY: 'https://policy.example/access-policy.json',
+    AzureWebJobsStorage__accountName: 'store',
+    MANAGED_IDENTITY_CLIENT_ID: clientId,
+    IDENTITY_ENDPOINT: `http://127.0.0.1:${(server.address() as AddressInfo).port}/msi/token`,
+    IDENTITY_HEADER: 'header',
+  };
+  for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
+  const checks = [];
+  for await (const { check, status } of settingsChecks({})) checks.push([check, status]);
+  server.close();
+  expect(checks).toEqual([
+    ['Settings', 'ok'],
+    ['Access policy', 'notice'],
+    ['Storage', 'failed'],
+  ]);
+  expect(asked.length).toBeGreaterThan(0);
+  expect(new Set(asked)).toEqual(new Set([clientId]));
+});

@@ -1,0 +1,135 @@
+// @vitest-environment happy-dom
+import { act } from 'preact/test-utils';
+import { describe, expect, it } from 'vitest';
+import { auditLink, parseAuditFilter } from '../../../dashboard/app/audit-filter.ts';
+import { useDeferredList } from '../../../dashboard/app/deferred-list.ts';
+import { ErrorGroups } from '../../../dashboard/app/error-groups.tsx';
+import { resultFile } from '../../../dashboard/app/result-file.ts';
+import { type Route, runLink, useRoute } from '../../../dashboard/app/route.ts';
+import type { RunTenant } from '../../../src/lib/api/answers/runs.ts';
+import { rendered } from './rendered.ts';
+
+describe('useRoute', () => {
+  let route: Route;
+  function Page() {
+    route = useRoute();
+    return null;
+  }
+  const routeOf = async (hash: string): Promise<Route> => {
+    location.hash = hash;
+    const { unmount } = await rendered(<Page />);
+    await unmount();
+    return route;
+  };
+
+  it('reads back the id of a run from its link', async () => {
+    expect(await routeOf(runLink('licence-report@2026-11-24T05:00Z'))).toEqual({
+      view: 'runs',
+      runId: 'licence-report@2026-11-24T05:00Z',
+    });
+  });
+
+  it('keeps a text that is not valid percent-encoding', async () => {
+    expect(await routeOf('#/runs/licence-report%4')).toEqual({ view: 'runs', runId: 'licence-report%4' });
+  });
+
+  it('shows the overview for an unknown view, and follows the address', async () => {
+    const { unmount } = await rendered(<Page />);
+    await act(() => {
+      location.hash = '#/nonsense';
+      dispatchEvent(new Event('hashchange'));
+    });
+    expect(route).toEqual({ view: 'overview' });
+    await act(() => {
+      location.hash = '#/audit?outcome=denied';
+      dispatchEvent(new Event('hashchange'));
+    });
+    expect(route).toEqual({ view: 'audit', audit: { outcome: 'denied' } });
+    await unmount();
+  });
+});
+
+describe('the audit filter', () => {
+  it('ignores unknown outcomes, unknown names and empty values', () => {
+    expect(parseAuditFilter('outcome=nonsense&tenant=contoso.com&caller=&other=1')).toEqual({ tenant: 'contoso.com' });
+  });
+
+  it('is the same after a link', () => {
+    const filter = { tenant: 'contoso.com', outcome: 'issued', from: '2026-11-24T00:00Z' };
+    expect(parseAuditFilter(auditLink(filter).split('?')[1] ?? '')).toEqual(filter);
+    expect(auditLink({})).toBe('#/audit');
+  });
+});
+
+describe('useDeferredList', () => {
+  it('shows 400 rows, 400 more per click, and starts again for another list', async () => {
+    const list = Array.from({ length: 1_000 }, (_, index) => index);
+    let shown: ReturnType<typeof useDeferredList<number>>;
+    function Page({ name }: { readonly name: string }) {
+      shown = useDeferredList(list, name);
+      return null;
+    }
+    const { rerender, unmount } = await rendered(<Page name="a" />);
+    expect(shown!.shown).toHaveLength(400);
+    await act(() => shown.more?.());
+    expect(shown!.shown).toHaveLength(800);
+    await act(() => shown.more?.());
+    expect([shown!.shown.length, shown!.more]).toEqual([1_000, undefined]);
+    await rerender(<Page name="b" />);
+    expect(shown!.shown).toHaveLength(400);
+    await unmount();
+  });
+});
+
+describe('ErrorGroups', () => {
+  it('lists failures by code, the most frequent first, without tenants that did not fail', async () => {
+    const tenant = (name: string, outcome: string, code?: string): RunTenant =>
+      ({ tenantId: name, name, outcome, code }) as unknown as RunTenant;
+    const tenants = [
+      tenant('a', 'failed', 'consent_required'),
+      tenant('b', 'retrying', 'throttled'),
+      tenant('c', 'failed', 'throttled'),
+      tenant('d', 'succeeded'),
+    ];
+    const codes = ['consent_required', 'throttled'].map((code) => ({ code, title: code, advice: 'Advice.' }));
+    const { root, unmount } = await rendered(<ErrorGroups tenants={tenants} codes={codes as never} />);
+    const groups = [...root.querySelectorAll('.errors > li')].map((group) => [
+      group.querySelector('code')?.textContent,
+      [...group.querySelectorAll('.failed strong')].map(({ textContent }) => textContent),
+    ]);
+    expect(groups).toEqual([
+      ['throttled', ['b', 'c']],
+      ['consent_required', ['a']],
+    ]);
+    await unmount();
+  });
+});
+
+describe('resultFile', () => {
+  const pages = (texts: readonly string[]) => {
+    const asked: string[] = [];
+    const fetchPage = async (address: string) => {
+      asked.push(address);
+      const link = asked.length < texts.length ? `<?page=${asked.length}>; rel="next"` : null;
+      return { body: new Blob([texts[asked.length - 1] ?? ''], { type: 'text/csv' }), link };
+    };
+    return { asked, fetchPage };
+  };
+
+  it('joins pages of JSON Lines to one JSON array', async () => {
+    const { asked, fetchPage } = pages(['{"n":1}\n{"n":2}\n', '{"n":3}\n']);
+    const file = await resultFile('https://broker.test/results', 'json', fetchPage);
+    expect(JSON.parse(await file.text())).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }]);
+    expect(asked).toEqual([
+      'https://broker.test/results?format=jsonl&limit=50000',
+      'https://broker.test/results?page=1',
+    ]);
+  });
+
+  it('joins pages of CSV as they are', async () => {
+    const { asked, fetchPage } = pages(['n\n1\n', '2\n']);
+    const file = await resultFile('https://broker.test/results', 'csv', fetchPage);
+    expect([await file.text(), file.type]).toEqual(['n\n1\n2\n', 'text/csv']);
+    expect(asked[0]).toContain('format=csv');
+  });
+});
