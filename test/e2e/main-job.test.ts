@@ -29,7 +29,7 @@ beforeAll(async () => {
   });
   canaries.push(...(await secretsInTheVault(demo)));
   const silent = { update: () => undefined, note: () => undefined, done: () => undefined };
-  summary = await runDemoJobs(demo, silent, AbortSignal.timeout(60_000));
+  summary = await runDemoJobs(demo, silent, new AbortController().signal);
 });
 
 afterAll(async () => {
@@ -65,6 +65,7 @@ describe('runs of the demo', () => {
   test('visit every delegated tenant and fail in exactly the broken ones', () => {
     const brokenTenants = demo.cloud.tenants.filter(({ state }) => state !== 'ok').map(({ tenantId }) => tenantId);
     expect(brokenTenants.length).toBeGreaterThan(3);
+    expect(summary.runs.length).toBeGreaterThan(1);
     for (const run of summary.runs) {
       expect(run.status).toBe('completed');
       expect(run.tenants).toMatchObject({

@@ -173,7 +173,7 @@ describe.each(['one', 'batch'] as const)('fan-out, completions delivered: %s', (
     const { calls, run } = stage(round, undefined, { delivery, raiseWhileWaiting: events });
     const result = await run();
     expect(result.waitedMs).toEqual([60_000]);
-    expect(calls.tenants.every(({ round }) => round < 3)).toBe(true);
+    expect(Math.max(...calls.tenants.map(({ round }) => round))).toBe(2);
   });
 
   test('retries the tenant list after transient failures, and gives up with the reason after three attempts', async () => {
@@ -223,7 +223,7 @@ test('a tenant whose worker was lost is attempted again', async () => {
   });
   await run();
   expect(indexes(calls.tenants).filter((index) => index === 1)).toHaveLength(3);
-  expect(calls.tenants.every(({ round }) => round === 1)).toBe(true);
+  expect(new Set(calls.tenants.map(({ round }) => round))).toEqual(new Set([1]));
 });
 
 test('a batch whose activity the platform gave up on is repeated in the next round', async () => {

@@ -28,6 +28,7 @@ test('recorded histories exist for the version in host.json', () => {
 
 test.each(files)('the current code continues from every point of %s with the same result', async (file) => {
   const recordings = JSON.parse(await readFile(join(historiesFolder, file), 'utf8')) as Recording[];
+  expect(recordings.length).toBeGreaterThan(0);
   for (const { name, instanceId, input, output, history } of recordings) {
     const handler = orchestrations[name as keyof typeof orchestrations];
     const whole = await replay(handler, instanceId, input, history);

@@ -211,7 +211,8 @@ describe('ptb revoke', () => {
     const done = await ptb(['revoke', '--yes', '--json'], 'admin');
     expect(done.exitCode).toBe(0);
     const { results, stillUsable } = JSON.parse(done.stdout) as { results: { done: boolean }[]; stillUsable: string[] };
-    expect(results.every((each) => each.done)).toBe(true);
+    expect(results.length).toBeGreaterThan(3);
+    expect(results.filter((each) => !each.done)).toEqual([]);
     expect(stillUsable).toEqual(expect.arrayContaining([other, expect.stringMatching(/until they expire/)]));
     const reply = await operator.redeemer.redeem({
       tenantId: operator.partnerTenantId,

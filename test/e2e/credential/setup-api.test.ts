@@ -14,7 +14,7 @@ beforeAll(async () => {
   admin = readClaims(await adminToken(operator.cloud)).objectId ?? '';
 });
 afterEach(() => operator.cloud.faults.clear());
-afterAll(() => operator.stop());
+afterAll(() => operator.close());
 
 const depsOf = async (name: 'admin' | 'broker' = 'admin') => {
   const { client, writer } = operator.graphOf(await adminToken(operator.cloud, account(operator.cloud, name)));

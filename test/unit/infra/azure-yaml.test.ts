@@ -70,6 +70,7 @@ describe('azure.yaml', () => {
   });
 
   it('stops at the first command that fails, also on Windows', () => {
+    expect(hooks.length).toBeGreaterThan(1);
     for (const { windows } of hooks) {
       expect(windows.run).toMatch(
         /^\$ErrorActionPreference = 'Stop'\n\$PSNativeCommandUseErrorActionPreference = \$true\n/,

@@ -39,6 +39,13 @@ describe('@azure/keyvault-secrets', () => {
     );
   });
 
+  it('creates a version that is disabled, or not valid yet, if it is told to', async () => {
+    const notBefore = new Date(1_900_000_000_000);
+    const { properties } = await secrets.setSecret('staged', 'value', { enabled: false, notBefore });
+    expect(properties).toMatchObject({ enabled: false, notBefore });
+    await expect(secrets.getSecret('staged')).rejects.toMatchObject({ statusCode: 403 });
+  });
+
   it('keeps every version with its attributes and tags', async () => {
     const expiresOn = new Date(1_900_000_000_000);
     const first = await secrets.setSecret('kept', 'one', {

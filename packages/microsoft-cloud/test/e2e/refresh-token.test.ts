@@ -72,6 +72,24 @@ describe('refresh tokens', () => {
     expect((await redeem(cloud, partnerTenantId, { refresh_token: rolled })).status).toBe(200);
   });
 
+  it('rejects refresh tokens of a single-page app a day after its sign-in, whatever their own age', async () => {
+    const { world, document, control } = cloud;
+    const signIn = world.signIns.begin({
+      user: world.partner.serviceAccount,
+      clientId: document.application.clientId,
+      amr: ['pwd', 'mfa'],
+      isSinglePage: true,
+    });
+    const issued = () => world.signIns.issueRefreshToken(signIn);
+    const answer = async () => {
+      const form = { refresh_token: issued(), client_id: document.application.clientId };
+      return (await redeem(cloud, document.partnerTenantId, form)).body['error_codes'];
+    };
+    expect(await answer()).not.toEqual([700084]);
+    await moveClock(control, day + 1_000);
+    expect(await answer()).toEqual([700084]);
+  });
+
   it('rejects refresh tokens of revoked sessions and disabled accounts', async () => {
     const { control, partnerTenantId } = cloud.document;
     const begin = () =>

@@ -33,6 +33,7 @@ describe('openApiDocument', () => {
   });
 
   it('describes every path parameter', () => {
+    expect(routes.flatMap(({ path }) => parameterNames(path)).length).toBeGreaterThan(3);
     for (const { path, pathParameters = {} } of routes) {
       expect(parameterNames(path)).toEqual(Object.keys(pathParameters));
     }
@@ -69,6 +70,7 @@ describe('the examples of the document', () => {
 describe('the failures of a route', () => {
   it('are documented under the status of their code', () => {
     const paths = document['paths'] as Record<string, Record<string, { responses: Record<string, unknown> }>>;
+    expect(routes.flatMap(failuresOf).length).toBeGreaterThan(20);
     for (const route of routes) {
       const responses = paths[route.path]?.[route.method.toLowerCase()]?.responses ?? {};
       for (const code of failuresOf(route)) {

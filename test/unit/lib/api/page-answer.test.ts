@@ -15,6 +15,7 @@ describe('staticAnswer', () => {
     const directives = new Map(policy.split('; ').map((directive) => directive.split(/ (.*)/, 2) as [string, string]));
     expect(directives.get('default-src')).toBe("'none'");
     expect(directives.get('frame-ancestors')).toBe("'none'");
+    expect([...directives.keys()].filter((name) => name.endsWith('-src')).length).toBeGreaterThan(2);
     for (const [name, value] of directives) {
       if (name.endsWith('-src')) expect([`'none'`, `'self'`]).toContain(value);
     }

@@ -25,6 +25,7 @@ describe('the code samples of a route', () => {
   });
 
   it('read the token and the address from the environment', () => {
+    expect(samplesOf(route)).toHaveLength(3);
     for (const { source } of samplesOf(route)) {
       expect(source).toContain('BROKER_URL');
       expect(source).toContain('CALLER_TOKEN');

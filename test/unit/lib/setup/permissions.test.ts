@@ -60,7 +60,9 @@ it('includes in the reader profile what the built-in reports need, and nothing t
 });
 
 it('gives every permission a reason and a GUID', () => {
-  for (const { appId, scopes, roles } of Object.values(profiles).flatMap(({ resources }) => resources)) {
+  const resources = Object.values(profiles).flatMap((profile) => profile.resources);
+  expect(resources.flatMap(({ scopes, roles }) => [...scopes, ...roles]).length).toBeGreaterThan(10);
+  for (const { appId, scopes, roles } of resources) {
     expect(appId).toMatch(guid);
     for (const { id, reason } of [...scopes, ...roles]) {
       expect(id).toMatch(guid);
