@@ -32,6 +32,8 @@ export function fakeTables(sdk: object, opened: OpenedStorage): never {
 /** Replaces the clients of @azure/storage-blob. */
 export function fakeBlobs(sdk: object, opened: OpenedStorage): never {
   class ContainerClient {
+    readonly deleteIfExists = notFound;
+
     constructor(address: string, name: unknown) {
       const endpoint = /BlobEndpoint=([^;]*)/.exec(address)?.[1];
       opened.addresses.add(endpoint === undefined ? address : `${endpoint}/${String(name)}`);

@@ -2,26 +2,13 @@ import { join } from 'node:path';
 import type { CloudDocument } from 'microsoft-cloud';
 import { expect, vi } from 'vitest';
 import { callerTokens, fullCaller } from '../../src/cli/demo/caller-token.ts';
-import type { settingsSchema } from '../../src/lib/config/settings.ts';
 import { guid } from '../support/audit-entries.ts';
 import { claims, KeyServer, newSigningKey, signJwt } from '../support/token-forge.ts';
 import type { TestOperator } from '../e2e/credential/operator.ts';
 import { type App, compose, heldWork, surroundings, tokenFor } from './composed.ts';
 import type { OpenedStorage } from './fake-storage.ts';
+import type { Rows, SettingRow, SettingRows } from './rows.ts';
 import { storageRows } from './storage-rows.ts';
-
-/** How a setting is observed. */
-export interface SettingRow {
-  /** A value that is not the default and that no other setting has. */
-  readonly value: string | undefined;
-  readonly effect: (app: App) => unknown;
-  /** What the effect is with the value. */
-  readonly is: unknown;
-  /** Changes to other settings, without which this one has no effect. */
-  readonly beside?: Readonly<Record<string, string | undefined>>;
-}
-
-type SettingRows = Readonly<Record<keyof typeof settingsSchema.shape, SettingRow>>;
 
 /** A customer that has only a reseller contract. */
 const legacy = 6;
@@ -88,8 +75,6 @@ async function noticeOf({ services }: App): Promise<{ url: string; body: object 
   await services.notifier.send({ severity: 'info', title: 'title', text: 'text', facts: [] });
   return notices;
 }
-
-export type Rows<Name extends keyof SettingRows> = Readonly<Record<Name, SettingRow>>;
 
 function cloudRows(
   operator: TestOperator,

@@ -1,6 +1,6 @@
 import type { App } from './composed.ts';
 import type { OpenedStorage } from './fake-storage.ts';
-import type { Rows } from './setting-rows.ts';
+import type { Rows } from './rows.ts';
 
 /** The settings of Azure Storage. Their effect is the address that a client is created for. */
 export function storageRows(

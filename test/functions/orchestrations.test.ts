@@ -48,8 +48,8 @@ describe('state of orchestrationsOf', () => {
   };
 
   it.each(Object.values(OrchestrationRuntimeStatus))('follows the status %s', async (runtimeStatus) => {
-    const { state } = over({ getStatus: async () => ({ runtimeStatus }) });
-    expect(await state('probe@w')).toBe(states[runtimeStatus]);
+    const orchestrations = over({ getStatus: async () => ({ runtimeStatus }) });
+    expect(await orchestrations.state('probe@w')).toBe(states[runtimeStatus]);
   });
 
   it.each(unknown)('is unknown when the platform has no such instance (%s)', async (error) => {

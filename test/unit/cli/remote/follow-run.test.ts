@@ -112,7 +112,7 @@ test.each([[{ failed: 1, notAttempted: 0 }], [{ failed: 0, notAttempted: 1 }]])(
 
 test('ends a cancelled run with exit code 1, and one whose tenants all succeeded with 0', () => {
   const tenants = { total: 4, succeeded: 3, failed: 0, skipped: 1, notAttempted: 0 };
-  const cancelled = expect.objectContaining({ exitCode: exitCodes.failure }) as unknown;
-  expect(() => exitByRun({ status: 'cancelled', tenants })).toThrow(cancelled as Error);
+  const failure = expect.objectContaining({ exitCode: exitCodes.failure }) as unknown;
+  expect(() => exitByRun({ status: 'cancelled', tenants })).toThrow(failure);
   expect(() => exitByRun({ status: 'completed', tenants })).not.toThrow();
 });

@@ -3,7 +3,7 @@ import { retryExpired } from '../../../src/durable/retry.ts';
 import { retryDelay } from '../../../src/timers/retry-policy.ts';
 
 type Policy = NonNullable<Parameters<typeof retryDelay>[0]>;
-const fixed: Policy = { maxRetryCount: 2, retryStrategy: 'fixedDelay', delayInterval: { seconds: 5 } } as Policy;
+const fixed: Policy = { maxRetryCount: 2, retryStrategy: 'fixedDelay', delayInterval: { seconds: 5 } };
 const growing = {
   maxRetryCount: 9,
   retryStrategy: 'exponentialBackoff',
