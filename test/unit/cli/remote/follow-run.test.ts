@@ -99,20 +99,3 @@ test('counts the five minutes of transient failures from the last answer', async
   await clock.advance(1_600_000);
   expect(await followed).toEqual({ status: 'completed' });
 });
-
-test.each([[{ failed: 1, notAttempted: 0 }], [{ failed: 0, notAttempted: 1 }]])(
-  'ends a completed run with %o with exit code 3',
-  (unfinished) => {
-    const tenants = { total: 5, succeeded: 4, skipped: 0, ...unfinished };
-    expect(() => exitByRun({ status: 'completed', tenants })).toThrow(
-      expect.objectContaining({ exitCode: exitCodes.partial }),
-    );
-  },
-);
-
-test('ends a cancelled run with exit code 1, and one whose tenants all succeeded with 0', () => {
-  const tenants = { total: 4, succeeded: 3, failed: 0, skipped: 1, notAttempted: 0 };
-  const failure = expect.objectContaining({ exitCode: exitCodes.failure }) as unknown;
-  expect(() => exitByRun({ status: 'cancelled', tenants })).toThrow(failure);
-  expect(() => exitByRun({ status: 'completed', tenants })).not.toThrow();
-});
