@@ -1,14 +1,12 @@
-import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
-import { promisify } from 'node:util';
+import { afterAll } from 'vitest';
 import { bicepProgram, hasBicep } from '../../../tools/get-bicep.ts';
 import { projectRoot } from '../../paths.ts';
+import { type BicepServer, startBicep } from './bicep-server.ts';
 
 export const templateFile = join(projectRoot, 'infra/main.bicep');
-
-const run = promisify(execFile);
 
 /** Whether the compiler is installed. */
 export const bicepIsInstalled = await hasBicep();
@@ -19,15 +17,21 @@ export const noBicep = bicepIsInstalled
   : 'There is no Bicep compiler at .local/tools. `node tools/get-bicep.ts` installs it';
 if (noBicep !== undefined) console.warn(`Skipped: ${noBicep}.`);
 
-/** Runs the compiler. @returns Its output; `failed` is true if it exits with an error. */
-export async function bicep(...args: string[]): Promise<{ stdout: string; stderr: string; failed: boolean }> {
-  try {
-    return { ...(await run(bicepProgram, args, { maxBuffer: 64 * 1024 * 1024 })), failed: false };
-  } catch (error) {
-    const { stdout = '', stderr = String(error) } = error as { stdout?: string; stderr?: string };
-    return { stdout, stderr, failed: true };
-  }
+let compiler: BicepServer | undefined;
+afterAll(() => compiler?.stop());
+/** One compiler for all tests of a file, because each start compiles the .NET program again. */
+const ask = <T>(method: string, parameters: object): Promise<T> =>
+  (compiler ??= startBicep(bicepProgram)).ask<T>(`bicep/${method}`, parameters);
+
+export interface Compilation {
+  readonly success: boolean;
+  /** What the compiler and its linter report, of every level. */
+  readonly diagnostics: readonly { readonly level: string; readonly code: string; readonly message: string }[];
+  /** The template as JSON. */
+  readonly contents: string;
 }
+
+export const compile = (path: string): Promise<Compilation> => ask('compile', { path });
 
 export interface Resource {
   readonly id: string;
@@ -48,16 +52,22 @@ export function evaluate(parameters: Readonly<Record<string, unknown>>): Promise
 export function evaluateAlerts(identityPrincipalId: string): Promise<readonly Resource[]> {
   const resources = { rulePrefix: 'sqr-', actionGroupName: 'ag', workspaceId: '/workspace' };
   const rest = { location: 'westeurope', tags: {}, email: 'operator@example.com' };
-  return predict(join(projectRoot, 'infra/app/alerts.bicep'), { ...resources, ...rest, identityPrincipalId }, [
-    '--resource-group',
-    'try',
-  ]);
+  return predict(
+    join(projectRoot, 'infra/app/alerts.bicep'),
+    { ...resources, ...rest, identityPrincipalId },
+    {
+      resourceGroup: 'try',
+    },
+  );
 }
+
+const tenantId = '11111111-1111-1111-1111-111111111111';
+const subscriptionId = '22222222-2222-2222-2222-222222222222';
 
 async function predict(
   template: string,
   parameters: Readonly<Record<string, unknown>>,
-  options: readonly string[] = [],
+  target: object = {},
 ): Promise<readonly Resource[]> {
   const folder = await mkdtemp(join(tmpdir(), 'bicep-'));
   try {
@@ -65,15 +75,14 @@ async function predict(
     const given = Object.entries(parameters).filter(([, value]) => value !== undefined);
     const lines = given.map(([name, value]) => `param ${name} = ${literal(value)}`);
     await writeFile(file, [`using '${relative(folder, template)}'`, ...lines, ''].join('\n'));
-    const place = '--location westeurope --tenant-id 11111111-1111-1111-1111-111111111111';
-    const target = '--subscription-id 22222222-2222-2222-2222-222222222222 --deployment-name try';
-    const all = ['--mode', 'overwrite', ...place.split(' '), ...target.split(' '), ...options];
-    const outcome = await bicep('snapshot', file, ...all);
-    if (outcome.failed) throw new Error(outcome.stderr);
-    const snapshot = JSON.parse(await readFile(join(folder, 'try.snapshot.json'), 'utf8')) as {
-      predictedResources: Resource[];
-    };
-    return snapshot.predictedResources;
+    const metadata = { location: 'westeurope', tenantId, subscriptionId, deploymentName: 'try', ...target };
+    const question = { path: file, metadata, externalInputs: [] };
+    const { snapshot } = await ask<{ snapshot: string }>('getSnapshot', question).catch(async (error: unknown) => {
+      // The compiler says only that it failed.
+      const { diagnostics } = await compile(template);
+      throw new Error(`${String(error)}\n${JSON.stringify(diagnostics, undefined, 2)}`);
+    });
+    return (JSON.parse(snapshot) as { predictedResources: readonly Resource[] }).predictedResources;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
