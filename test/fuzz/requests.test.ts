@@ -7,6 +7,7 @@ import type { Demo } from '../../src/cli/demo/start-demo.ts';
 import { startDemo } from '../../src/cli/demo/start-demo.ts';
 import { seededRandom } from '../fakes/fake-clock.ts';
 import { routes } from '../../tools/docs/declared-routes.ts';
+import { casesOf } from '../support/extent.ts';
 import { LeakScan } from '../support/leak-scan.ts';
 import { secretsInTheVault } from '../support/vault-secrets.ts';
 import { quiet } from '../support/watched-demo.ts';
@@ -14,7 +15,7 @@ import { damaged } from './mutate.ts';
 
 // Malformed requests to every route of the running app: 0 crashes, 0 answers with status 500, 0 hangs, 0 leaks.
 
-const runs = Number(process.env['FUZZ_REQUESTS'] ?? '10000');
+const runs = Number(process.env['FUZZ_REQUESTS'] ?? casesOf(10_000));
 const longestAnswerMs = 60_000;
 const agent = new Agent({ keepAlive: true, maxSockets: 32 });
 

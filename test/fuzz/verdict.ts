@@ -1,10 +1,11 @@
 import { BrokerError, errorTable } from '../../src/lib/model/errors.ts';
 import { problemOf } from '../../src/lib/api/problem.ts';
 import { createLogger, errorFields } from '../../src/lib/runtime/log.ts';
+import { casesOf } from '../support/extent.ts';
 import { canaries } from './genuine.ts';
 
-/** Cases per target; `FUZZ_RUNS=1000000 npm run fuzz` spreads that number over all targets. */
-const totalRuns = Number(process.env['FUZZ_RUNS'] ?? '200000');
+/** Cases over all targets. `FUZZ_RUNS` chooses another number. */
+const totalRuns = Number(process.env['FUZZ_RUNS'] ?? casesOf(200_000));
 /** The seed of the cases; `FUZZ_SEED` chooses others. */
 export const share = (of: number): { readonly numRuns: number; readonly seed: number } => ({
   numRuns: Math.round(totalRuns * of),

@@ -4,6 +4,7 @@ import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import { silentLogger } from '../../../../src/lib/runtime/log.ts';
 import { FakeClock, seededRandom } from '../../../fakes/fake-clock.ts';
 import { guid, tenant } from '../../../support/audit-entries.ts';
+import { casesOf } from '../../../support/extent.ts';
 import {
   audiences,
   base64url,
@@ -15,7 +16,7 @@ import {
   signJwt,
 } from '../../../support/token-forge.ts';
 
-const mutants = 100_000;
+const mutants = casesOf(100_000);
 const seed = 20261124;
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
