@@ -1,13 +1,46 @@
 import { defaultServerConditions } from 'vite';
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/longest-first.ts';
+
+/** Tests of functions and classes. Each takes milliseconds, so loading what they import would take longest. */
+const unit = [
+  // The dashboard's tests replace modules and need a DOM. Those of infra and tools start compilers. Jobs and openapi load
+  // the routes, which a process can do only once.
+  'test/unit/!(dashboard|infra|jobs|support|tools)/**/!(openapi).test.ts',
+  'test/replay/*.test.ts',
+  'packages/microsoft-cloud/test/unit/**/*.test.ts',
+  'packages/functions-host/test/unit/!(durable)/**/*.test.ts',
+];
 
 export default defineConfig({
   // The sources of the workspaces, not their last build.
   ssr: { resolve: { conditions: ['workspace-source', ...defaultServerConditions] } },
   test: {
-    include: ['test/**/*.test.{ts,tsx}', 'packages/*/test/**/*.test.ts'],
-    // CI has two cores, and end-to-end tests start processes of their own.
-    maxWorkers: 2,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: unit,
+          // The files of a worker share its modules, so every test restores what it replaces.
+          isolate: false,
+          unstubEnvs: true,
+          unstubGlobals: true,
+          restoreMocks: true,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'whole',
+          include: ['test/**/*.test.{ts,tsx}', 'packages/*/test/**/*.test.ts'],
+          exclude: unit,
+        },
+      },
+    ],
+    sequence: { sequencer: LongestFirst },
+    // One more than the cores of CI, because end-to-end tests also wait.
+    maxWorkers: 3,
     // Ends a test that hangs. It is generous, because end-to-end tests share the cores with the processes they start.
     testTimeout: 180_000,
     hookTimeout: 300_000,

@@ -1,17 +1,17 @@
-import { defineConfig, mergeConfig } from 'vitest/config';
+import { defineConfig } from 'vitest/config';
 import base from '../../vitest.config.ts';
 
 /** Every randomized test in full: `npm run fuzz`. */
-export default mergeConfig(
-  { ...base, test: { ...base.test, include: [] } },
-  defineConfig({
-    test: {
-      include: [
-        'test/fuzz/*.test.ts',
-        'test/unit/lib/callers/*.property.test.ts',
-        'test/e2e/credential/certificate.test.ts',
-      ],
-      env: { FUZZ_EXTENT: 'full' },
-    },
-  }),
-);
+export default defineConfig({
+  ...base,
+  test: {
+    ...base.test,
+    projects: undefined,
+    include: [
+      'test/fuzz/*.test.ts',
+      'test/unit/lib/callers/*.property.test.ts',
+      'test/e2e/credential/certificate.test.ts',
+    ],
+    env: { ...base.test?.env, FUZZ_EXTENT: 'full' },
+  },
+});
