@@ -1,17 +1,18 @@
 import { defineConfig } from 'vitest/config';
 import base from '../../vitest.config.ts';
 
+const { projects: _, ...shared } = base.test ?? {};
+
 /** Every randomized test in full: `npm run fuzz`. */
 export default defineConfig({
   ...base,
   test: {
-    ...base.test,
-    projects: undefined,
+    ...shared,
     include: [
       'test/fuzz/*.test.ts',
       'test/unit/lib/callers/*.property.test.ts',
       'test/e2e/credential/certificate.test.ts',
     ],
-    env: { ...base.test?.env, FUZZ_EXTENT: 'full' },
+    env: { ...shared.env, FUZZ_EXTENT: 'full' },
   },
 });

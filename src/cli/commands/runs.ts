@@ -10,9 +10,8 @@ import type {
   RunsAnswer,
   StartedRunAnswer,
 } from '../../lib/api/answers/runs.ts';
-import { maxPageRows } from '../../lib/api/requests.ts';
 import { outcomeWord } from '../../lib/model/outcomes.ts';
-import { exportFormats } from '../../lib/runs/export-formats.ts';
+import { exportFormats, maxPageRows } from '../../lib/runs/export-formats.ts';
 import { jsonArray } from '../../lib/runs/json-array.ts';
 import { visibleBlocks } from '../../lib/runtime/visible-text.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';

@@ -11,7 +11,6 @@ import { interruptible } from '../sign-in/interruptible.ts';
 import type { SignInOptions } from '../sign-in/operator.ts';
 import { confirm, isInteractive, print, say } from '../sign-in/output.ts';
 import { addSignInOptions } from '../sign-in/target-options.ts';
-import { parseDirectory, readLocalSettings } from '../sign-in/target.ts';
 
 interface SetupApiFlags extends SignInOptions {
   readonly tenant?: string;
@@ -69,6 +68,7 @@ async function prepare(
   flags: SetupApiFlags,
   signal: AbortSignal,
 ): Promise<{ readonly deps: SetupApiDeps; readonly request: SetupApiRequest }> {
+  const { parseDirectory, readLocalSettings } = await import('../sign-in/target.ts');
   const target = parseDirectory(flags, process.env, await readLocalSettings());
   const [{ operatorToken }, { readClaims }, { createGraphClient }, { createGraphWriter }] = await Promise.all([
     import('../sign-in/operator.ts'),

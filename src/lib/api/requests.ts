@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { auditOutcomes } from '../audit/audit-log.ts';
 import { parseGuid } from '../model/identifiers.ts';
-import { exportFormats } from '../runs/export-formats.ts';
+import { exportFormats, maxPageRows } from '../runs/export-formats.ts';
 import { tenantStates } from '../model/outcomes.ts';
 import { windowPattern, windowRule } from '../runs/run-id.ts';
 
@@ -48,9 +48,6 @@ export const listRunsQuerySchema = z.strictObject({
     .default(50)
     .meta({ description: 'Maximum number of runs in the answer.' }),
 });
-
-/** Largest `limit` of `GET /api/runs/{runId}/results`. Clients that want all rows send it. */
-export const maxPageRows = 50_000;
 
 /** The query of `GET /api/runs/{runId}/results`. */
 export const resultsQuerySchema = z.strictObject({

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { hostLogLevels } from '../runtime/host-log.ts';
 import { HostStartError } from '../runtime/host-start-error.ts';
 import type { LogLevels } from '../runtime/log-filter.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseTimeSpan } from '../runtime/time-span.ts';
 
 const minuteMs = 60_000;
