@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { defaultServerConditions } from 'vite';
 import { defineConfig } from 'vitest/config';
 import { LongestFirst } from './test/longest-first.ts';
@@ -47,7 +48,11 @@ export default defineConfig({
     // The only deadline of waits in tests. It does not slow a test down that passes.
     expect: { poll: { timeout: 120_000 } },
     reporters: ['default', ['json', { outputFile: '.local/test-results.json' }], './tools/skipped-tests-reporter.ts'],
-    env: { NO_PROXY: '127.0.0.1,localhost' },
+    env: {
+      NO_PROXY: '127.0.0.1,localhost',
+      // Compiled code of the libraries, for the many processes that tests start.
+      NODE_COMPILE_CACHE: join(import.meta.dirname, '.local/compile-cache'),
+    },
     coverage: {
       provider: 'v8',
       reporter: ['text'],
