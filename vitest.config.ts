@@ -13,6 +13,9 @@ const unit = [
   'packages/functions-host/test/unit/!(durable)/**/*.test.ts',
 ];
 
+/** They share a browser. */
+const pages = 'test/e2e/pages/*.test.ts';
+
 export default defineConfig({
   // The sources of the workspaces, not their last build.
   ssr: { resolve: { conditions: ['workspace-source', ...defaultServerConditions] } },
@@ -35,8 +38,12 @@ export default defineConfig({
         test: {
           name: 'whole',
           include: ['test/**/*.test.{ts,tsx}', 'packages/*/test/**/*.test.ts'],
-          exclude: unit,
+          exclude: [...unit, pages],
         },
+      },
+      {
+        extends: true,
+        test: { name: 'pages', include: [pages], globalSetup: 'test/e2e/pages/browser-server.ts' },
       },
     ],
     sequence: { sequencer: LongestFirst },

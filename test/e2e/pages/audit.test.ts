@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { AuditAnswer } from '../../../src/lib/api/answers/audit.ts';
 import { tokenOfCaller } from '../../support/running-demo.ts';
 import { type AuditFixture, rule, startAuditFixture } from './audit-fixture.ts';
-import { launchBrowser, noBrowser, openPage, poorContrast, type WatchedPage } from './browser.ts';
+import { connectBrowser, noBrowser, openPage, poorContrast, type WatchedPage } from './browser.ts';
 import { dashboardPage, type DashboardPage } from './dashboard-page.ts';
 import { skippedBecause } from '../../support/skipped.ts';
 
@@ -16,7 +16,7 @@ describe('audit view', skippedBecause(noBrowser), () => {
   let { demo, token, helpdesk, customer, records } = {} as AuditFixture;
 
   beforeAll(async () => {
-    [fixture, browser] = await Promise.all([startAuditFixture(), launchBrowser()]);
+    [fixture, browser] = await Promise.all([startAuditFixture(), connectBrowser()]);
     ({ demo, token, helpdesk, customer, records } = fixture);
   });
   afterAll(async () => {

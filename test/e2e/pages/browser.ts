@@ -1,16 +1,14 @@
-import { existsSync } from 'node:fs';
 import { type Browser, chromium, type Page } from 'playwright-core';
+import { inject } from 'vitest';
 
-const program = process.env['PTB_CHROMIUM'] ?? '/usr/bin/chromium';
+const address = inject('browserAddress');
 
 /** The reason why no browser is available. Undefined if one is. */
-export const noBrowser: string | undefined = existsSync(program)
-  ? undefined
-  : `${program} does not exist. Run .ci/install-tools, or set PTB_CHROMIUM to another browser`;
+export const noBrowser: string | undefined =
+  address === undefined ? 'There is no browser. Run .ci/install-tools, or set PTB_CHROMIUM to one' : undefined;
 
-/** Starts a browser without its sandbox, which needs rights that a container lacks. It opens only pages of this project. */
-export const launchBrowser = (): Promise<Browser> =>
-  chromium.launch({ executablePath: program, args: ['--no-sandbox'] });
+/** Connects to the browser of all page tests. `close` ends the connection and closes its pages. */
+export const connectBrowser = (): Promise<Browser> => chromium.connect(address ?? 'no browser');
 
 /** A page with the problems that it reported and the origins that it contacted. */
 export interface WatchedPage {

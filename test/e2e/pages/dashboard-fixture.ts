@@ -2,7 +2,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import type { Demo } from '../../../src/cli/demo/start-demo.ts';
 import { startQuietDemo } from '../../support/running-demo.ts';
-import { launchBrowser, openPage, type WatchedPage } from './browser.ts';
+import { connectBrowser, openPage, type WatchedPage } from './browser.ts';
 import { dashboardPage, type DashboardPage } from './dashboard-page.ts';
 
 export interface DashboardFixture {
@@ -25,7 +25,7 @@ export function dashboardFixture(tenants: number): DashboardFixture {
   const fixture = {} as { -readonly [name in keyof DashboardFixture]: DashboardFixture[name] };
   let browser: Browser | undefined;
   beforeAll(async () => {
-    [fixture.demo, browser] = await Promise.all([startQuietDemo(tenants), launchBrowser()]);
+    [fixture.demo, browser] = await Promise.all([startQuietDemo(tenants), connectBrowser()]);
     const { api, callerToken } = fixture.demo;
     fixture.token = await callerToken();
     fixture.runId = await api.startRun('access-check');

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Demo } from '../../../src/cli/demo/start-demo.ts';
 import { routes } from '../../../tools/docs/declared-routes.ts';
 import { startQuietDemo } from '../../support/running-demo.ts';
-import { launchBrowser, noBrowser, openPage, poorContrast, type WatchedPage } from './browser.ts';
+import { connectBrowser, noBrowser, openPage, poorContrast, type WatchedPage } from './browser.ts';
 import { skippedBecause } from '../../support/skipped.ts';
 
 describe('the API reference page', skippedBecause(noBrowser), () => {
@@ -13,7 +13,7 @@ describe('the API reference page', skippedBecause(noBrowser), () => {
   let page: Page;
 
   beforeAll(async () => {
-    [demo, browser] = await Promise.all([startQuietDemo(2), launchBrowser()]);
+    [demo, browser] = await Promise.all([startQuietDemo(2), connectBrowser()]);
   });
   afterAll(async () => {
     await browser?.close();
