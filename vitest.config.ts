@@ -3,14 +3,18 @@ import { defaultServerConditions } from 'vite';
 import { defineConfig } from 'vitest/config';
 import { LongestFirst } from './test/longest-first.ts';
 
-/** Tests of functions and classes. Each takes milliseconds, so loading what they import would take longest. */
-const unit = [
-  // The dashboard's tests replace modules and need a DOM. Those of infra and tools start compilers. Jobs and openapi load
-  // the routes, which a process can do only once.
+/** Tests that share workers: most take milliseconds, so loading what they import would take longest. */
+const shared = [
+  // The dashboard's tests replace modules and need a DOM, and those of infra and tools start compilers. Jobs, openapi,
+  // registrations and durable load an app, which a process can do only once.
   'test/unit/!(dashboard|infra|jobs|support|tools)/**/!(openapi).test.ts',
+  'test/functions/!(registrations).test.ts',
   'test/replay/*.test.ts',
-  'packages/microsoft-cloud/test/unit/**/*.test.ts',
   'packages/functions-host/test/unit/!(durable)/**/*.test.ts',
+  'packages/microsoft-cloud/test/unit/**/*.test.ts',
+  // MSAL keeps tokens of the managed identity in static memory.
+  'packages/microsoft-cloud/test/e2e/!(identity|key-vault).test.ts',
+  'test/contract/!(credential-hand-edits|credential-store).test.ts',
 ];
 
 /** They share a browser. */
@@ -24,9 +28,10 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          name: 'unit',
-          include: unit,
-          // The files of a worker share its modules, so every test restores what it replaces.
+          name: 'shared',
+          include: shared,
+          // The files of a worker share its modules, so every test restores what it replaces. `npm run test:stress` runs
+          // them in random order.
           isolate: false,
           unstubEnvs: true,
           unstubGlobals: true,
@@ -36,9 +41,9 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          name: 'whole',
+          name: 'isolated',
           include: ['test/**/*.test.{ts,tsx}', 'packages/*/test/**/*.test.ts'],
-          exclude: [...unit, pages],
+          exclude: [...shared, pages],
         },
       },
       {
@@ -46,7 +51,7 @@ export default defineConfig({
         test: { name: 'pages', include: [pages], globalSetup: 'test/e2e/pages/browser-server.ts' },
       },
     ],
-    sequence: { sequencer: LongestFirst },
+    sequence: process.env['TEST_ORDER'] === 'random' ? { shuffle: { files: true } } : { sequencer: LongestFirst },
     // One more than the cores of CI, because end-to-end tests also wait.
     maxWorkers: 3,
     // Ends a test that hangs. It is generous, because end-to-end tests share the cores with the processes they start.
