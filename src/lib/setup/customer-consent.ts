@@ -30,7 +30,7 @@ export interface ConsentRun {
 }
 
 const concurrency = 8;
-/** A withdrawal may take a moment to be visible to the requests that follow it. */
+/** A withdrawal may take a moment to be visible to the requests that follow it. The pauses of one customer. */
 const pausesAfterWithdrawalMs = [2_000, 5_000, 10_000] as const;
 
 /**
@@ -79,8 +79,9 @@ async function giveIn(run: ConsentRun, order: ConsentOrder): Promise<GivenConsen
     if (refused !== undefined) return endedBy(refused);
     hasAccess = true;
   }
+  const pausesMs: number[] = order.former === undefined ? [] : [...pausesAfterWithdrawalMs];
   for (const resource of order.give) {
-    const answer = await giveOne(run, order, resource);
+    const answer = await giveOne(run, order, resource, pausesMs);
     answers.set(resource, answer);
     await giveBack(run, order, resource, answers);
     if (isSuccess(answer)) hasAccess = true;
@@ -101,20 +102,20 @@ async function withdrawFirst(
   return answer;
 }
 
-/** Consents to one resource. */
+/** Consents to one resource. @param pausesMs before further attempts after a 409. Removes those that it used. */
 async function giveOne(
   { consents, clock }: ConsentRun,
-  { tenantId, former }: ConsentOrder,
+  { tenantId }: ConsentOrder,
   resource: ScopedResource,
+  pausesMs: number[],
 ): Promise<ConsentAnswer> {
-  let answer = await consents.give(tenantId, resource);
-  if (former === undefined) return answer;
-  for (const pauseMs of pausesAfterWithdrawalMs) {
-    if (answer.status !== 409) break;
+  for (;;) {
+    const answer = await consents.give(tenantId, resource);
+    if (answer.status !== 409) return answer;
+    const pauseMs = pausesMs.shift();
+    if (pauseMs === undefined) return answer;
     await clock.sleep(pauseMs);
-    answer = await consents.give(tenantId, resource);
   }
-  return answer;
 }
 
 /** After a refusal of further scopes, gives at least those again that the customer had consented to. */

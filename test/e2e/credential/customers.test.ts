@@ -145,7 +145,7 @@ describe('ptb tenants consent --renew that is killed', () => {
   it.each([
     ['between the withdrawal and the first consent', { method: 'DELETE' }],
     ['between two consents', { method: 'POST', from: 2 }],
-    // Soon after a withdrawal, a 409 is repeated for 17 seconds per resource.
+    // Soon after a withdrawal, a 409 is repeated for 17 seconds.
   ])('%s finishes at the next start', { timeout: 300_000 }, async (_when, fault) => {
     const tenantId = others[1] ?? '';
     // The customer lacks a permission again.

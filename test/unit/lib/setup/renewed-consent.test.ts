@@ -60,6 +60,19 @@ describe('consentInTenants with a withdrawal', () => {
     expect(await bench.give(bench.orders(1, true))).toMatchObject([{ outcome: 'consented' }]);
   });
 
+  it('waits for a withdrawal once per customer, not once per resource', async () => {
+    const [order] = bench.orders(1, true);
+    const { former = [], give = [] } = order ?? {};
+    const entry = { tenantId: first, name: 'Customer', startedAtMs: 0, before: former, after: give };
+    bench.granted.set(first, { grants: give, visibleAtMs: 0 });
+    expect(await bench.give([planResumption(entry, undefined)])).toMatchObject([{ outcome: 'already' }]);
+    // The first resource is tried four times over 17 seconds, the others once.
+    expect(bench.methods()).toEqual(Array(6).fill('POST'));
+    const [firstMs = 0] = bench.sentAtMs;
+    // The requests themselves are spread over a few milliseconds.
+    expect(Math.floor(((bench.sentAtMs.at(-1) ?? 0) - firstMs) / 1_000)).toBe(17);
+  });
+
   it('gives back the former permissions of a resource when the further ones are refused', async () => {
     bench.answer = ({ body }) => (body?.includes('Group.Read.All') ? refusal(400, 2000, 'No such scope.') : undefined);
     const [result] = await bench.give(bench.orders(1, true));
