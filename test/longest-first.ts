@@ -35,9 +35,9 @@ const rank = ({ moduleId }: TestSpecification): number => {
 /** Starts the longest files first, and files that share a worker last. Files of the same rank: larger ones first. */
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const sorted = await super.sort(files);
-    return sorted.toSorted((a, b) => Number(isShared(a)) - Number(isShared(b)) || rank(a) - rank(b));
+    const bySize = super.sort.bind(this);
+    return (await bySize(files)).toSorted((a, b) => Number(isShared(a)) - Number(isShared(b)) || rank(a) - rank(b));
   }
 }
 
-const isShared = ({ project }: TestSpecification): boolean => project.config.isolate === false;
+const isShared = ({ project }: TestSpecification): boolean => !project.config.isolate;
