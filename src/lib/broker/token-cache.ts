@@ -13,6 +13,9 @@ const usableSeconds = 60;
  */
 const renewBeforeExpiryMs = { min: 310_000, jitter: 300_000 };
 
+/** Maximum share of a token's lifetime that is left when it is renewed: a short-lived one would be renewed at once. */
+const renewBeforeShare = 2 / 3;
+
 /** Minimum time between two replacements of a token on demand: a new consent takes about as long to reach all servers. */
 const minReplacementIntervalMs = 180_000;
 
@@ -73,13 +76,15 @@ export class TokenCache {
   set(key: string, token: AccessToken, generation: number): void {
     if (this.generation(token.tenantId) !== generation) return;
     const nowMs = this.#clock.nowMs();
-    const renewAtMs = token.expiresAtMs - renewBeforeExpiryMs.min - this.#random() * renewBeforeExpiryMs.jitter;
+    const lifeMs = token.expiresAtMs - nowMs;
+    const beforeExpiryMs = renewBeforeExpiryMs.min + this.#random() * renewBeforeExpiryMs.jitter;
+    const renewAtMs = token.expiresAtMs - Math.min(beforeExpiryMs, lifeMs * renewBeforeShare);
     this.#failures.delete(key);
     this.#tokens.set(key, {
       token: { ...token, fromCache: true },
       renewAtMs,
       cachedAtMs: nowMs,
-      lifeMs: token.expiresAtMs - nowMs,
+      lifeMs,
       requestedAtMs: nowMs,
     });
   }

@@ -48,6 +48,14 @@ describe('TokenCache with a cached token', () => {
     expect(cache.get(`${one} graph`, 303)).toMatchObject({ renew: true });
   });
 
+  it('renews a token of 300 seconds after a third of its lifetime, and not on every request', async () => {
+    cache.set('short', { ...token(one), expiresAtMs: clock.nowMs() + 300_000 }, 0);
+    await clock.advance(99_000);
+    expect(cache.get('short', 60)).toMatchObject({ renew: false });
+    await clock.advance(1_000);
+    expect(cache.get('short', 60)).toMatchObject({ renew: true });
+  });
+
   it('reports that a token may be outdated three minutes after its last request to Entra', async () => {
     const key = `${one} graph`;
     expect(cache.mayBeOutdated(key)).toBe(false);
