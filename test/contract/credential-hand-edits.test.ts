@@ -111,13 +111,19 @@ describe('the refresh token in force', () => {
     expect(await operator.store.loadRefreshToken('two')).toBeUndefined();
   });
 
-  it('is the former one after the new one was withdrawn, also of another account', async () => {
-    const { token } = await setUp('withdrawn');
+  it('is none of a former account when a person removes a tag of the last consent', async () => {
+    await setUp('former');
     const nowMs = operator.clock.nowMs();
-    const failed = { ...refreshTokenOf('failed', nowMs), accountObjectId: 'another', consentedAtMs: nowMs };
-    const second = await operator.store.saveRefreshToken('withdrawn', failed);
-    await operator.store.withdrawRefreshTokenVersion('withdrawn', second);
-    expect((await operator.store.loadRefreshToken('withdrawn'))?.version).toBe(token);
+    const second = await operator.store.saveRefreshToken('former', {
+      ...refreshTokenOf('of another', nowMs),
+      account: 'another@partner.example',
+      accountObjectId: 'another',
+      consentedAtMs: nowMs,
+    });
+    for (const tags of [{ accountObjectId: 'another' }, {}]) {
+      await operator.secrets.updateSecretProperties(refreshToken('former'), second, { tags });
+      expect((await operator.store.loadRefreshToken('former'))?.version).toBe(second);
+    }
   });
 
   it('expires 90 days after its issue at the latest, whatever dates a person enters', async () => {

@@ -116,6 +116,17 @@ describe.each(stores)('the credential store %s', (_where, open) => {
     expect(await store.listApplications()).toContain('proposed');
   });
 
+  test('marks a client credential as staged until it is enabled, also after it is disabled again', async () => {
+    const inUse = await store.saveClientCredential('staged-client', client('in use'));
+    const staged = await store.stageClientCredential('staged-client', client('next'));
+    const isStaged = async (version: string) =>
+      (await store.listClientCredentialVersions('staged-client')).find((each) => each.version === version)?.staged;
+    expect([await isStaged(inUse), await isStaged(staged)]).toEqual([undefined, true]);
+    await store.enableClientCredentialVersion('staged-client', staged);
+    await store.disableClientCredentialVersion('staged-client', staged);
+    expect(await isStaged(staged)).toBeUndefined();
+  });
+
   test('names its vault', () => {
     expect(store.vault).toMatch(/^[a-z0-9.:-]+$/);
   });

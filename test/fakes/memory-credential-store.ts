@@ -13,6 +13,7 @@ import type {
 } from '../../src/lib/credential/credential-store.ts';
 import { readNewest, refreshTokensInOrder, skippedRefreshTokens } from '../../src/lib/credential/in-force.ts';
 import { earliest } from '../../src/lib/credential/stored-secret.ts';
+import { dayMs } from '../../src/lib/model/durations.ts';
 import { BrokerError } from '../../src/lib/model/errors.ts';
 import type { TenantId } from '../../src/lib/model/identifiers.ts';
 import { Secret } from '../../src/lib/model/secret.ts';
@@ -23,6 +24,7 @@ interface Kept<T> {
   enabled: boolean;
   staged?: true | undefined;
   readonly proposed?: true;
+  readonly isByHand?: true;
   value: T;
   /** End of the client credential in the tags and in the certificate, which an edit of the expiry does not change. */
   endMs?: number | undefined;
@@ -30,7 +32,7 @@ interface Kept<T> {
   unreadable?: BrokerError;
 }
 
-type State = Pick<Kept<unknown>, 'enabled' | 'staged' | 'proposed'>;
+type State = Pick<Kept<unknown>, 'enabled' | 'staged' | 'proposed' | 'isByHand'>;
 const inUse: State = { enabled: true };
 
 /** A credential store in memory with versions, changes by hand and injected failures. */
@@ -89,7 +91,9 @@ export class MemoryCredentialStore implements CredentialStore {
   }
 
   async saveRefreshToken(application: string, token: NewRefreshToken): Promise<string> {
-    return this.#add(this.#tokens, application, token, inUse);
+    // A consent names its time. A person who removes the tag later does not make it a version that was stored by hand.
+    const state = token.consentedAtMs === undefined ? ({ ...inUse, isByHand: true } as const) : inUse;
+    return this.#add(this.#tokens, application, token, state);
   }
 
   async saveClientCredential(application: string, credential: NewClientCredential): Promise<string> {
@@ -101,7 +105,7 @@ export class MemoryCredentialStore implements CredentialStore {
   }
 
   async stageClientCredential(application: string, credential: NewClientCredential): Promise<string> {
-    return this.#add(this.#clients, application, credential, { enabled: false });
+    return this.#add(this.#clients, application, credential, { enabled: false, staged: true });
   }
 
   async proposeClientCredential(application: string, credential: NewClientCredential): Promise<string> {
@@ -113,7 +117,7 @@ export class MemoryCredentialStore implements CredentialStore {
   }
 
   async enableClientCredentialVersion(application: string, version: string): Promise<void> {
-    this.#change(this.#clients, application, version, { enabled: true });
+    this.#change(this.#clients, application, version, { enabled: true, staged: undefined });
   }
 
   async listRefreshTokenVersions(application: string): Promise<readonly RefreshTokenVersion[]> {
@@ -121,11 +125,19 @@ export class MemoryCredentialStore implements CredentialStore {
     return (this.#tokens.get(application) ?? [])
       .toReversed()
       .map(
-        ({ version, createdAtMs, enabled, staged, value: { account, accountObjectId, clientId, consentedAtMs } }) => ({
+        ({
+          version,
+          createdAtMs,
+          enabled,
+          staged,
+          isByHand,
+          value: { account, accountObjectId, clientId, consentedAtMs },
+        }) => ({
           version,
           createdAtMs,
           enabled,
           ...(staged ? { staged } : {}),
+          ...(isByHand ? { isByHand } : {}),
           ...(account === '' ? {} : { account }),
           ...(accountObjectId === '' ? {} : { accountObjectId }),
           clientId,
@@ -138,10 +150,11 @@ export class MemoryCredentialStore implements CredentialStore {
     this.#failIfDue();
     return (this.#clients.get(application) ?? [])
       .toReversed()
-      .map(({ version, createdAtMs, enabled, proposed, value }) => ({
+      .map(({ version, createdAtMs, enabled, proposed, staged, value }) => ({
         version,
         createdAtMs,
         enabled,
+        ...(staged && !enabled ? { staged } : {}),
         ...(proposed ? { proposed } : {}),
         kind: value.credential.kind,
         clientId: value.clientId,
@@ -164,10 +177,6 @@ export class MemoryCredentialStore implements CredentialStore {
 
   async disableClientCredentialVersion(application: string, version: string): Promise<void> {
     this.#change(this.#clients, application, version, { enabled: false });
-  }
-
-  async withdrawRefreshTokenVersion(application: string, version: string): Promise<void> {
-    this.#change(this.#tokens, application, version, { enabled: false, staged: true });
   }
 
   async setClientCredentialEnd(application: string, version: string, endsAtMs: number): Promise<void> {
@@ -234,6 +243,7 @@ export async function storeWithCredential(
     clientId: '11111111-1111-4111-8111-111111111111',
     tenantId,
     credential: { kind: 'secret', secret: new Secret('client-secret-1') },
+    endsAtMs: nowMs() + 180 * dayMs,
   });
   await store.saveRefreshToken(application, refreshTokenOf('refresh-token-1', nowMs()));
   return store;

@@ -3,6 +3,8 @@ import type { Redeemer, Redemption } from '../../src/lib/entra/redeemer.ts';
 import { Secret } from '../../src/lib/model/secret.ts';
 import { aadstsFailure } from './fake-redeemer.ts';
 
+const defaultAccount = '22222222-2222-4222-8222-222222222222';
+
 /** An Entra whose redemptions return a new refresh token while older ones remain valid. */
 export class RotatingEntra implements Redeemer {
   /** Valid refresh tokens. */
@@ -36,7 +38,7 @@ export class RotatingEntra implements Redeemer {
     const used = grant.kind === 'delegated' ? grant.refreshToken.reveal() : '';
     if (this.isSingleUse) this.good.delete(used);
     this.#issued += 1;
-    const account = this.accounts.get(used) ?? '22222222-2222-4222-8222-222222222222';
+    const account = this.accounts.get(used) ?? defaultAccount;
     const rolled = `rolled-${this.#issued}`;
     if (!this.issueDud) this.good.add(rolled);
     this.issueDud = false;
@@ -52,7 +54,7 @@ export class RotatingEntra implements Redeemer {
         claims: {
           tenantId,
           objectId: account,
-          username: 'broker@partner.example',
+          username: account === defaultAccount ? 'broker@partner.example' : `${account}@partner.example`,
           authenticationMethods: ['pwd', 'mfa'],
           ...this.claims,
         },

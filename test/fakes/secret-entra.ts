@@ -37,6 +37,8 @@ export class SecretEntra implements Redeemer, GraphWriter {
   /** How far the clock of the app is ahead. */
   skewMs = 0;
   isIdentityTrusted = false;
+  /** Whether Graph does not let the application change itself. */
+  isSelfChangeRefused = false;
   readonly tenantId: string;
   readonly #nowMs: () => number;
   readonly #random: () => number;
@@ -64,7 +66,8 @@ export class SecretEntra implements Redeemer, GraphWriter {
     const nth = (this.#issued += 1);
     const password = {
       keyId: `key-${nth}`,
-      secret: `secret-${nth}`,
+      // Entra shows the first three characters.
+      secret: `${nth.toString(36).padStart(3, '0')}-secret`,
       displayName,
       startsAtMs: this.#nowMs(),
       endsAtMs: this.#nowMs() + lifeMs,
@@ -133,9 +136,10 @@ export class SecretEntra implements Redeemer, GraphWriter {
     return {
       id: 'object',
       keyCredentials: [],
-      passwordCredentials: this.passwords.map(({ keyId, displayName, startsAtMs, endsAtMs }) => ({
+      passwordCredentials: this.passwords.map(({ keyId, secret, displayName, startsAtMs, endsAtMs }) => ({
         keyId,
         displayName,
+        hint: secret.slice(0, 3),
         startDateTime: new Date(startsAtMs).toISOString(),
         endDateTime: new Date(endsAtMs).toISOString(),
       })),
@@ -144,6 +148,7 @@ export class SecretEntra implements Redeemer, GraphWriter {
 
   async post(path: string, body: JsonObject): Promise<JsonObject> {
     this.#failGraph();
+    if (this.isSelfChangeRefused) throw new BrokerError('access_denied', 'No.', { logFields: { status: 403 } });
     if (path.endsWith('/removePassword')) {
       this.passwords = this.passwords.filter(({ keyId }) => keyId !== body['keyId']);
       return {};

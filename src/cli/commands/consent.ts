@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { type ClientCredential, defaultApplication } from '../../lib/model/credential.ts';
+import type { Secret } from '../../lib/model/secret.ts';
 import type { ConsentOutcome } from '../../lib/setup/consent.ts';
 import type { TargetOptions } from '../sign-in/target.ts';
 import { interruptible } from '../sign-in/interruptible.ts';
@@ -50,21 +51,28 @@ async function signInAndStore(
   flags: ConsentFlags,
   clientCredential: ClientCredential | undefined,
 ): Promise<ConsentOutcome> {
-  const [{ signInMethod }, { obtainConsent }] = await Promise.all([
+  const [{ signInMethod }, { obtainConsent }, { unknownKeysNote }] = await Promise.all([
     import('../sign-in/operator.ts'),
     import('../../lib/setup/consent.ts'),
+    import('../../lib/setup/doctor-keys.ts'),
   ]);
+  const { application } = flags;
+  const graphIdentifier = toolbox.target.cloud.resources.graph;
   say(`Sign in as ${flags.account ?? 'the service account'}, with MFA.`);
-  return obtainConsent(
-    { ...toolbox, ...toolbox.signInDeps, canaryResource: toolbox.target.cloud.resources.graph },
+  const outcome = await obtainConsent(
+    { ...toolbox, ...toolbox.signInDeps, canaryResource: graphIdentifier },
     {
-      application: flags.application,
+      application,
       account: flags.account,
       method: signInMethod(flags),
       clientCredential,
       ...(isInteractive() ? { confirmAccount } : {}),
     },
   );
+  const partnerGraph = (token: Secret) => toolbox.graph(token).client;
+  const note = await unknownKeysNote({ ...toolbox, application, graphIdentifier, partnerGraph }, clientCredential);
+  if (note !== undefined) say(note);
+  return outcome;
 }
 
 const confirmAccount = (former: string, account: string): Promise<boolean> =>

@@ -3,7 +3,7 @@ import { type CachedCredentials, credentialVersion } from '../credential/cached-
 import type { Credential } from '../model/credential.ts';
 import type { EntraFailure, RedeemedToken, TokenReply } from '../entra/judge-token-reply.ts';
 import type { Redeemer } from '../entra/redeemer.ts';
-import { BrokerError } from '../model/errors.ts';
+import { BrokerError, type ErrorCode } from '../model/errors.ts';
 import { FairLimiter } from '../runtime/fair-limiter.ts';
 import type { Requesters } from '../runtime/requesters.ts';
 import { backOffMs, retry } from '../runtime/retry.ts';
@@ -26,6 +26,13 @@ const maxRetryAfterSeconds = 3;
 const maxQueued = 10_000;
 /** Maximum number of them that one caller may have. */
 const maxQueuedPerCaller = 5_000;
+
+/** Failures that another client credential does not end. */
+const aboutRefreshToken: ReadonlySet<ErrorCode> = new Set([
+  'credential_expired',
+  'credential_revoked',
+  'interaction_required',
+]);
 
 interface RedemptionSettings extends CanarySettings {
   /** Maximum number of concurrent requests to Entra. */
@@ -119,10 +126,25 @@ export class Redemptions {
         breaker.close();
         return credential;
       }
+      const older = step === 'probe' ? await this.#olderClient(request, breaker.error) : undefined;
+      if (older !== undefined) {
+        breaker.close();
+        return older;
+      }
     }
     // Another request has just closed the breaker. The credential works, but this request has not loaded it.
     const recovered = 'The credential has just recovered. Try again.';
     throw breaker.error ?? new BrokerError('entra_unavailable', recovered, { retryAfterSeconds: 1 });
+  }
+
+  /** The credential with an older client credential that works, if the newest may be the cause of the failure. */
+  async #olderClient(request: RedemptionRequest, dead: BrokerError | undefined): Promise<Credential | undefined> {
+    if (dead === undefined || aboutRefreshToken.has(dead.code)) return undefined;
+    const { credentials, redeemer } = this.#deps;
+    const graphIdentifier = this.#settings.canaryResource;
+    const deps = { redeemer, graphIdentifier, newId: () => request.correlationId };
+    // The next probe tries again.
+    return credentials.fallBack(deps, request.application).catch(() => undefined);
   }
 
   /** Rereads Key Vault if the cached credential lacks a refresh token: the first consent may have just been given. */

@@ -2,14 +2,22 @@ import type { Clock } from '../runtime/clock.ts';
 import { KeptCopy } from '../runtime/kept-copy.ts';
 import { type BrokerError, toBrokerError } from '../model/errors.ts';
 import { errorFields, type Logger } from '../runtime/log.ts';
-import type { Credential } from '../model/credential.ts';
+import type { Credential, StoredClientCredential } from '../model/credential.ts';
 import type { CredentialStore } from './credential-store.ts';
 import { UnreadableCredentialError } from './in-force.ts';
+import type { RedeemAsApplicationDeps } from './prove-client-credential.ts';
+import { type FindClientDeps, findWorkingClient } from './working-client.ts';
 
 /** The outcome of the last read of one application's credential. */
 export interface LastRead {
   readonly atMs: number;
   readonly failure: BrokerError | undefined;
+}
+
+interface StandIn {
+  /** The version in force. */
+  readonly rejected: string;
+  readonly client: StoredClientCredential;
 }
 
 /**
@@ -23,7 +31,7 @@ const patienceMs = 3_000;
 const pauseMs = 30_000;
 
 export interface CachedCredentialsDeps {
-  readonly store: Pick<CredentialStore, 'load'>;
+  readonly store: Pick<CredentialStore, 'load'> & FindClientDeps['store'];
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -39,6 +47,8 @@ export class CachedCredentials {
   readonly #copies = new Map<string, KeptCopy<Credential>>();
   /** Skipped versions that were logged. */
   readonly #logged = new Set<string>();
+  /** By application: the client credential that is used while Entra rejects the version in force. */
+  readonly #standIns = new Map<string, StandIn>();
 
   /** @param maxAgeSeconds age at which a copy is read again. */
   constructor(deps: CachedCredentialsDeps, maxAgeSeconds: number) {
@@ -76,6 +86,36 @@ export class CachedCredentials {
     return this.#get(application, 0);
   }
 
+  /**
+   * Uses an older client credential while Entra rejects the version in force, if an older one works. That version stays
+   * enabled: the daily care disables it.
+   * @returns the usable credential; undefined if there is none.
+   * @throws BrokerError from the store, or with the failure of the version in force.
+   */
+  async fallBack(deps: RedeemAsApplicationDeps, application: string): Promise<Credential | undefined> {
+    const { store } = this.#deps;
+    const stored = await store.load(application);
+    const versions = await store.listClientCredentialVersions(application);
+    const hasOlder = versions.some(({ enabled, version }) => enabled && version !== stored.client.version);
+    if (!hasOlder) return undefined;
+    const { client } = await findWorkingClient({ ...deps, ...this.#deps }, application, stored);
+    const isInForce = client.version === stored.client.version;
+    if (isInForce) return this.#standIns.delete(application) ? stored : undefined;
+    this.#standIns.set(application, { rejected: stored.client.version, client });
+    return this.#withStandIn(stored);
+  }
+
+  #withStandIn(credential: Credential): Credential {
+    const standIn = this.#standIns.get(credential.application);
+    if (standIn === undefined || standIn.rejected !== credential.client.version) return credential;
+    const skipped = {
+      part: 'client credential',
+      version: standIn.rejected,
+      reason: 'Entra rejects it, so the previous one is in use.',
+    } as const;
+    return { ...credential, client: standIn.client, skipped: [skipped, ...(credential.skipped ?? [])] };
+  }
+
   async #get(application: string, freshMs?: number): Promise<Credential> {
     const load = async (): Promise<Credential> => {
       try {
@@ -87,7 +127,7 @@ export class CachedCredentials {
       }
     };
     const { value } = await this.#copyOf(application).get(load, { patienceMs, freshMs });
-    return value;
+    return this.#withStandIn(value);
   }
 
   /** Logs each version once. */

@@ -39,8 +39,10 @@ interface IssuedClientCredential {
 export interface ClientKeys {
   /** Creates a client credential and registers it in Entra. */
   issue(): Promise<IssuedClientCredential>;
-  /** Lists the credentials that any broker created. @throws BrokerError key_vault_unavailable. */
-  list(): Promise<readonly RegisteredKey[]>;
+  /** Lists all entries in Entra, whoever created them. */
+  entries(): Promise<readonly JsonObject[]>;
+  /** Selects the credentials that any broker created. @throws BrokerError key_vault_unavailable. */
+  registered(entries: readonly JsonObject[]): Promise<readonly RegisteredKey[]>;
   /** Ignores ids that no longer exist. */
   remove(keyIds: readonly string[]): Promise<void>;
   /**
@@ -63,9 +65,15 @@ export const orphanAgeMs = hourMs;
 /** Difference between two clocks up to which a time in the future counts as now. */
 const clockToleranceMs = 5 * minuteMs;
 
-/** Whether more time than `ageMs` has passed. A time far in the future counts as old: a clock was set back since. */
+/**
+ * Whether more time than `ageMs` has passed. A time far in the future counts as old: a clock was set back since. Not for
+ * removals from Entra, which cannot be undone: see {@link hasPassed}.
+ */
 export const isOlderThan = (ageMs: number, sinceMs: number, nowMs: number): boolean =>
   nowMs - sinceMs > ageMs || nowMs - sinceMs < -clockToleranceMs;
+
+/** Whether more time than `ageMs` has passed. False for a time in the future: this machine's clock may be behind. */
+export const hasPassed = (ageMs: number, sinceMs: number, nowMs: number): boolean => nowMs - sinceMs > ageMs;
 
 /** Graph path of an application by its client id. */
 export const applicationPath = (clientId: string): string => `/applications(appId='${clientId}')`;
@@ -82,21 +90,16 @@ export function clientKeys(
   kind: 'secret' | 'certificate',
 ): ClientKeys {
   const name = keyName(deps.store.vault, application);
-  const { entries, ...keys } = (kind === 'secret' ? clientSecrets : clientCertificates)(deps, path, name);
   return {
-    ...keys,
-    list: async () => {
-      const listed = await entries();
+    ...(kind === 'secret' ? clientSecrets : clientCertificates)(deps, path, name),
+    registered: async (entries) => {
       const versions = await deps.store.listClientCredentialVersions(application);
-      return registeredKeys(listed, keyMark(deps.store.vault, application, versions));
+      return registeredKeys(entries, keyMark(deps.store.vault, application, versions));
     },
   };
 }
 
-interface KeysOfKind extends Omit<ClientKeys, 'list'> {
-  /** All entries in Entra, whoever created them. */
-  readonly entries: () => Promise<readonly JsonObject[]>;
-}
+type KeysOfKind = Omit<ClientKeys, 'registered'>;
 
 function clientSecrets({ graph, writer, clock }: CertificateDeps, path: string, name: string): KeysOfKind {
   return {
@@ -134,13 +137,32 @@ export interface KeyMark {
   readonly name: string;
   /** All ids ever stored here. They identify older credentials, whose display name does not identify the vault. */
   readonly storedKeyIds: ReadonlySet<string>;
+  /** All versions of the application's client credential in the vault. */
+  readonly versions: readonly ClientCredentialVersion[];
 }
 
 /** @param versions all versions of the application's client credential in the vault. */
 export const keyMark = (vault: string, application: string, versions: readonly ClientCredentialVersion[]): KeyMark => ({
   name: keyName(vault, application),
   storedKeyIds: new Set(versions.flatMap(({ keyId }) => keyId ?? [])),
+  versions,
 });
+
+/**
+ * Whether an enabled version holds the key, or a staged one of a run that may be about to enable it. A disabled version
+ * does not: whoever has a certificate that was revoked can add it again with its old id. Pure.
+ */
+export const holdsKey = (
+  { versions }: KeyMark,
+  key: { readonly keyId: string; readonly kind: 'secret' | 'certificate' },
+  nowMs: number,
+): boolean =>
+  versions.some(
+    ({ keyId, kind, enabled, staged, createdAtMs }) =>
+      keyId === key.keyId &&
+      (kind === undefined || kind === key.kind) &&
+      (enabled || (staged === true && !isOlderThan(orphanAgeMs, createdAtMs, nowMs))),
+  );
 
 /** Selects the credentials that a broker created from Entra's list. Pure. */
 export const registeredKeys = (
@@ -196,7 +218,7 @@ export async function removeUnused(
       ours &&
       keyId !== inUse.keyId &&
       (inUse.isSettled || !stored) &&
-      isOlderThan(orphanAgeMs, startsAtMs, clock.nowMs()),
+      hasPassed(orphanAgeMs, startsAtMs, clock.nowMs()),
   );
   if (unused.length > 0) await keys.remove(unused.map(({ keyId }) => keyId));
   return unused.length;

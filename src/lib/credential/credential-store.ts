@@ -19,7 +19,9 @@ export interface RefreshTokenVersion extends StoredVersion {
   readonly clientId?: string;
   /** See {@link StoredRefreshToken.consentedAtMs}. */
   readonly consentedAtMs?: number;
-  /** Set on a version that was never put in use, or was withdrawn. It does not count as a consent. */
+  /** Set if neither the broker nor `ptb consent` stored it. */
+  readonly isByHand?: true;
+  /** Set on a version that was never put in use. It does not count as a consent. */
   readonly staged?: true;
 }
 
@@ -32,6 +34,8 @@ export interface ClientCredentialVersion extends StoredVersion {
   readonly keyId?: string;
   /** Set if the daily timer has yet to try it, see proposed-credential.ts. */
   readonly proposed?: true;
+  /** Set on a version that a run has yet to put in use, or never did, see staged-version.ts. */
+  readonly staged?: true;
 }
 
 /**
@@ -82,8 +86,6 @@ export interface CredentialStore {
   /** Makes a version unreadable. A single version cannot be deleted ("Azure Key Vault backup", versions). */
   disableRefreshTokenVersion(application: string, version: string): Promise<void>;
   disableClientCredentialVersion(application: string, version: string): Promise<void>;
-  /** Disables a version that failed its proof, so that it does not count as a consent. */
-  withdrawRefreshTokenVersion(application: string, version: string): Promise<void>;
   /** Corrects the end date of a version. */
   setClientCredentialEnd(application: string, version: string, endsAtMs: number): Promise<void>;
   /** Returns the sorted names of the applications with an enabled client credential. */

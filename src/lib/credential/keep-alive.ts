@@ -4,11 +4,11 @@ import { errorFields, type Logger } from '../runtime/log.ts';
 import { checkKeys, type CheckKeysDeps } from './check-keys.ts';
 import type { CredentialJournal } from './credential-journal.ts';
 import { probeMfa, type MfaProbeDeps } from './mfa-probe.ts';
-import { workingClient } from './prove-client-credential.ts';
 import { renewClientCredential } from './renew-client-credential.ts';
 import { removeFormerCredentials, type RenewalDeps } from './superseded-keys.ts';
 import { type Rotation, type RotationDeps, rotateRefreshToken } from './rotate.ts';
 import { redeemRefreshToken } from './store-refresh-token.ts';
+import { workingClient } from './working-client.ts';
 
 export interface KeepAliveDeps extends RotationDeps, MfaProbeDeps {
   readonly journal: CredentialJournal;

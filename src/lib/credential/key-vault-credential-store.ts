@@ -12,6 +12,7 @@ import type {
 import { readNewest, type ReadVersion, refreshTokensInOrder, skippedRefreshTokens } from './in-force.ts';
 import { KeyVaultSecrets } from './key-vault-secrets.ts';
 import {
+  clientContentType,
   readClientCredential,
   readClientCredentialVersion,
   readRefreshToken,
@@ -100,8 +101,11 @@ export class KeyVaultCredentialStore implements CredentialStore {
     return this.#secrets.update(name, version, { enabled: true, contentType: refreshTokenTypes.inUse });
   }
 
-  enableClientCredentialVersion(application: string, version: string): Promise<void> {
-    return this.#secrets.update(secretNames.clientCredential(application), version, { enabled: true });
+  async enableClientCredentialVersion(application: string, version: string): Promise<void> {
+    const versions = await this.listClientCredentialVersions(application);
+    const contentType = clientContentType(versions.find((each) => each.version === version)?.kind);
+    const changes = { enabled: true, ...(contentType === undefined ? {} : { contentType }) };
+    return this.#secrets.update(secretNames.clientCredential(application), version, changes);
   }
 
   listRefreshTokenVersions(application: string): Promise<readonly RefreshTokenVersion[]> {
@@ -118,11 +122,6 @@ export class KeyVaultCredentialStore implements CredentialStore {
 
   disableClientCredentialVersion(application: string, version: string): Promise<void> {
     return this.#secrets.update(secretNames.clientCredential(application), version, { enabled: false });
-  }
-
-  withdrawRefreshTokenVersion(application: string, version: string): Promise<void> {
-    const name = secretNames.refreshToken(application);
-    return this.#secrets.update(name, version, { enabled: false, contentType: refreshTokenTypes.staged });
   }
 
   setClientCredentialEnd(application: string, version: string, endsAtMs: number): Promise<void> {

@@ -12,6 +12,12 @@ export const rotationOverdueMs = 36 * hourMs;
 /** Minimum time between two checks of one instance. */
 const checkMs = hourMs;
 
+/**
+ * Minimum time from the end of a maintenance to the next one of a dead credential. Shorter than {@link checkMs}, because a
+ * maintenance ends some time after the check that starts it.
+ */
+const deadPauseMs = checkMs / 2;
+
 export interface OverdueCareDeps {
   readonly store: Pick<CredentialStore, 'listApplications'>;
   readonly cached: Pick<CachedCredentials, 'get'>;
@@ -59,7 +65,7 @@ export class OverdueCare {
         else if (await this.#isOverdue(application, nowMs)) overdue.push(application);
       }
       log.log('info', 'credential.care_checked', { overdue: overdue.length, dead: dead.length });
-      if (dead.length > 0) await care(nowMs - checkMs, dead);
+      if (dead.length > 0) await care(nowMs - deadPauseMs, dead);
       if (overdue.length === 0) return;
       log.log('warn', 'credential.care_overdue', { applications: overdue.join(',') });
       await care(nowMs - rotationOverdueMs, overdue);

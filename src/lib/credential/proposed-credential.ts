@@ -1,8 +1,9 @@
 import { errorOf } from '../entra/judge-token-reply.ts';
 import { errorFields } from '../runtime/log.ts';
 import type { ClientCredentialVersion } from './credential-store.ts';
-import { redeemRepeatedly, type UsableClient, type WorkingClientDeps } from './prove-client-credential.ts';
+import { redeemRepeatedly, type UsableClient } from './prove-client-credential.ts';
 import { clientVersions, putInUse } from './staged-version.ts';
+import type { WorkingClientDeps } from './working-client.ts';
 
 /**
  * Changes an application from a secret or certificate to the managed identity. Only the app has the identity, so setup
@@ -11,13 +12,12 @@ import { clientVersions, putInUse } from './staged-version.ts';
  */
 
 /**
- * Whether the vault contains a proposal newer than the version in use. A later renewal or setup cancels a proposal.
- * Pure.
+ * Whether the vault contains a proposal newer than every version that is or was in use. A later renewal or setup cancels a
+ * proposal, also if its version is disabled again. Pure.
  * @param versions newest first.
- * @param inUse the version in use.
  */
-export function isProposed(versions: readonly ClientCredentialVersion[], inUse: string): boolean {
-  const newerCount = versions.findIndex(({ version }) => version === inUse);
+export function isProposed(versions: readonly ClientCredentialVersion[]): boolean {
+  const newerCount = versions.findIndex(({ staged, proposed }) => staged !== true && proposed !== true);
   return versions.slice(0, Math.max(0, newerCount)).some(({ proposed }) => proposed === true);
 }
 
@@ -36,7 +36,7 @@ export async function adoptProposed(deps: WorkingClientDeps, application: string
   const { client } = await deps.store.load(application);
   if (client.credential.kind === 'federated') return;
   const known = await deps.store.listClientCredentialVersions(application);
-  if (!isProposed(known, client.version)) return;
+  if (!isProposed(known)) return;
   const proposed = federatedClient(client);
   const reply = await redeemRepeatedly(deps, proposed);
   if (reply.ok) {

@@ -1,13 +1,8 @@
 import type { Clock } from '../runtime/clock.ts';
 import { type EntraFailure, errorOf, type TokenReply } from '../entra/judge-token-reply.ts';
 import type { Redeemer } from '../entra/redeemer.ts';
-import type { Logger } from '../runtime/log.ts';
 import { retry } from '../runtime/retry.ts';
-import type { Secret } from '../model/secret.ts';
-import { toBrokerError } from '../model/errors.ts';
-import { isOlderThan, orphanAgeMs } from './client-keys.ts';
-import type { Credential, StoredClientCredential } from '../model/credential.ts';
-import type { CredentialStore } from './credential-store.ts';
+import type { StoredClientCredential } from '../model/credential.ts';
 
 export interface RedeemAsApplicationDeps {
   readonly redeemer: Redeemer;
@@ -89,7 +84,7 @@ export function redeemAsApplication(deps: RedeemAsApplicationDeps, client: Usabl
 const clockFailure = 700024;
 
 /** Whether a failure may concern this version of the client credential, and another version may work. */
-const isAboutVersion = ({ reach, logFields }: EntraFailure): boolean =>
+export const isAboutVersion = ({ reach, logFields }: EntraFailure): boolean =>
   reach !== 'transient' && logFields['aadsts'] !== clockFailure;
 
 /**
@@ -99,74 +94,4 @@ const isAboutVersion = ({ reach, logFields }: EntraFailure): boolean =>
 export async function isRefused(deps: RedeemAsApplicationDeps, client: UsableClient): Promise<boolean> {
   const reply = await redeemAsApplication(deps, client);
   return !reply.ok && isAboutVersion(reply.failure);
-}
-
-export interface WorkingClientDeps extends RedeemAsApplicationDeps {
-  readonly store: CredentialStore;
-  readonly clock: Clock;
-  readonly log: Logger;
-}
-
-export interface WorkingClient {
-  readonly client: StoredClientCredential;
-  /** Microsoft Graph access token for the application itself. */
-  readonly token: Secret;
-}
-
-/**
- * Returns the newest stored client credential that works, with a token for the application itself. If Entra rejects the
- * newest version, an older one is used and the rejected ones are disabled. A version can be wrong because an operator
- * stored it or changed its tags by hand, or because a run was killed while another run removed its certificate from the
- * application.
- * @throws BrokerError with the failure of the newest version if none works; key_vault_unavailable, or a transient failure.
- */
-export async function workingClient(
-  deps: WorkingClientDeps,
-  application: string,
-  { client: newest, refreshToken }: Pick<Credential, 'client' | 'refreshToken'>,
-): Promise<WorkingClient> {
-  const first = await redeemAsApplication(deps, newest);
-  if (first.ok) return { client: newest, token: first.token.accessToken };
-  const failure = errorOf(first.failure);
-  if (!isAboutVersion(first.failure)) throw failure;
-  // Only then may the newest version name a wrong application or tenant.
-  const isAnyAllowed = failure.code !== 'client_credential_rejected';
-  const versions = await deps.store.listClientCredentialVersions(application);
-  const rejected = versions.filter(({ version }) => version === newest.version);
-  for (const version of versions.filter((each) => each.enabled && each.version !== newest.version)) {
-    const client = await readOlder(deps, application, version.version);
-    if (client === undefined) continue;
-    const isSameApplication = client.clientId === newest.clientId || client.clientId === refreshToken?.clientId;
-    if (!isSameApplication && !isAnyAllowed) continue;
-    const reply = await redeemAsApplication(deps, client);
-    if (!reply.ok) {
-      // Any other failure says nothing about this version, so it must not be disabled.
-      if (!isAboutVersion(reply.failure)) throw errorOf(reply.failure);
-      rejected.push(version);
-      continue;
-    }
-    const fields = { application, from: newest.version, to: client.version };
-    deps.log.log('warn', 'credential.client_credential_fell_back', fields);
-    for (const { version: rejectedVersion, createdAtMs } of rejected) {
-      // A recent version may belong to another run, and not all of Entra's servers may know it yet.
-      if (isOlderThan(orphanAgeMs, createdAtMs, deps.clock.nowMs()))
-        await deps.store.disableClientCredentialVersion(application, rejectedVersion);
-    }
-    return { client, token: reply.token.accessToken };
-  }
-  throw failure;
-}
-
-/** Returns an older version; undefined if it cannot be read. */
-async function readOlder(
-  { store }: WorkingClientDeps,
-  application: string,
-  version: string,
-): Promise<StoredClientCredential | undefined> {
-  try {
-    return await store.loadClientCredentialVersion(application, version);
-  } catch (thrown) {
-    if (toBrokerError(thrown).transient) throw thrown;
-    return undefined;
-  }
 }

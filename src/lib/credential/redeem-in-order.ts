@@ -6,7 +6,7 @@ import { retry } from '../runtime/retry.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { StoredClientCredential, StoredRefreshToken } from '../model/credential.ts';
 import type { RefreshTokenVersion } from './credential-store.ts';
-import { lastConsent, refreshTokensInOrder } from './in-force.ts';
+import { refreshTokensInOrder, trueAccount } from './in-force.ts';
 import { otherAccountError } from './judge-renewed-token.ts';
 import { isAboutToken, redeemRefreshToken, type StoreRefreshTokenDeps } from './store-refresh-token.ts';
 
@@ -73,27 +73,18 @@ export async function redeemInOrder(
   );
 }
 
-/**
- * Returns the token with the account that it must belong to. A token that was stored by hand names none: it must belong to
- * the account that consented last. If a person changed the tag of one version, another version of the same consent
- * confirms the account of the token.
- */
+/** Returns the token with the account that it must belong to. */
 function withTrueAccount(
   stored: StoredRefreshToken,
   { objectId, username }: TokenClaims,
   known: readonly RefreshTokenVersion[],
 ): StoredRefreshToken {
-  const { consentedAtMs } = stored;
-  if (consentedAtMs === undefined) {
-    const { accountObjectId = '', account = '' } = lastConsent(known);
-    return stored.accountObjectId === '' ? { ...stored, accountObjectId, account } : stored;
-  }
-  if (objectId === undefined || stored.accountObjectId === '' || objectId === stored.accountObjectId) return stored;
-  const witness = known.find(
-    (other) => !other.staged && other.consentedAtMs === consentedAtMs && other.accountObjectId === objectId,
-  );
-  if (witness === undefined) return stored;
-  return { ...stored, accountObjectId: objectId, account: username ?? witness.account ?? stored.account };
+  const named = {
+    ...(objectId === undefined ? {} : { accountObjectId: objectId }),
+    ...(username === undefined ? {} : { account: username }),
+  };
+  const { accountObjectId = '', account = '' } = trueAccount(stored, named, known);
+  return { ...stored, accountObjectId, account: account || stored.account };
 }
 
 function redeemWithRetry(

@@ -3,14 +3,18 @@ import type { Clock } from '../runtime/clock.ts';
 import { errorFields } from '../runtime/log.ts';
 import { toBrokerError } from '../model/errors.ts';
 import { ptbCommand } from '../model/advice.ts';
-import { applicationPath, type ClientKeys, clientKeys, type RegisteredKey } from './client-keys.ts';
+import { applicationPath, type ClientKeys, clientKeys } from './client-keys.ts';
+import type { ClientCredentialVersion } from './credential-store.ts';
+import { endInEntra } from './end-in-entra.ts';
+import type { JsonObject } from '../graph/reply.ts';
 import type { ClientCredential, StoredClientCredential } from '../model/credential.ts';
 import { issueAndStore } from './issue-and-store.ts';
 import { adoptProposed } from './proposed-credential.ts';
-import { isRefused, proveClientCredential, workingClient } from './prove-client-credential.ts';
+import { isRefused, proveClientCredential } from './prove-client-credential.ts';
 import { versionsKept } from './rotate.ts';
 import { clientVersions, putInUse, type StagedVersion } from './staged-version.ts';
 import { isForbidden, removeSuperseded, type RenewalDeps } from './superseded-keys.ts';
+import { workingClient } from './working-client.ts';
 
 export interface Renewal {
   readonly application: string;
@@ -37,6 +41,7 @@ export const renewBeforeMs = 30 * dayMs;
  * @throws BrokerError client_credential_rejected, credential_missing, key_vault_unavailable, or from Graph.
  */
 export async function renewClientCredential(deps: RenewalDeps, application: string, force: boolean): Promise<Renewal> {
+  const known = await deps.store.listClientCredentialVersions(application);
   await adoptProposed(deps, application);
   const credential = await deps.store.load(application);
   const { client: newest } = credential;
@@ -50,12 +55,14 @@ export async function renewClientCredential(deps: RenewalDeps, application: stri
   const keys = clientKeys({ ...deps, ...deps.graphOf(token) }, application, path, kind);
   let isDue = force || endsSoon(client, deps.clock);
   try {
-    const registered = await keys.list();
+    const entries = await keys.entries();
+    const registered = await keys.registered(entries);
+    const dated = await withEndFromEntra(deps, application, client, entries);
     if (kind === 'certificate' && !registered.some(({ keyId }) => keyId === client.keyId)) {
       return unchanged(application, kind, 'was not created by the broker: renew it where it was created');
     }
-    isDue ||= endsSoon(await withEndFromEntra(deps, application, client, registered), deps.clock);
-    if (isDue) return await replace(deps, application, keys, client);
+    isDue ||= endsSoon(dated, deps.clock);
+    if (isDue) return await replace(deps, keys, { application, previous: client, known });
     const removed = await removeSuperseded(deps, keys, registered, { application, client });
     return unchanged(application, kind, 'does not expire soon', removed);
   } catch (thrown) {
@@ -85,10 +92,10 @@ async function withEndFromEntra(
   deps: RenewalDeps,
   application: string,
   client: StoredClientCredential,
-  registered: readonly RegisteredKey[],
+  entries: readonly JsonObject[],
 ): Promise<StoredClientCredential> {
-  const endsAtMs = registered.find(({ keyId }) => keyId === client.keyId)?.endsAtMs;
-  if (endsAtMs === undefined || Number.isNaN(endsAtMs)) return client;
+  const endsAtMs = endInEntra(entries, client, deps.clock.nowMs());
+  if (endsAtMs === undefined) return client;
   // The vault's dates have whole seconds.
   if (client.endsAtMs !== undefined && client.endsAtMs < endsAtMs + 1_000) return client;
   deps.log.log('warn', 'credential.end_corrected', { application, endsAt: new Date(endsAtMs).toISOString() });
@@ -96,15 +103,20 @@ async function withEndFromEntra(
   return { ...client, endsAtMs };
 }
 
+interface ToReplace {
+  readonly application: string;
+  readonly previous: StoredClientCredential;
+  /** The versions that existed when the renewal began. */
+  readonly known: readonly ClientCredentialVersion[];
+}
+
 async function replace(
   deps: RenewalDeps,
-  application: string,
   keys: ClientKeys,
-  previous: StoredClientCredential,
+  { application, previous, known }: ToReplace,
 ): Promise<Renewal> {
   const { store } = deps;
   try {
-    const known = await store.listClientCredentialVersions(application);
     const { version, undo } = await issueAndStore(deps, application, keys, {
       owner: previous,
       write: (credential) => store.stageClientCredential(application, credential),

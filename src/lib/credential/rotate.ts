@@ -103,14 +103,10 @@ async function storeRenewed(
   },
 ): Promise<InUse> {
   if (renewed.secret.equals(source.stored.secret)) return { stored: source.stored };
-  const written: RefreshTokenVersion[] = [];
   const write: WriteToken = async (token) => {
     const version = await deps.store.stageRefreshToken(application, token);
-    const staged = { version, known: [...known, ...written] };
-    const overtaking = await putInUse(refreshTokenVersions(deps.store, application), staged);
+    const overtaking = await putInUse(refreshTokenVersions(deps.store, application), { version, known });
     if (overtaking !== undefined) throw new Overtaken(overtaking);
-    written.push({ version, createdAtMs: deps.clock.nowMs(), enabled: true });
-    return version;
   };
   try {
     const { refreshToken: stored, isSingleUse } = await storeRefreshToken(
@@ -172,10 +168,7 @@ export function versionsToDisable(
   const enabled = versions.filter(({ enabled }) => enabled);
   const good = enabled.filter(({ version }) => !rejected.includes(version));
   // Versions that were stored by hand do not displace those that the broker has proven.
-  const usable = [
-    ...good.filter(({ consentedAtMs }) => consentedAtMs !== undefined),
-    ...good.filter(({ consentedAtMs }) => consentedAtMs === undefined),
-  ];
+  const usable = [...good.filter(({ isByHand }) => !isByHand), ...good.filter(({ isByHand }) => isByHand)];
   // If Entra rejected all of them, they stay enabled, so that an operator can examine them.
   if (usable.length === 0) return [];
   return [...usable.slice(versionsKept), ...enabled.filter((each) => !usable.includes(each))];

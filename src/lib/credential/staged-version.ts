@@ -1,5 +1,5 @@
 import { BrokerError, toBrokerError } from '../model/errors.ts';
-import type { CredentialStore, StoredVersion } from './credential-store.ts';
+import type { ClientCredentialVersion, CredentialStore, StoredVersion } from './credential-store.ts';
 
 /**
  * How the broker replaces a version without overruling a person. It stages the new version, which is disabled, then looks
@@ -9,10 +9,13 @@ import type { CredentialStore, StoredVersion } from './credential-store.ts';
 export interface StagedVersion {
   readonly version: string;
   /** The versions that existed when the run began. */
-  readonly known: readonly StoredVersion[];
+  readonly known: readonly ListedVersion[];
 }
 
-/** A version that somebody else stored during the run; undefined if there is none. */
+/** A proposal (proposed-credential.ts) is disabled, but a person has stored it. */
+type ListedVersion = StoredVersion & Pick<ClientCredentialVersion, 'proposed'>;
+
+/** A version or proposal that somebody else stored during the run; undefined if there is none. */
 type Overtaking = string | undefined;
 
 /**
@@ -22,11 +25,12 @@ type Overtaking = string | undefined;
  * @throws BrokerError credential_missing if no version that was enabled when the run began still is: a person has
  * stopped the broker.
  */
-function overtakingVersion(versions: readonly StoredVersion[], { version: staged, known }: StagedVersion): Overtaking {
-  const before = new Set(known.filter(({ enabled }) => enabled).map(({ version }) => version));
-  const enabled = versions.filter((each) => each.enabled && each.version !== staged);
-  const overtaking = enabled.find(({ version }) => !before.has(version));
+function overtakingVersion(versions: readonly ListedVersion[], { version: staged, known }: StagedVersion): Overtaking {
+  const before = new Set(known.filter(isDecision).map(({ version }) => version));
+  const decisions = versions.filter((each) => isDecision(each) && each.version !== staged);
+  const overtaking = decisions.find(({ version }) => !before.has(version));
   if (overtaking !== undefined) return overtaking.version;
+  const enabled = decisions.filter((each) => each.enabled);
   if (enabled.length > 0) return undefined;
   throw new BrokerError(
     'credential_missing',
@@ -34,8 +38,10 @@ function overtakingVersion(versions: readonly StoredVersion[], { version: staged
   );
 }
 
+const isDecision = ({ enabled, proposed }: ListedVersion): boolean => enabled || proposed === true;
+
 export interface VersionsInVault {
-  list(): Promise<readonly StoredVersion[]>;
+  list(): Promise<readonly ListedVersion[]>;
   enable(version: string): Promise<void>;
   disable(version: string): Promise<void>;
 }
@@ -55,10 +61,29 @@ export async function putInUse(vault: VersionsInVault, staged: StagedVersion): P
   } catch (thrown) {
     // The second look is a precaution. Without it, the staged version stays in use.
     if (toBrokerError(thrown).code !== 'credential_missing') return undefined;
-    await vault.disable(staged.version);
+    await disableAgain(vault, staged.version);
     throw thrown;
   }
   return undefined;
+}
+
+/** How often a version is disabled that must not stay in use. The SDK retries each request, too. */
+const disableAttempts = 3;
+
+/** @throws BrokerError credential_missing that names the version, if it is still enabled. */
+async function disableAgain(vault: VersionsInVault, version: string): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await vault.disable(version);
+      return;
+    } catch (thrown) {
+      if (attempt < disableAttempts) continue;
+      throw new BrokerError(
+        'credential_missing',
+        `All versions in Key Vault were disabled in the meantime, but the new version ${version} could not be disabled: ${toBrokerError(thrown).detail} Disable it in Key Vault.`,
+      );
+    }
+  }
 }
 
 export const clientVersions = (store: CredentialStore, application: string): VersionsInVault => ({

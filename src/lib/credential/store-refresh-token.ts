@@ -27,17 +27,17 @@ export interface StoredAndProven {
   readonly isSingleUse?: true;
 }
 
-/** How a token is written: at once for a consent, staged for a rotation. @returns the version that was written. */
-export type WriteToken = (token: NewRefreshToken) => Promise<string | undefined>;
+/** How a token is written: at once for a consent, staged for a rotation. */
+export type WriteToken = (token: NewRefreshToken) => Promise<void>;
 
-/** Pauses before another attempt to redeem the token that was just stored: one of Entra's servers may lag. */
+/** Pauses before another attempt to redeem the token: one of Entra's servers may lag. */
 const lagPausesMs = [3_000, 10_000, 30_000] as const;
 
 /**
- * Redeems a refresh token, stores it, reads the version in force back and redeems that too. A token that does not work is
- * never stored, so a killed process cannot leave one as the newest version. If Entra keeps rejecting the token that was
- * read back for 43 seconds, its version is withdrawn; after a transient failure it stays. If Entra accepts each token only
- * once, the last one that it issued is stored.
+ * Redeems a refresh token twice, stores it and reads the version in force back. A token that does not work is never stored,
+ * so a killed process cannot leave one as the newest version. If Entra rejects the token at its second use, it is tried
+ * again for 43 seconds. If Entra accepts each token only once, the last one that it issued is stored. After a transient
+ * failure of the second use, the token is stored and the failure is thrown.
  * @param deps.write writes the token. Default: as a consent, which is in force at once.
  * @throws BrokerError key_vault_unavailable, or the failure of the redemption.
  */
@@ -47,23 +47,46 @@ export async function storeRefreshToken(
   application: string,
   token: NewRefreshToken,
 ): Promise<StoredAndProven> {
-  const { write = (written: NewRefreshToken) => save(deps.store, application, written) } = deps;
+  const { store, write = (written: NewRefreshToken) => save(store, application, written) } = deps;
   const first = await proven(deps, client, token);
-  const version = await write(token);
-  const stored = await readBack(deps.store, application);
+  const second = await useAgain(deps, client, token, first);
+  if ('successor' in second) return storeSuccessor(deps, application, { ...second, write });
+  await write(token);
+  const stored = await readBack(store, application);
+  if ('failure' in second) throw errorOf(second.failure);
+  if (stored.secret.equals(token.secret)) return { refreshToken: stored, proof: second.proof };
+  // Another run has stored one in the meantime.
   const reply = await redeemRefreshToken(deps, client, stored);
-  if (reply.ok) return { refreshToken: stored, proof: checkedAccount(reply.token, stored) };
-  if (!isAboutToken(reply.failure) || !stored.secret.equals(token.secret)) throw errorOf(reply.failure);
+  if (!reply.ok) throw errorOf(reply.failure);
+  return { refreshToken: stored, proof: checkedAccount(reply.token, stored) };
+}
+
+type SecondUse =
+  | { readonly proof: RedeemedToken }
+  /** Entra rejects the token after its first use, and accepted its successor. */
+  | { readonly proof: RedeemedToken; readonly successor: NewRefreshToken }
+  /** A failure that says nothing about the token. */
+  | { readonly failure: EntraFailure };
+
+/** @throws BrokerError with the failure, if Entra keeps rejecting the token and its successor. */
+async function useAgain(
+  deps: StoreRefreshTokenDeps,
+  client: StoredClientCredential,
+  token: NewRefreshToken,
+  first: RedeemedToken,
+): Promise<SecondUse> {
+  const reply = await redeemRefreshToken(deps, client, token);
+  if (reply.ok) return { proof: checkedAccount(reply.token, token) };
+  if (!isAboutToken(reply.failure)) return { failure: reply.failure };
   const successor = first.refreshToken === undefined ? undefined : { ...token, secret: first.refreshToken };
   for (const pauseMs of [0, ...lagPausesMs]) {
     if (pauseMs > 0) await deps.clock.sleep(pauseMs);
-    const again = pauseMs === 0 ? undefined : await redeemRefreshToken(deps, client, stored);
-    if (again?.ok) return { refreshToken: stored, proof: checkedAccount(again.token, stored) };
+    const again = pauseMs === 0 ? undefined : await redeemRefreshToken(deps, client, token);
+    if (again?.ok) return { proof: checkedAccount(again.token, token) };
     if (successor === undefined) continue;
     const next = await redeemRefreshToken(deps, client, successor);
-    if (next.ok) return storeSuccessor(deps, application, { successor, proof: next.token, write });
+    if (next.ok) return { proof: next.token, successor };
   }
-  await deps.store.withdrawRefreshTokenVersion(application, version ?? stored.version);
   throw errorOf(reply.failure);
 }
 
@@ -105,17 +128,13 @@ async function readBack(store: CredentialStore, application: string): Promise<St
   throw new BrokerError('key_vault_unavailable', 'Key Vault did not return the refresh token that was just stored.');
 }
 
-/**
- * Stores the token. A write whose reply was lost may have succeeded, so the store is read before the error is thrown.
- * @returns the version; undefined if it is unknown.
- */
-async function save(store: CredentialStore, application: string, token: NewRefreshToken): Promise<string | undefined> {
+/** Stores the token. A write whose reply was lost may have succeeded, so the store is read before the error is thrown. */
+async function save(store: CredentialStore, application: string, token: NewRefreshToken): Promise<void> {
   try {
-    return await store.saveRefreshToken(application, token);
+    await store.saveRefreshToken(application, token);
   } catch (failure) {
     const stored = await store.loadRefreshToken(application).catch(() => undefined);
     if (stored?.secret.equals(token.secret) !== true) throw toBrokerError(failure);
-    return stored.version;
   }
 }
 

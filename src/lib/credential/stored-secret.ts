@@ -36,7 +36,17 @@ const contentTypes = {
   federated: 'federated-credential',
 } as const;
 
-/** The content type of a refresh token. A staged version is disabled, and does not count as a consent. */
+/** The content type of a version that a run has yet to put in use. */
+const stagedType = 'client-credential-staged';
+
+/** The content type of a version in use. Undefined for an unknown kind. */
+export const clientContentType = (kind: ClientCredential['kind'] | undefined): string | undefined =>
+  kind && contentTypes[kind];
+
+/**
+ * The content type of a refresh token. A staged version is disabled, and does not count as a consent. One that was stored by
+ * hand has neither type: a person can remove the tag that names the consent.
+ */
 export const refreshTokenTypes = { inUse: 'refresh-token', staged: 'refresh-token-staged' } as const;
 
 /** Converts a refresh token. Key Vault shows its end as the expiry of the secret. */
@@ -69,7 +79,7 @@ export function writeClientCredential(
   const { kind } = credential;
   return {
     value: valueOf(credential),
-    contentType: contentTypes[kind],
+    contentType: state === 'staged' ? stagedType : contentTypes[kind],
     ...(endsAtMs === undefined ? {} : { expiresOn: new Date(endsAtMs) }),
     ...(state === 'in use' ? {} : { enabled: false }),
     tags: {
@@ -111,16 +121,15 @@ function timeOf(value: unknown): number | undefined {
 }
 
 /** Milliseconds, or undefined if the tag is missing or not a date. */
-function timeIn(tag: string | undefined): number | undefined {
-  const time = Date.parse(tag ?? '');
-  return Number.isNaN(time) ? undefined : time;
-}
+const timeIn = (tag: string | undefined): number | undefined => timeOf(new Date(tag ?? ''));
 
 /** The earliest of the times that are known. */
 export function earliest(...times: readonly (number | undefined)[]): number | undefined {
   const known = times.filter((time) => time !== undefined);
   return known.length === 0 ? undefined : Math.min(...known);
 }
+
+const isRefreshTokenType = (type: unknown): boolean => Object.values<unknown>(refreshTokenTypes).includes(type);
 
 const isText = (value: unknown): value is string => typeof value === 'string' && value !== '';
 
@@ -149,6 +158,7 @@ export function readRefreshTokenVersion(listed: SecretProperties): RefreshTokenV
     ...(accountObjectId ? { accountObjectId } : {}),
     ...(clientId ? { clientId } : {}),
     ...(consentedAtMs === undefined ? {} : { consentedAtMs }),
+    ...(consentedAtMs === undefined && !isRefreshTokenType(listed.contentType) ? { isByHand: true } : {}),
     ...(listed.contentType === refreshTokenTypes.staged ? { staged: true } : {}),
   };
 }
@@ -162,6 +172,7 @@ export function readClientCredentialVersion(listed: SecretProperties): ClientCre
     ...(clientId ? { clientId } : {}),
     ...(keyId ? { keyId } : {}),
     ...(proposed === 'true' ? { proposed: true } : {}),
+    ...(listed.enabled === false && listed.contentType === stagedType ? { staged: true } : {}),
   };
 }
 

@@ -7,13 +7,14 @@ import {
   applicationPath,
   type ClientKeys,
   clientKeys,
-  isOlderThan,
+  hasPassed,
   type KeyInUse,
   type RegisteredKey,
   removeUnused,
   settledAgeMs,
 } from './client-keys.ts';
-import { redeemAsApplication, redeemRepeatedly, type WorkingClientDeps } from './prove-client-credential.ts';
+import { redeemAsApplication, redeemRepeatedly } from './prove-client-credential.ts';
+import type { WorkingClientDeps } from './working-client.ts';
 
 export interface RenewalDeps extends WorkingClientDeps {
   /** Returns Microsoft Graph of the partner tenant for the application's own token. */
@@ -31,7 +32,7 @@ export const isForbidden = (thrown: unknown): boolean => graphStatus(thrown) ===
 async function keyInUse(deps: RenewalDeps, application: string, client: StoredClientCredential): Promise<KeyInUse> {
   const versions = await deps.store.listClientCredentialVersions(application);
   const createdAtMs = versions.find(({ version }) => version === client.version)?.createdAtMs;
-  const isOld = createdAtMs !== undefined && isOlderThan(settledAgeMs, createdAtMs, deps.clock.nowMs());
+  const isOld = createdAtMs !== undefined && hasPassed(settledAgeMs, createdAtMs, deps.clock.nowMs());
   const isSettled = isOld && (await redeemRepeatedly(deps, client)).ok;
   return { keyId: client.keyId, isSettled };
 }
@@ -69,7 +70,8 @@ export async function removeFormerCredentials(
     if (client.credential.kind === kind) continue;
     const keys = clientKeys({ ...deps, ...graph }, application, applicationPath(client.clientId), kind);
     try {
-      removed += await removeUnused(deps, keys, await keys.list(), { keyId: undefined, isSettled });
+      const registered = await keys.registered(await keys.entries());
+      removed += await removeUnused(deps, keys, registered, { keyId: undefined, isSettled });
     } catch (thrown) {
       if (!isForbidden(thrown)) throw thrown;
     }

@@ -1,13 +1,15 @@
-import { X509Certificate } from 'node:crypto';
 import type { GraphClient } from '../graph/client.ts';
 import { type JsonObject, objectsIn, textOf, textsIn } from '../graph/reply.ts';
 import { clientCredentialName, type StoredClientCredential } from '../model/credential.ts';
 import { visibleText } from '../runtime/visible-text.ts';
-import { type KeyMark, orphanAgeMs } from './client-keys.ts';
+import { holdsKey, type KeyMark, orphanAgeMs } from './client-keys.ts';
+import { isValueOf } from './end-in-entra.ts';
 import { type IdentityTrust, isTrustIn, type ListedTrust } from './identity-trust.ts';
 
 /** A key with which somebody can authenticate as an application. */
 export type KeyKind = 'client secret' | 'certificate' | 'federated credential';
+
+type ListedKind = Exclude<KeyKind, 'federated credential'>;
 
 /** A key that this vault does not hold. */
 export interface UnknownKey {
@@ -47,9 +49,9 @@ export async function readKeyLists({ get }: Pick<GraphClient, 'get'>, path: stri
 
 /** Selects the keys that this vault does not hold. Pure. */
 export function unknownKeys(lists: KeyLists, known: KnownKeys, nowMs: number): readonly UnknownKey[] {
-  const unknownIn = (kind: KeyKind, entries: readonly JsonObject[]): UnknownKey[] =>
+  const unknownIn = (kind: ListedKind, entries: readonly JsonObject[]): UnknownKey[] =>
     entries
-      .filter((entry) => !isKnown(entry, known, nowMs))
+      .filter((entry) => !isKnown(kind, entry, known, nowMs))
       .map((entry) => describe(kind, textOf(entry, 'keyId'), textOf(entry, 'displayName')));
   return [
     ...unknownIn('client secret', lists.secrets),
@@ -67,28 +69,13 @@ const describe = (kind: KeyKind, id = '', name = ''): UnknownKey => ({
   isMarked: name === clientCredentialName || /^partner-token-broker[:-]/.test(name),
 });
 
-function isKnown(entry: JsonObject, { mark, stored }: KnownKeys, nowMs: number): boolean {
-  if (mark.storedKeyIds.has(textOf(entry, 'keyId') ?? '')) return true;
+function isKnown(kind: ListedKind, entry: JsonObject, { mark, stored }: KnownKeys, nowMs: number): boolean {
+  const key = { keyId: textOf(entry, 'keyId') ?? '', kind: kind === 'certificate' ? kind : 'secret' } as const;
+  if (holdsKey(mark, key, nowMs)) return true;
   // A run may be about to store it.
   const ageMs = nowMs - Date.parse(textOf(entry, 'startDateTime') ?? '');
   if (textOf(entry, 'displayName') === mark.name && ageMs >= 0 && ageMs <= orphanAgeMs) return true;
   return stored !== undefined && stored.keyId === undefined && isValueOf(entry, stored);
-}
-
-/** Compares what Entra shows of a value: the first characters of a secret, the thumbprint of a certificate. */
-function isValueOf(entry: JsonObject, { credential }: StoredClientCredential): boolean {
-  if (credential.kind === 'federated') return false;
-  if (credential.kind === 'secret') {
-    const hint = textOf(entry, 'hint');
-    return hint !== undefined && hint !== '' && credential.secret.reveal().startsWith(hint);
-  }
-  const thumbprint = Buffer.from(new X509Certificate(credential.certificate).fingerprint.replaceAll(':', ''), 'hex');
-  // Graph's documentation and its answers differ in the form.
-  return ['hex', 'base64'].some(
-    (form) =>
-      textOf(entry, 'customKeyIdentifier')?.toLowerCase() ===
-      thumbprint.toString(form as 'hex' | 'base64').toLowerCase(),
-  );
 }
 
 /** A federated credential as Graph lists it. */

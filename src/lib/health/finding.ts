@@ -6,6 +6,7 @@ export interface Finding {
   readonly severity: 'notice' | 'degraded' | 'down';
   readonly code:
     | ErrorCode
+    | 'end_unknown'
     | 'expires_soon'
     | 'mfa_missing'
     | 'rotation_failed'

@@ -70,6 +70,7 @@ export function judgeCredential(facts: CredentialFacts, nowMs: number): Credenti
       endedCode: 'client_credential_rejected',
       advice: renewalAdvice(facts),
     }),
+    ...unknownEndFindings(facts),
     ...mfaFindings(facts),
     ...rotationFindings(facts, nowMs),
     ...keyFindings(facts),
@@ -159,6 +160,21 @@ function renewalAdvice({ application, credential }: CredentialFacts): string {
   return credential?.client.credential.kind === 'certificate'
     ? `${renew}. If the broker did not create the certificate, renew it where it was created.`
     : `${renew}, or ${ptbCommand('setup --credential federated', application)} to work without a secret.`;
+}
+
+/** A secret that a person stored without its expiry may end any day. The daily care looks its end up in Entra. */
+function unknownEndFindings({ credential }: CredentialFacts): Finding[] {
+  if (credential?.client.credential.kind !== 'secret' || credential.client.endsAtMs !== undefined) return [];
+  const { version } = credential.client;
+  return [
+    {
+      severity: 'degraded',
+      code: 'end_unknown',
+      message: `The version ${version} of the client credential in Key Vault has no expiry, so nobody knows when the client secret ends.`,
+      advice:
+        'Enter the end of the client secret, as Entra shows it, as the expiration date of that version. The daily care does so if the application may read itself.',
+    },
+  ];
 }
 
 function mfaFindings({ application, credential, journal }: CredentialFacts): Finding[] {

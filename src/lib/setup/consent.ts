@@ -1,7 +1,7 @@
 import { minuteMs } from '../model/durations.ts';
 import { isoTime } from '../runtime/clock.ts';
 import { type ClientCredential, refreshTokenLifeMs, type StoredClientCredential } from '../model/credential.ts';
-import { lastConsent } from '../credential/in-force.ts';
+import { isSameName, lastConsent } from '../credential/in-force.ts';
 import type { NewRefreshToken } from '../credential/credential-store.ts';
 import { storeRefreshToken, type StoreRefreshTokenDeps } from '../credential/store-refresh-token.ts';
 import type { RedeemedToken } from '../entra/judge-token-reply.ts';
@@ -95,6 +95,8 @@ export async function confirmChange(
 ): Promise<void> {
   const former = lastConsent(await store.listRefreshTokenVersions(application));
   if (former.accountObjectId === undefined || former.accountObjectId === accountObjectId) return;
+  // A person changed the object id in the tags. It is the same account.
+  if (isSameName(former.account, account)) return;
   const formerAccount = former.account ?? former.accountObjectId;
   if (await confirmAccount?.(formerAccount, account)) return;
   throw new SetupError(

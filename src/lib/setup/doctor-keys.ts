@@ -1,12 +1,14 @@
 import { applicationPath, keyMark } from '../credential/client-keys.ts';
 import type { CheckKeysDeps } from '../credential/check-keys.ts';
 import type { CredentialStore } from '../credential/credential-store.ts';
+import { redeemAsApplication, type RedeemAsApplicationDeps } from '../credential/prove-client-credential.ts';
 import { namesOf, readKeyLists, unknownKeys } from '../credential/unknown-keys.ts';
 import type { GraphClient } from '../graph/client.ts';
 import { graphStatus } from '../graph/write.ts';
 import { ptbCommand } from '../model/advice.ts';
-import type { StoredClientCredential } from '../model/credential.ts';
+import type { ClientCredential, StoredClientCredential } from '../model/credential.ts';
 import { toBrokerError } from '../model/errors.ts';
+import type { Secret } from '../model/secret.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type Check, ok } from './check.ts';
 
@@ -50,4 +52,27 @@ export async function keysCheck(
     }
     return { check, status: 'notice', message: `The keys could not be read: ${toBrokerError(thrown).detail}` };
   }
+}
+
+interface OwnKeysDeps extends KeysCheckDeps, RedeemAsApplicationDeps {
+  /** Microsoft Graph in the partner tenant with this token. */
+  readonly partnerGraph: (token: Secret) => Pick<GraphClient, 'get'>;
+}
+
+/**
+ * Names the keys of the application that this vault does not hold, with a token of the application itself.
+ * @param temporary the client secret that stands in for the managed identity, see temporary-secret.ts.
+ * @returns undefined if there are none, or they cannot be read.
+ */
+export async function unknownKeysNote(deps: OwnKeysDeps, temporary?: ClientCredential): Promise<string | undefined> {
+  const client = await deps.store.load(deps.application).then(
+    (stored) => stored.client,
+    () => undefined,
+  );
+  if (client === undefined) return undefined;
+  const reply = await redeemAsApplication(deps, client);
+  if (!reply.ok) return undefined;
+  const used = { ...client, credential: temporary ?? client.credential };
+  const { remedy, message } = await keysCheck(deps, used, deps.partnerGraph(reply.token.accessToken));
+  return remedy === undefined ? undefined : `${message} ${remedy}`;
 }

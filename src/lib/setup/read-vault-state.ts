@@ -20,7 +20,7 @@ export async function readVaultState(
 ): Promise<VaultState & { readonly remembered: Remembered }> {
   const stored = await storedClient(store, application);
   const versions = await store.listClientCredentialVersions(application);
-  const waits = stored !== undefined && isProposed(versions, stored.version);
+  const waits = stored !== undefined && isProposed(versions);
   return {
     stored,
     isProposed: waits,

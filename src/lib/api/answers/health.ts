@@ -23,6 +23,7 @@ const findingSchema = z
     severity: z.enum(['notice', 'degraded', 'down']),
     code: z.enum([
       ...errorCodes,
+      'end_unknown',
       'expires_soon',
       'mfa_missing',
       'rotation_failed',

@@ -258,6 +258,39 @@ describe('TokenBroker with a dead credential', () => {
     expect(broker.credentialFailure('default')).toBeUndefined();
   });
 
+  test('uses the previous client credential within seconds when a person stored a wrong one, until it is replaced', async () => {
+    await broker.getToken(request(1));
+    const { client } = await store.load('default');
+    await store.saveClientCredential('default', {
+      ...client,
+      credential: { kind: 'secret', secret: new Secret('wrong') },
+    });
+    redeemer.script = ({ clientCredential }) =>
+      clientCredential.kind === 'secret' && clientCredential.secret.reveal() === 'wrong'
+        ? aadstsFailure(7000215)
+        : undefined;
+    await clock.advance(600_000);
+    expect(await outcomeOf(broker.getToken(request(2)))).toEqual({
+      code: 'client_credential_rejected',
+      scope: 'credential',
+    });
+    await clock.advance(10_000);
+    await broker.getToken(request(2));
+    await broker.getToken(request(3));
+    expect(broker.credentialFailure('default')).toBeUndefined();
+    expect(logged.events()).toContain('credential.client_credential_fell_back');
+    // The vault stays as the person left it. The daily care disables the wrong version.
+    expect((await store.load('default')).client.version).toBe('v2');
+    await store.saveClientCredential('default', {
+      ...client,
+      credential: { kind: 'secret', secret: new Secret('right') },
+    });
+    await clock.advance(600_000);
+    await broker.getToken(request(4));
+    const { clientCredential } = redeemer.sent.at(-1) ?? {};
+    expect(clientCredential?.kind === 'secret' && clientCredential.secret.reveal()).toBe('right');
+  });
+
   test('serves the delegated grant while the application grant is dead', async () => {
     redeemer.script = ({ grant }) => (grant.kind === 'application' ? aadstsFailure(7000222) : undefined);
     expect(await outcomeOf(broker.getToken(request(1, { grant: 'application' })))).toEqual({

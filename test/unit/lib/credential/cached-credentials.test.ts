@@ -6,7 +6,7 @@ import { silentLogger } from '../../../../src/lib/runtime/log.ts';
 import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
-import { type MemoryCredentialStore, storeWithCredential } from '../../../fakes/memory-credential-store.ts';
+import { MemoryCredentialStore, storeWithCredential } from '../../../fakes/memory-credential-store.ts';
 
 const partner = '99999999-9999-4999-8999-999999999999' as TenantId;
 let clock: FakeClock;
@@ -99,7 +99,10 @@ describe('CachedCredentials with a vault that does not answer', () => {
       first = false;
       return store.load(application);
     };
-    credentials = new CachedCredentials({ store: { load }, clock, log: silentLogger }, 600);
+    credentials = new CachedCredentials(
+      { store: Object.assign(new MemoryCredentialStore(), { load }), clock, log: silentLogger },
+      600,
+    );
     await credentials.get('default');
     await clock.advance(600_000);
   });

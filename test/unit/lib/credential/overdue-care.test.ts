@@ -69,10 +69,32 @@ describe('OverdueCare', () => {
     await check();
     await clock.advance(hour - 1);
     await check();
-    expect(started).toEqual([clock.nowMs() - 2 * hour + 1]);
+    expect(started).toEqual([clock.nowMs() - 1.5 * hour + 1]);
     await clock.advance(1);
     await check();
     expect(started).toHaveLength(2);
+  });
+
+  it('lets the maintenance of a dead credential begin every hour although it takes minutes', async () => {
+    const overdue = new OverdueCare({
+      store: { listApplications: async () => applications },
+      cached: { get: () => store.load('default') },
+      claims,
+      clock,
+      log: logged.log,
+      background: (work) => work(),
+    });
+    const claimed: boolean[] = [];
+    const care = async (unlessEndedSinceMs: number): Promise<void> => {
+      const atMs = clock.nowMs();
+      claimed.push(await claims.claim('default', { atMs, untilMs: atMs + hour / 2, unlessEndedSinceMs }));
+      await claims.end('default', atMs + 300_000);
+    };
+    for (let nth = 0; nth < 3; nth += 1) {
+      overdue.check(care, () => true);
+      await clock.advance(hour);
+    }
+    expect(claimed).toEqual([true, true, true]);
   });
 
   it('starts the maintenance when the refresh token seems to come from the future', async () => {

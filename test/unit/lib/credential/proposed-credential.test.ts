@@ -60,17 +60,26 @@ describe('adoptProposed', () => {
 });
 
 describe('isProposed', () => {
-  const version = (name: string, proposed?: true) => ({
+  const version = (name: string, more: { proposed?: true; staged?: true } = {}) => ({
     version: name,
     createdAtMs: 0,
-    enabled: proposed !== true,
-    ...(proposed ? { proposed } : {}),
+    enabled: more.proposed !== true && more.staged !== true,
+    ...more,
+  });
+  const proposal = version('v2', { proposed: true });
+
+  it('accepts a proposal only while it is newer than every version that is or was in use', () => {
+    expect(isProposed([proposal, version('v1')])).toBe(true);
+    expect(isProposed([version('v3'), proposal, version('v1')])).toBe(false);
+    expect(isProposed([proposal])).toBe(false);
+    expect(isProposed([])).toBe(false);
   });
 
-  it('accepts a proposal only while it is newer than the version in use', () => {
-    expect(isProposed([version('v2', true), version('v1')], 'v1')).toBe(true);
-    expect(isProposed([version('v3'), version('v2', true), version('v1')], 'v3')).toBe(false);
-    expect(isProposed([version('v2', true)], 'unknown')).toBe(false);
-    expect(isProposed([], 'v1')).toBe(false);
+  it('does not revive a proposal when the version that replaced it is disabled', () => {
+    expect(isProposed([{ ...version('v3'), enabled: false }, proposal, version('v1')])).toBe(false);
+  });
+
+  it('keeps a proposal when a renewal has staged a version and not put it in use', () => {
+    expect(isProposed([version('v3', { staged: true }), proposal, version('v1')])).toBe(true);
   });
 });

@@ -5,6 +5,7 @@ import { versionsKept } from '../../../../src/lib/credential/rotate.ts';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import type { JsonObject } from '../../../../src/lib/graph/reply.ts';
 import { aadstsFailure } from '../../../fakes/fake-redeemer.ts';
+import { refreshTokenOf } from '../../../fakes/memory-credential-store.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
 import {
   certificateFor,
@@ -271,9 +272,10 @@ describe('renewClientCredential when Entra rejects the newest certificate', () =
     expect((await fixture.store.load('default')).client.keyId).toBe('first');
   });
 
-  it('does not fall back to a version of another application, nor when no version works', async () => {
+  it('does not fall back to a version of another application than the refresh token, nor when no version works', async () => {
     const fixture = await createFixture(100);
     const { client } = await fixture.store.load('default');
+    await fixture.store.saveRefreshToken('default', { ...refreshTokenOf('r', 0), clientId: client.clientId });
     await fixture.store.disableClientCredentialVersion('default', 'v1');
     await fixture.store.saveClientCredential('default', { ...client, clientId: 'another' });
     await storeBad(fixture);

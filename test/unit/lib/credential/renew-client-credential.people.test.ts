@@ -8,6 +8,7 @@ import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
 import { Secret } from '../../../../src/lib/model/secret.ts';
 import { seededRandom } from '../../../fakes/fake-clock.ts';
+import { aadstsFailure } from '../../../fakes/fake-redeemer.ts';
 import { MemoryCredentialStore, refreshTokenOf } from '../../../fakes/memory-credential-store.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
 import { SecretEntra } from '../../../fakes/secret-entra.ts';
@@ -89,6 +90,19 @@ describe('renewClientCredential', () => {
     expect((await store.load('default')).client.endsAtMs).toBe(nowMs + 40 * dayMs);
   });
 
+  it.each([
+    ['without an expiry and without the id of its key', {}],
+    ['with the id of another key', { keyId: 'key-1' }],
+  ])('finds the end of a secret in Entra that a person stored %s, and renews it', async (_, more) => {
+    const { secret } = entra.addPassword('portal', 20 * dayMs);
+    await storeSecret({ secret } as never, { keyId: undefined, endsAtMs: undefined, ...more });
+    entra.isSelfChangeRefused = true;
+    expect(await renew()).toMatchObject({ renewed: false, refused: true });
+    expect((await store.load('default')).client.endsAtMs).toBe(nowMs + 20 * dayMs);
+    entra.isSelfChangeRefused = false;
+    expect(await renew()).toMatchObject({ renewed: true });
+  });
+
   it.each(['an identity', 'a secret'])('leaves %s in use that setup stores during the renewal', async (what) => {
     const stage = store.stageClientCredential.bind(store);
     const theirs = entra.addPassword(name);
@@ -105,6 +119,64 @@ describe('renewClientCredential', () => {
     expect((await store.load('default')).client.keyId).toBe(what === 'a secret' ? theirs.keyId : undefined);
     expect(keyIds()).toEqual(before);
     expect(logged.events()).toContain('credential.renewal_overtaken');
+  });
+
+  it.each(['before', 'after'])(
+    'keeps a proposal that setup stores during the renewal, %s it lists the versions',
+    async (when) => {
+      const [list, stage] = [store.listClientCredentialVersions.bind(store), store.stageClientCredential.bind(store)];
+      const owner = { clientId: entra.clientId, tenantId: partner };
+      const propose = () => store.proposeClientCredential('default', federatedClient(owner));
+      let lists = 0;
+      // The second list is that of the proposal to adopt.
+      store.listClientCredentialVersions = async (application) => {
+        lists += 1;
+        const versions = await list(application);
+        if (when === 'before' && lists === 2) await propose();
+        return versions;
+      };
+      store.stageClientCredential = async (...args) => {
+        if (when === 'after') await propose();
+        return stage(...args);
+      };
+      const before = keyIds();
+      expect(await renew(true)).toMatchObject({ renewed: false });
+      expect(keyIds()).toEqual(before);
+      Object.assign(store, { listClientCredentialVersions: list, stageClientCredential: stage });
+      entra.isIdentityTrusted = true;
+      await renew();
+      expect((await store.load('default')).client.credential.kind).toBe('federated');
+    },
+  );
+
+  it('names the version that it could not disable again after a person disabled all', async () => {
+    const enable = store.enableClientCredentialVersion.bind(store);
+    store.enableClientCredentialVersion = async (...args) => {
+      await store.disableClientCredentialVersion('default', 'v1');
+      store.disableClientCredentialVersion = () => Promise.reject(new BrokerError('key_vault_unavailable', 'Away.'));
+      return enable(...args);
+    };
+    await expect(renew(true)).rejects.toMatchObject({
+      code: 'credential_missing',
+      detail: expect.stringMatching(/v2 could not be disabled: Away\. Disable it/) as string,
+    });
+    expect(keyIds()).toHaveLength(1);
+  });
+
+  it('disables a version again although Key Vault fails twice', async () => {
+    const [enable, disable] = [
+      store.enableClientCredentialVersion.bind(store),
+      store.disableClientCredentialVersion.bind(store),
+    ];
+    let failures = 0;
+    store.enableClientCredentialVersion = async (...args) => {
+      await disable('default', 'v1');
+      store.disableClientCredentialVersion = (...disabled) =>
+        (failures += 1) < 3 ? Promise.reject(new BrokerError('key_vault_unavailable', 'Away.')) : disable(...disabled);
+      return enable(...args);
+    };
+    await expect(renew(true)).rejects.toMatchObject({ code: 'credential_missing' });
+    expect(await store.listApplications()).toEqual([]);
   });
 
   it('puts nothing in use when a person disables all versions during the renewal', async () => {
@@ -155,6 +227,20 @@ describe('renewClientCredential with a version that a person changed', () => {
     expect((await store.load('default')).client.clientId).toBe(entra.clientId);
   });
 
+  it('falls back without a refresh token when the client id is that of another application, with an error in the log', async () => {
+    const redeem = entra.redeem.bind(entra);
+    // Another application of the tenant, so Entra rejects only the secret.
+    entra.redeem = async (redemption) =>
+      redemption.clientId === 'another' ? aadstsFailure(7000215) : redeem(redemption);
+    await storeSecret(entra.addPassword(name), { clientId: 'another' });
+    nowMs += 2 * hourMs;
+    await renew();
+    expect((await store.load('default')).client.clientId).toBe(entra.clientId);
+    const fellBack = logged.lines.find(({ line }) => line.includes('client_credential_fell_back'));
+    expect(fellBack?.level).toBe('error');
+    expect(fellBack?.line).toContain('"fromClientId":"another"');
+  });
+
   it('heals after three wrong versions', async () => {
     for (let nth = 0; nth < 3; nth += 1) await storeSecret({ keyId: 'none', secret: 'pasted', endsAtMs: nowMs });
     nowMs += 2 * hourMs;
@@ -164,6 +250,22 @@ describe('renewClientCredential with a version that a person changed', () => {
 });
 
 describe('renewClientCredential when the clock of the app is wrong', () => {
+  it('does not remove a key that another run has just created, when the clock is an hour behind', async () => {
+    nowMs += 2 * dayMs;
+    entra.addPassword(name);
+    skewMs = -hourMs;
+    expect(await renew()).toMatchObject({ removed: 0 });
+    expect(keyIds()).toHaveLength(2);
+  });
+
+  it('does not remove the old secret at once when the clock is a day behind', async () => {
+    await renew(true);
+    nowMs += hourMs;
+    skewMs = -dayMs;
+    expect(await renew()).toMatchObject({ removed: 0 });
+    expect(keyIds()).toHaveLength(2);
+  });
+
   it('neither falls back nor removes anything when the assertion is outside its validity period', async () => {
     entra.isIdentityTrusted = true;
     await store.saveClientCredential('default', federatedClient({ clientId: entra.clientId, tenantId: partner }));

@@ -50,7 +50,7 @@ function consent(value: string, accountObjectId: string): Promise<string> {
   entra.accounts.set(value, accountObjectId);
   return store.saveRefreshToken('default', {
     ...refreshTokenOf(value, clock.nowMs()),
-    account: accountObjectId === accountA ? 'a@partner.example' : 'b@partner.example',
+    account: accountObjectId === accountA ? 'broker@partner.example' : `${accountB}@partner.example`,
     accountObjectId,
     consentedAtMs: clock.nowMs(),
   });
@@ -87,6 +87,74 @@ describe('rotateRefreshToken after a consent by a second account', () => {
     entra.good.delete('rolled-1');
     for (const value of entra.good) if (entra.accounts.get(value) === accountB) entra.good.delete(value);
     await expect(rotate()).rejects.toMatchObject({ code: 'credential_revoked' });
+    expect(await inForce()).toBe(accountB);
+  });
+});
+
+describe('rotateRefreshToken after a person changed one tag, with a first account that Entra still accepts', () => {
+  const another = '44444444-4444-4444-8444-444444444444';
+  /** Account A consents and rotates, then B consents once. Entra accepts the tokens of both. */
+  async function bothConsent(): Promise<{ readonly ofA: readonly string[]; readonly ofB: string }> {
+    const first = await consent('of-a', accountA);
+    await clock.advance(60_000);
+    const { version } = await rotate();
+    await clock.advance(60_000);
+    return { ofA: [first, version], ofB: await consent('of-b', accountB) };
+  }
+  const consentedAtOf = async (version: string) =>
+    (await store.listRefreshTokenVersions('default')).find((each) => each.version === version)?.consentedAtMs;
+  /** Ends the tokens of B. */
+  const revokeB = () => {
+    for (const value of entra.good) if (entra.accounts.get(value) === accountB) entra.good.delete(value);
+  };
+
+  it.each([
+    [
+      'the account of the last consent',
+      async ({ ofB }) => store.editToken('default', ofB, { accountObjectId: accountA }),
+    ],
+    [
+      'the account of the last consent to nobody',
+      async ({ ofB }) => store.editToken('default', ofB, { accountObjectId: another }),
+    ],
+    [
+      'the account of a former version',
+      async ({ ofA }) => store.editToken('default', ofA[1] ?? '', { accountObjectId: accountB }),
+    ],
+    [
+      'the time of the last consent to that of the former',
+      async ({ ofA, ofB }) =>
+        store.editToken('default', ofB, { consentedAtMs: (await consentedAtOf(ofA[0] ?? '')) ?? 0 }),
+    ],
+    [
+      'the time of the last consent to another',
+      async ({ ofB }) => store.editToken('default', ofB, { consentedAtMs: 1 }),
+    ],
+    [
+      'the time of a former version to that of the last consent',
+      async ({ ofA, ofB }) =>
+        store.editToken('default', ofA[1] ?? '', { consentedAtMs: (await consentedAtOf(ofB)) ?? 0 }),
+    ],
+  ] as [string, (versions: Awaited<ReturnType<typeof bothConsent>>) => Promise<void>][])(
+    'keeps the account that consented last in force: %s',
+    async (_, edit) => {
+      const versions = await bothConsent();
+      await edit(versions);
+      const isOfB = async () => entra.accounts.get((await store.loadRefreshToken('default'))?.secret.reveal() ?? '');
+      expect(await isOfB()).toBe(accountB);
+      await rotate();
+      expect(await isOfB()).toBe(accountB);
+      revokeB();
+      await expect(rotate()).rejects.toMatchObject({ code: 'credential_revoked' });
+      expect(await isOfB()).toBe(accountB);
+    },
+  );
+
+  it('keeps the account that consented last in force when its tag with the time of the consent is removed', async () => {
+    const { ofB } = await bothConsent();
+    store.editToken('default', ofB, { consentedAtMs: undefined } as never);
+    expect(await inForce()).toBe(accountB);
+    await rotate();
     expect(await inForce()).toBe(accountB);
   });
 });

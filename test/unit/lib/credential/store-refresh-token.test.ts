@@ -41,7 +41,7 @@ const currentToken = async (): Promise<string | undefined> =>
   (await store.loadRefreshToken('default'))?.secret.reveal();
 
 describe('storeRefreshToken', () => {
-  it('proves the token before and after storing it, and returns the stored version', async () => {
+  it('proves the token twice before storing it, and returns the stored version', async () => {
     const { refreshToken, proof } = await storeToken();
     expect(refreshToken).toMatchObject({ version: 'v2' });
     expect(
@@ -65,13 +65,13 @@ describe('storeRefreshToken', () => {
     expect(await store.listRefreshTokenVersions('default')).toHaveLength(1);
   });
 
-  it('withdraws the new version when Entra keeps rejecting it after it is stored', async () => {
+  it('does not store a token that Entra keeps rejecting after its first use', async () => {
     redeemer.script = (_, nth) => (nth > 1 ? aadstsFailure(50173) : undefined);
     const storing = storeToken();
     storing.catch(() => undefined);
     await clock.advance(60_000);
     await expect(storing).rejects.toMatchObject({ code: 'credential_revoked', logFields: { aadsts: 50173 } });
-    expect(await currentToken()).toBe('refresh-token-1');
+    expect(await store.listRefreshTokenVersions('default')).toHaveLength(1);
   });
 
   it('keeps the new version when only one of the servers of Entra rejects it', async () => {
@@ -107,7 +107,7 @@ describe('storeRefreshToken', () => {
       await save(application, refreshTokenOf('faster', 0));
       return version;
     };
-    redeemer.script = (_, nth) => (nth === 2 ? aadstsFailure(50173) : undefined);
+    redeemer.script = (_, nth) => (nth === 3 ? aadstsFailure(50173) : undefined);
     await expect(storeToken()).rejects.toMatchObject({ code: 'credential_revoked' });
     expect(await currentToken()).toBe('faster');
   });
@@ -118,6 +118,28 @@ describe('storeRefreshToken', () => {
       code: 'key_vault_unavailable',
       detail: 'Key Vault did not return the refresh token that was just stored.',
     });
+  });
+});
+
+describe('storeRefreshToken when Entra accepts each refresh token only once', () => {
+  it('never writes a token that is spent', async () => {
+    const spent = new Set<string>();
+    const written: string[] = [];
+    redeemer.script = ({ grant }, nth) => {
+      const used = grant.kind === 'delegated' ? grant.refreshToken.reveal() : '';
+      if (spent.has(used)) return aadstsFailure(70000);
+      spent.add(used);
+      const reply = redeemer.token(`token-${nth}`);
+      return reply.ok ? { ok: true, token: { ...reply.token, refreshToken: new Secret(`rolled-${nth}`) } } : reply;
+    };
+    const save = store.saveRefreshToken.bind(store);
+    store.saveRefreshToken = (application, newToken) => {
+      const value = newToken.secret.reveal();
+      written.push(spent.has(value) ? `${value}, spent` : value);
+      return save(application, newToken);
+    };
+    expect(await storeToken()).toMatchObject({ isSingleUse: true });
+    expect(written).toEqual(['rolled-3']);
   });
 });
 

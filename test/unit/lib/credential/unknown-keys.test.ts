@@ -13,8 +13,14 @@ import { Secret } from '../../../../src/lib/model/secret.ts';
 const partner = '99999999-9999-4999-8999-999999999999' as TenantId;
 const nowMs = Date.UTC(2026, 10, 24);
 const minutesAgo = (minutes: number): string => new Date(nowMs - minutes * 60_000).toISOString();
-const version = { version: 'v1', createdAtMs: 0, enabled: false, keyId: 'revoked' };
-const mark = keyMark('vault.example', 'default', [version, { ...version, keyId: 'in use' }]);
+const version = { version: 'v1', createdAtMs: 0, enabled: true, keyId: 'in use', kind: 'secret' } as const;
+const mark = keyMark('vault.example', 'default', [
+  version,
+  { ...version, keyId: 'certificate', kind: 'certificate' },
+  { ...version, keyId: 'revoked', enabled: false },
+  { ...version, keyId: 'staged', enabled: false, staged: true, createdAtMs: nowMs - 60_000 },
+  { ...version, keyId: 'abandoned', enabled: false, staged: true, createdAtMs: nowMs - 61 * 60_000 },
+]);
 const stored: StoredClientCredential = {
   clientId: 'client',
   tenantId: partner,
@@ -30,13 +36,23 @@ const unknown = (lists: Partial<Record<'secrets' | 'certificates' | 'trusts', Js
   unknownKeys({ secrets: [], certificates: [], trusts: [], ...lists }, { mark, stored: credential, trust }, nowMs);
 
 describe('unknownKeys', () => {
-  it('knows a key by the id of any stored version, and the new key of a run that is about to store it', () => {
+  it('knows a key by the id of an enabled version, and the new key of a run that is about to store it', () => {
     const secrets = [
       { keyId: 'in use' },
-      { keyId: 'revoked' },
+      { keyId: 'staged' },
       { keyId: 'new', displayName: mark.name, startDateTime: minutesAgo(1) },
     ];
     expect(unknown({ secrets })).toEqual([]);
+  });
+
+  it('names a key that has the id of a disabled version', () => {
+    const secrets = [{ keyId: 'revoked' }, { keyId: 'abandoned' }];
+    expect(unknown({ secrets }).map(({ id }) => id)).toEqual(['revoked', 'abandoned']);
+  });
+
+  it('names a certificate that has the id of a stored client secret', () => {
+    const certificates = [{ keyId: 'in use' }, { keyId: 'certificate' }];
+    expect(unknown({ certificates }).map(({ id }) => id)).toEqual(['in use']);
   });
 
   it('names every other key, whatever name it has', () => {

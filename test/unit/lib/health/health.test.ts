@@ -51,6 +51,14 @@ describe('judgeCredential', () => {
     });
   });
 
+  it('returns degraded for a client secret whose end is unknown', () => {
+    const { state, findings } = judge({}, {}, { endsAtMs: undefined });
+    expect(state.status).toBe('degraded');
+    expect(findings).toMatchObject([{ code: 'end_unknown', message: expect.stringContaining('c1') as string }]);
+    const credential = { kind: 'federated' } as const;
+    expect(judge({}, {}, { endsAtMs: undefined, credential }).state.status).toBe('ok');
+  });
+
   it.each([
     [31, 'ok', undefined],
     [30, 'degraded', 30],

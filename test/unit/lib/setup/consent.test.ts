@@ -91,6 +91,12 @@ describe('confirmChange', () => {
     }
   });
 
+  it('does not ask for the same account when a person changed the object id in its tags', async () => {
+    const edited = await store();
+    edited.editToken('default', 'v1', { accountObjectId: 'nobody' });
+    await expect(confirmChange({ store: edited }, { application: 'default' }, former)).resolves.toBeUndefined();
+  });
+
   it('does not ask for the first consent, or for the same account', async () => {
     const first = confirmChange({ store: new MemoryCredentialStore() }, { application: 'default' }, other);
     await expect(first).resolves.toBeUndefined();

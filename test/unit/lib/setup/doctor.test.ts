@@ -1,7 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { JsonObject } from '../../../../src/lib/graph/reply.ts';
+import type { ClientCredential } from '../../../../src/lib/model/credential.ts';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
+import { Secret } from '../../../../src/lib/model/secret.ts';
 import type { TokenRequest } from '../../../../src/lib/model/token.ts';
 import type { Check } from '../../../../src/lib/setup/doctor.ts';
+import { unknownKeysNote } from '../../../../src/lib/setup/doctor-keys.ts';
+import { FakeRedeemer } from '../../../fakes/fake-redeemer.ts';
 import { refreshTokenOf } from '../../../fakes/memory-credential-store.ts';
 import { customer, DoctorBench, one, partner, refusing, statusOf } from './doctor-bench.ts';
 
@@ -171,5 +176,42 @@ describe('examine of another application', () => {
     bench.refuse = () => undefined;
     const found = await bench.checks({ application: 'reader', directory });
     expect(one(found, 'Customers')?.remedy).toContain('run `ptb consent` and');
+  });
+});
+
+describe('unknownKeysNote', () => {
+  const note = (temporary?: ClientCredential) => {
+    const { clock, store } = bench;
+    const redeemer = new FakeRedeemer(clock);
+    const partnerGraph = () => ({ get: bench.keys });
+    const deps = {
+      application: 'default',
+      store,
+      clock,
+      redeemer,
+      newId: () => 'id',
+      graphIdentifier: 'graph',
+      partnerGraph,
+    };
+    return unknownKeysNote(deps, temporary);
+  };
+  const listed = (...passwordCredentials: JsonObject[]) => {
+    bench.keys = async () => ({ passwordCredentials, keyCredentials: [] });
+  };
+
+  it('names the keys that the vault does not hold, and says nothing when there are none or they cannot be read', async () => {
+    expect(await note()).toBeUndefined();
+    listed({ keyId: 'stolen', displayName: 'backdoor' });
+    expect(await note()).toMatch(/client secret stolen \("backdoor"\)\. If neither.*`ptb revoke`/);
+    bench.keys = () => Promise.reject(new BrokerError('access_denied', 'No.', { logFields: { status: 403 } }));
+    expect(await note()).toBeUndefined();
+    bench.store.failure = new BrokerError('key_vault_unavailable', 'away');
+    expect(await note()).toBeUndefined();
+  });
+
+  it('does not name the temporary secret of the command', async () => {
+    listed({ keyId: 'temporary', displayName: 'partner-token-broker', hint: 'tmp' });
+    expect(await note()).toContain('temporary');
+    expect(await note({ kind: 'secret', secret: new Secret('tmp-secret') })).toBeUndefined();
   });
 });

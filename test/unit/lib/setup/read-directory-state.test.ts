@@ -21,7 +21,11 @@ function read(answers: readonly (readonly [string, object[]])[], credential?: St
   const { fetch, seen } = scriptedFetch(answer);
   const deps = { fetch, clock: new FakeClock(), random: () => 0, limiter: new Limiter(4) };
   const binding = { baseUrl: 'https://graph.test', token: async () => new Secret('t'), correlationId: 'id' };
-  const vault = { stored: credential, isProposed: false, mark: { name: 'ours', storedKeyIds: new Set<string>() } };
+  const vault = {
+    stored: credential,
+    isProposed: false,
+    mark: { name: 'ours', storedKeyIds: new Set<string>(), versions: [] },
+  };
   const graph = createGraphClient(deps, binding);
   const state = findApplication(graph, wanted, credential?.clientId).then((application) =>
     readDirectoryState(graph, application, profiles.gdap, vault),
