@@ -1,4 +1,5 @@
 import {
+  type ClientCredential,
   type Credential,
   refreshTokenLifeMs,
   type StoredClientCredential,
@@ -183,6 +184,11 @@ export class MemoryCredentialStore implements CredentialStore {
     this.#failIfDue();
     const kept = found(this.#clients, application, version);
     kept.value = { ...kept.value, endsAtMs };
+  }
+
+  /** The client credentials of all versions, also of those that are disabled. */
+  clientCredentials(application: string): readonly ClientCredential[] {
+    return (this.#clients.get(application) ?? []).map(({ value }) => value.credential);
   }
 
   async listApplications(): Promise<readonly string[]> {

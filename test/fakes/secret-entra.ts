@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import type { TokenReply } from '../../src/lib/entra/judge-token-reply.ts';
 import type { Redeemer, Redemption } from '../../src/lib/entra/redeemer.ts';
 import type { JsonObject } from '../../src/lib/graph/reply.ts';
@@ -16,18 +17,29 @@ interface Password {
   readonly endsAtMs: number;
 }
 
+/** A certificate as Graph lists it, without its key. */
+interface Certificate {
+  readonly keyId: string;
+  readonly displayName: string;
+  /** The certificate in base64. */
+  readonly key: string;
+  readonly startsAtMs: number;
+  readonly endsAtMs: number;
+}
+
 interface IssuedToken {
   readonly account: string;
   readonly issuedAtMs: number;
 }
 
 /**
- * One application in Entra with client secrets and the refresh tokens of several accounts. A new secret reaches all of its
- * servers after a time; until then, some requests are refused.
+ * One application in Entra with client secrets, certificates and the refresh tokens of several accounts. A new secret or
+ * certificate reaches all of its servers after a time; until then, some requests are refused.
  */
 export class SecretEntra implements Redeemer, GraphWriter {
   readonly clientId = '11111111-1111-4111-8111-111111111111';
   passwords: readonly Password[] = [];
+  certificates: readonly Certificate[] = [];
   readonly tokens = new Map<string, IssuedToken>();
   /** Share of the requests that reach a server that does not know a secret younger than {@link lagMs}. */
   lagShare = 0;
@@ -93,9 +105,15 @@ export class SecretEntra implements Redeemer, GraphWriter {
   /** Whether the client credential works on every server. */
   accepts(credential: Redemption['clientCredential']): boolean {
     if (credential.kind === 'federated') return this.isIdentityTrusted;
-    if (credential.kind === 'certificate') return false;
-    const known = this.passwords.find(({ secret }) => secret === credential.secret.reveal());
-    return known !== undefined && known.endsAtMs > this.#nowMs();
+    return (this.keyOf(credential)?.endsAtMs ?? 0) > this.#nowMs();
+  }
+
+  /** The client secret or certificate as Entra has it. */
+  keyOf(credential: Redemption['clientCredential']): Password | Certificate | undefined {
+    if (credential.kind === 'federated') return undefined;
+    if (credential.kind === 'secret') return this.passwords.find(({ secret }) => secret === credential.secret.reveal());
+    const raw = new X509Certificate(credential.certificate).raw.toString('base64');
+    return this.certificates.find(({ key }) => key === raw);
   }
 
   /** The account of a refresh token that works. */
@@ -105,13 +123,13 @@ export class SecretEntra implements Redeemer, GraphWriter {
   }
 
   #refusal(credential: Redemption['clientCredential']): number | undefined {
-    if (credential.kind === 'certificate') return 700027;
     if (credential.kind === 'federated') return this.isIdentityTrusted ? undefined : 70021;
-    const known = this.passwords.find(({ secret }) => secret === credential.secret.reveal());
-    if (known === undefined) return 7000215;
-    if (known.endsAtMs <= this.#nowMs()) return 7000222;
+    const known = this.keyOf(credential);
+    const unknown = credential.kind === 'secret' ? 7000215 : 700027;
+    if (known === undefined) return unknown;
+    if (known.endsAtMs <= this.#nowMs()) return credential.kind === 'secret' ? 7000222 : 700027;
     const isYoung = this.#nowMs() - known.startsAtMs < this.lagMs;
-    return isYoung && this.#random() < this.lagShare ? 7000215 : undefined;
+    return isYoung && this.#random() < this.lagShare ? unknown : undefined;
   }
 
   #token(account: string | undefined): TokenReply {
@@ -135,7 +153,13 @@ export class SecretEntra implements Redeemer, GraphWriter {
     this.#failGraph();
     return {
       id: 'object',
-      keyCredentials: [],
+      keyCredentials: this.certificates.map(({ keyId, displayName, startsAtMs, endsAtMs }) => ({
+        keyId,
+        displayName,
+        key: null,
+        startDateTime: new Date(startsAtMs).toISOString(),
+        endDateTime: new Date(endsAtMs).toISOString(),
+      })),
       passwordCredentials: this.passwords.map(({ keyId, secret, displayName, startsAtMs, endsAtMs }) => ({
         keyId,
         displayName,
@@ -158,7 +182,25 @@ export class SecretEntra implements Redeemer, GraphWriter {
     return { keyId, secretText: secret, endDateTime: new Date(endsAtMs).toISOString() };
   }
 
-  patch = async (): Promise<void> => undefined;
+  /** Replaces the list of certificates. An entry without a key refers to the existing one with its id. */
+  patch = async (_path: string, { keyCredentials }: JsonObject): Promise<void> => {
+    this.#failGraph();
+    if (!Array.isArray(keyCredentials)) return;
+    this.certificates = (keyCredentials as readonly JsonObject[]).map((entry) => {
+      const keyId = String(entry['keyId']);
+      const known = this.certificates.find((each) => each.keyId === keyId);
+      if (known !== undefined) return known;
+      if (typeof entry['key'] !== 'string')
+        throw new BrokerError('resource_error', 'No such key.', { logFields: { status: 400 } });
+      return {
+        keyId,
+        displayName: String(entry['displayName']),
+        key: entry['key'],
+        startsAtMs: this.#nowMs(),
+        endsAtMs: Date.parse(String(entry['endDateTime'])),
+      };
+    });
+  };
   remove = async (): Promise<void> => undefined;
 
   #failGraph(): void {

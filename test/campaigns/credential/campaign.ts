@@ -69,10 +69,12 @@ class Sequence {
   readonly #choices: readonly Step[];
   /** Whether a version was edited since the broker last had the time to heal. */
   #isEdited = false;
+  #rememberedDrills = 0;
+  #revoked: ReturnType<World['store']['clientCredentials']> = [];
 
   constructor(seed: number, choices: readonly Step[]) {
     this.#world = new CredentialWorld(seed);
-    this.#choices = choices;
+    this.#choices = choices.filter(({ isDelegated }) => !isDelegated || !this.#world.isAppOnly);
   }
 
   get drills(): number {
@@ -91,16 +93,30 @@ class Sequence {
       this.names.push(step.name);
       await step.run(this.#world);
       this.#isEdited ||= step.isEdit === true;
-      this.violated ??= await violationOf(this.#world);
+      this.#rememberRevoked();
+      this.violated ??= this.#certificateAfterDrill() ?? (await violationOf(this.#world));
       if (this.#world.isStopped) {
         await this.#checkStopped();
         await restart(this.#world);
-      } else if (this.#world.consented === undefined) {
+      } else if (this.#world.consented === undefined && !this.#world.isAppOnly) {
         calm(this.#world);
         await this.#world.consent('account-a');
       }
     }
     if (this.violated === undefined) await this.#heal();
+  }
+
+  /** Keeps the certificates of all versions in the vault when a drill has ended. */
+  #rememberRevoked(): void {
+    const { drills, store } = this.#world;
+    if (drills === this.#rememberedDrills) return;
+    this.#rememberedDrills = drills;
+    this.#revoked = store.clientCredentials(application);
+  }
+
+  #certificateAfterDrill(): string | undefined {
+    const isAccepted = this.#revoked.some((each) => each.kind === 'certificate' && this.#world.entra.accepts(each));
+    return isAccepted ? 'a certificate redeems after a drill' : undefined;
   }
 
   /** Nothing that the broker does on its own may put a version in use after a person has disabled all. */
@@ -134,7 +150,8 @@ class Sequence {
     this.heals += 1;
     const credential = await world.inForce();
     const account = credential?.refreshToken && world.entra.accountOf(credential.refreshToken.secret);
-    if (credential === undefined || !world.isUsable(credential.client) || account === undefined) {
+    const lacksAccount = account === undefined && !world.isAppOnly;
+    if (credential === undefined || !world.isUsable(credential.client) || lacksAccount) {
       this.violated ??= 'an edit of one version is fatal although another one works';
     }
     this.violated ??= await violationOf(world);
@@ -149,9 +166,9 @@ async function hasWorkingVersions(world: World): Promise<boolean> {
   for (const { version } of await store.listClientCredentialVersions(application)) {
     const client = await store.loadClientCredentialVersion(application, version).catch(() => undefined);
     if (client === undefined || !world.isUsable(client)) continue;
-    const key = entra.passwords.find(({ keyId }) => keyId === client.keyId);
-    hasClient ||= key !== undefined && key.endsAtMs > inTwoDays;
+    hasClient ||= (entra.keyOf(client.credential)?.endsAtMs ?? 0) > inTwoDays;
   }
+  if (world.isAppOnly) return hasClient;
   let hasToken = false;
   for (const { version } of refreshTokensInOrder(await store.listRefreshTokenVersions(application))) {
     const token = await store.loadRefreshTokenVersion(application, version);
@@ -185,12 +202,15 @@ async function violationOf(world: World): Promise<string | undefined> {
   if (account !== undefined && world.consented !== undefined && account !== world.consented) {
     return 'the credential in force belongs to an account that did not consent last';
   }
-  if (credential === undefined || refreshToken === undefined || client === undefined) return undefined;
-  const key = world.entra.passwords.find(({ keyId }) => keyId === client.keyId);
-  const issued = world.entra.tokens.get(refreshToken.secret.reveal());
-  const ends = [key?.endsAtMs, issued && issued.issuedAtMs + 90 * dayMs].filter((end) => end !== undefined);
+  if (credential === undefined || client === undefined) return undefined;
+  const needsRefreshToken = !world.isAppOnly;
+  if (refreshToken === undefined && needsRefreshToken) return undefined;
+  const issued = refreshToken && world.entra.tokens.get(refreshToken.secret.reveal());
+  const ends = [world.entra.keyOf(client.credential)?.endsAtMs, issued && issued.issuedAtMs + 90 * dayMs].filter(
+    (end) => end !== undefined,
+  );
   const nowMs = world.nowMs + world.skewMs;
-  const { state } = judgeCredential({ application, needsRefreshToken: true, credential, journal: {} }, nowMs);
+  const { state } = judgeCredential({ application, needsRefreshToken, credential, journal: {} }, nowMs);
   const isNear = ends.some((end) => end - world.nowMs < 7 * dayMs - Math.abs(world.skewMs) - 60_000);
   return isNear && state.status === 'ok' ? 'health is ok for a credential that ends within seven days' : undefined;
 }

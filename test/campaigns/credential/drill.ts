@@ -158,7 +158,7 @@ function writerOf(world: CredentialWorld): GraphWriter {
       world.validFromMs.set(account, world.nowMs);
       return { value: true };
     },
-    patch: async () => void (await entra.get()),
+    patch: (path, body) => entra.patch(path, body),
     remove: async (path) => {
       await entra.get();
       if (path.includes(`/owners/${principalId}`)) world.isSelfOwned = false;

@@ -10,6 +10,8 @@ export interface Step {
   readonly run: (world: CredentialWorld) => Promise<unknown>;
   /** Whether it is a person's edit of one version. Between two of them, the broker has the time to heal. */
   readonly isEdit?: true;
+  /** Whether the step needs a refresh token. */
+  readonly isDelegated?: true;
 }
 
 const attempt = (work: Promise<unknown>): Promise<unknown> => work.catch(() => undefined);
@@ -19,7 +21,13 @@ const newestToken = async ({ store }: CredentialWorld): Promise<string | undefin
 const newestClient = async ({ store }: CredentialWorld): Promise<string | undefined> =>
   (await store.listClientCredentialVersions(application)).find(({ enabled }) => enabled)?.version;
 
-const edit = (name: string, run: Step['run']): Step => ({ name: `edit: ${name}`, run, isEdit: true });
+const edit = (name: string, run: Step['run']): Step => ({
+  name: `edit: ${name}`,
+  run,
+  isEdit: true,
+  ...(name.startsWith('refresh token') ? { isDelegated: true } : {}),
+});
+const delegated = (step: Step): Step => ({ ...step, isDelegated: true });
 
 function pasteToken(world: CredentialWorld, value: string, more: { account?: string; accountObjectId?: string } = {}) {
   return world.store.saveRefreshToken(application, {
@@ -38,6 +46,15 @@ const editToken = (name: string, changes: (world: CredentialWorld) => object): S
   edit(`refresh token, ${name}`, async (world) => {
     const version = await newestToken(world);
     if (version !== undefined) world.store.editToken(application, version, changes(world));
+  });
+
+/** Copies a tag from one version to another, both random. */
+const copyTag = (name: string, tag: 'consentedAtMs' | 'accountObjectId'): Step =>
+  edit(`refresh token, ${name} copied from another version`, async (world) => {
+    const versions = await world.store.listRefreshTokenVersions(application);
+    const to = world.pick(versions.filter(({ enabled }) => enabled)).version;
+    const value = world.pick(versions)[tag];
+    if (value !== undefined) world.store.editToken(application, to, { [tag]: value });
   });
 
 const editClient = (name: string, changes: (world: CredentialWorld) => object): Step =>
@@ -66,6 +83,12 @@ const edits: readonly Step[] = [
   }),
   editToken('account removed', () => ({ account: '', accountObjectId: '' })),
   editToken('account changed', (world) => ({ accountObjectId: `nobody-${world.below(1_000_000)}` })),
+  copyTag('account', 'accountObjectId'),
+  copyTag('time of consent', 'consentedAtMs'),
+  editToken('time of consent removed', () => ({ consentedAtMs: undefined })),
+  editToken('time of consent changed', (world) => ({
+    consentedAtMs: world.nowMs + (world.below(2_000) - 1_000) * dayMs,
+  })),
   editToken('client id changed', () => ({ clientId: 'another' })),
   editToken('expiry in the past', ({ nowMs }) => ({ expiresAtMs: nowMs - dayMs })),
   editToken('expiry later', ({ nowMs }) => ({ expiresAtMs: nowMs + 900 * dayMs })),
@@ -75,6 +98,7 @@ const edits: readonly Step[] = [
     world.store.editClient(application, version, { unreadable: new BrokerError('credential_missing', 'No tags.') });
   }),
   edit('client credential, pasted with a wrong client id', (world) => world.storeClient({ clientId: 'another' })),
+  edit('client credential, stored in the portal without expiry and key id', (world) => world.storePortalSecret()),
   edit('client credential, newest disabled', async (world) => {
     const version = await newestClient(world);
     if (version !== undefined) await world.store.disableClientCredentialVersion(application, version);
@@ -96,26 +120,42 @@ const together = (name: string, one: Step['run'], other: Step['run']): Step => (
 
 const rotate: Step['run'] = (world) => world.rotate();
 const renew: Step['run'] = (world) => world.renew();
-const revoke: Step['run'] = (world) => drill(world, calm);
+/** The drill. If the vault names only an application that does not exist, the operator disables the versions. */
+const revoke: Step['run'] = async (world) => {
+  const { store, entra } = world;
+  const versions = [
+    ...(await store.listClientCredentialVersions(application)),
+    ...(await store.listRefreshTokenVersions(application)),
+  ];
+  return versions.some(({ clientId }) => clientId === entra.clientId) ? drill(world, calm) : stop(world);
+};
 const consent: Step['run'] = (world) => world.consent(world.pick(accounts));
+const setUp: Step['run'] = (world) => world.setUp();
+const changeKind: Step['run'] = (world) => {
+  world.kind = world.kind === 'secret' ? 'certificate' : 'secret';
+  return world.setUp();
+};
 
 export const steps: readonly Step[] = [
   { name: 'daily care', run: (world) => ((world.nowMs += dayMs), attempt(world.care())) },
   { name: 'daily care', run: (world) => ((world.nowMs += dayMs), attempt(world.care())) },
   { name: 'a month of daily care', run: month },
   { name: 'hours pass', run: async (world) => (world.nowMs += (1 + world.below(48)) * hourMs) },
-  { name: 'rotation', run: (world) => attempt(rotate(world)) },
+  delegated({ name: 'rotation', run: (world) => attempt(rotate(world)) }),
   { name: 'renewal', run: (world) => attempt(renew(world)) },
-  { name: 'consent', run: consent },
-  together('rotation and consent', rotate, consent),
-  together('two rotations', rotate, rotate),
-  together('care and consent', (world) => world.care(), consent),
+  delegated({ name: 'consent', run: consent }),
+  delegated(together('rotation and consent', rotate, consent)),
+  delegated(together('two rotations', rotate, rotate)),
+  delegated(together('care and consent', (world) => world.care(), consent)),
   together('two renewals', renew, renew),
-  together('renewal and setup', renew, (world) => world.setUp()),
-  together('rotation and disabling all', rotate, stop),
+  together('renewal and setup', renew, setUp),
+  together('renewal and setup of the other kind', renew, changeKind),
+  { name: 'setup of the other kind', run: (world) => attempt(changeKind(world)) },
+  together('renewal and disabling all', renew, stop),
+  delegated(together('rotation and disabling all', rotate, stop)),
   { name: 'disabling all', run: stop },
   { name: 'drill', run: revoke },
-  together('drill and rotation', revoke, rotate),
+  delegated(together('drill and rotation', revoke, rotate)),
   together('drill and renewal', revoke, renew),
   together('drill and care', revoke, (world) => world.care()),
   { name: 'faults of the vault', run: async (world) => (world.vaultFaultShare = 0.2 * world.random()) },
@@ -130,10 +170,7 @@ export const steps: readonly Step[] = [
       world.skewMs = world.entra.skewMs = world.pick([-dayMs, -hourMs, -600_000, 0, 600_000, hourMs]);
     },
   },
-  {
-    name: 'sessions revoked',
-    run: async (world) => world.entra.revoke(world.pick(accounts)),
-  },
+  delegated({ name: 'sessions revoked', run: async (world) => world.entra.revoke(world.pick(accounts)) }),
   ...edits,
 ];
 
@@ -160,7 +197,8 @@ async function stop(world: CredentialWorld): Promise<void> {
 export async function restart(world: CredentialWorld): Promise<void> {
   calm(world);
   await world.setUp();
-  await world.consent(world.pick(accounts));
+  if (world.isAppOnly) world.isStopped = false;
+  else await world.consent(world.pick(accounts));
 }
 
 /** Ends all faults. */

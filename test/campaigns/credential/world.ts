@@ -1,5 +1,6 @@
 import { keyMark } from '../../../src/lib/credential/client-keys.ts';
 import type { CredentialStore, NewClientCredential } from '../../../src/lib/credential/credential-store.ts';
+import { type CreateCertificate, registerCertificate } from '../../../src/lib/credential/client-certificate.ts';
 import { keepAlive, type KeepAliveDeps } from '../../../src/lib/credential/keep-alive.ts';
 import { renewClientCredential } from '../../../src/lib/credential/renew-client-credential.ts';
 import { rotateRefreshToken } from '../../../src/lib/credential/rotate.ts';
@@ -16,6 +17,7 @@ import { MemoryCredentialStore } from '../../fakes/memory-credential-store.ts';
 import { MemoryVaultInventory } from '../../fakes/memory-vault-inventory.ts';
 import { SecretEntra } from '../../fakes/secret-entra.ts';
 import { seededRandom } from '../../fakes/fake-clock.ts';
+import { certificateSource, startMs } from './certificate-pool.ts';
 import { faultyStore } from './faulty-store.ts';
 
 export const application = 'default';
@@ -39,7 +41,11 @@ export class CredentialWorld {
   readonly random: () => number;
   readonly store: MemoryCredentialStore;
   readonly entra: SecretEntra;
-  nowMs = Date.UTC(2026, 10, 24);
+  nowMs = startMs;
+  /** What setup stores. */
+  kind: 'secret' | 'certificate';
+  /** Whether the application only acts for itself, without a refresh token. */
+  readonly isAppOnly: boolean;
   /** How far the clock of the app is ahead. */
   skewMs = 0;
   vaultFaultShare = 0;
@@ -65,8 +71,17 @@ export class CredentialWorld {
     sleep: async (ms) => void (this.nowMs += ms),
   };
 
+  readonly #createCertificate: CreateCertificate;
+  #ids = 0;
+
   constructor(seed: number) {
     this.random = seededRandom(seed);
+    this.isAppOnly = this.random() < 0.2;
+    this.kind = this.pick(['secret', 'certificate'] as const);
+    this.#createCertificate = certificateSource(
+      () => this.nowMs,
+      (choices) => this.pick(choices),
+    );
     this.store = new MemoryCredentialStore(() => this.nowMs);
     this.entra = new SecretEntra(tenantId, () => this.nowMs, this.random);
     this.faulty = faultyStore(this.store, {
@@ -91,14 +106,15 @@ export class CredentialWorld {
     for (let steps = this.below(6); steps > 0; steps -= 1) await Promise.resolve();
   }
 
+  readonly #newId = (): string => `id-${(this.#ids += 1)}`;
+
   #deps(): KeepAliveDeps {
-    const newId = () => 'id';
     return {
       store: this.faulty,
       redeemer: this.entra,
       clock: this.clock,
       log: silentLogger,
-      newId,
+      newId: this.#newId,
       journal: new MemoryCredentialJournal(),
       fetch: async () => new Response('{}', { headers: { ismfacompliant: 'true' } }),
       canaryResource: 'https://graph.microsoft.com',
@@ -112,7 +128,7 @@ export class CredentialWorld {
     return {
       graphIdentifier: 'https://graph.microsoft.com',
       identityTrust: async () => undefined,
-      createCertificate: () => Promise.reject(new Error('no certificate is expected')),
+      createCertificate: this.#createCertificate,
       graphOf: () => ({ graph: this.entra, writer: this.#ownWriter() }),
     };
   }
@@ -125,7 +141,7 @@ export class CredentialWorld {
     });
     return {
       post: (path, body) => (this.isSelfOwned ? entra.post(path, body) : Promise.reject(denied)),
-      patch: entra.patch,
+      patch: (path, body) => (this.isSelfOwned ? entra.patch(path, body) : Promise.reject(denied)),
       remove: entra.remove,
     };
   }
@@ -169,11 +185,29 @@ export class CredentialWorld {
     }
   }
 
-  /** Stores a new client secret, as `ptb setup` does. */
-  setUp(): Promise<string> {
+  /** Stores a new client secret or certificate, as `ptb setup` does. */
+  async setUp(): Promise<string> {
     this.isSelfOwned = true;
-    const { keyId, secret, endsAtMs } = this.entra.addPassword(keyMark(this.store.vault, application, []).name);
+    const { name } = keyMark(this.store.vault, application, []);
+    if (this.kind === 'certificate') {
+      const { entra, clock } = this;
+      const deps = {
+        graph: entra,
+        writer: entra,
+        clock,
+        createCertificate: this.#createCertificate,
+        newId: this.#newId,
+      };
+      return this.storeClient(await registerCertificate(deps, '/applications/object', name));
+    }
+    const { keyId, secret, endsAtMs } = this.entra.addPassword(name);
     return this.storeClient({ keyId, endsAtMs, credential: { kind: 'secret', secret: new Secret(secret) } });
+  }
+
+  /** Stores a client secret that a person created in the portal: without its expiry and the id of its key. */
+  storePortalSecret(): Promise<string> {
+    const { secret } = this.entra.addPassword('portal', (1 + this.below(400)) * dayMs);
+    return this.storeClient({ credential: { kind: 'secret', secret: new Secret(secret) } });
   }
 
   storeClient(more: Partial<NewClientCredential>): Promise<string> {

@@ -3,7 +3,7 @@ import { runCredentialCampaign } from '../../../campaigns/credential/campaign.ts
 
 // `npm run attack:credential` runs 10,000 sequences.
 
-it('holds four invariants in 200 random sequences of rotation, consent, edits by hand, faults, lag and clock changes', async () => {
+it('holds five invariants in 200 random sequences of rotation, consent, edits by hand, faults, lag and clock changes', async () => {
   const { sequences, steps, heals, counts, violations } = await runCredentialCampaign({ count: 200, seed: 17 });
   process.stdout.write(
     `credential campaign: ${sequences} sequences, ${steps} steps of ${Object.keys(counts).length} kinds, ${heals} heals, ${violations.length} violations\n`,
