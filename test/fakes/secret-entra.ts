@@ -38,6 +38,8 @@ interface IssuedToken {
  */
 export class SecretEntra implements Redeemer, GraphWriter {
   readonly clientId = '11111111-1111-4111-8111-111111111111';
+  /** Another application in the tenant. Entra refuses it the secrets and certificates of this one. */
+  readonly otherClientId = '33333333-3333-4333-8333-333333333333';
   passwords: readonly Password[] = [];
   certificates: readonly Certificate[] = [];
   readonly tokens = new Map<string, IssuedToken>();
@@ -91,6 +93,8 @@ export class SecretEntra implements Redeemer, GraphWriter {
   async redeem({ clientId, tenantId, clientCredential, grant }: Redemption): Promise<TokenReply> {
     if (this.#random() < this.faultShare) return failureReply();
     if (tenantId !== this.tenantId) return aadstsFailure(90002);
+    if (clientId === this.otherClientId)
+      return aadstsFailure(clientCredential.kind === 'certificate' ? 700027 : 7000215);
     if (clientId !== this.clientId) return aadstsFailure(700016);
     if (clientCredential.kind !== 'secret' && Math.abs(this.skewMs) > 300_000) return aadstsFailure(700024);
     const refused = this.#refusal(clientCredential);

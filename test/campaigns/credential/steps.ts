@@ -48,13 +48,24 @@ const editToken = (name: string, changes: (world: CredentialWorld) => object): S
     if (version !== undefined) world.store.editToken(application, version, changes(world));
   });
 
+type Tag = 'consentedAtMs' | 'accountObjectId';
+
 /** Copies a tag from one version to another, both random. */
-const copyTag = (name: string, tag: 'consentedAtMs' | 'accountObjectId'): Step =>
-  edit(`refresh token, ${name} copied from another version`, async (world) => {
-    const versions = await world.store.listRefreshTokenVersions(application);
-    const to = world.pick(versions.filter(({ enabled }) => enabled)).version;
-    const value = world.pick(versions)[tag];
-    if (value !== undefined) world.store.editToken(application, to, { [tag]: value });
+async function copyTag(world: CredentialWorld, tag: Tag): Promise<void> {
+  const versions = await world.store.listRefreshTokenVersions(application);
+  const to = world.pick(versions.filter(({ enabled }) => enabled)).version;
+  const value = world.pick(versions)[tag];
+  if (value !== undefined) world.store.editToken(application, to, { [tag]: value });
+}
+
+/** The other account consents, then a person copies a tag between the versions, and the new account is locked out. */
+const takeOver = (name: string, tag: Tag): Step =>
+  edit(`refresh token, ${name} copied after a consent, then sessions revoked`, async (world) => {
+    calm(world);
+    await world.consent(world.pick(accounts));
+    await copyTag(world, tag);
+    if (world.consented !== undefined) world.entra.revoke(world.consented);
+    await attempt(rotate(world));
   });
 
 const editClient = (name: string, changes: (world: CredentialWorld) => object): Step =>
@@ -83,8 +94,10 @@ const edits: readonly Step[] = [
   }),
   editToken('account removed', () => ({ account: '', accountObjectId: '' })),
   editToken('account changed', (world) => ({ accountObjectId: `nobody-${world.below(1_000_000)}` })),
-  copyTag('account', 'accountObjectId'),
-  copyTag('time of consent', 'consentedAtMs'),
+  edit('refresh token, account copied from another version', (world) => copyTag(world, 'accountObjectId')),
+  edit('refresh token, time of consent copied from another version', (world) => copyTag(world, 'consentedAtMs')),
+  takeOver('account', 'accountObjectId'),
+  takeOver('time of consent', 'consentedAtMs'),
   editToken('time of consent removed', () => ({ consentedAtMs: undefined })),
   editToken('time of consent changed', (world) => ({
     consentedAtMs: world.nowMs + (world.below(2_000) - 1_000) * dayMs,
@@ -105,6 +118,7 @@ const edits: readonly Step[] = [
   }),
   editClient('tags removed', () => ({ unreadable: new BrokerError('credential_missing', 'No tags.') })),
   editClient('client id changed', () => ({ clientId: 'another' })),
+  editClient('client id of another application', ({ entra }) => ({ clientId: entra.otherClientId })),
   editClient('tenant id changed', () => ({ tenantId: '88888888-8888-4888-8888-888888888888' as TenantId })),
   editClient('kind changed', () => ({ credential: { kind: 'federated' } })),
   editClient('expiry in the past', ({ nowMs }) => ({ endsAtMs: nowMs - dayMs })),
