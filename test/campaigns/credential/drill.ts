@@ -127,6 +127,7 @@ function graphOf(world: CredentialWorld): GraphClient {
       const validFromMs = account && world.validFromMs.get(account);
       return account && { id: account, signInSessionsValidFromDateTime: isoTime(validFromMs ?? 0) };
     }
+    if (path.includes(entra.otherClientId)) return { id: 'other', keyCredentials: [], passwordCredentials: [] };
     if (!path.includes(entra.clientId)) return undefined;
     return path.startsWith('/servicePrincipals') ? { id: principalId } : registration;
   };
