@@ -123,44 +123,21 @@ export class MemoryCredentialStore implements CredentialStore {
 
   async listRefreshTokenVersions(application: string): Promise<readonly RefreshTokenVersion[]> {
     this.#failIfDue();
-    return (this.#tokens.get(application) ?? [])
-      .toReversed()
-      .map(
-        ({
-          version,
-          createdAtMs,
-          enabled,
-          staged,
-          isByHand,
-          value: { account, accountObjectId, clientId, consentedAtMs },
-        }) => ({
-          version,
-          createdAtMs,
-          enabled,
-          ...(staged ? { staged } : {}),
-          ...(isByHand ? { isByHand } : {}),
-          ...(account === '' ? {} : { account }),
-          ...(accountObjectId === '' ? {} : { accountObjectId }),
-          clientId,
-          ...(consentedAtMs === undefined ? {} : { consentedAtMs }),
-        }),
-      );
+    return (this.#tokens.get(application) ?? []).toReversed().map(({ version, createdAtMs, enabled, ...kept }) => {
+      const { account, accountObjectId, clientId, consentedAtMs } = kept.value;
+      const { staged, isByHand } = kept;
+      const tags = present({ staged, isByHand, account, accountObjectId, consentedAtMs });
+      return { version, createdAtMs, enabled, clientId, ...tags };
+    });
   }
 
   async listClientCredentialVersions(application: string): Promise<readonly ClientCredentialVersion[]> {
     this.#failIfDue();
-    return (this.#clients.get(application) ?? [])
-      .toReversed()
-      .map(({ version, createdAtMs, enabled, proposed, staged, value }) => ({
-        version,
-        createdAtMs,
-        enabled,
-        ...(staged && !enabled ? { staged } : {}),
-        ...(proposed ? { proposed } : {}),
-        kind: value.credential.kind,
-        clientId: value.clientId,
-        ...(value.keyId === undefined ? {} : { keyId: value.keyId }),
-      }));
+    return (this.#clients.get(application) ?? []).toReversed().map(({ version, createdAtMs, enabled, ...kept }) => {
+      const { clientId, keyId, credential } = kept.value;
+      const tags = present({ keyId, proposed: kept.proposed, staged: enabled ? undefined : kept.staged });
+      return { version, createdAtMs, enabled, kind: credential.kind, clientId, ...tags };
+    });
   }
 
   /** The tenant that a version of the client credential names. */
@@ -231,6 +208,14 @@ export class MemoryCredentialStore implements CredentialStore {
     if (this.failure !== undefined) throw this.failure;
   }
 }
+
+type Present<T> = { readonly [Name in keyof T]?: Exclude<T[Name], undefined> };
+
+/** Without fields that are undefined or empty. */
+const present = <T extends object>(fields: T): Present<T> =>
+  Object.fromEntries(
+    Object.entries(fields).filter(([, value]: [string, unknown]) => value !== undefined && value !== ''),
+  ) as Present<T>;
 
 function found<T>(kept: Map<string, Kept<T>[]>, application: string, version: string): Kept<T> {
   const versions = kept.get(application)?.find((other) => other.version === version);
