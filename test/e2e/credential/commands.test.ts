@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Canary, LeakScan } from '../../support/leak-scan.ts';
-import { account, tenantWith } from 'microsoft-cloud/testing';
+import { account, adminToken, tenantWith } from 'microsoft-cloud/testing';
 import { type CommandLine, faultMet, openCommandLine } from './command-line.ts';
 import { startOperator, type TestOperator } from './operator.ts';
 
@@ -53,9 +53,21 @@ describe('ptb with an empty vault', () => {
     expect(stdout).toMatch(/^Nothing was changed/);
   });
 
+  it('names a key that the vault does not hold after a consent, and nothing without one', async () => {
+    const before = await ptb(['consent', '--account', account(operator.cloud, 'broker')]);
+    expect(before.stderr).not.toContain('keys in Entra');
+    const { writer } = operator.graphOf(await adminToken(operator.cloud));
+    const path = `/applications(appId='${(await operator.store.load('default')).client.clientId}')`;
+    const { keyId } = await writer.post(`${path}/addPassword`, { passwordCredential: { displayName: 'backdoor' } });
+    const { exitCode, stderr } = await ptb(['consent', '--account', account(operator.cloud, 'broker')]);
+    await writer.post(`${path}/removePassword`, { keyId });
+    expect(exitCode).toBe(0);
+    expect(stderr).toMatch(/keys in Entra that this vault does not hold: client secret .*"backdoor".*`ptb revoke`/);
+  });
+
   it('stores a new version with rotate', async () => {
     expect((await ptb(['rotate', '--json'])).exitCode).toBe(0);
-    expect((await operator.store.listRefreshTokenVersions('default')).length).toBe(2);
+    expect((await operator.store.listRefreshTokenVersions('default')).length).toBe(4);
   });
 });
 
