@@ -192,6 +192,7 @@ describe('unknownKeysNote', () => {
       newId: () => 'id',
       graphIdentifier: 'graph',
       partnerGraph,
+      identityTrust: async () => undefined,
     };
     return unknownKeysNote(deps, temporary);
   };
