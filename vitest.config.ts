@@ -1,3 +1,4 @@
+import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { defaultServerConditions } from 'vite';
 import { defineConfig } from 'vitest/config';
@@ -12,10 +13,14 @@ const shared = [
   'test/replay/*.test.ts',
   'packages/functions-host/test/unit/!(durable)/**/*.test.ts',
   'packages/microsoft-cloud/test/unit/**/*.test.ts',
-  // MSAL keeps tokens of the managed identity in static memory.
-  'packages/microsoft-cloud/test/e2e/!(identity|key-vault).test.ts',
+  'packages/microsoft-cloud/test/e2e/*.test.ts',
   'test/contract/!(credential-hand-edits|credential-store).test.ts',
 ];
+
+/** These replace modules, or use the managed identity, whose tokens MSAL keeps in static memory. */
+const ownWorker = /\bvi\.(?:mock|doMock|resetModules)\(|IDENTITY_ENDPOINT/;
+const allShared = globSync(shared, { cwd: import.meta.dirname });
+const unshared = allShared.filter((path) => ownWorker.test(readFileSync(join(import.meta.dirname, path), 'utf8')));
 
 /** They share a browser. */
 const pages = 'test/e2e/pages/*.test.ts';
@@ -30,6 +35,7 @@ export default defineConfig({
         test: {
           name: 'shared',
           include: shared,
+          exclude: unshared,
           // The files of a worker share its modules, so every test restores what it replaces. `npm run test:stress` runs
           // them in random order.
           isolate: false,
@@ -43,7 +49,7 @@ export default defineConfig({
         test: {
           name: 'isolated',
           include: ['test/**/*.test.{ts,tsx}', 'packages/*/test/**/*.test.ts'],
-          exclude: [...shared, pages],
+          exclude: [...allShared.filter((path) => !unshared.includes(path)), pages],
         },
       },
       {

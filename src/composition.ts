@@ -56,7 +56,9 @@ export const bootLog: Logger = createLogger(invocationLog.sink);
 
 /** The build puts it beside the bundle that contains this module. Sources that run without a build have none. */
 const jobsMapFile = join(import.meta.dirname, 'jobs.map.json');
-const jobsMap = (): string | undefined => (existsSync(jobsMapFile) ? readFileSync(jobsMapFile, 'utf8') : undefined);
+let jobsMapText: string | undefined;
+const jobsMap = (): string | undefined =>
+  (jobsMapText ??= existsSync(jobsMapFile) ? readFileSync(jobsMapFile, 'utf8') : undefined);
 
 /**
  * The auth level of the callers' routes. It is read while the app loads, because the host accepts registrations only

@@ -55,7 +55,7 @@ export async function tryJob(job: Job, options: TryJobOptions = {}): Promise<Tri
     {
       fetch,
       clock,
-      trace: new TraceRecorder({ clock, jobPositions: (stack) => stack }),
+      trace: new TraceRecorder({ clock, jobPositions: (stack) => stack }, []),
       handedOut: [],
       random: () => 0,
       limiter: new Limiter(4),

@@ -42,7 +42,7 @@ test('${name} returns one row per user', async () => {
 });
 `;
 
-/** \`stale-guests\` becomes \`Stale guests\`. */
+/** `stale-guests` becomes `Stale guests`. */
 const titleOf = (name: string): string => {
   const words = name.replaceAll('-', ' ').trim();
   return words.charAt(0).toUpperCase() + words.slice(1);
@@ -57,7 +57,7 @@ export const importNameOf = (name: string): string =>
 
 /**
  * Adds a job to the text of `src/jobs/index.ts`.
- * @returns undefined if the text does not have the expected form.
+ * @returns undefined if the text does not have the expected form, or has the name of the import already.
  */
 export function withJob(index: string, name: string): string | undefined {
   const imports = [...index.matchAll(/^import \w+ from '\.\/.*;$/gm)];
@@ -65,6 +65,7 @@ export function withJob(index: string, name: string): string | undefined {
   const list = /(export const jobs: readonly Job\[\] = \[)([^\]]*)(\];)/.exec(index);
   if (last === undefined || list === null) return undefined;
   const importName = importNameOf(name);
+  if (new RegExp(`\\b${importName}\\b`).test(index)) return undefined;
   const names = [...(list[2] ?? '').split(',').map((item) => item.trim()), importName].filter((item) => item !== '');
   const oneLine = `${list[1]}${names.join(', ')}${list[3]}`;
   const listed =

@@ -25,7 +25,7 @@ export async function newJob(folder: string, name: string): Promise<readonly str
   const listed = withJob(index, name);
   if (listed === undefined)
     throw new UsageError(
-      `${paths.index} has another form than expected. Add the job by hand, as docs/jobs.md describes.`,
+      `${paths.index} uses the name ${importNameOf(name)} already, or has another form than expected. Choose another name, or add the job by hand, as docs/jobs.md describes.`,
     );
   // The list comes last, because it makes the job part of the app.
   await writeFile(join(folder, paths.job), jobSource(name), { flag: 'wx' });
@@ -36,7 +36,7 @@ export async function newJob(folder: string, name: string): Promise<readonly str
 
 /** Words that cannot name an import, of those that a job's name can have (ECMA-262, "Keywords and Reserved Words"). */
 const reserved = new Set(
-  'await break case catch class const continue debugger default delete do else enum export extends false finally for function if implements import in instanceof interface let new null package private protected public return static super switch this throw true try typeof var void while with yield'.split(
+  'arguments await break case catch class const continue debugger default delete do else enum eval export extends false finally for function if implements import in instanceof interface let new null package private protected public return static super switch this throw true try typeof var void while with yield'.split(
     ' ',
   ),
 );

@@ -32,7 +32,8 @@ export function createProgress(
 ): Progress {
   const live = stream.isTTY && process.env['TERM'] !== 'dumb';
   // The width changes with the size of the window.
-  const text = (run: ProgressRun): string => line(run, live ? stream.columns : plainWidth);
+  // Some terminals do not tell it.
+  const text = (run: ProgressRun): string => line(run, live && stream.columns > 0 ? stream.columns : plainWidth);
   const clear = live ? '\r\u001b[2K' : '';
   const named = new Set<string>();
   let lastPlainMs = 0;

@@ -75,8 +75,8 @@ export interface JudgedRun {
 }
 
 /**
- * The outcome of a run. A run is starting until the number of its tenants is known, and skipped if it attempted no
- * tenant because none had to be attempted.
+ * The outcome of a run. A run is starting until the number of its tenants is known. It is skipped if no tenant failed and
+ * none succeeded: each was excluded or lacks the service that the job examines.
  */
 export function runOutcome({ status, tenants }: JudgedRun): RunOutcome {
   const { total, succeeded, failed, notAttempted } = tenants;

@@ -104,7 +104,8 @@ export function* fanOut(context: OrchestrationContext): Yields<FinishRunResult> 
   } catch {
     // The activity logged each failure. A missing notice does not fail the run.
   }
-  if ((df.version ?? versionWithoutExport) !== versionWithoutExport) {
+  const { version = '' } = df;
+  if (version !== '' && version !== versionWithoutExport) {
     try {
       // After the notice, which must not wait for the export.
       yield df.callActivityWithRetry(exportRunName, platformRetry(), { runId: input.runId });

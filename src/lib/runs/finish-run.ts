@@ -47,8 +47,11 @@ export async function finishRun(deps: FinishRunDeps, input: FinishRunInput): Pro
   const { status, stoppedBy } = endOf(run, input.stoppedBy, open);
   // Record the reason before closing tenants: a repeated call that finds no open tenants must reach the same status.
   if (stoppedBy !== undefined && run.stoppedBy === undefined) await deps.runs.log.change(runId, { stoppedBy });
-  for (const record of closed(open, status, input.lostBy ?? 'internal', deps.clock.nowMs()))
-    await deps.runs.log.recordTenant(runId, record);
+  for (const record of closed(open, status, input.lostBy ?? 'internal', deps.clock.nowMs())) {
+    // The list of tenants has no traces, and the record is replaced as a whole.
+    const trace = (await deps.runs.log.findTenant(runId, record.tenantId))?.trace;
+    await deps.runs.log.recordTenant(runId, { ...record, trace });
+  }
   const { succeeded, failed, skipped } = await deps.runs.log.countTenants(runId);
   const { total } = run.tenants;
   const notAttempted = Math.max(0, total - succeeded - failed - skipped);

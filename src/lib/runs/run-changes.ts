@@ -1,3 +1,4 @@
+import { BrokerError } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import { type Job, uncompared } from './job.ts';
 import type { Row } from './row.ts';
@@ -91,5 +92,14 @@ async function rowsOf(runs: Source, runId: RunId, record: TenantRun | undefined)
   if (record?.rowsName === undefined) return [];
   let text = '';
   for await (const piece of runs.results.rows(runId, record.rowsName)) text += piece;
-  return text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Row]));
+  return text.split('\n').flatMap((line) => (line === '' ? [] : [rowIn(line, record.tenantId)]));
+}
+
+/** @throws BrokerError storage_unavailable for a damaged row. */
+function rowIn(line: string, tenantId: TenantId): Row {
+  try {
+    return JSON.parse(line) as Row;
+  } catch (cause) {
+    throw new BrokerError('storage_unavailable', `The stored rows of the tenant ${tenantId} are damaged.`, { cause });
+  }
 }

@@ -99,11 +99,11 @@ async function attempt(
         rows,
         columns,
         finishedAtMs: deps.clock.nowMs(),
-        trace: trace.result(handedOut),
+        trace: trace.result(),
       }),
     );
-  const trace = new TraceRecorder(deps);
   const handedOut: Secret[] = [];
+  const trace = new TraceRecorder(deps, handedOut);
   let written;
   try {
     const job = deps.jobs.find(plan.job);

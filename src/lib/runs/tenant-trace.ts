@@ -1,6 +1,6 @@
-import type { Secret } from '../model/secret.ts';
+import { Secret } from '../model/secret.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { createLogger, type Logger, type LogLevel, type LogValue, scrub } from '../runtime/log.ts';
+import { type Logger, type LogLevel, type LogValue, scrub } from '../runtime/log.ts';
 import { secretForms } from './secret-forms.ts';
 
 /** One line that a job logged. */
@@ -24,6 +24,10 @@ export interface TenantTrace {
 const maxErrorLength = 8_000;
 /** A property of a table holds 32,768 characters. */
 const maxLogLength = 20_000;
+/** Maximum length of one text in a line. */
+const maxTextLength = 4_000;
+/** Maximum length of one line as JSON. A longer one is kept without its fields. */
+const maxLineLength = 10_000;
 /** Maximum lines in memory. More would not fit into the stored text. */
 const maxLines = 400;
 const maxCauses = 5;
@@ -37,65 +41,71 @@ export interface TraceDeps {
 /** Collects the trace of one attempt. */
 export class TraceRecorder {
   readonly #deps: TraceDeps;
+  readonly #handedOut: readonly Secret[];
   readonly #lines: TracedLine[] = [];
   #dropped = 0;
   #error: string | undefined;
 
-  constructor(deps: TraceDeps) {
+  /** @param handedOut the tokens that the job has received. More may be added while the job runs. */
+  constructor(deps: TraceDeps, handedOut: readonly Secret[]) {
     this.#deps = deps;
+    this.#handedOut = handedOut;
   }
 
   /** A logger that also keeps each line. Fields of `log` itself are in the app's log only. */
-  logger(log: Logger): Logger {
-    const kept = createLogger((level, line) => this.#keep(level, line));
-    return both(log, kept);
+  logger(log: Logger, own: Readonly<Record<string, LogValue>> = {}): Logger {
+    return {
+      log: (level, event, fields = {}) => {
+        log.log(level, event, fields);
+        this.#keep(level, event, { ...own, ...fields });
+      },
+      child: (fields) => this.logger(log.child(fields), { ...own, ...fields }),
+    };
   }
 
   /** Keeps what the job threw. */
   threw(thrown: unknown): void {
-    this.#error = this.#deps.jobPositions(errorText(thrown));
+    this.#error = this.#clean(this.#deps.jobPositions(errorText(thrown)), maxErrorLength);
   }
 
-  /**
-   * The trace without secrets; undefined if there is nothing to show.
-   * @param handedOut the tokens that the job received, in whatever form it quoted them.
-   */
-  result(handedOut: readonly Secret[]): TenantTrace | undefined {
+  /** The trace; undefined if there is nothing to show. */
+  result(): TenantTrace | undefined {
     if (this.#error === undefined && this.#lines.length === 0) return undefined;
-    const forms = handedOut.flatMap(secretForms);
-    const clean = (text: string): string =>
-      scrub(forms.reduce((rest, form) => rest.replaceAll(form, '[secret]'), text));
     const log: TracedLine[] = [];
     let length = 0;
     for (const line of this.#lines.toReversed()) {
-      const text = clean(JSON.stringify(line));
-      length += text.length;
+      length += JSON.stringify(line).length + 1;
       if (length > maxLogLength) break;
-      log.unshift(JSON.parse(text) as TracedLine);
+      log.unshift(line);
     }
     const droppedLines = this.#dropped + this.#lines.length - log.length;
-    const error = this.#error === undefined ? {} : { error: clean(this.#error).slice(0, maxErrorLength) };
-    return { ...error, log, droppedLines };
+    return { ...(this.#error === undefined ? {} : { error: this.#error }), log, droppedLines };
   }
 
-  #keep(level: LogLevel, line: string): void {
-    const { event, level: _, ...fields } = JSON.parse(line) as { event: string } & TracedLine['fields'];
-    this.#lines.push({ atMs: this.#deps.clock.nowMs(), level, event, fields });
+  #keep(level: LogLevel, event: string, fields: Readonly<Record<string, LogValue>>): void {
+    const clean = (text: string): string => this.#clean(text, maxTextLength);
+    const kept = Object.entries(fields).flatMap(([name, value]): [string, string | number | boolean][] => {
+      if (value === undefined) return [];
+      // JSON has no NaN and no infinity.
+      const isPlain = typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value));
+      return [[clean(name), isPlain ? value : clean(textOf(value))]];
+    });
+    const line = { atMs: this.#deps.clock.nowMs(), level, event: clean(event), fields: Object.fromEntries(kept) };
+    this.#lines.push(shortened(line));
     if (this.#lines.length <= maxLines) return;
     this.#lines.shift();
     this.#dropped += 1;
   }
+
+  /** Removes secrets, then cuts: half a token is not recognized. */
+  #clean(text: string, maxLength: number): string {
+    const forms = this.#handedOut.flatMap(secretForms);
+    return scrub(forms.reduce((rest, form) => rest.replaceAll(form, '[secret]'), text)).slice(0, maxLength);
+  }
 }
 
-function both(first: Logger, second: Logger): Logger {
-  return {
-    log: (level, event, fields) => {
-      first.log(level, event, fields);
-      second.log(level, event, fields);
-    },
-    child: (fields: Readonly<Record<string, LogValue>>) => both(first.child(fields), second.child(fields)),
-  };
-}
+const shortened = (line: TracedLine): TracedLine =>
+  JSON.stringify(line).length <= maxLineLength ? line : { ...line, fields: { shortened: true } };
 
 /** The stack of an error, which starts with its text, and those of its causes. */
 function errorText(thrown: unknown): string {
@@ -111,6 +121,7 @@ function errorText(thrown: unknown): string {
 
 function textOf(value: unknown): string {
   if (typeof value === 'string') return value;
+  if (value instanceof Secret || typeof value === 'number') return String(value);
   try {
     return JSON.stringify(value) ?? typeof value;
   } catch {

@@ -16,19 +16,20 @@ const lineSchema = z.object({
 });
 
 const propertiesSchema = z.object({
-  error: z.string().optional(),
-  log: z
-    .string()
-    .transform((text): unknown => JSON.parse(text))
-    .pipe(z.array(lineSchema)),
+  error: z.string().optional().catch(undefined),
+  log: z.array(lineSchema).catch([]),
   droppedLines: z.number().catch(0),
 });
 
-/** Reads a trace. @returns undefined without one, or if somebody changed it. */
+/** Reads a trace. @returns undefined without one. A log that somebody changed counts as empty. */
 export function readTrace(entity: Readonly<Record<string, unknown>>): TenantTrace | undefined {
   if (entity['log'] === undefined) return undefined;
+  return propertiesSchema.parse({ ...entity, log: parsed(entity['log']) });
+}
+
+function parsed(text: unknown): unknown {
   try {
-    return propertiesSchema.parse(entity);
+    return typeof text === 'string' ? JSON.parse(text) : undefined;
   } catch {
     return undefined;
   }

@@ -43,7 +43,7 @@ function ConvertTo-Run($Item) {
         RunId      = $Item.runId
         Job        = $Item.job
         Status     = $Item.status
-        Outcome    = $Item.outcome
+        Outcome    = Get-Field $Item 'outcome'
         Total      = $counts.total
         Done       = $done
         Succeeded  = $counts.succeeded

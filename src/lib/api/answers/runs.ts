@@ -26,7 +26,7 @@ const runSummarySchema = z
     }),
     outcome: z.enum(runOutcomes).meta({
       description:
-        'What the run brought, in one word. `starting`: the number of tenants is not known yet. `skipped`: no tenant had to be attempted.',
+        'What the run brought, in one word. `starting`: the number of tenants is not known yet. `skipped`: no tenant failed and none succeeded, because each was excluded or lacks the service that the job examines.',
     }),
     tenants: tenantCountsSchema,
     startedBy: z.string().meta({ description: '`timer`, or the application id of the caller.' }),

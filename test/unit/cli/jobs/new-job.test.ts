@@ -35,6 +35,8 @@ it.each([
   ['-guests', 'at most 40 lower case letters'],
   ['a'.repeat(41), 'at most 40'],
   ['import', 'is a word of the language'],
+  ['jobs', 'uses the name jobs already'],
+  ['eval', 'is a word of the language'],
   ['../guests', 'at most 40 lower case letters'],
 ])('rejects the name %j and writes nothing', async (name, message) => {
   await expect(newJob(folder, name)).rejects.toThrow(message);
@@ -53,7 +55,7 @@ it('overwrites no file, in whichever folder the name is taken', async () => {
 it('says where to run it, and what to do if the list has another form', async () => {
   await expect(newJob(tmpdir(), 'mine')).rejects.toThrow('Run the command in the folder of the project.');
   await writeFile(join(folder, 'src/jobs/index.ts'), 'export const jobs = [];');
-  await expect(newJob(folder, 'mine')).rejects.toThrow('Add the job by hand');
+  await expect(newJob(folder, 'mine')).rejects.toThrow('or add the job by hand');
 });
 
 it('adds job after job, on several lines when one is too short', () => {

@@ -445,3 +445,16 @@ describe('finishRun', () => {
     expect(await finishRun(late.deps, { runId })).toMatchObject({ status: 'completed' });
   });
 });
+
+test('a tenant that waited for a retry keeps its trace when the run is closed', async () => {
+  const { deps, attempt, runLog } = await stageRun(async ({ log }) => {
+    log.log('warn', 'probe.slow');
+    throw new BrokerError('throttled', 'Later.', { retryAfterSeconds: 30 });
+  });
+  expect(await attempt(0)).toMatchObject({ outcome: 'retrying' });
+  await runLog.change(runId, { cancelRequestedAtMs: 1 });
+  await finishRun(deps, { runId });
+  const record = await runLog.findTenant(runId, tenantId(0));
+  expect(record).toMatchObject({ outcome: 'failed', code: 'run_cancelled', trace: { log: [{ event: 'probe.slow' }] } });
+  expect(record?.trace?.error).toContain('Later.');
+});
