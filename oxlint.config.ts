@@ -7,7 +7,7 @@ export const layers: readonly (readonly string[])[] = [
   ['runtime'],
   ['audit', 'callers', 'entra', 'graph', 'notifications'],
   ['config', 'credential', 'tenants'],
-  ['azure', 'broker', 'health', 'runs'],
+  ['azure', 'broker', 'gateway', 'health', 'runs'],
   ['api', 'setup'],
 ];
 const folders = layers.flat();
@@ -71,7 +71,7 @@ const orchestrators = restrict(
   ['src/lib/runs/fan-out.ts'],
   [
     forbid(
-      [...app, ...outside, 'api', 'setup', 'azure', 'broker', 'health'],
+      [...app, ...outside, 'api', 'setup', 'azure', 'broker', 'gateway', 'health'],
       'lib/runs imports only from lower layers.',
     ),
     workspaces,

@@ -1,0 +1,125 @@
+import type { PermissionMap } from './map/permission-map.ts';
+import { type JsonObject, readBody } from './reading/body.ts';
+import { isJson, readHeaders } from './reading/headers.ts';
+import { readTarget } from './reading/target.ts';
+import { quoted, Refusal, unreadable } from './refusal.ts';
+import { judgeRequest } from './judge.ts';
+import type { GatewayRequest, Grant, Refused, Verdict } from './verdict.ts';
+
+/** A part of a batch with its verdict. Refused parts are answered inside the batch; the others are sent. */
+export interface JudgedPart {
+  readonly id: string;
+  readonly dependsOn: readonly string[];
+  /** The JSON body to send with an allowed part. */
+  readonly body: JsonObject | undefined;
+  readonly verdict: Verdict;
+}
+
+export type BatchVerdict =
+  | { readonly readable: true; readonly parts: readonly JudgedPart[] }
+  | (Refused & { readonly readable: false });
+
+/** "Combine multiple HTTP requests using JSON batching": at most 20 parts. */
+const maximumParts = 20;
+
+/** Whether a request is a batch, which is judged by `judgeBatch`. */
+export function isBatch({ url }: Pick<GatewayRequest, 'url'>, host: string): boolean {
+  try {
+    return readTarget(url, host).path.toLowerCase() === '/$batch';
+  } catch {
+    return false;
+  }
+}
+
+/** Judges each part of a batch as a request of its own. A part that depends on a refused one is refused as well. Pure. */
+export function judgeBatch(map: PermissionMap, grant: Grant, request: GatewayRequest): BatchVerdict {
+  try {
+    return { readable: true, parts: judgeParts(map, grant, request) };
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return { readable: false, allowed: false, kind: error.kind, reason: error.message };
+  }
+}
+
+function judgeParts(map: PermissionMap, grant: Grant, request: GatewayRequest): readonly JudgedPart[] {
+  const { version, query } = readTarget(request.url, grant.host);
+  if (request.method !== 'POST' || query !== '')
+    throw unreadable('A batch is a POST without query options; send it so.');
+  const headers = readHeaders(request.headers ?? {});
+  if (!isJson(headers['content-type'])) throw unreadable('The batch is not JSON; send Content-Type application/json.');
+  const { requests, ...others } = readBody(request.body ?? '');
+  if (!Array.isArray(requests) || requests.length === 0 || Object.keys(others).length > 0) {
+    throw unreadable('The batch is not {"requests": […]}; send that and nothing else.');
+  }
+  if (requests.length > maximumParts)
+    throw unreadable(`The batch has more than ${maximumParts} parts; send several batches.`);
+  const parts = requests.map(readPart);
+  const ids = new Set(parts.map(({ id }) => id.toLowerCase()));
+  if (ids.size < parts.length) throw unreadable('Two parts of the batch have the same id; give each its own.');
+  const judged: JudgedPart[] = [];
+  for (const part of parts) judged.push(judgePart(map, grant, { part, version, earlier: judged }));
+  return judged;
+}
+
+interface Part {
+  readonly id: string;
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: JsonObject | undefined;
+  readonly dependsOn: readonly string[];
+}
+
+const partKeys = new Set(['id', 'method', 'url', 'headers', 'body', 'dependsOn']);
+
+function readPart(value: unknown): Part {
+  if (!isObject(value)) throw unreadable('A part of the batch is not an object; send id, method and url.');
+  const { id, method, url, headers = {}, body, dependsOn = [] } = value;
+  const extra = Object.keys(value).find((key) => !partKeys.has(key));
+  if (extra !== undefined) throw unreadable(`A part of the batch has the key ${quoted(extra)}; remove it.`);
+  if (typeof id !== 'string' || typeof method !== 'string' || typeof url !== 'string' || id === '') {
+    throw unreadable('A part of the batch lacks id, method or url as text; add them.');
+  }
+  if (!isObject(headers) || !Object.values(headers).every((text): text is string => typeof text === 'string')) {
+    throw unreadable('The headers of a part of the batch are not texts; send them as {"name": "value"}.');
+  }
+  if (body !== undefined && !isObject(body)) {
+    throw unreadable('The body of a part of the batch is not a JSON object; send that part on its own.');
+  }
+  if (!Array.isArray(dependsOn) || !dependsOn.every((other): other is string => typeof other === 'string')) {
+    throw unreadable('dependsOn is not a list of ids; send the ids of earlier parts.');
+  }
+  return { id, method, url, headers: headers as Readonly<Record<string, string>>, body, dependsOn };
+}
+
+const isObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function judgePart(
+  map: PermissionMap,
+  grant: Grant,
+  { part, version, earlier }: { part: Part; version: string; earlier: readonly JudgedPart[] },
+): JudgedPart {
+  const { id, body, dependsOn } = part;
+  const needed = dependsOn.map((other) => earlier.find((judged) => judged.id === other));
+  if (needed.some((found) => found === undefined)) {
+    throw unreadable('A part of the batch depends on an id that no earlier part has; correct dependsOn.');
+  }
+  if (needed.some((found) => found?.verdict.allowed === false)) {
+    const reason = 'This part depends on a part that was refused; correct that one.';
+    return { id, body, dependsOn, verdict: { allowed: false, kind: 'failed-dependency', reason } };
+  }
+  return { id, body, dependsOn, verdict: judgeRequest(map, grant, asRequest(part, version)) };
+}
+
+/** A part's URL is relative to the version. */
+function asRequest({ method, url, headers, body }: Part, version: string): GatewayRequest {
+  if (/^[a-z][a-z0-9+.-]*:/i.test(url))
+    throw unreadable('The url of a part is absolute; send the path after the version, such as /users.');
+  return {
+    method,
+    url: `/${version}${url.startsWith('/') ? '' : '/'}${url}`,
+    headers,
+    body: body === undefined ? undefined : JSON.stringify(body),
+  };
+}

@@ -1,0 +1,23 @@
+import type { MapEntry } from './build-map.ts';
+import { tableEntries } from './table.ts';
+
+/**
+ * Requests that the Microsoft Graph documentation describes and Microsoft's published permission file lacks, reviewed one by
+ * one. They are added to every map. The title of the page is above each line.
+ *
+ * The body of a `$ref` request must name an object that the rule may read (`judge-body.ts`), so a new member also needs a
+ * permission for its type.
+ */
+const table = `
+# Add members
+POST /groups/{id}/members/$ref: GroupMember.ReadWrite.All Group.ReadWrite.All Directory.ReadWrite.All
+# List deviceLocalCredentialInfo, Get deviceLocalCredentialInfo
+GET /directory/deviceLocalCredentials: DeviceLocalCredential.ReadBasic.All DeviceLocalCredential.Read.All
+GET /directory/deviceLocalCredentials/{id}: DeviceLocalCredential.ReadBasic.All DeviceLocalCredential.Read.All
+# List subscriptions (companySubscription)
+GET /directory/subscriptions: Organization.Read.All Directory.Read.All Directory.ReadWrite.All
+# List children of a driveItem
+GET /drives/{id}/root/children: Files.Read.All Files.ReadWrite.All Sites.Read.All Sites.ReadWrite.All
+`;
+
+export const supplement = (): readonly MapEntry[] => tableEntries(table);

@@ -1,0 +1,58 @@
+import { duplicateKey, nestingDepth } from '../../callers/duplicate-key.ts';
+import { quoted, unreadable } from '../refusal.ts';
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** Largest body that is read, in characters. Graph accepts 4 MB. */
+const maximumLength = 4 * 1024 * 1024;
+const maximumDepth = 40;
+
+/**
+ * Reads the text of a JSON body.
+ * @throws Refusal for text that readers understand differently: keys that differ only in case, or stand twice.
+ */
+export function readBody(text: string): JsonObject {
+  if (text.length > maximumLength) throw unreadable(`The body is longer than ${maximumLength} characters; send less.`);
+  const body = parse(text);
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    throw unreadable('The body is not a JSON object; send one.');
+  }
+  if (nestingDepth(text) > maximumDepth)
+    throw unreadable(`The body nests deeper than ${maximumDepth} levels; send less.`);
+  const twice = duplicateKey(text) ?? keyInTwoCases(body);
+  if (twice !== undefined) throw unreadable(`The body contains the key ${quoted(twice)} twice; send it once.`);
+  return body as JsonObject;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw unreadable('The body is not JSON; send JSON with Content-Type application/json.');
+  }
+}
+
+function keyInTwoCases(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (!Array.isArray(value)) {
+    const seen = new Set<string>();
+    for (const key of Object.keys(value)) {
+      if (seen.has(key.toLowerCase())) return key;
+      seen.add(key.toLowerCase());
+    }
+  }
+  for (const inner of Object.values(value)) {
+    const found = keyInTwoCases(inner);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** Calls `visit` with every key of a JSON value, at any depth. */
+export function eachKey(value: unknown, visit: (key: string) => void): void {
+  if (typeof value !== 'object' || value === null) return;
+  for (const [key, inner] of Object.entries(value)) {
+    if (!Array.isArray(value)) visit(key);
+    eachKey(inner, visit);
+  }
+}

@@ -1,0 +1,144 @@
+import { unreadable } from '../refusal.ts';
+import { type PropertyPath, readFilter, simple } from './filter.ts';
+import type { Tokens } from './tokens.ts';
+import { tokensOf } from './tokens.ts';
+
+/** What a query reads. */
+export interface QueryUse {
+  /** Paths in `$select`; undefined without `$select`. */
+  readonly select: readonly PropertyPath[] | undefined;
+  /** Paths in `$filter`, `$orderby` and `$search`. */
+  readonly conditions: readonly PropertyPath[];
+  readonly expand: readonly Expansion[];
+}
+
+export interface Expansion {
+  /** Usually one name. */
+  readonly names: readonly string[];
+  readonly query: QueryUse;
+}
+
+export const noQuery: QueryUse = { select: undefined, conditions: [], expand: [] };
+
+const maximumExpandDepth = 5;
+
+/** Reads the decoded values of the options that name properties. */
+export function readQueryUse(options: ReadonlyMap<string, string>): QueryUse {
+  const read = <T>(option: string, reader: (tokens: Tokens) => T): T | undefined => {
+    const value = options.get(option);
+    if (value === undefined) return undefined;
+    const tokens = tokensOf(value, option);
+    const result = reader(tokens);
+    if (!tokens.atEnd) throw tokens.refusal('has more text than one expression');
+    return result;
+  };
+  return {
+    select: read('select', readPaths),
+    conditions: [
+      ...(read('filter', readFilter) ?? []),
+      ...(read('orderby', readOrder) ?? []),
+      ...searchedProperties(options.get('search')),
+    ],
+    expand: read('expand', (tokens) => readExpand(tokens, 1)) ?? [],
+  };
+}
+
+/** Paths separated by commas, as in `$select`. */
+function readPaths(tokens: Tokens): readonly PropertyPath[] {
+  const paths: PropertyPath[] = [];
+  do paths.push({ names: readPath(tokens), collection: false });
+  while (tokens.take(','));
+  return paths;
+}
+
+function readPath(tokens: Tokens): readonly string[] {
+  const names = [simple(tokens.next().text, tokens)];
+  while (tokens.take('/')) names.push(simple(tokens.next().text, tokens));
+  return names;
+}
+
+function readOrder(tokens: Tokens): readonly PropertyPath[] {
+  const paths: PropertyPath[] = [];
+  do {
+    paths.push({ names: readPath(tokens), collection: false });
+    if (/^(?:asc|desc)$/i.test(tokens.peek()?.text ?? '')) tokens.next();
+  } while (tokens.take(','));
+  return paths;
+}
+
+function readExpand(tokens: Tokens, depth: number): readonly Expansion[] {
+  if (depth > maximumExpandDepth) throw tokens.refusal(`nests deeper than ${maximumExpandDepth} levels`);
+  const found: Expansion[] = [];
+  do {
+    const names = [simple(tokens.next().text, tokens)];
+    while (tokens.take('/')) {
+      const name = tokens.next().text;
+      // `members/$ref` and `members/$count` return less than `members`.
+      if (name === '$ref' || name === '$count') break;
+      names.push(simple(name, tokens));
+    }
+    found.push({ names, query: tokens.take('(') ? readNestedOptions(tokens, depth) : noQuery });
+  } while (tokens.take(','));
+  return found;
+}
+
+/** Options inside the parentheses of an expanded navigation, separated by semicolons. */
+function readNestedOptions(tokens: Tokens, depth: number): QueryUse {
+  const seen = new Set<string>();
+  let use = noQuery;
+  do {
+    const option = tokens.next().text.toLowerCase().replace(/^\$/, '');
+    if (seen.has(option)) throw tokens.refusal(`repeats an option inside parentheses`);
+    seen.add(option);
+    tokens.expect('=');
+    use = { ...use, ...readNestedOption(option, tokens, { use, depth }) };
+  } while (tokens.take(';'));
+  tokens.expect(')');
+  return use;
+}
+
+function readNestedOption(
+  option: string,
+  tokens: Tokens,
+  { use, depth }: { use: QueryUse; depth: number },
+): Partial<QueryUse> {
+  switch (option) {
+    case 'select':
+      return { select: readPaths(tokens) };
+    case 'filter':
+      return { conditions: [...use.conditions, ...readFilter(tokens)] };
+    case 'orderby':
+      return { conditions: [...use.conditions, ...readOrder(tokens)] };
+    case 'expand':
+      return { expand: readExpand(tokens, depth + 1) };
+    case 'top':
+    case 'skip':
+    case 'levels':
+    case 'count': {
+      const { kind, text } = tokens.next();
+      if (kind === 'value' || (kind === 'name' && /^(?:max|true|false)$/i.test(text))) return {};
+      throw tokens.refusal('has an option inside parentheses whose value is no number');
+    }
+    default:
+      throw tokens.refusal('has an option inside parentheses that the gateway does not know');
+  }
+}
+
+/** Stands for the free text of `$search`, which is compared with properties that it does not name. */
+export const anyProperty = '$search';
+
+/**
+ * Properties that `$search` names, as in `"displayName:a" AND "mail:b"`, and `anyProperty` for other text.
+ * @throws Refusal for an odd number of quotes.
+ */
+function searchedProperties(search: string | undefined): readonly PropertyPath[] {
+  if (search === undefined) return [];
+  const phrases = search.match(/"[^"]*"/g) ?? [];
+  const rest = search.replaceAll(/"[^"]*"/g, '');
+  if (rest.includes('"')) {
+    throw unreadable('$search contains an odd number of quotes; write $search="property:word".');
+  }
+  const names = [...search.matchAll(/([A-Za-z_]\w*)\s*[:=<>]/g)].map(([, name = '']) => name);
+  const named = phrases.every((phrase) => /^"\w+:/.test(phrase)) && /^(?:\s|AND|OR|NOT|[()])*$/.test(rest);
+  return [...names, ...(named ? [] : [anyProperty])].map((name) => ({ names: [name], collection: false }));
+}

@@ -1,0 +1,192 @@
+import { callSegment } from './map/template.ts';
+import {
+  childOf,
+  type MapNode,
+  type Method,
+  opens,
+  type PermissionMap,
+  type Scheme,
+  wildcard,
+} from './map/permission-map.ts';
+import type { Part } from './reading/part.ts';
+import { notPermitted, quoted, unreadable } from './refusal.ts';
+import { knownTypes } from './rules/directory-types.ts';
+import { hasNamedKeys, isWellKnownName } from './rules/named-keys.ts';
+
+/** A place in the permission map that a path leads to. */
+export interface Location {
+  /** Usually one node. A named key has two: its own, and that of the wildcard. */
+  readonly nodes: readonly MapNode[];
+  /** Segments as the map has them: lower case, `{}` for a key. */
+  readonly template: readonly string[];
+  /** The same segments as the caller wrote them, `{id}` for a key: `/users/{id}/memberOf`. For texts. */
+  readonly written: string;
+  /** The path ends with a key or `/me`, so its children are the entity's own. */
+  readonly entity: boolean;
+  /** Types that the path casts to, without namespace, in lower case. */
+  readonly casts: readonly string[];
+  /** `$count`, `$value` or `$ref` at the end, where the map does not list it. */
+  readonly suffix: string | undefined;
+  /** The place one segment before. */
+  readonly parent: Location | undefined;
+}
+
+const suffixes = new Set(['$count', '$value', '$ref']);
+/** Alternate keys of entities that `{id}` addresses as well, so both forms open the same. */
+const alternateKeys: ReadonlySet<string> = new Set([
+  'applications(appid)',
+  'serviceprincipals(appid)',
+  'devices(deviceid)',
+  'directoryroles(roletemplateid)',
+]);
+
+/**
+ * Finds the place of a path in the map. A literal wins over the wildcard, and there is no way back, as in Microsoft's own
+ * reader of the file (microsoftgraph/kibali).
+ * @throws Refusal for a path that the map does not contain.
+ */
+export function resolve(
+  map: PermissionMap,
+  parts: readonly Part[],
+  { method, scheme }: { method: Method; scheme: Scheme },
+): Location {
+  const [first, ...rest] = parts;
+  if (first?.kind !== 'call' || !alternateKeys.has(callSegment(first.text.toLowerCase(), first.parameters))) {
+    return walk(map, parts);
+  }
+  const listed = tryWalk(map, parts);
+  if (listed?.nodes.some((node) => opens(map, node, method, scheme)) === true) return listed;
+  return walk(map, [{ kind: 'word', text: first.text }, { kind: 'key', text: first.values[0] ?? '' }, ...rest]);
+}
+
+function tryWalk(map: PermissionMap, parts: readonly Part[]): Location | undefined {
+  try {
+    return walk(map, parts);
+  } catch {
+    return undefined;
+  }
+}
+
+function walk(map: PermissionMap, parts: readonly Part[]): Location {
+  let location: Location = {
+    nodes: [map.root],
+    template: [],
+    written: '',
+    entity: false,
+    casts: [],
+    suffix: undefined,
+    parent: undefined,
+  };
+  for (const [index, part] of parts.entries()) {
+    location = step(location, part, { next: parts[index + 1], last: index === parts.length - 1 });
+  }
+  return location;
+}
+
+function step(location: Location, part: Part, { next, last }: { next: Part | undefined; last: boolean }): Location {
+  switch (part.kind) {
+    case 'word':
+      return literal(location, part.text.toLowerCase(), part.text) ?? key(location, part.text);
+    case 'key':
+      return namedKey(location, part.text) ?? childLocation(location, wildcard) ?? unknown(location);
+    case 'call':
+      return literal(location, callSegment(part.text.toLowerCase(), part.parameters), part.text) ?? unknown(location);
+    case 'qualified':
+      return qualified(location, part);
+    case 'dollar':
+      return dollar(location, part.text.toLowerCase(), { next, last });
+  }
+}
+
+const ascii = /^[\x21-\x7e]+$/;
+
+/** Letters outside ASCII never match a name: U+212A, the Kelvin sign, becomes "k" in lower case. */
+function literal(location: Location, segment: string, written: string): Location | undefined {
+  if (!ascii.test(written)) return undefined;
+  const found = childLocation(location, segment, written);
+  if (found === undefined || !hasNamedKeys(location.template)) return found;
+  return { ...found, nodes: [...found.nodes, ...children(location, wildcard)], entity: true };
+}
+
+const children = (location: Location, segment: string): readonly MapNode[] =>
+  location.nodes.map((node) => childOf(node, segment)).filter((node) => node !== undefined);
+
+function childLocation(location: Location, segment: string, written = segment): Location | undefined {
+  const nodes = children(location, segment);
+  if (nodes.length === 0) return undefined;
+  const text = `${location.written}/${segment === wildcard ? '{id}' : written}`;
+  const entity = segment === wildcard || (location.template.length === 0 && segment === 'me');
+  return { ...location, nodes, template: [...location.template, segment], written: text, entity, parent: location };
+}
+
+/** A quoted key is a key with certainty; only the named keys of a collection are literals of the map as well. */
+const namedKey = (location: Location, text: string): Location | undefined =>
+  hasNamedKeys(location.template) ? literal(location, text.toLowerCase(), text) : undefined;
+
+/**
+ * A word as a key. A word of letters only could as well be a function, navigation or property that the map lacks, such as
+ * /deviceAppManagement/managedAppRegistrations/getUserIdsWithFlaggedAppRegistration.
+ */
+function key(location: Location, text: string): Location {
+  const found = childLocation(location, wildcard);
+  if (found === undefined) return unknown(location);
+  if (/^[A-Za-z_]+$/.test(text) && !isWellKnownName(location.template, text)) {
+    throw unreadable(
+      `${quoted(text)} after ${location.written} could be a key or an operation that the permission map lacks; write a key as ('key').`,
+    );
+  }
+  if (/^[A-Za-z_]\w*=[^=]/.test(text) || text.includes('*')) {
+    throw unreadable(`A segment after ${location.written} is no id; write an alternate key as (name='key').`);
+  }
+  return found;
+}
+
+/**
+ * `microsoft.graph.name`: as the map lists it, else a cast if the name is a known type, else the short name of a function
+ * or action ("OData URL Conventions", sections 4.11 and 4.4).
+ */
+function qualified(location: Location, part: Part & { kind: 'qualified' }): Location {
+  const name = part.text.toLowerCase();
+  const parameters = part.parameters ?? [];
+  const listed = literal(location, callSegment(`microsoft.graph.${name}`, parameters), part.text);
+  if (listed !== undefined) return listed;
+  if (location.template.length > 0 && part.parameters === undefined && knownTypes.has(name)) {
+    return { ...location, casts: [...location.casts, name] };
+  }
+  return literal(location, callSegment(name, parameters), part.text) ?? unknown(location);
+}
+
+function dollar(location: Location, name: string, { next, last }: { next: Part | undefined; last: boolean }): Location {
+  // Scripts of partners write `memberOf/$/microsoft.graph.group`.
+  if (name === '$' && next?.kind === 'qualified') return location;
+  if (!last || !suffixes.has(name) || location.template.length === 0) {
+    throw unreadable(`${quoted(name)} is not allowed here; send a request for one resource.`);
+  }
+  return childLocation(location, name) ?? { ...location, suffix: name };
+}
+
+function unknown(location: Location): never {
+  const place = location.template.length === 0 ? 'this resource' : `this path below ${location.written}`;
+  throw notPermitted(
+    `The permission map does not contain ${place}; check the path, or load Microsoft's published file with \`ptb permissions update\`.`,
+  );
+}
+
+/**
+ * The places that a navigation leads to from a resource: its own child, and for a collection the child of its entities.
+ * Only literals count: `/users` with `memberOf` would otherwise find `/users/{id}`.
+ */
+export function navigate(location: Location, name: string): readonly Location[] {
+  const base = withoutFunction(location);
+  const segment = name.toLowerCase();
+  if (!ascii.test(name)) return [];
+  const direct = childLocation({ ...base, casts: [], suffix: undefined }, segment, name);
+  const entities = base.entity ? undefined : childLocation({ ...base, casts: [], suffix: undefined }, wildcard);
+  const nested = entities === undefined ? undefined : childLocation(entities, segment, name);
+  return [direct, nested].flatMap((found) => (found === undefined ? [] : [found]));
+}
+
+/** `/users/delta` answers with users, so navigations start at `/users`. */
+function withoutFunction(location: Location): Location {
+  return location.parent !== undefined && location.template.at(-1) === 'delta' ? location.parent : location;
+}

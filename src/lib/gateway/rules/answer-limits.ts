@@ -1,0 +1,40 @@
+import type { Question } from '../question.ts';
+import { notPermitted } from '../refusal.ts';
+import type { Location } from '../resolve.ts';
+import type { AnswerLimits } from '../verdict.ts';
+import { answersMixedTypes } from './directory-types.ts';
+import { refuseHiddenConditions } from './hidden-conditions.ts';
+import { hiddenProperties } from './property-permissions.ts';
+import { readableType, readableTypes } from './readable-types.ts';
+import { addressProperties } from './special-endpoints.ts';
+
+/**
+ * What the caller may not see of the answer.
+ * @param places What the query expands.
+ * @returns the limits, and the permissions that the path's casts need.
+ * @throws Refusal for a cast to a type that the rule may not read, and for conditions on objects that it may not see.
+ */
+export function answerLimits(
+  question: Question,
+  places: readonly Location[],
+): { answer: AnswerLimits; permissions: readonly string[] } {
+  const { location, grant, method } = question;
+  refuseHiddenConditions(question);
+  const remove = [...addressProperties, ...hiddenProperties(location.template, grant)];
+  const permissions = location.casts.flatMap((type) => castPermissions(type, question));
+  const mixed = method === 'GET' && answersMixedTypes(location.template) && location.suffix === undefined;
+  if (!mixed && !places.some(({ template }) => answersMixedTypes(template))) {
+    return { answer: { remove, readableTypes: undefined }, permissions };
+  }
+  const types = readableTypes(question);
+  return { answer: { remove, readableTypes: types }, permissions };
+}
+
+/** A cast answer carries no types, so the sender could not hide objects. @throws Refusal for an unreadable type. */
+function castPermissions(type: string, question: Question): readonly string[] {
+  const found = readableType(type, question);
+  if (found.length > 0) return found;
+  throw notPermitted(
+    `The path casts to the type ${type}, which the rule may not read; add a permission that reads it, or leave the cast out.`,
+  );
+}

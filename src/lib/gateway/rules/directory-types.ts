@@ -1,0 +1,57 @@
+/** Types of directory objects, in lower case, with the template of the path that reads one. */
+export const directoryTypes: Readonly<Record<string, readonly string[]>> = {
+  user: ['users', '{}'],
+  group: ['groups', '{}'],
+  device: ['devices', '{}'],
+  serviceprincipal: ['serviceprincipals', '{}'],
+  application: ['applications', '{}'],
+  orgcontact: ['contacts', '{}'],
+  directoryrole: ['directoryroles', '{}'],
+  administrativeunit: ['directory', 'administrativeunits', '{}'],
+};
+
+/** Their names as `@odata.type` spells them. */
+export const typeNames: Readonly<Record<string, string>> = {
+  user: 'user',
+  group: 'group',
+  device: 'device',
+  serviceprincipal: 'servicePrincipal',
+  application: 'application',
+  orgcontact: 'orgContact',
+  directoryrole: 'directoryRole',
+  administrativeunit: 'administrativeUnit',
+};
+
+/**
+ * Types that a path may cast to. Any other qualified name is read as a function or action: in Graph, no function or action
+ * has the name of one of these types.
+ */
+export const knownTypes: ReadonlySet<string> = new Set([...Object.keys(directoryTypes), 'directoryobject']);
+
+/**
+ * Navigations that lead to directory objects of several types. Graph shows only `@odata.type` and `id` of an object whose
+ * type the token may not read ("Microsoft Graph permissions overview", "Limited information returned for inaccessible
+ * member objects"). The broker's token may read more than the rule, so the sender does the same.
+ */
+const mixedNavigations = new Set(
+  (
+    'members transitivemembers memberof transitivememberof owners ownedobjects createdobjects registeredowners registeredusers ' +
+    'owneddevices registereddevices manager directreports transitivereports acceptedsenders rejectedsenders sponsors sponsorof ' +
+    'memberswithlicenseerrors assignedto principal'
+  ).split(' '),
+);
+
+/** Roots under which these navigations lead to directory objects. */
+const directoryRoots = new Set(
+  'users me groups devices applications serviceprincipals contacts directoryroles directory directoryobjects rolemanagement'.split(
+    ' ',
+  ),
+);
+
+/** Whether a path answers with directory objects of several types. */
+export function answersMixedTypes(template: readonly string[]): boolean {
+  const [root = ''] = template;
+  if (root === 'directoryobjects' || (root === 'directory' && template[1] === 'deleteditems')) return true;
+  const last = template.at(-1) === '{}' ? template.at(-2) : template.at(-1);
+  return template.length > 1 && directoryRoots.has(root) && mixedNavigations.has(last ?? '');
+}

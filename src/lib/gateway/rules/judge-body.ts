@@ -1,0 +1,109 @@
+import { type Method, methods, opens } from '../map/permission-map.ts';
+import { notPermitted, quoted, unreadable } from '../refusal.ts';
+import { eachKey, type JsonObject } from '../reading/body.ts';
+import { readPath } from '../reading/path.ts';
+import { noQuery } from '../reading/query.ts';
+import { readTarget } from '../reading/target.ts';
+import { type Location, navigate, resolve } from '../resolve.ts';
+import { openedBy } from './opened-by.ts';
+import type { Question } from '../question.ts';
+import { directoryTypes } from './directory-types.ts';
+import { writeProperty } from './property-permissions.ts';
+import { readableType } from './readable-types.ts';
+import { navigationNames } from './navigation-names.ts';
+
+/** Names in a body that bind objects by reference, with the paths where they name what the request is about. */
+const bindings: Readonly<Record<string, RegExp>> = {
+  // "Create team"
+  'template@odata.bind': /^teams$/,
+  // "Add member to team", "Create chat", "Create team"
+  'user@odata.bind': /^(?:teams|chats|teams\/\{\}\/(?:channels\/\{\}\/)?members|chats\/\{\}\/members)$/,
+};
+const harmlessAnnotations = /^(?:[A-Za-z_]\w*)?@odata\.(?:type|etag|context)$|^@microsoft\.graph\.conflictBehavior$/;
+const callbacks = /^(?:notificationUrl|lifecycleNotificationUrl|callbackUri)$/i;
+
+/**
+ * Judges what a JSON body does beyond the path.
+ * @returns the permissions that it needs in addition.
+ * @throws Refusal if the rule does not have them, or the body binds objects or names an address to send data to.
+ */
+export function judgeBody(body: JsonObject, question: Question): readonly string[] {
+  const { location, method, grant } = question;
+  if (location.suffix === '$ref' || location.template.at(-1) === '$ref') return judgeReference(body, question);
+  const path = location.template.join('/');
+  eachKey(body, (key) => {
+    if (callbacks.test(key)) {
+      throw notPermitted(`The body names an address in ${quoted(key)}; use a token for requests that call back.`);
+    }
+    const binding = Object.hasOwn(bindings, key) && bindings[key]?.test(path) === true;
+    if (key.includes('@') && !binding && !harmlessAnnotations.test(key)) {
+      throw notPermitted(`The body contains ${quoted(key)}; set references with a request of their own.`);
+    }
+  });
+  return [
+    ...Object.keys(body).flatMap((key) => [...writeProperty(key, method, grant), ...judgeNavigation(key, question)]),
+    ...judgeTypes(body, question),
+  ];
+}
+
+const writes: readonly Method[] = methods.filter((method) => method !== 'GET' && method !== 'DELETE');
+
+/** A navigation inside a body is written as well, so a permission must open it for a write. */
+function judgeNavigation(key: string, question: Question): readonly string[] {
+  const { map, grant, location } = question;
+  const places = navigate(location, key);
+  const written = (place: Location): readonly Method[] =>
+    writes.filter((method) => place.nodes.some((node) => opens(map, node, method, grant.scheme)));
+  const relevant = places.filter((place) => written(place).length > 0);
+  if (relevant.length === 0) {
+    if (!navigationNames.has(key.toLowerCase())) return [];
+    throw notPermitted(`The body sets the navigation ${quoted(key)}; change it with a request of its own.`);
+  }
+  return relevant.flatMap((place) => {
+    for (const method of written(place)) {
+      const found = openedBy({ ...question, method, location: place, query: noQuery, bodyKeys: undefined });
+      if (found.permissions.length > 0) return found.permissions;
+    }
+    throw notPermitted(
+      `The body sets ${quoted(key)}, and none of the rule's permissions changes ${place.written}; leave it out.`,
+    );
+  });
+}
+
+/** `@odata.id` names the object that a `$ref` request adds. The rule must be able to read that object. */
+function judgeReference(body: JsonObject, question: Question): readonly string[] {
+  const { map, grant } = question;
+  const [[key, url] = ['', undefined], ...more] = Object.entries(body);
+  if (key !== '@odata.id' || typeof url !== 'string' || more.length > 0) {
+    throw unreadable('The body of a reference is not {"@odata.id": "https://…"}; send exactly that.');
+  }
+  const target = readTarget(url, grant.host);
+  if (!url.toLowerCase().startsWith('https://') || target.query !== '') {
+    throw unreadable(`The reference is not the absolute URL of an object on ${grant.host}; send that.`);
+  }
+  const location = resolve(map, readPath(target.path).parts, { method: 'GET', scheme: grant.scheme });
+  if (!location.entity || location.casts.length > 0 || location.suffix !== undefined) {
+    throw unreadable(
+      'The reference does not name one object; send the URL of a single object, such as /v1.0/users/{id}.',
+    );
+  }
+  const found = openedBy({ ...question, method: 'GET', location, own: false, query: noQuery, bodyKeys: undefined });
+  if (found.permissions.length > 0) return found.permissions;
+  throw notPermitted(
+    `The reference names an object of ${location.written}, which the rule may not read; add a permission that reads it.`,
+  );
+}
+
+/** Bodies that name the types of the objects to return. */
+function judgeTypes(body: JsonObject, question: Question): readonly string[] {
+  if (question.location.template.at(-1) !== 'getbyids') return [];
+  const { types } = body;
+  const asked = Array.isArray(types) && types.length > 0 ? types : Object.keys(directoryTypes);
+  return asked.flatMap((type: unknown) => {
+    const found = readableType(String(type).toLowerCase(), question);
+    if (found.length > 0) return found;
+    throw notPermitted(
+      `getByIds asks for objects that the rule may not read; list in "types" only types that its permissions read.`,
+    );
+  });
+}

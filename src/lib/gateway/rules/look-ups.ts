@@ -1,0 +1,21 @@
+import type { Question } from '../question.ts';
+import { encode, type Part } from '../reading/part.ts';
+import type { LookUp } from '../verdict.ts';
+
+const changesGroup = /^groups\/\{\}(?:\/(?:members|owners)(?:\/\{\})?(?:\/\$ref)?)?$/;
+
+/**
+ * A group to which directory roles can be assigned changes only with RoleManagement.ReadWrite.Directory ("Use Microsoft
+ * Entra groups to manage role assignments"). The token behind the gateway may carry it, so a rule without it needs a look
+ * at the group.
+ */
+export function lookUpsFor(
+  { method, location, grant }: Question,
+  base: string,
+  parts: readonly Part[],
+): readonly LookUp[] {
+  if (method === 'GET' || grant.permissions.has('RoleManagement.ReadWrite.Directory')) return [];
+  if (!changesGroup.test(location.template.join('/'))) return [];
+  const url = `${base}/groups/${encode(parts[1]?.text ?? '')}?$select=isAssignableToRole`;
+  return [{ condition: 'group-is-not-role-assignable', url }];
+}

@@ -1,0 +1,63 @@
+import type { PermissionRule } from '../question.ts';
+
+/**
+ * Permissions for single objects that an administrator or the application itself chose. Which ones, Entra decides for the
+ * application, so a rule of the broker cannot hand them out ("Microsoft Graph permissions reference", "Overview of
+ * selected permissions").
+ */
+const singleObjects =
+  /\.(?:Selected|OwnedBy|ManagedBy|CreatedByApp|AppFolder|IdentityParentedBy|Global|Quarantined|AsGuest|WhereInstalled)$|\.(?:Manage|ReadWrite|Read)Selected(?:For|$|\.)|\.ReadWrite(?:AndConsent)?SelfFor|^Device\.CreateFromOwnedTemplate$|^Member\.Read\.Hidden$/;
+
+export const singleObject: PermissionRule = (permission) =>
+  singleObjects.test(permission) ? 'covers single objects that Entra chooses for the application' : undefined;
+
+const intuneAreas = [
+  /^devicemanagement(?:\/|$)/,
+  /^deviceappmanagement(?:\/|$)/,
+  /^rolemanagement\/(?:devicemanagement|cloudpc)(?:\/|$)/,
+  /^reports(?:\/|$)/,
+  /^officeconfiguration(?:\/|$)/,
+  /^tenantrelationships\/managedtenants(?:\/|$)/,
+];
+
+/** The published file lists Intune permissions on shared roots, for example DELETE /users/{id}. */
+export const intuneArea: PermissionRule = (permission, { location }) => {
+  if (!permission.startsWith('DeviceManagement')) return undefined;
+  const path = location.template.join('/');
+  return intuneAreas.some((area) => area.test(path)) ? undefined : 'covers only Intune, not this path';
+};
+
+/** Permissions for agents stand on the paths of all users. Only the object shows whether it is an agent. */
+export const agentObjects: PermissionRule = (permission, { location }) =>
+  permission.startsWith('AgentIdUser.') && ['users', 'directory'].includes(location.template[0] ?? '')
+    ? 'covers only users of agents, which the path does not show'
+    : undefined;
+
+/**
+ * Granting an app role needs AppRoleAssignment.ReadWrite.All. Application.ReadWrite.All excludes the roles of Microsoft
+ * Graph itself, which the path does not show ("Grant an appRoleAssignment to a service principal").
+ */
+export const appRoles: PermissionRule = (permission, { method, location }) =>
+  method !== 'GET' &&
+  location.template.some((segment) => /^(?:inherited)?approleassign/.test(segment)) &&
+  permission !== 'AppRoleAssignment.ReadWrite.All'
+    ? 'does not assign app roles; AppRoleAssignment.ReadWrite.All does'
+    : undefined;
+
+const everyType = new Set(['Directory.Read.All', 'Directory.ReadWrite.All']);
+
+/** The path of a deleted object or of a directory object does not show its type. */
+export const typeOfObject: PermissionRule = (permission, { location }) => {
+  const path = location.template.join('/');
+  const untyped = /^(?:directory\/deleteditems|directoryobjects)\/\{\}/.test(path);
+  return untyped && !everyType.has(permission) ? 'covers one type of objects, which the path does not show' : undefined;
+};
+
+/** Functions that return secrets to whoever may read. They need a permission that does more than read. */
+const secretFunctions =
+  /\/(?:getomasettingplaintextvalue(?:\(|$)|hardwarepassworddetails(?:\/|$)|hardwarepasswordinfo(?:\/|$)|getdeploymentaccesskey$|getfilevaultkey$|getpasswordsinglesignoncredentials$)/;
+
+export const secrets: PermissionRule = (permission, { location }) =>
+  secretFunctions.test(`/${location.template.join('/')}`) && /^Read(?!Write)/.test(permission.split('.')[1] ?? '')
+    ? 'only reads, and this request returns a secret'
+    : undefined;

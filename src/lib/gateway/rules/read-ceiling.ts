@@ -1,0 +1,27 @@
+import type { PermissionRule } from '../question.ts';
+
+/** Whether the second part of a permission's name says that it reads: `Read`, `ReadBasic`, `ReadForChat`, not `ReadWrite`. */
+export const onlyReads = (permission: string): boolean => /^Read(?!Write)/.test(permission.split('.')[1] ?? '');
+
+/** POST requests that only read. A name that starts with `get` proves nothing: getPasswordSingleSignOnCredentials. */
+const readingPosts: readonly RegExp[] = [
+  /\/(?:getbyids|checkmember(?:groups|objects)|getmember(?:groups|objects)|validateproperties)$/,
+  /\/(?:getavailableextensionproperties|getmailtips|getschedule|findmeetingtimes|translateexchangeids)$/,
+  /\/getpresencesbyuserid$/,
+  /^\/security\/(?:runhuntingquery|auditlog\/queries)$/,
+  /^\/search\/query$/,
+  /^\/identity\/conditionalaccess\/evaluate$/,
+  /^\/devicemanagement\/reports\/(?:get|retrieve)[a-z0-9]+$/,
+];
+
+/**
+ * A read permission opens GET, and POST only where it reads. The published file lists read permissions on 512 writes, mostly
+ * halves of conjunctions: for a Conditional Access policy the documentation asks for Policy.Read.All and
+ * Policy.ReadWrite.ConditionalAccess, and the file lists both singly.
+ */
+export const readCeiling: PermissionRule = (permission, { method, location }) => {
+  if (method === 'GET' || !onlyReads(permission)) return undefined;
+  const path = `/${location.template.join('/')}`;
+  if (method === 'POST' && readingPosts.some((known) => known.test(path))) return undefined;
+  return 'only reads';
+};

@@ -1,0 +1,64 @@
+import type { Method } from '../map/permission-map.ts';
+import { notPermitted, quoted, unreadable } from '../refusal.ts';
+import type { Location } from '../resolve.ts';
+
+/** Last segments whose answer holds an address that works without a token. */
+const addresses =
+  /^(?:content|contentstream|createuploadsessions?|(?:create|generate|get)downloadur[il](?:\(.*\))?|createlink|invite|preview|thumbnails|manifests|export[a-z]*|microsoft\.graph\.createuploadsessions?)$/;
+
+/** Usage reports redirect to a download address, unless beta answers with JSON ("Microsoft 365 usage reports in Graph"). */
+const usageReport = /^(?:copilot\/)?reports\/get[^/]+$/;
+/** Functions of the same form that always answer with JSON. */
+const reportsInJson =
+  /\/get(?:azureadapplicationsigninsummary|credentialuserregistrationcount|credentialusagesummary|relyingpartydetailedsummary|appmanagementauditsummary|attacksimulation[a-z]+|[a-z]+archivedprintjobs)(?:\(|$)/;
+
+/**
+ * Refuses operations that a path alone says too little about.
+ * @throws Refusal for them.
+ */
+export function refuseSpecialEndpoints(method: Method, location: Location, json: boolean): void {
+  const { template } = location;
+  const operation = template.findLast((segment) => segment !== '{}') ?? '';
+  if (template.some((segment) => addresses.test(segment))) {
+    throw notPermitted(
+      `${quoted(operation)} answers with an address that works without a token; use a token for this request.`,
+    );
+  }
+  const path = template.join('/');
+  if (method === 'GET' && !json && usageReport.test(path) && !reportsInJson.test(path)) {
+    throw notPermitted(
+      'This report redirects to an address that works without a token; request it from /beta with $format=application/json.',
+    );
+  }
+}
+
+/** First segments that are no resource. */
+const notResources = new Set(['$batch', '$metadata', '$entity', '$all', '$query', '$crossjoin']);
+
+/** First segments that the gateway does not serve. */
+const roots: Readonly<Record<string, string>> = {
+  subscriptions: 'Subscriptions send data to an address that the caller chooses; use a token for them.',
+  shares: 'A sharing link names any file; address the file by drive and item.',
+};
+
+/** @throws Refusal for a path that names no single resource, or one that the gateway does not serve. */
+export function refuseRoots(path: string): void {
+  const first = path.slice(1).split(/[/(]/)[0]?.toLowerCase() ?? '';
+  if (first === '$batch') {
+    throw unreadable('A batch is judged by its parts, never as one request; send each part on its own.');
+  }
+  const reason = Object.hasOwn(roots, first) ? roots[first] : undefined;
+  if (reason !== undefined) throw notPermitted(reason);
+  if (notResources.has(first))
+    throw unreadable(`${quoted(first)} names no single resource; request the resource itself.`);
+}
+
+/** Properties whose value is an address that works without a token, or a key to one. They are removed from answers. */
+export const addressProperties: readonly string[] = [
+  '@microsoft.graph.downloadUrl',
+  '@content.downloadUrl',
+  'downloadUrl',
+  'uploadUrl',
+  'sasToken',
+  'azureStorageUri',
+];
