@@ -35,11 +35,11 @@ export function judgeRequest(map: PermissionMap, grant: Grant, request: GatewayR
 function judge(map: PermissionMap, grant: Grant, request: GatewayRequest): Allowed {
   const method = readMethod(request.method);
   const target = readTarget(request.url, grant.host);
-  refuseRoots(target.path);
   if (target.version === 'beta' && !grant.beta) {
     throw notPermitted('The rule does not allow /beta; request /v1.0, or add a path of /beta to the rule.');
   }
   const path = readPath(target.path);
+  refuseRoots(path.parts[0]?.text ?? '');
   const options = readOptions(target.query);
   const headers = readHeaders(request.headers ?? {});
   const location = resolve(map, path.parts, { method, scheme: grant.scheme });
@@ -111,7 +111,10 @@ function readRequestBody(
   location: Location,
   { body, contentType }: { body: string | undefined; contentType: string | undefined },
 ): JsonObject | undefined {
-  if (body === undefined || body === '') return undefined;
+  if (body === undefined || body === '') {
+    if (!needsBody(method, location)) return undefined;
+    throw unreadable('The request has no body, and this operation reads one; send it.');
+  }
   if (method === 'GET' || method === 'DELETE')
     throw unreadable(`A ${method} request has no body; send it without one.`);
   if (isJson(contentType)) return readBody(body);
@@ -121,6 +124,12 @@ function readRequestBody(
     'The body is not JSON; send JSON with Content-Type application/json, or a picture to /photo/$value.',
   );
 }
+
+/** Operations whose body says which objects they concern. */
+const needsBody = (method: Method, { template, suffix }: Location): boolean =>
+  method !== 'GET' &&
+  method !== 'DELETE' &&
+  (suffix === '$ref' || ['$ref', 'getbyids'].includes(template.at(-1) ?? '') || template.join('/') === 'search/query');
 
 /** A link's token continues a query that the URL may not show, so what the first query selected is judged as well. */
 function queryOf(options: OptionsReading, { link }: GatewayRequest, method: Method): QueryUse {
@@ -141,6 +150,9 @@ function refuseUnclearOptions({ values }: OptionsReading, location: Location): v
   if (dated && !location.template.some((segment) => segment === 'calendarview' || segment === 'instances')) {
     throw unreadable('startDateTime and endDateTime belong to calendarView and instances; remove them.');
   }
+  if (/csv$/i.test(values.get('format') ?? '') && !location.template.includes('reports')) {
+    throw unreadable('$format=text/csv belongs to reports; remove it.');
+  }
 }
 
 const answersJson = ({ version }: Target, { values }: OptionsReading): boolean =>
@@ -160,17 +172,17 @@ function requireOpened(question: Question): readonly string[] {
   );
 }
 
-/** Up to three permissions that would open the path. */
+/** Up to three permissions that would open the path, shortest names first. */
 function suggestions(question: Question): readonly string[] {
   const { map, grant, method, location } = question;
   const listed = location.nodes
     .flatMap((node) => openings(map, node, { method, scheme: grant.scheme, held: undefined }))
-    .filter(({ permission, alsoOneOf }) => {
-      const held = new Set([permission, ...alsoOneOf]);
-      return openedBy({ ...question, grant: { ...grant, permissions: held } }).permissions.length > 0;
-    });
-  return listed
-    .map(({ permission }) => permission)
-    .toSorted((one, other) => one.length - other.length)
-    .slice(0, 3);
+    .toSorted((one, other) => one.permission.length - other.permission.length);
+  const found: string[] = [];
+  for (const { permission, alsoOneOf } of listed) {
+    const alone = { ...question, grant: { ...grant, permissions: new Set([permission, ...alsoOneOf]) } };
+    if (openedBy(alone).permissions.length > 0) found.push(permission);
+    if (found.length === 3) break;
+  }
+  return found;
 }

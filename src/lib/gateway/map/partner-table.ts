@@ -1,4 +1,4 @@
-import { buildPermissionMap } from './build-map.ts';
+import { buildPermissionMap, type MapEntry } from './build-map.ts';
 import type { PermissionMap } from './permission-map.ts';
 import { supplement } from './supplement.ts';
 import { tableEntries } from './table.ts';
@@ -209,5 +209,8 @@ GET /teams/{id}/channels: Channel.ReadBasic.All ChannelSettings.Read.All Channel
 GET /teams/{id}/members: TeamMember.Read.All TeamMember.ReadWrite.All
 `;
 
+/** The lines of the table and of the supplement. */
+export const partnerEntries = (): readonly MapEntry[] => [...tableEntries(table), ...supplement()];
+
 /** The permission map of a broker that has not loaded Microsoft's published permission file. */
-export const partnerMap = (): PermissionMap => buildPermissionMap([...tableEntries(table), ...supplement()]);
+export const partnerMap = (): PermissionMap => buildPermissionMap(partnerEntries());

@@ -18,8 +18,8 @@ const overrides =
 
 /**
  * The headers to forward.
- * @throws Refusal for headers that override the method or path, and for an answer without `@odata.type`, because the
- * types of objects decide what of an answer the caller may see.
+ * @throws Refusal for headers that override the method or path, and for media types with unknown parameters. An answer
+ * without `@odata.type` would not show which of its objects the caller may see.
  */
 export function readHeaders(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   const kept: Record<string, string> = {};
@@ -29,12 +29,23 @@ export function readHeaders(headers: Readonly<Record<string, string>>): Readonly
     if (!forwarded.has(name)) continue;
     if (/[^\t\x20-\x7e]/.test(value))
       throw unreadable(`The header ${quoted(name)} contains characters outside ASCII; remove them.`);
-    if (name === 'accept' && /metadata\s*=\s*"?none/i.test(value)) {
-      throw unreadable('The header "accept" asks for an answer without types; ask for odata.metadata=minimal.');
+    if ((name === 'accept' || name === 'content-type') && !value.split(',').every(plainMediaType)) {
+      throw unreadable(
+        `The header ${quoted(name)} has parameters that the gateway does not read; send application/json.`,
+      );
     }
     kept[name] = value;
   }
   return kept;
+}
+
+const parameter =
+  /^(?:q=[\d.]+|charset="?utf-8"?|(?:odata\.)?metadata=(?:minimal|full)|odata\.streaming=(?:true|false)|ieee754compatible=(?:true|false))$/i;
+
+/** `odata.metadata=none` and its older spellings would ask for an answer without types, so parameters are listed. */
+function plainMediaType(type: string): boolean {
+  const [, ...parameters] = type.split(';').map((part) => part.trim());
+  return parameters.every((text) => parameter.test(text));
 }
 
 /** Whether a body of this content type is JSON; a missing type counts as JSON. */

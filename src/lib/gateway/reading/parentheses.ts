@@ -4,6 +4,8 @@ import { encode, type Part, type SegmentReading } from './part.ts';
 const shape = /^([A-Za-z_][\w.]*)\((.*)\)$/s;
 const guid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const plainValue = /^[\w.:+-]+$/;
+/** Characters that keys have. Other letters of Unicode that look like separators are left out. */
+const keyText = /^[\p{L}\p{N} ._~!+,=:@#|&*$()'"<>[\]{}-]*$/u;
 const inQuotes = /^'((?:[^']|'')*)'$/s;
 
 /**
@@ -78,8 +80,10 @@ function splitArguments(inside: string): readonly string[] {
 function readArgument(argument: string): Argument {
   const [, name, text = ''] = /^([A-Za-z_]\w*)\s*=\s*(.*)$/s.exec(argument) ?? [undefined, undefined, argument];
   const [, string] = inQuotes.exec(text) ?? [];
-  if (string === '' || (string === undefined && !plainValue.test(text))) {
-    throw unreadable('A key or parameter is empty or not a plain value; put it in quotes.');
+  if (!keyText.test(string ?? '') || string === '' || (string === undefined && !plainValue.test(text))) {
+    throw unreadable(
+      'A key or parameter is empty, has no quotes, or contains characters that keys do not have; put it in quotes.',
+    );
   }
   return { name, value: string?.replaceAll("''", "'") ?? text, text };
 }

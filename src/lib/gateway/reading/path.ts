@@ -72,6 +72,9 @@ function readSegment(segment: string): SegmentReading {
   if (/^\.+$/.test(segment)) throw unreadable('The path contains a dot segment; send the path without it.');
   if (segment.startsWith('$')) return one({ kind: 'dollar', text: segment }, segment);
   if (/[()']/.test(segment)) return readParentheses(segment, namespace);
+  if (/^(?:default\.|microsoft\.(?!graph\.|management\.services\.))/i.test(segment)) {
+    throw unreadable("A path segment starts with a namespace; write the name alone, or a key as ('key').");
+  }
   if (namespace.test(segment)) {
     return one({ kind: 'qualified', text: segment.replace(namespace, ''), parameters: undefined }, segment);
   }

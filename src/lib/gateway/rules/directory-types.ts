@@ -37,13 +37,13 @@ const mixedNavigations = new Set(
   (
     'members transitivemembers memberof transitivememberof owners ownedobjects createdobjects registeredowners registeredusers ' +
     'owneddevices registereddevices manager directreports transitivereports acceptedsenders rejectedsenders sponsors sponsorof ' +
-    'memberswithlicenseerrors assignedto principal'
+    'memberswithlicenseerrors assignedto principal appliesto createdonbehalfof invitedby'
   ).split(' '),
 );
 
 /** Roots under which these navigations lead to directory objects. */
 const directoryRoots = new Set(
-  'users me groups devices applications serviceprincipals contacts directoryroles directory directoryobjects rolemanagement'.split(
+  'users me groups devices applications serviceprincipals contacts directoryroles directory directoryobjects rolemanagement policies'.split(
     ' ',
   ),
 );

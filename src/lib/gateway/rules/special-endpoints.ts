@@ -42,8 +42,8 @@ const roots: Readonly<Record<string, string>> = {
 };
 
 /** @throws Refusal for a path that names no single resource, or one that the gateway does not serve. */
-export function refuseRoots(path: string): void {
-  const first = path.slice(1).split(/[/(]/)[0]?.toLowerCase() ?? '';
+export function refuseRoots(root: string): void {
+  const first = root.split('(')[0]?.toLowerCase() ?? '';
   if (first === '$batch') {
     throw unreadable('A batch is judged by its parts, never as one request; send each part on its own.');
   }
