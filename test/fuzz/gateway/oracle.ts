@@ -175,7 +175,7 @@ export class Oracle {
       return false;
     if (/^(?:directoryobjects|directory\/deleteditems)\/\*/.test(text) && !permission.startsWith('Directory.'))
       return false;
-    if (/Basic$/.test(operation) && !basicEnough(subject)) return false;
+    if (operation.endsWith('Basic') && !basicEnough(subject)) return false;
     if (
       /^(?:users|groups)(?:\/\*|\/delta)?$/.test(text) &&
       /^(?:User|Group)-|EnableDisableAccount|ManageIdentities|ManageProtection/.test(permission)
