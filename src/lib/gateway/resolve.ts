@@ -50,13 +50,21 @@ export function resolve(
   parts: readonly Part[],
   { method, scheme }: { method: Method; scheme: Scheme },
 ): Location {
+  const isOpen = ({ nodes }: Location): boolean => nodes.some((node) => opens(map, node, method, scheme));
   const [first, ...rest] = parts;
-  if (first?.kind !== 'call' || !alternateKeys.has(callSegment(first.text.toLowerCase(), first.parameters))) {
-    return walk(map, parts);
+  let location: Location | undefined;
+  if (first?.kind === 'call' && alternateKeys.has(callSegment(first.text.toLowerCase(), first.parameters))) {
+    location = tryWalk(map, parts);
+    if (location === undefined || !isOpen(location)) {
+      location = walk(map, [{ kind: 'word', text: first.text }, { kind: 'key', text: first.values[0] ?? '' }, ...rest]);
+    }
   }
-  const listed = tryWalk(map, parts);
-  if (listed?.nodes.some((node) => opens(map, node, method, scheme)) === true) return listed;
-  return walk(map, [{ kind: 'word', text: first.text }, { kind: 'key', text: first.values[0] ?? '' }, ...rest]);
+  location ??= walk(map, parts);
+  const last = location.template.at(-1) ?? '';
+  // The map lists some suffixes for one method only.
+  return suffixes.has(last) && location.parent !== undefined && !isOpen(location)
+    ? { ...location.parent, suffix: last }
+    : location;
 }
 
 function tryWalk(map: PermissionMap, parts: readonly Part[]): Location | undefined {
@@ -146,11 +154,12 @@ function key(location: Location, text: string): Location {
  * or action ("OData URL Conventions", sections 4.11 and 4.4).
  */
 function qualified(location: Location, part: Part & { kind: 'qualified' }): Location {
+  if (location.template.length === 0) return unknown(location);
   const name = part.text.toLowerCase();
   const parameters = part.parameters ?? [];
   const listed = literal(location, callSegment(`microsoft.graph.${name}`, parameters), part.text);
   if (listed !== undefined) return listed;
-  if (location.template.length > 0 && part.parameters === undefined && knownTypes.has(name)) {
+  if (part.parameters === undefined && knownTypes.has(name)) {
     return { ...location, casts: [...location.casts, name] };
   }
   return literal(location, callSegment(name, parameters), part.text) ?? unknown(location);

@@ -28,14 +28,14 @@ export function readTarget(url: string, host: string): Target {
     throw unreadable('The URL contains control characters; remove them.');
   }
   if (url.includes('#')) throw unreadable('The URL contains "#"; write %23, or remove the fragment.');
-  const [address = '', query = '', ...more] = splitOnce(pathOf(url, host), '?');
-  if (more.length > 0) throw unreadable('The URL contains a second "?"; write %3F in a value.');
+  const located = pathOf(url, host);
+  const [address = ''] = located.split('?', 1);
   const [, version = '', rest = ''] = /^\/([^/]*)(.*)$/s.exec(address) ?? [];
   const known = version.toLowerCase();
   if (known !== 'v1.0' && known !== 'beta') {
     throw unreadable('The path does not start with /v1.0/ or /beta/; start it with one of them.');
   }
-  return { version: known, path: rest, query };
+  return { version: known, path: rest, query: located.slice(address.length + 1) };
 }
 
 function pathOf(url: string, host: string): string {
@@ -44,8 +44,3 @@ function pathOf(url: string, host: string): string {
   if (url.startsWith('/') && !url.startsWith('//')) return url;
   throw unreadable(`The URL is not on ${host}; send the path from the version on, such as /v1.0/users.`);
 }
-
-const splitOnce = (text: string, separator: string): readonly string[] => {
-  const at = text.indexOf(separator);
-  return at === -1 ? [text] : [text.slice(0, at), text.slice(at + 1)];
-};

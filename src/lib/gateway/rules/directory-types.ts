@@ -48,6 +48,9 @@ const directoryRoots = new Set(
   ),
 );
 
+/** Whether a navigation leads to other objects of the directory. */
+export const leadsToDirectoryObjects = (name: string): boolean => mixedNavigations.has(name.toLowerCase());
+
 /** Whether a path answers with directory objects of several types. */
 export function answersMixedTypes(template: readonly string[]): boolean {
   const [root = ''] = template;

@@ -7,7 +7,7 @@ import { readTarget } from '../reading/target.ts';
 import { type Location, navigate, resolve } from '../resolve.ts';
 import { openedBy } from './opened-by.ts';
 import type { Question } from '../question.ts';
-import { directoryTypes } from './directory-types.ts';
+import { directoryTypes, leadsToDirectoryObjects } from './directory-types.ts';
 import { writeProperty } from './property-permissions.ts';
 import { readableType } from './readable-types.ts';
 import { navigationNames } from './navigation-names.ts';
@@ -46,6 +46,9 @@ export function judgeBody(body: JsonObject, question: Question): readonly string
   ];
 }
 
+/** Roots of directory objects. */
+const directoryEntity =
+  /^(?:users|me|groups|devices|applications|serviceprincipals|contacts|directoryroles|directory)$/;
 const writes: readonly Method[] = methods.filter((method) => method !== 'GET' && method !== 'DELETE');
 
 /** A navigation inside a body is written as well, so a permission must open it for a write. */
@@ -55,8 +58,8 @@ function judgeNavigation(key: string, question: Question): readonly string[] {
   const written = (place: Location): readonly Method[] =>
     writes.filter((method) => place.nodes.some((node) => opens(map, node, method, grant.scheme)));
   const relevant = places.filter((place) => written(place).length > 0);
-  if (relevant.length === 0) {
-    if (!navigationNames.has(key.toLowerCase())) return [];
+  const reference = leadsToDirectoryObjects(key) && directoryEntity.test(location.template[0] ?? '');
+  if (reference || (relevant.length === 0 && navigationNames.has(key.toLowerCase()) && places.length > 0)) {
     throw notPermitted(`The body sets the navigation ${quoted(key)}; change it with a request of its own.`);
   }
   return relevant.flatMap((place) => {

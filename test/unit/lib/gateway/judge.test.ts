@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest';
+import { judgeRequest } from '../../../../src/lib/gateway/judge.ts';
+import { partnerMap } from '../../../../src/lib/gateway/map/partner-table.ts';
+import type { PermissionMap } from '../../../../src/lib/gateway/map/permission-map.ts';
+import { parsePublishedFile } from '../../../../src/lib/gateway/map/published-file.ts';
+import type { Verdict } from '../../../../src/lib/gateway/verdict.ts';
+import { publishedPermissions } from '../../../support/published-permissions.ts';
+import { bodyCases } from './cases/body.ts';
+import { account, type Case, somebody } from './cases/case.ts';
+import { formCases } from './cases/form.ts';
+import { partnerCases } from './cases/partner-requests.ts';
+import { permissionCases } from './cases/permissions.ts';
+import { queryCases } from './cases/query.ts';
+
+function judged(map: PermissionMap, [, request, permissions, body]: Case): Verdict {
+  const application = request.startsWith('app:');
+  const text = request.replace(/^app:/, '').replaceAll('{u}', somebody).replaceAll('{own}', account.id);
+  const at = text.indexOf(' ');
+  return judgeRequest(
+    map,
+    {
+      scheme: application ? 'application' : 'delegated',
+      permissions: new Set(permissions.split(' ').filter((name) => name !== '')),
+      signedIn: account,
+      beta: true,
+      me: true,
+      host: 'graph.microsoft.com',
+    },
+    {
+      method: text.slice(0, at),
+      url: text.slice(at + 1),
+      body: body === undefined ? undefined : JSON.stringify(body).replaceAll('{own}', account.id),
+    },
+  );
+}
+
+const tables: Readonly<Record<string, readonly Case[]>> = {
+  'the form of a request': formCases,
+  'the query': queryCases,
+  permissions: permissionCases,
+  'the body': bodyCases,
+  'requests of partners': partnerCases,
+};
+
+/** The verdict as the table writes it: `allow`, or as much of the reason as the table has. */
+const shown = (verdict: Verdict, expected: string): string =>
+  verdict.allowed ? 'allow' : verdict.reason.includes(expected) ? expected : verdict.reason;
+
+function describeTables(map: () => PermissionMap): void {
+  const loaded = map();
+  for (const [name, cases] of Object.entries(tables)) {
+    it.each(cases.map((each) => [each[1].slice(0, 160), each[2], each[0], each] as const))(
+      `judges ${name}: %s with "%s" → %s`,
+      (_request, _permissions, expected, each) => {
+        expect(shown(judged(loaded, each), expected)).toBe(expected);
+      },
+    );
+  }
+}
+
+describe('judgeRequest with its own table', () => {
+  describeTables(partnerMap);
+
+  it('has at least 300 cases', () => {
+    expect(Object.values(tables).flat().length).toBeGreaterThanOrEqual(300);
+  });
+});
+
+const json = publishedPermissions();
+describe.skipIf(json === undefined)("judgeRequest with Microsoft's published permission file", () => {
+  if (json !== undefined) describeTables(() => parsePublishedFile(json).map);
+});
