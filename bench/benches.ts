@@ -2,6 +2,7 @@ import { cachedToken } from './cached-token.ts';
 import { coldStorm } from './cold-storm.ts';
 import { fanOut } from './fan-out.ts';
 import { resultPages } from './result-pages.ts';
+import { gatewayJudge } from './gateway-judge.ts';
 import { startUp } from './start-up.ts';
 import { tokenOverHttp } from './token-over-http.ts';
 import { upstreamRequests } from './upstream-requests.ts';
@@ -16,4 +17,5 @@ export const benches: readonly Bench[] = [
   resultPages,
   startUp,
   upstreamRequests,
+  gatewayJudge,
 ];

@@ -55,7 +55,7 @@ function judge(map: PermissionMap, grant: Grant, request: GatewayRequest): Allow
     own: ownPath(path.parts, grant),
     query,
     bodyKeys: body === undefined ? undefined : Object.keys(body),
-    searchedTypes: location.template.join('/') === 'search/query' ? searchedTypes(body) : undefined,
+    searchedTypes: location.path === 'search/query' ? searchedTypes(body) : undefined,
   };
   return allowed(question, { target, path, options, headers }, body);
 }
@@ -126,10 +126,10 @@ function readRequestBody(
 }
 
 /** Operations whose body says which objects they concern. */
-const needsBody = (method: Method, { template, suffix }: Location): boolean =>
+const needsBody = (method: Method, { template, suffix, path }: Location): boolean =>
   method !== 'GET' &&
   method !== 'DELETE' &&
-  (suffix === '$ref' || ['$ref', 'getbyids'].includes(template.at(-1) ?? '') || template.join('/') === 'search/query');
+  (suffix === '$ref' || ['$ref', 'getbyids'].includes(template.at(-1) ?? '') || path === 'search/query');
 
 /** A link's token continues a query that the URL may not show, so what the first query selected is judged as well. */
 function queryOf(options: OptionsReading, { link }: GatewayRequest, method: Method): QueryUse {

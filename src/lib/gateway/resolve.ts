@@ -19,6 +19,8 @@ export interface Location {
   readonly nodes: readonly MapNode[];
   /** Segments as the map has them: lower case, `{}` for a key. */
   readonly template: readonly string[];
+  /** The same, joined by slashes. */
+  readonly path: string;
   /** The same segments as the caller wrote them, `{id}` for a key: `/users/{id}/memberOf`. For texts. */
   readonly written: string;
   /** The path ends with a key or `/me`, so its children are the entity's own. */
@@ -75,16 +77,19 @@ function tryWalk(map: PermissionMap, parts: readonly Part[]): Location | undefin
   }
 }
 
+const rootOf = (map: PermissionMap): Location => ({
+  nodes: [map.root],
+  template: [],
+  path: '',
+  written: '',
+  entity: false,
+  casts: [],
+  suffix: undefined,
+  parent: undefined,
+});
+
 function walk(map: PermissionMap, parts: readonly Part[]): Location {
-  let location: Location = {
-    nodes: [map.root],
-    template: [],
-    written: '',
-    entity: false,
-    casts: [],
-    suffix: undefined,
-    parent: undefined,
-  };
+  let location = rootOf(map);
   for (const [index, part] of parts.entries()) {
     location = step(location, part, { next: parts[index + 1], last: index === parts.length - 1 });
   }
@@ -112,24 +117,41 @@ const ascii = /^[\x21-\x7e]+$/;
 function literal(location: Location, segment: string, written: string): Location | undefined {
   if (!ascii.test(written)) return undefined;
   const found = childLocation(location, segment, written);
-  if (found === undefined || !hasNamedKeys(location.template)) return found;
+  if (found === undefined || !hasNamedKeys(location.path)) return found;
   return { ...found, nodes: [...found.nodes, ...children(location, wildcard)], entity: true };
 }
 
-const children = (location: Location, segment: string): readonly MapNode[] =>
-  location.nodes.map((node) => childOf(node, segment)).filter((node) => node !== undefined);
+function children({ nodes }: Location, segment: string): readonly MapNode[] {
+  const [first] = nodes;
+  if (first !== undefined && nodes.length === 1) {
+    const child = childOf(first, segment);
+    return child === undefined ? none : [child];
+  }
+  return nodes.map((node) => childOf(node, segment)).filter((node) => node !== undefined);
+}
+
+const none: readonly MapNode[] = [];
 
 function childLocation(location: Location, segment: string, written = segment): Location | undefined {
   const nodes = children(location, segment);
   if (nodes.length === 0) return undefined;
   const text = `${location.written}/${segment === wildcard ? '{id}' : written}`;
   const entity = segment === wildcard || (location.template.length === 0 && segment === 'me');
-  return { ...location, nodes, template: [...location.template, segment], written: text, entity, parent: location };
+  return {
+    nodes,
+    template: [...location.template, segment],
+    path: location.path === '' ? segment : `${location.path}/${segment}`,
+    written: text,
+    entity,
+    casts: location.casts,
+    suffix: location.suffix,
+    parent: location,
+  };
 }
 
 /** A quoted key is a key with certainty; only the named keys of a collection are literals of the map as well. */
 const namedKey = (location: Location, text: string): Location | undefined =>
-  hasNamedKeys(location.template) ? literal(location, text.toLowerCase(), text) : undefined;
+  hasNamedKeys(location.path) ? literal(location, text.toLowerCase(), text) : undefined;
 
 /**
  * A word as a key. A word of letters only could as well be a function, navigation or property that the map lacks, such as
@@ -198,4 +220,12 @@ export function navigate(location: Location, name: string): readonly Location[] 
 /** `/users/delta` answers with users, so navigations start at `/users`. */
 function withoutFunction(location: Location): Location {
   return location.parent !== undefined && location.template.at(-1) === 'delta' ? location.parent : location;
+}
+
+/** The place of a template of the map; undefined if the map does not contain it. */
+export function placeOf(map: PermissionMap, template: readonly string[]): Location | undefined {
+  return template.reduce<Location | undefined>(
+    (location, segment) => (location === undefined ? undefined : childLocation(location, segment)),
+    rootOf(map),
+  );
 }

@@ -61,9 +61,10 @@ export function openings(
   const set = map.grants[map.access[node[0]]?.[column(method, scheme)] ?? 0] ?? [];
   const found: Opening[] = [];
   for (const alternative of set) {
-    const [index, ...alsoOneOf] = typeof alternative === 'number' ? [alternative] : alternative;
+    const index = typeof alternative === 'number' ? alternative : alternative[0];
     const permission = nameOf(map, index);
     if (held !== undefined && !held.has(permission)) continue;
+    const alsoOneOf = typeof alternative === 'number' ? [] : alternative.slice(1);
     const own = scheme === 'delegated' && map.own.includes(index);
     found.push({ permission, alsoOneOf: alsoOneOf.map((other) => nameOf(map, other)), own });
   }

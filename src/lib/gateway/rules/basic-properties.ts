@@ -55,7 +55,7 @@ const nameOfLimited = /^(?:User|Group)-|^User\.(?:EnableDisableAccount|ManageIde
 
 /** Permissions for single properties stand on the whole user or group. They change what their list names, and read nothing. */
 export const singlePropertiesOnly: PermissionRule = (permission, question) => {
-  if (!nameOfLimited.test(permission) || !sharedEntities.has(question.location.template.join('/'))) return undefined;
+  if (!nameOfLimited.test(permission) || !sharedEntities.has(question.location.path)) return undefined;
   const list = singleProperties[permission];
   return list !== undefined && changesOnly(list, question) ? undefined : 'covers only single properties';
 };

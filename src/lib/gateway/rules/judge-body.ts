@@ -30,7 +30,7 @@ const callbacks = /^(?:notificationUrl|lifecycleNotificationUrl|callbackUri)$/i;
 export function judgeBody(body: JsonObject, question: Question): readonly string[] {
   const { location, method, grant } = question;
   if (location.suffix === '$ref' || location.template.at(-1) === '$ref') return judgeReference(body, question);
-  const path = location.template.join('/');
+  const path = location.path;
   eachKey(body, (key) => {
     if (callbacks.test(key)) {
       throw notPermitted(`The body names an address in ${quoted(key)}; use a token for requests that call back.`);

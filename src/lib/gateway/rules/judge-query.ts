@@ -1,8 +1,7 @@
 import { notPermitted, quoted, unreadable } from '../refusal.ts';
 import type { PropertyPath } from '../reading/filter.ts';
 import { type Expansion, noQuery, type QueryUse } from '../reading/query.ts';
-import { childOf, type MapNode } from '../map/permission-map.ts';
-import { type Location, navigate } from '../resolve.ts';
+import { type Location, navigate, placeOf } from '../resolve.ts';
 import type { Question } from '../question.ts';
 import { complexProperties, extensionProperty, navigationNames } from './navigation-names.ts';
 import { supplementedNavigation } from './supplemented-navigations.ts';
@@ -100,19 +99,8 @@ function judgePlaces(
 }
 
 function judgeTemplate(template: readonly string[], query: QueryUse, question: Question): readonly string[] {
-  const node = template.reduce<MapNode | undefined>(
-    (at, segment) => (at === undefined ? undefined : childOf(at, segment)),
-    question.map.root,
-  );
-  const location: Location = {
-    nodes: node === undefined ? [] : [node],
-    template,
-    entity: template.at(-1) === '{}',
-    casts: [],
-    suffix: undefined,
-    parent: undefined,
-    written: `/${template.join('/').replaceAll('{}', '{id}')}`,
-  };
+  const location = placeOf(question.map, template);
+  if (location === undefined) throw unknownNavigation(template.join('/'), question);
   return judgePlaces([location], query, { ...question, own: false }).permissions;
 }
 

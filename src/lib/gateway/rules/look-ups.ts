@@ -15,7 +15,7 @@ export function lookUpsFor(
   parts: readonly Part[],
 ): readonly LookUp[] {
   if (method === 'GET' || grant.permissions.has('RoleManagement.ReadWrite.Directory')) return [];
-  if (!changesGroup.test(location.template.join('/'))) return [];
+  if (!changesGroup.test(location.path)) return [];
   const url = `${base}/groups/${encode(parts[1]?.text ?? '')}?$select=isAssignableToRole`;
   return [{ condition: 'group-is-not-role-assignable', url }];
 }

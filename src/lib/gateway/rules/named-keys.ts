@@ -4,7 +4,7 @@
  */
 const namedKeyCollections = new Set(['policies/authenticationmethodspolicy/authenticationmethodconfigurations']);
 
-export const hasNamedKeys = (template: readonly string[]): boolean => namedKeyCollections.has(template.join('/'));
+export const hasNamedKeys = (path: string): boolean => namedKeyCollections.has(path);
 
 /** Keys of letters only that Microsoft documents, by the collection's name. */
 const wellKnownNames: Readonly<Record<string, readonly string[]>> = {

@@ -23,7 +23,7 @@ const intuneAreas = [
 /** The published file lists Intune permissions on shared roots, for example DELETE /users/{id}. */
 export const intuneArea: PermissionRule = (permission, { location }) => {
   if (!permission.startsWith('DeviceManagement')) return undefined;
-  const path = location.template.join('/');
+  const path = location.path;
   return intuneAreas.some((area) => area.test(path)) ? undefined : 'covers only Intune, not this path';
 };
 
@@ -48,7 +48,7 @@ const everyType = new Set(['Directory.Read.All', 'Directory.ReadWrite.All']);
 
 /** The path of a deleted object or of a directory object does not show its type. */
 export const typeOfObject: PermissionRule = (permission, { location }) => {
-  const path = location.template.join('/');
+  const path = location.path;
   const untyped = /^(?:directory\/deleteditems|directoryobjects)\/\{\}/.test(path);
   return untyped && !everyType.has(permission) ? 'covers one type of objects, which the path does not show' : undefined;
 };
@@ -58,6 +58,6 @@ const secretFunctions =
   /\/(?:getomasettingplaintextvalue(?:\(|$)|hardwarepassworddetails(?:\/|$)|hardwarepasswordinfo(?:\/|$)|getdeploymentaccesskey$|getfilevaultkey$|getpasswordsinglesignoncredentials$)/;
 
 export const secrets: PermissionRule = (permission, { location }) =>
-  secretFunctions.test(`/${location.template.join('/')}`) && /^Read(?!Write)/.test(permission.split('.')[1] ?? '')
+  secretFunctions.test(`/${location.path}`) && /^Read(?!Write)/.test(permission.split('.')[1] ?? '')
     ? 'only reads, and this request returns a secret'
     : undefined;

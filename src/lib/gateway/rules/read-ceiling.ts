@@ -21,7 +21,7 @@ const readingPosts: readonly RegExp[] = [
  */
 export const readCeiling: PermissionRule = (permission, { method, location }) => {
   if (method === 'GET' || !onlyReads(permission)) return undefined;
-  const path = `/${location.template.join('/')}`;
+  const path = `/${location.path}`;
   if (method === 'POST' && readingPosts.some((known) => known.test(path))) return undefined;
   return 'only reads';
 };

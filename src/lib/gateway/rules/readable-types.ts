@@ -1,6 +1,6 @@
-import { childOf, type MapNode } from '../map/permission-map.ts';
 import type { Question } from '../question.ts';
 import { noQuery } from '../reading/query.ts';
+import { placeOf } from '../resolve.ts';
 import { directoryTypes, typeNames } from './directory-types.ts';
 import { openedBy } from './opened-by.ts';
 
@@ -8,20 +8,8 @@ import { openedBy } from './opened-by.ts';
 export function readableType(type: string, question: Question): readonly string[] {
   const template = Object.hasOwn(directoryTypes, type) ? directoryTypes[type] : undefined;
   if (template === undefined) return [];
-  const node = template.reduce<MapNode | undefined>(
-    (at, segment) => (at === undefined ? undefined : childOf(at, segment)),
-    question.map.root,
-  );
-  if (node === undefined) return [];
-  const location = {
-    nodes: [node],
-    template,
-    entity: true,
-    casts: [],
-    suffix: undefined,
-    parent: undefined,
-    written: `/${template.join('/').replace('{}', '{id}')}`,
-  };
+  const location = placeOf(question.map, template);
+  if (location === undefined) return [];
   return openedBy({
     ...question,
     method: 'GET',

@@ -17,14 +17,13 @@ const reportsInJson =
  * @throws Refusal for them.
  */
 export function refuseSpecialEndpoints(method: Method, location: Location, json: boolean): void {
-  const { template } = location;
+  const { template, path } = location;
   const operation = template.findLast((segment) => segment !== '{}') ?? '';
   if (template.some((segment) => addresses.test(segment))) {
     throw notPermitted(
       `${quoted(operation)} answers with an address that works without a token; use a token for this request.`,
     );
   }
-  const path = template.join('/');
   if (method === 'GET' && !json && usageReport.test(path) && !reportsInJson.test(path)) {
     throw notPermitted(
       'This report redirects to an address that works without a token; request it from /beta with $format=application/json.',
