@@ -7,12 +7,23 @@ export class Generator {
   readonly #random: () => number;
   readonly #permissions: readonly string[];
   readonly #paths: readonly string[];
+  /** Last segments of the paths below a path. */
+  readonly #children = new Map<string, string[]>();
 
   constructor(facts: readonly Fact[], random: () => number) {
     this.#facts = facts;
     this.#random = random;
     this.#permissions = [...new Set(facts.map(({ permission }) => permission))];
     this.#paths = [...new Set(facts.map(({ path }) => path))];
+    for (const path of this.#paths) {
+      const segments = path.split('/');
+      for (let length = 2; length < segments.length; length += 1) {
+        const parent = segments.slice(0, length).join('/');
+        const known = this.#children.get(parent) ?? [];
+        known.push(segments.at(-1) ?? '');
+        this.#children.set(parent, known);
+      }
+    }
   }
 
   /** @param damage Whether to damage the request. */
@@ -72,9 +83,7 @@ export class Generator {
 
   #query({ path }: Fact): string {
     const options: string[] = [];
-    const below = this.#paths
-      .filter((other) => other.startsWith(`${path}/`))
-      .map((other) => other.split('/').at(-1) ?? '');
+    const below = this.#children.get(path) ?? [];
     const names = [
       ...below,
       'manager',

@@ -1,5 +1,6 @@
 import type { PermissionRule, Question } from '../question.ts';
 import type { PropertyPath } from '../reading/filter.ts';
+import { operationOf } from './read-ceiling.ts';
 
 const user = ['id', 'displayName', 'givenName', 'surname', 'mail', 'userPrincipalName'];
 const group = ['id', 'displayName', 'description', 'mail'];
@@ -24,7 +25,10 @@ const basicProperties: Readonly<Record<string, readonly string[]>> = {
   'CrossTenantInformation.ReadBasic.All': ['tenantId', 'displayName', 'defaultDomainName', 'federationBrandName'],
 };
 
-const isBasic = (permission: string): boolean => /^Read(?:Write)?Basic$/.test(permission.split('.')[1] ?? '');
+function isBasic(permission: string): boolean {
+  const operation = operationOf(permission);
+  return operation === 'ReadBasic' || operation === 'ReadWriteBasic';
+}
 
 const within = (list: readonly string[], paths: readonly PropertyPath[]): boolean =>
   paths.every(({ names: [first = ''] }) => list.some((name) => name.toLowerCase() === first.toLowerCase()));

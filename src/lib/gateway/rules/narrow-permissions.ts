@@ -1,4 +1,5 @@
 import type { PermissionRule } from '../question.ts';
+import { onlyReads } from './read-ceiling.ts';
 
 /**
  * Permissions for single objects that an administrator or the application itself chose. Which ones, Entra decides for the
@@ -58,6 +59,6 @@ const secretFunctions =
   /\/(?:getomasettingplaintextvalue(?:\(|$)|hardwarepassworddetails(?:\/|$)|hardwarepasswordinfo(?:\/|$)|getdeploymentaccesskey$|getfilevaultkey$|getpasswordsinglesignoncredentials$)/;
 
 export const secrets: PermissionRule = (permission, { location }) =>
-  secretFunctions.test(`/${location.path}`) && /^Read(?!Write)/.test(permission.split('.')[1] ?? '')
+  secretFunctions.test(`/${location.path}`) && onlyReads(permission)
     ? 'only reads, and this request returns a secret'
     : undefined;

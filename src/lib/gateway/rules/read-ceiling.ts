@@ -1,7 +1,17 @@
 import type { PermissionRule } from '../question.ts';
 
-/** Whether the second part of a permission's name says that it reads: `Read`, `ReadBasic`, `ReadForChat`, not `ReadWrite`. */
-export const onlyReads = (permission: string): boolean => /^Read(?!Write)/.test(permission.split('.')[1] ?? '');
+/** The second part of a permission's name, `Read` in `User.Read.All`; '' without one. */
+export function operationOf(permission: string): string {
+  const start = permission.indexOf('.') + 1;
+  const end = permission.indexOf('.', start);
+  return start === 0 ? '' : permission.slice(start, end === -1 ? undefined : end);
+}
+
+/** Whether a permission's name says that it reads: `Read`, `ReadBasic`, `ReadForChat`, not `ReadWrite`. */
+export function onlyReads(permission: string): boolean {
+  const operation = operationOf(permission);
+  return operation.startsWith('Read') && !operation.startsWith('ReadWrite');
+}
 
 /** POST requests that only read. A name that starts with `get` proves nothing: getPasswordSingleSignOnCredentials. */
 const readingPosts: readonly RegExp[] = [

@@ -89,7 +89,11 @@ describe('judgeBatch', () => {
     ['an id twice', { requests: [part('a', '/users'), part('A', '/groups')] }, 'same id'],
     ['a part without id', { requests: [{ method: 'GET', url: '/users' }] }, 'lacks id'],
     ['a part that is no object', { requests: ['/users'] }, 'not an object'],
-    ['an unknown key in a part', { requests: [part('1', '/users', { atomicityGroup: 'a' })] }, 'has the key "atomicityGroup"'],
+    [
+      'an unknown key in a part',
+      { requests: [part('1', '/users', { atomicityGroup: 'a' })] },
+      'has the key "atomicityGroup"',
+    ],
     ['headers that are no texts', { requests: [part('1', '/users', { headers: { a: 1 } })] }, 'not texts'],
     ['a text as body', { requests: [part('1', '/users', { method: 'POST', body: 'eA==' })] }, 'not a JSON object'],
     ['dependsOn that is no list', { requests: [part('1', '/users', { dependsOn: '2' })] }, 'not a list of ids'],
