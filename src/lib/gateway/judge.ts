@@ -16,6 +16,7 @@ import { openedBy } from './rules/opened-by.ts';
 import { ownPath } from './rules/own-path.ts';
 import { judgeSearchedTypes, searchedTypes } from './rules/search-types.ts';
 import { refuseRoots, refuseSpecialEndpoints } from './rules/special-endpoints.ts';
+import { refuseWriteThroughNavigation } from './rules/writes-through-navigations.ts';
 import type { Allowed, GatewayRequest, Grant, Verdict } from './verdict.ts';
 
 /**
@@ -47,6 +48,7 @@ function judge(map: PermissionMap, grant: Grant, request: GatewayRequest): Allow
   const query = queryOf(options, request, method);
   refuseUnclearOptions(options, location);
   refuseSpecialEndpoints(method, location, answersJson(target, options));
+  refuseWriteThroughNavigation(method, location);
   const question: Question = {
     map,
     grant,

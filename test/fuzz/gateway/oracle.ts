@@ -81,6 +81,7 @@ export class Oracle {
     const { template, suffix } = found;
     const text = template.segments.join('/');
     if (ask.scheme === 'application' && template.segments[0] === 'me') return 'an application has no /me';
+    if (ask.method !== 'GET' && changesReferredObject(text, suffix)) return 'a write to an object through a navigation';
     const special = specialPlace(text, ask, version.text);
     if (special !== undefined) return special;
     const own = isOwn(path);
@@ -289,6 +290,13 @@ function singleProperty(permission: string, { method, ask: { body } }: Subject):
   const keys = Object.keys(body ?? {});
   return method === 'PATCH' && keys.length > 0 && keys.every((key) => allowed[permission]?.includes(key) === true);
 }
+
+/** Without `$ref`, a write on a member concerns the member itself. */
+const changesReferredObject = (text: string, suffix: boolean): boolean =>
+  !suffix &&
+  /^(?:groups|users|applications|serviceprincipals|devices|directoryroles)\/\*\/(?:members|owners|manager|registeredowners|registeredusers|acceptedsenders|rejectedsenders)(?:\/\*)?$/.test(
+    text,
+  );
 
 function specialPlace(text: string, ask: Ask, version: string): string | undefined {
   if (/^(?:shares|subscriptions)(?:\/|$)/.test(text)) return 'a root that is never served';

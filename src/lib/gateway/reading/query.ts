@@ -138,7 +138,7 @@ function searchedProperties(search: string | undefined): readonly PropertyPath[]
   if (rest.includes('"')) {
     throw unreadable('$search contains an odd number of quotes; write $search="property:word".');
   }
-  const names = [...search.matchAll(/([A-Za-z_]\w*)\s*[:=<>]/g)].map(([, name = '']) => name);
+  const names = [...search.matchAll(/\b([A-Za-z_]\w*)\b\s*[:=<>]/g)].map(([, name = '']) => name);
   const named = phrases.every((phrase) => /^"\w+:/.test(phrase)) && /^(?:\s|AND|OR|NOT|[()])*$/.test(rest);
   return [...names, ...(named ? [] : [anyProperty])].map((name) => ({ names: [name], collection: false }));
 }

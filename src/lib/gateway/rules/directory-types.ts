@@ -51,10 +51,14 @@ const directoryRoots = new Set(
 /** Whether a navigation leads to other objects of the directory. */
 export const leadsToDirectoryObjects = (name: string): boolean => mixedNavigations.has(name.toLowerCase());
 
-/** Whether a path answers with directory objects of several types. */
-export function answersMixedTypes(template: readonly string[]): boolean {
-  const [root = ''] = template;
-  if (root === 'directoryobjects' || (root === 'directory' && template[1] === 'deleteditems')) return true;
+/** Whether a path ends with a navigation to directory objects, or with one of its objects. */
+export function isDirectoryNavigation(template: readonly string[]): boolean {
   const last = template.at(-1) === '{}' ? template.at(-2) : template.at(-1);
-  return template.length > 1 && directoryRoots.has(root) && mixedNavigations.has(last ?? '');
+  return template.length > 1 && directoryRoots.has(template[0] ?? '') && mixedNavigations.has(last ?? '');
 }
+
+/** Whether a path answers with directory objects of several types. */
+export const answersMixedTypes = (template: readonly string[]): boolean =>
+  template[0] === 'directoryobjects' ||
+  (template[0] === 'directory' && template[1] === 'deleteditems') ||
+  isDirectoryNavigation(template);

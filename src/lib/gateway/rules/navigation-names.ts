@@ -4,7 +4,7 @@
  */
 export const navigationNames: ReadonlySet<string> = new Set(
   (
-    'members transitivemembers memberof transitivememberof owners ownedobjects createdobjects registeredowners registeredusers ' +
+    'mailboxsettings insights presence employeeexperience members transitivemembers memberof transitivememberof owners ownedobjects createdobjects registeredowners registeredusers ' +
     'owneddevices registereddevices manager directreports transitivereports acceptedsenders rejectedsenders sponsors ' +
     'approleassignments approleassignedto oauth2permissiongrants scopedrolememberof scopedmembers licensedetails messages ' +
     'mailfolders calendars calendar events calendarview contacts contactfolders drive drives onenote planner photo photos ' +

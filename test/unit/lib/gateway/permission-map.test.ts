@@ -82,6 +82,27 @@ describe('parsePublishedFile', () => {
     expect(opensTests(json, ['Test.ReadWrite.All', 'B.Read.All'])).toBe(true);
   });
 
+  it('asks for the pair on a write where one half also stands alone, because the file has lost the conjunction', () => {
+    const json = JSON.stringify({
+      permissions: {
+        ...(JSON.parse(fileWith({ methods: ['GET', 'POST'] })) as { permissions: object }).permissions,
+        'Other.ReadWrite.All': {
+          authorizationType: 'oAuth2',
+          pathSets: [
+            {
+              schemeKeys: ['DelegatedWork'],
+              methods: ['GET', 'POST'],
+              paths: { '/tests': 'AlsoRequires=Test.ReadWrite.All' },
+            },
+          ],
+        },
+      },
+    });
+    expect(opensTests(json, ['Test.ReadWrite.All'])).toBe(true);
+    expect(opensTests(json, ['Test.ReadWrite.All'], 'POST')).toBe(false);
+    expect(opensTests(json, ['Test.ReadWrite.All', 'Other.ReadWrite.All'], 'POST')).toBe(true);
+  });
+
   it.each([
     ['resource-specific permissions', fileWith({}, { authorizationType: 'RSC' })],
     ['personal accounts', fileWith({ schemeKeys: ['DelegatedPersonal'] })],

@@ -178,6 +178,33 @@ export const formCases: readonly Case[] = [
   ['allow', 'DELETE /v1.0/groups/{u}/members/{u}/$ref', 'GroupMember.ReadWrite.All'],
   ["None of the rule's permissions opens DELETE", 'DELETE /v1.0/groups/{u}/members/{u}/$ref', users],
   ["None of the rule's permissions opens GET /users", 'GET /v1.0/users/$count', 'Group.Read.All'],
+  [
+    'DELETE /groups/{id}/members/{id} would change the object itself',
+    'DELETE /v1.0/groups/{u}/members/{u}',
+    'GroupMember.ReadWrite.All',
+  ],
+  [
+    'DELETE /groups/{id}/members/{id} would change the object itself',
+    "DELETE /v1.0/groups/{u}/members('{u}')",
+    'Group.ReadWrite.All',
+  ],
+  [
+    'DELETE /groups/{id}/members/{id} would change the object itself',
+    'DELETE /v1.0/groups/{u}/members/{u}/microsoft.graph.user',
+    'Directory.Read.All GroupMember.ReadWrite.All',
+  ],
+  [
+    'DELETE /applications/{id}/owners/{id} would change the object itself',
+    'DELETE /v1.0/applications/{u}/owners/{u}',
+    'Application.ReadWrite.All',
+  ],
+  [
+    'POST /applications/{id}/owners would change the object itself',
+    'POST /v1.0/applications/{u}/owners',
+    'Application.ReadWrite.All Directory.Read.All',
+    { displayName: 'x' },
+  ],
+  ['allow', 'DELETE /v1.0/applications/{u}/owners/{u}/$ref', 'Application.ReadWrite.All'],
   ['"$count" is not allowed here', 'GET /v1.0/users/$count/$count', users],
   ['"$count" is not allowed here', 'GET /v1.0/$count', users],
   ['"$links" is not allowed here', 'GET /v1.0/users/{u}/$links', users],

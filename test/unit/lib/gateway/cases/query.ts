@@ -90,6 +90,16 @@ export const queryCases: readonly Case[] = [
     'GET /v1.0/auditLogs/signIns?$select=appliedConditionalAccessPolicies',
     'AuditLog.Read.All Policy.Read.All',
   ],
+  [
+    'The permission map does not contain the navigation "mailboxSettings"',
+    'GET /v1.0/groups/{u}/members/microsoft.graph.user?$select=id,mailboxSettings',
+    'GroupMember.Read.All User.Read.All',
+  ],
+  [
+    'The permission map does not contain the navigation "manager"',
+    "GET /v1.0/groups/{u}/members/microsoft.graph.user?$filter=manager/id eq 'a'",
+    'GroupMember.Read.All User.Read.All',
+  ],
   // $expand
   ['allow', 'GET /v1.0/users?$expand=manager', users],
   ['allow', 'GET /v1.0/users/{u}?$expand=manager', users],
