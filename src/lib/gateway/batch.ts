@@ -7,7 +7,7 @@ import { judgeRequest } from './judge.ts';
 import type { GatewayRequest, Grant, Refused, Verdict } from './verdict.ts';
 
 /** A part of a batch with its verdict. Refused parts are answered inside the batch; the others are sent. */
-export interface JudgedPart {
+interface JudgedPart {
   readonly id: string;
   readonly dependsOn: readonly string[];
   /** The JSON body to send with an allowed part. */

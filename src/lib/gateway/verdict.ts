@@ -31,7 +31,7 @@ export interface Grant {
 }
 
 /** The request to send. Nothing of the caller's text is sent in its place. */
-export interface CanonicalRequest {
+interface CanonicalRequest {
   readonly method: Method;
   /** Absolute URL. */
   readonly url: string;

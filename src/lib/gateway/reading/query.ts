@@ -125,7 +125,7 @@ function readNestedOption(
 }
 
 /** Stands for the free text of `$search`, which is compared with properties that it does not name. */
-export const anyProperty = '$search';
+const anyProperty = '$search';
 
 /**
  * Properties that `$search` names, as in `"displayName:a" AND "mail:b"`, and `anyProperty` for other text.

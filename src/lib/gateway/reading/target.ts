@@ -1,6 +1,6 @@
 import { unreadable } from '../refusal.ts';
 
-export type Version = 'v1.0' | 'beta';
+type Version = 'v1.0' | 'beta';
 
 /** A URL taken apart, still percent-encoded. */
 export interface Target {

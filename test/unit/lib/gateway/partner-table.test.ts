@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest';
+import { applicationRoutes } from '../../../../packages/microsoft-cloud/src/graph/applications.ts';
+import { groupRoutes } from '../../../../packages/microsoft-cloud/src/graph/groups.ts';
+import { ownerRoutes } from '../../../../packages/microsoft-cloud/src/graph/owners.ts';
+import { permissionGrantRoutes } from '../../../../packages/microsoft-cloud/src/graph/permission-grants.ts';
+import { servicePrincipalRoutes } from '../../../../packages/microsoft-cloud/src/graph/service-principals.ts';
+import { tenantRoutes } from '../../../../packages/microsoft-cloud/src/graph/tenants.ts';
+import { userRoutes } from '../../../../packages/microsoft-cloud/src/graph/users.ts';
+import { partnerMap } from '../../../../src/lib/gateway/map/partner-table.ts';
+import { type Method, opens } from '../../../../src/lib/gateway/map/permission-map.ts';
+import { templateSegments } from '../../../../src/lib/gateway/map/template.ts';
+import { placeOf } from '../../../../src/lib/gateway/resolve.ts';
+
+const map = partnerMap();
+const routes = [
+  ...applicationRoutes,
+  ...groupRoutes,
+  ...ownerRoutes,
+  ...permissionGrantRoutes,
+  ...servicePrincipalRoutes,
+  ...tenantRoutes,
+  ...userRoutes,
+].map(({ method, pattern }) => [method, pattern] as const);
+
+describe('the permission table', () => {
+  it.each(routes.filter(([, pattern]) => pattern.startsWith('/v1.0/')))(
+    'lists %s %s, which the simulated Graph serves',
+    (method, pattern) => {
+      const template = pattern.replace('/v1.0', '').replaceAll(/=(?:'\{\w+\}')/g, '={value}');
+      const listed = [template, template.replace(/\/\$ref$/, '')]
+        .map((path) => placeOf(map, templateSegments(path) ?? ['']))
+        .flatMap((place) => place?.nodes ?? []);
+      expect(listed.some((node) => opens(map, node, method as Method, 'delegated'))).toBe(true);
+    },
+  );
+});
