@@ -76,7 +76,7 @@ export class Oracle {
     const casts = path
       .filter(({ text }) => /^(?:microsoft\.)?graph\./.test(text))
       .map(({ text }) => text.replace(/^(?:microsoft\.)?graph\./, ''));
-    const found = this.#find(path);
+    const found = this.#find(path, `${ask.method} ${ask.scheme}`);
     if (found === undefined) return 'no template';
     const { template, suffix } = found;
     const text = template.segments.join('/');
@@ -96,7 +96,7 @@ export class Oracle {
   }
 
   /** The template of a path, with and without suffix, and with a qualified name as such, as short name and as cast. */
-  #find(path: readonly Piece[]): { template: Template; suffix: boolean } | undefined {
+  #find(path: readonly Piece[], key: string): { template: Template; suffix: boolean } | undefined {
     const plain = path.filter(({ text, key }, at) => key || text !== '$' || !/graph\./.test(path[at + 1]?.text ?? ''));
     const long = plain.map((piece) =>
       piece.text.startsWith('graph.') ? { ...piece, text: `microsoft.${piece.text}` } : piece,
@@ -114,7 +114,9 @@ export class Oracle {
       const body = end === 0 ? long : long.slice(0, -1);
       for (const variant of [body, uncast(body), short(uncast(body)), alternate(uncast(body))]) {
         const template = variant.length === 0 ? undefined : this.#templates.match(variant);
-        if (template !== undefined) return { template, suffix: end === 1 };
+        // A suffix that the map lists for another method only is judged as the path without it.
+        const listed = end === 1 || !template?.segments.at(-1)?.startsWith('$') || template.openings.has(key);
+        if (template !== undefined && listed) return { template, suffix: end === 1 };
       }
     }
     return undefined;

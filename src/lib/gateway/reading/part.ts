@@ -25,6 +25,10 @@ export interface SegmentReading {
   readonly slashed: readonly string[];
 }
 
+const unencoded = /^[\w.~@:,=$-]+$/;
+
 /** Percent-encodes a segment. `@ : , = $` may stand in a path (RFC 3986 section 3.3). */
 export const encode = (text: string): string =>
-  encodeURIComponent(text).replaceAll(/%(?:40|3A|2C|3D|24)/g, (sequence) => decodeURIComponent(sequence));
+  unencoded.test(text)
+    ? text
+    : encodeURIComponent(text).replaceAll(/%(?:40|3A|2C|3D|24)/g, (sequence) => decodeURIComponent(sequence));

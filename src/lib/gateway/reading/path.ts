@@ -40,6 +40,8 @@ export function readPath(path: string): PathReading {
 
 /** Decodes once. */
 function decode(path: string): string {
+  // The target has no control characters.
+  if (!path.includes('%')) return path;
   try {
     const text = decodeURIComponent(path);
     if (/\p{Cc}/u.test(text)) throw unreadable('The path contains control characters; remove them.');
@@ -86,8 +88,7 @@ function readSegment(segment: string): SegmentReading {
   return one({ kind: 'word', text: segment }, segment);
 }
 
-const one = (part: Part, text: string): SegmentReading => ({
-  parts: [part],
-  canonical: encode(text),
-  slashed: [encode(text)],
-});
+function one(part: Part, text: string): SegmentReading {
+  const encoded = encode(text);
+  return { parts: [part], canonical: encoded, slashed: [encoded] };
+}
