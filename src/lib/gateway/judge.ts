@@ -158,7 +158,7 @@ function refuseUnclearOptions({ values }: OptionsReading, location: Location): v
 }
 
 const answersJson = ({ version }: Target, { values }: OptionsReading): boolean =>
-  version === 'beta' && /json$/i.test(values.get('format') ?? '');
+  version === 'beta' && /^application\/json$/i.test(values.get('format') ?? '');
 
 /** @returns the permissions that open the path. @throws Refusal with the reason if none of the rule's does. */
 function requireOpened(question: Question): readonly string[] {

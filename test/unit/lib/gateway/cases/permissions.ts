@@ -375,6 +375,7 @@ export const permissionCases: readonly Case[] = [
     'Reports.Read.All',
   ],
   ['This report redirects', "GET /beta/reports/getMailboxUsageDetail(period='D7')", 'Reports.Read.All'],
+  ['This report redirects', "GET /beta/reports/getMailboxUsageDetail(period='D7')?$format=json", 'Reports.Read.All'],
   [
     'This report redirects',
     "GET /beta/reports/getMailboxUsageDetail(period='D7')?$format=text/csv",
