@@ -65,7 +65,7 @@ export function withJob(index: string, name: string): string | undefined {
   const list = /(export const jobs: readonly Job\[\] = \[)([^\]]*)(\];)/.exec(index);
   if (last === undefined || list === null) return undefined;
   const importName = importNameOf(name);
-  if (new RegExp(`\\b${importName}\\b`).test(index)) return undefined;
+  if (index.match(/\w+/g)?.includes(importName) === true) return undefined;
   const names = [...(list[2] ?? '').split(',').map((item) => item.trim()), importName].filter((item) => item !== '');
   const oneLine = `${list[1]}${names.join(', ')}${list[3]}`;
   const listed =
