@@ -1,20 +1,28 @@
+import { join } from 'node:path';
+import { defaultServerConditions } from 'vite';
 import { defineConfig } from 'vitest/config';
+import { endKeptWorker, keptWorker } from './kept-worker.ts';
 
-/** The fast tests of the mutated folders. Each mutant runs them once. */
+/** Configuration of the tests under Stryker. `run.ts` names the test files. */
 export default defineConfig({
+  ssr: { resolve: { conditions: ['workspace-source', ...defaultServerConditions] } },
+  plugins: [
+    {
+      name: 'kept-worker',
+      // Stryker chooses one of the built-in pools.
+      configureVitest({ project, vitest }) {
+        if (process.env['NOKEEP']) return;
+        Object.assign(project.config, { pool: keptWorker.name, poolRunner: keptWorker });
+        vitest.onClose(endKeptWorker);
+      },
+    },
+  ],
   test: {
-    include: [
-      'test/unit/lib/runtime/{single-flight,deadline,safe-parse}*.test.ts',
-      'test/unit/lib/audit/group-commit*.test.ts',
-      'test/unit/lib/broker/*.test.ts',
-      'test/unit/lib/callers/{decide,judge-scopes,parse-policy,parse-policy.details,duplicate-key}.test.ts',
-      'test/unit/lib/credential/{rotate,rotate.details,judge-renewed-token}.test.ts',
-      'test/unit/lib/entra/judge-token-reply*.test.ts',
-      'test/unit/lib/graph/*.test.ts',
-    ],
-    // Ten thousand callers are too slow to repeat for each mutant.
-    exclude: ['test/unit/lib/broker/busy.test.ts'],
+    include: JSON.parse(process.env['MUTATION_TESTS'] ?? '[]') as string[],
+    isolate: false,
+    setupFiles: [join(import.meta.dirname, 'no-mutant-at-load.ts')],
     // A mutant that never ends fails its test here, which is faster than a restart of the worker by Stryker.
-    testTimeout: 5_000,
+    testTimeout: 8_000,
+    env: { NO_PROXY: '127.0.0.1,localhost' },
   },
 });

@@ -1,0 +1,58 @@
+/** Which folders are mutated, and which tests run for each. */
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { projectRoot } from '../paths.ts';
+
+const glob = (pattern: string): string[] => globSync(pattern, { cwd: projectRoot }).toSorted();
+
+/** Every folder with a score of its own. */
+export function mutatedFolders(): string[] {
+  const rooms = globSync('src/lib/*', { cwd: projectRoot, withFileTypes: true }).filter((entry) => entry.isDirectory());
+  const lib = rooms.map(({ name }) => `src/lib/${name}`).toSorted();
+  return [...lib, 'src/functions', 'src/cli', ...glob('packages/*/src')];
+}
+
+/**
+ * Files that are not mutated. Each is a table whose entries a test or a generated document repeats, so a test that
+ * detects a changed entry would be a second copy of the table.
+ */
+export const dataTables: readonly string[] = [
+  'src/lib/model/error-table.ts',
+  'src/lib/entra/aadsts.ts',
+  'packages/microsoft-cloud/src/entra/aadsts.ts',
+];
+
+/** Tests that are too slow to run once for each mutant. */
+const slow: readonly RegExp[] = [
+  // Thousands to a million generated cases.
+  /\.property\.test\.ts$/,
+  /^test\/unit\/lib\/broker\/(busy|breaker-attack)\.test\.ts$/,
+  /^test\/unit\/lib\/credential\/campaign\.test\.ts$/,
+];
+
+/** Starts another process or a browser. */
+const startsProcess = /from '[^']*(support\/azurite|support\/ptb|node:child_process)(\.ts)?'/;
+
+const relativeImport = /(?:from|import\() ?'(\.[^']+)'/g;
+
+/** The files that a test imports. */
+function importedBy(file: string): string[] {
+  const text = readFileSync(join(projectRoot, file), 'utf8');
+  return [...text.matchAll(relativeImport)].map(([, name = '']) =>
+    relative(projectRoot, join(projectRoot, dirname(file), name)),
+  );
+}
+
+/** `src/lib/audit` → `test/unit/lib/audit`, `packages/x/src` → `packages/x/test/unit`. */
+const mirror = (folder: string): string =>
+  folder.startsWith('packages/') ? folder.replace(/src$/, 'test/unit') : folder.replace(/^src/, 'test/unit');
+
+/** The unit, contract, function and replay tests that import files of the folder, and those that mirror it. */
+export function testsOf(folder: string): string[] {
+  const candidates = glob('{test/{unit,contract,functions,replay},packages/*/test/unit}/**/*.test.ts');
+  return candidates.filter((file) => {
+    if (slow.some((pattern) => pattern.test(file))) return false;
+    if (startsProcess.test(readFileSync(join(projectRoot, file), 'utf8'))) return false;
+    return file.startsWith(`${mirror(folder)}/`) || importedBy(file).some((each) => each.startsWith(`${folder}/`));
+  });
+}

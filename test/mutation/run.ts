@@ -1,0 +1,115 @@
+/**
+ * `npm run mutation`: changes the code in many small ways (mutants) and counts, per folder, how many changes the tests
+ * detect. Fails if a folder is below its threshold in thresholds.json.
+ *
+ *     npm run mutation -- [FOLDER ...] [--since REF] [--raise] [--concurrency N] [--survivors]
+ *
+ * Without FOLDER it mutates every folder. `--since` mutates only the files that differ from the Git ref and puts them
+ * into the stored reports; `--raise` raises the thresholds to the scores; `--survivors` lists undetected mutants.
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { projectRoot } from '../paths.ts';
+import { dataTables, mutatedFolders, testsOf } from './folders.ts';
+import { mergedReport, raised, type Report, type Score, scoreOf, shortfalls, type Thresholds } from './scores.ts';
+
+const reports = join(projectRoot, '.local/mutation');
+const thresholdsFile = join(import.meta.dirname, 'thresholds.json');
+
+const readJson = (file: string): unknown => JSON.parse(readFileSync(file, 'utf8'));
+
+/** Files that differ from the ref, committed or not. */
+function changedSince(ref: string): string[] {
+  const git = (...args: string[]): string[] =>
+    execFileSync('git', args, { cwd: projectRoot, encoding: 'utf8' }).split('\n');
+  const base = git('merge-base', ref, 'HEAD')[0] ?? ref;
+  const changed = [
+    ...git('diff', '--name-only', '--diff-filter=d', base),
+    ...git('ls-files', '--others', 'src', 'packages'),
+  ];
+  return changed.filter((file) => /\.tsx?$/.test(file));
+}
+
+/** Runs Stryker on one folder, and stores its report. Returns undefined if there is nothing to mutate. */
+function mutate(folder: string, files: readonly string[] | undefined, concurrency: number): Report | undefined {
+  const only = files?.filter((file) => file.startsWith(`${folder}/`) && !dataTables.includes(file));
+  if (only?.length === 0) return undefined;
+  const name = folder.replaceAll('/', '.');
+  const stored = join(reports, `${name}.json`);
+  const fresh = join(reports, `${name}.fresh.json`);
+  const config = join(reports, `${name}.config.json`);
+  const patterns = only ?? [`${folder}/**/*.{ts,tsx}`, ...dataTables.map((file) => `!${file}`)];
+  const base = readJson(join(import.meta.dirname, 'stryker.json')) as object;
+  const options = {
+    mutate: patterns,
+    concurrency,
+    jsonReporter: { fileName: fresh },
+    tempDirName: `.local/stryker/${name}`,
+  };
+  writeFileSync(config, JSON.stringify({ ...base, ...options }));
+  const { status } = spawnSync('stryker', ['run', config], {
+    cwd: projectRoot,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, MUTATION_TESTS: JSON.stringify(testsOf(folder)) },
+  });
+  if (status !== 0) throw new Error(`Stryker failed for ${folder}. Run its tests: ${testsOf(folder).join(' ')}`);
+  const before = only && existsSync(stored) ? (readJson(stored) as Report) : undefined;
+  const report = mergedReport(before, readJson(fresh) as Report, (file) => existsSync(join(projectRoot, file)));
+  writeFileSync(stored, JSON.stringify(report));
+  return report;
+}
+
+interface Mutant {
+  readonly status: string;
+  readonly mutatorName: string;
+  readonly replacement?: string;
+  readonly location: { readonly start: { readonly line: number; readonly column: number } };
+}
+
+function printSurvivors({ files }: Report): void {
+  for (const [file, { mutants, source }] of Object.entries(files)) {
+    const lines = String(source).split('\n');
+    for (const { status, mutatorName, replacement, location } of mutants as readonly Mutant[]) {
+      if (status === 'Killed' || status === 'Timeout' || status === 'Ignored') continue;
+      console.log(`${file}:${location.start.line}:${location.start.column} ${status} ${mutatorName}`);
+      console.log(`  - ${lines[location.start.line - 1]?.trim()}\n  + ${replacement?.replaceAll(/\s+/g, ' ')}`);
+    }
+  }
+}
+
+function printTable(scores: readonly Score[], thresholds: Thresholds): void {
+  console.log('| folder | mutants | detected | threshold |\n| --- | ---: | ---: | ---: |');
+  for (const { folder, mutants, percent } of scores)
+    console.log(`| ${folder} | ${mutants} | ${percent} % | ${thresholds[folder] ?? 'none'} |`);
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    since: { type: 'string' },
+    raise: { type: 'boolean', default: false },
+    survivors: { type: 'boolean', default: false },
+    concurrency: { type: 'string', default: '2' },
+  },
+});
+const known = mutatedFolders();
+const unknown = positionals.filter((folder) => !known.includes(folder));
+if (unknown.length > 0) throw new Error(`Unknown: ${unknown.join(', ')}. The folders are: ${known.join(', ')}.`);
+
+mkdirSync(reports, { recursive: true });
+const changed = values.since === undefined ? undefined : changedSince(values.since);
+const scores: Score[] = [];
+for (const folder of positionals.length > 0 ? positionals : known) {
+  const report = mutate(folder, changed, Number(values.concurrency));
+  if (report === undefined) continue;
+  if (values.survivors) printSurvivors(report);
+  scores.push(scoreOf(folder, report));
+}
+const thresholds = readJson(thresholdsFile) as Thresholds;
+printTable(scores, thresholds);
+if (values.raise) writeFileSync(thresholdsFile, `${JSON.stringify(raised(scores, thresholds), null, 2)}\n`);
+const failures = shortfalls(scores, thresholds);
+for (const line of failures) console.error(line);
+process.exitCode = failures.length > 0 ? 1 : 0;

@@ -1,0 +1,53 @@
+/** Counts mutants per folder, and compares the scores with the thresholds. */
+
+/** The part of Stryker's JSON report that is read: file → its mutants. */
+export interface Report {
+  readonly files: Readonly<
+    Record<string, { readonly mutants: readonly { readonly status: string }[] } & Readonly<Record<string, unknown>>>
+  >;
+}
+
+export interface Score {
+  readonly folder: string;
+  /** Mutants that count: detected or not. Ignored ones and those that do not compile do not count. */
+  readonly mutants: number;
+  readonly detected: number;
+  /** 0 to 100, rounded down to a tenth, so that it never reaches a threshold by rounding. */
+  readonly percent: number;
+}
+
+export type Thresholds = Readonly<Record<string, number>>;
+
+const detectedBy: readonly string[] = ['Killed', 'Timeout'];
+const undetected: readonly string[] = ['Survived', 'NoCoverage'];
+
+export function scoreOf(folder: string, { files }: Report): Score {
+  const mutants = Object.values(files).flatMap((file) => file.mutants);
+  const detected = mutants.filter(({ status }) => detectedBy.includes(status)).length;
+  const counted = detected + mutants.filter(({ status }) => undetected.includes(status)).length;
+  const percent = counted === 0 ? 100 : Math.floor((detected * 1000) / counted) / 10;
+  return { folder, mutants: counted, detected, percent };
+}
+
+/** The stored report with the files of the new one in place of its own, without files that no longer exist. */
+export function mergedReport(stored: Report | undefined, fresh: Report, exists: (file: string) => boolean): Report {
+  const kept = Object.entries(stored?.files ?? {}).filter(([file]) => exists(file));
+  return { ...fresh, files: { ...Object.fromEntries(kept), ...fresh.files } };
+}
+
+/** A line for each folder whose score is below its threshold. A folder without a threshold passes. */
+export function shortfalls(scores: readonly Score[], thresholds: Thresholds): string[] {
+  return scores.flatMap(({ folder, percent }) => {
+    const threshold = thresholds[folder];
+    return threshold !== undefined && percent < threshold
+      ? [`${folder}: the tests detect ${percent} % of the mutants, but its threshold is ${threshold} %.`]
+      : [];
+  });
+}
+
+/** The thresholds with those raised that the scores exceed, and new ones added. It lowers none. */
+export function raised(scores: readonly Score[], thresholds: Thresholds): Thresholds {
+  const measured = scores.map(({ folder, percent }) => [folder, Math.max(percent, thresholds[folder] ?? 0)] as const);
+  const all = Object.entries({ ...thresholds, ...Object.fromEntries(measured) });
+  return Object.fromEntries(all.toSorted(([a], [b]) => a.localeCompare(b, 'en')));
+}

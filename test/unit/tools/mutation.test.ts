@@ -1,0 +1,124 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { dataTables, mutatedFolders, testsOf } from '../../mutation/folders.ts';
+import { isProse, strykerPlugins } from '../../mutation/prose.ts';
+import { mergedReport, raised, scoreOf, shortfalls } from '../../mutation/scores.ts';
+import { projectRoot } from '../../paths.ts';
+
+const file = (...statuses: string[]) => ({ mutants: statuses.map((status) => ({ status })) });
+const score = (folder: string, percent: number) => ({ folder, mutants: 10, detected: 1, percent });
+
+describe('scoreOf', () => {
+  it('counts killed and timed out mutants as detected, and leaves out those that were not tested', () => {
+    const files = {
+      'a.ts': file('Killed', 'Timeout', 'Survived'),
+      'b.ts': file('NoCoverage', 'Ignored', 'RuntimeError', 'CompileError'),
+    };
+    expect(scoreOf('src/a', { files })).toEqual({ folder: 'src/a', mutants: 4, detected: 2, percent: 50 });
+  });
+
+  it('rounds down, so that 99.96 % is not 100 %', () => {
+    const files = { 'a.ts': file(...Array.from({ length: 2499 }, () => 'Killed'), 'Survived') };
+    expect(scoreOf('src/a', { files }).percent).toBe(99.9);
+  });
+
+  it('gives a folder without mutants 100 %', () => {
+    expect(scoreOf('src/a', { files: {} }).percent).toBe(100);
+  });
+});
+
+describe('mergedReport', () => {
+  it('replaces the files of the new report, keeps the others, and drops files that are gone', () => {
+    const stored = { files: { 'a.ts': file('Killed'), 'b.ts': file('Killed'), 'gone.ts': file('Survived') } };
+    const fresh = { files: { 'b.ts': file('Survived') } };
+    const { files } = mergedReport(stored, fresh, (name) => name !== 'gone.ts');
+    expect(files).toEqual({ 'a.ts': file('Killed'), 'b.ts': file('Survived') });
+  });
+});
+
+describe('the thresholds', () => {
+  it('fail a folder that is below, not one that is equal, above or without a threshold', () => {
+    const scores = [score('a', 84.9), score('b', 85), score('c', 86), score('d', 0)];
+    expect(shortfalls(scores, { a: 85, b: 85, c: 85 })).toEqual([
+      'a: the tests detect 84.9 % of the mutants, but its threshold is 85 %.',
+    ]);
+  });
+
+  it('rise to a higher score, and never fall', () => {
+    expect(raised([score('b', 90), score('a', 70), score('new', 60)], { a: 80, b: 85, other: 50 })).toEqual({
+      a: 80,
+      b: 90,
+      new: 60,
+      other: 50,
+    });
+  });
+
+  it('in the file belong to mutated folders', () => {
+    const thresholds = JSON.parse(readFileSync(join(projectRoot, 'test/mutation/thresholds.json'), 'utf8')) as object;
+    expect(Object.keys(thresholds).length).toBeGreaterThan(0);
+    expect(mutatedFolders()).toEqual(expect.arrayContaining(Object.keys(thresholds)));
+  });
+});
+
+describe('the mutated folders', () => {
+  it('are all of src/lib, the functions, the command line and the workspaces, and each has tests', () => {
+    const folders = mutatedFolders();
+    expect(folders).toEqual(
+      expect.arrayContaining(['src/lib/broker', 'src/functions', 'src/cli', 'packages/functions-host/src']),
+    );
+    expect(folders.filter((folder) => testsOf(folder).length === 0)).toEqual([]);
+  });
+
+  it('leave out only data tables that exist', () => {
+    expect(dataTables.filter((table) => !existsSync(join(projectRoot, table)))).toEqual([]);
+  });
+});
+
+describe('testsOf', () => {
+  it('finds the tests that mirror a folder and those that import it', () => {
+    const tests = testsOf('src/lib/audit');
+    expect(tests).toContain('test/unit/lib/audit/group-commit.test.ts');
+    expect(tests).toContain('test/functions/audit-retention.test.ts');
+  });
+
+  it('leaves out slow tests, and tests that start a process', () => {
+    const tests = [...testsOf('src/lib/callers'), ...testsOf('src/lib/audit'), ...testsOf('src/lib/broker')];
+    expect(tests.filter((test) => /property|busy|contract\/audit-log/.test(test))).toEqual([]);
+  });
+});
+
+describe('the prose plugin', () => {
+  const shouldIgnore = strykerPlugins[0]?.value.shouldIgnore ?? (() => undefined);
+  const template = (raws: string[], ...types: string[]) => ({
+    node: {
+      type: 'TemplateLiteral',
+      quasis: raws.map((raw) => ({ value: { raw } })),
+      expressions: types.map((type) => ({ type })),
+    },
+  });
+
+  it.each(['The broker does not know the tenant.', 'consent has to be given again'])('leaves out %j', (text) => {
+    expect(isProse(text)).toBe(true);
+    expect(shouldIgnore({ node: { type: 'StringLiteral', value: text } })).toBe('A sentence for people.');
+  });
+
+  it.each([
+    'tenant_unknown',
+    'content-type',
+    'no-store',
+    'application/problem+json',
+    "PartitionKey eq 'the run' and RowKey ge 'a'",
+    'openid profile offline_access',
+    '/api/runs/{id}',
+    'Bearer realm',
+  ])('keeps %j', (text) => {
+    expect(shouldIgnore({ node: { type: 'StringLiteral', value: text } })).toBeUndefined();
+  });
+
+  it('leaves out a template with plain values, and keeps one with a choice', () => {
+    expect(shouldIgnore(template(['The run with id ', ' has not ended.'], 'Identifier'))).toBeDefined();
+    expect(shouldIgnore(template(['The run has ', ' rows in all of it.'], 'ConditionalExpression'))).toBeUndefined();
+    expect(shouldIgnore(template(['tenants/', '/domains'], 'Identifier'))).toBeUndefined();
+  });
+});
