@@ -1,0 +1,46 @@
+import { Command } from 'commander';
+import { vi } from 'vitest';
+import { runProgram } from '../../../../src/cli/run-program.ts';
+
+interface Request {
+  readonly method: string;
+  /** Path and query below `/api`. */
+  readonly path: string;
+  readonly body: unknown;
+}
+
+/** What the broker answers: a document, or a function of the request. */
+type Answer = unknown;
+
+const address = 'https://broker.example';
+
+/**
+ * Runs a command of `ptb` in this process against a broker that gives these answers, in turn; the last one repeats.
+ * Restore mocks and globals after each test.
+ */
+export async function runCommand(
+  register: (program: Command) => void,
+  words: readonly string[],
+  answers: readonly Answer[],
+): Promise<{ exit: number; out: string; err: string; requests: readonly Request[] }> {
+  const said = { out: '', err: '' };
+  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    said.out += typeof text === 'string' ? text : Buffer.from(text).toString();
+    return true;
+  });
+  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+    said.err += String(text);
+    return true;
+  });
+  const requests: Request[] = [];
+  vi.stubGlobal('fetch', async (url: string, init: RequestInit) => {
+    const answer = answers[Math.min(requests.length, answers.length - 1)];
+    const body = typeof init.body === 'string' ? (JSON.parse(init.body) as unknown) : undefined;
+    requests.push({ method: init.method ?? 'GET', path: url.slice(`${address}/api`.length), body });
+    return answer instanceof Response ? answer : Response.json(answer);
+  });
+  const program = new Command('ptb');
+  register(program);
+  const exit = await runProgram(program, ['node', 'ptb', ...words, '--url', address, '--token', 'caller-token']);
+  return { exit, ...said, requests };
+}

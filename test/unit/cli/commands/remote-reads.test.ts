@@ -1,0 +1,186 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { registerAudit } from '../../../../src/cli/commands/audit.ts';
+import { registerJobs } from '../../../../src/cli/commands/jobs.ts';
+import { registerTenants } from '../../../../src/cli/commands/tenants.ts';
+import { registerToken } from '../../../../src/cli/commands/token.ts';
+import { runCommand } from './command-stage.ts';
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
+});
+
+const id = (digit: number): string => `aaaaaaaa-0000-4000-8000-00000000000${digit}`;
+
+describe('ptb jobs', () => {
+  const jobs = [
+    { name: 'report', title: 'A report', schedule: '0 0 3 * * *', nextAt: '2026-01-02T03:00:00Z' },
+    { name: 'check', title: 'A check' },
+  ];
+
+  it('lists jobs with and without a schedule', async () => {
+    const { exit, out, requests } = await runCommand(registerJobs, ['jobs'], [{ jobs }]);
+    expect(requests).toEqual([{ method: 'GET', path: '/jobs', body: undefined }]);
+    expect(exit).toBe(0);
+    expect(out.split('\n')).toEqual([
+      'job     title     schedule (UTC)  next run',
+      '------  --------  --------------  --------------------',
+      'report  A report  0 0 3 * * *     2026-01-02T03:00:00Z',
+      'check   A check   on demand',
+      '',
+    ]);
+  });
+
+  it('prints the answer as one document with --json', async () => {
+    const { out } = await runCommand(registerJobs, ['jobs', '--json'], [{ jobs }]);
+    expect(JSON.parse(out)).toEqual({ jobs });
+  });
+});
+
+describe('ptb tenants', () => {
+  const tenant = (digit: number, more: object): object => ({
+    tenantId: id(digit),
+    name: `Tenant ${digit}`,
+    reachable: true,
+    reason: 'delegated',
+    lastResults: [],
+    ...more,
+  });
+  const tenants = [
+    tenant(1, { defaultDomain: 'one.example', lastResults: [{ job: 'report', outcome: 'succeeded' }] }),
+    tenant(2, {
+      reachable: false,
+      reason: 'no relationship',
+      lastResults: [
+        { job: 'report', outcome: 'failed', code: 'consent_required' },
+        { job: 'check', outcome: 'skipped' },
+      ],
+    }),
+  ];
+  const answer = { tenants, warnings: ['The list is two days old.'] };
+
+  it('lists all tenants with domain or id, reason and last results, and warns on standard error', async () => {
+    const { exit, out, err, requests } = await runCommand(registerTenants, ['tenants'], [answer]);
+    expect(requests.map(({ path }) => path)).toEqual(['/tenants']);
+    expect([exit, err]).toEqual([0, 'The list is two days old.\n']);
+    expect(out.split('\n').map((line) => line.split(/ {2,}/))).toEqual([
+      ['tenant', 'domain', 'reachable', 'reason', 'last results'],
+      expect.anything(),
+      ['Tenant 1', 'one.example', 'yes', 'delegated', 'report: succeeded'],
+      ['Tenant 2', id(2), 'no', 'no relationship', 'report: consent_required, check: skipped'],
+      [''],
+      ['2 tenants'],
+      [''],
+    ]);
+  });
+
+  it('lists only unreachable tenants with --unreachable, also as a document', async () => {
+    const { out } = await runCommand(registerTenants, ['tenants', 'list', '--unreachable', '--json'], [answer]);
+    expect(JSON.parse(out)).toEqual({ ...answer, tenants: [tenants[1]] });
+  });
+});
+
+describe('ptb token', () => {
+  const about = {
+    tenantId: id(1),
+    resource: 'graph',
+    grant: 'delegated',
+    scopes: ['User.Read.All', 'Group.Read.All'],
+    expiresAt: '2026-01-02T03:00:00Z',
+    expiresInSeconds: 3_599,
+    tokenId: 'token-1',
+  };
+  const answer = { accessToken: 'the-token', ...about };
+  const words = ['token', '--tenant', 'one.example', '--resource', 'graph'];
+
+  it('requests a token and describes it without printing it', async () => {
+    const { out, requests } = await runCommand(registerToken, words, [answer]);
+    expect(requests).toEqual([
+      { method: 'POST', path: '/tokens', body: { tenant: 'one.example', resource: 'graph', grant: 'delegated' } },
+    ]);
+    expect(out.split('\n').slice(0, -2)).toEqual([
+      `tenant    ${id(1)}`,
+      'resource  graph (delegated)',
+      'scopes    User.Read.All Group.Read.All',
+      'expires   2026-01-02T03:00:00Z (in 59 minutes)',
+      'token id  token-1',
+    ]);
+    expect(out).not.toContain('the-token');
+  });
+
+  it('sends scopes and grant', async () => {
+    const more = [...words, '--grant', 'application', '--scope', 'User.Read.All', 'Group.Read.All'];
+    const { requests } = await runCommand(registerToken, more, [answer]);
+    expect(requests[0]?.body).toMatchObject({ grant: 'application', scopes: ['User.Read.All', 'Group.Read.All'] });
+  });
+
+  it('prints the token only with --raw', async () => {
+    expect((await runCommand(registerToken, [...words, '--raw'], [answer])).out).toBe('the-token\n');
+    const withToken = await runCommand(registerToken, [...words, '--raw', '--json'], [answer]);
+    expect(JSON.parse(withToken.out)).toEqual(answer);
+    const without = await runCommand(registerToken, [...words, '--json'], [answer]);
+    expect(JSON.parse(without.out)).toEqual(about);
+  });
+});
+
+describe('ptb audit', () => {
+  const entry = (number: number, more: object = {}): object => ({
+    at: `2026-01-01T00:00:0${number}Z`,
+    outcome: 'issued',
+    caller: { applicationId: id(9) },
+    tenantId: id(1),
+    resource: 'graph',
+    rule: 'helpdesk',
+    ...more,
+  });
+  const page = (entries: readonly object[], continuation?: string): object => ({
+    from: '2026-01-01T00:00:00Z',
+    to: '2026-01-02T00:00:00Z',
+    entries,
+    ...(continuation === undefined ? {} : { continuation }),
+  });
+  const queries = (requests: readonly { path: string }[]): object[] =>
+    requests.map(({ path }) => Object.fromEntries(new URL(path, 'https://x').searchParams));
+
+  it('shows issued and denied entries, with what is known of each', async () => {
+    const denied = { outcome: 'denied', tenantId: undefined, resource: undefined, rule: undefined };
+    const entries = [
+      entry(1),
+      entry(2, { ...denied, code: 'policy_denied', tenantAsked: 'two.example', route: 'GET /tenants' }),
+      entry(3, denied),
+    ];
+    const { out, err, requests } = await runCommand(registerAudit, ['audit'], [page(entries)]);
+    expect(queries(requests)).toEqual([{ limit: '100' }]);
+    expect(err).toBe('');
+    expect(out.split('\n').map((line) => line.split(/ {2,}/))).toEqual([
+      ['time', 'outcome', 'caller', 'tenant', 'resource', 'rule'],
+      expect.anything(),
+      ['2026-01-01T00:00:01Z', 'issued', id(9), id(1), 'graph', 'helpdesk'],
+      ['2026-01-01T00:00:02Z', 'policy_denied', id(9), 'two.example', 'GET /tenants'],
+      ['2026-01-01T00:00:03Z', 'denied', id(9)],
+      [''],
+    ]);
+  });
+
+  it('sends every filter', async () => {
+    const words = ['--from', 'a', '--to', 'b', '--caller', 'c', '--tenant', 'd', '--outcome', 'denied', '--limit', '7'];
+    const { requests } = await runCommand(registerAudit, ['audit', ...words], [page([])]);
+    expect(queries(requests)).toEqual([
+      { from: 'a', to: 'b', caller: 'c', tenant: 'd', outcome: 'denied', limit: '7' },
+    ]);
+  });
+
+  it('reads pages of the period of the first one until the limit, and says that there may be more', async () => {
+    const answers = [page([entry(1), entry(2)], 'next-1'), page([entry(3)], 'next-2')];
+    const { out, err, requests } = await runCommand(registerAudit, ['audit', '--limit', '3', '--json'], answers);
+    const period = { from: '2026-01-01T00:00:00Z', to: '2026-01-02T00:00:00Z' };
+    expect(queries(requests)).toEqual([{ limit: '3' }, { ...period, limit: '1', continuation: 'next-1' }]);
+    expect(JSON.parse(out)).toEqual({ ...period, entries: [entry(1), entry(2), entry(3)] });
+    expect(err).toMatch(/^There may be more entries/);
+  });
+
+  it('asks for at most 1,000 entries at once', async () => {
+    const { requests } = await runCommand(registerAudit, ['audit', '--limit', '5000'], [page([])]);
+    expect(queries(requests)).toEqual([{ limit: '1000' }]);
+  });
+});

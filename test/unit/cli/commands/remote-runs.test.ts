@@ -1,0 +1,245 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { registerRun } from '../../../../src/cli/commands/run.ts';
+import { registerRuns } from '../../../../src/cli/commands/runs.ts';
+import { maxPageRows } from '../../../../src/lib/api/requests.ts';
+import { runCommand } from './command-stage.ts';
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
+});
+
+const counts = { total: 3, succeeded: 3, failed: 0, skipped: 0, notAttempted: 0 };
+const run = {
+  runId: 'report@2026-01-01',
+  job: 'report',
+  window: '2026-01-01',
+  status: 'completed',
+  tenants: counts,
+  progress: { done: 3, retrying: 0, total: 3 },
+  startedBy: 'timer',
+  startedAt: '2026-01-01T00:00:00Z',
+  durationMs: 12_340,
+  warnings: [],
+  failures: [],
+};
+const failures = [
+  {
+    tenantId: 'aaaaaaaa-0000-4000-8000-000000000001',
+    name: 'One',
+    code: 'consent_required',
+    title: 'Consent is missing',
+    advice: 'Consent.',
+  },
+];
+const partly = { ...run, tenants: { ...counts, succeeded: 2, failed: 1 }, failures };
+const path = '/runs/report%402026-01-01';
+
+describe('ptb run', () => {
+  const started = { runId: run.runId, status: 'pending', location: '/x' };
+
+  it('starts a run of all tenants, and says how to follow it', async () => {
+    const { exit, out, requests } = await runCommand(registerRun, ['run', 'a report'], [started]);
+    expect(requests).toEqual([{ method: 'POST', path: '/jobs/a%20report/runs', body: {} }]);
+    expect(exit).toBe(0);
+    expect(out).toBe(`Started ${run.runId}.\nShow it with: ptb runs show ${run.runId}\n`);
+  });
+
+  it('sends tenants, parameters and window', async () => {
+    const words = ['run', 'report', '--tenant', 'one.example', 'two.example', '--window', 'w1'];
+    const { requests } = await runCommand(registerRun, [...words, '--parameters', '{"days":30}'], [started]);
+    expect(requests[0]?.body).toEqual({
+      tenants: ['one.example', 'two.example'],
+      parameters: { days: 30 },
+      window: 'w1',
+    });
+  });
+
+  it.each(['nonsense', '[1]', 'null', '"text"', '3'])('refuses the parameters %s without a request', async (text) => {
+    const { exit, err, requests } = await runCommand(registerRun, ['run', 'report', '--parameters', text], [started]);
+    expect([exit, requests]).toEqual([2, []]);
+    expect(err).toContain('It must be a JSON object.');
+  });
+
+  it.each([
+    ['ends with 0 if all tenants succeeded', run, 0],
+    ['ends with 3 if a tenant failed', partly, 3],
+    ['ends with 1 if the run was cancelled', { ...run, status: 'cancelled' }, 1],
+    [
+      'ends with the exit code of the error that stopped the run',
+      { ...run, status: 'failed', stoppedBy: { code: 'credential_expired', detail: 'D.', advice: 'A.' } },
+      4,
+    ],
+  ])('waits for the end with --wait and %s', async (_title, ended, code) => {
+    const answers = [started, { ...run, status: 'running' }, ended];
+    const { exit, out, requests } = await runCommand(registerRun, ['run', 'report', '--wait'], answers);
+    expect(exit).toBe(code);
+    expect(requests.map((request) => request.path)).toEqual(['/jobs/report/runs', path, path]);
+    expect(out).toContain(`${run.runId}: ${ended.status}, started 2026-01-01T00:00:00Z by timer, 12.3 s`);
+  });
+});
+
+describe('ptb runs show', () => {
+  it('describes the run, its notes, why it stopped, and its failures', async () => {
+    const answer = {
+      ...partly,
+      status: 'failed',
+      warnings: ['The list of tenants is old.'],
+      stoppedBy: { code: 'credential_expired', detail: 'It expired.', advice: 'Run ptb consent.' },
+    };
+    const { exit, out, requests } = await runCommand(registerRuns, ['runs', 'show', run.runId], [answer]);
+    expect(requests).toEqual([{ method: 'GET', path, body: undefined }]);
+    expect(exit).toBe(0);
+    expect(out.split('\n').slice(0, 6)).toEqual([
+      `${run.runId}: failed, started 2026-01-01T00:00:00Z by timer, 12.3 s`,
+      '3 tenants: 2 succeeded, 1 failed, 0 skipped, 0 not attempted',
+      'Note: The list of tenants is old.',
+      'Stopped by credential_expired: It expired. Run ptb consent.',
+      '',
+      'consent_required: Consent is missing (one tenant)',
+    ]);
+  });
+
+  it('does not end with the result of the run unless it waits', async () => {
+    expect((await runCommand(registerRuns, ['runs', 'show', run.runId], [partly])).exit).toBe(0);
+    expect((await runCommand(registerRuns, ['runs', 'show', run.runId, '--wait'], [partly])).exit).toBe(3);
+  });
+});
+
+describe('ptb runs list', () => {
+  it('lists the latest 20 runs', async () => {
+    const { out, requests } = await runCommand(registerRuns, ['runs'], [{ runs: [partly] }]);
+    expect(requests.map((request) => request.path)).toEqual(['/runs?limit=20']);
+    expect(out.split('\n').map((line) => line.split(/ {2,}/))).toEqual([
+      ['run', 'status', 'succeeded', 'failed', 'started', 'took'],
+      expect.anything(),
+      [run.runId, 'completed', '2/3', '1', '2026-01-01T00:00:00Z', '12.3 s'],
+      [''],
+    ]);
+  });
+
+  it('sends job and limit, and prints the answer with --json', async () => {
+    const words = ['runs', 'list', '--job', 'report', '--limit', '500', '--json'];
+    const { out, requests } = await runCommand(registerRuns, words, [{ runs: [run] }]);
+    expect(requests.map((request) => request.path)).toEqual(['/runs?job=report&limit=500']);
+    expect(JSON.parse(out)).toEqual({ runs: [run] });
+  });
+
+  it.each(['0', '501', '1.5', 'many'])('refuses the limit %s', async (limit) => {
+    const { exit, requests } = await runCommand(registerRuns, ['runs', 'list', '--limit', limit], [{ runs: [] }]);
+    expect([exit, requests]).toEqual([2, []]);
+  });
+});
+
+describe('ptb runs diff', () => {
+  const name = (text: string): object => ({ tenantId: 'aaaaaaaa-0000-4000-8000-000000000001', name: text });
+  const answer = {
+    runId: run.runId,
+    comparedWith: 'report@2025-12-31',
+    comparedTenants: 2,
+    changes: [
+      { ...name('One'), change: 'added', after: { user: 'anna', licences: 2 } },
+      { ...name('Two'), change: 'removed', before: { user: 'ben', licences: 1 } },
+      {
+        ...name('Two'),
+        change: 'changed',
+        before: { user: 'cem', licences: 1 },
+        after: { user: 'cem', licences: 3 },
+        columns: ['licences'],
+      },
+    ],
+    truncated: true,
+    onlyBefore: [name('Gone')],
+    onlyAfter: [name('New')],
+  };
+
+  it('shows added, removed and changed rows, and tenants that cannot be compared', async () => {
+    const { out, requests } = await runCommand(registerRuns, ['runs', 'diff', run.runId], [answer]);
+    expect(requests.map((request) => request.path)).toEqual([`${path}/changes`]);
+    expect(out.split('\n')).toEqual([
+      `${run.runId} compared with report@2025-12-31, 2 tenants in both`,
+      '+ One: user=anna, licences=2',
+      '- Two: user=ben, licences=1',
+      '~ Two: user=cem, licences=3 (licences: 1 -> 3)',
+      'There are more changes.',
+      '! Gone: only in the earlier run',
+      '! New: only in this run',
+      '',
+    ]);
+  });
+
+  it('compares with the named run, and says that nothing changed', async () => {
+    const same = { ...answer, changes: [], truncated: false, onlyBefore: [], onlyAfter: [] };
+    const { out, requests } = await runCommand(registerRuns, ['runs', 'diff', run.runId, '--with', 'report@a'], [same]);
+    expect(requests.map((request) => request.path)).toEqual([`${path}/changes?with=report%40a`]);
+    expect(out.split('\n').slice(1)).toEqual(['Nothing changed.', '']);
+  });
+});
+
+describe('ptb runs rerun and cancel', () => {
+  it('starts the rerun', async () => {
+    const { out, requests } = await runCommand(registerRuns, ['runs', 'rerun', run.runId], [{ runId: 'report@b' }]);
+    expect(requests).toEqual([{ method: 'POST', path: `${path}/rerun`, body: {} }]);
+    expect(out).toBe('Started report@b.\n');
+  });
+
+  it.each([
+    [true, 'The run stops before its next tenant.\n'],
+    [false, 'The run has already ended (completed).\n'],
+  ])('says what a cancellation does (requested: %s)', async (cancelRequested, text) => {
+    const answer = { runId: run.runId, status: 'completed', cancelRequested };
+    const { out, requests } = await runCommand(registerRuns, ['runs', 'cancel', run.runId], [answer]);
+    expect(requests).toEqual([{ method: 'POST', path: `${path}/cancel`, body: {} }]);
+    expect(out).toBe(text);
+  });
+});
+
+describe('ptb runs export', () => {
+  const page = (text: string, next?: string): Response =>
+    new Response(text, {
+      headers: next === undefined ? {} : { link: `<https://broker.example/api${next}>; rel="next"` },
+    });
+  const inFolder = async (work: (folder: string) => Promise<void>): Promise<void> => {
+    const folder = await mkdtemp(join(tmpdir(), 'ptb-export-'));
+    await work(folder).finally(() => rm(folder, { recursive: true }));
+  };
+  const words = ['runs', 'export', run.runId];
+
+  it.each(['csv', 'jsonl'])('writes all pages of %s to the file', (format) =>
+    inFolder(async (folder) => {
+      const output = join(folder, 'rows');
+      const more = [...words, '--format', format, '--output', output];
+      const answers = [page('a\n', `${path}/results?continuation=2`), page('b\n')];
+      const { exit, err, requests } = await runCommand(registerRuns, more, answers);
+      expect(requests.map((request) => request.path)).toEqual([
+        `${path}/results?format=${format}&limit=${maxPageRows}`,
+        `${path}/results?continuation=2`,
+      ]);
+      expect([exit, err]).toEqual([0, `Written to ${output}.\n`]);
+      expect(await readFile(output, 'utf8')).toBe('a\nb\n');
+      expect(await readdir(folder)).toEqual(['rows']);
+    }),
+  );
+
+  it.each([['--format', 'json'], ['--json']])('writes one array with %j', (...flags) =>
+    inFolder(async (folder) => {
+      const output = join(folder, 'rows.json');
+      const answers = [page('{"a":1}\n', `${path}/results?continuation=2`), page('{"a":2}\n')];
+      const { requests } = await runCommand(registerRuns, [...words, ...flags, '--output', output], answers);
+      expect(requests[0]?.path).toBe(`${path}/results?format=jsonl&limit=${maxPageRows}`);
+      expect(JSON.parse(await readFile(output, 'utf8'))).toEqual([{ a: 1 }, { a: 2 }]);
+    }),
+  );
+
+  it('leaves no complete-looking file if a page fails', () =>
+    inFolder(async (folder) => {
+      const refused = Response.json({ code: 'caller_forbidden', detail: 'No.' }, { status: 403 });
+      const answers = [page('a\n', `${path}/results?continuation=2`), refused];
+      const { exit, err } = await runCommand(registerRuns, [...words, '--output', join(folder, 'rows')], answers);
+      expect([exit, err]).toEqual([1, expect.stringContaining('caller_forbidden')]);
+      expect(await readdir(folder)).toEqual(['rows.part']);
+    }));
+});
