@@ -121,3 +121,18 @@ it('throws the longer wait and names the limit that was exceeded', () => {
   expect(take).toThrow(expect.objectContaining({ detail: 'The person exceeded the limit of 30 requests per minute.' }));
   expect(take).toThrow(expect.objectContaining({ retryAfterSeconds: 2 }));
 });
+
+it('names the limit of the application when that one refuses the request of a person', () => {
+  const { limit } = start({ requestsPerMinute: 60, burst: 2 });
+  limit.take(person('a', 'anna'));
+  limit.take(person('a', 'ben'));
+  expect(() => limit.take(person('a', 'cem'))).toThrow(
+    expect.objectContaining({
+      detail: 'The caller exceeded its limit of 60 requests per minute.',
+      logFields: { caller: 'a', person: undefined },
+    }),
+  );
+  expect(() => limit.take(person('b', 'anna'))).toThrow(
+    expect.objectContaining({ logFields: { caller: 'b', person: 'anna' } }),
+  );
+});
