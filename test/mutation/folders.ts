@@ -47,13 +47,13 @@ function importedBy(file: string): string[] {
 const mirror = (folder: string): string =>
   folder.startsWith('packages/') ? folder.replace(/src$/, 'test/unit') : folder.replace(/^src/, 'test/unit');
 
-/** Tests that reach a folder through a tool: the documents that the code writes. */
+/** Tests that reach a folder through a tool: the OpenAPI document holds the texts and examples of every route. */
 const throughTools: Readonly<Record<string, readonly string[]>> = {
   'src/functions': ['test/unit/tools/docs.test.ts'],
-  'src/lib/api': ['test/unit/tools/docs.test.ts'],
-  'src/lib/config': ['test/unit/tools/docs.test.ts'],
-  'src/lib/model': ['test/unit/tools/docs.test.ts'],
 };
+
+/** Whether each test file needs a process of its own, because it starts the Functions host, which works once. */
+export const needsIsolation = (folder: string): boolean => folder === 'src/functions';
 
 /** The unit, contract, function and replay tests that import files of the folder, and those that mirror it. */
 export function testsOf(folder: string): string[] {

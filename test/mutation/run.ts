@@ -12,7 +12,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { projectRoot } from '../paths.ts';
-import { dataTables, mutatedFolders, testsOf } from './folders.ts';
+import { dataTables, mutatedFolders, needsIsolation, testsOf } from './folders.ts';
 import { mergedReport, raised, type Report, type Score, scoreOf, shortfalls, type Thresholds } from './scores.ts';
 
 const reports = join(projectRoot, '.local/mutation');
@@ -52,7 +52,11 @@ function mutate(folder: string, files: readonly string[] | undefined, concurrenc
   const { status } = spawnSync('stryker', ['run', config], {
     cwd: projectRoot,
     stdio: ['ignore', 'inherit', 'inherit'],
-    env: { ...process.env, MUTATION_TESTS: JSON.stringify(testsOf(folder)) },
+    env: {
+      ...process.env,
+      MUTATION_TESTS: JSON.stringify(testsOf(folder)),
+      MUTATION_ISOLATE: String(needsIsolation(folder)),
+    },
   });
   if (status !== 0) throw new Error(`Stryker failed for ${folder}. Run its tests: ${testsOf(folder).join(' ')}`);
   const before = only && existsSync(stored) ? (readJson(stored) as Report) : undefined;

@@ -3,6 +3,8 @@ import { defaultServerConditions } from 'vite';
 import { defineConfig } from 'vitest/config';
 import { endKeptWorker, keptWorker } from './kept-worker.ts';
 
+const isolate = process.env['MUTATION_ISOLATE'] === 'true';
+
 /** Configuration of the tests under Stryker. `run.ts` names the test files. */
 export default defineConfig({
   ssr: { resolve: { conditions: ['workspace-source', ...defaultServerConditions] } },
@@ -11,7 +13,7 @@ export default defineConfig({
       name: 'kept-worker',
       // Stryker chooses one of the built-in pools.
       configureVitest({ project, vitest }) {
-        if (process.env['NOKEEP']) return;
+        if (isolate) return;
         Object.assign(project.config, { pool: keptWorker.name, poolRunner: keptWorker });
         vitest.onClose(endKeptWorker);
       },
@@ -19,7 +21,7 @@ export default defineConfig({
   ],
   test: {
     include: JSON.parse(process.env['MUTATION_TESTS'] ?? '[]') as string[],
-    isolate: false,
+    isolate,
     setupFiles: [join(import.meta.dirname, 'setup-mutant.ts')],
     // Of the first run. It is generous, because a failed test there ends everything.
     testTimeout: 30_000,

@@ -1,0 +1,207 @@
+import { HttpRequest } from '@azure/functions';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { installCoreModule, Registry } from 'functions-host/testing';
+import type { Services } from '../../src/composition.ts';
+import type { BoundRoute } from '../../src/lib/api/call.ts';
+import { silentLogger } from '../../src/lib/runtime/log.ts';
+import { fanOutName } from '../../src/lib/runs/fan-out.ts';
+import type { RunStatus, TenantRun } from '../../src/lib/runs/run.ts';
+import { FakeClock } from '../fakes/fake-clock.ts';
+import { FakeOrchestrations } from '../fakes/fake-orchestrations.ts';
+import { MemoryRunLog, MemoryRunResults } from '../fakes/memory-run-log.ts';
+import { recordingLogger } from '../fakes/recording-logger.ts';
+import { guid, tenant } from '../support/audit-entries.ts';
+import { openPolicy } from '../support/open-policy.ts';
+
+const contoso = { tenantId: tenant(1), name: 'Contoso' };
+const fabrikam = { tenantId: tenant(2), name: 'Fabrikam' };
+const nowMs = Date.parse('2026-11-24T10:00:00Z');
+const runId = 'licence-report@first';
+
+let routes: readonly BoundRoute<Services>[];
+beforeAll(async () => {
+  installCoreModule(new Registry(() => undefined));
+  await import('../../src/functions/jobs.ts');
+  await import('../../src/functions/run-actions.ts');
+  routes = (await import('../../src/functions/route.ts')).boundRoutes();
+});
+
+async function stage(
+  status: RunStatus = 'completed',
+  tenants: readonly TenantRun['tenantId'][] | undefined = undefined,
+) {
+  const log = new MemoryRunLog();
+  const results = new MemoryRunResults();
+  const [job = '', window = ''] = runId.split('@');
+  const request = { parameters: { days: 3 }, ...(tenants === undefined ? {} : { tenants }) };
+  await log.create({ runId, job, window, startedBy: 'timer', createdAtMs: nowMs - 1_000 }, request);
+  await log.change(runId, { status });
+  const logger = recordingLogger();
+  const orchestrations = new FakeOrchestrations();
+  const services = {
+    callers: { policy: openPolicy },
+    clock: new FakeClock(nowMs),
+    log: silentLogger,
+    newId: () => guid(7),
+    random: () => 0.5,
+    directory: {
+      find: async (reference: string) => (reference === 'contoso.com' ? contoso : undefined),
+      list: async () => [contoso, fabrikam],
+    },
+    runs: { log, results },
+    tuning: { batchSize: 10, rounds: 1, retryDelaySeconds: 1 },
+  } as unknown as Services;
+  const call = (name: string, params: Record<string, string> = {}, body?: object) => {
+    const route = routes.find(({ definition }) => definition.name === name);
+    const text = body === undefined ? {} : { body: { string: JSON.stringify(body) } };
+    const caller = {
+      applicationId: guid(1),
+      objectId: guid(2),
+      kind: 'application',
+      roles: ['Runs.Read', 'Runs.Write'],
+      tenantId: tenant(9),
+      name: 'x',
+    } as const;
+    const { method } = route!.definition;
+    return route!.answer(services, {
+      request: new HttpRequest({ method, url: 'http://localhost/api/x', params, ...text }),
+      caller,
+      correlationId: guid(3),
+      log: logger.log,
+      orchestrations,
+    });
+  };
+  return { call, log, results, orchestrations, logger };
+}
+
+describe('GET /api/jobs', () => {
+  it('lists each job with its schedule and columns', async () => {
+    const { call } = await stage();
+    const { status, jsonBody } = await call('jobs');
+    const { jobs } = jsonBody as { jobs: { name: string }[] };
+    expect(status).toBe(200);
+    expect(jobs.find(({ name }) => name === 'licence-report')).toMatchObject({
+      schedule: '0 0 5 * * *',
+      nextAt: '2026-11-25T05:00:00.000Z',
+      resources: ['graph'],
+      columns: expect.arrayContaining([{ name: 'licences', title: expect.any(String), type: 'number' }]) as unknown,
+    });
+  });
+
+  it('leaves schedule and next time out for a job on demand', async () => {
+    const { call } = await stage();
+    const { jobs } = (await call('jobs')).jsonBody as { jobs: { name: string; schedule?: string; nextAt?: string }[] };
+    for (const { schedule, nextAt } of jobs) expect(nextAt === undefined).toBe(schedule === undefined);
+  });
+});
+
+describe('POST /api/jobs/{job}/runs', () => {
+  it('starts a run of the caller over all tenants in a window of its own', async () => {
+    const { call, log, orchestrations } = await stage();
+    const started = `licence-report@manual-${guid(7)}`;
+    const location = `/api/runs/${encodeURIComponent(started)}`;
+    expect(await call('jobs-start', { job: 'licence-report' }, {})).toEqual({
+      status: 202,
+      headers: { location, 'retry-after': '2' },
+      jsonBody: { runId: started, status: 'pending', location },
+    });
+    expect(orchestrations.started).toEqual([expect.objectContaining({ name: fanOutName, instanceId: started })]);
+    expect(await log.find(started)).toMatchObject({ startedBy: guid(1), scope: 'all', status: 'pending' });
+    expect(await log.request(started)).toEqual({ parameters: {} });
+  });
+
+  it('starts a run over the named tenants, with window and parameters', async () => {
+    const { call, log } = await stage();
+    await call(
+      'jobs-start',
+      { job: 'secret-expiry-report' },
+      {
+        tenants: ['contoso.com'],
+        window: 'w1',
+        parameters: { days: 5 },
+      },
+    );
+    expect(await log.request('secret-expiry-report@w1')).toEqual({
+      parameters: { days: 5 },
+      tenants: [contoso.tenantId],
+    });
+  });
+
+  it('starts no second run in a window, and none of an unknown job', async () => {
+    const { call, orchestrations } = await stage();
+    await expect(call('jobs-start', { job: 'licence-report' }, { window: 'first' })).rejects.toMatchObject({
+      code: 'run_conflict',
+    });
+    await expect(call('jobs-start', { job: 'unknown' }, {})).rejects.toMatchObject({ code: 'job_unknown' });
+    expect(orchestrations.started).toEqual([]);
+  });
+});
+
+describe('POST /api/runs/{runId}/cancel', () => {
+  it.each(['pending', 'running'] as const)('records the request, wakes a %s run, and logs it', async (status) => {
+    const { call, log, orchestrations, logger } = await stage(status);
+    expect(await call('runs-cancel', { runId })).toEqual({
+      status: 202,
+      jsonBody: { runId, status, cancelRequested: true },
+    });
+    expect((await log.find(runId))?.cancelRequestedAtMs).toBe(nowMs);
+    expect(orchestrations.raised).toEqual([`${runId} cancel`]);
+    expect(logger.lines.map(({ level, line }) => [level, JSON.parse(line)])).toEqual([
+      ['info', expect.objectContaining({ event: 'run.cancel_requested', runId })],
+    ]);
+  });
+
+  it('keeps the time of the first request', async () => {
+    const { call, log } = await stage('running');
+    await log.change(runId, { cancelRequestedAtMs: 5 });
+    await call('runs-cancel', { runId });
+    expect((await log.find(runId))?.cancelRequestedAtMs).toBe(5);
+  });
+
+  it.each(['completed', 'failed', 'cancelled'] as const)('does not change a %s run', async (status) => {
+    const { call, log, orchestrations } = await stage(status);
+    expect((await call('runs-cancel', { runId })).jsonBody).toEqual({ runId, status, cancelRequested: false });
+    expect((await log.find(runId))?.cancelRequestedAtMs).toBeUndefined();
+    expect(orchestrations.raised).toEqual([]);
+  });
+
+  it.each(['licence-report@other', 'nonsense'])('does not know the run %s', async (unknown) => {
+    const { call } = await stage();
+    await expect(call('runs-cancel', { runId: unknown })).rejects.toMatchObject({ code: 'run_not_found' });
+  });
+});
+
+describe('POST /api/runs/{runId}/rerun', () => {
+  const record = (who: typeof contoso, outcome: 'succeeded' | 'failed'): TenantRun => ({
+    ...who,
+    outcome,
+    round: 1,
+    rows: 0,
+    startedAtMs: nowMs,
+    finishedAtMs: nowMs,
+    ...(outcome === 'failed' ? { code: 'consent_required' as const } : {}),
+  });
+
+  it('starts a run of the failed tenants with the same parameters', async () => {
+    const { call, log, results } = await stage();
+    const attempt = [contoso, fabrikam].map((who) => ({ ...who, defaultDomain: undefined }));
+    const { digest } = await results.putPlan(runId, {
+      job: 'licence-report',
+      parameters: { days: 3 },
+      attempt,
+      decided: [],
+    });
+    await log.change(runId, { planDigest: digest });
+    await log.recordTenants(runId, [record(contoso, 'succeeded'), record(fabrikam, 'failed')]);
+    const rerun = `licence-report@manual-${guid(7)}`;
+    expect(await call('runs-rerun', { runId })).toMatchObject({ status: 202, jsonBody: { runId: rerun } });
+    expect(await log.request(rerun)).toEqual({ parameters: { days: 3 }, tenants: [fabrikam.tenantId] });
+    expect(await log.find(rerun)).toMatchObject({ startedBy: guid(1) });
+  });
+
+  it('does not start while the run is in progress', async () => {
+    const { call, orchestrations } = await stage('running');
+    await expect(call('runs-rerun', { runId })).rejects.toMatchObject({ code: 'request_invalid' });
+    expect(orchestrations.started).toEqual([]);
+  });
+});
