@@ -63,13 +63,14 @@ async function stage(
       name: 'x',
     } as const;
     const { method } = route!.definition;
-    return route!.answer(services, {
+    const admitted = {
       request: new HttpRequest({ method, url: 'http://localhost/api/x', params, ...text }),
       caller,
       correlationId: guid(3),
       log: logger.log,
       orchestrations,
-    });
+    };
+    return route!.answer(services, admitted);
   };
   return { call, log, results, orchestrations, logger };
 }
@@ -177,6 +178,7 @@ describe('POST /api/runs/{runId}/rerun', () => {
     outcome,
     round: 1,
     rows: 0,
+    columns: [],
     startedAtMs: nowMs,
     finishedAtMs: nowMs,
     ...(outcome === 'failed' ? { code: 'consent_required' as const } : {}),

@@ -11,6 +11,12 @@ type Options = Parameters<PoolRunnerInitializer['createPoolWorker']>[0];
 /** Each run adds a few listeners to the worker, so it is replaced after this many runs. */
 const runsPerWorker = 100;
 
+/**
+ * Many mutants make a test wait for ever. The first run, without a mutant, has the longer limit of the configuration.
+ * `vi.setConfig` is no alternative: in a kept worker it restores the test filter of an earlier run.
+ */
+const mutantTimeoutMs = 4_000;
+
 let kept: { readonly worker: ThreadsPoolWorker; runs: number } | undefined;
 
 /** A mutant in code that runs when its module is loaded needs modules that are not loaded yet. So does the first run. */
@@ -51,6 +57,7 @@ class KeptWorker implements PoolWorker {
 
   /** The worker would stop listening after a request to stop, so it does not get the request. */
   send(message: WorkerRequest): void {
+    if (message.type === 'start' && this.#keep) Object.assign(message.context.config, { testTimeout: mutantTimeoutMs });
     if (message.type !== 'stop') return this.#worker?.send(message);
     for (const [event, listener] of [...this.#listeners])
       if (event === 'message') listener({ type: 'stopped', __vitest_worker_response__: true });

@@ -13,7 +13,16 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { projectRoot } from '../paths.ts';
 import { dataTables, mutatedFolders, needsIsolation, testsOf } from './folders.ts';
-import { mergedReport, raised, type Report, type Score, scoreOf, shortfalls, type Thresholds } from './scores.ts';
+import {
+  mergedReport,
+  raised,
+  type Report,
+  type Score,
+  scoreOf,
+  shortfalls,
+  type Thresholds,
+  untested,
+} from './scores.ts';
 
 const reports = join(projectRoot, '.local/mutation');
 const thresholdsFile = join(import.meta.dirname, 'thresholds.json');
@@ -59,13 +68,17 @@ function mutate(folder: string, files: readonly string[] | undefined, concurrenc
     },
   });
   if (status !== 0) throw new Error(`Stryker failed for ${folder}. Run its tests: ${testsOf(folder).join(' ')}`);
+  const report = readJson(fresh) as Report;
+  const count = untested(report);
+  if (count > 0)
+    throw new Error(`${folder}: ${count} mutants survived tests that did not run. The score would be wrong.`);
   const before = only && existsSync(stored) ? (readJson(stored) as Report) : undefined;
-  const report = mergedReport(before, readJson(fresh) as Report, (file) => existsSync(join(projectRoot, file)));
-  writeFileSync(stored, JSON.stringify(report));
-  return report;
+  const merged = mergedReport(before, report, (file) => existsSync(join(projectRoot, file)));
+  writeFileSync(stored, JSON.stringify(merged));
+  return merged;
 }
 
-interface Mutant {
+interface LocatedMutant {
   readonly status: string;
   readonly mutatorName: string;
   readonly replacement?: string;
@@ -75,7 +88,7 @@ interface Mutant {
 function printSurvivors({ files }: Report): void {
   for (const [file, { mutants, source }] of Object.entries(files)) {
     const lines = String(source).split('\n');
-    for (const { status, mutatorName, replacement, location } of mutants as readonly Mutant[]) {
+    for (const { status, mutatorName, replacement, location } of mutants as readonly LocatedMutant[]) {
       if (status === 'Killed' || status === 'Timeout' || status === 'Ignored') continue;
       console.log(`${file}:${location.start.line}:${location.start.column} ${status} ${mutatorName}`);
       console.log(`  - ${lines[location.start.line - 1]?.trim()}\n  + ${replacement?.replaceAll(/\s+/g, ' ')}`);

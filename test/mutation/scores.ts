@@ -1,10 +1,16 @@
 /** Counts mutants per folder, and compares the scores with the thresholds. */
 
+export interface Mutant {
+  readonly status: string;
+  /** Ids of the tests that reach it. */
+  readonly coveredBy?: readonly string[];
+  /** Number of tests that ran. */
+  readonly testsCompleted?: number;
+}
+
 /** The part of Stryker's JSON report that is read: file → its mutants. */
 export interface Report {
-  readonly files: Readonly<
-    Record<string, { readonly mutants: readonly { readonly status: string }[] } & Readonly<Record<string, unknown>>>
-  >;
+  readonly files: Readonly<Record<string, { readonly mutants: readonly Mutant[] } & Readonly<Record<string, unknown>>>>;
 }
 
 export interface Score {
@@ -28,6 +34,14 @@ export function scoreOf(folder: string, { files }: Report): Score {
   const percent = counted === 0 ? 100 : Math.floor((detected * 1000) / counted) / 10;
   return { folder, mutants: counted, detected, percent };
 }
+
+/** Surviving mutants for which some of the tests that reach them did not run. There must be none. */
+export const untested = ({ files }: Report): number =>
+  Object.values(files)
+    .flatMap((file) => file.mutants)
+    .filter(
+      ({ status, coveredBy = [], testsCompleted = 0 }) => status === 'Survived' && testsCompleted < coveredBy.length,
+    ).length;
 
 /** The stored report with the files of the new one in place of its own, without files that no longer exist. */
 export function mergedReport(stored: Report | undefined, fresh: Report, exists: (file: string) => boolean): Report {

@@ -1,13 +1,22 @@
 /** Setup file of the tests under Stryker. */
-import { inject, vi } from 'vitest';
+import { beforeEach, inject } from 'vitest';
 
 const injected = (key: string): unknown => inject(key as never);
+const globals = globalThis as Record<string, unknown>;
 
 // The worker outlives the run. While modules are loaded no mutant is active, except one that changes what happens then.
-const stryker = (globalThis as Record<string, unknown>)[String(injected('globalNamespace'))] as
-  | { activeMutant?: string }
-  | undefined;
+const stryker = globals[String(injected('globalNamespace'))] as { activeMutant?: string } | undefined;
 if (stryker !== undefined && injected('mutantActivation') !== 'static') delete stryker.activeMutant;
 
-// Many mutants make a test wait for ever. The first run, without a mutant, has the longer limit of the configuration.
-if (injected('mode') === 'mutant') vi.setConfig({ testTimeout: 4_000 });
+if (injected('mode') === 'mutant') {
+  // One failed test is enough. The option `bail` of vitest would cancel the next run as well, because the message comes
+  // too late for this one.
+  const key = '__detectedMutant';
+  const mutant = injected('activeMutant');
+  beforeEach((context) => {
+    if (globals[key] === mutant) context.skip();
+    context.onTestFailed(() => {
+      globals[key] = mutant;
+    });
+  });
+}

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { dataTables, mutatedFolders, testsOf } from '../../mutation/folders.ts';
 import { isProse, strykerPlugins } from '../../mutation/prose.ts';
-import { mergedReport, raised, scoreOf, shortfalls } from '../../mutation/scores.ts';
+import { mergedReport, raised, scoreOf, shortfalls, untested } from '../../mutation/scores.ts';
 import { projectRoot } from '../../paths.ts';
 
 const file = (...statuses: string[]) => ({ mutants: statuses.map((status) => ({ status })) });
@@ -34,6 +34,18 @@ describe('mergedReport', () => {
     const fresh = { files: { 'b.ts': file('Survived') } };
     const { files } = mergedReport(stored, fresh, (name) => name !== 'gone.ts');
     expect(files).toEqual({ 'a.ts': file('Killed'), 'b.ts': file('Survived') });
+  });
+});
+
+describe('untested', () => {
+  it('counts survivors for which not every test ran', () => {
+    const mutants = [
+      { status: 'Survived', coveredBy: ['1', '2'], testsCompleted: 1 },
+      { status: 'Survived', coveredBy: ['1', '2'], testsCompleted: 2 },
+      { status: 'Killed', coveredBy: ['1', '2'], testsCompleted: 1 },
+      { status: 'NoCoverage' },
+    ];
+    expect(untested({ files: { 'a.ts': { mutants } } })).toBe(1);
   });
 });
 
