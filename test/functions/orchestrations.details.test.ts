@@ -40,9 +40,12 @@ describe('orchestrationsOf', () => {
   });
 
   it('throws unchanged what is no error', async () => {
-    const startNew = (): Promise<string> => Promise.reject('status code: 409' as unknown as Error);
-    const { start } = orchestrationsOf({ startNew } as unknown as DurableClient);
-    await expect(start('fan-out', 'probe@w', {})).rejects.toBe('status code: 409');
+    const thrown: unknown = 'status code: 409';
+    const startNew = async (): Promise<string> => {
+      throw thrown;
+    };
+    const orchestrations = orchestrationsOf({ startNew } as unknown as DurableClient);
+    await expect(orchestrations.start('fan-out', 'probe@w', {})).rejects.toBe(thrown);
   });
 
   it.each([

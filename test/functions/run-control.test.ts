@@ -26,15 +26,11 @@ beforeAll(async () => {
   routes = (await import('../../src/functions/route.ts')).boundRoutes();
 });
 
-async function stage(
-  status: RunStatus = 'completed',
-  tenants: readonly TenantRun['tenantId'][] | undefined = undefined,
-) {
+async function stage(status: RunStatus = 'completed') {
   const log = new MemoryRunLog();
   const results = new MemoryRunResults();
   const [job = '', window = ''] = runId.split('@');
-  const request = { parameters: { days: 3 }, ...(tenants === undefined ? {} : { tenants }) };
-  await log.create({ runId, job, window, startedBy: 'timer', createdAtMs: nowMs - 1_000 }, request);
+  await log.create({ runId, job, window, startedBy: 'timer', createdAtMs: nowMs - 1_000 }, { parameters: { days: 3 } });
   await log.change(runId, { status });
   const logger = recordingLogger();
   const orchestrations = new FakeOrchestrations();

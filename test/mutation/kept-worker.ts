@@ -59,12 +59,12 @@ class KeptWorker implements PoolWorker {
   send(message: WorkerRequest): void {
     if (message.type === 'start' && this.#keep) Object.assign(message.context.config, { testTimeout: mutantTimeoutMs });
     if (message.type !== 'stop') return this.#worker?.send(message);
-    for (const [event, listener] of [...this.#listeners])
+    for (const [event, listener] of this.#listeners.slice())
       if (event === 'message') listener({ type: 'stopped', __vitest_worker_response__: true });
   }
 
   async stop(): Promise<void> {
-    for (const [event, listener] of [...this.#listeners]) this.off(event, listener);
+    for (const [event, listener] of this.#listeners.splice(0)) this.#worker?.off(event, listener);
     if (!this.#keep) await endKeptWorker();
   }
 

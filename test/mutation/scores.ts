@@ -1,6 +1,6 @@
 /** Counts mutants per folder, and compares the scores with the thresholds. */
 
-export interface Mutant {
+interface Mutant {
   readonly status: string;
   /** Ids of the tests that reach it. */
   readonly coveredBy?: readonly string[];

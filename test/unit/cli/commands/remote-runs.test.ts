@@ -204,7 +204,11 @@ describe('ptb runs export', () => {
     });
   const inFolder = async (work: (folder: string) => Promise<void>): Promise<void> => {
     const folder = await mkdtemp(join(tmpdir(), 'ptb-export-'));
-    await work(folder).finally(() => rm(folder, { recursive: true }));
+    try {
+      await work(folder);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   };
   const words = ['runs', 'export', run.runId];
 

@@ -124,12 +124,12 @@ describe('createWebhookNotifier', () => {
 });
 
 test('createNotifications logs an unusable address and sends nothing', async () => {
-  const { log, events } = recordingLogger();
+  const logger = recordingLogger();
   const { fetch, seen } = scriptedFetch(() => new Response('ok'));
   const { notifier, problem } = createNotifications(
-    { fetch, clock: new FakeClock(), log },
+    { fetch, clock: new FakeClock(), log: logger.log },
     new Secret('http://a.example'),
   );
   await notifier.send(notice);
-  expect([problem?.code, events(), seen]).toEqual(['config_invalid', ['notifications.unusable'], []]);
+  expect([problem?.code, logger.events(), seen]).toEqual(['config_invalid', ['notifications.unusable'], []]);
 });

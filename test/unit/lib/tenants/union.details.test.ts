@@ -90,7 +90,7 @@ describe('uniteTenants', () => {
   const unite = (lists: Partial<TenantLists>, withoutGdap: 'allow' | 'deny' = 'allow') =>
     uniteTenants(
       { relationships: [], contracts: [], customers: [], ...lists },
-      { include: 'all', exclude: new Set(), withoutGdap } as Parameters<typeof uniteTenants>[1],
+      { include: 'all', exclude: new Set(), withoutGdap },
       nowMs,
     );
 
