@@ -1,6 +1,5 @@
 import { HttpRequest } from '@azure/functions';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { installCoreModule, Registry } from 'functions-host/testing';
 import type { Services } from '../../src/composition.ts';
 import type { BoundRoute } from '../../src/lib/api/call.ts';
 import { silentLogger } from '../../src/lib/runtime/log.ts';
@@ -20,7 +19,6 @@ const runId = 'licence-report@first';
 
 let routes: readonly BoundRoute<Services>[];
 beforeAll(async () => {
-  installCoreModule(new Registry(() => undefined));
   await import('../../src/functions/jobs.ts');
   await import('../../src/functions/run-actions.ts');
   routes = (await import('../../src/functions/route.ts')).boundRoutes();

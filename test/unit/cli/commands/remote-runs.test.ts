@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { registerRun } from '../../../../src/cli/commands/run.ts';
 import { registerRuns } from '../../../../src/cli/commands/runs.ts';
-import { maxPageRows } from '../../../../src/lib/api/requests.ts';
+import { maxPageRows } from '../../../../src/lib/runs/export-formats.ts';
+import { outcomeWord } from '../../../../src/lib/model/outcomes.ts';
 import { runCommand } from './command-stage.ts';
 
 afterEach(() => {
@@ -18,6 +19,8 @@ const run = {
   job: 'report',
   window: '2026-01-01',
   status: 'completed',
+  outcome: 'succeeded',
+  finishedAt: '2026-01-01T00:00:12Z',
   tenants: counts,
   progress: { done: 3, retrying: 0, total: 3 },
   startedBy: 'timer',
@@ -35,7 +38,7 @@ const failures = [
     advice: 'Consent.',
   },
 ];
-const partly = { ...run, tenants: { ...counts, succeeded: 2, failed: 1 }, failures };
+const partly = { ...run, outcome: 'partly_failed', tenants: { ...counts, succeeded: 2, failed: 1 }, failures };
 const path = '/runs/report%402026-01-01';
 
 describe('ptb run', () => {
@@ -67,18 +70,23 @@ describe('ptb run', () => {
   it.each([
     ['ends with 0 if all tenants succeeded', run, 0],
     ['ends with 3 if a tenant failed', partly, 3],
-    ['ends with 1 if the run was cancelled', { ...run, status: 'cancelled' }, 1],
+    ['ends with 1 if the run was cancelled', { ...run, status: 'cancelled', outcome: 'cancelled' }, 1],
     [
       'ends with the exit code of the error that stopped the run',
-      { ...run, status: 'failed', stoppedBy: { code: 'credential_expired', detail: 'D.', advice: 'A.' } },
+      {
+        ...run,
+        status: 'failed',
+        outcome: 'stopped',
+        stoppedBy: { code: 'credential_expired', detail: 'D.', advice: 'A.' },
+      },
       4,
     ],
   ])('waits for the end with --wait and %s', async (_title, ended, code) => {
-    const answers = [started, { ...run, status: 'running' }, ended];
+    const answers = [started, { ...run, status: 'running', outcome: 'running' }, ended];
     const { exit, out, requests } = await runCommand(registerRun, ['run', 'report', '--wait'], answers);
     expect(exit).toBe(code);
     expect(requests.map((request) => request.path)).toEqual(['/jobs/report/runs', path, path]);
-    expect(out).toContain(`${run.runId}: ${ended.status}, started 2026-01-01T00:00:00Z by timer, 12.3 s`);
+    expect(out).toContain(`${run.runId}: ${outcomeWord(ended.outcome)}, started 2026-01-01T00:00:00Z by timer, 12.3 s`);
   });
 });
 
@@ -87,6 +95,7 @@ describe('ptb runs show', () => {
     const answer = {
       ...partly,
       status: 'failed',
+      outcome: 'stopped',
       warnings: ['The list of tenants is old.'],
       stoppedBy: { code: 'credential_expired', detail: 'It expired.', advice: 'Run ptb consent.' },
     };
@@ -94,7 +103,7 @@ describe('ptb runs show', () => {
     expect(requests).toEqual([{ method: 'GET', path, body: undefined }]);
     expect(exit).toBe(0);
     expect(out.split('\n').slice(0, 6)).toEqual([
-      `${run.runId}: failed, started 2026-01-01T00:00:00Z by timer, 12.3 s`,
+      `${run.runId}: ${outcomeWord('stopped')}, started 2026-01-01T00:00:00Z by timer, 12.3 s`,
       '3 tenants: 2 succeeded, 1 failed, 0 skipped, 0 not attempted',
       'Note: The list of tenants is old.',
       'Stopped by credential_expired: It expired. Run ptb consent.',
@@ -114,9 +123,9 @@ describe('ptb runs list', () => {
     const { out, requests } = await runCommand(registerRuns, ['runs'], [{ runs: [partly] }]);
     expect(requests.map((request) => request.path)).toEqual(['/runs?limit=20']);
     expect(out.split('\n').map((line) => line.split(/ {2,}/))).toEqual([
-      ['run', 'status', 'succeeded', 'failed', 'started', 'took'],
+      ['run', 'outcome', 'succeeded', 'failed', 'started', 'took'],
       expect.anything(),
-      [run.runId, 'completed', '2/3', '1', '2026-01-01T00:00:00Z', '12.3 s'],
+      [run.runId, outcomeWord('partly_failed'), '2/3', '1', '2026-01-01T00:00:00Z', '12.3 s'],
       [''],
     ]);
   });
