@@ -8,8 +8,8 @@ import { LongestFirst } from './test/longest-first.ts';
 const shared = [
   // The dashboard's tests replace modules and need a DOM, and those of infra and tools start compilers. Jobs, openapi,
   // registrations and durable load an app, which a process can do only once. Fan-out, rotation and run-care replace
-  // modules.
-  'test/unit/!(dashboard|infra|jobs|support|tools)/**/!(openapi).test.ts',
+  // modules. MSAL keeps tokens of the managed identity in static memory.
+  'test/unit/!(dashboard|infra|jobs|support|tools)/**/!(identity|openapi).test.ts',
   'test/functions/!(fan-out|registrations|rotation|run-care).test.ts',
   'test/replay/*.test.ts',
   'packages/functions-host/test/unit/!(durable)/**/*.test.ts',
