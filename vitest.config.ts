@@ -7,10 +7,9 @@ import { LongestFirst } from './test/longest-first.ts';
 /** Tests that share workers: most take milliseconds, so loading what they import would take longest. */
 const shared = [
   // The dashboard's tests replace modules and need a DOM, and those of infra and tools start compilers. Jobs, openapi,
-  // registrations and durable load an app, which a process can do only once. Fan-out, rotation and run-care replace
-  // modules. MSAL keeps tokens of the managed identity in static memory.
-  'test/unit/!(dashboard|infra|jobs|support|tools)/**/!(identity|openapi).test.ts',
-  'test/functions/!(fan-out|registrations|rotation|run-care).test.ts',
+  // registrations and durable load an app, which a process can do only once.
+  'test/unit/!(dashboard|infra|jobs|support|tools)/**/!(openapi).test.ts',
+  'test/functions/!(registrations).test.ts',
   'test/replay/*.test.ts',
   'packages/functions-host/test/unit/!(durable)/**/*.test.ts',
   'packages/microsoft-cloud/test/unit/**/*.test.ts',
