@@ -33,9 +33,12 @@ export async function readRevocationState(
   if (!(vault instanceof BrokerError) && options.clientId === undefined && isEmpty(vault)) {
     throw await unknownApplication(deps, options.application);
   }
-  const clientIds = clientIdsOf(vault, options);
+  const clientIds = [...new Set(namedClientIds(vault, options))];
   const registrations = await Promise.all(
-    clientIds.map(async (clientId) => inOwnTenant(deps, vault, await readRegistration(deps, clientId))),
+    clientIds.map(async (clientId) => ({
+      ...(await inOwnTenant(deps, vault, await readRegistration(deps, clientId))),
+      ...(isConfirmed(clientId, vault, options) ? { isConfirmed: true as const } : {}),
+    })),
   );
   const isAnyHere = registrations.some(({ keys, isElsewhere }) => !isElsewhere && !isMissing(keys));
   const elsewhere = registrations.find(({ isElsewhere }) => isElsewhere)?.keys;
@@ -55,10 +58,15 @@ async function unknownApplication({ inventory, store }: RevokeDeps, application:
   return new BrokerError('request_invalid', `The vault ${store.vault} has no application "${application}". ${hint}`);
 }
 
-function clientIdsOf(vault: ApplicationInventory | BrokerError, { clientId }: RevokeOptions): readonly string[] {
+/** The client ids that the operator and the versions name, one for each time that one is named. */
+function namedClientIds(vault: ApplicationInventory | BrokerError, { clientId }: RevokeOptions): readonly string[] {
   const listed = vault instanceof BrokerError ? [] : [...vault.client, ...vault.refreshToken];
-  return [...new Set([clientId, ...listed.map((version) => version.clientId)].flatMap((id) => id ?? []))];
+  return [clientId, ...listed.map((version) => version.clientId)].flatMap((id) => id?.toLowerCase() ?? []);
 }
+
+/** A single tag may be wrong, and the operator may mistype. */
+const isConfirmed = (clientId: string, vault: ApplicationInventory | BrokerError, options: RevokeOptions): boolean =>
+  namedClientIds(vault, options).filter((id) => id === clientId).length > 1;
 
 /** Never throws. */
 export async function readRegistration({ graph }: Pick<RevokeDeps, 'graph'>, clientId: string): Promise<Registration> {

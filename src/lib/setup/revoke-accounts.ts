@@ -14,7 +14,7 @@ export function accountsIn(
   const versions = vault instanceof BrokerError ? [] : vault.refreshToken;
   const accounts = withOwners(withNamed(taggedAccounts(versions, tried), account), tried);
   // The operator says whose they are.
-  if (account !== undefined) return { accounts, unnamed: [] };
+  if (typeof account === 'string') return { accounts, unnamed: [] };
   const unnamed = versions.filter(
     (version) => idsOf(version).length === 0 && (tried.get(version.version) ?? 'unknown') === 'unknown',
   );
@@ -43,8 +43,8 @@ function taggedAccounts(versions: readonly InventoryVersion[], tried: TriedToken
 }
 
 /** The account that the operator names must exist, and no other one has to. */
-function withNamed(tagged: readonly KnownAccount[], account: string | undefined): readonly KnownAccount[] {
-  if (account === undefined) return tagged;
+function withNamed(tagged: readonly KnownAccount[], account: RevokeOptions['account']): readonly KnownAccount[] {
+  if (account === undefined || account === false) return tagged;
   const isSame = ({ ids }: KnownAccount): boolean => ids.some((id) => id.toLowerCase() === account.toLowerCase());
   const same = tagged.find(isSame);
   const named = { name: account, ids: [...new Set([...(same?.ids ?? []), account])], isExpected: true };

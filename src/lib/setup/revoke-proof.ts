@@ -47,7 +47,7 @@ async function proveKeys(
     }
     return { item, proven: true, detail: 'Entra has no other client secret, certificate or federated credential.' };
   } catch (thrown) {
-    if (isMissing(thrown)) return proveMissing(deps, registration.clientId);
+    if (isMissing(thrown)) return proveMissing(deps, registration);
     return unread(item, toBrokerError(thrown));
   }
 }

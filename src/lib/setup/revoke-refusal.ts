@@ -14,34 +14,39 @@ export interface Proof {
   readonly inconclusive?: true;
 }
 
-/** Numbers with which Entra refuses a refresh token itself, with whatever client credential it is redeemed. */
-export const refusalsOfToken: readonly unknown[] = [70000, 70008, 700082, 700084, 50173, 50089, 50132, 50133, 9002313];
+/**
+ * Numbers with which Entra refuses a refresh token itself, with whatever client credential it is redeemed. AADSTS50034: its
+ * account was deleted. A disabled account (AADSTS50057) can be enabled again, so it proves nothing.
+ */
+export const refusalsOfToken: readonly unknown[] = [
+  70000, 70008, 700082, 700084, 50173, 50089, 50132, 50133, 50034, 9002313,
+];
+
+/** Numbers with which Entra refuses a client secret, certificate or federated credential itself. */
+export const refusalsOfClient: readonly unknown[] = [7000215, 7000222, 700027, 70021, 700211, 700212, 700213];
+
+/** The tenant does not have the application, because the id is wrong or it was deleted, or the application is disabled. */
+const refusalsOfApplication: readonly unknown[] = [700016, 7000112];
+
+export const aadstsOf = (reply: TokenReply): unknown => (reply.ok ? undefined : reply.failure.logFields['aadsts']);
+
+/** Whether Entra refused before it judged the client credential. */
+export const isOfApplication = (reply: TokenReply): boolean => refusalsOfApplication.includes(aadstsOf(reply));
+
+/** Whether Entra refused before it judged the refresh token. */
+export const isOfClient = (reply: TokenReply): boolean =>
+  isOfApplication(reply) || refusalsOfClient.includes(aadstsOf(reply));
 
 /**
- * Numbers with which Entra refuses the value itself, from whatever place it is tried. Any other refusal, such as one by a
- * policy, proves nothing: it may depend on this machine.
+ * @param final numbers with which Entra refuses the value itself, from whatever place it is tried. Any other refusal, such
+ * as one by a policy, proves nothing: it may depend on this machine.
  */
-const finalRefusals: ReadonlySet<unknown> = new Set([
-  // The client secret, certificate or federated credential
-  7000215,
-  7000222,
-  700027,
-  70021,
-  700211,
-  700212,
-  700213,
-  ...refusalsOfToken,
-  // The application does not exist or is disabled
-  700016,
-  7000112,
-]);
-
-export function proofOf(item: string, reply: TokenReply): Proof {
+export function proofOf(item: string, reply: TokenReply, final: readonly unknown[]): Proof {
   if (reply.ok) return { item, proven: false, detail: 'Entra still issues a token for it.' };
   const { detail, logFields } = reply.failure;
   const { aadsts } = logFields;
   const number = typeof aadsts === 'number' ? { aadsts } : {};
-  if (finalRefusals.has(aadsts)) {
+  if (final.includes(aadsts)) {
     return { item, proven: true, ...number, detail: `Entra refuses it (AADSTS${String(aadsts)}).` };
   }
   return { item, proven: false, ...number, detail: `This proves nothing: ${detail}`, inconclusive: true };

@@ -27,8 +27,8 @@ export interface RevokeOptions {
   readonly application: string;
   /** Client id of the application that callers request tokens for. Absent: callers are not blocked. */
   readonly callersApplicationId?: string | undefined;
-  /** The service account, if the vault does not name it. */
-  readonly account?: string | undefined;
+  /** The service account, if the vault does not name it. False: the operator says that none ever signed in. */
+  readonly account?: string | false | undefined;
   /** Client id of the application, if the vault does not name it. */
   readonly clientId?: string | undefined;
 }
@@ -71,6 +71,8 @@ export interface Registration {
   readonly ownReference: string | undefined | BrokerError;
   /** Set if another tenant has the application. */
   readonly isElsewhere?: true;
+  /** Set if at least two sources name the client id, of the versions in the vault and the operator. */
+  readonly isConfirmed?: true;
 }
 
 /** What is really there, in the vault and in Entra. */

@@ -48,7 +48,7 @@ function keySteps(deps: RevokeDeps, registration: Registration): RevokeStep[] {
   const isUnreadable = keys instanceof BrokerError && keys === federated;
   if (isUnreadable) {
     const step = failingStep(`Remove the keys from the application ${clientId}`, keys);
-    return [isMissing(keys) ? { ...step, isUnread: true, run: () => expectMissing(deps, clientId, keys) } : step];
+    return [isMissing(keys) ? { ...step, isUnread: true, run: () => expectMissing(deps, registration) } : step];
   }
   return [
     ...(keys instanceof BrokerError
@@ -60,9 +60,10 @@ function keySteps(deps: RevokeDeps, registration: Registration): RevokeStep[] {
   ];
 }
 
-/** A deleted application has no keys. @throws `failure` if Entra still knows it. */
-async function expectMissing(deps: RevokeDeps, clientId: string, failure: BrokerError): Promise<void> {
-  if (!(await proveMissing(deps, clientId)).proven) throw failure;
+/** An application that was deleted permanently has no keys. @throws BrokerError job_failed if that is not proven. */
+async function expectMissing(deps: RevokeDeps, registration: Registration): Promise<void> {
+  const { proven, detail } = await proveMissing(deps, registration);
+  if (!proven) throw new BrokerError('job_failed', detail);
 }
 
 function removalSteps(deps: RevokeDeps, { clientId }: Registration, keys: readonly EntraKey[]): RevokeStep[] {

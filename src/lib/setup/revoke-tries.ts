@@ -4,8 +4,26 @@ import type { ClientCredential } from '../model/credential.ts';
 import { BrokerError, toBrokerError } from '../model/errors.ts';
 import type { Secret } from '../model/secret.ts';
 import { retry } from '../runtime/retry.ts';
-import { type Proof, proofOf, refusalsOfToken } from './revoke-refusal.ts';
-import type { RevokeDeps, TokenOwner, TriedTokens } from './revoke-state.ts';
+import {
+  aadstsOf,
+  isOfApplication,
+  isOfClient,
+  type Proof,
+  proofOf,
+  refusalsOfClient,
+  refusalsOfToken,
+} from './revoke-refusal.ts';
+import {
+  coveredClient,
+  coveredToken,
+  noClient,
+  noIdentity,
+  proofOfUntried,
+  refusedFirst,
+  unreadable,
+  type Untried,
+} from './revoke-untried.ts';
+import type { RevokeDeps, RevokeOptions, TokenOwner, TriedTokens } from './revoke-state.ts';
 
 interface ClientValue {
   readonly item: string;
@@ -17,12 +35,8 @@ interface TokenValue {
   readonly item: string;
   readonly clientId: string;
   readonly secret: Secret;
-}
-
-/** A value that could not be tried. */
-interface Untried {
-  readonly item: string;
-  readonly reason: string;
+  /** What proves that it does not work, if it cannot be tried. */
+  readonly covered: string;
 }
 
 interface ProveOptions {
@@ -45,6 +59,8 @@ const transientAttempts = 3;
 export class RevokedValues {
   readonly #deps: RevokeDeps;
   readonly #signal: AbortSignal | undefined;
+  /** The client ids that the operator and the vault name. */
+  readonly #clientIds = new Set<string>();
   readonly #clients = new Map<string, ClientValue>();
   readonly #tokens = new Map<string, TokenValue>();
   readonly #untried = new Map<string, Untried>();
@@ -69,10 +85,18 @@ export class RevokedValues {
   }
 
   /** Reads the values of all enabled versions. A value that cannot be read is named in the proof. */
-  async read(application: string, vault: ApplicationInventory): Promise<void> {
+  async read({ application, account, clientId }: RevokeOptions, vault: ApplicationInventory): Promise<void> {
+    for (const id of [clientId, ...vault.client.map((version) => version.clientId)]) {
+      if (id !== undefined) this.#clientIds.add(id);
+    }
     for (const version of vault.client) await this.#readClient(application, version);
-    const known = vault.client.find(({ clientId }) => clientId !== undefined)?.clientId;
-    for (const version of vault.refreshToken) await this.#readToken(application, version, version.clientId ?? known);
+    const known = vault.client.find((version) => version.clientId !== undefined)?.clientId;
+    for (const version of vault.refreshToken) {
+      await this.#readToken(application, version, {
+        clientId: version.clientId ?? known,
+        covered: coveredToken(version.account ?? version.accountObjectId ?? account),
+      });
+    }
   }
 
   async #readClient(application: string, { version, enabled, clientId, keyId }: InventoryVersion): Promise<void> {
@@ -80,7 +104,10 @@ export class RevokedValues {
     const client = await this.#deps.store.loadClientCredentialVersion(application, version).catch(toBrokerError);
     const name = keyId ?? `of version ${version}`;
     if (client === undefined || client instanceof BrokerError) {
-      this.#untried.set(`client ${version}`, { item: `Client credential ${name}`, reason: unreadable(client) });
+      this.#untried.set(`client ${version}`, {
+        ...coveredClient(`Client credential ${name}`),
+        reason: unreadable(client),
+      });
       return;
     }
     this.#untried.delete(`client ${version}`);
@@ -92,18 +119,22 @@ export class RevokedValues {
   async #readToken(
     application: string,
     { version, enabled }: InventoryVersion,
-    clientId: string | undefined,
+    { clientId, covered }: { readonly clientId: string | undefined; readonly covered: string },
   ): Promise<void> {
     if (!enabled || this.#tokens.has(version)) return;
     const item = `Refresh token of version ${version}`;
     const token = await this.#deps.store.loadRefreshTokenVersion(application, version).catch(toBrokerError);
     if (token === undefined || token instanceof BrokerError) {
-      this.#untried.set(version, { item, reason: unreadable(token) });
+      this.#untried.set(version, { item, covered, reason: unreadable(token) });
     } else if (clientId === undefined) {
-      this.#untried.set(version, { item, reason: 'Key Vault does not name its application.' });
+      this.#untried.set(version, {
+        item,
+        covered,
+        reason: 'Key Vault does not name its application.',
+      });
     } else {
       this.#untried.delete(version);
-      this.#tokens.set(version, { item, clientId, secret: token.secret });
+      this.#tokens.set(version, { item, clientId, covered, secret: token.secret });
     }
   }
 
@@ -119,8 +150,8 @@ export class RevokedValues {
       if (reply.ok) {
         const { objectId, username } = reply.token.claims;
         if (objectId !== undefined) this.#owners.set(version, { id: objectId, name: username ?? objectId });
-      } else if (refusalsOfToken.includes(reply.failure.logFields['aadsts'])) {
-        this.#refused.set(version, proofOf(token.item, reply));
+      } else if (refusalsOfToken.includes(aadstsOf(reply))) {
+        this.#refused.set(version, proofOf(token.item, reply, refusalsOfToken));
       }
     }
   }
@@ -133,23 +164,23 @@ export class RevokedValues {
    */
   async prove({ isCovered, waits }: ProveOptions): Promise<readonly Proof[]> {
     const pauses = waits ? replicationPausesMs : [];
-    const untried = ({ item, reason }: Untried): Proof => ({
-      item,
-      proven: isCovered,
-      detail: `It was not tried: ${reason} ${isCovered ? coveredText : uncoveredText}`,
-    });
+    const untried = (value: Untried): Proof => proofOfUntried(value, isCovered);
     const clients = [...this.#clients.values()].map(async (client) => {
       const reply = await this.#whileItRedeems(pauses, () => this.#redeemClient(client));
       const isImpossible = !reply?.ok && reply?.failure.code === 'config_invalid';
-      return reply === undefined || isImpossible
-        ? untried({ ...client, reason: noIdentity })
-        : proofOf(client.item, reply);
+      if (reply === undefined || isImpossible) return untried({ ...coveredClient(client.item), reason: noIdentity });
+      return isOfApplication(reply)
+        ? untried({ ...coveredClient(client.item), reason: refusedFirst('knows or accepts the application', reply) })
+        : proofOf(client.item, reply, refusalsOfClient);
     });
     const tokens = [...this.#tokens].map(async ([version, token]) => {
       const refused = this.#refused.get(version);
       if (refused !== undefined) return refused;
       const reply = await this.#whileItRedeems(pauses, () => this.#redeemToken(token));
-      return reply === undefined ? untried({ ...token, reason: noClient }) : proofOf(token.item, reply);
+      if (reply === undefined) return untried({ ...token, reason: noClient });
+      return isOfClient(reply)
+        ? untried({ ...token, reason: refusedFirst('accepts its client', reply) })
+        : proofOf(token.item, reply, refusalsOfToken);
     });
     return [...(await Promise.all([...clients, ...tokens])), ...[...this.#untried.values()].map(untried)];
   }
@@ -170,8 +201,15 @@ export class RevokedValues {
     });
   }
 
-  #redeemClient({ clientId, credential }: ClientValue): Promise<TokenReply> {
-    return this.#redeem(clientId, credential, { kind: 'application' });
+  /** The tag may name the wrong application. Then the value is tried as the others that are named. */
+  async #redeemClient({ clientId, credential }: ClientValue): Promise<TokenReply> {
+    const reply = await this.#redeem(clientId, credential, { kind: 'application' });
+    if (!isOfApplication(reply)) return reply;
+    for (const id of this.#clientIds) {
+      const other = id === clientId ? reply : await this.#redeem(id, credential, { kind: 'application' });
+      if (!isOfApplication(other)) return other;
+    }
+    return reply;
   }
 
   /** Redeems with the first client credential that Entra accepts. Undefined if there is none to authenticate with. */
@@ -197,13 +235,5 @@ export class RevokedValues {
     return redeemer.redeem(redemption, this.#signal);
   }
 }
-
-const coveredText = 'Its proof is that the keys are removed and the sessions ended.';
-const uncoveredText = 'The keys or the sessions are not proven to be gone, so it may work.';
-const noIdentity = 'Only the app has the managed identity.';
-const noClient = 'The vault holds no client credential for it that this machine can use.';
-
-const unreadable = (failure: BrokerError | undefined): string =>
-  `Its value cannot be read. ${failure?.detail ?? 'It is empty, or was disabled meanwhile.'}`;
 
 const isRefusalOfClient = ({ code }: EntraFailure): boolean => code === 'client_credential_rejected';

@@ -45,7 +45,7 @@ export async function verifyRevocation(
   const values = new RevokedValues(deps, signal);
   const former = vault instanceof BrokerError ? vault : enabledBefore(vault, revokedAtMs);
   // Without a record, the versions may be in use, and a refresh token may be valid for one redemption only.
-  if (!(former instanceof BrokerError) && revokedAtMs !== undefined) await values.read(options.application, former);
+  if (!(former instanceof BrokerError) && revokedAtMs !== undefined) await values.read(options, former);
   const proofs = await proveState(deps, { ...state, vault: withoutVersions(vault, renewed) }, isKnown);
   const isCovered = proofs.every(({ proven }) => proven);
   const isRenewed = renewed.client.length > 0;

@@ -102,7 +102,7 @@ class RevocationRun {
 
   async #round(): Promise<void> {
     const { vault } = this.#state;
-    if (!(vault instanceof BrokerError)) await this.#values.read(this.#options.application, vault);
+    if (!(vault instanceof BrokerError)) await this.#values.read(this.#options, vault);
     await this.#applyAll(this.#pending(), 'first');
     await this.#values.tryRefreshTokens();
     // A token that still works shows its account, which no tag may name.

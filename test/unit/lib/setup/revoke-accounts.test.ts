@@ -5,7 +5,7 @@ import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import type { RevokeOutcome } from '../../../../src/lib/setup/revoke.ts';
 import { aadstsFailure, failureReply } from '../../../fakes/fake-redeemer.ts';
 import { problem } from '../../../fakes/scripted-fetch.ts';
-import { RevokeBench } from './revoke-bench.ts';
+import { accountId, RevokeBench } from './revoke-bench.ts';
 
 // Whose refresh tokens the vault holds: what the tags say, and what the tokens themselves say.
 
@@ -159,4 +159,33 @@ it('says that a value that cannot be read may work while a key is left', async (
   expect(proven).toBe(false);
   expect(proof.at(-1)).toMatchObject({ item: 'Refresh token of version v1', proven: false });
   expect(proof.at(-1)?.detail).toMatch(/It is away\..*may work/);
+});
+
+describe('a refresh token whose client Entra refuses', () => {
+  beforeEach(() => {
+    bench.secrets = [];
+  });
+  const tokens = ({ proof }: RevokeOutcome) => proof.filter(({ item }) => item.startsWith('Refresh token of version'));
+
+  it('is proven by the sessions of the account that its version names, which the proof says', async () => {
+    const outcome = await bench.revoke();
+    expect(outcome.proven).toBe(true);
+    expect(tokens(outcome)).toHaveLength(2);
+    for (const { aadsts, detail } of tokens(outcome)) {
+      expect(aadsts).toBeUndefined();
+      expect(detail).toMatch(/AADSTS7000215.*sessions of broker@partner\.example revoked/);
+    }
+  });
+
+  it('is not proven if the sessions are not revoked', async () => {
+    bench.graph = ({ url }) => (url.pathname.endsWith('/revokeSignInSessions') ? problem(403, 'Denied') : undefined);
+    expect(tokens(await bench.revoke()).map(({ proven }) => proven)).toEqual([false, false]);
+  });
+
+  it('needs the right account if the tag names one that does not exist', async () => {
+    missing = [accountId, 'broker'];
+    const outcome = await bench.revoke();
+    expect([outcome.proven, ...tokens(outcome).map(({ proven }) => proven)]).toEqual([false, false, false]);
+    expect(failed(outcome)).toEqual([expect.stringContaining('--account')]);
+  });
 });

@@ -2,6 +2,7 @@ import type { ListedTrust } from '../../../../src/lib/credential/identity-trust.
 import type { ApplicationInventory, VaultInventory } from '../../../../src/lib/credential/vault-inventory.ts';
 import { createGraphClient } from '../../../../src/lib/graph/client.ts';
 import { createGraphWriter } from '../../../../src/lib/graph/write.ts';
+import type { JsonObject } from '../../../../src/lib/graph/reply.ts';
 import type { BrokerError } from '../../../../src/lib/model/errors.ts';
 import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
 import { Secret } from '../../../../src/lib/model/secret.ts';
@@ -41,6 +42,9 @@ export class RevokeBench {
   principalSecrets: Key[] = [];
   trusts: ({ readonly id: string; readonly name?: string } & Partial<ListedTrust>)[] = [{ id: 'trust-1' }];
   owners = ['principal-id', 'somebody'];
+  /** What Graph lists as deleted and recoverable. */
+  deletedApplications: JsonObject[] = [];
+  deletedUsers: JsonObject[] = [];
   /** When the sessions of the account were revoked. */
   validFromMs = 0;
   /** Answers a request before the default answers do. */
@@ -161,6 +165,8 @@ export class RevokeBench {
     const keys = (listed: readonly Key[]) => listed.map(({ keyId, displayName }) => ({ keyId, displayName }));
     if (path.endsWith('/federatedIdentityCredentials')) return { value: this.trusts };
     if (path.endsWith('/owners')) return { value: this.owners.map((id) => ({ id })) };
+    if (path.endsWith('/deletedItems/microsoft.graph.application')) return { value: this.deletedApplications };
+    if (path.endsWith('/deletedItems/microsoft.graph.user')) return { value: this.deletedUsers };
     if (path.includes('/users/')) {
       return { id: accountId, signInSessionsValidFromDateTime: new Date(this.validFromMs).toISOString() };
     }
