@@ -28,11 +28,9 @@ export async function readRevocationState(
   tried: TriedTokens = new Map(),
 ): Promise<RevocationState> {
   const vault = await deps.inventory.read(options.application).catch(toBrokerError);
-  const isNamed = options.account !== undefined || options.clientId !== undefined;
+  const isNamed = typeof options.account === 'string' || options.clientId !== undefined;
   if (vault instanceof BrokerError && !isNamed) throw vault;
-  if (!(vault instanceof BrokerError) && options.clientId === undefined && isEmpty(vault)) {
-    throw await unknownApplication(deps, options.application);
-  }
+  if (!(vault instanceof BrokerError) && isEmpty(vault)) await expectLost(deps, options);
   const clientIds = [...new Set(namedClientIds(vault, options))];
   const registrations = await Promise.all(
     clientIds.map(async (clientId) => ({
@@ -48,18 +46,36 @@ export async function readRevocationState(
 
 const isEmpty = ({ client, refreshToken }: ApplicationInventory): boolean => client.length + refreshToken.length === 0;
 
-async function unknownApplication({ inventory, store }: RevokeDeps, application: string): Promise<BrokerError> {
+/**
+ * Accepts an application of which the vault has nothing only if its client id is given, and no other name has it.
+ * @throws BrokerError request_invalid otherwise.
+ */
+async function expectLost({ inventory, store }: RevokeDeps, { application, clientId }: RevokeOptions): Promise<void> {
   const names = await inventory.applications().catch(toBrokerError);
   const known = names instanceof BrokerError ? [] : names;
+  if (clientId !== undefined) {
+    for (const name of known) {
+      const other = await inventory.read(name).catch(toBrokerError);
+      if (!namedClientIds(other, {}).includes(clientId.toLowerCase())) continue;
+      throw new BrokerError(
+        'request_invalid',
+        `The vault ${store.vault} has no application "${application}". It holds ${clientId} as ${name}. Give --application ${name}.`,
+      );
+    }
+    return;
+  }
   const hint =
     known.length > 0
       ? `It holds ${known.join(', ')}. Give one of these with --application.`
       : 'It holds no application at all. Check --vault, or give --client-id and --account.';
-  return new BrokerError('request_invalid', `The vault ${store.vault} has no application "${application}". ${hint}`);
+  throw new BrokerError('request_invalid', `The vault ${store.vault} has no application "${application}". ${hint}`);
 }
 
 /** The client ids that the operator and the versions name, one for each time that one is named. */
-function namedClientIds(vault: ApplicationInventory | BrokerError, { clientId }: RevokeOptions): readonly string[] {
+function namedClientIds(
+  vault: ApplicationInventory | BrokerError,
+  { clientId }: Pick<RevokeOptions, 'clientId'>,
+): readonly string[] {
   const listed = vault instanceof BrokerError ? [] : [...vault.client, ...vault.refreshToken];
   return [clientId, ...listed.map((version) => version.clientId)].flatMap((id) => id?.toLowerCase() ?? []);
 }

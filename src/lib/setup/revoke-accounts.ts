@@ -26,8 +26,8 @@ const idsOf = ({ account, accountObjectId }: InventoryVersion): readonly string[
   [accountObjectId, account].flatMap((id) => id ?? []);
 
 /**
- * The newest account is expected to exist, because a tag may be wrong. That does not matter if Entra itself told the owner
- * of its refresh tokens, or refused them.
+ * Only the newest account is expected to exist. If Graph does not know it, its tag may be wrong, unless Entra itself named
+ * the owner of each of its refresh tokens or refused the token.
  */
 function taggedAccounts(versions: readonly InventoryVersion[], tried: TriedTokens): readonly KnownAccount[] {
   const found = new Map<string, KnownAccount>();
@@ -42,12 +42,15 @@ function taggedAccounts(versions: readonly InventoryVersion[], tried: TriedToken
   return [...found.values()];
 }
 
-/** The account that the operator names must exist, and no other one has to. */
+/**
+ * The account that the operator names must exist, unless a tag names it too: then the operator confirms that it was
+ * deleted. No other one has to exist.
+ */
 function withNamed(tagged: readonly KnownAccount[], account: RevokeOptions['account']): readonly KnownAccount[] {
   if (account === undefined || account === false) return tagged;
   const isSame = ({ ids }: KnownAccount): boolean => ids.some((id) => id.toLowerCase() === account.toLowerCase());
   const same = tagged.find(isSame);
-  const named = { name: account, ids: [...new Set([...(same?.ids ?? []), account])], isExpected: true };
+  const named = { name: account, ids: [...new Set([...(same?.ids ?? []), account])], isExpected: same === undefined };
   return [...tagged.filter((each) => each !== same).map((each) => ({ ...each, isExpected: false })), named];
 }
 

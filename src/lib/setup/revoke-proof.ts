@@ -12,7 +12,7 @@ import {
   type RevocationState,
   type RevokeDeps,
 } from './revoke-state.ts';
-import { readValidFromMs } from './revoke-sessions.ts';
+import { type MissingAccount, proofOfMissing, readValidFromMs } from './revoke-sessions.ts';
 import { keysItem, proveMissing } from './revoke-missing.ts';
 import { type Proof, unread } from './revoke-refusal.ts';
 
@@ -65,13 +65,7 @@ async function proveSessions(deps: RevokeDeps, account: KnownAccount, { vault }:
       attempts: readBackPausesMs.length + 1,
       afterValue: (value, attempt) => (isAfter(value, sinceMs) ? undefined : readBackPausesMs[attempt - 1]),
     });
-    if (validFromMs === 'missing' && !account.isExpected) {
-      return { item, proven: true, detail: 'The account does not exist any more.' };
-    }
-    if (validFromMs === 'missing') {
-      const detail = 'Microsoft Graph does not know the account (404). If it has another name now, give --account.';
-      return { item, proven: false, detail };
-    }
+    if (typeof validFromMs === 'object') return { item, ...proofOfMissing(account, validFromMs) };
     if (validFromMs === undefined) return { item, proven: false, detail: 'Graph does not say when they end.' };
     const detail = `Entra refuses those that were issued before ${isoTime(validFromMs)}.`;
     if (isAfter(validFromMs, sinceMs)) return { item, proven: true, detail };
@@ -82,7 +76,7 @@ async function proveSessions(deps: RevokeDeps, account: KnownAccount, { vault }:
 }
 
 /** Graph and Key Vault have times of whole seconds. */
-const isAfter = (validFromMs: number | 'missing' | undefined, sinceMs: number): boolean =>
+const isAfter = (validFromMs: number | MissingAccount | undefined, sinceMs: number): boolean =>
   typeof validFromMs === 'number' && validFromMs >= Math.floor(sinceMs / 1000) * 1000;
 
 /** A version that names no account may belong to any. */

@@ -25,7 +25,7 @@ export function planSteps(deps: RevokeDeps, options: RevokeOptions, state: Revoc
   const { vault, registrations } = state;
   return [
     ...registrations.flatMap((registration) => ownershipSteps(deps, registration)),
-    ...sessionSteps(deps, state),
+    ...sessionSteps(deps, options, state),
     ...registrations.flatMap((registration) => keySteps(deps, registration)),
     ...(registrations.length > 0 ? [] : [failingStep('Remove the keys from the application', noClientId)]),
     ...(vault instanceof BrokerError

@@ -51,13 +51,55 @@ describe('planRevocation', () => {
     expect(sessions.map((text) => text.split(/[ ,]/)[4])).toEqual(['former@partner.example', 'named@partner.example']);
   });
 
-  it('plans no sessions before the first consent', async () => {
-    const { inventory } = bench;
-    bench.inventory = {
-      ...inventory,
-      read: async (name) => ({ ...(await inventory.read(name)), refreshToken: [] }),
-    };
-    expect((await bench.texts())[1]).toMatch(/^Remove the client secret/);
+  describe('when the vault holds no refresh token', () => {
+    beforeEach(() => {
+      const { inventory } = bench;
+      bench.inventory = {
+        ...inventory,
+        read: async (name) => ({ ...(await inventory.read(name)), refreshToken: [] }),
+      };
+    });
+
+    it('fails until the operator names the account or says that there is none', async () => {
+      expect((await bench.texts())[1]).toMatch(/^Revoke all sessions of the service account/);
+      const { results, proven } = await bench.revoke();
+      expect(proven).toBe(false);
+      expect(results.filter(({ done }) => !done)).toMatchObject([
+        { detail: expect.stringMatching(/Give --account.*--no-account/) as string },
+      ]);
+      expect(await bench.revoke({ account: 'broker@partner.example' })).toMatchObject({ proven: true });
+      expect(bench.requested()).toContain('POST /v1.0/users/broker@partner.example/revokeSignInSessions');
+    });
+
+    it('plans no sessions if the operator says that no account ever signed in', async () => {
+      expect((await bench.texts({ account: false }))[1]).toMatch(/^Remove the client secret/);
+      expect(await bench.revoke({ account: false })).toMatchObject({ proven: true });
+    });
+  });
+
+  it('plans the sessions of the accounts that versions name, although the operator says that there is none', async () => {
+    expect((await bench.texts({ account: false }))[1]).toMatch(/^Revoke all sessions of broker@partner\.example/);
+  });
+
+  it('fails for an unnamed refresh token, although the operator says that there is no account', async () => {
+    bench.accountOf = () => ({});
+    expect(await bench.revoke({ account: false })).toMatchObject({ proven: false });
+  });
+
+  it('throws for an unknown application whose client id another one in the vault has, and names that one', async () => {
+    await expect(bench.texts({ application: 'defualt', clientId, account: 'a@partner.example' })).rejects.toMatchObject(
+      {
+        code: 'request_invalid',
+        detail: expect.stringContaining('Give --application default') as string,
+      },
+    );
+  });
+
+  it('revokes the sessions and keys that the options name for an application that the vault lost', async () => {
+    const lost = '44444444-4444-4444-8444-444444444444';
+    const options = { application: 'lost', clientId: lost };
+    expect(await bench.revoke(options)).toMatchObject({ proven: false });
+    expect(await bench.revoke({ ...options, account: 'broker@partner.example' })).toMatchObject({ proven: true });
   });
 
   it('throws for an application that the vault does not know, and names those that it knows', async () => {

@@ -189,3 +189,49 @@ describe('a refresh token whose client Entra refuses', () => {
     expect(failed(outcome)).toEqual([expect.stringContaining('--account')]);
   });
 });
+
+describe('an account that was deleted', () => {
+  const deletedId = 'aaaaaaaa-1111-4111-8111-111111111111';
+  beforeEach(() => {
+    missing = [deletedId, 'broker@partner.example'];
+    bench.deletedUsers = [
+      {
+        id: deletedId,
+        userPrincipalName: `${deletedId.replaceAll('-', '')}Broker@partner.example`,
+        deletedDateTime: '2026-11-24T08:00:00Z',
+      },
+    ];
+    bench.secrets = [];
+  });
+
+  it.each([
+    ['object id', { account: 'former-name@partner.example', accountObjectId: deletedId }],
+    ['name', { account: 'broker@partner.example' }],
+  ])('is found by its %s among the deleted ones, and the proof says so', async (_what, tags) => {
+    missing = [...missing, 'former-name@partner.example'];
+    bench.accountOf = () => tags;
+    const { proof, proven } = await bench.revoke();
+    expect(proven).toBe(true);
+    expect(proof.find(({ item }) => item.startsWith('Refresh tokens of'))?.detail).toMatch(/deleted at 2026-11-24T08/);
+  });
+
+  it('is proven by AADSTS50034 for its refresh tokens', async () => {
+    bench.secrets = [{ keyId: 'secret-1', value: 'client-secret-1' }];
+    bench.deletedUsers = [];
+    bench.accountOf = () => ({ account: 'broker@partner.example' });
+    const { script } = bench.redeemer;
+    bench.redeemer.script = (redemption, nth) =>
+      script(redemption, nth) ?? (redemption.grant.kind === 'delegated' ? aadstsFailure(50034) : undefined);
+    const { proof, proven } = await bench.revoke();
+    expect(proven).toBe(true);
+    expect(proof).toContainEqual(expect.objectContaining({ item: 'Refresh token of version v2', aadsts: 50034 }));
+  });
+
+  it('needs the confirmation of the operator if it was deleted permanently and its tokens cannot be tried', async () => {
+    bench.deletedUsers = [];
+    bench.accountOf = () => ({ account: 'broker@partner.example' });
+    const outcome = await bench.revoke();
+    expect(failed(outcome)).toEqual([expect.stringMatching(/deleted permanently.*--account broker@partner\.example/)]);
+    expect(await bench.revoke({ account: 'broker@partner.example' })).toMatchObject({ proven: true });
+  });
+});

@@ -29,7 +29,7 @@ const refusal = {
 
 describe('revoke in another tenant than that of the application', () => {
   it('refuses before the first change, as do the plan and --verify', async () => {
-    await expect(bench.revoke()).rejects.toMatchObject(refusal);
+    await expect(bench.revoke({ account: false })).rejects.toMatchObject(refusal);
     await expect(bench.texts()).rejects.toMatchObject(refusal);
     await expect(bench.verify()).rejects.toMatchObject(refusal);
     expect(bench.requested()).toEqual([]);
@@ -41,7 +41,7 @@ describe('revoke in another tenant than that of the application', () => {
     async (aadsts) => {
       bench.redeemer.script = ({ tenantId }) => aadstsFailure(tenantId === elsewhere ? aadsts : 700016);
       // The operator confirms the id, which a single version names.
-      const { proof, proven } = await bench.revoke({ clientId });
+      const { proof, proven } = await bench.revoke({ clientId, account: false });
       expect(proven).toBe(true);
       expect(proof[0]).toMatchObject({ proven: true, aadsts: 700016 });
     },
@@ -49,13 +49,13 @@ describe('revoke in another tenant than that of the application', () => {
 
   it('refuses when Entra does not answer for that tenant', async () => {
     bench.redeemer.script = ({ tenantId }) => aadstsFailure(tenantId === elsewhere ? 90033 : 700016);
-    await expect(bench.revoke()).rejects.toMatchObject(refusal);
+    await expect(bench.revoke({ account: false })).rejects.toMatchObject(refusal);
   });
 
   it('does not believe the tag if this tenant has the application', async () => {
     homes = new Set([partner]);
     bench.redeemer.script = () => aadstsFailure(7000215);
-    expect(await bench.revoke()).toMatchObject({ proven: true });
+    expect(await bench.revoke({ account: false })).toMatchObject({ proven: true });
   });
 
   it('revokes the applications of this tenant, and fails for the other one', async () => {
@@ -70,7 +70,7 @@ describe('revoke in another tenant than that of the application', () => {
         return { ...others, client: client.map((each) => ({ ...each, tenantId: tenantOf(each.clientId) })) };
       },
     };
-    const { results, proof, proven } = await bench.revoke();
+    const { results, proof, proven } = await bench.revoke({ account: false });
     expect(proven).toBe(false);
     expect(results.filter(({ done }) => !done)).toEqual([
       { ...refusal, done: false, step: `Remove the keys from the application ${clientId}` },
