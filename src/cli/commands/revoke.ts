@@ -16,7 +16,8 @@ import { addApplicationOption, addTargetOptions, addSignInOptions } from '../sig
 
 interface RevokeFlags extends TargetOptions, SignInOptions {
   readonly application: string;
-  readonly account?: string;
+  /** False for --no-account. */
+  readonly account?: string | false;
   readonly clientId?: string;
   readonly blockCallers?: string;
   readonly unblockCallers?: string;
@@ -39,6 +40,7 @@ export function registerRevoke(program: Command): void {
     .option('--yes', 'do not ask for confirmation')
     .option('--verify', 'the second pass, 95 minutes later: change nothing, and prove that no key was added')
     .option('--account <upn>', 'the service account, if Key Vault does not name it')
+    .option('--no-account', 'no account ever signed in to the application, so there are no sessions to revoke')
     .option('--client-id <id>', 'the application in Entra, if Key Vault does not name it')
     .option('--block-callers <app-id>', 'disable sign-in to the broker application, so that callers get no new tokens')
     .option('--unblock-callers <app-id>', 'enable sign-in for callers again, and do nothing else');
@@ -47,6 +49,11 @@ export function registerRevoke(program: Command): void {
 
 async function revokeCredential(flags: RevokeFlags, signal: AbortSignal): Promise<void> {
   checkFlags(flags);
+  if (flags.unblockCallers !== undefined && flags.dryRun) {
+    const steps = [`Enable sign-in to the broker application ${flags.unblockCallers}`];
+    print(flags.json, { dryRun: true, steps }, numbered('Steps:', steps));
+    return;
+  }
   const [{ openToolbox }, { operatorToken }] = await Promise.all([
     import('../sign-in/toolbox.ts'),
     import('../sign-in/operator.ts'),
@@ -66,9 +73,14 @@ async function revokeCredential(flags: RevokeFlags, signal: AbortSignal): Promis
   else await drill(deps, flags, signal);
 }
 
-function checkFlags({ verify: isVerify, dryRun, yes, blockCallers, unblockCallers }: RevokeFlags): void {
+function checkFlags(flags: RevokeFlags): void {
+  const { verify: isVerify, dryRun, yes, blockCallers, unblockCallers } = flags;
   if (isVerify && (dryRun || yes || blockCallers !== undefined || unblockCallers !== undefined)) {
     throw new UsageError('--verify changes nothing. Do not combine it with an option that does, or with --dry-run.');
+  }
+  if (unblockCallers !== undefined) {
+    if ([blockCallers, flags.account, flags.clientId].every((option) => option === undefined)) return;
+    throw new UsageError('--unblock-callers does nothing else. Do not combine it with an option of the revocation.');
   }
   if (yes || dryRun || isVerify || isInteractive()) return;
   throw new UsageError(
