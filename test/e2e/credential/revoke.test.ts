@@ -208,7 +208,12 @@ describe('ptb revoke, with what only Entra can tell', () => {
 describe('ptb revoke --verify', () => {
   it('has no objection to an application without accounts', async () => {
     await operator.setUp({ application: 'bare', displayName: 'bare' });
-    expect(await revoke('bare', '--yes')).toMatchObject({ exitCode: 0 });
+    const refused = await revoke('bare', '--yes');
+    expect([refused.exitCode, refused.report.results.find(({ done }) => !done)?.detail]).toEqual([
+      1,
+      expect.stringMatching(/--account.*--no-account/),
+    ]);
+    expect(await revoke('bare', '--yes', '--no-account')).toMatchObject({ exitCode: 0 });
     expect(openItems((await revoke('bare', '--verify')).report)).toEqual([tooEarly]);
   });
 
