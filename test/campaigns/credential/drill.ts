@@ -11,8 +11,8 @@ import { type Account, accounts, application, type CredentialWorld } from './wor
 const principalId = 'principal';
 
 /**
- * The revocation drill, as `ptb revoke --yes` runs it. If it reports that something is left, the operator ends the faults
- * and runs it again for each account that ever consented. Those runs must succeed.
+ * The revocation drill, as `ptb revoke --yes` runs it. If it reports that something is left, the operator ends the faults,
+ * corrects the client ids in the vault and runs it again for each account that ever consented. Those runs must succeed.
  */
 export async function drill(world: CredentialWorld, calm: (world: CredentialWorld) => void): Promise<void> {
   const { entra, store } = world;
@@ -22,6 +22,7 @@ export async function drill(world: CredentialWorld, calm: (world: CredentialWorl
   if (first !== undefined) {
     world.unfinishedDrills += 1;
     calm(world);
+    await correctClientIds(world);
     for (const account of accounts) {
       left ??= await leftAfter(world, { clientId: entra.clientId, account: nameOf(account) });
     }
@@ -40,6 +41,17 @@ export async function drill(world: CredentialWorld, calm: (world: CredentialWorl
   };
   world.drills += 1;
   world.isStopped = true;
+}
+
+/** The drill cannot know whether an application that only one version names was deleted, or its tag is wrong. */
+async function correctClientIds({ store, entra: { clientId } }: CredentialWorld): Promise<void> {
+  const isWrong = (version: { readonly clientId?: string }): boolean => version.clientId !== clientId;
+  for (const { version } of (await store.listClientCredentialVersions(application)).filter(isWrong)) {
+    store.editClient(application, version, { clientId });
+  }
+  for (const { version } of (await store.listRefreshTokenVersions(application)).filter(isWrong)) {
+    store.editToken(application, version, { clientId });
+  }
 }
 
 const nameOf = (account: Account): string => `${account}@partner.example`;
