@@ -37,6 +37,13 @@ export const isOfApplication = (reply: TokenReply): boolean => refusalsOfApplica
 export const isOfClient = (reply: TokenReply): boolean =>
   isOfApplication(reply) || refusalsOfClient.includes(aadstsOf(reply));
 
+/** Whether Entra refused the value itself. */
+export const isFinal = (reply: TokenReply): boolean =>
+  [...refusalsOfToken, ...refusalsOfClient].includes(aadstsOf(reply));
+
+/** Entra's answer to a certificate when the clock of this machine is wrong. To repeat it does not help. */
+const wrongClock = 700024;
+
 /**
  * @param final numbers with which Entra refuses the value itself, from whatever place it is tried. Any other refusal, such
  * as one by a policy, proves nothing: it may depend on this machine.
@@ -49,7 +56,8 @@ export function proofOf(item: string, reply: TokenReply, final: readonly unknown
   if (final.includes(aadsts)) {
     return { item, proven: true, ...number, detail: `Entra refuses it (AADSTS${String(aadsts)}).` };
   }
-  return { item, proven: false, ...number, detail: `This proves nothing: ${detail}`, inconclusive: true };
+  const inconclusive = aadsts === wrongClock ? {} : { inconclusive: true as const };
+  return { item, proven: false, ...number, detail: `This proves nothing: ${detail}`, ...inconclusive };
 }
 
 /** The proof for a part that could not be read. */

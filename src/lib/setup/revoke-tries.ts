@@ -6,6 +6,7 @@ import type { Secret } from '../model/secret.ts';
 import { retry } from '../runtime/retry.ts';
 import {
   aadstsOf,
+  isFinal,
   isOfApplication,
   isOfClient,
   type Proof,
@@ -16,6 +17,7 @@ import {
 import {
   coveredClient,
   coveredToken,
+  noApplication,
   noClient,
   noIdentity,
   proofOfUntried,
@@ -48,6 +50,10 @@ interface ProveOptions {
 const replicationPausesMs = [3_000, 5_000, 10_000, 20_000, 30_000, 30_000] as const;
 /** Shorter, because the keys are still there: they are removed next. */
 const firstPausesMs = [1_000, 2_000] as const;
+
+/** A single refusal proves nothing, because Entra's servers learn of a change one after the other. */
+const refusalsNeeded = 3;
+const betweenRefusalsMs = 1_000;
 
 /** Maximum number of attempts while Entra is unavailable. */
 const transientAttempts = 3;
@@ -127,11 +133,7 @@ export class RevokedValues {
     if (token === undefined || token instanceof BrokerError) {
       this.#untried.set(version, { item, covered, reason: unreadable(token) });
     } else if (clientId === undefined) {
-      this.#untried.set(version, {
-        item,
-        covered,
-        reason: 'Key Vault does not name its application.',
-      });
+      this.#untried.set(version, { item, covered, reason: noApplication });
     } else {
       this.#untried.delete(version);
       this.#tokens.set(version, { item, clientId, covered, secret: token.secret });
@@ -145,7 +147,7 @@ export class RevokedValues {
   async tryRefreshTokens(): Promise<void> {
     for (const [version, token] of this.#tokens) {
       if (this.#refused.has(version)) continue;
-      const reply = await this.#whileItRedeems(firstPausesMs, () => this.#redeemToken(token));
+      const reply = await this.#untilRefused(firstPausesMs, () => this.#redeemToken(token));
       if (reply === undefined) continue;
       if (reply.ok) {
         const { objectId, username } = reply.token.claims;
@@ -166,7 +168,7 @@ export class RevokedValues {
     const pauses = waits ? replicationPausesMs : [];
     const untried = (value: Untried): Proof => proofOfUntried(value, isCovered);
     const clients = [...this.#clients.values()].map(async (client) => {
-      const reply = await this.#whileItRedeems(pauses, () => this.#redeemClient(client));
+      const reply = await this.#untilRefused(pauses, () => this.#redeemClient(client));
       const isImpossible = !reply?.ok && reply?.failure.code === 'config_invalid';
       if (reply === undefined || isImpossible) return untried({ ...coveredClient(client.item), reason: noIdentity });
       return isOfApplication(reply)
@@ -176,7 +178,7 @@ export class RevokedValues {
     const tokens = [...this.#tokens].map(async ([version, token]) => {
       const refused = this.#refused.get(version);
       if (refused !== undefined) return refused;
-      const reply = await this.#whileItRedeems(pauses, () => this.#redeemToken(token));
+      const reply = await this.#untilRefused(pauses, () => this.#redeemToken(token));
       if (reply === undefined) return untried({ ...token, reason: noClient });
       return isOfClient(reply)
         ? untried({ ...token, reason: refusedFirst('accepts its client', reply) })
@@ -185,18 +187,26 @@ export class RevokedValues {
     return [...(await Promise.all([...clients, ...tokens])), ...[...this.#untried.values()].map(untried)];
   }
 
-  #whileItRedeems(
+  /**
+   * Repeats while Entra issues tokens, and until it has refused several times in a row.
+   * @param pausesMs after a token or a transient failure. Without pauses, the first reply counts.
+   */
+  #untilRefused(
     pausesMs: readonly number[],
     redeem: () => Promise<TokenReply | undefined>,
   ): Promise<TokenReply | undefined> {
+    const pauses = [...pausesMs];
+    let refusals = 0;
     return retry(redeem, {
       clock: this.#deps.clock,
       signal: this.#signal,
-      attempts: pausesMs.length + 1,
+      attempts: (pauses.length + 1) * refusalsNeeded,
       afterValue: (reply, attempt) => {
         if (reply === undefined) return undefined;
+        refusals = isFinal(reply) ? refusals + 1 : 0;
+        if (refusals > 0) return refusals < refusalsNeeded && pausesMs.length > 0 ? betweenRefusalsMs : undefined;
         const isTransient = !reply.ok && reply.failure.reach === 'transient' && attempt < transientAttempts;
-        return reply.ok || isTransient ? pausesMs[attempt - 1] : undefined;
+        return reply.ok || isTransient ? pauses.shift() : undefined;
       },
     });
   }

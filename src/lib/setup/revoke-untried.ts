@@ -18,6 +18,7 @@ export const proofOfUntried = ({ item, reason, covered }: Untried, isCovered: bo
 });
 
 const uncoveredText = 'The keys or the sessions are not proven to be gone, so it may work.';
+export const noApplication = 'Key Vault does not name its application.';
 export const noIdentity = 'Only the app has the managed identity.';
 export const noClient = 'The vault holds no client credential for it that this machine can use.';
 

@@ -166,6 +166,35 @@ describe('revoke', () => {
     expect(left).toBe(0);
   });
 
+  it.each(['application', 'delegated'] as const)(
+    'does not take one refusal as proof while other servers of Entra still issue tokens (%s)',
+    async (kind) => {
+      const { script } = bench.redeemer;
+      // One server of two learns it later than the other.
+      let nth = 0;
+      bench.redeemer.script = (redemption, count) => {
+        const reply = script(redemption, count);
+        if (redemption.grant.kind !== kind || reply === undefined) return reply;
+        nth += 1;
+        return nth % 2 === 0 && nth < 8 ? bench.redeemer.token('late') : reply;
+      };
+      expect(await bench.revoke()).toMatchObject({ proven: true });
+      expect(nth).toBeGreaterThanOrEqual(8);
+    },
+  );
+
+  it('says that the clock of this machine is wrong, and not that Entra did not answer', async () => {
+    bench.redeemer.script = () => aadstsFailure(700024);
+    const { proof, proven } = await bench.revoke();
+    expect(proven).toBe(false);
+    expect(proof.at(-1)).toMatchObject({
+      proven: false,
+      aadsts: 700024,
+      detail: expect.stringMatching(/clock/) as string,
+    });
+    expect(proof.at(-1)?.inconclusive).toBeUndefined();
+  });
+
   it('records in the vault when everything was proven, and not before', async () => {
     bench.graph = ({ url }) => (url.pathname.endsWith('/removePassword') ? problem(403, 'Denied') : undefined);
     await bench.revoke();
