@@ -47,15 +47,18 @@ const sessionStep = (deps: RevokeDeps, account: KnownAccount): RevokeStep => ({
   needs: forSessions,
   isUnread: true,
   run: async () => {
+    let revoked: string | undefined;
     for (const id of account.ids) {
+      if (revoked !== undefined && (await areSame(deps, account, [revoked, id]))) continue;
       try {
         await deps.writer.post(`${userPath(id)}/revokeSignInSessions`, {});
-        return;
+        revoked ??= id;
       } catch (thrown) {
         if (!isMissing(thrown)) throw thrown;
       }
     }
-    const isMissingUser = (await findUser(deps, account, 'id')) === undefined;
+    if (revoked !== undefined) return;
+    const isMissingUser = (await findUsers(deps, account, 'id')).length === 0;
     if (isMissingUser && (!account.isExpected || (await findDeletedUser(deps, account)) !== undefined)) return;
     throw new BrokerError('job_failed', missingAccountText(account));
   },
@@ -63,16 +66,22 @@ const sessionStep = (deps: RevokeDeps, account: KnownAccount): RevokeStep => ({
 
 const userPath = (id: string): string => `/users/${encodeURIComponent(id)}`;
 
-async function findUser(
+/** Whether the ids name one user. An id that names nobody does not count. */
+const areSame = async (deps: RevokeDeps, account: KnownAccount, ids: readonly string[]): Promise<boolean> =>
+  (await findUsers(deps, { ...account, ids }, 'id')).length < 2;
+
+/** The users that the ids name, without repetition. Two tags of one version may name different users. */
+async function findUsers(
   { graph }: Pick<RevokeDeps, 'graph'>,
   { ids }: KnownAccount,
   fields: string,
-): Promise<JsonObject | undefined> {
+): Promise<readonly JsonObject[]> {
+  const users = new Map<string | undefined, JsonObject>();
   for (const id of ids) {
     const user = await graph.find(`${userPath(id)}?$select=${fields}`);
-    if (user !== undefined) return user;
+    if (user !== undefined) users.set(textOf(user, 'id'), user);
   }
-  return undefined;
+  return [...users.values()];
 }
 
 /**
@@ -119,11 +128,12 @@ export async function readValidFromMs(
   deps: Pick<RevokeDeps, 'graph'>,
   account: KnownAccount,
 ): Promise<number | MissingAccount | undefined> {
-  const user = await findUser(deps, account, 'id,signInSessionsValidFromDateTime');
-  if (user === undefined) {
+  const users = await findUsers(deps, account, 'id,signInSessionsValidFromDateTime');
+  if (users.length === 0) {
     const deleted = account.isExpected ? await findDeletedUser(deps, account) : undefined;
     return { deletedAt: deleted && (textOf(deleted, 'deletedDateTime') ?? 'an unknown time') };
   }
-  const validFromMs = Date.parse(textOf(user, 'signInSessionsValidFromDateTime') ?? '');
+  const times = users.map((user) => Date.parse(textOf(user, 'signInSessionsValidFromDateTime') ?? ''));
+  const validFromMs = Math.min(...times);
   return Number.isNaN(validFromMs) ? undefined : validFromMs;
 }

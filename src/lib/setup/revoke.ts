@@ -185,18 +185,25 @@ class RevocationRun {
   }
 }
 
-/** Names the other applications in the vault, which the revocation does not change. */
+/** Names the other applications in the vault, whose versions the revocation does not disable. */
 export async function otherApplications(
-  { store }: Pick<RevokeDeps, 'store'>,
+  { store, inventory }: Pick<RevokeDeps, 'store' | 'inventory'>,
   application: string,
 ): Promise<readonly string[]> {
+  const clientIdsOf = async (name: string): Promise<readonly string[]> =>
+    (await inventory.read(name)).client.flatMap(({ clientId }) => clientId ?? []);
   try {
-    return (await store.listApplications())
-      .filter((name) => name !== application)
-      .map(
-        (name) =>
-          `The application ${name} keeps its client credential and its versions in Key Vault. To revoke them: ptb revoke --application ${name}`,
-      );
+    const others = (await store.listApplications()).filter((name) => name !== application);
+    const own = others.length === 0 ? [] : await clientIdsOf(application);
+    return await Promise.all(
+      others.map(async (name) => {
+        const isShared = (await clientIdsOf(name)).some((id) => own.includes(id));
+        const effect = isShared
+          ? 'has the same client id, so its client credential does not work any more either. Its versions stay enabled in Key Vault.'
+          : 'keeps its client credential and its versions in Key Vault.';
+        return `The application ${name} ${effect} To revoke them: ptb revoke --application ${name}`;
+      }),
+    );
   } catch (thrown) {
     return [`The other applications in the vault could not be listed: ${toBrokerError(thrown).detail}`];
   }

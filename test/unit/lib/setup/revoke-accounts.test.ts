@@ -4,6 +4,7 @@ import type { TokenClaims } from '../../../../src/lib/entra/token-claims.ts';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import type { RevokeOutcome } from '../../../../src/lib/setup/revoke.ts';
 import { aadstsFailure, failureReply } from '../../../fakes/fake-redeemer.ts';
+import { refreshTokenOf } from '../../../fakes/memory-credential-store.ts';
 import { problem } from '../../../fakes/scripted-fetch.ts';
 import { accountId, RevokeBench } from './revoke-bench.ts';
 
@@ -234,4 +235,35 @@ describe('an account that was deleted', () => {
     expect(failed(outcome)).toEqual([expect.stringMatching(/deleted permanently.*--account broker@partner\.example/)]);
     expect(await bench.revoke({ account: 'broker@partner.example' })).toMatchObject({ proven: true });
   });
+});
+
+it('revokes the sessions of both accounts if the object id and the name of one version belong to different ones', async () => {
+  bench.accountOf = () => ({ account: 'broker@partner.example', accountObjectId: 'somebody-else' });
+  for (const version of ['v1', 'v2']) await bench.store.disableRefreshTokenVersion('default', version);
+  let isNameRevoked = false;
+  bench.graph = ({ url, method }) => {
+    const path = decodeURIComponent(url.pathname);
+    const id = path.includes('/users/broker') ? accountId : 'somebody-else';
+    if (!path.includes('/users/')) return undefined;
+    if (method !== 'GET') return void (isNameRevoked ||= id === accountId);
+    const validFromMs = id === accountId && !isNameRevoked ? 0 : bench.validFromMs;
+    return { id, signInSessionsValidFromDateTime: new Date(validFromMs).toISOString() };
+  };
+  expect(await bench.revoke()).toMatchObject({ proven: true });
+  expect(bench.requested()).toEqual(
+    expect.arrayContaining([sessionsOf('somebody-else'), sessionsOf('broker@partner.example')]),
+  );
+});
+
+it('is not proven if the sessions of one of two accounts of a version are not revoked', async () => {
+  bench.accountOf = () => ({ account: 'broker@partner.example', accountObjectId: 'somebody-else' });
+  await bench.clock.advance(10_000);
+  await bench.store.saveRefreshToken('default', refreshTokenOf('third', bench.clock.nowMs()));
+  bench.graph = ({ url, method }) => {
+    const path = decodeURIComponent(url.pathname);
+    if (method !== 'GET' || !path.includes('/users/broker')) return undefined;
+    return { id: 'another-id', signInSessionsValidFromDateTime: new Date(0).toISOString() };
+  };
+  const { proof } = await bench.revoke();
+  expect(proof.find(({ item }) => item.startsWith('Refresh tokens of'))).toMatchObject({ proven: false });
 });

@@ -274,9 +274,17 @@ it('stillUsable lists what remains usable, and until when', () => {
 });
 
 it('otherApplications names the other applications in the vault, each with its command', async () => {
-  await bench.store.saveClientCredential('reader', (await bench.store.load('default')).client);
+  const { client } = await bench.store.load('default');
+  await bench.store.saveClientCredential('reader', { ...client, clientId: 'readers-id' });
   expect(await otherApplications(bench, 'default')).toEqual([
     'The application reader keeps its client credential and its versions in Key Vault. To revoke them: ptb revoke --application reader',
+  ]);
+});
+
+it('otherApplications says that the drill removes the keys of an application that is stored under two names', async () => {
+  await bench.store.saveClientCredential('reader', (await bench.store.load('default')).client);
+  expect(await otherApplications(bench, 'default')).toEqual([
+    'The application reader has the same client id, so its client credential does not work any more either. Its versions stay enabled in Key Vault. To revoke them: ptb revoke --application reader',
   ]);
 });
 
