@@ -105,6 +105,11 @@ export async function readRegistration({ graph }: Pick<RevokeDeps, 'graph'>, cli
         principal instanceof BrokerError
           ? principal
           : await readOwnReference(graph, objectPath, textOf(principal, 'id')).catch(toBrokerError),
+      otherOwners: await readOtherOwners(
+        graph,
+        objectPath,
+        principal instanceof BrokerError ? undefined : textOf(principal, 'id'),
+      ).catch(toBrokerError),
     };
   } catch (thrown) {
     const failure = isMissing(thrown) ? missing(clientId, thrown) : toBrokerError(thrown);
@@ -154,10 +159,26 @@ async function readOwnReference(
   objectPath: string,
   principalId: string | undefined,
 ): Promise<string | undefined> {
-  for await (const owner of graph.list(`${objectPath}/owners?$select=id`)) {
+  for await (const owner of graph.list(`${objectPath}/owners`)) {
     if (principalId !== undefined && textOf(owner, 'id') === principalId) {
       return `${objectPath}/owners/${principalId}/$ref`;
     }
   }
   return undefined;
+}
+
+/** Names of the owners of the application and of its service principal, without the service principal itself. */
+async function readOtherOwners(
+  graph: GraphClient,
+  objectPath: string,
+  principalId: string | undefined,
+): Promise<readonly string[]> {
+  const names = new Set<string>();
+  for (const path of [objectPath, ...(principalId === undefined ? [] : [`/servicePrincipals/${principalId}`])]) {
+    for await (const owner of graph.list(`${path}/owners`)) {
+      const [id, name] = [textOf(owner, 'id'), textOf(owner, 'userPrincipalName') ?? textOf(owner, 'displayName')];
+      if (id !== undefined && id !== principalId) names.add(name ?? id);
+    }
+  }
+  return [...names].toSorted();
 }

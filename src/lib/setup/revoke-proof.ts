@@ -45,11 +45,17 @@ async function proveKeys(
       const named = left.map((key) => `${key.kind} ${describeKey(key)}`).join(', ');
       return { item, proven: false, detail: `Still registered in Entra: ${named}.` };
     }
-    return { item, proven: true, detail: 'Entra has no other client secret, certificate or federated credential.' };
+    const none = 'Entra has no other client secret, certificate or federated credential.';
+    return { item, proven: true, detail: `${none}${ownersText(registration)}` };
   } catch (thrown) {
     if (isMissing(thrown)) return proveMissing(deps, registration);
     return unread(item, toBrokerError(thrown));
   }
+}
+
+function ownersText({ otherOwners = [] }: Registration): string {
+  if (otherOwners instanceof BrokerError) return ` Its other owners could not be listed: ${otherOwners.detail}`;
+  return otherOwners.length === 0 ? '' : ` Its other owners can add one: ${otherOwners.join(', ')}.`;
 }
 
 /**

@@ -69,6 +69,8 @@ export interface Registration {
   readonly federated: readonly EntraKey[] | BrokerError;
   /** Path of the reference by which the application owns itself, if it does. */
   readonly ownReference: string | undefined | BrokerError;
+  /** Who else can add keys. Named in the proof, and left alone: they may be administrators. */
+  readonly otherOwners?: readonly string[] | BrokerError;
   /** Set if another tenant has the application. */
   readonly isElsewhere?: true;
   /** Set if at least two sources name the client id, of the versions in the vault and the operator. */

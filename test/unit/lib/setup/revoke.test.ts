@@ -44,6 +44,21 @@ describe('revoke', () => {
     ]);
   });
 
+  it('names the other owners of the application and of its service principal, who can add keys', async () => {
+    bench.graph = ({ url, method }) => {
+      if (method !== 'GET' || !url.pathname.endsWith('/owners')) return undefined;
+      return url.pathname.includes('/servicePrincipals/')
+        ? { value: [{ id: 'principal-id' }, { id: 'scripts-id', displayName: 'scripts' }] }
+        : { value: [{ id: 'admin-id', displayName: 'Admin', userPrincipalName: 'admin@partner.example' }] };
+    };
+    const { proof, proven } = await bench.revoke();
+    expect(proven).toBe(true);
+    expect(proof[0]?.detail).toContain('Its other owners can add one: admin@partner.example, scripts.');
+    bench.graph = ({ url, method }) =>
+      method === 'GET' && url.pathname.endsWith('/owners') ? { value: [] } : undefined;
+    expect((await bench.revoke()).proof[0]?.detail).not.toContain('owners');
+  });
+
   it('is repeatable, and proves again what can still be read', async () => {
     await bench.revoke();
     const { results, proof, proven } = await bench.revoke();
