@@ -41,6 +41,13 @@ export const isOfClient = (reply: TokenReply): boolean =>
 export const isFinal = (reply: TokenReply): boolean =>
   [...refusalsOfToken, ...refusalsOfClient].includes(aadstsOf(reply));
 
+/** Of the replies to one refresh token as several applications: a token, else what proves nothing, else a refusal. */
+export const worstOf = (replies: readonly (TokenReply | undefined)[]): TokenReply | undefined =>
+  replies.find((reply) => reply?.ok) ??
+  (replies.every((reply) => reply !== undefined && refusalsOfToken.includes(aadstsOf(reply)))
+    ? replies.at(0)
+    : replies.find((reply) => reply === undefined || !refusalsOfToken.includes(aadstsOf(reply))));
+
 /** Entra's answer to a certificate when the clock of this machine is wrong. To repeat it does not help. */
 const wrongClock = 700024;
 

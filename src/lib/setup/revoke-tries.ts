@@ -1,5 +1,5 @@
 import type { ApplicationInventory, InventoryVersion } from '../credential/vault-inventory.ts';
-import type { EntraFailure, TokenReply } from '../entra/judge-token-reply.ts';
+import type { TokenReply } from '../entra/judge-token-reply.ts';
 import type { ClientCredential } from '../model/credential.ts';
 import { BrokerError, toBrokerError } from '../model/errors.ts';
 import type { Secret } from '../model/secret.ts';
@@ -13,6 +13,7 @@ import {
   proofOf,
   refusalsOfClient,
   refusalsOfToken,
+  worstOf,
 } from './revoke-refusal.ts';
 import {
   coveredClient,
@@ -35,7 +36,8 @@ interface ClientValue {
 
 interface TokenValue {
   readonly item: string;
-  readonly clientId: string;
+  /** More than one if its version names none. */
+  readonly clientIds: readonly string[];
   readonly secret: Secret;
   /** What proves that it does not work, if it cannot be tried. */
   readonly covered: string;
@@ -82,12 +84,8 @@ export class RevokedValues {
   /** What is known about the refresh tokens, by version. */
   get tried(): TriedTokens {
     const versions = [...this.#tokens.keys(), ...this.#untried.keys()];
-    return new Map(
-      versions.map((version) => [
-        version,
-        this.#owners.get(version) ?? (this.#refused.has(version) ? 'refused' : 'unknown'),
-      ]),
-    );
+    const refusalOf = (version: string) => (this.#refused.has(version) ? 'refused' : 'unknown');
+    return new Map(versions.map((version) => [version, this.#owners.get(version) ?? refusalOf(version)]));
   }
 
   /** Reads the values of all enabled versions. A value that cannot be read is named in the proof. */
@@ -96,10 +94,9 @@ export class RevokedValues {
       if (id !== undefined) this.#clientIds.add(id);
     }
     for (const version of vault.client) await this.#readClient(application, version);
-    const known = vault.client.find((version) => version.clientId !== undefined)?.clientId;
     for (const version of vault.refreshToken) {
       await this.#readToken(application, version, {
-        clientId: version.clientId ?? known,
+        clientIds: version.clientId === undefined ? [...this.#clientIds] : [version.clientId],
         covered: coveredToken(version.account ?? version.accountObjectId ?? account),
       });
     }
@@ -110,10 +107,8 @@ export class RevokedValues {
     const client = await this.#deps.store.loadClientCredentialVersion(application, version).catch(toBrokerError);
     const name = keyId ?? `of version ${version}`;
     if (client === undefined || client instanceof BrokerError) {
-      this.#untried.set(`client ${version}`, {
-        ...coveredClient(`Client credential ${name}`),
-        reason: unreadable(client),
-      });
+      const value = coveredClient(`Client credential ${name}`);
+      this.#untried.set(`client ${version}`, { ...value, reason: unreadable(client) });
       return;
     }
     this.#untried.delete(`client ${version}`);
@@ -125,18 +120,18 @@ export class RevokedValues {
   async #readToken(
     application: string,
     { version, enabled }: InventoryVersion,
-    { clientId, covered }: { readonly clientId: string | undefined; readonly covered: string },
+    { clientIds, covered }: Pick<TokenValue, 'clientIds' | 'covered'>,
   ): Promise<void> {
     if (!enabled || this.#tokens.has(version)) return;
     const item = `Refresh token of version ${version}`;
     const token = await this.#deps.store.loadRefreshTokenVersion(application, version).catch(toBrokerError);
     if (token === undefined || token instanceof BrokerError) {
       this.#untried.set(version, { item, covered, reason: unreadable(token) });
-    } else if (clientId === undefined) {
+    } else if (clientIds.length === 0) {
       this.#untried.set(version, { item, covered, reason: noApplication });
     } else {
       this.#untried.delete(version);
-      this.#tokens.set(version, { item, clientId, covered, secret: token.secret });
+      this.#tokens.set(version, { item, clientIds, covered, secret: token.secret });
     }
   }
 
@@ -222,15 +217,21 @@ export class RevokedValues {
     return reply;
   }
 
+  async #redeemToken({ clientIds, secret }: TokenValue): Promise<TokenReply | undefined> {
+    const replies: (TokenReply | undefined)[] = [];
+    for (const clientId of clientIds) replies.push(await this.#redeemTokenAs(clientId, secret));
+    return worstOf(replies);
+  }
+
   /** Redeems with the first client credential that Entra accepts. Undefined if there is none to authenticate with. */
-  async #redeemToken({ clientId, secret }: TokenValue): Promise<TokenReply | undefined> {
+  async #redeemTokenAs(clientId: string, secret: Secret): Promise<TokenReply | undefined> {
     let last: TokenReply | undefined;
     for (const client of this.#clients.values()) {
       if (client.clientId !== clientId) continue;
       const reply = await this.#redeem(clientId, client.credential, { kind: 'delegated', refreshToken: secret });
       if (!reply.ok && reply.failure.code === 'config_invalid') continue;
       last = reply;
-      if (reply.ok || !isRefusalOfClient(reply.failure)) break;
+      if (reply.ok || reply.failure.code !== 'client_credential_rejected') break;
     }
     return last;
   }
@@ -245,5 +246,3 @@ export class RevokedValues {
     return redeemer.redeem(redemption, this.#signal);
   }
 }
-
-const isRefusalOfClient = ({ code }: EntraFailure): boolean => code === 'client_credential_rejected';

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { InventoryVersion } from '../../../../src/lib/credential/vault-inventory.ts';
+import { Secret } from '../../../../src/lib/model/secret.ts';
 import { aadstsFailure } from '../../../fakes/fake-redeemer.ts';
 import { problem } from '../../../fakes/scripted-fetch.ts';
 import { clientId, RevokeBench } from './revoke-bench.ts';
@@ -104,4 +105,28 @@ describe('revoke for an application that was deleted', () => {
       request.url.pathname.includes('deletedItems') ? problem(403, 'Denied') : graph(request);
     expect(await bench.revoke()).toMatchObject({ proven: false });
   });
+});
+
+it('tries a refresh token without a client id as every application of the vault', async () => {
+  missing = [];
+  bench.accountOf = () => ({});
+  const former = '55555555-5555-4555-8555-555555555555';
+  const { client } = await bench.store.load('default');
+  const credential = { kind: 'secret', secret: new Secret('former-secret') } as const;
+  await bench.store.saveClientCredential('default', { ...client, clientId: former, credential });
+  await bench.store.saveClientCredential('default', client);
+  bench.secrets.push({ keyId: 'secret-3', value: 'former-secret' });
+  tagClientIds(({ clientId: id }, isClient) => (isClient ? id : undefined));
+  const { script } = bench.redeemer;
+  bench.redeemer.script = (redemption, nth) => {
+    const reply = script(redemption, nth);
+    const isOther = redemption.grant.kind === 'delegated' && redemption.clientId !== former;
+    if (reply !== undefined || redemption.grant.kind !== 'delegated') return reply;
+    if (isOther) return aadstsFailure(70000);
+    const issued = bench.redeemer.token('stolen');
+    const claims = { objectId: 'owner-id', username: 'owner@partner.example' };
+    return issued.ok ? { ok: true, token: { ...issued.token, claims } } : issued;
+  };
+  expect(await bench.revoke()).toMatchObject({ proven: true });
+  expect(bench.requested()).toContain('POST /v1.0/users/owner-id/revokeSignInSessions');
 });
