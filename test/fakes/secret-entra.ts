@@ -153,14 +153,16 @@ export class SecretEntra implements Redeemer, GraphWriter {
     };
   }
 
-  async get(): Promise<JsonObject> {
+  /** No path: the application. */
+  async get(path = ''): Promise<JsonObject> {
     this.#failGraph();
+    if (path.startsWith('/servicePrincipals')) return { id: 'principal' };
     return {
       id: 'object',
-      keyCredentials: this.certificates.map(({ keyId, displayName, startsAtMs, endsAtMs }) => ({
+      keyCredentials: this.certificates.map(({ keyId, displayName, key, startsAtMs, endsAtMs }) => ({
         keyId,
         displayName,
-        key: null,
+        key,
         startDateTime: new Date(startsAtMs).toISOString(),
         endDateTime: new Date(endsAtMs).toISOString(),
       })),

@@ -1,9 +1,9 @@
 import { graphStatus } from '../graph/write.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { errorFields, type Logger } from '../runtime/log.ts';
-import { applicationPath, keyMark } from './client-keys.ts';
 import type { CredentialJournal } from './credential-journal.ts';
 import type { CredentialStore } from './credential-store.ts';
+import { readKeyMark } from './held-keys.ts';
 import type { IdentityTrust } from './identity-trust.ts';
 import { redeemAsApplication, type RedeemAsApplicationDeps } from './prove-client-credential.ts';
 import type { RenewalDeps } from './superseded-keys.ts';
@@ -34,8 +34,8 @@ export async function checkKeys(deps: CheckKeysDeps, application: string): Promi
     const reply = await redeemAsApplication(deps, client);
     if (!reply.ok) return;
     const { graph } = deps.graphOf(reply.token.accessToken);
-    const lists = await readKeyLists(graph, applicationPath(client.clientId));
-    const mark = keyMark(store.vault, application, await store.listClientCredentialVersions(application));
+    const lists = await readKeyLists(graph, client.clientId);
+    const mark = await readKeyMark(store, application);
     const trust = lists.trusts.length === 0 ? undefined : await deps.identityTrust();
     const known = { mark, stored: client, trust };
     const keys = namesOf(unknownKeys(lists, known, clock.nowMs()));

@@ -139,30 +139,25 @@ export interface KeyMark {
   readonly storedKeyIds: ReadonlySet<string>;
   /** All versions of the application's client credential in the vault. */
   readonly versions: readonly ClientCredentialVersion[];
+  /** The values of the enabled versions that can be read. */
+  readonly values: ReadonlyMap<string, ClientCredential>;
 }
 
-/** @param versions all versions of the application's client credential in the vault. */
-export const keyMark = (vault: string, application: string, versions: readonly ClientCredentialVersion[]): KeyMark => ({
+/**
+ * @param versions all versions of the application's client credential in the vault.
+ * @param values see {@link KeyMark.values}. Only {@link holdsKey} needs them.
+ */
+export const keyMark = (
+  vault: string,
+  application: string,
+  versions: readonly ClientCredentialVersion[],
+  values: KeyMark['values'] = new Map(),
+): KeyMark => ({
   name: keyName(vault, application),
   storedKeyIds: new Set(versions.flatMap(({ keyId }) => keyId ?? [])),
   versions,
+  values,
 });
-
-/**
- * Whether an enabled version holds the key, or a staged one of a run that may be about to enable it. A disabled version
- * does not: whoever has a certificate that was revoked can add it again with its old id. Pure.
- */
-export const holdsKey = (
-  { versions }: KeyMark,
-  key: { readonly keyId: string; readonly kind: 'secret' | 'certificate' },
-  nowMs: number,
-): boolean =>
-  versions.some(
-    ({ keyId, kind, enabled, staged, createdAtMs }) =>
-      keyId === key.keyId &&
-      (kind === undefined || kind === key.kind) &&
-      (enabled || (staged === true && !isOlderThan(orphanAgeMs, createdAtMs, nowMs))),
-  );
 
 /** Selects the credentials that a broker created from Entra's list. Pure. */
 export const registeredKeys = (

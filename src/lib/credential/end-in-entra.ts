@@ -4,20 +4,36 @@ import type { StoredClientCredential } from '../model/credential.ts';
 
 type Stored = Pick<StoredClientCredential, 'credential' | 'keyId'>;
 
-/** Compares what Entra shows of a value: the first characters of a secret, the thumbprint of a certificate. Pure. */
+/**
+ * Compares what Entra shows of a value: the first characters of a secret, or the certificate. Graph returns the certificate
+ * itself only for a single object. Otherwise this compares the field that holds its thumbprint, which whoever adds a
+ * certificate may set to another value ("keyCredential resource type", customKeyIdentifier). Pure.
+ */
 export function isValueOf(entry: JsonObject, { credential }: Pick<Stored, 'credential'>): boolean {
   if (credential.kind === 'federated') return false;
   if (credential.kind === 'secret') {
     const hint = textOf(entry, 'hint');
     return hint !== undefined && hint !== '' && credential.secret.reveal().startsWith(hint);
   }
-  const thumbprint = Buffer.from(new X509Certificate(credential.certificate).fingerprint.replaceAll(':', ''), 'hex');
+  const own = new X509Certificate(credential.certificate);
+  const key = textOf(entry, 'key');
+  if (key !== undefined && key !== '') return fingerprintOf(key) === own.fingerprint256;
+  const thumbprint = Buffer.from(own.fingerprint.replaceAll(':', ''), 'hex');
   // Graph's documentation and its answers differ in the form.
   return ['hex', 'base64'].some(
     (form) =>
       textOf(entry, 'customKeyIdentifier')?.toLowerCase() ===
       thumbprint.toString(form as 'hex' | 'base64').toLowerCase(),
   );
+}
+
+/** Undefined if it is not a certificate. */
+function fingerprintOf(key: string): string | undefined {
+  try {
+    return new X509Certificate(Buffer.from(key, 'base64')).fingerprint256;
+  } catch {
+    return undefined;
+  }
 }
 
 /**

@@ -2,8 +2,10 @@ import type { GraphClient } from '../graph/client.ts';
 import { type JsonObject, objectsIn, textOf, textsIn } from '../graph/reply.ts';
 import { clientCredentialName, type StoredClientCredential } from '../model/credential.ts';
 import { visibleText } from '../runtime/visible-text.ts';
-import { holdsKey, type KeyMark, orphanAgeMs } from './client-keys.ts';
+import { graphStatus } from '../graph/write.ts';
+import { applicationPath, type KeyMark, orphanAgeMs } from './client-keys.ts';
 import { isValueOf } from './end-in-entra.ts';
+import { heldEntries } from './held-keys.ts';
 import { type IdentityTrust, isTrustIn, type ListedTrust } from './identity-trust.ts';
 
 /** A key with which somebody can authenticate as an application. */
@@ -18,13 +20,21 @@ export interface UnknownKey {
   readonly name: string;
   /** Whether its name is that of a broker's key. Anybody who may add a key may also give it such a name. */
   readonly isMarked: boolean;
+  /** Set if the service principal holds it. Only scripts add such a key, and no broker does. */
+  readonly isOfPrincipal?: true;
+}
+
+/** The client secrets and certificates of one object as Graph lists them. */
+export interface ListedKeys {
+  readonly secrets: readonly JsonObject[];
+  readonly certificates: readonly JsonObject[];
 }
 
 /** The keys of an application as Graph lists them. */
-export interface KeyLists {
-  readonly secrets: readonly JsonObject[];
-  readonly certificates: readonly JsonObject[];
+export interface KeyLists extends ListedKeys {
   readonly trusts: readonly JsonObject[];
+  /** Those of its service principal, which Entra accepts, too. Undefined if they could not be read. */
+  readonly ofPrincipal?: ListedKeys | undefined;
 }
 
 export interface KnownKeys {
@@ -35,30 +45,57 @@ export interface KnownKeys {
   readonly trust: IdentityTrust | undefined;
 }
 
-/** @param path `/applications/{objectId}` or `/applications(appId='…')`. @throws BrokerError from Graph. */
-export async function readKeyLists({ get }: Pick<GraphClient, 'get'>, path: string): Promise<KeyLists> {
-  const application = await get(`${path}?$select=id,passwordCredentials,keyCredentials`);
+const keyFields = '$select=id,passwordCredentials,keyCredentials';
+
+/** @throws BrokerError from Graph. */
+export async function readKeyLists({ get }: Pick<GraphClient, 'get'>, clientId: string): Promise<KeyLists> {
+  const path = applicationPath(clientId);
+  const application = await get(`${path}?${keyFields}`);
   // At most twenty, so there is one page.
   const trusts = await get(`${path}/federatedIdentityCredentials`);
   return {
-    secrets: objectsIn(application['passwordCredentials']),
-    certificates: objectsIn(application['keyCredentials']),
+    ...listedKeys(application),
     trusts: objectsIn(trusts['value']),
+    ofPrincipal: await readPrincipalKeys({ get }, clientId),
   };
 }
 
+/** @returns undefined if the caller may not read the service principal, or there is none. */
+async function readPrincipalKeys({ get }: Pick<GraphClient, 'get'>, clientId: string): Promise<ListedKeys | undefined> {
+  try {
+    return listedKeys(await get(`/servicePrincipals(appId='${clientId}')?${keyFields}`));
+  } catch (thrown) {
+    if (graphStatus(thrown) === 403 || graphStatus(thrown) === 404) return undefined;
+    throw thrown;
+  }
+}
+
+export const listedKeys = (holder: JsonObject): ListedKeys => ({
+  secrets: objectsIn(holder['passwordCredentials']),
+  certificates: objectsIn(holder['keyCredentials']),
+});
+
 /** Selects the keys that this vault does not hold. Pure. */
 export function unknownKeys(lists: KeyLists, known: KnownKeys, nowMs: number): readonly UnknownKey[] {
-  const unknownIn = (kind: ListedKind, entries: readonly JsonObject[]): UnknownKey[] =>
-    entries
-      .filter((entry) => !isKnown(kind, entry, known, nowMs))
-      .map((entry) => describe(kind, textOf(entry, 'keyId'), textOf(entry, 'displayName')));
+  const describeEntry = (kind: ListedKind, entry: JsonObject): UnknownKey =>
+    describe(kind, textOf(entry, 'keyId'), textOf(entry, 'displayName'));
+  const unknownIn = (kind: ListedKind, entries: readonly JsonObject[]): UnknownKey[] => {
+    const held = heldEntries(kind === 'certificate' ? kind : 'secret', entries, known.mark, nowMs);
+    return entries
+      .filter((entry) => !held.has(entry) && !isKnown(entry, known, nowMs))
+      .map((entry) => describeEntry(kind, entry));
+  };
+  const ofPrincipal = [
+    ...(lists.ofPrincipal?.secrets ?? []).map((entry) => describeEntry('client secret', entry)),
+    ...(lists.ofPrincipal?.certificates ?? []).map((entry) => describeEntry('certificate', entry)),
+  ];
   return [
     ...unknownIn('client secret', lists.secrets),
     ...unknownIn('certificate', lists.certificates),
     ...lists.trusts
       .filter((trust) => !isTrustIn(known.trust, listedTrust(trust)))
       .map((trust) => describe('federated credential', textOf(trust, 'id'), textOf(trust, 'name'))),
+    ...ofPrincipal.map((key) => ({ ...key, isMarked: false, isOfPrincipal: true as const })),
   ];
 }
 
@@ -69,9 +106,7 @@ const describe = (kind: KeyKind, id = '', name = ''): UnknownKey => ({
   isMarked: name === clientCredentialName || /^partner-token-broker[:-]/.test(name),
 });
 
-function isKnown(kind: ListedKind, entry: JsonObject, { mark, stored }: KnownKeys, nowMs: number): boolean {
-  const key = { keyId: textOf(entry, 'keyId') ?? '', kind: kind === 'certificate' ? kind : 'secret' } as const;
-  if (holdsKey(mark, key, nowMs)) return true;
+function isKnown(entry: JsonObject, { mark, stored }: KnownKeys, nowMs: number): boolean {
   // A run may be about to store it.
   const ageMs = nowMs - Date.parse(textOf(entry, 'startDateTime') ?? '');
   if (textOf(entry, 'displayName') === mark.name && ageMs >= 0 && ageMs <= orphanAgeMs) return true;
@@ -97,7 +132,7 @@ const maxNamed = 20;
 export function namesOf(keys: readonly UnknownKey[]): string {
   // Graph does not promise an order, and the daily care compares the text with that of the day before.
   const named = keys
-    .map((key) => `${key.kind} ${describeKey(key)}`)
+    .map((key) => `${key.kind} ${key.isOfPrincipal ? 'of the service principal ' : ''}${describeKey(key)}`)
     .toSorted()
     .slice(0, maxNamed);
   return `${named.join(', ')}${keys.length > maxNamed ? `, and ${keys.length - maxNamed} more` : ''}`;

@@ -34,6 +34,7 @@ export function unknownKeyNotes(
     secrets: application.secrets,
     certificates: application.keyCredentials,
     trusts: federatedTrusts.map((trust) => ({ ...trust })),
+    ofPrincipal: state.principalKeys,
   };
   const { managedIdentityObjectId } = options;
   const trust = managedIdentityObjectId === undefined ? undefined : identityTrust(options, managedIdentityObjectId);

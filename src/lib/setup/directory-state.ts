@@ -1,4 +1,5 @@
 import type { KeyMark } from '../credential/client-keys.ts';
+import type { ListedKeys } from '../credential/unknown-keys.ts';
 import type { StoredClientCredential } from '../model/credential.ts';
 import type { JsonObject } from '../graph/reply.ts';
 
@@ -48,6 +49,8 @@ export interface DirectoryState {
   readonly application: RegisteredApplication | undefined;
   /** Object id of the application's service principal. */
   readonly principalId: string | undefined;
+  /** The keys of the service principal, with which Entra also authenticates the application. */
+  readonly principalKeys?: ListedKeys;
   /** Application id of a resource → object id of its service principal in this tenant. */
   readonly resourceIds: ReadonlyMap<string, string>;
   readonly scopeGrants: readonly ScopeGrant[];

@@ -1,6 +1,6 @@
-import { applicationPath, keyMark } from '../credential/client-keys.ts';
 import type { CheckKeysDeps } from '../credential/check-keys.ts';
 import type { CredentialStore } from '../credential/credential-store.ts';
+import { readKeyMark } from '../credential/held-keys.ts';
 import { redeemAsApplication, type RedeemAsApplicationDeps } from '../credential/prove-client-credential.ts';
 import { namesOf, readKeyLists, unknownKeys } from '../credential/unknown-keys.ts';
 import type { GraphClient } from '../graph/client.ts';
@@ -31,12 +31,15 @@ export async function keysCheck(
   graph: Pick<GraphClient, 'get'>,
 ): Promise<Check> {
   try {
-    const lists = await readKeyLists(graph, applicationPath(client.clientId));
-    const mark = keyMark(store.vault, application, await store.listClientCredentialVersions(application));
+    const lists = await readKeyLists(graph, client.clientId);
+    const mark = await readKeyMark(store, application);
     const trust = lists.trusts.length === 0 ? undefined : await identityTrust();
     const known = { mark, stored: client, trust };
     const unknown = unknownKeys(lists, known, clock.nowMs());
-    if (unknown.length === 0) return ok(check, 'This vault holds every key of the application.');
+    if (unknown.length === 0) {
+      const unread = lists.ofPrincipal === undefined ? ' The keys of its service principal could not be read.' : '';
+      return ok(check, `This vault holds every key of the application.${unread}`);
+    }
     const isBlind = trust === undefined && unknown.some(({ kind }) => kind === 'federated credential');
     const hint = isBlind ? ' This machine has no managed identity, so it recognizes no federated credential.' : '';
     return {

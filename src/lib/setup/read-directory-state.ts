@@ -1,3 +1,4 @@
+import { listedKeys } from '../credential/unknown-keys.ts';
 import type { GraphClient } from '../graph/client.ts';
 import { type JsonObject, objectOf, objectsIn, textOf, textsIn } from '../graph/reply.ts';
 import {
@@ -32,11 +33,12 @@ export async function readDirectoryState(
   vault: VaultState,
 ): Promise<DirectoryState> {
   const appIds = new Set([graphAppId, ...profile.resources.map(({ appId }) => appId)]);
-  const [principalId, resourceIds, adminAgentsId] = await Promise.all([
-    application && principalOf(graph, application.clientId),
+  const [principal, resourceIds, adminAgentsId] = await Promise.all([
+    application && findPrincipal(graph, application.clientId, 'id,appId,passwordCredentials,keyCredentials'),
     principalsOf(graph, [...appIds]),
     findAdminAgents(graph),
   ]);
+  const principalId = principal && textOf(principal, 'id');
   const [scopeGrants, roleGrants, isAdminAgent] =
     principalId === undefined
       ? [[], [], false]
@@ -55,6 +57,7 @@ export async function readDirectoryState(
   return {
     application,
     principalId,
+    ...(principal === undefined ? {} : { principalKeys: listedKeys(principal) }),
     resourceIds,
     scopeGrants,
     roleGrants,
@@ -119,14 +122,13 @@ function readApplication(found: JsonObject): RegisteredApplication {
   };
 }
 
-async function principalOf(graph: GraphClient, appId: string): Promise<string | undefined> {
-  return textOf(await first(graph, `/servicePrincipals?$filter=appId eq '${appId}'&$select=id,appId`), 'id');
-}
+const findPrincipal = (graph: GraphClient, appId: string, fields: string): Promise<JsonObject | undefined> =>
+  first(graph, `/servicePrincipals?$filter=appId eq '${appId}'&$select=${fields}`);
 
 async function principalsOf(graph: GraphClient, appIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const found = new Map<string, string>();
   for (const appId of appIds) {
-    const id = await principalOf(graph, appId);
+    const id = textOf(await findPrincipal(graph, appId, 'id,appId'), 'id');
     if (id !== undefined) found.set(appId, id);
   }
   return found;

@@ -132,6 +132,7 @@ function keysIn(holder: JsonObject | undefined, path: string): readonly EntraKey
       name: textOf(entry, 'displayName') ?? '',
       holder: path,
       startsAtMs: Date.parse(textOf(entry, 'startDateTime') ?? ''),
+      entry,
     }));
   return [
     ...read('client secret', holder?.['passwordCredentials']),

@@ -1,4 +1,5 @@
 import { keyMark } from '../credential/client-keys.ts';
+import { readValues } from '../credential/held-keys.ts';
 import type { ClientCredential, StoredClientCredential } from '../model/credential.ts';
 import type { CredentialStore } from '../credential/credential-store.ts';
 import { isProposed } from '../credential/proposed-credential.ts';
@@ -24,7 +25,7 @@ export async function readVaultState(
   return {
     stored,
     isProposed: waits,
-    mark: keyMark(store.vault, application, versions),
+    mark: keyMark(store.vault, application, versions, await readValues(store, application, versions)),
     remembered: {
       clientId: stored?.clientId ?? versions.find(({ clientId }) => clientId !== undefined)?.clientId,
       kind: waits ? 'federated' : (stored?.credential.kind ?? versions.find(({ kind }) => kind !== undefined)?.kind),

@@ -4,6 +4,7 @@ import type { KeyKind } from '../credential/unknown-keys.ts';
 import type { ApplicationInventory, VaultInventory } from '../credential/vault-inventory.ts';
 import type { Redeemer } from '../entra/redeemer.ts';
 import type { GraphClient } from '../graph/client.ts';
+import type { JsonObject } from '../graph/reply.ts';
 import { graphStatus, type GraphWriter } from '../graph/write.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
@@ -60,6 +61,8 @@ export interface EntraKey {
   /** Graph path of the object that holds the key: an application, or its service principal. */
   readonly holder: string;
   readonly startsAtMs: number;
+  /** As Graph lists it. Absent for a federated credential. */
+  readonly entry?: JsonObject;
 }
 
 /** The application in Entra. A part that could not be read is an error. */

@@ -1,3 +1,5 @@
+import { applicationPath } from '../credential/client-keys.ts';
+import { heldEntries, readValues } from '../credential/held-keys.ts';
 import { type IdentityTrust, isTrustIn } from '../credential/identity-trust.ts';
 import type { ApplicationInventory, InventoryVersion } from '../credential/vault-inventory.ts';
 import { minuteMs } from '../model/durations.ts';
@@ -27,7 +29,7 @@ export interface VerifyOptions extends RevokeOptions {
 /**
  * The second pass of a revocation, after the last access token from before it has expired: such a token may have added a
  * key. Reads and proves, and changes nothing. After the renewal, the new keys of this vault are known.
- * @throws BrokerError as {@link readRevocationState}, and what `options.identity` throws.
+ * @throws BrokerError as {@link readRevocationState}, key_vault_unavailable, and what `options.identity` throws.
  */
 export async function verifyRevocation(
   deps: RevokeDeps,
@@ -40,8 +42,9 @@ export async function verifyRevocation(
   const renewed = vault instanceof BrokerError ? noVersions : enabledSince(vault, revokedAtMs);
   const isFederated = renewed.client.some(({ kind }) => kind === 'federated');
   const identity = isFederated ? await options.identity?.() : undefined;
-  const isKnown = ({ id, trust }: EntraKey): boolean =>
-    trust === undefined ? renewed.client.some(({ keyId }) => keyId === id) : isTrustIn(identity, trust);
+  const held = await heldKeys(deps, options.application, renewed.client, state.registrations);
+  const isKnown = (key: EntraKey): boolean =>
+    held.has(key) || (key.trust !== undefined && isTrustIn(identity, key.trust));
   const values = new RevokedValues(deps, signal);
   const former = vault instanceof BrokerError ? vault : enabledBefore(vault, revokedAtMs);
   // Without a record, the versions may be in use, and a refresh token may be valid for one redemption only.
@@ -56,6 +59,28 @@ export async function verifyRevocation(
     proveFormer(former),
     ...(await values.prove({ isCovered, waits: false })),
   ];
+}
+
+/** The keys of the applications that these versions hold. No broker adds a key to a service principal. */
+async function heldKeys(
+  { store, clock }: RevokeDeps,
+  application: string,
+  client: readonly InventoryVersion[],
+  registrations: readonly Registration[],
+): Promise<ReadonlySet<EntraKey>> {
+  const values = await readValues(store, application, client);
+  const held = registrations.flatMap(({ clientId, keys }) => {
+    if (keys instanceof BrokerError) return [];
+    const versions = client.filter((version) => version.clientId === undefined || version.clientId === clientId);
+    return (['client secret', 'certificate'] as const).flatMap((kind) => {
+      const own = keys.filter((key) => key.kind === kind && key.holder === applicationPath(clientId));
+      const entries = own.flatMap(({ entry }) => (entry === undefined ? [] : [entry]));
+      const listed = kind === 'certificate' ? kind : 'secret';
+      const found = heldEntries(listed, entries, { versions, values }, clock.nowMs());
+      return own.filter(({ entry }) => entry !== undefined && found.has(entry));
+    });
+  });
+  return new Set(held);
 }
 
 const noVersions: ApplicationInventory = { client: [], refreshToken: [] };

@@ -32,7 +32,7 @@ const emptyTenant: DirectoryState = {
   isOwner: false,
   stored: undefined,
   isProposed: false,
-  mark: { name: 'partner-token-broker:0', storedKeyIds: new Set(), versions: [] },
+  mark: { name: 'partner-token-broker:0', storedKeyIds: new Set(), versions: [], values: new Map() },
 };
 
 // "Configure an application to trust a managed identity", "Azure Government endpoints", "Azure China developer guide".

@@ -17,6 +17,7 @@ let redeemer: FakeRedeemer;
 let journal: MemoryCredentialJournal;
 let logged: ReturnType<typeof recordingLogger>;
 let secrets: JsonObject[];
+let principalSecrets: JsonObject[];
 let trusts: JsonObject[];
 let identity: () => Promise<IdentityTrust | undefined>;
 let failure: BrokerError | undefined;
@@ -27,6 +28,7 @@ beforeEach(async () => {
   journal = new MemoryCredentialJournal();
   logged = recordingLogger();
   secrets = [];
+  principalSecrets = [];
   trusts = [];
   identity = () => Promise.reject(new Error('no identity is expected'));
   failure = undefined;
@@ -37,6 +39,7 @@ async function check(): Promise<readonly unknown[]> {
   const levels = () => logged.lines.map(({ level }, at) => [level, logged.events()[at]]);
   const get = async (path: string): Promise<JsonObject> => {
     if (failure !== undefined) throw failure;
+    if (path.startsWith('/servicePrincipals(')) return { passwordCredentials: principalSecrets };
     return path.endsWith('/federatedIdentityCredentials') ? { value: trusts } : { passwordCredentials: secrets };
   };
   await checkKeys(
@@ -68,6 +71,18 @@ describe('checkKeys', () => {
     secrets = [];
     expect(await check()).toEqual([]);
     expect(await journal.read('default')).toEqual({});
+  });
+
+  it('warns about a secret of the service principal that has the id of a stored one', async () => {
+    const client = { ...(await store.load('default')).client, keyId: 'borrowed' };
+    await store.saveClientCredential('default', client);
+    secrets = [{ keyId: 'borrowed' }];
+    expect(await check()).toEqual([]);
+    principalSecrets = [{ keyId: 'borrowed', displayName: 'backdoor' }];
+    expect(await check()).toEqual([['warn', 'credential.unknown_keys']]);
+    expect(await journal.read('default')).toEqual({
+      unknownKeys: 'client secret of the service principal borrowed ("backdoor")',
+    });
   });
 
   it("knows the trust in its own managed identity, and names one in another issuer with the identity's object id", async () => {

@@ -51,8 +51,59 @@ describe('unknownKeys', () => {
   });
 
   it('names a certificate that has the id of a stored client secret', () => {
-    const certificates = [{ keyId: 'in use' }, { keyId: 'certificate' }];
-    expect(unknown({ certificates }).map(({ id }) => id)).toEqual(['in use']);
+    expect(unknown({ certificates: [{ keyId: 'in use' }] }).map(({ id }) => id)).toEqual(['in use']);
+  });
+
+  describe('for an id of this vault that somebody else chose for a key', () => {
+    const certificate = async () => {
+      const created = await createCertificate({ commonName: 'x', notBeforeMs: nowMs, notAfterMs: nowMs + 86_400_000 });
+      const credential = parseCertificate(`${created.privateKey}\n${created.certificate}`);
+      const { raw, fingerprint } = new X509Certificate(created.certificate);
+      return { credential, key: raw.toString('base64'), sha1: fingerprint.replaceAll(':', '') };
+    };
+
+    it('compares the certificate itself, or its thumbprint if Entra does not show it', async () => {
+      const [own, evil] = [await certificate(), await certificate()];
+      const versions = [{ ...version, keyId: 'own', kind: 'certificate' as const }];
+      const withValue = keyMark('vault.example', 'default', versions, new Map([['v1', own.credential]]));
+      const found = (entry: JsonObject, used = withValue) =>
+        unknownKeys(
+          { secrets: [], certificates: [{ keyId: 'own', ...entry }], trusts: [] },
+          { mark: used, stored: undefined, trust },
+          nowMs,
+        ).length;
+      expect(found({ key: own.key })).toBe(0);
+      expect(found({ key: null, customKeyIdentifier: own.sha1 })).toBe(0);
+      expect(found({ customKeyIdentifier: evil.sha1 })).toBe(1);
+      // Whoever adds a certificate also chooses this field.
+      expect(found({ key: evil.key, customKeyIdentifier: own.sha1 })).toBe(1);
+      expect(found({ key: 'AAAA', customKeyIdentifier: own.sha1 })).toBe(1);
+      expect(found({ key: own.key }, keyMark('vault.example', 'default', versions))).toBe(1);
+    });
+
+    it('names every entry of an id that is listed twice, and a secret that begins otherwise', () => {
+      expect(unknown({ secrets: [{ keyId: 'in use' }, { keyId: 'in use' }] })).toHaveLength(2);
+      const values = new Map([['v1', stored.credential]]);
+      const found = (hint: string) =>
+        unknownKeys(
+          { secrets: [{ keyId: 'in use', hint }], certificates: [], trusts: [] },
+          { mark: { ...mark, values }, stored, trust },
+          nowMs,
+        ).length;
+      expect([found('Abc'), found(''), found('Xyz')]).toEqual([0, 0, 1]);
+    });
+
+    it('names every key of the service principal', () => {
+      const ofPrincipal = { secrets: [{ keyId: 'in use' }], certificates: [{ keyId: 'certificate' }] };
+      const found = unknownKeys(
+        { secrets: [{ keyId: 'in use' }], certificates: [], trusts: [], ofPrincipal },
+        { mark, stored, trust },
+        nowMs,
+      );
+      expect(namesOf(found)).toBe(
+        'certificate of the service principal certificate, client secret of the service principal in use',
+      );
+    });
   });
 
   it('names every other key, whatever name it has', () => {

@@ -8,13 +8,25 @@ describe('unknownKeyNotes', () => {
   const trust = { id: 'trust', name: 'partner-token-broker-0123', issuer, subject, audiences: [audience] };
   const notes = (more: object, managedIdentityObjectId: string | undefined = subject) =>
     unknownKeyNotes(
-      { ...done, application: { ...application, keyCredentials: [] }, federatedTrusts: [{ ...trust, ...more }] },
+      {
+        ...done,
+        application: { ...application, secrets: [], keyCredentials: [] },
+        federatedTrusts: [{ ...trust, ...more }],
+      },
       { ...options, managedIdentityObjectId },
       nowMs,
     );
 
   it('knows the trust that setup itself creates', () => {
     expect(notes({})).toEqual([]);
+  });
+
+  it('names a key of the service principal', () => {
+    const state = { ...done, application: { ...application, secrets: [], keyCredentials: [] }, federatedTrusts: [] };
+    const principalKeys = { secrets: [{ keyId: 'key', displayName: 'partner-token-broker:ours' }], certificates: [] };
+    expect(unknownKeyNotes({ ...state, principalKeys }, options, nowMs)).toEqual([
+      expect.stringContaining('client secret of the service principal key ("partner-token-broker:ours")'),
+    ]);
   });
 
   it.each([{ issuer: 'https://evil.test' }, { subject: 'another' }, { audiences: ['another'] }])(

@@ -42,6 +42,9 @@ export class DoctorBench {
   /** The keys of the application, as Graph lists them. */
   keys: (path: string) => Promise<JsonObject> = async () => ({ passwordCredentials: [], keyCredentials: [] });
 
+  /** The keys of its service principal. */
+  principalKeys: () => Promise<JsonObject> = async () => ({});
+
   /** The federated credential that the identity of this machine needs. */
   trust: IdentityTrust | undefined;
 
@@ -69,7 +72,13 @@ export class DoctorBench {
   #graph(): GraphClient {
     const { client } = this.gdap;
     const isOfApplication = (path: string): boolean => path.startsWith('/applications');
-    return { ...client, get: (path) => (isOfApplication(path) ? this.keys(path) : client.get(path)) };
+    return {
+      ...client,
+      get: (path) => {
+        if (path.startsWith('/servicePrincipals(')) return this.principalKeys();
+        return isOfApplication(path) ? this.keys(path) : client.get(path);
+      },
+    };
   }
 
   #deps(): DoctorDeps {

@@ -38,6 +38,20 @@ describe('examine', () => {
     expect(one(await bench.checks(), 'Keys')?.status).toBe('notice');
   });
 
+  it('names keys of the service principal, and says when they cannot be read', async () => {
+    bench.principalKeys = async () => ({
+      passwordCredentials: [{ keyId: 'key', displayName: 'partner-token-broker' }],
+    });
+    const keys = one(await bench.checks(), 'Keys');
+    expect(keys).toMatchObject({ status: 'warning' });
+    expect(keys?.message).toContain('client secret of the service principal key ("partner-token-broker")');
+    bench.principalKeys = () => Promise.reject(new BrokerError('access_denied', 'No.', { logFields: { status: 403 } }));
+    expect(one(await bench.checks(), 'Keys')).toMatchObject({
+      status: 'ok',
+      message: expect.stringContaining('service principal could not be read') as string,
+    });
+  });
+
   it("knows the trust in this machine's managed identity, and warns about one in another issuer", async () => {
     const own = { issuer: 'https://login.test/partner/v2.0', subject: 'identity', audiences: ['exchange'] };
     let trusts = [{ id: 'own', name: 'app', ...own }];
@@ -183,7 +197,8 @@ describe('unknownKeysNote', () => {
   const note = (temporary?: ClientCredential) => {
     const { clock, store } = bench;
     const redeemer = new FakeRedeemer(clock);
-    const partnerGraph = () => ({ get: bench.keys });
+    const get = (path: string) => (path.startsWith('/servicePrincipals(') ? bench.principalKeys() : bench.keys(path));
+    const partnerGraph = () => ({ get });
     const deps = {
       application: 'default',
       store,

@@ -70,7 +70,7 @@ export const done: DirectoryState = {
   isOwner: true,
   stored,
   isProposed: false,
-  mark: { name: 'partner-token-broker:ours', storedKeyIds: new Set(['key']), versions: [] },
+  mark: { name: 'partner-token-broker:ours', storedKeyIds: new Set(['key']), versions: [], values: new Map() },
 };
 
 export const plan = (state: Partial<DirectoryState>, more: Partial<SetupOptions> = {}) =>

@@ -24,7 +24,7 @@ function read(answers: readonly (readonly [string, object[]])[], credential?: St
   const vault = {
     stored: credential,
     isProposed: false,
-    mark: { name: 'ours', storedKeyIds: new Set<string>(), versions: [] },
+    mark: { name: 'ours', storedKeyIds: new Set<string>(), versions: [], values: new Map() },
   };
   const graph = createGraphClient(deps, binding);
   const state = findApplication(graph, wanted, credential?.clientId).then((application) =>

@@ -30,6 +30,9 @@ interface Key {
   readonly keyId: string;
   readonly displayName?: string;
   readonly value?: string;
+  readonly hint?: string;
+  /** The certificate as Graph shows it. */
+  readonly key?: string;
 }
 
 /** A vault with a credential, and a Graph and an Entra that share one application and one account. */
@@ -40,6 +43,7 @@ export class RevokeBench {
   secrets: Key[] = [{ keyId: 'secret-1', value: 'client-secret-1' }, { keyId: 'secret-2' }];
   certificates: Key[] = [{ keyId: 'certificate-1' }];
   principalSecrets: Key[] = [];
+  principalCertificates: Key[] = [];
   trusts: ({ readonly id: string; readonly name?: string } & Partial<ListedTrust>)[] = [{ id: 'trust-1' }];
   owners = ['principal-id', 'somebody'];
   /** What Graph lists as deleted and recoverable. */
@@ -162,7 +166,7 @@ export class RevokeBench {
   }
 
   #read(path: string): Scripted {
-    const keys = (listed: readonly Key[]) => listed.map(({ keyId, displayName }) => ({ keyId, displayName }));
+    const keys = (listed: readonly Key[]) => listed.map(({ value: _, ...shown }) => shown);
     if (path.endsWith('/federatedIdentityCredentials')) return { value: this.trusts };
     if (path.endsWith('/owners')) return { value: this.owners.map((id) => ({ id })) };
     if (path.endsWith('/deletedItems/microsoft.graph.application')) return { value: this.deletedApplications };
@@ -171,7 +175,11 @@ export class RevokeBench {
       return { id: accountId, signInSessionsValidFromDateTime: new Date(this.validFromMs).toISOString() };
     }
     if (path.includes('/servicePrincipals')) {
-      return { id: 'principal-id', passwordCredentials: keys(this.principalSecrets), keyCredentials: [] };
+      return {
+        id: 'principal-id',
+        passwordCredentials: keys(this.principalSecrets),
+        keyCredentials: keys(this.principalCertificates),
+      };
     }
     return {
       id: 'object-id',

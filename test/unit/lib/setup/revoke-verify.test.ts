@@ -1,4 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { X509Certificate } from 'node:crypto';
+import { parseCertificate } from '../../../../src/lib/credential/certificate.ts';
+import { createCertificate } from '../../../../src/lib/credential/create-certificate.ts';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import { Secret } from '../../../../src/lib/model/secret.ts';
 import type { Proof } from '../../../../src/lib/setup/revoke-refusal.ts';
@@ -54,6 +57,44 @@ describe('verifyRevocation', () => {
     const proof = await bench.verify();
     expect(open(proof)).toEqual([`Keys of the application ${clientId}`]);
     expect(proof.find(({ proven }) => !proven)?.detail).toContain('client secret stolen ("partner-token-broker:abc")');
+  });
+
+  it('names a key that has the id of a renewed secret but is none, or is not in the list of the application', async () => {
+    await renew();
+    await bench.clock.advance(96 * minuteMs);
+    const borrowed = { keyId: 'secret-9', displayName: 'backdoor' };
+    for (const list of ['certificates', 'principalSecrets', 'principalCertificates', 'secrets'] as const) {
+      bench[list].push(borrowed);
+      expect(open(await bench.verify())).toEqual([`Keys of the application ${clientId}`]);
+      bench[list].pop();
+    }
+    bench.secrets = [{ ...borrowed, hint: 'cli' }];
+    expect(open(await bench.verify())).toEqual([]);
+    bench.secrets = [{ ...borrowed, hint: 'evl' }];
+    expect(open(await bench.verify())).toEqual([`Keys of the application ${clientId}`]);
+  });
+
+  it('compares a renewed certificate with the one in the vault, whatever its id', async () => {
+    const create = async () => {
+      const nowMs = bench.clock.nowMs();
+      const created = await createCertificate({ commonName: 'x', notBeforeMs: nowMs, notAfterMs: nowMs + 86_400_000 });
+      const { raw } = new X509Certificate(created.certificate);
+      return { pem: `${created.privateKey}\n${created.certificate}`, key: raw.toString('base64') };
+    };
+    const [own, evil] = [await create(), await create()];
+    await bench.clock.advance(minuteMs);
+    const credential = parseCertificate(own.pem);
+    await bench.store.saveClientCredential('default', { clientId, tenantId: partner, credential, keyId: 'own' });
+    await bench.clock.advance(96 * minuteMs);
+    bench.certificates = [{ keyId: 'own', key: own.key }];
+    expect(open(await bench.verify())).toEqual([]);
+    bench.certificates = [{ keyId: 'own', key: evil.key }];
+    expect(open(await bench.verify())).toEqual([`Keys of the application ${clientId}`]);
+    bench.certificates = [
+      { keyId: 'own', key: own.key },
+      { keyId: 'own', key: evil.key },
+    ];
+    expect(open(await bench.verify())).toEqual([`Keys of the application ${clientId}`]);
   });
 
   it('knows only the trust in the managed identity, and only if the vault uses it', async () => {
