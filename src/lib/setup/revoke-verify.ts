@@ -97,12 +97,15 @@ const select = (
   isSelected: (version: InventoryVersion) => boolean,
 ): ApplicationInventory => ({ client: client.filter(isSelected), refreshToken: refreshToken.filter(isSelected) });
 
-/** The revocation was recorded when no version was enabled any more. Key Vault has times of whole seconds. */
+/**
+ * The revocation was recorded when no version was enabled any more. Key Vault has times of whole seconds, so a version of
+ * the same second may be older than the record.
+ */
 const enabledSince = (vault: ApplicationInventory, sinceMs = Number.POSITIVE_INFINITY): ApplicationInventory =>
-  select(vault, ({ enabled, createdAtMs }) => enabled && createdAtMs >= sinceMs);
+  select(vault, ({ enabled, createdAtMs }) => enabled && createdAtMs > sinceMs);
 
 const enabledBefore = (vault: ApplicationInventory, sinceMs = Number.POSITIVE_INFINITY): ApplicationInventory =>
-  select(vault, ({ enabled, createdAtMs }) => enabled && createdAtMs < sinceMs);
+  select(vault, ({ enabled, createdAtMs }) => enabled && createdAtMs <= sinceMs);
 
 /** Leaves out what was stored after the revocation: those refresh tokens are meant to work. */
 function withoutVersions(vault: RevocationState['vault'], renewed: ApplicationInventory): RevocationState['vault'] {

@@ -16,6 +16,11 @@ export const longestAccessTokenMs = 90 * minuteMs;
 /** Pauses before the state is read again and what is left is planned again. */
 const roundPausesMs = [0, 1_000, 2_000, 4_000] as const;
 
+/** How often everything is proven again because something was added during the proof. */
+const maxProofs = 3;
+
+const lastLook = 'Changes during the proof';
+
 export interface RevokeOutcome {
   /** One result for each step that was started. */
   readonly results: readonly RevokeResult[];
@@ -168,14 +173,49 @@ class RevocationRun {
     }
   }
 
+  /**
+   * Proves everything. The attempts at Entra may wait for 98 seconds and something may be added meanwhile, so everything is
+   * read again after them, and what is there is revoked, too.
+   */
   async prove(): Promise<RevokeOutcome> {
-    const read = [...(await proveState(this.#deps, this.#state)), proveVault(this.#state.vault)];
-    const isDone = this.results.every(({ done }) => done) && read.every(({ proven }) => proven);
-    const proof = [...read, ...(await this.#values.prove({ isCovered: isDone, waits: isDone }))];
-    const isProven = isDone && proof.every(({ proven }) => proven);
-    const failure = isProven ? await this.#recordRevocation() : undefined;
-    if (failure !== undefined) proof.push(unread('Record of the revocation in Key Vault', failure));
-    return { results: this.results, proof, proven: isProven && failure === undefined };
+    for (let nth = 1; nth <= maxProofs; nth += 1) {
+      const read = await this.#proveRead();
+      const isDone = this.#isDone(read);
+      const values = await this.#values.prove({ isCovered: isDone, waits: isDone });
+      if (!isDone || !values.every(({ proven }) => proven)) return this.#outcome([...read, ...values], false);
+      const failure = await this.#readAgain();
+      if (failure !== undefined) return this.#outcome([...read, ...values, unread(lastLook, failure)], false);
+      const last = await this.#proveRead();
+      if (this.#isDone(last) && this.#pending().length === 0) return this.#recorded([...last, ...values]);
+      await this.untilNothingIsLeft();
+    }
+    const detail = `Something was added during each of ${maxProofs} proofs. Stop what adds it and run the command again.`;
+    return this.#outcome([...(await this.#proveRead()), { item: lastLook, proven: false, detail }], false);
+  }
+
+  async #proveRead(): Promise<readonly Proof[]> {
+    return [...(await proveState(this.#deps, this.#state)), proveVault(this.#state.vault)];
+  }
+
+  #isDone(read: readonly Proof[]): boolean {
+    return this.results.every(({ done }) => done) && read.every(({ proven }) => proven);
+  }
+
+  async #readAgain(): Promise<BrokerError | undefined> {
+    const state = await readRevocationState(this.#deps, this.#options, this.#values.tried).catch(toBrokerError);
+    if (state instanceof BrokerError) return state;
+    this.#state = state;
+    return undefined;
+  }
+
+  async #recorded(proof: readonly Proof[]): Promise<RevokeOutcome> {
+    const failure = await this.#recordRevocation();
+    if (failure === undefined) return this.#outcome(proof, true);
+    return this.#outcome([...proof, unread('Record of the revocation in Key Vault', failure)], false);
+  }
+
+  #outcome(proof: readonly Proof[], proven: boolean): RevokeOutcome {
+    return { results: this.results, proof, proven };
   }
 
   /** The second pass needs to know when the revocation ended. */

@@ -148,6 +148,17 @@ describe('verifyRevocation', () => {
     expect(open(await bench.verify())).toEqual([]);
   });
 
+  it('takes what was stored in the second of the record as from before', async () => {
+    await bench.clock.advance(96 * minuteMs);
+    bench.revokedAtMs = bench.clock.nowMs();
+    const credential = { kind: 'secret', secret: new Secret('client-secret-9') } as const;
+    bench.secrets.push({ keyId: 'secret-9', value: 'client-secret-9' });
+    await bench.store.saveClientCredential('default', { clientId, tenantId: partner, credential, keyId: 'secret-9' });
+    await bench.clock.advance(96 * minuteMs);
+    expect(open(await bench.verify())).toContain(`Keys of the application ${clientId}`);
+    expect(open(await bench.verify())).toContain('Versions in Key Vault from before the revocation');
+  });
+
   it('is not proven without the record of a revocation', async () => {
     bench.revokedAtMs = undefined;
     await bench.store.saveRefreshToken('default', refreshTokenOf('in use', bench.clock.nowMs()));

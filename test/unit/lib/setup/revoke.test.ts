@@ -88,6 +88,72 @@ describe('revoke', () => {
     expect(proof).toContainEqual(expect.objectContaining({ item: 'Refresh token of version v3', proven: true }));
   });
 
+  describe('while the proof waits for the servers of Entra', () => {
+    const nthKey = (nth: number): string => `late-${nth}`;
+    let added: number;
+    /** Adds something each time that Entra still accepts the secret after it was removed, up to `times`. */
+    const whileItWaits = (times: number, add: (nth: number) => Promise<unknown>): void => {
+      const { script } = bench.redeemer;
+      added = 0;
+      bench.redeemer.script = (redemption, nth) => {
+        const isRemoved = bench.secrets.every(({ value }) => value !== 'client-secret-1');
+        if (redemption.grant.kind === 'delegated' || !isRemoved || added >= times) return script(redemption, nth);
+        added += 1;
+        void add(added);
+        return bench.redeemer.token('late');
+      };
+    };
+
+    it.each([1, 2])('removes what a renewal and a consent add, %d time(s)', async (times) => {
+      whileItWaits(times, async (nth) => {
+        const keyId = nthKey(nth);
+        const credential = { kind: 'secret', secret: new Secret(keyId) } as const;
+        bench.secrets.push({ keyId, value: keyId });
+        bench.owners.push('principal-id');
+        await bench.store.saveClientCredential('default', { clientId, tenantId: partner, credential, keyId });
+        await bench.store.saveRefreshToken('default', refreshTokenOf(keyId, bench.clock.nowMs()));
+      });
+      const { proof, proven } = await bench.revoke();
+      expect([added, proven, bench.secrets, await anyEnabled()]).toEqual([times, true, [], false]);
+      expect(bench.owners).toEqual(['somebody']);
+      expect(proof).toContainEqual(expect.objectContaining({ item: 'Client secret late-1', aadsts: 7000215 }));
+      expect(new Set(proof.map(({ item }) => item)).size).toBe(proof.length);
+    });
+
+    it('removes a key that the vault does not hold', async () => {
+      whileItWaits(1, async () => bench.secrets.push({ keyId: 'stolen' }));
+      expect(await bench.revoke()).toMatchObject({ proven: true });
+      expect(bench.secrets).toEqual([]);
+    });
+
+    it('is not proven when something is added each time, or the state cannot be read again', async () => {
+      const { inventory } = bench;
+      let isAway = false;
+      bench.inventory = {
+        ...inventory,
+        read: (name) => (isAway ? Promise.reject(failure) : inventory.read(name)),
+      };
+      const failure = new BrokerError('key_vault_unavailable', 'It is away.');
+      whileItWaits(1, async () => {
+        isAway = true;
+      });
+      const { proof, proven } = await bench.revoke();
+      expect([proven, bench.revokedAtMs]).toEqual([false, undefined]);
+      expect(proof.at(-1)).toMatchObject({ proven: false, detail: 'It is away.', inconclusive: true });
+
+      bench = await RevokeBench.create();
+      const { script } = bench.redeemer;
+      bench.redeemer.script = (redemption, nth) => {
+        const isProving = bench.secrets.length === 0 && redemption.grant.kind === 'application';
+        if (isProving) bench.secrets.push({ keyId: `again-${nth}` });
+        return script(redemption, nth);
+      };
+      const endless = await bench.revoke();
+      expect([endless.proven, bench.revokedAtMs]).toEqual([false, undefined]);
+      expect(endless.proof.at(-1)).toMatchObject({ item: 'Changes during the proof', proven: false });
+    });
+  });
+
   it('fails when a key comes back for ever', async () => {
     let added = 10;
     bench.graph = ({ url }) => {
