@@ -12,14 +12,20 @@ export function accountsIn(
   tried: TriedTokens,
 ): Pick<RevocationState, 'accounts' | 'unnamed'> {
   const versions = vault instanceof BrokerError ? [] : vault.refreshToken;
-  const accounts = withOwners(withNamed(taggedAccounts(versions, tried), account), tried);
+  const isCovered = (version: InventoryVersion): boolean => isRevoked(vault, version);
+  const accounts = withOwners(withNamed(taggedAccounts(versions, tried, isCovered), account), tried);
   // The operator says whose they are.
   if (typeof account === 'string') return { accounts, unnamed: [] };
   const unnamed = versions.filter(
-    (version) => idsOf(version).length === 0 && (tried.get(version.version) ?? 'unknown') === 'unknown',
+    (version) =>
+      idsOf(version).length === 0 && (tried.get(version.version) ?? 'unknown') === 'unknown' && !isCovered(version),
   );
   return { accounts, unnamed: unnamed.map(({ version }) => version) };
 }
+
+/** Whether a recorded revocation has proven that the version does not work. What it learned of the account is not kept. */
+const isRevoked = (vault: ApplicationInventory | BrokerError, { enabled, createdAtMs }: InventoryVersion): boolean =>
+  !(vault instanceof BrokerError) && !enabled && vault.revokedAtMs !== undefined && createdAtMs <= vault.revokedAtMs;
 
 /** Empty for a token that was stored by hand. */
 const idsOf = ({ account, accountObjectId }: InventoryVersion): readonly string[] =>
@@ -27,16 +33,21 @@ const idsOf = ({ account, accountObjectId }: InventoryVersion): readonly string[
 
 /**
  * Only the newest account is expected to exist. If Graph does not know it, its tag may be wrong, unless Entra itself named
- * the owner of each of its refresh tokens or refused the token.
+ * the owner of each of its refresh tokens or refused the token, in this revocation or in an earlier one.
  */
-function taggedAccounts(versions: readonly InventoryVersion[], tried: TriedTokens): readonly KnownAccount[] {
+function taggedAccounts(
+  versions: readonly InventoryVersion[],
+  tried: TriedTokens,
+  isCovered: (version: InventoryVersion) => boolean,
+): readonly KnownAccount[] {
   const found = new Map<string, KnownAccount>();
   for (const version of versions) {
     const ids = idsOf(version);
     const [id] = ids;
     if (id === undefined || found.has(id)) continue;
-    const same = versions.filter((other) => idsOf(other)[0] === id).flatMap((other) => tried.get(other.version) ?? []);
-    const isKnown = same.length > 0 && !same.includes('unknown');
+    const own = versions.filter((other) => idsOf(other)[0] === id);
+    const known = own.flatMap((other) => tried.get(other.version) ?? []);
+    const isKnown = (known.length > 0 && !known.includes('unknown')) || own.every(isCovered);
     found.set(id, { name: version.account ?? id, ids, isExpected: found.size === 0 && !isKnown });
   }
   return [...found.values()];

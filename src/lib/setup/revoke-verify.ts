@@ -6,6 +6,7 @@ import { minuteMs } from '../model/durations.ts';
 import { BrokerError } from '../model/errors.ts';
 import { isoTime } from '../runtime/clock.ts';
 import { readRevocationState } from './read-revocation-state.ts';
+import { accountsIn } from './revoke-accounts.ts';
 import { longestAccessTokenMs } from './revoke.ts';
 import { proveState, proveVault } from './revoke-proof.ts';
 import {
@@ -49,7 +50,7 @@ export async function verifyRevocation(
   const former = vault instanceof BrokerError ? vault : enabledBefore(vault, revokedAtMs);
   // Without a record, the versions may be in use, and a refresh token may be valid for one redemption only.
   if (!(former instanceof BrokerError) && revokedAtMs !== undefined) await values.read(options, former);
-  const proofs = await proveState(deps, { ...state, vault: withoutVersions(vault, renewed) }, isKnown);
+  const proofs = await proveState(deps, stateBefore(state, options), isKnown);
   const isCovered = proofs.every(({ proven }) => proven);
   const isRenewed = renewed.client.length > 0;
   return [
@@ -107,11 +108,13 @@ const enabledSince = (vault: ApplicationInventory, sinceMs = Number.POSITIVE_INF
 const enabledBefore = (vault: ApplicationInventory, sinceMs = Number.POSITIVE_INFINITY): ApplicationInventory =>
   select(vault, ({ enabled, createdAtMs }) => enabled && createdAtMs <= sinceMs);
 
-/** Leaves out what was stored after the revocation: those refresh tokens are meant to work. */
-function withoutVersions(vault: RevocationState['vault'], renewed: ApplicationInventory): RevocationState['vault'] {
-  if (vault instanceof BrokerError || renewed.refreshToken.length === 0) return vault;
-  const firstMs = Math.min(...renewed.refreshToken.map(({ createdAtMs }) => createdAtMs));
-  return select(vault, ({ createdAtMs }) => createdAtMs < firstMs);
+/** Leaves out what was stored after the revocation, enabled or not, and the accounts that only consented then. */
+function stateBefore(state: RevocationState, options: RevokeOptions): RevocationState {
+  const { vault } = state;
+  if (vault instanceof BrokerError || vault.revokedAtMs === undefined) return state;
+  const { revokedAtMs } = vault;
+  const before = { ...select(vault, ({ createdAtMs }) => createdAtMs <= revokedAtMs), revokedAtMs };
+  return { ...state, vault: before, ...accountsIn(before, options, new Map()) };
 }
 
 const timeItem = 'Access tokens from before the revocation';

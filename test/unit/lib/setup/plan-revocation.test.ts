@@ -176,6 +176,8 @@ describe('revoke, with parts that cannot be read', () => {
     let unknown = /former/;
     bench.graph = ({ url }) => (unknown.test(url.pathname) ? problem(404, 'Request_ResourceNotFound') : undefined);
     expect(await bench.revoke()).toMatchObject({ proven: true });
+    // With a record, the versions are known not to work any more.
+    bench.revokedAtMs = undefined;
     unknown = new RegExp(`${accountId}|broker`);
     expect((await bench.revoke()).results.filter(({ done }) => !done)).toMatchObject([
       { detail: expect.stringMatching(/does not know the account broker.*--account/) as string },

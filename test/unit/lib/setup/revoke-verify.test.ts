@@ -6,7 +6,8 @@ import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import { Secret } from '../../../../src/lib/model/secret.ts';
 import type { Proof } from '../../../../src/lib/setup/revoke-refusal.ts';
 import { refreshTokenOf } from '../../../fakes/memory-credential-store.ts';
-import { clientId, partner, RevokeBench } from './revoke-bench.ts';
+import { problem } from '../../../fakes/scripted-fetch.ts';
+import { accountId, clientId, partner, RevokeBench } from './revoke-bench.ts';
 
 let bench: RevokeBench;
 beforeEach(async () => {
@@ -157,6 +158,69 @@ describe('verifyRevocation', () => {
     await bench.clock.advance(96 * minuteMs);
     expect(open(await bench.verify())).toContain(`Keys of the application ${clientId}`);
     expect(open(await bench.verify())).toContain('Versions in Key Vault from before the revocation');
+  });
+
+  it('raises no alarm after rotations disabled the first renewed refresh tokens, or a consent failed', async () => {
+    await bench.clock.advance(minuteMs);
+    await bench.store.saveRefreshToken('default', refreshTokenOf('of a failed consent', bench.clock.nowMs()));
+    await bench.store.disableRefreshTokenVersion('default', 'v3');
+    await renew();
+    for (let day = 1; day <= 3; day += 1) {
+      await bench.clock.advance(24 * 60 * minuteMs);
+      await bench.store.saveRefreshToken('default', refreshTokenOf(`rotated ${day}`, bench.clock.nowMs()));
+    }
+    await bench.store.disableRefreshTokenVersion('default', 'v4');
+    expect(open(await bench.verify())).toEqual([]);
+  });
+
+  describe('for an account that Graph does not know', () => {
+    const unknownAccount = () => {
+      bench.graph = ({ url }) => (url.pathname.includes('/users/') ? problem(404, 'NotFound') : undefined);
+    };
+
+    it.each(['a deleted account', 'a tag that names nobody'])('agrees with the revocation after %s', async (what) => {
+      bench = await RevokeBench.create();
+      await bench.clock.advance(10_000);
+      if (what === 'a deleted account') unknownAccount();
+      else {
+        bench.accountOf = () => ({ account: 'nobody@partner.example' });
+        bench.graph = ({ url }) => (url.pathname.includes('nobody') ? problem(404, 'NotFound') : undefined);
+      }
+      // Entra refuses the tokens themselves.
+      bench.validFromMs = 1;
+      expect(await bench.revoke()).toMatchObject({ proven: true });
+      await bench.clock.advance(96 * minuteMs);
+      expect(open(await bench.verify())).toEqual([]);
+      expect(await bench.revoke()).toMatchObject({ proven: true });
+    });
+
+    it('agrees when no tag names the account, and the token named it', async () => {
+      bench = await RevokeBench.create();
+      await bench.clock.advance(10_000);
+      bench.accountOf = () => ({});
+      const { script } = bench.redeemer;
+      bench.redeemer.script = (redemption, nth) => {
+        const reply = script(redemption, nth) ?? bench.redeemer.token('t');
+        const claims = { objectId: accountId, username: 'broker@partner.example' };
+        return reply.ok ? { ok: true, token: { ...reply.token, claims } } : reply;
+      };
+      expect(await bench.revoke()).toMatchObject({ proven: true });
+      await bench.clock.advance(96 * minuteMs);
+      expect(open(await bench.verify())).toEqual([]);
+      expect(await bench.revoke()).toMatchObject({ proven: true });
+    });
+
+    it('expects one whose refresh token was stored after the revocation, and one that the operator names', async () => {
+      await renew();
+      await bench.clock.advance(96 * minuteMs);
+      unknownAccount();
+      expect(open(await bench.verify({ account: 'other@partner.example' }))).toEqual([
+        'Refresh tokens of other@partner.example',
+      ]);
+      // Nobody can try it any more, so its tag may be wrong.
+      await bench.store.disableRefreshTokenVersion('default', 'v3');
+      expect((await bench.revoke()).proven).toBe(false);
+    });
   });
 
   it('is not proven without the record of a revocation', async () => {
