@@ -7,7 +7,7 @@ import type {
 import { httpStatusOf } from '../runtime/sdk-error.ts';
 import type { StoredVersion } from './credential-store.ts';
 import { isDisabled, keyVaultFailure } from './key-vault-failure.ts';
-import { type SecretToStore, versionOf } from './stored-secret.ts';
+import { readVersion, type SecretToStore, versionOf } from './stored-secret.ts';
 
 /** Maximum duration of one request to Key Vault, milliseconds, including the SDK's retries. */
 const deadlineMs = 20_000;
@@ -66,23 +66,30 @@ export class KeyVaultSecrets {
    * person may have deleted the secret to stop the broker. For the same reason a disabled version does not recover it.
    * @returns its name.
    */
-  async set(name: string, { value, ...options }: SecretToStore): Promise<string> {
-    return guarded(async (signal) => {
+  async set(name: string, secret: SecretToStore): Promise<string> {
+    const version = await guarded(async (signal) => {
       try {
-        return versionOf((await this.#client.setSecret(name, value, { ...options, abortSignal: signal })).properties);
+        return await this.#write(name, secret, signal);
       } catch (error) {
         // Soft delete reserves the name of a deleted secret (409): recover the secret, then write a new version.
-        if (httpStatusOf(error) !== 409 || options.enabled === false) throw error;
-        const recovery = await this.#client.beginRecoverDeletedSecret(name, { abortSignal: signal });
-        await recovery.pollUntilDone();
-        for await (const former of this.#client.listPropertiesOfSecretVersions(name, { abortSignal: signal })) {
-          if (former.enabled === false) continue;
-          const changes = { enabled: false, abortSignal: signal };
-          await this.#client.updateSecretProperties(name, versionOf(former), changes);
-        }
-        return versionOf((await this.#client.setSecret(name, value, { ...options, abortSignal: signal })).properties);
+        if (httpStatusOf(error) !== 409 || secret.enabled === false) throw error;
+        return undefined;
       }
     });
+    if (version !== undefined) return version;
+    // Each part has a deadline of its own: a slow recovery must not leave the former versions enabled.
+    await guarded(async (signal) => {
+      await (await this.#client.beginRecoverDeletedSecret(name, { abortSignal: signal })).pollUntilDone();
+    });
+    const former = await this.versions(name, readVersion);
+    for (const { version: listed, enabled } of former) {
+      if (enabled) await this.update(name, listed, { enabled: false });
+    }
+    return guarded((signal) => this.#write(name, secret, signal));
+  }
+
+  async #write(name: string, { value, ...options }: SecretToStore, abortSignal: AbortSignal): Promise<string> {
+    return versionOf((await this.#client.setSecret(name, value, { ...options, abortSignal })).properties);
   }
 
   /** Returns all versions, newest first. */
