@@ -117,14 +117,21 @@ async function drill(deps: RevokeDeps, flags: RevokeFlags, signal: AbortSignal):
   const report = (result: RevokeResult): void => say(lineOf(result));
   const { results, proof, proven } = await revocation.revoke(deps, options, { report, signal });
   const document = { application, proven, results, proof, stillUsable: usable() };
-  print(flags.json, document, [...proof.map(proofLine), '', ...usable(), ...nextSteps(application, proven)]);
+  print(flags.json, document, [...proof.map(proofLine), '', ...usable(), ...nextSteps(flags, proven)]);
   if (!proven) throw new CommandOutcome(exitCodeFor(results, proof));
 }
 
-function nextSteps(application: string, proven: boolean): readonly string[] {
-  const [setup, consent, again, verifyLater] = ['setup', 'consent', 'revoke', 'revoke --verify'].map((words) =>
-    ptbCommand(words, application),
-  );
+/** A command that finds the same account and application, which the vault may not name. */
+function commandFor(words: string, { application, account, clientId }: RevokeFlags): string {
+  const accountOption = account === undefined ? [] : ['--account', account];
+  const clientOption = clientId === undefined ? [] : ['--client-id', clientId];
+  return ptbCommand([words, ...accountOption, ...clientOption].join(' '), application);
+}
+
+function nextSteps(flags: RevokeFlags, proven: boolean): readonly string[] {
+  const { application } = flags;
+  const [setup, consent] = ['setup', 'consent'].map((words) => ptbCommand(words, application));
+  const [again, verifyLater] = ['revoke', 'revoke --verify'].map((words) => commandFor(words, flags));
   if (!proven) return [`This is not proven to be revoked. Correct what is named above, then run ${again} again.`];
   return [
     `In 95 minutes, run ${verifyLater}: an access token from before may have added a key until then.`,
@@ -154,7 +161,7 @@ async function verify(
   const proof = await verifyRevocation(deps, { ...optionsOf(flags), identity }, signal);
   const proven = proof.every((each) => each.proven);
   const { application } = flags;
-  const again = ptbCommand('revoke', application);
+  const again = commandFor('revoke', flags);
   const next = `If a key is named that nobody of yours added, run ${again} and treat it as a new incident.`;
   print(flags.json, { application, proven, proof }, [...proof.map(proofLine), ...(proven ? [] : [next])]);
   if (!proven) throw new CommandOutcome(exitCodeFor([], proof));

@@ -19,6 +19,8 @@ export interface InventoryVersion {
   readonly kind?: string;
   readonly account?: string;
   readonly accountObjectId?: string;
+  /** Set if the daily timer has yet to try it, see proposed-credential.ts. */
+  readonly proposed?: true;
 }
 
 /** Everything that the vault still knows about an application. Newest versions first. */
@@ -102,6 +104,7 @@ function inventoryVersion(properties: SecretProperties): InventoryVersion {
     ...(kind ? { kind } : {}),
     ...(account ? { account } : {}),
     ...(accountObjectId ? { accountObjectId } : {}),
+    ...(tags['proposed'] === 'true' ? { proposed: true } : {}),
   };
 }
 

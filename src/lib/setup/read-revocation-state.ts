@@ -2,7 +2,7 @@ import { applicationPath } from '../credential/client-keys.ts';
 import { listedTrust } from '../credential/unknown-keys.ts';
 import type { ApplicationInventory } from '../credential/vault-inventory.ts';
 import type { GraphClient } from '../graph/client.ts';
-import { type JsonObject, objectsIn, textOf } from '../graph/reply.ts';
+import { isJsonObject, type JsonObject, textOf } from '../graph/reply.ts';
 import { BrokerError, toBrokerError } from '../model/errors.ts';
 import { accountsIn } from './revoke-accounts.ts';
 import {
@@ -124,9 +124,15 @@ const missing = (clientId: string, thrown: unknown): BrokerError =>
     { logFields: toBrokerError(thrown).logFields },
   );
 
+/** @throws BrokerError resource_error for an invalid reply, which must not look like an empty list. */
 function keysIn(holder: JsonObject | undefined, path: string): readonly EntraKey[] {
-  const read = (kind: EntraKey['kind'], listed: unknown): EntraKey[] =>
-    objectsIn(listed).map((entry) => ({
+  if (holder === undefined) return [];
+  const read = (kind: EntraKey['kind'], field: string): EntraKey[] => {
+    const listed = holder[field];
+    if (!Array.isArray(listed) || !listed.every(isJsonObject)) {
+      throw new BrokerError('resource_error', `Microsoft Graph did not return ${field} of ${path}.`);
+    }
+    return listed.map((entry) => ({
       kind,
       id: textOf(entry, 'keyId') ?? '',
       name: textOf(entry, 'displayName') ?? '',
@@ -134,10 +140,8 @@ function keysIn(holder: JsonObject | undefined, path: string): readonly EntraKey
       startsAtMs: Date.parse(textOf(entry, 'startDateTime') ?? ''),
       entry,
     }));
-  return [
-    ...read('client secret', holder?.['passwordCredentials']),
-    ...read('certificate', holder?.['keyCredentials']),
-  ];
+  };
+  return [...read('client secret', 'passwordCredentials'), ...read('certificate', 'keyCredentials')];
 }
 
 async function readTrusts(graph: GraphClient, objectPath: string): Promise<readonly EntraKey[]> {

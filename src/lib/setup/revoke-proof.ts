@@ -45,7 +45,8 @@ async function proveKeys(
       const named = left.map((key) => `${key.kind} ${describeKey(key)}`).join(', ');
       return { item, proven: false, detail: `Still registered in Entra: ${named}.` };
     }
-    const none = 'Entra has no other client secret, certificate or federated credential.';
+    const other = allKeys(registration).length === 0 ? '' : 'other ';
+    const none = `Entra has no ${other}client secret, certificate or federated credential.`;
     return { item, proven: true, detail: `${none}${ownersText(registration)}` };
   } catch (thrown) {
     if (isMissing(thrown)) return proveMissing(deps, registration);

@@ -41,8 +41,7 @@ export async function verifyRevocation(
   const { vault } = state;
   const revokedAtMs = vault instanceof BrokerError ? undefined : vault.revokedAtMs;
   const renewed = vault instanceof BrokerError ? noVersions : enabledSince(vault, revokedAtMs);
-  const isFederated = renewed.client.some(({ kind }) => kind === 'federated');
-  const identity = isFederated ? await options.identity?.() : undefined;
+  const identity = usesIdentity(vault, revokedAtMs) ? await options.identity?.() : undefined;
   const held = await heldKeys(deps, options.application, renewed.client, state.registrations);
   const isKnown = (key: EntraKey): boolean =>
     held.has(key) || (key.trust !== undefined && isTrustIn(identity, key.trust));
@@ -61,6 +60,14 @@ export async function verifyRevocation(
     ...(await values.prove({ isCovered, waits: false })),
   ];
 }
+
+/** Whether the managed identity is in use or proposed since the revocation. A proposed version is disabled. */
+const usesIdentity = (vault: RevocationState['vault'], revokedAtMs = Number.POSITIVE_INFINITY): boolean =>
+  !(vault instanceof BrokerError) &&
+  vault.client.some(
+    ({ kind, enabled, proposed, createdAtMs }) =>
+      kind === 'federated' && (enabled || proposed === true) && createdAtMs > revokedAtMs,
+  );
 
 /** The keys of the applications that these versions hold. No broker adds a key to a service principal. */
 async function heldKeys(

@@ -183,8 +183,9 @@ class RevocationRun {
       const isDone = this.#isDone(read);
       const values = await this.#values.prove({ isCovered: isDone, waits: isDone });
       if (!isDone || !values.every(({ proven }) => proven)) return this.#outcome([...read, ...values], false);
-      const failure = await this.#readAgain();
-      if (failure !== undefined) return this.#outcome([...read, ...values, unread(lastLook, failure)], false);
+      const state = await readRevocationState(this.#deps, this.#options, this.#values.tried).catch(toBrokerError);
+      if (state instanceof BrokerError) return this.#outcome([...read, ...values, unread(lastLook, state)], false);
+      this.#state = state;
       const last = await this.#proveRead();
       if (this.#isDone(last) && this.#pending().length === 0) return this.#recorded([...last, ...values]);
       await this.untilNothingIsLeft();
@@ -201,27 +202,19 @@ class RevocationRun {
     return this.results.every(({ done }) => done) && read.every(({ proven }) => proven);
   }
 
-  async #readAgain(): Promise<BrokerError | undefined> {
-    const state = await readRevocationState(this.#deps, this.#options, this.#values.tried).catch(toBrokerError);
-    if (state instanceof BrokerError) return state;
-    this.#state = state;
-    return undefined;
-  }
-
+  /** The second pass needs to know when the revocation ended. */
   async #recorded(proof: readonly Proof[]): Promise<RevokeOutcome> {
-    const failure = await this.#recordRevocation();
-    if (failure === undefined) return this.#outcome(proof, true);
-    return this.#outcome([...proof, unread('Record of the revocation in Key Vault', failure)], false);
+    try {
+      await this.#deps.inventory.recordRevocation(this.#options.application);
+    } catch (thrown) {
+      const failed = unread('Record of the revocation in Key Vault', toBrokerError(thrown));
+      return this.#outcome([...proof, failed], false);
+    }
+    return this.#outcome(proof, true);
   }
 
   #outcome(proof: readonly Proof[], proven: boolean): RevokeOutcome {
     return { results: this.results, proof, proven };
-  }
-
-  /** The second pass needs to know when the revocation ended. */
-  async #recordRevocation(): Promise<BrokerError | undefined> {
-    const { inventory } = this.#deps;
-    return inventory.recordRevocation(this.#options.application).then(() => undefined, toBrokerError);
   }
 }
 

@@ -141,7 +141,9 @@ function graphOf(world: CredentialWorld): GraphClient {
     }
     if (path.includes(entra.otherClientId)) return { id: 'other', keyCredentials: [], passwordCredentials: [] };
     if (!path.includes(entra.clientId)) return undefined;
-    return path.startsWith('/servicePrincipals') ? { id: principalId } : registration;
+    return path.startsWith('/servicePrincipals')
+      ? { id: principalId, keyCredentials: [], passwordCredentials: [] }
+      : registration;
   };
   async function* list(path: string): AsyncGenerator<JsonObject, void, undefined> {
     await entra.get();

@@ -71,11 +71,11 @@ describe('keyVaultInventory', () => {
   });
 
   it('reads the newest version of a deleted secret, which is not enabled', async () => {
-    const tags = { clientId: 'client', keyId: 'key', kind: 'secret' };
+    const tags = { clientId: 'client', keyId: 'key', kind: 'secret', proposed: 'true' };
     const name = 'ptb-default-client-credential';
     deleted.set(name, version(name, 3, { enabled: true, tags }));
     expect((await inventory().read('default')).client).toEqual([
-      { version: 'v3', createdAtMs: 180_000, enabled: false, ...tags },
+      { version: 'v3', createdAtMs: 180_000, enabled: false, ...tags, proposed: true },
     ]);
   });
 

@@ -166,7 +166,7 @@ export class RevokeBench {
   }
 
   #read(path: string): Scripted {
-    const keys = (listed: readonly Key[]) => listed.map(({ value: _, ...shown }) => shown);
+    const keys = (listed: readonly Key[]) => listed.map((shown) => ({ ...shown, value: undefined }));
     if (path.endsWith('/federatedIdentityCredentials')) return { value: this.trusts };
     if (path.endsWith('/owners')) return { value: this.owners.map((id) => ({ id })) };
     if (path.endsWith('/deletedItems/microsoft.graph.application')) return { value: this.deletedApplications };

@@ -154,6 +154,22 @@ describe('revoke', () => {
     });
   });
 
+  it.each(['passwordCredentials', 'keyCredentials'])('is not proven by a reply without %s', async (field) => {
+    bench.graph = ({ method, url }) => {
+      if (method !== 'GET' || !url.pathname.includes('/applications(appId=')) return undefined;
+      const whole = { id: 'object-id', passwordCredentials: [], keyCredentials: [] };
+      return Object.fromEntries(Object.entries(whole).filter(([name]) => name !== field));
+    };
+    const { proof, proven } = await bench.revoke();
+    expect(proven).toBe(false);
+    expect(proof[0]).toMatchObject({ proven: false, detail: expect.stringContaining(field) as string });
+  });
+
+  it('says that nothing is registered at all', async () => {
+    const { proof } = await bench.revoke();
+    expect(proof[0]?.detail).toBe('Entra has no client secret, certificate or federated credential.');
+  });
+
   it('fails when a key comes back for ever', async () => {
     let added = 10;
     bench.graph = ({ url }) => {
