@@ -87,6 +87,10 @@ describe('runSetup with an existing application', () => {
     const more = { passwordCredentials: [secret], keyCredentials: [certificate, { keyId: 'x', displayName: 'CN=x' }] };
     bench.directory["displayName eq 'Broker'"] = [{ ...present, ...more }];
     bench.directory["appId eq 'client'"] = [{ ...present, ...more }];
+    bench.graph = ({ method, url }) =>
+      method === 'GET' && url.pathname.endsWith('/servicePrincipals') && url.search.includes('keyCredentials')
+        ? { value: [{ id: 'principal' }] }
+        : undefined;
   });
 
   it('notes client credentials of another broker in plan and outcome', async () => {
