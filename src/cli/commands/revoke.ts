@@ -123,7 +123,8 @@ async function drill(deps: RevokeDeps, flags: RevokeFlags, signal: AbortSignal):
 
 /** A command that finds the same account and application, which the vault may not name. */
 function commandFor(words: string, { application, account, clientId }: RevokeFlags): string {
-  const accountOption = account === undefined ? [] : ['--account', account];
+  const given = account === false ? ['--no-account'] : ['--account', account];
+  const accountOption = account === undefined ? [] : given;
   const clientOption = clientId === undefined ? [] : ['--client-id', clientId];
   return ptbCommand([words, ...accountOption, ...clientOption].join(' '), application);
 }
