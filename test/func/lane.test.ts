@@ -75,7 +75,7 @@ describe('npm run test:func', () => {
 
   it('skips with a reason where Core Tools are missing', async () => {
     const { output } = await lane(withoutFunc);
-    expect(output).toContain('Skipped: there is no `func`');
+    expect(output).toContain('test/func/real-host.func.ts: there is no `func`');
     expect(output).not.toMatch(/\d+ (passed|failed)/);
   });
 

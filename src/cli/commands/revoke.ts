@@ -96,11 +96,14 @@ const optionsOf = ({ application, blockCallers, account, clientId }: RevokeFlags
 });
 
 async function drill(deps: RevokeDeps, flags: RevokeFlags, signal: AbortSignal): Promise<void> {
-  const revocation = await import('../../lib/setup/revoke.ts');
+  const [revocation, { otherApplications, stillUsable }] = await Promise.all([
+    import('../../lib/setup/revoke.ts'),
+    import('../../lib/setup/revoke-remaining.ts'),
+  ]);
   const { application } = flags;
   const options = optionsOf(flags);
-  const others = await revocation.otherApplications(deps, application);
-  const usable = () => [...others, ...revocation.stillUsable(deps.clock.nowMs(), tuning.credentialRereadSeconds)];
+  const others = await otherApplications(deps, application);
+  const usable = () => [...others, ...stillUsable(deps.clock.nowMs(), tuning.credentialRereadSeconds)];
   if (!flags.yes) {
     const texts = (await revocation.planRevocation(deps, options)).map(({ text }) => text);
     signal.throwIfAborted();

@@ -7,7 +7,7 @@ import { BrokerError } from '../model/errors.ts';
 import { isoTime } from '../runtime/clock.ts';
 import { readRevocationState } from './read-revocation-state.ts';
 import { accountsIn } from './revoke-accounts.ts';
-import { longestAccessTokenMs } from './revoke.ts';
+import { longestAccessTokenMs } from './revoke-remaining.ts';
 import { proveState, proveVault } from './revoke-proof.ts';
 import {
   type EntraKey,

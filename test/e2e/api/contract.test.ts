@@ -120,6 +120,9 @@ describe('jobs and runs', () => {
     expect(await ended(runId)).toMatchObject({ status: 'completed', tenants: { total: tenants } });
     const { body } = await visitor.visit('runs-tenants', { path: { runId }, token });
     expect(body['tenants']).toHaveLength(tenants);
+    const [{ tenantId = '' } = {}] = body['tenants'] as { tenantId?: string }[];
+    const one = await visitor.visit('runs-tenant', { path: { runId, tenantId }, token });
+    expect([one.status, one.body['tenantId']]).toEqual([200, tenantId]);
     const failed = await visitor.visit('runs-tenants', { path: { runId }, query: { outcome: 'failed' }, token });
     expect(failed.body['codes']).not.toEqual([]);
     expect(

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { exampleDomain, exampleRunId } from '../../../src/lib/api/examples.ts';
+import { exampleDomain, exampleOtherTenantId, exampleRunId } from '../../../src/lib/api/examples.ts';
 import type { Demo } from '../../../src/cli/demo/start-demo.ts';
 import { projectRoot } from '../../paths.ts';
 import { startQuietDemo, tenantOf } from '../../support/running-demo.ts';
@@ -53,6 +53,7 @@ afterAll(async () => {
 const real = (source: string): string =>
   source
     .replaceAll(exampleDomain, tenantOf(demo, 'ok').domain)
+    .replaceAll(exampleOtherTenantId, tenantOf(demo, 'ok').tenantId)
     .replaceAll(encodeURIComponent(exampleRunId), encodeURIComponent(runId));
 
 const samplesIn = (language: string) => samples.filter(({ lang }) => lang === language);

@@ -249,6 +249,8 @@ describe('ptb revoke', () => {
 it('prints no secret in any command and leaves no file', async () => {
   const canaries: Canary[] = [];
   for await (const { name } of operator.secrets.listPropertiesOfSecrets()) {
+    // The record of a revocation is not a secret.
+    if (name.endsWith('-revocation')) continue;
     for await (const { version = '', enabled } of operator.secrets.listPropertiesOfSecretVersions(name)) {
       // The values of disabled versions must not have been printed, either. They are enabled here to read them.
       if (enabled !== true) await operator.secrets.updateSecretProperties(name, version, { enabled: true });

@@ -38,11 +38,12 @@ describe('npm run package', () => {
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  it('contains only the bundle, its licences, the pages, the policy, host.json and package.json', () => {
-    const expected = /^dist\/((chunks\/)?[\w-]+\.js(\.LEGAL\.txt)?|pages\/[a-z-]+\.(html|js|css|svg))$/;
+  it('contains only the bundle, its licences, the map of the jobs, the pages, the policy, host.json and package.json', () => {
+    const expected = /^dist\/((chunks\/)?[\w-]+\.js(\.LEGAL\.txt)?|jobs\.map\.json|pages\/[a-z-]+\.(html|js|css|svg))$/;
     const rest = packaged.files.filter((file) => !expected.test(file));
     expect(rest).toEqual(['access-policy.json', 'host.json', 'package.json']);
     expect(packaged.files).toContain('dist/index.js');
+    expect(packaged.files).toContain('dist/jobs.map.json');
     expect(packaged.files).toContain('dist/index.js.LEGAL.txt');
   });
 

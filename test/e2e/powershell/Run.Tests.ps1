@@ -117,7 +117,7 @@ Describe 'Wait-PartnerRun' {
         $slow = Start-PartnerRun -Job licence-report -Tenant $tenants.tenantId
         $null = $slow | Wait-PartnerRun -PollIntervalSeconds 0.1
         Should -Invoke Write-Progress -ModuleName PartnerTokenBroker -ParameterFilter { $Completed }
-        & (Get-Module PartnerTokenBroker) { Write-RunProgress ([pscustomobject]@{ RunId = 'r'; Total = 4; Done = 1; Failed = 1; Status = 'running' }) }
+        & (Get-Module PartnerTokenBroker) { Write-RunProgress ([pscustomobject]@{ RunId = 'r'; Total = 4; Done = 1; Failed = 1; Outcome = 'running' }) }
         Should -Invoke Write-Progress -ModuleName PartnerTokenBroker -ParameterFilter { $PercentComplete -eq 25 -and $Status -eq '1 of 4 tenants, 1 failed, running' }
     }
 

@@ -6,7 +6,12 @@ import { parsePublishedFile } from '../../../../src/lib/gateway/map/published-fi
 import { supplement } from '../../../../src/lib/gateway/map/supplement.ts';
 import { tableEntries } from '../../../../src/lib/gateway/map/table.ts';
 import { templateSegments } from '../../../../src/lib/gateway/map/template.ts';
-import { besidePublishedPermissions, publishedPermissions } from '../../../support/published-permissions.ts';
+import {
+  besidePublishedPermissions,
+  noPublishedPermissions,
+  publishedPermissions,
+} from '../../../support/published-permissions.ts';
+import { skippedBecause } from '../../../support/skipped.ts';
 import { factsOf } from '../../../fuzz/gateway/facts.ts';
 import { templateOf } from '../../../fuzz/gateway/oracle-map.ts';
 
@@ -168,37 +173,41 @@ describe('tableEntries', () => {
 });
 
 const json = publishedPermissions();
-describe.skipIf(json === undefined)("beside Microsoft's published permission file", () => {
-  const facts = json === undefined ? [] : factsOf(json);
-  const known = new Set(
-    facts.map(
-      ({ method, path, scheme, permission }) =>
-        `${method} ${templateOf(path)?.join('/').replaceAll('*', '{}')} ${scheme} ${permission}`,
-    ),
-  );
-
-  it('lists in its own table nothing that the file does not list', () => {
-    const reviewed = new Set(supplement().map((entry) => JSON.stringify(entry)));
-    const unknown = partnerEntries()
-      .filter((entry) => !reviewed.has(JSON.stringify(entry)))
-      .map(({ method, segments, scheme, permission }) => `${method} ${segments.join('/')} ${scheme} ${permission}`)
-      .filter((text) => !known.has(text));
-    expect(unknown).toEqual([]);
-  });
-
-  it('supplements only what the file lacks', () => {
-    const listed = new Set(
-      facts.map(({ method, path }) => `${method} ${templateOf(path)?.join('/').replaceAll('*', '{}')}`),
+describe(
+  "beside Microsoft's published permission file",
+  skippedBecause(json === undefined ? noPublishedPermissions : undefined),
+  () => {
+    const facts = json === undefined ? [] : factsOf(json);
+    const known = new Set(
+      facts.map(
+        ({ method, path, scheme, permission }) =>
+          `${method} ${templateOf(path)?.join('/').replaceAll('*', '{}')} ${scheme} ${permission}`,
+      ),
     );
-    expect(supplement().filter(({ method, segments }) => listed.has(`${method} ${segments.join('/')}`))).toEqual([]);
-  });
 
-  it('leaves out only broken templates and files by path', () => {
-    const { permissions, skippedPaths } = parsePublishedFile(json ?? '');
-    expect(permissions).toBeGreaterThan(500);
-    expect(skippedPaths.filter((path) => !path.includes(':')).length).toBeLessThan(40);
-  });
-});
+    it('lists in its own table nothing that the file does not list', () => {
+      const reviewed = new Set(supplement().map((entry) => JSON.stringify(entry)));
+      const unknown = partnerEntries()
+        .filter((entry) => !reviewed.has(JSON.stringify(entry)))
+        .map(({ method, segments, scheme, permission }) => `${method} ${segments.join('/')} ${scheme} ${permission}`)
+        .filter((text) => !known.has(text));
+      expect(unknown).toEqual([]);
+    });
+
+    it('supplements only what the file lacks', () => {
+      const listed = new Set(
+        facts.map(({ method, path }) => `${method} ${templateOf(path)?.join('/').replaceAll('*', '{}')}`),
+      );
+      expect(supplement().filter(({ method, segments }) => listed.has(`${method} ${segments.join('/')}`))).toEqual([]);
+    });
+
+    it('leaves out only broken templates and files by path', () => {
+      const { permissions, skippedPaths } = parsePublishedFile(json ?? '');
+      expect(permissions).toBeGreaterThan(500);
+      expect(skippedPaths.filter((path) => !path.includes(':')).length).toBeLessThan(40);
+    });
+  },
+);
 
 interface PublishedCases {
   readonly signedIn: { readonly id: string; readonly upn: string };
@@ -214,27 +223,31 @@ interface PublishedCases {
 }
 
 const cases = json === undefined ? undefined : besidePublishedPermissions('gateway-cases.json');
-describe.skipIf(cases === undefined)('the cases beside the published file', () => {
-  if (json === undefined || cases === undefined) return;
-  const { map } = parsePublishedFile(json);
-  const { signedIn, cases: list } = JSON.parse(cases) as PublishedCases;
+describe(
+  'the cases beside the published file',
+  skippedBecause(cases === undefined ? noPublishedPermissions : undefined),
+  () => {
+    if (json === undefined || cases === undefined) return;
+    const { map } = parsePublishedFile(json);
+    const { signedIn, cases: list } = JSON.parse(cases) as PublishedCases;
 
-  it.each(list.map((each) => [each.expect, each.method, each.url, each.scopes.join(' '), each.why, each] as const))(
-    '%s %s %s with "%s": %s',
-    (expected, method, url, _scopes, _why, { scopes, scheme, body }) => {
-      const verdict = judgeRequest(
-        map,
-        {
-          scheme: scheme === 'Application' ? 'application' : 'delegated',
-          permissions: new Set(scopes),
-          signedIn: { id: signedIn.id, userPrincipalName: signedIn.upn },
-          beta: true,
-          me: true,
-          host: 'graph.microsoft.com',
-        },
-        { method, url, body: body === undefined ? undefined : JSON.stringify(body) },
-      );
-      expect(verdict.allowed ? 'allow' : 'deny').toBe(expected);
-    },
-  );
-});
+    it.each(list.map((each) => [each.expect, each.method, each.url, each.scopes.join(' '), each.why, each] as const))(
+      '%s %s %s with "%s": %s',
+      (expected, method, url, _scopes, _why, { scopes, scheme, body }) => {
+        const verdict = judgeRequest(
+          map,
+          {
+            scheme: scheme === 'Application' ? 'application' : 'delegated',
+            permissions: new Set(scopes),
+            signedIn: { id: signedIn.id, userPrincipalName: signedIn.upn },
+            beta: true,
+            me: true,
+            host: 'graph.microsoft.com',
+          },
+          { method, url, body: body === undefined ? undefined : JSON.stringify(body) },
+        );
+        expect(verdict.allowed ? 'allow' : 'deny').toBe(expected);
+      },
+    );
+  },
+);

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
-import { otherApplications, stillUsable } from '../../../../src/lib/setup/revoke.ts';
+import { otherApplications, stillUsable } from '../../../../src/lib/setup/revoke-remaining.ts';
 import { unblockCallers } from '../../../../src/lib/setup/revoke-steps.ts';
 import { Secret } from '../../../../src/lib/model/secret.ts';
 import { aadstsFailure, failureReply } from '../../../fakes/fake-redeemer.ts';
