@@ -80,12 +80,21 @@ export function redeemAsApplication(deps: RedeemAsApplicationDeps, client: Usabl
   });
 }
 
-/** The assertion is outside its validity period: the clock of this machine is wrong, and not the credential. */
-const clockFailure = 700024;
+/**
+ * AADSTS700024: the assertion is outside its validity period, so the clock of this machine is wrong. AADSTS7000112: somebody
+ * disabled the application.
+ */
+const notAboutVersion: ReadonlySet<unknown> = new Set([700024, 7000112]);
 
-/** Whether a failure may concern this version of the client credential, and another version may work. */
-export const isAboutVersion = ({ reach, logFields }: EntraFailure): boolean =>
-  reach !== 'transient' && logFields['aadsts'] !== clockFailure;
+/**
+ * Whether a failure may concern this version of the client credential, and another version may work. It does not if this
+ * machine lacks the managed identity (config_invalid), or if a policy blocks the application.
+ */
+export const isAboutVersion = ({ code, reach, logFields }: EntraFailure): boolean =>
+  reach !== 'transient' &&
+  code !== 'config_invalid' &&
+  code !== 'blocked_by_policy' &&
+  !notAboutVersion.has(logFields['aadsts']);
 
 /**
  * Whether Entra rejects the client credential. False if Entra is unavailable, or if this machine lacks the managed

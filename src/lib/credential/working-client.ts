@@ -67,7 +67,9 @@ export async function findWorkingClient(
   const failure = errorOf(first.failure);
   if (!isAboutVersion(first.failure)) throw failure;
   // The newest version may name a wrong application or tenant. Only the refresh token shows which application is right.
-  const isAnyAllowed = failure.code !== 'client_credential_rejected' || refreshToken?.clientId === undefined;
+  const confirmed = refreshToken?.clientId;
+  const isAnyAllowed =
+    confirmed === undefined || (confirmed !== newest.clientId && failure.code !== 'client_credential_rejected');
   const versions = await deps.store.listClientCredentialVersions(application);
   const rejected: StoredVersion[] = versions.filter(({ version }) => version === newest.version);
   for (const version of versions.filter((each) => each.enabled && each.version !== newest.version)) {

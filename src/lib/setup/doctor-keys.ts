@@ -40,13 +40,17 @@ export async function keysCheck(
       const unread = lists.ofPrincipal === undefined ? ' The keys of its service principal could not be read.' : '';
       return ok(check, `This vault holds every key of the application.${unread}`);
     }
-    const isBlind = trust === undefined && unknown.some(({ kind }) => kind === 'federated credential');
+    const isTrust = unknown.map(({ kind }) => kind === 'federated credential');
+    const isBlind = trust === undefined && isTrust.includes(true);
     const hint = isBlind ? ' This machine has no managed identity, so it recognizes no federated credential.' : '';
+    const message = `The application has keys in Entra that this vault does not hold: ${namesOf(unknown)}.${hint}`;
+    // One of them is the broker's own, which the app itself recognizes every day.
+    if (isBlind && unknown.length === 1) return { check, status: 'notice', message };
     return {
       check,
       // Another broker with a vault of its own may share the application.
       status: unknown.every(({ isMarked }) => isMarked) ? 'notice' : 'warning',
-      message: `The application has keys in Entra that this vault does not hold: ${namesOf(unknown)}.${hint}`,
+      message,
       remedy: `If neither another broker nor somebody of yours added them, treat it as an incident and run ${ptbCommand('revoke', application)}. Otherwise remove them in Entra once they are not needed.`,
     };
   } catch (thrown) {

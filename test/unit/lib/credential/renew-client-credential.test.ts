@@ -4,12 +4,13 @@ import { type Renewal, renewClientCredential } from '../../../../src/lib/credent
 import { removeFormerCredentials, type RenewalDeps } from '../../../../src/lib/credential/superseded-keys.ts';
 import { provenSuccesses } from '../../../../src/lib/credential/prove-client-credential.ts';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
+import type { EntraFailure } from '../../../../src/lib/entra/judge-token-reply.ts';
 import type { JsonObject } from '../../../../src/lib/graph/reply.ts';
 import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
 import { Secret } from '../../../../src/lib/model/secret.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { aadstsFailure, FakeRedeemer, failureReply } from '../../../fakes/fake-redeemer.ts';
-import { MemoryCredentialStore } from '../../../fakes/memory-credential-store.ts';
+import { MemoryCredentialStore, refreshTokenOf } from '../../../fakes/memory-credential-store.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
 
 const partner = '99999999-9999-4999-8999-999999999999' as TenantId;
@@ -299,6 +300,52 @@ describe('renewClientCredential when Entra rejects the managed identity', () => 
     expect(await renew(true)).toMatchObject({ kind: 'federated', renewed: false });
     expect((await store.load('default')).client.version).toBe('v2');
   });
+
+  it('neither disables nor replaces the identity on a machine that lacks it', async () => {
+    await storeSecret({ keyId: 'old' });
+    await storeIdentity();
+    // What the redeemer answers when it sent no request.
+    const failure: EntraFailure = {
+      code: 'config_invalid',
+      reach: 'request',
+      detail: 'No identity.',
+      retryAfterSeconds: undefined,
+      logFields: {},
+    };
+    rejectIdentity({ ok: false, failure });
+    await clock.advance(3_600_001);
+    expect(await renew(true)).toMatchObject({ kind: 'federated', renewed: false });
+    const versions = await store.listClientCredentialVersions('default');
+    expect(versions.map(({ enabled }) => enabled)).toEqual([true, true]);
+  });
+});
+
+describe('renewClientCredential when somebody stopped the application in Entra', () => {
+  it.each([
+    [7000112, true],
+    [7000112, false],
+    [53003, true],
+    [53003, false],
+  ])(
+    'uses no other application, and disables no version: AADSTS%i, with a refresh token: %s',
+    async (aadsts, hasToken) => {
+      const secret = (clientId: string) =>
+        store.saveClientCredential('default', {
+          clientId,
+          tenantId: partner,
+          credential: { kind: 'secret', secret: new Secret(clientId) },
+        });
+      await secret('former');
+      await secret('client');
+      if (hasToken)
+        await store.saveRefreshToken('default', { ...refreshTokenOf('r', clock.nowMs()), clientId: 'client' });
+      redeemer.script = ({ clientId }) => (clientId === 'client' ? aadstsFailure(aadsts) : undefined);
+      await clock.advance(3_600_001);
+      await expect(renew()).rejects.toBeInstanceOf(BrokerError);
+      const versions = await store.listClientCredentialVersions('default');
+      expect(versions.map(({ enabled }) => enabled)).toEqual([true, true]);
+    },
+  );
 });
 
 describe('renewClientCredential when Entra rejects the newest secret', () => {
