@@ -225,6 +225,18 @@ describe('unknownKeysNote', () => {
     expect(await note()).toBeUndefined();
   });
 
+  it('does not name a federated credential that this machine cannot recognize, but names it beside another key', async () => {
+    const own = { id: 'own', name: 'app', issuer: 'https://login.test', subject: 'identity', audiences: ['exchange'] };
+    let secrets: JsonObject[] = [];
+    bench.keys = async (path) =>
+      path.endsWith('/federatedIdentityCredentials')
+        ? { value: [own] }
+        : { passwordCredentials: secrets, keyCredentials: [] };
+    expect(await note()).toBeUndefined();
+    secrets = [{ keyId: 'stolen', displayName: 'backdoor' }];
+    expect(await note()).toMatch(/client secret stolen.*This machine has no managed identity.*`ptb revoke`/);
+  });
+
   it('does not name the temporary secret of the command', async () => {
     listed({ keyId: 'temporary', displayName: 'partner-token-broker', hint: 'tmp' });
     expect(await note()).toContain('temporary');
