@@ -35,8 +35,9 @@ export const renewBeforeMs = 30 * dayMs;
 /**
  * Renews an application's client secret or certificate. Issues a new one, proves it, stores it and proves the stored one.
  * The old one stays valid, because instances may use it until they read the vault again: the next daily run removes it. If
- * the process is killed at any point, the stored credential works; a later run removes one that was not stored. Certificates that the broker did not create are not renewed. If the application is
- * not allowed to change itself, `ptb setup` must renew its credential.
+ * the process is killed at any point, the stored credential works; a later run removes one that was not stored.
+ * Certificates that the broker did not create are not renewed. If the application is not allowed to change itself,
+ * `ptb setup` must renew its credential.
  * @param force renews even if the credential does not expire soon.
  * @throws BrokerError client_credential_rejected, credential_missing, key_vault_unavailable, or from Graph.
  */
