@@ -47,9 +47,12 @@ export async function finishRun(deps: FinishRunDeps, input: FinishRunInput): Pro
   const { status, stoppedBy } = endOf(run, input.stoppedBy, open);
   // Record the reason before closing tenants: a repeated call that finds no open tenants must reach the same status.
   if (stoppedBy !== undefined && run.stoppedBy === undefined) await deps.runs.log.change(runId, { stoppedBy });
+  const waiting = new Set(open.retrying.map(({ tenantId }) => tenantId));
   for (const record of closed(open, status, input.lostBy ?? 'internal', deps.clock.nowMs())) {
-    // The list of tenants has no traces, and the record is replaced as a whole.
-    const trace = (await deps.runs.log.findTenant(runId, record.tenantId))?.trace;
+    // The list of tenants has no traces, and the record is replaced as a whole. A tenant without a record has none.
+    const trace = waiting.has(record.tenantId)
+      ? (await deps.runs.log.findTenant(runId, record.tenantId))?.trace
+      : undefined;
     await deps.runs.log.recordTenant(runId, { ...record, trace });
   }
   const { succeeded, failed, skipped } = await deps.runs.log.countTenants(runId);
