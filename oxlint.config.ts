@@ -5,9 +5,9 @@ import { defineConfig, type OxlintOverride } from 'oxlint';
 export const layers: readonly (readonly string[])[] = [
   ['model'],
   ['runtime'],
-  ['audit', 'callers', 'entra', 'graph', 'notifications'],
+  ['audit', 'callers', 'entra', 'graph', 'judge', 'notifications'],
   ['config', 'credential', 'tenants'],
-  ['azure', 'broker', 'gateway', 'health', 'runs'],
+  ['azure', 'broker', 'health', 'runs'],
   ['api', 'setup'],
 ];
 const folders = layers.flat();
@@ -71,7 +71,7 @@ const orchestrators = restrict(
   ['src/lib/runs/fan-out.ts'],
   [
     forbid(
-      [...app, ...outside, 'api', 'setup', 'azure', 'broker', 'gateway', 'health'],
+      [...app, ...outside, 'api', 'setup', 'azure', 'broker', 'health'],
       'lib/runs imports only from lower layers.',
     ),
     workspaces,

@@ -1,17 +1,17 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { judgeRequest } from '../src/lib/gateway/judge.ts';
-import { partnerMap } from '../src/lib/gateway/map/partner-table.ts';
+import { judgeRequest } from '../src/lib/judge/judge.ts';
+import { partnerMap } from '../src/lib/judge/map/partner-table.ts';
 import {
   loadPermissionMap,
   openings,
   type PermissionMap,
   storePermissionMap,
-} from '../src/lib/gateway/map/permission-map.ts';
-import { parsePublishedFile } from '../src/lib/gateway/map/published-file.ts';
-import { readPath } from '../src/lib/gateway/reading/path.ts';
-import { resolve } from '../src/lib/gateway/resolve.ts';
-import type { GatewayRequest, Grant } from '../src/lib/gateway/verdict.ts';
+} from '../src/lib/judge/map/permission-map.ts';
+import { parsePublishedFile } from '../src/lib/judge/map/published-file.ts';
+import { readPath } from '../src/lib/judge/reading/path.ts';
+import { resolve } from '../src/lib/judge/resolve.ts';
+import type { GatewayRequest, Grant } from '../src/lib/judge/verdict.ts';
 import { publishedPermissions } from '../test/support/published-permissions.ts';
 import { type Bench, figure, microsecondsPerCall, round } from './measure.ts';
 

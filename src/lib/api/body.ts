@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { duplicateKey, nestingDepth } from '../callers/duplicate-key.ts';
+import { duplicateKey, nestingDepth } from '../runtime/duplicate-key.ts';
 import { BrokerError } from '../model/errors.ts';
 import { safeParse } from '../runtime/safe-parse.ts';
 

@@ -1,4 +1,4 @@
-import { duplicateKey } from './duplicate-key.ts';
+import { duplicateKey } from '../runtime/duplicate-key.ts';
 
 /** Maximum length of the Authorization header, bytes: Node's default limit for all headers of a request. */
 const maxAuthorizationBytes = 16 * 1024;

@@ -1,6 +1,6 @@
 import type * as z from 'zod';
 import { didYouMean } from './did-you-mean.ts';
-import { duplicateKey } from './duplicate-key.ts';
+import { duplicateKey } from '../runtime/duplicate-key.ts';
 import type { AccessPolicy, Rule, Selection } from './policy.ts';
 import { type PolicyDocument, policyDocumentSchema, policyJsonSchema, type RuleDocument } from './policy-document.ts';
 import { safeParse } from '../runtime/safe-parse.ts';

@@ -1,19 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import { judgeRequest } from '../../../../src/lib/gateway/judge.ts';
-import { partnerEntries, partnerMap } from '../../../../src/lib/gateway/map/partner-table.ts';
-import { loadPermissionMap, storePermissionMap } from '../../../../src/lib/gateway/map/permission-map.ts';
-import { parsePublishedFile } from '../../../../src/lib/gateway/map/published-file.ts';
-import { supplement } from '../../../../src/lib/gateway/map/supplement.ts';
-import { tableEntries } from '../../../../src/lib/gateway/map/table.ts';
-import { templateSegments } from '../../../../src/lib/gateway/map/template.ts';
+import { judgeRequest } from '../../../../src/lib/judge/judge.ts';
+import { partnerEntries, partnerMap } from '../../../../src/lib/judge/map/partner-table.ts';
+import { loadPermissionMap, storePermissionMap } from '../../../../src/lib/judge/map/permission-map.ts';
+import { parsePublishedFile } from '../../../../src/lib/judge/map/published-file.ts';
+import { supplement } from '../../../../src/lib/judge/map/supplement.ts';
+import { tableEntries } from '../../../../src/lib/judge/map/table.ts';
+import { templateSegments } from '../../../../src/lib/judge/map/template.ts';
 import {
   besidePublishedPermissions,
   noPublishedPermissions,
   publishedPermissions,
 } from '../../../support/published-permissions.ts';
 import { skippedBecause } from '../../../support/skipped.ts';
-import { factsOf } from '../../../fuzz/gateway/facts.ts';
-import { templateOf } from '../../../fuzz/gateway/oracle-map.ts';
+import { factsOf } from '../../../fuzz/judge/facts.ts';
+import { templateOf } from '../../../fuzz/judge/oracle-map.ts';
 
 describe('templateSegments', () => {
   it.each([

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { judgeRequest } from '../../../../src/lib/gateway/judge.ts';
-import { partnerMap } from '../../../../src/lib/gateway/map/partner-table.ts';
-import type { PermissionMap } from '../../../../src/lib/gateway/map/permission-map.ts';
-import { parsePublishedFile } from '../../../../src/lib/gateway/map/published-file.ts';
-import type { Verdict } from '../../../../src/lib/gateway/verdict.ts';
+import { judgeRequest } from '../../../../src/lib/judge/judge.ts';
+import { partnerMap } from '../../../../src/lib/judge/map/partner-table.ts';
+import type { PermissionMap } from '../../../../src/lib/judge/map/permission-map.ts';
+import { parsePublishedFile } from '../../../../src/lib/judge/map/published-file.ts';
+import type { Verdict } from '../../../../src/lib/judge/verdict.ts';
 import { publishedPermissions } from '../../../support/published-permissions.ts';
 import { bodyCases } from './cases/body.ts';
 import { account, type Case, somebody } from './cases/case.ts';

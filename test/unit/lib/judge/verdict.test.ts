@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { judgeRequest } from '../../../../src/lib/gateway/judge.ts';
-import { partnerMap } from '../../../../src/lib/gateway/map/partner-table.ts';
-import type { Allowed, GatewayRequest, Grant, Refused } from '../../../../src/lib/gateway/verdict.ts';
+import { judgeRequest } from '../../../../src/lib/judge/judge.ts';
+import { partnerMap } from '../../../../src/lib/judge/map/partner-table.ts';
+import type { Allowed, GatewayRequest, Grant, Refused } from '../../../../src/lib/judge/verdict.ts';
 import { account, somebody } from './cases/case.ts';
 
 const map = partnerMap();

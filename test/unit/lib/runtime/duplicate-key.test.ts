@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { duplicateKey } from '../../../../src/lib/callers/duplicate-key.ts';
+import { duplicateKey } from '../../../../src/lib/runtime/duplicate-key.ts';
 
 it.each<[string, string | undefined]>([
   ['{"a":1,"a":2}', 'a'],

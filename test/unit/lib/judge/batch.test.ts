@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { type BatchVerdict, isBatch, judgeBatch } from '../../../../src/lib/gateway/batch.ts';
-import { partnerMap } from '../../../../src/lib/gateway/map/partner-table.ts';
-import type { Grant } from '../../../../src/lib/gateway/verdict.ts';
+import { type BatchVerdict, isBatch, judgeBatch } from '../../../../src/lib/judge/batch.ts';
+import { partnerMap } from '../../../../src/lib/judge/map/partner-table.ts';
+import type { Grant } from '../../../../src/lib/judge/verdict.ts';
 import { account } from './cases/case.ts';
 
 const map = partnerMap();

@@ -6,10 +6,10 @@ import { permissionGrantRoutes } from '../../../../packages/microsoft-cloud/src/
 import { servicePrincipalRoutes } from '../../../../packages/microsoft-cloud/src/graph/service-principals.ts';
 import { tenantRoutes } from '../../../../packages/microsoft-cloud/src/graph/tenants.ts';
 import { userRoutes } from '../../../../packages/microsoft-cloud/src/graph/users.ts';
-import { partnerMap } from '../../../../src/lib/gateway/map/partner-table.ts';
-import { type Method, opens } from '../../../../src/lib/gateway/map/permission-map.ts';
-import { templateSegments } from '../../../../src/lib/gateway/map/template.ts';
-import { placeOf } from '../../../../src/lib/gateway/resolve.ts';
+import { partnerMap } from '../../../../src/lib/judge/map/partner-table.ts';
+import { type Method, opens } from '../../../../src/lib/judge/map/permission-map.ts';
+import { templateSegments } from '../../../../src/lib/judge/map/template.ts';
+import { placeOf } from '../../../../src/lib/judge/resolve.ts';
 
 const map = partnerMap();
 const routes = [

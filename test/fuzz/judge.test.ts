@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { judgeRequest } from '../../src/lib/gateway/judge.ts';
-import { partnerMap } from '../../src/lib/gateway/map/partner-table.ts';
-import { loadPermissionMap, type PermissionMap, storePermissionMap } from '../../src/lib/gateway/map/permission-map.ts';
-import { parsePublishedFile } from '../../src/lib/gateway/map/published-file.ts';
+import { judgeRequest } from '../../src/lib/judge/judge.ts';
+import { partnerMap } from '../../src/lib/judge/map/partner-table.ts';
+import { loadPermissionMap, type PermissionMap, storePermissionMap } from '../../src/lib/judge/map/permission-map.ts';
+import { parsePublishedFile } from '../../src/lib/judge/map/published-file.ts';
 import { seededRandom } from '../fakes/fake-clock.ts';
 import { noPublishedPermissions, publishedPermissions } from '../support/published-permissions.ts';
 import { skippedBecause } from '../support/skipped.ts';
-import { type Fact, factsOf, partnerFacts, supplementFacts } from './gateway/facts.ts';
-import { Generator } from './gateway/generate.ts';
-import { account, type Ask, Oracle } from './gateway/oracle.ts';
+import { type Fact, factsOf, partnerFacts, supplementFacts } from './judge/facts.ts';
+import { Generator } from './judge/generate.ts';
+import { account, type Ask, Oracle } from './judge/oracle.ts';
 
 const runs = Number(process.env['FUZZ_GATEWAY'] ?? '20000');
 const seed = Number(process.env['FUZZ_SEED'] ?? '1');

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { safeParse } from '../../runtime/safe-parse.ts';
-import { duplicateKey } from '../../callers/duplicate-key.ts';
+import { duplicateKey } from '../../runtime/duplicate-key.ts';
 import { buildPermissionMap, type MapEntry } from './build-map.ts';
 import { childOf, methods, openings, type PermissionMap, type Scheme } from './permission-map.ts';
 import { supplement } from './supplement.ts';
