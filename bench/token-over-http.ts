@@ -14,6 +14,8 @@ const subjects = ['empty', 'same', 'azurite', 'apart'] as const;
 interface Sample extends LoadResult {
   /** Processor time of the function app per answer, microseconds. */
   readonly cpuMicroseconds: number;
+  /** Processor time of Azurite per answer, microseconds; NaN if the subject writes nothing to it. */
+  readonly storageMicroseconds: number;
 }
 
 type Samples = Readonly<Record<Subject, readonly Sample[]>>;
@@ -42,13 +44,13 @@ export const tokenOverHttp: Bench = {
       const targets = {
         empty: { url: `${empty.url}/empty`, pid: empty.pid, load: await loadOf(azurite) },
         same: { url: `${empty.url}/same-answer`, pid: empty.pid, load: await loadOf(azurite) },
-        azurite: await target(azurite),
+        azurite: { ...(await target(azurite)), storagePid: azurite.storagePid },
         apart: await target(apart),
       };
       for (let done = -1; done < rounds; done += 1) {
         for (const subject of subjects) {
-          const { url, pid, load } = targets[subject];
-          const sample = await measured({ ...load, url }, pid);
+          const { url, pid, load, storagePid }: Target = targets[subject];
+          const sample = await measured({ ...load, url }, { pid, storagePid });
           // The first round warms up.
           if (done >= 0) samples[subject].push(sample);
         }
@@ -62,17 +64,33 @@ export const tokenOverHttp: Bench = {
   },
 };
 
+interface Target {
+  readonly url: string;
+  readonly pid: number;
+  readonly load: Omit<Load, 'url'>;
+  readonly storagePid?: number | undefined;
+}
+
 async function loadOf(product: Product): Promise<Omit<Load, 'url'>> {
   const tenant = product.cloud.tenants[0]?.tenantId;
   const headers = { authorization: `Bearer ${await product.callerToken()}`, 'content-type': 'application/json' };
   return { headers, body: JSON.stringify({ tenant, resource: 'graph' }), connections, seconds };
 }
 
-async function measured(load: Load, pid: number): Promise<Sample> {
-  const before = cpuSeconds(pid);
+async function measured(load: Load, { pid, storagePid }: Pick<Target, 'pid' | 'storagePid'>): Promise<Sample> {
+  const used = (): readonly [app: number, storage: number] => [
+    cpuSeconds(pid),
+    storagePid === undefined ? Number.NaN : cpuSeconds(storagePid),
+  ];
+  const before = used();
   const result = await post(load);
+  const after = used();
   const answers = result.requestsPerSecond * load.seconds;
-  return { ...result, cpuMicroseconds: ((cpuSeconds(pid) - before) / answers) * 1e6 };
+  return {
+    ...result,
+    cpuMicroseconds: ((after[0] - before[0]) / answers) * 1e6,
+    storageMicroseconds: ((after[1] - before[1]) / answers) * 1e6,
+  };
 }
 
 const medianOf = (samples: readonly Sample[], value: (sample: Sample) => number): number =>
@@ -106,6 +124,11 @@ function resultOf(samples: Samples): BenchResult {
     setting: `${connections} connections for ${seconds} s, ${rounds} alternating rounds; a separate process sends the load (autocannon). Before each answer, the broker verifies the caller's token, evaluates the policy and waits until the storage acknowledges the audit record. In one variant the storage is Azurite on the same cores. In the other, a separate process acknowledges the audit transactions after ${storageMs} ms, like a storage account with its own processors. Compared on the same host: a function that answers \`{}\`, and one that reads the request and sends an answer as long as a token answer.`,
     figures: [
       ...subjects.flatMap((subject) => figuresOf(subject, samples[subject])),
+      figure(
+        `${names.azurite}: processor time of Azurite`,
+        'µs/answer',
+        samples.azurite.map(({ storageMicroseconds }) => storageMicroseconds),
+      ),
       ofEmpty,
       ofSame,
       shareOf(samples, 'apart', 'empty'),
@@ -142,6 +165,7 @@ function goalOf(share: Figure, samples: Samples): Goal {
         ),
       ).median,
     );
-  const reason = `an answer takes ${cpu('azurite')} µs of processor time, one of the function with an equally long answer ${cpu('same')} µs; token verification, policy and audit record account for ${more('azurite', 'same')} µs; Azurite also runs on the same cores`;
+  const storage = Math.round(medianOf(samples.azurite, ({ storageMicroseconds }) => storageMicroseconds));
+  const reason = `an answer takes ${cpu('azurite')} µs of processor time, one of the function with an equally long answer ${cpu('same')} µs; token verification, policy and audit record account for ${more('azurite', 'same')} µs; Azurite on the same cores takes ${storage} µs`;
   return { ...goal, reached: false, reason };
 }

@@ -32,6 +32,7 @@ export interface Azurite {
   readonly tableUrl: string;
   readonly ports: AzuritePorts;
   readonly folder: string;
+  readonly pid: number;
   /** Ends the process, which flushes `disk`, and deletes the folder if it was created here. May be called twice. */
   stop(options?: { keepFolder?: boolean }): Promise<void>;
   /** Kills the process: writes that Azurite acknowledged in the last 5 s may be lost. Keeps the folder. */
@@ -65,6 +66,7 @@ export async function startAzurite(options: AzuriteOptions = {}): Promise<Azurit
       accountKey,
       ports,
       folder,
+      pid: child.pid ?? 0,
       stop: async ({ keepFolder = false } = {}) => {
         await endChild(child, 'SIGTERM');
         if (options.folder === undefined && !keepFolder) await rm(folder, { recursive: true, force: true });

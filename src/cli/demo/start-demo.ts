@@ -53,6 +53,8 @@ export interface Demo {
   readonly environment: Readonly<Record<string, string>>;
   /** The process of the function app. */
   readonly hostPid: number;
+  /** The process of Azurite. */
+  readonly storagePid: number;
   /** Rejects when one of the processes ends by itself. */
   readonly broken: Promise<never>;
   stop(): Promise<void>;
@@ -129,6 +131,7 @@ async function startServices(options: DemoOptions, faults: readonly string[], st
     callerToken,
     environment,
     hostPid: host.pid,
+    storagePid: azurite.pid,
     broken,
     stop: () => stopDemo(options, cloud.ready.control, started),
   };
