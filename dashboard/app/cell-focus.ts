@@ -1,0 +1,97 @@
+import type { RefObject } from 'preact';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+
+/** The cell that is the tab stop of a grid. */
+export interface ActiveCell {
+  /** -1 is the header. */
+  readonly row: number;
+  readonly column: number;
+}
+
+interface GridSize {
+  readonly rows: number;
+  readonly columns: number;
+  /** Rows that Page Up and Page Down move by. */
+  readonly page: number;
+}
+
+/** Returns the cell that a key leads to. Undefined for keys that are not the grid's (ARIA practices, pattern "grid"). */
+export function cellAfter(key: string, withControl: boolean, at: ActiveCell, size: GridSize): ActiveCell | undefined {
+  const { rows, columns, page } = size;
+  const toRow = (row: number): ActiveCell => ({ ...at, row: Math.max(-1, Math.min(rows - 1, row)) });
+  const toColumn = (column: number): ActiveCell => ({ ...at, column: Math.max(0, Math.min(columns - 1, column)) });
+  const moves: Readonly<Record<string, () => ActiveCell>> = {
+    ArrowDown: () => toRow(at.row + 1),
+    ArrowUp: () => toRow(at.row - 1),
+    ArrowRight: () => toColumn(at.column + 1),
+    ArrowLeft: () => toColumn(at.column - 1),
+    PageDown: () => toRow(at.row + page),
+    PageUp: () => toRow(Math.max(0, at.row - page)),
+    Home: () => (withControl ? { row: Math.min(0, rows - 1), column: 0 } : toColumn(0)),
+    End: () => (withControl ? { row: rows - 1, column: columns - 1 } : toColumn(columns - 1)),
+  };
+  return Object.hasOwn(moves, key) ? moves[key]?.() : undefined;
+}
+
+interface CellFocus {
+  readonly active: ActiveCell;
+  /** Moves the focus. */
+  readonly moveTo: (cell: ActiveCell) => void;
+  /** Makes the cell that just received the focus the tab stop. */
+  readonly follow: (cell: ActiveCell) => void;
+}
+
+/** The tab stop by the key of its row, so that it stays on its item when rows are sorted, added or removed. */
+interface Place extends ActiveCell {
+  readonly key?: string | undefined;
+}
+
+/**
+ * Keeps one tab stop in a grid: the link or button in the active cell, or else the cell.
+ * @param rows number of rows.
+ * @param keyAt returns the key of a row.
+ * @param indexOf returns the row with a key, or -1.
+ */
+export function useCellFocus(
+  grid: RefObject<HTMLElement | null>,
+  rows: number,
+  keyAt: (row: number) => string | undefined,
+  indexOf: (key: string) => number,
+): CellFocus {
+  const [place, setPlace] = useState<Place>({ row: 0, column: 0 });
+  /** The next render moves the focus to the tab stop. */
+  const moves = useRef(false);
+  const stop = useRef<HTMLElement>(undefined);
+  // Before this render changes the document: it may remove the row with the focus, and with it the focus.
+  const hadFocus = stop.current !== undefined && stop.current === document.activeElement;
+  const found = place.key === undefined ? -1 : indexOf(place.key);
+  const active = { row: found >= 0 ? found : Math.min(place.row, rows - 1), column: place.column };
+  useLayoutEffect(() => {
+    const target = targetIn(grid.current, active);
+    const isLost = hadFocus && stop.current?.isConnected !== true;
+    if (stop.current !== target && stop.current !== undefined) stop.current.tabIndex = -1;
+    if (target !== undefined) target.tabIndex = 0;
+    stop.current = target;
+    if (!moves.current && !isLost) return;
+    moves.current = false;
+    target?.focus({ preventScroll: true });
+    target?.closest('[aria-colindex]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  });
+  const follow = ({ row, column }: ActiveCell): void => {
+    const key = keyAt(row);
+    setPlace((current) =>
+      current.row === row && current.column === column && current.key === key ? current : { row, column, key },
+    );
+  };
+  const moveTo = (cell: ActiveCell): void => {
+    moves.current = true;
+    setPlace({ ...cell, key: keyAt(cell.row) });
+  };
+  return { active, moveTo, follow };
+}
+
+/** The link or button in a cell, or else the cell. */
+function targetIn(grid: HTMLElement | null, { row, column }: ActiveCell): HTMLElement | undefined {
+  const cell = grid?.querySelector<HTMLElement>(`[aria-rowindex="${row + 2}"] > [aria-colindex="${column + 1}"]`);
+  return cell?.querySelector<HTMLElement>('a[href], button') ?? cell ?? undefined;
+}

@@ -1,0 +1,57 @@
+import type { RefObject } from 'preact';
+import { useLayoutEffect, useState } from 'preact/hooks';
+
+/** Rows rendered above and below the visible ones, so that a fast scroll shows no gap. */
+const overscan = 8;
+/** The window moves in steps of this many rows, so that few scroll events render anything. */
+const step = 4;
+/** Rows to render before the height of the element is known. */
+const rowsAtFirst = 24;
+
+/** The rows to render: from `first` to before `end`. */
+export interface RowWindow {
+  readonly first: number;
+  readonly end: number;
+}
+
+/** Returns the rows to render of `count` rows at this scroll position. Lengths are in pixels. */
+export function windowOf(count: number, rowHeight: number, scrollTop: number, height: number): RowWindow {
+  const visible = height === 0 ? rowsAtFirst : Math.ceil(height / rowHeight) + 1;
+  const top = Math.floor(Math.max(0, scrollTop) / rowHeight / step) * step;
+  // The list may have become shorter than the scroll position.
+  const first = Math.max(0, Math.min(top, count - visible) - overscan);
+  return { first, end: Math.min(count, Math.min(top, Math.max(0, count - visible)) + visible + step + overscan) };
+}
+
+/** Follows scroll position and size of an element. @param rowRem height of a row in rem. */
+export function useRowWindow(
+  element: RefObject<HTMLElement | null>,
+  count: number,
+  rowRem: number,
+): { readonly shown: RowWindow; readonly onScroll: () => void; readonly visibleRows: () => number } {
+  const measure = (): RowWindow => {
+    const { current } = element;
+    return windowOf(count, rowRem * remPixels(), current?.scrollTop ?? 0, current?.clientHeight ?? 0);
+  };
+  const [shown, setShown] = useState<RowWindow>(() => windowOf(count, rowRem, 0, 0));
+  const update = (): void => {
+    const next = measure();
+    setShown((current) => (current.first === next.first && current.end === next.end ? current : next));
+  };
+  useLayoutEffect(() => {
+    update();
+    if (element.current === null) return;
+    const observer = new ResizeObserver(update);
+    observer.observe(element.current);
+    return () => observer.disconnect();
+  }, [count, rowRem]);
+  return {
+    // Until the effect has run, the window may reach beyond a list that has become shorter.
+    shown: { first: Math.min(shown.first, count), end: Math.min(shown.end, count) },
+    onScroll: update,
+    visibleRows: () => Math.max(1, Math.floor((element.current?.clientHeight ?? 0) / (rowRem * remPixels())) - 1),
+  };
+}
+
+/** Pixels of one rem: readers may have chosen a larger font. */
+const remPixels = (): number => Number.parseFloat(getComputedStyle(document.documentElement).fontSize) || 16;

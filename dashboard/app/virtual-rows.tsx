@@ -1,0 +1,200 @@
+import type { ComponentChildren } from 'preact';
+import { useMemo, useRef } from 'preact/hooks';
+import { type ActiveCell, cellAfter, useCellFocus } from './cell-focus.ts';
+import { useRowWindow } from './row-window.ts';
+
+export interface RowsColumn<Item> {
+  /** Unique among the columns. */
+  readonly id: string;
+  readonly title: string;
+  /** Minimum width in rem. Columns share further space in proportion to it. */
+  readonly width: number;
+  /** Numbers are aligned at their end. */
+  readonly align?: 'end' | undefined;
+  /** Whether the heading offers to sort by this column. */
+  readonly sortable?: boolean | undefined;
+  /**
+   * Content of a cell, on one line. A link or a button in it, at most one, has `tabIndex={-1}`: the grid gives it the
+   * focus in place of the cell.
+   */
+  readonly cell: (item: Item) => ComponentChildren;
+}
+
+export interface RowsSort {
+  /** Id of the column. */
+  readonly column: string;
+  readonly descending: boolean;
+}
+
+interface VirtualRowsProps<Item> {
+  /** Accessible name of the grid. */
+  readonly label: string;
+  /** The first one names the row and stays visible while the others scroll sideways. Keep the array between renders. */
+  readonly columns: readonly RowsColumn<Item>[];
+  /** In the order to show. */
+  readonly items: readonly Item[];
+  /** Unique among the items, and the same for the same item in a later list. */
+  readonly keyOf: (item: Item) => string;
+  readonly sort?: RowsSort | undefined;
+  readonly onSort?: ((sort: RowsSort) => void) | undefined;
+  /** Called for a click on a row, and for Enter in a cell without a link or button. */
+  readonly onOpen?: ((item: Item) => void) | undefined;
+  /** Key of the item that is open. */
+  readonly openKey?: string | undefined;
+  /** Height of a row in rem. */
+  readonly rowHeight?: number;
+}
+
+/**
+ * A grid of any number of rows, of which only those near the visible part are in the document. It is one tab stop: arrow
+ * keys, Page Up, Page Down, Home and End move between cells (ARIA practices, pattern "grid"). Screen readers get the true
+ * number and position of rows.
+ */
+export function VirtualRows<Item>(props: VirtualRowsProps<Item>) {
+  const { label, columns, items, sort, onSort, onOpen, openKey, rowHeight = 2.5 } = props;
+  const { keyAt, shown, active, handlers } = useGrid({ ...props, rowHeight });
+  const tracks = columns.map(({ width }) => `minmax(${width}rem, ${width}fr)`).join(' ');
+  const inner = { '--tracks': tracks, minWidth: `${columns.reduce((sum, { width }) => sum + width, 0)}rem` };
+  return (
+    <div
+      {...handlers}
+      class="rows"
+      role="grid"
+      aria-label={label}
+      aria-rowcount={items.length + 1}
+      aria-colcount={columns.length}
+    >
+      <div role="presentation" style={inner}>
+        <Headings columns={columns} sort={sort} onSort={onSort} />
+        <div role="rowgroup" class="rows-body" style={{ height: `${items.length * rowHeight}rem` }}>
+          {rendered(shown.first, shown.end, active.row).map((index) => (
+            <Row
+              key={keyAt(index)}
+              {...{ columns, index, rowHeight, onOpen }}
+              item={items[index] as Item}
+              isOpen={openKey !== undefined && keyAt(index) === openKey}
+            />
+          ))}
+        </div>
+      </div>
+    </div>
+  );
+}
+
+function useGrid<Item>(props: VirtualRowsProps<Item> & { readonly rowHeight: number }) {
+  const { columns, items, keyOf, onOpen, rowHeight } = props;
+  const ref = useRef<HTMLDivElement>(null);
+  const { shown, onScroll, visibleRows } = useRowWindow(ref, items.length, rowHeight);
+  const keyAt = (row: number): string | undefined => {
+    const item = items[row];
+    return item === undefined ? undefined : keyOf(item);
+  };
+  const indexOf = (key: string): number => items.findIndex((item) => keyOf(item) === key);
+  const { active, moveTo, follow } = useCellFocus(ref, items.length, keyAt, indexOf);
+  const onKeyDown = (event: KeyboardEvent): void => {
+    if (event.altKey || event.metaKey || event.shiftKey) return;
+    const item = items[active.row];
+    if (event.key === 'Enter' && isCell(event.target) && item !== undefined) onOpen?.(item);
+    const size = { rows: items.length, columns: columns.length, page: visibleRows() };
+    const next = cellAfter(event.key, event.ctrlKey, active, size);
+    if (next === undefined) return;
+    event.preventDefault();
+    moveTo(next);
+  };
+  const onFocusIn = (event: FocusEvent): void => {
+    const cell = cellOf(event.target);
+    if (cell !== undefined) follow(cell);
+  };
+  return { keyAt, shown, active, handlers: { ref, onScroll, onKeyDown, onFocusIn } };
+}
+
+/** The rows of the window, and the one with the tab stop, which must not leave the document while it has the focus. */
+function rendered(first: number, end: number, active: number): readonly number[] {
+  const rows = Array.from({ length: Math.max(0, end - first) }, (_, index) => first + index);
+  if (active < 0 || (active >= first && active < end)) return rows;
+  return active < first ? [active, ...rows] : [...rows, active];
+}
+
+const isCell = (target: EventTarget | null): boolean =>
+  target instanceof HTMLElement && target.matches('[role="gridcell"], [role="rowheader"]');
+
+/** The cell that an element is in. */
+function cellOf(target: EventTarget | null): ActiveCell | undefined {
+  const cell = target instanceof Element ? target.closest('[aria-colindex]') : null;
+  if (cell === null) return undefined;
+  const indexOf = (element: Element | null, name: string): number => Number(element?.getAttribute(name));
+  return { row: indexOf(cell.parentElement, 'aria-rowindex') - 2, column: indexOf(cell, 'aria-colindex') - 1 };
+}
+
+function Headings<Item>({ columns, sort, onSort }: Pick<VirtualRowsProps<Item>, 'columns' | 'sort' | 'onSort'>) {
+  return (
+    <div role="rowgroup" class="rows-head">
+      <div role="row" aria-rowindex={1} class="rows-row">
+        {columns.map(({ id, title, align, sortable }, index) => {
+          const isSorted = sort?.column === id;
+          const order = sort?.descending === true ? 'descending' : 'ascending';
+          const next = { column: id, descending: isSorted && !sort.descending };
+          return (
+            <div
+              key={id}
+              role="columnheader"
+              aria-colindex={index + 1}
+              aria-sort={isSorted ? order : undefined}
+              class={align}
+              tabIndex={-1}
+            >
+              {sortable === true && onSort !== undefined ? (
+                <button type="button" tabIndex={-1} onClick={() => onSort(next)}>
+                  {title}
+                </button>
+              ) : (
+                title
+              )}
+            </div>
+          );
+        })}
+      </div>
+    </div>
+  );
+}
+
+interface RowProps<Item> extends Pick<VirtualRowsProps<Item>, 'columns' | 'onOpen'> {
+  readonly item: Item;
+  readonly index: number;
+  readonly isOpen: boolean;
+  readonly rowHeight: number;
+}
+
+/** Memoised, because scrolling and moving the focus change few rows. */
+function Row<Item>({ columns, item, index, isOpen, rowHeight, onOpen }: RowProps<Item>) {
+  const latest = useRef(onOpen);
+  latest.current = onOpen;
+  const opens = onOpen !== undefined;
+  return useMemo(
+    () => (
+      <div
+        role="row"
+        aria-rowindex={index + 2}
+        aria-selected={opens ? isOpen : undefined}
+        class={`rows-row${opens ? ' opens' : ''}${index % 2 === 1 ? ' odd' : ''}`}
+        style={{ top: `${index * rowHeight}rem`, height: `${rowHeight}rem` }}
+        onClick={(event) => {
+          if ((event.target as Element).closest('a, button') === null) latest.current?.(item);
+        }}
+      >
+        {columns.map(({ id, align, cell }, column) => (
+          <div
+            key={id}
+            role={column === 0 ? 'rowheader' : 'gridcell'}
+            aria-colindex={column + 1}
+            class={align}
+            tabIndex={-1}
+          >
+            {cell(item)}
+          </div>
+        ))}
+      </div>
+    ),
+    [columns, item, index, isOpen, rowHeight, opens],
+  );
+}
