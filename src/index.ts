@@ -4,6 +4,7 @@
  */
 import './functions/tokens.ts';
 import './functions/tenants.ts';
+import './functions/tenant.ts';
 import './functions/jobs.ts';
 import './functions/runs.ts';
 import './functions/run-tenant.ts';

@@ -1,16 +1,12 @@
-import type { Services } from '../composition.ts';
 import type { TenantsAnswer } from '../lib/api/answers/tenants.ts';
-import { exampleDomain, exampleEnd, exampleRunId, exampleTenantId, exampleTime } from '../lib/api/examples.ts';
+import { exampleEnd, exampleRunId, exampleTime } from '../lib/api/examples.ts';
 import { directoryFailures } from '../lib/api/failures.ts';
 import { readableTenants } from '../lib/api/readable-tenants.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { mayRead } from '../lib/model/readable-tenants.ts';
 import { isoTime } from '../lib/runtime/clock.ts';
-import { errorFields, type Logger } from '../lib/runtime/log.ts';
-import type { LastResult, LastResults } from '../lib/runs/last-results.ts';
-import { type DelegatedTenant, reasonTexts } from '../lib/tenants/tenant.ts';
-import { jobRegistry } from './job-registry.ts';
 import { route } from './route.ts';
+import { exampleTenant, incompleteList, noLastResults, readLastResults, viewTenant } from './tenant-views.ts';
 
 export const tenants = route(
   {
@@ -31,55 +27,19 @@ export const tenants = route(
     const last = await readLastResults(services.runs, log);
     const answer: TenantsAnswer = {
       tenants: tenants.map((tenant) => viewTenant(tenant, last?.get(tenant.tenantId) ?? [])),
-      warnings: last === undefined ? [...warnings, 'The last results of the jobs could not be read.'] : warnings,
+      warnings: last === undefined ? [...warnings, noLastResults] : warnings,
       asOf: isoTime(asOfMs),
     };
     return { status: 200, jsonBody: answer };
   },
 );
 
-const incompleteList = 'The list of tenants may be incomplete or outdated.';
-
-/** Undefined if storage fails: the list of tenants is useful without the results. */
-async function readLastResults({ lastResults }: Services['runs'], log: Logger): Promise<LastResults | undefined> {
-  try {
-    return await lastResults.read(jobRegistry.list().map(({ name }) => name));
-  } catch (thrown) {
-    log.log('warn', 'tenants.last_results_failed', errorFields(thrown));
-    return undefined;
-  }
-}
-
-const viewTenant = (
-  { tenantId, name, defaultDomain, relationship, relationshipEndsAtMs, reachable, reason, sources }: DelegatedTenant,
-  lastResults: readonly LastResult[],
-) => ({
-  tenantId,
-  name,
-  ...(defaultDomain === undefined ? {} : { defaultDomain }),
-  relationship,
-  ...(relationshipEndsAtMs === undefined ? {} : { relationshipEndsAt: isoTime(relationshipEndsAtMs) }),
-  reachable,
-  reason,
-  explanation: reasonTexts[reason],
-  sources,
-  lastResults,
-});
-
 async function document(): Promise<RouteDocument> {
   const { tenantsAnswerSchema } = await import('../lib/api/answers/tenants.ts');
   const example = {
     tenants: [
       {
-        tenantId: exampleTenantId,
-        name: 'Contoso',
-        defaultDomain: exampleDomain,
-        relationship: 'gdap',
-        relationshipEndsAt: '2027-06-30T00:00:00.000Z',
-        reachable: true,
-        reason: 'gdap_active',
-        explanation: 'A GDAP relationship is active.',
-        sources: ['relationships', 'contracts', 'partner-center'],
+        ...exampleTenant,
         lastResults: [{ job: 'licence-report', runId: exampleRunId, outcome: 'succeeded', finishedAt: exampleEnd }],
       },
     ],

@@ -189,6 +189,13 @@ describe.each([
     await log.recordTenant('trace@w', record(2));
     expect((await log.findTenant('trace@w', tenant(1)))?.trace).toEqual(trace);
     expect((await log.findTenant('trace@w', tenant(2)))?.trace).toBeUndefined();
+    expect(await log.findOutcome('trace@w', tenant(1))).toMatchObject({
+      outcome: 'failed',
+      code: 'job_failed',
+      round: 1,
+    });
+    expect(await log.findOutcome('trace@w', tenant(1))).not.toHaveProperty('trace.error');
+    expect(await log.findOutcome('trace@w', tenant(3))).toBeUndefined();
     const listed = await all(log.tenants('trace@w'));
     expect(listed.map(({ code, trace: listedTrace }) => [code, listedTrace])).toEqual([
       ['job_failed', undefined],

@@ -89,6 +89,13 @@ export class MemoryRunLog implements RunLog {
     return this.#of(runId).get(tenantId);
   }
 
+  async findOutcome(runId: RunId, tenantId: TenantId): Promise<TenantRun | undefined> {
+    const record = await this.findTenant(runId, tenantId);
+    if (record === undefined) return undefined;
+    const { trace: _, ...rest } = record;
+    return rest;
+  }
+
   async *tenants(runId: RunId, outcome?: TenantOutcome): AsyncGenerator<TenantRun, void, undefined> {
     this.#touch();
     // A table returns its rows in this order.

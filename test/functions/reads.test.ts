@@ -190,7 +190,7 @@ const reading: Readonly<Record<string, readonly Request[]>> = {
 const withoutData = new Set(['jobs', 'tokens', 'jobs-start', 'runs-rerun', 'runs-cancel']);
 
 /** Routes for one tenant, which the path names. */
-const ofOneTenant = ['runs-tenant'];
+const ofOneTenant = ['runs-tenant', 'tenants-show'];
 
 it('knows every route that requires a role', () => {
   const withRole = routes.filter(({ definition: { access } }) => access !== 'optional' && access !== 'anonymous');
@@ -229,6 +229,41 @@ describe('the route runs-tenant', () => {
 
   it('rejects a tenant that is no id', async () => {
     expect(await call('runs-tenant', { path: { ...all, tenantId: 'contoso.com' } })).toMatch(/^request_invalid: /);
+  });
+});
+
+describe('the route tenants-show', () => {
+  const of = (reference: string): Request => ({ path: { tenant: reference } });
+
+  it('shows a limited caller its tenant by id and domain, with its results in runs over others too', async () => {
+    for (const reference of [contoso.id, contoso.domain]) {
+      const shown = await call('tenants-show', of(reference));
+      expect(shown).not.toMatch(traces);
+      expect(JSON.parse(shown)).toMatchObject({
+        tenantId: contoso.id,
+        lastResults: [{ runId: 'access-check@mine3' }],
+        history: [{ runId: 'access-check@mine3', outcome: 'succeeded' }],
+        warnings: ['The list of tenants may be incomplete or outdated.'],
+      });
+    }
+  });
+
+  it('answers for a tenant that the caller may not read as for one that is no customer', async () => {
+    const unknown = 'tenant_unknown: The tenant is not among the customer tenants.';
+    for (const reference of [hidden.id, hidden.domain, tenant(0x99), 'nobody.example'])
+      expect(await call('tenants-show', of(reference))).toBe(unknown);
+    expect(await call('tenants-show', of(hidden.domain), unlimited)).toMatch(traces);
+    expect(await call('tenants-show', of(tenant(0x99)), unlimited)).toBe(unknown);
+  });
+
+  it('rejects a tenant that is neither an id nor a domain', async () => {
+    expect(await call('tenants-show', of('Contoso Ltd'))).toMatch(/^request_invalid: /);
+  });
+
+  it('answers nobody while no policy is in force', async () => {
+    policy = { policy: denyAll, state: 'deny-all', problem: 'x', loadedAtMs: 0 };
+    for (const who of [limited, unlimited])
+      expect(await call('tenants-show', of(contoso.id), who)).toMatch(/^caller_forbidden: No access policy/);
   });
 });
 

@@ -61,6 +61,7 @@ it('registers exactly these functions and a timer for each job with a schedule',
       "httpTrigger runs-tenant GET /runs/{runId}/tenants/{tenantId} anonymous",
       "httpTrigger runs-tenants GET /runs/{runId}/tenants anonymous",
       "httpTrigger tenants GET /tenants anonymous",
+      "httpTrigger tenants-show GET /tenants/{tenant} anonymous",
       "httpTrigger tokens POST /tokens anonymous",
       "orchestrationTrigger fan-out",
       "orchestrationTrigger fan-out-batch",
@@ -110,6 +111,7 @@ it('requires these roles', async () => {
     'runs-tenant': 'Runs.Read',
     'runs-tenants': 'Runs.Read',
     tenants: 'Tenants.Read',
+    'tenants-show': 'Tenants.Read',
     tokens: 'Tokens.Request',
   });
 });

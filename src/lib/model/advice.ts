@@ -33,5 +33,9 @@ export function adviceFor(
   return audience === 'caller' ? advice.caller : operatorText(advice.operator, application);
 }
 
+/** The advice for an operator about one tenant: commands in it name the tenant. */
+export const adviceForTenant = (code: ErrorCode, tenantId: string): string =>
+  adviceFor(code, 'operator').replaceAll('<id>', tenantId);
+
 const operatorText = (advice: OperatorAdvice, application: string): string =>
   typeof advice === 'string' ? advice : advice((words) => ptbCommand(words, application));

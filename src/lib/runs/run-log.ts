@@ -52,6 +52,8 @@ export interface RunLog {
   recordTenants(runId: RunId, records: readonly TenantRun[]): Promise<void>;
   /** The record with its trace. */
   findTenant(runId: RunId, tenantId: TenantId): Promise<TenantRun | undefined>;
+  /** The record without its trace, which is most of what is stored. */
+  findOutcome(runId: RunId, tenantId: TenantId): Promise<TenantRun | undefined>;
   /** The records without their traces. */
   tenants(runId: RunId, outcome?: TenantOutcome): AsyncIterable<TenantRun>;
   countTenants(runId: RunId): Promise<OutcomeCounts>;

@@ -177,6 +177,12 @@ export class TableRunLog implements RunLog {
     return entity && readTenantRun(entity);
   }
 
+  async findOutcome(runId: RunId, tenantId: TenantId): Promise<TenantRun | undefined> {
+    const keys = { partitionKey: runId, rowKey: tenantId };
+    const entity = await this.#get(this.#tenantRuns, keys, [...tenantRunProperties]);
+    return entity && readTenantRun(entity);
+  }
+
   async *tenants(runId: RunId, outcome?: TenantOutcome): AsyncGenerator<TenantRun, void, undefined> {
     const more = outcome === undefined ? '' : ` and outcome eq ${quoted(outcome)}`;
     const query = { filter: `PartitionKey eq ${quoted(runId)}${more}`, select: [...tenantRunProperties] };

@@ -196,6 +196,25 @@ describe('other routes', () => {
     ]);
   });
 
+  it('tenants-show returns one tenant by id and by domain, with its results and what to do about failures', async () => {
+    const known = tenantOf(demo, 'no_consent');
+    const answers = await Promise.all(
+      [known.tenantId, known.domain].map((reference) =>
+        visitor.visit('tenants-show', { path: { tenant: reference }, token }),
+      ),
+    );
+    for (const { body } of answers) {
+      expect(body).toMatchObject({ tenantId: known.tenantId, reachable: true });
+      expect((body['history'] as object[])[0]).toMatchObject({ job: 'licence-report', code: 'consent_required' });
+      expect(JSON.stringify(body['codes'])).toContain(`ptb tenants consent --tenant ${known.tenantId}`);
+    }
+    const ask = async (reference: string) =>
+      (await visitor.visit('tenants-show', { path: { tenant: reference }, token })).code;
+    expect(await ask('nobody.example')).toBe('tenant_unknown');
+    expect(await ask('6f9c1f0e-3b8a-4d59-9a51-5c2f3f1a7b10')).toBe('tenant_unknown');
+    expect(await ask('no tenant')).toBe('request_invalid');
+  });
+
   it('audit returns issued and denied requests in pages', async () => {
     const first = await visitor.visit('audit', { query: { limit: '3' }, token });
     const continuation = String(first.body['continuation']);

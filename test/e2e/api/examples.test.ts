@@ -62,6 +62,7 @@ const samplesIn = (language: string) => samples.filter(({ lang }) => lang === la
 const outputs: Readonly<Record<string, RegExp>> = {
   'POST /api/tokens': /accessToken/,
   'GET /api/tenants': /reachable/,
+  'GET /api/tenants/{tenant}': /history/,
   'GET /api/jobs': /licence-report/,
   'POST /api/jobs/{job}/runs': /access-check@manual-/,
   'GET /api/runs': /licence-report@manual-/,

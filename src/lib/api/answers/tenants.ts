@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { tenantOutcomes } from '../../runs/run.ts';
 import { type ReachabilityReason, reasonTexts, tenantSources } from '../../tenants/tenant.ts';
-import { errorCodeSchema, guid, isoTime } from './shared.ts';
+import { count, errorCodeSchema, failureTextSchema, guid, isoTime } from './shared.ts';
 
 const reasons = Object.keys(reasonTexts) as [ReachabilityReason, ...ReachabilityReason[]];
 
@@ -43,5 +43,29 @@ export const tenantsAnswerSchema = z
     asOf: isoTime,
   })
   .meta({ id: 'Tenants' });
+
+const tenantResultSchema = lastResultSchema
+  .extend({
+    attempts: count.meta({ description: 'Number of rounds in which the tenant was tried.' }),
+    rows: count,
+    startedAt: isoTime,
+  })
+  .meta({ id: 'TenantResult', description: 'The outcome of one run in the tenant.' });
+
+export const tenantDetailsSchema = tenantSchema
+  .extend({
+    history: z
+      .array(tenantResultSchema)
+      .readonly()
+      .meta({ description: 'The results in the newest 14 runs of each job, the newest first.' }),
+    codes: z.array(failureTextSchema).readonly().meta({
+      description: 'Title and advice for each code in `lastResults` and `history`, with the id of the tenant.',
+    }),
+    warnings: z.array(z.string()).readonly().meta({ description: 'What is missing or outdated in this answer.' }),
+    asOf: isoTime.meta({ description: 'When the list of tenants was read.' }),
+  })
+  .meta({ id: 'TenantDetails' });
+
 export type TenantsAnswer = z.output<typeof tenantsAnswerSchema>;
 export type LastResult = z.output<typeof lastResultSchema>;
+export type TenantDetailsAnswer = z.output<typeof tenantDetailsSchema>;

@@ -1,0 +1,111 @@
+import type { Services } from '../composition.ts';
+import type { TenantDetailsAnswer } from '../lib/api/answers/tenants.ts';
+import { exampleEnd, exampleFailureText, exampleRunId, exampleTime } from '../lib/api/examples.ts';
+import { directoryFailures } from '../lib/api/failures.ts';
+import { readableTenants } from '../lib/api/readable-tenants.ts';
+import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
+import { adviceForTenant } from '../lib/model/advice.ts';
+import { type Caller, callerIdOf } from '../lib/model/caller.ts';
+import { BrokerError, errorTable } from '../lib/model/errors.ts';
+import { parseDomainName, parseTenantId, type TenantId } from '../lib/model/identifiers.ts';
+import { mayRead } from '../lib/model/readable-tenants.ts';
+import { isoTime } from '../lib/runtime/clock.ts';
+import { errorFields, type Logger } from '../lib/runtime/log.ts';
+import { readInTime } from '../lib/runs/read-in-time.ts';
+import { readTenantHistory, type TenantResult } from '../lib/runs/tenant-history.ts';
+import { jobRegistry } from './job-registry.ts';
+import { route } from './route.ts';
+import { exampleTenant, incompleteList, noLastResults, readLastResults, viewTenant } from './tenant-views.ts';
+
+route(
+  {
+    name: 'tenants-show',
+    method: 'GET',
+    path: '/tenants/{tenant}',
+    access: 'Tenants.Read',
+    failures: ['request_invalid', 'tenant_unknown', 'entra_unavailable', ...directoryFailures],
+    document,
+  },
+  async (services, { caller, path, log }) => {
+    const readable = await readableTenants(services, caller);
+    const tenantId = await idOf(services, caller, path.tenant);
+    // The same answer for a tenant that the caller may not read and for one that is no customer.
+    const found = mayRead(readable, tenantId) && tenantId && (await services.directory.find(tenantId));
+    if (!found) throw new BrokerError('tenant_unknown', 'The tenant is not among the customer tenants.');
+    const [list, last, history] = await Promise.all([
+      services.directory.snapshot(),
+      readLastResults(services.runs, log),
+      readHistory(services, found.tenantId, log),
+    ]);
+    // The warnings may name any tenant.
+    const warnings = readable === '*' || list.warnings.length === 0 ? list.warnings : [incompleteList];
+    const lastResults = last?.get(found.tenantId) ?? [];
+    const codes = new Set([...lastResults, ...(history ?? [])].flatMap(({ code }) => code ?? []));
+    const answer: TenantDetailsAnswer = {
+      ...viewTenant(found, lastResults),
+      history: history ?? [],
+      codes: [...codes].map((code) => ({
+        code,
+        title: errorTable[code].title,
+        advice: adviceForTenant(code, found.tenantId),
+      })),
+      warnings: last === undefined || history === undefined ? [...warnings, noLastResults] : warnings,
+      asOf: isoTime(list.asOfMs),
+    };
+    return { status: 200, jsonBody: answer };
+  },
+);
+
+/** The id of a tenant that the caller names by its id or a domain. Undefined if no tenant owns the domain. */
+async function idOf({ directory }: Services, caller: Caller, reference: string): Promise<TenantId | undefined> {
+  const tenantId = parseTenantId(reference);
+  if (tenantId !== undefined) return tenantId;
+  const domain = parseDomainName(reference);
+  if (domain === undefined)
+    throw new BrokerError('request_invalid', 'The tenant must be given by its id or one of its domains.');
+  return directory.tenantOf(domain, undefined, callerIdOf(caller));
+}
+
+/** Undefined if storage fails: the tenant is useful without its history. */
+async function readHistory(
+  { clock, runs }: Services,
+  tenantId: TenantId,
+  log: Logger,
+): Promise<readonly TenantResult[] | undefined> {
+  const jobs = jobRegistry.list().map(({ name }) => name);
+  try {
+    return await readInTime(clock, () => readTenantHistory(runs.log, tenantId, jobs));
+  } catch (thrown) {
+    log.log('warn', 'tenants.history_failed', errorFields(thrown));
+    return undefined;
+  }
+}
+
+async function document(): Promise<RouteDocument> {
+  const { tenantDetailsSchema } = await import('../lib/api/answers/tenants.ts');
+  const result = {
+    job: 'licence-report',
+    runId: exampleRunId,
+    outcome: 'failed',
+    code: 'consent_required',
+    finishedAt: exampleEnd,
+  };
+  const example = {
+    ...exampleTenant,
+    lastResults: [result],
+    history: [{ ...result, attempts: 1, rows: 0, startedAt: exampleTime }],
+    codes: [{ ...exampleFailureText, advice: adviceForTenant('consent_required', exampleTenant.tenantId) }],
+    warnings: [],
+    asOf: exampleTime,
+  };
+  return {
+    group: 'Tenants',
+    summary: 'Show a customer tenant',
+    description:
+      'One customer tenant: whether the broker can reach it and why, the latest result of each job, and its results in the newest 14 runs of each job, with advice for each failure. A caller that the policy limits to some tenants (`reads`) gets 404 for any other.',
+    pathParameters: {
+      tenant: { description: 'Id of the tenant, or one of its domains.', example: exampleTenant.tenantId },
+    },
+    answers: [{ status: 200, description: 'The tenant.', contents: [jsonContent(tenantDetailsSchema, example)] }],
+  };
+}
