@@ -8,6 +8,7 @@ export const layers: readonly (readonly string[])[] = [
   ['audit', 'callers', 'entra', 'graph', 'judge', 'notifications'],
   ['config', 'credential', 'tenants'],
   ['azure', 'broker', 'health', 'runs'],
+  ['gateway'],
   ['api', 'setup'],
 ];
 const folders = layers.flat();
@@ -71,7 +72,7 @@ const orchestrators = restrict(
   ['src/lib/runs/fan-out.ts'],
   [
     forbid(
-      [...app, ...outside, 'api', 'setup', 'azure', 'broker', 'health'],
+      [...app, ...outside, 'api', 'setup', 'gateway', 'azure', 'broker', 'health'],
       'lib/runs imports only from lower layers.',
     ),
     workspaces,

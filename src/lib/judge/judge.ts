@@ -78,7 +78,10 @@ function allowed(question: Question, reading: Reading, body: JsonObject | undefi
     ...navigated.permissions,
     ...(body === undefined ? [] : judgeBody(body, question)),
   ];
-  const { answer, permissions } = answerLimits(question, navigated.places);
+  const { answer, permissions } = answerLimits(question, {
+    places: navigated.places,
+    csv: asksForCsv(reading.options),
+  });
   const { target, path, options, headers } = reading;
   const address = `/${target.version}${path.canonical}`;
   return {
@@ -152,10 +155,12 @@ function refuseUnclearOptions({ values }: OptionsReading, location: Location): v
   if (dated && !location.template.some((segment) => segment === 'calendarview' || segment === 'instances')) {
     throw unreadable('startDateTime and endDateTime belong to calendarView and instances; remove them.');
   }
-  if (/csv$/i.test(values.get('format') ?? '') && !location.template.includes('reports')) {
+  if (asksForCsv({ values }) && !location.template.includes('reports')) {
     throw unreadable('$format=text/csv belongs to reports; remove it.');
   }
 }
+
+const asksForCsv = ({ values }: Pick<OptionsReading, 'values'>): boolean => /csv$/i.test(values.get('format') ?? '');
 
 const answersJson = ({ version }: Target, { values }: OptionsReading): boolean =>
   version === 'beta' && /^application\/json$/i.test(values.get('format') ?? '');

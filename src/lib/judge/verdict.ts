@@ -51,6 +51,11 @@ export interface AnswerLimits {
    * mixes no types.
    */
   readonly readableTypes: readonly string[] | undefined;
+  /**
+   * Whether the answer may have another format than JSON, and then passes unchanged: a picture, a count, a CSV report.
+   * Otherwise the sender refuses an answer that is not JSON, because it could not take anything out of it.
+   */
+  readonly anyFormat: boolean;
 }
 
 /** A condition that only the object itself shows. The sender looks it up first and refuses the request otherwise. */

@@ -11,24 +11,30 @@ import { addressProperties } from './special-endpoints.ts';
 /**
  * What the caller may not see of the answer.
  * @param places What the query expands.
+ * @param csv The query asks for CSV.
  * @returns the limits, and the permissions that the path's casts need.
  * @throws Refusal for a cast to a type that the rule may not read, and for conditions on objects that it may not see.
  */
 export function answerLimits(
   question: Question,
-  places: readonly Location[],
+  { places, csv }: { places: readonly Location[]; csv: boolean },
 ): { answer: AnswerLimits; permissions: readonly string[] } {
   const { location, grant, method } = question;
+  const anyFormat = hasOtherFormat(location, csv);
   refuseHiddenConditions(question);
   const remove = [...addressProperties, ...hiddenProperties(location.template, grant)];
   const permissions = location.casts.flatMap((type) => castPermissions(type, question));
   const mixed = method === 'GET' && answersMixedTypes(location.template) && location.suffix === undefined;
   if (!mixed && !places.some(({ template }) => answersMixedTypes(template))) {
-    return { answer: { remove, readableTypes: undefined }, permissions };
+    return { answer: { remove, readableTypes: undefined, anyFormat }, permissions };
   }
   const types = readableTypes(question);
-  return { answer: { remove, readableTypes: types }, permissions };
+  return { answer: { remove, readableTypes: types, anyFormat }, permissions };
 }
+
+/** A picture or property (`$value`), a number (`$count`), or a report in CSV. */
+const hasOtherFormat = ({ template, suffix }: Location, csv: boolean): boolean =>
+  csv || ['$value', '$count'].includes(suffix ?? template.at(-1) ?? '');
 
 /** A cast answer carries no types, so the sender could not hide objects. @throws Refusal for an unreadable type. */
 function castPermissions(type: string, question: Question): readonly string[] {

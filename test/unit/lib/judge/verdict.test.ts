@@ -176,6 +176,14 @@ describe('an allowed request', () => {
     expect(allowed('User.Read.All', { url: '/v1.0/users' }).answer.remove).toContain('@microsoft.graph.downloadUrl');
   });
 
+  it('lets other formats than JSON pass only for pictures, counts and CSV', () => {
+    const anyFormat = (permissions: string, url: string): boolean => allowed(permissions, { url }).answer.anyFormat;
+    expect(anyFormat('User.Read.All', '/v1.0/users/$count')).toBe(true);
+    expect(anyFormat('GroupMember.Read.All', `/v1.0/groups/${somebody}/members/$count`)).toBe(true);
+    expect(anyFormat('User.Read.All', '/v1.0/users')).toBe(false);
+    expect(anyFormat('User.Read.All', '/v1.0/users?$count=true')).toBe(false);
+  });
+
   it('removes Conditional Access from sign-ins, unless the rule may read policies', () => {
     const url = '/v1.0/auditLogs/signIns';
     expect(allowed('AuditLog.Read.All', { url }).answer.remove).toContain('appliedConditionalAccessPolicies');

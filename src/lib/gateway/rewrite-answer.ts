@@ -1,0 +1,94 @@
+import { BrokerError } from '../model/errors.ts';
+import type { AnswerLimits } from '../judge/verdict.ts';
+import type { RewriteLink } from './gateway-links.ts';
+import { editJson, type JsonEdits, JsonTextError, type Member } from './json-text.ts';
+
+/** An answer of a resource. Header names are lower case. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+}
+
+export interface AnswerRules {
+  readonly limits: AnswerLimits;
+  readonly rewriteLink: RewriteLink;
+}
+
+/**
+ * The answer as the caller may see it: without the properties and objects that the rule does not cover, and with links that
+ * lead back to the gateway. An error that is not JSON keeps its status and loses its text, which may quote an address.
+ * @throws BrokerError resource_error for an answer that the gateway cannot read, or with a link to another host.
+ */
+export function rewriteAnswer({ status, headers, body }: Answer, rules: AnswerRules): Answer {
+  const { location, ...others } = headers;
+  const moved = location === undefined ? undefined : rules.rewriteLink(location);
+  const kept = moved === undefined ? others : { ...others, location: moved };
+  if (body.length === 0) return { status, headers: kept, body };
+  if (isJson(headers['content-type'])) return { status, headers: kept, body: rewriteJson(body, rules) };
+  const isSuccess = status >= 200 && status <= 299;
+  if (isSuccess && rules.limits.anyFormat) return { status, headers: kept, body };
+  if (isSuccess) throw new BrokerError('resource_error', 'The resource answers with something else than JSON.');
+  const { 'content-type': _, ...withoutType } = kept;
+  return { status, headers: withoutType, body: new Uint8Array() };
+}
+
+/** Whether a body of this content type is JSON. */
+export const isJson = (contentType: string | undefined): boolean =>
+  /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(contentType ?? '');
+
+function rewriteJson(body: Uint8Array, rules: AnswerRules): Uint8Array {
+  const text = decode(body);
+  const names = namesOf(rules.limits);
+  // Most answers have nothing to change. An escaped letter could hide a name.
+  if (!text.includes(String.raw`\u00`) && !names.some((name) => text.includes(name))) return body;
+  try {
+    return Buffer.from(editJson(text, editsFor(rules)));
+  } catch (error) {
+    if (!(error instanceof JsonTextError)) throw error;
+    throw new BrokerError('resource_error', 'The resource answers with JSON that cannot be read.', { cause: error });
+  }
+}
+
+function decode(body: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(body);
+  } catch (cause) {
+    throw new BrokerError('resource_error', 'The resource answers with text that is not UTF-8.', { cause });
+  }
+}
+
+/** OData 4.01 allows the annotations without `odata.` ("OData JSON Format", section 4.6.4). */
+const linkNames = ['@odata.nextLink', '@odata.deltaLink', '@nextLink', '@deltaLink'];
+const typeNames = ['@odata.type', '@type'];
+
+const namesOf = ({ remove, readableTypes }: AnswerLimits): readonly string[] => [
+  ...remove,
+  ...linkNames,
+  ...(readableTypes === undefined ? [] : typeNames),
+];
+
+function editsFor({ limits, rewriteLink }: AnswerRules): JsonEdits {
+  const readable = limits.readableTypes && new Set(limits.readableTypes.map((name) => `#microsoft.graph.${name}`));
+  return {
+    member: (name, text) => {
+      if (limits.remove.some((removed) => names(name, removed))) return 'drop';
+      if (text === undefined || !linkNames.some((link) => name.endsWith(link))) return undefined;
+      const rewritten = rewriteLink(text);
+      if (rewritten !== undefined) return { value: JSON.stringify(rewritten) };
+      throw new BrokerError('resource_error', 'The resource answers with a link to another host.');
+    },
+    object: (members) => (readable === undefined ? undefined : limited(members, readable)),
+  };
+}
+
+/** An annotation may stand before the property that it belongs to: `content@microsoft.graph.downloadUrl`. */
+const names = (name: string, removed: string): boolean =>
+  name === removed || (removed.startsWith('@') && name.endsWith(removed));
+
+/** An object of a type that the rule may not read keeps its type and id, as Graph itself limits it. */
+function limited(members: readonly Member[], readable: ReadonlySet<string>): readonly Member[] | undefined {
+  const types = members.filter(({ name }) => typeNames.includes(name));
+  if (types.every(({ text }) => text !== undefined && readable.has(text))) return undefined;
+  return members.filter(({ name, text }) => text !== undefined && (name === 'id' || typeNames.includes(name)));
+}

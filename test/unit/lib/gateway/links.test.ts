@@ -1,0 +1,179 @@
+import { randomBytes } from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  gatewayLink,
+  type LinkOwner,
+  type LinkReading,
+  readLink,
+  signLink,
+} from '../../../../src/lib/gateway/links.ts';
+import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
+import { Secret } from '../../../../src/lib/model/secret.ts';
+
+const newKey = (): Secret => new Secret(randomBytes(32).toString('base64url'));
+const key = newKey();
+const owner: LinkOwner = {
+  rule: 'helpdesk reads users',
+  caller: '0c1f4a2e-0000-4000-8000-000000000001',
+  tenantId: 'b0000000-0000-4000-8000-000000000001' as TenantId,
+  resource: 'graph',
+};
+const url = '/v1.0/users?$select=id,displayName&$skiptoken=RFNwdAIAAQAAABg6%2BQ';
+const selected = ['id', 'displayName', 'manager'];
+const signed = signLink(key, owner, { url, selected });
+const refused: LinkReading = {
+  ok: false,
+  reason:
+    'The link was changed, or belongs to another caller, rule or tenant; follow the links of answers as they are.',
+};
+
+describe('readLink', () => {
+  it('returns the URL and what the first query selected', () => {
+    expect(readLink([key], owner, signed)).toEqual({ ok: true, url, link: { selected } });
+  });
+
+  it('reads a link to a path without a query', () => {
+    const link = signLink(key, owner, { url: '/v1.0/operations/1', selected: [] });
+    expect(readLink([key], owner, link)).toEqual({ ok: true, url: '/v1.0/operations/1', link: { selected: [] } });
+  });
+
+  it('takes a URL without a MAC for no link', () => {
+    expect(readLink([key], owner, url)).toEqual({ ok: true, url, link: undefined });
+  });
+
+  it('accepts the order and encoding of other clients', () => {
+    const [path = '', query = ''] = signed.split('?');
+    const reordered = query.split('&').toReversed().join('&');
+    expect(readLink([key], owner, `${path}?${reordered}`)).toMatchObject({ ok: true, link: { selected } });
+    expect(readLink([key], owner, signed.replaceAll('$', '%24'))).toMatchObject({ ok: true, link: { selected } });
+    expect(readLink([key], owner, signed.replace('users', '%75sers'))).toMatchObject({ ok: true });
+  });
+
+  it('accepts a MAC of every key, and of no other', () => {
+    expect(readLink([newKey(), key], owner, signed)).toMatchObject({ ok: true });
+    expect(readLink([newKey()], owner, signed)).toEqual(refused);
+    expect(readLink([], owner, signed)).toEqual(refused);
+  });
+
+  it.each(['rule', 'caller', 'tenantId', 'resource'] as const)('refuses the link of another %s', (part) => {
+    expect(readLink([key], { ...owner, [part]: `${owner[part]}x` }, signed)).toEqual(refused);
+  });
+
+  it.each([
+    ['another path', signed.replace('users', 'groups')],
+    ['another version', signed.replace('v1.0', 'beta')],
+    ['another token', signed.replace('RFNw', 'RFNx')],
+    ['a further option', signed.replace('?', '?$expand=memberOf&')],
+    ['a removed option', signed.replace('$select=id,displayName&', '')],
+    ['another selection', signed.replace('id,displayName', 'id,mail')],
+    ['an encoded slash', signed.replace('/users', '%2Fusers')],
+    ['a plus sign that was encoded', signed.replace('%2BQ', '+Q')],
+    ['two marks', `${signed}&ptb_link=${signed.split('ptb_link=')[1]}`],
+    ['two marks, one encoded', `${signed}&ptb%5Flink=a.b`],
+    ['no MAC', signed.slice(0, signed.lastIndexOf('.'))],
+    ['an empty mark', `${url}&ptb_link=`],
+    ['a mark without a value', `${url}&ptb_link`],
+    ['padding', `${signed}=`],
+    ['a line break', `${signed}%0A`],
+    ['a text that is not UTF-8', signed.replace('RFNw', '%FF')],
+  ])('refuses a link with %s', (_, changed) => {
+    expect(readLink([key], owner, changed)).toEqual(refused);
+  });
+
+  it('refuses the mark of one link on another', () => {
+    const mark = signed.split('ptb_link=')[1] ?? '';
+    const other = '/v1.0/users?$skiptoken=other';
+    expect(readLink([key], owner, `${other}&ptb_link=${mark}`)).toEqual(refused);
+  });
+
+  it('does not take parts of the owner for each other', () => {
+    const one = signLink(key, { ...owner, rule: 'a', caller: 'bc' }, { url, selected });
+    expect(readLink([key], { ...owner, rule: 'ab', caller: 'c' }, one)).toEqual(refused);
+  });
+
+  it('accepts none of the links in which characters were changed', () => {
+    const meaning = (text: string): string => {
+      try {
+        const [path = '', query = ''] = text.split(/\?(.*)/s);
+        const decoded = (part: string): string => decodeURIComponent(part.replaceAll('+', ' '));
+        return JSON.stringify([path.split('/').map(decodeURIComponent), query.split('&').map(decoded).toSorted()]);
+      } catch {
+        return text;
+      }
+    };
+    const edit = fc.tuple(fc.nat(signed.length - 1), fc.nat(2), fc.string({ maxLength: 3 }));
+    fc.assert(
+      fc.property(fc.array(edit, { minLength: 1, maxLength: 3 }), (edits) => {
+        let changed = signed;
+        for (const [at, cut, text] of edits) changed = changed.slice(0, at) + text + changed.slice(at + cut);
+        fc.pre(meaning(changed) !== meaning(signed));
+        const reading = readLink([key], owner, changed);
+        expect(reading.ok && reading.link !== undefined).toBe(false);
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
+  it('reads every link that it signed', () => {
+    const text = fc
+      .string({ unit: 'grapheme', maxLength: 20 })
+      .map((value) => encodeURIComponent(value.toWellFormed()));
+    fc.assert(
+      fc.property(fc.array(text), fc.array(fc.tuple(text, text)), fc.array(fc.string()), (path, query, names) => {
+        const options = query.map(([name, value]) => `${name}=${value}`).join('&');
+        const link = { url: `/v1.0/${path.join('/')}?${options}x=1`, selected: names };
+        const reading = readLink([key], owner, signLink(key, owner, link));
+        expect(reading).toEqual({ ok: true, url: link.url, link: { selected: names } });
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe('gatewayLink', () => {
+  const route = {
+    gatewayUrl: 'https://broker.example/api/gateway/T/graph',
+    resourceUrl: 'https://graph.microsoft.com',
+  };
+  const rewritten = (link: string): string | undefined => gatewayLink(route, link, (below) => `${below}#signed`);
+
+  it('leads to the gateway', () => {
+    expect(rewritten('https://graph.microsoft.com/v1.0/users?$skiptoken=a%2Fb')).toBe(
+      'https://broker.example/api/gateway/T/graph/v1.0/users?$skiptoken=a%2Fb#signed',
+    );
+    expect(rewritten('HTTPS://Graph.Microsoft.com:443/v1.0/users')).toBe(
+      'https://broker.example/api/gateway/T/graph/v1.0/users#signed',
+    );
+  });
+
+  it('is below the address of the resource', () => {
+    const based = { ...route, resourceUrl: 'https://api.example/base' };
+    expect(gatewayLink(based, 'https://api.example/base/v1/a', (below) => below)).toBe(`${route.gatewayUrl}/v1/a`);
+    expect(gatewayLink(based, 'https://api.example/baseless/v1', (below) => below)).toBeUndefined();
+  });
+
+  it.each([
+    'https://graph.microsoft.com.evil.example/v1.0/users',
+    'https://graph.microsoft.com@evil.example/v1.0/users',
+    'https://user:pass@graph.microsoft.com/v1.0/users',
+    'http://graph.microsoft.com/v1.0/users',
+    'https://graph.microsoft.com:444/v1.0/users',
+    'https://tenant.sharepoint.com/_layouts/download.aspx?tempauth=x',
+    String.raw`https://graph.microsoft.com\@evil.example/v1.0`,
+    'https://graph.microsoft.com/v1.0/users#fragment',
+    ' https://graph.microsoft.com/v1.0/users',
+    'https://graph.microsoft.com',
+    '/v1.0/users',
+    'nonsense',
+    '',
+  ])('does not lead to %s', (link) => {
+    expect(rewritten(link)).toBeUndefined();
+  });
+
+  it('does not lead to an address that cannot be signed', () => {
+    const sign = (below: string): string => signLink(key, owner, { url: below, selected: [] });
+    expect(gatewayLink(route, 'https://graph.microsoft.com/v1.0/%FF', sign)).toBeUndefined();
+    expect(gatewayLink(route, 'https://graph.microsoft.com/v1.0/a?ptb_link=a.b', sign)).toBeUndefined();
+  });
+});
