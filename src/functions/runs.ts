@@ -5,6 +5,7 @@ import {
   exampleOtherTenantId,
   exampleRunId,
   exampleSummary,
+  exampleTime,
 } from '../lib/api/examples.ts';
 import { listRunsQuerySchema, runTenantsQuerySchema } from '../lib/api/requests.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
@@ -102,7 +103,14 @@ async function documentShow(): Promise<RouteDocument> {
 
 async function documentTenants(): Promise<RouteDocument> {
   const { runTenantsAnswerSchema } = await import('../lib/api/answers/runs.ts');
-  const outcome = { outcome: 'failed', code: 'consent_required', attempts: 1, rows: 0, finishedAt: exampleEnd };
+  const outcome = {
+    outcome: 'failed',
+    code: 'consent_required',
+    attempts: 1,
+    rows: 0,
+    startedAt: exampleTime,
+    finishedAt: exampleEnd,
+  };
   const example = {
     runId: exampleRunId,
     status: 'completed',

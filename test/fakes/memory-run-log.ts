@@ -90,7 +90,8 @@ export class MemoryRunLog implements RunLog {
   }
 
   async findOutcome(runId: RunId, tenantId: TenantId): Promise<TenantRun | undefined> {
-    const record = await this.findTenant(runId, tenantId);
+    this.#touch();
+    const record = this.#of(runId).get(tenantId);
     if (record === undefined) return undefined;
     const { trace: _, ...rest } = record;
     return rest;

@@ -9,7 +9,7 @@ import type { StoredPlan } from './stored-plan.ts';
 
 /** Stored runs as a caller sees them. Throws the same errors as RunLog. */
 export interface ReadableRuns {
-  readonly log: Pick<RunLog, 'find' | 'list' | 'tenants' | 'findTenant' | 'countTenants'>;
+  readonly log: Pick<RunLog, 'find' | 'list' | 'tenants' | 'findTenant' | 'findOutcome' | 'countTenants'>;
   readonly results: Pick<RunResults, 'plan' | 'rows'>;
 }
 
@@ -47,6 +47,8 @@ class LimitedRuns implements ReadableRuns {
     tenants: (runId, outcome) => this.#tenants(runId, outcome),
     findTenant: async (runId, tenantId) =>
       mayRead(this.#readable, tenantId) ? this.#runs.log.findTenant(runId, tenantId) : undefined,
+    findOutcome: async (runId, tenantId) =>
+      mayRead(this.#readable, tenantId) ? this.#runs.log.findOutcome(runId, tenantId) : undefined,
     countTenants: (runId) => this.#count(runId),
   };
 

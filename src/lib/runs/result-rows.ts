@@ -123,7 +123,7 @@ async function* recordsOf(
   const one = Math.min(lookedUpRecords, tenantIds.length);
   for (let start = 0; start < one; start += recordsAtOnce) {
     const some = tenantIds.slice(start, Math.min(start + recordsAtOnce, one));
-    for (const record of await Promise.all(some.map((tenantId) => runs.log.findTenant(run.runId, tenantId))))
+    for (const record of await Promise.all(some.map((tenantId) => runs.log.findOutcome(run.runId, tenantId))))
       if (record !== undefined) yield record;
   }
   if (one === tenantIds.length) return;

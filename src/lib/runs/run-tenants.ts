@@ -17,6 +17,8 @@ interface RunTenantView {
   /** Number of rounds that attempted the tenant. 0: decided without an attempt, or waiting. */
   readonly attempts: number;
   readonly rows: number;
+  /** Times of the last attempt. */
+  readonly startedAt?: string;
   readonly finishedAt?: string;
 }
 
@@ -34,7 +36,6 @@ export interface RunTenantDetailsView extends RunTenantView {
   readonly runId: string;
   readonly title?: string;
   readonly advice?: string;
-  readonly startedAt?: string;
   readonly error?: string;
   readonly log: readonly {
     readonly at: string;
@@ -61,7 +62,6 @@ export async function viewRunTenant(runs: ReadableRuns, run: Run, tenantId: Tena
     runId: run.runId,
     ...tenant,
     ...(tenant.code === undefined ? {} : textOf(tenant.code)),
-    ...(record === undefined ? {} : { startedAt: isoTime(record.startedAtMs) }),
     ...(error === undefined ? {} : { error }),
     log: log.map(({ atMs, ...line }) => ({ at: isoTime(atMs), ...line })),
     droppedLines,
@@ -94,6 +94,7 @@ function viewRecord({
   round,
   attempts,
   rows,
+  startedAtMs,
   finishedAtMs,
 }: TenantRun): RunTenantView {
   return {
@@ -104,6 +105,7 @@ function viewRecord({
     ...(detail === undefined ? {} : { detail }),
     attempts: attempts ?? round,
     rows,
+    startedAt: isoTime(startedAtMs),
     finishedAt: isoTime(finishedAtMs),
   };
 }

@@ -83,7 +83,8 @@ const runTenantSchema = z
       description: 'Number of rounds in which the tenant was tried. 0 if the outcome needed no attempt.',
     }),
     rows: count,
-    finishedAt: isoTime.optional(),
+    startedAt: isoTime.optional().meta({ description: 'Start of the last attempt.' }),
+    finishedAt: isoTime.optional().meta({ description: 'End of the last attempt.' }),
   })
   .meta({ id: 'RunTenant' });
 
@@ -101,7 +102,6 @@ export const runTenantDetailsSchema = runTenantSchema
     runId,
     title: z.string().optional(),
     advice: z.string().optional(),
-    startedAt: isoTime.optional(),
     error: z.string().optional().meta({
       description: 'What the job threw in its last attempt: text, stack and causes, without secrets.',
     }),

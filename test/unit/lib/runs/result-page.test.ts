@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it, test } from 'vitest';
+import { describe, expect, it, test, vi } from 'vitest';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import { cellsOf, csvLine } from '../../../../src/lib/runs/csv.ts';
 import type { ExportFormat } from '../../../../src/lib/runs/export-formats.ts';
@@ -182,14 +182,16 @@ describe('pages', () => {
       return rows(...args);
     };
     let lookedUp = 0;
-    const findTenant = runLog.findTenant.bind(runLog);
-    runLog.findTenant = (...args) => {
+    const findOutcome = runLog.findOutcome.bind(runLog);
+    runLog.findOutcome = (...args) => {
       lookedUp += 1;
-      return findTenant(...args);
+      return findOutcome(...args);
     };
+    const traced = vi.spyOn(runLog, 'findTenant');
     const { continuation } = await page({ limit: 25 });
     expect(read).toBe(3);
     expect(lookedUp).toBe(16);
+    expect(traced).not.toHaveBeenCalled();
     read = 0;
     await page({ limit: 30, continuation });
     // The page begins in the middle of a tenant, with an unknown number of rows.

@@ -45,6 +45,13 @@ describe('the tenants of a run', () => {
     expect(tenants.map(({ attempts }) => attempts)).toEqual([1, 2, 0, 0, 0]);
   });
 
+  it('have the times of their last attempt, as far as there was one', async () => {
+    const { source, run } = await stage('running', [record(1, { round: 2, startedAtMs: 500 })]);
+    const [visited, waiting] = (await viewRunTenants(source, run)).tenants;
+    expect(visited).toMatchObject({ startedAt: '1970-01-01T00:00:00.500Z', finishedAt: '1970-01-01T00:00:01.000Z' });
+    expect(waiting).not.toHaveProperty('startedAt');
+  });
+
   it('are listed in plan order, including waiting ones', async () => {
     const { source, run } = await stage('running', [record(2, { rows: 7 })]);
     const { tenants, status } = await viewRunTenants(source, run);
