@@ -28,6 +28,8 @@ import { createCredentials, type Credentials } from './lib/credential/create-cre
 import { type IdentityTrust, trustOfAssertion } from './lib/credential/identity-trust.ts';
 import type { JournalWitness } from './lib/credential/credential-journal.ts';
 import { createMsalRedeemer } from './lib/entra/redeemer.ts';
+import { MapBlobs, mapContainer } from './lib/gateway/map-blobs.ts';
+import { MapStore } from './lib/gateway/map-store.ts';
 import { createHealth } from './lib/health/create-health.ts';
 import { createResourceRegistry } from './lib/model/resources.ts';
 import { createNotifications } from './lib/notifications/notifications.ts';
@@ -99,6 +101,7 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   );
   const { policy } = callers;
   const gated = { ...shared, tokens: new GatedTokens({ ...shared, policy, directory }) };
+  const permissionMap = new MapStore({ ...runtime, blobs: new MapBlobs(() => storage.container(mapContainer)) });
   const notifications = createNotifications(runtime, settings.NOTIFICATION_WEBHOOK, settings.NOTIFICATION_FORM);
   return {
     ...runtime,
@@ -116,8 +119,9 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
     directory,
     runs: createRuns({ ...runtime, storage }),
     tuning: tuning.runs,
-    health: createHealth({ ...runtime, credentials, broker, notifications, policy, directory }),
+    health: createHealth({ ...runtime, credentials, broker, notifications, policy, directory, permissionMap }),
     notifier: notifications.notifier,
+    permissionMap,
   };
 }
 

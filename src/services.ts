@@ -6,6 +6,7 @@ import type { Settings } from './lib/config/settings.ts';
 import type { Credentials } from './lib/credential/create-credentials.ts';
 import type { IdentityTrust } from './lib/credential/identity-trust.ts';
 import type { Redeemer } from './lib/entra/redeemer.ts';
+import type { MapStore } from './lib/gateway/map-store.ts';
 import type { HealthReporter } from './lib/health/health-reporter.ts';
 import type { ResourceRegistry } from './lib/model/resources.ts';
 import type { TokenSource } from './lib/model/token.ts';
@@ -53,4 +54,6 @@ export interface Services extends Runtime {
   readonly tuning: RunTuning;
   readonly health: HealthReporter;
   readonly notifier: Notifier;
+  /** The permission map by which requests to Microsoft Graph are judged. */
+  readonly permissionMap: MapStore;
 }

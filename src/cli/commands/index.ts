@@ -4,6 +4,7 @@ import { configureCloudCommand } from 'microsoft-cloud/command';
 import { registerConsent } from './consent.ts';
 import { registerDemo } from './demo.ts';
 import { registerLocalBrowser } from './local-browser.ts';
+import { registerPermissions } from './permissions.ts';
 import { registerPolicy } from './policy.ts';
 import { registerSetup } from './setup.ts';
 import { registerVerify } from './verify.ts';
@@ -27,6 +28,7 @@ export function registerCommands(program: Command): void {
   registerLocalBrowser(program);
   configureHostCommand(program.command('host'));
   registerPolicy(program);
+  registerPermissions(program);
   registerSetup(program);
   registerConsent(program);
   registerVerify(program);

@@ -5,7 +5,7 @@ import type { Notifications } from '../notifications/notifications.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { TenantDirectory } from '../tenants/directory.ts';
-import { HealthReporter } from './health-reporter.ts';
+import { HealthReporter, type HealthReporterDeps } from './health-reporter.ts';
 import { StateWatch } from './state-watch.ts';
 
 export interface HealthDeps {
@@ -13,6 +13,7 @@ export interface HealthDeps {
   readonly policy: PolicyStore;
   readonly notifications: Notifications;
   readonly directory: Pick<TenantDirectory, 'settingsWarnings'>;
+  readonly permissionMap: HealthReporterDeps['permissionMap'];
   readonly broker: {
     credentialFailure(application: string): BrokerError | undefined;
     recover(application: string): Promise<void>;
@@ -26,6 +27,7 @@ export function createHealth({
   policy,
   notifications,
   directory,
+  permissionMap,
   broker,
   clock,
   log,
@@ -44,6 +46,7 @@ export function createHealth({
     watch: new StateWatch({ journal, clock, log, notifier }),
     notificationProblem: problem,
     directory,
+    permissionMap,
     clock,
   });
 }

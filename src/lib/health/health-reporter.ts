@@ -9,6 +9,7 @@ import type { CredentialJournal, HealthStatus, JournalEntry } from '../credentia
 import { type Credential, defaultApplication } from '../model/credential.ts';
 import { type CredentialHealth, judgeCredential } from './health.ts';
 import type { TenantDirectory } from '../tenants/directory.ts';
+import type { MapOrigin } from '../judge/map/stored-map.ts';
 import type { StateWatch } from './state-watch.ts';
 
 /** How long a report is cached, because anyone can call the route. */
@@ -34,6 +35,8 @@ export interface HealthReport {
   readonly notifications: PartHealth;
   /** The domains in TENANTS_INCLUDE and TENANTS_EXCLUDE, as this instance last resolved them. */
   readonly tenants: PartHealth;
+  /** The map by which requests to Microsoft Graph are judged. Only `status` and `problem` if it cannot be read. */
+  readonly permissionMap: PartHealth & Partial<MapOrigin> & { readonly permissions?: number };
 }
 
 /** The outcome of one check of an application. */
@@ -42,6 +45,14 @@ interface ApplicationCheck {
   readonly readFailure: BrokerError | undefined;
   readonly readAtMs: number | undefined;
   readonly journalFailure: BrokerError | undefined;
+}
+
+/** What a report says about the permission map in force. */
+interface MapFacts {
+  readonly map: { readonly permissions: readonly string[] };
+  /** Undefined for the table in the project. */
+  readonly origin: MapOrigin | undefined;
+  readonly problem?: string;
 }
 
 export interface HealthReporterDeps {
@@ -54,6 +65,8 @@ export interface HealthReporterDeps {
   /** Why no notices can be sent although the settings configure them. */
   readonly notificationProblem: BrokerError | undefined;
   readonly directory: Pick<TenantDirectory, 'settingsWarnings'>;
+  /** Reads the permission map in force. */
+  readonly permissionMap: { inForce(): Promise<MapFacts> };
   readonly clock: Clock;
 }
 
@@ -82,6 +95,7 @@ export class HealthReporter {
 
   async #check(): Promise<HealthReport> {
     const { policy, clock } = this.#deps;
+    const mapRead = this.#attempt('storage_unavailable', () => this.#deps.permissionMap.inForce());
     const policyState = await policy.current();
     const checks: ApplicationCheck[] = [];
     for (const [application, needsRefreshToken] of applicationsInUse(policyState.policy)) {
@@ -94,6 +108,7 @@ export class HealthReporter {
       keyVault: keyVaultPart(checks),
       notifications: notificationsPart(this.#deps.notificationProblem),
       tenants: tenantsPart(this.#deps.directory.settingsWarnings()),
+      permissionMap: mapPart(await mapRead),
     };
     return { status: overall(parts), checkedAt: isoTime(clock.nowMs()), ...parts };
   }
@@ -176,6 +191,13 @@ function tenantsPart(warnings: readonly string[]): PartHealth {
   return warnings.length === 0 ? { status: 'ok' } : { status: 'degraded', problem: warnings.join(' ') };
 }
 
+function mapPart({ value, failure }: { value?: MapFacts; failure?: BrokerError }): HealthReport['permissionMap'] {
+  if (value === undefined) return { status: 'degraded', ...(failure === undefined ? {} : { problem: failure.detail }) };
+  const { map, origin, problem } = value;
+  const facts = { source: 'built-in', ...origin, permissions: map.permissions.length };
+  return problem === undefined ? { status: 'ok', ...facts } : { status: 'degraded', problem, ...facts };
+}
+
 function policyPart({ state, policy, problem }: PolicyState): HealthReport['policy'] {
   const status = state === 'current' ? 'ok' : 'degraded';
   return { status, state, rules: policy.rules.length, ...(problem === undefined ? {} : { problem }) };
@@ -191,9 +213,10 @@ function overall({
   keyVault,
   notifications,
   tenants,
+  permissionMap,
 }: Omit<HealthReport, 'status' | 'checkedAt'>): HealthStatus {
   const states = applications.map(({ state }) => state.status);
   if (storage.status === 'down' || states.every((status) => status === 'down')) return 'down';
-  const parts = [policy, keyVault, notifications, tenants].map(({ status }) => status);
+  const parts = [policy, keyVault, notifications, tenants, permissionMap].map(({ status }) => status);
   return [...states, ...parts].every((status) => status === 'ok') ? 'ok' : 'degraded';
 }

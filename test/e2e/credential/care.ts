@@ -33,6 +33,7 @@ export function startCare(operator: TestOperator) {
         watch: new StateWatch({ journal, clock, log }),
         notificationProblem: undefined,
         directory: { settingsWarnings: () => [] },
+        permissionMap: { inForce: async () => ({ map: { permissions: [] }, origin: undefined }) },
         clock,
       }),
   };

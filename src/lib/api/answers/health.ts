@@ -75,6 +75,17 @@ export const healthReportSchema = z
       description:
         'Whether each domain in TENANTS_INCLUDE and TENANTS_EXCLUDE belongs to a tenant, as this instance last read it.',
     }),
+    permissionMap: part
+      .extend({
+        source: z.string().optional(),
+        retrievedAt: isoTime.optional(),
+        sha256: z.string().optional(),
+        permissions: count.optional(),
+      })
+      .meta({
+        description:
+          "The map by which requests to Microsoft Graph are judged. `source` is `built-in`, or where Microsoft's published file was read from.",
+      }),
     tokens: z
       .object({ issued: count, fromCache: count })
       .meta({ description: 'Tokens issued by this instance since its start.' }),

@@ -2,7 +2,11 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { AccessPolicy, Rule } from '../../../../src/lib/callers/policy.ts';
 import type { PolicyState } from '../../../../src/lib/callers/policy-store.ts';
 import { CachedCredentials } from '../../../../src/lib/credential/cached-credentials.ts';
-import { applicationsInUse, HealthReporter } from '../../../../src/lib/health/health-reporter.ts';
+import {
+  applicationsInUse,
+  HealthReporter,
+  type HealthReporterDeps,
+} from '../../../../src/lib/health/health-reporter.ts';
 import { StateWatch } from '../../../../src/lib/health/state-watch.ts';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import { parseTenantId, type TenantId } from '../../../../src/lib/model/identifiers.ts';
@@ -19,6 +23,7 @@ let policy: PolicyState;
 let dead: BrokerError | undefined;
 let notificationProblem: BrokerError | undefined;
 let settingsWarnings: readonly string[];
+let permissionMap: () => Awaited<ReturnType<HealthReporterDeps['permissionMap']['inForce']>>;
 let recorder: ReturnType<typeof recordingLogger>;
 
 beforeEach(async () => {
@@ -29,6 +34,7 @@ beforeEach(async () => {
   dead = undefined;
   notificationProblem = undefined;
   settingsWarnings = [];
+  permissionMap = () => ({ map: { permissions: ['User.Read.All'] }, origin: undefined });
   recorder = recordingLogger();
 });
 
@@ -58,6 +64,7 @@ function reporter(): HealthReporter {
     watch: new StateWatch({ journal, clock, log }),
     notificationProblem,
     directory: { settingsWarnings: () => settingsWarnings },
+    permissionMap: { inForce: async () => permissionMap() },
     clock,
   });
 }
@@ -149,6 +156,27 @@ describe('HealthReporter', () => {
     expect(await reporter().report()).toMatchObject({
       status: 'degraded',
       tenants: { status: 'degraded', problem: settingsWarnings.join(' ') },
+    });
+  });
+
+  it('reports which permission map is in force', async () => {
+    expect(await reporter().report()).toMatchObject({
+      status: 'ok',
+      permissionMap: { status: 'ok', source: 'built-in', permissions: 1 },
+    });
+    const origin = { source: 'https://example.com/p.json', retrievedAt: '2026-11-24T00:00:00.000Z', sha256: 'a' };
+    const problem = 'The stored permission map was changed.';
+    permissionMap = () => ({ map: { permissions: [] }, origin, problem });
+    expect(await reporter().report()).toMatchObject({
+      status: 'degraded',
+      permissionMap: { status: 'degraded', problem, ...origin, permissions: 0 },
+    });
+    permissionMap = () => {
+      throw new BrokerError('storage_unavailable', 'The permission map cannot be read.');
+    };
+    expect(await reporter().report()).toMatchObject({
+      status: 'degraded',
+      permissionMap: { status: 'degraded', problem: 'The permission map cannot be read.' },
     });
   });
 

@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest';
+import { partnerMap } from '../../../../src/lib/judge/map/partner-table.ts';
+import { requiredPermissions } from '../../../../src/lib/judge/required-permissions.ts';
+import type { Scheme } from '../../../../src/lib/judge/map/permission-map.ts';
+
+const map = partnerMap();
+const required = (url: string, scheme: Scheme = 'delegated', method = 'GET') =>
+  requiredPermissions(map, { method, url }, { scheme, host: 'graph.microsoft.com' });
+
+describe('requiredPermissions', () => {
+  it('names each permission that opens the request alone', () => {
+    expect(required('/v1.0/subscribedSkus')).toMatchObject({
+      opened: true,
+      anyOf: expect.arrayContaining(['LicenseAssignment.Read.All', 'Organization.Read.All']) as string[],
+      together: [],
+    });
+    // Only the signed-in account's own objects, and the map lists it on /users/{id} for others too.
+    expect(required('/v1.0/users/0a1b2c3d')).toMatchObject({
+      anyOf: expect.not.arrayContaining(['User.Read']) as string[],
+    });
+  });
+
+  it('names a smallest set where no permission suffices', () => {
+    expect(required('/v1.0/users?$select=id,signInActivity')).toEqual({
+      opened: true,
+      anyOf: [],
+      together: ['AuditLog.Read.All', 'User.Read.All'],
+    });
+  });
+
+  it('keeps delegated and application permissions apart', () => {
+    const allowed = required('/v1.0/users/0a1b2c3d', 'application', 'DELETE');
+    expect(allowed).toMatchObject({ anyOf: expect.arrayContaining(['User.ReadWrite.CrossCloud']) as string[] });
+    expect(required('/v1.0/users/0a1b2c3d', 'delegated', 'DELETE')).toMatchObject({
+      anyOf: expect.not.arrayContaining(['User.ReadWrite.CrossCloud']) as string[],
+    });
+  });
+
+  it('says why nothing opens a request', () => {
+    expect(required('/v1.0/subscriptions')).toEqual({
+      opened: false,
+      reason: 'Subscriptions send data to an address that the caller chooses; use a token for them.',
+    });
+  });
+});
