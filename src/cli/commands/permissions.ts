@@ -108,12 +108,12 @@ async function rollBack({ json }: Flags): Promise<void> {
   const { requireMap } = await import('../permissions/map-location.ts');
   const { readStoredMap } = await import('../../lib/judge/map/stored-map.ts');
   const { blobs } = await requireMap(process.env);
-  const text = await blobs.rollBack();
-  if (text === undefined) {
+  const rolledBack = await blobs.rollBack();
+  if (rolledBack === undefined) {
     print(json, { source: 'built-in', unchanged: true }, ['There is nothing to roll back: no file was ever loaded.']);
     return;
   }
-  const stored = text === 'built-in' ? undefined : readStoredMap(text);
+  const stored = rolledBack === 'built-in' ? undefined : readStoredMap(rolledBack.text);
   const { partnerMap } = await import('../../lib/judge/map/partner-table.ts');
   const { permissions } = stored?.map ?? partnerMap();
   const document = { source: 'built-in', ...stored?.origin, permissions: permissions.length };

@@ -49,13 +49,13 @@ export class MapBlobs {
    * @returns the map in force; `built-in` if there was none before; undefined if there is nothing to roll back.
    * @throws the error of the storage SDK.
    */
-  async rollBack(): Promise<string | 'built-in' | undefined> {
+  async rollBack(): Promise<MapText | 'built-in' | undefined> {
     const [current, previous] = await Promise.all([this.#download(currentName), this.#download(previousName)]);
     if (previous === undefined) await this.#remove(currentName);
     else await this.#upload(currentName, previous.text);
     if (current === undefined) await this.#remove(previousName);
     else await this.#upload(previousName, current.text);
-    return previous?.text ?? (current === undefined ? undefined : 'built-in');
+    return previous ?? (current === undefined ? undefined : 'built-in');
   }
 
   async #download(name: string, options: object = {}): Promise<MapText | undefined> {
