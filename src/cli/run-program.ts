@@ -4,6 +4,7 @@ import { scrub } from '../lib/runtime/log.ts';
 import { visibleText } from '../lib/runtime/visible-text.ts';
 import { nextStep } from './command-failure.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.ts';
+import { shownLine, styled } from './line.ts';
 
 /** A command throws this to end with an exit code and no message, such as 3 when some tenants failed. */
 export class CommandOutcome extends Error {
@@ -32,16 +33,21 @@ export async function runProgram(program: Command, argv: readonly string[]): Pro
     if (thrown instanceof CommandOutcome) return thrown.exitCode;
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
     if (thrown instanceof UsageError) {
-      process.stderr.write(`ptb: ${thrown.message}\n`);
+      fail(thrown.message);
       return exitCodes.usage;
     }
     if (thrown instanceof CodedError) {
-      process.stderr.write(`ptb: ${visibleText(thrown.detail)} ${nextStep(thrown)} (${thrown.code})\n`);
+      fail(`${visibleText(thrown.detail)} ${nextStep(thrown)} (${thrown.code})`);
       return exitCodeOf(thrown.code);
     }
-    process.stderr.write(`ptb: ${scrub(describe(thrown)).split('\n').map(visibleText).join('\n')}\n`);
+    fail(scrub(describe(thrown)).split('\n').map(visibleText).join('\n'));
     return exitCodes.failure;
   }
+}
+
+/** @param text may have several lines. Control characters in it are text already. */
+function fail(text: string): void {
+  process.stderr.write(`${shownLine(styled('bad', 'ptb:'), process.stderr)} ${text}\n`);
 }
 
 /** Describes an error that has no code. With PTB_DEBUG it includes the stack. */

@@ -1,13 +1,103 @@
+import { default as truncatedWidth } from 'fast-string-truncated-width';
 import { visibleText } from '../lib/runtime/visible-text.ts';
+import { type Line, type Piece, styled } from './line.ts';
 
-/** Formats a table for people: columns padded to their widest cell, with a line under the head. */
-export function table(head: readonly string[], texts: readonly (readonly string[])[]): string[] {
-  const rows = texts.map((row) => row.map(visibleText));
-  const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => (row[column] ?? '').length)));
-  const text = (row: readonly string[]): string =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd();
-  return [text(head), widths.map((width) => '-'.repeat(width)).join('  '), ...rows.map(text)];
+/** A column of a table. A plain string is its head. */
+interface Column {
+  readonly head: string;
+  /** The column is not cut below this width while another one can give way. Default: 8. */
+  readonly min?: number;
+  /** Left out if the table does not fit the terminal otherwise. */
+  readonly optional?: boolean;
+}
+
+const gap = 2;
+const ellipsis = '…';
+/** No column is cut below this width. */
+const narrowest = 8;
+
+/** Columns of a terminal that a text takes: wide characters take two. */
+const widthOf = (text: string): number => truncatedWidth(text).width;
+
+/** Columns of the terminal on standard output. Without a terminal, or if it does not tell its width, lines have no limit. */
+const screenWidth = (): number =>
+  process.stdout.isTTY && process.stdout.columns > 0 ? process.stdout.columns : Infinity;
+
+/**
+ * Formats a table for people: columns padded to their widest cell, with a line under the head.
+ * @param width columns of the terminal. The widest columns are cut until the table fits. A cell that is cut ends with an
+ * ellipsis.
+ */
+export function table(
+  columns: readonly (string | Column)[],
+  cells: readonly (readonly Piece[])[],
+  width = screenWidth(),
+): Line[] {
+  const heads = columns.map((column) => (typeof column === 'string' ? { head: column } : column));
+  const rows = cells.map((row) => heads.map((_, at) => visiblePiece(row[at] ?? '')));
+  const natural = heads.map(({ head }, at) => Math.max(widthOf(head), ...rows.map((row) => widthOf(textOf(row[at])))));
+  const shown = shownColumns(heads, natural, width);
+  const wanted = fitted(
+    shown.map((at) => natural[at] ?? 0),
+    shown.map((at) => heads[at]?.min ?? narrowest),
+    width,
+  );
+  const widths = fitted(
+    wanted,
+    shown.map(() => narrowest),
+    width,
+  );
+  const line = (pieces: readonly Piece[]): Line =>
+    trimEnd(pieces.flatMap((piece, at) => cell(piece, widths[at] ?? 0, at === 0)));
+  return [
+    line(shown.map((at) => styled('strong', heads[at]?.head ?? ''))),
+    line(widths.map((each) => styled('idle', '-'.repeat(each)))),
+    ...rows.map((row) => line(shown.map((at) => row[at] ?? ''))),
+  ];
+}
+
+const textOf = (piece: Piece = ''): string => (typeof piece === 'string' ? piece : piece.text);
+
+const withText = (piece: Piece, text: string): Piece => (typeof piece === 'string' ? text : { ...piece, text });
+
+const visiblePiece = (piece: Piece): Piece => withText(piece, visibleText(textOf(piece)));
+
+// The last column of the terminal stays empty, because some terminals wrap a full line.
+const isTooWide = (widths: readonly number[], width: number): boolean =>
+  widths.reduce((sum, each) => sum + each + gap, -gap) >= width;
+
+/** The position of the columns to show: without optional ones, from the right, while the others would be cut too much. */
+function shownColumns(heads: readonly Column[], natural: readonly number[], width: number): number[] {
+  const shown = heads.map((_, at) => at);
+  const smallest = (): number[] => shown.map((at) => Math.min(natural[at] ?? 0, heads[at]?.min ?? narrowest));
+  for (const at of [...heads.keys()].toReversed()) {
+    if (!isTooWide(smallest(), width)) break;
+    if (heads[at]?.optional === true) shown.splice(shown.indexOf(at), 1);
+  }
+  return shown;
+}
+
+/** Takes one character after another from the widest column above its floor, until the table fits or all are at theirs. */
+function fitted(natural: readonly number[], floors: readonly number[], width: number): number[] {
+  const widths = [...natural];
+  while (isTooWide(widths, width)) {
+    const spare = widths.map((each, at) => (each > (floors[at] ?? 0) ? each : 0));
+    const widest = Math.max(...spare);
+    if (widest === 0) break;
+    widths[spare.lastIndexOf(widest)] = widest - 1;
+  }
+  return widths;
+}
+
+function cell(piece: Piece, width: number, isFirst: boolean): Piece[] {
+  const text = textOf(piece);
+  const { index, ellipsed } = truncatedWidth(text, { limit: width, ellipsis });
+  const cut = ellipsed ? `${text.slice(0, index)}${ellipsis}` : text;
+  return [isFirst ? '' : ' '.repeat(gap), withText(piece, cut), ' '.repeat(Math.max(0, width - widthOf(cut)))];
+}
+
+/** Removes the blanks at the end of a line. */
+function trimEnd(pieces: readonly Piece[]): Piece[] {
+  const last = pieces.findLastIndex((piece) => textOf(piece).trim() !== '');
+  return pieces.slice(0, last + 1);
 }

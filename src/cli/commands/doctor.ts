@@ -5,6 +5,7 @@ import type { Job } from '../../lib/runs/job.ts';
 import type { Check } from '../../lib/setup/doctor.ts';
 import type { RoleRequirement } from '../../lib/setup/gdap-access.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from '../exit-codes.ts';
+import { shownLine, type Styled, styled } from '../line.ts';
 import { CommandOutcome } from '../run-program.ts';
 import type { TargetOptions } from '../sign-in/target.ts';
 import { interruptible } from '../sign-in/interruptible.ts';
@@ -76,16 +77,16 @@ const requirementsOf = (jobs: readonly Job[], application: string): readonly Rol
     used === application && directoryRoles.length > 0 ? [{ purpose: name, roles: directoryRoles }] : [],
   );
 
-const marks: Readonly<Record<Check['status'], string>> = {
-  ok: 'ok     ',
-  notice: 'note   ',
-  warning: 'WARNING',
-  failed: 'FAILED ',
-  skipped: '-      ',
+const marks: Readonly<Record<Check['status'], Styled>> = {
+  ok: styled('good', 'ok     '),
+  notice: styled('active', 'note   '),
+  warning: styled('warn', 'WARNING'),
+  failed: styled('bad', 'FAILED '),
+  skipped: styled('idle', '-      '),
 };
 
 function lineOf({ check, status, message, remedy }: Check): string {
-  const first = `${marks[status]}  ${check}: ${visibleText(message)}\n`;
+  const first = `${shownLine([marks[status], `  ${check}: ${message}`], process.stdout)}\n`;
   return remedy === undefined ? first : `${first}         ${visibleText(remedy)}\n`;
 }
 

@@ -3,6 +3,7 @@ import type { JobsAnswer } from '../../lib/api/answers/jobs.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
 import { print } from '../sign-in/output.ts';
 import { table } from '../table.ts';
+import { exactTime } from '../times.ts';
 
 /** `ptb jobs`: lists the jobs of a running broker, and helps to write one. */
 export function registerJobs(program: Command): void {
@@ -22,8 +23,17 @@ export function registerJobs(program: Command): void {
 
 async function listJobs(flags: ConnectionFlags & { json?: true }): Promise<void> {
   const answer = (await (await connect(flags)).get('/jobs')) as JobsAnswer;
-  const rows = answer.jobs.map((job) => [job.name, job.title, job.schedule ?? 'on demand', job.nextAt ?? '']);
-  print(flags.json, answer, table(['job', 'title', 'schedule (UTC)', 'next run'], rows));
+  const rows = answer.jobs.map((job) => [
+    job.name,
+    job.title,
+    job.schedule ?? 'on demand',
+    job.nextAt === undefined ? '' : exactTime(job.nextAt),
+  ]);
+  print(
+    flags.json,
+    answer,
+    table([{ head: 'job', min: 20 }, 'title', 'schedule (UTC)', { head: 'next run', min: 16 }], rows),
+  );
 }
 
 async function writeJob(name: string, flags: { json?: true }): Promise<void> {

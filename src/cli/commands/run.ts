@@ -1,11 +1,14 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { RunAnswer, StartedRunAnswer } from '../../lib/api/answers/runs.ts';
-import { outcomeWord } from '../../lib/model/outcomes.ts';
+import { counted } from '../counted.ts';
+import type { Line } from '../line.ts';
+import { outcomePiece } from '../outcome-piece.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
 import { exitByRun, followRun } from '../remote/follow-run.ts';
 import { createProgress } from '../remote/progress.ts';
 import { advice } from '../remote/report.ts';
 import { print } from '../sign-in/output.ts';
+import { longTime } from '../times.ts';
 
 interface RunFlags extends ConnectionFlags {
   readonly tenant?: readonly string[];
@@ -40,7 +43,7 @@ async function startRun(job: string, { tenant, parameters, window, ...flags }: R
   };
   const started = (await client.post(`/jobs/${encodeURIComponent(job)}/runs`, body)) as StartedRunAnswer;
   if (!flags.wait) {
-    print(flags.json, started, [`Started ${started.runId}.`, `Show it with: ptb runs show ${started.runId}`]);
+    print(flags.json, started, [`Started ${started.runId}.`, `Follow it with: ptb runs watch ${started.runId}`]);
     return;
   }
   const ended = await followRun(client, started.runId, createProgress(process.stderr, Date.now, { failures: true }));
@@ -49,14 +52,15 @@ async function startRun(job: string, { tenant, parameters, window, ...flags }: R
 }
 
 /** Describes a run for people: its result, and advice for its failures. */
-export function runLines(run: RunAnswer): string[] {
+export function runLines(run: RunAnswer): Line[] {
   const { total, succeeded, failed, skipped, notAttempted } = run.tenants;
+  const details = `, started ${longTime(run.startedAt)} by ${run.startedBy}, ${(run.durationMs / 1000).toFixed(1)} s`;
   return [
-    `${run.runId}: ${outcomeWord(run.outcome)}, started ${run.startedAt} by ${run.startedBy}, ${(run.durationMs / 1000).toFixed(1)} s`,
+    [`${run.runId}: `, outcomePiece(run.outcome), details],
     run.outcome === 'starting'
       ? 'The number of tenants is not known yet.'
-      : `${total} tenants: ${succeeded} succeeded, ${failed} failed, ${skipped} skipped, ${notAttempted} not attempted`,
-    ...(run.warnings ?? []).map((warning) => `Note: ${warning}`),
+      : `${counted(total, 'tenant')}: ${succeeded} succeeded, ${failed} failed, ${skipped} skipped, ${notAttempted} not attempted`,
+    ...run.warnings.map((warning) => `Note: ${warning}`),
     ...(run.stoppedBy === undefined
       ? []
       : [`Stopped by ${run.stoppedBy.code}: ${run.stoppedBy.detail} ${run.stoppedBy.advice}`]),

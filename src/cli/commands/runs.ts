@@ -10,24 +10,38 @@ import type {
   RunsAnswer,
   StartedRunAnswer,
 } from '../../lib/api/answers/runs.ts';
-import { outcomeWord } from '../../lib/model/outcomes.ts';
 import { exportFormats, maxPageRows } from '../../lib/runs/export-formats.ts';
 import { jsonArray } from '../../lib/runs/json-array.ts';
 import { visibleBlocks } from '../../lib/runtime/visible-text.ts';
+import { counted } from '../counted.ts';
+import { styled } from '../line.ts';
+import { outcomePiece } from '../outcome-piece.ts';
+import type { BrokerClient } from '../remote/broker-client.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
 import { exitByRun, followRun, runPath } from '../remote/follow-run.ts';
 import { createProgress } from '../remote/progress.ts';
+import { addRunArgument, withRun } from '../remote/run-reference.ts';
+import { readRunTenant, tenantLines } from '../remote/run-tenant.ts';
 import { print, say } from '../sign-in/output.ts';
 import { table } from '../table.ts';
+import { shortTime } from '../times.ts';
 import { wholeNumberOption } from '../options.ts';
-import { readRunTenant, tenantLines } from '../remote/run-tenant.ts';
 import { runLines } from './run.ts';
 
 interface RunsFlags extends ConnectionFlags {
   readonly json?: true;
 }
 
-/** `ptb runs`: lists, shows, exports, compares, repeats and cancels runs. */
+interface ExportFlags {
+  readonly format: string;
+  readonly output?: string;
+}
+
+interface RunFlags extends RunsFlags {
+  readonly latest?: true;
+}
+
+/** `ptb runs`: lists, shows, follows, exports, compares, repeats and cancels runs. */
 export function registerRuns(program: Command): void {
   const runs = program.command('runs').description('Show and control the runs of a broker.');
   const add = (name: string, description: string, options: { isDefault?: boolean } = {}): Command =>
@@ -36,24 +50,22 @@ export function registerRuns(program: Command): void {
     .option('--job <name>', 'only runs of this job')
     .option('--limit <n>', 'maximum number of runs, 1 to 500', wholeNumberOption(1, 500), 20)
     .action(list);
-  add('show', 'Show one run, with its failures and advice.')
-    .argument('<run-id>')
+  addRunArgument(add('show', 'Show one run, with its failures and advice.'))
     .option('--wait', 'wait for the end and show progress on standard error')
     .option('--tenant <id-or-name>', 'show what the job logged and threw in this tenant')
     .action(show);
-  add('export', 'Write the rows of a run to standard output or a file.')
-    .argument('<run-id>')
+  add('watch', 'Follow a run until its end, also while the broker restarts. The exit code is that of `run --wait`.')
+    .argument('[run-id]', 'id of the run, or its beginning (default: the newest run)')
+    .action(watch);
+  addRunArgument(add('export', 'Write the rows of a run to standard output or a file.'))
     .addOption(new Option('--format <format>', 'output format').choices([...exportFormats]).default('jsonl'))
     .option('--output <file>', 'write to this file')
     .action(exportRows);
-  add('diff', 'Show what changed since the previous run.')
-    .argument('<run-id>')
+  addRunArgument(add('diff', 'Show what changed since the previous run.'))
     .option('--with <run-id>', 'compare with this run')
     .action(diff);
-  add('rerun', 'Run the job again for the tenants that failed or were not attempted.')
-    .argument('<run-id>')
-    .action(rerun);
-  add('cancel', 'Stop a run before its next tenant.').argument('<run-id>').action(cancel);
+  addRunArgument(add('rerun', 'Run the job again for the tenants that failed or were not attempted.')).action(rerun);
+  addRunArgument(add('cancel', 'Stop a run before its next tenant.')).action(cancel);
 }
 
 async function list(flags: RunsFlags & { job?: string; limit: number }): Promise<void> {
@@ -62,33 +74,57 @@ async function list(flags: RunsFlags & { job?: string; limit: number }): Promise
   ).get('/runs', { job: flags.job, limit: String(flags.limit) })) as RunsAnswer;
   const rows = answer.runs.map(({ runId, outcome, tenants, startedAt, durationMs, finishedAt }) => [
     runId,
-    outcomeWord(outcome),
+    outcomePiece(outcome),
     // Until the end of the run, the list knows the number of its tenants only.
     finishedAt === undefined ? `of ${tenants.total || 'unknown'}` : `${tenants.succeeded}/${tenants.total}`,
     finishedAt === undefined ? '' : String(tenants.failed),
-    startedAt,
+    shortTime(startedAt),
     `${(durationMs / 1000).toFixed(1)} s`,
   ]);
-  print(flags.json, answer, table(['run', 'outcome', 'succeeded', 'failed', 'started', 'took'], rows));
+  // So much of an id usually tells it from others.
+  const run = { head: 'run', min: 31 };
+  const outcome = { head: 'outcome', min: 17 };
+  const started = { head: 'started', min: 11 };
+  const took = { head: 'took', optional: true };
+  print(flags.json, answer, table([run, outcome, 'succeeded', 'failed', started, took], rows));
 }
 
-async function show(runId: string, flags: RunsFlags & { wait?: true; tenant?: string }): Promise<void> {
+async function show(start: string | undefined, flags: RunFlags & { wait?: true; tenant?: string }): Promise<void> {
   const client = await connect(flags);
-  const run = flags.wait
-    ? await followRun(client, runId, createProgress(process.stderr, Date.now, { failures: true }))
-    : ((await client.get(runPath(runId))) as RunAnswer);
+  const run = await withRun(client, { start, latest: flags.latest }, async (runId) =>
+    flags.wait ? follow(client, runId) : ((await client.get(runPath(runId))) as RunAnswer),
+  );
   if (flags.tenant === undefined) print(flags.json, run, runLines(run));
   else {
-    const tenant = await readRunTenant(client, runId, flags.tenant);
+    const tenant = await readRunTenant(client, run.runId, flags.tenant);
     print(flags.json, tenant, tenantLines(tenant));
   }
   if (flags.wait) exitByRun(run);
 }
 
-async function exportRows(runId: string, flags: RunsFlags & { format: string; output?: string }): Promise<void> {
+async function watch(start: string | undefined, flags: RunsFlags): Promise<void> {
+  const client = await connect(flags);
+  const run = await withRun(client, { start, latest: start === undefined }, (runId) => follow(client, runId));
+  print(flags.json, run, runLines(run));
+  exitByRun(run);
+}
+
+const follow = (client: BrokerClient, runId: string): Promise<RunAnswer> =>
+  followRun(client, runId, createProgress(process.stderr, Date.now, { failures: true }));
+
+async function exportRows(start: string | undefined, flags: RunFlags & ExportFlags): Promise<void> {
+  const client = await connect(flags);
+  // The run is asked for first, so that a wrong id leaves no file.
+  await withRun(client, { start, latest: flags.latest }, async (runId) => {
+    await client.get(runPath(runId));
+    await exportRun(client, runId, flags);
+  });
+}
+
+async function exportRun(client: BrokerClient, runId: string, flags: RunFlags & ExportFlags): Promise<void> {
   const format = flags.json ? 'json' : flags.format;
   const query = { format: format === 'json' ? 'jsonl' : format, limit: String(maxPageRows) };
-  const pages = (await connect(flags)).pages(`${runPath(runId)}/results`, query);
+  const pages = client.pages(`${runPath(runId)}/results`, query);
   const rows = Readable.from(encoded(format === 'json' ? jsonArray(pages) : pages));
   if (flags.output === undefined) {
     const shown = process.stdout.isTTY ? Readable.from(visibleBlocks(rows)) : rows;
@@ -106,24 +142,29 @@ async function* encoded(texts: AsyncIterable<string>): AsyncGenerator<Uint8Array
   for await (const text of texts) yield Buffer.from(text);
 }
 
-async function diff(runId: string, flags: RunsFlags & { with?: string }): Promise<void> {
-  const answer = (await (
-    await connect(flags)
-  ).get(`${runPath(runId)}/changes`, { with: flags.with })) as RunChangesAnswer;
+async function diff(start: string | undefined, flags: RunFlags & { with?: string }): Promise<void> {
+  const client = await connect(flags);
+  const changes = async (runId: string, other?: string): Promise<RunChangesAnswer> =>
+    (await client.get(`${runPath(runId)}/changes`, { with: other })) as RunChangesAnswer;
+  const answer = await withRun(client, { start, latest: flags.latest }, (runId) =>
+    flags.with === undefined
+      ? changes(runId)
+      : withRun(client, { start: flags.with }, (other) => changes(runId, other)),
+  );
   const cells = (row: Readonly<Record<string, unknown>>): string =>
     Object.entries(row)
       .map(([name, value]) => `${name}=${String(value)}`)
       .join(', ');
   const lines = answer.changes.map((change) => {
-    if (change.change === 'added') return `+ ${change.name}: ${cells(change.after)}`;
-    if (change.change === 'removed') return `- ${change.name}: ${cells(change.before)}`;
+    if (change.change === 'added') return styled('good', `+ ${change.name}: ${cells(change.after)}`);
+    if (change.change === 'removed') return styled('bad', `- ${change.name}: ${cells(change.before)}`);
     const differing = change.columns.map(
       (column) => `${column}: ${String(change.before[column])} -> ${String(change.after[column])}`,
     );
     return `~ ${change.name}: ${cells(change.after)} (${differing.join(', ')})`;
   });
   print(flags.json, answer, [
-    `${answer.runId} compared with ${answer.comparedWith}, ${answer.comparedTenants} tenants in both`,
+    `${answer.runId} compared with ${answer.comparedWith}, ${counted(answer.comparedTenants, 'tenant')} in both`,
     ...(lines.length === 0 ? ['Nothing changed.'] : lines),
     ...(answer.truncated ? ['There are more changes.'] : []),
     ...answer.onlyBefore.map(({ name }) => `! ${name}: only in the earlier run`),
@@ -131,14 +172,22 @@ async function diff(runId: string, flags: RunsFlags & { with?: string }): Promis
   ]);
 }
 
-async function rerun(runId: string, flags: RunsFlags): Promise<void> {
-  const started = (await (await connect(flags)).post(`${runPath(runId)}/rerun`, {})) as StartedRunAnswer;
-  print(flags.json, started, [`Started ${started.runId}.`]);
+async function rerun(start: string | undefined, flags: RunFlags): Promise<void> {
+  const client = await connect(flags);
+  const started = (await withRun(client, { start, latest: flags.latest }, (runId) =>
+    client.post(`${runPath(runId)}/rerun`, {}),
+  )) as StartedRunAnswer;
+  print(flags.json, started, [`Started ${started.runId}.`, `Follow it with: ptb runs watch ${started.runId}`]);
 }
 
-async function cancel(runId: string, flags: RunsFlags): Promise<void> {
-  const answer = (await (await connect(flags)).post(`${runPath(runId)}/cancel`, {})) as CancelledRunAnswer;
+async function cancel(start: string | undefined, flags: RunFlags): Promise<void> {
+  const client = await connect(flags);
+  const answer = (await withRun(client, { start, latest: flags.latest }, (runId) =>
+    client.post(`${runPath(runId)}/cancel`, {}),
+  )) as CancelledRunAnswer;
   print(flags.json, answer, [
-    answer.cancelRequested ? 'The run stops before its next tenant.' : `The run has already ended (${answer.status}).`,
+    answer.cancelRequested
+      ? `${answer.runId} stops before its next tenant.`
+      : `${answer.runId} has already ended (${answer.status}).`,
   ]);
 }

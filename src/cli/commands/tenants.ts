@@ -1,5 +1,8 @@
 import type { Command } from 'commander';
 import type { TenantsAnswer } from '../../lib/api/answers/tenants.ts';
+import { outcomeWord } from '../../lib/model/outcomes.ts';
+import { counted } from '../counted.ts';
+import { styled } from '../line.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
 import { print, say } from '../sign-in/output.ts';
 import { table } from '../table.ts';
@@ -26,18 +29,18 @@ export function registerTenants(program: Command): void {
     const shown = flags.unreachable ? answer.tenants.filter(({ reachable }) => !reachable) : answer.tenants;
     for (const warning of answer.warnings) say(warning);
     const last = (tenant: TenantsAnswer['tenants'][number]): string =>
-      tenant.lastResults.map(({ job, outcome, code }) => `${job}: ${code ?? outcome}`).join(', ');
+      tenant.lastResults.map(({ job, outcome, code }) => `${job}: ${code ?? outcomeWord(outcome)}`).join(', ');
     const rows = shown.map((tenant) => [
       tenant.name,
       tenant.defaultDomain ?? tenant.tenantId,
-      tenant.reachable ? 'yes' : 'no',
+      tenant.reachable ? 'yes' : styled('warn', 'no'),
       tenant.reason,
       last(tenant),
     ]);
     print(flags.json, { ...answer, tenants: shown }, [
-      ...table(['tenant', 'domain', 'reachable', 'reason', 'last results'], rows),
+      ...table(['tenant', 'domain', 'reachable', 'reason', { head: 'last results', min: 30, optional: true }], rows),
       '',
-      `${shown.length} tenants`,
+      counted(shown.length, 'tenant'),
     ]);
   });
 }

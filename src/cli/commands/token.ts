@@ -1,8 +1,12 @@
 import { type Command, Option } from 'commander';
 import { grants } from '../../lib/model/token.ts';
 import type { TokenAnswer } from '../../lib/api/answers/tokens.ts';
+import type { TenantsAnswer } from '../../lib/api/answers/tenants.ts';
+import { counted } from '../counted.ts';
+import type { BrokerClient } from '../remote/broker-client.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
 import { print } from '../sign-in/output.ts';
+import { exactTime } from '../times.ts';
 
 interface TokenFlags extends ConnectionFlags {
   readonly tenant: string;
@@ -45,12 +49,19 @@ async function requestToken({ tenant, resource, scope, grant, ...flags }: TokenF
     process.stdout.write(`${accessToken}\n`);
     return;
   }
+  const name = flags.json ? undefined : await tenantName(client, about.tenantId);
   print(flags.json, flags.raw ? { accessToken, ...about } : about, [
-    `tenant    ${about.tenantId}`,
+    `tenant    ${name === undefined ? about.tenantId : `${name} (${about.tenantId})`}`,
     `resource  ${about.resource} (${about.grant})`,
     `scopes    ${about.scopes.join(' ')}`,
-    `expires   ${about.expiresAt} (in ${Math.floor(about.expiresInSeconds / 60)} minutes)`,
+    `expires   ${exactTime(about.expiresAt)} (in ${counted(Math.floor(about.expiresInSeconds / 60), 'minute')})`,
     `token id  ${about.tokenId}`,
     'Add --raw to print the token.',
   ]);
+}
+
+/** The name of a tenant, if the caller may list the tenants. */
+async function tenantName(client: BrokerClient, tenantId: string): Promise<string | undefined> {
+  const answer = (await client.get('/tenants').catch(() => undefined)) as TenantsAnswer | undefined;
+  return answer?.tenants.find((tenant) => tenant.tenantId === tenantId)?.name;
 }

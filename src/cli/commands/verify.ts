@@ -8,6 +8,7 @@ import {
   machineIdentity,
   signInForBroker,
 } from '../remote/connection.ts';
+import { type Line, styled } from '../line.ts';
 import { CommandOutcome } from '../run-program.ts';
 import { print, say } from '../sign-in/output.ts';
 import type { Finding } from '../verify/finding.ts';
@@ -93,10 +94,10 @@ async function askAzure(probe: Probe, scheduledJobs: readonly string[]): Promise
 
 /** Length of the longest name of a check. */
 const checkWidth = 17;
-const marks = { passed: 'ok  ', failed: 'FAIL', skipped: '-   ' } as const;
+const marks = { passed: styled('good', 'ok  '), failed: styled('bad', 'FAIL'), skipped: styled('idle', '-   ') };
 
-const lines = (findings: readonly Finding[]): string[] =>
+const lines = (findings: readonly Finding[]): Line[] =>
   findings.flatMap(({ check, result, evidence, fix }) => [
-    `${marks[result]} ${check.padEnd(checkWidth)} ${evidence}`,
+    [marks[result], ` ${check.padEnd(checkWidth)} ${evidence}`],
     ...(fix === undefined ? [] : [`     ${' '.repeat(checkWidth)} ${fix}`]),
   ]);

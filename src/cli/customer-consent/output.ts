@@ -2,6 +2,7 @@ import type { TenantId } from '../../lib/model/identifiers.ts';
 import type { ConsentOrder } from '../../lib/setup/consent-order.ts';
 import type { ConsentResult } from '../../lib/setup/consent-result.ts';
 import { describeScopes, isGranted, type ScopedResource } from '../../lib/setup/customer-grants.ts';
+import { counted } from '../counted.ts';
 import type { CheckedTenant } from './check.ts';
 import type { GiveOutcome } from './give.ts';
 import type { RemoveOutcome } from './remove.ts';
@@ -33,7 +34,7 @@ export function giveDocument({ planned, results, names, working }: GiveOutcome):
 
 export function giveLines(outcome: GiveOutcome, { dryRun, wait }: { dryRun?: boolean; wait?: boolean }): string[] {
   const { planned, results, names } = outcome;
-  const [consented, already, failed] = (['consented', 'already', 'failed'] as const).map((each) =>
+  const [consented = 0, already = 0, failed = 0] = (['consented', 'already', 'failed'] as const).map((each) =>
     countOf(results, each),
   );
   const problems = failureLines(results.filter((each) => each.outcome === 'failed').map(named(names)));
@@ -44,7 +45,7 @@ export function giveLines(outcome: GiveOutcome, { dryRun, wait }: { dryRun?: boo
       ...problems,
     ];
   }
-  const counts = `${consented} tenants consented, ${already} had the consent already, ${failed} failed.`;
+  const counts = `${counted(consented, 'tenant')} consented, ${already} had the consent already, ${failed} failed.`;
   const summary =
     consented === 0 && failed === 0
       ? `No tenant lacks the consent. ${already} have it.`
@@ -71,7 +72,7 @@ export function withdrawalLines(orders: readonly ConsentOrder[]): string[] {
     ...grouped(orders.map((order) => ({ key: describeScopes(additionsOf(order)), name: order.name }))).map(
       ([added, names]) => `${namesOf(names)}: add ${added}`,
     ),
-    `In ${orders.length} customers the consent is withdrawn, and then given again with all existing permissions and these.`,
+    `In ${counted(orders.length, 'customer')} the consent is withdrawn, and then given again with all existing permissions and these.`,
     'Until that is done, callers and jobs get consent_required there.',
   ];
 }
@@ -89,7 +90,7 @@ export function checkLines(tenants: readonly CheckedTenant[]): string[] {
     missing.map((resource) => ({ key: resource.name, name })),
   );
   return [
-    `${countOf(tenants, 'equal')} tenants have the consent of the profile, ${countOf(tenants, 'different')} differ, ${countOf(tenants, 'failed')} could not be checked.`,
+    `The consent of the profile: ${counted(countOf(tenants, 'equal'), 'tenant')} as it should be, ${countOf(tenants, 'different')} differ, ${countOf(tenants, 'failed')} could not be checked.`,
     ...differences,
     ...grouped(unavailable).map(([resource, names]) => `  Without ${resource}: ${namesOf(names)}`),
     ...failureLines(tenants.filter(({ outcome }) => outcome === 'failed')),
@@ -109,7 +110,7 @@ export function checkLines(tenants: readonly CheckedTenant[]): string[] {
 export function removeLines({ planned, results, names }: RemoveOutcome, dryRun = false): string[] {
   if (dryRun) return [...planned.map(({ name }) => name), 'Nothing was changed.'];
   return [
-    `The consent of ${countOf(results, 'removed')} tenants was removed, ${countOf(results, 'absent')} had none, ${countOf(results, 'failed')} failed.`,
+    `The consent of ${counted(countOf(results, 'removed'), 'tenant')} was removed, ${countOf(results, 'absent')} had none, ${countOf(results, 'failed')} failed.`,
     ...failureLines(results.filter(({ outcome }) => outcome === 'failed').map(named(names))),
   ];
 }

@@ -2,6 +2,7 @@ import type { TenantId } from '../../lib/model/identifiers.ts';
 import type { Clock } from '../../lib/runtime/clock.ts';
 import { Limiter } from '../../lib/runtime/limiter.ts';
 import { propagationSeconds } from '../../lib/setup/confirm-consent.ts';
+import { counted } from '../counted.ts';
 import { progress } from '../sign-in/output.ts';
 import type { Consents } from './open.ts';
 
@@ -38,7 +39,7 @@ export async function waitForTokens(
   for (;;) {
     await Promise.all([...waiting].map((tenantId) => limiter.run(() => request(tenantId))));
     if (waiting.size === 0 || signal.aborted || clock.nowMs() >= endMs) return tenantIds.length - waiting.size;
-    progress(`Waiting for ${waiting.size} tenants …`);
+    progress(`Waiting for ${counted(waiting.size, 'tenant')} …`);
     // An interruption ends the pause. The command still prints its results.
     await clock.sleep(pauseMs, signal).catch(() => undefined);
   }

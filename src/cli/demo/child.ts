@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { stripVTControlCharacters } from 'node:util';
 
 /** A long-running `ptb` command in its own process that has reported that it is ready. */
 export interface RunningChild<T> {
@@ -62,8 +63,8 @@ export async function startChild<T>(
   });
   // `close`, not `exit`: the last lines name the reason, and by then all of standard error has been read.
   child.once('close', (code) => {
-    // The parent is a `ptb` too and adds its own prefix.
-    const message = lastLines.join('\n').replaceAll(/^ptb: /gm, '');
+    // The parent is a `ptb` too: it adds its own prefix, in its own colour.
+    const message = stripVTControlCharacters(lastLines.join('\n')).replaceAll(/^ptb: /gm, '');
     reject(new ChildFailed(message || `${args[0]} ended with exit code ${code}`, code));
   });
   const timer = setTimeout(

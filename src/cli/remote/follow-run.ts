@@ -15,6 +15,10 @@ export const runPath = (runId: string): string => `/runs/${encodeURIComponent(ru
 /** Transient failures for this long do not end the command, so that a restart of the broker does not either. */
 const patienceMs = 300_000;
 
+/** Failures in a row after which a note says that the command goes on. One alone is soon forgotten. */
+const notedFailures = 3;
+const outageNote = 'The broker does not answer. This command tries again for five minutes.';
+
 /** Time without a finished tenant after which a note explains it. */
 const standstillMs = 45_000;
 const standstillNote =
@@ -32,16 +36,20 @@ export async function followRun(
 ): Promise<RunAnswer> {
   let pauseMs = pollMs.first;
   let failingSinceMs: number | undefined;
+  let failures = 0;
   const standstill = noteStandstill(progress, clock);
   for (;;) {
     let run: RunAnswer | undefined;
     try {
       run = (await client.get(runPath(runId))) as RunAnswer;
       failingSinceMs = undefined;
+      failures = 0;
     } catch (thrown) {
       failingSinceMs ??= clock.nowMs();
       const isTransient = thrown instanceof BrokerError && thrown.transient;
       if (!isTransient || clock.nowMs() - failingSinceMs >= patienceMs) throw thrown;
+      failures += 1;
+      if (failures === notedFailures) progress.note(outageNote);
     }
     if (run !== undefined) {
       if (run.status !== 'pending' && run.status !== 'running') {

@@ -1,8 +1,9 @@
 import type { RunAnswer, RunTenantsAnswer } from '../../lib/api/answers/runs.ts';
-import { outcomeWord } from '../../lib/model/outcomes.ts';
-import { visibleText } from '../../lib/runtime/visible-text.ts';
 import type { TenantView } from '../demo/api.ts';
 import type { DemoSummary } from '../demo/run-demo.ts';
+import { counted } from '../counted.ts';
+import { type Line, type Piece, shownLine, styled } from '../line.ts';
+import { outcomePiece } from '../outcome-piece.ts';
 import { table } from '../table.ts';
 
 /** A run with the outcome of each tenant. */
@@ -13,7 +14,7 @@ export interface ReportedRun {
 }
 
 /** Lists all tenants with their outcome in each run, then why runs stopped, then the advice for each error code. */
-function report(runs: readonly ReportedRun[], known: readonly TenantView[]): string {
+function report(runs: readonly ReportedRun[], known: readonly TenantView[]): Line[] {
   const names = new Map<string, TenantView>(runs.flatMap(({ tenants }) => tenants.map((one) => [one.tenantId, one])));
   for (const tenant of known) names.set(tenant.tenantId, tenant);
   const outcomes = runs.map(({ tenants }) => new Map(tenants.map((tenant) => [tenant.tenantId, tenant])));
@@ -27,29 +28,23 @@ function report(runs: readonly ReportedRun[], known: readonly TenantView[]): str
     stoppedBy === undefined ? [] : [`${job} stopped, ${stoppedBy.code}: ${stoppedBy.detail} ${stoppedBy.advice}`, ''],
   );
   const head = ['tenant', 'domain', ...runs.map(({ run }) => run.job)];
-  return [
-    ...(rows.length === 0 ? [] : [...table(head, rows), '']),
-    ...stops,
-    ...advice(runs.map(({ run }) => run)),
-  ].join('\n');
+  return [...(rows.length === 0 ? [] : [...table(head, rows), '']), ...stops, ...advice(runs.map(({ run }) => run))];
 }
 
 /** The error code of a failed tenant, and the outcome of any other. */
-const cell = ({ outcome, code }: Partial<ReportedRun['tenants'][number]> = {}): string =>
-  outcome === 'failed' && code !== undefined ? code : outcomeWord(outcome ?? 'not_attempted');
+const cell = ({ outcome = 'not_attempted', code }: Partial<ReportedRun['tenants'][number]> = {}): Piece =>
+  outcomePiece(outcome, outcome === 'failed' ? code : undefined);
 
 /** Lists the failures by error code, with advice. */
-export function advice(runs: readonly Pick<RunAnswer, 'failures'>[]): string[] {
+export function advice(runs: readonly Pick<RunAnswer, 'failures'>[]): Line[] {
   const byCode = new Map<string, RunAnswer['failures'][number][]>();
   for (const failure of runs.flatMap((run) => run.failures)) {
     const known = byCode.get(failure.code) ?? [];
     if (!known.some((other) => other.tenantId === failure.tenantId)) byCode.set(failure.code, [...known, failure]);
   }
   return [...byCode.entries()].flatMap(([code, failed]) => [
-    `${code}: ${failed[0]?.title} (${failed.length === 1 ? 'one tenant' : `${failed.length} tenants`})`,
-    ...failed
-      .slice(0, 5)
-      .map((failure) => `  ${visibleText(failure.name)}: ${visibleText(failure.detail ?? failure.title)}`),
+    [styled('bad', code), `: ${failed[0]?.title} (${counted(failed.length, 'tenant')})`],
+    ...failed.slice(0, 5).map((failure) => `  ${failure.name}: ${failure.detail ?? failure.title}`),
     ...(failed.length > 5 ? [`  and ${failed.length - 5} more`] : []),
     `  What to do: ${failed[0]?.advice}`,
     '',
@@ -62,6 +57,6 @@ export function demoReport(
   runs: readonly ReportedRun[],
   known: readonly TenantView[],
 ): string {
-  const counts = `${tokens.issued} tokens, ${tokens.fromCache} of them from the cache; ${upstream.entraTokenRequests} requests to Entra, ${upstream.keyVaultReads} reads from Key Vault, ${upstream.graphRequests} requests to Graph.`;
-  return `\n${report(runs, known)}\n${counts}\n`;
+  const counts = `${counted(tokens.issued, 'token')}, ${tokens.fromCache} of them from the cache; ${counted(upstream.entraTokenRequests, 'request')} to Entra, ${counted(upstream.keyVaultReads, 'read')} from Key Vault, ${counted(upstream.graphRequests, 'request')} to Graph.`;
+  return ['', ...report(runs, known), counts, ''].map((line) => shownLine(line, process.stdout)).join('\n');
 }

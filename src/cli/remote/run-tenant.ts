@@ -1,7 +1,9 @@
 import type { RunTenantDetailsAnswer, RunTenantsAnswer } from '../../lib/api/answers/runs.ts';
 import { parseTenantId } from '../../lib/model/identifiers.ts';
-import { outcomeWord } from '../../lib/model/outcomes.ts';
 import { visibleText } from '../../lib/runtime/visible-text.ts';
+import { counted } from '../counted.ts';
+import type { Line } from '../line.ts';
+import { outcomePiece } from '../outcome-piece.ts';
 import { UsageError } from '../run-program.ts';
 import type { BrokerClient } from './broker-client.ts';
 import { runPath } from './follow-run.ts';
@@ -33,10 +35,10 @@ async function tenantIdOf(client: Pick<BrokerClient, 'get'>, runId: string, refe
 }
 
 /** Describes a tenant of a run for people: its outcome, what the job threw, and its log. */
-export function tenantLines(tenant: RunTenantDetailsAnswer): string[] {
+export function tenantLines(tenant: RunTenantDetailsAnswer): Line[] {
   const { name, tenantId, outcome, code, detail, advice, attempts, rows, error, log, droppedLines } = tenant;
   return [
-    `${name} (${tenantId}): ${outcomeWord(outcome)}${code === undefined ? '' : `, ${code}`}`,
+    [`${name} (${tenantId}): `, outcomePiece(outcome), code === undefined ? '' : `, ${code}`],
     `${counted(attempts, 'attempt')}, ${counted(rows, 'row')}`,
     ...(detail === undefined ? [] : [detail]),
     ...(advice === undefined ? [] : [`What to do: ${advice}`]),
@@ -48,8 +50,6 @@ export function tenantLines(tenant: RunTenantDetailsAnswer): string[] {
     ),
   ];
 }
-
-const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
 const fieldsText = (fields: Readonly<Record<string, string | number | boolean>>): string =>
   Object.entries(fields)

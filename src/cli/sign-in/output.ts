@@ -1,20 +1,22 @@
 import type { Readable, Writable } from 'node:stream';
 import { visibleJson, visibleText } from '../../lib/runtime/visible-text.ts';
+import { type Line, shownLine } from '../line.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { CommandOutcome } from '../run-program.ts';
 
 /** Prints data to standard output: one JSON document, or lines for people. Control characters are shown as text. */
-export function print(json: boolean | undefined, document: unknown, lines: readonly string[]): void {
-  process.stdout.write(json === true ? `${visibleJson(document)}\n` : `${lines.map(visibleText).join('\n')}\n`);
+export function print(json: boolean | undefined, document: unknown, lines: readonly Line[]): void {
+  const text = json === true ? visibleJson(document) : lines.map((line) => shownLine(line, process.stdout)).join('\n');
+  process.stdout.write(`${text}\n`);
 }
 
 /** Prints a line to standard error. */
-export function say(line: string): void {
-  process.stderr.write(`${visibleText(line)}\n`);
+export function say(line: Line): void {
+  process.stderr.write(`${shownLine(line, process.stderr)}\n`);
 }
 
 /** Prints a line about progress to standard error, if that is a terminal. */
-export function progress(line: string): void {
+export function progress(line: Line): void {
   if (process.stderr.isTTY) say(line);
 }
 

@@ -91,21 +91,29 @@ describe('ptb token', () => {
     tokenId: 'token-1',
   };
   const answer = { accessToken: 'the-token', ...about };
+  const tenants = { tenants: [{ tenantId: id(1), name: 'One Ltd' }] };
   const words = ['token', '--tenant', 'one.example', '--resource', 'graph'];
 
   it('requests a token and describes it without printing it', async () => {
-    const { out, requests } = await runCommand(registerToken, words, [answer]);
+    const { out, requests } = await runCommand(registerToken, words, [answer, tenants]);
     expect(requests).toEqual([
       { method: 'POST', path: '/tokens', body: { tenant: 'one.example', resource: 'graph', grant: 'delegated' } },
+      { method: 'GET', path: '/tenants', body: undefined },
     ]);
     expect(out.split('\n').slice(0, -2)).toEqual([
-      `tenant    ${id(1)}`,
+      `tenant    One Ltd (${id(1)})`,
       'resource  graph (delegated)',
       'scopes    User.Read.All Group.Read.All',
       'expires   2026-01-02T03:00:00Z (in 59 minutes)',
       'token id  token-1',
     ]);
     expect(out).not.toContain('the-token');
+  });
+
+  it('shows the id alone if the caller may not list the tenants', async () => {
+    const refused = Response.json({ code: 'caller_forbidden', detail: 'No.' }, { status: 403 });
+    const { exit, out } = await runCommand(registerToken, words, [answer, refused]);
+    expect([exit, out.split('\n')[0]]).toEqual([0, `tenant    ${id(1)}`]);
   });
 
   it('sends scopes and grant', async () => {

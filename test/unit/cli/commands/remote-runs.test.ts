@@ -48,7 +48,7 @@ describe('ptb run', () => {
     const { exit, out, requests } = await runCommand(registerRun, ['run', 'a report'], [started]);
     expect(requests).toEqual([{ method: 'POST', path: '/jobs/a%20report/runs', body: {} }]);
     expect(exit).toBe(0);
-    expect(out).toBe(`Started ${run.runId}.\nShow it with: ptb runs show ${run.runId}\n`);
+    expect(out).toBe(`Started ${run.runId}.\nFollow it with: ptb runs watch ${run.runId}\n`);
   });
 
   it('sends tenants, parameters and window', async () => {
@@ -108,13 +108,37 @@ describe('ptb runs show', () => {
       'Note: The list of tenants is old.',
       'Stopped by credential_expired: It expired. Run ptb consent.',
       '',
-      'consent_required: Consent is missing (one tenant)',
+      'consent_required: Consent is missing (1 tenant)',
     ]);
   });
 
   it('does not end with the result of the run unless it waits', async () => {
     expect((await runCommand(registerRuns, ['runs', 'show', run.runId], [partly])).exit).toBe(0);
     expect((await runCommand(registerRuns, ['runs', 'show', run.runId, '--wait'], [partly])).exit).toBe(3);
+  });
+});
+
+describe('ptb runs watch', () => {
+  const running = { ...run, status: 'running', outcome: 'running' };
+  const down = new Response('', { status: 502 });
+
+  it('follows the newest run, also while the broker does not answer, and ends with the exit code of the run', async () => {
+    const answers = [{ runs: [run] }, running, down, running, partly];
+    const { exit, out, requests } = await runCommand(registerRuns, ['runs', 'watch'], answers);
+    expect(requests.map((request) => request.path)).toEqual(['/runs?limit=1', path, path, path, path]);
+    expect(exit).toBe(3);
+    expect(out).toContain(`${run.runId}: partly failed`);
+  });
+
+  it('follows the run whose id begins as given', async () => {
+    const unknown = Response.json({ code: 'run_not_found', detail: 'No.' }, { status: 404 });
+    const { exit, requests } = await runCommand(
+      registerRuns,
+      ['runs', 'watch', 'rep'],
+      [unknown, { runs: [run] }, run],
+    );
+    expect(requests.map((request) => request.path)).toEqual(['/runs/rep', '/runs?limit=500', path]);
+    expect(exit).toBe(0);
   });
 });
 
@@ -180,6 +204,15 @@ describe('ptb runs diff', () => {
     ]);
   });
 
+  it('finds both runs by the beginning of their ids', async () => {
+    const unknown = (): Response => Response.json({ code: 'run_not_found', detail: 'No.' }, { status: 404 });
+    const list = { runs: [run, { ...run, runId: 'check@b' }] };
+    const words = ['runs', 'diff', 'report', '--with', 'check'];
+    const answers = [unknown(), list, unknown(), list, unknown(), list, { ...answer, changes: [] }];
+    const { exit, requests } = await runCommand(registerRuns, words, answers);
+    expect([exit, requests.at(-1)?.path]).toEqual([0, `${path}/changes?with=check%40b`]);
+  });
+
   it('compares with the named run, and says that nothing changed', async () => {
     const same = { ...answer, changes: [], truncated: false, onlyBefore: [], onlyAfter: [] };
     const { out, requests } = await runCommand(registerRuns, ['runs', 'diff', run.runId, '--with', 'report@a'], [same]);
@@ -192,12 +225,12 @@ describe('ptb runs rerun and cancel', () => {
   it('starts the rerun', async () => {
     const { out, requests } = await runCommand(registerRuns, ['runs', 'rerun', run.runId], [{ runId: 'report@b' }]);
     expect(requests).toEqual([{ method: 'POST', path: `${path}/rerun`, body: {} }]);
-    expect(out).toBe('Started report@b.\n');
+    expect(out).toBe('Started report@b.\nFollow it with: ptb runs watch report@b\n');
   });
 
   it.each([
-    [true, 'The run stops before its next tenant.\n'],
-    [false, 'The run has already ended (completed).\n'],
+    [true, 'report@2026-01-01 stops before its next tenant.\n'],
+    [false, 'report@2026-01-01 has already ended (completed).\n'],
   ])('says what a cancellation does (requested: %s)', async (cancelRequested, text) => {
     const answer = { runId: run.runId, status: 'completed', cancelRequested };
     const { out, requests } = await runCommand(registerRuns, ['runs', 'cancel', run.runId], [answer]);
@@ -225,9 +258,10 @@ describe('ptb runs export', () => {
     inFolder(async (folder) => {
       const output = join(folder, 'rows');
       const more = [...words, '--format', format, '--output', output];
-      const answers = [page('a\n', `${path}/results?continuation=2`), page('b\n')];
+      const answers = [run, page('a\n', `${path}/results?continuation=2`), page('b\n')];
       const { exit, err, requests } = await runCommand(registerRuns, more, answers);
       expect(requests.map((request) => request.path)).toEqual([
+        path,
         `${path}/results?format=${format}&limit=${maxPageRows}`,
         `${path}/results?continuation=2`,
       ]);
@@ -240,17 +274,31 @@ describe('ptb runs export', () => {
   it.each([['--format', 'json'], ['--json']])('writes one array with %j', (...flags) =>
     inFolder(async (folder) => {
       const output = join(folder, 'rows.json');
-      const answers = [page('{"a":1}\n', `${path}/results?continuation=2`), page('{"a":2}\n')];
+      const answers = [run, page('{"a":1}\n', `${path}/results?continuation=2`), page('{"a":2}\n')];
       const { requests } = await runCommand(registerRuns, [...words, ...flags, '--output', output], answers);
-      expect(requests[0]?.path).toBe(`${path}/results?format=jsonl&limit=${maxPageRows}`);
+      expect(requests[1]?.path).toBe(`${path}/results?format=jsonl&limit=${maxPageRows}`);
       expect(JSON.parse(await readFile(output, 'utf8'))).toEqual([{ a: 1 }, { a: 2 }]);
     }),
   );
 
+  it('shows CSV on a terminal without the byte order mark that a file has', async () => {
+    const words = ['runs', 'export', run.runId, '--format', 'csv'];
+    const answers = (): unknown[] => [run, page('\uFEFFname\r\n')];
+    expect((await runCommand(registerRuns, words, answers())).out).toBe('\uFEFFname\r\n');
+    vi.restoreAllMocks();
+    const { isTTY } = process.stdout;
+    process.stdout.isTTY = true;
+    try {
+      expect((await runCommand(registerRuns, words, answers())).out).toBe('name\r\n');
+    } finally {
+      process.stdout.isTTY = isTTY;
+    }
+  });
+
   it('leaves no complete-looking file if a page fails', () =>
     inFolder(async (folder) => {
       const refused = Response.json({ code: 'caller_forbidden', detail: 'No.' }, { status: 403 });
-      const answers = [page('a\n', `${path}/results?continuation=2`), refused];
+      const answers = [run, page('a\n', `${path}/results?continuation=2`), refused];
       const { exit, err } = await runCommand(registerRuns, [...words, '--output', join(folder, 'rows')], answers);
       expect([exit, err]).toEqual([1, expect.stringContaining('caller_forbidden')]);
       expect(await readdir(folder)).toEqual(['rows.part']);

@@ -29,6 +29,22 @@ test('keeps polling during transient failures of a few minutes', async () => {
   expect(await followed).toEqual({ status: 'completed' });
 });
 
+test('says once per outage that it goes on, from the third failure in a row', async () => {
+  const notes: string[] = [];
+  const progress = { ...silent, note: (text: string) => void notes.push(text) };
+  const seen: number[] = [];
+  const unstable = client((nth) => {
+    seen.push(notes.length);
+    if (nth === 2 || (nth > 3 && nth < 9)) throw new BrokerError('resource_error', 'HTTP 502');
+    return nth < 10 ? running : { status: 'completed' };
+  });
+  const followed = followRun(unstable, 'job@window', progress, clock);
+  await clock.advance(30_000);
+  await followed;
+  expect(notes).toEqual([expect.stringContaining('tries again for five minutes')]);
+  expect(seen).toEqual([0, 0, 0, 0, 0, 0, 1, 1, 1, 1]);
+});
+
 test('throws a transient failure after five minutes and any other failure at once', async () => {
   const down = followRun(
     client(() => {

@@ -1,0 +1,56 @@
+import { expect, it } from 'vitest';
+import { plainLine, styled } from '../../../src/cli/line.ts';
+import { table } from '../../../src/cli/table.ts';
+
+const shown = (...given: Parameters<typeof table>): string[] => table(...given).map(plainLine);
+
+const rows = [
+  ['Contoso', 'contoso.onmicrosoft.com', 'yes'],
+  ['Fabrikam Holding', 'fabrikam.com', 'no'],
+];
+
+it('is as wide as its cells without a terminal', () => {
+  expect(shown(['tenant', 'domain', 'ok'], rows)).toEqual([
+    'tenant            domain                   ok',
+    '----------------  -----------------------  ---',
+    'Contoso           contoso.onmicrosoft.com  yes',
+    'Fabrikam Holding  fabrikam.com             no',
+  ]);
+});
+
+it('cuts the widest columns with an ellipsis, and leaves the last column of the terminal empty', () => {
+  expect(shown(['tenant', 'domain', 'ok'], rows, 46 - 10)).toEqual([
+    'tenant          domain          ok',
+    '--------------  --------------  ---',
+    'Contoso         contoso.onmic…  yes',
+    'Fabrikam Hold…  fabrikam.com    no',
+  ]);
+  for (let width = 26; width < 60; width += 1)
+    for (const line of shown(['tenant', 'domain', 'ok'], rows, width)) expect(line.length).toBeLessThan(width);
+});
+
+it('cuts a column below its minimum only after the optional columns were left out', () => {
+  const columns = [{ head: 'tenant', min: 16 }, 'domain', { head: 'last results', optional: true }];
+  const cells = rows.map(([tenant = '', domain = '']) => [tenant, domain, 'report: succeeded']);
+  expect(shown(columns, cells, 37)[3]).toBe('Fabrikam Holding  fabrika…  report:…');
+  expect(shown(columns, cells, 36)[3]).toBe('Fabrikam Holding  fabrikam.com');
+  expect(shown(columns, cells, 26)[3]).toBe('Fabrikam Holdi…  fabrika…');
+});
+
+it('counts wide characters as the terminal does', () => {
+  const [, , first, second] = shown(
+    ['tenant', 'ok'],
+    [
+      ['株式会社コントソ', 'yes'],
+      ['Contoso', 'no'],
+    ],
+    20,
+  );
+  expect(first).toBe('株式会社コン…   yes');
+  expect(second).toBe('Contoso         no');
+});
+
+it('keeps the look of a cell that is cut, without its padding', () => {
+  const [, , row] = table(['a', 'b'], [[styled('bad', 'tenant_not_delegated'), 'x']], 20);
+  expect(row).toEqual(expect.arrayContaining([styled('bad', 'tenant_not_dele…')]));
+});
