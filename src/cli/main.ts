@@ -16,5 +16,7 @@ const program = new Command('ptb')
   .description('Keep a partner credential in Key Vault and issue tokens from it.')
   .version(project.version);
 registerCommands(program);
-await registerCompletion(program, process.argv);
-process.exitCode = await runProgram(program, process.argv);
+const argv = await registerCompletion(program, process.argv);
+process.exitCode = await runProgram(program, argv);
+// A request for suggestions that came too late must not keep the shell waiting.
+if (argv[2] === 'complete') process.stdout.write('', () => process.exit());

@@ -1,5 +1,8 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeJwt } from 'jose';
@@ -68,7 +71,7 @@ describe('ptb run and ptb runs', () => {
   test('ptb run of a healthy tenant exits with 0', async () => {
     const { code, stdout } = await ptb(['run', 'licence-report', '--wait', '--tenant', healthy()]);
     expect(code).toBe(0);
-    expect(stdout).toContain('1 tenants: 1 succeeded, 0 failed');
+    expect(stdout).toContain('1 tenant: 1 succeeded, 0 failed');
   });
 
   test('ptb runs lists the run, and ptb runs show explains its failures', async () => {
@@ -111,6 +114,38 @@ describe('ptb run and ptb runs', () => {
     expect((await ptb(['runs', 'diff', second.runId, '--with', runId])).stdout).toContain('Nothing changed.');
   });
 
+  test('a run is found by the beginning of its id and as the newest one, and an ambiguous beginning lists the runs', async () => {
+    const runs = (await json<{ runs: { runId: string }[] }>(['runs'])).runs.map((run) => run.runId);
+    expect((await ptb(['runs', 'show', '--latest'])).stdout).toContain(`${runs[0]}: `);
+    expect((await ptb(['runs', 'show', runId.slice(0, -4)])).stdout).toContain(`${runId}: `);
+    const { code, stderr } = await ptb(['runs', 'show', 'licence-report']);
+    expect([code, stderr]).toEqual([2, expect.stringContaining(`\n  ${runs[0]}  `)]);
+  });
+
+  test('ptb runs watch follows a run while the broker restarts', async () => {
+    const run = JSON.stringify(await json<object>(['runs', 'show', runId]));
+    const running = run.replace('"completed"', '"running"').replace('"partly_failed"', '"running"');
+    let answered = 0;
+    const broker = (): Server =>
+      createServer((_request, response) => {
+        answered += 1;
+        response.setHeader('content-type', 'application/json').end(answered > 3 ? run : running);
+      });
+    const first = broker().listen(0, '127.0.0.1');
+    await once(first, 'listening');
+    const { port } = first.address() as AddressInfo;
+    const watched = ptb(['runs', 'watch', runId], { BROKER_URL: `http://127.0.0.1:${port}` });
+    await expect.poll(() => answered).toBeGreaterThan(0);
+    first.closeAllConnections();
+    await new Promise((resolve) => first.close(resolve));
+    answered = 3;
+    const second = broker().listen(port, '127.0.0.1');
+    const { code, stdout } = await watched;
+    expect([code, stdout]).toEqual([3, expect.stringContaining(`${runId}: partly failed`)]);
+    second.closeAllConnections();
+    second.close();
+  });
+
   test('ptb runs rerun includes only the tenants that failed', async () => {
     const started = await json<{ runId: string }>(['runs', 'rerun', runId]);
     const { stdout, code } = await ptb(['runs', 'show', started.runId, '--wait', '--json']);
@@ -146,7 +181,7 @@ test('ptb tenants lists each tenant with the reason for its state', async () => 
   expect(tenants).toHaveLength(25);
   const { stdout } = await ptb(['tenants', '--unreachable']);
   expect(stdout).toContain('gdap_expired');
-  expect(stdout).toContain(`${tenants.filter(({ reachable }) => !reachable).length} tenants`);
+  expect(stdout).toContain(`${tenants.filter(({ reachable }) => !reachable).length} tenant`);
 });
 
 describe('ptb token', () => {
@@ -210,6 +245,35 @@ test.each(['bash', 'zsh', 'fish', 'powershell'])('ptb completion %s prints a scr
   expect(stdout).toContain('ptb');
 });
 
-test('ptb complete lists the sub-commands', async () => {
-  expect((await ptb(['complete', '--', 'runs', ''])).stdout).toMatch(/^export\t/m);
+describe('ptb complete', () => {
+  test('lists the sub-commands', async () => {
+    expect((await ptb(['complete', '--', 'runs', ''])).stdout).toMatch(/^export\t/m);
+  });
+
+  test('suggests customer tenants with their names, and runs', async () => {
+    const { domain = '', name = '' } = demo.cloud.tenants.find(({ state }) => state === 'ok') ?? {};
+    expect((await ptb(['complete', '--', 'token', '--tenant', domain.slice(0, 3)])).stdout).toContain(
+      `${domain}\t${name}\n`,
+    );
+    const shown = (await ptb(['complete', '--', 'runs', 'show', 'licence'])).stdout;
+    expect(shown).toMatch(/^licence-report@\S+\t[a-z ]+, now$/m);
+    // Bash splits the word at `@`.
+    const part = (await ptb(['complete', '--', 'runs', 'show', 'licence-report', '@', 'm'])).stdout;
+    expect(part).toMatch(/^manual-\S+\t/m);
+    expect((await ptb(['complete', '--', 'consent', '--tenant', ''])).stdout).toBe(':4\n');
+  });
+
+  test('suggests nothing, prints no error and does not keep the shell waiting if the broker is silent or wrong', async () => {
+    const silent = createServer(() => undefined).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const address = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+    for (const environment of [{ BROKER_URL: address }, { BROKER_URL: 'nonsense' }, { PTB_TOKEN: 'nonsense' }])
+      expect(await ptb(['complete', '--', 'token', '--tenant', ''], environment)).toEqual({
+        code: 0,
+        stdout: ':4\n',
+        stderr: '',
+      });
+    silent.closeAllConnections();
+    silent.close();
+  });
 });
