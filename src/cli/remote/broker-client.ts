@@ -4,8 +4,12 @@ import { type Clock, systemClock } from '../../lib/runtime/clock.ts';
 import { nextAddress } from '../../lib/runtime/link-header.ts';
 import { type Fetch, outboundFailure, type OutboundReply, parseJson, send } from '../../lib/runtime/outbound.ts';
 import { CommandFailure } from '../command-failure.ts';
+import { say } from '../sign-in/output.ts';
 
-/** Client of the broker's HTTP API. Every method throws BrokerError with the code and the detail of the broker. */
+/**
+ * Client of the broker's HTTP API. Every method throws BrokerError with the code and the detail of the broker. A request
+ * that the broker refused because there were too many is repeated when the broker says.
+ */
 export interface BrokerClient {
   get(path: string, query?: Readonly<Record<string, string | undefined>>): Promise<unknown>;
   post(path: string, body: unknown): Promise<unknown>;
@@ -17,9 +21,14 @@ const timeoutMs = 60_000;
 /** Enough for an answer about a run over 20,000 tenants. */
 const maxBodyBytes = 64 * 1024 * 1024;
 
-/** Attempts at a page, and the delay before the second one. It doubles. */
-const pageAttempts = 5;
+/** Attempts at a request, and the delay before the second one. It doubles. */
+const maxAttempts = 5;
 const firstPauseMs = 1_000;
+
+/** The longest delay in seconds that the broker may ask for. The PowerShell module waits as long. */
+const longestWaitSeconds = 60;
+/** A delay from this on is said, in seconds. */
+const noticedWaitSeconds = 5;
 
 export function createBrokerClient(
   fetch: Fetch,
@@ -50,10 +59,12 @@ export function createBrokerClient(
     throw errorOf(reply, baseUrl);
   };
   return {
-    get: async (path, query = {}) => parseJson((await exchange('GET', addressOf(path, query))).body),
-    post: async (path, body) => parseJson((await exchange('POST', addressOf(path, {}), body)).body),
+    get: async (path, query = {}) =>
+      parseJson((await patiently(clock, isThrottled, () => exchange('GET', addressOf(path, query)))).body),
+    post: async (path, body) =>
+      parseJson((await patiently(clock, isThrottled, () => exchange('POST', addressOf(path, {}), body))).body),
     pages: (path, query) =>
-      followPages(addressOf(path, query), baseUrl, (url) => patiently(clock, () => exchange('GET', url))),
+      followPages(addressOf(path, query), baseUrl, (url) => patiently(clock, isTransient, () => exchange('GET', url))),
   };
 }
 
@@ -72,18 +83,39 @@ async function* followPages(
   }
 }
 
-/** Repeats work that fails transiently. */
-async function patiently<T>(clock: Clock, work: () => Promise<T>): Promise<T> {
+const isTransient = (error: BrokerError): boolean => error.transient;
+
+/** The broker refused the request before it did anything, so every request may be repeated. */
+const isThrottled = (error: BrokerError): boolean => error.code === 'caller_throttled';
+
+/**
+ * Repeats work that fails in a way that may pass.
+ * @throws BrokerError the last failure, or the first one after which the broker asks for too long a delay.
+ */
+async function patiently<T>(
+  clock: Clock,
+  mayPass: (error: BrokerError) => boolean,
+  work: () => Promise<T>,
+): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await work();
     } catch (thrown) {
-      if (!(thrown instanceof BrokerError) || !thrown.transient || attempt >= pageAttempts) throw thrown;
-      const { retryAfterSeconds } = thrown;
-      await clock.sleep(retryAfterSeconds === undefined ? firstPauseMs * 2 ** (attempt - 1) : retryAfterSeconds * 1000);
+      if (!(thrown instanceof BrokerError) || !mayPass(thrown) || attempt >= maxAttempts) throw thrown;
+      const seconds = thrown.retryAfterSeconds ?? (firstPauseMs / 1000) * 2 ** (attempt - 1);
+      if (seconds > longestWaitSeconds) throw tooLong(thrown, seconds);
+      if (seconds >= noticedWaitSeconds) say(`The broker asks to wait ${seconds} seconds.`);
+      await clock.sleep(seconds * 1000);
     }
   }
 }
+
+const tooLong = ({ code, detail }: BrokerError, seconds: number): BrokerError =>
+  new BrokerError(
+    code,
+    `${detail} The broker asks to wait ${seconds} seconds, and ptb waits at most ${longestWaitSeconds}.`,
+    { retryAfterSeconds: seconds },
+  );
 
 /** The broker did not answer, so its log does not have the request. */
 const checkAddress = 'Check BROKER_URL (or --url), and that the broker is running.';

@@ -1,28 +1,62 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { nextStep } from '../../../../src/cli/command-failure.ts';
+import { exitCodeOf, exitCodes } from '../../../../src/cli/exit-codes.ts';
 import { createBrokerClient } from '../../../../src/cli/remote/broker-client.ts';
 import { brokerFetch } from '../../../../src/cli/remote/connection.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import type { BrokerError } from '../../../../src/lib/model/errors.ts';
 
-const client = (answer: () => Response | Promise<Response>) =>
+const client = (answer: () => Response | Promise<Response>, clock = new FakeClock()) =>
   createBrokerClient(
     async () => answer(),
     'https://broker.example',
     async () => 'caller-token',
+    clock,
   );
 const problem = (status: number, body: object): Response => Response.json({ status, ...body }, { status });
 
 describe('createBrokerClient', () => {
   test('throws the error of a problem document', async () => {
-    const refusing = client(() =>
-      problem(429, { code: 'caller_throttled', detail: 'Too many.', retryAfterSeconds: 7 }),
-    );
+    const refusing = client(() => problem(503, { code: 'busy', detail: 'Too many.', retryAfterSeconds: 7 }));
     await expect(refusing.get('/jobs')).rejects.toMatchObject({
-      code: 'caller_throttled',
+      code: 'busy',
       detail: 'Too many.',
       retryAfterSeconds: 7,
     });
+  });
+
+  test.each(['get', 'post'] as const)(
+    'repeats a throttled %s when the broker says, at most four times',
+    async (method) => {
+      vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+      const clock = new FakeClock();
+      let asked = 0;
+      const throttling = client(() => {
+        asked += 1;
+        return problem(429, { code: 'caller_throttled', detail: 'Too many.', retryAfterSeconds: 60 });
+      }, clock);
+      const failed = throttling[method]('/jobs', {}).catch((thrown: unknown) => thrown);
+      await clock.advance(59_900);
+      expect(asked).toBe(1);
+      await clock.advance(200);
+      expect(asked).toBe(2);
+      await clock.advance(240_000);
+      expect([await failed, asked]).toMatchObject([{ code: 'caller_throttled', detail: 'Too many.' }, 5]);
+      vi.restoreAllMocks();
+    },
+  );
+
+  test('fails at once if the broker asks for more than a minute, and says how long ptb waits', async () => {
+    const failed: unknown = await client(() =>
+      problem(429, { code: 'caller_throttled', detail: 'Too many.', retryAfterSeconds: 61 }),
+    )
+      .get('/jobs')
+      .catch((thrown: unknown) => thrown);
+    expect(failed).toMatchObject({
+      code: 'caller_throttled',
+      detail: 'Too many. The broker asks to wait 61 seconds, and ptb waits at most 60.',
+    });
+    expect(exitCodeOf((failed as BrokerError).code)).toBe(exitCodes.remote);
   });
 
   test.each([
