@@ -38,7 +38,12 @@ export function registerDemo(program: Command): void {
 }
 
 async function demo(flags: DemoFlags): Promise<void> {
-  const { startDemo } = await import('../demo/start-demo.ts');
+  const [{ startDemo }, { requireFreePort }] = await Promise.all([
+    import('../demo/start-demo.ts'),
+    import('../demo/free-port.ts'),
+  ]);
+  const port = flags.port ?? (flags.once ? 0 : 7071);
+  await requireFreePort(port);
   const interrupted = new AbortController();
   const interrupt = (): void => interrupted.abort();
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
@@ -49,7 +54,7 @@ async function demo(flags: DemoFlags): Promise<void> {
       tenants: flags.tenants,
       faults: flags.faults,
       delayMs: flags.delayMs,
-      port: flags.port ?? (flags.once ? 0 : 7071),
+      port,
       ptbScript: resolve(process.argv[1] ?? ''),
       appFolder: resolve(flags.app),
       say: (line) => stderr.write(`${line}\n`),
