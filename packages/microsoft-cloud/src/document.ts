@@ -29,7 +29,13 @@ export interface CloudDocument {
   readonly refreshToken: string;
   /** An API of the partner with application roles, and clients that have been assigned some of them. */
   readonly brokerApplication: ApiApplication;
-  readonly accounts: readonly { readonly username: string; readonly state: string }[];
+  readonly accounts: readonly {
+    readonly username: string;
+    readonly name: string;
+    readonly state: string;
+    /** Roles of `brokerApplication` that are assigned to the account. */
+    readonly roles: readonly string[];
+  }[];
   readonly tenants: readonly {
     readonly tenantId: string;
     readonly domain: string;
@@ -97,5 +103,6 @@ export function environmentOf(document: CloudDocument): Readonly<Record<string, 
     CLOUD_ENDPOINTS: JSON.stringify({ entra, graph, aadGraph, partnerCenter, exchange, arm }),
     PARTNER_TENANT_ID: document.partnerTenantId,
     BROKER_AUDIENCES: `${document.brokerApplication.clientId},api://${document.brokerApplication.clientId}`,
+    SIGN_IN_CLIENT_ID: document.brokerApplication.signInClientId,
   };
 }

@@ -26,7 +26,7 @@ export function tenantWith({ document }: RunningCloud, stateOrTrait: string): st
 /** Returns the user name of one of the partner's accounts. `broker` is the service account. */
 export function account(
   { document }: RunningCloud,
-  name: 'admin' | 'broker' | 'nomfa' | 'outsider' | 'disabled',
+  name: 'admin' | 'broker' | 'nomfa' | 'outsider' | 'disabled' | 'operator' | 'auditor' | 'newcomer',
 ): string {
   const found = document.accounts.find(({ username }) => username.startsWith(`${name}@`));
   if (found === undefined) throw new Error(`The cloud has no account ${name}.`);

@@ -34,8 +34,8 @@ export function landingPage(document: CloudDocument, faults: readonly FaultState
 <h2>Environment variables</h2><pre>${escapeHtml(environment.map(([name, value]) => `${name}=${value}`).join('\n'))}</pre>
 <p>The command prints <code>IDENTITY_HEADER</code> as well.</p>
 <h2>Accounts of the partner</h2>${table(
-      ['Account', 'State'],
-      document.accounts.map(({ username, state }) => [username, state]),
+      ['Account', 'Name', 'State', 'Roles of the API'],
+      document.accounts.map(({ username, name, state, roles }) => [username, name, state, roles.join(', ')]),
     )}
 <h2>Active faults</h2>${
       faults.length === 0

@@ -431,6 +431,7 @@ export const aadstsTable: Readonly<Record<number, AadstsEntry>> = {
   901002: invalidRequest("The 'resource' request parameter is not supported."),
   5000224: invalidGrant('We are sorry, this resource is not available.'),
   9002313: { error: 'invalid_request', status: 400, text: 'Invalid request. Request is malformed or invalid.' },
+  9002325: invalidRequest('Proof Key for Code Exchange is required for cross-origin authorization code redemption.'),
   9002326: invalidRequest(
     "Cross-origin token redemption is permitted only for the 'Single-Page Application' client-type. Request origin: '{origin}'.",
   ),

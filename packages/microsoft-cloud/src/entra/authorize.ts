@@ -1,12 +1,15 @@
-import type { Application, RedirectKind } from '../directory/records.ts';
+import type { Application, User } from '../directory/records.ts';
 import { escapeHtml, html, redirect, type Reply } from '../web/http.ts';
 import type { World } from '../world.ts';
 import { findAuthority } from './authority.ts';
 import { type ClientApplication, findClient } from './client-authentication.ts';
+import { assignedRoles } from './assigned-roles.ts';
 import { autoPostPage, messagePage, signInPage } from './pages.ts';
 import type { PendingSignIns } from './pending.ts';
+import { redirectKind } from './redirect-address.ts';
 import { errorBody, Refusal } from './refusal.ts';
 import { accessFromResource, type RequestedAccess, signInAccess } from './requested-access.ts';
+import type { BrowserSession } from './sessions.ts';
 import { type SignInChoice, signInUser } from './sign-in.ts';
 
 /** A validated request to the authorization endpoint. */
@@ -55,35 +58,36 @@ function checkResponseType(responseType: string): void {
 const firstRedirectUri = (application: Application | undefined): string =>
   application === undefined ? 'http://localhost' : (Object.values(application.redirectUris).flat()[0] ?? '');
 
-/** RFC 8252 section 7.3: the client chooses the port of a loopback address. */
-function withoutLoopbackPort(uri: string): string {
-  if (!URL.canParse(uri)) return uri;
-  const url = new URL(uri);
-  if (url.hostname === 'localhost' || url.hostname === '127.0.0.1') url.port = '';
-  return url.href.replace(/\/$/, '');
+/** Prompts that show a page although the browser has a session. */
+const interactivePrompts: readonly (string | null)[] = ['login', 'select_account', 'consent'];
+
+/**
+ * Signs in with the session of the browser. Without one that suits, shows the sign-in page, or answers `login_required`
+ * if the client forbids a page (OpenID Connect Core 1.0 section 3.1.2.6).
+ */
+export function startSignIn(
+  world: World,
+  pending: PendingSignIns,
+  request: AuthorizeRequest,
+  { session, action }: { readonly session: BrowserSession | undefined; readonly action: string },
+): Reply {
+  const { parameters, client, access } = request;
+  const prompt = parameters.get('prompt');
+  const hint = parameters.get('login_hint')?.toLowerCase() ?? session?.user.userPrincipalName;
+  if (session !== undefined && session.user.userPrincipalName === hint && !interactivePrompts.includes(prompt)) {
+    const choice = { username: hint, mfa: session.mfa, consent: false };
+    return completeSignIn(world, pending, request, choice);
+  }
+  if (prompt === 'none') return refuseWithoutPage(request);
+  const rolesOf = (user: User): readonly string[] => assignedRoles(world, access.target, user);
+  return html(200, signInPage(world, { displayName: client.displayName, parameters, action, rolesOf }));
 }
 
-/** How the address is registered, or undefined for an unregistered address. */
-function redirectKind(application: Application | undefined, uri: string): RedirectKind | undefined {
-  const wanted = withoutLoopbackPort(uri);
-  if (application === undefined) {
-    const native = ['http://localhost', 'http://127.0.0.1', 'urn:ietf:wg:oauth:2.0:oob'];
-    return native.includes(wanted) || wanted.endsWith('/oauth2/nativeclient') ? 'publicClient' : undefined;
-  }
-  const kinds: readonly RedirectKind[] = ['web', 'publicClient', 'spa'];
-  return kinds.find((kind) => application.redirectUris[kind].some((each) => withoutLoopbackPort(each) === wanted));
-}
-
-/** The sign-in page, or `login_required` at the redirect address if the client forbids a page. */
-export function showSignIn(world: World, request: AuthorizeRequest, action: string): Reply {
-  if (request.parameters.get('prompt') === 'none') {
-    return replyToClient(request, {
-      error: 'login_required',
-      error_description: 'AADSTS50058: A silent sign-in request was sent but no user is signed in.',
-    });
-  }
-  return html(200, signInPage(world, request.client.displayName, request.parameters, action));
-}
+const refuseWithoutPage = (request: AuthorizeRequest): Reply =>
+  replyToClient(request, {
+    error: 'login_required',
+    error_description: 'AADSTS50058: A silent sign-in request was sent but no user is signed in.',
+  });
 
 /** Sends the authorization code, or the error, to the redirect address. */
 export function completeSignIn(
@@ -115,8 +119,9 @@ export function completeSignIn(
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     const body = errorBody(error, '', world.clock.nowMs(), world.addresses().entra);
+    const isSilent = parameters.get('prompt') === 'none';
     return replyToClient(request, {
-      error: redirectedErrors.get(error.aadsts) ?? 'access_denied',
+      error: redirectedErrors.get(error.aadsts) ?? (isSilent ? 'interaction_required' : 'access_denied'),
       error_description: String(body['error_description']),
     });
   }

@@ -18,6 +18,8 @@ export interface ClientApplication {
 export interface AuthenticatedClient extends ClientApplication {
   /** `appidacr` of the token: 0 public client, 1 secret, 2 assertion. */
   readonly proof: 0 | 1 | 2;
+  /** The client presented no credential, and its registration permits that to single-page sign-ins only. */
+  readonly needsSinglePage?: true;
 }
 
 /** @throws Refusal AADSTS700016 for an unknown client, 50194 for a single-tenant client at a shared authority. */
@@ -90,6 +92,7 @@ export async function authenticateClient(
     return { ...client, proof: 1 };
   }
   if (isPublicAllowed && isPublic(application)) return { ...client, proof: 0 };
+  if (isPublicAllowed && application.redirectUris.spa.length > 0) return { ...client, proof: 0, needsSinglePage: true };
   throw new Refusal(form.get('grant_type') === 'client_credentials' ? 7000216 : 7000218);
 }
 

@@ -21,10 +21,13 @@ import {
   deviceCodeEndpoint,
   deviceLoginEndpoint,
   loginEndpoint,
+  logoutEndpoint,
 } from './interactive.ts';
 import { messagePage } from './pages.ts';
 import { createPendingSignIns, type PendingSignIns } from './pending.ts';
-import { corsHeaders, errorBody, Refusal, refusalReply } from './refusal.ts';
+import { corsHeaders } from './cors.ts';
+import { errorBody, Refusal, refusalReply } from './refusal.ts';
+import { createBrowserSessions } from './sessions.ts';
 import type { SignInChoice } from './sign-in.ts';
 import { tokenEndpoint } from './token-endpoint.ts';
 
@@ -72,15 +75,19 @@ export function createEntra(world: World): Entra {
 function errorReply(world: World, request: CloudRequest, refusal: Refusal): Reply {
   const nowMs = world.clock.nowMs();
   const { entra } = world.addresses();
-  if (!isPageRequest(request)) return refusalReply(request, refusal, nowMs, entra);
+  if (!isPageRequest(request)) {
+    const reply = refusalReply(request, refusal, nowMs, entra);
+    return { ...reply, headers: { ...reply.headers, ...corsHeaders(world, request) } };
+  }
   const text = escapeHtml(String(errorBody(refusal, '', nowMs, entra)['error_description']));
   return html(400, messagePage('Sorry, but we’re having trouble signing you in', text));
 }
 
-/** The preflight request of a browser (Fetch standard, CORS protocol). */
+/** The preflight request of a browser (Fetch standard, CORS protocol). It does not name the client. */
 const preflight: Endpoint = ({ request }) =>
   empty(200, {
-    ...corsHeaders(request),
+    'access-control-allow-origin': headerOf(request, 'origin') ?? '*',
+    vary: 'Origin',
     'access-control-allow-methods': 'POST, OPTIONS',
     'access-control-allow-headers': headerOf(request, 'access-control-request-headers') ?? 'content-type',
   });
@@ -88,21 +95,25 @@ const preflight: Endpoint = ({ request }) =>
 type Endpoint = (context: EntraContext) => Reply | Promise<Reply>;
 
 function createEntraRouter(world: World, pending: PendingSignIns): Router<Handler> {
+  const shared = { world, pending, sessions: createBrowserSessions(() => world.clock.nowMs()) };
   const endpoint = (method: string, pattern: string, handle: Endpoint, version: 1 | 2 = 2) =>
-    route<Handler>(method, pattern, (request, { tenant = '' }) => handle({ world, pending, request, tenant, version }));
+    route<Handler>(method, pattern, (request, { tenant = '' }) => handle({ ...shared, request, tenant, version }));
   const bothVersions = (method: string, end: string, handle: Endpoint) => [
     endpoint(method, `/{tenant}/oauth2/v2.0/${end}`, handle, 2),
     endpoint(method, `/{tenant}/oauth2/${end}`, handle, 1),
   ];
-  const keys: Endpoint = () => json(200, { keys: world.keys.published() });
-  const configuration: Endpoint = ({ tenant, version }) => json(200, openidConfiguration(world, tenant, version));
+  // Public, so pages of every origin may read them.
+  const readable = { 'access-control-allow-origin': '*' };
+  const keys: Endpoint = () => json(200, { keys: world.keys.published() }, readable);
+  const configuration: Endpoint = ({ tenant, version }) =>
+    json(200, openidConfiguration(world, tenant, version), readable);
   return createRouter<Handler>([
     ...bothVersions('POST', 'token', tokenEndpoint),
     ...bothVersions('OPTIONS', 'token', preflight),
     ...bothVersions('GET', 'authorize', authorizeEndpoint),
     ...bothVersions('POST', 'authorize', authorizeEndpoint),
     ...bothVersions('POST', 'devicecode', deviceCodeEndpoint),
-    ...bothVersions('GET', 'logout', () => html(200, messagePage('Signed out', 'You signed out of your account.'))),
+    ...bothVersions('GET', 'logout', logoutEndpoint),
     endpoint('POST', '/{tenant}/login', loginEndpoint),
     endpoint('GET', '/devicelogin', deviceLoginEndpoint),
     endpoint('POST', '/devicelogin', deviceLoginEndpoint),

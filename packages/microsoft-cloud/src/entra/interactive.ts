@@ -1,11 +1,12 @@
 import { escapeHtml, formOf, html, json, redirect, type Reply } from '../web/http.ts';
 import type { World } from '../world.ts';
 import { findAuthority } from './authority.ts';
-import { completeSignIn, parseAuthorizeRequest, showSignIn } from './authorize.ts';
+import { completeSignIn, parseAuthorizeRequest, startSignIn } from './authorize.ts';
 import { findClient } from './client-authentication.ts';
 import type { EntraContext } from './context.ts';
 import { adminConsentPage, devicePage, messagePage } from './pages.ts';
 import { deviceCodeLifetimeSeconds, type PendingSignIns } from './pending.ts';
+import { redirectKind } from './redirect-address.ts';
 import { correlationIdOf, entraHeaders, Refusal } from './refusal.ts';
 import { accessFromResource, accessFromScope } from './requested-access.ts';
 import { findUser, grantAdminConsent, type SignInChoice, signInUser } from './sign-in.ts';
@@ -19,19 +20,36 @@ function choiceOf(form: URLSearchParams): SignInChoice | 'cancelled' {
   };
 }
 
-/** `GET` and `POST /{tenant}/oauth2[/v2.0]/authorize`: shows the sign-in page. @throws Refusal */
-export function authorizeEndpoint({ world, request, tenant, version }: EntraContext): Reply {
+/** `GET` and `POST /{tenant}/oauth2[/v2.0]/authorize`: signs in, or shows the sign-in page. @throws Refusal */
+export function authorizeEndpoint({ world, pending, sessions, request, tenant, version }: EntraContext): Reply {
   const parameters = request.method === 'POST' ? formOf(request) : request.query;
   const parsed = parseAuthorizeRequest(world, tenant, version, parameters);
-  return showSignIn(world, parsed, `/${tenant}/login?version=${version}`);
+  const action = `/${tenant}/login?version=${version}`;
+  return startSignIn(world, pending, parsed, { session: sessions.find(request), action });
 }
 
 /** `POST /{tenant}/login`: receives the form of the sign-in page. @throws Refusal */
-export function loginEndpoint({ world, pending, request, tenant }: EntraContext): Reply {
+export function loginEndpoint({ world, pending, sessions, request, tenant }: EntraContext): Reply {
   const form = formOf(request);
   const version = request.query.get('version') === '1' ? 1 : 2;
   const parsed = parseAuthorizeRequest(world, tenant, version, new URLSearchParams(form.get('ctx') ?? ''));
-  return completeSignIn(world, pending, parsed, choiceOf(form));
+  const choice = choiceOf(form);
+  const reply = completeSignIn(world, pending, parsed, choice);
+  const user = choice === 'cancelled' ? undefined : findUser(world, choice.username);
+  if (choice === 'cancelled' || user?.accountEnabled !== true) return reply;
+  return sessions.begin(request, reply, { user, mfa: choice.mfa });
+}
+
+/**
+ * `GET /{tenant}/oauth2[/v2.0]/logout`: ends the session of the browser. Returns to `post_logout_redirect_uri` if an
+ * application registers it as a redirect address ("Send a sign-out request").
+ */
+export function logoutEndpoint({ world, sessions, request }: EntraContext): Reply {
+  const address = request.query.get('post_logout_redirect_uri') ?? '';
+  const applications = [...world.partner.directory.applications.values()];
+  const isRegistered = applications.some((application) => redirectKind(application, address) !== undefined);
+  const page = html(200, messagePage('Signed out', 'You signed out of your account.'));
+  return sessions.end(request, isRegistered ? redirect(address) : page);
 }
 
 /** `POST /{tenant}/oauth2[/v2.0]/devicecode`. @throws Refusal */

@@ -68,12 +68,6 @@ export const entraHeaders = (correlationId: string): Readonly<Record<string, str
   'client-request-id': correlationId,
 });
 
-/** Lets the page of a single-page app read the reply. */
-export function corsHeaders(request: CloudRequest): Readonly<Record<string, string>> {
-  const origin = headerOf(request, 'origin');
-  return origin === undefined ? {} : { 'access-control-allow-origin': origin, vary: 'Origin' };
-}
-
 /** The id that the client gave its request, or a new one. */
 export const correlationIdOf = (request: CloudRequest): string =>
   headerOf(request, 'client-request-id') ?? randomUUID();
@@ -90,7 +84,6 @@ export function refusalReply(request: CloudRequest, refusal: Refusal, nowMs: num
     { ...body, error },
     {
       ...entraHeaders(correlationId),
-      ...corsHeaders(request),
       ...(entry.retryAfterSeconds === undefined ? {} : { 'retry-after': String(entry.retryAfterSeconds) }),
     },
   );

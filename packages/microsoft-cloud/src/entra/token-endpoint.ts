@@ -2,8 +2,9 @@ import { type CloudRequest, formOf, headerOf, json, type Reply } from '../web/ht
 import { type Authority, findAuthority } from './authority.ts';
 import { type AuthenticatedClient, authenticateClient } from './client-authentication.ts';
 import type { EntraContext } from './context.ts';
+import { corsHeaders } from './cors.ts';
 import { grantToApplication, grantToUser, redeemRefreshToken } from './grants.ts';
-import { correlationIdOf, corsHeaders, entraHeaders, Refusal } from './refusal.ts';
+import { correlationIdOf, entraHeaders, Refusal } from './refusal.ts';
 import { accessFromResource, accessFromScope, type RequestedAccess, signInAccess } from './requested-access.ts';
 import type { SignIn } from './sign-ins.ts';
 
@@ -30,24 +31,26 @@ export async function tokenEndpoint(context: EntraContext): Promise<Reply> {
   const response = isApplication
     ? await grantToApplication({ ...tokenContext, access: requestedAccess(tokenContext) })
     : await userGrant(tokenContext, grantType);
-  return json(200, response, { ...entraHeaders(correlationIdOf(request)), ...corsHeaders(request) });
+  return json(200, response, { ...entraHeaders(correlationIdOf(request)), ...corsHeaders(world, request) });
 }
 
 /**
  * Only single-page apps redeem in a browser, which sends `Origin`. Browsers and their CORS rules enforce the same.
- * @throws Refusal AADSTS9002327 for a sign-in of a single-page app without `Origin`, 9002326 for another one with it.
+ * @throws Refusal AADSTS9002327 for a sign-in of a single-page app without `Origin`, 9002326 for another one with it,
+ *   7000218 for another one without the credential that the client must present.
  */
-function checkOrigin(request: CloudRequest, { isSinglePage }: SignIn): void {
+function checkOrigin(request: CloudRequest, { needsSinglePage }: AuthenticatedClient, { isSinglePage }: SignIn): void {
   const origin = headerOf(request, 'origin');
   if (isSinglePage && origin === undefined) throw new Refusal(9002327);
   if (!isSinglePage && origin !== undefined) throw new Refusal(9002326, { origin });
+  if (!isSinglePage && needsSinglePage) throw new Refusal(7000218);
 }
 
 function userGrant(context: TokenContext, grantType: string): Promise<Readonly<Record<string, unknown>>> {
   const { world, pending, client, form, authority, request } = context;
   if (grantType === 'refresh_token') {
     const signIn = redeemRefreshToken(world, client, form.get('refresh_token'));
-    checkOrigin(request, signIn);
+    checkOrigin(request, client, signIn);
     return grantToUser({ ...context, access: requestedAccess(context) }, signIn);
   }
   if (grantType === 'authorization_code') {
@@ -58,11 +61,13 @@ function userGrant(context: TokenContext, grantType: string): Promise<Readonly<R
       redirectUri: form.get('redirect_uri'),
       verifier: form.get('code_verifier'),
     });
-    checkOrigin(request, code.signIn);
+    checkOrigin(request, client, code.signIn);
+    if (code.signIn.isSinglePage && code.challenge === undefined) throw new Refusal(9002325);
     return grantToUser({ ...context, access: requestedAccess(context, code.scope) }, code.signIn, code.nonce);
   }
   if (deviceGrants.includes(grantType)) {
     const deviceCode = form.get('device_code') ?? form.get('code');
+    if (client.needsSinglePage) throw new Refusal(7000218);
     const device = pending.devices.poll(deviceCode, client.appId, world.settings.deviceCodeIntervalSeconds * 1000);
     return grantToUser({ ...context, access: requestedAccess(context, device.scope) }, device.outcome);
   }

@@ -32,6 +32,8 @@ interface ApiCaller extends ClientCredentials {
 export interface ApiApplication {
   readonly clientId: string;
   readonly audience: string;
+  /** The public client through which people sign in to the API: in a browser, on the command line, by device code. */
+  readonly signInClientId: string;
   readonly callers: readonly ApiCaller[];
 }
 
@@ -41,7 +43,7 @@ export interface ManagedIdentity {
   readonly resourceId: string;
 }
 
-const apiRoles = ['Tokens.Request', 'Tenants.Read', 'Runs.Read', 'Runs.Write', 'Audit.Read'] as const;
+export const apiRoles = ['Tokens.Request', 'Tenants.Read', 'Runs.Read', 'Runs.Write', 'Audit.Read'] as const;
 
 /** Clients of the API: name → roles. */
 const apiCallers: readonly (readonly [string, readonly string[]])[] = [
@@ -156,8 +158,19 @@ function grantPermissions(
   };
 }
 
-/** An API that issues version 2.0 tokens, and its callers. */
-export function createApiApplication(directory: TenantDirectory, seeded: Seeded, nowMs: number): ApiApplication {
+/** A principal that has roles of the API. */
+interface RoleHolder {
+  readonly id: string;
+  readonly roles: readonly string[];
+}
+
+/** An API that issues version 2.0 tokens, its callers, and the people with roles in it. */
+export function createApiApplication(
+  directory: TenantDirectory,
+  seeded: Seeded,
+  nowMs: number,
+  people: readonly RoleHolder[],
+): ApiApplication {
   const { application, principal } = register(directory, seeded, 'Partner API', nowMs);
   application.identifierUris = [`api://${application.appId}`];
   application.requestedAccessTokenVersion = 2;
@@ -171,15 +184,43 @@ export function createApiApplication(directory: TenantDirectory, seeded: Seeded,
       isEnabled: true,
     }),
   );
-  const callers = apiCallers.map(([name, roles]): ApiCaller => {
-    const caller = register(directory, seeded, name, nowMs);
+  const assign = ({ id, roles }: RoleHolder): void => {
     for (const role of roles) {
       const appRoleId = seeded.guid('api-role', role);
-      assignRole(directory, { principalId: caller.principal.id, resourceId: principal.id, appRoleId }, nowMs);
+      assignRole(directory, { principalId: id, resourceId: principal.id, appRoleId }, nowMs);
     }
+  };
+  for (const person of people) assign(person);
+  const callers = apiCallers.map(([name, roles]): ApiCaller => {
+    const caller = register(directory, seeded, name, nowMs);
+    assign({ id: caller.principal.id, roles });
     return { name, clientId: caller.application.appId, clientSecret: addSecret(caller.application, nowMs), roles };
   });
-  return { clientId: application.appId, audience: application.appId, callers };
+  const signInClientId = createSignInClient(directory, seeded, nowMs, application);
+  return { clientId: application.appId, audience: application.appId, signInClientId, callers };
+}
+
+/** Registers the client through which people sign in. It needs no consent, because the API authorizes it in advance. */
+function createSignInClient(directory: TenantDirectory, seeded: Seeded, nowMs: number, api: Application): string {
+  const { application } = register(directory, seeded, 'Partner API sign-in', nowMs);
+  application.isFallbackPublicClient = true;
+  application.redirectUris = {
+    web: [],
+    publicClient: ['http://localhost'],
+    // The port of a loopback address does not count, so these suit a page of the API on every port.
+    spa: ['http://localhost/api/dashboard', 'http://127.0.0.1/api/dashboard'],
+  };
+  const scope = {
+    id: seeded.guid('api-scope', 'access_as_user'),
+    value: 'access_as_user',
+    adminConsentDisplayName: 'Use the API as the signed-in user',
+    adminConsentDescription: 'Use the API with the roles of the signed-in user.',
+    type: 'Admin',
+    isEnabled: true,
+  };
+  api.scopes = [scope];
+  api.preAuthorized = [{ appId: application.appId, delegatedPermissionIds: [scope.id] }];
+  return application.appId;
 }
 
 export function createManagedIdentity(directory: TenantDirectory, seeded: Seeded, nowMs: number): ManagedIdentity {

@@ -4,6 +4,7 @@ import { createTenantDirectory, type TenantDirectory } from '../directory/tenant
 import type { Seeded } from '../seeded.ts';
 import { directoryRoles, type RoleName } from './roles.ts';
 import {
+  apiRoles,
   type ApiApplication,
   type ClientCredentials,
   createApiApplication,
@@ -15,7 +16,11 @@ import {
 /** An account of the partner tenant. */
 interface Account {
   readonly username: string;
-  readonly state: 'admin' | 'service' | 'no_mfa' | 'outsider' | 'disabled';
+  readonly name: string;
+  /** `member`: a person who works with the API and has no access to customers. */
+  readonly state: 'admin' | 'service' | 'no_mfa' | 'outsider' | 'disabled' | 'member';
+  /** Roles of the API that are assigned to the account. */
+  readonly roles: readonly string[];
 }
 
 export interface Partner {
@@ -43,6 +48,8 @@ interface Person {
   readonly givenName: string;
   readonly surname: string;
   readonly state: Account['state'];
+  /** Roles of the API. Default: none. */
+  readonly roles?: readonly string[];
 }
 
 const serviceAccountPerson: Person = {
@@ -58,7 +65,12 @@ const people: readonly Person[] = [
   { local: 'nomfa', givenName: 'No', surname: 'Mfa', state: 'no_mfa' },
   { local: 'outsider', givenName: 'Out', surname: 'Sider', state: 'outsider' },
   { local: 'disabled', givenName: 'Dis', surname: 'Abled', state: 'disabled' },
+  { local: 'operator', givenName: 'Olivia', surname: 'Operator', state: 'member', roles: apiRoles },
+  { local: 'auditor', givenName: 'Amir', surname: 'Auditor', state: 'member', roles: ['Audit.Read'] },
+  { local: 'newcomer', givenName: 'Nadia', surname: 'Newcomer', state: 'member' },
 ];
+
+const nameOf = ({ givenName, surname }: Person): string => `${givenName} ${surname}`;
 
 const usernameOf = ({ local }: Person): string => `${local}@${domain}`;
 
@@ -67,7 +79,7 @@ function createUser(person: Person, seeded: Seeded, nowMs: number): User {
   return {
     id: seeded.guid('partner-user', local),
     userPrincipalName: usernameOf(person),
-    displayName: `${givenName} ${surname}`,
+    displayName: nameOf(person),
     givenName,
     surname,
     userType: 'Member',
@@ -89,10 +101,12 @@ export function createPartner(seeded: Seeded, nowMs: number): Partner {
   );
   const directory = createTenantDirectory(tenantId, seeded, users, nowMs);
   const { adminAgents, gdapGroups } = createGroups(directory, seeded);
-  for (const user of users) {
-    if (user.userPrincipalName.startsWith('outsider@')) continue;
+  for (const [at, user] of users.entries()) {
+    const state = people[at]?.state;
+    if (state === 'outsider' || state === 'member') continue;
     for (const group of [adminAgents, ...gdapGroups.values()]) group.members.add(user.id);
   }
+  const roleHolders = users.map(({ id }, at) => ({ id, roles: people[at]?.roles ?? [] }));
   return {
     tenantId,
     name: 'Lighthouse Partners',
@@ -100,10 +114,15 @@ export function createPartner(seeded: Seeded, nowMs: number): Partner {
     directory,
     adminAgents,
     gdapGroups,
-    accounts: people.map((person) => ({ username: usernameOf(person), state: person.state })),
+    accounts: people.map((person) => ({
+      username: usernameOf(person),
+      name: nameOf(person),
+      state: person.state,
+      roles: person.roles ?? [],
+    })),
     serviceAccount,
     application: createReadyApplication(directory, adminAgents, seeded, nowMs),
-    api: createApiApplication(directory, seeded, nowMs),
+    api: createApiApplication(directory, seeded, nowMs, roleHolders),
     managedIdentity: createManagedIdentity(directory, seeded, nowMs),
   };
 }

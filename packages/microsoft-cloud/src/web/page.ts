@@ -5,6 +5,8 @@ const style = `
   body { max-width: 34rem; margin: 3rem auto; padding: 0 1rem; }
   fieldset { border: 1px solid; border-radius: .5rem; margin: 1rem 0; }
   label { display: block; padding: .25rem 0; }
+  .account { display: flex; gap: .5rem; align-items: baseline; overflow-wrap: anywhere; }
+  .account .note { display: block; }
   button { font: inherit; padding: .4rem 1.2rem; margin-right: .5rem; }
   .note { opacity: .75; font-size: .875rem; }`;
 

@@ -17,6 +17,7 @@ const graphAppId = '00000003-0000-0000-c000-000000000000';
 const graphDefault = 'https://graph.microsoft.com/.default';
 const webRedirect = 'http://localhost';
 const spaRedirect = 'https://spa.example';
+const verifier = 'v'.repeat(43);
 let cloud: RunningCloud;
 let tenant: string;
 beforeAll(async () => {
@@ -44,7 +45,8 @@ async function redeemCode(
   redirectUri: string,
   { authority = cloud.document.partnerTenantId, origin }: { authority?: string; origin?: string } = {},
 ): Promise<JsonReply> {
-  const code = (await signedIn({ redirect_uri: redirectUri })).get('code') ?? '';
+  const challenge = { code_challenge: verifier, code_challenge_method: 'plain' };
+  const code = (await signedIn({ redirect_uri: redirectUri, ...challenge })).get('code') ?? '';
   const { clientId, clientSecret } = cloud.document.application;
   return readReply(
     await fetch(`${cloud.document.entra}/${authority}/oauth2/v2.0/token`, {
@@ -56,6 +58,7 @@ async function redeemCode(
         client_secret: clientSecret,
         redirect_uri: redirectUri,
         code,
+        code_verifier: verifier,
         scope: graphDefault,
       }),
     }),
