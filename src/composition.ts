@@ -23,6 +23,7 @@ import type { ReadPolicy } from './lib/callers/policy-store.ts';
 import { type CallerAuthLevel, callerAuthLevel } from './lib/config/caller-auth-level.ts';
 import { functionDisabled } from './lib/config/function-disabled.ts';
 import { parseSettings, type Settings } from './lib/config/settings.ts';
+import { type SignInSettings, signInSettings } from './lib/config/sign-in-settings.ts';
 import { tuning } from './lib/config/tuning.ts';
 import { createCredentials, type Credentials } from './lib/credential/create-credentials.ts';
 import { type IdentityTrust, trustOfAssertion } from './lib/credential/identity-trust.ts';
@@ -70,6 +71,9 @@ export const registeredAuthLevel = (): CallerAuthLevel => callerAuthLevel(proces
 
 /** Whether an operator has disabled a function of this app. */
 export const isFunctionDisabled = (name: string): boolean => functionDisabled(process.env, name);
+
+/** How people sign in, or a sentence that says why they cannot. Works while other settings are wrong. */
+export const signInOfPeople = (): SignInSettings | string => signInSettings(process.env);
 
 /** The services, built once. @throws BrokerError config_invalid that names every wrong setting. */
 export const services: () => Promise<Services> = once(() => build(process.env));

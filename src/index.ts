@@ -17,4 +17,5 @@ import './functions/fan-out.ts';
 import './functions/run-care.ts';
 import './functions/health.ts';
 import './functions/pages.ts';
+import './functions/sign-in.ts';
 import './functions/rotation.ts';

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import * as z from 'zod';
+import { signInOfPeople } from '../composition.ts';
 import { type StaticFile, staticAnswer, staticFile } from '../lib/api/page-answer.ts';
 import type { Answer } from '../lib/api/problem.ts';
 import { type AnswerDocument, documentRoutes, type RouteDocument } from '../lib/api/route.ts';
@@ -8,7 +9,7 @@ import { once } from '../lib/runtime/once.ts';
 import { createPageFiles, type PageFiles } from './page-files.ts';
 import { declaredRoutes, route } from './route.ts';
 
-// The pages contain no data: they call the API with a token that their reader enters.
+// The pages contain no data: they call the API with the token of their reader.
 
 /** The build puts the pages beside the bundle that contains this module. */
 const pageFiles = createPageFiles(join(import.meta.dirname, 'pages'));
@@ -17,14 +18,23 @@ interface FileCall {
   readonly request: { readonly headers: { get(name: string): string | null } };
 }
 
-/** A handler that answers with one page. */
+/**
+ * A handler that answers with one page.
+ * @param connectTo finds an address that the page may send requests to, beside this origin.
+ */
 export const page =
-  (name: string, files: PageFiles = pageFiles) =>
+  (name: string, files: PageFiles = pageFiles, connectTo: () => string | undefined = () => undefined) =>
   async (_services: undefined, { request }: FileCall): Promise<Answer> => {
     const file = await files.find(name);
     if (file === undefined) throw new Error(`the page ${name} is not part of this build`);
-    return staticAnswer(file, request.headers.get('if-none-match'));
+    return staticAnswer(file, request.headers.get('if-none-match'), connectTo());
   };
+
+/** The authority of the partner tenant, below which the dashboard gets its tokens. */
+function authority(): string | undefined {
+  const settings = signInOfPeople();
+  return typeof settings === 'string' ? undefined : `${settings.entraEndpoint}/${settings.tenantId}/`;
+}
 
 /** A handler that answers with the script, style or image that the path names. */
 export const asset =
@@ -72,7 +82,7 @@ route(
     failures: [],
     document: documentDashboard,
   },
-  page('dashboard.html'),
+  page('dashboard.html', pageFiles, authority),
 );
 
 route(
@@ -117,7 +127,7 @@ async function documentDashboard(): Promise<RouteDocument> {
     group: 'Pages',
     summary: 'Dashboard',
     description:
-      'Health, runs, tenants, jobs and the audit log in the browser. The page contains no data: it calls this API with a token that the operator enters, and keeps the token in memory only.',
+      'Health, runs, tenants, jobs and the audit log in the browser. The page contains no data: it calls this API with the token of whoever signs in, and keeps the token in memory only.',
     answers: fileAnswers('The page.', [{ mediaType: 'text/html' }]),
   };
 }

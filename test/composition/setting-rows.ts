@@ -162,7 +162,7 @@ function callerRows(
   document: CloudDocument,
   folder: string,
   opened: OpenedStorage,
-): Rows<'BROKER_AUDIENCES' | 'ACCESS_POLICY' | 'FUNCTION_KEYS' | 'CALLER_REQUESTS_PER_MINUTE'> {
+): Rows<'BROKER_AUDIENCES' | 'SIGN_IN_CLIENT_ID' | 'ACCESS_POLICY' | 'FUNCTION_KEYS' | 'CALLER_REQUESTS_PER_MINUTE'> {
   const ruleOf = async ({ services }: App): Promise<string | undefined> =>
     (await services.callers.policy.current()).policy.rules[0]?.name;
   const blob = 'https://policy.example/access-policy.json';
@@ -185,6 +185,14 @@ function callerRows(
         opened.addresses.has(blob),
       ],
       is: ['from a file', 'from a blob', true],
+    },
+    SIGN_IN_CLIENT_ID: {
+      value: guid(7),
+      effect: ({ signInOfPeople }) => {
+        const settings = signInOfPeople();
+        return typeof settings === 'string' ? settings : settings.clientId;
+      },
+      is: guid(7),
     },
     FUNCTION_KEYS: {
       value: 'required',

@@ -16,22 +16,24 @@ export function staticFile(text: string, contentType: string): StaticFile {
 /**
  * Allows only files of this origin, and no inline scripts or styles, frames or form targets. Trusted Types reject
  * strings in DOM sinks, so that a name from a customer's directory can never become markup.
+ * @param connectTo the only address beside this origin that scripts may send requests to. One that ends with a slash
+ * includes everything below it.
  */
-const contentSecurityPolicy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self'",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-  "require-trusted-types-for 'script'",
-  "trusted-types 'none'",
-].join('; ');
+const contentSecurityPolicy = (connectTo: string | undefined): string =>
+  [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self'",
+    `connect-src 'self'${connectTo === undefined ? '' : ` ${connectTo}`}`,
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+    "require-trusted-types-for 'script'",
+    "trusted-types 'none'",
+  ].join('; ');
 
 const securityHeaders = {
-  'content-security-policy': contentSecurityPolicy,
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
   'cross-origin-opener-policy': 'same-origin',
@@ -39,9 +41,17 @@ const securityHeaders = {
   'permissions-policy': 'camera=(), geolocation=(), microphone=(), payment=()',
 };
 
-/** Answers 200 with the file, or 304 if the client has it. Clients revalidate, so that a deployment shows at once. */
-export function staticAnswer(file: StaticFile, ifNoneMatch: string | null): Answer {
-  const headers = { ...securityHeaders, 'cache-control': 'no-cache', etag: file.etag };
+/**
+ * Answers 200 with the file, or 304 if the client has it. Clients revalidate, so that a deployment shows at once.
+ * @param connectTo an address that the page's scripts may send requests to, beside those of this origin.
+ */
+export function staticAnswer(file: StaticFile, ifNoneMatch: string | null, connectTo?: string): Answer {
+  const headers = {
+    'content-security-policy': contentSecurityPolicy(connectTo),
+    ...securityHeaders,
+    'cache-control': 'no-cache',
+    etag: file.etag,
+  };
   if (matches(ifNoneMatch, file.etag)) return { status: 304, headers };
   return { status: 200, headers: { ...headers, 'content-type': file.contentType }, body: file.text };
 }

@@ -108,6 +108,10 @@ export const settingsSchema = z.object({
     description:
       "Audiences that callers' tokens may have: client id (GUID) and App ID URI of the broker's own application, comma separated.",
   }),
+  SIGN_IN_CLIENT_ID: guidNamed(parseGuid, 'client id').optional().meta({
+    description:
+      'Client id of the application through which people sign in to the dashboard and with `ptb login`. `ptb setup api` creates it. If absent, a token has to be pasted into the dashboard.',
+  }),
   MICROSOFT_CLOUD: z
     .enum(cloudNames)
     .default('public')
@@ -226,7 +230,8 @@ function explain(issue: z.core.$ZodIssue, present: Readonly<Record<string, unkno
   return name in present ? issue.message : issue.code === 'invalid_type' ? 'is missing' : issue.message;
 }
 
-function definedOnly<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+/** Without properties that are undefined. */
+export function definedOnly<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as {
     [K in keyof T]?: Exclude<T[K], undefined>;
   };

@@ -4,6 +4,9 @@ import type { TenantId } from './identifiers.ts';
 export const callerRoles = ['Tokens.Request', 'Tenants.Read', 'Runs.Read', 'Runs.Write', 'Audit.Read'] as const;
 export type CallerRole = (typeof callerRoles)[number];
 
+/** The delegated scope that the token of a person has. It grants nothing; the app roles do. */
+export const personScope = 'access_as_user';
+
 /** Whether an application calls as itself, or for a person who is signed in to it. */
 export const callerKinds = ['application', 'user'] as const;
 export type CallerKind = (typeof callerKinds)[number];

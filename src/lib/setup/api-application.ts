@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { JsonObject } from '../graph/reply.ts';
-import { type CallerRole, callerRoles } from '../model/caller.ts';
+import { type CallerRole, callerRoles, personScope } from '../model/caller.ts';
 import type { TenantId } from '../model/identifiers.ts';
 
 /**
@@ -41,7 +41,6 @@ export interface ApiChanges {
   readonly differences: readonly string[];
 }
 
-const scopeName = 'access_as_user';
 const signInAudience = 'AzureADMyOrg';
 
 /** The App ID URI. Entra accepts one with the tenant id without a verified domain. */
@@ -65,10 +64,9 @@ export function newApiApplication(displayName: string, identifier: string): Json
   };
 }
 
-/** A person's token always has a scope. This scope grants nothing; the app roles do. */
 const newScope = (): JsonObject => ({
-  id: stableId(scopeName),
-  value: scopeName,
+  id: stableId(personScope),
+  value: personScope,
   type: 'Admin',
   adminConsentDisplayName: 'Use the broker as the signed-in user',
   adminConsentDescription: 'Use the broker with the app roles that the signed-in user has.',
@@ -95,7 +93,7 @@ export function changesOf(found: ApiApplication): ApiChanges {
     differences: [
       ...(found.signInAudience === signInAudience ? [] : ['only accounts of this tenant may sign in']),
       ...(found.tokenVersion === 2 ? [] : ['access tokens of version 2']),
-      ...(found.scopes.includes(scope) ? [] : [`scope ${scopeName}`]),
+      ...(found.scopes.includes(scope) ? [] : [`scope ${personScope}`]),
       ...roles.filter((role) => !found.roles.includes(role)).map((role) => `app role ${String(role['value'])}`),
       ...Object.keys(signInClients)
         .filter((_, at) => !found.clients.includes(clients[at] ?? {}))
