@@ -1,6 +1,7 @@
 import { adviceFor } from '../../src/lib/model/advice.ts';
 import { errorTable, isErrorCode } from '../../src/lib/model/errors.ts';
 import { jsonIn } from './json-in.ts';
+import type { SignInProblem } from './sign-in-problem.ts';
 
 interface Problem {
   readonly code?: string | undefined;
@@ -50,6 +51,15 @@ export const unreachable = (): ApiFailure =>
     detail: 'The request did not reach the broker, or its response did not arrive.',
     advice: 'Check that the function app is running and that this browser can reach it.',
     transient: true,
+  });
+
+/** The token of the signed-in person could not be renewed. */
+export const tokenFailure = ({ kind, message, advice }: SignInProblem): ApiFailure =>
+  new ApiFailure({
+    title: 'The sign-in could not be renewed',
+    detail: message,
+    advice,
+    transient: kind === 'unavailable',
   });
 
 export const unreadable = ({ status, headers }: Response): ApiFailure =>

@@ -13,9 +13,10 @@ import type {
 import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { type Clock, systemClock } from '../../src/lib/runtime/clock.ts';
 import { apiUrl } from '../shared/api-base.ts';
-import { type ApiFailure, failureOf, objectIn, unreachable, unreadable } from './api-failure.ts';
+import { type ApiFailure, failureOf, objectIn, tokenFailure, unreachable, unreadable } from './api-failure.ts';
 import { jsonIn } from './json-in.ts';
 import { createDownload, type Download } from './result-downloads.ts';
+import { signInProblem } from './sign-in-problem.ts';
 
 /** Every method rejects with an ApiFailure. */
 export interface Api {
@@ -46,9 +47,17 @@ export interface Api {
 /** A page that has not arrived by then is requested again. Enough for 1 MiB over a slow connection. */
 const pageTimeoutMs = 100_000;
 
-/** @param onRefused is called when the API rejects the token with 401. */
-export function createApi(token: string, onRefused: (failure: ApiFailure) => void, clock: Clock = systemClock): Api {
-  const request = (address: string, more?: RequestParts): Promise<Response> => fetchWith(token, address, more);
+/**
+ * @param token provides the token for each request.
+ * @param onRefused is called when the API rejects the token with 401.
+ */
+export function createApi(
+  token: () => Promise<string>,
+  onRefused: (failure: ApiFailure) => void,
+  clock: Clock = systemClock,
+): Api {
+  const request = async (address: string, more?: RequestParts): Promise<Response> =>
+    fetchWith(await token().catch(failToken), address, more);
   const requireOk = async (response: Response): Promise<Response> => {
     if (response.ok) return response;
     const failure = await failureOf(response);
@@ -69,7 +78,6 @@ export function createApi(token: string, onRefused: (failure: ApiFailure) => voi
     if (report !== undefined) return report;
     throw unreadable(await requireOk(response));
   };
-  const run = (runId: string): string => `runs/${encodeURIComponent(runId)}`;
   return {
     health,
     jobs: () => get('jobs'),
@@ -94,6 +102,12 @@ export function createApi(token: string, onRefused: (failure: ApiFailure) => voi
   };
 }
 
+function failToken(thrown: unknown): never {
+  throw tokenFailure(signInProblem(thrown));
+}
+
+const run = (runId: string): string => `runs/${encodeURIComponent(runId)}`;
+
 /** What distinguishes a request from a plain GET. */
 interface RequestParts {
   readonly method?: 'POST';
@@ -102,12 +116,12 @@ interface RequestParts {
 }
 
 /** @throws ApiFailure if there is no response. */
-async function fetchWith(token: string, address: string, more: RequestParts = {}): Promise<Response> {
+async function fetchWith(token: string | undefined, address: string, more: RequestParts = {}): Promise<Response> {
   try {
     return await fetch(address, {
       ...more,
       headers: {
-        authorization: `Bearer ${token}`,
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
         ...(more.body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       cache: 'no-store',
@@ -115,6 +129,13 @@ async function fetchWith(token: string, address: string, more: RequestParts = {}
   } catch {
     throw unreachable();
   }
+}
+
+/** Reads a document that needs no token. @throws ApiFailure */
+export async function readPublic<T>(path: string): Promise<T> {
+  const response = await fetchWith(undefined, String(apiUrl(path)));
+  if (!response.ok) throw await failureOf(response);
+  return read<T>(response, 'json');
 }
 
 /**

@@ -1,41 +1,45 @@
-import { useMemo, useState } from 'preact/hooks';
+import { useMemo } from 'preact/hooks';
 import { Announcer } from './announcer.tsx';
-import type { ApiFailure } from './api-failure.ts';
 import { createApi } from './api.ts';
 import { AuditView } from './audit-view.tsx';
 import { SignedInContext } from './context.ts';
+import { grantCommand } from './grant-command.ts';
 import { Header } from './header.tsx';
 import { JobsView } from './jobs-view.tsx';
 import { OverviewView } from './overview-view.tsx';
+import { NoRole } from './role-needed.tsx';
 import { useRoute, type Route } from './route.ts';
 import { RunView } from './run-view.tsx';
 import { RunsView } from './runs-view.tsx';
-import type { Session } from './session.ts';
-import { SignIn } from './sign-in.tsx';
+import { SignInView } from './sign-in.tsx';
 import { TenantsView } from './tenants-view.tsx';
+import { useSignIn } from './use-sign-in.ts';
 
 export function App() {
-  const [{ session, refusal }, setState] = useState<{ readonly session?: Session; readonly refusal?: ApiFailure }>({});
+  const signIn = useSignIn();
   const route = useRoute();
-  const signedIn = useMemo(() => {
-    if (session === undefined) return undefined;
-    // A late refusal concerns an earlier token. It must not end the session of the current one.
-    const onRefused = (failure: ApiFailure): void =>
-      setState((current) => (current.session === session ? { refusal: failure } : current));
-    return { session, api: createApi(session.token, onRefused) };
-  }, [session]);
+  const signedIn = signIn.state.kind === 'signed-in' ? signIn.state : undefined;
+  const { session, source, microsoft } = signedIn ?? {};
+  // The same API for the whole session, so that a renewed token does not make the views load again.
+  const api = useMemo(() => source && createApi(source.token, (failure) => signIn.refuse(source, failure)), [source]);
+  const settings = signIn.settings.value;
+  const context = useMemo(() => {
+    if (api === undefined || session === undefined || source === undefined) return undefined;
+    const command = (role: string): string => grantCommand(settings, session, role);
+    return { api, session, grantCommand: command, ...(microsoft === undefined ? {} : { renew: source.renew }) };
+  }, [api, session, settings]);
   return (
     <Announcer>
       <a class="skip" href="#content" onClick={skipToContent}>
         Skip to content
       </a>
-      <SignedInContext.Provider value={signedIn}>
-        <Header session={session} route={route} onForget={() => setState({})} />
-        {signedIn === undefined ? (
-          <SignIn refusal={refusal} onSession={(started) => setState({ session: started })} />
+      <SignedInContext.Provider value={context}>
+        <Header signedIn={signedIn} route={route} onSignOut={signIn.signOut} />
+        {context === undefined ? (
+          <SignInView signIn={signIn} />
         ) : (
           <main id="content" tabIndex={-1}>
-            <Content route={route} />
+            {context.session.roles.length === 0 ? <NoRole /> : <Content route={route} />}
           </main>
         )}
       </SignedInContext.Provider>

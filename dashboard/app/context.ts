@@ -6,6 +6,10 @@ import type { Session } from './session.ts';
 interface SignedIn {
   readonly api: Api;
   readonly session: Session;
+  /** The command with which an administrator gives the person an app role. */
+  readonly grantCommand?: (role: string) => string;
+  /** Gets a new token, with the roles that the person has now. Absent for a pasted token. */
+  readonly renew?: () => Promise<void>;
 }
 
 export const SignedInContext = createContext<SignedIn | undefined>(undefined);

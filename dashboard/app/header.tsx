@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { Route, View } from './route.ts';
-import type { Session } from './session.ts';
+import type { SignInState } from './use-sign-in.ts';
 
 const tabs: readonly (readonly [View, string])[] = [
   ['overview', 'Overview'],
@@ -11,17 +11,17 @@ const tabs: readonly (readonly [View, string])[] = [
 ];
 
 export function Header(props: {
-  readonly session: Session | undefined;
+  readonly signedIn: Extract<SignInState, { kind: 'signed-in' }> | undefined;
   readonly route: Route;
-  readonly onForget: () => void;
+  readonly onSignOut: () => void;
 }) {
-  const { session, route, onForget } = props;
+  const { signedIn, route, onSignOut } = props;
   return (
     <header class="top">
       <h1>
         <img src="assets/icon.svg" alt="" width="24" height="24" /> Partner Token Broker
       </h1>
-      {session === undefined ? null : (
+      {signedIn === undefined ? null : (
         <nav aria-label="Views">
           {tabs.map(([view, title]) => (
             <a key={view} href={`#/${view}`} aria-current={route.view === view ? 'page' : undefined}>
@@ -32,17 +32,33 @@ export function Header(props: {
       )}
       <div class="who">
         <a href="docs">API</a>
-        {session === undefined ? null : (
-          <>
-            <span title={`Roles: ${session.roles.join(', ') || 'none'}`}>{session.name}</span>
-            <TokenLife expiresAtMs={session.expiresAtMs} />
-            <button type="button" onClick={onForget}>
-              Forget token
-            </button>
-          </>
-        )}
+        {signedIn === undefined ? null : <Person signedIn={signedIn} onSignOut={onSignOut} />}
       </div>
     </header>
+  );
+}
+
+function Person(props: {
+  readonly signedIn: Extract<SignInState, { kind: 'signed-in' }>;
+  readonly onSignOut: () => void;
+}) {
+  const { session, microsoft, delay } = props.signedIn;
+  const { name, roles, expiresAtMs } = session;
+  // A token that renews itself needs no countdown, except while it cannot.
+  const showsLife = microsoft === undefined || delay !== undefined;
+  return (
+    <>
+      <span title={`Roles: ${roles.join(', ') || 'none'}`}>{name}</span>
+      {delay === undefined ? null : (
+        <span class="badge warn" role="status" title={delay.message}>
+          cannot renew the sign-in
+        </span>
+      )}
+      {showsLife ? <TokenLife expiresAtMs={expiresAtMs} /> : null}
+      <button type="button" onClick={props.onSignOut}>
+        {microsoft === undefined ? 'Forget token' : 'Sign out'}
+      </button>
+    </>
   );
 }
 

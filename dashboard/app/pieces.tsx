@@ -5,6 +5,8 @@ import type { ApiFailure } from './api-failure.ts';
 import { exactLocalTime, localTime, utcTime } from './format.ts';
 import type { Polled } from './polling.ts';
 
+export { RoleNeeded } from './role-needed.tsx';
+
 const tones: Readonly<Record<string, string>> = {
   ok: 'good',
   issued: 'good',
@@ -56,18 +58,6 @@ export function Failure({ failure }: { readonly failure: ApiFailure | undefined 
         </p>
       )}
     </Notice>
-  );
-}
-
-/** Replaces a view whose app role the token lacks. */
-export function RoleNeeded({ title, role }: { readonly title: string; readonly role: string }) {
-  return (
-    <>
-      <h2>{title}</h2>
-      <Notice kind="plain">
-        The token lacks the app role <code>{role}</code>, which this view needs.
-      </Notice>
-    </>
   );
 }
 

@@ -4,6 +4,8 @@ export interface Session {
   readonly name: string;
   readonly roles: readonly string[];
   readonly expiresAtMs: number;
+  /** The person or service principal that roles are given to. */
+  readonly objectId?: string;
 }
 
 /**
@@ -16,13 +18,14 @@ export function readSession(pasted: string): Session | undefined {
   if (payload === undefined || token.split('.').length !== 3) return undefined;
   try {
     const claims = JSON.parse(decodeBase64Url(payload)) as Record<string, unknown>;
-    const { exp, roles } = claims;
+    const { exp, roles, oid } = claims;
     if (typeof exp !== 'number') return undefined;
     return {
       token,
       name: nameOf(claims),
       roles: Array.isArray(roles) ? roles.filter((role): role is string => typeof role === 'string') : [],
       expiresAtMs: exp * 1000,
+      ...(typeof oid === 'string' ? { objectId: oid } : {}),
     };
   } catch {
     return undefined;

@@ -1,74 +1,95 @@
 import { useState } from 'preact/hooks';
-import { Notice } from '../shared/text.tsx';
-import type { ApiFailure } from './api-failure.ts';
+import { Notice, Sentence } from '../shared/text.tsx';
+import { PasteToken } from './paste-token.tsx';
 import { Failure } from './pieces.tsx';
-import { readSession, type Session } from './session.ts';
+import type { SignInProblem } from './sign-in-problem.ts';
+import type { SignIn } from './use-sign-in.ts';
 
-/** Asks for a caller token. The token is kept in memory only and sent only in the Authorization header. */
-export function SignIn(props: {
-  readonly refusal: ApiFailure | undefined;
-  readonly onSession: (session: Session) => void;
-}) {
-  const [pasted, setPasted] = useState('');
-  const [problem, setProblem] = useState('');
-  const submit = (event: Event): void => {
-    event.preventDefault();
-    const session = readSession(pasted);
-    if (session === undefined)
-      setProblem('This is not an access token. An access token has three base64url parts, separated by dots.');
-    else if (session.expiresAtMs <= Date.now()) setProblem('This token has expired. Get a new one.');
-    else props.onSession(session);
-  };
+/** Asks who uses the page. Tokens are kept in memory only and sent only in the Authorization header. */
+export function SignInView({ signIn }: { readonly signIn: SignIn }) {
+  const { state, settings } = signIn;
+  const [isPasting, setPasting] = useState(false);
+  const notSetUp = settings.value !== undefined && 'problem' in settings.value ? settings.value : undefined;
+  if (state.kind === 'working')
+    return (
+      <main class="sign-in" id="content" tabIndex={-1}>
+        <h2>Signing in…</h2>
+        <Failure failure={settings.failure} />
+      </main>
+    );
+  const { refusal, problem } = state.kind === 'signed-out' ? state : {};
   return (
-    <main class="sign-in" id="content">
-      <h2>Sign in with a caller token</h2>
-      <p>
-        Paste an Entra access token for the broker's application. This page sends it to the API and keeps it only in the
-        memory of this tab, until you close or reload the tab.
-      </p>
-      <Failure failure={props.refusal} />
-      <form onSubmit={submit}>
-        <label for="token">Access token</label>
-        <textarea
-          id="token"
-          class="secret"
-          rows={4}
-          autocomplete="off"
-          autocapitalize="off"
-          spellcheck={false}
-          required
-          aria-describedby="token-help"
-          value={pasted}
-          onInput={(event) => {
-            setPasted(event.currentTarget.value);
-            setProblem('');
-          }}
-        />
-        {problem === '' ? null : <Notice kind="bad">{problem}</Notice>}
-        <button class="primary" type="submit">
-          Show the dashboard
-        </button>
-      </form>
-      <TokenHelp />
+    <main class="sign-in" id="content" tabIndex={-1}>
+      <h2>Sign in</h2>
+      <Failure failure={refusal} />
+      <Problem problem={problem} />
+      <Failure failure={settings.failure} />
+      {notSetUp === undefined ? (
+        <MicrosoftButton begin={signIn.begin} isUnanswered={problem?.kind === 'unavailable'} />
+      ) : (
+        <Notice kind="warn">
+          <strong>Sign-in with Microsoft is not set up.</strong> <Sentence text={notSetUp.problem} />
+          <p>
+            <Sentence text={notSetUp.advice} />
+          </p>
+        </Notice>
+      )}
+      {isPasting || notSetUp !== undefined ? (
+        <PasteToken onSession={signIn.paste} />
+      ) : (
+        <p>
+          <button type="button" class="link" onClick={() => setPasting(true)}>
+            Paste an access token instead
+          </button>
+        </p>
+      )}
     </main>
   );
 }
 
-const azureCli = `az account get-access-token --query accessToken --output tsv \\
-  --resource <App ID URI of the broker, api://…>`;
-
-function TokenHelp() {
+function MicrosoftButton(props: { readonly begin: SignIn['begin']; readonly isUnanswered: boolean }) {
+  const { begin, isUnanswered } = props;
   return (
-    <div id="token-help" class="quiet help">
-      <p>To get a token, sign in to the Azure CLI as a user or application with app roles of the broker, and run:</p>
-      <pre>
-        <code>{azureCli}</code>
-      </pre>
+    <>
       <p>
-        <code>Runs.Read</code> shows runs and jobs. <code>Runs.Write</code> starts and cancels runs.{' '}
-        <code>Tenants.Read</code> shows tenants. <code>Audit.Read</code> shows issued tokens and denied requests. The
-        health report needs any of the roles. For a demo on your own machine, see the README.
+        Use the account that has an app role of this broker. This page keeps the token in the memory of the tab, and
+        Microsoft signs you in again after a reload.
       </p>
-    </div>
+      <div class="buttons">
+        <button type="button" class="primary" disabled={begin === undefined} onClick={() => begin?.(false)}>
+          <MicrosoftLogo /> Sign in with Microsoft
+        </button>
+        {isUnanswered ? (
+          <button type="button" onClick={() => begin?.(true)}>
+            Open its page anyway
+          </button>
+        ) : null}
+      </div>
+    </>
+  );
+}
+
+/** Four squares, as Microsoft's branding guidelines for sign-in buttons show them. */
+function MicrosoftLogo() {
+  return (
+    <svg class="microsoft" viewBox="0 0 21 21" width="16" height="16" aria-hidden="true">
+      <rect x="1" y="1" width="9" height="9" fill="#f25022" />
+      <rect x="11" y="1" width="9" height="9" fill="#7fba00" />
+      <rect x="1" y="11" width="9" height="9" fill="#00a4ef" />
+      <rect x="11" y="11" width="9" height="9" fill="#ffb900" />
+    </svg>
+  );
+}
+
+function Problem({ problem }: { readonly problem: SignInProblem | undefined }) {
+  if (problem === undefined) return null;
+  const isBad = problem.kind !== 'ended' && problem.kind !== 'cancelled';
+  return (
+    <Notice kind={isBad ? 'bad' : 'warn'}>
+      <strong>{isBad ? 'The sign-in failed.' : 'You are not signed in.'}</strong> <Sentence text={problem.message} />
+      <p>
+        <Sentence text={problem.advice} />
+      </p>
+    </Notice>
   );
 }

@@ -20,7 +20,11 @@ export interface DashboardPage {
 export function dashboardPage(page: Page): DashboardPage {
   return {
     signIn: async (token) => {
-      await page.getByLabel('Access token').fill(token);
+      const field = page.getByLabel('Access token', { exact: true });
+      const link = page.getByRole('button', { name: 'Paste an access token instead' });
+      await field.or(link).first().waitFor();
+      if ((await field.count()) === 0) await link.click();
+      await field.fill(token);
       await page.getByRole('button', { name: 'Show the dashboard' }).click();
     },
     view: async (name) => {

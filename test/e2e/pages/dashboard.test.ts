@@ -36,8 +36,8 @@ describe('dashboard', skippedBecause(noBrowser), () => {
       address: `${demo.url}/api/dashboard`,
     });
     await page.reload();
-    await page.getByLabel('Access token').waitFor();
-    expect(await page.getByLabel('Access token').inputValue()).toBe('');
+    await page.getByRole('button', { name: 'Paste an access token instead' }).click();
+    expect(await page.getByLabel('Access token', { exact: true }).inputValue()).toBe('');
   });
 
   it('loads all views from its own origin without policy violations or console messages', async () => {
@@ -178,10 +178,11 @@ describe('dashboard', skippedBecause(noBrowser), () => {
     expect(await page.getByRole('button', { name: /Run again|Cancel/ }).count()).toBe(0);
     await page.getByRole('button', { name: 'Forget token' }).click();
     await dashboard.signIn(await tokenOfCaller(demo, []));
-    await dashboard.view('Overview');
-    await page.getByText('The token has no app role of the broker').waitFor();
+    await page.getByRole('heading', { name: 'You have no access yet' }).waitFor();
+    await page.getByRole('button', { name: 'Forget token' }).click();
+    await dashboard.signIn(await tokenOfCaller(demo, ['Audit.Read']));
     await dashboard.view('Tenants');
-    await page.getByText('The token lacks the app role Tenants.Read').waitFor();
+    await page.getByText('Your account lacks the app role Tenants.Read').waitFor();
   });
 
   it('shows a name with markup as plain text', async () => {

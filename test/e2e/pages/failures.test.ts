@@ -123,7 +123,7 @@ describe('dashboard when the broker fails', skippedBecause(noBrowser), () => {
     await (await read).finished();
     await page.evaluate(() => new Promise((resolve) => setTimeout(resolve)));
     expect(await table.isVisible()).toBe(true);
-    expect(await page.getByLabel('Access token').count()).toBe(0);
+    expect(await page.getByRole('heading', { name: 'Sign in' }).count()).toBe(0);
   });
 
   it('shows a failure instead of an empty list of runs', async () => {

@@ -24,7 +24,7 @@ it.each([
 ])('answers with status %i end the session %i times', async (status, times) => {
   answerWith(status);
   const onRefused = vi.fn<(failure: ApiFailure) => void>();
-  const api = createApi('token', onRefused);
+  const api = createApi(async () => 'token', onRefused);
   await expect(api.jobs()).rejects.toMatchObject({ name: 'ApiFailure' });
   expect(onRefused).toHaveBeenCalledTimes(times);
 });
@@ -32,7 +32,9 @@ it.each([
 it('rejects with a failure that says so when the broker does not answer', async () => {
   vi.stubGlobal('fetch', () => Promise.reject(new TypeError('fetch failed')));
   const onRefused = vi.fn<(failure: ApiFailure) => void>();
-  await expect(createApi('token', onRefused).jobs()).rejects.toMatchObject({ title: 'The broker does not answer' });
+  await expect(createApi(async () => 'token', onRefused).jobs()).rejects.toMatchObject({
+    title: 'The broker does not answer',
+  });
   expect(onRefused).not.toHaveBeenCalled();
 });
 
@@ -42,7 +44,10 @@ it('sends the token in a header and forbids caches', async () => {
     seen.push([url, init]);
     return Response.json({ jobs: [] });
   });
-  await createApi('the-token', () => undefined).jobs();
+  await createApi(
+    async () => 'the-token',
+    () => undefined,
+  ).jobs();
   expect(seen).toMatchObject([
     ['https://broker.test/api/jobs', { headers: { authorization: 'Bearer the-token' }, cache: 'no-store' }],
   ]);

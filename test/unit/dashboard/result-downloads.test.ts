@@ -29,7 +29,16 @@ function threePages(answer: Answer): { api: Api; clock: FakeClock; asked: number
     const attempt = asked.filter((other) => other === index).length;
     return (await answer(index, attempt, init)) ?? page(index);
   });
-  return { api: createApi('the-token', (failure) => void refusals.push(failure), clock), clock, asked, refusals };
+  return {
+    api: createApi(
+      async () => 'the-token',
+      (failure) => void refusals.push(failure),
+      clock,
+    ),
+    clock,
+    asked,
+    refusals,
+  };
 }
 
 function page(index: number): Response {
@@ -64,7 +73,14 @@ describe('the download of a run', () => {
       const link = seen.length < parts.length ? { link: `<?continuation=${seen.length}>; rel="next"` } : {};
       return new Response(parts[seen.length - 1] ?? '', { headers: { 'content-type': 'text/plain', ...link } });
     });
-    expect(await text(createApi('the-token', () => undefined).results(ended, format))).toBe(file);
+    expect(
+      await text(
+        createApi(
+          async () => 'the-token',
+          () => undefined,
+        ).results(ended, format),
+      ),
+    ).toBe(file);
     expect(seen.map((url) => new URL(url).pathname)).toEqual(parts.map(() => '/api/runs/job%40w/results'));
     expect(new URL(seen[1] ?? '').search).toBe('?continuation=1');
   });

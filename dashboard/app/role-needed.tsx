@@ -1,0 +1,94 @@
+import { useContext, useEffect, useState } from 'preact/hooks';
+import { Notice } from '../shared/text.tsx';
+import { SignedInContext, useSignedIn } from './context.ts';
+import { signInProblem } from './sign-in-problem.ts';
+
+/** Replaces a view whose app role the person lacks. */
+export function RoleNeeded({ title, role }: { readonly title: string; readonly role: string }) {
+  return (
+    <>
+      <h2>{title}</h2>
+      <Notice kind="plain">
+        <p>
+          Your account lacks the app role <code>{role}</code>, which this view needs.
+        </p>
+        <HowToGetRole role={role} />
+      </Notice>
+    </>
+  );
+}
+
+/** Replaces every view for a person without any app role. */
+export function NoRole() {
+  const { api } = useSignedIn();
+  // A token for another application has no roles either: the API says so, and that ends the session.
+  useEffect(() => void api.health().catch(() => undefined), [api]);
+  return (
+    <>
+      <h2>You have no access yet</h2>
+      <Notice kind="warn">
+        <p>Your account has no app role of this broker, so no view can be shown. These open the views:</p>
+        <dl class="roles">
+          {roleTexts.map(([name, text]) => (
+            <>
+              <dt>
+                <code>{name}</code>
+              </dt>
+              <dd>{text}</dd>
+            </>
+          ))}
+        </dl>
+        <HowToGetRole role="Runs.Read" />
+      </Notice>
+    </>
+  );
+}
+
+const roleTexts: readonly (readonly [string, string])[] = [
+  ['Runs.Read', 'shows runs and jobs'],
+  ['Runs.Write', 'starts and cancels runs'],
+  ['Tenants.Read', 'shows tenants'],
+  ['Audit.Read', 'shows issued tokens and denied requests'],
+];
+
+function HowToGetRole({ role }: { readonly role: string }) {
+  const { grantCommand, renew } = useContext(SignedInContext) ?? {};
+  return (
+    <>
+      {grantCommand === undefined ? (
+        <p>Whoever administers the broker gives you the role.</p>
+      ) : (
+        <>
+          <p>Whoever administers the broker gives you the role with</p>
+          <pre>
+            <code>{grantCommand(role)}</code>
+          </pre>
+          <p>or in Entra, under Enterprise applications, Users and groups.</p>
+        </>
+      )}
+      {renew === undefined ? null : <CheckAgain renew={renew} />}
+    </>
+  );
+}
+
+/** A new token has the roles that were given in the meantime. */
+function CheckAgain({ renew }: { readonly renew: () => Promise<void> }) {
+  const [text, setText] = useState('');
+  const check = async (): Promise<void> => {
+    setText('Checking…');
+    try {
+      await renew();
+      setText('No new role yet. Entra needs some minutes.');
+    } catch (thrown) {
+      setText(signInProblem(thrown).message);
+    }
+  };
+  return (
+    <p>
+      <button type="button" onClick={() => void check()}>
+        Check again
+      </button>{' '}
+      <span role="status">{text}</span>
+    </p>
+  );
+}

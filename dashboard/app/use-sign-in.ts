@@ -1,0 +1,177 @@
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import type { NoSignIn, SignInAnswer } from '../../src/lib/api/answers/sign-in.ts';
+import { apiUrl } from '../shared/api-base.ts';
+import type { ApiFailure } from './api-failure.ts';
+import { readPublic } from './api.ts';
+import { createMicrosoftSignIn, type MicrosoftSignIn, type Tokens } from './microsoft.ts';
+import { type Polled, usePolling } from './polling.ts';
+import { keepTrip, lastAccount, rememberAccount, type Returned, takeReturned } from './round-trip.ts';
+import { readSession, type Session } from './session.ts';
+import { SignInProblem, signInProblem } from './sign-in-problem.ts';
+import { createTokenSource, pastedToken, type TokenSource } from './token-source.ts';
+
+export type SignInState =
+  /** On the way to Microsoft or back. */
+  | { readonly kind: 'working' }
+  | { readonly kind: 'signed-out'; readonly refusal?: ApiFailure; readonly problem?: SignInProblem }
+  | {
+      readonly kind: 'signed-in';
+      readonly session: Session;
+      readonly source: TokenSource;
+      /** Absent for a pasted token. */
+      readonly microsoft?: MicrosoftSignIn;
+      /** Why the token cannot be renewed at present. */
+      readonly delay?: SignInProblem;
+    };
+
+/** Who uses the page, and how that changes. */
+export interface SignIn {
+  readonly state: SignInState;
+  /** How people sign in to this broker. */
+  readonly settings: Polled<SignInAnswer | NoSignIn>;
+  /**
+   * Goes to Microsoft's page. Undefined until the settings are known, and without them.
+   * @param anyway although Microsoft did not answer.
+   */
+  readonly begin: ((anyway: boolean) => void) | undefined;
+  readonly paste: (session: Session) => void;
+  readonly signOut: () => void;
+  /** The API refused the token of this source. Ignored if another one is in use by now. */
+  readonly refuse: (source: TokenSource, failure: ApiFailure) => void;
+}
+
+/** The address of this page, as it is registered in Entra. */
+const pageUrl = (): string => apiUrl('dashboard').href;
+
+const newSession = (tokens: Tokens): Session => {
+  const session = readSession(tokens.accessToken);
+  if (session === undefined)
+    throw new SignInProblem('refused', 'Microsoft issued a token that this page cannot read.', 'Sign in again.');
+  const { account, expiresAtMs } = tokens;
+  return { ...session, expiresAtMs, ...(account === undefined ? {} : { name: account }) };
+};
+
+export function useSignIn(): SignIn {
+  // Before the route is read: the answer of Microsoft is in its place.
+  const [returned] = useState(takeReturned);
+  const [state, setState] = useState<SignInState>(() =>
+    returned !== undefined || lastAccount() !== undefined ? { kind: 'working' } : { kind: 'signed-out' },
+  );
+  const settings = usePolling(() => readPublic<SignInAnswer | NoSignIn>('sign-in'), 'sign-in', undefined);
+  const microsoft = useMemo(
+    () =>
+      settings.value !== undefined && 'clientId' in settings.value
+        ? createMicrosoftSignIn(settings.value, pageUrl())
+        : undefined,
+    [settings.value],
+  );
+  const isStarted = useRef(false);
+  useEffect(() => {
+    if (settings.value === undefined || isStarted.current) return;
+    isStarted.current = true;
+    void resume(microsoft, returned, setState);
+  }, [settings.value]);
+  return {
+    state,
+    settings,
+    begin: microsoft && ((anyway) => void leave(microsoft, setState, { anyway })),
+    paste: (session) => setState({ kind: 'signed-in', session, source: pastedToken(session.token) }),
+    signOut: () => void signOut(state, setState),
+    refuse: (source, failure) =>
+      setState((current) => {
+        if (current.kind !== 'signed-in' || current.source !== source) return current;
+        source.stop();
+        rememberAccount(undefined);
+        return { kind: 'signed-out', refusal: failure };
+      }),
+  };
+}
+
+type SetState = (next: SignInState | ((current: SignInState) => SignInState)) => void;
+
+/** Continues what the tab was doing before it was left or loaded again. */
+async function resume(
+  microsoft: MicrosoftSignIn | undefined,
+  returned: Returned | undefined,
+  setState: SetState,
+): Promise<void> {
+  const account = lastAccount();
+  if (microsoft === undefined) return setState((current) => signedOutUnless(current));
+  if (returned !== undefined) return finish(microsoft, returned, setState);
+  if (account !== undefined) return leave(microsoft, setState, { account });
+}
+
+const signedOutUnless = (current: SignInState): SignInState =>
+  current.kind === 'working' ? { kind: 'signed-out' } : current;
+
+/** @param options.account signs in without a page. Its absence shows one. */
+async function leave(
+  microsoft: MicrosoftSignIn,
+  setState: SetState,
+  { account, anyway = false }: { readonly account?: string; readonly anyway?: boolean },
+): Promise<void> {
+  setState({ kind: 'working' });
+  try {
+    if (!anyway) await microsoft.reachable();
+    const { url, pending } = await microsoft.start(account);
+    keepTrip({ pending, hash: location.hash, silent: account !== undefined });
+    // A reload must not make a second entry in the history.
+    if (account === undefined) location.assign(url);
+    else location.replace(url);
+  } catch (thrown) {
+    setState({ kind: 'signed-out', problem: signInProblem(thrown) });
+  }
+}
+
+async function finish(microsoft: MicrosoftSignIn, { parameters, trip }: Returned, setState: SetState): Promise<void> {
+  try {
+    if (trip === undefined)
+      throw new SignInProblem('refused', 'This sign-in was started in another tab.', 'Sign in again.');
+    const tokens = await microsoft.finish(trip.pending, parameters);
+    const session = newSession(tokens);
+    const source = createTokenSource(tokens, {
+      renew: microsoft.renew,
+      nowMs: Date.now,
+      onTokens: (renewed) => setState((current) => withTokens(current, source, renewed)),
+      onDelay: (delay) => setState((current) => (isOf(current, source) ? { ...current, delay } : current)),
+      onEnd: (problem) => setState((current) => (isOf(current, source) ? { kind: 'signed-out', problem } : current)),
+    });
+    rememberAccount(session.name);
+    setState({ kind: 'signed-in', session, source, microsoft });
+  } catch (thrown) {
+    rememberAccount(undefined);
+    const problem = signInProblem(thrown);
+    // Nobody asked for a silent sign-in, so nobody needs to hear that it takes a page.
+    const isExpected = trip?.silent === true && problem.kind === 'ended';
+    setState({ kind: 'signed-out', ...(isExpected ? {} : { problem }) });
+  }
+}
+
+type SignedInState = Extract<SignInState, { kind: 'signed-in' }>;
+
+const isOf = (state: SignInState, source: TokenSource): state is SignedInState =>
+  state.kind === 'signed-in' && state.source === source;
+
+/** The state with a renewed token. The roles may have changed; the name stays. */
+function withTokens(current: SignInState, source: TokenSource, tokens: Tokens): SignInState {
+  if (!isOf(current, source)) return current;
+  const { delay: _, ...rest } = current;
+  const { name } = current.session;
+  return { ...rest, session: { ...newSession(tokens), name } };
+}
+
+async function signOut(state: SignInState, setState: SetState): Promise<void> {
+  if (state.kind !== 'signed-in') return;
+  state.source.stop();
+  rememberAccount(undefined);
+  if (state.microsoft === undefined) return setState({ kind: 'signed-out' });
+  setState({ kind: 'working' });
+  try {
+    await state.microsoft.reachable();
+    location.assign(state.microsoft.signOutUrl());
+  } catch (thrown) {
+    const { message, advice } = signInProblem(thrown);
+    const text = `You are signed out of this page, but not of Microsoft. ${message}`;
+    setState({ kind: 'signed-out', problem: new SignInProblem('unavailable', text, advice) });
+  }
+}

@@ -1,0 +1,130 @@
+// @vitest-environment happy-dom
+import { act } from 'preact/test-utils';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { App } from '../../../dashboard/app/app.tsx';
+import { grantCommand } from '../../../dashboard/app/grant-command.ts';
+import { keepTrip, lastAccount, rememberAccount, takeReturned } from '../../../dashboard/app/round-trip.ts';
+import { signInProblem } from '../../../dashboard/app/sign-in-problem.ts';
+import { rendered } from './rendered.ts';
+
+vi.mock('../../../dashboard/shared/api-base.ts', () => ({
+  apiUrl: (path: string) => new URL(`https://broker.test/api/${path}`),
+}));
+
+const pending = { state: 'state-1', nonce: 'nonce-1', codeVerifier: 'verifier-1' };
+beforeEach(() => {
+  sessionStorage.clear();
+  history.replaceState(null, '', '/');
+});
+afterEach(() => {
+  vi.unstubAllGlobals();
+  document.body.replaceChildren();
+});
+
+describe('the way back from Microsoft', () => {
+  it('restores the view, keeps no code in the address, and can be taken once', () => {
+    keepTrip({ pending, hash: '#/audit?outcome=denied', silent: false });
+    location.hash = '#code=the-code&state=state-1';
+    const returned = takeReturned();
+    expect([returned?.parameters.get('code'), returned?.trip?.pending]).toEqual(['the-code', pending]);
+    expect(location.hash).toBe('#/audit?outcome=denied');
+    expect([takeReturned(), sessionStorage.length]).toEqual([undefined, 0]);
+  });
+
+  it.each(['#/runs', '#/audit?state=x', '', '#state=state-1', '#code=x'])('is not mistaken for the view %j', (hash) => {
+    location.hash = hash;
+    expect(takeReturned()).toBeUndefined();
+  });
+
+  it('has no trip for another state, and drops the kept one', () => {
+    keepTrip({ pending, hash: '#/runs', silent: false });
+    location.hash = '#code=forged&state=other';
+    expect(takeReturned()).toMatchObject({ trip: undefined });
+    expect([location.hash, sessionStorage.length]).toEqual(['', 0]);
+  });
+
+  it('remembers the account until it is forgotten', () => {
+    rememberAccount('a@partner.test');
+    expect(lastAccount()).toBe('a@partner.test');
+    rememberAccount(undefined);
+    expect(lastAccount()).toBeUndefined();
+  });
+});
+
+describe('a failed sign-in', () => {
+  it.each([
+    [new TypeError('Failed to fetch'), 'unavailable'],
+    [new DOMException('late', 'TimeoutError'), 'unavailable'],
+    [{ error: 'server_error', status: 500 }, 'unavailable'],
+    [{ status: 503 }, 'unavailable'],
+    [{ error: 'interaction_required', error_description: 'AADSTS50076: MFA.' }, 'ended'],
+    [{ error: 'access_denied' }, 'cancelled'],
+    [{ error: 'invalid_grant', error_description: 'AADSTS50105: Not assigned.' }, 'no_role'],
+    [{ error: 'invalid_request', error_description: 'AADSTS9002326: Cross-origin.' }, 'setup'],
+    [{ error: 'unauthorized_client', error_description: 'AADSTS700016: Unknown.' }, 'setup'],
+    [{ error: 'banana', error_description: 'AADSTS999999: New.' }, 'refused'],
+    [new Error('no token'), 'refused'],
+  ])('%j is judged %s', (thrown, kind) => {
+    expect(signInProblem(thrown)).toMatchObject({ kind, advice: expect.stringMatching(/\w/) as string });
+  });
+
+  it('names the number of Microsoft and the command that repairs the registration', () => {
+    const { message, advice } = signInProblem({ error: 'invalid_request', error_description: 'AADSTS9002326: Text.' });
+    expect(message).toMatch(/\(AADSTS9002326\)\.$/);
+    expect(advice).toContain(`npx ptb setup api --url ${location.origin}`);
+  });
+});
+
+it('the command that gives a role names the application of this broker and the person', () => {
+  const settings = {
+    entraEndpoint: '',
+    tenantId: 'tenant-1',
+    clientId: 'client-1',
+    scope: 'api://tenant-1/my-broker/access_as_user',
+  };
+  expect(grantCommand(settings, { objectId: 'person-1' }, 'Runs.Read')).toBe(
+    'npx ptb setup api --tenant tenant-1 --name my-broker --principal person-1 --role Runs.Read',
+  );
+  expect(grantCommand({ ...settings, scope: 'api://client-1/access_as_user' }, {}, 'Audit.Read')).toContain(
+    '--name NAME --principal OBJECT_ID',
+  );
+});
+
+describe('the sign-in page', () => {
+  async function open(answer: Response | Error) {
+    vi.stubGlobal('fetch', async () => {
+      if (answer instanceof Error) throw answer;
+      return answer.clone();
+    });
+    const shown = await rendered(<App />);
+    await act(() => new Promise((resolve) => setTimeout(resolve)));
+    return shown.root;
+  }
+  const buttons = (root: HTMLElement) =>
+    [...root.querySelectorAll('main button')].map(({ textContent }) => textContent?.trim());
+  const settings = {
+    entraEndpoint: 'https://entra.test',
+    tenantId: 't',
+    clientId: 'c',
+    scope: 'api://t/n/access_as_user',
+  };
+
+  it('offers Microsoft first, and a pasted token behind a link', async () => {
+    const root = await open(Response.json(settings));
+    expect(buttons(root)).toEqual(['Sign in with Microsoft', 'Paste an access token instead']);
+    expect(root.querySelector('textarea')).toBeNull();
+    await act(() => root.querySelector<HTMLButtonElement>('button.link')?.click());
+    expect(root.querySelector('textarea')).not.toBeNull();
+  });
+
+  it('names the missing setting and takes a pasted token', async () => {
+    const root = await open(Response.json({ problem: 'The setting X is missing.', advice: 'Run `that`.' }));
+    expect(root.textContent).toContain('The setting X is missing.');
+    expect(buttons(root)).toEqual(['Show the dashboard']);
+  });
+
+  it('says that the broker does not answer', async () => {
+    const root = await open(new TypeError('Failed to fetch'));
+    expect(root.textContent).toContain('The broker does not answer');
+  });
+});
