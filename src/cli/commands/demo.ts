@@ -111,7 +111,8 @@ async function describeDemo(running: Demo): Promise<{ remove(): Promise<void> }>
   const file = await keepEnvironmentFile(running, resolve(process.argv[1] ?? ''));
   process.stderr.write(
     [
-      `The dashboard         ${running.url}/api/dashboard    (its token: . ${environmentFile}; echo "$CALLER_TOKEN")`,
+      `The dashboard         ${running.url}/api/dashboard    (sign in as operator, auditor or newcomer)`,
+      '                      The browser warns of the certificate of the simulated sign-in page, which is made for this demo.',
       `The API               ${running.url}/api/docs`,
       `The simulated cloud   ${running.cloud.control}/`,
       `For curl and ptb      . ${environmentFile}    (see the README)`,

@@ -2,9 +2,10 @@ import type { CloudDocument } from 'microsoft-cloud';
 
 /** An access policy that allows the callers of the simulated cloud everything. For the demo only, never for production. */
 export function localPolicy(cloud: CloudDocument): string {
+  const { callers, signInClientId } = cloud.brokerApplication;
   const rule = (name: string, tenants: readonly string[]) => ({
     name,
-    callers: { applications: cloud.brokerApplication.callers.map((caller) => caller.clientId) },
+    callers: { applications: [...callers.map((caller) => caller.clientId), signInClientId] },
     tenants,
     resources: ['*'],
     grants: ['delegated', 'application'],
