@@ -3,6 +3,7 @@ import type { HealthReportAnswer, HealthWord } from '../../src/lib/api/answers/h
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import type {
   CancelledRunAnswer,
+  ResultsAnswer,
   RunAnswer,
   RunChangesAnswer,
   RunsAnswer,
@@ -40,12 +41,17 @@ export interface Api {
   readonly rerun: (runId: string) => Promise<StartedRunAnswer>;
   /** Changes since the previous run. */
   readonly changes: (runId: string) => Promise<RunChangesAnswer>;
+  /** One page of the rows of a run: the first one, or the one that a page before it leads to. */
+  readonly rows: (runId: string, continuation: string | undefined, signal: AbortSignal) => Promise<ResultsAnswer>;
   /** The rows of a run as one file, from all pages. */
   readonly results: Download;
 }
 
 /** A page that has not arrived by then is requested again. Enough for 1 MiB over a slow connection. */
 const pageTimeoutMs = 100_000;
+
+/** Rows of a page for the table. The API ends a page earlier if its rows take more than 1 MiB. */
+const pageRows = 5_000;
 
 /**
  * @param token provides the token for each request.
@@ -91,11 +97,13 @@ export function createApi(
     cancel: (runId) => post(`${run(runId)}/cancel`),
     rerun: (runId) => post(`${run(runId)}/rerun`),
     changes: (runId) => get(`${run(runId)}/changes`),
+    rows: async (runId, continuation, signal) =>
+      read(await send(pathOfRows(run(runId), continuation), { signal: inTime(signal) }), 'json'),
     results: createDownload(
       clock,
       (runId) => String(apiUrl(`${run(runId)}/results`)),
       async (address) => {
-        const response = await requireOk(await request(address, { signal: AbortSignal.timeout(pageTimeoutMs) }));
+        const response = await requireOk(await request(address, { signal: inTime() }));
         return { body: await read<Blob>(response, 'blob'), link: response.headers.get('link') };
       },
     ),
@@ -107,6 +115,13 @@ function failToken(thrown: unknown): never {
 }
 
 const run = (runId: string): string => `runs/${encodeURIComponent(runId)}`;
+
+/** Ends a request for a page that takes too long, or when `signal` is aborted. */
+const inTime = (...signals: readonly AbortSignal[]): AbortSignal =>
+  AbortSignal.any([...signals, AbortSignal.timeout(pageTimeoutMs)]);
+
+const pathOfRows = (run: string, continuation: string | undefined): string =>
+  `${run}/results?limit=${pageRows}${continuation === undefined ? '' : `&continuation=${encodeURIComponent(continuation)}`}`;
 
 /** What distinguishes a request from a plain GET. */
 interface RequestParts {

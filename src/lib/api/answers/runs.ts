@@ -164,6 +164,8 @@ export const runChangesSchema = z
   })
   .meta({ id: 'RunChanges' });
 
+export type ResultsAnswer = z.output<typeof resultsAnswerSchema>;
+export type ResultRow = z.output<typeof rowSchema>;
 export type RunChangesAnswer = z.output<typeof runChangesSchema>;
 export type RunAnswer = z.output<typeof runSchema>;
 export type RunSummaryAnswer = z.output<typeof runSummarySchema>;

@@ -1,0 +1,130 @@
+import type { ResultRow } from '../../src/lib/api/answers/runs.ts';
+import type { ResultColumn } from './result-columns.ts';
+import { type ColumnType, type RowValue, shownValue } from './row-values.ts';
+import type { RowsSort } from './virtual-rows.tsx';
+
+/** What a condition may ask of a column of this type. */
+export const operatorsOf: Readonly<Record<ColumnType, readonly Operator[]>> = {
+  text: ['is', 'contains'],
+  number: ['is', 'at least', 'at most'],
+  boolean: ['is'],
+  date: ['from', 'until'],
+};
+export type Operator = 'is' | 'contains' | 'at least' | 'at most' | 'from' | 'until';
+
+/** A condition that shown rows fulfil. */
+export interface Condition {
+  /** Name of the column. */
+  readonly column: string;
+  readonly operator: Operator;
+  /** As the reader chose or typed it: a shown value, a number, or a day such as 2026-11-24. Empty: no value. */
+  readonly value: string;
+}
+
+export interface RowFilter {
+  /** Text that some value of a shown row contains, whatever the case. */
+  readonly search: string;
+  /** A shown row fulfils all of them. */
+  readonly conditions: readonly Condition[];
+}
+
+/** The rows that the filter lets through, in their order. */
+export function filterRows(
+  rows: readonly ResultRow[],
+  columns: readonly ResultColumn[],
+  { search, conditions }: RowFilter,
+): readonly ResultRow[] {
+  const wanted = search.trim().toLowerCase();
+  const tests = conditions.map((condition) => testOf(condition, columns));
+  if (wanted === '' && tests.length === 0) return rows;
+  return rows.filter((row) => textOf(row, columns).includes(wanted) && tests.every((test) => test(row)));
+}
+
+/** What a search looks through. It is kept, because a reader types several letters. */
+const texts = new WeakMap<ResultRow, { readonly columns: readonly ResultColumn[]; readonly text: string }>();
+
+function textOf(row: ResultRow, columns: readonly ResultColumn[]): string {
+  const known = texts.get(row);
+  if (known?.columns === columns) return known.text;
+  const values = columns.flatMap(({ name, type }) => {
+    const value = row[name] ?? null;
+    // Both the text on the page and the value in the file.
+    return [shownValue(value, type), value === null ? '' : String(value)];
+  });
+  const text = values.join('\n').toLowerCase();
+  texts.set(row, { columns, text });
+  return text;
+}
+
+function testOf({ column, operator, value }: Condition, columns: readonly ResultColumn[]): (row: ResultRow) => boolean {
+  const type = columns.find(({ name }) => name === column)?.type ?? 'text';
+  const valueOf = (row: ResultRow): RowValue => row[column] ?? null;
+  const shown = (row: ResultRow): string => shownValue(valueOf(row), type);
+  const moment = (row: ResultRow): number => Date.parse(String(valueOf(row)));
+  switch (operator) {
+    case 'contains':
+      return (row) => shown(row).toLowerCase().includes(value.trim().toLowerCase());
+    case 'at least':
+      return (row) => valueOf(row) !== null && Number(valueOf(row)) >= Number(value);
+    case 'at most':
+      return (row) => valueOf(row) !== null && Number(valueOf(row)) <= Number(value);
+    case 'from':
+      return (row) => moment(row) >= startOfDay(value, valueOf(row));
+    case 'until':
+      return (row) => moment(row) < startOfDay(value, valueOf(row), 1);
+    default:
+      return type === 'number' && value !== ''
+        ? (row) => valueOf(row) === Number(value)
+        : (row) => shown(row) === value;
+  }
+}
+
+/** Midnight in the reader's zone, or in UTC for a value without a time. @param after number of days to add. */
+function startOfDay(day: string, compared: RowValue, after = 0): number {
+  const [year = 0, month = 1, date = 1] = day.split('-').map(Number);
+  const isDay = typeof compared === 'string' && compared.length === 10;
+  return isDay ? Date.UTC(year, month - 1, date + after) : new Date(year, month - 1, date + after).getTime();
+}
+
+const collator = new Intl.Collator('en', { numeric: true, sensitivity: 'base' });
+
+/** The rows in another order. Rows without a value come last in both directions, equal rows keep their order. */
+export function sortRows(
+  rows: readonly ResultRow[],
+  columns: readonly ResultColumn[],
+  sort: RowsSort | undefined,
+): readonly ResultRow[] {
+  const column = columns.find(({ name }) => name === sort?.column);
+  if (sort === undefined || column === undefined) return rows;
+  const sign = sort.descending ? -1 : 1;
+  const keyed = rows.map((row) => ({ row, key: keyOf(row[column.name] ?? null, column.type) }));
+  const compare = (a: string | number, b: string | number): number =>
+    typeof a === 'number' && typeof b === 'number' ? a - b : collator.compare(String(a), String(b));
+  return keyed
+    .toSorted((a, b) => {
+      if (a.key === undefined || b.key === undefined) return Number(a.key === undefined) - Number(b.key === undefined);
+      return sign * compare(a.key, b.key);
+    })
+    .map(({ row }) => row);
+}
+
+/** Undefined without a value. */
+function keyOf(value: RowValue, type: ColumnType): string | number | undefined {
+  if (value === null || value === '') return undefined;
+  if (typeof value !== 'string') return Number(value);
+  const moment = type === 'date' ? Date.parse(value) : Number.NaN;
+  return Number.isNaN(moment) ? value : moment;
+}
+
+/** At most this many values are offered for choice. */
+const maxOptions = 60;
+
+/** The values of a column as the page shows them, in order, to choose one from. Undefined if there are too many. */
+export function optionsOf(rows: readonly ResultRow[], { name, type }: ResultColumn): readonly string[] | undefined {
+  const found = new Set<string>();
+  for (const row of rows) {
+    found.add(shownValue(row[name] ?? null, type));
+    if (found.size > maxOptions) return undefined;
+  }
+  return [...found].toSorted(collator.compare);
+}
