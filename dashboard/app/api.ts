@@ -84,6 +84,10 @@ export function createApi(
     if (report !== undefined) return report;
     throw unreadable(await requireOk(response));
   };
+  const fetchPage = async (address: string): Promise<{ body: Blob; link: string | null }> => {
+    const response = await requireOk(await request(address, { signal: inTime() }));
+    return { body: await read<Blob>(response, 'blob'), link: response.headers.get('link') };
+  };
   return {
     health,
     jobs: () => get('jobs'),
@@ -99,14 +103,7 @@ export function createApi(
     changes: (runId) => get(`${run(runId)}/changes`),
     rows: async (runId, continuation, signal) =>
       read(await send(pathOfRows(run(runId), continuation), { signal: inTime(signal) }), 'json'),
-    results: createDownload(
-      clock,
-      (runId) => String(apiUrl(`${run(runId)}/results`)),
-      async (address) => {
-        const response = await requireOk(await request(address, { signal: inTime() }));
-        return { body: await read<Blob>(response, 'blob'), link: response.headers.get('link') };
-      },
-    ),
+    results: createDownload(clock, (runId) => String(apiUrl(`${run(runId)}/results`)), fetchPage),
   };
 }
 

@@ -48,8 +48,8 @@ export function App() {
 }
 
 function Content({ route }: { readonly route: Route }) {
-  if (route.runId !== undefined) return <RunView key={route.runId} runId={route.runId} />;
-  if (route.view === 'runs') return <RunsView />;
+  if (route.runId !== undefined) return <RunView key={route.runId} runId={route.runId} part={route.part} />;
+  if (route.runs !== undefined) return <RunsView filter={route.runs} />;
   if (route.view === 'tenants') return <TenantsView />;
   if (route.view === 'jobs') return <JobsView />;
   if (route.audit !== undefined) return <AuditView filter={route.audit} />;

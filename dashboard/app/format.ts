@@ -7,6 +7,11 @@ const localToSecond = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', ti
 
 export const exactLocalTime = (iso: string): string => localToSecond.format(new Date(iso));
 
+const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
+
+/** The time of day in the reader's zone, with seconds. */
+export const localClock = (iso: string): string => clock.format(new Date(iso));
+
 export const utcTime = (iso: string): string => `${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC`;
 
 /** `4 h 05 min`, `2 min 09 s`, `3.2 s`. */
@@ -23,6 +28,10 @@ const pad = (n: number): string => String(n).padStart(2, '0');
 
 /** `1 tenant`, `25 tenants`. */
 export const count = (n: number, noun: string): string => `${n.toLocaleString('en')} ${noun}${n === 1 ? '' : 's'}`;
+
+/** `25 tenants`, or `3 of 25 tenants` if only some are shown. */
+export const countOf = (shown: number, all: number, noun: string): string =>
+  shown === all ? count(all, noun) : `${shown.toLocaleString('en')} of ${count(all, noun)}`;
 
 /** Text after the absolute number of days until an expiry: `days left`, or `day past expiry` for negative `days`. */
 export const daysText = (days: number): string =>

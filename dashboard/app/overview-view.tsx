@@ -6,6 +6,7 @@ import { count } from './format.ts';
 import { Badge, Card, Fact, Failure, Loaded, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { RunTable } from './run-table.tsx';
+import { byDay } from './runs-filter.ts';
 
 const healthIntervalMs = 30_000;
 const runsIntervalMs = 5_000;
@@ -40,7 +41,7 @@ function LatestRuns() {
         <a href="#/runs">All runs</a>
       </div>
       <Failure failure={failure} />
-      {value === undefined ? null : <RunTable runs={value.runs} />}
+      {value === undefined ? null : <RunTable days={byDay(value.runs, Date.now())} />}
     </section>
   );
 }

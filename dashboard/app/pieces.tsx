@@ -2,7 +2,7 @@ import type { ComponentChildren } from 'preact';
 import { outcomeStyle, outcomeWord } from '../../src/lib/model/outcomes.ts';
 import { Notice, Sentence } from '../shared/text.tsx';
 import type { ApiFailure } from './api-failure.ts';
-import { exactLocalTime, localTime, utcTime } from './format.ts';
+import { exactLocalTime, localClock, localTime, utcTime } from './format.ts';
 import type { Polled } from './polling.ts';
 
 export { RoleNeeded } from './role-needed.tsx';
@@ -39,6 +39,15 @@ export function Time({ iso, exact = false }: { readonly iso: string; readonly ex
   return (
     <time dateTime={iso} title={utcTime(iso)}>
       {exact ? exactLocalTime(iso) : localTime(iso)}
+    </time>
+  );
+}
+
+/** The time of day, where the day is known, with the UTC time as its title. */
+export function Clock({ iso }: { readonly iso: string }) {
+  return (
+    <time dateTime={iso} title={utcTime(iso)}>
+      {localClock(iso)}
     </time>
   );
 }

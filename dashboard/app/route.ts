@@ -1,20 +1,32 @@
 import { useEffect, useState } from 'preact/hooks';
 import { type AuditFilter, parseAuditFilter } from './audit-filter.ts';
+import { parseRunsFilter, type RunsFilter } from './runs-filter.ts';
 
 export type View = 'overview' | 'runs' | 'tenants' | 'jobs' | 'audit';
 
 export interface Route {
   readonly view: View;
   readonly runId?: string;
+  /** With `runId`: what the address asks to show. */
+  readonly part?: RunPart;
+  readonly runs?: RunsFilter;
   readonly audit?: AuditFilter;
 }
+
+/** Parts of the page of a run, of which one is shown at a time. */
+const runParts = ['tenants', 'rows', 'changes'] as const;
+export type RunPart = (typeof runParts)[number];
 
 const views: readonly View[] = ['overview', 'runs', 'tenants', 'jobs', 'audit'];
 
 function parseRoute(hash: string): Route {
   const [, name, runId, query = ''] = /^#\/([a-z]+)(?:\/([^?]+))?(?:\?(.*))?$/.exec(hash) ?? [];
   const view = views.find((known) => known === name) ?? 'overview';
-  if (view === 'runs' && runId !== undefined) return { view, runId: decoded(runId) };
+  if (view === 'runs' && runId === undefined) return { view, runs: parseRunsFilter(query) };
+  if (view === 'runs' && runId !== undefined) {
+    const part = runParts.find((known) => known === new URLSearchParams(query).get('show'));
+    return { view, runId: decoded(runId), ...(part === undefined ? {} : { part }) };
+  }
   return view === 'audit' ? { view, audit: parseAuditFilter(query) } : { view };
 }
 
@@ -30,7 +42,9 @@ function decoded(text: string): string {
   }
 }
 
-export const runLink = (runId: string): string => `#/runs/${encodeURIComponent(runId)}`;
+/** @param part Default: the part that the page chooses. */
+export const runLink = (runId: string, part?: RunPart): string =>
+  `#/runs/${encodeURIComponent(runId)}${part === undefined ? '' : `?show=${part}`}`;
 
 /** The view that the address names. It follows links and the browser's back and forward buttons. */
 export function useRoute(): Route {

@@ -6,12 +6,17 @@ import { useRole, useSignedIn } from './context.ts';
 import { count } from './format.ts';
 import { runLink } from './route.ts';
 
-const formats = ['csv', 'jsonl', 'json'] as const;
+const formats = [
+  ['csv', 'CSV'],
+  ['jsonl', 'JSON Lines'],
+  ['json', 'JSON'],
+] as const;
 
 /** Buttons of a run. Every reader can download its rows. Runs.Write is needed to cancel it or run it again. */
 export function RunActions(props: {
   readonly run: RunAnswer;
-  readonly tenants: readonly RunTenant[];
+  /** Undefined until they are loaded. */
+  readonly tenants: readonly RunTenant[] | undefined;
   readonly onCancel: () => Promise<void>;
   readonly onFailure: (failure: ApiFailure | undefined) => void;
 }) {
@@ -19,9 +24,9 @@ export function RunActions(props: {
   const { api } = useSignedIn();
   const mayStart = useRole('Runs.Write');
   const ended = isEnded(run.status);
-  const unfinished = tenants.filter(({ outcome }) => outcome !== 'succeeded' && outcome !== 'skipped');
+  const unfinished = (tenants ?? []).filter(({ outcome }) => outcome !== 'succeeded' && outcome !== 'skipped');
   // The run failed before it listed its tenants: run it again for all of them.
-  const neverPlanned = tenants.length === 0 && run.status !== 'completed';
+  const neverPlanned = tenants?.length === 0 && run.status !== 'completed';
   const save = async (format: string): Promise<void> =>
     saveFile(await api.results(run, format), `${run.job}.${format}`);
   const repeat = async (): Promise<void> => {
@@ -30,11 +35,17 @@ export function RunActions(props: {
   };
   return (
     <div class="actions">
-      {formats.map((format) => (
-        <ActionButton key={format} work={() => save(format)} onFailure={onFailure}>
-          Download {format.toUpperCase()}
-        </ActionButton>
-      ))}
+      <div class="downloads" role="group" aria-label="Downloads">
+        <span class="quiet" aria-hidden="true">
+          Download
+        </span>
+        {formats.map(([format, name]) => (
+          <ActionButton key={format} work={() => save(format)} onFailure={onFailure}>
+            <span class="visually-hidden">Download </span>
+            {name}
+          </ActionButton>
+        ))}
+      </div>
       {mayStart && !ended ? (
         <ActionButton work={onCancel} onFailure={onFailure} done={run.cancelRequested === true}>
           Cancel

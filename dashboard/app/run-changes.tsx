@@ -1,64 +1,139 @@
-import { useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import type { RunChangesAnswer } from '../../src/lib/api/answers/runs.ts';
-import type { ApiFailure } from './api-failure.ts';
+import { Notice } from '../shared/text.tsx';
+import { Choice } from './choice.tsx';
 import { useSignedIn } from './context.ts';
+import { finalAnswer } from './final-answer.ts';
+import { Drawer } from './drawer.tsx';
 import { count } from './format.ts';
-import { Failure, Table } from './pieces.tsx';
+import { Fact, Failure, Loaded } from './pieces.tsx';
+import { usePolling } from './polling.ts';
+import type { DeclaredColumns } from './result-columns.ts';
 import { runLink } from './route.ts';
+import { type Change, changeKinds, changesInWords, type ChangeInWords } from './change-words.ts';
+import { type RowsColumn, VirtualRows } from './virtual-rows.tsx';
 
-type Change = RunChangesAnswer['changes'][number];
-
-const maxShown = 500;
-
-/** Changes since the previous run. They load on a click, because the comparison reads the rows of two runs. */
-export function RunChanges({ runId }: { readonly runId: string }) {
+/** Changes since the previous run over all tenants. */
+export function RunChanges({ runId, declared }: { readonly runId: string; readonly declared: DeclaredColumns }) {
   const { api } = useSignedIn();
-  const [answer, setAnswer] = useState<RunChangesAnswer>();
-  const [failure, setFailure] = useState<ApiFailure>();
-  const compare = (): void => {
-    setFailure(undefined);
-    api.changes(runId).then(setAnswer, (thrown: unknown) => setFailure(thrown as ApiFailure));
-  };
+  const polled = usePolling(() => finalAnswer(api.changes(runId)), `changes ${runId}`, undefined);
   return (
     <section class="changes" aria-label="Changes">
-      <div class="title-row">
-        <h3>Changes</h3>
-        <button type="button" onClick={compare}>
-          Compare with the previous run
-        </button>
-      </div>
-      <Failure failure={failure} />
-      {answer === undefined ? null : (
-        <>
-          <p role="status">
-            {count(answer.changes.length, 'change')}
-            {answer.truncated ? ' and more' : ''} in {count(answer.comparedTenants, 'tenant')} since{' '}
-            <a href={runLink(answer.comparedWith)}>{answer.comparedWith}</a>.
-          </p>
-          <ChangeTable changes={answer.changes.slice(0, maxShown)} />
-        </>
-      )}
+      <Loaded polled={polled}>
+        {({ answer, refusal }) => {
+          if (answer !== undefined) return <Changes answer={answer} declared={declared} />;
+          return refusal.code === 'run_not_found' ? (
+            <p class="quiet empty">{refusal.message}</p>
+          ) : (
+            <Failure failure={refusal} />
+          );
+        }}
+      </Loaded>
     </section>
   );
 }
 
-function ChangeTable({ changes }: { readonly changes: readonly Change[] }) {
-  if (changes.length === 0) return null;
+const columns: readonly RowsColumn<ChangeInWords>[] = [
+  { id: 'tenant', title: 'Tenant', width: 13, cell: ({ tenant }) => tenant },
+  {
+    id: 'change',
+    title: 'Change',
+    width: 7,
+    cell: ({ change }) => (
+      <span class={`change ${change}`}>
+        <span aria-hidden="true">{signs[change]}</span> {change}
+      </span>
+    ),
+  },
+  { id: 'row', title: 'Row', width: 16, cell: ({ row }) => row },
+  { id: 'values', title: 'Values', width: 24, cell: ({ values }) => values.join(', ') },
+];
+
+const signs: Readonly<Record<Change['change'], string>> = { added: '+', removed: '−', changed: '→' };
+
+function Changes({ answer, declared }: { readonly answer: RunChangesAnswer; readonly declared: DeclaredColumns }) {
+  const [kind, setKind] = useState('');
+  const [open, setOpen] = useState<ChangeInWords>();
+  const words = useMemo(() => changesInWords(answer.changes, declared), [answer, declared]);
+  const shown = words.filter(({ change }) => kind === '' || change === kind);
+  const { changes, truncated, comparedTenants, comparedWith } = answer;
   return (
-    <Table columns={['Tenant', 'Change', 'Before', 'After']}>
-      {changes.map((change, index) => (
-        <tr key={index}>
-          <th scope="row">{change.name}</th>
-          <td>{change.change}</td>
-          <td>{'before' in change ? rowText(change.before) : ''}</td>
-          <td>{'after' in change ? rowText(change.after) : ''}</td>
-        </tr>
-      ))}
-    </Table>
+    <>
+      <p role="status">
+        {truncated ? 'More than ' : ''}
+        {count(changes.length, 'change')} in {count(comparedTenants, 'tenant')} since{' '}
+        <a href={runLink(comparedWith)}>{comparedWith}</a>.
+      </p>
+      <NotCompared answer={answer} />
+      {changes.length === 0 ? (
+        <p class="quiet empty">Every row is as it was.</p>
+      ) : (
+        <>
+          <div class="filters">
+            <Choice label="Change" value={kind} options={changeKinds} onChoose={setKind} />
+            {kind === '' ? null : <span class="quiet">{count(shown.length, 'change')}</span>}
+          </div>
+          {shown.length === 0 ? (
+            <p class="quiet empty">No change of this kind.</p>
+          ) : (
+            <VirtualRows
+              label="Changes"
+              columns={columns}
+              items={shown}
+              keyOf={keyOf}
+              onOpen={setOpen}
+              openKey={open?.key}
+            />
+          )}
+        </>
+      )}
+      {open === undefined ? null : <ChangeDetails change={open} onClose={() => setOpen(undefined)} />}
+    </>
   );
 }
 
-const rowText = (row: Readonly<Record<string, string | number | boolean | null>>): string =>
-  Object.entries(row)
-    .map(([column, value]) => `${column}: ${value === null ? 'none' : String(value)}`)
-    .join(', ');
+const keyOf = ({ key }: ChangeInWords): string => key;
+
+function ChangeDetails({ change, onClose }: { readonly change: ChangeInWords; readonly onClose: () => void }) {
+  return (
+    <Drawer title={change.tenant} onClose={onClose}>
+      <dl>
+        <Fact name="Change">{change.change}</Fact>
+        <Fact name="Row">{change.row}</Fact>
+      </dl>
+      <ul class="values">
+        {change.values.map((value) => (
+          <li key={value}>{value}</li>
+        ))}
+      </ul>
+    </Drawer>
+  );
+}
+
+/** Tenants without rows in one of the runs would otherwise look as if nothing had changed. */
+function NotCompared({ answer: { onlyBefore, onlyAfter } }: { readonly answer: RunChangesAnswer }) {
+  const lists = [
+    [onlyBefore, 'succeeded only in the earlier run'],
+    [onlyAfter, 'succeeded only in this run'],
+  ] as const;
+  return (
+    <>
+      {lists.map(([tenants, what]) =>
+        tenants.length === 0 ? null : (
+          <Notice kind="plain" key={what}>
+            {count(tenants.length, 'tenant')} {what}, so {tenants.length === 1 ? 'it is' : 'they are'} not compared:{' '}
+            {namesOf(tenants)}.
+          </Notice>
+        ),
+      )}
+    </>
+  );
+}
+
+const maxNames = 8;
+
+function namesOf(tenants: readonly { readonly name: string }[]): string {
+  const names = tenants.slice(0, maxNames).map(({ name }) => name);
+  const more = tenants.length - names.length;
+  return more === 0 ? names.join(', ') : `${names.join(', ')} and ${more.toLocaleString('en')} more`;
+}

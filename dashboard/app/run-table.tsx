@@ -1,39 +1,88 @@
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 import { CountsBar, countsText } from './counts.tsx';
-import { count, duration } from './format.ts';
-import { Badge, OutcomeBadge, Table, Time } from './pieces.tsx';
+import { count, duration, relative } from './format.ts';
+import { Badge, Clock, OutcomeBadge } from './pieces.tsx';
 import { runLink } from './route.ts';
+import type { DayOfRuns } from './runs-filter.ts';
 
 const columns = ['Job', 'Outcome', 'Started', 'Duration', 'Tenants', 'Started by'];
 
-export function RunTable({ runs }: { readonly runs: readonly RunSummaryAnswer[] }) {
-  if (runs.length === 0)
-    return <p class="quiet">There are no runs. Jobs start on their schedule or from the Jobs view.</p>;
+interface RunTableProps {
+  readonly days: readonly DayOfRuns[];
+  /** Titles of the jobs by their names. */
+  readonly titles?: ReadonlyMap<string, string>;
+}
+
+/** Runs under the days that they started on. On a narrow screen each run is a card. */
+export function RunTable({ days, titles = new Map() }: RunTableProps) {
+  if (days.length === 0)
+    return <p class="quiet empty">There are no runs. Jobs start on their schedule or from the Jobs view.</p>;
   return (
-    <Table columns={columns}>
-      {runs.map((run) => (
-        <tr key={run.runId}>
-          <th scope="row">
-            <a href={runLink(run.runId)}>{run.job}</a>
-          </th>
-          <td>
-            <OutcomeBadge outcome={run.outcome} />{' '}
-            {run.warnings.length === 0 ? null : <Badge state="degraded">{count(run.warnings.length, 'warning')}</Badge>}
-          </td>
-          <td>
-            <Time iso={run.startedAt} />
-          </td>
-          <td class="number">{duration(run.durationMs)}</td>
-          <td class="counts">
-            <Tenants run={run} />
-          </td>
-          <td class="quiet short">{run.startedBy}</td>
-        </tr>
-      ))}
-    </Table>
+    <div class="scroll">
+      <table class="runs">
+        <thead>
+          <tr>
+            {columns.map((title) => (
+              <th scope="col" key={title}>
+                {title}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        {days.map(({ title, runs }) => (
+          <tbody key={title}>
+            <tr class="day">
+              <th scope="rowgroup" colSpan={columns.length}>
+                {title}
+              </th>
+            </tr>
+            {runs.map((run) => (
+              <RunRow key={run.runId} run={run} title={titles.get(run.job) ?? run.job} />
+            ))}
+          </tbody>
+        ))}
+      </table>
+    </div>
   );
 }
 
+function RunRow({ run, title }: { readonly run: RunSummaryAnswer; readonly title: string }) {
+  const { runId, outcome, warnings, startedAt, durationMs, startedBy, finishedAt } = run;
+  return (
+    <tr>
+      <th scope="row">
+        <a href={runLink(runId)}>{title}</a>
+        {title === run.job ? null : <span class="quiet below">{run.job}</span>}
+      </th>
+      <td>
+        <OutcomeBadge outcome={outcome} />{' '}
+        {warnings.length === 0 ? null : <Badge state="degraded">{count(warnings.length, 'warning')}</Badge>}
+      </td>
+      <td>
+        <Clock iso={startedAt} /> <span class="quiet below">{relative(startedAt, Date.now())}</span>
+      </td>
+      <td class="number">
+        <span class="quiet">{finishedAt === undefined ? 'so far ' : ''}</span>
+        {duration(durationMs)}
+      </td>
+      <td class="counts">
+        <Tenants run={run} />
+      </td>
+      <td class="quiet">
+        <StartedBy name={startedBy} />
+      </td>
+    </tr>
+  );
+}
+
+/** The schedule, or the start of the application id of a caller: the rest is in its title. */
+export function StartedBy({ name }: { readonly name: string }) {
+  if (name === 'timer') return <>schedule</>;
+  const [start = name] = name.split('-');
+  return start === name ? <>{name}</> : <span title={`Application id ${name}`}>application {start}…</span>;
+}
+
+/** The list knows the counts of a run in progress only once it has ended. */
 function Tenants({ run: { tenants, outcome, finishedAt } }: { readonly run: RunSummaryAnswer }) {
   if (finishedAt === undefined)
     return <span class="quiet">{outcome === 'starting' ? 'listing tenants' : count(tenants.total, 'tenant')}</span>;

@@ -1,46 +1,82 @@
 import { useState } from 'preact/hooks';
 import type { RunAnswer } from '../../src/lib/api/answers/runs.ts';
-import { outcomeWord } from '../../src/lib/model/outcomes.ts';
 import { isEnded } from '../../src/lib/runs/run.ts';
-import { Notice, Sentence } from '../shared/text.tsx';
 import { useAnnounce, useProgressAnnouncement } from './announcer.tsx';
 import type { ApiFailure } from './api-failure.ts';
 import { useRole, useSignedIn } from './context.ts';
-import { CountsBar, countsText } from './counts.tsx';
-import { ErrorGroups } from './error-groups.tsx';
-import { count, duration } from './format.ts';
-import { Failure, Loading, OutcomeBadge, RoleNeeded, Time } from './pieces.tsx';
-import { usePolling } from './polling.ts';
+import { finalAnswer } from './final-answer.ts';
+import { Failure, Loaded, OutcomeBadge, RoleNeeded } from './pieces.tsx';
+import { type Polled, usePolling } from './polling.ts';
+import type { DeclaredColumns } from './result-columns.ts';
+import { type RunPart, runLink } from './route.ts';
 import { RunActions } from './run-actions.tsx';
 import { RunChanges } from './run-changes.tsx';
-import { TenantGrid } from './tenant-grid.tsx';
+import { RunRows } from './run-rows.tsx';
+import { progressText, RunSummary } from './run-summary.tsx';
+import { RunTenants } from './run-tenants.tsx';
+import { RunTimeline } from './run-timeline.tsx';
 
 const intervalMs = 2_000;
 
-export function RunView({ runId }: { readonly runId: string }) {
-  return useRole('Runs.Read') ? <OneRun runId={runId} /> : <RoleNeeded title="Run" role="Runs.Read" />;
+interface RunViewProps {
+  readonly runId: string;
+  /** Part of the page to show. Undefined: the tenants, or the rows of a run that succeeded. */
+  readonly part?: RunPart | undefined;
 }
 
-function OneRun({ runId }: { readonly runId: string }) {
-  const { api } = useSignedIn();
+export function RunView({ runId, part }: RunViewProps) {
+  return useRole('Runs.Read') ? <OneRun runId={runId} part={part} /> : <RoleNeeded title="Run" role="Runs.Read" />;
+}
+
+/** Polls until the answer is that of a run that has ended, or that it does not exist. */
+function useRun<T extends { readonly status: RunAnswer['status'] }>(key: string, load: () => Promise<T>) {
   const [ended, setEnded] = useState(false);
-  const load = async () => {
-    const [run, tenants] = await Promise.all([api.run(runId), api.runTenants(runId)]);
-    // Poll until both answers say so: the tenants may be older than the run.
-    setEnded(isEnded(run.status) && isEnded(tenants.status));
-    return { run, tenants };
+  const loadFinal = async () => {
+    const final = await finalAnswer(load());
+    setEnded(final.answer === undefined || isEnded(final.answer.status));
+    return final;
   };
-  const { value, failure, reload } = usePolling(load, runId, ended ? undefined : intervalMs);
+  return usePolling(loadFinal, key, ended ? undefined : intervalMs);
+}
+
+function OneRun({ runId, part }: RunViewProps) {
+  const { api } = useSignedIn();
+  const polled = useRun(`run ${runId}`, () => api.run(runId));
+  return (
+    <Loaded polled={polled}>
+      {({ answer, refusal }) =>
+        answer === undefined ? (
+          <Failure failure={refusal} />
+        ) : (
+          <RunPage run={answer} part={part} reload={polled.reload} />
+        )
+      }
+    </Loaded>
+  );
+}
+
+function RunPage({
+  run,
+  part,
+  reload,
+}: { readonly run: RunAnswer; readonly reload: () => void } & Omit<RunViewProps, 'runId'>) {
+  const { api } = useSignedIn();
+  const { runId } = run;
+  const tenants = useRun(`tenants ${runId}`, () => api.runTenants(runId));
+  const job = usePolling(api.jobs, 'jobs', undefined).value?.jobs.find(({ name }) => name === run.job);
   const announce = useAnnounce();
   const [actionFailure, setActionFailure] = useState<ApiFailure>();
-  useProgressAnnouncement(value === undefined ? '' : progressText(value.run), ended);
+  // A run that ends while the reader looks at its tenants does not show its rows instead.
+  const [first] = useState<RunPart>(() => (run.outcome === 'succeeded' ? 'rows' : 'tenants'));
+  useProgressAnnouncement(progressText(run), isEnded(run.status));
   const cancel = async (): Promise<void> => {
     await api.cancel(runId);
     announce('The run will stop before the next tenant.');
     reload();
   };
-  if (value === undefined) return failure === undefined ? <Loading /> : <Failure failure={failure} />;
-  const { run, tenants } = value;
+  const list = tenants.value?.answer;
+  const stored = list?.tenants.reduce((sum, { outcome, rows }) => sum + (outcome === 'succeeded' ? rows : 0), 0);
+  const shown = part ?? first;
   return (
     <article class="run">
       <p>
@@ -48,79 +84,61 @@ function OneRun({ runId }: { readonly runId: string }) {
       </p>
       <div class="title-row">
         <h2>
-          {run.job} <OutcomeBadge outcome={run.outcome} />
+          {job?.title ?? run.job} <OutcomeBadge outcome={run.outcome} />
         </h2>
-        <RunActions run={run} tenants={tenants.tenants} onCancel={cancel} onFailure={setActionFailure} />
+        <RunActions run={run} tenants={list?.tenants} onCancel={cancel} onFailure={setActionFailure} />
       </div>
-      <Failure failure={failure ?? actionFailure} />
-      <Summary run={run} />
-      <div class={tenants.codes.length === 0 ? 'run-body' : 'run-body with-errors'}>
-        <TenantGrid runId={runId} status={tenants.status} tenants={tenants.tenants} codes={tenants.codes} />
-        <ErrorGroups tenants={tenants.tenants} codes={tenants.codes} />
-      </div>
-      {run.status === 'completed' ? <RunChanges runId={runId} /> : null}
+      <Failure failure={actionFailure} />
+      <RunSummary run={run} />
+      {list === undefined ? null : <RunTimeline run={run} tenants={list.tenants} />}
+      <RunParts runId={runId} shown={shown} counts={{ tenants: list?.tenants.length, rows: stored }} />
+      {shown === 'tenants' ? <Tenants tenants={tenants} /> : null}
+      {shown === 'rows' ? <RunRows run={run} stored={stored} declared={job?.columns} /> : null}
+      {shown === 'changes' ? <ChangesPart run={run} declared={job?.columns} /> : null}
     </article>
   );
 }
 
-function Summary({ run }: { readonly run: RunAnswer }) {
-  const { stoppedBy, progress } = run;
+const parts: readonly (readonly [RunPart, string])[] = [
+  ['tenants', 'Tenants'],
+  ['rows', 'Rows'],
+  ['changes', 'Changes'],
+];
+
+function RunParts(props: {
+  readonly runId: string;
+  readonly shown: RunPart;
+  readonly counts: Readonly<Partial<Record<RunPart, number | undefined>>>;
+}) {
+  const { runId, shown, counts } = props;
   return (
-    <>
-      {stoppedBy === undefined ? null : (
-        <Notice kind="bad">
-          <strong>{stoppedBy.title}.</strong> <Sentence text={stoppedBy.detail} />
-          <p>
-            <Sentence text={stoppedBy.advice} />
-          </p>
-        </Notice>
-      )}
-      {run.cancelRequested === true && run.finishedAt === undefined ? (
-        <Notice kind="warn">Cancelled. No further tenants will start.</Notice>
-      ) : null}
-      <Warnings warnings={run.warnings} />
-      <div class="progress">
-        {run.outcome === 'starting' ? (
-          <p>The tenants are being listed. Their number is not known yet.</p>
-        ) : (
-          <>
-            <CountsBar counts={run.tenants} />
-            <p>
-              {countsText(run.tenants)}
-              {progress.retrying === 0 ? '' : `, ${progress.retrying} retrying`}
-            </p>
-          </>
-        )}
-        <p class="quiet">
-          Started <Time iso={run.startedAt} /> by {run.startedBy};{' '}
-          {run.finishedAt === undefined ? 'running for' : 'took'} {duration(run.durationMs)}
-        </p>
-      </div>
-    </>
+    <nav class="parts" aria-label="Parts of the run">
+      {parts.map(([part, title]) => (
+        <a key={part} href={runLink(runId, part)} aria-current={part === shown ? 'page' : undefined}>
+          {title} <span class="quiet">{counts[part]?.toLocaleString('en')}</span>
+        </a>
+      ))}
+    </nav>
   );
 }
 
-/** Shown above the tenants, because the warnings may mean that some tenants are missing. */
-function Warnings({ warnings }: { readonly warnings: readonly string[] }) {
-  if (warnings.length === 0) return null;
+type PolledTenants = Polled<Awaited<ReturnType<typeof finalAnswer<Parameters<typeof RunTenants>[0]['answer']>>>>;
+
+function Tenants({ tenants }: { readonly tenants: PolledTenants }) {
   return (
-    <Notice kind="warn">
-      <strong>{count(warnings.length, 'warning')} about the tenant list of this run.</strong>
-      <ul>
-        {warnings.map((warning) => (
-          <li key={warning}>
-            <Sentence text={warning} />
-          </li>
-        ))}
-      </ul>
-    </Notice>
+    <Loaded polled={tenants}>
+      {({ answer, refusal }) => (answer === undefined ? <Failure failure={refusal} /> : <RunTenants answer={answer} />)}
+    </Loaded>
   );
 }
 
-function progressText(run: RunAnswer): string {
-  const { done, total } = run.progress;
-  const word = outcomeWord(run.outcome);
-  if (isEnded(run.status)) return `${run.job} ${word}: ${countsText(run.tenants)}`;
-  if (run.outcome === 'starting') return `${run.job} ${word}`;
-  return `${run.job}: ${done} of ${count(total, 'tenant')} done, ${run.tenants.failed} failed`;
+function ChangesPart({ run, declared }: { readonly run: RunAnswer; readonly declared: DeclaredColumns }) {
+  if (run.status === 'completed') return <RunChanges runId={run.runId} declared={declared} />;
+  return (
+    <p class="quiet empty">
+      {isEnded(run.status)
+        ? 'Only a run that visited all its tenants is compared with the previous one.'
+        : 'The run is compared with the previous one when it has visited all its tenants.'}
+    </p>
+  );
 }

@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks';
+import { useMemo } from 'preact/hooks';
 import { outcomeWord, runOutcomes } from '../../src/lib/model/outcomes.ts';
 import { Choice } from './choice.tsx';
 import { useRole, useSignedIn } from './context.ts';
@@ -6,43 +6,91 @@ import { count } from './format.ts';
 import { Loaded, RoleNeeded } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { RunTable } from './run-table.tsx';
+import { byDay, type RunsFilter, runsLink } from './runs-filter.ts';
 
 const intervalMs = 5_000;
 const maxRuns = 200;
 
-export function RunsView() {
-  return useRole('Runs.Read') ? <RunList /> : <RoleNeeded title="Runs" role="Runs.Read" />;
+export function RunsView({ filter }: { readonly filter: RunsFilter }) {
+  return useRole('Runs.Read') ? <RunList filter={filter} /> : <RoleNeeded title="Runs" role="Runs.Read" />;
 }
 
-function RunList() {
+/** The newest runs by day. The job is filtered by the API, so that runs of frequent jobs do not displace others. */
+function RunList({ filter }: { readonly filter: RunsFilter }) {
   const { api } = useSignedIn();
-  const polled = usePolling(() => api.runs(maxRuns), 'runs', intervalMs);
-  const [job, setJob] = useState('');
-  const [outcome, setOutcome] = useState('');
+  const { job, outcome } = filter;
+  const polled = usePolling(() => api.runs(maxRuns, job), `runs ${job ?? ''}`, intervalMs);
+  const titles = useJobTitles();
   const runs = polled.value?.runs ?? [];
-  const shown = runs.filter((run) => (job === '' || run.job === job) && (outcome === '' || run.outcome === outcome));
+  const shown = runs.filter((run) => outcome === undefined || run.outcome === outcome);
+  const isFiltered = job !== undefined || runs.length > 0;
   return (
     <>
       <h2>Runs</h2>
-      <div class="filters">
-        <Choice
-          label="Job"
-          value={job}
-          options={[...new Set(runs.map((run) => run.job))].toSorted()}
-          onChoose={setJob}
-        />
-        <Choice label="Outcome" value={outcome} options={runOutcomes} textOf={outcomeWord} onChoose={setOutcome} />
-        {polled.value === undefined ? null : <span class="quiet">{count(shown.length, 'run')}</span>}
-      </div>
+      <Filters filter={filter} titles={titles} runs={runs} shown={polled.value && shown.length} />
       <Loaded polled={polled}>
         {() =>
-          shown.length === 0 && runs.length > 0 ? (
-            <p class="quiet">No run matches the filter. The list contains the latest {maxRuns} runs.</p>
+          shown.length === 0 && isFiltered ? (
+            <p class="quiet empty">
+              No run matches the filter. <a href={runsLink({})}>Show all runs</a>
+            </p>
           ) : (
-            <RunTable runs={shown} />
+            <RunTable days={byDay(shown, Date.now())} titles={titles} />
           )
         }
       </Loaded>
+      {runs.length < maxRuns ? null : (
+        <p class="quiet">
+          The list has the latest {maxRuns} runs{job === undefined ? '. Choose a job for older ones.' : ' of the job.'}
+        </p>
+      )}
     </>
+  );
+}
+
+/** Titles of the jobs by their names. */
+function useJobTitles(): ReadonlyMap<string, string> {
+  const { api } = useSignedIn();
+  const { value } = usePolling(api.jobs, 'jobs', undefined);
+  return useMemo(() => new Map(value?.jobs.map(({ name, title }) => [name, title])), [value]);
+}
+
+function Filters(props: {
+  readonly filter: RunsFilter;
+  readonly titles: ReadonlyMap<string, string>;
+  readonly runs: readonly { readonly job: string }[];
+  /** Number of runs. Undefined until they are loaded. */
+  readonly shown: number | undefined;
+}) {
+  const { filter, titles, runs, shown } = props;
+  // A job that is no longer part of the app still has runs.
+  const jobs = new Set([
+    ...titles.keys(),
+    ...runs.map(({ job }) => job),
+    ...(filter.job === undefined ? [] : [filter.job]),
+  ]);
+  const show = (change: RunsFilter): void => {
+    location.hash = runsLink({ ...filter, ...change });
+  };
+  return (
+    <div class="filters">
+      <Choice
+        label="Job"
+        value={filter.job ?? ''}
+        options={[...jobs].toSorted()}
+        textOf={(name) => titles.get(name) ?? name}
+        onChoose={(job) => show({ job })}
+      />
+      <Choice
+        label="Outcome"
+        value={filter.outcome ?? ''}
+        options={runOutcomes}
+        textOf={outcomeWord}
+        onChoose={(outcome) => show({ outcome })}
+      />
+      <span class="quiet" role="status">
+        {shown === undefined ? '' : count(shown, 'run')}
+      </span>
+    </div>
   );
 }

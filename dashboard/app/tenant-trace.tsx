@@ -1,31 +1,20 @@
-import { useState } from 'preact/hooks';
 import type { RunTenantDetailsAnswer } from '../../src/lib/api/answers/runs.ts';
-import type { ApiFailure } from './api-failure.ts';
 import { useSignedIn } from './context.ts';
+import { finalAnswer } from './final-answer.ts';
 import { count } from './format.ts';
-import { Failure } from './pieces.tsx';
+import { Failure, Loaded } from './pieces.tsx';
+import { usePolling } from './polling.ts';
 
-/** What the job logged and threw in a tenant, loaded on request. */
-export function TenantTrace({ runId, tenantId }: { readonly runId: string; readonly tenantId: string }) {
+/** What the job logged and threw in a tenant. @param props.version changes when the tenant was tried again. */
+export function TenantTrace(props: { readonly runId: string; readonly tenantId: string; readonly version?: string }) {
+  const { runId, tenantId, version = '' } = props;
   const { api } = useSignedIn();
-  const [details, setDetails] = useState<RunTenantDetailsAnswer>();
-  const [failure, setFailure] = useState<ApiFailure>();
-  const load = (): void =>
-    void api.runTenant(runId, tenantId).then(
-      (answer) => {
-        setFailure(undefined);
-        setDetails(answer);
-      },
-      (reason: ApiFailure) => setFailure(reason),
-    );
-  if (details !== undefined) return <Trace details={details} />;
+  const load = () => finalAnswer(api.runTenant(runId, tenantId));
+  const polled = usePolling(load, `${runId} ${tenantId} ${version}`, undefined);
   return (
-    <>
-      <Failure failure={failure} />
-      <button type="button" onClick={load}>
-        Show error and log
-      </button>
-    </>
+    <Loaded polled={polled}>
+      {({ answer, refusal }) => (answer === undefined ? <Failure failure={refusal} /> : <Trace details={answer} />)}
+    </Loaded>
   );
 }
 

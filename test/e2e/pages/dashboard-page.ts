@@ -9,10 +9,8 @@ export interface DashboardPage {
   showOutcome(outcome: 'issued' | 'denied'): Promise<void>;
   openRun(runId: string): Promise<void>;
   badgeOfRun(outcome: string | RegExp): Locator;
-  /** Name of the tenant whose cell has the focus. */
-  focusedTenant(): Promise<string | null | undefined>;
-  /** Number of cells in the first row of the grid. */
-  columns(): Promise<number>;
+  /** Position of the grid cell that has the focus: row and column, both from 1, the heading included. */
+  focusedCell(): Promise<readonly [number, number]>;
   /** Everything that a page can store: storages, cookies, databases, caches, history. */
   stored(): Promise<string>;
 }
@@ -43,14 +41,14 @@ export function dashboardPage(page: Page): DashboardPage {
         },
         `#/runs/${encodeURIComponent(runId)}`,
       );
-      await page.locator('#grid-title').waitFor();
+      await page.getByRole('navigation', { name: 'Parts of the run' }).waitFor();
     },
-    badgeOfRun: (outcome) => page.locator('article .badge', { hasText: outcome }),
-    focusedTenant: () => page.evaluate(() => document.activeElement?.querySelector('.name')?.textContent),
-    columns: () =>
-      page.locator('.cell').evaluateAll((cells) => {
-        const [first] = cells as HTMLElement[];
-        return cells.filter((cell) => (cell as HTMLElement).offsetTop === first?.offsetTop).length;
+    badgeOfRun: (outcome) => page.locator('article h2 .badge', { hasText: outcome }),
+    focusedCell: () =>
+      page.evaluate(() => {
+        const cell = document.activeElement?.closest('[aria-colindex]');
+        const row = cell?.closest('[aria-rowindex]')?.getAttribute('aria-rowindex');
+        return [Number(row), Number(cell?.getAttribute('aria-colindex'))] as const;
       }),
     stored: () =>
       page.evaluate(async () =>

@@ -127,9 +127,9 @@ describe('run actions in the dashboard', skippedBecause(noBrowser), () => {
   it('reports that no run matches the filter', async () => {
     await dashboard.signIn(token);
     await dashboard.view('Runs');
-    await page.getByRole('link', { name: 'access-check' }).first().waitFor();
+    await page.getByRole('link', { name: 'Access to each tenant' }).first().waitFor();
     await page.getByLabel('Outcome').selectOption('cancelled');
-    await page.getByText('No run matches the filter. The list contains the latest 200 runs.').waitFor();
+    await page.getByText('No run matches the filter.').waitFor();
     expect(await page.getByText('There are no runs').count()).toBe(0);
   });
 

@@ -30,7 +30,7 @@ it.each(runOutcomes)('the outcome %s reads the same in API, command line and das
   const word = outcomeWord(outcome);
   expect(line(run, 200)).toContain(`${word}, 5.0 s`);
   expect(runLines(run)[0]).toContain(`: ${word}, started`);
-  const { root, unmount } = await rendered(<RunTable runs={[run]} />);
+  const { root, unmount } = await rendered(<RunTable days={[{ title: 'Today', runs: [run] }]} />);
   const badge = root.querySelector('td .badge');
   expect(badge?.textContent).toBe(`${outcomeStyle(outcome).icon} ${word}`);
   expect(badge?.classList.contains(outcomeStyle(outcome).tone)).toBe(true);

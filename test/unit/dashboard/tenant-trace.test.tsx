@@ -2,7 +2,7 @@
 import { act } from 'preact/test-utils';
 import { expect, it } from 'vitest';
 import type { Api } from '../../../dashboard/app/api.ts';
-import type { ApiFailure } from '../../../dashboard/app/api-failure.ts';
+import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
 import { SignedInContext } from '../../../dashboard/app/context.ts';
 import { TenantTrace } from '../../../dashboard/app/tenant-trace.tsx';
 import { apiWith, rendered, session } from './rendered.ts';
@@ -21,7 +21,7 @@ const answer = (more: Partial<Answer>): Answer => ({
   ...more,
 });
 
-/** Renders the trace and presses its button. */
+/** Renders the trace and everything that the answer of the API causes. */
 async function shown(runTenant: Api['runTenant']) {
   const value = { session, api: apiWith({ runTenant }) } as unknown as Parameters<
     typeof SignedInContext.Provider
@@ -31,13 +31,10 @@ async function shown(runTenant: Api['runTenant']) {
       <TenantTrace runId="probe@w" tenantId="t" />
     </SignedInContext.Provider>,
   );
-  const press = (): Promise<void> =>
-    act(async () => {
-      page.root.querySelector('button')?.click();
-      await new Promise((resolve) => setTimeout(resolve));
-    });
-  await press();
-  return { ...page, press };
+  await act(async () => {
+    await new Promise((resolve) => setTimeout(resolve));
+  });
+  return page;
 }
 
 it('shows what the job threw and logged, as plain text', async () => {
@@ -56,14 +53,22 @@ it('says so if the job logged nothing and threw no error', async () => {
   expect(root.textContent).toBe('The job logged nothing and threw no error.');
 });
 
-it('shows a failure of the API and lets the reader try again', async () => {
+it('shows a failure that will not pass, and asks no more', async () => {
   let calls = 0;
-  const failure = { title: 'No answer', message: 'The broker does not answer.', advice: 'Try again.' } as ApiFailure;
-  const { root, press } = await shown(() => {
+  const { root, unmount } = await shown(() => {
     calls += 1;
-    return calls === 1 ? Promise.reject(failure) : Promise.resolve(answer({ error: 'Error: x' }));
+    return Promise.reject(
+      new ApiFailure({ title: 'Gone', detail: 'No run has this id.', advice: '', transient: false }),
+    );
   });
-  expect(root.textContent).toContain('The broker does not answer.');
-  await press();
-  expect(root.querySelector('pre')?.textContent).toBe('Error: x');
+  expect(root.textContent).toContain('No run has this id.');
+  expect(calls).toBe(1);
+  await unmount();
+});
+
+it('says why there is no answer yet', async () => {
+  const away = new ApiFailure({ title: 'Away', detail: 'The broker is away.', advice: '', transient: true });
+  const { root, unmount } = await shown(() => Promise.reject(away));
+  expect(root.textContent).toContain('The broker is away.');
+  await unmount();
 });

@@ -1,0 +1,124 @@
+import { useState } from 'preact/hooks';
+import type { ResultRow } from '../../src/lib/api/answers/runs.ts';
+import type { ResultColumn } from './result-columns.ts';
+import { type Condition, type Operator, operatorsOf, optionsOf } from './row-filter.ts';
+
+interface ConditionsProps {
+  readonly columns: readonly ResultColumn[];
+  readonly rows: readonly ResultRow[];
+  readonly conditions: readonly Condition[];
+  readonly onChange: (conditions: readonly Condition[]) => void;
+}
+
+/** The conditions in force, each with a button that removes it, and a form for another one. */
+export function RowConditions({ columns, rows, conditions, onChange }: ConditionsProps) {
+  const titleOf = (name: string): string => columns.find((column) => column.name === name)?.title ?? name;
+  return (
+    <>
+      <details class="conditions">
+        <summary>Filter by column</summary>
+        <ConditionForm columns={columns} rows={rows} onAdd={(added) => onChange([...conditions, added])} />
+      </details>
+      {conditions.length === 0 ? null : (
+        <ul class="chips" aria-label="Filters">
+          {conditions.map((condition, index) => (
+            <li key={`${condition.column} ${condition.operator} ${condition.value}`}>
+              <span>
+                {titleOf(condition.column)} {condition.operator} <strong>{condition.value || '(empty)'}</strong>
+              </span>
+              <button type="button" onClick={() => onChange(conditions.toSpliced(index, 1))}>
+                <span aria-hidden="true">×</span>
+                <span class="visually-hidden">Remove the filter on {titleOf(condition.column)}</span>
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+    </>
+  );
+}
+
+interface FormProps extends Pick<ConditionsProps, 'columns' | 'rows'> {
+  readonly onAdd: (condition: Condition) => void;
+}
+
+function ConditionForm({ columns, rows, onAdd }: FormProps) {
+  const [chosen, setChosen] = useState({ column: columns[0]?.name ?? '', operator: 'is', value: '' });
+  const column = columns.find(({ name }) => name === chosen.column) ?? columns[0];
+  if (column === undefined) return null;
+  const options = optionsOf(rows, column);
+  // Without a list to choose from, `is` would need the exact text.
+  const operators = operatorsOf[column.type].filter((known) => known !== 'is' || column.type === 'number' || options);
+  const operator = operators.find((known) => known === chosen.operator) ?? operators[0] ?? 'contains';
+  const isChoice = operator === 'is' && options !== undefined;
+  const value = isChoice && !options.includes(chosen.value) ? (options[0] ?? '') : chosen.value;
+  const setValue = (next: string): void => setChosen({ ...chosen, operator, value: next });
+  const submit = (event: Event): void => {
+    event.preventDefault();
+    onAdd({ column: column.name, operator, value });
+    setChosen({ ...chosen, value: '' });
+  };
+  return (
+    <form class="filters" onSubmit={submit}>
+      <Select
+        label="Column"
+        value={column.name}
+        options={columns.map(({ name, title }) => [name, title])}
+        onChoose={(name) => setChosen({ column: name, operator: 'is', value: '' })}
+      />
+      <Select
+        label="Condition"
+        value={operator}
+        options={operators.map((known) => [known, known])}
+        onChoose={(next) => setChosen({ ...chosen, operator: next, value: '' })}
+      />
+      {isChoice ? (
+        <Select
+          label="Value"
+          value={value}
+          options={options.map((option) => [option, option === '' ? '(empty)' : option])}
+          onChoose={setValue}
+        />
+      ) : (
+        <label>
+          Value <ValueInput operator={operator} column={column} value={value} onInput={setValue} />
+        </label>
+      )}
+      <button type="submit">Add filter</button>
+    </form>
+  );
+}
+
+function ValueInput(props: {
+  readonly operator: Operator;
+  readonly column: ResultColumn;
+  readonly value: string;
+  readonly onInput: (value: string) => void;
+}) {
+  const { operator, column, value } = props;
+  const onInput = (event: { readonly currentTarget: HTMLInputElement }): void =>
+    props.onInput(event.currentTarget.value);
+  if (operator === 'from' || operator === 'until') return <input type="date" required {...{ value, onInput }} />;
+  if (column.type === 'number') return <input type="number" step="any" required {...{ value, onInput }} />;
+  return <input type="text" required {...{ value, onInput }} />;
+}
+
+function Select(props: {
+  readonly label: string;
+  readonly value: string;
+  readonly options: readonly (readonly [string, string])[];
+  readonly onChoose: (value: string) => void;
+}) {
+  return (
+    <label>
+      {props.label}{' '}
+      <select value={props.value} onChange={(event) => props.onChoose(event.currentTarget.value)}>
+        {props.options.map(([value, text]) => (
+          <option key={value} value={value}>
+            {text}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}

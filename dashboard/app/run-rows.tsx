@@ -1,0 +1,86 @@
+import { useState } from 'preact/hooks';
+import type { RunAnswer } from '../../src/lib/api/answers/runs.ts';
+import { isEnded } from '../../src/lib/runs/run.ts';
+import { Notice } from '../shared/text.tsx';
+import { count, localTime } from './format.ts';
+import { type LoadedRows, maxHeldRows } from './load-rows.ts';
+import { Failure, Loading } from './pieces.tsx';
+import type { DeclaredColumns } from './result-columns.ts';
+import { ResultTable } from './result-table.tsx';
+import { useResultRows } from './use-result-rows.ts';
+
+/** The rows of a run. @param props.stored number of rows that the tenants report, if it is known. */
+export function RunRows(props: {
+  readonly run: RunAnswer;
+  readonly stored: number | undefined;
+  readonly declared: DeclaredColumns;
+}) {
+  const { run, stored, declared } = props;
+  const [asked, setAsked] = useState(0);
+  // The rows of a run in progress are loaded again when it ends, and when the reader asks for it.
+  const loaded = useResultRows(run.runId, `${run.status} ${asked}`);
+  const { rows, state } = loaded;
+  const later = !isEnded(run.status) && state === 'complete' ? (stored ?? 0) - rows.length : 0;
+  return (
+    <section class="run-rows" aria-label="Rows">
+      <Progress loaded={loaded} stored={stored} />
+      {later > 0 ? (
+        <p>
+          {count(later, 'row')} more since then.{' '}
+          <button type="button" onClick={() => setAsked(asked + 1)}>
+            Load again
+          </button>
+        </p>
+      ) : null}
+      {rows.length > 0 ? <ResultTable rows={rows} declared={declared} /> : null}
+      {rows.length === 0 && state === 'complete' ? <NoRows run={run} /> : null}
+    </section>
+  );
+}
+
+function Progress({
+  loaded: { rows, state, failure, retryAtMs },
+  stored,
+}: {
+  loaded: LoadedRows;
+  stored?: number | undefined;
+}) {
+  const of = stored === undefined || stored < rows.length ? '' : ` of ${stored.toLocaleString('en')}`;
+  if (state === 'loading')
+    return rows.length === 0 ? (
+      <Loading />
+    ) : (
+      <p class="quiet">
+        Loading: {rows.length.toLocaleString('en')}
+        {of} rows so far.
+      </p>
+    );
+  if (state === 'full')
+    return (
+      <Notice kind="plain">
+        This page holds the first {rows.length.toLocaleString('en')} rows{of}: at most{' '}
+        {maxHeldRows.toLocaleString('en')}, and fewer if they are large. Search, filters and order apply to these rows.
+        The downloads have all rows.
+      </Notice>
+    );
+  return (
+    <>
+      <Failure failure={failure} />
+      {retryAtMs === undefined ? null : (
+        <p class="quiet">
+          {rows.length === 0 ? '' : `The ${count(rows.length, 'row')} before stay. `}The page tries again at{' '}
+          {localTime(new Date(retryAtMs).toISOString())}.
+        </p>
+      )}
+    </>
+  );
+}
+
+function NoRows({ run }: { readonly run: RunAnswer }) {
+  if (!isEnded(run.status)) return <p class="quiet empty">No tenant has returned rows yet.</p>;
+  return (
+    <p class="quiet empty">
+      {run.tenants.succeeded === 0 ? 'No tenant succeeded, so there are no rows.' : 'The job returned no rows.'}
+    </p>
+  );
+}

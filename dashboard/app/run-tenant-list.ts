@@ -1,0 +1,68 @@
+import type { RunTenant } from '../../src/lib/api/answers/runs.ts';
+import type { RowsSort } from './virtual-rows.tsx';
+
+export interface RunTenantFilter {
+  /** Part of a name, id or error code, whatever the case. */
+  readonly search: string;
+  /** An outcome, or empty for all. */
+  readonly outcome: string;
+}
+
+/** The tenants that the filter lets through, in their order. */
+export function filterTenants(
+  tenants: readonly RunTenant[],
+  { search, outcome }: RunTenantFilter,
+): readonly RunTenant[] {
+  const wanted = search.trim().toLowerCase();
+  return tenants.filter(
+    (tenant) =>
+      (outcome === '' || tenant.outcome === outcome) &&
+      `${tenant.name} ${tenant.tenantId} ${tenant.code ?? ''}`.toLowerCase().includes(wanted),
+  );
+}
+
+/** Trouble first. */
+const order: readonly string[] = ['failed', 'not_attempted', 'retrying', 'waiting', 'skipped', 'succeeded'];
+
+const collator = new Intl.Collator('en', { numeric: true, sensitivity: 'base' });
+
+/** How long the last attempt took. Undefined without one. */
+export const tookMs = ({ startedAt, finishedAt, attempts }: RunTenant): number | undefined =>
+  startedAt === undefined || finishedAt === undefined || attempts === 0
+    ? undefined
+    : Math.max(0, Date.parse(finishedAt) - Date.parse(startedAt));
+
+/** Sorts by a column. Tenants without a value come last in both directions, equal ones are sorted by name. */
+export function sortTenants(tenants: readonly RunTenant[], { column, descending }: RowsSort): readonly RunTenant[] {
+  const sign = descending ? -1 : 1;
+  const keyed = tenants.map((tenant) => ({ tenant, key: keyOf(tenant, column) }));
+  return keyed
+    .toSorted((a, b) => {
+      const missing = Number(a.key === undefined) - Number(b.key === undefined);
+      if (missing !== 0) return missing;
+      const between =
+        typeof a.key === 'string' || typeof b.key === 'string'
+          ? collator.compare(String(a.key), String(b.key))
+          : (a.key ?? 0) - (b.key ?? 0);
+      return sign * between || collator.compare(a.tenant.name, b.tenant.name);
+    })
+    .map(({ tenant }) => tenant);
+}
+
+function keyOf(tenant: RunTenant, column: string): string | number | undefined {
+  switch (column) {
+    case 'outcome':
+      // An outcome of a newer broker is trouble until somebody knows better. Failures of one kind stay together.
+      return `${Math.max(0, order.indexOf(tenant.outcome))} ${tenant.code ?? ''}`;
+    case 'attempts':
+      return tenant.attempts;
+    case 'rows':
+      return tenant.rows;
+    case 'took':
+      return tookMs(tenant);
+    case 'finished':
+      return tenant.finishedAt;
+    default:
+      return tenant.name;
+  }
+}

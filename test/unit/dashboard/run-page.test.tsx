@@ -1,0 +1,338 @@
+// @vitest-environment happy-dom
+import { act } from 'preact/test-utils';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Api } from '../../../dashboard/app/api.ts';
+import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
+import { SignedInContext } from '../../../dashboard/app/context.ts';
+import { RunView } from '../../../dashboard/app/run-view.tsx';
+import type { RunAnswer, RunTenant } from '../../../src/lib/api/answers/runs.ts';
+import { apiWith, rendered, session } from './rendered.ts';
+
+const counts = { total: 3, succeeded: 1, failed: 1, skipped: 0, notAttempted: 0 };
+const runWith = (more: Partial<RunAnswer> = {}): RunAnswer => ({
+  runId: 'probe@w',
+  job: 'probe',
+  window: 'w',
+  status: 'completed',
+  outcome: 'partly_failed',
+  tenants: { ...counts, skipped: 1 },
+  startedBy: 'timer',
+  startedAt: '2026-11-24T05:00:00.000Z',
+  finishedAt: '2026-11-24T05:00:05.000Z',
+  durationMs: 5_000,
+  warnings: [],
+  progress: { done: 3, retrying: 0, total: 3 },
+  failures: [],
+  ...more,
+});
+const running = (more: Partial<RunAnswer> = {}): RunAnswer => {
+  const { finishedAt: _, ...run } = runWith({ status: 'running', outcome: 'running', ...more });
+  return run;
+};
+
+const id = (n: number): string => `6f9c1f0e-3b8a-4d59-9a51-5c2f3f1a7b1${n}`;
+const tenants: readonly RunTenant[] = [
+  { tenantId: id(1), name: 'Adatum', outcome: 'succeeded', attempts: 1, rows: 2 },
+  {
+    tenantId: id(2),
+    name: 'Fabrikam',
+    outcome: 'failed',
+    code: 'consent_required',
+    detail: 'AADSTS65001.',
+    attempts: 1,
+    rows: 0,
+    startedAt: '2026-11-24T05:00:01.000Z',
+    finishedAt: '2026-11-24T05:00:02.500Z',
+  },
+  { tenantId: id(3), name: 'Contoso', outcome: 'skipped', attempts: 0, rows: 0 },
+];
+const codes = [{ code: 'consent_required', title: 'Consent is missing', advice: 'Ask for `<id>`.' }] as const;
+const row = (n: number) => ({ tenantId: id(1), tenantName: 'Adatum', tenantDomain: 'adatum.com', licences: n });
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+/** Lets time pass, and then the requests that the answers until then cause. */
+async function pass(ms: number): Promise<void> {
+  for (const step of [ms, 0, 0]) await act(() => vi.advanceTimersByTimeAsync(step).then(() => undefined));
+}
+
+type Part = Parameters<typeof RunView>[0]['part'];
+
+async function open(methods: Partial<Api>, part?: Part) {
+  const api = apiWith({
+    run: async () => runWith(),
+    runTenants: async () => ({ runId: 'probe@w', status: 'completed', tenants, codes: [...codes] }),
+    jobs: async () => ({
+      jobs: [
+        {
+          name: 'probe',
+          title: 'Probe of each tenant',
+          resources: [],
+          timeoutSeconds: 1,
+          columns: [{ name: 'licences', title: 'Licences', type: 'number' }],
+        },
+      ],
+    }),
+    rows: async () => ({ rows: [row(1_500), row(20)] }),
+    ...methods,
+  });
+  const value = { session: { ...session, roles: ['Runs.Read', 'Runs.Write'] }, api };
+  const show = (shown: Part) => (
+    <SignedInContext.Provider value={value}>
+      <RunView runId="probe@w" part={shown} />
+    </SignedInContext.Provider>
+  );
+  const page = await rendered(show(part));
+  await pass(0);
+  const text = (): string => page.root.textContent;
+  const grid = (): string[][] =>
+    [...page.root.querySelectorAll('[role=grid] [role=row]')].map((line) =>
+      [...line.children].map(({ textContent }) => textContent),
+    );
+  return { ...page, text, grid, part: (next: Part) => page.rerender(show(next)).then(() => pass(0)) };
+}
+
+describe('the page of a run', () => {
+  it('shows the tenants first, the failed ones on top, and the job by its title', async () => {
+    const { grid, root, text, unmount } = await open({});
+    expect(root.querySelector('h2')?.textContent).toBe('Probe of each tenant ! partly failed');
+    expect(grid().map(([name, outcome]) => [name, outcome])).toEqual([
+      ['Tenant', 'Outcome'],
+      ['Fabrikam', '✗ consent_required'],
+      ['Contoso', '– skipped'],
+      ['Adatum', '✓ succeeded'],
+    ]);
+    expect(text()).toContain('Run again for 1 tenant');
+    expect(grid()[1]?.[4]).toBe('1.5 s');
+    await unmount();
+  });
+
+  it('shows the rows of a run that succeeded first, in typed columns', async () => {
+    const { grid, root, unmount } = await open({ run: async () => runWith({ outcome: 'succeeded' }) });
+    expect(grid()).toEqual([
+      ['Tenant', 'Licences'],
+      ['Adatum', '1,500'],
+      ['Adatum', '20'],
+    ]);
+    expect(root.querySelector('[role=gridcell]')?.classList.contains('end')).toBe(true);
+    await unmount();
+  });
+
+  it('keeps showing the tenants when the run ends well', async () => {
+    let run = running();
+    const { root, unmount } = await open({
+      run: async () => run,
+      runTenants: async () => ({ runId: 'probe@w', status: run.status, tenants, codes: [] }),
+    });
+    run = runWith({ outcome: 'succeeded' });
+    await pass(4_000);
+    expect(root.querySelector('h2 .badge')?.textContent).toBe('✓ succeeded');
+    expect(root.querySelector('[role=grid]')?.getAttribute('aria-label')).toBe('Tenants of the run');
+    await unmount();
+  });
+
+  it.each([
+    ['starting', 0],
+    ['running', 3],
+  ] as const)(
+    'never shows a red bar or an estimate for a run that is %s and has done nothing',
+    async (outcome, total) => {
+      const none = { total, succeeded: 0, failed: 0, skipped: 0, notAttempted: 0 };
+      const { root, text, unmount } = await open({
+        run: async () => running({ outcome, tenants: none, progress: { done: 0, retrying: 0, total } }),
+        runTenants: async () => ({ runId: 'probe@w', status: 'running', tenants: [], codes: [] }),
+      });
+      const red = [...root.querySelectorAll('.bar .failed')].filter((part) => Number(part.getAttribute('width')) > 0);
+      expect([red.length, text().includes(' left')]).toEqual([0, false]);
+      expect(text().includes('Their number is not known yet.')).toBe(outcome === 'starting');
+      await unmount();
+    },
+  );
+
+  it('says how long a run will take once its pace is known', async () => {
+    const progress = { done: 50, retrying: 0, total: 200 };
+    const { text, unmount } = await open({ run: async () => running({ durationMs: 120_000, progress }) });
+    expect(text()).toContain('about 6 min left');
+    await unmount();
+  });
+
+  it('shows a tenant with its error, what to do with its id in it, and what the job logged', async () => {
+    const asked: string[] = [];
+    const { root, text, unmount } = await open({
+      runTenant: async (_runId, tenantId) => {
+        asked.push(tenantId);
+        return { ...tenants[1]!, runId: 'probe@w', error: 'Error: x', log: [], droppedLines: 0 };
+      },
+    });
+    const press = (element: Element | null | undefined): Promise<void> => act(() => (element as HTMLElement).click());
+    await press(root.querySelector('[aria-rowindex="2"] > [aria-colindex="2"]'));
+    await pass(0);
+    const dialog = root.querySelector('dialog');
+    expect(dialog?.querySelector('h3')?.textContent).toBe('Fabrikam');
+    expect(dialog?.textContent).toContain('AADSTS65001.');
+    expect(dialog?.textContent).toContain(id(2));
+    expect(dialog?.querySelector('pre')?.textContent).toBe('Error: x');
+    expect(asked).toEqual([id(2)]);
+    await press(dialog?.querySelector('button'));
+    expect([root.querySelector('dialog'), text().includes('AADSTS65001.')]).toEqual([null, true]);
+    await unmount();
+  });
+
+  it('says that a run without earlier runs has nothing to compare with, and asks once', async () => {
+    let asked = 0;
+    const { text, unmount } = await open(
+      {
+        changes: async () => {
+          asked += 1;
+          const detail = 'The job has no earlier completed run.';
+          throw new ApiFailure({ code: 'run_not_found', title: 'T', detail, advice: '', transient: false });
+        },
+      },
+      'changes',
+    );
+    await pass(120_000);
+    expect([text().includes('The job has no earlier completed run.'), asked]).toEqual([true, 1]);
+    await unmount();
+  });
+
+  it('compares only a run that has visited all its tenants', async () => {
+    const { text, unmount } = await open({ run: async () => running() }, 'changes');
+    expect(text()).toContain('when it has visited all its tenants');
+    await unmount();
+  });
+});
+
+describe('the page of a run, when the broker fails,', () => {
+  const away = (): never => {
+    throw new ApiFailure({ title: 'Away', detail: 'Storage is away.', advice: 'Wait.', transient: true });
+  };
+
+  it('keeps what it has, says so, and recovers by itself', async () => {
+    let isAway = false;
+    const { text, grid, unmount } = await open({ run: async () => (isAway ? away() : running()) });
+    isAway = true;
+    await pass(2_000);
+    expect([text().includes('Storage is away.'), grid().length]).toEqual([true, 4]);
+    isAway = false;
+    await pass(60_000);
+    expect([text().includes('Storage is away.'), grid().length]).toEqual([false, 4]);
+    await unmount();
+  });
+
+  it('shows the run although its tenants cannot be read', async () => {
+    const { root, text, unmount } = await open({ runTenants: async () => away() });
+    expect(root.querySelector('h2 .badge')?.textContent).toBe('! partly failed');
+    expect(text()).toContain('Storage is away.');
+    await unmount();
+  });
+
+  it('keeps the rows that it has while a page cannot be read', async () => {
+    let pages = 0;
+    const rows: Api['rows'] = async () => {
+      pages += 1;
+      return pages === 2 ? away() : { rows: [row(pages)], ...(pages < 3 ? { continuation: 'a' } : {}) };
+    };
+    const { text, grid, unmount } = await open({ rows }, 'rows');
+    expect([text().includes('Storage is away.'), grid().length]).toEqual([true, 2]);
+    await pass(1_000);
+    expect([text().includes('Storage is away.'), grid().length]).toEqual([false, 3]);
+    await unmount();
+  });
+
+  it('asks no more for a run that does not exist', async () => {
+    let asked = 0;
+    const { text, unmount } = await open({
+      run: async () => {
+        asked += 1;
+        const detail = 'No run has this id.';
+        throw new ApiFailure({ code: 'run_not_found', title: 'T', detail, advice: '', transient: false });
+      },
+    });
+    await pass(120_000);
+    expect(text()).toContain('No run has this id.');
+    expect(asked).toBeLessThanOrEqual(2);
+    await unmount();
+  });
+});
+
+describe('the rows of a run', () => {
+  it('are loaded again when the run ends, and stay on the page meanwhile', async () => {
+    let run = running();
+    let loads = 0;
+    const { grid, part, unmount } = await open({
+      run: async () => run,
+      runTenants: async () => ({ runId: 'probe@w', status: run.status, tenants, codes: [] }),
+      rows: async () => {
+        loads += 1;
+        return loads === 1 ? { rows: [row(1)] } : { rows: [row(1), row(2), row(3)] };
+      },
+    });
+    await part('rows');
+    expect([loads, grid().length]).toEqual([1, 2]);
+    run = runWith();
+    await pass(4_000);
+    expect([loads, grid().length]).toEqual([2, 4]);
+    await unmount();
+  });
+
+  it('are loaded again on request if a run in progress has more', async () => {
+    let stored = 1;
+    const { text, root, grid, unmount } = await open(
+      {
+        run: async () => running(),
+        runTenants: async () => ({
+          runId: 'probe@w',
+          status: 'running',
+          tenants: [{ ...tenants[0]!, rows: stored }],
+          codes: [],
+        }),
+        rows: async () => ({ rows: Array.from({ length: stored }, (_, index) => row(index)) }),
+      },
+      'rows',
+    );
+    expect([grid().length, text().includes('more since then')]).toEqual([2, false]);
+    stored = 3;
+    await pass(4_000);
+    expect(text()).toContain('2 rows more since then.');
+    await act(() =>
+      [...root.querySelectorAll('button')].find((button) => button.textContent === 'Load again')?.click(),
+    );
+    await pass(0);
+    expect([grid().length, text().includes('more since then')]).toEqual([4, false]);
+    await unmount();
+  });
+
+  it.each([
+    [runWith({ outcome: 'failed_everywhere', tenants: { ...counts, succeeded: 0 } }), 'No tenant succeeded'],
+    [runWith(), 'The job returned no rows.'],
+    [running(), 'No tenant has returned rows yet.'],
+  ])('say why there are none', async (run, text) => {
+    const page = await open({ run: async () => run, rows: async () => ({ rows: [] }) }, 'rows');
+    expect(page.text()).toContain(text);
+    await page.unmount();
+  });
+
+  it('are searched, and sorted by a heading', async () => {
+    const { root, grid, unmount } = await open({}, 'rows');
+    await act(() =>
+      [...root.querySelectorAll('[role=columnheader] button')].forEach((button) => (button as HTMLElement).click()),
+    );
+    expect(grid().map(([, n]) => n)).toEqual(['Licences', '20', '1,500']);
+    const search = root.querySelector<HTMLInputElement>('input[type=search]')!;
+    const type = (text: string): Promise<void> =>
+      act(() => {
+        search.value = text;
+        search.dispatchEvent(new Event('input', { bubbles: true }));
+      });
+    await type('1,500');
+    expect(grid()).toHaveLength(2);
+    expect(root.querySelector('.filters [role=status]')?.textContent).toBe('1 of 2 rows');
+    await type('nothing');
+    expect(root.textContent).toContain('No row matches the filters.');
+    await unmount();
+  });
+});

@@ -1,0 +1,167 @@
+// @vitest-environment happy-dom
+import { act } from 'preact/test-utils';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Api } from '../../../dashboard/app/api.ts';
+import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
+import { SignedInContext } from '../../../dashboard/app/context.ts';
+import { type Route, runLink, useRoute } from '../../../dashboard/app/route.ts';
+import { byDay, parseRunsFilter, runsLink } from '../../../dashboard/app/runs-filter.ts';
+import { RunsView } from '../../../dashboard/app/runs-view.tsx';
+import type { RunSummaryAnswer } from '../../../src/lib/api/answers/runs.ts';
+import { apiWith, rendered, session } from './rendered.ts';
+
+const summary = (more: Partial<RunSummaryAnswer> = {}): RunSummaryAnswer => ({
+  runId: `${more.job ?? 'probe'}@w`,
+  job: 'probe',
+  window: 'w',
+  status: 'completed',
+  outcome: 'succeeded',
+  tenants: { total: 2, succeeded: 2, failed: 0, skipped: 0, notAttempted: 0 },
+  startedBy: 'timer',
+  startedAt: '2026-11-24T05:00:00.000Z',
+  finishedAt: '2026-11-24T05:00:05.000Z',
+  durationMs: 5_000,
+  warnings: [],
+  ...more,
+});
+
+describe('the filter of the list of runs', () => {
+  it('is the same after a link, and has no unknown outcome', () => {
+    const filter = { job: 'probe & more', outcome: 'partly_failed' };
+    expect(parseRunsFilter(runsLink(filter).split('?')[1] ?? '')).toEqual(filter);
+    expect(parseRunsFilter('outcome=nonsense&job=&other=1')).toEqual({});
+    expect(runsLink({})).toBe('#/runs');
+  });
+
+  it('and the part of a run are in the address', async () => {
+    let route: Route | undefined;
+    function Page() {
+      route = useRoute();
+      return null;
+    }
+    const at = async (hash: string) => {
+      location.hash = hash;
+      const { unmount } = await rendered(<Page />);
+      await unmount();
+      return route;
+    };
+    expect(await at('#/runs?job=probe')).toEqual({ view: 'runs', runs: { job: 'probe' } });
+    expect(await at(runLink('probe@w', 'rows'))).toEqual({ view: 'runs', runId: 'probe@w', part: 'rows' });
+    expect(await at(`${runLink('probe@w')}?show=nonsense`)).toEqual({ view: 'runs', runId: 'probe@w' });
+  });
+});
+
+describe('byDay', () => {
+  it('groups runs by the day of the reader, and calls the last two by their names', () => {
+    const at = (day: number, hour: number): RunSummaryAnswer =>
+      summary({ startedAt: new Date(2026, 10, day, hour).toISOString() });
+    const days = byDay([at(24, 23), at(24, 0), at(23, 23), at(1, 5)], new Date(2026, 10, 24, 23, 30).getTime());
+    expect(days.map(({ title, runs }) => [title, runs.length])).toEqual([
+      ['Today', 2],
+      ['Yesterday', 1],
+      ['Sunday, 1 November 2026', 1],
+    ]);
+  });
+});
+
+describe('RunsView', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  const jobs = (): ReturnType<Api['jobs']> =>
+    Promise.resolve({ jobs: [{ name: 'probe', title: 'Probe of each tenant', resources: [], timeoutSeconds: 1 }] });
+
+  async function list(runs: Api['runs'], filter: Parameters<typeof RunsView>[0]['filter'] = {}) {
+    const value = { session: { ...session, roles: ['Runs.Read'] }, api: apiWith({ runs, jobs }) };
+    const show = (shown: typeof filter) => (
+      <SignedInContext.Provider value={value}>
+        <RunsView filter={shown} />
+      </SignedInContext.Provider>
+    );
+    const page = await rendered(show(filter));
+    const pass = (ms: number): Promise<void> => act(() => vi.advanceTimersByTimeAsync(ms).then(() => undefined));
+    await pass(0);
+    const cells = (): string[][] =>
+      [...page.root.querySelectorAll('tbody tr:not(.day)')].map((row) =>
+        [...row.children].map(({ textContent }) => textContent),
+      );
+    return { ...page, pass, cells, filterBy: (next: typeof filter) => page.rerender(show(next)).then(() => pass(0)) };
+  }
+
+  it('names jobs by their titles, and says who started a run', async () => {
+    const startedBy = '6f9c1f0e-3b8a-4d59-9a51-5c2f3f1a7b10';
+    const { root, cells, unmount } = await list(async () => ({
+      runs: [summary(), summary({ job: 'gone', startedBy })],
+    }));
+    expect(cells()[0]?.[0]).toBe('Probe of each tenantprobe');
+    expect(cells()[1]?.[0]).toBe('gone');
+    expect([cells()[0]?.[5], cells()[1]?.[5]]).toEqual(['schedule', 'application 6f9c1f0e…']);
+    expect(root.querySelector(`[title="Application id ${startedBy}"]`)).not.toBeNull();
+    await unmount();
+  });
+
+  it.each([
+    ['starting', { total: 0, succeeded: 0, failed: 0, skipped: 0, notAttempted: 0 }, 'listing tenants'],
+    ['running', { total: 25, succeeded: 0, failed: 0, skipped: 0, notAttempted: 0 }, '25 tenants'],
+  ] as const)('shows no bar for a run that is %s', async (outcome, tenants, text) => {
+    const { finishedAt: _, ...running } = summary({ status: 'running', outcome, tenants });
+    const { root, cells, unmount } = await list(async () => ({ runs: [running] }));
+    expect(cells()[0]?.[4]).toBe(text);
+    expect(root.querySelector('.bar')).toBeNull();
+    await unmount();
+  });
+
+  it('asks the API for the runs of a job, and filters their outcomes itself', async () => {
+    const asked: (string | undefined)[] = [];
+    const load: Api['runs'] = async (_limit, job) => {
+      asked.push(job);
+      return { runs: [summary({ outcome: 'stopped', status: 'failed' }), summary({ runId: 'probe@v' })] };
+    };
+    const { cells, filterBy, root, unmount } = await list(load, { job: 'probe' });
+    expect([asked, cells().length]).toEqual([['probe'], 2]);
+    await filterBy({ job: 'probe', outcome: 'stopped' });
+    expect([asked.length, cells().length]).toEqual([1, 1]);
+    await filterBy({ job: 'probe', outcome: 'cancelled' });
+    expect(root.textContent).toContain('No run matches the filter.');
+    expect(root.querySelector('a[href="#/runs"]')?.textContent).toBe('Show all runs');
+    await unmount();
+  });
+
+  it('changes the address for another filter', async () => {
+    const { root, unmount } = await list(async () => ({ runs: [summary()] }), { job: 'probe' });
+    const [job, outcome] = [...root.querySelectorAll('select')];
+    expect(job?.value).toBe('probe');
+    outcome!.value = 'stopped';
+    await act(() => void outcome?.dispatchEvent(new Event('change', { bubbles: true })));
+    expect(location.hash).toBe('#/runs?job=probe&outcome=stopped');
+    await unmount();
+  });
+
+  it('says that there are no runs only if nothing is filtered', async () => {
+    const { root, filterBy, unmount } = await list(async () => ({ runs: [] }));
+    expect(root.textContent).toContain('There are no runs.');
+    await filterBy({ job: 'probe' });
+    expect(root.textContent).toContain('No run matches the filter.');
+    await unmount();
+  });
+
+  it('keeps its runs while the broker does not answer, and recovers by itself', async () => {
+    let isAway = false;
+    const load: Api['runs'] = async () => {
+      if (isAway) throw new ApiFailure({ title: 'Away', detail: 'Storage is away.', advice: 'Wait.', transient: true });
+      return { runs: [summary()] };
+    };
+    const { root, cells, pass, unmount } = await list(load);
+    isAway = true;
+    await pass(5_000);
+    expect([root.textContent.includes('Storage is away.'), cells().length]).toEqual([true, 1]);
+    isAway = false;
+    await pass(60_000);
+    expect([root.textContent.includes('Storage is away.'), cells().length]).toEqual([false, 1]);
+    await unmount();
+  });
+});
