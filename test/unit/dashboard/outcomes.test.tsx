@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { RunTable } from '../../../dashboard/app/run-table.tsx';
 import { OutcomeBadge } from '../../../dashboard/app/pieces.tsx';
 import { runLines } from '../../../src/cli/commands/run.ts';
+import { plainLine } from '../../../src/cli/line.ts';
 import { line } from '../../../src/cli/remote/progress.ts';
 import { type RunAnswer, runSchema } from '../../../src/lib/api/answers/runs.ts';
 import { outcomeStyle, outcomeTable, outcomeWord, runOutcomes } from '../../../src/lib/model/outcomes.ts';
@@ -29,7 +30,7 @@ it.each(runOutcomes)('the outcome %s reads the same in API, command line and das
   const run = runWith(outcome);
   const word = outcomeWord(outcome);
   expect(line(run, 200)).toContain(`${word}, 5.0 s`);
-  expect(runLines(run)[0]).toContain(`: ${word}, started`);
+  expect(plainLine(runLines(run)[0] ?? '')).toContain(`: ${word}, started`);
   const { root, unmount } = await rendered(<RunTable days={[{ title: 'Today', runs: [run] }]} />);
   const badge = root.querySelector('td .badge');
   expect(badge?.textContent).toBe(`${outcomeStyle(outcome).icon} ${word}`);
