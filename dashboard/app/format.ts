@@ -5,6 +5,19 @@ export const localTime = (iso: string): string => local.format(new Date(iso));
 
 const localToSecond = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium' });
 
+const localWithoutYear = new Intl.DateTimeFormat('en-GB', {
+  day: 'numeric',
+  month: 'short',
+  hour: '2-digit',
+  minute: '2-digit',
+});
+
+/** The time without its year if that is the year of now: `24 Nov, 05:00`. */
+export const shortLocalTime = (iso: string, nowMs: number): string =>
+  new Date(iso).getFullYear() === new Date(nowMs).getFullYear()
+    ? localWithoutYear.format(new Date(iso))
+    : localDate(iso);
+
 export const exactLocalTime = (iso: string): string => localToSecond.format(new Date(iso));
 
 const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
@@ -54,3 +67,7 @@ export function relative(iso: string, nowMs: number): string {
   }
   return format.format(Math.trunc(seconds), 'second');
 }
+
+const localDay = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium' });
+
+export const localDate = (iso: string): string => localDay.format(new Date(iso));

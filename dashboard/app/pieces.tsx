@@ -2,7 +2,7 @@ import type { ComponentChildren } from 'preact';
 import { outcomeStyle, outcomeWord } from '../../src/lib/model/outcomes.ts';
 import { Notice, Sentence } from '../shared/text.tsx';
 import type { ApiFailure } from './api-failure.ts';
-import { exactLocalTime, localClock, localTime, utcTime } from './format.ts';
+import { exactLocalTime, localClock, localTime, shortLocalTime, utcTime } from './format.ts';
 import type { Polled } from './polling.ts';
 
 export { RoleNeeded } from './role-needed.tsx';
@@ -34,11 +34,16 @@ export function OutcomeBadge({ outcome, code }: { readonly outcome: string; read
   );
 }
 
-/** A time in the reader's zone, with the UTC time as its title. @param props.exact shows seconds. */
-export function Time({ iso, exact = false }: { readonly iso: string; readonly exact?: boolean }) {
+/**
+ * A time in the reader's zone, with the UTC time as its title.
+ * @param props.exact shows seconds.
+ * @param props.short leaves out the year unless it is another one.
+ */
+export function Time(props: { readonly iso: string; readonly exact?: boolean; readonly short?: boolean }) {
+  const { iso, exact = false, short = false } = props;
   return (
     <time dateTime={iso} title={utcTime(iso)}>
-      {exact ? exactLocalTime(iso) : localTime(iso)}
+      {exact ? exactLocalTime(iso) : short ? shortLocalTime(iso, Date.now()) : localTime(iso)}
     </time>
   );
 }
@@ -52,7 +57,12 @@ export function Clock({ iso }: { readonly iso: string }) {
   );
 }
 
-export function Failure({ failure }: { readonly failure: ApiFailure | undefined }) {
+export function Failure(props: {
+  readonly failure: ApiFailure | undefined;
+  /** What the page does about it. */
+  readonly children?: ComponentChildren;
+}) {
+  const { failure, children } = props;
   if (failure === undefined) return null;
   return (
     <Notice kind="bad">
@@ -66,6 +76,7 @@ export function Failure({ failure }: { readonly failure: ApiFailure | undefined 
           {failure.correlationId === undefined ? null : <>, correlation id {failure.correlationId}</>}
         </p>
       )}
+      {children}
     </Notice>
   );
 }
@@ -114,18 +125,73 @@ export function Table(props: {
   );
 }
 
-export function Loading() {
-  return <p class="quiet">Loading…</p>;
+/** Takes the place of what is being loaded. @param props.rows lines to leave room for. */
+export function Loading({ rows = 3 }: { readonly rows?: number }) {
+  return (
+    <div class="loading-rows">
+      <p class="quiet">Loading…</p>
+      <div aria-hidden="true">
+        {Array.from({ length: rows }, (_, index) => (
+          <span key={index} />
+        ))}
+      </div>
+    </div>
+  );
 }
 
-/** The failure of the last request, and below it the last value. */
+/** The failure of the last request or a word about a slow one, and below it the last value. */
 export function Loaded<T>(props: { readonly polled: Polled<T>; readonly children: (value: T) => ComponentChildren }) {
-  const { value, failure } = props.polled;
+  const { polled } = props;
   return (
     <>
-      <Failure failure={failure} />
-      {value === undefined && failure === undefined ? <Loading /> : null}
-      {value === undefined ? null : props.children(value)}
+      <Connection of={[polled]} />
+      {polled.value === undefined && polled.failure === undefined ? <Loading /> : null}
+      {polled.value === undefined ? null : props.children(polled.value)}
     </>
   );
 }
+
+/**
+ * Says what is wrong between page and broker, once for all requests that fail alike: what failed, how old the values on
+ * the page are, and when the page tries again.
+ */
+export function Connection({ of }: { readonly of: readonly Polled<unknown>[] }) {
+  const failed = of.filter(({ failure }) => failure !== undefined);
+  const different = [
+    ...new Map(failed.map((polled) => [`${polled.failure?.title} ${polled.failure?.message}`, polled])).values(),
+  ];
+  const slow = of.find((polled) => polled.slow === true && polled.failure === undefined);
+  return (
+    <>
+      {different.map((polled) => (
+        <Failure key={polled.failure?.title} failure={polled.failure}>
+          <Recovery polled={polled} onRetry={() => failed.forEach(({ reload }) => reload())} />
+        </Failure>
+      ))}
+      {slow === undefined || failed.length > 0 ? null : (
+        <Notice kind="warn">
+          <span role="status">The broker is slow to answer.</span>
+          {slow.value === undefined ? '' : <> The page shows what it had{at(slow.loadedAtMs)}.</>} It keeps waiting.
+        </Notice>
+      )}
+    </>
+  );
+}
+
+function Recovery({ polled, onRetry }: { readonly polled: Polled<unknown>; readonly onRetry: () => void }) {
+  const { value, loadedAtMs, retryAtMs } = polled;
+  return (
+    <p class="actions">
+      <span>
+        {value === undefined ? '' : `The page shows what it had${at(loadedAtMs)}. `}
+        {retryAtMs === undefined ? '' : `It tries again${at(retryAtMs)}.`}
+      </span>
+      <button type="button" onClick={onRetry}>
+        Try now
+      </button>
+    </p>
+  );
+}
+
+const at = (atMs: number | undefined): string =>
+  atMs === undefined ? '' : ` at ${new Date(atMs).toLocaleTimeString('en-GB')}`;

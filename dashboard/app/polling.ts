@@ -4,8 +4,23 @@ import type { ApiFailure } from './api-failure.ts';
 export interface Polled<T> {
   readonly value: T | undefined;
   readonly failure: ApiFailure | undefined;
+  /** When the value arrived. Unix time in milliseconds. */
+  readonly loadedAtMs?: number | undefined;
+  /** When the next request after a failure is sent. Unix time in milliseconds. */
+  readonly retryAtMs?: number | undefined;
+  /** The request in progress takes unusually long. */
+  readonly slow?: boolean;
   /** Requests the value immediately. */
   readonly reload: () => void;
+}
+
+interface State<T> {
+  readonly key: string;
+  readonly value?: T | undefined;
+  readonly failure?: ApiFailure | undefined;
+  readonly loadedAtMs?: number | undefined;
+  readonly retryAtMs?: number | undefined;
+  readonly slow?: boolean;
 }
 
 /** The pause after a request is at least this multiple of its duration, to spare a slow broker. */
@@ -14,52 +29,92 @@ const pauseFactor = 10;
 /** Upper limit for that pause: a request that took minutes, such as a gateway timeout, must not stop updates for an hour. */
 const maxPauseMs = 60_000;
 
-/** Pause after a failure if there is no interval. */
+/** Pause after the first failure in a row. It doubles with each further one, up to the interval. */
 const retryMs = 5_000;
+
+/** After this time without an answer the page says that the broker is slow. */
+const slowMs = 4_000;
+
+/** The pause after a number of failures in a row. It is at least what the broker asks for. */
+export function pauseAfterFailure(failures: number, intervalMs: number | undefined, retryAfterSeconds = 0): number {
+  const pauseMs = Math.min(intervalMs ?? maxPauseMs, maxPauseMs, retryMs * 2 ** (failures - 1));
+  return Math.max(pauseMs, retryAfterSeconds * 1000);
+}
 
 /**
  * Calls `load` repeatedly while the page is visible. The pause is `intervalMs`, or ten times the duration of the last
- * request up to one minute, whichever is longer. The last value stays while requests fail.
+ * request up to one minute, whichever is longer. After a failure it is shorter, unless the broker asks for more, and it
+ * ends when the browser is online again. The last value stays while requests fail.
  * @param key identifies what is loaded. A new key discards the old value.
  * @param intervalMs undefined stops after the first successful request.
  */
 export function usePolling<T>(load: () => Promise<T>, key: string, intervalMs: number | undefined): Polled<T> {
-  const [state, setState] = useState<{ key: string; value?: T; failure?: ApiFailure }>({ key });
+  const [state, setState] = useState<State<T>>({ key });
   const [round, setRound] = useState(0);
   const latest = useRef(load);
   latest.current = load;
 
   useEffect(() => {
-    let stopped = false;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const request = async (): Promise<void> => {
-      const startedMs = performance.now();
-      let pauseMs = intervalMs;
-      try {
-        const value = await latest.current();
-        if (!stopped) setState({ key, value });
-        const slowMs = Math.min(maxPauseMs, pauseFactor * (performance.now() - startedMs));
-        if (pauseMs !== undefined) pauseMs = Math.max(pauseMs, slowMs);
-      } catch (failure) {
-        if (!stopped) setState((current) => ({ ...current, key, failure: failure as ApiFailure }));
-        pauseMs ??= retryMs;
-      }
-      if (stopped || pauseMs === undefined) return;
-      timer = setTimeout(waitUntilVisible, pauseMs);
-    };
-    const waitUntilVisible = (): void => {
-      if (document.hidden) document.addEventListener('visibilitychange', waitUntilVisible, { once: true });
-      else void request();
-    };
-    void request();
-    return () => {
-      stopped = true;
-      clearTimeout(timer);
-      document.removeEventListener('visibilitychange', waitUntilVisible);
-    };
+    const change = (next: Omit<State<T>, 'key'>): void =>
+      setState((current) => ({ ...(current.key === key ? current : {}), ...next, key }));
+    return startPolling({ load: () => latest.current(), intervalMs, change });
   }, [key, intervalMs, round]);
 
   const reload = useCallback(() => setRound((n) => n + 1), []);
-  const current = state.key === key;
-  return { value: current ? state.value : undefined, failure: current ? state.failure : undefined, reload };
+  const { value, failure, loadedAtMs, retryAtMs, slow = false }: State<T> = state.key === key ? state : { key };
+  return { value, failure, loadedAtMs, retryAtMs, slow, reload };
+}
+
+interface Polling<T> {
+  readonly load: () => Promise<T>;
+  readonly intervalMs: number | undefined;
+  readonly change: (next: Omit<State<T>, 'key'>) => void;
+}
+
+/** @returns a function that stops it. */
+function startPolling<T>({ load, intervalMs, change }: Polling<T>): () => void {
+  let stopped = false;
+  let failures = 0;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const tell = (next: Omit<State<T>, 'key'>): void => {
+    if (!stopped) change(next);
+  };
+  const request = async (): Promise<void> => {
+    const startedMs = performance.now();
+    const slowTimer = setTimeout(() => tell({ slow: true }), slowMs);
+    let pauseMs = intervalMs;
+    try {
+      const value = await load();
+      failures = 0;
+      tell({ value, loadedAtMs: Date.now(), failure: undefined, retryAtMs: undefined, slow: false });
+      const spareMs = Math.min(maxPauseMs, pauseFactor * (performance.now() - startedMs));
+      if (pauseMs !== undefined) pauseMs = Math.max(pauseMs, spareMs);
+    } catch (thrown) {
+      const failure = thrown as ApiFailure;
+      failures += 1;
+      pauseMs = pauseAfterFailure(failures, intervalMs, failure.retryAfterSeconds);
+      tell({ failure, retryAtMs: Date.now() + pauseMs, slow: false });
+    } finally {
+      clearTimeout(slowTimer);
+    }
+    if (stopped || pauseMs === undefined) return;
+    timer = setTimeout(waitUntilVisible, pauseMs);
+    if (failures > 0) addEventListener('online', hurry, { once: true });
+  };
+  const hurry = (): void => {
+    clearTimeout(timer);
+    waitUntilVisible();
+  };
+  const waitUntilVisible = (): void => {
+    removeEventListener('online', hurry);
+    if (document.hidden) document.addEventListener('visibilitychange', waitUntilVisible, { once: true });
+    else void request();
+  };
+  void request();
+  return () => {
+    stopped = true;
+    clearTimeout(timer);
+    removeEventListener('online', hurry);
+    document.removeEventListener('visibilitychange', waitUntilVisible);
+  };
 }

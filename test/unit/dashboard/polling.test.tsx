@@ -1,7 +1,8 @@
 // @vitest-environment happy-dom
 import { act } from 'preact/test-utils';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { type Polled, usePolling } from '../../../dashboard/app/polling.ts';
+import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
+import { pauseAfterFailure, type Polled, usePolling } from '../../../dashboard/app/polling.ts';
 import { rendered } from './rendered.ts';
 
 let hidden = false;
@@ -96,6 +97,60 @@ it('requests once without an interval, again only after a failure', async () => 
   await pass(5_000);
   expect([load.mock.calls.length, polled.value]).toEqual([2, 7]);
   await pass(600_000);
+  expect(load).toHaveBeenCalledTimes(2);
+  await unmount();
+});
+
+it.each([
+  [1, 60_000, undefined, 5_000],
+  [2, 60_000, undefined, 10_000],
+  [9, 60_000, undefined, 60_000],
+  [9, undefined, undefined, 60_000],
+  [1, 2_000, undefined, 2_000],
+  [1, 2_000, 90, 90_000],
+])(
+  'after %i failures with the interval %s and Retry-After %s it pauses for %i ms',
+  (failures, interval, retryAfter, pauseMs) => {
+    expect(pauseAfterFailure(failures, interval, retryAfter)).toBe(pauseMs);
+  },
+);
+
+it('obeys Retry-After, says when it tries again, and tells that the broker is slow', async () => {
+  const answers: (() => Promise<number>)[] = [
+    async () => {
+      throw new ApiFailure({ title: 'Busy', detail: '', advice: '', transient: true, retryAfterSeconds: 30 });
+    },
+    () => new Promise((resolve) => setTimeout(() => resolve(3), 6_000)),
+  ];
+  const load = vi.fn<() => Promise<number>>(() => answers.shift()?.() ?? Promise.resolve(4));
+  const { unmount } = await rendered(<Page load={load} name="runs" intervalMs={2_000} />);
+  await pass(0);
+  expect((polled.retryAtMs ?? 0) - Date.now()).toBeGreaterThan(25_000);
+  await pass(29_999);
+  expect(load).toHaveBeenCalledTimes(1);
+  await pass(1);
+  expect([load.mock.calls.length, polled.slow]).toEqual([2, false]);
+  await pass(4_000);
+  expect([polled.slow, polled.failure?.title]).toEqual([true, 'Busy']);
+  await pass(2_000);
+  expect([polled.value, polled.slow, polled.failure, polled.retryAtMs]).toEqual([3, false, undefined, undefined]);
+  await unmount();
+});
+
+it('tries again at once when the browser is online again', async () => {
+  let away = true;
+  const load = vi.fn<() => Promise<number>>(async () => {
+    if (away) throw new Error('away');
+    return 7;
+  });
+  const { unmount } = await rendered(<Page load={load} name="runs" intervalMs={60_000} />);
+  await pass(0);
+  away = false;
+  dispatchEvent(new Event('online'));
+  await pass(0);
+  expect([load.mock.calls.length, polled.value, polled.failure]).toEqual([2, 7, undefined]);
+  dispatchEvent(new Event('online'));
+  await pass(0);
   expect(load).toHaveBeenCalledTimes(2);
   await unmount();
 });
