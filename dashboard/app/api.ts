@@ -11,7 +11,7 @@ import type {
   RunTenantsAnswer,
   StartedRunAnswer,
 } from '../../src/lib/api/answers/runs.ts';
-import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
+import type { TenantDetailsAnswer, TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { type Clock, systemClock } from '../../src/lib/runtime/clock.ts';
 import { apiUrl } from '../shared/api-base.ts';
 import { type ApiFailure, failureOf, objectIn, tokenFailure, unreachable, unreadable } from './api-failure.ts';
@@ -30,6 +30,7 @@ export interface Api {
   /** One tenant of a run, with what the job logged and threw. */
   readonly runTenant: (runId: string, tenantId: string) => Promise<RunTenantDetailsAnswer>;
   readonly tenants: () => Promise<TenantsAnswer>;
+  readonly tenant: (tenantId: string) => Promise<TenantDetailsAnswer>;
   /** @param query query parameters of `GET /api/audit`. */
   readonly audit: (query: Readonly<Record<string, string>>) => Promise<AuditAnswer>;
   readonly start: (
@@ -96,6 +97,7 @@ export function createApi(
     runTenants: (runId) => get(`${run(runId)}/tenants`),
     runTenant: (runId, tenantId) => get(`${run(runId)}/tenants/${tenantId}`),
     tenants: () => get('tenants'),
+    tenant: (tenantId) => get(`tenants/${encodeURIComponent(tenantId)}`),
     audit: (query) => get(`audit?${new URLSearchParams(query).toString()}`),
     start: (job, order) => post(`jobs/${encodeURIComponent(job)}/runs`, order),
     cancel: (runId) => post(`${run(runId)}/cancel`),

@@ -12,6 +12,7 @@ import { useRoute, type Route } from './route.ts';
 import { RunView } from './run-view.tsx';
 import { RunsView } from './runs-view.tsx';
 import { SignInView } from './sign-in.tsx';
+import { TenantView } from './tenant-view.tsx';
 import { TenantsView } from './tenants-view.tsx';
 import { useSignIn } from './use-sign-in.ts';
 
@@ -50,7 +51,8 @@ export function App() {
 function Content({ route }: { readonly route: Route }) {
   if (route.runId !== undefined) return <RunView key={route.runId} runId={route.runId} part={route.part} />;
   if (route.runs !== undefined) return <RunsView filter={route.runs} />;
-  if (route.view === 'tenants') return <TenantsView />;
+  if (route.tenantId !== undefined) return <TenantView key={route.tenantId} tenantId={route.tenantId} />;
+  if (route.tenants !== undefined) return <TenantsView filter={route.tenants} />;
   if (route.view === 'jobs') return <JobsView />;
   if (route.audit !== undefined) return <AuditView filter={route.audit} />;
   return <OverviewView />;

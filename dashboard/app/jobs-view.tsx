@@ -7,6 +7,7 @@ import { relative } from './format.ts';
 import { Card, Fact, Loaded, OutcomeBadge, RoleNeeded, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { runLink } from './route.ts';
+import { scheduleWords } from './schedule-words.ts';
 import { StartDialog } from './start-dialog.tsx';
 
 const intervalMs = 15_000;
@@ -84,7 +85,7 @@ function JobCard(props: {
 function Schedule({ text }: { readonly text: string }) {
   return (
     <>
-      <code>{text}</code> <span class="quiet">NCRONTAB, UTC</span>
+      {scheduleWords(text)} <code>{text}</code>
     </>
   );
 }

@@ -1,122 +1,120 @@
-import type { HealthReportAnswer } from '../../src/lib/api/answers/health.ts';
+import type { HealthReportAnswer, HealthWord } from '../../src/lib/api/answers/health.ts';
+import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { Notice, Sentence } from '../shared/text.tsx';
+import { Answers } from './answers.tsx';
+import { BrokerHealth, Findings } from './broker-health.tsx';
 import { useRole, useSignedIn } from './context.ts';
 import { CredentialCard } from './credential-card.tsx';
-import { count } from './format.ts';
-import { Badge, Card, Fact, Failure, Loaded, Time } from './pieces.tsx';
-import { usePolling } from './polling.ts';
-import { RunTable } from './run-table.tsx';
-import { byDay } from './runs-filter.ts';
+import { Customers } from './customers.tsx';
+import { EndingRelationships } from './ending-relationships.tsx';
+import { type JobRuns, JobStrips } from './job-strips.tsx';
+import { Badge, Connection, Loading } from './pieces.tsx';
+import { type Polled, usePolling } from './polling.ts';
+import { causesOf } from './trouble.ts';
 
 const healthIntervalMs = 30_000;
-const runsIntervalMs = 5_000;
+const runsIntervalMs = 10_000;
+const tenantsIntervalMs = 60_000;
+/** Runs of each job in its strip: two weeks of a daily job. */
+const runsPerJob = 14;
 
+/** Answers three questions: is the credential healthy, which customers need me, what did the last runs bring? */
 export function OverviewView() {
   const { api } = useSignedIn();
-  const polled = usePolling(api.health, 'health', healthIntervalMs);
+  const showsTenants = useRole('Tenants.Read');
+  const showsRuns = useRole('Runs.Read');
+  const health = usePolling(api.health, 'health', healthIntervalMs);
+  const tenants = usePolling(async () => (showsTenants ? api.tenants() : undefined), 'tenants', tenantsIntervalMs);
+  const loadJobs = async (): Promise<readonly JobRuns[] | undefined> => {
+    if (!showsRuns) return undefined;
+    const { jobs } = await api.jobs();
+    // One request per job: in one list of all jobs, the runs of a frequent job would displace the run of a daily job.
+    return Promise.all(jobs.map(async (job) => ({ job, runs: (await api.runs(runsPerJob, job.name)).runs })));
+  };
+  const jobs = usePolling(loadJobs, 'job runs', runsIntervalMs);
+  const nowMs = Date.now();
+  const report = health.value !== undefined && 'applications' in health.value ? health.value : undefined;
+  return (
+    <div class="overview">
+      <h2>Health {health.value === undefined ? null : <Badge state={health.value.status} />}</h2>
+      <Connection of={[health, tenants, jobs]} />
+      {health.value !== undefined && report === undefined ? (
+        <Notice kind="plain">The token has no app role of the broker, so the broker shows only its status.</Notice>
+      ) : null}
+      <Answers report={report} tenants={tenants.value?.tenants} jobs={jobs.value} />
+      {report === undefined ? null : <Findings report={report} />}
+      <div class="overview-body">
+        {showsTenants || showsRuns ? (
+          <div class="overview-main">
+            {showsTenants ? <CustomersSection polled={tenants} /> : null}
+            {showsRuns ? <RunsSection polled={jobs} nowMs={nowMs} /> : null}
+          </div>
+        ) : null}
+        <div class="overview-aside">
+          <Credentials polled={health} report={report} nowMs={nowMs} />
+          {tenants.value === undefined ? null : <EndingRelationships tenants={tenants.value.tenants} nowMs={nowMs} />}
+          {report === undefined ? null : <BrokerHealth report={report} />}
+        </div>
+      </div>
+    </div>
+  );
+}
+
+interface CredentialsProps {
+  readonly polled: Polled<HealthReportAnswer | HealthWord>;
+  readonly report: HealthReportAnswer | undefined;
+  readonly nowMs: number;
+}
+
+function Credentials({ polled: { value, failure }, report, nowMs }: CredentialsProps) {
+  if (value === undefined) return failure === undefined ? <Loading /> : null;
   return (
     <>
-      <h2>Health {polled.value === undefined ? null : <Badge state={polled.value.status} />}</h2>
-      <Loaded polled={polled}>
-        {(report) =>
-          'applications' in report ? (
-            <Health report={report} />
-          ) : (
-            <Notice kind="plain">The token has no app role of the broker, so the broker shows only its status.</Notice>
-          )
-        }
-      </Loaded>
-      {useRole('Runs.Read') ? <LatestRuns /> : null}
+      {report?.applications.map((health) => (
+        <CredentialCard key={health.application} health={health} nowMs={nowMs} />
+      ))}
     </>
   );
 }
 
-function LatestRuns() {
-  const { api } = useSignedIn();
-  const { value, failure } = usePolling(() => api.runs(8), 'latest', runsIntervalMs);
+function CustomersSection(props: { readonly polled: Polled<TenantsAnswer | undefined> }) {
+  const { value, failure } = props.polled;
+  const causes = causesOf(value?.tenants ?? []);
   return (
-    <section>
+    <section class="question" aria-labelledby="customers-title">
       <div class="title-row">
-        <h2>Latest runs</h2>
-        <a href="#/runs">All runs</a>
+        <h2 id="customers-title">Customers that need you</h2>
+        <a href="#/tenants">All tenants</a>
       </div>
-      <Failure failure={failure} />
-      {value === undefined ? null : <RunTable days={byDay(value.runs, Date.now())} />}
+      {value === undefined && failure === undefined ? <Loading /> : null}
+      {value === undefined ? null : (
+        <>
+          {value.warnings.map((warning) => (
+            <Notice kind="warn" key={warning}>
+              <Sentence text={warning} />
+            </Notice>
+          ))}
+          <Customers causes={causes} total={value.tenants.length} />
+        </>
+      )}
     </section>
   );
 }
 
-interface ReportProps {
-  readonly report: HealthReportAnswer;
+interface RunsProps {
+  readonly polled: Polled<readonly JobRuns[] | undefined>;
+  readonly nowMs: number;
 }
 
-function Health({ report }: ReportProps) {
-  const { applications, tokens } = report;
+function RunsSection({ polled: { value, failure }, nowMs }: RunsProps) {
   return (
-    <>
-      <Findings report={report} />
-      <div class="cards">
-        {applications.map((health) => (
-          <CredentialCard key={health.application} health={health} />
-        ))}
-        <ComponentsCard report={report} />
-        <Card title="Tokens from this instance">
-          <p class="figure">{tokens.issued.toLocaleString('en')}</p>
-          <p class="quiet">{tokens.fromCache.toLocaleString('en')} of them from the cache</p>
-        </Card>
+    <section class="question" aria-labelledby="runs-title">
+      <div class="title-row">
+        <h2 id="runs-title">Latest runs</h2>
+        <a href="#/runs">All runs</a>
       </div>
-    </>
-  );
-}
-
-function Findings({ report }: ReportProps) {
-  const { applications, policy, storage, keyVault, notifications, tenants } = report;
-  const findings = applications.flatMap(({ application, findings }) =>
-    findings.map((finding) => ({ application, ...finding })),
-  );
-  const problems = [policy, storage, keyVault, notifications, tenants].flatMap(({ problem }) => problem ?? []);
-  return (
-    <>
-      {problems.map((problem) => (
-        <Notice kind="warn" key={problem}>
-          <Sentence text={problem} />
-        </Notice>
-      ))}
-      {findings.map(({ application, severity, code, message, advice }) => (
-        <Notice kind={severity === 'down' ? 'bad' : 'warn'} key={application + code + message}>
-          <strong>{applications.length > 1 ? `${application}: ` : ''}</strong>
-          <Sentence text={message} />
-          <p>
-            <Sentence text={advice} />
-          </p>
-        </Notice>
-      ))}
-    </>
-  );
-}
-
-function ComponentsCard({ report: { policy, storage, keyVault, notifications } }: ReportProps) {
-  return (
-    <Card title="Components">
-      <dl>
-        <Fact name="Access policy">
-          <Badge state={policy.status}>{policy.state}</Badge> {count(policy.rules, 'rule')}
-        </Fact>
-        <Fact name="Storage">
-          <Badge state={storage.status} />
-        </Fact>
-        <Fact name="Key Vault">
-          <Badge state={keyVault.status} />{' '}
-          {keyVault.lastReadAt === undefined ? null : (
-            <span class="quiet">
-              read <Time iso={keyVault.lastReadAt} />
-            </span>
-          )}
-        </Fact>
-        <Fact name="Notifications">
-          <Badge state={notifications.status} />
-        </Fact>
-      </dl>
-    </Card>
+      {value === undefined && failure === undefined ? <Loading /> : null}
+      {value === undefined ? null : <JobStrips jobs={value} nowMs={nowMs} />}
+    </section>
   );
 }

@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { type AuditFilter, parseAuditFilter } from './audit-filter.ts';
 import { parseRunsFilter, type RunsFilter } from './runs-filter.ts';
+import { parseTenantFilter, type TenantFilter } from './tenant-filter.ts';
 
 export type View = 'overview' | 'runs' | 'tenants' | 'jobs' | 'audit';
 
@@ -11,6 +12,8 @@ export interface Route {
   readonly part?: RunPart;
   readonly runs?: RunsFilter;
   readonly audit?: AuditFilter;
+  readonly tenantId?: string;
+  readonly tenants?: TenantFilter;
 }
 
 /** Parts of the page of a run, of which one is shown at a time. */
@@ -20,13 +23,15 @@ export type RunPart = (typeof runParts)[number];
 const views: readonly View[] = ['overview', 'runs', 'tenants', 'jobs', 'audit'];
 
 function parseRoute(hash: string): Route {
-  const [, name, runId, query = ''] = /^#\/([a-z]+)(?:\/([^?]+))?(?:\?(.*))?$/.exec(hash) ?? [];
+  const [, name, id, query = ''] = /^#\/([a-z]+)(?:\/([^?]+))?(?:\?(.*))?$/.exec(hash) ?? [];
   const view = views.find((known) => known === name) ?? 'overview';
-  if (view === 'runs' && runId === undefined) return { view, runs: parseRunsFilter(query) };
-  if (view === 'runs' && runId !== undefined) {
+  if (view === 'runs' && id === undefined) return { view, runs: parseRunsFilter(query) };
+  if (view === 'runs' && id !== undefined) {
     const part = runParts.find((known) => known === new URLSearchParams(query).get('show'));
-    return { view, runId: decoded(runId), ...(part === undefined ? {} : { part }) };
+    return { view, runId: decoded(id), ...(part === undefined ? {} : { part }) };
   }
+  if (view === 'tenants')
+    return id === undefined ? { view, tenants: parseTenantFilter(query) } : { view, tenantId: decoded(id) };
   return view === 'audit' ? { view, audit: parseAuditFilter(query) } : { view };
 }
 
@@ -45,6 +50,8 @@ function decoded(text: string): string {
 /** @param part Default: the part that the page chooses. */
 export const runLink = (runId: string, part?: RunPart): string =>
   `#/runs/${encodeURIComponent(runId)}${part === undefined ? '' : `?show=${part}`}`;
+
+export const tenantLink = (tenantId: string): string => `#/tenants/${encodeURIComponent(tenantId)}`;
 
 /** The view that the address names. It follows links and the browser's back and forward buttons. */
 export function useRoute(): Route {

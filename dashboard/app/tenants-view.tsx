@@ -1,86 +1,61 @@
-import { useMemo, useState } from 'preact/hooks';
-import type { LastResult, TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
+import { useMemo } from 'preact/hooks';
+import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { Notice, Sentence } from '../shared/text.tsx';
-import { auditLink } from './audit-filter.ts';
 import { Choice } from './choice.tsx';
 import { useRole, useSignedIn } from './context.ts';
-import { useDeferredList } from './deferred-list.ts';
 import { count } from './format.ts';
-import { Badge, Loaded, OutcomeBadge, RoleNeeded, Table, Time } from './pieces.tsx';
+import { useNarrow } from './narrow.ts';
+import { Loaded, RoleNeeded, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
-import { runLink } from './route.ts';
+import { tenantLink } from './route.ts';
+import { narrowColumns, narrowRowHeight, tenantColumns } from './tenant-columns.tsx';
+import {
+  filterTenants,
+  orderText,
+  parseOrder,
+  showOptions,
+  sortTenants,
+  type TenantFilter,
+  tenantsLink,
+} from './tenant-filter.ts';
+import { causesOf, type Tenant, titleOf } from './trouble.ts';
+import { VirtualRows } from './virtual-rows.tsx';
 
 const intervalMs = 60_000;
 
-type Tenant = TenantsAnswer['tenants'][number];
-
-const filters: Readonly<Record<string, (tenant: Tenant) => boolean>> = {
-  reachable: ({ reachable }) => reachable,
-  unreachable: ({ reachable }) => !reachable,
-  'last run failed': ({ lastResults }) => lastResults.some(({ outcome }) => outcome === 'failed'),
-};
-
-export function TenantsView() {
-  return useRole('Tenants.Read') ? <TenantList /> : <RoleNeeded title="Tenants" role="Tenants.Read" />;
+interface FilterProps {
+  readonly filter: TenantFilter;
 }
 
-function TenantList() {
+export function TenantsView({ filter }: FilterProps) {
+  return useRole('Tenants.Read') ? <TenantList filter={filter} /> : <RoleNeeded title="Tenants" role="Tenants.Read" />;
+}
+
+function TenantList({ filter }: FilterProps) {
   const { api } = useSignedIn();
   const polled = usePolling(api.tenants, 'tenants', intervalMs);
-  const [text, setText] = useState('');
-  const [filter, setFilter] = useState('');
-  const found = useMemo(() => search(polled.value?.tenants ?? [], text, filter), [polled.value, text, filter]);
-  const { shown, more } = useDeferredList(found, `${text}|${filter}`);
   return (
     <>
       <h2>Tenants</h2>
-      <div class="filters">
-        <label>
-          Search{' '}
-          <input
-            type="search"
-            value={text}
-            placeholder="name, domain or id"
-            onInput={(event) => setText(event.currentTarget.value)}
-          />
-        </label>
-        <Choice label="Show" value={filter} options={Object.keys(filters)} onChoose={setFilter} />
-        <span class="quiet" role="status">
-          {count(found.length, 'tenant')}
-        </span>
-        {polled.value === undefined ? null : (
-          <span class="quiet">
-            as of <Time iso={polled.value.asOf} />
-          </span>
-        )}
-      </div>
-      <Loaded polled={polled}>
-        {({ warnings }) => (
-          <>
-            <Warnings warnings={warnings} />
-            <TenantTable tenants={shown} />
-          </>
-        )}
-      </Loaded>
-      {more === undefined ? null : (
-        <button type="button" onClick={more}>
-          Show more
-        </button>
-      )}
+      <Loaded polled={polled}>{(answer) => <Matrix answer={answer} filter={filter} />}</Loaded>
     </>
   );
 }
 
-function search(tenants: readonly Tenant[], text: string, filter: string): readonly Tenant[] {
-  const wanted = text.trim().toLowerCase();
-  return tenants
-    .filter(filters[filter] ?? (() => true))
-    .filter(({ name, defaultDomain = '', tenantId }) =>
-      `${name} ${defaultDomain} ${tenantId}`.toLowerCase().includes(wanted),
-    );
-}
+/** Replaces the address, so that the back button leaves the page instead of undoing each letter. */
+const show = (filter: TenantFilter): void => location.replace(tenantsLink(filter));
 
-function Warnings({ warnings }: { readonly warnings: readonly string[] }) {
+function Matrix({ answer, filter }: FilterProps & { readonly answer: TenantsAnswer }) {
+  const { tenants, warnings, asOf } = answer;
+  const jobNames = [...new Set(tenants.flatMap(({ lastResults }) => lastResults.map(({ job }) => job)))].toSorted();
+  // The same array for the same jobs: new columns render every row again.
+  const columns = useMemo(() => tenantColumns(jobNames), [jobNames.join()]);
+  const causes = useMemo(() => causesOf(tenants), [tenants]);
+  const order = parseOrder(filter.sort);
+  const found = useMemo(
+    () => sortTenants(filterTenants(tenants, filter), order),
+    [tenants, filter.search, filter.show, filter.cause, filter.sort],
+  );
   return (
     <>
       {warnings.map((warning) => (
@@ -88,63 +63,95 @@ function Warnings({ warnings }: { readonly warnings: readonly string[] }) {
           <Sentence text={warning} />
         </Notice>
       ))}
+      <Filters filter={filter} causes={causes.map(({ cause }) => cause)} />
+      <p class="quiet">
+        <span role="status">
+          {found.length === tenants.length
+            ? count(found.length, 'tenant')
+            : `${found.length.toLocaleString('en')} of ${count(tenants.length, 'tenant')}`}
+        </span>
+        {' as of '}
+        <Time iso={asOf} />
+        {order.column === 'trouble' ? ', those with trouble first' : ''}
+      </p>
+      <Rows found={found} all={tenants} columns={columns} filter={filter} />
     </>
   );
 }
 
-function TenantTable({ tenants }: { readonly tenants: readonly Tenant[] }) {
-  const showsAudit = useRole('Audit.Read');
-  return (
-    <Table columns={['Tenant', 'Access', 'Reason', 'Last results', ...(showsAudit ? ['Audit'] : [])]}>
-      {tenants.map((tenant) => (
-        <Row key={tenant.tenantId} tenant={tenant} showsAudit={showsAudit} />
-      ))}
-    </Table>
-  );
+interface RowsProps extends FilterProps {
+  readonly found: readonly Tenant[];
+  readonly all: readonly Tenant[];
+  readonly columns: ReturnType<typeof tenantColumns>;
 }
 
-function Row({ tenant, showsAudit }: { readonly tenant: Tenant; readonly showsAudit: boolean }) {
-  const { tenantId, name, defaultDomain, reachable, explanation, relationship, relationshipEndsAt } = tenant;
-  return (
-    <tr>
-      <th scope="row">
-        {name}
-        <span class="quiet below">{defaultDomain ?? tenantId}</span>
-      </th>
-      <td>
-        <Badge state={reachable ? 'ok' : 'down'}>{reachable ? 'reachable' : 'unreachable'}</Badge>
-      </td>
-      <td>
-        <Sentence text={explanation} />
-        {relationshipEndsAt === undefined ? null : (
-          <span class="quiet below">
-            {relationship.toUpperCase()} until <Time iso={relationshipEndsAt} />
-          </span>
+function Rows({ found, all, columns, filter }: RowsProps) {
+  const isNarrow = useNarrow();
+  if (found.length === 0)
+    return (
+      <p class="empty">
+        {all.length === 0 ? (
+          'Microsoft lists no customer tenants for this partner.'
+        ) : (
+          <>
+            No tenant matches the filter. <a href="#/tenants">Show all tenants</a>
+          </>
         )}
-      </td>
-      <td>
-        <ul class="results">
-          {tenant.lastResults.map((result) => (
-            <Result key={result.job} result={result} />
-          ))}
-        </ul>
-      </td>
-      {showsAudit ? (
-        <td>
-          <a href={auditLink({ tenant: tenantId })}>
-            Records<span class="visually-hidden"> of {name}</span>
-          </a>
-        </td>
-      ) : null}
-    </tr>
+      </p>
+    );
+  return (
+    <VirtualRows
+      label="Tenants"
+      columns={isNarrow ? narrowColumns : columns}
+      {...(isNarrow ? { rowHeight: narrowRowHeight } : {})}
+      items={found}
+      keyOf={keyOf}
+      sort={parseOrder(filter.sort)}
+      onSort={(sort) => show({ ...filter, sort: orderText(sort) })}
+      onOpen={open}
+    />
   );
 }
 
-function Result({ result }: { readonly result: LastResult }) {
-  const { job, runId, outcome, code } = result;
+const keyOf = ({ tenantId }: Tenant): string => tenantId;
+
+const open = ({ tenantId }: Tenant): void => {
+  location.hash = tenantLink(tenantId);
+};
+
+function Filters({ filter, causes }: FilterProps & { readonly causes: readonly string[] }) {
+  const known = filter.cause === undefined || causes.includes(filter.cause) ? causes : [...causes, filter.cause];
   return (
-    <li>
-      <a href={runLink(runId)}>{job}</a> <OutcomeBadge outcome={outcome} code={code} />
-    </li>
+    <form class="filters" aria-label="Filter" onSubmit={(event) => event.preventDefault()}>
+      <label>
+        Search{' '}
+        <input
+          type="search"
+          value={filter.search ?? ''}
+          placeholder="name, domain or id"
+          autocomplete="off"
+          spellcheck={false}
+          onInput={(event) => show({ ...filter, search: event.currentTarget.value })}
+        />
+      </label>
+      <Choice
+        label="Show"
+        value={filter.show ?? ''}
+        options={showOptions}
+        onChoose={(value) => show({ ...filter, show: value })}
+      />
+      <Choice
+        label="Cause"
+        value={filter.cause ?? ''}
+        options={known}
+        textOf={titleOf}
+        onChoose={(cause) => show({ ...filter, cause })}
+      />
+      {filter.sort === undefined ? null : (
+        <button type="button" onClick={() => show({ ...filter, sort: '' })}>
+          Sort by trouble
+        </button>
+      )}
+    </form>
   );
 }

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { addFault, clearFaults } from 'microsoft-cloud/client';
-import { tokenOfCaller } from '../../support/running-demo.ts';
+import { tenantOf, tokenOfCaller } from '../../support/running-demo.ts';
 import { noBrowser, poorContrast } from './browser.ts';
 import { dashboardFixture, type DashboardFixture } from './dashboard-fixture.ts';
 import { skippedBecause } from '../../support/skipped.ts';
@@ -154,19 +154,26 @@ describe('dashboard', skippedBecause(noBrowser), () => {
     }
   }, 300_000);
 
-  it('finds tenants by name, domain and access', async () => {
+  it('finds tenants by domain and access, and shows one with its results and what to do', async () => {
     await dashboard.signIn(token);
     await dashboard.view('Tenants');
-    const rows = page.locator('tbody tr');
-    await rows.first().waitFor();
-    expect(await rows.count()).toBe(tenants);
-    const [wanted] = demo.cloud.tenants;
-    await page.getByLabel('Search').fill(wanted?.domain ?? '');
-    expect(await rows.count()).toBe(1);
-    expect(await rows.first().textContent()).toContain('access-check');
-    await page.getByLabel('Search').fill('');
+    const grid = page.getByRole('grid', { name: 'Tenants' });
+    await grid.waitFor();
+    const rows = (): Promise<string | null> => grid.getAttribute('aria-rowcount');
+    expect(await rows()).toBe(String(tenants + 1));
     await page.getByLabel('Show').selectOption('unreachable');
-    expect(await rows.count()).toBe(demo.cloud.tenants.filter(({ state }) => state === 'gdap_expired').length);
+    const expired = demo.cloud.tenants.filter(({ state }) => state === 'gdap_expired').length;
+    await expect.poll(rows).toBe(String(expired + 1));
+    await page.getByLabel('Show').selectOption('all');
+    const wanted = tenantOf(demo, 'no_consent');
+    await page.getByLabel('Search').fill(wanted.domain);
+    await expect.poll(rows).toBe('2');
+    await grid.getByRole('rowheader').getByRole('link').click();
+    await page.getByText(`ptb tenants consent --tenant ${wanted.tenantId}`).waitFor();
+    const history = page.getByRole('region', { name: 'History' });
+    await history.getByText('consent_required').first().waitFor();
+    await history.getByRole('button', { name: 'Log of access-check' }).first().click();
+    await history.getByText(/The job logged nothing|What the job threw|Log of the job/).waitFor();
   });
 
   it('offers only actions that the token allows', async () => {

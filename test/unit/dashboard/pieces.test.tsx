@@ -2,10 +2,9 @@
 import { act } from 'preact/test-utils';
 import { describe, expect, it } from 'vitest';
 import { auditLink, parseAuditFilter } from '../../../dashboard/app/audit-filter.ts';
-import { useDeferredList } from '../../../dashboard/app/deferred-list.ts';
 import { ErrorGroups } from '../../../dashboard/app/error-groups.tsx';
 import { resultFile } from '../../../dashboard/app/result-file.ts';
-import { type Route, runLink, useRoute } from '../../../dashboard/app/route.ts';
+import { type Route, runLink, tenantLink, useRoute } from '../../../dashboard/app/route.ts';
 import type { RunTenant } from '../../../src/lib/api/answers/runs.ts';
 import { rendered } from './rendered.ts';
 
@@ -33,6 +32,12 @@ describe('useRoute', () => {
     expect(await routeOf('#/runs/licence-report%4')).toEqual({ view: 'runs', runId: 'licence-report%4' });
   });
 
+  it('reads back the id of a tenant and the filter of the tenants', async () => {
+    expect(await routeOf(tenantLink('5f3a/b'))).toEqual({ view: 'tenants', tenantId: '5f3a/b' });
+    expect(await routeOf('#/tenants?show=unreachable')).toEqual({ view: 'tenants', tenants: { show: 'unreachable' } });
+    expect(await routeOf('#/tenants')).toEqual({ view: 'tenants', tenants: {} });
+  });
+
   it('shows the overview for an unknown view, and follows the address', async () => {
     const { unmount } = await rendered(<Page />);
     await act(() => {
@@ -58,26 +63,6 @@ describe('the audit filter', () => {
     const filter = { tenant: 'contoso.com', outcome: 'issued', from: '2026-11-24T00:00Z' };
     expect(parseAuditFilter(auditLink(filter).split('?')[1] ?? '')).toEqual(filter);
     expect(auditLink({})).toBe('#/audit');
-  });
-});
-
-describe('useDeferredList', () => {
-  it('shows 400 rows, 400 more per click, and starts again for another list', async () => {
-    const list = Array.from({ length: 1_000 }, (_, index) => index);
-    let shown: ReturnType<typeof useDeferredList<number>>;
-    function Page({ name }: { readonly name: string }) {
-      shown = useDeferredList(list, name);
-      return null;
-    }
-    const { rerender, unmount } = await rendered(<Page name="a" />);
-    expect(shown!.shown).toHaveLength(400);
-    await act(() => shown.more?.());
-    expect(shown!.shown).toHaveLength(800);
-    await act(() => shown.more?.());
-    expect([shown!.shown.length, shown!.more]).toEqual([1_000, undefined]);
-    await rerender(<Page name="b" />);
-    expect(shown!.shown).toHaveLength(400);
-    await unmount();
   });
 });
 

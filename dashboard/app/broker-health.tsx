@@ -1,0 +1,92 @@
+import type { HealthReportAnswer } from '../../src/lib/api/answers/health.ts';
+import { Notice, Sentence } from '../shared/text.tsx';
+import { CopyButton } from './copy.tsx';
+import { count } from './format.ts';
+import { Badge, Card, Fact, Time } from './pieces.tsx';
+
+interface ReportProps {
+  readonly report: HealthReportAnswer;
+}
+
+/** What the broker found wrong with itself, each with what to do. */
+export function Findings({ report }: ReportProps) {
+  const { applications, policy, storage, keyVault, notifications, tenants, permissionMap } = report;
+  const findings = applications.flatMap(({ application, findings }) =>
+    findings.map((finding) => ({ application, ...finding })),
+  );
+  const problems = [policy, storage, keyVault, notifications, tenants, permissionMap].flatMap(
+    ({ problem }) => problem ?? [],
+  );
+  return (
+    <>
+      {problems.map((problem) => (
+        <Notice kind="warn" key={problem}>
+          <Sentence text={problem} />
+        </Notice>
+      ))}
+      {findings.map(({ application, severity, code, message, advice }) => (
+        <Notice kind={severity === 'down' ? 'bad' : 'warn'} key={application + code + message}>
+          <strong>{applications.length > 1 ? `${application}: ` : ''}</strong>
+          <Sentence text={message} />
+          <p>
+            <Sentence text={advice} /> <CopyCommand text={advice} />
+          </p>
+        </Notice>
+      ))}
+    </>
+  );
+}
+
+/** Copies the first `ptb` command in a text. */
+function CopyCommand({ text }: { readonly text: string }) {
+  const command = text.split('`').find((part, index) => index % 2 === 1 && part.startsWith('ptb '));
+  return command === undefined ? null : <CopyButton text={command} what="command" />;
+}
+
+/** The parts of the broker beside the credential. */
+export function BrokerHealth({ report }: ReportProps) {
+  const { policy, storage, keyVault, notifications, permissionMap, tokens, checkedAt } = report;
+  return (
+    <Card title="Components">
+      <dl>
+        <Fact name="Access policy">
+          <Badge state={policy.status}>{policy.state}</Badge> {count(policy.rules, 'rule')}
+        </Fact>
+        <Fact name="Storage">
+          <Badge state={storage.status} />
+        </Fact>
+        <Fact name="Key Vault">
+          <Badge state={keyVault.status} />{' '}
+          {keyVault.lastReadAt === undefined ? null : (
+            <span class="quiet">
+              read <Time iso={keyVault.lastReadAt} />
+            </span>
+          )}
+        </Fact>
+        <Fact name="Notifications">
+          <Badge state={notifications.status} />
+        </Fact>
+        <Fact name="Permission map">
+          <Badge state={permissionMap.status} /> <MapSource map={permissionMap} />
+        </Fact>
+        <Fact name="Tokens">
+          {tokens.issued.toLocaleString('en')} from this instance since its start,{' '}
+          {tokens.fromCache.toLocaleString('en')} of them from the cache
+        </Fact>
+        <Fact name="Checked">
+          <Time iso={checkedAt} exact />
+        </Fact>
+      </dl>
+    </Card>
+  );
+}
+
+function MapSource({ map: { source, retrievedAt } }: { readonly map: HealthReportAnswer['permissionMap'] }) {
+  if (source === undefined) return null;
+  if (source === 'built-in') return <span class="quiet">built in</span>;
+  return (
+    <span class="quiet" title={source}>
+      Microsoft's file {retrievedAt === undefined ? null : <Time iso={retrievedAt} short />}
+    </span>
+  );
+}

@@ -1,0 +1,49 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { useAnnounce } from './announcer.tsx';
+
+/** How long the button says that it has copied. */
+const confirmMs = 2_000;
+
+/** Copies a text. @param props.what names the text for screen readers, such as `command`. */
+export function CopyButton({ text, what }: { readonly text: string; readonly what: string }) {
+  const [state, setState] = useState<'ready' | 'copied' | 'failed'>('ready');
+  const announce = useAnnounce();
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  const show = (next: 'copied' | 'failed'): void => {
+    setState(next);
+    announce(next === 'copied' ? `The ${what} was copied.` : `The ${what} could not be copied. Select it instead.`);
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => setState('ready'), confirmMs);
+  };
+  const copy = (): void => {
+    // Undefined on a page without HTTPS, and refused by browsers whose policy says so.
+    const writing = navigator.clipboard?.writeText(text) ?? Promise.reject(new Error('There is no clipboard.'));
+    writing.then(
+      () => show('copied'),
+      () => show('failed'),
+    );
+  };
+  return (
+    <button type="button" class="copy" onClick={copy}>
+      {{ ready: 'Copy', copied: 'Copied', failed: 'Not copied' }[state]}
+      <span class="visually-hidden"> the {what}</span>
+    </button>
+  );
+}
+
+/**
+ * A command line with a button that copies it.
+ * @param props.only name of what the command is for, if it is for one of several.
+ */
+export function Command({ text, only }: { readonly text: string; readonly only?: string | undefined }) {
+  return (
+    <>
+      {only === undefined ? null : <p class="quiet">For {only}, as an example:</p>}
+      <div class="command">
+        <code>{text}</code>
+        <CopyButton text={text} what="command" />
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,89 @@
+import { localDate } from './format.ts';
+import { Badge, OutcomeBadge } from './pieces.tsx';
+import { tenantLink } from './route.ts';
+import { endsSoon, type Tenant, titleOf, troublesOf } from './trouble.ts';
+import type { RowsColumn } from './virtual-rows.tsx';
+
+/** The columns of the matrix: the tenant, access, the end of the relationship, and one column per job. */
+export function tenantColumns(jobs: readonly string[]): readonly RowsColumn<Tenant>[] {
+  return [
+    { id: 'tenant', title: 'Tenant', width: 14, sortable: true, cell: (tenant) => <NameLink tenant={tenant} /> },
+    { id: 'access', title: 'Access', width: 9, sortable: true, cell: (tenant) => <Access tenant={tenant} /> },
+    { id: 'ends', title: 'Ends', width: 8.5, sortable: true, cell: (tenant) => <End tenant={tenant} /> },
+    ...jobs.map((job) => ({
+      id: job,
+      title: job,
+      width: 12,
+      sortable: true,
+      cell: (tenant: Tenant) => <Result tenant={tenant} job={job} />,
+    })),
+  ];
+}
+
+/** The only column on a narrow screen: the tenant, and the worst that is wrong with it below. */
+export const narrowColumns: readonly RowsColumn<Tenant>[] = [
+  {
+    id: 'tenant',
+    title: 'Tenant',
+    width: 14,
+    sortable: true,
+    cell: (tenant) => (
+      <span class="stack">
+        <NameLink tenant={tenant} />
+        <State tenant={tenant} />
+      </span>
+    ),
+  },
+];
+
+/** Height of a row with `narrowColumns`, in rem. */
+export const narrowRowHeight = 4;
+
+function NameLink({ tenant: { tenantId, name, defaultDomain } }: { readonly tenant: Tenant }) {
+  return (
+    <a href={tenantLink(tenantId)} tabIndex={-1} title={defaultDomain ?? tenantId}>
+      {name}
+    </a>
+  );
+}
+
+/** The state of the access to a tenant in a few words. */
+export function Access({ tenant }: { readonly tenant: Tenant }) {
+  const { reachable, reason, explanation } = tenant;
+  const [trouble] = reachable ? [] : troublesOf(tenant);
+  return (
+    <span title={explanation}>
+      {reachable ? (
+        <Badge state="ok">reachable</Badge>
+      ) : (
+        <span class={`badge ${trouble?.tone ?? 'idle'}`}>{reason.replaceAll('_', ' ')}</span>
+      )}
+    </span>
+  );
+}
+
+function End({ tenant }: { readonly tenant: Tenant }) {
+  const { relationshipEndsAt } = tenant;
+  if (relationshipEndsAt === undefined) return <span class="quiet">–</span>;
+  const date = <time dateTime={relationshipEndsAt}>{localDate(relationshipEndsAt)}</time>;
+  return endsSoon(tenant) ? <span class="badge warn">{date}</span> : date;
+}
+
+/** The last result of a job. Without access every job fails, and the column before says why. */
+function Result({ tenant: { reachable, lastResults }, job }: { readonly tenant: Tenant; readonly job: string }) {
+  const result = lastResults.find((known) => known.job === job);
+  if (result === undefined) return <span class="quiet">no result</span>;
+  return <OutcomeBadge outcome={result.outcome} code={reachable ? result.code : undefined} />;
+}
+
+function State({ tenant }: { readonly tenant: Tenant }) {
+  const [worst] = troublesOf(tenant).toSorted((a, b) => a.tone.localeCompare(b.tone));
+  if (worst !== undefined)
+    return (
+      <span class={`badge ${worst.tone}`} title={titleOf(worst.cause)}>
+        {worst.cause.replaceAll('_', ' ')}
+      </span>
+    );
+  if (!tenant.reachable) return <span class="badge idle">{tenant.reason.replaceAll('_', ' ')}</span>;
+  return endsSoon(tenant) ? <span class="badge warn">ends soon</span> : <span class="badge good">no trouble</span>;
+}

@@ -1,0 +1,85 @@
+import { endsSoon, rankOf, type Tenant, troublesOf } from './trouble.ts';
+
+/** Filter and order of the tenants. They are part of the address, so that users can share what they see. */
+export type TenantFilter = Readonly<Partial<Record<(typeof names)[number], string>>>;
+
+const names = ['search', 'show', 'cause', 'sort'] as const;
+
+const shows: Readonly<Record<string, (tenant: Tenant) => boolean>> = {
+  'needs action': (tenant) => troublesOf(tenant).length > 0,
+  unreachable: ({ reachable }) => !reachable,
+  'last run failed': ({ lastResults }) => lastResults.some(({ outcome }) => outcome === 'failed'),
+  'ends soon': endsSoon,
+  'no trouble': (tenant) => troublesOf(tenant).length === 0,
+};
+
+/** Values of `show`. */
+export const showOptions = Object.keys(shows);
+
+/** @param query query string without `?`. Unknown and empty parameters are ignored. */
+export function parseTenantFilter(query: string): TenantFilter {
+  const given = new URLSearchParams(query);
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = given.get(name) ?? '';
+      return value === '' || (name === 'show' && !showOptions.includes(value)) ? [] : [[name, value]];
+    }),
+  );
+}
+
+export function tenantsLink(filter: TenantFilter): string {
+  const query = new URLSearchParams(names.flatMap((name) => (filter[name] ? [[name, filter[name]]] : [])));
+  return query.size === 0 ? '#/tenants' : `#/tenants?${query.toString()}`;
+}
+
+/** The tenants that the filter lets through, in their order. */
+export function filterTenants(tenants: readonly Tenant[], filter: TenantFilter): readonly Tenant[] {
+  const { search = '', show, cause } = filter;
+  const wanted = search.trim().toLowerCase();
+  const isShown = (show === undefined ? undefined : shows[show]) ?? (() => true);
+  return tenants.filter(
+    (tenant) =>
+      isShown(tenant) &&
+      (cause === undefined || troublesOf(tenant).some((trouble) => trouble.cause === cause)) &&
+      `${tenant.name} ${tenant.defaultDomain ?? ''} ${tenant.tenantId}`.toLowerCase().includes(wanted),
+  );
+}
+
+/** What tenants are sorted by: a column of the matrix, and its direction. Default: trouble, the worst first. */
+export interface TenantOrder {
+  readonly column: string;
+  readonly descending: boolean;
+}
+
+/** @param sort name of a column, with a leading `-` for descending order. */
+export const parseOrder = (sort = 'trouble'): TenantOrder =>
+  sort.startsWith('-') ? { column: sort.slice(1), descending: true } : { column: sort, descending: false };
+
+export const orderText = ({ column, descending }: TenantOrder): string => `${descending ? '-' : ''}${column}`;
+
+const collator = new Intl.Collator('en', { numeric: true });
+
+/** Tenants with equal keys stay in the order of their names. */
+export function sortTenants(tenants: readonly Tenant[], { column, descending }: TenantOrder): readonly Tenant[] {
+  const keyed = tenants.map((tenant) => ({ tenant, key: keyOf(tenant, column) }));
+  const sign = descending ? -1 : 1;
+  return keyed
+    .toSorted((a, b) => sign * compare(a.key, b.key) || collator.compare(a.tenant.name, b.tenant.name))
+    .map(({ tenant }) => tenant);
+}
+
+const compare = (a: number | string, b: number | string): number =>
+  typeof a === 'number' && typeof b === 'number' ? a - b : collator.compare(String(a), String(b));
+
+/** Failed results come first. A tenant without a result of the job comes last. */
+const outcomeRank: Readonly<Record<string, number>> = { failed: 0, retrying: 1, skipped: 2, succeeded: 3 };
+
+function keyOf(tenant: Tenant, column: string): number | string {
+  if (column === 'trouble') return rankOf(tenant);
+  if (column === 'tenant') return tenant.name;
+  if (column === 'access') return tenant.reachable ? 1 : 0;
+  if (column === 'ends')
+    return tenant.relationshipEndsAt === undefined ? Number.MAX_SAFE_INTEGER : Date.parse(tenant.relationshipEndsAt);
+  const result = tenant.lastResults.find(({ job }) => job === column);
+  return result === undefined ? 9 : (outcomeRank[result.outcome] ?? 1);
+}

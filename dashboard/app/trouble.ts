@@ -1,0 +1,94 @@
+import type { LastResult, TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
+import { adviceFor } from '../../src/lib/model/advice.ts';
+import { errorTable, isErrorCode } from '../../src/lib/model/errors.ts';
+import { outcomeStyle } from '../../src/lib/model/outcomes.ts';
+
+export type Tenant = TenantsAnswer['tenants'][number];
+
+/** `warn`: it may pass by itself, or somebody else acts next. */
+type Tone = 'bad' | 'warn';
+
+/** One thing that is wrong with a tenant. */
+export interface Trouble {
+  /** A reason for missing access, or the error code of failed jobs. */
+  readonly cause: string;
+  readonly tone: Tone;
+  /** The last results that failed for this cause. Empty if there is no access at all. */
+  readonly results: readonly LastResult[];
+}
+
+interface ReasonText {
+  readonly title: string;
+  readonly advice: string;
+}
+
+const requestOne = 'Request a GDAP relationship in Partner Center and have the customer approve it.';
+
+/** What to do about each reason for missing access. Exclusion is a decision of the operator and no trouble. */
+const reasons: Readonly<Partial<Record<Tenant['reason'], ReasonText>>> = {
+  gdap_expired: { title: 'GDAP relationship expired', advice: requestOne },
+  gdap_terminated: { title: 'GDAP relationship terminated', advice: requestOne },
+  gdap_pending: {
+    title: 'GDAP relationship not approved yet',
+    advice: 'Ask the customer to approve the request in its Microsoft 365 admin center.',
+  },
+  gdap_microsoft_led: { title: 'Only a relationship that Microsoft created', advice: requestOne },
+  no_gdap: { title: 'Reseller contract without GDAP relationship', advice: requestOne },
+  no_relationship: { title: 'No delegated relationship', advice: requestOne },
+};
+
+const reasonOf = (cause: string): ReasonText | undefined =>
+  Object.hasOwn(reasons, cause) ? reasons[cause as Tenant['reason']] : undefined;
+
+/** What is wrong with a tenant. Empty if nothing is. Results of a tenant without access only repeat that there is none. */
+export function troublesOf({ reachable, reason, lastResults }: Tenant): readonly Trouble[] {
+  if (!reachable) {
+    if (reasonOf(reason) === undefined) return [];
+    return [{ cause: reason, tone: reason === 'gdap_pending' ? 'warn' : 'bad', results: [] }];
+  }
+  const failed = lastResults.filter(({ outcome }) => ['bad', 'warn'].includes(outcomeStyle(outcome).tone));
+  const byCode = Map.groupBy(failed, ({ code, outcome }) => code ?? outcome);
+  return [...byCode].map(([cause, results]) => ({ cause, tone: toneOf(cause), results }));
+}
+
+const toneOf = (cause: string): Tone => (isErrorCode(cause) && errorTable[cause].retry === 'later' ? 'warn' : 'bad');
+
+/** Whether the relationship ends within 30 days and does not renew by itself. */
+export const endsSoon = ({ reason }: Tenant): boolean => reason === 'gdap_expiring';
+
+/** The title of a cause: a sentence without its full stop. */
+export const titleOf = (cause: string): string =>
+  reasonOf(cause)?.title ?? (isErrorCode(cause) ? errorTable[cause].title : cause.replaceAll('_', ' '));
+
+/** What to do about a cause, without the ids of tenants. */
+export function adviceOf(cause: string): string {
+  const text = isErrorCode(cause) ? adviceFor(cause, 'operator') : (reasonOf(cause)?.advice ?? '');
+  return text.replaceAll(' --tenant <id>', '');
+}
+
+/** A cause with the tenants that it concerns. */
+export interface Cause {
+  readonly cause: string;
+  readonly tone: Tone;
+  readonly tenants: readonly { readonly tenant: Tenant; readonly results: readonly LastResult[] }[];
+}
+
+/** The causes of all troubles: `bad` before `warn`, then those of most tenants first. */
+export function causesOf(tenants: readonly Tenant[]): readonly Cause[] {
+  const all = tenants.flatMap((tenant) => troublesOf(tenant).map((trouble) => ({ tenant, ...trouble })));
+  return [...Map.groupBy(all, ({ cause }) => cause)]
+    .map(([cause, some]) => ({ cause, tone: some[0]?.tone ?? 'bad', tenants: some }))
+    .toSorted((a, b) => a.tone.localeCompare(b.tone) || b.tenants.length - a.tenants.length);
+}
+
+/** Sorts tenants by trouble: no access, failed jobs, trouble that may pass, relationships that end, then the others. */
+export function rankOf(tenant: Tenant): number {
+  const troubles = troublesOf(tenant);
+  const failed = troubles.reduce((sum, { results }) => sum + results.length, 0);
+  // More failed jobs come first within a rank.
+  const fraction = 1 - failed / (failed + 1);
+  if (troubles.some(({ tone }) => tone === 'bad')) return failed === 0 ? 0 : 1 + fraction / 2;
+  if (troubles.length > 0) return 2 + fraction / 2;
+  if (endsSoon(tenant)) return 3;
+  return tenant.reachable ? 4 : 5;
+}

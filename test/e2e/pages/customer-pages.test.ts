@@ -1,0 +1,133 @@
+import { createRequire } from 'node:module';
+import { readFile } from 'node:fs/promises';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { skippedBecause } from '../../support/skipped.ts';
+import { connectBrowser, noBrowser, openPage, poorContrast, type WatchedPage } from './browser.ts';
+import { type FixtureBroker, startFixtureBroker } from './fixture/broker.ts';
+import { openView, troubledTenant, type ViewName, views } from './fixture/views.ts';
+import { createWorld, type World } from './fixture/world.ts';
+
+/*
+ * Overview, tenants and one tenant, over answers of a fixture: 5,000 customers need no cloud of that size. That the pages
+ * fit the real API is tested in dashboard.test.ts.
+ */
+
+describe.each([25, 5_000])('the pages over %i customers', skippedBecause(noBrowser), (size) => {
+  let world: World;
+  let broker: FixtureBroker;
+  let browser: Browser;
+  let axe: string;
+  let watched: WatchedPage;
+
+  beforeAll(async () => {
+    world = createWorld(size, Date.now());
+    axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+    [broker, browser] = await Promise.all([startFixtureBroker(world), connectBrowser()]);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await broker?.close();
+  });
+  afterEach(async () => {
+    await watched.page.close();
+  });
+
+  const open = async (view: ViewName): Promise<Page> => {
+    watched = await openPage(browser, { viewport: { width: 1440, height: 900 } });
+    await openView(watched.page, broker, world, view);
+    return watched.page;
+  };
+
+  it.each(views)('%s has no finding of axe, fits and has contrast, wide and narrow, light and dark', async (view) => {
+    const page = await open(view);
+    for (const width of [1440, 390]) {
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await page.setViewportSize({ width, height: 900 });
+        await page.emulateMedia({ colorScheme });
+        const excess = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        const found = [await poorContrast(page), await findings(page, axe)].flat();
+        expect({ width, colorScheme, excess, found }).toEqual({ width, colorScheme, excess: 0, found: [] });
+      }
+    }
+    expect(watched.complaints).toEqual([]);
+  });
+
+  it('works by keyboard alone: from the overview to a customer, and in the matrix by arrow keys', async () => {
+    const page = await open('overview');
+    await tabTo(page, (focused) => focused.textContent === 'All tenants');
+    await page.keyboard.press('Enter');
+    const grid = page.getByRole('grid', { name: 'Tenants' });
+    await grid.waitFor();
+    await tabTo(page, (focused) => focused.closest('[role=grid]') !== null);
+    await page.keyboard.press('Control+End');
+    await expect
+      .poll(() => page.evaluate(() => document.activeElement?.closest('[role=row]')?.getAttribute('aria-rowindex')))
+      .toBe(String(size + 1));
+    await page.keyboard.press('Control+Home');
+    const first = await focusedText(page);
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { level: 2, name: first }).waitFor();
+    await tabTo(page, (focused) => focused.textContent === 'Tenants');
+    await page.keyboard.press('Enter');
+    await grid.waitFor();
+  });
+
+  it('keeps few rows in the document, and tells screen readers their true number', async () => {
+    const page = await open('tenants');
+    expect(await page.getByRole('grid').getAttribute('aria-rowcount')).toBe(String(size + 1));
+    expect(await page.getByRole('row').count()).toBeLessThan(60);
+  });
+
+  it('keeps filter and order in the address: reload, back and a shared link show the same', async () => {
+    const page = await open('tenants');
+    const status = page.locator('main [role=status]').first();
+    const wanted = world.tenants.find(({ name }) => name.startsWith('Juniper')) ?? world.tenants[0];
+    await page.getByLabel('Search').fill(wanted?.defaultDomain ?? '');
+    await page.getByText(/^1 of /).waitFor();
+    expect(page.url()).toContain(`search=${wanted?.defaultDomain}`);
+    await page.getByLabel('Search').fill('');
+    await page.getByLabel('Show').selectOption('unreachable');
+    const text = await status.textContent();
+    await page.getByRole('rowheader').first().getByRole('link').click();
+    await page.getByRole('heading', { name: 'What to do' }).waitFor();
+    await page.goBack();
+    await page.getByRole('grid').waitFor();
+    expect([await status.textContent(), await page.getByLabel('Show').inputValue()]).toEqual([text, 'unreachable']);
+    await page.getByRole('columnheader', { name: 'Tenant' }).getByRole('button').click();
+    expect(page.url()).toContain('sort=tenant');
+  });
+
+  it('copies the command with the id of the customer', async () => {
+    const page = await open('tenant');
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+    await page.getByRole('button', { name: 'Copy the command' }).first().click();
+    await page.getByRole('button', { name: 'Copied' }).waitFor();
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toContain(troubledTenant(world)?.tenantId);
+  });
+});
+
+/** What axe-core finds, as `rule: element`. */
+async function findings(page: Page, axe: string): Promise<string[]> {
+  await page.evaluate(axe);
+  return page.evaluate(async () => {
+    interface Axe {
+      run(): Promise<{ violations: { id: string; nodes: { target: unknown[] }[] }[] }>;
+    }
+    const { violations } = await (globalThis as unknown as { axe: Axe }).axe.run();
+    return violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${String(target)}`));
+  });
+}
+
+const focusedText = (page: Page): Promise<string> =>
+  page.evaluate(() => document.activeElement?.textContent?.trim() ?? '');
+
+/** Presses Tab until the focused element fits. @param fits runs in the page. */
+async function tabTo(page: Page, fits: (focused: Element) => boolean): Promise<void> {
+  for (let presses = 0; presses < 100; presses += 1) {
+    await page.keyboard.press('Tab');
+    const focused = await page.evaluateHandle(() => document.activeElement ?? document.body);
+    if (await focused.evaluate(fits)) return;
+  }
+  throw new Error('100 presses of Tab did not reach it');
+}

@@ -1,0 +1,211 @@
+// @vitest-environment happy-dom
+import { act } from 'preact/test-utils';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
+import { CopyButton } from '../../../dashboard/app/copy.tsx';
+import type { TenantFilter } from '../../../dashboard/app/tenant-filter.ts';
+import { TenantView } from '../../../dashboard/app/tenant-view.tsx';
+import { TenantsView } from '../../../dashboard/app/tenants-view.tsx';
+import type { Tenant } from '../../../dashboard/app/trouble.ts';
+import type { TenantDetailsAnswer } from '../../../src/lib/api/answers/tenants.ts';
+import { rendered } from './rendered.ts';
+import { signedIn } from './signed-in.tsx';
+import { failed, tenant } from './tenants.ts';
+
+let isNarrow: boolean;
+beforeEach(() => {
+  isNarrow = false;
+  vi.stubGlobal('matchMedia', () => ({
+    matches: isNarrow,
+    addEventListener: () => undefined,
+    removeEventListener: () => undefined,
+  }));
+});
+afterEach(() => {
+  vi.unstubAllGlobals();
+  location.hash = '';
+});
+
+const settle = (): Promise<void> => act(() => new Promise((resolve) => setTimeout(resolve)));
+
+const tenants = [
+  tenant('Contoso', { lastResults: [{ ...failed('licence-report'), outcome: 'succeeded', code: undefined }] }),
+  tenant('Alpine', { lastResults: [failed('access-check', 'consent_required')] }),
+  tenant('Beta', {
+    reachable: false,
+    reason: 'gdap_expired',
+    lastResults: [failed('access-check', 'tenant_not_delegated')],
+  }),
+];
+
+async function matrix(filter: TenantFilter = {}, list: readonly Tenant[] = tenants) {
+  const answer = { tenants: list, warnings: ['An old list.'], asOf: '2026-11-24T07:07:00.000Z' };
+  const page = await rendered(signedIn({ tenants: async () => answer }, <TenantsView filter={filter} />));
+  await settle();
+  const cells = () =>
+    [...page.root.querySelectorAll('[role=row]')].map((row) => [...row.children].map(({ textContent }) => textContent));
+  return { ...page, cells };
+}
+
+describe('the matrix of tenants', () => {
+  it('has a column per job and the tenants with trouble first', async () => {
+    const { root, cells, unmount } = await matrix();
+    expect(cells()).toEqual([
+      ['Tenant', 'Access', 'Ends', 'access-check', 'licence-report'],
+      ['Beta', 'gdap expired', '–', '✗ failed', 'no result'],
+      ['Alpine', 'reachable', '–', '✗ consent_required', 'no result'],
+      ['Contoso', 'reachable', '–', 'no result', '✓ succeeded'],
+    ]);
+    expect(root.querySelector('[role=status]')?.textContent).toBe('3 tenants');
+    expect(root.textContent).toContain('An old list.');
+    await unmount();
+  });
+
+  it('shows one column on a narrow screen, with the worst of each tenant', async () => {
+    isNarrow = true;
+    const { cells, unmount } = await matrix();
+    expect(cells()).toEqual([['Tenant'], ['Betagdap expired'], ['Alpineconsent required'], ['Contosono trouble']]);
+    await unmount();
+  });
+
+  it('shows what the filter in the address says, and offers a way out of an empty result', async () => {
+    const some = await matrix({ cause: 'consent_required' });
+    expect(
+      some
+        .cells()
+        .slice(1)
+        .map(([name]) => name),
+    ).toEqual(['Alpine']);
+    expect(some.root.querySelector('[role=status]')?.textContent).toBe('1 of 3 tenants');
+    await some.unmount();
+    const none = await matrix({ search: 'nobody' });
+    expect(none.root.querySelector('.empty')?.textContent).toBe('No tenant matches the filter. Show all tenants');
+    await none.unmount();
+    const empty = await matrix({}, []);
+    expect(empty.root.querySelector('.empty')?.textContent).toBe(
+      'Microsoft lists no customer tenants for this partner.',
+    );
+    await empty.unmount();
+  });
+
+  it('writes the filter and the order into the address', async () => {
+    const { root, unmount } = await matrix({ show: 'unreachable' });
+    const search = root.querySelector<HTMLInputElement>('input[type=search]')!;
+    search.value = 'bet';
+    search.dispatchEvent(new Event('input', { bubbles: true }));
+    expect(location.hash).toBe('#/tenants?search=bet&show=unreachable');
+    root.querySelector<HTMLButtonElement>('[role=columnheader] button')?.click();
+    expect(location.hash).toBe('#/tenants?show=unreachable&sort=tenant');
+    await unmount();
+  });
+});
+
+const details: TenantDetailsAnswer = {
+  ...tenant('Alpine', { relationshipEndsAt: '2027-01-01T00:00:00.000Z', lastResults: [failed('access-check')] }),
+  history: [
+    { ...failed('access-check'), attempts: 1, rows: 0, startedAt: '2026-11-24T04:59:00.000Z' },
+    {
+      ...failed('access-check'),
+      runId: 'access-check@w0',
+      outcome: 'succeeded',
+      code: undefined,
+      attempts: 1,
+      rows: 7,
+      startedAt: '2026-11-23T04:59:00.000Z',
+      finishedAt: '2026-11-23T05:00:00.000Z',
+    },
+  ],
+  codes: [],
+  warnings: [],
+  asOf: '2026-11-24T07:07:00.000Z',
+};
+
+async function tenantPage(answer: Partial<TenantDetailsAnswer> = {}, roles?: readonly string[]) {
+  const tenant = async () => ({ ...details, ...answer });
+  const view = <TenantView tenantId="id-Alpine" />;
+  const page = await rendered(signedIn({ tenant }, view, roles === undefined ? undefined : [...roles]));
+  await settle();
+  return page;
+}
+
+describe('the page of a tenant', () => {
+  it('says what to do, with the command for this tenant', async () => {
+    const { root, unmount } = await tenantPage();
+    expect(root.querySelector('.cause .command code')?.textContent).toBe('ptb tenants consent --tenant id-Alpine');
+    expect(root.querySelector('h2')?.textContent).toBe('Alpine reachable');
+    await unmount();
+  });
+
+  it('shows the relationship, the id to copy, and links to the audit records and the run', async () => {
+    const { root, unmount } = await tenantPage();
+    expect(root.querySelector('dl')?.textContent).toContain('GDAP');
+    expect(root.querySelector('dl code')?.textContent).toBe('id-Alpine');
+    const links = [...root.querySelectorAll('a')].map((link) => link.getAttribute('href'));
+    expect(links).toContain('#/audit?tenant=id-Alpine');
+    expect(links).toContain('#/runs/access-check%40w1');
+    await unmount();
+  });
+
+  it('draws one mark per result, the oldest first, and lists them the newest first', async () => {
+    const { root, unmount } = await tenantPage();
+    expect([...root.querySelectorAll('.mark')].map(({ className }) => className)).toEqual(['mark good', 'mark bad']);
+    const rows = [...root.querySelectorAll('[aria-labelledby=history-title] tbody tr')];
+    expect(rows.map((row) => row.children[2]?.textContent)).toEqual(['✗ consent_required', '✓ succeeded']);
+    await unmount();
+  });
+
+  it('shows advice of the API for a code that the page does not know', async () => {
+    const code = 'half_done' as 'internal';
+    const { root, unmount } = await tenantPage({
+      lastResults: [{ ...failed('access-check'), code }],
+      codes: [{ code, title: 'Half done', advice: 'Do the rest.' }],
+    });
+    expect(root.querySelector('.cause')?.textContent).toContain('Do the rest.');
+    await unmount();
+  });
+
+  it('offers logs only to readers of runs, and audit records only to readers of the audit log', async () => {
+    const { root, unmount } = await tenantPage({}, ['Tenants.Read']);
+    expect(root.querySelectorAll('.disclose')).toHaveLength(0);
+    expect(root.textContent).not.toContain('Audit records');
+    await unmount();
+  });
+
+  it('says that nothing is to be done, and warns of a relationship that ends', async () => {
+    const well = await tenantPage({ lastResults: [] });
+    expect(well.root.querySelector('.empty')?.textContent).toBe('✓ Nothing.');
+    await well.unmount();
+    const ending = await tenantPage({ lastResults: [], reason: 'gdap_expiring' });
+    expect(ending.root.querySelector('.empty')?.textContent).toContain('Renew the relationship before it ends.');
+    await ending.unmount();
+  });
+
+  it('shows the problem of an unknown tenant', async () => {
+    const failure = new ApiFailure({
+      title: 'The tenant does not exist',
+      detail: 'No.',
+      advice: 'Check the id.',
+      transient: false,
+    });
+    const page = await rendered(signedIn({ tenant: () => Promise.reject(failure) }, <TenantView tenantId="x" />));
+    await settle();
+    expect(page.root.querySelector('[role=alert]')?.textContent).toContain('The tenant does not exist. No.');
+    await page.unmount();
+  });
+});
+
+describe('the copy button', () => {
+  it.each([
+    ['copies the text', () => Promise.resolve(), 'Copied the command'],
+    ['says so if the browser refuses', () => Promise.reject(new Error('no')), 'Not copied the command'],
+  ])('%s', async (_, write, label) => {
+    const writeText = vi.fn<(text: string) => Promise<void>>(write);
+    vi.stubGlobal('navigator', { clipboard: { writeText } });
+    const { root, unmount } = await rendered(<CopyButton text="ptb doctor" what="command" />);
+    await act(() => root.querySelector('button')?.click());
+    await settle();
+    expect(writeText).toHaveBeenCalledWith('ptb doctor');
+    expect(root.textContent).toBe(label);
+    await unmount();
+  });
+});
