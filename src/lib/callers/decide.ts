@@ -1,9 +1,10 @@
 import type { Grant } from '../model/token.ts';
 import type { DomainName, TenantId } from '../model/identifiers.ts';
 import type { Caller } from '../model/caller.ts';
-import type { AccessPolicy, Rule, Selection } from './policy.ts';
+import type { AccessPolicy, Rule } from './policy.ts';
+import { type Selection, selects } from './selection.ts';
 
-/** The part of a token request that the policy decides on. */
+/** The part of a request that the policy decides on. */
 export interface PolicyRequest {
   /** Undefined if no tenant owns the requested domain, or if its tenant is unknown. Rules with a tenant id do not match then. */
   readonly tenantId: TenantId | undefined;
@@ -13,7 +14,10 @@ export interface PolicyRequest {
   readonly resource: string;
   /** Empty: all scopes consented to the application. */
   readonly scopes: readonly string[];
-  readonly grant: Grant;
+  /** The grant of the token. Absent: the rule chooses it, as for the gateway. */
+  readonly grant?: Grant;
+  /** Whether the caller wants a token, or the gateway to send a request. Default: `token`. */
+  readonly via?: 'token' | 'gateway';
   /** Whether this is the partner's own tenant. `"*"` means every customer tenant, so a rule must name the partner tenant. */
   readonly isPartnerTenant?: boolean;
 }
@@ -66,8 +70,12 @@ export function decide(policy: AccessPolicy, caller: PolicyCaller, request: Poli
   return denial(failed, caller, request);
 }
 
+/** The rules that allow the request, in the order of the policy. Pure. */
+export const allowingRules = (policy: AccessPolicy, caller: PolicyCaller, request: PolicyRequest): readonly Rule[] =>
+  policy.rules.filter((rule) => failedStage(rule, caller, request) === undefined);
+
 /** The part of a request that does not depend on the tenant. */
-export type TenantlessRequest = Pick<PolicyRequest, 'grant' | 'resource'>;
+export type TenantlessRequest = Pick<PolicyRequest, 'grant' | 'resource' | 'via'>;
 
 /**
  * Returns the denial if the request is denied in every tenant; undefined if the decision depends on the tenant. Such a
@@ -113,10 +121,10 @@ export function failedCallerStage(rule: Rule, caller: PolicyCaller): CallerStage
 
 function failedBeforeTenant(rule: Rule, caller: PolicyCaller, request: TenantlessRequest): Stage | undefined {
   // As if it were a rule for other callers, because it must not be the furthest failed one.
-  if (!rule.tokens) return 'caller';
+  if (!(request.via === 'gateway' ? rule.gateway : rule.tokens)) return 'caller';
   const stage = failedCallerStage(rule, caller);
   if (stage !== undefined) return stage;
-  if (!rule.grants.has(request.grant)) return 'grant';
+  if (request.grant !== undefined && !rule.grants.has(request.grant)) return 'grant';
   if (!selects(rule.resources, request.resource)) return 'resource';
   return undefined;
 }
@@ -131,17 +139,15 @@ export const namesTenant = (
   { tenantId, domains }: Pick<PolicyRequest, 'tenantId' | 'domains'>,
 ): boolean => (tenantId !== undefined && tenants.has(tenantId)) || domains.some((domain) => tenants.has(domain));
 
-const selects = (selection: Selection, item: string | undefined): boolean =>
-  selection === '*' || (item !== undefined && selection.has(item));
-
 const reasons: Readonly<Record<Stage, (caller: PolicyCaller, request: PolicyRequest) => string>> = {
-  caller: (caller) => `No rule applies to the application ${caller.applicationId}.`,
+  caller: ({ applicationId }, { via }) =>
+    `No rule${via === 'gateway' ? ' for the gateway' : ''} applies to the application ${applicationId}.`,
   kind: (caller) => `No rule for this application accepts callers of the kind ${caller.kind ?? 'unknown'}.`,
   object: (caller) => `No rule for this application names the object id ${caller.objectId ?? '(unknown)'}.`,
   role: (caller) => `No rule accepts the roles of this caller (${caller.roles.join(', ') || 'none'}).`,
   grant: (_, request) => `No rule for this caller allows the grant ${request.grant}.`,
-  resource: (_, request) =>
-    `No rule for this caller allows the resource ${request.resource} with the grant ${request.grant}.`,
+  resource: (_, { resource, grant }) =>
+    `No rule for this caller allows the resource ${resource}${grant === undefined ? '' : ` with the grant ${grant}`}.`,
   tenant: (_, request) =>
     `No rule for this caller allows the resource ${request.resource} in the tenant ${request.tenantId ?? request.domains.join(', ')}.`,
   scope: (_, request) =>

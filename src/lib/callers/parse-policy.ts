@@ -1,9 +1,12 @@
 import type * as z from 'zod';
 import { didYouMean } from './did-you-mean.ts';
 import { duplicateKey } from '../runtime/duplicate-key.ts';
+import { gatewayProblems, isForGateway } from './gateway-keys.ts';
 import type { AccessPolicy, Rule, Selection } from './policy.ts';
 import { type PolicyDocument, policyDocumentSchema, policyJsonSchema, type RuleDocument } from './policy-document.ts';
 import { safeParse } from '../runtime/safe-parse.ts';
+import { requestLimitOf } from './request-limit.ts';
+import { selectionOf } from './selection.ts';
 
 /** The result of {@link parsePolicy}. */
 export type ParsedPolicy =
@@ -70,7 +73,7 @@ function referenceProblems(document: PolicyDocument): string[] {
         );
       }
     }
-    problems.push(...tokenProblems(rule, place));
+    problems.push(...tokenProblems(rule, place), ...gatewayProblems(rule, place));
     const lists = {
       'callers.applications': rule.callers.applications,
       tenants: rule.tenants,
@@ -111,7 +114,7 @@ const missingTokenKeys = (rule: Partial<RuleDocument>, place: string): string[] 
 /** Checks that a rule says which tokens it allows, or nothing about tokens and only what may be read. */
 function tokenProblems(rule: RuleDocument, place: string): string[] {
   if (!isReadingOnly(rule)) return missingTokenKeys(rule, place);
-  return (['scopes', 'grants', 'application', 'excessScopes'] as const)
+  return (['scopes', 'grants', 'application', 'excessScopes', 'via', 'requests'] as const)
     .filter((key) => rule[key] !== undefined)
     .map((key) => `${place}.${key}: has no effect without tenants and resources.`);
 }
@@ -136,18 +139,20 @@ const unlimited = (scopes: readonly string[] | undefined): boolean => scopes ===
 
 function compile(rule: RuleDocument, { tenantGroups = {} }: PolicyDocument): Rule {
   const tenantsOf = (patterns: readonly string[]): Selection =>
-    selection(
+    selectionOf(
       patterns.flatMap((tenant) => (tenant.startsWith('group:') ? (tenantGroups[tenant.slice(6)] ?? []) : [tenant])),
     );
   return {
     name: rule.name,
-    callers: selection(rule.callers.applications),
-    objects: rule.callers.objects === undefined ? '*' : selection(rule.callers.objects),
-    kinds: rule.callers.kinds === undefined ? '*' : selection(rule.callers.kinds),
+    callers: selectionOf(rule.callers.applications),
+    objects: rule.callers.objects === undefined ? '*' : selectionOf(rule.callers.objects),
+    kinds: rule.callers.kinds === undefined ? '*' : selectionOf(rule.callers.kinds),
     roles: rule.callers.roles ?? [],
-    tokens: rule.tenants !== undefined,
+    tokens: rule.tenants !== undefined && (rule.via?.includes('token') ?? true),
+    gateway: rule.tenants !== undefined && isForGateway(rule),
+    requests: rule.requests && requestLimitOf(rule.requests),
     grants: new Set(rule.grants ?? ['delegated']),
-    resources: selection(rule.resources ?? []),
+    resources: selectionOf(rule.resources ?? []),
     tenants: tenantsOf(rule.tenants ?? []),
     reads: rule.reads && tenantsOf(rule.reads),
     scopes: unlimited(rule.scopes) ? undefined : rule.scopes,
@@ -155,9 +160,6 @@ function compile(rule: RuleDocument, { tenantGroups = {} }: PolicyDocument): Rul
     application: rule.application ?? 'default',
   };
 }
-
-const selection = (items: readonly string[]): Selection =>
-  items.includes('*') ? '*' : new Set(items.map((item) => item.toLowerCase()));
 
 function problemsOf(issue: z.core.$ZodIssue, document: unknown): string[] {
   const place = placeOf(issue.path);

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { grants } from '../model/token.ts';
 import { applicationNamePattern } from '../model/credential.ts';
 import { callerKinds, callerRoles } from '../model/caller.ts';
+import { requestMethods } from './request-limit.ts';
 
 /**
  * The access policy as written in `access-policy.json`. `ptb policy schema` generates the JSON schema from this, and
@@ -34,6 +35,37 @@ const tenantPattern = text(
   'is neither a tenant id, a domain, "group:NAME" nor "*"',
 );
 
+/** A path as the gateway compares it: `*` for one segment, `**` as the last one for the rest. */
+const pathPattern = "(?:/(?:\\*|[A-Za-z0-9._~!$&'()+,=:@-]+))*(?:/\\*\\*)?";
+
+/** How a caller may use a rule. */
+const vias = ['token', 'gateway'] as const;
+
+const requestsSchema = z.strictObject({
+  methods: limited(z.enum(requestMethods)).optional().meta({ description: 'Absent: all.' }),
+  paths: limited(
+    text(
+      `(?=/)${pathPattern}`,
+      'is not a path pattern: start with "/", use "*" for one segment and "**" as the last segment for the rest',
+    ),
+  )
+    .optional()
+    .meta({
+      description:
+        'Paths with a leading slash and without query. "*" stands for one segment, "**" as the last one for the rest. Paths of Graph start with the version; a key is a segment of its own. /beta and /me are open only if a path names them. Absent: all others.',
+    }),
+  cmdlets: z
+    .record(
+      text('[A-Za-z]+-[A-Za-z0-9]+', 'is not the name of a cmdlet, such as Get-Mailbox'),
+      z.array(text('[A-Za-z][A-Za-z0-9]*|\\*', 'is neither the name of a parameter nor "*"')).max(1000),
+    )
+    .optional()
+    .meta({
+      description:
+        'For InvokeCommand of Exchange: the cmdlets, each with the parameters that it may have. ["*"]: all parameters.',
+    }),
+});
+
 const callersSchema = z.strictObject({
   applications: names(text(`${guid}|\\*`, 'is neither an application (client) id (a GUID) nor "*"')).meta({
     description: 'Application (client) ids of the callers, or "*" for every caller in the partner tenant.',
@@ -47,21 +79,20 @@ const callersSchema = z.strictObject({
       'application: the caller acts as itself. user: a person is signed in to the application. Absent: both.',
   }),
   roles: names(z.enum(callerRoles)).optional().meta({
-    description: 'App roles that the caller must hold, all of them. A token always requires Tokens.Request.',
+    description:
+      'App roles that the caller must hold, all of them. A token always requires Tokens.Request, and a request through the gateway Requests.Send.',
   }),
 });
 
 const ruleFields = {
-  name: z
-    .string()
-    .min(1)
-    .max(200)
-    .meta({ description: 'Unique name. The audit record of every token that the rule allows contains it.' }),
+  name: z.string().min(1).max(200).meta({
+    description: 'Unique name. The audit record of every token and request that the rule allows contains it.',
+  }),
   description: z.string().max(2000).optional().meta({ description: 'Why the rule exists. Not evaluated.' }),
   callers: callersSchema.meta({ description: 'Callers that the rule applies to.' }),
   tenants: names(tenantPattern).optional().meta({
     description:
-      'The tenants that the callers may have tokens for: tenant ids, verified domains, "group:NAME" for one of tenantGroups, or "*" for every customer tenant. "*" does not include the partner tenant; name it by its id.',
+      'The tenants that the callers may have tokens for or send requests into: tenant ids, verified domains, "group:NAME" for one of tenantGroups, or "*" for every customer tenant. "*" does not include the partner tenant; name it by its id.',
   }),
   resources: names(text(`${resourceAlias}|\\*`, 'is neither the alias of a resource, such as graph, nor "*"'))
     .optional()
@@ -74,7 +105,7 @@ const ruleFields = {
     .optional()
     .meta({
       description:
-        'All scopes that a token may carry. Absent or "*": no limit. Entra issues every scope consented to the application.',
+        'All scopes that a token may carry. Absent or "*": no limit. Entra issues every scope consented to the application. Through the gateway: the permissions of which one must open a request to Graph.',
     }),
   grants: names(z.enum(grants)).optional().meta({
     description:
@@ -88,6 +119,13 @@ const ruleFields = {
     .meta({
       description: "The one of the broker's applications that redeems the token. Absent: default.",
     }),
+  via: limited(z.enum(vias)).optional().meta({
+    description:
+      'token: the caller gets a token. gateway: the broker sends the requests of the caller, under no more permissions than scopes names. Absent: token only.',
+  }),
+  requests: requestsSchema.optional().meta({
+    description: 'Narrows the requests through the gateway. For resources other than graph it is the only limit.',
+  }),
   excessScopes: z.enum(['refuse', 'record']).optional().meta({
     description: 'What happens to a token that carries other scopes than those listed. Absent: refuse.',
   }),
@@ -118,7 +156,7 @@ export const policyDocumentSchema = z
   })
   .meta({
     title: 'Access policy of partner-token-broker',
-    description: 'Defines which caller may get which token. Everything else is denied.',
+    description: 'Defines which caller may get which token and send which requests. Everything else is denied.',
   });
 
 /** A policy document that matches the schema. */

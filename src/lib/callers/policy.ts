@@ -1,9 +1,10 @@
 import type { Grant } from '../model/token.ts';
 import type { CallerRole } from '../model/caller.ts';
 import type { ScopeLimit } from './judge-scopes.ts';
+import type { RequestLimit } from './request-limit.ts';
+import type { Selection } from './selection.ts';
 
-/** All items, or the listed ones. */
-export type Selection = '*' | ReadonlySet<string>;
+export type { Selection };
 
 /** One rule with its groups resolved and its defaults filled in. */
 export interface Rule extends ScopeLimit {
@@ -16,8 +17,12 @@ export interface Rule extends ScopeLimit {
   readonly kinds: Selection;
   /** The caller must hold all of them. */
   readonly roles: readonly CallerRole[];
-  /** False for a rule that only limits reading. */
+  /** False for a rule that hands out no token: it is for the gateway alone, or only limits reading. */
   readonly tokens: boolean;
+  /** Whether the rule lets the gateway send requests for its callers. */
+  readonly gateway: boolean;
+  /** Narrows the requests of the gateway. Undefined: only the scopes do. */
+  readonly requests: RequestLimit | undefined;
   readonly grants: ReadonlySet<Grant>;
   /** Aliases of resources. */
   readonly resources: Selection;

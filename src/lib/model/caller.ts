@@ -1,7 +1,14 @@
 import type { TenantId } from './identifiers.ts';
 
 /** The app roles of the broker's application in Entra. Each opens a part of the API. */
-export const callerRoles = ['Tokens.Request', 'Tenants.Read', 'Runs.Read', 'Runs.Write', 'Audit.Read'] as const;
+export const callerRoles = [
+  'Tokens.Request',
+  'Requests.Send',
+  'Tenants.Read',
+  'Runs.Read',
+  'Runs.Write',
+  'Audit.Read',
+] as const;
 export type CallerRole = (typeof callerRoles)[number];
 
 /** The delegated scope that the token of a person has. It grants nothing; the app roles do. */

@@ -14,10 +14,11 @@ export const signInClients = {
 
 const roleTexts: Readonly<Record<CallerRole, string>> = {
   'Tokens.Request': 'Request tokens for tenants, as the access policy allows.',
+  'Requests.Send': 'Send requests into tenants through the gateway, as the access policy allows.',
   'Tenants.Read': 'Read the delegated tenants.',
   'Runs.Read': 'Read runs and their results.',
   'Runs.Write': 'Start and cancel runs.',
-  'Audit.Read': 'Read which caller got which token.',
+  'Audit.Read': 'Read which caller got which token and sent which request.',
 };
 
 /** The broker's own application as Graph has it. Lists keep what others added. */

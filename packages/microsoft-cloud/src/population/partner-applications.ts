@@ -18,6 +18,7 @@ import {
   type TenantDirectory,
 } from '../directory/tenant-directory.ts';
 import type { Seeded } from '../seeded.ts';
+import { apiCallers, apiRoles } from './api-callers.ts';
 
 export interface ClientCredentials {
   readonly clientId: string;
@@ -42,18 +43,6 @@ export interface ManagedIdentity {
   readonly principalId: string;
   readonly resourceId: string;
 }
-
-export const apiRoles = ['Tokens.Request', 'Tenants.Read', 'Runs.Read', 'Runs.Write', 'Audit.Read'] as const;
-
-/** Clients of the API: name → roles. */
-const apiCallers: readonly (readonly [string, readonly string[]])[] = [
-  ['Operations console', apiRoles],
-  ['Helpdesk', ['Tokens.Request']],
-  ['Reporting', ['Tenants.Read', 'Runs.Read']],
-  ['Scheduler', ['Runs.Read', 'Runs.Write']],
-  ['Auditor', ['Audit.Read']],
-  ['Stranger', []],
-];
 
 export interface Permissions {
   readonly resourceAppId: string;

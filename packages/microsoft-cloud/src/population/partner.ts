@@ -1,10 +1,10 @@
+import { apiRoles } from './api-callers.ts';
 import { dayMs } from '../clock.ts';
 import type { Group, User } from '../directory/records.ts';
 import { createTenantDirectory, type TenantDirectory } from '../directory/tenant-directory.ts';
 import type { Seeded } from '../seeded.ts';
 import { directoryRoles, type RoleName } from './roles.ts';
 import {
-  apiRoles,
   type ApiApplication,
   type ClientCredentials,
   createApiApplication,

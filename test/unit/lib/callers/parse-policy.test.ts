@@ -31,6 +31,8 @@ it('fills in the defaults: delegated only, any scope, application default, exces
     kinds: '*',
     roles: [],
     tokens: true,
+    gateway: false,
+    requests: undefined,
     reads: undefined,
     grants: new Set(['delegated']),
     resources: new Set(['graph']),

@@ -44,6 +44,8 @@ const rule = (application: string, ...grants: ('delegated' | 'application')[]): 
   objects: '*',
   kinds: '*',
   tokens: true,
+  gateway: false,
+  requests: undefined,
   reads: undefined,
   roles: [],
   grants: new Set(grants),

@@ -1,0 +1,77 @@
+import { type Selection, selectionOf, selects } from './selection.ts';
+
+/** The methods that the gateway sends. */
+export const requestMethods = ['GET', 'POST', 'PATCH', 'PUT', 'DELETE'] as const;
+
+/** `requests` as written in a rule. */
+interface RequestsDocument {
+  readonly methods?: readonly string[] | undefined;
+  readonly paths?: readonly string[] | undefined;
+  readonly cmdlets?: Readonly<Record<string, readonly string[]>> | undefined;
+}
+
+/** The requests that a rule allows through the gateway. */
+export interface RequestLimit {
+  /** Undefined: all. */
+  readonly methods: ReadonlySet<string> | undefined;
+  /** Patterns of paths, as segments. Undefined: all. */
+  readonly paths: readonly (readonly string[])[] | undefined;
+  /** Cmdlets of Exchange in lower case, and the parameters in lower case that each may have. Undefined: none. */
+  readonly cmdlets: ReadonlyMap<string, Selection> | undefined;
+}
+
+const segmentsOf = (path: string): readonly string[] => path.slice(1).split('/');
+
+/** Compiles `requests` of a rule. */
+export const requestLimitOf = ({ methods, paths, cmdlets }: RequestsDocument): RequestLimit => ({
+  methods: methods && new Set(methods),
+  paths: paths?.map(segmentsOf),
+  cmdlets:
+    cmdlets && new Map(Object.entries(cmdlets).map(([name, list]) => [name.toLowerCase(), selectionOf(list)] as const)),
+});
+
+/** Whether a path matches a pattern: `*` stands for one segment, `**` at the end for the rest, which may be nothing. */
+function matches(pattern: readonly string[], segments: readonly string[]): boolean {
+  for (const [index, expected] of pattern.entries()) {
+    if (expected === '**') return true;
+    const segment = segments[index];
+    if (segment === undefined || (expected !== '*' && expected !== segment)) return false;
+  }
+  return segments.length === pattern.length;
+}
+
+/** How the resource compares paths: Graph ignores case, of others it is not known. */
+interface Comparison {
+  readonly ignoreCase: boolean;
+}
+
+/** Whether the patterns of a rule open a path. @param path Canonical, with its leading slash and without query. */
+export function opensPath({ paths }: RequestLimit, path: string, { ignoreCase }: Comparison): boolean {
+  if (paths === undefined) return true;
+  const compared = (text: string): string => (ignoreCase ? text.toLowerCase() : text);
+  const segments = segmentsOf(compared(path));
+  return paths.some((pattern) => matches(pattern.map(compared), segments));
+}
+
+/** Whether a rule opens a method. */
+export const opensMethod = ({ methods }: RequestLimit, method: string): boolean => methods?.has(method) ?? true;
+
+/** Whether a pattern names a segment at a position itself, and does not only match it. */
+export const namesSegment = (limit: RequestLimit | undefined, position: number, name: string): boolean =>
+  limit?.paths?.some((pattern) => pattern[position]?.toLowerCase() === name) ?? false;
+
+/**
+ * Returns why a rule does not open a cmdlet with these parameters; undefined if it does. PowerShell ignores case.
+ * @param parameters Names.
+ */
+export function cmdletRefusal(
+  { cmdlets }: RequestLimit,
+  cmdlet: string,
+  parameters: readonly string[],
+): string | undefined {
+  const allowed = cmdlets?.get(cmdlet.toLowerCase());
+  if (allowed === undefined) return `The rule does not list the cmdlet ${cmdlet}; use one that it lists.`;
+  const excess = parameters.filter((name) => !selects(allowed, name.toLowerCase()));
+  if (excess.length === 0) return undefined;
+  return `The rule does not list the parameters ${excess.join(', ')} of ${cmdlet}; leave them out.`;
+}
