@@ -15,13 +15,14 @@ export class MemoryAuditLog implements AuditLog {
   async query({ fromMs, toMs, limit, continuation = '0', ...filter }: AuditQuery): Promise<AuditPage> {
     if (this.down) throw new BrokerError('storage_unavailable', 'The audit log could not be read.');
     if (!/^\d{1,9}$/.test(continuation)) throw new BrokerError('request_invalid', 'The continuation is not valid.');
-    const { caller, tenantId, tenantIds, outcome } = filter;
+    const { caller, tenantId, tenantIds, outcome, kind } = filter;
     const found = this.entries
       .filter(({ atMs }) => atMs >= fromMs && atMs < toMs)
       .filter((entry) => caller === undefined || entry.caller.applicationId === caller)
       .filter((entry) => tenantId === undefined || entry.tenantId === tenantId)
       .filter((entry) => tenantIds === undefined || (entry.tenantId !== undefined && tenantIds.has(entry.tenantId)))
       .filter((entry) => outcome === undefined || entry.outcome === outcome)
+      .filter((entry) => kind === undefined || (entry.kind ?? 'token') === kind)
       .toSorted((one, other) => other.atMs - one.atMs);
     const start = Number(continuation);
     const end = start + limit;

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { auditOutcomes } from '../audit/audit-log.ts';
+import { auditKinds, auditOutcomes } from '../audit/audit-log.ts';
 import { parseGuid } from '../model/identifiers.ts';
 import { exportFormats, maxPageRows } from '../runs/export-formats.ts';
 import { tenantStates } from '../model/outcomes.ts';
@@ -104,6 +104,10 @@ export const auditQuerySchema = z.strictObject({
   caller: guid.optional().meta({ description: 'Limits the answer to this caller (application id).' }),
   tenant: tenantReference.optional(),
   outcome: z.enum(auditOutcomes).optional().meta({ description: 'Limits the answer to entries with this outcome.' }),
+  kind: z
+    .enum(auditKinds)
+    .optional()
+    .meta({ description: 'Limits the answer to tokens, or to requests through the gateway.' }),
   limit: z.coerce
     .number()
     .int()

@@ -3,18 +3,48 @@ import type { Caller } from '../model/caller.ts';
 import type { ErrorCode } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
 
-/** The outcome of a token request. */
-export const auditOutcomes = ['issued', 'denied'] as const;
+/**
+ * The outcome of a request. A token: `issued` or `denied`. A request through the gateway: `denied`, or `sent`, recorded
+ * before it leaves, and later `answered` (the resource answered, whatever its status) or `failed` (no usable answer came).
+ */
+export const auditOutcomes = ['issued', 'denied', 'sent', 'answered', 'failed'] as const;
 export type AuditOutcome = (typeof auditOutcomes)[number];
 
+/** What an entry is about: a token, or a request that the gateway was asked to send. */
+export const auditKinds = ['token', 'request'] as const;
+type AuditKind = (typeof auditKinds)[number];
+
+/** What an entry holds about a request through the gateway. Never the query or the body. */
+export interface GatewayRequestFields {
+  readonly kind?: 'request';
+  readonly method?: string;
+  /** Canonical, with its version and without query. Absent if the path could not be read. */
+  readonly path?: string;
+  /** The cmdlet of an InvokeCommand of Exchange. */
+  readonly cmdlet?: string;
+  /** SHA-256 of the body in hexadecimal. Absent without a body. */
+  readonly bodySha256?: string;
+  /** `uti` of the token that went with the request: `uniqueTokenIdentifier` in the customer's logs. */
+  readonly uti?: string;
+  /** HTTP status of the resource. */
+  readonly status?: number;
+  /** `request-id` of the resource. */
+  readonly requestId?: string;
+  /** Bytes of the body that the resource answered with, after decompression. */
+  readonly bytes?: number;
+}
+
 /**
- * One token request, or a request that was refused before it got that far: the caller, the token that was issued or
- * denied, the time and the rule. Never holds the token.
+ * One token request, one step of a request through the gateway, or a request that was refused before it got that far: the
+ * caller, what was issued, sent or denied, the time and the rule. Never holds the token.
  */
-export interface AuditEntry {
+export interface AuditEntry extends GatewayRequestFields {
   readonly atMs: number;
   readonly correlationId: string;
-  /** Identifies this answer. The caller receives it too, so that a token can be traced to its record. */
+  /**
+   * Identifies the answer. The caller receives it too, so that a token can be traced to its record. The entries of one
+   * request through the gateway share it.
+   */
   readonly tokenId: string;
   readonly outcome: AuditOutcome;
   /** Why it was denied. */
@@ -27,7 +57,10 @@ export interface AuditEntry {
   readonly tenantAsked?: string;
   /** Absent if the request was refused before its content was known. */
   readonly resource?: string;
-  /** Issued: the scopes that the token carries. Denied: the scopes that were requested. */
+  /**
+   * Issued: the scopes that the token carries. Denied: the scopes that were requested. Gateway: the permissions of the rule
+   * that open the request.
+   */
   readonly scopes: readonly string[];
   /** Absent like `resource`. */
   readonly grant?: Grant;
@@ -54,6 +87,7 @@ export interface AuditQuery {
   /** Limits the entries to those of these tenants. Entries without a tenant are not among them. */
   readonly tenantIds?: ReadonlySet<TenantId>;
   readonly outcome?: AuditOutcome;
+  readonly kind?: AuditKind;
   /** 1 to 1,000. */
   readonly limit: number;
   /** From an earlier page of the same query. */

@@ -29,6 +29,8 @@ export const rowKeyAt = (ms: number): string => String(endOfTimeMs - clamp(ms)).
 
 /** Maximum characters of text in one column: 100 rows must fit into one transaction of 4 MiB, whatever callers send. */
 const maxText = 512;
+/** The same for names that are shorter. */
+const maxName = 128;
 /**
  * Maximum characters of a list of scopes, which are ASCII (RFC 6749 section 3.3). The list of all Graph permissions has
  * about 6,000.
@@ -57,8 +59,33 @@ const rowSchema = z.object({
   tokenFingerprint: z.string().optional(),
   fromCache: z.boolean().optional(),
   excessScopes: z.string().optional(),
+  // Tokens have none of these.
+  kind: z.literal('request').optional(),
+  method: z.string().optional(),
+  path: z.string().optional(),
+  cmdlet: z.string().optional(),
+  bodySha256: z.string().optional(),
+  uti: z.string().optional(),
+  status: z.number().optional(),
+  requestId: z.string().optional(),
+  bytes: z.number().optional(),
 });
 export type AuditRow = TableEntity<z.output<typeof rowSchema>>;
+
+/** Columns with text of callers, of Microsoft or of the policy. */
+const clipped = [
+  ['resource', maxText],
+  ['rule', maxText],
+  ['tenantAsked', maxText],
+  ['correlationId', maxText],
+  ['tokenId', maxText],
+  ['application', maxText],
+  ['path', maxText],
+  ['method', maxName],
+  ['cmdlet', maxName],
+  ['uti', maxName],
+  ['requestId', maxName],
+] as const;
 
 /** @param id Never used for another row, so that a write can safely be repeated. */
 export function toRow(entry: AuditEntry, id: string): AuditRow {
@@ -76,9 +103,9 @@ export function toRow(entry: AuditEntry, id: string): AuditRow {
     ...(excessScopes === undefined ? {} : { excessScopes: join(excessScopes) }),
     ...(expiresAtMs === undefined ? {} : { expiresAt: isoTime(expiresAtMs) }),
   };
-  for (const column of ['resource', 'rule', 'tenantAsked', 'correlationId', 'tokenId', 'application'] as const) {
+  for (const [column, length] of clipped) {
     const text = row[column];
-    if (text !== undefined) row[column] = clip(text, maxText);
+    if (text !== undefined) row[column] = clip(text, length);
   }
   return row;
 }

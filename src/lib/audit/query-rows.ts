@@ -45,8 +45,7 @@ export async function queryRows(
       const entry = fromRow(row);
       if (entry !== undefined) {
         // Storage counts the row against the page even if it is not returned, so the continuation stays exact.
-        if (tenantIds === undefined || (entry.tenantId !== undefined && tenantIds.has(entry.tenantId)))
-          entries.push(entry);
+        if (isWanted(entry, query)) entries.push(entry);
       } else deps.log.log('warn', 'audit.row_unreadable', { partitionKey: row.partitionKey, rowKey: row.rowKey });
     }
     continuation = reply.value.continuationToken;
@@ -56,7 +55,12 @@ export async function queryRows(
   return continuation === undefined ? { entries } : { entries, continuation: encodeContinuation(continuation) };
 }
 
-function filterOf({ fromMs, toMs, caller, tenantId, tenantIds, outcome }: AuditQuery): string {
+/** Conditions that storage cannot check: many tenants, and a column that older rows lack. */
+const isWanted = ({ tenantId, kind }: AuditEntry, query: AuditQuery): boolean =>
+  (query.tenantIds === undefined || (tenantId !== undefined && query.tenantIds.has(tenantId))) &&
+  (query.kind === undefined || (kind ?? 'token') === query.kind);
+
+function filterOf({ fromMs, toMs, caller, tenantId, tenantIds, outcome, kind }: AuditQuery): string {
   // Keys count down, so later times come first. `fromMs` is inclusive, `toMs` exclusive.
   const conditions = [
     `PartitionKey ge '${partitionKeyAt(toMs)}'`,
@@ -69,6 +73,8 @@ function filterOf({ fromMs, toMs, caller, tenantId, tenantIds, outcome }: AuditQ
   else if (tenantIds !== undefined && tenantIds.size <= maxFilteredTenants)
     conditions.push(`(${[...tenantIds].map((id) => `tenantId eq '${guid(id, 'tenant')}'`).join(' or ')})`);
   if (outcome !== undefined) conditions.push(`outcome eq '${knownOutcome(outcome)}'`);
+  // Rows of tokens lack the column, so they cannot be filtered by it.
+  if (kind === 'request') conditions.push(`kind eq 'request'`);
   return conditions.join(' and ');
 }
 

@@ -24,11 +24,24 @@ const auditEntrySchema = z
     tenantId: guid.optional(),
     tenantAsked: z.string().optional().meta({ description: 'The tenant as the caller named it.' }),
     resource: z.string().optional().meta({ description: 'Absent if `route` is present.' }),
-    scopes: z
-      .array(z.string())
-      .readonly()
-      .meta({ description: 'If issued: the scopes of the token. If denied: the requested scopes.' }),
+    scopes: z.array(z.string()).readonly().meta({
+      description:
+        'If issued: the scopes of the token. If denied: the requested scopes. For a request through the gateway: the permissions of the rule that open it.',
+    }),
     grant: z.enum(grants).optional().meta({ description: 'Absent if `route` is present.' }),
+    kind: z.literal('request').optional().meta({ description: 'Present for a request through the gateway.' }),
+    method: z.string().optional().meta({ description: 'Method of the request.' }),
+    path: z.string().optional().meta({
+      description: 'Path of the request as it was sent, without query. Absent if it could not be read.',
+    }),
+    cmdlet: z.string().optional().meta({ description: 'Cmdlet of an InvokeCommand of Exchange.' }),
+    bodySha256: z.string().optional().meta({ description: 'SHA-256 of the body of the request, in hexadecimal.' }),
+    uti: z.string().optional().meta({
+      description: 'Id of the token that went with the request: `uniqueTokenIdentifier` in the logs of the tenant.',
+    }),
+    status: z.number().int().optional().meta({ description: 'HTTP status that the resource answered with.' }),
+    requestId: z.string().optional().meta({ description: '`request-id` that the resource answered with.' }),
+    bytes: z.number().int().optional().meta({ description: 'Size of the body that the resource answered with.' }),
     route: z.string().optional().meta({
       description:
         'Method and path of a request that was refused because of its caller or its form. Absent for requests of tokens that were understood.',

@@ -20,7 +20,7 @@ describe('readQuery', () => {
 
   it('lists the valid outcomes when it rejects another one', () => {
     expect(readQuery(query('outcome=denied'), auditQuerySchema)).toEqual({ outcome: 'denied', limit: 100 });
-    for (const outcome of ['failed', 'DENIED', ''])
+    for (const outcome of ['refused', 'DENIED', ''])
       expect(() => readQuery(query(`outcome=${outcome}`), auditQuerySchema)).toThrow(
         expect.objectContaining({
           code: 'request_invalid',
