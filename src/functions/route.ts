@@ -26,10 +26,10 @@ export function route<const D extends RouteDefinition>(
 ): BoundRoute<Services, D> {
   const declared = bindRoute(definition, handler);
   const serve = pipeline(declared);
-  const { name, method, path, access, durable } = definition;
+  const { name, method, furtherMethods = [], path, access, durable } = definition;
   const http = {
     route: path.slice(1),
-    methods: [method],
+    methods: [method, ...furtherMethods],
     authLevel: isOpen(access) ? ('anonymous' as const) : callerAuthLevel,
   };
   if (durable === undefined) {

@@ -37,7 +37,7 @@ export function createAnswerChecks(document: JsonSchema): AnswerChecks {
 
   return {
     problems: ({ method, path }, { status, mediaType, body }) => {
-      const operation = paths[path]?.[method.toLowerCase()];
+      const operation = paths[path.replace('{*', '{')]?.[method.toLowerCase()];
       const response = operation?.responses[String(status)];
       if (response === undefined) return [`${method} ${path}: the status ${status} is not documented`];
       if (response.content === undefined)

@@ -17,9 +17,11 @@ interface ProbeRequest {
   readonly body?: unknown;
 }
 
+export type ProbeMethod = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
+
 export interface Probe {
   readonly url: string;
-  ask(method: 'GET' | 'POST', path: string, request?: ProbeRequest): Promise<ProbeAnswer>;
+  ask(method: ProbeMethod, path: string, request?: ProbeRequest): Promise<ProbeAnswer>;
   /** All answers so far. */
   readonly answers: readonly ProbeAnswer[];
 }
@@ -45,7 +47,7 @@ export function createProbe(fetch: Fetch, url: string): Probe {
 async function exchange(
   fetch: Fetch,
   url: string,
-  { method, path, headers = {}, body }: ProbeRequest & { readonly method: 'GET' | 'POST'; readonly path: string },
+  { method, path, headers = {}, body }: ProbeRequest & { readonly method: ProbeMethod; readonly path: string },
 ): Promise<ProbeAnswer> {
   const absolute = path.startsWith('http') ? path : `${url}${path}`;
   const content = method === 'POST' ? { body: JSON.stringify(body ?? {}) } : {};

@@ -1,8 +1,9 @@
+import type { ProbeMethod } from './probe.ts';
 import openApi from '../../../docs/openapi.json' with { type: 'json' };
 
 /** `anonymous` routes show nothing about the partner or its customers. */
 interface ProbedRoute {
-  readonly method: 'GET' | 'POST';
+  readonly method: ProbeMethod;
   /** Relative to the address of the app. Parameters are replaced by a placeholder. */
   readonly path: string;
   readonly access: 'anonymous' | 'caller';
@@ -12,7 +13,13 @@ interface Operation {
   readonly security: readonly Readonly<Record<string, readonly string[]>>[];
 }
 
-const methods: Readonly<Record<string, ProbedRoute['method']>> = { get: 'GET', post: 'POST' };
+const methods: Readonly<Record<string, ProbedRoute['method']>> = {
+  get: 'GET',
+  post: 'POST',
+  patch: 'PATCH',
+  put: 'PUT',
+  delete: 'DELETE',
+};
 
 function methodOf(key: string): ProbedRoute['method'] {
   const method = methods[key];

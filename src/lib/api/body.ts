@@ -30,11 +30,7 @@ export async function readJson<T>(
   const declared = Number(request.headers.get('content-length') ?? '0');
   if (declared > maxBytes) throw tooLarge(maxBytes);
   const text = await readText(request.body, maxBytes);
-  if (text === '' && request.headers.get('transfer-encoding') !== null)
-    throw new BrokerError(
-      'request_invalid',
-      'The body did not arrive. Send it with Content-Length: the host drops a body that is sent in chunks.',
-    );
+  if (text === '') requireArrived(request);
   let value: unknown;
   try {
     value = text === '' ? {} : JSON.parse(text);
@@ -70,7 +66,41 @@ export function check<T>(value: unknown, schema: z.ZodType<T>, where: string): T
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 async function readText(body: unknown, maxBytes: number): Promise<string> {
-  if (body === null || body === undefined) return '';
+  const bytes = await readChunks(body, maxBytes);
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    throw new BrokerError('request_invalid', 'The body is not UTF-8.');
+  }
+}
+
+/**
+ * Reads a body as it is.
+ * @returns undefined without a body.
+ * @throws BrokerError request_too_large; request_invalid for a body that the host has dropped.
+ */
+export async function readBytes(
+  request: RequestBody,
+  maxBytes: number = maxRequestBodyBytes,
+): Promise<Uint8Array | undefined> {
+  const declared = Number(request.headers.get('content-length') ?? '0');
+  if (declared > maxBytes) throw tooLarge(maxBytes);
+  const bytes = await readChunks(request.body, maxBytes);
+  if (bytes.length > 0) return bytes;
+  requireArrived(request);
+  return undefined;
+}
+
+function requireArrived({ headers }: RequestBody): void {
+  if (headers.get('transfer-encoding') === null) return;
+  throw new BrokerError(
+    'request_invalid',
+    'The body did not arrive. Send it with Content-Length: the host drops a body that is sent in chunks.',
+  );
+}
+
+async function readChunks(body: unknown, maxBytes: number): Promise<Buffer> {
+  if (body === null || body === undefined) return Buffer.alloc(0);
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of body as AsyncIterable<Uint8Array>) {
@@ -78,11 +108,7 @@ async function readText(body: unknown, maxBytes: number): Promise<string> {
     if (size > maxBytes) throw tooLarge(maxBytes);
     chunks.push(chunk);
   }
-  try {
-    return utf8.decode(Buffer.concat(chunks));
-  } catch {
-    throw new BrokerError('request_invalid', 'The body is not UTF-8.');
-  }
+  return Buffer.concat(chunks);
 }
 
 const tooLarge = (maxBytes: number): BrokerError =>

@@ -13,10 +13,14 @@ type ServicesOf<S, A extends Access> = A extends 'anonymous' ? undefined : S;
 type OrchestrationsOf<D> = D extends { readonly durable: true } ? { readonly orchestrations: Orchestrations } : unknown;
 
 type ParameterNames<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
-  ? Name | ParameterNames<Rest>
+  ? (Name extends `*${infer CatchAll}` ? CatchAll : Name) | ParameterNames<Rest>
   : never;
 type QueryOf<D> = D extends { readonly query: infer Schema extends z.ZodType } ? z.output<Schema> : undefined;
-type BodyOf<D> = D extends { readonly body: infer Schema extends z.ZodType } ? z.output<Schema> : undefined;
+type BodyOf<D> = D extends { readonly rawBody: true }
+  ? Uint8Array | undefined
+  : D extends { readonly body: infer Schema extends z.ZodType }
+    ? z.output<Schema>
+    : undefined;
 
 /** A request that passed the route's access check. Its path, query and body are not parsed yet. */
 type AdmittedRequest<D extends RouteDefinition = RouteDefinition> = {

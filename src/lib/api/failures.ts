@@ -19,10 +19,10 @@ export const directoryFailures = [
 ] as const satisfies readonly ErrorCode[];
 
 /** Codes that the pipeline may answer with before the handler runs. */
-function commonFailures({ access, query, body }: RouteContract): readonly ErrorCode[] {
+function commonFailures({ access, query, body, rawBody }: RouteContract): readonly ErrorCode[] {
   const request: readonly ErrorCode[] = [
-    ...(query === undefined && body === undefined ? [] : (['request_invalid'] as const)),
-    ...(body === undefined ? [] : (['request_too_large'] as const)),
+    ...(query === undefined && body === undefined && !rawBody ? [] : (['request_invalid'] as const)),
+    ...(body === undefined && !rawBody ? [] : (['request_too_large'] as const)),
     'internal',
   ];
   if (access === 'anonymous') return request;

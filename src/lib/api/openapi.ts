@@ -24,8 +24,17 @@ export function openApiDocument(routes: readonly DocumentedRoute[]): JsonSchema 
   const schemas = createSchemaCollector();
   const paths: Record<string, Record<string, JsonSchema>> = {};
   for (const route of routes) {
-    const path = (paths[route.path] ??= {});
-    path[route.method.toLowerCase()] = operation(route, schemas);
+    const path = (paths[documentedPath(route)] ??= {});
+    const { name, method, furtherMethods = [], group } = route;
+    path[method.toLowerCase()] = {
+      operationId: name,
+      ...operation(route, schemas),
+      ...(group === 'Pages' ? {} : { 'x-codeSamples': samplesOf(route) }),
+    };
+    for (const further of furtherMethods) {
+      const operationId = `${name}-${further.toLowerCase()}`;
+      path[further.toLowerCase()] = { operationId, ...operation({ ...route, method: further }, schemas) };
+    }
   }
   return {
     openapi: '3.1.0',
@@ -59,9 +68,8 @@ export function openApiDocument(routes: readonly DocumentedRoute[]): JsonSchema 
 }
 
 function operation(route: DocumentedRoute, schemas: SchemaCollector): JsonSchema {
-  const { name, group, summary, description, access, body, bodyExample } = route;
+  const { method, group, summary, description, access, body, bodyExample, rawBody } = route;
   return {
-    operationId: name,
     tags: [group],
     summary,
     description,
@@ -75,10 +83,15 @@ function operation(route: DocumentedRoute, schemas: SchemaCollector): JsonSchema
             content: { 'application/json': { schema: schemas.input(body), example: bodyExample } },
           },
         }),
+    ...(rawBody === undefined || method === 'GET' || method === 'DELETE'
+      ? {}
+      : { requestBody: { required: false, content: { 'application/json': {} } } }),
     responses: { ...answersOf(route, schemas), ...problemsOf(route, schemas) },
-    ...(group === 'Pages' ? {} : { 'x-codeSamples': samplesOf(route) }),
   };
 }
+
+/** OpenAPI has no notation for a parameter that contains slashes. */
+export const documentedPath = ({ path }: Pick<DocumentedRoute, 'path'>): string => path.replace('{*', '{');
 
 /** For a bearer scheme, the list may name the required roles (OpenAPI 3.1.0 section 4.8.30). */
 function securityOf(access: Access): readonly JsonSchema[] {

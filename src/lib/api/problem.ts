@@ -6,7 +6,7 @@ export interface Answer {
   status: number;
   headers?: Record<string, string>;
   /** Complete before the answer starts, so that no failure can interrupt it. */
-  body?: string;
+  body?: string | Uint8Array<ArrayBuffer>;
   jsonBody?: unknown;
 }
 

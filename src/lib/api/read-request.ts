@@ -1,6 +1,6 @@
 import type { HttpRequest } from '@azure/functions';
 import type * as z from 'zod';
-import { check, readJson } from './body.ts';
+import { check, readBytes, readJson } from './body.ts';
 import type { RouteDefinition } from './route.ts';
 
 /** Path parameters, query and body of a request as the handler gets them. */
@@ -15,19 +15,29 @@ interface ParsedRequest {
  * @throws BrokerError request_invalid, request_too_large.
  */
 export async function readRequest(
-  { path, query, body, maxBodyBytes }: Pick<RouteDefinition, 'path' | 'query' | 'body' | 'maxBodyBytes'>,
+  {
+    path,
+    query,
+    body,
+    rawBody,
+    maxBodyBytes,
+  }: Pick<RouteDefinition, 'path' | 'query' | 'body' | 'rawBody' | 'maxBodyBytes'>,
   request: HttpRequest,
 ): Promise<ParsedRequest> {
   return {
     path: Object.fromEntries(parameterNames(path).map((name) => [name, request.params[name] ?? ''])),
     query: query === undefined ? undefined : readQuery(request, query),
-    body: body === undefined ? undefined : await readJson(request, body, maxBodyBytes),
+    body: rawBody
+      ? await readBytes(request, maxBodyBytes)
+      : body === undefined
+        ? undefined
+        : await readJson(request, body, maxBodyBytes),
   };
 }
 
 /** The names of the parameters in a path such as `/jobs/{job}/runs`. */
 export const parameterNames = (path: string): readonly string[] =>
-  [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
+  [...path.matchAll(/\{\*?(\w+)\}/g)].map(([, name = '']) => name);
 
 /**
  * Parses the query. A function key may travel in it as `code`: that parameter belongs to the Functions host.

@@ -9,16 +9,22 @@ import type { Answer } from './problem.ts';
  */
 export type Access = CallerRole | 'optional' | 'anonymous';
 
+type HttpMethod = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
+
 /** What one route accepts and may answer. */
 export interface RouteContract {
   /** Name of the function that serves the route, and its operation id. */
   readonly name: string;
-  readonly method: 'GET' | 'POST';
-  /** Below `/api`. Azure Functions and OpenAPI use the same notation for parameters. */
+  readonly method: HttpMethod;
+  /** Further methods of the same function, each an operation of its own in the document. */
+  readonly furtherMethods?: readonly HttpMethod[];
+  /** Below `/api`, in the notation of Azure Functions: `{name}` for one segment, `{*name}` for the rest. */
   readonly path: `/${string}`;
   readonly access: Access;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodObject;
+  /** The body is bytes of any kind and not JSON of a schema. */
+  readonly rawBody?: true;
   /** Codes that the route may answer with, in addition to those that the pipeline adds (`failures.ts`). */
   readonly failures: readonly ErrorCode[];
 }
@@ -42,7 +48,7 @@ export interface RouteDefinition extends RouteContract {
 
 /** What readers of the OpenAPI document learn in addition to the contract. */
 export interface RouteDocument {
-  readonly group: 'Tokens' | 'Tenants' | 'Jobs and runs' | 'Audit' | 'Health' | 'Pages';
+  readonly group: 'Tokens' | 'Gateway' | 'Tenants' | 'Jobs and runs' | 'Audit' | 'Health' | 'Pages';
   readonly summary: string;
   readonly description: string;
   /** One for each parameter in the path. */

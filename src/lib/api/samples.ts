@@ -22,9 +22,10 @@ export function samplesOf(route: DocumentedRoute): readonly CodeSample[] {
 /** Path and query with the example values: `/api/jobs/access-check/runs`. */
 export function addressOf(route: DocumentedRoute): string {
   const { pathParameters = {}, queryExample = {} } = route;
-  const path = route.path.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
-    encodeURIComponent(pathParameters[name]?.example ?? ''),
-  );
+  const path = route.path.replaceAll(/\{(\*?)(\w+)\}/g, (_, catchAll: string, name: string) => {
+    const example = pathParameters[name]?.example ?? '';
+    return catchAll === '' ? encodeURIComponent(example) : example;
+  });
   const query = new URLSearchParams(queryExample).toString();
   return `/api${path}${query === '' ? '' : `?${query}`}`;
 }

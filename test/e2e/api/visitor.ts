@@ -55,7 +55,10 @@ export async function createVisitor(url: string): Promise<Visitor> {
 }
 
 function addressOf(url: string, route: RouteContract, { path = {}, query = {} }: Visit): URL {
-  const filled = route.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(path[name] ?? 'none'));
+  const filled = route.path.replaceAll(/\{(\*?)(\w+)\}/g, (_, all: string, name: string) => {
+    const value = path[name] ?? 'none';
+    return all === '' ? encodeURIComponent(value) : value;
+  });
   const address = new URL(`${url}/api${filled}`);
   for (const [name, value] of Object.entries(query)) address.searchParams.set(name, value);
   return address;

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { adviceFor } from '../../../../src/lib/model/advice.ts';
 import { errorTable } from '../../../../src/lib/model/errors.ts';
 import { failuresOf } from '../../../../src/lib/api/failures.ts';
-import { openApiDocument } from '../../../../src/lib/api/openapi.ts';
+import { documentedPath, openApiDocument } from '../../../../src/lib/api/openapi.ts';
 import { parameterNames } from '../../../../src/lib/api/read-request.ts';
 import { createAnswerChecks } from '../../../support/answer-checks.ts';
 import { routes } from '../../../../tools/docs/declared-routes.ts';
@@ -72,7 +72,7 @@ describe('the failures of a route', () => {
     const paths = document['paths'] as Record<string, Record<string, { responses: Record<string, unknown> }>>;
     expect(routes.flatMap(failuresOf).length).toBeGreaterThan(20);
     for (const route of routes) {
-      const responses = paths[route.path]?.[route.method.toLowerCase()]?.responses ?? {};
+      const responses = paths[documentedPath(route)]?.[route.method.toLowerCase()]?.responses ?? {};
       for (const code of failuresOf(route)) {
         expect(JSON.stringify(responses[String(errorTable[code].status)])).toContain(`"${code}"`);
       }
