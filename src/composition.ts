@@ -29,6 +29,7 @@ import { createCredentials, type Credentials } from './lib/credential/create-cre
 import { type IdentityTrust, trustOfAssertion } from './lib/credential/identity-trust.ts';
 import type { JournalWitness } from './lib/credential/credential-journal.ts';
 import { createMsalRedeemer } from './lib/entra/redeemer.ts';
+import { createGateway } from './lib/gateway/create-gateway.ts';
 import { MapBlobs, mapContainer } from './lib/gateway/map-blobs.ts';
 import { MapStore } from './lib/gateway/map-store.ts';
 import { createHealth } from './lib/health/create-health.ts';
@@ -96,15 +97,14 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   );
   const resources = createResourceRegistry(cloud, settings.RESOURCES);
   const limiter = new Limiter(tuning.resourceConcurrency);
-  const shared = { ...runtime, resources, limiter, tokens: broker, partnerTenantId };
+  const shared = { ...runtime, resources, limiter, policy: callers.policy, tokens: broker, partnerTenantId };
   const domains = createDomainResolver(runtime, cloud.endpoints.entra);
   const excludedDomains = new TableExcludedDomains(() => storage.table(excludedDomainsTable), runtime);
   const directory = createTenantDirectory(
     { ...shared, domains, excludedDomains, endpoints: cloud.endpoints },
     wantedTenants(settings),
   );
-  const { policy } = callers;
-  const gated = { ...shared, tokens: new GatedTokens({ ...shared, policy, directory }) };
+  const gated = { ...shared, audit, directory, tokens: new GatedTokens({ ...shared, directory }) };
   const permissionMap = new MapStore({ ...runtime, blobs: new MapBlobs(() => storage.container(mapContainer)) });
   const notifications = createNotifications(runtime, settings.NOTIFICATION_WEBHOOK, settings.NOTIFICATION_FORM);
   return {
@@ -118,12 +118,13 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
     identityTrust: () => trustOf(settings, identityOptions(environment, settings), identity),
     audit,
     broker,
-    jobTokens: recordTokens({ ...gated, audit }),
-    issuing: { ...gated, audit, directory, policy },
+    jobTokens: recordTokens(gated),
+    issuing: gated,
+    gateway: createGateway({ ...gated, vault, permissionMap: () => permissionMap.current() }, cloud),
     directory,
     runs: createRuns({ ...runtime, storage }),
     tuning: tuning.runs,
-    health: createHealth({ ...runtime, credentials, broker, notifications, policy, directory, permissionMap }),
+    health: createHealth({ ...gated, credentials, broker, notifications, permissionMap }),
     notifier: notifications.notifier,
     permissionMap,
   };

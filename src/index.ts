@@ -3,6 +3,7 @@
  * takes down every function. Wrong settings show in `/api/health` and as 503 `config_invalid` instead.
  */
 import './functions/tokens.ts';
+import './functions/gateway.ts';
 import './functions/tenants.ts';
 import './functions/tenant.ts';
 import './functions/jobs.ts';

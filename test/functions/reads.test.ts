@@ -170,7 +170,7 @@ async function call(name: string, { path = {}, query = {}, body }: Request = {},
 }
 
 const textOf = ({ jsonBody, body }: Answer): string =>
-  jsonBody === undefined ? (body ?? '') : JSON.stringify(jsonBody);
+  jsonBody === undefined ? String(body ?? '') : JSON.stringify(jsonBody);
 
 const all = { runId: 'gone-job@all1' };
 const other = { runId: 'access-check@hidden4' };
@@ -186,8 +186,8 @@ const reading: Readonly<Record<string, readonly Request[]>> = {
   'runs-changes': [{ path: { runId: 'gone-job@all2' } }],
 };
 
-/** Routes that have a role and answer without data of tenants. */
-const withoutData = new Set(['jobs', 'tokens', 'jobs-start', 'runs-rerun', 'runs-cancel']);
+/** Routes that have a role and answer without data of tenants, or with what the caller's rule opens. */
+const withoutData = new Set(['jobs', 'tokens', 'gateway', 'jobs-start', 'runs-rerun', 'runs-cancel']);
 
 /** Routes for one tenant, which the path names. */
 const ofOneTenant = ['runs-tenant', 'tenants-show'];

@@ -66,7 +66,11 @@ export class Redemptions {
   constructor(deps: RedemptionDeps, settings: RedemptionSettings) {
     this.#deps = deps;
     this.#settings = settings;
-    this.#limiter = new FairLimiter({ limit: settings.entraConcurrency, maxWaiting: maxQueuedPerCaller });
+    this.#limiter = new FairLimiter({
+      limit: settings.entraConcurrency,
+      maxWaiting: maxQueuedPerCaller,
+      peer: 'Entra',
+    });
     this.#canary = new Canary(deps, settings);
   }
 

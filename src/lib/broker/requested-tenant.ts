@@ -66,27 +66,41 @@ export interface TenantAccess extends Pick<PolicyRequest, 'resource' | 'scopes' 
  * is looked up in Entra.
  * @throws BrokerError like {@link findTenant}
  */
-export async function decideForTenant(
+export function decideForTenant(
   deps: RequestedTenantDeps,
   policy: AccessPolicy,
   { caller, ...request }: TenantAccess,
-  { tenantId, domain, listed }: RequestedTenant,
+  tenant: RequestedTenant,
 ): Promise<Decision> {
-  const isPartnerTenant = tenantId === deps.partnerTenantId;
-  const decideBy = (domains: readonly DomainName[]): Decision =>
-    decide(policy, caller, { ...request, tenantId, domains, isPartnerTenant });
-  const proven = domain === undefined ? [] : [domain];
-  const decision = decideBy(proven);
-  const claimed = listed?.defaultDomain;
-  if (claimed === undefined || claimed === domain) return decision;
-  const decisionIfOwned = decideBy([...proven, claimed]);
-  if (sameDecision(decision, decisionIfOwned)) return decision;
-  return (await deps.directory.tenantOf(claimed, undefined, callerIdOf(caller))) === tenantId
-    ? decisionIfOwned
-    : decision;
+  const decideBy = (facts: TenantFacts): Decision => decide(policy, caller, { ...request, ...facts });
+  return byProvenDomains(deps, callerIdOf(caller), tenant, { decideBy, isSame: sameDecision });
 }
 
 function sameDecision(a: Decision, b: Decision): boolean {
   if (a.allow) return b.allow && a.rule === b.rule;
   return !b.allow && a.missing === b.missing;
+}
+
+/** What a policy reads of a tenant. */
+export type TenantFacts = Pick<PolicyRequest, 'tenantId' | 'domains' | 'isPartnerTenant'>;
+
+/**
+ * Decides by the domains that are proven to belong to a tenant, as {@link decideForTenant} describes.
+ * @throws BrokerError like {@link findTenant}
+ */
+export async function byProvenDomains<T>(
+  deps: RequestedTenantDeps,
+  callerId: string,
+  { tenantId, domain, listed }: RequestedTenant,
+  { decideBy, isSame }: { decideBy: (facts: TenantFacts) => T; isSame: (one: T, other: T) => boolean },
+): Promise<T> {
+  const isPartnerTenant = tenantId === deps.partnerTenantId;
+  const decided = (domains: readonly DomainName[]): T => decideBy({ tenantId, domains, isPartnerTenant });
+  const proven = domain === undefined ? [] : [domain];
+  const decision = decided(proven);
+  const claimed = listed?.defaultDomain;
+  if (claimed === undefined || claimed === domain) return decision;
+  const decisionIfOwned = decided([...proven, claimed]);
+  if (isSame(decision, decisionIfOwned)) return decision;
+  return (await deps.directory.tenantOf(claimed, undefined, callerId)) === tenantId ? decisionIfOwned : decision;
 }

@@ -12,6 +12,8 @@ export interface TokenClaims {
   readonly objectId?: string;
   readonly username?: string;
   readonly clientId?: string;
+  /** `uti`: `uniqueTokenIdentifier` in the tenant's sign-in and audit logs. */
+  readonly tokenIdentifier?: string;
   /** `exp`, by Entra's clock. */
   readonly expiresAtMs?: number;
   /**
@@ -35,6 +37,7 @@ export function readClaims(token: string): TokenClaims {
   const objectId = text(read['oid']);
   const username = text(read['upn']) ?? text(read['unique_name']) ?? text(read['preferred_username']);
   const clientId = text(read['appid']) ?? text(read['azp']);
+  const tokenIdentifier = text(read['uti']);
   const [scp, roles] = [words(read['scp']), words(read['roles'])];
   // A resource may authorize by either, so a rule must name both.
   const scopes =
@@ -47,6 +50,7 @@ export function readClaims(token: string): TokenClaims {
     ...(objectId === undefined ? {} : { objectId }),
     ...(username === undefined ? {} : { username }),
     ...(clientId === undefined ? {} : { clientId }),
+    ...(tokenIdentifier === undefined ? {} : { tokenIdentifier }),
     ...(expiresAtMs === undefined ? {} : { expiresAtMs }),
     ...(scopes === undefined ? {} : { scopes }),
     ...(authenticationMethods === undefined ? {} : { authenticationMethods }),

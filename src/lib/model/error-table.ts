@@ -105,7 +105,7 @@ export const errorTable = {
     scope: 'caller',
     retry: 'never',
     title: 'The request body is too large',
-    advice: sameFor('Send at most 64 KiB, or 512 KiB to start a run.'),
+    advice: sameFor('Send at most 64 KiB, 512 KiB to start a run, or 4 MiB through the gateway.'),
   },
   not_found: {
     status: 404,

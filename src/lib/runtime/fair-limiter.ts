@@ -6,6 +6,8 @@ export interface FairLimiterSettings {
   readonly limit: number;
   /** Maximum number of waiting operations of one caller. Its next operation is rejected. */
   readonly maxWaiting: number;
+  /** Who answers the operations, for the rejection. */
+  readonly peer: string;
 }
 
 /** One of this many turns goes to the background while others wait, too, so that jobs end. */
@@ -79,7 +81,7 @@ export class FairLimiter {
     const ticket: Ticket = { queuedFor: new Set(), end: () => undefined, start: resolve };
     for (const requester of requesters.all) this.#queue(ticket, requester);
     if (ticket.queuedFor.size === 0) {
-      const detail = `The caller already waits for ${this.#settings.maxWaiting} answers of Entra.`;
+      const detail = `The caller already waits for ${this.#settings.maxWaiting} answers of ${this.#settings.peer}.`;
       throw new BrokerError('caller_throttled', detail, { retryAfterSeconds });
     }
     this.#waiting += 1;

@@ -71,7 +71,7 @@ class EntraDomainResolver implements DomainResolver {
   readonly #known = new LRUCache<string, Answer>({ max: cacheSize.known });
   readonly #unknown = new LRUCache<string, Answer>({ max: cacheSize.unknown });
   readonly #flights = new SingleFlight<TenantId | undefined>();
-  readonly #limiter = new FairLimiter({ limit: concurrency, maxWaiting });
+  readonly #limiter = new FairLimiter({ limit: concurrency, maxWaiting, peer: 'Entra' });
   #resumesAtMs = 0;
 
   constructor(deps: DomainResolverDeps, entraEndpoint: string) {

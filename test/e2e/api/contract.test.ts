@@ -105,6 +105,17 @@ describe('POST /api/tokens', () => {
   });
 });
 
+describe('the gateway', () => {
+  it('returns the answer of the resource, or a problem', async () => {
+    const path = { tenant, resource: 'graph', path: 'v1.0/users' };
+    const read = await visitor.visit('gateway', { token, path, query: { $top: '1' } });
+    expect([read.status, read.headers.get('cache-control')]).toEqual([200, 'no-store']);
+    expect(read.body['value']).toHaveLength(1);
+    const refused = await visitor.visit('gateway', { token, path, query: { $top: 'x' } });
+    expect([refused.status, refused.code]).toEqual([400, 'request_invalid']);
+  });
+});
+
 describe('jobs and runs', () => {
   const window = 'contract-1';
   const runId = `licence-report@${window}`;

@@ -61,6 +61,7 @@ const samplesIn = (language: string) => samples.filter(({ lang }) => lang === la
 /** A text in the output of each sample, in every language. */
 const outputs: Readonly<Record<string, RegExp>> = {
   'POST /api/tokens': /accessToken/,
+  'GET /api/gateway/{tenant}/{resource}/{path}': /displayName/,
   'GET /api/tenants': /reachable/,
   'GET /api/tenants/{tenant}': /history/,
   'GET /api/jobs': /licence-report/,

@@ -37,18 +37,25 @@ async function visitorWith(settings: Readonly<Record<string, string>>) {
     const { status, code } = await visitor.visit('tokens', { token, body: { tenant, resource: 'graph' } });
     return code ?? status;
   };
-  return { visitor, requestToken };
+  const sendRequest = async (tenant: string) => {
+    const path = { tenant, resource: 'graph', path: 'v1.0/users' };
+    const { status, code } = await visitor.visit('gateway', { token, path });
+    return code ?? status;
+  };
+  return { visitor, requestToken, sendRequest };
 }
 
 it('no token is issued for a tenant excluded by a domain that no list contains, nor for the excluded partner tenant', async () => {
   const { tenantId, domain, initialDomain } = renamed();
   const other = demo.cloud.tenants.find(({ state, tenantId: id }) => state === 'ok' && id !== tenantId);
-  const { visitor, requestToken } = await visitorWith({
+  const { visitor, requestToken, sendRequest } = await visitorWith({
     TENANTS_EXCLUDE: `${initialDomain},${demo.cloud.partnerTenantId},typo.example`,
   });
   for (const name of [tenantId, domain, initialDomain, demo.cloud.partnerTenantId])
     expect([name, await requestToken(name)]).toEqual([name, 'tenant_excluded']);
-  expect(await requestToken(other?.tenantId ?? '')).toBe(200);
+  for (const name of [tenantId, domain, initialDomain])
+    expect([name, await sendRequest(name)]).toEqual([name, 'tenant_excluded']);
+  for (const ask of [requestToken, sendRequest]) expect(await ask(other?.tenantId ?? '')).toBe(200);
   const { body } = await visitor.visit('tenants', { token });
   expect(body['tenants']).toContainEqual(expect.objectContaining({ tenantId, reachable: false, reason: 'excluded' }));
   expect(body['warnings']).toEqual([expect.stringContaining('typo.example')]);

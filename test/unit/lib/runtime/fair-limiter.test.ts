@@ -9,7 +9,7 @@ const background = (id: string): Requester => ({ id, kind: 'background' });
 
 /** Work that records its start and ends when the test says. */
 function stage(limit: number, maxWaiting = 100) {
-  const limiter = new FairLimiter({ limit, maxWaiting });
+  const limiter = new FairLimiter({ limit, maxWaiting, peer: 'Entra' });
   const started: string[] = [];
   const ends: (() => void)[] = [];
   const run = (name: string, requesters: Requesters, signal?: AbortSignal): Promise<string> =>
@@ -90,7 +90,7 @@ describe('FairLimiter', () => {
       fc.constantFrom(1, 2, 16),
       fc.array(step, { maxLength: 30 }),
       async (s, limit, steps) => {
-        const limiter = new FairLimiter({ limit, maxWaiting: 50 });
+        const limiter = new FairLimiter({ limit, maxWaiting: 50, peer: 'Entra' });
         let active = 0;
         const outcomes = steps.map(async ({ ids: [first = 0, ...later], aborts }) => {
           const requesters = new Requesters(caller(`${first}`));

@@ -1,0 +1,97 @@
+import { exampleDomain } from '../lib/api/examples.ts';
+import { directoryFailures } from '../lib/api/failures.ts';
+import type { Answer } from '../lib/api/problem.ts';
+import type { RouteDocument } from '../lib/api/route.ts';
+import { BrokerError } from '../lib/model/errors.ts';
+import { orderHeaders, readAddress } from '../lib/gateway/gateway-order.ts';
+import { serveRequest } from '../lib/gateway/serve-request.ts';
+import { rotateIfOverdue } from './rotation.ts';
+import { route } from './route.ts';
+
+/** Largest body of a request, bytes: Graph accepts no more than 4 MB. */
+const maximumRequestBytes = 4 * 1024 * 1024;
+
+/** Sends a caller's request into a tenant, under no more permissions than the caller's rule names. */
+route(
+  {
+    name: 'gateway',
+    method: 'GET',
+    furtherMethods: ['POST', 'PATCH', 'PUT', 'DELETE'],
+    path: '/gateway/{tenant}/{resource}/{*path}',
+    access: 'Requests.Send',
+    rawBody: true,
+    maxBodyBytes: maximumRequestBytes,
+    recordsRefusals: true,
+    failures: [
+      'resource_not_allowed',
+      'tenant_unknown',
+      'tenant_not_delegated',
+      'tenant_excluded',
+      'policy_missing',
+      ...directoryFailures,
+      'resource_unavailable',
+      'access_denied',
+      'throttled',
+      'entra_request_rejected',
+      'resource_error',
+      'key_vault_unavailable',
+      'storage_unavailable',
+      'audit_unavailable',
+    ],
+    document,
+  },
+  async (services, { request, path, body: sent, caller, correlationId, log }): Promise<Answer> => {
+    rotateIfOverdue(services);
+    const headers = orderHeaders(request.headers);
+    if ((headers['content-encoding'] ?? 'identity') !== 'identity')
+      throw new BrokerError('request_invalid', 'The body has a content coding; send it without one.');
+    const order = {
+      ...readAddress(request.url, path),
+      method: request.method,
+      headers,
+      body: sent,
+    };
+    const {
+      status,
+      headers: returned,
+      body,
+    } = await serveRequest(services.gateway, order, {
+      caller,
+      correlationId,
+      log,
+    });
+    return {
+      status,
+      headers: { ...returned, 'cache-control': 'no-store', 'content-security-policy': inert },
+      ...(body.length === 0 ? {} : { body: new Uint8Array(body) }),
+    };
+  },
+);
+
+/** An answer may be HTML. Opened in a browser, it must not run as a page of the broker. */
+const inert = "sandbox; default-src 'none'";
+
+async function document(): Promise<RouteDocument> {
+  return {
+    group: 'Gateway',
+    summary: 'Send a request into a tenant',
+    description:
+      'Sends the request to the resource and returns its answer, if a rule of the access policy allows it to the caller: for Microsoft Graph under no more permissions than the rule names (`scopes`), whatever the token behind it carries. The token never leaves the broker. The request leaves only after its audit record is stored. Links in answers (`@odata.nextLink`, `@odata.deltaLink`, `Location`) lead back to the gateway. Only listed headers pass, redirects are returned and not followed, and an answer of more than 20 MiB is refused. The body has at most 4 MiB and a `Content-Length`. Each part of a `$batch` is judged and sent by itself. A status of the resource is returned as it is, so a failure of the broker is recognized by its media type, `application/problem+json`.',
+    pathParameters: {
+      tenant: { description: 'Tenant id (GUID) or a verified domain of the tenant.', example: exampleDomain },
+      resource: { description: 'Alias of the resource, such as graph.', example: 'graph' },
+      path: {
+        description: 'Path at the resource, with slashes. For Graph it starts with the version.',
+        example: 'v1.0/users',
+      },
+    },
+    queryExample: { $select: 'id,displayName', $top: '5' },
+    answers: [
+      {
+        status: 200,
+        description: 'The answer of the resource. Its status may be any other.',
+        contents: [{ mediaType: 'application/json' }],
+      },
+    ],
+  };
+}

@@ -1,0 +1,137 @@
+import { allowingRules, type Denial, decide, denyInAnyTenant, type PolicyCaller } from '../callers/decide.ts';
+import type { AccessPolicy, Rule } from '../callers/policy.ts';
+import { byProvenDomains, findTenant, parseReference, type TenantFacts } from '../broker/requested-tenant.ts';
+import { readPath } from '../judge/reading/path.ts';
+import { readTarget } from '../judge/reading/target.ts';
+import { type Caller, callerIdOf } from '../model/caller.ts';
+import { BrokerError } from '../model/errors.ts';
+import type { TenantId } from '../model/identifiers.ts';
+import type { Resource } from '../model/token.ts';
+import { scrub } from '../runtime/log.ts';
+import { type Choice, chooseRule } from './choose-rule.ts';
+import type { GatewayDeps } from './gateway.ts';
+import type { GatewayOrder } from './gateway-order.ts';
+import { pathOf, readPlainUrl } from './plain-url.ts';
+import type { RequestFacts } from './request-records.ts';
+import { grantOf } from './rule-grant.ts';
+
+/** A request that a rule lets out. */
+export interface Authorization extends Choice {
+  readonly tenantId: TenantId;
+  readonly resource: Resource;
+  /** The address of the resource, without a trailing slash. */
+  readonly baseUrl: string;
+}
+
+/** Facts that become known while a request is authorized. */
+export type KnownFacts = { -readonly [K in keyof RequestFacts]: RequestFacts[K] };
+
+/** The facts that a request itself shows. */
+export const factsOf = (order: GatewayOrder): KnownFacts => {
+  const path = readablePath(order);
+  return {
+    // The text of the caller may contain anything, even a secret pasted by mistake.
+    tenantAsked: scrub(order.tenant),
+    resource: order.resource,
+    method: order.method,
+    scopes: [],
+    ...(path === undefined ? {} : { path }),
+  };
+};
+
+/** Canonical as the judge reads it, without query; undefined for a path that cannot be read. */
+function readablePath({ resource, url }: GatewayOrder): string | undefined {
+  try {
+    if (resource !== 'graph') return pathOf(readPlainUrl(url).segments);
+    const { version, path } = readTarget(url, 'graph');
+    return `/${version}${readPath(path).slashed}`;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Finds the tenant, applies the policy and judges the request. Fills `facts` for the audit record.
+ * @throws BrokerError caller_forbidden, request_invalid, resource_not_allowed, tenant_unknown, or a failure to find the
+ * tenant.
+ */
+export async function authorize(
+  deps: GatewayDeps,
+  order: GatewayOrder,
+  caller: Caller,
+  facts: KnownFacts,
+): Promise<Authorization> {
+  const resource = deps.resources.get(order.resource);
+  const reference = parseReference(order.tenant);
+  if (reference.kind === 'id') facts.tenantId = reference.tenantId;
+  const { policy } = await deps.policy.current();
+  const request = { resource: resource.alias, via: 'gateway' } as const;
+  // Before the tenant of a domain is looked up, so that a caller without any rule causes no request to Entra.
+  const early = denyInAnyTenant(policy, caller, request);
+  if (early !== undefined) throw forbidden(early);
+
+  const tenant = await findTenant(deps, reference, callerIdOf(caller));
+  if (tenant.tenantId !== undefined) facts.tenantId = tenant.tenantId;
+  const rules = await byProvenDomains(deps, callerIdOf(caller), tenant, {
+    decideBy: (proven) => rulesFor(policy, caller, { ...request, ...proven }),
+    isSame: sameRules,
+  });
+  if ('missing' in rules) throw forbidden(rules);
+  // After the decision, so that a caller without a rule learns nothing about tenants.
+  if (tenant.tenantId === undefined) throw new BrokerError('tenant_unknown', 'No tenant owns this domain.');
+
+  const baseUrl = deps.addressOf(resource);
+  if (baseUrl === undefined) {
+    throw new BrokerError('resource_not_allowed', `The resource ${resource.alias} has no address to send requests to.`);
+  }
+  const { tenantId } = tenant;
+  const choice = await choose(deps, rules, order, { caller, resource, baseUrl, tenantId });
+  const { rule } = choice;
+  facts.rule = rule.name;
+  facts.application = rule.application;
+  facts.grant = grantOf(rule);
+  return { ...choice, tenantId, resource, baseUrl };
+}
+
+type Request = TenantFacts & { readonly resource: string; readonly via: 'gateway' };
+
+function rulesFor(policy: AccessPolicy, caller: PolicyCaller, request: Request): readonly Rule[] | Denial {
+  const asked = { ...request, scopes: [] };
+  const decision = decide(policy, caller, asked);
+  return decision.allow ? allowingRules(policy, caller, asked) : decision;
+}
+
+function sameRules(one: readonly Rule[] | Denial, other: readonly Rule[] | Denial): boolean {
+  if ('missing' in one) return 'missing' in other && one.missing === other.missing;
+  return !('missing' in other) && one.length === other.length && one.every((rule, index) => rule === other[index]);
+}
+
+interface Asked extends Pick<Authorization, 'resource' | 'baseUrl' | 'tenantId'> {
+  readonly caller: Caller;
+}
+
+async function choose(
+  deps: GatewayDeps,
+  rules: readonly Rule[],
+  order: GatewayOrder,
+  { caller, resource, baseUrl, tenantId }: Asked,
+): Promise<Choice> {
+  const owner = { caller: callerIdOf(caller), tenantId, resource: resource.alias };
+  const choice = await chooseRule(
+    {
+      map: resource.alias === 'graph' ? await deps.permissionMap() : undefined,
+      graphHost: deps.graphHost,
+      readLink: (rule, url) => deps.links.read({ ...owner, rule }, url),
+    },
+    rules,
+    order,
+    { alias: resource.alias, baseUrl, tenantId },
+  );
+  if ('rule' in choice) return choice;
+  throw new BrokerError(choice.kind === 'unreadable' ? 'request_invalid' : 'caller_forbidden', choice.reason, {
+    logFields: { refusal: choice.kind },
+  });
+}
+
+const forbidden = ({ reason, missing }: Denial): BrokerError =>
+  new BrokerError('caller_forbidden', reason, { logFields: { missing } });

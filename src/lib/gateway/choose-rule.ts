@@ -1,0 +1,100 @@
+import type { Rule } from '../callers/policy.ts';
+import type { PermissionMap } from '../judge/map/permission-map.ts';
+import { isJson } from '../judge/reading/headers.ts';
+import { Refusal, unreadable } from '../judge/refusal.ts';
+import type { Allowed, Refused } from '../judge/verdict.ts';
+import type { LinkReading } from './links.ts';
+import type { GatewayOrder } from './gateway-order.ts';
+import { allowedParts, judgeGraph, type JudgedPart } from './judge-graph.ts';
+import { judgePlain, type PlainTarget } from './judge-plain.ts';
+
+/** What a rule lets out: one request, or the allowed parts of a batch. */
+type Judged =
+  | { readonly batch: false; readonly verdict: Allowed; readonly cmdlet: string | undefined }
+  | { readonly batch: true; readonly parts: readonly JudgedPart[] };
+
+/** The rule that serves a request. */
+export interface Choice {
+  readonly rule: Rule;
+  readonly judged: Judged;
+}
+
+/** What the rules are asked about. */
+export interface JudgeDeps {
+  /** Undefined for resources other than Graph. */
+  readonly map: PermissionMap | undefined;
+  /** Host of Graph in the cloud. */
+  readonly graphHost: string;
+  /** Reads the links of the gateway, which belong to one rule. @throws BrokerError key_vault_unavailable */
+  readonly readLink: (rule: string, url: string) => Promise<LinkReading>;
+}
+
+/**
+ * Chooses the first rule that lets the request out. Of a batch, the first rule that lets every part out, or else the one
+ * that lets out most.
+ * @param rules Rules of the caller for the resource in the tenant, in the order of the policy; at least one.
+ * @returns the rule, or the refusal of the rule that came furthest.
+ */
+export async function chooseRule(
+  deps: JudgeDeps,
+  rules: readonly Rule[],
+  order: GatewayOrder,
+  target: PlainTarget,
+): Promise<Choice | Refused> {
+  const refusals: Refused[] = [];
+  let best: { readonly choice: Choice; readonly allowed: number } | undefined;
+  for (const rule of rules) {
+    const judged = await judgeByRule(deps, rule, order, target);
+    if ('allowed' in judged) {
+      refusals.push(judged);
+      continue;
+    }
+    if (!judged.batch) return { rule, judged };
+    const allowed = allowedParts(judged.parts).length;
+    if (allowed === judged.parts.length) return { rule, judged };
+    if (best === undefined || allowed > best.allowed) best = { choice: { rule, judged }, allowed };
+  }
+  if (best !== undefined) return best.choice;
+  // A rule that could read the request came further than one that could not.
+  return refusals.find(({ kind }) => kind !== 'unreadable') ?? refusals[0] ?? nothing;
+}
+
+const nothing: Refused = { allowed: false, kind: 'not-permitted', reason: 'No rule opens the request; ask for one.' };
+
+async function judgeByRule(
+  deps: JudgeDeps,
+  rule: Rule,
+  order: GatewayOrder,
+  target: PlainTarget,
+): Promise<Judged | Refused> {
+  const reading = await deps.readLink(rule.name, order.url);
+  if (!reading.ok) return { allowed: false, kind: 'not-permitted', reason: reading.reason };
+  try {
+    const body = bodyText(order);
+    if (deps.map === undefined) {
+      const plain = judgePlain(rule.requests ?? noRequests, { ...order, url: reading.url }, target, body);
+      return { batch: false, ...plain };
+    }
+    const request = { ...order, url: reading.url, body, link: reading.link };
+    const judged = judgeGraph(deps.map, rule, deps.graphHost, request);
+    if (judged.batch) return judged;
+    return judged.verdict.allowed ? { batch: false, verdict: judged.verdict, cmdlet: undefined } : judged.verdict;
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return { allowed: false, kind: error.kind, reason: error.message };
+  }
+}
+
+/** `parsePolicy` demands `requests` of such a rule. */
+const noRequests = { methods: undefined, paths: [], cmdlets: undefined };
+
+/** Rejects invalid UTF-8 in JSON. Of other bodies the judge reads only whether there is one. */
+function bodyText({ body, headers }: GatewayOrder): string {
+  if (body === undefined) return '';
+  if (!isJson(headers['content-type'])) return Buffer.from(body).toString('latin1');
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body);
+  } catch {
+    throw unreadable('The body is not UTF-8; send JSON in UTF-8.');
+  }
+}

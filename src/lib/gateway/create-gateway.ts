@@ -1,0 +1,52 @@
+import { randomBytes } from 'node:crypto';
+import { KeyVaultSecrets } from '../credential/key-vault-secrets.ts';
+import type { Cloud } from '../model/clouds.ts';
+import type { Resource } from '../model/token.ts';
+import { FairLimiter } from '../runtime/fair-limiter.ts';
+import type { GatewayDeps } from './gateway.ts';
+import { GatewayLinks } from './gateway-links.ts';
+import { LinkKeys } from './link-keys.ts';
+import { createUpstream } from './upstream.ts';
+
+/** Concurrent requests of all callers to one resource, per instance: as many as those of jobs. */
+const concurrency = 64;
+/** Waiting requests of one caller to one resource. */
+const maximumWaiting = 100;
+
+/** Where the gateway's parts come from. */
+interface GatewayParts extends Omit<GatewayDeps, 'links' | 'upstream' | 'limiterOf' | 'graphHost' | 'addressOf'> {
+  readonly vault: ConstructorParameters<typeof KeyVaultSecrets>[0];
+}
+
+/** Puts the gateway together. Nothing is read or connected before the first request. */
+export function createGateway(parts: GatewayParts, cloud: Cloud): GatewayDeps {
+  const { vault, ...deps } = parts;
+  const limiters = new Map<string, FairLimiter>();
+  return {
+    ...deps,
+    links: new GatewayLinks(new LinkKeys({ ...deps, secrets: new KeyVaultSecrets(vault), randomBytes })),
+    upstream: createUpstream(),
+    limiterOf: ({ alias }) => {
+      const limiter =
+        limiters.get(alias) ??
+        new FairLimiter({ limit: concurrency, maxWaiting: maximumWaiting, peer: `the resource ${alias}` });
+      limiters.set(alias, limiter);
+      return limiter;
+    },
+    graphHost: new URL(cloud.resources.graph).host,
+    addressOf: (resource) => addressOf(cloud, resource),
+  };
+}
+
+/** The address of a resource without a trailing slash. Undefined for one that Entra knows by its application id only. */
+function addressOf({ endpoints }: Cloud, { alias, identifier }: Resource): string | undefined {
+  const own: Readonly<Record<string, string>> = {
+    graph: endpoints.graph,
+    'aad-graph': endpoints.aadGraph,
+    exchange: endpoints.exchange,
+    'partner-center': endpoints.partnerCenter,
+    arm: endpoints.arm,
+  };
+  const address = Object.hasOwn(own, alias) ? own[alias] : identifier;
+  return address !== undefined && /^https?:\/\//.test(address) ? address.replace(/\/$/, '') : undefined;
+}

@@ -1,0 +1,32 @@
+import type { PolicyStore } from '../callers/policy-store.ts';
+import type { GatedTokens } from '../broker/gated-tokens.ts';
+import type { PermissionMap } from '../judge/map/permission-map.ts';
+import type { TenantId } from '../model/identifiers.ts';
+import type { ResourceRegistry } from '../model/resources.ts';
+import type { Resource } from '../model/token.ts';
+import type { Random } from '../runtime/clock.ts';
+import type { FairLimiter } from '../runtime/fair-limiter.ts';
+import type { TenantDirectory } from '../tenants/directory.ts';
+import type { GatewayLinks } from './gateway-links.ts';
+import type { RequestRecordsDeps } from './request-records.ts';
+import type { Upstream } from './upstream.ts';
+
+/** What the gateway needs. */
+export interface GatewayDeps extends RequestRecordsDeps {
+  readonly policy: PolicyStore;
+  readonly directory: Pick<TenantDirectory, 'find' | 'tenantOf'>;
+  readonly resources: ResourceRegistry;
+  /** Refuses tenants that are excluded or out of reach. */
+  readonly tokens: GatedTokens;
+  readonly partnerTenantId: TenantId;
+  readonly random: Random;
+  readonly permissionMap: () => Promise<PermissionMap>;
+  readonly links: GatewayLinks;
+  readonly upstream: Upstream;
+  /** Limits the concurrent requests to a resource, in turns of the callers. */
+  readonly limiterOf: (resource: Resource) => FairLimiter;
+  /** Host of Graph in the cloud, for example `graph.microsoft.com`. */
+  readonly graphHost: string;
+  /** The address of a resource without a trailing slash. Undefined: it has none. */
+  readonly addressOf: (resource: Resource) => string | undefined;
+}

@@ -1,0 +1,75 @@
+import { type RequestLimit, requestMethods } from '../callers/request-limit.ts';
+import { readHeaders } from '../judge/reading/headers.ts';
+import { quoted, unreadable } from '../judge/refusal.ts';
+import type { Allowed } from '../judge/verdict.ts';
+import type { TenantId } from '../model/identifiers.ts';
+import { cmdletPath, judgeCmdlet, runsCmdlet } from './exchange-cmdlet.ts';
+import type { GatewayOrder } from './gateway-order.ts';
+import { pathOf, readPlainUrl } from './plain-url.ts';
+import { refuseUnlisted } from './refuse-unlisted.ts';
+
+/** A resource without a permission map, in the tenant of the request. */
+export interface PlainTarget {
+  readonly alias: string;
+  /** Address of the resource, without a trailing slash. */
+  readonly baseUrl: string;
+  readonly tenantId: TenantId;
+}
+
+/** An allowed request, and the cmdlet that it runs. */
+export interface PlainVerdict {
+  readonly verdict: Allowed;
+  readonly cmdlet: string | undefined;
+}
+
+/** Headers of Exchange beside those that are forwarded to every resource. They route the request and shape the answer. */
+const exchangeHeaders = ['x-anchormailbox', 'x-responseformat', 'x-serializationlevel'];
+
+/**
+ * Judges a request to a resource other than Graph by `requests` of the rule alone.
+ * @param body Text of the body; '' without one.
+ * @throws Refusal
+ */
+export function judgePlain(
+  limit: RequestLimit,
+  order: Pick<GatewayOrder, 'tenant' | 'method' | 'url' | 'headers'>,
+  target: PlainTarget,
+  body: string,
+): PlainVerdict {
+  const method = requestMethods.find((known) => known === order.method);
+  if (method === undefined) {
+    throw unreadable(`The method ${quoted(order.method)} is not one of ${requestMethods.join(', ')}; use one of them.`);
+  }
+  if ((method === 'GET' || method === 'DELETE') && body !== '')
+    throw unreadable(`A ${method} request has no body; send it without one.`);
+  const { segments: asked, query } = readPlainUrl(order.url);
+  const headers = headersOf(order.headers, target);
+  const isCmdlet = target.alias === 'exchange' && runsCmdlet(asked);
+  const segments = isCmdlet ? cmdletPath(method, asked, { asked: order.tenant, tenantId: target.tenantId }) : asked;
+  const path = pathOf(segments);
+  const cmdlet = isCmdlet ? judgeCmdlet(limit, body) : undefined;
+  // Without `paths`, `cmdlets` is all that the rule lists.
+  if (!isCmdlet) refuseUnlisted({ ...limit, paths: limit.paths ?? [] }, { method, path }, { ignoreCase: false });
+  const url = `${target.baseUrl}${path}${query === '' ? '' : `?${query}`}`;
+  return {
+    verdict: {
+      allowed: true,
+      permissions: [],
+      request: { method, url, path, headers },
+      answer: { remove: [], readableTypes: undefined, anyFormat: true },
+      lookUps: [],
+      selected: [],
+    },
+    cmdlet,
+  };
+}
+
+function headersOf(headers: GatewayOrder['headers'], { alias }: PlainTarget): Readonly<Record<string, string>> {
+  const common = readHeaders(headers);
+  if (alias !== 'exchange') return common;
+  const own = exchangeHeaders.flatMap((name) => {
+    const value = headers[name];
+    return value === undefined || !/^[\x20-\x7e]*$/.test(value) ? [] : [[name, value] as const];
+  });
+  return { ...common, ...Object.fromEntries(own) };
+}

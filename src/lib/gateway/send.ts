@@ -1,0 +1,134 @@
+import { longestRecordSeconds } from '../audit/audit-log.ts';
+import type { Allowed } from '../judge/verdict.ts';
+import { callerIdOf } from '../model/caller.ts';
+import { BrokerError } from '../model/errors.ts';
+import type { AccessToken, TokenRequest } from '../model/token.ts';
+import { isTransientStatus } from '../graph/reply.ts';
+import { OutboundError, outboundFailure, retryAfterSeconds } from '../runtime/outbound.ts';
+import { Requesters } from '../runtime/requesters.ts';
+import { backOffMs, retry } from '../runtime/retry.ts';
+import { answerHeaders } from './answer-headers.ts';
+import type { Authorization } from './authorize.ts';
+import type { GatewayDeps } from './gateway.ts';
+import { quotesToken } from './quotes-token.ts';
+import type { Sender } from './request-records.ts';
+import type { Answer } from './rewrite-answer.ts';
+import type { UpstreamRequest } from './upstream.ts';
+
+/** The rules of the requests of jobs (lib/graph/exchange.ts). Only reading is repeated. */
+const attempts = 4;
+const maxWaitSeconds = 20;
+const firstBackOffMs = 1_000;
+
+/** An authorized request, or a part of one. */
+export interface Outgoing {
+  readonly deps: GatewayDeps;
+  readonly sender: Sender;
+  readonly authorization: Pick<Authorization, 'rule' | 'tenantId' | 'resource' | 'baseUrl'>;
+  readonly verdict: Allowed;
+  readonly body: Uint8Array | undefined;
+  /** The end of the whole request. */
+  readonly signal: AbortSignal;
+}
+
+/** An answer with all its headers, and the token that was sent. */
+export interface Received {
+  readonly answer: Answer;
+  readonly token: AccessToken;
+}
+
+/**
+ * Sends a request: reading up to four times after throttling and server errors, everything else once. The tenant is
+ * checked again, with the token, before each attempt: it may have been excluded in between.
+ * @throws BrokerError of the token source; caller_throttled; resource_error if no usable answer came.
+ */
+export async function sendUpstream(outgoing: Outgoing, tokenRequest: TokenRequest): Promise<Received> {
+  const { deps, sender, authorization, signal } = outgoing;
+  const requesters = new Requesters({ id: callerIdOf(sender.caller), kind: 'caller' });
+  const limiter = deps.limiterOf(authorization.resource);
+  const attempt = (): Promise<Received> =>
+    limiter.run(
+      async () => {
+        const token = await deps.tokens.getToken(tokenRequest, signal);
+        return { token, answer: await deps.upstream(upstreamRequest(outgoing, token)) };
+      },
+      requesters,
+      signal,
+    );
+  try {
+    const received = await retry(attempt, {
+      clock: deps.clock,
+      attempts: outgoing.verdict.request.method === 'GET' ? attempts : 1,
+      afterValue: ({ answer }, count) => pauseMs(deps, answer, count),
+      afterError: (error, count) => (isNetworkFailure(error) ? backOff(deps, count) : undefined),
+      signal,
+    });
+    return checked(received);
+  } catch (error) {
+    if (error instanceof OutboundError) throw outboundFailure(error, 'resource_error', 'The resource');
+    throw error;
+  }
+}
+
+/** What the token of a request must be. */
+export const tokenRequestOf = ({ authorization, sender }: Outgoing, grant: TokenRequest['grant']): TokenRequest => ({
+  tenantId: authorization.tenantId,
+  resource: authorization.resource,
+  grant,
+  application: authorization.rule.application,
+  // It is sent after its record has been written.
+  minimumLifetimeSeconds: 60 + longestRecordSeconds,
+  correlationId: sender.correlationId,
+  callerId: callerIdOf(sender.caller),
+});
+
+/** The address to send to: that of the verdict, at the resource of this cloud. */
+const addressIn = (baseUrl: string, judgedUrl: string): string =>
+  `${baseUrl}${judgedUrl.slice(judgedUrl.indexOf('/', judgedUrl.indexOf('//') + 2))}`;
+
+function upstreamRequest(
+  { authorization, verdict, body, sender, signal }: Outgoing,
+  token: AccessToken,
+): UpstreamRequest {
+  const { method, url, headers } = verdict.request;
+  return {
+    method,
+    url: addressIn(authorization.baseUrl, url),
+    headers: {
+      accept: 'application/json',
+      'client-request-id': sender.correlationId,
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+      authorization: `Bearer ${token.secret.reveal()}`,
+    },
+    body,
+    signal,
+  };
+}
+
+function pauseMs(deps: GatewayDeps, { status, headers }: Answer, attempt: number): number | undefined {
+  if (!isTransientStatus(status)) return undefined;
+  const retryAfter = headers['retry-after'];
+  const demanded =
+    retryAfter === undefined
+      ? undefined
+      : retryAfterSeconds(new Headers({ 'retry-after': retryAfter }), deps.clock.nowMs());
+  if (demanded === undefined) return backOff(deps, attempt);
+  return demanded > maxWaitSeconds ? undefined : (demanded + deps.random()) * 1000;
+}
+
+const backOff = (deps: GatewayDeps, attempt: number): number =>
+  backOffMs(attempt, firstBackOffMs) * (0.5 + deps.random());
+
+const isNetworkFailure = (error: unknown): boolean => error instanceof OutboundError && error.failure === 'network';
+
+/** @throws BrokerError resource_error for an answer that must not reach the caller. */
+function checked({ answer, token }: Received): Received {
+  if (answer.status < 200 || answer.status > 599) {
+    throw new BrokerError('resource_error', 'The resource answers with a status that does not exist.');
+  }
+  if (quotesToken(answer, token.secret)) {
+    throw new BrokerError('resource_error', 'The resource repeats the token in its answer, so the answer was dropped.');
+  }
+  return { answer: { ...answer, headers: answerHeaders(answer.headers) }, token };
+}

@@ -1,0 +1,112 @@
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import { OutboundError } from '../runtime/outbound.ts';
+import { once } from '../runtime/once.ts';
+import type { Answer } from './rewrite-answer.ts';
+
+/** One request to a resource. */
+export interface UpstreamRequest {
+  readonly method: string;
+  /** Absolute. */
+  readonly url: string;
+  /** Names are lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array | undefined;
+  /** The end of the request and of the reading of its answer. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Sends one request, once, and reads the whole answer. Redirects are not followed.
+ * @returns the answer with all its headers.
+ * @throws OutboundError if no complete answer arrived; never for a status.
+ */
+export type Upstream = (request: UpstreamRequest) => Promise<Answer>;
+
+/** Largest answer, in bytes, before and after decompression: as for the requests of jobs. */
+export const maximumAnswerBytes = 20 * 1024 * 1024;
+const maximumHeaderBytes = 32 * 1024;
+/** Connections to one origin. The gateway's limiter is the lower limit. */
+const maximumConnections = 256;
+const connectTimeoutMs = 10_000;
+
+const unzip = promisify(gunzip);
+
+/**
+ * The connections of the gateway, apart from those of the rest of the app. They are made when the first request needs them.
+ */
+export function createUpstream(): Upstream {
+  const load = once(loadConnections);
+  return async (upstream) => {
+    const { host } = new URL(upstream.url);
+    try {
+      return await exchange(await load(), upstream);
+    } catch (cause) {
+      if (upstream.signal.aborted) throw new OutboundError('timeout', host, { cause });
+      throw new OutboundError(isTooLarge(cause) ? 'too_large' : 'network', host, { cause });
+    }
+  };
+}
+
+type Connections = Awaited<ReturnType<typeof loadConnections>>;
+
+async function loadConnections() {
+  const [{ default: Agent }, { default: request }] = await Promise.all([
+    import('undici/lib/dispatcher/agent.js'),
+    import('undici/lib/api/api-request.js'),
+  ]);
+  const agent = new Agent({
+    connections: maximumConnections,
+    connect: { timeout: connectTimeoutMs },
+    maxResponseSize: maximumAnswerBytes,
+    maxHeaderSize: maximumHeaderBytes,
+    // The deadline of the request ends it earlier.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    allowH2: false,
+  });
+  return { agent, request };
+}
+
+async function exchange({ agent, request }: Connections, upstream: UpstreamRequest): Promise<Answer> {
+  const { method, url, headers, body, signal } = upstream;
+  const origin = new URL(url).origin;
+  const reply = await request.call(agent, {
+    origin,
+    // As it was judged: a URL object would change some characters.
+    path: url.slice(url.indexOf('/', origin.length)),
+    method: method as 'GET',
+    headers: { ...headers, 'accept-encoding': 'gzip' },
+    body: body ?? null,
+    signal,
+  });
+  const answerHeaders = oneValueEach(reply.headers);
+  const received = Buffer.from(await reply.body.arrayBuffer());
+  return { status: reply.statusCode, ...(await decompressed(answerHeaders, received)) };
+}
+
+function oneValueEach(
+  headers: Readonly<Record<string, string | string[] | undefined>>,
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(headers).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name.toLowerCase(), Array.isArray(value) ? value.join(', ') : value]],
+    ),
+  );
+}
+
+/** @throws RangeError if the answer grows too large. */
+async function decompressed(
+  { 'content-encoding': coding = 'identity', ...headers }: Readonly<Record<string, string>>,
+  body: Buffer,
+): Promise<Pick<Answer, 'headers' | 'body'>> {
+  const known = coding.trim().toLowerCase();
+  if (known === 'identity' || known === '' || body.length === 0) return { headers, body };
+  if (known !== 'gzip' && known !== 'x-gzip') throw new Error('the answer has a content coding that was not asked for');
+  return { headers, body: await unzip(body, { maxOutputLength: maximumAnswerBytes }) };
+}
+
+const tooLargeCodes = ['UND_ERR_RES_EXCEEDED_MAX_SIZE', 'ERR_BUFFER_TOO_LARGE'];
+
+const isTooLarge = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && tooLargeCodes.includes(String(error.code));

@@ -1,0 +1,289 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { OutboundError } from '../../../../src/lib/runtime/outbound.ts';
+import { bearer, bodyOf, bytes, contoso, json, portal, stage, usersRule } from './stage.ts';
+
+const groupId = '0a1b2c3d-0000-4000-8000-000000000001';
+const code = (expected: string) => expect.objectContaining({ code: expected }) as Error;
+
+describe('a request that the rule opens', () => {
+  it('is sent as it was judged, with the token and listed headers only', async () => {
+    const { world, send } = stage();
+    const headers = {
+      accept: 'application/json',
+      cookie: 'a=b',
+      authorization: 'Bearer caller',
+      'x-forwarded-for': '1',
+    };
+    const answer = await send('/v1.0/users?$top=5&select=id', { headers });
+    expect([answer.status, bodyOf(answer)]).toEqual([200, { value: [] }]);
+    expect(world.sent).toHaveLength(1);
+    expect(world.sent[0]).toMatchObject({
+      method: 'GET',
+      url: 'https://graph.microsoft.com/v1.0/users?$top=5&select=id',
+      headers: {
+        accept: 'application/json',
+        authorization: `Bearer ${bearer}`,
+        'client-request-id': 'dddddddd-0000-4000-8000-000000000001',
+      },
+      body: undefined,
+    });
+  });
+
+  it('is recorded before it leaves and with its outcome', async () => {
+    const { world, audit, send } = stage([{ ...usersRule, scopes: ['User.ReadWrite.All'] }]);
+    const body = bytes({ jobTitle: 'x' });
+    world.answers.push(json({}, { headers: { 'content-type': 'application/json', 'request-id': 'r-1' } }));
+    await send(`/v1.0/users/${groupId}`, { method: 'PATCH', body });
+    const about = {
+      kind: 'request',
+      method: 'PATCH',
+      path: `/v1.0/users/${groupId}`,
+      rule: 'reads users',
+      tenantId: contoso,
+      resource: 'graph',
+      grant: 'delegated',
+      scopes: ['User.ReadWrite.All'],
+      uti: 'token-1',
+      tokenId: audit.entries[0]?.tokenId,
+    };
+    expect(audit.entries).toEqual([
+      expect.objectContaining({
+        ...about,
+        outcome: 'sent',
+        bodySha256: createHash('sha256').update(body).digest('hex'),
+      }),
+      expect.objectContaining({ ...about, outcome: 'answered', status: 200, requestId: 'r-1', bytes: 2 }),
+    ]);
+  });
+
+  it('is not sent if its record is not durable', async () => {
+    const { world, audit, send } = stage();
+    audit.down = true;
+    await expect(send('/v1.0/users')).rejects.toThrow(code('audit_unavailable'));
+    expect(world.sent).toEqual([]);
+  });
+
+  it('keeps its answer if the record of the outcome is lost, which is logged', async () => {
+    const { world, audit, events, deps, send } = stage();
+    const upstream = deps.upstream;
+    Object.assign(deps, {
+      upstream: async (request: Parameters<typeof upstream>[0]) => {
+        audit.down = true;
+        return upstream(request);
+      },
+    });
+    expect((await send('/v1.0/users')).status).toBe(200);
+    expect([world.sent.length, events()]).toEqual([1, ['audit.outcome_not_recorded']]);
+  });
+
+  it('gets a newer token if the cached one has none of the permissions that open it', async () => {
+    const { world, send } = stage();
+    Object.assign(world, { fromCache: true, scopes: ['User.Read'] });
+    await send('/v1.0/users');
+    expect(world.newer).toBe(1);
+    world.scopes = ['User.Read.All'];
+    await send('/v1.0/users');
+    expect(world.newer).toBe(1);
+  });
+});
+
+describe('a refused request', () => {
+  it.each([
+    ['/v1.0/groups', 'caller_forbidden', '/v1.0/groups'],
+    ['/v1.0/users/a%2fb', 'request_invalid', undefined],
+    ['/v1.0/me', 'caller_forbidden', '/v1.0/me'],
+  ])('%s is recorded as %s and not sent', async (url, expected, path) => {
+    const { world, audit, send } = stage();
+    await expect(send(url)).rejects.toThrow(code(expected));
+    expect(world.sent).toEqual([]);
+    expect(audit.entries).toHaveLength(1);
+    expect(audit.entries[0]).toMatchObject({ kind: 'request', outcome: 'denied', code: expected, method: 'GET' });
+    expect(audit.entries[0]?.path).toBe(path);
+  });
+
+  it('keeps its refusal if the record fails', async () => {
+    const { audit, events, send } = stage();
+    audit.down = true;
+    await expect(send('/v1.0/groups')).rejects.toThrow(code('caller_forbidden'));
+    expect(events()).toEqual(['audit.denial_not_recorded']);
+  });
+
+  it('of a caller without a rule reveals nothing about the tenant', async () => {
+    const { send } = stage();
+    const stranger = { ...portal, applicationId: 'cccccccc-0000-4000-8000-000000000009' };
+    for (const tenant of [contoso, 'bbbbbbbb-0000-4000-8000-000000000009', 'nobody.example'])
+      await expect(send('/v1.0/users', { tenant }, stranger)).rejects.toThrow(/No rule for the gateway applies/);
+  });
+
+  it('of an unknown domain is tenant_unknown for a caller with a rule', async () => {
+    const { send } = stage();
+    await expect(send('/v1.0/users', { tenant: 'nobody.example' })).rejects.toThrow(code('tenant_unknown'));
+  });
+
+  it('of a tenant that was excluded after the rule matched gets nothing', async () => {
+    const { world, audit, send } = stage();
+    world.tenant = { ...world.tenant, reachable: false, reason: 'excluded' };
+    await expect(send('/v1.0/users')).rejects.toThrow(code('tenant_excluded'));
+    expect([world.sent, audit.entries[0]?.code]).toEqual([[], 'tenant_excluded']);
+  });
+
+  it('of a resource without an address is resource_not_allowed', async () => {
+    const rule = { ...usersRule, resources: ['teams'], requests: { paths: ['/**'] } };
+    await expect(stage([rule]).send('/x', { resource: 'teams' })).rejects.toThrow(code('resource_not_allowed'));
+  });
+});
+
+describe('repeating', () => {
+  const busy = (headers: Readonly<Record<string, string>> = {}) => json({ error: {} }, { status: 503, headers });
+
+  it('reads again after a short Retry-After, and checks the tenant again before', async () => {
+    const { world, audit, clock, send } = stage();
+    world.answers.push(busy({ 'retry-after': '7', 'content-type': 'application/json' }));
+    const answering = send('/v1.0/users');
+    await clock.advance(7_499);
+    expect(world.sent).toHaveLength(1);
+    const before = world.tokenRequests.length;
+    await clock.advance(2);
+    expect((await answering).status).toBe(200);
+    expect([world.sent.length, world.tokenRequests.length]).toEqual([2, before + 1]);
+    expect(audit.entries.map(({ outcome }) => outcome)).toEqual(['sent', 'answered']);
+  });
+
+  it('sends nothing more into a tenant that was excluded during the pause', async () => {
+    const { world, audit, clock, send } = stage();
+    world.answers.push(busy({ 'retry-after': '7' }));
+    const answering = send('/v1.0/users').catch((error: unknown) => error);
+    await clock.advance(1_000);
+    world.tenant = { ...world.tenant, reachable: false, reason: 'excluded' };
+    await clock.advance(10_000);
+    expect(await answering).toEqual(code('tenant_excluded'));
+    expect([world.sent.length, audit.entries.at(-1)]).toEqual([
+      1,
+      expect.objectContaining({ outcome: 'failed', code: 'tenant_excluded' }),
+    ]);
+  });
+
+  it('returns an answer that asks for a longer pause, with its Retry-After', async () => {
+    const { world, send } = stage();
+    world.answers.push(busy({ 'retry-after': '21', 'content-type': 'application/json' }));
+    const answer = await send('/v1.0/users');
+    expect([answer.status, answer.headers['retry-after'], world.sent.length]).toEqual([503, '21', 1]);
+  });
+
+  it.each(['POST', 'PATCH', 'DELETE'])('never sends %s twice', async (method) => {
+    const { world, send } = stage([{ ...usersRule, scopes: ['User.ReadWrite.All'] }]);
+    const path = method === 'POST' ? '/v1.0/users' : `/v1.0/users/${groupId}`;
+    const more = { method, ...(method === 'DELETE' ? {} : { body: bytes({ jobTitle: 'x' }) }) };
+    world.answers.push(json({}, { status: 429 }));
+    expect((await send(path, more)).status).toBe(429);
+    world.answers.push(new OutboundError('network', 'graph.microsoft.com'));
+    await expect(send(path, more)).rejects.toThrow(code('resource_error'));
+    expect(world.sent).toHaveLength(2);
+  });
+
+  it('ends with the deadline', async () => {
+    const { world, clock, deps, send } = stage();
+    Object.assign(deps, { upstream: () => new Promise(() => undefined) });
+    const answering = send('/v1.0/users').catch((error: unknown) => error);
+    await clock.advance(100_001);
+    expect(await answering).toEqual(code('resource_error'));
+    expect(world.sent).toEqual([]);
+  });
+});
+
+describe('an answer', () => {
+  it.each([
+    ['in its body', json({ echo: { authorization: `Bearer ${bearer}` } })],
+    ['in a header', json({}, { headers: { 'content-type': 'application/json', etag: bearer } })],
+    ['by its signature', json({ echo: 's'.repeat(40) })],
+    ['in an error', json({ error: { message: bearer } }, { status: 400 })],
+  ])('that quotes the token %s is dropped and recorded as failed', async (_, quoting) => {
+    const { world, audit, send } = stage();
+    world.answers.push(quoting);
+    await expect(send('/v1.0/users')).rejects.toThrow(code('resource_error'));
+    expect(audit.entries.at(-1)).toMatchObject({ outcome: 'failed', code: 'resource_error' });
+    expect(JSON.stringify(audit.entries)).not.toContain('s'.repeat(40));
+  });
+
+  it('loses cookies and unknown headers', async () => {
+    const { world, send } = stage();
+    const headers = { 'content-type': 'application/json', 'set-cookie': 'a=b', etag: 'W/"1"', connection: 'close' };
+    world.answers.push(json({}, { headers }));
+    expect((await send('/v1.0/users')).headers).toEqual({ 'content-type': 'application/json', etag: 'W/"1"' });
+  });
+
+  it('loses what the rule does not cover', async () => {
+    const { world, send } = stage([{ ...usersRule, scopes: ['Group.Read.All', 'User.Read.All'] }]);
+    const user = { '@odata.type': '#microsoft.graph.user', id: '1', displayName: 'a' };
+    const device = { '@odata.type': '#microsoft.graph.device', id: '2', displayName: 'b' };
+    world.answers.push(json({ value: [user, device], '@odata.nextLink': 'https://graph.microsoft.com/v1.0/groups/x' }));
+    const { value, ...rest } = bodyOf(await send(`/v1.0/groups/${groupId}/members`)) as Record<string, unknown>;
+    expect(value).toEqual([user, { '@odata.type': '#microsoft.graph.device', id: '2' }]);
+    expect(String(rest['@odata.nextLink'])).toMatch(
+      /^https:\/\/broker\.example\/api\/gateway\/.*\/graph\/v1\.0\/groups\/x\?ptb_link=/,
+    );
+  });
+});
+
+describe('a group to which roles can be assigned', () => {
+  const rule = { ...usersRule, scopes: ['Group.ReadWrite.All'] };
+  const patch = { method: 'PATCH', body: bytes({ description: 'x' }) };
+
+  it.each([
+    [json({ isAssignableToRole: true }), 'caller_forbidden'],
+    [json({}, { status: 404 }), 'request_invalid'],
+    [json({}, { status: 403 }), 'resource_error'],
+  ])('is not changed', async (answer, expected) => {
+    const { world, audit, send } = stage([rule]);
+    world.answers.push(answer);
+    await expect(send(`/v1.0/groups/${groupId}`, patch)).rejects.toThrow(code(expected));
+    expect(world.sent.map(({ method }) => method)).toEqual(['GET']);
+    expect(audit.entries.map(({ outcome }) => outcome)).toEqual(['denied']);
+  });
+
+  it('is looked up first, without the body of the request', async () => {
+    const { world, send } = stage([rule]);
+    world.answers.push(json({ isAssignableToRole: null }), json({}, { status: 204, body: new Uint8Array() }));
+    expect((await send(`/v1.0/groups/${groupId}`, patch)).status).toBe(204);
+    expect(world.sent).toMatchObject([
+      { url: `https://graph.microsoft.com/v1.0/groups/${groupId}?$select=isAssignableToRole`, body: undefined },
+      { method: 'PATCH', url: `https://graph.microsoft.com/v1.0/groups/${groupId}` },
+    ]);
+  });
+});
+
+describe('a batch', () => {
+  it('sends and records each part, and refuses the others', async () => {
+    const { world, audit, send } = stage();
+    const requests = [
+      { id: '1', method: 'GET', url: '/users' },
+      { id: '2', method: 'GET', url: '/groups' },
+      { id: '3', method: 'GET', url: '/users/delta', dependsOn: ['2'] },
+    ];
+    const answer = await send('/v1.0/$batch', { method: 'POST', body: bytes({ requests }) });
+    expect(bodyOf(answer)).toMatchObject({
+      responses: [
+        { id: '1', status: 200 },
+        { id: '2', status: 403 },
+        { id: '3', status: 424 },
+      ],
+    });
+    expect(world.sent.map(({ url }) => url)).toEqual(['https://graph.microsoft.com/v1.0/users']);
+    expect(audit.entries.map(({ outcome }) => outcome).toSorted()).toEqual(['answered', 'denied', 'denied', 'sent']);
+  });
+
+  it('is narrowed by the requests of the rule, part by part', async () => {
+    const { world, send } = stage([{ ...usersRule, requests: { paths: ['/v1.0/users'] } }]);
+    const requests = [
+      { id: '1', method: 'GET', url: '/users/delta' },
+      { id: '2', method: 'GET', url: '/users', dependsOn: ['1'] },
+      { id: '3', method: 'GET', url: '/users' },
+    ];
+    const answer = await send('/v1.0/$batch', { method: 'POST', body: bytes({ requests }) });
+    expect((bodyOf(answer) as { responses: { status: number }[] }).responses.map(({ status }) => status)).toEqual([
+      403, 424, 200,
+    ]);
+    expect(world.sent).toHaveLength(1);
+  });
+});
