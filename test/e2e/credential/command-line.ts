@@ -5,22 +5,28 @@ import { join } from 'node:path';
 import { environmentOf } from 'microsoft-cloud';
 import { ptbScript } from '../../paths.ts';
 import { account } from 'microsoft-cloud/testing';
+import { type Ended, runInProcess } from '../../support/command-in-process.ts';
 import type { TestOperator } from './operator.ts';
 
-export interface Ended {
-  readonly exitCode: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+export type { Ended };
 
 type Person = 'admin' | 'broker' | 'nomfa';
 
-/** Runs `ptb` in processes of its own, in an empty working folder, with a browser that signs in. */
+/** Runs `ptb` in an empty working folder, with a browser that signs in. */
 export async function openCommandLine({ cloud, note }: Pick<TestOperator, 'cloud' | 'note'>) {
   const folder = await mkdtemp(join(tmpdir(), 'ptb-commands-'));
   const running = new Set<ChildProcess>();
 
-  /** @param as account that signs in in the browser. Null: no browser. */
+  const environment = () => ({
+    PATH: process.env['PATH'],
+    XDG_STATE_HOME: join(folder, 'state'),
+    ...environmentOf(cloud.document),
+  });
+
+  /**
+   * Starts it in a process of its own, for tests of signals, of the built program and of other environments.
+   * @param as account that signs in in the browser. Null: no browser.
+   */
   function start(
     args: readonly string[],
     as: Person | null = 'broker',
@@ -32,9 +38,7 @@ export async function openCommandLine({ cloud, note }: Pick<TestOperator, 'cloud
     const child = spawn(process.execPath, [ptbScript, ...args], {
       cwd: folder,
       env: {
-        PATH: process.env['PATH'],
-        XDG_STATE_HOME: join(folder, 'state'),
-        ...environmentOf(cloud.document),
+        ...environment(),
         ...(browser ? { PTB_BROWSER: browser } : {}),
         ...more,
       },
@@ -57,7 +61,13 @@ export async function openCommandLine({ cloud, note }: Pick<TestOperator, 'cloud
   return {
     folder,
     start,
-    ptb: (args: readonly string[], as?: Person): Promise<Ended> => start(args, as).ended,
+    /** Runs it in this process. */
+    ptb: async (args: readonly string[], as: Person = 'broker'): Promise<Ended> => {
+      const surroundings = { environment: environment(), folder, control: cloud.control, account: account(cloud, as) };
+      const ended = await runInProcess(args, surroundings);
+      note(`ptb ${args.join(' ')}`, ended.stdout + ended.stderr);
+      return ended;
+    },
     close: async () => {
       for (const child of running) child.kill('SIGKILL');
       await rm(folder, { recursive: true, force: true });
