@@ -6,6 +6,8 @@ export interface TcpProxy {
   readonly port: number;
   /** Connections accepted so far. */
   readonly connections: number;
+  /** Pieces of requests that were not forwarded because the proxy hangs. */
+  readonly swallowed: number;
   /** From now on requests are forwarded, but the connection breaks before the reply. */
   loseReplies(lose: boolean): void;
   /** From now on nothing is forwarded, so the other side seems to hang. */
@@ -20,7 +22,7 @@ export interface TcpProxy {
 
 export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
-  const state = { losing: false, hanging: false, connections: 0, bytesLeft: Number.POSITIVE_INFINITY };
+  const state = { losing: false, hanging: false, connections: 0, swallowed: 0, bytesLeft: Number.POSITIVE_INFINITY };
   const keep = (socket: Socket): Socket => {
     sockets.add(socket);
     // Broken connections are expected here.
@@ -30,7 +32,10 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     state.connections += 1;
     const upstream = keep(connect(targetPort, '127.0.0.1'));
     keep(client);
-    client.on('data', (chunk) => state.hanging || upstream.write(chunk));
+    client.on('data', (chunk) => {
+      if (state.hanging) state.swallowed += 1;
+      else upstream.write(chunk);
+    });
     upstream.on('data', (chunk) => {
       state.bytesLeft -= chunk.length;
       if (state.losing || state.bytesLeft < 0) client.destroy();
@@ -47,6 +52,9 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     port: address.port,
     get connections() {
       return state.connections;
+    },
+    get swallowed() {
+      return state.swallowed;
     },
     loseReplies: (lose) => {
       state.losing = lose;
