@@ -11,7 +11,7 @@ export default defineConfig({
     include: [
       'test/fuzz/*.test.ts',
       'test/unit/lib/callers/*.property.test.ts',
-      'test/e2e/credential/certificate.test.ts',
+      'test/e2e/credential/{certificate,ninety-five-days}.test.ts',
     ],
     env: { ...shared.env, FUZZ_EXTENT: 'full' },
   },

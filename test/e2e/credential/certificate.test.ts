@@ -6,7 +6,7 @@ import { redeemAsApplication } from '../../../src/lib/credential/prove-client-cr
 import { renewClientCredential } from '../../../src/lib/credential/renew-client-credential.ts';
 import { redeemRefreshToken } from '../../../src/lib/credential/store-refresh-token.ts';
 import { adminToken } from 'microsoft-cloud/testing';
-import { isFull } from '../../support/extent.ts';
+import { daysOf } from '../../support/extent.ts';
 import { startCare } from './care.ts';
 import { browser, startOperator, type TestOperator } from './operator.ts';
 
@@ -168,16 +168,6 @@ describe('the client certificate', () => {
   });
 });
 
-/**
- * Days on which the timer runs. `npm run fuzz`: every day. `npm test`: every day around the renewal and the end of the
- * certificate, and otherwise every twentieth day.
- */
-function daysOfTheTimer(ends: number): readonly number[] {
-  const isNear = (day: number, event: number): boolean => Math.abs(day - event) <= 3;
-  const days = Array.from({ length: 400 }, (_, index) => index + 1);
-  return days.filter((day) => isFull || day % 20 === 0 || isNear(day, ends - 30) || isNear(day, ends));
-}
-
 it('keeps working for 400 days with the timer, which renews the certificate before it expires', async () => {
   const { clock, store } = operator;
   const { deps, reporter, recorder } = startCare(operator);
@@ -185,7 +175,7 @@ it('keeps working for 400 days with the timer, which renews the certificate befo
   const renewedOn: number[] = [];
   const ends = Math.ceil(((first.endsAtMs ?? 0) - clock.nowMs()) / dayMs);
   let today = 0;
-  for (const day of daysOfTheTimer(ends)) {
+  for (const day of daysOf(400, ends - 30, ends)) {
     pass((day - today) * dayMs);
     today = day;
     const { keyId } = (await store.load('default')).client;

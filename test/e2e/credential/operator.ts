@@ -3,7 +3,6 @@ import { ManagedIdentityCredential } from '@azure/identity';
 import { SecretClient } from '@azure/keyvault-secrets';
 import { vi } from 'vitest';
 import type { Clock } from '../../../src/lib/runtime/clock.ts';
-import { createCertificate } from '../../../src/lib/credential/create-certificate.ts';
 import { KeyVaultCredentialStore } from '../../../src/lib/credential/key-vault-credential-store.ts';
 import { trustOfAssertion } from '../../../src/lib/credential/identity-trust.ts';
 import { clouds, withEndpoints } from '../../../src/lib/model/clouds.ts';
@@ -21,6 +20,7 @@ import { runSetup, type SetupDeps, type SetupRequest } from '../../../src/lib/se
 import type { SignInMethod } from '../../../src/lib/setup/sign-in.ts';
 import * as control from 'microsoft-cloud/client';
 import type { CloudOptions, RunningCloud } from 'microsoft-cloud';
+import { certificatesWithSharedKeys } from '../../fakes/certificates.ts';
 import { recordingLogger } from '../../fakes/recording-logger.ts';
 import { type Canary, LeakScan } from '../../support/leak-scan.ts';
 import { account, adminToken, startTrustedCloud } from 'microsoft-cloud/testing';
@@ -65,6 +65,7 @@ export async function startOperator(options: CloudOptions = {}) {
   };
   const identityTrust = async () => trustOfAssertion(trustOptions, await assertion());
   const newId = (): string => crypto.randomUUID();
+  const createCertificate = certificatesWithSharedKeys();
   const exchangeDeps = { fetch, clock, random: () => 0, limiter: new Limiter(8) };
   const graphOf = (token: string) => {
     const binding = { baseUrl: document.graph, correlationId: newId(), token: async () => new Secret(token) };
