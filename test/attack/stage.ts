@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type CloudDocument, environmentOf, type RunningCloud, startCloud } from 'microsoft-cloud';
 import { type RunningChild, startChild } from '../../src/cli/demo/child.ts';
-import { obtainCredential, trustAuthority } from '../../src/cli/demo/start-demo.ts';
+import { trustAuthority } from '../../src/cli/demo/start-demo.ts';
 import { ptbScript } from '../paths.ts';
 import { startAzurite } from '../support/azurite.ts';
+import { storeCredential } from '../support/stored-credential.ts';
 import { buildTunedApp } from '../support/tuned-app.ts';
 import { ask, type Answered, type Request } from './ask.ts';
 import { attacker, createForge, type Forge, victim } from './forge.ts';
@@ -88,7 +89,7 @@ async function startParts(
     FUNCTIONS_WORKER_RUNTIME: 'node',
     CALLER_REQUESTS_PER_MINUTE: '1000000',
   };
-  await obtainCredential(ptbScript, environment, cloud.document);
+  await storeCredential(cloud.document);
   const app = await buildTunedApp({ retryDelaySeconds });
   started.push(() => app.remove());
   const left: Stage['left'] = { lines: [], answers: [], tokens: new Set() };

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { type Azurite, startAzurite } from '../../src/cli/demo/azurite.ts';
 import { type RunningChild, startChild } from '../../src/cli/demo/child.ts';
 import { type CloudDocument, environmentOf } from 'microsoft-cloud';
-import { obtainCredential, trustAuthority } from '../../src/cli/demo/start-demo.ts';
+import { trustAuthority } from '../../src/cli/demo/start-demo.ts';
 import { ptbScript } from '../paths.ts';
+import { storeCredential } from '../support/stored-credential.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { buildTunedApp } from '../support/tuned-app.ts';
 import { campaignPolicy } from './policy.ts';
@@ -82,7 +83,7 @@ async function startParts(
     ENTRA_CONCURRENCY: '8',
     CALLER_REQUESTS_PER_MINUTE: '20000',
   };
-  await obtainCredential(ptbScript, environment, cloud.ready);
+  await storeCredential(cloud.ready);
 
   const app = await buildTunedApp({ credentialRereadSeconds: 30, retryDelaySeconds: 1 });
   started.push(() => app.remove());

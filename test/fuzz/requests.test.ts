@@ -9,6 +9,7 @@ import { seededRandom } from '../fakes/fake-clock.ts';
 import { routes } from '../../tools/docs/declared-routes.ts';
 import { casesOf } from '../support/extent.ts';
 import { LeakScan } from '../support/leak-scan.ts';
+import { storeCredential } from '../support/stored-credential.ts';
 import { secretsInTheVault } from '../support/vault-secrets.ts';
 import { quiet } from '../support/watched-demo.ts';
 import { damaged } from './mutate.ts';
@@ -28,6 +29,7 @@ beforeAll(async () => {
   demo = await startDemo({
     tenants: 5,
     ...quiet,
+    obtainCredential: (_script, _environment, cloud) => storeCredential(cloud),
     onHostLine: (line) => log.push(line),
     hostSettings: async () => ({ CALLER_REQUESTS_PER_MINUTE: '1000000' }),
   });

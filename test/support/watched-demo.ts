@@ -5,6 +5,7 @@ import { clearFaults } from 'microsoft-cloud/client';
 import { type Demo, type DemoOptions, startDemo } from '../../src/cli/demo/start-demo.ts';
 import { appFolder, ptbScript } from '../paths.ts';
 import { type Canary, LeakScan } from './leak-scan.ts';
+import { storeCredential } from './stored-credential.ts';
 import { secretsInTheVault } from './vault-secrets.ts';
 
 export interface WatchedDemo extends Demo {
@@ -43,6 +44,7 @@ export async function startWatchedDemo(options: WatchedDemoOptions): Promise<Wat
   };
   const demo = await startDemo({
     ...quiet,
+    obtainCredential: (_script, _environment, cloud) => storeCredential(cloud),
     azuriteFolder,
     hostStorePath: join(folder, 'host.sqlite'),
     ...options,

@@ -39,6 +39,8 @@ export interface DemoOptions {
   readonly onUnmatched?: (requests: readonly string[]) => void;
   /** Starts the function app with these settings. Default: the embedded host. */
   readonly startApp?: (environment: Readonly<Record<string, string>>) => Promise<RunningChild<{ url: string }>>;
+  /** Gives the broker its credential. Default: {@link obtainCredential}. */
+  readonly obtainCredential?: typeof obtainCredential;
   /** Further app settings. Called when the storage has started. */
   readonly hostSettings?: (connectionString: string) => Promise<Readonly<Record<string, string>>>;
 }
@@ -103,7 +105,7 @@ async function startServices(options: DemoOptions, faults: readonly string[], st
   };
 
   say('Setting up the application and the first refresh token (ptb setup, ptb consent)');
-  await obtainCredential(ptbScript, environment, cloud.ready);
+  await (options.obtainCredential ?? obtainCredential)(ptbScript, environment, cloud.ready);
   const callerToken = callerTokens(cloud.ready);
   // Requested before the faults are active: they concern the broker, not its caller.
   await callerToken();
@@ -216,7 +218,7 @@ export const localBrowser = (ptbScript: string, cloud: CloudDocument, name: 'adm
   `"${process.execPath}" "${ptbScript}" local-browser --control ${cloud.control} --account ${accountOf(cloud, name)}`;
 
 /** Runs `ptb setup` and `ptb consent` with {@link localBrowser}. The customers consent to the application in between. */
-export async function obtainCredential(
+async function obtainCredential(
   ptbScript: string,
   environment: Readonly<Record<string, string>>,
   cloud: CloudDocument,

@@ -9,13 +9,13 @@ export const leaks: Attack = {
     'to find a secret of the vault, an issued token or anything like a token in all answers and log lines of the attacks',
   promise: 'No secret in logs, errors, durable history, queues, tables, blobs or results.',
   run: async (stage, _options, tally) => {
-    const { app, forge, tenants, left, environment, cloud } = stage;
+    const { app, forge, tenants, left, cloud } = stage;
     const headers = { authorization: forge.bearer() };
     const order = (resource: string) => ({ tenant: tenants[0]?.tenantId, resource });
     const issued = await app.ask({ method: 'POST', path: '/api/tokens', body: order('graph'), headers });
     control(issued.status === 200, `no token is issued: ${issued.status} ${issued.text}`);
     // Errors of Entra that echo the request.
-    const secrets = await secretsInTheVault({ environment, cloud: cloud.document });
+    const secrets = await secretsInTheVault({ cloud: cloud.document });
     const echo = secrets.map(({ value }) => value).join('&');
     const body = JSON.stringify({
       error: 'invalid_grant',
