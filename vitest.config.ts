@@ -1,4 +1,5 @@
 import { globSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { defaultServerConditions } from 'vite';
 import { defineConfig } from 'vitest/config';
@@ -25,6 +26,14 @@ const unshared = allShared.filter((path) => ownWorker.test(readFileSync(join(imp
 /** They share a browser. */
 const pages = 'test/e2e/pages/*.test.ts';
 
+/** They test other processes. Half a second of processor time to load the same modules for each is saved. */
+const processes = [
+  'test/e2e/{api,clients,runs}/*.test.ts',
+  'test/e2e/{demo-command,main-job,remote-commands}.test.ts',
+  // The other file loads an app.
+  'packages/functions-host/test/e2e/!(library).test.ts',
+];
+
 export default defineConfig({
   // The sources of the workspaces, not their last build.
   ssr: { resolve: { conditions: ['workspace-source', ...defaultServerConditions] } },
@@ -49,17 +58,18 @@ export default defineConfig({
         test: {
           name: 'isolated',
           include: ['test/**/*.test.{ts,tsx}', 'packages/*/test/**/*.test.ts'],
-          exclude: [...allShared.filter((path) => !unshared.includes(path)), pages],
+          exclude: [...allShared.filter((path) => !unshared.includes(path)), ...processes, pages],
         },
       },
+      { extends: true, test: { name: 'processes', include: processes, isolate: false } },
       {
         extends: true,
         test: { name: 'pages', include: [pages], globalSetup: 'test/e2e/pages/browser-server.ts' },
       },
     ],
     sequence: process.env['TEST_ORDER'] === 'random' ? { shuffle: { files: true } } : { sequencer: LongestFirst },
-    // One more than the cores of CI, because end-to-end tests also wait.
-    maxWorkers: 3,
+    // More than the cores, because end-to-end tests also wait: for each other's processes, and for real time to pass.
+    maxWorkers: availableParallelism() + 2,
     // Ends a test that hangs. It is generous, because end-to-end tests share the cores with the processes they start.
     testTimeout: 180_000,
     hookTimeout: 300_000,

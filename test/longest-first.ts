@@ -5,34 +5,33 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
  * end.
  */
 const longest = [
-  'test/e2e/credential/customers.test.ts',
-  'test/e2e/demo-command.test.ts',
+  'test/e2e/powershell/',
   'test/attack/attack.test.ts',
-  'test/e2e/credential/customer-problems.test.ts',
-  'test/e2e/credential/revoke.test.ts',
-  'test/e2e/credential/commands.test.ts',
-  'test/chaos/campaign.test.ts',
   'test/e2e/pages/',
-  'test/e2e/runs/',
-  'test/e2e/credential/certificate.test.ts',
-  'test/e2e/',
+  'test/chaos/campaign.test.ts',
+  'test/e2e/credential/customers.test.ts',
+  // Here come the files of the project `processes`.
   'test/func/',
+  'test/e2e/',
   'test/fuzz/requests.test.ts',
-  'packages/functions-host/test/e2e/',
-  'packages/microsoft-cloud/test/e2e/',
   'test/fuzz/',
   'test/unit/infra/',
+  'packages/microsoft-cloud/test/e2e/',
   'test/contract/',
   'test/unit/lib/audit/table-audit-log.test.ts',
 ] as const;
 
+/** The place of the project `processes`. Its files follow each other, because only then do they share a worker. */
+const placeOfProcesses = longest.indexOf('test/func/') - 0.5;
+
 /** Where a file is in the list of the longest. */
-const rank = ({ moduleId }: TestSpecification): number => {
+function rank({ moduleId, project }: TestSpecification): number {
+  if (project.name === 'processes') return placeOfProcesses;
   const at = longest.findIndex((path) => moduleId.includes(`/${path}`));
   return at === -1 ? longest.length : at;
-};
+}
 
-/** Starts the longest files first, and files that share a worker last. Files of the same rank: larger ones first. */
+/** Starts the longest files first, and unit tests that share a worker last. Files of the same rank: larger ones first. */
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const bySize = super.sort.bind(this);
@@ -40,4 +39,4 @@ export class LongestFirst extends BaseSequencer {
   }
 }
 
-const isShared = ({ project }: TestSpecification): boolean => !project.config.isolate;
+const isShared = ({ project }: TestSpecification): boolean => project.name === 'shared';
